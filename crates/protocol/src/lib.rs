@@ -1,0 +1,6 @@
+//! The rules of Safeconduct: values in, decision out.
+//!
+//! Nothing here does I/O, knows HTTP or SQL, or waits. Every rule takes the time as an argument.
+
+pub mod clock;
+pub mod time;
