@@ -1,1 +1,6 @@
-//! Placeholder while the workspace is laid.
+//! The memory of Safeconduct.
+
+mod driver;
+mod schema;
+
+pub use driver::OpenError;

@@ -1,0 +1,49 @@
+//! Read-only connections, lent for one statement at a time.
+//!
+//! A reader is never held across an await, so there are never more than threads that read; beyond that nothing is
+//! counted. Each statement sees what was committed when it began.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::Connection;
+
+use super::{Mode, Site, execute};
+use crate::driver::{DriverError, Rows, Statement};
+
+/// Idle connections that are kept; those beyond are closed when their statement ends.
+const IDLE: usize = 16;
+
+pub(super) struct Readers {
+    site: Site,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Readers {
+    pub(super) fn new(site: Site) -> Self {
+        Self {
+            site,
+            idle: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Runs one statement on the calling thread.
+    pub(super) fn read(&self, statement: &Statement) -> Result<Rows, DriverError> {
+        let lent = self.idle().pop();
+        let connection = match lent {
+            Some(connection) => connection,
+            None => self.site.connect(Mode::Read)?,
+        };
+        let rows = execute(&connection, statement)?;
+        // Reached only after a success: a connection that failed is closed, and the next one starts afresh.
+        let mut idle = self.idle();
+        if idle.len() < IDLE {
+            idle.push(connection);
+        }
+        Ok(rows)
+    }
+
+    /// A thread that panicked left at worst one connection fewer behind.
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

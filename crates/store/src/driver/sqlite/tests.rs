@@ -1,0 +1,222 @@
+//! Claims about this driver alone: files, their permissions and refusals, and what a second connection sees.
+//! What every driver must keep is in the contract.
+
+use std::fs;
+use std::future::Future;
+use std::os::unix::fs::PermissionsExt;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use tempfile::TempDir;
+
+use super::*;
+
+const SHELF: &[Migration] = &[Migration {
+    version: 1,
+    name: "shelf",
+    sql: "CREATE TABLE shelf (name TEXT PRIMARY KEY, copies BIGINT NOT NULL, note BYTEA)",
+}];
+
+fn settings() -> Settings {
+    Settings {
+        patience: Duration::from_millis(10),
+        migrations: SHELF,
+        ..Settings::default()
+    }
+}
+
+fn open(path: &Path) -> Result<Sqlite, OpenError> {
+    Sqlite::open(path, &settings())
+}
+
+fn refused(path: &Path) -> OpenError {
+    open(path).err().expect("the file must be refused")
+}
+
+fn put(name: &str) -> Unit {
+    Statement::new("INSERT INTO shelf (name, copies) VALUES ($1, 1)")
+        .bind(name)
+        .into()
+}
+
+fn count(sqlite: &Sqlite) -> i64 {
+    let rows = sqlite
+        .read(&Statement::new("SELECT count(*) FROM shelf"))
+        .unwrap();
+    rows.into_first().unwrap().integer().unwrap()
+}
+
+#[tokio::test]
+async fn what_was_answered_is_there_when_the_file_is_opened_again() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("safeconduct.db");
+    let sqlite = open(&path).unwrap();
+    sqlite.run(put("one")).await.unwrap();
+    drop(sqlite);
+    assert_eq!(count(&open(&path).unwrap()), 1);
+}
+
+#[tokio::test]
+async fn the_file_and_its_directory_are_nobody_elses() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("data/here/safeconduct.db");
+    let sqlite = open(&path).unwrap();
+    sqlite.run(put("one")).await.unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(path.parent().unwrap()), 0o700);
+    for suffix in ["", "-wal", "-shm"] {
+        assert_eq!(
+            mode(Path::new(&format!("{}{suffix}", path.display()))),
+            0o600,
+            "{suffix}"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused_and_left_alone() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("notes.txt");
+    let text =
+        "These are notes, and they are longer than the header of a database would be.".repeat(20);
+    fs::write(&path, &text).unwrap();
+    assert!(matches!(refused(&path), OpenError::NotADatabase { .. }));
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+}
+
+#[test]
+fn the_database_of_another_program_is_refused_and_left_alone() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("photos.db");
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch("CREATE TABLE photos (name TEXT)")
+        .unwrap();
+    let before = fs::read(&path).unwrap();
+    assert!(matches!(refused(&path), OpenError::Foreign { .. }));
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_refused() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    assert!(matches!(
+        refused(&file.join("safeconduct.db")),
+        OpenError::Unwritable { .. }
+    ));
+    assert!(matches!(
+        refused(directory.path()),
+        OpenError::Unwritable { .. }
+    ));
+}
+
+#[test]
+fn a_file_that_another_process_holds_is_refused() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("safeconduct.db");
+    drop(open(&path).unwrap());
+    let other = Connection::open(&path).unwrap();
+    other
+        .execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE")
+        .unwrap();
+    assert!(matches!(refused(&path), OpenError::Locked { .. }));
+}
+
+#[test]
+fn a_schema_of_a_later_release_is_refused() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("safeconduct.db");
+    drop(open(&path).unwrap());
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch(
+            "INSERT INTO schema_history (version, name, sql) VALUES (2, 'later', 'SELECT 1')",
+        )
+        .unwrap();
+    assert!(matches!(
+        refused(&path),
+        OpenError::Newer { found: 2, known: 1 }
+    ));
+}
+
+#[test]
+fn a_migration_that_fails_leaves_nothing_behind() {
+    const BROKEN: &[Migration] = &[Migration {
+        version: 1,
+        name: "broken",
+        sql: "CREATE TABLE shelf (name TEXT PRIMARY KEY); CREATE TABLE shelf (name TEXT)",
+    }];
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("safeconduct.db");
+    assert!(
+        Sqlite::open(
+            &path,
+            &Settings {
+                migrations: BROKEN,
+                ..settings()
+            }
+        )
+        .is_err()
+    );
+    assert_eq!(count(&open(&path).unwrap()), 0);
+}
+
+#[tokio::test]
+async fn a_reader_sees_what_is_committed_and_nothing_else() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("safeconduct.db");
+    let sqlite = open(&path).unwrap();
+    let other = Connection::open(&path).unwrap();
+    other
+        .execute_batch("BEGIN IMMEDIATE; INSERT INTO shelf (name, copies) VALUES ('one', 1)")
+        .unwrap();
+    assert_eq!(count(&sqlite), 0);
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(count(&sqlite), 1);
+}
+
+#[tokio::test]
+async fn a_reader_cannot_write() {
+    let directory = TempDir::new().unwrap();
+    let sqlite = open(&directory.path().join("safeconduct.db")).unwrap();
+    let write = Statement::new("INSERT INTO shelf (name, copies) VALUES ('one', 1)");
+    assert!(sqlite.read(&write).is_err());
+    assert!(sqlite.scan(write).await.is_err());
+    assert_eq!(count(&sqlite), 0);
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_at_once_and_keeps_what_it_took() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("safeconduct.db");
+    let patient = Settings {
+        patience: Duration::from_secs(60),
+        queue: 1,
+        ..settings()
+    };
+    let sqlite = Sqlite::open(&path, &patient).unwrap();
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+
+    // The writer waits for the other process, so the queue must fill. Nobody waits for these answers.
+    let mut accepted = 0;
+    loop {
+        let waiting = pin!(sqlite.run(put(&accepted.to_string())));
+        match waiting.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => accepted += 1,
+            Poll::Ready(answer) => {
+                assert!(
+                    matches!(answer, Err(DriverError::Unavailable(_))),
+                    "{answer:?}"
+                );
+                break;
+            }
+        }
+    }
+
+    other.execute_batch("ROLLBACK").unwrap();
+    drop(sqlite);
+    assert_eq!(count(&open(&path).unwrap()), accepted);
+}
