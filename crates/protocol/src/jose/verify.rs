@@ -1,0 +1,305 @@
+//! The one function that accepts a token, for the server, the client library and the guard alike.
+//!
+//! Order: size and shape, header, type, algorithm, key, signature, and only then the claims.
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::header::Compact;
+use super::{Algorithm, Header, JoseError, KeySet};
+use crate::time::Timestamp;
+
+/// The leeway of an [`Expectation`] that sets none, in seconds.
+pub const LEEWAY: i64 = 30;
+
+const MAX_LEEWAY: i64 = 60;
+
+/// The types of token that a party accepts (RFC 8725 §3.11).
+#[derive(Clone, Copy, Debug)]
+pub enum Typ<'a> {
+    /// `typ` is one of these. Case and `application/` do not matter.
+    OneOf(&'a [&'a str]),
+    /// `typ` is one of these or absent: for ID Tokens and client assertions, which never had to have one. Every other
+    /// kind of token has a `typ`, so that none passes for these.
+    OneOfOrAbsent(&'a [&'a str]),
+}
+
+/// What `aud` must be. It is a text or a list of texts (RFC 7519 §4.1.3).
+#[derive(Clone, Copy, Debug)]
+pub enum Audience<'a> {
+    /// This one is among them: access tokens (RFC 9068 §4).
+    Member(&'a str),
+    /// This one and nobody else: ID Tokens.
+    Only(&'a str),
+    /// This one, as a text and not as a list: client assertions.
+    ExactlyString(&'a str),
+    /// One of these is among them.
+    AnyOf(&'a [&'a str]),
+}
+
+/// What a party requires of a token. There is no default for type, algorithms, issuer or audience.
+#[derive(Clone, Copy, Debug)]
+pub struct Expectation<'a> {
+    typ: Typ<'a>,
+    algorithms: &'a [Algorithm],
+    issuer: &'a str,
+    audience: Audience<'a>,
+    leeway: i64,
+    max_age: Option<i64>,
+    max_lifetime: Option<i64>,
+    even_if_expired: bool,
+}
+
+impl<'a> Expectation<'a> {
+    /// A token of type `typ`, signed with one of `algorithms` by `issuer` for `audience`, that is valid now.
+    pub fn new(
+        typ: Typ<'a>,
+        algorithms: &'a [Algorithm],
+        issuer: &'a str,
+        audience: Audience<'a>,
+    ) -> Self {
+        Self {
+            typ,
+            algorithms,
+            issuer,
+            audience,
+            leeway: LEEWAY,
+            max_age: None,
+            max_lifetime: None,
+            even_if_expired: false,
+        }
+    }
+
+    /// How far ahead of ours the issuer's clock may be, in seconds from 0 to 60: `nbf` and `iat` may lie that far in the
+    /// future. It lengthens no life: `exp` is exact.
+    #[must_use]
+    pub fn leeway(mut self, seconds: i64) -> Self {
+        self.leeway = seconds.clamp(0, MAX_LEEWAY);
+        self
+    }
+
+    /// Requires an `iat` that is at most `seconds` ago.
+    #[must_use]
+    pub fn max_age(mut self, seconds: i64) -> Self {
+        self.max_age = Some(seconds);
+        self
+    }
+
+    /// Requires an `exp` that is at most `seconds` ahead, and the leeway: what remembers a `jti` until its end must know
+    /// how long that is.
+    #[must_use]
+    pub fn max_lifetime(mut self, seconds: i64) -> Self {
+        self.max_lifetime = Some(seconds);
+        self
+    }
+
+    /// Accepts a token whose `exp` is past: an `id_token_hint` names a person, and grants nothing
+    /// (OpenID Connect RP-Initiated Logout §2).
+    #[must_use]
+    pub fn even_if_expired(mut self) -> Self {
+        self.even_if_expired = true;
+        self
+    }
+
+    fn check_header(&self, header: &Header) -> Result<(), JoseError> {
+        if !self.algorithms.contains(&header.algorithm) {
+            return Err(JoseError::Algorithm);
+        }
+        let (types, may_be_absent) = match self.typ {
+            Typ::OneOf(types) => (types, false),
+            Typ::OneOfOrAbsent(types) => (types, true),
+        };
+        let fits = match header.typ {
+            None => may_be_absent,
+            Some(_) => types.iter().any(|typ| header.is_typ(typ)),
+        };
+        if fits { Ok(()) } else { Err(JoseError::Typ) }
+    }
+
+    fn check_claims(&self, claims: &Verified, now: Timestamp) -> Result<(), JoseError> {
+        if claims.text("iss") != Some(self.issuer) {
+            return Err(JoseError::Issuer);
+        }
+        if !self.audience.is_met_by(claims.claim("aud"))? {
+            return Err(JoseError::Audience);
+        }
+        self.check_times(claims, now)
+    }
+
+    fn check_times(&self, claims: &Verified, now: Timestamp) -> Result<(), JoseError> {
+        let latest = now.plus(self.leeway);
+        if now >= claims.exp && !self.even_if_expired {
+            return Err(JoseError::Expired);
+        }
+        if claims.nbf.is_some_and(|nbf| nbf > latest) {
+            return Err(JoseError::NotYetValid);
+        }
+        if claims.iat.is_some_and(|iat| iat > latest) {
+            return Err(JoseError::IssuedInFuture);
+        }
+        if let Some(seconds) = self.max_age {
+            let iat = claims.iat.ok_or(JoseError::Claims)?;
+            if now.since(iat) > seconds {
+                return Err(JoseError::TooOld);
+            }
+        }
+        match self.max_lifetime {
+            Some(seconds) if claims.exp > latest.plus(seconds) => Err(JoseError::LifetimeTooLong),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Audience<'_> {
+    fn is_met_by(&self, aud: Option<&Value>) -> Result<bool, JoseError> {
+        let members = audience_members(aud)?;
+        Ok(match self {
+            Self::Member(us) => members.contains(us),
+            Self::Only(us) => !members.is_empty() && members.iter().all(|member| member == us),
+            Self::ExactlyString(us) => aud.and_then(Value::as_str) == Some(us),
+            Self::AnyOf(ours) => members.iter().any(|member| ours.contains(member)),
+        })
+    }
+}
+
+/// A token that was verified. Only [`verify`] makes one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verified {
+    header: Header,
+    claims: Map<String, Value>,
+    exp: Timestamp,
+    iat: Option<Timestamp>,
+    nbf: Option<Timestamp>,
+}
+
+/// Accepts or refuses `token`.
+///
+/// # Errors
+/// A [`JoseError`], for logs. Whoever presented the token learns only that it is invalid.
+pub fn verify(
+    token: &str,
+    expect: &Expectation<'_>,
+    keys: &KeySet,
+    now: Timestamp,
+) -> Result<Verified, JoseError> {
+    let token = Compact::split(token)?;
+    let header = token.header()?;
+    expect.check_header(&header)?;
+    let key = keys.find(header.kid.as_deref(), header.algorithm)?;
+    if !key.verifies(token.signing_input.as_bytes(), &token.signature()?) {
+        return Err(JoseError::Signature);
+    }
+    let verified = Verified::new(header, token.claims()?)?;
+    expect.check_claims(&verified, now)?;
+    Ok(verified)
+}
+
+impl Verified {
+    /// Holds the registered claims to their types (RFC 7519 §4.1), so that the accessors cannot fail.
+    fn new(header: Header, claims: Map<String, Value>) -> Result<Self, JoseError> {
+        for name in ["iss", "sub", "jti"] {
+            if claims.get(name).is_some_and(|claim| !claim.is_string()) {
+                return Err(JoseError::Claims);
+            }
+        }
+        Ok(Self {
+            header,
+            exp: time(&claims, "exp")?.ok_or(JoseError::Claims)?,
+            iat: time(&claims, "iat")?,
+            nbf: time(&claims, "nbf")?,
+            claims,
+        })
+    }
+
+    /// The algorithm of the key that verified it.
+    pub fn algorithm(&self) -> Algorithm {
+        self.header.algorithm
+    }
+
+    /// The name of the key that verified it, if the token gave one.
+    pub fn kid(&self) -> Option<&str> {
+        self.header.kid.as_deref()
+    }
+
+    /// The issuer: the one that was expected.
+    pub fn iss(&self) -> &str {
+        self.text("iss").unwrap_or_default()
+    }
+
+    /// The subject.
+    pub fn sub(&self) -> Option<&str> {
+        self.text("sub")
+    }
+
+    /// The token's own id.
+    pub fn jti(&self) -> Option<&str> {
+        self.text("jti")
+    }
+
+    /// The audiences, as a list even if there is one.
+    pub fn aud(&self) -> Vec<&str> {
+        audience_members(self.claim("aud")).unwrap_or_default()
+    }
+
+    /// The first second at which the token is no longer valid.
+    pub fn exp(&self) -> Timestamp {
+        self.exp
+    }
+
+    /// When it was issued.
+    pub fn iat(&self) -> Option<Timestamp> {
+        self.iat
+    }
+
+    /// From when on it is valid.
+    pub fn nbf(&self) -> Option<Timestamp> {
+        self.nbf
+    }
+
+    /// The claim `name`, as JSON.
+    pub fn claim(&self, name: &str) -> Option<&Value> {
+        self.claims.get(name)
+    }
+
+    /// All claims, as JSON.
+    pub fn claims(&self) -> &Map<String, Value> {
+        &self.claims
+    }
+
+    /// The claims as a type of the caller's.
+    ///
+    /// # Errors
+    /// [`JoseError::Claims`] if they do not fit it.
+    pub fn deserialize<T: DeserializeOwned>(&self) -> Result<T, JoseError> {
+        T::deserialize(&self.claims).map_err(|_| JoseError::Claims)
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.claim(name).and_then(Value::as_str)
+    }
+}
+
+fn audience_members(aud: Option<&Value>) -> Result<Vec<&str>, JoseError> {
+    match aud {
+        None => Ok(Vec::new()),
+        Some(Value::String(member)) => Ok(vec![member]),
+        Some(Value::Array(members)) => members
+            .iter()
+            .map(|member| member.as_str().ok_or(JoseError::Claims))
+            .collect(),
+        Some(_) => Err(JoseError::Claims),
+    }
+}
+
+/// A `NumericDate` in whole seconds from 1970 to 9999. RFC 7519 §2 allows fractions; nobody here needs them, and a
+/// comparison of integers has no surprises.
+fn time(claims: &Map<String, Value>, name: &str) -> Result<Option<Timestamp>, JoseError> {
+    let Some(claim) = claims.get(name) else {
+        return Ok(None);
+    };
+    let seconds = claim.as_i64().ok_or(JoseError::Claims)?;
+    if !(0..=Timestamp::LATEST.seconds()).contains(&seconds) {
+        return Err(JoseError::Claims);
+    }
+    Ok(Some(Timestamp::from_seconds(seconds)))
+}
