@@ -543,6 +543,31 @@ fn an_rsa_signature_that_is_none_is_refused() {
     }
 }
 
+/// `s` and `s` plus the order of the group solve the same equation; only the smaller one is a signature (RFC 8032 §5.1.7).
+#[test]
+fn an_ed25519_signature_has_one_form() {
+    const ORDER: [u8; 32] = [
+        0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde,
+        0x14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
+    ];
+    let key = SigningKey::generate(Algorithm::EdDsa).unwrap();
+    let keys = KeySet::new(vec![key.verification_key()]);
+    let check = |token: &str| verify(token, &expectation(), &keys, Timestamp::from_seconds(NOW));
+    let token = key.sign_jwt("at+jwt", &claims()).unwrap();
+    assert!(check(&token).is_ok());
+    let (input, signature) = token.rsplit_once('.').unwrap();
+    let mut signature = encoding::decode(signature).unwrap();
+    let mut carry = 0;
+    for (byte, addend) in signature[32..].iter_mut().zip(ORDER) {
+        let sum = u16::from(*byte) + u16::from(addend) + carry;
+        *byte = sum.to_le_bytes()[0];
+        carry = sum >> 8;
+    }
+    assert_eq!(carry, 0);
+    let forged = format!("{input}.{}", encoding::encode(&signature));
+    assert_eq!(check(&forged), Err(JoseError::Signature));
+}
+
 /// Bleichenbacher's forgery: under an exponent of 3, the cube of this signature begins with a correct padding and digest
 /// and goes on as it likes. Whoever does not read the padding to its end accepts it, without any private key.
 #[test]
