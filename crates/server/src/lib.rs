@@ -1,1 +1,7 @@
-//! Placeholder while the workspace is laid.
+//! The authorization server of Safeconduct as a library.
+
+pub mod accept;
+pub mod correlation;
+pub mod password;
+pub mod telemetry;
+pub mod throttle;

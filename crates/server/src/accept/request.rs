@@ -1,0 +1,154 @@
+//! Owns the way of one request from the socket to the router: read whole, within its size and its time, then answered
+//! within its time.
+//!
+//! The router never sees half a body, so no handler waits for a client. What is refused here never reached a route; it
+//! has a name and a line in the log all the same.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{HeaderValue, Request, StatusCode, header};
+use http_body_util::BodyExt;
+use hyper::body::{Body as _, Incoming};
+use tokio::time::timeout;
+use tower::ServiceExt;
+
+use super::socket::{Answer, Turn};
+use super::{Limits, Peer, client_address};
+use crate::correlation::{Correlation, Exchange};
+use crate::telemetry::Telemetry;
+
+/// What answers requests, shared by all connections.
+pub(super) struct Desk {
+    pub(super) router: Router,
+    pub(super) limits: Limits,
+    pub(super) telemetry: Telemetry,
+}
+
+impl Desk {
+    /// The answer to one request from `peer`, whose socket is told through `turn` what was left unread.
+    pub(super) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        turn: Turn,
+    ) -> http::Response<Answer> {
+        let (mut parts, body) = request.into_parts();
+        let correlation = Correlation::generate();
+        let client = client_address(peer.ip(), &parts.headers, &self.limits.trusted_proxies);
+        parts.extensions.insert(correlation);
+        parts.extensions.insert(Peer(peer));
+        parts.extensions.insert(client);
+        if client.hostile {
+            tracing::warn!(%correlation, %peer, "a trusted proxy sent X-Forwarded-For without a usable address");
+        }
+        let mut response = match self.whole(body).await {
+            Ok(body) => self.route(parts, body).await,
+            Err(refused) => {
+                turn.leave_unread();
+                self.refuse(&parts, correlation, refused)
+            }
+        };
+        correlation.sign(response.headers_mut());
+        response.map(|body| Answer::new(body, turn))
+    }
+
+    async fn route(&self, parts: Parts, body: Bytes) -> Response {
+        let request = Request::from_parts(parts, Body::from(body));
+        match timeout(
+            self.limits.request_timeout,
+            self.router.clone().oneshot(request),
+        )
+        .await
+        {
+            Ok(answered) => answered.into_response(),
+            Err(_) => {
+                tracing::error!("a handler took longer than the request time-out");
+                let mut response = explain(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "temporarily_unavailable",
+                    "The server did not answer in time. Try again.",
+                );
+                let soon = HeaderValue::from_static("1");
+                response.headers_mut().insert(header::RETRY_AFTER, soon);
+                response
+            }
+        }
+    }
+
+    /// The body of a request, read to its end. Nothing beyond the cap is kept, however the client frames it.
+    async fn whole(&self, body: Incoming) -> Result<Bytes, Unreadable> {
+        let most = self.limits.max_body_bytes;
+        if body.is_end_stream() {
+            return Ok(Bytes::new());
+        }
+        if body.size_hint().lower() > most as u64 {
+            return Err(Unreadable::TooLarge);
+        }
+        timeout(self.limits.body_timeout, read(body, most))
+            .await
+            .unwrap_or(Err(Unreadable::TooSlow))
+    }
+
+    fn refuse(&self, parts: &Parts, correlation: Correlation, reason: Unreadable) -> Response {
+        let exchange = Exchange::begin(self.telemetry.clone(), correlation, parts);
+        let (status, description) = match reason {
+            Unreadable::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "The request body is larger than this server reads.",
+            ),
+            Unreadable::TooSlow => (
+                StatusCode::REQUEST_TIMEOUT,
+                "The request body did not arrive in time.",
+            ),
+            Unreadable::Broken => (
+                StatusCode::BAD_REQUEST,
+                "The request body is not framed as HTTP/1.1 says.",
+            ),
+        };
+        let mut response = explain(status, "invalid_request", description);
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+        exchange.finish(status);
+        response
+    }
+}
+
+/// Why a body was not read to its end.
+#[derive(Debug)]
+enum Unreadable {
+    TooLarge,
+    TooSlow,
+    Broken,
+}
+
+async fn read(mut body: Incoming, most: usize) -> Result<Bytes, Unreadable> {
+    let mut whole: Vec<u8> = Vec::new();
+    while let Some(frame) = body.frame().await {
+        // A frame without data holds trailers, which mean nothing here.
+        let Ok(data) = frame.map_err(|_| Unreadable::Broken)?.into_data() else {
+            continue;
+        };
+        if data.len() > most - whole.len() {
+            return Err(Unreadable::TooLarge);
+        }
+        if whole.is_empty() && body.is_end_stream() {
+            return Ok(data);
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(whole.into())
+}
+
+/// A refusal by the door itself, in the form of RFC 6749 §5.2, which every client of this server can read.
+fn explain(status: StatusCode, error: &str, description: &str) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    let body = serde_json::json!({ "error": error, "error_description": description });
+    (status, headers, body.to_string()).into_response()
+}
