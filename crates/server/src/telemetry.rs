@@ -29,7 +29,7 @@ const DURATION_BUCKETS: [f64; 14] = [
 ];
 
 /// Samples of a duration are kept one by one until they are folded into their buckets. Scraping folds them; so does every
-/// so manieth request, or a server that nobody scrapes would grow.
+/// 4096th request, or a server that nobody scrapes would grow.
 const FOLD_EVERY: u64 = 4096;
 
 const METADATA: Metadata<'static> =
