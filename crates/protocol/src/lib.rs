@@ -1,9 +1,33 @@
 //! The rules of Safeconduct: values in, decision out.
 //!
-//! Nothing here does I/O, knows HTTP or SQL, or waits. Every rule takes the time as an argument.
+//! Nothing here does I/O, knows HTTP or SQL, or waits. Every rule takes the time as an argument. One file for each noun of
+//! the specifications:
+//!
+//! - a request arrives: [`parameters`], [`error`], [`client`], [`redirect_uri`], [`pkce`], [`scope`], [`resource`], [`authorization`]
+//! - a grant comes of it: [`authorization_code`], [`grant`], [`refresh_token`], [`token`]
+//! - others ask about it: [`introspection`], [`metadata`], [`client_authentication`]
+//! - what all of it stands on: [`ids`], [`secret`], [`seal`], [`jose`], [`encoding`], [`random`], [`time`], [`clock`]
 
+pub mod authorization;
+pub mod authorization_code;
+pub mod client;
+pub mod client_authentication;
 pub mod clock;
 pub mod encoding;
+pub mod error;
+pub mod grant;
+pub mod ids;
+pub mod introspection;
+pub mod jose;
+pub mod metadata;
+pub mod parameters;
+pub mod pkce;
 pub mod random;
+pub mod redirect_uri;
+pub mod refresh_token;
+pub mod resource;
+pub mod scope;
+pub mod seal;
 pub mod secret;
 pub mod time;
+pub mod token;

@@ -1,0 +1,202 @@
+//! The authorization code (RFC 6749 §4.1.2): sealed, short-lived, useless without the client. Nothing is stored until it is
+//! redeemed; redeeming is inserting the grant's row under the id the code carries.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    client::Client,
+    encoding,
+    error::{Reason, Refusal},
+    grant::{Epochs, Grant, Lifetimes, NewGrant},
+    ids::{ClientId, GrantId, SessionId, UserId},
+    pkce::CodeChallenge,
+    scope::Scope,
+    time::Timestamp,
+    token::CodeExchange,
+};
+
+/// How long a dead grant's row is kept beyond the last artifact that could name it, in seconds.
+const TOMBSTONE: i64 = 600;
+
+/// What a code seals.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorizationCode {
+    /// The grant it becomes.
+    #[serde(rename = "g")]
+    pub grant: GrantId,
+    /// This code among the codes of one request (Back, a double click): 128 random bits.
+    #[serde(rename = "i")]
+    pub code_id: String,
+    /// The history of the database it belongs to.
+    #[serde(rename = "e")]
+    pub era: i64,
+    /// To whom it was issued.
+    #[serde(rename = "c")]
+    pub client: ClientId,
+    /// Who allowed it.
+    #[serde(rename = "u")]
+    pub user: UserId,
+    /// In which browser session.
+    #[serde(rename = "s")]
+    pub session: SessionId,
+    /// What was in force at Allow.
+    #[serde(rename = "k")]
+    pub epochs: Epochs,
+    /// SHA-256 of the redirect_uri, base64url.
+    #[serde(rename = "r")]
+    pub redirect_uri: String,
+    /// The PKCE challenge (RFC 7636), where one was sent.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    pub code_challenge: Option<CodeChallenge>,
+    /// What was allowed.
+    #[serde(rename = "o")]
+    pub scope: Scope,
+    /// For which API.
+    #[serde(rename = "a")]
+    pub audience: String,
+    /// The request's nonce, for the ID Token.
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+    /// When the person signed in.
+    #[serde(rename = "t")]
+    pub auth_time: Timestamp,
+    /// When it was issued.
+    #[serde(rename = "f")]
+    pub issued_at: Timestamp,
+}
+
+impl AuthorizationCode {
+    /// Decides whether `client` may redeem this code with `exchange`, and what grant that makes. Whether it is the first to do so
+    /// is decided by the write that follows.
+    ///
+    /// # Errors
+    /// In this order: another client's, expired, another redirect_uri, PKCE (RFC 6749 §4.1.3, RFC 7636 §4.6). None of them
+    /// changes anything for the rightful owner.
+    pub fn redeem(
+        &self,
+        client: &Client,
+        exchange: &CodeExchange,
+        lifetimes: &Lifetimes,
+        now: Timestamp,
+    ) -> Result<NewGrant, Refusal> {
+        if self.client != client.id {
+            return Err(Refusal::new(Reason::CodeOfAnotherClient).because(format!(
+                "issued to {}, presented by {}",
+                self.client, client.id
+            )));
+        }
+        self.is_current(lifetimes, now)?;
+        let sent = exchange
+            .redirect_uri
+            .as_deref()
+            .map(|uri| encoding::sha256_base64url(uri.as_bytes()));
+        if sent.as_deref() != Some(self.redirect_uri.as_str()) {
+            let detail = if sent.is_some() {
+                "another redirect_uri"
+            } else {
+                "no redirect_uri"
+            };
+            return Err(Refusal::new(Reason::RedirectUriChanged).because(detail));
+        }
+        self.prove_possession(exchange)?;
+        Ok(self.grant_for(client, lifetimes, now))
+    }
+
+    fn is_current(&self, lifetimes: &Lifetimes, now: Timestamp) -> Result<(), Refusal> {
+        let age = now.since(self.issued_at);
+        let late = now > lifetimes.latest_redemption(self.grant);
+        // A node whose clock is a little behind the issuing one sees a code from the future; more than that is no clock of ours.
+        if !(-30..lifetimes.code).contains(&age) || late {
+            return Err(Refusal::new(Reason::CodeExpired)
+                .because(format!("issued {age} s ago, good for {} s", lifetimes.code)));
+        }
+        Ok(())
+    }
+
+    fn prove_possession(&self, exchange: &CodeExchange) -> Result<(), Refusal> {
+        match (&self.code_challenge, &exchange.code_verifier) {
+            (Some(challenge), Some(verifier)) if challenge.proven_by(verifier) => Ok(()),
+            (Some(_), Some(_)) => Err(Reason::CodeVerifierWrong.into()),
+            (Some(_), None) => Err(Reason::CodeVerifierMissing.into()),
+            (None, Some(_)) => Err(Reason::CodeVerifierUnexpected.into()),
+            (None, None) => Ok(()),
+        }
+    }
+
+    fn grant_for(&self, client: &Client, lifetimes: &Lifetimes, now: Timestamp) -> NewGrant {
+        let life = if Grant::is_refreshable(client) {
+            lifetimes.refresh
+        } else {
+            lifetimes.access_token
+        };
+        let expires_at = now.plus(life);
+        let last_token = expires_at.plus(lifetimes.access_token);
+        NewGrant {
+            id: self.grant,
+            code_id: self.code_id.clone(),
+            era: self.era,
+            client: self.client.clone(),
+            user: self.user.clone(),
+            session: self.session.clone(),
+            scope: self.scope.clone(),
+            audience: self.audience.clone(),
+            auth_time: self.auth_time,
+            epochs: self.epochs,
+            created_at: now,
+            expires_at,
+            idle_expires_at: expires_at.min(now.plus(lifetimes.refresh_idle)),
+            forget_at: last_token
+                .max(lifetimes.latest_redemption(self.grant))
+                .plus(TOMBSTONE),
+        }
+    }
+}
+
+/// What the write said about a redemption.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Redemption {
+    /// This attempt made the grant.
+    Won,
+    /// The same code had been redeemed: the grant is revoked now (RFC 6749 §4.1.2).
+    Replayed,
+    /// Another code of the same request had been redeemed; nothing changed.
+    Superseded,
+    /// User, client, consent or session ended since Allow; nothing was written.
+    Ended,
+}
+
+/// The columns that settle a redemption.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedeemedRow {
+    /// Which attempt made the row.
+    pub attempt: String,
+    /// Which code bought it.
+    pub code_id: String,
+    /// Whether the grant is revoked.
+    pub revoked: bool,
+}
+
+impl Redemption {
+    /// Reads the row that the one writing statement returned; no row means that the grant could not be made.
+    pub fn settle(row: Option<&RedeemedRow>, attempt: &str, code_id: &str) -> Self {
+        match row {
+            None => Self::Ended,
+            Some(row) if row.code_id != code_id => Self::Superseded,
+            Some(row) if row.attempt == attempt && !row.revoked => Self::Won,
+            Some(_) => Self::Replayed,
+        }
+    }
+
+    /// The refusal, unless this attempt won.
+    ///
+    /// # Errors
+    /// `code-redeemed`, `code-superseded`, `grant-ended`: all `invalid_grant`.
+    pub fn won(self) -> Result<(), Refusal> {
+        match self {
+            Self::Won => Ok(()),
+            Self::Replayed => Err(Reason::CodeRedeemed.into()),
+            Self::Superseded => Err(Reason::CodeSuperseded.into()),
+            Self::Ended => Err(Reason::GrantEnded.into()),
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! A client as it is registered (RFC 7591 §2): what it may ask for, and how it proves who it is.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::{Reason, Refusal},
+    ids::ClientId,
+    jose::JwkSet,
+    redirect_uri::{self, RedirectUri},
+    resource::Resources,
+    scope::Scope,
+};
+
+/// A registered client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Client {
+    /// The identifier it sends.
+    pub id: ClientId,
+    /// The name people read on the consent page.
+    pub name: String,
+    /// How it authenticates at the token endpoint.
+    pub authentication: AuthenticationMethod,
+    /// The keys that sign its assertions, for `private_key_jwt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<JwkSet>,
+    /// What `aud` its assertions must carry.
+    #[serde(default)]
+    pub assertion_audience: AssertionAudience,
+    /// Where its answers may go.
+    #[serde(default)]
+    pub redirect_uris: Vec<RedirectUri>,
+    /// The grant types it may use.
+    pub grant_types: Vec<GrantType>,
+    /// The most it may ask for.
+    #[serde(default)]
+    pub scopes: Scope,
+    /// Whether an authorization request without PKCE is refused. `false` is a weakening, possible only for a confidential client.
+    #[serde(default = "yes")]
+    pub require_pkce: bool,
+    /// The form of its access tokens.
+    #[serde(default)]
+    pub access_token_format: AccessTokenFormat,
+    /// When people are asked.
+    #[serde(default)]
+    pub consent: ConsentPolicy,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// How a client authenticates (OpenID Connect Core §9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthenticationMethod {
+    /// Id and secret in the `Authorization` header.
+    ClientSecretBasic,
+    /// Id and secret in the body.
+    ClientSecretPost,
+    /// An assertion signed with a registered key (RFC 7523).
+    PrivateKeyJwt,
+    /// A public client: its id alone.
+    None,
+}
+
+impl AuthenticationMethod {
+    /// The name as it is sent in metadata.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientSecretBasic => "client_secret_basic",
+            Self::ClientSecretPost => "client_secret_post",
+            Self::PrivateKeyJwt => "private_key_jwt",
+            Self::None => "none",
+        }
+    }
+}
+
+/// A grant type this server knows (RFC 6749 §1.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantType {
+    /// RFC 6749 §4.1.
+    AuthorizationCode,
+    /// RFC 6749 §6.
+    RefreshToken,
+    /// RFC 6749 §4.4.
+    ClientCredentials,
+}
+
+impl GrantType {
+    /// Every grant type, as advertised.
+    pub const ALL: [GrantType; 3] = [
+        Self::AuthorizationCode,
+        Self::RefreshToken,
+        Self::ClientCredentials,
+    ];
+
+    /// The name as it is sent.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::RefreshToken => "refresh_token",
+            Self::ClientCredentials => "client_credentials",
+        }
+    }
+
+    /// Reads a `grant_type`; `None` for one this server does not know.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|grant_type| grant_type.as_str() == text)
+    }
+}
+
+/// What `aud` a client's assertions must carry: audience injection is stopped by accepting the issuer alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AssertionAudience {
+    /// The issuer, as one string.
+    #[default]
+    Issuer,
+    /// The token endpoint's URL, for clients that can't do better.
+    TokenEndpoint,
+}
+
+/// The form of a client's access tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccessTokenFormat {
+    /// A signed JWT (RFC 9068).
+    #[default]
+    Jwt,
+    /// Sealed: only this server can read it, by introspection.
+    Opaque,
+}
+
+/// When people are asked whether they allow a client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsentPolicy {
+    /// Once for each scope and resource; a wider request asks for what is new.
+    #[default]
+    Remember,
+    /// Every time.
+    Always,
+    /// Never: for first-party clients.
+    Never,
+}
+
+/// What is wrong with a client's registration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// `authorization_code` without a redirect URI, or a redirect URI without it.
+    #[error(
+        "a client for authorization_code needs at least one redirect URI, and only such a client has any"
+    )]
+    RedirectUris,
+    /// No grant type.
+    #[error("name at least one grant type")]
+    GrantTypes,
+    /// `refresh_token` without a grant that gives one.
+    #[error("refresh_token needs authorization_code beside it")]
+    RefreshAlone,
+    /// `client_credentials` for a public client.
+    #[error("client_credentials is for clients with credentials; this one authenticates with none")]
+    PublicClientCredentials,
+    /// `require_pkce = false` on a public client.
+    #[error("require_pkce = false is possible only for a client with credentials")]
+    PublicWithoutPkce,
+    /// `private_key_jwt` without keys, or keys without it.
+    #[error("private_key_jwt needs a jwks with at least one key, and only it has one")]
+    Jwks,
+    /// A name that is empty, too long or holds control characters.
+    #[error("the name must be 1 to 100 characters without control characters")]
+    Name,
+}
+
+impl Client {
+    /// Checks that the registration makes sense as a whole.
+    ///
+    /// # Errors
+    /// The first thing that does not.
+    pub fn validate(&self) -> Result<(), ClientError> {
+        let code = self.may_use(GrantType::AuthorizationCode);
+        let name_length = self.name.chars().count();
+        if !(1..=100).contains(&name_length) || self.name.chars().any(char::is_control) {
+            Err(ClientError::Name)
+        } else if self.grant_types.is_empty() {
+            Err(ClientError::GrantTypes)
+        } else if code == self.redirect_uris.is_empty() {
+            Err(ClientError::RedirectUris)
+        } else if self.may_use(GrantType::RefreshToken) && !code {
+            Err(ClientError::RefreshAlone)
+        } else if self.is_public() && self.may_use(GrantType::ClientCredentials) {
+            Err(ClientError::PublicClientCredentials)
+        } else if self.is_public() && !self.require_pkce {
+            Err(ClientError::PublicWithoutPkce)
+        } else if (self.authentication == AuthenticationMethod::PrivateKeyJwt) != self.has_keys() {
+            Err(ClientError::Jwks)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether it has no credentials (RFC 6749 §2.1).
+    pub fn is_public(&self) -> bool {
+        self.authentication == AuthenticationMethod::None
+    }
+
+    /// Whether it may use `grant_type`.
+    pub fn may_use(&self, grant_type: GrantType) -> bool {
+        self.grant_types.contains(&grant_type)
+    }
+
+    /// Whether PKCE is demanded of it: always, unless `require_pkce = false` stands on a confidential client.
+    pub fn needs_pkce(&self) -> bool {
+        self.require_pkce || self.is_public()
+    }
+
+    /// Whether an Allow may be remembered: not for public clients that live on a device, whose name anybody can borrow (RFC 8252 §8.6).
+    pub fn remembers_consent(&self, redirect_uri: &str) -> bool {
+        let on_device = self
+            .registered(redirect_uri)
+            .is_none_or(RedirectUri::stays_on_device);
+        self.consent == ConsentPolicy::Remember && !(self.is_public() && on_device)
+    }
+
+    /// The registered redirect URI that `sent` is.
+    ///
+    /// # Errors
+    /// `redirect-uri-not-registered`, with the difference to the closest one as private detail.
+    pub fn prove_redirect_uri(&self, sent: &str) -> Result<&RedirectUri, Refusal> {
+        self.registered(sent).ok_or_else(|| {
+            let difference = redirect_uri::difference(&self.redirect_uris, sent);
+            Refusal::new(Reason::RedirectUriNotRegistered).because(difference)
+        })
+    }
+
+    /// Whether it may ask for tokens for `audience`: one of its scopes belongs to that resource.
+    pub fn may_target(&self, audience: &str, resources: &Resources) -> bool {
+        resources
+            .find(audience)
+            .is_none_or(|resource| !self.scopes.intersection(&resource.scopes).is_empty())
+    }
+
+    fn registered(&self, sent: &str) -> Option<&RedirectUri> {
+        self.redirect_uris.iter().find(|uri| uri.admits(sent))
+    }
+
+    fn has_keys(&self) -> bool {
+        self.jwks.as_ref().is_some_and(|jwks| !jwks.keys.is_empty())
+    }
+}

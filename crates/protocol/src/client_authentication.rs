@@ -1,0 +1,271 @@
+//! How a client says who it is (RFC 6749 §2.3, RFC 7523): reading what was presented, and judging an assertion.
+//! Comparing secrets with what is kept, and the proof that it happened, are the server's.
+
+use crate::{
+    client::{AssertionAudience, AuthenticationMethod, Client},
+    error::{Reason, Refusal},
+    ids::ClientId,
+    jose::{self, Algorithm, Audience, Expectation, KeySet, Typ},
+    metadata::Issuer,
+    parameters::Parameters,
+    secret::Secret,
+    time::Timestamp,
+};
+
+/// The `client_assertion_type` of RFC 7523 §2.2.
+pub const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// The longest an assertion may be valid from its `iat`, in seconds; its `jti` is remembered that long.
+pub const LONGEST_ASSERTION: i64 = 300;
+
+/// What a client presented.
+pub struct PresentedClient {
+    /// Who it says it is.
+    pub id: ClientId,
+    /// What it shows for it.
+    pub credentials: Credentials,
+}
+
+/// What a client shows to prove who it is.
+pub enum Credentials {
+    /// A secret in the `Authorization` header.
+    Basic(Secret),
+    /// A secret in the body.
+    Post(Secret),
+    /// A signed assertion.
+    Assertion(Secret),
+    /// Nothing but its id.
+    None,
+}
+
+impl Credentials {
+    /// The method that these credentials belong to.
+    pub fn method(&self) -> AuthenticationMethod {
+        match self {
+            Self::Basic(_) => AuthenticationMethod::ClientSecretBasic,
+            Self::Post(_) => AuthenticationMethod::ClientSecretPost,
+            Self::Assertion(_) => AuthenticationMethod::PrivateKeyJwt,
+            Self::None => AuthenticationMethod::None,
+        }
+    }
+}
+
+impl PresentedClient {
+    /// Reads the one way in which a client authenticated, from the `Authorization` header and the body.
+    ///
+    /// # Errors
+    /// `client-authentication-missing`, `-repeated` (more than one way), `-malformed`.
+    pub fn read(authorization: Option<&[u8]>, parameters: &Parameters) -> Result<Self, Refusal> {
+        let client_id = parameters.one("client_id")?;
+        let secret = parameters.one("client_secret")?;
+        let assertion = parameters.one("client_assertion")?;
+        let ways = [
+            authorization.is_some(),
+            secret.is_some(),
+            assertion.is_some(),
+        ];
+        if ways.into_iter().filter(|&way| way).count() > 1 {
+            return Err(Reason::ClientAuthenticationRepeated.into());
+        }
+        if let Some(header) = authorization {
+            let (id, secret) = read_basic(header)?;
+            if client_id.is_some_and(|sent| sent != id) {
+                return Err(Refusal::new(Reason::ClientAuthenticationRepeated)
+                    .because("client_id differs from the header's"));
+            }
+            return Ok(Self {
+                id: known(&id)?,
+                credentials: Credentials::Basic(secret),
+            });
+        }
+        if let Some(assertion) = assertion {
+            return Self::read_assertion(assertion, client_id, parameters);
+        }
+        let id = client_id.ok_or(Reason::ClientAuthenticationMissing)?;
+        let credentials = secret.map_or(Credentials::None, |secret| {
+            Credentials::Post(Secret::new(secret))
+        });
+        Ok(Self {
+            id: known(id)?,
+            credentials,
+        })
+    }
+
+    fn read_assertion(
+        assertion: &str,
+        client_id: Option<&str>,
+        parameters: &Parameters,
+    ) -> Result<Self, Refusal> {
+        if parameters.one("client_assertion_type")? != Some(JWT_BEARER) {
+            return Err(Refusal::new(Reason::ClientAuthenticationMalformed)
+                .because("client_assertion_type"));
+        }
+        let issuer = jose::unverified_issuer(assertion).ok_or_else(|| {
+            Refusal::new(Reason::ClientAssertionRefused).because("no readable iss")
+        })?;
+        if client_id.is_some_and(|sent| sent != issuer) {
+            return Err(
+                Refusal::new(Reason::ClientAssertionRefused).because("client_id differs from iss")
+            );
+        }
+        Ok(Self {
+            id: known(&issuer)?,
+            credentials: Credentials::Assertion(Secret::new(assertion)),
+        })
+    }
+}
+
+/// A use of an assertion: its `jti` must be inserted in the unit of what the request changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssertionUse {
+    /// Whose.
+    pub client: ClientId,
+    /// Its name.
+    pub jti: String,
+    /// Until when it must be remembered.
+    pub expires_at: Timestamp,
+}
+
+/// Judges an assertion (RFC 7523 §3): signed with a key of the client, `iss` = `sub` = the client, `aud` = the issuer as one
+/// string (or the token endpoint where the registration says so), at most five minutes of life, a `jti`.
+///
+/// # Errors
+/// `client-assertion-refused`, with the rule that failed as private detail.
+pub fn judge_assertion(
+    assertion: &Secret,
+    client: &Client,
+    keys: &KeySet,
+    issuer: &Issuer,
+    now: Timestamp,
+) -> Result<AssertionUse, Refusal> {
+    let refused = |detail: &str| Refusal::new(Reason::ClientAssertionRefused).because(detail);
+    let audience = match client.assertion_audience {
+        AssertionAudience::Issuer => issuer.as_str().to_owned(),
+        AssertionAudience::TokenEndpoint => issuer.endpoint("/token"),
+    };
+    let expectation = Expectation::new(
+        Typ::OneOfOrAbsent(&["JWT", "client-authentication+jwt"]),
+        &Algorithm::ALL,
+        client.id.as_str(),
+        Audience::ExactlyString(&audience),
+    )
+    .max_lifetime(LONGEST_ASSERTION);
+    let verified = jose::verify(assertion.expose(), &expectation, keys, now)
+        .map_err(|error| refused(error.name()))?;
+    if verified.sub() != Some(client.id.as_str()) {
+        return Err(refused("sub is not the client"));
+    }
+    let jti = verified
+        .jti()
+        .filter(|jti| (1..=256).contains(&jti.len()))
+        .ok_or_else(|| refused("jti is missing or too long"))?;
+    Ok(AssertionUse {
+        client: client.id.clone(),
+        jti: jti.to_owned(),
+        expires_at: verified.exp(),
+    })
+}
+
+/// Reads `Basic` credentials: id and secret form-encoded, then joined, then base64 (RFC 6749 §2.3.1).
+fn read_basic(header: &[u8]) -> Result<(String, Secret), Refusal> {
+    use base64::Engine as _;
+
+    let malformed = || Refusal::new(Reason::ClientAuthenticationMalformed);
+    let text = std::str::from_utf8(header).map_err(|_| malformed())?;
+    let (scheme, encoded) = text.split_once(' ').ok_or_else(malformed)?;
+    if !scheme.eq_ignore_ascii_case("Basic") || encoded.len() > 4096 {
+        return Err(malformed().because("not the Basic scheme, or too long"));
+    }
+    let decoded = base64::engine::general_purpose::STANDARD
+        .decode(encoded.trim_start_matches(' '))
+        .map_err(|_| malformed())?;
+    let joined = Secret::new(String::from_utf8(decoded).map_err(|_| malformed())?);
+    let (id, secret) = joined.expose().split_once(':').ok_or_else(malformed)?;
+    Ok((form_decode(id)?, Secret::new(form_decode(secret)?)))
+}
+
+fn form_decode(text: &str) -> Result<String, Refusal> {
+    // `&` and `=` would split the text; in a form-encoded value they are escaped, in a raw one they stand for themselves.
+    let escaped = text.replace('&', "%26").replace('=', "%3D");
+    let decoded = form_urlencoded::parse(escaped.as_bytes())
+        .next()
+        .map(|(name, _)| name.into_owned())
+        .unwrap_or_default();
+    if decoded.contains(['\0', '\u{fffd}']) {
+        return Err(Reason::ClientAuthenticationMalformed.into());
+    }
+    Ok(decoded)
+}
+
+fn known(id: &str) -> Result<ClientId, Refusal> {
+    ClientId::parse(id)
+        .ok_or_else(|| Refusal::new(Reason::ClientAuthenticationFailed).because("not a client id"))
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use rstest::rstest;
+
+    use super::*;
+
+    fn basic(credentials: &str) -> Vec<u8> {
+        format!(
+            "Basic {}",
+            base64::engine::general_purpose::STANDARD.encode(credentials)
+        )
+        .into_bytes()
+    }
+
+    fn read(authorization: Option<&[u8]>, body: &str) -> Result<PresentedClient, Reason> {
+        let parameters = Parameters::parse(body.as_bytes()).unwrap();
+        PresentedClient::read(authorization, &parameters).map_err(|refusal| refusal.reason())
+    }
+
+    #[test]
+    fn basic_credentials_are_form_decoded() {
+        let presented = read(Some(&basic("shop%3Aeu:p%2Bq+r%25=")), "")
+            .ok()
+            .unwrap();
+        assert_eq!(presented.id.as_str(), "shop:eu");
+        let Credentials::Basic(secret) = presented.credentials else {
+            panic!("another method")
+        };
+        assert_eq!(secret.expose(), "p+q r%=");
+    }
+
+    #[rstest]
+    #[case(None, "", Reason::ClientAuthenticationMissing)]
+    #[case(
+        Some(basic("shop:x")),
+        "client_secret=x",
+        Reason::ClientAuthenticationRepeated
+    )]
+    #[case(
+        Some(basic("shop:x")),
+        "client_id=other",
+        Reason::ClientAuthenticationRepeated
+    )]
+    #[case(
+        None,
+        "client_id=shop&client_secret=x&client_assertion=y",
+        Reason::ClientAuthenticationRepeated
+    )]
+    #[case(Some(b"Bearer x".to_vec()), "", Reason::ClientAuthenticationMalformed)]
+    #[case(Some(b"Basic ???".to_vec()), "", Reason::ClientAuthenticationMalformed)]
+    #[case(Some(basic("shop")), "", Reason::ClientAuthenticationMalformed)]
+    #[case(Some(b"Basic \xff".to_vec()), "", Reason::ClientAuthenticationMalformed)]
+    #[case(Some(basic("shop:%00")), "", Reason::ClientAuthenticationMalformed)]
+    #[case(Some(basic("sh op:x")), "", Reason::ClientAuthenticationFailed)]
+    #[case(
+        None,
+        "client_id=shop&client_assertion=a.b.c",
+        Reason::ClientAuthenticationMalformed
+    )]
+    fn what_is_not_one_clear_way_is_refused(
+        #[case] header: Option<Vec<u8>>,
+        #[case] body: &str,
+        #[case] because: Reason,
+    ) {
+        assert_eq!(read(header.as_deref(), body).err(), Some(because));
+    }
+}

@@ -1,0 +1,358 @@
+//! The registry of refusals: every way this server says no, with its stable name, the RFC's error code, the section it
+//! rests on and a public sentence that says what to do. How a refusal becomes a status, a page or a redirect is the server's.
+
+use std::fmt;
+
+/// An error code of the specifications, as it is sent in `error`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// RFC 6749 §4.1.2.1: the person or the server said no.
+    AccessDenied,
+    /// RFC 6749 §5.2: client authentication failed.
+    InvalidClient,
+    /// RFC 6749 §5.2: the code or refresh token is not (or no longer) good.
+    InvalidGrant,
+    /// RFC 6749 §4.1.2.1, §5.2: a parameter is missing, repeated or malformed.
+    InvalidRequest,
+    /// RFC 6749 §5.2: a scope is unknown or more than is allowed.
+    InvalidScope,
+    /// RFC 8707 §2: the resource is unknown, malformed or not allowed.
+    InvalidTarget,
+    /// OpenID Connect Core §3.1.2.6: `request` is not supported.
+    RequestNotSupported,
+    /// OpenID Connect Core §3.1.2.6: `request_uri` is not supported.
+    RequestUriNotSupported,
+    /// RFC 6749 §4.1.2.1: a fault of ours.
+    ServerError,
+    /// RFC 6749 §4.1.2.1: try again later.
+    TemporarilyUnavailable,
+    /// RFC 6749 §5.2: the client may not use this grant type.
+    UnauthorizedClient,
+    /// RFC 6749 §5.2: no such grant type here.
+    UnsupportedGrantType,
+    /// RFC 6749 §4.1.2.1: no such response type here.
+    UnsupportedResponseType,
+}
+
+impl ErrorCode {
+    /// The code as it is sent.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AccessDenied => "access_denied",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidGrant => "invalid_grant",
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidScope => "invalid_scope",
+            Self::InvalidTarget => "invalid_target",
+            Self::RequestNotSupported => "request_not_supported",
+            Self::RequestUriNotSupported => "request_uri_not_supported",
+            Self::ServerError => "server_error",
+            Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::UnsupportedResponseType => "unsupported_response_type",
+        }
+    }
+}
+
+/// One entry of the registry.
+#[derive(Debug)]
+pub struct Entry {
+    /// Which refusal this is.
+    pub reason: Reason,
+    /// The stable name, kebab-case: in logs, in `#error-code` on pages, in the errors reference.
+    pub name: &'static str,
+    /// The RFC's error code.
+    pub error: ErrorCode,
+    /// Where the rule stands.
+    pub spec: &'static str,
+    /// What a stranger may read: what is wrong and what to do. ASCII without `"` and `\` (RFC 6749 §5.2), and no word of what we know.
+    pub public: &'static str,
+}
+
+/// Why a request is refused. Each has an [`Entry`] and a paragraph in the errors reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the registry below says what each one means")]
+pub enum Reason {
+    RequestMalformed,
+    RequestTooLarge,
+    ParameterRepeated,
+    MethodNotAllowed,
+    ContentTypeUnsupported,
+    NotFound,
+    ClientIdMissing,
+    ClientUnknown,
+    ClientDisabled,
+    RedirectUriMissing,
+    RedirectUriNotRegistered,
+    ResponseTypeMissing,
+    ResponseTypeUnsupported,
+    ResponseModeUnsupported,
+    RequestObjectUnsupported,
+    RequestUriUnsupported,
+    StateTooLong,
+    NonceTooLong,
+    CodeChallengeMissing,
+    CodeChallengeMalformed,
+    CodeChallengeMethodUnsupported,
+    ScopeMissing,
+    ScopeMalformed,
+    ScopeNotRegistered,
+    ScopeExceedsGrant,
+    ResourceUnknown,
+    ResourceNotAllowed,
+    ResourceAmbiguous,
+    ResourceExceedsGrant,
+    PendingRequestNotRecognised,
+    PendingRequestExpired,
+    PendingRequestFromAnotherBrowser,
+    PendingRequestFromAnotherSession,
+    CrossSiteForm,
+    ConsentDenied,
+    DecisionMissing,
+    CredentialsInQuery,
+    ClientAuthenticationMissing,
+    ClientAuthenticationRepeated,
+    ClientAuthenticationMalformed,
+    ClientAuthenticationMethod,
+    ClientAuthenticationFailed,
+    ClientAssertionRefused,
+    ClientAssertionReplayed,
+    GrantTypeMissing,
+    GrantTypeUnsupported,
+    GrantTypeNotAllowed,
+    CodeMissing,
+    CodeNotRecognised,
+    CodeExpired,
+    CodeOfAnotherClient,
+    CodeRedeemed,
+    CodeSuperseded,
+    RedirectUriChanged,
+    CodeVerifierMissing,
+    CodeVerifierMalformed,
+    CodeVerifierWrong,
+    CodeVerifierUnexpected,
+    GrantEnded,
+    RefreshTokenMissing,
+    RefreshTokenNotRecognised,
+    RefreshTokenExpired,
+    RefreshTokenOfAnotherClient,
+    RefreshTokenReused,
+    RefreshTokenFromLostHistory,
+    PublicClient,
+    TokenMissing,
+    TooManyAttempts,
+    Overloaded,
+    StoreUnavailable,
+    Fault,
+}
+
+use ErrorCode::{
+    AccessDenied, InvalidClient, InvalidGrant, InvalidRequest, InvalidScope, InvalidTarget,
+    RequestNotSupported, RequestUriNotSupported, ServerError, TemporarilyUnavailable,
+    UnauthorizedClient, UnsupportedGrantType, UnsupportedResponseType,
+};
+
+const fn entry(
+    reason: Reason,
+    name: &'static str,
+    error: ErrorCode,
+    spec: &'static str,
+    public: &'static str,
+) -> Entry {
+    Entry {
+        reason,
+        name,
+        error,
+        spec,
+        public,
+    }
+}
+
+/// Every refusal, in the order of [`Reason`].
+#[rustfmt::skip]
+pub static REGISTRY: [Entry; Reason::Fault as usize + 1] = [
+    entry(Reason::RequestMalformed, "request-malformed", InvalidRequest, "RFC 6749 Appendix B", "The request could not be read. Send parameters as application/x-www-form-urlencoded UTF-8 without NUL bytes."),
+    entry(Reason::RequestTooLarge, "request-too-large", InvalidRequest, "RFC 6749 §4.1.2.1", "The request is larger than this server accepts. Send shorter parameters."),
+    entry(Reason::ParameterRepeated, "parameter-repeated", InvalidRequest, "RFC 6749 §3.1", "A parameter was sent more than once. Send each parameter once."),
+    entry(Reason::MethodNotAllowed, "method-not-allowed", InvalidRequest, "RFC 9110 §15.5.6", "This address does not answer that method. See the Allow header."),
+    entry(Reason::ContentTypeUnsupported, "content-type-unsupported", InvalidRequest, "RFC 6749 §4.1.3", "Send the body as application/x-www-form-urlencoded."),
+    entry(Reason::NotFound, "not-found", InvalidRequest, "RFC 9110 §15.5.5", "There is nothing at this address."),
+    entry(Reason::ClientIdMissing, "client-id-missing", InvalidRequest, "RFC 6749 §4.1.1", "The app did not say who it is (client_id). Go back to the app and try again."),
+    entry(Reason::ClientUnknown, "client-unknown", InvalidRequest, "RFC 6749 §4.1.2.1", "The app is not registered here. Go back to the app and try again; if it keeps happening, tell the app's owner."),
+    entry(Reason::ClientDisabled, "client-disabled", InvalidRequest, "RFC 6749 §4.1.2.1", "The app is not registered here. Go back to the app and try again; if it keeps happening, tell the app's owner."),
+    entry(Reason::RedirectUriMissing, "redirect-uri-missing", InvalidRequest, "OAuth 2.1 §4.1.1", "The app did not say where to return to (redirect_uri). Go back to the app and try again."),
+    entry(Reason::RedirectUriNotRegistered, "redirect-uri-not-registered", InvalidRequest, "RFC 6749 §3.1.2.4", "The app asked to return to an address that is not registered for it. Go back to the app and try again; if it keeps happening, tell the app's owner."),
+    entry(Reason::ResponseTypeMissing, "response-type-missing", InvalidRequest, "RFC 6749 §3.1.1", "response_type is missing. Send response_type=code."),
+    entry(Reason::ResponseTypeUnsupported, "response-type-unsupported", UnsupportedResponseType, "RFC 9700 §2.1.2", "Only response_type=code is supported."),
+    entry(Reason::ResponseModeUnsupported, "response-mode-unsupported", InvalidRequest, "OAuth 2.0 Multiple Response Types §2.1", "Only response_mode=query is supported."),
+    entry(Reason::RequestObjectUnsupported, "request-object-unsupported", RequestNotSupported, "RFC 9101 §6", "Request objects (request) are not supported. Send the parameters themselves."),
+    entry(Reason::RequestUriUnsupported, "request-uri-unsupported", RequestUriNotSupported, "RFC 9101 §6", "request_uri is not supported. Send the parameters themselves."),
+    entry(Reason::StateTooLong, "state-too-long", InvalidRequest, "RFC 6749 §4.1.1", "state is longer than 4096 bytes. Keep the long part in the app and send its name."),
+    entry(Reason::NonceTooLong, "nonce-too-long", InvalidRequest, "OpenID Connect Core §3.1.2.1", "nonce is longer than 512 bytes."),
+    entry(Reason::CodeChallengeMissing, "code-challenge-missing", InvalidRequest, "OAuth 2.1 §4.1.1", "PKCE is required. Send code_challenge and code_challenge_method=S256."),
+    entry(Reason::CodeChallengeMalformed, "code-challenge-malformed", InvalidRequest, "RFC 7636 §4.2", "code_challenge is not the base64url SHA-256 of a verifier (43 characters, no padding)."),
+    entry(Reason::CodeChallengeMethodUnsupported, "code-challenge-method-unsupported", InvalidRequest, "RFC 7636 §4.4.1", "Only code_challenge_method=S256 is supported, and it must be sent."),
+    entry(Reason::ScopeMissing, "scope-missing", InvalidScope, "RFC 6749 §3.3", "scope is missing. Name what the app needs."),
+    entry(Reason::ScopeMalformed, "scope-malformed", InvalidScope, "RFC 6749 §3.3", "scope is not a space-delimited list of scope names."),
+    entry(Reason::ScopeNotRegistered, "scope-not-registered", InvalidScope, "RFC 6749 §3.3", "A requested scope is not registered for this client."),
+    entry(Reason::ScopeExceedsGrant, "scope-exceeds-grant", InvalidScope, "RFC 6749 §6", "A requested scope was not granted. Ask for the granted scopes or fewer."),
+    entry(Reason::ResourceUnknown, "resource-unknown", InvalidTarget, "RFC 8707 §2", "resource is not an API this server issues tokens for. Send the API's URI exactly as registered."),
+    entry(Reason::ResourceNotAllowed, "resource-not-allowed", InvalidTarget, "RFC 8707 §2", "The requested scopes do not belong to this resource. Ask for one API at a time."),
+    entry(Reason::ResourceAmbiguous, "resource-ambiguous", InvalidTarget, "RFC 8707 §2", "The requested scopes do not belong to exactly one API. Send resource, and ask for one API at a time."),
+    entry(Reason::ResourceExceedsGrant, "resource-exceeds-grant", InvalidTarget, "RFC 8707 §2.2", "resource is not the API that was granted."),
+    entry(Reason::PendingRequestNotRecognised, "pending-request-not-recognised", InvalidRequest, "RFC 9700 §4.7", "This page is not one this server made, or too old to be read. Go back to the app and start again."),
+    entry(Reason::PendingRequestExpired, "pending-request-expired", InvalidRequest, "RFC 9700 §4.7", "This sign-in was started too long ago. Go back to the app and start again."),
+    entry(Reason::PendingRequestFromAnotherBrowser, "pending-request-from-another-browser", InvalidRequest, "RFC 9700 §4.7", "This sign-in was started in another browser, or this browser does not keep cookies. Go back to the app and start again."),
+    entry(Reason::PendingRequestFromAnotherSession, "pending-request-from-another-session", InvalidRequest, "RFC 9700 §4.7", "You signed in again since this page was shown. Go back to the app and start again."),
+    entry(Reason::CrossSiteForm, "cross-site-form", InvalidRequest, "RFC 6749 §10.12", "The form was sent from another site. Go back to the app and start again."),
+    entry(Reason::ConsentDenied, "consent-denied", AccessDenied, "RFC 6749 §4.1.2.1", "The person did not allow the app."),
+    entry(Reason::DecisionMissing, "decision-missing", InvalidRequest, "RFC 6749 §4.1.1", "The form said neither allow nor deny. Go back to the app and start again."),
+    entry(Reason::CredentialsInQuery, "credentials-in-query", InvalidRequest, "RFC 6749 §2.3.1", "Parameters were sent in the URL. Send them in the body."),
+    entry(Reason::ClientAuthenticationMissing, "client-authentication-missing", InvalidClient, "RFC 6749 §3.2.1", "The client did not authenticate. Send its credentials the way it is registered."),
+    entry(Reason::ClientAuthenticationRepeated, "client-authentication-repeated", InvalidRequest, "RFC 6749 §2.3", "The client authenticated in more than one way. Use one."),
+    entry(Reason::ClientAuthenticationMalformed, "client-authentication-malformed", InvalidClient, "RFC 6749 §2.3.1", "The client's credentials could not be read. Form-encode id and secret, join them with a colon, then base64."),
+    entry(Reason::ClientAuthenticationMethod, "client-authentication-method", InvalidClient, "RFC 6749 §2.3", "Client authentication failed. Check the id, the credentials and the registered method."),
+    entry(Reason::ClientAuthenticationFailed, "client-authentication-failed", InvalidClient, "RFC 6749 §5.2", "Client authentication failed. Check the id, the credentials and the registered method."),
+    entry(Reason::ClientAssertionRefused, "client-assertion-refused", InvalidClient, "RFC 7523 §3", "Client authentication failed. Check the assertion: signed with a registered key, aud is the issuer, a fresh jti, at most 5 minutes of life."),
+    entry(Reason::ClientAssertionReplayed, "client-assertion-replayed", InvalidClient, "RFC 7523 §3", "This client assertion was used before. Make a new one for every request."),
+    entry(Reason::GrantTypeMissing, "grant-type-missing", InvalidRequest, "RFC 6749 §4.1.3", "grant_type is missing."),
+    entry(Reason::GrantTypeUnsupported, "grant-type-unsupported", UnsupportedGrantType, "RFC 6749 §5.2", "Supported grant types are authorization_code, refresh_token and client_credentials."),
+    entry(Reason::GrantTypeNotAllowed, "grant-type-not-allowed", UnauthorizedClient, "RFC 6749 §5.2", "This client is not registered for this grant type."),
+    entry(Reason::CodeMissing, "code-missing", InvalidRequest, "RFC 6749 §4.1.3", "code is missing."),
+    entry(Reason::CodeNotRecognised, "code-not-recognised", InvalidGrant, "RFC 6749 §5.2", "The code is not one this server issued. Start the sign-in again."),
+    entry(Reason::CodeExpired, "code-expired", InvalidGrant, "RFC 6749 §4.1.2", "The code has expired. Start the sign-in again."),
+    entry(Reason::CodeOfAnotherClient, "code-of-another-client", InvalidGrant, "RFC 6749 §4.1.3", "The code was not issued to this client."),
+    entry(Reason::CodeRedeemed, "code-redeemed", InvalidGrant, "RFC 6749 §4.1.2", "The code was used before. What it had bought is revoked; start the sign-in again."),
+    entry(Reason::CodeSuperseded, "code-superseded", InvalidGrant, "RFC 6749 §4.1.2", "Another code of the same sign-in was used. Start the sign-in again."),
+    entry(Reason::RedirectUriChanged, "redirect-uri-changed", InvalidGrant, "RFC 6749 §4.1.3", "redirect_uri is missing or not the one the sign-in was started with. Send the same string."),
+    entry(Reason::CodeVerifierMissing, "code-verifier-missing", InvalidGrant, "RFC 7636 §4.6", "code_verifier is missing. Send the verifier of the challenge."),
+    entry(Reason::CodeVerifierMalformed, "code-verifier-malformed", InvalidGrant, "RFC 7636 §4.1", "code_verifier is not 43 to 128 unreserved characters."),
+    entry(Reason::CodeVerifierWrong, "code-verifier-wrong", InvalidGrant, "RFC 7636 §4.6", "code_verifier does not match the challenge."),
+    entry(Reason::CodeVerifierUnexpected, "code-verifier-unexpected", InvalidGrant, "RFC 9700 §4.8.2", "code_verifier was sent, but the sign-in was started without code_challenge."),
+    entry(Reason::GrantEnded, "grant-ended", InvalidGrant, "RFC 6749 §5.2", "What was granted has ended. Start the sign-in again."),
+    entry(Reason::RefreshTokenMissing, "refresh-token-missing", InvalidRequest, "RFC 6749 §6", "refresh_token is missing."),
+    entry(Reason::RefreshTokenNotRecognised, "refresh-token-not-recognised", InvalidGrant, "RFC 6749 §5.2", "The refresh token is not one this server issued. Start the sign-in again."),
+    entry(Reason::RefreshTokenExpired, "refresh-token-expired", InvalidGrant, "RFC 6749 §5.2", "The refresh token has expired. Start the sign-in again."),
+    entry(Reason::RefreshTokenOfAnotherClient, "refresh-token-of-another-client", InvalidGrant, "RFC 6749 §6", "The refresh token was not issued to this client."),
+    entry(Reason::RefreshTokenReused, "refresh-token-reused", InvalidGrant, "RFC 9700 §4.14.2", "The refresh token was replaced and used before. The grant is revoked; start the sign-in again."),
+    entry(Reason::RefreshTokenFromLostHistory, "refresh-token-from-lost-history", InvalidGrant, "RFC 6749 §5.2", "The refresh token is not known here. Start the sign-in again."),
+    entry(Reason::PublicClient, "public-client", UnauthorizedClient, "RFC 6749 §4.4", "A client without credentials can't use this. Register it with a secret or a key."),
+    entry(Reason::TokenMissing, "token-missing", InvalidRequest, "RFC 7662 §2.1", "token is missing."),
+    entry(Reason::TooManyAttempts, "too-many-attempts", TemporarilyUnavailable, "RFC 6585 §4", "Too many attempts. Wait, then try again; see Retry-After."),
+    entry(Reason::Overloaded, "overloaded", TemporarilyUnavailable, "RFC 9110 §15.6.4", "The server has more to do than it can. Try again in a moment; see Retry-After."),
+    entry(Reason::StoreUnavailable, "store-unavailable", TemporarilyUnavailable, "RFC 9110 §15.6.4", "The server can't reach its database. Nothing was changed; try again in a moment."),
+    entry(Reason::Fault, "fault", ServerError, "RFC 9110 §15.6.1", "Sorry, there is a problem on our side. Try again later."),
+];
+
+impl Reason {
+    /// This refusal's entry in the registry.
+    pub fn entry(self) -> &'static Entry {
+        &REGISTRY[self as usize]
+    }
+
+    /// The stable name, kebab-case.
+    pub fn name(self) -> &'static str {
+        self.entry().name
+    }
+}
+
+/// A request refused: why, and what only the operator may read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    reason: Reason,
+    detail: Option<String>,
+}
+
+impl Refusal {
+    /// A refusal that its reason explains.
+    pub const fn new(reason: Reason) -> Self {
+        Self {
+            reason,
+            detail: None,
+        }
+    }
+
+    /// The same with a private detail, "expected … got …". Never put a secret, a code or a token in it.
+    #[must_use]
+    pub fn because(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// Why.
+    pub const fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// The RFC's error code.
+    pub fn error(&self) -> ErrorCode {
+        self.reason.entry().error
+    }
+
+    /// What a stranger may read.
+    pub fn public(&self) -> &'static str {
+        self.reason.entry().public
+    }
+
+    /// What only the operator may read.
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+}
+
+impl From<Reason> for Refusal {
+    fn from(reason: Reason) -> Self {
+        Self::new(reason)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.detail {
+            Some(detail) => write!(f, "{}: {detail}", self.reason.name()),
+            None => f.write_str(self.reason.name()),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_reason_has_its_own_entry_and_name() {
+        for (index, entry) in REGISTRY.iter().enumerate() {
+            assert_eq!(
+                entry.reason as usize, index,
+                "{} stands at the wrong place",
+                entry.name
+            );
+        }
+        let names: HashSet<&str> = REGISTRY.iter().map(|entry| entry.name).collect();
+        assert_eq!(names.len(), REGISTRY.len());
+        assert!(names.iter().all(|name| {
+            name.bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+        }));
+    }
+
+    #[test]
+    fn public_sentences_fit_error_description() {
+        for entry in &REGISTRY {
+            let sendable = |byte: u8| matches!(byte, 0x20 | 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+            assert!(
+                entry.public.bytes().all(sendable),
+                "{} (RFC 6749 §5.2 charset)",
+                entry.name
+            );
+            assert!(entry.public.ends_with('.'), "{}", entry.name);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Introspection (RFC 7662) and revocation (RFC 7009): who may ask about a token, and what they learn.
+
+use serde::Serialize;
+
+use crate::{client::Client, ids::ClientId, resource::Resources, token::AccessToken};
+
+/// The answer of the introspection endpoint (RFC 7662 §2.2). Inactive says nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Introspection {
+    /// Not active, not known, or none of the asker's business.
+    Inactive {
+        /// Always `false`.
+        active: bool,
+    },
+    /// What the token says.
+    Active {
+        /// Always `true`.
+        active: bool,
+        /// What the token says.
+        #[serde(flatten)]
+        token: Box<AccessToken>,
+        /// Always `Bearer`.
+        token_type: &'static str,
+    },
+}
+
+impl Introspection {
+    /// The answer that says nothing.
+    pub const fn inactive() -> Self {
+        Self::Inactive { active: false }
+    }
+
+    /// The answer about a token that is good.
+    pub fn active(token: AccessToken) -> Self {
+        Self::Active {
+            active: true,
+            token: Box::new(token),
+            token_type: "Bearer",
+        }
+    }
+}
+
+/// Whether `asker` may learn about `token`: only the client that the token's resource names. Tokens for the issuer itself are
+/// nobody's but the client's they were issued to.
+pub fn may_introspect(
+    asker: &Client,
+    token: &AccessToken,
+    resources: &Resources,
+    issuer: &str,
+) -> bool {
+    match resources.find(&token.aud) {
+        Some(resource) => resource.client.as_ref() == Some(&asker.id),
+        None => token.aud == issuer && token.client_id == asker.id,
+    }
+}
+
+/// Whether `asker` may revoke what was issued to `owner`: only its own (RFC 7009 §2.1).
+pub fn may_revoke(asker: &ClientId, owner: &ClientId) -> bool {
+    asker == owner
+}

@@ -1,0 +1,252 @@
+//! The refresh token (RFC 6749 §6): sealed, a grant's id and a generation. Each use gives the next generation; a lost answer
+//! gives the same one again; an old one ends the grant (RFC 9700 §4.14.2).
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    client::Client,
+    error::{Reason, Refusal},
+    grant::{Grant, Lifetimes},
+    ids::{ClientId, GrantId},
+    resource::Resources,
+    scope::Scope,
+    time::Timestamp,
+    token::RefreshExchange,
+};
+
+/// What a refresh token seals.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefreshToken {
+    /// The grant it belongs to.
+    #[serde(rename = "g")]
+    pub grant: GrantId,
+    /// Its number in the grant's chain, from 0.
+    #[serde(rename = "n")]
+    pub generation: i64,
+    /// The history of the database it belongs to.
+    #[serde(rename = "e")]
+    pub era: i64,
+    /// To whom it was issued.
+    #[serde(rename = "c")]
+    pub client: ClientId,
+    /// When the grant's refresh tokens end, whatever happens.
+    #[serde(rename = "x")]
+    pub expires_at: Timestamp,
+}
+
+impl RefreshToken {
+    /// The token that `grant` gives next.
+    pub fn of(grant: &Grant, era: i64) -> Self {
+        Self {
+            grant: grant.id,
+            generation: grant.generation,
+            era,
+            client: grant.client.clone(),
+            expires_at: grant.expires_at,
+        }
+    }
+
+    /// Refuses a token that is another client's or has passed its absolute end, before the store is asked.
+    ///
+    /// # Errors
+    /// `refresh-token-of-another-client`, `refresh-token-expired`; nothing changes for the rightful owner.
+    pub fn present(&self, client: &Client, now: Timestamp) -> Result<(), Refusal> {
+        if self.client != client.id {
+            return Err(
+                Refusal::new(Reason::RefreshTokenOfAnotherClient).because(format!(
+                    "issued to {}, presented by {}",
+                    self.client, client.id
+                )),
+            );
+        }
+        if now >= self.expires_at {
+            return Err(Reason::RefreshTokenExpired.into());
+        }
+        Ok(())
+    }
+}
+
+/// The rule of rotation for one use of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// The generation that is presented.
+    pub presented: i64,
+    /// How long ago the current generation was made may be at most, for a retry; `None`: no limit, for sender-bound tokens.
+    pub retry_window: Option<i64>,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// The state of a grant that rotation looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefreshState {
+    /// The current generation.
+    pub generation: i64,
+    /// When it was made.
+    pub rotated_at: Timestamp,
+    /// When it ends if it is not used.
+    pub idle_expires_at: Timestamp,
+    /// Whether the grant lives: not revoked, and user, client, consent and session are what they were.
+    pub alive: bool,
+}
+
+/// What one use of a refresh token does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefreshDecision {
+    /// The presented token was current: the next generation is current now.
+    Rotate,
+    /// The presented token's successor was never used: the same successor is given again. Nothing forks, nothing is extended.
+    Retry,
+    /// The presented token was replaced and its successor used, or the retry window is over: the grant is revoked.
+    Reuse,
+    /// The grant has ended.
+    Dead,
+    /// The token was not used in time.
+    Expired,
+    /// The token is from a history this database does not have.
+    LostHistory,
+}
+
+impl Rotation {
+    /// A use of `token` by `client`. Confidential clients' tokens are sender-bound.
+    pub fn new(
+        token: &RefreshToken,
+        client: &Client,
+        lifetimes: &Lifetimes,
+        now: Timestamp,
+    ) -> Self {
+        let retry_window = client.is_public().then_some(lifetimes.refresh_retry_window);
+        Self {
+            presented: token.generation,
+            retry_window,
+            now,
+        }
+    }
+
+    /// The decision. The store makes the same one inside its one UPDATE; a test holds the two together.
+    pub fn decide(&self, state: &RefreshState) -> RefreshDecision {
+        let behind = state.generation - self.presented;
+        let in_window = self
+            .retry_window
+            .is_none_or(|window| self.now.since(state.rotated_at) <= window);
+        match behind {
+            _ if !state.alive => RefreshDecision::Dead,
+            ..0 => RefreshDecision::LostHistory,
+            0 | 1 if self.now >= state.idle_expires_at => RefreshDecision::Expired,
+            0 => RefreshDecision::Rotate,
+            1 if in_window => RefreshDecision::Retry,
+            _ => RefreshDecision::Reuse,
+        }
+    }
+}
+
+impl RefreshDecision {
+    /// The refusal, unless tokens may be minted.
+    ///
+    /// # Errors
+    /// `refresh-token-reused`, `grant-ended`, `refresh-token-expired`, `refresh-token-from-lost-history`: all `invalid_grant`.
+    pub fn permits(self) -> Result<(), Refusal> {
+        match self {
+            Self::Rotate | Self::Retry => Ok(()),
+            Self::Reuse => Err(Reason::RefreshTokenReused.into()),
+            Self::Dead => Err(Reason::GrantEnded.into()),
+            Self::Expired => Err(Reason::RefreshTokenExpired.into()),
+            Self::LostHistory => Err(Reason::RefreshTokenFromLostHistory.into()),
+        }
+    }
+}
+
+/// What one refresh asks its access token to be narrowed to (RFC 6749 §6, RFC 8707 §2.2). The grant itself never changes.
+///
+/// # Errors
+/// `scope-exceeds-grant`, `resource-exceeds-grant`, `grant-ended` where the client may have nothing of the grant any more.
+pub fn narrow(
+    grant: &Grant,
+    client: &Client,
+    exchange: &RefreshExchange,
+    resources: &Resources,
+) -> Result<Scope, Refusal> {
+    if let Some(resource) = exchange
+        .resource
+        .as_deref()
+        .filter(|resource| *resource != grant.audience)
+    {
+        return Err(Refusal::new(Reason::ResourceExceedsGrant).because(format!(
+            "granted for {}, asked for {resource}",
+            grant.audience
+        )));
+    }
+    if let Some(asked) = exchange
+        .scope
+        .as_ref()
+        .filter(|asked| !asked.is_within(&grant.scope))
+    {
+        return Err(Refusal::new(Reason::ScopeExceedsGrant)
+            .because(asked.without(&grant.scope).to_string()));
+    }
+    let scope = grant.scope_for(client, exchange.scope.as_ref());
+    if scope.is_empty() || !client.may_target(&grant.audience, resources) {
+        return Err(Refusal::new(Reason::GrantEnded)
+            .because("nothing that was granted is still registered for the client"));
+    }
+    Ok(scope)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::current(3, 3, 1_000, RefreshDecision::Rotate)]
+    #[case::lost_answer(2, 3, 1_000, RefreshDecision::Retry)]
+    #[case::at_the_end_of_the_window(2, 3, 1_060, RefreshDecision::Retry)]
+    #[case::after_the_window(2, 3, 1_061, RefreshDecision::Reuse)]
+    #[case::older(1, 3, 1_000, RefreshDecision::Reuse)]
+    #[case::ahead(4, 3, 1_000, RefreshDecision::LostHistory)]
+    #[case::idle(3, 3, 9_000, RefreshDecision::Expired)]
+    #[case::an_old_one_is_a_reuse_however_late(1, 3, 9_000, RefreshDecision::Reuse)]
+    fn one_use_of_a_token_decides(
+        #[case] presented: i64,
+        #[case] current: i64,
+        #[case] now: i64,
+        #[case] decision: RefreshDecision,
+    ) {
+        let at = Timestamp::from_seconds;
+        let state = RefreshState {
+            generation: current,
+            rotated_at: at(1_000),
+            idle_expires_at: at(9_000),
+            alive: true,
+        };
+        let rotation = Rotation {
+            presented,
+            retry_window: Some(60),
+            now: at(now),
+        };
+        assert_eq!(rotation.decide(&state), decision);
+        let dead = RefreshState {
+            alive: false,
+            ..state
+        };
+        assert_eq!(rotation.decide(&dead), RefreshDecision::Dead);
+    }
+
+    #[test]
+    fn a_sender_bound_retry_has_no_time_limit() {
+        let at = Timestamp::from_seconds;
+        let state = RefreshState {
+            generation: 1,
+            rotated_at: at(0),
+            idle_expires_at: at(900_000),
+            alive: true,
+        };
+        let rotation = Rotation {
+            presented: 0,
+            retry_window: None,
+            now: at(800_000),
+        };
+        assert_eq!(rotation.decide(&state), RefreshDecision::Retry);
+    }
+}

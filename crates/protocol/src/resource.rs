@@ -1,0 +1,199 @@
+//! Resources (RFC 8707): the APIs that access tokens are for, and which of them a request means.
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::{
+    error::{Reason, Refusal},
+    ids::{ClientId, Malformed},
+    scope::Scope,
+};
+
+/// The URI of an API, the `aud` of its tokens: absolute, no fragment (RFC 8707 §2). Compared character by character.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ResourceUri(String);
+
+impl ResourceUri {
+    /// Reads a resource URI; `None` unless it is an absolute http(s) or urn URI without fragment, at most 512 bytes.
+    pub fn parse(text: &str) -> Option<Self> {
+        let plain = text.len() <= 512
+            && text.bytes().all(|byte| byte.is_ascii_graphic())
+            && !text.contains('#');
+        let url = Url::parse(text).ok().filter(|_| plain)?;
+        matches!(url.scheme(), "https" | "http" | "urn").then(|| Self(text.to_owned()))
+    }
+
+    /// The URI as it is sent.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An API that this server issues tokens for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resource {
+    /// What `resource` names and `aud` carries.
+    pub uri: ResourceUri,
+    /// What people read on the consent page; the host of the URI if absent.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// The scopes that this API gives a meaning to.
+    pub scopes: Scope,
+    /// The client that may introspect tokens for this audience, and no other.
+    #[serde(default)]
+    pub client: Option<ClientId>,
+}
+
+/// What a scope means to people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScopeDescription {
+    /// The scope's name.
+    pub name: String,
+    /// The sentence on the consent page, by language tag, like `en` → "Read your notes".
+    #[serde(default)]
+    pub text: std::collections::BTreeMap<String, String>,
+}
+
+/// Every resource of this server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resources(Vec<Resource>);
+
+impl Resources {
+    /// All resources.
+    pub fn new(resources: Vec<Resource>) -> Self {
+        Self(resources)
+    }
+
+    /// The resources in the order they were declared.
+    pub fn iter(&self) -> impl Iterator<Item = &Resource> {
+        self.0.iter()
+    }
+
+    /// The resource with exactly this URI.
+    pub fn find(&self, uri: &str) -> Option<&Resource> {
+        self.0.iter().find(|resource| resource.uri.as_str() == uri)
+    }
+
+    /// The audience of the tokens for `scope`: the resource that was asked for; without `resource` the one resource that owns every
+    /// scope an API owns; the `issuer` where no API owns any.
+    ///
+    /// # Errors
+    /// `resource-unknown`, `resource-not-allowed` (it does not own a scope that another API owns), `resource-ambiguous`.
+    pub fn audience(
+        &self,
+        asked: Option<&str>,
+        scope: &Scope,
+        issuer: &str,
+    ) -> Result<String, Refusal> {
+        let owned_by_any = self.0.iter().fold(Scope::default(), |all, resource| {
+            all.union(&resource.scopes)
+        });
+        let of_apis = scope.intersection(&owned_by_any);
+        if let Some(uri) = asked.filter(|uri| *uri != issuer) {
+            let resource = self
+                .find(uri)
+                .ok_or_else(|| Refusal::new(Reason::ResourceUnknown).because(uri))?;
+            let foreign = of_apis.without(&resource.scopes);
+            return if foreign.is_empty() && !of_apis.is_empty() {
+                Ok(uri.to_owned())
+            } else {
+                Err(Refusal::new(Reason::ResourceNotAllowed)
+                    .because(format!("{uri} does not own: {scope}")))
+            };
+        }
+        if of_apis.is_empty() {
+            return Ok(issuer.to_owned());
+        }
+        let mut owners = self
+            .0
+            .iter()
+            .filter(|resource| of_apis.is_within(&resource.scopes));
+        match (owners.next(), owners.next(), asked) {
+            (Some(resource), None, None) => Ok(resource.uri.0.clone()),
+            _ => Err(Refusal::new(Reason::ResourceAmbiguous)
+                .because(format!("the scopes {of_apis} do not name one API"))),
+        }
+    }
+}
+
+impl From<ResourceUri> for String {
+    fn from(uri: ResourceUri) -> String {
+        uri.0
+    }
+}
+
+impl TryFrom<String> for ResourceUri {
+    type Error = Malformed;
+    fn try_from(text: String) -> Result<Self, Malformed> {
+        Self::parse(&text).ok_or(Malformed("resource URI"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn api(uri: &str, scopes: &str) -> Resource {
+        Resource {
+            uri: ResourceUri::parse(uri).unwrap(),
+            name: None,
+            scopes: Scope::parse(scopes).unwrap(),
+            client: None,
+        }
+    }
+
+    #[rstest]
+    #[case(None, "notes.read", Ok("https://notes.example"))]
+    #[case(
+        None,
+        "notes.read notes.write offline_access",
+        Ok("https://notes.example")
+    )]
+    #[case(None, "offline_access", Ok("https://id.example"))]
+    #[case(None, "shared", Err(Reason::ResourceAmbiguous))]
+    #[case(None, "notes.read mail.read", Err(Reason::ResourceAmbiguous))]
+    #[case(Some("https://mail.example"), "shared", Ok("https://mail.example"))]
+    #[case(
+        Some("https://mail.example"),
+        "notes.read",
+        Err(Reason::ResourceNotAllowed)
+    )]
+    #[case(
+        Some("https://mail.example"),
+        "mail.read notes.read",
+        Err(Reason::ResourceNotAllowed)
+    )]
+    #[case(
+        Some("https://mail.example"),
+        "offline_access",
+        Err(Reason::ResourceNotAllowed)
+    )]
+    #[case(
+        Some("https://mail.example/"),
+        "mail.read",
+        Err(Reason::ResourceUnknown)
+    )]
+    #[case(Some("https://id.example"), "offline_access", Ok("https://id.example"))]
+    #[case(
+        Some("https://id.example"),
+        "notes.read",
+        Err(Reason::ResourceAmbiguous)
+    )]
+    #[case(Some("/relative"), "notes.read", Err(Reason::ResourceUnknown))]
+    fn one_token_is_for_one_audience(
+        #[case] asked: Option<&str>,
+        #[case] scope: &str,
+        #[case] audience: Result<&str, Reason>,
+    ) {
+        let resources = Resources::new(vec![
+            api("https://notes.example", "notes.read notes.write shared"),
+            api("https://mail.example", "mail.read shared"),
+        ]);
+        let scope = Scope::parse(scope).unwrap();
+        let decided = resources.audience(asked, &scope, "https://id.example");
+        assert_eq!(decided.as_deref().map_err(Refusal::reason), audience);
+    }
+}

@@ -1,0 +1,273 @@
+//! The token endpoint's request and answer (RFC 6749 §4–§6) and what an access token says (RFC 9068).
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    client::{Client, GrantType},
+    encoding,
+    error::{Reason, Refusal},
+    grant::Grant,
+    ids::{ClientId, GrantId},
+    parameters::Parameters,
+    pkce::CodeVerifier,
+    random,
+    resource::Resources,
+    scope::Scope,
+    secret::Secret,
+    time::Timestamp,
+};
+
+/// A request at the token endpoint, by its grant type.
+pub enum TokenRequest {
+    /// RFC 6749 §4.1.3.
+    AuthorizationCode(CodeExchange),
+    /// RFC 6749 §6.
+    RefreshToken(RefreshExchange),
+    /// RFC 6749 §4.4.2.
+    ClientCredentials(ClientCredentialsRequest),
+}
+
+/// A code offered for tokens (RFC 6749 §4.1.3).
+pub struct CodeExchange {
+    /// The sealed code.
+    pub code: Secret,
+    /// The redirect URI of the authorization request, the same string.
+    pub redirect_uri: Option<String>,
+    /// The PKCE verifier (RFC 7636 §4.5).
+    pub code_verifier: Option<CodeVerifier>,
+    /// May only name what was granted (RFC 8707 §2.2).
+    pub resource: Option<String>,
+}
+
+/// A refresh token offered for tokens (RFC 6749 §6).
+pub struct RefreshExchange {
+    /// The sealed refresh token.
+    pub refresh_token: Secret,
+    /// Narrows the access token.
+    pub scope: Option<Scope>,
+    /// May only name what was granted.
+    pub resource: Option<String>,
+}
+
+/// A client's request for a token of its own (RFC 6749 §4.4.2).
+pub struct ClientCredentialsRequest {
+    /// What it asks for.
+    pub scope: Option<Scope>,
+    /// For which API (RFC 8707).
+    pub resource: Option<String>,
+}
+
+impl TokenRequest {
+    /// Reads the parameters of a token request.
+    ///
+    /// # Errors
+    /// `grant-type-missing`, `grant-type-unsupported`, a missing, repeated or malformed parameter.
+    pub fn parse(parameters: &Parameters) -> Result<Self, Refusal> {
+        let name = parameters.required("grant_type", Reason::GrantTypeMissing)?;
+        let grant_type = GrantType::parse(name).ok_or(Reason::GrantTypeUnsupported)?;
+        let scope = match parameters.one("scope")? {
+            Some(text) => Some(Scope::parse(text).ok_or(Reason::ScopeMalformed)?),
+            None => None,
+        };
+        let resource = one_resource(parameters)?.map(str::to_owned);
+        Ok(match grant_type {
+            GrantType::AuthorizationCode => Self::AuthorizationCode(CodeExchange {
+                code: Secret::new(parameters.required("code", Reason::CodeMissing)?),
+                redirect_uri: parameters.one("redirect_uri")?.map(str::to_owned),
+                code_verifier: verifier(parameters)?,
+                resource,
+            }),
+            GrantType::RefreshToken => Self::RefreshToken(RefreshExchange {
+                refresh_token: Secret::new(
+                    parameters.required("refresh_token", Reason::RefreshTokenMissing)?,
+                ),
+                scope,
+                resource,
+            }),
+            GrantType::ClientCredentials => {
+                Self::ClientCredentials(ClientCredentialsRequest { scope, resource })
+            }
+        })
+    }
+
+    /// The grant type.
+    pub fn grant_type(&self) -> GrantType {
+        match self {
+            Self::AuthorizationCode(_) => GrantType::AuthorizationCode,
+            Self::RefreshToken(_) => GrantType::RefreshToken,
+            Self::ClientCredentials(_) => GrantType::ClientCredentials,
+        }
+    }
+
+    /// Refuses a grant type that `client` is not registered for.
+    ///
+    /// # Errors
+    /// `grant-type-not-allowed`; `public-client` for client credentials without credentials.
+    pub fn allowed_for(&self, client: &Client) -> Result<(), Refusal> {
+        let grant_type = self.grant_type();
+        if !client.may_use(grant_type) {
+            return Err(Refusal::new(Reason::GrantTypeNotAllowed).because(grant_type.as_str()));
+        }
+        if grant_type == GrantType::ClientCredentials && client.is_public() {
+            return Err(Reason::PublicClient.into());
+        }
+        Ok(())
+    }
+}
+
+impl ClientCredentialsRequest {
+    /// What the client gets: scope and audience. Without `scope`, everything it is registered for (RFC 6749 §3.3).
+    ///
+    /// # Errors
+    /// `scope-not-registered`, `scope-missing` where there is none, and the errors of [`Resources::audience`].
+    pub fn decide(
+        &self,
+        client: &Client,
+        resources: &Resources,
+        issuer: &str,
+    ) -> Result<(Scope, String), Refusal> {
+        let scope = self
+            .scope
+            .clone()
+            .filter(|scope| !scope.is_empty())
+            .unwrap_or_else(|| client.scopes.clone());
+        if !scope.is_within(&client.scopes) {
+            return Err(Refusal::new(Reason::ScopeNotRegistered)
+                .because(scope.without(&client.scopes).to_string()));
+        }
+        if scope.is_empty() {
+            return Err(Reason::ScopeMissing.into());
+        }
+        let audience = resources.audience(self.resource.as_deref(), &scope, issuer)?;
+        Ok((scope, audience))
+    }
+}
+
+/// The one `resource` of a request. A token is for one API, so a second is refused (RFC 8707 §2 allows a server to).
+///
+/// # Errors
+/// `resource-ambiguous`.
+pub fn one_resource(parameters: &Parameters) -> Result<Option<&str>, Refusal> {
+    parameters
+        .one("resource")
+        .map_err(|_| Refusal::new(Reason::ResourceAmbiguous).because("more than one resource"))
+}
+
+fn verifier(parameters: &Parameters) -> Result<Option<CodeVerifier>, Refusal> {
+    match parameters.one("code_verifier")? {
+        Some(text) => Ok(Some(
+            CodeVerifier::parse(text).ok_or(Reason::CodeVerifierMalformed)?,
+        )),
+        None => Ok(None),
+    }
+}
+
+/// The `typ` of a signed access token (RFC 9068 §2.1).
+pub const ACCESS_TOKEN_TYP: &str = "at+jwt";
+
+/// What an access token says (RFC 9068 §2.2); the same whether it is signed or sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessToken {
+    /// This server's issuer identifier.
+    pub iss: String,
+    /// The user, or the client itself for client credentials.
+    pub sub: String,
+    /// The API.
+    pub aud: String,
+    /// When it ends.
+    pub exp: Timestamp,
+    /// When it was minted.
+    pub iat: Timestamp,
+    /// Its own name: 128 random bits.
+    pub jti: String,
+    /// To whom it was issued.
+    pub client_id: ClientId,
+    /// What it lets its bearer do.
+    pub scope: Scope,
+    /// When the person signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<Timestamp>,
+    /// The grant it lives and dies with; absent for client credentials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant_id: Option<GrantId>,
+    /// For client credentials: the client's epoch, so that disabling the client ends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_epoch: Option<i64>,
+    /// The history of the database it belongs to.
+    pub era: i64,
+}
+
+impl AccessToken {
+    /// A token of `grant` that carries `scope`.
+    pub fn of_grant(
+        issuer: &str,
+        grant: &Grant,
+        scope: Scope,
+        era: i64,
+        lifetime: i64,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            iss: issuer.to_owned(),
+            sub: grant.user.as_str().to_owned(),
+            aud: grant.audience.clone(),
+            exp: now.plus(lifetime),
+            iat: now,
+            jti: new_id(),
+            client_id: grant.client.clone(),
+            scope,
+            auth_time: Some(grant.auth_time),
+            grant_id: Some(grant.id),
+            client_epoch: None,
+            era,
+        }
+    }
+
+    /// A token of the client's own (RFC 6749 §4.4).
+    pub fn of_client(
+        issuer: &str,
+        client: &ClientId,
+        decided: (Scope, String),
+        epoch: (i64, i64),
+        lifetime: i64,
+        now: Timestamp,
+    ) -> Self {
+        let (scope, aud) = decided;
+        let (era, client_epoch) = epoch;
+        Self {
+            iss: issuer.to_owned(),
+            sub: client.as_str().to_owned(),
+            aud,
+            exp: now.plus(lifetime),
+            iat: now,
+            jti: new_id(),
+            client_id: client.clone(),
+            scope,
+            auth_time: None,
+            grant_id: None,
+            client_epoch: Some(client_epoch),
+            era,
+        }
+    }
+}
+
+/// A new identifier for a token, a code or an attempt: 128 random bits, 22 characters.
+pub fn new_id() -> String {
+    encoding::encode(&random::bytes::<16>())
+}
+
+/// The answer of the token endpoint (RFC 6749 §5.1).
+#[derive(Serialize)]
+pub struct TokenResponse {
+    /// The access token.
+    pub access_token: String,
+    /// Always `Bearer` (RFC 6750).
+    pub token_type: &'static str,
+    /// Seconds the access token is good for.
+    pub expires_in: i64,
+    /// The next refresh token, where the client may refresh.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
+    /// What was granted.
+    pub scope: Scope,
+}
