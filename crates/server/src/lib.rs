@@ -2,6 +2,7 @@
 
 pub mod accept;
 pub mod correlation;
+pub mod pages;
 pub mod password;
 pub mod telemetry;
 pub mod throttle;

@@ -1,0 +1,29 @@
+//! Writes every page in every state into a directory, to look at while changing them:
+//! `cargo run -p safeconduct-server --example pages -- /tmp/pages`, then open `index.html` there.
+
+use std::error::Error;
+use std::fs;
+use std::path::PathBuf;
+
+use safeconduct_server::pages::{Pages, samples};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let directory = std::env::args_os().nth(1).ok_or("usage: pages DIRECTORY")?;
+    let directory = PathBuf::from(directory);
+    // A base of `.` makes the link to the stylesheet relative, so that files can be opened as they are.
+    let pages = Pages::new("Safeconduct", ".")?;
+    let stylesheet = pages.stylesheet();
+    fs::create_dir_all(directory.join("assets"))?;
+    fs::write(
+        directory.join(stylesheet.path.trim_start_matches('/')),
+        &stylesheet.bytes,
+    )?;
+
+    let mut index = String::from("<!doctype html><meta charset=utf-8><title>Pages</title>\n");
+    for (name, html) in samples::render(&pages) {
+        fs::write(directory.join(format!("{name}.html")), html)?;
+        index.push_str(&format!("<p><a href=\"{name}.html\">{name}</a>\n"));
+    }
+    fs::write(directory.join("index.html"), index)?;
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! The consent page: who asks for what, in words.
+
+use serde::Serialize;
+
+/// The question whether a client may use an account.
+#[derive(Clone, Default, Serialize)]
+pub struct ConsentPage<'a> {
+    /// The client's name, as registered.
+    pub client_name: &'a str,
+    /// The host that client is returned to (`notes.example`, `localhost:8421`).
+    pub client_host: &'a str,
+    /// Whether the operator vouches for the client's name. If not, the page says so.
+    pub verified: bool,
+    /// Whether the answer goes to a program on the user's own computer, which any program there can claim.
+    pub loopback: bool,
+    /// The name of the account that is signed in.
+    pub account: &'a str,
+    /// Where the form is posted: the path of `/consent` below the issuer.
+    pub action: &'a str,
+    /// Where the wish for another account is posted, with `pending`.
+    pub use_another_account_action: &'a str,
+    /// The sealed pending authorization, posted back as `pending`.
+    pub pending: &'a str,
+    /// The API the access is for, if the request names one.
+    pub resource: Option<ResourceLine<'a>>,
+    /// What is asked for now. All of it is shown.
+    pub scopes: &'a [ScopeLine<'a>],
+    /// What the user allowed this client before.
+    pub already_allowed: &'a [ScopeLine<'a>],
+}
+
+/// An API, as the consent page names it.
+#[derive(Clone, Copy, Serialize)]
+pub struct ResourceLine<'a> {
+    /// Its name for people, or its host.
+    pub name: &'a str,
+    /// The URI that identifies it (RFC 8707).
+    pub uri: &'a str,
+}
+
+/// One scope, as the consent page names it.
+#[derive(Clone, Copy, Serialize)]
+pub struct ScopeLine<'a> {
+    /// The scope itself; shown only where there is no text.
+    pub name: &'a str,
+    /// What it permits, in words (`Read your notes`). Without it the page warns.
+    pub text: Option<&'a str>,
+    /// Whether it comes on top of `already_allowed`, and is marked for it.
+    pub is_new: bool,
+    /// The heading it stands under.
+    pub kind: ScopeKind,
+}
+
+/// The headings of the consent page, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScopeKind {
+    /// Who the user is.
+    Identity,
+    /// What the client may look at.
+    Read,
+    /// What the client may alter.
+    Change,
+    /// What goes on when the user has left.
+    WhileAway,
+    /// Nobody said.
+    Unknown,
+}

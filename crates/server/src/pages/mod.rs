@@ -1,0 +1,259 @@
+//! The pages a person sees: sign in, consent, refusal, sign out, and a front door.
+//!
+//! This module turns plain page values into HTML, and owns the look (`assets/`), the markup
+//! (`templates/`) and the words (`locales/en.ftl`). It decides nothing: which page is due, its status
+//! and its cookies belong to the endpoints. Pages need no JavaScript and ask no other host for anything.
+
+mod consent;
+mod escape;
+mod refusal;
+pub mod samples;
+mod session;
+mod sign_in;
+#[cfg(test)]
+mod tests;
+mod texts;
+
+use std::borrow::Cow;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Kwargs, Serde, Value};
+use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior};
+use rust_embed::RustEmbed;
+use serde::Serialize;
+
+pub use self::consent::{ConsentPage, ResourceLine, ScopeKind, ScopeLine};
+pub use self::refusal::{Developer, RefusalKind, RefusalPage};
+pub use self::session::{AnsweredPage, HomePage, SignOutPage, SignedIn, SignedOutPage};
+pub use self::sign_in::{DemoUser, SignInPage, SignInProblem};
+use self::texts::Texts;
+
+/// Sent when a template fails at run time, which the tests rule out for every page in every state.
+const LAST_RESORT: &str = "<!doctype html>\n<html lang=\"en\" dir=\"ltr\">\n<meta charset=\"utf-8\">\n\
+     <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+     <meta name=\"color-scheme\" content=\"light dark\">\n<title>Sorry, there is a problem</title>\n\
+     <main><h1>Sorry, there is a problem</h1><p>Try again in a few minutes.</p></main>\n</html>\n";
+
+#[derive(RustEmbed)]
+#[folder = "templates"]
+struct Templates;
+
+#[derive(RustEmbed)]
+#[folder = "assets"]
+struct Assets;
+
+/// Why the pages could not be made ready at start.
+#[derive(Debug, thiserror::Error)]
+pub enum PagesError {
+    /// A template does not parse.
+    #[error("a page template is broken")]
+    Template(#[from] minijinja::Error),
+    /// The words of the pages do not parse, or one is there twice.
+    #[error("the texts of the pages are broken: {0}")]
+    Texts(String),
+    /// A template or an asset is not where it is looked for, or is not UTF-8.
+    #[error("`{0}` is missing from the pages, or is not text")]
+    Missing(String),
+}
+
+/// A file the pages link to; its path names its content, so that it may be cached for ever.
+#[derive(Clone, Debug)]
+pub struct Asset {
+    /// The path below the issuer, with the content's hash in it: `/assets/safeconduct-<hash>.css`.
+    pub path: String,
+    /// The content.
+    pub bytes: Cow<'static, [u8]>,
+    /// The value for `Content-Type`.
+    pub content_type: &'static str,
+}
+
+impl Asset {
+    /// The value for `Cache-Control`: whoever has the path has this content.
+    pub const CACHE_CONTROL: &'static str = "public, max-age=31536000, immutable";
+}
+
+/// Every page of one server: its templates, its words and its stylesheet, made ready once.
+pub struct Pages {
+    environment: Environment<'static>,
+    stylesheet: Asset,
+}
+
+impl Pages {
+    /// Makes the pages ready under the name people know the server by. `base_path` is the path of the
+    /// issuer (`""` or `"/tenant"`), which links to the stylesheet and to the front door start with.
+    ///
+    /// # Errors
+    /// Only for templates, texts or assets that are broken, never for a name.
+    pub fn new(product_name: &str, base_path: &str) -> Result<Pages, PagesError> {
+        let base_path = base_path.trim_end_matches('/');
+        let stylesheet = stylesheet()?;
+        let mut environment = environment(Texts::english()?);
+        environment.add_global("product", product_name);
+        environment.add_global("home", format!("{base_path}/"));
+        environment.add_global("stylesheet", format!("{base_path}{}", stylesheet.path));
+        environment.add_global("mark", text(Assets::get("mark.svg"), "mark.svg")?);
+        for name in Templates::iter() {
+            let source = text(Templates::get(&name), &name)?;
+            environment.add_template_owned(name, source)?;
+        }
+        Ok(Pages {
+            environment,
+            stylesheet,
+        })
+    }
+
+    /// The form that asks for a user's name and password.
+    #[must_use]
+    pub fn sign_in(&self, page: &SignInPage<'_>) -> String {
+        self.render("sign_in.html", page)
+    }
+
+    /// The question whether a client may use the account.
+    #[must_use]
+    pub fn consent(&self, page: &ConsentPage<'_>) -> String {
+        self.render("consent.html", page)
+    }
+
+    /// The answer to a request that cannot be trusted or served, said to a person.
+    #[must_use]
+    pub fn refusal(&self, page: &RefusalPage<'_>) -> String {
+        self.render("refusal.html", page)
+    }
+
+    /// What a form says that was answered before: Back, a second tab, a double click.
+    #[must_use]
+    pub fn already_answered(&self, page: &AnsweredPage<'_>) -> String {
+        self.render("already_answered.html", page)
+    }
+
+    /// The question whether to end the session.
+    #[must_use]
+    pub fn sign_out_confirm(&self, page: &SignOutPage<'_>) -> String {
+        self.render("sign_out.html", page)
+    }
+
+    /// The news that the session has ended.
+    #[must_use]
+    pub fn signed_out(&self, page: &SignedOutPage<'_>) -> String {
+        self.render("signed_out.html", page)
+    }
+
+    /// The front door: what this server is, and who is signed in.
+    #[must_use]
+    pub fn home(&self, page: &HomePage<'_>) -> String {
+        self.render("home.html", page)
+    }
+
+    /// An error of ours: nothing but an apology and the id to find it by.
+    #[must_use]
+    pub fn fault(&self, correlation_id: &str) -> String {
+        self.render("fault.html", &minijinja::context! { correlation_id })
+    }
+
+    /// The one stylesheet.
+    #[must_use]
+    pub fn stylesheet(&self) -> Asset {
+        self.stylesheet.clone()
+    }
+
+    fn render(&self, template: &str, page: &impl Serialize) -> String {
+        let rendered = self
+            .environment
+            .get_template(template)
+            .and_then(|template| template.render(Value::from(Serde(page))));
+        rendered.unwrap_or_else(|error| {
+            tracing::error!(template, %error, "a page could not be rendered");
+            LAST_RESORT.to_owned()
+        })
+    }
+}
+
+/// What every page is sent with, refusals and faults included.
+///
+/// `form-action` is left out on purpose: Chromium and WebKit hold the whole redirect chain that follows a
+/// form against it, and would stop the flow on its way back to the client. `no-referrer` has browsers post
+/// our own forms with `Origin: null`: it is `Sec-Fetch-Site` that tells where a post comes from.
+#[must_use]
+pub const fn headers() -> &'static [(&'static str, &'static str)] {
+    &[
+        (
+            "content-security-policy",
+            "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'",
+        ),
+        ("x-frame-options", "DENY"),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        ("cache-control", "no-store"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+        (
+            "permissions-policy",
+            "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+        ),
+    ]
+}
+
+fn environment(texts: Texts) -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_formatter(write_value);
+    // What minijinja would keep for a debugger includes the values of the page.
+    environment.set_debug(false);
+    environment.set_syntax(syntax());
+    environment.add_filter("shown", escape::shown);
+    environment.add_filter("initial", escape::initial);
+    environment.add_test("web_url", |url: &str| {
+        url.starts_with("https://") || url.starts_with("http://")
+    });
+    environment.add_function("t", move |id: &str, named: Kwargs| texts.say(id, &named));
+    environment
+}
+
+fn syntax() -> SyntaxConfig {
+    SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .build()
+        .expect("the usual delimiters are valid")
+}
+
+/// The one door through which a value reaches the markup. Only text and numbers pass: printing a list, a
+/// flag or nothing at all is a slip in a template.
+fn write_value(
+    out: &mut Output<'_>,
+    _: &mut State<'_, '_>,
+    value: &Value,
+) -> Result<(), minijinja::Error> {
+    match value.as_str() {
+        Some(markup) if value.is_safe() => out.write_str(markup)?,
+        Some(text) => escape::write_escaped(out, text)?,
+        None if value.is_number() => write!(out, "{value}")?,
+        None => {
+            return Err(minijinja::Error::new(
+                ErrorKind::InvalidOperation,
+                format!("a page prints text and numbers, not a {}", value.kind()),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn stylesheet() -> Result<Asset, PagesError> {
+    const NAME: &str = "safeconduct.css";
+    let file = Assets::get(NAME).ok_or_else(|| PagesError::Missing(NAME.to_owned()))?;
+    let hash: String = file.metadata.sha256_hash()[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    Ok(Asset {
+        path: format!("/assets/safeconduct-{hash}.css"),
+        bytes: file.data,
+        content_type: "text/css; charset=utf-8",
+    })
+}
+
+fn text(file: Option<rust_embed::EmbeddedFile>, name: &str) -> Result<String, PagesError> {
+    file.and_then(|file| String::from_utf8(file.data.into_owned()).ok())
+        .ok_or_else(|| PagesError::Missing(name.to_owned()))
+}

@@ -1,0 +1,269 @@
+//! One sample of every page in every state, rendered: what the tests look at, and what
+//! `cargo run -p safeconduct-server --example pages -- DIR` writes for people who change the pages.
+
+use super::{
+    AnsweredPage, ConsentPage, DemoUser, Developer, HomePage, Pages, RefusalKind, RefusalPage,
+    ResourceLine, ScopeKind, ScopeLine, SignInPage, SignInProblem, SignOutPage, SignedIn,
+    SignedOutPage,
+};
+
+const PENDING: &str = "sc_pend_AQEBAQEBAQEBAQEBAQEB";
+const CORRELATION_ID: &str = "01K9XG7Z3M4QV8RBT2WYE5NDCA";
+
+/// Every page in every state: a name to file it under, and its HTML.
+#[must_use]
+pub fn render(pages: &Pages) -> Vec<(String, String)> {
+    let mut samples = Vec::new();
+    let mut add = |name: &str, html: String| samples.push((name.to_owned(), html));
+    for (name, page) in sign_in() {
+        add(name, pages.sign_in(&page));
+    }
+    for (name, page) in consent() {
+        add(name, pages.consent(&page));
+    }
+    for (name, page) in refusals() {
+        add(name, pages.refusal(&page));
+    }
+    for (name, kind) in REFUSAL_KINDS {
+        let page = RefusalPage {
+            kind: *kind,
+            ..refusal()
+        };
+        add(name, pages.refusal(&page));
+    }
+    for (name, page) in answered() {
+        add(name, pages.already_answered(&page));
+    }
+    let signed_in = signed_in("alice");
+    add(
+        "sign-out",
+        pages.sign_out_confirm(&SignOutPage { signed_in }),
+    );
+    add("signed-out", pages.signed_out(&SignedOutPage::default()));
+    let apps = &["Demo Notes", "Acme Calendar"];
+    add("signed-out-apps", pages.signed_out(&SignedOutPage { apps }));
+    add("home", pages.home(&HomePage::default()));
+    let signed_in = Some(signed_in);
+    add("home-signed-in", pages.home(&HomePage { signed_in }));
+    add("fault", pages.fault(CORRELATION_ID));
+    samples
+}
+
+fn sign_in() -> Vec<(&'static str, SignInPage<'static>)> {
+    let first = SignInPage {
+        client_name: "Demo Notes",
+        client_host: "notes.example",
+        action: "/login",
+        pending: PENDING,
+        ..SignInPage::default()
+    };
+    let again = |problem| SignInPage {
+        username: "alice",
+        problem: Some(problem),
+        ..first.clone()
+    };
+    let reauthenticate = |problem| SignInPage {
+        reauthenticate: Some("alice"),
+        problem,
+        ..first.clone()
+    };
+    let demo = SignInPage {
+        client_host: "localhost:8421",
+        demo_users: &[
+            DemoUser {
+                username: "alice",
+                password: "correct-horse-demo",
+            },
+            DemoUser {
+                username: "bob",
+                password: "correct-horse-demo",
+            },
+        ],
+        ..first.clone()
+    };
+    let nobody = SignInPage {
+        username: "",
+        ..again(SignInProblem::MissingBoth)
+    };
+    let wrong = SignInProblem::WrongCredentials;
+    vec![
+        ("sign-in", first.clone()),
+        ("sign-in-demo", demo),
+        ("sign-in-wrong", again(wrong)),
+        (
+            "sign-in-missing-username",
+            again(SignInProblem::MissingUsername),
+        ),
+        (
+            "sign-in-missing-password",
+            again(SignInProblem::MissingPassword),
+        ),
+        ("sign-in-missing-both", nobody),
+        (
+            "sign-in-throttled",
+            again(SignInProblem::Throttled { minutes: 2 }),
+        ),
+        ("sign-in-busy", again(SignInProblem::Busy)),
+        ("sign-in-again", reauthenticate(None)),
+        ("sign-in-again-wrong", reauthenticate(Some(wrong))),
+    ]
+}
+
+const PROFILE: ScopeLine<'_> = scope("profile", "See your name and picture", ScopeKind::Identity);
+const READ: ScopeLine<'_> = scope("notes.read", "Read your notes", ScopeKind::Read);
+const WRITE: ScopeLine<'_> = scope(
+    "notes.write",
+    "Add to your notes and change them",
+    ScopeKind::Change,
+);
+const OFFLINE: ScopeLine<'_> = scope(
+    "offline_access",
+    "Keep access while you are not using the app, until you remove it",
+    ScopeKind::WhileAway,
+);
+const UNKNOWN: ScopeLine<'_> = ScopeLine {
+    name: "reports.sync",
+    text: None,
+    is_new: true,
+    kind: ScopeKind::Unknown,
+};
+
+const fn scope(name: &'static str, text: &'static str, kind: ScopeKind) -> ScopeLine<'static> {
+    ScopeLine {
+        name,
+        text: Some(text),
+        is_new: true,
+        kind,
+    }
+}
+
+fn consent() -> Vec<(&'static str, ConsentPage<'static>)> {
+    let first = ConsentPage {
+        client_name: "Demo Notes",
+        client_host: "notes.example",
+        verified: true,
+        account: "alice",
+        action: "/consent",
+        use_another_account_action: "/switch",
+        pending: PENDING,
+        resource: Some(ResourceLine {
+            name: "Notes API",
+            uri: "https://api.example.com",
+        }),
+        scopes: &[PROFILE, READ, WRITE, OFFLINE],
+        ..ConsentPage::default()
+    };
+    let more = ConsentPage {
+        scopes: &[WRITE],
+        already_allowed: &[PROFILE, READ],
+        ..first.clone()
+    };
+    let unknown = ConsentPage {
+        verified: false,
+        scopes: &[READ, UNKNOWN],
+        resource: None,
+        ..first.clone()
+    };
+    let loopback = ConsentPage {
+        client_name: "notes-cli",
+        client_host: "localhost:49152",
+        loopback: true,
+        scopes: &[READ],
+        ..first.clone()
+    };
+    let nothing = ConsentPage {
+        scopes: &[],
+        resource: None,
+        ..first.clone()
+    };
+    vec![
+        ("consent", first),
+        ("consent-more", more),
+        ("consent-unknown", unknown),
+        ("consent-loopback", loopback),
+        ("consent-nothing", nothing),
+    ]
+}
+
+const REFUSAL_KINDS: &[(&str, RefusalKind)] = &[
+    ("refusal-expired", RefusalKind::Expired),
+    ("refusal-browser", RefusalKind::Browser),
+    ("refusal-forbidden", RefusalKind::Forbidden),
+    ("refusal-not-found", RefusalKind::NotFound),
+    ("refusal-method", RefusalKind::Method),
+    ("refusal-too-large", RefusalKind::TooLarge),
+    ("refusal-too-many", RefusalKind::TooMany),
+    ("refusal-unavailable", RefusalKind::Unavailable),
+];
+
+fn refusal() -> RefusalPage<'static> {
+    RefusalPage {
+        kind: RefusalKind::SignInLink,
+        status: 400,
+        name: "redirect-uri-not-registered",
+        sentence: "The app asked to be answered at an address that is not registered for it.",
+        what_to_do: "Go back to the app and try again. If it keeps happening, send the app’s owner the code below.",
+        correlation_id: CORRELATION_ID,
+        received: &[],
+        developer: None,
+        docs_url: None,
+    }
+}
+
+fn refusals() -> Vec<(&'static str, RefusalPage<'static>)> {
+    let received = RefusalPage {
+        received: &[
+            ("client_id", "notes-web"),
+            ("redirect_uri", "http://notes.example.com/auth/callback/"),
+            ("response_type", "code"),
+            ("scope", "openid profile notes.read"),
+            ("state", ""),
+        ],
+        docs_url: Some("https://safeconduct.example/errors#redirect-uri-not-registered"),
+        ..refusal()
+    };
+    let developer = RefusalPage {
+        developer: Some(Developer {
+            detail: &[
+                "http instead of https",
+                "a trailing slash too many",
+                "registered: https://notes.example.com/auth/callback",
+            ],
+        }),
+        ..received.clone()
+    };
+    let many = RefusalPage {
+        received: &[("resource", "https://api.example.com"); 30],
+        ..refusal()
+    };
+    vec![
+        ("refusal-link", refusal()),
+        ("refusal-link-received", received),
+        ("refusal-link-developer", developer),
+        ("refusal-link-many", many),
+    ]
+}
+
+fn answered() -> Vec<(&'static str, AnsweredPage<'static>)> {
+    let plain = AnsweredPage {
+        client_name: "Demo Notes",
+        client_host: "notes.example",
+        client_url: None,
+    };
+    let linked = AnsweredPage {
+        client_url: Some("https://notes.example/"),
+        ..plain.clone()
+    };
+    vec![
+        ("already-answered", plain),
+        ("already-answered-linked", linked),
+    ]
+}
+
+const fn signed_in(account: &str) -> SignedIn<'_> {
+    SignedIn {
+        account,
+        sign_out_action: "/logout",
+        csrf: "c2FtcGxlLXNhbXBsZS1zYW1wbGU",
+    }
+}

@@ -1,0 +1,56 @@
+//! The sign-in page: who asks, and what went wrong with the attempt before.
+
+use serde::Serialize;
+
+/// The form that asks for a user's name and password, on the way to a client.
+#[derive(Clone, Default, Serialize)]
+pub struct SignInPage<'a> {
+    /// The client's name, as registered.
+    pub client_name: &'a str,
+    /// The host that client is returned to (`notes.example`, `localhost:8421`).
+    pub client_host: &'a str,
+    /// Where the form is posted: the path of `/login` below the issuer.
+    pub action: &'a str,
+    /// The sealed pending authorization, posted back as `pending`.
+    pub pending: &'a str,
+    /// The user name typed before; empty on the first visit.
+    pub username: &'a str,
+    /// What went wrong with the attempt before, if there was one.
+    pub problem: Option<SignInProblem>,
+    /// The account that has to prove itself again. Its name then stands fast in the form; the server
+    /// still judges whose password it was.
+    pub reauthenticate: Option<&'a str>,
+    /// Accounts to try, named on the page. For a demonstration only, else empty.
+    pub demo_users: &'a [DemoUser<'a>],
+}
+
+/// Why an attempt to sign in failed, as much as a stranger may know: an unknown user, a wrong password
+/// and a locked account are one thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum SignInProblem {
+    /// The name and the password do not belong together.
+    WrongCredentials,
+    /// The name was left empty.
+    MissingUsername,
+    /// The password was left empty.
+    MissingPassword,
+    /// Both were left empty.
+    MissingBoth,
+    /// Too many attempts for this account or from this address.
+    Throttled {
+        /// How long to wait, rounded up.
+        minutes: u32,
+    },
+    /// The server has too many passwords to check right now.
+    Busy,
+}
+
+/// An account of a demonstration, whose password is public.
+#[derive(Clone, Copy, Serialize)]
+pub struct DemoUser<'a> {
+    /// The name to sign in with.
+    pub username: &'a str,
+    /// The password that goes with it.
+    pub password: &'a str,
+}

@@ -1,0 +1,655 @@
+//! Claims about the pages as people and browsers get them: their structure, what a hostile value can do to
+//! it, and that the colours can be read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use insta::assert_snapshot;
+use rstest::rstest;
+
+use super::*;
+
+fn pages() -> Pages {
+    Pages::new("Safeconduct", "").unwrap()
+}
+
+fn sample(name: &str) -> String {
+    let mut samples = samples::render(&pages()).into_iter();
+    samples.find(|(found, _)| found == name).unwrap().1
+}
+
+/// An opening tag: its name and its attributes, values still escaped.
+#[derive(Debug, PartialEq, Eq)]
+struct Tag {
+    name: String,
+    attributes: BTreeMap<String, String>,
+}
+
+impl Tag {
+    fn is(&self, attribute: &str, value: &str) -> bool {
+        self.attributes
+            .get(attribute)
+            .is_some_and(|found| found == value)
+    }
+}
+
+/// The opening tags of a page, read as a browser reads them: a `<` starts a tag wherever text may stand,
+/// and a quoted attribute ends at its quote.
+fn tags(html: &str) -> Vec<Tag> {
+    let mut tags = Vec::new();
+    let mut rest = html;
+    while let Some(start) = rest.find('<') {
+        rest = &rest[start + 1..];
+        let named = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap();
+        let (name, mut inside) = rest.split_at(named);
+        let mut attributes = BTreeMap::new();
+        while !inside.starts_with('>') {
+            inside = inside.trim_start_matches([' ', '\n', '/', '!']);
+            let end = inside.find(['=', ' ', '>', '/']).unwrap();
+            let (attribute, after) = inside.split_at(end);
+            inside = after;
+            let mut value = "";
+            if let Some(quoted) = after.strip_prefix("=\"") {
+                (value, inside) = quoted.split_once('"').unwrap();
+            }
+            if !attribute.is_empty() {
+                attributes.insert(attribute.to_owned(), value.to_owned());
+            }
+        }
+        if !name.is_empty() {
+            tags.push(Tag {
+                name: name.to_owned(),
+                attributes,
+            });
+        }
+        rest = inside;
+    }
+    tags
+}
+
+fn only<'a>(tags: &'a [Tag], name: &str) -> &'a Tag {
+    let mut found = tags.iter().filter(|tag| tag.name == name);
+    let tag = found.next().unwrap_or_else(|| panic!("no <{name}>"));
+    assert!(found.next().is_none(), "more than one <{name}>");
+    tag
+}
+
+fn by_id<'a>(tags: &'a [Tag], id: &str) -> &'a Tag {
+    let found = tags.iter().find(|tag| tag.is("id", id));
+    found.unwrap_or_else(|| panic!("no #{id}"))
+}
+
+#[test]
+fn every_page_has_one_heading_one_main_part_a_title_and_a_way_to_skip_to_it() {
+    for (name, html) in samples::render(&pages()) {
+        assert_ne!(html, LAST_RESORT, "{name} could not be rendered");
+        let tags = tags(&html);
+        let root = only(&tags, "html");
+        assert!(root.is("lang", "en") && root.is("dir", "ltr"), "{name}");
+        only(&tags, "h1");
+        assert!(only(&tags, "main").is("id", "main"), "{name}");
+        assert!(
+            tags.iter()
+                .any(|tag| tag.name == "a" && tag.is("href", "#main")),
+            "{name}"
+        );
+        let title = html
+            .split("<title>")
+            .nth(1)
+            .unwrap()
+            .split("</title>")
+            .next()
+            .unwrap();
+        assert!(
+            title.ends_with("Safeconduct") && !title.contains(['<', '\n']),
+            "{name}: {title}"
+        );
+        for meta in [
+            ("viewport", "width=device-width, initial-scale=1"),
+            ("color-scheme", "light dark"),
+            ("referrer", "no-referrer"),
+        ] {
+            let found = |tag: &Tag| tag.is("name", meta.0) && tag.is("content", meta.1);
+            assert!(tags.iter().any(found), "{name}: {meta:?}");
+        }
+        assert!(html.len() < 8 * 1024, "{name} has {} bytes", html.len());
+    }
+}
+
+#[test]
+fn no_page_holds_a_script_an_inline_style_or_anything_from_elsewhere() {
+    for (name, html) in samples::render(&pages()) {
+        for tag in tags(&html) {
+            assert!(
+                !["script", "style", "iframe", "img", "base"].contains(&&*tag.name),
+                "{name}: {tag:?}"
+            );
+            for attribute in tag.attributes.keys() {
+                assert!(
+                    attribute != "style" && attribute != "src" && !attribute.starts_with("on"),
+                    "{name}: {tag:?}"
+                );
+            }
+            if tag.name == "link" {
+                let href = &tag.attributes["href"];
+                assert!(
+                    href.starts_with("/assets/") || href.starts_with("data:image/svg+xml,"),
+                    "{name}: {href}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_id_is_given_once_and_every_reference_to_one_leads_somewhere() {
+    for (name, html) in samples::render(&pages()) {
+        let tags = tags(&html);
+        let ids: Vec<&String> = tags
+            .iter()
+            .filter_map(|tag| tag.attributes.get("id"))
+            .collect();
+        assert_eq!(
+            ids.len(),
+            ids.iter().collect::<BTreeSet<_>>().len(),
+            "{name}: {ids:?}"
+        );
+        for tag in &tags {
+            for attribute in ["for", "aria-describedby", "aria-labelledby"] {
+                let Some(target) = tag.attributes.get(attribute) else {
+                    continue;
+                };
+                assert!(ids.contains(&target), "{name}: {tag:?}");
+            }
+            if let Some(target) = tag
+                .attributes
+                .get("href")
+                .and_then(|href| href.strip_prefix('#'))
+            {
+                assert!(ids.iter().any(|id| *id == target), "{name}: {tag:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_field_a_person_fills_in_has_a_label_and_says_what_it_is_for() {
+    for (name, html) in samples::render(&pages()) {
+        let tags = tags(&html);
+        for input in tags
+            .iter()
+            .filter(|tag| tag.name == "input" && !tag.is("type", "hidden"))
+        {
+            let id = &input.attributes["id"];
+            assert!(
+                tags.iter()
+                    .any(|tag| tag.name == "label" && tag.is("for", id)),
+                "{name}: {input:?}"
+            );
+            assert!(
+                input.attributes.contains_key("autocomplete"),
+                "{name}: {input:?}"
+            );
+            assert!(
+                !input.attributes.contains_key("maxlength"),
+                "{name}: {input:?}"
+            );
+        }
+        for form in tags.iter().filter(|tag| tag.name == "form") {
+            assert!(form.is("method", "post"), "{name}: {form:?}");
+        }
+    }
+}
+
+#[test]
+fn the_sign_in_form_is_what_password_managers_and_tests_look_for() {
+    let html = sample("sign-in");
+    let form = html
+        .split("<form")
+        .nth(1)
+        .unwrap()
+        .split("</form>")
+        .next()
+        .unwrap();
+    assert_snapshot!(format!("<form{form}</form>"), @r#"
+    <form id="login-form" method="post" action="/login">
+    <input type="hidden" name="pending" value="sc_pend_AQEBAQEBAQEBAQEBAQEB">
+    <div class="field">
+    <label for="username">Username</label>
+    <input id="username" name="username" type="text" value="" autocomplete="username webauthn" autocapitalize="none" autocorrect="off" spellcheck="false" autofocus>
+    </div>
+    <div class="field">
+    <label for="password">Password</label>
+    <input id="password" name="password" type="password" autocomplete="current-password">
+    </div>
+    <button class="button primary" id="login-submit" type="submit">Sign in</button>
+    </form>
+    "#);
+}
+
+#[test]
+fn a_failed_sign_in_says_so_in_the_title_on_top_and_at_the_field() {
+    let html = sample("sign-in-wrong");
+    assert!(html.contains("<title>Error: Sign in – Safeconduct</title>"));
+    assert_eq!(
+        html.matches("The username or password is not right. Check both and try again.")
+            .count(),
+        2
+    );
+    let tags = tags(&html);
+    let summary = tags.iter().find(|tag| tag.is("role", "alert")).unwrap();
+    assert!(summary.is("tabindex", "-1") && summary.attributes.contains_key("autofocus"));
+    assert!(
+        tags.iter()
+            .any(|tag| tag.name == "a" && tag.is("href", "#username"))
+    );
+    let (username, password) = (by_id(&tags, "username"), by_id(&tags, "password"));
+    for field in [username, password] {
+        assert!(
+            field.is("aria-invalid", "true") && field.is("aria-describedby", "username-problem")
+        );
+    }
+    assert!(username.is("value", "alice"));
+    assert!(!password.attributes.contains_key("value"));
+}
+
+#[rstest]
+#[case("sign-in-missing-username", &["Enter your username."])]
+#[case("sign-in-missing-password", &["Enter your password."])]
+#[case("sign-in-missing-both", &["Enter your username.", "Enter your password."])]
+#[case("sign-in-again-wrong", &["The password is not right. Check it and try again."])]
+fn what_is_wrong_with_a_field_is_said_twice(#[case] state: &str, #[case] texts: &[&str]) {
+    let html = sample(state);
+    for text in texts {
+        assert_eq!(html.matches(text).count(), 2, "{text}");
+    }
+    assert_eq!(html.matches("class=\"field-problem\"").count(), texts.len());
+}
+
+#[rstest]
+#[case(1, "Too many attempts. Wait 1 minute, then try again.")]
+#[case(15, "Too many attempts. Wait 15 minutes, then try again.")]
+fn a_throttled_user_learns_how_long_to_wait(#[case] minutes: u32, #[case] text: &str) {
+    let html = pages().sign_in(&SignInPage {
+        problem: Some(SignInProblem::Throttled { minutes }),
+        ..SignInPage::default()
+    });
+    assert!(html.contains(text));
+}
+
+#[test]
+fn signing_in_again_names_the_account_and_keeps_it() {
+    let html = pages().sign_in(&SignInPage {
+        reauthenticate: Some("alice"),
+        username: "mallory",
+        ..SignInPage::default()
+    });
+    let tags = tags(&html);
+    let username = by_id(&tags, "username");
+    assert!(username.is("value", "alice") && username.attributes.contains_key("readonly"));
+    assert!(
+        by_id(&tags, "password")
+            .attributes
+            .contains_key("autofocus")
+    );
+    assert!(!html.contains("mallory"));
+}
+
+#[test]
+fn accounts_to_try_are_named_only_in_a_demonstration() {
+    assert!(sample("sign-in-demo").contains("<kbd><bdi>correct-horse-demo</bdi></kbd>"));
+    assert!(!sample("sign-in").contains("<kbd>"));
+}
+
+#[test]
+fn allow_and_deny_differ_in_nothing_but_their_meaning() {
+    for (name, html) in samples::render(&pages()) {
+        if !name.starts_with("consent") {
+            continue;
+        }
+        let tags = tags(&html);
+        let (deny, allow) = (by_id(&tags, "consent-deny"), by_id(&tags, "consent-allow"));
+        assert!(deny.is("value", "deny") && allow.is("value", "allow"));
+        for button in [deny, allow] {
+            assert!(
+                button.is("name", "decision")
+                    && button.is("type", "submit")
+                    && button.is("class", "button")
+            );
+        }
+        assert!(
+            !tags
+                .iter()
+                .any(|tag| tag.attributes.contains_key("autofocus")),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn consent_names_the_client_its_host_the_account_the_api_and_each_scope() {
+    let html = sample("consent");
+    for said in [
+        "Allow <bdi>Demo Notes</bdi> to use your account?",
+        "The app will return you to <strong><bdi>notes.example</bdi></strong>",
+        "You are <strong><bdi>alice</bdi></strong>",
+        "It will use <strong><bdi>Notes API</bdi></strong>",
+        "https://api.example.com",
+        "Who you are",
+        "See your name and picture",
+        "Read your notes",
+        "Add to your notes and change them",
+        "While you are away",
+        "Keep access while you are not using the app, until you remove it",
+    ] {
+        assert!(html.contains(said), "{said}");
+    }
+    assert!(!html.contains("New</span>") && !html.contains("Not verified"));
+}
+
+#[test]
+fn a_wider_request_marks_what_is_new_and_recalls_what_was_allowed() {
+    let html = sample("consent-more");
+    let (asked, allowed) = html.split_once("You have already allowed").unwrap();
+    assert!(asked.contains("Add to your notes and change them"));
+    assert_eq!(asked.matches("<span class=\"chip\">New</span>").count(), 1);
+    assert!(allowed.contains("Read your notes") && !allowed.contains("New</span>"));
+}
+
+#[test]
+fn a_scope_without_a_text_is_shown_with_a_warning() {
+    let html = sample("consent-unknown");
+    assert!(html.contains("Permission <code><bdi>reports.sync</bdi></code>, no description given"));
+    assert!(html.contains("Allow it only if you know what it is for."));
+    assert!(html.contains("Not verified by Safeconduct"));
+}
+
+#[rstest]
+fn no_scope_is_lost_whatever_its_kind(
+    #[values(
+        ScopeKind::Identity,
+        ScopeKind::Read,
+        ScopeKind::Change,
+        ScopeKind::WhileAway,
+        ScopeKind::Unknown
+    )]
+    kind: ScopeKind,
+) {
+    let scope = |text| ScopeLine {
+        name: "the.scope",
+        text,
+        is_new: false,
+        kind,
+    };
+    let html = pages().consent(&ConsentPage {
+        scopes: &[scope(Some("Do the thing")), scope(None)],
+        ..ConsentPage::default()
+    });
+    assert!(html.contains("Do the thing") && html.contains("the.scope"));
+}
+
+#[test]
+fn an_app_on_this_computer_comes_with_a_warning() {
+    assert!(sample("consent-loopback").contains("This is an app on this computer."));
+    assert!(!sample("consent").contains("This is an app on this computer."));
+}
+
+#[test]
+fn a_refusal_repeats_what_was_sent_and_nothing_new_to_a_stranger() {
+    let html = sample("refusal-link-received");
+    assert!(html.contains("<code id=\"error-code\">redirect-uri-not-registered</code>"));
+    assert!(html.contains("<dd><bdi>http://notes.example.com/auth/callback/</bdi></dd>"));
+    assert!(!html.contains("registered: "));
+    assert!(
+        sample("refusal-link-developer")
+            .contains("registered: https://notes.example.com/auth/callback")
+    );
+}
+
+#[test]
+fn what_was_received_is_cut_where_it_is_long_or_much() {
+    let long = "x".repeat(65_536);
+    let received = vec![("state", &*long); 1000];
+    let html = pages().refusal(&RefusalPage {
+        kind: RefusalKind::of_status(400),
+        status: 400,
+        name: "request-too-large",
+        sentence: "",
+        what_to_do: "",
+        correlation_id: "",
+        received: &received,
+        developer: None,
+        docs_url: None,
+    });
+    assert!(html.contains(&format!("<bdi>{}…</bdi>", "x".repeat(200))));
+    assert!(html.contains("and 976 more parameters"));
+    assert!(html.len() < 10 * 1024);
+}
+
+#[test]
+fn a_link_to_a_script_is_no_link() {
+    let answered = pages().already_answered(&AnsweredPage {
+        client_url: Some("javascript:alert(1)"),
+        ..AnsweredPage::default()
+    });
+    assert!(!answered.contains("javascript:"));
+    assert!(sample("already-answered-linked").contains("href=\"https://notes.example/\""));
+}
+
+/// Ends attributes, elements and comments, opens others, and turns the text around it.
+const HOSTILE: &str = "'\"><script>alert(1)</script><img src=x onerror=alert(1)>--></title></textarea>&lt;{{ 7777*7777 }}\u{202e}\u{2066}\0";
+
+/// A value in every text field of every page, and in lists of two.
+fn everywhere(pages: &Pages, value: &str) -> Vec<String> {
+    let mut rendered = questions(pages, value);
+    rendered.extend(answers(pages, value));
+    rendered
+}
+
+fn questions(pages: &Pages, value: &str) -> Vec<String> {
+    let scope = |text, kind| ScopeLine {
+        name: value,
+        text,
+        is_new: true,
+        kind,
+    };
+    let scopes = [
+        scope(Some(value), ScopeKind::Read),
+        scope(None, ScopeKind::Unknown),
+    ];
+    let sign_in = SignInPage {
+        client_name: value,
+        client_host: value,
+        action: value,
+        pending: value,
+        username: value,
+        problem: Some(SignInProblem::WrongCredentials),
+        reauthenticate: None,
+        demo_users: &[DemoUser {
+            username: value,
+            password: value,
+        }],
+    };
+    let again = SignInPage {
+        reauthenticate: Some(value),
+        ..sign_in.clone()
+    };
+    let consent = ConsentPage {
+        client_name: value,
+        client_host: value,
+        verified: false,
+        loopback: true,
+        account: value,
+        action: value,
+        use_another_account_action: value,
+        pending: value,
+        resource: Some(ResourceLine {
+            name: value,
+            uri: value,
+        }),
+        scopes: &scopes,
+        already_allowed: &scopes,
+    };
+    vec![
+        pages.sign_in(&sign_in),
+        pages.sign_in(&again),
+        pages.consent(&consent),
+    ]
+}
+
+fn answers(pages: &Pages, value: &str) -> Vec<String> {
+    let url = format!("https://{value}");
+    let refusal = RefusalPage {
+        kind: RefusalKind::SignInLink,
+        status: 400,
+        name: value,
+        sentence: value,
+        what_to_do: value,
+        correlation_id: value,
+        received: &[(value, value), (value, value)],
+        developer: Some(Developer {
+            detail: &[value, value],
+        }),
+        docs_url: Some(&url),
+    };
+    let answered = AnsweredPage {
+        client_name: value,
+        client_host: value,
+        client_url: Some(&url),
+    };
+    let unlinked = AnsweredPage {
+        client_url: None,
+        ..answered.clone()
+    };
+    let signed_in = SignedIn {
+        account: value,
+        sign_out_action: value,
+        csrf: value,
+    };
+    let home = HomePage {
+        signed_in: Some(signed_in),
+    };
+    vec![
+        pages.refusal(&refusal),
+        pages.already_answered(&answered),
+        pages.already_answered(&unlinked),
+        pages.sign_out_confirm(&SignOutPage { signed_in }),
+        pages.signed_out(&SignedOutPage {
+            apps: &[value, value],
+        }),
+        pages.home(&home),
+        pages.fault(value),
+    ]
+}
+
+#[test]
+fn a_hostile_value_changes_no_structure_and_no_direction() {
+    let shape = |html: &str| -> Vec<(String, Vec<String>)> {
+        let tags = tags(html).into_iter();
+        tags.map(|tag| (tag.name, tag.attributes.into_keys().collect()))
+            .collect()
+    };
+    let hostile_product = Pages::new(HOSTILE, HOSTILE).unwrap();
+    let harmless = everywhere(&pages(), "harmless");
+    for (hostile, harmless) in everywhere(&hostile_product, HOSTILE).iter().zip(&harmless) {
+        assert_ne!(hostile, LAST_RESORT);
+        assert_eq!(shape(hostile), shape(harmless), "{hostile}");
+        assert!(!hostile.contains("<script") && !hostile.contains("60481729"));
+        assert!(!hostile.contains(['\u{202e}', '\u{2066}', '\0']));
+        assert!(hostile.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+    }
+}
+
+#[test]
+fn a_link_starts_with_the_path_of_the_issuer() {
+    let pages = Pages::new("Acme", "/tenant/").unwrap();
+    let path = pages.stylesheet().path;
+    assert!(path.starts_with("/assets/safeconduct-") && path.ends_with(".css"));
+    let html = pages.sign_out_confirm(&SignOutPage {
+        signed_in: SignedIn {
+            account: "",
+            sign_out_action: "",
+            csrf: "",
+        },
+    });
+    assert!(html.contains(&format!("href=\"/tenant{path}\"")));
+    assert!(html.contains("href=\"/tenant/\""));
+}
+
+#[test]
+fn a_page_may_be_framed_by_nobody_and_posted_on_to_anybody() {
+    let policy = headers()
+        .iter()
+        .find(|(name, _)| *name == "content-security-policy")
+        .unwrap()
+        .1;
+    assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
+    assert!(!policy.contains("form-action") && !policy.contains("unsafe"));
+    for (name, value) in headers() {
+        assert!(http::HeaderName::from_static(name).as_str() == *name);
+        assert!(http::HeaderValue::from_static(value).to_str().is_ok());
+    }
+}
+
+#[test]
+fn the_stylesheet_is_small_and_asks_for_nothing() {
+    let stylesheet = pages().stylesheet();
+    assert_eq!(stylesheet.content_type, "text/css; charset=utf-8");
+    assert!(
+        stylesheet.bytes.len() < 12 * 1024,
+        "{} bytes",
+        stylesheet.bytes.len()
+    );
+    let css = std::str::from_utf8(&stylesheet.bytes).unwrap();
+    assert!(!css.contains("url(") && !css.contains("@import"));
+}
+
+/// WCAG 2.2: 1.4.6 for text, 1.4.11 for edges and the focus ring.
+#[rstest]
+#[case(7.0, &["ink", "quiet"], &["paper", "card", "sunken"])]
+#[case(7.0, &["accent", "accent-hover", "alarm", "caution"], &["card"])]
+#[case(7.0, &["alarm", "ink"], &["alarm-wash"])]
+#[case(7.0, &["caution", "ink"], &["caution-wash"])]
+#[case(7.0, &["on-accent"], &["accent", "accent-hover"])]
+#[case(7.0, &["ink"], &["line"])]
+#[case(3.0, &["edge", "focus"], &["paper", "card", "sunken"])]
+fn colours_can_be_told_apart(
+    #[case] least: f64,
+    #[case] fronts: &[&str],
+    #[case] grounds: &[&str],
+) {
+    let stylesheet = pages().stylesheet();
+    let css = std::str::from_utf8(&stylesheet.bytes).unwrap();
+    for front in fronts {
+        for ground in grounds {
+            let pairs = colour(css, front).into_iter().zip(colour(css, ground));
+            for (scheme, (front_light, ground_light)) in ["light", "dark"].iter().zip(pairs) {
+                let (high, low) = (front_light.max(ground_light), front_light.min(ground_light));
+                let contrast = (high + 0.05) / (low + 0.05);
+                assert!(
+                    contrast >= least,
+                    "{front} on {ground}, {scheme}: {contrast:.2}"
+                );
+            }
+        }
+    }
+}
+
+/// The relative luminance of a colour token, light and dark.
+fn colour(css: &str, token: &str) -> [f64; 2] {
+    let pair = css
+        .split(&format!("--{token}: light-dark("))
+        .nth(1)
+        .unwrap();
+    let (light, dark) = pair.split(')').next().unwrap().split_once(", ").unwrap();
+    [light, dark].map(|hex| {
+        let channel = |at: usize| {
+            let value = f64::from(u8::from_str_radix(&hex[at..at + 2], 16).unwrap()) / 255.0;
+            if value <= 0.04045 {
+                value / 12.92
+            } else {
+                ((value + 0.055) / 1.055).powf(2.4)
+            }
+        };
+        0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
+    })
+}
