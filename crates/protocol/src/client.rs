@@ -156,8 +156,10 @@ pub enum ClientError {
         "a client for authorization_code needs at least one redirect URI, and only such a client has any"
     )]
     RedirectUris,
-    /// No grant type.
-    #[error("name at least one grant type")]
+    /// No grant type, and no credentials to introspect with.
+    #[error(
+        "name at least one grant type; only a client with credentials can do without, to introspect"
+    )]
     GrantTypes,
     /// `refresh_token` without a grant that gives one.
     #[error("refresh_token needs authorization_code beside it")]
@@ -186,7 +188,7 @@ impl Client {
         let name_length = self.name.chars().count();
         if !(1..=100).contains(&name_length) || self.name.chars().any(char::is_control) {
             Err(ClientError::Name)
-        } else if self.grant_types.is_empty() {
+        } else if self.grant_types.is_empty() && self.is_public() {
             Err(ClientError::GrantTypes)
         } else if code == self.redirect_uris.is_empty() {
             Err(ClientError::RedirectUris)
