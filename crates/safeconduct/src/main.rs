@@ -1,2 +1,11 @@
-//! Placeholder.
-fn main() {}
+//! Safeconduct, an OAuth 2.0 authorization server: the program.
+
+mod cli;
+mod config;
+mod master_key;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -1,0 +1,62 @@
+//! How a command ends when it does not succeed: one sentence for people, one exit code for scripts.
+
+use std::process::ExitCode;
+
+use crate::config::Problems;
+use crate::master_key::MasterKeyError;
+
+/// Why a command failed. The text says what is wrong and what to do.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Exit 1: it was tried and did not work.
+    Failed(String),
+    /// Exit 2: it can't be asked like this.
+    Usage(String),
+    /// Exit 3: the configuration or the master key is wrong.
+    Configuration(String),
+    /// Exit 4: what was named does not exist.
+    NotFound(String),
+    /// Exit 5: it exists already, or something stands in the way.
+    Conflict(String),
+}
+
+impl Failure {
+    /// A failure of the machine under us, in the words of the error.
+    pub(crate) fn failed(what: &str, error: impl std::fmt::Display) -> Self {
+        Self::Failed(format!("{what}: {error}"))
+    }
+
+    /// The exit code of the process.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Failed(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Configuration(_) => 3,
+            Self::NotFound(_) => 4,
+            Self::Conflict(_) => 5,
+        })
+    }
+
+    /// What to tell the person.
+    pub(crate) fn message(&self) -> &str {
+        match self {
+            Self::Failed(text)
+            | Self::Usage(text)
+            | Self::Configuration(text)
+            | Self::NotFound(text)
+            | Self::Conflict(text) => text,
+        }
+    }
+}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        Self::Configuration(problems.to_string())
+    }
+}
+
+impl From<MasterKeyError> for Failure {
+    fn from(error: MasterKeyError) -> Self {
+        Self::Configuration(error.to_string())
+    }
+}

@@ -1,0 +1,92 @@
+//! The command line: a noun and a verb. This file is the map of the commands; each noun has a file of its own.
+
+mod check;
+mod context;
+mod failure;
+mod init;
+mod output;
+mod prompt;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use context::Context;
+use failure::Failure;
+use output::{Format, note};
+
+const EXIT_CODES: &str =
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 configuration, 4 not found, 5 conflict.";
+
+/// An OAuth 2.0 authorization server
+#[derive(Debug, Parser)]
+#[command(name = "safeconduct", version, after_help = EXIT_CODES, propagate_version = true)]
+struct Cli {
+    /// The configuration file [default: safeconduct.toml, then /etc/safeconduct/safeconduct.toml]
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_name = "FILE",
+        env = "SAFECONDUCT_CONFIG"
+    )]
+    config: Option<PathBuf>,
+    /// How data is printed
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT"
+    )]
+    output: Format,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a configuration file and a master key to begin with
+    Init(init::Init),
+    /// Say everything that is wrong with the configuration
+    Check,
+    /// Print the completions of a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Runs the command of this process.
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            note(failure.message());
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    let context = Context {
+        config: cli.config,
+        output: cli.output,
+    };
+    match cli.command {
+        Command::Init(init) => init.run(context.output),
+        Command::Check => check::run(&context),
+        Command::Completions { shell } => {
+            clap_complete::generate(
+                shell,
+                &mut Cli::command(),
+                "safeconduct",
+                &mut std::io::stdout(),
+            );
+            Ok(())
+        }
+    }
+}

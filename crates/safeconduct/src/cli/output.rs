@@ -1,0 +1,152 @@
+//! What a command prints: tables for people, JSON for scripts. Data goes to standard output, everything said about it to
+//! standard error.
+
+use std::fmt::Display;
+use std::io::{self, Write as _};
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use super::failure::Failure;
+
+/// The form of the data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// Columns for people.
+    #[default]
+    Table,
+    /// JSON for scripts.
+    Json,
+}
+
+/// Something that fits in a row.
+pub(crate) trait Row: Serialize {
+    /// The heads of the columns.
+    const COLUMNS: &'static [&'static str];
+
+    /// One cell for each column.
+    fn cells(&self) -> Vec<String>;
+}
+
+impl Format {
+    /// Prints `rows`: one row each, or one JSON array.
+    ///
+    /// # Errors
+    /// Standard output can't be written.
+    pub(crate) fn list<T: Row>(self, rows: &[T]) -> Result<(), Failure> {
+        match self {
+            Self::Json => print_json(&rows),
+            Self::Table if rows.is_empty() => {
+                note("none");
+                Ok(())
+            }
+            Self::Table => {
+                let mut table = plain_table();
+                table.set_header(T::COLUMNS.iter().map(|head| head.to_uppercase()));
+                for row in rows {
+                    table.add_row(row.cells().iter().map(|cell| printable(cell)));
+                }
+                print(&table)
+            }
+        }
+    }
+
+    /// Prints one record: a line for each field, or one JSON object.
+    ///
+    /// # Errors
+    /// Standard output can't be written.
+    pub(crate) fn record<T: Serialize>(self, record: &T) -> Result<(), Failure> {
+        if self == Self::Json {
+            return print_json(record);
+        }
+        let value = serde_json::to_value(record)
+            .map_err(|error| Failure::failed("the answer can't be shown", error))?;
+        let mut table = plain_table();
+        for (name, value) in value.as_object().into_iter().flatten() {
+            table.add_row([name.replace('_', " "), printable(&cell_of(value))]);
+        }
+        print(&table)
+    }
+}
+
+/// Says something to the person at the terminal.
+pub(crate) fn note(text: impl Display) {
+    // Nobody is there to hear that nobody is there to hear it.
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// `count` and the noun in its number.
+pub(crate) fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+fn plain_table() -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    table
+}
+
+fn print(table: &Table) -> Result<(), Failure> {
+    let lines: Vec<String> = table
+        .lines()
+        .map(|line| {
+            line.trim_end()
+                .strip_prefix(' ')
+                .unwrap_or(&line)
+                .trim_end()
+                .to_owned()
+        })
+        .collect();
+    write_out(&lines.join("\n"))
+}
+
+fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|error| Failure::failed("the answer can't be shown", error))?;
+    write_out(&text)
+}
+
+/// Writes `text` and a newline to standard output. A reader that went away (`| head`) is no failure.
+pub(crate) fn write_out(text: &str) -> Result<(), Failure> {
+    match writeln!(io::stdout(), "{text}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::failed("standard output can't be written", error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn cell_of(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Null => "–".to_owned(),
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Array(items) if items.is_empty() => "–".to_owned(),
+        serde_json::Value::Array(items) => items.iter().map(cell_of).collect::<Vec<_>>().join("\n"),
+        other => other.to_string(),
+    }
+}
+
+/// `text` without what a terminal would obey.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c.is_control() && c != '\n' {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_told_nothing_by_stored_text() {
+        assert_eq!(printable("Ada\u{1b}[2J\u{9b}x"), "Ada\u{fffd}[2J\u{fffd}x");
+    }
+}

@@ -1,0 +1,378 @@
+//! Whether the values of a configuration fit together. What is dangerous is refused, what is odd is a warning.
+//!
+//! Scopes, resources and clients are judged in `declared.rs`.
+
+use std::path::PathBuf;
+
+use safeconduct_server::accept::Network;
+use url::{Host, Url};
+
+use super::declared::{self, Declared};
+use super::duration::Span;
+use super::file::Config;
+use super::layers::{At, Layers};
+use super::problem::Problems;
+
+/// The longest time a browser keeps anything for us, and so the longest a sign-in can last.
+const LONGEST: Span = Span::days(400);
+
+/// A configuration whose values fit together. Made by [`check`] alone.
+pub(crate) struct Checked {
+    pub(crate) config: Config,
+    /// The file it was read from, where there is one.
+    pub(crate) file: Option<PathBuf>,
+    /// The SQLite file.
+    pub(crate) database: PathBuf,
+    /// The file that holds the master key, where one is named.
+    pub(crate) master_key_file: Option<PathBuf>,
+    pub(crate) declared: Declared,
+    pub(crate) warnings: Problems,
+}
+
+impl Checked {
+    /// Whether this server is for trying things out on one machine: its issuer is `http` on a loopback address.
+    pub(crate) fn is_for_development(&self) -> bool {
+        self.config.issuer.starts_with("http://")
+    }
+}
+
+/// The findings so far, and the layers that tell where each value came from.
+pub(super) struct Findings<'a> {
+    pub(super) layers: &'a Layers<'a>,
+    pub(super) problems: Problems,
+    pub(super) warnings: Problems,
+}
+
+impl Findings<'_> {
+    pub(super) fn refuse(
+        &mut self,
+        at: &At,
+        message: impl Into<String>,
+        advice: impl Into<String>,
+    ) {
+        self.problems.add(self.layers.place(at), message, advice);
+    }
+
+    pub(super) fn warn(&mut self, at: &At, message: impl Into<String>, advice: impl Into<String>) {
+        self.warnings.add(self.layers.place(at), message, advice);
+    }
+
+    fn require_span(&mut self, key: &At, value: Span, from: Span, to: Span) {
+        if !(from..=to).contains(&value) {
+            self.refuse(
+                key,
+                format!("`{key}` is {value}"),
+                format!("choose a time from {from} to {to}"),
+            );
+        }
+    }
+}
+
+/// Judges `config`.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub(super) fn check(config: Config, layers: &Layers<'_>) -> Result<Checked, Problems> {
+    let mut findings = Findings {
+        layers,
+        problems: Problems::default(),
+        warnings: Problems::default(),
+    };
+    check_issuer(&config.issuer, &mut findings);
+    check_server(&config, &mut findings);
+    check_port(&config, &mut findings);
+    check_lifetimes(&config, &mut findings);
+    check_login(&config, &mut findings);
+    let level = At::key("log").then("level");
+    if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.log.level) {
+        findings.refuse(
+            &level,
+            format!("`{level}` is not understood: {error}"),
+            "write error, warn, info, debug or trace",
+        );
+    }
+    let database = database_file(&config, &mut findings);
+    let key_file = At::key("secrets").then("master_key_file");
+    let master_key_file = config
+        .secrets
+        .master_key_file
+        .as_deref()
+        .map(|path| layers.resolve(&key_file, path));
+    let declared = declared::check(&config, &mut findings);
+    let Findings {
+        problems, warnings, ..
+    } = findings;
+    let file = layers.file().map(std::path::Path::to_owned);
+    problems.or(Checked {
+        config,
+        file,
+        database,
+        master_key_file,
+        declared,
+        warnings: warnings.sorted(),
+    })
+}
+
+fn check_issuer(issuer: &str, findings: &mut Findings<'_>) {
+    let at = At::key("issuer");
+    let example = "write it as https://id.example.com";
+    let Ok(url) = Url::parse(issuer) else {
+        return findings.refuse(&at, format!("the issuer `{issuer}` is not a URL"), example);
+    };
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(&url) => {}
+        "http" => findings.refuse(
+            &at,
+            "the issuer is http, which anyone on the way can read and change",
+            "use https; http is for localhost, 127.0.0.1 and [::1] only",
+        ),
+        scheme => return findings.refuse(&at, format!("the issuer's scheme is {scheme}"), example),
+    }
+    if url.query().is_some() || url.fragment().is_some() || issuer.contains(['?', '#']) {
+        findings.refuse(
+            &at,
+            "the issuer has a query or a fragment",
+            "leave out what follows ? or # (RFC 8414 §2)",
+        );
+    } else if !url.username().is_empty() || url.password().is_some() {
+        findings.refuse(
+            &at,
+            "the issuer names a user",
+            "leave out what stands before the @",
+        );
+    } else if issuer.ends_with('/') {
+        findings.refuse(
+            &at,
+            "the issuer ends with a slash",
+            format!("write {}", issuer.trim_end_matches('/')),
+        );
+    } else if url.as_str().trim_end_matches('/') != issuer {
+        // Two spellings of one URL are two issuers to everyone who compares them (RFC 8414 §3.3).
+        findings.refuse(
+            &at,
+            "the issuer is not written as URLs are compared",
+            format!("write {}", url.as_str().trim_end_matches('/')),
+        );
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn check_server(config: &Config, findings: &mut Findings<'_>) {
+    let server = At::key("server");
+    let listen = server.then("listen");
+    if config.server.listen.is_empty() {
+        findings.refuse(
+            &listen,
+            "`server.listen` names no address",
+            "write one, such as \"127.0.0.1:8420\"",
+        );
+    }
+    let admin = server.then("admin_listen");
+    if config.server.admin_listen.port() != 0
+        && config.server.listen.contains(&config.server.admin_listen)
+    {
+        findings.refuse(
+            &admin,
+            "`server.admin_listen` is also in `server.listen`",
+            "give health and metrics a port of their own",
+        );
+    }
+    if !config.server.admin_listen.ip().is_loopback() {
+        findings.warn(
+            &admin,
+            "health and metrics are reachable from other machines",
+            "see that only your monitoring reaches this port",
+        );
+    }
+    for (index, network) in config.server.trusted_proxies.iter().enumerate() {
+        if let Err(error) = network.parse::<Network>() {
+            let at = server.then("trusted_proxies").item(index);
+            findings.refuse(&at, error.to_string(), "");
+        }
+    }
+    let limits = &config.server.limits;
+    let at = server.then("limits");
+    for (name, value) in [
+        ("header_timeout", limits.header_timeout),
+        ("body_timeout", limits.body_timeout),
+        ("request_timeout", limits.request_timeout),
+        ("write_timeout", limits.write_timeout),
+        ("idle_timeout", limits.idle_timeout),
+        ("drain_timeout", limits.drain_timeout),
+    ] {
+        findings.require_span(&at.then(name), value, Span::seconds(1), Span::minutes(10));
+    }
+    for (name, value, least) in [
+        ("max_body_bytes", limits.max_body_bytes, 8 * 1024),
+        ("max_connections", limits.max_connections, 16),
+        (
+            "max_connections_per_address",
+            limits.max_connections_per_address,
+            1,
+        ),
+    ] {
+        if value < least {
+            let at = at.then(name);
+            findings.refuse(
+                &at,
+                format!("`{at}` is {value}"),
+                format!("the server needs at least {least}"),
+            );
+        }
+    }
+}
+
+/// Where the issuer is this machine, somebody has to listen at its port.
+fn check_port(config: &Config, findings: &mut Findings<'_>) {
+    let issuer = Url::parse(&config.issuer)
+        .ok()
+        .filter(|url| url.scheme() == "http");
+    let Some(port) = issuer.and_then(|url| url.port_or_known_default()) else {
+        return;
+    };
+    if config
+        .server
+        .listen
+        .iter()
+        .all(|address| address.port() != port)
+    {
+        let at = At::key("server").then("listen");
+        findings.warn(
+            &at,
+            format!("the issuer is at port {port}, and nobody listens there"),
+            format!("add \"127.0.0.1:{port}\", or change the port of the issuer"),
+        );
+    }
+}
+
+fn check_lifetimes(config: &Config, findings: &mut Findings<'_>) {
+    let tokens = At::key("tokens");
+    let ttl = &config.tokens;
+    findings.require_span(
+        &tokens.then("code_ttl"),
+        ttl.code_ttl,
+        Span::seconds(10),
+        Span::minutes(10),
+    );
+    findings.require_span(
+        &tokens.then("access_ttl"),
+        ttl.access_ttl,
+        Span::seconds(30),
+        Span::hours(24),
+    );
+    findings.require_span(
+        &tokens.then("refresh_ttl"),
+        ttl.refresh_ttl,
+        Span::minutes(1),
+        LONGEST,
+    );
+    findings.require_span(
+        &tokens.then("refresh_retry_window"),
+        ttl.refresh_retry_window,
+        Span::seconds(0),
+        Span::minutes(5),
+    );
+    findings.require_span(
+        &tokens.then("refresh_idle"),
+        ttl.refresh_idle,
+        Span::minutes(1),
+        LONGEST,
+    );
+    if ttl.refresh_idle > ttl.refresh_ttl {
+        findings.refuse(
+            &tokens.then("refresh_idle"),
+            "`tokens.refresh_idle` is longer than `tokens.refresh_ttl`",
+            format!("{} at most", ttl.refresh_ttl),
+        );
+    }
+    if ttl.access_ttl > Span::hours(1) {
+        findings.warn(
+            &tokens.then("access_ttl"),
+            format!("access tokens live for {}", ttl.access_ttl),
+            "an API that validates by JWT alone accepts a revoked token that long",
+        );
+    }
+    let sessions = At::key("sessions");
+    findings.require_span(
+        &sessions.then("idle"),
+        config.sessions.idle,
+        Span::minutes(1),
+        LONGEST,
+    );
+    findings.require_span(
+        &sessions.then("absolute"),
+        config.sessions.absolute,
+        Span::minutes(1),
+        LONGEST,
+    );
+    if config.sessions.idle > config.sessions.absolute {
+        findings.refuse(
+            &sessions.then("idle"),
+            "`sessions.idle` is longer than `sessions.absolute`",
+            format!("{} at most", config.sessions.absolute),
+        );
+    }
+}
+
+fn check_login(config: &Config, findings: &mut Findings<'_>) {
+    let login = At::key("login");
+    if !config.login.throttle {
+        findings.warn(
+            &login.then("throttle"),
+            "passwords can be guessed at any speed",
+            "switch it off only where something in front counts failed sign-ins",
+        );
+    }
+    for (name, budget) in [
+        ("per_pair", config.login.per_pair),
+        ("per_account", config.login.per_account),
+        ("per_address", config.login.per_address),
+    ] {
+        let at = login.then(name);
+        if !(1..=10_000).contains(&budget.burst) {
+            findings.refuse(
+                &at.then("burst"),
+                format!("`{at}.burst` is {}", budget.burst),
+                "choose a number from 1 to 10000",
+            );
+        }
+        findings.require_span(
+            &at.then("refill"),
+            budget.refill,
+            Span::seconds(1),
+            Span::days(1),
+        );
+    }
+}
+
+fn database_file(config: &Config, findings: &mut Findings<'_>) -> PathBuf {
+    let at = At::key("database").then("url");
+    let url = &config.database.url;
+    // The URL may hold a password: it is not repeated here.
+    if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        findings.refuse(
+            &at,
+            "PostgreSQL is not supported by this version",
+            "use sqlite:FILE",
+        );
+    }
+    let path = url.strip_prefix("sqlite:").unwrap_or_default();
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if path.is_empty() || path.contains('?') || path == ":memory:" {
+        findings.refuse(
+            &at,
+            "`database.url` names no database file",
+            "write sqlite:/var/lib/safeconduct/safeconduct.db",
+        );
+    }
+    findings.layers.resolve(&at, std::path::Path::new(path))
+}

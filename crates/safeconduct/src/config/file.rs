@@ -1,0 +1,430 @@
+//! What may stand in the configuration: one type for each table, one field for each key.
+//!
+//! The comments on the fields are the reference that operators read (`docs/reference/configuration.md` is made from
+//! them), so each says the unit and what the key is for. Whether the values fit together is decided in `check.rs`.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::duration::Span;
+
+/// The whole configuration. `issuer` is the one key that has no default.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// The URL by which browsers, apps and APIs know this server: what every token carries as `iss`, byte for byte.
+    /// `https`, without query, fragment or trailing slash; a path is allowed. `http` only on `localhost`, `127.0.0.1` or `[::1]`.
+    ///
+    /// The database remembers it: a server with another issuer refuses to start on it.
+    pub(crate) issuer: String,
+    #[serde(default)]
+    pub(crate) server: Server,
+    #[serde(default)]
+    pub(crate) database: Database,
+    #[serde(default)]
+    pub(crate) secrets: Secrets,
+    #[serde(default)]
+    pub(crate) tokens: Tokens,
+    #[serde(default)]
+    pub(crate) sessions: Sessions,
+    #[serde(default)]
+    pub(crate) login: Login,
+    #[serde(default)]
+    pub(crate) ui: Ui,
+    #[serde(default)]
+    pub(crate) log: Log,
+    #[serde(default)]
+    pub(crate) scopes: BTreeMap<String, Scope>,
+    #[serde(default)]
+    pub(crate) resources: Vec<Resource>,
+    #[serde(default)]
+    pub(crate) clients: Vec<Client>,
+}
+
+/// Where the server listens, and what it grants a connection.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Server {
+    /// The addresses that serve browsers and apps, each an IP address and a port. TLS is the work of the proxy in front.
+    pub(crate) listen: Vec<SocketAddr>,
+    /// The address of `/health/live`, `/health/ready` and `/metrics`. Keep it away from the public.
+    pub(crate) admin_listen: SocketAddr,
+    /// The proxies whose `X-Forwarded-For` is believed, as addresses or networks (`10.0.0.0/8`). Anyone else's is ignored.
+    pub(crate) trusted_proxies: Vec<String>,
+    pub(crate) limits: Limits,
+}
+
+/// What one connection, and all of them together, may take.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Limits {
+    /// How long a connection may take to send the head of its request.
+    pub(crate) header_timeout: Span,
+    /// How long a connection may take to send the body of its request, once its head is there.
+    pub(crate) body_timeout: Span,
+    /// How long the server may take to answer a whole request.
+    pub(crate) request_timeout: Span,
+    /// How long an answer may wait for a client that does not read it.
+    pub(crate) write_timeout: Span,
+    /// How long a connection may stay open between two requests.
+    pub(crate) idle_timeout: Span,
+    /// How long requests under way may take to finish once the server was asked to stop.
+    pub(crate) drain_timeout: Span,
+    /// The largest body of a request, in bytes.
+    pub(crate) max_body_bytes: usize,
+    /// The most connections at one time.
+    pub(crate) max_connections: usize,
+    /// The most connections at one time from one address.
+    pub(crate) max_connections_per_address: usize,
+}
+
+/// The database.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Database {
+    /// `sqlite:` and the path of the file, which is made on first start.
+    pub(crate) url: String,
+}
+
+/// Secrets are never written in this file: it names the files that hold them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Secrets {
+    /// The file that holds the master key, 32 bytes as base64, as hex or raw; only its owner may read it. The key itself may
+    /// stand in the environment instead, as `SAFECONDUCT_MASTER_KEY`. With neither, a server whose issuer is `http` on this
+    /// machine makes `master.key` beside its database.
+    pub(crate) master_key_file: Option<PathBuf>,
+}
+
+/// How long codes and tokens live.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Tokens {
+    /// How long an authorization code may be exchanged: 10 seconds to 10 minutes.
+    pub(crate) code_ttl: Span,
+    /// How long an access token is valid: 30 seconds to 24 hours. An API that validates by JWT alone sees a revocation only
+    /// when this time is over.
+    pub(crate) access_ttl: Span,
+    /// How long a sign-in can be kept alive by refreshing, counted from the consent: up to 400 days.
+    pub(crate) refresh_ttl: Span,
+    /// How long a refresh token may lie unused.
+    pub(crate) refresh_idle: Span,
+    /// How long a public client may repeat a refresh whose answer it lost: up to 5 minutes. `0s` allows none. A client that
+    /// authenticates may always repeat its last one.
+    pub(crate) refresh_retry_window: Span,
+}
+
+/// How long a browser stays signed in at this server.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Sessions {
+    /// How long a session may lie unused.
+    pub(crate) idle: Span,
+    /// How long a session lasts whatever its use.
+    pub(crate) absolute: Span,
+}
+
+/// How password guessing is slowed down. Counters are in memory and of a fixed size.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Login {
+    /// Whether wrong passwords are counted at all. Switch it off only where something in front does it.
+    pub(crate) throttle: bool,
+    /// The budget of one account from one address.
+    pub(crate) per_pair: Budget,
+    /// The budget of one account from everywhere.
+    pub(crate) per_account: Budget,
+    /// The budget of one address on all accounts. An IPv6 address counts as its /64.
+    pub(crate) per_address: Budget,
+}
+
+/// Wrong passwords that are allowed.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Budget {
+    /// How many are free before there is a wait.
+    pub(crate) burst: u32,
+    /// The time after which one more is allowed.
+    pub(crate) refill: Span,
+}
+
+/// What people see.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Ui {
+    /// The name at the top of every page.
+    pub(crate) name: String,
+}
+
+/// What the server writes to standard error.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Log {
+    /// The form of a line. Without it: `pretty` on a terminal, `json` elsewhere.
+    pub(crate) format: Option<LogFormat>,
+    /// What is worth a line: `error`, `warn`, `info`, `debug` or `trace`, also by module (`info,safeconduct_store=debug`).
+    pub(crate) level: String,
+}
+
+/// The form of a log line.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum,
+)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LogFormat {
+    /// For people, with colours.
+    Pretty,
+    /// For machines, one object a line.
+    Json,
+}
+
+/// A scope that clients may ask for. The key of the table is its name: `[scopes."notes.read"]`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Scope {
+    /// What the consent page says of it, by language: `text.en = "Read your notes"`. English is what this version shows.
+    #[serde(default)]
+    pub(crate) text: BTreeMap<String, String>,
+}
+
+/// An API that access tokens are good for.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Resource {
+    /// Its identifier, an absolute URI without fragment: the `resource` that clients ask for and the `aud` of its tokens.
+    pub(crate) uri: String,
+    /// Its name on the consent page. Without it, the host of `uri`.
+    #[serde(default)]
+    pub(crate) name: Option<String>,
+    /// The scopes that belong to it.
+    #[serde(default)]
+    pub(crate) scopes: Vec<String>,
+    /// The id of the client that may introspect tokens for this API, and no other. Without it, nobody may.
+    #[serde(default)]
+    pub(crate) client: Option<String>,
+}
+
+/// A client that is declared here. It changes here only: each start makes the database agree with the file, and disables
+/// declared clients that are gone from it. Clients made by `safeconduct client create` are left alone.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Client {
+    /// The `client_id`.
+    pub(crate) id: String,
+    /// The name that people see on the consent page. Without it, the id.
+    #[serde(default)]
+    pub(crate) name: Option<String>,
+    /// Where an answer may be sent, compared byte for byte. `https`; `http` only on loopback addresses, where the port may
+    /// differ; or a private scheme in reverse domain form (`com.example.app:/callback`).
+    #[serde(default)]
+    pub(crate) redirect_uris: Vec<String>,
+    /// What it may ask for at the token endpoint.
+    #[serde(default = "grant_types")]
+    pub(crate) grant_types: Vec<GrantType>,
+    /// The scopes it may ask for.
+    #[serde(default)]
+    pub(crate) scopes: Vec<String>,
+    /// The file that holds its secret, at least 32 characters; white space at the end is ignored.
+    #[serde(default)]
+    pub(crate) secret_file: Option<PathBuf>,
+    /// How it proves who it is. Without it: `client_secret_basic` with a secret, `private_key_jwt` with keys, else `none`.
+    #[serde(default)]
+    pub(crate) token_endpoint_auth_method: Option<AuthMethod>,
+    /// The file that holds its public keys as a JWK set, for `private_key_jwt`.
+    #[serde(default)]
+    pub(crate) jwks_file: Option<PathBuf>,
+    /// The same keys written here: `jwks.keys = [{ kty = "EC", … }]`.
+    #[serde(default)]
+    pub(crate) jwks: Option<serde_json::Value>,
+    /// Whether it must use PKCE. `false` only for a client that authenticates and cannot do PKCE.
+    #[serde(default = "yes")]
+    pub(crate) require_pkce: bool,
+    /// The form of its access tokens.
+    #[serde(default)]
+    pub(crate) access_token_format: AccessTokenFormat,
+    /// When its users are asked to allow it.
+    #[serde(default)]
+    pub(crate) consent: Consent,
+    /// What the `aud` of its client assertions must be, for `private_key_jwt`.
+    #[serde(default)]
+    pub(crate) assertion_audience: AssertionAudience,
+}
+
+/// A grant type of RFC 6749.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum,
+)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub(crate) enum GrantType {
+    /// Codes from the authorization endpoint.
+    AuthorizationCode,
+    /// Fresh tokens without the user.
+    RefreshToken,
+    /// Tokens for the client itself.
+    ClientCredentials,
+}
+
+/// How a client proves who it is.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum,
+)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub(crate) enum AuthMethod {
+    /// Its secret in the `Authorization` header.
+    ClientSecretBasic,
+    /// Its secret in the body of the request.
+    ClientSecretPost,
+    /// A JWT that it signs.
+    PrivateKeyJwt,
+    /// It cannot: an app on a phone, a desktop or in a browser.
+    None,
+}
+
+/// The form of an access token.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum,
+)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum AccessTokenFormat {
+    /// `at+jwt` (RFC 9068), which an API can validate by itself.
+    #[default]
+    Jwt,
+    /// Sealed text, which an API must introspect.
+    Opaque,
+}
+
+/// When the users of a client are asked to allow it.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum,
+)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Consent {
+    /// Once for what it asks, and again for what is new.
+    #[default]
+    Remember,
+    /// Every time.
+    Always,
+    /// Not at all: for your own apps.
+    Never,
+}
+
+/// What a client assertion must name as its audience.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum,
+)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub(crate) enum AssertionAudience {
+    /// The issuer, as one string.
+    #[default]
+    Issuer,
+    /// The URL of the token endpoint, for clients that cannot do better.
+    TokenEndpoint,
+}
+
+fn yes() -> bool {
+    true
+}
+
+pub(crate) fn grant_types() -> Vec<GrantType> {
+    vec![GrantType::AuthorizationCode, GrantType::RefreshToken]
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 8420))],
+            admin_listen: SocketAddr::from(([127, 0, 0, 1], 8429)),
+            trusted_proxies: Vec::new(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            header_timeout: Span::seconds(10),
+            body_timeout: Span::seconds(30),
+            request_timeout: Span::seconds(30),
+            write_timeout: Span::seconds(30),
+            idle_timeout: Span::seconds(60),
+            drain_timeout: Span::seconds(20),
+            max_body_bytes: 64 * 1024,
+            max_connections: 4096,
+            max_connections_per_address: 256,
+        }
+    }
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            url: "sqlite:safeconduct.db".to_owned(),
+        }
+    }
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self {
+            code_ttl: Span::seconds(60),
+            access_ttl: Span::minutes(5),
+            refresh_ttl: Span::days(30),
+            refresh_idle: Span::days(7),
+            refresh_retry_window: Span::seconds(60),
+        }
+    }
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self {
+            idle: Span::hours(8),
+            absolute: Span::days(14),
+        }
+    }
+}
+
+impl Default for Login {
+    fn default() -> Self {
+        Self {
+            throttle: true,
+            per_pair: Budget {
+                burst: 5,
+                refill: Span::seconds(60),
+            },
+            per_account: Budget {
+                burst: 50,
+                refill: Span::seconds(60),
+            },
+            per_address: Budget {
+                burst: 100,
+                refill: Span::seconds(10),
+            },
+        }
+    }
+}
+
+impl Default for Ui {
+    fn default() -> Self {
+        Self {
+            name: "Safeconduct".to_owned(),
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            format: None,
+            level: "info".to_owned(),
+        }
+    }
+}

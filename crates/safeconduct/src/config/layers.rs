@@ -1,0 +1,387 @@
+//! Flags over environment over file: one tree of values, each of which still knows where it came from.
+//!
+//! Every value keeps its span. Those of the file are byte ranges of its text; the spans of variables and flags lie behind
+//! its end, one range each, so that any error leads back to the line, the variable or the flag that caused it.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+use super::problem::{Place, Problem, Problems};
+use super::schema::{self, Kind, Setting, Shape};
+
+/// What a configuration is made of.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sources {
+    /// The file and its text.
+    pub(crate) file: Option<(PathBuf, String)>,
+    /// The variables of the environment that begin with `SAFECONDUCT_`.
+    pub(crate) environment: Vec<(String, String)>,
+    /// What was given on the command line.
+    pub(crate) flags: Vec<Flag>,
+}
+
+/// A setting from the command line.
+#[derive(Clone, Debug)]
+pub(crate) struct Flag {
+    /// The flag as it is typed: `--listen`.
+    pub(crate) name: &'static str,
+    /// The key it sets: `server.listen`.
+    pub(crate) key: &'static str,
+    pub(crate) value: String,
+}
+
+/// The merged tree and the way back from a span to its source.
+pub(crate) struct Layers<'a> {
+    pub(crate) tree: Spanned<DeTable<'a>>,
+    file: Option<&'a Path>,
+    /// Where each line of the file begins.
+    lines: Vec<usize>,
+    /// Where the text of the file ends, and the ranges of the others begin.
+    end: usize,
+    /// The variables and flags in the order of their spans, each one byte long.
+    others: Vec<&'a str>,
+}
+
+/// The way from the root to a value.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct At(Vec<Step>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Step {
+    Key(String),
+    Index(usize),
+}
+
+impl At {
+    pub(crate) fn key(name: &str) -> Self {
+        Self::default().then(name)
+    }
+
+    /// The value of `name` in the table that stands here.
+    pub(crate) fn then(&self, name: &str) -> Self {
+        Self(
+            self.0
+                .iter()
+                .cloned()
+                .chain([Step::Key(name.to_owned())])
+                .collect(),
+        )
+    }
+
+    /// The item at `index` of the list that stands here.
+    pub(crate) fn item(&self, index: usize) -> Self {
+        Self(self.0.iter().cloned().chain([Step::Index(index)]).collect())
+    }
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, step) in self.0.iter().enumerate() {
+            match step {
+                Step::Key(name) if name.contains('.') => {
+                    write!(f, "{}\"{name}\"", if position == 0 { "" } else { "." })?
+                }
+                Step::Key(name) => write!(f, "{}{name}", if position == 0 { "" } else { "." })?,
+                Step::Index(index) => write!(f, "[{index}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Layers<'a> {
+    /// Puts the layers over each other.
+    ///
+    /// # Errors
+    /// Text that is not TOML, and variables that name no setting.
+    pub(crate) fn merge(sources: &'a Sources) -> Result<Self, Problems> {
+        let (file, text) = match &sources.file {
+            Some((path, text)) => (Some(path.as_path()), text.as_str()),
+            None => (None, ""),
+        };
+        let lines = std::iter::once(0)
+            .chain(text.match_indices('\n').map(|(at, _)| at + 1))
+            .collect();
+        let (tree, errors) = DeTable::parse_recoverable(text);
+        let mut layers = Self {
+            tree,
+            file,
+            lines,
+            end: text.len() + 1,
+            others: Vec::new(),
+        };
+        let mut problems = Problems::default();
+        for error in errors {
+            problems.add(
+                layers.place_of(error.span()),
+                schema::one_line(error.message()),
+                "",
+            );
+        }
+        let settings = schema::settings();
+        layers.add_environment(&sources.environment, &settings, &mut problems);
+        for flag in &sources.flags {
+            let setting = settings
+                .iter()
+                .find(|setting| setting.path.join(".") == flag.key)
+                .expect("every flag names a setting");
+            layers.set(flag.name, setting, &flag.value);
+        }
+        problems.or(layers)
+    }
+
+    /// The file, where there is one.
+    pub(crate) fn file(&self) -> Option<&'a Path> {
+        self.file
+    }
+
+    /// Whether any layer sets the key `name` of the root.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.tree.get_ref().contains_key(name)
+    }
+
+    /// Where the value at `at` was written; of a value that is nowhere, where the nearest table around it is.
+    pub(crate) fn place(&self, at: &At) -> Place {
+        self.place_of(Some(self.span(at)))
+    }
+
+    /// Where `span` lies.
+    pub(crate) fn place_of(&self, span: Option<Range<usize>>) -> Place {
+        let start = span.map_or(0, |span| span.start);
+        if let Some(other) = start
+            .checked_sub(self.end)
+            .and_then(|index| self.others.get(index))
+        {
+            return Place {
+                source: (*other).to_owned(),
+                line: None,
+            };
+        }
+        match self.file {
+            Some(file) => Place {
+                source: file.display().to_string(),
+                line: Some(self.lines.partition_point(|line| *line <= start)),
+            },
+            None => Place {
+                source: "the configuration".to_owned(),
+                line: None,
+            },
+        }
+    }
+
+    /// A path that stands at `at`, as seen from where it was written: the folder of the file, or the working directory.
+    pub(crate) fn resolve(&self, at: &At, path: &Path) -> PathBuf {
+        let from_file = self.span(at).start < self.end;
+        match self.file.and_then(Path::parent) {
+            Some(folder) if from_file => folder.join(path),
+            _ => path.to_owned(),
+        }
+    }
+
+    /// The keys of the tree that no type knows, and the keys that must be there and are not.
+    pub(crate) fn unknown_and_missing(&self) -> Problems {
+        let mut problems = Problems::default();
+        self.compare(
+            self.tree.get_ref(),
+            self.tree.span(),
+            &schema::shape(),
+            &At::default(),
+            &mut problems,
+        );
+        problems
+    }
+
+    fn add_environment(
+        &mut self,
+        variables: &'a [(String, String)],
+        settings: &[Setting],
+        problems: &mut Problems,
+    ) {
+        for (name, value) in variables {
+            if let Some(setting) = settings.iter().find(|setting| setting.variable() == *name) {
+                self.set(name, setting, value);
+            } else if name.contains("__") {
+                // Only a setting is spelled with `__`; other SAFECONDUCT_ names belong to client libraries and launchers.
+                let known: Vec<String> = settings.iter().map(Setting::variable).collect();
+                let advice = schema::meant(name, known.iter().map(String::as_str)).map_or_else(
+                    || "scopes, resources and clients are set in the file; every other key can be set here".to_owned(),
+                    |meant| format!("did you mean {meant}?"),
+                );
+                problems.add(
+                    Place {
+                        source: name.clone(),
+                        line: None,
+                    },
+                    "this variable sets nothing",
+                    advice,
+                );
+            }
+        }
+    }
+
+    /// Lays one value over whatever stands at the setting's place.
+    fn set(&mut self, source: &'a str, setting: &Setting, text: &'a str) {
+        let start = self.end + self.others.len();
+        let span = start..start + 1;
+        self.others.push(source);
+        let Some((last, tables)) = setting.path.split_last() else {
+            return;
+        };
+        let mut table = self.tree.get_mut();
+        for name in tables {
+            if !table
+                .get(name.as_str())
+                .is_some_and(|value| value.get_ref().is_table())
+            {
+                table.insert(
+                    Spanned::new(span.clone(), name.clone().into()),
+                    Spanned::new(span.clone(), DeValue::Table(DeTable::new())),
+                );
+            }
+            let Some(DeValue::Table(inner)) = table.get_mut(name.as_str()).map(Spanned::get_mut)
+            else {
+                return;
+            };
+            table = inner;
+        }
+        table.insert(
+            Spanned::new(span.clone(), last.clone().into()),
+            Spanned::new(span.clone(), value_of(text, &setting.shape, &span)),
+        );
+    }
+
+    fn span(&self, at: &At) -> Range<usize> {
+        let mut span = self.tree.span();
+        let mut value: Option<&DeValue<'_>> = None;
+        for step in &at.0 {
+            let next = match (step, value) {
+                (Step::Key(name), None) => self.tree.get_ref().get(name.as_str()),
+                (Step::Key(name), Some(value)) => value.get(name.as_str()),
+                (Step::Index(index), Some(value)) => value.get(*index),
+                (Step::Index(_), None) => None,
+            };
+            let Some(next) = next else { break };
+            span = next.span();
+            value = Some(next.get_ref());
+        }
+        span
+    }
+
+    fn compare(
+        &self,
+        table: &DeTable<'_>,
+        span: Range<usize>,
+        shape: &Shape,
+        at: &At,
+        problems: &mut Problems,
+    ) {
+        let Shape::Table(keys) = shape else {
+            if let Shape::Named(inner) = shape {
+                table.iter().for_each(|(name, value)| {
+                    self.compare_value(value, inner, &at.then(name.get_ref()), problems)
+                });
+            }
+            return;
+        };
+        let mut meant = Vec::new();
+        for (name, value) in table {
+            match keys.get(name.get_ref().as_ref()) {
+                Some(key) => {
+                    self.compare_value(value, &key.shape, &at.then(name.get_ref()), problems)
+                }
+                None => {
+                    meant.extend(schema::meant(
+                        name.get_ref(),
+                        keys.keys().map(String::as_str),
+                    ));
+                    problems.0.push(self.unknown(name, keys.keys(), at));
+                }
+            }
+        }
+        for (name, key) in keys
+            .iter()
+            .filter(|(name, key)| key.required && !table.contains_key(name.as_str()))
+        {
+            // A required key that was misspelt is not missed as well.
+            if !meant.contains(&name.as_str()) {
+                let about = schema::one_line(&key.about);
+                let sentence = about
+                    .split_inclusive(". ")
+                    .next()
+                    .unwrap_or_default()
+                    .trim_end();
+                problems.add(
+                    self.place_of(Some(span.clone())),
+                    format!("`{}` is missing", at.then(name)),
+                    sentence,
+                );
+            }
+        }
+    }
+
+    fn compare_value(
+        &self,
+        value: &Spanned<DeValue<'_>>,
+        shape: &Shape,
+        at: &At,
+        problems: &mut Problems,
+    ) {
+        match (value.get_ref(), shape) {
+            (DeValue::Table(table), Shape::Table(_) | Shape::Named(_)) => {
+                self.compare(table, value.span(), shape, at, problems)
+            }
+            (DeValue::Array(items), Shape::List(inner)) => {
+                items.iter().enumerate().for_each(|(index, item)| {
+                    self.compare_value(item, inner, &at.item(index), problems)
+                });
+            }
+            // Values of a wrong type are refused when they are read.
+            _ => {}
+        }
+    }
+
+    fn unknown<'k>(
+        &self,
+        name: &Spanned<DeString<'_>>,
+        known: impl Iterator<Item = &'k String> + Clone,
+        at: &At,
+    ) -> Problem {
+        let advice = match schema::meant(name.get_ref(), known.clone().map(String::as_str)) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!(
+                "known here: {}",
+                known.map(String::as_str).collect::<Vec<_>>().join(", ")
+            ),
+        };
+        let message = format!("unknown key `{}`", at.then(name.get_ref()));
+        Problem {
+            place: self.place_of(Some(name.span())),
+            message,
+            advice,
+        }
+    }
+}
+
+/// A text from outside as the kind of value that belongs there; what does not fit stays text, and is refused as such.
+fn value_of<'a>(text: &'a str, shape: &Shape, span: &Range<usize>) -> DeValue<'a> {
+    match shape {
+        Shape::List(item) => {
+            let items = text
+                .split(',')
+                .map(str::trim)
+                .filter(|item| !item.is_empty());
+            DeValue::Array(
+                items
+                    .map(|one| Spanned::new(span.clone(), value_of(one, item, span)))
+                    .collect(),
+            )
+        }
+        Shape::Leaf(Kind::Integer | Kind::Boolean) => DeValue::parse(text.trim())
+            .map_or_else(|_| DeValue::String(text.into()), Spanned::into_inner),
+        _ => DeValue::String(text.into()),
+    }
+}

@@ -1,0 +1,114 @@
+//! The configuration: found, read, laid over by environment and flags, and checked as a whole before a port is bound.
+//!
+//! `file.rs` says what may be written, `layers.rs` merges the sources, `check.rs` judges whether the values fit together.
+
+mod check;
+mod declared;
+mod duration;
+mod file;
+mod layers;
+mod problem;
+#[cfg(test)]
+mod reference;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize as _;
+
+pub(crate) use check::Checked;
+pub(crate) use declared::{Declared, DeclaredClient};
+pub(crate) use file::{
+    AccessTokenFormat, AssertionAudience, AuthMethod, Config, Consent, GrantType, LogFormat,
+};
+pub(crate) use layers::{Flag, Sources};
+pub(crate) use problem::{Place, Problems};
+
+use layers::Layers;
+
+/// Where a configuration is looked for when none is named.
+const USUAL_PLACES: [&str; 2] = ["safeconduct.toml", "/etc/safeconduct/safeconduct.toml"];
+
+/// Reads and checks the configuration of this process: the file `named`, else one in its usual place; the environment; `flags`.
+///
+/// # Errors
+/// Everything that is wrong with it, each with its place.
+pub(crate) fn load(named: Option<&Path>, flags: Vec<Flag>) -> Result<Checked, Problems> {
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| name.starts_with("SAFECONDUCT_"))
+        .collect();
+    let file = find(named)?;
+    check_sources(&Sources {
+        file,
+        environment,
+        flags,
+    })
+}
+
+/// Checks a configuration from its sources.
+///
+/// # Errors
+/// Everything that is wrong with it, each with its place.
+pub(crate) fn check_sources(sources: &Sources) -> Result<Checked, Problems> {
+    let layers = Layers::merge(sources)?;
+    if sources.file.is_none() && !layers.has("issuer") {
+        let place = Place {
+            source: "configuration".to_owned(),
+            line: None,
+        };
+        let looked = USUAL_PLACES.join(" or ");
+        return Err(Problems::one(
+            place,
+            format!("no file {looked}, and no issuer in the environment"),
+            "run `safeconduct init`, or name a file with --config",
+        ));
+    }
+    let problems = layers.unknown_and_missing();
+    if !problems.is_empty() {
+        return problems
+            .or(())
+            .and_then(|()| unreachable!("problems were found"));
+    }
+    let config =
+        Config::deserialize(toml::Deserializer::from(layers.tree.clone())).map_err(|error| {
+            Problems::one(
+                layers.place_of(error.span()),
+                schema::one_line(error.message()),
+                "",
+            )
+        })?;
+    check::check(config, &layers)
+}
+
+fn find(named: Option<&Path>) -> Result<Option<(PathBuf, String)>, Problems> {
+    if let Some(path) = named {
+        return read(path).map(|text| Some((path.to_owned(), text)));
+    }
+    let found = USUAL_PLACES
+        .map(Path::new)
+        .into_iter()
+        .find(|path| path.exists());
+    found
+        .map(|path| read(path).map(|text| (path.to_owned(), text)))
+        .transpose()
+}
+
+fn read(path: &Path) -> Result<String, Problems> {
+    std::fs::read_to_string(path).map_err(|error| {
+        let place = Place {
+            source: path.display().to_string(),
+            line: None,
+        };
+        let advice = match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                "run `safeconduct init` to write one, or name another with --config"
+            }
+            std::io::ErrorKind::PermissionDenied => "let the user who runs safeconduct read it",
+            _ => "",
+        };
+        Problems::one(place, format!("the file can't be read: {error}"), advice)
+    })
+}

@@ -1,0 +1,525 @@
+//! What a configuration is told: each mistake by its place, with what to do; and which source wins.
+
+use insta::assert_snapshot;
+use rstest::rstest;
+
+use super::*;
+
+fn sources(text: &str) -> Sources {
+    Sources {
+        file: Some(("safeconduct.toml".into(), text.to_owned())),
+        ..Sources::default()
+    }
+}
+
+/// The problems of a configuration in this file, or its warnings if it has none.
+fn said_of(text: &str) -> String {
+    match check_sources(&sources(text)) {
+        Ok(checked) => checked.warnings.to_string(),
+        Err(problems) => problems.to_string(),
+    }
+}
+
+/// What is said of a configuration whose first line is the issuer.
+fn said_below_issuer(text: &str) -> String {
+    said_of(&format!("issuer = \"https://id.example.com\"\n{text}"))
+}
+
+#[test]
+fn an_issuer_is_enough() {
+    let checked = check_sources(&sources("issuer = \"https://id.example.com\"")).unwrap();
+    assert_eq!(
+        checked.config.server.listen,
+        ["127.0.0.1:8420".parse().unwrap()]
+    );
+    assert_eq!(checked.warnings.to_string(), "");
+}
+
+#[rstest]
+#[case("https://id.example.com", "")]
+#[case("https://id.example.com/tenant", "")]
+#[case("http://localhost:8420", "")]
+#[case("http://127.0.0.1:8420", "")]
+#[case("http://[::1]:8420", "")]
+#[case(
+    "http://id.example.com",
+    "the issuer is http, which anyone on the way can read and change"
+)]
+#[case(
+    "http://localhost.example.com",
+    "the issuer is http, which anyone on the way can read and change"
+)]
+#[case("https://id.example.com/", "the issuer ends with a slash")]
+#[case("https://id.example.com?x=1", "the issuer has a query or a fragment")]
+#[case("https://id.example.com/#", "the issuer has a query or a fragment")]
+#[case(
+    "https://ID.example.com",
+    "the issuer is not written as URLs are compared"
+)]
+#[case(
+    "https://id.example.com:443",
+    "the issuer is not written as URLs are compared"
+)]
+#[case(
+    "https://id.example.com/a/../b",
+    "the issuer is not written as URLs are compared"
+)]
+#[case("https://admin@id.example.com", "the issuer names a user")]
+#[case("ftp://id.example.com", "the issuer's scheme is ftp")]
+#[case("id.example.com", "the issuer `id.example.com` is not a URL")]
+#[case("", "the issuer `` is not a URL")]
+fn an_issuer_is_https_or_on_this_machine(#[case] issuer: &str, #[case] says: &str) {
+    let said = said_of(&format!("issuer = \"{issuer}\""));
+    let message = said
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches("safeconduct.toml:1: ");
+    assert_eq!(message, says);
+}
+
+#[test]
+fn every_unknown_key_is_named_with_its_line_and_what_was_meant() {
+    assert_snapshot!(said_of("isuer = \"https://id.example.com\"\n\n[token]\ncode_ttl = \"60s\"\n[server]\nlisten = [\"127.0.0.1:1\"]\nadminlisten = \"x\"\n[server.limits]\ncolour = 3\n"), @r#"
+    safeconduct.toml:1: unknown key `isuer`
+        did you mean `issuer`?
+    safeconduct.toml:3: unknown key `token`
+        did you mean `tokens`?
+    safeconduct.toml:7: unknown key `server.adminlisten`
+        did you mean `admin_listen`?
+    safeconduct.toml:9: unknown key `server.limits.colour`
+        known here: body_timeout, drain_timeout, header_timeout, idle_timeout, max_body_bytes, max_connections, max_connections_per_address, request_timeout, write_timeout
+    "#);
+}
+
+#[test]
+fn unknown_keys_are_found_in_lists_too() {
+    assert_snapshot!(said_below_issuer("[[clients]]\nid = \"web\"\nredirect_uri = [\"https://a.example/cb\"]\n[[clients]]\nname = \"No id\"\n[scopes.\"notes.read\"]\ntexts.en = \"Read\"\n"), @r#"
+    safeconduct.toml:4: unknown key `clients[0].redirect_uri`
+        did you mean `redirect_uris`?
+    safeconduct.toml:5: `clients[1].id` is missing
+        The `client_id`.
+    safeconduct.toml:8: unknown key `scopes."notes.read".texts`
+        did you mean `text`?
+    "#);
+}
+
+#[rstest]
+#[case("issuer = ", "safeconduct.toml:1: ")]
+#[case("issuer = \"a\"\nissuer = \"b\"", "safeconduct.toml:2: duplicate key")]
+#[case(
+    "issuer = 7",
+    "safeconduct.toml:1: invalid type: integer `7`, expected a string"
+)]
+fn text_that_is_no_configuration_is_placed(#[case] text: &str, #[case] says: &str) {
+    let said = said_of(text);
+    assert!(said.starts_with(says), "{said}");
+}
+
+#[rstest]
+#[case(
+    "[tokens]\ncode_ttl = \"1 minute\"",
+    "safeconduct.toml:3: `1 minute` is not a length of time: write a number and a unit, such as \"60s\", \"5m\", \"8h\" or \"30d\""
+)]
+#[case(
+    "[tokens]\ncode_ttl = 60",
+    "safeconduct.toml:3: invalid type: integer `60`, expected a string"
+)]
+#[case(
+    "[server]\nlisten = \"127.0.0.1:1\"",
+    "safeconduct.toml:3: invalid type: string \"127.0.0.1:1\", expected a sequence"
+)]
+#[case(
+    "[server]\nlisten = [\"localhost\"]",
+    "safeconduct.toml:3: invalid socket address syntax"
+)]
+#[case(
+    "[log]\nformat = \"xml\"",
+    "safeconduct.toml:3: unknown variant `xml`, expected `pretty` or `json`"
+)]
+#[case(
+    "[log]\nlevel = \"a=b=c\"",
+    "safeconduct.toml:3: `log.level` is not understood"
+)]
+#[case(
+    "[tokens]\ncode_ttl = \"11m\"",
+    "safeconduct.toml:3: `tokens.code_ttl` is 11m\n    choose a time from 10s to 10m"
+)]
+#[case(
+    "[tokens]\nrefresh_ttl = \"1d\"",
+    "safeconduct.toml:2: `tokens.refresh_idle` is longer than `tokens.refresh_ttl`\n    1d at most"
+)]
+#[case(
+    "[tokens]\naccess_ttl = \"2h\"",
+    "safeconduct.toml:3: access tokens live for 2h"
+)]
+#[case(
+    "[sessions]\nidle = \"15d\"",
+    "safeconduct.toml:3: `sessions.idle` is longer than `sessions.absolute`"
+)]
+#[case(
+    "[server]\nlisten = []",
+    "safeconduct.toml:3: `server.listen` names no address"
+)]
+#[case(
+    "[server]\nadmin_listen = \"127.0.0.1:8420\"",
+    "safeconduct.toml:3: `server.admin_listen` is also in `server.listen`"
+)]
+#[case(
+    "[server]\nadmin_listen = \"0.0.0.0:8429\"",
+    "safeconduct.toml:3: health and metrics are reachable from other machines"
+)]
+#[case(
+    "[server]\ntrusted_proxies = [\"10.0.0.0/8\",\n\"10.0.0.0/33\"]",
+    "safeconduct.toml:4: \"33\" is not a prefix length"
+)]
+#[case(
+    "[server.limits]\nmax_connections = 0",
+    "safeconduct.toml:3: `server.limits.max_connections` is 0\n    the server needs at least 16"
+)]
+#[case(
+    "[server.limits]\nheader_timeout = \"0s\"",
+    "safeconduct.toml:3: `server.limits.header_timeout` is 0s"
+)]
+#[case(
+    "[login]\nthrottle = false",
+    "safeconduct.toml:3: passwords can be guessed at any speed"
+)]
+#[case(
+    "[login.per_pair]\nburst = 0\nrefill = \"1s\"",
+    "safeconduct.toml:3: `login.per_pair.burst` is 0"
+)]
+#[case(
+    "[database]\nurl = \"postgres://ada:hush@db/x\"",
+    "safeconduct.toml:3: PostgreSQL is not supported by this version"
+)]
+#[case(
+    "[database]\nurl = \"sqlite:\"",
+    "safeconduct.toml:3: `database.url` names no database file"
+)]
+fn a_value_that_can_not_be_is_named_with_what_can(#[case] text: &str, #[case] says: &str) {
+    let said = said_below_issuer(text);
+    assert!(said.starts_with(says), "{said}");
+    assert!(!said.contains("hush"), "{said}");
+}
+
+/// A client with these further lines.
+fn said_of_client(text: &str) -> String {
+    said_below_issuer(&format!(
+        "[scopes]\n\"notes.read\".text.en = \"Read\"\n[[clients]]\nid = \"web\"\nredirect_uris = [\"https://a.example/cb\"]\n{text}"
+    ))
+}
+
+#[rstest]
+#[case("", "")]
+#[case(
+    "scopes = [\"notes.reed\"]",
+    "safeconduct.toml:7: the client `web` may ask for the unknown scope `notes.reed`\n    did you mean `notes.read`?"
+)]
+#[case(
+    "scopes = [\"openid\", \"offline_access\"]",
+    "safeconduct.toml:7: the scope `openid` is not served by this version\n    requests for it are refused"
+)]
+#[case(
+    "grant_types = [\"implicit\"]",
+    "safeconduct.toml:7: unknown variant `implicit`"
+)]
+#[case(
+    "grant_types = [\"refresh_token\"]",
+    "safeconduct.toml:7: the client `web` may refresh but not get anything to refresh"
+)]
+#[case(
+    "grant_types = [\"client_credentials\"]",
+    "safeconduct.toml:7: the client `web` can't authenticate, so it can't use client_credentials"
+)]
+#[case(
+    "require_pkce = false",
+    "safeconduct.toml:7: the public client `web` must use PKCE"
+)]
+#[case(
+    "require_pkce = false\nsecret_file = \"s\"",
+    "safeconduct.toml:7: the client `web` may go without PKCE"
+)]
+#[case(
+    "token_endpoint_auth_method = \"client_secret_post\"",
+    "safeconduct.toml:7: the client `web` has no secret"
+)]
+#[case(
+    "token_endpoint_auth_method = \"private_key_jwt\"",
+    "safeconduct.toml:7: the client `web` has no keys"
+)]
+#[case(
+    "token_endpoint_auth_method = \"none\"\nsecret_file = \"s\"",
+    "safeconduct.toml:7: the client `web` has a secret or keys that nobody asks for"
+)]
+#[case(
+    "consent = \"never\"",
+    "safeconduct.toml:7: nobody is asked before the public client `web` gets tokens"
+)]
+#[case(
+    "grant_types = []",
+    "safeconduct.toml:6: the client `web` has redirect URIs that nothing uses"
+)]
+#[case(
+    "[[clients]]\nid = \"app\"\ngrant_types = []",
+    "safeconduct.toml:7: the client `app` can't be registered: name at least one grant type"
+)]
+#[case(
+    "jwks.keys = []",
+    "safeconduct.toml:7: the client `web` has no key that can verify a signature"
+)]
+#[case(
+    "jwks = 7",
+    "safeconduct.toml:7: the keys of the client `web` are no JWK set"
+)]
+#[case(
+    "jwks_file = \"/nowhere\"",
+    "safeconduct.toml:7: the keys of the client `web` can't be read: /nowhere: No such file"
+)]
+#[case(
+    "[[clients]]\nid = \"web\"\nredirect_uris = [\"https://a.example/cb\"]",
+    "safeconduct.toml:8: the client `web` is declared twice\n    the first one is at safeconduct.toml:5"
+)]
+#[case(
+    "[[clients]]\nid = \"a b\"\ngrant_types = []",
+    "safeconduct.toml:8: `a b` can't be a client id"
+)]
+#[case(
+    "[[clients]]\nid = \"app\"",
+    "safeconduct.toml:7: the client `app` has no redirect URI"
+)]
+#[case(
+    "[[clients]]\nid = \"app\"\nredirect_uris = [\"https://a.example/cb\",\n\"http://a.example/cb\"]",
+    "safeconduct.toml:10: the redirect URI `http://a.example/cb` can't be registered\n    http is for loopback addresses only; use https"
+)]
+fn a_client_that_can_not_work_is_named(#[case] text: &str, #[case] says: &str) {
+    let said = said_of_client(text);
+    assert!(
+        said.contains(says) && said.is_empty() == says.is_empty(),
+        "{said}"
+    );
+}
+
+#[rstest]
+#[case(
+    "uri = \"/notes\"",
+    "safeconduct.toml:5: `/notes` can't be the URI of a resource"
+)]
+#[case(
+    "uri = \"https://a.example\"",
+    "safeconduct.toml:4: nobody may introspect tokens for https://a.example"
+)]
+#[case(
+    "uri = \"https://a.example\"\nclient = \"app\"",
+    "safeconduct.toml:6: the client `app` is not declared here"
+)]
+#[case(
+    "uri = \"https://a.example\"\nclient = \"apj\"\n[[clients]]\nid = \"api\"\nsecret_file = \"s\"\ngrant_types = []",
+    "safeconduct.toml:6: the client `apj` is not declared here\n    did you mean `api`?"
+)]
+#[case(
+    "uri = \"https://a.example\"\nclient = \"api\"\n[[clients]]\nid = \"api\"\ngrant_types = []",
+    "safeconduct.toml:6: the client `api` can't authenticate, so it can't introspect"
+)]
+#[case(
+    "uri = \"https://a.example\"\nscopes = [\"openid\"]",
+    "safeconduct.toml:6: `openid` can't be a scope of a resource"
+)]
+#[case(
+    "uri = \"https://a.example\"\nscopes = [\"b\"]",
+    "safeconduct.toml:4: nobody may introspect tokens for https://a.example\n    if its API introspects, name its `client`; if it validates by JWT alone, this is right\nsafeconduct.toml:6: the scope `b` is not described"
+)]
+#[case(
+    "uri = \"https://a.example\"\n[[resources]]\nuri = \"https://a.example\"",
+    "safeconduct.toml:7: the resource `https://a.example` is declared twice"
+)]
+#[case(
+    "uri = \"https://a.example\"\nscopes = [\"a\"]\nclient = \"x\"\n[[resources]]\nuri = \"https://b.example\"\nclient = \"x\"\nscopes = [\"a\"]",
+    "safeconduct.toml:7: the client `x` is not declared here\n    declare it, or make it with `safeconduct client create`\nsafeconduct.toml:10: the client `x`"
+)]
+fn a_resource_that_can_not_work_is_named(#[case] text: &str, #[case] says: &str) {
+    let said = said_below_issuer(&format!(
+        "[scopes.a]\ntext.en = \"A\"\n[[resources]]\n{text}"
+    ));
+    assert!(said.starts_with(says), "{said}");
+}
+
+#[test]
+fn two_owners_of_a_scope_are_allowed_and_warned_of() {
+    let two = "[scopes.a]\ntext.en = \"A\"\n[[resources]]\nuri = \"https://a.example\"\nscopes = [\"a\"]\n[[resources]]\nuri = \"https://b.example\"\nscopes = [\"a\"]";
+    assert!(said_below_issuer(two).contains(
+        "safeconduct.toml:9: the scope `a` belongs to https://a.example and https://b.example"
+    ));
+}
+
+#[test]
+fn a_flag_comes_before_the_environment_and_that_before_the_file() {
+    let mut sources = sources(
+        "issuer = \"https://file.example\"\n[server]\nadmin_listen = \"127.0.0.1:1001\"\n[server.limits]\nmax_connections = 100\n[ui]\nname = \"File\"",
+    );
+    sources.environment = [
+        ("SAFECONDUCT_ISSUER", "https://environment.example"),
+        ("SAFECONDUCT_SERVER__LISTEN", "127.0.0.1:2001, [::1]:2002"),
+        ("SAFECONDUCT_SERVER__LIMITS__MAX_CONNECTIONS", "200"),
+        ("SAFECONDUCT_LOGIN__THROTTLE", "false"),
+        ("SAFECONDUCT_CLIENT_ID", "not ours"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec();
+    sources.flags = vec![Flag {
+        name: "--issuer",
+        key: "issuer",
+        value: "https://flag.example".to_owned(),
+    }];
+    let config = check_sources(&sources).unwrap().config;
+    assert_eq!(config.issuer, "https://flag.example");
+    assert_eq!(
+        config
+            .server
+            .listen
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>(),
+        ["127.0.0.1:2001", "[::1]:2002"]
+    );
+    assert_eq!(config.server.admin_listen.to_string(), "127.0.0.1:1001");
+    assert_eq!(config.server.limits.max_connections, 200);
+    assert_eq!(config.ui.name, "File");
+    assert!(!config.login.throttle);
+}
+
+#[rstest]
+#[case(
+    "SAFECONDUCT_TOKENS__CODE_TTL",
+    "1h",
+    "SAFECONDUCT_TOKENS__CODE_TTL: `tokens.code_ttl` is 1h\n    choose a time from 10s to 10m"
+)]
+#[case(
+    "SAFECONDUCT_TOKENS__CODE_TTL",
+    "soon",
+    "SAFECONDUCT_TOKENS__CODE_TTL: `soon` is not a length of time"
+)]
+#[case(
+    "SAFECONDUCT_SERVER__LIMITS__MAX_CONNECTIONS",
+    "many",
+    "SAFECONDUCT_SERVER__LIMITS__MAX_CONNECTIONS: invalid type: string \"many\", expected usize"
+)]
+#[case(
+    "SAFECONDUCT_SERVER__LISTN",
+    "x",
+    "SAFECONDUCT_SERVER__LISTN: this variable sets nothing\n    did you mean SAFECONDUCT_SERVER__LISTEN?"
+)]
+#[case(
+    "SAFECONDUCT_ISSUER",
+    "http://id.example",
+    "SAFECONDUCT_ISSUER: the issuer is http"
+)]
+fn a_mistake_in_the_environment_names_the_variable(
+    #[case] name: &str,
+    #[case] value: &str,
+    #[case] says: &str,
+) {
+    let environment = vec![(name.to_owned(), value.to_owned())];
+    let said = check_sources(&Sources {
+        environment,
+        ..sources("issuer = \"https://id.example\"")
+    })
+    .map(|_| ())
+    .unwrap_err()
+    .to_string();
+    assert!(said.starts_with(says), "{said}");
+}
+
+#[test]
+fn the_environment_alone_is_a_configuration() {
+    let environment = vec![(
+        "SAFECONDUCT_ISSUER".to_owned(),
+        "https://id.example".to_owned(),
+    )];
+    let checked = check_sources(&Sources {
+        environment,
+        ..Sources::default()
+    })
+    .unwrap();
+    assert_eq!(checked.config.issuer, "https://id.example");
+    let nothing = check_sources(&Sources::default()).map(|_| ()).unwrap_err();
+    assert_snapshot!(nothing, @r#"
+    configuration: no file safeconduct.toml or /etc/safeconduct/safeconduct.toml, and no issuer in the environment
+        run `safeconduct init`, or name a file with --config
+    "#);
+}
+
+#[test]
+fn a_path_starts_where_it_is_written() {
+    let mut sources = Sources {
+        file: Some((
+            "/etc/sc/safeconduct.toml".into(),
+            "issuer = \"https://id.example\"\n[secrets]\nmaster_key_file = \"master.key\""
+                .to_owned(),
+        )),
+        ..Sources::default()
+    };
+    let checked = check_sources(&sources).unwrap();
+    assert_eq!(
+        checked.master_key_file.as_deref(),
+        Some(Path::new("/etc/sc/master.key"))
+    );
+    assert_eq!(checked.database, Path::new("/etc/sc/safeconduct.db"));
+    sources.environment = vec![
+        (
+            "SAFECONDUCT_DATABASE__URL".to_owned(),
+            "sqlite:here.db".to_owned(),
+        ),
+        (
+            "SAFECONDUCT_SECRETS__MASTER_KEY_FILE".to_owned(),
+            "/run/key".to_owned(),
+        ),
+    ];
+    let checked = check_sources(&sources).unwrap();
+    assert_eq!(
+        checked.master_key_file.as_deref(),
+        Some(Path::new("/run/key"))
+    );
+    assert_eq!(checked.database, Path::new("here.db"));
+}
+
+#[rstest]
+#[case("0123456789abcdef0123456789abcdef\n", 0o600, "")]
+#[case(
+    "0123456789abcdef0123456789abcde\n",
+    0o600,
+    "is shorter than 32 characters"
+)]
+#[case(
+    "0123456789abcdef0123456789abcdef",
+    0o644,
+    "can be read by everyone on this machine"
+)]
+fn a_declared_secret_is_long_and_private(
+    #[case] text: &str,
+    #[case] mode: u32,
+    #[case] says: &str,
+) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("web.secret");
+    std::fs::write(&secret, text).unwrap();
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(mode)).unwrap();
+    let config = format!(
+        "issuer = \"https://id.example\"\n[[clients]]\nid = \"web\"\ngrant_types = []\nsecret_file = \"{}\"",
+        secret.display()
+    );
+    let said = check_sources(&sources(&config))
+        .unwrap()
+        .declared
+        .secrets()
+        .map(|_| ())
+        .map_err(|problems| problems.to_string());
+    match said {
+        Ok(()) => assert_eq!(says, ""),
+        Err(said) => assert!(
+            !says.is_empty() && said.starts_with("safeconduct.toml:5: ") && said.contains(says),
+            "{said}"
+        ),
+    }
+}

@@ -1,0 +1,261 @@
+//! The master key: where it comes from, how it is written, and who else may read it. What it wraps is the store's.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use safeconduct_protocol::{encoding, random};
+use zeroize::Zeroizing;
+
+/// The variable that may hold the key itself.
+pub(crate) const VARIABLE: &str = "SAFECONDUCT_MASTER_KEY";
+
+/// 32 bytes that wrap every other key. No `Debug`, wiped when dropped.
+pub(crate) struct MasterKey(Zeroizing<[u8; 32]>);
+
+/// Why there is no master key. Each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MasterKeyError {
+    #[error(
+        "there is no master key\n    set secrets.master_key_file, or SAFECONDUCT_MASTER_KEY; `safeconduct init` makes one, and so does `openssl rand -base64 32`"
+    )]
+    None,
+    #[error(
+        "the master key file {path} can't be read: {source}\n    {}",
+        advice_on(source)
+    )]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error(
+        "the master key file {path} can be read by everyone on this machine\n    run chmod 600 {path}; if others had access, change the key"
+    )]
+    Open { path: PathBuf },
+    #[error(
+        "{source_name} does not hold a master key\n    write 32 random bytes as base64 (`openssl rand -base64 32`), as hex or raw"
+    )]
+    Malformed { source_name: String },
+    #[error(
+        "the master key file {path} can't be written: {source}\n    {}",
+        advice_on(source)
+    )]
+    Unwritable { path: PathBuf, source: io::Error },
+}
+
+impl MasterKey {
+    /// A new key.
+    pub(crate) fn generate() -> Self {
+        Self(Zeroizing::new(random::bytes()))
+    }
+
+    /// The key in the environment, else the one in `file`, else the one in `fallback` if that file exists.
+    ///
+    /// # Errors
+    /// None of them holds one, or what is there can't be used.
+    pub(crate) fn load(
+        environment: Option<&str>,
+        file: Option<&Path>,
+        fallback: Option<&Path>,
+    ) -> Result<Self, MasterKeyError> {
+        if let Some(text) = environment {
+            return Self::parse(text.as_bytes()).ok_or_else(|| MasterKeyError::Malformed {
+                source_name: VARIABLE.to_owned(),
+            });
+        }
+        match (file, fallback.filter(|path| path.exists())) {
+            (Some(path), _) | (None, Some(path)) => Self::read(path),
+            (None, None) => Err(MasterKeyError::None),
+        }
+    }
+
+    /// Reads the key in the file at `path`.
+    ///
+    /// # Errors
+    /// The file is missing or unreadable, open to everyone, or holds something else.
+    fn read(path: &Path) -> Result<Self, MasterKeyError> {
+        let unreadable = |source| MasterKeyError::Unreadable {
+            path: path.to_owned(),
+            source,
+        };
+        let mode = std::fs::metadata(path).map_err(unreadable)?.mode();
+        if mode & 0o007 != 0 {
+            return Err(MasterKeyError::Open {
+                path: path.to_owned(),
+            });
+        }
+        if mode & 0o070 != 0 {
+            tracing::warn!(path = %path.display(), "the master key file can be read by its group");
+        }
+        let bytes = Zeroizing::new(std::fs::read(path).map_err(unreadable)?);
+        Self::parse(&bytes).ok_or_else(|| MasterKeyError::Malformed {
+            source_name: path.display().to_string(),
+        })
+    }
+
+    /// Writes the key to a new file that only its owner may read. An existing file is never touched.
+    ///
+    /// # Errors
+    /// The file exists or can't be made.
+    pub(crate) fn write_new(&self, path: &Path) -> Result<(), MasterKeyError> {
+        let text = Zeroizing::new(format!("{}\n", encoding::encode(&self.0[..])));
+        write_private(path, &text).map_err(|source| MasterKeyError::Unwritable {
+            path: path.to_owned(),
+            source,
+        })
+    }
+
+    /// The bytes, for the store that wraps with them.
+    pub(crate) fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let key = match <[u8; 32]>::try_from(bytes) {
+            Ok(raw) => raw,
+            Err(_) => decode(std::str::from_utf8(bytes).ok()?.trim())?,
+        };
+        // A key of one repeated byte is a placeholder that someone forgot.
+        (key.iter().any(|byte| *byte != key[0])).then(|| Self(Zeroizing::new(key)))
+    }
+}
+
+/// Writes `text` to a new file with mode 0600 and waits until it is on the disk.
+///
+/// # Errors
+/// The file exists or can't be made.
+pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    match path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => File::open(".")?.sync_all(),
+    }
+}
+
+fn decode(text: &str) -> Option<[u8; 32]> {
+    let bytes = if text.len() == 64 {
+        Zeroizing::new(from_hex(text)?)
+    } else {
+        // Both alphabets of base64, with or without padding: whatever the operator's tool writes.
+        let url_safe = Zeroizing::new(
+            text.trim_end_matches('=')
+                .replace('+', "-")
+                .replace('/', "_"),
+        );
+        Zeroizing::new(encoding::decode(&url_safe)?)
+    };
+    <[u8; 32]>::try_from(bytes.as_slice()).ok()
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| {
+        char::from(byte)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
+    text.as_bytes()
+        .chunks(2)
+        .map(|pair| Some(digit(pair[0])? << 4 | digit(*pair.get(1)?)?))
+        .collect()
+}
+
+fn advice_on(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            "see that the path is right and its folder exists; `safeconduct init` makes a key"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "let the user who runs safeconduct own the file and its folder"
+        }
+        io::ErrorKind::AlreadyExists => "it is never overwritten: move it away if it is not needed",
+        _ => "see that the disk is there and has room",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use rstest::rstest;
+
+    use super::*;
+
+    const HEX: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F";
+
+    fn counting() -> [u8; 32] {
+        std::array::from_fn(|index| u8::try_from(index).unwrap())
+    }
+
+    #[rstest]
+    #[case(HEX.as_bytes())]
+    #[case(b"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n")]
+    #[case(b"  AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8")]
+    #[case(&counting())]
+    fn a_key_is_read_as_base64_hex_or_raw(#[case] bytes: &[u8]) {
+        assert_eq!(MasterKey::parse(bytes).unwrap().expose(), &counting());
+    }
+
+    #[rstest]
+    #[case(b"")]
+    #[case(b"hunter2")]
+    #[case(b"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh")]
+    #[case(&[7; 32])]
+    #[case(&[b'0'; 64])]
+    #[case(&[0xff; 33])]
+    fn anything_else_is_no_key(#[case] bytes: &[u8]) {
+        assert!(MasterKey::parse(bytes).is_none());
+    }
+
+    #[test]
+    fn a_written_key_is_read_back_and_never_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("master.key");
+        let key = MasterKey::generate();
+        key.write_new(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert!(MasterKey::load(None, Some(&path), None).unwrap().expose() == key.expose());
+        assert!(matches!(
+            MasterKey::generate().write_new(&path),
+            Err(MasterKeyError::Unwritable { .. })
+        ));
+        assert!(MasterKey::load(None, None, Some(&path)).unwrap().expose() == key.expose());
+    }
+
+    #[rstest]
+    #[case(0o604, false)]
+    #[case(0o640, true)]
+    #[case(0o400, true)]
+    fn a_key_that_everyone_can_read_is_refused(#[case] mode: u32, #[case] accepted: bool) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("master.key");
+        MasterKey::generate().write_new(&path).unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        assert_eq!(MasterKey::load(None, Some(&path), None).is_ok(), accepted);
+    }
+
+    #[test]
+    fn the_environment_comes_first_and_nothing_is_guessed() {
+        assert_eq!(
+            MasterKey::load(Some(HEX), Some(Path::new("/nowhere")), None)
+                .unwrap()
+                .expose(),
+            &counting()
+        );
+        assert!(matches!(
+            MasterKey::load(None, Some(Path::new("/nowhere")), None),
+            Err(MasterKeyError::Unreadable { .. })
+        ));
+        assert!(matches!(
+            MasterKey::load(None, None, Some(Path::new("/nowhere"))),
+            Err(MasterKeyError::None)
+        ));
+    }
+}
