@@ -1,0 +1,278 @@
+//! Calling the API on a person's behalf: a fresh token on every request, and to no other place than the configured resource.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+
+use bytes::Bytes;
+use http::header::{self, HeaderName};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use safeconduct_protocol::secret::Secret;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use crate::address;
+use crate::error::{Error, ErrorKind, chain};
+use crate::http::{Answer, read, without_query};
+use crate::session::Session;
+use crate::token_response::printable;
+
+/// The longest answer read from an API: 10 MiB.
+const LARGEST_ANSWER: usize = 10 * 1024 * 1024;
+
+/// The API, called as the person whose session this is. In an axum handler it is an extractor.
+#[derive(Clone, Debug)]
+pub struct Api {
+    session: Session,
+}
+
+/// A request to the API. `.await` sends it.
+#[must_use = "a request does nothing until it is awaited"]
+pub struct ApiRequest {
+    session: Session,
+    method: Method,
+    url: String,
+    headers: HeaderMap,
+    body: Bytes,
+    mistake: Option<Error>,
+}
+
+/// The API's answer, read to its end.
+pub struct ApiResponse {
+    answer: Answer,
+    url: String,
+}
+
+impl Session {
+    /// The API, called as this person.
+    pub fn api(&self) -> Api {
+        Api {
+            session: self.clone(),
+        }
+    }
+}
+
+impl Api {
+    /// A `GET` of `url`.
+    pub fn get(&self, url: &str) -> ApiRequest {
+        self.request(Method::GET, url)
+    }
+
+    /// A `POST` to `url`.
+    pub fn post(&self, url: &str) -> ApiRequest {
+        self.request(Method::POST, url)
+    }
+
+    /// A request with any method. Awaiting it fails with [`ErrorKind::ForeignApi`], and sends nothing, unless `url` lies under
+    /// the client's `resource`.
+    pub fn request(&self, method: Method, url: &str) -> ApiRequest {
+        ApiRequest {
+            session: self.session.clone(),
+            method,
+            url: url.to_owned(),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            mistake: None,
+        }
+    }
+}
+
+impl ApiRequest {
+    /// Adds a header. `Authorization` is this library's own and replaced.
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        match HeaderValue::from_str(value) {
+            Ok(value) => {
+                self.headers.append(name, value);
+            }
+            Err(_) => {
+                self.mistake = Some(Error::configuration(format!(
+                    "the value of {name} does not fit a header"
+                )))
+            }
+        }
+        self
+    }
+
+    /// Sends `value` as JSON.
+    pub fn json(mut self, value: &impl Serialize) -> Self {
+        match serde_json::to_vec(value) {
+            Ok(body) => {
+                let json = HeaderValue::from_static("application/json");
+                self.headers.insert(header::CONTENT_TYPE, json);
+                self.body = body.into();
+            }
+            Err(error) => {
+                self.mistake = Some(Error::configuration(format!(
+                    "the body is no JSON: {error}"
+                )))
+            }
+        }
+        self
+    }
+
+    /// Sends `bytes` as they are.
+    pub fn body(mut self, bytes: impl Into<Bytes>) -> Self {
+        self.body = bytes.into();
+        self
+    }
+
+    async fn send(mut self) -> Result<ApiResponse, Error> {
+        if let Some(mistake) = self.mistake.take() {
+            return Err(mistake);
+        }
+        let url = self.allowed_url()?;
+        let token = self.session.access_token().await?;
+        let answer = self.send_with(&url, &token).await?;
+        if !is_token_refused(&answer) {
+            return Ok(answer);
+        }
+        let another = self.session.access_token_instead_of(&token).await?;
+        if another == token {
+            return Ok(answer);
+        }
+        self.send_with(&url, &another).await
+    }
+
+    /// The URL, if the token may be sent there.
+    fn allowed_url(&self) -> Result<Url, Error> {
+        let foreign = |why: String| Error::new(ErrorKind::ForeignApi, why);
+        let resource = self
+            .session
+            .client()
+            .resource()
+            .and_then(|uri| Url::parse(uri).ok());
+        let Some(resource) = resource.filter(address::is_protected) else {
+            return Err(foreign(
+                "the client was built without a `.resource(…)` on the web".to_owned(),
+            ));
+        };
+        let url = Url::parse(&self.url)
+            .ok()
+            .filter(|url| address::is_under(&resource, url));
+        url.ok_or_else(|| {
+            let asked = Url::parse(&self.url)
+                .map_or_else(|_| "no URL".to_owned(), |url| without_query(&url));
+            foreign(format!("`{asked}` is not under the resource `{resource}`"))
+        })
+    }
+
+    async fn send_with(&self, url: &Url, token: &Secret) -> Result<ApiResponse, Error> {
+        let unreachable = |why: String| {
+            Error::new(
+                ErrorKind::ApiUnreachable,
+                format!("{}: {why}", without_query(url)),
+            )
+        };
+        let mut bearer =
+            HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| {
+                Error::new(
+                    ErrorKind::TokenResponse,
+                    "the access token does not fit a header",
+                )
+            })?;
+        bearer.set_sensitive(true);
+        let mut headers = self.headers.clone();
+        headers.insert(header::AUTHORIZATION, bearer);
+        let request = self
+            .session
+            .client()
+            .http()
+            .pool()
+            .request(self.method.clone(), url.clone());
+        let sent = request
+            .headers(headers)
+            .body(self.body.clone())
+            .send()
+            .await;
+        let response = sent.map_err(|error| unreachable(chain(&error.without_url())))?;
+        let answer = read(response, LARGEST_ANSWER).await.map_err(unreachable)?;
+        Ok(ApiResponse {
+            answer,
+            url: without_query(url),
+        })
+    }
+}
+
+impl IntoFuture for ApiRequest {
+    type Output = Result<ApiResponse, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.send())
+    }
+}
+
+impl ApiResponse {
+    /// The status. A redirect is an answer like any other: the token is not carried along.
+    pub fn status(&self) -> StatusCode {
+        self.answer.status
+    }
+
+    /// The headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.answer.headers
+    }
+
+    /// The body.
+    pub fn bytes(&self) -> &Bytes {
+        &self.answer.body
+    }
+
+    /// The body as text; what is not UTF-8 is replaced.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.answer.body).into_owned()
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ApiFailed`].
+    pub async fn json<T: DeserializeOwned>(self) -> Result<T, Error> {
+        serde_json::from_slice(&self.answer.body).map_err(|error| {
+            let where_it_broke = format!("line {} column {}", error.line(), error.column());
+            Error::new(
+                ErrorKind::ApiFailed,
+                format!("{}: not the JSON expected, {where_it_broke}", self.url),
+            )
+        })
+    }
+
+    /// This answer, unless its status is a failure.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ApiUnauthorized`], [`ErrorKind::ApiForbidden`], [`ErrorKind::ApiFailed`].
+    pub fn error_for_status(self) -> Result<Self, Error> {
+        let status = self.status();
+        let kind = match status {
+            StatusCode::UNAUTHORIZED => ErrorKind::ApiUnauthorized,
+            StatusCode::FORBIDDEN => ErrorKind::ApiForbidden,
+            _ if status.is_client_error() || status.is_server_error() => ErrorKind::ApiFailed,
+            _ => return Ok(self),
+        };
+        let challenge = printable(self.answer.header(header::WWW_AUTHENTICATE));
+        Err(Error::new(
+            kind,
+            format!("{} answered {status} {challenge}", self.url),
+        ))
+    }
+}
+
+impl fmt::Debug for ApiResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiResponse")
+            .field("status", &self.status())
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether the API says that the token itself was the trouble (RFC 6750 §3.1).
+fn is_token_refused(response: &ApiResponse) -> bool {
+    let challenges = response.headers().get_all(header::WWW_AUTHENTICATE);
+    response.status() == StatusCode::UNAUTHORIZED
+        && challenges
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .any(|value| value.contains(r#"error="invalid_token""#))
+}

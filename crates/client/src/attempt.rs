@@ -1,0 +1,308 @@
+//! Sign-in attempts: what a browser keeps between leaving for the issuer and coming back.
+//!
+//! Each attempt has a sealed cookie of its own, so that two tabs never overwrite each other, and nothing is stored here: a
+//! flood of attempts costs CPU. The one thing remembered is which attempts were used, so that an answer counts once.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use safeconduct_protocol::encoding;
+use safeconduct_protocol::pkce::CodeVerifier;
+use safeconduct_protocol::random;
+use safeconduct_protocol::seal::{Kind, Seal};
+use safeconduct_protocol::secret::Secret;
+use safeconduct_protocol::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::cookie::Cookies;
+use crate::error::{Error, ErrorKind};
+use crate::return_to::ReturnTo;
+
+/// How long a person may take to sign in, in seconds.
+pub(crate) const ATTEMPT_LIFETIME: i64 = 600;
+/// How many attempts one browser keeps; the oldest give way, so that no header outgrows a proxy's limit.
+const MOST_ATTEMPTS: usize = 5;
+/// How many used attempts are remembered. Beyond it the oldest are forgotten, though not yet expired.
+const MOST_USED: usize = 100_000;
+/// What the names of attempt cookies begin with.
+const COOKIE: &str = "sc-login-";
+
+/// A sign-in under way, as its cookie told it.
+pub(crate) struct Attempt {
+    pub(crate) id: String,
+    pub(crate) code_verifier: CodeVerifier,
+    pub(crate) return_to: ReturnTo,
+    expires: Timestamp,
+}
+
+/// A sign-in that just began: the attempt, and the `state` that only the issuer and this browser will know.
+pub(crate) struct Begun {
+    pub(crate) attempt: Attempt,
+    pub(crate) state: String,
+}
+
+/// The content of the cookie. The issuer, the client and the redirect_uri are in the seal's context: a cookie of another
+/// issuer does not open.
+#[derive(Serialize, Deserialize)]
+struct Sealed<'a> {
+    #[serde(rename = "v")]
+    code_verifier: std::borrow::Cow<'a, str>,
+    #[serde(rename = "s")]
+    state_hash: String,
+    #[serde(rename = "r")]
+    return_to: std::borrow::Cow<'a, str>,
+    #[serde(rename = "e")]
+    expires: Timestamp,
+}
+
+/// The attempts of one client.
+pub(crate) struct Attempts {
+    seal: Arc<Seal>,
+    cookies: Cookies,
+    used: Mutex<Used>,
+}
+
+#[derive(Default)]
+struct Used {
+    ids: HashSet<String>,
+    by_age: VecDeque<(String, Timestamp)>,
+}
+
+impl Attempts {
+    pub(crate) fn new(seal: Arc<Seal>, cookies: Cookies) -> Self {
+        Self {
+            seal,
+            cookies,
+            used: Mutex::default(),
+        }
+    }
+
+    /// Begins an attempt that will end at `return_to`. The state leads with the attempt's id, which names its cookie.
+    pub(crate) fn begin(&self, return_to: ReturnTo, now: Timestamp) -> Begun {
+        let id = encoding::encode(&random::bytes::<8>());
+        let state = format!("{id}.{}", random::token());
+        let attempt = Attempt {
+            id,
+            code_verifier: CodeVerifier::generate(),
+            return_to,
+            expires: now.plus(ATTEMPT_LIFETIME),
+        };
+        Begun { attempt, state }
+    }
+
+    /// The cookies that go with a new attempt: its own, and the removal of old ones from `cookie_header`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] if there is no key to seal with.
+    pub(crate) fn set_cookies(
+        &self,
+        begun: &Begun,
+        cookie_header: &str,
+        now: Timestamp,
+    ) -> Result<Vec<String>, Error> {
+        let attempt = &begun.attempt;
+        let sealed = Sealed {
+            code_verifier: attempt.code_verifier.expose().into(),
+            state_hash: encoding::sha256_base64url(begun.state.as_bytes()),
+            return_to: attempt.return_to.as_str().into(),
+            expires: attempt.expires,
+        };
+        let value = self
+            .seal
+            .seal(Kind::LoginAttempt, &sealed)
+            .map_err(|error| Error::configuration("no key seals cookies").with_source(error))?;
+        let own = self
+            .cookies
+            .set(&cookie(&attempt.id), &value, ATTEMPT_LIFETIME);
+        let mut all = vec![own];
+        all.extend(self.surplus(cookie_header, now));
+        Ok(all)
+    }
+
+    /// The attempt that `state` belongs to, if this very browser began it and it has not expired.
+    pub(crate) fn find(&self, state: &str, cookie_header: &str, now: Timestamp) -> Option<Attempt> {
+        let (id, _) = state.split_once('.')?;
+        let state_hash = encoding::sha256_base64url(state.as_bytes());
+        self.cookies
+            .values(cookie_header, &cookie(id))
+            .filter_map(|value| self.seal.open::<Sealed<'_>>(Kind::LoginAttempt, value).ok())
+            .filter(|sealed| {
+                encoding::constant_time_eq(sealed.state_hash.as_bytes(), state_hash.as_bytes())
+            })
+            .filter(|sealed| now < sealed.expires)
+            .find_map(|sealed| {
+                Some(Attempt {
+                    id: id.to_owned(),
+                    code_verifier: CodeVerifier::parse(&sealed.code_verifier)?,
+                    return_to: ReturnTo::parse(&sealed.return_to)?,
+                    expires: sealed.expires,
+                })
+            })
+    }
+
+    /// Marks the attempt as used.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AttemptUsed`] if it was: a second redemption would look like a stolen code and end the first.
+    pub(crate) fn spend(&self, attempt: &Attempt, now: Timestamp) -> Result<(), Error> {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.forget(now);
+        if !used.ids.insert(attempt.id.clone()) {
+            return Err(Error::new(ErrorKind::AttemptUsed, "the answer came twice"));
+        }
+        used.by_age.push_back((attempt.id.clone(), attempt.expires));
+        Ok(())
+    }
+
+    /// The `Set-Cookie` value that ends the attempt.
+    pub(crate) fn clear(&self, attempt: &Attempt) -> String {
+        self.cookies.clear(&cookie(&attempt.id))
+    }
+
+    /// Removals for every attempt cookie that is broken, expired, or one too many beside a new one.
+    fn surplus(&self, cookie_header: &str, now: Timestamp) -> Vec<String> {
+        let mut live = Vec::new();
+        let mut surplus = Vec::new();
+        for (name, value) in self.cookies.beginning(cookie_header, COOKIE) {
+            match self.seal.open::<Sealed<'_>>(Kind::LoginAttempt, value) {
+                Ok(sealed) if now < sealed.expires => live.push((sealed.expires, name)),
+                _ => surplus.push(name),
+            }
+        }
+        live.sort_unstable();
+        let too_many = (live.len() + 1).saturating_sub(MOST_ATTEMPTS);
+        surplus.extend(live.iter().take(too_many).map(|(_, name)| *name));
+        surplus
+            .into_iter()
+            .filter(|name| {
+                name.bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+            })
+            .map(|name| self.cookies.clear(name))
+            .collect()
+    }
+}
+
+impl Used {
+    fn forget(&mut self, now: Timestamp) {
+        while let Some((id, expires)) = self.by_age.front() {
+            if *expires > now && self.by_age.len() < MOST_USED {
+                break;
+            }
+            self.ids.remove(id);
+            self.by_age.pop_front();
+        }
+    }
+}
+
+fn cookie(id: &str) -> String {
+    format!("{COOKIE}{id}")
+}
+
+/// An authorization code on its way to be redeemed, with the proof that this client asked for it.
+pub struct CodeExchange {
+    pub(crate) code: Secret,
+    pub(crate) attempt: Attempt,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key_ring::KeyRing;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    fn attempts() -> Attempts {
+        let seal = KeyRing::generate().seal("https://id.example.com");
+        Attempts::new(Arc::new(seal), Cookies { secure: true })
+    }
+
+    fn begin(attempts: &Attempts, header: &str, now: Timestamp) -> (Begun, Vec<String>) {
+        let begun = attempts.begin(ReturnTo::parse("/notes").unwrap(), now);
+        let cookies = attempts.set_cookies(&begun, header, now).unwrap();
+        (begun, cookies)
+    }
+
+    fn pair(set_cookie: &str) -> &str {
+        set_cookie.split(';').next().unwrap()
+    }
+
+    #[test]
+    fn an_attempt_is_found_by_its_own_state_in_its_own_browser() {
+        let attempts = attempts();
+        let (begun, cookies) = begin(&attempts, "", NOW);
+        let header = format!("other=1; {}", pair(&cookies[0]));
+        let found = attempts.find(&begun.state, &header, NOW).unwrap();
+        assert_eq!(found.return_to.as_str(), "/notes");
+        assert_eq!(
+            found.code_verifier.expose(),
+            begun.attempt.code_verifier.expose()
+        );
+
+        let another_state = format!("{}.{}", begun.attempt.id, random::token());
+        assert!(attempts.find(&another_state, &header, NOW).is_none());
+        assert!(attempts.find(&begun.attempt.id, &header, NOW).is_none());
+        assert!(attempts.find("", &header, NOW).is_none());
+        assert!(attempts.find(&begun.state, "", NOW).is_none());
+    }
+
+    #[test]
+    fn an_attempt_lives_ten_minutes() {
+        let attempts = attempts();
+        let (begun, cookies) = begin(&attempts, "", NOW);
+        let header = pair(&cookies[0]);
+        assert!(attempts.find(&begun.state, header, NOW.plus(599)).is_some());
+        assert!(attempts.find(&begun.state, header, NOW.plus(600)).is_none());
+    }
+
+    #[test]
+    fn a_cookie_under_another_attempts_name_does_not_count() {
+        let attempts = attempts();
+        let (first, cookies) = begin(&attempts, "", NOW);
+        let (second, _) = begin(&attempts, "", NOW);
+        let swapped = pair(&cookies[0]).replace(&first.attempt.id, &second.attempt.id);
+        assert!(attempts.find(&second.state, &swapped, NOW).is_none());
+    }
+
+    #[test]
+    fn the_cookie_shows_neither_state_nor_verifier() {
+        let (begun, cookies) = begin(&attempts(), "", NOW);
+        assert!(!cookies[0].contains(begun.attempt.code_verifier.expose()));
+        assert!(!cookies[0].contains(begun.state.split_once('.').unwrap().1));
+    }
+
+    #[test]
+    fn the_sixth_attempt_pushes_out_the_oldest() {
+        let attempts = attempts();
+        let mut header = Vec::new();
+        let mut names = Vec::new();
+        for second in 0..5 {
+            let (begun, cookies) = begin(&attempts, &header.join("; "), NOW.plus(second));
+            assert_eq!(cookies.len(), 1);
+            header.push(pair(&cookies[0]).to_owned());
+            names.push(begun.attempt.id);
+        }
+        let (_, cookies) = begin(&attempts, &header.join("; "), NOW.plus(5));
+        assert_eq!(cookies.len(), 2);
+        assert!(
+            cookies[1].starts_with(&format!("__Host-sc-login-{}=; Path=/; Max-Age=0", names[0]))
+        );
+    }
+
+    #[test]
+    fn broken_and_foreign_attempt_cookies_are_removed() {
+        let (_, foreign) = begin(&attempts(), "", NOW);
+        let header = format!("__Host-sc-login-x=junk; {}; sc-app=kept", pair(&foreign[0]));
+        let (_, cookies) = begin(&attempts(), &header, NOW);
+        assert_eq!(cookies.len(), 3);
+    }
+
+    #[test]
+    fn an_attempt_is_spent_once() {
+        let attempts = attempts();
+        let (begun, _) = begin(&attempts, "", NOW);
+        assert!(attempts.spend(&begun.attempt, NOW).is_ok());
+        let again = attempts.spend(&begun.attempt, NOW.plus(599)).unwrap_err();
+        assert_eq!(again.kind(), ErrorKind::AttemptUsed);
+    }
+}

@@ -1,0 +1,117 @@
+//! What handlers name: `User` and `Api` mean "signed in, or sent to sign in", `Option<User>` means "perhaps".
+
+use std::ops::{Deref, DerefMut};
+
+use ::axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use http::request::Parts;
+
+use super::CSRF_FIELD;
+use super::page::escape;
+use super::visit::Visit;
+use crate::api::Api;
+use crate::error::{Error, ErrorKind};
+use crate::session::Session;
+
+/// What a nameless user is called.
+const NAMELESS: &str = "you";
+
+/// Somebody who is signed in. As a handler's argument: a page visited by nobody leads to signing in and back; anything else
+/// is answered 401.
+#[derive(Clone, Debug)]
+pub struct User(Session);
+
+/// A name to show. It has no `Display`, so that it cannot reach a page unescaped by accident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DisplayName<'a>(&'a str);
+
+impl User {
+    /// The public identifier of this session: new at every sign-in, useless as a cookie.
+    pub fn session_id(&self) -> &str {
+        self.0.id()
+    }
+
+    /// The name the app gave this session with [`Session::set_name`]; `you` until then. The server tells no name yet: that
+    /// comes with OpenID Connect.
+    pub fn display_name(&self) -> DisplayName<'_> {
+        DisplayName(self.name().unwrap_or(NAMELESS))
+    }
+
+    /// A form with one button that signs this user out, as HTML.
+    pub fn logout_form(&self) -> String {
+        format!(
+            r#"<form method="post" action="{}/logout"><input type="hidden" name="{CSRF_FIELD}" value="{}"><button type="submit">Sign out</button></form>"#,
+            self.client().routes_path(),
+            self.csrf_token(),
+        )
+    }
+
+    /// The session itself.
+    pub fn into_session(self) -> Session {
+        self.0
+    }
+}
+
+impl Deref for User {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.0
+    }
+}
+
+impl DerefMut for User {
+    fn deref_mut(&mut self) -> &mut Session {
+        &mut self.0
+    }
+}
+
+impl<'a> DisplayName<'a> {
+    /// The name as it is, for anything but HTML.
+    pub fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    /// The name, safe inside an element or a quoted attribute.
+    pub fn escaped(self) -> String {
+        escape(self.0)
+    }
+}
+
+impl<S: Send + Sync> OptionalFromRequestParts<S> for User {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Error> {
+        Ok(visitor(parts).await?.map(User))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for User {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        required(parts).await.map(User)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Api {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        Ok(required(parts).await?.api())
+    }
+}
+
+async fn required(parts: &Parts) -> Result<Session, Error> {
+    let session = visitor(parts).await?;
+    session.ok_or_else(|| Error::new(ErrorKind::SignInRequired, "nobody is signed in"))
+}
+
+async fn visitor(parts: &Parts) -> Result<Option<Session>, Error> {
+    let visit = parts.extensions.get::<Visit>().cloned();
+    let visit = visit.ok_or_else(|| {
+        Error::configuration(
+            "a handler asks who is visiting, but the router lacks `.layer(client.layer())`",
+        )
+    })?;
+    visit.session().await
+}

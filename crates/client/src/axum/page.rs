@@ -1,0 +1,192 @@
+//! How a failure looks: a small page for people, JSON for programs, or the way to the sign-in.
+
+use ::axum::Json;
+use ::axum::response::{Html, IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use safeconduct_protocol::random;
+use serde_json::json;
+
+use super::see_other;
+use super::visit::Asked;
+use crate::client::Client;
+use crate::error::{Error, ErrorKind};
+
+/// When to come back after a 503, in seconds.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+
+/// An error that leaves a handler. The layer gives it its form; without the layer it is JSON.
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let mut response = as_json(&self, None);
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// The answer to a request that failed with `error`.
+pub(crate) fn render(error: &Error, client: &Client, asked: &Asked) -> Response {
+    let kind = error.kind();
+    let login = format!("{}/login", client.routes_path());
+    let wants_sign_in = matches!(kind, ErrorKind::SignInRequired | ErrorKind::SessionEnded);
+    if wants_sign_in && asked.navigation && !is_under(client.routes_path(), &asked.path) {
+        let next: String = form_urlencoded::byte_serialize(asked.path.as_bytes()).collect();
+        return see_other(&format!("{login}?next={next}"), []);
+    }
+    if wants_sign_in {
+        tracing::debug!(reference = error.reference(), %error, "not signed in");
+    } else {
+        tracing::warn!(reference = error.reference(), %error, "a request failed");
+    }
+    if asked.html {
+        as_page(error, client)
+    } else {
+        as_json(error, wants_sign_in.then_some(&login))
+    }
+}
+
+/// Adds a `Set-Cookie`; one that does not fit a header cannot come from this library.
+pub(crate) fn append_cookie(headers: &mut HeaderMap, cookie: &str) {
+    if let Ok(cookie) = HeaderValue::from_str(cookie) {
+        headers.append(header::SET_COOKIE, cookie);
+    }
+}
+
+/// `text` made safe inside an element or a quoted attribute.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+fn is_under(routes_path: &str, path: &str) -> bool {
+    path.strip_prefix(routes_path)
+        .is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn as_json(error: &Error, login: Option<&str>) -> Response {
+    let mut body = json!({
+        "error": error.kind().name(),
+        "error_description": error.public_message(),
+        "reference": error.reference(),
+    });
+    if let Some(login) = login {
+        body["login_url"] = login.into();
+    }
+    let mut response = (error.kind().status(), Json(body)).into_response();
+    if let Some(location) = login.and_then(|login| HeaderValue::from_str(login).ok()) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    finished(response, error)
+}
+
+fn as_page(error: &Error, client: &Client) -> Response {
+    let nonce = random::token();
+    let page = page(error, client, &nonce);
+    let mut response = (error.kind().status(), Html(page)).into_response();
+    let policy = format!(
+        "default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    );
+    let policy = HeaderValue::from_str(&policy).expect("a base64url nonce fits a header");
+    response
+        .headers_mut()
+        .insert(header::CONTENT_SECURITY_POLICY, policy);
+    finished(response, error)
+}
+
+fn finished(mut response: Response, error: &Error) -> Response {
+    let unavailable = error.kind().status() == StatusCode::SERVICE_UNAVAILABLE;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    if unavailable {
+        headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+    }
+    if let Some(cookie) = error.set_cookie() {
+        append_cookie(headers, cookie);
+    }
+    response
+}
+
+fn page(error: &Error, client: &Client, nonce: &str) -> String {
+    let (target, label) = way_on(error.kind(), client);
+    let for_developers = if client.config().cookies.secure {
+        String::new()
+    } else {
+        format!(
+            "<section aria-label=\"For developers\"><p>{}</p><pre>{}</pre><p><a href=\"{}\">About this error</a></p></section>",
+            escape(error.hint()),
+            escape(&error.to_string()),
+            escape(&error.docs_url()),
+        )
+    };
+    PAGE.replace("{nonce}", nonce)
+        .replace("{message}", &escape(error.public_message()))
+        .replace("{code}", error.kind().name())
+        .replace("{reference}", error.reference())
+        .replace("{target}", &escape(&target))
+        .replace("{label}", label)
+        .replace("{for_developers}", &for_developers)
+}
+
+/// Where a person can go from here.
+fn way_on(kind: ErrorKind, client: &Client) -> (String, &'static str) {
+    match kind {
+        ErrorKind::Configuration
+        | ErrorKind::CrossSite
+        | ErrorKind::SessionStore
+        | ErrorKind::ForeignApi
+        | ErrorKind::ApiUnreachable
+        | ErrorKind::ApiFailed
+        | ErrorKind::ApiForbidden => ("/".to_owned(), "Back to the start"),
+        _ => (format!("{}/login", client.routes_path()), "Start again"),
+    }
+}
+
+const PAGE: &str = r#"<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>{message}</title>
+<style nonce="{nonce}">
+:root { color-scheme: light dark; }
+body { margin: 0; min-height: 100vh; display: grid; place-items: center; font: 1.0625rem/1.5 system-ui, sans-serif;
+  background: light-dark(#f6f7f9, #14161a); color: light-dark(#1b1f24, #e8eaed); }
+main { box-sizing: border-box; width: min(34rem, 100%); padding: 2rem 1.25rem; overflow-wrap: anywhere; }
+h1 { font-size: 1.375rem; line-height: 1.3; margin: 0 0 1.25rem; }
+a.on { display: inline-block; min-height: 44px; line-height: 44px; padding: 0 1.25rem; border-radius: .5rem;
+  background: light-dark(#1a56b0, #8ab4f8); color: light-dark(#fff, #14161a); text-decoration: none; font-weight: 600; }
+a.on:focus-visible { outline: 3px solid light-dark(#1b1f24, #fff); outline-offset: 2px; }
+a { color: light-dark(#1a56b0, #8ab4f8); }
+small, section { color: light-dark(#4a5159, #b4bac2); }
+section { margin-top: 1.5rem; border-top: 1px solid; font-size: .9375rem; }
+pre { white-space: pre-wrap; }
+</style>
+</head>
+<body>
+<main>
+<h1>{message}</h1>
+<p><a class="on" href="{target}">{label}</a></p>
+<p><small>Error <code id="error-code">{code}</code>, reference <code>{reference}</code></small></p>
+{for_developers}
+</main>
+</body>
+</html>
+"#;

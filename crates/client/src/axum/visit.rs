@@ -1,0 +1,159 @@
+//! Who is visiting: the layer that carries the client to the extractors and gives every failure its proper form.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use ::axum::extract::{OriginalUri, Request};
+use ::axum::response::{IntoResponse, Response};
+use http::{HeaderValue, Method, header};
+use tokio::sync::OnceCell;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{cookie_header, page};
+use crate::client::Client;
+use crate::error::Error;
+use crate::session::Session;
+
+/// Made by [`Client::layer`].
+#[derive(Clone, Debug)]
+pub struct SignInLayer {
+    client: Client,
+}
+
+/// What [`SignInLayer`] wraps around a service.
+#[derive(Clone, Debug)]
+pub struct SignInService<S> {
+    inner: S,
+    client: Client,
+}
+
+/// One request's visitor, looked up when a handler first asks.
+#[derive(Clone)]
+pub(crate) struct Visit {
+    client: Client,
+    cookie_header: Arc<str>,
+    session: Arc<OnceCell<Option<Session>>>,
+}
+
+/// How the request wants to be answered if it fails.
+pub(crate) struct Asked {
+    /// A page rather than JSON.
+    pub(crate) html: bool,
+    /// A person follows a link or types an address: they may be sent elsewhere and back.
+    pub(crate) navigation: bool,
+    /// Path and query, as the browser sees them.
+    pub(crate) path: String,
+}
+
+impl Visit {
+    fn new(client: &Client, request: &Request) -> Self {
+        Self {
+            client: client.clone(),
+            cookie_header: cookie_header(request.headers()).into(),
+            session: Arc::default(),
+        }
+    }
+
+    /// The visitor's session, read from the store once per request.
+    ///
+    /// # Errors
+    /// [`ErrorKind::SessionStore`](crate::ErrorKind).
+    pub(crate) async fn session(&self) -> Result<Option<Session>, Error> {
+        let look_up = || self.client.session(&self.cookie_header);
+        self.session.get_or_try_init(look_up).await.cloned()
+    }
+}
+
+impl Asked {
+    fn new(request: &Request) -> Self {
+        let header = |name: header::HeaderName| {
+            let value = request.headers().get(name);
+            value.and_then(|value| value.to_str().ok())
+        };
+        let accept = header(header::ACCEPT).unwrap_or_default();
+        let html = accept.split(',').any(|range| {
+            let media = range.split(';').next().unwrap_or_default().trim();
+            media.eq_ignore_ascii_case("text/html")
+        });
+        let mode = header(header::HeaderName::from_static("sec-fetch-mode"));
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+        let uri = request
+            .extensions()
+            .get::<OriginalUri>()
+            .map_or(request.uri(), |original| &original.0);
+        Self {
+            html,
+            navigation: html && reads && mode.is_none_or(|mode| mode == "navigate"),
+            path: uri
+                .path_and_query()
+                .map_or("/", |path| path.as_str())
+                .to_owned(),
+        }
+    }
+}
+
+impl SignInLayer {
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client }
+    }
+}
+
+impl<S> Layer<S> for SignInLayer {
+    type Service = SignInService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        SignInService {
+            inner,
+            client: self.client.clone(),
+        }
+    }
+}
+
+impl<S> Service<Request> for SignInService<S>
+where
+    S: Service<Request, Error = Infallible, Response: IntoResponse, Future: Send + 'static>,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let client = self.client.clone();
+        let asked = Asked::new(&request);
+        let visit = Visit::new(&client, &request);
+        request.extensions_mut().insert(visit.clone());
+        let answering = self.inner.call(request);
+        Box::pin(async move {
+            let Ok(response) = answering.await;
+            let mut response = response.into_response();
+            if let Some(error) = response.extensions_mut().remove::<Error>() {
+                response = page::render(&error, &client, &asked);
+            }
+            keep_private(&visit, &mut response);
+            Ok(response)
+        })
+    }
+}
+
+/// What was made for one visitor is not stored for another.
+fn keep_private(visit: &Visit, response: &mut Response) {
+    let Some(session) = visit.session.get() else {
+        return;
+    };
+    let headers = response.headers_mut();
+    headers.append(header::VARY, HeaderValue::from_static("Cookie"));
+    if session.is_some() && !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("private, no-cache"),
+        );
+    }
+}

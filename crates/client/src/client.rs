@@ -1,0 +1,219 @@
+//! The client: who this app is at which issuer, and the few ways it talks to it.
+//!
+//! How it is put together is `builder.rs`'s concern; what it is for, that of `sign_in.rs`, `session.rs` and
+//! `client_credentials.rs`.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use safeconduct_protocol::clock::Clock;
+use safeconduct_protocol::scope::Scope;
+use safeconduct_protocol::secret::Secret;
+use safeconduct_protocol::time::Timestamp;
+use tokio::task::JoinHandle;
+use url::Url;
+
+use crate::attempt::Attempts;
+use crate::authentication::Credentials;
+use crate::cookie::Cookies;
+use crate::discovery::Discovery;
+use crate::error::{Error, ErrorKind};
+use crate::http::Http;
+use crate::metadata::Metadata;
+use crate::refresh::Refreshes;
+use crate::sessions::Sessions;
+use crate::token_request::{Asker, TokenRequest};
+use crate::token_response::Tokens;
+
+/// How long a person who signs out waits for the server to hear of it. It is told in any case.
+const PATIENCE_AT_LOGOUT: Duration = Duration::from_secs(3);
+
+/// An app at an issuer. Cheap to clone, and one type whatever it is built with; keep it in your state.
+#[derive(Clone)]
+pub struct Client(Arc<Parts>);
+
+/// What a client is made of.
+pub(crate) struct Parts {
+    pub(crate) config: Config,
+    pub(crate) http: Http,
+    pub(crate) discovery: Discovery,
+    pub(crate) attempts: Attempts,
+    pub(crate) sessions: Sessions,
+    pub(crate) refreshes: Refreshes,
+    pub(crate) clock: Clock,
+}
+
+/// What the app said about itself, checked.
+pub(crate) struct Config {
+    pub(crate) issuer: String,
+    pub(crate) client_id: String,
+    pub(crate) credentials: Credentials,
+    pub(crate) scope: Scope,
+    pub(crate) resource: Option<String>,
+    pub(crate) site: Option<Site>,
+    pub(crate) cookies: Cookies,
+    pub(crate) session_cookie: String,
+    pub(crate) routes_path: String,
+}
+
+/// Where the app is reached by browsers.
+pub(crate) struct Site {
+    /// Scheme, host and port, as a browser writes them in `Origin`.
+    pub(crate) origin: String,
+    pub(crate) redirect_uri: String,
+}
+
+impl Client {
+    pub(crate) fn assemble(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// The issuer, exactly as configured.
+    pub fn issuer(&self) -> &str {
+        &self.0.config.issuer
+    }
+
+    /// The identifier this app has at the issuer.
+    pub fn client_id(&self) -> &str {
+        &self.0.config.client_id
+    }
+
+    /// What sign-ins ask for.
+    pub fn scope(&self) -> &Scope {
+        &self.0.config.scope
+    }
+
+    /// The API that tokens are for (RFC 8707), where one is configured.
+    pub fn resource(&self) -> Option<&str> {
+        self.0.config.resource.as_deref()
+    }
+
+    /// Where the issuer sends browsers back to: what must be registered there, character by character.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] if the client was built without a base URL.
+    pub fn redirect_uri(&self) -> Result<&str, Error> {
+        self.site().map(|site| site.redirect_uri.as_str())
+    }
+
+    /// What the issuer says about itself, from memory while it is fresh.
+    ///
+    /// # Errors
+    /// [`ErrorKind::IssuerUnreachable`], [`ErrorKind::IssuerBusy`], [`ErrorKind::IssuerMetadata`].
+    pub async fn metadata(&self) -> Result<Arc<Metadata>, Error> {
+        self.0.discovery.metadata().await
+    }
+
+    /// Where a person can end their session at the issuer too, if the issuer says so (`end_session_endpoint`). Signing out of
+    /// this app alone does not do that.
+    ///
+    /// # Errors
+    /// As [`Client::metadata`].
+    pub async fn server_logout_url(&self) -> Result<Option<Url>, Error> {
+        Ok(self.metadata().await?.end_session_endpoint.clone())
+    }
+
+    pub(crate) fn site(&self) -> Result<&Site, Error> {
+        self.0.config.site.as_ref().ok_or_else(|| {
+            Error::configuration("signing in needs `.base_url(…)`: where browsers reach this app")
+        })
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    pub(crate) fn http(&self) -> &Http {
+        &self.0.http
+    }
+
+    pub(crate) fn attempts(&self) -> &Attempts {
+        &self.0.attempts
+    }
+
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.0.sessions
+    }
+
+    pub(crate) fn refreshes(&self) -> &Refreshes {
+        &self.0.refreshes
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    pub(crate) fn routes_path(&self) -> &str {
+        &self.0.config.routes_path
+    }
+
+    pub(crate) fn asker(&self) -> Asker<'_> {
+        Asker {
+            issuer: self.issuer(),
+            client_id: self.client_id(),
+            credentials: &self.0.config.credentials,
+            resource: self.resource(),
+        }
+    }
+
+    /// Sends a token request and reads the answer. Life is counted from before the question, never from after the answer.
+    pub(crate) async fn ask(&self, request: &TokenRequest, asked: &Scope) -> Result<Tokens, Error> {
+        let now = self.now();
+        let answer = self.http().send(request).await?;
+        Tokens::parse(answer.status, answer.is_json(), &answer.body, asked, now)
+    }
+
+    /// Tells the server that a refresh token is not needed any more (RFC 7009), as well as that can be done: it runs on when
+    /// the caller is gone, ends with the HTTP time-out, and a failure is logged.
+    pub(crate) fn revoke(&self, refresh_token: Secret) -> JoinHandle<()> {
+        let client = self.clone();
+        tokio::spawn(async move {
+            match client.try_revoke(&refresh_token).await {
+                Ok(()) => tracing::debug!("the refresh token was revoked"),
+                Err(error) => tracing::warn!(%error, "the refresh token could not be revoked"),
+            }
+        })
+    }
+
+    /// As [`Client::revoke`], waiting a little for the outcome.
+    pub(crate) async fn revoke_patiently(&self, refresh_token: Secret) {
+        let telling = self.revoke(refresh_token);
+        if tokio::time::timeout(PATIENCE_AT_LOGOUT, telling)
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "the server is slow to hear of a sign-out; it is told in the background"
+            );
+        }
+    }
+
+    async fn try_revoke(&self, refresh_token: &Secret) -> Result<(), Error> {
+        let metadata = self.metadata().await?;
+        let Some(endpoint) = &metadata.revocation_endpoint else {
+            return Ok(());
+        };
+        let request =
+            TokenRequest::for_revocation(endpoint, &self.asker(), refresh_token, self.now())?;
+        let answer = self.http().send(&request).await?;
+        if answer.status.is_success() {
+            return Ok(());
+        }
+        let detail = format!("the revocation endpoint answered {}", answer.status);
+        Err(Error::new(ErrorKind::TokenRefused, detail))
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("issuer", &self.issuer())
+            .field("client_id", &self.client_id())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,109 @@
+//! Tokens for the app itself, without a person (RFC 6749 §4.4): kept, shared, and renewed ahead of their end.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use safeconduct_protocol::scope::Scope;
+use safeconduct_protocol::secret::Secret;
+use safeconduct_protocol::time::Timestamp;
+
+use crate::client::Client;
+use crate::error::Error;
+use crate::flights::Flights;
+use crate::record::{HeldTokens, Need};
+use crate::token_request::{Offer, TokenRequest};
+
+/// A source of access tokens for this app. Cheap to clone; all clones share one token.
+#[derive(Clone)]
+pub struct ClientCredentials {
+    client: Client,
+    scope: Arc<Scope>,
+    cached: Arc<ArcSwapOption<HeldTokens>>,
+    flights: Arc<Flights<(), Arc<HeldTokens>>>,
+}
+
+impl Client {
+    /// A source of tokens for this app itself, with the client's scopes and for its resource.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`](crate::ErrorKind) if the client has nothing to authenticate with.
+    pub fn client_credentials(&self) -> Result<ClientCredentials, Error> {
+        if !self.config().credentials.is_confidential() {
+            return Err(Error::configuration(
+                "client credentials need a client that authenticates: `.secret(…)` or a key",
+            ));
+        }
+        Ok(ClientCredentials {
+            client: self.clone(),
+            scope: Arc::new(self.scope().clone()),
+            cached: Arc::default(),
+            flights: Arc::new(Flights::new(self.clock().clone())),
+        })
+    }
+}
+
+impl ClientCredentials {
+    /// A token that is good now. However many ask at once, the server is asked once.
+    ///
+    /// # Errors
+    /// Whatever kept a token away; for a moment everybody who asks gets the same failure.
+    pub async fn token(&self) -> Result<Secret, Error> {
+        self.token_unless_refused(None).await
+    }
+
+    /// As [`ClientCredentials::token`], after an API answered `invalid_token` to the token `refused`: another one, unless that
+    /// was done within the last minute.
+    ///
+    /// # Errors
+    /// As [`ClientCredentials::token`].
+    pub async fn token_instead_of(&self, refused: &Secret) -> Result<Secret, Error> {
+        self.token_unless_refused(Some(refused)).await
+    }
+
+    async fn token_unless_refused(&self, refused: Option<&Secret>) -> Result<Secret, Error> {
+        let cached = self.cached.load_full();
+        let need = |tokens: &HeldTokens, now: Timestamp| tokens.need(refused, now);
+        let now = self.client.now();
+        let takeoff = || {
+            let (source, refused) = (self.clone(), refused.cloned());
+            async move { source.fetch(refused.as_ref()).await }
+        };
+        match cached {
+            Some(tokens) if need(&tokens, now) == Need::Nothing => Ok(tokens.access_token.clone()),
+            Some(tokens) if need(&tokens, now) == Need::Soon => {
+                self.flights.start((), takeoff);
+                Ok(tokens.access_token.clone())
+            }
+            Some(_) | None => Ok(self.flights.join((), takeoff).await?.access_token.clone()),
+        }
+    }
+
+    async fn fetch(&self, refused: Option<&Secret>) -> Result<Arc<HeldTokens>, Error> {
+        let last = self.cached.load_full();
+        let good =
+            |tokens: &Arc<HeldTokens>| tokens.need(refused, self.client.now()) == Need::Nothing;
+        if let Some(tokens) = last.clone().filter(good) {
+            return Ok(tokens);
+        }
+        let metadata = self.client.metadata().await?;
+        let request = TokenRequest::for_token(
+            &metadata.token_endpoint,
+            &self.client.asker(),
+            &Offer::ClientCredentials(&self.scope),
+            self.client.now(),
+        )?;
+        let answer = self.client.ask(&request, &self.scope).await;
+        let tokens =
+            answer.inspect_err(|error| tracing::warn!(%error, "no token for the app itself"))?;
+        let held = match last.as_deref().cloned() {
+            Some(mut held) => {
+                held.renew(tokens, refused.is_some());
+                held
+            }
+            None => HeldTokens::new(tokens),
+        };
+        let held = Arc::new(held);
+        self.cached.store(Some(held.clone()));
+        Ok(held)
+    }
+}

@@ -1,0 +1,310 @@
+//! The one error of this library: what went wrong, what a person may read about it, what a developer can do.
+//!
+//! How an error looks on a page or in JSON is `axum/page.rs`'s concern.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+use http::StatusCode;
+use safeconduct_protocol::{encoding, random};
+
+/// Something that kept a person from being signed in, or a token from being had.
+///
+/// Cheap to clone: one failure may be the answer to many waiting requests. `Display` and `Debug` are for logs and never
+/// hold a secret; [`Error::public_message`] is for the person.
+#[derive(Clone)]
+pub struct Error {
+    kind: ErrorKind,
+    reference: Arc<str>,
+    detail: Arc<str>,
+    oauth_error: Option<Arc<str>>,
+    set_cookie: Option<Arc<str>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+/// What sort of failure it was. Each kind has one status, one sentence for people and one hint for developers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The app set this library up wrongly. [`Error`]'s `Display` says what to change.
+    Configuration,
+    /// The issuer did not answer in time, or the connection failed or broke off.
+    IssuerUnreachable,
+    /// The issuer answered that it cannot serve now (429 or 5xx).
+    IssuerBusy,
+    /// The issuer's metadata is missing, unreadable, names another issuer or an endpoint that is not https (RFC 8414 §3.3).
+    IssuerMetadata,
+    /// The callback's query is not an authorization response (RFC 6749 §4.1.2).
+    CallbackMalformed,
+    /// The answer's `state` belongs to no sign-in that this browser began within the last ten minutes.
+    AttemptUnknown,
+    /// The answer to this sign-in was already used.
+    AttemptUsed,
+    /// The answer names another issuer than the one asked, or none where one is promised (RFC 9207 §2.4).
+    IssuerMismatch,
+    /// The person, or the server for them, said no (`access_denied`).
+    AccessDenied,
+    /// The server refused the authorization request for another reason; [`Error::oauth_error`] names it.
+    AuthorizationRefused,
+    /// The token endpoint refused; [`Error::oauth_error`] names the reason (RFC 6749 §5.2).
+    TokenRefused,
+    /// The token endpoint's answer breaks RFC 6749 §5.1.
+    TokenResponse,
+    /// Nobody is signed in.
+    SignInRequired,
+    /// The session ran out, or the server ended what it rested on.
+    SessionEnded,
+    /// A form was posted from somewhere else than this app.
+    CrossSite,
+    /// The session store could not be read or written.
+    SessionStore,
+    /// The app asked to send a person's token to a URL outside the configured `resource`.
+    ForeignApi,
+    /// The API could not be reached, or broke off.
+    ApiUnreachable,
+    /// The API did not accept the access token, not even a new one (401).
+    ApiUnauthorized,
+    /// The access token does not allow this at the API (403).
+    ApiForbidden,
+    /// The API answered another failure, or something that could not be read.
+    ApiFailed,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            reference: encoding::encode(&random::bytes::<6>()).into(),
+            detail: detail.into().into(),
+            oauth_error: None,
+            set_cookie: None,
+            source: None,
+        }
+    }
+
+    pub(crate) fn configuration(detail: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Configuration, detail)
+    }
+
+    pub(crate) fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.source = Some(Arc::new(source));
+        self
+    }
+
+    pub(crate) fn with_oauth_error(mut self, error: &str) -> Self {
+        self.oauth_error = Some(error.into());
+        self
+    }
+
+    pub(crate) fn with_cookie(mut self, set_cookie: &str) -> Self {
+        self.set_cookie = Some(set_cookie.into());
+        self
+    }
+
+    /// What sort of failure it was.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The error code the server gave, such as `invalid_scope` (RFC 6749 §4.1.2.1, §5.2). Believed only from the right
+    /// issuer and with a valid `state`.
+    pub fn oauth_error(&self) -> Option<&str> {
+        self.oauth_error.as_deref()
+    }
+
+    /// A short random name for this occurrence: shown to the person, written to the log.
+    pub fn reference(&self) -> &str {
+        &self.reference
+    }
+
+    /// A `Set-Cookie` value to send along with this error, where it ends a sign-in attempt.
+    pub fn set_cookie(&self) -> Option<&str> {
+        self.set_cookie.as_deref()
+    }
+
+    /// A sentence that may be shown to anyone.
+    pub fn public_message(&self) -> &'static str {
+        self.kind.public_message()
+    }
+
+    /// What a developer or operator can do about it.
+    pub fn hint(&self) -> &'static str {
+        self.kind.hint()
+    }
+
+    /// Where this kind is documented.
+    pub fn docs_url(&self) -> String {
+        self.kind.docs_url()
+    }
+}
+
+impl ErrorKind {
+    /// The stable name of this kind, for logs and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Configuration => "client-misconfigured",
+            Self::IssuerUnreachable => "issuer-unreachable",
+            Self::IssuerBusy => "issuer-busy",
+            Self::IssuerMetadata => "issuer-metadata-invalid",
+            Self::CallbackMalformed => "callback-malformed",
+            Self::AttemptUnknown => "sign-in-unknown",
+            Self::AttemptUsed => "sign-in-already-used",
+            Self::IssuerMismatch => "issuer-mismatch",
+            Self::AccessDenied => "access-denied",
+            Self::AuthorizationRefused => "authorization-refused",
+            Self::TokenRefused => "token-refused",
+            Self::TokenResponse => "token-response-invalid",
+            Self::SignInRequired => "sign-in-required",
+            Self::SessionEnded => "session-ended",
+            Self::CrossSite => "cross-site-form",
+            Self::SessionStore => "session-store-failed",
+            Self::ForeignApi => "api-outside-resource",
+            Self::ApiUnreachable => "api-unreachable",
+            Self::ApiUnauthorized => "api-unauthorized",
+            Self::ApiForbidden => "api-forbidden",
+            Self::ApiFailed => "api-failed",
+        }
+    }
+
+    /// The HTTP status this kind is answered with.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::Configuration | Self::ForeignApi => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::CallbackMalformed
+            | Self::AttemptUnknown
+            | Self::AttemptUsed
+            | Self::IssuerMismatch => StatusCode::BAD_REQUEST,
+            Self::SignInRequired | Self::SessionEnded | Self::ApiUnauthorized => {
+                StatusCode::UNAUTHORIZED
+            }
+            Self::AccessDenied | Self::CrossSite | Self::ApiForbidden => StatusCode::FORBIDDEN,
+            Self::IssuerUnreachable | Self::IssuerBusy | Self::SessionStore => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::IssuerMetadata
+            | Self::AuthorizationRefused
+            | Self::TokenRefused
+            | Self::TokenResponse
+            | Self::ApiUnreachable
+            | Self::ApiFailed => StatusCode::BAD_GATEWAY,
+        }
+    }
+
+    fn public_message(self) -> &'static str {
+        match self {
+            Self::Configuration => "This app is not set up correctly.",
+            Self::IssuerUnreachable => "The sign-in service cannot be reached.",
+            Self::IssuerBusy => "The sign-in service is busy. Try again in a moment.",
+            Self::IssuerMetadata => "The sign-in service is not set up correctly.",
+            Self::CallbackMalformed => "This address is not the answer to a sign-in.",
+            Self::AttemptUnknown => {
+                "The sign-in was started in another browser or more than 10 minutes ago."
+            }
+            Self::AttemptUsed => "This sign-in was already completed.",
+            Self::IssuerMismatch => {
+                "The answer did not come from the sign-in service that this app uses."
+            }
+            Self::AccessDenied => "You did not allow the sign-in, so nothing was shared.",
+            Self::AuthorizationRefused => "The sign-in service refused this app's request.",
+            Self::TokenRefused | Self::TokenResponse => "The sign-in could not be completed.",
+            Self::SignInRequired => "You are not signed in.",
+            Self::SessionEnded => "You have been signed out.",
+            Self::CrossSite => "This form was not sent from this app.",
+            Self::SessionStore => "The app cannot look up your session at the moment.",
+            Self::ForeignApi => "This app asked the wrong service for your data.",
+            Self::ApiUnreachable => "The service that holds your data cannot be reached.",
+            Self::ApiUnauthorized => {
+                "The service that holds your data did not accept your sign-in."
+            }
+            Self::ApiForbidden => "You have not allowed this app to do that.",
+            Self::ApiFailed => "The service that holds your data gave no usable answer.",
+        }
+    }
+
+    fn hint(self) -> &'static str {
+        match self {
+            Self::Configuration => "The log names the setting to change.",
+            Self::IssuerUnreachable => {
+                "Check that the issuer's URL is right and reachable from this machine."
+            }
+            Self::IssuerBusy => "Wait; the library tries again by itself, with growing pauses.",
+            Self::IssuerMetadata => {
+                "Compare the configured issuer with the `issuer` in its metadata, character by character."
+            }
+            Self::CallbackMalformed => "Nothing but the issuer should lead here.",
+            Self::AttemptUnknown => {
+                "Start again, and stay on one host name: localhost and 127.0.0.1 do not share cookies."
+            }
+            Self::AttemptUsed => {
+                "A reload or a double click sends an answer twice; only the first counts."
+            }
+            Self::IssuerMismatch => "Someone may be mixing up two issuers on purpose. Start again.",
+            Self::AccessDenied => "Start again to choose differently.",
+            Self::AuthorizationRefused => {
+                "The log names the error; check scopes, resource and redirect_uri at the issuer."
+            }
+            Self::TokenRefused => {
+                "The log names the error; invalid_client means the secret or the authentication method differs."
+            }
+            Self::TokenResponse => "The token endpoint must answer as RFC 6749 §5.1 says.",
+            Self::SignInRequired | Self::SessionEnded => "Sign in again.",
+            Self::CrossSite => {
+                "Post the form that `User::logout_form` makes, from a page of this app."
+            }
+            Self::SessionStore => "Check the store's file or database; nobody was signed out.",
+            Self::ForeignApi => {
+                "Call URLs under the `resource` the client was built with, or build another client."
+            }
+            Self::ApiUnreachable => "Check that the API runs and that its URL is right.",
+            Self::ApiUnauthorized => {
+                "Compare the API's audience and issuer with this client's resource and issuer."
+            }
+            Self::ApiForbidden => "Ask for the scope that the API names, then sign in again.",
+            Self::ApiFailed => "The log holds the API's status.",
+        }
+    }
+
+    fn docs_url(self) -> String {
+        format!(
+            "https://docs.rs/safeconduct-client/latest/safeconduct_client/enum.ErrorKind.html#variant.{self:?}"
+        )
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind.name(), self.detail)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.kind)
+            .field("detail", &self.detail)
+            .field("oauth_error", &self.oauth_error)
+            .field("reference", &self.reference)
+            .finish_non_exhaustive()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+/// A failure and all its causes in one line, for a log.
+pub(crate) fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,192 @@
+//! What an issuer says about itself (RFC 8414): where its metadata lies, and which of it is believed.
+//!
+//! Fetching and caching is `discovery.rs`'s concern.
+
+use serde::Deserialize;
+use url::Url;
+
+use crate::address;
+use crate::error::{Error, ErrorKind};
+
+/// An issuer's endpoints, each on an address that protects what is sent to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    pub(crate) issuer: String,
+    pub(crate) authorization_endpoint: Option<Url>,
+    pub(crate) token_endpoint: Url,
+    pub(crate) revocation_endpoint: Option<Url>,
+    pub(crate) end_session_endpoint: Option<Url>,
+    /// Whether every authorization response names the issuer (RFC 9207 §3).
+    pub(crate) names_issuer_in_response: bool,
+    /// Whether S256 is supported, as far as the issuer says.
+    pub(crate) supports_s256: bool,
+}
+
+#[derive(Deserialize)]
+struct Document {
+    issuer: String,
+    authorization_endpoint: Option<String>,
+    token_endpoint: Option<String>,
+    revocation_endpoint: Option<String>,
+    end_session_endpoint: Option<String>,
+    jwks_uri: Option<String>,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
+    code_challenge_methods_supported: Option<Vec<String>>,
+}
+
+impl Metadata {
+    /// Where the metadata of `issuer` may lie, best first: RFC 8414 §3.1, then OpenID Connect Discovery §4.
+    pub fn locations(issuer: &Url) -> [Url; 2] {
+        let path = issuer.path().trim_end_matches('/');
+        let at = |path: String| {
+            let mut url = issuer.clone();
+            url.set_path(&path);
+            url
+        };
+        [
+            at(format!("/.well-known/oauth-authorization-server{path}")),
+            at(format!("{path}/.well-known/openid-configuration")),
+        ]
+    }
+
+    /// Reads the metadata that was fetched for `issuer`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::IssuerMetadata`] if it is not JSON, names another issuer (compared byte for byte, RFC 8414 §3.3), lacks
+    /// the token endpoint, or any of its addresses is neither https nor http on loopback.
+    pub fn parse(issuer: &str, body: &[u8]) -> Result<Self, Error> {
+        let invalid = |why: String| Error::new(ErrorKind::IssuerMetadata, why);
+        let document: Document = serde_json::from_slice(body)
+            .map_err(|error| invalid(format!("the metadata is unreadable: {error}")))?;
+        if document.issuer != issuer {
+            return Err(invalid(format!(
+                "the metadata is for `{}`, not for `{issuer}`",
+                document.issuer.escape_debug()
+            )));
+        }
+        let endpoint = |name: &str, text: Option<String>| endpoint(issuer, name, text);
+        endpoint("jwks_uri", document.jwks_uri)?;
+        Ok(Self {
+            authorization_endpoint: endpoint(
+                "authorization_endpoint",
+                document.authorization_endpoint,
+            )?,
+            token_endpoint: endpoint("token_endpoint", document.token_endpoint)?
+                .ok_or_else(|| invalid("the metadata names no token_endpoint".to_owned()))?,
+            revocation_endpoint: endpoint("revocation_endpoint", document.revocation_endpoint)?,
+            end_session_endpoint: endpoint("end_session_endpoint", document.end_session_endpoint)?,
+            names_issuer_in_response: document.authorization_response_iss_parameter_supported,
+            supports_s256: document
+                .code_challenge_methods_supported
+                .is_none_or(|methods| methods.iter().any(|method| method == "S256")),
+            issuer: document.issuer,
+        })
+    }
+}
+
+/// Reads one address. An https issuer has https endpoints only; plain http never leaves loopback.
+fn endpoint(issuer: &str, name: &str, text: Option<String>) -> Result<Option<Url>, Error> {
+    let Some(text) = text else { return Ok(None) };
+    let issuer_is_https = issuer.starts_with("https:");
+    Url::parse(&text)
+        .ok()
+        .filter(|url| address::is_protected(url) && url.fragment().is_none())
+        .filter(|url| url.username().is_empty() && url.password().is_none())
+        .filter(|url| !issuer_is_https || url.scheme() == "https")
+        .map(Some)
+        .ok_or_else(|| {
+            Error::new(
+                ErrorKind::IssuerMetadata,
+                format!("{name} `{}` is not an https address", text.escape_debug()),
+            )
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const ISSUER: &str = "https://id.example.com/one";
+
+    fn document() -> Value {
+        json!({
+            "issuer": ISSUER,
+            "authorization_endpoint": "https://id.example.com/one/authorize",
+            "token_endpoint": "https://id.example.com/one/token",
+            "jwks_uri": "https://keys.example.com/jwks",
+            "authorization_response_iss_parameter_supported": true,
+            "code_challenge_methods_supported": ["plain", "S256"],
+        })
+    }
+
+    fn parse(document: &Value) -> Result<Metadata, Error> {
+        Metadata::parse(ISSUER, document.to_string().as_bytes())
+    }
+
+    #[rstest]
+    #[case(
+        "https://id.example.com",
+        "https://id.example.com/.well-known/oauth-authorization-server",
+        "https://id.example.com/.well-known/openid-configuration"
+    )]
+    #[case(
+        ISSUER,
+        "https://id.example.com/.well-known/oauth-authorization-server/one",
+        "https://id.example.com/one/.well-known/openid-configuration"
+    )]
+    fn metadata_lies_where_rfc_8414_says(
+        #[case] issuer: &str,
+        #[case] first: &str,
+        #[case] second: &str,
+    ) {
+        let locations = Metadata::locations(&Url::parse(issuer).unwrap());
+        assert_eq!(locations.map(String::from), [first, second]);
+    }
+
+    #[test]
+    fn a_complete_document_is_believed() {
+        let metadata = parse(&document()).unwrap();
+        assert!(metadata.names_issuer_in_response && metadata.supports_s256);
+        assert_eq!(
+            metadata.token_endpoint.as_str(),
+            "https://id.example.com/one/token"
+        );
+        assert_eq!(metadata.revocation_endpoint, None);
+    }
+
+    #[rstest]
+    #[case::another_issuer("issuer", json!("https://id.example.com"))]
+    #[case::trailing_slash("issuer", json!("https://id.example.com/one/"))]
+    #[case::other_case("issuer", json!("https://ID.example.com/one"))]
+    #[case::no_issuer("issuer", Value::Null)]
+    #[case::plain_authorization("authorization_endpoint", json!("http://id.example.com/authorize"))]
+    #[case::plain_token("token_endpoint", json!("http://id.example.com/token"))]
+    #[case::loopback_token_of_an_https_issuer("token_endpoint", json!("http://localhost/token"))]
+    #[case::no_token_endpoint("token_endpoint", Value::Null)]
+    #[case::plain_keys("jwks_uri", json!("http://keys.example.com/jwks"))]
+    #[case::keys_in_a_file("jwks_uri", json!("file:///etc/passwd"))]
+    #[case::relative("token_endpoint", json!("/token"))]
+    #[case::user_information("token_endpoint", json!("https://id.example.com@evil.example/token"))]
+    #[case::a_number("token_endpoint", json!(1))]
+    #[case::plain_revocation("revocation_endpoint", json!("http://id.example.com/revoke"))]
+    fn a_document_that_could_mislead_is_refused(#[case] member: &str, #[case] value: Value) {
+        let mut changed = document();
+        changed[member] = value;
+        assert_eq!(
+            parse(&changed).unwrap_err().kind(),
+            ErrorKind::IssuerMetadata
+        );
+    }
+
+    #[test]
+    fn a_repeated_issuer_is_refused() {
+        let twice = document()
+            .to_string()
+            .replacen('{', &format!(r#"{{"issuer":"{ISSUER}","#), 1);
+        assert!(Metadata::parse(ISSUER, twice.as_bytes()).is_err());
+    }
+}

@@ -1,0 +1,236 @@
+//! A session's record: the tokens, when they need renewing, who is renewing them, and what the app put beside them.
+//!
+//! Rules only, as values; keeping it is `sessions.rs`'s concern, renewing `refresh.rs`'s.
+
+use std::collections::BTreeMap;
+
+use safeconduct_protocol::encoding;
+use safeconduct_protocol::random;
+use safeconduct_protocol::scope::Scope;
+use safeconduct_protocol::secret::Secret;
+use safeconduct_protocol::time::Timestamp;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
+
+use crate::token_response::Tokens;
+
+/// A refresh is at hand this many seconds before the access token ends, or at four fifths of its life, whichever is earlier.
+const AHEAD: i64 = 60;
+/// An access token this close to its end, in seconds, would end on the way.
+const ON_THE_WAY: i64 = 5;
+/// An API that goes on refusing gets a new token once in so many seconds.
+const BETWEEN_REFUSALS: i64 = 60;
+/// A lease not renewed for so many seconds belongs to a process that died.
+pub(crate) const LEASE: i64 = 15;
+
+/// Everything a session is. `Serialize` is for the seal alone; it has no `Debug`.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub(crate) id: String,
+    pub(crate) created: Timestamp,
+    pub(crate) seen: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) data: BTreeMap<String, Value>,
+    pub(crate) tokens: HeldTokens,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) lease: Option<Lease>,
+}
+
+/// The tokens of a session.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct HeldTokens {
+    #[serde(serialize_with = "exposed")]
+    pub(crate) access_token: Secret,
+    #[serde(default, serialize_with = "perhaps_exposed")]
+    pub(crate) refresh_token: Option<Secret>,
+    pub(crate) expires: Option<Timestamp>,
+    pub(crate) received: Timestamp,
+    pub(crate) scope: Scope,
+    /// When they were last renewed because an API refused them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refused: Option<Timestamp>,
+}
+
+/// Who is renewing the tokens, and until when the others wait for it.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Lease {
+    pub(crate) holder: String,
+    pub(crate) until: Timestamp,
+}
+
+/// What the tokens need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// The access token is good.
+    Nothing,
+    /// It is good, but not for long.
+    Soon,
+    /// It must be renewed before it is used.
+    Now,
+}
+
+impl Record {
+    /// The record of a session that begins.
+    pub(crate) fn begin(tokens: Tokens, now: Timestamp) -> Self {
+        Self {
+            id: encoding::encode(&random::bytes::<16>()),
+            created: now,
+            seen: now,
+            name: None,
+            data: BTreeMap::new(),
+            tokens: HeldTokens::new(tokens),
+            lease: None,
+        }
+    }
+
+    /// Whether another than `holder` is renewing the tokens.
+    pub(crate) fn is_leased(&self, holder: &str, now: Timestamp) -> bool {
+        let lease = self.lease.as_ref();
+        lease.is_some_and(|lease| lease.holder != holder && now < lease.until)
+    }
+}
+
+impl Lease {
+    /// A lease that begins, or goes on, at `now`.
+    pub(crate) fn new(holder: &str, now: Timestamp) -> Self {
+        Self {
+            holder: holder.to_owned(),
+            until: now.plus(LEASE),
+        }
+    }
+}
+
+impl HeldTokens {
+    pub(crate) fn new(tokens: Tokens) -> Self {
+        Self {
+            access_token: tokens.access_token,
+            refresh_token: tokens.refresh_token,
+            expires: tokens.expires_at,
+            received: tokens.received_at,
+            scope: tokens.scope,
+            refused: None,
+        }
+    }
+
+    /// What is to be done before the access token is used, or, if an API refused the token `refused`, used again.
+    pub(crate) fn need(&self, refused: Option<&Secret>, now: Timestamp) -> Need {
+        let ended = self
+            .expires
+            .is_some_and(|end| end <= now.plus(self.on_the_way()));
+        let rejected = refused.is_some_and(|token| *token == self.access_token);
+        let rejected_lately = self
+            .refused
+            .is_some_and(|at| now.since(at) < BETWEEN_REFUSALS);
+        if ended || (rejected && !rejected_lately) {
+            Need::Now
+        } else if self.due().is_some_and(|due| due <= now) {
+            Need::Soon
+        } else {
+            Need::Nothing
+        }
+    }
+
+    /// Puts renewed tokens in place of these. A server that does not rotate gives no refresh token: the old one stays.
+    pub(crate) fn renew(&mut self, tokens: Tokens, after_refusal: bool) {
+        let renewed = Self::new(tokens);
+        let refused = after_refusal.then_some(renewed.received).or(self.refused);
+        *self = Self {
+            refresh_token: renewed.refresh_token.or(self.refresh_token.take()),
+            refused,
+            ..renewed
+        };
+    }
+
+    /// When to renew: ahead of the end, but never in the first half of a token's life, lest a short-lived one is renewed at
+    /// every use.
+    fn due(&self) -> Option<Timestamp> {
+        let end = self.expires?;
+        let life = end.since(self.received);
+        let ahead = (life / 5 * 4).min(life - AHEAD);
+        Some(self.received.plus(ahead.max(life / 2)))
+    }
+
+    fn on_the_way(&self) -> i64 {
+        let life = self.expires.map_or(0, |end| end.since(self.received));
+        ON_THE_WAY.min(life / 10)
+    }
+}
+
+fn exposed<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(secret.expose())
+}
+
+fn perhaps_exposed<S: Serializer>(
+    secret: &Option<Secret>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    secret.as_ref().map(Secret::expose).serialize(serializer)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    fn tokens(life: Option<i64>) -> HeldTokens {
+        HeldTokens::new(answer("at", Some("rt"), life, NOW))
+    }
+
+    fn answer(access: &str, refresh: Option<&str>, life: Option<i64>, at: Timestamp) -> Tokens {
+        Tokens {
+            access_token: Secret::new(access),
+            expires_at: life.map(|life| at.plus(life)),
+            refresh_token: refresh.map(Secret::new),
+            scope: Scope::default(),
+            received_at: at,
+        }
+    }
+
+    #[rstest]
+    #[case::an_hour(3600, 2880, 3595)]
+    #[case::five_minutes(300, 240, 295)]
+    #[case::two_minutes(120, 60, 115)]
+    #[case::one_minute(60, 30, 55)]
+    #[case::ten_seconds(10, 5, 9)]
+    #[case::no_life_at_all(0, 0, 0)]
+    fn renewal_comes_ahead_of_the_end(#[case] life: i64, #[case] soon: i64, #[case] end: i64) {
+        let tokens = tokens(Some(life));
+        let need = |after: i64| tokens.need(None, NOW.plus(after));
+        if soon < end {
+            assert_eq!((need(soon - 1), need(soon)), (Need::Nothing, Need::Soon));
+            assert_eq!(need(end - 1), Need::Soon);
+        }
+        assert_eq!(need(end), Need::Now);
+    }
+
+    #[test]
+    fn a_token_of_unknown_life_is_renewed_when_it_is_refused() {
+        let tokens = tokens(None);
+        let later = NOW.plus(1_000_000);
+        assert_eq!(tokens.need(None, later), Need::Nothing);
+        assert_eq!(tokens.need(Some(&Secret::new("at")), later), Need::Now);
+        assert_eq!(
+            tokens.need(Some(&Secret::new("older")), later),
+            Need::Nothing
+        );
+    }
+
+    #[test]
+    fn an_api_that_goes_on_refusing_gets_one_new_token_a_minute() {
+        let mut tokens = tokens(Some(3600));
+        tokens.renew(answer("at2", None, Some(3600), NOW), true);
+        let refused = Secret::new("at2");
+        assert_eq!(tokens.need(Some(&refused), NOW.plus(59)), Need::Nothing);
+        assert_eq!(tokens.need(Some(&refused), NOW.plus(60)), Need::Now);
+        assert_eq!(
+            tokens.refresh_token.unwrap().expose(),
+            "rt",
+            "no rotation keeps the old one"
+        );
+    }
+}

@@ -1,0 +1,319 @@
+//! Keeping a session's access token fresh: ahead of its end, once for everybody, in one process and across many.
+//!
+//! Inside the process one flight serves all waiting tasks. Across processes a lease on the record, taken by compare-and-swap
+//! before the request, keeps the others waiting. A lost answer is asked for again with the same refresh token: the server
+//! gives the same successor. New tokens are stored before anyone uses them. When to renew is `record.rs`'s concern.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use safeconduct_protocol::clock::Clock;
+use safeconduct_protocol::encoding;
+use safeconduct_protocol::random;
+use safeconduct_protocol::scope::Scope;
+use safeconduct_protocol::secret::Secret;
+use safeconduct_protocol::time::Timestamp;
+
+use crate::client::Client;
+use crate::error::{Error, ErrorKind};
+use crate::flights::Flights;
+use crate::record::{LEASE, Lease, Need, Record};
+use crate::sessions::Change;
+use crate::store::SessionKey;
+use crate::token_request::{Offer, TokenRequest};
+use crate::token_response::Tokens;
+
+/// How long to wait for another process to renew the tokens: longer than its lease.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// The first and the longest pause between two looks at the record.
+const FIRST_LOOK: Duration = Duration::from_millis(50);
+const LONGEST_LOOK: Duration = Duration::from_millis(500);
+/// An access token that lives shorter than this, in seconds, and cannot be renewed is of no use.
+const SHORTEST_LIFE: i64 = 10;
+/// How often new tokens are offered to a store that fails, and the pause between.
+const STORE_TRIES: u32 = 3;
+const STORE_PAUSE: Duration = Duration::from_millis(100);
+
+/// The refreshes of this process.
+pub(crate) struct Refreshes(Flights<Wanted, Arc<Record>>);
+
+/// What a flight is for: a session whose token ends, or whose token (by its hash) an API refused.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Wanted {
+    session: SessionKey,
+    refused: Option<[u8; 32]>,
+}
+
+/// One refresh, from the look at the record to the tokens in the store.
+struct Refresh {
+    client: Client,
+    session: SessionKey,
+    refused: Option<Secret>,
+    /// A name for this refresh among all processes.
+    holder: String,
+}
+
+/// What a look at the record came to.
+enum Look {
+    /// The tokens are good.
+    Good(Record),
+    /// This refresh holds the lease.
+    Leased(Record),
+    /// Another process does.
+    Waiting,
+}
+
+impl Refreshes {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self(Flights::new(clock))
+    }
+}
+
+impl Client {
+    /// An access token of the session that is good now. One that is good for a little while is given at once, and renewed
+    /// behind the scenes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::SessionEnded`], or whatever kept a new token away; everybody who waits gets the same failure.
+    pub(crate) async fn fresh_access_token(
+        &self,
+        session: &SessionKey,
+        refused: Option<&Secret>,
+    ) -> Result<Secret, Error> {
+        let held = self.sessions().find(session).await?.ok_or_else(gone)?;
+        let tokens = held.record.tokens;
+        let wanted = Wanted {
+            session: *session,
+            refused: refused.map(|token| encoding::sha256(token.expose().as_bytes())),
+        };
+        let takeoff = || {
+            let refresh = Refresh {
+                client: self.clone(),
+                session: *session,
+                refused: refused.cloned(),
+                holder: random::token(),
+            };
+            async move { refresh.fly().await.map(Arc::new) }
+        };
+        match tokens.need(refused, self.now()) {
+            Need::Nothing => Ok(tokens.access_token),
+            Need::Soon if tokens.refresh_token.is_some() => {
+                self.refreshes().0.start(wanted, takeoff);
+                Ok(tokens.access_token)
+            }
+            Need::Soon => Ok(tokens.access_token),
+            Need::Now => {
+                let record = self.refreshes().0.join(wanted, takeoff).await?;
+                Ok(record.tokens.access_token.clone())
+            }
+        }
+    }
+}
+
+impl Refresh {
+    async fn fly(&self) -> Result<Record, Error> {
+        let renewed = self.renewed().await;
+        if let Err(error) = &renewed {
+            tracing::warn!(%error, "tokens were not renewed");
+        }
+        renewed
+    }
+
+    async fn renewed(&self) -> Result<Record, Error> {
+        let begun = Instant::now();
+        let mut pause = FIRST_LOOK;
+        loop {
+            match self.look().await? {
+                Look::Good(record) => return Ok(record),
+                Look::Leased(record) => return self.renew(record).await,
+                Look::Waiting if begun.elapsed() < PATIENCE => tokio::time::sleep(pause).await,
+                Look::Waiting => {
+                    return Err(Error::new(
+                        ErrorKind::IssuerBusy,
+                        "another process has been renewing the tokens for too long",
+                    ));
+                }
+            }
+            pause = (pause * 2).min(LONGEST_LOOK);
+        }
+    }
+
+    /// Reads the record and takes the lease if there is something to do and nobody does it.
+    async fn look(&self) -> Result<Look, Error> {
+        let now = self.client.now();
+        let need = |record: &Record| record.tokens.need(self.refused.as_ref(), now);
+        let change = self.client.sessions().change(&self.session, |record| {
+            let free = need(record) != Need::Nothing && !record.is_leased(&self.holder, now);
+            let wanted = free && record.tokens.refresh_token.is_some();
+            if wanted {
+                record.lease = Some(Lease::new(&self.holder, now));
+            }
+            wanted
+        });
+        match change.await? {
+            Change::Made(record) => Ok(Look::Leased(record)),
+            Change::Unwanted(record) => match need(&record) {
+                Need::Nothing | Need::Soon => Ok(Look::Good(record)),
+                Need::Now if record.tokens.refresh_token.is_some() => Ok(Look::Waiting),
+                // The API refused a token that cannot be renewed: there is no better one.
+                Need::Now
+                    if self.refused.is_some() && record.tokens.need(None, now) != Need::Now =>
+                {
+                    Ok(Look::Good(record))
+                }
+                Need::Now => Err(beyond_renewal(&record, now)),
+            },
+            Change::Gone => Err(gone()),
+        }
+    }
+
+    async fn renew(&self, record: Record) -> Result<Record, Error> {
+        let presented = record
+            .tokens
+            .refresh_token
+            .expect("the lease is taken on records with a refresh token only");
+        let asking = self.ask(&presented, &record.tokens.scope);
+        match self.while_renewing_the_lease(asking).await {
+            Ok(tokens) => self.keep(&presented, tokens).await,
+            Err(error) if error.oauth_error() == Some("invalid_grant") => {
+                self.settle_refusal(&presented, error).await
+            }
+            Err(error) => {
+                self.release_lease().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Asks for new tokens. If the connection broke off, the server may have answered: the same question gets the same answer.
+    /// After a time-out there is no second try at once; the next flight makes it.
+    async fn ask(&self, presented: &Secret, scope: &Scope) -> Result<Tokens, Error> {
+        let metadata = self.client.metadata().await?;
+        let request = || {
+            let offer = Offer::RefreshToken(presented);
+            let now = self.client.now();
+            TokenRequest::for_token(&metadata.token_endpoint, &self.client.asker(), &offer, now)
+        };
+        let begun = Instant::now();
+        match self.client.ask(&request()?, scope).await {
+            Err(error) if is_lost(&error) && begun.elapsed() < self.client.http().timeout / 2 => {
+                tracing::info!(%error, "the answer to a refresh was lost; asking again");
+                self.client.ask(&request()?, scope).await
+            }
+            answered => answered,
+        }
+    }
+
+    /// Runs `request` to its end, however long the lease would have lasted.
+    async fn while_renewing_the_lease<T>(&self, request: impl Future<Output = T>) -> T {
+        let third = Duration::from_secs(LEASE.unsigned_abs() / 3);
+        let mut request = std::pin::pin!(request);
+        loop {
+            match tokio::time::timeout(third, &mut request).await {
+                Ok(done) => return done,
+                Err(_) => self.renew_lease().await,
+            }
+        }
+    }
+
+    async fn renew_lease(&self) {
+        let now = self.client.now();
+        let renewed = self.client.sessions().change(&self.session, |record| {
+            let ours = record
+                .lease
+                .as_ref()
+                .is_some_and(|lease| lease.holder == self.holder);
+            record.lease = Some(Lease::new(&self.holder, now));
+            ours
+        });
+        if let Err(error) = renewed.await {
+            tracing::warn!(%error, "the lease on a session could not be renewed");
+        }
+    }
+
+    async fn release_lease(&self) {
+        let released = self.client.sessions().change(&self.session, |record| {
+            let ours = record
+                .lease
+                .as_ref()
+                .is_some_and(|lease| lease.holder == self.holder);
+            record.lease = None;
+            ours
+        });
+        if let Err(error) = released.await {
+            tracing::warn!(%error, "the lease on a session could not be released; it ends by itself");
+        }
+    }
+
+    /// Stores new tokens in place of the ones they were bought with. If somebody else was faster, theirs stand.
+    async fn keep(&self, presented: &Secret, tokens: Tokens) -> Result<Record, Error> {
+        let mut tries = 0;
+        loop {
+            let kept = self.client.sessions().change(&self.session, |record| {
+                let unchanged = record.tokens.refresh_token.as_ref() == Some(presented);
+                record.tokens.renew(tokens.clone(), self.refused.is_some());
+                record.lease = None;
+                unchanged
+            });
+            tries += 1;
+            match kept.await {
+                Ok(Change::Made(record)) => {
+                    tracing::info!(session = record.id, "tokens were renewed");
+                    return Ok(record);
+                }
+                Ok(Change::Unwanted(record)) => return Ok(record),
+                Ok(Change::Gone) => {
+                    // Signed out in the meantime: what was just bought must not outlive that.
+                    tokens.refresh_token.map(|token| self.client.revoke(token));
+                    return Err(gone());
+                }
+                Err(error) if tries == STORE_TRIES => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, "new tokens could not be stored; trying again");
+                    tokio::time::sleep(STORE_PAUSE * tries).await;
+                }
+            }
+        }
+    }
+
+    /// The server refused the refresh token. Either another process has used it and stored what it got, or the grant is dead
+    /// and the session with it.
+    async fn settle_refusal(&self, presented: &Secret, refusal: Error) -> Result<Record, Error> {
+        let spent = |record: &Record| record.tokens.refresh_token.as_ref() == Some(presented);
+        if let Some(record) = self.client.sessions().end_if(&self.session, spent).await? {
+            tracing::info!(session = record.id, error = %refusal, "the server ended what a session rested on");
+            return Err(
+                Error::new(ErrorKind::SessionEnded, refusal.to_string()).with_source(refusal)
+            );
+        }
+        let renewed = self.client.sessions().find(&self.session).await?;
+        renewed.map(|held| held.record).ok_or_else(gone)
+    }
+}
+
+/// Why a session without a refresh token has no access token any more. One that was never good is not worth another sign-in:
+/// that would go round in circles.
+fn beyond_renewal(record: &Record, now: Timestamp) -> Error {
+    if now.since(record.tokens.received) < SHORTEST_LIFE {
+        return Error::new(
+            ErrorKind::TokenResponse,
+            "the server gives access tokens that are over at once",
+        );
+    }
+    Error::new(
+        ErrorKind::SessionEnded,
+        "the access token ended and there is no refresh token; ask for offline_access",
+    )
+}
+
+/// Whether the server may have acted without us hearing of it.
+fn is_lost(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::IssuerUnreachable | ErrorKind::TokenResponse
+    )
+}
+
+fn gone() -> Error {
+    Error::new(ErrorKind::SessionEnded, "the session is gone")
+}

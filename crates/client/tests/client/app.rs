@@ -1,0 +1,389 @@
+//! An axum app from outside: pages, redirects, forms, and the API behind it.
+
+use std::sync::{Arc, Mutex};
+
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::Html;
+use axum::routing::get;
+use axum::{Json, Router};
+use rstest::rstest;
+use safeconduct_client::axum::{Api, User};
+use safeconduct_client::testing::{self, Fault, Page, TestApp, Visitor};
+use safeconduct_client::{Client, Error, KeyRing};
+
+use crate::stores::DeadStore;
+
+/// An API that notes every `Authorization` it sees, and refuses the first so many.
+#[derive(Clone, Default)]
+struct Seen(Arc<Mutex<(Vec<String>, usize)>>);
+
+async fn api(seen: Seen) -> String {
+    let notes = async |State(seen): State<Seen>, headers: HeaderMap| {
+        let bearer = headers[header::AUTHORIZATION].to_str().unwrap().to_owned();
+        let mut seen = seen.0.lock().unwrap();
+        seen.0.push(bearer);
+        if seen.0.len() <= seen.1 {
+            let challenge = [(header::WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#)];
+            return Err((StatusCode::UNAUTHORIZED, challenge));
+        }
+        Ok(Json(["buy milk"]))
+    };
+    let router = Router::new()
+        .route("/notes", get(notes))
+        .route("/forbidden", get(async || StatusCode::FORBIDDEN))
+        .route(
+            "/moved",
+            get(async || {
+                (
+                    StatusCode::FOUND,
+                    [(header::LOCATION, "https://evil.example/")],
+                )
+            }),
+        )
+        .with_state(seen);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+fn router(client: Client) -> Router {
+    let resource = client.resource().unwrap_or_default().to_owned();
+    let home = async |user: Option<User>| {
+        Html(match user {
+            Some(user) => format!(
+                "Hello, {}. {}",
+                user.display_name().escaped(),
+                user.logout_form()
+            ),
+            None => "Hello, stranger.".to_owned(),
+        })
+    };
+    let call = |path: &'static str| {
+        let url = format!("{resource}{path}");
+        get(async move |api: Api| {
+            let answer = api.get(&url).await?.error_for_status()?;
+            Ok::<_, Error>(Json(answer.json::<Vec<String>>().await?))
+        })
+    };
+    Router::new()
+        .route("/", get(home))
+        .route(
+            "/private",
+            get(async |user: User| user.session_id().to_owned()).post(async |_: User| "done"),
+        )
+        .route("/notes", call("/notes"))
+        .route("/forbidden", call("/forbidden"))
+        .route("/moved", call("/moved"))
+        .route(
+            "/elsewhere",
+            get(async |api: Api| {
+                Ok::<_, Error>(api.get("https://evil.example/notes").await?.text())
+            }),
+        )
+        .merge(client.routes())
+        .layer(client.layer())
+}
+
+async fn app() -> TestApp {
+    testing::app(router).await
+}
+
+/// The value of the hidden field in the sign-out form.
+fn csrf_token(page: &Page) -> String {
+    let (_, rest) = page
+        .text()
+        .split_once(r#"name="csrf_token" value=""#)
+        .unwrap();
+    rest.split('"').next().unwrap().to_owned()
+}
+
+const ORIGIN: &str = "http://localhost:8421";
+
+#[tokio::test]
+async fn a_person_signs_in_and_comes_back_to_where_they_were() {
+    let app = app().await;
+    let visitor = app.visitor();
+    let page = visitor.get("/private?x=1").await;
+    assert_eq!(page.status(), StatusCode::SEE_OTHER);
+    assert_eq!(page.location(), Some("/auth/login?next=%2Fprivate%3Fx%3D1"));
+    let page = visitor.get(page.location().unwrap()).await;
+    let page = visitor.follow_through_issuer(&page).await;
+    assert_eq!(
+        (page.status(), page.location()),
+        (StatusCode::SEE_OTHER, Some("/private?x=1"))
+    );
+    assert_eq!(page.headers()[header::CACHE_CONTROL], "no-store");
+    assert_eq!(visitor.get("/private?x=1").await.status(), StatusCode::OK);
+    assert!(
+        !visitor.cookies().contains("sc-login-"),
+        "the attempt is cleared away"
+    );
+}
+
+#[tokio::test]
+async fn a_name_is_shown_escaped_and_not_cached_for_others() {
+    let app = app().await;
+    let page = app.signed_in("<alice>").await.get("/").await;
+    assert!(
+        page.text().starts_with("Hello, &lt;alice&gt;."),
+        "{}",
+        page.text()
+    );
+    assert_eq!(page.headers()[header::CACHE_CONTROL], "private, no-cache");
+    assert_eq!(page.headers()[header::VARY], "Cookie");
+    let page = app.visitor().get("/").await;
+    assert_eq!(page.text(), "Hello, stranger.");
+    assert!(!page.headers().contains_key(header::CACHE_CONTROL));
+}
+
+#[tokio::test]
+async fn a_script_is_told_and_not_redirected() {
+    let app = app().await;
+    let visitor = app.visitor();
+    for method in [Method::GET, Method::POST] {
+        let page = visitor.fetch(method, "/private").await;
+        assert_eq!(
+            (page.status(), page.location()),
+            (StatusCode::UNAUTHORIZED, Some("/auth/login"))
+        );
+        let body: serde_json::Value = serde_json::from_str(page.text()).unwrap();
+        assert_eq!(
+            (&body["error"], &body["login_url"]),
+            (&"sign-in-required".into(), &"/auth/login".into())
+        );
+    }
+    let posted = visitor.post_from(ORIGIN, "/private", &[]).await;
+    assert_eq!(
+        posted.status(),
+        StatusCode::UNAUTHORIZED,
+        "a form is not replayed as a GET"
+    );
+}
+
+#[rstest]
+#[case("https://evil.example")]
+#[case("//evil.example")]
+#[case("/\\evil.example")]
+#[case("/%2F/evil.example")]
+#[case("/auth/login")]
+#[case("/auth/logout")]
+#[case("javascript:alert(1)")]
+#[tokio::test]
+async fn nobody_is_sent_elsewhere_after_signing_in(#[case] next: &str) {
+    let app = app().await;
+    let visitor = app.visitor();
+    let query: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
+    let page = visitor.get(&format!("/auth/login?next={query}")).await;
+    let page = visitor.follow_through_issuer(&page).await;
+    assert_eq!(page.location(), Some("/"));
+}
+
+#[tokio::test]
+async fn a_sign_in_that_fails_is_explained_on_a_page() {
+    let app = app().await;
+    let visitor = app.visitor();
+    app.issuer.script([Fault::Denies("access_denied")]);
+    let page = visitor.get("/auth/login").await;
+    let page = visitor.follow_through_issuer(&page).await;
+    assert_eq!(page.status(), StatusCode::FORBIDDEN);
+    let text = page.text();
+    assert!(
+        text.contains("You did not allow the sign-in, so nothing was shared."),
+        "{text}"
+    );
+    assert!(
+        text.contains(r#"href="/auth/login">Start again</a>"#) && text.contains("access-denied")
+    );
+    let policy = page.headers()[header::CONTENT_SECURITY_POLICY]
+        .to_str()
+        .unwrap();
+    assert!(policy.starts_with("default-src 'none'; style-src 'nonce-"));
+    assert!(
+        !visitor.cookies().contains("sc-login-"),
+        "the attempt is over"
+    );
+}
+
+#[tokio::test]
+async fn what_a_stranger_sends_is_never_markup() {
+    let app = app().await;
+    let page = app
+        .visitor()
+        .get("/auth/callback?state=%3Cscript%3E&error=%3Cscript%3E&iss=%3Cb%3E")
+        .await;
+    assert_eq!(page.status(), StatusCode::BAD_REQUEST);
+    assert!(!page.text().contains("<script>") && !page.text().contains("<b>"));
+}
+
+#[tokio::test]
+async fn signing_out_needs_the_form_of_this_very_session() {
+    let app = app().await;
+    let alice = app.signed_in("alice").await;
+    let bob = app.signed_in("bob").await;
+    let token = csrf_token(&alice.get("/").await);
+    let bobs = csrf_token(&bob.get("/").await);
+    let refused = async |origin: &str, token: &str| {
+        let page = alice
+            .post_from(origin, "/auth/logout", &[("csrf_token", token)])
+            .await;
+        page.status() == StatusCode::FORBIDDEN
+    };
+    assert!(refused(ORIGIN, "").await && refused(ORIGIN, &bobs).await);
+    assert!(refused("http://localhost:8422", &token).await && refused("null", &token).await);
+    assert_eq!(
+        alice.get("/auth/logout").await.status(),
+        StatusCode::METHOD_NOT_ALLOWED
+    );
+    assert_eq!(app.issuer.revocations(), 0);
+    assert_eq!(alice.get("/private").await.status(), StatusCode::OK);
+
+    let page = alice
+        .post_from(ORIGIN, "/auth/logout", &[("csrf_token", &token)])
+        .await;
+    assert_eq!(
+        (page.status(), page.location()),
+        (StatusCode::SEE_OTHER, Some("/"))
+    );
+    assert_eq!(app.issuer.revocations(), 1);
+    assert_eq!(alice.cookies(), "");
+    assert_eq!(bob.get("/private").await.status(), StatusCode::OK);
+    let again = alice.post_from(ORIGIN, "/auth/logout", &[]).await;
+    assert_eq!(
+        again.status(),
+        StatusCode::SEE_OTHER,
+        "signing out twice is no error"
+    );
+}
+
+#[tokio::test]
+async fn a_cross_site_fetch_cannot_sign_anyone_out() {
+    let app = app().await;
+    let alice = app.signed_in("alice").await;
+    let token = csrf_token(&alice.get("/").await);
+    let request = axum::extract::Request::post("/auth/logout")
+        .header("sec-fetch-site", "cross-site")
+        .body(format!("csrf_token={token}").into());
+    assert_eq!(
+        alice.send(request.unwrap()).await.status(),
+        StatusCode::FORBIDDEN
+    );
+}
+
+/// An app whose API is at the returned log.
+async fn app_with_api(refusals: usize) -> (TestApp, Visitor, Seen) {
+    let seen = Seen::default();
+    seen.0.lock().unwrap().1 = refusals;
+    let url = api(seen.clone()).await;
+    let app = testing::app_with(|client| client.resource(url), router).await;
+    let visitor = app.signed_in("alice").await;
+    (app, visitor, seen)
+}
+
+#[tokio::test]
+async fn the_api_is_called_with_the_persons_token() {
+    let (app, visitor, seen) = app_with_api(0).await;
+    let page = visitor.fetch(Method::GET, "/notes").await;
+    assert_eq!(
+        (page.status(), page.text()),
+        (StatusCode::OK, r#"["buy milk"]"#)
+    );
+    assert!(seen.0.lock().unwrap().0[0].starts_with("Bearer ey"));
+    assert_eq!(app.issuer.refreshes(), 0);
+}
+
+#[tokio::test]
+async fn a_token_the_api_refuses_is_renewed_once() {
+    let (app, visitor, seen) = app_with_api(1).await;
+    assert_eq!(visitor.get("/notes").await.status(), StatusCode::OK);
+    let tokens = seen.0.lock().unwrap().0.clone();
+    assert!(tokens.len() == 2 && tokens[0] != tokens[1]);
+    assert_eq!(app.issuer.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn an_api_that_goes_on_refusing_causes_no_storm() {
+    let (app, visitor, _) = app_with_api(1000).await;
+    for _ in 0..5 {
+        assert_eq!(
+            visitor.get("/notes").await.status(),
+            StatusCode::UNAUTHORIZED
+        );
+    }
+    assert_eq!(app.issuer.refreshes(), 1);
+    assert_eq!(
+        visitor.get("/private").await.status(),
+        StatusCode::OK,
+        "nobody is signed out"
+    );
+}
+
+#[tokio::test]
+async fn a_token_goes_to_its_resource_and_nowhere_else() {
+    let (_, visitor, _) = app_with_api(0).await;
+    let page = visitor.fetch(Method::GET, "/elsewhere").await;
+    assert_eq!(page.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(
+        page.text().contains("api-outside-resource"),
+        "{}",
+        page.text()
+    );
+    let without_resource = app()
+        .await
+        .signed_in("alice")
+        .await
+        .fetch(Method::GET, "/notes")
+        .await;
+    assert!(without_resource.text().contains("api-outside-resource"));
+}
+
+#[tokio::test]
+async fn what_the_api_refuses_has_its_own_status() {
+    let (_, visitor, _) = app_with_api(0).await;
+    assert_eq!(
+        visitor.get("/forbidden").await.status(),
+        StatusCode::FORBIDDEN
+    );
+    let moved = visitor.get("/moved").await;
+    assert_eq!(
+        moved.status(),
+        StatusCode::BAD_GATEWAY,
+        "a redirect is not followed"
+    );
+    assert!(!moved.text().contains("evil"));
+}
+
+#[tokio::test]
+async fn a_session_the_server_ended_leads_back_to_the_sign_in() {
+    let (app, visitor, _) = app_with_api(1).await;
+    app.issuer.revoke_everything();
+    let page = visitor.get("/notes").await;
+    assert_eq!(page.location(), Some("/auth/login?next=%2Fnotes"));
+    assert_eq!(
+        visitor.fetch(Method::GET, "/private").await.status(),
+        StatusCode::UNAUTHORIZED
+    );
+}
+
+#[tokio::test]
+async fn an_outage_of_the_store_signs_nobody_out() {
+    let dead = |client: safeconduct_client::ClientBuilder| {
+        client.store(DeadStore).session_keys(KeyRing::generate())
+    };
+    let app = testing::app_with(dead, router).await;
+    let visitor = app.visitor();
+    visitor.keep([format!("sc-app={}", "A".repeat(43)).as_str()]);
+    let page = visitor.get("/private").await;
+    assert_eq!(page.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(page.headers().contains_key(header::RETRY_AFTER));
+    assert!(!page.headers().contains_key(header::SET_COOKIE));
+}
+
+#[tokio::test]
+async fn a_missing_layer_is_a_clear_mistake() {
+    let app = testing::app(|_| Router::new().route("/", get(async |_: User| "never"))).await;
+    let page = app.visitor().get("/").await;
+    assert_eq!(page.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(page.text().contains("client-misconfigured"));
+}

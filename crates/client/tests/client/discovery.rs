@@ -1,0 +1,106 @@
+//! Metadata over the wire: where it is looked for, what is refused, how long it is kept.
+
+use rstest::rstest;
+use safeconduct_client::testing::{FakeIssuer, Fault};
+use safeconduct_client::{Client, ErrorKind};
+use serde_json::{Value, json};
+
+use crate::{issuer_and_clock, kind};
+
+#[tokio::test]
+async fn nothing_is_fetched_before_it_is_needed() {
+    let issuer = FakeIssuer::start().await;
+    let client = issuer.client().build().unwrap();
+    assert_eq!(issuer.metadata_requests(), 0);
+    client.metadata().await.unwrap();
+    client.metadata().await.unwrap();
+    assert_eq!(issuer.metadata_requests(), 1);
+}
+
+#[tokio::test]
+async fn openid_metadata_is_the_second_choice() {
+    let issuer = FakeIssuer::start().await;
+    let client = issuer.client().build().unwrap();
+    issuer.script([Fault::MetadataMissing]);
+    client.metadata().await.unwrap();
+    assert_eq!(issuer.metadata_requests(), 2);
+}
+
+#[rstest]
+#[case::another_issuer("issuer", json!("https://evil.example"))]
+#[case::plain_endpoint("token_endpoint", json!("http://evil.example/token"))]
+#[case::plain_keys("jwks_uri", json!("http://evil.example/jwks"))]
+#[case::nothing("token_endpoint", Value::Null)]
+#[tokio::test]
+async fn misleading_metadata_is_refused(#[case] member: &str, #[case] value: Value) {
+    let issuer = FakeIssuer::start().await;
+    issuer.change_metadata(member, value);
+    let client = issuer.client().build().unwrap();
+    assert_eq!(
+        kind(client.metadata().await),
+        Some(ErrorKind::IssuerMetadata)
+    );
+}
+
+#[rstest]
+#[case::redirect(Fault::MetadataRedirects, ErrorKind::IssuerMetadata)]
+#[case::endless(Fault::MetadataEndless, ErrorKind::IssuerUnreachable)]
+#[case::busy(Fault::MetadataBusy, ErrorKind::IssuerBusy)]
+#[tokio::test]
+async fn broken_metadata_is_not_followed(#[case] fault: Fault, #[case] expected: ErrorKind) {
+    let issuer = FakeIssuer::start().await;
+    issuer.script([fault]);
+    let client = issuer.client().build().unwrap();
+    assert_eq!(kind(client.metadata().await), Some(expected));
+}
+
+#[tokio::test]
+async fn an_issuer_without_s256_is_not_signed_in_at() {
+    let issuer = FakeIssuer::start().await;
+    issuer.change_metadata("code_challenge_methods_supported", json!(["plain"]));
+    let client = issuer.client().build().unwrap();
+    let begun = client.begin(&safeconduct_client::BeginOptions::new()).await;
+    assert_eq!(kind(begun), Some(ErrorKind::IssuerMetadata));
+}
+
+#[tokio::test]
+async fn an_issuer_that_comes_up_later_is_found() {
+    let (issuer, clock) = issuer_and_clock().await;
+    issuer.script([Fault::MetadataBusy]);
+    let client = issuer.client().build().unwrap();
+    assert!(client.metadata().await.is_err());
+    assert!(
+        client.metadata().await.is_err(),
+        "the failure is shared for a moment"
+    );
+    assert_eq!(issuer.metadata_requests(), 1);
+    clock.advance(1);
+    assert!(client.metadata().await.is_ok());
+}
+
+#[tokio::test]
+async fn metadata_is_renewed_and_survives_an_outage() {
+    let (issuer, clock) = issuer_and_clock().await;
+    let client = issuer.client().build().unwrap();
+    client.metadata().await.unwrap();
+    clock.advance(3600);
+    client.metadata().await.unwrap();
+    assert_eq!(issuer.metadata_requests(), 2);
+
+    clock.advance(3600);
+    issuer.script([Fault::MetadataBusy, Fault::MetadataBusy]);
+    assert!(client.metadata().await.is_ok(), "the last is used");
+    clock.advance(86_400);
+    assert_eq!(kind(client.metadata().await), Some(ErrorKind::IssuerBusy));
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_not_there_is_a_clear_error() {
+    // Port 9 of this machine is not spoken on.
+    let client = Client::new("http://127.0.0.1:9", "test-app")
+        .build()
+        .unwrap();
+    let error = client.metadata().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::IssuerUnreachable);
+    assert!(error.to_string().contains("127.0.0.1:9"), "{error}");
+}

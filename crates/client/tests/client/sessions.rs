@@ -1,0 +1,317 @@
+//! This app's sessions: renewed at sign-in, bounded in time, useless to whoever steals the store.
+
+use std::time::Duration;
+
+use safeconduct_client::store::{MemoryStore, SqliteStore};
+use safeconduct_client::{ErrorKind, KeyRing};
+
+use crate::stores::DeadStore;
+use crate::{cookie_header, issuer_and_clock, kind, session, sign_in};
+
+#[tokio::test]
+async fn a_session_is_found_by_its_cookie_alone() {
+    let (issuer, _) = issuer_and_clock().await;
+    let client = issuer.client().build().unwrap();
+    let (session, cookie) = session(&client, &issuer).await;
+    let found = client.session(&cookie).await.unwrap().unwrap();
+    assert_eq!(found.id(), session.id());
+    assert!(
+        !cookie.contains(found.id()),
+        "the public identifier is no key"
+    );
+    let value = cookie.split_once('=').unwrap().1;
+    for bad in [
+        "",
+        "sc-app=",
+        "sc-app=x",
+        &format!("sc-app=A{}", &value[1..]),
+        &format!("sc-app={value}A"),
+    ] {
+        assert!(client.session(bad).await.unwrap().is_none(), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn session_cookies_are_bound_to_the_host() {
+    let (issuer, _) = issuer_and_clock().await;
+    let set_cookie = async |base: &str| {
+        let client = issuer.client().base_url(base).build().unwrap();
+        let signed_in = sign_in(&client, &issuer).await.unwrap();
+        let started = client.start_session(signed_in.tokens, "").await.unwrap();
+        let value = started
+            .set_cookie
+            .split(['=', ';'])
+            .nth(1)
+            .unwrap()
+            .to_owned();
+        assert_eq!(value.len(), 43);
+        started.set_cookie.replace(&value, "<value>")
+    };
+    insta::assert_snapshot!(set_cookie("https://notes.example.com").await, @"__Host-sc-app=<value>; Path=/; Max-Age=1209600; Secure; HttpOnly; SameSite=Lax");
+    insta::assert_snapshot!(set_cookie("http://localhost:8421").await, @"sc-app=<value>; Path=/; Max-Age=1209600; HttpOnly; SameSite=Lax");
+}
+
+#[tokio::test]
+async fn a_sign_in_renews_the_cookie_and_carries_nothing_over() {
+    let (issuer, _) = issuer_and_clock().await;
+    let client = issuer.client().build().unwrap();
+    let (mut first, cookie) = session(&client, &issuer).await;
+    first.set_name("mallory").await.unwrap();
+    let signed_in = sign_in(&client, &issuer).await.unwrap();
+    let started = client
+        .start_session(signed_in.tokens, &cookie)
+        .await
+        .unwrap();
+    assert!(cookie_header([&started.set_cookie]) != cookie);
+    assert!(started.session.id() != first.id());
+    assert_eq!(started.session.name(), None);
+    assert!(
+        client.session(&cookie).await.unwrap().is_none(),
+        "the old session is over"
+    );
+}
+
+#[tokio::test]
+async fn a_session_ends_without_use_and_in_any_case() {
+    let (issuer, clock) = issuer_and_clock().await;
+    let lifetimes = (Duration::from_secs(1000), Duration::from_secs(5000));
+    let client = issuer
+        .client()
+        .session_lifetimes(lifetimes.0, lifetimes.1)
+        .build()
+        .unwrap();
+    let alive = async |cookie: &str| client.session(cookie).await.unwrap().is_some();
+
+    let (_, idle) = session(&client, &issuer).await;
+    clock.advance(999);
+    assert!(alive(&idle).await);
+    clock.advance(1000);
+    assert!(!alive(&idle).await);
+
+    let (_, busy) = session(&client, &issuer).await;
+    for _ in 0..5 {
+        clock.advance(990);
+        assert!(alive(&busy).await);
+    }
+    clock.advance(50);
+    assert!(!alive(&busy).await);
+}
+
+#[tokio::test]
+async fn what_the_app_keeps_is_there_next_time() {
+    let (issuer, _) = issuer_and_clock().await;
+    let client = issuer.client().build().unwrap();
+    let (mut session, cookie) = session(&client, &issuer).await;
+    session.set_name("Alice <b>").await.unwrap();
+    session.remember("theme", &["dark", "wide"]).await.unwrap();
+    let again = client.session(&cookie).await.unwrap().unwrap();
+    assert_eq!(again.name(), Some("Alice <b>"));
+    assert_eq!(
+        again.recall::<Vec<String>>("theme").unwrap(),
+        ["dark", "wide"]
+    );
+    assert_eq!(again.recall::<u32>("theme"), None);
+    let too_much = "x".repeat(20_000);
+    assert_eq!(
+        kind(session.remember("all", &too_much).await),
+        Some(ErrorKind::SessionStore)
+    );
+    assert_eq!(
+        kind(session.access_token().await),
+        None,
+        "and nothing was broken"
+    );
+}
+
+#[tokio::test]
+async fn signing_out_ends_the_session_and_revokes_its_grant() {
+    let (issuer, _) = issuer_and_clock().await;
+    let client = issuer.client().build().unwrap();
+    let (session, cookie) = session(&client, &issuer).await;
+    let set_cookie = session.clone().end().await.unwrap();
+    assert!(set_cookie.starts_with("sc-app=; Path=/; Max-Age=0"));
+    assert_eq!(issuer.revocations(), 1);
+    assert!(client.session(&cookie).await.unwrap().is_none());
+    assert_eq!(
+        kind(session.access_token().await),
+        Some(ErrorKind::SessionEnded)
+    );
+}
+
+#[tokio::test]
+async fn a_stolen_store_is_useless() {
+    let (issuer, _) = issuer_and_clock().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessions.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    let client = issuer
+        .client()
+        .store(store)
+        .session_keys(KeyRing::generate())
+        .build()
+        .unwrap();
+    let (mut session, cookie) = session(&client, &issuer).await;
+    session.set_name("alice-the-person").await.unwrap();
+    let token = session.access_token().await.unwrap();
+
+    let mut stolen = Vec::new();
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        stolen.extend(std::fs::read(file.unwrap().path()).unwrap());
+    }
+    let shows = |secret: &str| {
+        stolen
+            .windows(secret.len())
+            .any(|window| window == secret.as_bytes())
+    };
+    let value = cookie.split_once('=').unwrap().1;
+    let signature = token.expose().rsplit('.').next().unwrap();
+    assert!(shows("sc_st_"), "the sealed record is there");
+    for secret in [
+        value,
+        token.expose(),
+        signature,
+        "rt-0-0",
+        "alice-the-person",
+    ] {
+        assert!(!shows(secret), "{secret}");
+    }
+
+    // With the cookie, but without the key, it does not open either.
+    let store = SqliteStore::open(&path).await.unwrap();
+    let thief = issuer
+        .client()
+        .store(store)
+        .session_keys(KeyRing::generate())
+        .build()
+        .unwrap();
+    assert!(thief.session(&cookie).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn swapped_rows_are_nobodys_session() {
+    let (issuer, _) = issuer_and_clock().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessions.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    let client = issuer
+        .client()
+        .store(store)
+        .session_keys(KeyRing::generate())
+        .build()
+        .unwrap();
+    let (_, alice) = session(&client, &issuer).await;
+    let (_, bob) = session(&client, &issuer).await;
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection
+        .execute_batch(
+            "CREATE TEMP TABLE before AS SELECT key, sealed FROM sessions;
+             UPDATE sessions SET sealed = (SELECT sealed FROM before WHERE before.key != sessions.key);",
+        )
+        .unwrap();
+    assert!(client.session(&alice).await.unwrap().is_none());
+    assert!(client.session(&bob).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_session_outlives_a_restart_and_a_new_key() {
+    let (issuer, _) = issuer_and_clock().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessions.db");
+    let key = |byte: u8| vec![format!("{byte:02x}"); 32].concat();
+    let start = async |keys: String| {
+        let keys = KeyRing::parse(&safeconduct_client::Secret::new(keys)).unwrap();
+        let store = SqliteStore::open(&path).await.unwrap();
+        issuer
+            .client()
+            .store(store)
+            .session_keys(keys)
+            .build()
+            .unwrap()
+    };
+    let (_, cookie) = session(&start(key(1)).await, &issuer).await;
+    let rotated = start(format!("{},{}", key(2), key(1))).await;
+    assert!(rotated.session(&cookie).await.unwrap().is_some());
+    let foreign = start(key(3)).await;
+    assert!(foreign.session(&cookie).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_dead_store_is_an_outage_and_not_a_sign_out() {
+    let (issuer, _) = issuer_and_clock().await;
+    let healthy = issuer
+        .client()
+        .store(MemoryStore::new())
+        .session_keys(KeyRing::generate())
+        .build()
+        .unwrap();
+    let (_, cookie) = session(&healthy, &issuer).await;
+    let client = issuer
+        .client()
+        .store(DeadStore)
+        .session_keys(KeyRing::generate())
+        .build()
+        .unwrap();
+    assert_eq!(
+        kind(client.session(&cookie).await),
+        Some(ErrorKind::SessionStore)
+    );
+    let signed_in = sign_in(&client, &issuer).await.unwrap();
+    assert_eq!(
+        kind(client.start_session(signed_in.tokens, "").await),
+        Some(ErrorKind::SessionStore)
+    );
+}
+
+#[tokio::test]
+async fn nothing_secret_is_in_any_debug_text() {
+    let (issuer, _) = issuer_and_clock().await;
+    let client = issuer.client().build().unwrap();
+    let (session, cookie) = session(&client, &issuer).await;
+    let token = session.access_token().await.unwrap();
+    let tokens = sign_in(&client, &issuer).await.unwrap().tokens;
+    let text = format!("{client:?} {session:?} {tokens:?} {:?}", session.api());
+    let value = cookie.split_once('=').unwrap().1;
+    for secret in [
+        value,
+        token.expose(),
+        "rt-",
+        session.csrf_token(),
+        "a secret for tests",
+    ] {
+        assert!(!text.contains(secret), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_truncated_store_is_an_outage_and_nobody_elses_session() {
+    let (issuer, _) = issuer_and_clock().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessions.db");
+    let keys = KeyRing::generate();
+    let store = SqliteStore::open(&path).await.unwrap();
+    let client = issuer
+        .client()
+        .store(store)
+        .session_keys(keys.clone())
+        .build()
+        .unwrap();
+    let (_, cookie) = session(&client, &issuer).await;
+    drop(client);
+    let whole = std::fs::read(&path).unwrap();
+    for left in [whole.len() / 2, 100, 1] {
+        std::fs::write(&path, &whole[..left]).unwrap();
+        let Ok(store) = SqliteStore::open(&path).await else {
+            continue;
+        };
+        let client = issuer
+            .client()
+            .store(store)
+            .session_keys(keys.clone())
+            .build()
+            .unwrap();
+        assert!(
+            !matches!(client.session(&cookie).await, Ok(Some(_))),
+            "{left} bytes"
+        );
+    }
+}
