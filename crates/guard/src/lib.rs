@@ -1,1 +1,40 @@
-//! Placeholder while the workspace is laid.
+#![doc = include_str!("../README.md")]
+//!
+//! # Where things are
+//! [`Guard`] decides; [`GuardBuilder`] sets it up; [`Token`] is what a handler gets; [`Denied`] is what everybody else
+//! gets. `Guard::layer` and `Guard::require` stand before any tower service; the extractors and the metadata route need
+//! the feature `axum` (on by default); `Guard::for_tests` needs the feature `testing`.
+
+mod address;
+mod builder;
+mod credentials;
+mod denied;
+mod discovery;
+#[cfg(feature = "axum")]
+mod extract;
+mod fetch;
+mod guard;
+mod introspection;
+mod jwt;
+mod keys;
+mod layer;
+mod pace;
+mod resource;
+#[cfg(any(test, feature = "testing"))]
+mod testing;
+mod token;
+
+pub use address::AddressError;
+pub use builder::{ConfigError, GuardBuilder, Mode};
+pub use denied::{Denied, Reason};
+#[cfg(feature = "axum")]
+pub use extract::{Scope, Scoped};
+pub use guard::{Guard, NotReady};
+pub use layer::{GuardLayer, GuardService};
+pub use resource::ResourceMetadata;
+pub use safeconduct_protocol::clock::Clock;
+pub use safeconduct_protocol::secret::Secret;
+pub use safeconduct_protocol::time::Timestamp;
+#[cfg(any(test, feature = "testing"))]
+pub use testing::{TestIssuer, TestToken};
+pub use token::Token;

@@ -1,0 +1,160 @@
+//! Where a request carries its access token: the one `Authorization` header of RFC 6750 §2.1, and nowhere else.
+//!
+//! What the token is worth is for others to say.
+
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, Uri};
+use http_body_util::BodyExt;
+
+use crate::denied::Reason;
+
+/// The parameter of the other two methods (RFC 6750 §2.2, §2.3), which leak and are refused.
+const PARAMETER: &str = "access_token";
+/// How much of a refused request's form is looked at.
+const FORM_LIMIT: usize = 16 * 1024;
+
+/// The access token in the request, or `None` if the request has no credentials of a kind that is known here.
+pub(crate) fn bearer<'a>(headers: &'a HeaderMap, uri: &Uri) -> Result<Option<&'a str>, Reason> {
+    if uri.query().is_some_and(|query| has_token(query.as_bytes())) {
+        return Err(Reason::TokenInQuery);
+    }
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(Reason::SeveralCredentials);
+    }
+    let text = value.to_str().map_err(|_| Reason::MalformedCredentials)?;
+    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
+    if !scheme.eq_ignore_ascii_case("Bearer") {
+        return Ok(None);
+    }
+    let token = token.trim_start_matches(' ');
+    if is_b64token(token) {
+        Ok(Some(token))
+    } else {
+        Err(Reason::MalformedCredentials)
+    }
+}
+
+/// Whether a request that had no `Authorization` header carries a token in its form. The guard never reads the body of
+/// a request that it lets through; this one is refused anyway, and is told why.
+pub(crate) async fn are_in_form<B: BodyExt>(headers: &HeaderMap, body: B) -> bool {
+    let is_form = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| {
+            value
+                .to_ascii_lowercase()
+                .starts_with("application/x-www-form-urlencoded")
+        });
+    if !is_form {
+        return false;
+    }
+    let mut form = Vec::new();
+    let mut body = std::pin::pin!(body);
+    while form.len() < FORM_LIMIT {
+        let Some(Ok(frame)) = body.frame().await else {
+            break;
+        };
+        let Ok(mut data) = frame.into_data() else {
+            break;
+        };
+        while bytes::Buf::has_remaining(&data) && form.len() < FORM_LIMIT {
+            let chunk = bytes::Buf::chunk(&data);
+            let taken = chunk.len().min(FORM_LIMIT - form.len());
+            form.extend_from_slice(&chunk[..taken]);
+            bytes::Buf::advance(&mut data, taken);
+        }
+    }
+    has_token(&form)
+}
+
+fn has_token(parameters: &[u8]) -> bool {
+    form_urlencoded::parse(parameters).any(|(name, _)| name == PARAMETER)
+}
+
+/// `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="` (RFC 6750 §2.1).
+fn is_b64token(text: &str) -> bool {
+    let body = text.trim_end_matches('=');
+    !body.is_empty()
+        && body
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use rstest::rstest;
+
+    use super::*;
+
+    fn read(values: &[&[u8]], uri: &str) -> Result<Option<String>, Reason> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(AUTHORIZATION, HeaderValue::from_bytes(value).unwrap());
+        }
+        bearer(&headers, &uri.parse().unwrap()).map(|token| token.map(str::to_owned))
+    }
+
+    #[rstest]
+    fn the_scheme_is_known_in_any_case(
+        #[values("Bearer", "bearer", "BEARER", "bEaReR")] scheme: &str,
+    ) {
+        assert_eq!(
+            read(&[format!("{scheme} a.b-c_~+/==").as_bytes()], "/"),
+            Ok(Some("a.b-c_~+/==".into()))
+        );
+        assert_eq!(
+            read(&[format!("{scheme}  abc").as_bytes()], "/"),
+            Ok(Some("abc".into()))
+        );
+    }
+
+    #[rstest]
+    #[case::nothing(&[])]
+    #[case::another_scheme(&["Basic YTpi"])]
+    #[case::another_scheme_for_tokens(&["DPoP abc"])]
+    #[case::a_scheme_that_begins_alike(&["BearerToken abc"])]
+    #[case::a_tab_ends_no_scheme(&["Bearer\tabc"])]
+    fn credentials_of_another_kind_are_none(#[case] values: &[&str]) {
+        let values: Vec<&[u8]> = values.iter().map(|value| value.as_bytes()).collect();
+        assert_eq!(read(&values, "/"), Ok(None));
+    }
+
+    #[rstest]
+    #[case::no_token(b"Bearer")]
+    #[case::an_empty_token(b"Bearer ")]
+    #[case::two_tokens(b"Bearer abc def")]
+    #[case::two_in_one_header(b"Bearer abc, Bearer def")]
+    #[case::a_quoted_token(b"Bearer \"abc\"")]
+    #[case::padding_alone(b"Bearer ==")]
+    #[case::padding_inside(b"Bearer a=b")]
+    #[case::not_ascii(b"Bearer ab\xc3\xa9")]
+    fn a_malformed_header_is_refused(#[case] value: &[u8]) {
+        assert_eq!(read(&[value], "/"), Err(Reason::MalformedCredentials));
+    }
+
+    #[rstest]
+    #[case(&["Bearer abc", "Bearer abc"])]
+    #[case(&["Bearer abc", "Basic YTpi"])]
+    fn two_headers_are_refused(#[case] values: &[&str]) {
+        let values: Vec<&[u8]> = values.iter().map(|value| value.as_bytes()).collect();
+        assert_eq!(read(&values, "/"), Err(Reason::SeveralCredentials));
+    }
+
+    #[rstest]
+    #[case("/notes?access_token=abc")]
+    #[case("/notes?a=b&access_token")]
+    #[case("/notes?%61ccess_token=abc")]
+    fn a_token_in_the_url_is_refused_beside_a_header_too(#[case] uri: &str) {
+        assert_eq!(read(&[], uri), Err(Reason::TokenInQuery));
+        assert_eq!(read(&[b"Bearer abc"], uri), Err(Reason::TokenInQuery));
+        assert_eq!(
+            read(&[b"Bearer abc"], "/notes?access_tokens=1"),
+            Ok(Some("abc".into()))
+        );
+    }
+}

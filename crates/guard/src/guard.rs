@@ -1,0 +1,240 @@
+//! The guard: takes a request's token and says whether it may pass. The order of every validation stands here.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, Uri};
+use safeconduct_protocol::clock::Clock;
+use safeconduct_protocol::jose::MAX_TOKEN;
+
+use crate::builder::{ConfigError, GuardBuilder, Mode};
+use crate::credentials;
+use crate::denied::{Denied, Reason, Refusal};
+use crate::discovery::Issuer;
+use crate::fetch::FetchError;
+use crate::introspection::Introspection;
+use crate::jwt::{self, Jwt};
+use crate::keys::Keys;
+use crate::resource::{Resource, ResourceMetadata};
+use crate::token::{Claims, Token};
+
+/// Protects one API with the access tokens of one issuer. Cheap to clone; the clones share keys and answers.
+#[derive(Clone)]
+pub struct Guard(Arc<Inner>);
+
+struct Inner {
+    issuer: Arc<Issuer>,
+    resource: Arc<Resource>,
+    validation: Validation,
+    /// In seconds.
+    leeway: i64,
+    clock: Clock,
+}
+
+/// Who decides whether a token is good.
+pub(crate) enum Validation {
+    Jwt(Keys),
+    Introspection(Introspection),
+    Both(Keys, Introspection),
+}
+
+/// Why a guard cannot decide on tokens yet. It tries again by itself with the next request.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the issuer {issuer} cannot be asked: {reason}")]
+pub struct NotReady {
+    issuer: String,
+    reason: String,
+}
+
+impl Guard {
+    /// Sets up the guard of the API `audience`, which accepts the tokens of `issuer` for exactly that audience. Both are
+    /// compared byte for byte. Nothing is asked of the issuer before the first token comes.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if one of them is not an `https` URL, or `http` on this machine, without query and fragment.
+    #[expect(
+        clippy::new_ret_no_self,
+        reason = "a guard has settings, and none of them stands before issuer and audience"
+    )]
+    pub fn new(
+        issuer: impl AsRef<str>,
+        audience: impl AsRef<str>,
+    ) -> Result<GuardBuilder, ConfigError> {
+        GuardBuilder::new(issuer.as_ref(), audience.as_ref())
+    }
+
+    pub(crate) fn assemble(
+        issuer: Arc<Issuer>,
+        resource: Resource,
+        validation: Validation,
+        leeway: Duration,
+        clock: Clock,
+    ) -> Self {
+        let leeway = i64::try_from(leeway.as_secs()).unwrap_or(0);
+        Self(Arc::new(Inner {
+            issuer,
+            resource: Arc::new(resource),
+            validation,
+            leeway,
+            clock,
+        }))
+    }
+
+    /// The token of a request with these `headers` to `uri`, validated.
+    ///
+    /// # Errors
+    /// [`Denied`], also for a request without credentials.
+    pub async fn authenticate(&self, headers: &HeaderMap, uri: &Uri) -> Result<Token, Denied> {
+        match self.authenticate_if_present(headers, uri).await {
+            Ok(Some(token)) => Ok(token),
+            Ok(None) => Err(self.deny(Reason::NoCredentials)),
+            Err(refusal) => Err(self.deny(refusal)),
+        }
+    }
+
+    /// As [`Guard::authenticate`], but `None` for a request without credentials. Bad ones are still refused.
+    pub(crate) async fn authenticate_if_present(
+        &self,
+        headers: &HeaderMap,
+        uri: &Uri,
+    ) -> Result<Option<Token>, Refusal> {
+        match credentials::bearer(headers, uri)? {
+            Some(token) => self.token(token).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Validates the text of an access token.
+    ///
+    /// # Errors
+    /// [`Denied`]: 401 for a token that is not good, 503 if that cannot be known at the moment.
+    pub async fn validate(&self, token: &str) -> Result<Token, Denied> {
+        self.token(token)
+            .await
+            .map_err(|refusal| self.deny(refusal))
+    }
+
+    async fn token(&self, text: &str) -> Result<Token, Refusal> {
+        let claims = self.0.claims(text).await?;
+        metrics::counter!("guard_validations_total", "outcome" => "valid").increment(1);
+        Ok(Token::new(claims, Arc::clone(&self.0.resource)))
+    }
+
+    /// Whether the guard could decide on a token now: for a health check. Asks the issuer if it must.
+    ///
+    /// # Errors
+    /// [`NotReady`], with the reason for whoever operates the API.
+    pub async fn ready(&self) -> Result<(), NotReady> {
+        self.0
+            .validation
+            .ready(&self.0.issuer)
+            .await
+            .map_err(|error| NotReady {
+                issuer: self.issuer().to_owned(),
+                reason: error.to_string(),
+            })
+    }
+
+    /// How tokens are validated.
+    pub fn mode(&self) -> Mode {
+        match self.0.validation {
+            Validation::Jwt(_) => Mode::Jwt,
+            Validation::Introspection(_) => Mode::Introspection,
+            Validation::Both(..) => Mode::Both,
+        }
+    }
+
+    /// The issuer whose tokens are accepted.
+    pub fn issuer(&self) -> &str {
+        self.0.issuer.address.as_str()
+    }
+
+    /// The audience that tokens must be for.
+    pub fn audience(&self) -> &str {
+        self.0.resource.audience.as_str()
+    }
+
+    /// What the API says of itself (RFC 9728), to be served as JSON at [`Guard::metadata_path`].
+    pub fn metadata(&self) -> ResourceMetadata {
+        self.0.resource.metadata(&self.0.issuer.address)
+    }
+
+    /// Where the metadata belongs: `/.well-known/oauth-protected-resource`, and the audience's path behind it.
+    pub fn metadata_path(&self) -> String {
+        self.0.resource.metadata_path()
+    }
+
+    pub(crate) fn resource(&self) -> &Arc<Resource> {
+        &self.0.resource
+    }
+
+    pub(crate) fn deny(&self, refusal: impl Into<Refusal>) -> Denied {
+        Denied::new(refusal.into(), Some(&self.0.resource))
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard")
+            .field("issuer", &self.issuer())
+            .field("audience", &self.audience())
+            .field("mode", &self.mode())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    async fn claims(&self, token: &str) -> Result<Arc<Claims>, Refusal> {
+        if token.len() > MAX_TOKEN {
+            return Err(Reason::Malformed.into());
+        }
+        match &self.validation {
+            Validation::Jwt(keys) => self.jwt(keys).validate(token).await.map(Arc::new),
+            Validation::Introspection(introspection) => self.introspect(introspection, token).await,
+            Validation::Both(keys, introspection) if jwt::is_jwt(token) => {
+                let claims = self.jwt(keys).validate(token).await?;
+                self.introspect(introspection, token).await?;
+                Ok(Arc::new(claims))
+            }
+            Validation::Both(_, introspection) => self.introspect(introspection, token).await,
+        }
+    }
+
+    fn jwt<'a>(&'a self, keys: &'a Keys) -> Jwt<'a> {
+        Jwt {
+            issuer: self.issuer.address.as_str(),
+            audience: self.resource.audience.as_str(),
+            leeway: self.leeway,
+            keys,
+            clock: &self.clock,
+        }
+    }
+
+    async fn introspect(
+        &self,
+        introspection: &Introspection,
+        token: &str,
+    ) -> Result<Arc<Claims>, Refusal> {
+        introspection
+            .introspect(
+                token,
+                self.resource.audience.as_str(),
+                &self.issuer,
+                &self.clock,
+            )
+            .await
+    }
+}
+
+impl Validation {
+    async fn ready(&self, issuer: &Arc<Issuer>) -> Result<(), FetchError> {
+        if let Self::Jwt(keys) | Self::Both(keys, _) = self {
+            keys.ready().await?;
+        }
+        if let Self::Introspection(_) | Self::Both(..) = self {
+            issuer.introspection_endpoint().await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,299 @@
+//! Asking the issuer whether a token is active (RFC 7662), and remembering the answer for a moment.
+//!
+//! Remembered by the token's SHA-256, for 30 seconds at most, never past `exp`; one request for each token however many
+//! wait for it. With remembering off, every use of a token asks, so that a revocation is seen at once. Whatever is not a
+//! clear answer lets nobody in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quick_cache::sync::{Cache, EntryAction, EntryResult};
+use safeconduct_protocol::clock::Clock;
+use safeconduct_protocol::encoding;
+use safeconduct_protocol::secret::Secret;
+use safeconduct_protocol::time::Timestamp;
+use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
+
+use crate::denied::{Reason, Refusal};
+use crate::discovery::Issuer;
+use crate::fetch::FetchError;
+use crate::token::Claims;
+
+/// The longest time for which an answer is remembered.
+pub(crate) const LONGEST_CACHE: Duration = Duration::from_secs(30);
+/// How long "not active" is remembered, in milliseconds.
+const REFUSED_FOR: i64 = 10_000;
+/// How long it is remembered that there was no answer, in milliseconds: those who wait together fail together.
+const FAILED_FOR: i64 = 1_000;
+/// How many answers are remembered.
+const MOST_ANSWERS: usize = 10_000;
+/// How many requests are under way at once, and how long another waits for its turn.
+const MOST_REQUESTS: usize = 64;
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// When it may be worth trying again, in seconds.
+const RETRY_AFTER: i64 = 5;
+
+/// The client that introspects, and what it was told.
+pub(crate) struct Introspection {
+    client_id: String,
+    secret: Secret,
+    /// In milliseconds; 0: nothing is remembered.
+    remembered_for: i64,
+    answers: Cache<[u8; 32], Remembered>,
+    turns: Semaphore,
+}
+
+type Answer = Result<Arc<Claims>, Refusal>;
+
+#[derive(Clone)]
+struct Remembered {
+    answer: Answer,
+    from: i64,
+    until: i64,
+}
+
+impl Introspection {
+    /// Remembers answers for `cache`, at most [`LONGEST_CACHE`].
+    pub(crate) fn new(client_id: String, secret: Secret, cache: Duration) -> Self {
+        Self {
+            client_id,
+            secret,
+            remembered_for: i64::try_from(cache.min(LONGEST_CACHE).as_millis()).unwrap_or(0),
+            answers: Cache::new(MOST_ANSWERS),
+            turns: Semaphore::new(MOST_REQUESTS),
+        }
+    }
+
+    /// What `token` is worth at the API `audience`.
+    pub(crate) async fn introspect(
+        &self,
+        token: &str,
+        audience: &str,
+        issuer: &Arc<Issuer>,
+        clock: &Clock,
+    ) -> Answer {
+        if self.remembered_for == 0 {
+            return self.ask(token, audience, issuer, clock).await;
+        }
+        let key = encoding::sha256(token.as_bytes());
+        let holds = |remembered: &Remembered| remembered.holds(clock.milliseconds());
+        if let Some(remembered) = self.answers.get(&key).filter(holds) {
+            count("remembered");
+            return remembered.answer;
+        }
+        // Whoever waits here for another one's answer looks at the clock when it has come.
+        let entry = self.answers.entry_async(&key, |_, remembered| {
+            if holds(remembered) {
+                EntryAction::Retain(remembered.answer.clone())
+            } else {
+                EntryAction::ReplaceWithGuard
+            }
+        });
+        match entry.await {
+            EntryResult::Vacant(place) | EntryResult::Replaced(place, _) => {
+                let answer = self.ask(token, audience, issuer, clock).await;
+                // The place may be gone if the cache is full: then nothing is remembered.
+                let _ = place.insert(self.remember(answer.clone(), clock.milliseconds()));
+                answer
+            }
+            EntryResult::Retained(answer) => {
+                count("remembered");
+                answer
+            }
+            // Neither is asked for above: no entry is removed, and nobody waits with a time limit.
+            EntryResult::Removed(..) | EntryResult::Timeout => {
+                Err(Refusal::unavailable(RETRY_AFTER))
+            }
+        }
+    }
+
+    fn remember(&self, answer: Answer, now: i64) -> Remembered {
+        let mut until = now.saturating_add(match &answer {
+            Ok(_) => self.remembered_for,
+            Err(refusal) if refusal.reason == Reason::IssuerUnavailable => {
+                self.remembered_for.min(FAILED_FOR)
+            }
+            Err(_) => self.remembered_for.min(REFUSED_FOR),
+        });
+        if let Ok(claims) = &answer
+            && let Some(exp) = claims.expires_at
+        {
+            until = until.min(exp.seconds().saturating_mul(1000));
+        }
+        Remembered {
+            answer,
+            from: now,
+            until,
+        }
+    }
+
+    async fn ask(
+        &self,
+        token: &str,
+        audience: &str,
+        issuer: &Arc<Issuer>,
+        clock: &Clock,
+    ) -> Answer {
+        let response = match self.request(token, issuer).await {
+            Ok(response) => response,
+            Err(error) => {
+                count("failed");
+                tracing::warn!(issuer = %issuer.address, %error, "introspection failed");
+                return Err(Refusal::unavailable(RETRY_AFTER));
+            }
+        };
+        let answer = judge(response, issuer.address.as_str(), audience, clock.now());
+        count(if answer.is_ok() { "active" } else { "refused" });
+        answer
+    }
+
+    async fn request(
+        &self,
+        token: &str,
+        issuer: &Arc<Issuer>,
+    ) -> Result<Map<String, Value>, FetchError> {
+        let _turn = tokio::time::timeout(LONGEST_WAIT, self.turns.acquire())
+            .await
+            .map_err(|_| unusable("too many requests under way"))?;
+        let endpoint = issuer.introspection_endpoint().await?;
+        let form = [("token", token), ("token_type_hint", "access_token")];
+        let answer = issuer
+            .http
+            .post(endpoint.as_str(), &self.client_id, &self.secret, &form)
+            .await;
+        let answer = answer.inspect_err(|error| match error {
+            FetchError::Status(status) if status.as_u16() == 401 => {
+                tracing::error!(
+                    client_id = self.client_id,
+                    "the issuer refused the guard's own client credentials"
+                );
+            }
+            _ => issuer.distrust(),
+        })?;
+        let response: Map<String, Value> = serde_json::from_slice(&answer.body)
+            .map_err(|_| unusable("the response does not read"))?;
+        match response.get("active") {
+            Some(Value::Bool(_)) => Ok(response),
+            _ => Err(unusable(
+                "the response does not say whether the token is active",
+            )),
+        }
+    }
+}
+
+impl Remembered {
+    fn holds(&self, now: i64) -> bool {
+        self.from <= now && now < self.until
+    }
+}
+
+/// Accepts or refuses what the issuer said (RFC 7662 §2.2). `active` alone lets nobody in: a token for another API is
+/// active too.
+fn judge(response: Map<String, Value>, issuer: &str, audience: &str, now: Timestamp) -> Answer {
+    if response.get("active") != Some(&Value::Bool(true)) {
+        return Err(Reason::NotActive.into());
+    }
+    if let Some(iss) = response.get("iss")
+        && iss != issuer
+    {
+        return Err(Refusal::from(Reason::WrongIssuer).because(issuer, iss));
+    }
+    let aud = response.get("aud").unwrap_or(&Value::Null);
+    let is_for_us = match aud {
+        Value::String(member) => member == audience,
+        Value::Array(members) => members.iter().any(|member| member == audience),
+        _ => false,
+    };
+    if !is_for_us {
+        return Err(Refusal::from(Reason::WrongAudience).because(audience, aud));
+    }
+    let is_bearer = |kind: &Value| {
+        kind.as_str()
+            .is_some_and(|kind| kind.eq_ignore_ascii_case("Bearer"))
+    };
+    if response
+        .get("token_type")
+        .is_some_and(|kind| !is_bearer(kind))
+    {
+        return Err(Reason::BoundToKey.into());
+    }
+    let claims = Claims::read(response)?;
+    match claims.expires_at {
+        Some(exp) if exp <= now => Err(Reason::Expired.into()),
+        _ => Ok(Arc::new(claims)),
+    }
+}
+
+fn count(outcome: &'static str) {
+    metrics::counter!("guard_introspections_total", "outcome" => outcome).increment(1);
+}
+
+fn unusable(reason: &str) -> FetchError {
+    FetchError::Unusable(reason.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    const ISSUER: &str = "https://id.example.com";
+    const API: &str = "https://api.example.com";
+    const NOW: i64 = 1_800_000_000;
+
+    fn judged(change: Value) -> Result<(), Reason> {
+        let mut response = json!({
+            "active": true, "iss": ISSUER, "aud": API, "sub": "alice", "client_id": "app", "scope": "notes.read",
+            "token_type": "Bearer", "exp": NOW + 1,
+        });
+        for (name, value) in change.as_object().unwrap() {
+            response[name] = value.clone();
+        }
+        let response = response
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(|(_, value)| !value.is_null());
+        let response = response
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        judge(response, ISSUER, API, Timestamp::from_seconds(NOW))
+            .map(|_| ())
+            .map_err(|refusal| refusal.reason)
+    }
+
+    #[rstest]
+    #[case::as_it_is(json!({}))]
+    #[case::among_others(json!({"aud": ["https://other.example", API]}))]
+    #[case::without_what_is_optional(json!({"iss": null, "exp": null, "token_type": null, "scope": null}))]
+    #[case::any_case(json!({"token_type": "bearer"}))]
+    fn an_active_token_for_us_is_accepted(#[case] change: Value) {
+        assert_eq!(judged(change), Ok(()));
+    }
+
+    #[rstest]
+    #[case(json!({"active": false}), Reason::NotActive)]
+    #[case(json!({"active": "true"}), Reason::NotActive)]
+    #[case(json!({"active": null}), Reason::NotActive)]
+    #[case(json!({"iss": "https://id.example.com/"}), Reason::WrongIssuer)]
+    #[case(json!({"iss": [ISSUER]}), Reason::WrongIssuer)]
+    #[case(json!({"aud": null}), Reason::WrongAudience)]
+    #[case(json!({"aud": []}), Reason::WrongAudience)]
+    #[case(json!({"aud": "https://api.example.com.evil.example"}), Reason::WrongAudience)]
+    #[case(json!({"aud": {"uri": API}}), Reason::WrongAudience)]
+    #[case(json!({"token_type": "DPoP"}), Reason::BoundToKey)]
+    #[case(json!({"cnf": {"jkt": "x"}}), Reason::BoundToKey)]
+    #[case(json!({"exp": NOW}), Reason::Expired)]
+    #[case(json!({"exp": "never"}), Reason::MalformedClaims)]
+    #[case(json!({"exp": -1}), Reason::MalformedClaims)]
+    #[case(json!({"sub": null}), Reason::MalformedClaims)]
+    #[case(json!({"sub": ""}), Reason::MalformedClaims)]
+    #[case(json!({"client_id": 7}), Reason::MalformedClaims)]
+    #[case(json!({"scope": ["notes.read"]}), Reason::MalformedClaims)]
+    fn anything_else_is_refused(#[case] change: Value, #[case] reason: Reason) {
+        assert_eq!(judged(change), Err(reason));
+    }
+}

@@ -1,0 +1,113 @@
+//! Validating a JWT access token here, with the issuer's keys (RFC 9068 §4).
+
+use safeconduct_protocol::clock::Clock;
+use safeconduct_protocol::encoding;
+use safeconduct_protocol::jose::{
+    Algorithm, Audience, Expectation, JoseError, KeySet, Typ, Verified, unverified_header,
+    unverified_issuer, verify,
+};
+use serde_json::{Map, Value};
+
+use crate::denied::{Reason, Refusal};
+use crate::keys::{Keys, Sought};
+use crate::token::Claims;
+
+const TYP: &str = "at+jwt";
+
+/// Whether `token` is to be read as a JWT: whatever else has two dots is a malformed one.
+pub(crate) fn is_jwt(token: &str) -> bool {
+    token.bytes().filter(|byte| *byte == b'.').count() == 2
+}
+
+/// What a JWT is held to.
+pub(crate) struct Jwt<'a> {
+    pub(crate) issuer: &'a str,
+    pub(crate) audience: &'a str,
+    /// In seconds.
+    pub(crate) leeway: i64,
+    pub(crate) keys: &'a Keys,
+    pub(crate) clock: &'a Clock,
+}
+
+impl Jwt<'_> {
+    /// The claims of `token`, if it is one of the issuer's for this API and valid now.
+    pub(crate) async fn validate(&self, token: &str) -> Result<Claims, Refusal> {
+        let keys = self.keys.current().await.unwrap_or_default();
+        let verified = match self.verify(token, &keys) {
+            // The last thing before the signature: the token is one of ours in everything but the key.
+            Err(JoseError::UnknownKey) => self.seek(token).await?,
+            Err(error) => return Err(self.refusal(error, token)),
+            Ok(verified) => verified,
+        };
+        Claims::read(verified.claims().clone())?.complete()
+    }
+
+    fn verify(&self, token: &str, keys: &KeySet) -> Result<Verified, JoseError> {
+        let expect = Expectation::new(
+            Typ::OneOf(&[TYP]),
+            &Algorithm::ALL,
+            self.issuer,
+            Audience::Member(self.audience),
+        );
+        verify(token, &expect.leeway(self.leeway), keys, self.clock.now())
+    }
+
+    /// Asks for the key that is not known; not for the token of another issuer, whoever presents it.
+    async fn seek(&self, token: &str) -> Result<Verified, Refusal> {
+        let header = unverified_header(token)?;
+        if unverified_issuer(token).as_deref() != Some(self.issuer) {
+            return Err(self.refusal(JoseError::Issuer, token));
+        }
+        match self
+            .keys
+            .seek(header.kid.as_deref(), header.algorithm)
+            .await
+        {
+            Sought::Found(keys) => self
+                .verify(token, &keys)
+                .map_err(|error| self.refusal(error, token)),
+            Sought::Missing => Err(self.refusal(JoseError::UnknownKey, token)),
+            Sought::Unavailable(seconds) => Err(Refusal::unavailable(seconds)),
+        }
+    }
+
+    /// The refusal with what was expected and what came, for the log.
+    fn refusal(&self, error: JoseError, token: &str) -> Refusal {
+        let refusal = Refusal::from(error);
+        let header = |name| member(token, 0, name);
+        let claim = |name| member(token, 1, name);
+        let now = self.clock.now().seconds();
+        match refusal.reason {
+            Reason::WrongIssuer => refusal.because(self.issuer, claim("iss")),
+            Reason::WrongAudience => refusal.because(self.audience, claim("aud")),
+            Reason::WrongType => refusal.because(TYP, header("typ")),
+            Reason::AlgorithmNotAllowed => {
+                refusal.because("ES256, RS256, PS256 or EdDSA", header("alg"))
+            }
+            Reason::UnknownKey => refusal.because("a key of the issuer", header("kid")),
+            Reason::Expired => refusal.because(format_args!("exp later than {now}"), claim("exp")),
+            Reason::NotYetValid => {
+                let got = format!("nbf {}, iat {}", claim("nbf"), claim("iat"));
+                refusal.because(format_args!("nbf and iat up to {now}"), got)
+            }
+            _ => refusal,
+        }
+    }
+}
+
+/// A member of a part of a refused token, to tell what is wrong with it. Nothing is decided on it.
+fn member(token: &str, part: usize, name: &str) -> String {
+    let bytes = token
+        .split('.')
+        .nth(part)
+        .and_then(encoding::decode)
+        .unwrap_or_default();
+    match serde_json::from_slice::<Map<String, Value>>(&bytes)
+        .ok()
+        .and_then(|mut members| members.remove(name))
+    {
+        Some(Value::String(text)) => text,
+        Some(value) => value.to_string(),
+        None => "none".to_owned(),
+    }
+}

@@ -1,0 +1,101 @@
+//! The API that is guarded: its identifier, and what it says of itself (RFC 9728).
+
+use safeconduct_protocol::scope::Scope;
+use serde::Serialize;
+
+use crate::address::Address;
+
+const WELL_KNOWN: &str = "oauth-protected-resource";
+
+/// What every answer and every token of one guard share.
+pub(crate) struct Resource {
+    pub(crate) audience: Address,
+    pub(crate) scopes_supported: Scope,
+    pub(crate) name: Option<String>,
+    /// Whether a refusal's body tells expected against got.
+    pub(crate) explains: bool,
+    metadata_url: String,
+}
+
+impl Resource {
+    pub(crate) fn new(audience: Address) -> Self {
+        Self {
+            metadata_url: audience.well_known(WELL_KNOWN),
+            audience,
+            scopes_supported: Scope::default(),
+            name: None,
+            explains: false,
+        }
+    }
+
+    /// Where the metadata stands, as `resource_metadata` of a challenge names it (RFC 9728 §5.1).
+    pub(crate) fn metadata_url(&self) -> &str {
+        &self.metadata_url
+    }
+
+    pub(crate) fn metadata_path(&self) -> String {
+        self.audience.well_known_path(WELL_KNOWN)
+    }
+
+    pub(crate) fn metadata(&self, issuer: &Address) -> ResourceMetadata {
+        ResourceMetadata {
+            resource: self.audience.to_string(),
+            authorization_servers: [issuer.to_string()],
+            scopes_supported: self.scopes_supported.names().map(str::to_owned).collect(),
+            bearer_methods_supported: ["header"],
+            resource_name: self.name.clone(),
+        }
+    }
+}
+
+/// What an API says of itself, as JSON (RFC 9728 §2): which authorization server issues tokens for it, and for which
+/// scopes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ResourceMetadata {
+    resource: String,
+    authorization_servers: [String; 1],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    scopes_supported: Vec<String>,
+    bearer_methods_supported: [&'static str; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource_name: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+
+    #[test]
+    fn an_api_names_its_issuer_and_its_scopes() {
+        let issuer = Address::identifier("https://id.example.com").unwrap();
+        let mut resource =
+            Resource::new(Address::identifier("https://api.example.com/notes").unwrap());
+        resource.scopes_supported = Scope::parse("notes.write notes.read").unwrap();
+        resource.name = Some("Notes".into());
+        assert_snapshot!(
+            serde_json::to_string_pretty(&resource.metadata(&issuer)).unwrap(),
+            @r#"
+            {
+              "resource": "https://api.example.com/notes",
+              "authorization_servers": [
+                "https://id.example.com"
+              ],
+              "scopes_supported": [
+                "notes.read",
+                "notes.write"
+              ],
+              "bearer_methods_supported": [
+                "header"
+              ],
+              "resource_name": "Notes"
+            }
+            "#
+        );
+        assert_eq!(
+            resource.metadata_url(),
+            "https://api.example.com/.well-known/oauth-protected-resource/notes"
+        );
+    }
+}

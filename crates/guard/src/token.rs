@@ -1,0 +1,203 @@
+//! A validated access token, as the application sees it: who, through which client, allowed what, until when.
+//!
+//! The token's text is not kept: nothing here can be presented to anybody again.
+
+use std::fmt;
+use std::sync::Arc;
+
+use safeconduct_protocol::scope::Scope;
+use safeconduct_protocol::time::Timestamp;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::denied::{Denied, Reason, Refusal};
+use crate::resource::Resource;
+
+/// An access token that the guard found valid. Cheap to clone.
+#[derive(Clone)]
+pub struct Token {
+    claims: Arc<Claims>,
+    resource: Arc<Resource>,
+}
+
+impl Token {
+    pub(crate) fn new(claims: Arc<Claims>, resource: Arc<Resource>) -> Self {
+        Self { claims, resource }
+    }
+
+    /// Whether the guard of `resource` validated it, and not another one on the way.
+    pub(crate) fn is_for(&self, resource: &Arc<Resource>) -> bool {
+        Arc::ptr_eq(&self.resource, resource)
+    }
+
+    /// Whose data the token gives access to (`sub`). For a client that acts for itself, the client.
+    pub fn subject(&self) -> &str {
+        &self.claims.subject
+    }
+
+    /// The client that the token was issued to (`client_id`).
+    pub fn client_id(&self) -> &str {
+        &self.claims.client_id
+    }
+
+    /// The scopes in alphabetical order.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.claims.scope.names()
+    }
+
+    /// Whether the token carries the scope `name`.
+    pub fn has_scope(&self, name: &str) -> bool {
+        self.claims.scope.contains(name)
+    }
+
+    /// Lets nobody by whose token lacks one of the space-delimited `scopes`.
+    ///
+    /// # Errors
+    /// [`Denied`], which answers 403 `insufficient_scope` and names them. A name that is no scope (RFC 6749 §3.3) is
+    /// carried by no token.
+    pub fn require_scope(&self, scopes: &str) -> Result<(), Denied> {
+        let carried = match Scope::parse(scopes) {
+            Some(needed) => self.carries(&needed),
+            None => {
+                tracing::error!(scopes, "a handler requires a scope that no token can carry");
+                Err(Reason::InsufficientScope.into())
+            }
+        };
+        carried.map_err(|refusal| Denied::new(refusal, Some(&self.resource)))
+    }
+
+    pub(crate) fn carries(&self, needed: &Scope) -> Result<(), Refusal> {
+        let carried = &self.claims.scope;
+        if needed.is_within(carried) {
+            Ok(())
+        } else {
+            Err(Refusal::scope(needed, carried))
+        }
+    }
+
+    /// The token's own id (`jti`). Every JWT has one.
+    pub fn jti(&self) -> Option<&str> {
+        self.claims.text("jti")
+    }
+
+    /// What the user allowed the client: the same for every token that came from one authorization (`grant_id`).
+    pub fn grant_id(&self) -> Option<&str> {
+        self.claims.text("grant_id")
+    }
+
+    /// When it expires. Every JWT does.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.claims.expires_at
+    }
+
+    /// When it was issued. Every JWT says so.
+    pub fn issued_at(&self) -> Option<Timestamp> {
+        self.claims.time("iat")
+    }
+
+    /// The claim `name`, as JSON.
+    pub fn claim(&self, name: &str) -> Option<&Value> {
+        self.claims.members.get(name)
+    }
+
+    /// All claims as a type of your own.
+    ///
+    /// # Errors
+    /// [`serde_json::Error`] if they do not fit it.
+    pub fn claims<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        T::deserialize(&self.claims.members)
+    }
+
+    /// All claims, as JSON.
+    pub fn raw_claims(&self) -> &Map<String, Value> {
+        &self.claims.members
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token")
+            .field("subject", &self.subject())
+            .field("client_id", &self.client_id())
+            .field("scope", &self.claims.scope.to_string())
+            .field("jti", &self.jti())
+            .field("grant_id", &self.grant_id())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The claims of a token or of an introspection response, held to the types that [`Token`] promises.
+#[derive(Debug)]
+pub(crate) struct Claims {
+    subject: String,
+    client_id: String,
+    pub(crate) scope: Scope,
+    pub(crate) expires_at: Option<Timestamp>,
+    members: Map<String, Value>,
+}
+
+impl Claims {
+    /// Reads the claims of an access token. A subject and a client are required: a token that names a client alone
+    /// is nobody's access token.
+    pub(crate) fn read(members: Map<String, Value>) -> Result<Self, Refusal> {
+        let text = |name: &'static str| match members.get(name).and_then(Value::as_str) {
+            Some(text) if !text.is_empty() => Ok(text.to_owned()),
+            _ => Err(Refusal::from(Reason::MalformedClaims)
+                .because(format_args!("the claim {name}"), "none")),
+        };
+        let claims = Self {
+            subject: text("sub")?,
+            client_id: text("client_id")?,
+            scope: read_scope(members.get("scope"))?,
+            expires_at: read_time(members.get("exp"))?,
+            members,
+        };
+        // A sender-constrained token in the hands of somebody who shows no proof (RFC 9449 §7.2, RFC 8705 §3).
+        if claims.members.contains_key("cnf") {
+            return Err(Reason::BoundToKey.into());
+        }
+        Ok(claims)
+    }
+
+    /// Requires what every JWT access token has (RFC 9068 §2.2) and an introspection response may lack.
+    pub(crate) fn complete(self) -> Result<Self, Refusal> {
+        for name in ["jti", "iat", "exp"] {
+            if !self.members.contains_key(name) {
+                return Err(Refusal::from(Reason::MalformedClaims)
+                    .because(format_args!("the claim {name}"), "none"));
+            }
+        }
+        Ok(self)
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.members.get(name).and_then(Value::as_str)
+    }
+
+    fn time(&self, name: &str) -> Option<Timestamp> {
+        self.members
+            .get(name)
+            .and_then(Value::as_i64)
+            .map(Timestamp::from_seconds)
+    }
+}
+
+fn read_scope(scope: Option<&Value>) -> Result<Scope, Refusal> {
+    match scope {
+        None => Ok(Scope::default()),
+        Some(Value::String(text)) => {
+            Scope::parse(text).ok_or_else(|| Reason::MalformedClaims.into())
+        }
+        Some(_) => Err(Reason::MalformedClaims.into()),
+    }
+}
+
+fn read_time(time: Option<&Value>) -> Result<Option<Timestamp>, Refusal> {
+    match time {
+        None => Ok(None),
+        Some(time) => match time.as_i64() {
+            Some(seconds) if seconds >= 0 => Ok(Some(Timestamp::from_seconds(seconds))),
+            _ => Err(Reason::MalformedClaims.into()),
+        },
+    }
+}

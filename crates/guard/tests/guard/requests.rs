@@ -1,0 +1,550 @@
+//! Requests and answers: header forms, challenges, extractors, layers, metadata.
+
+use std::convert::Infallible;
+
+use axum::body::Body;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use rstest::rstest;
+use safeconduct_guard::{Denied, Guard, Reason, Scoped, TestIssuer, Token, scope};
+use tower::{Layer, ServiceExt, service_fn};
+
+use crate::support::within;
+
+const API: &str = "https://api.example.com/v1";
+
+scope!(NotesRead = "notes.read");
+
+async fn list(token: Scoped<NotesRead>) -> String {
+    format!("notes of {}", token.subject())
+}
+
+async fn create(token: Token, Json(note): Json<String>) -> Result<(StatusCode, String), Denied> {
+    token.require_scope("notes.write")?;
+    Ok((
+        StatusCode::CREATED,
+        format!("{note} by {}", token.subject()),
+    ))
+}
+
+async fn greet(token: Option<Token>) -> String {
+    token.map_or("stranger".into(), |token| token.subject().to_owned())
+}
+
+fn api() -> (Router, TestIssuer) {
+    let (guard, issuer) = Guard::for_tests_with(API, |builder| {
+        builder
+            .scopes_supported(["notes.read", "notes.write"])
+            .resource_name("Notes")
+    });
+    (app(&guard), issuer)
+}
+
+fn app(guard: &Guard) -> Router {
+    let public = Router::new()
+        .route("/greeting", get(greet))
+        .route("/me", get(async |token: Token| token.subject().to_owned()))
+        .route("/mine", get(list))
+        .layer(guard.optional_layer());
+    Router::new()
+        .route("/notes", get(list).post(create))
+        .route(
+            "/admin",
+            get(async || "admin").layer(guard.require("notes.admin notes.write")),
+        )
+        .route("/form", post(async |body: String| body))
+        .layer(guard.layer())
+        .merge(public)
+        .route(
+            "/alone",
+            get(async || "alone").layer(guard.require("notes.read")),
+        )
+        .route(
+            "/typo",
+            get(async || "typo").layer(guard.require("notes\u{e9}")),
+        )
+        .merge(guard.metadata_routes())
+        .route("/unguarded", get(list))
+        .route("/unguarded/option", get(greet))
+}
+
+/// The answer on one page, without what is random.
+async fn answer(app: &Router, request: Request<Body>) -> String {
+    let response = within(app.clone().oneshot(request)).await.unwrap();
+    let mut page = format!("{}\n", response.status());
+    for name in ["www-authenticate", "cache-control", "retry-after"] {
+        for value in response.headers().get_all(name) {
+            page.push_str(&format!("{name}: {}\n", value.to_str().unwrap()));
+        }
+    }
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    let body = match serde_json::from_slice::<serde_json::Value>(&body) {
+        Ok(mut json) => {
+            if let Some(id) = json.get_mut("correlation_id") {
+                assert_eq!(id.as_str().unwrap().len(), 12);
+                *id = "ID".into();
+            }
+            json.to_string()
+        }
+        Err(_) => String::from_utf8(body.to_vec()).unwrap(),
+    };
+    page + &body
+}
+
+fn request(uri: &str, credentials: &[&str]) -> Request<Body> {
+    let mut request = Request::get(uri);
+    for value in credentials {
+        request = request.header(AUTHORIZATION, *value);
+    }
+    request.body(Body::empty()).unwrap()
+}
+
+async fn get_with(app: &Router, uri: &str, token: &str) -> String {
+    answer(app, request(uri, &[&format!("Bearer {token}")])).await
+}
+
+#[tokio::test]
+async fn a_token_with_the_scope_reads() {
+    let (app, issuer) = api();
+    let token = issuer.token().scope("notes.read").sign();
+    insta::assert_snapshot!(get_with(&app, "/notes", &token).await, @r"
+    200 OK
+    notes of alice
+    ");
+    insta::assert_snapshot!(answer(&app, request("/notes", &[&format!("bEARER   {token}")])).await, @r"
+    200 OK
+    notes of alice
+    ");
+}
+
+#[tokio::test]
+async fn a_token_without_the_scope_does_not_write() {
+    let (app, issuer) = api();
+    let write = |scope: &str| {
+        let token = issuer.token().scope(scope).sign();
+        let request = Request::post("/notes").header(AUTHORIZATION, format!("Bearer {token}"));
+        request
+            .header("content-type", "application/json")
+            .body(Body::from("\"milk\""))
+            .unwrap()
+    };
+    insta::assert_snapshot!(answer(&app, write("notes.read")).await, @r#"
+    403 Forbidden
+    www-authenticate: Bearer error="insufficient_scope", error_description="The access token does not carry the scope that is needed", scope="notes.write", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    cache-control: no-store
+    {"correlation_id":"ID","error":"insufficient_scope","error_description":"The access token does not carry the scope that is needed"}
+    "#);
+    insta::assert_snapshot!(answer(&app, write("notes.write")).await, @r"
+    201 Created
+    milk by alice
+    ");
+    insta::assert_snapshot!(get_with(&app, "/notes", &issuer.token().sign()).await, @r#"
+    403 Forbidden
+    www-authenticate: Bearer error="insufficient_scope", error_description="The access token does not carry the scope that is needed", scope="notes.read", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    cache-control: no-store
+    {"correlation_id":"ID","error":"insufficient_scope","error_description":"The access token does not carry the scope that is needed"}
+    "#);
+}
+
+#[tokio::test]
+async fn without_credentials_the_challenge_has_no_error() {
+    let (app, _) = api();
+    insta::assert_snapshot!(answer(&app, request("/notes", &[])).await, @r#"
+    401 Unauthorized
+    www-authenticate: Bearer resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    cache-control: no-store
+    {"correlation_id":"ID","error":"missing_token","error_description":"Send an access token: Authorization: Bearer <token>"}
+    "#);
+    insta::assert_snapshot!(answer(&app, request("/notes", &["Basic YWxpY2U6aHVudGVyMg=="])).await, @r#"
+    401 Unauthorized
+    www-authenticate: Bearer resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    cache-control: no-store
+    {"correlation_id":"ID","error":"missing_token","error_description":"Send an access token: Authorization: Bearer <token>"}
+    "#);
+    insta::assert_snapshot!(answer(&app, request("/alone", &[])).await, @r#"
+    401 Unauthorized
+    www-authenticate: Bearer scope="notes.read", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    cache-control: no-store
+    {"correlation_id":"ID","error":"missing_token","error_description":"Send an access token: Authorization: Bearer <token>"}
+    "#);
+}
+
+#[tokio::test]
+async fn credentials_in_a_wrong_form_are_an_invalid_request() {
+    let (app, issuer) = api();
+    let token = issuer.token().scope("notes.read").sign();
+    let good = format!("Bearer {token}");
+    insta::assert_snapshot!(answer(&app, request("/notes", &["Bearer"])).await, @r#"
+    400 Bad Request
+    www-authenticate: Bearer error="invalid_request", error_description="Send one access token: Authorization: Bearer <token>", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    cache-control: no-store
+    {"correlation_id":"ID","error":"invalid_request","error_description":"Send one access token: Authorization: Bearer <token>"}
+    "#);
+    insta::assert_snapshot!(answer(&app, request("/notes", &[&good, &good])).await, @r#"
+    400 Bad Request
+    www-authenticate: Bearer error="invalid_request", error_description="Send one Authorization header", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    cache-control: no-store
+    {"correlation_id":"ID","error":"invalid_request","error_description":"Send one Authorization header"}
+    "#);
+    insta::assert_snapshot!(answer(&app, request(&format!("/notes?access_token={token}"), &[])).await, @r#"
+    400 Bad Request
+    www-authenticate: Bearer error="invalid_request", error_description="Send the access token in the Authorization header, not in the URL", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    cache-control: no-store
+    {"correlation_id":"ID","error":"invalid_request","error_description":"Send the access token in the Authorization header, not in the URL"}
+    "#);
+    let in_the_form = Request::post("/form").header(
+        "content-type",
+        "application/x-www-form-urlencoded; charset=UTF-8",
+    );
+    let in_the_form = in_the_form
+        .body(Body::from(format!("a=b&access_token={token}")))
+        .unwrap();
+    insta::assert_snapshot!(answer(&app, in_the_form).await, @r#"
+    400 Bad Request
+    www-authenticate: Bearer error="invalid_request", error_description="Send the access token in the Authorization header, not in the body", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    cache-control: no-store
+    {"correlation_id":"ID","error":"invalid_request","error_description":"Send the access token in the Authorization header, not in the body"}
+    "#);
+}
+
+#[rstest]
+#[case::a_form_without_a_token("application/x-www-form-urlencoded", "a=b")]
+#[case::a_form_without_an_end("application/x-www-form-urlencoded", &"a".repeat(1 << 20))]
+#[case::no_form("text/plain", "access_token=abc")]
+#[tokio::test]
+async fn a_body_without_a_token_has_no_credentials(#[case] kind: &str, #[case] body: &str) {
+    let (app, _) = api();
+    let request = Request::post("/form")
+        .header("content-type", kind)
+        .body(Body::from(body.to_owned()))
+        .unwrap();
+    assert!(answer(&app, request).await.starts_with("401"));
+}
+
+#[tokio::test]
+async fn the_body_of_a_request_that_passes_is_the_applications() {
+    let (app, issuer) = api();
+    let request = Request::post("/form")
+        .header(AUTHORIZATION, format!("Bearer {}", issuer.token().sign()))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(Body::from("access_token=mine"))
+        .unwrap();
+    assert!(answer(&app, request).await.ends_with("access_token=mine"));
+}
+
+#[tokio::test]
+async fn a_bad_token_is_invalid_and_the_reason_is_from_a_fixed_list() {
+    let (app, issuer) = api();
+    insta::assert_snapshot!(get_with(&app, "/notes", "abc").await, @r#"
+    401 Unauthorized
+    www-authenticate: Bearer error="invalid_token", error_description="The access token is malformed", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    cache-control: no-store
+    {"correlation_id":"ID","error":"invalid_token","error_description":"The access token is malformed"}
+    "#);
+    insta::assert_snapshot!(get_with(&app, "/notes", &issuer.token().expires_in(-10).sign()).await, @r#"
+    401 Unauthorized
+    www-authenticate: Bearer error="invalid_token", error_description="The access token expired", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    cache-control: no-store
+    {"correlation_id":"ID","error":"invalid_token","error_description":"The access token expired"}
+    "#);
+    let for_another = issuer.token().audience("https://other.example").sign();
+    insta::assert_snapshot!(get_with(&app, "/notes", &for_another).await, @r#"
+    401 Unauthorized
+    www-authenticate: Bearer error="invalid_token", error_description="The access token is for another audience", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    cache-control: no-store
+    {"correlation_id":"ID","error":"invalid_token","error_description":"The access token is for another audience"}
+    "#);
+    insta::assert_snapshot!(get_with(&app, "/notes", &issuer.token().typ("JWT").sign()).await, @r#"
+    401 Unauthorized
+    www-authenticate: Bearer error="invalid_token", error_description="The token is not an access token", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    cache-control: no-store
+    {"correlation_id":"ID","error":"invalid_token","error_description":"The token is not an access token"}
+    "#);
+    insta::assert_snapshot!(get_with(&app, "/notes", &issuer.token().signed_by_a_stranger().sign()).await, @r#"
+    401 Unauthorized
+    www-authenticate: Bearer error="invalid_token", error_description="The access token is signed with an unknown key", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    cache-control: no-store
+    {"correlation_id":"ID","error":"invalid_token","error_description":"The access token is signed with an unknown key"}
+    "#);
+}
+
+#[tokio::test]
+async fn every_reason_has_a_name_of_its_own_and_a_description_that_fits_a_header() {
+    let reasons = [
+        Reason::NoCredentials,
+        Reason::MalformedCredentials,
+        Reason::SeveralCredentials,
+        Reason::TokenInQuery,
+        Reason::TokenInBody,
+        Reason::Malformed,
+        Reason::AlgorithmNotAllowed,
+        Reason::WrongType,
+        Reason::UnknownKey,
+        Reason::WrongSignature,
+        Reason::MalformedClaims,
+        Reason::WrongIssuer,
+        Reason::WrongAudience,
+        Reason::Expired,
+        Reason::NotYetValid,
+        Reason::BoundToKey,
+        Reason::NotActive,
+        Reason::InsufficientScope,
+        Reason::IssuerUnavailable,
+        Reason::Unguarded,
+    ];
+    let names: std::collections::HashSet<_> = reasons.iter().map(|reason| reason.name()).collect();
+    assert_eq!(names.len(), reasons.len());
+    for reason in reasons {
+        // RFC 6750 §3: %x20-21 / %x23-5B / %x5D-7E.
+        let fits = |byte: u8| matches!(byte, 0x20 | 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+        assert!(reason.description().bytes().all(fits), "{}", reason.name());
+    }
+}
+
+#[tokio::test]
+async fn a_route_may_need_more_than_the_router() {
+    let (app, issuer) = api();
+    let token = |scope: &str| issuer.token().scope(scope).sign();
+    insta::assert_snapshot!(get_with(&app, "/admin", &token("notes.write")).await, @r#"
+    403 Forbidden
+    www-authenticate: Bearer error="insufficient_scope", error_description="The access token does not carry the scope that is needed", scope="notes.admin notes.write", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    cache-control: no-store
+    {"correlation_id":"ID","error":"insufficient_scope","error_description":"The access token does not carry the scope that is needed"}
+    "#);
+    assert!(
+        get_with(&app, "/admin", &token("notes.write notes.admin"))
+            .await
+            .starts_with("200")
+    );
+    assert!(
+        get_with(&app, "/alone", &token("notes.read"))
+            .await
+            .starts_with("200"),
+        "without the layer above it"
+    );
+    assert!(
+        get_with(&app, "/typo", &token("notes.read"))
+            .await
+            .starts_with("403"),
+        "no token carries it"
+    );
+}
+
+#[tokio::test]
+async fn an_optional_token_may_be_absent_but_not_bad() {
+    let (app, issuer) = api();
+    assert!(
+        answer(&app, request("/greeting", &[]))
+            .await
+            .ends_with("stranger")
+    );
+    assert!(
+        get_with(&app, "/greeting", &issuer.token().sign())
+            .await
+            .ends_with("alice")
+    );
+    assert!(
+        get_with(&app, "/greeting", &issuer.token().expires_in(0).sign())
+            .await
+            .starts_with("401")
+    );
+    insta::assert_snapshot!(answer(&app, request("/me", &[])).await, @r#"
+    401 Unauthorized
+    www-authenticate: Bearer resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    cache-control: no-store
+    {"correlation_id":"ID","error":"missing_token","error_description":"Send an access token: Authorization: Bearer <token>"}
+    "#);
+    insta::assert_snapshot!(answer(&app, request("/mine", &[])).await, @r#"
+    401 Unauthorized
+    www-authenticate: Bearer scope="notes.read", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    cache-control: no-store
+    {"correlation_id":"ID","error":"missing_token","error_description":"Send an access token: Authorization: Bearer <token>"}
+    "#);
+    assert!(
+        get_with(&app, "/me", &issuer.token().sign())
+            .await
+            .ends_with("alice")
+    );
+}
+
+#[tokio::test]
+async fn a_route_that_no_guard_stands_before_lets_nobody_in() {
+    let (app, issuer) = api();
+    insta::assert_snapshot!(get_with(&app, "/unguarded", &issuer.token().scope("notes.read").sign()).await, @r#"
+    500 Internal Server Error
+    cache-control: no-store
+    {"correlation_id":"ID","error":"server_error","error_description":"The server is not set up to check access tokens here"}
+    "#);
+    assert!(
+        answer(&app, request("/unguarded/option", &[]))
+            .await
+            .starts_with("500")
+    );
+}
+
+#[tokio::test]
+async fn the_token_of_another_guard_is_no_token_here() {
+    let (outer, outer_issuer) = Guard::for_tests("https://outer.example");
+    let (inner, inner_issuer) = Guard::for_tests("https://inner.example");
+    let app = Router::new()
+        .route("/", get(greet))
+        .layer(inner.optional_layer())
+        .layer(outer.layer());
+    let outer_token = outer_issuer.token().sign();
+    assert!(get_with(&app, "/", &outer_token).await.starts_with("401"));
+    assert!(
+        get_with(&app, "/", &inner_issuer.token().sign())
+            .await
+            .starts_with("401")
+    );
+
+    // Below the inner guard the outer one's token is gone, even where none is needed.
+    let forget = tower::util::MapRequestLayer::new(|mut request: Request<Body>| {
+        request.headers_mut().remove(AUTHORIZATION);
+        request
+    });
+    let app = Router::new()
+        .route("/", get(greet))
+        .layer(inner.optional_layer())
+        .layer(forget)
+        .layer(outer.layer());
+    assert!(
+        get_with(&app, "/", &outer_token)
+            .await
+            .ends_with("stranger")
+    );
+}
+
+#[tokio::test]
+async fn the_application_sees_the_header_as_sensitive_and_identity_headers_as_nothing() {
+    let (guard, issuer) = Guard::for_tests(API);
+    let app = Router::new()
+        .route(
+            "/",
+            get(async |token: Token, headers: http::HeaderMap| {
+                format!("{} {headers:?}", token.subject())
+            }),
+        )
+        .layer(guard.layer());
+    let token = issuer.token().sign();
+    let mut request = request("/", &[&format!("Bearer {token}")]);
+    request
+        .headers_mut()
+        .insert("x-subject", "eve".parse().unwrap());
+    let page = answer(&app, request).await;
+    assert!(page.contains("\nalice "), "{page}");
+    assert!(!page.contains(&token), "{page}");
+}
+
+#[tokio::test]
+async fn the_metadata_stands_where_the_challenge_says() {
+    let (app, _) = api();
+    insta::assert_snapshot!(answer(&app, request("/.well-known/oauth-protected-resource/v1", &[])).await, @r#"
+    200 OK
+    cache-control: public, max-age=3600
+    {"authorization_servers":["https://issuer.test"],"bearer_methods_supported":["header"],"resource":"https://api.example.com/v1","resource_name":"Notes","scopes_supported":["notes.read","notes.write"]}
+    "#);
+    assert!(
+        answer(&app, request("/.well-known/oauth-protected-resource", &[]))
+            .await
+            .starts_with("404")
+    );
+    let (guard, _) = Guard::for_tests("https://api.example.com/:a/*b");
+    let app: Router = guard.metadata_routes();
+    assert!(
+        answer(
+            &app,
+            request("/.well-known/oauth-protected-resource/:a/*b", &[])
+        )
+        .await
+        .starts_with("200")
+    );
+    assert!(
+        answer(
+            &app,
+            request("/.well-known/oauth-protected-resource/x/y", &[])
+        )
+        .await
+        .starts_with("404")
+    );
+}
+
+#[rstest]
+#[case::on_this_machine("http://localhost:8422", true)]
+#[case::elsewhere("https://api.example.com", false)]
+#[tokio::test]
+async fn expected_against_got_is_told_on_this_machine_alone(
+    #[case] audience: &str,
+    #[case] told: bool,
+) {
+    let (guard, issuer) = Guard::for_tests_with(audience, |builder| builder.development(true));
+    let app = Router::new()
+        .route("/", get(async || "in"))
+        .layer(guard.layer());
+    let page = get_with(
+        &app,
+        "/",
+        &issuer.token().audience("https://other.example").sign(),
+    )
+    .await;
+    assert_eq!(page.contains("https://other.example"), told, "{page}");
+    if told {
+        insta::assert_snapshot!(page, @r#"
+        401 Unauthorized
+        www-authenticate: Bearer error="invalid_token", error_description="The access token is for another audience", resource_metadata="http://localhost:8422/.well-known/oauth-protected-resource"
+        cache-control: no-store
+        {"correlation_id":"ID","error":"invalid_token","error_description":"The access token is for another audience","expected":"http://localhost:8422","got":"https://other.example"}
+        "#);
+    }
+}
+
+async fn hello(request: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let token = request.extensions().get::<Token>().unwrap();
+    let body = format!("hello {}", token.subject());
+    Ok(Response::new(Full::new(Bytes::from(body))))
+}
+
+#[tokio::test]
+async fn a_guard_stands_before_any_tower_service() {
+    let (guard, issuer) = Guard::for_tests(API);
+    let service = guard.layer().layer(service_fn(hello));
+    let ask = async |token: Option<String>| {
+        let mut request = Request::get("/");
+        if let Some(token) = token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let response = service
+            .clone()
+            .oneshot(request.body(Full::new(Bytes::new())).unwrap())
+            .await
+            .unwrap();
+        (
+            response.status().as_u16(),
+            response.into_body().collect().await.unwrap().to_bytes(),
+        )
+    };
+    assert_eq!(
+        ask(Some(issuer.token().sign())).await,
+        (200, Bytes::from("hello alice"))
+    );
+    assert_eq!(ask(None).await.0, 401);
+}
+
+#[tokio::test]
+async fn a_denial_and_a_token_show_nothing_that_could_be_presented_again() {
+    let (guard, issuer) = Guard::for_tests(API);
+    let good = issuer.token().sign();
+    let bad = issuer.token().signed_by_a_stranger().sign();
+    let shown = format!(
+        "{:?} {:?}",
+        guard.validate(&good).await.unwrap(),
+        guard.validate(&bad).await.unwrap_err()
+    );
+    for part in good.split('.').chain(bad.split('.')) {
+        assert!(!shown.contains(part), "{shown}");
+    }
+}

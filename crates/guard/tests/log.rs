@@ -1,0 +1,84 @@
+//! What is logged. Alone in its process: a log is seen by one thread only if no other thread met the same events before.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use safeconduct_guard::Guard;
+
+#[derive(Clone, Default)]
+struct Page(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Page {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_log_tells_expected_against_got_and_never_the_token() {
+    let page = Page::default();
+    let writer = page.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .without_time()
+        .with_ansi(false)
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let (guard, issuer) = Guard::for_tests("https://api.example.com");
+    let good = issuer.token().sign();
+    let bad = [
+        issuer.token().audience("https://other.example").sign(),
+        issuer
+            .token()
+            .issuer("https://evil.example\n forged line")
+            .sign(),
+        issuer.token().typ("JWT").sign(),
+        issuer
+            .token()
+            .expires_in(-5)
+            .claim("exp", 1_000_000_000)
+            .sign(),
+        issuer.token().signed_by_a_stranger().sign(),
+    ];
+    let _default = tracing::subscriber::set_default(subscriber);
+    let mut ids = Vec::new();
+    assert!(guard.validate(&good).await.is_ok());
+    for token in &bad {
+        ids.push(
+            guard
+                .validate(token)
+                .await
+                .unwrap_err()
+                .correlation_id()
+                .to_owned(),
+        );
+    }
+    let log = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+    for part in bad.iter().chain([&good]).flat_map(|token| token.split('.')) {
+        assert!(!log.contains(part), "{log}");
+    }
+    assert_eq!(log.lines().count(), bad.len(), "{log}");
+    assert!(
+        ids.iter()
+            .zip(log.lines())
+            .all(|(id, line)| line.contains(id.as_str())),
+        "{log}"
+    );
+    let lines: Vec<_> = log
+        .lines()
+        .zip(&ids)
+        .map(|(line, id)| line.replace(id.as_str(), "ID"))
+        .collect();
+    insta::assert_snapshot!(lines[..3].join("\n"), @r#"
+    INFO safeconduct_guard::denied: request denied reason="wrong-audience" correlation_id="ID" expected="https://api.example.com" got="https://other.example"
+    INFO safeconduct_guard::denied: request denied reason="wrong-issuer" correlation_id="ID" expected="https://issuer.test" got="https://evil.example\n forged line"
+    INFO safeconduct_guard::denied: request denied reason="wrong-type" correlation_id="ID" expected="at+jwt" got="JWT"
+    "#);
+}
