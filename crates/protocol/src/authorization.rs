@@ -21,10 +21,14 @@ use crate::{
     token::{new_id, one_resource},
 };
 
-/// The longest `state`, in bytes.
+/// The longest authorization request, in bytes as it is sent (form-encoded). Sealed, the longest still fits a form field.
+pub const LONGEST_REQUEST: usize = 8192;
+/// The longest `state`, in bytes as it is sent.
 pub const LONGEST_STATE: usize = 4096;
-/// The longest `nonce`, in bytes.
+/// The longest `nonce`, in bytes as it is sent.
 pub const LONGEST_NONCE: usize = 512;
+/// The longest `scope`, in bytes.
+pub const LONGEST_SCOPE: usize = 2048;
 
 /// Reads who asks and where the answer should go. Nothing is proven yet: errors belong on a page, never in a redirect.
 ///
@@ -43,7 +47,7 @@ pub fn state_to_return(parameters: &Parameters) -> Option<&str> {
         .one("state")
         .ok()
         .flatten()
-        .filter(|state| state.len() <= LONGEST_STATE)
+        .filter(|state| sent_length(state) <= LONGEST_STATE)
 }
 
 /// A request that passed every check against its client. Made by [`CheckedRequest::check`] alone.
@@ -92,6 +96,11 @@ impl CheckedRequest {
         if parameters.one("request_uri")?.is_some() {
             return Err(Reason::RequestUriUnsupported.into());
         }
+        at_most(
+            LONGEST_REQUEST,
+            parameters.encode().len(),
+            Reason::RequestTooLarge,
+        )?;
         match parameters.required("response_type", Reason::ResponseTypeMissing)? {
             "code" => {}
             other => return Err(Refusal::new(Reason::ResponseTypeUnsupported).because(clip(other))),
@@ -146,6 +155,7 @@ impl CheckedRequest {
 
 fn asked_scope(parameters: &Parameters, client: &Client) -> Result<Scope, Refusal> {
     let text = parameters.required("scope", Reason::ScopeMissing)?;
+    at_most(LONGEST_SCOPE, text.len(), Reason::RequestTooLarge)?;
     let scope = Scope::parse(text).ok_or(Reason::ScopeMalformed)?;
     if scope.is_empty() {
         return Err(Reason::ScopeMissing.into());
@@ -176,18 +186,36 @@ fn challenge(parameters: &Parameters, client: &Client) -> Result<Option<CodeChal
     }
 }
 
+/// A text that comes back to the client as it was sent: short enough, and without control characters (RFC 6749 Appendix A.5).
 fn bounded(
     parameters: &Parameters,
     name: &str,
     longest: usize,
     too_long: Reason,
 ) -> Result<Option<String>, Refusal> {
-    match parameters.one(name)? {
-        Some(value) if value.len() > longest => {
-            Err(Refusal::new(too_long).because(format!("{} bytes", value.len())))
-        }
-        value => Ok(value.map(str::to_owned)),
+    let Some(value) = parameters.one(name)? else {
+        return Ok(None);
+    };
+    at_most(longest, sent_length(value), too_long)?;
+    if value.chars().any(char::is_control) {
+        let detail = format!("a control character in {name}");
+        return Err(Refusal::new(Reason::RequestMalformed).because(detail));
     }
+    Ok(Some(value.to_owned()))
+}
+
+fn at_most(longest: usize, length: usize, too_long: Reason) -> Result<(), Refusal> {
+    if length > longest {
+        return Err(Refusal::new(too_long).because(format!("{length} bytes")));
+    }
+    Ok(())
+}
+
+/// The length of `value` form-encoded: what it takes in a URL, and more than it takes when it is sealed.
+fn sent_length(value: &str) -> usize {
+    form_urlencoded::byte_serialize(value.as_bytes())
+        .map(str::len)
+        .sum()
 }
 
 fn clip(text: &str) -> String {

@@ -7,7 +7,7 @@ use crate::{
     client::Client,
     encoding,
     error::{Reason, Refusal},
-    grant::{Epochs, Grant, Lifetimes, NewGrant},
+    grant::{Epochs, Grant, Lifetimes, NOTHING_LEFT, NewGrant, one_audience},
     ids::{ClientId, GrantId, SessionId, UserId},
     pkce::CodeChallenge,
     scope::Scope,
@@ -70,8 +70,8 @@ impl AuthorizationCode {
     /// is decided by the write that follows.
     ///
     /// # Errors
-    /// In this order: another client's, expired, another redirect_uri, PKCE (RFC 6749 §4.1.3, RFC 7636 §4.6). None of them
-    /// changes anything for the rightful owner.
+    /// In this order: another client's, expired, another redirect_uri, PKCE (RFC 6749 §4.1.3, RFC 7636 §4.6), another resource
+    /// (RFC 8707 §2.2), nothing left that the client may still have. None of them changes anything for the rightful owner.
     pub fn redeem(
         &self,
         client: &Client,
@@ -99,6 +99,10 @@ impl AuthorizationCode {
             return Err(Refusal::new(Reason::RedirectUriChanged).because(detail));
         }
         self.prove_possession(exchange)?;
+        one_audience(&self.audience, exchange.resource.as_deref())?;
+        if self.scope.intersection(&client.scopes).is_empty() {
+            return Err(Refusal::new(Reason::GrantEnded).because(NOTHING_LEFT));
+        }
         Ok(self.grant_for(client, lifetimes, now))
     }
 
@@ -138,7 +142,7 @@ impl AuthorizationCode {
             client: self.client.clone(),
             user: self.user.clone(),
             session: self.session.clone(),
-            scope: self.scope.clone(),
+            scope: self.scope.intersection(&client.scopes),
             audience: self.audience.clone(),
             auth_time: self.auth_time,
             epochs: self.epochs,

@@ -170,6 +170,11 @@ pub enum ClientError {
     /// `require_pkce = false` on a public client.
     #[error("require_pkce = false is possible only for a client with credentials")]
     PublicWithoutPkce,
+    /// `consent = never` on a public client that lives on the device.
+    #[error(
+        "consent = never is not for a client without credentials that returns to an app on the person's computer: any app there can borrow its name"
+    )]
+    PublicNeverAsked,
     /// `private_key_jwt` without keys, or keys without it.
     #[error("private_key_jwt needs a jwks with at least one key, and only it has one")]
     Jwks,
@@ -198,6 +203,9 @@ impl Client {
             Err(ClientError::PublicClientCredentials)
         } else if self.is_public() && !self.require_pkce {
             Err(ClientError::PublicWithoutPkce)
+        } else if self.is_public() && self.consent == ConsentPolicy::Never && self.lives_on_device()
+        {
+            Err(ClientError::PublicNeverAsked)
         } else if (self.authentication == AuthenticationMethod::PrivateKeyJwt) != self.has_keys() {
             Err(ClientError::Jwks)
         } else {
@@ -248,6 +256,11 @@ impl Client {
 
     fn registered(&self, sent: &str) -> Option<&RedirectUri> {
         self.redirect_uris.iter().find(|uri| uri.admits(sent))
+    }
+
+    /// Whether any of its answers goes to an app on the person's own computer (RFC 8252 §7).
+    fn lives_on_device(&self) -> bool {
+        self.redirect_uris.iter().any(RedirectUri::stays_on_device)
     }
 
     fn has_keys(&self) -> bool {

@@ -14,7 +14,7 @@ use crate::{
 
 /// The `client_assertion_type` of RFC 7523 §2.2.
 pub const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-/// The longest an assertion may be valid from its `iat`, in seconds; its `jti` is remembered that long.
+/// The longest an assertion may still be valid when it arrives, in seconds; its `jti` is remembered that long.
 pub const LONGEST_ASSERTION: i64 = 300;
 
 /// What a client presented.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     client::{Client, GrantType},
+    error::{Reason, Refusal},
     ids::{ClientId, GrantId, SessionId, UserId},
     scope::{OFFLINE_ACCESS, Scope},
     time::Timestamp,
@@ -148,5 +149,20 @@ impl Grant {
     /// Whether `client` is given refresh tokens for it.
     pub fn is_refreshable(client: &Client) -> bool {
         client.may_use(GrantType::RefreshToken)
+    }
+}
+
+/// The private detail of a grant that its client may have nothing of any more.
+pub(crate) const NOTHING_LEFT: &str = "nothing that was granted is still registered for the client";
+
+/// Refuses a `resource` that is not the one that was granted: a token request may narrow, never change (RFC 8707 §2.2).
+///
+/// # Errors
+/// `resource-exceeds-grant`.
+pub(crate) fn one_audience(granted: &str, asked: Option<&str>) -> Result<(), Refusal> {
+    match asked {
+        Some(asked) if asked != granted => Err(Refusal::new(Reason::ResourceExceedsGrant)
+            .because(format!("granted for {granted}, asked for {asked}"))),
+        _ => Ok(()),
     }
 }

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     client::Client,
     error::{Reason, Refusal},
-    grant::{Grant, Lifetimes},
+    grant::{Grant, Lifetimes, NOTHING_LEFT, one_audience},
     ids::{ClientId, GrantId},
     resource::Resources,
-    scope::Scope,
+    scope::{OFFLINE_ACCESS, Scope},
     time::Timestamp,
     token::RefreshExchange,
 };
@@ -159,35 +159,29 @@ impl RefreshDecision {
 /// What one refresh asks its access token to be narrowed to (RFC 6749 §6, RFC 8707 §2.2). The grant itself never changes.
 ///
 /// # Errors
-/// `scope-exceeds-grant`, `resource-exceeds-grant`, `grant-ended` where the client may have nothing of the grant any more.
+/// `scope-exceeds-grant`, `resource-exceeds-grant`, `scope-not-registered` where the client lost all it asks for, `grant-ended`
+/// where it lost all that was granted, or the right to act while the person is away.
 pub fn narrow(
     grant: &Grant,
     client: &Client,
     exchange: &RefreshExchange,
     resources: &Resources,
 ) -> Result<Scope, Refusal> {
-    if let Some(resource) = exchange
-        .resource
-        .as_deref()
-        .filter(|resource| *resource != grant.audience)
-    {
-        return Err(Refusal::new(Reason::ResourceExceedsGrant).because(format!(
-            "granted for {}, asked for {resource}",
-            grant.audience
-        )));
-    }
-    if let Some(asked) = exchange
-        .scope
-        .as_ref()
-        .filter(|asked| !asked.is_within(&grant.scope))
-    {
+    one_audience(&grant.audience, exchange.resource.as_deref())?;
+    let asked = exchange.scope.as_ref();
+    if let Some(asked) = asked.filter(|asked| !asked.is_within(&grant.scope)) {
         return Err(Refusal::new(Reason::ScopeExceedsGrant)
             .because(asked.without(&grant.scope).to_string()));
     }
-    let scope = grant.scope_for(client, exchange.scope.as_ref());
-    if scope.is_empty() || !client.may_target(&grant.audience, resources) {
-        return Err(Refusal::new(Reason::GrantEnded)
-            .because("nothing that was granted is still registered for the client"));
+    let held = grant.scope_for(client, None);
+    let no_longer_offline = grant.scope.contains(OFFLINE_ACCESS) && !held.contains(OFFLINE_ACCESS);
+    if held.is_empty() || no_longer_offline || !client.may_target(&grant.audience, resources) {
+        return Err(Refusal::new(Reason::GrantEnded).because(NOTHING_LEFT));
+    }
+    let scope = grant.scope_for(client, asked);
+    if scope.is_empty() {
+        return Err(Refusal::new(Reason::ScopeNotRegistered)
+            .because("what is asked for is no longer registered for the client"));
     }
     Ok(scope)
 }

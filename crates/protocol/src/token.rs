@@ -69,6 +69,8 @@ impl TokenRequest {
             Some(text) => Some(Scope::parse(text).ok_or(Reason::ScopeMalformed)?),
             None => None,
         };
+        // Nothing but spaces is empty, and empty is absent (RFC 6749 §3.1).
+        let scope = scope.filter(|scope| !scope.is_empty());
         let resource = one_resource(parameters)?.map(str::to_owned);
         Ok(match grant_type {
             GrantType::AuthorizationCode => Self::AuthorizationCode(CodeExchange {
