@@ -7,7 +7,7 @@ use safeconduct_protocol::{encoding, random};
 use serde_json::json;
 use tokio::net::{TcpListener, TcpSocket};
 
-use crate::support::{API, FakeIssuer, Reply, alice, jwk_set, until, verdict, within};
+use crate::support::{API, FakeIssuer, Reply, START, alice, jwk_set, until, verdict, within};
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
