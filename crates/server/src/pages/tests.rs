@@ -42,18 +42,20 @@ fn tags(html: &str) -> Vec<Tag> {
         let named = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap();
         let (name, mut inside) = rest.split_at(named);
         let mut attributes = BTreeMap::new();
-        while !inside.starts_with('>') {
+        loop {
             inside = inside.trim_start_matches([' ', '\n', '/', '!']);
-            let end = inside.find(['=', ' ', '>', '/']).unwrap();
+            if inside.starts_with('>') {
+                break;
+            }
+            let ends = |(_, c): &(usize, char)| ['=', ' ', '\n', '/', '>'].contains(c);
+            let (end, _) = inside.char_indices().skip(1).find(ends).unwrap();
             let (attribute, after) = inside.split_at(end);
+            let (value, after) = match after.strip_prefix("=\"") {
+                Some(quoted) => quoted.split_once('"').unwrap(),
+                None => ("", after),
+            };
+            attributes.insert(attribute.to_owned(), value.to_owned());
             inside = after;
-            let mut value = "";
-            if let Some(quoted) = after.strip_prefix("=\"") {
-                (value, inside) = quoted.split_once('"').unwrap();
-            }
-            if !attribute.is_empty() {
-                attributes.insert(attribute.to_owned(), value.to_owned());
-            }
         }
         if !name.is_empty() {
             tags.push(Tag {
