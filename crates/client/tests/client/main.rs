@@ -8,7 +8,6 @@
 mod app;
 mod discovery;
 mod itself;
-mod logs;
 mod refresh;
 mod sessions;
 mod sign_in;
