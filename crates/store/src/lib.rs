@@ -1,6 +1,39 @@
-//! The memory of Safeconduct.
+//! The memory of Safeconduct: one [`Store`] whose methods are events of the protocol (`redeem_code`,
+//! `rotate_refresh_token`, `end_session`, …), each one unit that commits whole or not at all.
+//!
+//! What a request means is decided in `safeconduct_protocol` before it comes here; what may happen only once is decided
+//! here, by the write itself. The store keeps no clock and no copies, knows no HTTP, and never sees a secret in clear: what
+//! it is given is hashed or sealed. One file for each noun; the statements stand beside the methods that run them.
+//! `driver` is the seam to the database below.
 
+mod catalog;
+mod clients;
+mod cluster;
+mod consents;
+mod declared;
 mod driver;
+mod error;
+mod events;
+mod grants;
+mod keys;
+mod rotation;
 mod schema;
+mod sessions;
+mod store;
+mod sweep;
+mod users;
 
+pub use catalog::Catalog;
+pub use clients::{ClientRecord, SecretHash};
+pub use cluster::Cluster;
+pub use consents::ConsentRecord;
+pub use declared::{Declared, Reconciled};
 pub use driver::OpenError;
+pub use error::{RedeemError, StoreError};
+pub use events::Event;
+pub use grants::{GrantFilter, GrantRecord};
+pub use keys::{KeyRow, NewKey, ResealedKey};
+pub use sessions::{NewSession, SessionRecord, SessionView};
+pub use store::Store;
+pub use sweep::Swept;
+pub use users::{Credential, Imported, NewUser, UserRecord};

@@ -28,6 +28,17 @@ pub(crate) enum DriverError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum OpenError {
+    /// The URL names no database that this release can open. Only its scheme is repeated: the rest may hold a password.
+    #[error(
+        "the database URL ({scheme}:…) is not one this release can open: write sqlite: and the path of a file"
+    )]
+    Url {
+        /// What stands before the first colon.
+        scheme: String,
+    },
+    /// The program ended while the database was being opened.
+    #[error("the program ended while the database was being opened")]
+    Interrupted,
     /// The file holds something else than a SQLite database.
     #[error("{} is not a SQLite database: name another file, or move this one away", .path.display())]
     NotADatabase {

@@ -9,11 +9,12 @@ mod error;
 mod sqlite;
 mod statement;
 
-use std::path::Path;
+use std::path::PathBuf;
 
 pub(crate) use error::DriverError;
 pub use error::OpenError;
-pub(crate) use statement::{Row, Rows, Statement, Unit, UnitOutcome, Value};
+use statement::Value;
+pub(crate) use statement::{Row, Rows, Statement, Unit, UnitOutcome};
 
 use sqlite::Sqlite;
 
@@ -23,9 +24,33 @@ pub(crate) enum Driver {
 }
 
 impl Driver {
-    /// Opens the SQLite database at `path`, creating it if there is none, and brings its schema up to date.
-    pub(crate) fn open_sqlite(path: &Path) -> Result<Self, OpenError> {
-        Sqlite::open(path, &sqlite::Settings::default()).map(Self::Sqlite)
+    /// Opens the database that `url` names, creating it if there is none, and brings its schema up to date.
+    pub(crate) async fn open(url: &str) -> Result<Self, OpenError> {
+        let Some((scheme, rest)) = url.split_once(':') else {
+            return Err(OpenError::Url {
+                scheme: String::new(),
+            });
+        };
+        let path = rest.strip_prefix("//").unwrap_or(rest);
+        if scheme != "sqlite" || path.is_empty() || path == ":memory:" {
+            return Err(OpenError::Url {
+                scheme: scheme.to_owned(),
+            });
+        }
+        let path = PathBuf::from(path);
+        let opened =
+            tokio::task::spawn_blocking(move || Sqlite::open(&path, &sqlite::Settings::default()))
+                .await;
+        opened
+            .unwrap_or(Err(OpenError::Interrupted))
+            .map(Self::Sqlite)
+    }
+
+    /// Finishes what was accepted and closes.
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.close().await,
+        }
     }
 
     /// Commits `unit` whole or not at all; the answer comes when the commit is durable.

@@ -90,6 +90,11 @@ impl Sqlite {
         self.writer.run(unit).await
     }
 
+    pub(super) async fn close(&self) {
+        self.writer.close().await;
+        self.readers.close();
+    }
+
     /// Runs on the calling thread: a lookup by key costs less than a hand-over to another one.
     pub(super) fn read(&self, statement: &Statement) -> Result<Rows, DriverError> {
         self.readers.read(statement)

@@ -88,30 +88,12 @@ impl<T: Into<Value>> From<Option<T>> for Value {
     }
 }
 
-/// How many rows a statement must change, or return, for its unit to go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Expect {
-    Any,
-    AtLeastOne,
-    Exactly(u64),
-}
-
-impl Expect {
-    fn is_met_by(self, count: u64) -> bool {
-        match self {
-            Self::Any => true,
-            Self::AtLeastOne => count > 0,
-            Self::Exactly(expected) => count == expected,
-        }
-    }
-}
-
 /// One SQL statement that both databases understand, with parameters `$1`, `$2`, … in the order they are bound.
 #[derive(Clone, Debug)]
 pub(crate) struct Statement {
     sql: &'static str,
     values: Vec<Value>,
-    expect: Expect,
+    expects_some: bool,
 }
 
 impl Statement {
@@ -120,7 +102,7 @@ impl Statement {
         Self {
             sql,
             values: Vec::new(),
-            expect: Expect::Any,
+            expects_some: false,
         }
     }
 
@@ -134,14 +116,7 @@ impl Statement {
     /// Fails the unit unless this statement changes or returns at least one row.
     #[must_use]
     pub(crate) fn expect_some(mut self) -> Self {
-        self.expect = Expect::AtLeastOne;
-        self
-    }
-
-    /// Fails the unit unless this statement changes or returns exactly `count` rows.
-    #[must_use]
-    pub(crate) fn expect_exactly(mut self, count: u64) -> Self {
-        self.expect = Expect::Exactly(count);
+        self.expects_some = true;
         self
     }
 
@@ -154,7 +129,7 @@ impl Statement {
     }
 
     pub(crate) fn is_met_by(&self, rows: &Rows) -> bool {
-        self.expect.is_met_by(rows.count())
+        !self.expects_some || rows.count() > 0
     }
 }
 
@@ -176,6 +151,13 @@ impl Unit {
         self
     }
 
+    /// This unit with more statements at its end.
+    #[must_use]
+    pub(crate) fn and(mut self, statements: impl IntoIterator<Item = Statement>) -> Self {
+        self.0.extend(statements);
+        self
+    }
+
     pub(crate) fn statements(&self) -> &[Statement] {
         &self.0
     }
@@ -192,7 +174,7 @@ impl From<Statement> for Unit {
 pub(crate) enum UnitOutcome {
     /// Committed and durable; the rows of each statement, in order.
     Done(Vec<Rows>),
-    /// Undone, because the statement at this index (from 0) found another number of rows than it expects.
+    /// Undone, because the statement at this index (from 0) found no row.
     Unmet { statement: usize },
 }
 

@@ -42,6 +42,11 @@ impl Readers {
         Ok(rows)
     }
 
+    /// Closes what is idle.
+    pub(super) fn close(&self) {
+        self.idle().clear();
+    }
+
     /// A thread that panicked left at worst one connection fewer behind.
     fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)

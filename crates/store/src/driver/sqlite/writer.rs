@@ -48,7 +48,7 @@ impl Writer {
         let (answer, answered) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or_else(stopped)?;
         queue
-            .try_send(Job { unit, answer })
+            .try_send(Job::Commit(unit, answer))
             .map_err(|refused| match refused {
                 TrySendError::Full(_) => {
                     DriverError::Unavailable("too many writes are waiting".to_owned())
@@ -58,6 +58,16 @@ impl Writer {
         answered
             .await
             .unwrap_or_else(|_| Err(DriverError::Unknown("the writer failed".to_owned())))
+    }
+
+    /// Ends the thread after the units that were queued before, and waits for that.
+    pub(super) async fn close(&self) {
+        let (done, ended) = oneshot::channel();
+        if let Some(queue) = self.queue.clone() {
+            // Waits for room in the queue. A thread that has ended already refuses, and then there is nothing to wait for.
+            let _ = tokio::task::spawn_blocking(move || queue.send(Job::Close(done))).await;
+        }
+        let _ = ended.await;
     }
 }
 
@@ -77,10 +87,10 @@ fn stopped() -> DriverError {
     DriverError::Unavailable("the database is closed".to_owned())
 }
 
-/// A unit, and where its answer is awaited.
-struct Job {
-    unit: Unit,
-    answer: oneshot::Sender<Answer>,
+/// What the thread is asked to do, and where the answer is awaited.
+enum Job {
+    Commit(Unit, oneshot::Sender<Answer>),
+    Close(oneshot::Sender<()>),
 }
 
 /// The thread's side.
@@ -93,13 +103,29 @@ struct Groups {
 impl Groups {
     fn serve(&mut self, waiting: &Receiver<Job>) {
         while let Ok(first) = waiting.recv() {
-            let (units, askers): (Vec<Unit>, Vec<_>) = std::iter::once(first)
-                .chain(waiting.try_iter().take(GROUP - 1))
-                .map(|job| (job.unit, job.answer))
-                .unzip();
-            for (asker, answer) in askers.into_iter().zip(self.commit(&units)) {
+            let (mut units, mut askers, mut closing) = (Vec::new(), Vec::new(), None);
+            for job in std::iter::once(first).chain(waiting.try_iter().take(GROUP - 1)) {
+                match job {
+                    Job::Commit(unit, asker) => {
+                        units.push(unit);
+                        askers.push(asker);
+                    }
+                    Job::Close(asker) => closing = Some(asker),
+                }
+            }
+            let answers = if units.is_empty() {
+                Vec::new()
+            } else {
+                self.commit(&units)
+            };
+            for (asker, answer) in askers.into_iter().zip(answers) {
                 // Whoever asked may be gone; the unit is committed all the same.
                 let _ = asker.send(answer);
+            }
+            if let Some(asker) = closing {
+                self.connection = None;
+                let _ = asker.send(());
+                return;
             }
         }
     }

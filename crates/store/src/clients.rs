@@ -1,0 +1,290 @@
+//! Registered clients and their secrets. An id is given once: a deleted client leaves its row behind. Disabling ends what
+//! the client holds by raising its epoch; enabling never lowers it.
+
+use std::collections::HashMap;
+
+use safeconduct_protocol::client::Client;
+use safeconduct_protocol::ids::ClientId;
+use safeconduct_protocol::time::Timestamp;
+use safeconduct_protocol::token::new_id;
+
+use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
+use crate::error::StoreError;
+use crate::events::{NewEvent, administrative};
+use crate::store::{Store, from_json, stored, to_json};
+
+const CREATE: &str = "INSERT INTO clients (id, registration, enabled, declared, epoch, created_at) \
+     VALUES ($1, $2, 1, $3, 1, $4) ON CONFLICT (id) DO NOTHING";
+
+const ADD_SECRET: &str =
+    "INSERT INTO client_secrets (id, client_id, hash, created_at) VALUES ($1, $2, $3, $4)";
+
+const EXPIRE_SECRETS: &str = "UPDATE client_secrets SET expires_at = $2 \
+     WHERE client_id = $1 AND (expires_at IS NULL OR expires_at > $2)";
+
+const DELETE_SECRETS: &str = "DELETE FROM client_secrets WHERE client_id = $1";
+
+const UPDATE: &str =
+    "UPDATE clients SET registration = $2, declared = $3 WHERE id = $1 AND deleted_at IS NULL";
+
+const UPDATE_REGISTRATION: &str =
+    "UPDATE clients SET registration = $2 WHERE id = $1 AND deleted_at IS NULL";
+
+const EXISTS: &str = "SELECT 1 FROM clients WHERE id = $1 AND deleted_at IS NULL";
+
+const DISABLE: &str = "UPDATE clients SET enabled = 0, epoch = epoch + 1 \
+     WHERE id = $1 AND enabled = 1 AND deleted_at IS NULL";
+
+const ENABLE: &str =
+    "UPDATE clients SET enabled = 1 WHERE id = $1 AND enabled = 0 AND deleted_at IS NULL";
+
+const DELETE: &str = "UPDATE clients SET enabled = 0, epoch = epoch + 1, deleted_at = $2 \
+     WHERE id = $1 AND deleted_at IS NULL";
+
+const LIST: &str = "SELECT registration, enabled, declared, epoch, created_at FROM clients \
+     WHERE deleted_at IS NULL ORDER BY id";
+
+const SECRETS: &str = "SELECT client_id, id, hash, created_at, expires_at FROM client_secrets ORDER BY created_at, id";
+
+/// A client as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientRecord {
+    /// Its registration.
+    pub client: Client,
+    /// Whether it may be used.
+    pub enabled: bool,
+    /// Whether the configuration file declares it, and is the place to change it.
+    pub declared: bool,
+    /// Raised when it is disabled or deleted.
+    pub epoch: i64,
+    /// When it was registered.
+    pub created_at: Timestamp,
+    /// Its secrets, oldest first; several live at once while one replaces another.
+    pub secrets: Vec<SecretHash>,
+}
+
+/// A client secret as it is kept: a keyed hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretHash {
+    /// Its name among the client's secrets.
+    pub id: String,
+    /// The hash that the server made of it.
+    pub hash: [u8; 32],
+    /// When it was added.
+    pub created_at: Timestamp,
+    /// From when on it is good no more; `None`: until it is replaced.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Store {
+    /// Registers a client, with the hash of its secret if it has one.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if a client has the id or ever had it.
+    pub async fn create_client(
+        &self,
+        client: &Client,
+        secret: Option<[u8; 32]>,
+        declared: bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let unit = Unit::new(creation(client, secret, declared, now));
+        let event = NewEvent::new("client-created").client(&client.id);
+        if self.committed(administrative(unit, event, now)).await? {
+            Ok(())
+        } else {
+            Err(StoreError::Conflict(format!(
+                "the client id {} is taken, or was: ids are not given twice",
+                client.id
+            )))
+        }
+    }
+
+    /// Replaces a client's registration. What it may no longer have, its grants lose at the next mint.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn update_client(&self, client: &Client, now: Timestamp) -> Result<(), StoreError> {
+        let update = Statement::new(UPDATE_REGISTRATION)
+            .bind(client.id.as_str())
+            .bind(to_json(client))
+            .expect_some();
+        let event = NewEvent::new("client-updated").client(&client.id);
+        self.change_client(update.into(), event, now).await
+    }
+
+    /// Adds a secret. The client's other secrets end at `expire_others_at`, or live on beside it if that is `None`.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn add_client_secret(
+        &self,
+        id: &ClientId,
+        hash: [u8; 32],
+        expire_others_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let expiry =
+            expire_others_at.map(|at| Statement::new(EXPIRE_SECRETS).bind(id.as_str()).bind(at));
+        let statements = [exists(id)]
+            .into_iter()
+            .chain(expiry)
+            .chain([secret_addition(id, hash, now)]);
+        self.change_client(
+            Unit::new(statements),
+            NewEvent::new("client-secret-added").client(id),
+            now,
+        )
+        .await
+    }
+
+    /// Disables a client: everything it holds is dead, and stays dead if it is enabled again. Disabling twice is disabling.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn disable_client(&self, id: &ClientId, now: Timestamp) -> Result<(), StoreError> {
+        let unit =
+            Unit::from(exists(id)).then(Statement::new(DISABLE).bind(id.as_str()).expect_some());
+        self.change_client(unit, NewEvent::new("client-disabled").client(id), now)
+            .await
+    }
+
+    /// Lets a disabled client be used again.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn enable_client(&self, id: &ClientId, now: Timestamp) -> Result<(), StoreError> {
+        let unit =
+            Unit::from(exists(id)).then(Statement::new(ENABLE).bind(id.as_str()).expect_some());
+        self.change_client(unit, NewEvent::new("client-enabled").client(id), now)
+            .await
+    }
+
+    /// Deletes a client and its secrets. Its id is never given again.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn delete_client(&self, id: &ClientId, now: Timestamp) -> Result<(), StoreError> {
+        let unit = Unit::new([
+            Statement::new(DELETE)
+                .bind(id.as_str())
+                .bind(now)
+                .expect_some(),
+            Statement::new(DELETE_SECRETS).bind(id.as_str()),
+        ]);
+        self.change_client(unit, NewEvent::new("client-deleted").client(id), now)
+            .await
+    }
+
+    /// Every client that was not deleted, by id.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn clients(&self) -> Result<Vec<ClientRecord>, StoreError> {
+        // A secret read before its client is a client without one for a moment; the other way round is a refusal too many.
+        let mut records = self.list(Statement::new(LIST), read).await?;
+        let mut secrets: HashMap<String, Vec<SecretHash>> = HashMap::new();
+        for (client, secret) in self.list(Statement::new(SECRETS), read_secret).await? {
+            secrets.entry(client).or_default().push(secret);
+        }
+        for record in &mut records {
+            record.secrets = secrets
+                .remove(record.client.id.as_str())
+                .unwrap_or_default();
+        }
+        Ok(records)
+    }
+
+    /// Commits a change whose first statement finds the client and whose others may find that there is nothing to do.
+    async fn change_client(
+        &self,
+        unit: Unit,
+        event: NewEvent<'_>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        match self.run(administrative(unit, event, now)).await? {
+            UnitOutcome::Unmet { statement: 0 } => Err(StoreError::NotFound("such client")),
+            UnitOutcome::Unmet { .. } | UnitOutcome::Done(_) => Ok(()),
+        }
+    }
+}
+
+/// The statements that register a client; the first one fails if the id is taken.
+pub(crate) fn creation(
+    client: &Client,
+    secret: Option<[u8; 32]>,
+    declared: bool,
+    now: Timestamp,
+) -> Vec<Statement> {
+    let create = Statement::new(CREATE)
+        .bind(client.id.as_str())
+        .bind(to_json(client))
+        .bind(declared)
+        .bind(now)
+        .expect_some();
+    [create]
+        .into_iter()
+        .chain(secret.map(|hash| secret_addition(&client.id, hash, now)))
+        .collect()
+}
+
+/// The statement that makes a registration what the configuration file says.
+pub(crate) fn declaration(client: &Client) -> Statement {
+    Statement::new(UPDATE)
+        .bind(client.id.as_str())
+        .bind(to_json(client))
+        .bind(true)
+        .expect_some()
+}
+
+/// The statements that leave a client with `secret` alone.
+pub(crate) fn secret_replacement(
+    id: &ClientId,
+    secret: Option<[u8; 32]>,
+    now: Timestamp,
+) -> Vec<Statement> {
+    let delete = Statement::new(DELETE_SECRETS).bind(id.as_str());
+    [delete]
+        .into_iter()
+        .chain(secret.map(|hash| secret_addition(id, hash, now)))
+        .collect()
+}
+
+/// The statement that disables a client that is enabled.
+pub(crate) fn disabling(id: &ClientId) -> Statement {
+    Statement::new(DISABLE).bind(id.as_str())
+}
+
+fn secret_addition(id: &ClientId, hash: [u8; 32], now: Timestamp) -> Statement {
+    Statement::new(ADD_SECRET)
+        .bind(new_id())
+        .bind(id.as_str())
+        .bind(hash.as_slice())
+        .bind(now)
+}
+
+fn exists(id: &ClientId) -> Statement {
+    Statement::new(EXISTS).bind(id.as_str()).expect_some()
+}
+
+fn read(row: &mut Row) -> Result<ClientRecord, DriverError> {
+    Ok(ClientRecord {
+        client: from_json(&row.text()?, "client's registration")?,
+        enabled: row.truth()?,
+        declared: row.truth()?,
+        epoch: row.integer()?,
+        created_at: row.time()?,
+        secrets: Vec::new(),
+    })
+}
+
+fn read_secret(row: &mut Row) -> Result<(String, SecretHash), DriverError> {
+    let client = row.text()?;
+    let secret = SecretHash {
+        id: row.text()?,
+        hash: stored(row.blob()?.try_into().ok(), "hash")?,
+        created_at: row.time()?,
+        expires_at: row.optional_time()?,
+    };
+    Ok((client, secret))
+}

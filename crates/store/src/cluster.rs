@@ -1,0 +1,97 @@
+//! Whose database this is: issuer, cluster, master key, and the era of its history.
+
+use safeconduct_protocol::time::Timestamp;
+use safeconduct_protocol::token::new_id;
+
+use crate::driver::{DriverError, Row, Statement, Unit};
+use crate::error::StoreError;
+use crate::events::{NewEvent, administrative};
+use crate::store::Store;
+
+/// Claims a new database: issuer, cluster id, key check.
+const CLAIM: &str = "INSERT INTO meta (one, issuer, cluster_id, era, key_check) VALUES (1, $1, $2, 1, $3) \
+     ON CONFLICT (one) DO NOTHING";
+
+const READ: &str = "SELECT cluster_id, era, issuer, key_check FROM meta";
+
+const BEGIN_ERA: &str = "UPDATE meta SET era = era + 1 RETURNING era";
+
+/// The server or servers that share one database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    /// 128 random bits, chosen when the database was first used.
+    pub cluster_id: String,
+    /// The history it is in. What was handed out in another one is refused.
+    pub era: i64,
+}
+
+impl Store {
+    /// Makes the database this cluster's, or proves that it is: the first caller's `issuer` and `key_check` (something that
+    /// only the master key can make) are kept, and every later caller must bring the same.
+    ///
+    /// # Errors
+    /// [`StoreError::OtherIssuer`], [`StoreError::OtherMasterKey`].
+    pub async fn join_cluster(
+        &self,
+        issuer: &str,
+        key_check: &str,
+        now: Timestamp,
+    ) -> Result<Cluster, StoreError> {
+        let claim = Statement::new(CLAIM)
+            .bind(issuer)
+            .bind(new_id())
+            .bind(key_check)
+            .expect_some();
+        let event = NewEvent::new("cluster-created").detail(issuer);
+        self.run(administrative(claim.into(), event, now)).await?;
+        let mut row = self.row(Statement::new(READ)).await?.ok_or_else(gone)?;
+        let cluster = read(&mut row)?;
+        let (kept_issuer, kept_key_check) = (row.text()?, row.text()?);
+        if kept_issuer != issuer {
+            return Err(StoreError::OtherIssuer {
+                expected: kept_issuer,
+            });
+        }
+        if kept_key_check != key_check {
+            return Err(StoreError::OtherMasterKey);
+        }
+        Ok(cluster)
+    }
+
+    /// The cluster that the database belongs to; `None` until one has joined.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn cluster(&self) -> Result<Option<Cluster>, StoreError> {
+        let row = self.row(Statement::new(READ)).await?;
+        Ok(row.map(|mut row| read(&mut row)).transpose()?)
+    }
+
+    /// Begins a new era and gives its number: everything that was handed out before it is refused. For a database that was
+    /// restored from a backup and has forgotten what it revoked and redeemed since.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] for a database that no cluster has joined.
+    pub async fn begin_era(&self, now: Timestamp) -> Result<i64, StoreError> {
+        let unit = Unit::from(Statement::new(BEGIN_ERA));
+        let rows = self
+            .commit(administrative(unit, NewEvent::new("era-begun"), now))
+            .await?;
+        let era = rows
+            .into_iter()
+            .next()
+            .and_then(crate::driver::Rows::into_first);
+        Ok(era.ok_or(StoreError::NotFound("cluster"))?.integer()?)
+    }
+}
+
+fn read(row: &mut Row) -> Result<Cluster, DriverError> {
+    Ok(Cluster {
+        cluster_id: row.text()?,
+        era: row.integer()?,
+    })
+}
+
+fn gone() -> DriverError {
+    DriverError::Corrupt("the row that names the cluster is gone".to_owned())
+}

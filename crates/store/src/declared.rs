@@ -1,0 +1,230 @@
+//! Reconciling the database with the configuration file, which alone may change what it declares: clients, scopes and
+//! resources. What was registered by other means stays as it is.
+
+use std::collections::HashSet;
+
+use safeconduct_protocol::client::Client;
+use safeconduct_protocol::ids::ClientId;
+use safeconduct_protocol::resource::{Resource, ScopeDescription};
+use safeconduct_protocol::time::Timestamp;
+
+use crate::clients::{self, ClientRecord};
+use crate::driver::{Row, Statement, Unit, UnitOutcome};
+use crate::error::StoreError;
+use crate::events::NewEvent;
+use crate::store::{Store, to_json};
+
+/// How often another administrative write may come first before we give up.
+const TRIES: usize = 8;
+
+const CLAIM_REVISION: &str = "UPDATE revision SET number = number + 1 WHERE number = $1";
+const DELETED: &str = "SELECT id FROM clients WHERE deleted_at IS NOT NULL ORDER BY id";
+const CLEAR_SCOPES: &str = "DELETE FROM scopes";
+const ADD_SCOPE: &str = "INSERT INTO scopes (name, position, description) VALUES ($1, $2, $3)";
+const CLEAR_RESOURCES: &str = "DELETE FROM resources";
+const ADD_RESOURCE: &str = "INSERT INTO resources (uri, position, description) VALUES ($1, $2, $3)";
+
+/// What the configuration file declares.
+#[derive(Clone, Debug, Default)]
+pub struct Declared {
+    /// Clients, each with the hash of its secret if it has one.
+    pub clients: Vec<(Client, Option<[u8; 32]>)>,
+    /// Every scope.
+    pub scopes: Vec<ScopeDescription>,
+    /// Every resource.
+    pub resources: Vec<Resource>,
+}
+
+/// What reconciling did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reconciled {
+    /// Clients that were new.
+    pub created: Vec<ClientId>,
+    /// Clients that were registered otherwise, or had another secret.
+    pub changed: Vec<ClientId>,
+    /// Clients that the file declared once and does no more.
+    pub disabled: Vec<ClientId>,
+    /// Declared clients that are disabled and stay so until somebody enables them.
+    pub still_disabled: Vec<ClientId>,
+    /// Whether scopes or resources were others.
+    pub catalog_changed: bool,
+}
+
+impl Reconciled {
+    fn changes_anything(&self) -> bool {
+        !(self.created.is_empty() && self.changed.is_empty() && self.disabled.is_empty())
+            || self.catalog_changed
+    }
+}
+
+impl Store {
+    /// Makes the database say what the file says, in one unit; writes nothing where it does already. A client gone from
+    /// the file is disabled, and nobody is enabled here.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] for a client id that belonged to a deleted client.
+    pub async fn reconcile(
+        &self,
+        declared: &Declared,
+        now: Timestamp,
+    ) -> Result<Reconciled, StoreError> {
+        for _ in 0..TRIES {
+            let revision = self.revision().await?;
+            self.refuse_deleted(declared).await?;
+            let (unit, reconciled) = self.difference(declared, now).await?;
+            if !reconciled.changes_anything() {
+                return Ok(reconciled);
+            }
+            // The difference was taken from what was there at this revision; if it has moved, it is taken again.
+            let claim = Statement::new(CLAIM_REVISION).bind(revision).expect_some();
+            if let UnitOutcome::Done(_) =
+                self.run(Unit::new([claim].into_iter().chain(unit))).await?
+            {
+                return Ok(reconciled);
+            }
+        }
+        Err(StoreError::Unavailable(
+            "the configuration is being changed by others all the time".to_owned(),
+        ))
+    }
+
+    async fn difference(
+        &self,
+        declared: &Declared,
+        now: Timestamp,
+    ) -> Result<(Vec<Statement>, Reconciled), StoreError> {
+        let records = self.clients().await?;
+        let mut unit = Vec::new();
+        let mut reconciled = Reconciled::default();
+        for (client, secret) in &declared.clients {
+            match records.iter().find(|record| record.client.id == client.id) {
+                None => create(client, *secret, now, &mut unit, &mut reconciled),
+                Some(record) => change(record, client, *secret, now, &mut unit, &mut reconciled),
+            }
+        }
+        disable_gone(&records, declared, now, &mut unit, &mut reconciled);
+        if self.scopes().await? != declared.scopes || self.resources().await? != declared.resources
+        {
+            unit.extend(catalog_replacement(declared));
+            unit.push(NewEvent::new("catalog-changed").at(now));
+            reconciled.catalog_changed = true;
+        }
+        Ok((unit, reconciled))
+    }
+
+    async fn refuse_deleted(&self, declared: &Declared) -> Result<(), StoreError> {
+        let deleted: HashSet<String> = self
+            .list(Statement::new(DELETED), Row::text)
+            .await?
+            .into_iter()
+            .collect();
+        match declared
+            .clients
+            .iter()
+            .find(|(client, _)| deleted.contains(client.id.as_str()))
+        {
+            Some((client, _)) => Err(StoreError::Conflict(format!(
+                "the client id {} belonged to a client that was deleted: ids are not given twice, choose another",
+                client.id
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn create(
+    client: &Client,
+    secret: Option<[u8; 32]>,
+    now: Timestamp,
+    unit: &mut Vec<Statement>,
+    reconciled: &mut Reconciled,
+) {
+    unit.extend(clients::creation(client, secret, true, now));
+    unit.push(
+        NewEvent::new("client-created")
+            .client(&client.id)
+            .detail("declared")
+            .at(now),
+    );
+    reconciled.created.push(client.id.clone());
+}
+
+fn change(
+    record: &ClientRecord,
+    client: &Client,
+    secret: Option<[u8; 32]>,
+    now: Timestamp,
+    unit: &mut Vec<Statement>,
+    reconciled: &mut Reconciled,
+) {
+    if !record.enabled {
+        reconciled.still_disabled.push(client.id.clone());
+    }
+    let same_registration = record.declared && record.client == *client;
+    let same_secret = record.secrets.iter().map(|kept| kept.hash).eq(secret);
+    if same_registration && same_secret {
+        return;
+    }
+    unit.push(clients::declaration(client));
+    if !same_secret {
+        unit.extend(clients::secret_replacement(&client.id, secret, now));
+    }
+    unit.push(
+        NewEvent::new("client-updated")
+            .client(&client.id)
+            .detail("declared")
+            .at(now),
+    );
+    reconciled.changed.push(client.id.clone());
+}
+
+fn disable_gone(
+    records: &[ClientRecord],
+    declared: &Declared,
+    now: Timestamp,
+    unit: &mut Vec<Statement>,
+    reconciled: &mut Reconciled,
+) {
+    let named: HashSet<&ClientId> = declared
+        .clients
+        .iter()
+        .map(|(client, _)| &client.id)
+        .collect();
+    let gone = records
+        .iter()
+        .filter(|record| record.declared && record.enabled && !named.contains(&record.client.id));
+    for record in gone {
+        let id = &record.client.id;
+        unit.push(clients::disabling(id).expect_some());
+        unit.push(
+            NewEvent::new("client-disabled")
+                .client(id)
+                .detail("no longer declared")
+                .at(now),
+        );
+        reconciled.disabled.push(id.clone());
+    }
+}
+
+fn catalog_replacement(declared: &Declared) -> Vec<Statement> {
+    let scopes = (0_i64..).zip(&declared.scopes).map(|(position, scope)| {
+        Statement::new(ADD_SCOPE)
+            .bind(scope.name.as_str())
+            .bind(position)
+            .bind(to_json(scope))
+    });
+    let resources = (0_i64..)
+        .zip(&declared.resources)
+        .map(|(position, resource)| {
+            Statement::new(ADD_RESOURCE)
+                .bind(resource.uri.as_str())
+                .bind(position)
+                .bind(to_json(resource))
+        });
+    [Statement::new(CLEAR_SCOPES)]
+        .into_iter()
+        .chain(scopes)
+        .chain([Statement::new(CLEAR_RESOURCES)])
+        .chain(resources)
+        .collect()
+}

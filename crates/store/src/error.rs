@@ -1,0 +1,69 @@
+//! How the store says no. Everything that is no state of the protocol ends as [`StoreError::Unavailable`] or
+//! [`StoreError::Fault`]; what a client may be told about it is the server's.
+
+use thiserror::Error;
+
+use crate::driver::DriverError;
+
+/// Why a method of the store did not do what it says.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Nothing was changed; the same call may succeed later.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(String),
+    /// The database was lost while it committed: the change may have been made or not.
+    #[error("it is not known whether the database made the change: {0}")]
+    CommitUnknown(String),
+    /// What should be new exists, or something else came first.
+    #[error("{0}")]
+    Conflict(String),
+    /// There is no such thing.
+    #[error("there is no {0}")]
+    NotFound(&'static str),
+    /// The database belongs to a server with another issuer.
+    #[error(
+        "this database belongs to the issuer {expected}: set that issuer, or use another database"
+    )]
+    OtherIssuer {
+        /// The issuer that the database was made for.
+        expected: String,
+    },
+    /// The database was made with another master key.
+    #[error(
+        "this database was made with another master key: start with that key, or use another database"
+    )]
+    OtherMasterKey,
+    /// The database is damaged or a statement is wrong: ours to repair.
+    #[error("the store failed: {0}")]
+    Fault(String),
+}
+
+impl From<DriverError> for StoreError {
+    fn from(error: DriverError) -> Self {
+        match error {
+            DriverError::Unavailable(reason) => Self::Unavailable(reason),
+            DriverError::Unknown(reason) => Self::CommitUnknown(reason),
+            DriverError::Constraint(_) | DriverError::Corrupt(_) | DriverError::Bug(_) => {
+                Self::Fault(error.to_string())
+            }
+        }
+    }
+}
+
+/// Why a code or a refresh token could not be redeemed at all; a refusal by its state is no error.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum RedeemError {
+    /// The assertion that authenticated the client was used before; nothing was changed.
+    #[error("the client's assertion was used before")]
+    AssertionReplayed,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<DriverError> for RedeemError {
+    fn from(error: DriverError) -> Self {
+        Self::Store(error.into())
+    }
+}

@@ -1,0 +1,143 @@
+//! Events: what changed that matters to security and administration. One is written in the unit of its change, and only
+//! if there is a change; refusals go to logs and metrics.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use safeconduct_protocol::ids::{ClientId, GrantId, UserId};
+use safeconduct_protocol::random;
+use safeconduct_protocol::time::Timestamp;
+
+use crate::driver::{Row, Statement, Unit};
+use crate::error::StoreError;
+use crate::store::Store;
+
+/// Writes one event: id, at, kind, user, client, grant, detail.
+const RECORD: &str = "INSERT INTO events (id, at, kind, user_id, client_id, grant_id, detail) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7)";
+
+/// The same for a grant, unless this write was not the one that revoked it.
+const RECORD_REVOCATION: &str = "INSERT INTO events (id, at, kind, user_id, client_id, grant_id, detail) \
+     SELECT $1, $2, $3, g.user_id, g.client_id, g.id, g.revoked_reason FROM grants g WHERE g.id = $4 AND g.revoked_by = $5";
+
+const BUMP_REVISION: &str = "UPDATE revision SET number = number + 1";
+
+const LIST: &str = "SELECT id, at, kind, user_id, client_id, grant_id, detail FROM events \
+     WHERE id > $1 ORDER BY id LIMIT $2";
+
+/// Something that changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its name; sorts by time.
+    pub id: String,
+    /// When.
+    pub at: Timestamp,
+    /// What, like `grant-revoked`.
+    pub kind: String,
+    /// The user it is about.
+    pub user: Option<UserId>,
+    /// The client it is about.
+    pub client: Option<ClientId>,
+    /// The grant it is about.
+    pub grant: Option<GrantId>,
+    /// What else there is to say; never a secret.
+    pub detail: Option<String>,
+}
+
+impl Store {
+    /// At most `limit` events after the one named `after`, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn events(&self, after: Option<&str>, limit: u32) -> Result<Vec<Event>, StoreError> {
+        let statement = Statement::new(LIST)
+            .bind(after.unwrap_or_default())
+            .bind(i64::from(limit));
+        let decode = |row: &mut Row| {
+            let optional = |text: Option<String>| text.unwrap_or_default();
+            Ok(Event {
+                id: row.text()?,
+                at: row.time()?,
+                kind: row.text()?,
+                user: UserId::parse(&optional(row.optional_text()?)),
+                client: ClientId::parse(&optional(row.optional_text()?)),
+                grant: GrantId::parse(&optional(row.optional_text()?)),
+                detail: row.optional_text()?,
+            })
+        };
+        Ok(self.list(statement, decode).await?)
+    }
+}
+
+/// An event about to be written.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct NewEvent<'a> {
+    kind: &'static str,
+    user: Option<&'a UserId>,
+    client: Option<&'a ClientId>,
+    detail: Option<&'a str>,
+}
+
+impl<'a> NewEvent<'a> {
+    pub(crate) fn new(kind: &'static str) -> Self {
+        Self {
+            kind,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn user(self, user: &'a UserId) -> Self {
+        Self {
+            user: Some(user),
+            ..self
+        }
+    }
+
+    pub(crate) fn client(self, client: &'a ClientId) -> Self {
+        Self {
+            client: Some(client),
+            ..self
+        }
+    }
+
+    pub(crate) fn detail(self, detail: &'a str) -> Self {
+        Self {
+            detail: Some(detail),
+            ..self
+        }
+    }
+
+    /// The statement that writes it.
+    pub(crate) fn at(self, now: Timestamp) -> Statement {
+        Statement::new(RECORD)
+            .bind(event_id(now))
+            .bind(now)
+            .bind(self.kind)
+            .bind(self.user.map(UserId::as_str))
+            .bind(self.client.map(ClientId::as_str))
+            .bind(None::<&str>)
+            .bind(self.detail)
+    }
+}
+
+/// Writes that `grant` was revoked, if the write named `by` did it.
+pub(crate) fn record_revocation(grant: GrantId, by: &str, now: Timestamp) -> Statement {
+    Statement::new(RECORD_REVOCATION)
+        .bind(event_id(now))
+        .bind(now)
+        .bind("grant-revoked")
+        .bind(grant.to_string())
+        .bind(by)
+}
+
+/// `unit` as an administrative write: whoever holds a copy of the catalog learns of it, and it is remembered.
+pub(crate) fn administrative(unit: Unit, event: NewEvent<'_>, now: Timestamp) -> Unit {
+    unit.then(Statement::new(BUMP_REVISION)).then(event.at(now))
+}
+
+/// Hexadecimal digits alone, which every collation sorts alike: the second, a count within this process, chance.
+fn event_id(now: Timestamp) -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let chance = u64::from_be_bytes(random::bytes());
+    format!("{:016x}{count:016x}{chance:016x}", now.seconds().max(0))
+}

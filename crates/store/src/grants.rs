@@ -1,0 +1,395 @@
+//! Grants: made by redeeming a code, ended by revoking, asked about by introspection. Rotation has its own file.
+//!
+//! The write decides. A redemption is one INSERT under the id that the code carries; the row it returns says who won. Every
+//! other use asks the view `parties`, so that locking a user, disabling a client or withdrawing consent is one write that
+//! ends every grant at once.
+
+use safeconduct_protocol::authorization_code::{RedeemedRow, Redemption};
+use safeconduct_protocol::client_authentication::AssertionUse;
+use safeconduct_protocol::encoding;
+use safeconduct_protocol::grant::{Grant, NewGrant};
+use safeconduct_protocol::ids::{ClientId, GrantId, SessionId, UserId};
+use safeconduct_protocol::scope::Scope;
+use safeconduct_protocol::time::Timestamp;
+use safeconduct_protocol::token::new_id;
+
+use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
+use crate::error::{RedeemError, StoreError};
+use crate::events::{NewEvent, record_revocation};
+use crate::store::{Store, client_id, stored, user_id};
+
+/// The most grants that one user and one client have alive; one more ends the oldest.
+const MOST_LIVE: i64 = 50;
+
+/// Makes the grant if everything it rests on still stands. Where a row has the id: the same code from another attempt is a
+/// replay and revokes it (RFC 6749 §4.1.2); another code of the same request changes nothing. It is one statement because
+/// DO NOTHING and a second look would lose the race on PostgreSQL.
+const REDEEM: &str = "INSERT INTO grants \
+         (id, code_id, attempt, era, client_id, user_id, session_id, offline, scope, audience, auth_time, \
+          user_epoch, client_epoch, consent_epoch, generation, rotated_at, retries, created_at, last_used_at, \
+          expires_at, idle_expires_at, forget_at) \
+     SELECT $1, $2, $3, CAST($4 AS BIGINT), $5, $6, $7, CAST($8 AS BIGINT), $9, $10, CAST($11 AS BIGINT), \
+          CAST($12 AS BIGINT), CAST($13 AS BIGINT), CAST($14 AS BIGINT), 0, CAST($15 AS BIGINT), 0, \
+          CAST($15 AS BIGINT), CAST($15 AS BIGINT), CAST($16 AS BIGINT), CAST($17 AS BIGINT), CAST($18 AS BIGINT) \
+     WHERE EXISTS (SELECT 1 FROM grants g WHERE g.id = $1) \
+        OR (EXISTS (SELECT 1 FROM parties p WHERE p.era = $4 AND p.user_id = $6 AND p.client_id = $5 \
+                AND p.user_epoch = $12 AND p.client_epoch = $13 AND p.consent_epoch = $14) \
+            AND (CAST($8 AS BIGINT) = 1 OR EXISTS (SELECT 1 FROM sessions s \
+                WHERE s.id = $7 AND s.user_id = $6 AND s.idle_expires_at > $15))) \
+     ON CONFLICT (id) DO UPDATE SET \
+         revoked_by = CASE WHEN grants.code_id = excluded.code_id AND grants.attempt <> excluded.attempt \
+             AND grants.revoked_at IS NULL THEN excluded.attempt ELSE grants.revoked_by END, \
+         revoked_reason = CASE WHEN grants.code_id = excluded.code_id AND grants.attempt <> excluded.attempt \
+             AND grants.revoked_at IS NULL THEN 'code-redeemed' ELSE grants.revoked_reason END, \
+         revoked_at = CASE WHEN grants.code_id = excluded.code_id AND grants.attempt <> excluded.attempt \
+             AND grants.revoked_at IS NULL THEN excluded.created_at ELSE grants.revoked_at END \
+     RETURNING attempt, code_id, revoked_at";
+
+const REDEEMED: &str = "SELECT attempt, code_id, revoked_at FROM grants WHERE id = $1";
+
+/// Ends the oldest grants beyond the limit, if the attempt made its grant.
+const END_OLDEST: &str = "UPDATE grants SET revoked_at = $4, revoked_reason = 'too-many-grants', revoked_by = $5 \
+     WHERE EXISTS (SELECT 1 FROM grants n WHERE n.id = $1 AND n.attempt = $5 AND n.revoked_at IS NULL) \
+       AND id IN (SELECT o.id FROM grants o \
+           WHERE o.user_id = $2 AND o.client_id = $3 AND o.id <> $1 AND o.revoked_at IS NULL AND o.expires_at > $4 \
+           ORDER BY o.created_at DESC, o.id DESC LIMIT 1000 OFFSET $6)";
+
+const ALIVE: &str = "SELECT 1 FROM grants g \
+     WHERE g.id = $1 AND g.era = $3 AND g.revoked_at IS NULL AND g.forget_at > $4 \
+       AND EXISTS (SELECT 1 FROM parties p WHERE p.era = g.era AND p.user_id = g.user_id AND p.client_id = g.client_id \
+           AND p.user_epoch = g.user_epoch AND p.client_epoch = g.client_epoch AND p.consent_epoch = g.consent_epoch) \
+       AND (g.offline = 1 OR EXISTS (SELECT 1 FROM sessions s \
+           WHERE s.id = g.session_id AND s.user_id = g.user_id AND s.idle_expires_at > $4)) \
+       AND NOT EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.jti = $2)";
+
+const CLIENT_TOKEN_ALIVE: &str = "SELECT 1 FROM clients c CROSS JOIN meta m \
+     WHERE c.id = $1 AND c.epoch = $2 AND c.enabled = 1 AND c.deleted_at IS NULL AND m.era = $4 \
+       AND NOT EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.jti = $3)";
+
+const USE_ID: &str = "INSERT INTO used_ids (kind, owner, hash, expires_at) VALUES ('client-assertion', $1, $2, $3) \
+     ON CONFLICT (kind, owner, hash) DO NOTHING";
+
+const REVOKE: &str = "UPDATE grants SET revoked_at = $3, revoked_reason = $4, revoked_by = $5 \
+     WHERE id = $1 AND client_id = $2 AND revoked_at IS NULL";
+
+const REVOKE_OF: &str = "UPDATE grants SET revoked_at = $3, revoked_reason = $4, revoked_by = $5 \
+     WHERE user_id = $1 AND (CAST($2 AS TEXT) IS NULL OR client_id = CAST($2 AS TEXT)) AND revoked_at IS NULL";
+
+const REVOKE_TOKEN: &str = "INSERT INTO revoked_tokens (jti, client_id, expires_at) VALUES ($1, $2, $3) \
+     ON CONFLICT (jti) DO NOTHING";
+
+const LIST: &str = "SELECT id, client_id, user_id, scope, audience, auth_time, generation, expires_at, idle_expires_at, \
+         session_id, created_at, last_used_at, retries, revoked_at, revoked_reason \
+     FROM grants \
+     WHERE (CAST($1 AS TEXT) IS NULL OR user_id = CAST($1 AS TEXT)) \
+       AND (CAST($2 AS TEXT) IS NULL OR client_id = CAST($2 AS TEXT)) \
+     ORDER BY created_at DESC, id DESC LIMIT $3";
+
+/// Which grants a list should hold.
+#[derive(Clone, Debug, Default)]
+pub struct GrantFilter {
+    /// Those of this user.
+    pub user: Option<UserId>,
+    /// Those of this client.
+    pub client: Option<ClientId>,
+}
+
+/// A grant in a list, alive or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrantRecord {
+    /// The grant.
+    pub grant: Grant,
+    /// The browser session it came from.
+    pub session: SessionId,
+    /// When its code was redeemed.
+    pub created_at: Timestamp,
+    /// When a refresh token was last used.
+    pub last_used_at: Timestamp,
+    /// How often an answer to a refresh was lost and asked for again.
+    pub retries: i64,
+    /// When it was revoked, if it was; it may be dead for other reasons.
+    pub revoked_at: Option<Timestamp>,
+    /// Why it was revoked.
+    pub revoked_reason: Option<String>,
+}
+
+impl Store {
+    /// Redeems a code: makes the grant unless its code was redeemed before, and says who won. `attempt` is a new random
+    /// name for this try. A replay revokes what the code bought; a code from before another one of the same request changes
+    /// nothing. An `assertion` that authenticated the client is used up in the same unit.
+    ///
+    /// # Errors
+    /// [`RedeemError::AssertionReplayed`]; [`StoreError::CommitUnknown`] if neither the write nor the read after it could
+    /// tell. The code is then worth another try, and this attempt's tokens must not be sent.
+    pub async fn redeem_code(
+        &self,
+        grant: &NewGrant,
+        attempt: &str,
+        assertion: Option<&AssertionUse>,
+        now: Timestamp,
+    ) -> Result<Redemption, RedeemError> {
+        let unit = Unit::new(assertion.map(use_assertion)).and([
+            redemption(grant, attempt, now),
+            end_oldest(grant, attempt, now),
+            record_revocation(grant.id, attempt, now),
+        ]);
+        match self.run(unit).await {
+            Ok(UnitOutcome::Unmet { .. }) => Err(RedeemError::AssertionReplayed),
+            Ok(UnitOutcome::Done(mut rows)) => {
+                let position = usize::from(assertion.is_some());
+                let row = rows
+                    .swap_remove(position)
+                    .into_first()
+                    .map(|mut row| redeemed(&mut row))
+                    .transpose()?;
+                Ok(Redemption::settle(row.as_ref(), attempt, &grant.code_id))
+            }
+            Err(DriverError::Unknown(reason)) => {
+                Ok(self.settle_redemption(grant, attempt, reason).await?)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether the access token `jti` of a grant is good: nothing it rests on has ended and neither it nor the grant was
+    /// revoked. One read.
+    ///
+    /// # Errors
+    /// [`StoreError`]; whoever cannot ask must not assume.
+    pub async fn introspect_grant(
+        &self,
+        grant: GrantId,
+        jti: &str,
+        era: i64,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let statement = Statement::new(ALIVE)
+            .bind(grant.to_string())
+            .bind(jti)
+            .bind(era)
+            .bind(now);
+        Ok(self.row(statement).await?.is_some())
+    }
+
+    /// Whether the access token `jti`, which a client got for itself while its epoch was `epoch`, is good.
+    ///
+    /// # Errors
+    /// [`StoreError`]; whoever cannot ask must not assume.
+    pub async fn client_token_alive(
+        &self,
+        client: &ClientId,
+        epoch: i64,
+        jti: &str,
+        era: i64,
+    ) -> Result<bool, StoreError> {
+        let statement = Statement::new(CLIENT_TOKEN_ALIVE)
+            .bind(client.as_str())
+            .bind(epoch)
+            .bind(jti)
+            .bind(era);
+        Ok(self.row(statement).await?.is_some())
+    }
+
+    /// Uses up an assertion for a request that changes nothing else; `false` if it was used before.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn use_assertion(
+        &self,
+        assertion: &AssertionUse,
+        _now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        Ok(self.committed(use_assertion(assertion)).await?)
+    }
+
+    /// Revokes a grant of `owner`. Another client's grant, an unknown one and one that is revoked stay what they are.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn revoke_grant(
+        &self,
+        grant: GrantId,
+        owner: &ClientId,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let by = new_id();
+        let revoke = Statement::new(REVOKE)
+            .bind(grant.to_string())
+            .bind(owner.as_str())
+            .bind(now)
+            .bind(reason)
+            .bind(by.as_str())
+            .expect_some();
+        self.committed(Unit::new([revoke, record_revocation(grant, &by, now)]))
+            .await?;
+        Ok(())
+    }
+
+    /// Revokes every grant of a user, or those to one client.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn revoke_grants_of(
+        &self,
+        user: &UserId,
+        client: Option<&ClientId>,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let revoke = Statement::new(REVOKE_OF)
+            .bind(user.as_str())
+            .bind(client.map(ClientId::as_str))
+            .bind(now)
+            .bind(reason)
+            .bind(new_id())
+            .expect_some();
+        let event = NewEvent::new("grants-revoked").user(user).detail(reason);
+        let event = client.map_or(event, |client| event.client(client));
+        self.committed(Unit::new([revoke, event.at(now)])).await?;
+        Ok(())
+    }
+
+    /// Revokes one access token of `owner` and nothing else. Revoking twice is revoking.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn revoke_access_token(
+        &self,
+        jti: &str,
+        owner: &ClientId,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let revoke = Statement::new(REVOKE_TOKEN)
+            .bind(jti)
+            .bind(owner.as_str())
+            .bind(expires_at)
+            .expect_some();
+        let event = NewEvent::new("access-token-revoked")
+            .client(owner)
+            .detail(jti)
+            .at(now);
+        self.committed(Unit::new([revoke, event])).await?;
+        Ok(())
+    }
+
+    /// At most `limit` grants, the newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn list_grants(
+        &self,
+        filter: &GrantFilter,
+        limit: u32,
+    ) -> Result<Vec<GrantRecord>, StoreError> {
+        let statement = Statement::new(LIST)
+            .bind(filter.user.as_ref().map(UserId::as_str))
+            .bind(filter.client.as_ref().map(ClientId::as_str))
+            .bind(i64::from(limit));
+        Ok(self.list(statement, read_record).await?)
+    }
+
+    /// Settles a redemption whose commit nobody confirmed, by looking whose attempt the row names.
+    async fn settle_redemption(
+        &self,
+        grant: &NewGrant,
+        attempt: &str,
+        reason: String,
+    ) -> Result<Redemption, StoreError> {
+        let row = match self
+            .row(Statement::new(REDEEMED).bind(grant.id.to_string()))
+            .await
+        {
+            Ok(row) => row.map(|mut row| redeemed(&mut row)).transpose()?,
+            Err(_) => return Err(StoreError::CommitUnknown(reason)),
+        };
+        let settled = row
+            .as_ref()
+            .map(|row| Redemption::settle(Some(row), attempt, &grant.code_id));
+        match settled {
+            // A replay that did not reach the disk has not revoked anything: only a revoked row settles it.
+            Some(Redemption::Replayed) if !row.is_some_and(|row| row.revoked) => {
+                Err(StoreError::Unavailable(reason))
+            }
+            Some(redemption) => Ok(redemption),
+            None => Err(StoreError::Unavailable(reason)),
+        }
+    }
+}
+
+/// The statement that uses up an assertion, or fails its unit.
+pub(crate) fn use_assertion(assertion: &AssertionUse) -> Statement {
+    Statement::new(USE_ID)
+        .bind(assertion.client.as_str())
+        .bind(encoding::sha256(assertion.jti.as_bytes()).as_slice())
+        .bind(assertion.expires_at)
+        .expect_some()
+}
+
+fn redemption(grant: &NewGrant, attempt: &str, now: Timestamp) -> Statement {
+    Statement::new(REDEEM)
+        .bind(grant.id.to_string())
+        .bind(grant.code_id.as_str())
+        .bind(attempt)
+        .bind(grant.era)
+        .bind(grant.client.as_str())
+        .bind(grant.user.as_str())
+        .bind(grant.session.as_str())
+        .bind(grant.is_offline())
+        .bind(grant.scope.to_string())
+        .bind(grant.audience.as_str())
+        .bind(grant.auth_time)
+        .bind(grant.epochs.user)
+        .bind(grant.epochs.client)
+        .bind(grant.epochs.consent)
+        .bind(now)
+        .bind(grant.expires_at)
+        .bind(grant.idle_expires_at)
+        .bind(grant.forget_at)
+}
+
+fn end_oldest(grant: &NewGrant, attempt: &str, now: Timestamp) -> Statement {
+    Statement::new(END_OLDEST)
+        .bind(grant.id.to_string())
+        .bind(grant.user.as_str())
+        .bind(grant.client.as_str())
+        .bind(now)
+        .bind(attempt)
+        .bind(MOST_LIVE - 1)
+}
+
+fn redeemed(row: &mut Row) -> Result<RedeemedRow, DriverError> {
+    Ok(RedeemedRow {
+        attempt: row.text()?,
+        code_id: row.text()?,
+        revoked: row.optional_time()?.is_some(),
+    })
+}
+
+/// A grant from its columns: id, client_id, user_id, scope, audience, auth_time, generation, expires_at, idle_expires_at.
+pub(crate) fn read(row: &mut Row) -> Result<Grant, DriverError> {
+    Ok(Grant {
+        id: stored(GrantId::parse(&row.text()?), "grant id")?,
+        client: client_id(&row.text()?)?,
+        user: user_id(&row.text()?)?,
+        scope: stored(Scope::parse(&row.text()?), "scope")?,
+        audience: row.text()?,
+        auth_time: row.time()?,
+        generation: row.integer()?,
+        expires_at: row.time()?,
+        idle_expires_at: row.time()?,
+    })
+}
+
+fn read_record(row: &mut Row) -> Result<GrantRecord, DriverError> {
+    Ok(GrantRecord {
+        grant: read(row)?,
+        session: stored(SessionId::parse(&row.text()?), "session id")?,
+        created_at: row.time()?,
+        last_used_at: row.time()?,
+        retries: row.integer()?,
+        revoked_at: row.optional_time()?,
+        revoked_reason: row.optional_text()?,
+    })
+}

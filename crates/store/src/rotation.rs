@@ -1,0 +1,205 @@
+//! Rotation of refresh tokens (RFC 9700 §4.14.2): one conditional UPDATE makes the decision that `Rotation::decide` describes.
+
+use safeconduct_protocol::client_authentication::AssertionUse;
+use safeconduct_protocol::grant::Grant;
+use safeconduct_protocol::refresh_token::{RefreshDecision, RefreshState, RefreshToken, Rotation};
+use safeconduct_protocol::time::Timestamp;
+
+use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
+use crate::error::{RedeemError, StoreError};
+use crate::events::record_revocation;
+use crate::grants;
+use crate::store::Store;
+
+/// Rotates ($4 is current), gives the successor again ($5 is current, and not for too long), or revokes. A grant that is
+/// dead, was idle too long or never had this generation is left alone and no row returns.
+const ROTATE: &str = "UPDATE grants SET \
+         revoked_at = CASE WHEN generation = $4 OR (generation = $5 AND rotated_at >= $9) THEN revoked_at ELSE $6 END, \
+         revoked_reason = CASE WHEN generation = $4 OR (generation = $5 AND rotated_at >= $9) \
+             THEN revoked_reason ELSE 'refresh-token-reused' END, \
+         revoked_by = CASE WHEN generation = $4 OR (generation = $5 AND rotated_at >= $9) THEN revoked_by ELSE $7 END, \
+         retries = CASE WHEN generation = $5 AND rotated_at >= $9 THEN retries + 1 ELSE retries END, \
+         idle_expires_at = CASE WHEN generation <> $4 THEN idle_expires_at \
+             WHEN expires_at < $8 THEN expires_at ELSE $8 END, \
+         last_used_at = CASE WHEN generation = $4 THEN $6 ELSE last_used_at END, \
+         rotated_at = CASE WHEN generation = $4 THEN $6 ELSE rotated_at END, \
+         rotated_by = CASE WHEN generation = $4 THEN $7 ELSE rotated_by END, \
+         generation = CASE WHEN generation = $4 THEN $5 ELSE generation END \
+     WHERE id = $1 AND client_id = $2 AND era = $3 AND revoked_at IS NULL \
+       AND generation >= $4 AND (generation > $5 OR idle_expires_at > $6) \
+       AND EXISTS (SELECT 1 FROM parties p WHERE p.era = grants.era \
+           AND p.user_id = grants.user_id AND p.client_id = grants.client_id AND p.user_epoch = grants.user_epoch \
+           AND p.client_epoch = grants.client_epoch AND p.consent_epoch = grants.consent_epoch) \
+       AND (offline = 1 OR EXISTS (SELECT 1 FROM sessions s \
+           WHERE s.id = grants.session_id AND s.user_id = grants.user_id AND s.idle_expires_at > $6)) \
+     RETURNING id, client_id, user_id, scope, audience, auth_time, generation, expires_at, idle_expires_at, \
+         revoked_at, rotated_by";
+
+/// The grant as it is, and whether it lives.
+const STATE: &str = "SELECT g.id, g.client_id, g.user_id, g.scope, g.audience, g.auth_time, g.generation, g.expires_at, \
+         g.idle_expires_at, g.rotated_at, g.rotated_by, \
+         CASE WHEN g.revoked_at IS NULL AND g.era = $3 \
+             AND EXISTS (SELECT 1 FROM parties p WHERE p.era = g.era \
+                 AND p.user_id = g.user_id AND p.client_id = g.client_id AND p.user_epoch = g.user_epoch \
+                 AND p.client_epoch = g.client_epoch AND p.consent_epoch = g.consent_epoch) \
+             AND (g.offline = 1 OR EXISTS (SELECT 1 FROM sessions s \
+                 WHERE s.id = g.session_id AND s.user_id = g.user_id AND s.idle_expires_at > $4)) \
+         THEN 1 ELSE 0 END \
+     FROM grants g WHERE g.id = $1 AND g.client_id = $2";
+
+/// What the database says about a grant without changing it.
+struct Looked {
+    grant: Grant,
+    state: RefreshState,
+    rotated_by: Option<String>,
+}
+
+impl Store {
+    /// Uses a refresh token: rotates it, gives its successor again after a lost answer, or ends its grant because an old one
+    /// came back. The grant comes with `Rotate` and `Retry`; its generation is the successor's, and for a retry nothing else
+    /// has moved. `attempt` is a new random name for this try. `idle_seconds` is how long the successor may lie unused.
+    /// An `assertion` that authenticated the client is used up in the same unit.
+    ///
+    /// # Errors
+    /// [`RedeemError::AssertionReplayed`]; [`StoreError::Unavailable`] also where an unconfirmed commit turned out not to
+    /// have rotated: the same token is worth another try.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the protocol's own values; a struct around them would mean nothing"
+    )]
+    pub async fn rotate_refresh_token(
+        &self,
+        token: &RefreshToken,
+        rotation: &Rotation,
+        attempt: &str,
+        assertion: Option<&AssertionUse>,
+        idle_seconds: i64,
+        now: Timestamp,
+    ) -> Result<(RefreshDecision, Option<Grant>), RedeemError> {
+        let rotate = rotate(token, rotation, attempt, now.plus(idle_seconds));
+        let unit = Unit::new(assertion.map(grants::use_assertion))
+            .and([rotate, record_revocation(token.grant, attempt, now)]);
+        match self.run(unit).await {
+            Ok(UnitOutcome::Unmet { .. }) => Err(RedeemError::AssertionReplayed),
+            Ok(UnitOutcome::Done(mut rows)) => match rows
+                .swap_remove(usize::from(assertion.is_some()))
+                .into_first()
+            {
+                Some(mut row) => Ok(rotated(&mut row, attempt)?),
+                None => Ok((self.explain(token, rotation).await?, None)),
+            },
+            Err(DriverError::Unknown(reason)) => Ok(self
+                .settle_rotation(token, rotation, attempt, reason)
+                .await?),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Why nothing was changed. A row that is not there is dead: no token outlives its grant's row.
+    async fn explain(
+        &self,
+        token: &RefreshToken,
+        rotation: &Rotation,
+    ) -> Result<RefreshDecision, StoreError> {
+        match self
+            .look_at_grant(token, rotation)
+            .await?
+            .map(|looked| rotation.decide(&looked.state))
+        {
+            None => Ok(RefreshDecision::Dead),
+            Some(
+                refused @ (RefreshDecision::Dead
+                | RefreshDecision::Expired
+                | RefreshDecision::LostHistory),
+            ) => Ok(refused),
+            Some(_) => Err(StoreError::Unavailable(
+                "the grant was changed at the same time".to_owned(),
+            )),
+        }
+    }
+
+    /// Settles a rotation whose commit nobody confirmed, by looking whose attempt made the current generation.
+    async fn settle_rotation(
+        &self,
+        token: &RefreshToken,
+        rotation: &Rotation,
+        attempt: &str,
+        reason: String,
+    ) -> Result<(RefreshDecision, Option<Grant>), StoreError> {
+        let looked = match self.look_at_grant(token, rotation).await {
+            Ok(looked) => looked.filter(|looked| {
+                looked.state.alive && looked.rotated_by.as_deref() == Some(attempt)
+            }),
+            Err(_) => return Err(StoreError::CommitUnknown(reason)),
+        };
+        let looked = looked.ok_or(StoreError::Unavailable(reason))?;
+        Ok((RefreshDecision::Rotate, Some(looked.grant)))
+    }
+
+    async fn look_at_grant(
+        &self,
+        token: &RefreshToken,
+        rotation: &Rotation,
+    ) -> Result<Option<Looked>, DriverError> {
+        let statement = Statement::new(STATE)
+            .bind(token.grant.to_string())
+            .bind(token.client.as_str())
+            .bind(token.era)
+            .bind(rotation.now);
+        self.row(statement)
+            .await?
+            .map(|mut row| look(&mut row))
+            .transpose()
+    }
+}
+
+fn rotate(
+    token: &RefreshToken,
+    rotation: &Rotation,
+    attempt: &str,
+    idle_until: Timestamp,
+) -> Statement {
+    // Without a window, no rotation is too long ago.
+    let earliest = rotation
+        .retry_window
+        .map_or(i64::MIN, |window| rotation.now.plus(-window).seconds());
+    Statement::new(ROTATE)
+        .bind(token.grant.to_string())
+        .bind(token.client.as_str())
+        .bind(token.era)
+        .bind(rotation.presented)
+        .bind(rotation.presented.saturating_add(1))
+        .bind(rotation.now)
+        .bind(attempt)
+        .bind(idle_until)
+        .bind(earliest)
+}
+
+/// Reads the row that the UPDATE returned.
+fn rotated(row: &mut Row, attempt: &str) -> Result<(RefreshDecision, Option<Grant>), DriverError> {
+    let grant = grants::read(row)?;
+    let revoked = row.optional_time()?.is_some();
+    let by_this_attempt = row.optional_text()?.as_deref() == Some(attempt);
+    Ok(match (revoked, by_this_attempt) {
+        (true, _) => (RefreshDecision::Reuse, None),
+        (false, true) => (RefreshDecision::Rotate, Some(grant)),
+        (false, false) => (RefreshDecision::Retry, Some(grant)),
+    })
+}
+
+fn look(row: &mut Row) -> Result<Looked, DriverError> {
+    let grant = grants::read(row)?;
+    let rotated_at = row.time()?;
+    let rotated_by = row.optional_text()?;
+    let state = RefreshState {
+        generation: grant.generation,
+        rotated_at,
+        idle_expires_at: grant.idle_expires_at,
+        alive: row.truth()?,
+    };
+    Ok(Looked {
+        grant,
+        state,
+        rotated_by,
+    })
+}

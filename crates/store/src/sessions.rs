@@ -1,0 +1,276 @@
+//! Browser sessions: known by the hash of their cookie, alive until they idle or end. Ending one is deleting its row.
+
+use safeconduct_protocol::authorization::SignedInUser;
+use safeconduct_protocol::grant::Epochs;
+use safeconduct_protocol::ids::{ClientId, SessionId, UserId};
+use safeconduct_protocol::scope::Scope;
+use safeconduct_protocol::time::Timestamp;
+
+use crate::consents;
+use crate::driver::{DriverError, Row, Statement, Unit};
+use crate::error::StoreError;
+use crate::events::NewEvent;
+use crate::store::{Store, stored, user_id};
+
+const START: &str = "INSERT INTO sessions \
+     (id, hash, user_id, user_epoch, auth_time, started_at, last_seen_at, idle_expires_at, absolute_expires_at) \
+     SELECT $1, $2, u.id, u.epoch, $5, $6, $6, $7, $8 FROM users u \
+     WHERE u.id = $3 AND u.epoch = $4 AND u.locked_at IS NULL AND u.deleted_at IS NULL";
+
+const RENEW: &str = "UPDATE sessions SET hash = $3, auth_time = $4, last_seen_at = $7, \
+         idle_expires_at = CASE WHEN absolute_expires_at < $5 THEN absolute_expires_at ELSE $5 END, user_epoch = $6 \
+     WHERE id = $1 AND hash = $2 AND idle_expires_at > $7 AND EXISTS (SELECT 1 FROM users u \
+         WHERE u.id = sessions.user_id AND u.epoch = $6 AND u.locked_at IS NULL AND u.deleted_at IS NULL)";
+
+const SIGNED_IN: &str = "SELECT s.id, s.user_id, u.username, s.auth_time, \
+         u.epoch, COALESCE(c.epoch, 0), COALESCE(k.epoch, 0), k.scopes, \
+         s.last_seen_at, s.idle_expires_at, s.absolute_expires_at \
+     FROM sessions s JOIN users u ON u.id = s.user_id \
+     LEFT JOIN clients c ON c.id = $2 \
+     LEFT JOIN consents k ON k.user_id = s.user_id AND k.client_id = $2 \
+     WHERE s.hash = $1 AND s.idle_expires_at > $3 \
+       AND u.epoch = s.user_epoch AND u.locked_at IS NULL AND u.deleted_at IS NULL";
+
+const TOUCH: &str = "UPDATE sessions SET last_seen_at = $3, \
+         idle_expires_at = CASE WHEN absolute_expires_at < $2 THEN absolute_expires_at ELSE $2 END \
+     WHERE id = $1 AND idle_expires_at > $3";
+
+const END: &str = "DELETE FROM sessions WHERE id = $1 RETURNING user_id";
+
+const END_ALL: &str = "DELETE FROM sessions WHERE user_id = $1";
+
+const LIST: &str = "SELECT s.id, s.user_id, u.username, s.started_at, s.last_seen_at, s.idle_expires_at \
+     FROM sessions s JOIN users u ON u.id = s.user_id AND u.epoch = s.user_epoch \
+     WHERE s.idle_expires_at > $2 AND (CAST($1 AS TEXT) IS NULL OR s.user_id = CAST($1 AS TEXT)) \
+     ORDER BY s.started_at, s.id";
+
+/// A session about to start.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// Its public name (`sid`).
+    pub id: SessionId,
+    /// The hash of the cookie's secret.
+    pub hash: [u8; 32],
+    /// Whose.
+    pub user: UserId,
+    /// When they proved who they are.
+    pub auth_time: Timestamp,
+    /// The user's epoch when they proved it.
+    pub user_epoch: i64,
+    /// When it ends, whatever happens.
+    pub absolute_expires_at: Timestamp,
+    /// When it ends if it is not used.
+    pub idle_expires_at: Timestamp,
+    /// The session of another user in the same browser, which ends with this start.
+    pub replaces: Option<SessionId>,
+}
+
+/// A living session, and what its user is to a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionView {
+    /// Who is signed in, with the epochs in force and what they have allowed the client.
+    pub person: SignedInUser,
+    /// When it was last used, to within what the server cares to write down.
+    pub last_seen_at: Timestamp,
+    /// When it ends if it is not used.
+    pub idle_expires_at: Timestamp,
+    /// When it ends, whatever happens.
+    pub absolute_expires_at: Timestamp,
+}
+
+/// A living session in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRecord {
+    /// Its public name (`sid`).
+    pub id: SessionId,
+    /// Whose.
+    pub user: UserId,
+    /// The name they sign in with.
+    pub username: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it was last used.
+    pub last_seen_at: Timestamp,
+    /// When it ends if it is not used.
+    pub idle_expires_at: Timestamp,
+}
+
+impl Store {
+    /// Starts a session; `false` if the user was locked, deleted or given another password since they signed in.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn start_session(
+        &self,
+        session: &NewSession,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let start = Statement::new(START)
+            .bind(session.id.as_str())
+            .bind(session.hash.as_slice())
+            .bind(session.user.as_str())
+            .bind(session.user_epoch)
+            .bind(session.auth_time)
+            .bind(now)
+            .bind(session.idle_expires_at.min(session.absolute_expires_at))
+            .bind(session.absolute_expires_at)
+            .expect_some();
+        let end = session
+            .replaces
+            .as_ref()
+            .map(|replaced| Statement::new(END).bind(replaced.as_str()));
+        let event = NewEvent::new("session-started")
+            .user(&session.user)
+            .detail(session.id.as_str())
+            .at(now);
+        Ok(self
+            .committed(Unit::from(start).and(end).then(event))
+            .await?)
+    }
+
+    /// Gives the session of a user who has just proved who they are again a new cookie; `false` if it is not what it was:
+    /// ended, renewed by another request, or its user is locked.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a column; a struct would only name them twice"
+    )]
+    pub async fn renew_session(
+        &self,
+        id: &SessionId,
+        old_hash: [u8; 32],
+        new_hash: [u8; 32],
+        auth_time: Timestamp,
+        idle_expires_at: Timestamp,
+        user_epoch: i64,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let renew = Statement::new(RENEW)
+            .bind(id.as_str())
+            .bind(old_hash.as_slice())
+            .bind(new_hash.as_slice())
+            .bind(auth_time)
+            .bind(idle_expires_at)
+            .bind(user_epoch)
+            .bind(now)
+            .expect_some();
+        Ok(self.committed(renew).await?)
+    }
+
+    /// The living session whose cookie hashes to `hash`, with what its user is to `client` for tokens of `audience`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn signed_in(
+        &self,
+        hash: [u8; 32],
+        client: Option<&ClientId>,
+        audience: &str,
+        now: Timestamp,
+    ) -> Result<Option<SessionView>, StoreError> {
+        let statement = Statement::new(SIGNED_IN)
+            .bind(hash.as_slice())
+            .bind(client.map(ClientId::as_str))
+            .bind(now);
+        let row = self.row(statement).await?;
+        Ok(row.map(|mut row| view(&mut row, audience)).transpose()?)
+    }
+
+    /// Notes that a session was used, and moves the end of its idling.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn touch_session(
+        &self,
+        id: &SessionId,
+        idle_expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.commit(
+            Statement::new(TOUCH)
+                .bind(id.as_str())
+                .bind(idle_expires_at)
+                .bind(now),
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Ends a session, and with it every grant that was not meant to outlive it. Ending twice is ending.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn end_session(&self, id: &SessionId, now: Timestamp) -> Result<(), StoreError> {
+        let end = Statement::new(END).bind(id.as_str()).expect_some();
+        let event = NewEvent::new("session-ended").detail(id.as_str()).at(now);
+        self.committed(Unit::new([end, event])).await?;
+        Ok(())
+    }
+
+    /// Ends every session of a user.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn end_sessions_of(&self, user: &UserId, now: Timestamp) -> Result<(), StoreError> {
+        let end = Statement::new(END_ALL).bind(user.as_str()).expect_some();
+        let event = NewEvent::new("sessions-ended").user(user).at(now);
+        self.committed(Unit::new([end, event])).await?;
+        Ok(())
+    }
+
+    /// Living sessions, of one user or of all, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn list_sessions(
+        &self,
+        user: Option<&UserId>,
+        now: Timestamp,
+    ) -> Result<Vec<SessionRecord>, StoreError> {
+        let statement = Statement::new(LIST)
+            .bind(user.map(UserId::as_str))
+            .bind(now);
+        let decode = |row: &mut Row| {
+            Ok(SessionRecord {
+                id: session_id(&row.text()?)?,
+                user: user_id(&row.text()?)?,
+                username: row.text()?,
+                started_at: row.time()?,
+                last_seen_at: row.time()?,
+                idle_expires_at: row.time()?,
+            })
+        };
+        Ok(self.list(statement, decode).await?)
+    }
+}
+
+fn view(row: &mut Row, audience: &str) -> Result<SessionView, DriverError> {
+    Ok(SessionView {
+        person: SignedInUser {
+            session: session_id(&row.text()?)?,
+            user: user_id(&row.text()?)?,
+            username: row.text()?,
+            auth_time: row.time()?,
+            epochs: Epochs {
+                user: row.integer()?,
+                client: row.integer()?,
+                consent: row.integer()?,
+            },
+            consented: match row.optional_text()? {
+                Some(scopes) => consents::read(&scopes)?
+                    .remove(audience)
+                    .unwrap_or_default(),
+                None => Scope::default(),
+            },
+        },
+        last_seen_at: row.time()?,
+        idle_expires_at: row.time()?,
+        absolute_expires_at: row.time()?,
+    })
+}
+
+fn session_id(text: &str) -> Result<SessionId, DriverError> {
+    stored(SessionId::parse(text), "session id")
+}

@@ -1,0 +1,350 @@
+//! Users and their passwords, which arrive sealed. A `sub` is given once: a deleted user leaves the row behind, and only
+//! the name is free again.
+
+use safeconduct_protocol::ids::UserId;
+use safeconduct_protocol::time::Timestamp;
+
+use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
+use crate::error::StoreError;
+use crate::events::NewEvent;
+use crate::store::{Store, user_id};
+
+/// The most users that one unit of an import adds.
+const BATCH: usize = 500;
+
+const ADD: &str = "INSERT INTO users (id, username, username_key, name, epoch, created_at) \
+     VALUES ($1, $2, $3, $4, 1, $5) ON CONFLICT (username_key) DO NOTHING";
+
+const ADD_PASSWORD: &str = "INSERT INTO credentials (user_id, kind, name, sealed, changed_at) \
+     SELECT u.id, 'password', '', $2, $3 FROM users u WHERE u.id = $1";
+
+const SET_PASSWORD: &str = "INSERT INTO credentials (user_id, kind, name, sealed, changed_at) \
+     VALUES ($1, 'password', '', $2, $3) \
+     ON CONFLICT (user_id, kind, name) DO UPDATE SET sealed = excluded.sealed, changed_at = excluded.changed_at";
+
+const REFRESH_PASSWORD: &str = "UPDATE credentials SET sealed = $3 \
+     WHERE user_id = $1 AND kind = 'password' AND name = '' AND sealed = $2";
+
+const RAISE_EPOCH: &str = "UPDATE users SET epoch = epoch + 1 WHERE id = $1 AND deleted_at IS NULL";
+
+const EXISTS: &str = "SELECT 1 FROM users WHERE id = $1 AND deleted_at IS NULL";
+
+const LOCK: &str = "UPDATE users SET locked_at = $2, epoch = epoch + 1 \
+     WHERE id = $1 AND locked_at IS NULL AND deleted_at IS NULL";
+
+const UNLOCK: &str = "UPDATE users SET locked_at = NULL WHERE id = $1 AND locked_at IS NOT NULL AND deleted_at IS NULL";
+
+const DELETE: &str = "UPDATE users SET deleted_at = $2, epoch = epoch + 1, username = '', username_key = NULL, name = NULL \
+     WHERE id = $1 AND deleted_at IS NULL";
+
+const DELETE_CREDENTIALS: &str = "DELETE FROM credentials WHERE user_id = $1";
+const DELETE_SESSIONS: &str = "DELETE FROM sessions WHERE user_id = $1";
+const DELETE_CONSENTS: &str = "DELETE FROM consents WHERE user_id = $1";
+
+const CREDENTIAL: &str = "SELECT u.id, u.username, u.epoch, u.locked_at, c.sealed FROM users u \
+     LEFT JOIN credentials c ON c.user_id = u.id AND c.kind = 'password' AND c.name = '' WHERE u.username_key = $1";
+
+const BY_NAME: &str =
+    "SELECT id, username, name, epoch, locked_at, created_at FROM users WHERE username_key = $1";
+
+const BY_ID: &str = "SELECT id, username, name, epoch, locked_at, created_at FROM users WHERE id = $1 AND deleted_at IS NULL";
+
+const LIST: &str = "SELECT id, username, name, epoch, locked_at, created_at FROM users \
+     WHERE username_key > $1 ORDER BY username_key LIMIT $2";
+
+/// A user about to be added.
+#[derive(Clone)]
+pub struct NewUser {
+    /// The `sub` of their tokens.
+    pub id: UserId,
+    /// What they sign in with; no two users share one in any case of its letters.
+    pub username: String,
+    /// What they are called.
+    pub name: Option<String>,
+    /// The hash of their password, sealed; `None` if they cannot sign in with one.
+    pub sealed_password: Option<String>,
+}
+
+/// A user as they are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserRecord {
+    /// The `sub` of their tokens.
+    pub id: UserId,
+    /// What they sign in with.
+    pub username: String,
+    /// What they are called.
+    pub name: Option<String>,
+    /// Raised when they are locked, deleted or change the password.
+    pub epoch: i64,
+    /// Whether they may not sign in.
+    pub locked: bool,
+    /// When they were added.
+    pub created_at: Timestamp,
+}
+
+/// What a sign-in with a password is judged by.
+#[derive(Clone)]
+pub struct Credential {
+    /// Whose.
+    pub user: UserId,
+    /// The name as it was registered.
+    pub username: String,
+    /// What the new session rests on.
+    pub epoch: i64,
+    /// Whether they may not sign in.
+    pub locked: bool,
+    /// The hash of their password, sealed.
+    pub sealed_password: Option<String>,
+}
+
+/// What an import did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// How many users were added.
+    pub added: usize,
+    /// Which entries (from 0) were not, because their name is taken.
+    pub taken: Vec<usize>,
+}
+
+impl Store {
+    /// Adds a user.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the name is taken.
+    pub async fn add_user(&self, user: NewUser, now: Timestamp) -> Result<(), StoreError> {
+        let unit = Unit::from(addition(&user, now).expect_some())
+            .and(password_addition(&user, now))
+            .then(NewEvent::new("user-added").user(&user.id).at(now));
+        if self.committed(unit).await? {
+            Ok(())
+        } else {
+            Err(StoreError::Conflict(format!(
+                "the username {} is taken",
+                user.username
+            )))
+        }
+    }
+
+    /// Adds many users, leaving out those whose name is taken. After an error, what came before may have been added:
+    /// running the import again adds the rest.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn import_users(
+        &self,
+        users: Vec<NewUser>,
+        now: Timestamp,
+    ) -> Result<Imported, StoreError> {
+        let mut imported = Imported::default();
+        for (batch, users) in users.chunks(BATCH).enumerate() {
+            let additions = users.iter().map(|user| addition(user, now));
+            // The password of a user that was not added finds no user to belong to.
+            let passwords = users.iter().filter_map(|user| password_addition(user, now));
+            let event = NewEvent::new("users-imported").at(now);
+            let rows = self
+                .commit(Unit::new(additions.chain(passwords).chain([event])))
+                .await?;
+            for (position, rows) in rows.iter().take(users.len()).enumerate() {
+                if rows.count() == 0 {
+                    imported.taken.push(batch * BATCH + position);
+                } else {
+                    imported.added += 1;
+                }
+            }
+        }
+        Ok(imported)
+    }
+
+    /// What a sign-in as `username` is judged by; `None` if there is no such user.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn credential(&self, username: &str) -> Result<Option<Credential>, StoreError> {
+        let Some(mut row) = self
+            .row(Statement::new(CREDENTIAL).bind(key(username)))
+            .await?
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Credential {
+            user: user_id(&row.text()?)?,
+            username: row.text()?,
+            epoch: row.integer()?,
+            locked: row.optional_time()?.is_some(),
+            sealed_password: row.optional_text()?,
+        }))
+    }
+
+    /// The user who signs in as `username`, in any case of its letters.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn user_by_name(&self, username: &str) -> Result<Option<UserRecord>, StoreError> {
+        let row = self
+            .row(Statement::new(BY_NAME).bind(key(username)))
+            .await?;
+        Ok(row.map(|mut row| read(&mut row)).transpose()?)
+    }
+
+    /// The user with this id, unless deleted.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn user(&self, id: &UserId) -> Result<Option<UserRecord>, StoreError> {
+        let row = self.row(Statement::new(BY_ID).bind(id.as_str())).await?;
+        Ok(row.map(|mut row| read(&mut row)).transpose()?)
+    }
+
+    /// At most `limit` users whose names follow `after`, in the order of their names.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn list_users(
+        &self,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<UserRecord>, StoreError> {
+        let statement = Statement::new(LIST)
+            .bind(key(after.unwrap_or_default()))
+            .bind(i64::from(limit));
+        Ok(self.list(statement, read).await?)
+    }
+
+    /// Gives a user another password. Their sessions and everything they allowed end.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn set_password(
+        &self,
+        id: &UserId,
+        sealed: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let unit = Unit::new([
+            Statement::new(RAISE_EPOCH).bind(id.as_str()).expect_some(),
+            Statement::new(SET_PASSWORD)
+                .bind(id.as_str())
+                .bind(sealed)
+                .bind(now),
+            Statement::new(DELETE_SESSIONS).bind(id.as_str()),
+        ]);
+        self.change_user(unit, NewEvent::new("password-set").user(id), now)
+            .await
+    }
+
+    /// Replaces the hash of the same password by a better one, unless the password was changed meanwhile; says whether it
+    /// did. Nothing ends.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn refresh_password_hash(
+        &self,
+        id: &UserId,
+        old: &str,
+        new: &str,
+    ) -> Result<bool, StoreError> {
+        let refresh = Statement::new(REFRESH_PASSWORD)
+            .bind(id.as_str())
+            .bind(old)
+            .bind(new)
+            .expect_some();
+        Ok(self.committed(refresh).await?)
+    }
+
+    /// Locks a user out: their sessions and everything they allowed end, and stay ended if they are unlocked. Locking
+    /// twice is locking.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn lock_user(&self, id: &UserId, now: Timestamp) -> Result<(), StoreError> {
+        let unit = Unit::new([
+            exists(id),
+            Statement::new(LOCK)
+                .bind(id.as_str())
+                .bind(now)
+                .expect_some(),
+        ]);
+        self.change_user(unit, NewEvent::new("user-locked").user(id), now)
+            .await
+    }
+
+    /// Lets a locked user sign in again.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn unlock_user(&self, id: &UserId, now: Timestamp) -> Result<(), StoreError> {
+        let unit = Unit::new([
+            exists(id),
+            Statement::new(UNLOCK).bind(id.as_str()).expect_some(),
+        ]);
+        self.change_user(unit, NewEvent::new("user-unlocked").user(id), now)
+            .await
+    }
+
+    /// Deletes a user with credentials, sessions and consents. The name is free again, the id is not.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn delete_user(&self, id: &UserId, now: Timestamp) -> Result<(), StoreError> {
+        let remains = [DELETE_CREDENTIALS, DELETE_SESSIONS, DELETE_CONSENTS];
+        let delete = Statement::new(DELETE)
+            .bind(id.as_str())
+            .bind(now)
+            .expect_some();
+        let unit = Unit::from(delete).and(remains.map(|sql| Statement::new(sql).bind(id.as_str())));
+        self.change_user(unit, NewEvent::new("user-deleted").user(id), now)
+            .await
+    }
+
+    /// Commits a change whose first statement finds the user and whose others may find that there is nothing to do.
+    async fn change_user(
+        &self,
+        unit: Unit,
+        event: NewEvent<'_>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        match self.run(unit.then(event.at(now))).await? {
+            UnitOutcome::Unmet { statement: 0 } => Err(StoreError::NotFound("such user")),
+            UnitOutcome::Unmet { .. } | UnitOutcome::Done(_) => Ok(()),
+        }
+    }
+}
+
+fn addition(user: &NewUser, now: Timestamp) -> Statement {
+    Statement::new(ADD)
+        .bind(user.id.as_str())
+        .bind(user.username.as_str())
+        .bind(key(&user.username))
+        .bind(user.name.as_deref())
+        .bind(now)
+}
+
+fn password_addition(user: &NewUser, now: Timestamp) -> Option<Statement> {
+    let sealed = user.sealed_password.as_deref()?;
+    Some(
+        Statement::new(ADD_PASSWORD)
+            .bind(user.id.as_str())
+            .bind(sealed)
+            .bind(now),
+    )
+}
+
+fn exists(id: &UserId) -> Statement {
+    Statement::new(EXISTS).bind(id.as_str()).expect_some()
+}
+
+/// What makes two names the same name.
+fn key(username: &str) -> String {
+    username.to_lowercase()
+}
+
+fn read(row: &mut Row) -> Result<UserRecord, DriverError> {
+    Ok(UserRecord {
+        id: user_id(&row.text()?)?,
+        username: row.text()?,
+        name: row.optional_text()?,
+        epoch: row.integer()?,
+        locked: row.optional_time()?.is_some(),
+        created_at: row.time()?,
+    })
+}
