@@ -1,8 +1,33 @@
 //! The authorization server of Safeconduct as a library.
+//!
+//! [`Server::new`] makes one from [`Settings`], a store and the [`MasterKey`]; [`routes::public`] is its URL map;
+//! [`accept::serve`] puts it on a socket. A request is followed from `routes` to `endpoints`, from there to `client_auth`,
+//! `grants` or `journey`, to the rules in `safeconduct_protocol`, and to the one write in the store.
 
 pub mod accept;
+mod browser;
+mod catalog;
+mod client_auth;
 pub mod correlation;
+mod endpoints;
+mod fault;
+mod form;
+mod grants;
+mod host;
+mod journey;
+pub mod keys;
+mod mint;
 pub mod pages;
 pub mod password;
+mod presented_token;
+mod respond;
+pub mod routes;
+mod server;
+pub mod settings;
 pub mod telemetry;
 pub mod throttle;
+
+pub use fault::Fault;
+pub use keys::MasterKey;
+pub use server::Server;
+pub use settings::Settings;

@@ -69,6 +69,9 @@ const CLIENT_TOKEN_ALIVE: &str = "SELECT 1 FROM clients c CROSS JOIN meta m \
 const USE_ID: &str = "INSERT INTO used_ids (kind, owner, hash, expires_at) VALUES ('client-assertion', $1, $2, $3) \
      ON CONFLICT (kind, owner, hash) DO NOTHING";
 
+const GRANT: &str = "SELECT id, client_id, user_id, scope, audience, auth_time, generation, expires_at, idle_expires_at \
+     FROM grants WHERE id = $1";
+
 const REVOKE: &str = "UPDATE grants SET revoked_at = $3, revoked_reason = $4, revoked_by = $5 \
      WHERE id = $1 AND client_id = $2 AND revoked_at IS NULL";
 
@@ -149,6 +152,15 @@ impl Store {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The grant as it was made, alive or not; `None` for one that no code made yet, or whose row was swept.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn grant(&self, id: GrantId) -> Result<Option<Grant>, StoreError> {
+        let row = self.row(Statement::new(GRANT).bind(id.to_string())).await?;
+        Ok(row.map(|mut row| read(&mut row)).transpose()?)
     }
 
     /// Whether the access token `jti` of a grant is good: nothing it rests on has ended and neither it nor the grant was

@@ -1,0 +1,183 @@
+//! One issuer, two APIs, one person, a few clients and a request that is right in every part: each test breaks one of them.
+
+use safeconduct_protocol::{
+    authorization::{CheckedRequest, PendingAuthorization, SignedInUser},
+    authorization_code::AuthorizationCode,
+    client::{
+        AccessTokenFormat, AssertionAudience, AuthenticationMethod, Client, ConsentPolicy,
+        GrantType,
+    },
+    encoding,
+    error::{Reason, Refusal},
+    grant::Epochs,
+    ids::{ClientId, GrantId, SessionId, UserId},
+    parameters::Parameters,
+    pkce::CodeVerifier,
+    redirect_uri::RedirectUri,
+    resource::{Resource, ResourceUri, Resources},
+    scope::Scope,
+    secret::Secret,
+    time::Timestamp,
+    token::CodeExchange,
+};
+
+pub(crate) const ISSUER: &str = "https://id.example.com";
+pub(crate) const NOTES: &str = "https://notes.example.com";
+pub(crate) const MAIL: &str = "https://mail.example.com";
+pub(crate) const REDIRECT_URI: &str = "https://rp.example/cb";
+/// The pair of RFC 7636 Appendix B.
+pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+/// When every test begins.
+pub(crate) const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
+/// A grant that was born at [`START`].
+pub(crate) const GRANT: &str = "01a3185c-5000-7000-8000-000000000001";
+/// The cookie of the browser in which everything happens.
+pub(crate) const COOKIE: &str = "the-cookie-of-this-browser";
+
+pub(crate) fn scope(names: &str) -> Scope {
+    Scope::parse(names).unwrap()
+}
+
+pub(crate) fn client_id(text: &str) -> ClientId {
+    ClientId::parse(text).unwrap()
+}
+
+pub(crate) fn grant_id() -> GrantId {
+    GrantId::parse(GRANT).unwrap()
+}
+
+/// The session, or user, of this number.
+pub(crate) fn session(number: u8) -> SessionId {
+    SessionId::parse(&encoding::encode(&[number; 16])).unwrap()
+}
+
+pub(crate) fn user(number: u8) -> UserId {
+    UserId::parse(&format!("u-{}", encoding::encode(&[number; 16]))).unwrap()
+}
+
+/// A confidential client that may ask for everything.
+pub(crate) fn confidential() -> Client {
+    Client {
+        id: client_id("shop"),
+        name: "Shop".to_owned(),
+        authentication: AuthenticationMethod::ClientSecretBasic,
+        jwks: None,
+        assertion_audience: AssertionAudience::Issuer,
+        redirect_uris: vec![RedirectUri::register(REDIRECT_URI).unwrap()],
+        grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+        scopes: scope("mail.read notes.read notes.write offline_access"),
+        require_pkce: true,
+        access_token_format: AccessTokenFormat::Jwt,
+        consent: ConsentPolicy::Remember,
+    }
+}
+
+/// The same without credentials.
+pub(crate) fn public() -> Client {
+    Client {
+        authentication: AuthenticationMethod::None,
+        ..confidential()
+    }
+}
+
+/// `client`, returning to `redirect_uri`.
+pub(crate) fn returning_to(redirect_uri: &str, client: Client) -> Client {
+    Client {
+        redirect_uris: vec![RedirectUri::register(redirect_uri).unwrap()],
+        ..client
+    }
+}
+
+/// An API at `uri` that owns `scopes` and introspects as `client`.
+pub(crate) fn api(uri: &str, scopes: &str, client: Option<&str>) -> Resource {
+    Resource {
+        uri: ResourceUri::parse(uri).unwrap(),
+        name: None,
+        scopes: scope(scopes),
+        client: client.map(client_id),
+    }
+}
+
+/// Notes, which names a client that introspects, and mail, which names none.
+pub(crate) fn resources() -> Resources {
+    Resources::new(vec![
+        api(NOTES, "notes.read notes.write", Some("notes-api")),
+        api(MAIL, "mail.read", None),
+    ])
+}
+
+/// The parameters of a request that is right, with these changed. An empty value leaves the parameter out.
+pub(crate) fn asking(changed: &[(&str, &str)]) -> Parameters {
+    let right = [
+        ("client_id", "shop"),
+        ("redirect_uri", REDIRECT_URI),
+        ("response_type", "code"),
+        ("scope", "notes.read"),
+        ("state", "af0ifjsldkj"),
+        ("code_challenge", CHALLENGE),
+        ("code_challenge_method", "S256"),
+    ];
+    let unchanged = right
+        .iter()
+        .filter(|(name, _)| !changed.iter().any(|(other, _)| other == name));
+    sent(unchanged.chain(changed))
+}
+
+/// These parameters, as they arrive.
+pub(crate) fn sent<'a>(pairs: impl IntoIterator<Item = &'a (&'a str, &'a str)>) -> Parameters {
+    let encoded = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(pairs)
+        .finish();
+    Parameters::parse(encoded.as_bytes()).unwrap()
+}
+
+/// `parameters`, checked against `client`.
+pub(crate) fn check(parameters: &Parameters, client: &Client) -> Result<CheckedRequest, Refusal> {
+    let (_, redirect_uri) = safeconduct_protocol::authorization::identify(parameters)?;
+    client.prove_redirect_uri(redirect_uri)?;
+    CheckedRequest::check(parameters, client, redirect_uri, &resources(), ISSUER)
+}
+
+/// A request that is right but for these changes, pending in this browser since [`START`].
+pub(crate) fn pending(changed: &[(&str, &str)], client: &Client) -> PendingAuthorization {
+    let request = check(&asking(changed), client).unwrap();
+    let browser = encoding::sha256_base64url(COOKIE.as_bytes());
+    PendingAuthorization::arrive(request, browser, grant_id(), 1)
+}
+
+/// The person at the browser, who has allowed `consented` before.
+pub(crate) fn person(consented: &str) -> SignedInUser {
+    SignedInUser {
+        session: session(1),
+        user: user(1),
+        username: "ada".to_owned(),
+        auth_time: START.plus(-100),
+        epochs: Epochs {
+            user: 3,
+            client: 2,
+            consent: 1,
+        },
+        consented: scope(consented),
+    }
+}
+
+/// The code of a request that is right, issued ten seconds after it arrived.
+pub(crate) fn code() -> AuthorizationCode {
+    pending(&[], &confidential()).issue(&person(""), START.plus(10))
+}
+
+/// The token request for [`code`].
+pub(crate) fn exchange() -> CodeExchange {
+    CodeExchange {
+        code: Secret::new("sc_code_sealed"),
+        redirect_uri: Some(REDIRECT_URI.to_owned()),
+        code_verifier: CodeVerifier::parse(VERIFIER),
+        resource: None,
+    }
+}
+
+/// Why it was refused.
+pub(crate) fn reason<T>(result: Result<T, Refusal>) -> Option<Reason> {
+    result.err().map(|refusal| refusal.reason())
+}

@@ -1,0 +1,111 @@
+//! The request between its pages: whose form is taken, from which browser, and how long.
+
+use rstest::rstest;
+use safeconduct_protocol::{
+    authorization::{PendingAuthorization, SignedInUser},
+    error::Reason,
+    grant::Lifetimes,
+};
+
+use crate::fixtures::{COOKIE, START, confidential, pending, person, reason, scope, session, user};
+
+#[rstest]
+#[case::this_browser(Some(COOKIE), 1, 0, None)]
+#[case::at_its_last_second(Some(COOKIE), 1, 900, None)]
+#[case::a_clock_a_little_behind(Some(COOKIE), 1, -5, None)]
+#[case::too_old(Some(COOKIE), 1, 901, Some(Reason::PendingRequestExpired))]
+#[case::before_a_restore(Some(COOKIE), 2, 0, Some(Reason::PendingRequestExpired))]
+#[case::another_browser(
+    Some("another-cookie"),
+    1,
+    0,
+    Some(Reason::PendingRequestFromAnotherBrowser)
+)]
+#[case::no_cookie(None, 1, 0, Some(Reason::PendingRequestFromAnotherBrowser))]
+#[case::an_empty_cookie(Some(""), 1, 0, Some(Reason::PendingRequestFromAnotherBrowser))]
+fn a_form_is_taken_from_the_browser_it_was_made_for(
+    #[case] cookie: Option<&str>,
+    #[case] era: i64,
+    #[case] age: i64,
+    #[case] because: Option<Reason>,
+) {
+    let form = pending(&[], &confidential());
+    let resumed = form.resume(cookie, &Lifetimes::default(), era, START.plus(age));
+    assert_eq!(reason(resumed), because);
+}
+
+fn in_session(number: u8) -> SignedInUser {
+    SignedInUser {
+        session: session(number),
+        ..person("")
+    }
+}
+
+fn as_user(number: u8) -> SignedInUser {
+    SignedInUser {
+        user: user(number),
+        ..person("")
+    }
+}
+
+const REFUSED: Option<Reason> = Some(Reason::PendingRequestFromAnotherSession);
+
+#[rstest]
+#[case::who_was_asked(Some(person("")), None)]
+#[case::who_allowed_more_meanwhile(Some(person("notes.read mail.read")), None)]
+#[case::the_same_user_in_another_session(Some(in_session(2)), REFUSED)]
+#[case::another_user_in_the_same_session(Some(as_user(2)), REFUSED)]
+#[case::nobody_any_more(None, REFUSED)]
+fn a_consent_form_is_answered_by_who_was_asked(
+    #[case] answering: Option<SignedInUser>,
+    #[case] because: Option<Reason>,
+) {
+    let asked = pending(&[], &confidential()).asked(&person(""));
+    assert_eq!(reason(asked.answered_by(answering.as_ref())), because);
+}
+
+#[rstest]
+#[case::a_form_that_just_arrived(pending(&[], &confidential()))]
+#[case::a_sign_in_form(pending(&[], &confidential()).signed_in(session(1)))]
+fn what_was_never_a_consent_form_allows_nothing(#[case] form: PendingAuthorization) {
+    assert_eq!(reason(form.answered_by(Some(&person("")))), REFUSED);
+}
+
+#[test]
+fn signing_in_again_makes_the_consent_form_stale() {
+    let stale = pending(&[], &confidential())
+        .asked(&person(""))
+        .signed_in(session(1));
+    assert_eq!(reason(stale.answered_by(Some(&person("")))), REFUSED);
+}
+
+#[test]
+fn a_code_carries_what_was_asked_and_who_allowed_it() {
+    let asked = [
+        ("scope", "notes.read offline_access"),
+        ("nonce", "n-0S6_WzA2Mj"),
+    ];
+    let form = pending(&asked, &confidential());
+    let person = person("");
+    let code = form.issue(&person, START.plus(10));
+    assert_eq!(code.grant, form.grant);
+    assert_eq!(code.era, form.era);
+    assert_eq!(code.client, *form.request.client());
+    assert_eq!(code.scope, scope("notes.read offline_access"));
+    assert_eq!(code.audience, form.request.audience());
+    assert_eq!(code.nonce.as_deref(), Some("n-0S6_WzA2Mj"));
+    assert_eq!(
+        (code.user, code.session, code.epochs, code.auth_time),
+        (person.user, person.session, person.epochs, person.auth_time)
+    );
+    assert_eq!(code.issued_at, START.plus(10));
+}
+
+#[test]
+fn two_codes_of_one_request_differ_in_their_own_id_alone() {
+    let form = pending(&[], &confidential());
+    let [first, mut second] = [(); 2].map(|()| form.issue(&person(""), START));
+    assert_ne!(first.code_id, second.code_id);
+    second.code_id = first.code_id.clone();
+    assert_eq!(first, second);
+}

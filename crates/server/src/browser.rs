@@ -1,0 +1,225 @@
+//! What a browser brings: two cookies, and where its form came from.
+//!
+//! The *browser* cookie binds a pending authorization to the browser it began in. The *session* cookie is who is signed in.
+//! Both are 256 random bits; the store knows the hash of the second, and nothing of the first.
+
+use http::{HeaderMap, HeaderValue, header};
+use safeconduct_protocol::{
+    authorization::PendingAuthorization,
+    encoding,
+    error::{Reason, Refusal},
+    metadata::Issuer,
+    secret::Secret,
+};
+use safeconduct_store::SessionView;
+
+use crate::{fault::Failure, server::Exchange};
+
+/// The cookies of one request.
+pub(crate) struct Browser {
+    binding: Option<Secret>,
+    session: Option<Secret>,
+}
+
+impl Browser {
+    /// Reads the cookies. A name that came twice with different values counts as absent: one of them was planted.
+    pub(crate) fn read(issuer: &Issuer, headers: &HeaderMap) -> Self {
+        Self {
+            binding: cookie(headers, &name(issuer, "browser")),
+            session: cookie(headers, &name(issuer, "session")),
+        }
+    }
+
+    /// What binds this browser, if it was here before.
+    pub(crate) fn binding(&self) -> Option<&Secret> {
+        self.binding.as_ref()
+    }
+
+    /// The hash that the store knows its session by.
+    pub(crate) fn session_hash(&self) -> Option<[u8; 32]> {
+        self.session
+            .as_ref()
+            .map(|secret| encoding::sha256(secret.expose().as_bytes()))
+    }
+
+    /// The token that a sign-out form of this browser carries: it can't be made without the session cookie.
+    pub(crate) fn sign_out_token(&self) -> Option<String> {
+        self.session.as_ref().map(|secret| {
+            encoding::sha256_base64url(format!("sign-out\n{}", secret.expose()).as_bytes())
+        })
+    }
+
+    /// Who is signed in here, as far as `pending` is concerned.
+    pub(crate) async fn person(
+        &self,
+        exchange: &Exchange<'_>,
+        pending: &PendingAuthorization,
+    ) -> Result<Option<SessionView>, Failure> {
+        let Some(hash) = self.session_hash() else {
+            return Ok(None);
+        };
+        let (client, audience) = (pending.request.client(), pending.request.audience());
+        Ok(exchange
+            .server
+            .store()
+            .signed_in(hash, Some(client), audience, exchange.now)
+            .await?)
+    }
+}
+
+/// A `Set-Cookie` value that binds the browser until it is closed.
+pub(crate) fn bind(issuer: &Issuer, secret: &Secret) -> HeaderValue {
+    set_cookie(issuer, "browser", secret.expose(), "")
+}
+
+/// A `Set-Cookie` value that signs the browser in for at most `seconds`.
+pub(crate) fn sign_in(issuer: &Issuer, secret: &Secret, seconds: i64) -> HeaderValue {
+    set_cookie(
+        issuer,
+        "session",
+        secret.expose(),
+        &format!("; Max-Age={seconds}"),
+    )
+}
+
+/// A `Set-Cookie` value that takes the session cookie away.
+pub(crate) fn sign_out(issuer: &Issuer) -> HeaderValue {
+    set_cookie(issuer, "session", "", "; Max-Age=0")
+}
+
+/// Refuses a form that did not come from a page of ours.
+///
+/// # Errors
+/// `cross-site-form`. Browsers that send no `Sec-Fetch-Site` must send our `Origin`.
+pub(crate) fn own_form(issuer: &Issuer, headers: &HeaderMap) -> Result<(), Refusal> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let own = match text("sec-fetch-site") {
+        Some(site) => site == "same-origin",
+        None => text("origin") == Some(issuer.origin().as_str()),
+    };
+    if own {
+        Ok(())
+    } else {
+        Err(Reason::CrossSiteForm.into())
+    }
+}
+
+/// `__Host-` pins a cookie to this host, to https and to every path; http on loopback can't have it.
+fn name(issuer: &Issuer, of: &str) -> String {
+    let prefix = if issuer.is_development() {
+        ""
+    } else {
+        "__Host-"
+    };
+    format!("{prefix}sc-{of}")
+}
+
+fn set_cookie(issuer: &Issuer, of: &str, value: &str, more: &str) -> HeaderValue {
+    let secure = if issuer.is_development() {
+        ""
+    } else {
+        "; Secure"
+    };
+    let text = format!(
+        "{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{more}",
+        name(issuer, of)
+    );
+    let mut header =
+        HeaderValue::try_from(text).expect("names and base64url values are visible ASCII");
+    header.set_sensitive(true);
+    header
+}
+
+fn cookie(headers: &HeaderMap, name: &str) -> Option<Secret> {
+    let lines = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let pairs = lines
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='));
+    let mut values = pairs
+        .filter(|(sent, _)| *sent == name)
+        .map(|(_, value)| value);
+    let first = values
+        .next()
+        .filter(|value| encoding::decode(value).is_some_and(|bytes| bytes.len() == 32))?;
+    values
+        .all(|other| other == first)
+        .then(|| Secret::new(first))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn issuer() -> Issuer {
+        Issuer::parse("https://id.example").unwrap()
+    }
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| {
+                (
+                    http::HeaderName::from_static(name),
+                    HeaderValue::from_str(value).unwrap(),
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn cookies_are_pinned_to_the_host() {
+        let secret = Secret::new("s");
+        assert_eq!(
+            bind(&issuer(), &secret),
+            "__Host-sc-browser=s; Path=/; HttpOnly; SameSite=Lax; Secure"
+        );
+        assert_eq!(
+            sign_in(&issuer(), &secret, 60),
+            "__Host-sc-session=s; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=60"
+        );
+        let local = Issuer::parse("http://localhost:8420").unwrap();
+        assert_eq!(
+            sign_out(&local),
+            "sc-session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"
+        );
+    }
+
+    #[test]
+    fn a_planted_second_cookie_voids_both() {
+        let (mine, planted) = (Secret::generate(), Secret::generate());
+        let both = format!(
+            "__Host-sc-session={}; __Host-sc-session={}",
+            mine.expose(),
+            planted.expose()
+        );
+        assert!(
+            Browser::read(&issuer(), &headers(&[("cookie", &both)]))
+                .session_hash()
+                .is_none()
+        );
+        let one = format!("x=y; __Host-sc-session={}", mine.expose());
+        assert!(
+            Browser::read(&issuer(), &headers(&[("cookie", &one)]))
+                .session_hash()
+                .is_some()
+        );
+    }
+
+    #[rstest]
+    #[case(&[("sec-fetch-site", "same-origin"), ("origin", "null")], true)]
+    #[case(&[("sec-fetch-site", "same-site"), ("origin", "https://id.example")], false)]
+    #[case(&[("sec-fetch-site", "cross-site")], false)]
+    #[case(&[("sec-fetch-site", "none")], false)]
+    #[case(&[("origin", "https://id.example")], true)]
+    #[case(&[("origin", "https://id.example.evil.com")], false)]
+    #[case(&[("origin", "null")], false)]
+    #[case(&[], false)]
+    fn only_our_own_pages_may_post(#[case] sent: &[(&'static str, &str)], #[case] own: bool) {
+        assert_eq!(own_form(&issuer(), &headers(sent)).is_ok(), own);
+    }
+}

@@ -1,0 +1,220 @@
+//! The node's copy of what is read often and changed rarely: clients, scopes, resources and keys.
+//!
+//! A copy is as good as its last look at the store's revision. Each use checks its age: older than a second, and it looks
+//! again before it answers, so that a rotated secret is dead everywhere within a second, and a node that lost its store says so.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use rustix::time::{ClockId, clock_gettime};
+use safeconduct_protocol::{
+    client::Client,
+    ids::ClientId,
+    jose::{KeySet, VerificationKey},
+    metadata::{Issuer, Metadata},
+    resource::{Resources, ScopeDescription},
+    scope::OFFLINE_ACCESS,
+    time::Timestamp,
+};
+use safeconduct_store::{ClientRecord, Cluster, SecretHash, Store};
+
+use crate::{
+    fault::Fault,
+    keys::{Keys, MasterKey},
+};
+
+/// How often a node looks at the revision by itself.
+pub(crate) const POLL: Duration = Duration::from_millis(500);
+/// How old a look may be before a use takes another, in milliseconds.
+const OLDEST: i64 = 1_000;
+
+/// One consistent copy.
+pub(crate) struct Catalog {
+    revision: i64,
+    pub(crate) cluster: Cluster,
+    clients: HashMap<ClientId, KnownClient>,
+    scopes: HashMap<String, ScopeDescription>,
+    pub(crate) resources: Resources,
+    pub(crate) keys: Keys,
+    pub(crate) metadata: String,
+    pub(crate) jwks: String,
+}
+
+/// A client with what it needs to authenticate.
+#[derive(Clone)]
+pub(crate) struct KnownClient {
+    pub(crate) client: Arc<Client>,
+    pub(crate) enabled: bool,
+    pub(crate) epoch: i64,
+    pub(crate) assertion_keys: Arc<KeySet>,
+    secrets: Arc<[SecretHash]>,
+}
+
+impl KnownClient {
+    fn from_record(record: ClientRecord) -> Self {
+        let keys = record.client.jwks.iter().flat_map(|jwks| &jwks.keys);
+        let usable = keys.flat_map(|jwk| {
+            jwk.algorithms()
+                .filter_map(|algorithm| VerificationKey::new(jwk, algorithm).ok())
+        });
+        Self {
+            assertion_keys: Arc::new(KeySet::new(usable.collect())),
+            client: Arc::new(record.client),
+            enabled: record.enabled,
+            epoch: record.epoch,
+            secrets: record.secrets.into(),
+        }
+    }
+
+    /// The hashes of the secrets that are good now; several, while one replaces another.
+    pub(crate) fn secrets(&self, now: Timestamp) -> impl Iterator<Item = &[u8; 32]> {
+        self.secrets
+            .iter()
+            .filter(move |secret| secret.expires_at.is_none_or(|end| now < end))
+            .map(|secret| &secret.hash)
+    }
+}
+
+impl Catalog {
+    async fn load(store: &Store, master: &MasterKey, issuer: &Issuer) -> Result<Self, Fault> {
+        let rows = store.catalog().await?;
+        let cluster = rows
+            .cluster
+            .ok_or_else(|| Fault::new("the database belongs to no cluster"))?;
+        let keys = Keys::open(master, issuer.as_str(), &cluster, &rows.keys)?;
+        let scopes: HashMap<_, _> = rows
+            .scopes
+            .into_iter()
+            .map(|scope| (scope.name.clone(), scope))
+            .collect();
+        let mut names: Vec<String> = scopes
+            .keys()
+            .cloned()
+            .chain([OFFLINE_ACCESS.to_owned()])
+            .collect();
+        names.sort();
+        names.dedup();
+        let json = |result: Result<String, serde_json::Error>| {
+            result.map_err(|error| Fault::new(error.to_string()))
+        };
+        Ok(Self {
+            revision: rows.revision,
+            cluster,
+            clients: rows
+                .clients
+                .into_iter()
+                .map(|record| (record.client.id.clone(), KnownClient::from_record(record)))
+                .collect(),
+            scopes,
+            resources: Resources::new(rows.resources),
+            metadata: json(serde_json::to_string(&Metadata::of(issuer, names)))?,
+            jwks: json(serde_json::to_string(keys.published()))?,
+            keys,
+        })
+    }
+
+    /// The client, enabled or not.
+    pub(crate) fn client(&self, id: &ClientId) -> Option<&KnownClient> {
+        self.clients.get(id)
+    }
+
+    /// What people read about a scope.
+    pub(crate) fn scope_text(&self, name: &str) -> Option<&str> {
+        self.scopes
+            .get(name)
+            .and_then(|scope| scope.text.get("en"))
+            .map(String::as_str)
+    }
+
+    /// Names people read instead of the resource's URI.
+    pub(crate) fn resource_name(&self, audience: &str) -> Option<String> {
+        let resource = self.resources.find(audience)?;
+        Some(
+            resource
+                .name
+                .clone()
+                .unwrap_or_else(|| safeconduct_protocol::redirect_uri::host_of(audience)),
+        )
+    }
+
+    /// Everything that a token of this server may be for.
+    pub(crate) fn audiences<'c>(&'c self, issuer: &'c str) -> impl Iterator<Item = &'c str> {
+        self.resources
+            .iter()
+            .map(|resource| resource.uri.as_str())
+            .chain([issuer])
+    }
+}
+
+/// The newest copy, and when it was last known to be right.
+pub(crate) struct CatalogCache {
+    current: ArcSwap<Catalog>,
+    looked_at: AtomicI64,
+    refreshing: tokio::sync::Mutex<()>,
+    store: Store,
+    master: MasterKey,
+    issuer: Issuer,
+}
+
+impl CatalogCache {
+    pub(crate) async fn load(
+        store: Store,
+        master: MasterKey,
+        issuer: Issuer,
+    ) -> Result<Self, Fault> {
+        let started = boot_milliseconds();
+        let catalog = Catalog::load(&store, &master, &issuer).await?;
+        Ok(Self {
+            current: ArcSwap::from_pointee(catalog),
+            looked_at: AtomicI64::new(started),
+            refreshing: tokio::sync::Mutex::new(()),
+            store,
+            master,
+            issuer,
+        })
+    }
+
+    /// A copy that was right within the last second.
+    pub(crate) async fn current(&self) -> Result<Arc<Catalog>, Fault> {
+        if self.is_stale() {
+            let _one_at_a_time = self.refreshing.lock().await;
+            if self.is_stale() {
+                self.look().await?;
+            }
+        }
+        Ok(self.current.load_full())
+    }
+
+    /// Looks at the revision now, and reads what changed.
+    pub(crate) async fn refresh(&self) -> Result<(), Fault> {
+        let _one_at_a_time = self.refreshing.lock().await;
+        self.look().await
+    }
+
+    fn is_stale(&self) -> bool {
+        boot_milliseconds() - self.looked_at.load(Ordering::Acquire) > OLDEST
+    }
+
+    async fn look(&self) -> Result<(), Fault> {
+        // The age counts from before the look: what changes while it runs is seen by the next one.
+        let started = boot_milliseconds();
+        if self.store.revision().await? != self.current.load().revision {
+            let catalog = Catalog::load(&self.store, &self.master, &self.issuer).await?;
+            self.current.store(Arc::new(catalog));
+        }
+        self.looked_at.store(started, Ordering::Release);
+        Ok(())
+    }
+}
+
+/// Milliseconds since the machine started, time asleep included: a node that was suspended must not trust its old copy.
+fn boot_milliseconds() -> i64 {
+    let since_boot = clock_gettime(ClockId::Boottime);
+    since_boot
+        .tv_sec
+        .saturating_mul(1_000)
+        .saturating_add(since_boot.tv_nsec / 1_000_000)
+}

@@ -1,0 +1,114 @@
+//! Client authentication. [`AuthenticatedClient`] is made here and nowhere else, so that nothing that asks for one can forget the check.
+
+use http::HeaderMap;
+use safeconduct_protocol::{
+    client::Client,
+    client_authentication::{AssertionUse, Credentials, PresentedClient, judge_assertion},
+    encoding,
+    error::{Reason, Refusal},
+    parameters::Parameters,
+    secret::Secret,
+};
+
+use crate::{catalog::KnownClient, form, server::Exchange};
+
+/// Proof that a client showed the credentials it is registered with. A public client showed its id.
+pub(crate) struct AuthenticatedClient {
+    known: KnownClient,
+    assertion: Option<AssertionUse>,
+}
+
+impl AuthenticatedClient {
+    /// Its registration.
+    pub(crate) fn client(&self) -> &Client {
+        &self.known.client
+    }
+
+    /// Its epoch, for tokens of its own.
+    pub(crate) fn epoch(&self) -> i64 {
+        self.known.epoch
+    }
+
+    /// The assertion it used, to be marked as used in the unit of what the request changes.
+    pub(crate) fn assertion(&self) -> Option<&AssertionUse> {
+        self.assertion.as_ref()
+    }
+
+    /// Refuses a client without credentials.
+    ///
+    /// # Errors
+    /// `client-authentication-missing` for a public client.
+    pub(crate) fn confidential(self) -> Result<Self, Refusal> {
+        if self.client().is_public() {
+            Err(Reason::ClientAuthenticationMissing.into())
+        } else {
+            Ok(self)
+        }
+    }
+}
+
+/// Authenticates the client of a back-channel request (RFC 6749 §3.2.1). Unknown, disabled and wrong look the same, in the same time.
+pub(crate) fn authenticate(
+    exchange: &Exchange<'_>,
+    headers: &HeaderMap,
+    parameters: &Parameters,
+) -> Result<AuthenticatedClient, Refusal> {
+    let presented = PresentedClient::read(form::authorization(headers)?, parameters)?;
+    let known = exchange
+        .catalog
+        .client(&presented.id)
+        .filter(|known| known.enabled);
+    let secret_is_right = match &presented.credentials {
+        Credentials::Basic(secret) | Credentials::Post(secret) => {
+            matches_any(exchange, secret, known)
+        }
+        Credentials::Assertion(_) | Credentials::None => false,
+    };
+    let Some(known) = known else {
+        return Err(Refusal::new(Reason::ClientAuthenticationFailed)
+            .because(format!("{} is unknown or disabled", presented.id)));
+    };
+    let registered = known.client.authentication;
+    let used = presented.credentials.method();
+    if used != registered {
+        return Err(
+            Refusal::new(Reason::ClientAuthenticationMethod).because(format!(
+                "registered: {}, used: {}",
+                registered.as_str(),
+                used.as_str()
+            )),
+        );
+    }
+    let assertion = match &presented.credentials {
+        Credentials::Basic(_) | Credentials::Post(_) if !secret_is_right => {
+            return Err(Refusal::new(Reason::ClientAuthenticationFailed).because("wrong secret"));
+        }
+        Credentials::Assertion(assertion) => {
+            let issuer = &exchange.server.settings().issuer;
+            Some(judge_assertion(
+                assertion,
+                &known.client,
+                &known.assertion_keys,
+                issuer,
+                exchange.now,
+            )?)
+        }
+        Credentials::Basic(_) | Credentials::Post(_) | Credentials::None => None,
+    };
+    Ok(AuthenticatedClient {
+        known: known.clone(),
+        assertion,
+    })
+}
+
+fn matches_any(exchange: &Exchange<'_>, secret: &Secret, known: Option<&KnownClient>) -> bool {
+    let presented = exchange.catalog.keys.hash_client_secret(secret);
+    let mut right = false;
+    for kept in known
+        .into_iter()
+        .flat_map(|known| known.secrets(exchange.now))
+    {
+        right |= encoding::constant_time_eq(kept, &presented);
+    }
+    right
+}

@@ -1,0 +1,208 @@
+//! `/authorize` (RFC 6749 §3.1). A request arrives untrusted: until client and redirect URI are proven, errors go to a page
+//! of ours; after that they go back to the client.
+
+use axum::{
+    Extension,
+    body::Bytes,
+    extract::{RawQuery, State},
+    response::Response,
+};
+use http::{HeaderMap, Uri};
+use safeconduct_protocol::{
+    authorization::{
+        CheckedRequest, PendingAuthorization, identify, response_url, state_to_return,
+    },
+    error::{Reason, Refusal},
+    ids::GrantId,
+    parameters::Parameters,
+    seal::Kind,
+    secret::Secret,
+};
+
+use crate::{
+    browser::{self, Browser},
+    correlation::Correlation,
+    fault::{Failure, Fault},
+    form,
+    journey::{Journey, PENDING, known_client, with_cookie},
+    respond,
+    server::{Exchange, Server},
+};
+
+/// The parameter that carries a request which came by POST, sealed.
+const ARRIVAL: &str = "arrival";
+/// The longest redirect back to a client, in bytes, and what a code, `iss` and names take of it.
+const LONGEST_ANSWER: usize = 6 * 1024;
+const ROOM_FOR_CODE: usize = 1_400;
+
+/// `GET /authorize`: a new request, or one that comes back from our own forms.
+pub(crate) async fn get(
+    State(server): State<Server>,
+    Extension(correlation): Extension<Correlation>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let parameters = match Parameters::parse(query.unwrap_or_default().as_bytes()) {
+        Ok(parameters) => parameters,
+        Err(refusal) => return respond::page_refusal(&server, refusal.into(), correlation, &[]),
+    };
+    match go_on(&server, &parameters, &headers).await {
+        Ok(response) => response,
+        Err(failure) => {
+            server.telemetry().authorize("refused");
+            let received: Vec<(&str, &str)> = parameters
+                .iter()
+                .filter(|(name, _)| ![PENDING, ARRIVAL].contains(name))
+                .collect();
+            respond::page_refusal(&server, failure, correlation, &received)
+        }
+    }
+}
+
+/// `POST /authorize`: sent on to ourselves, because a cross-site POST comes without our Lax cookies.
+pub(crate) async fn post(
+    State(server): State<Server>,
+    Extension(correlation): Extension<Correlation>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    match send_on(&server, &uri, &headers, &body).await {
+        Ok(response) => response,
+        Err(failure) => respond::page_refusal(&server, failure, correlation, &[]),
+    }
+}
+
+async fn send_on(
+    server: &Server,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<Response, Failure> {
+    let parameters = form::read(uri, headers, body)?;
+    let exchange = Exchange::begin(server).await?;
+    let sealed = exchange
+        .seal()
+        .seal(Kind::AuthorizationRequest, &parameters.encode())
+        .map_err(|error| Fault::new(error.to_string()))?;
+    if sealed.len() > LONGEST_ANSWER {
+        return Err(Refusal::new(Reason::RequestTooLarge)
+            .because(format!("{} bytes when sealed", sealed.len()))
+            .into());
+    }
+    Ok(respond::see_other(&format!(
+        "{}?{ARRIVAL}={sealed}",
+        server.path("/authorize")
+    )))
+}
+
+async fn go_on(
+    server: &Server,
+    parameters: &Parameters,
+    headers: &HeaderMap,
+) -> Result<Response, Failure> {
+    let exchange = Exchange::begin(server).await?;
+    let browser = Browser::read(&server.settings().issuer, headers);
+    if let Some(sealed) = parameters.one(PENDING)? {
+        return Journey::resume(&exchange, sealed, &browser)?
+            .go_on(&exchange, &browser)
+            .await;
+    }
+    if let Some(sealed) = parameters.one(ARRIVAL)? {
+        let opened = exchange
+            .seal()
+            .open::<String>(Kind::AuthorizationRequest, sealed);
+        let encoded = opened.map_err(|error| {
+            Refusal::new(Reason::PendingRequestNotRecognised).because(error.to_string())
+        })?;
+        return arrive(
+            &exchange,
+            &Parameters::parse(encoded.as_bytes())?,
+            browser,
+            headers,
+        )
+        .await;
+    }
+    arrive(&exchange, parameters, browser, headers).await
+}
+
+async fn arrive(
+    exchange: &Exchange<'_>,
+    parameters: &Parameters,
+    browser: Browser,
+    headers: &HeaderMap,
+) -> Result<Response, Failure> {
+    let (client_id, redirect_uri) = identify(parameters)?;
+    let client = known_client(exchange, &client_id)?;
+    client.prove_redirect_uri(redirect_uri)?;
+
+    let server = exchange.server;
+    let resources = &exchange.catalog.resources;
+    let state = state_to_return(parameters);
+    let checked = CheckedRequest::check(
+        parameters,
+        &client,
+        redirect_uri,
+        resources,
+        exchange.issuer(),
+    )
+    .and_then(|request| fits_an_answer(&request).map(|()| request));
+    let request = match checked {
+        Ok(request) => request,
+        Err(refusal) => {
+            server.telemetry().authorize("refused");
+            let state = state.filter(|_| refusal.reason() != Reason::RequestTooLarge);
+            return Ok(respond::redirect_refusal(
+                server,
+                refusal.into(),
+                redirect_uri,
+                state,
+            ));
+        }
+    };
+
+    let (binding, is_new) = match browser.binding() {
+        Some(binding) => (binding.clone(), false),
+        None => (Secret::generate(), true),
+    };
+    let hash = safeconduct_protocol::encoding::sha256_base64url(binding.expose().as_bytes());
+    let grant = GrantId::generate(server.clock().milliseconds());
+    let pending = PendingAuthorization::arrive(request, hash, grant, exchange.era());
+    let journey = Journey { pending, client };
+    let response = match journey
+        .go_on(exchange, &Browser::read(&server.settings().issuer, headers))
+        .await
+    {
+        Err(Failure::Refused(refusal)) => {
+            return Ok(respond::redirect_refusal(
+                server,
+                refusal.into(),
+                redirect_uri,
+                None,
+            ));
+        }
+        other => other?,
+    };
+    let issuer = &server.settings().issuer;
+    Ok(if is_new {
+        with_cookie(response, browser::bind(issuer, &binding))
+    } else {
+        response
+    })
+}
+
+/// The answer must fit a header that every proxy passes on.
+fn fits_an_answer(request: &CheckedRequest) -> Result<(), Refusal> {
+    let parameters: Vec<(&str, &str)> = request
+        .state()
+        .map(|state| ("state", state))
+        .into_iter()
+        .collect();
+    let length = response_url(request.redirect_uri(), &parameters).len() + ROOM_FOR_CODE;
+    if length <= LONGEST_ANSWER {
+        Ok(())
+    } else {
+        Err(Refusal::new(Reason::RequestTooLarge)
+            .because(format!("the answer would take {length} bytes")))
+    }
+}

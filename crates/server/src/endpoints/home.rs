@@ -1,0 +1,82 @@
+//! `GET /`: what this server is, and who is signed in at it. Also the stylesheet, and what stands at no address.
+
+use axum::{
+    Extension,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, StatusCode, header};
+use safeconduct_protocol::error::Reason;
+
+use super::logout::session_here;
+use crate::{
+    browser::Browser,
+    correlation::Correlation,
+    fault::Failure,
+    pages::{Asset, HomePage, SignedIn},
+    respond,
+    server::{Exchange, Server},
+};
+
+pub(crate) async fn home(
+    State(server): State<Server>,
+    Extension(correlation): Extension<Correlation>,
+    headers: HeaderMap,
+) -> Response {
+    match front_door(&server, &headers).await {
+        Ok(response) => response,
+        Err(failure) => respond::page_refusal(&server, failure, correlation, &[]),
+    }
+}
+
+async fn front_door(server: &Server, headers: &HeaderMap) -> Result<Response, Failure> {
+    let exchange = Exchange::begin(server).await?;
+    let browser = Browser::read(&server.settings().issuer, headers);
+    let view = session_here(&exchange, &browser).await?;
+    let token = browser.sign_out_token();
+    let action = server.path("/logout");
+    let signed_in = view
+        .as_ref()
+        .zip(token.as_ref())
+        .map(|(view, token)| SignedIn {
+            account: &view.person.username,
+            sign_out_action: &action,
+            csrf: token,
+        });
+    Ok(respond::page(
+        StatusCode::OK,
+        server.pages().home(&HomePage { signed_in }),
+    ))
+}
+
+/// A file the pages link to, named by its content.
+pub(crate) async fn asset(
+    State(server): State<Server>,
+    Extension(correlation): Extension<Correlation>,
+    Path(name): Path<String>,
+) -> Response {
+    let stylesheet = server.pages().stylesheet();
+    if stylesheet.path.rsplit('/').next() != Some(name.as_str()) {
+        return respond::page_refusal(&server, Reason::NotFound.into(), correlation, &[]);
+    }
+    let headers = [
+        (header::CONTENT_TYPE, stylesheet.content_type),
+        (header::CACHE_CONTROL, Asset::CACHE_CONTROL),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, stylesheet.bytes.into_owned()).into_response()
+}
+
+pub(crate) async fn nothing_here(
+    State(server): State<Server>,
+    Extension(correlation): Extension<Correlation>,
+) -> Response {
+    respond::page_refusal(&server, Reason::NotFound.into(), correlation, &[])
+}
+
+pub(crate) async fn not_that_method(
+    State(server): State<Server>,
+    Extension(correlation): Extension<Correlation>,
+) -> Response {
+    respond::page_refusal(&server, Reason::MethodNotAllowed.into(), correlation, &[])
+}

@@ -1,0 +1,64 @@
+//! `POST /introspect` (RFC 7662): what a resource server may learn about a token meant for it. Everybody else learns nothing.
+
+use axum::{body::Bytes, extract::State, response::Response};
+use http::{HeaderMap, Uri};
+use safeconduct_protocol::{
+    error::Reason,
+    introspection::{Introspection, may_introspect},
+};
+
+use crate::{
+    client_auth,
+    fault::Failure,
+    form,
+    presented_token::{self, read_access_token},
+    respond,
+    server::{Exchange, Server},
+};
+
+pub(crate) async fn introspect(
+    State(server): State<Server>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    match answer(&server, &uri, &headers, &body).await {
+        Ok(introspection) => respond::json(&introspection),
+        Err(failure) => respond::json_refusal(failure),
+    }
+}
+
+async fn answer(
+    server: &Server,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<Introspection, Failure> {
+    let parameters = form::read(uri, headers, body)?;
+    let exchange = Exchange::begin(server).await?;
+    let asker = client_auth::authenticate(&exchange, headers, &parameters)?.confidential()?;
+    let text = parameters.required("token", Reason::TokenMissing)?;
+    if let Some(assertion) = asker.assertion()
+        && !server
+            .store()
+            .use_assertion(assertion, exchange.now)
+            .await?
+    {
+        return Err(Reason::ClientAssertionReplayed.into());
+    }
+    // A refresh token is nobody's business but its client's: always inactive.
+    let Some(token) = read_access_token(&exchange, text) else {
+        return Ok(Introspection::inactive());
+    };
+    let its_business = may_introspect(
+        asker.client(),
+        &token,
+        &exchange.catalog.resources,
+        exchange.issuer(),
+    );
+    if its_business && presented_token::is_alive(&exchange, &token).await? {
+        Ok(Introspection::active(token))
+    } else {
+        Ok(Introspection::inactive())
+    }
+}

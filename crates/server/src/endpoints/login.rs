@@ -1,0 +1,273 @@
+//! `POST /login`: a name and a password make a session. Wrong, unknown and locked look the same and take the same time.
+
+use std::net::IpAddr;
+
+use axum::{Extension, body::Bytes, extract::State, response::Response};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use safeconduct_protocol::{error::Reason, ids::SessionId, parameters::Parameters, secret::Secret};
+use safeconduct_store::{Credential, NewSession};
+
+use crate::{
+    accept::ClientAddress,
+    browser::{self, Browser},
+    correlation::Correlation,
+    fault::Failure,
+    form,
+    journey::{Journey, PENDING, with_cookie},
+    pages::SignInProblem,
+    password::Verdict,
+    respond,
+    server::{Exchange, Server},
+};
+
+/// The longest user name that is looked up, in bytes.
+const LONGEST_USERNAME: usize = 256;
+
+/// `POST /login`.
+pub(crate) async fn post(
+    State(server): State<Server>,
+    Extension(correlation): Extension<Correlation>,
+    address: Option<Extension<ClientAddress>>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    // Without the accept loop in front there is one address for everybody.
+    let address = address.map_or(IpAddr::from([0, 0, 0, 0]), |Extension(client)| {
+        client.address
+    });
+    match sign_in(&server, &uri, &headers, &body, address).await {
+        Ok(response) => response,
+        Err(failure) => respond::page_refusal(&server, failure, correlation, &[]),
+    }
+}
+
+/// `POST /login/switch`: the login form for somebody else than who is signed in.
+pub(crate) async fn switch(
+    State(server): State<Server>,
+    Extension(correlation): Extension<Correlation>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    match ask_for_another(&server, &uri, &headers, &body).await {
+        Ok(response) => response,
+        Err(failure) => respond::page_refusal(&server, failure, correlation, &[]),
+    }
+}
+
+async fn ask_for_another(
+    server: &Server,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<Response, Failure> {
+    browser::own_form(&server.settings().issuer, headers)?;
+    let parameters = form::read(uri, headers, body)?;
+    let exchange = Exchange::begin(server).await?;
+    let browser = Browser::read(&server.settings().issuer, headers);
+    let journey = Journey::resume(
+        &exchange,
+        parameters.required(PENDING, Reason::PendingRequestNotRecognised)?,
+        &browser,
+    )?;
+    journey.sign_in_page(&exchange, StatusCode::OK, "", None)
+}
+
+async fn sign_in(
+    server: &Server,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &Bytes,
+    address: IpAddr,
+) -> Result<Response, Failure> {
+    browser::own_form(&server.settings().issuer, headers)?;
+    let parameters = form::read(uri, headers, body)?;
+    let exchange = Exchange::begin(server).await?;
+    let browser = Browser::read(&server.settings().issuer, headers);
+    let journey = Journey::resume(
+        &exchange,
+        parameters.required(PENDING, Reason::PendingRequestNotRecognised)?,
+        &browser,
+    )?;
+
+    let username = parameters.one("username")?.unwrap_or("").trim();
+    match authenticate(&exchange, username, &parameters, address).await? {
+        Attempt::Proven(credential) => {
+            begin_session(&exchange, journey, &browser, &credential).await
+        }
+        Attempt::Failed(problem) => show_problem(&exchange, &journey, username, problem),
+    }
+}
+
+enum Attempt {
+    Proven(Credential),
+    Failed(SignInProblem),
+}
+
+async fn authenticate(
+    exchange: &Exchange<'_>,
+    username: &str,
+    parameters: &Parameters,
+    address: IpAddr,
+) -> Result<Attempt, Failure> {
+    let password = match (username, parameters.one("password")?) {
+        ("", None) => return Ok(Attempt::Failed(SignInProblem::MissingBoth)),
+        ("", Some(_)) => return Ok(Attempt::Failed(SignInProblem::MissingUsername)),
+        (_, None) => return Ok(Attempt::Failed(SignInProblem::MissingPassword)),
+        (_, Some(password)) => Secret::new(password),
+    };
+    let server = exchange.server;
+    let permit = match server.throttle().check(username, address, exchange.now) {
+        Ok(permit) => permit,
+        Err(wait) => {
+            server.telemetry().rate_limited(wait.limit.as_str());
+            return Ok(Attempt::Failed(SignInProblem::Throttled {
+                minutes: wait.seconds.div_ceil(60),
+            }));
+        }
+    };
+    let found = if username.len() <= LONGEST_USERNAME {
+        server.store().credential(username).await?
+    } else {
+        None
+    };
+    let stored = match &found {
+        Some(Credential {
+            user,
+            sealed_password: Some(sealed),
+            ..
+        }) => Some(exchange.catalog.keys.open_password(user, sealed)?),
+        _ => None,
+    };
+    let Ok(verdict) = server.passwords().verify(password.clone(), stored).await else {
+        permit.not_tried();
+        server.telemetry().rate_limited("password_queue");
+        return Ok(Attempt::Failed(SignInProblem::Busy));
+    };
+    match (verdict, found) {
+        (Verdict::Right { needs_rehash }, Some(credential)) if !credential.locked => {
+            permit.succeeded();
+            server.telemetry().login_attempt("password", "success");
+            if needs_rehash {
+                rehash(exchange, &credential, password).await;
+            }
+            Ok(Attempt::Proven(credential))
+        }
+        _ => {
+            permit.failed();
+            server.telemetry().login_attempt("password", "failure");
+            Ok(Attempt::Failed(SignInProblem::WrongCredentials))
+        }
+    }
+}
+
+/// Replaces a hash that is cheaper than today's. Failing to is no reason to turn the person away; the next sign-in tries again.
+async fn rehash(exchange: &Exchange<'_>, credential: &Credential, password: Secret) {
+    let (Some(old), Ok(hash)) = (
+        &credential.sealed_password,
+        exchange.server.passwords().hash(password).await,
+    ) else {
+        return;
+    };
+    let Ok(sealed) = exchange.catalog.keys.seal_password(&credential.user, &hash) else {
+        return;
+    };
+    if let Err(error) = exchange
+        .server
+        .store()
+        .refresh_password_hash(&credential.user, old, &sealed)
+        .await
+    {
+        tracing::warn!(%error, "a password hash could not be renewed");
+    }
+}
+
+/// The same person again keeps the session and gets a new secret; another one gets a new session, and the old one ends.
+async fn begin_session(
+    exchange: &Exchange<'_>,
+    journey: Journey,
+    browser: &Browser,
+    credential: &Credential,
+) -> Result<Response, Failure> {
+    let (server, now) = (exchange.server, exchange.now);
+    let lifetimes = server.settings().sessions;
+    let secret = Secret::generate();
+    let hash = safeconduct_protocol::encoding::sha256(secret.expose().as_bytes());
+    let old = browser.person(exchange, &journey.pending).await?;
+    let kept = match (&old, browser.session_hash()) {
+        (Some(view), Some(old_hash)) if view.person.user == credential.user => {
+            let idle_until = now.plus(lifetimes.idle).min(view.absolute_expires_at);
+            let renewed = server
+                .store()
+                .renew_session(
+                    &view.person.session,
+                    old_hash,
+                    hash,
+                    now,
+                    idle_until,
+                    credential.epoch,
+                    now,
+                )
+                .await?;
+            renewed.then(|| view.person.session.clone())
+        }
+        _ => None,
+    };
+    let session = match kept {
+        Some(session) => session,
+        None => {
+            let new = NewSession {
+                id: SessionId::generate(),
+                hash,
+                user: credential.user.clone(),
+                auth_time: now,
+                user_epoch: credential.epoch,
+                idle_expires_at: now.plus(lifetimes.idle),
+                absolute_expires_at: now.plus(lifetimes.absolute),
+                replaces: old.map(|view| view.person.session),
+            };
+            if !server.store().start_session(&new, now).await? {
+                // Locked, or the password changed, between the check and this write.
+                return show_problem(
+                    exchange,
+                    &journey,
+                    &credential.username,
+                    SignInProblem::WrongCredentials,
+                );
+            }
+            new.id
+        }
+    };
+    tracing::info!(grant_id = %journey.pending.grant, sub = %credential.user, "signed in");
+    let journey = Journey {
+        pending: journey.pending.signed_in(session),
+        client: journey.client,
+    };
+    let response = journey.continue_at_authorize(exchange)?;
+    Ok(with_cookie(
+        response,
+        browser::sign_in(&server.settings().issuer, &secret, lifetimes.absolute),
+    ))
+}
+
+fn show_problem(
+    exchange: &Exchange<'_>,
+    journey: &Journey,
+    username: &str,
+    problem: SignInProblem,
+) -> Result<Response, Failure> {
+    let (status, retry_after) = match problem {
+        SignInProblem::Throttled { minutes } => (StatusCode::TOO_MANY_REQUESTS, Some(minutes * 60)),
+        SignInProblem::Busy => (StatusCode::SERVICE_UNAVAILABLE, Some(2)),
+        _ => (StatusCode::BAD_REQUEST, None),
+    };
+    let shown: String = username.chars().take(LONGEST_USERNAME).collect();
+    let mut response = journey.sign_in_page(exchange, status, &shown, Some(problem))?;
+    if let Some(seconds) = retry_after {
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    Ok(response)
+}

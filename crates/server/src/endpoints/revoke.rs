@@ -1,0 +1,78 @@
+//! `POST /revoke` (RFC 7009): a refresh token ends its grant, an access token ends itself. Only for the client it was issued to.
+
+use axum::{
+    body::Bytes,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, StatusCode, Uri};
+use safeconduct_protocol::{
+    error::{Reason, Refusal},
+    introspection::may_revoke,
+};
+
+use crate::{
+    client_auth,
+    fault::Failure,
+    form,
+    presented_token::PresentedToken,
+    respond,
+    server::{Exchange, Server},
+};
+
+pub(crate) async fn revoke(
+    State(server): State<Server>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    match answer(&server, &uri, &headers, &body).await {
+        Ok(()) => (StatusCode::OK, [("cache-control", "no-store")]).into_response(),
+        Err(failure) => respond::json_refusal(failure),
+    }
+}
+
+async fn answer(
+    server: &Server,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<(), Failure> {
+    let parameters = form::read(uri, headers, body)?;
+    let exchange = Exchange::begin(server).await?;
+    let asker = client_auth::authenticate(&exchange, headers, &parameters)?;
+    let text = parameters.required("token", Reason::TokenMissing)?;
+    let store = server.store();
+    if let Some(assertion) = asker.assertion()
+        && !store.use_assertion(assertion, exchange.now).await?
+    {
+        return Err(Reason::ClientAssertionReplayed.into());
+    }
+    // A token that is unknown, expired or broken can't be used any more: that is what was asked for (RFC 7009 §2.2).
+    let Some(token) = PresentedToken::read(&exchange, text) else {
+        return Ok(());
+    };
+    let asker = &asker.client().id;
+    let owner = match &token {
+        PresentedToken::Access(token) => &token.client_id,
+        PresentedToken::Refresh(token) => &token.client,
+    };
+    if !may_revoke(asker, owner) {
+        return Err(Refusal::new(Reason::TokenOfAnotherClient)
+            .because(format!("issued to {owner}, presented by {asker}"))
+            .into());
+    }
+    match token {
+        PresentedToken::Access(token) => {
+            store
+                .revoke_access_token(&token.jti, asker, token.exp, exchange.now)
+                .await?
+        }
+        PresentedToken::Refresh(token) => {
+            store
+                .revoke_grant(token.grant, asker, "revoked-by-client", exchange.now)
+                .await?
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! Faults: what went wrong on our side. A fault is logged once, with its cause, and told to nobody.
+
+use safeconduct_protocol::error::{Reason, Refusal};
+use safeconduct_store::{RedeemError, StoreError};
+
+/// Something that is our mistake or our environment's, never the caller's.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The store failed.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Fault {
+    /// A fault in words. Never put a secret in them.
+    pub fn new(what: impl Into<String>) -> Self {
+        Self::Other(what.into())
+    }
+}
+
+/// Why there is no answer of the good kind: the caller's doing, or ours.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Refused(Refusal),
+    Faulted(Fault),
+}
+
+impl Failure {
+    /// The refusal that the caller is given. A fault is logged here, once, and becomes `fault` or `store-unavailable`.
+    pub(crate) fn into_refusal(self) -> Refusal {
+        match self {
+            Self::Refused(refusal) => refusal,
+            Self::Faulted(Fault::Store(
+                error @ (StoreError::Unavailable(_) | StoreError::CommitUnknown(_)),
+            )) => {
+                tracing::error!(%error, "the store is unavailable");
+                Reason::StoreUnavailable.into()
+            }
+            Self::Faulted(fault) => {
+                tracing::error!(%fault, "a fault of ours");
+                Reason::Fault.into()
+            }
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Reason> for Failure {
+    fn from(reason: Reason) -> Self {
+        Self::Refused(reason.into())
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Faulted(fault)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Faulted(error.into())
+    }
+}
+
+impl From<RedeemError> for Failure {
+    fn from(error: RedeemError) -> Self {
+        match error {
+            RedeemError::AssertionReplayed => Reason::ClientAssertionReplayed.into(),
+            RedeemError::Store(error) => Self::Faulted(error.into()),
+        }
+    }
+}

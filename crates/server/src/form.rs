@@ -1,0 +1,47 @@
+//! The body of a back-channel request: form-encoded, and nothing in the URL (RFC 6749 §2.3.1, §3.2).
+
+use axum::body::Bytes;
+use http::{HeaderMap, Uri, header};
+use safeconduct_protocol::{
+    error::{Reason, Refusal},
+    parameters::Parameters,
+};
+
+/// Reads the parameters of a POST from its body.
+///
+/// # Errors
+/// `credentials-in-query` if the URL has a query, `content-type-unsupported`, and those of [`Parameters::parse`].
+pub(crate) fn read(uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Result<Parameters, Refusal> {
+    if uri.query().is_some_and(|query| !query.is_empty()) {
+        return Err(Reason::CredentialsInQuery.into());
+    }
+    if !is_form(headers) {
+        return Err(Reason::ContentTypeUnsupported.into());
+    }
+    Parameters::parse(body)
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
+    let essence = content_type.split(';').next().unwrap_or("").trim();
+    essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+/// The one `Authorization` header, if there is one.
+///
+/// # Errors
+/// `client-authentication-repeated` for two.
+pub(crate) fn authorization(headers: &HeaderMap) -> Result<Option<&[u8]>, Refusal> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let first = values.next().map(http::HeaderValue::as_bytes);
+    match values.next() {
+        Some(_) => {
+            Err(Refusal::new(Reason::ClientAuthenticationRepeated)
+                .because("two Authorization headers"))
+        }
+        None => Ok(first),
+    }
+}

@@ -1,0 +1,49 @@
+//! `grant_type=authorization_code`: a code buys tokens, once (RFC 6749 §4.1.3, RFC 7636 §4.6).
+
+use safeconduct_protocol::{
+    authorization_code::AuthorizationCode,
+    error::{Reason, Refusal},
+    grant::Grant,
+    seal::Kind,
+    token::{CodeExchange, TokenResponse, new_id},
+};
+
+use crate::{client_auth::AuthenticatedClient, fault::Failure, mint, server::Exchange};
+
+/// Redeems a code. The write at the end decides who was first; a failed signature costs no code, a lost race leaks no token.
+pub(crate) async fn redeem(
+    exchange: &Exchange<'_>,
+    client: &AuthenticatedClient,
+    request: &CodeExchange,
+) -> Result<TokenResponse, Failure> {
+    let code = open(exchange, request)?;
+
+    let lifetimes = &exchange.server.settings().lifetimes;
+    let new = code.redeem(client.client(), request, lifetimes, exchange.now)?;
+    let grant = Grant::of(&new);
+    let scope = grant.scope_for(client.client(), None);
+
+    let tokens = mint::tokens_of_grant(exchange, client.client(), &grant, scope)?;
+
+    let store = exchange.server.store();
+    store
+        .redeem_code(&new, &new_id(), client.assertion(), exchange.now)
+        .await?
+        .won()?;
+    tracing::info!(grant_id = %new.id, client_id = %new.client, "redeemed a code");
+    Ok(tokens)
+}
+
+fn open(exchange: &Exchange<'_>, request: &CodeExchange) -> Result<AuthorizationCode, Refusal> {
+    let opened: Result<AuthorizationCode, _> = exchange
+        .seal()
+        .open(Kind::AuthorizationCode, request.code.expose());
+    let code = opened
+        .map_err(|error| Refusal::new(Reason::CodeNotRecognised).because(error.to_string()))?;
+    if code.era != exchange.era() {
+        return Err(
+            Refusal::new(Reason::CodeNotRecognised).because("from another era of the database")
+        );
+    }
+    Ok(code)
+}

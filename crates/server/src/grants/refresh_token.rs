@@ -1,0 +1,78 @@
+//! `grant_type=refresh_token`: the next generation of a grant's tokens (RFC 6749 §6, RFC 9700 §4.14.2).
+
+use safeconduct_protocol::{
+    error::{Reason, Refusal},
+    refresh_token::{RefreshDecision, RefreshToken, Rotation, narrow},
+    seal::Kind,
+    token::{RefreshExchange, TokenResponse, new_id},
+};
+
+use crate::{client_auth::AuthenticatedClient, fault::Failure, mint, server::Exchange};
+
+/// Uses a refresh token. Whether it rotates, is a retry after a lost answer, or a reuse that ends the grant, is decided by the
+/// write at the end; a rotation and a retry hand out the same successor.
+pub(crate) async fn refresh(
+    exchange: &Exchange<'_>,
+    client: &AuthenticatedClient,
+    request: &RefreshExchange,
+) -> Result<TokenResponse, Failure> {
+    let token = open(exchange, request)?;
+
+    token.present(client.client(), exchange.now)?;
+    let store = exchange.server.store();
+    let mut grant = store.grant(token.grant).await?.ok_or(Reason::GrantEnded)?;
+    let scope = narrow(
+        &grant,
+        client.client(),
+        request,
+        &exchange.catalog.resources,
+    )?;
+    grant.generation = token.generation + 1;
+
+    let tokens = mint::tokens_of_grant(exchange, client.client(), &grant, scope)?;
+
+    let lifetimes = &exchange.server.settings().lifetimes;
+    let rotation = Rotation::new(&token, client.client(), lifetimes, exchange.now);
+    let (decision, _) = store
+        .rotate_refresh_token(
+            &token,
+            &rotation,
+            &new_id(),
+            client.assertion(),
+            lifetimes.refresh_idle,
+            exchange.now,
+        )
+        .await?;
+    report(exchange, &token, decision);
+    decision.permits()?;
+    Ok(tokens)
+}
+
+fn open(exchange: &Exchange<'_>, request: &RefreshExchange) -> Result<RefreshToken, Refusal> {
+    let opened: Result<RefreshToken, _> = exchange
+        .seal()
+        .open(Kind::RefreshToken, request.refresh_token.expose());
+    let token = opened.map_err(|error| {
+        Refusal::new(Reason::RefreshTokenNotRecognised).because(error.to_string())
+    })?;
+    if token.era != exchange.era() {
+        return Err(Refusal::new(Reason::RefreshTokenNotRecognised)
+            .because("from another era of the database"));
+    }
+    Ok(token)
+}
+
+fn report(exchange: &Exchange<'_>, token: &RefreshToken, decision: RefreshDecision) {
+    match decision {
+        RefreshDecision::Reuse => {
+            exchange.server.telemetry().refresh_reuse_detected();
+            tracing::warn!(grant_id = %token.grant, client_id = %token.client, "a refresh token was reused; its grant is revoked");
+        }
+        RefreshDecision::LostHistory => {
+            tracing::error!(grant_id = %token.grant, "a refresh token is ahead of the database: was it restored without `safeconduct restored`?");
+        }
+        _ => {
+            tracing::info!(grant_id = %token.grant, client_id = %token.client, ?decision, "used a refresh token")
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! A person's way from the authorization request to the redirect back. Login and consent each return here, so that Back,
+//! a second tab or a stale form ends in *continue* or in a proper refusal, never in a dead end.
+
+use axum::response::Response;
+use http::{StatusCode, header};
+use safeconduct_protocol::{
+    authorization::{Next, PendingAuthorization, SignedInUser, response_url},
+    client::Client,
+    error::{Reason, Refusal},
+    redirect_uri::{RedirectUri, host_of},
+    scope::{OFFLINE_ACCESS, Scope},
+    seal::Kind,
+};
+use safeconduct_store::SessionView;
+
+use crate::{
+    browser::Browser,
+    fault::{Failure, Fault},
+    pages::{
+        AnsweredPage, ConsentPage, DemoUser, ResourceLine, ScopeKind, ScopeLine, SignInPage,
+        SignInProblem,
+    },
+    respond,
+    server::Exchange,
+};
+
+/// The parameter and form field that carries a sealed pending authorization.
+pub(crate) const PENDING: &str = "pending";
+/// The longest URL that a browser is sent to, in bytes; longer ones break proxies.
+const LONGEST_LOCATION: usize = 8 * 1024 - 512;
+/// How often a visit is written down, in seconds.
+const VISIT_EVERY: i64 = 300;
+
+/// A pending authorization that this browser may go on with, and its client.
+pub(crate) struct Journey {
+    pub(crate) pending: PendingAuthorization,
+    pub(crate) client: std::sync::Arc<Client>,
+}
+
+impl Journey {
+    /// Opens what a form or our own redirect brought back. Client and redirect URI are looked at again: either may be gone by now.
+    pub(crate) fn resume(
+        exchange: &Exchange<'_>,
+        sealed: &str,
+        browser: &Browser,
+    ) -> Result<Self, Refusal> {
+        let opened = exchange
+            .seal()
+            .open::<PendingAuthorization>(Kind::PendingAuthorization, sealed);
+        let pending = opened.map_err(|error| {
+            Refusal::new(Reason::PendingRequestNotRecognised).because(error.to_string())
+        })?;
+        let binding = browser.binding().map(|secret| secret.expose());
+        let lifetimes = &exchange.server.settings().lifetimes;
+        pending.resume(binding, lifetimes, exchange.era(), exchange.now)?;
+        let client = known_client(exchange, pending.request.client())?;
+        client.prove_redirect_uri(pending.request.redirect_uri())?;
+        Ok(Self { pending, client })
+    }
+
+    /// Shows the page that is due, or answers the client.
+    pub(crate) async fn go_on(
+        self,
+        exchange: &Exchange<'_>,
+        browser: &Browser,
+    ) -> Result<Response, Failure> {
+        if exchange
+            .server
+            .store()
+            .grant(self.pending.grant)
+            .await?
+            .is_some()
+        {
+            return Ok(self.already_answered(exchange));
+        }
+        let view = browser.person(exchange, &self.pending).await?;
+        if let Some(view) = &view {
+            note_visit(exchange, view).await?;
+        }
+        let person = view.map(|view| view.person);
+        match (self.pending.next(&self.client, person.as_ref()), person) {
+            (Next::Issue, Some(person)) => self.issue(exchange, &person),
+            (Next::Consent { new, already }, Some(person)) => {
+                self.consent_page(exchange, &person, &new, &already)
+            }
+            (_, _) => self.sign_in_page(exchange, StatusCode::OK, "", None),
+        }
+    }
+
+    /// Sends the code to the client (RFC 6749 §4.1.2, RFC 9207).
+    pub(crate) fn issue(
+        &self,
+        exchange: &Exchange<'_>,
+        person: &SignedInUser,
+    ) -> Result<Response, Failure> {
+        let code = self.pending.issue(person, exchange.now);
+        let sealed = exchange
+            .seal()
+            .seal(Kind::AuthorizationCode, &code)
+            .map_err(|error| Fault::new(error.to_string()))?;
+        let mut parameters = vec![("code", sealed.as_str())];
+        parameters.extend(self.pending.request.state().map(|state| ("state", state)));
+        parameters.push(("iss", exchange.issuer()));
+        tracing::info!(grant_id = %self.pending.grant, client_id = %self.client.id, sub = %person.user, "issued a code");
+        exchange.server.telemetry().authorize("code");
+        Ok(respond::see_other(&response_url(
+            self.pending.request.redirect_uri(),
+            &parameters,
+        )))
+    }
+
+    /// Tells the client no.
+    pub(crate) fn refuse(&self, exchange: &Exchange<'_>, failure: Failure) -> Response {
+        respond::redirect_refusal(
+            exchange.server,
+            failure,
+            self.pending.request.redirect_uri(),
+            self.pending.request.state(),
+        )
+    }
+
+    /// Our own redirect back to `/authorize`, after a form.
+    pub(crate) fn continue_at_authorize(
+        &self,
+        exchange: &Exchange<'_>,
+    ) -> Result<Response, Failure> {
+        let sealed = self.seal(exchange)?;
+        Ok(respond::see_other(&format!(
+            "{}?{PENDING}={sealed}",
+            exchange.server.path("/authorize")
+        )))
+    }
+
+    /// The form that asks for name and password.
+    pub(crate) fn sign_in_page(
+        &self,
+        exchange: &Exchange<'_>,
+        status: StatusCode,
+        username: &str,
+        problem: Option<SignInProblem>,
+    ) -> Result<Response, Failure> {
+        let server = exchange.server;
+        let users = &server.settings().demo_users;
+        let demo_users: Vec<DemoUser<'_>> = users
+            .iter()
+            .map(|(username, password)| DemoUser { username, password })
+            .collect();
+        let html = server.pages().sign_in(&SignInPage {
+            client_name: &self.client.name,
+            client_host: &host_of(self.pending.request.redirect_uri()),
+            action: &server.path("/login"),
+            pending: &self.seal(exchange)?,
+            username,
+            problem,
+            reauthenticate: None,
+            demo_users: &demo_users,
+        });
+        Ok(respond::page(status, html))
+    }
+
+    fn consent_page(
+        &self,
+        exchange: &Exchange<'_>,
+        person: &SignedInUser,
+        new: &Scope,
+        already: &Scope,
+    ) -> Result<Response, Failure> {
+        let server = exchange.server;
+        let request = &self.pending.request;
+        let asked = Self {
+            pending: self.pending.clone().asked(person),
+            client: self.client.clone(),
+        };
+        let resource_name = exchange.catalog.resource_name(request.audience());
+        let on_device =
+            RedirectUri::register(request.redirect_uri()).is_ok_and(|uri| uri.stays_on_device());
+        let html = server.pages().consent(&ConsentPage {
+            client_name: &self.client.name,
+            client_host: &host_of(request.redirect_uri()),
+            verified: true,
+            loopback: on_device && self.client.is_public(),
+            account: &person.username,
+            action: &server.path("/consent"),
+            use_another_account_action: &server.path("/login/switch"),
+            pending: &asked.seal(exchange)?,
+            resource: resource_name.as_deref().map(|name| ResourceLine {
+                name,
+                uri: request.audience(),
+            }),
+            scopes: &lines(exchange, new, !already.is_empty()),
+            already_allowed: &lines(exchange, already, false),
+        });
+        Ok(respond::page(StatusCode::OK, html))
+    }
+
+    /// What Back and a second tab meet once the code was redeemed.
+    pub(crate) fn already_answered(&self, exchange: &Exchange<'_>) -> Response {
+        let redirect_uri = self.pending.request.redirect_uri();
+        let origin = url::Url::parse(redirect_uri)
+            .ok()
+            .map(|url| url.origin())
+            .filter(url::Origin::is_tuple);
+        let front_page = origin.map(|origin| format!("{}/", origin.ascii_serialization()));
+        let html = exchange.server.pages().already_answered(&AnsweredPage {
+            client_name: &self.client.name,
+            client_host: &host_of(redirect_uri),
+            client_url: front_page.as_deref(),
+        });
+        respond::page(StatusCode::OK, html)
+    }
+
+    fn seal(&self, exchange: &Exchange<'_>) -> Result<String, Failure> {
+        let sealed = exchange
+            .seal()
+            .seal(Kind::PendingAuthorization, &self.pending)
+            .map_err(|error| Fault::new(error.to_string()))?;
+        if sealed.len() > LONGEST_LOCATION {
+            return Err(Refusal::new(Reason::RequestTooLarge)
+                .because(format!("{} bytes when sealed", sealed.len()))
+                .into());
+        }
+        Ok(sealed)
+    }
+}
+
+/// The enabled client of that id.
+///
+/// # Errors
+/// `client-unknown`, `client-disabled`: to a stranger they read the same.
+pub(crate) fn known_client(
+    exchange: &Exchange<'_>,
+    id: &safeconduct_protocol::ids::ClientId,
+) -> Result<std::sync::Arc<Client>, Refusal> {
+    match exchange.catalog.client(id) {
+        None => Err(Refusal::new(Reason::ClientUnknown).because(id.as_str())),
+        Some(known) if !known.enabled => {
+            Err(Refusal::new(Reason::ClientDisabled).because(id.as_str()))
+        }
+        Some(known) => Ok(known.client.clone()),
+    }
+}
+
+/// Adds a cookie to an answer.
+pub(crate) fn with_cookie(mut response: Response, cookie: http::HeaderValue) -> Response {
+    response.headers_mut().append(header::SET_COOKIE, cookie);
+    response
+}
+
+async fn note_visit(exchange: &Exchange<'_>, view: &SessionView) -> Result<(), Failure> {
+    if exchange.now.since(view.last_seen_at) < VISIT_EVERY {
+        return Ok(());
+    }
+    let idle_until = exchange
+        .now
+        .plus(exchange.server.settings().sessions.idle)
+        .min(view.absolute_expires_at);
+    Ok(exchange
+        .server
+        .store()
+        .touch_session(&view.person.session, idle_until, exchange.now)
+        .await?)
+}
+
+fn lines<'t>(exchange: &'t Exchange<'_>, scope: &'t Scope, is_new: bool) -> Vec<ScopeLine<'t>> {
+    let line = |name: &'t str| {
+        let text = exchange.catalog.scope_text(name);
+        ScopeLine {
+            name,
+            text: text.or_else(|| built_in_text(name)),
+            is_new,
+            kind: kind(name, text.is_some()),
+        }
+    };
+    scope.names().map(line).collect()
+}
+
+fn built_in_text(name: &str) -> Option<&'static str> {
+    (name == OFFLINE_ACCESS)
+        .then_some("Keep access while you are not using the app, until you remove it")
+}
+
+/// Under which heading a scope stands: its last word tells reading from changing, as scope names are written.
+fn kind(name: &str, described: bool) -> ScopeKind {
+    let last = name.rsplit(['.', ':', '/']).next().unwrap_or(name);
+    match last {
+        _ if name == OFFLINE_ACCESS => ScopeKind::WhileAway,
+        _ if !described => ScopeKind::Unknown,
+        "profile" | "email" | "address" | "phone" => ScopeKind::Identity,
+        "write" | "create" | "update" | "delete" | "manage" | "admin" | "send" => ScopeKind::Change,
+        _ => ScopeKind::Read,
+    }
+}

@@ -1,0 +1,345 @@
+//! The server's keys: the one master key, which only wraps, and the rows of `keys` it opens: sealing keys, signing keys
+//! and the key that client secrets are hashed with.
+
+use safeconduct_protocol::{
+    encoding,
+    ids::UserId,
+    jose::{Algorithm, JwkSet, KeySet, SigningKey},
+    random,
+    seal::{KeyState, Kind, Seal, SealKey},
+    secret::Secret,
+    time::Timestamp,
+};
+use safeconduct_store::{Cluster, KeyRow, NewKey, ResealedKey, Store, StoreError};
+
+use crate::fault::Fault;
+
+/// The kinds of artifact that have a sealing key in the database.
+const SEALED: [Kind; 6] = [
+    Kind::PendingAuthorization,
+    Kind::AuthorizationRequest,
+    Kind::AuthorizationCode,
+    Kind::RefreshToken,
+    Kind::AccessToken,
+    Kind::Credential,
+];
+/// The algorithms that a new server signs with: ES256 for access tokens, RS256 because OpenID Connect names it the default.
+const SIGNED: [Algorithm; 2] = [Algorithm::Es256, Algorithm::Rs256];
+/// The algorithm of access tokens.
+const ACCESS_TOKENS: Algorithm = Algorithm::Es256;
+/// The purpose of the key that client secrets are hashed with.
+const HASH: &str = "hash";
+
+/// The 32 bytes that wrap every other key. Kept outside the database.
+#[derive(Clone)]
+pub struct MasterKey(std::sync::Arc<SealKey>);
+
+impl MasterKey {
+    /// A master key from its bytes.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(std::sync::Arc::new(SealKey::from_bytes(0, bytes)))
+    }
+
+    /// A new master key.
+    pub fn generate() -> Self {
+        Self::from_bytes(random::bytes())
+    }
+
+    /// What the database keeps to recognise this key by; it tells nothing about it.
+    pub fn check_value(&self) -> String {
+        encoding::encode(&encoding::hmac_sha256(
+            self.0.expose_bytes(),
+            b"safeconduct master key check",
+        ))
+    }
+
+    /// Opens and wraps rows of `keys` in this cluster.
+    fn wrapper(&self, context: &str) -> Seal {
+        [Kind::Key, Kind::SigningKey]
+            .into_iter()
+            .fold(Seal::new(context), |seal, kind| {
+                seal.with_key(kind, self.0.for_kind(kind), KeyState::Active)
+            })
+    }
+}
+
+/// Every key of the cluster, opened.
+pub struct Keys {
+    seal: Seal,
+    hash: SealKey,
+    access_tokens: SigningKey,
+    verification: KeySet,
+    published: JwkSet,
+}
+
+impl Keys {
+    /// Opens the keys in `rows`.
+    ///
+    /// # Errors
+    /// A fault if a row can't be opened with this master key, or a key that is needed is not there.
+    pub fn open(
+        master: &MasterKey,
+        issuer: &str,
+        cluster: &Cluster,
+        rows: &[KeyRow],
+    ) -> Result<Self, Fault> {
+        let context = context(issuer, cluster);
+        let wrapper = master.wrapper(&context);
+        let mut seal = Seal::new(&context);
+        let (mut hash, mut access_tokens) = (None, None);
+        let (mut verification, mut published) = (Vec::new(), Vec::new());
+        for row in rows {
+            let state = state(row)?;
+            if let Some(kind) = SEALED
+                .into_iter()
+                .find(|kind| row.purpose == sealing(*kind))
+            {
+                seal = seal.with_key(kind, unwrap_key(&wrapper, row)?, state);
+            } else if row.purpose == HASH {
+                hash = Some(unwrap_key(&wrapper, row)?);
+            } else if let Some(algorithm) = Algorithm::ALL
+                .into_iter()
+                .find(|algorithm| row.purpose == signing(*algorithm))
+            {
+                let pkcs8 = wrapper
+                    .open_bytes(Kind::SigningKey, &row_data(row), &row.sealed)
+                    .map_err(|_| unopened(row))?;
+                let key = SigningKey::from_pkcs8(algorithm, &pkcs8)
+                    .map_err(|error| Fault::new(format!("signing key {}: {error}", row.id)))?;
+                published.push(key.public_jwk());
+                verification.push(key.verification_key());
+                if algorithm == ACCESS_TOKENS && matches!(state, KeyState::Active) {
+                    access_tokens = Some(key);
+                }
+            }
+        }
+        Ok(Self {
+            seal,
+            hash: hash
+                .ok_or_else(|| Fault::new("the key that hashes client secrets is missing"))?,
+            access_tokens: access_tokens
+                .ok_or_else(|| Fault::new("there is no active key that signs access tokens"))?,
+            verification: KeySet::new(verification),
+            published: JwkSet { keys: published },
+        })
+    }
+
+    /// Seals and opens what is handed out.
+    pub fn seal(&self) -> &Seal {
+        &self.seal
+    }
+
+    /// Signs access tokens.
+    pub fn access_tokens(&self) -> &SigningKey {
+        &self.access_tokens
+    }
+
+    /// Verifies what this server signed.
+    pub fn verification(&self) -> &KeySet {
+        &self.verification
+    }
+
+    /// The public keys, for the JWKS document (RFC 7517 §5).
+    pub fn published(&self) -> &JwkSet {
+        &self.published
+    }
+
+    /// The keyed hash of a client secret, as it is stored.
+    pub fn hash_client_secret(&self, secret: &Secret) -> [u8; 32] {
+        encoding::hmac_sha256(self.hash.expose_bytes(), secret.expose().as_bytes())
+    }
+
+    /// Seals a password's hash for the row of `user`, so that a dump of the database gives nothing to guess at.
+    ///
+    /// # Errors
+    /// A fault if there is no key for it.
+    pub fn seal_password(&self, user: &UserId, hash: &str) -> Result<String, Fault> {
+        let sealed =
+            self.seal
+                .seal_bytes(Kind::Credential, &credential_data(user), hash.as_bytes());
+        sealed.map_err(|error| Fault::new(format!("sealing a password: {error}")))
+    }
+
+    /// The password's hash from the row of `user`.
+    ///
+    /// # Errors
+    /// A fault if the row is not this user's, or was made with a key that is gone.
+    pub fn open_password(&self, user: &UserId, sealed: &str) -> Result<String, Fault> {
+        let opened = self
+            .seal
+            .open_bytes(Kind::Credential, &credential_data(user), sealed);
+        let bytes =
+            opened.map_err(|error| Fault::new(format!("the password of {user}: {error}")))?;
+        String::from_utf8(bytes.to_vec())
+            .map_err(|_| Fault::new(format!("the password of {user} is not text")))
+    }
+}
+
+/// Makes the first keys of a cluster, unless it has some. Two first starts at once make one set.
+///
+/// # Errors
+/// The store's, or a fault if the random source or the key generation fails.
+pub async fn create_first(
+    store: &Store,
+    master: &MasterKey,
+    issuer: &str,
+    cluster: &Cluster,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    if !store.catalog().await?.keys.is_empty() {
+        return Ok(());
+    }
+    let wrapper = master.wrapper(&context(issuer, cluster));
+    let mut keys = Vec::new();
+    for purpose in SEALED.into_iter().map(sealing).chain([HASH.to_owned()]) {
+        keys.push(new_key(
+            &wrapper,
+            purpose,
+            true,
+            Kind::Key,
+            &random::bytes::<32>(),
+        )?);
+    }
+    for algorithm in SIGNED {
+        keys.push(new_signing_key(&wrapper, algorithm, true)?);
+    }
+    match store.add_keys(keys, now).await {
+        // Another node was faster; its keys are everybody's.
+        Ok(()) | Err(StoreError::Conflict(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn new_signing_key(wrapper: &Seal, algorithm: Algorithm, active: bool) -> Result<NewKey, Fault> {
+    let made = SigningKey::generate(algorithm).and_then(|key| key.to_pkcs8());
+    let pkcs8 = made.map_err(|error| Fault::new(format!("making a signing key: {error}")))?;
+    new_key(
+        wrapper,
+        signing(algorithm),
+        active,
+        Kind::SigningKey,
+        &pkcs8,
+    )
+}
+
+fn new_key(
+    wrapper: &Seal,
+    purpose: String,
+    active: bool,
+    kind: Kind,
+    bytes: &[u8],
+) -> Result<NewKey, Fault> {
+    let id = i64::from(u32::from_be_bytes(random::bytes()) >> 1);
+    let data = key_data(id, &purpose, if active { "active" } else { "next" });
+    let sealed = wrapper
+        .seal_bytes(kind, &data, bytes)
+        .map_err(|error| Fault::new(format!("wrapping a key: {error}")))?;
+    Ok(NewKey {
+        id,
+        purpose,
+        active,
+        sealed,
+    })
+}
+
+fn unwrap_key(wrapper: &Seal, row: &KeyRow) -> Result<SealKey, Fault> {
+    let bytes = wrapper
+        .open_bytes(Kind::Key, &row_data(row), &row.sealed)
+        .map_err(|_| unopened(row))?;
+    let bytes: [u8; 32] = bytes.as_slice().try_into().map_err(|_| unopened(row))?;
+    let id = u32::try_from(row.id).map_err(|_| unopened(row))?;
+    Ok(SealKey::from_bytes(id, bytes))
+}
+
+fn unopened(row: &KeyRow) -> Fault {
+    Fault::new(format!(
+        "key {} ({}) does not open with this master key",
+        row.id, row.purpose
+    ))
+}
+
+fn state(row: &KeyRow) -> Result<KeyState, Fault> {
+    match row.state.as_str() {
+        "next" => Ok(KeyState::Next),
+        "active" => Ok(KeyState::Active),
+        "retired" => Ok(KeyState::Retired),
+        other => Err(Fault::new(format!(
+            "key {} is in the unknown state {other}",
+            row.id
+        ))),
+    }
+}
+
+fn sealing(kind: Kind) -> String {
+    format!("seal:{}", kind.name())
+}
+
+fn signing(algorithm: Algorithm) -> String {
+    format!("sign:{}", algorithm.name())
+}
+
+/// What binds everything sealed to this issuer and this database.
+fn context(issuer: &str, cluster: &Cluster) -> String {
+    format!("{issuer}\n{}", cluster.cluster_id)
+}
+
+/// Table, row, column and state are part of what is sealed: no row can stand in for another.
+fn key_data(id: i64, purpose: &str, state: &str) -> Vec<u8> {
+    format!("keys\n{id}\nsealed\n{purpose}\n{state}").into_bytes()
+}
+
+fn row_data(row: &KeyRow) -> Vec<u8> {
+    key_data(row.id, &row.purpose, &row.state)
+}
+
+fn credential_data(user: &UserId) -> Vec<u8> {
+    format!("credentials\n{user}\npassword").into_bytes()
+}
+
+/// Replaces the active signing key of `algorithm` by the one published before it, and publishes the next one: guards that
+/// refresh their keys meanwhile never meet a signature they can't check.
+///
+/// # Errors
+/// The store's, or a fault if a row does not open with this master key.
+pub async fn rotate_signing_key(
+    store: &Store,
+    master: &MasterKey,
+    issuer: &str,
+    cluster: &Cluster,
+    algorithm: Algorithm,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let wrapper = master.wrapper(&context(issuer, cluster));
+    let purpose = signing(algorithm);
+    let rows = store.catalog().await?.keys;
+    let resealed = |row: &KeyRow, state: &str| -> Result<ResealedKey, Fault> {
+        let pkcs8 = wrapper
+            .open_bytes(Kind::SigningKey, &row_data(row), &row.sealed)
+            .map_err(|_| unopened(row))?;
+        let sealed = wrapper.seal_bytes(
+            Kind::SigningKey,
+            &key_data(row.id, &row.purpose, state),
+            &pkcs8,
+        );
+        Ok(ResealedKey {
+            id: row.id,
+            sealed: sealed.map_err(|error| Fault::new(format!("wrapping a key: {error}")))?,
+        })
+    };
+    let in_state = |state: &str| {
+        rows.iter()
+            .find(|row| row.purpose == purpose && row.state == state)
+    };
+    // Without a published successor the first call only publishes one.
+    if let Some(next) = in_state("next") {
+        let active = in_state("active")
+            .map(|active| resealed(active, "retired"))
+            .transpose()?;
+        store
+            .promote_key(&resealed(next, "active")?, active.as_ref(), now)
+            .await?;
+    }
+    Ok(store
+        .add_keys(vec![new_signing_key(&wrapper, algorithm, false)?], now)
+        .await?)
+}

@@ -1,0 +1,204 @@
+//! The one place that turns a refusal into an answer: a page on our origin, a redirect to a proven URI, or JSON.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use safeconduct_protocol::{
+    authorization::response_url,
+    error::{ErrorCode, Reason, Refusal},
+};
+use serde::Serialize;
+
+use crate::{
+    correlation::Correlation,
+    fault::Failure,
+    pages::{self, Developer, RefusalKind, RefusalPage},
+    server::Server,
+};
+
+/// Seconds after which a client that was turned away for load may come back.
+const RETRY_AFTER: &str = "2";
+
+/// The status of a refusal that is not redirected.
+pub(crate) fn status(reason: Reason) -> StatusCode {
+    match (reason, reason.entry().error) {
+        (Reason::MethodNotAllowed, _) => StatusCode::METHOD_NOT_ALLOWED,
+        (Reason::NotFound, _) => StatusCode::NOT_FOUND,
+        (Reason::RequestTooLarge, _) => StatusCode::PAYLOAD_TOO_LARGE,
+        (Reason::CrossSiteForm, _) => StatusCode::FORBIDDEN,
+        (Reason::TooManyAttempts, _) => StatusCode::TOO_MANY_REQUESTS,
+        (_, ErrorCode::InvalidClient) => StatusCode::UNAUTHORIZED,
+        (_, ErrorCode::TemporarilyUnavailable) => StatusCode::SERVICE_UNAVAILABLE,
+        (_, ErrorCode::ServerError) => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+#[derive(Serialize)]
+struct ErrorBody {
+    error: &'static str,
+    error_description: &'static str,
+}
+
+/// JSON for a client that is served (RFC 6749 §5.1).
+pub(crate) fn json(body: &impl Serialize) -> Response {
+    match serde_json::to_string(body) {
+        Ok(text) => never_stored(
+            (
+                StatusCode::OK,
+                [(header::CONTENT_TYPE, "application/json")],
+                text,
+            )
+                .into_response(),
+        ),
+        Err(error) => json_refusal(Failure::from(crate::fault::Fault::new(error.to_string()))),
+    }
+}
+
+/// JSON for a client that is refused (RFC 6749 §5.2).
+pub(crate) fn json_refusal(failure: Failure) -> Response {
+    let refusal = logged(failure);
+    let body = ErrorBody {
+        error: refusal.error().as_str(),
+        error_description: refusal.public(),
+    };
+    let status = status(refusal.reason());
+    let mut response = (status, axum::Json(body)).into_response();
+    let headers = response.headers_mut();
+    match status {
+        StatusCode::UNAUTHORIZED => {
+            headers.insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Basic realm=\"safeconduct\", charset=\"UTF-8\""),
+            );
+        }
+        StatusCode::SERVICE_UNAVAILABLE => {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+        }
+        _ => {}
+    }
+    never_stored(response)
+}
+
+/// A page.
+pub(crate) fn page(status: StatusCode, html: String) -> Response {
+    let mut response = (
+        status,
+        [(header::CONTENT_TYPE, "text/html; charset=utf-8")],
+        html,
+    )
+        .into_response();
+    for &(name, value) in pages::headers() {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// A page for a person whose request can't be trusted or served. Nothing they did not send is on it; what was expected is
+/// shown only where the server runs for development, on the developer's own machine.
+pub(crate) fn page_refusal(
+    server: &Server,
+    failure: Failure,
+    correlation: Correlation,
+    received: &[(&str, &str)],
+) -> Response {
+    let refusal = logged(failure);
+    let status = status(refusal.reason());
+    if status == StatusCode::INTERNAL_SERVER_ERROR {
+        return page(status, server.pages().fault(correlation.as_str()));
+    }
+    let detail: Vec<&str> = refusal.detail().into_iter().collect();
+    let show_detail = server.settings().issuer.is_development() && !detail.is_empty();
+    let (sentence, what_to_do) = in_two(refusal.public());
+    let html = server.pages().refusal(&RefusalPage {
+        kind: kind(refusal.reason(), status),
+        status: status.as_u16(),
+        name: refusal.reason().name(),
+        sentence,
+        what_to_do,
+        correlation_id: correlation.as_str(),
+        received,
+        developer: show_detail.then_some(Developer { detail: &detail }),
+        docs_url: None,
+    });
+    let mut response = page(status, html);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+    }
+    response
+}
+
+/// A refusal that goes back to the client (RFC 6749 §4.1.2.1): its redirect URI is proven.
+pub(crate) fn redirect_refusal(
+    server: &Server,
+    failure: Failure,
+    redirect_uri: &str,
+    state: Option<&str>,
+) -> Response {
+    let refusal = logged(failure);
+    let mut parameters = vec![
+        ("error", refusal.error().as_str()),
+        ("error_description", refusal.public()),
+    ];
+    parameters.extend(state.map(|state| ("state", state)));
+    parameters.push(("iss", server.settings().issuer.as_str()));
+    see_other(&response_url(redirect_uri, &parameters))
+}
+
+/// 303: the browser goes on with GET, and no body with a password follows it anywhere.
+pub(crate) fn see_other(location: &str) -> Response {
+    let Ok(location) = HeaderValue::try_from(location) else {
+        return json_refusal(Failure::from(crate::fault::Fault::new(
+            "a location that is no header value",
+        )));
+    };
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    response.headers_mut().insert(header::LOCATION, location);
+    response.headers_mut().insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
+    never_stored(response)
+}
+
+fn never_stored(mut response: Response) -> Response {
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    response
+}
+
+fn logged(failure: Failure) -> Refusal {
+    let refusal = failure.into_refusal();
+    tracing::info!(
+        refusal = refusal.reason().name(),
+        detail = refusal.detail(),
+        "refused"
+    );
+    refusal
+}
+
+fn kind(reason: Reason, status: StatusCode) -> RefusalKind {
+    match reason {
+        Reason::PendingRequestExpired | Reason::PendingRequestNotRecognised => RefusalKind::Expired,
+        Reason::PendingRequestFromAnotherBrowser | Reason::PendingRequestFromAnotherSession => {
+            RefusalKind::Browser
+        }
+        _ => RefusalKind::of_status(status.as_u16()),
+    }
+}
+
+/// What is wrong, and what to do: the registry's sentences, split after the first.
+fn in_two(public: &'static str) -> (&'static str, &'static str) {
+    match public.find(". ") {
+        Some(end) => (&public[..=end], public[end + 1..].trim_start()),
+        None => (public, ""),
+    }
+}

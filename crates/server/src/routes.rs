@@ -1,0 +1,59 @@
+//! The URL map: every address of the server on one screen.
+
+use axum::{
+    Router, middleware,
+    routing::{get, post},
+};
+
+use crate::{
+    correlation::correlate,
+    endpoints::{
+        authorize, consent, health, home, introspect, login, logout, revoke, token, well_known,
+    },
+    host,
+    server::Server,
+};
+
+/// What the world sees.
+pub fn public(server: &Server) -> Router {
+    let issuer = &server.settings().issuer;
+    let below_issuer = Router::new()
+        .route("/authorize", get(authorize::get).post(authorize::post))
+        .route("/login", post(login::post))
+        .route("/login/switch", post(login::switch))
+        .route("/consent", post(consent::post))
+        .route("/token", post(token::token))
+        .route("/introspect", post(introspect::introspect))
+        .route("/revoke", post(revoke::revoke))
+        .route("/logout", get(logout::get).post(logout::post))
+        .route("/signed-out", get(logout::signed_out))
+        .route("/assets/{name}", get(home::asset))
+        .route("/.well-known/jwks.json", get(well_known::jwks))
+        .route("/", get(home::home));
+    let router = match issuer.path() {
+        "" => below_issuer,
+        path => Router::new().nest(path, below_issuer),
+    };
+    let router = router
+        .route(
+            &issuer.well_known("oauth-authorization-server"),
+            get(well_known::metadata),
+        )
+        .fallback(home::nothing_here)
+        .method_not_allowed_fallback(home::not_that_method)
+        .layer(middleware::from_fn_with_state(
+            server.clone(),
+            host::only_ours,
+        ))
+        .with_state(server.clone());
+    correlate(router, server.telemetry().clone())
+}
+
+/// What only the operator sees, on a listener of its own.
+pub fn admin(server: &Server) -> Router {
+    Router::new()
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .with_state(server.clone())
+}

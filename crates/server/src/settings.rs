@@ -1,0 +1,57 @@
+//! What an operator decides about a server, ready to use. Reading it from a file belongs to the program.
+
+use safeconduct_protocol::{grant::Lifetimes, metadata::Issuer};
+
+use crate::{password::PasswordSettings, throttle::ThrottleSettings};
+
+/// The settings of one server.
+#[derive(Clone)]
+pub struct Settings {
+    /// Its name and base URL.
+    pub issuer: Issuer,
+    /// The name people know it by, on every page.
+    pub product_name: String,
+    /// How long codes, tokens and pending authorizations live.
+    pub lifetimes: Lifetimes,
+    /// How long browser sessions live.
+    pub sessions: SessionLifetimes,
+    /// How often passwords may be guessed.
+    pub throttle: ThrottleSettings,
+    /// How many passwords are hashed at once.
+    pub passwords: PasswordSettings,
+    /// Accounts named on the login page, as (username, password): for a demonstration, else empty.
+    pub demo_users: Vec<(String, String)>,
+}
+
+/// How long browser sessions live, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionLifetimes {
+    /// Without a visit.
+    pub idle: i64,
+    /// Whatever happens.
+    pub absolute: i64,
+}
+
+impl Default for SessionLifetimes {
+    fn default() -> Self {
+        Self {
+            idle: 8 * 3600,
+            absolute: 14 * 24 * 3600,
+        }
+    }
+}
+
+impl Settings {
+    /// The defaults for a server at `issuer`.
+    pub fn new(issuer: Issuer) -> Self {
+        Self {
+            issuer,
+            product_name: "Safeconduct".to_owned(),
+            lifetimes: Lifetimes::default(),
+            sessions: SessionLifetimes::default(),
+            throttle: ThrottleSettings::default(),
+            passwords: PasswordSettings::default(),
+            demo_users: Vec::new(),
+        }
+    }
+}
