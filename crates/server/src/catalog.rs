@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use rustix::time::{ClockId, clock_gettime};
 use safeconduct_protocol::{
     client::Client,
+    clock::Clock,
     ids::ClientId,
     jose::{KeySet, VerificationKey},
     metadata::{Issuer, Metadata},
@@ -31,9 +32,13 @@ pub(crate) const POLL: Duration = Duration::from_millis(500);
 /// How old a look may be before a use takes another, in milliseconds.
 const OLDEST: i64 = 1_000;
 
+/// How old a copy may be at most, in milliseconds: some things in it end by the clock, like retired keys.
+const REREAD: i64 = 3_600_000;
+
 /// One consistent copy.
 pub(crate) struct Catalog {
     revision: i64,
+    read_at: i64,
     pub(crate) cluster: Cluster,
     clients: HashMap<ClientId, KnownClient>,
     scopes: HashMap<String, ScopeDescription>,
@@ -79,12 +84,14 @@ impl KnownClient {
 }
 
 impl Catalog {
-    async fn load(store: &Store, master: &MasterKey, issuer: &Issuer) -> Result<Self, Fault> {
-        let rows = store.catalog().await?;
+    async fn read(source: &Source) -> Result<Self, Fault> {
+        let read_at = boot_milliseconds();
+        let (issuer, now) = (&source.issuer, source.clock.now());
+        let rows = source.store.catalog().await?;
         let cluster = rows
             .cluster
             .ok_or_else(|| Fault::new("the database belongs to no cluster"))?;
-        let keys = Keys::open(master, issuer.as_str(), &cluster, &rows.keys)?;
+        let keys = Keys::open(&source.master, issuer.as_str(), &cluster, &rows.keys, now)?;
         let scopes: HashMap<_, _> = rows
             .scopes
             .into_iter()
@@ -102,6 +109,7 @@ impl Catalog {
         };
         Ok(Self {
             revision: rows.revision,
+            read_at,
             cluster,
             clients: rows
                 .clients
@@ -154,26 +162,25 @@ pub(crate) struct CatalogCache {
     current: ArcSwap<Catalog>,
     looked_at: AtomicI64,
     refreshing: tokio::sync::Mutex<()>,
-    store: Store,
-    master: MasterKey,
-    issuer: Issuer,
+    source: Source,
+}
+
+/// Where copies come from.
+pub(crate) struct Source {
+    pub(crate) store: Store,
+    pub(crate) master: MasterKey,
+    pub(crate) issuer: Issuer,
+    pub(crate) clock: Clock,
 }
 
 impl CatalogCache {
-    pub(crate) async fn load(
-        store: Store,
-        master: MasterKey,
-        issuer: Issuer,
-    ) -> Result<Self, Fault> {
+    pub(crate) async fn load(source: Source) -> Result<Self, Fault> {
         let started = boot_milliseconds();
-        let catalog = Catalog::load(&store, &master, &issuer).await?;
         Ok(Self {
-            current: ArcSwap::from_pointee(catalog),
+            current: ArcSwap::from_pointee(Catalog::read(&source).await?),
             looked_at: AtomicI64::new(started),
             refreshing: tokio::sync::Mutex::new(()),
-            store,
-            master,
-            issuer,
+            source,
         })
     }
 
@@ -201,9 +208,11 @@ impl CatalogCache {
     async fn look(&self) -> Result<(), Fault> {
         // The age counts from before the look: what changes while it runs is seen by the next one.
         let started = boot_milliseconds();
-        if self.store.revision().await? != self.current.load().revision {
-            let catalog = Catalog::load(&self.store, &self.master, &self.issuer).await?;
-            self.current.store(Arc::new(catalog));
+        let held = self.current.load_full();
+        let revision = self.source.store.revision().await?;
+        if revision != held.revision || started - held.read_at > REREAD {
+            self.current
+                .store(Arc::new(Catalog::read(&self.source).await?));
         }
         self.looked_at.store(started, Ordering::Release);
         Ok(())

@@ -58,7 +58,7 @@ impl Journey {
         Ok(Self { pending, client })
     }
 
-    /// Shows the page that is due, or answers the client.
+    /// Goes on with a request that came back: unless its code was redeemed by now, with the next page.
     pub(crate) async fn go_on(
         self,
         exchange: &Exchange<'_>,
@@ -73,6 +73,15 @@ impl Journey {
         {
             return Ok(self.already_answered(exchange));
         }
+        self.next_page(exchange, browser).await
+    }
+
+    /// Shows the page that is due, or answers the client.
+    pub(crate) async fn next_page(
+        self,
+        exchange: &Exchange<'_>,
+        browser: &Browser,
+    ) -> Result<Response, Failure> {
         let view = browser.person(exchange, &self.pending).await?;
         if let Some(view) = &view {
             note_visit(exchange, view).await?;

@@ -27,8 +27,8 @@ const SEALED: [Kind; 6] = [
 const SIGNED: [Algorithm; 2] = [Algorithm::Es256, Algorithm::Rs256];
 /// The algorithm of access tokens.
 const ACCESS_TOKENS: Algorithm = Algorithm::Es256;
-/// The purpose of the key that client secrets are hashed with.
-const HASH: &str = "hash";
+/// How long a retired signing key stays published, in seconds: longer than any access token lives.
+const RETIRED_GRACE: i64 = 24 * 3600;
 
 /// The 32 bytes that wrap every other key. Kept outside the database.
 #[derive(Clone)]
@@ -73,7 +73,7 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Opens the keys in `rows`.
+    /// Opens the keys in `rows` that are in use at `now`.
     ///
     /// # Errors
     /// A fault if a row can't be opened with this master key, or a key that is needed is not there.
@@ -82,43 +82,36 @@ impl Keys {
         issuer: &str,
         cluster: &Cluster,
         rows: &[KeyRow],
+        now: Timestamp,
     ) -> Result<Self, Fault> {
         let context = context(issuer, cluster);
         let wrapper = master.wrapper(&context);
         let mut seal = Seal::new(&context);
         let (mut hash, mut access_tokens) = (None, None);
         let (mut verification, mut published) = (Vec::new(), Vec::new());
-        for row in rows {
-            let state = state(row)?;
-            if let Some(kind) = SEALED
-                .into_iter()
-                .find(|kind| row.purpose == sealing(*kind))
-            {
-                seal = seal.with_key(kind, unwrap_key(&wrapper, row)?, state);
-            } else if row.purpose == HASH {
-                hash = Some(unwrap_key(&wrapper, row)?);
-            } else if let Some(algorithm) = Algorithm::ALL
-                .into_iter()
-                .find(|algorithm| row.purpose == signing(*algorithm))
-            {
-                let pkcs8 = wrapper
-                    .open_bytes(Kind::SigningKey, &row_data(row), &row.sealed)
-                    .map_err(|_| unopened(row))?;
-                let key = SigningKey::from_pkcs8(algorithm, &pkcs8)
-                    .map_err(|error| Fault::new(format!("signing key {}: {error}", row.id)))?;
-                published.push(key.public_jwk());
-                verification.push(key.verification_key());
-                if algorithm == ACCESS_TOKENS && matches!(state, KeyState::Active) {
-                    access_tokens = Some(key);
+        for row in rows.iter().filter(|row| !is_over(row, now)) {
+            match Purpose::parse(&row.purpose) {
+                Some(Purpose::Seal(kind)) => {
+                    seal = seal.with_key(kind, unwrap_key(&wrapper, row)?, state(row)?);
                 }
+                Some(Purpose::Hash) => hash = Some(unwrap_key(&wrapper, row)?),
+                Some(Purpose::Sign(algorithm)) => {
+                    let key = unwrap_signing_key(&wrapper, row, algorithm)?;
+                    published.push(key.public_jwk());
+                    verification.push(key.verification_key());
+                    if algorithm == ACCESS_TOKENS && row.state == "active" {
+                        access_tokens = Some(key);
+                    }
+                }
+                // A later release may keep keys that this one has no use for.
+                None => {}
             }
         }
+        let missing = |what: &str| Fault::new(format!("the active key that {what} is missing"));
         Ok(Self {
             seal,
-            hash: hash
-                .ok_or_else(|| Fault::new("the key that hashes client secrets is missing"))?,
-            access_tokens: access_tokens
-                .ok_or_else(|| Fault::new("there is no active key that signs access tokens"))?,
+            hash: hash.ok_or_else(|| missing("hashes client secrets"))?,
+            access_tokens: access_tokens.ok_or_else(|| missing("signs access tokens"))?,
             verification: KeySet::new(verification),
             published: JwkSet { keys: published },
         })
@@ -175,6 +168,33 @@ impl Keys {
     }
 }
 
+/// What a key is for, as its row says it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Seal(Kind),
+    Hash,
+    Sign(Algorithm),
+}
+
+impl Purpose {
+    fn parse(text: &str) -> Option<Self> {
+        let seals = SEALED.into_iter().map(Self::Seal);
+        let signs = Algorithm::ALL.into_iter().map(Self::Sign);
+        seals
+            .chain(signs)
+            .chain([Self::Hash])
+            .find(|purpose| purpose.name() == text)
+    }
+
+    fn name(self) -> String {
+        match self {
+            Self::Seal(kind) => format!("seal:{}", kind.name()),
+            Self::Hash => "hash".to_owned(),
+            Self::Sign(algorithm) => format!("sign:{}", algorithm.name()),
+        }
+    }
+}
+
 /// Makes the first keys of a cluster, unless it has some. Two first starts at once make one set.
 ///
 /// # Errors
@@ -191,7 +211,7 @@ pub async fn create_first(
     }
     let wrapper = master.wrapper(&context(issuer, cluster));
     let mut keys = Vec::new();
-    for purpose in SEALED.into_iter().map(sealing).chain([HASH.to_owned()]) {
+    for purpose in SEALED.into_iter().map(Purpose::Seal).chain([Purpose::Hash]) {
         keys.push(new_key(
             &wrapper,
             purpose,
@@ -215,7 +235,7 @@ fn new_signing_key(wrapper: &Seal, algorithm: Algorithm, active: bool) -> Result
     let pkcs8 = made.map_err(|error| Fault::new(format!("making a signing key: {error}")))?;
     new_key(
         wrapper,
-        signing(algorithm),
+        Purpose::Sign(algorithm),
         active,
         Kind::SigningKey,
         &pkcs8,
@@ -224,12 +244,13 @@ fn new_signing_key(wrapper: &Seal, algorithm: Algorithm, active: bool) -> Result
 
 fn new_key(
     wrapper: &Seal,
-    purpose: String,
+    purpose: Purpose,
     active: bool,
     kind: Kind,
     bytes: &[u8],
 ) -> Result<NewKey, Fault> {
     let id = i64::from(u32::from_be_bytes(random::bytes()) >> 1);
+    let purpose = purpose.name();
     let data = key_data(id, &purpose, if active { "active" } else { "next" });
     let sealed = wrapper
         .seal_bytes(kind, &data, bytes)
@@ -240,6 +261,26 @@ fn new_key(
         active,
         sealed,
     })
+}
+
+/// Whether the row is a signing key that was retired so long ago that nothing it signed is still good.
+fn is_over(row: &KeyRow, now: Timestamp) -> bool {
+    let retired = row
+        .retired_at
+        .is_some_and(|at| now.since(at) > RETIRED_GRACE);
+    retired && matches!(Purpose::parse(&row.purpose), Some(Purpose::Sign(_)))
+}
+
+fn unwrap_signing_key(
+    wrapper: &Seal,
+    row: &KeyRow,
+    algorithm: Algorithm,
+) -> Result<SigningKey, Fault> {
+    let pkcs8 = wrapper
+        .open_bytes(Kind::SigningKey, &row_data(row), &row.sealed)
+        .map_err(|_| unopened(row))?;
+    SigningKey::from_pkcs8(algorithm, &pkcs8)
+        .map_err(|error| Fault::new(format!("signing key {}: {error}", row.id)))
 }
 
 fn unwrap_key(wrapper: &Seal, row: &KeyRow) -> Result<SealKey, Fault> {
@@ -268,14 +309,6 @@ fn state(row: &KeyRow) -> Result<KeyState, Fault> {
             row.id
         ))),
     }
-}
-
-fn sealing(kind: Kind) -> String {
-    format!("seal:{}", kind.name())
-}
-
-fn signing(algorithm: Algorithm) -> String {
-    format!("sign:{}", algorithm.name())
 }
 
 /// What binds everything sealed to this issuer and this database.
@@ -310,7 +343,7 @@ pub async fn rotate_signing_key(
     now: Timestamp,
 ) -> Result<(), Fault> {
     let wrapper = master.wrapper(&context(issuer, cluster));
-    let purpose = signing(algorithm);
+    let purpose = Purpose::Sign(algorithm).name();
     let rows = store.catalog().await?.keys;
     let resealed = |row: &KeyRow, state: &str| -> Result<ResealedKey, Fault> {
         let pkcs8 = wrapper

@@ -23,6 +23,7 @@ pub(crate) fn status(reason: Reason) -> StatusCode {
     match (reason, reason.entry().error) {
         (Reason::MethodNotAllowed, _) => StatusCode::METHOD_NOT_ALLOWED,
         (Reason::NotFound, _) => StatusCode::NOT_FOUND,
+        (Reason::HostUnexpected, _) => StatusCode::MISDIRECTED_REQUEST,
         (Reason::RequestTooLarge, _) => StatusCode::PAYLOAD_TOO_LARGE,
         (Reason::CrossSiteForm, _) => StatusCode::FORBIDDEN,
         (Reason::TooManyAttempts, _) => StatusCode::TOO_MANY_REQUESTS,

@@ -6,7 +6,7 @@ use safeconduct_protocol::{clock::Clock, seal::Seal, time::Timestamp};
 use safeconduct_store::Store;
 
 use crate::{
-    catalog::{Catalog, CatalogCache, POLL},
+    catalog::{Catalog, CatalogCache, POLL, Source},
     fault::{Failure, Fault},
     keys::{self, MasterKey},
     pages::Pages,
@@ -52,7 +52,13 @@ impl Server {
             .join_cluster(issuer, &master.check_value(), clock.now())
             .await?;
         keys::create_first(&store, &master, issuer, &cluster, clock.now()).await?;
-        let catalog = CatalogCache::load(store.clone(), master, settings.issuer.clone()).await?;
+        let source = Source {
+            store: store.clone(),
+            master,
+            issuer: settings.issuer.clone(),
+            clock: clock.clone(),
+        };
+        let catalog = CatalogCache::load(source).await?;
         let pages = Pages::new(&settings.product_name, settings.issuer.path());
         let passwords = Passwords::start(settings.passwords);
         Ok(Self(Arc::new(Parts {

@@ -115,22 +115,15 @@ async fn go_on(
         let encoded = opened.map_err(|error| {
             Refusal::new(Reason::PendingRequestNotRecognised).because(error.to_string())
         })?;
-        return arrive(
-            &exchange,
-            &Parameters::parse(encoded.as_bytes())?,
-            browser,
-            headers,
-        )
-        .await;
+        return arrive(&exchange, &Parameters::parse(encoded.as_bytes())?, &browser).await;
     }
-    arrive(&exchange, parameters, browser, headers).await
+    arrive(&exchange, parameters, &browser).await
 }
 
 async fn arrive(
     exchange: &Exchange<'_>,
     parameters: &Parameters,
-    browser: Browser,
-    headers: &HeaderMap,
+    browser: &Browser,
 ) -> Result<Response, Failure> {
     let (client_id, redirect_uri) = identify(parameters)?;
     let client = known_client(exchange, &client_id)?;
@@ -169,10 +162,7 @@ async fn arrive(
     let grant = GrantId::generate(server.clock().milliseconds());
     let pending = PendingAuthorization::arrive(request, hash, grant, exchange.era());
     let journey = Journey { pending, client };
-    let response = match journey
-        .go_on(exchange, &Browser::read(&server.settings().issuer, headers))
-        .await
-    {
+    let response = match journey.next_page(exchange, browser).await {
         Err(Failure::Refused(refusal)) => {
             return Ok(respond::redirect_refusal(
                 server,
