@@ -73,11 +73,7 @@ fn a_second_client_or_redirect_uri_is_refused_before_anything_is_proven(
 #[case("resource", MAIL, Reason::ResourceNotAllowed)]
 #[case("resource", "https://unknown.example", Reason::ResourceUnknown)]
 #[case("resource", "/relative", Reason::ResourceUnknown)]
-#[case(
-    "resource",
-    "https://notes.example.com#x",
-    Reason::ResourceUnknown
-)]
+#[case("resource", "https://notes.example.com#x", Reason::ResourceUnknown)]
 #[case("resource", ISSUER, Reason::ResourceAmbiguous)]
 #[case("state", &"x".repeat(4097), Reason::StateTooLong)]
 #[case::escapes_count_as_they_are_sent("state", &"é".repeat(700), Reason::StateTooLong)]

@@ -88,8 +88,29 @@ fn what_makes_no_sense_is_refused(#[case] client: Client, #[case] because: Clien
 #[test]
 fn a_registration_is_kept_under_the_names_of_the_specification() {
     let json = serde_json::to_string_pretty(&confidential()).unwrap();
-    assert_snapshot!(json);
-    assert_eq!(serde_json::from_str::<Client>(&json).unwrap(), confidential());
+    assert_snapshot!(json, @r#"
+    {
+      "id": "shop",
+      "name": "Shop",
+      "authentication": "client_secret_basic",
+      "assertion_audience": "issuer",
+      "redirect_uris": [
+        "https://rp.example/cb"
+      ],
+      "grant_types": [
+        "authorization_code",
+        "refresh_token"
+      ],
+      "scopes": "mail.read notes.read notes.write offline_access",
+      "require_pkce": true,
+      "access_token_format": "jwt",
+      "consent": "remember"
+    }
+    "#);
+    assert_eq!(
+        serde_json::from_str::<Client>(&json).unwrap(),
+        confidential()
+    );
 }
 
 #[test]

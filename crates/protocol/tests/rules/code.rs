@@ -110,7 +110,11 @@ fn without_a_challenge() -> AuthorizationCode {
 /// The matrix of RFC 9700 §4.8.2: a challenge demands its verifier, and a verifier demands its challenge.
 #[rstest]
 #[case::proven(code(), Some(VERIFIER), None)]
-#[case::wrong(code(), Some("wrong-wrong-wrong-wrong-wrong-wrong-wrong-wrong"), Some(Reason::CodeVerifierWrong))]
+#[case::wrong(
+    code(),
+    Some("wrong-wrong-wrong-wrong-wrong-wrong-wrong-wrong"),
+    Some(Reason::CodeVerifierWrong)
+)]
 #[case::the_challenge_itself(
     code(),
     Some(crate::fixtures::CHALLENGE),
@@ -158,8 +162,7 @@ fn no_code_outlives_its_requests_tombstone() {
         issued_at: latest.plus(-5),
         ..code()
     };
-    let redeem_at =
-        |now| reason(late.redeem(&confidential(), &exchange(), &lifetimes, now));
+    let redeem_at = |now| reason(late.redeem(&confidential(), &exchange(), &lifetimes, now));
     assert_eq!(redeem_at(latest), None);
     assert_eq!(redeem_at(latest.plus(1)), Some(Reason::CodeExpired));
 }

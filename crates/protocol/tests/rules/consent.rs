@@ -92,11 +92,7 @@ fn a_first_party_client_never_asks(
 
 #[rstest]
 fn whoever_is_not_signed_in_signs_in_first(
-    #[values(
-        ConsentPolicy::Remember,
-        ConsentPolicy::Always,
-        ConsentPolicy::Never
-    )]
+    #[values(ConsentPolicy::Remember, ConsentPolicy::Always, ConsentPolicy::Never)]
     policy: ConsentPolicy,
 ) {
     let client = Client {

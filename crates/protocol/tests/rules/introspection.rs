@@ -70,5 +70,21 @@ fn inactive_says_nothing_else() {
 #[test]
 fn active_says_what_the_token_says() {
     let json = serde_json::to_string_pretty(&Introspection::active(token(NOTES))).unwrap();
-    assert_snapshot!(json);
+    assert_snapshot!(json, @r#"
+    {
+      "active": true,
+      "iss": "https://id.example.com",
+      "sub": "u-AQEBAQEBAQEBAQEBAQEBAQ",
+      "aud": "https://notes.example.com",
+      "exp": 1800000300,
+      "iat": 1800000000,
+      "jti": "AQEBAQEBAQEBAQEBAQEBAQ",
+      "client_id": "shop",
+      "scope": "notes.read",
+      "auth_time": 1799999900,
+      "grant_id": "01a3185c-5000-7000-8000-000000000001",
+      "era": 1,
+      "token_type": "Bearer"
+    }
+    "#);
 }

@@ -58,11 +58,7 @@ fn a_refresh_token_is_its_clients_until_its_absolute_end(
 #[rstest]
 #[case::all(None, None, Ok("notes.read notes.write offline_access"))]
 #[case::less(Some("notes.read"), None, Ok("notes.read"))]
-#[case::the_granted_api(
-    None,
-    Some(NOTES),
-    Ok("notes.read notes.write offline_access")
-)]
+#[case::the_granted_api(None, Some(NOTES), Ok("notes.read notes.write offline_access"))]
 #[case::more(Some("notes.read mail.read"), None, Err(Reason::ScopeExceedsGrant))]
 #[case::another_api(None, Some(MAIL), Err(Reason::ResourceExceedsGrant))]
 #[case::spelled_otherwise(
@@ -84,11 +80,7 @@ fn a_refresh_may_narrow_and_never_widen(
 }
 
 #[rstest]
-#[case::some(
-    "notes.read offline_access",
-    None,
-    Ok("notes.read offline_access")
-)]
+#[case::some("notes.read offline_access", None, Ok("notes.read offline_access"))]
 #[case::what_is_asked_for(
     "notes.read offline_access",
     Some("notes.write"),

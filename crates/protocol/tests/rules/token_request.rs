@@ -8,7 +8,9 @@ use safeconduct_protocol::{
     token::{ClientCredentialsRequest, TokenRequest},
 };
 
-use crate::fixtures::{ISSUER, MAIL, NOTES, VERIFIER, confidential, public, reason, resources, scope};
+use crate::fixtures::{
+    ISSUER, MAIL, NOTES, VERIFIER, confidential, public, reason, resources, scope,
+};
 
 fn parse(body: &str) -> Result<TokenRequest, Refusal> {
     TokenRequest::parse(&Parameters::parse(body.as_bytes()).unwrap())
@@ -17,21 +19,51 @@ fn parse(body: &str) -> Result<TokenRequest, Refusal> {
 #[rstest]
 #[case("", Reason::GrantTypeMissing)]
 #[case("grant_type=", Reason::GrantTypeMissing)]
-#[case("grant_type=password&username=a&password=b", Reason::GrantTypeUnsupported)]
+#[case(
+    "grant_type=password&username=a&password=b",
+    Reason::GrantTypeUnsupported
+)]
 #[case("grant_type=implicit", Reason::GrantTypeUnsupported)]
 #[case("grant_type=Authorization_Code&code=c", Reason::GrantTypeUnsupported)]
-#[case("grant_type=authorization_code&grant_type=password", Reason::ParameterRepeated)]
+#[case(
+    "grant_type=authorization_code&grant_type=password",
+    Reason::ParameterRepeated
+)]
 #[case("grant_type=authorization_code", Reason::CodeMissing)]
 #[case("grant_type=authorization_code&code=", Reason::CodeMissing)]
-#[case("grant_type=authorization_code&code=a&code=b", Reason::ParameterRepeated)]
-#[case("grant_type=authorization_code&code=a&redirect_uri=b&redirect_uri=b", Reason::ParameterRepeated)]
-#[case("grant_type=authorization_code&code=a&code_verifier=b&code_verifier=b", Reason::ParameterRepeated)]
-#[case("grant_type=authorization_code&code=a&code_verifier=short", Reason::CodeVerifierMalformed)]
-#[case("grant_type=authorization_code&code=a&resource=b&resource=c", Reason::ResourceAmbiguous)]
+#[case(
+    "grant_type=authorization_code&code=a&code=b",
+    Reason::ParameterRepeated
+)]
+#[case(
+    "grant_type=authorization_code&code=a&redirect_uri=b&redirect_uri=b",
+    Reason::ParameterRepeated
+)]
+#[case(
+    "grant_type=authorization_code&code=a&code_verifier=b&code_verifier=b",
+    Reason::ParameterRepeated
+)]
+#[case(
+    "grant_type=authorization_code&code=a&code_verifier=short",
+    Reason::CodeVerifierMalformed
+)]
+#[case(
+    "grant_type=authorization_code&code=a&resource=b&resource=c",
+    Reason::ResourceAmbiguous
+)]
 #[case("grant_type=refresh_token", Reason::RefreshTokenMissing)]
-#[case("grant_type=refresh_token&refresh_token=a&refresh_token=b", Reason::ParameterRepeated)]
-#[case("grant_type=refresh_token&refresh_token=a&scope=%22", Reason::ScopeMalformed)]
-#[case("grant_type=refresh_token&refresh_token=a&scope=a&scope=b", Reason::ParameterRepeated)]
+#[case(
+    "grant_type=refresh_token&refresh_token=a&refresh_token=b",
+    Reason::ParameterRepeated
+)]
+#[case(
+    "grant_type=refresh_token&refresh_token=a&scope=%22",
+    Reason::ScopeMalformed
+)]
+#[case(
+    "grant_type=refresh_token&refresh_token=a&scope=a&scope=b",
+    Reason::ParameterRepeated
+)]
 #[case("grant_type=client_credentials&scope=%00", Reason::RequestMalformed)]
 fn what_is_wrong_with_a_token_request_is_named(#[case] body: &str, #[case] because: Reason) {
     let refused = Parameters::parse(body.as_bytes())
@@ -49,9 +81,14 @@ fn a_code_exchange_is_read_whole() {
         panic!("another grant type")
     };
     assert_eq!(exchange.code.expose(), "sc_code_x");
-    assert_eq!(exchange.redirect_uri.as_deref(), Some("https://rp.example/cb"));
     assert_eq!(
-        exchange.code_verifier.map(|verifier| verifier.expose().to_owned()),
+        exchange.redirect_uri.as_deref(),
+        Some("https://rp.example/cb")
+    );
+    assert_eq!(
+        exchange
+            .code_verifier
+            .map(|verifier| verifier.expose().to_owned()),
         Some(VERIFIER.to_owned())
     );
     assert_eq!(exchange.resource.as_deref(), Some(NOTES));
@@ -61,7 +98,10 @@ fn a_code_exchange_is_read_whole() {
 #[case("grant_type=refresh_token&refresh_token=sc_rt_x", None)]
 #[case("grant_type=refresh_token&refresh_token=sc_rt_x&scope=", None)]
 #[case::nothing_but_spaces("grant_type=refresh_token&refresh_token=sc_rt_x&scope=+", None)]
-#[case("grant_type=refresh_token&refresh_token=sc_rt_x&scope=b+a", Some("a b"))]
+#[case(
+    "grant_type=refresh_token&refresh_token=sc_rt_x&scope=b+a",
+    Some("a b")
+)]
 fn a_refresh_names_a_scope_or_leaves_it(#[case] body: &str, #[case] asked: Option<&str>) {
     let Ok(TokenRequest::RefreshToken(exchange)) = parse(body) else {
         panic!("another grant type")
@@ -113,11 +153,21 @@ fn a_client_without_credentials_gets_no_token_of_its_own() {
 #[case::empty_is_absent("notes.read", Some(""), None, Ok(("notes.read", NOTES)))]
 #[case::no_api_owns_it("internal", None, None, Ok(("internal", ISSUER)))]
 #[case::for_the_api_it_names("mail.read", None, Some(MAIL), Ok(("mail.read", MAIL)))]
-#[case::more_than_it_has("notes.read", Some("notes.read admin"), None, Err(Reason::ScopeNotRegistered))]
+#[case::more_than_it_has(
+    "notes.read",
+    Some("notes.read admin"),
+    None,
+    Err(Reason::ScopeNotRegistered)
+)]
 #[case::it_has_nothing("", None, None, Err(Reason::ScopeMissing))]
 #[case::for_two_apis("mail.read notes.read", None, None, Err(Reason::ResourceAmbiguous))]
 #[case::for_another_api("notes.read", None, Some(MAIL), Err(Reason::ResourceNotAllowed))]
-#[case::for_no_api_of_ours("notes.read", None, Some("https://x.example"), Err(Reason::ResourceUnknown))]
+#[case::for_no_api_of_ours(
+    "notes.read",
+    None,
+    Some("https://x.example"),
+    Err(Reason::ResourceUnknown)
+)]
 fn a_client_gets_for_itself_what_it_is_registered_for(
     #[case] registered: &str,
     #[case] asked: Option<&str>,

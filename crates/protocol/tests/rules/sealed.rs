@@ -1,0 +1,265 @@
+//! What is sealed instead of stored outlives releases: its JSON keeps its names, old JSON is still read, and no byte of it may change.
+
+use proptest::prelude::*;
+use rstest::rstest;
+use safeconduct_protocol::{
+    authorization::{LONGEST_NONCE, LONGEST_REQUEST, LONGEST_STATE, PendingAuthorization},
+    authorization_code::AuthorizationCode,
+    client::Client,
+    encoding,
+    grant::Grant,
+    refresh_token::RefreshToken,
+    seal::{KeyState, Kind, Seal, SealKey},
+    token::AccessToken,
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::fixtures::{
+    ISSUER, NOTES, REDIRECT_URI, START, asking, check, client_id, confidential, exchange, grant_id,
+    pending, person, scope, session,
+};
+
+fn seal() -> Seal {
+    Kind::ALL.iter().fold(Seal::new(ISSUER), |seal, &kind| {
+        seal.with_key(kind, SealKey::from_bytes(1, [7; 32]), KeyState::Active)
+    })
+}
+
+fn full_request() -> PendingAuthorization {
+    let asked = [
+        ("scope", "notes.read offline_access"),
+        ("nonce", "n-0S6_WzA2Mj"),
+    ];
+    pending(&asked, &confidential())
+}
+
+/// A request that leaves out whatever may be left out.
+fn least_request() -> PendingAuthorization {
+    let client = Client {
+        require_pkce: false,
+        ..confidential()
+    };
+    let left_out = [
+        ("state", ""),
+        ("code_challenge", ""),
+        ("code_challenge_method", ""),
+    ];
+    pending(&left_out, &client)
+}
+
+fn code_of(pending: &PendingAuthorization) -> AuthorizationCode {
+    AuthorizationCode {
+        code_id: "AgICAgICAgICAgICAgICAg".to_owned(),
+        ..pending.issue(&person(""), START.plus(10))
+    }
+}
+
+fn refresh_token() -> RefreshToken {
+    RefreshToken {
+        grant: grant_id(),
+        generation: 7,
+        era: 1,
+        client: client_id("shop"),
+        expires_at: START.plus(2_592_000),
+    }
+}
+
+fn access_token() -> AccessToken {
+    let new = code_of(&full_request()).redeem(
+        &confidential(),
+        &exchange(),
+        &safeconduct_protocol::grant::Lifetimes::default(),
+        START.plus(20),
+    );
+    let grant = Grant::of(&new.unwrap());
+    AccessToken {
+        jti: "AwMDAwMDAwMDAwMDAwMDAw".to_owned(),
+        ..AccessToken::of_grant(ISSUER, &grant, scope("notes.read"), 1, 300, START.plus(20))
+    }
+}
+
+fn client_token() -> AccessToken {
+    let decided = (scope("notes.read"), NOTES.to_owned());
+    AccessToken {
+        jti: "BAQEBAQEBAQEBAQEBAQEBA".to_owned(),
+        ..AccessToken::of_client(ISSUER, &client_id("shop"), decided, (1, 2), 300, START)
+    }
+}
+
+/// The first release wrote these; every later one writes the same and reads them to the same value.
+#[rstest]
+#[case::arrived(full_request(), r#"{"g":"01a3185c-5000-7000-8000-000000000001","e":1,"b":"E2WWUd1z5xun-2k_0CqBiq3vMF4EA9G8gvXE0SwTlcA","q":{"c":"shop","r":"https://rp.example/cb","o":"notes.read offline_access","a":"https://notes.example.com","t":"af0ifjsldkj","n":"n-0S6_WzA2Mj","p":"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"},"s":"a"}"#)]
+#[case::signed_in(least_request().signed_in(session(1)), r#"{"g":"01a3185c-5000-7000-8000-000000000001","e":1,"b":"E2WWUd1z5xun-2k_0CqBiq3vMF4EA9G8gvXE0SwTlcA","q":{"c":"shop","r":"https://rp.example/cb","o":"notes.read","a":"https://notes.example.com"},"s":{"i":{"s":"AQEBAQEBAQEBAQEBAQEBAQ"}}}"#)]
+#[case::asked(least_request().asked(&person("")), r#"{"g":"01a3185c-5000-7000-8000-000000000001","e":1,"b":"E2WWUd1z5xun-2k_0CqBiq3vMF4EA9G8gvXE0SwTlcA","q":{"c":"shop","r":"https://rp.example/cb","o":"notes.read","a":"https://notes.example.com"},"s":{"k":{"s":"AQEBAQEBAQEBAQEBAQEBAQ","u":"u-AQEBAQEBAQEBAQEBAQEBAQ","o":"notes.read"}}}"#)]
+#[case::code(code_of(&full_request()), r#"{"g":"01a3185c-5000-7000-8000-000000000001","i":"AgICAgICAgICAgICAgICAg","e":1,"c":"shop","u":"u-AQEBAQEBAQEBAQEBAQEBAQ","s":"AQEBAQEBAQEBAQEBAQEBAQ","k":{"u":3,"c":2,"k":1},"r":"ipBKpUwh4Ll3i5XrRgBi39dc5PYaIntBGtK2O8HJXH8","p":"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM","o":"notes.read offline_access","a":"https://notes.example.com","n":"n-0S6_WzA2Mj","t":1799999900,"f":1800000010}"#)]
+#[case::code_least(code_of(&least_request()), r#"{"g":"01a3185c-5000-7000-8000-000000000001","i":"AgICAgICAgICAgICAgICAg","e":1,"c":"shop","u":"u-AQEBAQEBAQEBAQEBAQEBAQ","s":"AQEBAQEBAQEBAQEBAQEBAQ","k":{"u":3,"c":2,"k":1},"r":"ipBKpUwh4Ll3i5XrRgBi39dc5PYaIntBGtK2O8HJXH8","o":"notes.read","a":"https://notes.example.com","t":1799999900,"f":1800000010}"#)]
+#[case::refresh_token(
+    refresh_token(),
+    r#"{"g":"01a3185c-5000-7000-8000-000000000001","n":7,"e":1,"c":"shop","x":1802592000}"#
+)]
+#[case::access_token(access_token(), r#"{"iss":"https://id.example.com","sub":"u-AQEBAQEBAQEBAQEBAQEBAQ","aud":"https://notes.example.com","exp":1800000320,"iat":1800000020,"jti":"AwMDAwMDAwMDAwMDAwMDAw","client_id":"shop","scope":"notes.read","auth_time":1799999900,"grant_id":"01a3185c-5000-7000-8000-000000000001","era":1}"#)]
+#[case::client_token(client_token(), r#"{"iss":"https://id.example.com","sub":"shop","aud":"https://notes.example.com","exp":1800000300,"iat":1800000000,"jti":"BAQEBAQEBAQEBAQEBAQEBA","client_id":"shop","scope":"notes.read","client_epoch":2,"era":1}"#)]
+fn the_golden_payloads_hold<T>(#[case] payload: T, #[case] golden: &str)
+where
+    T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug,
+{
+    assert_eq!(serde_json::to_string(&payload).unwrap(), golden);
+    assert_eq!(serde_json::from_str::<T>(golden).unwrap(), payload);
+}
+
+/// What a later release adds is ignored by this one, so that two versions can serve one database.
+#[rstest]
+#[case::pending(full_request())]
+#[case::pending_least(least_request())]
+#[case::pending_asked(full_request().asked(&person("")))]
+#[case::code(code_of(&full_request()))]
+#[case::code_least(code_of(&least_request()))]
+#[case::refresh_token(refresh_token())]
+#[case::access_token(access_token())]
+#[case::client_token(client_token())]
+fn what_a_later_release_adds_is_ignored<T>(#[case] payload: T)
+where
+    T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug,
+{
+    let mut json = serde_json::to_value(&payload).unwrap();
+    add_to_every_object(&mut json);
+    assert_eq!(serde_json::from_value::<T>(json).unwrap(), payload);
+}
+
+fn add_to_every_object(json: &mut serde_json::Value) {
+    let Some(members) = json.as_object_mut() else {
+        return;
+    };
+    let is_choice = members.len() == 1;
+    members.values_mut().for_each(add_to_every_object);
+    // An enum is an object with one member, its choice: nothing is added beside that.
+    if !is_choice {
+        members.insert("later".to_owned(), serde_json::json!({"release": [1]}));
+    }
+}
+
+/// Every artifact that leaves the server, with its kind.
+fn artifacts() -> Vec<(Kind, String)> {
+    let seal = seal();
+    let pending = Kind::PendingAuthorization;
+    vec![
+        (pending, seal.seal(pending, &full_request()).unwrap()),
+        (
+            pending,
+            seal.seal(pending, &full_request().signed_in(session(1)))
+                .unwrap(),
+        ),
+        (
+            pending,
+            seal.seal(pending, &full_request().asked(&person("")))
+                .unwrap(),
+        ),
+        (
+            Kind::AuthorizationCode,
+            seal.seal(Kind::AuthorizationCode, &code_of(&full_request()))
+                .unwrap(),
+        ),
+        (
+            Kind::RefreshToken,
+            seal.seal(Kind::RefreshToken, &refresh_token()).unwrap(),
+        ),
+        (
+            Kind::AccessToken,
+            seal.seal(Kind::AccessToken, &access_token()).unwrap(),
+        ),
+    ]
+}
+
+/// Whether it opens as what it was sealed as.
+fn opens(kind: Kind, text: &str) -> bool {
+    let seal = seal();
+    match kind {
+        Kind::PendingAuthorization => seal.open::<PendingAuthorization>(kind, text).is_ok(),
+        Kind::AuthorizationCode => seal.open::<AuthorizationCode>(kind, text).is_ok(),
+        Kind::RefreshToken => seal.open::<RefreshToken>(kind, text).is_ok(),
+        Kind::AccessToken => seal.open::<AccessToken>(kind, text).is_ok(),
+        _ => unreachable!("no such artifact leaves the server"),
+    }
+}
+
+#[test]
+fn every_artifact_opens_as_it_was_sealed() {
+    for (kind, text) in artifacts() {
+        assert!(opens(kind, &text), "{kind:?}");
+    }
+}
+
+/// Every byte of each, one bit of it: the whole artifact is covered, not a sample.
+#[test]
+fn any_flipped_byte_in_any_artifact_is_refused() {
+    for (kind, text) in artifacts() {
+        let bytes = encoding::decode(&text[kind.prefix().len()..]).unwrap();
+        for position in 0..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[position] ^= 1 << (position % 8);
+            let changed = format!("{}{}", kind.prefix(), encoding::encode(&flipped));
+            assert!(!opens(kind, &changed), "{kind:?}, byte {position}");
+        }
+    }
+}
+
+#[test]
+fn any_changed_character_in_any_artifact_is_refused() {
+    for (kind, text) in artifacts() {
+        for (position, character) in text.char_indices() {
+            let other = if character == 'A' { 'B' } else { 'A' };
+            let mut changed = text.clone();
+            changed.replace_range(position..=position, other.encode_utf8(&mut [0; 4]));
+            assert!(!opens(kind, &changed), "{kind:?}, character {position}");
+        }
+        assert!(!opens(kind, &text[..text.len() - 1]), "{kind:?}, truncated");
+        assert!(!opens(kind, &format!("{text}A")), "{kind:?}, extended");
+        assert!(!opens(kind, &text.to_uppercase()), "{kind:?}, another case");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_other_bits_in_any_artifact_are_refused(
+        which in any::<prop::sample::Index>(),
+        position in any::<prop::sample::Index>(),
+        mask in 1..=u8::MAX,
+    ) {
+        let artifacts = artifacts();
+        let (kind, text) = which.get(&artifacts);
+        let mut bytes = encoding::decode(&text[kind.prefix().len()..]).unwrap();
+        let position = position.index(bytes.len());
+        bytes[position] ^= mask;
+        let changed = format!("{}{}", kind.prefix(), encoding::encode(&bytes));
+        prop_assert!(!opens(*kind, &changed));
+    }
+}
+
+/// Whatever passes the checks can be sealed at every stage: a request that is too long is refused, and never a fault of ours.
+#[rstest]
+#[case::what_json_escapes("\"", 3)]
+#[case::plain("s", 1)]
+#[case::beyond_ascii("é", 6)]
+fn the_longest_request_fits_its_seal(#[case] character: &str, #[case] sent_as: usize) {
+    let names: Vec<String> = (0..16)
+        .map(|n| format!("{}{n:02}", "x".repeat(125)))
+        .collect();
+    let scopes = names.join(" ");
+    let client = Client {
+        scopes: scope(&scopes),
+        ..confidential()
+    };
+    let longest = |length: usize| character.repeat(length / sent_as);
+    let (state, nonce) = (longest(LONGEST_STATE), longest(LONGEST_NONCE));
+    let changed = [("scope", &*scopes), ("state", &*state), ("nonce", &*nonce)];
+    assert!(asking(&changed).encode().len() <= LONGEST_REQUEST);
+    let request = check(&asking(&changed), &client).unwrap();
+    assert_eq!(request.redirect_uri(), REDIRECT_URI);
+    let asked = pending(&changed, &client).asked(&person(""));
+    assert!(seal().seal(Kind::PendingAuthorization, &asked).is_ok());
+    assert!(
+        seal()
+            .seal(Kind::AuthorizationCode, &code_of(&asked))
+            .is_ok()
+    );
+}
