@@ -2,6 +2,7 @@
 
 mod cli;
 mod config;
+mod logging;
 mod master_key;
 
 use std::process::ExitCode;

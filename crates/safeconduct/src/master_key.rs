@@ -22,6 +22,10 @@ pub(crate) enum MasterKeyError {
     )]
     None,
     #[error(
+        "the master key {path} is gone, and the database beside it can't be read without it\n    put the file back, or move the database away to begin anew"
+    )]
+    Gone { path: PathBuf },
+    #[error(
         "the master key file {path} can't be read: {source}\n    {}",
         advice_on(source)
     )]
@@ -47,31 +51,21 @@ impl MasterKey {
         Self(Zeroizing::new(random::bytes()))
     }
 
-    /// The key in the environment, else the one in `file`, else the one in `fallback` if that file exists.
+    /// Reads the key that stands in the environment.
     ///
     /// # Errors
-    /// None of them holds one, or what is there can't be used.
-    pub(crate) fn load(
-        environment: Option<&str>,
-        file: Option<&Path>,
-        fallback: Option<&Path>,
-    ) -> Result<Self, MasterKeyError> {
-        if let Some(text) = environment {
-            return Self::parse(text.as_bytes()).ok_or_else(|| MasterKeyError::Malformed {
-                source_name: VARIABLE.to_owned(),
-            });
-        }
-        match (file, fallback.filter(|path| path.exists())) {
-            (Some(path), _) | (None, Some(path)) => Self::read(path),
-            (None, None) => Err(MasterKeyError::None),
-        }
+    /// The variable holds something else.
+    pub(crate) fn from_environment(text: &str) -> Result<Self, MasterKeyError> {
+        Self::parse(text.as_bytes()).ok_or_else(|| MasterKeyError::Malformed {
+            source_name: VARIABLE.to_owned(),
+        })
     }
 
     /// Reads the key in the file at `path`.
     ///
     /// # Errors
     /// The file is missing or unreadable, open to everyone, or holds something else.
-    fn read(path: &Path) -> Result<Self, MasterKeyError> {
+    pub(crate) fn read(path: &Path) -> Result<Self, MasterKeyError> {
         let unreadable = |source| MasterKeyError::Unreadable {
             path: path.to_owned(),
             source,
@@ -221,12 +215,11 @@ mod tests {
         let key = MasterKey::generate();
         key.write_new(&path).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
-        assert!(MasterKey::load(None, Some(&path), None).unwrap().expose() == key.expose());
+        assert!(MasterKey::read(&path).unwrap().expose() == key.expose());
         assert!(matches!(
             MasterKey::generate().write_new(&path),
             Err(MasterKeyError::Unwritable { .. })
         ));
-        assert!(MasterKey::load(None, None, Some(&path)).unwrap().expose() == key.expose());
     }
 
     #[rstest]
@@ -238,24 +231,22 @@ mod tests {
         let path = folder.path().join("master.key");
         MasterKey::generate().write_new(&path).unwrap();
         std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-        assert_eq!(MasterKey::load(None, Some(&path), None).is_ok(), accepted);
+        assert_eq!(MasterKey::read(&path).is_ok(), accepted);
     }
 
     #[test]
-    fn the_environment_comes_first_and_nothing_is_guessed() {
+    fn a_key_may_stand_in_the_environment() {
         assert_eq!(
-            MasterKey::load(Some(HEX), Some(Path::new("/nowhere")), None)
-                .unwrap()
-                .expose(),
+            MasterKey::from_environment(HEX).unwrap().expose(),
             &counting()
         );
         assert!(matches!(
-            MasterKey::load(None, Some(Path::new("/nowhere")), None),
-            Err(MasterKeyError::Unreadable { .. })
+            MasterKey::from_environment("hunter2"),
+            Err(MasterKeyError::Malformed { .. })
         ));
         assert!(matches!(
-            MasterKey::load(None, None, Some(Path::new("/nowhere"))),
-            Err(MasterKeyError::None)
+            MasterKey::read(Path::new("/nowhere")),
+            Err(MasterKeyError::Unreadable { .. })
         ));
     }
 }

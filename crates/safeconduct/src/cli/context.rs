@@ -1,7 +1,8 @@
 //! What the commands share: the configuration they read and the form in which they print.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use super::database::Database;
 use super::failure::Failure;
 use super::output::Format;
 use crate::config::{self, Checked, Flag};
@@ -23,6 +24,29 @@ impl Context {
     pub(crate) fn load(&self, flags: Vec<Flag>) -> Result<Checked, Failure> {
         Ok(config::load(self.config.as_deref(), flags)?)
     }
+
+    /// Opens the database and runs `verb` on it. A server may be running beside it, and sees the change within a second.
+    ///
+    /// # Errors
+    /// The configuration's, the database's, or the verb's own.
+    pub(crate) fn on_database(
+        &self,
+        verb: impl AsyncFnOnce(&Database, Format) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let checked = self.load(Vec::new())?;
+        let master = master_key(&checked)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let runtime =
+            runtime.map_err(|error| Failure::failed("no runtime could be started", error))?;
+        runtime.block_on(async {
+            let database = Database::open(checked, &master).await?;
+            let done = verb(&database, self.output).await;
+            database.store.close().await;
+            done
+        })
+    }
 }
 
 /// The master key of a server with this configuration. Where everything stays on this machine, one is made beside the
@@ -31,26 +55,14 @@ impl Context {
 /// # Errors
 /// There is none, or it can't be used.
 pub(crate) fn master_key(checked: &Checked) -> Result<MasterKey, MasterKeyError> {
-    let environment = std::env::var(VARIABLE).ok();
-    let beside = checked
-        .is_for_development()
-        .then(|| beside_database(checked));
-    match MasterKey::load(
-        environment.as_deref(),
-        checked.master_key_file.as_deref(),
-        beside.as_deref(),
-    ) {
-        Err(MasterKeyError::None) => {
-            // A database that exists was wrapped with a key: another one would not open it.
-            let path = beside
-                .filter(|_| !checked.database.exists())
-                .ok_or(MasterKeyError::None)?;
+    match find_master_key(checked)? {
+        Found::Key { key, .. } => Ok(key),
+        Found::ToBeMade { path } => {
             let key = MasterKey::generate();
             key.write_new(&path)?;
             tracing::info!(path = %path.display(), "made a master key");
             Ok(key)
         }
-        loaded => loaded,
     }
 }
 
@@ -59,35 +71,39 @@ pub(crate) fn master_key(checked: &Checked) -> Result<MasterKey, MasterKeyError>
 /// # Errors
 /// There is none, or it can't be used.
 pub(crate) fn master_key_origin(checked: &Checked) -> Result<String, MasterKeyError> {
-    let environment = std::env::var(VARIABLE).ok();
-    let beside = checked
-        .is_for_development()
-        .then(|| beside_database(checked));
-    match MasterKey::load(
-        environment.as_deref(),
-        checked.master_key_file.as_deref(),
-        beside.as_deref(),
-    ) {
-        Ok(_) if environment.is_some() => Ok(VARIABLE.to_owned()),
-        Ok(_) => Ok(checked
-            .master_key_file
-            .clone()
-            .or(beside)
-            .unwrap_or_default()
-            .display()
-            .to_string()),
-        Err(MasterKeyError::None) => match beside.filter(|_| !checked.database.exists()) {
-            Some(path) => Ok(format!("{} (made on first start)", path.display())),
-            None => Err(MasterKeyError::None),
-        },
-        Err(error) => Err(error),
-    }
+    Ok(match find_master_key(checked)? {
+        Found::Key { origin, .. } => origin,
+        Found::ToBeMade { path } => format!("{} (made on first start)", path.display()),
+    })
 }
 
-fn beside_database(checked: &Checked) -> PathBuf {
-    checked
-        .database
-        .parent()
-        .unwrap_or(Path::new(""))
-        .join("master.key")
+/// What is known of the master key.
+enum Found {
+    /// It is there, and came from here.
+    Key { key: MasterKey, origin: String },
+    /// It may be made here.
+    ToBeMade { path: PathBuf },
+}
+
+/// The key in the environment, else in the file that the configuration names, else (for development) beside the database.
+fn find_master_key(checked: &Checked) -> Result<Found, MasterKeyError> {
+    if let Ok(text) = std::env::var(VARIABLE) {
+        return Ok(Found::Key {
+            key: MasterKey::from_environment(&text)?,
+            origin: VARIABLE.to_owned(),
+        });
+    }
+    let beside = checked.database.with_file_name("master.key");
+    let path = match &checked.master_key_file {
+        Some(path) => path,
+        None if !checked.issuer.is_development() => return Err(MasterKeyError::None),
+        None if beside.exists() => &beside,
+        // A database that exists was wrapped with a key: another one would not open it.
+        None if checked.database.exists() => return Err(MasterKeyError::Gone { path: beside }),
+        None => return Ok(Found::ToBeMade { path: beside }),
+    };
+    Ok(Found::Key {
+        key: MasterKey::read(path)?,
+        origin: path.display().to_string(),
+    })
 }

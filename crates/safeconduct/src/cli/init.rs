@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use safeconduct_protocol::metadata::Issuer;
 use serde::Serialize;
 use url::Url;
 
@@ -36,16 +37,26 @@ impl Init {
     /// # Errors
     /// The issuer can't be used, a file exists already, or the folder can't be written.
     pub(crate) fn run(&self, output: Format) -> Result<(), Failure> {
+        Issuer::parse(&self.issuer)
+            .map_err(|error| Failure::Usage(format!("--issuer {}: {error}", self.issuer)))?;
+        let here = self.directory == Path::new(".");
+        let in_directory = |name: &str| {
+            if here {
+                PathBuf::from(name)
+            } else {
+                self.directory.join(name)
+            }
+        };
         let written = Written {
-            configuration: self.directory.join("safeconduct.toml"),
-            master_key_file: self.directory.join("master.key"),
+            configuration: in_directory("safeconduct.toml"),
+            master_key_file: in_directory("master.key"),
         };
         let text = TEMPLATE
             .replace("{issuer}", &self.issuer)
             .replace("{listen}", &listen_address(&self.issuer));
         // Judged by the rules that `serve` will judge it by.
         config::check_sources(&Sources {
-            file: Some((PathBuf::from("--issuer"), text.clone())),
+            file: Some((written.configuration.clone(), text.clone())),
             ..Sources::default()
         })?;
         for path in [&written.configuration, &written.master_key_file] {

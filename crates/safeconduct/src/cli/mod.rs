@@ -1,11 +1,16 @@
 //! The command line: a noun and a verb. This file is the map of the commands; each noun has a file of its own.
 
 mod check;
+mod client;
 mod context;
+mod database;
 mod failure;
 mod init;
+mod key;
 mod output;
 mod prompt;
+mod serve;
+mod user;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,6 +20,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use context::Context;
 use failure::Failure;
 use output::{Format, note};
+
+use crate::logging;
 
 const EXIT_CODES: &str =
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 configuration, 4 not found, 5 conflict.";
@@ -48,10 +55,21 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the authorization server
+    Serve(serve::Serve),
     /// Write a configuration file and a master key to begin with
     Init(init::Init),
     /// Say everything that is wrong with the configuration
     Check,
+    /// Clients: the apps and APIs that use this server
+    #[command(subcommand)]
+    Client(client::Verb),
+    /// Users: the people who sign in
+    #[command(subcommand)]
+    User(user::Verb),
+    /// Signing keys
+    #[command(subcommand)]
+    Key(key::Verb),
     /// Print the completions of a shell
     Completions {
         /// The shell
@@ -72,13 +90,26 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
+    if !matches!(cli.command, Command::Serve(_)) {
+        logging::start_for_command();
+    }
     let context = Context {
         config: cli.config,
         output: cli.output,
     };
     match cli.command {
+        Command::Serve(serve) => serve.run(&context),
         Command::Init(init) => init.run(context.output),
         Command::Check => check::run(&context),
+        Command::Client(verb) => {
+            context.on_database(async |database, output| verb.run(database, output).await)
+        }
+        Command::User(verb) => {
+            context.on_database(async |database, output| verb.run(database, output).await)
+        }
+        Command::Key(verb) => {
+            context.on_database(async |database, output| verb.run(database, output).await)
+        }
         Command::Completions { shell } => {
             clap_complete::generate(
                 shell,

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::io::{self, Write as _};
 
 use comfy_table::{ContentArrangement, Table, presets};
+use safeconduct_protocol::time::Timestamp;
 use serde::Serialize;
 
 use super::failure::Failure;
@@ -73,6 +74,12 @@ impl Format {
 pub(crate) fn note(text: impl Display) {
     // Nobody is there to hear that nobody is there to hear it.
     let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// A point in time for people and scripts alike: RFC 3339 in UTC.
+pub(crate) fn when(time: Timestamp) -> String {
+    jiff::Timestamp::from_second(time.seconds())
+        .map_or_else(|_| time.seconds().to_string(), |time| time.to_string())
 }
 
 /// `count` and the noun in its number.

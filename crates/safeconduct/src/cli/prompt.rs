@@ -66,6 +66,10 @@ impl SecretTarget {
                 "{} exists already and is not overwritten",
                 path.display()
             ))),
+            Some(path) if !folder_of(path).is_dir() => Err(Failure::Failed(format!(
+                "there is no folder {}",
+                folder_of(path).display()
+            ))),
             _ => Ok(()),
         }
     }
@@ -129,6 +133,12 @@ pub(crate) fn read_file(path: &Path) -> Result<String, Failure> {
     std::fs::File::open(path)
         .and_then(read_limited)
         .map_err(wrong)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 fn read_limited(from: impl io::Read) -> io::Result<String> {

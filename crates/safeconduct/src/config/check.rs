@@ -4,8 +4,9 @@
 
 use std::path::PathBuf;
 
+use safeconduct_protocol::metadata::{Issuer, IssuerError};
 use safeconduct_server::accept::Network;
-use url::{Host, Url};
+use url::Url;
 
 use super::declared::{self, Declared};
 use super::duration::Span;
@@ -19,6 +20,7 @@ const LONGEST: Span = Span::days(400);
 /// A configuration whose values fit together. Made by [`check`] alone.
 pub(crate) struct Checked {
     pub(crate) config: Config,
+    pub(crate) issuer: Issuer,
     /// The file it was read from, where there is one.
     pub(crate) file: Option<PathBuf>,
     /// The SQLite file.
@@ -30,9 +32,9 @@ pub(crate) struct Checked {
 }
 
 impl Checked {
-    /// Whether this server is for trying things out on one machine: its issuer is `http` on a loopback address.
-    pub(crate) fn is_for_development(&self) -> bool {
-        self.config.issuer.starts_with("http://")
+    /// The database as the store opens it.
+    pub(crate) fn database_url(&self) -> String {
+        format!("sqlite:{}", self.database.display())
     }
 }
 
@@ -78,7 +80,7 @@ pub(super) fn check(config: Config, layers: &Layers<'_>) -> Result<Checked, Prob
         problems: Problems::default(),
         warnings: Problems::default(),
     };
-    check_issuer(&config.issuer, &mut findings);
+    let issuer = check_issuer(&config.issuer, &mut findings);
     check_server(&config, &mut findings);
     check_port(&config, &mut findings);
     check_lifetimes(&config, &mut findings);
@@ -103,67 +105,32 @@ pub(super) fn check(config: Config, layers: &Layers<'_>) -> Result<Checked, Prob
         problems, warnings, ..
     } = findings;
     let file = layers.file().map(std::path::Path::to_owned);
-    problems.or(Checked {
-        config,
-        file,
-        database,
-        master_key_file,
-        declared,
-        warnings: warnings.sorted(),
-    })
+    match issuer {
+        Some(issuer) if problems.is_empty() => Ok(Checked {
+            config,
+            issuer,
+            file,
+            database,
+            master_key_file,
+            declared,
+            warnings: warnings.sorted(),
+        }),
+        _ => Err(problems.sorted()),
+    }
 }
 
-fn check_issuer(issuer: &str, findings: &mut Findings<'_>) {
-    let at = At::key("issuer");
-    let example = "write it as https://id.example.com";
-    let Ok(url) = Url::parse(issuer) else {
-        return findings.refuse(&at, format!("the issuer `{issuer}` is not a URL"), example);
+fn check_issuer(issuer: &str, findings: &mut Findings<'_>) -> Option<Issuer> {
+    let error = match Issuer::parse(issuer) {
+        Ok(issuer) => return Some(issuer),
+        Err(error) => error,
     };
-    match url.scheme() {
-        "https" => {}
-        "http" if is_loopback(&url) => {}
-        "http" => findings.refuse(
-            &at,
-            "the issuer is http, which anyone on the way can read and change",
-            "use https; http is for localhost, 127.0.0.1 and [::1] only",
-        ),
-        scheme => return findings.refuse(&at, format!("the issuer's scheme is {scheme}"), example),
-    }
-    if url.query().is_some() || url.fragment().is_some() || issuer.contains(['?', '#']) {
-        findings.refuse(
-            &at,
-            "the issuer has a query or a fragment",
-            "leave out what follows ? or # (RFC 8414 §2)",
-        );
-    } else if !url.username().is_empty() || url.password().is_some() {
-        findings.refuse(
-            &at,
-            "the issuer names a user",
-            "leave out what stands before the @",
-        );
-    } else if issuer.ends_with('/') {
-        findings.refuse(
-            &at,
-            "the issuer ends with a slash",
-            format!("write {}", issuer.trim_end_matches('/')),
-        );
-    } else if url.as_str().trim_end_matches('/') != issuer {
-        // Two spellings of one URL are two issuers to everyone who compares them (RFC 8414 §3.3).
-        findings.refuse(
-            &at,
-            "the issuer is not written as URLs are compared",
-            format!("write {}", url.as_str().trim_end_matches('/')),
-        );
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
+    let canonical = Url::parse(issuer).map(|url| url.as_str().trim_end_matches('/').to_owned());
+    let advice = match (error, canonical) {
+        (IssuerError::NotCanonical, Ok(canonical)) => format!("write {canonical}"),
+        _ => String::new(),
+    };
+    findings.refuse(&At::key("issuer"), error.to_string(), advice);
+    None
 }
 
 fn check_server(config: &Config, findings: &mut Findings<'_>) {

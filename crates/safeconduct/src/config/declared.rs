@@ -38,6 +38,24 @@ pub(crate) struct Declared {
 }
 
 impl Declared {
+    /// Whether a client can be allowed the scope `name`.
+    ///
+    /// # Errors
+    /// What to do, where nothing knows this scope.
+    pub(crate) fn knows_scope(&self, name: &str) -> Result<(), String> {
+        let of_resources = self
+            .resources
+            .iter()
+            .flat_map(|resource| resource.scopes.names());
+        let described = self.scopes.iter().map(|scope| scope.name.as_str());
+        let known: BTreeSet<&str> = described.chain(of_resources).chain(BUILT_IN).collect();
+        if known.contains(name) {
+            Ok(())
+        } else {
+            Err(advice_on_scope(name, &known))
+        }
+    }
+
     /// Reads the secrets of all declared clients, in their order; `None` for a client that has none.
     ///
     /// # Errors
@@ -505,10 +523,7 @@ fn check_client_scopes(
             );
             continue;
         }
-        let advice = schema::meant(name, known.iter().copied()).map_or_else(
-            || format!("add [scopes.\"{name}\"] with text.en, and the resource that it belongs to"),
-            |meant| format!("did you mean `{meant}`?"),
-        );
+        let advice = advice_on_scope(name, known);
         findings.refuse(
             &at,
             format!(
@@ -518,6 +533,13 @@ fn check_client_scopes(
             advice,
         );
     }
+}
+
+fn advice_on_scope(name: &str, known: &BTreeSet<&str>) -> String {
+    schema::meant(name, known.iter().copied()).map_or_else(
+        || format!("add [scopes.\"{name}\"] with text.en, and the resource that it belongs to"),
+        |meant| format!("did you mean `{meant}`?"),
+    )
 }
 
 impl From<AuthMethod> for client::AuthenticationMethod {

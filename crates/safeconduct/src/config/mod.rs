@@ -19,9 +19,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize as _;
 
 pub(crate) use check::Checked;
-pub(crate) use declared::{Declared, DeclaredClient};
+pub(crate) use duration::Span;
 pub(crate) use file::{
-    AccessTokenFormat, AssertionAudience, AuthMethod, Config, Consent, GrantType, LogFormat,
+    AccessTokenFormat, AssertionAudience, AuthMethod, Budget, Config, Consent, GrantType, Log,
+    LogFormat, Server,
 };
 pub(crate) use layers::{Flag, Sources};
 pub(crate) use problem::{Place, Problems};

@@ -1,0 +1,90 @@
+//! The database as the commands work on it: opened, known to be this issuer's and this master key's, its keys unwrapped.
+
+use safeconduct_protocol::clock::Clock;
+use safeconduct_protocol::time::Timestamp;
+use safeconduct_server::Fault;
+use safeconduct_server::keys::{self, Keys};
+use safeconduct_store::{Cluster, OpenError, Store, StoreError};
+
+use super::failure::Failure;
+use crate::config::Checked;
+use crate::master_key::MasterKey;
+
+/// An open database.
+pub(crate) struct Database {
+    pub(crate) checked: Checked,
+    pub(crate) store: Store,
+    pub(crate) cluster: Cluster,
+    pub(crate) master: keys::MasterKey,
+    pub(crate) keys: Keys,
+    pub(crate) clock: Clock,
+}
+
+impl Database {
+    /// Opens the database of a configuration. The first to open it makes its keys.
+    ///
+    /// # Errors
+    /// It can't be opened, or belongs to another issuer or another master key.
+    pub(crate) async fn open(checked: Checked, master: &MasterKey) -> Result<Self, Failure> {
+        let clock = Clock::system();
+        let is_new = !checked.database.exists();
+        let store = Store::open(&checked.database_url()).await?;
+        if is_new {
+            tracing::info!(path = %checked.database.display(), "made a new database");
+        }
+        let master = keys::MasterKey::from_bytes(*master.expose());
+        let issuer = checked.issuer.as_str();
+        let cluster = store
+            .join_cluster(issuer, &master.check_value(), clock.now())
+            .await?;
+        keys::create_first(&store, &master, issuer, &cluster, clock.now()).await?;
+        let keys = Keys::open(
+            &master,
+            issuer,
+            &cluster,
+            &store.catalog().await?.keys,
+            clock.now(),
+        )?;
+        Ok(Self {
+            checked,
+            store,
+            cluster,
+            master,
+            keys,
+            clock,
+        })
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::OtherIssuer { .. } | StoreError::OtherMasterKey => {
+                Self::Configuration(error.to_string())
+            }
+            StoreError::Conflict(_) => Self::Conflict(error.to_string()),
+            StoreError::NotFound(_) => Self::NotFound(error.to_string()),
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Store(error) => error.into(),
+            Fault::Other(what) => Self::Failed(what),
+        }
+    }
+}

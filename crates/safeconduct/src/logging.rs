@@ -1,0 +1,52 @@
+//! What goes to standard error: one line for each request and event, for people on a terminal and as JSON elsewhere.
+
+use std::io::{self, IsTerminal as _};
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Log, LogFormat};
+
+/// Starts the log of a server.
+pub(crate) fn start(log: &Log) {
+    // The level was understood when the configuration was checked.
+    let filter = EnvFilter::new(&log.level);
+    let by_terminal = if io::stderr().is_terminal() {
+        LogFormat::Pretty
+    } else {
+        LogFormat::Json
+    };
+    let lines = tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_env_filter(filter);
+    match log.format.unwrap_or(by_terminal) {
+        LogFormat::Pretty => lines
+            .compact()
+            .with_target(false)
+            .with_ansi(colours())
+            .init(),
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .init(),
+    }
+}
+
+/// Starts the few lines that a command has to say beside its data.
+pub(crate) fn start_for_command() {
+    let lines = tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_env_filter(EnvFilter::new("warn,safeconduct::cli=info"));
+    lines
+        .compact()
+        .without_time()
+        .with_target(false)
+        .with_ansi(colours())
+        .init();
+}
+
+/// Colours on a terminal, unless the person wants none (<https://no-color.org>).
+fn colours() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}

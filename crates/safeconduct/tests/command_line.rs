@@ -1,0 +1,754 @@
+//! The program from outside: what it prints where, how it exits, and a newcomer's first walk from `init` to a server that
+//! answers and drains.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use insta::assert_snapshot;
+use rstest::rstest;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder to run the program in, with nothing of the tester's own environment.
+struct Place(TempDir);
+
+impl Place {
+    fn empty() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// A folder with this configuration.
+    fn with_config(text: &str) -> Self {
+        let place = Self::empty();
+        fs::write(place.path().join("safeconduct.toml"), text).unwrap();
+        place
+    }
+
+    /// A folder where everything is on this machine, and the database is made already.
+    fn on_this_machine() -> Self {
+        Self::with_config(
+            "issuer = \"http://localhost:8420\"\n[scopes.\"notes.read\"]\ntext.en = \"Read your notes\"\n",
+        )
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_safeconduct"));
+        command
+            .args(arguments)
+            .current_dir(self.path())
+            .env_clear()
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn run_with_input(&self, arguments: &[&str], input: &str) -> Output {
+        let mut command = self.command(arguments);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(input.as_bytes())
+            .unwrap();
+        child.wait_with_output().unwrap()
+    }
+
+    /// The JSON that a command prints, which must succeed.
+    fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.run(&[arguments, &["-o", "json"]].concat());
+        assert!(output.status.success(), "{}", self.told(&output));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Exit code, data and messages, with the folder's name taken out.
+    fn told(&self, output: &Output) -> String {
+        let text = |bytes: &[u8]| {
+            String::from_utf8(bytes.to_vec())
+                .unwrap()
+                .replace(&self.path().display().to_string(), "DIR")
+        };
+        let mut told = format!("exit {}\n", output.status.code().unwrap());
+        for (stream, bytes) in [("out", &output.stdout), ("err", &output.stderr)] {
+            text(bytes)
+                .lines()
+                .for_each(|line| told.push_str(&format!("{stream}: {line}\n")));
+        }
+        told
+    }
+
+    fn tells(&self, arguments: &[&str]) -> String {
+        self.told(&self.run(arguments))
+    }
+}
+
+#[test]
+fn without_a_configuration_it_says_how_to_get_one() {
+    assert_snapshot!(Place::empty().tells(&["check"]), @"
+    exit 3
+    err: configuration: no file safeconduct.toml or /etc/safeconduct/safeconduct.toml, and no issuer in the environment
+    err:     run `safeconduct init`, or name a file with --config
+    ");
+}
+
+#[test]
+fn a_configuration_file_that_is_named_must_be_there() {
+    assert_snapshot!(Place::empty().tells(&["check", "--config", "other.toml"]), @"
+    exit 3
+    err: other.toml: the file can't be read: No such file or directory (os error 2)
+    err:     run `safeconduct init` to write one, or name another with --config
+    ");
+}
+
+#[test]
+fn mistakes_are_told_by_line_before_a_port_is_bound() {
+    let place = Place::with_config(
+        "isuer = \"https://id.example.com\"\n[server]\nlisten = [\"127.0.0.1:8420\"]\n[tokens]\nacess_ttl = \"5m\"\n",
+    );
+    assert_snapshot!(place.tells(&["serve"]), @"
+    exit 3
+    err: safeconduct.toml:1: unknown key `isuer`
+    err:     did you mean `issuer`?
+    err: safeconduct.toml:5: unknown key `tokens.acess_ttl`
+    err:     did you mean `access_ttl`?
+    ");
+    assert!(!place.path().join("safeconduct.db").exists());
+}
+
+#[test]
+fn check_says_what_it_found() {
+    let place = Place::on_this_machine();
+    assert_snapshot!(place.tells(&["check"]), @"
+    exit 0
+    out: configuration  safeconduct.toml
+    out: issuer         http://localhost:8420
+    out: listen         127.0.0.1:8420
+    out: admin listen   127.0.0.1:8429
+    out: database       safeconduct.db
+    out: master key     master.key (made on first start)
+    out: scopes         notes.read
+    out: resources      –
+    out: clients        –
+    err: the configuration is right
+    ");
+    assert!(
+        !place.path().join("safeconduct.db").exists() && !place.path().join("master.key").exists()
+    );
+}
+
+#[test]
+fn check_reads_the_secrets_of_declared_clients() {
+    let place = Place::with_config(
+        "issuer = \"http://localhost:8420\"\n[[clients]]\nid = \"api\"\ngrant_types = []\nsecret_file = \"api.secret\"\n",
+    );
+    assert_snapshot!(place.tells(&["check"]), @"
+    exit 3
+    err: safeconduct.toml:5: the secret file api.secret can't be read: No such file or directory (os error 2)
+    err:     see that the path is right and that the user who runs safeconduct may read it
+    ");
+    fs::write(place.path().join("api.secret"), "short").unwrap();
+    restrict(&place.path().join("api.secret"));
+    assert_snapshot!(place.tells(&["check"]), @"
+    exit 3
+    err: safeconduct.toml:5: the secret in api.secret is shorter than 32 characters
+    err:     `openssl rand -hex 32` makes one that can't be guessed
+    ");
+}
+
+#[test]
+fn beyond_this_machine_a_master_key_must_be_given() {
+    assert_snapshot!(Place::with_config("issuer = \"https://id.example.com\"").tells(&["check"]), @"
+    exit 3
+    err: there is no master key
+    err:     set secrets.master_key_file, or SAFECONDUCT_MASTER_KEY; `safeconduct init` makes one, and so does `openssl rand -base64 32`
+    ");
+}
+
+#[test]
+fn init_writes_two_private_files_and_says_what_comes_next() {
+    let place = Place::empty();
+    assert_snapshot!(place.tells(&["init"]), @"
+    exit 0
+    out: configuration    safeconduct.toml
+    out: master key file  master.key
+    err: 
+    err: Next:
+    err:   safeconduct check          # after every change of the file
+    err:   safeconduct user add NAME  # somebody who can sign in
+    err:   safeconduct serve          # at http://localhost:8420
+    ");
+    assert_eq!(mode(&place.path().join("master.key")), 0o600);
+    assert_eq!(mode(&place.path().join("safeconduct.toml")), 0o600);
+    assert_snapshot!(place.tells(&["check"]), @"
+    exit 0
+    out: configuration  safeconduct.toml
+    out: issuer         http://localhost:8420
+    out: listen         127.0.0.1:8420
+    out: admin listen   127.0.0.1:8429
+    out: database       safeconduct.db
+    out: master key     master.key
+    out: scopes         –
+    out: resources      –
+    out: clients        –
+    err: the configuration is right
+    ");
+}
+
+#[test]
+fn init_overwrites_nothing() {
+    let place = Place::on_this_machine();
+    let before = fs::read(place.path().join("safeconduct.toml")).unwrap();
+    assert_snapshot!(place.tells(&["init"]), @"
+    exit 5
+    err: safeconduct.toml exists already and is not overwritten
+    err:     use it, or choose another folder with --directory
+    ");
+    assert_eq!(
+        fs::read(place.path().join("safeconduct.toml")).unwrap(),
+        before
+    );
+    assert!(!place.path().join("master.key").exists());
+}
+
+#[test]
+fn init_takes_no_issuer_that_serve_would_refuse() {
+    assert_snapshot!(Place::empty().tells(&["init", "--issuer", "http://id.example.com"]), @"
+    exit 2
+    err: --issuer http://id.example.com: the issuer must be https; http is for localhost only
+    ");
+}
+
+#[test]
+fn users_are_added_listed_locked_and_deleted() {
+    let place = Place::on_this_machine();
+    let added = place.run_with_input(
+        &["user", "add", "ada", "--name", "Ada Lovelace", "--stdin"],
+        "correct horse\n",
+    );
+    assert_eq!(added.status.code(), Some(0), "{}", place.told(&added));
+    assert!(!place.told(&added).contains("correct horse"));
+
+    let again = place.run_with_input(&["user", "add", "Ada", "--stdin"], "correct horse\n");
+    assert_snapshot!(place.told(&again), @"
+    exit 5
+    err: there is a user Ada already
+    err:     --if-not-exists makes that a success
+    ");
+    let kept = place.run_with_input(
+        &["user", "add", "ada", "--stdin", "--if-not-exists"],
+        "another horse\n",
+    );
+    assert_eq!(kept.status.code(), Some(0));
+
+    let user = place.json(&["user", "show", "ada"]);
+    assert_eq!(
+        (&user["username"], &user["name"], &user["locked"]),
+        (&"ada".into(), &"Ada Lovelace".into(), &false.into())
+    );
+    assert_eq!(
+        place.json(&["user", "show", user["id"].as_str().unwrap()]),
+        user
+    );
+
+    assert_snapshot!(place.tells(&["user", "lock", "ada"]), @"
+    exit 0
+    err: ada is locked, and signed out everywhere
+    ");
+    assert_eq!(place.json(&["user", "list"])[0]["locked"], true);
+    assert_snapshot!(place.tells(&["user", "unlock", "ada"]), @"
+    exit 0
+    err: ada can sign in again
+    ");
+    assert_snapshot!(place.tells(&["user", "delete", "ada"]), @"
+    exit 2
+    err: Delete the user ada for good?
+    err:     there is no terminal to ask on: repeat it with --yes
+    ");
+    assert_snapshot!(place.tells(&["user", "delete", "ada", "--yes"]), @"
+    exit 0
+    err: ada is deleted
+    ");
+    assert_snapshot!(place.tells(&["user", "show", "ada"]), @"
+    exit 4
+    err: there is no user ada
+    err:     `safeconduct user list` names them all
+    ");
+    assert_eq!(place.json(&["user", "list"]), Value::Array(Vec::new()));
+}
+
+#[rstest]
+#[case("", "the password is empty")]
+#[case("seven77", "the password is shorter than 8 characters")]
+fn a_password_that_can_not_be_used_adds_nobody(#[case] password: &str, #[case] says: &str) {
+    let place = Place::on_this_machine();
+    let output = place.run_with_input(&["user", "add", "ada", "--stdin"], password);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(place.told(&output).contains(says));
+    assert_eq!(place.json(&["user", "list"]), Value::Array(Vec::new()));
+}
+
+#[test]
+fn a_password_is_never_an_argument_and_never_guessed() {
+    let place = Place::on_this_machine();
+    assert_snapshot!(place.tells(&["user", "add", "ada"]), @"
+    exit 2
+    err:  INFO made a master key path=master.key
+    err:  INFO made a new database path=safeconduct.db
+    err: there is no terminal to ask for the password on: use --stdin or --password-file
+    ");
+    assert_eq!(
+        place
+            .run(&["user", "add", "ada", "--password", "correct horse"])
+            .status
+            .code(),
+        Some(2)
+    );
+}
+
+#[test]
+fn a_file_of_users_is_imported_whole_or_not_at_all() {
+    let place = Place::on_this_machine();
+    let wrong = place.run_with_input(
+        &["user", "import"],
+        "{\"username\":\"ada\",\"password\":\"correct horse\"}\n{\"user\":\"bob\"}\n",
+    );
+    assert_snapshot!(place.told(&wrong), @"
+    exit 1
+    err:  INFO made a master key path=master.key
+    err:  INFO made a new database path=safeconduct.db
+    err: line 2: unknown field `user`, expected one of `username`, `name`, `password`, `password_hash` (column 7)
+    err:     nothing was imported
+    ");
+    assert_eq!(place.json(&["user", "list"]), Value::Array(Vec::new()));
+
+    fs::write(place.path().join("users.jsonl"), "{\"username\":\"ada\",\"password\":\"correct horse\"}\n{\"username\":\"bob\",\"name\":\"Bob\"}\n").unwrap();
+    assert_snapshot!(place.tells(&["user", "import", "users.jsonl"]), @"
+    exit 0
+    out: added     2
+    out: existing  –
+    err: added 2 users
+    ");
+    assert_snapshot!(place.tells(&["user", "import", "users.jsonl"]), @"
+    exit 5
+    out: added     0
+    out: existing  ada
+    out:           bob
+    err: added 0 users
+    err: 2 users existed already and stayed as they were
+    err:     --if-not-exists makes that a success
+    ");
+    assert_eq!(
+        place
+            .run(&["user", "import", "users.jsonl", "--if-not-exists"])
+            .status
+            .code(),
+        Some(0)
+    );
+    assert_eq!(place.json(&["user", "list"]).as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_client_gets_a_secret_that_is_shown_once() {
+    let place = Place::on_this_machine();
+    let create = [
+        "client",
+        "create",
+        "web",
+        "--redirect-uri",
+        "https://web.example/cb",
+        "--scope",
+        "notes.read",
+    ];
+    let made = place.json(&create);
+    let secret = made["client_secret"].as_str().unwrap();
+    assert_eq!(
+        (made["client_id"].as_str(), secret.len()),
+        (Some("web"), 43)
+    );
+
+    let shown = place.json(&["client", "show", "web"]);
+    assert!(!shown.to_string().contains(secret));
+    assert_eq!(
+        shown["grant_types"],
+        serde_json::json!(["authorization_code", "refresh_token"])
+    );
+    assert_eq!(shown["secrets"].as_array().unwrap().len(), 1);
+
+    assert_snapshot!(place.tells(&create), @"
+    exit 5
+    err: the client id web is, or was once, in use
+    err:     --if-not-exists makes that a success where the client exists
+    ");
+    let again = place.json(&[&create[..], &["--if-not-exists"]].concat());
+    assert_eq!(again, serde_json::json!({ "client_id": "web" }));
+
+    let rotated = place.json(&["client", "rotate-secret", "web", "--overlap", "1d"]);
+    assert_ne!(rotated["client_secret"], made["client_secret"]);
+    let secrets = &place.json(&["client", "show", "web"])["secrets"];
+    assert!(
+        secrets[0]["expires_at"].is_string() && secrets[1]["expires_at"].is_null(),
+        "{secrets}"
+    );
+}
+
+#[test]
+fn a_secret_goes_to_a_private_file_if_asked() {
+    let place = Place::on_this_machine();
+    let made = place.json(&["client", "create", "api", "--secret-out", "api.secret"]);
+    assert_eq!(made, serde_json::json!({ "client_id": "api" }));
+    let file = place.path().join("api.secret");
+    assert_eq!(
+        (
+            fs::read_to_string(&file).unwrap().trim_end().len(),
+            mode(&file)
+        ),
+        (43, 0o600)
+    );
+    assert_snapshot!(place.tells(&["client", "rotate-secret", "api", "--secret-out", "api.secret"]), @"
+    exit 5
+    err: api.secret exists already and is not overwritten
+    ");
+}
+
+#[rstest]
+#[case(&["--redirect-uri", "http://web.example/cb"], "the redirect URI http://web.example/cb can't be registered: http is for loopback addresses only; use https")]
+#[case(&["--scope", "notes.reed"], "there is no scope notes.reed\nerr:     did you mean `notes.read`?")]
+#[case(&["--grant-type", "authorization_code"], "a client for authorization_code needs at least one redirect URI")]
+#[case(&["--token-endpoint-auth-method", "none", "--grant-type", "client_credentials"], "client_credentials is for clients with credentials")]
+#[case(&["--token-endpoint-auth-method", "private_key_jwt"], "private_key_jwt needs a jwks")]
+#[case(&["--grant-type", "implicit"], "invalid value 'implicit' for '--grant-type <TYPE>'")]
+fn a_registration_that_makes_no_sense_is_refused(#[case] arguments: &[&str], #[case] says: &str) {
+    let place = Place::on_this_machine();
+    let told = place.tells(&[&["client", "create", "web"], arguments].concat());
+    assert!(told.starts_with("exit 2") && told.contains(says), "{told}");
+}
+
+#[test]
+fn a_client_is_stopped_and_started_and_its_id_is_never_used_again() {
+    let place = Place::on_this_machine();
+    place.json(&["client", "create", "api"]);
+    assert_snapshot!(place.tells(&["client", "disable", "api"]), @"
+    exit 0
+    err: api is disabled, and all of its grants have ended
+    ");
+    assert_snapshot!(place.tells(&["client", "list"]), @"
+    exit 0
+    out: ID   NAME  STATE     FROM     AUTHENTICATION       GRANT TYPES  SCOPES
+    out: api  api   disabled  command  client_secret_basic
+    ");
+    assert_snapshot!(place.tells(&["client", "enable", "api"]), @"
+    exit 0
+    err: api works again
+    ");
+    assert_snapshot!(place.tells(&["client", "delete", "api", "--yes"]), @"
+    exit 0
+    err: api is deleted, and all of its grants have ended
+    ");
+    assert_snapshot!(place.tells(&["client", "create", "api"]), @"
+    exit 5
+    err: the client id api is, or was once, in use
+    err:     --if-not-exists makes that a success where the client exists
+    ");
+    assert_snapshot!(place.tells(&["client", "enable", "api"]), @"
+    exit 4
+    err: there is no client api
+    err:     `safeconduct client list` names them all; declared ones are there after the first `serve`
+    ");
+}
+
+#[test]
+fn the_next_key_is_published_before_it_signs() {
+    let place = Place::on_this_machine();
+    let states = |keys: &Value| {
+        keys.as_array()
+            .unwrap()
+            .iter()
+            .map(|key| {
+                format!(
+                    "{} {}",
+                    key["purpose"].as_str().unwrap(),
+                    key["state"].as_str().unwrap()
+                )
+            })
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    let first = place.json(&["key", "rotate", "ES256"]);
+    assert_snapshot!(states(&first), @"
+    sign:ES256 active
+    sign:ES256 next
+    sign:RS256 active
+    ");
+    let second = place.json(&["key", "rotate", "ES256"]);
+    assert_snapshot!(states(&second), @"
+    sign:ES256 active
+    sign:ES256 next
+    sign:ES256 retired
+    sign:RS256 active
+    ");
+    assert_snapshot!(place.tells(&["key", "rotate", "EdDSA"]), @"
+    exit 4
+    err: there is no signing key for EdDSA
+    err:     `safeconduct key list` shows what there is
+    ");
+    assert_eq!(
+        place.run(&["key", "rotate", "HS256"]).status.code(),
+        Some(2)
+    );
+    assert!(place.json(&["key", "list"]).as_array().unwrap().len() > 5);
+}
+
+#[test]
+fn another_issuer_or_another_master_key_does_not_open_a_database() {
+    let place = Place::on_this_machine();
+    place.json(&["client", "create", "api"]);
+    let output = place
+        .command(&["client", "list"])
+        .env("SAFECONDUCT_ISSUER", "http://localhost:9000")
+        .output()
+        .unwrap();
+    assert_snapshot!(place.told(&output), @"
+    exit 3
+    err: this database belongs to the issuer http://localhost:8420: set that issuer, or use another database
+    ");
+    let output = place
+        .command(&["client", "list"])
+        .env(
+            "SAFECONDUCT_MASTER_KEY",
+            "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+        )
+        .output()
+        .unwrap();
+    assert_snapshot!(place.told(&output), @"
+    exit 3
+    err: this database was made with another master key: start with that key, or use another database
+    ");
+    fs::remove_file(place.path().join("master.key")).unwrap();
+    assert_snapshot!(place.tells(&["client", "list"]), @"
+    exit 3
+    err: the master key master.key is gone, and the database beside it can't be read without it
+    err:     put the file back, or move the database away to begin anew
+    ");
+}
+
+#[test]
+fn a_port_that_is_taken_is_said_in_one_sentence() {
+    let place = Place::on_this_machine();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let told = place.tells(&[
+        "serve",
+        "--listen",
+        &address,
+        "--admin-listen",
+        "127.0.0.1:0",
+    ]);
+    let last: Vec<&str> = told
+        .lines()
+        .filter(|line| !line.contains("\"level\""))
+        .collect();
+    assert_snapshot!(last.join("\n").replace(&address, "ADDRESS"), @"
+    exit 1
+    err: ADDRESS can't be listened on: Address already in use (os error 98)
+    err:     another program listens there: stop it, or choose another address with --listen
+    ");
+    assert!(!place.path().join("safeconduct.db").exists());
+}
+
+#[test]
+fn a_file_that_is_no_database_is_left_alone() {
+    let place = Place::on_this_machine();
+    fs::write(place.path().join("safeconduct.db"), "notes\n".repeat(1000)).unwrap();
+    fs::write(
+        place.path().join("master.key"),
+        "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+    )
+    .unwrap();
+    restrict(&place.path().join("master.key"));
+    assert_snapshot!(place.tells(&["user", "list"]), @"
+    exit 1
+    err: DIR/safeconduct.db is not a SQLite database: name another file, or move this one away
+    ");
+    assert_eq!(
+        fs::read_to_string(place.path().join("safeconduct.db")).unwrap(),
+        "notes\n".repeat(1000)
+    );
+}
+
+#[test]
+fn every_command_has_help_and_shells_can_complete_it() {
+    let place = Place::empty();
+    for command in [
+        &["--help"][..],
+        &["serve", "--help"],
+        &["client", "create", "--help"],
+        &["user", "import", "--help"],
+        &["key", "rotate", "--help"],
+    ] {
+        assert_eq!(place.run(command).status.code(), Some(0), "{command:?}");
+    }
+    let completions = place.run(&["completions", "bash"]);
+    assert!(
+        String::from_utf8(completions.stdout)
+            .unwrap()
+            .contains("rotate-secret")
+    );
+    assert_eq!(place.run(&["serv"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_newcomer_walks_from_init_to_a_server_that_answers_and_drains() {
+    let place = Place::empty();
+    let (port, admin_port) = (free_port(), free_port());
+    let issuer = format!("http://localhost:{port}");
+    assert_eq!(
+        place.run(&["init", "--issuer", &issuer]).status.code(),
+        Some(0)
+    );
+    assert_eq!(place.run(&["check"]).status.code(), Some(0));
+    assert_eq!(
+        place
+            .run_with_input(&["user", "add", "ada", "--stdin"], "correct horse")
+            .status
+            .code(),
+        Some(0)
+    );
+    place.json(&[
+        "client",
+        "create",
+        "web",
+        "--redirect-uri",
+        "https://web.example/cb",
+    ]);
+
+    let mut server = Serving::start(
+        &place,
+        &[
+            "serve",
+            "--admin-listen",
+            &format!("127.0.0.1:{admin_port}"),
+        ],
+    );
+    let metadata: Value =
+        serde_json::from_str(&server.fetch(port, "/.well-known/oauth-authorization-server"))
+            .unwrap();
+    assert_eq!(metadata["issuer"], issuer);
+    assert!(
+        server
+            .fetch(admin_port, "/health/ready")
+            .starts_with("ready")
+    );
+    assert!(
+        server
+            .fetch(admin_port, "/metrics")
+            .contains("safeconduct_build_info")
+    );
+
+    // The database serves a command beside the running server.
+    place.json(&["client", "create", "late"]);
+    server.terminate();
+    assert_eq!(server.wait(), Some(0));
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+}
+
+/// A server process, killed if a test forgets it.
+struct Serving {
+    child: Child,
+    log: BufReader<std::process::ChildStderr>,
+}
+
+impl Serving {
+    /// Starts the server and waits for the line that says it is ready.
+    fn start(place: &Place, arguments: &[&str]) -> Self {
+        let mut child = place
+            .command(arguments)
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        let mut server = Self { child, log };
+        let mut said = String::new();
+        while !said.contains("safeconduct is ready") {
+            assert_ne!(
+                server.log.read_line(&mut said).unwrap(),
+                0,
+                "the server ended: {said}"
+            );
+        }
+        server
+    }
+
+    /// The body of a page.
+    fn fetch(&self, port: u16, path: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+        body.to_owned()
+    }
+
+    fn terminate(&self) {
+        let killed = Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(killed.success());
+    }
+
+    fn wait(&mut self) -> Option<i32> {
+        let mut rest = String::new();
+        self.log.read_to_string(&mut rest).unwrap();
+        let code = self.child.wait().unwrap().code();
+        assert!(rest.contains("stopped"), "{rest}");
+        code
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::MetadataExt as _;
+    fs::metadata(path).unwrap().mode() & 0o777
+}
+
+fn restrict(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
