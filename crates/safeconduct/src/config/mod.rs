@@ -67,12 +67,7 @@ pub(crate) fn check_sources(sources: &Sources) -> Result<Checked, Problems> {
             "run `safeconduct init`, or name a file with --config",
         ));
     }
-    let problems = layers.unknown_and_missing();
-    if !problems.is_empty() {
-        return problems
-            .or(())
-            .and_then(|()| unreachable!("problems were found"));
-    }
+    layers.unknown_and_missing().or(())?;
     let config =
         Config::deserialize(toml::Deserializer::from(layers.tree.clone())).map_err(|error| {
             Problems::one(

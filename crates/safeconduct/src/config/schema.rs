@@ -41,6 +41,10 @@ pub(crate) struct Key {
     /// The comment on its field.
     pub(crate) about: String,
     /// The default as JSON; `None` where there is none.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the reference shows it, which a test writes")
+    )]
     pub(crate) default: Option<Value>,
 }
 
