@@ -11,7 +11,7 @@ use safeconduct_protocol::jose::JwkSet;
 use safeconduct_protocol::redirect_uri::RedirectUri;
 use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::secret::Secret;
-use safeconduct_store::{ClientRecord, StoreError};
+use safeconduct_store::{ClientRecord, SecretHash, StoreError};
 use serde::Serialize;
 
 use super::database::Database;
@@ -158,13 +158,11 @@ impl Verb {
 #[derive(Serialize)]
 struct Shown {
     #[serde(flatten)]
-    registration: serde_json::Value,
+    client: Client,
     enabled: bool,
     declared: bool,
     created_at: String,
     secrets: Vec<ShownSecret>,
-    #[serde(skip)]
-    client: Client,
 }
 
 /// A secret as shown: when it came and when it goes.
@@ -176,17 +174,16 @@ struct ShownSecret {
 
 impl From<ClientRecord> for Shown {
     fn from(record: ClientRecord) -> Self {
-        let secrets = record.secrets.iter().map(|secret| ShownSecret {
+        let shown = |secret: SecretHash| ShownSecret {
             created_at: when(secret.created_at),
             expires_at: secret.expires_at.map(when),
-        });
+        };
         Self {
-            registration: serde_json::to_value(&record.client).unwrap_or_default(),
+            client: record.client,
             enabled: record.enabled,
             declared: record.declared,
             created_at: when(record.created_at),
-            secrets: secrets.collect(),
-            client: record.client,
+            secrets: record.secrets.into_iter().map(shown).collect(),
         }
     }
 }

@@ -1,12 +1,14 @@
 //! What a command prints: tables for people, JSON for scripts. Data goes to standard output, everything said about it to
 //! standard error.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io::{self, Write as _};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use safeconduct_protocol::time::Timestamp;
-use serde::Serialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use super::failure::Failure;
 
@@ -60,13 +62,39 @@ impl Format {
         if self == Self::Json {
             return print_json(record);
         }
-        let value = serde_json::to_value(record)
-            .map_err(|error| Failure::failed("the answer can't be shown", error))?;
+        let text = serde_json::to_string(record).and_then(|text| serde_json::from_str(&text));
+        let Fields(fields) =
+            text.map_err(|error| Failure::failed("the answer can't be shown", error))?;
         let mut table = plain_table();
-        for (name, value) in value.as_object().into_iter().flatten() {
-            table.add_row([name.replace('_', " "), printable(&cell_of(value))]);
+        for (name, value) in fields {
+            table.add_row([name.replace('_', " "), printable(&cell_of(&value))]);
         }
         print(&table)
+    }
+}
+
+/// The members of a JSON object in the order in which they were written, which a map would not keep.
+struct Fields(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut members: M) -> Result<Fields, M::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = members.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(InOrder)
     }
 }
 
@@ -125,12 +153,20 @@ pub(crate) fn write_out(text: &str) -> Result<(), Failure> {
     }
 }
 
-fn cell_of(value: &serde_json::Value) -> String {
+fn cell_of(value: &Value) -> String {
     match value {
-        serde_json::Value::Null => "–".to_owned(),
-        serde_json::Value::String(text) => text.clone(),
-        serde_json::Value::Array(items) if items.is_empty() => "–".to_owned(),
-        serde_json::Value::Array(items) => items.iter().map(cell_of).collect::<Vec<_>>().join("\n"),
+        Value::Null => "–".to_owned(),
+        Value::String(text) if text.is_empty() => "–".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) if items.is_empty() => "–".to_owned(),
+        Value::Array(items) => items.iter().map(cell_of).collect::<Vec<_>>().join("\n"),
+        Value::Object(members) => {
+            let members = members.iter().filter(|(_, value)| !value.is_null());
+            members
+                .map(|(name, value)| format!("{} {}", name.replace('_', " "), cell_of(value)))
+                .collect::<Vec<_>>()
+                .join(", ")
+        }
         other => other.to_string(),
     }
 }
