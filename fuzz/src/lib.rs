@@ -1,0 +1,227 @@
+//! What strangers can send, and what must hold whatever they send. One function for each parser: it takes the input, and panics
+//! if the parser does or if what came out breaks the parser's promise.
+//!
+//! `cargo test -p safeconduct-fuzz` runs each for a second on the stable toolchain. `cargo bolero test <target>` runs one
+//! for as long as you like with a fuzzer behind it.
+
+pub mod pieces;
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use safeconduct_protocol::{
+    authorization::{CheckedRequest, identify, response_url, state_to_return},
+    client::{
+        AccessTokenFormat, AssertionAudience, AuthenticationMethod, Client, ConsentPolicy,
+        GrantType,
+    },
+    client_authentication::{Credentials, PresentedClient},
+    ids::ClientId,
+    jose::{self, Algorithm, Audience, Expectation, KeySet, MAX_TOKEN, SigningKey, Typ, verify},
+    parameters::Parameters,
+    redirect_uri::RedirectUri,
+    resource::Resources,
+    scope::{Scope, is_name},
+    seal::{KeyState, Kind, MAX_SEALED, Seal, SealKey},
+    time::Timestamp,
+    token::TokenRequest,
+};
+use url::Url;
+
+use crate::pieces::{Edit, OF_BASE64URL, edited};
+
+const ISSUER: &str = "https://id.example.com";
+const REDIRECT_URI: &str = "https://rp.example/cb";
+const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+/// Any bytes as a form. What is read is free of NUL, is read alike when it is written again, and a name that came twice has no value.
+pub fn parameters(encoded: &[u8]) {
+    let Ok(read) = Parameters::parse(encoded) else {
+        return;
+    };
+    let mut times: HashMap<&str, usize> = HashMap::new();
+    for (name, value) in read.iter() {
+        assert!(!name.contains('\0') && !value.contains('\0'));
+        *times.entry(name).or_default() += 1;
+    }
+    for (name, times) in times {
+        assert_eq!(read.one(name).is_ok(), times == 1, "{name:?}");
+    }
+    let again = Parameters::parse(read.encode().as_bytes());
+    assert!(
+        again.is_ok_and(|again| again.iter().eq(read.iter()))
+            || read.encode().len() > encoded.len()
+    );
+}
+
+/// Any text as a scope. What is read holds scope-tokens alone, and is read alike when it is written again.
+pub fn scope(text: &str) {
+    let Some(scope) = Scope::parse(text) else {
+        return;
+    };
+    assert!(scope.names().all(is_name));
+    assert!(
+        scope
+            .names()
+            .all(|name| text.split(' ').any(|sent| sent == name))
+    );
+    assert_eq!(Scope::parse(&scope.to_string()), Some(scope));
+}
+
+/// Any two texts as a registered redirect URI and a sent one. What is admitted leads, for a URL parser that we do not compare
+/// with, to the same place but for the port of a loopback address.
+pub fn redirect_uri(registered: &str, sent: &str) {
+    let Ok(uri) = RedirectUri::register(registered) else {
+        return;
+    };
+    assert!(uri.admits(registered));
+    let registered = Url::parse(registered).expect("what is registered is a URL");
+    assert!(registered.username().is_empty() && registered.password().is_none());
+    assert_eq!(registered.fragment(), None);
+    assert!(["https", "http"].contains(&registered.scheme()) || registered.scheme().contains('.'));
+    if !uri.admits(sent) {
+        return;
+    }
+    let sent = Url::parse(sent).expect("what is admitted is a URL");
+    let but_for_port = |url: &Url| {
+        let mut url = url.clone();
+        // A URL that can have no port has none to ignore.
+        let _ = url.set_port(None);
+        url
+    };
+    assert_eq!(but_for_port(&registered), but_for_port(&sent));
+    if registered.port_or_known_default() != sent.port_or_known_default() {
+        assert_eq!(registered.scheme(), "http");
+        assert!(["127.0.0.1", "[::1]"].contains(&registered.host_str().unwrap_or_default()));
+    }
+}
+
+/// Any bytes as an authorization request. What passes asks for what is registered and no more, and its answer is one line of
+/// visible ASCII that leads where the request was proven to.
+pub fn authorization_request(query: &[u8]) {
+    let Ok(parameters) = Parameters::parse(query) else {
+        return;
+    };
+    let answer = state_to_return(&parameters)
+        .map(|state| response_url(REDIRECT_URI, &[("state", state)]))
+        .unwrap_or_default();
+    assert!(answer.bytes().all(|byte| byte.is_ascii_graphic()));
+    if identify(&parameters).is_err() {
+        return;
+    }
+    let resources = Resources::default();
+    if let Ok(request) =
+        CheckedRequest::check(&parameters, &CLIENT, REDIRECT_URI, &resources, ISSUER)
+    {
+        assert!(!request.scope().is_empty() && request.scope().is_within(&CLIENT.scopes));
+        assert_eq!(
+            (request.redirect_uri(), request.audience()),
+            (REDIRECT_URI, ISSUER)
+        );
+    }
+}
+
+/// Any bytes as a token request. What is read is of a grant type that was named.
+pub fn token_request(body: &[u8]) {
+    let Ok(parameters) = Parameters::parse(body) else {
+        return;
+    };
+    if let Ok(request) = TokenRequest::parse(&parameters) {
+        let named = parameters.one("grant_type");
+        assert_eq!(named, Ok(Some(request.grant_type().as_str())));
+    }
+}
+
+/// Any bytes as `Authorization` and any as the body. Who is read authenticated in exactly the way the credentials say.
+pub fn presented_client(authorization: Option<&[u8]>, body: &[u8]) {
+    let Ok(parameters) = Parameters::parse(body) else {
+        return;
+    };
+    let Ok(presented) = PresentedClient::read(authorization, &parameters) else {
+        return;
+    };
+    let sent = |name: &str| parameters.one(name).is_ok_and(|value| value.is_some());
+    let ways = (
+        authorization.is_some(),
+        sent("client_secret"),
+        sent("client_assertion"),
+    );
+    let expected = match presented.credentials {
+        Credentials::Basic(_) => (true, false, false),
+        Credentials::Post(_) => (false, true, false),
+        Credentials::Assertion(_) => (false, false, true),
+        Credentials::None => (false, false, false),
+    };
+    assert_eq!(ways, expected);
+    assert!(ClientId::parse(presented.id.as_str()).is_some());
+}
+
+/// A good token with these changes, or any text where there are none. Nothing verifies but the token as it was signed.
+pub fn signed_token(changes: &[Edit], text: &str) {
+    let expectation = Expectation::new(
+        Typ::OneOf(&["at+jwt"]),
+        &Algorithm::ALL,
+        ISSUER,
+        Audience::Member("https://api.example.com"),
+    );
+    let changed = edited(&TOKEN, changes, OF_BASE64URL);
+    for token in [changed.as_str(), text] {
+        let verified = verify(token, &expectation, &KEYS, NOW);
+        assert_eq!(verified.is_ok(), token == *TOKEN);
+        if jose::unverified_issuer(token).is_some() {
+            assert!(token.len() <= MAX_TOKEN && token.matches('.').count() == 2);
+        }
+    }
+}
+
+/// A sealed text with these changes, or any text. Nothing opens but the text as it was sealed, as what it was sealed as.
+pub fn sealed_text(changes: &[Edit], text: &str) {
+    let changed = edited(&SEALED, changes, OF_BASE64URL);
+    for candidate in [changed.as_str(), text] {
+        for kind in Kind::ALL {
+            let opened = SEAL.open::<serde_json::Value>(kind, candidate);
+            let genuine = candidate == *SEALED && kind == Kind::RefreshToken;
+            assert_eq!(opened.is_ok(), genuine, "{kind:?}");
+            assert!(opened.is_err() || candidate.len() <= MAX_SEALED);
+        }
+    }
+}
+
+static CLIENT: LazyLock<Client> = LazyLock::new(|| Client {
+    id: ClientId::parse("shop").expect("it is of the form"),
+    name: "Shop".to_owned(),
+    authentication: AuthenticationMethod::None,
+    jwks: None,
+    assertion_audience: AssertionAudience::Issuer,
+    redirect_uris: RedirectUri::register(REDIRECT_URI).into_iter().collect(),
+    grant_types: vec![GrantType::AuthorizationCode],
+    scopes: Scope::parse("a b c").unwrap_or_default(),
+    require_pkce: true,
+    access_token_format: AccessTokenFormat::Jwt,
+    consent: ConsentPolicy::Remember,
+});
+
+static KEY: LazyLock<SigningKey> =
+    LazyLock::new(|| SigningKey::generate(Algorithm::EdDsa).expect("keys can be made"));
+
+static KEYS: LazyLock<KeySet> = LazyLock::new(|| KeySet::new(vec![KEY.verification_key()]));
+
+/// Signed with Ed25519, which has one signature for a message: no other text can be good.
+static TOKEN: LazyLock<String> = LazyLock::new(|| {
+    let claims = serde_json::json!({
+        "iss": ISSUER, "aud": "https://api.example.com", "sub": "ada", "exp": NOW.plus(300).seconds(),
+    });
+    KEY.sign_jwt("at+jwt", &claims)
+        .expect("small claims can be signed")
+});
+
+static SEAL: LazyLock<Seal> = LazyLock::new(|| {
+    Kind::ALL.iter().fold(Seal::new(ISSUER), |seal, &kind| {
+        seal.with_key(kind, SealKey::from_bytes(1, [7; 32]), KeyState::Active)
+    })
+});
+
+static SEALED: LazyLock<String> = LazyLock::new(|| {
+    SEAL.seal(Kind::RefreshToken, &["generation", "7"])
+        .expect("a small payload can be sealed")
+});

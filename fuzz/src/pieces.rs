@@ -1,0 +1,123 @@
+//! Hostile input from random bytes. Bytes alone seldom get past the first check of a parser; pieces that attacks are made of, and
+//! small edits of what is good, do.
+
+/// One edit of a text: what to do, where, and with which piece.
+pub type Edit = (u8, u16, u8);
+
+/// `text` after at most four edits: a piece put in, a piece put in place of what stood there, some characters taken away, or
+/// everything from there on.
+pub fn edited(text: &str, edits: &[Edit], pieces: &[&str]) -> String {
+    let mut text = text.to_owned();
+    for &(what, position, byte) in edits.iter().take(4) {
+        let piece = piece(byte, pieces);
+        let start = boundary(&text, usize::from(position) % (text.len() + 1));
+        let end = boundary(&text, (start + usize::from(byte) % 4).min(text.len()));
+        match what % 4 {
+            0 => text.insert_str(start, piece),
+            1 => text.replace_range(start..end, piece),
+            2 => text.replace_range(start..end, ""),
+            _ if byte % 8 == 0 => text.truncate(start),
+            _ => text.push_str(piece),
+        }
+    }
+    text
+}
+
+/// A form of these fields: for each the name and the value, picked from names and values that mean something.
+pub fn form(picked: &[(u8, u8)]) -> String {
+    let fields: Vec<String> = picked
+        .iter()
+        .take(12)
+        .map(|&(name, value)| {
+            let (name, value) = (piece(name, OF_NAMES), piece(value, OF_VALUES));
+            format!("{name}={value}")
+        })
+        .collect();
+    fields.join("&")
+}
+
+/// A text of these pieces.
+pub fn of(pieces: &[&str], picked: &[u8]) -> String {
+    picked
+        .iter()
+        .take(16)
+        .map(|&byte| piece(byte, pieces))
+        .collect()
+}
+
+fn piece<'p>(byte: u8, pieces: &[&'p str]) -> &'p str {
+    pieces[usize::from(byte) % pieces.len()]
+}
+
+fn boundary(text: &str, at: usize) -> usize {
+    (0..=at)
+        .rev()
+        .find(|&position| text.is_char_boundary(position))
+        .unwrap_or(0)
+}
+
+/// What redirect URIs are made of, the good and the bad.
+#[rustfmt::skip]
+pub const OF_ADDRESSES: &[&str] = &[
+    "https://", "http://", "com.example.app:", "javascript:", "//", "/", ":", "@", "?", "#", ".", "..", ";", "%2e", "%2f",
+    "%40", "%00", "\\", "\t", "\r\n", " ", "*", "rp.example", "evil.example", ".evil.example", "@evil.example", "127.0.0.1",
+    "127.1", "0x7f.1", "2130706433", "localhost", "[::1]", "[::ffff:127.0.0.1]", ":80", ":443", ":080", ":49152", ":99999",
+    "cb", "CB", "x=1", "\u{e9}",
+];
+
+/// Redirect URIs that can be registered.
+pub const ADDRESSES: &[&str] = &[
+    "https://rp.example/cb",
+    "https://rp.example:8443/cb?tenant=7",
+    "http://127.0.0.1/cb",
+    "http://127.0.0.1:8421/cb?x=1",
+    "http://[::1]/cb",
+    "http://localhost:8421/cb",
+    "com.example.app:/cb",
+];
+
+/// What scopes are made of.
+pub const OF_SCOPES: &[&str] = &[
+    "a",
+    "b",
+    " ",
+    "  ",
+    "notes.read",
+    "\"",
+    "\\",
+    "\u{e9}",
+    "\t",
+    "!",
+    "~",
+    "\0",
+];
+
+/// The names of fields.
+#[rustfmt::skip]
+pub const OF_NAMES: &[&str] = &[
+    "client_id", "client_secret", "client_assertion", "client_assertion_type", "redirect_uri", "response_type", "response_mode",
+    "scope", "state", "nonce", "code_challenge", "code_challenge_method", "grant_type", "code", "code_verifier", "refresh_token",
+    "resource", "request", "request_uri", "", "SCOPE", "scope%00", "%ff",
+];
+
+/// The values of fields.
+#[rustfmt::skip]
+pub const OF_VALUES: &[&str] = &[
+    "", "shop", "other", "u-AAAAAAAAAAAAAAAAAAAAAA", "https%3A%2F%2Frp.example%2Fcb", "code", "token", "query", "fragment",
+    "a", "a+b", "a+admin", "%20", "S256", "plain", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+    "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "authorization_code", "refresh_token", "client_credentials", "password",
+    "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJzaG9wIn0.AAAA",
+    "%00", "%ff", "%c0%ae", "%0d%0aSet-Cookie:x", "%", "%0", "%u0041", "\u{e9}", "=", "a=b", ";",
+];
+
+/// What `Authorization` headers are made of.
+pub const OF_HEADERS: &[&str] = &[
+    "Basic ", "basic ", "Bearer ", "Basic  ", "c2hvcDpz", "c2hvcA==", "OnM=", "c2hvcDo=", "=",
+    "???", "\u{ff}", " ",
+];
+
+/// What tokens and sealed texts are made of, and some that they are not.
+pub const OF_BASE64URL: &[&str] = &[
+    "A", "B", "C", "Z", "a", "b", "z", "0", "1", "8", "9", "-", "_", ".", "=", " ", "+", "/", "%",
+    "\0", "AAAA", "..",
+];
