@@ -176,7 +176,7 @@ const fn entry(
 /// Every refusal, in the order of [`Reason`].
 #[rustfmt::skip]
 pub static REGISTRY: [Entry; Reason::Fault as usize + 1] = [
-    entry(Reason::RequestMalformed, "request-malformed", InvalidRequest, "RFC 6749 Appendix B", "The request could not be read. Send parameters as application/x-www-form-urlencoded UTF-8 without NUL bytes."),
+    entry(Reason::RequestMalformed, "request-malformed", InvalidRequest, "RFC 6749 Appendix B", "The request could not be read. Send parameters as application/x-www-form-urlencoded UTF-8 without control characters."),
     entry(Reason::RequestTooLarge, "request-too-large", InvalidRequest, "RFC 6749 §4.1.2.1", "The request is larger than this server accepts. Send shorter parameters."),
     entry(Reason::ParameterRepeated, "parameter-repeated", InvalidRequest, "RFC 6749 §3.1", "A parameter was sent more than once. Send each parameter once."),
     entry(Reason::MethodNotAllowed, "method-not-allowed", InvalidRequest, "RFC 9110 §15.5.6", "This address does not answer that method. See the Allow header."),
@@ -191,8 +191,8 @@ pub static REGISTRY: [Entry; Reason::Fault as usize + 1] = [
     entry(Reason::ResponseTypeMissing, "response-type-missing", InvalidRequest, "RFC 6749 §3.1.1", "response_type is missing. Send response_type=code."),
     entry(Reason::ResponseTypeUnsupported, "response-type-unsupported", UnsupportedResponseType, "RFC 9700 §2.1.2", "Only response_type=code is supported."),
     entry(Reason::ResponseModeUnsupported, "response-mode-unsupported", InvalidRequest, "OAuth 2.0 Multiple Response Types §2.1", "Only response_mode=query is supported."),
-    entry(Reason::RequestObjectUnsupported, "request-object-unsupported", RequestNotSupported, "RFC 9101 §6", "Request objects (request) are not supported. Send the parameters themselves."),
-    entry(Reason::RequestUriUnsupported, "request-uri-unsupported", RequestUriNotSupported, "RFC 9101 §6", "request_uri is not supported. Send the parameters themselves."),
+    entry(Reason::RequestObjectUnsupported, "request-object-unsupported", RequestNotSupported, "RFC 9101 §7", "Request objects (request) are not supported. Send the parameters themselves."),
+    entry(Reason::RequestUriUnsupported, "request-uri-unsupported", RequestUriNotSupported, "RFC 9101 §7", "request_uri is not supported. Send the parameters themselves."),
     entry(Reason::StateTooLong, "state-too-long", InvalidRequest, "RFC 6749 §4.1.1", "state is longer than 4096 bytes. Keep the long part in the app and send its name."),
     entry(Reason::NonceTooLong, "nonce-too-long", InvalidRequest, "OpenID Connect Core §3.1.2.1", "nonce is longer than 512 bytes."),
     entry(Reason::CodeChallengeMissing, "code-challenge-missing", InvalidRequest, "OAuth 2.1 §4.1.1", "PKCE is required. Send code_challenge and code_challenge_method=S256."),
