@@ -2,6 +2,7 @@
 
 mod cli;
 mod config;
+mod demo;
 mod logging;
 mod master_key;
 

@@ -21,6 +21,7 @@ use context::Context;
 use failure::Failure;
 use output::{Format, note};
 
+use crate::demo;
 use crate::logging;
 
 const EXIT_CODES: &str =
@@ -55,6 +56,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run a server, a web app and an API on this machine, and watch the flow between them
+    Demo(demo::DemoArgs),
     /// Run the authorization server
     Serve(serve::Serve),
     /// Write a configuration file and a master key to begin with
@@ -90,7 +93,7 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
-    if !matches!(cli.command, Command::Serve(_)) {
+    if !matches!(cli.command, Command::Serve(_) | Command::Demo(_)) {
         logging::start_for_command();
     }
     let context = Context {
@@ -98,6 +101,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
         output: cli.output,
     };
     match cli.command {
+        Command::Demo(args) => {
+            demo::run(args).map_err(|error| Failure::Failed(format!("{error:#}")))
+        }
         Command::Serve(serve) => serve.run(&context),
         Command::Init(init) => init.run(context.output),
         Command::Check => check::run(&context),

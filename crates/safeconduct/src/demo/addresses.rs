@@ -1,0 +1,149 @@
+//! Where the three parties live: their ports, and the URLs that follow from them.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
+
+use tokio::net::TcpListener;
+
+/// The ports of a demo that finds its places free.
+const USUAL: [u16; 3] = [8420, 8421, 8422];
+/// Where the search for another port begins, and how far it goes.
+const OTHERS: std::ops::Range<u16> = 8430..8530;
+/// How often the system is asked for a port that is free on both loopback addresses.
+const TRIES: usize = 32;
+
+/// The base URLs of the parties.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Addresses {
+    /// The authorization server: its issuer.
+    pub(crate) server: String,
+    /// The web app.
+    pub(crate) app: String,
+    /// The API: the audience of its tokens.
+    pub(crate) api: String,
+}
+
+impl Addresses {
+    /// The addresses at these ports.
+    pub(crate) fn at(ports: [u16; 3]) -> Self {
+        let [server, app, api] = ports.map(|port| format!("http://localhost:{port}"));
+        Self { server, app, api }
+    }
+
+    /// Where the server sends browsers back to.
+    pub(crate) fn redirect_uri(&self) -> String {
+        format!("{}/auth/callback", self.app)
+    }
+
+    /// Another API that tokens may be for, though nobody runs it.
+    pub(crate) fn other_api(&self) -> String {
+        format!("{}/calendar", self.api)
+    }
+
+    /// A URL without what all of them have in common.
+    pub(crate) fn short<'u>(&self, url: &'u str) -> &'u str {
+        url.strip_prefix("http://localhost").unwrap_or(url)
+    }
+}
+
+/// Three ports on the command line: `SERVER,APP,API`, 0 for any that is free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ports([u16; 3]);
+
+impl FromStr for Ports {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let ports = text.split(',').map(str::parse).collect::<Result<Vec<u16>, _>>();
+        let ports = ports.ok().and_then(|ports| <[u16; 3]>::try_from(ports).ok());
+        ports.map(Self).ok_or_else(|| "three ports with commas between them are expected".to_owned())
+    }
+}
+
+/// One party's door: its port on every loopback address of this machine.
+pub(crate) struct Door {
+    pub(crate) port: u16,
+    pub(crate) listeners: Vec<TcpListener>,
+}
+
+/// Opens a door for the server, the app and the API, in this order: at `ports`, or at the usual places and, where one is
+/// taken, at the next free one. Nothing but this machine can knock.
+///
+/// # Errors
+/// No port is free, or one of `ports` is not.
+pub(crate) async fn open_doors(ports: Option<Ports>) -> io::Result<[Door; 3]> {
+    let mut others = OTHERS;
+    let mut doors = Vec::new();
+    for place in 0..USUAL.len() {
+        doors.push(match ports {
+            Some(Ports(ports)) => open(ports[place]).await?,
+            None => open_usual(USUAL[place], &mut others).await?,
+        });
+    }
+    let doors = <[Door; 3]>::try_from(doors);
+    Ok(doors.unwrap_or_else(|_| unreachable!("a door was opened for each of three places")))
+}
+
+async fn open_usual(port: u16, others: &mut std::ops::Range<u16>) -> io::Result<Door> {
+    let mut refused = match open(port).await {
+        Ok(door) => return Ok(door),
+        Err(error) => error,
+    };
+    for other in others {
+        match open(other).await {
+            Ok(door) => return Ok(door),
+            Err(error) => refused = error,
+        }
+    }
+    Err(refused)
+}
+
+/// Opens a door at `port`, or at any free one for 0.
+async fn open(port: u16) -> io::Result<Door> {
+    let tries = if port == 0 { TRIES } else { 1 };
+    let mut refused = io::Error::from(io::ErrorKind::AddrInUse);
+    for _ in 0..tries {
+        match open_both(port).await {
+            Ok(door) => return Ok(door),
+            Err(error) => refused = error,
+        }
+    }
+    Err(refused)
+}
+
+/// `localhost` is either address, and a browser may try either first: both are listened at, or neither.
+async fn open_both(port: u16) -> io::Result<Door> {
+    let v4 = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
+    let port = v4.local_addr()?.port();
+    let v6 = TcpListener::bind(SocketAddr::from((Ipv6Addr::LOCALHOST, port))).await;
+    let listeners = match v6 {
+        Ok(v6) => vec![v4, v6],
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(error),
+        // A machine without IPv6.
+        Err(_) => vec![v4],
+    };
+    Ok(Door { port, listeners })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_three_numbers() {
+        assert_eq!("1,2,3".parse(), Ok(Ports([1, 2, 3])));
+        for bad in ["", "1,2", "1,2,3,4", "a,b,c", "1,2,70000"] {
+            assert!(bad.parse::<Ports>().is_err(), "{bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_taken_port_is_refused_and_not_shared() {
+        let door = open(0).await.unwrap();
+        assert!(open(door.port).await.is_err());
+        let mut others = OTHERS;
+        let next = open_usual(door.port, &mut others).await.unwrap();
+        assert!(next.port != door.port && OTHERS.contains(&next.port));
+    }
+}

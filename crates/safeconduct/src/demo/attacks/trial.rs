@@ -1,0 +1,342 @@
+//! One run of an attack: the sign-ins and requests it is made of, and what was expected against what came.
+
+use http::header;
+use reqwest::RequestBuilder;
+use safeconduct_guard::Reason as Denial;
+use safeconduct_protocol::error::Reason;
+use safeconduct_protocol::pkce::CodeVerifier;
+use safeconduct_protocol::random;
+use safeconduct_protocol::secret::Secret;
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::MutexGuard;
+use url::Url;
+
+use super::{Attack, Credentials, Parts};
+use crate::demo::addresses::Addresses;
+use crate::demo::browser::{Browser, Lost, Page};
+use crate::demo::people::{CALENDAR, NOTES_READ};
+use crate::demo::recorder::{FlowId, RUN};
+
+/// Who makes a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Role {
+    /// The app, doing what it should: it must succeed, or the refusal beside it proves nothing.
+    App,
+    /// The attacker.
+    Attacker,
+}
+
+/// One request of a run: what was expected of it, and what came.
+#[derive(Debug, Serialize)]
+pub(crate) struct Trial {
+    pub(crate) role: Role,
+    /// What was done.
+    pub(crate) deed: &'static str,
+    pub(crate) expected: String,
+    pub(crate) got: String,
+    /// What the refusal said.
+    pub(crate) reason: String,
+    pub(crate) passed: bool,
+}
+
+/// How an attack ended.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) attack: Attack,
+    /// Its messages, for the recorder.
+    pub(crate) run: FlowId,
+    pub(crate) trials: Vec<Trial>,
+    /// Why it could not be tried to the end.
+    pub(crate) lost: Option<String>,
+}
+
+/// What must come.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Expected {
+    /// 200.
+    Success,
+    /// 303: the app accepts the answer and goes on.
+    GoesOn,
+    /// A refusal of the token endpoint: 400 and this reason's code and sentence (RFC 6749 §5.2).
+    Refused(Reason),
+    /// A refusal of the API: this reason's status, code and sentence (RFC 6750 §3).
+    Denied(Denial),
+    /// A page with status 400 and this name, and no redirect.
+    Page(&'static str),
+}
+
+/// What came.
+pub(super) struct Came {
+    status: u16,
+    /// Whether it leads elsewhere.
+    redirects: bool,
+    /// The refusal's code or name.
+    error: Option<String>,
+    /// The refusal's sentence.
+    reason: String,
+    json: Value,
+}
+
+/// An authorization code and what the app needs to redeem it.
+pub(super) struct Code {
+    pub(super) code: Secret,
+    pub(super) verifier: CodeVerifier,
+    pub(super) redirect_uri: String,
+}
+
+/// A run under way.
+pub(super) struct Run<'a> {
+    parts: &'a Parts,
+    pub(super) browser: MutexGuard<'a, Browser>,
+    pub(super) id: FlowId,
+    trials: Vec<Trial>,
+}
+
+impl Outcome {
+    /// Whether the attack was refused, with the right error, while everything rightful went well.
+    pub(crate) fn is_refused(&self) -> bool {
+        let attacked = self.trials.iter().any(|trial| trial.role == Role::Attacker);
+        attacked && self.lost.is_none() && self.trials.iter().all(|trial| trial.passed)
+    }
+
+    /// The refusal that matters: that of the attacker's first request, or what went wrong.
+    pub(crate) fn verdict(&self) -> String {
+        if let Some(lost) = &self.lost {
+            return lost.clone();
+        }
+        let wrong = self.trials.iter().find(|trial| !trial.passed);
+        if let Some(trial) = wrong {
+            return format!("{}: expected {}, got {}", trial.deed, trial.expected, trial.got);
+        }
+        let first = self.trials.iter().find(|trial| trial.role == Role::Attacker);
+        first.map_or_else(String::new, |trial| trial.got.clone())
+    }
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn begin(parts: &'a Parts, browser: MutexGuard<'a, Browser>) -> Self {
+        Self {
+            id: parts.recorder.begin_attack(),
+            parts,
+            browser,
+            trials: Vec::new(),
+        }
+    }
+
+    pub(super) fn end(self, attack: Attack, lost: Option<Lost>) -> Outcome {
+        Outcome {
+            attack,
+            run: self.id,
+            trials: self.trials,
+            lost: lost.map(|lost| lost.to_string()),
+        }
+    }
+
+    pub(super) fn addresses(&self) -> &'a Addresses {
+        &self.parts.addresses
+    }
+
+    /// The app under attack.
+    pub(super) fn app(&self) -> &'a Credentials {
+        &self.parts.app
+    }
+
+    /// Another app at the same server.
+    pub(super) fn other_app(&self) -> &'a Credentials {
+        &self.parts.other_app
+    }
+
+    /// Signs in to the app as far as the code, for the notes.
+    pub(super) async fn sign_in(&mut self) -> Result<Code, Lost> {
+        let api = &self.parts.addresses.api;
+        self.sign_in_for(NOTES_READ, api).await
+    }
+
+    /// The same for the other API, which nobody runs.
+    pub(super) async fn sign_in_to_calendar(&mut self) -> Result<Code, Lost> {
+        let api = self.parts.addresses.other_api();
+        self.sign_in_for(CALENDAR, &api).await
+    }
+
+    async fn sign_in_for(&mut self, scope: &str, resource: &str) -> Result<Code, Lost> {
+        let redirect_uri = self.parts.addresses.redirect_uri();
+        let verifier = CodeVerifier::generate();
+        let state = random::token();
+        let url = self.authorization_url(&redirect_uri, &verifier, &[("scope", scope), ("resource", resource), ("state", &state)])?;
+        let callback = self.browser.go(self.id, url.as_str(), &redirect_uri).await?;
+        let code = callback.query_pairs().find(|(name, _)| name == "code");
+        let code = code.map(|(_, code)| Secret::new(code)).ok_or_else(|| Lost::Address(redirect_uri.clone()))?;
+        Ok(Code { code, verifier, redirect_uri })
+    }
+
+    /// An authorization request of the app's.
+    pub(super) fn authorization_url(
+        &self,
+        redirect_uri: &str,
+        verifier: &CodeVerifier,
+        more: &[(&str, &str)],
+    ) -> Result<Url, Lost> {
+        let endpoint = format!("{}/authorize", self.parts.addresses.server);
+        let challenge = verifier.challenge();
+        let request = [
+            ("response_type", "code"),
+            ("client_id", self.parts.app.id),
+            ("redirect_uri", redirect_uri),
+            ("code_challenge", challenge.as_str()),
+            ("code_challenge_method", "S256"),
+        ];
+        Url::parse_with_params(&endpoint, request.iter().chain(more)).map_err(|_| Lost::Address(endpoint))
+    }
+
+    /// Asks the token endpoint.
+    pub(super) async fn token(&self, role: Role, client: &Credentials, form: &[(&str, &str)]) -> Result<Came, Lost> {
+        self.form(role, "/token", client, form).await
+    }
+
+    /// Asks the revocation endpoint (RFC 7009), as the app.
+    pub(super) async fn revoke(&self, token: &Secret) -> Result<Came, Lost> {
+        self.form(Role::App, "/revoke", self.app(), &[("token", token.expose())]).await
+    }
+
+    /// Offers a code as it should be offered, but for what the attack changes.
+    pub(super) async fn redeem(&self, role: Role, client: &Credentials, code: &Code) -> Result<Came, Lost> {
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code.code.expose()),
+            ("redirect_uri", code.redirect_uri.as_str()),
+            ("code_verifier", code.verifier.expose()),
+        ];
+        self.token(role, client, &form).await
+    }
+
+    /// Offers a refresh token, as the app.
+    pub(super) async fn refresh(&self, role: Role, token: &Secret) -> Result<Came, Lost> {
+        let form = [("grant_type", "refresh_token"), ("refresh_token", token.expose())];
+        self.token(role, self.app(), &form).await
+    }
+
+    /// Asks the API for the notes.
+    pub(super) async fn notes(&self, role: Role, access_token: &str) -> Result<Came, Lost> {
+        let url = format!("{}/notes", self.parts.addresses.api);
+        self.send(role, self.parts.http.get(url).bearer_auth(access_token)).await
+    }
+
+    /// The keys that the server publishes.
+    pub(super) async fn published_keys(&self) -> Result<Value, Lost> {
+        let url = format!("{}/.well-known/jwks.json", self.parts.addresses.server);
+        Ok(self.send(Role::Attacker, self.parts.http.get(url)).await?.json)
+    }
+
+    async fn form(&self, role: Role, path: &str, client: &Credentials, form: &[(&str, &str)]) -> Result<Came, Lost> {
+        let url = format!("{}{path}", self.parts.addresses.server);
+        let request = self.parts.http.post(url).form(form);
+        self.send(role, request.basic_auth(client.id, Some(client.secret.expose()))).await
+    }
+
+    async fn send(&self, role: Role, request: RequestBuilder) -> Result<Came, Lost> {
+        let who = match role {
+            Role::App => "app",
+            Role::Attacker => "attacker",
+        };
+        let response = request.header(RUN, format!("{who} {}", self.id.0)).send().await?;
+        let status = response.status().as_u16();
+        let redirects = response.headers().contains_key(header::LOCATION);
+        let json: Value = serde_json::from_str(&response.text().await?).unwrap_or_default();
+        let text = |name: &str| json[name].as_str().map(str::to_owned);
+        Ok(Came {
+            status,
+            redirects,
+            error: text("error"),
+            reason: text("error_description").unwrap_or_default(),
+            json,
+        })
+    }
+
+    /// Whether the app has asked for tokens in this run.
+    pub(super) fn app_asked_for_tokens(&self) -> bool {
+        let messages = self.parts.recorder.messages(self.id);
+        messages.iter().any(|message| message.line() == "POST /token")
+    }
+
+    /// The app does `deed`, which must succeed.
+    pub(super) fn rightful(&mut self, deed: &'static str, expected: Expected, came: &Came) {
+        self.judge(Role::App, deed, expected, came);
+    }
+
+    /// The attacker does `deed`, which must be refused like this.
+    pub(super) fn attack(&mut self, deed: &'static str, expected: Expected, came: &Came) {
+        self.judge(Role::Attacker, deed, expected, came);
+    }
+
+    fn judge(&mut self, role: Role, deed: &'static str, expected: Expected, came: &Came) {
+        self.trials.push(Trial {
+            role,
+            deed,
+            expected: expected.to_string(),
+            got: came.to_string(),
+            reason: came.reason.clone(),
+            passed: expected.is_met_by(came),
+        });
+    }
+}
+
+impl Expected {
+    fn is_met_by(self, came: &Came) -> bool {
+        let refused = |status: u16, error: &str, reason: &str| {
+            came.status == status && came.error.as_deref() == Some(error) && came.reason == reason && !came.redirects
+        };
+        match self {
+            Self::Success => came.status == 200,
+            Self::GoesOn => came.status == 303 && came.redirects,
+            Self::Refused(reason) => refused(400, reason.entry().error.as_str(), reason.entry().public),
+            Self::Denied(reason) => {
+                let error = reason.error().unwrap_or_default();
+                refused(reason.status().as_u16(), error, reason.description())
+            }
+            Self::Page(name) => refused(400, name, ""),
+        }
+    }
+}
+
+impl std::fmt::Display for Expected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Success => f.write_str("200"),
+            Self::GoesOn => f.write_str("303"),
+            Self::Refused(reason) => write!(f, "400 {}: {}", reason.entry().error.as_str(), reason.name()),
+            Self::Denied(reason) => {
+                write!(f, "{} {}: {}", reason.status().as_u16(), reason.error().unwrap_or_default(), reason.name())
+            }
+            Self::Page(name) => write!(f, "400 {name}"),
+        }
+    }
+}
+
+impl Came {
+    /// A secret member of the JSON answer; empty without one, which no party accepts.
+    pub(super) fn secret(&self, name: &str) -> Secret {
+        Secret::new(self.json[name].as_str().unwrap_or_default())
+    }
+
+    /// A page's status and the name of the refusal on it.
+    pub(super) fn page(page: &Page) -> Self {
+        Self {
+            status: page.status.as_u16(),
+            redirects: page.headers.contains_key(header::LOCATION),
+            error: page.error_code().map(str::to_owned),
+            reason: String::new(),
+            json: Value::Null,
+        }
+    }
+}
+
+impl std::fmt::Display for Came {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.error {
+            Some(error) => write!(f, "{} {error}", self.status),
+            None => write!(f, "{}", self.status),
+        }
+    }
+}

@@ -1,0 +1,501 @@
+//! One request and its answer, as the demo may show them: who asked whom, and what was said, with every secret cut short.
+//!
+//! Cutting happens here, before anything is kept. What is kept of a secret is its first letters and its SHA-256, by which
+//! `story.rs` can tell that two parties spoke of the same value. Of a password nothing is kept at all.
+
+use axum::body::Bytes;
+use http::{HeaderMap, HeaderName, header, request, response};
+use safeconduct_protocol::encoding;
+use safeconduct_protocol::time::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use url::Url;
+
+/// The longest value that is shown whole, in characters.
+const LONGEST_SHOWN: usize = 300;
+/// Shown instead of what must not be remembered.
+const NEVER_RECORDED: &str = "(never recorded)";
+
+/// Form fields and parameters whose value is worth stealing.
+const SECRETS: [&str; 14] = [
+    "access_token",
+    "client_assertion",
+    "client_secret",
+    "code",
+    "code_verifier",
+    "csrf",
+    "csrf_token",
+    "nonce",
+    "pending",
+    "refresh_token",
+    "request",
+    "state",
+    "token",
+    "id_token",
+];
+
+/// What is said of a request besides its first line, in this order.
+const REQUEST_HEADERS: [HeaderName; 5] = [
+    header::AUTHORIZATION,
+    header::CONTENT_TYPE,
+    header::ORIGIN,
+    HeaderName::from_static("sec-fetch-site"),
+    header::COOKIE,
+];
+
+/// What is said of an answer besides its status, in this order.
+const ANSWER_HEADERS: [HeaderName; 5] = [
+    header::LOCATION,
+    header::WWW_AUTHENTICATE,
+    header::CONTENT_TYPE,
+    header::CACHE_CONTROL,
+    header::SET_COOKIE,
+];
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Party {
+    /// The person's browser.
+    Browser,
+    /// The web app: the client.
+    App,
+    /// The authorization server.
+    Server,
+    /// The API: the resource server.
+    Api,
+    /// Whoever tries to break it.
+    Attacker,
+}
+
+impl Party {
+    /// The name people read.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Browser => "browser",
+            Self::App => "app",
+            Self::Server => "server",
+            Self::Api => "API",
+            Self::Attacker => "attacker",
+        }
+    }
+}
+
+/// A request and its answer.
+#[derive(Debug, Serialize)]
+pub(crate) struct Message {
+    /// Its place among all beginnings and ends of messages.
+    pub(crate) began: u64,
+    /// The place of its answer.
+    pub(crate) ended: u64,
+    pub(crate) from: Party,
+    pub(crate) to: Party,
+    pub(crate) at: Timestamp,
+    pub(crate) milliseconds: u64,
+    pub(crate) request: Request,
+    pub(crate) answer: Answer,
+}
+
+/// What was asked.
+#[derive(Debug, Serialize)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: Vec<Field>,
+    pub(crate) headers: Vec<Field>,
+    pub(crate) body: Body,
+    /// The JWT that was shown as `Bearer`, decoded.
+    pub(crate) token: Option<Jwt>,
+}
+
+/// What was answered.
+#[derive(Debug, Serialize)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<Field>,
+    pub(crate) redirect: Option<Redirect>,
+    pub(crate) body: Body,
+    /// The JWT in `access_token`, decoded.
+    pub(crate) token: Option<Jwt>,
+}
+
+/// Where an answer sends the browser.
+#[derive(Debug, Serialize)]
+pub(crate) struct Redirect {
+    /// The address without its query.
+    pub(crate) to: String,
+    pub(crate) query: Vec<Field>,
+}
+
+/// A named value.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Field {
+    pub(crate) name: String,
+    pub(crate) shown: String,
+    /// The SHA-256 of the whole value, base64url: for a `code_verifier`, the challenge it was made for. `None` for a
+    /// password, which could be guessed from it.
+    #[serde(skip)]
+    pub(crate) digest: Option<String>,
+}
+
+/// A body.
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", content = "content", rename_all = "lowercase")]
+pub(crate) enum Body {
+    /// Nothing.
+    Empty,
+    /// A form's fields.
+    Form(Vec<Field>),
+    /// JSON, with secrets cut short.
+    Json(Value),
+    /// A page, by its title.
+    Page(String),
+    /// Anything else, by its length in bytes.
+    Other(usize),
+}
+
+/// A JWT taken apart. Its signature is not kept, so it cannot be put together again.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Jwt {
+    pub(crate) header: Value,
+    pub(crate) claims: Value,
+}
+
+impl Message {
+    /// The first line of the request.
+    pub(crate) fn line(&self) -> String {
+        format!("{} {}", self.request.method, self.request.path)
+    }
+}
+
+impl Request {
+    /// Takes a request apart.
+    pub(crate) fn of(parts: &request::Parts, body: &Bytes) -> Self {
+        let token = parts.headers.get(header::AUTHORIZATION);
+        let token = token.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+        Self {
+            method: parts.method.to_string(),
+            path: parts.uri.path().to_owned(),
+            query: form(parts.uri.query().unwrap_or_default().as_bytes()),
+            headers: headers(&parts.headers, &REQUEST_HEADERS),
+            body: Body::of(&parts.headers, body),
+            token: token.and_then(Jwt::read),
+        }
+    }
+
+    /// The value of a parameter of the query or of a field of the form.
+    pub(crate) fn field(&self, name: &str) -> Option<&Field> {
+        let form = match &self.body {
+            Body::Form(fields) => fields.as_slice(),
+            _ => &[],
+        };
+        self.query
+            .iter()
+            .chain(form)
+            .find(|field| field.name == name)
+    }
+
+    /// The shown value of a field; empty without one.
+    pub(crate) fn shown(&self, name: &str) -> &str {
+        self.field(name).map_or("", |field| field.shown.as_str())
+    }
+}
+
+impl Answer {
+    /// Takes an answer apart.
+    pub(crate) fn of(parts: &response::Parts, body: &Bytes) -> Self {
+        let json = serde_json::from_slice::<Value>(body).ok();
+        let token = json.as_ref().and_then(|json| json["access_token"].as_str());
+        Self {
+            status: parts.status.as_u16(),
+            headers: headers(&parts.headers, &ANSWER_HEADERS),
+            redirect: location(&parts.headers).map(|url| Redirect::of(&url)),
+            token: token.and_then(Jwt::read),
+            body: Body::of(&parts.headers, body),
+        }
+    }
+
+    /// A member of the JSON body; `Null` without one.
+    pub(crate) fn json(&self, name: &str) -> &Value {
+        match &self.body {
+            Body::Json(json) => &json[name],
+            _ => &Value::Null,
+        }
+    }
+
+    /// The values of a header, as shown.
+    pub(crate) fn header<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let fields = self.headers.iter().filter(move |field| field.name == name);
+        fields.map(|field| field.shown.as_str())
+    }
+
+    /// The title of the page, if it is one.
+    pub(crate) fn title(&self) -> &str {
+        match &self.body {
+            Body::Page(title) => title,
+            _ => "",
+        }
+    }
+}
+
+impl Redirect {
+    fn of(url: &Url) -> Self {
+        let query = form(url.query().unwrap_or_default().as_bytes());
+        let mut to = url.clone();
+        to.set_query(None);
+        let to = to.as_str();
+        Self {
+            to: to.strip_prefix(HERE).unwrap_or(to).to_owned(),
+            query,
+        }
+    }
+
+    /// The value of a parameter.
+    pub(crate) fn field(&self, name: &str) -> Option<&Field> {
+        self.query.iter().find(|field| field.name == name)
+    }
+}
+
+impl Body {
+    fn of(headers: &HeaderMap, body: &Bytes) -> Self {
+        let kind = headers.get(header::CONTENT_TYPE);
+        let kind = kind
+            .and_then(|kind| kind.to_str().ok())
+            .unwrap_or_default()
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim();
+        match kind {
+            _ if body.is_empty() => Self::Empty,
+            "application/x-www-form-urlencoded" => Self::Form(form(body)),
+            "application/json" => match serde_json::from_slice(body) {
+                Ok(json) => Self::Json(shortened(json)),
+                Err(_) => Self::Other(body.len()),
+            },
+            "text/html" => Self::Page(title(&String::from_utf8_lossy(body))),
+            _ => Self::Other(body.len()),
+        }
+    }
+}
+
+impl Jwt {
+    /// Decodes a JWT without believing it; `None` for anything else.
+    pub(crate) fn read(token: &str) -> Option<Self> {
+        let mut segments = token.split('.');
+        let mut json = || serde_json::from_slice(&encoding::decode(segments.next()?)?).ok();
+        Some(Self {
+            header: json()?,
+            claims: json()?,
+        })
+    }
+}
+
+impl Field {
+    /// Names a value, cut short if it is worth stealing.
+    pub(crate) fn new(name: &str, value: &str) -> Self {
+        if name == "password" {
+            return Self {
+                name: name.to_owned(),
+                shown: NEVER_RECORDED.to_owned(),
+                digest: None,
+            };
+        }
+        Self {
+            name: name.to_owned(),
+            shown: show(name, value),
+            digest: Some(encoding::sha256_base64url(value.as_bytes())),
+        }
+    }
+}
+
+/// Whether `text` looks like a token of this server: sealed, or a JWT.
+pub(crate) fn is_artifact(text: &str) -> bool {
+    let jwt = text.starts_with("eyJ") && text.matches('.').count() == 2;
+    jwt || (text.len() > 24 && text.starts_with("sc_"))
+}
+
+/// The first letters of a secret, its readable prefix whole.
+fn short(value: &str) -> String {
+    let prefix = match value.strip_prefix("sc_").and_then(|rest| rest.find('_')) {
+        Some(end) => "sc_".len() + end + 1,
+        None if value.starts_with("eyJ") => 6,
+        None => 2,
+    };
+    let letters = prefix + 4;
+    match value.char_indices().nth(letters * 2) {
+        Some(_) => format!("{}…", value.chars().take(letters).collect::<String>()),
+        None => "…".to_owned(),
+    }
+}
+
+fn show(name: &str, value: &str) -> String {
+    if SECRETS.contains(&name) || is_artifact(value) {
+        return short(value);
+    }
+    match value.char_indices().nth(LONGEST_SHOWN) {
+        Some((end, _)) => format!("{}…", &value[..end]),
+        None => value.to_owned(),
+    }
+}
+
+fn form(text: &[u8]) -> Vec<Field> {
+    form_urlencoded::parse(text)
+        .map(|(name, value)| Field::new(&name, &value))
+        .collect()
+}
+
+fn headers(sent: &HeaderMap, names: &[HeaderName]) -> Vec<Field> {
+    let mut fields = Vec::new();
+    for name in names {
+        for value in sent.get_all(name) {
+            let value = value.to_str().unwrap_or("(not text)");
+            fields.push(Field {
+                name: name.to_string(),
+                shown: show_header(name, value),
+                digest: None,
+            });
+        }
+    }
+    fields
+}
+
+fn show_header(name: &HeaderName, value: &str) -> String {
+    match *name {
+        header::AUTHORIZATION => show_credentials(value),
+        header::COOKIE => value
+            .split(';')
+            .map(|pair| show_cookie(pair.trim()))
+            .collect::<Vec<_>>()
+            .join("; "),
+        header::SET_COOKIE => match value.split_once(';') {
+            Some((pair, attributes)) => format!("{};{attributes}", show_cookie(pair)),
+            None => show_cookie(value),
+        },
+        header::LOCATION => match relative(value) {
+            Some(url) => {
+                let redirect = Redirect::of(&url);
+                let query: Vec<String> = redirect
+                    .query
+                    .iter()
+                    .map(|field| format!("{}={}", field.name, field.shown))
+                    .collect();
+                let mark = if query.is_empty() { "" } else { "?" };
+                format!("{}{mark}{}", redirect.to, query.join("&"))
+            }
+            None => show("location", value),
+        },
+        _ => show(name.as_str(), value),
+    }
+}
+
+fn show_cookie(pair: &str) -> String {
+    match pair.split_once('=') {
+        Some((name, "")) => format!("{name}="),
+        Some((name, value)) => format!("{name}={}", short(value)),
+        None => "…".to_owned(),
+    }
+}
+
+fn show_credentials(value: &str) -> String {
+    let (scheme, credentials) = value.split_once(' ').unwrap_or(("", value));
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return format!("{scheme} {}", short(credentials));
+    }
+    let credentials = credentials.trim_end_matches('=').replace('+', "-").replace('/', "_");
+    let decoded = encoding::decode(&credentials).unwrap_or_default();
+    let decoded = String::from_utf8_lossy(&decoded);
+    let client_id = decoded.split(':').next().unwrap_or_default();
+    format!("{scheme} {client_id}:… (base64)")
+}
+
+fn shortened(json: Value) -> Value {
+    match json {
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, value)| match value {
+                Value::String(text) => {
+                    let shown = Field::new(&name, &text).shown;
+                    (name, Value::String(shown))
+                }
+                other => (name, shortened(other)),
+            })
+            .collect(),
+        Value::Array(items) => items.into_iter().map(shortened).collect(),
+        Value::String(text) => Value::String(show("", &text)),
+        other => other,
+    }
+}
+
+/// Stands for the host of an answer's own party where `Location` names none.
+const HERE: &str = "http://here.invalid";
+
+fn relative(location: &str) -> Option<Url> {
+    Url::parse(HERE).ok()?.join(location).ok()
+}
+
+/// The address an answer redirects to.
+pub(crate) fn location(headers: &HeaderMap) -> Option<Url> {
+    relative(headers.get(header::LOCATION)?.to_str().ok()?)
+}
+
+fn title(page: &str) -> String {
+    let title = page.split_once("<title>").map_or("", |(_, rest)| rest);
+    let title = title.split_once("</title>").map_or("", |(title, _)| title);
+    title.trim().chars().take(LONGEST_SHOWN).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("code", "sc_code_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789", "sc_code_AbCd…")]
+    #[case("anything", "sc_rt_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789", "sc_rt_AbCd…")]
+    #[case("access_token", "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl", "eyJhbGciOi…")]
+    #[case("state", "Qx7.n0tTh3Wh0l3St4t3", "Qx7.n0…")]
+    #[case("state", "short", "…")]
+    #[case("password", "hush", "(never recorded)")]
+    #[case("scope", "notes.read notes.write", "notes.read notes.write")]
+    fn a_secret_is_cut_short(#[case] name: &str, #[case] value: &str, #[case] shown: &str) {
+        assert_eq!(Field::new(name, value).shown, shown);
+    }
+
+    #[test]
+    fn nothing_is_kept_of_a_password_and_the_digest_of_a_verifier_is_its_challenge() {
+        assert_eq!(Field::new("password", "hush").digest, None);
+        let verifier = Field::new(
+            "code_verifier",
+            "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+        );
+        assert_eq!(
+            verifier.digest.unwrap(),
+            "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+        );
+    }
+
+    #[test]
+    fn a_whole_message_shows_no_secret() {
+        let request = http::Request::post("/token?token=sc_at_AAAAAAAAAAAAAAAAAAAAAAAAAAAA")
+            .header("authorization", "Basic ZGVtby1ub3RlczpodXNoLWh1c2g=")
+            .header("cookie", "sc-app=SECRETSECRETSECRETSECRET; other=x")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(())
+            .unwrap();
+        let body = Bytes::from_static(b"code=sc_code_SECRETSECRETSECRETSECRET&password=SECRET&scope=a");
+        let request = Request::of(&request.into_parts().0, &body);
+        let answer = http::Response::builder()
+            .header("location", "/auth/callback?code=sc_code_SECRETSECRETSECRETSECRET&iss=http://localhost")
+            .header("set-cookie", "session=SECRETSECRETSECRETSECRET; HttpOnly")
+            .header("content-type", "application/json")
+            .body(())
+            .unwrap();
+        let body = Bytes::from_static(br#"{"refresh_token":"sc_rt_SECRETSECRETSECRETSECRET","expires_in":300}"#);
+        let answer = Answer::of(&answer.into_parts().0, &body);
+        let shown = serde_json::to_string_pretty(&(request, answer)).unwrap();
+        assert!(!shown.contains("SECRETSECRET") && !shown.contains("hush"), "{shown}");
+        insta::assert_snapshot!(shown, @"");
+    }
+}

@@ -1,0 +1,114 @@
+//! `safeconduct demo`: a server, a web app and an API on localhost, and a page that walks through the flow and breaks it.
+//!
+//! The parties are started in `parties.rs`, from the published client and guard crates; `recorder.rs` listens to what they
+//! say, `story.rs` knows what it means, `terminal.rs`, `app.rs` and `diagram.rs` show it. `attacks` tries to break it.
+
+mod addresses;
+mod api;
+mod app;
+mod attacks;
+mod browser;
+mod diagram;
+mod directory;
+mod message;
+mod pages;
+mod parties;
+mod people;
+mod recorder;
+mod story;
+mod terminal;
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, ensure};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use addresses::{Ports, open_doors};
+use attacks::Attack;
+use directory::Directory;
+use parties::Parties;
+use terminal::Terminal;
+
+/// What is logged unless `RUST_LOG` says otherwise: the steps on the screen are the log of a demo.
+const LOGGED: &str = "error";
+
+/// How the demo is run.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DemoArgs {
+    /// Keep everything in this directory, and go on from there the next time
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+    /// Do not open a browser
+    #[arg(long)]
+    no_open: bool,
+    /// Try the attacks without a browser; succeeds if each is refused with the right error
+    #[arg(long = "break", conflicts_with = "no_open")]
+    break_it: bool,
+    /// The ports of server, app and API, 0 for any
+    #[arg(long, value_name = "SERVER,APP,API", hide = true)]
+    ports: Option<Ports>,
+}
+
+/// Runs the demo until it is interrupted, or until every attack was tried.
+///
+/// # Errors
+/// What keeps it from starting, or how many attacks were not refused as they must be.
+pub(crate) fn run(args: DemoArgs) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
+    // A subscriber that is there already does as well.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    tokio::runtime::Runtime::new()?.block_on(play(args))
+}
+
+async fn play(args: DemoArgs) -> anyhow::Result<()> {
+    let terminal = Terminal::new();
+    let directory = Directory::open(args.keep.as_deref()).context("the directory can't be used")?;
+    let doors = open_doors(args.ports).await.context("no port on this machine can be listened on")?;
+    let parties = Parties::start(doors, &directory, terminal).await?;
+    let ended = if args.break_it {
+        break_it(&parties, terminal).await
+    } else {
+        show(&parties, &args, terminal).await
+    };
+    parties.stop().await;
+    ended
+}
+
+async fn break_it(parties: &Parties, terminal: Terminal) -> anyhow::Result<()> {
+    let mut refused = 0;
+    for attack in Attack::ALL {
+        let outcome = parties.attacks.run(attack).await;
+        refused += usize::from(outcome.is_refused());
+        terminal.attack(&outcome);
+    }
+    let tried = Attack::ALL.len();
+    ensure!(refused == tried, "only {refused} of {tried} attacks were refused with the right error");
+    terminal.say(&format!("\n  All {tried} attacks were refused, each with the right error."));
+    Ok(())
+}
+
+async fn show(parties: &Parties, args: &DemoArgs, terminal: Terminal) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let kept = args.keep.as_ref().map(|path| path.display().to_string());
+    terminal.welcome(&parties.addresses, kept.as_deref());
+    let follower = tokio::spawn(terminal.follow(parties.recorder.clone(), parties.addresses.clone()));
+    if !args.no_open && std::io::stdout().is_terminal() && std::env::var_os("SSH_CONNECTION").is_none() {
+        open_in_browser(&parties.addresses.app);
+    }
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminate.recv() => {}
+    }
+    follower.abort();
+    terminal.farewell();
+    Ok(())
+}
+
+/// Opens `url` as a person's desktop does; whoever has none opens it by hand.
+fn open_in_browser(url: &str) {
+    let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let _ = Command::new(opener).arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+}

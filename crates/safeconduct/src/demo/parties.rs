@@ -1,0 +1,248 @@
+//! The three parties: a server, a web app and an API, started as anybody would start them, each in its own right.
+//!
+//! They share a process and nothing else: the app and the API know the server by its URL, as the published crates have it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use safeconduct_client::store::SqliteStore;
+use safeconduct_client::{Client, KeyRing};
+use safeconduct_guard::Guard;
+use safeconduct_protocol::client::{self, AuthenticationMethod, GrantType};
+use safeconduct_protocol::clock::Clock;
+use safeconduct_protocol::ids::{ClientId, UserId};
+use safeconduct_protocol::metadata::Issuer;
+use safeconduct_protocol::redirect_uri::RedirectUri;
+use safeconduct_protocol::resource::{Resource, ResourceUri, ScopeDescription};
+use safeconduct_protocol::scope::Scope;
+use safeconduct_protocol::secret::Secret;
+use safeconduct_server::accept::{self, Limits};
+use safeconduct_server::keys::{self, Keys};
+use safeconduct_server::password::{PasswordSettings, Passwords};
+use safeconduct_server::telemetry::Telemetry;
+use safeconduct_server::{MasterKey, Server, Settings, routes};
+use safeconduct_store::{Declared, NewUser, Store};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::addresses::{Addresses, Door};
+use super::attacks::{Attacks, Credentials};
+use super::directory::Directory;
+use super::message::Party;
+use super::people::{CALENDAR, NOTES_READ, NOTES_WRITE, PASSWORD, People, SCOPES, SEEDS};
+use super::recorder::Recorder;
+use super::terminal::Terminal;
+use super::{api, app};
+
+/// The web app's id at the server.
+const APP: &str = "demo-notes";
+/// Another app's, for the attacks.
+const OTHER_APP: &str = "demo-other";
+/// The API's, as which it introspects tokens.
+const API: &str = "demo-api";
+
+/// The parties, running.
+pub(crate) struct Parties {
+    pub(crate) addresses: Addresses,
+    pub(crate) recorder: Recorder,
+    pub(crate) attacks: Attacks,
+    stop: watch::Sender<bool>,
+    serving: JoinSet<()>,
+    house: JoinHandle<()>,
+    store: Store,
+}
+
+impl Parties {
+    /// Starts the server, the app and the API behind their doors.
+    ///
+    /// # Errors
+    /// What keeps one of them from starting.
+    pub(crate) async fn start(doors: [Door; 3], directory: &Directory, terminal: Terminal) -> anyhow::Result<Self> {
+        let clock = Clock::system();
+        let addresses = Addresses::at([doors[0].port, doors[1].port, doors[2].port]);
+        let recorder = Recorder::new(clock.clone());
+        let credentials = |id: &'static str| {
+            let secret = directory.secret(&format!("{id}.secret"));
+            secret.map(|secret| Credentials { id, secret })
+        };
+        let (app, other_app, api) = (credentials(APP)?, credentials(OTHER_APP)?, credentials(API)?);
+
+        let people = People::default();
+        let server = server(&addresses, directory, &[&app, &other_app, &api], &people, clock).await?;
+        let client = client(&addresses, directory, &app).await?;
+        let guard = guard(&addresses, &api)?;
+        let attacks = Attacks::new(addresses.clone(), app, other_app, recorder.clone())?;
+
+        let web_app = app::router(app::App::new(client, recorder.clone(), attacks.clone(), addresses.clone(), terminal)?);
+        let routers = [
+            recorder.watch(Party::Server, routes::public(&server)),
+            app::on_localhost(&addresses, recorder.watch(Party::App, web_app)),
+            recorder.watch(Party::Api, api::router(&guard, people)),
+        ];
+        let (stop, stopping) = watch::channel(false);
+        let mut serving = JoinSet::new();
+        for (door, router) in doors.into_iter().zip(routers) {
+            serving.spawn(serve(door, router, stopping.clone()));
+        }
+        let store = server.store().clone();
+        let house = tokio::spawn(async move { server.keep_house().await });
+        Ok(Self { addresses, recorder, attacks, stop, serving, house, store })
+    }
+
+    /// Lets requests under way finish, and closes everything.
+    pub(crate) async fn stop(mut self) {
+        self.stop.send_replace(true);
+        while self.serving.join_next().await.is_some() {}
+        self.house.abort();
+        self.store.close().await;
+    }
+}
+
+async fn serve(door: Door, router: Router, mut stopping: watch::Receiver<bool>) {
+    let limits = Limits {
+        drain_timeout: Duration::from_secs(3),
+        ..Limits::default()
+    };
+    let stopped = async move {
+        // The sender lives as long as the parties; were it gone, stopping would be right as well.
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+    };
+    accept::serve(door.listeners, router, limits, Telemetry::new(), stopped).await;
+}
+
+/// The authorization server, with its clients declared and its people added.
+async fn server(
+    addresses: &Addresses,
+    directory: &Directory,
+    clients: &[&Credentials; 3],
+    people: &People,
+    clock: Clock,
+) -> anyhow::Result<Server> {
+    let issuer = Issuer::parse(&addresses.server)?;
+    let master = MasterKey::from_bytes(directory.key("master-key")?);
+    let store = Store::open(&format!("sqlite:{}", directory.file("safeconduct.db").display())).await?;
+    let now = clock.now();
+    let cluster = store.join_cluster(issuer.as_str(), &master.check_value(), now).await?;
+    keys::create_first(&store, &master, issuer.as_str(), &cluster, now).await?;
+    let keys = Keys::open(&master, issuer.as_str(), &cluster, &store.catalog().await?.keys, now)?;
+    let declared = declared(addresses, &keys, clients).context("the demo's own clients")?;
+    store.reconcile(&declared, now).await?;
+    add_people(&store, &keys, people, &clock).await?;
+    let settings = Settings {
+        demo_users: SEEDS.iter().map(|seed| (seed.username.to_owned(), PASSWORD.to_owned())).collect(),
+        ..Settings::new(issuer)
+    };
+    Ok(Server::new(settings, store, master, clock).await?)
+}
+
+/// What a configuration file would declare: the scopes, the API and one that nobody runs, and who may ask for what.
+fn declared(addresses: &Addresses, keys: &Keys, [app, other_app, api]: &[&Credentials; 3]) -> Option<Declared> {
+    let notes = Scope::parse(&format!("{NOTES_READ} {NOTES_WRITE}"))?;
+    let calendar = Scope::parse(CALENDAR)?;
+    let text = |text: &str| [("en".to_owned(), text.to_owned())].into();
+    let all = notes.union(&calendar);
+    let (app_uri, other_uri) = (addresses.redirect_uri(), format!("{}/elsewhere", addresses.app));
+    let flow = [GrantType::AuthorizationCode, GrantType::RefreshToken];
+    let clients = [
+        (registered(app.id, "Demo Notes", &[&app_uri], &flow, all.clone())?, *app),
+        (registered(other_app.id, "Another App", &[&other_uri], &flow, all)?, *other_app),
+        (registered(api.id, "Notes API", &[], &[], Scope::default())?, *api),
+    ];
+    Some(Declared {
+        clients: clients
+            .into_iter()
+            .map(|(client, credentials)| (client, Some(keys.hash_client_secret(&credentials.secret))))
+            .collect(),
+        scopes: SCOPES
+            .iter()
+            .map(|(name, words)| ScopeDescription { name: (*name).to_owned(), text: text(words) })
+            .collect(),
+        resources: vec![
+            resource(&addresses.api, "Notes", notes, Some(api.id))?,
+            resource(&addresses.other_api(), "Calendar", calendar, None)?,
+        ],
+    })
+}
+
+fn registered(
+    id: &str,
+    name: &str,
+    redirect_uris: &[&str],
+    grant_types: &[GrantType],
+    scopes: Scope,
+) -> Option<client::Client> {
+    let redirect_uris = redirect_uris.iter().map(|uri| RedirectUri::register(uri).ok()).collect::<Option<Vec<_>>>()?;
+    Some(client::Client {
+        id: ClientId::parse(id)?,
+        name: name.to_owned(),
+        authentication: AuthenticationMethod::ClientSecretBasic,
+        jwks: None,
+        assertion_audience: client::AssertionAudience::default(),
+        redirect_uris,
+        grant_types: grant_types.to_vec(),
+        scopes,
+        require_pkce: true,
+        access_token_format: client::AccessTokenFormat::default(),
+        consent: client::ConsentPolicy::default(),
+    })
+}
+
+fn resource(uri: &str, name: &str, scopes: Scope, client: Option<&str>) -> Option<Resource> {
+    Some(Resource {
+        uri: ResourceUri::parse(uri)?,
+        name: Some(name.to_owned()),
+        scopes,
+        client: client.and_then(ClientId::parse),
+    })
+}
+
+/// Adds everybody who is not there yet, and introduces everybody to the API.
+async fn add_people(store: &Store, keys: &Keys, people: &People, clock: &Clock) -> anyhow::Result<()> {
+    let passwords = Arc::new(Passwords::start(PasswordSettings::default())?);
+    for seed in &SEEDS {
+        let id = match store.credential(seed.username).await? {
+            Some(known) => known.user,
+            None => {
+                let id = UserId::generate();
+                let hash = passwords.hash(Secret::new(PASSWORD)).await?;
+                let user = NewUser {
+                    id: id.clone(),
+                    username: seed.username.to_owned(),
+                    name: Some(seed.name.to_owned()),
+                    sealed_password: Some(keys.seal_password(&id, &hash)?),
+                };
+                store.add_user(user, clock.now()).await?;
+                id
+            }
+        };
+        people.introduce(&id, seed);
+    }
+    Ok(())
+}
+
+/// The web app's half of the flow: the client crate, as its documentation has it.
+async fn client(addresses: &Addresses, directory: &Directory, app: &Credentials) -> anyhow::Result<Client> {
+    let client = Client::new(&addresses.server, app.id)
+        .base_url(&addresses.app)
+        .secret(app.secret.clone())
+        .scopes([NOTES_READ, NOTES_WRITE])
+        .resource(&addresses.api)
+        .session_keys(KeyRing::parse(&directory.secret("app-session-key")?)?)
+        .store(SqliteStore::open(directory.file("app-sessions.db")).await?)
+        .build()?;
+    Ok(client)
+}
+
+/// The API's half: the guard crate. It checks each token itself and asks the server about it each time, so that a revoked
+/// token is refused at once.
+fn guard(addresses: &Addresses, api: &Credentials) -> anyhow::Result<Guard> {
+    let guard = Guard::new(&addresses.server, &addresses.api)?
+        .resource_name("Demo Notes API")
+        .scopes_supported([NOTES_READ, NOTES_WRITE])
+        .introspection(api.id, api.secret.clone())
+        .introspection_cache(Duration::ZERO)
+        .build();
+    Ok(guard)
+}

@@ -1,0 +1,119 @@
+//! Who and what the demo is about: two people, their notes, and the words for what an app may do with them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use safeconduct_protocol::ids::UserId;
+use serde::{Deserialize, Serialize};
+
+/// The password of everybody in the demo, printed wherever it is asked for.
+pub(crate) const PASSWORD: &str = "correct-horse-demo";
+/// Whom the attacks sign in as, so that whoever watches as alice is not disturbed.
+pub(crate) const ATTACKED: &str = "bob";
+
+/// Reading notes.
+pub(crate) const NOTES_READ: &str = "notes.read";
+/// Writing notes.
+pub(crate) const NOTES_WRITE: &str = "notes.write";
+/// Reading the calendar of another API, which nobody runs.
+pub(crate) const CALENDAR: &str = "calendar.read";
+
+/// What people read about each scope.
+pub(crate) const SCOPES: [(&str, &str); 3] = [
+    (NOTES_READ, "Read your notes"),
+    (NOTES_WRITE, "Write new notes"),
+    (CALENDAR, "Read your calendar"),
+];
+
+/// The longest note, in characters.
+pub(crate) const LONGEST_NOTE: usize = 280;
+/// How many notes one person may have; the oldest gives way.
+const MOST_NOTES: usize = 24;
+
+/// Somebody, before anything happened.
+pub(crate) struct Seed {
+    /// What they sign in with.
+    pub(crate) username: &'static str,
+    /// What the API calls them.
+    pub(crate) name: &'static str,
+    notes: [&'static str; 3],
+}
+
+/// Everybody.
+pub(crate) const SEEDS: [Seed; 2] = [
+    Seed {
+        username: "alice",
+        name: "Alice",
+        notes: [
+            "The password went to the server. The app has never seen it.",
+            "Ask the plumber about the sound in the wall.",
+            "Buy lemons, thyme, good bread.",
+        ],
+    },
+    Seed {
+        username: ATTACKED,
+        name: "Bob",
+        notes: [
+            "Return the ladder to Alice.",
+            "The train leaves at 7:42 from platform 3.",
+            "Idea: a code is like a cloakroom ticket. One coat, once.",
+        ],
+    },
+];
+
+/// A note.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Note {
+    pub(crate) text: String,
+}
+
+/// What the API knows: people by their `sub`, for it is told nothing else about them.
+#[derive(Clone, Default)]
+pub(crate) struct People(Arc<Mutex<HashMap<String, Person>>>);
+
+struct Person {
+    name: &'static str,
+    notes: Vec<Note>,
+}
+
+impl People {
+    /// Makes somebody known under the `sub` of their tokens.
+    pub(crate) fn introduce(&self, id: &UserId, seed: &Seed) {
+        let notes = seed.notes.iter().map(|text| Note { text: (*text).to_owned() });
+        let person = Person {
+            name: seed.name,
+            notes: notes.collect(),
+        };
+        self.people().insert(id.as_str().to_owned(), person);
+    }
+
+    /// What somebody is called.
+    pub(crate) fn name(&self, subject: &str) -> Option<&'static str> {
+        self.people().get(subject).map(|person| person.name)
+    }
+
+    /// Somebody's notes, the newest first.
+    pub(crate) fn notes(&self, subject: &str) -> Vec<Note> {
+        let people = self.people();
+        let notes = people.get(subject).map(|person| person.notes.iter().rev().cloned().collect());
+        notes.unwrap_or_default()
+    }
+
+    /// Adds a note; `false` if there is nobody to add it for, or nothing to add.
+    pub(crate) fn write(&self, subject: &str, text: &str) -> bool {
+        let text: String = text.trim().chars().take(LONGEST_NOTE).collect();
+        let mut people = self.people();
+        let Some(person) = people.get_mut(subject).filter(|_| !text.is_empty()) else {
+            return false;
+        };
+        if person.notes.len() >= MOST_NOTES {
+            person.notes.remove(0);
+        }
+        person.notes.push(Note { text });
+        true
+    }
+
+    fn people(&self) -> MutexGuard<'_, HashMap<String, Person>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
