@@ -303,7 +303,7 @@ impl Store {
     }
 
     /// Settles a redemption whose commit nobody confirmed, by looking whose attempt the row names.
-    async fn settle_redemption(
+    pub(crate) async fn settle_redemption(
         &self,
         grant: &NewGrant,
         attempt: &str,

@@ -10,6 +10,8 @@ mod catalog;
 mod clients;
 mod cluster;
 mod consents;
+#[cfg(test)]
+mod contract;
 mod declared;
 mod driver;
 mod error;

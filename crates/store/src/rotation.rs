@@ -119,7 +119,7 @@ impl Store {
     }
 
     /// Settles a rotation whose commit nobody confirmed, by looking whose attempt made the current generation.
-    async fn settle_rotation(
+    pub(crate) async fn settle_rotation(
         &self,
         token: &RefreshToken,
         rotation: &Rotation,

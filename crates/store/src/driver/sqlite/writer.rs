@@ -2,6 +2,7 @@
 //! durable with one fsync: under load the price of a commit is shared, and nobody hears of a unit before it is on the disk.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
@@ -18,8 +19,9 @@ type Answer = Result<UnitOutcome, DriverError>;
 
 /// The way to the writer thread.
 pub(super) struct Writer {
-    queue: Option<Sender<Job>>,
-    thread: Option<JoinHandle<()>>,
+    /// `None` once closed. The thread ends when it has answered everything that was queued before.
+    queue: RwLock<Option<Sender<Job>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Writer {
@@ -38,59 +40,71 @@ impl Writer {
             .name("sqlite-writer".to_owned())
             .spawn(move || groups.serve(&waiting))?;
         Ok(Self {
-            queue: Some(queue),
-            thread: Some(thread),
+            queue: RwLock::new(Some(queue)),
+            thread: Mutex::new(Some(thread)),
         })
     }
 
     /// Queues `unit` and waits until it is durable or undone. Once queued it runs, whether or not the caller still waits.
     pub(super) async fn run(&self, unit: Unit) -> Answer {
         let (answer, answered) = oneshot::channel();
-        let queue = self.queue.as_ref().ok_or_else(stopped)?;
-        queue
-            .try_send(Job::Commit(unit, answer))
-            .map_err(|refused| match refused {
-                TrySendError::Full(_) => {
-                    DriverError::Unavailable("too many writes are waiting".to_owned())
-                }
-                TrySendError::Disconnected(_) => stopped(),
-            })?;
+        self.queue(Job { unit, answer })?;
         answered
             .await
             .unwrap_or_else(|_| Err(DriverError::Unknown("the writer failed".to_owned())))
     }
 
-    /// Ends the thread after the units that were queued before, and waits for that.
+    /// Takes no more units and waits until those that were queued are answered.
     pub(super) async fn close(&self) {
-        let (done, ended) = oneshot::channel();
-        if let Some(queue) = self.queue.clone() {
-            // Waits for room in the queue. A thread that has ended already refuses, and then there is nothing to wait for.
-            let _ = tokio::task::spawn_blocking(move || queue.send(Job::Close(done))).await;
+        if let Some(thread) = self.stop() {
+            let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+            report(joined.unwrap_or(Ok(())));
         }
-        let _ = ended.await;
+    }
+
+    fn queue(&self, job: Job) -> Result<(), DriverError> {
+        let queue = self.queue.read().unwrap_or_else(PoisonError::into_inner);
+        let sender = queue.as_ref().ok_or_else(closed)?;
+        sender.try_send(job).map_err(|refused| match refused {
+            TrySendError::Full(_) => {
+                DriverError::Unavailable("too many writes are waiting".to_owned())
+            }
+            TrySendError::Disconnected(_) => closed(),
+        })
+    }
+
+    fn stop(&self) -> Option<JoinHandle<()>> {
+        *self.queue.write().unwrap_or_else(PoisonError::into_inner) = None;
+        self.thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 }
 
 impl Drop for Writer {
-    /// Waits for what was accepted, so that the file is closed when the owner goes on.
+    /// Waits for what was queued, so that the file is closed when the owner goes on.
     fn drop(&mut self) {
-        self.queue = None;
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the database writer ended in a panic");
+        if let Some(thread) = self.stop() {
+            report(thread.join());
         }
     }
 }
 
-fn stopped() -> DriverError {
+fn closed() -> DriverError {
     DriverError::Unavailable("the database is closed".to_owned())
 }
 
-/// What the thread is asked to do, and where the answer is awaited.
-enum Job {
-    Commit(Unit, oneshot::Sender<Answer>),
-    Close(oneshot::Sender<()>),
+fn report(ended: thread::Result<()>) {
+    if ended.is_err() {
+        tracing::error!("the database writer ended in a panic");
+    }
+}
+
+/// A unit, and where its answer is awaited.
+struct Job {
+    unit: Unit,
+    answer: oneshot::Sender<Answer>,
 }
 
 /// The thread's side.
@@ -103,29 +117,12 @@ struct Groups {
 impl Groups {
     fn serve(&mut self, waiting: &Receiver<Job>) {
         while let Ok(first) = waiting.recv() {
-            let (mut units, mut askers, mut closing) = (Vec::new(), Vec::new(), None);
-            for job in std::iter::once(first).chain(waiting.try_iter().take(GROUP - 1)) {
-                match job {
-                    Job::Commit(unit, asker) => {
-                        units.push(unit);
-                        askers.push(asker);
-                    }
-                    Job::Close(asker) => closing = Some(asker),
-                }
-            }
-            let answers = if units.is_empty() {
-                Vec::new()
-            } else {
-                self.commit(&units)
-            };
-            for (asker, answer) in askers.into_iter().zip(answers) {
+            let group = std::iter::once(first).chain(waiting.try_iter().take(GROUP - 1));
+            let (units, askers): (Vec<Unit>, Vec<_>) =
+                group.map(|job| (job.unit, job.answer)).unzip();
+            for (asker, answer) in askers.into_iter().zip(self.commit(&units)) {
                 // Whoever asked may be gone; the unit is committed all the same.
                 let _ = asker.send(answer);
-            }
-            if let Some(asker) = closing {
-                self.connection = None;
-                let _ = asker.send(());
-                return;
             }
         }
     }

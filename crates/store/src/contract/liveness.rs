@@ -1,0 +1,230 @@
+//! Whatever a grant rests on: when it ends, every use of the grant ends, and undoing the blow revives nothing.
+
+use rstest::rstest;
+use safeconduct_protocol::authorization_code::Redemption;
+use safeconduct_protocol::refresh_token::RefreshDecision;
+
+use super::{OFFLINE, ONLINE, SESSION_IDLE, World};
+
+/// What ends a grant.
+#[derive(Clone, Copy)]
+enum Blow {
+    UserLocked,
+    UserLockedAndUnlocked,
+    PasswordChanged,
+    UserDeleted,
+    ClientDisabled,
+    ClientDisabledAndEnabled,
+    ClientDeleted,
+    ConsentWithdrawn,
+    SessionEnded,
+    SessionsOfUserEnded,
+    SessionIdle,
+    EraBegun,
+    GrantRevoked,
+    GrantsOfUserRevoked,
+}
+
+impl Blow {
+    async fn strike(self, world: &World, grant: Option<safeconduct_protocol::ids::GrantId>) {
+        let (store, user, client, now) = (&world.store, &world.user, &world.client, world.now());
+        match self {
+            Self::UserLocked => store.lock_user(user, now).await.unwrap(),
+            Self::UserLockedAndUnlocked => {
+                store.lock_user(user, now).await.unwrap();
+                store.unlock_user(user, now).await.unwrap();
+            }
+            Self::PasswordChanged => store.set_password(user, "sealed:new", now).await.unwrap(),
+            Self::UserDeleted => store.delete_user(user, now).await.unwrap(),
+            Self::ClientDisabled => store.disable_client(client, now).await.unwrap(),
+            Self::ClientDisabledAndEnabled => {
+                store.disable_client(client, now).await.unwrap();
+                store.enable_client(client, now).await.unwrap();
+            }
+            Self::ClientDeleted => store.delete_client(client, now).await.unwrap(),
+            Self::ConsentWithdrawn => store.withdraw_consent(user, client, now).await.unwrap(),
+            Self::SessionEnded => store.end_session(&world.session, now).await.unwrap(),
+            Self::SessionsOfUserEnded => store.end_sessions_of(user, now).await.unwrap(),
+            Self::SessionIdle => {
+                let idle = now.plus(1);
+                store
+                    .touch_session(&world.session, idle, now)
+                    .await
+                    .unwrap();
+                world.advance(1);
+            }
+            Self::EraBegun => drop(store.begin_era(now).await.unwrap()),
+            Self::GrantRevoked => store
+                .revoke_grant(grant.unwrap(), client, "test", now)
+                .await
+                .unwrap(),
+            Self::GrantsOfUserRevoked => store
+                .revoke_grants_of(user, Some(client), "test", now)
+                .await
+                .unwrap(),
+        }
+    }
+}
+
+#[rstest]
+#[case::user_locked(Blow::UserLocked)]
+#[case::user_locked_and_unlocked(Blow::UserLockedAndUnlocked)]
+#[case::password_changed(Blow::PasswordChanged)]
+#[case::user_deleted(Blow::UserDeleted)]
+#[case::client_disabled(Blow::ClientDisabled)]
+#[case::client_disabled_and_enabled(Blow::ClientDisabledAndEnabled)]
+#[case::client_deleted(Blow::ClientDeleted)]
+#[case::consent_withdrawn(Blow::ConsentWithdrawn)]
+#[case::session_ended(Blow::SessionEnded)]
+#[case::sessions_of_user_ended(Blow::SessionsOfUserEnded)]
+#[case::session_idle(Blow::SessionIdle)]
+#[case::era_begun(Blow::EraBegun)]
+#[tokio::test]
+async fn a_code_is_worth_nothing_after(#[case] blow: Blow) {
+    let world = World::new().await;
+    let code = world.allow(ONLINE).await;
+    blow.strike(&world, None).await;
+    assert_eq!(world.redeem(&code).await, Redemption::Ended);
+    assert!(!world.is_active(code.id).await);
+}
+
+#[rstest]
+#[case::user_locked(Blow::UserLocked)]
+#[case::user_locked_and_unlocked(Blow::UserLockedAndUnlocked)]
+#[case::password_changed(Blow::PasswordChanged)]
+#[case::user_deleted(Blow::UserDeleted)]
+#[case::client_disabled(Blow::ClientDisabled)]
+#[case::client_disabled_and_enabled(Blow::ClientDisabledAndEnabled)]
+#[case::client_deleted(Blow::ClientDeleted)]
+#[case::consent_withdrawn(Blow::ConsentWithdrawn)]
+#[case::session_ended(Blow::SessionEnded)]
+#[case::sessions_of_user_ended(Blow::SessionsOfUserEnded)]
+#[case::session_idle(Blow::SessionIdle)]
+#[case::era_begun(Blow::EraBegun)]
+#[case::grant_revoked(Blow::GrantRevoked)]
+#[case::grants_of_user_revoked(Blow::GrantsOfUserRevoked)]
+#[tokio::test]
+async fn a_grant_is_dead_in_every_use_after(#[case] blow: Blow) {
+    let world = World::new().await;
+    let grant = world.granted(ONLINE).await;
+    assert_eq!(world.rotate(&grant, 0).await.0, RefreshDecision::Rotate);
+    assert_eq!(world.rotate(&grant, 0).await.0, RefreshDecision::Retry);
+    assert!(world.is_active(grant.id).await);
+    blow.strike(&world, Some(grant.id)).await;
+    assert!(!world.is_active(grant.id).await);
+    assert_eq!(
+        world.rotate(&grant, 0).await,
+        (RefreshDecision::Dead, None),
+        "a retry"
+    );
+    assert_eq!(
+        world.rotate(&grant, 1).await,
+        (RefreshDecision::Dead, None),
+        "a rotation"
+    );
+}
+
+#[tokio::test]
+async fn another_user_or_client_is_not_touched_by_a_blow() {
+    let world = World::new().await;
+    let grant = world.granted(OFFLINE).await;
+    let now = world.now();
+    let stranger = safeconduct_protocol::ids::UserId::generate();
+    let other = safeconduct_protocol::ids::ClientId::parse("other").unwrap();
+    world
+        .store
+        .create_client(&super::client("other"), None, false, now)
+        .await
+        .unwrap();
+    world.store.disable_client(&other, now).await.unwrap();
+    world
+        .store
+        .revoke_grant(grant.id, &other, "not its own", now)
+        .await
+        .unwrap();
+    world
+        .store
+        .revoke_grants_of(&world.user, Some(&other), "another client", now)
+        .await
+        .unwrap();
+    world
+        .store
+        .revoke_grants_of(&stranger, None, "another user", now)
+        .await
+        .unwrap();
+    world
+        .store
+        .withdraw_consent(&world.user, &other, now)
+        .await
+        .unwrap();
+    assert!(world.is_active(grant.id).await);
+    assert_eq!(world.rotate(&grant, 0).await.0, RefreshDecision::Rotate);
+}
+
+#[tokio::test]
+async fn a_revoked_access_token_is_dead_alone() {
+    let world = World::new().await;
+    let grant = world.granted(ONLINE).await;
+    let expires_at = world.now().plus(300);
+    for _ in 0..2 {
+        world
+            .store
+            .revoke_access_token("stolen", &world.client, expires_at, world.now())
+            .await
+            .unwrap();
+    }
+    assert!(
+        !world
+            .store
+            .introspect_grant(grant.id, "stolen", 1, world.now())
+            .await
+            .unwrap()
+    );
+    assert!(
+        world
+            .store
+            .introspect_grant(grant.id, "another", 1, world.now())
+            .await
+            .unwrap()
+    );
+    assert_eq!(world.rotate(&grant, 0).await.0, RefreshDecision::Rotate);
+}
+
+#[tokio::test]
+async fn a_clients_own_token_dies_with_the_client_the_era_and_its_name() {
+    let world = World::new().await;
+    let (store, client, now) = (&world.store, &world.client, world.now());
+    let alive = async |epoch, jti, era| {
+        store
+            .client_token_alive(client, epoch, jti, era)
+            .await
+            .unwrap()
+    };
+    assert!(alive(1, "jti", 1).await);
+    assert!(!alive(1, "jti", 2).await);
+    store
+        .revoke_access_token("stolen", client, now.plus(300), now)
+        .await
+        .unwrap();
+    assert!(!alive(1, "stolen", 1).await);
+    store.disable_client(client, now).await.unwrap();
+    assert!(!alive(1, "jti", 1).await && !alive(2, "jti", 1).await);
+    store.enable_client(client, now).await.unwrap();
+    assert!(!alive(1, "jti", 1).await && alive(2, "jti", 1).await);
+}
+
+#[tokio::test]
+async fn an_offline_grant_outlives_its_session() {
+    let world = World::new().await;
+    let grant = world.granted(OFFLINE).await;
+    let code = world.allow(OFFLINE).await;
+    world
+        .store
+        .end_session(&world.session, world.now())
+        .await
+        .unwrap();
+    assert!(world.is_active(grant.id).await);
+    assert_eq!(world.redeem(&code).await, Redemption::Won);
+    world.advance(SESSION_IDLE);
+    assert!(world.is_active(grant.id).await);
+}

@@ -1,0 +1,237 @@
+//! What the store promises, claim by claim, on every database there is. A new driver is a second opener in [`World::new`].
+
+mod administration;
+mod liveness;
+mod redemption;
+mod rotation;
+mod sign_in;
+mod sweeping;
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use safeconduct_protocol::authorization::SignedInUser;
+use safeconduct_protocol::authorization_code::Redemption;
+use safeconduct_protocol::client::{AuthenticationMethod, Client, GrantType};
+use safeconduct_protocol::client_authentication::AssertionUse;
+use safeconduct_protocol::grant::{Grant, NewGrant};
+use safeconduct_protocol::ids::{ClientId, GrantId, SessionId, UserId};
+use safeconduct_protocol::random;
+use safeconduct_protocol::redirect_uri::RedirectUri;
+use safeconduct_protocol::refresh_token::{RefreshDecision, RefreshToken, Rotation};
+use safeconduct_protocol::scope::Scope;
+use safeconduct_protocol::time::Timestamp;
+use safeconduct_protocol::token::new_id;
+use tempfile::TempDir;
+
+use crate::{NewSession, NewUser, RedeemError, Store};
+
+const API: &str = "https://api.example.com";
+const ISSUER: &str = "https://id.example.com";
+const ONLINE: &str = "notes.read";
+const OFFLINE: &str = "notes.read offline_access";
+/// How long the tests let a successor lie unused, a grant live and a session idle, in seconds.
+const IDLE: i64 = 7_000;
+const LIFE: i64 = 30_000;
+const SESSION_IDLE: i64 = 20_000;
+
+/// A store with one client, one user and their session, at a time that tests move.
+struct World {
+    store: Store,
+    client: ClientId,
+    user: UserId,
+    session: SessionId,
+    hash: [u8; 32],
+    now: AtomicI64,
+    _directory: TempDir,
+}
+
+impl World {
+    async fn new() -> Self {
+        let directory = TempDir::new().unwrap();
+        let url = format!("sqlite:{}", directory.path().join("world.db").display());
+        let world = Self {
+            store: Store::open(&url).await.unwrap(),
+            client: ClientId::parse("shop").unwrap(),
+            user: UserId::generate(),
+            session: SessionId::generate(),
+            hash: random::bytes(),
+            now: AtomicI64::new(1_800_000_000),
+            _directory: directory,
+        };
+        let now = world.now();
+        world
+            .store
+            .join_cluster(ISSUER, "check", now)
+            .await
+            .unwrap();
+        world
+            .store
+            .create_client(&client("shop"), None, false, now)
+            .await
+            .unwrap();
+        world
+            .store
+            .add_user(world.new_user("ada"), now)
+            .await
+            .unwrap();
+        assert!(
+            world
+                .store
+                .start_session(&world.new_session(), now)
+                .await
+                .unwrap()
+        );
+        world
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_seconds(self.now.load(Ordering::SeqCst))
+    }
+
+    fn advance(&self, seconds: i64) {
+        self.now.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    fn new_user(&self, username: &str) -> NewUser {
+        let sealed_password = Some(format!("sealed:{username}"));
+        NewUser {
+            id: self.user.clone(),
+            username: username.to_owned(),
+            name: None,
+            sealed_password,
+        }
+    }
+
+    fn new_session(&self) -> NewSession {
+        NewSession {
+            id: self.session.clone(),
+            hash: self.hash,
+            user: self.user.clone(),
+            auth_time: self.now(),
+            user_epoch: 1,
+            absolute_expires_at: self.now().plus(2 * SESSION_IDLE),
+            idle_expires_at: self.now().plus(SESSION_IDLE),
+            replaces: None,
+        }
+    }
+
+    async fn person(&self) -> Option<SignedInUser> {
+        let view = self
+            .store
+            .signed_in(self.hash, Some(&self.client), API, self.now())
+            .await
+            .unwrap();
+        view.map(|view| view.person)
+    }
+
+    /// What a code issued now becomes when it is redeemed.
+    async fn allow(&self, scope: &str) -> NewGrant {
+        let person = self.person().await.expect("somebody is signed in");
+        let now = self.now();
+        NewGrant {
+            id: GrantId::generate(now.seconds() * 1000),
+            code_id: new_id(),
+            era: self.store.cluster().await.unwrap().unwrap().era,
+            client: self.client.clone(),
+            user: person.user,
+            session: person.session,
+            scope: Scope::parse(scope).unwrap(),
+            audience: API.to_owned(),
+            auth_time: person.auth_time,
+            epochs: person.epochs,
+            created_at: now,
+            expires_at: now.plus(LIFE),
+            idle_expires_at: now.plus(IDLE),
+            forget_at: now.plus(LIFE + 900),
+        }
+    }
+
+    async fn redeem(&self, grant: &NewGrant) -> Redemption {
+        self.store
+            .redeem_code(grant, &new_id(), None, self.now())
+            .await
+            .unwrap()
+    }
+
+    /// A grant that lives.
+    async fn granted(&self, scope: &str) -> Grant {
+        let grant = self.allow(scope).await;
+        assert_eq!(self.redeem(&grant).await, Redemption::Won);
+        Grant::of(&grant)
+    }
+
+    fn token(&self, grant: &Grant, generation: i64) -> RefreshToken {
+        let grant = Grant {
+            generation,
+            ..grant.clone()
+        };
+        RefreshToken::of(&grant, 1)
+    }
+
+    fn rotation(&self, presented: i64, retry_window: Option<i64>) -> Rotation {
+        Rotation {
+            presented,
+            retry_window,
+            now: self.now(),
+        }
+    }
+
+    /// Uses the refresh token of this generation.
+    async fn rotate(&self, grant: &Grant, generation: i64) -> (RefreshDecision, Option<Grant>) {
+        self.try_to_rotate(grant, generation, None).await.unwrap()
+    }
+
+    async fn try_to_rotate(
+        &self,
+        grant: &Grant,
+        generation: i64,
+        assertion: Option<&AssertionUse>,
+    ) -> Result<(RefreshDecision, Option<Grant>), RedeemError> {
+        let rotation = self.rotation(generation, Some(60));
+        let token = self.token(grant, generation);
+        self.store
+            .rotate_refresh_token(&token, &rotation, &new_id(), assertion, IDLE, self.now())
+            .await
+    }
+
+    async fn is_active(&self, grant: GrantId) -> bool {
+        self.store
+            .introspect_grant(grant, "jti", 1, self.now())
+            .await
+            .unwrap()
+    }
+
+    fn assertion(&self) -> AssertionUse {
+        AssertionUse {
+            client: self.client.clone(),
+            jti: new_id(),
+            expires_at: self.now().plus(300),
+        }
+    }
+
+    async fn events(&self) -> Vec<String> {
+        self.store
+            .events(None, 1000)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|event| event.kind)
+            .collect()
+    }
+}
+
+fn client(id: &str) -> Client {
+    Client {
+        id: ClientId::parse(id).unwrap(),
+        name: "Shop".to_owned(),
+        authentication: AuthenticationMethod::ClientSecretBasic,
+        jwks: None,
+        assertion_audience: Default::default(),
+        redirect_uris: vec![RedirectUri::register("https://shop.example.com/callback").unwrap()],
+        grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+        scopes: Scope::parse(OFFLINE).unwrap(),
+        require_pkce: true,
+        access_token_format: Default::default(),
+        consent: Default::default(),
+    }
+}

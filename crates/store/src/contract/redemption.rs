@@ -1,0 +1,260 @@
+//! A code buys tokens once.
+
+use std::sync::Arc;
+
+use safeconduct_protocol::authorization_code::Redemption;
+use safeconduct_protocol::token::new_id;
+
+use super::{OFFLINE, ONLINE, World};
+use crate::{GrantFilter, RedeemError, StoreError};
+
+#[tokio::test]
+async fn a_code_buys_a_grant_once_and_its_replay_ends_it() {
+    let world = World::new().await;
+    let grant = world.allow(ONLINE).await;
+    assert_eq!(world.redeem(&grant).await, Redemption::Won);
+    assert!(world.is_active(grant.id).await);
+    assert_eq!(world.redeem(&grant).await, Redemption::Replayed);
+    assert!(!world.is_active(grant.id).await);
+    assert_eq!(world.redeem(&grant).await, Redemption::Replayed);
+    let listed = &world
+        .store
+        .list_grants(&GrantFilter::default(), 10)
+        .await
+        .unwrap()[0];
+    assert_eq!(listed.revoked_reason.as_deref(), Some("code-redeemed"));
+    assert_eq!(
+        world
+            .events()
+            .await
+            .iter()
+            .filter(|kind| *kind == "grant-revoked")
+            .count(),
+        1
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_64_parallel_redemptions_one_wins_and_the_grant_is_dead() {
+    let world = Arc::new(World::new().await);
+    let grant = Arc::new(world.allow(ONLINE).await);
+    let redemptions: Vec<_> = (0..64)
+        .map(|_| {
+            let (world, grant) = (Arc::clone(&world), Arc::clone(&grant));
+            tokio::spawn(async move { world.redeem(&grant).await })
+        })
+        .collect();
+    let mut won = 0;
+    for redemption in redemptions {
+        match redemption.await.unwrap() {
+            Redemption::Won => won += 1,
+            other => assert_eq!(other, Redemption::Replayed),
+        }
+    }
+    assert_eq!(won, 1);
+    assert!(!world.is_active(grant.id).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_two_codes_of_one_request_one_redeems_and_nothing_is_revoked() {
+    let world = Arc::new(World::new().await);
+    for _ in 0..20 {
+        let first = world.allow(ONLINE).await;
+        let mut second = first.clone();
+        second.code_id = new_id();
+        let grant = first.id;
+        let tasks = [first, second].map(|code| {
+            let world = Arc::clone(&world);
+            tokio::spawn(async move { world.redeem(&code).await })
+        });
+        let mut settled = Vec::new();
+        for task in tasks {
+            settled.push(task.await.unwrap());
+        }
+        assert!(
+            settled.contains(&Redemption::Won) && settled.contains(&Redemption::Superseded),
+            "{settled:?}"
+        );
+        assert!(world.is_active(grant).await);
+    }
+}
+
+#[tokio::test]
+async fn a_superseded_code_never_revokes_however_often_it_comes() {
+    let world = World::new().await;
+    let first = world.allow(ONLINE).await;
+    let mut second = first.clone();
+    second.code_id = new_id();
+    assert_eq!(world.redeem(&first).await, Redemption::Won);
+    assert_eq!(world.redeem(&second).await, Redemption::Superseded);
+    assert_eq!(world.redeem(&second).await, Redemption::Superseded);
+    assert!(world.is_active(first.id).await);
+}
+
+#[tokio::test]
+async fn a_replay_ends_the_grant_even_when_its_user_was_locked_meanwhile() {
+    let world = World::new().await;
+    let grant = world.allow(ONLINE).await;
+    assert_eq!(world.redeem(&grant).await, Redemption::Won);
+    world
+        .store
+        .lock_user(&world.user, world.now())
+        .await
+        .unwrap();
+    assert_eq!(world.redeem(&grant).await, Redemption::Replayed);
+    assert!(
+        world
+            .store
+            .list_grants(&GrantFilter::default(), 1)
+            .await
+            .unwrap()[0]
+            .revoked_at
+            .is_some()
+    );
+}
+
+#[tokio::test]
+async fn a_replayed_assertion_buys_nothing_and_costs_nothing() {
+    let world = World::new().await;
+    let assertion = world.assertion();
+    let first = world.allow(ONLINE).await;
+    let second = world.allow(ONLINE).await;
+    let redeem = async |grant| {
+        world
+            .store
+            .redeem_code(grant, &new_id(), Some(&assertion), world.now())
+            .await
+    };
+    assert_eq!(redeem(&first).await, Ok(Redemption::Won));
+    assert_eq!(redeem(&second).await, Err(RedeemError::AssertionReplayed));
+    assert_eq!(redeem(&first).await, Err(RedeemError::AssertionReplayed));
+    assert!(world.is_active(first.id).await);
+    assert_eq!(world.redeem(&second).await, Redemption::Won);
+    assert!(
+        !world
+            .store
+            .use_assertion(&assertion, world.now())
+            .await
+            .unwrap()
+    );
+}
+
+#[tokio::test]
+async fn the_51st_grant_ends_the_oldest() {
+    let world = World::new().await;
+    let mut grants = Vec::new();
+    for _ in 0..51 {
+        world.advance(1);
+        grants.push(world.granted(OFFLINE).await.id);
+    }
+    assert!(!world.is_active(grants[0]).await);
+    for grant in &grants[1..] {
+        assert!(world.is_active(*grant).await);
+    }
+}
+
+#[tokio::test]
+async fn a_replay_among_many_grants_ends_no_other() {
+    let world = World::new().await;
+    let code = world.allow(OFFLINE).await;
+    assert_eq!(world.redeem(&code).await, Redemption::Won);
+    let mut others = Vec::new();
+    for _ in 0..49 {
+        others.push(world.granted(OFFLINE).await.id);
+    }
+    assert_eq!(world.redeem(&code).await, Redemption::Replayed);
+    others.push(world.granted(OFFLINE).await.id);
+    for grant in others {
+        assert!(world.is_active(grant).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_races_a_lock_is_dead_after_it() {
+    let world = Arc::new(World::new().await);
+    let mut codes = Vec::new();
+    for _ in 0..32 {
+        codes.push(world.allow(OFFLINE).await);
+    }
+    let ids: Vec<_> = codes.iter().map(|code| code.id).collect();
+    let redemptions: Vec<_> = codes
+        .into_iter()
+        .map(|code| {
+            let world = Arc::clone(&world);
+            tokio::spawn(async move { world.redeem(&code).await })
+        })
+        .collect();
+    world
+        .store
+        .lock_user(&world.user, world.now())
+        .await
+        .unwrap();
+    for redemption in redemptions {
+        assert!(matches!(
+            redemption.await.unwrap(),
+            Redemption::Won | Redemption::Ended
+        ));
+    }
+    world
+        .store
+        .unlock_user(&world.user, world.now())
+        .await
+        .unwrap();
+    for grant in ids {
+        assert!(!world.is_active(grant).await);
+    }
+}
+
+#[tokio::test]
+async fn an_unconfirmed_redemption_is_settled_by_looking() {
+    let world = World::new().await;
+    let unconfirmed = || "lost".to_owned();
+    let grant = world.allow(ONLINE).await;
+    let lost = world
+        .store
+        .settle_redemption(&grant, "mine", unconfirmed())
+        .await;
+    assert_eq!(
+        lost,
+        Err(StoreError::Unavailable(unconfirmed())),
+        "it was not committed: try again"
+    );
+
+    world
+        .store
+        .redeem_code(&grant, "mine", None, world.now())
+        .await
+        .unwrap();
+    assert_eq!(
+        world
+            .store
+            .settle_redemption(&grant, "mine", unconfirmed())
+            .await,
+        Ok(Redemption::Won)
+    );
+    let replay = world
+        .store
+        .settle_redemption(&grant, "other", unconfirmed())
+        .await;
+    assert_eq!(
+        replay,
+        Err(StoreError::Unavailable(unconfirmed())),
+        "the replay has not revoked: try again"
+    );
+
+    let mut second = grant.clone();
+    second.code_id = new_id();
+    let superseded = world
+        .store
+        .settle_redemption(&second, "other", unconfirmed())
+        .await;
+    assert_eq!(superseded, Ok(Redemption::Superseded));
+    assert_eq!(world.redeem(&grant).await, Redemption::Replayed);
+    assert_eq!(
+        world
+            .store
+            .settle_redemption(&grant, "other", unconfirmed())
+            .await,
+        Ok(Redemption::Replayed)
+    );
+}

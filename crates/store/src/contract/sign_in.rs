@@ -1,0 +1,380 @@
+//! Users, sessions and remembered consent.
+
+use safeconduct_protocol::ids::{SessionId, UserId};
+use safeconduct_protocol::random;
+use safeconduct_protocol::scope::Scope;
+
+use super::{API, SESSION_IDLE, World};
+use crate::{NewSession, NewUser, StoreError};
+
+fn scope(text: &str) -> Scope {
+    Scope::parse(text).unwrap()
+}
+
+#[tokio::test]
+async fn a_name_belongs_to_one_user_in_any_case_of_its_letters() {
+    let world = World::new().await;
+    let taken = NewUser {
+        id: UserId::generate(),
+        ..world.new_user("ADA")
+    };
+    assert!(matches!(
+        world.store.add_user(taken, world.now()).await,
+        Err(StoreError::Conflict(_))
+    ));
+    let credential = world.store.credential("Ada").await.unwrap().unwrap();
+    assert_eq!(
+        (credential.user, credential.username.as_str()),
+        (world.user.clone(), "ada")
+    );
+    assert_eq!(credential.sealed_password.as_deref(), Some("sealed:ada"));
+    assert!(world.store.credential("bob").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_deleted_users_name_is_free_and_their_id_is_not() {
+    let world = World::new().await;
+    world
+        .store
+        .delete_user(&world.user, world.now())
+        .await
+        .unwrap();
+    assert!(world.store.credential("ada").await.unwrap().is_none());
+    assert!(world.store.user(&world.user).await.unwrap().is_none());
+    assert_eq!(
+        world.store.delete_user(&world.user, world.now()).await,
+        Err(StoreError::NotFound("such user"))
+    );
+    let same_id = world
+        .store
+        .add_user(world.new_user("eve"), world.now())
+        .await;
+    assert!(same_id.is_err(), "an id is never given twice");
+    let another = NewUser {
+        id: UserId::generate(),
+        ..world.new_user("ada")
+    };
+    world.store.add_user(another, world.now()).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_import_adds_who_is_new_and_names_who_is_not() {
+    let world = World::new().await;
+    let names = (0..1_100).map(|n| {
+        if n == 700 {
+            "Ada".to_owned()
+        } else {
+            format!("user{n:04}")
+        }
+    });
+    let users = names
+        .map(|name| NewUser {
+            id: UserId::generate(),
+            ..world.new_user(&name)
+        })
+        .collect();
+    let imported = world.store.import_users(users, world.now()).await.unwrap();
+    assert_eq!((imported.added, imported.taken), (1_099, vec![700]));
+    let page = world.store.list_users(Some("user0498"), 3).await.unwrap();
+    let names: Vec<_> = page.iter().map(|user| user.username.as_str()).collect();
+    assert_eq!(names, ["user0499", "user0500", "user0501"]);
+    let credential = world.store.credential("user0701").await.unwrap().unwrap();
+    assert_eq!(
+        credential.sealed_password.as_deref(),
+        Some("sealed:user0701")
+    );
+    assert_eq!(
+        world.store.credential("ada").await.unwrap().unwrap().user,
+        world.user
+    );
+}
+
+#[tokio::test]
+async fn a_better_hash_replaces_the_one_it_was_made_for_and_ends_nothing() {
+    let world = World::new().await;
+    let (store, user) = (&world.store, &world.user);
+    assert!(
+        store
+            .refresh_password_hash(user, "sealed:ada", "sealed:better")
+            .await
+            .unwrap()
+    );
+    assert!(
+        !store
+            .refresh_password_hash(user, "sealed:ada", "sealed:late")
+            .await
+            .unwrap()
+    );
+    let credential = store.credential("ada").await.unwrap().unwrap();
+    assert_eq!(
+        (credential.sealed_password.as_deref(), credential.epoch),
+        (Some("sealed:better"), 1)
+    );
+    assert!(world.person().await.is_some());
+}
+
+#[tokio::test]
+async fn locking_is_idempotent_and_unlocking_gives_back_the_sign_in_alone() {
+    let world = World::new().await;
+    let (store, user, now) = (&world.store, &world.user, world.now());
+    store.lock_user(user, now).await.unwrap();
+    store.lock_user(user, now).await.unwrap();
+    let credential = store.credential("ada").await.unwrap().unwrap();
+    assert_eq!((credential.locked, credential.epoch), (true, 2));
+    store.unlock_user(user, now).await.unwrap();
+    let credential = store.credential("ada").await.unwrap().unwrap();
+    assert_eq!((credential.locked, credential.epoch), (false, 2));
+    assert!(world.person().await.is_none(), "the session stays dead");
+    assert_eq!(
+        store.lock_user(&UserId::generate(), now).await,
+        Err(StoreError::NotFound("such user"))
+    );
+}
+
+#[tokio::test]
+async fn a_session_does_not_start_for_a_user_who_was_locked_meanwhile() {
+    let world = World::new().await;
+    let session = NewSession {
+        id: SessionId::generate(),
+        hash: random::bytes(),
+        ..world.new_session()
+    };
+    world
+        .store
+        .lock_user(&world.user, world.now())
+        .await
+        .unwrap();
+    assert!(
+        !world
+            .store
+            .start_session(&session, world.now())
+            .await
+            .unwrap()
+    );
+    world
+        .store
+        .unlock_user(&world.user, world.now())
+        .await
+        .unwrap();
+    assert!(
+        !world
+            .store
+            .start_session(&session, world.now())
+            .await
+            .unwrap(),
+        "they proved it before the lock"
+    );
+    let session = NewSession {
+        user_epoch: 2,
+        ..session
+    };
+    assert!(
+        world
+            .store
+            .start_session(&session, world.now())
+            .await
+            .unwrap()
+    );
+}
+
+#[tokio::test]
+async fn a_session_that_replaces_another_ends_it() {
+    let world = World::new().await;
+    let bob = NewUser {
+        id: UserId::generate(),
+        ..world.new_user("bob")
+    };
+    let session = NewSession {
+        id: SessionId::generate(),
+        hash: random::bytes(),
+        user: bob.id.clone(),
+        replaces: Some(world.session.clone()),
+        ..world.new_session()
+    };
+    world.store.add_user(bob, world.now()).await.unwrap();
+    assert!(
+        world
+            .store
+            .start_session(&session, world.now())
+            .await
+            .unwrap()
+    );
+    assert!(world.person().await.is_none());
+    let view = world
+        .store
+        .signed_in(session.hash, None, API, world.now())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(view.person.username, "bob");
+    assert_eq!(
+        world
+            .store
+            .list_sessions(None, world.now())
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+    assert_eq!(
+        world
+            .store
+            .list_sessions(Some(&world.user), world.now())
+            .await
+            .unwrap()
+            .len(),
+        0
+    );
+}
+
+#[tokio::test]
+async fn renewing_gives_the_session_another_cookie_once() {
+    let world = World::new().await;
+    let (store, now) = (&world.store, world.now().plus(10));
+    let (new, other) = (random::bytes(), random::bytes());
+    let renew = async |old, hash, epoch| {
+        store
+            .renew_session(&world.session, old, hash, now, now.plus(100), epoch, now)
+            .await
+            .unwrap()
+    };
+    assert!(
+        !renew(world.hash, new, 2).await,
+        "the user has another epoch"
+    );
+    assert!(renew(world.hash, new, 1).await);
+    assert!(
+        !renew(world.hash, other, 1).await,
+        "the old cookie is used up"
+    );
+    assert!(world.person().await.is_none());
+    let view = store.signed_in(new, None, API, now).await.unwrap().unwrap();
+    assert_eq!(
+        (view.person.session, view.person.auth_time),
+        (world.session.clone(), now)
+    );
+    assert_eq!(view.idle_expires_at, now.plus(100));
+}
+
+#[tokio::test]
+async fn a_session_idles_out_and_no_touch_carries_it_past_its_end() {
+    let world = World::new().await;
+    let start = world.now();
+    world.advance(SESSION_IDLE - 1);
+    assert!(world.person().await.is_some());
+    world
+        .store
+        .touch_session(&world.session, world.now().plus(1_000_000), world.now())
+        .await
+        .unwrap();
+    let view = world
+        .store
+        .signed_in(world.hash, None, API, world.now())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(view.idle_expires_at, view.absolute_expires_at);
+    assert_eq!(view.absolute_expires_at, start.plus(2 * SESSION_IDLE));
+    world.advance(SESSION_IDLE + 1);
+    assert!(world.person().await.is_none());
+    world
+        .store
+        .touch_session(&world.session, world.now().plus(100), world.now())
+        .await
+        .unwrap();
+    assert!(
+        world.person().await.is_none(),
+        "what has ended is not touched back to life"
+    );
+}
+
+#[tokio::test]
+async fn consent_is_remembered_by_audience_and_widens() {
+    let world = World::new().await;
+    let record = async |audience, text| {
+        world
+            .store
+            .record_consent(
+                &world.user,
+                &world.client,
+                audience,
+                &scope(text),
+                0,
+                world.now(),
+            )
+            .await
+            .unwrap()
+    };
+    assert!(record(API, "a b").await);
+    assert!(record(API, "b c").await);
+    assert!(record("https://other.example", "d").await);
+    assert_eq!(world.person().await.unwrap().consented, scope("a b c"));
+    let consents = world.store.list_consents(&world.user).await.unwrap();
+    assert_eq!(consents[0].scopes["https://other.example"], scope("d"));
+    assert_eq!(world.person().await.unwrap().epochs.consent, 0);
+}
+
+#[tokio::test]
+async fn a_withdrawal_wins_over_the_answer_to_an_older_page() {
+    let world = World::new().await;
+    let record = async |epoch| {
+        world
+            .store
+            .record_consent(
+                &world.user,
+                &world.client,
+                API,
+                &scope("a"),
+                epoch,
+                world.now(),
+            )
+            .await
+            .unwrap()
+    };
+    assert!(record(0).await);
+    world
+        .store
+        .withdraw_consent(&world.user, &world.client, world.now())
+        .await
+        .unwrap();
+    assert!(!record(0).await);
+    assert!(world.person().await.unwrap().consented.is_empty());
+    assert!(
+        world
+            .store
+            .list_consents(&world.user)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(world.person().await.unwrap().epochs.consent, 1);
+    assert!(record(1).await);
+    assert_eq!(world.person().await.unwrap().consented, scope("a"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn answers_given_at_the_same_time_are_all_remembered() {
+    let world = std::sync::Arc::new(World::new().await);
+    let answers: Vec<_> = ["a", "b", "c", "d"]
+        .map(|name| {
+            let world = std::sync::Arc::clone(&world);
+            tokio::spawn(async move {
+                world
+                    .store
+                    .record_consent(
+                        &world.user,
+                        &world.client,
+                        API,
+                        &scope(name),
+                        0,
+                        world.now(),
+                    )
+                    .await
+            })
+        })
+        .into();
+    for answer in answers {
+        assert_eq!(answer.await.unwrap(), Ok(true));
+    }
+    assert_eq!(world.person().await.unwrap().consented, scope("a b c d"));
+}

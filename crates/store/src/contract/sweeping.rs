@@ -1,0 +1,124 @@
+//! What has ended is forgotten, and nothing before.
+
+use safeconduct_protocol::authorization_code::Redemption;
+
+use super::{LIFE, OFFLINE, World};
+use crate::Swept;
+
+#[tokio::test]
+async fn nothing_that_lives_is_swept() {
+    let world = World::new().await;
+    let grant = world.granted(OFFLINE).await;
+    let assertion = world.assertion();
+    assert!(
+        world
+            .store
+            .use_assertion(&assertion, world.now())
+            .await
+            .unwrap()
+    );
+    world
+        .store
+        .revoke_access_token("stolen", &world.client, world.now().plus(300), world.now())
+        .await
+        .unwrap();
+    world.advance(300);
+    assert_eq!(
+        world.store.sweep(world.now(), 100).await.unwrap(),
+        Swept::default()
+    );
+    assert!(world.is_active(grant.id).await);
+    assert!(
+        !world
+            .store
+            .use_assertion(&assertion, world.now())
+            .await
+            .unwrap()
+    );
+    assert!(
+        !world
+            .store
+            .introspect_grant(grant.id, "stolen", 1, world.now())
+            .await
+            .unwrap()
+    );
+}
+
+#[tokio::test]
+async fn a_dead_grant_is_kept_until_nothing_can_name_it() {
+    let world = World::new().await;
+    let code = world.allow(OFFLINE).await;
+    assert_eq!(world.redeem(&code).await, Redemption::Won);
+    assert_eq!(world.redeem(&code).await, Redemption::Replayed);
+    world.advance(LIFE + 899);
+    assert_eq!(world.store.sweep(world.now(), 100).await.unwrap().grants, 0);
+    assert_eq!(
+        world.redeem(&code).await,
+        Redemption::Replayed,
+        "the tombstone still answers"
+    );
+    world.advance(1);
+    assert_eq!(world.store.sweep(world.now(), 100).await.unwrap().grants, 1);
+}
+
+#[tokio::test]
+async fn what_has_ended_goes_a_little_at_a_time() {
+    let world = World::new().await;
+    for _ in 0..3 {
+        world.granted(OFFLINE).await;
+        assert!(
+            world
+                .store
+                .use_assertion(&world.assertion(), world.now())
+                .await
+                .unwrap()
+        );
+    }
+    let later = world.now().plus(LIFE + 900);
+    world
+        .store
+        .revoke_access_token("stolen", &world.client, world.now(), world.now())
+        .await
+        .unwrap();
+    world
+        .store
+        .add_client_secret(&world.client, [1; 32], None, world.now())
+        .await
+        .unwrap();
+    world
+        .store
+        .add_client_secret(
+            &world.client,
+            [2; 32],
+            Some(world.now().plus(60)),
+            world.now(),
+        )
+        .await
+        .unwrap();
+    let first = world.store.sweep(later, 2).await.unwrap();
+    let second = world.store.sweep(later, 2).await.unwrap();
+    let expected = Swept {
+        sessions: 1,
+        used_ids: 2,
+        revoked_tokens: 1,
+        grants: 2,
+        client_secrets: 1,
+        events: 0,
+    };
+    assert_eq!(first, expected);
+    assert!(first.reached(2) && !second.reached(2));
+    assert_eq!((second.used_ids, second.grants, second.sessions), (1, 1, 0));
+    assert_eq!(world.store.clients().await.unwrap()[0].secrets.len(), 1);
+}
+
+#[tokio::test]
+async fn events_are_kept_for_400_days() {
+    let world = World::new().await;
+    let (all, term) = (world.events().await.len() as u64, 400 * 24 * 3600);
+    let end = world.now().plus(term);
+    assert_eq!(world.store.sweep(end, 100).await.unwrap().events, 0);
+    assert_eq!(
+        world.store.sweep(end.plus(1), 100).await.unwrap().events,
+        all
+    );
+}
