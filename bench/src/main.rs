@@ -1,0 +1,169 @@
+//! The load driver behind `docs/performance.md`: `cargo run --release -p safeconduct-bench`.
+//!
+//! It starts `safeconduct serve` as an operator would, drives whole flows over HTTP/1.1 on this machine, checks every
+//! answer, and prints what a flow costs as a Markdown report. Beside each figure stand, from the same run, what a bare
+//! server costs (`floor`) and what the processor and the disk could do at best (`limits`): figures of two runs, or of two
+//! machines, are not comparable without them. Nothing here is a test, and no test here takes time.
+
+mod connection;
+mod contestant;
+mod disk;
+mod floor;
+mod flows;
+mod limits;
+mod load;
+mod machine;
+mod report;
+mod scenario;
+mod sign_in;
+mod statistics;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+
+use contestant::{Contestant, safeconduct::Serve};
+use report::{Report, Row};
+use scenario::Scenario;
+
+/// Measures what flows through Safeconduct cost on this machine
+#[derive(Debug, Parser)]
+#[command(name = "safeconduct-bench")]
+struct Arguments {
+    /// What to measure; without it, everything
+    #[arg(value_enum)]
+    scenarios: Vec<Scenario>,
+    /// How many connections ask at once; one run for each number
+    #[arg(long, value_delimiter = ',', default_value = "16,128", value_parser = clap::value_parser!(u16).range(1..=128))]
+    connections: Vec<u16>,
+    /// How long a run is measured, after a second of warming up
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: u64,
+    /// How often each run is made; the one that other programs disturbed least is reported
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=20))]
+    passes: u8,
+    /// What the server logs: at `info`, its default, a line for each request
+    #[arg(long, default_value = "info")]
+    log: String,
+    /// Drive node-oidc-provider too, from bench/peers/node-oidc-provider (after `npm ci` there)
+    #[arg(long)]
+    peer: bool,
+    /// The `safeconduct` to start; without it, the one of this workspace, built now
+    #[arg(long, value_name = "FILE")]
+    server: Option<PathBuf>,
+    /// Be the bare server instead
+    #[arg(long, hide = true)]
+    serve_floor: bool,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    if arguments.serve_floor {
+        return floor::serve();
+    }
+    // One thread drives, so that the server has at least the other cores.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let report = runtime.block_on(measure(&arguments))?;
+    print!("{report}");
+    Ok(())
+}
+
+async fn measure(arguments: &Arguments) -> Result<Report> {
+    let serve = Serve::new(arguments.server.clone(), &arguments.log)?;
+    let mut report = Report::new(std::env::args().skip(1));
+    eprintln!("limits");
+    let directory = serve.directory();
+    report.limits = limits::measure(directory)?;
+
+    let floor = Contestant::floor().await?;
+    run(
+        arguments,
+        &floor,
+        &[Scenario::Floor],
+        directory,
+        &mut report,
+    )
+    .await?;
+    drop(floor);
+
+    let scenarios: Vec<Scenario> = match arguments.scenarios.as_slice() {
+        [] => Scenario::OF_A_SERVER.to_vec(),
+        chosen => chosen.to_vec(),
+    };
+    // The first start makes the database and the keys.
+    report.first_start = Some(serve.first_start().await?);
+    let server = serve.start().await?;
+    report.next_start = Some(server.started_in);
+    report.resident_idle = machine::memory(server.id())?.resident;
+    run(arguments, &server, &scenarios, directory, &mut report).await?;
+    report.resident_peak = machine::memory(server.id())?.peak;
+    drop(server);
+
+    if arguments.peer {
+        let peer = Contestant::node().await?;
+        run(arguments, &peer, &scenarios, directory, &mut report).await?;
+    }
+    Ok(report)
+}
+
+/// Measures `scenarios` on one contestant, and keeps of several passes the one with the least noise. The disk is asked in
+/// `directory`.
+async fn run(
+    arguments: &Arguments,
+    contestant: &Contestant,
+    scenarios: &[Scenario],
+    directory: &Path,
+    report: &mut Report,
+) -> Result<()> {
+    let possible: Vec<Scenario> = scenarios
+        .iter()
+        .copied()
+        .filter(|scenario| contestant.target.offers(*scenario))
+        .collect();
+    let people = if possible.iter().any(|scenario| scenario.needs_people()) {
+        eprintln!("{}: signing people in", contestant.name);
+        sign_in::everybody(&contestant.target).await?
+    } else {
+        Vec::new()
+    };
+    let window = Duration::from_secs(arguments.seconds);
+    for scenario in possible {
+        for &connections in &arguments.connections {
+            let connections = scenario.at_most(usize::from(connections));
+            if report.has(contestant.name, scenario, connections) {
+                continue;
+            }
+            let mut best: Option<Row> = None;
+            for _ in 0..arguments.passes {
+                eprintln!("{}: {scenario}, {connections} connections", contestant.name);
+                let flush = disk::flush(directory)?;
+                let workers =
+                    flows::prepare(scenario, &contestant.target, &people, connections).await?;
+                let measured = load::drive(workers, contestant.id(), window)
+                    .await
+                    .with_context(|| {
+                        format!("{}: {scenario} went wrong: no figure", contestant.name)
+                    })?;
+                let row = Row {
+                    contestant: contestant.name,
+                    scenario,
+                    connections,
+                    flush,
+                    measured,
+                };
+                if best
+                    .as_ref()
+                    .is_none_or(|best| row.measured.noise < best.measured.noise)
+                {
+                    best = Some(row);
+                }
+            }
+            report.rows.extend(best);
+        }
+    }
+    Ok(())
+}
