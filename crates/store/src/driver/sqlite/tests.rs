@@ -164,6 +164,32 @@ fn a_migration_that_fails_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn a_damaged_page_is_not_served() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("safeconduct.db");
+    let sqlite = open(&path).unwrap();
+    for name in 0..1_000 {
+        sqlite
+            .run(put(&format!("a name to fill pages with: {name}")))
+            .await
+            .unwrap();
+    }
+    drop(sqlite);
+    let mut bytes = fs::read(&path).unwrap();
+    let pages = 3 * 4096..bytes.len();
+    bytes[pages].fill(0xff);
+    fs::write(&path, bytes).unwrap();
+
+    let sqlite = open(&path).unwrap();
+    let answer = sqlite
+        .scan(Statement::new("SELECT name, copies FROM shelf"))
+        .await;
+    assert!(matches!(answer, Err(DriverError::Corrupt(_))), "{answer:?}");
+    let answer = sqlite.run(put("another")).await;
+    assert!(matches!(answer, Err(DriverError::Corrupt(_))), "{answer:?}");
+}
+
+#[tokio::test]
 async fn a_reader_sees_what_is_committed_and_nothing_else() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("safeconduct.db");

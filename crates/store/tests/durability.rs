@@ -1,0 +1,240 @@
+//! What was answered survives `kill -9`: a process redeems and rotates as fast as it can and says what it was told; it is
+//! killed at any moment, and the next process looks whether all of it is there.
+//!
+//! The test binary runs itself as the process that is killed.
+#![expect(clippy::unwrap_used, reason = "this file is a test, helpers and all")]
+
+use std::collections::HashMap;
+use std::env;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+use safeconduct_protocol::authorization_code::Redemption;
+use safeconduct_protocol::client::{AuthenticationMethod, Client, GrantType};
+use safeconduct_protocol::grant::{Epochs, Grant, NewGrant};
+use safeconduct_protocol::ids::{ClientId, GrantId, SessionId, UserId};
+use safeconduct_protocol::random;
+use safeconduct_protocol::redirect_uri::RedirectUri;
+use safeconduct_protocol::refresh_token::{RefreshDecision, RefreshToken, Rotation};
+use safeconduct_protocol::scope::Scope;
+use safeconduct_protocol::time::Timestamp;
+use safeconduct_protocol::token::new_id;
+use safeconduct_store::{GrantFilter, NewUser, Store};
+
+const DATABASE: &str = "SAFECONDUCT_DURABILITY_DATABASE";
+const TEST: &str = "what_was_answered_survives_a_kill";
+const KILLS: usize = 20;
+const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+#[test]
+fn what_was_answered_survives_a_kill() {
+    if let Ok(url) = env::var(DATABASE) {
+        return in_runtime(redeem_until_killed(&url));
+    }
+    let directory = tempfile::TempDir::new().unwrap();
+    let url = format!("sqlite:{}", directory.path().join("durable.db").display());
+    in_runtime(register(&url));
+    let mut seen = 0;
+    for _ in 0..KILLS {
+        let told = run_and_kill(&url);
+        seen += told.redeemed.len();
+        in_runtime(compare(&url, &told));
+    }
+    assert!(
+        seen >= KILLS,
+        "every process was to redeem something before it was killed"
+    );
+}
+
+/// What the killed process said.
+#[derive(Default)]
+struct Told {
+    /// Codes it was about to redeem: grant id to code id.
+    tried: HashMap<String, String>,
+    /// Grants whose redemption was won.
+    redeemed: Vec<String>,
+    /// Grants that were rotated to generation 1.
+    rotated: Vec<String>,
+}
+
+fn run_and_kill(url: &str) -> Told {
+    let mut child = Command::new(env::current_exe().unwrap())
+        .args(["--exact", TEST, "--nocapture"])
+        .env(DATABASE, url)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    // After so many lines it is killed, wherever it is; what it had said by then is still in the pipe.
+    let patience = 3 + usize::from(random::bytes::<1>()[0]);
+    let mut told = Told::default();
+    for (count, line) in lines.map_while(Result::ok).enumerate() {
+        if count == patience {
+            child.kill().unwrap();
+        }
+        let words: Vec<&str> = line.split(' ').collect();
+        match words[..] {
+            ["try", grant, code] => drop(told.tried.insert(grant.to_owned(), code.to_owned())),
+            ["redeemed", grant] => told.redeemed.push(grant.to_owned()),
+            ["rotated", grant] => told.rotated.push(grant.to_owned()),
+            _ => {}
+        }
+    }
+    assert!(
+        !child.wait().unwrap().success(),
+        "it was to be killed, not to end"
+    );
+    told
+}
+
+async fn redeem_until_killed(url: &str) {
+    let store = Store::open(url).await.unwrap();
+    let user = store.user_by_name("ada").await.unwrap().unwrap().id;
+    let workers: Vec<_> = (0..8)
+        .map(|_| {
+            let (store, user) = (store.clone(), user.clone());
+            tokio::spawn(async move {
+                loop {
+                    redeem_and_rotate(&store, &user).await;
+                }
+            })
+        })
+        .collect();
+    for worker in workers {
+        worker.await.unwrap();
+    }
+}
+
+async fn redeem_and_rotate(store: &Store, user: &UserId) {
+    let code = code(user, GrantId::generate(NOW.seconds() * 1000), new_id());
+    say(&format!("try {} {}", code.id, code.code_id));
+    assert_eq!(
+        store.redeem_code(&code, &new_id(), None, NOW).await,
+        Ok(Redemption::Won)
+    );
+    say(&format!("redeemed {}", code.id));
+    let token = RefreshToken::of(&Grant::of(&code), 1);
+    let rotation = Rotation {
+        presented: 0,
+        retry_window: None,
+        now: NOW,
+    };
+    let rotated = store
+        .rotate_refresh_token(&token, &rotation, &new_id(), None, 1_000, NOW)
+        .await
+        .unwrap();
+    assert_eq!(rotated.0, RefreshDecision::Rotate);
+    say(&format!("rotated {}", code.id));
+}
+
+async fn compare(url: &str, told: &Told) {
+    let store = Store::open(url).await.unwrap();
+    let filter = GrantFilter::default();
+    let kept: HashMap<String, i64> = store
+        .list_grants(&filter, u32::MAX)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|record| (record.grant.id.to_string(), record.grant.generation))
+        .collect();
+    for grant in &told.redeemed {
+        assert!(kept.contains_key(grant), "{grant} was answered and is gone");
+    }
+    for grant in &told.rotated {
+        assert_eq!(
+            kept.get(grant),
+            Some(&1),
+            "the rotation of {grant} was answered and is gone"
+        );
+    }
+    let user = store.user_by_name("ada").await.unwrap().unwrap().id;
+    for (grant, code_id) in &told.tried {
+        let code = code(&user, GrantId::parse(grant).unwrap(), code_id.clone());
+        let again = store
+            .redeem_code(&code, &new_id(), None, NOW)
+            .await
+            .unwrap();
+        let expected = if kept.contains_key(grant) {
+            Redemption::Replayed
+        } else {
+            Redemption::Won
+        };
+        assert_eq!(again, expected, "{grant}");
+        assert_eq!(
+            store.redeem_code(&code, &new_id(), None, NOW).await,
+            Ok(Redemption::Replayed),
+            "{grant}"
+        );
+    }
+    store.close().await;
+}
+
+async fn register(url: &str) {
+    let store = Store::open(url).await.unwrap();
+    store
+        .join_cluster("https://id.example.com", "check", NOW)
+        .await
+        .unwrap();
+    store
+        .create_client(&client(), None, false, NOW)
+        .await
+        .unwrap();
+    let user = NewUser {
+        id: UserId::generate(),
+        username: "ada".to_owned(),
+        name: None,
+        sealed_password: None,
+    };
+    store.add_user(user, NOW).await.unwrap();
+    store.close().await;
+}
+
+fn code(user: &UserId, id: GrantId, code_id: String) -> NewGrant {
+    NewGrant {
+        id,
+        code_id,
+        era: 1,
+        client: ClientId::parse("shop").unwrap(),
+        user: user.clone(),
+        session: SessionId::generate(),
+        scope: Scope::parse("notes.read offline_access").unwrap(),
+        audience: "https://api.example.com".to_owned(),
+        auth_time: NOW,
+        epochs: Epochs {
+            user: 1,
+            client: 1,
+            consent: 0,
+        },
+        created_at: NOW,
+        expires_at: NOW.plus(10_000),
+        idle_expires_at: NOW.plus(1_000),
+        forget_at: NOW.plus(20_000),
+    }
+}
+
+fn client() -> Client {
+    Client {
+        id: ClientId::parse("shop").unwrap(),
+        name: "Shop".to_owned(),
+        authentication: AuthenticationMethod::ClientSecretBasic,
+        jwks: None,
+        assertion_audience: Default::default(),
+        redirect_uris: vec![RedirectUri::register("https://shop.example.com/callback").unwrap()],
+        grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+        scopes: Scope::parse("notes.read offline_access").unwrap(),
+        require_pkce: true,
+        access_token_format: Default::default(),
+        consent: Default::default(),
+    }
+}
+
+fn in_runtime(work: impl Future<Output = ()>) {
+    tokio::runtime::Runtime::new().unwrap().block_on(work);
+}
+
+fn say(line: &str) {
+    // One write for one line: the lines of several tasks do not mix, and nothing is held back when the kill comes.
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).unwrap();
+}
