@@ -8,6 +8,9 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
 use rstest::rstest;
@@ -674,10 +677,104 @@ fn a_newcomer_walks_from_init_to_a_server_that_answers_and_drains() {
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
 }
 
+/// A folder whose configuration declares the client `api`, for servers on these ports.
+fn with_declared_client(port: u16) -> Place {
+    let place = Place::with_config(&format!(
+        "issuer = \"http://localhost:{port}\"\n[server]\nlisten = [\"127.0.0.1:{port}\"]\n[[clients]]\nid = \"api\"\ngrant_types = []\nsecret_file = \"api.secret\"\n"
+    ));
+    fs::write(
+        place.path().join("api.secret"),
+        "0123456789abcdef0123456789abcdef\n",
+    )
+    .unwrap();
+    restrict(&place.path().join("api.secret"));
+    place
+}
+
+#[test]
+fn a_declared_client_changes_in_the_file_alone() {
+    let port = free_port();
+    let place = with_declared_client(port);
+    let mut server = Serving::start(&place, &["serve", "--admin-listen", "127.0.0.1:0"]);
+    assert_eq!(
+        server.introspects(port, "api", "0123456789abcdef0123456789abcdef"),
+        200
+    );
+    assert_snapshot!(place.tells(&["client", "rotate-secret", "api"]), @"
+    exit 5
+    err: api is declared in the configuration
+    err:     write the new secret to its secret_file and restart: the old one is dead a second later
+    ");
+    assert_snapshot!(place.tells(&["client", "delete", "api", "--yes"]), @"
+    exit 5
+    err: api is declared in the configuration
+    err:     take it out of the file first; `safeconduct client disable api` stops it at once
+    ");
+    assert_eq!(
+        place.run(&["client", "disable", "api"]).status.code(),
+        Some(0)
+    );
+    server.terminate();
+    assert_eq!(server.wait(), Some(0));
+
+    // Starting again enables nobody; taking the client out of the file lets it be deleted.
+    let server = Serving::start(&place, &["serve", "--admin-listen", "127.0.0.1:0"]);
+    assert_eq!(
+        server.introspects(port, "api", "0123456789abcdef0123456789abcdef"),
+        401
+    );
+    fs::write(
+        place.path().join("safeconduct.toml"),
+        format!("issuer = \"http://localhost:{port}\"\n"),
+    )
+    .unwrap();
+    assert_eq!(
+        place
+            .run(&["client", "delete", "api", "--yes"])
+            .status
+            .code(),
+        Some(0)
+    );
+}
+
+#[test]
+fn a_running_server_sees_what_a_command_changed_within_a_second() {
+    let port = free_port();
+    let place = with_declared_client(port);
+    let server = Serving::start(&place, &["serve", "--admin-listen", "127.0.0.1:0"]);
+    let made = place.json(&["client", "create", "late"]);
+    let secret = made["client_secret"].as_str().unwrap();
+    server.within_a_second(|| server.introspects(port, "late", secret) == 200);
+    let rotated = place.json(&["client", "rotate-secret", "late"]);
+    server.within_a_second(|| server.introspects(port, "late", secret) == 401);
+    assert_eq!(
+        server.introspects(port, "late", rotated["client_secret"].as_str().unwrap()),
+        200
+    );
+}
+
+#[test]
+fn a_second_signal_cuts_off_what_the_first_one_waits_for() {
+    let port = free_port();
+    let place = with_declared_client(port);
+    let mut server = Serving::start(&place, &["serve", "--admin-listen", "127.0.0.1:0"]);
+    let mut unfinished = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    write!(
+        unfinished,
+        "POST /token HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Length: 10\r\n\r\ngrant"
+    )
+    .unwrap();
+    server.terminate();
+    server.wait_for("a second signal cuts them off");
+    server.terminate();
+    assert_eq!(server.wait(), Some(0));
+}
+
 /// A server process, killed if a test forgets it.
 struct Serving {
     child: Child,
-    log: BufReader<std::process::ChildStderr>,
+    /// The lines of its log, read as they come: a server whose log nobody reads waits for the reader.
+    log: Receiver<String>,
 }
 
 impl Serving {
@@ -689,17 +786,57 @@ impl Serving {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let log = BufReader::new(child.stderr.take().unwrap());
-        let mut server = Self { child, log };
-        let mut said = String::new();
-        while !said.contains("safeconduct is ready") {
-            assert_ne!(
-                server.log.read_line(&mut said).unwrap(),
-                0,
-                "the server ended: {said}"
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (lines, log) = mpsc::channel();
+        thread::spawn(move || {
+            stderr
+                .lines()
+                .map_while(Result::ok)
+                .try_for_each(|line| lines.send(line))
+        });
+        let server = Self { child, log };
+        server.wait_for("safeconduct is ready");
+        server
+    }
+
+    /// Reads the log until it says this.
+    fn wait_for(&self, text: &str) {
+        let mut said = Vec::new();
+        loop {
+            let Ok(line) = self.log.recv() else {
+                panic!("the server ended: {said:#?}")
+            };
+            if line.contains(text) {
+                return;
+            }
+            said.push(line);
+        }
+    }
+
+    /// The status of the answer when `client` asks about a token that does not exist.
+    fn introspects(&self, port: u16, client: &str, secret: &str) -> u16 {
+        let credentials = base64(&format!("{client}:{secret}"));
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        write!(
+            stream,
+            "POST /introspect HTTP/1.1\r\nHost: localhost:{port}\r\nAuthorization: Basic {credentials}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 14\r\nConnection: close\r\n\r\ntoken=nonsense"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+
+    /// Asks again and again until `holds`; a second and the time of a slow machine's request later it has to.
+    fn within_a_second(&self, holds: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !holds() {
+            assert!(
+                begun.elapsed() < Duration::from_secs(2),
+                "it does not hold after {:?}",
+                begun.elapsed()
             );
         }
-        server
     }
 
     /// The body of a page.
@@ -726,11 +863,8 @@ impl Serving {
     }
 
     fn wait(&mut self) -> Option<i32> {
-        let mut rest = String::new();
-        self.log.read_to_string(&mut rest).unwrap();
-        let code = self.child.wait().unwrap().code();
-        assert!(rest.contains("stopped"), "{rest}");
-        code
+        self.wait_for("stopped");
+        self.child.wait().unwrap().code()
     }
 }
 
@@ -739,6 +873,15 @@ impl Drop for Serving {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Base64 with padding, as HTTP's Basic authentication writes it.
+fn base64(text: &str) -> String {
+    let url_safe = safeconduct_protocol::encoding::encode(text.as_bytes())
+        .replace('-', "+")
+        .replace('_', "/");
+    let padding = "=".repeat((4 - url_safe.len() % 4) % 4);
+    url_safe + &padding
 }
 
 fn free_port() -> u16 {

@@ -1,5 +1,6 @@
 //! What the commands share: the configuration they read and the form in which they print.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use super::database::Database;
@@ -59,9 +60,19 @@ pub(crate) fn master_key(checked: &Checked) -> Result<MasterKey, MasterKeyError>
         Found::Key { key, .. } => Ok(key),
         Found::ToBeMade { path } => {
             let key = MasterKey::generate();
-            key.write_new(&path)?;
-            tracing::info!(path = %path.display(), "made a master key");
-            Ok(key)
+            match key.write_new(&path) {
+                Ok(()) => {
+                    tracing::info!(path = %path.display(), "made a master key");
+                    Ok(key)
+                }
+                // Another process was first: its key is the one.
+                Err(MasterKeyError::Unwritable { source, .. })
+                    if source.kind() == ErrorKind::AlreadyExists =>
+                {
+                    MasterKey::read(&path)
+                }
+                Err(error) => Err(error),
+            }
         }
     }
 }
