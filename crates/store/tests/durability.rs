@@ -92,17 +92,16 @@ async fn redeem_until_killed(url: &str) {
     let store = Store::open(url).await.unwrap();
     let user = store.user_by_name("ada").await.unwrap().unwrap().id;
     let workers: Vec<_> = (0..8)
-        .map(|_| {
-            let (store, user) = (store.clone(), user.clone());
-            tokio::spawn(async move {
-                loop {
-                    redeem_and_rotate(&store, &user).await;
-                }
-            })
-        })
+        .map(|_| tokio::spawn(redeem_for_ever(store.clone(), user.clone())))
         .collect();
     for worker in workers {
         worker.await.unwrap();
+    }
+}
+
+async fn redeem_for_ever(store: Store, user: UserId) {
+    loop {
+        redeem_and_rotate(&store, &user).await;
     }
 }
 
