@@ -5,6 +5,7 @@ mod client;
 mod context;
 mod database;
 mod failure;
+mod import;
 mod init;
 mod key;
 mod output;

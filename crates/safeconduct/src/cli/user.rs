@@ -1,6 +1,5 @@
 //! `safeconduct user`: the people who sign in.
 
-use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::PathBuf;
 
 use clap::Subcommand;
@@ -8,11 +7,12 @@ use safeconduct_protocol::ids::UserId;
 use safeconduct_protocol::secret::Secret;
 use safeconduct_server::password::{LONGEST, PasswordSettings, Passwords};
 use safeconduct_store::{NewUser, StoreError, UserRecord};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::database::Database;
 use super::failure::Failure;
-use super::output::{Format, Row, counted, note, when};
+use super::import;
+use super::output::{Format, Row, note, when};
 use super::prompt::{PasswordSource, confirm};
 
 /// The shortest password that is accepted here (NIST SP 800-63B §5.1.1.2).
@@ -21,8 +21,6 @@ const SHORTEST: usize = 8;
 const LONGEST_USERNAME: usize = 128;
 /// How many users are read or written at a time.
 const PAGE: u32 = 500;
-/// The longest line of an import.
-const LONGEST_LINE: u64 = 16 * 1024;
 
 /// What can be done with users.
 #[derive(Debug, Subcommand)]
@@ -101,7 +99,7 @@ impl Verb {
             Self::Import {
                 file,
                 if_not_exists,
-            } => import(database, output, file, if_not_exists).await,
+            } => import::run(database, output, file, if_not_exists).await,
             Self::List => list(database, output).await,
             Self::Show { user } => output.record(&Shown::from(find(database, &user).await?)),
             Self::SetPassword { user, password } => set_password(database, &user, &password).await,
@@ -260,7 +258,7 @@ async fn find(database: &Database, user: &str) -> Result<UserRecord, Failure> {
 }
 
 /// What a username must be: something that can be typed, seen and told from an id.
-fn check_username(username: &str) -> Result<(), String> {
+pub(super) fn check_username(username: &str) -> Result<(), String> {
     let length = username.chars().count();
     if !(1..=LONGEST_USERNAME).contains(&length)
         || username.chars().any(char::is_control)
@@ -296,12 +294,12 @@ fn acceptable(password: Secret) -> Result<Secret, Failure> {
     Ok(password)
 }
 
-fn hasher() -> Result<Passwords, Failure> {
+pub(super) fn hasher() -> Result<Passwords, Failure> {
     Passwords::start(PasswordSettings::default())
         .map_err(|error| Failure::failed("no thread to hash the password on", error))
 }
 
-async fn hash(
+pub(super) async fn hash(
     database: &Database,
     passwords: &Passwords,
     id: &UserId,
@@ -312,189 +310,4 @@ async fn hash(
         .await
         .map_err(|error| Failure::failed("the password can't be hashed", error))?;
     Ok(database.keys.seal_password(id, &hash)?)
-}
-
-/// One line of an import. A password in clear is hashed before anything is stored.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Line {
-    username: String,
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
-    password: Option<Secret>,
-    #[serde(default)]
-    password_hash: Option<String>,
-}
-
-/// What an import did.
-#[derive(Serialize)]
-struct Imported {
-    added: usize,
-    existing: Vec<String>,
-}
-
-async fn import(
-    database: &Database,
-    output: Format,
-    file: Option<PathBuf>,
-    if_not_exists: bool,
-) -> Result<(), Failure> {
-    let lines = match &file {
-        Some(path) => {
-            let opened = std::fs::File::open(path).map_err(|error| {
-                Failure::failed(&format!("{} can't be read", path.display()), error)
-            })?;
-            read_lines(BufReader::new(opened))?
-        }
-        None => read_lines(io::stdin().lock())?,
-    };
-    let passwords = hasher()?;
-    let mut imported = Imported {
-        added: 0,
-        existing: Vec::new(),
-    };
-    for page in lines.chunks(PAGE as usize) {
-        let mut users = Vec::with_capacity(page.len());
-        for line in page {
-            users.push(user_of(database, &passwords, line).await?);
-        }
-        let done = database.store.import_users(users, database.now()).await?;
-        imported.added += done.added;
-        imported.existing.extend(
-            done.taken
-                .iter()
-                .filter_map(|index| page.get(*index))
-                .map(|line| line.username.clone()),
-        );
-    }
-    output.record(&imported)?;
-    note(format_args!("added {}", counted(imported.added, "user")));
-    if imported.existing.is_empty() || if_not_exists {
-        return Ok(());
-    }
-    Err(Failure::Conflict(format!(
-        "{} existed already and stayed as they were\n    --if-not-exists makes that a success",
-        counted(imported.existing.len(), "user")
-    )))
-}
-
-async fn user_of(
-    database: &Database,
-    passwords: &Passwords,
-    line: &Line,
-) -> Result<NewUser, Failure> {
-    let id = UserId::generate();
-    let sealed_password = match (&line.password, &line.password_hash) {
-        (Some(password), _) => Some(hash(database, passwords, &id, password.clone()).await?),
-        (None, Some(hash)) => Some(database.keys.seal_password(&id, hash)?),
-        (None, None) => None,
-    };
-    Ok(NewUser {
-        id,
-        username: line.username.clone(),
-        name: line.name.clone(),
-        sealed_password,
-    })
-}
-
-/// Every line of the file, or what is wrong with each that can't be used: a file is imported whole or not at all.
-fn read_lines(mut from: impl io::BufRead) -> Result<Vec<Line>, Failure> {
-    let mut lines = Vec::new();
-    let mut wrong = Vec::new();
-    for number in 1.. {
-        let mut text = String::new();
-        let read = from
-            .by_ref()
-            .take(LONGEST_LINE)
-            .read_line(&mut text)
-            .map_err(|error| Failure::failed(&format!("line {number} can't be read"), error))?;
-        if read == 0 {
-            break;
-        }
-        if text.trim().is_empty() {
-            continue;
-        }
-        match serde_json::from_str::<Line>(&text)
-            .map_err(|error| in_words(&error))
-            .and_then(judge)
-        {
-            Ok(line) => lines.push(line),
-            Err(problem) => wrong.push(format!("line {number}: {problem}")),
-        }
-    }
-    if wrong.is_empty() {
-        return Ok(lines);
-    }
-    Err(Failure::Failed(format!(
-        "{}\n    nothing was imported",
-        wrong.join("\n")
-    )))
-}
-
-/// What is wrong with a line of JSON; its place within the line alone, for the line is named already.
-fn in_words(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let words = text
-        .split_once(" at line ")
-        .map_or(text.as_str(), |(words, _)| words);
-    format!("{words} (column {})", error.column())
-}
-
-fn judge(line: Line) -> Result<Line, String> {
-    check_username(&line.username)?;
-    match (&line.password, &line.password_hash) {
-        (Some(_), Some(_)) => {
-            Err("it has a password and a password_hash: keep one of them".to_owned())
-        }
-        (None, Some(hash)) if !hash.starts_with("$argon2") => {
-            Err("the password_hash is not in the form $argon2id$…".to_owned())
-        }
-        (Some(password), None)
-            if password.expose().is_empty() || password.expose().len() > LONGEST =>
-        {
-            Err(format!(
-                "the password is empty or longer than {LONGEST} bytes"
-            ))
-        }
-        _ => Ok(line),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use insta::assert_snapshot;
-
-    use super::*;
-
-    #[test]
-    fn an_import_names_every_line_that_is_wrong() {
-        let text = "{\"username\":\"ada\",\"password\":\"hush hush\"}\n\n{\"username\":\"bob\",\"pasword\":\"hush\"}\n{\"name\":\"Eve\"}\n{\"username\":\"eve\",\"password_hash\":\"5f4dcc3b\"}\nnot JSON\n";
-        let Err(failure) = read_lines(text.as_bytes()) else {
-            panic!("four lines are wrong")
-        };
-        assert!(!failure.message().contains("hush"), "no secret is repeated");
-        assert_snapshot!(failure.message(), @"
-        line 3: unknown field `pasword`, expected one of `username`, `name`, `password`, `password_hash` (column 27)
-        line 4: missing field `username` (column 14)
-        line 5: the password_hash is not in the form $argon2id$…
-        line 6: expected ident (column 2)
-            nothing was imported
-        ");
-    }
-
-    #[test]
-    fn an_import_keeps_its_order_and_skips_empty_lines() {
-        let lines = read_lines(
-            "\n{\"username\":\"bob\"}\n\n{\"username\":\"ada\",\"name\":\"Ada\"}".as_bytes(),
-        )
-        .unwrap();
-        assert_eq!(
-            lines
-                .iter()
-                .map(|line| line.username.as_str())
-                .collect::<Vec<_>>(),
-            ["bob", "ada"]
-        );
-    }
 }

@@ -1,33 +1,24 @@
 //! The scopes, resources and clients that the configuration declares: whether they are well formed and know each other.
+//! What is asked of a single client stands in `clients.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
 
-use safeconduct_protocol::client::{self, Client};
 use safeconduct_protocol::ids::ClientId;
-use safeconduct_protocol::jose::JwkSet;
-use safeconduct_protocol::redirect_uri::RedirectUri;
 use safeconduct_protocol::resource::{Resource, ResourceUri, ScopeDescription};
 use safeconduct_protocol::scope::{self, OFFLINE_ACCESS, Scope};
 use safeconduct_protocol::secret::Secret;
-use zeroize::Zeroizing;
 
 use super::check::Findings;
-use super::file::{
-    self, AccessTokenFormat, AssertionAudience, AuthMethod, Config, Consent, GrantType,
-};
+use super::clients::{self, DeclaredClient, auth_method};
+use super::file::{self, AuthMethod, Config};
 use super::layers::At;
-use super::problem::{Place, Problems};
+use super::problem::Problems;
 use super::schema;
 
 /// Scopes that need no declaration: the flow itself gives them a meaning.
-const BUILT_IN: [&str; 1] = [OFFLINE_ACCESS];
+pub(super) const BUILT_IN: [&str; 1] = [OFFLINE_ACCESS];
 /// The scopes of OpenID Connect, which this version does not serve: declared clients may keep them for later.
-const OPENID: [&str; 5] = ["openid", "profile", "email", "address", "phone"];
-
-/// The fewest characters of a configured secret.
-const SHORTEST_SECRET: usize = 32;
+pub(super) const OPENID: [&str; 5] = ["openid", "profile", "email", "address", "phone"];
 
 /// What the configuration declares, well formed.
 #[derive(Debug)]
@@ -64,51 +55,13 @@ impl Declared {
         let mut problems = Problems::default();
         let mut secrets = Vec::with_capacity(self.clients.len());
         for client in &self.clients {
-            let secret = client.secret_file.as_deref().map(read_secret).transpose();
-            secrets.push(secret.unwrap_or_else(|(message, advice)| {
+            secrets.push(client.secret().unwrap_or_else(|(message, advice)| {
                 problems.add(client.place.clone(), message, advice);
                 None
             }));
         }
         problems.or(secrets)
     }
-}
-
-/// The secret in a file, or what is wrong with it and what to do.
-fn read_secret(path: &Path) -> Result<Secret, (String, String)> {
-    let shown = path.display();
-    let wrong = |error| {
-        (
-            format!("the secret file {shown} can't be read: {error}"),
-            "see that the path is right and that the user who runs safeconduct may read it"
-                .to_owned(),
-        )
-    };
-    let mode = std::fs::metadata(path).map_err(wrong)?.mode();
-    if mode & 0o007 != 0 {
-        return Err((
-            format!("the secret file {shown} can be read by everyone on this machine"),
-            format!("run chmod 600 {shown}; if others had access, change the secret"),
-        ));
-    }
-    let text = Zeroizing::new(std::fs::read_to_string(path).map_err(wrong)?);
-    let secret = text.trim_end();
-    if secret.chars().count() < SHORTEST_SECRET {
-        return Err((
-            format!("the secret in {shown} is shorter than {SHORTEST_SECRET} characters"),
-            "`openssl rand -hex 32` makes one that can't be guessed".to_owned(),
-        ));
-    }
-    Ok(Secret::new(secret))
-}
-
-/// A declared client and the files that belong to it.
-#[derive(Debug)]
-pub(crate) struct DeclaredClient {
-    pub(crate) client: Client,
-    pub(crate) secret_file: Option<PathBuf>,
-    /// Where the secret is named, or the client is declared.
-    place: Place,
 }
 
 /// Judges what `config` declares; the findings say what is wrong.
@@ -130,33 +83,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) -> Declared {
                 format!("the first one is at {place}"),
             );
         }
-        let told_before = findings.problems.0.len();
-        check_client(client, &at, findings);
-        check_authentication(client, &at, findings);
-        check_client_scopes(client, &at, &known, findings);
-        let place = findings.layers.place(&at.then("secret_file"));
-        let secret_file = client
-            .secret_file
-            .as_deref()
-            .map(|path| findings.layers.resolve(&at.then("secret_file"), path));
-        let Some(client) = register(client, &at, findings) else {
-            continue;
-        };
-        // The registration's own rules have the last word; most were told above, each at its line.
-        if let Err(error) = client.validate()
-            && findings.problems.0.len() == told_before
-        {
-            findings.refuse(
-                &at,
-                format!("the client `{}` can't be registered: {error}", client.id),
-                "",
-            );
-        }
-        clients.push(DeclaredClient {
-            client,
-            secret_file,
-            place,
-        });
+        clients.extend(clients::check(client, &at, &known, findings));
     }
     Declared {
         scopes,
@@ -297,296 +224,9 @@ fn known_scopes(config: &Config) -> BTreeSet<&str> {
         .collect()
 }
 
-fn check_client(client: &file::Client, at: &At, findings: &mut Findings<'_>) {
-    let id = &client.id;
-    let grants = at.then("grant_types");
-    let may = |grant| client.grant_types.contains(&grant);
-    if may(GrantType::AuthorizationCode) && client.redirect_uris.is_empty() {
-        findings.refuse(
-            at,
-            format!("the client `{id}` has no redirect URI"),
-            "add redirect_uris, or grant_types without authorization_code",
-        );
-    }
-    if !may(GrantType::AuthorizationCode) && !client.redirect_uris.is_empty() {
-        findings.refuse(
-            &at.then("redirect_uris"),
-            format!("the client `{id}` has redirect URIs that nothing uses"),
-            "add authorization_code to its grant_types, or leave them out",
-        );
-    }
-    if may(GrantType::RefreshToken) && !may(GrantType::AuthorizationCode) {
-        findings.refuse(
-            &grants,
-            format!("the client `{id}` may refresh but not get anything to refresh"),
-            "add authorization_code, or leave out refresh_token",
-        );
-    }
-    if may(GrantType::ClientCredentials) && auth_method(client) == AuthMethod::None {
-        findings.refuse(
-            &grants,
-            format!("the client `{id}` can't authenticate, so it can't use client_credentials"),
-            "give it a secret_file or keys",
-        );
-    }
-    if client.consent == Consent::Never && auth_method(client) == AuthMethod::None {
-        let advice = "anyone can pose as a client that can't authenticate; ask its users, or give it a secret";
-        findings.warn(
-            &at.then("consent"),
-            format!("nobody is asked before the public client `{id}` gets tokens"),
-            advice,
-        );
-    }
-}
-
-/// The client as the server knows it; `None` where something in it is malformed, which the findings then say.
-fn register(client: &file::Client, at: &At, findings: &mut Findings<'_>) -> Option<Client> {
-    let id = &client.id;
-    let parsed = ClientId::parse(id);
-    if parsed.is_none() {
-        findings.refuse(
-            &at.then("id"),
-            format!("`{id}` can't be a client id"),
-            "1 to 128 of A-Z a-z 0-9 . _ ~ : / - and not beginning with u-, as user ids do",
-        );
-    }
-    let mut redirect_uris = Vec::new();
-    for (index, uri) in client.redirect_uris.iter().enumerate() {
-        match RedirectUri::register(uri) {
-            Ok(uri) => redirect_uris.push(uri),
-            Err(error) => findings.refuse(
-                &at.then("redirect_uris").item(index),
-                format!("the redirect URI `{uri}` can't be registered"),
-                error.to_string(),
-            ),
-        }
-    }
-    let jwks = read_jwks(client, at, findings);
-    Some(Client {
-        id: parsed?,
-        name: client.name.clone().unwrap_or_else(|| id.clone()),
-        authentication: auth_method(client).into(),
-        jwks,
-        assertion_audience: client.assertion_audience.into(),
-        redirect_uris,
-        grant_types: client.grant_types.iter().copied().map(Into::into).collect(),
-        scopes: Scope::parse(&client.scopes.join(" "))?,
-        require_pkce: client.require_pkce,
-        access_token_format: client.access_token_format.into(),
-        consent: client.consent.into(),
-    })
-}
-
-/// The public keys of a client, from its file or written in place.
-fn read_jwks(client: &file::Client, at: &At, findings: &mut Findings<'_>) -> Option<JwkSet> {
-    let (at, value) = match (&client.jwks_file, &client.jwks) {
-        (Some(path), _) => {
-            let at = at.then("jwks_file");
-            let path = findings.layers.resolve(&at, path);
-            let read = std::fs::read_to_string(&path).map_err(|error| error.to_string());
-            match read
-                .and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()))
-            {
-                Ok(value) => (at, value),
-                Err(error) => {
-                    findings.refuse(
-                        &at,
-                        format!(
-                            "the keys of the client `{}` can't be read: {}: {error}",
-                            client.id,
-                            path.display()
-                        ),
-                        "",
-                    );
-                    return None;
-                }
-            }
-        }
-        (None, Some(value)) => (at.then("jwks"), value.clone()),
-        (None, None) => return None,
-    };
-    match serde_json::from_value::<JwkSet>(value) {
-        Ok(keys) if !keys.keys.is_empty() => Some(keys),
-        Ok(_) => {
-            findings.refuse(
-                &at,
-                format!(
-                    "the client `{}` has no key that can verify a signature",
-                    client.id
-                ),
-                "write public keys for ES256, RS256, PS256 or EdDSA",
-            );
-            None
-        }
-        Err(error) => {
-            findings.refuse(
-                &at,
-                format!(
-                    "the keys of the client `{}` are no JWK set: {error}",
-                    client.id
-                ),
-                "write { keys = [ … ] } with public keys alone (RFC 7517 §5)",
-            );
-            None
-        }
-    }
-}
-
-/// How `client` authenticates: as it says, or by what it has.
-pub(crate) fn auth_method(client: &file::Client) -> AuthMethod {
-    let by_what_it_has = || match (
-        &client.secret_file,
-        client.jwks.is_some() || client.jwks_file.is_some(),
-    ) {
-        (Some(_), _) => AuthMethod::ClientSecretBasic,
-        (None, true) => AuthMethod::PrivateKeyJwt,
-        (None, false) => AuthMethod::None,
-    };
-    client
-        .token_endpoint_auth_method
-        .unwrap_or_else(by_what_it_has)
-}
-
-fn check_authentication(client: &file::Client, at: &At, findings: &mut Findings<'_>) {
-    let id = &client.id;
-    let has_secret = client.secret_file.is_some();
-    let has_keys = client.jwks.is_some() || client.jwks_file.is_some();
-    let method = at.then("token_endpoint_auth_method");
-    match auth_method(client) {
-        AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost if !has_secret => {
-            findings.refuse(
-                &method,
-                format!("the client `{id}` has no secret"),
-                "name its secret_file; `openssl rand -hex 32` makes a secret",
-            );
-        }
-        AuthMethod::PrivateKeyJwt if !has_keys => {
-            findings.refuse(
-                &method,
-                format!("the client `{id}` has no keys"),
-                "name its jwks_file with its public keys",
-            );
-        }
-        AuthMethod::None if has_secret || has_keys => {
-            findings.refuse(
-                &method,
-                format!("the client `{id}` has a secret or keys that nobody asks for"),
-                "leave out token_endpoint_auth_method, or the secret",
-            );
-        }
-        AuthMethod::None if !client.require_pkce => {
-            findings.refuse(
-                &at.then("require_pkce"),
-                format!("the public client `{id}` must use PKCE"),
-                "only a client that authenticates can go without (RFC 9700 §2.1.1)",
-            );
-        }
-        _ if has_secret && has_keys => findings.refuse(
-            at,
-            format!("the client `{id}` has a secret and keys"),
-            "keep one of them",
-        ),
-        _ => {}
-    }
-    if client.jwks.is_some() && client.jwks_file.is_some() {
-        findings.refuse(
-            &at.then("jwks_file"),
-            format!("the keys of the client `{id}` stand in two places"),
-            "keep jwks or jwks_file",
-        );
-    }
-    if !client.require_pkce {
-        findings.warn(
-            &at.then("require_pkce"),
-            format!("the client `{id}` may go without PKCE"),
-            "an injected code is then stopped only if the client checks what it gets",
-        );
-    }
-}
-
-fn check_client_scopes(
-    client: &file::Client,
-    at: &At,
-    known: &BTreeSet<&str>,
-    findings: &mut Findings<'_>,
-) {
-    for (index, name) in client.scopes.iter().enumerate() {
-        let at = at.then("scopes").item(index);
-        if known.contains(name.as_str()) {
-            continue;
-        }
-        if OPENID.contains(&name.as_str()) {
-            findings.warn(
-                &at,
-                format!("the scope `{name}` is not served by this version"),
-                "requests for it are refused",
-            );
-            continue;
-        }
-        let advice = advice_on_scope(name, known);
-        findings.refuse(
-            &at,
-            format!(
-                "the client `{}` may ask for the unknown scope `{name}`",
-                client.id
-            ),
-            advice,
-        );
-    }
-}
-
-fn advice_on_scope(name: &str, known: &BTreeSet<&str>) -> String {
+pub(super) fn advice_on_scope(name: &str, known: &BTreeSet<&str>) -> String {
     schema::meant(name, known.iter().copied()).map_or_else(
         || format!("add [scopes.\"{name}\"] with text.en, and the resource that it belongs to"),
         |meant| format!("did you mean `{meant}`?"),
     )
-}
-
-impl From<AuthMethod> for client::AuthenticationMethod {
-    fn from(method: AuthMethod) -> Self {
-        match method {
-            AuthMethod::ClientSecretBasic => Self::ClientSecretBasic,
-            AuthMethod::ClientSecretPost => Self::ClientSecretPost,
-            AuthMethod::PrivateKeyJwt => Self::PrivateKeyJwt,
-            AuthMethod::None => Self::None,
-        }
-    }
-}
-
-impl From<GrantType> for client::GrantType {
-    fn from(grant_type: GrantType) -> Self {
-        match grant_type {
-            GrantType::AuthorizationCode => Self::AuthorizationCode,
-            GrantType::RefreshToken => Self::RefreshToken,
-            GrantType::ClientCredentials => Self::ClientCredentials,
-        }
-    }
-}
-
-impl From<AccessTokenFormat> for client::AccessTokenFormat {
-    fn from(format: AccessTokenFormat) -> Self {
-        match format {
-            AccessTokenFormat::Jwt => Self::Jwt,
-            AccessTokenFormat::Opaque => Self::Opaque,
-        }
-    }
-}
-
-impl From<Consent> for client::ConsentPolicy {
-    fn from(consent: Consent) -> Self {
-        match consent {
-            Consent::Remember => Self::Remember,
-            Consent::Always => Self::Always,
-            Consent::Never => Self::Never,
-        }
-    }
-}
-
-impl From<AssertionAudience> for client::AssertionAudience {
-    fn from(audience: AssertionAudience) -> Self {
-        match audience {
-            AssertionAudience::Issuer => Self::Issuer,
-            AssertionAudience::TokenEndpoint => Self::TokenEndpoint,
-        }
-    }
 }

@@ -3,6 +3,7 @@
 //! `file.rs` says what may be written, `layers.rs` merges the sources, `check.rs` judges whether the values fit together.
 
 mod check;
+mod clients;
 mod declared;
 mod duration;
 mod file;
