@@ -27,7 +27,7 @@ use crate::{
 /// The parameter and form field that carries a sealed pending authorization.
 pub(crate) const PENDING: &str = "pending";
 /// The longest URL that a browser is sent to, in bytes; longer ones break proxies.
-const LONGEST_LOCATION: usize = 8 * 1024 - 512;
+pub(crate) const LONGEST_LOCATION: usize = 8 * 1024 - 512;
 /// How often a visit is written down, in seconds.
 const VISIT_EVERY: i64 = 300;
 
@@ -221,14 +221,8 @@ impl Journey {
     fn seal(&self, exchange: &Exchange<'_>) -> Result<String, Failure> {
         let sealed = exchange
             .seal()
-            .seal(Kind::PendingAuthorization, &self.pending)
-            .map_err(|error| Fault::new(error.to_string()))?;
-        if sealed.len() > LONGEST_LOCATION {
-            return Err(Refusal::new(Reason::RequestTooLarge)
-                .because(format!("{} bytes when sealed", sealed.len()))
-                .into());
-        }
-        Ok(sealed)
+            .seal(Kind::PendingAuthorization, &self.pending);
+        Ok(sealed.map_err(|error| Fault::new(error.to_string()))?)
     }
 }
 

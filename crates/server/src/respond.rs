@@ -115,7 +115,7 @@ pub(crate) fn page_refusal(
     let html = server.pages().refusal(&RefusalPage {
         kind: kind(refusal.reason(), status),
         status: status.as_u16(),
-        name: refusal.reason().name(),
+        name: name_shown(server, refusal.reason()),
         sentence,
         what_to_do,
         correlation_id: correlation.as_str(),
@@ -184,6 +184,16 @@ fn logged(failure: Failure) -> Refusal {
         "refused"
     );
     refusal
+}
+
+/// The name on the page. That a client exists is no stranger's business: a disabled one reads as unknown.
+fn name_shown(server: &Server, reason: Reason) -> &'static str {
+    match reason {
+        Reason::ClientDisabled if !server.settings().issuer.is_development() => {
+            Reason::ClientUnknown.name()
+        }
+        reason => reason.name(),
+    }
 }
 
 fn kind(reason: Reason, status: StatusCode) -> RefusalKind {

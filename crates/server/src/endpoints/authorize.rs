@@ -24,16 +24,18 @@ use crate::{
     correlation::Correlation,
     fault::{Failure, Fault},
     form,
-    journey::{Journey, PENDING, known_client, with_cookie},
+    journey::{Journey, LONGEST_LOCATION, PENDING, known_client, with_cookie},
     respond,
     server::{Exchange, Server},
 };
 
 /// The parameter that carries a request which came by POST, sealed.
 const ARRIVAL: &str = "arrival";
-/// The longest redirect back to a client, in bytes, and what a code, `iss` and names take of it.
+/// The longest redirect back to a client, in bytes: what every proxy passes on.
 const LONGEST_ANSWER: usize = 6 * 1024;
-const ROOM_FOR_CODE: usize = 1_400;
+/// The most that a pending authorization and a code hold beside the request they carry, in bytes of JSON.
+const PENDING_ADDS: usize = 250;
+const CODE_ADDS: usize = 400;
 
 /// `GET /authorize`: a new request, or one that comes back from our own forms.
 pub(crate) async fn get(
@@ -81,15 +83,16 @@ async fn send_on(
 ) -> Result<Response, Failure> {
     let parameters = form::read(uri, headers, body)?;
     let exchange = Exchange::begin(server).await?;
-    let sealed = exchange
-        .seal()
-        .seal(Kind::AuthorizationRequest, &parameters.encode())
-        .map_err(|error| Fault::new(error.to_string()))?;
-    if sealed.len() > LONGEST_ANSWER {
+    let encoded = parameters.encode();
+    if sealed_length(encoded.len()) > LONGEST_LOCATION {
         return Err(Refusal::new(Reason::RequestTooLarge)
-            .because(format!("{} bytes when sealed", sealed.len()))
+            .because(format!("{} bytes", encoded.len()))
             .into());
     }
+    let sealed = exchange
+        .seal()
+        .seal(Kind::AuthorizationRequest, &encoded)
+        .map_err(|error| Fault::new(error.to_string()))?;
     Ok(respond::see_other(&format!(
         "{}?{ARRIVAL}={sealed}",
         server.path("/authorize")
@@ -139,7 +142,7 @@ async fn arrive(
         resources,
         exchange.issuer(),
     )
-    .and_then(|request| fits_an_answer(&request).map(|()| request));
+    .and_then(|request| fits_every_redirect(&request, exchange.issuer()).map(|()| request));
     let request = match checked {
         Ok(request) => request,
         Err(refusal) => {
@@ -181,18 +184,30 @@ async fn arrive(
     })
 }
 
-/// The answer must fit a header that every proxy passes on.
-fn fits_an_answer(request: &CheckedRequest) -> Result<(), Refusal> {
-    let parameters: Vec<(&str, &str)> = request
-        .state()
-        .map(|state| ("state", state))
-        .into_iter()
-        .collect();
-    let length = response_url(request.redirect_uri(), &parameters).len() + ROOM_FOR_CODE;
-    if length <= LONGEST_ANSWER {
-        Ok(())
-    } else {
-        Err(Refusal::new(Reason::RequestTooLarge)
-            .because(format!("the answer would take {length} bytes")))
+/// Refuses at the door what would not fit a URL later on: our own redirect after the sign-in, or the answer to the client.
+fn fits_every_redirect(request: &CheckedRequest, issuer: &str) -> Result<(), Refusal> {
+    let carried = serde_json::to_vec(request).map_or(LONGEST_LOCATION, |json| json.len());
+    let state = request.state().unwrap_or_default();
+    let on_top = carried.saturating_sub(state.len() + request.redirect_uri().len());
+    let answer = response_url(
+        request.redirect_uri(),
+        &[("code", ""), ("state", state), ("iss", issuer)],
+    );
+    let lengths = [
+        (sealed_length(carried + PENDING_ADDS), LONGEST_LOCATION),
+        (
+            answer.len() + sealed_length(on_top + CODE_ADDS),
+            LONGEST_ANSWER,
+        ),
+    ];
+    match lengths.iter().find(|(length, longest)| length > longest) {
+        None => Ok(()),
+        Some((length, longest)) => Err(Refusal::new(Reason::RequestTooLarge)
+            .because(format!("a redirect would take {length} bytes of {longest}"))),
     }
+}
+
+/// How long `bytes` of JSON are at most when they are sealed: nonce, tag and names, in base64.
+fn sealed_length(bytes: usize) -> usize {
+    (bytes + 64) * 4 / 3
 }

@@ -82,7 +82,9 @@ async fn allow(
             .await?;
         if !recorded {
             // Withdrawn while the page stood open: ask again.
-            return journey.continue_at_authorize(exchange);
+            let pending = journey.pending.signed_in(person.session.clone());
+            let client = journey.client;
+            return Journey { pending, client }.continue_at_authorize(exchange);
         }
     }
     exchange.server.telemetry().consent("allow");
