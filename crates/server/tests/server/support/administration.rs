@@ -1,0 +1,146 @@
+//! What an operator does to users and clients, through the store's own methods. The server knows of it when they return.
+
+use safeconduct_protocol::client::Client;
+use safeconduct_protocol::ids::{ClientId, UserId};
+use safeconduct_protocol::secret::Secret;
+use safeconduct_server::password::{PasswordSettings, Passwords};
+use safeconduct_store::{ConsentRecord, SessionRecord, Store};
+
+use super::{TestServer, cast, database};
+
+impl TestServer {
+    fn store(&self) -> &Store {
+        self.server.store()
+    }
+
+    pub(crate) async fn user(&self, username: &str) -> UserId {
+        self.store()
+            .user_by_name(username)
+            .await
+            .unwrap()
+            .unwrap()
+            .id
+    }
+
+    pub(crate) async fn lock_user(&self, username: &str) {
+        self.store()
+            .lock_user(&self.user(username).await, self.now())
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn unlock_user(&self, username: &str) {
+        self.store()
+            .unlock_user(&self.user(username).await, self.now())
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn delete_user(&self, username: &str) {
+        self.store()
+            .delete_user(&self.user(username).await, self.now())
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn set_password(&self, username: &str, password: &str) {
+        let user = self.user(username).await;
+        let passwords = Passwords::start(PasswordSettings::default()).unwrap();
+        let hash = passwords.hash(Secret::new(password)).await.unwrap();
+        let sealed = database::keys(self.store(), self.issuer())
+            .await
+            .seal_password(&user, &hash)
+            .unwrap();
+        self.store()
+            .set_password(&user, &sealed, self.now())
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn withdraw_consent(&self, username: &str, client: &str) {
+        let user = self.user(username).await;
+        self.store()
+            .withdraw_consent(&user, &id(client), self.now())
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn consents(&self, username: &str) -> Vec<ConsentRecord> {
+        self.store()
+            .list_consents(&self.user(username).await)
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn sessions(&self, username: &str) -> Vec<SessionRecord> {
+        let user = self.user(username).await;
+        self.store()
+            .list_sessions(Some(&user), self.now())
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn end_sessions(&self, username: &str) {
+        self.store()
+            .end_sessions_of(&self.user(username).await, self.now())
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn disable_client(&self, client: &str) {
+        self.store()
+            .disable_client(&id(client), self.now())
+            .await
+            .unwrap();
+        self.refresh_catalog().await;
+    }
+
+    pub(crate) async fn enable_client(&self, client: &str) {
+        self.store()
+            .enable_client(&id(client), self.now())
+            .await
+            .unwrap();
+        self.refresh_catalog().await;
+    }
+
+    pub(crate) async fn delete_client(&self, client: &str) {
+        self.store()
+            .delete_client(&id(client), self.now())
+            .await
+            .unwrap();
+        self.refresh_catalog().await;
+    }
+
+    /// Changes how a client of the cast is registered.
+    pub(crate) async fn change_client(&self, client: &str, change: impl FnOnce(&mut Client)) {
+        let mut client = cast::registration(client);
+        change(&mut client);
+        self.store()
+            .update_client(&client, self.now())
+            .await
+            .unwrap();
+        self.refresh_catalog().await;
+    }
+
+    /// Gives a client another secret; the old one is good for `overlap` more seconds.
+    pub(crate) async fn rotate_secret(&self, client: &str, secret: &str, overlap: i64) {
+        let hash = database::keys(self.store(), self.issuer())
+            .await
+            .hash_client_secret(&Secret::new(secret));
+        let until = Some(self.now().plus(overlap));
+        self.store()
+            .add_client_secret(&id(client), hash, until, self.now())
+            .await
+            .unwrap();
+        self.refresh_catalog().await;
+    }
+
+    /// What happens by itself within half a second.
+    async fn refresh_catalog(&self) {
+        self.server.refresh().await.unwrap();
+    }
+}
+
+fn id(client: &str) -> ClientId {
+    ClientId::parse(client).unwrap()
+}

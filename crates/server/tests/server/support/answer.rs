@@ -1,0 +1,221 @@
+//! What a server answers, and what every answer must be whatever was asked.
+
+use std::fmt;
+
+use axum::response::Response;
+use http::{HeaderMap, StatusCode, header};
+use http_body_util::BodyExt as _;
+use safeconduct_protocol::error::REGISTRY;
+use serde_json::Value;
+use url::Url;
+
+use super::{Ask, Code, Tokens};
+
+/// An answer, read to its end.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) async fn read(response: Response) -> Self {
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let answer = Self {
+            status: parts.status,
+            headers: parts.headers,
+            body: String::from_utf8(body.to_vec()).unwrap(),
+        };
+        answer.keeps_every_promise();
+        answer
+    }
+
+    /// What holds for every answer of this server: no fault, no redirect that repeats a body, no raw control byte in a
+    /// `Location`, no page in a frame or a cache, no JSON that a browser would take for something else.
+    fn keeps_every_promise(&self) {
+        assert!(
+            !self.status.is_server_error() || self.status == 503,
+            "{self:?}"
+        );
+        assert!(!self.header("x-correlation-id").is_empty(), "{self:?}");
+        if self.status.is_redirection() {
+            assert_eq!(self.status, StatusCode::SEE_OTHER, "{self:?}");
+            assert!(
+                self.location().bytes().all(|byte| byte.is_ascii_graphic()),
+                "{self:?}"
+            );
+            assert!(self.location().len() <= 8 * 1024, "{self:?}");
+        } else {
+            assert_eq!(self.location(), "", "{self:?}");
+        }
+        if self.is_page() {
+            let policy = self.header("content-security-policy");
+            assert!(policy.contains("default-src 'none'"), "{self:?}");
+            assert!(policy.contains("frame-ancestors 'none'"), "{self:?}");
+            assert!(!policy.contains("unsafe"), "{self:?}");
+            assert_eq!(self.header("x-frame-options"), "DENY", "{self:?}");
+            assert_eq!(self.header("cache-control"), "no-store", "{self:?}");
+            assert_eq!(self.header("referrer-policy"), "no-referrer", "{self:?}");
+            assert!(!self.body.contains("<script"), "{self:?}");
+        }
+        if self.header("content-type").starts_with("application/json") {
+            assert_eq!(self.header("x-content-type-options"), "nosniff", "{self:?}");
+        }
+    }
+
+    /// A header's only or first value; empty if it is absent.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Where the browser is sent; empty if nowhere.
+    pub(crate) fn location(&self) -> &str {
+        self.header("location")
+    }
+
+    /// The cookies that are set, attributes and all.
+    pub(crate) fn cookies(&self) -> Vec<&str> {
+        let values = self.headers.get_all(header::SET_COOKIE).iter();
+        values.map(|value| value.to_str().unwrap()).collect()
+    }
+
+    pub(crate) fn is_page(&self) -> bool {
+        self.header("content-type").starts_with("text/html")
+    }
+
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not JSON: {self:?}"))
+    }
+
+    /// A parameter of the redirect.
+    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
+        let location = Url::parse(self.location()).ok()?;
+        let mut pairs = location.query_pairs();
+        pairs
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
+    }
+
+    /// Whether a code is sent to the client.
+    pub(crate) fn has_code(&self) -> bool {
+        self.parameter("code").is_some()
+    }
+
+    /// The code that is sent to the client which asked `ask`.
+    pub(crate) fn code(&self, ask: &Ask) -> Code {
+        let code = self
+            .parameter("code")
+            .unwrap_or_else(|| panic!("no code: {self:?}"));
+        Code::of(ask, code)
+    }
+
+    /// The tokens in an answer of the token endpoint.
+    pub(crate) fn tokens(&self) -> Tokens {
+        assert_eq!(self.status, StatusCode::OK, "{self:?}");
+        let body = self.json();
+        let text = |name: &str| body[name].as_str().map(str::to_owned);
+        Tokens {
+            access: text("access_token").unwrap(),
+            refresh: text("refresh_token"),
+            scope: text("scope").unwrap(),
+        }
+    }
+
+    /// The value of a hidden field of the page, as the browser would send it.
+    pub(crate) fn hidden(&self, name: &str) -> String {
+        let start = format!("name=\"{name}\" value=\"");
+        let (_, rest) = self
+            .body
+            .split_once(&start)
+            .unwrap_or_else(|| panic!("no {name}: {self:?}"));
+        rest.split_once('"').unwrap().0.to_owned()
+    }
+
+    /// The page's title: which page it is.
+    pub(crate) fn title(&self) -> &str {
+        let title = self
+            .body
+            .split_once("<title>")
+            .and_then(|(_, rest)| rest.split_once("</title>"));
+        title.map_or("", |(title, _)| title.trim())
+    }
+
+    /// The refusal's stable name on a page.
+    fn name_on_page(&self) -> Option<&str> {
+        let (_, rest) = self.body.split_once("<code id=\"error-code\">")?;
+        Some(rest.split_once('<')?.0)
+    }
+}
+
+/// The refusals that have this public sentence. A few share one on purpose: they must not be told apart.
+fn names(public: &str) -> String {
+    let same = REGISTRY.iter().filter(|entry| entry.public == public);
+    same.map(|entry| entry.name)
+        .collect::<Vec<_>>()
+        .join(" or ")
+}
+
+/// The answer in one line, without what differs each time: `400 invalid_grant (code-redeemed)`.
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.status.as_u16())?;
+        if let Ok(location) = Url::parse(self.location()) {
+            return redirect(&location, f);
+        }
+        if !self.location().is_empty() {
+            let path = self.location().split('?').next().unwrap_or_default();
+            return write!(f, " {path}");
+        }
+        if let Some(name) = self.name_on_page() {
+            return write!(f, " page ({name})");
+        }
+        if self.is_page() {
+            return write!(f, " page “{}”", self.title());
+        }
+        if let Ok(Value::Object(mut members)) = serde_json::from_str(&self.body) {
+            if let (Some(error), Some(Value::String(description))) = (
+                members.get("error").and_then(Value::as_str),
+                members.get("error_description"),
+            ) {
+                return write!(f, " {error} ({})", names(description));
+            }
+            for secret in ["access_token", "refresh_token", "jti", "grant_id", "sub"] {
+                if let Some(value) = members.get_mut(secret) {
+                    *value = Value::from("…");
+                }
+            }
+            return write!(f, " {}", Value::Object(members));
+        }
+        if self.body.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " {}", self.body)
+        }
+    }
+}
+
+fn redirect(location: &Url, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut bare = location.clone();
+    bare.set_query(None);
+    write!(f, " {bare}")?;
+    for (name, value) in location.query_pairs() {
+        match &*name {
+            "code" | "pending" | "arrival" => write!(f, " {name}=…")?,
+            "error_description" => write!(f, " ({})", names(&value))?,
+            _ => write!(f, " {name}={value}")?,
+        }
+    }
+    Ok(())
+}
+
+/// The whole answer, for a test that has failed.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n{:#?}\n{}", self.status, self.headers, self.body)
+    }
+}

@@ -1,0 +1,183 @@
+//! A whole server, driven from outside: a real database file, the real routes, a clock that stands still, and no socket.
+//!
+//! What a test says reads as steps of the protocol: a [`Browser`] asks, signs in and allows; a client exchanges, refreshes,
+//! revokes. Every answer on the way is held to what every answer must be (see `answer`).
+
+mod administration;
+mod answer;
+mod back_channel;
+mod browser;
+mod cast;
+mod database;
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use http::header;
+use safeconduct_protocol::clock::Clock;
+use safeconduct_protocol::metadata::Issuer;
+use safeconduct_protocol::time::Timestamp;
+use safeconduct_server::accept::ClientAddress;
+use safeconduct_server::{Server, Settings, routes};
+use safeconduct_store::Store;
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+use tower::ServiceExt as _;
+
+pub(crate) use self::answer::Answer;
+pub(crate) use self::back_channel::{Code, Credentials, Form, Tokens};
+pub(crate) use self::browser::{Ask, Browser};
+pub(crate) use self::cast::{
+    CALLBACK, MAIL, MAIL_API, NOTES, NOTES_API, STATE, assertion, assertion_key, password_of,
+    registration, secret_of,
+};
+
+/// The issuer of most tests, as it would be in production.
+pub(crate) const ISSUER: &str = "https://id.example";
+/// When every test begins: a day in 2027.
+pub(crate) const BEGINNING: Timestamp = Timestamp::from_seconds(1_800_000_000);
+/// Where requests come from unless a test says otherwise (RFC 5737).
+pub(crate) const SOMEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
+/// A server with the whole cast of clients and users.
+pub(crate) struct TestServer {
+    server: Server,
+    router: Router,
+    clock: Clock,
+    directory: TempDir,
+}
+
+impl TestServer {
+    /// A server at [`ISSUER`] as it comes out of the box.
+    pub(crate) async fn start() -> Self {
+        Self::start_at(ISSUER).await
+    }
+
+    /// The same under another name.
+    pub(crate) async fn start_at(issuer: &str) -> Self {
+        Self::start_with(Settings::new(Issuer::parse(issuer).unwrap())).await
+    }
+
+    /// A server whose operator decided something else.
+    pub(crate) async fn start_with(settings: Settings) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        database::found_in(directory.path(), settings.issuer.as_str());
+        Self::open(settings, Clock::test(BEGINNING), directory).await
+    }
+
+    async fn open(settings: Settings, clock: Clock, directory: TempDir) -> Self {
+        let store = Store::open(&database::url(directory.path())).await.unwrap();
+        let server = Server::new(settings, store, database::master_key(), clock.clone())
+            .await
+            .unwrap();
+        Self {
+            router: routes::public(&server),
+            server,
+            clock,
+            directory,
+        }
+    }
+
+    /// Stops it and starts another process on the same database.
+    pub(crate) async fn restart(self) -> Self {
+        let settings = self.server.settings().clone();
+        self.server.store().close().await;
+        Self::open(settings, self.clock, self.directory).await
+    }
+
+    /// The server itself, for what its program does with it.
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Its issuer identifier.
+    pub(crate) fn issuer(&self) -> &str {
+        self.server.settings().issuer.as_str()
+    }
+
+    /// The time now.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Lets time pass.
+    pub(crate) fn advance(&self, seconds: i64) {
+        self.clock.advance(seconds);
+    }
+
+    /// A browser that was never here.
+    pub(crate) fn browser(&self) -> Browser<'_> {
+        Browser::new(self)
+    }
+
+    /// A browser in which `user` is signed in.
+    pub(crate) async fn sign_in(&self, user: &str) -> Browser<'_> {
+        let mut browser = self.browser();
+        // The portal asks for no consent: after the sign-in nothing is left to ask.
+        let page = browser.authorize(&Ask::of("portal")).await;
+        let answer = browser.sign_in(&page, user).await;
+        assert!(answer.has_code(), "{answer}");
+        browser
+    }
+
+    /// A code for what `ask` asks, allowed by `user` in a browser of their own.
+    pub(crate) async fn code(&self, user: &str, ask: &Ask) -> Code {
+        self.sign_in(user).await.code(ask).await
+    }
+
+    /// The tokens for what `ask` asks, allowed by `user` in a browser of their own.
+    pub(crate) async fn tokens(&self, user: &str, ask: &Ask) -> Tokens {
+        let code = self.code(user, ask).await;
+        self.exchange(&code).await.tokens()
+    }
+
+    /// What the server answers to a request under its own name.
+    pub(crate) async fn send(&self, mut request: Request) -> Answer {
+        let authority = self.server.settings().issuer.authority();
+        let headers = request.headers_mut();
+        if !headers.contains_key(header::HOST) {
+            headers.insert(header::HOST, authority.parse().unwrap());
+        }
+        let extensions = request.extensions_mut();
+        if extensions.get::<ClientAddress>().is_none() {
+            extensions.insert(from(SOMEWHERE));
+        }
+        answer_to(self.router.clone(), request).await
+    }
+
+    /// What the server answers to requests that come all at once, on the threads of the runtime.
+    pub(crate) async fn send_all(
+        &self,
+        requests: impl IntoIterator<Item = Request>,
+    ) -> Vec<Answer> {
+        let authority = self.server.settings().issuer.authority();
+        let mut answers = JoinSet::new();
+        for mut request in requests {
+            let headers = request.headers_mut();
+            headers.insert(header::HOST, authority.parse().unwrap());
+            answers.spawn(answer_to(self.router.clone(), request));
+        }
+        answers.join_all().await
+    }
+
+    /// `GET path`, as anybody may send it.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).unwrap())
+            .await
+    }
+}
+
+/// What the accept loop would note about a request from `address`.
+pub(crate) fn from(address: IpAddr) -> ClientAddress {
+    ClientAddress {
+        address,
+        hostile: false,
+    }
+}
+
+async fn answer_to(router: Router, request: Request) -> Answer {
+    let Ok(response) = router.oneshot(request).await;
+    Answer::read(response).await
+}
