@@ -55,9 +55,16 @@ impl FromStr for Ports {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let ports = text.split(',').map(str::parse).collect::<Result<Vec<u16>, _>>();
-        let ports = ports.ok().and_then(|ports| <[u16; 3]>::try_from(ports).ok());
-        ports.map(Self).ok_or_else(|| "three ports with commas between them are expected".to_owned())
+        let ports = text
+            .split(',')
+            .map(str::parse)
+            .collect::<Result<Vec<u16>, _>>();
+        let ports = ports
+            .ok()
+            .and_then(|ports| <[u16; 3]>::try_from(ports).ok());
+        ports
+            .map(Self)
+            .ok_or_else(|| "three ports with commas between them are expected".to_owned())
     }
 }
 

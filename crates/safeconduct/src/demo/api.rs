@@ -35,7 +35,11 @@ async fn list(State(people): State<People>, token: Scoped<NotesRead>) -> Json<Ve
     Json(people.notes(token.subject()))
 }
 
-async fn write(State(people): State<People>, token: Token, Json(note): Json<Note>) -> Result<StatusCode, Denied> {
+async fn write(
+    State(people): State<People>,
+    token: Token,
+    Json(note): Json<Note>,
+) -> Result<StatusCode, Denied> {
     token.require_scope(NOTES_WRITE)?;
     Ok(match people.write(token.subject(), &note.text) {
         true => StatusCode::CREATED,
@@ -45,7 +49,9 @@ async fn write(State(people): State<People>, token: Token, Json(note): Json<Note
 
 async fn me(State(people): State<People>, token: Token) -> Result<Json<Me>, StatusCode> {
     let name = people.name(token.subject()).ok_or(StatusCode::NOT_FOUND)?;
-    Ok(Json(Me { name: name.to_owned() }))
+    Ok(Json(Me {
+        name: name.to_owned(),
+    }))
 }
 
 #[cfg(test)]
@@ -81,13 +87,31 @@ mod tests {
             let token: TestToken = issuer.token().subject(id.as_str()).scope(scope);
             token.sign()
         };
-        assert_eq!(ask(&app, Method::GET, "/notes", token("notes.read")).await, StatusCode::OK);
-        assert_eq!(ask(&app, Method::GET, "/notes", token("notes.write")).await, StatusCode::FORBIDDEN);
-        assert_eq!(ask(&app, Method::POST, "/notes", token("notes.read")).await, StatusCode::FORBIDDEN);
-        assert_eq!(ask(&app, Method::POST, "/notes", token("notes.write")).await, StatusCode::CREATED);
-        assert_eq!(ask(&app, Method::GET, "/me", token("notes.read")).await, StatusCode::OK);
+        assert_eq!(
+            ask(&app, Method::GET, "/notes", token("notes.read")).await,
+            StatusCode::OK
+        );
+        assert_eq!(
+            ask(&app, Method::GET, "/notes", token("notes.write")).await,
+            StatusCode::FORBIDDEN
+        );
+        assert_eq!(
+            ask(&app, Method::POST, "/notes", token("notes.read")).await,
+            StatusCode::FORBIDDEN
+        );
+        assert_eq!(
+            ask(&app, Method::POST, "/notes", token("notes.write")).await,
+            StatusCode::CREATED
+        );
+        assert_eq!(
+            ask(&app, Method::GET, "/me", token("notes.read")).await,
+            StatusCode::OK
+        );
         assert_eq!(people.notes(id.as_str())[0].text, "milk");
         let stranger = issuer.token().subject("nobody").scope("notes.write").sign();
-        assert_eq!(ask(&app, Method::POST, "/notes", stranger).await, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(
+            ask(&app, Method::POST, "/notes", stranger).await,
+            StatusCode::UNPROCESSABLE_ENTITY
+        );
     }
 }

@@ -38,10 +38,17 @@ const HEADERS: [(HeaderName, &str); 6] = [
         "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     ),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::REFERRER_POLICY, "no-referrer"),
+    // Not `no-referrer`: with it a browser sends `Origin: null` even to the page's own origin.
+    (header::REFERRER_POLICY, "same-origin"),
     (header::CACHE_CONTROL, "no-store"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
 ];
 
 /// What the handlers work with.
@@ -86,7 +93,10 @@ impl App {
     }
 
     fn outcomes(&self) -> MutexGuard<'_, VecDeque<Arc<Outcome>>> {
-        self.0.outcomes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0
+            .outcomes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn remember(&self, outcome: Outcome) {
@@ -101,7 +111,11 @@ impl App {
     fn button(&self, attack: Attack) -> Button {
         let button = Button::of(attack);
         let outcomes = self.outcomes();
-        match outcomes.iter().rev().find(|outcome| outcome.attack == attack) {
+        match outcomes
+            .iter()
+            .rev()
+            .find(|outcome| outcome.attack == attack)
+        {
             Some(last) => button.after(last.run.0, last.is_refused(), last.verdict()),
             None => button,
         }
@@ -133,11 +147,17 @@ pub(crate) fn on_localhost(addresses: &Addresses, router: Router) -> Router {
 }
 
 async fn to_localhost(State(base): State<Arc<str>>, request: Request, next: Next) -> Response {
-    let named = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let named = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
     let url = named.and_then(|host| Url::parse(&format!("http://{host}/")).ok());
     let is_address = url.is_some_and(|url| !matches!(url.host(), Some(Host::Domain(_))));
     if is_address && request.method() == Method::GET {
-        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        let path = request
+            .uri()
+            .path_and_query()
+            .map_or("/", |path| path.as_str());
         return Redirect::to(&format!("{base}{path}")).into_response();
     }
     next.run(request).await
@@ -150,23 +170,43 @@ async fn home(State(app): State<App>, user: Option<User>) -> Response {
     }))
 }
 
-async fn notes(State(app): State<App>, mut user: User, api: Api, headers: HeaderMap) -> Result<Response, Error> {
+async fn notes(
+    State(app): State<App>,
+    mut user: User,
+    api: Api,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
     if user.name().is_none() {
-        let me: Me = api.get(&app.api("/me")).await?.error_for_status()?.json().await?;
+        let me: Me = api
+            .get(&app.api("/me"))
+            .await?
+            .error_for_status()?
+            .json()
+            .await?;
         user.set_name(&me.name).await?;
     }
-    let notes: Vec<Note> = api.get(&app.api("/notes")).await?.error_for_status()?.json().await?;
+    let notes: Vec<Note> = api
+        .get(&app.api("/notes"))
+        .await?
+        .error_for_status()?
+        .json()
+        .await?;
     let flow = app.0.recorder.flow_of(&headers);
     let messages = flow.map_or_else(Vec::new, |flow| app.0.recorder.messages(flow));
     let steps = story::tell(&messages, &app.0.addresses);
-    Ok(page(app.0.pages.notes(&NotesPage {
-        visitor: visitor(&user),
-        notes,
-        longest_note: LONGEST_NOTE,
-        diagram: diagram::draw(&steps),
-        steps: steps.into_iter().map(Into::into).collect(),
-        attacks: Attack::ALL.into_iter().map(|attack| app.button(attack)).collect(),
-    })))
+    Ok(page(
+        app.0.pages.notes(&NotesPage {
+            visitor: visitor(&user),
+            notes,
+            longest_note: LONGEST_NOTE,
+            diagram: diagram::draw(&steps),
+            steps: steps.into_iter().map(Into::into).collect(),
+            attacks: Attack::ALL
+                .into_iter()
+                .map(|attack| app.button(attack))
+                .collect(),
+        }),
+    ))
 }
 
 #[derive(Deserialize)]
@@ -219,12 +259,19 @@ async fn break_it(
 }
 
 async fn broken(State(app): State<App>, user: User, Path(run): Path<u64>) -> Response {
-    let outcome = app.outcomes().iter().find(|outcome| outcome.run == FlowId(run)).cloned();
+    let outcome = app
+        .outcomes()
+        .iter()
+        .find(|outcome| outcome.run == FlowId(run))
+        .cloned();
     let Some(outcome) = outcome else {
         return Redirect::to("/notes").into_response();
     };
     let messages = app.0.recorder.messages(outcome.run);
-    let place = Attack::ALL.iter().position(|attack| *attack == outcome.attack).unwrap_or_default();
+    let place = Attack::ALL
+        .iter()
+        .position(|attack| *attack == outcome.attack)
+        .unwrap_or_default();
     page(app.0.pages.attack(&AttackPage {
         visitor: visitor(&user),
         attack: Button::of(outcome.attack),
@@ -240,7 +287,11 @@ async fn asset(Path(name): Path<String>) -> Response {
     if pages::stylesheet_path() != format!("/assets/{name}") {
         return StatusCode::NOT_FOUND.into_response();
     }
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], pages::STYLESHEET).into_response()
+    (
+        [(header::CONTENT_TYPE, "text/css; charset=utf-8")],
+        pages::STYLESHEET,
+    )
+        .into_response()
 }
 
 async fn nothing_here() -> Response {
@@ -249,14 +300,16 @@ async fn nothing_here() -> Response {
 
 async fn secured(mut response: Response) -> Response {
     for (name, value) in HEADERS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
     }
     response
 }
 
 fn visitor(user: &User) -> Visitor {
     Visitor {
-        name: user.display_name().as_str().to_owned(),
+        name: user.name().map(str::to_owned),
         csrf_token: user.csrf_token().to_owned(),
         logout_form: user.logout_form(),
     }
@@ -264,10 +317,12 @@ fn visitor(user: &User) -> Visitor {
 
 /// Whether a form came from a page of this app that only this browser was shown.
 fn is_own_form(app: &App, user: &User, headers: &HeaderMap, csrf_token: &str) -> bool {
-    let differs = |name: HeaderName, expected: &str| headers.get_all(name).iter().any(|value| value != expected);
-    // `no-referrer` has browsers send `Origin: null` even to their own page; Sec-Fetch-Site tells the truth.
-    let elsewhere = differs(HeaderName::from_static("sec-fetch-site"), "same-origin")
-        || headers.get_all(header::ORIGIN).iter().any(|origin| origin != "null" && origin != app.0.addresses.app.as_str());
+    let differs = |name: HeaderName, expected: &str| {
+        let mut values = headers.get_all(name).iter();
+        values.any(|value| value != expected)
+    };
+    let elsewhere = differs(header::ORIGIN, &app.0.addresses.app)
+        || differs(HeaderName::from_static("sec-fetch-site"), "same-origin");
     !elsewhere && encoding::constant_time_eq(csrf_token.as_bytes(), user.csrf_token().as_bytes())
 }
 
@@ -276,7 +331,11 @@ fn page(rendered: Result<String, minijinja::Error>) -> Response {
         Ok(html) => Html(html).into_response(),
         Err(error) => {
             tracing::error!(%error, "a page could not be rendered");
-            (StatusCode::INTERNAL_SERVER_ERROR, "Sorry, this page is broken.\n").into_response()
+            (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Sorry, this page is broken.\n",
+            )
+                .into_response()
         }
     }
 }

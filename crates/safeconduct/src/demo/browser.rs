@@ -22,7 +22,11 @@ pub(crate) enum Lost {
     Unreachable(#[from] reqwest::Error),
     /// A page came that it has no use for.
     #[error("{line} was answered with {status}{about}")]
-    Unexpected { line: String, status: StatusCode, about: String },
+    Unexpected {
+        line: String,
+        status: StatusCode,
+        about: String,
+    },
     /// The address makes no sense.
     #[error("{0:?} is no address")]
     Address(String),
@@ -89,19 +93,31 @@ impl Browser {
 
     async fn fill_in(&mut self, run: FlowId, page: &Page) -> Result<Page, Lost> {
         let (button, answers) = if page.text.contains("id=\"login-submit\"") {
-            let answers = [("username", self.username.clone()), ("password", self.password.clone())];
+            let answers = [
+                ("username", self.username.clone()),
+                ("password", self.password.clone()),
+            ];
             ("login-submit", answers.to_vec())
         } else if page.text.contains("id=\"consent-allow\"") {
             ("consent-allow", vec![("decision", "allow".to_owned())])
         } else {
             return Err(page.unexpected("the way"));
         };
-        let (action, mut fields) = form_around(&page.text, button).ok_or_else(|| page.unexpected("a form"))?;
+        let (action, mut fields) =
+            form_around(&page.text, button).ok_or_else(|| page.unexpected("a form"))?;
         let filled = |name: &str| answers.iter().any(|(answer, _)| *answer == name);
         fields.retain(|(name, _)| !filled(name));
-        fields.extend(answers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-        let action = page.url.join(&action).map_err(|_| Lost::Address(action.clone()))?;
-        self.send(run, Method::POST, action, Some((&page.url, fields))).await
+        fields.extend(
+            answers
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone())),
+        );
+        let action = page
+            .url
+            .join(&action)
+            .map_err(|_| Lost::Address(action.clone()))?;
+        self.send(run, Method::POST, action, Some((&page.url, fields)))
+            .await
     }
 
     async fn send(
@@ -111,7 +127,11 @@ impl Browser {
         url: Url,
         form: Option<(&Url, Vec<(String, String)>)>,
     ) -> Result<Page, Lost> {
-        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies: Vec<String> = self
+            .cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         let mut request = self
             .http
             .request(method, url.clone())
@@ -121,7 +141,14 @@ impl Browser {
             .header(header::COOKIE, cookies.join("; "));
         request = match form {
             Some((from, fields)) => request
-                .header("sec-fetch-site", if from.origin() == url.origin() { "same-origin" } else { "same-site" })
+                .header(
+                    "sec-fetch-site",
+                    if from.origin() == url.origin() {
+                        "same-origin"
+                    } else {
+                        "same-site"
+                    },
+                )
                 .header(header::ORIGIN, from.origin().ascii_serialization())
                 .form(&fields),
             None => request.header("sec-fetch-site", "same-site"),
@@ -138,9 +165,13 @@ impl Browser {
 
     fn keep(&mut self, headers: &HeaderMap) {
         for cookie in headers.get_all(header::SET_COOKIE) {
-            let Ok(cookie) = cookie.to_str() else { continue };
+            let Ok(cookie) = cookie.to_str() else {
+                continue;
+            };
             let pair = cookie.split(';').next().unwrap_or_default();
-            let Some((name, value)) = pair.split_once('=') else { continue };
+            let Some((name, value)) = pair.split_once('=') else {
+                continue;
+            };
             if value.is_empty() || cookie.to_ascii_lowercase().contains("max-age=0") {
                 self.cookies.remove(name);
             } else {
@@ -153,10 +184,17 @@ impl Browser {
 impl Page {
     /// Where it leads, if it is a redirect.
     fn location(&self) -> Result<Option<Url>, Lost> {
-        let Some(location) = self.headers.get(header::LOCATION).and_then(|value| value.to_str().ok()) else {
+        let Some(location) = self
+            .headers
+            .get(header::LOCATION)
+            .and_then(|value| value.to_str().ok())
+        else {
             return Ok(None);
         };
-        let url = self.url.join(location).map_err(|_| Lost::Address(location.to_owned()))?;
+        let url = self
+            .url
+            .join(location)
+            .map_err(|_| Lost::Address(location.to_owned()))?;
         Ok(Some(url))
     }
 
@@ -171,7 +209,9 @@ impl Page {
         Lost::Unexpected {
             line: format!("{line} to {}", self.url.path()),
             status: self.status,
-            about: self.error_code().map_or_else(String::new, |code| format!(" ({code})")),
+            about: self
+                .error_code()
+                .map_or_else(String::new, |code| format!(" ({code})")),
         }
     }
 }
@@ -208,7 +248,15 @@ fn attribute(tag: &str, name: &str) -> Option<String> {
 }
 
 fn unescape(text: &str) -> String {
-    let spellings = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&#x27;", "'"), ("&#x2f;", "/"), ("&amp;", "&")];
+    let spellings = [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#39;", "'"),
+        ("&#x27;", "'"),
+        ("&#x2f;", "/"),
+        ("&amp;", "&"),
+    ];
     let unescaped = |text: String, (from, to): &(&str, &str)| text.replace(from, to);
     spellings.iter().fold(text.to_owned(), unescaped)
 }

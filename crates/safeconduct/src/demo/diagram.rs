@@ -41,8 +41,14 @@ pub(crate) fn draw(steps: &[Step<'_>]) -> String {
         svg,
         r#"<svg class="diagram" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img" aria-labelledby="diagram-title diagram-text">"#
     );
-    svg.push_str(r#"<title id="diagram-title">The messages of this sign-in, in their order</title>"#);
-    let _ = write!(svg, r#"<desc id="diagram-text">{}</desc>"#, escape(&in_words(&arrows)));
+    svg.push_str(
+        r#"<title id="diagram-title">The messages of this sign-in, in their order</title>"#,
+    );
+    let _ = write!(
+        svg,
+        r#"<desc id="diagram-text">{}</desc>"#,
+        escape(&in_words(&arrows))
+    );
     svg.push_str(concat!(
         r#"<defs><marker id="asks" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" orient="auto-start-reverse"><path class="head" d="M0 0 10 5 0 10z"/></marker>"#,
         r#"<marker id="answers" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" orient="auto-start-reverse"><path class="head open" d="M1 1 9 5 1 9"/></marker></defs>"#,
@@ -74,15 +80,23 @@ pub(crate) fn draw(steps: &[Step<'_>]) -> String {
 fn draw_step(svg: &mut String, step: usize, y: usize) {
     let _ = write!(
         svg,
-        r#"<circle class="step" cx="{MARGIN}" cy="{y}" r="11"/><text class="number" x="{MARGIN}" y="{}">{step}</text>"#,
+        r#"<circle class="dot" cx="{MARGIN}" cy="{y}" r="11"/><text class="number" x="{MARGIN}" y="{}">{step}</text>"#,
         y + 4
     );
 }
 
 fn draw_arrow(svg: &mut String, arrow: &Arrow<'_>, y: usize) {
     let (start, end) = (lifeline(arrow.from), lifeline(arrow.to));
-    let (kind, head) = if arrow.is_answer { ("answers", "answers") } else { ("asks", "asks") };
-    let refused = if arrow.is_answer && arrow.message.answer.status >= 400 { " refused" } else { "" };
+    let (kind, head) = if arrow.is_answer {
+        ("answers", "answers")
+    } else {
+        ("asks", "asks")
+    };
+    let refused = if arrow.is_answer && arrow.message.answer.status >= 400 {
+        " refused"
+    } else {
+        ""
+    };
     let room = LETTERS * start.abs_diff(end) / BETWEEN_LIFELINES;
     let _ = write!(
         svg,
@@ -95,7 +109,10 @@ fn draw_arrow(svg: &mut String, arrow: &Arrow<'_>, y: usize) {
 
 fn arrows_of<'a>(step: &Step<'a>) -> Vec<Arrow<'a>> {
     let number = step.number;
-    let drawn = step.messages.iter().filter(|message| PARTIES.contains(&message.from));
+    let drawn = step
+        .messages
+        .iter()
+        .filter(|message| PARTIES.contains(&message.from));
     drawn
         .flat_map(|message| {
             let arrow = |moment, from, to, is_answer, label| Arrow {
@@ -108,8 +125,20 @@ fn arrows_of<'a>(step: &Step<'a>) -> Vec<Arrow<'a>> {
                 message,
             };
             [
-                arrow(message.began, message.from, message.to, false, message.line()),
-                arrow(message.ended, message.to, message.from, true, answered(&message.answer)),
+                arrow(
+                    message.began,
+                    message.from,
+                    message.to,
+                    false,
+                    message.line(),
+                ),
+                arrow(
+                    message.ended,
+                    message.to,
+                    message.from,
+                    true,
+                    answered(&message.answer),
+                ),
             ]
         })
         .collect()
@@ -119,21 +148,37 @@ fn arrows_of<'a>(step: &Step<'a>) -> Vec<Arrow<'a>> {
 pub(crate) fn answered(answer: &Answer) -> String {
     let status = answer.status;
     if let Some(redirect) = &answer.redirect {
-        let path = redirect.to.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
-        let with = if redirect.field("code").is_some() { " with a code" } else { "" };
+        let path = redirect
+            .to
+            .split_once("://")
+            .and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
+        let with = if redirect.field("code").is_some() {
+            " with a code"
+        } else {
+            ""
+        };
         return format!("{status} to {}{with}", path.unwrap_or(&redirect.to));
     }
     match &answer.body {
         Body::Json(json) if json["error"].is_string() => {
             format!("{status} {}", json["error"].as_str().unwrap_or_default())
         }
-        Body::Json(json) if json["active"].is_boolean() => format!("{status} active: {}", json["active"]),
+        Body::Json(json) if json["active"].is_boolean() => {
+            format!("{status} active: {}", json["active"])
+        }
         Body::Json(json) if json["access_token"].is_string() => {
-            let more = if json["refresh_token"].is_string() { ", refresh token" } else { "" };
-            format!("{status} access token{more}")
+            let more = if json["refresh_token"].is_string() {
+                " + refresh"
+            } else {
+                ""
+            };
+            format!("{status} access{more} token")
         }
         Body::Json(_) => format!("{status} JSON"),
-        Body::Page(title) => format!("{status} “{}”", title.split(" – ").next().unwrap_or_default()),
+        Body::Page(title) => format!(
+            "{status} “{}”",
+            title.split(" – ").next().unwrap_or_default()
+        ),
         _ => status.to_string(),
     }
 }
@@ -144,14 +189,22 @@ fn in_words(arrows: &[Arrow<'_>]) -> String {
         .iter()
         .map(|arrow| {
             let verb = if arrow.is_answer { "answers" } else { "asks" };
-            format!("The {} {verb} the {}: {}.", arrow.from.name(), arrow.to.name(), arrow.label)
+            format!(
+                "The {} {verb} the {}: {}.",
+                arrow.from.name(),
+                arrow.to.name(),
+                arrow.label
+            )
         })
         .collect();
     sentences.join(" ")
 }
 
 fn lifeline(party: Party) -> usize {
-    let place = PARTIES.iter().position(|one| *one == party).unwrap_or_default();
+    let place = PARTIES
+        .iter()
+        .position(|one| *one == party)
+        .unwrap_or_default();
     FIRST_LIFELINE + place * BETWEEN_LIFELINES
 }
 
@@ -163,5 +216,8 @@ fn cut(label: &str, letters: usize) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }

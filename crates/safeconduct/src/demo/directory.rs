@@ -22,7 +22,9 @@ impl Directory {
     /// It can't be made or read.
     pub(crate) fn open(keep: Option<&Path>) -> io::Result<Self> {
         let Some(path) = keep else {
-            let temporary = tempfile::Builder::new().prefix("safeconduct-demo-").tempdir()?;
+            let temporary = tempfile::Builder::new()
+                .prefix("safeconduct-demo-")
+                .tempdir()?;
             return Ok(Self {
                 path: temporary.path().to_owned(),
                 _temporary: Some(temporary),
@@ -59,7 +61,10 @@ impl Directory {
         };
         match bytes(&text) {
             Some(_) => Ok(Secret::new(text)),
-            None => Err(io::Error::other(format!("{} does not hold 32 bytes in base64url", path.display()))),
+            None => Err(io::Error::other(format!(
+                "{} does not hold 32 bytes in base64url",
+                path.display()
+            ))),
         }
     }
 
@@ -80,7 +85,10 @@ fn bytes(text: &str) -> Option<[u8; 32]> {
 #[cfg(unix)]
 fn make_private(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
 }
 
 #[cfg(not(unix))]
@@ -107,11 +115,27 @@ mod tests {
     fn a_kept_directory_gives_the_same_secrets_again() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("demo");
-        let key = Directory::open(Some(&path)).unwrap().key("master-key").unwrap();
-        assert_eq!(Directory::open(Some(&path)).unwrap().key("master-key").unwrap(), key);
-        assert_ne!(Directory::open(None).unwrap().key("master-key").unwrap(), key);
+        let key = Directory::open(Some(&path))
+            .unwrap()
+            .key("master-key")
+            .unwrap();
+        assert_eq!(
+            Directory::open(Some(&path))
+                .unwrap()
+                .key("master-key")
+                .unwrap(),
+            key
+        );
+        assert_ne!(
+            Directory::open(None).unwrap().key("master-key").unwrap(),
+            key
+        );
         fs::write(path.join("broken"), "hush").unwrap();
-        let error = Directory::open(Some(&path)).unwrap().secret("broken").err().unwrap();
+        let error = Directory::open(Some(&path))
+            .unwrap()
+            .secret("broken")
+            .err()
+            .unwrap();
         assert!(!error.to_string().contains("hush"));
     }
 }

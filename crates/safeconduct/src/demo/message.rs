@@ -13,6 +13,8 @@ use url::Url;
 
 /// The longest value that is shown whole, in characters.
 const LONGEST_SHOWN: usize = 300;
+/// How many letters of a secret are shown at either end.
+const SHOWN: usize = 4;
 /// Shown instead of what must not be remembered.
 const NEVER_RECORDED: &str = "(never recorded)";
 
@@ -315,18 +317,19 @@ pub(crate) fn is_artifact(text: &str) -> bool {
     jwt || (text.len() > 24 && text.starts_with("sc_"))
 }
 
-/// The first letters of a secret, its readable prefix whole.
+/// The first and the last letters of a secret, its readable prefix whole. A short one is not shown at all.
 fn short(value: &str) -> String {
     let prefix = match value.strip_prefix("sc_").and_then(|rest| rest.find('_')) {
         Some(end) => "sc_".len() + end + 1,
-        None if value.starts_with("eyJ") => 6,
-        None => 2,
+        None => 0,
     };
-    let letters = prefix + 4;
-    match value.char_indices().nth(letters * 2) {
-        Some(_) => format!("{}…", value.chars().take(letters).collect::<String>()),
-        None => "…".to_owned(),
+    let letters: Vec<char> = value.chars().collect();
+    if letters.len() < prefix + SHOWN * 5 {
+        return "…".to_owned();
     }
+    let first: String = letters[..prefix + SHOWN].iter().collect();
+    let last: String = letters[letters.len() - SHOWN..].iter().collect();
+    format!("{first}…{last}")
 }
 
 fn show(name: &str, value: &str) -> String {
@@ -402,7 +405,10 @@ fn show_credentials(value: &str) -> String {
     if !scheme.eq_ignore_ascii_case("basic") {
         return format!("{scheme} {}", short(credentials));
     }
-    let credentials = credentials.trim_end_matches('=').replace('+', "-").replace('/', "_");
+    let credentials = credentials
+        .trim_end_matches('=')
+        .replace('+', "-")
+        .replace('/', "_");
     let decoded = encoding::decode(&credentials).unwrap_or_default();
     let decoded = String::from_utf8_lossy(&decoded);
     let client_id = decoded.split(':').next().unwrap_or_default();
@@ -452,10 +458,23 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case("code", "sc_code_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789", "sc_code_AbCd…")]
-    #[case("anything", "sc_rt_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789", "sc_rt_AbCd…")]
-    #[case("access_token", "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl", "eyJhbGciOi…")]
-    #[case("state", "Qx7.n0tTh3Wh0l3St4t3", "Qx7.n0…")]
+    #[case(
+        "code",
+        "sc_code_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789",
+        "sc_code_AbCd…6789"
+    )]
+    #[case(
+        "anything",
+        "sc_rt_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789",
+        "sc_rt_AbCd…6789"
+    )]
+    #[case(
+        "access_token",
+        "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl",
+        "eyJh…dXJl"
+    )]
+    #[case("state", "Qx7.n0tTh3Wh0l3St4t3", "Qx7.…t4t3")]
+    #[case("state", "Qx7.n0tTh3Wh0l3St4", "…")]
     #[case("state", "short", "…")]
     #[case("password", "hush", "(never recorded)")]
     #[case("scope", "notes.read notes.write", "notes.read notes.write")]
@@ -480,22 +499,47 @@ mod tests {
     fn a_whole_message_shows_no_secret() {
         let request = http::Request::post("/token?token=sc_at_AAAAAAAAAAAAAAAAAAAAAAAAAAAA")
             .header("authorization", "Basic ZGVtby1ub3RlczpodXNoLWh1c2g=")
-            .header("cookie", "sc-app=SECRETSECRETSECRETSECRET; other=x")
+            .header("cookie", "sc-app=AbcdSECRETSECRETSECRETWxyz; other=x")
             .header("content-type", "application/x-www-form-urlencoded")
             .body(())
             .unwrap();
-        let body = Bytes::from_static(b"code=sc_code_SECRETSECRETSECRETSECRET&password=SECRET&scope=a");
+        let body =
+            Bytes::from_static(b"code=sc_code_AbcdSECRETSECRETSECRETWxyz&password=SECRET&scope=a");
         let request = Request::of(&request.into_parts().0, &body);
         let answer = http::Response::builder()
-            .header("location", "/auth/callback?code=sc_code_SECRETSECRETSECRETSECRET&iss=http://localhost")
-            .header("set-cookie", "session=SECRETSECRETSECRETSECRET; HttpOnly")
+            .header(
+                "location",
+                "/auth/callback?code=sc_code_AbcdSECRETSECRETSECRETWxyz&iss=http://localhost",
+            )
+            .header("set-cookie", "session=AbcdSECRETSECRETSECRETWxyz; HttpOnly")
             .header("content-type", "application/json")
             .body(())
             .unwrap();
-        let body = Bytes::from_static(br#"{"refresh_token":"sc_rt_SECRETSECRETSECRETSECRET","expires_in":300}"#);
+        let body = Bytes::from_static(
+            br#"{"refresh_token":"sc_rt_AbcdSECRETSECRETSECRETWxyz","expires_in":300}"#,
+        );
         let answer = Answer::of(&answer.into_parts().0, &body);
-        let shown = serde_json::to_string_pretty(&(request, answer)).unwrap();
-        assert!(!shown.contains("SECRETSECRET") && !shown.contains("hush"), "{shown}");
-        insta::assert_snapshot!(shown, @"");
+        let shown = serde_json::to_string(&(&request, &answer)).unwrap();
+        assert!(
+            !shown.contains("SECRETSECRET") && !shown.contains("hush"),
+            "{shown}"
+        );
+        let fields = request
+            .query
+            .iter()
+            .chain(&request.headers)
+            .chain(&answer.headers);
+        let lines: Vec<String> = fields
+            .map(|field| format!("{}: {}", field.name, field.shown))
+            .collect();
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        token: sc_at_AAAA…AAAA
+        authorization: Basic demo-notes:… (base64)
+        content-type: application/x-www-form-urlencoded
+        cookie: sc-app=Abcd…Wxyz; other=…
+        location: /auth/callback?code=sc_code_Abcd…Wxyz&iss=http://localhost
+        content-type: application/json
+        set-cookie: session=Abcd…Wxyz; HttpOnly
+        ");
     }
 }

@@ -59,14 +59,19 @@ pub(crate) struct DemoArgs {
 pub(crate) fn run(args: DemoArgs) -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
     // A subscriber that is there already does as well.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .try_init();
     tokio::runtime::Runtime::new()?.block_on(play(args))
 }
 
 async fn play(args: DemoArgs) -> anyhow::Result<()> {
     let terminal = Terminal::new();
     let directory = Directory::open(args.keep.as_deref()).context("the directory can't be used")?;
-    let doors = open_doors(args.ports).await.context("no port on this machine can be listened on")?;
+    let doors = open_doors(args.ports)
+        .await
+        .context("no port on this machine can be listened on")?;
     let parties = Parties::start(doors, &directory, terminal).await?;
     let ended = if args.break_it {
         break_it(&parties, terminal).await
@@ -85,8 +90,13 @@ async fn break_it(parties: &Parties, terminal: Terminal) -> anyhow::Result<()> {
         terminal.attack(&outcome);
     }
     let tried = Attack::ALL.len();
-    ensure!(refused == tried, "only {refused} of {tried} attacks were refused with the right error");
-    terminal.say(&format!("\n  All {tried} attacks were refused, each with the right error."));
+    ensure!(
+        refused == tried,
+        "only {refused} of {tried} attacks were refused with the right error"
+    );
+    terminal.say(&format!(
+        "\n  All {tried} attacks were refused, each with the right error."
+    ));
     Ok(())
 }
 
@@ -94,8 +104,12 @@ async fn show(parties: &Parties, args: &DemoArgs, terminal: Terminal) -> anyhow:
     let mut terminate = signal(SignalKind::terminate())?;
     let kept = args.keep.as_ref().map(|path| path.display().to_string());
     terminal.welcome(&parties.addresses, kept.as_deref());
-    let follower = tokio::spawn(terminal.follow(parties.recorder.clone(), parties.addresses.clone()));
-    if !args.no_open && std::io::stdout().is_terminal() && std::env::var_os("SSH_CONNECTION").is_none() {
+    let follower =
+        tokio::spawn(terminal.follow(parties.recorder.clone(), parties.addresses.clone()));
+    if !args.no_open
+        && std::io::stdout().is_terminal()
+        && std::env::var_os("SSH_CONNECTION").is_none()
+    {
         open_in_browser(&parties.addresses.app);
     }
     tokio::select! {
@@ -109,6 +123,15 @@ async fn show(parties: &Parties, args: &DemoArgs, terminal: Terminal) -> anyhow:
 
 /// Opens `url` as a person's desktop does; whoever has none opens it by hand.
 fn open_in_browser(url: &str) {
-    let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
-    let _ = Command::new(opener).arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let opener = if cfg!(target_os = "macos") {
+        "open"
+    } else {
+        "xdg-open"
+    };
+    let _ = Command::new(opener)
+        .arg(url)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
 }

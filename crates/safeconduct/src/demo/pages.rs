@@ -32,7 +32,8 @@ pub(crate) struct Pages(Arc<Environment<'static>>);
 /// Whoever is signed in.
 #[derive(Serialize)]
 pub(crate) struct Visitor {
-    pub(crate) name: String,
+    /// What the API calls them, once it was asked.
+    pub(crate) name: Option<String>,
     pub(crate) csrf_token: String,
     /// The form that signs out, as the client crate makes it.
     pub(crate) logout_form: String,
@@ -114,7 +115,10 @@ impl<'a> From<&'a Addresses> for Places<'a> {
 
 impl<'a> From<Step<'a>> for ToldStep<'a> {
     fn from(step: Step<'a>) -> Self {
-        Self { passed: step.passed(), step }
+        Self {
+            passed: step.passed(),
+            step,
+        }
     }
 }
 
@@ -132,7 +136,11 @@ impl Button {
     /// The same, telling how run number `run` ended.
     pub(crate) fn after(self, run: u64, refused: bool, verdict: String) -> Self {
         Self {
-            last: Some(Last { refused, verdict, run }),
+            last: Some(Last {
+                refused,
+                verdict,
+                run,
+            }),
             ..self
         }
     }
@@ -147,7 +155,12 @@ impl Pages {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
-        environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+        environment.set_syntax(
+            SyntaxConfig::builder()
+                .trim_blocks(true)
+                .lstrip_blocks(true)
+                .build()?,
+        );
         environment.add_filter("pretty", pretty);
         environment.add_global("stylesheet", stylesheet_path());
         for (name, source) in TEMPLATES {
@@ -181,7 +194,9 @@ impl Pages {
     }
 
     fn render(&self, template: &str, page: &impl Serialize) -> Result<String, minijinja::Error> {
-        self.0.get_template(template)?.render(Value::from(Serde(page)))
+        self.0
+            .get_template(template)?
+            .render(Value::from(Serde(page)))
     }
 }
 

@@ -59,7 +59,11 @@ impl Parties {
     ///
     /// # Errors
     /// What keeps one of them from starting.
-    pub(crate) async fn start(doors: [Door; 3], directory: &Directory, terminal: Terminal) -> anyhow::Result<Self> {
+    pub(crate) async fn start(
+        doors: [Door; 3],
+        directory: &Directory,
+        terminal: Terminal,
+    ) -> anyhow::Result<Self> {
         let clock = Clock::system();
         let addresses = Addresses::at([doors[0].port, doors[1].port, doors[2].port]);
         let recorder = Recorder::new(clock.clone());
@@ -67,15 +71,32 @@ impl Parties {
             let secret = directory.secret(&format!("{id}.secret"));
             secret.map(|secret| Credentials { id, secret })
         };
-        let (app, other_app, api) = (credentials(APP)?, credentials(OTHER_APP)?, credentials(API)?);
+        let (app, other_app, api) = (
+            credentials(APP)?,
+            credentials(OTHER_APP)?,
+            credentials(API)?,
+        );
 
         let people = People::default();
-        let server = server(&addresses, directory, &[&app, &other_app, &api], &people, clock).await?;
+        let server = server(
+            &addresses,
+            directory,
+            &[&app, &other_app, &api],
+            &people,
+            clock,
+        )
+        .await?;
         let client = client(&addresses, directory, &app).await?;
         let guard = guard(&addresses, &api)?;
         let attacks = Attacks::new(addresses.clone(), app, other_app, recorder.clone())?;
 
-        let web_app = app::router(app::App::new(client, recorder.clone(), attacks.clone(), addresses.clone(), terminal)?);
+        let web_app = app::router(app::App::new(
+            client,
+            recorder.clone(),
+            attacks.clone(),
+            addresses.clone(),
+            terminal,
+        )?);
         let routers = [
             recorder.watch(Party::Server, routes::public(&server)),
             app::on_localhost(&addresses, recorder.watch(Party::App, web_app)),
@@ -88,7 +109,15 @@ impl Parties {
         }
         let store = server.store().clone();
         let house = tokio::spawn(async move { server.keep_house().await });
-        Ok(Self { addresses, recorder, attacks, stop, serving, house, store })
+        Ok(Self {
+            addresses,
+            recorder,
+            attacks,
+            stop,
+            serving,
+            house,
+            store,
+        })
     }
 
     /// Lets requests under way finish, and closes everything.
@@ -122,42 +151,78 @@ async fn server(
 ) -> anyhow::Result<Server> {
     let issuer = Issuer::parse(&addresses.server)?;
     let master = MasterKey::from_bytes(directory.key("master-key")?);
-    let store = Store::open(&format!("sqlite:{}", directory.file("safeconduct.db").display())).await?;
+    let store = Store::open(&format!(
+        "sqlite:{}",
+        directory.file("safeconduct.db").display()
+    ))
+    .await?;
     let now = clock.now();
-    let cluster = store.join_cluster(issuer.as_str(), &master.check_value(), now).await?;
+    let cluster = store
+        .join_cluster(issuer.as_str(), &master.check_value(), now)
+        .await?;
     keys::create_first(&store, &master, issuer.as_str(), &cluster, now).await?;
-    let keys = Keys::open(&master, issuer.as_str(), &cluster, &store.catalog().await?.keys, now)?;
+    let keys = Keys::open(
+        &master,
+        issuer.as_str(),
+        &cluster,
+        &store.catalog().await?.keys,
+        now,
+    )?;
     let declared = declared(addresses, &keys, clients).context("the demo's own clients")?;
     store.reconcile(&declared, now).await?;
     add_people(&store, &keys, people, &clock).await?;
     let settings = Settings {
-        demo_users: SEEDS.iter().map(|seed| (seed.username.to_owned(), PASSWORD.to_owned())).collect(),
+        demo_users: SEEDS
+            .iter()
+            .map(|seed| (seed.username.to_owned(), PASSWORD.to_owned()))
+            .collect(),
         ..Settings::new(issuer)
     };
     Ok(Server::new(settings, store, master, clock).await?)
 }
 
 /// What a configuration file would declare: the scopes, the API and one that nobody runs, and who may ask for what.
-fn declared(addresses: &Addresses, keys: &Keys, [app, other_app, api]: &[&Credentials; 3]) -> Option<Declared> {
+fn declared(
+    addresses: &Addresses,
+    keys: &Keys,
+    [app, other_app, api]: &[&Credentials; 3],
+) -> Option<Declared> {
     let notes = Scope::parse(&format!("{NOTES_READ} {NOTES_WRITE}"))?;
     let calendar = Scope::parse(CALENDAR)?;
     let text = |text: &str| [("en".to_owned(), text.to_owned())].into();
     let all = notes.union(&calendar);
-    let (app_uri, other_uri) = (addresses.redirect_uri(), format!("{}/elsewhere", addresses.app));
+    let (app_uri, other_uri) = (
+        addresses.redirect_uri(),
+        format!("{}/elsewhere", addresses.app),
+    );
     let flow = [GrantType::AuthorizationCode, GrantType::RefreshToken];
     let clients = [
-        (registered(app.id, "Demo Notes", &[&app_uri], &flow, all.clone())?, *app),
-        (registered(other_app.id, "Another App", &[&other_uri], &flow, all)?, *other_app),
-        (registered(api.id, "Notes API", &[], &[], Scope::default())?, *api),
+        (
+            registered(app.id, "Demo Notes", &[&app_uri], &flow, all.clone())?,
+            *app,
+        ),
+        (
+            registered(other_app.id, "Another App", &[&other_uri], &flow, all)?,
+            *other_app,
+        ),
+        (
+            registered(api.id, "Notes API", &[], &[], Scope::default())?,
+            *api,
+        ),
     ];
     Some(Declared {
         clients: clients
             .into_iter()
-            .map(|(client, credentials)| (client, Some(keys.hash_client_secret(&credentials.secret))))
+            .map(|(client, credentials)| {
+                (client, Some(keys.hash_client_secret(&credentials.secret)))
+            })
             .collect(),
         scopes: SCOPES
             .iter()
-            .map(|(name, words)| ScopeDescription { name: (*name).to_owned(), text: text(words) })
+            .map(|(name, words)| ScopeDescription {
+                name: (*name).to_owned(),
+                text: text(words),
+            })
             .collect(),
         resources: vec![
             resource(&addresses.api, "Notes", notes, Some(api.id))?,
@@ -173,7 +238,10 @@ fn registered(
     grant_types: &[GrantType],
     scopes: Scope,
 ) -> Option<client::Client> {
-    let redirect_uris = redirect_uris.iter().map(|uri| RedirectUri::register(uri).ok()).collect::<Option<Vec<_>>>()?;
+    let redirect_uris = redirect_uris
+        .iter()
+        .map(|uri| RedirectUri::register(uri).ok())
+        .collect::<Option<Vec<_>>>()?;
     Some(client::Client {
         id: ClientId::parse(id)?,
         name: name.to_owned(),
@@ -199,7 +267,12 @@ fn resource(uri: &str, name: &str, scopes: Scope, client: Option<&str>) -> Optio
 }
 
 /// Adds everybody who is not there yet, and introduces everybody to the API.
-async fn add_people(store: &Store, keys: &Keys, people: &People, clock: &Clock) -> anyhow::Result<()> {
+async fn add_people(
+    store: &Store,
+    keys: &Keys,
+    people: &People,
+    clock: &Clock,
+) -> anyhow::Result<()> {
     let passwords = Arc::new(Passwords::start(PasswordSettings::default())?);
     for seed in &SEEDS {
         let id = match store.credential(seed.username).await? {
@@ -223,7 +296,11 @@ async fn add_people(store: &Store, keys: &Keys, people: &People, clock: &Clock) 
 }
 
 /// The web app's half of the flow: the client crate, as its documentation has it.
-async fn client(addresses: &Addresses, directory: &Directory, app: &Credentials) -> anyhow::Result<Client> {
+async fn client(
+    addresses: &Addresses,
+    directory: &Directory,
+    app: &Credentials,
+) -> anyhow::Result<Client> {
     let client = Client::new(&addresses.server, app.id)
         .base_url(&addresses.app)
         .secret(app.secret.clone())

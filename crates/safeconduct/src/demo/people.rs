@@ -79,7 +79,9 @@ struct Person {
 impl People {
     /// Makes somebody known under the `sub` of their tokens.
     pub(crate) fn introduce(&self, id: &UserId, seed: &Seed) {
-        let notes = seed.notes.iter().map(|text| Note { text: (*text).to_owned() });
+        let notes = seed.notes.iter().map(|text| Note {
+            text: (*text).to_owned(),
+        });
         let person = Person {
             name: seed.name,
             notes: notes.collect(),
@@ -95,7 +97,9 @@ impl People {
     /// Somebody's notes, the newest first.
     pub(crate) fn notes(&self, subject: &str) -> Vec<Note> {
         let people = self.people();
-        let notes = people.get(subject).map(|person| person.notes.iter().rev().cloned().collect());
+        let notes = people
+            .get(subject)
+            .map(|person| person.notes.iter().rev().cloned().collect());
         notes.unwrap_or_default()
     }
 

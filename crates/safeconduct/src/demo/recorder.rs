@@ -199,7 +199,12 @@ impl Memory {
             Party::Server => threads.cookies.as_slice(),
             _ => &[],
         };
-        for thread in threads.values.iter().chain(cookies).chain(&threads.new_cookies) {
+        for thread in threads
+            .values
+            .iter()
+            .chain(cookies)
+            .chain(&threads.new_cookies)
+        {
             self.threads.insert(*thread, flow);
         }
     }
@@ -223,7 +228,8 @@ fn begins_flow(message: &Message) -> bool {
     match message.to {
         Party::App => message.answer.redirect.as_ref().is_some_and(sends),
         Party::Server => {
-            message.request.path.ends_with("/authorize") && message.request.field("client_id").is_some()
+            message.request.path.ends_with("/authorize")
+                && message.request.field("client_id").is_some()
         }
         _ => false,
     }
@@ -242,7 +248,11 @@ async fn see(
     request: Request,
     next: Next,
 ) -> Response {
-    let (began, at, clock) = (recorder.memory().moment(), recorder.clock.now(), Instant::now());
+    let (began, at, clock) = (
+        recorder.memory().moment(),
+        recorder.clock.now(),
+        Instant::now(),
+    );
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, LONGEST_BODY).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
@@ -289,7 +299,9 @@ impl Threads {
     fn of_request(to: Party, parts: &http::request::Parts, body: &Bytes) -> Self {
         let query = parts.uri.query().unwrap_or_default();
         let credentials = parts.headers.get(header::AUTHORIZATION);
-        let credentials = credentials.and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let credentials = credentials
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
         let mut values = state(query);
         values.extend(artifacts(query));
         values.extend(artifacts(credentials));
@@ -308,10 +320,12 @@ impl Threads {
             self.values.extend(state(query));
             self.values.extend(artifacts(query));
         }
-        self.values.extend(artifacts(&String::from_utf8_lossy(body)));
+        self.values
+            .extend(artifacts(&String::from_utf8_lossy(body)));
         let set = headers.get_all(header::SET_COOKIE).iter();
         let pairs = set.filter_map(|value| value.to_str().ok()?.split(';').next());
-        self.new_cookies.extend(pairs.filter_map(|pair| cookie(to, pair)));
+        self.new_cookies
+            .extend(pairs.filter_map(|pair| cookie(to, pair)));
     }
 }
 
@@ -384,10 +398,16 @@ mod tests {
             .route(
                 "/auth/login",
                 get(async || {
-                    redirect("http://localhost:8420/authorize?state=xyz&client_id=a", "sc-login-1=x")
+                    redirect(
+                        "http://localhost:8420/authorize?state=xyz&client_id=a",
+                        "sc-login-1=x",
+                    )
                 }),
             )
-            .route("/auth/callback", get(async || redirect("/notes", "sc-app=session")))
+            .route(
+                "/auth/callback",
+                get(async || redirect("/notes", "sc-app=session")),
+            )
             .route("/notes", get(async || "notes"));
         let server = Router::new()
             .route("/authorize", get(async || redirect("/login", "browser=1")))
@@ -423,10 +443,28 @@ mod tests {
         ask(app, "GET /auth/login", &[], "").await;
         ask(server, "GET /authorize?state=xyz&client_id=a", &[], "").await;
         let form = ("content-type", "application/x-www-form-urlencoded");
-        ask(server, "POST /login", &[("cookie", "browser=1; sc-app=other"), form], "password=hush").await;
-        ask(app, &format!("GET /auth/callback?state=xyz&code={CODE}"), &[], "").await;
+        ask(
+            server,
+            "POST /login",
+            &[("cookie", "browser=1; sc-app=other"), form],
+            "password=hush",
+        )
+        .await;
+        ask(
+            app,
+            &format!("GET /auth/callback?state=xyz&code={CODE}"),
+            &[],
+            "",
+        )
+        .await;
         ask(server, "POST /token", &[form], &format!("code={CODE}")).await;
-        ask(api, "GET /notes", &[("authorization", &format!("Bearer {TOKEN}"))], "").await;
+        ask(
+            api,
+            "GET /notes",
+            &[("authorization", &format!("Bearer {TOKEN}"))],
+            "",
+        )
+        .await;
         ask(app, "GET /notes", &[("cookie", "sc-app=session")], "").await;
     }
 
@@ -441,9 +479,23 @@ mod tests {
         let lines: Vec<String> = recorder
             .messages(flow)
             .iter()
-            .map(|message| format!("{} -> {}: {}", message.from.name(), message.to.name(), message.line()))
+            .map(|message| {
+                format!(
+                    "{} -> {}: {}",
+                    message.from.name(),
+                    message.to.name(),
+                    message.line()
+                )
+            })
             .collect();
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        browser -> app: GET /auth/login
+        browser -> server: GET /authorize
+        browser -> server: POST /login
+        browser -> app: GET /auth/callback
+        app -> server: POST /token
+        app -> API: GET /notes
+        ");
     }
 
     #[tokio::test]
@@ -453,7 +505,13 @@ mod tests {
         sign_in(&parties).await;
         let run = recorder.begin_attack();
         let claim = format!("attacker {}", run.0);
-        ask(&parties[1], "POST /token", &[("demo-run", &claim)], &format!("code={CODE}")).await;
+        ask(
+            &parties[1],
+            "POST /token",
+            &[("demo-run", &claim)],
+            &format!("code={CODE}"),
+        )
+        .await;
         let messages = recorder.messages(run);
         assert_eq!((messages.len(), messages[0].from), (1, Party::Attacker));
         assert!(recorder.is_attack(run) && !recorder.is_attack(FlowId(1)));

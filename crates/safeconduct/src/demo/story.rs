@@ -110,14 +110,25 @@ impl<'a> Story<'a> {
         Self {
             addresses,
             begun: to(Party::App, "GET /auth/login").first().copied(),
-            leading_back: asked.iter().chain(&decisions).filter(back).max_by_key(|m| m.ended).copied(),
-            asked: asked.into_iter().find(|message| message.request.field("client_id").is_some()),
+            leading_back: asked
+                .iter()
+                .chain(&decisions)
+                .filter(back)
+                .max_by_key(|m| m.ended)
+                .copied(),
+            asked: asked
+                .into_iter()
+                .find(|message| message.request.field("client_id").is_some()),
             sign_ins: to(Party::Server, "POST /login"),
             decision: decisions.last().copied(),
             callback: to(Party::App, "GET /auth/callback").last().copied(),
             exchange: token("authorization_code").first().copied(),
             refreshes: token("refresh_token"),
-            calls: messages.iter().map(AsRef::as_ref).filter(|m| m.to == Party::Api).collect(),
+            calls: messages
+                .iter()
+                .map(AsRef::as_ref)
+                .filter(|m| m.to == Party::Api)
+                .collect(),
             introspections: to(Party::Server, "POST /introspect"),
             logout: to(Party::App, "POST /auth/logout").last().copied(),
             revocations: to(Party::Server, "POST /revoke"),
@@ -135,17 +146,22 @@ impl<'a> Story<'a> {
             cookies.any(|cookie| cookie.starts_with("sc-login") && is_guarded(cookie))
         });
         let resource = request.shown("resource");
+        let refused = asked.answer.status >= 400;
+        let proof = match refused {
+            true => format!("refused: {} {}", asked.answer.status, asked.answer.title()),
+            false => format!(
+                "PKCE {}, state, resource={}",
+                request.shown("code_challenge_method"),
+                self.addresses.short(resource)
+            ),
+        };
         Some(Step {
             number: 1,
             title: "The app sends the browser to the server".to_owned(),
             from: Party::App,
             to: Party::Browser,
             said: "go to /authorize".to_owned(),
-            proof: format!(
-                "PKCE {}, state, resource={}",
-                request.shown("code_challenge_method"),
-                self.addresses.short(resource)
-            ),
+            proof,
             checks: vec![
                 check(
                     "PKCE: the server learns the SHA-256 of a secret that the app keeps for step 5",
@@ -165,7 +181,7 @@ impl<'a> Story<'a> {
                 check(
                     "The redirect_uri is the registered one, character by character",
                     "RFC 9700 §2.1",
-                    request.shown("redirect_uri") == self.addresses.redirect_uri() && asked.answer.status < 400,
+                    request.shown("redirect_uri") == self.addresses.redirect_uri() && !refused,
                 ),
             ],
             messages: self.begun.into_iter().chain([asked]).collect(),
@@ -179,7 +195,11 @@ impl<'a> Story<'a> {
         let person = last.request.shown("username");
         let form = "The form came from the server's own page, which an attacker's page cannot send";
         let mut checks = vec![
-            check("The password went to the server, and to nobody else", "RFC 6749 §1.2", self.password_stayed()),
+            check(
+                "The password went to the server, and to nobody else",
+                "RFC 6749 §1.2",
+                self.password_stayed(),
+            ),
             check(form, "RFC 6749 §10.12", is_own_form(last)),
         ];
         let succeeded = last.answer.redirect.is_some();
@@ -229,7 +249,11 @@ impl<'a> Story<'a> {
             checks: vec![check(
                 "The browser showed the server's session cookie",
                 "RFC 6265 §5.4",
-                asked.request.headers.iter().any(|field| field.name == "cookie"),
+                asked
+                    .request
+                    .headers
+                    .iter()
+                    .any(|field| field.name == "cookie"),
             )],
             messages: Vec::new(),
         })
@@ -240,24 +264,46 @@ impl<'a> Story<'a> {
         let redirect = back.answer.redirect.as_ref()?;
         let allowed = redirect.field("code").is_some();
         let scope = self.asked.map_or("", |asked| asked.request.shown("scope"));
-        let own = |message| check("The answer came from the server's own page", "RFC 6749 §10.12", is_own_form(message));
+        let own = |message| {
+            check(
+                "The answer came from the server's own page",
+                "RFC 6749 §10.12",
+                is_own_form(message),
+            )
+        };
         let (title, said, proof) = match (self.decision, allowed) {
             (Some(_), true) => ("The person allows Demo Notes", "allowed Demo Notes", scope),
-            (Some(_), false) => ("The person does not allow Demo Notes", "did not allow Demo Notes", "nothing"),
-            (None, true) => ("The person has allowed Demo Notes before", "allowed before", scope),
+            (Some(_), false) => (
+                "The person does not allow Demo Notes",
+                "did not allow Demo Notes",
+                "nothing",
+            ),
+            (None, true) => (
+                "The person has allowed Demo Notes before",
+                "allowed before",
+                scope,
+            ),
             (None, false) => ("The server refuses the request", "refused", ""),
         };
         let mut checks: Vec<Check> = self.decision.map(own).into_iter().collect();
         checks.push(check(
             "The browser goes back to the redirect_uri of step 1, and nowhere else",
             "RFC 9700 §4.1.3",
-            redirect.to == self.asked.map_or("", |asked| asked.request.shown("redirect_uri")),
+            redirect.to
+                == self
+                    .asked
+                    .map_or("", |asked| asked.request.shown("redirect_uri")),
         ));
-        if let Some(granted) = self.exchange.and_then(|exchange| exchange.answer.json("scope").as_str()) {
+        if let Some(granted) = self
+            .exchange
+            .and_then(|exchange| exchange.answer.json("scope").as_str())
+        {
             checks.push(check(
                 "Nothing was granted that was not asked for",
                 "RFC 6749 §3.3",
-                granted.split(' ').all(|name| scope.split(' ').any(|asked| asked == name)),
+                granted
+                    .split(' ')
+                    .all(|name| scope.split(' ').any(|asked| asked == name)),
             ));
         }
         Some(Step {
@@ -278,9 +324,16 @@ impl<'a> Story<'a> {
         let accepted = callback.answer.status == 303;
         let code = callback.request.shown("code");
         let issuer = callback.request.shown("iss");
-        let state = same(callback.request.field("state"), self.asked.and_then(|asked| asked.request.field("state")));
+        let state = same(
+            callback.request.field("state"),
+            self.asked.and_then(|asked| asked.request.field("state")),
+        );
         let mut checks = vec![
-            check("The state is the one this browser set out with", "RFC 6749 §10.12", state),
+            check(
+                "The state is the one this browser set out with",
+                "RFC 6749 §10.12",
+                state,
+            ),
             check(
                 "iss names the server that the app asked",
                 "RFC 9207 §2.4",
@@ -289,17 +342,40 @@ impl<'a> Story<'a> {
             check(
                 "No token passed through the browser",
                 "RFC 9700 §2.1.2",
-                !redirect.query.iter().any(|field| field.name.contains("token")),
+                !redirect
+                    .query
+                    .iter()
+                    .any(|field| field.name.contains("token")),
             ),
         ];
         let (title, said, proof) = if code.is_empty() {
             let error = callback.request.shown("error");
-            checks.push(check("The app explains, and signs nobody in", "RFC 6749 §4.1.2.1", !accepted));
-            ("The server tells the app no, through the browser", error.to_owned(), "iss checked, state matched".to_owned())
+            checks.push(check(
+                "The app explains, and signs nobody in",
+                "RFC 6749 §4.1.2.1",
+                !accepted,
+            ));
+            (
+                "The server tells the app no, through the browser",
+                error.to_owned(),
+                "iss checked, state matched".to_owned(),
+            )
         } else {
-            checks.push(check("The app took the code, which is good for 60 seconds, once", "RFC 6749 §4.1.2", accepted));
-            let proof = if accepted { "iss checked, state matched" } else { "refused by the app" };
-            ("The server hands the app a code, through the browser", format!("code {code}"), proof.to_owned())
+            checks.push(check(
+                "The app took the code, which is good for 60 seconds, once",
+                "RFC 6749 §4.1.2",
+                accepted,
+            ));
+            let proof = if accepted {
+                "iss checked, state matched"
+            } else {
+                "refused by the app"
+            };
+            (
+                "The server hands the app a code, through the browser",
+                format!("code {code}"),
+                proof.to_owned(),
+            )
         };
         Some(Step {
             number: 4,
@@ -317,13 +393,24 @@ impl<'a> Story<'a> {
     fn bought_tokens(&self) -> Option<Step<'a>> {
         let exchange = self.exchange?;
         let (request, answer) = (&exchange.request, &exchange.answer);
-        let given = self.callback.and_then(|callback| callback.request.field("code"));
+        let given = self
+            .callback
+            .and_then(|callback| callback.request.field("code"));
         let asked = |name: &str| self.asked.and_then(|asked| asked.request.field(name));
-        let authenticated = request.headers.iter().any(|field| field.name == "authorization");
-        let verifier = request.field("code_verifier").and_then(|field| field.digest.as_deref());
+        let authenticated = request
+            .headers
+            .iter()
+            .any(|field| field.name == "authorization");
+        let verifier = request
+            .field("code_verifier")
+            .and_then(|field| field.digest.as_deref());
         let challenge = asked("code_challenge").map(|field| field.shown.as_str());
         let lives = answer.json("expires_in").as_u64().unwrap_or_default();
-        let refreshable = if answer.json("refresh_token").is_string() { ", refresh token (rotating)" } else { "" };
+        let refreshable = if answer.json("refresh_token").is_string() {
+            ", refresh token (rotating)"
+        } else {
+            ""
+        };
         let proof = match answer.json("error").as_str() {
             Some(error) => format!("refused: {error}"),
             None => format!("access token {lives} s{refreshable}"),
@@ -336,8 +423,16 @@ impl<'a> Story<'a> {
             said: "code + code_verifier".to_owned(),
             proof,
             checks: vec![
-                check("The app proved who it is", "RFC 6749 §3.2.1", authenticated && answer.status == 200),
-                check("It is the code of step 4", "RFC 6749 §4.1.3", same(request.field("code"), given)),
+                check(
+                    "The app proved who it is",
+                    "RFC 6749 §3.2.1",
+                    authenticated && answer.status == 200,
+                ),
+                check(
+                    "It is the code of step 4",
+                    "RFC 6749 §4.1.3",
+                    same(request.field("code"), given),
+                ),
                 check(
                     "The SHA-256 of the code_verifier is the code_challenge of step 1",
                     "RFC 7636 §4.6",
@@ -352,10 +447,15 @@ impl<'a> Story<'a> {
                     "The token is an access token for this API alone",
                     "RFC 9068 §2",
                     answer.token.as_ref().is_some_and(|token| {
-                        token.header["typ"] == "at+jwt" && token.claims["aud"] == self.addresses.api.as_str()
+                        token.header["typ"] == "at+jwt"
+                            && token.claims["aud"] == self.addresses.api.as_str()
                     }),
                 ),
-                check("No cache keeps the answer", "RFC 6749 §5.1", answer.header("cache-control").any(|c| c == "no-store")),
+                check(
+                    "No cache keeps the answer",
+                    "RFC 6749 §5.1",
+                    answer.header("cache-control").any(|c| c == "no-store"),
+                ),
             ],
             messages: vec![exchange],
         })
@@ -366,11 +466,19 @@ impl<'a> Story<'a> {
         let last = *self.calls.last()?;
         let latest = self.latest_calls();
         let tokens = || latest.iter().filter_map(|call| call.request.token.as_ref());
-        let all = |name: &str, expected: &Value| tokens().all(|token| token.claims[name] == *expected);
+        let all =
+            |name: &str, expected: &Value| tokens().all(|token| token.claims[name] == *expected);
         let good = latest.iter().all(|call| call.answer.status < 400);
-        let asked_about: Vec<&Message> = latest.iter().filter_map(|call| self.introspection_within(call)).collect();
+        let asked_about: Vec<&Message> = latest
+            .iter()
+            .filter_map(|call| self.introspection_within(call))
+            .collect();
         let active = |message: &&Message| message.answer.json("active") == &Value::Bool(true);
-        let proof = if good { "aud, iss, exp, scope ok; active" } else { "refused" };
+        let proof = if good {
+            "aud, iss, exp, scope ok; active"
+        } else {
+            "refused"
+        };
         let mut messages = latest.clone();
         messages.extend(&asked_about);
         messages.sort_by_key(|message| message.began);
@@ -382,15 +490,31 @@ impl<'a> Story<'a> {
             said: format!("{} {}", last.line(), last.answer.status),
             proof: proof.to_owned(),
             checks: vec![
-                check("The signature is the server's, checked with its published key", "RFC 9068 §4", good && tokens().count() > 0),
-                check("aud is this API", "RFC 9068 §4", all("aud", &Value::from(self.addresses.api.as_str()))),
-                check("iss is the server", "RFC 9068 §4", all("iss", &Value::from(self.addresses.server.as_str()))),
+                check(
+                    "The signature is the server's, checked with its published key",
+                    "RFC 9068 §4",
+                    good && tokens().count() > 0,
+                ),
+                check(
+                    "aud is this API",
+                    "RFC 9068 §4",
+                    all("aud", &Value::from(self.addresses.api.as_str())),
+                ),
+                check(
+                    "iss is the server",
+                    "RFC 9068 §4",
+                    all("iss", &Value::from(self.addresses.server.as_str())),
+                ),
                 check(
                     "It has not expired",
                     "RFC 7519 §4.1.4",
-                    latest.iter().all(|call| call.request.token.as_ref().is_some_and(|token| {
-                        token.claims["exp"].as_i64().is_some_and(|end| call.at.seconds() < end)
-                    })),
+                    latest.iter().all(|call| {
+                        call.request.token.as_ref().is_some_and(|token| {
+                            token.claims["exp"]
+                                .as_i64()
+                                .is_some_and(|end| call.at.seconds() < end)
+                        })
+                    }),
                 ),
                 check(
                     "It carries the scope that each route needs",
@@ -428,7 +552,9 @@ impl<'a> Story<'a> {
                 check(
                     "The refresh token was replaced by its successor",
                     "RFC 9700 §4.14.2",
-                    replaced.as_str().is_some_and(|new| new != last.request.shown("refresh_token")),
+                    replaced
+                        .as_str()
+                        .is_some_and(|new| new != last.request.shown("refresh_token")),
                 ),
             ],
             messages: self.refreshes[skipped..].to_vec(),
@@ -446,7 +572,11 @@ impl<'a> Story<'a> {
             said: "signed out".to_owned(),
             proof: "the refresh token is revoked".to_owned(),
             checks: vec![
-                check("The app's session ended", "RFC 6265 §5.3", logout.answer.status == 303),
+                check(
+                    "The app's session ended",
+                    "RFC 6265 §5.3",
+                    logout.answer.status == 303,
+                ),
                 check(
                     "What the tokens rested on was revoked at the server",
                     "RFC 7009 §2.1",
@@ -460,10 +590,19 @@ impl<'a> Story<'a> {
     /// The last call of each kind.
     fn latest_calls(&self) -> Vec<&'a Message> {
         let newer = |call: &Message| {
-            let later = self.calls.iter().filter(move |other| other.ended > call.ended);
-            later.map(|other| other.line()).any(|line| line == call.line())
+            let later = self
+                .calls
+                .iter()
+                .filter(move |other| other.ended > call.ended);
+            later
+                .map(|other| other.line())
+                .any(|line| line == call.line())
         };
-        self.calls.iter().copied().filter(|call| !newer(call)).collect()
+        self.calls
+            .iter()
+            .copied()
+            .filter(|call| !newer(call))
+            .collect()
     }
 
     /// What the API asked the server while it answered `call`.
@@ -472,7 +611,12 @@ impl<'a> Story<'a> {
         let same_call = |message: &&&Message| {
             same(message.request.field("token"), call.request.field("token")) || within(message)
         };
-        self.introspections.iter().rev().filter(within).find(same_call).copied()
+        self.introspections
+            .iter()
+            .rev()
+            .filter(within)
+            .find(same_call)
+            .copied()
     }
 
     fn password_stayed(&self) -> bool {
@@ -483,7 +627,11 @@ impl<'a> Story<'a> {
 }
 
 fn check(claim: &str, spec: &'static str, passed: bool) -> Check {
-    Check { claim: claim.to_owned(), spec, passed }
+    Check {
+        claim: claim.to_owned(),
+        spec,
+        passed,
+    }
 }
 
 /// Whether two parties spoke of one and the same value.

@@ -40,7 +40,10 @@ impl Terminal {
             Some(directory) => format!("everything below is kept in {directory}"),
             None => "everything below is gone on Ctrl-C (keep it: --keep ./demo)".to_owned(),
         };
-        let people: Vec<String> = SEEDS.iter().map(|seed| format!("{} / {PASSWORD}", seed.username)).collect();
+        let people: Vec<String> = SEEDS
+            .iter()
+            .map(|seed| format!("{} / {PASSWORD}", seed.username))
+            .collect();
         self.say(&format!(
             "  {} {version} demo: {life}\n  {}   {}        {}\n  Server    {}        {}\n  API       {}/notes  {}\n  Sign in   {}\n",
             self.paint(BOLD, "Safeconduct"),
@@ -85,7 +88,11 @@ impl Terminal {
     }
 
     fn step(self, at: Timestamp, step: &Step<'_>) {
-        let (colour, mark) = if step.passed() { (GOOD, "✓") } else { (BAD, "✗") };
+        let (colour, mark) = if step.passed() {
+            (GOOD, "✓")
+        } else {
+            (BAD, "✗")
+        };
         self.say(&format!(
             "  {}  {} {:<7} -> {:<7}  {:<28}  {} {}",
             self.paint(QUIET, &time_of_day(at)),
@@ -100,7 +107,11 @@ impl Terminal {
 
     /// Prints how an attack ended.
     pub(crate) fn attack(self, outcome: &Outcome) {
-        let (colour, mark) = if outcome.is_refused() { (GOOD, "refused  ✓") } else { (BAD, "NOT REFUSED AS IT MUST BE  ✗") };
+        let (colour, mark) = if outcome.is_refused() {
+            (GOOD, "refused  ✓")
+        } else {
+            (BAD, "NOT REFUSED AS IT MUST BE  ✗")
+        };
         self.say(&format!(
             "  {:<24} {}  {}",
             outcome.attack.name(),
@@ -116,12 +127,20 @@ impl Terminal {
     }
 
     fn paint(self, colour: &str, text: &str) -> String {
-        if self.coloured { format!("\u{1b}[{colour}m{text}\u{1b}[0m") } else { text.to_owned() }
+        if self.coloured {
+            format!("\u{1b}[{colour}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
     }
 }
 
 /// The steps that `message` was the last word of.
-fn concluded_by<'s, 'm>(message: &Message, steps: &'s [Step<'m>], addresses: &Addresses) -> Vec<&'s Step<'m>> {
+fn concluded_by<'s, 'm>(
+    message: &Message,
+    steps: &'s [Step<'m>],
+    addresses: &Addresses,
+) -> Vec<&'s Step<'m>> {
     let redirect = message.answer.redirect.as_ref();
     let leads_back = redirect.is_some_and(|redirect| redirect.to == addresses.redirect_uri());
     let is_first = message.request.field("client_id").is_some();
@@ -134,19 +153,36 @@ fn concluded_by<'s, 'm>(message: &Message, steps: &'s [Step<'m>], addresses: &Ad
             (false, false) => &[],
         },
         (Party::Server, "POST /login") => &[2],
-        (Party::Server, "POST /consent") if steps.iter().any(|step| step.number == 2 && step.messages.is_empty()) => &[2, 3],
+        (Party::Server, "POST /consent")
+            if steps
+                .iter()
+                .any(|step| step.number == 2 && step.messages.is_empty()) =>
+        {
+            &[2, 3]
+        }
         (Party::Server, "POST /consent") => &[3],
         // The app redeems the code before it answers.
         (Party::App, "GET /auth/callback") => &[4, 5],
-        (Party::Server, "POST /token") if message.request.shown("grant_type") == "refresh_token" => &[7],
+        (Party::Server, "POST /token")
+            if message.request.shown("grant_type") == "refresh_token" =>
+        {
+            &[7]
+        }
         (Party::Api, _) => &[6],
         (Party::App, "POST /auth/logout") => &[8],
         _ => &[],
     };
-    steps.iter().filter(|step| numbers.contains(&step.number)).collect()
+    steps
+        .iter()
+        .filter(|step| numbers.contains(&step.number))
+        .collect()
 }
 
 fn time_of_day(at: Timestamp) -> String {
-    let zoned = jiff::Timestamp::from_second(at.seconds()).map(|at| at.to_zoned(TimeZone::system()));
-    zoned.map_or_else(|_| "--:--:--".to_owned(), |at| at.strftime("%H:%M:%S").to_string())
+    let zoned =
+        jiff::Timestamp::from_second(at.seconds()).map(|at| at.to_zoned(TimeZone::system()));
+    zoned.map_or_else(
+        |_| "--:--:--".to_owned(),
+        |at| at.strftime("%H:%M:%S").to_string(),
+    )
 }

@@ -13,16 +13,31 @@ pub(super) async fn replayed(run: &mut Run<'_>) -> Result<(), Lost> {
     let code = run.sign_in().await?;
     let tokens = run.redeem(Role::App, run.app(), &code).await?;
     run.rightful("The app redeems its code", Expected::Success, &tokens);
-    let (access_token, refresh_token) = (tokens.secret("access_token"), tokens.secret("refresh_token"));
+    let (access_token, refresh_token) = (
+        tokens.secret("access_token"),
+        tokens.secret("refresh_token"),
+    );
     let came = run.notes(Role::App, access_token.expose()).await?;
     run.rightful("The app reads the notes", Expected::Success, &came);
 
     let came = run.redeem(Role::Attacker, run.app(), &code).await?;
-    run.attack("The same code comes again", Expected::Refused(Reason::CodeRedeemed), &came);
+    run.attack(
+        "The same code comes again",
+        Expected::Refused(Reason::CodeRedeemed),
+        &came,
+    );
     let came = run.notes(Role::Attacker, access_token.expose()).await?;
-    run.attack("The access token it bought is dead", Expected::Denied(Denial::NotActive), &came);
+    run.attack(
+        "The access token it bought is dead",
+        Expected::Denied(Denial::NotActive),
+        &came,
+    );
     let came = run.refresh(Role::Attacker, &refresh_token).await?;
-    run.attack("The refresh token it bought is dead", Expected::Refused(Reason::GrantEnded), &came);
+    run.attack(
+        "The refresh token it bought is dead",
+        Expected::Refused(Reason::GrantEnded),
+        &came,
+    );
     Ok(())
 }
 
@@ -30,7 +45,11 @@ pub(super) async fn replayed(run: &mut Run<'_>) -> Result<(), Lost> {
 pub(super) async fn of_another_client(run: &mut Run<'_>) -> Result<(), Lost> {
     let code = run.sign_in().await?;
     let came = run.redeem(Role::Attacker, run.other_app(), &code).await?;
-    run.attack("Another app offers the code", Expected::Refused(Reason::CodeOfAnotherClient), &came);
+    run.attack(
+        "Another app offers the code",
+        Expected::Refused(Reason::CodeOfAnotherClient),
+        &came,
+    );
     redeemed_after_all(run, &code).await
 }
 
@@ -43,7 +62,11 @@ pub(super) async fn wrong_verifier(run: &mut Run<'_>) -> Result<(), Lost> {
         redirect_uri: code.redirect_uri.clone(),
     };
     let came = run.redeem(Role::Attacker, run.app(), &stolen).await?;
-    run.attack("The code comes with another verifier", Expected::Refused(Reason::CodeVerifierWrong), &came);
+    run.attack(
+        "The code comes with another verifier",
+        Expected::Refused(Reason::CodeVerifierWrong),
+        &came,
+    );
     redeemed_after_all(run, &code).await
 }
 
@@ -53,7 +76,11 @@ pub(super) async fn changed_redirect_uri(run: &mut Run<'_>) -> Result<(), Lost> 
     let url = run.authorization_url(&elsewhere, &CodeVerifier::generate(), &[("state", "x")])?;
     let page = run.browser.get(run.id, url.as_str()).await?;
     let unregistered = Expected::Page(Reason::RedirectUriNotRegistered.name());
-    run.attack("The request names another redirect_uri", unregistered, &Came::page(&page));
+    run.attack(
+        "The request names another redirect_uri",
+        unregistered,
+        &Came::page(&page),
+    );
 
     let code = run.sign_in().await?;
     let changed = Code {
@@ -62,7 +89,11 @@ pub(super) async fn changed_redirect_uri(run: &mut Run<'_>) -> Result<(), Lost> 
         redirect_uri: elsewhere,
     };
     let came = run.redeem(Role::Attacker, run.app(), &changed).await?;
-    run.attack("The exchange names another redirect_uri", Expected::Refused(Reason::RedirectUriChanged), &came);
+    run.attack(
+        "The exchange names another redirect_uri",
+        Expected::Refused(Reason::RedirectUriChanged),
+        &came,
+    );
     redeemed_after_all(run, &code).await
 }
 
@@ -71,20 +102,37 @@ pub(super) async fn changed_state(run: &mut Run<'_>) -> Result<(), Lost> {
     let redirect_uri = run.addresses().redirect_uri();
     let login = format!("{}/auth/login?next=/notes", run.addresses().app);
     let callback = run.browser.go(run.id, &login, &redirect_uri).await?;
-    let page = run.browser.get(run.id, with_another_state(&callback).as_str()).await?;
-    run.attack("The answer comes with another state", Expected::Page("sign-in-unknown"), &Came::page(&page));
+    let page = run
+        .browser
+        .get(run.id, with_another_state(&callback).as_str())
+        .await?;
+    run.attack(
+        "The answer comes with another state",
+        Expected::Page("sign-in-unknown"),
+        &Came::page(&page),
+    );
     if run.app_asked_for_tokens() {
-        return Err(Lost::Address("the app redeemed a code that came with another state".to_owned()));
+        return Err(Lost::Address(
+            "the app redeemed a code that came with another state".to_owned(),
+        ));
     }
     let page = run.browser.get(run.id, callback.as_str()).await?;
-    run.rightful("The true answer is still good", Expected::GoesOn, &Came::page(&page));
+    run.rightful(
+        "The true answer is still good",
+        Expected::GoesOn,
+        &Came::page(&page),
+    );
     Ok(())
 }
 
 /// A refused thief costs the rightful owner nothing.
 async fn redeemed_after_all(run: &mut Run<'_>, code: &Code) -> Result<(), Lost> {
     let came = run.redeem(Role::App, run.app(), code).await?;
-    run.rightful("The code is still good for the app", Expected::Success, &came);
+    run.rightful(
+        "The code is still good for the app",
+        Expected::Success,
+        &came,
+    );
     Ok(())
 }
 

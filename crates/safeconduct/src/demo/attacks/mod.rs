@@ -13,8 +13,8 @@ use safeconduct_protocol::secret::Secret;
 use serde::Serialize;
 use tokio::sync::Mutex;
 
-pub(crate) use self::trial::{Outcome, Trial};
 use self::trial::Run;
+pub(crate) use self::trial::{Outcome, Trial};
 use super::addresses::Addresses;
 use super::browser::{self, Browser};
 use super::people::{ATTACKED, PASSWORD};
@@ -111,7 +111,9 @@ impl Attack {
             Self::ReusedRefreshToken => {
                 "A refresh token was copied from a backup. The app has renewed its tokens twice since then."
             }
-            Self::RevokedToken => "A token that was revoked a moment ago would be good for minutes to come.",
+            Self::RevokedToken => {
+                "A token that was revoked a moment ago would be good for minutes to come."
+            }
         }
     }
 

@@ -12,11 +12,23 @@ use crate::demo::browser::Lost;
 pub(super) async fn for_another_api(run: &mut Run<'_>) -> Result<(), Lost> {
     let code = run.sign_in_to_calendar().await?;
     let tokens = run.redeem(Role::App, run.app(), &code).await?;
-    run.rightful("The app gets a token for a calendar", Expected::Success, &tokens);
-    let came = run.notes(Role::Attacker, tokens.secret("access_token").expose()).await?;
-    run.attack("The calendar’s token comes to the notes", Expected::Denied(Denial::WrongAudience), &came);
+    run.rightful(
+        "The app gets a token for a calendar",
+        Expected::Success,
+        &tokens,
+    );
+    let came = run
+        .notes(Role::Attacker, tokens.secret("access_token").expose())
+        .await?;
+    run.attack(
+        "The calendar’s token comes to the notes",
+        Expected::Denied(Denial::WrongAudience),
+        &came,
+    );
     let tokens = tokens_for_notes(run).await?;
-    let came = run.notes(Role::App, tokens.secret("access_token").expose()).await?;
+    let came = run
+        .notes(Role::App, tokens.secret("access_token").expose())
+        .await?;
     run.rightful("A token for the notes is taken", Expected::Success, &came);
     Ok(())
 }
@@ -45,15 +57,33 @@ pub(super) async fn reused_refresh_token(run: &mut Run<'_>) -> Result<(), Lost> 
     let first = tokens_for_notes(run).await?.secret("refresh_token");
     let second = run.refresh(Role::App, &first).await?;
     run.rightful("The app renews its tokens", Expected::Success, &second);
-    let third = run.refresh(Role::App, &second.secret("refresh_token")).await?;
+    let third = run
+        .refresh(Role::App, &second.secret("refresh_token"))
+        .await?;
     run.rightful("The app renews them again", Expected::Success, &third);
 
     let came = run.refresh(Role::Attacker, &first).await?;
-    run.attack("The first refresh token comes back", Expected::Refused(Reason::RefreshTokenReused), &came);
-    let came = run.refresh(Role::Attacker, &third.secret("refresh_token")).await?;
-    run.attack("The newest one is dead as well", Expected::Refused(Reason::GrantEnded), &came);
-    let came = run.notes(Role::Attacker, third.secret("access_token").expose()).await?;
-    run.attack("So is the newest access token", Expected::Denied(Denial::NotActive), &came);
+    run.attack(
+        "The first refresh token comes back",
+        Expected::Refused(Reason::RefreshTokenReused),
+        &came,
+    );
+    let came = run
+        .refresh(Role::Attacker, &third.secret("refresh_token"))
+        .await?;
+    run.attack(
+        "The newest one is dead as well",
+        Expected::Refused(Reason::GrantEnded),
+        &came,
+    );
+    let came = run
+        .notes(Role::Attacker, third.secret("access_token").expose())
+        .await?;
+    run.attack(
+        "So is the newest access token",
+        Expected::Denied(Denial::NotActive),
+        &came,
+    );
     Ok(())
 }
 
@@ -65,7 +95,11 @@ pub(super) async fn revoked(run: &mut Run<'_>) -> Result<(), Lost> {
     let came = run.revoke(&token).await?;
     run.rightful("The app revokes it", Expected::Success, &came);
     let came = run.notes(Role::Attacker, token.expose()).await?;
-    run.attack("The revoked token comes to the API", Expected::Denied(Denial::NotActive), &came);
+    run.attack(
+        "The revoked token comes to the API",
+        Expected::Denied(Denial::NotActive),
+        &came,
+    );
     Ok(())
 }
 
@@ -86,7 +120,10 @@ fn forge(token: &str, algorithm: &str, key: &[u8]) -> Option<String> {
     let claims = claims.split('.').next()?;
     let mut header: Value = serde_json::from_slice(&encoding::decode(header)?).ok()?;
     header["alg"] = json!(algorithm);
-    let signed = format!("{}.{claims}", encoding::encode(header.to_string().as_bytes()));
+    let signed = format!(
+        "{}.{claims}",
+        encoding::encode(header.to_string().as_bytes())
+    );
     let signature = match key {
         [] => String::new(),
         key => encoding::encode(&encoding::hmac_sha256(key, signed.as_bytes())),
@@ -96,8 +133,12 @@ fn forge(token: &str, algorithm: &str, key: &[u8]) -> Option<String> {
 
 /// The published key that signed `token`, as the attacker finds it.
 fn public_key(keys: &Value, token: &str) -> Option<String> {
-    let header: Value = serde_json::from_slice(&encoding::decode(token.split('.').next()?)?).ok()?;
-    let key = keys["keys"].as_array()?.iter().find(|key| key["kid"] == header["kid"])?;
+    let header: Value =
+        serde_json::from_slice(&encoding::decode(token.split('.').next()?)?).ok()?;
+    let key = keys["keys"]
+        .as_array()?
+        .iter()
+        .find(|key| key["kid"] == header["kid"])?;
     Some(key.to_string())
 }
 
@@ -111,11 +152,18 @@ mod tests {
         let token = format!("{header}.Y2xhaW1z.c2lnbmF0dXJl");
         let forged = forge(&token, "none", &[]).unwrap();
         let (forged_header, rest) = forged.split_once('.').unwrap();
-        let forged_header: Value = serde_json::from_slice(&encoding::decode(forged_header).unwrap()).unwrap();
-        assert_eq!(forged_header, json!({"alg": "none", "kid": "k", "typ": "at+jwt"}));
+        let forged_header: Value =
+            serde_json::from_slice(&encoding::decode(forged_header).unwrap()).unwrap();
+        assert_eq!(
+            forged_header,
+            json!({"alg": "none", "kid": "k", "typ": "at+jwt"})
+        );
         assert_eq!(rest, "Y2xhaW1z.");
         assert!(!forge(&token, "HS256", b"key").unwrap().ends_with('.'));
         let keys = json!({"keys": [{"kid": "other"}, {"kid": "k", "kty": "EC"}]});
-        assert_eq!(public_key(&keys, &token).unwrap(), r#"{"kid":"k","kty":"EC"}"#);
+        assert_eq!(
+            public_key(&keys, &token).unwrap(),
+            r#"{"kid":"k","kty":"EC"}"#
+        );
     }
 }

@@ -108,9 +108,15 @@ impl Outcome {
         }
         let wrong = self.trials.iter().find(|trial| !trial.passed);
         if let Some(trial) = wrong {
-            return format!("{}: expected {}, got {}", trial.deed, trial.expected, trial.got);
+            return format!(
+                "{}: expected {}, got {}",
+                trial.deed, trial.expected, trial.got
+            );
         }
-        let first = self.trials.iter().find(|trial| trial.role == Role::Attacker);
+        let first = self
+            .trials
+            .iter()
+            .find(|trial| trial.role == Role::Attacker);
         first.map_or_else(String::new, |trial| trial.got.clone())
     }
 }
@@ -164,11 +170,24 @@ impl<'a> Run<'a> {
         let redirect_uri = self.parts.addresses.redirect_uri();
         let verifier = CodeVerifier::generate();
         let state = random::token();
-        let url = self.authorization_url(&redirect_uri, &verifier, &[("scope", scope), ("resource", resource), ("state", &state)])?;
-        let callback = self.browser.go(self.id, url.as_str(), &redirect_uri).await?;
+        let url = self.authorization_url(
+            &redirect_uri,
+            &verifier,
+            &[("scope", scope), ("resource", resource), ("state", &state)],
+        )?;
+        let callback = self
+            .browser
+            .go(self.id, url.as_str(), &redirect_uri)
+            .await?;
         let code = callback.query_pairs().find(|(name, _)| name == "code");
-        let code = code.map(|(_, code)| Secret::new(code)).ok_or_else(|| Lost::Address(redirect_uri.clone()))?;
-        Ok(Code { code, verifier, redirect_uri })
+        let code = code
+            .map(|(_, code)| Secret::new(code))
+            .ok_or_else(|| Lost::Address(redirect_uri.clone()))?;
+        Ok(Code {
+            code,
+            verifier,
+            redirect_uri,
+        })
     }
 
     /// An authorization request of the app's.
@@ -187,21 +206,38 @@ impl<'a> Run<'a> {
             ("code_challenge", challenge.as_str()),
             ("code_challenge_method", "S256"),
         ];
-        Url::parse_with_params(&endpoint, request.iter().chain(more)).map_err(|_| Lost::Address(endpoint))
+        Url::parse_with_params(&endpoint, request.iter().chain(more))
+            .map_err(|_| Lost::Address(endpoint))
     }
 
     /// Asks the token endpoint.
-    pub(super) async fn token(&self, role: Role, client: &Credentials, form: &[(&str, &str)]) -> Result<Came, Lost> {
+    pub(super) async fn token(
+        &self,
+        role: Role,
+        client: &Credentials,
+        form: &[(&str, &str)],
+    ) -> Result<Came, Lost> {
         self.form(role, "/token", client, form).await
     }
 
     /// Asks the revocation endpoint (RFC 7009), as the app.
     pub(super) async fn revoke(&self, token: &Secret) -> Result<Came, Lost> {
-        self.form(Role::App, "/revoke", self.app(), &[("token", token.expose())]).await
+        self.form(
+            Role::App,
+            "/revoke",
+            self.app(),
+            &[("token", token.expose())],
+        )
+        .await
     }
 
     /// Offers a code as it should be offered, but for what the attack changes.
-    pub(super) async fn redeem(&self, role: Role, client: &Credentials, code: &Code) -> Result<Came, Lost> {
+    pub(super) async fn redeem(
+        &self,
+        role: Role,
+        client: &Credentials,
+        code: &Code,
+    ) -> Result<Came, Lost> {
         let form = [
             ("grant_type", "authorization_code"),
             ("code", code.code.expose()),
@@ -213,26 +249,43 @@ impl<'a> Run<'a> {
 
     /// Offers a refresh token, as the app.
     pub(super) async fn refresh(&self, role: Role, token: &Secret) -> Result<Came, Lost> {
-        let form = [("grant_type", "refresh_token"), ("refresh_token", token.expose())];
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", token.expose()),
+        ];
         self.token(role, self.app(), &form).await
     }
 
     /// Asks the API for the notes.
     pub(super) async fn notes(&self, role: Role, access_token: &str) -> Result<Came, Lost> {
         let url = format!("{}/notes", self.parts.addresses.api);
-        self.send(role, self.parts.http.get(url).bearer_auth(access_token)).await
+        self.send(role, self.parts.http.get(url).bearer_auth(access_token))
+            .await
     }
 
     /// The keys that the server publishes.
     pub(super) async fn published_keys(&self) -> Result<Value, Lost> {
         let url = format!("{}/.well-known/jwks.json", self.parts.addresses.server);
-        Ok(self.send(Role::Attacker, self.parts.http.get(url)).await?.json)
+        Ok(self
+            .send(Role::Attacker, self.parts.http.get(url))
+            .await?
+            .json)
     }
 
-    async fn form(&self, role: Role, path: &str, client: &Credentials, form: &[(&str, &str)]) -> Result<Came, Lost> {
+    async fn form(
+        &self,
+        role: Role,
+        path: &str,
+        client: &Credentials,
+        form: &[(&str, &str)],
+    ) -> Result<Came, Lost> {
         let url = format!("{}{path}", self.parts.addresses.server);
         let request = self.parts.http.post(url).form(form);
-        self.send(role, request.basic_auth(client.id, Some(client.secret.expose()))).await
+        self.send(
+            role,
+            request.basic_auth(client.id, Some(client.secret.expose())),
+        )
+        .await
     }
 
     async fn send(&self, role: Role, request: RequestBuilder) -> Result<Came, Lost> {
@@ -240,7 +293,10 @@ impl<'a> Run<'a> {
             Role::App => "app",
             Role::Attacker => "attacker",
         };
-        let response = request.header(RUN, format!("{who} {}", self.id.0)).send().await?;
+        let response = request
+            .header(RUN, format!("{who} {}", self.id.0))
+            .send()
+            .await?;
         let status = response.status().as_u16();
         let redirects = response.headers().contains_key(header::LOCATION);
         let json: Value = serde_json::from_str(&response.text().await?).unwrap_or_default();
@@ -257,7 +313,9 @@ impl<'a> Run<'a> {
     /// Whether the app has asked for tokens in this run.
     pub(super) fn app_asked_for_tokens(&self) -> bool {
         let messages = self.parts.recorder.messages(self.id);
-        messages.iter().any(|message| message.line() == "POST /token")
+        messages
+            .iter()
+            .any(|message| message.line() == "POST /token")
     }
 
     /// The app does `deed`, which must succeed.
@@ -285,12 +343,17 @@ impl<'a> Run<'a> {
 impl Expected {
     fn is_met_by(self, came: &Came) -> bool {
         let refused = |status: u16, error: &str, reason: &str| {
-            came.status == status && came.error.as_deref() == Some(error) && came.reason == reason && !came.redirects
+            came.status == status
+                && came.error.as_deref() == Some(error)
+                && came.reason == reason
+                && !came.redirects
         };
         match self {
             Self::Success => came.status == 200,
             Self::GoesOn => came.status == 303 && came.redirects,
-            Self::Refused(reason) => refused(400, reason.entry().error.as_str(), reason.entry().public),
+            Self::Refused(reason) => {
+                refused(400, reason.entry().error.as_str(), reason.entry().public)
+            }
             Self::Denied(reason) => {
                 let error = reason.error().unwrap_or_default();
                 refused(reason.status().as_u16(), error, reason.description())
@@ -305,9 +368,20 @@ impl std::fmt::Display for Expected {
         match self {
             Self::Success => f.write_str("200"),
             Self::GoesOn => f.write_str("303"),
-            Self::Refused(reason) => write!(f, "400 {}: {}", reason.entry().error.as_str(), reason.name()),
+            Self::Refused(reason) => write!(
+                f,
+                "400 {}: {}",
+                reason.entry().error.as_str(),
+                reason.name()
+            ),
             Self::Denied(reason) => {
-                write!(f, "{} {}: {}", reason.status().as_u16(), reason.error().unwrap_or_default(), reason.name())
+                write!(
+                    f,
+                    "{} {}: {}",
+                    reason.status().as_u16(),
+                    reason.error().unwrap_or_default(),
+                    reason.name()
+                )
             }
             Self::Page(name) => write!(f, "400 {name}"),
         }

@@ -1,0 +1,255 @@
+//! The stage of the journey: the demo's process, the driver's process, and a browser that shows what it is told.
+
+use std::env;
+use std::future::Future;
+use std::io::{BufRead as _, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use thirtyfour::ChromeCapabilities;
+use thirtyfour::prelude::*;
+
+use crate::pictures::Pictures;
+
+/// How long a page may take; the machine may have much else to do.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A demo, running until it is dropped.
+pub(crate) struct Demo {
+    child: Child,
+    printed: Arc<Mutex<String>>,
+    /// The web app's address.
+    pub(crate) app: String,
+    /// The server's.
+    pub(crate) server: String,
+}
+
+impl Demo {
+    /// Starts the built program on free ports, and waits until it says where it is.
+    pub(crate) fn start() -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_safeconduct"))
+            .args(["demo", "--no-open", "--ports", "0,0,0"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut address = |label: &str| loop {
+            let line = lines.next().expect("the demo says where it is").unwrap();
+            if line.trim_start().starts_with(label) {
+                break line
+                    .split_whitespace()
+                    .find(|word| word.starts_with("http://"))
+                    .unwrap()
+                    .to_owned();
+            }
+        };
+        let (app, server) = (address("Web app"), address("Server"));
+        let printed = Arc::<Mutex<String>>::default();
+        let kept = Arc::clone(&printed);
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                *kept.lock().unwrap() += &format!("{line}\n");
+            }
+        });
+        Self {
+            child,
+            printed,
+            app,
+            server,
+        }
+    }
+
+    /// What it printed since it said where it is.
+    pub(crate) fn printed(&self) -> String {
+        self.printed.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The process that drives the browser, running until it is dropped.
+struct Driver {
+    child: Child,
+    url: String,
+}
+
+impl Driver {
+    fn start() -> Self {
+        let program = env::var("CHROMEDRIVER").unwrap_or_else(|_| "chromedriver".to_owned());
+        let mut child = Command::new(&program)
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{program} (Debian package chromium-driver): {error}"));
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut port = None;
+        while port.is_none() {
+            let mut line = String::new();
+            assert!(
+                output.read_line(&mut line).unwrap() > 0,
+                "{program} says its port"
+            );
+            let last = line
+                .trim_end()
+                .trim_end_matches('.')
+                .rsplit(' ')
+                .next()
+                .unwrap_or_default();
+            port = last
+                .parse::<u16>()
+                .ok()
+                .filter(|_| line.contains("started successfully"));
+        }
+        std::thread::spawn(move || output.read_to_end(&mut Vec::new()));
+        let url = format!("http://localhost:{}", port.unwrap());
+        Self { child, url }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A browser in front of a demo.
+pub(crate) struct Stage {
+    pub(crate) demo: Demo,
+    pub(crate) driver: WebDriver,
+    pictures: Pictures,
+}
+
+/// Plays `scenes` in a new browser, and closes it however they end.
+pub(crate) async fn in_browser<F>(demo: Demo, scenes: impl FnOnce(Stage) -> F)
+where
+    F: Future<Output = WebDriverResult<()>> + Send + 'static,
+{
+    let process = Driver::start();
+    let driver = WebDriver::new(&process.url, capabilities().unwrap())
+        .await
+        .unwrap();
+    let stage = Stage {
+        demo,
+        driver: driver.clone(),
+        pictures: Pictures::new(),
+    };
+    let played = tokio::spawn(scenes(stage)).await;
+    let _ = driver.quit().await;
+    drop(process);
+    match played {
+        Ok(outcome) => outcome.unwrap(),
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+fn capabilities() -> WebDriverResult<ChromeCapabilities> {
+    let mut capabilities = DesiredCapabilities::chrome();
+    if let Some(browser) = browser() {
+        capabilities.set_binary(&browser.to_string_lossy())?;
+    }
+    for argument in [
+        "--headless=new",
+        // Chromium refuses to run as root with its sandbox, and containers run everything as root.
+        "--no-sandbox",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        // A page that glides is not where it is clicked.
+        "--force-prefers-reduced-motion",
+        "--disable-dev-shm-usage",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-default-apps",
+        "--disable-sync",
+        "--no-first-run",
+        "--window-size=1280,900",
+    ] {
+        capabilities.add_arg(argument)?;
+    }
+    Ok(capabilities)
+}
+
+fn browser() -> Option<PathBuf> {
+    let named = env::var_os("CHROMIUM")
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from);
+    let path = env::var_os("PATH").unwrap_or_default();
+    named.or_else(|| {
+        let mut places = env::split_paths(&path).map(|directory| directory.join("chromium"));
+        places.find(|place| place.is_file())
+    })
+}
+
+impl Stage {
+    /// Goes to an address.
+    pub(crate) async fn visit(&self, url: &str) -> WebDriverResult<()> {
+        self.driver.goto(url).await
+    }
+
+    /// Waits for an element.
+    pub(crate) async fn wait_for(&self, css: &str) -> WebDriverResult<WebElement> {
+        let query = self.driver.query(By::Css(css));
+        query
+            .wait(PATIENCE, Duration::from_millis(50))
+            .first()
+            .await
+    }
+
+    /// Presses the button or link with this id, and waits until its page is gone.
+    pub(crate) async fn press(&self, id: &str) -> WebDriverResult<()> {
+        self.leave_by(&format!("[id='{id}']")).await
+    }
+
+    /// Presses what this selector finds, and waits until its page is gone.
+    pub(crate) async fn leave_by(&self, css: &str) -> WebDriverResult<()> {
+        let button = self.wait_for(css).await?;
+        button.click().await?;
+        let gone = button
+            .wait_until()
+            .wait(PATIENCE, Duration::from_millis(20));
+        gone.stale().await
+    }
+
+    /// Opens what is folded.
+    pub(crate) async fn unfold(&self, css: &str) -> WebDriverResult<()> {
+        self.wait_for(css).await?.click().await
+    }
+
+    /// Types into the field with this id.
+    pub(crate) async fn fill(&self, id: &str, text: &str) -> WebDriverResult<()> {
+        let field = self.wait_for(&format!("[id='{id}']")).await?;
+        field.clear().await?;
+        field.send_keys(text).await
+    }
+
+    /// What stands in the field with this id.
+    pub(crate) async fn value(&self, id: &str) -> WebDriverResult<String> {
+        let field = self.wait_for(&format!("[id='{id}']")).await?;
+        Ok(field.value().await?.unwrap_or_default())
+    }
+
+    /// The text of the first such element.
+    pub(crate) async fn text(&self, css: &str) -> WebDriverResult<String> {
+        self.wait_for(css).await?.text().await
+    }
+
+    /// How many such elements there are.
+    pub(crate) async fn count(&self, css: &str) -> WebDriverResult<usize> {
+        Ok(self.driver.find_all(By::Css(css)).await?.len())
+    }
+
+    /// Looks at the page at every width and in both lights: nothing may stick out on the narrowest screen.
+    pub(crate) async fn picture(&self, name: &str) -> WebDriverResult<()> {
+        self.pictures.take(&self.driver, name).await
+    }
+}
