@@ -71,7 +71,8 @@ impl AuthorizationCode {
     ///
     /// # Errors
     /// In this order: another client's, expired, another redirect_uri, PKCE (RFC 6749 §4.1.3, RFC 7636 §4.6), another resource
-    /// (RFC 8707 §2.2), nothing left that the client may still have. None of them changes anything for the rightful owner.
+    /// (RFC 8707 §2.2), a redirect URI that was taken back since, nothing left that the client may still have. None of them
+    /// changes anything for the rightful owner.
     pub fn redeem(
         &self,
         client: &Client,
@@ -100,6 +101,11 @@ impl AuthorizationCode {
         }
         self.prove_possession(exchange)?;
         one_audience(&self.audience, exchange.resource.as_deref())?;
+        let redirect_uri = exchange.redirect_uri.as_deref().unwrap_or_default();
+        if client.prove_redirect_uri(redirect_uri).is_err() {
+            return Err(Refusal::new(Reason::GrantEnded)
+                .because("the redirect URI is no longer registered for the client"));
+        }
         if self.scope.intersection(&client.scopes).is_empty() {
             return Err(Refusal::new(Reason::GrantEnded).because(NOTHING_LEFT));
         }

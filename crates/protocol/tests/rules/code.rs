@@ -7,6 +7,7 @@ use safeconduct_protocol::{
     error::{ErrorCode, Reason, Refusal},
     grant::Lifetimes,
     pkce::CodeVerifier,
+    redirect_uri::RedirectUri,
     token::CodeExchange,
 };
 
@@ -63,6 +64,18 @@ fn the_checks_come_in_an_order_that_helps_no_thief() {
     assert_eq!(redeem(&client, &exchange, now), Some(Reason::GrantEnded));
     client.scopes = scope("notes.read");
     assert_eq!(redeem(&client, &exchange, now), None);
+}
+
+#[test]
+fn a_code_that_went_to_an_address_which_was_taken_back_is_dead() {
+    let client = Client {
+        redirect_uris: vec![RedirectUri::register("https://rp.example/other").unwrap()],
+        ..confidential()
+    };
+    let now = START.plus(20);
+    let redeemed = code().redeem(&client, &exchange(), &Lifetimes::default(), now);
+    assert_eq!(reason(redeemed), Some(Reason::GrantEnded));
+    assert_eq!(redeem(&exchange()), None);
 }
 
 #[rstest]
