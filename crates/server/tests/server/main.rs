@@ -6,7 +6,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod authorize;
+mod code;
 mod consent;
 mod login;
+mod refresh;
 mod smoke;
 mod support;

@@ -7,9 +7,11 @@ use base64::engine::general_purpose::STANDARD;
 use http::header;
 use safeconduct_protocol::client::AuthenticationMethod;
 use safeconduct_protocol::client_authentication::JWT_BEARER;
+use safeconduct_protocol::refresh_token::RefreshToken;
+use safeconduct_protocol::seal::Kind;
 
 use super::cast::{NOTES_API, assertion, registration, secret_of};
-use super::{Answer, Ask, TestServer};
+use super::{Answer, Ask, TestServer, database};
 
 /// Parameters in the order they are sent.
 #[derive(Clone, Default)]
@@ -190,6 +192,13 @@ impl TestServer {
     /// Uses a refresh token, as `client` does.
     pub(crate) async fn refresh(&self, client: &str, tokens: &Tokens) -> Answer {
         self.token(client, &tokens.refresh()).await
+    }
+
+    /// Which of its grant's refresh tokens this one is, from 0. Only the server can tell: it opens the seal.
+    pub(crate) async fn generation(&self, tokens: &Tokens) -> i64 {
+        let keys = database::keys(self.server().store(), self.issuer()).await;
+        let opened: RefreshToken = keys.seal().open(Kind::RefreshToken, tokens.refresh_token()).unwrap();
+        opened.generation
     }
 
     /// A token of the client's own.
