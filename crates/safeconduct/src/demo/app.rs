@@ -267,7 +267,8 @@ async fn broken(State(app): State<App>, user: User, Path(run): Path<u64>) -> Res
     let Some(outcome) = outcome else {
         return Redirect::to("/notes").into_response();
     };
-    let messages = app.0.recorder.messages(outcome.run);
+    let mut messages = app.0.recorder.messages(outcome.run);
+    messages.sort_by_key(|message| message.began);
     let place = Attack::ALL
         .iter()
         .position(|attack| *attack == outcome.attack)

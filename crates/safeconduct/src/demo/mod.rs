@@ -10,6 +10,7 @@ mod attacks;
 mod browser;
 mod diagram;
 mod directory;
+mod field;
 mod message;
 mod pages;
 mod parties;

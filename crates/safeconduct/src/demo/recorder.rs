@@ -18,7 +18,8 @@ use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::encoding;
 use tokio::sync::broadcast;
 
-use super::message::{self, Answer, Message, Party, is_artifact, location};
+use super::field::is_artifact;
+use super::message::{self, Answer, Message, Party, location};
 
 /// How many flows are remembered.
 const MOST_FLOWS: usize = 64;

@@ -88,10 +88,14 @@ impl Terminal {
     }
 
     fn step(self, at: Timestamp, step: &Step<'_>) {
-        let (colour, mark) = if step.passed() {
-            (GOOD, "✓")
-        } else {
-            (BAD, "✗")
+        let failed = step.checks.iter().find(|check| !check.passed);
+        let (colour, mark, proof) = match failed {
+            None => (GOOD, "✓", step.proof.clone()),
+            Some(check) => (
+                BAD,
+                "✗",
+                format!("{} (not so: {})", step.proof, check.claim),
+            ),
         };
         self.say(&format!(
             "  {}  {} {:<7} -> {:<7}  {:<28}  {} {}",
@@ -101,7 +105,7 @@ impl Terminal {
             step.to.name(),
             step.said,
             self.paint(colour, mark),
-            self.paint(QUIET, &step.proof),
+            self.paint(QUIET, &proof),
         ));
     }
 

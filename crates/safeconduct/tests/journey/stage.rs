@@ -5,7 +5,8 @@ use std::future::Future;
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
+use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use thirtyfour::ChromeCapabilities;
@@ -19,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A demo, running until it is dropped.
 pub(crate) struct Demo {
     child: Child,
-    printed: Arc<Mutex<String>>,
+    printed: Mutex<Receiver<String>>,
     /// The web app's address.
     pub(crate) app: String,
     /// The server's.
@@ -47,24 +48,38 @@ impl Demo {
             }
         };
         let (app, server) = (address("Web app"), address("Server"));
-        let printed = Arc::<Mutex<String>>::default();
-        let kept = Arc::clone(&printed);
+        let (says, printed) = mpsc::channel();
         std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                *kept.lock().unwrap() += &format!("{line}\n");
-            }
+            // Nobody listens any more once the journey is over.
+            lines
+                .map_while(Result::ok)
+                .try_for_each(|line| says.send(line))
         });
         Self {
             child,
-            printed,
+            printed: Mutex::new(printed),
             app,
             server,
         }
     }
 
-    /// What it printed since it said where it is.
-    pub(crate) fn printed(&self) -> String {
-        self.printed.lock().unwrap().clone()
+    /// What it printed since it said where it is, up to and with the first line that holds these words.
+    pub(crate) fn printed_until(&self, words: &str) -> String {
+        let lines = self.printed.lock().unwrap();
+        let mut printed = String::new();
+        loop {
+            match lines.recv_timeout(PATIENCE) {
+                Ok(line) => printed += &format!("{line}\n"),
+                Err(error) => panic!("`{words}` was not printed ({error}):\n{printed}"),
+            }
+            if printed
+                .lines()
+                .last()
+                .is_some_and(|line| line.contains(words))
+            {
+                return printed;
+            }
+        }
     }
 }
 
@@ -241,6 +256,22 @@ impl Stage {
     /// The text of the first such element.
     pub(crate) async fn text(&self, css: &str) -> WebDriverResult<String> {
         self.wait_for(css).await?.text().await
+    }
+
+    /// Asserts that the first such element shows each of these words.
+    pub(crate) async fn shows(&self, css: &str, words: &[&str]) -> WebDriverResult<()> {
+        let text = self.text(css).await?;
+        for words in words {
+            assert!(text.contains(words), "`{words}` is not in:\n{text}");
+        }
+        Ok(())
+    }
+
+    /// Asserts how many such elements there are.
+    pub(crate) async fn has(&self, number: usize, css: &str) -> WebDriverResult<()> {
+        let count = self.count(css).await?;
+        assert_eq!(count, number, "{css} in:\n{}", self.text("main").await?);
+        Ok(())
     }
 
     /// How many such elements there are.

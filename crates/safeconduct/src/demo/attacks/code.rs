@@ -5,7 +5,8 @@ use safeconduct_protocol::error::Reason;
 use safeconduct_protocol::pkce::CodeVerifier;
 use url::Url;
 
-use super::trial::{Came, Code, Expected, Role, Run};
+use super::answer::{Came, Expected};
+use super::trial::{Code, Role, Run};
 use crate::demo::browser::Lost;
 
 /// RFC 6749 §4.1.2: a code that comes twice ends what it bought.

@@ -3,6 +3,7 @@
 //! The same functions stand behind the buttons of the web app and behind `--break`. They sign in by themselves, with a
 //! browser of their own (`browser.rs`), so that a person's own sign-in survives them.
 
+mod answer;
 mod code;
 mod token;
 mod trial;

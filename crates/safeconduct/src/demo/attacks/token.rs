@@ -5,7 +5,8 @@ use safeconduct_protocol::encoding;
 use safeconduct_protocol::error::Reason;
 use serde_json::{Value, json};
 
-use super::trial::{Came, Expected, Role, Run};
+use super::answer::{Came, Expected};
+use super::trial::{Role, Run};
 use crate::demo::browser::Lost;
 
 /// RFC 9068 §4: a token is for the API that its `aud` names.

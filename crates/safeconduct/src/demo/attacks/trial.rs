@@ -2,8 +2,6 @@
 
 use http::header;
 use reqwest::RequestBuilder;
-use safeconduct_guard::Reason as Denial;
-use safeconduct_protocol::error::Reason;
 use safeconduct_protocol::pkce::CodeVerifier;
 use safeconduct_protocol::random;
 use safeconduct_protocol::secret::Secret;
@@ -12,9 +10,10 @@ use serde_json::Value;
 use tokio::sync::MutexGuard;
 use url::Url;
 
+use super::answer::{Came, Expected};
 use super::{Attack, Credentials, Parts};
 use crate::demo::addresses::Addresses;
-use crate::demo::browser::{Browser, Lost, Page};
+use crate::demo::browser::{Browser, Lost};
 use crate::demo::people::{CALENDAR, NOTES_READ};
 use crate::demo::recorder::{FlowId, RUN};
 
@@ -50,33 +49,6 @@ pub(crate) struct Outcome {
     pub(crate) trials: Vec<Trial>,
     /// Why it could not be tried to the end.
     pub(crate) lost: Option<String>,
-}
-
-/// What must come.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Expected {
-    /// 200.
-    Success,
-    /// 303: the app accepts the answer and goes on.
-    GoesOn,
-    /// A refusal of the token endpoint: 400 and this reason's code and sentence (RFC 6749 §5.2).
-    Refused(Reason),
-    /// A refusal of the API: this reason's status, code and sentence (RFC 6750 §3).
-    Denied(Denial),
-    /// A page with status 400 and this name, and no redirect.
-    Page(&'static str),
-}
-
-/// What came.
-pub(super) struct Came {
-    status: u16,
-    /// Whether it leads elsewhere.
-    redirects: bool,
-    /// The refusal's code or name.
-    error: Option<String>,
-    /// The refusal's sentence.
-    reason: String,
-    json: Value,
 }
 
 /// An authorization code and what the app needs to redeem it.
@@ -337,80 +309,5 @@ impl<'a> Run<'a> {
             reason: came.reason.clone(),
             passed: expected.is_met_by(came),
         });
-    }
-}
-
-impl Expected {
-    fn is_met_by(self, came: &Came) -> bool {
-        let refused = |status: u16, error: &str, reason: &str| {
-            came.status == status
-                && came.error.as_deref() == Some(error)
-                && came.reason == reason
-                && !came.redirects
-        };
-        match self {
-            Self::Success => came.status == 200,
-            Self::GoesOn => came.status == 303 && came.redirects,
-            Self::Refused(reason) => {
-                refused(400, reason.entry().error.as_str(), reason.entry().public)
-            }
-            Self::Denied(reason) => {
-                let error = reason.error().unwrap_or_default();
-                refused(reason.status().as_u16(), error, reason.description())
-            }
-            Self::Page(name) => refused(400, name, ""),
-        }
-    }
-}
-
-impl std::fmt::Display for Expected {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Success => f.write_str("200"),
-            Self::GoesOn => f.write_str("303"),
-            Self::Refused(reason) => write!(
-                f,
-                "400 {}: {}",
-                reason.entry().error.as_str(),
-                reason.name()
-            ),
-            Self::Denied(reason) => {
-                write!(
-                    f,
-                    "{} {}: {}",
-                    reason.status().as_u16(),
-                    reason.error().unwrap_or_default(),
-                    reason.name()
-                )
-            }
-            Self::Page(name) => write!(f, "400 {name}"),
-        }
-    }
-}
-
-impl Came {
-    /// A secret member of the JSON answer; empty without one, which no party accepts.
-    pub(super) fn secret(&self, name: &str) -> Secret {
-        Secret::new(self.json[name].as_str().unwrap_or_default())
-    }
-
-    /// A page's status and the name of the refusal on it.
-    pub(super) fn page(page: &Page) -> Self {
-        Self {
-            status: page.status.as_u16(),
-            redirects: page.headers.contains_key(header::LOCATION),
-            error: page.error_code().map(str::to_owned),
-            reason: String::new(),
-            json: Value::Null,
-        }
-    }
-}
-
-impl std::fmt::Display for Came {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.error {
-            Some(error) => write!(f, "{} {error}", self.status),
-            None => write!(f, "{}", self.status),
-        }
     }
 }

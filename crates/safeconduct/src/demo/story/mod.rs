@@ -1,0 +1,169 @@
+//! What the messages of one sign-in mean: the numbered steps of the flow, and what each of them proves.
+//!
+//! A check is ticked from what was really said, never from what should have been: values are compared by their digests,
+//! and a party's judgement is read from its answer. How steps look is for the terminal and the panel to say.
+
+mod back_channel;
+mod front_channel;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::addresses::Addresses;
+use super::field::Field;
+use super::message::{Message, Party};
+
+/// How many failed attempts to sign in are shown.
+const MOST_ATTEMPTS: usize = 3;
+/// How many renewals are shown.
+const MOST_RENEWALS: usize = 3;
+
+/// One step of a flow.
+#[derive(Debug, Serialize)]
+pub(crate) struct Step<'a> {
+    /// Its number in the flow as every newcomer learns it.
+    pub(crate) number: usize,
+    /// What happened, for the panel.
+    pub(crate) title: String,
+    pub(crate) from: Party,
+    pub(crate) to: Party,
+    /// What happened, in a few words, for the terminal.
+    pub(crate) said: String,
+    /// What makes it safe, in a few words, for the terminal.
+    pub(crate) proof: String,
+    pub(crate) checks: Vec<Check>,
+    pub(crate) messages: Vec<&'a Message>,
+}
+
+/// Something a step proves, or fails to.
+#[derive(Debug, Serialize)]
+pub(crate) struct Check {
+    pub(crate) claim: String,
+    /// Where that is required.
+    pub(crate) spec: &'static str,
+    pub(crate) passed: bool,
+}
+
+impl Step<'_> {
+    /// Whether everything it should prove was proven.
+    pub(crate) fn passed(&self) -> bool {
+        self.checks.iter().all(|check| check.passed)
+    }
+}
+
+/// The steps that `messages`, in the order of their answers, amount to.
+pub(crate) fn tell<'a>(messages: &'a [Arc<Message>], addresses: &'a Addresses) -> Vec<Step<'a>> {
+    let story = Story::new(messages, addresses);
+    [
+        story.sent_to_server(),
+        story.signed_in(),
+        story.allowed(),
+        story.handed_code(),
+        story.bought_tokens(),
+        story.called_api(),
+        story.renewed(),
+        story.signed_out(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// The messages by their parts in the play.
+struct Story<'a> {
+    addresses: &'a Addresses,
+    begun: Option<&'a Message>,
+    asked: Option<&'a Message>,
+    sign_ins: Vec<&'a Message>,
+    decision: Option<&'a Message>,
+    /// The answer that leads back to the app, with a code or with an error.
+    leading_back: Option<&'a Message>,
+    callback: Option<&'a Message>,
+    exchange: Option<&'a Message>,
+    refreshes: Vec<&'a Message>,
+    calls: Vec<&'a Message>,
+    introspections: Vec<&'a Message>,
+    logout: Option<&'a Message>,
+    revocations: Vec<&'a Message>,
+    messages: &'a [Arc<Message>],
+}
+
+impl<'a> Story<'a> {
+    fn new(messages: &'a [Arc<Message>], addresses: &'a Addresses) -> Self {
+        let to = |party: Party, line: &str| {
+            let found: Vec<&Message> = messages
+                .iter()
+                .map(AsRef::as_ref)
+                .filter(|message| message.to == party && message.line() == line)
+                .collect();
+            found
+        };
+        let token = |grant_type: &str| {
+            let mut found = to(Party::Server, "POST /token");
+            found.retain(|message| message.request.shown("grant_type") == grant_type);
+            found
+        };
+        let asked = to(Party::Server, "GET /authorize");
+        let back = |message: &&&Message| {
+            let redirect = message.answer.redirect.as_ref();
+            redirect.is_some_and(|redirect| redirect.to == addresses.redirect_uri())
+        };
+        let decisions = to(Party::Server, "POST /consent");
+        Self {
+            addresses,
+            begun: to(Party::App, "GET /auth/login").first().copied(),
+            leading_back: asked
+                .iter()
+                .chain(&decisions)
+                .filter(back)
+                .max_by_key(|m| m.ended)
+                .copied(),
+            asked: asked
+                .into_iter()
+                .find(|message| message.request.field("client_id").is_some()),
+            sign_ins: to(Party::Server, "POST /login"),
+            decision: decisions.last().copied(),
+            callback: to(Party::App, "GET /auth/callback").last().copied(),
+            exchange: token("authorization_code").first().copied(),
+            refreshes: token("refresh_token"),
+            calls: messages
+                .iter()
+                .map(AsRef::as_ref)
+                .filter(|m| m.to == Party::Api)
+                .collect(),
+            introspections: to(Party::Server, "POST /introspect"),
+            logout: to(Party::App, "POST /auth/logout").last().copied(),
+            revocations: to(Party::Server, "POST /revoke"),
+            messages,
+        }
+    }
+}
+
+fn check(claim: &str, spec: &'static str, passed: bool) -> Check {
+    Check {
+        claim: claim.to_owned(),
+        spec,
+        passed,
+    }
+}
+
+/// Whether two parties spoke of one and the same value.
+fn same(one: Option<&Field>, other: Option<&Field>) -> bool {
+    let digest = |field: Option<&Field>| field.and_then(|field| field.digest.clone());
+    digest(one).is_some() && digest(one) == digest(other)
+}
+
+/// Whether a `Set-Cookie` gives a value, kept from scripts and from other sites' forms.
+fn is_guarded(cookie: &str) -> bool {
+    let lower = cookie.to_ascii_lowercase();
+    lower.contains("httponly") && lower.contains("samesite=") && !lower.contains("max-age=0")
+}
+
+/// Whether the browser says that the form was on a page of the same origin.
+fn is_own_form(message: &Message) -> bool {
+    let mut headers = message.request.headers.iter();
+    headers.any(|field| field.name == "sec-fetch-site" && field.shown == "same-origin")
+}

@@ -1,0 +1,273 @@
+//! A sign-in as it should go, and what becomes of the ticks when one word of it is changed.
+
+use axum::body::Bytes;
+use http::{HeaderMap, HeaderName};
+use rstest::rstest;
+use safeconduct_protocol::encoding;
+use safeconduct_protocol::pkce::CodeVerifier;
+use safeconduct_protocol::time::Timestamp;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::demo::message::{Answer, Request};
+
+const CODE: &str = "sc_code_AAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const STATE: &str = "0123456789012345678901234567890123456789012";
+const CALLBACK: &str = "http://localhost:8421/auth/callback";
+const FORM: &str = "content-type: application/x-www-form-urlencoded";
+const JSON: &str = "content-type: application/json";
+
+/// What may be said otherwise.
+struct Script {
+    resource: &'static str,
+    attempt_cookie: &'static str,
+    form_from: &'static str,
+    state: &'static str,
+    iss: &'static str,
+    code: &'static str,
+    code_verifier: CodeVerifier,
+    redirect_uri: &'static str,
+    scope: &'static str,
+    cache: &'static str,
+    claims: Value,
+    active: bool,
+    notes: u16,
+}
+
+impl Script {
+    fn new(verifier: &CodeVerifier) -> Self {
+        Self {
+            resource: "http://localhost:8422",
+            attempt_cookie: "sc-login-1=sealed; HttpOnly; SameSite=Lax",
+            form_from: "same-origin",
+            state: STATE,
+            iss: "http://localhost:8420",
+            code: CODE,
+            code_verifier: CodeVerifier::parse(verifier.expose()).unwrap(),
+            redirect_uri: CALLBACK,
+            scope: "notes.read",
+            cache: "no-store",
+            claims: json!({"aud": "http://localhost:8422", "iss": "http://localhost:8420", "exp": 1_000_300}),
+            active: true,
+            notes: 200,
+        }
+    }
+
+    fn token(&self) -> String {
+        let encode = |json: &Value| encoding::encode(json.to_string().as_bytes());
+        let header = json!({"typ": "at+jwt", "alg": "ES256"});
+        format!("{}.{}.signature", encode(&header), encode(&self.claims))
+    }
+
+    fn messages(&self, verifier: &CodeVerifier) -> Vec<Arc<Message>> {
+        let mut order = Order::default();
+        let mut messages = self.through_the_browser(&mut order, verifier);
+        messages.extend(self.behind_its_back(&mut order));
+        messages
+    }
+
+    fn through_the_browser(&self, order: &mut Order, verifier: &CodeVerifier) -> Vec<Arc<Message>> {
+        use Party::{App, Browser, Server};
+        let (resource, attempt, form_from) = (self.resource, self.attempt_cookie, self.form_from);
+        let challenge = verifier.challenge();
+        let authorize = format!(
+            "/authorize?client_id=demo-notes&redirect_uri={CALLBACK}&state={STATE}&scope=notes.read&resource={resource}\
+             &code_challenge={}&code_challenge_method=S256",
+            challenge.as_str(),
+        );
+        let login = format!(
+            "POST /login\n{FORM}\nsec-fetch-site: same-origin\n\nusername=alice&password=hush"
+        );
+        let consent =
+            format!("POST /consent\n{FORM}\nsec-fetch-site: {form_from}\n\ndecision=allow");
+        let sent = format!("303\nlocation: {authorize}\nset-cookie: {attempt}");
+        let signed_in =
+            "303\nlocation: /authorize?request=x\nset-cookie: session=1; HttpOnly; SameSite=Lax";
+        vec![
+            order.said(Browser, App, "GET /auth/login", &sent),
+            order.said(Browser, Server, &format!("GET {authorize}"), "200"),
+            order.said(Browser, Server, &login, signed_in),
+            order.said(
+                Browser,
+                Server,
+                &consent,
+                &format!("303\nlocation: {}", self.way_back()),
+            ),
+        ]
+    }
+
+    fn behind_its_back(&self, order: &mut Order) -> Vec<Arc<Message>> {
+        use Party::{Api, App, Browser, Server};
+        let (code, redirect_uri, verifier) =
+            (self.code, self.redirect_uri, self.code_verifier.expose());
+        let (token, cache, active, notes) = (self.token(), self.cache, self.active, self.notes);
+        let exchange = format!(
+            "POST /token\n{FORM}\nauthorization: Basic eDp5\n\n\
+             grant_type=authorization_code&code={code}&redirect_uri={redirect_uri}&code_verifier={verifier}",
+        );
+        let tokens = json!({"access_token": token, "expires_in": 300, "refresh_token": "sc_rt_BBBBBBBBBBBBBBBBBBBBBBBBBBBB", "scope": self.scope});
+        let introspect = format!("POST /introspect\n{FORM}\n\ntoken={token}");
+        let introspected = format!("200\n{JSON}\n\n{{\"active\":{active}}}");
+        let call = format!("GET /notes\nauthorization: Bearer {token}");
+        vec![
+            order.within(
+                App,
+                Server,
+                &exchange,
+                &format!("200\n{JSON}\ncache-control: {cache}\n\n{tokens}"),
+            ),
+            order.said(
+                Browser,
+                App,
+                &format!("GET {}", self.way_back()),
+                "303\nlocation: /notes",
+            ),
+            order.within(Api, Server, &introspect, &introspected),
+            order.said(App, Api, &call, &format!("{notes}\n{JSON}\n\n[]")),
+        ]
+    }
+
+    fn way_back(&self) -> String {
+        format!(
+            "{CALLBACK}?code={CODE}&state={}&iss={}",
+            self.state, self.iss
+        )
+    }
+}
+
+/// Counts the beginnings and ends of messages.
+#[derive(Default)]
+struct Order(u64);
+
+impl Order {
+    /// A message that ends before the next begins.
+    fn said(&mut self, from: Party, to: Party, request: &str, answer: &str) -> Arc<Message> {
+        self.0 += 10;
+        message([self.0, self.0 + 9], from, to, request, answer)
+    }
+
+    /// A message that is asked and answered while the next one waits for its answer.
+    fn within(&self, from: Party, to: Party, request: &str, answer: &str) -> Arc<Message> {
+        message([self.0 + 12, self.0 + 14], from, to, request, answer)
+    }
+}
+
+/// A message from its text: a first line, headers, an empty line and a body.
+fn message(
+    [began, ended]: [u64; 2],
+    from: Party,
+    to: Party,
+    request: &str,
+    answer: &str,
+) -> Arc<Message> {
+    let (line, headers, body) = in_parts(request);
+    let (method, uri) = line.split_once(' ').unwrap();
+    let mut asked = http::Request::builder().method(method).uri(uri);
+    asked.headers_mut().unwrap().extend(headers);
+    let asked = asked.body(()).unwrap().into_parts().0;
+    let (status, headers, answer_body) = in_parts(answer);
+    let mut answered = http::Response::builder().status(status);
+    answered.headers_mut().unwrap().extend(headers);
+    let answered = answered.body(()).unwrap().into_parts().0;
+    Arc::new(Message {
+        began,
+        ended,
+        from,
+        to,
+        at: Timestamp::from_seconds(1_000_000),
+        milliseconds: 7,
+        request: Request::of(&asked, &body),
+        answer: Answer::of(&answered, &answer_body),
+    })
+}
+
+fn in_parts(text: &str) -> (&str, HeaderMap, Bytes) {
+    let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
+    let (line, headers) = head.split_once('\n').unwrap_or((head, ""));
+    let headers = headers.lines().map(|header| {
+        let (name, value) = header.split_once(": ").unwrap();
+        (name.parse::<HeaderName>().unwrap(), value.parse().unwrap())
+    });
+    (
+        line,
+        headers.collect(),
+        Bytes::copy_from_slice(body.as_bytes()),
+    )
+}
+
+/// The claims that are not ticked when `change` was made to the script, with the numbers of their steps.
+fn unproven(change: impl FnOnce(&mut Script)) -> Vec<String> {
+    let verifier = CodeVerifier::generate();
+    let mut script = Script::new(&verifier);
+    change(&mut script);
+    let messages = script.messages(&verifier);
+    let addresses = Addresses::at([8420, 8421, 8422]);
+    let steps = tell(&messages, &addresses);
+    let failed = steps.iter().flat_map(|step| {
+        let failed = step.checks.iter().filter(|check| !check.passed);
+        failed.map(|check| format!("{} {}", step.number, check.claim))
+    });
+    failed.collect()
+}
+
+#[test]
+fn a_sign_in_that_goes_well_proves_everything_in_six_steps() {
+    let verifier = CodeVerifier::generate();
+    let messages = Script::new(&verifier).messages(&verifier);
+    let addresses = Addresses::at([8420, 8421, 8422]);
+    let steps = tell(&messages, &addresses);
+    let told: Vec<String> = steps
+        .iter()
+        .map(|step| {
+            format!(
+                "{} {} | {} | {} messages | {}",
+                step.number,
+                step.said,
+                step.proof,
+                step.messages.len(),
+                step.passed()
+            )
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @r"
+    1 go to /authorize | PKCE S256, state, resource=:8422 | 2 messages | true
+    2 alice signed in | password, 7 ms | 1 messages | true
+    3 allowed Demo Notes | notes.read | 1 messages | true
+    4 code sc_code_AAAA…AAAA | iss checked, state matched | 1 messages | true
+    5 code + code_verifier | access token 300 s, refresh token (rotating) | 1 messages | true
+    6 GET /notes 200 | aud, iss, exp, scope ok; active | 2 messages | true
+    ");
+}
+
+#[rstest]
+#[case::other_resource(|s: &mut Script| s.resource = "http://localhost:1", "1 The resource names")]
+#[case::scripts_read_the_attempt(|s: &mut Script| s.attempt_cookie = "sc-login-1=sealed", "1 The state cannot be guessed")]
+#[case::foreign_form(|s: &mut Script| s.form_from = "cross-site", "3 The answer came from")]
+#[case::more_granted(|s: &mut Script| s.scope = "notes.read admin", "3 Nothing was granted")]
+#[case::other_state(|s: &mut Script| s.state = "x", "4 The state is the one")]
+#[case::other_issuer(|s: &mut Script| s.iss = "http://localhost:9", "4 iss names")]
+#[case::other_code(|s: &mut Script| s.code = "sc_code_CCCCCCCCCCCCCCCCCCCCCCCCCCCC", "5 It is the code")]
+#[case::other_verifier(|s: &mut Script| s.code_verifier = CodeVerifier::generate(), "5 The SHA-256 of the code_verifier")]
+#[case::other_redirect_uri(|s: &mut Script| s.redirect_uri = "http://localhost:8421/evil", "5 The redirect_uri is the one")]
+#[case::cached(|s: &mut Script| s.cache = "public", "5 No cache")]
+#[case::revoked(|s: &mut Script| s.active = false, "6 The server, asked by the API")]
+#[case::expired(|s: &mut Script| s.claims["exp"] = json!(999_999), "6 It has not expired")]
+#[case::issued_by_another(|s: &mut Script| s.claims["iss"] = json!("http://localhost:9"), "6 iss is the server")]
+#[case::no_scope(|s: &mut Script| s.notes = 403, "6 It carries the scope")]
+fn one_changed_word_costs_its_tick(#[case] change: fn(&mut Script), #[case] claim: &str) {
+    let unproven = unproven(change);
+    assert!(
+        unproven.iter().any(|unproven| unproven.starts_with(claim)),
+        "{unproven:?}"
+    );
+    assert!(unproven.len() <= 2, "{unproven:?}");
+}
+
+#[test]
+fn a_token_for_another_api_is_noticed_where_it_is_given_and_where_it_is_used() {
+    let unproven = unproven(|script| script.claims["aud"] = json!("http://localhost:9"));
+    insta::assert_snapshot!(unproven.join("\n"), @r"
+    5 The token is an access token for this API alone
+    6 aud is this API
+    ");
+}
