@@ -247,11 +247,12 @@ impl Client {
         })
     }
 
-    /// Whether it may ask for tokens for `audience`: one of its scopes belongs to that resource.
-    pub fn may_target(&self, audience: &str, resources: &Resources) -> bool {
-        resources
-            .find(audience)
-            .is_none_or(|resource| !self.scopes.intersection(&resource.scopes).is_empty())
+    /// Whether it may have tokens for `audience`: the issuer, or a resource that exists and that one of its scopes belongs to.
+    pub fn may_target(&self, audience: &str, resources: &Resources, issuer: &str) -> bool {
+        match resources.find(audience) {
+            Some(resource) => !self.scopes.intersection(&resource.scopes).is_empty(),
+            None => audience == issuer,
+        }
     }
 
     fn registered(&self, sent: &str) -> Option<&RedirectUri> {

@@ -6,6 +6,7 @@ use crate::{
     client::{Client, GrantType},
     error::{Reason, Refusal},
     ids::{ClientId, GrantId, SessionId, UserId},
+    resource::Resources,
     scope::{OFFLINE_ACCESS, Scope},
     time::Timestamp,
 };
@@ -144,6 +145,23 @@ impl Grant {
     pub fn scope_for(&self, client: &Client, asked: Option<&Scope>) -> Scope {
         let held = self.scope.intersection(&client.scopes);
         asked.map_or_else(|| held.clone(), |asked| held.intersection(asked))
+    }
+
+    /// Refuses a grant for an API that is gone from this server, or that the client has no scope of any more. Every mint asks.
+    ///
+    /// # Errors
+    /// `grant-ended`.
+    pub fn for_a_known_api(
+        &self,
+        client: &Client,
+        resources: &Resources,
+        issuer: &str,
+    ) -> Result<(), Refusal> {
+        if client.may_target(&self.audience, resources, issuer) {
+            return Ok(());
+        }
+        Err(Refusal::new(Reason::GrantEnded)
+            .because(format!("no tokens for {} any more", self.audience)))
     }
 
     /// Whether `client` is given refresh tokens for it.

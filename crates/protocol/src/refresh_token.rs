@@ -8,7 +8,6 @@ use crate::{
     error::{Reason, Refusal},
     grant::{Grant, Lifetimes, NOTHING_LEFT, one_audience},
     ids::{ClientId, GrantId},
-    resource::Resources,
     scope::{OFFLINE_ACCESS, Scope},
     time::Timestamp,
     token::RefreshExchange,
@@ -165,7 +164,6 @@ pub fn narrow(
     grant: &Grant,
     client: &Client,
     exchange: &RefreshExchange,
-    resources: &Resources,
 ) -> Result<Scope, Refusal> {
     one_audience(&grant.audience, exchange.resource.as_deref())?;
     let asked = exchange.scope.as_ref();
@@ -175,7 +173,7 @@ pub fn narrow(
     }
     let held = grant.scope_for(client, None);
     let no_longer_offline = grant.scope.contains(OFFLINE_ACCESS) && !held.contains(OFFLINE_ACCESS);
-    if held.is_empty() || no_longer_offline || !client.may_target(&grant.audience, resources) {
+    if held.is_empty() || no_longer_offline {
         return Err(Refusal::new(Reason::GrantEnded).because(NOTHING_LEFT));
     }
     let scope = grant.scope_for(client, asked);

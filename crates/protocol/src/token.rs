@@ -118,7 +118,8 @@ impl TokenRequest {
 }
 
 impl ClientCredentialsRequest {
-    /// What the client gets: scope and audience. Without `scope`, everything it is registered for (RFC 6749 §3.3).
+    /// What the client gets: scope and audience. Without `scope`, everything it is registered for (RFC 6749 §3.3), as far as
+    /// the API it names gives it a meaning.
     ///
     /// # Errors
     /// `scope-not-registered`, `scope-missing` where there is none, and the errors of [`Resources::audience`].
@@ -132,7 +133,7 @@ impl ClientCredentialsRequest {
             .scope
             .clone()
             .filter(|scope| !scope.is_empty())
-            .unwrap_or_else(|| client.scopes.clone());
+            .unwrap_or_else(|| self.all_of(client, resources));
         if !scope.is_within(&client.scopes) {
             return Err(Refusal::new(Reason::ScopeNotRegistered)
                 .because(scope.without(&client.scopes).to_string()));
@@ -142,6 +143,14 @@ impl ClientCredentialsRequest {
         }
         let audience = resources.audience(self.resource.as_deref(), &scope, issuer)?;
         Ok((scope, audience))
+    }
+
+    fn all_of(&self, client: &Client, resources: &Resources) -> Scope {
+        let named = self.resource.as_deref().and_then(|uri| resources.find(uri));
+        let of_the_named = named.map(|resource| client.scopes.intersection(&resource.scopes));
+        of_the_named
+            .filter(|scope| !scope.is_empty())
+            .unwrap_or_else(|| client.scopes.clone())
     }
 }
 

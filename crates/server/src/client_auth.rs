@@ -6,6 +6,7 @@ use safeconduct_protocol::{
     client_authentication::{AssertionUse, Credentials, PresentedClient, judge_assertion},
     encoding,
     error::{Reason, Refusal},
+    ids::ClientId,
     parameters::Parameters,
     secret::Secret,
 };
@@ -65,8 +66,7 @@ pub(crate) fn authenticate(
         Credentials::Assertion(_) | Credentials::None => false,
     };
     let Some(known) = known else {
-        return Err(Refusal::new(Reason::ClientAuthenticationFailed)
-            .because(format!("{} is unknown or disabled", presented.id)));
+        return Err(Refusal::new(Reason::ClientAuthenticationFailed).because(nobody(&presented.id)));
     };
     let registered = known.client.authentication;
     let used = presented.credentials.method();
@@ -99,6 +99,13 @@ pub(crate) fn authenticate(
         known: known.clone(),
         assertion,
     })
+}
+
+/// Who it is not, for the log: the beginning tells an operator which client was meant. The whole could be a secret that was
+/// sent in the place of the id.
+fn nobody(id: &ClientId) -> String {
+    let beginning: String = id.as_str().chars().take(12).collect();
+    format!("{beginning}… is unknown or disabled")
 }
 
 fn matches_any(exchange: &Exchange<'_>, secret: &Secret, known: Option<&KnownClient>) -> bool {

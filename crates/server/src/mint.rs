@@ -21,6 +21,8 @@ pub(crate) fn tokens_of_grant(
     grant: &Grant,
     scope: Scope,
 ) -> Result<TokenResponse, Failure> {
+    let resources = &exchange.catalog.resources;
+    grant.for_a_known_api(client, resources, exchange.issuer())?;
     let lifetime = exchange.server.settings().lifetimes.access_token;
     let token = AccessToken::of_grant(
         exchange.issuer(),

@@ -32,7 +32,10 @@ pub fn public(server: &Server) -> Router {
         .route("/", get(home::home));
     let router = match issuer.path() {
         "" => below_issuer,
-        path => Router::new().nest(path, below_issuer),
+        // Nesting leaves out the slash that browsers may put after the issuer.
+        path => Router::new()
+            .nest(path, below_issuer)
+            .route(&format!("{path}/"), get(home::home)),
     };
     let router = router
         .route(

@@ -198,7 +198,7 @@ fn tell(story: &Story) -> Outcome {
         scope: story.narrowed_to.clone(),
         resource: None,
     };
-    let next = narrow(&grant, &client, &exchange, &resources()).map_err(|refusal| refusal.reason());
+    let next = narrow(&grant, &client, &exchange).map_err(|refusal| refusal.reason());
     Outcome::Granted {
         grant: Box::new(new),
         first,

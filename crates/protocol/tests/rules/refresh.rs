@@ -12,7 +12,7 @@ use safeconduct_protocol::{
 };
 
 use crate::fixtures::{
-    MAIL, NOTES, START, client_id, confidential, exchange, pending, person, public, reason,
+    ISSUER, MAIL, NOTES, START, client_id, confidential, exchange, pending, person, public, reason,
     resources, scope,
 };
 
@@ -72,7 +72,7 @@ fn a_refresh_may_narrow_and_never_widen(
     #[case] expected: Result<&str, Reason>,
 ) {
     let exchange = refreshing(asked, resource);
-    let narrowed = narrow(&grant(), &confidential(), &exchange, &resources());
+    let narrowed = narrow(&grant(), &confidential(), &exchange);
     assert_eq!(
         narrowed.map_err(|refusal| refusal.reason()),
         expected.map(scope)
@@ -86,7 +86,6 @@ fn a_refresh_may_narrow_and_never_widen(
     Some("notes.write"),
     Err(Reason::ScopeNotRegistered)
 )]
-#[case::the_api("mail.read offline_access", None, Err(Reason::GrantEnded))]
 #[case::the_right_to_act_while_the_person_is_away(
     "notes.read notes.write",
     None,
@@ -102,11 +101,33 @@ fn what_the_client_lost_since_is_in_no_new_token(
         scopes: scope(still_registered),
         ..confidential()
     };
-    let narrowed = narrow(&grant(), &client, &refreshing(asked, None), &resources());
+    let narrowed = narrow(&grant(), &client, &refreshing(asked, None));
     assert_eq!(
         narrowed.map_err(|refusal| refusal.reason()),
         expected.map(scope)
     );
+}
+
+#[rstest]
+#[case::as_it_was("notes.read", NOTES, None)]
+#[case::the_client_lost_the_api("mail.read offline_access", NOTES, Some(Reason::GrantEnded))]
+#[case::the_api_is_gone("notes.read", "https://gone.example.com", Some(Reason::GrantEnded))]
+#[case::the_server_itself("notes.read", ISSUER, None)]
+fn tokens_are_for_an_api_that_is_still_there(
+    #[case] still_registered: &str,
+    #[case] audience: &str,
+    #[case] expected: Option<Reason>,
+) {
+    let client = Client {
+        scopes: scope(still_registered),
+        ..confidential()
+    };
+    let grant = Grant {
+        audience: audience.to_owned(),
+        ..grant()
+    };
+    let served = grant.for_a_known_api(&client, &resources(), ISSUER);
+    assert_eq!(reason(served), expected);
 }
 
 #[rstest]

@@ -153,6 +153,7 @@ fn a_client_without_credentials_gets_no_token_of_its_own() {
 #[case::empty_is_absent("notes.read", Some(""), None, Ok(("notes.read", NOTES)))]
 #[case::no_api_owns_it("internal", None, None, Ok(("internal", ISSUER)))]
 #[case::for_the_api_it_names("mail.read", None, Some(MAIL), Ok(("mail.read", MAIL)))]
+#[case::all_it_has_of_the_api_it_names("mail.read notes.read", None, Some(MAIL), Ok(("mail.read", MAIL)))]
 #[case::more_than_it_has(
     "notes.read",
     Some("notes.read admin"),

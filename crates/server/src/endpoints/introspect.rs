@@ -5,6 +5,7 @@ use http::{HeaderMap, Uri};
 use safeconduct_protocol::{
     error::Reason,
     introspection::{Introspection, may_introspect},
+    token::AccessToken,
 };
 
 use crate::{
@@ -47,7 +48,8 @@ async fn answer(
         return Err(Reason::ClientAssertionReplayed.into());
     }
     // A refresh token is nobody's business but its client's: always inactive.
-    let Some(token) = read_access_token(&exchange, text) else {
+    let token = read_access_token(&exchange, text);
+    let Some(token) = token.and_then(|token| still_registered(&exchange, token)) else {
         return Ok(Introspection::inactive());
     };
     let its_business = may_introspect(
@@ -61,4 +63,11 @@ async fn answer(
     } else {
         Ok(Introspection::inactive())
     }
+}
+
+/// The token with what its client may have by now: what was taken from the client is gone from its tokens as well.
+fn still_registered(exchange: &Exchange<'_>, token: AccessToken) -> Option<AccessToken> {
+    let known = exchange.catalog.client(&token.client_id)?;
+    let scope = token.scope.intersection(&known.client.scopes);
+    (!scope.is_empty()).then_some(AccessToken { scope, ..token })
 }

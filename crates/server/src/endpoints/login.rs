@@ -257,11 +257,15 @@ fn show_problem(
     username: &str,
     problem: SignInProblem,
 ) -> Result<Response, Failure> {
-    let (status, retry_after) = match problem {
-        SignInProblem::Throttled { minutes } => (StatusCode::TOO_MANY_REQUESTS, Some(minutes * 60)),
-        SignInProblem::Busy => (StatusCode::SERVICE_UNAVAILABLE, Some(2)),
-        _ => (StatusCode::BAD_REQUEST, None),
+    let (refusal, retry_after) = match problem {
+        SignInProblem::Throttled { minutes } => (Some(Reason::TooManyAttempts), Some(minutes * 60)),
+        SignInProblem::Busy => (Some(Reason::Overloaded), Some(2)),
+        _ => (None, None),
     };
+    if let Some(reason) = refusal {
+        tracing::info!(refusal = reason.name(), "refused");
+    }
+    let status = refusal.map_or(StatusCode::BAD_REQUEST, respond::status);
     let shown: String = username.chars().take(LONGEST_USERNAME).collect();
     let mut response = journey.sign_in_page(exchange, status, &shown, Some(problem))?;
     if let Some(seconds) = retry_after {

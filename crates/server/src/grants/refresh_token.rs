@@ -21,12 +21,7 @@ pub(crate) async fn refresh(
     token.present(client.client(), exchange.now)?;
     let store = exchange.server.store();
     let mut grant = store.grant(token.grant).await?.ok_or(Reason::GrantEnded)?;
-    let scope = narrow(
-        &grant,
-        client.client(),
-        request,
-        &exchange.catalog.resources,
-    )?;
+    let scope = narrow(&grant, client.client(), request)?;
     grant.generation = token.generation + 1;
 
     let tokens = mint::tokens_of_grant(exchange, client.client(), &grant, scope)?;
@@ -69,7 +64,7 @@ fn report(exchange: &Exchange<'_>, token: &RefreshToken, decision: RefreshDecisi
             tracing::warn!(grant_id = %token.grant, client_id = %token.client, "a refresh token was reused; its grant is revoked");
         }
         RefreshDecision::LostHistory => {
-            tracing::error!(grant_id = %token.grant, "a refresh token is ahead of the database: was it restored without `safeconduct restored`?");
+            tracing::error!(grant_id = %token.grant, "a refresh token is ahead of the database, which was restored from an older copy");
         }
         _ => {
             tracing::info!(grant_id = %token.grant, client_id = %token.client, ?decision, "used a refresh token")
