@@ -17,7 +17,7 @@ const MARGIN: usize = 20;
 const FIRST_LIFELINE: usize = 96;
 const BETWEEN_LIFELINES: usize = 196;
 /// How many letters fit between two lifelines next to each other.
-const LETTERS: usize = 27;
+const LETTERS: usize = 25;
 
 /// One arrow.
 struct Arrow<'a> {
@@ -168,7 +168,7 @@ pub(crate) fn answered(answer: &Answer) -> String {
         }
         Body::Json(json) if json["access_token"].is_string() => {
             let more = if json["refresh_token"].is_string() {
-                " + refresh"
+                ", refresh"
             } else {
                 ""
             };

@@ -32,12 +32,13 @@ async fn a_newcomer_walks_through_the_flow_and_breaks_nothing_in_a_browser() {
     stage::in_browser(demo, |stage| async move {
         finds_the_way_to_the_server(&stage).await?;
         signs_in_at_the_second_try(&stage).await?;
-        says_no_and_then_yes(&stage).await?;
+        allows_it(&stage).await?;
         reads_notes_and_what_happened(&stage).await?;
         writes_a_note(&stage).await?;
-        tries_to_break_it(&stage).await?;
         is_remembered(&stage).await?;
         leaves(&stage).await?;
+        says_no_as_bob(&stage).await?;
+        tries_to_break_it(&stage).await?;
         is_told_what_is_wrong(&stage).await?;
         followed_it_on_the_terminal(&stage);
         Ok(())
@@ -109,7 +110,7 @@ async fn signs_in_at_the_second_try(stage: &Stage) -> WebDriverResult<()> {
     stage.press("login-submit").await
 }
 
-async fn says_no_and_then_yes(stage: &Stage) -> WebDriverResult<()> {
+async fn allows_it(stage: &Stage) -> WebDriverResult<()> {
     let asked = [
         "Allow Demo Notes to use your account?",
         "You are alice",
@@ -119,15 +120,7 @@ async fn says_no_and_then_yes(stage: &Stage) -> WebDriverResult<()> {
     stage.shows("main", &asked).await?;
     stage.shows("main", &["return you to localhost:"]).await?;
     stage.picture("consent").await?;
-    stage.press("consent-deny").await?;
-    stage.shows("#error-code", &["access-denied"]).await?;
-    stage
-        .shows("h1", &["You did not allow the sign-in"])
-        .await?;
-    stage.picture("app-denied").await?;
-    stage.leave_by("a.on").await?;
-    stage.press("consent-allow").await?;
-    stage.press("open-notes").await
+    stage.press("consent-allow").await
 }
 
 async fn reads_notes_and_what_happened(stage: &Stage) -> WebDriverResult<()> {
@@ -136,8 +129,9 @@ async fn reads_notes_and_what_happened(stage: &Stage) -> WebDriverResult<()> {
     stage.has(6, ".step").await?;
     stage.has(6, ".step .badge.good").await?;
     stage.has(0, ".checks .bad").await?;
-    stage.has(9, ".diagram .asks").await?;
-    stage.has(0, ".diagram .refused").await?;
+    stage.has(12, ".diagram .asks").await?;
+    // The password that was mistyped.
+    stage.has(1, ".diagram .refused").await?;
     stage.unfold("#step-5 > summary").await?;
     stage.unfold("#step-5 .jwt summary").await?;
     stage
@@ -174,22 +168,6 @@ async fn writes_a_note(stage: &Stage) -> WebDriverResult<()> {
     stage.has(6, ".step .badge.good").await
 }
 
-async fn tries_to_break_it(stage: &Stage) -> WebDriverResult<()> {
-    for attack in ATTACKS {
-        stage.press(&format!("break-{attack}")).await?;
-        stage.shows("#verdict", &["Refused. 40"]).await?;
-        stage.has(0, ".trials .bad").await?;
-        stage.wait_for(".trials .attacker").await?;
-        if attack == ATTACKS[0] {
-            stage.picture("app-attack").await?;
-        }
-        stage.leave_by(".back").await?;
-    }
-    stage.has(ATTACKS.len(), ".attacks .last.good").await?;
-    // Her own sign-in survived.
-    stage.shows("h1", &["Hello Alice"]).await
-}
-
 async fn is_remembered(stage: &Stage) -> WebDriverResult<()> {
     stage.leave_by(".who button").await?;
     stage.press("sign-in").await?;
@@ -220,6 +198,43 @@ async fn leaves(stage: &Stage) -> WebDriverResult<()> {
     stage.visit(&stage.demo.app).await?;
     stage.press("sign-in").await?;
     stage.wait_for("#login-form").await.map(drop)
+}
+
+/// Somebody else at the same browser, who does not allow it; then alice again, by the way from one account to another.
+async fn says_no_as_bob(stage: &Stage) -> WebDriverResult<()> {
+    stage.fill("username", "bob").await?;
+    stage.fill("password", PASSWORD).await?;
+    stage.press("login-submit").await?;
+    stage.press("consent-deny").await?;
+    stage.shows("#error-code", &["access-denied"]).await?;
+    stage
+        .shows("h1", &["You did not allow the sign-in"])
+        .await?;
+    stage.picture("app-denied").await?;
+    stage.leave_by("a.on").await?;
+    stage.shows("main", &["You are bob"]).await?;
+    stage.press("use-another-account").await?;
+    stage.fill("username", "alice").await?;
+    stage.fill("password", PASSWORD).await?;
+    stage.press("login-submit").await?;
+    stage.press("open-notes").await?;
+    stage.shows("h1", &["Hello Alice"]).await
+}
+
+async fn tries_to_break_it(stage: &Stage) -> WebDriverResult<()> {
+    for attack in ATTACKS {
+        stage.press(&format!("break-{attack}")).await?;
+        stage.shows("#verdict", &["Refused. 40"]).await?;
+        stage.has(0, ".trials .bad").await?;
+        stage.wait_for(".trials .attacker").await?;
+        if attack == ATTACKS[0] {
+            stage.picture("app-attack").await?;
+        }
+        stage.leave_by(".back").await?;
+    }
+    stage.has(ATTACKS.len(), ".attacks .last.good").await?;
+    // Her own sign-in survived.
+    stage.shows("h1", &["Hello Alice"]).await
 }
 
 async fn is_told_what_is_wrong(stage: &Stage) -> WebDriverResult<()> {

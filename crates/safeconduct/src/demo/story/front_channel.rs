@@ -182,7 +182,7 @@ impl<'a> Story<'a> {
             said: said.to_owned(),
             proof: proof.to_owned(),
             checks,
-            messages: self.decision.into_iter().collect(),
+            messages: self.asked_again.into_iter().chain(self.decision).collect(),
         })
     }
 

@@ -77,6 +77,8 @@ struct Story<'a> {
     addresses: &'a Addresses,
     begun: Option<&'a Message>,
     asked: Option<&'a Message>,
+    /// Where the sign-in returned to.
+    asked_again: Option<&'a Message>,
     sign_ins: Vec<&'a Message>,
     decision: Option<&'a Message>,
     /// The answer that leads back to the app, with a code or with an error.
@@ -111,6 +113,7 @@ impl<'a> Story<'a> {
             let redirect = message.answer.redirect.as_ref();
             redirect.is_some_and(|redirect| redirect.to == addresses.redirect_uri())
         };
+        let is_first = |message: &&Message| message.request.field("client_id").is_some();
         let decisions = to(Party::Server, "POST /consent");
         Self {
             addresses,
@@ -121,9 +124,8 @@ impl<'a> Story<'a> {
                 .filter(back)
                 .max_by_key(|m| m.ended)
                 .copied(),
-            asked: asked
-                .into_iter()
-                .find(|message| message.request.field("client_id").is_some()),
+            asked: asked.iter().copied().find(is_first),
+            asked_again: asked.iter().copied().rfind(|again| !is_first(again)),
             sign_ins: to(Party::Server, "POST /login"),
             decision: decisions.last().copied(),
             callback: to(Party::App, "GET /auth/callback").last().copied(),

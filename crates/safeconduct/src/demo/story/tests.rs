@@ -87,6 +87,7 @@ impl Script {
             order.said(Browser, App, "GET /auth/login", &sent),
             order.said(Browser, Server, &format!("GET {authorize}"), "200"),
             order.said(Browser, Server, &login, signed_in),
+            order.said(Browser, Server, "GET /authorize?request=x", "200"),
             order.said(
                 Browser,
                 Server,
@@ -232,7 +233,7 @@ fn a_sign_in_that_goes_well_proves_everything_in_six_steps() {
     insta::assert_snapshot!(told.join("\n"), @r"
     1 go to /authorize | PKCE S256, state, resource=:8422 | 2 messages | true
     2 alice signed in | password, 7 ms | 1 messages | true
-    3 allowed Demo Notes | notes.read | 1 messages | true
+    3 allowed Demo Notes | notes.read | 2 messages | true
     4 code sc_code_AAAA…AAAA | iss checked, state matched | 1 messages | true
     5 code + code_verifier | access token 300 s, refresh token (rotating) | 1 messages | true
     6 GET /notes 200 | aud, iss, exp, scope ok; active | 2 messages | true
