@@ -10,9 +10,17 @@ use serde_json::{Value, json};
 use thirtyfour::cdp::Cdp;
 use thirtyfour::prelude::*;
 
+/// The variable that names the directory.
+const DIRECTORY: &str = "SAFECONDUCT_SCREENSHOTS";
+
 const WIDE: u32 = 1280;
 /// The width of WCAG 2.2's reflow (1.4.10), which is also 400 % zoom.
 const NARROW: u32 = 320;
+
+/// Whether somebody wants to keep the pictures.
+pub(crate) fn are_kept() -> bool {
+    env::var_os(DIRECTORY).is_some()
+}
 
 /// Where pictures go, if anywhere.
 pub(crate) struct Pictures {
@@ -21,7 +29,7 @@ pub(crate) struct Pictures {
 
 impl Pictures {
     pub(crate) fn new() -> Self {
-        let directory = env::var_os("SAFECONDUCT_SCREENSHOTS").map(PathBuf::from);
+        let directory = env::var_os(DIRECTORY).map(PathBuf::from);
         if let Some(directory) = &directory {
             fs::create_dir_all(directory).unwrap();
         }

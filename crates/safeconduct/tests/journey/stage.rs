@@ -12,7 +12,7 @@ use std::time::Duration;
 use thirtyfour::ChromeCapabilities;
 use thirtyfour::prelude::*;
 
-use crate::pictures::Pictures;
+use crate::pictures::{self, Pictures};
 
 /// How long a page may take; the machine may have much else to do.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -28,10 +28,15 @@ pub(crate) struct Demo {
 }
 
 impl Demo {
-    /// Starts the built program on free ports, and waits until it says where it is.
+    /// Starts the built program and waits until it says where it is: on any free ports, but on its usual ones for pictures.
     pub(crate) fn start() -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_safeconduct"))
-            .args(["demo", "--no-open", "--ports", "0,0,0"])
+            .args(["demo", "--no-open"])
+            .args(if pictures::are_kept() {
+                &[][..]
+            } else {
+                &["--ports", "0,0,0"][..]
+            })
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
