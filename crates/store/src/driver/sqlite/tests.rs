@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+use rusqlite::StatementStatus;
 use tempfile::TempDir;
 
 use super::*;
@@ -245,4 +246,26 @@ async fn a_full_queue_refuses_at_once_and_keeps_what_it_took() {
     other.execute_batch("ROLLBACK").unwrap();
     drop(sqlite);
     assert_eq!(count(&open(&path).unwrap()), accepted);
+}
+
+#[test]
+fn a_statement_is_compiled_once_whatever_it_is_asked() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("safeconduct.db");
+    drop(open(&path).unwrap());
+    let site = Site::prepare(&path, Duration::from_millis(10)).unwrap();
+    for mode in [Mode::Read, Mode::Write] {
+        let connection = site.connect(mode).unwrap();
+        // By default SQLite compiles this one anew for each value, in the hope of a better plan.
+        let sql = "SELECT a.copies FROM shelf a LEFT JOIN shelf b ON b.name = $2 WHERE a.name = $1 AND a.copies > $3";
+        for round in 0..3 {
+            let statement = Statement::new(sql)
+                .bind(round.to_string())
+                .bind("b")
+                .bind(round);
+            execute(&connection, &statement).unwrap();
+        }
+        let prepared = connection.prepare_cached(sql).unwrap();
+        assert_eq!(prepared.get_status(StatementStatus::RePrepare), 0);
+    }
 }
