@@ -10,7 +10,9 @@ use crate::support::{Answer, Ask, Code, Credentials, Form, NOTES, STATE, TestSer
 #[tokio::test]
 async fn a_code_buys_tokens() {
     let server = TestServer::start().await;
-    let code = server.code("ada", &Ask::of("shop").scope("notes.read notes.write")).await;
+    let code = server
+        .code("ada", &Ask::of("shop").scope("notes.read notes.write"))
+        .await;
     let answer = server.exchange(&code).await;
     assert_snapshot!(answer, @r#"200 {"access_token":"…","expires_in":300,"refresh_token":"…","scope":"notes.read notes.write","token_type":"Bearer"}"#);
     assert!(answer.tokens().refresh_token().starts_with("sc_rt_"));
@@ -20,7 +22,9 @@ async fn a_code_buys_tokens() {
 async fn every_kind_of_client_is_served() {
     let server = TestServer::start().await;
     let mut ada = server.sign_in("ada").await;
-    for client in ["shop", "mailer", "kiosk", "phone", "robot", "heirloom", "portal", "bank", "vault"] {
+    for client in [
+        "shop", "mailer", "kiosk", "phone", "robot", "heirloom", "portal", "bank", "vault",
+    ] {
         let code = ada.code(&Ask::of(client)).await;
         let tokens = server.exchange(&code).await.tokens();
         assert!(server.is_active(&tokens.access).await, "{client}");
@@ -32,7 +36,10 @@ async fn every_kind_of_client_is_served() {
 async fn a_code_that_is_used_twice_takes_back_what_it_bought() {
     let server = TestServer::start().await;
     let mut ada = server.sign_in("ada").await;
-    let (code, other) = (ada.code(&Ask::of("shop")).await, ada.code(&Ask::of("shop")).await);
+    let (code, other) = (
+        ada.code(&Ask::of("shop")).await,
+        ada.code(&Ask::of("shop")).await,
+    );
     let tokens = server.exchange(&code).await.tokens();
     let untouched = server.exchange(&other).await.tokens();
     let next = server.refresh("shop", &tokens).await.tokens();
@@ -44,10 +51,16 @@ async fn a_code_that_is_used_twice_takes_back_what_it_bought() {
         assert!(!server.is_active(access).await);
     }
     for tokens in [&tokens, &next] {
-        assert_eq!(server.refresh("shop", tokens).await.to_string(), "400 invalid_grant (grant-ended)");
+        assert_eq!(
+            server.refresh("shop", tokens).await.to_string(),
+            "400 invalid_grant (grant-ended)"
+        );
     }
     assert_snapshot!(server.exchange(&code).await, @"400 invalid_grant (code-redeemed)");
-    assert!(server.is_active(&untouched.access).await, "another grant of the same person and client lives");
+    assert!(
+        server.is_active(&untouched.access).await,
+        "another grant of the same person and client lives"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -55,14 +68,23 @@ async fn of_64_at_once_at_most_one_is_served_and_then_the_grant_is_dead() {
     let server = TestServer::start().await;
     for client in ["shop", "kiosk"] {
         let code = server.code("ada", &Ask::of(client)).await;
-        let request = |_| server.back_channel("/token", &server.credentials(client), &code.exchange());
+        let request =
+            |_| server.back_channel("/token", &server.credentials(client), &code.exchange());
         let answers = server.send_all((0..64).map(request)).await;
-        let (served, refused): (Vec<Answer>, Vec<Answer>) = answers.into_iter().partition(|answer| answer.status == 200);
+        let (served, refused): (Vec<Answer>, Vec<Answer>) =
+            answers.into_iter().partition(|answer| answer.status == 200);
         assert!(served.len() <= 1, "{}", served.len());
-        assert!(refused.iter().all(|answer| answer.to_string() == "400 invalid_grant (code-redeemed)"));
+        assert!(
+            refused
+                .iter()
+                .all(|answer| answer.to_string() == "400 invalid_grant (code-redeemed)")
+        );
         for tokens in served.iter().map(Answer::tokens) {
             assert!(!server.is_active(&tokens.access).await);
-            assert_eq!(server.refresh(client, &tokens).await.to_string(), "400 invalid_grant (grant-ended)");
+            assert_eq!(
+                server.refresh(client, &tokens).await.to_string(),
+                "400 invalid_grant (grant-ended)"
+            );
         }
     }
     let code = server.code("ada", &Ask::of("shop")).await;
@@ -76,12 +98,18 @@ async fn of_two_codes_of_one_request_one_redeems_and_nothing_is_revoked() {
     // Back, or a double click.
     let two_codes = async |ada: &mut crate::support::Browser<'_>, ask: &Ask| {
         let page = ada.authorize(ask).await;
-        (ada.allow(&page).await.code(ask), ada.allow(&page).await.code(ask))
+        (
+            ada.allow(&page).await.code(ask),
+            ada.allow(&page).await.code(ask),
+        )
     };
     let (first, second) = two_codes(&mut ada, &Ask::of("bank")).await;
     let tokens = server.exchange(&second).await.tokens();
     for _ in 0..2 {
-        assert_eq!(server.exchange(&first).await.to_string(), "400 invalid_grant (code-superseded)");
+        assert_eq!(
+            server.exchange(&first).await.to_string(),
+            "400 invalid_grant (code-superseded)"
+        );
     }
     assert!(server.is_active(&tokens.access).await);
     assert_eq!(server.refresh("bank", &tokens).await.status, 200);
@@ -89,10 +117,14 @@ async fn of_two_codes_of_one_request_one_redeems_and_nothing_is_revoked() {
     // At the same time: whoever is first, it is one.
     let (first, second) = two_codes(&mut ada, &Ask::of("bank")).await;
     let credentials = server.credentials("bank");
-    let requests = [&first, &second].map(|code| server.back_channel("/token", &credentials, &code.exchange()));
+    let requests =
+        [&first, &second].map(|code| server.back_channel("/token", &credentials, &code.exchange()));
     let mut answers: Vec<Answer> = server.send_all(requests).await;
     answers.sort_by_key(|answer| answer.status);
-    assert_eq!(answers[1].to_string(), "400 invalid_grant (code-superseded)");
+    assert_eq!(
+        answers[1].to_string(),
+        "400 invalid_grant (code-superseded)"
+    );
     assert!(server.is_active(&answers[0].tokens().access).await);
 }
 
@@ -111,25 +143,60 @@ async fn a_wrong_redirect_uri_or_verifier_costs_the_owner_nothing() {
     let server = TestServer::start().await;
     let code = server.code("ada", &Ask::of("shop")).await;
     let right = code.exchange();
+    let changed = [
+        "",
+        "https://shop.example/callback/",
+        "https://shop.example/%63allback",
+        "https://bank.example/callback",
+    ]
+    .map(|uri| {
+        (
+            right.clone().with("redirect_uri", uri),
+            "400 invalid_grant (redirect-uri-changed)",
+        )
+    });
+    let wrong = ["a".repeat(43), code.verifier.to_uppercase()].map(|verifier| {
+        (
+            right.clone().with("code_verifier", &verifier),
+            "400 invalid_grant (code-verifier-wrong)",
+        )
+    });
+    let malformed = [
+        "a".repeat(42),
+        "a".repeat(129),
+        format!("{} ", code.verifier),
+    ]
+    .map(|verifier| {
+        (
+            right.clone().with("code_verifier", &verifier),
+            "400 invalid_grant (code-verifier-malformed)",
+        )
+    });
+    let without = [
+        ("redirect_uri", "400 invalid_grant (redirect-uri-changed)"),
+        ("code_verifier", "400 invalid_grant (code-verifier-missing)"),
+        ("grant_type", "400 invalid_request (grant-type-missing)"),
+        ("code", "400 invalid_request (code-missing)"),
+    ]
+    .map(|(name, refused)| (right.clone().without(name), refused));
+    let twice = ["code", "code_verifier", "redirect_uri", "grant_type"].map(|name| {
+        let value = right.get(name).unwrap();
+        (
+            right.clone().and(name, value),
+            "400 invalid_request (parameter-repeated)",
+        )
+    });
+    let elsewhere = right.clone().with("resource", "https://mail.example/api");
+    let elsewhere = [(elsewhere, "400 invalid_target (resource-exceeds-grant)")];
     let tries = [
-        (right.clone().without("redirect_uri"), "400 invalid_grant (redirect-uri-changed)"),
-        (right.clone().with("redirect_uri", ""), "400 invalid_grant (redirect-uri-changed)"),
-        (right.clone().with("redirect_uri", "https://shop.example/callback/"), "400 invalid_grant (redirect-uri-changed)"),
-        (right.clone().with("redirect_uri", "https://shop.example/%63allback"), "400 invalid_grant (redirect-uri-changed)"),
-        (right.clone().with("redirect_uri", "https://bank.example/callback"), "400 invalid_grant (redirect-uri-changed)"),
-        (right.clone().without("code_verifier"), "400 invalid_grant (code-verifier-missing)"),
-        (right.clone().with("code_verifier", ""), "400 invalid_grant (code-verifier-missing)"),
-        (right.clone().with("code_verifier", &"a".repeat(43)), "400 invalid_grant (code-verifier-wrong)"),
-        (right.clone().with("code_verifier", &code.verifier.to_uppercase()), "400 invalid_grant (code-verifier-wrong)"),
-        (right.clone().with("code_verifier", &"a".repeat(42)), "400 invalid_grant (code-verifier-malformed)"),
-        (right.clone().with("code_verifier", &"a".repeat(129)), "400 invalid_grant (code-verifier-malformed)"),
-        (right.clone().with("code_verifier", &format!("{} ", code.verifier)), "400 invalid_grant (code-verifier-malformed)"),
-        (right.clone().and("code_verifier", &code.verifier), "400 invalid_request (parameter-repeated)"),
-        (right.clone().and("code", &code.text), "400 invalid_request (parameter-repeated)"),
-        (right.clone().with("resource", "https://mail.example/api"), "400 invalid_target (resource-exceeds-grant)"),
-        (right.clone().without("grant_type"), "400 invalid_request (grant-type-missing)"),
-        (right.clone().without("code"), "400 invalid_request (code-missing)"),
-    ];
+        &changed[..],
+        &wrong,
+        &malformed,
+        &without,
+        &twice,
+        &elsewhere,
+    ]
+    .concat();
     leave_the_code_good(&server, &code, &tries).await;
 }
 
@@ -139,10 +206,16 @@ async fn another_client_can_do_nothing_with_a_code() {
     let code = server.code("ada", &Ask::of("shop")).await;
     for thief in ["bank", "kiosk", "robot", "heirloom"] {
         let answer = server.token(thief, &code.exchange()).await;
-        assert_eq!(answer.to_string(), "400 invalid_grant (code-of-another-client)", "{thief}");
+        assert_eq!(
+            answer.to_string(),
+            "400 invalid_grant (code-of-another-client)",
+            "{thief}"
+        );
     }
     // As the thief, under the victim's name.
-    let answer = server.token("bank", &code.exchange().with("client_id", "shop")).await;
+    let answer = server
+        .token("bank", &code.exchange().with("client_id", "shop"))
+        .await;
     assert!(answer.status.is_client_error(), "{answer:?}");
     assert_eq!(server.exchange(&code).await.status, 200);
 }
@@ -160,7 +233,10 @@ async fn who_does_not_authenticate_changes_nothing() {
         // Even with a code that would be refused, the client is judged first.
         for form in [code.exchange(), code.exchange().with("code", "sc_code_x")] {
             let answer = server.token_with(&credentials, &form).await;
-            assert!(answer.to_string().starts_with("401 invalid_client"), "{answer:?}");
+            assert!(
+                answer.to_string().starts_with("401 invalid_client"),
+                "{answer:?}"
+            );
         }
     }
     assert_eq!(server.exchange(&code).await.status, 200);
@@ -170,7 +246,10 @@ async fn who_does_not_authenticate_changes_nothing() {
 async fn a_code_is_good_for_a_minute() {
     let server = TestServer::start().await;
     let mut ada = server.sign_in("ada").await;
-    let (quick, slow) = (ada.code(&Ask::of("shop")).await, ada.code(&Ask::of("shop")).await);
+    let (quick, slow) = (
+        ada.code(&Ask::of("shop")).await,
+        ada.code(&Ask::of("shop")).await,
+    );
     server.advance(59);
     assert_eq!(server.exchange(&quick).await.status, 200);
     server.advance(1);
@@ -178,7 +257,10 @@ async fn a_code_is_good_for_a_minute() {
     // Neither a clock that steps back nor a late replay gives it another life.
     server.advance(-3_600);
     assert_snapshot!(server.exchange(&slow).await, @"400 invalid_grant (code-expired)");
-    let tokens = server.exchange(&ada.code(&Ask::of("shop")).await).await.tokens();
+    let tokens = server
+        .exchange(&ada.code(&Ask::of("shop")).await)
+        .await
+        .tokens();
     assert!(server.is_active(&tokens.access).await);
 }
 
@@ -205,7 +287,11 @@ async fn a_code_has_one_spelling() {
         text.trim_start_matches("sc_code_").to_owned(),
         text.replace("sc_code_", "sc_rt_"),
         // Halves of two good codes, and other things of ours.
-        format!("{}{}", &text[..text.len() / 2], &other.text[text.len() / 2..]),
+        format!(
+            "{}{}",
+            &text[..text.len() / 2],
+            &other.text[text.len() / 2..]
+        ),
         tokens.refresh_token().to_owned(),
         tokens.refresh_token().replace("sc_rt_", "sc_code_"),
         tokens.access.clone(),
@@ -216,7 +302,12 @@ async fn a_code_has_one_spelling() {
     let tries: Vec<(Form, &str)> = spellings
         .into_iter()
         .chain(flipped)
-        .map(|text| (code.exchange().with("code", &text), "400 invalid_grant (code-not-recognised)"))
+        .map(|text| {
+            (
+                code.exchange().with("code", &text),
+                "400 invalid_grant (code-not-recognised)",
+            )
+        })
         .collect();
     leave_the_code_good(&server, &code, &tries).await;
 }
@@ -234,7 +325,9 @@ async fn no_two_codes_are_alike() {
         .iter()
         .flat_map(|code| {
             let body: Vec<char> = code["sc_code_".len() + 8..].chars().collect();
-            body.chunks_exact(16).map(|part| part.iter().collect()).collect::<Vec<String>>()
+            body.chunks_exact(16)
+                .map(|part| part.iter().collect())
+                .collect::<Vec<String>>()
         })
         .collect();
     let different: HashSet<&String> = parts.iter().collect();
@@ -244,14 +337,18 @@ async fn no_two_codes_are_alike() {
 #[tokio::test]
 async fn a_verifier_without_a_challenge_is_a_downgrade() {
     let server = TestServer::start().await;
-    let ask = Ask::of("heirloom").without("code_challenge").without("code_challenge_method");
+    let ask = Ask::of("heirloom")
+        .without("code_challenge")
+        .without("code_challenge_method");
     let code = server.code("ada", &ask).await;
     let without = code.exchange().without("code_verifier");
     assert_snapshot!(server.exchange(&code).await, @"400 invalid_grant (code-verifier-unexpected)");
     assert_eq!(server.token("heirloom", &without).await.status, 200);
 
     let code = server.code("ada", &Ask::of("heirloom")).await;
-    let answer = server.token("heirloom", &code.exchange().without("code_verifier")).await;
+    let answer = server
+        .token("heirloom", &code.exchange().without("code_verifier"))
+        .await;
     assert_snapshot!(answer, @"400 invalid_grant (code-verifier-missing)");
     assert_eq!(server.exchange(&code).await.status, 200);
 }
@@ -259,8 +356,12 @@ async fn a_verifier_without_a_challenge_is_a_downgrade() {
 #[tokio::test]
 async fn a_resource_at_the_token_endpoint_may_only_repeat_what_was_granted() {
     let server = TestServer::start().await;
-    let code = server.code("ada", &Ask::of("shop").with("resource", NOTES)).await;
-    let answer = server.token("shop", &code.exchange().with("resource", NOTES)).await;
+    let code = server
+        .code("ada", &Ask::of("shop").with("resource", NOTES))
+        .await;
+    let answer = server
+        .token("shop", &code.exchange().with("resource", NOTES))
+        .await;
     assert!(server.is_active(&answer.tokens().access).await);
 }
 
@@ -269,10 +370,15 @@ async fn what_the_client_lost_meanwhile_is_not_minted() {
     let server = TestServer::start().await;
     let mut ada = server.sign_in("ada").await;
     let (some, all) = (
-        ada.code(&Ask::of("shop").scope("notes.read notes.write")).await,
+        ada.code(&Ask::of("shop").scope("notes.read notes.write"))
+            .await,
         ada.code(&Ask::of("shop").scope("notes.write")).await,
     );
-    server.change_client("shop", |shop| shop.scopes = safeconduct_protocol::scope::Scope::parse("notes.read").unwrap()).await;
+    server
+        .change_client("shop", |shop| {
+            shop.scopes = safeconduct_protocol::scope::Scope::parse("notes.read").unwrap()
+        })
+        .await;
     assert_eq!(server.exchange(&some).await.tokens().scope, "notes.read");
     assert_snapshot!(server.exchange(&all).await, @"400 invalid_grant (grant-ended)");
 }
@@ -283,7 +389,9 @@ async fn a_code_that_went_to_an_address_which_is_gone_buys_nothing() {
     let mut ada = server.sign_in("ada").await;
     let code = ada.code(&Ask::of("shop")).await;
     let elsewhere = vec![RedirectUri::register("https://shop.example/elsewhere").unwrap()];
-    server.change_client("shop", |shop| shop.redirect_uris = elsewhere).await;
+    server
+        .change_client("shop", |shop| shop.redirect_uris = elsewhere)
+        .await;
     assert_snapshot!(server.exchange(&code).await, @"400 invalid_grant (grant-ended)");
     server.change_client("shop", |_| {}).await;
     assert_eq!(server.exchange(&code).await.status, 200);

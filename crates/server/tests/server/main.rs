@@ -5,10 +5,20 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod anonymous;
+mod assertion;
 mod authorize;
+mod client_auth;
 mod code;
 mod consent;
+mod introspection;
 mod login;
+mod logout;
+mod matrix;
+mod metadata;
+mod redirect_uri;
 mod refresh;
+mod revocation;
+mod session;
 mod smoke;
 mod support;

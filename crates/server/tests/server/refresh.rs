@@ -34,10 +34,16 @@ async fn a_token_that_was_replaced_and_whose_successor_was_used_ends_everything(
         assert!(server.is_active(&first.access).await && server.is_active(&third.access).await);
 
         let answer = server.refresh(client, &first).await;
-        assert_eq!(answer.to_string(), "400 invalid_grant (refresh-token-reused)");
+        assert_eq!(
+            answer.to_string(),
+            "400 invalid_grant (refresh-token-reused)"
+        );
         for tokens in [&first, &second, &third] {
             assert!(!server.is_active(&tokens.access).await);
-            assert_eq!(server.refresh(client, tokens).await.to_string(), "400 invalid_grant (grant-ended)");
+            assert_eq!(
+                server.refresh(client, tokens).await.to_string(),
+                "400 invalid_grant (grant-ended)"
+            );
         }
     }
 }
@@ -45,18 +51,32 @@ async fn a_token_that_was_replaced_and_whose_successor_was_used_ends_everything(
 #[tokio::test]
 async fn a_lost_answer_is_given_again() {
     let server = TestServer::start().await;
-    let tokens = server.tokens("ada", &Ask::of("shop").scope("notes.read offline_access")).await;
+    let tokens = server
+        .tokens("ada", &Ask::of("shop").scope("notes.read offline_access"))
+        .await;
     let lost = server.refresh("shop", &tokens).await.tokens();
     // A confidential client's token is bound to it: there is no limit to when it may ask again.
     server.advance(2 * DAY);
     let again = server.refresh("shop", &tokens).await.tokens();
-    assert_eq!((server.generation(&lost).await, server.generation(&again).await), (1, 1));
+    assert_eq!(
+        (
+            server.generation(&lost).await,
+            server.generation(&again).await
+        ),
+        (1, 1)
+    );
     assert!(server.is_active(&again.access).await);
 
     // The same successor twice is still one chain: using either is using it.
     let next = server.refresh("shop", &again).await.tokens();
     let retried = server.refresh("shop", &lost).await.tokens();
-    assert_eq!((server.generation(&next).await, server.generation(&retried).await), (2, 2));
+    assert_eq!(
+        (
+            server.generation(&next).await,
+            server.generation(&retried).await
+        ),
+        (2, 2)
+    );
     assert_snapshot!(server.refresh("shop", &tokens).await, @"400 invalid_grant (refresh-token-reused)");
     assert!(!server.is_active(&next.access).await);
 }
@@ -80,7 +100,8 @@ async fn of_64_at_once_all_get_the_same_successor() {
     let server = TestServer::start().await;
     for client in ["shop", "kiosk", "robot"] {
         let tokens = server.tokens("ada", &Ask::of(client)).await;
-        let request = |_| server.back_channel("/token", &server.credentials(client), &tokens.refresh());
+        let request =
+            |_| server.back_channel("/token", &server.credentials(client), &tokens.refresh());
         let answers = server.send_all((0..64).map(request)).await;
         let mut successors: Vec<Tokens> = Vec::new();
         for answer in &answers {
@@ -94,7 +115,10 @@ async fn of_64_at_once_all_get_the_same_successor() {
         let next = server.refresh(client, &successors[7]).await.tokens();
         assert_eq!(server.generation(&next).await, 2);
         assert!(server.is_active(&next.access).await);
-        assert_eq!(server.refresh(client, &tokens).await.to_string(), "400 invalid_grant (refresh-token-reused)");
+        assert_eq!(
+            server.refresh(client, &tokens).await.to_string(),
+            "400 invalid_grant (refresh-token-reused)"
+        );
         assert!(!server.is_active(&next.access).await);
     }
 }
@@ -131,16 +155,26 @@ async fn after_a_revocation_nothing_that_was_on_its_way_lives() {
     let server = TestServer::start().await;
     let mut ada = server.sign_in("ada").await;
     for _ in 0..16 {
-        let tokens = server.exchange(&ada.code(&Ask::of("shop")).await).await.tokens();
+        let tokens = server
+            .exchange(&ada.code(&Ask::of("shop")).await)
+            .await
+            .tokens();
         let credentials = server.credentials("shop");
         let revoke = Form::new().with("token", tokens.refresh_token());
-        let refreshes = (0..3).map(|_| server.back_channel("/token", &credentials, &tokens.refresh()));
+        let refreshes =
+            (0..3).map(|_| server.back_channel("/token", &credentials, &tokens.refresh()));
         let revocation = server.back_channel("/revoke", &credentials, &revoke);
         let answers = server.send_all(refreshes.chain([revocation])).await;
-        for answer in answers.iter().filter(|answer| answer.status == 200 && !answer.body.is_empty()) {
+        for answer in answers
+            .iter()
+            .filter(|answer| answer.status == 200 && !answer.body.is_empty())
+        {
             let minted = answer.tokens();
             assert!(!server.is_active(&minted.access).await);
-            assert_eq!(server.refresh("shop", &minted).await.to_string(), "400 invalid_grant (grant-ended)");
+            assert_eq!(
+                server.refresh("shop", &minted).await.to_string(),
+                "400 invalid_grant (grant-ended)"
+            );
         }
         assert!(!server.is_active(&tokens.access).await);
     }
@@ -152,7 +186,11 @@ async fn another_client_can_do_nothing_with_a_refresh_token() {
     let tokens = server.tokens("ada", &Ask::of("shop")).await;
     for thief in ["bank", "kiosk", "robot"] {
         let answer = server.refresh(thief, &tokens).await;
-        assert_eq!(answer.to_string(), "400 invalid_grant (refresh-token-of-another-client)", "{thief}");
+        assert_eq!(
+            answer.to_string(),
+            "400 invalid_grant (refresh-token-of-another-client)",
+            "{thief}"
+        );
     }
     // Nor can its own client with less than it is registered with.
     for credentials in [
@@ -162,16 +200,27 @@ async fn another_client_can_do_nothing_with_a_refresh_token() {
         Credentials::Basic("shop".to_owned(), "wrong".to_owned()),
     ] {
         let answer = server.token_with(&credentials, &tokens.refresh()).await;
-        assert!(answer.to_string().starts_with("401 invalid_client"), "{answer:?}");
+        assert!(
+            answer.to_string().starts_with("401 invalid_client"),
+            "{answer:?}"
+        );
     }
-    assert_eq!(server.generation(&server.refresh("shop", &tokens).await.tokens()).await, 1);
+    assert_eq!(
+        server
+            .generation(&server.refresh("shop", &tokens).await.tokens())
+            .await,
+        1
+    );
 }
 
 #[tokio::test]
 async fn a_refresh_token_has_one_spelling() {
     let server = TestServer::start().await;
     let mut ada = server.sign_in("ada").await;
-    let tokens = server.exchange(&ada.code(&Ask::of("shop")).await).await.tokens();
+    let tokens = server
+        .exchange(&ada.code(&Ask::of("shop")).await)
+        .await
+        .tokens();
     let code = ada.code(&Ask::of("shop")).await;
     let text = tokens.refresh_token();
     let flipped = (0..text.len()).step_by(7).map(|at| {
@@ -189,28 +238,48 @@ async fn a_refresh_token_has_one_spelling() {
         "x".to_owned(),
     ];
     for spelling in spellings.into_iter().chain(flipped) {
-        let answer = server.token("shop", &tokens.refresh().with("refresh_token", &spelling)).await;
-        assert_eq!(answer.to_string(), "400 invalid_grant (refresh-token-not-recognised)", "{spelling}");
+        let answer = server
+            .token("shop", &tokens.refresh().with("refresh_token", &spelling))
+            .await;
+        assert_eq!(
+            answer.to_string(),
+            "400 invalid_grant (refresh-token-not-recognised)",
+            "{spelling}"
+        );
     }
-    assert_eq!(server.generation(&server.refresh("shop", &tokens).await.tokens()).await, 1);
+    assert_eq!(
+        server
+            .generation(&server.refresh("shop", &tokens).await.tokens())
+            .await,
+        1
+    );
 }
 
 #[tokio::test]
 async fn a_chain_ends_after_thirty_days_however_often_it_is_used() {
     let server = TestServer::start().await;
     // Offline, so that it does not end with the session.
-    let mut tokens = server.tokens("ada", &Ask::of("shop").scope("notes.read offline_access")).await;
+    let mut tokens = server
+        .tokens("ada", &Ask::of("shop").scope("notes.read offline_access"))
+        .await;
     let length = tokens.refresh_token().len();
     for _ in 0..4 {
         server.advance(6 * DAY);
         tokens = server.refresh("shop", &tokens).await.tokens();
-        assert_eq!(tokens.refresh_token().len(), length, "a chain does not grow");
+        assert_eq!(
+            tokens.refresh_token().len(),
+            length,
+            "a chain does not grow"
+        );
     }
     server.advance(6 * DAY - 1);
     tokens = server.refresh("shop", &tokens).await.tokens();
     server.advance(1);
     assert_snapshot!(server.refresh("shop", &tokens).await, @"400 invalid_grant (refresh-token-expired)");
-    assert!(server.is_active(&tokens.access).await, "its last access token lives its five minutes");
+    assert!(
+        server.is_active(&tokens.access).await,
+        "its last access token lives its five minutes"
+    );
     server.advance(300);
     assert!(!server.is_active(&tokens.access).await);
 }
@@ -219,7 +288,10 @@ async fn a_chain_ends_after_thirty_days_however_often_it_is_used() {
 async fn a_chain_that_nobody_uses_ends_after_seven_days() {
     let server = TestServer::start().await;
     let ask = Ask::of("shop").scope("notes.read offline_access");
-    let (used, idle) = (server.tokens("ada", &ask).await, server.tokens("bob", &ask).await);
+    let (used, idle) = (
+        server.tokens("ada", &ask).await,
+        server.tokens("bob", &ask).await,
+    );
     server.advance(7 * DAY - 1);
     let used = server.refresh("shop", &used).await.tokens();
     server.advance(1);
@@ -230,46 +302,79 @@ async fn a_chain_that_nobody_uses_ends_after_seven_days() {
 #[tokio::test]
 async fn asking_again_extends_nothing() {
     let server = TestServer::start().await;
-    let tokens = server.tokens("ada", &Ask::of("shop").scope("notes.read offline_access")).await;
+    let tokens = server
+        .tokens("ada", &Ask::of("shop").scope("notes.read offline_access"))
+        .await;
     let lost = server.refresh("shop", &tokens).await.tokens();
     server.advance(6 * DAY);
     let again = server.refresh("shop", &tokens).await.tokens();
     server.advance(DAY);
     for tokens in [&tokens, &lost, &again] {
-        assert_eq!(server.refresh("shop", tokens).await.to_string(), "400 invalid_grant (refresh-token-expired)");
+        assert_eq!(
+            server.refresh("shop", tokens).await.to_string(),
+            "400 invalid_grant (refresh-token-expired)"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_scope_narrows_this_access_token_and_nothing_else() {
     let server = TestServer::start().await;
-    let tokens = server.tokens("ada", &Ask::of("shop").scope("notes.read notes.write")).await;
-    let narrow = server.token("shop", &tokens.refresh().with("scope", "notes.read")).await.tokens();
+    let tokens = server
+        .tokens("ada", &Ask::of("shop").scope("notes.read notes.write"))
+        .await;
+    let narrow = server
+        .token("shop", &tokens.refresh().with("scope", "notes.read"))
+        .await
+        .tokens();
     assert_eq!(narrow.scope, "notes.read");
-    assert_eq!(server.introspect("notes-api", &narrow.access).await.json()["scope"], "notes.read");
+    assert_eq!(
+        server.introspect("notes-api", &narrow.access).await.json()["scope"],
+        "notes.read"
+    );
     let refused = [
-        ("notes.read profile", "400 invalid_scope (scope-exceeds-grant)"),
+        (
+            "notes.read profile",
+            "400 invalid_scope (scope-exceeds-grant)",
+        ),
         ("offline_access", "400 invalid_scope (scope-exceeds-grant)"),
         ("a\"b", "400 invalid_scope (scope-malformed)"),
     ];
     for (scope, refused) in refused {
-        let answer = server.token("shop", &narrow.refresh().with("scope", scope)).await;
+        let answer = server
+            .token("shop", &narrow.refresh().with("scope", scope))
+            .await;
         assert_eq!(answer.to_string(), refused);
     }
     let whole = server.refresh("shop", &narrow).await.tokens();
     assert_eq!(whole.scope, "notes.read notes.write");
-    assert_eq!(server.generation(&whole).await, 2, "what was refused used nothing");
+    assert_eq!(
+        server.generation(&whole).await,
+        2,
+        "what was refused used nothing"
+    );
 }
 
 #[tokio::test]
 async fn a_resource_may_only_repeat_what_was_granted() {
     let server = TestServer::start().await;
     let tokens = server.tokens("ada", &Ask::of("mailer")).await;
-    for resource in [MAIL, "https://notes.example/api/", "https://unknown.example"] {
-        let answer = server.token("mailer", &tokens.refresh().with("resource", resource)).await;
-        assert_eq!(answer.to_string(), "400 invalid_target (resource-exceeds-grant)");
+    for resource in [
+        MAIL,
+        "https://notes.example/api/",
+        "https://unknown.example",
+    ] {
+        let answer = server
+            .token("mailer", &tokens.refresh().with("resource", resource))
+            .await;
+        assert_eq!(
+            answer.to_string(),
+            "400 invalid_target (resource-exceeds-grant)"
+        );
     }
-    let answer = server.token("mailer", &tokens.refresh().with("resource", NOTES)).await;
+    let answer = server
+        .token("mailer", &tokens.refresh().with("resource", NOTES))
+        .await;
     assert!(server.is_active(&answer.tokens().access).await);
 }
 
@@ -277,23 +382,42 @@ async fn a_resource_may_only_repeat_what_was_granted() {
 async fn what_the_client_may_no_longer_have_is_not_minted_again() {
     let server = TestServer::start().await;
     let registered = |scope: &str| Scope::parse(scope).unwrap();
-    let tokens = server.tokens("ada", &Ask::of("shop").scope("notes.read notes.write offline_access")).await;
-    server.change_client("shop", |shop| shop.scopes = registered("notes.read offline_access")).await;
+    let tokens = server
+        .tokens(
+            "ada",
+            &Ask::of("shop").scope("notes.read notes.write offline_access"),
+        )
+        .await;
+    server
+        .change_client("shop", |shop| {
+            shop.scopes = registered("notes.read offline_access")
+        })
+        .await;
     let less = server.refresh("shop", &tokens).await.tokens();
     assert_eq!(less.scope, "notes.read offline_access");
-    server.change_client("shop", |shop| shop.scopes = registered("notes.read")).await;
+    server
+        .change_client("shop", |shop| shop.scopes = registered("notes.read"))
+        .await;
     assert_snapshot!(server.refresh("shop", &less).await, @"400 invalid_grant (grant-ended)");
     server.change_client("shop", |_| {}).await;
     let more = server.refresh("shop", &less).await.tokens();
     assert_eq!(more.scope, "notes.read notes.write offline_access");
-    server.change_client("shop", |shop| shop.grant_types = vec![GrantType::AuthorizationCode]).await;
+    server
+        .change_client("shop", |shop| {
+            shop.grant_types = vec![GrantType::AuthorizationCode]
+        })
+        .await;
     assert_snapshot!(server.refresh("shop", &more).await, @"400 unauthorized_client (grant-type-not-allowed)");
 }
 
 #[tokio::test]
 async fn a_client_that_may_not_refresh_is_given_no_refresh_token() {
     let server = TestServer::start().await;
-    server.change_client("shop", |shop| shop.grant_types = vec![GrantType::AuthorizationCode]).await;
+    server
+        .change_client("shop", |shop| {
+            shop.grant_types = vec![GrantType::AuthorizationCode]
+        })
+        .await;
     let tokens = server.tokens("ada", &Ask::of("shop")).await;
     assert!(tokens.refresh.is_none());
     assert!(server.is_active(&tokens.access).await);
@@ -303,7 +427,10 @@ async fn a_client_that_may_not_refresh_is_given_no_refresh_token() {
 async fn only_offline_access_outlives_the_session() {
     let server = TestServer::start().await;
     let mut ada = server.sign_in("ada").await;
-    let online = server.exchange(&ada.code(&Ask::of("shop")).await).await.tokens();
+    let online = server
+        .exchange(&ada.code(&Ask::of("shop")).await)
+        .await
+        .tokens();
     let ask = Ask::of("shop").scope("notes.read offline_access");
     let offline = server.exchange(&ada.code(&ask).await).await.tokens();
     assert!(server.is_active(&online.access).await && server.is_active(&offline.access).await);
@@ -335,7 +462,10 @@ async fn of_more_than_fifty_grants_the_oldest_ends() {
         grants.push(server.exchange(&ada.code(&Ask::of("shop")).await).await);
         server.advance(1);
     }
-    let other = server.exchange(&ada.code(&Ask::of("bank")).await).await.tokens();
+    let other = server
+        .exchange(&ada.code(&Ask::of("bank")).await)
+        .await
+        .tokens();
     assert!(!server.is_active(&grants[0].tokens().access).await);
     for grant in &grants[1..] {
         assert!(server.is_active(&grant.tokens().access).await);

@@ -197,7 +197,10 @@ impl TestServer {
     /// Which of its grant's refresh tokens this one is, from 0. Only the server can tell: it opens the seal.
     pub(crate) async fn generation(&self, tokens: &Tokens) -> i64 {
         let keys = database::keys(self.server().store(), self.issuer()).await;
-        let opened: RefreshToken = keys.seal().open(Kind::RefreshToken, tokens.refresh_token()).unwrap();
+        let opened: RefreshToken = keys
+            .seal()
+            .open(Kind::RefreshToken, tokens.refresh_token())
+            .unwrap();
         opened.generation
     }
 

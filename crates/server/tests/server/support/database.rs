@@ -148,7 +148,6 @@ impl TestServer {
                 .unwrap();
             let names: Vec<String> = select
                 .column_names()
-                .into_iter()
                 .map(|name| format!("{table}.{name}"))
                 .collect();
             let mut rows = select.query([]).unwrap();

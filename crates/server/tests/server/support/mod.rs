@@ -31,7 +31,7 @@ pub(crate) use self::back_channel::{Code, Credentials, Form, Tokens};
 pub(crate) use self::browser::{Ask, Browser};
 pub(crate) use self::cast::{
     CALLBACK, MAIL, MAIL_API, NOTES, NOTES_API, STATE, assertion, assertion_key, password_of,
-    registration, secret_of,
+    secret_of,
 };
 
 /// The issuer of most tests, as it would be in production.

@@ -1,0 +1,337 @@
+//! What must never be written down: not in the database, not in the log, not in the metrics. A program of its own, because a
+//! subscriber of the whole process hears every thread.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[expect(dead_code, unused_imports, reason = "the other tests need the rest")]
+#[path = "server/support/mod.rs"]
+mod support;
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
+use safeconduct_protocol::encoding;
+use tracing_subscriber::filter::LevelFilter;
+
+use support::{Ask, Browser, Code, Credentials, Form, NOTES_API, TestServer, Tokens, password_of};
+
+/// Everything that was logged, at every level.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn listen() -> Self {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(LevelFilter::TRACE)
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+        log
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Secrets that were used, each with what it is.
+#[derive(Default)]
+struct Secrets(Vec<(&'static str, String)>);
+
+impl Secrets {
+    fn note(&mut self, what: &'static str, secret: impl Into<String>) {
+        let secret = secret.into();
+        assert!(secret.len() >= 8, "{what} is too short to be looked for");
+        self.0.push((what, secret));
+    }
+
+    fn note_tokens(&mut self, tokens: &Tokens) {
+        self.note("access token", &tokens.access);
+        if let Some(refresh) = &tokens.refresh {
+            self.note("refresh token", refresh);
+        }
+    }
+
+    fn note_cookies(&mut self, browser: &Browser<'_>) {
+        for value in browser.cookies.values() {
+            self.note("cookie", value);
+        }
+    }
+
+    /// Each secret in every spelling that gives it away: whole, without its prefix, by its parts, encoded and decoded.
+    fn spellings(&self) -> Vec<(&'static str, Vec<u8>)> {
+        let mut spellings = Vec::new();
+        for (what, secret) in &self.0 {
+            let mut add = |bytes: &[u8]| spellings.push((*what, bytes.to_vec()));
+            add(secret.as_bytes());
+            add(hex(secret.as_bytes()).as_bytes());
+            add(STANDARD_NO_PAD.encode(secret).as_bytes());
+            add(encoding::encode(secret.as_bytes()).as_bytes());
+            add(form_urlencoded::byte_serialize(secret.as_bytes())
+                .collect::<String>()
+                .as_bytes());
+            for part in secret.split('.').skip(1) {
+                add(part.as_bytes());
+            }
+            let body = secret
+                .rsplit('_')
+                .next()
+                .filter(|body| body.len() >= 32)
+                .unwrap_or(secret);
+            add(body.as_bytes());
+            if let Some(bytes) = encoding::decode(body) {
+                add(&bytes);
+                add(hex(&bytes).as_bytes());
+            }
+        }
+        spellings
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack
+        .windows(needle.len())
+        .any(|window| window == needle)
+}
+
+/// Every flow there is, with its failures, noting each secret on the way.
+async fn live(server: &TestServer) -> Secrets {
+    let mut secrets = Secrets::default();
+    let mut ada = sign_in(server, &mut secrets).await;
+    for client in ["shop", "mailer", "kiosk", "robot", "vault", "heirloom"] {
+        use_a_client(server, client, &mut ada, &mut secrets).await;
+    }
+    use_an_assertion(server, &mut secrets).await;
+
+    let page = ada.get("/logout").await;
+    secrets.note("sign-out token", page.hidden("csrf"));
+    ada.sign_out().await;
+    secrets.note("new password", "the new password of ada");
+    server.set_password("ada", "the new password of ada").await;
+    secrets
+}
+
+async fn sign_in<'s>(server: &'s TestServer, secrets: &mut Secrets) -> Browser<'s> {
+    secrets.note("password", password_of("ada"));
+    secrets.note("wrong password", "a password of somebody's other account");
+    let mut ada = server.browser();
+    let page = ada.authorize(&Ask::of("portal")).await;
+    secrets.note("pending authorization", page.hidden("pending"));
+    secrets.note_cookies(&ada);
+    ada.guess(&page, "ada", "a password of somebody's other account")
+        .await;
+    ada.sign_in(&page, "ada").await;
+    secrets.note_cookies(&ada);
+    ada
+}
+
+async fn use_a_client(
+    server: &TestServer,
+    client: &str,
+    ada: &mut Browser<'_>,
+    secrets: &mut Secrets,
+) {
+    let nonce = format!("nonce-of-{client}");
+    let code = ada.code(&Ask::of(client).with("nonce", &nonce)).await;
+    secrets.note("nonce", nonce);
+    secrets.note("code", &code.text);
+    secrets.note("code_verifier", &code.verifier);
+    refuse(server, &code).await;
+    let tokens = server.exchange(&code).await.tokens();
+    let next = server.refresh(client, &tokens).await.tokens();
+    secrets.note_tokens(&tokens);
+    secrets.note_tokens(&next);
+    server.is_active(&next.access).await;
+    server.introspect("shop", next.refresh_token()).await;
+    server.revoke(client, &tokens.access).await;
+    server.exchange(&code).await;
+    server.refresh(client, &next).await;
+    server.revoke(client, next.refresh_token()).await;
+    match server.credentials(client) {
+        Credentials::Basic(id, secret) => {
+            secrets.note("Authorization", STANDARD.encode(format!("{id}:{secret}")));
+            secrets.note("client secret", secret);
+        }
+        Credentials::Post(_, secret) => secrets.note("client secret", secret),
+        _ => {}
+    }
+}
+
+async fn use_an_assertion(server: &TestServer, secrets: &mut Secrets) {
+    let assertion = server.credentials("robot");
+    let Credentials::Assertion(text) = &assertion else {
+        panic!("the robot signs")
+    };
+    secrets.note("assertion", text);
+    let form = Form::new()
+        .with("grant_type", "client_credentials")
+        .with("scope", "notes.read");
+    secrets.note_tokens(&server.token_with(&assertion, &form).await.tokens());
+    server.token_with(&assertion, &form).await;
+}
+
+/// What goes wrong with a code in hand: each refusal has a reason that is logged.
+async fn refuse(server: &TestServer, code: &Code) {
+    let form = code.exchange();
+    for wrong in [
+        form.clone().with("code_verifier", &"w".repeat(43)),
+        form.clone().with("redirect_uri", "https://evil.example"),
+        form.clone().with("code", &code.text[..code.text.len() - 1]),
+        form.clone().and("code", &code.text),
+    ] {
+        server.token(&code.client, &wrong).await;
+    }
+    server.token("bank", &form).await;
+    let wrong = Credentials::Basic("shop".to_owned(), "not the shop's secret".to_owned());
+    server.token_with(&wrong, &form).await;
+    let unknown = Credentials::Post(code.verifier.clone(), code.text.clone());
+    server.token_with(&unknown, &form).await;
+    server.get(&format!("/token?{}", form.encode())).await;
+    server.get(&format!("/authorize?{}", form.encode())).await;
+    server.get(&format!("/{}", code.text)).await;
+}
+
+#[tokio::test]
+async fn no_secret_is_written_down() {
+    let log = Log::listen();
+    let server = TestServer::start().await;
+    let secrets = live(&server).await;
+    let spellings = secrets.spellings();
+
+    let text = log.text();
+    assert!(
+        text.contains("answered") && text.contains("refused"),
+        "the log was listened to: {text}"
+    );
+    for (what, spelling) in &spellings {
+        assert!(
+            !contains(text.as_bytes(), spelling),
+            "a {what} is in the log: {}",
+            String::from_utf8_lossy(spelling)
+        );
+    }
+    let metrics = server.server().telemetry().render();
+    for (what, spelling) in &spellings {
+        assert!(
+            !contains(metrics.as_bytes(), spelling),
+            "a {what} is in the metrics"
+        );
+    }
+    for (column, value) in server.dump() {
+        for value in readings(&value) {
+            let found = spellings
+                .iter()
+                .find(|(_, spelling)| contains(&value, spelling));
+            assert!(found.is_none(), "a {} is in {column}", found.unwrap().0);
+        }
+    }
+    hashes_are_keyed(&server, &secrets);
+    nothing_in_a_dump_opens_anything(&server).await;
+}
+
+/// A value, and what it is when it is decoded.
+fn readings(value: &[u8]) -> Vec<Vec<u8>> {
+    let mut readings = vec![value.to_vec()];
+    let Ok(text) = str::from_utf8(value) else {
+        return readings;
+    };
+    let body = text.rsplit('_').next().unwrap_or(text);
+    readings.extend(encoding::decode(body));
+    readings.extend(STANDARD.decode(text));
+    readings.extend(URL_SAFE.decode(text));
+    readings.extend((text.len() % 2 == 0).then(|| unhex(text)).flatten());
+    readings
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    text.is_ascii().then(|| {
+        (0..text.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok())
+            .collect()
+    })?
+}
+
+/// A plain hash of what people or operators choose could be guessed at.
+fn hashes_are_keyed(server: &TestServer, secrets: &Secrets) {
+    let dump = server.dump();
+    for (what, secret) in secrets
+        .0
+        .iter()
+        .filter(|(what, _)| what.contains("password") || what.contains("secret"))
+    {
+        let hash = encoding::sha256(secret.as_bytes());
+        let is_kept = dump
+            .iter()
+            .any(|(_, value)| contains(value, &hash) || contains(value, hex(&hash).as_bytes()));
+        assert!(!is_kept, "a plain hash of a {what}");
+    }
+    assert!(
+        !dump.iter().any(|(_, value)| contains(value, b"$argon2")),
+        "a password hash in clear"
+    );
+}
+
+/// Whoever has the database without the master key tries every value of it at every door.
+async fn nothing_in_a_dump_opens_anything(server: &TestServer) {
+    let tokens = server.tokens("bob", &Ask::of("kiosk")).await;
+    let mut values: Vec<String> = Vec::new();
+    for (_, value) in server.dump() {
+        values.extend(String::from_utf8(value.clone()).ok());
+        values.extend([
+            encoding::encode(&value),
+            STANDARD.encode(&value),
+            hex(&value),
+        ]);
+    }
+    values.sort();
+    values.dedup();
+    assert!(values.len() > 100);
+    for value in &values {
+        assert_ne!(
+            server.introspect(NOTES_API, value).await.json()["active"],
+            true
+        );
+        let as_refresh = Form::new()
+            .with("grant_type", "refresh_token")
+            .with("refresh_token", value);
+        assert_ne!(server.token("kiosk", &as_refresh).await.status, 200);
+        let as_code = Form::new()
+            .with("grant_type", "authorization_code")
+            .with("code", value);
+        assert_ne!(server.token("kiosk", &as_code).await.status, 200);
+        let as_secret = Credentials::Basic("shop".to_owned(), value.clone());
+        assert_eq!(server.token_with(&as_secret, &as_code).await.status, 401);
+        if value
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b';')
+        {
+            let mut thief = server.browser();
+            thief
+                .cookies
+                .insert("__Host-sc-session".to_owned(), value.clone());
+            assert!(!thief.authorize(&Ask::of("portal")).await.has_code());
+        }
+    }
+    assert!(server.is_active(&tokens.access).await);
+}

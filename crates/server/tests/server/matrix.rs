@@ -1,0 +1,220 @@
+//! Every way in which something can end, against everything that rests on it. No cell may be forgotten: each is tried.
+
+use crate::support::{Ask, Browser, Code, Form, TestServer, Tokens, password_of};
+
+/// What ends. Each ends it for ada and the client, and for nobody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    UserLocked,
+    UserDeleted,
+    PasswordChanged,
+    SessionEnded,
+    SignedOut,
+    ConsentWithdrawn,
+    ClientDisabled,
+    ClientDeleted,
+    ScopeTakenBack,
+}
+
+impl Ending {
+    const ALL: [Self; 9] = [
+        Self::UserLocked,
+        Self::UserDeleted,
+        Self::PasswordChanged,
+        Self::SessionEnded,
+        Self::SignedOut,
+        Self::ConsentWithdrawn,
+        Self::ClientDisabled,
+        Self::ClientDeleted,
+        Self::ScopeTakenBack,
+    ];
+
+    async fn happen(self, server: &TestServer, ada: &mut Browser<'_>, client: &str) {
+        match self {
+            Self::UserLocked => server.lock_user("ada").await,
+            Self::UserDeleted => server.delete_user("ada").await,
+            Self::PasswordChanged => server.set_password("ada", "a new password").await,
+            Self::SessionEnded => server.end_sessions("ada").await,
+            Self::SignedOut => assert_eq!(ada.sign_out().await.status, 303),
+            Self::ConsentWithdrawn => server.withdraw_consent("ada", client).await,
+            Self::ClientDisabled => server.disable_client(client).await,
+            Self::ClientDeleted => server.delete_client(client).await,
+            Self::ScopeTakenBack => {
+                server
+                    .change_client(client, |client| client.scopes = Default::default())
+                    .await
+            }
+        }
+    }
+
+    /// What an operator can take back, taken back. What has ended stays ended.
+    async fn be_undone(self, server: &TestServer, client: &str) {
+        match self {
+            Self::UserLocked => server.unlock_user("ada").await,
+            Self::PasswordChanged => server.set_password("ada", &password_of("ada")).await,
+            Self::ClientDisabled => server.enable_client(client).await,
+            _ => {}
+        }
+    }
+
+    /// Whether it only takes effect while it lasts.
+    fn can_be_given_back(self) -> bool {
+        self == Self::ScopeTakenBack
+    }
+
+    fn is_of_the_client(self) -> bool {
+        matches!(
+            self,
+            Self::ClientDisabled | Self::ClientDeleted | Self::ScopeTakenBack
+        )
+    }
+}
+
+/// What rests on a user, a session, a consent and a client, with two of a kind where one use uses it up.
+struct Holdings {
+    codes: [Code; 2],
+    tokens: Tokens,
+    /// Its successor was handed out and never used: presented again, it is a retry.
+    retry: Tokens,
+    own: Option<Tokens>,
+}
+
+async fn hold(server: &TestServer, ada: &mut Browser<'_>, client: &str) -> Holdings {
+    let ask = Ask::of(client);
+    let tokens = server.exchange(&ada.code(&ask).await).await.tokens();
+    let retry = server.exchange(&ada.code(&ask).await).await.tokens();
+    server.refresh(client, &retry).await.tokens();
+    let own = match client {
+        "robot" => Some(
+            server
+                .client_credentials(client, "notes.read")
+                .await
+                .tokens(),
+        ),
+        _ => None,
+    };
+    Holdings {
+        codes: [ada.code(&ask).await, ada.code(&ask).await],
+        tokens,
+        retry,
+        own,
+    }
+}
+
+/// That everything works, without using up what is tried later.
+async fn all_is_good(server: &TestServer, client: &str, holdings: &Holdings) {
+    let spare = server.exchange(&holdings.codes[0]).await.tokens();
+    assert!(server.is_active(&spare.access).await);
+    assert_eq!(server.refresh(client, &spare).await.status, 200);
+    assert!(server.is_active(&holdings.tokens.access).await);
+    assert_eq!(server.refresh(client, &holdings.retry).await.status, 200);
+    if let Some(own) = &holdings.own {
+        assert!(server.is_active(&own.access).await);
+    }
+}
+
+/// That nothing works any more.
+async fn all_is_over(server: &TestServer, client: &str, holdings: &Holdings, when: &str) {
+    let refused = |answer: &crate::support::Answer| {
+        let said = answer.to_string();
+        said.starts_with("400 invalid_grant") || said.starts_with("401 invalid_client")
+    };
+    let code = server.exchange(&holdings.codes[1]).await;
+    assert!(refused(&code), "code, {when}: {code:?}");
+    let refresh = server.refresh(client, &holdings.tokens).await;
+    assert!(refused(&refresh), "refresh, {when}: {refresh:?}");
+    let retry = server.refresh(client, &holdings.retry).await;
+    assert!(refused(&retry), "retry, {when}: {retry:?}");
+    for tokens in [&holdings.tokens, &holdings.retry] {
+        assert!(
+            !server.is_active(&tokens.access).await,
+            "introspection, {when}"
+        );
+    }
+}
+
+async fn own_tokens_are_over(server: &TestServer, holdings: &Holdings, ending: Ending, when: &str) {
+    let Some(own) = &holdings.own else { return };
+    assert_eq!(
+        server.is_active(&own.access).await,
+        !ending.is_of_the_client(),
+        "its own token, {when}"
+    );
+}
+
+async fn whoever_is_not_concerned_goes_on(server: &TestServer, bystander: &Tokens) {
+    assert!(server.is_active(&bystander.access).await);
+}
+
+#[tokio::test]
+async fn whatever_ends_takes_along_everything_that_rests_on_it() {
+    for client in ["shop", "kiosk", "robot", "vault"] {
+        for ending in Ending::ALL {
+            let when = format!("{client}, {ending:?}");
+            let server = TestServer::start().await;
+            let bystander = server.tokens("bob", &Ask::of("bank")).await;
+            let mut ada = server.sign_in("ada").await;
+            let holdings = hold(&server, &mut ada, client).await;
+            all_is_good(&server, client, &holdings).await;
+
+            ending.happen(&server, &mut ada, client).await;
+            all_is_over(&server, client, &holdings, &when).await;
+            own_tokens_are_over(&server, &holdings, ending, &when).await;
+            whoever_is_not_concerned_goes_on(&server, &bystander).await;
+
+            if !ending.can_be_given_back() {
+                ending.be_undone(&server, client).await;
+                all_is_over(&server, client, &holdings, &format!("{when}, undone")).await;
+                own_tokens_are_over(&server, &holdings, ending, &when).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_has_ended_gets_nothing_more_of_its_own() {
+    for (ending, refused) in [
+        (Ending::ClientDisabled, "401 invalid_client"),
+        (Ending::ClientDeleted, "401 invalid_client"),
+        (
+            Ending::ScopeTakenBack,
+            "400 invalid_scope (scope-not-registered)",
+        ),
+    ] {
+        let server = TestServer::start().await;
+        let mut ada = server.sign_in("ada").await;
+        assert_eq!(
+            server
+                .client_credentials("robot", "notes.read")
+                .await
+                .status,
+            200
+        );
+        ending.happen(&server, &mut ada, "robot").await;
+        let answer = server.client_credentials("robot", "notes.read").await;
+        assert!(answer.to_string().starts_with(refused), "{answer:?}");
+        // Nor may it ask about tokens, or revoke them.
+        if refused.starts_with("401") {
+            for path in ["/introspect", "/revoke"] {
+                let request = server.back_channel(
+                    path,
+                    &server.credentials("robot"),
+                    &Form::new().with("token", "x"),
+                );
+                assert!(server.send(request).await.to_string().starts_with(refused));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_api_that_is_disabled_is_told_nothing() {
+    let server = TestServer::start().await;
+    let tokens = server.tokens("ada", &Ask::of("shop")).await;
+    assert!(server.is_active(&tokens.access).await);
+    server.disable_client("notes-api").await;
+    let answer = server.introspect("notes-api", &tokens.access).await;
+    assert_eq!(answer.status, 401, "{answer:?}");
+    server.enable_client("notes-api").await;
+    assert!(server.is_active(&tokens.access).await);
+}
