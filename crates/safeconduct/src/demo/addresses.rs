@@ -1,13 +1,12 @@
 //! Where the three parties live: their ports, and the URLs that follow from them.
 
+use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use tokio::net::TcpListener;
 
-/// The ports of a demo that finds its places free.
-const USUAL: [u16; 3] = [8420, 8421, 8422];
 /// Where the search for another port begins, and how far it goes.
 const OTHERS: std::ops::Range<u16> = 8430..8530;
 /// How often the system is asked for a port that is free on both loopback addresses.
@@ -26,8 +25,8 @@ pub(crate) struct Addresses {
 
 impl Addresses {
     /// The addresses at these ports.
-    pub(crate) fn at(ports: [u16; 3]) -> Self {
-        let [server, app, api] = ports.map(|port| format!("http://localhost:{port}"));
+    pub(crate) fn at(ports: Ports) -> Self {
+        let [server, app, api] = ports.0.map(|port| format!("http://localhost:{port}"));
         Self { server, app, api }
     }
 
@@ -41,6 +40,11 @@ impl Addresses {
         format!("{}/calendar", self.api)
     }
 
+    /// Whether this is where everybody expects it.
+    pub(crate) fn are_usual(&self) -> bool {
+        *self == Self::at(Ports::USUAL)
+    }
+
     /// A URL without what all of them have in common.
     pub(crate) fn short<'u>(&self, url: &'u str) -> &'u str {
         url.strip_prefix("http://localhost").unwrap_or(url)
@@ -50,6 +54,11 @@ impl Addresses {
 /// Three ports on the command line: `SERVER,APP,API`, 0 for any that is free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ports([u16; 3]);
+
+impl Ports {
+    /// Those of a demo that finds its places free.
+    pub(crate) const USUAL: Self = Self([8420, 8421, 8422]);
+}
 
 impl FromStr for Ports {
     type Err = String;
@@ -68,6 +77,18 @@ impl FromStr for Ports {
     }
 }
 
+impl fmt::Display for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [server, app, api] = self.0;
+        write!(f, "{server},{app},{api}")
+    }
+}
+
+/// The ports of opened doors.
+pub(crate) fn ports_of(doors: &[Door; 3]) -> Ports {
+    Ports([doors[0].port, doors[1].port, doors[2].port])
+}
+
 /// One party's door: its port on every loopback address of this machine.
 pub(crate) struct Door {
     pub(crate) port: u16,
@@ -82,10 +103,10 @@ pub(crate) struct Door {
 pub(crate) async fn open_doors(ports: Option<Ports>) -> io::Result<[Door; 3]> {
     let mut others = OTHERS;
     let mut doors = Vec::new();
-    for place in 0..USUAL.len() {
+    for port in ports.unwrap_or(Ports::USUAL).0 {
         doors.push(match ports {
-            Some(Ports(ports)) => open(ports[place]).await?,
-            None => open_usual(USUAL[place], &mut others).await?,
+            Some(_) => open(port).await?,
+            None => open_usual(port, &mut others).await?,
         });
     }
     let doors = <[Door; 3]>::try_from(doors);
@@ -140,6 +161,7 @@ mod tests {
     #[test]
     fn ports_are_three_numbers() {
         assert_eq!("1,2,3".parse(), Ok(Ports([1, 2, 3])));
+        assert_eq!(Ports([1, 2, 3]).to_string(), "1,2,3");
         for bad in ["", "1,2", "1,2,3,4", "a,b,c", "1,2,70000"] {
             assert!(bad.parse::<Ports>().is_err(), "{bad}");
         }

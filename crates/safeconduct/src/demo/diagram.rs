@@ -221,3 +221,26 @@ fn escape(text: &str) -> String {
         .replace('>', "&gt;")
         .replace('"', "&quot;")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_fits_and_is_no_markup() {
+        assert_eq!(cut("GET /notes", 25), "GET /notes");
+        assert_eq!(
+            cut("GET /a-path-that-is-much-too-long", 12),
+            "GET /a-path-…"
+        );
+        assert_eq!(escape("200 “<b>&\"”"), "200 “&lt;b&gt;&amp;&quot;”");
+    }
+
+    #[test]
+    fn a_picture_of_nothing_is_still_a_picture() {
+        let svg = draw(&[]);
+        assert!(
+            svg.starts_with("<svg") && svg.ends_with("</svg>") && !svg.contains("class=\"asks\"")
+        );
+    }
+}

@@ -8,6 +8,11 @@ use safeconduct_protocol::encoding;
 use safeconduct_protocol::random;
 use safeconduct_protocol::secret::Secret;
 
+use super::addresses::Ports;
+
+/// The file that holds the ports.
+const PORTS: &str = "ports";
+
 /// The directory of one demo.
 pub(crate) struct Directory {
     path: PathBuf,
@@ -42,6 +47,32 @@ impl Directory {
     /// The place of a file.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
+    }
+
+    /// The ports that everything kept here belongs to: the server's name is made of one, and every token of the name.
+    ///
+    /// # Errors
+    /// The file can't be read, or holds something else.
+    pub(crate) fn ports(&self) -> io::Result<Option<Ports>> {
+        let path = self.file(PORTS);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let ports = text
+            .trim_end()
+            .parse()
+            .map_err(|error| io::Error::other(format!("{}: {error}", path.display())));
+        ports.map(Some)
+    }
+
+    /// Keeps the ports for the next time.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub(crate) fn keep_ports(&self, ports: Ports) -> io::Result<()> {
+        fs::write(self.file(PORTS), ports.to_string())
     }
 
     /// The secret in the file `name`, 32 bytes in base64url; a new one the first time.
@@ -112,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kept_directory_gives_the_same_secrets_again() {
+    fn a_kept_directory_gives_the_same_secrets_and_ports_again() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("demo");
         let key = Directory::open(Some(&path))
@@ -130,6 +161,10 @@ mod tests {
             Directory::open(None).unwrap().key("master-key").unwrap(),
             key
         );
+        let directory = Directory::open(Some(&path)).unwrap();
+        assert_eq!(directory.ports().unwrap(), None);
+        directory.keep_ports(Ports::USUAL).unwrap();
+        assert_eq!(directory.ports().unwrap(), Some(Ports::USUAL));
         fs::write(path.join("broken"), "hush").unwrap();
         let error = Directory::open(Some(&path))
             .unwrap()

@@ -27,7 +27,7 @@ use anyhow::{Context as _, ensure};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use addresses::{Ports, open_doors};
+use addresses::{Ports, open_doors, ports_of};
 use attacks::Attack;
 use directory::Directory;
 use parties::Parties;
@@ -70,9 +70,12 @@ pub(crate) fn run(args: DemoArgs) -> anyhow::Result<()> {
 async fn play(args: DemoArgs) -> anyhow::Result<()> {
     let terminal = Terminal::new();
     let directory = Directory::open(args.keep.as_deref()).context("the directory can't be used")?;
-    let doors = open_doors(args.ports)
-        .await
-        .context("no port on this machine can be listened on")?;
+    let ports = args.ports.or(directory.ports()?);
+    let doors = open_doors(ports).await.with_context(|| match ports {
+        Some(ports) => format!("one of the ports {ports} can't be listened on"),
+        None => "no port from 8430 to 8529 can be listened on".to_owned(),
+    })?;
+    directory.keep_ports(ports_of(&doors))?;
     let parties = Parties::start(doors, &directory, terminal).await?;
     let ended = if args.break_it {
         break_it(&parties, terminal).await
@@ -105,6 +108,10 @@ async fn show(parties: &Parties, args: &DemoArgs, terminal: Terminal) -> anyhow:
     let mut terminate = signal(SignalKind::terminate())?;
     let kept = args.keep.as_ref().map(|path| path.display().to_string());
     terminal.welcome(&parties.addresses, kept.as_deref());
+    if args.ports.is_none() && !parties.addresses.are_usual() {
+        terminal
+            .say("  Not all of the ports 8420, 8421 and 8422 were free: other ones were taken.\n");
+    }
     let follower =
         tokio::spawn(terminal.follow(parties.recorder.clone(), parties.addresses.clone()));
     if !args.no_open

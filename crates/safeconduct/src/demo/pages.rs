@@ -209,3 +209,84 @@ pub(crate) fn stylesheet_path() -> String {
 fn pretty(value: Value) -> String {
     serde_json::to_string_pretty(&value).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::addresses::Ports;
+    use crate::demo::attacks::Role;
+
+    fn visitor(name: Option<&str>) -> Visitor {
+        Visitor {
+            name: name.map(str::to_owned),
+            csrf_token: "token".to_owned(),
+            logout_form: "<form></form>".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_front_page_knows_who_comes() {
+        let pages = Pages::new().unwrap();
+        let addresses = Addresses::at(Ports::USUAL);
+        let home = |visitor| {
+            let addresses = (&addresses).into();
+            pages.home(&HomePage { visitor, addresses }).unwrap()
+        };
+        assert!(home(None).contains("id=\"sign-in\"") && !home(None).contains("<form"));
+        assert!(home(Some(visitor(None))).contains("Welcome back.</h1>"));
+        assert!(home(Some(visitor(Some("Alice")))).contains("Welcome back, Alice.</h1>"));
+    }
+
+    #[test]
+    fn a_sign_in_that_was_forgotten_still_shows_the_notes_and_no_markup_of_theirs() {
+        let text = "<script>alert(1)</script>".to_owned();
+        let page = NotesPage {
+            visitor: visitor(Some("<b>")),
+            notes: vec![Note { text }],
+            longest_note: 280,
+            steps: Vec::new(),
+            diagram: String::new(),
+            attacks: vec![Button::of(Attack::ForgedToken).after(1, false, "200".to_owned())],
+        };
+        let html = Pages::new().unwrap().notes(&page).unwrap();
+        assert!(html.contains("too long ago to be remembered"));
+        assert!(html.contains("Not refused as it must be"));
+        assert!(!html.contains("<script>") && !html.contains("<b>"));
+    }
+
+    #[test]
+    fn an_attack_that_succeeds_is_called_that() {
+        let trials = [Trial {
+            role: Role::Attacker,
+            deed: "The forged token comes",
+            expected: "401 invalid_token".to_owned(),
+            got: "200".to_owned(),
+            reason: String::new(),
+            passed: false,
+        }];
+        let page = AttackPage {
+            visitor: visitor(Some("Alice")),
+            attack: Button::of(Attack::ForgedToken),
+            refused: false,
+            verdict: "expected 401".to_owned(),
+            trials: &trials,
+            messages: Vec::new(),
+            next: Button::of(Attack::RevokedToken),
+        };
+        let html = Pages::new().unwrap().attack(&page).unwrap();
+        assert!(html.contains("class=\"verdict bad\"") && html.contains("Expected: <code>401"));
+    }
+
+    #[test]
+    fn pages_need_no_script_and_nothing_from_elsewhere() {
+        for (name, source) in TEMPLATES {
+            assert!(
+                !source.contains("<script")
+                    && !source.contains(" style=")
+                    && !source.contains(" onclick"),
+                "{name}"
+            );
+        }
+        assert!(!STYLESHEET.contains("url(") && !STYLESHEET.contains("@import"));
+    }
+}

@@ -27,7 +27,7 @@ use safeconduct_store::{Declared, NewUser, Store};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::addresses::{Addresses, Door};
+use super::addresses::{Addresses, Door, ports_of};
 use super::attacks::{Attacks, Credentials};
 use super::directory::Directory;
 use super::message::Party;
@@ -65,7 +65,7 @@ impl Parties {
         terminal: Terminal,
     ) -> anyhow::Result<Self> {
         let clock = Clock::system();
-        let addresses = Addresses::at([doors[0].port, doors[1].port, doors[2].port]);
+        let addresses = Addresses::at(ports_of(&doors));
         let recorder = Recorder::new(clock.clone());
         let credentials = |id: &'static str| {
             let secret = directory.secret(&format!("{id}.secret"));

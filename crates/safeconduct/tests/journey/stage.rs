@@ -89,8 +89,14 @@ impl Demo {
 }
 
 impl Drop for Demo {
+    /// Asks it to stop, so that it takes its temporary directory along.
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        let asked = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status();
+        if !asked.is_ok_and(|status| status.success()) {
+            let _ = self.child.kill();
+        }
         let _ = self.child.wait();
     }
 }

@@ -110,3 +110,54 @@ impl std::fmt::Display for Came {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    fn came(status: u16, error: &str, reason: &str) -> Came {
+        Came {
+            status,
+            redirects: false,
+            error: Some(error.to_owned()),
+            reason: reason.to_owned(),
+            json: json!({}),
+        }
+    }
+
+    #[rstest]
+    #[case::another_status(came(401, "invalid_grant", Reason::CodeRedeemed.entry().public))]
+    #[case::another_code(came(400, "invalid_request", Reason::CodeRedeemed.entry().public))]
+    #[case::another_reason(came(400, "invalid_grant", Reason::CodeExpired.entry().public))]
+    #[case::a_redirect(Came { redirects: true, ..came(400, "invalid_grant", Reason::CodeRedeemed.entry().public) })]
+    #[case::success(Came { error: None, ..came(200, "", "") })]
+    fn any_other_refusal_is_the_wrong_one(#[case] came: Came) {
+        assert!(!Expected::Refused(Reason::CodeRedeemed).is_met_by(&came));
+    }
+
+    #[test]
+    fn the_right_refusal_is_recognised() {
+        let reason = Reason::CodeRedeemed;
+        assert!(Expected::Refused(reason).is_met_by(&came(
+            400,
+            "invalid_grant",
+            reason.entry().public
+        )));
+        let denial = Denial::WrongAudience;
+        assert!(Expected::Denied(denial).is_met_by(&came(
+            401,
+            "invalid_token",
+            denial.description()
+        )));
+        assert!(!Expected::Denied(denial).is_met_by(&came(
+            401,
+            "invalid_token",
+            Denial::Expired.description()
+        )));
+        assert!(Expected::Page("sign-in-unknown").is_met_by(&came(400, "sign-in-unknown", "")));
+        assert!(!Expected::GoesOn.is_met_by(&came(303, "", "")));
+    }
+}

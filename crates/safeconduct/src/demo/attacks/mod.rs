@@ -15,7 +15,7 @@ use serde::Serialize;
 use tokio::sync::Mutex;
 
 use self::trial::Run;
-pub(crate) use self::trial::{Outcome, Trial};
+pub(crate) use self::trial::{Outcome, Role, Trial};
 use super::addresses::Addresses;
 use super::browser::{self, Browser};
 use super::people::{ATTACKED, PASSWORD};

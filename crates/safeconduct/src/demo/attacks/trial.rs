@@ -311,3 +311,47 @@ impl<'a> Run<'a> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(trials: Vec<Trial>, lost: Option<&str>) -> Outcome {
+        Outcome {
+            attack: Attack::ForgedToken,
+            run: FlowId(1),
+            trials,
+            lost: lost.map(str::to_owned),
+        }
+    }
+
+    fn trial(role: Role, passed: bool) -> Trial {
+        Trial {
+            role,
+            deed: "deed",
+            expected: String::new(),
+            got: "400 invalid_grant".to_owned(),
+            reason: String::new(),
+            passed,
+        }
+    }
+
+    #[test]
+    fn an_attack_is_refused_only_if_it_was_tried_and_everything_rightful_worked() {
+        let refused = |trials| outcome(trials, None).is_refused();
+        assert!(refused(vec![
+            trial(Role::App, true),
+            trial(Role::Attacker, true)
+        ]));
+        assert!(!refused(vec![
+            trial(Role::App, false),
+            trial(Role::Attacker, true)
+        ]));
+        assert!(!refused(vec![
+            trial(Role::App, true),
+            trial(Role::Attacker, false)
+        ]));
+        assert!(!refused(vec![trial(Role::App, true)]));
+        assert!(!outcome(vec![trial(Role::Attacker, true)], Some("lost")).is_refused());
+    }
+}

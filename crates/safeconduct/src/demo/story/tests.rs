@@ -9,6 +9,7 @@ use safeconduct_protocol::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::demo::addresses::Ports;
 use crate::demo::message::{Answer, Request};
 
 const CODE: &str = "sc_code_AAAAAAAAAAAAAAAAAAAAAAAAAAAA";
@@ -202,7 +203,7 @@ fn unproven(change: impl FnOnce(&mut Script)) -> Vec<String> {
     let mut script = Script::new(&verifier);
     change(&mut script);
     let messages = script.messages(&verifier);
-    let addresses = Addresses::at([8420, 8421, 8422]);
+    let addresses = Addresses::at(Ports::USUAL);
     let steps = tell(&messages, &addresses);
     let failed = steps.iter().flat_map(|step| {
         let failed = step.checks.iter().filter(|check| !check.passed);
@@ -215,7 +216,7 @@ fn unproven(change: impl FnOnce(&mut Script)) -> Vec<String> {
 fn a_sign_in_that_goes_well_proves_everything_in_six_steps() {
     let verifier = CodeVerifier::generate();
     let messages = Script::new(&verifier).messages(&verifier);
-    let addresses = Addresses::at([8420, 8421, 8422]);
+    let addresses = Addresses::at(Ports::USUAL);
     let steps = tell(&messages, &addresses);
     let told: Vec<String> = steps
         .iter()
