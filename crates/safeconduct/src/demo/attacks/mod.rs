@@ -14,8 +14,10 @@ use safeconduct_protocol::secret::Secret;
 use serde::Serialize;
 use tokio::sync::Mutex;
 
+#[cfg(test)]
+pub(crate) use self::trial::Role;
 use self::trial::Run;
-pub(crate) use self::trial::{Outcome, Role, Trial};
+pub(crate) use self::trial::{Outcome, Trial};
 use super::addresses::Addresses;
 use super::browser::{self, Browser};
 use super::people::{ATTACKED, PASSWORD};
