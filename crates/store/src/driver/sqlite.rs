@@ -92,8 +92,9 @@ impl Sqlite {
     }
 
     pub(super) async fn close(&self) {
-        self.writer.close().await;
+        // The writer goes last: only a connection that may write folds the log back into the file.
         self.readers.close();
+        self.writer.close().await;
     }
 
     /// Runs on the calling thread: a lookup by key costs less than a hand-over to another one.

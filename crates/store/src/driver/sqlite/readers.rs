@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 
+use super::writer::closed;
 use super::{Mode, Site, execute};
 use crate::driver::{DriverError, Rows, Statement};
 
@@ -15,40 +16,40 @@ const IDLE: usize = 16;
 
 pub(super) struct Readers {
     site: Site,
-    idle: Mutex<Vec<Connection>>,
+    /// `None` once the database is closed.
+    idle: Mutex<Option<Vec<Connection>>>,
 }
 
 impl Readers {
     pub(super) fn new(site: Site) -> Self {
         Self {
             site,
-            idle: Mutex::new(Vec::new()),
+            idle: Mutex::new(Some(Vec::new())),
         }
     }
 
     /// Runs one statement on the calling thread.
     pub(super) fn read(&self, statement: &Statement) -> Result<Rows, DriverError> {
-        let lent = self.idle().pop();
+        let lent = self.idle().as_mut().ok_or_else(closed)?.pop();
         let connection = match lent {
             Some(connection) => connection,
             None => self.site.connect(Mode::Read)?,
         };
         let rows = execute(&connection, statement)?;
         // Reached only after a success: a connection that failed is closed, and the next one starts afresh.
-        let mut idle = self.idle();
-        if idle.len() < IDLE {
+        if let Some(idle) = self.idle().as_mut().filter(|idle| idle.len() < IDLE) {
             idle.push(connection);
         }
         Ok(rows)
     }
 
-    /// Closes what is idle.
+    /// Closes what is idle, and refuses every later statement.
     pub(super) fn close(&self) {
-        self.idle().clear();
+        *self.idle() = None;
     }
 
     /// A thread that panicked left at worst one connection fewer behind.
-    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+    fn idle(&self) -> MutexGuard<'_, Option<Vec<Connection>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

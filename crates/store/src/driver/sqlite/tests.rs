@@ -58,6 +58,25 @@ async fn what_was_answered_is_there_when_the_file_is_opened_again() {
 }
 
 #[tokio::test]
+async fn a_closed_database_answers_nothing_and_is_one_whole_file() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("safeconduct.db");
+    let sqlite = open(&path).unwrap();
+    sqlite.run(put("one")).await.unwrap();
+    assert_eq!(count(&sqlite), 1);
+    sqlite.close().await;
+    let read = sqlite.read(&Statement::new("SELECT count(*) FROM shelf"));
+    assert!(matches!(read, Err(DriverError::Unavailable(_))));
+    assert!(matches!(
+        sqlite.run(put("two")).await,
+        Err(DriverError::Unavailable(_))
+    ));
+    let files = fs::read_dir(directory.path()).unwrap().count();
+    assert_eq!(files, 1, "nothing is left in a log beside it");
+    assert_eq!(count(&open(&path).unwrap()), 1);
+}
+
+#[tokio::test]
 async fn the_file_and_its_directory_are_nobody_elses() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("data/here/safeconduct.db");

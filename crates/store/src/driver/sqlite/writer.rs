@@ -91,7 +91,8 @@ impl Drop for Writer {
     }
 }
 
-fn closed() -> DriverError {
+/// What a closed database answers.
+pub(super) fn closed() -> DriverError {
     DriverError::Unavailable("the database is closed".to_owned())
 }
 
