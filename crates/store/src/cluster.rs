@@ -16,6 +16,9 @@ const READ: &str = "SELECT cluster_id, era, issuer, key_check FROM meta";
 
 const BEGIN_ERA: &str = "UPDATE meta SET era = era + 1 RETURNING era";
 
+/// Who signed out since the backup was made would be signed in again.
+const END_SESSIONS: &str = "DELETE FROM sessions";
+
 /// The server or servers that share one database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cluster {
@@ -67,13 +70,13 @@ impl Store {
         Ok(row.map(|mut row| read(&mut row)).transpose()?)
     }
 
-    /// Begins a new era and gives its number: everything that was handed out before it is refused. For a database that was
-    /// restored from a backup and has forgotten what it revoked and redeemed since.
+    /// Begins a new era and gives its number: everything that was handed out before it is refused, and everybody signs in
+    /// again. For a database that was restored from a backup and has forgotten what it revoked, redeemed and ended since.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] for a database that no cluster has joined.
     pub async fn begin_era(&self, now: Timestamp) -> Result<i64, StoreError> {
-        let unit = Unit::from(Statement::new(BEGIN_ERA));
+        let unit = Unit::new([BEGIN_ERA, END_SESSIONS].map(Statement::new));
         let rows = self
             .commit(administrative(unit, NewEvent::new("era-begun"), now))
             .await?;
