@@ -16,6 +16,7 @@ mod login;
 mod logout;
 mod matrix;
 mod metadata;
+mod outage;
 mod redirect_uri;
 mod refresh;
 mod revocation;

@@ -172,6 +172,31 @@ async fn whatever_ends_takes_along_everything_that_rests_on_it() {
 }
 
 #[tokio::test]
+async fn a_database_that_was_restored_honours_nothing_from_before() {
+    let server = TestServer::start().await;
+    let mut ada = server.sign_in("ada").await;
+    let holdings = hold(&server, &mut ada, "robot").await;
+    all_is_good(&server, "robot", &holdings).await;
+    let page = ada.authorize(&Ask::of("bank")).await;
+
+    server.begin_era().await;
+    all_is_over(&server, "robot", &holdings, "restored").await;
+    let own = holdings.own.as_ref().unwrap();
+    assert!(!server.is_active(&own.access).await);
+    let answer = ada.allow(&page).await;
+    assert_eq!(answer.to_string(), "400 page (pending-request-expired)");
+    assert!(
+        !ada.authorize(&Ask::of("portal")).await.has_code(),
+        "who signed out since the backup stays signed out"
+    );
+    let tokens = server.tokens("ada", &Ask::of("bank")).await;
+    assert!(
+        server.is_active(&tokens.access).await,
+        "and what comes after is as good as ever"
+    );
+}
+
+#[tokio::test]
 async fn a_client_that_has_ended_gets_nothing_more_of_its_own() {
     for (ending, refused) in [
         (Ending::ClientDisabled, "401 invalid_client"),

@@ -135,6 +135,12 @@ impl TestServer {
         self.refresh_catalog().await;
     }
 
+    /// Says that the database was restored from a backup.
+    pub(crate) async fn begin_era(&self) {
+        self.store().begin_era(self.now()).await.unwrap();
+        self.refresh_catalog().await;
+    }
+
     /// What happens by itself within half a second.
     async fn refresh_catalog(&self) {
         self.server.refresh().await.unwrap();

@@ -1,0 +1,119 @@
+//! When the store is gone: an error that says so, never a weaker check, and nothing half done.
+
+use axum::body::Body;
+use axum::extract::Request;
+use http_body_util::BodyExt as _;
+use safeconduct_server::routes;
+use tower::ServiceExt as _;
+
+use crate::support::{Answer, Ask, Form, NOTES_API, TestServer};
+
+fn assert_unavailable(answer: &Answer) {
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert_eq!(answer.header("retry-after"), "2", "{answer:?}");
+    assert!(answer.cookies().is_empty(), "{answer:?}");
+}
+
+#[tokio::test]
+async fn without_its_store_the_server_refuses_and_says_so() {
+    let server = TestServer::start().await;
+    let mut ada = server.sign_in("ada").await;
+    let code = ada.code(&Ask::of("shop")).await;
+    let tokens = server
+        .exchange(&ada.code(&Ask::of("shop")).await)
+        .await
+        .tokens();
+    let own = server
+        .client_credentials("robot", "notes.read")
+        .await
+        .tokens();
+    let consent = ada.authorize(&Ask::of("bank")).await;
+    let sign_out = ada.get("/logout").await.hidden("csrf");
+    let mut stranger = server.browser();
+    let login = stranger.authorize(&Ask::of("shop")).await;
+
+    server.server().store().close().await;
+    for answer in [
+        server.exchange(&code).await,
+        server.refresh("shop", &tokens).await,
+        server.client_credentials("robot", "notes.read").await,
+        server.introspect(NOTES_API, &tokens.access).await,
+        server.introspect(NOTES_API, &own.access).await,
+        server.revoke("shop", tokens.refresh_token()).await,
+        server.revoke("shop", &tokens.access).await,
+    ] {
+        assert_unavailable(&answer);
+        assert_eq!(
+            answer.to_string(),
+            "503 temporarily_unavailable (store-unavailable)"
+        );
+    }
+    for answer in [
+        ada.authorize(&Ask::of("portal")).await,
+        ada.allow(&consent).await,
+        stranger.sign_in(&login, "ada").await,
+        ada.post("/logout", &Form::new().with("csrf", &sign_out))
+            .await,
+        ada.get("/").await,
+    ] {
+        assert_unavailable(&answer);
+        assert_eq!(answer.to_string(), "503 page (store-unavailable)");
+    }
+
+    // What was not done can be done when the store is back.
+    let server = server.restart().await;
+    assert_eq!(server.exchange(&code).await.status, 200);
+    assert_eq!(
+        server
+            .generation(&server.refresh("shop", &tokens).await.tokens())
+            .await,
+        1
+    );
+    assert!(server.is_active(&own.access).await);
+}
+
+/// What the operator's listener answers: status and body.
+async fn ask_the_operators_listener(server: &TestServer, path: &str) -> (u16, String) {
+    let request = Request::get(path).body(Body::empty()).unwrap();
+    let Ok(response) = routes::admin(server.server()).oneshot(request).await;
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn the_operator_sees_whether_it_lives_serves_and_what_it_counted() {
+    let server = TestServer::start().await;
+    let tokens = server.tokens("ada", &Ask::of("shop")).await;
+    server.refresh("shop", &tokens).await;
+    assert_eq!(
+        ask_the_operators_listener(&server, "/health/live").await.0,
+        200
+    );
+    assert_eq!(
+        ask_the_operators_listener(&server, "/health/ready").await.0,
+        200
+    );
+    let (status, metrics) = ask_the_operators_listener(&server, "/metrics").await;
+    assert_eq!(status, 200);
+    for line in [
+        r#"safeconduct_token_requests_total{grant="authorization_code",outcome="issued"} 1"#,
+        r#"safeconduct_token_requests_total{grant="refresh_token",outcome="issued"} 1"#,
+        r#"safeconduct_login_attempts_total{method="password",outcome="success"} 1"#,
+    ] {
+        assert!(
+            metrics.lines().any(|counted| counted == line),
+            "{line}\n{metrics}"
+        );
+    }
+
+    server.server().store().close().await;
+    assert_eq!(
+        ask_the_operators_listener(&server, "/health/live").await.0,
+        200
+    );
+    assert_eq!(
+        ask_the_operators_listener(&server, "/health/ready").await.0,
+        503
+    );
+}
