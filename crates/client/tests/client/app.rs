@@ -257,18 +257,26 @@ async fn signing_out_needs_the_form_of_this_very_session() {
     );
 }
 
+#[rstest]
+#[case::from_another_site(&[("sec-fetch-site", "cross-site")], StatusCode::FORBIDDEN)]
+#[case::from_a_neighbour(&[("sec-fetch-site", "same-site"), ("origin", ORIGIN)], StatusCode::FORBIDDEN)]
+#[case::from_another_origin(&[("sec-fetch-site", "same-origin"), ("origin", "https://evil.example")], StatusCode::FORBIDDEN)]
+#[case::from_a_page_without_referrer(&[("sec-fetch-site", "same-origin"), ("origin", "null")], StatusCode::SEE_OTHER)]
+#[case::from_a_page_of_the_app(&[("sec-fetch-site", "same-origin"), ("origin", ORIGIN)], StatusCode::SEE_OTHER)]
 #[tokio::test]
-async fn a_cross_site_fetch_cannot_sign_anyone_out() {
+async fn only_a_page_of_the_app_signs_out(
+    #[case] headers: &[(&str, &str)],
+    #[case] expected: StatusCode,
+) {
     let app = app().await;
     let alice = app.signed_in("alice").await;
     let token = csrf_token(&alice.get("/").await);
-    let request = axum::extract::Request::post("/auth/logout")
-        .header("sec-fetch-site", "cross-site")
-        .body(format!("csrf_token={token}").into());
-    assert_eq!(
-        alice.send(request.unwrap()).await.status(),
-        StatusCode::FORBIDDEN
-    );
+    let mut request = axum::extract::Request::post("/auth/logout");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(format!("csrf_token={token}").into());
+    assert_eq!(alice.send(request.unwrap()).await.status(), expected);
 }
 
 /// An app whose API is at the returned log.
