@@ -3,35 +3,22 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod support;
+
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
 use rstest::rstest;
 use serde_json::Value;
-use tempfile::TempDir;
 
-/// A folder to run the program in, with nothing of the tester's own environment.
-struct Place(TempDir);
+use support::{Place, Serving, free_ports};
 
 impl Place {
-    fn empty() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    /// A folder with this configuration.
-    fn with_config(text: &str) -> Self {
-        let place = Self::empty();
-        fs::write(place.path().join("safeconduct.toml"), text).unwrap();
-        place
-    }
-
     /// A folder where everything is on this machine, and the database is made already.
     fn on_this_machine() -> Self {
         Self::with_config(
@@ -39,39 +26,8 @@ impl Place {
         )
     }
 
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_safeconduct"));
-        command
-            .args(arguments)
-            .current_dir(self.path())
-            .env_clear()
-            .stdin(Stdio::null());
-        command
-    }
-
     fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
-    }
-
-    fn run_with_input(&self, arguments: &[&str], input: &str) -> Output {
-        let mut command = self.command(arguments);
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(input.as_bytes())
-            .unwrap();
-        child.wait_with_output().unwrap()
     }
 
     /// The JSON that a command prints, which must succeed.
@@ -79,22 +35,6 @@ impl Place {
         let output = self.run(&[arguments, &["-o", "json"]].concat());
         assert!(output.status.success(), "{}", self.told(&output));
         serde_json::from_slice(&output.stdout).unwrap()
-    }
-
-    /// Exit code, data and messages, with the folder's name taken out.
-    fn told(&self, output: &Output) -> String {
-        let text = |bytes: &[u8]| {
-            String::from_utf8(bytes.to_vec())
-                .unwrap()
-                .replace(&self.path().display().to_string(), "DIR")
-        };
-        let mut told = format!("exit {}\n", output.status.code().unwrap());
-        for (stream, bytes) in [("out", &output.stdout), ("err", &output.stderr)] {
-            text(bytes)
-                .lines()
-                .for_each(|line| told.push_str(&format!("{stream}: {line}\n")));
-        }
-        told
     }
 
     fn tells(&self, arguments: &[&str]) -> String {
@@ -166,8 +106,7 @@ fn check_reads_the_secrets_of_declared_clients() {
     err: safeconduct.toml:5: the secret file api.secret can't be read: No such file or directory (os error 2)
     err:     see that the path is right and that the user who runs safeconduct may read it
     ");
-    fs::write(place.path().join("api.secret"), "short").unwrap();
-    restrict(&place.path().join("api.secret"));
+    place.write_secret("api.secret", "short");
     assert_snapshot!(place.tells(&["check"]), @"
     exit 3
     err: safeconduct.toml:5: the secret in api.secret is shorter than 32 characters
@@ -585,12 +524,7 @@ fn a_port_that_is_taken_is_said_in_one_sentence() {
 fn a_file_that_is_no_database_is_left_alone() {
     let place = Place::on_this_machine();
     fs::write(place.path().join("safeconduct.db"), "notes\n".repeat(1000)).unwrap();
-    fs::write(
-        place.path().join("master.key"),
-        "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
-    )
-    .unwrap();
-    restrict(&place.path().join("master.key"));
+    place.write_secret("master.key", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8");
     assert_snapshot!(place.tells(&["user", "list"]), @"
     exit 1
     err: DIR/safeconduct.db is not a SQLite database: name another file, or move this one away
@@ -625,7 +559,7 @@ fn every_command_has_help_and_shells_can_complete_it() {
 #[test]
 fn a_newcomer_walks_from_init_to_a_server_that_answers_and_drains() {
     let place = Place::empty();
-    let (port, admin_port) = (free_port(), free_port());
+    let [port, admin_port] = free_ports();
     let issuer = format!("http://localhost:{port}");
     assert_eq!(
         place.run(&["init", "--issuer", &issuer]).status.code(),
@@ -682,18 +616,13 @@ fn with_declared_client(port: u16) -> Place {
     let place = Place::with_config(&format!(
         "issuer = \"http://localhost:{port}\"\n[server]\nlisten = [\"127.0.0.1:{port}\"]\n[[clients]]\nid = \"api\"\ngrant_types = []\nsecret_file = \"api.secret\"\n"
     ));
-    fs::write(
-        place.path().join("api.secret"),
-        "0123456789abcdef0123456789abcdef\n",
-    )
-    .unwrap();
-    restrict(&place.path().join("api.secret"));
+    place.write_secret("api.secret", "0123456789abcdef0123456789abcdef\n");
     place
 }
 
 #[test]
 fn a_declared_client_changes_in_the_file_alone() {
-    let port = free_port();
+    let [port] = free_ports();
     let place = with_declared_client(port);
     let mut server = Serving::start(&place, &["serve", "--admin-listen", "127.0.0.1:0"]);
     assert_eq!(
@@ -739,7 +668,7 @@ fn a_declared_client_changes_in_the_file_alone() {
 
 #[test]
 fn a_running_server_sees_what_a_command_changed_within_a_second() {
-    let port = free_port();
+    let [port] = free_ports();
     let place = with_declared_client(port);
     let server = Serving::start(&place, &["serve", "--admin-listen", "127.0.0.1:0"]);
     let made = place.json(&["client", "create", "late"]);
@@ -755,7 +684,7 @@ fn a_running_server_sees_what_a_command_changed_within_a_second() {
 
 #[test]
 fn a_second_signal_cuts_off_what_the_first_one_waits_for() {
-    let port = free_port();
+    let [port] = free_ports();
     let place = with_declared_client(port);
     let mut server = Serving::start(&place, &["serve", "--admin-listen", "127.0.0.1:0"]);
     let mut unfinished = TcpStream::connect(("127.0.0.1", port)).unwrap();
@@ -770,49 +699,7 @@ fn a_second_signal_cuts_off_what_the_first_one_waits_for() {
     assert_eq!(server.wait(), Some(0));
 }
 
-/// A server process, killed if a test forgets it.
-struct Serving {
-    child: Child,
-    /// The lines of its log, read as they come: a server whose log nobody reads waits for the reader.
-    log: Receiver<String>,
-}
-
 impl Serving {
-    /// Starts the server and waits for the line that says it is ready.
-    fn start(place: &Place, arguments: &[&str]) -> Self {
-        let mut child = place
-            .command(arguments)
-            .stderr(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        let (lines, log) = mpsc::channel();
-        thread::spawn(move || {
-            stderr
-                .lines()
-                .map_while(Result::ok)
-                .try_for_each(|line| lines.send(line))
-        });
-        let server = Self { child, log };
-        server.wait_for("safeconduct is ready");
-        server
-    }
-
-    /// Reads the log until it says this.
-    fn wait_for(&self, text: &str) {
-        let mut said = Vec::new();
-        loop {
-            let Ok(line) = self.log.recv() else {
-                panic!("the server ended: {said:#?}")
-            };
-            if line.contains(text) {
-                return;
-            }
-            said.push(line);
-        }
-    }
-
     /// The status of the answer when `client` asks about a token that does not exist.
     fn introspects(&self, port: u16, client: &str, secret: &str) -> u16 {
         let credentials = base64(&format!("{client}:{secret}"));
@@ -839,21 +726,6 @@ impl Serving {
         }
     }
 
-    /// The body of a page.
-    fn fetch(&self, port: u16, path: &str) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n"
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        assert!(head.starts_with("HTTP/1.1 200"), "{path}: {answer}");
-        body.to_owned()
-    }
-
     fn terminate(&self) {
         let killed = Command::new("kill")
             .args(["-TERM", &self.child.id().to_string()])
@@ -868,13 +740,6 @@ impl Serving {
     }
 }
 
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// Base64 with padding, as HTTP's Basic authentication writes it.
 fn base64(text: &str) -> String {
     let url_safe = safeconduct_protocol::encoding::encode(text.as_bytes())
@@ -884,20 +749,7 @@ fn base64(text: &str) -> String {
     url_safe + &padding
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
-}
-
 fn mode(path: &Path) -> u32 {
     use std::os::unix::fs::MetadataExt as _;
     fs::metadata(path).unwrap().mode() & 0o777
-}
-
-fn restrict(path: &Path) {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
 }
