@@ -21,12 +21,13 @@ mod statistics;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, ensure};
 use clap::Parser;
 
 use contestant::{Contestant, safeconduct::Serve};
 use report::{Report, Row};
 use scenario::Scenario;
+use sign_in::Person;
 
 /// Measures what flows through Safeconduct cost on this machine
 #[derive(Debug, Parser)]
@@ -69,101 +70,127 @@ fn main() -> Result<()> {
         .build()?;
     let report = runtime.block_on(measure(&arguments))?;
     print!("{report}");
+    ensure!(
+        report.failures.is_empty(),
+        "not everything could be measured"
+    );
     Ok(())
+}
+
+/// A server that is measured, and the people who use it.
+struct Entrant {
+    contestant: Contestant,
+    people: Vec<Person>,
 }
 
 async fn measure(arguments: &Arguments) -> Result<Report> {
     let serve = Serve::new(arguments.server.clone(), &arguments.log)?;
     let mut report = Report::new(std::env::args().skip(1));
     eprintln!("limits");
-    let directory = serve.directory();
-    report.limits = limits::measure(directory)?;
-
-    let floor = Contestant::floor().await?;
-    run(
-        arguments,
-        &floor,
-        &[Scenario::Floor],
-        directory,
-        &mut report,
-    )
-    .await?;
-    drop(floor);
-
-    let scenarios: Vec<Scenario> = match arguments.scenarios.as_slice() {
-        [] => Scenario::OF_A_SERVER.to_vec(),
-        chosen => chosen.to_vec(),
-    };
-    // The first start makes the database and the keys.
+    report.limits = limits::measure(serve.directory())?;
     report.first_start = Some(serve.first_start().await?);
     let server = serve.start().await?;
     report.next_start = Some(server.started_in);
     report.resident_idle = machine::memory(server.id())?.resident;
-    run(arguments, &server, &scenarios, directory, &mut report).await?;
-    report.resident_peak = machine::memory(server.id())?.peak;
-    drop(server);
 
+    let mut entrants = vec![
+        Entrant::new(Contestant::floor().await?).await?,
+        Entrant::new(server).await?,
+    ];
     if arguments.peer {
-        let peer = Contestant::node().await?;
-        run(arguments, &peer, &scenarios, directory, &mut report).await?;
+        entrants.push(Entrant::new(Contestant::node().await?).await?);
     }
+    let chosen = match arguments.scenarios.as_slice() {
+        [] => Scenario::OF_A_SERVER.to_vec(),
+        chosen => chosen.to_vec(),
+    };
+    for scenario in std::iter::once(Scenario::Floor).chain(chosen) {
+        for &connections in &arguments.connections {
+            let connections = scenario.at_most(usize::from(connections));
+            // One after the other within the minute, so that all have the same neighbours.
+            for entrant in &entrants {
+                if entrant.contestant.target.offers(scenario)
+                    && !report.has(entrant.contestant.name, scenario, connections)
+                {
+                    entrant
+                        .run(
+                            arguments,
+                            scenario,
+                            connections,
+                            serve.directory(),
+                            &mut report,
+                        )
+                        .await;
+                }
+            }
+        }
+    }
+    report.resident_peak = machine::memory(entrants[1].contestant.id())?.peak;
     Ok(report)
 }
 
-/// Measures `scenarios` on one contestant, and keeps of several passes the one with the least noise. The disk is asked in
-/// `directory`.
-async fn run(
-    arguments: &Arguments,
-    contestant: &Contestant,
-    scenarios: &[Scenario],
-    directory: &Path,
-    report: &mut Report,
-) -> Result<()> {
-    let possible: Vec<Scenario> = scenarios
-        .iter()
-        .copied()
-        .filter(|scenario| contestant.target.offers(*scenario))
-        .collect();
-    let people = if possible.iter().any(|scenario| scenario.needs_people()) {
-        eprintln!("{}: signing people in", contestant.name);
-        sign_in::everybody(&contestant.target).await?
-    } else {
-        Vec::new()
-    };
-    let window = Duration::from_secs(arguments.seconds);
-    for scenario in possible {
-        for &connections in &arguments.connections {
-            let connections = scenario.at_most(usize::from(connections));
-            if report.has(contestant.name, scenario, connections) {
-                continue;
-            }
-            let mut best: Option<Row> = None;
-            for _ in 0..arguments.passes {
-                eprintln!("{}: {scenario}, {connections} connections", contestant.name);
-                let flush = disk::flush(directory)?;
-                let workers =
-                    flows::prepare(scenario, &contestant.target, &people, connections).await?;
-                let measured = load::drive(workers, contestant.id(), window)
-                    .await
-                    .with_context(|| {
-                        format!("{}: {scenario} went wrong: no figure", contestant.name)
-                    })?;
-                let row = Row {
-                    contestant: contestant.name,
-                    scenario,
-                    connections,
-                    flush,
-                    measured,
-                };
-                if best
-                    .as_ref()
-                    .is_none_or(|best| row.measured.noise < best.measured.noise)
-                {
-                    best = Some(row);
+impl Entrant {
+    async fn new(contestant: Contestant) -> Result<Self> {
+        let people = if contestant.target.offers(Scenario::CodeSso) {
+            eprintln!("{}: signing people in", contestant.name);
+            sign_in::everybody(&contestant.target).await?
+        } else {
+            Vec::new()
+        };
+        Ok(Self { contestant, people })
+    }
+
+    /// Measures `scenario`, and keeps of several passes the one with the least noise. The disk is asked in `directory`.
+    async fn run(
+        &self,
+        arguments: &Arguments,
+        scenario: Scenario,
+        connections: usize,
+        directory: &Path,
+        report: &mut Report,
+    ) {
+        let name = self.contestant.name;
+        let mut best: Option<Row> = None;
+        for _ in 0..arguments.passes {
+            eprintln!("{name}: {scenario}, {connections} connections");
+            match self.pass(arguments, scenario, connections, directory).await {
+                Ok(row) => {
+                    let noise = row.measured.noise;
+                    if best.as_ref().is_none_or(|best| noise < best.measured.noise) {
+                        best = Some(row);
+                    }
+                }
+                Err(wrong) => {
+                    let failure =
+                        format!("{name}, {scenario}, {connections} connections: {wrong:#}");
+                    eprintln!("{failure}");
+                    report.failures.push(failure);
+                    return;
                 }
             }
-            report.rows.extend(best);
         }
+        report.rows.extend(best);
     }
-    Ok(())
+
+    async fn pass(
+        &self,
+        arguments: &Arguments,
+        scenario: Scenario,
+        connections: usize,
+        directory: &Path,
+    ) -> Result<Row> {
+        let contestant = &self.contestant;
+        let workers =
+            flows::prepare(scenario, &contestant.target, &self.people, connections).await?;
+        let flush = disk::flush(directory)?;
+        let window = Duration::from_secs(arguments.seconds);
+        let measured = load::drive(workers, contestant.id(), window).await?;
+        Ok(Row {
+            contestant: contestant.name,
+            scenario,
+            connections,
+            flush,
+            measured,
+        })
+    }
 }

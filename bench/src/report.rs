@@ -27,6 +27,8 @@ pub(crate) struct Report {
     pub(crate) resident_peak: u64,
     /// The runs, in their order.
     pub(crate) rows: Vec<Row>,
+    /// What went wrong and has no figure.
+    pub(crate) failures: Vec<String>,
 }
 
 /// One run.
@@ -62,6 +64,7 @@ impl Report {
             resident_idle: 0,
             resident_peak: 0,
             rows: Vec::new(),
+            failures: Vec::new(),
         }
     }
 
@@ -122,7 +125,7 @@ impl Report {
         Ok(())
     }
 
-    /// The first contestant after the floor beside each other one.
+    /// Safeconduct beside its peer.
     fn write_comparison(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let others: Vec<&Row> = self
             .rows
@@ -180,6 +183,9 @@ impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "{}, {}\n", self.date, machine::description())?;
         writeln!(formatter, "```\n{}\n```\n", self.command)?;
+        for failure in &self.failures {
+            writeln!(formatter, "No figure: {failure}\n")?;
+        }
         self.write_runs(formatter)?;
         self.write_comparison(formatter)?;
         self.write_limits(formatter)?;

@@ -57,18 +57,6 @@ impl Scenario {
         }
     }
 
-    /// Whether people have to be signed in first.
-    pub(crate) fn needs_people(self) -> bool {
-        matches!(
-            self,
-            Self::CodeSso
-                | Self::Refresh
-                | Self::IntrospectJwt
-                | Self::IntrospectOpaque
-                | Self::Login
-        )
-    }
-
     /// The connections that make sense: passwords queue behind one another, and a long queue is turned away.
     pub(crate) fn at_most(self, connections: usize) -> usize {
         match self {

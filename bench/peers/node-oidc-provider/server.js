@@ -66,7 +66,6 @@ const app = (client_id) => ({
   redirect_uris: [REDIRECT_URI],
   grant_types: ['authorization_code', 'refresh_token'],
   response_types: ['code'],
-  scope: SCOPE,
 });
 const machine = (client_id, grant_types) => ({
   client_id,
@@ -74,7 +73,6 @@ const machine = (client_id, grant_types) => ({
   redirect_uris: [],
   grant_types,
   response_types: [],
-  scope: SCOPE,
 });
 
 const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' });
@@ -114,7 +112,6 @@ const provider = new Provider('https://id.bench.example', {
   pkce: { required: () => true },
   responseTypes: ['code'],
   rotateRefreshToken: true,
-  scopes: [SCOPE],
   ttl: {
     AccessToken: 300,
     AuthorizationCode: 60,

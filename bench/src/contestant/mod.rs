@@ -5,7 +5,7 @@ pub(crate) mod safeconduct;
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -104,7 +104,7 @@ impl Contestant {
 
     /// The id of its process.
     pub(crate) fn id(&self) -> u32 {
-        self.process.0.id()
+        self.process.child.id()
     }
 }
 
@@ -136,7 +136,7 @@ impl Target {
                 answer.expect(200)?;
                 return Ok(begun.elapsed());
             }
-            if let Some(status) = process.0.try_wait()? {
+            if let Some(status) = process.child.try_wait()? {
                 bail!("the server ended: {status}");
             }
             if begun.elapsed() > PATIENCE {
@@ -154,22 +154,32 @@ pub(crate) fn authorization(client: &str) -> String {
 }
 
 /// A child process that ends with its owner.
-struct Process(Child);
+struct Process {
+    child: Child,
+    /// Its output, if that is piped. It stays open: a server may end when it can't write any more.
+    output: Option<BufReader<ChildStdout>>,
+}
 
 impl Process {
     fn start(command: &mut Command) -> Result<Self> {
         let child = command.stdin(Stdio::null()).spawn();
-        Ok(Self(child.with_context(|| {
-            format!("{} can't be started", command.get_program().display())
-        })?))
+        let child = child
+            .with_context(|| format!("{} can't be started", command.get_program().display()))?;
+        Ok(Self {
+            child,
+            output: None,
+        })
     }
 
     /// Starts a server that chooses its port and prints its address.
     fn that_says_where(command: &mut Command) -> Result<(Self, SocketAddr)> {
         let mut process = Self::start(command.stdout(Stdio::piped()))?;
-        let output = process.0.stdout.take().context("its output is piped")?;
+        let output = process.child.stdout.take().context("its output is piped")?;
         let mut line = String::new();
-        BufReader::new(output).read_line(&mut line)?;
+        process
+            .output
+            .insert(BufReader::new(output))
+            .read_line(&mut line)?;
         let address = line
             .trim()
             .parse()
@@ -181,7 +191,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         // It may have ended by itself; then there is nothing left to end.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

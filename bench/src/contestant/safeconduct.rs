@@ -57,16 +57,13 @@ impl Serve {
         let (listen, admin) = (free_port()?, free_port()?);
         let config = configuration(listen, admin, log);
         fs::write(directory.path().join("safeconduct.toml"), config)?;
-        fs::write(directory.path().join("secret"), SECRET)?;
-        let key: String = random::bytes::<32>()
-            .map(|byte| format!("{byte:02x}"))
-            .concat();
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(directory.path().join("master-key"))?
-            .write_all(key.as_bytes())?;
+        let key = random::bytes::<32>().map(|byte| format!("{byte:02x}"));
+        for (name, content) in [("secret", SECRET), ("master-key", &key.concat())] {
+            let mut options = OpenOptions::new();
+            let file = options.write(true).create_new(true).mode(0o600);
+            file.open(directory.path().join(name))?
+                .write_all(content.as_bytes())?;
+        }
         Ok(Self {
             binary,
             directory,
