@@ -171,6 +171,43 @@ async fn whatever_ends_takes_along_everything_that_rests_on_it() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_races_an_ending_is_dead_after_it() {
+    for ending in Ending::ALL {
+        let server = TestServer::start().await;
+        let mut ada = server.sign_in("ada").await;
+        let Holdings {
+            codes,
+            tokens,
+            retry,
+            ..
+        } = hold(&server, &mut ada, "shop").await;
+        let forms = [
+            codes[0].exchange(),
+            codes[1].exchange(),
+            tokens.refresh(),
+            tokens.refresh(),
+            retry.refresh(),
+        ];
+        let credentials = server.credentials("shop");
+        let requests = forms.map(|form| server.back_channel("/token", &credentials, &form));
+        let (answers, ()) = tokio::join!(
+            server.send_all(requests),
+            ending.happen(&server, &mut ada, "shop")
+        );
+        for answer in answers.iter().filter(|answer| answer.status == 200) {
+            let minted = answer.tokens();
+            assert!(!server.is_active(&minted.access).await, "{ending:?}");
+            assert_ne!(
+                server.refresh("shop", &minted).await.status,
+                200,
+                "{ending:?}"
+            );
+        }
+        assert!(!server.is_active(&tokens.access).await, "{ending:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_database_that_was_restored_honours_nothing_from_before() {
     let server = TestServer::start().await;
