@@ -119,6 +119,7 @@ impl Sqlite {
 struct Site {
     path: PathBuf,
     patience: Duration,
+    file: FileId,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -139,11 +140,37 @@ impl Site {
         if let Some(directory) = absolute.parent() {
             create_directory(directory).map_err(unwritable)?;
         }
+        if is_missing_beside_its_log(&absolute) {
+            return Err(OpenError::Failed {
+                path: absolute,
+                reason: "the file is missing, but its log (-wal) is there: \
+                         put the file back, or move the log away to begin anew"
+                    .to_owned(),
+            });
+        }
         create_file(&absolute).map_err(unwritable)?;
+        let file = file_id(&absolute).map_err(unwritable)?;
         Ok(Self {
             path: absolute,
             patience,
+            file,
         })
+    }
+
+    /// Whether the path still leads to the file that was opened. SQLite goes on with a file that was renamed or unlinked:
+    /// its answers would come from, and its commits go to, where the next start does not look.
+    fn in_place(&self) -> Result<(), DriverError> {
+        match file_id(&self.path) {
+            Ok(found) if found == self.file => Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(DriverError::Unavailable(
+                format!("the database file cannot be looked at: {error}"),
+            )),
+            _ => Err(DriverError::Unavailable(
+                "the database file was moved or replaced while it was open; \
+                 stop the server, put it back, start again"
+                    .to_owned(),
+            )),
+        }
     }
 
     fn connect(&self, mode: Mode) -> rusqlite::Result<Connection> {
@@ -192,6 +219,30 @@ impl Site {
             reason: error.to_string(),
         }
     }
+}
+
+/// What stays the same when a file is renamed and differs in its replacement: its device and inode.
+type FileId = (u64, u64);
+
+#[cfg(unix)]
+fn file_id(path: &Path) -> io::Result<FileId> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = std::fs::metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
+/// Elsewhere an open database cannot be moved.
+#[cfg(not(unix))]
+fn file_id(_path: &Path) -> io::Result<FileId> {
+    Ok((0, 0))
+}
+
+/// The log of a file that was moved away holds commits of that file, perhaps of a server that still runs. SQLite
+/// deletes a log that it finds beside a new file.
+fn is_missing_beside_its_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    !path.exists() && Path::new(&log).exists()
 }
 
 fn create_directory(directory: &Path) -> io::Result<()> {

@@ -30,6 +30,7 @@ impl Readers {
 
     /// Runs one statement on the calling thread.
     pub(super) fn read(&self, statement: &Statement) -> Result<Rows, DriverError> {
+        self.site.in_place()?;
         let lent = self.idle().as_mut().ok_or_else(closed)?.pop();
         let connection = match lent {
             Some(connection) => connection,

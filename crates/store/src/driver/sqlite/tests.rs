@@ -93,6 +93,52 @@ async fn the_file_and_its_directory_are_nobody_elses() {
     }
 }
 
+fn is_moved<T: std::fmt::Debug>(answer: Result<T, DriverError>) -> bool {
+    matches!(answer, Err(DriverError::Unavailable(reason)) if reason.contains("moved or replaced"))
+}
+
+#[tokio::test]
+async fn a_file_that_is_moved_while_open_is_unavailable_until_it_is_back() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("safeconduct.db");
+    let away = directory.path().join("away.db");
+    let sqlite = open(&path).unwrap();
+    let all = || Statement::new("SELECT name FROM shelf");
+    sqlite.run(put("before")).await.unwrap();
+    assert_eq!(count(&sqlite), 1);
+
+    fs::rename(&path, &away).unwrap();
+    assert!(is_moved(sqlite.run(put("lost")).await));
+    assert!(is_moved(sqlite.read(&all())));
+    assert!(is_moved(sqlite.scan(all()).await));
+    assert!(matches!(refused(&path), OpenError::Failed { .. }));
+    assert!(!path.exists(), "no new file is made beside the log");
+
+    fs::write(&path, "").unwrap();
+    assert!(is_moved(sqlite.run(put("lost")).await));
+    assert!(is_moved(sqlite.read(&all())));
+
+    fs::rename(&away, &path).unwrap();
+    sqlite.run(put("after")).await.unwrap();
+    assert_eq!(count(&sqlite), 2);
+    drop(sqlite);
+    assert_eq!(count(&open(&path).unwrap()), 2);
+}
+
+#[tokio::test]
+async fn what_was_answered_outlives_a_stop_while_the_file_is_away() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("safeconduct.db");
+    let away = directory.path().join("away.db");
+    let sqlite = open(&path).unwrap();
+    sqlite.run(put("before")).await.unwrap();
+    fs::rename(&path, &away).unwrap();
+    assert!(is_moved(sqlite.run(put("lost")).await));
+    sqlite.close().await;
+    fs::rename(&away, &path).unwrap();
+    assert_eq!(count(&open(&path).unwrap()), 1);
+}
+
 #[test]
 fn a_file_that_is_no_database_is_refused_and_left_alone() {
     let directory = TempDir::new().unwrap();

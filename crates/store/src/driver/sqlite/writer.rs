@@ -131,6 +131,11 @@ impl Groups {
     /// Commits a group and gives the answer of each unit. If the group as a whole fails, no unit of it was committed
     /// (or, after a failure inside the commit itself, nobody knows), and each hears the same; none is run again.
     fn commit(&mut self, units: &[Unit]) -> Vec<Answer> {
+        if let Err(error) = self.site.in_place() {
+            tracing::error!(%error, units = units.len(), "a group of writes was refused");
+            // The connection stays open: of a file that was unlinked, it may hold all that is left.
+            return vec![Err(error); units.len()];
+        }
         let attempt = catch_unwind(AssertUnwindSafe(|| self.attempt(units)))
             .unwrap_or_else(|_| Err(DriverError::Unknown("the writer panicked".to_owned())));
         attempt.unwrap_or_else(|error| {
