@@ -25,6 +25,9 @@ pub enum IssuerError {
     /// A query, fragment or user information.
     #[error("the issuer must not have a query, a fragment or a user name")]
     Extra,
+    /// A path with anything but plain segments.
+    #[error("the issuer's path may hold letters, digits, - . _ ~ and / only")]
+    Path,
     /// A trailing slash, an upper-case host, a default port, or dots in the path.
     #[error(
         "write the issuer as a browser would, without a trailing slash: clients compare it character by character"
@@ -47,6 +50,10 @@ impl Issuer {
         }
         if text.contains(['?', '#', '@']) {
             return Err(IssuerError::Extra);
+        }
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+        if !url.path().bytes().all(plain) {
+            return Err(IssuerError::Path);
         }
         if text.ends_with('/') || url.as_str().trim_end_matches('/') != text {
             return Err(IssuerError::NotCanonical);
@@ -189,6 +196,10 @@ mod tests {
     #[case("https://id.example.com?x=1", Err(IssuerError::Extra))]
     #[case("https://id.example.com#x", Err(IssuerError::Extra))]
     #[case("https://user@id.example.com", Err(IssuerError::Extra))]
+    #[case("https://id.example.com/:tenant", Err(IssuerError::Path))]
+    #[case("https://id.example.com/*x", Err(IssuerError::Path))]
+    #[case("https://id.example.com/{x}", Err(IssuerError::Path))]
+    #[case("https://id.example.com/a%2Fb", Err(IssuerError::Path))]
     #[case("http://id.example.com", Err(IssuerError::PlainHttp))]
     #[case("http://localhost.evil.example", Err(IssuerError::PlainHttp))]
     #[case("id.example.com", Err(IssuerError::NotAbsolute))]

@@ -30,7 +30,13 @@ pub(crate) async fn only_ours(
                 .and_then(|value| value.to_str().ok())
                 .map(str::to_owned)
         });
-    let host = named.unwrap_or_default();
+    let named = named.unwrap_or_default();
+    let default_port = if issuer.is_development() {
+        ":80"
+    } else {
+        ":443"
+    };
+    let host = named.strip_suffix(default_port).unwrap_or(&named);
     if host.eq_ignore_ascii_case(issuer.authority()) {
         let mut response = next.run(request).await;
         if !issuer.is_development() {
@@ -41,11 +47,13 @@ pub(crate) async fn only_ours(
         }
         return response;
     }
-    if issuer.is_development() && request.method() == Method::GET && is_loopback_literal(&host) {
+    if issuer.is_development() && request.method() == Method::GET && is_loopback_literal(host) {
         let path = request
             .uri()
             .path_and_query()
-            .map_or("/", |path| path.as_str());
+            .map(|path| path.as_str())
+            .filter(|path| path.starts_with('/'))
+            .unwrap_or("/");
         return respond::see_other(&format!("{}{path}", issuer.origin()));
     }
     let correlation = request

@@ -81,7 +81,7 @@ async fn allow(
             )
             .await?;
         if !recorded {
-            // Withdrawn while the page stood open: ask again.
+            // Withdrawn at the same moment: ask again.
             let pending = journey.pending.signed_in(person.session.clone());
             let client = journey.client;
             return Journey { pending, client }.continue_at_authorize(exchange);

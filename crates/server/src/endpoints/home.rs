@@ -2,7 +2,7 @@
 
 use axum::{
     Extension,
-    extract::{Path, State},
+    extract::{Path, State, rejection::PathRejection},
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode, header};
@@ -53,10 +53,11 @@ async fn front_door(server: &Server, headers: &HeaderMap) -> Result<Response, Fa
 pub(crate) async fn asset(
     State(server): State<Server>,
     Extension(correlation): Extension<Correlation>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
 ) -> Response {
     let stylesheet = server.pages().stylesheet();
-    if stylesheet.path.rsplit('/').next() != Some(name.as_str()) {
+    let asked = name.as_ref().ok().map(|Path(name)| name.as_str());
+    if asked.is_none() || stylesheet.path.rsplit('/').next() != asked {
         return respond::page_refusal(&server, Reason::NotFound.into(), correlation, &[]);
     }
     let headers = [

@@ -127,18 +127,12 @@ async fn authenticate(
             }));
         }
     };
-    let found = if username.len() <= LONGEST_USERNAME {
-        server.store().credential(username).await?
-    } else {
-        None
-    };
-    let stored = match &found {
-        Some(Credential {
-            user,
-            sealed_password: Some(sealed),
-            ..
-        }) => Some(exchange.catalog.keys.open_password(user, sealed)?),
-        _ => None,
+    let (found, stored) = match look_up(exchange, username).await {
+        Ok(found) => found,
+        Err(failure) => {
+            permit.not_tried();
+            return Err(failure);
+        }
     };
     let Ok(verdict) = server.passwords().verify(password.clone(), stored).await else {
         permit.not_tried();
@@ -160,6 +154,26 @@ async fn authenticate(
             Ok(Attempt::Failed(SignInProblem::WrongCredentials))
         }
     }
+}
+
+/// The account of that name and the hash of its password, where there are such.
+async fn look_up(
+    exchange: &Exchange<'_>,
+    username: &str,
+) -> Result<(Option<Credential>, Option<String>), Failure> {
+    if username.len() > LONGEST_USERNAME {
+        return Ok((None, None));
+    }
+    let found = exchange.server.store().credential(username).await?;
+    let sealed = found.as_ref().and_then(|credential| {
+        let sealed = credential.sealed_password.as_deref()?;
+        Some((&credential.user, sealed))
+    });
+    let stored = match sealed {
+        Some((user, sealed)) => Some(exchange.catalog.keys.open_password(user, sealed)?),
+        None => None,
+    };
+    Ok((found, stored))
 }
 
 /// Replaces a hash that is cheaper than today's. Failing to is no reason to turn the person away; the next sign-in tries again.
@@ -225,7 +239,9 @@ async fn begin_session(
                 user_epoch: credential.epoch,
                 idle_expires_at: now.plus(lifetimes.idle),
                 absolute_expires_at: now.plus(lifetimes.absolute),
-                replaces: old.map(|view| view.person.session),
+                replaces: old
+                    .filter(|view| view.person.user != credential.user)
+                    .map(|view| view.person.session),
             };
             if !server.store().start_session(&new, now).await? {
                 // Locked, or the password changed, between the check and this write.

@@ -405,6 +405,7 @@ async fn requests_under_another_name_are_turned_away() {
         (path.clone(), &["evil.example"][..]),
         (path.clone(), &["id.example.evil.com"]),
         (path.clone(), &["id.example:8420"]),
+        (path.clone(), &["id.example:80"]),
         (path.clone(), &["id.example", "evil.example"]),
         (path.clone(), &[""]),
         (format!("https://evil.example{path}"), &["id.example"]),
@@ -417,8 +418,10 @@ async fn requests_under_another_name_are_turned_away() {
         );
         assert!(!answer.body.contains("evil.example"), "{answer:?}");
     }
-    let answer = server.send(under(path.clone(), &["ID.example"])).await;
-    assert_eq!(answer.status, 200, "{answer:?}");
+    for host in ["ID.example", "id.example:443"] {
+        let answer = server.send(under(path.clone(), &[host])).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
     let lied_to = Request::get(path)
         .header("host", "id.example")
         .header("x-forwarded-host", "evil.example");

@@ -188,6 +188,7 @@ async fn nothing_answers_that_is_not_said() {
         "/admin",
         "/assets/",
         "/assets/safeconduct.css",
+        "/assets/%ff",
         "/assets/..%2f..%2fCargo.toml",
         "/authorize/",
         "/AUTHORIZE",
