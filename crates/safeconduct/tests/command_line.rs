@@ -378,6 +378,7 @@ fn a_secret_goes_to_a_private_file_if_asked() {
 #[rstest]
 #[case(&["--redirect-uri", "http://web.example/cb"], "the redirect URI http://web.example/cb can't be registered: http is for loopback addresses only; use https")]
 #[case(&["--scope", "notes.reed"], "there is no scope notes.reed\nerr:     did you mean `notes.read`?")]
+#[case(&["--scope", "openid"], "there is no scope openid\nerr:     it is not served by this version")]
 #[case(&["--grant-type", "authorization_code"], "a client for authorization_code needs at least one redirect URI")]
 #[case(&["--token-endpoint-auth-method", "none", "--grant-type", "client_credentials"], "client_credentials is for clients with credentials")]
 #[case(&["--token-endpoint-auth-method", "private_key_jwt"], "private_key_jwt needs a jwks")]

@@ -86,6 +86,13 @@ pub enum Verdict {
     },
 }
 
+/// Whether `phc` is a stored hash that [`Passwords::verify`] can check: `$argon2id$v=19$…` with a salt, an output and
+/// affordable parameters. Every password is wrong for any other.
+#[must_use]
+pub fn can_be_checked(phc: &str) -> bool {
+    Known::parse(phc).is_some()
+}
+
 /// The threads that hash passwords. Dropping it ends them, after the hash that each is in.
 pub struct Passwords {
     queue: Option<Sender<Job>>,
@@ -451,7 +458,8 @@ mod tests {
         "$argon2id$v=19$m=65536,t=2,p=1,x=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
     )]
     fn a_stored_text_that_is_no_hash_of_ours_cannot_be_checked(#[case] stored: &str) {
-        assert!(Known::parse(stored).is_none());
+        assert!(!can_be_checked(stored));
+        assert!(can_be_checked(FOREIGN));
     }
 
     #[tokio::test]

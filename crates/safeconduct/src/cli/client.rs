@@ -306,7 +306,7 @@ impl Create {
             redirect_uris: redirect_uris.collect::<Result<_, _>>()?,
             grant_types: grant_types.iter().copied().map(Into::into).collect(),
             scopes: Scope::parse(&self.scopes.join(" "))
-                .ok_or_else(|| usage("the scopes can't be read".to_owned()))?,
+                .ok_or_else(|| usage("a client has at most 100 scopes".to_owned()))?,
             require_pkce: !self.without_pkce,
             access_token_format: self.access_token_format.into(),
             consent: self.consent.into(),

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 use safeconduct_protocol::ids::UserId;
 use safeconduct_protocol::secret::Secret;
-use safeconduct_server::password::{LONGEST, Passwords};
+use safeconduct_server::password::{Passwords, can_be_checked};
 use safeconduct_store::NewUser;
 use serde::{Deserialize, Serialize};
 
 use super::database::Database;
 use super::failure::Failure;
 use super::output::{Format, counted, note};
-use super::user::{check_username, hash, hasher};
+use super::user::{check_password, check_username, hash, hasher};
 
 /// How many users are added at a time.
 const PAGE: usize = 500;
@@ -162,16 +162,11 @@ fn judge(line: Line) -> Result<Line, String> {
         (Some(_), Some(_)) => {
             Err("it has a password and a password_hash: keep one of them".to_owned())
         }
-        (None, Some(hash)) if !hash.starts_with("$argon2") => {
-            Err("the password_hash is not in the form $argon2id$…".to_owned())
-        }
-        (Some(password), None)
-            if password.expose().is_empty() || password.expose().len() > LONGEST =>
-        {
-            Err(format!(
-                "the password is empty or longer than {LONGEST} bytes"
-            ))
-        }
+        (None, Some(hash)) if !can_be_checked(hash) => Err(
+            "the password_hash can't be checked: it must be $argon2id$v=19$m=…,t=…,p=…$… with m=262144,t=16,p=16 at most"
+                .to_owned(),
+        ),
+        (Some(password), None) => check_password(password).map(|()| line),
         _ => Ok(line),
     }
 }
@@ -179,6 +174,7 @@ fn judge(line: Line) -> Result<Line, String> {
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
+    use rstest::rstest;
 
     use super::*;
 
@@ -194,12 +190,35 @@ mod tests {
         assert_snapshot!(failure.message(), @"
         line 3: unknown field `pasword`, expected one of `username`, `name`, `password`, `password_hash` (column 27)
         line 4: missing field `username` (column 14)
-        line 5: the password_hash is not in the form $argon2id$…
+        line 5: the password_hash can't be checked: it must be $argon2id$v=19$m=…,t=…,p=…$… with m=262144,t=16,p=16 at most
         line 6: expected ident (column 2)
         line 7: a line is an object whose values are text (column 41)
         line 8: a line is an object whose values are text (column 6)
             nothing was imported
         ");
+    }
+
+    #[rstest]
+    #[case::another_algorithm(
+        r#""password_hash":"$argon2i$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc""#
+    )]
+    #[case::too_dear(
+        r#""password_hash":"$argon2id$v=19$m=262145,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc""#
+    )]
+    #[case::no_password("\"password\":\"\"")]
+    #[case::not_typeable(r#""password":"correct\u0000horse""#)]
+    fn a_password_that_could_never_be_used_is_not_imported(#[case] password: &str) {
+        let line = |password: &str| format!("{{\"username\":\"ada\",{password}}}");
+        let Err(failure) = read_lines(line(password).as_bytes()) else {
+            panic!("it was taken")
+        };
+        assert!(
+            failure.message().starts_with("line 1: the password"),
+            "{}",
+            failure.message()
+        );
+        let good = r#""password_hash":"$argon2id$v=19$m=262144,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc""#;
+        assert!(read_lines(line(good).as_bytes()).is_ok());
     }
 
     #[test]

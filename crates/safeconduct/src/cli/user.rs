@@ -40,7 +40,7 @@ pub(crate) enum Verb {
     },
     /// Add users from a file of JSON lines: {"username", "name", "password" or "password_hash"}
     #[command(
-        after_help = "\"password_hash\" is an Argon2 hash in PHC form ($argon2id$…). Every line is read before a user is added."
+        after_help = "\"password_hash\" is an Argon2id hash in PHC form ($argon2id$…). Every line is read before a user is added."
     )]
     Import {
         /// The file; standard input without it
@@ -260,16 +260,45 @@ async fn find(database: &Database, user: &str) -> Result<UserRecord, Failure> {
 /// What a username must be: something that can be typed, seen and told from an id.
 pub(super) fn check_username(username: &str) -> Result<(), String> {
     let length = username.chars().count();
-    if !(1..=LONGEST_USERNAME).contains(&length)
-        || username.chars().any(char::is_control)
-        || username.trim() != username
-    {
+    if !(1..=LONGEST_USERNAME).contains(&length) {
+        return Err(format!("a username has 1 to {LONGEST_USERNAME} characters"));
+    }
+    if username.trim() != username {
+        return Err("a username has no space at either end".to_owned());
+    }
+    if let Some(unseen) = username.chars().find(|char| is_unseen(*char)) {
         return Err(format!(
-            "a username is 1 to {LONGEST_USERNAME} characters, without control characters and without space at either end"
+            "a username has no control or invisible characters, and this one has U+{:04X}",
+            u32::from(unseen)
         ));
     }
     if UserId::parse(username).is_some() {
         return Err("this username reads like a user id".to_owned());
+    }
+    Ok(())
+}
+
+/// Whether a character shows nothing, turns the text around it, or stands for bytes that were no text: two names that differ
+/// by it alone look alike.
+fn is_unseen(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fffd}')
+}
+
+/// What a password must be so that it can be hashed, and sent by the login page.
+pub(super) fn check_password(password: &Secret) -> Result<(), String> {
+    let text = password.expose();
+    if text.is_empty() {
+        return Err("the password is empty".to_owned());
+    }
+    if text.len() > LONGEST {
+        return Err(format!("the password is longer than {LONGEST} bytes"));
+    }
+    // Every form with these is refused before anybody looks at the password.
+    if text.contains(['\0', '\u{fffd}']) {
+        return Err(
+            "the password has NUL or U+FFFD in it, which can't be signed in with".to_owned(),
+        );
     }
     Ok(())
 }
@@ -286,11 +315,7 @@ fn acceptable(password: Secret) -> Result<Secret, Failure> {
             "the password is shorter than {SHORTEST} characters"
         )));
     }
-    if password.expose().len() > LONGEST {
-        return Err(Failure::Usage(format!(
-            "the password is longer than {LONGEST} bytes"
-        )));
-    }
+    check_password(&password).map_err(Failure::Usage)?;
     Ok(password)
 }
 
@@ -310,4 +335,46 @@ pub(super) async fn hash(
         .await
         .map_err(|error| Failure::failed("the password can't be hashed", error))?;
     Ok(database.keys.seal_password(id, &hash)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("ada")]
+    #[case("Ada Lovelace")]
+    #[case("adá@example.com")]
+    #[case("李")]
+    fn a_username_is_what_can_be_seen(#[case] username: &str) {
+        assert_eq!(check_username(username), Ok(()));
+    }
+
+    #[rstest]
+    #[case("", "1 to 128")]
+    #[case(&"x".repeat(129), "1 to 128")]
+    #[case(" ada", "at either end")]
+    #[case("ada\u{3000}", "at either end")]
+    #[case("a\0da", "U+0000")]
+    #[case("ada\u{7f}", "U+007F")]
+    #[case("a\u{200b}da", "U+200B")]
+    #[case("\u{202e}ada", "U+202E")]
+    #[case("a\u{2066}da", "U+2066")]
+    #[case("\u{feff}ada", "U+FEFF")]
+    #[case("a\u{fffd}da", "U+FFFD")]
+    fn a_username_that_looks_like_another_is_refused(#[case] username: &str, #[case] says: &str) {
+        let told = check_username(username).unwrap_err();
+        assert!(told.contains(says), "{told}");
+    }
+
+    #[rstest]
+    #[case("correct\0horse")]
+    #[case("correct\u{fffd}horse")]
+    #[case(&"x".repeat(LONGEST + 1))]
+    fn a_password_that_the_login_page_refuses_is_never_set(#[case] password: &str) {
+        assert!(acceptable(Secret::new(password)).is_err());
+        assert!(acceptable(Secret::new("correct horse")).is_ok());
+    }
 }

@@ -8,12 +8,11 @@ use safeconduct_protocol::client::{self, Client};
 use safeconduct_protocol::ids::ClientId;
 use safeconduct_protocol::jose::JwkSet;
 use safeconduct_protocol::redirect_uri::RedirectUri;
-use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::secret::Secret;
 use zeroize::Zeroizing;
 
 use super::check::Findings;
-use super::declared::{OPENID, advice_on_scope};
+use super::declared::{OPENID, advice_on_scope, check_scope_list};
 use super::file::{self, AccessTokenFormat, AssertionAudience, AuthMethod, Consent, GrantType};
 use super::layers::At;
 use super::problem::Place;
@@ -242,6 +241,13 @@ fn register(client: &file::Client, at: &At, findings: &mut Findings<'_>) -> Opti
         }
     }
     let jwks = read_jwks(client, at, findings);
+    // What this version does not serve is not registered, so that a request for it is refused.
+    let served = client
+        .scopes
+        .iter()
+        .map(String::as_str)
+        .filter(|name| !OPENID.contains(name));
+    let scopes = check_scope_list(served, &at.then("scopes"), findings);
     Some(Client {
         id: parsed?,
         name: client.name.clone().unwrap_or_else(|| id.clone()),
@@ -250,7 +256,7 @@ fn register(client: &file::Client, at: &At, findings: &mut Findings<'_>) -> Opti
         assertion_audience: client.assertion_audience.into(),
         redirect_uris,
         grant_types: client.grant_types.iter().copied().map(Into::into).collect(),
-        scopes: Scope::parse(&client.scopes.join(" "))?,
+        scopes: scopes?,
         require_pkce: client.require_pkce,
         access_token_format: client.access_token_format.into(),
         consent: client.consent.into(),

@@ -19,6 +19,9 @@ use super::schema;
 pub(super) const BUILT_IN: [&str; 1] = [OFFLINE_ACCESS];
 /// The scopes of OpenID Connect, which this version does not serve: declared clients may keep them for later.
 pub(super) const OPENID: [&str; 5] = ["openid", "profile", "email", "address", "phone"];
+/// What to do about one of [`OPENID`] where it can't stand.
+const NO_OPENID: &str =
+    "OpenID Connect alone gives it a meaning: leave it out, or choose another name";
 
 /// What the configuration declares, well formed.
 #[derive(Debug)]
@@ -42,6 +45,8 @@ impl Declared {
         let known: BTreeSet<&str> = described.chain(of_resources).chain(BUILT_IN).collect();
         if known.contains(name) {
             Ok(())
+        } else if OPENID.contains(&name) {
+            Err(format!("it is not served by this version; {NO_OPENID}"))
         } else {
             Err(advice_on_scope(name, &known))
         }
@@ -97,6 +102,12 @@ fn check_scopes(config: &Config, findings: &mut Findings<'_>) -> Vec<ScopeDescri
         let at = At::key("scopes").then(name);
         if !scope::is_name(name) {
             findings.refuse(&at, format!("`{name}` can't be the name of a scope"), "1 to 128 printable ASCII characters without space, quote and backslash (RFC 6749 §3.3)");
+        } else if OPENID.contains(&name.as_str()) {
+            findings.refuse(
+                &at,
+                format!("the scope `{name}` is not served by this version"),
+                NO_OPENID,
+            );
         } else if description
             .text
             .get("en")
@@ -123,13 +134,7 @@ fn check_resources(config: &Config, findings: &mut Findings<'_>) -> Vec<Resource
     for (index, resource) in config.resources.iter().enumerate() {
         let at = At::key("resources").item(index);
         let uri = resource.uri.as_str();
-        if ResourceUri::parse(uri).is_none() {
-            findings.refuse(
-                &at.then("uri"),
-                format!("`{uri}` can't be the URI of a resource"),
-                "write an absolute https, http or urn URI without fragment (RFC 8707 §2)",
-            );
-        }
+        let parsed = check_uri(uri, &config.issuer, &at.then("uri"), findings);
         if !uris.insert(uri) {
             findings.refuse(
                 &at.then("uri"),
@@ -156,10 +161,9 @@ fn check_resources(config: &Config, findings: &mut Findings<'_>) -> Vec<Resource
             }
         }
         check_introspecting_client(config, resource.client.as_deref(), &at, uri, findings);
-        if let (Some(uri), Some(scopes)) = (
-            ResourceUri::parse(uri),
-            Scope::parse(&resource.scopes.join(" ")),
-        ) {
+        let names = resource.scopes.iter().map(String::as_str);
+        let scopes = check_scope_list(names, &at.then("scopes"), findings);
+        if let (Some(uri), Some(scopes)) = (parsed, scopes) {
             let client = resource.client.as_deref().and_then(ClientId::parse);
             resources.push(Resource {
                 uri,
@@ -170,6 +174,41 @@ fn check_resources(config: &Config, findings: &mut Findings<'_>) -> Vec<Resource
         }
     }
     resources
+}
+
+fn check_uri(uri: &str, issuer: &str, at: &At, findings: &mut Findings<'_>) -> Option<ResourceUri> {
+    let parsed = ResourceUri::parse(uri);
+    if parsed.is_none() {
+        findings.refuse(
+            at,
+            format!("`{uri}` can't be the URI of a resource"),
+            "write an absolute https, http or urn URI without fragment (RFC 8707 §2)",
+        );
+    } else if uri == issuer {
+        findings.refuse(
+            at,
+            format!("the resource `{uri}` has the URI of the issuer, whose tokens are for this server alone"),
+            "give the API a URI of its own",
+        );
+    }
+    parsed
+}
+
+/// The scopes of a client or a resource as a set; a finding where they make none.
+pub(super) fn check_scope_list<'n>(
+    names: impl Iterator<Item = &'n str>,
+    at: &At,
+    findings: &mut Findings<'_>,
+) -> Option<Scope> {
+    let scopes = Scope::parse(&names.collect::<Vec<_>>().join(" "));
+    if scopes.is_none() {
+        findings.refuse(
+            at,
+            format!("`{at}` can't be read as scopes"),
+            "at most 100 names, each of at most 128 characters (RFC 6749 §3.3)",
+        );
+    }
+    scopes
 }
 
 fn check_introspecting_client(

@@ -319,6 +319,54 @@ fn a_client_that_can_not_work_is_named(#[case] text: &str, #[case] says: &str) {
 }
 
 #[rstest]
+fn a_scope_of_openid_connect_is_neither_registered_nor_declared(
+    #[values("openid", "profile", "email", "address", "phone")] name: &str,
+) {
+    let client = format!(
+        "issuer = \"https://id.example\"\n[[clients]]\nid = \"web\"\nredirect_uris = [\"https://a.example/cb\"]\nscopes = [\"{name}\", \"offline_access\"]"
+    );
+    let declared = check_sources(&sources(&client)).unwrap().declared;
+    assert_eq!(
+        declared.clients[0].client.scopes.to_string(),
+        "offline_access"
+    );
+    assert!(declared.knows_scope(name).is_err());
+
+    let said = said_below_issuer(&format!("[scopes.{name}]\ntext.en = \"Know you\""));
+    assert_eq!(
+        said,
+        format!(
+            "safeconduct.toml:2: the scope `{name}` is not served by this version\n    OpenID Connect alone gives it a meaning: leave it out, or choose another name"
+        )
+    );
+}
+
+#[rstest]
+#[case(
+    "[[clients]]\nid = \"web\"\nredirect_uris = [\"https://a.example/cb\"]",
+    "clients"
+)]
+#[case(
+    "[[resources]]\nuri = \"https://a.example\"\nclient = \"api\"",
+    "resources"
+)]
+fn what_has_more_than_a_hundred_scopes_does_not_vanish(#[case] declared: &str, #[case] key: &str) {
+    let with = |count: usize| {
+        let names: Vec<String> = (0..count).map(|n| format!("s{n}")).collect();
+        let described: String = names
+            .iter()
+            .map(|name| format!("[scopes.{name}]\ntext.en = \"S\"\n"))
+            .collect();
+        said_below_issuer(&format!("{described}{declared}\nscopes = {names:?}"))
+    };
+    let refusal = format!(
+        "`{key}[0].scopes` can't be read as scopes\n    at most 100 names, each of at most 128 characters (RFC 6749 §3.3)"
+    );
+    assert!(!with(100).contains(&refusal));
+    assert_eq!(with(101), format!("safeconduct.toml:207: {refusal}"));
+}
+
+#[rstest]
 #[case(
     "uri = \"/notes\"",
     "safeconduct.toml:5: `/notes` can't be the URI of a resource"
@@ -346,6 +394,10 @@ fn a_client_that_can_not_work_is_named(#[case] text: &str, #[case] says: &str) {
 #[case(
     "uri = \"https://a.example\"\nscopes = [\"b\"]",
     "safeconduct.toml:4: nobody may introspect tokens for https://a.example\n    if its API introspects, name its `client`; if it validates by JWT alone, this is right\nsafeconduct.toml:6: the scope `b` is not described"
+)]
+#[case(
+    "uri = \"https://id.example.com\"",
+    "safeconduct.toml:5: the resource `https://id.example.com` has the URI of the issuer, whose tokens are for this server alone\n    give the API a URI of its own"
 )]
 #[case(
     "uri = \"https://a.example\"\n[[resources]]\nuri = \"https://a.example\"",
