@@ -75,16 +75,8 @@ impl From<StoreError> for Failure {
             }
             StoreError::Conflict(_) => Self::Conflict(error.to_string()),
             StoreError::NotFound(_) => Self::NotFound(error.to_string()),
-            _ => Self::Failed(said_once(&error.to_string()).to_owned()),
+            _ => Self::Failed(error.to_string()),
         }
-    }
-}
-
-/// `text` without the beginnings that it repeats: what ends a whole group of writes comes with its cause's own sentence.
-fn said_once(text: &str) -> &str {
-    match text.split_once(": ") {
-        Some((first, rest)) if rest.starts_with(&text[..first.len() + 2]) => said_once(rest),
-        _ => text,
     }
 }
 
@@ -94,19 +86,5 @@ impl From<Fault> for Failure {
             Fault::Store(error) => error.into(),
             Fault::Other(what) => Self::Failed(what),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_full_disk_is_told_once() {
-        let full = "the database is unavailable: database or disk is full";
-        let of_a_group = StoreError::Unavailable(full.to_owned());
-        assert_eq!(Failure::from(of_a_group).message(), full);
-        let alone = StoreError::Unavailable("database or disk is full".to_owned());
-        assert_eq!(Failure::from(alone).message(), full);
     }
 }

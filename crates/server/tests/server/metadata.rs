@@ -57,9 +57,10 @@ async fn the_document_is_whole() {
     let answer = server.get(WELL_KNOWN).await;
     let document = answer.json();
     let members = document.as_object().unwrap().iter();
-    let lines: Vec<String> = members
+    let mut lines: Vec<String> = members
         .map(|(name, value)| format!("{name}: {value}"))
         .collect();
+    lines.sort();
     insta::assert_snapshot!(lines.join("\n"), @r#"
     authorization_endpoint: "https://id.example/authorize"
     authorization_response_iss_parameter_supported: true
@@ -348,7 +349,8 @@ async fn the_keys_that_are_published_verify_access_tokens_and_tell_no_secret() {
     let verified = jose::verify(&tokens.access, &expectation, &verifying, server.now()).unwrap();
     assert!(kids.contains(verified.kid().unwrap()), "{header:?}");
     // RFC 9068 §2.2, and what the grant is called.
-    let names: Vec<&String> = verified.claims().keys().collect();
+    let mut names: Vec<&String> = verified.claims().keys().collect();
+    names.sort();
     assert_eq!(
         names,
         [

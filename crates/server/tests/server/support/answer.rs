@@ -189,6 +189,8 @@ impl fmt::Display for Answer {
                     *value = Value::from("…");
                 }
             }
+            // By name: the order of members depends on what else serde_json was built for.
+            members.sort_keys();
             return write!(f, " {}", Value::Object(members));
         }
         if self.body.is_empty() {

@@ -199,7 +199,7 @@ fn command(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
 /// What one unit's failure means to the others of its group: not their fault, and not their commit.
 fn group_failure(error: impl Into<DriverError>) -> DriverError {
     match error.into() {
-        corrupt @ DriverError::Corrupt(_) => corrupt,
+        kept @ (DriverError::Corrupt(_) | DriverError::Unavailable(_)) => kept,
         other => DriverError::Unavailable(other.to_string()),
     }
 }
@@ -310,10 +310,11 @@ mod tests {
             large.clone().into(),
             put("after").into(),
         ]);
+        let reason = "database or disk is full";
         assert!(
-            answers
-                .iter()
-                .all(|answer| matches!(answer, Err(DriverError::Unavailable(_)))),
+            answers.iter().all(
+                |answer| matches!(answer, Err(DriverError::Unavailable(said)) if said == reason)
+            ),
             "{answers:?}"
         );
         assert_eq!(count(&groups), 0);
