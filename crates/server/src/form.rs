@@ -1,24 +1,51 @@
-//! The body of a back-channel request: form-encoded, and nothing in the URL (RFC 6749 §2.3.1, §3.2).
+//! A form that was posted: form-encoded in the body, and nothing in the URL (RFC 6749 §2.3.1, §3.2).
 
-use axum::body::Bytes;
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, Request, rejection::BytesRejection},
+};
 use http::{HeaderMap, Uri, header};
 use safeconduct_protocol::{
     error::{Reason, Refusal},
     parameters::Parameters,
 };
 
-/// Reads the parameters of a POST from its body.
-///
-/// # Errors
-/// `credentials-in-query` if the URL has a query, `content-type-unsupported`, and those of [`Parameters::parse`].
-pub(crate) fn read(uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Result<Parameters, Refusal> {
-    if uri.query().is_some_and(|query| !query.is_empty()) {
-        return Err(Reason::CredentialsInQuery.into());
+/// A POST as it came in, unread.
+pub(crate) struct PostedForm {
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl PostedForm {
+    /// Its headers.
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
-    if !is_form(headers) {
-        return Err(Reason::ContentTypeUnsupported.into());
+
+    /// Reads its parameters from the body.
+    ///
+    /// # Errors
+    /// `credentials-in-query` if the URL has a query, `content-type-unsupported`, and those of [`Parameters::parse`].
+    pub(crate) fn parameters(&self) -> Result<Parameters, Refusal> {
+        if self.uri.query().is_some_and(|query| !query.is_empty()) {
+            return Err(Reason::CredentialsInQuery.into());
+        }
+        if !is_form(&self.headers) {
+            return Err(Reason::ContentTypeUnsupported.into());
+        }
+        Parameters::parse(&self.body)
     }
-    Parameters::parse(body)
+}
+
+impl<S: Send + Sync> FromRequest<S> for PostedForm {
+    type Rejection = BytesRejection;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, BytesRejection> {
+        let (uri, headers) = (request.uri().clone(), request.headers().clone());
+        let body = Bytes::from_request(request, state).await?;
+        Ok(Self { uri, headers, body })
+    }
 }
 
 fn is_form(headers: &HeaderMap) -> bool {

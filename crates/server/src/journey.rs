@@ -7,6 +7,7 @@ use safeconduct_protocol::{
     authorization::{Next, PendingAuthorization, SignedInUser, response_url},
     client::Client,
     error::{Reason, Refusal},
+    parameters::Parameters,
     redirect_uri::{RedirectUri, host_of},
     scope::{OFFLINE_ACCESS, Scope},
     seal::Kind,
@@ -14,14 +15,15 @@ use safeconduct_protocol::{
 use safeconduct_store::SessionView;
 
 use crate::{
-    browser::Browser,
+    browser::{self, Browser},
     fault::{Failure, Fault},
+    form::PostedForm,
     pages::{
         AnsweredPage, ConsentPage, DemoUser, ResourceLine, ScopeKind, ScopeLine, SignInPage,
         SignInProblem,
     },
     respond,
-    server::Exchange,
+    server::{Exchange, Server},
 };
 
 /// The parameter and form field that carries a sealed pending authorization.
@@ -30,6 +32,36 @@ pub(crate) const PENDING: &str = "pending";
 pub(crate) const LONGEST_LOCATION: usize = 8 * 1024 - 512;
 /// How often a visit is written down, in seconds.
 const VISIT_EVERY: i64 = 300;
+
+/// A form of ours that came back: the request it carries, who brought it, and what else it says.
+pub(crate) struct Step<'s> {
+    pub(crate) exchange: Exchange<'s>,
+    pub(crate) browser: Browser,
+    pub(crate) journey: Journey,
+    pub(crate) parameters: Parameters,
+}
+
+impl<'s> Step<'s> {
+    /// Takes the next step of a journey from a form.
+    ///
+    /// # Errors
+    /// `cross-site-form` unless a page of ours sent it, a form that can't be read, and those of [`Journey::resume`].
+    pub(crate) async fn take(server: &'s Server, form: &PostedForm) -> Result<Self, Failure> {
+        let issuer = &server.settings().issuer;
+        browser::own_form(issuer, form.headers())?;
+        let parameters = form.parameters()?;
+        let exchange = Exchange::begin(server).await?;
+        let browser = Browser::read(issuer, form.headers());
+        let sealed = parameters.required(PENDING, Reason::PendingRequestNotRecognised)?;
+        let journey = Journey::resume(&exchange, sealed, &browser)?;
+        Ok(Self {
+            exchange,
+            browser,
+            journey,
+            parameters,
+        })
+    }
+}
 
 /// A pending authorization that this browser may go on with, and its client.
 pub(crate) struct Journey {

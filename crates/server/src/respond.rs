@@ -96,6 +96,15 @@ pub(crate) fn page(status: StatusCode, html: String) -> Response {
     response
 }
 
+/// The answer to a person: the page or redirect that was made, or a page that refuses.
+pub(crate) fn person(
+    server: &Server,
+    answer: Result<Response, Failure>,
+    correlation: Correlation,
+) -> Response {
+    answer.unwrap_or_else(|failure| page_refusal(server, failure, correlation, &[]))
+}
+
 /// A page for a person whose request can't be trusted or served. Nothing they did not send is on it; what was expected is
 /// shown only where the server runs for development, on the developer's own machine.
 pub(crate) fn page_refusal(

@@ -3,11 +3,10 @@
 
 use axum::{
     Extension,
-    body::Bytes,
     extract::{RawQuery, State},
     response::Response,
 };
-use http::{HeaderMap, Uri};
+use http::HeaderMap;
 use safeconduct_protocol::{
     authorization::{
         CheckedRequest, PendingAuthorization, identify, response_url, state_to_return,
@@ -23,7 +22,7 @@ use crate::{
     browser::{self, Browser},
     correlation::Correlation,
     fault::{Failure, Fault},
-    form,
+    form::PostedForm,
     journey::{Journey, LONGEST_LOCATION, PENDING, known_client, with_cookie},
     respond,
     server::{Exchange, Server},
@@ -65,23 +64,13 @@ pub(crate) async fn get(
 pub(crate) async fn post(
     State(server): State<Server>,
     Extension(correlation): Extension<Correlation>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
+    form: PostedForm,
 ) -> Response {
-    match send_on(&server, &uri, &headers, &body).await {
-        Ok(response) => response,
-        Err(failure) => respond::page_refusal(&server, failure, correlation, &[]),
-    }
+    respond::person(&server, send_on(&server, &form).await, correlation)
 }
 
-async fn send_on(
-    server: &Server,
-    uri: &Uri,
-    headers: &HeaderMap,
-    body: &Bytes,
-) -> Result<Response, Failure> {
-    let parameters = form::read(uri, headers, body)?;
+async fn send_on(server: &Server, form: &PostedForm) -> Result<Response, Failure> {
+    let parameters = form.parameters()?;
     let exchange = Exchange::begin(server).await?;
     let encoded = parameters.encode();
     if sealed_length(encoded.len()) > LONGEST_LOCATION {

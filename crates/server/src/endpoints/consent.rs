@@ -1,15 +1,13 @@
 //! `POST /consent`: the person's answer. It counts only from the session and the user the question was shown to.
 
-use axum::{Extension, body::Bytes, extract::State, response::Response};
-use http::{HeaderMap, Uri};
+use axum::{Extension, extract::State, response::Response};
 use safeconduct_protocol::{authorization::SignedInUser, error::Reason};
 
 use crate::{
-    browser::{self, Browser},
     correlation::Correlation,
     fault::Failure,
-    form,
-    journey::{Journey, PENDING},
+    form::PostedForm,
+    journey::{Journey, Step},
     respond,
     server::{Exchange, Server},
 };
@@ -17,31 +15,18 @@ use crate::{
 pub(crate) async fn post(
     State(server): State<Server>,
     Extension(correlation): Extension<Correlation>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
+    form: PostedForm,
 ) -> Response {
-    match answer(&server, &uri, &headers, &body).await {
-        Ok(response) => response,
-        Err(failure) => respond::page_refusal(&server, failure, correlation, &[]),
-    }
+    respond::person(&server, answer(&server, &form).await, correlation)
 }
 
-async fn answer(
-    server: &Server,
-    uri: &Uri,
-    headers: &HeaderMap,
-    body: &Bytes,
-) -> Result<Response, Failure> {
-    browser::own_form(&server.settings().issuer, headers)?;
-    let parameters = form::read(uri, headers, body)?;
-    let exchange = Exchange::begin(server).await?;
-    let browser = Browser::read(&server.settings().issuer, headers);
-    let journey = Journey::resume(
-        &exchange,
-        parameters.required(PENDING, Reason::PendingRequestNotRecognised)?,
-        &browser,
-    )?;
+async fn answer(server: &Server, form: &PostedForm) -> Result<Response, Failure> {
+    let Step {
+        exchange,
+        browser,
+        journey,
+        parameters,
+    } = Step::take(server, form).await?;
     let person = browser
         .person(&exchange, &journey.pending)
         .await?

@@ -23,10 +23,7 @@ pub(crate) async fn home(
     Extension(correlation): Extension<Correlation>,
     headers: HeaderMap,
 ) -> Response {
-    match front_door(&server, &headers).await {
-        Ok(response) => response,
-        Err(failure) => respond::page_refusal(&server, failure, correlation, &[]),
-    }
+    respond::person(&server, front_door(&server, &headers).await, correlation)
 }
 
 async fn front_door(server: &Server, headers: &HeaderMap) -> Result<Response, Failure> {

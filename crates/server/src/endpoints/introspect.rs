@@ -1,7 +1,6 @@
 //! `POST /introspect` (RFC 7662): what a resource server may learn about a token meant for it. Everybody else learns nothing.
 
-use axum::{body::Bytes, extract::State, response::Response};
-use http::{HeaderMap, Uri};
+use axum::{extract::State, response::Response};
 use safeconduct_protocol::{
     error::Reason,
     introspection::{Introspection, may_introspect},
@@ -11,33 +10,24 @@ use safeconduct_protocol::{
 use crate::{
     client_auth,
     fault::Failure,
-    form,
+    form::PostedForm,
     presented_token::{self, read_access_token},
     respond,
     server::{Exchange, Server},
 };
 
-pub(crate) async fn introspect(
-    State(server): State<Server>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    match answer(&server, &uri, &headers, &body).await {
+pub(crate) async fn introspect(State(server): State<Server>, form: PostedForm) -> Response {
+    match answer(&server, &form).await {
         Ok(introspection) => respond::json(&introspection),
         Err(failure) => respond::json_refusal(failure),
     }
 }
 
-async fn answer(
-    server: &Server,
-    uri: &Uri,
-    headers: &HeaderMap,
-    body: &Bytes,
-) -> Result<Introspection, Failure> {
-    let parameters = form::read(uri, headers, body)?;
+async fn answer(server: &Server, form: &PostedForm) -> Result<Introspection, Failure> {
+    let parameters = form.parameters()?;
     let exchange = Exchange::begin(server).await?;
-    let asker = client_auth::authenticate(&exchange, headers, &parameters)?.confidential()?;
+    let asker =
+        client_auth::authenticate(&exchange, form.headers(), &parameters)?.confidential()?;
     let text = parameters.required("token", Reason::TokenMissing)?;
     if let Some(assertion) = asker.assertion()
         && !server

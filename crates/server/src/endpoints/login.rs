@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use axum::{Extension, body::Bytes, extract::State, response::Response};
-use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::{Extension, extract::State, response::Response};
+use http::{HeaderValue, StatusCode, header};
 use safeconduct_protocol::{error::Reason, ids::SessionId, parameters::Parameters, secret::Secret};
 use safeconduct_store::{Credential, NewSession};
 
@@ -12,8 +12,8 @@ use crate::{
     browser::{self, Browser},
     correlation::Correlation,
     fault::Failure,
-    form,
-    journey::{Journey, PENDING, with_cookie},
+    form::PostedForm,
+    journey::{Journey, Step, with_cookie},
     pages::SignInProblem,
     password::Verdict,
     respond,
@@ -28,69 +28,38 @@ pub(crate) async fn post(
     State(server): State<Server>,
     Extension(correlation): Extension<Correlation>,
     address: Option<Extension<ClientAddress>>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
+    form: PostedForm,
 ) -> Response {
     // Without the accept loop in front there is one address for everybody.
     let address = address.map_or(IpAddr::from([0, 0, 0, 0]), |Extension(client)| {
         client.address
     });
-    match sign_in(&server, &uri, &headers, &body, address).await {
-        Ok(response) => response,
-        Err(failure) => respond::page_refusal(&server, failure, correlation, &[]),
-    }
+    respond::person(&server, sign_in(&server, &form, address).await, correlation)
 }
 
 /// `POST /login/switch`: the login form for somebody else than who is signed in.
 pub(crate) async fn switch(
     State(server): State<Server>,
     Extension(correlation): Extension<Correlation>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
+    form: PostedForm,
 ) -> Response {
-    match ask_for_another(&server, &uri, &headers, &body).await {
-        Ok(response) => response,
-        Err(failure) => respond::page_refusal(&server, failure, correlation, &[]),
-    }
+    respond::person(&server, ask_for_another(&server, &form).await, correlation)
 }
 
-async fn ask_for_another(
-    server: &Server,
-    uri: &Uri,
-    headers: &HeaderMap,
-    body: &Bytes,
-) -> Result<Response, Failure> {
-    browser::own_form(&server.settings().issuer, headers)?;
-    let parameters = form::read(uri, headers, body)?;
-    let exchange = Exchange::begin(server).await?;
-    let browser = Browser::read(&server.settings().issuer, headers);
-    let journey = Journey::resume(
-        &exchange,
-        parameters.required(PENDING, Reason::PendingRequestNotRecognised)?,
-        &browser,
-    )?;
+async fn ask_for_another(server: &Server, form: &PostedForm) -> Result<Response, Failure> {
+    let Step {
+        exchange, journey, ..
+    } = Step::take(server, form).await?;
     journey.sign_in_page(&exchange, StatusCode::OK, "", None)
 }
 
-async fn sign_in(
-    server: &Server,
-    uri: &Uri,
-    headers: &HeaderMap,
-    body: &Bytes,
-    address: IpAddr,
-) -> Result<Response, Failure> {
-    browser::own_form(&server.settings().issuer, headers)?;
-    let parameters = form::read(uri, headers, body)?;
-    let exchange = Exchange::begin(server).await?;
-    let browser = Browser::read(&server.settings().issuer, headers);
-    let journey = Journey::resume(
-        &exchange,
-        parameters.required(PENDING, Reason::PendingRequestNotRecognised)?,
-        &browser,
-    )?;
-
+async fn sign_in(server: &Server, form: &PostedForm, address: IpAddr) -> Result<Response, Failure> {
+    let Step {
+        exchange,
+        browser,
+        journey,
+        parameters,
+    } = Step::take(server, form).await?;
     let username = parameters.one("username")?.unwrap_or("").trim();
     match authenticate(&exchange, username, &parameters, address).await? {
         Attempt::Proven(credential) => {

@@ -1,7 +1,7 @@
 //! `/logout`: a person ends their session here. The form carries a token that only this browser's session cookie can make.
 
-use axum::{Extension, body::Bytes, extract::State, response::Response};
-use http::{HeaderMap, StatusCode, Uri};
+use axum::{Extension, extract::State, response::Response};
+use http::{HeaderMap, StatusCode};
 use safeconduct_protocol::{encoding, error::Reason};
 use safeconduct_store::SessionView;
 
@@ -9,7 +9,7 @@ use crate::{
     browser::{self, Browser},
     correlation::Correlation,
     fault::Failure,
-    form,
+    form::PostedForm,
     journey::with_cookie,
     pages::{SignOutPage, SignedIn, SignedOutPage},
     respond,
@@ -22,24 +22,16 @@ pub(crate) async fn get(
     Extension(correlation): Extension<Correlation>,
     headers: HeaderMap,
 ) -> Response {
-    match ask(&server, &headers).await {
-        Ok(response) => response,
-        Err(failure) => respond::page_refusal(&server, failure, correlation, &[]),
-    }
+    respond::person(&server, ask(&server, &headers).await, correlation)
 }
 
 /// `POST /logout`: ends the session.
 pub(crate) async fn post(
     State(server): State<Server>,
     Extension(correlation): Extension<Correlation>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
+    form: PostedForm,
 ) -> Response {
-    match end(&server, &uri, &headers, &body).await {
-        Ok(response) => response,
-        Err(failure) => respond::page_refusal(&server, failure, correlation, &[]),
-    }
+    respond::person(&server, end(&server, &form).await, correlation)
 }
 
 /// `GET /signed-out`.
@@ -86,17 +78,12 @@ async fn ask(server: &Server, headers: &HeaderMap) -> Result<Response, Failure> 
     ))
 }
 
-async fn end(
-    server: &Server,
-    uri: &Uri,
-    headers: &HeaderMap,
-    body: &Bytes,
-) -> Result<Response, Failure> {
+async fn end(server: &Server, form: &PostedForm) -> Result<Response, Failure> {
     let issuer = &server.settings().issuer;
-    browser::own_form(issuer, headers)?;
-    let parameters = form::read(uri, headers, body)?;
+    browser::own_form(issuer, form.headers())?;
+    let parameters = form.parameters()?;
     let exchange = Exchange::begin(server).await?;
-    let browser = Browser::read(issuer, headers);
+    let browser = Browser::read(issuer, form.headers());
     let done = with_cookie(
         respond::see_other(&server.path("/signed-out")),
         browser::sign_out(issuer),

@@ -1,11 +1,10 @@
 //! `POST /revoke` (RFC 7009): a refresh token ends its grant, an access token ends itself. Only for the client it was issued to.
 
 use axum::{
-    body::Bytes,
     extract::State,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, StatusCode, Uri};
+use http::StatusCode;
 use safeconduct_protocol::{
     error::{Reason, Refusal},
     introspection::may_revoke,
@@ -14,33 +13,23 @@ use safeconduct_protocol::{
 use crate::{
     client_auth,
     fault::Failure,
-    form,
+    form::PostedForm,
     presented_token::PresentedToken,
     respond,
     server::{Exchange, Server},
 };
 
-pub(crate) async fn revoke(
-    State(server): State<Server>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    match answer(&server, &uri, &headers, &body).await {
+pub(crate) async fn revoke(State(server): State<Server>, form: PostedForm) -> Response {
+    match answer(&server, &form).await {
         Ok(()) => (StatusCode::OK, [("cache-control", "no-store")]).into_response(),
         Err(failure) => respond::json_refusal(failure),
     }
 }
 
-async fn answer(
-    server: &Server,
-    uri: &Uri,
-    headers: &HeaderMap,
-    body: &Bytes,
-) -> Result<(), Failure> {
-    let parameters = form::read(uri, headers, body)?;
+async fn answer(server: &Server, form: &PostedForm) -> Result<(), Failure> {
+    let parameters = form.parameters()?;
     let exchange = Exchange::begin(server).await?;
-    let asker = client_auth::authenticate(&exchange, headers, &parameters)?;
+    let asker = client_auth::authenticate(&exchange, form.headers(), &parameters)?;
     let text = parameters.required("token", Reason::TokenMissing)?;
     let store = server.store();
     if let Some(assertion) = asker.assertion()

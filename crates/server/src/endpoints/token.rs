@@ -1,37 +1,27 @@
 //! `POST /token` (RFC 6749 §3.2): authenticate the client, pick the grant, answer.
 
-use axum::{body::Bytes, extract::State, response::Response};
-use http::{HeaderMap, Uri};
+use axum::{extract::State, response::Response};
 use safeconduct_protocol::token::{TokenRequest, TokenResponse};
 
 use crate::{
     client_auth,
     fault::Failure,
-    form, grants, respond,
+    form::PostedForm,
+    grants, respond,
     server::{Exchange, Server},
 };
 
-pub(crate) async fn token(
-    State(server): State<Server>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    match answer(&server, &uri, &headers, &body).await {
+pub(crate) async fn token(State(server): State<Server>, form: PostedForm) -> Response {
+    match answer(&server, &form).await {
         Ok(tokens) => respond::json(&tokens),
         Err(failure) => respond::json_refusal(failure),
     }
 }
 
-async fn answer(
-    server: &Server,
-    uri: &Uri,
-    headers: &HeaderMap,
-    body: &Bytes,
-) -> Result<TokenResponse, Failure> {
-    let parameters = form::read(uri, headers, body)?;
+async fn answer(server: &Server, form: &PostedForm) -> Result<TokenResponse, Failure> {
+    let parameters = form.parameters()?;
     let exchange = Exchange::begin(server).await?;
-    let client = client_auth::authenticate(&exchange, headers, &parameters)?;
+    let client = client_auth::authenticate(&exchange, form.headers(), &parameters)?;
     let request = TokenRequest::parse(&parameters)?;
     request.allowed_for(client.client())?;
     let answer = match &request {
