@@ -123,7 +123,8 @@ CREATE TABLE grants (
     revoked_by TEXT
 );
 -- Without the tombstones: how many of them a user has must not slow down the next redemption.
-CREATE INDEX grants_not_revoked ON grants (user_id, client_id, created_at) WHERE revoked_at IS NULL;
+-- Holds all that the search for the oldest asks, so that a redemption reads no other grant's row.
+CREATE INDEX grants_not_revoked ON grants (user_id, client_id, created_at, id, expires_at, revoked_at) WHERE revoked_at IS NULL;
 CREATE INDEX grants_by_end ON grants (forget_at);
 
 -- Who could hold a grant now, and under which epochs. Every use of a grant asks this view and keeps no copy of the answer.

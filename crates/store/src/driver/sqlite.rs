@@ -27,6 +27,9 @@ const APPLICATION_ID: i64 = 0x5361_6665;
 /// How many prepared statements a connection keeps: more than the store has.
 const STATEMENT_CACHE: usize = 256;
 
+/// How much of the file the writer keeps in memory, in KiB. With the default of 2 MiB most writes wait for reads.
+const WRITER_CACHE: i64 = 8 * 1024;
+
 /// The few things a test sets otherwise.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
@@ -192,6 +195,7 @@ impl Site {
             connection.query_row("PRAGMA journal_mode = WAL", [], |row| {
                 row.get::<_, String>(0)
             })?;
+            connection.pragma_update(None, "cache_size", -WRITER_CACHE)?;
             connection
                 .execute_batch("PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864")?;
         }
