@@ -168,6 +168,7 @@ impl From<JoseError> for Reason {
             JoseError::TooLarge
             | JoseError::Malformed
             | JoseError::Header
+            | JoseError::EmbeddedKey
             | JoseError::Extension => Self::Malformed,
             JoseError::Algorithm => Self::AlgorithmNotAllowed,
             JoseError::Typ => Self::WrongType,

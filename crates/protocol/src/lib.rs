@@ -4,7 +4,7 @@
 //! the specifications:
 //!
 //! - a request arrives: [`parameters`], [`error`], [`client`], [`redirect_uri`], [`pkce`], [`scope`], [`resource`], [`authorization`]
-//! - a grant comes of it: [`authorization_code`], [`grant`], [`refresh_token`], [`token`]
+//! - a grant comes of it: [`authorization_code`], [`grant`], [`refresh_token`], [`token`], [`dpop`]
 //! - others ask about it: [`introspection`], [`metadata`], [`client_authentication`]
 //! - what all of it stands on: [`ids`], [`secret`], [`seal`], [`jose`], [`encoding`], [`random`], [`time`], [`clock`]
 
@@ -13,6 +13,7 @@ pub mod authorization_code;
 pub mod client;
 pub mod client_authentication;
 pub mod clock;
+pub mod dpop;
 pub mod encoding;
 pub mod error;
 pub mod grant;

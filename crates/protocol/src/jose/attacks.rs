@@ -632,6 +632,7 @@ fn every_refusal_has_a_name_of_its_own() {
         JoseError::Typ,
         JoseError::UnknownKey,
         JoseError::AmbiguousKey,
+        JoseError::EmbeddedKey,
         JoseError::Signature,
         JoseError::Claims,
         JoseError::Issuer,

@@ -28,6 +28,9 @@ pub enum JoseError {
     /// Several keys fit, and none is tried in turn.
     #[error("ambiguous key")]
     AmbiguousKey,
+    /// The token has to carry its key, and has none in its header, a private one, or one that is not for its algorithm.
+    #[error("embedded key missing or unusable")]
+    EmbeddedKey,
     /// The signature does not verify.
     #[error("wrong signature")]
     Signature,
@@ -69,6 +72,7 @@ impl JoseError {
             Self::Typ => "wrong-type",
             Self::UnknownKey => "unknown-key",
             Self::AmbiguousKey => "ambiguous-key",
+            Self::EmbeddedKey => "embedded-key",
             Self::Signature => "wrong-signature",
             Self::Claims => "claims-malformed",
             Self::Issuer => "wrong-issuer",

@@ -1,10 +1,11 @@
 //! A token taken apart: the compact serialisation (RFC 7515 §7.1) and its protected header, strictly.
 //!
-//! The header chooses nothing but a key by its name. `jku`, `x5u`, `jwk` and `x5c` are read by nobody.
+//! The header chooses nothing but a key by its name. `jku`, `x5u` and `x5c` are read by nobody, `jwk` only where a token
+//! has to carry its key.
 
 use serde_json::{Map, Value};
 
-use super::{Algorithm, JoseError, json};
+use super::{Algorithm, JoseError, Jwk, VerificationKey, json};
 use crate::encoding;
 
 /// The longest token there is, in bytes.
@@ -33,16 +34,15 @@ impl Header {
             .is_some_and(|typ| subtype(typ).eq_ignore_ascii_case(subtype(expected)))
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self, JoseError> {
-        let members = json::object(bytes).ok_or(JoseError::Header)?;
+    fn read(members: &Map<String, Value>) -> Result<Self, JoseError> {
         if EXTENSIONS.iter().any(|name| members.contains_key(*name)) {
             return Err(JoseError::Extension);
         }
-        let algorithm = text(&members, "alg")?.ok_or(JoseError::Header)?;
+        let algorithm = text(members, "alg")?.ok_or(JoseError::Header)?;
         Ok(Self {
             algorithm: algorithm.parse().map_err(|_| JoseError::Algorithm)?,
-            typ: text(&members, "typ")?.map(str::to_owned),
-            kid: text(&members, "kid")?.map(str::to_owned),
+            typ: text(members, "typ")?.map(str::to_owned),
+            kid: text(members, "kid")?.map(str::to_owned),
         })
     }
 }
@@ -111,7 +111,21 @@ impl<'a> Compact<'a> {
     }
 
     pub(super) fn header(&self) -> Result<Header, JoseError> {
-        Header::parse(&decode(self.header)?)
+        Header::read(&self.protected()?)
+    }
+
+    /// The public key in the header, for `algorithm`.
+    pub(super) fn embedded_key(&self, algorithm: Algorithm) -> Result<VerificationKey, JoseError> {
+        let Some(Value::Object(jwk)) = self.protected()?.remove("jwk") else {
+            return Err(JoseError::EmbeddedKey);
+        };
+        Jwk::from_json(&jwk)
+            .and_then(|jwk| VerificationKey::new(&jwk, algorithm))
+            .map_err(|_| JoseError::EmbeddedKey)
+    }
+
+    fn protected(&self) -> Result<Map<String, Value>, JoseError> {
+        json::object(&decode(self.header)?).ok_or(JoseError::Header)
     }
 
     pub(super) fn claims(&self) -> Result<Map<String, Value>, JoseError> {

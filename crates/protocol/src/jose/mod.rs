@@ -1,8 +1,8 @@
 //! JOSE as OAuth needs it and no more: compact JWS over a closed list of algorithms, JWK sets, one verifying function.
 //!
-//! There is no `none`, no HMAC, no JWE, no JSON serialisation and no key taken from a header: they are not refused by a
-//! setting, they are not here. Which claims a kind of token carries belongs to that token; which keys are current, and
-//! fetching anybody else's, belongs to the caller.
+//! There is no `none`, no HMAC, no JWE and no JSON serialisation: they are not refused by a setting, they are not here. A key
+//! in a header is nobody's, but in a proof ([`verify_proof`]), which is about that key. Which claims a kind of token carries
+//! belongs to that token; which keys are current, and fetching anybody else's, belongs to the caller.
 //!
 //! ```
 //! use safeconduct_protocol::jose::{Algorithm, Audience, Expectation, KeySet, SigningKey, Typ, verify};
@@ -41,7 +41,7 @@ pub use header::{Header, MAX_TOKEN, unverified_header, unverified_issuer};
 pub use jwk::{Jwk, JwkSet, MAX_KEYS};
 pub use key_set::{KeySet, VerificationKey};
 pub use signing_key::SigningKey;
-pub use verify::{Audience, Expectation, LEEWAY, Typ, Verified, verify};
+pub use verify::{Audience, Expectation, LEEWAY, Typ, Verified, verify, verify_proof};
 
 #[cfg(test)]
 mod attacks;

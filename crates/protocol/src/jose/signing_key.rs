@@ -117,18 +117,36 @@ impl SigningKey {
     /// # Errors
     /// [`SignError`]: the claims are no object, the token would be too large, or the provider failed.
     pub fn sign_jwt(&self, typ: &str, claims: &impl Serialize) -> Result<String, SignError> {
-        #[derive(Serialize)]
-        struct ProtectedHeader<'a> {
-            alg: Algorithm,
-            typ: &'a str,
-            kid: &'a str,
-        }
-        let header = serde_json::to_vec(&ProtectedHeader {
+        let header = ProtectedHeader {
             alg: self.algorithm,
             typ,
-            kid: &self.kid,
-        })
-        .expect("a header of three texts is JSON");
+            kid: Some(&self.kid),
+            jwk: None,
+        };
+        self.sign_compact(&header, claims)
+    }
+
+    /// As [`SigningKey::sign_jwt`], but the header carries the public key itself (`jwk`) instead of its name: for whoever is
+    /// to know this key and nothing else of us (RFC 9449 §4.2).
+    ///
+    /// # Errors
+    /// As [`SigningKey::sign_jwt`].
+    pub fn sign_proof(&self, typ: &str, claims: &impl Serialize) -> Result<String, SignError> {
+        let header = ProtectedHeader {
+            alg: self.algorithm,
+            typ,
+            kid: None,
+            jwk: Some(Jwk::new(None, None, self.material.clone())),
+        };
+        self.sign_compact(&header, claims)
+    }
+
+    fn sign_compact(
+        &self,
+        header: &ProtectedHeader<'_>,
+        claims: &impl Serialize,
+    ) -> Result<String, SignError> {
+        let header = serde_json::to_vec(header).expect("a header of texts and a key is JSON");
         let claims = serde_json::to_vec(claims).map_err(|_| SignError::Claims)?;
         if claims.first() != Some(&b'{') {
             return Err(SignError::Claims);
@@ -170,6 +188,16 @@ impl SigningKey {
             }
         }
     }
+}
+
+#[derive(Serialize)]
+struct ProtectedHeader<'a> {
+    alg: Algorithm,
+    typ: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwk: Option<Jwk>,
 }
 
 impl Pair {

@@ -1,12 +1,15 @@
 //! The one function that accepts a token, for the server, the client library and the guard alike.
 //!
-//! Order: size and shape, header, type, algorithm, key, signature, and only then the claims.
+//! Order: size and shape, header, type, algorithm, key, signature, and only then the claims. A token is verified with a key of
+//! its issuer ([`verify`]), a proof with the key that it carries ([`verify_proof`]); everything else they share.
+
+use std::borrow::Cow;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::header::Compact;
-use super::{Algorithm, Header, JoseError, KeySet};
+use super::{Algorithm, Header, JoseError, KeySet, VerificationKey};
 use crate::time::Timestamp;
 
 /// The leeway of an [`Expectation`] that sets none, in seconds.
@@ -35,6 +38,8 @@ pub enum Audience<'a> {
     ExactlyString(&'a str),
     /// One of these is among them.
     AnyOf(&'a [&'a str]),
+    /// Exactly one, whoever it is: an `id_token_hint`, which names the client, so that the caller learns it from the token.
+    OneParty,
 }
 
 /// What a party requires of a token. There is no default for type, algorithms, issuer or audience.
@@ -42,8 +47,8 @@ pub enum Audience<'a> {
 pub struct Expectation<'a> {
     typ: Typ<'a>,
     algorithms: &'a [Algorithm],
-    issuer: &'a str,
-    audience: Audience<'a>,
+    /// Issuer and audience; a proof names neither.
+    parties: Option<(&'a str, Audience<'a>)>,
     leeway: i64,
     max_age: Option<i64>,
     max_lifetime: Option<i64>,
@@ -61,10 +66,21 @@ impl<'a> Expectation<'a> {
         Self {
             typ,
             algorithms,
-            issuer,
-            audience,
+            parties: Some((issuer, audience)),
             leeway: LEEWAY,
             max_age: None,
+            max_lifetime: None,
+            even_if_expired: false,
+        }
+    }
+
+    fn of_proof(typ: Typ<'a>, algorithms: &'a [Algorithm], max_age: i64) -> Self {
+        Self {
+            typ,
+            algorithms,
+            parties: None,
+            leeway: LEEWAY,
+            max_age: Some(max_age),
             max_lifetime: None,
             even_if_expired: false,
         }
@@ -117,17 +133,25 @@ impl<'a> Expectation<'a> {
     }
 
     fn check_claims(&self, claims: &Verified, now: Timestamp) -> Result<(), JoseError> {
-        if claims.text("iss") != Some(self.issuer) {
-            return Err(JoseError::Issuer);
-        }
-        if !self.audience.is_met_by(claims.claim("aud"))? {
-            return Err(JoseError::Audience);
+        if let Some((issuer, audience)) = self.parties {
+            if claims.text("iss") != Some(issuer) {
+                return Err(JoseError::Issuer);
+            }
+            if !audience.is_met_by(claims.claim("aud"))? {
+                return Err(JoseError::Audience);
+            }
         }
         self.check_times(claims, now)
     }
 
     fn check_times(&self, claims: &Verified, now: Timestamp) -> Result<(), JoseError> {
         let latest = now.plus(self.leeway);
+        if let Some(seconds) = self.max_age {
+            let iat = claims.iat.ok_or(JoseError::Claims)?;
+            if now.since(iat) > seconds {
+                return Err(JoseError::TooOld);
+            }
+        }
         if now >= claims.exp && !self.even_if_expired {
             return Err(JoseError::Expired);
         }
@@ -136,12 +160,6 @@ impl<'a> Expectation<'a> {
         }
         if claims.iat.is_some_and(|iat| iat > latest) {
             return Err(JoseError::IssuedInFuture);
-        }
-        if let Some(seconds) = self.max_age {
-            let iat = claims.iat.ok_or(JoseError::Claims)?;
-            if now.since(iat) > seconds {
-                return Err(JoseError::TooOld);
-            }
         }
         match self.max_lifetime {
             Some(seconds) if claims.exp > latest.plus(seconds) => Err(JoseError::LifetimeTooLong),
@@ -158,11 +176,12 @@ impl Audience<'_> {
             Self::Only(us) => !members.is_empty() && members.iter().all(|member| member == us),
             Self::ExactlyString(us) => aud.and_then(Value::as_str) == Some(us),
             Self::AnyOf(ours) => members.iter().any(|member| ours.contains(member)),
+            Self::OneParty => members.len() == 1,
         })
     }
 }
 
-/// A token that was verified. Only [`verify`] makes one.
+/// A token that was verified. Only [`verify`] and [`verify_proof`] make one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verified {
     header: Header,
@@ -182,30 +201,78 @@ pub fn verify(
     keys: &KeySet,
     now: Timestamp,
 ) -> Result<Verified, JoseError> {
+    accept(token, expect, now, |_, header| {
+        keys.find(header.kid.as_deref(), header.algorithm)
+            .map(Cow::Borrowed)
+    })
+    .map(|(verified, _)| verified)
+}
+
+/// Accepts or refuses `token` as a proof that whoever made it holds the private key to the public key in its header
+/// (`jwk`, RFC 9449 §4.2). It names no issuer and no audience, and needs no `exp`: it was made at `iat`, which is required
+/// and at most `max_age` seconds ago. With it comes the thumbprint of the key (RFC 7638).
+///
+/// # Errors
+/// A [`JoseError`], as [`verify`] gives it; [`JoseError::EmbeddedKey`] for a header without a usable public key.
+pub fn verify_proof(
+    token: &str,
+    typ: Typ<'_>,
+    algorithms: &[Algorithm],
+    max_age: i64,
+    now: Timestamp,
+) -> Result<(Verified, String), JoseError> {
+    let expect = Expectation::of_proof(typ, algorithms, max_age);
+    let (verified, key) = accept(token, &expect, now, |token, header| {
+        token.embedded_key(header.algorithm).map(Cow::Owned)
+    })?;
+    Ok((verified, key.thumbprint().to_owned()))
+}
+
+/// Verifies `token` with the key that `find` names for it.
+fn accept<'k>(
+    token: &str,
+    expect: &Expectation<'_>,
+    now: Timestamp,
+    find: impl FnOnce(&Compact<'_>, &Header) -> Result<Cow<'k, VerificationKey>, JoseError>,
+) -> Result<(Verified, Cow<'k, VerificationKey>), JoseError> {
     let token = Compact::split(token)?;
     let header = token.header()?;
     expect.check_header(&header)?;
-    let key = keys.find(header.kid.as_deref(), header.algorithm)?;
+    let key = find(&token, &header)?;
     if !key.verifies(token.signing_input.as_bytes(), &token.signature()?) {
         return Err(JoseError::Signature);
     }
-    let verified = Verified::new(header, token.claims()?)?;
+    let verified = Verified::new(header, token.claims()?, expect)?;
     expect.check_claims(&verified, now)?;
-    Ok(verified)
+    Ok((verified, key))
 }
 
 impl Verified {
     /// Holds the registered claims to their types (RFC 7519 §4.1), so that the accessors cannot fail.
-    fn new(header: Header, claims: Map<String, Value>) -> Result<Self, JoseError> {
+    fn new(
+        header: Header,
+        claims: Map<String, Value>,
+        expect: &Expectation<'_>,
+    ) -> Result<Self, JoseError> {
         for name in ["iss", "sub", "jti"] {
             if claims.get(name).is_some_and(|claim| !claim.is_string()) {
                 return Err(JoseError::Claims);
             }
         }
+        let iat = time(&claims, "iat")?;
+        let exp = match (time(&claims, "exp")?, expect.parties) {
+            (Some(exp), _) => exp,
+            // A proof without one ends by its age.
+            (None, None) => iat
+                .zip(expect.max_age)
+                .map(|(iat, max_age)| iat.plus(max_age.saturating_add(1)))
+                .ok_or(JoseError::Claims)?,
+            (None, Some(_)) => return Err(JoseError::Claims),
+        };
         Ok(Self {
             header,
-            exp: time(&claims, "exp")?.ok_or(JoseError::Claims)?,
-            iat: time(&claims, "iat")?,
+            exp,
+            iat,
             nbf: time(&claims, "nbf")?,
             claims,
         })
@@ -221,7 +288,7 @@ impl Verified {
         self.header.kid.as_deref()
     }
 
-    /// The issuer: the one that was expected.
+    /// The issuer: the one that was expected; empty for a proof.
     pub fn iss(&self) -> &str {
         self.text("iss").unwrap_or_default()
     }
