@@ -1,7 +1,7 @@
 # Every word of the pages, in English.
 #
 # A text may hold markup; what is put into it ({ $client }) arrives escaped. Names that somebody chose stand
-# in <bdi>, so that their direction stays their own. Texts for <title> hold no markup.
+# in <bdi>, so that their direction stays their own. Texts for <title>, and those of the scopes, hold no markup.
 
 ## Every page
 
@@ -9,17 +9,20 @@ skip-to-content = Skip to content
 title = { $page } – { $product }
 title-error = Error: { $page } – { $product }
 reference = Reference
+continue = Continue
+use-another-account = Use another account
+return-to = Return to <bdi>{ $client }</bdi>
 
 ## Sign in
 
 sign-in-heading = Sign in
 sign-in-to-continue = to continue to <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span>
-sign-in-again-heading = Confirm it’s you
+sign-in-again-title = Confirm it’s you
+sign-in-again-heading = Confirm it’s you, <bdi>{ $account }</bdi>
 sign-in-again = Enter your password again to continue to <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span>
 sign-in-username = Username
 sign-in-password = Password
 sign-in-submit = Sign in
-sign-in-again-submit = Continue
 sign-in-demo-heading = Accounts to try
 sign-in-demo = <kbd><bdi>{ $username }</bdi></kbd> with password <kbd><bdi>{ $password }</bdi></kbd>
 
@@ -34,13 +37,17 @@ problem-throttled = Too many attempts. { $minutes ->
  }, then try again.
 problem-busy = Too many people are signing in right now. Wait a moment, then try again.
 
+## Choosing an account
+
+select-account-heading = Choose an account
+select-account-continue = Continue as <strong><bdi>{ $account }</bdi></strong>
+
 ## Consent
 
 consent-title = Allow { $client }?
 consent-heading = Allow <bdi>{ $client }</bdi> to use your account?
 consent-not-verified = Not verified by { $product }
 consent-account = You are <strong><bdi>{ $account }</bdi></strong>
-consent-use-another-account = Use another account
 consent-resource = It will use <strong><bdi>{ $resource }</bdi></strong>
 consent-asks = <bdi>{ $client }</bdi> asks to
 consent-asks-more = <bdi>{ $client }</bdi> now also asks to
@@ -59,23 +66,41 @@ consent-loopback = This is an app on this computer. Allow it only if you have ju
 consent-allow = Allow
 consent-deny = Don’t allow
 
+# The scopes of OpenID Connect, as the consent page names them. What an operator writes for a scope comes before these.
+scope-openid = Know that it is you
+scope-profile = See your name, your picture and the rest of your profile
+scope-email = See your email address
+scope-phone = See your phone number
+scope-address = See your postal address
+scope-offline-access = Keep access while you are not using the app, until you remove it
+
+## On the way back to the app
+
+form-post-title = Returning to { $client }
+form-post-heading = Returning to <bdi>{ $client }</bdi>
+form-post-explanation = If nothing happens, select Continue to go on to <strong><bdi>{ $host }</bdi></strong>.
+
 ## A form answered before
 
 answered-heading = You have already answered
 answered-explanation = This question was answered before, perhaps in another tab. There is nothing left to do here.
-answered-return = Return to <bdi>{ $client }</bdi>
 answered-return-where = Return to <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span> to go on.
 
 ## Signing out
 
 sign-out-heading = Sign out?
 sign-out-explanation = This ends your session with { $product } in this browser. Apps you have opened may keep you signed in until you sign out there too.
+sign-out-requested = <strong><bdi>{ $client }</bdi></strong> asks to sign you out of { $product } in this browser. Other apps you have opened may keep you signed in until you sign out there too.
+sign-out-return = Afterwards you return to <strong><bdi>{ $host }</bdi></strong>
+sign-out-unverified = The app’s request could not be verified, so you will not be sent back to it.
 sign-out-submit = Sign out
 sign-out-cancel = Stay signed in
 signed-out-heading = You are signed out
 signed-out-explanation = Your session with { $product } in this browser has ended.
+signed-out-told = You are also signed out of
+signed-out-not-told = You may still be signed in to
 signed-out-apps-in-general = You may still be signed in to apps you have opened. On a shared computer, sign out there too and close the browser.
-signed-out-apps = You may still be signed in to these apps. On a shared computer, sign out there too and close the browser.
+signed-out-not-told-advice = They could not be told. On a shared computer, sign out there too and close the browser.
 
 ## The front door
 

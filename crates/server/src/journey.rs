@@ -194,6 +194,7 @@ impl Journey {
             username,
             problem,
             reauthenticate: None,
+            use_another_account_action: None,
             demo_users: &demo_users,
         });
         Ok(respond::page(status, html))

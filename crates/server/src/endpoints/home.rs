@@ -1,4 +1,4 @@
-//! `GET /`: what this server is, and who is signed in at it. Also the stylesheet, and what stands at no address.
+//! `GET /`: what this server is, and who is signed in at it. Also the files pages link to, and what stands at no address.
 
 use axum::{
     Extension,
@@ -52,17 +52,16 @@ pub(crate) async fn asset(
     Extension(correlation): Extension<Correlation>,
     name: Result<Path<String>, PathRejection>,
 ) -> Response {
-    let stylesheet = server.pages().stylesheet();
-    let asked = name.as_ref().ok().map(|Path(name)| name.as_str());
-    if asked.is_none() || stylesheet.path.rsplit('/').next() != asked {
+    let asked = name.as_ref().ok();
+    let Some(asset) = asked.and_then(|Path(name)| server.pages().asset(name)) else {
         return respond::page_refusal(&server, Reason::NotFound.into(), correlation, &[]);
-    }
+    };
     let headers = [
-        (header::CONTENT_TYPE, stylesheet.content_type),
+        (header::CONTENT_TYPE, asset.content_type),
         (header::CACHE_CONTROL, Asset::CACHE_CONTROL),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
-    (headers, stylesheet.bytes.into_owned()).into_response()
+    (headers, asset.bytes.clone().into_owned()).into_response()
 }
 
 pub(crate) async fn nothing_here(

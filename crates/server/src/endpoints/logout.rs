@@ -38,7 +38,7 @@ pub(crate) async fn post(
 pub(crate) async fn signed_out(State(server): State<Server>) -> Response {
     respond::page(
         StatusCode::OK,
-        server.pages().signed_out(&SignedOutPage { apps: &[] }),
+        server.pages().signed_out(&SignedOutPage::default()),
     )
 }
 
@@ -74,7 +74,10 @@ async fn ask(server: &Server, headers: &HeaderMap) -> Result<Response, Failure> 
     };
     Ok(respond::page(
         StatusCode::OK,
-        server.pages().sign_out_confirm(&SignOutPage { signed_in }),
+        server.pages().sign_out_confirm(&SignOutPage {
+            signed_in,
+            ..SignOutPage::default()
+        }),
     ))
 }
 

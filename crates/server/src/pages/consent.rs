@@ -23,7 +23,8 @@ pub struct ConsentPage<'a> {
     pub pending: &'a str,
     /// The API the access is for, if the request names one.
     pub resource: Option<ResourceLine<'a>>,
-    /// What is asked for now. All of it is shown.
+    /// What is asked for now. All of it is shown, except that `openid` gives way to anything else: that an app which
+    /// learns the name or the e-mail address knows whose they are goes without saying.
     pub scopes: &'a [ScopeLine<'a>],
     /// What the user allowed this client before.
     pub already_allowed: &'a [ScopeLine<'a>],
@@ -50,6 +51,20 @@ pub struct ScopeLine<'a> {
     /// The heading it stands under.
     pub kind: ScopeKind,
 }
+
+/// The scopes that OpenID Connect defines (Core §5.4, §11), with the text that says what each permits.
+pub(super) const BUILT_IN_SCOPES: &[(&str, &str, ScopeKind)] = &[
+    ("openid", "scope-openid", ScopeKind::Identity),
+    ("profile", "scope-profile", ScopeKind::Identity),
+    ("email", "scope-email", ScopeKind::Identity),
+    ("phone", "scope-phone", ScopeKind::Identity),
+    ("address", "scope-address", ScopeKind::Identity),
+    (
+        "offline_access",
+        "scope-offline-access",
+        ScopeKind::WhileAway,
+    ),
+];
 
 /// The headings of the consent page, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -33,6 +33,24 @@ pub(super) fn escaped(text: &str) -> String {
     out
 }
 
+/// A value that is not there to be read, for an attribute of a form: the browser takes out of the markup exactly what
+/// was put in. (Only U+0000 has no way through HTML.) Numbered are all characters but the printable ones of ASCII, and
+/// those that HTML takes for another when they are numbered, U+0080 to U+009F.
+pub(super) fn carried(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    for character in value.chars() {
+        let written = match character {
+            '&' | '<' | '>' | '"' | '\'' => {
+                write_escaped(&mut out, character.encode_utf8(&mut [0; 4]))
+            }
+            ' '..='~' | '\u{80}'..='\u{9f}' => out.write_char(character),
+            _ => write!(out, "&#{};", u32::from(character)),
+        };
+        written.expect("a String takes all that is written to it");
+    }
+    out
+}
+
 /// What was received, for a developer's eyes: cut after 200 characters, and each character that would
 /// mislead named by its number (`\u{202e}`). Still to be escaped.
 pub(super) fn shown(received: &str) -> String {
@@ -81,6 +99,14 @@ mod tests {
             escaped(r#"<b a="x" b='y'>&amp;"#),
             "&lt;b a=&quot;x&quot; b=&#39;y&#39;&gt;&amp;amp;"
         );
+    }
+
+    #[test]
+    fn what_is_carried_is_escaped_and_complete() {
+        assert_eq!(carried("a b~\"'<&>"), "a b~&quot;&#39;&lt;&amp;&gt;");
+        assert_eq!(carried("\t\r\n\u{7f}"), "&#9;&#13;&#10;&#127;");
+        assert_eq!(carried("é\u{202e}😀"), "&#233;&#8238;&#128512;");
+        assert_eq!(carried("\u{80}\u{9f}\u{a0}"), "\u{80}\u{9f}&#160;");
     }
 
     #[test]

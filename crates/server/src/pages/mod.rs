@@ -1,11 +1,13 @@
-//! The pages a person sees: sign in, consent, refusal, sign out, and a front door.
+//! The pages a person sees: sign in, choose an account, consent, refusal, sign out, and a front door.
 //!
 //! This module turns plain page values into HTML, and owns the look (`assets/`), the markup
 //! (`templates/`) and the words (`locales/en.ftl`). It decides nothing: which page is due, its status
-//! and its cookies belong to the endpoints. Pages need no JavaScript and ask no other host for anything.
+//! and its cookies belong to the endpoints. Pages need no JavaScript and ask no other host for anything; the one
+//! script there is saves a click (`form_post.rs`).
 
 mod consent;
 mod escape;
+mod form_post;
 mod refusal;
 pub mod samples;
 mod session;
@@ -23,9 +25,10 @@ use rust_embed::RustEmbed;
 use serde::Serialize;
 
 pub use self::consent::{ConsentPage, ResourceLine, ScopeKind, ScopeLine};
+pub use self::form_post::{FormPostPage, form_post_headers};
 pub use self::refusal::{Developer, RefusalKind, RefusalPage};
-pub use self::session::{AnsweredPage, HomePage, SignOutPage, SignedIn, SignedOutPage};
-pub use self::sign_in::{DemoUser, SignInPage, SignInProblem};
+pub use self::session::{AnsweredPage, HomePage, ReturnTo, SignOutPage, SignedIn, SignedOutPage};
+pub use self::sign_in::{DemoUser, SelectAccountPage, SignInPage, SignInProblem};
 use self::texts::Texts;
 
 /// Sent when a template fails at run time, which the tests rule out for every page in every state.
@@ -33,6 +36,9 @@ const LAST_RESORT: &str = "<!doctype html>\n<html lang=\"en\" dir=\"ltr\">\n<met
      <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
      <meta name=\"color-scheme\" content=\"light dark\">\n<title>Sorry, there is a problem</title>\n\
      <main><h1>Sorry, there is a problem</h1><p>Try again in a few minutes.</p></main>\n</html>\n";
+
+/// Where the files that pages link to are served, below the issuer.
+const ASSETS: &str = "/assets/";
 
 #[derive(RustEmbed)]
 #[folder = "templates"]
@@ -72,10 +78,19 @@ impl Asset {
     pub const CACHE_CONTROL: &'static str = "public, max-age=31536000, immutable";
 }
 
-/// Every page of one server: its templates, its words and its stylesheet, made ready once.
+/// A scope that has words of its own.
+struct BuiltInScope {
+    name: &'static str,
+    text: String,
+    kind: ScopeKind,
+}
+
+/// Every page of one server: its templates, its words and the files they link to, made ready once.
 pub struct Pages {
     environment: Environment<'static>,
     stylesheet: Asset,
+    form_post_script: Asset,
+    built_in_scopes: Vec<BuiltInScope>,
 }
 
 impl Pages {
@@ -86,11 +101,18 @@ impl Pages {
     /// Only for templates, texts or assets that are broken, never for a name.
     pub fn new(product_name: &str, base_path: &str) -> Result<Pages, PagesError> {
         let base_path = base_path.trim_end_matches('/');
-        let stylesheet = stylesheet()?;
-        let mut environment = environment(Texts::english()?);
+        let stylesheet = asset("safeconduct", "css", "text/css; charset=utf-8")?;
+        let form_post_script = asset("form-post", "js", "text/javascript; charset=utf-8")?;
+        let texts = Texts::english()?;
+        let built_in_scopes = built_in_scopes(&texts)?;
+        let mut environment = environment(texts);
         environment.add_global("product", product_name);
         environment.add_global("home", format!("{base_path}/"));
         environment.add_global("stylesheet", format!("{base_path}{}", stylesheet.path));
+        environment.add_global(
+            "form_post_script",
+            format!("{base_path}{}", form_post_script.path),
+        );
         environment.add_global("mark", text(Assets::get("mark.svg"), "mark.svg")?);
         for name in Templates::iter() {
             let source = text(Templates::get(&name), &name)?;
@@ -99,6 +121,8 @@ impl Pages {
         Ok(Pages {
             environment,
             stylesheet,
+            form_post_script,
+            built_in_scopes,
         })
     }
 
@@ -108,10 +132,22 @@ impl Pages {
         self.render("sign_in.html", page)
     }
 
+    /// The question which account to continue with.
+    #[must_use]
+    pub fn select_account(&self, page: &SelectAccountPage<'_>) -> String {
+        self.render("select_account.html", page)
+    }
+
     /// The question whether a client may use the account.
     #[must_use]
     pub fn consent(&self, page: &ConsentPage<'_>) -> String {
         self.render("consent.html", page)
+    }
+
+    /// The form that takes an authorization response to a client. It is sent with [`form_post_headers`].
+    #[must_use]
+    pub fn form_post(&self, page: &FormPostPage<'_>) -> String {
+        self.render("form_post.html", page)
     }
 
     /// The answer to a request that cannot be trusted or served, said to a person.
@@ -150,10 +186,32 @@ impl Pages {
         self.render("fault.html", &minijinja::context! { correlation_id })
     }
 
+    /// A scope that OpenID Connect defines, as the consent page names it (`is_new` unset). `None` for any other:
+    /// those are described by whoever registers them.
+    #[must_use]
+    pub fn built_in_scope(&self, name: &str) -> Option<ScopeLine<'_>> {
+        let mut known = self.built_in_scopes.iter();
+        let scope = known.find(|scope| scope.name == name)?;
+        Some(ScopeLine {
+            name: scope.name,
+            text: Some(&scope.text),
+            is_new: false,
+            kind: scope.kind,
+        })
+    }
+
+    /// The file that is served as `/assets/<name>`.
+    #[must_use]
+    pub fn asset(&self, name: &str) -> Option<&Asset> {
+        [&self.stylesheet, &self.form_post_script]
+            .into_iter()
+            .find(|asset| asset.path.strip_prefix(ASSETS) == Some(name))
+    }
+
     /// The one stylesheet.
     #[must_use]
-    pub fn stylesheet(&self) -> Asset {
-        self.stylesheet.clone()
+    pub fn stylesheet(&self) -> &Asset {
+        &self.stylesheet
     }
 
     fn render(&self, template: &str, page: &impl Serialize) -> String {
@@ -202,12 +260,28 @@ fn environment(texts: Texts) -> Environment<'static> {
     environment.set_debug(false);
     environment.set_syntax(syntax());
     environment.add_filter("shown", escape::shown);
+    environment.add_filter("carried", |value: &str| {
+        Value::from_safe_string(escape::carried(value))
+    });
     environment.add_filter("initial", escape::initial);
     environment.add_test("web_url", |url: &str| {
         url.starts_with("https://") || url.starts_with("http://")
     });
+    environment.add_test("app_url", is_app_url);
     environment.add_function("t", move |id: &str, named: Kwargs| texts.say(id, &named));
     environment
+}
+
+/// Whether a URL leads to an app: a site, or the private-use scheme of a native app, which has a dot in it
+/// (RFC 8252 §7.1) as no scheme that runs anything has.
+fn is_app_url(url: &str) -> bool {
+    let named = |scheme: &str| {
+        let mut bytes = scheme.bytes();
+        bytes.all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    };
+    url.split_once(':').is_some_and(|(scheme, _)| {
+        matches!(scheme, "https" | "http") || (scheme.contains('.') && named(scheme))
+    })
 }
 
 fn syntax() -> SyntaxConfig {
@@ -239,17 +313,26 @@ fn write_value(
     Ok(())
 }
 
-fn stylesheet() -> Result<Asset, PagesError> {
-    const NAME: &str = "safeconduct.css";
-    let file = Assets::get(NAME).ok_or_else(|| PagesError::Missing(NAME.to_owned()))?;
+fn built_in_scopes(texts: &Texts) -> Result<Vec<BuiltInScope>, PagesError> {
+    let scopes = consent::BUILT_IN_SCOPES.iter();
+    let scopes = scopes.map(|&(name, text, kind)| {
+        let text = texts.plain(text)?;
+        Ok(BuiltInScope { name, text, kind })
+    });
+    scopes.collect()
+}
+
+fn asset(stem: &str, extension: &str, content_type: &'static str) -> Result<Asset, PagesError> {
+    let name = format!("{stem}.{extension}");
+    let file = Assets::get(&name).ok_or(PagesError::Missing(name))?;
     let hash: String = file.metadata.sha256_hash()[..8]
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
     Ok(Asset {
-        path: format!("/assets/safeconduct-{hash}.css"),
+        path: format!("{ASSETS}{stem}-{hash}.{extension}"),
         bytes: file.data,
-        content_type: "text/css; charset=utf-8",
+        content_type,
     })
 }
 

@@ -2,9 +2,9 @@
 //! `cargo run -p safeconduct-server --example pages -- DIR` writes for people who change the pages.
 
 use super::{
-    AnsweredPage, ConsentPage, DemoUser, Developer, HomePage, Pages, RefusalKind, RefusalPage,
-    ResourceLine, ScopeKind, ScopeLine, SignInPage, SignInProblem, SignOutPage, SignedIn,
-    SignedOutPage,
+    AnsweredPage, ConsentPage, DemoUser, Developer, FormPostPage, HomePage, Pages, RefusalKind,
+    RefusalPage, ResourceLine, ReturnTo, ScopeKind, ScopeLine, SelectAccountPage, SignInPage,
+    SignInProblem, SignOutPage, SignedIn, SignedOutPage,
 };
 
 const PENDING: &str = "sc_pend_AQEBAQEBAQEBAQEBAQEB";
@@ -18,9 +18,14 @@ pub fn render(pages: &Pages) -> Vec<(String, String)> {
     for (name, page) in sign_in() {
         add(name, pages.sign_in(&page));
     }
+    add("select-account", pages.select_account(&select_account()));
     for (name, page) in consent() {
         add(name, pages.consent(&page));
     }
+    for (name, scopes) in OPENID_CONSENT {
+        add(name, openid_consent(pages, scopes));
+    }
+    add("form-post", pages.form_post(&form_post()));
     for (name, page) in refusals() {
         add(name, pages.refusal(&page));
     }
@@ -34,16 +39,14 @@ pub fn render(pages: &Pages) -> Vec<(String, String)> {
     for (name, page) in answered() {
         add(name, pages.already_answered(&page));
     }
-    let signed_in = signed_in("alice");
-    add(
-        "sign-out",
-        pages.sign_out_confirm(&SignOutPage { signed_in }),
-    );
-    add("signed-out", pages.signed_out(&SignedOutPage::default()));
-    let apps = &["Demo Notes", "Acme Calendar"];
-    add("signed-out-apps", pages.signed_out(&SignedOutPage { apps }));
+    for (name, page) in sign_out() {
+        add(name, pages.sign_out_confirm(&page));
+    }
+    for (name, page) in signed_out() {
+        add(name, pages.signed_out(&page));
+    }
     add("home", pages.home(&HomePage::default()));
-    let signed_in = Some(signed_in);
+    let signed_in = Some(signed_in("alice"));
     add("home-signed-in", pages.home(&HomePage { signed_in }));
     add("fault", pages.fault(CORRELATION_ID));
     samples
@@ -85,6 +88,14 @@ fn sign_in() -> Vec<(&'static str, SignInPage<'static>)> {
         username: "",
         ..again(SignInProblem::MissingBoth)
     };
+    let hinted = SignInPage {
+        username: "alice",
+        ..first.clone()
+    };
+    let or_another = SignInPage {
+        use_another_account_action: Some("/login/switch"),
+        ..reauthenticate(None)
+    };
     let wrong = SignInProblem::WrongCredentials;
     vec![
         ("sign-in", first.clone()),
@@ -104,9 +115,35 @@ fn sign_in() -> Vec<(&'static str, SignInPage<'static>)> {
             again(SignInProblem::Throttled { minutes: 2 }),
         ),
         ("sign-in-busy", again(SignInProblem::Busy)),
+        ("sign-in-hinted", hinted),
         ("sign-in-again", reauthenticate(None)),
+        ("sign-in-again-or-another", or_another),
         ("sign-in-again-wrong", reauthenticate(Some(wrong))),
     ]
+}
+
+fn select_account() -> SelectAccountPage<'static> {
+    SelectAccountPage {
+        client_name: "Demo Notes",
+        client_host: "notes.example",
+        account: "alice",
+        continue_action: "/login/continue",
+        use_another_account_action: "/login/switch",
+        pending: PENDING,
+    }
+}
+
+fn form_post() -> FormPostPage<'static> {
+    FormPostPage {
+        client_name: "Demo Notes",
+        client_host: "notes.example",
+        action: "https://notes.example/auth/callback",
+        fields: &[
+            ("code", "sc_code_AQEBAQEBAQEBAQEBAQEB"),
+            ("state", "af0ifjsldkj"),
+            ("iss", "https://id.example"),
+        ],
+    }
 }
 
 const PROFILE: ScopeLine<'_> = scope("profile", "See your name and picture", ScopeKind::Identity);
@@ -144,7 +181,7 @@ fn consent() -> Vec<(&'static str, ConsentPage<'static>)> {
         verified: true,
         account: "alice",
         action: "/consent",
-        use_another_account_action: "/switch",
+        use_another_account_action: "/login/switch",
         pending: PENDING,
         resource: Some(ResourceLine {
             name: "Notes API",
@@ -183,6 +220,40 @@ fn consent() -> Vec<(&'static str, ConsentPage<'static>)> {
         ("consent-loopback", loopback),
         ("consent-nothing", nothing),
     ]
+}
+
+/// Requests of OpenID Connect: a sign-in and nothing else, everything there is, and one that names a single claim in
+/// place of a scope.
+const OPENID_CONSENT: &[(&str, &[&str])] = &[
+    ("consent-openid", &["openid"]),
+    (
+        "consent-openid-all",
+        &[
+            "openid",
+            "profile",
+            "email",
+            "phone",
+            "address",
+            "offline_access",
+        ],
+    ),
+    ("consent-openid-claim", &["openid", "email"]),
+];
+
+fn openid_consent(pages: &Pages, scopes: &[&str]) -> String {
+    let known = |name: &&str| pages.built_in_scope(name);
+    let lines: Vec<ScopeLine<'_>> = scopes.iter().filter_map(known).collect();
+    pages.consent(&ConsentPage {
+        client_name: "Demo Notes",
+        client_host: "notes.example",
+        verified: true,
+        account: "alice",
+        action: "/consent",
+        use_another_account_action: "/login/switch",
+        pending: PENDING,
+        scopes: &lines,
+        ..ConsentPage::default()
+    })
 }
 
 const REFUSAL_KINDS: &[(&str, RefusalKind)] = &[
@@ -257,6 +328,49 @@ fn answered() -> Vec<(&'static str, AnsweredPage<'static>)> {
     vec![
         ("already-answered", plain),
         ("already-answered-linked", linked),
+    ]
+}
+
+fn sign_out() -> Vec<(&'static str, SignOutPage<'static>)> {
+    let plain = SignOutPage {
+        signed_in: signed_in("alice"),
+        ..SignOutPage::default()
+    };
+    let requested = SignOutPage {
+        requested_by: Some("Demo Notes"),
+        returns_to: Some("notes.example"),
+        logout: Some("sc_lgrq_AQEBAQEBAQEBAQEBAQEB"),
+        ..plain
+    };
+    let unverified = SignOutPage {
+        unverified: true,
+        ..plain
+    };
+    vec![
+        ("sign-out", plain),
+        ("sign-out-requested", requested),
+        ("sign-out-unverified", unverified),
+    ]
+}
+
+fn signed_out() -> Vec<(&'static str, SignedOutPage<'static>)> {
+    let plain = SignedOutPage::default();
+    let told = SignedOutPage {
+        told: &["Demo Notes", "Acme Calendar"],
+        ..plain.clone()
+    };
+    let not_told = SignedOutPage {
+        told: &["Demo Notes"],
+        not_told: &["Acme Calendar", "Acme Mail"],
+        return_to: Some(ReturnTo {
+            client_name: "Demo Notes",
+            url: "https://notes.example/signed-out",
+        }),
+    };
+    vec![
+        ("signed-out", plain),
+        ("signed-out-told", told),
+        ("signed-out-not-told", not_told),
     ]
 }
 

@@ -10,7 +10,7 @@ pub struct HomePage<'a> {
 }
 
 /// A session, and the way to end it.
-#[derive(Clone, Copy, Serialize)]
+#[derive(Clone, Copy, Default, Serialize)]
 pub struct SignedIn<'a> {
     /// The name of the account.
     pub account: &'a str,
@@ -21,18 +21,39 @@ pub struct SignedIn<'a> {
 }
 
 /// The question whether to end the session.
-#[derive(Clone, Copy, Serialize)]
+#[derive(Clone, Copy, Default, Serialize)]
 pub struct SignOutPage<'a> {
     /// The session in question.
     pub signed_in: SignedIn<'a>,
+    /// The name of the client that sent the person here (RP-initiated logout), if that is proven.
+    pub requested_by: Option<&'a str>,
+    /// The host the person is returned to afterwards (`notes.example`), if that is proven.
+    pub returns_to: Option<&'a str>,
+    /// The sealed logout request, posted back as `logout`.
+    pub logout: Option<&'a str>,
+    /// Whether there was a request that could not be verified. The page then says that nobody is returned anywhere.
+    pub unverified: bool,
 }
 
 /// The news that the session has ended.
 #[derive(Clone, Default, Serialize)]
 pub struct SignedOutPage<'a> {
-    /// The names of apps that were opened with the session and may not know of its end. May be empty: the
-    /// page then says it of apps in general.
-    pub apps: &'a [&'a str],
+    /// The names of the apps that were told of it.
+    pub told: &'a [&'a str],
+    /// The names of the apps that could not be told, and may go on as before. If `told` is empty as well, the page
+    /// says it of apps in general.
+    pub not_told: &'a [&'a str],
+    /// The client that asked for it, to go back to.
+    pub return_to: Option<ReturnTo<'a>>,
+}
+
+/// A client, and the way back to it.
+#[derive(Clone, Copy, Serialize)]
+pub struct ReturnTo<'a> {
+    /// Its name, as registered.
+    pub client_name: &'a str,
+    /// The URL it registered for this: http, https, or a private-use scheme (RFC 8252 §7.1). Others are not linked.
+    pub url: &'a str,
 }
 
 /// What a form says that was answered before.

@@ -1,4 +1,4 @@
-//! The sign-in page: who asks, and what went wrong with the attempt before.
+//! The pages that settle who is in front of the browser: sign in, and choose an account.
 
 use serde::Serialize;
 
@@ -13,15 +13,34 @@ pub struct SignInPage<'a> {
     pub action: &'a str,
     /// The sealed pending authorization, posted back as `pending`.
     pub pending: &'a str,
-    /// The user name typed before; empty on the first visit.
+    /// The user name typed before, or hinted at by the client (`login_hint`); else empty.
     pub username: &'a str,
     /// What went wrong with the attempt before, if there was one.
     pub problem: Option<SignInProblem>,
     /// The account that has to prove itself again. Its name then stands fast in the form; the server
     /// still judges whose password it was.
     pub reauthenticate: Option<&'a str>,
+    /// Where the wish for another account than `reauthenticate` is posted, with `pending`, if it may be another.
+    pub use_another_account_action: Option<&'a str>,
     /// Accounts to try, named on the page. For a demonstration only, else empty.
     pub demo_users: &'a [DemoUser<'a>],
+}
+
+/// The question which account to continue with (`prompt=select_account`).
+#[derive(Clone, Default, Serialize)]
+pub struct SelectAccountPage<'a> {
+    /// The client's name, as registered.
+    pub client_name: &'a str,
+    /// The host that client is returned to (`notes.example`, `localhost:8421`).
+    pub client_host: &'a str,
+    /// The name of the account that is signed in.
+    pub account: &'a str,
+    /// Where the wish to continue with `account` is posted.
+    pub continue_action: &'a str,
+    /// Where the wish for another account is posted.
+    pub use_another_account_action: &'a str,
+    /// The sealed pending authorization, posted back as `pending` by either.
+    pub pending: &'a str,
 }
 
 /// Why an attempt to sign in failed, as much as a stranger may know: an unknown user, a wrong password

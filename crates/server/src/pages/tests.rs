@@ -105,10 +105,14 @@ fn every_page_has_one_heading_one_main_part_a_title_and_a_way_to_skip_to_it() {
             title.ends_with("Safeconduct") && !title.contains(['<', '\n']),
             "{name}: {title}"
         );
+        let referrer = match name.as_str() {
+            "form-post" => "strict-origin",
+            _ => "no-referrer",
+        };
         for meta in [
             ("viewport", "width=device-width, initial-scale=1"),
             ("color-scheme", "light dark"),
-            ("referrer", "no-referrer"),
+            ("referrer", referrer),
         ] {
             let found = |tag: &Tag| tag.is("name", meta.0) && tag.is("content", meta.1);
             assert!(tags.iter().any(found), "{name}: {meta:?}");
@@ -121,6 +125,9 @@ fn every_page_has_one_heading_one_main_part_a_title_and_a_way_to_skip_to_it() {
 fn no_page_holds_a_script_an_inline_style_or_anything_from_elsewhere() {
     for (name, html) in samples::render(&pages()) {
         for tag in tags(&html) {
+            if name == "form-post" && tag.name == "script" {
+                continue;
+            }
             assert!(
                 !["script", "style", "iframe", "img", "base"].contains(&&*tag.name),
                 "{name}: {tag:?}"
@@ -303,6 +310,44 @@ fn accounts_to_try_are_named_only_in_a_demonstration() {
 }
 
 #[test]
+fn signing_in_again_leads_to_another_account_only_where_it_may_be_another() {
+    let may_be_another = sample("sign-in-again-or-another");
+    let tags = tags(&may_be_another);
+    assert!(by_id(&tags, "use-another-account").is("type", "submit"));
+    let (mine, other) = may_be_another.split_once("</form>").unwrap();
+    assert!(mine.contains("action=\"/login\"") && other.contains("action=\"/login/switch\""));
+    assert!(!other.contains("password"));
+    assert!(!sample("sign-in-again").contains("use-another-account"));
+}
+
+#[test]
+fn a_hint_fills_the_username_and_leaves_it_open() {
+    let tags = tags(&sample("sign-in-hinted"));
+    let username = by_id(&tags, "username");
+    assert!(username.is("value", "alice") && !username.attributes.contains_key("readonly"));
+    assert!(
+        by_id(&tags, "password")
+            .attributes
+            .contains_key("autofocus")
+    );
+}
+
+#[test]
+fn choosing_an_account_is_one_form_with_two_ways_out() {
+    let html = sample("select-account");
+    let tags = tags(&html);
+    let form = by_id(&tags, "select-account-form");
+    assert!(form.is("method", "post") && form.is("action", "/login/continue"));
+    let goes_on = by_id(&tags, "select-account-continue");
+    assert!(goes_on.is("type", "submit") && !goes_on.attributes.contains_key("formaction"));
+    let other = by_id(&tags, "select-account-other");
+    assert!(other.is("type", "submit") && other.is("formaction", "/login/switch"));
+    let pending = tags.iter().filter(|tag| tag.is("name", "pending"));
+    assert_eq!(pending.count(), 1);
+    assert!(html.contains("Continue as <strong><bdi>alice</bdi></strong>"));
+}
+
+#[test]
 fn allow_and_deny_differ_in_nothing_but_their_meaning() {
     for (name, html) in samples::render(&pages()) {
         if !name.starts_with("consent") {
@@ -389,6 +434,58 @@ fn no_scope_is_lost_whatever_its_kind(
     assert!(html.contains("Do the thing") && html.contains("the.scope"));
 }
 
+#[rstest]
+#[case::by_itself("consent-openid", &["Know that it is you"])]
+#[case::a_single_claim("consent-openid-claim", &["See your email address"])]
+#[case::everything(
+    "consent-openid-all",
+    &[
+        "See your name, your picture and the rest of your profile",
+        "See your email address",
+        "See your phone number",
+        "See your postal address",
+        "Keep access while you are not using the app, until you remove it",
+    ]
+)]
+fn openid_is_a_line_of_its_own_only_where_nothing_else_is_asked(
+    #[case] name: &str,
+    #[case] lines: &[&str],
+) {
+    let html = sample(name);
+    let said = html.matches("<span><bdi>").count();
+    assert_eq!(said, lines.len(), "{html}");
+    for line in lines {
+        assert!(html.contains(&format!("<span><bdi>{line}</bdi></span>")));
+    }
+    assert!(html.contains("Who you are") && !html.contains("openid"));
+}
+
+#[test]
+fn openid_asked_or_allowed_alone_is_still_said() {
+    let pages = pages();
+    let [openid, email] = ["openid", "email"].map(|name| pages.built_in_scope(name).unwrap());
+    let consent = |scopes: &[ScopeLine<'_>], already_allowed: &[ScopeLine<'_>]| {
+        pages.consent(&ConsentPage {
+            scopes,
+            already_allowed,
+            ..ConsentPage::default()
+        })
+    };
+    let more = consent(&[openid], &[email]);
+    let (asked, allowed) = more.split_once("You have already allowed").unwrap();
+    assert!(asked.contains("Know that it is you") && allowed.contains("See your email address"));
+    let less = consent(&[email], &[openid]);
+    let (asked, allowed) = less.split_once("You have already allowed").unwrap();
+    assert!(asked.contains("See your email address") && allowed.contains("Know that it is you"));
+}
+
+#[test]
+fn a_scope_that_is_no_part_of_openid_connect_has_no_words_of_its_own() {
+    for name in ["notes.read", "OpenID", "", "scope-openid"] {
+        assert!(pages().built_in_scope(name).is_none(), "{name}");
+    }
+}
+
 #[test]
 fn an_app_on_this_computer_comes_with_a_warning() {
     assert!(sample("consent-loopback").contains("This is an app on this computer."));
@@ -437,6 +534,106 @@ fn a_link_to_a_script_is_no_link() {
     assert!(sample("already-answered-linked").contains("href=\"https://notes.example/\""));
 }
 
+#[test]
+fn an_answer_by_form_carries_each_field_to_the_redirect_uri_and_submits_itself() {
+    let html = sample("form-post");
+    let tags = tags(&html);
+    let script = only(&tags, "script");
+    assert!(html.contains("></script>"), "the script is a file");
+    let name = script.attributes["src"].strip_prefix("/assets/").unwrap();
+    let pages = pages();
+    let file = pages.asset(name).unwrap();
+    assert_eq!(file.content_type, "text/javascript; charset=utf-8");
+    let source = std::str::from_utf8(&file.bytes).unwrap();
+    assert!(source.contains("document.getElementById(\"form-post\").submit()"));
+    let form = html.split("<form").nth(1).unwrap();
+    assert_snapshot!(format!("<form{}</form>", form.split("</form>").next().unwrap()), @r#"
+    <form id="form-post" method="post" action="https://notes.example/auth/callback">
+    <input type="hidden" name="code" value="sc_code_AQEBAQEBAQEBAQEBAQEB">
+    <input type="hidden" name="state" value="af0ifjsldkj">
+    <input type="hidden" name="iss" value="https://id.example">
+    <button class="button primary" id="form-post-continue" type="submit">Continue</button>
+    </form>
+    "#);
+}
+
+/// Whatever the `state` is, the client gets it back unchanged.
+#[test]
+fn a_field_of_an_answer_is_escaped_and_loses_nothing() {
+    let state = "\"><script>&amp;'\u{202e}\u{200b}\r\n\té\u{1f600}\u{85}";
+    let html = pages().form_post(&FormPostPage {
+        action: "https://notes.example/?a=1&b=2",
+        fields: &[("state", state)],
+        ..FormPostPage::default()
+    });
+    let tags = tags(&html);
+    let field = tags.iter().find(|tag| tag.is("name", "state")).unwrap();
+    assert!(field.is(
+        "value",
+        "&quot;&gt;&lt;script&gt;&amp;amp;&#39;&#8238;&#8203;&#13;&#10;&#9;&#233;&#128512;\u{85}"
+    ));
+    assert!(by_id(&tags, "form-post").is("action", "https://notes.example/?a=1&amp;b=2"));
+}
+
+#[test]
+fn signing_out_for_an_app_names_it_and_where_one_returns_to() {
+    let html = sample("sign-out-requested");
+    assert!(html.contains("<strong><bdi>Demo Notes</bdi></strong> asks to sign you out"));
+    assert!(html.contains("Afterwards you return to <strong><bdi>notes.example</bdi></strong>"));
+    let tags = tags(&html);
+    assert!(by_id(&tags, "logout-form").is("action", "/logout"));
+    assert!(by_id(&tags, "logout-yes").is("type", "submit"));
+    assert!(by_id(&tags, "logout-no").is("href", "/"));
+    let request = tags.iter().find(|tag| tag.is("name", "logout")).unwrap();
+    assert!(request.is("type", "hidden") && request.is("value", "sc_lgrq_AQEBAQEBAQEBAQEBAQEB"));
+    assert!(tags.iter().any(|tag| tag.is("name", "csrf")));
+}
+
+#[test]
+fn a_logout_request_that_could_not_be_verified_leads_nowhere_and_says_so() {
+    let html = sample("sign-out-unverified");
+    assert!(html.contains("could not be verified, so you will not be sent back to it."));
+    assert!(!html.contains("name=\"logout\"") && !html.contains("Afterwards you return"));
+    assert!(!sample("sign-out").contains("could not be verified"));
+}
+
+#[test]
+fn the_end_of_a_session_tells_which_apps_know_of_it_and_which_do_not() {
+    let html = sample("signed-out-not-told");
+    let (warned, told) = html.split_once("You are also signed out of").unwrap();
+    let (_, not_told) = warned.split_once("You may still be signed in to").unwrap();
+    assert!(not_told.contains("Acme Calendar") && not_told.contains("Acme Mail"));
+    assert!(told.contains("<li><bdi>Demo Notes</bdi></li>") && !told.contains("Acme"));
+    let return_link = tags(&html);
+    let return_link = by_id(&return_link, "signed-out-return");
+    assert!(return_link.is("href", "https://notes.example/signed-out"));
+
+    let all_told = sample("signed-out-told");
+    assert!(!all_told.contains("You may still be signed in"));
+    assert!(sample("signed-out").contains("You may still be signed in to apps you have opened."));
+    for name in ["signed-out", "signed-out-told", "signed-out-not-told"] {
+        assert!(only(&tags(&sample(name)), "h1").is("id", "signed-out"));
+    }
+}
+
+#[rstest]
+#[case("https://notes.example/bye", true)]
+#[case("http://127.0.0.1:8421/bye", true)]
+#[case("com.example.app:/bye", true)]
+#[case("javascript:alert(1.5)", false)]
+#[case("data:text/html,a.b", false)]
+#[case("/bye", false)]
+#[case("//notes.example/a:b", false)]
+fn one_returns_to_apps_only(#[case] url: &str, #[case] linked: bool) {
+    let client_name = "Demo Notes";
+    let html = pages().signed_out(&SignedOutPage {
+        return_to: Some(ReturnTo { client_name, url }),
+        ..SignedOutPage::default()
+    });
+    assert_eq!(html.contains(&format!("href=\"{url}\"")), linked);
+    assert_eq!(html.contains("signed-out-return"), linked);
+}
+
 /// Ends attributes, elements and comments, opens others, and turns the text around it.
 const HOSTILE: &str = "'\"><script>alert(1)</script><img src=x onerror=alert(1)>--></title></textarea>&lt;{{ 7777*7777 }}\u{202e}\u{2066}\0";
 
@@ -466,6 +663,7 @@ fn questions(pages: &Pages, value: &str) -> Vec<String> {
         username: value,
         problem: Some(SignInProblem::WrongCredentials),
         reauthenticate: None,
+        use_another_account_action: Some(value),
         demo_users: &[DemoUser {
             username: value,
             password: value,
@@ -491,9 +689,18 @@ fn questions(pages: &Pages, value: &str) -> Vec<String> {
         scopes: &scopes,
         already_allowed: &scopes,
     };
+    let select_account = SelectAccountPage {
+        client_name: value,
+        client_host: value,
+        account: value,
+        continue_action: value,
+        use_another_account_action: value,
+        pending: value,
+    };
     vec![
         pages.sign_in(&sign_in),
         pages.sign_in(&again),
+        pages.select_account(&select_account),
         pages.consent(&consent),
     ]
 }
@@ -530,14 +737,34 @@ fn answers(pages: &Pages, value: &str) -> Vec<String> {
     let home = HomePage {
         signed_in: Some(signed_in),
     };
+    let sign_out = SignOutPage {
+        signed_in,
+        requested_by: Some(value),
+        returns_to: Some(value),
+        logout: Some(value),
+        unverified: true,
+    };
+    let signed_out = SignedOutPage {
+        told: &[value, value],
+        not_told: &[value, value],
+        return_to: Some(ReturnTo {
+            client_name: value,
+            url: &url,
+        }),
+    };
+    let form_post = FormPostPage {
+        client_name: value,
+        client_host: value,
+        action: value,
+        fields: &[(value, value), (value, value)],
+    };
     vec![
         pages.refusal(&refusal),
         pages.already_answered(&answered),
         pages.already_answered(&unlinked),
-        pages.sign_out_confirm(&SignOutPage { signed_in }),
-        pages.signed_out(&SignedOutPage {
-            apps: &[value, value],
-        }),
+        pages.form_post(&form_post),
+        pages.sign_out_confirm(&sign_out),
+        pages.signed_out(&signed_out),
         pages.home(&home),
         pages.fault(value),
     ]
@@ -555,7 +782,11 @@ fn a_hostile_value_changes_no_structure_and_no_direction() {
     for (hostile, harmless) in everywhere(&hostile_product, HOSTILE).iter().zip(&harmless) {
         assert_ne!(hostile, LAST_RESORT);
         assert_eq!(shape(hostile), shape(harmless), "{hostile}");
-        assert!(!hostile.contains("<script") && !hostile.contains("60481729"));
+        assert_eq!(
+            hostile.matches("<script").count(),
+            harmless.matches("<script").count()
+        );
+        assert!(!hostile.contains("60481729"));
         assert!(!hostile.contains(['\u{202e}', '\u{2066}', '\0']));
         assert!(hostile.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
     }
@@ -564,17 +795,22 @@ fn a_hostile_value_changes_no_structure_and_no_direction() {
 #[test]
 fn a_link_starts_with_the_path_of_the_issuer() {
     let pages = Pages::new("Acme", "/tenant/").unwrap();
-    let path = pages.stylesheet().path;
+    let path = &pages.stylesheet().path;
     assert!(path.starts_with("/assets/safeconduct-") && path.ends_with(".css"));
-    let html = pages.sign_out_confirm(&SignOutPage {
-        signed_in: SignedIn {
-            account: "",
-            sign_out_action: "",
-            csrf: "",
-        },
-    });
+    let html = pages.sign_out_confirm(&SignOutPage::default());
     assert!(html.contains(&format!("href=\"/tenant{path}\"")));
     assert!(html.contains("href=\"/tenant/\""));
+}
+
+#[test]
+fn a_file_is_found_by_the_name_its_content_gives_it_and_by_no_other() {
+    let pages = pages();
+    let path = &pages.stylesheet().path;
+    let name = path.strip_prefix("/assets/").unwrap();
+    assert_eq!(&pages.asset(name).unwrap().path, path);
+    for other in ["", "safeconduct.css", "form-post.js", "mark.svg", &**path] {
+        assert!(pages.asset(other).is_none(), "{other}");
+    }
 }
 
 #[test]
@@ -594,7 +830,8 @@ fn a_page_may_be_framed_by_nobody_and_posted_on_to_anybody() {
 
 #[test]
 fn the_stylesheet_is_small_and_asks_for_nothing() {
-    let stylesheet = pages().stylesheet();
+    let pages = pages();
+    let stylesheet = pages.stylesheet();
     assert_eq!(stylesheet.content_type, "text/css; charset=utf-8");
     assert!(
         stylesheet.bytes.len() < 12 * 1024,
@@ -619,8 +856,8 @@ fn colours_can_be_told_apart(
     #[case] fronts: &[&str],
     #[case] grounds: &[&str],
 ) {
-    let stylesheet = pages().stylesheet();
-    let css = std::str::from_utf8(&stylesheet.bytes).unwrap();
+    let pages = pages();
+    let css = std::str::from_utf8(&pages.stylesheet().bytes).unwrap();
     for front in fronts {
         for ground in grounds {
             let pairs = colour(css, front).into_iter().zip(colour(css, ground));

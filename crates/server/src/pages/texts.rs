@@ -37,20 +37,27 @@ impl Texts {
 
     /// The text `id` as markup, with the named values in their places.
     pub(super) fn say(&self, id: &str, named: &Kwargs) -> Result<Value, Error> {
+        let said = self.format(id, Some(&arguments(named)?)).map_err(slip)?;
+        Ok(Value::from_safe_string(said))
+    }
+
+    /// The text `id` as it stands: one without markup and without places for values.
+    pub(super) fn plain(&self, id: &str) -> Result<String, PagesError> {
+        self.format(id, None).map_err(PagesError::Texts)
+    }
+
+    fn format(&self, id: &str, arguments: Option<&FluentArgs<'_>>) -> Result<String, String> {
         let pattern = self
             .bundle
             .get_message(id)
             .and_then(|message| message.value())
-            .ok_or_else(|| slip(format!("no text `{id}`")))?;
-        let arguments = arguments(named)?;
+            .ok_or_else(|| format!("no text `{id}`"))?;
         let mut errors = Vec::new();
-        let said = self
-            .bundle
-            .format_pattern(pattern, Some(&arguments), &mut errors);
+        let said = self.bundle.format_pattern(pattern, arguments, &mut errors);
         if errors.is_empty() {
-            Ok(Value::from_safe_string(said.into_owned()))
+            Ok(said.into_owned())
         } else {
-            Err(slip(format!("text `{id}`: {errors:?}")))
+            Err(format!("text `{id}`: {errors:?}"))
         }
     }
 }
@@ -104,6 +111,8 @@ mod tests {
                 }
             }
         }
+        let scopes = super::super::consent::BUILT_IN_SCOPES.iter();
+        used.extend(scopes.map(|(_, text, _)| (*text).to_owned()));
         let present: BTreeSet<String> = ENGLISH
             .lines()
             .filter(|line| line.starts_with(|first: char| first.is_ascii_alphabetic()))

@@ -46,7 +46,7 @@ async fn a_link_signs_nobody_out() {
     let mut ada = server.sign_in("ada").await;
     let page = ada.get("/logout").await;
     assert!(
-        page.body.contains("<bdi>ada</bdi>") && page.body.contains("id=\"logout-submit\""),
+        page.body.contains("<bdi>ada</bdi>") && page.body.contains("id=\"logout-yes\""),
         "{page:?}"
     );
     assert!(ada.authorize(&Ask::of("portal")).await.has_code());
