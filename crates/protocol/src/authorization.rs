@@ -4,19 +4,27 @@
 //! `Client::prove_redirect_uri`). After that they go back to the client ([`CheckedRequest::check`]). What has to survive login
 //! and consent is sealed into the forms as a [`PendingAuthorization`]; nothing is stored.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
     authorization_code::AuthorizationCode,
-    client::{Client, ConsentPolicy, GrantType},
+    claims::{ClaimsDemand, ClaimsRequest},
+    client::{Client, ConsentPolicy, GrantType, ResponseMode},
+    dpop::Thumbprint,
     encoding,
     error::{Reason, Refusal},
     grant::{Epochs, Lifetimes},
+    id_token::{ACR_VALUES, IdTokenHint},
     ids::{ClientId, GrantId, SessionId, UserId},
+    jose::KeySet,
     parameters::Parameters,
     pkce::CodeChallenge,
+    pushed_request::{PushedId, REQUEST_URI},
     resource::Resources,
-    scope::Scope,
+    scope::{OPENID, Scope},
+    subject::Subjects,
     time::Timestamp,
     token::{new_id, one_resource},
 };
@@ -27,8 +35,25 @@ pub const LONGEST_REQUEST: usize = 8192;
 pub const LONGEST_STATE: usize = 4096;
 /// The longest `nonce`, in bytes as it is sent.
 pub const LONGEST_NONCE: usize = 512;
+/// The longest `login_hint` that is shown on the login page, in bytes; a longer one is ignored.
+const LONGEST_LOGIN_HINT: usize = 256;
 /// The longest `scope`, in bytes.
 pub const LONGEST_SCOPE: usize = 2048;
+
+/// The `request_uri` of a pushed request and who brings it, if that is how the request comes (RFC 9126 §4). Whatever else
+/// stands beside them is not looked at: what was pushed counts.
+///
+/// # Errors
+/// `client-id-missing`, `client-unknown` (not even an identifier), `parameter-repeated`.
+pub fn pushed(parameters: &Parameters) -> Result<Option<(ClientId, &str)>, Refusal> {
+    let ours = |uri: &&str| uri.starts_with(REQUEST_URI);
+    let Some(request_uri) = parameters.one("request_uri")?.filter(ours) else {
+        return Ok(None);
+    };
+    let client_id = parameters.required("client_id", Reason::ClientIdMissing)?;
+    let client_id = ClientId::parse(client_id).ok_or(Reason::ClientUnknown)?;
+    Ok(Some((client_id, &request_uri[REQUEST_URI.len()..])))
+}
 
 /// Reads who asks and where the answer should go. Nothing is proven yet: errors belong on a page, never in a redirect.
 ///
@@ -67,6 +92,68 @@ pub struct CheckedRequest {
     nonce: Option<String>,
     #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
     code_challenge: Option<CodeChallenge>,
+    #[serde(rename = "f", default)]
+    response_mode: ResponseMode,
+    #[serde(rename = "m", default, skip_serializing_if = "BTreeSet::is_empty")]
+    prompt: BTreeSet<Prompt>,
+    #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
+    max_age: Option<i64>,
+    #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
+    login_hint: Option<String>,
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
+    #[serde(rename = "d", default, skip_serializing_if = "ClaimsRequest::is_empty")]
+    claims: ClaimsRequest,
+    #[serde(rename = "j", default, skip_serializing_if = "Option::is_none")]
+    dpop_jkt: Option<Thumbprint>,
+}
+
+/// What a client wants to happen to the person, whatever this server knows about them (OpenID Connect Core §3.1.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Prompt {
+    /// No page at all: an error if one is needed.
+    #[serde(rename = "n")]
+    None,
+    /// Sign in again.
+    #[serde(rename = "l")]
+    Login,
+    /// Be asked again.
+    #[serde(rename = "c")]
+    Consent,
+    /// Choose the account.
+    #[serde(rename = "s")]
+    SelectAccount,
+}
+
+impl Prompt {
+    /// Every value, as advertised.
+    pub const ALL: [Prompt; 4] = [Self::None, Self::Login, Self::Consent, Self::SelectAccount];
+
+    /// The name as it is sent.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Login => "login",
+            Self::Consent => "consent",
+            Self::SelectAccount => "select_account",
+        }
+    }
+}
+
+/// How a request arrived, and what it is checked with beside its client.
+pub struct Arrival<'a> {
+    /// The APIs there are.
+    pub resources: &'a Resources,
+    /// This server's issuer identifier.
+    pub issuer: &'a str,
+    /// The keys of this server, for `id_token_hint`.
+    pub keys: &'a KeySet,
+    /// Whether the client pushed the request (RFC 9126).
+    pub pushed: bool,
+    /// The key that a DPoP proof beside the pushed request proved (RFC 9449 §10.1).
+    pub dpop_jkt: Option<&'a Thumbprint>,
+    /// When.
+    pub now: Timestamp,
 }
 
 impl CheckedRequest {
@@ -78,8 +165,7 @@ impl CheckedRequest {
         parameters: &Parameters,
         client: &Client,
         redirect_uri: &str,
-        resources: &Resources,
-        issuer: &str,
+        arrival: &Arrival<'_>,
     ) -> Result<Self, Refusal> {
         parameters.each_once(&[
             "state",
@@ -96,6 +182,9 @@ impl CheckedRequest {
         if parameters.one("request_uri")?.is_some() {
             return Err(Reason::RequestUriUnsupported.into());
         }
+        if client.require_pushed_authorization_requests && !arrival.pushed {
+            return Err(Reason::PushedRequestRequired.into());
+        }
         at_most(
             LONGEST_REQUEST,
             parameters.encode().len(),
@@ -105,23 +194,32 @@ impl CheckedRequest {
             "code" => {}
             other => return Err(Refusal::new(Reason::ResponseTypeUnsupported).because(clip(other))),
         }
-        if let Some(mode) = parameters
-            .one("response_mode")?
-            .filter(|mode| *mode != "query")
-        {
-            return Err(Refusal::new(Reason::ResponseModeUnsupported).because(clip(mode)));
-        }
         if !client.may_use(GrantType::AuthorizationCode) {
             return Err(Reason::GrantTypeNotAllowed.into());
         }
         let scope = asked_scope(parameters, client)?;
-        let audience = resources.audience(one_resource(parameters)?, &scope, issuer)?;
+        let resource = one_resource(parameters)?;
+        let audience = arrival
+            .resources
+            .audience(resource, &scope, arrival.issuer)?;
+        let demand = if scope.contains(OPENID) {
+            demanded(parameters, client, arrival)?
+        } else {
+            ClaimsDemand::default()
+        };
         Ok(Self {
             client: client.id.clone(),
             redirect_uri: redirect_uri.to_owned(),
             state: bounded(parameters, "state", LONGEST_STATE, Reason::StateTooLong)?,
             nonce: bounded(parameters, "nonce", LONGEST_NONCE, Reason::NonceTooLong)?,
             code_challenge: challenge(parameters, client)?,
+            response_mode: response_mode(parameters, client)?,
+            prompt: prompts(parameters)?,
+            max_age: max_age(parameters)?,
+            login_hint: login_hint(parameters)?,
+            subject: demand.subject,
+            claims: demand.request.within(&client.scopes),
+            dpop_jkt: dpop_jkt(parameters, arrival)?,
             scope,
             audience,
         })
@@ -150,6 +248,122 @@ impl CheckedRequest {
     /// The client's `state`, to be returned unchanged.
     pub fn state(&self) -> Option<&str> {
         self.state.as_deref()
+    }
+
+    /// How the answer travels.
+    pub fn response_mode(&self) -> ResponseMode {
+        self.response_mode
+    }
+
+    /// What the client thinks the person signs in with.
+    pub fn login_hint(&self) -> Option<&str> {
+        self.login_hint.as_deref()
+    }
+
+    /// The claims that are asked for one by one.
+    pub fn claims(&self) -> &ClaimsRequest {
+        &self.claims
+    }
+
+    /// What a person is asked to allow: the scope, and the scopes of claims that are asked for one by one.
+    pub fn to_consent(&self) -> Scope {
+        self.scope.union(&self.claims.scope())
+    }
+
+    fn wants(&self, prompt: Prompt) -> bool {
+        self.prompt.contains(&prompt)
+    }
+}
+
+/// How the answer to this request would travel, as far as that can be read: for a refusal of the request itself.
+pub fn response_mode_to_use(parameters: &Parameters, client: &Client) -> ResponseMode {
+    response_mode(parameters, client).unwrap_or_default()
+}
+
+fn response_mode(parameters: &Parameters, client: &Client) -> Result<ResponseMode, Refusal> {
+    let Some(sent) = parameters.one("response_mode")? else {
+        let default = client.response_modes.first();
+        return Ok(default.copied().unwrap_or_default());
+    };
+    ResponseMode::parse(sent)
+        .filter(|mode| client.response_modes.contains(mode))
+        .ok_or_else(|| Refusal::new(Reason::ResponseModeUnsupported).because(clip(sent)))
+}
+
+fn prompts(parameters: &Parameters) -> Result<BTreeSet<Prompt>, Refusal> {
+    let malformed = |text: &str| Refusal::new(Reason::PromptMalformed).because(clip(text));
+    let text = parameters.one("prompt")?.unwrap_or_default();
+    let known = |name: &str| {
+        Prompt::ALL
+            .into_iter()
+            .find(|prompt| prompt.as_str() == name)
+    };
+    let prompts = text
+        .split_ascii_whitespace()
+        .map(|name| known(name).ok_or_else(|| malformed(text)))
+        .collect::<Result<BTreeSet<_>, _>>()?;
+    if prompts.contains(&Prompt::None) && prompts.len() > 1 {
+        return Err(malformed(text));
+    }
+    Ok(prompts)
+}
+
+fn max_age(parameters: &Parameters) -> Result<Option<i64>, Refusal> {
+    let Some(text) = parameters.one("max_age")? else {
+        return Ok(None);
+    };
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse::<u64>() {
+        // A longer one than any clock counts is as good as none.
+        Ok(seconds) if digits => Ok(Some(i64::try_from(seconds).unwrap_or(i64::MAX / 2))),
+        _ => Err(Refusal::new(Reason::MaxAgeMalformed).because(clip(text))),
+    }
+}
+
+/// What a person may be shown in the login form. It is a convenience: what can't be one is as good as none.
+fn login_hint(parameters: &Parameters) -> Result<Option<String>, Refusal> {
+    let hint = parameters.one("login_hint")?;
+    let shown =
+        hint.filter(|hint| hint.len() <= LONGEST_LOGIN_HINT && !hint.chars().any(char::is_control));
+    Ok(shown.map(str::to_owned))
+}
+
+/// What the request demands of the person: whom `id_token_hint` and `claims` name, and an authentication context.
+fn demanded(
+    parameters: &Parameters,
+    client: &Client,
+    arrival: &Arrival<'_>,
+) -> Result<ClaimsDemand, Refusal> {
+    let mut demand = match parameters.one("claims")? {
+        Some(text) => ClaimsDemand::parse(text)?,
+        None => ClaimsDemand::default(),
+    };
+    let acr = &demand.essential_acr;
+    if !acr.is_empty() && !acr.iter().any(|acr| ACR_VALUES.contains(&acr.as_str())) {
+        return Err(Refusal::new(Reason::AcrUnmet).because(clip(&acr.join(" "))));
+    }
+    if let Some(hint) = parameters.one("id_token_hint")? {
+        let (issuer, keys) = (arrival.issuer, arrival.keys);
+        let hint = IdTokenHint::verify(hint, Some(client), issuer, keys, arrival.now)?;
+        if demand.subject.is_some_and(|named| named != hint.subject) {
+            return Err(
+                Refusal::new(Reason::LoginRequired).because("id_token_hint and claims name two")
+            );
+        }
+        demand.subject = Some(hint.subject);
+    }
+    Ok(demand)
+}
+
+/// The key that the code will be bound to: named, or proven beside the pushed request, or both alike (RFC 9449 §10).
+fn dpop_jkt(parameters: &Parameters, arrival: &Arrival<'_>) -> Result<Option<Thumbprint>, Refusal> {
+    let proven = arrival.dpop_jkt;
+    match parameters.one("dpop_jkt")? {
+        None => Ok(proven.cloned()),
+        Some(sent) => match Thumbprint::parse(sent) {
+            Some(named) if proven.is_none_or(|proven| *proven == named) => Ok(Some(named)),
+            _ => Err(Reason::DpopJktMalformed.into()),
+        },
     }
 }
 
@@ -240,6 +454,9 @@ pub struct PendingAuthorization {
     /// How far it has come.
     #[serde(rename = "s")]
     pub stage: Stage,
+    /// The pushed request it came from.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    pub pushed: Option<PushedId>,
 }
 
 /// How far a pending authorization has come.
@@ -248,7 +465,7 @@ pub enum Stage {
     /// It arrived.
     #[serde(rename = "a")]
     Arrived,
-    /// The person signed in for it; the session they had then.
+    /// The person signed in for it, or chose the account; the session they had then.
     #[serde(rename = "i")]
     SignedIn {
         /// That session.
@@ -292,6 +509,10 @@ pub struct SignedInUser {
 pub enum Next {
     /// Show the login page.
     SignIn,
+    /// Show the login page of the account that is signed in, to prove who sits there.
+    Reauthenticate,
+    /// Let the person choose between the account that is signed in and another.
+    SelectAccount,
     /// Show the consent page: ask for `new`; `already` was allowed before.
     Consent {
         /// What is asked for.
@@ -312,6 +533,7 @@ impl PendingAuthorization {
             browser,
             request,
             stage: Stage::Arrived,
+            pushed: None,
         }
     }
 
@@ -343,21 +565,78 @@ impl PendingAuthorization {
     }
 
     /// Decides what has to happen next for the person at the browser.
-    pub fn next(&self, client: &Client, person: Option<&SignedInUser>) -> Next {
+    ///
+    /// `max_age` counts until the request arrived: who was recent enough then does not have to hurry (OpenID Connect Core §3.1.2.1).
+    ///
+    /// # Errors
+    /// `login-required`, `consent-required` where the request forbids the page that is due; `login-required` where it is about
+    /// another person than the one who signed in for it.
+    pub fn next(
+        &self,
+        client: &Client,
+        person: Option<&SignedInUser>,
+        subjects: &Subjects,
+    ) -> Result<Next, Refusal> {
+        let silent = self.request.wants(Prompt::None);
         let Some(person) = person else {
-            return Next::SignIn;
+            return if silent {
+                Err(Refusal::new(Reason::LoginRequired).because("nobody is signed in"))
+            } else {
+                Ok(Next::SignIn)
+            };
         };
-        let asked = self.request.scope();
+        let subject = subjects.subject(client, &person.user);
+        let is_named = (self.request.subject.as_ref()).is_none_or(|named| *named == subject);
+        let met = matches!(&self.stage, Stage::SignedIn { session } if *session == person.session);
+        let age = self.grant.born().since(person.auth_time);
+        let too_long_ago = (self.request.max_age).is_some_and(|most| most == 0 || age >= most);
+        if !is_named && (met || silent) {
+            return Err(Refusal::new(Reason::LoginRequired).because("another person is signed in"));
+        }
+        if !met && too_long_ago && silent {
+            return Err(Refusal::new(Reason::LoginRequired).because("signed in too long ago"));
+        }
+        if met {
+            return self.consent_or_issue(client, person, silent);
+        }
+        if !is_named {
+            Ok(Next::SignIn)
+        } else if self.request.wants(Prompt::Login) || too_long_ago {
+            Ok(Next::Reauthenticate)
+        } else if self.request.wants(Prompt::SelectAccount) {
+            Ok(Next::SelectAccount)
+        } else {
+            self.consent_or_issue(client, person, silent)
+        }
+    }
+
+    fn consent_or_issue(
+        &self,
+        client: &Client,
+        person: &SignedInUser,
+        silent: bool,
+    ) -> Result<Next, Refusal> {
+        let asked = self.request.to_consent();
         let already = if client.remembers_consent(self.request.redirect_uri()) {
             asked.intersection(&person.consented)
         } else {
             Scope::default()
         };
         let new = asked.without(&already);
+        let again = self.request.wants(Prompt::Consent);
         match client.consent {
-            ConsentPolicy::Never => Next::Issue,
-            ConsentPolicy::Remember if new.is_empty() => Next::Issue,
-            ConsentPolicy::Remember | ConsentPolicy::Always => Next::Consent { new, already },
+            ConsentPolicy::Never if !again => Ok(Next::Issue),
+            ConsentPolicy::Remember if new.is_empty() && !again => Ok(Next::Issue),
+            _ if silent => {
+                let detail = format!("{new} was not allowed yet");
+                Err(Refusal::new(Reason::ConsentRequired).because(detail))
+            }
+            // Asked again although nothing is new: everything is shown as a question.
+            _ if new.is_empty() => Ok(Next::Consent {
+                new: asked,
+                already: Scope::default(),
+            }),
+            _ => Ok(Next::Consent { new, already }),
         }
     }
 
@@ -371,7 +650,7 @@ impl PendingAuthorization {
     /// The same request, marked as shown to `person`, asking for all it asks for.
     #[must_use]
     pub fn asked(mut self, person: &SignedInUser) -> Self {
-        let shown = self.request.scope().clone();
+        let shown = self.request.to_consent();
         self.stage = Stage::Asked {
             session: person.session.clone(),
             user: person.user.clone(),
@@ -395,7 +674,7 @@ impl PendingAuthorization {
                 Some(person),
             ) if *session == person.session
                 && *user == person.user
-                && shown == self.request.scope() =>
+                && *shown == self.request.to_consent() =>
             {
                 Ok(())
             }
@@ -420,6 +699,8 @@ impl PendingAuthorization {
             nonce: self.request.nonce.clone(),
             auth_time: person.auth_time,
             issued_at: now,
+            dpop_jkt: self.request.dpop_jkt.clone(),
+            claims: self.request.claims.clone(),
         }
     }
 }

@@ -4,7 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    claims::ClaimsRequest,
     client::Client,
+    dpop::Thumbprint,
     encoding,
     error::{Reason, Refusal},
     grant::{Epochs, Grant, Lifetimes, NOTHING_LEFT, NewGrant, one_audience},
@@ -63,6 +65,12 @@ pub struct AuthorizationCode {
     /// When it was issued.
     #[serde(rename = "f")]
     pub issued_at: Timestamp,
+    /// The key that its tokens must be bound to.
+    #[serde(rename = "j", default, skip_serializing_if = "Option::is_none")]
+    pub dpop_jkt: Option<Thumbprint>,
+    /// The claims that were asked for one by one.
+    #[serde(rename = "d", default, skip_serializing_if = "ClaimsRequest::is_empty")]
+    pub claims: ClaimsRequest,
 }
 
 impl AuthorizationCode {
@@ -77,6 +85,7 @@ impl AuthorizationCode {
         &self,
         client: &Client,
         exchange: &CodeExchange,
+        key: Option<&Thumbprint>,
         lifetimes: &Lifetimes,
         now: Timestamp,
     ) -> Result<NewGrant, Refusal> {
@@ -100,6 +109,14 @@ impl AuthorizationCode {
             return Err(Refusal::new(Reason::RedirectUriChanged).because(detail));
         }
         self.prove_possession(exchange)?;
+        if self.dpop_jkt.is_some() && self.dpop_jkt.as_ref() != key {
+            let detail = if key.is_some() {
+                "another key"
+            } else {
+                "no proof"
+            };
+            return Err(Refusal::new(Reason::CodeOfAnotherKey).because(detail));
+        }
         one_audience(&self.audience, exchange.resource.as_deref())?;
         let redirect_uri = exchange.redirect_uri.as_deref().unwrap_or_default();
         if client.prove_redirect_uri(redirect_uri).is_err() {
@@ -109,7 +126,7 @@ impl AuthorizationCode {
         if self.scope.intersection(&client.scopes).is_empty() {
             return Err(Refusal::new(Reason::GrantEnded).because(NOTHING_LEFT));
         }
-        Ok(self.grant_for(client, lifetimes, now))
+        Ok(self.grant_for(client, key, lifetimes, now))
     }
 
     fn is_current(&self, lifetimes: &Lifetimes, now: Timestamp) -> Result<(), Refusal> {
@@ -133,7 +150,13 @@ impl AuthorizationCode {
         }
     }
 
-    fn grant_for(&self, client: &Client, lifetimes: &Lifetimes, now: Timestamp) -> NewGrant {
+    fn grant_for(
+        &self,
+        client: &Client,
+        key: Option<&Thumbprint>,
+        lifetimes: &Lifetimes,
+        now: Timestamp,
+    ) -> NewGrant {
         let life = if Grant::is_refreshable(client) {
             lifetimes.refresh
         } else {
@@ -158,6 +181,8 @@ impl AuthorizationCode {
             forget_at: last_token
                 .max(lifetimes.latest_redemption(self.grant))
                 .plus(TOMBSTONE),
+            dpop_jkt: key.cloned(),
+            claims: self.claims.within(&client.scopes),
         }
     }
 }

@@ -1,14 +1,17 @@
 //! A client as it is registered (RFC 7591 §2): what it may ask for, and how it proves who it is.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{Reason, Refusal},
-    ids::ClientId,
-    jose::JwkSet,
+    ids::{ClientId, Malformed},
+    jose::{Algorithm, JwkSet},
     redirect_uri::{self, RedirectUri},
     resource::Resources,
     scope::Scope,
+    subject::SubjectType,
 };
 
 /// A registered client.
@@ -43,10 +46,130 @@ pub struct Client {
     /// When people are asked.
     #[serde(default)]
     pub consent: ConsentPolicy,
+    /// How answers may travel to it; the first is the default.
+    #[serde(default = "query_alone")]
+    pub response_modes: Vec<ResponseMode>,
+    /// Whether an authorization request that was not pushed is refused (RFC 9126 §6).
+    #[serde(default)]
+    pub require_pushed_authorization_requests: bool,
+    /// Whether tokens that are not bound to a key are refused it (RFC 9449 §5.2).
+    #[serde(default)]
+    pub dpop_bound_access_tokens: bool,
+    /// What only matters to sign-in with OpenID Connect.
+    #[serde(flatten)]
+    pub openid: OpenIdRegistration,
+}
+
+/// The part of a registration that OpenID Connect adds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenIdRegistration {
+    /// What its ID Tokens are signed with (OpenID Connect Dynamic Client Registration §2).
+    #[serde(default = "rs256")]
+    pub id_token_signed_response_alg: Algorithm,
+    /// Which `sub` it is given.
+    #[serde(default)]
+    pub subject_type: SubjectType,
+    /// The host that names its sector, for pairwise subjects; needed where its redirect URIs have several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sector_identifier: Option<String>,
+    /// Where a person may return to after signing out (RP-Initiated Logout §3.1).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub post_logout_redirect_uris: Vec<RedirectUri>,
+    /// Where it is told that a session has ended (Back-Channel Logout §2.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backchannel_logout_uri: Option<BackChannelUri>,
+}
+
+impl Default for OpenIdRegistration {
+    fn default() -> Self {
+        Self {
+            id_token_signed_response_alg: rs256(),
+            subject_type: SubjectType::default(),
+            sector_identifier: None,
+            post_logout_redirect_uris: Vec::new(),
+            backchannel_logout_uri: None,
+        }
+    }
 }
 
 fn yes() -> bool {
     true
+}
+
+fn query_alone() -> Vec<ResponseMode> {
+    vec![ResponseMode::Query]
+}
+
+/// OpenID Connect's default (Core §15.1).
+const fn rs256() -> Algorithm {
+    Algorithm::Rs256
+}
+
+/// How an authorization response travels (OAuth 2.0 Multiple Response Types §2.1, Form Post Response Mode §2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResponseMode {
+    /// In the query of the redirect URI.
+    #[default]
+    Query,
+    /// In a form that the browser posts to the redirect URI.
+    FormPost,
+}
+
+impl ResponseMode {
+    /// Every mode, as advertised.
+    pub const ALL: [ResponseMode; 2] = [Self::Query, Self::FormPost];
+
+    /// The name as it is sent.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::FormPost => "form_post",
+        }
+    }
+
+    /// Reads a `response_mode`; `None` for one this server does not know.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.as_str() == text)
+    }
+}
+
+/// The URL at which a client is told that a session has ended: https, or http on loopback; no fragment, no user name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct BackChannelUri(String);
+
+impl BackChannelUri {
+    /// Reads the URL; `None` for one that is never called.
+    pub fn parse(text: &str) -> Option<Self> {
+        let url = url::Url::parse(text).ok()?;
+        let plain = text.len() <= 2048 && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let bare = !text.contains('#') && url.username().is_empty() && url.password().is_none();
+        let reachable = match url.scheme() {
+            "https" => url.host().is_some(),
+            "http" => crate::metadata::is_loopback(&url),
+            _ => false,
+        };
+        (plain && bare && reachable).then(|| Self(text.to_owned()))
+    }
+
+    /// The URL.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for BackChannelUri {
+    type Error = Malformed;
+    fn try_from(text: String) -> Result<Self, Malformed> {
+        Self::parse(&text).ok_or(Malformed("back-channel URL"))
+    }
+}
+
+impl From<BackChannelUri> for String {
+    fn from(uri: BackChannelUri) -> String {
+        uri.0
+    }
 }
 
 /// How a client authenticates (OpenID Connect Core §9).
@@ -178,6 +301,19 @@ pub enum ClientError {
     /// `private_key_jwt` without keys, or keys without it.
     #[error("private_key_jwt needs a jwks with at least one key, and only it has one")]
     Jwks,
+    /// No response mode at all.
+    #[error("response_modes needs at least one of query and form_post")]
+    ResponseModes,
+    /// `form_post` to something that is no web server.
+    #[error(
+        "form_post needs redirect URIs that begin with https: or http:; a browser posts to nothing else"
+    )]
+    FormPost,
+    /// Several hosts and pairwise subjects, or a sector that is no host name.
+    #[error(
+        "subject_type = pairwise needs sector_identifier, a host name, where the redirect URIs have more than one host"
+    )]
+    Sector,
     /// A name that is empty, too long or holds control characters.
     #[error("the name must be 1 to 100 characters without control characters")]
     Name,
@@ -209,8 +345,56 @@ impl Client {
         } else if (self.authentication == AuthenticationMethod::PrivateKeyJwt) != self.has_keys() {
             Err(ClientError::Jwks)
         } else {
+            self.validate_openid()
+        }
+    }
+
+    fn validate_openid(&self) -> Result<(), ClientError> {
+        let web = |uri: &RedirectUri| {
+            uri.as_str().starts_with("https:") || uri.as_str().starts_with("http:")
+        };
+        let sector = self.openid.sector_identifier.as_deref();
+        let is_host =
+            |text: &str| url::Host::parse(text).is_ok_and(|host| host.to_string() == text);
+        if self.response_modes.is_empty() {
+            Err(ClientError::ResponseModes)
+        } else if self.response_modes.contains(&ResponseMode::FormPost)
+            && !self.redirect_uris.iter().all(web)
+        {
+            Err(ClientError::FormPost)
+        } else if sector.is_some_and(|sector| !is_host(sector))
+            || (self.openid.subject_type == SubjectType::Pairwise
+                && sector.is_none()
+                && self.hosts().len() > 1)
+        {
+            Err(ClientError::Sector)
+        } else {
             Ok(())
         }
+    }
+
+    /// The sector that pairwise subjects are made for (OpenID Connect Core §8.1): the one registered, or the host of its
+    /// redirect URIs.
+    pub fn sector(&self) -> String {
+        let registered = self.openid.sector_identifier.clone();
+        registered
+            .or_else(|| self.hosts().pop_first())
+            .unwrap_or_else(|| self.id.to_string())
+    }
+
+    fn hosts(&self) -> BTreeSet<String> {
+        let parsed = self.redirect_uris.iter().map(RedirectUri::as_str);
+        parsed
+            .filter_map(|uri| Some(url::Url::parse(uri).ok()?.host_str()?.to_owned()))
+            .collect()
+    }
+
+    /// Whether `sent` is one of the addresses that a person may return to after signing out: the same string.
+    pub fn may_return_to(&self, sent: &str) -> bool {
+        self.openid
+            .post_logout_redirect_uris
+            .iter()
+            .any(|uri| uri.admits(sent))
     }
 
     /// Whether it has no credentials (RFC 6749 §2.1).

@@ -9,6 +9,7 @@ use crate::{
     metadata::Issuer,
     parameters::Parameters,
     secret::Secret,
+    single_use::{SingleUse, UsedId},
     time::Timestamp,
 };
 
@@ -114,19 +115,8 @@ impl PresentedClient {
     }
 }
 
-/// A use of an assertion: its `jti` must be inserted in the unit of what the request changes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AssertionUse {
-    /// Whose.
-    pub client: ClientId,
-    /// Its name.
-    pub jti: String,
-    /// Until when it must be remembered.
-    pub expires_at: Timestamp,
-}
-
 /// Judges an assertion (RFC 7523 §3): signed with a key of the client, `iss` = `sub` = the client, `aud` = the issuer as one
-/// string (or the token endpoint where the registration says so), at most five minutes of life, a `jti`.
+/// string (or the token endpoint where the registration says so), at most five minutes of life, a `jti`, which the request uses up.
 ///
 /// # Errors
 /// `client-assertion-refused`, with the rule that failed as private detail.
@@ -136,7 +126,7 @@ pub fn judge_assertion(
     keys: &KeySet,
     issuer: &Issuer,
     now: Timestamp,
-) -> Result<AssertionUse, Refusal> {
+) -> Result<UsedId, Refusal> {
     let refused = |detail: &str| Refusal::new(Reason::ClientAssertionRefused).because(detail);
     let audience = match client.assertion_audience {
         AssertionAudience::Issuer => issuer.as_str().to_owned(),
@@ -158,9 +148,10 @@ pub fn judge_assertion(
         .jti()
         .filter(|jti| (1..=256).contains(&jti.len()))
         .ok_or_else(|| refused("jti is missing or too long"))?;
-    Ok(AssertionUse {
-        client: client.id.clone(),
-        jti: jti.to_owned(),
+    Ok(UsedId {
+        kind: SingleUse::ClientAssertion,
+        owner: client.id.to_string(),
+        id: jti.to_owned(),
         expires_at: verified.exp(),
     })
 }

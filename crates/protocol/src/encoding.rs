@@ -24,6 +24,13 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     output
 }
 
+/// The SHA-512 digest of `bytes`.
+pub fn sha512(bytes: &[u8]) -> [u8; 64] {
+    let mut output = [0; 64];
+    output.copy_from_slice(digest::digest(&digest::SHA512, bytes).as_ref());
+    output
+}
+
 /// The SHA-256 digest of `bytes` as 43 characters of base64url: the shape of an S256 `code_challenge`, a JWK
 /// thumbprint, `ath`.
 pub fn sha256_base64url(bytes: &[u8]) -> String {

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    claims::ClaimsRequest,
     client::{Client, GrantType},
+    dpop::Thumbprint,
     error::{Reason, Refusal},
     ids::{ClientId, GrantId, SessionId, UserId},
     resource::Resources,
@@ -93,6 +95,10 @@ pub struct NewGrant {
     pub idle_expires_at: Timestamp,
     /// When the row may be forgotten.
     pub forget_at: Timestamp,
+    /// The key that its tokens are bound to.
+    pub dpop_jkt: Option<Thumbprint>,
+    /// The claims that were asked for one by one.
+    pub claims: ClaimsRequest,
 }
 
 impl NewGrant {
@@ -123,6 +129,12 @@ pub struct Grant {
     pub expires_at: Timestamp,
     /// When the current refresh token ends if it is not used.
     pub idle_expires_at: Timestamp,
+    /// The browser session it came from.
+    pub session: SessionId,
+    /// The key that its tokens are bound to.
+    pub dpop_jkt: Option<Thumbprint>,
+    /// The claims that were asked for one by one.
+    pub claims: ClaimsRequest,
 }
 
 impl Grant {
@@ -138,6 +150,9 @@ impl Grant {
             generation: 0,
             expires_at: new.expires_at,
             idle_expires_at: new.idle_expires_at,
+            session: new.session.clone(),
+            dpop_jkt: new.dpop_jkt.clone(),
+            claims: new.claims.clone(),
         }
     }
 

@@ -20,7 +20,7 @@ pub enum Introspection {
         /// What the token says.
         #[serde(flatten)]
         token: Box<AccessToken>,
-        /// Always `Bearer`.
+        /// `Bearer` or `DPoP`.
         token_type: &'static str,
     },
 }
@@ -35,8 +35,8 @@ impl Introspection {
     pub fn active(token: AccessToken) -> Self {
         Self::Active {
             active: true,
+            token_type: token.token_type(),
             token: Box::new(token),
-            token_type: "Bearer",
         }
     }
 }
@@ -49,10 +49,14 @@ pub fn may_introspect(
     resources: &Resources,
     issuer: &str,
 ) -> bool {
-    match resources.find(&token.aud) {
-        Some(resource) => resource.client.as_ref() == Some(&asker.id),
-        None => token.aud == issuer && token.client_id == asker.id,
-    }
+    token
+        .aud
+        .as_slice()
+        .iter()
+        .any(|audience| match resources.find(audience) {
+            Some(resource) => resource.client.as_ref() == Some(&asker.id),
+            None => audience == issuer && token.client_id == asker.id,
+        })
 }
 
 /// Whether `asker` may revoke what was issued to `owner`: only its own (RFC 7009 §2.1).

@@ -4,12 +4,14 @@
 //! the specifications:
 //!
 //! - a request arrives: [`parameters`], [`error`], [`client`], [`redirect_uri`], [`pkce`], [`scope`], [`resource`], [`authorization`]
+//! - so does one of OpenID Connect or behind the browser's back: [`claims`], [`subject`], [`id_token`], [`logout`], [`pushed_request`], [`dpop`]
 //! - a grant comes of it: [`authorization_code`], [`grant`], [`refresh_token`], [`token`], [`dpop`]
 //! - others ask about it: [`introspection`], [`metadata`], [`client_authentication`]
 //! - what all of it stands on: [`ids`], [`secret`], [`seal`], [`jose`], [`encoding`], [`random`], [`time`], [`clock`]
 
 pub mod authorization;
 pub mod authorization_code;
+pub mod claims;
 pub mod client;
 pub mod client_authentication;
 pub mod clock;
@@ -17,12 +19,15 @@ pub mod dpop;
 pub mod encoding;
 pub mod error;
 pub mod grant;
+pub mod id_token;
 pub mod ids;
 pub mod introspection;
 pub mod jose;
+pub mod logout;
 pub mod metadata;
 pub mod parameters;
 pub mod pkce;
+pub mod pushed_request;
 pub mod random;
 pub mod redirect_uri;
 pub mod refresh_token;
@@ -30,5 +35,7 @@ pub mod resource;
 pub mod scope;
 pub mod seal;
 pub mod secret;
+pub mod single_use;
+pub mod subject;
 pub mod time;
 pub mod token;

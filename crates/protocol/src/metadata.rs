@@ -3,7 +3,15 @@
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-use crate::client::{AuthenticationMethod, GrantType};
+use crate::{
+    authorization::Prompt,
+    claims,
+    client::{AuthenticationMethod, GrantType, ResponseMode},
+    dpop::PROOF_ALGORITHMS,
+    id_token::ACR_VALUES,
+    jose::Algorithm,
+    subject::SubjectType,
+};
 
 /// This server's name and base: an https URL without query, fragment or trailing slash (RFC 8414 §2); http on loopback for development.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,7 +108,8 @@ impl Issuer {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether the host is this computer itself.
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
@@ -119,7 +128,10 @@ pub struct Metadata {
     pub issuer: String,
     pub authorization_endpoint: String,
     pub token_endpoint: String,
+    pub userinfo_endpoint: String,
     pub jwks_uri: String,
+    pub end_session_endpoint: String,
+    pub pushed_authorization_request_endpoint: String,
     pub introspection_endpoint: String,
     pub revocation_endpoint: String,
     pub scopes_supported: Vec<String>,
@@ -135,11 +147,23 @@ pub struct Metadata {
     pub code_challenge_methods_supported: Vec<String>,
     pub authorization_response_iss_parameter_supported: bool,
     pub ui_locales_supported: Vec<String>,
+    pub claims_supported: Vec<String>,
+    pub claims_parameter_supported: bool,
+    pub request_parameter_supported: bool,
+    pub request_uri_parameter_supported: bool,
+    pub require_pushed_authorization_requests: bool,
+    pub prompt_values_supported: Vec<String>,
+    pub subject_types_supported: Vec<String>,
+    pub acr_values_supported: Vec<String>,
+    pub id_token_signing_alg_values_supported: Vec<String>,
+    pub dpop_signing_alg_values_supported: Vec<String>,
+    pub backchannel_logout_supported: bool,
+    pub backchannel_logout_session_supported: bool,
 }
 
 impl Metadata {
-    /// The metadata of the server at `issuer` with these scopes.
-    pub fn of(issuer: &Issuer, scopes: Vec<String>) -> Self {
+    /// The metadata of the server at `issuer` with these scopes of its APIs, which signs ID Tokens with any of `signs`.
+    pub fn of(issuer: &Issuer, scopes: Vec<String>, signs: &[Algorithm]) -> Self {
         let names = |names: &[&str]| {
             names
                 .iter()
@@ -153,17 +177,20 @@ impl Metadata {
         ];
         let any_client =
             names(&[&confidential[..], &[AuthenticationMethod::None.as_str()]].concat());
-        let signing = names(&crate::jose::Algorithm::ALL.map(crate::jose::Algorithm::name));
+        let signing = names(&Algorithm::ALL.map(Algorithm::name));
         Self {
             issuer: issuer.as_str().to_owned(),
             authorization_endpoint: issuer.endpoint("/authorize"),
             token_endpoint: issuer.endpoint("/token"),
+            userinfo_endpoint: issuer.endpoint("/userinfo"),
             jwks_uri: issuer.endpoint("/.well-known/jwks.json"),
+            end_session_endpoint: issuer.endpoint("/logout"),
+            pushed_authorization_request_endpoint: issuer.endpoint("/par"),
             introspection_endpoint: issuer.endpoint("/introspect"),
             revocation_endpoint: issuer.endpoint("/revoke"),
             scopes_supported: scopes,
             response_types_supported: names(&["code"]),
-            response_modes_supported: names(&["query"]),
+            response_modes_supported: names(&ResponseMode::ALL.map(ResponseMode::as_str)),
             grant_types_supported: names(&GrantType::ALL.map(GrantType::as_str)),
             token_endpoint_auth_methods_supported: any_client.clone(),
             token_endpoint_auth_signing_alg_values_supported: signing.clone(),
@@ -174,6 +201,21 @@ impl Metadata {
             code_challenge_methods_supported: names(&["S256"]),
             authorization_response_iss_parameter_supported: true,
             ui_locales_supported: names(&["en"]),
+            claims_supported: claims::supported(),
+            claims_parameter_supported: true,
+            request_parameter_supported: false,
+            request_uri_parameter_supported: false,
+            require_pushed_authorization_requests: false,
+            prompt_values_supported: names(&Prompt::ALL.map(Prompt::as_str)),
+            subject_types_supported: names(&SubjectType::ALL.map(SubjectType::as_str)),
+            acr_values_supported: names(&ACR_VALUES),
+            id_token_signing_alg_values_supported: signs
+                .iter()
+                .map(|alg| alg.to_string())
+                .collect(),
+            dpop_signing_alg_values_supported: names(&PROOF_ALGORITHMS.map(Algorithm::name)),
+            backchannel_logout_supported: true,
+            backchannel_logout_session_supported: true,
         }
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     client::Client,
+    dpop::Thumbprint,
     error::{Reason, Refusal},
     grant::{Grant, Lifetimes, NOTHING_LEFT, one_audience},
     ids::{ClientId, GrantId},
@@ -107,14 +108,17 @@ pub enum RefreshDecision {
 }
 
 impl Rotation {
-    /// A use of `token` by `client`. Confidential clients' tokens are sender-bound.
+    /// A use of `token`, which belongs to `grant`, by `client`. A token is bound to its sender by the client's credentials, or by
+    /// a key.
     pub fn new(
         token: &RefreshToken,
+        grant: &Grant,
         client: &Client,
         lifetimes: &Lifetimes,
         now: Timestamp,
     ) -> Self {
-        let retry_window = client.is_public().then_some(lifetimes.refresh_retry_window);
+        let sender_bound = !client.is_public() || grant.dpop_jkt.is_some();
+        let retry_window = (!sender_bound).then_some(lifetimes.refresh_retry_window);
         Self {
             presented: token.generation,
             retry_window,
@@ -155,16 +159,26 @@ impl RefreshDecision {
     }
 }
 
-/// What one refresh asks its access token to be narrowed to (RFC 6749 §6, RFC 8707 §2.2). The grant itself never changes.
+/// What one refresh asks its access token to be narrowed to (RFC 6749 §6, RFC 8707 §2.2), if it proves the key that the grant
+/// is bound to (RFC 9449 §5). The grant itself never changes.
 ///
 /// # Errors
-/// `scope-exceeds-grant`, `resource-exceeds-grant`, `scope-not-registered` where the client lost all it asks for, `grant-ended`
+/// `refresh-token-of-another-key`, `scope-exceeds-grant`, `resource-exceeds-grant`, `scope-not-registered` where the client lost all it asks for, `grant-ended`
 /// where it lost all that was granted, or the right to act while the person is away.
 pub fn narrow(
     grant: &Grant,
     client: &Client,
     exchange: &RefreshExchange,
+    key: Option<&Thumbprint>,
 ) -> Result<Scope, Refusal> {
+    if grant.dpop_jkt.is_some() && grant.dpop_jkt.as_ref() != key {
+        let detail = if key.is_some() {
+            "another key"
+        } else {
+            "no proof"
+        };
+        return Err(Refusal::new(Reason::RefreshTokenOfAnotherKey).because(detail));
+    }
     one_audience(&grant.audience, exchange.resource.as_deref())?;
     let asked = exchange.scope.as_ref();
     if let Some(asked) = asked.filter(|asked| !asked.is_within(&grant.scope)) {

@@ -11,6 +11,8 @@ use crate::ids::Malformed;
 const MOST_SCOPES: usize = 100;
 /// The longest scope name, in bytes.
 const LONGEST_NAME: usize = 128;
+/// The scope that makes a request one of OpenID Connect (Core §3.1.2.1).
+pub const OPENID: &str = "openid";
 /// The scope that lets a grant outlive the browser session it came from (OpenID Connect Core §11).
 pub const OFFLINE_ACCESS: &str = "offline_access";
 
@@ -32,6 +34,11 @@ impl Scope {
             .collect();
         (names.len() <= MOST_SCOPES && names.iter().all(|name| is_name(name)))
             .then_some(Self(names))
+    }
+
+    /// A scope of names that are known to be ones.
+    pub(crate) fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        Self(names.into_iter().map(str::to_owned).collect())
     }
 
     /// The names in order.

@@ -26,7 +26,7 @@ pub const MAX_SEALED: usize = 16 * 1024;
 pub enum Kind {
     /// An authorization request between sign-in, consent and the redirect.
     PendingAuthorization,
-    /// A pushed authorization request: its `request_uri` (RFC 9126).
+    /// An authorization request that came by POST, on its way to a GET.
     AuthorizationRequest,
     /// An authorization code.
     AuthorizationCode,
@@ -46,11 +46,15 @@ pub enum Kind {
     StoredTokens,
     /// A client's logout under way.
     LogoutState,
+    /// A pushed authorization request: its `request_uri` (RFC 9126).
+    PushedRequest,
+    /// A logout that a client asked for, while the person is asked.
+    Logout,
 }
 
 impl Kind {
     /// Every kind, in the order of their keys.
-    pub const ALL: [Kind; 11] = [
+    pub const ALL: [Kind; 13] = [
         Kind::PendingAuthorization,
         Kind::AuthorizationRequest,
         Kind::AuthorizationCode,
@@ -62,6 +66,8 @@ impl Kind {
         Kind::LoginAttempt,
         Kind::StoredTokens,
         Kind::LogoutState,
+        Kind::PushedRequest,
+        Kind::Logout,
     ];
 
     /// The readable start of the sealed text, for secret scanners and for people.
@@ -78,6 +84,8 @@ impl Kind {
             Kind::LoginAttempt => "sc_la_",
             Kind::StoredTokens => "sc_st_",
             Kind::LogoutState => "sc_lo_",
+            Kind::PushedRequest => "sc_par_",
+            Kind::Logout => "sc_out_",
         }
     }
 
@@ -95,6 +103,8 @@ impl Kind {
             Kind::LoginAttempt => "login-attempt",
             Kind::StoredTokens => "stored-tokens",
             Kind::LogoutState => "logout-state",
+            Kind::PushedRequest => "pushed-request",
+            Kind::Logout => "logout",
         }
     }
 }

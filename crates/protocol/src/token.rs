@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     client::{Client, GrantType},
+    dpop::Thumbprint,
     encoding,
     error::{Reason, Refusal},
     grant::Grant,
@@ -12,7 +13,7 @@ use crate::{
     pkce::CodeVerifier,
     random,
     resource::Resources,
-    scope::Scope,
+    scope::{OPENID, Scope},
     secret::Secret,
     time::Timestamp,
 };
@@ -101,11 +102,15 @@ impl TokenRequest {
         }
     }
 
-    /// Refuses a grant type that `client` is not registered for.
+    /// Refuses a grant type that `client` is not registered for, and a request without a proof of a key where its tokens must
+    /// be bound to one (RFC 9449 §5.2).
     ///
     /// # Errors
-    /// `grant-type-not-allowed`; `public-client` for client credentials without credentials.
-    pub fn allowed_for(&self, client: &Client) -> Result<(), Refusal> {
+    /// `grant-type-not-allowed`; `public-client` for client credentials without credentials; `dpop-proof-missing`.
+    pub fn allowed_for(&self, client: &Client, key: Option<&Thumbprint>) -> Result<(), Refusal> {
+        if client.dpop_bound_access_tokens && key.is_none() {
+            return Err(Reason::DpopProofMissing.into());
+        }
         let grant_type = self.grant_type();
         if !client.may_use(grant_type) {
             return Err(Refusal::new(Reason::GrantTypeNotAllowed).because(grant_type.as_str()));
@@ -183,8 +188,8 @@ pub struct AccessToken {
     pub iss: String,
     /// The user, or the client itself for client credentials.
     pub sub: String,
-    /// The API.
-    pub aud: String,
+    /// The API; beside it this server itself, for UserInfo, where the scope holds `openid`.
+    pub aud: Audiences,
     /// When it ends.
     pub exp: Timestamp,
     /// When it was minted.
@@ -206,59 +211,131 @@ pub struct AccessToken {
     pub client_epoch: Option<i64>,
     /// The history of the database it belongs to.
     pub era: i64,
+    /// The key that whoever presents it must prove (RFC 9449 §6.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
 }
 
-impl AccessToken {
-    /// A token of `grant` that carries `scope`.
-    pub fn of_grant(
-        issuer: &str,
-        grant: &Grant,
-        scope: Scope,
-        era: i64,
-        lifetime: i64,
-        now: Timestamp,
-    ) -> Self {
-        Self {
-            iss: issuer.to_owned(),
-            sub: grant.user.as_str().to_owned(),
-            aud: grant.audience.clone(),
-            exp: now.plus(lifetime),
-            iat: now,
-            jti: new_id(),
-            client_id: grant.client.clone(),
-            scope,
-            auth_time: Some(grant.auth_time),
-            grant_id: Some(grant.id),
-            client_epoch: None,
-            era,
+/// The key a token is bound to (RFC 7800 §3.1, RFC 9449 §6.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// Its thumbprint.
+    pub jkt: Thumbprint,
+}
+
+/// Whom a token is for: one, or an API and this server (RFC 7519 §4.1.3). Written as a text where there is one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Audiences {
+    /// One.
+    One(String),
+    /// Several.
+    Many(Vec<String>),
+}
+
+impl Audiences {
+    /// The audiences of a token for `audience`: with `openid` in its scope, also of `issuer`, whose UserInfo it is good at.
+    pub fn of(audience: &str, scope: &Scope, issuer: &str) -> Self {
+        if scope.contains(OPENID) && audience != issuer {
+            Self::Many(vec![audience.to_owned(), issuer.to_owned()])
+        } else {
+            Self::One(audience.to_owned())
         }
     }
 
-    /// A token of the client's own (RFC 6749 §4.4).
+    /// Whether `audience` is among them.
+    pub fn contains(&self, audience: &str) -> bool {
+        self.as_slice().iter().any(|member| member == audience)
+    }
+
+    /// All of them.
+    pub fn as_slice(&self) -> &[String] {
+        match self {
+            Self::One(audience) => std::slice::from_ref(audience),
+            Self::Many(audiences) => audiences,
+        }
+    }
+}
+
+/// What an access token is made of beside what was granted.
+#[derive(Clone, Debug)]
+pub struct AccessTokenParts<'a> {
+    /// This server's issuer identifier.
+    pub issuer: &'a str,
+    /// The history of the database.
+    pub era: i64,
+    /// The key it is bound to.
+    pub key: Option<Thumbprint>,
+    /// Seconds it is good for.
+    pub lifetime: i64,
+    /// When it is minted.
+    pub now: Timestamp,
+}
+
+impl AccessToken {
+    /// A token of `grant` that carries `scope`, about the person whom its client knows as `subject`.
+    pub fn of_grant(
+        grant: &Grant,
+        subject: String,
+        scope: Scope,
+        parts: AccessTokenParts<'_>,
+    ) -> Self {
+        let aud = Audiences::of(&grant.audience, &scope, parts.issuer);
+        Self {
+            auth_time: Some(grant.auth_time),
+            grant_id: Some(grant.id),
+            ..Self::new(grant.client.clone(), subject, aud, scope, parts)
+        }
+    }
+
+    /// A token of the client's own (RFC 6749 §4.4): the scope and audience that were decided, under the client's epoch.
     pub fn of_client(
-        issuer: &str,
         client: &ClientId,
         decided: (Scope, String),
-        epoch: (i64, i64),
-        lifetime: i64,
-        now: Timestamp,
+        epoch: i64,
+        parts: AccessTokenParts<'_>,
     ) -> Self {
-        let (scope, aud) = decided;
-        let (era, client_epoch) = epoch;
+        let (scope, audience) = decided;
+        let subject = client.as_str().to_owned();
         Self {
-            iss: issuer.to_owned(),
-            sub: client.as_str().to_owned(),
+            client_epoch: Some(epoch),
+            ..Self::new(
+                client.clone(),
+                subject,
+                Audiences::One(audience),
+                scope,
+                parts,
+            )
+        }
+    }
+
+    fn new(
+        client_id: ClientId,
+        sub: String,
+        aud: Audiences,
+        scope: Scope,
+        parts: AccessTokenParts<'_>,
+    ) -> Self {
+        Self {
+            iss: parts.issuer.to_owned(),
+            sub,
             aud,
-            exp: now.plus(lifetime),
-            iat: now,
+            exp: parts.now.plus(parts.lifetime),
+            iat: parts.now,
             jti: new_id(),
-            client_id: client.clone(),
+            client_id,
             scope,
             auth_time: None,
             grant_id: None,
-            client_epoch: Some(client_epoch),
-            era,
+            client_epoch: None,
+            era: parts.era,
+            cnf: parts.key.map(|jkt| Confirmation { jkt }),
         }
+    }
+
+    /// How it is presented (RFC 6750 §1.1, RFC 9449 §5).
+    pub fn token_type(&self) -> &'static str {
+        if self.cnf.is_some() { "DPoP" } else { "Bearer" }
     }
 }
 
@@ -272,13 +349,16 @@ pub fn new_id() -> String {
 pub struct TokenResponse {
     /// The access token.
     pub access_token: String,
-    /// Always `Bearer` (RFC 6750).
+    /// `Bearer` (RFC 6750), or `DPoP` for a token that is bound to a key (RFC 9449 §5).
     pub token_type: &'static str,
     /// Seconds the access token is good for.
     pub expires_in: i64,
     /// The next refresh token, where the client may refresh.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<String>,
+    /// Who signed in, where the scope holds `openid` (OpenID Connect Core §3.1.3.3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token: Option<String>,
     /// What was granted.
     pub scope: Scope,
 }

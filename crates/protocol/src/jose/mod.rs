@@ -43,6 +43,11 @@ pub use key_set::{KeySet, VerificationKey};
 pub use signing_key::SigningKey;
 pub use verify::{Audience, Expectation, LEEWAY, Typ, Verified, verify, verify_proof};
 
+/// The JSON object in `text`, read as strictly as a token's: no member twice, at any depth. `None` for anything else.
+pub fn json_object(text: &str) -> Option<serde_json::Map<String, serde_json::Value>> {
+    json::object(text.as_bytes())
+}
+
 #[cfg(test)]
 mod attacks;
 #[cfg(test)]

@@ -1,0 +1,166 @@
+//! Signing out: a client's request for it (OpenID Connect RP-Initiated Logout 1.0) and the token that tells clients that a
+//! session has ended (Back-Channel Logout 1.0).
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::{
+    authorization::LONGEST_STATE,
+    client::Client,
+    error::{Reason, Refusal},
+    id_token::IdTokenHint,
+    ids::{ClientId, SessionId},
+    parameters::Parameters,
+    time::Timestamp,
+    token::new_id,
+};
+
+/// The `typ` of a logout token (Back-Channel Logout §2.4).
+pub const LOGOUT_TOKEN_TYP: &str = "logout+jwt";
+/// The one event that a logout token holds.
+pub const BACK_CHANNEL_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+/// Seconds that a logout token is good for.
+pub const LOGOUT_TOKEN_LIFE: i64 = 120;
+
+/// A client's request to sign a person out, as it arrived (RP-Initiated Logout §2).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogoutRequest {
+    /// An ID Token that names the person and the client.
+    pub id_token_hint: Option<String>,
+    /// The client, where there is no hint or beside it.
+    pub client_id: Option<ClientId>,
+    /// Where to return to.
+    pub post_logout_redirect_uri: Option<String>,
+    /// To be sent back there.
+    pub state: Option<String>,
+}
+
+impl LogoutRequest {
+    /// Reads the parameters.
+    ///
+    /// # Errors
+    /// `parameter-repeated`, `client-unknown` for what is no client id, `state-too-long`, `request-malformed` for control
+    /// characters in `state`.
+    pub fn parse(parameters: &Parameters) -> Result<Self, Refusal> {
+        let text = |name: &str| Ok::<_, Refusal>(parameters.one(name)?.map(str::to_owned));
+        let client_id = match parameters.one("client_id")? {
+            Some(id) => Some(ClientId::parse(id).ok_or(Reason::ClientUnknown)?),
+            None => None,
+        };
+        let state = text("state")?;
+        if let Some(state) = &state {
+            if state.len() > LONGEST_STATE {
+                return Err(Reason::StateTooLong.into());
+            }
+            if state.chars().any(char::is_control) {
+                return Err(
+                    Refusal::new(Reason::RequestMalformed).because("a control character in state")
+                );
+            }
+        }
+        Ok(Self {
+            id_token_hint: text("id_token_hint")?,
+            client_id,
+            post_logout_redirect_uri: text("post_logout_redirect_uri")?,
+            state,
+        })
+    }
+}
+
+/// What a logout comes to, whatever was asked. It travels sealed through the page that asks the person.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logout {
+    /// The client that asked, if it proved who it is.
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientId>,
+    /// The proven URI to return to, with the state to send there.
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    pub return_to: Option<ReturnTo>,
+}
+
+/// Where a person goes after signing out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReturnTo {
+    /// The registered URI.
+    #[serde(rename = "u")]
+    pub uri: String,
+    /// The client's `state`.
+    #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+}
+
+impl Logout {
+    /// Judges a request whose hint was verified, by the client that the hint names (§3): the URI must be registered, character
+    /// by character. Without a hint nobody is sent anywhere, because anyone can write a `client_id`.
+    ///
+    /// # Errors
+    /// `post-logout-redirect-uri-not-registered`; `id-token-hint-refused` if `client_id` is another than the hint's.
+    pub fn of(
+        request: &LogoutRequest,
+        proven: Option<(&IdTokenHint, &Client)>,
+    ) -> Result<Self, Refusal> {
+        let not_registered =
+            |detail: &str| Refusal::new(Reason::PostLogoutRedirectUriNotRegistered).because(detail);
+        let Some((hint, client)) = proven else {
+            return match request.post_logout_redirect_uri {
+                Some(_) => Err(not_registered("no id_token_hint proves the client")),
+                None => Ok(Self::default()),
+            };
+        };
+        if request
+            .client_id
+            .as_ref()
+            .is_some_and(|sent| *sent != hint.client)
+        {
+            return Err(Refusal::new(Reason::IdTokenHintRefused)
+                .because("client_id is not the client that the hint was issued to"));
+        }
+        let return_to = match &request.post_logout_redirect_uri {
+            None => None,
+            Some(uri) if client.may_return_to(uri) => Some(ReturnTo {
+                uri: uri.clone(),
+                state: request.state.clone(),
+            }),
+            Some(_) => return Err(not_registered("not one of the client's")),
+        };
+        Ok(Self {
+            client: Some(client.id.clone()),
+            return_to,
+        })
+    }
+}
+
+/// What a logout token says (Back-Channel Logout §2.4).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LogoutToken {
+    iss: String,
+    sub: String,
+    aud: ClientId,
+    iat: Timestamp,
+    exp: Timestamp,
+    jti: String,
+    sid: SessionId,
+    events: Value,
+}
+
+impl LogoutToken {
+    /// Tells `client` that the session `sid` of `subject` has ended.
+    pub fn new(
+        issuer: &str,
+        client: &ClientId,
+        subject: String,
+        sid: SessionId,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            iss: issuer.to_owned(),
+            sub: subject,
+            aud: client.clone(),
+            iat: now,
+            exp: now.plus(LOGOUT_TOKEN_LIFE),
+            jti: new_id(),
+            sid,
+            events: json!({ BACK_CHANNEL_EVENT: {} }),
+        }
+    }
+}

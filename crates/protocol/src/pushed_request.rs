@@ -1,0 +1,125 @@
+//! The pushed authorization request (RFC 9126): its `request_uri` is the request itself, sealed. Nothing is stored until a code
+//! is issued from it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    dpop::Thumbprint,
+    error::{Reason, Refusal},
+    ids::ClientId,
+    parameters::Parameters,
+    single_use::{SingleUse, UsedId},
+    time::Timestamp,
+    token::new_id,
+};
+
+/// What every `request_uri` of ours begins with (RFC 9126 §2.2).
+pub const REQUEST_URI: &str = "urn:ietf:params:oauth:request_uri:";
+/// Seconds in which the browser must arrive with a `request_uri`.
+pub const PUSHED_LIFE: i64 = 60;
+/// What proves who pushed, and is no part of the request.
+const CREDENTIALS: [&str; 3] = ["client_secret", "client_assertion", "client_assertion_type"];
+
+/// A pushed request, as it is sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushedRequest {
+    /// Its own name, used up when a code is issued from it.
+    #[serde(rename = "i")]
+    pub id: String,
+    /// The history of the database it belongs to.
+    #[serde(rename = "e")]
+    pub era: i64,
+    /// Who pushed it.
+    #[serde(rename = "c")]
+    pub client: ClientId,
+    /// Its parameters, form-encoded.
+    #[serde(rename = "q")]
+    pub parameters: String,
+    /// The key that a DPoP proof beside it proved (RFC 9449 §10.1).
+    #[serde(rename = "j", default, skip_serializing_if = "Option::is_none")]
+    pub dpop_jkt: Option<Thumbprint>,
+    /// When it ends.
+    #[serde(rename = "x")]
+    pub expires_at: Timestamp,
+}
+
+/// The answer of the endpoint (RFC 9126 §2.2).
+#[derive(Serialize)]
+pub struct PushedResponse {
+    /// What the browser is sent with.
+    pub request_uri: String,
+    /// Seconds it is good for.
+    pub expires_in: i64,
+}
+
+impl PushedRequest {
+    /// What `client` pushed, without its credentials.
+    pub fn push(
+        parameters: &Parameters,
+        client: &ClientId,
+        dpop_jkt: Option<Thumbprint>,
+        era: i64,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id: new_id(),
+            era,
+            client: client.clone(),
+            parameters: parameters.without(&CREDENTIALS).encode(),
+            dpop_jkt,
+            expires_at: now.plus(PUSHED_LIFE),
+        }
+    }
+
+    /// Refuses a `request_uri` that another client brings, or too late.
+    ///
+    /// # Errors
+    /// `pushed-request-not-recognised`, `pushed-request-expired`.
+    pub fn arrive(&self, client: &ClientId, era: i64, now: Timestamp) -> Result<(), Refusal> {
+        if self.client != *client {
+            return Err(Refusal::new(Reason::PushedRequestNotRecognised)
+                .because(format!("pushed by {}, brought by {client}", self.client)));
+        }
+        if self.era != era {
+            return Err(Refusal::new(Reason::PushedRequestNotRecognised)
+                .because("from another era of the database"));
+        }
+        if now >= self.expires_at {
+            return Err(Reason::PushedRequestExpired.into());
+        }
+        Ok(())
+    }
+}
+
+/// What a pending authorization remembers of the pushed request it came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushedId {
+    /// Its name.
+    #[serde(rename = "i")]
+    pub id: String,
+    /// When its `request_uri` ends.
+    #[serde(rename = "x")]
+    pub expires_at: Timestamp,
+}
+
+impl PushedId {
+    /// The use of a pushed request of `client`, remembered until nothing that came from it can be answered any more: `pending`
+    /// is how many seconds a pending authorization lives.
+    pub fn used(&self, client: &ClientId, pending: i64) -> UsedId {
+        UsedId {
+            kind: SingleUse::PushedRequest,
+            owner: client.to_string(),
+            id: self.id.clone(),
+            expires_at: self.expires_at.plus(pending),
+        }
+    }
+}
+
+impl From<&PushedRequest> for PushedId {
+    fn from(request: &PushedRequest) -> Self {
+        Self {
+            id: request.id.clone(),
+            expires_at: request.expires_at,
+        }
+    }
+}

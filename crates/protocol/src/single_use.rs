@@ -1,0 +1,50 @@
+//! What may be used once: ids whose use is one row in the unit of what the request changes. The insert decides who was first.
+
+use crate::{
+    error::{Reason, Refusal},
+    time::Timestamp,
+};
+
+/// What an id names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SingleUse {
+    /// A client assertion's `jti` (RFC 7523 §3).
+    ClientAssertion,
+    /// A DPoP proof's `jti` (RFC 9449 §11.1).
+    DpopProof,
+    /// A pushed authorization request from which a code was issued (RFC 9126 §7.3).
+    PushedRequest,
+}
+
+impl SingleUse {
+    /// The name it is stored under.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientAssertion => "client-assertion",
+            Self::DpopProof => "dpop-proof",
+            Self::PushedRequest => "pushed-request",
+        }
+    }
+
+    /// The refusal of a second use.
+    pub fn refusal(self) -> Refusal {
+        match self {
+            Self::ClientAssertion => Reason::ClientAssertionReplayed.into(),
+            Self::DpopProof => Reason::DpopProofReplayed.into(),
+            Self::PushedRequest => Reason::PushedRequestUsed.into(),
+        }
+    }
+}
+
+/// One id that this request uses up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsedId {
+    /// What it names.
+    pub kind: SingleUse,
+    /// Whose it is: the client's id, or the thumbprint of the proof's key. Another owner may use the same id.
+    pub owner: String,
+    /// The id.
+    pub id: String,
+    /// Until when it must be remembered.
+    pub expires_at: Timestamp,
+}
