@@ -11,6 +11,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let directory = std::env::args_os().nth(1).ok_or("usage: pages DIRECTORY")?;
     let directory = PathBuf::from(directory);
     // A base of `.` makes the link to the stylesheet relative, so that files can be opened as they are.
+    // The script stays behind: it would leave the form_post page before anybody saw it.
     let pages = Pages::new("Safeconduct", ".")?;
     let stylesheet = pages.stylesheet();
     fs::create_dir_all(directory.join("assets"))?;
