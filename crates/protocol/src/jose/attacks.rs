@@ -1,4 +1,4 @@
-//! Every way we know of to have a token accepted that should not be.
+//! Every way we know of to have a token accepted that should not be, tried on every kind of token that is accepted anywhere.
 
 use std::sync::LazyLock;
 
@@ -16,11 +16,141 @@ use crate::time::Timestamp;
 const NOW: i64 = 1_800_000_000;
 const ISSUER: &str = "https://id.example.com";
 const US: &str = "https://api.example.com";
+const CLIENT: &str = "shop";
 
 static KEY: LazyLock<SigningKey> =
     LazyLock::new(|| SigningKey::generate(Algorithm::Es256).unwrap());
 static RSA_KEY: LazyLock<SigningKey> =
     LazyLock::new(|| SigningKey::generate(Algorithm::Rs256).unwrap());
+
+/// The kinds of token, each as whoever receives it expects it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    AccessToken,
+    IdToken,
+    IdTokenHint,
+    LogoutToken,
+    ClientAssertion,
+    Proof,
+}
+
+const KINDS: [Kind; 6] = [
+    Kind::AccessToken,
+    Kind::IdToken,
+    Kind::IdTokenHint,
+    Kind::LogoutToken,
+    Kind::ClientAssertion,
+    Kind::Proof,
+];
+
+const AGE: i64 = 120;
+
+impl Kind {
+    fn typ(self) -> &'static str {
+        match self {
+            Self::AccessToken => "at+jwt",
+            Self::IdToken | Self::IdTokenHint => "JWT",
+            Self::LogoutToken => "logout+jwt",
+            Self::ClientAssertion => "client-authentication+jwt",
+            Self::Proof => "dpop+jwt",
+        }
+    }
+
+    fn claims(self) -> Value {
+        let (iss, aud) = match self {
+            Self::AccessToken => (ISSUER, US),
+            Self::IdToken | Self::IdTokenHint | Self::LogoutToken => (ISSUER, CLIENT),
+            Self::ClientAssertion => (CLIENT, ISSUER),
+            Self::Proof => {
+                return json!({"htm": "GET", "htu": US, "sub": "ada", "iat": NOW, "jti": "1"});
+            }
+        };
+        json!({"iss": iss, "aud": aud, "sub": "ada", "iat": NOW, "exp": NOW + 300, "jti": "1"})
+    }
+
+    fn claims_with(self, name: &str, value: Value) -> Value {
+        let mut claims = self.claims();
+        claims[name] = value;
+        claims
+    }
+
+    fn header(self) -> Value {
+        self.header_of(&KEY)
+    }
+
+    fn header_of(self, key: &SigningKey) -> Value {
+        let mut header = json!({"alg": key.algorithm(), "typ": self.typ()});
+        match self {
+            Self::Proof => header["jwk"] = json!(key.public_jwk()),
+            _ => header["kid"] = json!(key.kid()),
+        }
+        header
+    }
+
+    fn header_with(self, name: &str, value: Value) -> Value {
+        let mut header = self.header();
+        header[name] = value;
+        header
+    }
+
+    fn token(self) -> String {
+        signed(&self.header(), &self.claims())
+    }
+
+    fn token_of(self, key: &SigningKey) -> String {
+        let (header, claims) = (self.header_of(key), self.claims());
+        signed_by(key, &header.to_string(), &claims.to_string())
+    }
+
+    fn expectation(self) -> Option<Expectation<'static>> {
+        let (typ, issuer, audience) = match self {
+            Self::AccessToken => (Typ::OneOf(&["at+jwt"]), ISSUER, Audience::Member(US)),
+            Self::IdToken => (Typ::OneOfOrAbsent(&["JWT"]), ISSUER, Audience::Only(CLIENT)),
+            Self::IdTokenHint => (Typ::OneOfOrAbsent(&["JWT"]), ISSUER, Audience::OneParty),
+            Self::LogoutToken => (Typ::OneOf(&["logout+jwt"]), ISSUER, Audience::Only(CLIENT)),
+            Self::ClientAssertion => (
+                Typ::OneOfOrAbsent(&["JWT", "client-authentication+jwt"]),
+                CLIENT,
+                Audience::ExactlyString(ISSUER),
+            ),
+            Self::Proof => return None,
+        };
+        let expect = Expectation::new(typ, &Algorithm::ALL, issuer, audience);
+        Some(match self {
+            Self::IdTokenHint => expect.even_if_expired(),
+            Self::LogoutToken => expect.max_age(AGE),
+            Self::ClientAssertion => expect.max_lifetime(300),
+            _ => expect,
+        })
+    }
+
+    fn check(self, token: &str) -> Result<Verified, JoseError> {
+        let now = Timestamp::from_seconds(NOW);
+        match self.expectation() {
+            Some(expect) => verify(token, &expect, &keys(), now),
+            None => {
+                let typ = Typ::OneOf(&["dpop+jwt"]);
+                verify_proof(token, typ, &Algorithm::ALL, AGE, now).map(|(verified, _)| verified)
+            }
+        }
+    }
+
+    /// Why `token` is refused where the honest one is accepted, before and after.
+    fn refusal(self, token: &str) -> JoseError {
+        assert!(self.check(&self.token()).is_ok(), "{self:?}");
+        let refused = self.check(token);
+        assert!(self.check(&self.token()).is_ok(), "{self:?}");
+        match refused {
+            Ok(_) => panic!("{self:?} must not be accepted: {token}"),
+            Err(error) => error,
+        }
+    }
+
+    /// Whether the header names a key of the issuer's.
+    fn names_its_key(self) -> bool {
+        self != Self::Proof
+    }
+}
 
 fn expectation() -> Expectation<'static> {
     Expectation::new(
@@ -32,13 +162,11 @@ fn expectation() -> Expectation<'static> {
 }
 
 fn claims() -> Value {
-    json!({"iss": ISSUER, "aud": US, "sub": "ada", "iat": NOW, "exp": NOW + 300, "jti": "1"})
+    Kind::AccessToken.claims()
 }
 
 fn claims_with(name: &str, value: Value) -> Value {
-    let mut claims = claims();
-    claims[name] = value;
-    claims
+    Kind::AccessToken.claims_with(name, value)
 }
 
 fn claims_without(name: &str) -> Value {
@@ -48,13 +176,7 @@ fn claims_without(name: &str) -> Value {
 }
 
 fn header() -> Value {
-    json!({"alg": "ES256", "typ": "at+jwt", "kid": KEY.kid()})
-}
-
-fn header_with(name: &str, value: Value) -> Value {
-    let mut header = header();
-    header[name] = value;
-    header
+    Kind::AccessToken.header()
 }
 
 fn signing_input(header: &str, payload: &str) -> String {
@@ -77,7 +199,7 @@ fn signed(header: &Value, payload: &Value) -> String {
 }
 
 fn token() -> String {
-    signed(&header(), &claims())
+    Kind::AccessToken.token()
 }
 
 fn keys() -> KeySet {
@@ -88,10 +210,9 @@ fn check(token: &str, expect: &Expectation<'_>) -> Result<Verified, JoseError> {
     verify(token, expect, &keys(), Timestamp::from_seconds(NOW))
 }
 
-/// Why `token` is refused where the honest one is accepted.
+/// Why `token` is refused where an honest access token is accepted.
 fn refusal(token: &str) -> JoseError {
-    assert!(check(&self::token(), &expectation()).is_ok());
-    check(token, &expectation()).expect_err("this token must not be accepted")
+    Kind::AccessToken.refusal(token)
 }
 
 #[test]
@@ -123,20 +244,31 @@ fn an_honest_token_is_accepted_and_read() {
 #[case::lower_case("es256")]
 #[case::another_curve("ES384")]
 fn an_algorithm_outside_the_list_is_refused(#[case] alg: &str) {
-    let header = header_with("alg", json!(alg));
-    assert_eq!(refusal(&signed(&header, &claims())), JoseError::Algorithm);
-    let unsigned = signing_input(&header.to_string(), &claims().to_string());
-    assert_eq!(refusal(&format!("{unsigned}.")), JoseError::Algorithm);
+    for kind in KINDS {
+        let header = kind.header_with("alg", json!(alg));
+        let token = signed(&header, &kind.claims());
+        assert_eq!(kind.refusal(&token), JoseError::Algorithm);
+        let unsigned = signing_input(&header.to_string(), &kind.claims().to_string());
+        assert_eq!(kind.refusal(&format!("{unsigned}.")), JoseError::Algorithm);
+    }
 }
 
 #[rstest]
-#[case::absent(json!({"typ": "at+jwt"}))]
-#[case::no_text(header_with("alg", json!(["ES256"])))]
-#[case::null(header_with("alg", json!(null)))]
-#[case::typ_no_text(header_with("typ", json!(1)))]
-#[case::kid_no_text(header_with("kid", json!({"a": 1})))]
-fn a_header_with_members_of_other_types_is_refused(#[case] header: Value) {
-    assert_eq!(refusal(&signed(&header, &claims())), JoseError::Header);
+#[case::no_text("alg", json!(["ES256"]))]
+#[case::null("alg", json!(null))]
+#[case::typ_no_text("typ", json!(1))]
+#[case::kid_no_text("kid", json!({"a": 1}))]
+fn a_header_with_members_of_other_types_is_refused(#[case] name: &str, #[case] value: Value) {
+    for kind in KINDS {
+        let token = signed(&kind.header_with(name, value.clone()), &kind.claims());
+        assert_eq!(kind.refusal(&token), JoseError::Header);
+        let mut header = kind.header();
+        header.as_object_mut().unwrap().remove("alg");
+        assert_eq!(
+            kind.refusal(&signed(&header, &kind.claims())),
+            JoseError::Header
+        );
+    }
 }
 
 /// What a DER `SubjectPublicKeyInfo` puts before an uncompressed point of P-256 (RFC 5480 §2).
@@ -165,20 +297,30 @@ fn a_public_key_is_no_hmac_secret() {
             ("HS256", JoseError::Algorithm),
             ("ES256", JoseError::Signature),
         ] {
-            let header = header_with("alg", json!(alg)).to_string();
-            let input = signing_input(&header, &claims().to_string());
-            let mac = encoding::hmac_sha256(secret, input.as_bytes());
-            let forged = format!("{input}.{}", encoding::encode(&mac));
-            assert_eq!(refusal(&forged), expected);
+            for kind in KINDS {
+                let header = kind.header_with("alg", json!(alg)).to_string();
+                let input = signing_input(&header, &kind.claims().to_string());
+                let mac = encoding::hmac_sha256(secret, input.as_bytes());
+                let forged = format!("{input}.{}", encoding::encode(&mac));
+                assert_eq!(kind.refusal(&forged), expected);
+            }
         }
     }
 }
 
 #[test]
 fn a_key_takes_the_algorithm_it_is_pinned_to_and_no_other() {
-    let header = json!({"alg": "PS256", "typ": "at+jwt", "kid": RSA_KEY.kid()});
-    let token = signed_by(&RSA_KEY, &header.to_string(), &claims().to_string());
-    assert_eq!(refusal(&token), JoseError::UnknownKey);
+    for kind in KINDS {
+        let mut header = kind.header_of(&RSA_KEY);
+        header["alg"] = json!("PS256");
+        let token = signed_by(&RSA_KEY, &header.to_string(), &kind.claims().to_string());
+        let expected = if kind.names_its_key() {
+            JoseError::UnknownKey
+        } else {
+            JoseError::EmbeddedKey
+        };
+        assert_eq!(kind.refusal(&token), expected);
+    }
     let honest = RSA_KEY.sign_jwt("at+jwt", &claims()).unwrap();
     assert!(check(&honest, &expectation()).is_ok());
     let only_es256 = Expectation::new(
@@ -191,24 +333,146 @@ fn a_key_takes_the_algorithm_it_is_pinned_to_and_no_other() {
 }
 
 #[test]
-fn a_key_in_the_header_is_used_by_nobody() {
+fn a_key_in_the_header_is_used_for_nothing_but_a_proof() {
     let attacker = SigningKey::generate(Algorithm::Es256).unwrap();
-    let mut header = json!({
-        "alg": "ES256",
-        "typ": "at+jwt",
-        "kid": KEY.kid(),
-        "jwk": attacker.public_jwk(),
-        "jku": "https://evil.example/jwks",
-        "x5u": "https://evil.example/x5u",
-        "x5c": ["AAAA"],
-    });
-    let forged = signed_by(&attacker, &header.to_string(), &claims().to_string());
-    assert_eq!(refusal(&forged), JoseError::Signature);
-    let honest = signed(&header, &claims());
-    assert!(check(&honest, &expectation()).is_ok());
-    header["kid"] = json!(attacker.kid());
-    let forged = signed_by(&attacker, &header.to_string(), &claims().to_string());
-    assert_eq!(refusal(&forged), JoseError::UnknownKey);
+    for kind in KINDS.into_iter().filter(|kind| kind.names_its_key()) {
+        let mut header = json!({
+            "alg": "ES256",
+            "typ": kind.typ(),
+            "kid": KEY.kid(),
+            "jwk": attacker.public_jwk(),
+            "jku": "https://evil.example/jwks",
+            "x5u": "https://evil.example/x5u",
+            "x5c": ["AAAA"],
+        });
+        let claims = kind.claims().to_string();
+        let forged = signed_by(&attacker, &header.to_string(), &claims);
+        assert_eq!(kind.refusal(&forged), JoseError::Signature);
+        let honest = signed(&header, &kind.claims());
+        assert!(kind.check(&honest).is_ok());
+        header["kid"] = json!(attacker.kid());
+        let forged = signed_by(&attacker, &header.to_string(), &claims);
+        assert_eq!(kind.refusal(&forged), JoseError::UnknownKey);
+    }
+}
+
+#[test]
+fn a_proof_is_verified_with_the_key_it_carries_and_no_other() {
+    let (kind, stranger) = (Kind::Proof, SigningKey::generate(Algorithm::Es256).unwrap());
+    let proof = |key: &SigningKey| {
+        let token = key.sign_proof("dpop+jwt", &kind.claims()).unwrap();
+        let typ = Typ::OneOf(&["dpop+jwt"]);
+        verify_proof(
+            &token,
+            typ,
+            &Algorithm::ALL,
+            AGE,
+            Timestamp::from_seconds(NOW),
+        )
+    };
+    for algorithm in Algorithm::ALL {
+        let key = SigningKey::generate(algorithm).unwrap();
+        let (verified, thumbprint) = proof(&key).unwrap();
+        assert_eq!(thumbprint, key.kid());
+        assert_eq!((verified.iss(), verified.jti()), ("", Some("1")));
+        assert_eq!(verified.exp(), Timestamp::from_seconds(NOW + AGE + 1));
+    }
+    let mut header = kind.header();
+    header["kid"] = json!(stranger.kid());
+    header["jku"] = json!("https://evil.example/jwks");
+    assert!(kind.check(&signed(&header, &kind.claims())).is_ok());
+    let forged = signed_by(&stranger, &header.to_string(), &kind.claims().to_string());
+    assert_eq!(kind.refusal(&forged), JoseError::Signature);
+}
+
+#[test]
+fn a_key_in_a_proof_is_one_public_key_for_its_algorithm() {
+    let public = json!(KEY.public_jwk());
+    let mut cases = vec![
+        json!(null),
+        json!(public.to_string()),
+        json!([public]),
+        json!({}),
+        json!({"keys": [public]}),
+        json!({"kty": "oct", "k": "AAAA"}),
+        json!(RSA_KEY.public_jwk()),
+    ];
+    for private in ["d", "p", "q", "dp", "dq", "qi", "oth", "k"] {
+        let mut jwk = public.clone();
+        jwk[private] = json!("AAAA");
+        cases.push(jwk);
+    }
+    for (name, value) in [
+        ("use", json!("enc")),
+        ("alg", json!("RS256")),
+        ("crv", json!("P-384")),
+        ("y", public["x"].clone()),
+        ("x", json!("AAAA")),
+    ] {
+        let mut jwk = public.clone();
+        jwk[name] = value;
+        cases.push(jwk);
+    }
+    for jwk in cases {
+        let header = Kind::Proof.header_with("jwk", jwk);
+        let token = signed(&header, &Kind::Proof.claims());
+        assert_eq!(Kind::Proof.refusal(&token), JoseError::EmbeddedKey);
+    }
+    let named = json!({"alg": "ES256", "typ": "dpop+jwt", "kid": KEY.kid()});
+    let token = signed(&named, &Kind::Proof.claims());
+    assert_eq!(Kind::Proof.refusal(&token), JoseError::EmbeddedKey);
+}
+
+#[test]
+fn a_proof_needs_no_end_and_keeps_one_it_has() {
+    let check = |name: &str, value: i64| {
+        let token = signed(
+            &Kind::Proof.header(),
+            &Kind::Proof.claims_with(name, json!(value)),
+        );
+        Kind::Proof.check(&token).err()
+    };
+    assert_eq!(check("iat", NOW - AGE), None);
+    assert_eq!(check("iat", NOW - AGE - 1), Some(JoseError::TooOld));
+    assert_eq!(check("iat", NOW + LEEWAY), None);
+    assert_eq!(
+        check("iat", NOW + LEEWAY + 1),
+        Some(JoseError::IssuedInFuture)
+    );
+    assert_eq!(check("exp", NOW + 1), None);
+    assert_eq!(check("exp", NOW), Some(JoseError::Expired));
+    assert_eq!(check("nbf", NOW + LEEWAY), None);
+    assert_eq!(check("nbf", NOW + LEEWAY + 1), Some(JoseError::NotYetValid));
+    let mut claims = Kind::Proof.claims();
+    claims.as_object_mut().unwrap().remove("iat");
+    let token = signed(&Kind::Proof.header(), &claims);
+    assert_eq!(Kind::Proof.refusal(&token), JoseError::Claims);
+}
+
+/// Though one key signs them all, and its every name is in every header. What need not have a type is told apart by issuer and
+/// audience. An ID Token is what a hint is.
+#[test]
+fn no_kind_passes_for_another() {
+    let is_id_token = |kind| matches!(kind, Kind::IdToken | Kind::IdTokenHint);
+    for made in KINDS {
+        let may_be_untyped = is_id_token(made) || made == Kind::ClientAssertion;
+        for typ in [Some(made.typ()), None] {
+            let mut header = json!({"alg": "ES256", "kid": KEY.kid(), "jwk": KEY.public_jwk()});
+            match typ {
+                Some(typ) => header["typ"] = json!(typ),
+                None if may_be_untyped => {}
+                None => continue,
+            }
+            let token = signed(&header, &made.claims());
+            for taken in KINDS {
+                assert_eq!(
+                    taken.check(&token).is_ok(),
+                    made == taken || is_id_token(made) && is_id_token(taken),
+                    "{made:?} as {taken:?}, typ {typ:?}"
+                );
+            }
+        }
+    }
 }
 
 #[rstest]
@@ -218,32 +482,35 @@ fn a_key_in_the_header_is_used_by_nobody() {
 #[case::compression(json!("DEF"), "zip")]
 #[case::encryption(json!("A128GCM"), "enc")]
 fn an_extension_is_refused(#[case] value: Value, #[case] name: &str) {
-    let token = signed(&header_with(name, value), &claims());
-    assert_eq!(refusal(&token), JoseError::Extension);
+    for kind in KINDS {
+        let token = signed(&kind.header_with(name, value.clone()), &kind.claims());
+        assert_eq!(kind.refusal(&token), JoseError::Extension);
+    }
 }
 
 #[test]
 fn a_member_named_twice_is_refused() {
-    let kid = KEY.kid();
-    for header in [
-        format!(r#"{{"alg":"ES256","alg":"none","typ":"at+jwt","kid":"{kid}"}}"#),
-        format!(r#"{{"alg":"none","alg":"ES256","typ":"at+jwt","kid":"{kid}"}}"#),
-        format!(r#"{{"alg":"ES256","typ":"at+jwt","kid":"{kid}","x":{{"a":1,"a":2}}}}"#),
-    ] {
-        assert_eq!(
-            refusal(&signed_by(&KEY, &header, &claims().to_string())),
-            JoseError::Header
-        );
-    }
-    let twice = claims().to_string().replacen('{', r#"{"sub":"eve","#, 1);
-    let below = claims()
-        .to_string()
-        .replacen('{', r#"{"act":{"sub":"a","sub":"b"},"#, 1);
-    for payload in [twice, below] {
-        assert_eq!(
-            refusal(&signed_by(&KEY, &header().to_string(), &payload)),
-            JoseError::Claims
-        );
+    for kind in KINDS {
+        let (header, claims) = (kind.header().to_string(), kind.claims().to_string());
+        for inserted in [
+            r#"{"alg":"none","#,
+            r#"{"alg":"ES256","#,
+            r#"{"typ":"JWT","#,
+            r#"{"x":{"a":1,"a":2},"#,
+        ] {
+            let header = header.replacen('{', inserted, 1);
+            assert_eq!(
+                kind.refusal(&signed_by(&KEY, &header, &claims)),
+                JoseError::Header
+            );
+        }
+        for inserted in [r#"{"sub":"eve","#, r#"{"act":{"sub":"a","sub":"b"},"#] {
+            let claims = claims.replacen('{', inserted, 1);
+            assert_eq!(
+                kind.refusal(&signed_by(&KEY, &header, &claims)),
+                JoseError::Claims
+            );
+        }
     }
 }
 
@@ -257,7 +524,10 @@ fn a_member_named_twice_is_refused() {
 #[case::empty(json!(""))]
 fn another_type_is_no_access_token(#[case] typ: Value) {
     assert_eq!(
-        refusal(&signed(&header_with("typ", typ), &claims())),
+        refusal(&signed(
+            &Kind::AccessToken.header_with("typ", typ),
+            &claims()
+        )),
         JoseError::Typ
     );
 }
@@ -275,48 +545,55 @@ fn a_missing_type_passes_only_where_it_is_named() {
     assert!(check(&untyped, &id_token).is_ok());
     assert!(
         check(
-            &signed(&header_with("typ", json!("JWT")), &claims()),
+            &signed(
+                &Kind::AccessToken.header_with("typ", json!("JWT")),
+                &claims()
+            ),
             &id_token
         )
         .is_ok()
     );
     for typ in ["at+jwt", "application/at+jwt", "logout+jwt", "dpop+jwt", ""] {
-        let token = signed(&header_with("typ", json!(typ)), &claims());
+        let token = signed(&Kind::AccessToken.header_with("typ", json!(typ)), &claims());
         assert_eq!(check(&token, &id_token), Err(JoseError::Typ));
     }
 }
 
 #[test]
 fn only_three_parts_are_a_token() {
-    let token = token();
-    let (input, signature) = token.rsplit_once('.').unwrap();
-    let (header, payload) = input.split_once('.').unwrap();
-    let json_serialisation =
-        json!({"payload": payload, "protected": header, "signature": signature});
-    let general =
-        json!({"payload": payload, "signatures": [{"protected": header, "signature": signature}]});
-    for malformed in [
-        String::new(),
-        ".".into(),
-        input.to_owned(),
-        format!("{token}."),
-        format!(".{token}"),
-        format!("{token}.AAAA"),
-        format!("{header}.{payload}..{signature}"),
-        format!("{header}..{payload}.AAAA.{signature}"),
-        format!(" {token}"),
-        format!("{token}\n"),
-        format!("{token}="),
-        format!("Bearer {token}"),
-        json_serialisation.to_string(),
-        general.to_string(),
-        json!({"a.b": "c.d"}).to_string(),
-        "é.é.é".into(),
-    ] {
-        assert_eq!(refusal(&malformed), JoseError::Malformed, "{malformed}");
+    for kind in KINDS {
+        let token = kind.token();
+        let (input, signature) = token.rsplit_once('.').unwrap();
+        let (header, payload) = input.split_once('.').unwrap();
+        let flattened = json!({"payload": payload, "protected": header, "signature": signature});
+        let general = json!({"payload": payload, "signatures": [{"protected": header, "signature": signature}]});
+        for malformed in [
+            String::new(),
+            ".".into(),
+            input.to_owned(),
+            format!("{token}."),
+            format!(".{token}"),
+            format!("{token}.AAAA"),
+            format!("{header}.{payload}..{signature}"),
+            format!("{header}..{payload}.AAAA.{signature}"),
+            format!(" {token}"),
+            format!("{token}\n"),
+            format!("{token}="),
+            format!("Bearer {token}"),
+            flattened.to_string(),
+            general.to_string(),
+            json!({"a.b": "c.d"}).to_string(),
+            "é.é.é".into(),
+        ] {
+            assert_eq!(
+                kind.refusal(&malformed),
+                JoseError::Malformed,
+                "{malformed}"
+            );
+        }
+        assert_eq!(kind.refusal(".."), JoseError::Header);
+        assert_eq!(kind.refusal(&format!("{input}.")), JoseError::Signature);
     }
-    assert_eq!(refusal(".."), JoseError::Header);
-    assert_eq!(refusal(&format!("{input}.")), JoseError::Signature);
 }
 
 #[rstest]
@@ -327,8 +604,10 @@ fn only_three_parts_are_a_token() {
 #[case::nested_token("eyJhbGciOiJub25lIn0.e30.")]
 #[case::object_and_more("{}{}")]
 fn a_payload_that_is_no_object_is_refused(#[case] payload: &str) {
-    let token = signed_by(&KEY, &header().to_string(), payload);
-    assert_eq!(refusal(&token), JoseError::Claims);
+    for kind in KINDS {
+        let token = signed_by(&KEY, &kind.header().to_string(), payload);
+        assert_eq!(kind.refusal(&token), JoseError::Claims);
+    }
 }
 
 #[test]
@@ -339,11 +618,14 @@ fn size_is_judged_first_and_its_limit_is_exact() {
     assert!(filled(room).len() > MAX_TOKEN - 4 && filled(room).len() <= MAX_TOKEN);
     assert!(check(&filled(room), &expectation()).is_ok());
     assert_eq!(refusal(&filled(room + 4)), JoseError::TooLarge);
-    assert_eq!(refusal(&".".repeat(1_000_000)), JoseError::TooLarge);
-    assert_eq!(refusal(&".".repeat(MAX_TOKEN)), JoseError::Malformed);
-    assert_eq!(refusal(&"a".repeat(10_000_000)), JoseError::TooLarge);
-    let kid = header_with("kid", json!("k".repeat(1 << 20)));
-    assert_eq!(refusal(&signed(&kid, &claims())), JoseError::TooLarge);
+    for kind in KINDS {
+        assert_eq!(kind.refusal(&".".repeat(1_000_000)), JoseError::TooLarge);
+        assert_eq!(kind.refusal(&".".repeat(MAX_TOKEN)), JoseError::Malformed);
+        assert_eq!(kind.refusal(&"a".repeat(10_000_000)), JoseError::TooLarge);
+        let kid = kind.header_with("kid", json!("k".repeat(1 << 20)));
+        let token = signed(&kid, &kind.claims());
+        assert_eq!(kind.refusal(&token), JoseError::TooLarge);
+    }
     assert_eq!(
         unverified_header(&".".repeat(1_000_000)),
         Err(JoseError::TooLarge)
@@ -376,20 +658,86 @@ fn a_token_of_another_or_for_another_is_refused(
     assert_eq!(refusal(&signed(&header(), &claims)), expected);
 }
 
+#[test]
+fn every_kind_but_a_proof_is_from_somebody_and_for_somebody() {
+    for kind in KINDS.into_iter().filter(|kind| *kind != Kind::Proof) {
+        let refusal = |name: &str, value: Value| {
+            kind.refusal(&signed(&kind.header(), &kind.claims_with(name, value)))
+        };
+        let (iss, aud) = (kind.claims()["iss"].clone(), kind.claims()["aud"].clone());
+        let longer = |text: &Value| json!(format!("{}/", text.as_str().unwrap()));
+        for (name, value, expected) in [
+            ("iss", json!("https://evil.example"), JoseError::Issuer),
+            ("iss", longer(&iss), JoseError::Issuer),
+            ("iss", json!(""), JoseError::Issuer),
+            ("iss", json!([iss]), JoseError::Claims),
+            ("aud", json!([]), JoseError::Audience),
+            ("aud", json!([aud, 1]), JoseError::Claims),
+            ("aud", json!({"uri": aud}), JoseError::Claims),
+            ("aud", json!(null), JoseError::Claims),
+        ] {
+            assert_eq!(refusal(name, value), expected, "{kind:?}");
+        }
+        if kind != Kind::IdTokenHint {
+            assert_eq!(refusal("aud", longer(&aud)), JoseError::Audience);
+        }
+        if kind != Kind::AccessToken {
+            let stranger = json!([aud, "https://stranger.example"]);
+            assert_eq!(refusal("aud", stranger), JoseError::Audience);
+        }
+        for missing in ["iss", "aud"] {
+            let mut claims = kind.claims();
+            claims.as_object_mut().unwrap().remove(missing);
+            let refused = kind.refusal(&signed(&kind.header(), &claims));
+            assert!(matches!(refused, JoseError::Issuer | JoseError::Audience));
+        }
+    }
+}
+
+#[test]
+fn every_kind_has_an_end_and_a_beginning() {
+    for kind in KINDS.into_iter().filter(|kind| *kind != Kind::Proof) {
+        let refused = |name: &str, value: Value| {
+            let token = signed(&kind.header(), &kind.claims_with(name, value));
+            kind.check(&token).err()
+        };
+        let at_its_end = (kind != Kind::IdTokenHint).then_some(JoseError::Expired);
+        assert_eq!(refused("exp", json!(NOW)), at_its_end, "{kind:?}");
+        for (name, value, expected) in [
+            ("exp", json!(null), JoseError::Claims),
+            ("exp", json!("1900000000"), JoseError::Claims),
+            ("exp", json!(1_900_000_000.5), JoseError::Claims),
+            ("exp", json!(-1), JoseError::Claims),
+            ("nbf", json!(NOW + LEEWAY + 1), JoseError::NotYetValid),
+            ("iat", json!(NOW + LEEWAY + 1), JoseError::IssuedInFuture),
+            ("iat", json!("1800000000"), JoseError::Claims),
+        ] {
+            assert_eq!(refused(name, value), Some(expected), "{kind:?}");
+        }
+        let mut claims = kind.claims();
+        claims.as_object_mut().unwrap().remove("exp");
+        assert_eq!(
+            kind.refusal(&signed(&kind.header(), &claims)),
+            JoseError::Claims
+        );
+    }
+}
+
 #[rstest]
-#[case::one_as_text(json!(US), [true, true, true, true])]
-#[case::one_in_a_list(json!([US]), [true, true, false, true])]
-#[case::beside_a_stranger(json!([US, "https://stranger.example"]), [true, false, false, true])]
-#[case::another_of_ours(json!("https://api2.example.com"), [false, false, false, true])]
-#[case::stranger(json!("https://stranger.example"), [false; 4])]
-#[case::nobody(json!([]), [false; 4])]
-fn each_audience_rule_takes_what_it_says(#[case] aud: Value, #[case] expected: [bool; 4]) {
+#[case::one_as_text(json!(US), [true, true, true, true, true])]
+#[case::one_in_a_list(json!([US]), [true, true, false, true, true])]
+#[case::beside_a_stranger(json!([US, "https://stranger.example"]), [true, false, false, true, false])]
+#[case::another_of_ours(json!("https://api2.example.com"), [false, false, false, true, true])]
+#[case::stranger(json!("https://stranger.example"), [false, false, false, false, true])]
+#[case::nobody(json!([]), [false; 5])]
+fn each_audience_rule_takes_what_it_says(#[case] aud: Value, #[case] expected: [bool; 5]) {
     let ours = [US, "https://api2.example.com"];
     let rules = [
         Audience::Member(US),
         Audience::Only(US),
         Audience::ExactlyString(US),
         Audience::AnyOf(&ours),
+        Audience::OneParty,
     ];
     let token = signed(&header(), &claims_with("aud", aud));
     let met = rules.map(|rule| {
@@ -496,7 +844,11 @@ fn an_expired_token_is_read_only_where_it_grants_nothing() {
 
 #[test]
 fn an_es256_signature_that_is_none_is_refused() {
-    let token = token();
+    KINDS.into_iter().for_each(no_es256_signature_is_forged);
+}
+
+fn no_es256_signature_is_forged(kind: Kind) {
+    let token = kind.token();
     let (input, signature) = token.rsplit_once('.').unwrap();
     let signature = encoding::decode(signature).unwrap();
     let (r, s) = signature.split_at(32);
@@ -521,25 +873,28 @@ fn an_es256_signature_that_is_none_is_refused() {
         Vec::new(),
     ] {
         let forged = format!("{input}.{}", encoding::encode(&forged));
-        assert_eq!(refusal(&forged), JoseError::Signature);
+        assert_eq!(kind.refusal(&forged), JoseError::Signature);
     }
 }
 
 #[test]
 fn an_rsa_signature_that_is_none_is_refused() {
-    let token = RSA_KEY.sign_jwt("at+jwt", &claims()).unwrap();
-    let (input, signature) = token.rsplit_once('.').unwrap();
-    let signature = encoding::decode(signature).unwrap();
-    for forged in [
-        vec![0; 256],
-        vec![1],
-        vec![0xff; 256],
-        Vec::new(),
-        signature[1..].to_vec(),
-        [&[0], signature.as_slice()].concat(),
-    ] {
-        let forged = format!("{input}.{}", encoding::encode(&forged));
-        assert_eq!(refusal(&forged), JoseError::Signature);
+    for kind in KINDS {
+        let token = kind.token_of(&RSA_KEY);
+        assert!(kind.check(&token).is_ok());
+        let (input, signature) = token.rsplit_once('.').unwrap();
+        let signature = encoding::decode(signature).unwrap();
+        for forged in [
+            vec![0; 256],
+            vec![1],
+            vec![0xff; 256],
+            Vec::new(),
+            signature[1..].to_vec(),
+            [&[0], signature.as_slice()].concat(),
+        ] {
+            let forged = format!("{input}.{}", encoding::encode(&forged));
+            assert_eq!(kind.refusal(&forged), JoseError::Signature);
+        }
     }
 }
 
@@ -589,12 +944,15 @@ const RSA_2048: &str = "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPd
 #[test]
 fn a_signature_of_another_key_is_refused() {
     let stranger = SigningKey::generate(Algorithm::Es256).unwrap();
-    let under_our_name = signed_by(&stranger, &header().to_string(), &claims().to_string());
-    assert_eq!(refusal(&under_our_name), JoseError::Signature);
-    assert_eq!(
-        refusal(&stranger.sign_jwt("at+jwt", &claims()).unwrap()),
-        JoseError::UnknownKey
-    );
+    for kind in KINDS {
+        let (header, claims) = (kind.header().to_string(), kind.claims().to_string());
+        let under_our_name = signed_by(&stranger, &header, &claims);
+        assert_eq!(kind.refusal(&under_our_name), JoseError::Signature);
+        if kind.names_its_key() {
+            let under_its_own = kind.token_of(&stranger);
+            assert_eq!(kind.refusal(&under_its_own), JoseError::UnknownKey);
+        }
+    }
     let nobody = KeySet::default();
     assert_eq!(
         verify(
@@ -609,16 +967,16 @@ fn a_signature_of_another_key_is_refused() {
 
 #[test]
 fn parts_of_two_honest_tokens_make_none() {
-    let (one, other) = (
-        token(),
-        signed(&header(), &claims_with("sub", json!("eve"))),
-    );
-    let (input, _) = other.rsplit_once('.').unwrap();
-    let (_, signature) = one.rsplit_once('.').unwrap();
-    assert_eq!(
-        refusal(&format!("{input}.{signature}")),
-        JoseError::Signature
-    );
+    for kind in KINDS {
+        let one = kind.token();
+        let other = signed(&kind.header(), &kind.claims_with("sub", json!("eve")));
+        let (input, _) = other.rsplit_once('.').unwrap();
+        let (_, signature) = one.rsplit_once('.').unwrap();
+        assert_eq!(
+            kind.refusal(&format!("{input}.{signature}")),
+            JoseError::Signature
+        );
+    }
 }
 
 #[test]
@@ -651,27 +1009,34 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn a_changed_character_is_refused(position in any::<prop::sample::Index>(), other in "[A-Za-z0-9_=. -]", key in 0..2_usize) {
+    fn a_changed_character_is_refused(position in any::<prop::sample::Index>(), other in "[A-Za-z0-9_=. -]", key in 0..2_usize, kind in 0..KINDS.len()) {
         let key: &SigningKey = [&KEY, &RSA_KEY][key];
-        let honest = key.sign_jwt("at+jwt", &claims()).unwrap();
-        prop_assert!(check(&honest, &expectation()).is_ok());
+        let kind = KINDS[kind];
+        let honest = kind.token_of(key);
+        prop_assert!(kind.check(&honest).is_ok());
         let position = position.index(honest.len());
         let mut changed = honest.clone();
         changed.replace_range(position..=position, &other);
         prop_assume!(changed != honest);
-        prop_assert!(check(&changed, &expectation()).is_err());
+        prop_assert!(kind.check(&changed).is_err());
     }
 
     #[test]
     fn anything_is_refused_without_a_panic(text in "\\PC{0,200}", parts in "[A-Za-z0-9_-]{0,40}\\.[A-Za-z0-9_-]{0,40}\\.[A-Za-z0-9_-]{0,40}") {
-        prop_assert!(check(&text, &expectation()).is_err());
-        prop_assert!(check(&parts, &expectation()).is_err());
+        for kind in KINDS {
+            prop_assert!(kind.check(&text).is_err());
+            prop_assert!(kind.check(&parts).is_err());
+        }
         prop_assert_eq!(unverified_issuer(&text), None);
     }
 
     #[test]
-    fn signed_nonsense_is_refused_without_a_panic(payload in "\\PC{0,100}", header in "\\PC{0,60}") {
-        prop_assert!(check(&signed_by(&KEY, &self::header().to_string(), &payload), &expectation()).is_err());
-        prop_assert!(check(&signed_by(&KEY, &header, &payload), &expectation()).is_err());
+    fn signed_nonsense_is_refused_without_a_panic(payload in "\\PC{0,100}", header in "\\PC{0,60}", jwk in "\\PC{0,60}") {
+        for kind in KINDS {
+            prop_assert!(kind.check(&signed_by(&KEY, &kind.header().to_string(), &payload)).is_err());
+            prop_assert!(kind.check(&signed_by(&KEY, &header, &payload)).is_err());
+        }
+        let header = Kind::Proof.header_with("jwk", serde_json::from_str(&jwk).unwrap_or(json!(jwk)));
+        prop_assert!(Kind::Proof.check(&signed(&header, &Kind::Proof.claims())).is_err());
     }
 }
