@@ -125,6 +125,17 @@ impl Browser {
         bail!("one page after the other: {page}")
     }
 
+    /// Goes on from `page`, where it is Safeconduct's question whether to sign out, with yes. Gives the page behind that.
+    ///
+    /// # Errors
+    /// As [`Browser::visit`].
+    pub async fn sign_out(&self, page: Page) -> Result<Page> {
+        if page.has("logout-yes") {
+            return self.submit(page.form("logout-yes")?).await;
+        }
+        Ok(page)
+    }
+
     async fn go(
         &self,
         mut method: Method,

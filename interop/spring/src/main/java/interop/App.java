@@ -38,15 +38,14 @@ public class App {
         SpringApplication.run(App.class, arguments);
     }
 
-    /** The API takes access tokens by RFC 9068, of one issuer, for one audience and from one client. */
+    /** The API takes access tokens by RFC 9068, of one issuer and for one audience. */
     @Bean
     JwtDecoder accessTokens(
             @Value("${spring.security.oauth2.resourceserver.jwt.issuer-uri}") String issuer,
             @Value("${spring.security.oauth2.resourceserver.jwt.audiences}") String audience) {
         // The type is a matter of the validators of RFC 9068.
         NimbusJwtDecoder decoder = NimbusJwtDecoder.withIssuerLocation(issuer).validateType(false).build();
-        decoder.setJwtValidator(
-                JwtValidators.createAtJwtValidator().issuer(issuer).audience(audience).clientId("spring").build());
+        decoder.setJwtValidator(JwtValidators.createAtJwtValidator().issuer(issuer).audience(audience).build());
         return decoder;
     }
 

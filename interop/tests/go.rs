@@ -1,0 +1,154 @@
+//! coreos/go-oidc and golang.org/x/oauth2 sign people in with Safeconduct: the app is `interop/go`.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Result;
+use reqwest::Method;
+use safeconduct_interop::{
+    Browser, Form, Page, Process, SECRET_FILE, Safeconduct, folder_of, free_ports, once,
+    target_directory,
+};
+use serde_json::{Value, json};
+
+/// The app, signed in with a Safeconduct of its own.
+struct App {
+    server: Safeconduct,
+    base: String,
+    _process: Process,
+}
+
+impl App {
+    async fn start() -> Result<Self> {
+        let program = build().await?;
+        let [port] = free_ports()?;
+        let listen = format!("127.0.0.1:{port}");
+        let base = format!("http://{listen}");
+        let server = Safeconduct::start(&format!(
+            r#"
+            [[clients]]
+            id = "go"
+            secret_file = "{SECRET_FILE}"
+            redirect_uris = ["{base}/callback"]
+            scopes = ["openid", "profile", "email"]
+            post_logout_redirect_uris = ["{base}/logged-out"]
+            backchannel_logout_uri = "{base}/backchannel"
+            "#
+        ))
+        .await?;
+        let mut process = Process::start(
+            "go",
+            Command::new(program)
+                .args(["-issuer", server.issuer(), "-listen", &listen])
+                .args(["-client-id", "go", "-client-secret-file", SECRET_FILE])
+                .current_dir(server.folder()),
+            server.folder(),
+        )?;
+        process.answers(&base).await?;
+        Ok(Self {
+            server,
+            base,
+            _process: process,
+        })
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// Presses a button of the app's: a form with `fields` and this target.
+    async fn press(&self, browser: &Browser, path: &str, fields: &[(&str, &str)]) -> Result<Page> {
+        let action = self.url(path).parse()?;
+        let form = Form {
+            method: Method::POST,
+            page: self.url("/me").parse()?,
+            action,
+            fields: Vec::new(),
+        };
+        let filled = fields
+            .iter()
+            .fold(form, |form, (name, value)| form.with(name, value));
+        browser.submit(filled).await
+    }
+}
+
+#[tokio::test]
+async fn a_go_app_signs_in_calls_refreshes_and_logs_out_with_go() -> Result<()> {
+    let app = App::start().await?;
+    let browser = Browser::new()?;
+
+    let page = browser.sign_in(&app.url("/login")).await?;
+    assert_eq!((page.status, page.url.path()), (200, "/me"), "{page}");
+    let me: Value = page.json()?;
+    assert_eq!(me["id_token"]["iss"], app.server.issuer(), "{me}");
+    assert_eq!(me["id_token"]["aud"], "go", "{me}");
+    assert_eq!(me["userinfo"]["sub"], me["id_token"]["sub"], "{me}");
+    assert_eq!(me["userinfo"]["name"], "Ada Lovelace", "{me}");
+    assert_eq!(me["userinfo"]["email"], "ada@example.com", "{me}");
+
+    let page = app.press(&browser, "/refresh", &[]).await?;
+    let refreshed: Value = page.json()?;
+    assert_eq!(refreshed["another_access_token"], true, "{refreshed}");
+    assert_eq!(refreshed["another_refresh_token"], true, "{refreshed}");
+    for claim in ["iss", "aud", "sub", "sid", "auth_time"] {
+        let (new, old) = (&refreshed["id_token"][claim], &me["id_token"][claim]);
+        assert!(!old.is_null() && new == old, "{claim}: {refreshed} {me}");
+    }
+    let again: Value = browser.visit(&app.url("/me")).await?.json()?;
+    assert_eq!(again["userinfo"], me["userinfo"], "{again}");
+
+    let page = app
+        .press(&browser, "/logout", &[("state", "a state & more")])
+        .await?;
+    let page = browser.sign_out(page).await?;
+    assert_eq!(page.url.path(), "/logged-out", "{page}");
+    let ended: Value = page.json()?;
+    assert_eq!(ended, json!({ "logged_out": "a state & more" }));
+    let page = browser.visit(&app.url("/login?prompt=none")).await?;
+    assert_eq!(
+        (page.status, page.body.trim()),
+        (403, "login_required"),
+        "{page}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_go_app_hears_that_a_session_ended_at_safeconduct_with_go() -> Result<()> {
+    let app = App::start().await?;
+    let [browser, other] = [Browser::new()?, Browser::new()?];
+    for somebody in [&browser, &other] {
+        let page = somebody.sign_in(&app.url("/login")).await?;
+        assert_eq!(page.status, 200, "{page}");
+    }
+
+    let page = browser.visit(&app.server.url("/logout")).await?;
+    let page = browser.sign_out(page).await?;
+    assert_eq!(page.status, 200, "{page}");
+    let page = browser.visit(&app.url("/me")).await?;
+    assert_eq!(
+        (page.status, page.body.trim()),
+        (401, "nobody is signed in"),
+        "{page}"
+    );
+    let page = other.visit(&app.url("/me")).await?;
+    assert_eq!(page.status, 200, "the other browser stays: {page}");
+    Ok(())
+}
+
+/// Builds the app from what its lock file names.
+async fn build() -> Result<PathBuf> {
+    let folder = target_directory()?.join("interop/go");
+    let program = folder.join("app");
+    once("go build", async || {
+        let mut command = Command::new("go");
+        command
+            .args(["build", "-mod=readonly", "-trimpath", "-o"])
+            .arg(&program)
+            .arg(".")
+            .current_dir(folder_of("go"));
+        Process::run("build", &mut command, &folder).await
+    })
+    .await?;
+    Ok(program)
+}
