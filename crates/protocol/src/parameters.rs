@@ -88,6 +88,14 @@ impl Parameters {
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// The same with `name` saying `value` alone, whatever it said before.
+    #[must_use]
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        let mut changed = self.without(&[name]);
+        changed.0.push((name.to_owned(), value.to_owned()));
+        changed
+    }
+
     /// The same without the parameters of these names.
     #[must_use]
     pub fn without(&self, names: &[&str]) -> Self {

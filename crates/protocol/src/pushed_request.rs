@@ -53,7 +53,7 @@ pub struct PushedResponse {
 }
 
 impl PushedRequest {
-    /// What `client` pushed, without its credentials.
+    /// What `client` pushed, without its credentials. Who pushed it is whose request it is, also where it does not say so.
     pub fn push(
         parameters: &Parameters,
         client: &ClientId,
@@ -65,7 +65,10 @@ impl PushedRequest {
             id: new_id(),
             era,
             client: client.clone(),
-            parameters: parameters.without(&CREDENTIALS).encode(),
+            parameters: parameters
+                .without(&CREDENTIALS)
+                .with("client_id", client.as_str())
+                .encode(),
             dpop_jkt,
             expires_at: now.plus(PUSHED_LIFE),
         }

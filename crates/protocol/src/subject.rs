@@ -2,8 +2,9 @@
 //! that clients of different sectors can't tell that they serve the same person.
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
-use crate::{client::Client, encoding, ids::UserId, secret::Secret};
+use crate::{client::Client, encoding, ids::UserId};
 
 /// Which `sub` a client is given (OpenID Connect Core §8).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,12 +32,12 @@ impl SubjectType {
 
 /// Gives every person their `sub`. It depends on nothing but the person, the sector and one key, so it is stable for as long as
 /// that key is kept.
-pub struct Subjects(Secret);
+pub struct Subjects(Zeroizing<[u8; 32]>);
 
 impl Subjects {
     /// With the key that pairwise subjects are made with.
-    pub fn new(key: Secret) -> Self {
-        Self(key)
+    pub fn new(key: [u8; 32]) -> Self {
+        Self(Zeroizing::new(key))
     }
 
     /// The `sub` of `user` for `client`. A pairwise one begins like a user's, which no client id does: neither can be taken for
@@ -47,7 +48,7 @@ impl Subjects {
             SubjectType::Pairwise => client.sector(),
         };
         let message = format!("pairwise\n{sector}\n{user}");
-        let hash = encoding::hmac_sha256(self.0.expose().as_bytes(), message.as_bytes());
+        let hash = encoding::hmac_sha256(self.0.as_slice(), message.as_bytes());
         format!("u-{}", encoding::encode(&hash))
     }
 }

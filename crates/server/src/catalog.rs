@@ -11,6 +11,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use rustix::time::{ClockId, clock_gettime};
 use safeconduct_protocol::{
+    claims,
     client::Client,
     clock::Clock,
     ids::ClientId,
@@ -100,7 +101,7 @@ impl Catalog {
         let mut names: Vec<String> = scopes
             .keys()
             .cloned()
-            .chain([OFFLINE_ACCESS.to_owned()])
+            .chain(claims::scopes().chain([OFFLINE_ACCESS]).map(str::to_owned))
             .collect();
         names.sort();
         names.dedup();
@@ -118,7 +119,11 @@ impl Catalog {
                 .collect(),
             scopes,
             resources: Resources::new(rows.resources),
-            metadata: json(serde_json::to_string(&Metadata::of(issuer, names)))?,
+            metadata: json(serde_json::to_string(&Metadata::of(
+                issuer,
+                names,
+                &keys.algorithms(),
+            )))?,
             jwks: json(serde_json::to_string(keys.published()))?,
             keys,
         })

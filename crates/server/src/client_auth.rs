@@ -3,20 +3,21 @@
 use http::HeaderMap;
 use safeconduct_protocol::{
     client::Client,
-    client_authentication::{AssertionUse, Credentials, PresentedClient, judge_assertion},
+    client_authentication::{Credentials, PresentedClient, judge_assertion},
     encoding,
     error::{Reason, Refusal},
     ids::ClientId,
     parameters::Parameters,
     secret::Secret,
+    single_use::UsedId,
 };
 
-use crate::{catalog::KnownClient, form, server::Exchange};
+use crate::{catalog::KnownClient, dpop::ProvenKey, fault::Failure, form, server::Exchange};
 
 /// Proof that a client showed the credentials it is registered with. A public client showed its id.
 pub(crate) struct AuthenticatedClient {
     known: KnownClient,
-    assertion: Option<AssertionUse>,
+    assertion: Option<UsedId>,
 }
 
 impl AuthenticatedClient {
@@ -30,9 +31,10 @@ impl AuthenticatedClient {
         self.known.epoch
     }
 
-    /// The assertion it used, to be marked as used in the unit of what the request changes.
-    pub(crate) fn assertion(&self) -> Option<&AssertionUse> {
-        self.assertion.as_ref()
+    /// What this request uses up, to be written in the unit of what it changes: the client's assertion, and the proof of a key.
+    pub(crate) fn used(&self, key: Option<&ProvenKey>) -> Vec<UsedId> {
+        let proof = key.map(|key| key.used().clone());
+        self.assertion.iter().cloned().chain(proof).collect()
     }
 
     /// Refuses a client without credentials.
@@ -46,6 +48,23 @@ impl AuthenticatedClient {
             Ok(self)
         }
     }
+}
+
+/// Writes down what a request used up that changes nothing else.
+///
+/// # Errors
+/// The refusal of what was used before.
+pub(crate) async fn use_up(
+    exchange: &Exchange<'_>,
+    client: &AuthenticatedClient,
+    key: Option<&ProvenKey>,
+) -> Result<(), Failure> {
+    let used = client.used(key);
+    if used.is_empty() {
+        return Ok(());
+    }
+    let store = exchange.server.store();
+    Ok(store.use_ids(&used, exchange.now).await?)
 }
 
 /// Authenticates the client of a back-channel request (RFC 6749 §3.2.1). Unknown, disabled and wrong look the same, in the same time.

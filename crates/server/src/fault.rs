@@ -74,7 +74,7 @@ impl From<StoreError> for Failure {
 impl From<RedeemError> for Failure {
     fn from(error: RedeemError) -> Self {
         match error {
-            RedeemError::AssertionReplayed => Reason::ClientAssertionReplayed.into(),
+            RedeemError::Replayed(kind) => kind.refusal().into(),
             RedeemError::Store(error) => Self::Faulted(error.into()),
         }
     }

@@ -36,6 +36,17 @@ impl PostedForm {
         }
         Parameters::parse(&self.body)
     }
+
+    /// The same where a body is optional; `None` without one.
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) fn parameters_if_any(&self) -> Result<Option<Parameters>, Refusal> {
+        if self.body.is_empty() && !is_form(&self.headers) {
+            return Ok(None);
+        }
+        self.parameters().map(Some)
+    }
 }
 
 impl<S: Send + Sync> FromRequest<S> for PostedForm {

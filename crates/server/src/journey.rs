@@ -4,12 +4,12 @@
 use axum::response::Response;
 use http::{StatusCode, header};
 use safeconduct_protocol::{
-    authorization::{Next, PendingAuthorization, SignedInUser, response_url},
+    authorization::{Next, PendingAuthorization, SignedInUser},
     client::Client,
     error::{Reason, Refusal},
     parameters::Parameters,
     redirect_uri::{RedirectUri, host_of},
-    scope::{OFFLINE_ACCESS, Scope},
+    scope::Scope,
     seal::Kind,
 };
 use safeconduct_store::SessionView;
@@ -19,10 +19,10 @@ use crate::{
     fault::{Failure, Fault},
     form::PostedForm,
     pages::{
-        AnsweredPage, ConsentPage, DemoUser, ResourceLine, ScopeKind, ScopeLine, SignInPage,
-        SignInProblem,
+        AnsweredPage, ConsentPage, DemoUser, ResourceLine, ScopeKind, ScopeLine, SelectAccountPage,
+        SignInPage, SignInProblem,
     },
-    respond,
+    respond::{self, ReturnPath},
     server::{Exchange, Server},
 };
 
@@ -60,6 +60,27 @@ impl<'s> Step<'s> {
             journey,
             parameters,
         })
+    }
+}
+
+/// How the sign-in page is shown.
+pub(crate) struct SignIn<'a> {
+    pub(crate) status: StatusCode,
+    /// What stands in the form already.
+    pub(crate) username: &'a str,
+    /// Whoever is signed in, where they have to prove it again.
+    pub(crate) again_as: Option<&'a str>,
+    pub(crate) problem: Option<SignInProblem>,
+}
+
+impl Default for SignIn<'_> {
+    fn default() -> Self {
+        Self {
+            status: StatusCode::OK,
+            username: "",
+            again_as: None,
+            problem: None,
+        }
     }
 }
 
@@ -119,45 +140,85 @@ impl Journey {
             note_visit(exchange, view).await?;
         }
         let person = view.map(|view| view.person);
-        match (self.pending.next(&self.client, person.as_ref()), person) {
-            (Next::Issue, Some(person)) => self.issue(exchange, &person),
+        let next = match self.next(exchange, person.as_ref()) {
+            Ok(next) => next,
+            Err(refusal) => return Ok(self.refuse(exchange, refusal.into())),
+        };
+        match (next, person) {
+            (Next::Issue, Some(person)) => self.issue(exchange, &person).await,
             (Next::Consent { new, already }, Some(person)) => {
                 self.consent_page(exchange, &person, &new, &already)
             }
-            (_, _) => self.sign_in_page(exchange, StatusCode::OK, "", None),
+            (Next::Reauthenticate, Some(person)) => {
+                let sign_in = SignIn {
+                    again_as: Some(&person.username),
+                    ..SignIn::default()
+                };
+                self.sign_in_page(exchange, sign_in)
+            }
+            (Next::SelectAccount, Some(person)) => self.select_account_page(exchange, &person),
+            (_, _) => {
+                let sign_in = SignIn {
+                    username: self.pending.request.login_hint().unwrap_or_default(),
+                    ..SignIn::default()
+                };
+                self.sign_in_page(exchange, sign_in)
+            }
         }
     }
 
+    /// What has to happen next for `person`.
+    pub(crate) fn next(
+        &self,
+        exchange: &Exchange<'_>,
+        person: Option<&SignedInUser>,
+    ) -> Result<Next, Refusal> {
+        let subjects = exchange.catalog.keys.subjects();
+        self.pending.next(&self.client, person, subjects)
+    }
+
     /// Sends the code to the client (RFC 6749 §4.1.2, RFC 9207).
-    pub(crate) fn issue(
+    ///
+    /// # Errors
+    /// `pushed-request-used` if another code was issued from the same pushed request: this write decides (RFC 9126 §7.3).
+    pub(crate) async fn issue(
         &self,
         exchange: &Exchange<'_>,
         person: &SignedInUser,
     ) -> Result<Response, Failure> {
+        if let Some(pushed) = &self.pending.pushed {
+            let pending = exchange.server.settings().lifetimes.pending;
+            let used = [pushed.used(&self.client.id, pending)];
+            exchange.server.store().use_ids(&used, exchange.now).await?;
+        }
         let code = self.pending.issue(person, exchange.now);
         let sealed = exchange
             .seal()
             .seal(Kind::AuthorizationCode, &code)
             .map_err(|error| Fault::new(error.to_string()))?;
-        let mut parameters = vec![("code", sealed.as_str())];
-        parameters.extend(self.pending.request.state().map(|state| ("state", state)));
-        parameters.push(("iss", exchange.issuer()));
         tracing::info!(grant_id = %self.pending.grant, client_id = %self.client.id, sub = %person.user, "issued a code");
         exchange.server.telemetry().authorize("code");
-        Ok(respond::see_other(&response_url(
-            self.pending.request.redirect_uri(),
+        let parameters = [("code", sealed.as_str())];
+        Ok(respond::to_client(
+            exchange.server,
+            self.return_path(),
             &parameters,
-        )))
+        ))
     }
 
     /// Tells the client no.
     pub(crate) fn refuse(&self, exchange: &Exchange<'_>, failure: Failure) -> Response {
-        respond::redirect_refusal(
-            exchange.server,
-            failure,
-            self.pending.request.redirect_uri(),
-            self.pending.request.state(),
-        )
+        respond::refusal_to_client(exchange.server, failure, self.return_path())
+    }
+
+    fn return_path(&self) -> ReturnPath<'_> {
+        let request = &self.pending.request;
+        ReturnPath {
+            client_name: &self.client.name,
+            redirect_uri: request.redirect_uri(),
+            mode: request.response_mode(),
+            state: request.state(),
+        }
     }
 
     /// Our own redirect back to `/authorize`, after a form.
@@ -176,9 +237,7 @@ impl Journey {
     pub(crate) fn sign_in_page(
         &self,
         exchange: &Exchange<'_>,
-        status: StatusCode,
-        username: &str,
-        problem: Option<SignInProblem>,
+        sign_in: SignIn<'_>,
     ) -> Result<Response, Failure> {
         let server = exchange.server;
         let users = &server.settings().demo_users;
@@ -186,18 +245,37 @@ impl Journey {
             .iter()
             .map(|(username, password)| DemoUser { username, password })
             .collect();
+        let switch = server.path("/login/switch");
         let html = server.pages().sign_in(&SignInPage {
             client_name: &self.client.name,
             client_host: &host_of(self.pending.request.redirect_uri()),
             action: &server.path("/login"),
             pending: &self.seal(exchange)?,
-            username,
-            problem,
-            reauthenticate: None,
-            use_another_account_action: None,
+            username: sign_in.username,
+            problem: sign_in.problem,
+            reauthenticate: sign_in.again_as,
+            use_another_account_action: sign_in.again_as.map(|_| switch.as_str()),
             demo_users: &demo_users,
         });
-        Ok(respond::page(status, html))
+        Ok(respond::page(sign_in.status, html))
+    }
+
+    /// The question which account to go on with.
+    fn select_account_page(
+        &self,
+        exchange: &Exchange<'_>,
+        person: &SignedInUser,
+    ) -> Result<Response, Failure> {
+        let server = exchange.server;
+        let html = server.pages().select_account(&SelectAccountPage {
+            client_name: &self.client.name,
+            client_host: &host_of(self.pending.request.redirect_uri()),
+            account: &person.username,
+            continue_action: &server.path("/login/continue"),
+            use_another_account_action: &server.path("/login/switch"),
+            pending: &self.seal(exchange)?,
+        });
+        Ok(respond::page(StatusCode::OK, html))
     }
 
     fn consent_page(
@@ -299,29 +377,23 @@ async fn note_visit(exchange: &Exchange<'_>, view: &SessionView) -> Result<(), F
 
 fn lines<'t>(exchange: &'t Exchange<'_>, scope: &'t Scope, is_new: bool) -> Vec<ScopeLine<'t>> {
     let line = |name: &'t str| {
+        let built_in = exchange.server.pages().built_in_scope(name);
         let text = exchange.catalog.scope_text(name);
         ScopeLine {
             name,
-            text: text.or_else(|| built_in_text(name)),
+            text: text.or(built_in.as_ref().and_then(|line| line.text)),
             is_new,
-            kind: kind(name, text.is_some()),
+            kind: built_in.map_or_else(|| kind(name, text.is_some()), |line| line.kind),
         }
     };
     scope.names().map(line).collect()
-}
-
-fn built_in_text(name: &str) -> Option<&'static str> {
-    (name == OFFLINE_ACCESS)
-        .then_some("Keep access while you are not using the app, until you remove it")
 }
 
 /// Under which heading a scope stands: its last word tells reading from changing, as scope names are written.
 fn kind(name: &str, described: bool) -> ScopeKind {
     let last = name.rsplit(['.', ':', '/']).next().unwrap_or(name);
     match last {
-        _ if name == OFFLINE_ACCESS => ScopeKind::WhileAway,
         _ if !described => ScopeKind::Unknown,
-        "profile" | "email" | "address" | "phone" => ScopeKind::Identity,
         "write" | "create" | "update" | "delete" | "manage" | "admin" | "send" => ScopeKind::Change,
         _ => ScopeKind::Read,
     }

@@ -2,12 +2,14 @@
 //! and the key that client secrets are hashed with.
 
 use safeconduct_protocol::{
+    dpop::NonceKey,
     encoding,
     ids::UserId,
     jose::{Algorithm, JwkSet, KeySet, SigningKey},
     random,
     seal::{KeyState, Kind, Seal, SealKey},
     secret::Secret,
+    subject::Subjects,
     time::Timestamp,
 };
 use safeconduct_store::{Cluster, KeyRow, NewKey, ResealedKey, Store, StoreError};
@@ -15,15 +17,17 @@ use safeconduct_store::{Cluster, KeyRow, NewKey, ResealedKey, Store, StoreError}
 use crate::fault::Fault;
 
 /// The kinds of artifact that have a sealing key in the database.
-const SEALED: [Kind; 6] = [
+const SEALED: [Kind; 8] = [
     Kind::PendingAuthorization,
     Kind::AuthorizationRequest,
     Kind::AuthorizationCode,
     Kind::RefreshToken,
     Kind::AccessToken,
     Kind::Credential,
+    Kind::PushedRequest,
+    Kind::Logout,
 ];
-/// The algorithms that a new server signs with: ES256 for access tokens, RS256 because OpenID Connect names it the default.
+/// The algorithms that every server signs with: ES256 for access tokens, RS256 because OpenID Connect names it the default.
 const SIGNED: [Algorithm; 2] = [Algorithm::Es256, Algorithm::Rs256];
 /// The algorithm of access tokens.
 const ACCESS_TOKENS: Algorithm = Algorithm::Es256;
@@ -67,7 +71,9 @@ impl MasterKey {
 pub struct Keys {
     seal: Seal,
     hash: SealKey,
-    access_tokens: SigningKey,
+    signing: Vec<SigningKey>,
+    subjects: Subjects,
+    dpop_nonces: NonceKey,
     verification: KeySet,
     published: JwkSet,
 }
@@ -87,7 +93,7 @@ impl Keys {
         let context = context(issuer, cluster);
         let wrapper = master.wrapper(&context);
         let mut seal = Seal::new(&context);
-        let (mut hash, mut access_tokens) = (None, None);
+        let (mut hash, mut signing) = (None, Vec::new());
         let (mut verification, mut published) = (Vec::new(), Vec::new());
         for row in rows.iter().filter(|row| !is_over(row, now)) {
             match Purpose::parse(&row.purpose) {
@@ -99,8 +105,8 @@ impl Keys {
                     let key = unwrap_signing_key(&wrapper, row, algorithm)?;
                     published.push(key.public_jwk());
                     verification.push(key.verification_key());
-                    if algorithm == ACCESS_TOKENS && row.state == "active" {
-                        access_tokens = Some(key);
+                    if row.state == "active" {
+                        signing.push(key);
                     }
                 }
                 // A later release may keep keys that this one has no use for.
@@ -108,10 +114,17 @@ impl Keys {
             }
         }
         let missing = |what: &str| Fault::new(format!("the active key that {what} is missing"));
+        let hash: SealKey = hash.ok_or_else(|| missing("hashes client secrets"))?;
+        if !signing.iter().any(|key| key.algorithm() == ACCESS_TOKENS) {
+            return Err(missing("signs access tokens"));
+        }
+        let derived = |label: &[u8]| encoding::hmac_sha256(hash.expose_bytes(), label);
         Ok(Self {
             seal,
-            hash: hash.ok_or_else(|| missing("hashes client secrets"))?,
-            access_tokens: access_tokens.ok_or_else(|| missing("signs access tokens"))?,
+            subjects: Subjects::new(derived(b"safeconduct pairwise subjects")),
+            dpop_nonces: NonceKey::new(derived(b"safeconduct DPoP nonces")),
+            hash,
+            signing,
             verification: KeySet::new(verification),
             published: JwkSet { keys: published },
         })
@@ -124,7 +137,30 @@ impl Keys {
 
     /// Signs access tokens.
     pub fn access_tokens(&self) -> &SigningKey {
-        &self.access_tokens
+        self.signing(ACCESS_TOKENS)
+            .expect("keys are not opened without one")
+    }
+
+    /// Signs with `algorithm`, where there is a key for it.
+    pub fn signing(&self, algorithm: Algorithm) -> Option<&SigningKey> {
+        self.signing.iter().find(|key| key.algorithm() == algorithm)
+    }
+
+    /// What there are keys to sign with.
+    pub fn algorithms(&self) -> Vec<Algorithm> {
+        let mut algorithms: Vec<_> = self.signing.iter().map(SigningKey::algorithm).collect();
+        algorithms.sort();
+        algorithms
+    }
+
+    /// Gives every person their `sub`. The key follows from the one that is never rotated, so a `sub` stays what it is.
+    pub fn subjects(&self) -> &Subjects {
+        &self.subjects
+    }
+
+    /// Makes and judges the nonces of DPoP proofs, alike on every node.
+    pub fn dpop_nonces(&self) -> &NonceKey {
+        &self.dpop_nonces
     }
 
     /// Verifies what this server signed.
@@ -195,33 +231,42 @@ impl Purpose {
     }
 }
 
-/// Makes the first keys of a cluster, unless it has some. Two first starts at once make one set.
+/// Makes the keys that a cluster lacks: all of them at its first start, those for new kinds of artifact after an upgrade, and those
+/// for the `algorithms` that clients are registered for. Two starts at once make one set.
 ///
 /// # Errors
 /// The store's, or a fault if the random source or the key generation fails.
-pub async fn create_first(
+pub async fn create_missing(
     store: &Store,
     master: &MasterKey,
     issuer: &str,
     cluster: &Cluster,
+    algorithms: &[Algorithm],
     now: Timestamp,
 ) -> Result<(), Fault> {
-    if !store.catalog().await?.keys.is_empty() {
-        return Ok(());
-    }
+    let rows = store.catalog().await?.keys;
+    let is_missing = |purpose: &Purpose| {
+        let name = purpose.name();
+        !rows
+            .iter()
+            .any(|row| row.purpose == name && row.state == "active")
+    };
     let wrapper = master.wrapper(&context(issuer, cluster));
     let mut keys = Vec::new();
-    for purpose in SEALED.into_iter().map(Purpose::Seal).chain([Purpose::Hash]) {
-        keys.push(new_key(
-            &wrapper,
-            purpose,
-            true,
-            Kind::Key,
-            &random::bytes::<32>(),
-        )?);
+    let secret = SEALED.into_iter().map(Purpose::Seal).chain([Purpose::Hash]);
+    for purpose in secret.filter(is_missing) {
+        let bytes = random::bytes::<32>();
+        keys.push(new_key(&wrapper, purpose, true, Kind::Key, &bytes)?);
     }
-    for algorithm in SIGNED {
-        keys.push(new_signing_key(&wrapper, algorithm, true)?);
+    let wanted =
+        |algorithm: &Algorithm| SIGNED.contains(algorithm) || algorithms.contains(algorithm);
+    for algorithm in Algorithm::ALL.into_iter().filter(wanted) {
+        if is_missing(&Purpose::Sign(algorithm)) {
+            keys.push(new_signing_key(&wrapper, algorithm, true)?);
+        }
+    }
+    if keys.is_empty() {
+        return Ok(());
     }
     match store.add_keys(keys, now).await {
         // Another node was faster; its keys are everybody's.

@@ -9,6 +9,7 @@ mod browser;
 mod catalog;
 mod client_auth;
 pub mod correlation;
+mod dpop;
 mod endpoints;
 mod fault;
 mod form;

@@ -2,51 +2,73 @@
 
 use safeconduct_protocol::{
     client::{AccessTokenFormat, Client},
+    dpop::Thumbprint,
     grant::Grant,
+    id_token::{ID_TOKEN_TYP, IdToken, IdTokenParts},
     refresh_token::RefreshToken,
-    scope::Scope,
+    scope::{OPENID, Scope},
     seal::Kind,
-    token::{ACCESS_TOKEN_TYP, AccessToken, TokenResponse},
+    token::{ACCESS_TOKEN_TYP, AccessToken, AccessTokenParts, TokenResponse},
 };
+use serde_json::{Map, Value};
 
 use crate::{
     fault::{Failure, Fault},
     server::Exchange,
 };
 
-/// The tokens of a grant: an access token that carries `scope`, and the grant's current refresh token if the client may refresh.
-pub(crate) fn tokens_of_grant(
+/// The tokens of a grant: an access token that carries `scope`, an ID Token if that is a scope of OpenID Connect, and the grant's
+/// current refresh token if the client may refresh. `nonce` is what the client sent with the request that this answers.
+pub(crate) async fn tokens_of_grant(
     exchange: &Exchange<'_>,
     client: &Client,
     grant: &Grant,
     scope: Scope,
+    nonce: Option<String>,
 ) -> Result<TokenResponse, Failure> {
     let resources = &exchange.catalog.resources;
     grant.for_a_known_api(client, resources, exchange.issuer())?;
-    let lifetime = exchange.server.settings().lifetimes.access_token;
-    let token = AccessToken::of_grant(
-        exchange.issuer(),
-        grant,
-        scope,
-        exchange.era(),
-        lifetime,
-        exchange.now,
-    );
+    let subject = exchange
+        .catalog
+        .keys
+        .subjects()
+        .subject(client, &grant.user);
+    let is_openid = scope.contains(OPENID);
+    let parts = parts(exchange, grant.dpop_jkt.as_ref());
+    let token = AccessToken::of_grant(grant, subject.clone(), scope, parts);
+    let answer = access_token(exchange, client, token)?;
+    let id_token = if is_openid {
+        let token = answer.access_token.as_str();
+        Some(id_token(exchange, client, grant, subject, token, nonce).await?)
+    } else {
+        None
+    };
     let refresh_token = if Grant::is_refreshable(client) {
         let token = RefreshToken::of(grant, exchange.era());
-        Some(
-            exchange
-                .seal()
-                .seal(Kind::RefreshToken, &token)
-                .map_err(unsealed)?,
-        )
+        let sealed = exchange.seal().seal(Kind::RefreshToken, &token);
+        Some(sealed.map_err(unsealed)?)
     } else {
         None
     };
     Ok(TokenResponse {
         refresh_token,
-        ..access_token(exchange, client, token)?
+        id_token,
+        ..answer
     })
+}
+
+/// What every access token of this exchange has in common.
+pub(crate) fn parts<'e>(
+    exchange: &'e Exchange<'_>,
+    key: Option<&Thumbprint>,
+) -> AccessTokenParts<'e> {
+    AccessTokenParts {
+        issuer: exchange.issuer(),
+        era: exchange.era(),
+        key: key.cloned(),
+        lifetime: exchange.server.settings().lifetimes.access_token,
+        now: exchange.now,
+    }
 }
 
 /// The answer with one access token, in the form the client is registered for (RFC 9068, or sealed).
@@ -71,11 +93,59 @@ pub(crate) fn access_token(
     };
     Ok(TokenResponse {
         access_token: text,
-        token_type: "Bearer",
+        token_type: token.token_type(),
         expires_in: token.exp.since(exchange.now),
         refresh_token: None,
+        id_token: None,
         scope: token.scope,
     })
+}
+
+/// The ID Token beside an access token (OpenID Connect Core §3.1.3.3), signed as the client is registered.
+async fn id_token(
+    exchange: &Exchange<'_>,
+    client: &Client,
+    grant: &Grant,
+    subject: String,
+    access_token: &str,
+    nonce: Option<String>,
+) -> Result<String, Failure> {
+    let algorithm = client.openid.id_token_signed_response_alg;
+    let key = exchange.catalog.keys.signing(algorithm).ok_or_else(|| {
+        let client = &client.id;
+        Fault::new(format!("{client} wants {algorithm}, and no key signs that"))
+    })?;
+    let parts = IdTokenParts {
+        issuer: exchange.issuer(),
+        subject,
+        nonce,
+        access_token,
+        algorithm,
+        claims: asked_in_id_token(exchange, client, grant).await?,
+        lifetime: exchange.server.settings().lifetimes.access_token,
+    };
+    let token = IdToken::of_grant(grant, parts, exchange.now);
+    let signed = key.sign_jwt(ID_TOKEN_TYP, &token);
+    Ok(signed.map_err(|error| Fault::new(format!("signing an ID Token: {error}")))?)
+}
+
+/// The person's claims that were asked for in the ID Token. Nearly always none, and then nobody is looked up.
+async fn asked_in_id_token(
+    exchange: &Exchange<'_>,
+    client: &Client,
+    grant: &Grant,
+) -> Result<Map<String, Value>, Failure> {
+    let names = grant.claims.for_id_token(&client.scopes);
+    if names.is_empty() {
+        return Ok(Map::new());
+    }
+    let person = exchange.server.store().person(&grant.user).await?;
+    Ok(person.map_or_else(Map::new, |person| {
+        let claims = person
+            .claims
+            .of_account(&person.username, person.updated_at);
+        claims.select(&names)
+    }))
 }
 
 fn unsealed(error: safeconduct_protocol::seal::SealError) -> Fault {

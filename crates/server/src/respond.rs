@@ -4,14 +4,17 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use safeconduct_protocol::{
     authorization::response_url,
+    client::ResponseMode,
+    dpop::PROOF_ALGORITHMS,
     error::{ErrorCode, Reason, Refusal},
+    redirect_uri::host_of,
 };
 use serde::Serialize;
 
 use crate::{
     correlation::Correlation,
-    fault::Failure,
-    pages::{self, Developer, RefusalKind, RefusalPage},
+    fault::{Failure, Fault},
+    pages::{self, Developer, FormPostPage, RefusalKind, RefusalPage, form_post_headers},
     server::Server,
 };
 
@@ -141,21 +144,115 @@ pub(crate) fn page_refusal(
     response
 }
 
+/// Where an authorization response goes: a proven redirect URI, and the way there.
+#[derive(Clone, Copy)]
+pub(crate) struct ReturnPath<'a> {
+    pub(crate) client_name: &'a str,
+    pub(crate) redirect_uri: &'a str,
+    pub(crate) mode: ResponseMode,
+    pub(crate) state: Option<&'a str>,
+}
+
+/// An authorization response (RFC 6749 §4.1.2, RFC 9207): `parameters`, the client's `state` and our name.
+pub(crate) fn to_client(
+    server: &Server,
+    path: ReturnPath<'_>,
+    parameters: &[(&str, &str)],
+) -> Response {
+    let mut all = parameters.to_vec();
+    all.extend(path.state.map(|state| ("state", state)));
+    all.push(("iss", server.settings().issuer.as_str()));
+    match path.mode {
+        ResponseMode::Query => see_other(&response_url(path.redirect_uri, &all)),
+        ResponseMode::FormPost => form_post(server, path, &all),
+    }
+}
+
+/// A page whose form the browser posts to the client (Form Post Response Mode §2).
+fn form_post(server: &Server, path: ReturnPath<'_>, fields: &[(&str, &str)]) -> Response {
+    let Some(own) = form_post_headers(path.redirect_uri) else {
+        let failure = Fault::new("form_post to a redirect URI that no policy can name");
+        return json_refusal(failure.into());
+    };
+    let html = server.pages().form_post(&FormPostPage {
+        client_name: path.client_name,
+        client_host: &host_of(path.redirect_uri),
+        action: path.redirect_uri,
+        fields,
+    });
+    let mut response = page(StatusCode::OK, html);
+    for (name, value) in own {
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
 /// A refusal that goes back to the client (RFC 6749 §4.1.2.1): its redirect URI is proven.
-pub(crate) fn redirect_refusal(
+pub(crate) fn refusal_to_client(
     server: &Server,
     failure: Failure,
-    redirect_uri: &str,
-    state: Option<&str>,
+    path: ReturnPath<'_>,
 ) -> Response {
     let refusal = logged(failure);
-    let mut parameters = vec![
+    let parameters = [
         ("error", refusal.error().as_str()),
         ("error_description", refusal.public()),
     ];
-    parameters.extend(state.map(|state| ("state", state)));
-    parameters.push(("iss", server.settings().issuer.as_str()));
-    see_other(&response_url(redirect_uri, &parameters))
+    to_client(server, path, &parameters)
+}
+
+/// JSON for a request that is refused for its access token or the proof beside it (RFC 6750 §3, RFC 9449 §7.1). A request
+/// without any token is told only how to send one.
+pub(crate) fn bearer_refusal(failure: Failure) -> Response {
+    let refusal = logged(failure);
+    let code = refusal.error();
+    let status = match (refusal.reason(), code) {
+        (Reason::AccessTokenMissing, _) => StatusCode::UNAUTHORIZED,
+        (_, ErrorCode::InvalidToken | ErrorCode::InvalidDpopProof | ErrorCode::UseDpopNonce) => {
+            StatusCode::UNAUTHORIZED
+        }
+        (_, ErrorCode::InsufficientScope) => StatusCode::FORBIDDEN,
+        (reason, _) => status(reason),
+    };
+    let body = ErrorBody {
+        error: code.as_str(),
+        error_description: refusal.public(),
+    };
+    let mut response = (status, axum::Json(body)).into_response();
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+    }
+    if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+        for challenge in challenges(&refusal) {
+            if let Ok(value) = HeaderValue::try_from(challenge) {
+                response
+                    .headers_mut()
+                    .append(header::WWW_AUTHENTICATE, value);
+            }
+        }
+    }
+    never_stored(response)
+}
+
+fn challenges(refusal: &Refusal) -> [String; 2] {
+    let algorithms: Vec<&str> = PROOF_ALGORITHMS.iter().map(|alg| alg.name()).collect();
+    let dpop = format!("DPoP algs=\"{}\"", algorithms.join(" "));
+    if refusal.reason() == Reason::AccessTokenMissing {
+        return ["Bearer".to_owned(), dpop];
+    }
+    let (error, public) = (refusal.error(), refusal.public());
+    let error = format!(
+        "error=\"{}\", error_description=\"{public}\"",
+        error.as_str()
+    );
+    match refusal.error() {
+        ErrorCode::InvalidDpopProof | ErrorCode::UseDpopNonce => {
+            ["Bearer".to_owned(), format!("{dpop}, {error}")]
+        }
+        _ => [format!("Bearer {error}"), format!("{dpop}, {error}")],
+    }
 }
 
 /// 303: the browser goes on with GET, and no body with a password follows it anywhere.

@@ -8,7 +8,8 @@ use axum::{
 use crate::{
     correlation::correlate,
     endpoints::{
-        authorize, consent, health, home, introspect, login, logout, revoke, token, well_known,
+        authorize, consent, health, home, introspect, login, logout, par, revoke, token, userinfo,
+        well_known,
     },
     host,
     server::Server,
@@ -19,15 +20,22 @@ pub fn public(server: &Server) -> Router {
     let issuer = &server.settings().issuer;
     let below_issuer = Router::new()
         .route("/authorize", get(authorize::get).post(authorize::post))
+        .route("/par", post(par::par))
         .route("/login", post(login::post))
+        .route("/login/continue", post(login::continue_as))
         .route("/login/switch", post(login::switch))
         .route("/consent", post(consent::post))
         .route("/token", post(token::token))
+        .route("/userinfo", get(userinfo::get).post(userinfo::post))
         .route("/introspect", post(introspect::introspect))
         .route("/revoke", post(revoke::revoke))
         .route("/logout", get(logout::get).post(logout::post))
         .route("/signed-out", get(logout::signed_out))
         .route("/assets/{name}", get(home::asset))
+        .route(
+            "/.well-known/openid-configuration",
+            get(well_known::metadata),
+        )
         .route("/.well-known/jwks.json", get(well_known::jwks))
         .route("/", get(home::home));
     let router = match issuer.path() {

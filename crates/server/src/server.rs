@@ -51,7 +51,13 @@ impl Server {
         let cluster = store
             .join_cluster(issuer, &master.check_value(), clock.now())
             .await?;
-        keys::create_first(&store, &master, issuer, &cluster, clock.now()).await?;
+        let registered = store.catalog().await?.clients;
+        let algorithms: Vec<_> = registered
+            .iter()
+            .map(|record| record.client.openid.id_token_signed_response_alg)
+            .collect();
+        let now = clock.now();
+        keys::create_missing(&store, &master, issuer, &cluster, &algorithms, now).await?;
         let source = Source {
             store: store.clone(),
             master,

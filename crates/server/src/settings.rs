@@ -19,6 +19,8 @@ pub struct Settings {
     pub throttle: ThrottleSettings,
     /// How many passwords are hashed at once.
     pub passwords: PasswordSettings,
+    /// Whether DPoP proofs must carry a nonce of this server (RFC 9449 §8).
+    pub dpop_nonce_required: bool,
     /// Accounts named on the login page, as (username, password): for a demonstration, else empty.
     pub demo_users: Vec<(String, String)>,
 }
@@ -51,6 +53,7 @@ impl Settings {
             sessions: SessionLifetimes::default(),
             throttle: ThrottleSettings::default(),
             passwords: PasswordSettings::default(),
+            dpop_nonce_required: false,
             demo_users: Vec::new(),
         }
     }

@@ -6,14 +6,16 @@ use axum::{
     extract::{RawQuery, State},
     response::Response,
 };
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use safeconduct_protocol::{
     authorization::{
-        CheckedRequest, PendingAuthorization, identify, response_url, state_to_return,
+        self, Arrival, CheckedRequest, PendingAuthorization, identify, response_mode_to_use,
+        response_url, state_to_return,
     },
     error::{Reason, Refusal},
-    ids::GrantId,
+    ids::{ClientId, GrantId},
     parameters::Parameters,
+    pushed_request::{PushedId, PushedRequest},
     seal::Kind,
     secret::Secret,
 };
@@ -24,7 +26,7 @@ use crate::{
     fault::{Failure, Fault},
     form::PostedForm,
     journey::{Journey, LONGEST_LOCATION, PENDING, known_client, with_cookie},
-    respond,
+    respond::{self, ReturnPath},
     server::{Exchange, Server},
 };
 
@@ -112,9 +114,47 @@ async fn go_on(
     arrive(&exchange, parameters, &browser).await
 }
 
+/// A request that comes for the first time: pushed before, or in the parameters themselves.
 async fn arrive(
     exchange: &Exchange<'_>,
     parameters: &Parameters,
+    browser: &Browser,
+) -> Result<Response, Failure> {
+    match authorization::pushed(parameters)? {
+        Some((client_id, sealed)) => {
+            let pushed = take_pushed(exchange, &client_id, sealed).await?;
+            let parameters = Parameters::parse(pushed.parameters.as_bytes())?;
+            begin(exchange, &parameters, Some(&pushed), browser).await
+        }
+        None => begin(exchange, parameters, None, browser).await,
+    }
+}
+
+/// Opens a `request_uri` of ours (RFC 9126 §4). It may come again until a code was issued from it: a reload is no attack.
+async fn take_pushed(
+    exchange: &Exchange<'_>,
+    client_id: &ClientId,
+    sealed: &str,
+) -> Result<PushedRequest, Failure> {
+    let opened = exchange
+        .seal()
+        .open::<PushedRequest>(Kind::PushedRequest, sealed);
+    let pushed = opened.map_err(|error| {
+        Refusal::new(Reason::PushedRequestNotRecognised).because(error.to_string())
+    })?;
+    pushed.arrive(client_id, exchange.era(), exchange.now)?;
+    let pending = exchange.server.settings().lifetimes.pending;
+    let used = PushedId::from(&pushed).used(client_id, pending);
+    if exchange.server.store().is_used(&used, exchange.now).await? {
+        return Err(Reason::PushedRequestUsed.into());
+    }
+    Ok(pushed)
+}
+
+async fn begin(
+    exchange: &Exchange<'_>,
+    parameters: &Parameters,
+    pushed: Option<&PushedRequest>,
     browser: &Browser,
 ) -> Result<Response, Failure> {
     let (client_id, redirect_uri) = identify(parameters)?;
@@ -122,27 +162,28 @@ async fn arrive(
     client.prove_redirect_uri(redirect_uri)?;
 
     let server = exchange.server;
-    let resources = &exchange.catalog.resources;
-    let state = state_to_return(parameters);
-    let checked = CheckedRequest::check(
-        parameters,
-        &client,
-        redirect_uri,
-        resources,
-        exchange.issuer(),
-    )
-    .and_then(|request| fits_every_redirect(&request, exchange.issuer()).map(|()| request));
+    let arrival = Arrival {
+        resources: &exchange.catalog.resources,
+        issuer: exchange.issuer(),
+        keys: exchange.catalog.keys.verification(),
+        pushed: pushed.is_some(),
+        dpop_jkt: pushed.and_then(|pushed| pushed.dpop_jkt.as_ref()),
+        now: exchange.now,
+    };
+    let checked = CheckedRequest::check(parameters, &client, redirect_uri, &arrival)
+        .and_then(|request| fits_every_redirect(&request, exchange.issuer()).map(|()| request));
     let request = match checked {
         Ok(request) => request,
         Err(refusal) => {
             server.telemetry().authorize("refused");
-            let state = state.filter(|_| refusal.reason() != Reason::RequestTooLarge);
-            return Ok(respond::redirect_refusal(
-                server,
-                refusal.into(),
+            let too_large = refusal.reason() == Reason::RequestTooLarge;
+            let path = ReturnPath {
+                client_name: &client.name,
                 redirect_uri,
-                state,
-            ));
+                mode: response_mode_to_use(parameters, &client),
+                state: state_to_return(parameters).filter(|_| !too_large),
+            };
+            return Ok(respond::refusal_to_client(server, refusal.into(), path));
         }
     };
 
@@ -152,21 +193,15 @@ async fn arrive(
     };
     let hash = safeconduct_protocol::encoding::sha256_base64url(binding.expose().as_bytes());
     let grant = GrantId::generate(server.clock().milliseconds());
-    let pending = PendingAuthorization::arrive(request, hash, grant, exchange.era());
-    let journey = Journey { pending, client };
-    let response = match journey.next_page(exchange, browser).await {
-        Err(Failure::Refused(refusal)) => {
-            return Ok(respond::redirect_refusal(
-                server,
-                refusal.into(),
-                redirect_uri,
-                None,
-            ));
-        }
-        other => other?,
+    let pending = PendingAuthorization {
+        pushed: pushed.map(PushedId::from),
+        ..PendingAuthorization::arrive(request, hash, grant, exchange.era())
     };
+    let journey = Journey { pending, client };
+    let response = journey.next_page(exchange, browser).await?;
     let issuer = &server.settings().issuer;
-    Ok(if is_new {
+    // An answer that goes straight back needs no binding: nothing is left here that another browser could take over.
+    Ok(if is_new && response.status() == StatusCode::OK {
         with_cookie(response, browser::bind(issuer, &binding))
     } else {
         response

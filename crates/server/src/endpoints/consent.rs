@@ -53,7 +53,7 @@ async fn allow(
 ) -> Result<Response, Failure> {
     let request = &journey.pending.request;
     if journey.client.remembers_consent(request.redirect_uri()) {
-        let allowed = person.consented.union(request.scope());
+        let allowed = person.consented.union(&request.to_consent());
         let (store, epoch) = (exchange.server.store(), person.epochs.consent);
         let recorded = store
             .record_consent(
@@ -73,5 +73,5 @@ async fn allow(
         }
     }
     exchange.server.telemetry().consent("allow");
-    journey.issue(exchange, person)
+    journey.issue(exchange, person).await
 }

@@ -29,14 +29,7 @@ async fn answer(server: &Server, form: &PostedForm) -> Result<Introspection, Fai
     let asker =
         client_auth::authenticate(&exchange, form.headers(), &parameters)?.confidential()?;
     let text = parameters.required("token", Reason::TokenMissing)?;
-    if let Some(assertion) = asker.assertion()
-        && !server
-            .store()
-            .use_assertion(assertion, exchange.now)
-            .await?
-    {
-        return Err(Reason::ClientAssertionReplayed.into());
-    }
+    client_auth::use_up(&exchange, &asker, None).await?;
     // A refresh token is nobody's business but its client's: always inactive.
     let token = read_access_token(&exchange, text);
     let Some(token) = token.and_then(|token| still_registered(&exchange, token)) else {

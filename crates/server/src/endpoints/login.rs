@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use axum::{Extension, extract::State, response::Response};
 use http::{HeaderValue, StatusCode, header};
-use safeconduct_protocol::{error::Reason, ids::SessionId, parameters::Parameters, secret::Secret};
+use safeconduct_protocol::{
+    authorization::Next, error::Reason, ids::SessionId, parameters::Parameters, secret::Secret,
+};
 use safeconduct_store::{Credential, NewSession};
 
 use crate::{
@@ -13,7 +15,7 @@ use crate::{
     correlation::Correlation,
     fault::Failure,
     form::PostedForm,
-    journey::{Journey, Step, with_cookie},
+    journey::{Journey, SignIn, Step, with_cookie},
     pages::SignInProblem,
     password::Verdict,
     respond,
@@ -46,11 +48,42 @@ pub(crate) async fn switch(
     respond::person(&server, ask_for_another(&server, &form).await, correlation)
 }
 
+/// `POST /login/continue`: the account that is signed in was chosen.
+pub(crate) async fn continue_as(
+    State(server): State<Server>,
+    Extension(correlation): Extension<Correlation>,
+    form: PostedForm,
+) -> Response {
+    respond::person(&server, go_on_as(&server, &form).await, correlation)
+}
+
 async fn ask_for_another(server: &Server, form: &PostedForm) -> Result<Response, Failure> {
     let Step {
         exchange, journey, ..
     } = Step::take(server, form).await?;
-    journey.sign_in_page(&exchange, StatusCode::OK, "", None)
+    journey.sign_in_page(&exchange, SignIn::default())
+}
+
+async fn go_on_as(server: &Server, form: &PostedForm) -> Result<Response, Failure> {
+    let Step {
+        exchange,
+        browser,
+        journey,
+        ..
+    } = Step::take(server, form).await?;
+    let view = browser.person(&exchange, &journey.pending).await?;
+    let person = view.map(|view| view.person);
+    // Choosing an account proves nothing: where a password is due, the choice does not stand in for it.
+    let chosen = match (journey.next(&exchange, person.as_ref()), person) {
+        (Ok(Next::SelectAccount), Some(person)) => journey.pending.signed_in(person.session),
+        _ => journey.pending,
+    };
+    let client = journey.client;
+    Journey {
+        pending: chosen,
+        client,
+    }
+    .continue_at_authorize(&exchange)
 }
 
 async fn sign_in(server: &Server, form: &PostedForm, address: IpAddr) -> Result<Response, Failure> {
@@ -65,7 +98,9 @@ async fn sign_in(server: &Server, form: &PostedForm, address: IpAddr) -> Result<
         Attempt::Proven(credential) => {
             begin_session(&exchange, journey, &browser, &credential).await
         }
-        Attempt::Failed(problem) => show_problem(&exchange, &journey, username, problem),
+        Attempt::Failed(problem) => {
+            show_problem(&exchange, &journey, &browser, username, problem).await
+        }
     }
 }
 
@@ -214,12 +249,8 @@ async fn begin_session(
             };
             if !server.store().start_session(&new, now).await? {
                 // Locked, or the password changed, between the check and this write.
-                return show_problem(
-                    exchange,
-                    &journey,
-                    &credential.username,
-                    SignInProblem::WrongCredentials,
-                );
+                let (name, problem) = (&credential.username, SignInProblem::WrongCredentials);
+                return show_problem(exchange, &journey, browser, name, problem).await;
             }
             new.id
         }
@@ -236,9 +267,11 @@ async fn begin_session(
     ))
 }
 
-fn show_problem(
+/// The login page again, with what was wrong.
+async fn show_problem(
     exchange: &Exchange<'_>,
     journey: &Journey,
+    browser: &Browser,
     username: &str,
     problem: SignInProblem,
 ) -> Result<Response, Failure> {
@@ -250,9 +283,21 @@ fn show_problem(
     if let Some(reason) = refusal {
         tracing::info!(refusal = reason.name(), "refused");
     }
-    let status = refusal.map_or(StatusCode::BAD_REQUEST, respond::status);
+    let view = browser.person(exchange, &journey.pending).await?;
+    let person = view.map(|view| view.person);
+    let again = matches!(
+        journey.next(exchange, person.as_ref()),
+        Ok(Next::Reauthenticate)
+    );
+    let account = person.as_ref().map(|person| person.username.as_str());
     let shown: String = username.chars().take(LONGEST_USERNAME).collect();
-    let mut response = journey.sign_in_page(exchange, status, &shown, Some(problem))?;
+    let sign_in = SignIn {
+        status: refusal.map_or(StatusCode::BAD_REQUEST, respond::status),
+        username: &shown,
+        again_as: account.filter(|account| again && *account == username),
+        problem: Some(problem),
+    };
+    let mut response = journey.sign_in_page(exchange, sign_in)?;
     if let Some(seconds) = retry_after {
         response
             .headers_mut()

@@ -7,6 +7,8 @@ pub(crate) mod home;
 pub(crate) mod introspect;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod par;
 pub(crate) mod revoke;
 pub(crate) mod token;
+pub(crate) mod userinfo;
 pub(crate) mod well_known;

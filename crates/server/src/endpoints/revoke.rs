@@ -32,11 +32,7 @@ async fn answer(server: &Server, form: &PostedForm) -> Result<(), Failure> {
     let asker = client_auth::authenticate(&exchange, form.headers(), &parameters)?;
     let text = parameters.required("token", Reason::TokenMissing)?;
     let store = server.store();
-    if let Some(assertion) = asker.assertion()
-        && !store.use_assertion(assertion, exchange.now).await?
-    {
-        return Err(Reason::ClientAssertionReplayed.into());
-    }
+    client_auth::use_up(&exchange, &asker, None).await?;
     // A token that is unknown, expired or broken can't be used any more: that is what was asked for (RFC 7009 §2.2).
     let Some(token) = PresentedToken::read(&exchange, text) else {
         return Ok(());

@@ -1,10 +1,11 @@
-//! `POST /token` (RFC 6749 §3.2): authenticate the client, pick the grant, answer.
+//! `POST /token` (RFC 6749 §3.2): authenticate the client, see which key it proves, pick the grant, answer.
 
 use axum::{extract::State, response::Response};
 use safeconduct_protocol::token::{TokenRequest, TokenResponse};
 
 use crate::{
     client_auth,
+    dpop::{self, ProvenKey},
     fault::Failure,
     form::PostedForm,
     grants, respond,
@@ -12,10 +13,11 @@ use crate::{
 };
 
 pub(crate) async fn token(State(server): State<Server>, form: PostedForm) -> Response {
-    match answer(&server, &form).await {
+    let response = match answer(&server, &form).await {
         Ok(tokens) => respond::json(&tokens),
         Err(failure) => respond::json_refusal(failure),
-    }
+    };
+    dpop::with_nonce(&server, response).await
 }
 
 async fn answer(server: &Server, form: &PostedForm) -> Result<TokenResponse, Failure> {
@@ -23,16 +25,18 @@ async fn answer(server: &Server, form: &PostedForm) -> Result<TokenResponse, Fai
     let exchange = Exchange::begin(server).await?;
     let client = client_auth::authenticate(&exchange, form.headers(), &parameters)?;
     let request = TokenRequest::parse(&parameters)?;
-    request.allowed_for(client.client())?;
+    let key = dpop::proven_key(&exchange, form.headers(), "POST", "/token", None)?;
+    let key = key.as_ref();
+    request.allowed_for(client.client(), key.map(ProvenKey::thumbprint))?;
     let answer = match &request {
         TokenRequest::AuthorizationCode(request) => {
-            grants::authorization_code::redeem(&exchange, &client, request).await
+            grants::authorization_code::redeem(&exchange, &client, request, key).await
         }
         TokenRequest::RefreshToken(request) => {
-            grants::refresh_token::refresh(&exchange, &client, request).await
+            grants::refresh_token::refresh(&exchange, &client, request, key).await
         }
         TokenRequest::ClientCredentials(request) => {
-            grants::client_credentials::issue(&exchange, &client, request).await
+            grants::client_credentials::issue(&exchange, &client, request, key).await
         }
     };
     let outcome = if answer.is_ok() { "issued" } else { "refused" };

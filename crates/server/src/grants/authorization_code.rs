@@ -8,26 +8,37 @@ use safeconduct_protocol::{
     token::{CodeExchange, TokenResponse, new_id},
 };
 
-use crate::{client_auth::AuthenticatedClient, fault::Failure, mint, server::Exchange};
+use crate::{
+    client_auth::AuthenticatedClient, dpop::ProvenKey, fault::Failure, mint, server::Exchange,
+};
 
 /// Redeems a code. The write at the end decides who was first; a failed signature costs no code, a lost race leaks no token.
 pub(crate) async fn redeem(
     exchange: &Exchange<'_>,
     client: &AuthenticatedClient,
     request: &CodeExchange,
+    key: Option<&ProvenKey>,
 ) -> Result<TokenResponse, Failure> {
     let code = open(exchange, request)?;
 
     let lifetimes = &exchange.server.settings().lifetimes;
-    let new = code.redeem(client.client(), request, lifetimes, exchange.now)?;
+    let thumbprint = key.map(ProvenKey::thumbprint);
+    let new = code.redeem(
+        client.client(),
+        request,
+        thumbprint,
+        lifetimes,
+        exchange.now,
+    )?;
     let grant = Grant::of(&new);
     let scope = grant.scope_for(client.client(), None);
 
-    let tokens = mint::tokens_of_grant(exchange, client.client(), &grant, scope)?;
+    let nonce = code.nonce;
+    let tokens = mint::tokens_of_grant(exchange, client.client(), &grant, scope, nonce).await?;
 
     let store = exchange.server.store();
     store
-        .redeem_code(&new, &new_id(), client.assertion(), exchange.now)
+        .redeem_code(&new, &new_id(), &client.used(key), exchange.now)
         .await?
         .won()?;
     tracing::info!(grant_id = %new.id, client_id = %new.client, "redeemed a code");

@@ -7,7 +7,9 @@ use safeconduct_protocol::{
     token::{RefreshExchange, TokenResponse, new_id},
 };
 
-use crate::{client_auth::AuthenticatedClient, fault::Failure, mint, server::Exchange};
+use crate::{
+    client_auth::AuthenticatedClient, dpop::ProvenKey, fault::Failure, mint, server::Exchange,
+};
 
 /// Uses a refresh token. Whether it rotates, is a retry after a lost answer, or a reuse that ends the grant, is decided by the
 /// write at the end; a rotation and a retry hand out the same successor.
@@ -15,25 +17,27 @@ pub(crate) async fn refresh(
     exchange: &Exchange<'_>,
     client: &AuthenticatedClient,
     request: &RefreshExchange,
+    key: Option<&ProvenKey>,
 ) -> Result<TokenResponse, Failure> {
     let token = open(exchange, request)?;
 
     token.present(client.client(), exchange.now)?;
     let store = exchange.server.store();
     let mut grant = store.grant(token.grant).await?.ok_or(Reason::GrantEnded)?;
-    let scope = narrow(&grant, client.client(), request)?;
+    let thumbprint = key.map(ProvenKey::thumbprint);
+    let scope = narrow(&grant, client.client(), request, thumbprint)?;
     grant.generation = token.generation + 1;
 
-    let tokens = mint::tokens_of_grant(exchange, client.client(), &grant, scope)?;
+    let tokens = mint::tokens_of_grant(exchange, client.client(), &grant, scope, None).await?;
 
     let lifetimes = &exchange.server.settings().lifetimes;
-    let rotation = Rotation::new(&token, client.client(), lifetimes, exchange.now);
+    let rotation = Rotation::new(&token, &grant, client.client(), lifetimes, exchange.now);
     let (decision, _) = store
         .rotate_refresh_token(
             &token,
             &rotation,
             &new_id(),
-            client.assertion(),
+            &client.used(key),
             lifetimes.refresh_idle,
             exchange.now,
         )

@@ -1,0 +1,70 @@
+//! `POST /par` (RFC 9126): a client pushes its authorization request over the back channel. It is checked in full, so that the
+//! browser only ever carries one that is good; what comes back is the request itself, sealed.
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use safeconduct_protocol::{
+    authorization::{Arrival, CheckedRequest},
+    error::Reason,
+    pushed_request::{PUSHED_LIFE, PushedRequest, PushedResponse, REQUEST_URI},
+    seal::Kind,
+};
+
+use crate::{
+    client_auth, dpop,
+    fault::{Failure, Fault},
+    form::PostedForm,
+    respond,
+    server::{Exchange, Server},
+};
+
+pub(crate) async fn par(State(server): State<Server>, form: PostedForm) -> Response {
+    let response = match push(&server, &form).await {
+        Ok(pushed) => (StatusCode::CREATED, respond::json(&pushed)).into_response(),
+        Err(failure) => respond::json_refusal(failure),
+    };
+    dpop::with_nonce(&server, response).await
+}
+
+async fn push(server: &Server, form: &PostedForm) -> Result<PushedResponse, Failure> {
+    let parameters = form.parameters()?;
+    let exchange = Exchange::begin(server).await?;
+    let authenticated = client_auth::authenticate(&exchange, form.headers(), &parameters)?;
+    let client = authenticated.client();
+    let key = dpop::proven_key(&exchange, form.headers(), "POST", "/par", None)?;
+    let jkt = key.as_ref().map(dpop::ProvenKey::thumbprint);
+    if parameters.one("request_uri")?.is_some() {
+        return Err(Reason::RequestUriInPushedRequest.into());
+    }
+    let redirect_uri = parameters.required("redirect_uri", Reason::RedirectUriMissing)?;
+    client.prove_redirect_uri(redirect_uri)?;
+    let arrival = Arrival {
+        resources: &exchange.catalog.resources,
+        issuer: exchange.issuer(),
+        keys: exchange.catalog.keys.verification(),
+        pushed: true,
+        dpop_jkt: jkt,
+        now: exchange.now,
+    };
+    CheckedRequest::check(&parameters, client, redirect_uri, &arrival)?;
+
+    let pushed = PushedRequest::push(
+        &parameters,
+        &client.id,
+        jkt.cloned(),
+        exchange.era(),
+        exchange.now,
+    );
+    let sealed = exchange
+        .seal()
+        .seal(Kind::PushedRequest, &pushed)
+        .map_err(|error| Fault::new(error.to_string()))?;
+    client_auth::use_up(&exchange, &authenticated, key.as_ref()).await?;
+    Ok(PushedResponse {
+        request_uri: format!("{REQUEST_URI}{sealed}"),
+        expires_in: PUSHED_LIFE,
+    })
+}
