@@ -92,7 +92,7 @@ pub struct CheckedRequest {
     nonce: Option<String>,
     #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
     code_challenge: Option<CodeChallenge>,
-    #[serde(rename = "f", default)]
+    #[serde(rename = "f", default, skip_serializing_if = "ResponseMode::is_query")]
     response_mode: ResponseMode,
     #[serde(rename = "m", default, skip_serializing_if = "BTreeSet::is_empty")]
     prompt: BTreeSet<Prompt>,
@@ -140,6 +140,29 @@ impl Prompt {
     }
 }
 
+/// What a request may say, each once (RFC 6749 §3.1); `resource` has a refusal of its own.
+const PARAMETERS: [&str; 19] = [
+    "response_type",
+    "response_mode",
+    "scope",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+    "dpop_jkt",
+    "request",
+    "request_uri",
+    "prompt",
+    "max_age",
+    "display",
+    "ui_locales",
+    "login_hint",
+    "id_token_hint",
+    "acr_values",
+    "claims",
+    "claims_locales",
+];
+
 /// How a request arrived, and what it is checked with beside its client.
 pub struct Arrival<'a> {
     /// The APIs there are.
@@ -167,15 +190,7 @@ impl CheckedRequest {
         redirect_uri: &str,
         arrival: &Arrival<'_>,
     ) -> Result<Self, Refusal> {
-        parameters.each_once(&[
-            "state",
-            "scope",
-            "nonce",
-            "response_type",
-            "response_mode",
-            "code_challenge",
-            "code_challenge_method",
-        ])?;
+        parameters.each_once(&PARAMETERS)?;
         if parameters.one("request")?.is_some() {
             return Err(Reason::RequestObjectUnsupported.into());
         }
@@ -202,10 +217,11 @@ impl CheckedRequest {
         let audience = arrival
             .resources
             .audience(resource, &scope, arrival.issuer)?;
-        let demand = if scope.contains(OPENID) {
-            demanded(parameters, client, arrival)?
+        let demand = demanded(parameters, client, arrival)?;
+        let claims = if scope.contains(OPENID) {
+            demand.request.within(&client.scopes)
         } else {
-            ClaimsDemand::default()
+            ClaimsRequest::default()
         };
         Ok(Self {
             client: client.id.clone(),
@@ -218,7 +234,7 @@ impl CheckedRequest {
             max_age: max_age(parameters)?,
             login_hint: login_hint(parameters)?,
             subject: demand.subject,
-            claims: demand.request.within(&client.scopes),
+            claims,
             dpop_jkt: dpop_jkt(parameters, arrival)?,
             scope,
             audience,
@@ -277,13 +293,12 @@ impl CheckedRequest {
 
 /// How the answer to this request would travel, as far as that can be read: for a refusal of the request itself.
 pub fn response_mode_to_use(parameters: &Parameters, client: &Client) -> ResponseMode {
-    response_mode(parameters, client).unwrap_or_default()
+    response_mode(parameters, client).unwrap_or(client.default_response_mode())
 }
 
 fn response_mode(parameters: &Parameters, client: &Client) -> Result<ResponseMode, Refusal> {
     let Some(sent) = parameters.one("response_mode")? else {
-        let default = client.response_modes.first();
-        return Ok(default.copied().unwrap_or_default());
+        return Ok(client.default_response_mode());
     };
     ResponseMode::parse(sent)
         .filter(|mode| client.response_modes.contains(mode))
@@ -312,12 +327,11 @@ fn max_age(parameters: &Parameters) -> Result<Option<i64>, Refusal> {
     let Some(text) = parameters.one("max_age")? else {
         return Ok(None);
     };
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    match text.parse::<u64>() {
-        // A longer one than any clock counts is as good as none.
-        Ok(seconds) if digits => Ok(Some(i64::try_from(seconds).unwrap_or(i64::MAX / 2))),
-        _ => Err(Refusal::new(Reason::MaxAgeMalformed).because(clip(text))),
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Refusal::new(Reason::MaxAgeMalformed).because(clip(text)));
     }
+    // A longer one than can be counted is as good as none.
+    Ok(Some(text.parse().unwrap_or(i64::MAX)))
 }
 
 /// What a person may be shown in the login form. It is a convenience: what can't be one is as good as none.
@@ -401,7 +415,7 @@ fn challenge(parameters: &Parameters, client: &Client) -> Result<Option<CodeChal
 }
 
 /// A text that comes back to the client as it was sent: short enough, and without control characters (RFC 6749 Appendix A.5).
-fn bounded(
+pub(crate) fn bounded(
     parameters: &Parameters,
     name: &str,
     longest: usize,
@@ -589,6 +603,7 @@ impl PendingAuthorization {
         let is_named = (self.request.subject.as_ref()).is_none_or(|named| *named == subject);
         let met = matches!(&self.stage, Stage::SignedIn { session } if *session == person.session);
         let age = self.grant.born().since(person.auth_time);
+        // Both are whole seconds, so an age that reads as just enough may be most of a second more.
         let too_long_ago = (self.request.max_age).is_some_and(|most| most == 0 || age >= most);
         if !is_named && (met || silent) {
             return Err(Refusal::new(Reason::LoginRequired).because("another person is signed in"));
@@ -645,6 +660,23 @@ impl PendingAuthorization {
     pub fn signed_in(mut self, session: SessionId) -> Self {
         self.stage = Stage::SignedIn { session };
         self
+    }
+
+    /// The same request, marked as signed in for, because `person` chose the account that is signed in. That counts only where
+    /// the choice was due: it is no way around a password.
+    ///
+    /// # Errors
+    /// Those of [`next`](Self::next); `pending-request-from-another-session` where something else is due.
+    pub fn chosen(
+        self,
+        client: &Client,
+        person: &SignedInUser,
+        subjects: &Subjects,
+    ) -> Result<Self, Refusal> {
+        match self.next(client, Some(person), subjects)? {
+            Next::SelectAccount => Ok(self.signed_in(person.session.clone())),
+            _ => Err(Reason::PendingRequestFromAnotherSession.into()),
+        }
     }
 
     /// The same request, marked as shown to `person`, asking for all it asks for.

@@ -74,13 +74,13 @@ pub struct AuthorizationCode {
 }
 
 impl AuthorizationCode {
-    /// Decides whether `client` may redeem this code with `exchange`, and what grant that makes. Whether it is the first to do so
-    /// is decided by the write that follows.
+    /// Decides whether `client`, which proves to hold `key`, may redeem this code with `exchange`, and what grant that makes.
+    /// Whether it is the first to do so is decided by the write that follows.
     ///
     /// # Errors
-    /// In this order: another client's, expired, another redirect_uri, PKCE (RFC 6749 §4.1.3, RFC 7636 §4.6), another resource
-    /// (RFC 8707 §2.2), a redirect URI that was taken back since, nothing left that the client may still have. None of them
-    /// changes anything for the rightful owner.
+    /// In this order: another client's, expired, another redirect_uri, PKCE (RFC 6749 §4.1.3, RFC 7636 §4.6), another key or none
+    /// (RFC 9449 §10), another resource (RFC 8707 §2.2), a redirect URI that was taken back since, nothing left that the client
+    /// may still have. None of them changes anything for the rightful owner.
     pub fn redeem(
         &self,
         client: &Client,

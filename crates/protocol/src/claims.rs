@@ -244,66 +244,97 @@ impl ClaimsDemand {
     /// Reads the `claims` parameter.
     ///
     /// # Errors
-    /// `claims-malformed`.
+    /// `claims-malformed`, also for a `sub` that names two persons, and for a `sub` or `acr` that nobody can have: what a client
+    /// demands is met or refused, never passed over.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
-        let malformed = |detail: &str| Refusal::new(Reason::ClaimsMalformed).because(detail);
         if text.len() > LONGEST_REQUEST {
             return Err(malformed("longer than 2048 bytes"));
         }
         let members = jose::json_object(text).ok_or_else(|| malformed("not one JSON object"))?;
         let mut demand = Self::default();
-        for (member, wanted) in [
-            ("userinfo", &mut demand.request.userinfo),
-            ("id_token", &mut demand.request.id_token),
-        ] {
-            let claims = match members.get(member) {
-                None | Some(Value::Null) => continue,
-                Some(Value::Object(claims)) => claims,
-                Some(_) => return Err(malformed(member)),
-            };
-            for (name, ask) in claims {
-                let ask = Ask::read(ask).ok_or_else(|| malformed(name))?;
-                match name.as_str() {
-                    "sub" => demand.subject = ask.values.into_iter().next().or(demand.subject),
-                    "acr" if ask.essential => demand.essential_acr.extend(ask.values),
-                    _ if scope_of(name).is_some() => {
-                        wanted.insert(name.clone());
-                    }
-                    _ => {}
+        demand.request.userinfo = demand.read(&members, "userinfo")?;
+        demand.request.id_token = demand.read(&members, "id_token")?;
+        Ok(demand)
+    }
+
+    /// Takes in what is demanded in `place`, and gives the claims about the person that are asked for there.
+    fn read(
+        &mut self,
+        members: &Map<String, Value>,
+        place: &str,
+    ) -> Result<BTreeSet<String>, Refusal> {
+        let claims = match members.get(place) {
+            None | Some(Value::Null) => return Ok(BTreeSet::new()),
+            Some(Value::Object(claims)) => claims,
+            Some(_) => return Err(malformed(place)),
+        };
+        let mut wanted = BTreeSet::new();
+        for (name, ask) in claims {
+            let ask = Ask::read(ask).ok_or_else(|| malformed(name))?;
+            match name.as_str() {
+                "sub" => self.be_about(ask.texts().ok_or_else(|| malformed(name))?)?,
+                "acr" if ask.essential => {
+                    let texts = ask.texts().ok_or_else(|| malformed(name))?;
+                    self.essential_acr
+                        .extend(texts.into_iter().map(str::to_owned));
                 }
+                _ if scope_of(name).is_some() => {
+                    wanted.insert(name.clone());
+                }
+                _ => {}
             }
         }
-        Ok(demand)
+        Ok(wanted)
+    }
+
+    fn be_about(&mut self, subjects: Vec<&str>) -> Result<(), Refusal> {
+        for subject in subjects {
+            let before = self.subject.replace(subject.to_owned());
+            if before.is_some_and(|before| before != subject) {
+                return Err(malformed("sub names two persons"));
+            }
+        }
+        Ok(())
     }
 }
 
-/// How one claim is asked for (OpenID Connect Core §5.5.1).
-struct Ask {
-    essential: bool,
-    values: Vec<String>,
+fn malformed(detail: &str) -> Refusal {
+    Refusal::new(Reason::ClaimsMalformed).because(detail)
 }
 
-impl Ask {
-    fn read(value: &Value) -> Option<Self> {
+/// How one claim is asked for (OpenID Connect Core §5.5.1).
+struct Ask<'a> {
+    essential: bool,
+    values: Vec<&'a Value>,
+}
+
+impl<'a> Ask<'a> {
+    /// `None` for what is neither `null` nor such an object, and for a choice among no values.
+    fn read(value: &'a Value) -> Option<Self> {
         let members = match value {
-            Value::Null => &Map::new(),
-            Value::Object(members) => members,
-            _ => return None,
+            Value::Null => {
+                return Some(Self {
+                    essential: false,
+                    values: Vec::new(),
+                });
+            }
+            other => other.as_object()?,
         };
         let essential = match members.get("essential") {
             None => false,
             Some(essential) => essential.as_bool()?,
         };
-        let one = members.get("value").into_iter();
         let several = match members.get("values") {
-            None => &Vec::new(),
-            Some(values) => values.as_array()?,
+            None => &[][..],
+            Some(values) => values.as_array().filter(|values| !values.is_empty())?,
         };
-        let texts = one.chain(several).filter_map(Value::as_str);
-        Some(Self {
-            essential,
-            values: texts.map(str::to_owned).collect(),
-        })
+        let values = members.get("value").into_iter().chain(several).collect();
+        Some(Self { essential, values })
+    }
+
+    /// The values, if all of them are texts.
+    fn texts(&self) -> Option<Vec<&'a str>> {
+        self.values.iter().map(|value| value.as_str()).collect()
     }
 }
 

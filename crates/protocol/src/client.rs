@@ -128,6 +128,11 @@ impl ResponseMode {
         }
     }
 
+    /// Whether it is the one that needs no saying (OAuth 2.0 Multiple Response Types §5).
+    pub(crate) fn is_query(&self) -> bool {
+        *self == Self::Query
+    }
+
     /// Reads a `response_mode`; `None` for one this server does not know.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|mode| mode.as_str() == text)
@@ -373,13 +378,18 @@ impl Client {
         }
     }
 
+    /// How answers travel to it where the request does not say.
+    pub fn default_response_mode(&self) -> ResponseMode {
+        self.response_modes.first().copied().unwrap_or_default()
+    }
+
     /// The sector that pairwise subjects are made for (OpenID Connect Core §8.1): the one registered, or the host of its
-    /// redirect URIs.
+    /// redirect URIs, or the client alone where they have none.
     pub fn sector(&self) -> String {
         let registered = self.openid.sector_identifier.clone();
         registered
             .or_else(|| self.hosts().pop_first())
-            .unwrap_or_else(|| self.id.to_string())
+            .unwrap_or_else(|| format!("client:{}", self.id))
     }
 
     fn hosts(&self) -> BTreeSet<String> {
@@ -389,7 +399,8 @@ impl Client {
             .collect()
     }
 
-    /// Whether `sent` is one of the addresses that a person may return to after signing out: the same string.
+    /// Whether `sent` is one of the addresses that a person may return to after signing out: the same string, but for the port of
+    /// a loopback address.
     pub fn may_return_to(&self, sent: &str) -> bool {
         self.openid
             .post_logout_redirect_uris

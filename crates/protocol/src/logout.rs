@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    authorization::LONGEST_STATE,
+    authorization::{LONGEST_STATE, bounded},
     client::Client,
     error::{Reason, Refusal},
     id_token::IdTokenHint,
@@ -47,22 +47,11 @@ impl LogoutRequest {
             Some(id) => Some(ClientId::parse(id).ok_or(Reason::ClientUnknown)?),
             None => None,
         };
-        let state = text("state")?;
-        if let Some(state) = &state {
-            if state.len() > LONGEST_STATE {
-                return Err(Reason::StateTooLong.into());
-            }
-            if state.chars().any(char::is_control) {
-                return Err(
-                    Refusal::new(Reason::RequestMalformed).because("a control character in state")
-                );
-            }
-        }
         Ok(Self {
             id_token_hint: text("id_token_hint")?,
             client_id,
             post_logout_redirect_uri: text("post_logout_redirect_uri")?,
-            state,
+            state: bounded(parameters, "state", LONGEST_STATE, Reason::StateTooLong)?,
         })
     }
 }
@@ -91,7 +80,7 @@ pub struct ReturnTo {
 
 impl Logout {
     /// Judges a request whose hint was verified, by the client that the hint names (§3): the URI must be registered, character
-    /// by character. Without a hint nobody is sent anywhere, because anyone can write a `client_id`.
+    /// by character (`Client::may_return_to`). Without a hint nobody is sent anywhere, because anyone can write a `client_id`.
     ///
     /// # Errors
     /// `post-logout-redirect-uri-not-registered`; `id-token-hint-refused` if `client_id` is another than the hint's.

@@ -159,8 +159,11 @@ impl RefreshDecision {
     }
 }
 
-/// What one refresh asks its access token to be narrowed to (RFC 6749 §6, RFC 8707 §2.2), if it proves the key that the grant
-/// is bound to (RFC 9449 §5). The grant itself never changes.
+/// What one refresh asks its access token to be narrowed to (RFC 6749 §6, RFC 8707 §2.2), if it proves a key that will do. The
+/// grant itself never changes.
+///
+/// A grant whose tokens are bound gives none that are not. A client without credentials must prove the key it began with; one
+/// with credentials may come with a new one (RFC 9449 §5).
 ///
 /// # Errors
 /// `refresh-token-of-another-key`, `scope-exceeds-grant`, `resource-exceeds-grant`, `scope-not-registered` where the client lost all it asks for, `grant-ended`
@@ -171,13 +174,13 @@ pub fn narrow(
     exchange: &RefreshExchange,
     key: Option<&Thumbprint>,
 ) -> Result<Scope, Refusal> {
-    if grant.dpop_jkt.is_some() && grant.dpop_jkt.as_ref() != key {
-        let detail = if key.is_some() {
-            "another key"
-        } else {
-            "no proof"
-        };
-        return Err(Refusal::new(Reason::RefreshTokenOfAnotherKey).because(detail));
+    let because = |detail| Refusal::new(Reason::RefreshTokenOfAnotherKey).because(detail);
+    match (&grant.dpop_jkt, key) {
+        (Some(_), None) => return Err(because("no proof")),
+        (Some(bound), Some(key)) if bound != key && client.is_public() => {
+            return Err(because("another key"));
+        }
+        _ => {}
     }
     one_audience(&grant.audience, exchange.resource.as_deref())?;
     let asked = exchange.scope.as_ref();
