@@ -1,4 +1,5 @@
-//! Apache httpd with mod_auth_openidc lets in whom Safeconduct signs in: the site and its gate are `interop/apache`.
+//! Apache httpd with mod_auth_openidc lets in whom Safeconduct signs in, and asks it about tokens: the site, its gate and the API
+//! behind that are `interop/apache`.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -13,34 +14,48 @@ use serde_json::Value;
 use tempfile::TempDir;
 use url::Url;
 
-/// Apache, in front of the site, with a Safeconduct of its own.
+/// Apache, as the gate and as the API behind it, with a Safeconduct of its own.
 struct Site {
     server: Safeconduct,
     base: String,
+    /// The API without the gate.
+    api: String,
     _process: Process,
     _folder: TempDir,
 }
 
 impl Site {
     async fn start() -> Result<Self> {
-        let [port] = free_ports()?;
+        let [port, api_port] = free_ports()?;
         let base = format!("http://127.0.0.1:{port}");
+        let api = format!("http://127.0.0.1:{api_port}");
         let server = Safeconduct::start(&format!(
             r#"
+            [scopes."notes.read"]
+            text.en = "Read your notes"
+            [[resources]]
+            uri = "{api}"
+            scopes = ["notes.read"]
+            client = "api"
+            [[clients]]
+            id = "api"
+            secret_file = "{SECRET_FILE}"
+            grant_types = []
             [[clients]]
             id = "apache"
             secret_file = "{SECRET_FILE}"
             redirect_uris = ["{base}/gate"]
-            scopes = ["openid", "profile", "email"]
+            scopes = ["openid", "profile", "email", "notes.read"]
             post_logout_redirect_uris = ["{base}/signed-out.html"]
             backchannel_logout_uri = "{base}/gate?logout=backchannel"
             "#
         ))
         .await?;
         let folder = tempfile::tempdir()?;
-        let site = folder.path().join("site");
-        publish(&folder_of("apache").join("site"), &site)?;
         open(folder.path())?;
+        for part in ["site", "api"] {
+            publish(&folder_of("apache").join(part), &folder.path().join(part))?;
+        }
         let mut process = Process::start(
             "apache",
             // One process, which does not leave the terminal.
@@ -49,8 +64,10 @@ impl Site {
                 .arg("-f")
                 .arg(folder_of("apache").join("apache.conf"))
                 .env("RUN", folder.path())
-                .env("SITE", &site)
+                .env("SITE", folder.path().join("site"))
                 .env("PORT", port.to_string())
+                .env("API", folder.path().join("api"))
+                .env("API_PORT", api_port.to_string())
                 .env("ISSUER", server.issuer())
                 .env("CLIENT_SECRET", SECRET),
             server.folder(),
@@ -59,6 +76,7 @@ impl Site {
         Ok(Self {
             server,
             base,
+            api,
             _process: process,
             _folder: folder,
         })
@@ -136,6 +154,24 @@ async fn a_gate_of_apache_hears_that_a_session_ended_at_safeconduct_with_apache(
     assert!(page.has("login-form"), "{page}");
     let page = other.visit(&site.url("/staff/")).await?;
     assert_eq!(page.url.path(), "/staff/", "the other stays: {page}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_api_of_apache_asks_about_every_token_with_apache() -> Result<()> {
+    let site = Site::start().await?;
+    let browser = Browser::new()?;
+    let page = browser.visit(&format!("{}/notes/", site.api)).await?;
+    assert_eq!(page.status, 401, "{page}");
+
+    let notes = site.url("/notes/");
+    let page = browser.sign_in(&notes).await?;
+    assert_eq!((page.url.as_str(), page.status), (&*notes, 200), "{page}");
+    assert!(page.body.contains(", shown to apache."), "{page}");
+
+    site.server.command(&["user", "lock", "ada"]).await?;
+    let page = browser.visit(&notes).await?;
+    assert_eq!((page.url.as_str(), page.status), (&*notes, 401), "{page}");
     Ok(())
 }
 
