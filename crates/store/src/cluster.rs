@@ -6,6 +6,7 @@ use safeconduct_protocol::token::new_id;
 use crate::driver::{DriverError, Row, Statement, Unit};
 use crate::error::StoreError;
 use crate::events::{NewEvent, administrative};
+use crate::sessions;
 use crate::store::Store;
 
 /// Claims a new database: issuer, cluster id, key check.
@@ -15,9 +16,6 @@ const CLAIM: &str = "INSERT INTO meta (one, issuer, cluster_id, era, key_check) 
 const READ: &str = "SELECT cluster_id, era, issuer, key_check FROM meta";
 
 const BEGIN_ERA: &str = "UPDATE meta SET era = era + 1 RETURNING era";
-
-/// Who signed out since the backup was made would be signed in again.
-const END_SESSIONS: &str = "DELETE FROM sessions";
 
 /// The server or servers that share one database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +74,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] for a database that no cluster has joined.
     pub async fn begin_era(&self, now: Timestamp) -> Result<i64, StoreError> {
-        let unit = Unit::new([BEGIN_ERA, END_SESSIONS].map(Statement::new));
+        // Who signed out since the backup was made would be signed in again.
+        let unit = Unit::from(Statement::new(BEGIN_ERA)).and(sessions::ending_all(now));
         let rows = self
             .commit(administrative(unit, NewEvent::new("era-begun"), now))
             .await?;

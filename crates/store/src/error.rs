@@ -1,6 +1,7 @@
 //! How the store says no. Everything that is no state of the protocol ends as [`StoreError::Unavailable`] or
 //! [`StoreError::Fault`]; what a client may be told about it is the server's.
 
+use safeconduct_protocol::single_use::SingleUse;
 use thiserror::Error;
 
 use crate::driver::DriverError;
@@ -51,12 +52,12 @@ impl From<DriverError> for StoreError {
     }
 }
 
-/// Why a code or a refresh token could not be redeemed at all; a refusal by its state is no error.
+/// Why a request that uses something up was not carried out at all; a refusal by the state of a code or a grant is no error.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum RedeemError {
-    /// The assertion that authenticated the client was used before; nothing was changed.
-    #[error("the client's assertion was used before")]
-    AssertionReplayed,
+    /// What may be used once was used before; nothing was changed.
+    #[error("the {} was used before", .0.as_str())]
+    Replayed(SingleUse),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -1,22 +1,25 @@
-//! Grants: made by redeeming a code, ended by revoking, asked about by introspection. Rotation has its own file.
+//! Grants: made by redeeming a code, ended by revoking. Rotation and what becomes of access tokens have their own files.
 //!
 //! The write decides. A redemption is one INSERT under the id that the code carries; the row it returns says who won. Every
 //! other use asks the view `parties`, so that locking a user, disabling a client or withdrawing consent is one write that
 //! ends every grant at once.
 
 use safeconduct_protocol::authorization_code::{RedeemedRow, Redemption};
-use safeconduct_protocol::client_authentication::AssertionUse;
-use safeconduct_protocol::encoding;
+use safeconduct_protocol::claims::ClaimsRequest;
+use safeconduct_protocol::dpop::Thumbprint;
 use safeconduct_protocol::grant::{Grant, NewGrant};
-use safeconduct_protocol::ids::{ClientId, GrantId, SessionId, UserId};
+use safeconduct_protocol::ids::{ClientId, GrantId, UserId};
 use safeconduct_protocol::scope::Scope;
+use safeconduct_protocol::single_use::UsedId;
 use safeconduct_protocol::time::Timestamp;
 use safeconduct_protocol::token::new_id;
 
 use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
 use crate::error::{RedeemError, StoreError};
 use crate::events::{NewEvent, record_revocation};
-use crate::store::{Store, client_id, stored, user_id};
+use crate::logouts;
+use crate::single_use::{replayed, uses};
+use crate::store::{Store, client_id, from_json, session_id, stored, to_json, user_id};
 
 /// The most grants that one user and one client have alive; one more ends the oldest.
 const MOST_LIVE: i64 = 50;
@@ -27,10 +30,11 @@ const MOST_LIVE: i64 = 50;
 const REDEEM: &str = "INSERT INTO grants \
          (id, code_id, attempt, era, client_id, user_id, session_id, offline, scope, audience, auth_time, \
           user_epoch, client_epoch, consent_epoch, generation, rotated_at, retries, created_at, last_used_at, \
-          expires_at, idle_expires_at, forget_at) \
+          expires_at, idle_expires_at, forget_at, dpop_jkt, claims) \
      SELECT $1, $2, $3, CAST($4 AS BIGINT), $5, $6, $7, CAST($8 AS BIGINT), $9, $10, CAST($11 AS BIGINT), \
           CAST($12 AS BIGINT), CAST($13 AS BIGINT), CAST($14 AS BIGINT), 0, CAST($15 AS BIGINT), 0, \
-          CAST($15 AS BIGINT), CAST($15 AS BIGINT), CAST($16 AS BIGINT), CAST($17 AS BIGINT), CAST($18 AS BIGINT) \
+          CAST($15 AS BIGINT), CAST($15 AS BIGINT), CAST($16 AS BIGINT), CAST($17 AS BIGINT), CAST($18 AS BIGINT), \
+          CAST($19 AS TEXT), CAST($20 AS TEXT) \
      WHERE EXISTS (SELECT 1 FROM grants g WHERE g.id = $1) \
         OR (EXISTS (SELECT 1 FROM parties p WHERE p.era = $4 AND p.user_id = $6 AND p.client_id = $5 \
                 AND p.user_epoch = $12 AND p.client_epoch = $13 AND p.consent_epoch = $14) \
@@ -54,22 +58,8 @@ const END_OLDEST: &str = "UPDATE grants SET revoked_at = $4, revoked_reason = 't
            WHERE o.user_id = $2 AND o.client_id = $3 AND o.id <> $1 AND o.revoked_at IS NULL AND o.expires_at > $4 \
            ORDER BY o.created_at DESC, o.id DESC LIMIT 1000 OFFSET $6)";
 
-const ALIVE: &str = "SELECT 1 FROM grants g \
-     WHERE g.id = $1 AND g.era = $3 AND g.revoked_at IS NULL AND g.forget_at > $4 \
-       AND EXISTS (SELECT 1 FROM parties p WHERE p.era = g.era AND p.user_id = g.user_id AND p.client_id = g.client_id \
-           AND p.user_epoch = g.user_epoch AND p.client_epoch = g.client_epoch AND p.consent_epoch = g.consent_epoch) \
-       AND (g.offline = 1 OR EXISTS (SELECT 1 FROM sessions s \
-           WHERE s.id = g.session_id AND s.user_id = g.user_id AND s.idle_expires_at > $4)) \
-       AND NOT EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.jti = $2)";
-
-const CLIENT_TOKEN_ALIVE: &str = "SELECT 1 FROM clients c CROSS JOIN meta m \
-     WHERE c.id = $1 AND c.epoch = $2 AND c.enabled = 1 AND c.deleted_at IS NULL AND m.era = $4 \
-       AND NOT EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.jti = $3)";
-
-const USE_ID: &str = "INSERT INTO used_ids (kind, owner, hash, expires_at) VALUES ('client-assertion', $1, $2, $3) \
-     ON CONFLICT (kind, owner, hash) DO NOTHING";
-
-const GRANT: &str = "SELECT id, client_id, user_id, scope, audience, auth_time, generation, expires_at, idle_expires_at \
+const GRANT: &str = "SELECT id, client_id, user_id, scope, audience, auth_time, generation, expires_at, idle_expires_at, \
+         session_id, dpop_jkt, claims \
      FROM grants WHERE id = $1";
 
 const REVOKE: &str = "UPDATE grants SET revoked_at = $3, revoked_reason = $4, revoked_by = $5 \
@@ -78,15 +68,25 @@ const REVOKE: &str = "UPDATE grants SET revoked_at = $3, revoked_reason = $4, re
 const REVOKE_OF: &str = "UPDATE grants SET revoked_at = $3, revoked_reason = $4, revoked_by = $5 \
      WHERE user_id = $1 AND (CAST($2 AS TEXT) IS NULL OR client_id = CAST($2 AS TEXT)) AND revoked_at IS NULL";
 
-const REVOKE_TOKEN: &str = "INSERT INTO revoked_tokens (jti, client_id, expires_at) VALUES ($1, $2, $3) \
-     ON CONFLICT (jti) DO NOTHING";
-
 const LIST: &str = "SELECT id, client_id, user_id, scope, audience, auth_time, generation, expires_at, idle_expires_at, \
-         session_id, created_at, last_used_at, retries, revoked_at, revoked_reason \
+         session_id, dpop_jkt, claims, created_at, last_used_at, retries, revoked_at, revoked_reason \
      FROM grants \
      WHERE (CAST($1 AS TEXT) IS NULL OR user_id = CAST($1 AS TEXT)) \
        AND (CAST($2 AS TEXT) IS NULL OR client_id = CAST($2 AS TEXT)) \
      ORDER BY created_at DESC, id DESC LIMIT $3";
+
+/// One try at redeeming a code.
+#[derive(Clone, Copy)]
+pub struct Redeeming<'a> {
+    /// What the code becomes.
+    pub grant: &'a NewGrant,
+    /// A new random name for this try.
+    pub attempt: &'a str,
+    /// What the request uses up.
+    pub used_ids: &'a [UsedId],
+    /// Whether the client is told when the session ends.
+    pub tell_of_logout: bool,
+}
 
 /// Which grants a list should hold.
 #[derive(Clone, Debug, Default)]
@@ -102,8 +102,6 @@ pub struct GrantFilter {
 pub struct GrantRecord {
     /// The grant.
     pub grant: Grant,
-    /// The browser session it came from.
-    pub session: SessionId,
     /// When its code was redeemed.
     pub created_at: Timestamp,
     /// When a refresh token was last used.
@@ -117,31 +115,35 @@ pub struct GrantRecord {
 }
 
 impl Store {
-    /// Redeems a code: makes the grant unless its code was redeemed before, and says who won. `attempt` is a new random
-    /// name for this try. A replay revokes what the code bought; a code from before another one of the same request changes
-    /// nothing. An `assertion` that authenticated the client is used up in the same unit.
+    /// Redeems a code: makes the grant unless its code was redeemed before, and says who won. A replay revokes what the code
+    /// bought; a code from before another one of the same request changes nothing.
     ///
     /// # Errors
-    /// [`RedeemError::AssertionReplayed`]; [`StoreError::CommitUnknown`] if neither the write nor the read after it could
-    /// tell. The code is then worth another try, and this attempt's tokens must not be sent.
+    /// [`RedeemError::Replayed`], and nothing was changed; [`StoreError::CommitUnknown`] if neither the write nor the read
+    /// after it could tell. The code is then worth another try, and this attempt's tokens must not be sent.
     pub async fn redeem_code(
         &self,
-        grant: &NewGrant,
-        attempt: &str,
-        assertion: Option<&AssertionUse>,
+        redeeming: &Redeeming<'_>,
         now: Timestamp,
     ) -> Result<Redemption, RedeemError> {
-        let unit = Unit::new(assertion.map(use_assertion)).and([
-            redemption(grant, attempt, now),
-            end_oldest(grant, attempt, now),
-            record_revocation(grant.id, attempt, now),
-        ]);
+        let Redeeming {
+            grant,
+            attempt,
+            used_ids: ids,
+            tell_of_logout,
+        } = *redeeming;
+        let unit = Unit::new(uses(ids, now))
+            .and([
+                redemption(grant, attempt, now),
+                end_oldest(grant, attempt, now),
+                record_revocation(grant.id, attempt, now),
+            ])
+            .and(tell_of_logout.then(|| logouts::remember(grant, attempt, now)));
         match self.run(unit).await {
-            Ok(UnitOutcome::Unmet { .. }) => Err(RedeemError::AssertionReplayed),
+            Ok(UnitOutcome::Unmet { statement }) => Err(replayed(ids, statement)),
             Ok(UnitOutcome::Done(mut rows)) => {
-                let position = usize::from(assertion.is_some());
                 let row = rows
-                    .swap_remove(position)
+                    .swap_remove(ids.len())
                     .into_first()
                     .map(|mut row| redeemed(&mut row))
                     .transpose()?;
@@ -161,57 +163,6 @@ impl Store {
     pub async fn grant(&self, id: GrantId) -> Result<Option<Grant>, StoreError> {
         let row = self.row(Statement::new(GRANT).bind(id.to_string())).await?;
         Ok(row.map(|mut row| read(&mut row)).transpose()?)
-    }
-
-    /// Whether the access token `jti` of a grant is good: nothing it rests on has ended and neither it nor the grant was
-    /// revoked. One read.
-    ///
-    /// # Errors
-    /// [`StoreError`]; whoever cannot ask must not assume.
-    pub async fn introspect_grant(
-        &self,
-        grant: GrantId,
-        jti: &str,
-        era: i64,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let statement = Statement::new(ALIVE)
-            .bind(grant.to_string())
-            .bind(jti)
-            .bind(era)
-            .bind(now);
-        Ok(self.row(statement).await?.is_some())
-    }
-
-    /// Whether the access token `jti`, which a client got for itself while its epoch was `epoch`, is good.
-    ///
-    /// # Errors
-    /// [`StoreError`]; whoever cannot ask must not assume.
-    pub async fn client_token_alive(
-        &self,
-        client: &ClientId,
-        epoch: i64,
-        jti: &str,
-        era: i64,
-    ) -> Result<bool, StoreError> {
-        let statement = Statement::new(CLIENT_TOKEN_ALIVE)
-            .bind(client.as_str())
-            .bind(epoch)
-            .bind(jti)
-            .bind(era);
-        Ok(self.row(statement).await?.is_some())
-    }
-
-    /// Uses up an assertion for a request that changes nothing else; `false` if it was used before.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn use_assertion(
-        &self,
-        assertion: &AssertionUse,
-        _now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        Ok(self.committed(use_assertion(assertion)).await?)
     }
 
     /// Revokes a grant of `owner`. Another client's grant, an unknown one and one that is revoked stay what they are.
@@ -262,30 +213,6 @@ impl Store {
         Ok(())
     }
 
-    /// Revokes one access token of `owner` and nothing else. Revoking twice is revoking.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn revoke_access_token(
-        &self,
-        jti: &str,
-        owner: &ClientId,
-        expires_at: Timestamp,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let revoke = Statement::new(REVOKE_TOKEN)
-            .bind(jti)
-            .bind(owner.as_str())
-            .bind(expires_at)
-            .expect_some();
-        let event = NewEvent::new("access-token-revoked")
-            .client(owner)
-            .detail(jti)
-            .at(now);
-        self.committed(Unit::new([revoke, event])).await?;
-        Ok(())
-    }
-
     /// At most `limit` grants, the newest first.
     ///
     /// # Errors
@@ -330,16 +257,8 @@ impl Store {
     }
 }
 
-/// The statement that uses up an assertion, or fails its unit.
-pub(crate) fn use_assertion(assertion: &AssertionUse) -> Statement {
-    Statement::new(USE_ID)
-        .bind(assertion.client.as_str())
-        .bind(encoding::sha256(assertion.jti.as_bytes()).as_slice())
-        .bind(assertion.expires_at)
-        .expect_some()
-}
-
 fn redemption(grant: &NewGrant, attempt: &str, now: Timestamp) -> Statement {
+    let claims = (!grant.claims.is_empty()).then(|| to_json(&grant.claims));
     Statement::new(REDEEM)
         .bind(grant.id.to_string())
         .bind(grant.code_id.as_str())
@@ -359,6 +278,8 @@ fn redemption(grant: &NewGrant, attempt: &str, now: Timestamp) -> Statement {
         .bind(grant.expires_at)
         .bind(grant.idle_expires_at)
         .bind(grant.forget_at)
+        .bind(grant.dpop_jkt.as_ref().map(Thumbprint::as_str))
+        .bind(claims)
 }
 
 fn end_oldest(grant: &NewGrant, attempt: &str, now: Timestamp) -> Statement {
@@ -379,7 +300,8 @@ fn redeemed(row: &mut Row) -> Result<RedeemedRow, DriverError> {
     })
 }
 
-/// A grant from its columns: id, client_id, user_id, scope, audience, auth_time, generation, expires_at, idle_expires_at.
+/// A grant from its columns: id, client_id, user_id, scope, audience, auth_time, generation, expires_at, idle_expires_at,
+/// session_id, dpop_jkt, claims.
 pub(crate) fn read(row: &mut Row) -> Result<Grant, DriverError> {
     Ok(Grant {
         id: stored(GrantId::parse(&row.text()?), "grant id")?,
@@ -391,13 +313,28 @@ pub(crate) fn read(row: &mut Row) -> Result<Grant, DriverError> {
         generation: row.integer()?,
         expires_at: row.time()?,
         idle_expires_at: row.time()?,
+        session: session_id(&row.text()?)?,
+        dpop_jkt: thumbprint(row.optional_text()?)?,
+        claims: claims_request(row.optional_text()?)?,
     })
+}
+
+fn thumbprint(column: Option<String>) -> Result<Option<Thumbprint>, DriverError> {
+    column
+        .map(|text| stored(Thumbprint::parse(&text), "thumbprint"))
+        .transpose()
+}
+
+fn claims_request(column: Option<String>) -> Result<ClaimsRequest, DriverError> {
+    column.map_or_else(
+        || Ok(ClaimsRequest::default()),
+        |text| from_json(&text, "claims request"),
+    )
 }
 
 fn read_record(row: &mut Row) -> Result<GrantRecord, DriverError> {
     Ok(GrantRecord {
         grant: read(row)?,
-        session: stored(SessionId::parse(&row.text()?), "session id")?,
         created_at: row.time()?,
         last_used_at: row.time()?,
         retries: row.integer()?,

@@ -6,7 +6,9 @@
 //! it is given is hashed or sealed. One file for each noun; the statements stand beside the methods that run them.
 //! `driver` is the seam to the database below.
 
+mod access_tokens;
 mod catalog;
+mod claims;
 mod clients;
 mod cluster;
 mod consents;
@@ -18,13 +20,16 @@ mod error;
 mod events;
 mod grants;
 mod keys;
+mod logouts;
 mod rotation;
 mod schema;
 mod sessions;
+mod single_use;
 mod store;
 mod sweep;
 mod users;
 
+pub use access_tokens::PersonView;
 pub use catalog::Catalog;
 pub use clients::{ClientRecord, SecretHash};
 pub use cluster::Cluster;
@@ -33,8 +38,9 @@ pub use declared::{Declared, Reconciled};
 pub use driver::OpenError;
 pub use error::{RedeemError, StoreError};
 pub use events::Event;
-pub use grants::{GrantFilter, GrantRecord};
+pub use grants::{GrantFilter, GrantRecord, Redeeming};
 pub use keys::{KeyRow, NewKey, ResealedKey};
+pub use logouts::QueuedLogout;
 pub use sessions::{NewSession, SessionRecord, SessionView};
 pub use store::Store;
 pub use sweep::Swept;

@@ -1,14 +1,15 @@
 //! Rotation of refresh tokens (RFC 9700 §4.14.2): one conditional UPDATE makes the decision that `Rotation::decide` describes.
 
-use safeconduct_protocol::client_authentication::AssertionUse;
 use safeconduct_protocol::grant::Grant;
 use safeconduct_protocol::refresh_token::{RefreshDecision, RefreshState, RefreshToken, Rotation};
+use safeconduct_protocol::single_use::UsedId;
 use safeconduct_protocol::time::Timestamp;
 
 use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
 use crate::error::{RedeemError, StoreError};
 use crate::events::record_revocation;
 use crate::grants;
+use crate::single_use::{replayed, uses};
 use crate::store::Store;
 
 /// Rotates ($4 is current), gives the successor again ($5 is current, and not for too long), or revokes. A grant that is
@@ -33,11 +34,11 @@ const ROTATE: &str = "UPDATE grants SET \
        AND (offline = 1 OR EXISTS (SELECT 1 FROM sessions s \
            WHERE s.id = grants.session_id AND s.user_id = grants.user_id AND s.idle_expires_at > $6)) \
      RETURNING id, client_id, user_id, scope, audience, auth_time, generation, expires_at, idle_expires_at, \
-         revoked_at, rotated_by";
+         session_id, dpop_jkt, claims, revoked_at, rotated_by";
 
 /// The grant as it is, and whether it lives.
 const STATE: &str = "SELECT g.id, g.client_id, g.user_id, g.scope, g.audience, g.auth_time, g.generation, g.expires_at, \
-         g.idle_expires_at, g.rotated_at, g.rotated_by, \
+         g.idle_expires_at, g.session_id, g.dpop_jkt, g.claims, g.rotated_at, g.rotated_by, \
          CASE WHEN g.revoked_at IS NULL AND g.era = $3 \
              AND EXISTS (SELECT 1 FROM parties p WHERE p.era = g.era \
                  AND p.user_id = g.user_id AND p.client_id = g.client_id AND p.user_epoch = g.user_epoch \
@@ -58,10 +59,10 @@ impl Store {
     /// Uses a refresh token: rotates it, gives its successor again after a lost answer, or ends its grant because an old one
     /// came back. The grant comes with `Rotate` and `Retry`; its generation is the successor's, and for a retry nothing else
     /// has moved. `attempt` is a new random name for this try. `idle_seconds` is how long the successor may lie unused.
-    /// An `assertion` that authenticated the client is used up in the same unit.
+    /// What the request uses up, `ids`, is used up in the same unit.
     ///
     /// # Errors
-    /// [`RedeemError::AssertionReplayed`]; [`StoreError::Unavailable`] also where an unconfirmed commit turned out not to
+    /// [`RedeemError::Replayed`], and nothing was changed; [`StoreError::Unavailable`] also where an unconfirmed commit turned out not to
     /// have rotated: the same token is worth another try.
     #[expect(
         clippy::too_many_arguments,
@@ -72,19 +73,16 @@ impl Store {
         token: &RefreshToken,
         rotation: &Rotation,
         attempt: &str,
-        assertion: Option<&AssertionUse>,
+        ids: &[UsedId],
         idle_seconds: i64,
         now: Timestamp,
     ) -> Result<(RefreshDecision, Option<Grant>), RedeemError> {
         let rotate = rotate(token, rotation, attempt, now.plus(idle_seconds));
-        let unit = Unit::new(assertion.map(grants::use_assertion))
-            .and([rotate, record_revocation(token.grant, attempt, now)]);
+        let unit =
+            Unit::new(uses(ids, now)).and([rotate, record_revocation(token.grant, attempt, now)]);
         match self.run(unit).await {
-            Ok(UnitOutcome::Unmet { .. }) => Err(RedeemError::AssertionReplayed),
-            Ok(UnitOutcome::Done(mut rows)) => match rows
-                .swap_remove(usize::from(assertion.is_some()))
-                .into_first()
-            {
+            Ok(UnitOutcome::Unmet { statement }) => Err(replayed(ids, statement)),
+            Ok(UnitOutcome::Done(mut rows)) => match rows.swap_remove(ids.len()).into_first() {
                 Some(mut row) => Ok(rotated(&mut row, attempt)?),
                 None => Ok((self.explain(token, rotation).await?, None)),
             },

@@ -20,11 +20,18 @@ pub(crate) struct Migration {
 }
 
 /// Every migration of this release, oldest first.
-pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "foundation",
-    sql: include_str!("../migrations/V1__foundation.sql"),
-}];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "foundation",
+        sql: include_str!("../migrations/V1__foundation.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "openid_connect",
+        sql: include_str!("../migrations/V2__openid_connect.sql"),
+    },
+];
 
 /// Where a database remembers what was run on it. The text is kept whole, so that a difference can be looked at.
 pub(crate) const CREATE_HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_history \

@@ -7,10 +7,11 @@ use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::time::Timestamp;
 
 use crate::consents;
-use crate::driver::{DriverError, Row, Statement, Unit};
+use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::NewEvent;
-use crate::store::{Store, stored, user_id};
+use crate::logouts::{self, QueuedLogout};
+use crate::store::{Store, session_id, user_id};
 
 const START: &str = "INSERT INTO sessions \
      (id, hash, user_id, user_epoch, auth_time, started_at, last_seen_at, idle_expires_at, absolute_expires_at) \
@@ -35,9 +36,11 @@ const TOUCH: &str = "UPDATE sessions SET last_seen_at = $3, \
          idle_expires_at = CASE WHEN absolute_expires_at < $2 THEN absolute_expires_at ELSE $2 END \
      WHERE id = $1 AND idle_expires_at > $3";
 
-const END: &str = "DELETE FROM sessions WHERE id = $1 RETURNING user_id";
+const END: &str = "DELETE FROM sessions WHERE id = $1";
 
-const END_ALL: &str = "DELETE FROM sessions WHERE user_id = $1";
+const END_OF_USER: &str = "DELETE FROM sessions WHERE user_id = $1";
+
+const END_ALL: &str = "DELETE FROM sessions";
 
 const LIST: &str = "SELECT s.id, s.user_id, u.username, s.started_at, s.last_seen_at, s.idle_expires_at \
      FROM sessions s JOIN users u ON u.id = s.user_id AND u.epoch = s.user_epoch \
@@ -115,16 +118,13 @@ impl Store {
             .bind(session.idle_expires_at.min(session.absolute_expires_at))
             .bind(session.absolute_expires_at)
             .expect_some();
-        let end = session
-            .replaces
-            .as_ref()
-            .map(|replaced| Statement::new(END).bind(replaced.as_str()));
+        let end = session.replaces.as_ref().map(|old| ending(old, now));
         let event = NewEvent::new("session-started")
             .user(&session.user)
             .detail(session.id.as_str())
             .at(now);
         Ok(self
-            .committed(Unit::from(start).and(end).then(event))
+            .committed(Unit::from(start).and(end.into_iter().flatten()).then(event))
             .await?)
     }
 
@@ -198,25 +198,38 @@ impl Store {
         Ok(())
     }
 
-    /// Ends a session, and with it every grant that was not meant to outlive it. Ending twice is ending.
+    /// Ends a session, and with it every grant that was not meant to outlive it. The clients that are to be told are queued
+    /// in the same unit, and returned so that somebody may tell them at once. Ending twice is ending.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn end_session(&self, id: &SessionId, now: Timestamp) -> Result<(), StoreError> {
-        let end = Statement::new(END).bind(id.as_str()).expect_some();
+    pub async fn end_session(
+        &self,
+        id: &SessionId,
+        now: Timestamp,
+    ) -> Result<Vec<QueuedLogout>, StoreError> {
+        let [queue, forget, end] = ending(id, now);
         let event = NewEvent::new("session-ended").detail(id.as_str()).at(now);
-        self.committed(Unit::new([end, event])).await?;
-        Ok(())
+        let unit = Unit::new([queue, forget, end.expect_some(), event]);
+        let queued = match self.run(unit).await? {
+            UnitOutcome::Done(rows) => rows.into_iter().next(),
+            UnitOutcome::Unmet { .. } => None,
+        };
+        let rows = queued.into_iter().flatten();
+        Ok(rows
+            .map(|mut row| logouts::read(&mut row))
+            .collect::<Result<_, _>>()?)
     }
 
-    /// Ends every session of a user.
+    /// Ends every session of a user. The clients that are to be told are queued.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn end_sessions_of(&self, user: &UserId, now: Timestamp) -> Result<(), StoreError> {
-        let end = Statement::new(END_ALL).bind(user.as_str()).expect_some();
+        let [queue, forget, end] = ending_of_user(user, now);
         let event = NewEvent::new("sessions-ended").user(user).at(now);
-        self.committed(Unit::new([end, event])).await?;
+        self.committed(Unit::new([queue, forget, end.expect_some(), event]))
+            .await?;
         Ok(())
     }
 
@@ -246,6 +259,28 @@ impl Store {
     }
 }
 
+/// The statements that end a session. The first one returns the clients to be told, the last one whether there was a session.
+fn ending(id: &SessionId, now: Timestamp) -> [Statement; 3] {
+    let [queue, forget] = logouts::queue(id, now);
+    [queue, forget, Statement::new(END).bind(id.as_str())]
+}
+
+/// The statements that end every session of a user. The last one says whether there was one.
+pub(crate) fn ending_of_user(user: &UserId, now: Timestamp) -> [Statement; 3] {
+    let [queue, forget] = logouts::queue_of_user(user, now);
+    [
+        queue,
+        forget,
+        Statement::new(END_OF_USER).bind(user.as_str()),
+    ]
+}
+
+/// The statements that end every session there is.
+pub(crate) fn ending_all(now: Timestamp) -> [Statement; 3] {
+    let [queue, forget] = logouts::queue_all(now);
+    [queue, forget, Statement::new(END_ALL)]
+}
+
 fn view(row: &mut Row, audience: &str) -> Result<SessionView, DriverError> {
     Ok(SessionView {
         person: SignedInUser {
@@ -269,8 +304,4 @@ fn view(row: &mut Row, audience: &str) -> Result<SessionView, DriverError> {
         idle_expires_at: row.time()?,
         absolute_expires_at: row.time()?,
     })
-}
-
-fn session_id(text: &str) -> Result<SessionId, DriverError> {
-    stored(SessionId::parse(text), "session id")
 }

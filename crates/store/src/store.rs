@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use safeconduct_protocol::ids::{ClientId, UserId};
+use safeconduct_protocol::ids::{ClientId, SessionId, UserId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -100,4 +100,9 @@ pub(crate) fn user_id(text: &str) -> Result<UserId, DriverError> {
 /// The client that a column names.
 pub(crate) fn client_id(text: &str) -> Result<ClientId, DriverError> {
     stored(ClientId::parse(text), "client id")
+}
+
+/// The session that a column names.
+pub(crate) fn session_id(text: &str) -> Result<SessionId, DriverError> {
+    stored(SessionId::parse(text), "session id")
 }

@@ -1,20 +1,22 @@
 //! The sweeper: deletes what has passed its end, a bounded number of rows at a time, and never anything that could still
-//! decide a request.
+//! decide a request. Of sessions that lapsed it queues the clients that are to be told.
 
 use safeconduct_protocol::time::Timestamp;
 
-use crate::driver::Statement;
+use crate::driver::{Rows, Statement, Unit};
 use crate::error::StoreError;
+use crate::single_use::LEEWAY;
 use crate::store::Store;
-
-/// How long a used id and a revoked token are remembered beyond their end, for clocks that differ: seconds.
-const LEEWAY: i64 = 60;
 
 /// How long events are kept, in seconds: 400 days.
 const EVENTS: i64 = 400 * 24 * 3600;
 
+/// Nobody ended these sessions: a client that may go on without one is not told. The others have lost their grants, and are.
+const OFFLINE_CLIENTS: &str = "DELETE FROM session_clients WHERE offline = 1 AND session_id IN \
+     (SELECT id FROM sessions WHERE idle_expires_at <= $1 ORDER BY idle_expires_at, id LIMIT $2)";
+
 const SESSIONS: &str = "DELETE FROM sessions WHERE id IN \
-     (SELECT id FROM sessions WHERE idle_expires_at <= $1 LIMIT $2)";
+     (SELECT id FROM sessions WHERE idle_expires_at <= $1 ORDER BY idle_expires_at, id LIMIT $2)";
 
 const USED_IDS: &str = "DELETE FROM used_ids WHERE (kind, owner, hash) IN \
      (SELECT kind, owner, hash FROM used_ids WHERE expires_at <= $1 LIMIT $2)";
@@ -36,7 +38,11 @@ const OLD_EVENTS: &str =
 pub struct Swept {
     /// Sessions that idled or ended.
     pub sessions: u64,
-    /// Ids of expired assertions.
+    /// Clients that were signed in to in sessions that are gone; they are to be told now.
+    pub session_clients: u64,
+    /// Clients that could not be told of a logout for a day.
+    pub logouts: u64,
+    /// Ids of what was used and has expired.
     pub used_ids: u64,
     /// Revocations of expired access tokens.
     pub revoked_tokens: u64,
@@ -53,6 +59,8 @@ impl Swept {
     pub fn reached(&self, limit: u32) -> bool {
         let most = [
             self.sessions,
+            self.session_clients,
+            self.logouts,
             self.used_ids,
             self.revoked_tokens,
             self.grants,
@@ -74,8 +82,11 @@ impl Store {
         let old_events = Statement::new(OLD_EVENTS)
             .bind(oldest_event)
             .bind(i64::from(limit));
+        let lapsed = Unit::new([until(OFFLINE_CLIENTS, now), until(SESSIONS, now)]);
         Ok(Swept {
-            sessions: self.delete(until(SESSIONS, now)).await?,
+            sessions: self.commit(lapsed).await?.last().map_or(0, Rows::count),
+            session_clients: self.queue_left_behind(now, limit).await?,
+            logouts: self.give_up_old_logouts(now, limit).await?,
             used_ids: self.delete(until(USED_IDS, now.plus(-LEEWAY))).await?,
             revoked_tokens: self
                 .delete(until(REVOKED_TOKENS, now.plus(-LEEWAY)))
@@ -87,11 +98,6 @@ impl Store {
     }
 
     async fn delete(&self, statement: Statement) -> Result<u64, StoreError> {
-        Ok(self
-            .commit(statement)
-            .await?
-            .iter()
-            .map(crate::driver::Rows::count)
-            .sum())
+        Ok(self.commit(statement).await?.iter().map(Rows::count).sum())
     }
 }

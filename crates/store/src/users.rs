@@ -1,19 +1,22 @@
 //! Users and their passwords, which arrive sealed. A `sub` is given once: a deleted user leaves the row behind, and only
 //! the name is free again.
 
+use safeconduct_protocol::claims::PersonClaims;
 use safeconduct_protocol::ids::UserId;
 use safeconduct_protocol::time::Timestamp;
 
+use crate::claims::{self, Kept};
 use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::NewEvent;
+use crate::sessions::ending_of_user;
 use crate::store::{Store, user_id};
 
 /// The most users that one unit of an import adds.
 const BATCH: usize = 500;
 
-const ADD: &str = "INSERT INTO users (id, username, username_key, name, epoch, created_at) \
-     VALUES ($1, $2, $3, $4, 1, $5) ON CONFLICT (username_key) DO NOTHING";
+const ADD: &str = "INSERT INTO users (id, username, username_key, name, claims, epoch, created_at) \
+     VALUES ($1, $2, $3, $4, $5, 1, $6) ON CONFLICT (username_key) DO NOTHING";
 
 const ADD_PASSWORD: &str = "INSERT INTO credentials (user_id, kind, name, sealed, changed_at) \
      SELECT u.id, 'password', '', $2, $3 FROM users u WHERE u.id = $1";
@@ -34,22 +37,24 @@ const LOCK: &str = "UPDATE users SET locked_at = $2, epoch = epoch + 1 \
 
 const UNLOCK: &str = "UPDATE users SET locked_at = NULL WHERE id = $1 AND locked_at IS NOT NULL AND deleted_at IS NULL";
 
-const DELETE: &str = "UPDATE users SET deleted_at = $2, epoch = epoch + 1, username = '', username_key = NULL, name = NULL \
+const DELETE: &str = "UPDATE users SET deleted_at = $2, epoch = epoch + 1, username = '', username_key = NULL, \
+         name = NULL, claims = NULL \
      WHERE id = $1 AND deleted_at IS NULL";
 
 const DELETE_CREDENTIALS: &str = "DELETE FROM credentials WHERE user_id = $1";
-const DELETE_SESSIONS: &str = "DELETE FROM sessions WHERE user_id = $1";
 const DELETE_CONSENTS: &str = "DELETE FROM consents WHERE user_id = $1";
 
 const CREDENTIAL: &str = "SELECT u.id, u.username, u.epoch, u.locked_at, c.sealed FROM users u \
      LEFT JOIN credentials c ON c.user_id = u.id AND c.kind = 'password' AND c.name = '' WHERE u.username_key = $1";
 
-const BY_NAME: &str =
-    "SELECT id, username, name, epoch, locked_at, created_at FROM users WHERE username_key = $1";
+const BY_NAME: &str = "SELECT id, username, name, epoch, locked_at, created_at, COALESCE(updated_at, created_at), name, claims \
+     FROM users WHERE username_key = $1";
 
-const BY_ID: &str = "SELECT id, username, name, epoch, locked_at, created_at FROM users WHERE id = $1 AND deleted_at IS NULL";
+const BY_ID: &str = "SELECT id, username, name, epoch, locked_at, created_at, COALESCE(updated_at, created_at), name, claims \
+     FROM users WHERE id = $1 AND deleted_at IS NULL";
 
-const LIST: &str = "SELECT id, username, name, epoch, locked_at, created_at FROM users \
+const LIST: &str = "SELECT id, username, name, epoch, locked_at, created_at, COALESCE(updated_at, created_at), name, claims \
+     FROM users \
      WHERE username_key > $1 ORDER BY username_key LIMIT $2";
 
 /// A user about to be added.
@@ -59,14 +64,16 @@ pub struct NewUser {
     pub id: UserId,
     /// What they sign in with; no two users share one in any case of its letters.
     pub username: String,
-    /// What they are called.
+    /// What they are called; `None`: what `claims` says.
     pub name: Option<String>,
+    /// What is known about them. `name` comes before a `name` in here.
+    pub claims: PersonClaims,
     /// The hash of their password, sealed; `None` if they cannot sign in with one.
     pub sealed_password: Option<String>,
 }
 
 /// A user as they are kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct UserRecord {
     /// The `sub` of their tokens.
     pub id: UserId,
@@ -80,6 +87,10 @@ pub struct UserRecord {
     pub locked: bool,
     /// When they were added.
     pub created_at: Timestamp,
+    /// When what is known about them last changed.
+    pub updated_at: Timestamp,
+    /// What is known about them, their `name` included.
+    pub claims: PersonClaims,
 }
 
 /// What a sign-in with a password is judged by.
@@ -226,8 +237,8 @@ impl Store {
                 .bind(id.as_str())
                 .bind(sealed)
                 .bind(now),
-            Statement::new(DELETE_SESSIONS).bind(id.as_str()),
-        ]);
+        ])
+        .and(ending_of_user(id, now));
         self.change_user(unit, NewEvent::new("password-set").user(id), now)
             .await
     }
@@ -263,7 +274,8 @@ impl Store {
                 .bind(id.as_str())
                 .bind(now)
                 .expect_some(),
-        ]);
+        ])
+        .and(ending_of_user(id, now));
         self.change_user(unit, NewEvent::new("user-locked").user(id), now)
             .await
     }
@@ -281,17 +293,19 @@ impl Store {
             .await
     }
 
-    /// Deletes a user with credentials, sessions and consents. The name is free again, the id is not.
+    /// Deletes a user with credentials, sessions, consents and all that is known about them. The name is free again, the id is not.
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
     pub async fn delete_user(&self, id: &UserId, now: Timestamp) -> Result<(), StoreError> {
-        let remains = [DELETE_CREDENTIALS, DELETE_SESSIONS, DELETE_CONSENTS];
+        let remains = [DELETE_CREDENTIALS, DELETE_CONSENTS];
         let delete = Statement::new(DELETE)
             .bind(id.as_str())
             .bind(now)
             .expect_some();
-        let unit = Unit::from(delete).and(remains.map(|sql| Statement::new(sql).bind(id.as_str())));
+        let unit = Unit::from(delete)
+            .and(remains.map(|sql| Statement::new(sql).bind(id.as_str())))
+            .and(ending_of_user(id, now));
         self.change_user(unit, NewEvent::new("user-deleted").user(id), now)
             .await
     }
@@ -311,11 +325,13 @@ impl Store {
 }
 
 fn addition(user: &NewUser, now: Timestamp) -> Statement {
+    let kept = Kept::of(user.name.as_deref(), &user.claims);
     Statement::new(ADD)
         .bind(user.id.as_str())
         .bind(user.username.as_str())
         .bind(key(&user.username))
-        .bind(user.name.as_deref())
+        .bind(kept.name)
+        .bind(kept.claims)
         .bind(now)
 }
 
@@ -329,7 +345,8 @@ fn password_addition(user: &NewUser, now: Timestamp) -> Option<Statement> {
     )
 }
 
-fn exists(id: &UserId) -> Statement {
+/// The statement that fails its unit if there is no such user.
+pub(crate) fn exists(id: &UserId) -> Statement {
     Statement::new(EXISTS).bind(id.as_str()).expect_some()
 }
 
@@ -346,5 +363,7 @@ fn read(row: &mut Row) -> Result<UserRecord, DriverError> {
         epoch: row.integer()?,
         locked: row.optional_time()?.is_some(),
         created_at: row.time()?,
+        updated_at: row.time()?,
+        claims: claims::read(row)?,
     })
 }

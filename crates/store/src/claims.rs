@@ -1,0 +1,88 @@
+//! What is known about people (OpenID Connect Core §5.1): how it is kept with their accounts, and how it changes.
+//!
+//! Here a person's claims hold their `name` like any other. In the database it has the column that accounts always had, and
+//! the column `claims` holds the rest, so that there are no two names to disagree.
+
+use safeconduct_protocol::claims::PersonClaims;
+use safeconduct_protocol::ids::UserId;
+use safeconduct_protocol::time::Timestamp;
+use serde_json::Value;
+
+use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
+use crate::error::StoreError;
+use crate::events::NewEvent;
+use crate::store::{Store, from_json, to_json};
+use crate::users;
+
+const NAME: &str = "name";
+
+const UPDATE: &str = "UPDATE users SET name = $3, claims = $4, updated_at = $5 \
+     WHERE id = $1 AND COALESCE(updated_at, created_at) = $2 AND deleted_at IS NULL";
+
+impl Store {
+    /// Replaces everything that is known about a user, `name` included, unless it was changed after `seen`, the `updated_at` of
+    /// the record that the new claims were made from; says whether it did. Nothing ends.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn update_claims(
+        &self,
+        user: &UserId,
+        seen: Timestamp,
+        claims: &PersonClaims,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let kept = Kept::of(None, claims);
+        // Later than what was seen even within its second, so that of two changes one is refused.
+        let update = Statement::new(UPDATE)
+            .bind(user.as_str())
+            .bind(seen)
+            .bind(kept.name)
+            .bind(kept.claims)
+            .bind(now.max(seen.plus(1)))
+            .expect_some();
+        let event = NewEvent::new("claims-updated").user(user).at(now);
+        match self
+            .run(Unit::new([users::exists(user), update, event]))
+            .await?
+        {
+            UnitOutcome::Done(_) => Ok(true),
+            UnitOutcome::Unmet { statement: 0 } => Err(StoreError::NotFound("such user")),
+            UnitOutcome::Unmet { .. } => Ok(false),
+        }
+    }
+}
+
+/// What is known about a person, as the columns `name` and `claims` hold it.
+pub(crate) struct Kept {
+    pub(crate) name: Option<String>,
+    pub(crate) claims: Option<String>,
+}
+
+impl Kept {
+    /// The columns of a person who is called `name`, or what their claims say if that is `None`.
+    pub(crate) fn of(name: Option<&str>, claims: &PersonClaims) -> Self {
+        let claimed = || claims.claim(NAME).and_then(Value::as_str);
+        let mut others = claims.clone();
+        others
+            .set(NAME, Value::Null)
+            .expect("a standard claim can be taken away");
+        Self {
+            name: name.or_else(claimed).map(str::to_owned),
+            claims: (!others.is_empty()).then(|| to_json(&others)),
+        }
+    }
+}
+
+/// A person's claims from their columns: name, claims.
+pub(crate) fn read(row: &mut Row) -> Result<PersonClaims, DriverError> {
+    let name = row.optional_text()?;
+    let others = row.optional_text()?;
+    let mut claims: PersonClaims = others
+        .map(|text| from_json(&text, "person's claims"))
+        .transpose()?
+        .unwrap_or_default();
+    // An account may be called what no claim may hold (a line break): then there is no claim of it.
+    let _ = claims.set(NAME, name.into());
+    Ok(claims)
+}
