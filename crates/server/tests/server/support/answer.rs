@@ -122,6 +122,7 @@ impl Answer {
         Tokens {
             access: text("access_token").unwrap(),
             refresh: text("refresh_token"),
+            id: text("id_token"),
             scope: text("scope").unwrap(),
         }
     }

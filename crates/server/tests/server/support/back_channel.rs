@@ -91,6 +91,7 @@ impl Code {
 pub(crate) struct Tokens {
     pub(crate) access: String,
     pub(crate) refresh: Option<String>,
+    pub(crate) id: Option<String>,
     pub(crate) scope: String,
 }
 
@@ -98,6 +99,11 @@ impl Tokens {
     /// The refresh token.
     pub(crate) fn refresh_token(&self) -> &str {
         self.refresh.as_deref().expect("this client may refresh")
+    }
+
+    /// The ID Token.
+    pub(crate) fn id_token(&self) -> &str {
+        self.id.as_deref().expect("openid was asked for")
     }
 
     /// The token request that uses the refresh token (RFC 6749 §6).

@@ -4,12 +4,14 @@ use std::sync::OnceLock;
 
 use safeconduct_protocol::client::{
     AccessTokenFormat, AssertionAudience, AuthenticationMethod, Client, ConsentPolicy, GrantType,
+    OpenIdRegistration, ResponseMode,
 };
 use safeconduct_protocol::ids::ClientId;
 use safeconduct_protocol::jose::{Algorithm, JwkSet, SigningKey};
 use safeconduct_protocol::redirect_uri::RedirectUri;
 use safeconduct_protocol::resource::{Resource, ResourceUri, ScopeDescription};
 use safeconduct_protocol::scope::Scope;
+use safeconduct_protocol::subject::SubjectType;
 use safeconduct_protocol::time::Timestamp;
 use safeconduct_protocol::token::new_id;
 use serde_json::json;
@@ -25,10 +27,16 @@ pub(crate) const NOTES_API: &str = "notes-api";
 pub(crate) const MAIL: &str = "https://mail.example/api";
 pub(crate) const MAIL_API: &str = "mail-api";
 
+/// Where the club's people return to after signing out.
+pub(crate) const SIGNED_OUT: &str = "https://club.example/signed-out";
+/// What clients of OpenID Connect are registered for.
+const OPENID_SCOPES: &str =
+    "openid profile email phone address offline_access notes.read notes.write";
+
 /// Every client.
-const CLIENTS: [&str; 11] = [
-    "shop", "mailer", "kiosk", "phone", "robot", "heirloom", "portal", "bank", "vault", NOTES_API,
-    MAIL_API,
+const CLIENTS: [&str; 17] = [
+    "shop", "mailer", "kiosk", "phone", "robot", "heirloom", "portal", "bank", "vault", "club",
+    "circle", "twin", "sister", "strict", "bound", NOTES_API, MAIL_API,
 ];
 /// Everybody.
 pub(super) const USERS: [&str; 3] = ["ada", "bob", "eve"];
@@ -92,6 +100,48 @@ pub(crate) fn registration(client: &str) -> Client {
             access_token_format: AccessTokenFormat::Opaque,
             ..usual
         },
+        // Confidential, signs people in with OpenID Connect and asks for all there is to ask.
+        "club" => Client {
+            scopes: scope(OPENID_SCOPES),
+            response_modes: vec![ResponseMode::Query, ResponseMode::FormPost],
+            openid: OpenIdRegistration {
+                post_logout_redirect_uris: vec![uri(SIGNED_OUT)],
+                ..OpenIdRegistration::default()
+            },
+            ..usual
+        },
+        // The same for a public client, with another signature.
+        "circle" => Client {
+            authentication: Public,
+            scopes: scope(OPENID_SCOPES),
+            openid: OpenIdRegistration {
+                id_token_signed_response_alg: Algorithm::Es256,
+                ..OpenIdRegistration::default()
+            },
+            ..usual
+        },
+        // Know everybody by another name, each in a sector of its own.
+        "twin" | "sister" => Client {
+            scopes: scope(OPENID_SCOPES),
+            openid: OpenIdRegistration {
+                subject_type: SubjectType::Pairwise,
+                ..OpenIdRegistration::default()
+            },
+            ..usual
+        },
+        // Pushes its requests.
+        "strict" => Client {
+            scopes: scope(OPENID_SCOPES),
+            require_pushed_authorization_requests: true,
+            ..usual
+        },
+        // Public, and its tokens are bound to its key.
+        "bound" => Client {
+            authentication: Public,
+            scopes: scope(OPENID_SCOPES),
+            dpop_bound_access_tokens: true,
+            ..usual
+        },
         // APIs: they introspect, and nothing else.
         NOTES_API | MAIL_API => Client {
             redirect_uris: Vec::new(),
@@ -116,6 +166,10 @@ fn usual(client: &str) -> Client {
         require_pkce: true,
         access_token_format: AccessTokenFormat::Jwt,
         consent: ConsentPolicy::Remember,
+        response_modes: vec![ResponseMode::Query],
+        require_pushed_authorization_requests: false,
+        dpop_bound_access_tokens: false,
+        openid: OpenIdRegistration::default(),
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) use self::answer::Answer;
 pub(crate) use self::back_channel::{Code, Credentials, Form, Tokens};
 pub(crate) use self::browser::{Ask, Browser};
 pub(crate) use self::cast::{
-    CALLBACK, MAIL, MAIL_API, NOTES, NOTES_API, STATE, assertion, assertion_key, password_of,
+    CALLBACK, MAIL, MAIL_API, NOTES, NOTES_API, SIGNED_OUT, STATE, assertion, assertion_key, password_of,
     secret_of,
 };
 
