@@ -139,7 +139,7 @@ async fn asked_in_id_token(
     if names.is_empty() {
         return Ok(Map::new());
     }
-    let person = exchange.server.store().person(&grant.user).await?;
+    let person = exchange.server.store().user(&grant.user).await?;
     Ok(person.map_or_else(Map::new, |person| {
         let claims = person
             .claims

@@ -73,17 +73,12 @@ async fn go_on_as(server: &Server, form: &PostedForm) -> Result<Response, Failur
     } = Step::take(server, form).await?;
     let view = browser.person(&exchange, &journey.pending).await?;
     let person = view.map(|view| view.person);
-    // Choosing an account proves nothing: where a password is due, the choice does not stand in for it.
-    let chosen = match (journey.next(&exchange, person.as_ref()), person) {
-        (Ok(Next::SelectAccount), Some(person)) => journey.pending.signed_in(person.session),
-        _ => journey.pending,
+    let (client, subjects) = (journey.client, exchange.catalog.keys.subjects());
+    let pending = match &person {
+        Some(person) => journey.pending.chosen(&client, person, subjects)?,
+        None => journey.pending,
     };
-    let client = journey.client;
-    Journey {
-        pending: chosen,
-        client,
-    }
-    .continue_at_authorize(&exchange)
+    Journey { pending, client }.continue_at_authorize(&exchange)
 }
 
 async fn sign_in(server: &Server, form: &PostedForm, address: IpAddr) -> Result<Response, Failure> {

@@ -2,11 +2,14 @@
 
 use safeconduct_protocol::{
     authorization_code::AuthorizationCode,
+    client::Client,
     error::{Reason, Refusal},
-    grant::Grant,
+    grant::{Grant, NewGrant},
+    scope::OPENID,
     seal::Kind,
     token::{CodeExchange, TokenResponse, new_id},
 };
+use safeconduct_store::Redeeming;
 
 use crate::{
     client_auth::AuthenticatedClient, dpop::ProvenKey, fault::Failure, mint, server::Exchange,
@@ -36,13 +39,21 @@ pub(crate) async fn redeem(
     let nonce = code.nonce;
     let tokens = mint::tokens_of_grant(exchange, client.client(), &grant, scope, nonce).await?;
 
+    let redeeming = Redeeming {
+        grant: &new,
+        attempt: &new_id(),
+        used_ids: &client.used(key),
+        tell_of_logout: wants_to_be_told(client.client(), &new),
+    };
     let store = exchange.server.store();
-    store
-        .redeem_code(&new, &new_id(), &client.used(key), exchange.now)
-        .await?
-        .won()?;
+    store.redeem_code(&redeeming, exchange.now).await?.won()?;
     tracing::info!(grant_id = %new.id, client_id = %new.client, "redeemed a code");
     Ok(tokens)
+}
+
+/// Whether the client is to be told when the session ends that this sign-in is part of (Back-Channel Logout §2).
+fn wants_to_be_told(client: &Client, new: &NewGrant) -> bool {
+    client.openid.backchannel_logout_uri.is_some() && new.scope.contains(OPENID)
 }
 
 fn open(exchange: &Exchange<'_>, request: &CodeExchange) -> Result<AuthorizationCode, Refusal> {

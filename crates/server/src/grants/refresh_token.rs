@@ -21,17 +21,19 @@ pub(crate) async fn refresh(
 ) -> Result<TokenResponse, Failure> {
     let token = open(exchange, request)?;
 
+    let lifetimes = &exchange.server.settings().lifetimes;
     token.present(client.client(), exchange.now)?;
     let store = exchange.server.store();
     let mut grant = store.grant(token.grant).await?.ok_or(Reason::GrantEnded)?;
     let thumbprint = key.map(ProvenKey::thumbprint);
     let scope = narrow(&grant, client.client(), request, thumbprint)?;
+    let rotation = Rotation::new(&token, &grant, client.client(), lifetimes, exchange.now);
     grant.generation = token.generation + 1;
+    // The key of this request: a client with credentials may have changed it (RFC 9449 §5).
+    grant.dpop_jkt = thumbprint.cloned();
 
     let tokens = mint::tokens_of_grant(exchange, client.client(), &grant, scope, None).await?;
 
-    let lifetimes = &exchange.server.settings().lifetimes;
-    let rotation = Rotation::new(&token, &grant, client.client(), lifetimes, exchange.now);
     let (decision, _) = store
         .rotate_refresh_token(
             &token,
