@@ -90,6 +90,16 @@ impl Address {
         format!("/.well-known/{name}{}", self.split().1)
     }
 
+    /// Scheme, host and port, as they were written.
+    pub(crate) fn origin(&self) -> &str {
+        self.split().0
+    }
+
+    /// The address without the slash that ends it.
+    pub(crate) fn without_end(&self) -> &str {
+        self.text.strip_suffix('/').unwrap_or(&self.text)
+    }
+
     fn split(&self) -> (&str, &str) {
         let authority = self
             .text

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use safeconduct_protocol::clock::Clock;
+use safeconduct_protocol::dpop::NonceKey;
 use safeconduct_protocol::scope::{self, Scope};
 use safeconduct_protocol::secret::Secret;
 
 use crate::address::{Address, AddressError};
 use crate::discovery::Issuer;
+use crate::dpop::Dpop;
 use crate::fetch::Http;
 use crate::guard::{Guard, Validation};
 use crate::introspection::{self, Introspection};
@@ -29,6 +31,9 @@ pub enum ConfigError {
     /// The audience is no identifier of an API.
     #[error("the audience {0:?} {1}")]
     Audience(String, AddressError),
+    /// The URL that clients reach the API at is none.
+    #[error("the base URL {0:?} {1}")]
+    BaseUrl(String, AddressError),
 }
 
 /// How tokens are validated.
@@ -49,6 +54,8 @@ pub struct GuardBuilder {
     resource: Resource,
     introspection: Option<(Mode, String, Secret)>,
     introspection_cache: Duration,
+    base_url: Option<Address>,
+    nonces: Option<NonceKey>,
     leeway: Duration,
     http_timeout: Duration,
     clock: Clock,
@@ -65,6 +72,8 @@ impl GuardBuilder {
             resource: Resource::new(audience),
             introspection: None,
             introspection_cache: introspection::LONGEST_CACHE,
+            base_url: None,
+            nonces: None,
             leeway: LONGEST_LEEWAY,
             http_timeout: HTTP_TIMEOUT,
             clock: Clock::system(),
@@ -114,6 +123,42 @@ impl GuardBuilder {
         self
     }
 
+    /// Where clients reach what the application sees as `/`: by default the scheme, host and port of the audience. The URL
+    /// that a DPoP proof is for (`htu`, RFC 9449 §4.3) is this one with the path of the request behind it, so it matters where a
+    /// proxy takes a prefix off or serves another host. The request's own `Host` is never believed.
+    ///
+    /// # Errors
+    /// [`ConfigError::BaseUrl`] if it is not an `https` URL, or `http` on this machine, without query and fragment.
+    pub fn base_url(mut self, url: impl AsRef<str>) -> Result<Self, ConfigError> {
+        let url = url.as_ref();
+        let address = Address::identifier(url)
+            .map_err(|error| ConfigError::BaseUrl(url.to_owned(), error))?;
+        self.base_url = Some(address);
+        Ok(self)
+    }
+
+    /// Lets no bearer token pass, only tokens that are bound to a key and come with its proof (RFC 9449). Without this, a
+    /// token that is bound still needs its proof, and one that is not passes as it is.
+    pub fn require_dpop(mut self) -> Self {
+        self.resource.dpop_required = true;
+        self
+    }
+
+    /// Lets a proof pass only with a nonce of this API's, which changes every five minutes and is good for ten: a proof made
+    /// in advance, by whoever had the key for a moment, is worth nothing (RFC 9449 §11.2). A client learns the nonce from the
+    /// first refusal, which costs it one more request. Each process has nonces of its own: see [`GuardBuilder::dpop_nonce_key`].
+    pub fn dpop_nonce(mut self, on: bool) -> Self {
+        self.nonces = on.then(NonceKey::generate);
+        self
+    }
+
+    /// As [`GuardBuilder::dpop_nonce`], with nonces made from `key`, 256 random bits: the same in every process that serves
+    /// the API, so that each takes the nonces of the others.
+    pub fn dpop_nonce_key(mut self, key: [u8; 32]) -> Self {
+        self.nonces = Some(NonceKey::new(key));
+        self
+    }
+
     /// How far ahead of ours the issuer's clock may be: at most, and by default, 60 seconds. It moves `nbf` and `iat`;
     /// no token lives past its `exp`.
     pub fn leeway(mut self, leeway: Duration) -> Self {
@@ -144,11 +189,11 @@ impl GuardBuilder {
     }
 
     /// The guard.
-    pub fn build(self) -> Guard {
+    pub fn build(mut self) -> Guard {
         let http = Http::new(self.http_timeout, self.issuer.is_loopback());
         let issuer = Arc::new(Issuer::new(self.issuer.clone(), http, self.clock.clone()));
         let keys = || Keys::of(Arc::clone(&issuer), self.clock.clone());
-        let validation = match self.introspection {
+        let validation = match self.introspection.take() {
             None => Validation::Jwt(keys()),
             Some((mode, client_id, secret)) => {
                 let introspection = Introspection::new(client_id, secret, self.introspection_cache);
@@ -158,16 +203,32 @@ impl GuardBuilder {
                 }
             }
         };
-        Guard::assemble(issuer, self.resource, validation, self.leeway, self.clock)
+        self.assemble(issuer, validation)
     }
 
     /// The guard that trusts `keys` and speaks to nobody.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn build_with_keys(self, keys: safeconduct_protocol::jose::KeySet) -> Guard {
         let http = Http::new(self.http_timeout, true);
-        let issuer = Arc::new(Issuer::new(self.issuer, http, self.clock.clone()));
+        let issuer = Arc::new(Issuer::new(self.issuer.clone(), http, self.clock.clone()));
         let validation = Validation::Jwt(Keys::fixed(keys, self.clock.clone()));
-        Guard::assemble(issuer, self.resource, validation, self.leeway, self.clock)
+        self.assemble(issuer, validation)
+    }
+
+    fn assemble(self, issuer: Arc<Issuer>, validation: Validation) -> Guard {
+        let base_url = match &self.base_url {
+            Some(url) => url.without_end(),
+            None => self.resource.audience.origin(),
+        };
+        let dpop = Dpop::new(base_url.to_owned(), self.nonces);
+        Guard::assemble(
+            issuer,
+            self.resource,
+            validation,
+            dpop,
+            self.leeway,
+            self.clock,
+        )
     }
 }
 

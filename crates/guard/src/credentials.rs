@@ -1,41 +1,88 @@
-//! Where a request carries its access token: the one `Authorization` header of RFC 6750 §2.1, and nowhere else.
+//! Where a request carries its access token: the one `Authorization` header of RFC 6750 §2.1 and RFC 9449 §7.1, and nowhere
+//! else. Where it carries the proof of a key: the one `DPoP` header.
 //!
-//! What the token is worth is for others to say.
+//! What token and proof are worth is for others to say.
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, Uri};
 use http_body_util::BodyExt;
 
-use crate::denied::Reason;
+use crate::denied::Refusal;
+use crate::reason::Reason;
+
+/// The header of proofs (RFC 9449 §4.1).
+pub(crate) const DPOP: HeaderName = HeaderName::from_static("dpop");
 
 /// The parameter of the other two methods (RFC 6750 §2.2, §2.3), which leak and are refused.
 const PARAMETER: &str = "access_token";
 /// How much of a refused request's form is looked at.
 const FORM_LIMIT: usize = 16 * 1024;
 
+/// How a token is presented.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// Whoever has it may use it (RFC 6750).
+    #[default]
+    Bearer,
+    /// With a proof of the key that it is bound to (RFC 9449).
+    Dpop,
+}
+
+impl Scheme {
+    const ALL: [Self; 2] = [Self::Bearer, Self::Dpop];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+            Self::Dpop => "DPoP",
+        }
+    }
+}
+
+/// What an `Authorization` header says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Credentials<'a> {
+    pub(crate) scheme: Scheme,
+    pub(crate) token: &'a str,
+}
+
 /// The access token in the request, or `None` if the request has no credentials of a kind that is known here.
-pub(crate) fn bearer<'a>(headers: &'a HeaderMap, uri: &Uri) -> Result<Option<&'a str>, Reason> {
+pub(crate) fn presented<'a>(
+    headers: &'a HeaderMap,
+    uri: &Uri,
+) -> Result<Option<Credentials<'a>>, Refusal> {
     if uri.query().is_some_and(|query| has_token(query.as_bytes())) {
-        return Err(Reason::TokenInQuery);
+        return Err(Reason::TokenInQuery.into());
     }
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else {
         return Ok(None);
     };
     if values.next().is_some() {
-        return Err(Reason::SeveralCredentials);
+        return Err(Reason::SeveralCredentials.into());
     }
     let text = value.to_str().map_err(|_| Reason::MalformedCredentials)?;
-    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
-    if !scheme.eq_ignore_ascii_case("Bearer") {
+    let (name, token) = text.split_once(' ').unwrap_or((text, ""));
+    let mut schemes = Scheme::ALL.into_iter();
+    let Some(scheme) = schemes.find(|scheme| name.eq_ignore_ascii_case(scheme.name())) else {
         return Ok(None);
-    }
+    };
     let token = token.trim_start_matches(' ');
     if is_b64token(token) {
-        Ok(Some(token))
+        Ok(Some(Credentials { scheme, token }))
     } else {
-        Err(Reason::MalformedCredentials)
+        Err(Refusal::from(Reason::MalformedCredentials).under(scheme))
     }
+}
+
+/// The one proof in the request.
+pub(crate) fn proof(headers: &HeaderMap) -> Result<&str, Reason> {
+    let mut values = headers.get_all(DPOP).iter();
+    let value = values.next().ok_or(Reason::ProofMissing)?;
+    if values.next().is_some() {
+        return Err(Reason::SeveralProofs);
+    }
+    value.to_str().map_err(|_| Reason::ProofRefused)
 }
 
 /// Whether a request that had no `Authorization` header carries a token in its form. The guard never reads the body of
@@ -91,32 +138,58 @@ mod tests {
 
     use super::*;
 
-    fn read(values: &[&[u8]], uri: &str) -> Result<Option<String>, Reason> {
+    type Read = Result<Option<(Scheme, String)>, Reason>;
+
+    fn read(values: &[&[u8]], uri: &str) -> Read {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(AUTHORIZATION, HeaderValue::from_bytes(value).unwrap());
         }
-        bearer(&headers, &uri.parse().unwrap()).map(|token| token.map(str::to_owned))
+        match presented(&headers, &uri.parse().unwrap()) {
+            Ok(None) => Ok(None),
+            Ok(Some(credentials)) => Ok(Some((credentials.scheme, credentials.token.to_owned()))),
+            Err(refusal) => Err(refusal.reason),
+        }
+    }
+
+    fn bearer(token: &str) -> Read {
+        Ok(Some((Scheme::Bearer, token.to_owned())))
     }
 
     #[rstest]
-    fn the_scheme_is_known_in_any_case(
-        #[values("Bearer", "bearer", "BEARER", "bEaReR")] scheme: &str,
+    #[case(&["Bearer", "bearer", "BEARER", "bEaReR"], Scheme::Bearer)]
+    #[case(&["DPoP", "dpop", "DPOP", "dPoP"], Scheme::Dpop)]
+    fn a_scheme_is_known_in_any_case(#[case] names: &[&str], #[case] scheme: Scheme) {
+        for name in names {
+            let read = |token: &str| read(&[format!("{name} {token}").as_bytes()], "/");
+            assert_eq!(
+                read("a.b-c_~+/=="),
+                Ok(Some((scheme, "a.b-c_~+/==".into())))
+            );
+            assert_eq!(read(" abc"), Ok(Some((scheme, "abc".into()))));
+        }
+    }
+
+    #[rstest]
+    #[case::none(&[], Err(Reason::ProofMissing))]
+    #[case::one(&[b"a.b.c".as_slice()], Ok("a.b.c"))]
+    #[case::two(&[b"a.b.c".as_slice(), b"a.b.c"], Err(Reason::SeveralProofs))]
+    #[case::not_ascii(&[b"ab\xc3\xa9".as_slice()], Err(Reason::ProofRefused))]
+    fn a_request_carries_one_proof(
+        #[case] values: &[&[u8]],
+        #[case] expected: Result<&str, Reason>,
     ) {
-        assert_eq!(
-            read(&[format!("{scheme} a.b-c_~+/==").as_bytes()], "/"),
-            Ok(Some("a.b-c_~+/==".into()))
-        );
-        assert_eq!(
-            read(&[format!("{scheme}  abc").as_bytes()], "/"),
-            Ok(Some("abc".into()))
-        );
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(DPOP, HeaderValue::from_bytes(value).unwrap());
+        }
+        assert_eq!(proof(&headers), expected);
     }
 
     #[rstest]
     #[case::nothing(&[])]
     #[case::another_scheme(&["Basic YTpi"])]
-    #[case::another_scheme_for_tokens(&["DPoP abc"])]
+    #[case::another_scheme_for_tokens(&["GNAP abc"])]
     #[case::a_scheme_that_begins_alike(&["BearerToken abc"])]
     #[case::a_tab_ends_no_scheme(&["Bearer\tabc"])]
     fn credentials_of_another_kind_are_none(#[case] values: &[&str]) {
@@ -133,6 +206,8 @@ mod tests {
     #[case::padding_alone(b"Bearer ==")]
     #[case::padding_inside(b"Bearer a=b")]
     #[case::not_ascii(b"Bearer ab\xc3\xa9")]
+    #[case::no_bound_token(b"DPoP")]
+    #[case::two_bound_tokens(b"DPoP abc, DPoP def")]
     fn a_malformed_header_is_refused(#[case] value: &[u8]) {
         assert_eq!(read(&[value], "/"), Err(Reason::MalformedCredentials));
     }
@@ -154,7 +229,7 @@ mod tests {
         assert_eq!(read(&[b"Bearer abc"], uri), Err(Reason::TokenInQuery));
         assert_eq!(
             read(&[b"Bearer abc"], "/notes?access_tokens=1"),
-            Ok(Some("abc".into()))
+            bearer("abc")
         );
     }
 }

@@ -11,9 +11,10 @@ use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL};
 use http::request::Parts;
 use safeconduct_protocol::scope::Scope as ScopeSet;
 
-use crate::denied::{Denied, Reason, Refusal};
+use crate::denied::{Denied, Refusal};
 use crate::guard::Guard;
 use crate::layer::Guarded;
+use crate::reason::Reason;
 use crate::token::Token;
 
 impl Guard {

@@ -4,18 +4,20 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, Method, Uri};
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::jose::MAX_TOKEN;
 
 use crate::builder::{ConfigError, GuardBuilder, Mode};
-use crate::credentials;
-use crate::denied::{Denied, Reason, Refusal};
+use crate::credentials::{self, Credentials, Scheme};
+use crate::denied::{Denied, Refusal};
 use crate::discovery::Issuer;
+use crate::dpop::{Dpop, PresentedProof};
 use crate::fetch::FetchError;
 use crate::introspection::Introspection;
 use crate::jwt::{self, Jwt};
 use crate::keys::Keys;
+use crate::reason::Reason;
 use crate::resource::{Resource, ResourceMetadata};
 use crate::token::{Claims, Token};
 
@@ -27,9 +29,26 @@ struct Inner {
     issuer: Arc<Issuer>,
     resource: Arc<Resource>,
     validation: Validation,
+    dpop: Dpop,
     /// In seconds.
     leeway: i64,
     clock: Clock,
+}
+
+/// What of a request matters here.
+#[derive(Clone, Copy)]
+pub(crate) struct Received<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) headers: &'a HeaderMap,
+    /// As the client sent it: its path is proven.
+    pub(crate) uri: &'a Uri,
+}
+
+/// A request that may pass.
+pub(crate) struct Admitted {
+    pub(crate) token: Token,
+    /// What its sender's next proof is to carry, if that changed (RFC 9449 §8.2).
+    pub(crate) fresh_nonce: Option<String>,
 }
 
 /// Who decides whether a token is good.
@@ -68,6 +87,7 @@ impl Guard {
         issuer: Arc<Issuer>,
         resource: Resource,
         validation: Validation,
+        dpop: Dpop,
         leeway: Duration,
         clock: Clock,
     ) -> Self {
@@ -76,49 +96,100 @@ impl Guard {
             issuer,
             resource: Arc::new(resource),
             validation,
+            dpop,
             leeway,
             clock,
         }))
     }
 
-    /// The token of a request with these `headers` to `uri`, validated.
+    /// The token of a request with `method` and these `headers` to `uri`, validated, with the proof of its key if it is bound
+    /// to one. A proof is accepted once: this is called once for each request. `uri` is the one that the client sent, no
+    /// prefix taken off; of its host nothing is believed.
     ///
     /// # Errors
     /// [`Denied`], also for a request without credentials.
-    pub async fn authenticate(&self, headers: &HeaderMap, uri: &Uri) -> Result<Token, Denied> {
-        match self.authenticate_if_present(headers, uri).await {
-            Ok(Some(token)) => Ok(token),
+    pub async fn authenticate(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        uri: &Uri,
+    ) -> Result<Token, Denied> {
+        let received = Received {
+            method,
+            headers,
+            uri,
+        };
+        match self.admit(received).await {
+            Ok(Some(admitted)) => Ok(admitted.token),
             Ok(None) => Err(self.deny(Reason::NoCredentials)),
             Err(refusal) => Err(self.deny(refusal)),
         }
     }
 
     /// As [`Guard::authenticate`], but `None` for a request without credentials. Bad ones are still refused.
-    pub(crate) async fn authenticate_if_present(
-        &self,
-        headers: &HeaderMap,
-        uri: &Uri,
-    ) -> Result<Option<Token>, Refusal> {
-        match credentials::bearer(headers, uri)? {
-            Some(token) => self.token(token).await.map(Some),
-            None => Ok(None),
-        }
+    pub(crate) async fn admit(&self, received: Received<'_>) -> Result<Option<Admitted>, Refusal> {
+        let Some(credentials) = credentials::presented(received.headers, received.uri)? else {
+            return Ok(None);
+        };
+        let (claims, fresh_nonce) = match credentials.scheme {
+            Scheme::Bearer => (self.bearer(credentials.token).await?, None),
+            Scheme::Dpop => self
+                .bound(received, credentials)
+                .await
+                .map_err(|refusal| refusal.under(Scheme::Dpop))?,
+        };
+        Ok(Some(Admitted {
+            token: self.accepted(claims),
+            fresh_nonce,
+        }))
     }
 
-    /// Validates the text of an access token.
+    /// Validates the text of a bearer token. One that is bound to a key is refused: it is nothing without its proof, which
+    /// [`Guard::authenticate`] looks for.
     ///
     /// # Errors
     /// [`Denied`]: 401 for a token that is not good, 503 if that cannot be known at the moment.
     pub async fn validate(&self, token: &str) -> Result<Token, Denied> {
-        self.token(token)
-            .await
-            .map_err(|refusal| self.deny(refusal))
+        match self.bearer(token).await {
+            Ok(claims) => Ok(self.accepted(claims)),
+            Err(refusal) => Err(self.deny(refusal)),
+        }
     }
 
-    async fn token(&self, text: &str) -> Result<Token, Refusal> {
-        let claims = self.0.claims(text).await?;
+    /// The claims of a token that its bearer may use without more (RFC 9449 §7.2).
+    async fn bearer(&self, token: &str) -> Result<Arc<Claims>, Refusal> {
+        let claims = self.0.claims(token).await?;
+        if claims.bound_to.is_some() {
+            return Err(Reason::BoundToKey.into());
+        }
+        if self.0.resource.dpop_required {
+            return Err(Reason::NotBound.into());
+        }
+        Ok(claims)
+    }
+
+    /// The claims of a token whose key was proven (RFC 9449 §7.1), and the nonce for the next proof.
+    async fn bound(
+        &self,
+        received: Received<'_>,
+        credentials: Credentials<'_>,
+    ) -> Result<(Arc<Claims>, Option<String>), Refusal> {
+        let proof = credentials::proof(received.headers)?;
+        let claims = self.0.claims(credentials.token).await?;
+        let presented = PresentedProof {
+            proof,
+            method: received.method,
+            path: received.uri.path(),
+            token: credentials.token,
+            key: claims.bound_to.as_ref().ok_or(Reason::NotBound)?,
+        };
+        let fresh_nonce = self.0.dpop.accept(&presented, &self.0.clock)?;
+        Ok((claims, fresh_nonce))
+    }
+
+    fn accepted(&self, claims: Arc<Claims>) -> Token {
         metrics::counter!("guard_validations_total", "outcome" => "valid").increment(1);
-        Ok(Token::new(claims, Arc::clone(&self.0.resource)))
+        Token::new(claims, Arc::clone(&self.0.resource))
     }
 
     /// Whether the guard could decide on a token now: for a health check. Asks the issuer if it must.
@@ -194,7 +265,11 @@ impl Inner {
             Validation::Introspection(introspection) => self.introspect(introspection, token).await,
             Validation::Both(keys, introspection) if jwt::is_jwt(token) => {
                 let claims = self.jwt(keys).validate(token).await?;
-                self.introspect(introspection, token).await?;
+                let answer = self.introspect(introspection, token).await?;
+                // An issuer that names a key names the one in the token.
+                if answer.bound_to.is_some() && answer.bound_to != claims.bound_to {
+                    return Err(Reason::UnknownBinding.into());
+                }
                 Ok(Arc::new(claims))
             }
             Validation::Both(_, introspection) => self.introspect(introspection, token).await,

@@ -15,9 +15,10 @@ use safeconduct_protocol::time::Timestamp;
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
-use crate::denied::{Reason, Refusal};
+use crate::denied::Refusal;
 use crate::discovery::Issuer;
 use crate::fetch::FetchError;
+use crate::reason::Reason;
 use crate::token::Claims;
 
 /// The longest time for which an answer is remembered.
@@ -208,17 +209,16 @@ fn judge(response: Map<String, Value>, issuer: &str, audience: &str, now: Timest
     if !is_for_us {
         return Err(Refusal::from(Reason::WrongAudience).because(audience, aud));
     }
-    let is_bearer = |kind: &Value| {
-        kind.as_str()
-            .is_some_and(|kind| kind.eq_ignore_ascii_case("Bearer"))
-    };
-    if response
+    let kind = response
         .get("token_type")
-        .is_some_and(|kind| !is_bearer(kind))
-    {
-        return Err(Reason::BoundToKey.into());
-    }
+        .map_or(Some("Bearer"), Value::as_str);
+    let is_a = |name: &str| kind.is_some_and(|kind| kind.eq_ignore_ascii_case(name));
+    let (is_bearer, is_dpop) = (is_a("Bearer"), is_a("DPoP"));
     let claims = Claims::read(response)?;
+    // A token that is no bearer token must say which key it needs (RFC 9449 §6.2).
+    if !(is_bearer || is_dpop && claims.bound_to.is_some()) {
+        return Err(Reason::UnknownBinding.into());
+    }
     match claims.expires_at {
         Some(exp) if exp <= now => Err(Reason::Expired.into()),
         _ => Ok(Arc::new(claims)),
@@ -270,6 +270,7 @@ mod tests {
     #[case::among_others(json!({"aud": ["https://other.example", API]}))]
     #[case::without_what_is_optional(json!({"iss": null, "exp": null, "token_type": null, "scope": null}))]
     #[case::any_case(json!({"token_type": "bearer"}))]
+    #[case::bound(json!({"token_type": "DPoP", "cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}))]
     fn an_active_token_for_us_is_accepted(#[case] change: Value) {
         assert_eq!(judged(change), Ok(()));
     }
@@ -284,8 +285,13 @@ mod tests {
     #[case(json!({"aud": []}), Reason::WrongAudience)]
     #[case(json!({"aud": "https://api.example.com.evil.example"}), Reason::WrongAudience)]
     #[case(json!({"aud": {"uri": API}}), Reason::WrongAudience)]
-    #[case(json!({"token_type": "DPoP"}), Reason::BoundToKey)]
-    #[case(json!({"cnf": {"jkt": "x"}}), Reason::BoundToKey)]
+    #[case(json!({"token_type": "DPoP"}), Reason::UnknownBinding)]
+    #[case(json!({"token_type": "N_A"}), Reason::UnknownBinding)]
+    #[case(json!({"token_type": 7}), Reason::UnknownBinding)]
+    #[case(json!({"cnf": {"jkt": "x"}}), Reason::MalformedClaims)]
+    #[case(json!({"cnf": {"x5t#S256": "x"}}), Reason::UnknownBinding)]
+    #[case(json!({"cnf": {}}), Reason::UnknownBinding)]
+    #[case(json!({"cnf": "key"}), Reason::MalformedClaims)]
     #[case(json!({"exp": NOW}), Reason::Expired)]
     #[case(json!({"exp": "never"}), Reason::MalformedClaims)]
     #[case(json!({"exp": -1}), Reason::MalformedClaims)]

@@ -8,8 +8,9 @@ use safeconduct_protocol::jose::{
 };
 use serde_json::{Map, Value};
 
-use crate::denied::{Reason, Refusal};
+use crate::denied::Refusal;
 use crate::keys::{Keys, Sought};
+use crate::reason::Reason;
 use crate::token::Claims;
 
 const TYP: &str = "at+jwt";

@@ -9,15 +9,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::BodyExt;
 use safeconduct_protocol::scope::Scope;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::credentials;
-use crate::denied::{Reason, Refusal};
-use crate::guard::Guard;
+use crate::denied::{DPOP_NONCE, Refusal};
+use crate::guard::{Guard, Received};
+use crate::reason::Reason;
 #[cfg(feature = "axum")]
 use crate::resource::Resource;
 use crate::token::Token;
@@ -70,20 +71,26 @@ pub struct GuardLayer {
 }
 
 impl GuardLayer {
-    /// Checks the request, and on success leaves its token in the extensions.
-    async fn admit(&self, request: &mut Parts) -> Result<(), Refusal> {
+    /// Checks the request, and on success leaves its token in the extensions. Gives the nonce that belongs into the answer.
+    async fn admit(&self, request: &mut Parts) -> Result<Option<String>, Refusal> {
         let resource = self.guard.resource();
         // A token that another guard left was for another API.
         let token = request
             .extensions
             .remove::<Token>()
             .filter(|token| token.is_for(resource));
-        let token = match token {
-            Some(token) => Some(token),
+        let (token, fresh_nonce) = match token {
+            Some(token) => (Some(token), None),
             None => {
-                self.guard
-                    .authenticate_if_present(&request.headers, &request.uri)
-                    .await?
+                let received = Received {
+                    method: &request.method,
+                    headers: &request.headers,
+                    uri: sent_uri(request),
+                };
+                match self.guard.admit(received).await? {
+                    Some(admitted) => (Some(admitted.token), admitted.fresh_nonce),
+                    None => (None, None),
+                }
             }
         };
         match (&*self.demand, &token) {
@@ -95,16 +102,27 @@ impl GuardLayer {
             (Demand::Impossible, _) => return Err(Reason::InsufficientScope.into()),
         }
         // Whoever logs the request below us does not log the token.
-        if let Some(value) = request.headers.get_mut(AUTHORIZATION) {
-            value.set_sensitive(true);
+        for name in [AUTHORIZATION, credentials::DPOP] {
+            if let Some(value) = request.headers.get_mut(name) {
+                value.set_sensitive(true);
+            }
         }
         #[cfg(feature = "axum")]
         request.extensions.insert(Guarded(Arc::clone(resource)));
         if let Some(token) = token {
             request.extensions.insert(token);
         }
-        Ok(())
+        Ok(fresh_nonce)
     }
+}
+
+/// The URI that the client sent: a router takes its prefix off before it asks a nested one.
+fn sent_uri(request: &Parts) -> &Uri {
+    #[cfg(feature = "axum")]
+    if let Some(axum::extract::OriginalUri(uri)) = request.extensions.get() {
+        return uri;
+    }
+    &request.uri
 }
 
 /// Says to the extractors that a guard stands before the route, and which.
@@ -153,8 +171,15 @@ where
         let mut inner = std::mem::replace(&mut self.inner, next);
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
-            let Err(mut refusal) = layer.admit(&mut parts).await else {
-                return inner.call(Request::from_parts(parts, body)).await;
+            let mut refusal = match layer.admit(&mut parts).await {
+                Ok(fresh_nonce) => {
+                    let mut response = inner.call(Request::from_parts(parts, body)).await?;
+                    if let Some(Ok(nonce)) = fresh_nonce.map(HeaderValue::try_from) {
+                        response.headers_mut().insert(DPOP_NONCE, nonce);
+                    }
+                    return Ok(response);
+                }
+                Err(refusal) => refusal,
             };
             if refusal.reason == Reason::NoCredentials {
                 let in_form = credentials::are_in_form(&parts.headers, body);

@@ -10,6 +10,7 @@ mod builder;
 mod credentials;
 mod denied;
 mod discovery;
+mod dpop;
 #[cfg(feature = "axum")]
 mod extract;
 mod fetch;
@@ -19,20 +20,25 @@ mod jwt;
 mod keys;
 mod layer;
 mod pace;
+mod reason;
 mod resource;
 #[cfg(any(test, feature = "testing"))]
 mod testing;
 mod token;
+mod used_proofs;
 
 pub use address::AddressError;
 pub use builder::{ConfigError, GuardBuilder, Mode};
-pub use denied::{Denied, Reason};
+pub use denied::Denied;
 #[cfg(feature = "axum")]
 pub use extract::{Scope, Scoped};
 pub use guard::{Guard, NotReady};
 pub use layer::{GuardLayer, GuardService};
+pub use reason::Reason;
 pub use resource::ResourceMetadata;
 pub use safeconduct_protocol::clock::Clock;
+#[cfg(any(test, feature = "testing"))]
+pub use safeconduct_protocol::dpop::ProofKey;
 pub use safeconduct_protocol::secret::Secret;
 pub use safeconduct_protocol::time::Timestamp;
 #[cfg(any(test, feature = "testing"))]

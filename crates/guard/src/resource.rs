@@ -1,5 +1,6 @@
 //! The API that is guarded: its identifier, and what it says of itself (RFC 9728).
 
+use safeconduct_protocol::dpop::PROOF_ALGORITHMS;
 use safeconduct_protocol::scope::Scope;
 use serde::Serialize;
 
@@ -12,6 +13,8 @@ pub(crate) struct Resource {
     pub(crate) audience: Address,
     pub(crate) scopes_supported: Scope,
     pub(crate) name: Option<String>,
+    /// Whether tokens must be bound to a key.
+    pub(crate) dpop_required: bool,
     /// Whether a refusal's body tells expected against got.
     pub(crate) explains: bool,
     metadata_url: String,
@@ -24,6 +27,7 @@ impl Resource {
             audience,
             scopes_supported: Scope::default(),
             name: None,
+            dpop_required: false,
             explains: false,
         }
     }
@@ -43,6 +47,8 @@ impl Resource {
             authorization_servers: [issuer.to_string()],
             scopes_supported: self.scopes_supported.names().map(str::to_owned).collect(),
             bearer_methods_supported: ["header"],
+            dpop_signing_alg_values_supported: PROOF_ALGORITHMS.map(|algorithm| algorithm.name()),
+            dpop_bound_access_tokens_required: self.dpop_required,
             resource_name: self.name.clone(),
         }
     }
@@ -57,6 +63,9 @@ pub struct ResourceMetadata {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     scopes_supported: Vec<String>,
     bearer_methods_supported: [&'static str; 1],
+    dpop_signing_alg_values_supported: [&'static str; PROOF_ALGORITHMS.len()],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    dpop_bound_access_tokens_required: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     resource_name: Option<String>,
 }
@@ -88,6 +97,11 @@ mod tests {
               ],
               "bearer_methods_supported": [
                 "header"
+              ],
+              "dpop_signing_alg_values_supported": [
+                "ES256",
+                "PS256",
+                "EdDSA"
               ],
               "resource_name": "Notes"
             }

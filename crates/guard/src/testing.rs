@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use safeconduct_protocol::clock::Clock;
+use safeconduct_protocol::dpop::ProofKey;
 use safeconduct_protocol::jose::{Algorithm, KeySet, SigningKey};
 use safeconduct_protocol::random;
+use safeconduct_protocol::time::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::builder::GuardBuilder;
@@ -81,6 +83,21 @@ impl TestIssuer {
         }
     }
 
+    /// The `DPoP` header of one request with `token`, signed with `key` now. For anything else in it there is
+    /// [`ProofKey::prove`].
+    ///
+    /// # Panics
+    /// If it would be longer than 16 KiB.
+    pub fn proof(&self, key: &ProofKey, method: &str, uri: &str, token: &str) -> String {
+        key.prove(method, uri, Some(token), None, self.now())
+            .expect("a test's request fits into a proof")
+    }
+
+    /// The time of issuer and guard.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// Moves the clock of issuer and guard.
     pub fn advance(&self, seconds: i64) {
         self.clock.advance(seconds);
@@ -128,6 +145,12 @@ impl TestToken {
     pub fn expires_in(self, seconds: i64) -> Self {
         let exp = self.now + seconds;
         self.claim("exp", exp)
+    }
+
+    /// Binds it to `key` (`cnf.jkt`): it passes with a proof of that key alone.
+    pub fn bound_to(self, key: &ProofKey) -> Self {
+        let jkt = key.thumbprint().to_string();
+        self.claim("cnf", Map::from_iter([("jkt".to_owned(), jkt.into())]))
     }
 
     /// The type in its header, `at+jwt` if it is to pass.

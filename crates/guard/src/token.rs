@@ -5,12 +5,15 @@
 use std::fmt;
 use std::sync::Arc;
 
+use safeconduct_protocol::dpop::Thumbprint;
 use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::time::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::denied::{Denied, Reason, Refusal};
+use crate::credentials::Scheme;
+use crate::denied::{Denied, Refusal};
+use crate::reason::Reason;
 use crate::resource::Resource;
 
 /// An access token that the guard found valid. Cheap to clone.
@@ -63,7 +66,9 @@ impl Token {
                 Err(Reason::InsufficientScope.into())
             }
         };
-        carried.map_err(|refusal| Denied::new(refusal, Some(&self.resource)))
+        carried.map_err(|refusal| {
+            Denied::new(refusal.under(self.claims.scheme()), Some(&self.resource))
+        })
     }
 
     pub(crate) fn carries(&self, needed: &Scope) -> Result<(), Refusal> {
@@ -71,7 +76,7 @@ impl Token {
         if needed.is_within(carried) {
             Ok(())
         } else {
-            Err(Refusal::scope(needed, carried))
+            Err(Refusal::scope(needed, carried).under(self.claims.scheme()))
         }
     }
 
@@ -83,6 +88,12 @@ impl Token {
     /// What the user allowed the client: the same for every token that came from one authorization (`grant_id`).
     pub fn grant_id(&self) -> Option<&str> {
         self.claims.text("grant_id")
+    }
+
+    /// The SHA-256 thumbprint of the key that it is bound to (`cnf.jkt`, RFC 9449 §6), which this request proved to hold;
+    /// `None` for a bearer token.
+    pub fn bound_to(&self) -> Option<&str> {
+        self.claims.bound_to.as_ref().map(Thumbprint::as_str)
     }
 
     /// When it expires. Every JWT does.
@@ -133,6 +144,8 @@ pub(crate) struct Claims {
     client_id: String,
     pub(crate) scope: Scope,
     pub(crate) expires_at: Option<Timestamp>,
+    /// The key that whoever presents it must prove.
+    pub(crate) bound_to: Option<Thumbprint>,
     members: Map<String, Value>,
 }
 
@@ -145,18 +158,14 @@ impl Claims {
             _ => Err(Refusal::from(Reason::MalformedClaims)
                 .because(format_args!("the claim {name}"), "none")),
         };
-        let claims = Self {
+        Ok(Self {
             subject: text("sub")?,
             client_id: text("client_id")?,
             scope: read_scope(members.get("scope"))?,
             expires_at: read_time(members.get("exp"))?,
+            bound_to: read_binding(members.get("cnf"))?,
             members,
-        };
-        // A sender-constrained token in the hands of somebody who shows no proof (RFC 9449 §7.2, RFC 8705 §3).
-        if claims.members.contains_key("cnf") {
-            return Err(Reason::BoundToKey.into());
-        }
-        Ok(claims)
+        })
     }
 
     /// Requires what every JWT access token has (RFC 9068 §2.2) and an introspection response may lack.
@@ -168,6 +177,14 @@ impl Claims {
             }
         }
         Ok(self)
+    }
+
+    /// How the token has to be presented.
+    fn scheme(&self) -> Scheme {
+        match self.bound_to {
+            Some(_) => Scheme::Dpop,
+            None => Scheme::Bearer,
+        }
     }
 
     fn text(&self, name: &str) -> Option<&str> {
@@ -189,6 +206,22 @@ fn read_scope(scope: Option<&Value>) -> Result<Scope, Refusal> {
             Scope::parse(text).ok_or_else(|| Reason::MalformedClaims.into())
         }
         Some(_) => Err(Reason::MalformedClaims.into()),
+    }
+}
+
+/// The key in `cnf`. Any other way to bind a token, alone or beside the key, is one that nobody here can check.
+fn read_binding(cnf: Option<&Value>) -> Result<Option<Thumbprint>, Refusal> {
+    let Some(cnf) = cnf else {
+        return Ok(None);
+    };
+    let methods = cnf.as_object().ok_or(Reason::MalformedClaims)?;
+    match methods.get("jkt") {
+        Some(jkt) if methods.len() == 1 => jkt
+            .as_str()
+            .and_then(Thumbprint::parse)
+            .map(Some)
+            .ok_or_else(|| Reason::MalformedClaims.into()),
+        _ => Err(Reason::UnknownBinding.into()),
     }
 }
 

@@ -5,7 +5,9 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use safeconduct_guard::Guard;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, Method, Uri};
+use safeconduct_guard::{Guard, ProofKey};
 
 #[derive(Clone, Default)]
 struct Page(Arc<Mutex<Vec<u8>>>);
@@ -60,11 +62,22 @@ async fn the_log_tells_expected_against_got_and_never_the_token() {
                 .to_owned(),
         );
     }
+    let key = ProofKey::generate();
+    let bound = issuer.token().bound_to(&key).sign();
+    let proof = issuer.proof(&key, "GET", "https://evil.example/", &bound);
+    let mut headers = HeaderMap::new();
+    headers.insert(AUTHORIZATION, format!("DPoP {bound}").parse().unwrap());
+    headers.insert("dpop", proof.parse().unwrap());
+    let uri = Uri::from_static("/");
+    let denied = guard.authenticate(&Method::GET, &headers, &uri).await;
+    ids.push(denied.unwrap_err().correlation_id().to_owned());
+
     let log = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
-    for part in bad.iter().chain([&good]).flat_map(|token| token.split('.')) {
+    let shown = bad.iter().chain([&good, &bound, &proof]);
+    for part in shown.flat_map(|token| token.split('.')) {
         assert!(!log.contains(part), "{log}");
     }
-    assert_eq!(log.lines().count(), bad.len(), "{log}");
+    assert_eq!(log.lines().count(), ids.len(), "{log}");
     assert!(
         ids.iter()
             .zip(log.lines())
@@ -81,4 +94,5 @@ async fn the_log_tells_expected_against_got_and_never_the_token() {
     INFO safeconduct_guard::denied: request denied reason="wrong-issuer" correlation_id="ID" expected="https://issuer.test" got="https://evil.example\n forged line"
     INFO safeconduct_guard::denied: request denied reason="wrong-type" correlation_id="ID" expected="at+jwt" got="JWT"
     "#);
+    insta::assert_snapshot!(lines.last().unwrap().trim_start(), @r#"INFO safeconduct_guard::denied: request denied reason="proof-refused" correlation_id="ID" expected="a fresh proof for this request and token" got="htu is not https://api.example.com/""#);
 }

@@ -243,7 +243,9 @@ async fn an_issuer_that_is_down_lets_nobody_pass_that_is_not_remembered() {
 #[case::another_api(json!({"aud": "https://other.example"}), Reason::WrongAudience)]
 #[case::no_api(json!({"aud": null}), Reason::WrongAudience)]
 #[case::another_issuer(json!({"iss": "https://evil.example"}), Reason::WrongIssuer)]
-#[case::bound(json!({"cnf": {"jkt": "x"}}), Reason::BoundToKey)]
+#[case::bound(json!({"cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}), Reason::BoundToKey)]
+#[case::bound_to_no_key(json!({"cnf": {"jkt": "x"}}), Reason::MalformedClaims)]
+#[case::bound_otherwise(json!({"cnf": {"x5t#S256": "x"}}), Reason::UnknownBinding)]
 #[case::nobody(json!({"sub": null}), Reason::MalformedClaims)]
 #[tokio::test]
 async fn active_is_not_enough(#[case] change: serde_json::Value, #[case] reason: Reason) {

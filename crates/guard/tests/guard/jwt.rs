@@ -92,7 +92,11 @@ async fn a_good_token_passes(#[case] change: Value) {
 #[case::scope_list(json!({"scope": ["notes.read"]}), Reason::MalformedClaims)]
 #[case::scope_quoted(json!({"scope": "notes.read\""}), Reason::MalformedClaims)]
 #[case::bound_by_dpop(json!({"cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}), Reason::BoundToKey)]
-#[case::bound_by_tls(json!({"cnf": {"x5t#S256": "x"}}), Reason::BoundToKey)]
+#[case::bound_by_dpop_to_nothing(json!({"cnf": {"jkt": "x"}}), Reason::MalformedClaims)]
+#[case::bound_by_tls(json!({"cnf": {"x5t#S256": "x"}}), Reason::UnknownBinding)]
+#[case::bound_by_both(json!({"cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I", "x5t#S256": "x"}}), Reason::UnknownBinding)]
+#[case::bound_by_nothing(json!({"cnf": {}}), Reason::UnknownBinding)]
+#[case::bound_in_no_form(json!({"cnf": ["jkt"]}), Reason::MalformedClaims)]
 #[tokio::test]
 async fn a_claim_that_is_not_right_is_refused(#[case] change: Value, #[case] reason: Reason) {
     let issuer = FakeIssuer::start().await;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod dpop;
 mod introspection;
 mod jwt;
 mod keys;

@@ -157,20 +157,23 @@ async fn without_credentials_the_challenge_has_no_error() {
     insta::assert_snapshot!(answer(&app, request("/notes", &[])).await, @r#"
     401 Unauthorized
     www-authenticate: Bearer resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    www-authenticate: DPoP algs="ES256 PS256 EdDSA"
     cache-control: no-store
-    {"error":"missing_token","error_description":"Send an access token: Authorization: Bearer <token>","correlation_id":"ID"}
+    {"error":"missing_token","error_description":"Send an access token in the Authorization header","correlation_id":"ID"}
     "#);
     insta::assert_snapshot!(answer(&app, request("/notes", &["Basic YWxpY2U6aHVudGVyMg=="])).await, @r#"
     401 Unauthorized
     www-authenticate: Bearer resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    www-authenticate: DPoP algs="ES256 PS256 EdDSA"
     cache-control: no-store
-    {"error":"missing_token","error_description":"Send an access token: Authorization: Bearer <token>","correlation_id":"ID"}
+    {"error":"missing_token","error_description":"Send an access token in the Authorization header","correlation_id":"ID"}
     "#);
     insta::assert_snapshot!(answer(&app, request("/alone", &[])).await, @r#"
     401 Unauthorized
     www-authenticate: Bearer scope="notes.read", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    www-authenticate: DPoP algs="ES256 PS256 EdDSA"
     cache-control: no-store
-    {"error":"missing_token","error_description":"Send an access token: Authorization: Bearer <token>","correlation_id":"ID"}
+    {"error":"missing_token","error_description":"Send an access token in the Authorization header","correlation_id":"ID"}
     "#);
 }
 
@@ -181,9 +184,9 @@ async fn credentials_in_a_wrong_form_are_an_invalid_request() {
     let good = format!("Bearer {token}");
     insta::assert_snapshot!(answer(&app, request("/notes", &["Bearer"])).await, @r#"
     400 Bad Request
-    www-authenticate: Bearer error="invalid_request", error_description="Send one access token: Authorization: Bearer <token>", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    www-authenticate: Bearer error="invalid_request", error_description="Send one access token in the Authorization header", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
     cache-control: no-store
-    {"error":"invalid_request","error_description":"Send one access token: Authorization: Bearer <token>","correlation_id":"ID"}
+    {"error":"invalid_request","error_description":"Send one access token in the Authorization header","correlation_id":"ID"}
     "#);
     insta::assert_snapshot!(answer(&app, request("/notes", &[&good, &good])).await, @r#"
     400 Bad Request
@@ -243,12 +246,14 @@ async fn a_bad_token_is_invalid_and_the_reason_is_from_a_fixed_list() {
     insta::assert_snapshot!(get_with(&app, "/notes", "abc").await, @r#"
     401 Unauthorized
     www-authenticate: Bearer error="invalid_token", error_description="The access token is malformed", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    www-authenticate: DPoP algs="ES256 PS256 EdDSA"
     cache-control: no-store
     {"error":"invalid_token","error_description":"The access token is malformed","correlation_id":"ID"}
     "#);
     insta::assert_snapshot!(get_with(&app, "/notes", &issuer.token().expires_in(-10).sign()).await, @r#"
     401 Unauthorized
     www-authenticate: Bearer error="invalid_token", error_description="The access token expired", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    www-authenticate: DPoP algs="ES256 PS256 EdDSA"
     cache-control: no-store
     {"error":"invalid_token","error_description":"The access token expired","correlation_id":"ID"}
     "#);
@@ -256,18 +261,21 @@ async fn a_bad_token_is_invalid_and_the_reason_is_from_a_fixed_list() {
     insta::assert_snapshot!(get_with(&app, "/notes", &for_another).await, @r#"
     401 Unauthorized
     www-authenticate: Bearer error="invalid_token", error_description="The access token is for another audience", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    www-authenticate: DPoP algs="ES256 PS256 EdDSA"
     cache-control: no-store
     {"error":"invalid_token","error_description":"The access token is for another audience","correlation_id":"ID"}
     "#);
     insta::assert_snapshot!(get_with(&app, "/notes", &issuer.token().typ("JWT").sign()).await, @r#"
     401 Unauthorized
     www-authenticate: Bearer error="invalid_token", error_description="The token is not an access token", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    www-authenticate: DPoP algs="ES256 PS256 EdDSA"
     cache-control: no-store
     {"error":"invalid_token","error_description":"The token is not an access token","correlation_id":"ID"}
     "#);
     insta::assert_snapshot!(get_with(&app, "/notes", &issuer.token().signed_by_a_stranger().sign()).await, @r#"
     401 Unauthorized
     www-authenticate: Bearer error="invalid_token", error_description="The access token is signed with an unknown key", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    www-authenticate: DPoP algs="ES256 PS256 EdDSA"
     cache-control: no-store
     {"error":"invalid_token","error_description":"The access token is signed with an unknown key","correlation_id":"ID"}
     "#);
@@ -292,6 +300,15 @@ async fn every_reason_has_a_name_of_its_own_and_a_description_that_fits_a_header
         Reason::Expired,
         Reason::NotYetValid,
         Reason::BoundToKey,
+        Reason::UnknownBinding,
+        Reason::NotBound,
+        Reason::ProofMissing,
+        Reason::SeveralProofs,
+        Reason::ProofRefused,
+        Reason::ProofReplayed,
+        Reason::WrongKey,
+        Reason::NonceRequired,
+        Reason::TooManyProofs,
         Reason::NotActive,
         Reason::InsufficientScope,
         Reason::IssuerUnavailable,
@@ -356,14 +373,16 @@ async fn an_optional_token_may_be_absent_but_not_bad() {
     insta::assert_snapshot!(answer(&app, request("/me", &[])).await, @r#"
     401 Unauthorized
     www-authenticate: Bearer resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    www-authenticate: DPoP algs="ES256 PS256 EdDSA"
     cache-control: no-store
-    {"error":"missing_token","error_description":"Send an access token: Authorization: Bearer <token>","correlation_id":"ID"}
+    {"error":"missing_token","error_description":"Send an access token in the Authorization header","correlation_id":"ID"}
     "#);
     insta::assert_snapshot!(answer(&app, request("/mine", &[])).await, @r#"
     401 Unauthorized
     www-authenticate: Bearer scope="notes.read", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    www-authenticate: DPoP algs="ES256 PS256 EdDSA"
     cache-control: no-store
-    {"error":"missing_token","error_description":"Send an access token: Authorization: Bearer <token>","correlation_id":"ID"}
+    {"error":"missing_token","error_description":"Send an access token in the Authorization header","correlation_id":"ID"}
     "#);
     assert!(
         get_with(&app, "/me", &issuer.token().sign())
@@ -447,7 +466,7 @@ async fn the_metadata_stands_where_the_challenge_says() {
     insta::assert_snapshot!(answer(&app, request("/.well-known/oauth-protected-resource/v1", &[])).await, @r#"
     200 OK
     cache-control: public, max-age=3600
-    {"resource":"https://api.example.com/v1","authorization_servers":["https://issuer.test"],"scopes_supported":["notes.read","notes.write"],"bearer_methods_supported":["header"],"resource_name":"Notes"}
+    {"resource":"https://api.example.com/v1","authorization_servers":["https://issuer.test"],"scopes_supported":["notes.read","notes.write"],"bearer_methods_supported":["header"],"dpop_signing_alg_values_supported":["ES256","PS256","EdDSA"],"resource_name":"Notes"}
     "#);
     assert!(
         answer(&app, request("/.well-known/oauth-protected-resource", &[]))
@@ -497,6 +516,7 @@ async fn expected_against_got_is_told_on_this_machine_alone(
         insta::assert_snapshot!(page, @r#"
         401 Unauthorized
         www-authenticate: Bearer error="invalid_token", error_description="The access token is for another audience", resource_metadata="http://localhost:8422/.well-known/oauth-protected-resource"
+        www-authenticate: DPoP algs="ES256 PS256 EdDSA"
         cache-control: no-store
         {"error":"invalid_token","error_description":"The access token is for another audience","correlation_id":"ID","expected":"http://localhost:8422","got":"https://other.example"}
         "#);
