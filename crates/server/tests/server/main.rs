@@ -11,6 +11,7 @@ mod authorize;
 mod client_auth;
 mod code;
 mod consent;
+mod id_token;
 mod introspection;
 mod login;
 mod logout;

@@ -232,6 +232,14 @@ impl TestServer {
             .await
     }
 
+    /// `GET /userinfo` with this access token as a bearer token.
+    pub(crate) async fn userinfo(&self, access_token: &str) -> Answer {
+        let path = format!("{}/userinfo", self.server().settings().issuer.path());
+        let bearer = format!("Bearer {access_token}");
+        let request = Request::get(path).header(header::AUTHORIZATION, bearer);
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
     /// Whether the notes API would serve the bearer of this access token.
     pub(crate) async fn is_active(&self, access_token: &str) -> bool {
         let answer = self.introspect(NOTES_API, access_token).await;

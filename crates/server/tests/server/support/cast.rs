@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use safeconduct_protocol::claims::PersonClaims;
 use safeconduct_protocol::client::{
     AccessTokenFormat, AssertionAudience, AuthenticationMethod, Client, ConsentPolicy, GrantType,
     OpenIdRegistration, ResponseMode,
@@ -208,7 +209,29 @@ pub(crate) fn secret_of(client: &str) -> String {
     format!("{client}'s secret: 100% + & = / ?")
 }
 
-/// The password of `user`.
+/// What is known about `user`.
+pub(crate) fn claims_of(user: &str) -> PersonClaims {
+    let known = match user {
+        // Everything that OpenID Connect has a name for.
+        "ada" => json!({
+            "name": "Ada Lovelace", "given_name": "Ada", "family_name": "Lovelace", "middle_name": "Augusta",
+            "nickname": "Countess", "profile": "https://ada.example/", "picture": "https://ada.example/ada.png",
+            "website": "https://lovelace.example/", "gender": "female", "birthdate": "1815-12-10",
+            "zoneinfo": "Europe/London", "locale": "en-GB",
+            "email": "ada@lovelace.example", "email_verified": true,
+            "phone_number": "+44 20 7946 0000", "phone_number_verified": false,
+            "address": { "street_address": "12 St James's Square", "locality": "London", "country": "UK" },
+        }),
+        _ => json!({}),
+    };
+    let mut claims = PersonClaims::default();
+    for (name, value) in known.as_object().unwrap() {
+        claims.set(name, value.clone()).unwrap();
+    }
+    claims
+}
+
+/// What `user` signs in with.
 pub(crate) fn password_of(user: &str) -> String {
     format!("{user} ♥ correct horse battery staple")
 }

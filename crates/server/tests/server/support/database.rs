@@ -102,6 +102,7 @@ async fn found(issuer: &str) -> Vec<(OsString, Vec<u8>)> {
             id,
             username: username.to_owned(),
             name: None,
+            claims: cast::claims_of(username),
             sealed_password,
         };
         store.add_user(user, BEGINNING).await.unwrap();

@@ -1,0 +1,180 @@
+//! The ID Token (OpenID Connect Core §2): who signed in, when and how, in words that one client can check.
+
+use insta::assert_snapshot;
+use safeconduct_protocol::id_token::at_hash;
+use safeconduct_protocol::jose::{self, Algorithm, Audience, Expectation, JwkSet, KeySet, Typ};
+use safeconduct_protocol::jose::{VerificationKey, Verified};
+use safeconduct_protocol::redirect_uri::RedirectUri;
+use serde_json::Value;
+
+use crate::support::{Ask, TestServer, Tokens};
+
+/// A flawless sign-in.
+fn sign_in(client: &str) -> Ask {
+    Ask::of(client).scope("openid").with("nonce", "n-0S6_WzA2Mj")
+}
+
+/// The ID Token as its client reads it: with the published keys, in the one algorithm that it expects.
+async fn read(server: &TestServer, client: &str, tokens: &Tokens, with: Algorithm) -> Verified {
+    let published: JwkSet =
+        serde_json::from_value(server.get("/.well-known/jwks.json").await.json()).unwrap();
+    let keys = published.keys.iter();
+    let keys = keys.filter_map(|jwk| VerificationKey::new(jwk, with).ok());
+    let issuer = server.issuer().to_owned();
+    let algorithms = [with];
+    let expectation = Expectation::new(
+        Typ::OneOf(&["JWT"]),
+        &algorithms,
+        &issuer,
+        Audience::Only(client),
+    );
+    let keys = KeySet::new(keys.collect());
+    jose::verify(tokens.id_token(), &expectation, &keys, server.now()).unwrap()
+}
+
+fn claim<'t>(token: &'t Verified, name: &str) -> &'t Value {
+    token.claim(name).unwrap_or(&Value::Null)
+}
+
+#[tokio::test]
+async fn it_says_who_signed_in_when_and_how_and_nothing_that_was_not_asked() {
+    let server = TestServer::start().await;
+    let mut ada = server.sign_in("ada").await;
+    server.advance(100);
+    let code = ada
+        .code(&sign_in("club").scope("openid profile email"))
+        .await;
+    let tokens = server.exchange(&code).await.tokens();
+    let token = read(&server, "club", &tokens, Algorithm::Rs256).await;
+    let mut names: Vec<_> = token.claims().keys().map(String::as_str).collect();
+    names.sort_unstable();
+    assert_snapshot!(names.join(" "), @"acr amr at_hash aud auth_time exp iat iss nonce sid sub");
+    let session = &server.sessions("ada").await[0];
+    assert_eq!(claim(&token, "iss"), server.issuer());
+    assert_eq!(claim(&token, "sub"), server.user("ada").await.as_str());
+    assert_eq!(claim(&token, "aud"), "club");
+    assert_eq!(claim(&token, "iat"), server.now().seconds());
+    assert_eq!(claim(&token, "exp"), server.now().seconds() + 300);
+    assert_eq!(claim(&token, "auth_time"), server.now().seconds() - 100);
+    assert_eq!(claim(&token, "nonce"), "n-0S6_WzA2Mj");
+    assert_eq!(claim(&token, "sid"), session.id.as_str());
+    assert_eq!(claim(&token, "acr"), "urn:safeconduct:acr:password");
+    assert_eq!(claim(&token, "amr")[0], "pwd");
+    assert_eq!(
+        claim(&token, "at_hash"),
+        &at_hash(Algorithm::Rs256, &tokens.access)
+    );
+}
+
+#[tokio::test]
+async fn only_a_request_of_openid_connect_gets_one() {
+    let server = TestServer::start().await;
+    let tokens = server.tokens("ada", &Ask::of("club")).await;
+    assert_eq!(tokens.id, None);
+    let nonce = Ask::of("club").scope("openid").without("nonce");
+    let tokens = server.tokens("ada", &nonce).await;
+    let token = read(&server, "club", &tokens, Algorithm::Rs256).await;
+    assert_eq!(token.claim("nonce"), None);
+    let own = server.client_credentials("robot", "notes.read").await;
+    assert_eq!(own.tokens().id, None);
+}
+
+#[tokio::test]
+async fn a_refresh_says_the_same_of_the_sign_in_again() {
+    let server = TestServer::start().await;
+    let tokens = server.tokens("ada", &sign_in("club")).await;
+    let first = read(&server, "club", &tokens, Algorithm::Rs256).await;
+    server.advance(120);
+    let next = server.refresh("club", &tokens).await.tokens();
+    let second = read(&server, "club", &next, Algorithm::Rs256).await;
+    for same in ["iss", "sub", "aud", "auth_time", "sid", "acr", "amr"] {
+        assert_eq!(first.claim(same), second.claim(same), "{same}");
+    }
+    assert_eq!(second.claim("nonce"), None, "it answers no request");
+    assert_eq!(claim(&second, "iat"), server.now().seconds());
+    assert_eq!(
+        claim(&second, "at_hash"),
+        &at_hash(Algorithm::Rs256, &next.access)
+    );
+    let narrowed = next.refresh().with("scope", "openid");
+    assert!(server.token("club", &narrowed).await.tokens().id.is_some());
+}
+
+#[tokio::test]
+async fn each_client_gets_the_signature_it_is_registered_for() {
+    let mut server = TestServer::start().await;
+    for algorithm in [Algorithm::Ps256, Algorithm::EdDsa] {
+        assert!(!advertised(&server).await.contains(&algorithm.to_string()));
+        server
+            .change_client("club", |club| {
+                club.openid.id_token_signed_response_alg = algorithm;
+            })
+            .await;
+        // A server that starts makes the keys that its clients ask for.
+        server = server.restart().await;
+        assert!(advertised(&server).await.contains(&algorithm.to_string()));
+        let tokens = server.tokens("ada", &sign_in("club")).await;
+        read(&server, "club", &tokens, algorithm).await;
+    }
+    let tokens = server.tokens("ada", &sign_in("circle")).await;
+    read(&server, "circle", &tokens, Algorithm::Es256).await;
+}
+
+async fn advertised(server: &TestServer) -> Vec<String> {
+    let document = server.get("/.well-known/openid-configuration").await;
+    let names = document.json()["id_token_signing_alg_values_supported"].clone();
+    serde_json::from_value(names).unwrap()
+}
+
+#[tokio::test]
+async fn a_claim_comes_in_it_where_it_was_asked_for_there() {
+    let server = TestServer::start().await;
+    let claims = r#"{"id_token":{"email":null,"birthdate":{"essential":true},"shoe_size":null}}"#;
+    let ask = sign_in("club").with("claims", claims);
+    let tokens = server.tokens("ada", &ask).await;
+    let token = read(&server, "club", &tokens, Algorithm::Rs256).await;
+    assert_eq!(claim(&token, "email"), "ada@lovelace.example");
+    assert_eq!(claim(&token, "birthdate"), "1815-12-10");
+    for absent in ["name", "email_verified", "shoe_size"] {
+        assert_eq!(token.claim(absent), None, "{absent}");
+    }
+    let next = server.refresh("club", &tokens).await.tokens();
+    let again = read(&server, "club", &next, Algorithm::Rs256).await;
+    assert_eq!(claim(&again, "email"), "ada@lovelace.example");
+}
+
+#[tokio::test]
+async fn clients_of_two_sectors_cannot_tell_that_they_know_the_same_person() {
+    let server = TestServer::start().await;
+    let mut ada = server.sign_in("ada").await;
+    let mut subjects = Vec::new();
+    for client in ["twin", "sister", "club", "twin"] {
+        let code = ada.code(&sign_in(client)).await;
+        let tokens = server.exchange(&code).await.tokens();
+        let token = read(&server, client, &tokens, Algorithm::Rs256).await;
+        let bearer = server.userinfo(&tokens.access).await.json();
+        assert_eq!(bearer["sub"], *claim(&token, "sub"));
+        subjects.push(token.sub().unwrap().to_owned());
+    }
+    let [twin, sister, club, twin_again] = &subjects[..] else {
+        panic!("four sign-ins")
+    };
+    assert_eq!(twin, twin_again);
+    assert!(twin != sister && twin != club && sister != club);
+    let real = server.user("ada").await;
+    assert!(!twin.contains(real.as_str().trim_start_matches("u-")));
+
+    // One sector, two clients: both know the same person.
+    server
+        .change_client("sister", |sister| {
+            sister.openid.sector_identifier = Some("twin.example".to_owned());
+            let other = RedirectUri::register("https://sister.example/other").unwrap();
+            sister.redirect_uris.push(other);
+        })
+        .await;
+    server.advance(2);
+    let code = ada.code(&sign_in("sister")).await;
+    let tokens = server.exchange(&code).await.tokens();
+    let token = read(&server, "sister", &tokens, Algorithm::Rs256).await;
+    assert_eq!(token.sub(), Some(twin.as_str()));
+}
