@@ -5,6 +5,7 @@
 //! `grants` or `journey`, to the rules in `safeconduct_protocol`, and to the one write in the store.
 
 pub mod accept;
+mod back_channel;
 mod browser;
 mod catalog;
 mod client_auth;

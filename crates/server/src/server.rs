@@ -6,6 +6,7 @@ use safeconduct_protocol::{clock::Clock, seal::Seal, time::Timestamp};
 use safeconduct_store::Store;
 
 use crate::{
+    back_channel::{self, BackChannel},
     catalog::{Catalog, CatalogCache, POLL, Source},
     fault::{Failure, Fault},
     keys::{self, MasterKey},
@@ -32,6 +33,7 @@ struct Parts {
     pages: Pages,
     passwords: Passwords,
     throttle: Throttle,
+    back_channel: BackChannel,
     telemetry: Telemetry,
     clock: Clock,
 }
@@ -72,6 +74,7 @@ impl Server {
             passwords: passwords
                 .map_err(|error| Fault::new(format!("starting the password threads: {error}")))?,
             throttle: Throttle::new(settings.throttle),
+            back_channel: BackChannel::default(),
             telemetry: Telemetry::new(),
             settings,
             store,
@@ -80,8 +83,12 @@ impl Server {
         })))
     }
 
-    /// Keeps the copy of the catalog fresh and sweeps what has ended, until the task is dropped.
+    /// Keeps the copy of the catalog fresh, sweeps what has ended, and tells clients of it, until the task is dropped.
     pub async fn keep_house(&self) {
+        tokio::join!(self.look_and_sweep(), back_channel::keep_telling(self));
+    }
+
+    async fn look_and_sweep(&self) {
         let mut poll = tokio::time::interval(POLL);
         let mut sweep = tokio::time::interval(SWEEP);
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -107,6 +114,16 @@ impl Server {
     /// The store's.
     pub async fn refresh(&self) -> Result<(), Fault> {
         self.0.catalog.refresh().await
+    }
+
+    /// Tells clients of sessions that have ended now instead of within seconds: those that are due and were left by the node
+    /// that ended the session.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn tell_clients(&self) -> Result<(), Fault> {
+        while back_channel::deliver_due(self).await? {}
+        Ok(())
     }
 
     /// Whether requests can be served: the store answers.
@@ -148,6 +165,10 @@ impl Server {
 
     pub(crate) fn throttle(&self) -> &Throttle {
         &self.0.throttle
+    }
+
+    pub(crate) fn back_channel(&self) -> &BackChannel {
+        &self.0.back_channel
     }
 
     pub(crate) async fn catalog(&self) -> Result<Arc<Catalog>, Failure> {

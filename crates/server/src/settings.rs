@@ -1,5 +1,7 @@
 //! What an operator decides about a server, ready to use. Reading it from a file belongs to the program.
 
+use std::time::Duration;
+
 use safeconduct_protocol::{grant::Lifetimes, metadata::Issuer};
 
 use crate::{password::PasswordSettings, throttle::ThrottleSettings};
@@ -19,6 +21,8 @@ pub struct Settings {
     pub throttle: ThrottleSettings,
     /// How many passwords are hashed at once.
     pub passwords: PasswordSettings,
+    /// How long apps that are told of a sign-out are waited for.
+    pub back_channel: BackChannelSettings,
     /// Whether DPoP proofs must carry a nonce of this server (RFC 9449 §8).
     pub dpop_nonce_required: bool,
     /// Accounts named on the login page, as (username, password): for a demonstration, else empty.
@@ -43,6 +47,24 @@ impl Default for SessionLifetimes {
     }
 }
 
+/// How long clients are waited for that are told of the end of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackChannelSettings {
+    /// For one answer.
+    pub answer: Duration,
+    /// By the person who signs out. Clients that answer later are told all the same.
+    pub wait: Duration,
+}
+
+impl Default for BackChannelSettings {
+    fn default() -> Self {
+        Self {
+            answer: Duration::from_secs(5),
+            wait: Duration::from_secs(2),
+        }
+    }
+}
+
 impl Settings {
     /// The defaults for a server at `issuer`.
     pub fn new(issuer: Issuer) -> Self {
@@ -53,6 +75,7 @@ impl Settings {
             sessions: SessionLifetimes::default(),
             throttle: ThrottleSettings::default(),
             passwords: PasswordSettings::default(),
+            back_channel: BackChannelSettings::default(),
             dpop_nonce_required: false,
             demo_users: Vec::new(),
         }

@@ -17,6 +17,7 @@ const TOKEN_REQUESTS: &str = "safeconduct_token_requests_total";
 const AUTHORIZE: &str = "safeconduct_authorize_total";
 const LOGIN_ATTEMPTS: &str = "safeconduct_login_attempts_total";
 const CONSENT: &str = "safeconduct_consent_total";
+const LOGOUT_TOKENS: &str = "safeconduct_logout_tokens_total";
 const REFRESH_REUSE: &str = "safeconduct_refresh_reuse_detected_total";
 const RATE_LIMITED: &str = "safeconduct_rate_limited_total";
 const PASSWORD_HASH_QUEUE: &str = "safeconduct_password_hash_queue";
@@ -111,6 +112,12 @@ impl Telemetry {
         self.add(CONSENT, [("decision", decision)], 1);
     }
 
+    /// One attempt to tell a client that a session has ended: `delivered`; `failed`, to be tried again; `refused` by the
+    /// client; or `given_up`.
+    pub(crate) fn logout_token(&self, outcome: &'static str) {
+        self.add(LOGOUT_TOKENS, [("outcome", outcome)], 1);
+    }
+
     /// A refresh token came back after its successor was used: its grant is revoked (RFC 9700 §4.14).
     pub fn refresh_reuse_detected(&self) {
         self.add(REFRESH_REUSE, [], 1);
@@ -186,6 +193,10 @@ fn describe(recorder: &PrometheusRecorder) {
         (AUTHORIZE, "Authorization requests by outcome."),
         (LOGIN_ATTEMPTS, "Attempts to sign in by method and outcome."),
         (CONSENT, "Answers on the consent page."),
+        (
+            LOGOUT_TOKENS,
+            "Attempts to tell a client that a session has ended, by outcome.",
+        ),
         (
             REFRESH_REUSE,
             "Refresh tokens used again; each revoked its grant.",
@@ -282,6 +293,7 @@ mod tests {
         telemetry.login_attempt("password", "signed_in");
         telemetry.consent("allow");
         telemetry.rate_limited("account");
+        telemetry.logout_token("delivered");
         telemetry.token_request("refresh_token", "invalid_grant");
         telemetry.refresh_reuse_detected();
         telemetry.password_hash_queue(3);
@@ -292,6 +304,7 @@ mod tests {
             AUTHORIZE,
             LOGIN_ATTEMPTS,
             CONSENT,
+            LOGOUT_TOKENS,
             REFRESH_REUSE,
             RATE_LIMITED,
             PASSWORD_HASH_QUEUE,

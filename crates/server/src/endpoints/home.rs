@@ -8,7 +8,7 @@ use axum::{
 use http::{HeaderMap, StatusCode, header};
 use safeconduct_protocol::error::Reason;
 
-use super::logout::session_here;
+use super::logout::{confirmation, session_here};
 use crate::{
     browser::Browser,
     correlation::Correlation,
@@ -31,7 +31,7 @@ async fn front_door(server: &Server, headers: &HeaderMap) -> Result<Response, Fa
     let browser = Browser::read(&server.settings().issuer, headers);
     let view = session_here(&exchange, &browser).await?;
     let token = browser.sign_out_token();
-    let action = server.path("/logout");
+    let action = confirmation(server);
     let signed_in = view
         .as_ref()
         .zip(token.as_ref())

@@ -1,37 +1,77 @@
-//! `/logout`: a person ends their session here. The form carries a token that only this browser's session cookie can make.
+//! `/logout` (OpenID Connect RP-Initiated Logout 1.0): a person ends their session here, by themselves or because a client
+//! sent them. A client that proves it means the session of this browser is obeyed at once; for everybody else the person is
+//! asked, by a form with a token that only this browser's session cookie can make. Telling clients is `back_channel`'s.
 
-use axum::{Extension, extract::State, response::Response};
+use std::sync::Arc;
+
+use axum::{
+    Extension,
+    extract::{RawQuery, State},
+    response::Response,
+};
 use http::{HeaderMap, StatusCode};
-use safeconduct_protocol::{encoding, error::Reason};
+use safeconduct_protocol::{
+    authorization::{SignedInUser, response_url},
+    client::Client,
+    encoding,
+    error::{Reason, Refusal},
+    id_token::IdTokenHint,
+    ids::ClientId,
+    logout::{Logout, LogoutRequest},
+    parameters::Parameters,
+    redirect_uri::host_of,
+    seal::Kind,
+    subject::Subjects,
+};
 use safeconduct_store::SessionView;
 
 use crate::{
+    back_channel::{self, Told},
     browser::{self, Browser},
     correlation::Correlation,
-    fault::Failure,
+    fault::{Failure, Fault},
     form::PostedForm,
-    journey::with_cookie,
-    pages::{SignOutPage, SignedIn, SignedOutPage},
+    journey::{known_client, with_cookie},
+    pages::{ReturnTo, SignOutPage, SignedIn, SignedOutPage},
     respond,
     server::{Exchange, Server},
 };
 
-/// `GET /logout`: asks, because a link or an image on another site must not sign anybody out.
+/// The parameter that carries a request which came by POST, sealed.
+const ARRIVAL: &str = "arrival";
+/// The form field that carries what a client asked for, sealed.
+const LOGOUT: &str = "logout";
+/// The longest request that may come by POST, in bytes: sealed, it still fits a URL.
+const LONGEST_ARRIVAL: usize = 5 * 1024;
+
+/// `GET /logout`: a client's request to sign a person out, or the person's own wish.
 pub(crate) async fn get(
     State(server): State<Server>,
     Extension(correlation): Extension<Correlation>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    respond::person(&server, ask(&server, &headers).await, correlation)
+    let query = query.unwrap_or_default();
+    let answer = arrive(&server, query.as_bytes(), &headers).await;
+    respond::person(&server, answer, correlation)
 }
 
-/// `POST /logout`: ends the session.
+/// `POST /logout`: sent on to ourselves, because a cross-site POST comes without our Lax cookies.
 pub(crate) async fn post(
     State(server): State<Server>,
     Extension(correlation): Extension<Correlation>,
     form: PostedForm,
 ) -> Response {
-    respond::person(&server, end(&server, &form).await, correlation)
+    respond::person(&server, send_on(&server, &form).await, correlation)
+}
+
+/// `POST /logout/confirm`: the person's yes, from a form of ours.
+pub(crate) async fn confirm(
+    State(server): State<Server>,
+    Extension(correlation): Extension<Correlation>,
+    form: PostedForm,
+) -> Response {
+    respond::person(&server, take_yes(&server, &form).await, correlation)
 }
 
 /// `GET /signed-out`.
@@ -57,53 +97,252 @@ pub(crate) async fn session_here(
         .await?)
 }
 
-async fn ask(server: &Server, headers: &HeaderMap) -> Result<Response, Failure> {
+/// The address that forms of ours say yes to.
+pub(crate) fn confirmation(server: &Server) -> String {
+    server.path("/logout/confirm")
+}
+
+/// What a request asks for, and the ID Token that proves it where one does.
+#[derive(Default)]
+struct Asked {
+    logout: Logout,
+    proof: Option<(IdTokenHint, Arc<Client>)>,
+}
+
+impl Asked {
+    /// Reads and judges a request.
+    ///
+    /// # Errors
+    /// A request that says more than it proves: nobody is sent anywhere for it.
+    fn read(exchange: &Exchange<'_>, parameters: &Parameters) -> Result<Self, Refusal> {
+        let request = LogoutRequest::parse(&arrived(exchange, parameters)?)?;
+        let proof = match &request.id_token_hint {
+            Some(hint) => Some(prove(exchange, &request, hint)?),
+            None => None,
+        };
+        let proven = proof.as_ref().map(|(hint, client)| (hint, &**client));
+        let logout = Logout::of(&request, proven)?;
+        Ok(Self { logout, proof })
+    }
+
+    /// Whether it is proven to mean the session of `person`: by its name, or by theirs where the ID Token names no session.
+    fn means(&self, person: &SignedInUser, subjects: &Subjects) -> bool {
+        let means = |(hint, client): &(IdTokenHint, Arc<Client>)| match &hint.session {
+            Some(session) => *session == person.session,
+            None => hint.subject == subjects.subject(client, &person.user),
+        };
+        self.proof.as_ref().is_some_and(means)
+    }
+}
+
+/// The parameters of a request that came by POST, or those that are here.
+fn arrived(exchange: &Exchange<'_>, parameters: &Parameters) -> Result<Parameters, Refusal> {
+    let Some(sealed) = parameters.one(ARRIVAL)? else {
+        return Ok(parameters.clone());
+    };
+    let opened = exchange.seal().open::<String>(Kind::Logout, sealed);
+    let encoded = opened
+        .map_err(|error| Refusal::new(Reason::RequestMalformed).because(error.to_string()))?;
+    Parameters::parse(encoded.as_bytes())
+}
+
+fn prove(
+    exchange: &Exchange<'_>,
+    request: &LogoutRequest,
+    hint: &str,
+) -> Result<(IdTokenHint, Arc<Client>), Refusal> {
+    let named = request.client_id.as_ref();
+    let named = named.map(|id| known_client(exchange, id)).transpose()?;
+    let keys = exchange.catalog.keys.verification();
+    let hint = IdTokenHint::verify(
+        hint,
+        named.as_deref(),
+        exchange.issuer(),
+        keys,
+        exchange.now,
+    )?;
+    let client = match named {
+        Some(client) => client,
+        None => known_client(exchange, &hint.client)?,
+    };
+    Ok((hint, client))
+}
+
+async fn arrive(server: &Server, query: &[u8], headers: &HeaderMap) -> Result<Response, Failure> {
+    let parameters = Parameters::parse(query)?;
     let exchange = Exchange::begin(server).await?;
     let browser = Browser::read(&server.settings().issuer, headers);
-    let (Some(view), Some(token)) = (
-        session_here(&exchange, &browser).await?,
-        browser.sign_out_token(),
-    ) else {
-        return Ok(respond::see_other(&server.path("/signed-out")));
+    let (asked, unverified) = match Asked::read(&exchange, &parameters) {
+        Ok(asked) => (asked, false),
+        Err(refusal) => {
+            note(&refusal);
+            (Asked::default(), true)
+        }
     };
-    let action = server.path("/logout");
+    let here = session_here(&exchange, &browser).await?;
+    let (Some(view), Some(token)) = (here, browser.sign_out_token()) else {
+        return Ok(farewell(
+            &exchange,
+            &browser,
+            &asked.logout,
+            &Told::default(),
+        ));
+    };
+    if asked.means(&view.person, exchange.catalog.keys.subjects()) {
+        return end(&exchange, &browser, &view, &asked.logout).await;
+    }
+    let action = confirmation(server);
     let signed_in = SignedIn {
         account: &view.person.username,
         sign_out_action: &action,
         csrf: &token,
     };
-    Ok(respond::page(
-        StatusCode::OK,
-        server.pages().sign_out_confirm(&SignOutPage {
-            signed_in,
-            ..SignOutPage::default()
-        }),
-    ))
+    ask(&exchange, signed_in, &asked.logout, unverified)
 }
 
-async fn end(server: &Server, form: &PostedForm) -> Result<Response, Failure> {
+/// Asks the person: a link or an image on another site must not sign anybody out.
+fn ask(
+    exchange: &Exchange<'_>,
+    signed_in: SignedIn<'_>,
+    logout: &Logout,
+    unverified: bool,
+) -> Result<Response, Failure> {
+    let client = logout.client.as_ref().map(|id| name_of(exchange, id));
+    let host = logout.return_to.as_ref().map(|to| host_of(&to.uri));
+    let sealed = match *logout == Logout::default() {
+        true => None,
+        false => Some(exchange.seal().seal(Kind::Logout, logout)),
+    };
+    let sealed = sealed
+        .transpose()
+        .map_err(|error| Fault::new(error.to_string()))?;
+    let page = SignOutPage {
+        signed_in,
+        requested_by: client,
+        returns_to: host.as_deref(),
+        logout: sealed.as_deref(),
+        unverified,
+    };
+    let html = exchange.server.pages().sign_out_confirm(&page);
+    Ok(respond::page(StatusCode::OK, html))
+}
+
+async fn send_on(server: &Server, form: &PostedForm) -> Result<Response, Failure> {
+    let encoded = form.parameters()?.encode();
+    if encoded.len() > LONGEST_ARRIVAL {
+        let detail = format!("{} bytes", encoded.len());
+        return Err(Refusal::new(Reason::RequestTooLarge).because(detail).into());
+    }
+    let exchange = Exchange::begin(server).await?;
+    let sealed = exchange.seal().seal(Kind::Logout, &encoded);
+    let sealed = sealed.map_err(|error| Fault::new(error.to_string()))?;
+    let logout = server.path("/logout");
+    Ok(respond::see_other(&format!("{logout}?{ARRIVAL}={sealed}")))
+}
+
+async fn take_yes(server: &Server, form: &PostedForm) -> Result<Response, Failure> {
     let issuer = &server.settings().issuer;
     browser::own_form(issuer, form.headers())?;
     let parameters = form.parameters()?;
     let exchange = Exchange::begin(server).await?;
     let browser = Browser::read(issuer, form.headers());
-    let done = with_cookie(
-        respond::see_other(&server.path("/signed-out")),
-        browser::sign_out(issuer),
-    );
-    let Some(expected) = browser.sign_out_token() else {
-        return Ok(done);
+    let logout = match parameters.one(LOGOUT)? {
+        Some(sealed) => open(&exchange, sealed),
+        None => Logout::default(),
     };
-    let presented = parameters.required("csrf", Reason::CrossSiteForm)?;
-    if !encoding::constant_time_eq(presented.as_bytes(), expected.as_bytes()) {
-        return Err(Reason::CrossSiteForm.into());
+    if let Some(expected) = browser.sign_out_token() {
+        let presented = parameters.required("csrf", Reason::CrossSiteForm)?;
+        if !encoding::constant_time_eq(presented.as_bytes(), expected.as_bytes()) {
+            return Err(Reason::CrossSiteForm.into());
+        }
     }
-    if let Some(view) = session_here(&exchange, &browser).await? {
-        server
-            .store()
-            .end_session(&view.person.session, exchange.now)
-            .await?;
-        tracing::info!(sub = %view.person.user, "signed out");
+    match session_here(&exchange, &browser).await? {
+        Some(view) => end(&exchange, &browser, &view, &logout).await,
+        None => Ok(farewell(&exchange, &browser, &logout, &Told::default())),
     }
-    Ok(done)
+}
+
+/// What the page carried. If it does not open, the person is signed out all the same, and returned nowhere.
+fn open(exchange: &Exchange<'_>, sealed: &str) -> Logout {
+    let opened = exchange.seal().open(Kind::Logout, sealed);
+    opened.unwrap_or_else(|error| {
+        note(&Refusal::new(Reason::RequestMalformed).because(error.to_string()));
+        Logout::default()
+    })
+}
+
+async fn end(
+    exchange: &Exchange<'_>,
+    browser: &Browser,
+    view: &SessionView,
+    logout: &Logout,
+) -> Result<Response, Failure> {
+    let server = exchange.server;
+    let person = &view.person;
+    let queued = server
+        .store()
+        .end_session(&person.session, exchange.now)
+        .await?;
+    tracing::info!(sub = %person.user, "signed out");
+    let told = back_channel::tell(server, queued).await;
+    Ok(farewell(exchange, browser, logout, &told))
+}
+
+/// The last answer: back to the client that asked, unless there is something that the person should read before.
+fn farewell(exchange: &Exchange<'_>, browser: &Browser, logout: &Logout, told: &Told) -> Response {
+    let server = exchange.server;
+    let way_back = way_back(exchange, logout);
+    let response = match &way_back {
+        Some((_, url)) if told.not_told.is_empty() => respond::see_other(url),
+        None if told.told.is_empty() && told.not_told.is_empty() => {
+            respond::see_other(&server.path("/signed-out"))
+        }
+        _ => {
+            let return_to = way_back.as_ref().map(|(client, url)| ReturnTo {
+                client_name: &client.name,
+                url,
+            });
+            let page = SignedOutPage {
+                told: &names_of(exchange, &told.told),
+                not_told: &names_of(exchange, &told.not_told),
+                return_to,
+            };
+            respond::page(StatusCode::OK, server.pages().signed_out(&page))
+        }
+    };
+    // Only where the cookie came along: an image on another site comes without it, and must not take it away.
+    if browser.session_hash().is_none() {
+        return response;
+    }
+    with_cookie(response, browser::sign_out(&server.settings().issuer))
+}
+
+/// The client that is returned to and the URL there, if it is still registered: the question may have been open for long.
+fn way_back(exchange: &Exchange<'_>, logout: &Logout) -> Option<(Arc<Client>, String)> {
+    let (id, to) = logout.client.as_ref().zip(logout.return_to.as_ref())?;
+    let known = known_client(exchange, id).ok();
+    let client = known.filter(|client| client.may_return_to(&to.uri))?;
+    let url = match &to.state {
+        Some(state) => response_url(&to.uri, &[("state", state)]),
+        None => to.uri.clone(),
+    };
+    Some((client, url))
+}
+
+fn names_of<'e>(exchange: &'e Exchange<'_>, clients: &'e [ClientId]) -> Vec<&'e str> {
+    clients.iter().map(|id| name_of(exchange, id)).collect()
+}
+
+/// The name people know a client by.
+fn name_of<'e>(exchange: &'e Exchange<'_>, id: &'e ClientId) -> &'e str {
+    let known = exchange.catalog.client(id);
+    known.map_or(id.as_str(), |known| &known.client.name)
+}
+
+fn note(refusal: &Refusal) {
+    tracing::info!(
+        refusal = refusal.reason().name(),
+        detail = refusal.detail(),
+        "a request to sign out is not believed"
+    );
 }

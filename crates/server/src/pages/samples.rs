@@ -377,7 +377,7 @@ fn signed_out() -> Vec<(&'static str, SignedOutPage<'static>)> {
 const fn signed_in(account: &str) -> SignedIn<'_> {
     SignedIn {
         account,
-        sign_out_action: "/logout",
+        sign_out_action: "/logout/confirm",
         csrf: "c2FtcGxlLXNhbXBsZS1zYW1wbGU",
     }
 }

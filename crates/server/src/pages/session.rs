@@ -14,7 +14,7 @@ pub struct HomePage<'a> {
 pub struct SignedIn<'a> {
     /// The name of the account.
     pub account: &'a str,
-    /// Where the wish to sign out is posted: the path of `/logout` below the issuer.
+    /// Where the wish to sign out is posted: the path of `/logout/confirm` below the issuer.
     pub sign_out_action: &'a str,
     /// The token that binds that form to this browser, posted as `csrf`.
     pub csrf: &'a str,

@@ -581,7 +581,7 @@ fn signing_out_for_an_app_names_it_and_where_one_returns_to() {
     assert!(html.contains("<strong><bdi>Demo Notes</bdi></strong> asks to sign you out"));
     assert!(html.contains("Afterwards you return to <strong><bdi>notes.example</bdi></strong>"));
     let tags = tags(&html);
-    assert!(by_id(&tags, "logout-form").is("action", "/logout"));
+    assert!(by_id(&tags, "logout-form").is("action", "/logout/confirm"));
     assert!(by_id(&tags, "logout-yes").is("type", "submit"));
     assert!(by_id(&tags, "logout-no").is("href", "/"));
     let request = tags.iter().find(|tag| tag.is("name", "logout")).unwrap();

@@ -37,6 +37,7 @@ async fn ten_thousand_requests_of_strangers_write_nothing() {
             .post("/consent", &form.clone().with("decision", "allow"))
             .await;
         browser.post("/logout", &Form::new()).await;
+        browser.post("/logout/confirm", &Form::new()).await;
         server
             .token_with(&Credentials::Id("kiosk".to_owned()), &broken.exchange())
             .await;

@@ -64,7 +64,7 @@ async fn a_form_of_another_site_signs_nobody_out(#[case] headers: &[(&str, &str)
     let server = TestServer::start().await;
     let mut ada = server.sign_in("ada").await;
     let form = Form::new().with("csrf", &ada.get("/logout").await.hidden("csrf"));
-    let answer = ada.post_from("/logout", &form, headers).await;
+    let answer = ada.post_from("/logout/confirm", &form, headers).await;
     assert_eq!(answer.to_string(), "403 page (cross-site-form)");
     assert!(ada.authorize(&Ask::of("portal")).await.has_code());
     assert_eq!(ada.sign_out().await.to_string(), "303 /signed-out");
@@ -78,7 +78,7 @@ async fn the_form_carries_what_only_this_browser_can_make() {
     let his = bob.get("/logout").await.hidden("csrf");
     let session = ada.session().1;
     for csrf in [his.as_str(), "", "x", &session] {
-        let answer = ada.post("/logout", &Form::new().with("csrf", csrf)).await;
+        let answer = ada.post("/logout/confirm", &Form::new().with("csrf", csrf)).await;
         assert_eq!(answer.to_string(), "403 page (cross-site-form)");
     }
     assert!(ada.authorize(&Ask::of("portal")).await.has_code());
@@ -95,7 +95,7 @@ async fn the_front_page_knows_who_is_there() {
     let page = ada.get("/").await;
     assert!(page.body.contains("<bdi>ada</bdi>"), "{page:?}");
     let answer = ada
-        .post("/logout", &Form::new().with("csrf", &page.hidden("csrf")))
+        .post("/logout/confirm", &Form::new().with("csrf", &page.hidden("csrf")))
         .await;
     assert_eq!(answer.to_string(), "303 /signed-out");
     let page = ada.get("/").await;
@@ -110,7 +110,7 @@ async fn who_is_signed_out_may_sign_out_again() {
     let server = TestServer::start().await;
     let mut ada = server.sign_in("ada").await;
     server.end_sessions("ada").await;
-    let answer = ada.post("/logout", &Form::new()).await;
+    let answer = ada.post("/logout/confirm", &Form::new()).await;
     assert!(
         answer.to_string() == "303 /signed-out" || answer.status == 403,
         "{answer:?}"
@@ -118,7 +118,7 @@ async fn who_is_signed_out_may_sign_out_again() {
     assert_eq!(
         server
             .browser()
-            .post("/logout", &Form::new())
+            .post("/logout/confirm", &Form::new())
             .await
             .to_string(),
         "303 /signed-out"

@@ -52,7 +52,7 @@ async fn without_its_store_the_server_refuses_and_says_so() {
         ada.authorize(&Ask::of("portal")).await,
         ada.allow(&consent).await,
         stranger.sign_in(&login, "ada").await,
-        ada.post("/logout", &Form::new().with("csrf", &sign_out))
+        ada.post("/logout/confirm", &Form::new().with("csrf", &sign_out))
             .await,
         ada.get("/").await,
     ] {

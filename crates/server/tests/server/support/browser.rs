@@ -166,7 +166,7 @@ impl<'s> Browser<'s> {
     /// Signs out by the form of the front page.
     pub(crate) async fn sign_out(&mut self) -> Answer {
         let page = self.get(&self.path("/logout")).await;
-        self.post("/logout", &Form::new().with("csrf", &page.hidden("csrf")))
+        self.post("/logout/confirm", &Form::new().with("csrf", &page.hidden("csrf")))
             .await
     }
 
