@@ -10,7 +10,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
 use safeconduct_protocol::authorization_code::Redemption;
-use safeconduct_protocol::client::{AuthenticationMethod, Client, GrantType};
+use safeconduct_protocol::claims::{ClaimsRequest, PersonClaims};
+use safeconduct_protocol::client::{
+    AuthenticationMethod, Client, GrantType, OpenIdRegistration, ResponseMode,
+};
 use safeconduct_protocol::grant::{Epochs, Grant, NewGrant};
 use safeconduct_protocol::ids::{ClientId, GrantId, SessionId, UserId};
 use safeconduct_protocol::random;
@@ -19,7 +22,7 @@ use safeconduct_protocol::refresh_token::{RefreshDecision, RefreshToken, Rotatio
 use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::time::Timestamp;
 use safeconduct_protocol::token::new_id;
-use safeconduct_store::{GrantFilter, NewUser, Store};
+use safeconduct_store::{GrantFilter, NewUser, Redeeming, Store};
 
 const DATABASE: &str = "SAFECONDUCT_DURABILITY_DATABASE";
 const TEST: &str = "what_was_answered_survives_a_kill";
@@ -108,10 +111,7 @@ async fn redeem_for_ever(store: Store, user: UserId) {
 async fn redeem_and_rotate(store: &Store, user: &UserId) {
     let code = code(user, GrantId::generate(NOW.seconds() * 1000), new_id());
     say(&format!("try {} {}", code.id, code.code_id));
-    assert_eq!(
-        store.redeem_code(&code, &new_id(), None, NOW).await,
-        Ok(Redemption::Won)
-    );
+    assert_eq!(redeem(store, &code).await, Redemption::Won);
     say(&format!("redeemed {}", code.id));
     let token = RefreshToken::of(&Grant::of(&code), 1);
     let rotation = Rotation {
@@ -120,11 +120,21 @@ async fn redeem_and_rotate(store: &Store, user: &UserId) {
         now: NOW,
     };
     let rotated = store
-        .rotate_refresh_token(&token, &rotation, &new_id(), None, 1_000, NOW)
+        .rotate_refresh_token(&token, &rotation, &new_id(), &[], 1_000, NOW)
         .await
         .unwrap();
     assert_eq!(rotated.0, RefreshDecision::Rotate);
     say(&format!("rotated {}", code.id));
+}
+
+async fn redeem(store: &Store, code: &NewGrant) -> Redemption {
+    let redeeming = Redeeming {
+        grant: code,
+        attempt: &new_id(),
+        used_ids: &[],
+        tell_of_logout: false,
+    };
+    store.redeem_code(&redeeming, NOW).await.unwrap()
 }
 
 async fn compare(url: &str, told: &Told) {
@@ -150,21 +160,14 @@ async fn compare(url: &str, told: &Told) {
     let user = store.user_by_name("ada").await.unwrap().unwrap().id;
     for (grant, code_id) in &told.tried {
         let code = code(&user, GrantId::parse(grant).unwrap(), code_id.clone());
-        let again = store
-            .redeem_code(&code, &new_id(), None, NOW)
-            .await
-            .unwrap();
+        let again = redeem(&store, &code).await;
         let expected = if kept.contains_key(grant) {
             Redemption::Replayed
         } else {
             Redemption::Won
         };
         assert_eq!(again, expected, "{grant}");
-        assert_eq!(
-            store.redeem_code(&code, &new_id(), None, NOW).await,
-            Ok(Redemption::Replayed),
-            "{grant}"
-        );
+        assert_eq!(redeem(&store, &code).await, Redemption::Replayed, "{grant}");
     }
     store.close().await;
 }
@@ -183,6 +186,7 @@ async fn register(url: &str) {
         id: UserId::generate(),
         username: "ada".to_owned(),
         name: None,
+        claims: PersonClaims::default(),
         sealed_password: None,
     };
     store.add_user(user, NOW).await.unwrap();
@@ -209,6 +213,8 @@ fn code(user: &UserId, id: GrantId, code_id: String) -> NewGrant {
         expires_at: NOW.plus(10_000),
         idle_expires_at: NOW.plus(1_000),
         forget_at: NOW.plus(20_000),
+        dpop_jkt: None,
+        claims: ClaimsRequest::default(),
     }
 }
 
@@ -225,6 +231,10 @@ fn client() -> Client {
         require_pkce: true,
         access_token_format: Default::default(),
         consent: Default::default(),
+        response_modes: vec![ResponseMode::Query],
+        require_pushed_authorization_requests: false,
+        dpop_bound_access_tokens: false,
+        openid: OpenIdRegistration::default(),
     }
 }
 

@@ -1,29 +1,36 @@
 //! What the store promises, claim by claim, on every database there is. A new driver is a second opener in [`World::new`].
 
 mod administration;
+mod claims;
 mod liveness;
+mod logouts;
 mod redemption;
 mod rotation;
 mod sign_in;
+mod single_use;
 mod sweeping;
+mod upgrade;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use safeconduct_protocol::authorization::SignedInUser;
 use safeconduct_protocol::authorization_code::Redemption;
-use safeconduct_protocol::client::{AuthenticationMethod, Client, GrantType};
-use safeconduct_protocol::client_authentication::AssertionUse;
+use safeconduct_protocol::claims::{ClaimsRequest, PersonClaims};
+use safeconduct_protocol::client::{
+    AuthenticationMethod, Client, GrantType, OpenIdRegistration, ResponseMode,
+};
 use safeconduct_protocol::grant::{Grant, NewGrant};
 use safeconduct_protocol::ids::{ClientId, GrantId, SessionId, UserId};
 use safeconduct_protocol::random;
 use safeconduct_protocol::redirect_uri::RedirectUri;
 use safeconduct_protocol::refresh_token::{RefreshDecision, RefreshToken, Rotation};
 use safeconduct_protocol::scope::Scope;
+use safeconduct_protocol::single_use::{SingleUse, UsedId};
 use safeconduct_protocol::time::Timestamp;
 use safeconduct_protocol::token::new_id;
 use tempfile::TempDir;
 
-use crate::{NewSession, NewUser, RedeemError, Store};
+use crate::{NewSession, NewUser, RedeemError, Redeeming, Store};
 
 const API: &str = "https://api.example.com";
 const ISSUER: &str = "https://id.example.com";
@@ -98,6 +105,7 @@ impl World {
             id: self.user.clone(),
             username: username.to_owned(),
             name: None,
+            claims: PersonClaims::default(),
             sealed_password,
         }
     }
@@ -143,14 +151,27 @@ impl World {
             expires_at: now.plus(LIFE),
             idle_expires_at: now.plus(IDLE),
             forget_at: now.plus(LIFE + 900),
+            dpop_jkt: None,
+            claims: ClaimsRequest::default(),
         }
     }
 
     async fn redeem(&self, grant: &NewGrant) -> Redemption {
-        self.store
-            .redeem_code(grant, &new_id(), None, self.now())
-            .await
-            .unwrap()
+        self.try_to_redeem(grant, &[]).await.unwrap()
+    }
+
+    async fn try_to_redeem(
+        &self,
+        grant: &NewGrant,
+        used_ids: &[UsedId],
+    ) -> Result<Redemption, RedeemError> {
+        let redeeming = Redeeming {
+            grant,
+            attempt: &new_id(),
+            used_ids,
+            tell_of_logout: false,
+        };
+        self.store.redeem_code(&redeeming, self.now()).await
     }
 
     /// A grant that lives.
@@ -178,33 +199,41 @@ impl World {
 
     /// Uses the refresh token of this generation.
     async fn rotate(&self, grant: &Grant, generation: i64) -> (RefreshDecision, Option<Grant>) {
-        self.try_to_rotate(grant, generation, None).await.unwrap()
+        self.try_to_rotate(grant, generation, &[]).await.unwrap()
     }
 
     async fn try_to_rotate(
         &self,
         grant: &Grant,
         generation: i64,
-        assertion: Option<&AssertionUse>,
+        used_ids: &[UsedId],
     ) -> Result<(RefreshDecision, Option<Grant>), RedeemError> {
         let rotation = self.rotation(generation, Some(60));
         let token = self.token(grant, generation);
         self.store
-            .rotate_refresh_token(&token, &rotation, &new_id(), assertion, IDLE, self.now())
+            .rotate_refresh_token(&token, &rotation, &new_id(), used_ids, IDLE, self.now())
             .await
     }
 
+    /// Whether a token of the grant is good. Introspection and UserInfo never disagree about that.
     async fn is_active(&self, grant: GrantId) -> bool {
-        self.store
-            .introspect_grant(grant, "jti", 1, self.now())
-            .await
-            .unwrap()
+        self.is_good(grant, "jti").await
     }
 
-    fn assertion(&self) -> AssertionUse {
-        AssertionUse {
-            client: self.client.clone(),
-            jti: new_id(),
+    async fn is_good(&self, grant: GrantId, jti: &str) -> bool {
+        let (store, now) = (&self.store, self.now());
+        let active = store.introspect_grant(grant, jti, 1, now).await.unwrap();
+        let view = store.userinfo(grant, jti, 1, now).await.unwrap();
+        assert_eq!(active, view.is_some());
+        active
+    }
+
+    /// An id that nobody used.
+    fn id(&self, kind: SingleUse) -> UsedId {
+        UsedId {
+            kind,
+            owner: self.client.to_string(),
+            id: new_id(),
             expires_at: self.now().plus(300),
         }
     }
@@ -233,5 +262,9 @@ fn client(id: &str) -> Client {
         require_pkce: true,
         access_token_format: Default::default(),
         consent: Default::default(),
+        response_modes: vec![ResponseMode::Query],
+        require_pushed_authorization_requests: false,
+        dpop_bound_access_tokens: false,
+        openid: OpenIdRegistration::default(),
     }
 }

@@ -6,7 +6,7 @@ use safeconduct_protocol::authorization_code::Redemption;
 use safeconduct_protocol::token::new_id;
 
 use super::{OFFLINE, ONLINE, World};
-use crate::{GrantFilter, RedeemError, StoreError};
+use crate::{GrantFilter, Redeeming, StoreError};
 
 #[tokio::test]
 async fn a_code_buys_a_grant_once_and_its_replay_ends_it() {
@@ -114,32 +114,6 @@ async fn a_replay_ends_the_grant_even_when_its_user_was_locked_meanwhile() {
 }
 
 #[tokio::test]
-async fn a_replayed_assertion_buys_nothing_and_costs_nothing() {
-    let world = World::new().await;
-    let assertion = world.assertion();
-    let first = world.allow(ONLINE).await;
-    let second = world.allow(ONLINE).await;
-    let redeem = async |grant| {
-        world
-            .store
-            .redeem_code(grant, &new_id(), Some(&assertion), world.now())
-            .await
-    };
-    assert_eq!(redeem(&first).await, Ok(Redemption::Won));
-    assert_eq!(redeem(&second).await, Err(RedeemError::AssertionReplayed));
-    assert_eq!(redeem(&first).await, Err(RedeemError::AssertionReplayed));
-    assert!(world.is_active(first.id).await);
-    assert_eq!(world.redeem(&second).await, Redemption::Won);
-    assert!(
-        !world
-            .store
-            .use_assertion(&assertion, world.now())
-            .await
-            .unwrap()
-    );
-}
-
-#[tokio::test]
 async fn the_51st_grant_ends_the_oldest() {
     let world = World::new().await;
     let mut grants = Vec::new();
@@ -220,11 +194,14 @@ async fn an_unconfirmed_redemption_is_settled_by_looking() {
         "it was not committed: try again"
     );
 
-    world
-        .store
-        .redeem_code(&grant, "mine", None, world.now())
-        .await
-        .unwrap();
+    let mine = Redeeming {
+        grant: &grant,
+        attempt: "mine",
+        used_ids: &[],
+        tell_of_logout: false,
+    };
+    let redeemed = world.store.redeem_code(&mine, world.now()).await;
+    assert_eq!(redeemed, Ok(Redemption::Won));
     assert_eq!(
         world
             .store

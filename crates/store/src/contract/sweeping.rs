@@ -1,22 +1,17 @@
 //! What has ended is forgotten, and nothing before.
 
 use safeconduct_protocol::authorization_code::Redemption;
+use safeconduct_protocol::single_use::SingleUse;
 
 use super::{LIFE, OFFLINE, World};
-use crate::Swept;
+use crate::{RedeemError, Swept};
 
 #[tokio::test]
 async fn nothing_that_lives_is_swept() {
     let world = World::new().await;
     let grant = world.granted(OFFLINE).await;
-    let assertion = world.assertion();
-    assert!(
-        world
-            .store
-            .use_assertion(&assertion, world.now())
-            .await
-            .unwrap()
-    );
+    let proof = [world.id(SingleUse::DpopProof)];
+    world.store.use_ids(&proof, world.now()).await.unwrap();
     world
         .store
         .revoke_access_token("stolen", &world.client, world.now().plus(300), world.now())
@@ -28,20 +23,11 @@ async fn nothing_that_lives_is_swept() {
         Swept::default()
     );
     assert!(world.is_active(grant.id).await);
-    assert!(
-        !world
-            .store
-            .use_assertion(&assertion, world.now())
-            .await
-            .unwrap()
+    assert_eq!(
+        world.store.use_ids(&proof, world.now()).await,
+        Err(RedeemError::Replayed(SingleUse::DpopProof))
     );
-    assert!(
-        !world
-            .store
-            .introspect_grant(grant.id, "stolen", 1, world.now())
-            .await
-            .unwrap()
-    );
+    assert!(!world.is_good(grant.id, "stolen").await);
 }
 
 #[tokio::test]
@@ -66,13 +52,8 @@ async fn what_has_ended_goes_a_little_at_a_time() {
     let world = World::new().await;
     for _ in 0..3 {
         world.granted(OFFLINE).await;
-        assert!(
-            world
-                .store
-                .use_assertion(&world.assertion(), world.now())
-                .await
-                .unwrap()
-        );
+        let proof = [world.id(SingleUse::DpopProof)];
+        world.store.use_ids(&proof, world.now()).await.unwrap();
     }
     let later = world.now().plus(LIFE + 900);
     world
@@ -99,6 +80,8 @@ async fn what_has_ended_goes_a_little_at_a_time() {
     let second = world.store.sweep(later, 2).await.unwrap();
     let expected = Swept {
         sessions: 1,
+        session_clients: 0,
+        logouts: 0,
         used_ids: 2,
         revoked_tokens: 1,
         grants: 2,

@@ -207,6 +207,30 @@ fn a_schema_of_a_later_release_is_refused() {
     ));
 }
 
+#[tokio::test]
+async fn every_release_brings_a_filled_database_up_to_date() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("safeconduct.db");
+    let all = schema::MIGRATIONS;
+    for count in 1..=all.len() {
+        let release = Settings {
+            migrations: &all[..count],
+            ..settings()
+        };
+        let sqlite = Sqlite::open(&path, &release).unwrap();
+        // A row of the first release, which every later one must take beside its own.
+        let user = Statement::new(
+            "INSERT INTO users (id, username, username_key, epoch, created_at) VALUES ($1, $1, $1, 1, 0)",
+        )
+        .bind(format!("user {count}"));
+        sqlite.run(user.into()).await.unwrap();
+        let users = Statement::new("SELECT count(*) FROM users");
+        let rows = sqlite.read(&users).unwrap();
+        let found = rows.into_first().unwrap().integer().unwrap();
+        assert_eq!(found, count as i64, "after migration {count}");
+    }
+}
+
 #[test]
 fn a_migration_that_fails_leaves_nothing_behind() {
     const BROKEN: &[Migration] = &[Migration {
