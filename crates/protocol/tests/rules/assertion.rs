@@ -5,14 +5,13 @@ use std::sync::LazyLock;
 use rstest::rstest;
 use safeconduct_protocol::{
     client::{AssertionAudience, AuthenticationMethod, Client},
-    client_authentication::{
-        AssertionUse, Credentials, JWT_BEARER, PresentedClient, judge_assertion,
-    },
+    client_authentication::{Credentials, JWT_BEARER, PresentedClient, judge_assertion},
     encoding,
     error::{Reason, Refusal},
     jose::{Algorithm, KeySet, SigningKey},
     metadata::Issuer,
     secret::Secret,
+    single_use::{SingleUse, UsedId},
 };
 use serde_json::{Value, json};
 
@@ -45,13 +44,13 @@ fn claims(changed: Value) -> Value {
     claims
 }
 
-fn judge(assertion: &str, client: &Client) -> Result<AssertionUse, Refusal> {
+fn judge(assertion: &str, client: &Client) -> Result<UsedId, Refusal> {
     let issuer = Issuer::parse(ISSUER).unwrap();
     let keys = KeySet::new(vec![KEY.verification_key()]);
     judge_assertion(&Secret::new(assertion), client, &keys, &issuer, START)
 }
 
-fn judge_claims(changed: Value) -> Result<AssertionUse, Refusal> {
+fn judge_claims(changed: Value) -> Result<UsedId, Refusal> {
     judge(&KEY.sign_jwt("JWT", &claims(changed)).unwrap(), &signer())
 }
 
@@ -59,9 +58,10 @@ fn judge_claims(changed: Value) -> Result<AssertionUse, Refusal> {
 fn an_assertion_that_is_right_is_used_by_its_name_until_its_end() {
     assert_eq!(
         judge_claims(json!({})),
-        Ok(AssertionUse {
-            client: client_id("shop"),
-            jti: "once".to_owned(),
+        Ok(UsedId {
+            kind: SingleUse::ClientAssertion,
+            owner: "shop".to_owned(),
+            id: "once".to_owned(),
             expires_at: START.plus(60),
         })
     );

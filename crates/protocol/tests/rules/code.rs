@@ -13,13 +13,13 @@ use safeconduct_protocol::{
 
 use crate::fixtures::{
     MAIL, NOTES, REDIRECT_URI, START, VERIFIER, client_id, code, confidential, exchange, pending,
-    person, reason, scope,
+    person, reason, scope, thumbprint,
 };
 
 /// Redeems ten seconds after the code was issued.
 fn redeem(exchange: &CodeExchange) -> Option<Reason> {
     let now = START.plus(20);
-    reason(code().redeem(&confidential(), exchange, &Lifetimes::default(), now))
+    reason(code().redeem(&confidential(), exchange, None, &Lifetimes::default(), now))
 }
 
 #[test]
@@ -36,8 +36,14 @@ fn the_checks_come_in_an_order_that_helps_no_thief() {
         resource: Some(MAIL.to_owned()),
         ..exchange()
     };
+    let code = AuthorizationCode {
+        dpop_jkt: Some(thumbprint(1)),
+        ..code()
+    };
+    let key = std::cell::Cell::new(None);
     let redeem = |client: &Client, exchange: &CodeExchange, now| {
-        reason(code().redeem(client, exchange, &Lifetimes::default(), now))
+        let key = key.get().map(thumbprint);
+        reason(code.redeem(client, exchange, key.as_ref(), &Lifetimes::default(), now))
     };
     assert_eq!(
         redeem(&client, &exchange, now),
@@ -58,6 +64,11 @@ fn the_checks_come_in_an_order_that_helps_no_thief() {
     exchange.code_verifier = CodeVerifier::parse(VERIFIER);
     assert_eq!(
         redeem(&client, &exchange, now),
+        Some(Reason::CodeOfAnotherKey)
+    );
+    key.set(Some(1));
+    assert_eq!(
+        redeem(&client, &exchange, now),
         Some(Reason::ResourceExceedsGrant)
     );
     exchange.resource = Some(NOTES.to_owned());
@@ -73,7 +84,7 @@ fn a_code_that_went_to_an_address_which_was_taken_back_is_dead() {
         ..confidential()
     };
     let now = START.plus(20);
-    let redeemed = code().redeem(&client, &exchange(), &Lifetimes::default(), now);
+    let redeemed = code().redeem(&client, &exchange(), None, &Lifetimes::default(), now);
     assert_eq!(reason(redeemed), Some(Reason::GrantEnded));
     assert_eq!(redeem(&exchange()), None);
 }
@@ -102,7 +113,7 @@ fn a_loopback_port_is_free_when_the_request_arrives_and_fixed_when_the_code_is_r
             redirect_uri: Some(redirect_uri.to_owned()),
             ..exchange()
         };
-        reason(code.redeem(&client, &exchange, &Lifetimes::default(), START))
+        reason(code.redeem(&client, &exchange, None, &Lifetimes::default(), START))
     };
     assert_eq!(redeem_at("http://127.0.0.1:49152/cb"), None);
     assert_eq!(
@@ -150,7 +161,7 @@ fn possession_is_proven_or_was_never_promised(
         ..exchange()
     };
     let now = START.plus(20);
-    let redeemed = code.redeem(&confidential(), &exchange, &Lifetimes::default(), now);
+    let redeemed = code.redeem(&confidential(), &exchange, None, &Lifetimes::default(), now);
     assert_eq!(reason(redeemed), because);
 }
 
@@ -162,7 +173,13 @@ fn possession_is_proven_or_was_never_promised(
 #[case::from_no_clock_of_ours(-31, Some(Reason::CodeExpired))]
 fn a_code_lives_a_minute(#[case] age: i64, #[case] because: Option<Reason>) {
     let now = code().issued_at.plus(age);
-    let redeemed = code().redeem(&confidential(), &exchange(), &Lifetimes::default(), now);
+    let redeemed = code().redeem(
+        &confidential(),
+        &exchange(),
+        None,
+        &Lifetimes::default(),
+        now,
+    );
     assert_eq!(reason(redeemed), because);
 }
 
@@ -175,7 +192,7 @@ fn no_code_outlives_its_requests_tombstone() {
         issued_at: latest.plus(-5),
         ..code()
     };
-    let redeem_at = |now| reason(late.redeem(&confidential(), &exchange(), &lifetimes, now));
+    let redeem_at = |now| reason(late.redeem(&confidential(), &exchange(), None, &lifetimes, now));
     assert_eq!(redeem_at(latest), None);
     assert_eq!(redeem_at(latest.plus(1)), Some(Reason::CodeExpired));
 }
@@ -191,6 +208,7 @@ fn whatever_is_wrong_with_a_code_is_invalid_grant() {
         Reason::CodeVerifierMalformed,
         Reason::CodeVerifierWrong,
         Reason::CodeVerifierUnexpected,
+        Reason::CodeOfAnotherKey,
         Reason::CodeRedeemed,
         Reason::CodeSuperseded,
         Reason::GrantEnded,
@@ -204,7 +222,7 @@ fn a_refreshable_grant_lives_as_long_as_its_refresh_tokens() {
     let now = START.plus(20);
     let lifetimes = Lifetimes::default();
     let grant = code()
-        .redeem(&confidential(), &exchange(), &lifetimes, now)
+        .redeem(&confidential(), &exchange(), None, &lifetimes, now)
         .unwrap();
     assert_eq!(grant.expires_at, now.plus(lifetimes.refresh));
     assert_eq!(grant.idle_expires_at, now.plus(lifetimes.refresh_idle));
@@ -224,7 +242,7 @@ fn a_grant_that_can_not_be_refreshed_ends_with_its_access_token() {
         ..confidential()
     };
     let grant = code()
-        .redeem(&client, &exchange(), &lifetimes, now)
+        .redeem(&client, &exchange(), None, &lifetimes, now)
         .unwrap();
     assert_eq!(grant.expires_at, now.plus(lifetimes.access_token));
     assert_eq!(grant.idle_expires_at, grant.expires_at);
@@ -244,7 +262,7 @@ fn a_grant_holds_only_what_its_client_may_still_have() {
         ..confidential()
     };
     let grant = code
-        .redeem(&narrowed, &exchange(), &Lifetimes::default(), START)
+        .redeem(&narrowed, &exchange(), None, &Lifetimes::default(), START)
         .unwrap();
     assert_eq!(grant.scope, scope("notes.read"));
     assert!(!grant.is_offline());

@@ -6,7 +6,9 @@ use safeconduct_protocol::{
     client::{Client, ConsentPolicy},
 };
 
-use crate::fixtures::{REDIRECT_URI, confidential, pending, person, public, returning_to, scope};
+use crate::fixtures::{
+    REDIRECT_URI, SUBJECTS, confidential, pending, person, public, returning_to, scope,
+};
 
 /// Asked for `notes.read notes.write`: what the page asks for now, and what it says was allowed before.
 fn ask(new: &str, already: &str) -> Next {
@@ -25,7 +27,9 @@ fn next(client: Client, policy: ConsentPolicy, redirect_uri: &str, consented: &s
         ("redirect_uri", redirect_uri),
         ("scope", "notes.read notes.write"),
     ];
-    pending(&asked, &client).next(&client, Some(&person(consented)))
+    pending(&asked, &client)
+        .next(&client, Some(&person(consented)), &SUBJECTS)
+        .unwrap()
 }
 
 const LOOPBACK: &str = "http://127.0.0.1/cb";
@@ -99,7 +103,10 @@ fn whoever_is_not_signed_in_signs_in_first(
         consent: policy,
         ..confidential()
     };
-    assert_eq!(pending(&[], &client).next(&client, None), Next::SignIn);
+    assert_eq!(
+        pending(&[], &client).next(&client, None, &SUBJECTS),
+        Ok(Next::SignIn)
+    );
 }
 
 #[test]

@@ -1,22 +1,28 @@
 //! One issuer, two APIs, one person, a few clients and a request that is right in every part: each test breaks one of them.
 
+use std::sync::LazyLock;
+
 use safeconduct_protocol::{
-    authorization::{CheckedRequest, PendingAuthorization, SignedInUser},
+    authorization::{Arrival, CheckedRequest, PendingAuthorization, SignedInUser},
     authorization_code::AuthorizationCode,
     client::{
         AccessTokenFormat, AssertionAudience, AuthenticationMethod, Client, ConsentPolicy,
-        GrantType,
+        GrantType, OpenIdRegistration, ResponseMode,
     },
+    dpop::Thumbprint,
     encoding,
     error::{Reason, Refusal},
-    grant::Epochs,
+    grant::{Epochs, Grant, Lifetimes},
+    id_token::{IdToken, IdTokenParts},
     ids::{ClientId, GrantId, SessionId, UserId},
+    jose::{Algorithm, KeySet, SigningKey},
     parameters::Parameters,
     pkce::CodeVerifier,
     redirect_uri::RedirectUri,
     resource::{Resource, ResourceUri, Resources},
     scope::Scope,
     secret::Secret,
+    subject::Subjects,
     time::Timestamp,
     token::CodeExchange,
 };
@@ -34,6 +40,16 @@ pub(crate) const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
 pub(crate) const GRANT: &str = "01a3185c-5000-7000-8000-000000000001";
 /// The cookie of the browser in which everything happens.
 pub(crate) const COOKIE: &str = "the-cookie-of-this-browser";
+
+/// What this server signs ID Tokens with.
+pub(crate) static SERVER_KEY: LazyLock<SigningKey> =
+    LazyLock::new(|| SigningKey::generate(Algorithm::Es256).unwrap());
+/// What everybody knows of it.
+pub(crate) static SERVER_KEYS: LazyLock<KeySet> =
+    LazyLock::new(|| KeySet::new(vec![SERVER_KEY.verification_key()]));
+/// What pairwise subjects are made with.
+pub(crate) static SUBJECTS: LazyLock<Subjects> = LazyLock::new(|| Subjects::new([7; 32]));
+static RESOURCES: LazyLock<Resources> = LazyLock::new(resources);
 
 pub(crate) fn scope(names: &str) -> Scope {
     Scope::parse(names).unwrap()
@@ -56,7 +72,12 @@ pub(crate) fn user(number: u8) -> UserId {
     UserId::parse(&format!("u-{}", encoding::encode(&[number; 16]))).unwrap()
 }
 
-/// A confidential client that may ask for everything.
+/// The thumbprint of the key of this number.
+pub(crate) fn thumbprint(number: u8) -> Thumbprint {
+    Thumbprint::parse(&encoding::encode(&[number; 32])).unwrap()
+}
+
+/// A confidential client that may ask for everything of both APIs.
 pub(crate) fn confidential() -> Client {
     Client {
         id: client_id("shop"),
@@ -70,6 +91,18 @@ pub(crate) fn confidential() -> Client {
         require_pkce: true,
         access_token_format: AccessTokenFormat::Jwt,
         consent: ConsentPolicy::Remember,
+        response_modes: vec![ResponseMode::Query],
+        require_pushed_authorization_requests: false,
+        dpop_bound_access_tokens: false,
+        openid: OpenIdRegistration::default(),
+    }
+}
+
+/// A client that people sign in to: everything that OpenID Connect adds, and one API.
+pub(crate) fn relying_party() -> Client {
+    Client {
+        scopes: scope("openid profile email notes.read offline_access"),
+        ..confidential()
     }
 }
 
@@ -132,11 +165,32 @@ pub(crate) fn sent<'a>(pairs: impl IntoIterator<Item = &'a (&'a str, &'a str)>) 
     Parameters::parse(encoded.as_bytes()).unwrap()
 }
 
+/// A request that the browser brings at [`START`].
+pub(crate) fn arrival() -> Arrival<'static> {
+    Arrival {
+        resources: &RESOURCES,
+        issuer: ISSUER,
+        keys: &SERVER_KEYS,
+        pushed: false,
+        dpop_jkt: None,
+        now: START,
+    }
+}
+
 /// `parameters`, checked against `client`.
 pub(crate) fn check(parameters: &Parameters, client: &Client) -> Result<CheckedRequest, Refusal> {
+    arriving(parameters, client, &arrival())
+}
+
+/// `parameters`, checked against `client` as they arrived.
+pub(crate) fn arriving(
+    parameters: &Parameters,
+    client: &Client,
+    arrival: &Arrival<'_>,
+) -> Result<CheckedRequest, Refusal> {
     let (_, redirect_uri) = safeconduct_protocol::authorization::identify(parameters)?;
     client.prove_redirect_uri(redirect_uri)?;
-    CheckedRequest::check(parameters, client, redirect_uri, &resources(), ISSUER)
+    CheckedRequest::check(parameters, client, redirect_uri, arrival)
 }
 
 /// A request that is right but for these changes, pending in this browser since [`START`].
@@ -165,6 +219,31 @@ pub(crate) fn person(consented: &str) -> SignedInUser {
 /// The code of a request that is right, issued ten seconds after it arrived.
 pub(crate) fn code() -> AuthorizationCode {
     pending(&[], &confidential()).issue(&person(""), START.plus(10))
+}
+
+/// The grant of a request that is right but for these changes, redeemed at [`START`] by whoever proves `key`.
+pub(crate) fn granted(
+    changed: &[(&str, &str)],
+    client: &Client,
+    key: Option<&Thumbprint>,
+) -> Grant {
+    let code = pending(changed, client).issue(&person(""), START);
+    let new = code.redeem(client, &exchange(), key, &Lifetimes::default(), START);
+    Grant::of(&new.unwrap())
+}
+
+/// The ID Token of `grant`, valid for five minutes from [`START`].
+pub(crate) fn id_token(grant: &Grant, subject: &str) -> IdToken {
+    let parts = IdTokenParts {
+        issuer: ISSUER,
+        subject: subject.to_owned(),
+        nonce: Some("n-0S6_WzA2Mj".to_owned()),
+        access_token: "the-access-token",
+        algorithm: Algorithm::Es256,
+        claims: serde_json::Map::new(),
+        lifetime: 300,
+    };
+    IdToken::of_grant(grant, parts, START)
 }
 
 /// The token request for [`code`].

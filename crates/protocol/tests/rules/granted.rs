@@ -14,8 +14,8 @@ use safeconduct_protocol::{
 };
 
 use crate::fixtures::{
-    ISSUER, MAIL, NOTES, START, asking, check, client_id, confidential, exchange, grant_id, person,
-    resources, returning_to, scope, session, user,
+    ISSUER, MAIL, NOTES, START, SUBJECTS, asking, check, client_id, confidential, exchange,
+    grant_id, person, resources, returning_to, scope, session, user,
 };
 
 /// Scopes of both APIs, of none, and one that only this server gives a meaning to.
@@ -139,8 +139,11 @@ fn consent(story: &Story, pending: &PendingAuthorization) -> Option<Scope> {
         consented: story.consented.clone(),
         ..person("")
     };
-    match pending.next(&story.client, Some(&person)) {
-        Next::SignIn => unreachable!("the person is signed in"),
+    let next = pending.next(&story.client, Some(&person), &SUBJECTS);
+    match next.unwrap() {
+        Next::SignIn | Next::Reauthenticate | Next::SelectAccount => {
+            unreachable!("the person is signed in, and nothing else is asked of them")
+        }
         Next::Issue if story.client.consent == ConsentPolicy::Never => {
             Some(story.requested.clone())
         }
@@ -184,7 +187,7 @@ fn tell(story: &Story) -> Outcome {
     };
     let mut exchange = exchange();
     exchange.redirect_uri = Some(redirect_uri.to_owned());
-    let Ok(new) = code.redeem(&client, &exchange, &Lifetimes::default(), START) else {
+    let Ok(new) = code.redeem(&client, &exchange, None, &Lifetimes::default(), START) else {
         return Outcome::Ended;
     };
     let grant = Grant::of(&new);
@@ -198,7 +201,7 @@ fn tell(story: &Story) -> Outcome {
         scope: story.narrowed_to.clone(),
         resource: None,
     };
-    let next = narrow(&grant, &client, &exchange).map_err(|refusal| refusal.reason());
+    let next = narrow(&grant, &client, &exchange, None).map_err(|refusal| refusal.reason());
     Outcome::Granted {
         grant: Box::new(new),
         first,
@@ -269,7 +272,7 @@ proptest! {
             let code = PendingAuthorization::arrive(request, String::new(), grant_id(), 1)
                 .issue(&person(""), START);
             let other = Client { id: client_id(&who), ..thief.client.clone() };
-            let refused = code.redeem(&other, &exchange(), &Lifetimes::default(), START);
+            let refused = code.redeem(&other, &exchange(), None, &Lifetimes::default(), START);
             prop_assert_eq!(refused.map_err(|refusal| refusal.reason()), Err(Reason::CodeOfAnotherClient));
         }
     }

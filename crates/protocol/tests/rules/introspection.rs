@@ -5,7 +5,7 @@ use rstest::rstest;
 use safeconduct_protocol::{
     client::Client,
     introspection::{Introspection, may_introspect, may_revoke},
-    token::AccessToken,
+    token::{AccessToken, Audiences},
 };
 
 use crate::fixtures::{
@@ -16,7 +16,7 @@ fn token(audience: &str) -> AccessToken {
     AccessToken {
         iss: ISSUER.to_owned(),
         sub: user(1).as_str().to_owned(),
-        aud: audience.to_owned(),
+        aud: Audiences::One(audience.to_owned()),
         exp: START.plus(300),
         iat: START,
         jti: "AQEBAQEBAQEBAQEBAQEBAQ".to_owned(),
@@ -26,6 +26,7 @@ fn token(audience: &str) -> AccessToken {
         grant_id: Some(grant_id()),
         client_epoch: None,
         era: 1,
+        cnf: None,
     }
 }
 

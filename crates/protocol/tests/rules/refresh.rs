@@ -20,7 +20,13 @@ use crate::fixtures::{
 fn grant() -> Grant {
     let asked = [("scope", "notes.read notes.write offline_access")];
     let code = pending(&asked, &confidential()).issue(&person(""), START);
-    let new = code.redeem(&confidential(), &exchange(), &Lifetimes::default(), START);
+    let new = code.redeem(
+        &confidential(),
+        &exchange(),
+        None,
+        &Lifetimes::default(),
+        START,
+    );
     Grant::of(&new.unwrap())
 }
 
@@ -72,7 +78,7 @@ fn a_refresh_may_narrow_and_never_widen(
     #[case] expected: Result<&str, Reason>,
 ) {
     let exchange = refreshing(asked, resource);
-    let narrowed = narrow(&grant(), &confidential(), &exchange);
+    let narrowed = narrow(&grant(), &confidential(), &exchange, None);
     assert_eq!(
         narrowed.map_err(|refusal| refusal.reason()),
         expected.map(scope)
@@ -101,7 +107,7 @@ fn what_the_client_lost_since_is_in_no_new_token(
         scopes: scope(still_registered),
         ..confidential()
     };
-    let narrowed = narrow(&grant(), &client, &refreshing(asked, None));
+    let narrowed = narrow(&grant(), &client, &refreshing(asked, None), None);
     assert_eq!(
         narrowed.map_err(|refusal| refusal.reason()),
         expected.map(scope)
@@ -144,7 +150,7 @@ fn only_a_client_without_credentials_has_to_hurry_after_a_lost_answer(
         ..public()
     };
     let token = RefreshToken::of(&grant(), 1);
-    let rotation = Rotation::new(&token, &client, &Lifetimes::default(), START);
+    let rotation = Rotation::new(&token, &grant(), &client, &Lifetimes::default(), START);
     assert_eq!(rotation.retry_window, retry_window);
     assert_eq!(rotation.presented, 0);
 }

@@ -5,18 +5,22 @@ use rstest::rstest;
 use safeconduct_protocol::{
     authorization::{LONGEST_NONCE, LONGEST_REQUEST, LONGEST_STATE, PendingAuthorization},
     authorization_code::AuthorizationCode,
-    client::Client,
+    client::{Client, ResponseMode},
+    dpop::Thumbprint,
     encoding,
     grant::Grant,
+    logout::{Logout, ReturnTo},
+    pushed_request::{PushedId, PushedRequest},
     refresh_token::RefreshToken,
     seal::{KeyState, Kind, Seal, SealKey},
-    token::AccessToken,
+    time::Timestamp,
+    token::{AccessToken, AccessTokenParts},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::fixtures::{
     ISSUER, NOTES, REDIRECT_URI, START, asking, check, client_id, confidential, exchange, grant_id,
-    pending, person, scope, session,
+    granted, pending, person, relying_party, scope, sent, session, thumbprint, user,
 };
 
 fn seal() -> Seal {
@@ -47,6 +51,56 @@ fn least_request() -> PendingAuthorization {
     pending(&left_out, &client)
 }
 
+/// A request with everything that OpenID Connect, pushed requests and DPoP add.
+fn openid_request() -> PendingAuthorization {
+    let hint = user(1);
+    let claims = format!(
+        r#"{{"userinfo":{{"given_name":null}},"id_token":{{"email":null,"sub":{{"value":"{hint}"}}}}}}"#
+    );
+    let client = Client {
+        response_modes: vec![ResponseMode::Query, ResponseMode::FormPost],
+        ..relying_party()
+    };
+    let key = thumbprint(1);
+    let asked = [
+        ("scope", "openid notes.read"),
+        ("nonce", "n-0S6_WzA2Mj"),
+        ("response_mode", "form_post"),
+        ("prompt", "consent login select_account"),
+        ("max_age", "600"),
+        ("login_hint", "ada"),
+        ("claims", &*claims),
+        ("dpop_jkt", key.as_str()),
+    ];
+    PendingAuthorization {
+        pushed: Some(PushedId::from(&pushed_request())),
+        ..pending(&asked, &client)
+    }
+}
+
+fn pushed_request() -> PushedRequest {
+    let (shop, key) = (client_id("shop"), Some(thumbprint(1)));
+    let least = sent(&[
+        ("client_id", "shop"),
+        ("response_type", "code"),
+        ("state", "a b"),
+    ]);
+    PushedRequest {
+        id: "BQUFBQUFBQUFBQUFBQUFBQ".to_owned(),
+        ..PushedRequest::push(&least, &shop, key, 1, START)
+    }
+}
+
+fn logout() -> Logout {
+    Logout {
+        client: Some(client_id("shop")),
+        return_to: Some(ReturnTo {
+            uri: "https://rp.example/signed-out".to_owned(),
+            state: Some("af0ifjsldkj".to_owned()),
+        }),
+    }
+}
+
 fn code_of(pending: &PendingAuthorization) -> AuthorizationCode {
     AuthorizationCode {
         code_id: "AgICAgICAgICAgICAgICAg".to_owned(),
@@ -64,17 +118,33 @@ fn refresh_token() -> RefreshToken {
     }
 }
 
+fn parts(key: Option<Thumbprint>, now: Timestamp) -> AccessTokenParts<'static> {
+    AccessTokenParts {
+        issuer: ISSUER,
+        era: 1,
+        key,
+        lifetime: 300,
+        now,
+    }
+}
+
 fn access_token() -> AccessToken {
     let new = code_of(&full_request()).redeem(
         &confidential(),
         &exchange(),
+        None,
         &safeconduct_protocol::grant::Lifetimes::default(),
         START.plus(20),
     );
     let grant = Grant::of(&new.unwrap());
     AccessToken {
         jti: "AwMDAwMDAwMDAwMDAwMDAw".to_owned(),
-        ..AccessToken::of_grant(ISSUER, &grant, scope("notes.read"), 1, 300, START.plus(20))
+        ..AccessToken::of_grant(
+            &grant,
+            grant.user.to_string(),
+            scope("notes.read"),
+            parts(None, START.plus(20)),
+        )
     }
 }
 
@@ -82,11 +152,31 @@ fn client_token() -> AccessToken {
     let decided = (scope("notes.read"), NOTES.to_owned());
     AccessToken {
         jti: "BAQEBAQEBAQEBAQEBAQEBA".to_owned(),
-        ..AccessToken::of_client(ISSUER, &client_id("shop"), decided, (1, 2), 300, START)
+        ..AccessToken::of_client(&client_id("shop"), decided, 2, parts(None, START))
     }
 }
 
-/// The first release wrote these; every later one writes the same and reads them to the same value.
+/// An access token that is bound to a key, for an API and for UserInfo.
+fn bound_token() -> AccessToken {
+    let key = thumbprint(1);
+    let grant = granted(
+        &[("scope", "openid notes.read")],
+        &relying_party(),
+        Some(&key),
+    );
+    let parts = parts(Some(key), START.plus(20));
+    AccessToken {
+        jti: "BgYGBgYGBgYGBgYGBgYGBg".to_owned(),
+        ..AccessToken::of_grant(
+            &grant,
+            grant.user.to_string(),
+            scope("openid notes.read"),
+            parts,
+        )
+    }
+}
+
+/// A release wrote these; every later one writes the same and reads them to the same value.
 #[rstest]
 #[case::arrived(full_request(), r#"{"g":"01a3185c-5000-7000-8000-000000000001","e":1,"b":"E2WWUd1z5xun-2k_0CqBiq3vMF4EA9G8gvXE0SwTlcA","q":{"c":"shop","r":"https://rp.example/cb","o":"notes.read offline_access","a":"https://notes.example.com","t":"af0ifjsldkj","n":"n-0S6_WzA2Mj","p":"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"},"s":"a"}"#)]
 #[case::signed_in(least_request().signed_in(session(1)), r#"{"g":"01a3185c-5000-7000-8000-000000000001","e":1,"b":"E2WWUd1z5xun-2k_0CqBiq3vMF4EA9G8gvXE0SwTlcA","q":{"c":"shop","r":"https://rp.example/cb","o":"notes.read","a":"https://notes.example.com"},"s":{"i":{"s":"AQEBAQEBAQEBAQEBAQEBAQ"}}}"#)]
@@ -99,6 +189,15 @@ fn client_token() -> AccessToken {
 )]
 #[case::access_token(access_token(), r#"{"iss":"https://id.example.com","sub":"u-AQEBAQEBAQEBAQEBAQEBAQ","aud":"https://notes.example.com","exp":1800000320,"iat":1800000020,"jti":"AwMDAwMDAwMDAwMDAwMDAw","client_id":"shop","scope":"notes.read","auth_time":1799999900,"grant_id":"01a3185c-5000-7000-8000-000000000001","era":1}"#)]
 #[case::client_token(client_token(), r#"{"iss":"https://id.example.com","sub":"shop","aud":"https://notes.example.com","exp":1800000300,"iat":1800000000,"jti":"BAQEBAQEBAQEBAQEBAQEBA","client_id":"shop","scope":"notes.read","client_epoch":2,"era":1}"#)]
+#[case::openid(openid_request(), r#"{"g":"01a3185c-5000-7000-8000-000000000001","e":1,"b":"E2WWUd1z5xun-2k_0CqBiq3vMF4EA9G8gvXE0SwTlcA","q":{"c":"shop","r":"https://rp.example/cb","o":"notes.read openid","a":"https://notes.example.com","t":"af0ifjsldkj","n":"n-0S6_WzA2Mj","p":"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM","f":"form_post","m":["l","c","s"],"x":600,"l":"ada","u":"u-AQEBAQEBAQEBAQEBAQEBAQ","d":{"u":["given_name"],"i":["email"]},"j":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"},"s":"a","p":{"i":"BQUFBQUFBQUFBQUFBQUFBQ","x":1800000060}}"#)]
+#[case::openid_code(code_of(&openid_request()), r#"{"g":"01a3185c-5000-7000-8000-000000000001","i":"AgICAgICAgICAgICAgICAg","e":1,"c":"shop","u":"u-AQEBAQEBAQEBAQEBAQEBAQ","s":"AQEBAQEBAQEBAQEBAQEBAQ","k":{"u":3,"c":2,"k":1},"r":"ipBKpUwh4Ll3i5XrRgBi39dc5PYaIntBGtK2O8HJXH8","p":"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM","o":"notes.read openid","a":"https://notes.example.com","n":"n-0S6_WzA2Mj","t":1799999900,"f":1800000010,"j":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE","d":{"u":["given_name"],"i":["email"]}}"#)]
+#[case::pushed_request(pushed_request(), r#"{"i":"BQUFBQUFBQUFBQUFBQUFBQ","e":1,"c":"shop","q":"response_type=code&state=a+b&client_id=shop","j":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE","x":1800000060}"#)]
+#[case::logout(
+    logout(),
+    r#"{"c":"shop","r":{"u":"https://rp.example/signed-out","t":"af0ifjsldkj"}}"#
+)]
+#[case::logout_least(Logout::default(), "{}")]
+#[case::bound_token(bound_token(), r#"{"iss":"https://id.example.com","sub":"u-AQEBAQEBAQEBAQEBAQEBAQ","aud":["https://notes.example.com","https://id.example.com"],"exp":1800000320,"iat":1800000020,"jti":"BgYGBgYGBgYGBgYGBgYGBg","client_id":"shop","scope":"notes.read openid","auth_time":1799999900,"grant_id":"01a3185c-5000-7000-8000-000000000001","era":1,"cnf":{"jkt":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}}"#)]
 fn the_golden_payloads_hold<T>(#[case] payload: T, #[case] golden: &str)
 where
     T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug,
@@ -117,6 +216,10 @@ where
 #[case::refresh_token(refresh_token())]
 #[case::access_token(access_token())]
 #[case::client_token(client_token())]
+#[case::openid(openid_request())]
+#[case::openid_code(code_of(&openid_request()))]
+#[case::pushed_request(pushed_request())]
+#[case::logout(logout())]
 fn what_a_later_release_adds_is_ignored<T>(#[case] payload: T)
 where
     T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug,
@@ -167,6 +270,11 @@ fn artifacts() -> Vec<(Kind, String)> {
             Kind::AccessToken,
             seal.seal(Kind::AccessToken, &access_token()).unwrap(),
         ),
+        (
+            Kind::PushedRequest,
+            seal.seal(Kind::PushedRequest, &pushed_request()).unwrap(),
+        ),
+        (Kind::Logout, seal.seal(Kind::Logout, &logout()).unwrap()),
     ]
 }
 
@@ -178,6 +286,8 @@ fn opens(kind: Kind, text: &str) -> bool {
         Kind::AuthorizationCode => seal.open::<AuthorizationCode>(kind, text).is_ok(),
         Kind::RefreshToken => seal.open::<RefreshToken>(kind, text).is_ok(),
         Kind::AccessToken => seal.open::<AccessToken>(kind, text).is_ok(),
+        Kind::PushedRequest => seal.open::<PushedRequest>(kind, text).is_ok(),
+        Kind::Logout => seal.open::<Logout>(kind, text).is_ok(),
         _ => unreachable!("no such artifact leaves the server"),
     }
 }
@@ -262,4 +372,14 @@ fn the_longest_request_fits_its_seal(#[case] character: &str, #[case] sent_as: u
             .seal(Kind::AuthorizationCode, &code_of(&asked))
             .is_ok()
     );
+    let pushed = PushedRequest::push(&asking(&changed), &client.id, None, 1, START);
+    assert!(seal().seal(Kind::PushedRequest, &pushed).is_ok());
+    let logout = Logout {
+        return_to: Some(ReturnTo {
+            uri: REDIRECT_URI.to_owned(),
+            state: Some(state),
+        }),
+        ..logout()
+    };
+    assert!(seal().seal(Kind::Logout, &logout).is_ok());
 }

@@ -128,7 +128,7 @@ fn a_client_uses_only_the_grant_types_it_is_registered_for(
         grant_types: vec![registered],
         ..confidential()
     };
-    let allowed = parse(body).unwrap().allowed_for(&client);
+    let allowed = parse(body).unwrap().allowed_for(&client, None);
     let expected = (registered != grant_type).then_some(Reason::GrantTypeNotAllowed);
     assert_eq!(reason(allowed), expected);
 }
@@ -141,7 +141,7 @@ fn a_client_without_credentials_gets_no_token_of_its_own() {
     };
     let refused = parse("grant_type=client_credentials")
         .unwrap()
-        .allowed_for(&client)
+        .allowed_for(&client, None)
         .unwrap_err();
     assert_eq!(refused.reason(), Reason::PublicClient);
     assert_eq!(refused.error(), ErrorCode::UnauthorizedClient);

@@ -1,0 +1,198 @@
+//! `prompt` (OpenID Connect Core §3.1.2.1): which page is due, and which is forbidden.
+
+use rstest::rstest;
+use safeconduct_protocol::{
+    authorization::{Next, PendingAuthorization, SignedInUser},
+    client::{Client, ConsentPolicy},
+    error::{ErrorCode, Reason, Refusal},
+};
+
+use crate::fixtures::{
+    SUBJECTS, asking, check, confidential, pending, person, reason, scope, session,
+};
+
+/// What a request with `prompt` comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    SignIn,
+    Reauthenticate,
+    SelectAccount,
+    /// Nothing was allowed before: all of it is asked.
+    Consent,
+    Issue,
+    LoginRequired,
+    ConsentRequired,
+}
+
+use Due::{Consent, ConsentRequired, Issue, LoginRequired, Reauthenticate, SelectAccount, SignIn};
+
+fn due(form: &PendingAuthorization, client: &Client, person: Option<&SignedInUser>) -> Due {
+    match form.next(client, person, &SUBJECTS) {
+        Ok(Next::SignIn) => SignIn,
+        Ok(Next::Reauthenticate) => Reauthenticate,
+        Ok(Next::SelectAccount) => SelectAccount,
+        Ok(Next::Issue) => Issue,
+        Ok(Next::Consent { new, already }) => {
+            assert_eq!((new, already), (scope("notes.read"), scope("")));
+            Consent
+        }
+        Err(refused) if refused.reason() == Reason::LoginRequired => LoginRequired,
+        Err(refused) => {
+            assert_eq!(refused.reason(), Reason::ConsentRequired);
+            ConsentRequired
+        }
+    }
+}
+
+/// Nobody is signed in; somebody is, who allowed nothing or all of it; somebody signed in for this very request.
+#[rstest]
+//       prompt           nobody         new              remembered      signed in: new   remembered
+#[case("", [SignIn, Consent, Issue, Consent, Issue])]
+#[case("none", [LoginRequired, ConsentRequired, Issue, ConsentRequired, Issue])]
+#[case("login", [SignIn, Reauthenticate, Reauthenticate, Consent, Issue])]
+#[case("consent", [SignIn, Consent, Consent, Consent, Consent])]
+#[case("select_account", [SignIn, SelectAccount, SelectAccount, Consent, Issue])]
+#[case("login consent", [SignIn, Reauthenticate, Reauthenticate, Consent, Consent])]
+#[case("login select_account", [SignIn, Reauthenticate, Reauthenticate, Consent, Issue])]
+#[case("consent select_account", [SignIn, SelectAccount, SelectAccount, Consent, Consent])]
+#[case("login consent select_account", [SignIn, Reauthenticate, Reauthenticate, Consent, Consent])]
+fn a_prompt_decides_which_page_is_due(#[case] prompt: &str, #[case] expected: [Due; 5]) {
+    let client = confidential();
+    let arrived = pending(&[("prompt", prompt)], &client);
+    let signed_in = arrived.clone().signed_in(session(1));
+    let (stranger, friend) = (person(""), person("notes.read"));
+    assert_eq!(
+        [
+            due(&arrived, &client, None),
+            due(&arrived, &client, Some(&stranger)),
+            due(&arrived, &client, Some(&friend)),
+            due(&signed_in, &client, Some(&stranger)),
+            due(&signed_in, &client, Some(&friend)),
+        ],
+        expected
+    );
+}
+
+#[rstest]
+#[case("login", Reauthenticate)]
+#[case("select_account", SelectAccount)]
+#[case("none", Issue)]
+#[case("", Issue)]
+fn a_sign_in_counts_for_the_session_it_made_and_no_other(
+    #[case] prompt: &str,
+    #[case] expected: Due,
+) {
+    let client = confidential();
+    let in_another_session = pending(&[("prompt", prompt)], &client).signed_in(session(2));
+    let asked_in_this = pending(&[("prompt", prompt)], &client).asked(&person("notes.read"));
+    for form in [in_another_session, asked_in_this] {
+        assert_eq!(due(&form, &client, Some(&person("notes.read"))), expected);
+    }
+}
+
+#[rstest]
+#[case("none", LoginRequired)]
+#[case("", SignIn)]
+#[case("login", SignIn)]
+fn whoever_signed_out_since_signs_in_again(#[case] prompt: &str, #[case] expected: Due) {
+    let client = confidential();
+    let form = pending(&[("prompt", prompt)], &client).signed_in(session(1));
+    assert_eq!(due(&form, &client, None), expected);
+}
+
+#[rstest]
+#[case::never_asks(ConsentPolicy::Never, "none", Issue)]
+#[case::never_asks_unless_told_to(ConsentPolicy::Never, "consent", Consent)]
+#[case::always_asks_and_may_not(ConsentPolicy::Always, "none", ConsentRequired)]
+fn a_prompt_stands_above_the_clients_own_policy(
+    #[case] policy: ConsentPolicy,
+    #[case] prompt: &str,
+    #[case] expected: Due,
+) {
+    let client = Client {
+        consent: policy,
+        ..confidential()
+    };
+    let form = pending(&[("prompt", prompt)], &client);
+    assert_eq!(due(&form, &client, Some(&person("notes.read"))), expected);
+}
+
+#[test]
+fn being_asked_again_shows_what_was_allowed_before() {
+    let client = confidential();
+    let asked = [("prompt", "consent"), ("scope", "notes.read notes.write")];
+    let next = pending(&asked, &client).next(&client, Some(&person("notes.read")), &SUBJECTS);
+    assert_eq!(
+        next,
+        Ok(Next::Consent {
+            new: scope("notes.write"),
+            already: scope("notes.read"),
+        })
+    );
+}
+
+#[rstest]
+#[case("none login")]
+#[case("consent none")]
+#[case("create")]
+#[case("LOGIN")]
+#[case("login,consent")]
+#[case("login consent x")]
+fn what_is_no_prompt_is_refused(#[case] prompt: &str) {
+    let refused = check(&asking(&[("prompt", prompt)]), &confidential());
+    assert_eq!(reason(refused), Some(Reason::PromptMalformed));
+}
+
+#[test]
+fn the_order_of_prompts_and_a_repeated_one_carry_no_meaning() {
+    let form = |prompt| pending(&[("prompt", prompt)], &confidential());
+    assert_eq!(form("consent login"), form(" login  consent login"));
+}
+
+#[rstest]
+#[case(Reason::LoginRequired, ErrorCode::LoginRequired)]
+#[case(Reason::ConsentRequired, ErrorCode::ConsentRequired)]
+#[case(Reason::PromptMalformed, ErrorCode::InvalidRequest)]
+fn each_has_the_error_code_of_the_specification(#[case] reason: Reason, #[case] code: ErrorCode) {
+    assert_eq!(Refusal::new(reason).error(), code);
+}
+
+/// Choosing the account that is signed in is no way around a password, a consent or a hint.
+#[rstest]
+#[case("select_account", 1, None)]
+#[case("select_account consent", 1, None)]
+#[case("", 1, Some(Reason::PendingRequestFromAnotherSession))]
+#[case("login", 1, Some(Reason::PendingRequestFromAnotherSession))]
+#[case(
+    "login select_account",
+    1,
+    Some(Reason::PendingRequestFromAnotherSession)
+)]
+#[case::signed_in_for_already("select_account", 2, Some(Reason::PendingRequestFromAnotherSession))]
+fn an_account_is_chosen_where_the_choice_was_due(
+    #[case] prompt: &str,
+    #[case] times: u8,
+    #[case] because: Option<Reason>,
+) {
+    let client = confidential();
+    let form = pending(&[("prompt", prompt)], &client);
+    let choose = |form: PendingAuthorization| form.chosen(&client, &person(""), &SUBJECTS);
+    let chosen = (1..times)
+        .try_fold(form, |form, _| choose(form))
+        .and_then(choose);
+    if let Ok(chosen) = &chosen {
+        assert_eq!(due(chosen, &client, Some(&person(""))), Consent);
+    }
+    assert_eq!(reason(chosen), because);
+}
+
+#[test]
+fn choosing_an_account_is_no_way_around_max_age() {
+    let client = confidential();
+    let asked = [("prompt", "select_account"), ("max_age", "60")];
+    let refused = pending(&asked, &client).chosen(&client, &person(""), &SUBJECTS);
+    assert_eq!(
+        reason(refused),
+        Some(Reason::PendingRequestFromAnotherSession)
+    );
+}
