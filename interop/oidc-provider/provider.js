@@ -45,7 +45,7 @@ const provider = new Provider(ISSUER, {
         scope: 'notes.read',
         audience: API,
         accessTokenFormat: 'jwt',
-        accessTokenTTL: 300,
+        accessTokenTTL: 2,
         jwt: { sign: { alg: 'ES256' } },
       }),
       useGrantedResource: () => true,
@@ -53,6 +53,8 @@ const provider = new Provider(ISSUER, {
     revocation: { enabled: true },
     rpInitiatedLogout: { enabled: true, logoutSource, postLogoutSuccessSource: logoutSource },
   },
+  // Its own way to apps refuses addresses on this machine, and ours is one.
+  fetch: (url, { dispatcher, ...options }) => fetch(url, options),
   findAccount: (ctx, sub) => ({ accountId: sub, claims: () => ({ sub, name: USER.name }) }),
   interactions: { url: (ctx, interaction) => `/interaction/${interaction.uid}` },
   issueRefreshToken: () => true,
@@ -98,6 +100,7 @@ async function text(request) {
 }
 
 provider.on('server_error', (ctx, error) => console.error(error));
+provider.on('backchannel.success', (ctx, client) => console.log(`told ${client.clientId}`));
 provider.on('backchannel.error', (ctx, error) => console.error(error));
 
 const answer = provider.callback();

@@ -4,6 +4,7 @@
 mod apache;
 mod go;
 mod huskarl;
+mod oidc_provider;
 mod openidconnect;
 mod smoke;
 mod spring;
