@@ -641,6 +641,14 @@ mod tests {
         Kind::LogoutState,
         "sc_lo_AQAAAAEFBQUFBQUFBQUFBQXvv7wshC9nifIlAzB0XHhsi6EkHpAPBCc5-XHAvX-5gWmtTn6oN1Pu0Fu-oZ_pgR5eVvI-CSA"
     )]
+    #[case(
+        Kind::PushedRequest,
+        "sc_par_AQAAAAEFBQUFBQUFBQUFBQWg-53PzSiRZTy4AzX1ucThNje85CdjYhNF9UkUXSNKzS4e4IREhbT_q3LZ6rnUU0sWN29abcs"
+    )]
+    #[case(
+        Kind::Logout,
+        "sc_out_AQAAAAEFBQUFBQUFBQUFBQX0N9XxwJyIo0HUKHb9Mad8sKH6Ybeo6aT4oUdSyVu7p5Homovg7rogLJLmnYmDVvjyRSoGqFY"
+    )]
     fn the_golden_vectors_hold(#[case] kind: Kind, #[case] golden: &str) {
         let seal = seal_in(CONTEXT);
         let text = seal
