@@ -34,7 +34,7 @@ fn claims(server: &TestServer, changes: Value) -> Value {
 }
 
 /// A JWT with any header and signature.
-fn jwt(header: &Value, claims: &Value, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
+pub(crate) fn jwt(header: &Value, claims: &Value, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
     let encode = |value: &Value| encoding::encode(value.to_string().as_bytes());
     let signed = format!("{}.{}", encode(header), encode(claims));
     let signature = encoding::encode(&sign(signed.as_bytes()));

@@ -8,9 +8,11 @@
 mod anonymous;
 mod assertion;
 mod authorize;
+mod back_channel;
 mod client_auth;
 mod code;
 mod consent;
+mod dpop;
 mod id_token;
 mod introspection;
 mod login;

@@ -234,10 +234,27 @@ impl TestServer {
 
     /// `GET /userinfo` with this access token as a bearer token.
     pub(crate) async fn userinfo(&self, access_token: &str) -> Answer {
+        self.send(self.userinfo_request("Bearer", access_token))
+            .await
+    }
+
+    /// `GET /userinfo` with this access token under this scheme.
+    pub(crate) fn userinfo_request(&self, scheme: &str, access_token: &str) -> Request {
         let path = format!("{}/userinfo", self.server().settings().issuer.path());
-        let bearer = format!("Bearer {access_token}");
-        let request = Request::get(path).header(header::AUTHORIZATION, bearer);
-        self.send(request.body(Body::empty()).unwrap()).await
+        let token = format!("{scheme} {access_token}");
+        let request = Request::get(path).header(header::AUTHORIZATION, token);
+        request.body(Body::empty()).unwrap()
+    }
+
+    /// Pushes what `ask` asks, as its client does (RFC 9126 §2.1).
+    pub(crate) async fn push(&self, ask: &Ask) -> Answer {
+        self.send(self.push_request(ask)).await
+    }
+
+    /// `POST /par` with what `ask` asks. The client says who it is where it authenticates, and nowhere else.
+    pub(crate) fn push_request(&self, ask: &Ask) -> Request {
+        let form = ask.form.clone().without("client_id");
+        self.back_channel("/par", &self.credentials(&ask.client), &form)
     }
 
     /// Whether the notes API would serve the bearer of this access token.

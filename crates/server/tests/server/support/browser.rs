@@ -72,6 +72,18 @@ impl Ask {
         }
     }
 
+    /// What the browser is sent with once the request was pushed (RFC 9126 §4).
+    pub(crate) fn pushed_as(&self, answer: &Answer) -> Self {
+        assert_eq!(answer.status, 201, "{answer:?}");
+        let request_uri = answer.json()["request_uri"].as_str().unwrap().to_owned();
+        Self {
+            form: Form::new()
+                .with("client_id", &self.client)
+                .with("request_uri", &request_uri),
+            ..self.clone()
+        }
+    }
+
     /// The redirect URI that is sent.
     pub(crate) fn redirect_uri(&self) -> &str {
         self.form.get("redirect_uri").unwrap_or_default()
@@ -166,8 +178,11 @@ impl<'s> Browser<'s> {
     /// Signs out by the form of the front page.
     pub(crate) async fn sign_out(&mut self) -> Answer {
         let page = self.get(&self.path("/logout")).await;
-        self.post("/logout/confirm", &Form::new().with("csrf", &page.hidden("csrf")))
-            .await
+        self.post(
+            "/logout/confirm",
+            &Form::new().with("csrf", &page.hidden("csrf")),
+        )
+        .await
     }
 
     /// Posts a form of ours, as a browser does from our own page.

@@ -9,8 +9,11 @@ mod back_channel;
 mod browser;
 mod cast;
 mod database;
+mod listener;
+mod proof;
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -30,9 +33,11 @@ pub(crate) use self::answer::Answer;
 pub(crate) use self::back_channel::{Code, Credentials, Form, Tokens};
 pub(crate) use self::browser::{Ask, Browser};
 pub(crate) use self::cast::{
-    CALLBACK, MAIL, MAIL_API, NOTES, NOTES_API, SIGNED_OUT, STATE, assertion, assertion_key, password_of,
-    secret_of,
+    CALLBACK, MAIL, MAIL_API, NOTES, NOTES_API, SIGNED_OUT, STATE, assertion, assertion_key,
+    password_of, secret_of,
 };
+pub(crate) use self::listener::{Heard, Listener, Reply};
+pub(crate) use self::proof::{proof_key, with_proof};
 
 /// The issuer of most tests, as it would be in production.
 pub(crate) const ISSUER: &str = "https://id.example";
@@ -46,7 +51,7 @@ pub(crate) struct TestServer {
     server: Server,
     router: Router,
     clock: Clock,
-    directory: TempDir,
+    directory: Arc<TempDir>,
 }
 
 impl TestServer {
@@ -62,12 +67,12 @@ impl TestServer {
 
     /// A server whose operator decided something else.
     pub(crate) async fn start_with(settings: Settings) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = Arc::new(tempfile::tempdir().unwrap());
         database::found_in(directory.path(), settings.issuer.as_str());
         Self::open(settings, Clock::test(BEGINNING), directory).await
     }
 
-    async fn open(settings: Settings, clock: Clock, directory: TempDir) -> Self {
+    async fn open(settings: Settings, clock: Clock, directory: Arc<TempDir>) -> Self {
         let store = Store::open(&database::url(directory.path())).await.unwrap();
         let server = Server::new(settings, store, database::master_key(), clock.clone())
             .await
@@ -85,6 +90,12 @@ impl TestServer {
         let settings = self.server.settings().clone();
         self.server.store().close().await;
         Self::open(settings, self.clock, self.directory).await
+    }
+
+    /// Another node: a second server with the same settings on the same database, at the same time.
+    pub(crate) async fn another_node(&self) -> Self {
+        let (settings, clock) = (self.server.settings().clone(), self.clock.clone());
+        Self::open(settings, clock, Arc::clone(&self.directory)).await
     }
 
     /// The server itself, for what its program does with it.
