@@ -113,7 +113,14 @@ fn command(program: &Path, folder: &TempDir, arguments: &[&str]) -> Command {
 
 /// The one user, as a line of an import.
 fn users() -> String {
-    json!({ "username": USERNAME, "name": "Ada Lovelace", "password": PASSWORD }).to_string()
+    let ada = json!({
+        "username": USERNAME,
+        "password": PASSWORD,
+        "name": "Ada Lovelace",
+        "email": "ada@example.com",
+        "email_verified": true,
+    });
+    ada.to_string()
 }
 
 fn write_private(path: &Path, text: &str) -> Result<()> {

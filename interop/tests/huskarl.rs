@@ -99,6 +99,7 @@ async fn start() -> Result<(Safeconduct, ReqwestClient, AuthorizationServerMetad
         [[clients]]
         id = "notes"
         secret_file = "{SECRET_FILE}"
+        token_endpoint_auth_method = "client_secret_post"
         redirect_uris = ["{APP}/callback"]
         post_logout_redirect_uris = ["{APP}/goodbye"]
         grant_types = ["authorization_code", "refresh_token", "client_credentials"]

@@ -6,5 +6,4 @@ mod go;
 mod huskarl;
 mod oidc_provider;
 mod openidconnect;
-mod smoke;
 mod spring;
