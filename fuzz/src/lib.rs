@@ -10,15 +10,25 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use safeconduct_protocol::{
-    authorization::{CheckedRequest, identify, response_url, state_to_return},
+    authorization::{
+        Arrival, CheckedRequest, identify, pushed, response_mode_to_use, response_url,
+        state_to_return,
+    },
+    claims::{ClaimsDemand, ClaimsRequest, scope_of, scopes},
     client::{
         AccessTokenFormat, AssertionAudience, AuthenticationMethod, Client, ConsentPolicy,
-        GrantType,
+        GrantType, OpenIdRegistration, ResponseMode,
     },
     client_authentication::{Credentials, PresentedClient},
-    ids::ClientId,
+    dpop::{PROOF_TYP, Presented, Proof},
+    encoding,
+    error::Refusal,
+    id_token::{ID_TOKEN_TYP, IdTokenHint},
+    ids::{ClientId, SessionId},
     jose::{self, Algorithm, Audience, Expectation, KeySet, MAX_TOKEN, SigningKey, Typ, verify},
+    logout::{Logout, LogoutRequest},
     parameters::Parameters,
+    pushed_request::{PushedRequest, REQUEST_URI},
     redirect_uri::RedirectUri,
     resource::Resources,
     scope::{Scope, is_name},
@@ -32,6 +42,8 @@ use crate::pieces::{Edit, OF_BASE64URL, edited};
 
 const ISSUER: &str = "https://id.example.com";
 const REDIRECT_URI: &str = "https://rp.example/cb";
+const SIGNED_OUT: &str = "https://rp.example/signed-out";
+const TOKEN_ENDPOINT: &str = "https://id.example.com/token";
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
 /// Any bytes as a form. What is read is free of NUL, is read alike when it is written again, and a name that came twice has no value.
@@ -109,16 +121,111 @@ pub fn authorization_request(query: &[u8]) {
     if identify(&parameters).is_err() {
         return;
     }
-    let resources = Resources::default();
-    if let Ok(request) =
-        CheckedRequest::check(&parameters, &CLIENT, REDIRECT_URI, &resources, ISSUER)
-    {
-        assert!(!request.scope().is_empty() && request.scope().is_within(&CLIENT.scopes));
-        assert_eq!(
-            (request.redirect_uri(), request.audience()),
-            (REDIRECT_URI, ISSUER)
-        );
+    assert!(
+        CLIENT
+            .response_modes
+            .contains(&response_mode_to_use(&parameters, &CLIENT))
+    );
+    let Ok(request) = check(&parameters) else {
+        return;
+    };
+    assert!(!request.scope().is_empty() && request.to_consent().is_within(&CLIENT.scopes));
+    assert_eq!(
+        (request.redirect_uri(), request.audience()),
+        (REDIRECT_URI, ISSUER)
+    );
+    assert!(CLIENT.response_modes.contains(&request.response_mode()));
+    let hint = request.login_hint().unwrap_or_default();
+    assert!(!hint.contains(char::is_control));
+    let sealed = SEAL.seal(Kind::PendingAuthorization, &request);
+    let sealed = sealed.expect("what passes fits its seal");
+    assert_eq!(SEAL.open(Kind::PendingAuthorization, &sealed), Ok(request));
+}
+
+/// Any text as the `claims` parameter. What is read asks for claims of persons alone, and a client gets those it is registered for.
+pub fn claims(text: &str) {
+    let Ok(demand) = ClaimsDemand::parse(text) else {
+        return;
+    };
+    let request = demand.request;
+    let all = Scope::parse(&scopes().collect::<Vec<_>>().join(" ")).unwrap_or_default();
+    assert!(request.scope().is_within(&all));
+    let email = Scope::parse("openid email").unwrap_or_default();
+    let (in_id_token, in_userinfo) = (
+        request.for_id_token(&email),
+        request.for_userinfo(&email, &email),
+    );
+    let is_of_email = |claim: &&str| scope_of(claim) == Some("email");
+    assert!(in_id_token.iter().chain(&in_userinfo).all(is_of_email));
+    assert!(in_userinfo.contains("email"));
+    let kept = serde_json::to_string(&request).expect("names are JSON");
+    let read: ClaimsRequest = serde_json::from_str(&kept).expect("what is kept is read again");
+    assert_eq!(read, request);
+}
+
+/// Any bytes as a logout request, with a hint that proves the client or without. Nobody is sent anywhere but to what is registered,
+/// and the way there is one line of visible ASCII.
+pub fn logout_request(query: &[u8]) {
+    let Ok(parameters) = Parameters::parse(query) else {
+        return;
+    };
+    let Ok(request) = LogoutRequest::parse(&parameters) else {
+        return;
+    };
+    if let Ok(logout) = Logout::of(&request, None) {
+        assert_eq!(logout, Logout::default());
     }
+    let hint = IdTokenHint {
+        subject: "ada".to_owned(),
+        client: CLIENT.id.clone(),
+        session: None,
+    };
+    if let Ok(logout) = Logout::of(&request, Some((&hint, &CLIENT))) {
+        let sealed = SEAL.seal(Kind::Logout, &logout);
+        assert!(sealed.is_ok(), "what passes fits its seal");
+        if let Some(to) = logout.return_to {
+            assert_eq!(to.uri, SIGNED_OUT);
+            let state = to.state.as_deref().map(|state| ("state", state));
+            let location = response_url(&to.uri, state.as_slice());
+            assert!(location.bytes().all(|byte| byte.is_ascii_graphic()));
+        }
+    }
+}
+
+/// Any bytes as a request that is pushed. It keeps nothing that proves who pushed it, says who did, and asks what it would have
+/// asked by itself.
+pub fn pushed_request(body: &[u8]) {
+    let Ok(parameters) = Parameters::parse(body) else {
+        return;
+    };
+    if let Ok(Some((_, sealed))) = pushed(&parameters) {
+        let uri = format!("{REQUEST_URI}{sealed}");
+        assert_eq!(parameters.one("request_uri"), Ok(Some(uri.as_str())));
+    }
+    let request = PushedRequest::push(&parameters, &CLIENT.id, None, 1, NOW);
+    let Ok(kept) = Parameters::parse(request.parameters.as_bytes()) else {
+        return;
+    };
+    for name in ["client_secret", "client_assertion", "client_assertion_type"] {
+        assert_eq!(kept.one(name), Ok(None));
+    }
+    assert_eq!(kept.one("client_id"), Ok(Some("shop")));
+    if let Ok(checked) = check(&parameters) {
+        assert_eq!(check(&kept), Ok(checked));
+        assert!(SEAL.seal(Kind::PushedRequest, &request).is_ok());
+    }
+}
+
+fn check(parameters: &Parameters) -> Result<CheckedRequest, Refusal> {
+    let arrival = Arrival {
+        resources: &Resources::default(),
+        issuer: ISSUER,
+        keys: &KEYS,
+        pushed: false,
+        dpop_jkt: None,
+        now: NOW,
+    };
+    CheckedRequest::check(parameters, &CLIENT, REDIRECT_URI, &arrival)
 }
 
 /// Any bytes as a token request. What is read is of a grant type that was named.
@@ -174,6 +281,52 @@ pub fn signed_token(changes: &[Edit], text: &str) {
     }
 }
 
+/// A good `id_token_hint` with these changes, or any text. Nothing is a hint but what was signed, whether the client is known or not.
+pub fn id_token_hint(changes: &[Edit], text: &str) {
+    let changed = edited(&HINT, changes, OF_BASE64URL);
+    for hint in [changed.as_str(), text] {
+        for client in [None, Some(&*CLIENT)] {
+            let read = IdTokenHint::verify(hint, client, ISSUER, &KEYS, NOW);
+            assert_eq!(read.is_ok(), hint == *HINT);
+        }
+    }
+}
+
+/// A good DPoP proof with these changes, or any text; and any claims, signed. Nothing proves a key but what was signed, for the
+/// request that it came with.
+pub fn dpop_proof(changes: &[Edit], text: &str, claims: &str) {
+    let presented = Presented {
+        method: "POST",
+        uri: TOKEN_ENDPOINT,
+        access_token: None,
+    };
+    let changed = edited(&PROOF, changes, OF_BASE64URL);
+    for proof in [changed.as_str(), text] {
+        let proven = Proof::verify(proof, &presented, NOW);
+        assert_eq!(proven.is_ok(), proof == *PROOF);
+    }
+    let Ok(claims) = serde_json::from_str::<serde_json::Value>(claims) else {
+        return;
+    };
+    let Ok(signed) = KEY.sign_proof(PROOF_TYP, &claims) else {
+        return;
+    };
+    if let Ok(proof) = Proof::verify(&signed, &presented, NOW) {
+        assert_eq!(claims["htm"], "POST");
+        let htu = claims["htu"].as_str().and_then(|htu| Url::parse(htu).ok());
+        let htu = htu.expect("what a proof is for is a URL");
+        assert_eq!(
+            (htu.host_str(), htu.path()),
+            (Some("id.example.com"), "/token")
+        );
+        assert!((1..=256).contains(&proof.jti.len()));
+        assert!(
+            proof.forget_at() > NOW,
+            "remembered longer than it is accepted"
+        );
+    }
+}
+
 /// A sealed text with these changes, or any text. Nothing opens but the text as it was sealed, as what it was sealed as.
 pub fn sealed_text(changes: &[Edit], text: &str) {
     let changed = edited(&SEALED, changes, OF_BASE64URL);
@@ -195,10 +348,17 @@ static CLIENT: LazyLock<Client> = LazyLock::new(|| Client {
     assertion_audience: AssertionAudience::Issuer,
     redirect_uris: RedirectUri::register(REDIRECT_URI).into_iter().collect(),
     grant_types: vec![GrantType::AuthorizationCode],
-    scopes: Scope::parse("a b c").unwrap_or_default(),
+    scopes: Scope::parse("a b c openid profile email").unwrap_or_default(),
     require_pkce: true,
     access_token_format: AccessTokenFormat::Jwt,
     consent: ConsentPolicy::Remember,
+    response_modes: vec![ResponseMode::FormPost],
+    require_pushed_authorization_requests: false,
+    dpop_bound_access_tokens: false,
+    openid: OpenIdRegistration {
+        post_logout_redirect_uris: RedirectUri::register(SIGNED_OUT).into_iter().collect(),
+        ..OpenIdRegistration::default()
+    },
 });
 
 static KEY: LazyLock<SigningKey> =
@@ -212,6 +372,24 @@ static TOKEN: LazyLock<String> = LazyLock::new(|| {
         "iss": ISSUER, "aud": "https://api.example.com", "sub": "ada", "exp": NOW.plus(300).seconds(),
     });
     KEY.sign_jwt("at+jwt", &claims)
+        .expect("small claims can be signed")
+});
+
+/// What [`id_token_hint`] changes: expired, and good for a hint all the same.
+static HINT: LazyLock<String> = LazyLock::new(|| {
+    let sid = SessionId::parse(&encoding::encode(&[1; 16]));
+    let claims = serde_json::json!({
+        "iss": ISSUER, "aud": "shop", "sub": "ada", "exp": NOW.plus(-300).seconds(), "sid": sid,
+    });
+    KEY.sign_jwt(ID_TOKEN_TYP, &claims)
+        .expect("small claims can be signed")
+});
+
+static PROOF: LazyLock<String> = LazyLock::new(|| {
+    let claims = serde_json::json!({
+        "jti": "once", "htm": "POST", "htu": TOKEN_ENDPOINT, "iat": NOW.seconds(),
+    });
+    KEY.sign_proof(PROOF_TYP, &claims)
         .expect("small claims can be signed")
 });
 

@@ -97,7 +97,8 @@ pub const OF_SCOPES: &[&str] = &[
 pub const OF_NAMES: &[&str] = &[
     "client_id", "client_secret", "client_assertion", "client_assertion_type", "redirect_uri", "response_type", "response_mode",
     "scope", "state", "nonce", "code_challenge", "code_challenge_method", "grant_type", "code", "code_verifier", "refresh_token",
-    "resource", "request", "request_uri", "", "SCOPE", "scope%00", "%ff",
+    "resource", "request", "request_uri", "", "SCOPE", "scope%00", "%ff", "prompt", "max_age", "claims", "id_token_hint",
+    "login_hint", "acr_values", "dpop_jkt", "post_logout_redirect_uri",
 ];
 
 /// The values of fields.
@@ -108,6 +109,10 @@ pub const OF_VALUES: &[&str] = &[
     "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "authorization_code", "refresh_token", "client_credentials", "password",
     "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJzaG9wIn0.AAAA",
     "%00", "%ff", "%c0%ae", "%0d%0aSet-Cookie:x", "%", "%0", "%u0041", "\u{e9}", "=", "a=b", ";",
+    "openid", "openid+a", "openid+profile", "form_post", "none", "login+consent", "select_account", "none+login", "0", "-1",
+    "99999999999999999999", "%7B%22userinfo%22%3A%7B%22name%22%3Anull%7D%7D", "%7B%22id_token%22%3A%7B%22sub%22%3A%7B%22value%22%3A1%7D%7D%7D",
+    "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE", "urn%3Aietf%3Aparams%3Aoauth%3Arequest_uri%3Asc_par_x",
+    "https%3A%2F%2Frp.example%2Fsigned-out", "https%3A%2F%2Frp.example%2Fsigned-out%3Fx=1",
 ];
 
 /// What `Authorization` headers are made of.
@@ -120,4 +125,15 @@ pub const OF_HEADERS: &[&str] = &[
 pub const OF_BASE64URL: &[&str] = &[
     "A", "B", "C", "Z", "a", "b", "z", "0", "1", "8", "9", "-", "_", ".", "=", " ", "+", "/", "%",
     "\0", "AAAA", "..",
+];
+
+/// What the `claims` parameter and the claims of a proof are made of.
+#[rustfmt::skip]
+pub const OF_JSON: &[&str] = &[
+    "{", "}", "[", "]", ",", ":", "null", "true", "7", "-1", "1.5", "1e9", "\"", "\\u0000", "\\ud800", "\u{e9}", " ",
+    "\"userinfo\":", "\"id_token\":", "\"name\":", "\"email\":", "\"sub\":", "\"acr\":", "\"essential\":", "\"value\":", "\"values\":",
+    "{\"essential\":true}", "{\"value\":\"u-1\"}", "{\"values\":[\"a\",\"b\"]}", "{\"name\":null}", "\"u-1\"",
+    "\"jti\":", "\"htm\":", "\"htu\":", "\"iat\":", "\"exp\":", "\"nbf\":", "\"ath\":", "\"nonce\":", "\"POST\"", "\"post\"", "1800000000", "1799999939",
+    "\"https://id.example.com/token\"", "\"https://ID.example.com:443/token?x#y\"", "\"https://id.example.com/./token\"",
+    "\"https://id.example.com@evil.example/token\"", "\"https:\\\\id.example.com/token\"",
 ];

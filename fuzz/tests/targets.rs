@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use bolero::check;
 use safeconduct_fuzz::{
-    authorization_request, parameters,
-    pieces::{ADDRESSES, Edit, OF_ADDRESSES, OF_HEADERS, OF_SCOPES, edited, form, of},
-    presented_client, redirect_uri, scope, sealed_text, signed_token, token_request,
+    authorization_request, claims, dpop_proof, id_token_hint, logout_request, parameters,
+    pieces::{ADDRESSES, Edit, OF_ADDRESSES, OF_HEADERS, OF_JSON, OF_SCOPES, edited, form, of},
+    presented_client, pushed_request, redirect_uri, scope, sealed_text, signed_token,
+    token_request,
 };
 
 /// The time is the limit; without a number the engine stops at a thousand.
@@ -54,12 +55,12 @@ fn no_redirect_uri_leads_elsewhere() {
         });
 }
 
+const PROVEN: &str = "client_id=shop&redirect_uri=https%3A%2F%2Frp.example%2Fcb&response_type=code";
+const PKCE: &str =
+    "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
+
 #[test]
 fn any_authorization_request_is_checked_or_refused() {
-    const PROVEN: &str =
-        "client_id=shop&redirect_uri=https%3A%2F%2Frp.example%2Fcb&response_type=code";
-    const PKCE: &str =
-        "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
     check!()
         .with_type::<(Vec<u8>, Fields)>()
         .with_iterations(MANY)
@@ -69,6 +70,52 @@ fn any_authorization_request_is_checked_or_refused() {
             let more = form(&fields[..fields.len().min(3)]);
             authorization_request(format!("{PROVEN}&{more}").as_bytes());
             authorization_request(format!("{PROVEN}&{PKCE}&{more}").as_bytes());
+            authorization_request(format!("{PROVEN}&{PKCE}&scope=openid+a&{more}").as_bytes());
+        });
+}
+
+#[test]
+fn any_request_is_pushed_without_its_credentials() {
+    check!()
+        .with_type::<(Vec<u8>, Fields)>()
+        .with_iterations(MANY)
+        .with_test_time(SECOND)
+        .for_each(|(bytes, fields)| {
+            pushed_request(bytes);
+            pushed_request(form(fields).as_bytes());
+            let more = form(&fields[..fields.len().min(3)]);
+            pushed_request(format!("{PROVEN}&{PKCE}&scope=openid+a&{more}").as_bytes());
+        });
+}
+
+#[test]
+fn any_claims_parameter_is_read_or_refused() {
+    const GOOD: &str =
+        r#"{"userinfo":{"name":{"essential":true}},"id_token":{"sub":{"value":"u-1"}}}"#;
+    check!()
+        .with_type::<(String, Vec<Edit>, Vec<u8>)>()
+        .with_iterations(MANY)
+        .with_test_time(SECOND)
+        .for_each(|(text, edits, picked)| {
+            claims(text);
+            claims(&edited(GOOD, edits, OF_JSON));
+            claims(&of(OF_JSON, picked));
+        });
+}
+
+#[test]
+fn any_logout_request_leads_to_what_is_registered_or_nowhere() {
+    check!()
+        .with_type::<(Vec<u8>, Fields)>()
+        .with_iterations(MANY)
+        .with_test_time(SECOND)
+        .for_each(|(bytes, fields)| {
+            let back = "post_logout_redirect_uri=https%3A%2F%2Frp.example%2Fsigned-out";
+            let more = form(&fields[..fields.len().min(3)]);
+            logout_request(bytes);
+            logout_request(more.as_bytes());
+            logout_request(format!("{back}&{more}").as_bytes());
+            logout_request(format!("{back}{more}").as_bytes());
         });
 }
 
@@ -129,4 +176,24 @@ fn no_sealed_text_opens_but_as_it_was_sealed() {
         .with_iterations(MANY)
         .with_test_time(SECOND)
         .for_each(|(edits, text)| sealed_text(edits, text));
+}
+
+#[test]
+fn nothing_is_a_hint_but_as_it_was_signed() {
+    check!()
+        .with_type::<(Vec<Edit>, String)>()
+        .with_iterations(MANY)
+        .with_test_time(SECOND)
+        .for_each(|(edits, text)| id_token_hint(edits, text));
+}
+
+#[test]
+fn nothing_proves_a_key_but_as_it_was_signed() {
+    const GOOD: &str =
+        r#"{"jti":"1","htm":"POST","htu":"https://id.example.com/token","iat":1800000000}"#;
+    check!()
+        .with_type::<(Vec<Edit>, String)>()
+        .with_iterations(MANY)
+        .with_test_time(SECOND)
+        .for_each(|(edits, text)| dpop_proof(edits, text, &edited(GOOD, edits, OF_JSON)));
 }
