@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
 use rstest::rstest;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use support::{Place, Serving, free_ports};
 
@@ -235,6 +235,88 @@ fn users_are_added_listed_locked_and_deleted() {
     assert_eq!(place.json(&["user", "list"]), Value::Array(Vec::new()));
 }
 
+#[test]
+fn what_is_known_about_a_user_is_set_shown_and_taken_away() {
+    let place = Place::on_this_machine();
+    let added = place.run_with_input(
+        &[
+            "user",
+            "add",
+            "ada",
+            "--stdin",
+            "--name=Ada Lovelace",
+            "--email=ada@example.com",
+            "--email-verified",
+            "--birthdate=1815-12-10",
+            "--address=locality=London",
+            "--address=country=United Kingdom",
+        ],
+        "correct horse\n",
+    );
+    assert_eq!(added.status.code(), Some(0), "{}", place.told(&added));
+    let shown = place.json(&["user", "show", "ada"]);
+    let listed = place.json(&["user", "list"]);
+    assert_eq!(listed[0], shown);
+    let known = |user: &Value| {
+        let mut user = user.as_object().unwrap().clone();
+        for other in ["id", "username", "locked", "created_at", "updated_at"] {
+            user.remove(other).unwrap();
+        }
+        Value::from(user)
+    };
+    assert_eq!(
+        known(&shown),
+        json!({
+            "name": "Ada Lovelace",
+            "email": "ada@example.com",
+            "email_verified": true,
+            "birthdate": "1815-12-10",
+            "address": { "locality": "London", "country": "United Kingdom" },
+        })
+    );
+
+    let set = [
+        "user",
+        "set",
+        "ada",
+        "--email=ada@example.org",
+        "--birthdate=",
+        "--nickname=Countess",
+        "--address=",
+    ];
+    let shown = place.json(&set);
+    assert_eq!(
+        known(&shown),
+        json!({ "name": "Ada Lovelace", "email": "ada@example.org", "nickname": "Countess" }),
+        "a new address is not verified because the old one was"
+    );
+    assert_snapshot!(place.tells(&["user", "set", "ada"]), @"
+    exit 2
+    err: no claim is named, so there is nothing to change
+    err:     `safeconduct user set --help` lists them all
+    ");
+    assert_snapshot!(place.tells(&["user", "set", "ada", "--picture", "javascript:alert(1)"]), @"
+    exit 2
+    err: picture must be an http or https URL
+    ");
+    assert_eq!(place.json(&["user", "show", "ada"]), shown);
+}
+
+#[test]
+fn a_claim_of_another_form_adds_nobody() {
+    let place = Place::on_this_machine();
+    let output = place.run_with_input(
+        &["user", "add", "ada", "--stdin", "--email", "ada"],
+        "correct horse",
+    );
+    assert!(
+        place
+            .told(&output)
+            .ends_with("err: email must be an address like ada@example.com\n")
+    );
+    assert_eq!(place.json(&["user", "list"]), Value::Array(Vec::new()));
+}
+
 #[rstest]
 #[case("", "the password is empty")]
 #[case("seven77", "the password is shorter than 8 characters")]
@@ -267,20 +349,18 @@ fn a_password_is_never_an_argument_and_never_guessed() {
 #[test]
 fn a_file_of_users_is_imported_whole_or_not_at_all() {
     let place = Place::on_this_machine();
-    let wrong = place.run_with_input(
-        &["user", "import"],
-        "{\"username\":\"ada\",\"password\":\"correct horse\"}\n{\"user\":\"bob\"}\n",
-    );
-    assert_snapshot!(place.told(&wrong), @"
+    let file = place.path().join("users.jsonl");
+    fs::write(&file, "{\"username\":\"ada\",\"password\":\"correct horse\"}\n{\"username\":\"bob\",\"emial\":\"bob@example.com\"}\n").unwrap();
+    assert_snapshot!(place.tells(&["user", "import", "users.jsonl"]), @"
     exit 1
     err:  INFO made a master key path=master.key
     err:  INFO made a new database path=safeconduct.db
-    err: line 2: unknown field `user`, expected one of `username`, `name`, `password`, `password_hash` (column 7)
+    err: users.jsonl:2: `emial` is neither username, password or password_hash nor a claim that can be set; did you mean `email`?
     err:     nothing was imported
     ");
     assert_eq!(place.json(&["user", "list"]), Value::Array(Vec::new()));
 
-    fs::write(place.path().join("users.jsonl"), "{\"username\":\"ada\",\"password\":\"correct horse\"}\n{\"username\":\"bob\",\"name\":\"Bob\"}\n").unwrap();
+    fs::write(&file, "{\"username\":\"ada\",\"password\":\"correct horse\"}\n{\"username\":\"bob\",\"name\":\"Bob\",\"email\":\"bob@example.com\",\"email_verified\":true,\"address\":{\"locality\":\"Paris\"}}\n").unwrap();
     assert_snapshot!(place.tells(&["user", "import", "users.jsonl"]), @"
     exit 0
     out: added     2
@@ -303,7 +383,20 @@ fn a_file_of_users_is_imported_whole_or_not_at_all() {
             .code(),
         Some(0)
     );
-    assert_eq!(place.json(&["user", "list"]).as_array().unwrap().len(), 2);
+    let users = place.json(&["user", "list"]);
+    assert_eq!(users.as_array().unwrap().len(), 2);
+    assert_eq!(
+        (
+            &users[1]["email"],
+            &users[1]["email_verified"],
+            &users[1]["address"]
+        ),
+        (
+            &json!("bob@example.com"),
+            &json!(true),
+            &json!({"locality": "Paris"})
+        )
+    );
 }
 
 #[test]
@@ -378,7 +471,12 @@ fn a_secret_goes_to_a_private_file_if_asked() {
 #[rstest]
 #[case(&["--redirect-uri", "http://web.example/cb"], "the redirect URI http://web.example/cb can't be registered: http is for loopback addresses only; use https")]
 #[case(&["--scope", "notes.reed"], "there is no scope notes.reed\nerr:     did you mean `notes.read`?")]
-#[case(&["--scope", "openid"], "there is no scope openid\nerr:     it is not served by this version")]
+#[case(&["--response-mode", "fragment"], "invalid value 'fragment' for '--response-mode <MODE>'")]
+#[case(&["--redirect-uri", "com.example.app:/cb", "--response-mode", "form_post"], "form_post needs redirect URIs that begin with https: or http:")]
+#[case(&["--post-logout-redirect-uri", "http://web.example/"], "the redirect URI http://web.example/ can't be registered: http is for loopback addresses only; use https")]
+#[case(&["--backchannel-logout-uri", "http://web.example/"], "the back-channel logout URI http://web.example/ can't be called\nerr:     write an https URL")]
+#[case(&["--id-token-signed-response-alg", "none"], "invalid value 'none' for '--id-token-signed-response-alg <ALGORITHM>'")]
+#[case(&["--redirect-uri", "https://a.example/", "--redirect-uri", "https://b.example/", "--subject-type", "pairwise"], "subject_type = pairwise needs sector_identifier")]
 #[case(&["--grant-type", "authorization_code"], "a client for authorization_code needs at least one redirect URI")]
 #[case(&["--token-endpoint-auth-method", "none", "--grant-type", "client_credentials"], "client_credentials is for clients with credentials")]
 #[case(&["--token-endpoint-auth-method", "private_key_jwt"], "private_key_jwt needs a jwks")]
@@ -387,6 +485,120 @@ fn a_registration_that_makes_no_sense_is_refused(#[case] arguments: &[&str], #[c
     let place = Place::on_this_machine();
     let told = place.tells(&[&["client", "create", "web"], arguments].concat());
     assert!(told.starts_with("exit 2") && told.contains(says), "{told}");
+}
+
+/// A client that uses all of OpenID Connect, as `client show` has it.
+fn with_openid_client(place: &Place) -> Value {
+    place.json(&[
+        "client",
+        "create",
+        "web",
+        "--redirect-uri=https://web.example/cb",
+        "--scope=openid",
+        "--scope=email",
+        "--post-logout-redirect-uri=https://web.example/",
+        "--backchannel-logout-uri=https://web.example/backchannel",
+        "--subject-type=pairwise",
+        "--id-token-signed-response-alg=EdDSA",
+        "--response-mode=query",
+        "--response-mode=form_post",
+        "--dpop-bound-access-tokens",
+    ]);
+    place.json(&["client", "show", "web"])
+}
+
+#[test]
+fn a_client_is_registered_for_openid_connect() {
+    let place = Place::on_this_machine();
+    let shown = with_openid_client(&place);
+    for (key, value) in [
+        ("scopes", json!("email openid")),
+        ("post_logout_redirect_uris", json!(["https://web.example/"])),
+        (
+            "backchannel_logout_uri",
+            json!("https://web.example/backchannel"),
+        ),
+        ("subject_type", json!("pairwise")),
+        ("id_token_signed_response_alg", json!("EdDSA")),
+        ("response_modes", json!(["query", "form_post"])),
+        ("dpop_bound_access_tokens", json!(true)),
+        ("require_pushed_authorization_requests", json!(false)),
+    ] {
+        assert_eq!(shown[key], value, "{key}");
+    }
+    let keys = place.json(&["key", "list"]);
+    let signs = |key: &Value| key["purpose"] == "sign:EdDSA" && key["state"] == "active";
+    assert!(keys.as_array().unwrap().iter().any(signs), "{keys}");
+}
+
+#[test]
+fn a_client_changes_in_what_is_named_and_in_nothing_else() {
+    let place = Place::on_this_machine();
+    let mut expected = with_openid_client(&place);
+    let edited = place.run(&[
+        "client",
+        "edit",
+        "web",
+        "--name=Web",
+        "--backchannel-logout-uri=",
+        "--subject-type=public",
+        "--dpop-bound-access-tokens=false",
+        "--require-pushed-authorization-requests",
+    ]);
+    assert_eq!(edited.status.code(), Some(0));
+    assert!(
+        place
+            .told(&edited)
+            .contains("err: web knows its people by another sub from now on")
+    );
+    for (key, value) in [
+        ("name", json!("Web")),
+        ("subject_type", json!("public")),
+        ("dpop_bound_access_tokens", json!(false)),
+        ("require_pushed_authorization_requests", json!(true)),
+    ] {
+        expected[key] = value;
+    }
+    let members = expected.as_object_mut().unwrap();
+    members.remove("backchannel_logout_uri");
+    assert_eq!(place.json(&["client", "show", "web"]), expected);
+
+    assert_snapshot!(place.tells(&["client", "edit", "web", "--redirect-uri", ""]), @"
+    exit 2
+    err: a client for authorization_code needs at least one redirect URI, and only such a client has any
+    ");
+    assert_snapshot!(place.tells(&["client", "edit", "wed", "--name", "x"]), @"
+    exit 4
+    err: there is no client wed
+    err:     `safeconduct client list` names them all; declared ones are there after the first `serve`
+    ");
+    assert_eq!(place.json(&["client", "show", "web"]), expected);
+}
+
+#[test]
+fn a_client_that_begins_to_need_a_secret_is_told_how_to_get_one() {
+    let place = Place::on_this_machine();
+    let create = [
+        "client",
+        "create",
+        "web",
+        "--redirect-uri=https://web.example/cb",
+        "--token-endpoint-auth-method=none",
+    ];
+    assert_eq!(place.json(&create), json!({ "client_id": "web" }));
+    let told = place.tells(&[
+        "client",
+        "edit",
+        "web",
+        "--token-endpoint-auth-method=client_secret_basic",
+    ]);
+    assert!(
+        told.contains(
+            "err: web has no secret yet: `safeconduct client rotate-secret web` makes one"
+        ),
+        "{told}"
+    );
+    assert!(place.json(&["client", "rotate-secret", "web"])["client_secret"].is_string());
 }
 
 #[test]
@@ -543,10 +755,16 @@ fn every_command_has_help_and_shells_can_complete_it() {
         &["--help"][..],
         &["serve", "--help"],
         &["client", "create", "--help"],
+        &["client", "edit", "--help"],
+        &["user", "set", "--help"],
         &["user", "import", "--help"],
         &["key", "rotate", "--help"],
     ] {
         assert_eq!(place.run(command).status.code(), Some(0), "{command:?}");
+    }
+    for flag in ["--email ", "--given-name ", "--phone-number-verified"] {
+        let help = place.tells(&["user", "add", "--help"]);
+        assert!(help.contains(flag), "{flag} in {help}");
     }
     let completions = place.run(&["completions", "bash"]);
     assert!(
@@ -634,6 +852,11 @@ fn a_declared_client_changes_in_the_file_alone() {
     exit 5
     err: api is declared in the configuration
     err:     write the new secret to its secret_file and restart: the old one is dead a second later
+    ");
+    assert_snapshot!(place.tells(&["client", "edit", "api", "--name", "API"]), @"
+    exit 5
+    err: api is declared in the configuration
+    err:     change it there and restart
     ");
     assert_snapshot!(place.tells(&["client", "delete", "api", "--yes"]), @"
     exit 5

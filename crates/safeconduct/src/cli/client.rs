@@ -1,15 +1,10 @@
-//! `safeconduct client`: the apps and APIs that use this server.
+//! `safeconduct client`: the apps and APIs that use this server. The flags of a registration are in `registration.rs`.
 //!
 //! Clients that the configuration declares are changed there; what can be done with them here is to disable them at once.
-
-use std::path::PathBuf;
 
 use clap::Subcommand;
 use safeconduct_protocol::client::{AuthenticationMethod, Client};
 use safeconduct_protocol::ids::ClientId;
-use safeconduct_protocol::jose::JwkSet;
-use safeconduct_protocol::redirect_uri::RedirectUri;
-use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::secret::Secret;
 use safeconduct_store::{ClientRecord, SecretHash, StoreError};
 use serde::Serialize;
@@ -17,14 +12,20 @@ use serde::Serialize;
 use super::database::Database;
 use super::failure::Failure;
 use super::output::{Format, Row, note, when};
-use super::prompt::{SecretTarget, confirm, read_file};
-use crate::config::{AccessTokenFormat, AssertionAudience, AuthMethod, Consent, GrantType, Span};
+use super::prompt::{SecretTarget, confirm};
+use super::registration::Registration;
+use crate::config::Span;
 
 /// What can be done with clients.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Register a client; its secret is shown once
     Create(Box<Create>),
+    /// Change a client's registration; what is not named stays as it is
+    #[command(
+        after_help = "A flag that can be repeated replaces the whole list, and an empty value clears it: --backchannel-logout-uri ''."
+    )]
+    Edit(Box<Edit>),
     /// List clients
     List,
     /// Show a client's registration
@@ -67,41 +68,22 @@ pub(crate) enum Verb {
 pub(crate) struct Create {
     /// The client_id; one is made without it
     id: Option<String>,
-    /// The name that people see on the consent page [default: the client_id]
-    #[arg(long)]
-    name: Option<String>,
-    /// Where answers may be sent; once for each
-    #[arg(long = "redirect-uri", value_name = "URI")]
-    redirect_uris: Vec<String>,
-    /// What it may ask for at the token endpoint; once for each [default: authorization_code and refresh_token with a redirect URI]
-    #[arg(long = "grant-type", value_name = "TYPE", value_enum)]
-    grant_types: Vec<GrantType>,
-    /// A scope it may ask for; once for each
-    #[arg(long = "scope", value_name = "NAME")]
-    scopes: Vec<String>,
-    /// How it proves who it is [default: private_key_jwt with --jwks-file, else client_secret_basic]
-    #[arg(long, value_name = "METHOD", value_enum)]
-    token_endpoint_auth_method: Option<AuthMethod>,
-    /// Its public keys, a JWK set
-    #[arg(long, value_name = "FILE")]
-    jwks_file: Option<PathBuf>,
-    /// What the `aud` of its client assertions must be
-    #[arg(long, value_enum, default_value = "issuer")]
-    assertion_audience: AssertionAudience,
-    /// The form of its access tokens
-    #[arg(long, value_enum, default_value = "jwt")]
-    access_token_format: AccessTokenFormat,
-    /// When its users are asked to allow it
-    #[arg(long, value_enum, default_value = "remember")]
-    consent: Consent,
-    /// Let it go without PKCE, because it can't: a weakening, for clients with a secret or keys only
-    #[arg(long)]
-    without_pkce: bool,
+    #[command(flatten)]
+    registration: Registration,
     /// Succeed without a change if there is such a client
     #[arg(long, requires = "id")]
     if_not_exists: bool,
     #[command(flatten)]
     target: SecretTarget,
+}
+
+/// A client that changes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Edit {
+    /// The client_id
+    id: String,
+    #[command(flatten)]
+    registration: Registration,
 }
 
 impl Verb {
@@ -112,6 +94,7 @@ impl Verb {
     pub(crate) async fn run(self, database: &Database, output: Format) -> Result<(), Failure> {
         match self {
             Self::Create(create) => create.run(database, output).await,
+            Self::Edit(edit) => edit.run(database, output).await,
             Self::List => {
                 let clients: Vec<Shown> = database
                     .store
@@ -228,7 +211,7 @@ struct Issued {
 
 impl Create {
     async fn run(self: Box<Self>, database: &Database, output: Format) -> Result<(), Failure> {
-        let client = self.registration(database)?;
+        let client = self.registration.create(self.id.as_deref(), database)?;
         self.target.check()?;
         let taken = || {
             Failure::Conflict(format!(
@@ -243,11 +226,8 @@ impl Create {
                 client_secret: None,
             });
         }
-        let has_secret = matches!(
-            client.authentication,
-            AuthenticationMethod::ClientSecretBasic | AuthenticationMethod::ClientSecretPost
-        );
-        let secret = has_secret.then(Secret::generate);
+        database.make_missing_keys([&client]).await?;
+        let secret = has_secret(&client).then(Secret::generate);
         let hash = secret
             .as_ref()
             .map(|secret| database.keys.hash_client_secret(secret));
@@ -261,74 +241,50 @@ impl Create {
             })?;
         issue(output, client.id, secret, &self.target)
     }
+}
 
-    /// The registration as it was asked for.
-    fn registration(&self, database: &Database) -> Result<Client, Failure> {
-        let usage = |text: String| Failure::Usage(text);
-        let id = match &self.id {
-            Some(id) => ClientId::parse(id).ok_or_else(|| usage(format!("{id} can't be a client id: 1 to 128 of A-Z a-z 0-9 . _ ~ : / - and not beginning with u-")))?,
-            None => ClientId::generate(),
-        };
-        let redirect_uris = self.redirect_uris.iter().map(|uri| {
-            RedirectUri::register(uri).map_err(|error| {
-                usage(format!(
-                    "the redirect URI {uri} can't be registered: {error}"
-                ))
-            })
-        });
-        for name in &self.scopes {
-            database
-                .checked
-                .declared
-                .knows_scope(name)
-                .map_err(|advice| usage(format!("there is no scope {name}\n    {advice}")))?;
+impl Edit {
+    async fn run(self: Box<Self>, database: &Database, output: Format) -> Result<(), Failure> {
+        let record = find(database, &self.id).await?;
+        if record.declared {
+            return Err(Failure::Conflict(format!(
+                "{} is declared in the configuration\n    change it there and restart",
+                self.id
+            )));
         }
-        let grant_types = match self.grant_types.as_slice() {
-            [] if !self.redirect_uris.is_empty() => {
-                &[GrantType::AuthorizationCode, GrantType::RefreshToken]
-            }
-            named => named,
-        };
-        let default_method = if self.jwks_file.is_some() {
-            AuthMethod::PrivateKeyJwt
-        } else {
-            AuthMethod::ClientSecretBasic
-        };
-        let client = Client {
-            name: self.name.clone().unwrap_or_else(|| id.to_string()),
-            id,
-            authentication: self
-                .token_endpoint_auth_method
-                .unwrap_or(default_method)
-                .into(),
-            jwks: self.jwks()?,
-            assertion_audience: self.assertion_audience.into(),
-            redirect_uris: redirect_uris.collect::<Result<_, _>>()?,
-            grant_types: grant_types.iter().copied().map(Into::into).collect(),
-            scopes: Scope::parse(&self.scopes.join(" "))
-                .ok_or_else(|| usage("a client has at most 100 scopes".to_owned()))?,
-            require_pkce: !self.without_pkce,
-            access_token_format: self.access_token_format.into(),
-            consent: self.consent.into(),
-        };
-        client
-            .validate()
-            .map_err(|error| usage(error.to_string()))?;
-        Ok(client)
+        let client = self.registration.change(record.client.clone(), database)?;
+        database.make_missing_keys([&client]).await?;
+        database
+            .store
+            .update_client(&client, database.now())
+            .await?;
+        tell_consequences(&record, &client);
+        output.record(&Shown::from(ClientRecord { client, ..record }))
     }
+}
 
-    fn jwks(&self) -> Result<Option<JwkSet>, Failure> {
-        let Some(path) = &self.jwks_file else {
-            return Ok(None);
-        };
-        let keys = serde_json::from_str(&read_file(path)?);
-        keys.map(Some).map_err(|error| {
-            Failure::Usage(format!(
-                "{} is no JWK set with public keys: {error}",
-                path.display()
-            ))
-        })
+/// Says what an edit means to people and to the app, where it is more than it seems.
+fn tell_consequences(before: &ClientRecord, after: &Client) {
+    let id = &after.id;
+    let old = &before.client;
+    let subjects = |client: &Client| (client.openid.subject_type, client.sector());
+    if subjects(old) != subjects(after) {
+        note(format_args!(
+            "{id} knows its people by another sub from now on"
+        ));
     }
+    if has_secret(after) && before.secrets.is_empty() {
+        note(format_args!(
+            "{id} has no secret yet: `safeconduct client rotate-secret {id}` makes one"
+        ));
+    }
+}
+
+fn has_secret(client: &Client) -> bool {
+    matches!(
+        client.authentication,
+        AuthenticationMethod::ClientSecretBasic | AuthenticationMethod::ClientSecretPost
+    )
 }
 
 async fn rotate_secret(
@@ -344,10 +300,7 @@ async fn rotate_secret(
             "{id} is declared in the configuration\n    write the new secret to its secret_file and restart: the old one is dead a second later"
         )));
     }
-    if !matches!(
-        record.client.authentication,
-        AuthenticationMethod::ClientSecretBasic | AuthenticationMethod::ClientSecretPost
-    ) {
+    if !has_secret(&record.client) {
         return Err(Failure::Conflict(format!(
             "{id} authenticates with {}, not with a secret",
             record.client.authentication.as_str()

@@ -1,6 +1,8 @@
 //! The database as the commands work on it: opened, known to be this issuer's and this master key's, its keys unwrapped.
 
+use safeconduct_protocol::client::Client;
 use safeconduct_protocol::clock::Clock;
+use safeconduct_protocol::jose::Algorithm;
 use safeconduct_protocol::time::Timestamp;
 use safeconduct_server::Fault;
 use safeconduct_server::keys::{self, Keys};
@@ -21,7 +23,7 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Opens the database of a configuration. The first to open it makes its keys.
+    /// Opens the database of a configuration, and makes the keys that it lacks.
     ///
     /// # Errors
     /// It can't be opened, or belongs to another issuer or another master key.
@@ -37,7 +39,9 @@ impl Database {
         let cluster = store
             .join_cluster(issuer, &master.check_value(), clock.now())
             .await?;
-        keys::create_first(&store, &master, issuer, &cluster, clock.now()).await?;
+        let declared = checked.declared.clients.iter();
+        let algorithms = algorithms(declared.map(|declared| &declared.client));
+        keys::create_missing(&store, &master, issuer, &cluster, &algorithms, clock.now()).await?;
         let keys = Keys::open(
             &master,
             issuer,
@@ -55,10 +59,39 @@ impl Database {
         })
     }
 
+    /// Makes the keys that `clients` have their ID Tokens signed with, where there are none yet.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(crate) async fn make_missing_keys<'c>(
+        &self,
+        clients: impl IntoIterator<Item = &'c Client>,
+    ) -> Result<(), Failure> {
+        let issuer = self.checked.issuer.as_str();
+        let algorithms = algorithms(clients);
+        keys::create_missing(
+            &self.store,
+            &self.master,
+            issuer,
+            &self.cluster,
+            &algorithms,
+            self.now(),
+        )
+        .await?;
+        Ok(())
+    }
+
     /// The time.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
+}
+
+fn algorithms<'c>(clients: impl IntoIterator<Item = &'c Client>) -> Vec<Algorithm> {
+    clients
+        .into_iter()
+        .map(|client| client.openid.id_token_signed_response_alg)
+        .collect()
 }
 
 impl From<OpenError> for Failure {

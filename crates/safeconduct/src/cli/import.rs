@@ -3,6 +3,7 @@
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
 
+use safeconduct_protocol::claims::{self, ClaimError, PersonClaims};
 use safeconduct_protocol::ids::UserId;
 use safeconduct_protocol::secret::Secret;
 use safeconduct_server::password::{Passwords, can_be_checked};
@@ -11,26 +12,32 @@ use serde::{Deserialize, Serialize};
 
 use super::database::Database;
 use super::failure::Failure;
-use super::output::{Format, counted, note};
+use super::output::{Fields, Format, counted, note};
 use super::user::{check_password, check_username, hash, hasher};
+use crate::config::meant;
 
 /// How many users are added at a time.
 const PAGE: usize = 500;
 /// The longest line, in bytes.
-const LONGEST_LINE: u64 = 16 * 1024;
+const LONGEST_LINE: u64 = 32 * 1024;
+/// The members of a line that are no claims.
+const MEMBERS: [&str; 3] = ["username", "password", "password_hash"];
 
 /// One line of an import. A password in clear is hashed before anything is stored.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Line {
     username: String,
-    #[serde(default)]
-    name: Option<String>,
     #[serde(default)]
     password: Option<Secret>,
     #[serde(default)]
     password_hash: Option<String>,
+    /// The claims, and what is none.
+    #[serde(flatten)]
+    others: Fields,
 }
+
+/// A line that can be used, with its claims.
+type Judged = (Line, PersonClaims);
 
 /// What an import did.
 #[derive(Serialize)]
@@ -51,12 +58,12 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     let lines = match &file {
         Some(path) => {
-            let opened = std::fs::File::open(path).map_err(|error| {
-                Failure::failed(&format!("{} can't be read", path.display()), error)
-            })?;
-            read_lines(BufReader::new(opened))?
+            let shown = path.display();
+            let opened = std::fs::File::open(path)
+                .map_err(|error| Failure::failed(&format!("{shown} can't be read"), error))?;
+            read_lines(BufReader::new(opened), &format!("{shown}:"))?
         }
-        None => read_lines(io::stdin().lock())?,
+        None => read_lines(io::stdin().lock(), "line ")?,
     };
     let passwords = hasher()?;
     let mut imported = Imported {
@@ -65,8 +72,8 @@ pub(crate) async fn run(
     };
     for page in lines.chunks(PAGE) {
         let mut users = Vec::with_capacity(page.len());
-        for line in page {
-            users.push(user_of(database, &passwords, line).await?);
+        for judged in page {
+            users.push(user_of(database, &passwords, judged).await?);
         }
         let done = database.store.import_users(users, database.now()).await?;
         imported.added += done.added;
@@ -74,7 +81,7 @@ pub(crate) async fn run(
             done.taken
                 .iter()
                 .filter_map(|index| page.get(*index))
-                .map(|line| line.username.clone()),
+                .map(|(line, _)| line.username.clone()),
         );
     }
     output.record(&imported)?;
@@ -91,7 +98,7 @@ pub(crate) async fn run(
 async fn user_of(
     database: &Database,
     passwords: &Passwords,
-    line: &Line,
+    (line, claims): &Judged,
 ) -> Result<NewUser, Failure> {
     let id = UserId::generate();
     let sealed_password = match (&line.password, &line.password_hash) {
@@ -102,13 +109,15 @@ async fn user_of(
     Ok(NewUser {
         id,
         username: line.username.clone(),
-        name: line.name.clone(),
+        name: None,
+        claims: claims.clone(),
         sealed_password,
     })
 }
 
-/// Every line of the file, or what is wrong with each that can't be used: a file is imported whole or not at all.
-fn read_lines(mut from: impl io::BufRead) -> Result<Vec<Line>, Failure> {
+/// Every line of the file, or what is wrong with each that can't be used: a file is imported whole or not at all. `place` and
+/// its number name a line.
+fn read_lines(mut from: impl io::BufRead, place: &str) -> Result<Vec<Judged>, Failure> {
     let mut lines = Vec::new();
     let mut wrong = Vec::new();
     for number in 1.. {
@@ -117,7 +126,7 @@ fn read_lines(mut from: impl io::BufRead) -> Result<Vec<Line>, Failure> {
             .by_ref()
             .take(LONGEST_LINE)
             .read_line(&mut text)
-            .map_err(|error| Failure::failed(&format!("line {number} can't be read"), error))?;
+            .map_err(|error| Failure::failed(&format!("{place}{number} can't be read"), error))?;
         if read == 0 {
             break;
         }
@@ -129,7 +138,7 @@ fn read_lines(mut from: impl io::BufRead) -> Result<Vec<Line>, Failure> {
             .and_then(judge)
         {
             Ok(line) => lines.push(line),
-            Err(problem) => wrong.push(format!("line {number}: {problem}")),
+            Err(problem) => wrong.push(format!("{place}{number}: {problem}")),
         }
     }
     if wrong.is_empty() {
@@ -149,26 +158,51 @@ fn in_words(error: &serde_json::Error) -> String {
         .map_or(text.as_str(), |(words, _)| words);
     // The words about a value of a wrong type repeat the value, which may be a password.
     let words = if words.starts_with("invalid") {
-        "a line is an object whose values are text"
+        "a line is an object, and username, password and password_hash are text"
     } else {
         words
     };
     format!("{words} (column {})", error.column())
 }
 
-fn judge(line: Line) -> Result<Line, String> {
+fn judge(line: Line) -> Result<Judged, String> {
     check_username(&line.username)?;
     match (&line.password, &line.password_hash) {
         (Some(_), Some(_)) => {
-            Err("it has a password and a password_hash: keep one of them".to_owned())
+            return Err("it has a password and a password_hash: keep one of them".to_owned());
         }
-        (None, Some(hash)) if !can_be_checked(hash) => Err(
-            "the password_hash can't be checked: it must be $argon2id$v=19$m=…,t=…,p=…$… with m=262144,t=16,p=16 at most"
-                .to_owned(),
-        ),
-        (Some(password), None) => check_password(password).map(|()| line),
-        _ => Ok(line),
+        (None, Some(hash)) if !can_be_checked(hash) => {
+            return Err("the password_hash can't be checked: it must be $argon2id$v=19$m=…,t=…,p=…$… with m=262144,t=16,p=16 at most".to_owned());
+        }
+        (Some(password), None) => check_password(password)?,
+        _ => {}
     }
+    let mut claims = PersonClaims::default();
+    for (name, value) in &line.others.0 {
+        if claims.claim(name).is_some() {
+            return Err(format!("{name} stands twice"));
+        }
+        claims
+            .set(name, value.clone())
+            .map_err(unknown_or_malformed)?;
+    }
+    Ok((line, claims))
+}
+
+/// Why a member can't be kept, and what was probably meant.
+fn unknown_or_malformed(error: ClaimError) -> String {
+    let ClaimError::Unknown(name) = error else {
+        return error.to_string();
+    };
+    let claims = claims::SCOPES.iter().flat_map(|(_, claims)| claims.iter());
+    let claims = claims.filter(|claim| **claim != "updated_at");
+    let advice = meant(&name, MEMBERS.iter().chain(claims).copied()).map_or_else(
+        || "`safeconduct user add --help` lists the claims".to_owned(),
+        |meant| format!("did you mean `{meant}`?"),
+    );
+    format!(
+        "`{name}` is neither username, password or password_hash nor a claim that can be set; {advice}"
+    )
 }
 
 #[cfg(test)]
@@ -180,20 +214,23 @@ mod tests {
 
     #[test]
     fn an_import_names_every_line_that_is_wrong() {
-        let text = "{\"username\":\"ada\",\"password\":\"hush hush\"}\n\n{\"username\":\"bob\",\"pasword\":\"hush\"}\n{\"name\":\"Eve\"}\n{\"username\":\"eve\",\"password_hash\":\"5f4dcc3b\"}\nnot JSON\n{\"username\":\"mallory\",\"password\":48151623}\n\"hush\"\n";
-        let Err(failure) = read_lines(text.as_bytes()) else {
-            panic!("six lines are wrong")
+        let text = "{\"username\":\"ada\",\"password\":\"hush hush\"}\n\n{\"username\":\"bob\",\"pasword\":\"hush\"}\n{\"name\":\"Eve\"}\n{\"username\":\"eve\",\"password_hash\":\"5f4dcc3b\"}\nnot JSON\n{\"username\":\"mallory\",\"password\":48151623}\n\"hush\"\n{\"username\":\"dan\",\"email\":\"dan\"}\n{\"username\":\"dan\",\"email\":\"dan@a.example\",\"email\":\"dan@b.example\"}\n{\"username\":\"dan\",\"updated_at\":7}\n";
+        let Err(failure) = read_lines(text.as_bytes(), "line ") else {
+            panic!("nine lines are wrong")
         };
         for secret in ["hush", "4815"] {
             assert!(!failure.message().contains(secret), "no secret is repeated");
         }
         assert_snapshot!(failure.message(), @"
-        line 3: unknown field `pasword`, expected one of `username`, `name`, `password`, `password_hash` (column 27)
+        line 3: `pasword` is neither username, password or password_hash nor a claim that can be set; did you mean `password`?
         line 4: missing field `username` (column 14)
         line 5: the password_hash can't be checked: it must be $argon2id$v=19$m=…,t=…,p=…$… with m=262144,t=16,p=16 at most
         line 6: expected ident (column 2)
-        line 7: a line is an object whose values are text (column 41)
-        line 8: a line is an object whose values are text (column 6)
+        line 7: a line is an object, and username, password and password_hash are text (column 41)
+        line 8: a line is an object, and username, password and password_hash are text (column 6)
+        line 9: email must be an address like ada@example.com
+        line 10: email stands twice
+        line 11: `updated_at` is neither username, password or password_hash nor a claim that can be set; `safeconduct user add --help` lists the claims
             nothing was imported
         ");
     }
@@ -209,7 +246,7 @@ mod tests {
     #[case::not_typeable(r#""password":"correct\u0000horse""#)]
     fn a_password_that_could_never_be_used_is_not_imported(#[case] password: &str) {
         let line = |password: &str| format!("{{\"username\":\"ada\",{password}}}");
-        let Err(failure) = read_lines(line(password).as_bytes()) else {
+        let Err(failure) = read_lines(line(password).as_bytes(), "line ") else {
             panic!("it was taken")
         };
         assert!(
@@ -218,19 +255,20 @@ mod tests {
             failure.message()
         );
         let good = r#""password_hash":"$argon2id$v=19$m=262144,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc""#;
-        assert!(read_lines(line(good).as_bytes()).is_ok());
+        assert!(read_lines(line(good).as_bytes(), "line ").is_ok());
     }
 
     #[test]
     fn an_import_keeps_its_order_and_skips_empty_lines() {
         let lines = read_lines(
             "\n{\"username\":\"bob\"}\n\n{\"username\":\"ada\",\"name\":\"Ada\"}".as_bytes(),
+            "line ",
         )
         .unwrap();
         assert_eq!(
             lines
                 .iter()
-                .map(|line| line.username.as_str())
+                .map(|(line, _)| line.username.as_str())
                 .collect::<Vec<_>>(),
             ["bob", "ada"]
         );

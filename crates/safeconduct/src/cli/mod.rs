@@ -1,6 +1,7 @@
 //! The command line: a noun and a verb. This file is the map of the commands; each noun has a file of its own.
 
 mod check;
+mod claims;
 mod client;
 mod context;
 mod database;
@@ -10,6 +11,7 @@ mod init;
 mod key;
 mod output;
 mod prompt;
+mod registration;
 mod serve;
 mod user;
 

@@ -74,7 +74,8 @@ impl Format {
 }
 
 /// The members of a JSON object in the order in which they were written, which a map would not keep.
-struct Fields(Vec<(String, Value)>);
+#[derive(Debug)]
+pub(super) struct Fields(pub(super) Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for Fields {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -272,6 +272,7 @@ fn announce(server: &Server, listeners: &[TcpListener], admin: &TcpListener) {
 fn settings(checked: &Checked) -> Settings {
     let Config {
         tokens,
+        dpop,
         sessions,
         login,
         ui,
@@ -280,6 +281,7 @@ fn settings(checked: &Checked) -> Settings {
     let defaults = Settings::new(checked.issuer.clone());
     Settings {
         product_name: ui.name.clone(),
+        dpop_nonce_required: dpop.require_nonce,
         lifetimes: Lifetimes {
             code: tokens.code_ttl.as_seconds(),
             access_token: tokens.access_ttl.as_seconds(),

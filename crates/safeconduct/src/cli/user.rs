@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use safeconduct_protocol::claims::PersonClaims;
 use safeconduct_protocol::ids::UserId;
 use safeconduct_protocol::secret::Secret;
 use safeconduct_server::password::{LONGEST, PasswordSettings, Passwords};
 use safeconduct_store::{NewUser, StoreError, UserRecord};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
+use super::claims::NamedClaims;
 use super::database::Database;
 use super::failure::Failure;
 use super::import;
@@ -26,21 +29,20 @@ const PAGE: u32 = 500;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Add a user; the password is asked for
-    Add {
-        /// The name to sign in with
-        username: String,
-        /// The name that apps and pages show
-        #[arg(long)]
-        name: Option<String>,
-        #[command(flatten)]
-        password: PasswordSource,
-        /// Succeed without a change if there is such a user
-        #[arg(long)]
-        if_not_exists: bool,
-    },
-    /// Add users from a file of JSON lines: {"username", "name", "password" or "password_hash"}
+    Add(Box<Add>),
+    /// Change what is known about a user; what is not named stays as it is
     #[command(
-        after_help = "\"password_hash\" is an Argon2id hash in PHC form ($argon2id$…). Every line is read before a user is added."
+        after_help = "An empty value takes a claim away: --nickname ''. A new --email or --phone-number is not verified unless that is said again. An address is replaced whole."
+    )]
+    Set {
+        /// The username or id
+        user: String,
+        #[command(flatten)]
+        claims: NamedClaims,
+    },
+    /// Add users from a file of JSON lines: {"username", "password" or "password_hash", "name", "email", …}
+    #[command(
+        after_help = "\"password_hash\" is an Argon2id hash in PHC form ($argon2id$…). The other members are the claims of OpenID Connect Core 5.1 under their own names, as `safeconduct user list -o json` shows them. Every line is read before a user is added."
     )]
     Import {
         /// The file; standard input without it
@@ -83,19 +85,29 @@ pub(crate) enum Verb {
     },
 }
 
+/// A new user.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Add {
+    /// The name to sign in with
+    username: String,
+    #[command(flatten)]
+    password: PasswordSource,
+    /// Succeed without a change if there is such a user
+    #[arg(long)]
+    if_not_exists: bool,
+    #[command(flatten)]
+    claims: NamedClaims,
+}
+
 impl Verb {
     /// Does it.
     ///
     /// # Errors
-    /// No such user, a name that is taken, a password that can't be used, or the database's.
+    /// No such user, a name that is taken, a claim or a password that can't be used, or the database's.
     pub(crate) async fn run(self, database: &Database, output: Format) -> Result<(), Failure> {
         match self {
-            Self::Add {
-                username,
-                name,
-                password,
-                if_not_exists,
-            } => add(database, output, username, name, &password, if_not_exists).await,
+            Self::Add(add) => add.run(database, output).await,
+            Self::Set { user, claims } => set(database, output, &user, &claims).await,
             Self::Import {
                 file,
                 if_not_exists,
@@ -138,36 +150,50 @@ impl Verb {
     }
 }
 
-/// A user as shown.
+/// A user as shown, with the claims under their own names.
 #[derive(Serialize)]
 struct Shown {
     username: String,
-    name: Option<String>,
+    name: Option<Value>,
     id: UserId,
     locked: bool,
     created_at: String,
+    updated_at: String,
+    #[serde(flatten)]
+    claims: Map<String, Value>,
 }
 
 impl From<UserRecord> for Shown {
     fn from(user: UserRecord) -> Self {
+        let mut claims: Map<String, Value> = user
+            .claims
+            .iter()
+            .map(|(name, value)| (name.to_owned(), value.clone()))
+            .collect();
         Self {
             username: user.username,
-            name: user.name,
+            name: claims.remove("name"),
             id: user.id,
             locked: user.locked,
             created_at: when(user.created_at),
+            updated_at: when(user.updated_at),
+            claims,
         }
     }
 }
 
 impl Row for Shown {
-    const COLUMNS: &'static [&'static str] = &["username", "name", "state", "id", "created"];
+    const COLUMNS: &'static [&'static str] =
+        &["username", "name", "email", "state", "id", "created"];
 
     fn cells(&self) -> Vec<String> {
         let state = if self.locked { "locked" } else { "active" };
+        let text =
+            |claim: Option<&Value>| claim.and_then(Value::as_str).unwrap_or_default().to_owned();
         vec![
             self.username.clone(),
-            self.name.clone().unwrap_or_default(),
+            text(self.name.as_ref()),
+            text(self.claims.get("email")),
             state.to_owned(),
             self.id.to_string(),
             self.created_at.clone(),
@@ -175,42 +201,71 @@ impl Row for Shown {
     }
 }
 
-async fn add(
+impl Add {
+    async fn run(self: Box<Self>, database: &Database, output: Format) -> Result<(), Failure> {
+        let username = self.username;
+        check_username(&username).map_err(Failure::Usage)?;
+        let mut claims = PersonClaims::default();
+        self.claims.set_in(&mut claims)?;
+        if let Some(existing) = database.store.user_by_name(&username).await? {
+            return if self.if_not_exists {
+                note(format_args!("{username} exists; nothing was changed"));
+                output.record(&Shown::from(existing))
+            } else {
+                Err(taken(&username))
+            };
+        }
+        let password = acceptable(self.password.read(&username)?)?;
+        let id = UserId::generate();
+        let sealed_password = Some(hash(database, &hasher()?, &id, password).await?);
+        let user = NewUser {
+            id: id.clone(),
+            username: username.clone(),
+            name: None,
+            claims,
+            sealed_password,
+        };
+        database
+            .store
+            .add_user(user, database.now())
+            .await
+            .map_err(|error| match error {
+                StoreError::Conflict(_) => taken(&username),
+                other => other.into(),
+            })?;
+        note(format_args!("{username} can sign in"));
+        output.record(&Shown::from(find(database, id.as_str()).await?))
+    }
+}
+
+async fn set(
     database: &Database,
     output: Format,
-    username: String,
-    name: Option<String>,
-    source: &PasswordSource,
-    if_not_exists: bool,
+    user: &str,
+    named: &NamedClaims,
 ) -> Result<(), Failure> {
-    check_username(&username).map_err(Failure::Usage)?;
-    if let Some(existing) = database.store.user_by_name(&username).await? {
-        return if if_not_exists {
-            note(format_args!("{username} exists; nothing was changed"));
-            output.record(&Shown::from(existing))
-        } else {
-            Err(taken(&username))
-        };
+    if named.is_empty() {
+        return Err(Failure::Usage(
+            "no claim is named, so there is nothing to change\n    `safeconduct user set --help` lists them all"
+                .to_owned(),
+        ));
     }
-    let password = acceptable(source.read(&username)?)?;
-    let id = UserId::generate();
-    let sealed_password = Some(hash(database, &hasher()?, &id, password).await?);
-    let user = NewUser {
-        id: id.clone(),
-        username: username.clone(),
-        name,
-        sealed_password,
-    };
-    database
+    let found = find(database, user).await?;
+    let mut claims = found.claims.clone();
+    named.set_in(&mut claims)?;
+    let changed = database
         .store
-        .add_user(user, database.now())
-        .await
-        .map_err(|error| match error {
-            StoreError::Conflict(_) => taken(&username),
-            other => other.into(),
-        })?;
-    note(format_args!("{username} can sign in"));
-    output.record(&Shown::from(find(database, id.as_str()).await?))
+        .update_claims(&found.id, found.updated_at, &claims, database.now())
+        .await?;
+    if !changed {
+        return Err(Failure::Conflict(format!(
+            "{user} was changed by somebody else in this moment\n    try again"
+        )));
+    }
+    note(format_args!(
+        "apps see the change when they next ask for it"
+    ));
+    output.record(&Shown::from(find(database, found.id.as_str()).await?))
 }
 
 async fn list(database: &Database, output: Format) -> Result<(), Failure> {

@@ -4,21 +4,26 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use safeconduct_protocol::client::{self, Client};
+use safeconduct_protocol::client::{BackChannelUri, Client, ClientError, OpenIdRegistration};
 use safeconduct_protocol::ids::ClientId;
 use safeconduct_protocol::jose::JwkSet;
 use safeconduct_protocol::redirect_uri::RedirectUri;
+use safeconduct_protocol::scope::OPENID;
 use safeconduct_protocol::secret::Secret;
 use zeroize::Zeroizing;
 
 use super::check::Findings;
-use super::declared::{OPENID, advice_on_scope, check_scope_list};
-use super::file::{self, AccessTokenFormat, AssertionAudience, AuthMethod, Consent, GrantType};
+use super::declared::{advice_on_scope, check_scope_list};
 use super::layers::At;
 use super::problem::Place;
+use super::registration::{self, AuthMethod, Consent, GrantType, SubjectType};
 
 /// The fewest characters of a configured secret.
 const SHORTEST_SECRET: usize = 32;
+
+/// What a back-channel logout URI must be.
+pub(crate) const NO_BACK_CHANNEL: &str =
+    "write an https URL, or http on a loopback address, without fragment and user name";
 
 /// A declared client and the files that belong to it.
 #[derive(Debug)]
@@ -41,7 +46,7 @@ impl DeclaredClient {
 
 /// Judges one client; `None` where something in it is malformed, which the findings then say.
 pub(super) fn check(
-    client: &file::Client,
+    client: &registration::Client,
     at: &At,
     known_scopes: &BTreeSet<&str>,
     findings: &mut Findings<'_>,
@@ -50,6 +55,7 @@ pub(super) fn check(
     check_grant_types(client, at, findings);
     check_authentication(client, at, findings);
     check_client_scopes(client, at, known_scopes, findings);
+    check_openid(client, at, findings);
     let place = findings.layers.place(&at.then("secret_file"));
     let secret_file = client
         .secret_file
@@ -60,8 +66,9 @@ pub(super) fn check(
     if let Err(error) = client.validate()
         && findings.problems.0.len() == told_before
     {
+        let at = key_of(&error).map_or_else(|| at.clone(), |key| at.then(key));
         findings.refuse(
-            at,
+            &at,
             format!("the client `{}` can't be registered: {error}", client.id),
             "",
         );
@@ -73,8 +80,18 @@ pub(super) fn check(
     })
 }
 
+/// The key that a rule of registrations is about, where it is one.
+fn key_of(error: &ClientError) -> Option<&'static str> {
+    match error {
+        ClientError::Name => Some("name"),
+        ClientError::ResponseModes | ClientError::FormPost => Some("response_modes"),
+        ClientError::Sector => Some("subject_type"),
+        _ => None,
+    }
+}
+
 /// How `client` authenticates: as it says, or by what it has.
-pub(crate) fn auth_method(client: &file::Client) -> AuthMethod {
+pub(crate) fn auth_method(client: &registration::Client) -> AuthMethod {
     let by_what_it_has = || match (
         &client.secret_file,
         client.jwks.is_some() || client.jwks_file.is_some(),
@@ -88,7 +105,7 @@ pub(crate) fn auth_method(client: &file::Client) -> AuthMethod {
         .unwrap_or_else(by_what_it_has)
 }
 
-fn check_grant_types(client: &file::Client, at: &At, findings: &mut Findings<'_>) {
+fn check_grant_types(client: &registration::Client, at: &At, findings: &mut Findings<'_>) {
     let id = &client.id;
     let grants = at.then("grant_types");
     let may = |grant| client.grant_types.contains(&grant);
@@ -130,7 +147,7 @@ fn check_grant_types(client: &file::Client, at: &At, findings: &mut Findings<'_>
     }
 }
 
-fn check_authentication(client: &file::Client, at: &At, findings: &mut Findings<'_>) {
+fn check_authentication(client: &registration::Client, at: &At, findings: &mut Findings<'_>) {
     let id = &client.id;
     let has_secret = client.secret_file.is_some();
     let has_keys = client.jwks.is_some() || client.jwks_file.is_some();
@@ -188,7 +205,7 @@ fn check_authentication(client: &file::Client, at: &At, findings: &mut Findings<
 }
 
 fn check_client_scopes(
-    client: &file::Client,
+    client: &registration::Client,
     at: &At,
     known: &BTreeSet<&str>,
     findings: &mut Findings<'_>,
@@ -196,14 +213,6 @@ fn check_client_scopes(
     for (index, name) in client.scopes.iter().enumerate() {
         let at = at.then("scopes").item(index);
         if known.contains(name.as_str()) {
-            continue;
-        }
-        if OPENID.contains(&name.as_str()) {
-            findings.warn(
-                &at,
-                format!("the scope `{name}` is not served by this version"),
-                "requests for it are refused",
-            );
             continue;
         }
         let advice = advice_on_scope(name, known);
@@ -218,8 +227,47 @@ fn check_client_scopes(
     }
 }
 
+/// Warns of what is registered and never used: it is probably another key that is wrong.
+fn check_openid(client: &registration::Client, at: &At, findings: &mut Findings<'_>) {
+    let id = &client.id;
+    let signs_in = client.grant_types.contains(&GrantType::AuthorizationCode);
+    let has_id_tokens = signs_in && client.scopes.iter().any(|name| name == OPENID);
+    for (key, is_there) in [
+        (
+            "post_logout_redirect_uris",
+            !client.post_logout_redirect_uris.is_empty(),
+        ),
+        (
+            "backchannel_logout_uri",
+            client.backchannel_logout_uri.is_some(),
+        ),
+    ] {
+        if is_there && !has_id_tokens {
+            findings.warn(
+                &at.then(key),
+                format!("the client `{id}` gets no ID Token, so nothing uses its {key}"),
+                "add authorization_code to its grant_types and openid to its scopes, or leave it out",
+            );
+        }
+    }
+    if client.require_pushed_authorization_requests && !signs_in {
+        findings.warn(
+            &at.then("require_pushed_authorization_requests"),
+            format!("the client `{id}` makes no authorization request that it could push"),
+            "add authorization_code to its grant_types, or leave it out",
+        );
+    }
+    if client.sector_identifier.is_some() && client.subject_type == SubjectType::Public {
+        findings.warn(
+            &at.then("sector_identifier"),
+            format!("the sector of the client `{id}` is not used"),
+            "add subject_type = \"pairwise\", or leave it out",
+        );
+    }
+}
+
 /// The client as the server knows it; `None` where something in it is malformed, which the findings then say.
-fn register(client: &file::Client, at: &At, findings: &mut Findings<'_>) -> Option<Client> {
+fn register(client: &registration::Client, at: &At, findings: &mut Findings<'_>) -> Option<Client> {
     let id = &client.id;
     let parsed = ClientId::parse(id);
     if parsed.is_none() {
@@ -229,25 +277,11 @@ fn register(client: &file::Client, at: &At, findings: &mut Findings<'_>) -> Opti
             "1 to 128 of A-Z a-z 0-9 . _ ~ : / - and not beginning with u-, as user ids do",
         );
     }
-    let mut redirect_uris = Vec::new();
-    for (index, uri) in client.redirect_uris.iter().enumerate() {
-        match RedirectUri::register(uri) {
-            Ok(uri) => redirect_uris.push(uri),
-            Err(error) => findings.refuse(
-                &at.then("redirect_uris").item(index),
-                format!("the redirect URI `{uri}` can't be registered"),
-                error.to_string(),
-            ),
-        }
-    }
+    let redirect_uris = register_uris(&client.redirect_uris, &at.then("redirect_uris"), findings);
     let jwks = read_jwks(client, at, findings);
-    // What this version does not serve is not registered, so that a request for it is refused.
-    let served = client
-        .scopes
-        .iter()
-        .map(String::as_str)
-        .filter(|name| !OPENID.contains(name));
-    let scopes = check_scope_list(served, &at.then("scopes"), findings);
+    let names = client.scopes.iter().map(String::as_str);
+    let scopes = check_scope_list(names, &at.then("scopes"), findings);
+    let openid = register_openid(client, at, findings);
     Some(Client {
         id: parsed?,
         name: client.name.clone().unwrap_or_else(|| id.clone()),
@@ -260,11 +294,67 @@ fn register(client: &file::Client, at: &At, findings: &mut Findings<'_>) -> Opti
         require_pkce: client.require_pkce,
         access_token_format: client.access_token_format.into(),
         consent: client.consent.into(),
+        response_modes: client
+            .response_modes
+            .iter()
+            .copied()
+            .map(Into::into)
+            .collect(),
+        require_pushed_authorization_requests: client.require_pushed_authorization_requests,
+        dpop_bound_access_tokens: client.dpop_bound_access_tokens,
+        openid,
     })
 }
 
+/// What OpenID Connect adds to a registration, without what is malformed in it.
+fn register_openid(
+    client: &registration::Client,
+    at: &At,
+    findings: &mut Findings<'_>,
+) -> OpenIdRegistration {
+    let uri = client.backchannel_logout_uri.as_deref();
+    let backchannel_logout_uri = uri.and_then(BackChannelUri::parse);
+    if let (Some(uri), None) = (uri, &backchannel_logout_uri) {
+        findings.refuse(
+            &at.then("backchannel_logout_uri"),
+            format!("the back-channel logout URI `{uri}` can't be called"),
+            NO_BACK_CHANNEL,
+        );
+    }
+    OpenIdRegistration {
+        id_token_signed_response_alg: client.id_token_signed_response_alg.into(),
+        subject_type: client.subject_type.into(),
+        sector_identifier: client.sector_identifier.clone(),
+        post_logout_redirect_uris: register_uris(
+            &client.post_logout_redirect_uris,
+            &at.then("post_logout_redirect_uris"),
+            findings,
+        ),
+        backchannel_logout_uri,
+    }
+}
+
+fn register_uris(uris: &[String], at: &At, findings: &mut Findings<'_>) -> Vec<RedirectUri> {
+    let mut registered = Vec::new();
+    for (index, uri) in uris.iter().enumerate() {
+        match RedirectUri::register(uri) {
+            Ok(uri) => registered.push(uri),
+            Err(error) => findings.refuse(
+                &at.item(index),
+                format!("the redirect URI `{uri}` can't be registered"),
+                error.to_string(),
+            ),
+        }
+    }
+    registered
+}
+
 /// The public keys of a client, from its file or written in place.
-fn read_jwks(client: &file::Client, at: &At, findings: &mut Findings<'_>) -> Option<JwkSet> {
+fn read_jwks(
+    client: &registration::Client,
+    at: &At,
+    findings: &mut Findings<'_>,
+) -> Option<JwkSet> {
     let (at, value) = match (&client.jwks_file, &client.jwks) {
         (Some(path), _) => {
             let at = at.then("jwks_file");
@@ -344,53 +434,4 @@ fn read_secret(path: &Path) -> Result<Secret, (String, String)> {
         ));
     }
     Ok(Secret::new(secret))
-}
-
-impl From<AuthMethod> for client::AuthenticationMethod {
-    fn from(method: AuthMethod) -> Self {
-        match method {
-            AuthMethod::ClientSecretBasic => Self::ClientSecretBasic,
-            AuthMethod::ClientSecretPost => Self::ClientSecretPost,
-            AuthMethod::PrivateKeyJwt => Self::PrivateKeyJwt,
-            AuthMethod::None => Self::None,
-        }
-    }
-}
-
-impl From<GrantType> for client::GrantType {
-    fn from(grant_type: GrantType) -> Self {
-        match grant_type {
-            GrantType::AuthorizationCode => Self::AuthorizationCode,
-            GrantType::RefreshToken => Self::RefreshToken,
-            GrantType::ClientCredentials => Self::ClientCredentials,
-        }
-    }
-}
-
-impl From<AccessTokenFormat> for client::AccessTokenFormat {
-    fn from(format: AccessTokenFormat) -> Self {
-        match format {
-            AccessTokenFormat::Jwt => Self::Jwt,
-            AccessTokenFormat::Opaque => Self::Opaque,
-        }
-    }
-}
-
-impl From<Consent> for client::ConsentPolicy {
-    fn from(consent: Consent) -> Self {
-        match consent {
-            Consent::Remember => Self::Remember,
-            Consent::Always => Self::Always,
-            Consent::Never => Self::Never,
-        }
-    }
-}
-
-impl From<AssertionAudience> for client::AssertionAudience {
-    fn from(audience: AssertionAudience) -> Self {
-        match audience {
-            AssertionAudience::Issuer => Self::Issuer,
-            AssertionAudience::TokenEndpoint => Self::TokenEndpoint,
-        }
-    }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use safeconduct_protocol::claims;
 use safeconduct_protocol::ids::ClientId;
 use safeconduct_protocol::resource::{Resource, ResourceUri, ScopeDescription};
 use safeconduct_protocol::scope::{self, OFFLINE_ACCESS, Scope};
@@ -10,18 +11,16 @@ use safeconduct_protocol::secret::Secret;
 
 use super::check::Findings;
 use super::clients::{self, DeclaredClient, auth_method};
-use super::file::{self, AuthMethod, Config};
+use super::file::{self, Config};
 use super::layers::At;
 use super::problem::Problems;
+use super::registration::AuthMethod;
 use super::schema;
 
-/// Scopes that need no declaration: the flow itself gives them a meaning.
-pub(super) const BUILT_IN: [&str; 1] = [OFFLINE_ACCESS];
-/// The scopes of OpenID Connect, which this version does not serve: declared clients may keep them for later.
-pub(super) const OPENID: [&str; 5] = ["openid", "profile", "email", "address", "phone"];
-/// What to do about one of [`OPENID`] where it can't stand.
-const NO_OPENID: &str =
-    "OpenID Connect alone gives it a meaning: leave it out, or choose another name";
+/// Scopes that need no declaration: OpenID Connect and the flow itself give them a meaning.
+fn built_in() -> Vec<&'static str> {
+    claims::scopes().chain([OFFLINE_ACCESS]).collect()
+}
 
 /// What the configuration declares, well formed.
 #[derive(Debug)]
@@ -42,11 +41,9 @@ impl Declared {
             .iter()
             .flat_map(|resource| resource.scopes.names());
         let described = self.scopes.iter().map(|scope| scope.name.as_str());
-        let known: BTreeSet<&str> = described.chain(of_resources).chain(BUILT_IN).collect();
+        let known: BTreeSet<&str> = described.chain(of_resources).chain(built_in()).collect();
         if known.contains(name) {
             Ok(())
-        } else if OPENID.contains(&name) {
-            Err(format!("it is not served by this version; {NO_OPENID}"))
         } else {
             Err(advice_on_scope(name, &known))
         }
@@ -102,12 +99,6 @@ fn check_scopes(config: &Config, findings: &mut Findings<'_>) -> Vec<ScopeDescri
         let at = At::key("scopes").then(name);
         if !scope::is_name(name) {
             findings.refuse(&at, format!("`{name}` can't be the name of a scope"), "1 to 128 printable ASCII characters without space, quote and backslash (RFC 6749 §3.3)");
-        } else if OPENID.contains(&name.as_str()) {
-            findings.refuse(
-                &at,
-                format!("the scope `{name}` is not served by this version"),
-                NO_OPENID,
-            );
         } else if description
             .text
             .get("en")
@@ -144,11 +135,14 @@ fn check_resources(config: &Config, findings: &mut Findings<'_>) -> Vec<Resource
         }
         for (position, name) in resource.scopes.iter().enumerate() {
             let at = at.then("scopes").item(position);
-            if !scope::is_name(name)
-                || BUILT_IN.contains(&name.as_str())
-                || OPENID.contains(&name.as_str())
-            {
+            if !scope::is_name(name) {
                 findings.refuse(&at, format!("`{name}` can't be a scope of a resource"), "");
+            } else if built_in().contains(&name.as_str()) {
+                findings.refuse(
+                    &at,
+                    format!("`{name}` can't be a scope of a resource: it belongs to this server"),
+                    "leave it out, or choose another name",
+                );
             } else if !config.scopes.contains_key(name) {
                 findings.warn(&at, format!("the scope `{name}` is not described"), format!("add [scopes.\"{name}\"] with text.en: people are asked to allow it, and see its bare name"));
             }
@@ -259,7 +253,7 @@ fn known_scopes(config: &Config) -> BTreeSet<&str> {
         .keys()
         .map(String::as_str)
         .chain(of_resources)
-        .chain(BUILT_IN)
+        .chain(built_in())
         .collect()
 }
 

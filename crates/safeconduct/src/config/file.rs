@@ -1,4 +1,5 @@
-//! What may stand in the configuration: one type for each table, one field for each key.
+//! What may stand in the configuration: one type for each table, one field for each key. That of a client is in
+//! `registration.rs`.
 //!
 //! The comments on the fields are the reference that operators read (`docs/reference/configuration.md` is made from
 //! them), so each says the unit and what the key is for. Whether the values fit together is decided in `check.rs`.
@@ -11,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::duration::Span;
+use super::registration::Client;
 
 /// The whole configuration. `issuer` is the one key that has no default.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -29,6 +31,8 @@ pub(crate) struct Config {
     pub(crate) secrets: Secrets,
     #[serde(default)]
     pub(crate) tokens: Tokens,
+    #[serde(default)]
+    pub(crate) dpop: Dpop,
     #[serde(default)]
     pub(crate) sessions: Sessions,
     #[serde(default)]
@@ -100,7 +104,7 @@ pub(crate) struct Secrets {
     pub(crate) master_key_file: Option<PathBuf>,
 }
 
-/// How long codes and tokens live.
+/// How long codes and tokens live. An ID Token lives as long as the access token beside it.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Tokens {
@@ -116,6 +120,15 @@ pub(crate) struct Tokens {
     /// How long a public client may repeat a refresh whose answer it lost: up to 5 minutes. `0s` allows none. A client that
     /// authenticates may always repeat its last one.
     pub(crate) refresh_retry_window: Span,
+}
+
+/// What proofs of possession (DPoP, RFC 9449) must show.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Dpop {
+    /// Whether each proof must carry a nonce that this server gave out in the last five minutes or so (RFC 9449 §8). It stops
+    /// proofs that were made in advance, and costs a client one more request whenever its nonce is too old.
+    pub(crate) require_nonce: bool,
 }
 
 /// How long a browser stays signed in at this server.
@@ -182,7 +195,9 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// A scope that clients may ask for. The key of the table is its name: `[scopes."notes.read"]`.
+/// A scope that clients may ask for. The key of the table is its name: `[scopes."notes.read"]`. `openid`, `profile`, `email`,
+/// `phone`, `address` and `offline_access` are known without being declared; a text that is declared for one of them replaces
+/// the built-in one.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Scope {
@@ -206,134 +221,6 @@ pub(crate) struct Resource {
     /// The id of the client that may introspect tokens for this API, and no other. Without it, nobody may.
     #[serde(default)]
     pub(crate) client: Option<String>,
-}
-
-/// A client that is declared here. It changes here only: each start makes the database agree with the file, and disables
-/// declared clients that are gone from it. Clients made by `safeconduct client create` are left alone.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Client {
-    /// The `client_id`.
-    pub(crate) id: String,
-    /// The name that people see on the consent page. Without it, the id.
-    #[serde(default)]
-    pub(crate) name: Option<String>,
-    /// Where an answer may be sent, compared byte for byte. `https`; `http` only on loopback addresses, where the port may
-    /// differ; or a private scheme in reverse domain form (`com.example.app:/callback`).
-    #[serde(default)]
-    pub(crate) redirect_uris: Vec<String>,
-    /// What it may ask for at the token endpoint.
-    #[serde(default = "grant_types")]
-    pub(crate) grant_types: Vec<GrantType>,
-    /// The scopes it may ask for.
-    #[serde(default)]
-    pub(crate) scopes: Vec<String>,
-    /// The file that holds its secret, at least 32 characters; white space at the end is ignored.
-    #[serde(default)]
-    pub(crate) secret_file: Option<PathBuf>,
-    /// How it proves who it is. Without it: `client_secret_basic` with a secret, `private_key_jwt` with keys, else `none`.
-    #[serde(default)]
-    pub(crate) token_endpoint_auth_method: Option<AuthMethod>,
-    /// The file that holds its public keys as a JWK set, for `private_key_jwt`.
-    #[serde(default)]
-    pub(crate) jwks_file: Option<PathBuf>,
-    /// The same keys written here: `jwks.keys = [{ kty = "EC", … }]`.
-    #[serde(default)]
-    pub(crate) jwks: Option<serde_json::Value>,
-    /// Whether it must use PKCE. `false` only for a client that authenticates and cannot do PKCE.
-    #[serde(default = "yes")]
-    pub(crate) require_pkce: bool,
-    /// The form of its access tokens.
-    #[serde(default)]
-    pub(crate) access_token_format: AccessTokenFormat,
-    /// When its users are asked to allow it.
-    #[serde(default)]
-    pub(crate) consent: Consent,
-    /// What the `aud` of its client assertions must be, for `private_key_jwt`.
-    #[serde(default)]
-    pub(crate) assertion_audience: AssertionAudience,
-}
-
-/// A grant type of RFC 6749.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum,
-)]
-#[serde(rename_all = "snake_case")]
-#[value(rename_all = "snake_case")]
-pub(crate) enum GrantType {
-    /// Codes from the authorization endpoint.
-    AuthorizationCode,
-    /// Fresh tokens without the user.
-    RefreshToken,
-    /// Tokens for the client itself.
-    ClientCredentials,
-}
-
-/// How a client proves who it is.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum,
-)]
-#[serde(rename_all = "snake_case")]
-#[value(rename_all = "snake_case")]
-pub(crate) enum AuthMethod {
-    /// Its secret in the `Authorization` header.
-    ClientSecretBasic,
-    /// Its secret in the body of the request.
-    ClientSecretPost,
-    /// A JWT that it signs.
-    PrivateKeyJwt,
-    /// It cannot: an app on a phone, a desktop or in a browser.
-    None,
-}
-
-/// The form of an access token.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum,
-)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum AccessTokenFormat {
-    /// `at+jwt` (RFC 9068), which an API can validate by itself.
-    #[default]
-    Jwt,
-    /// Sealed text, which an API must introspect.
-    Opaque,
-}
-
-/// When the users of a client are asked to allow it.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum,
-)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Consent {
-    /// Once for what it asks, and again for what is new.
-    #[default]
-    Remember,
-    /// Every time.
-    Always,
-    /// Not at all: for your own apps.
-    Never,
-}
-
-/// What a client assertion must name as its audience.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum,
-)]
-#[serde(rename_all = "snake_case")]
-#[value(rename_all = "snake_case")]
-pub(crate) enum AssertionAudience {
-    /// The issuer, as one string.
-    #[default]
-    Issuer,
-    /// The URL of the token endpoint, for clients that cannot do better.
-    TokenEndpoint,
-}
-
-fn yes() -> bool {
-    true
-}
-
-pub(crate) fn grant_types() -> Vec<GrantType> {
-    vec![GrantType::AuthorizationCode, GrantType::RefreshToken]
 }
 
 impl Default for Server {

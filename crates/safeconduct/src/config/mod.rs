@@ -11,6 +11,7 @@ mod layers;
 mod problem;
 #[cfg(test)]
 mod reference;
+mod registration;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -20,13 +21,16 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize as _;
 
 pub(crate) use check::Checked;
+pub(crate) use clients::NO_BACK_CHANNEL;
 pub(crate) use duration::Span;
-pub(crate) use file::{
-    AccessTokenFormat, AssertionAudience, AuthMethod, Budget, Config, Consent, GrantType, Log,
-    LogFormat, Server,
-};
+pub(crate) use file::{Budget, Config, Log, LogFormat, Server};
 pub(crate) use layers::{Flag, Sources};
 pub(crate) use problem::{Place, Problems};
+pub(crate) use registration::{
+    AccessTokenFormat, AssertionAudience, AuthMethod, Consent, GrantType, ResponseMode,
+    SigningAlgorithm, SubjectType,
+};
+pub(crate) use schema::meant;
 
 use layers::Layers;
 

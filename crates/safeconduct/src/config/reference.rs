@@ -16,11 +16,12 @@ const PAGE: &str = concat!(
 );
 
 /// The tables in the order in which a reader meets them.
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 12] = [
     "server",
     "database",
     "secrets",
     "tokens",
+    "dpop",
     "sessions",
     "login",
     "ui",
@@ -150,7 +151,11 @@ fn write_key(page: &mut String, path: &[&str], key: &schema::Key, has_variable: 
         paragraphs(&key.about)
     )
     .unwrap();
-    if let Shape::Leaf(Kind::Word(words)) = &key.shape {
+    let one = match &key.shape {
+        Shape::List(item) => item,
+        shape => shape,
+    };
+    if let Shape::Leaf(Kind::Word(words)) = one {
         page.push('\n');
         words
             .iter()

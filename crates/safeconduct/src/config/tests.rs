@@ -235,8 +235,60 @@ fn said_of_client(text: &str) -> String {
     "safeconduct.toml:7: the client `web` may ask for the unknown scope `notes.reed`\n    did you mean `notes.read`?"
 )]
 #[case(
-    "scopes = [\"openid\", \"offline_access\"]",
-    "safeconduct.toml:7: the scope `openid` is not served by this version\n    requests for it are refused"
+    "scopes = [\"openid\", \"profile\", \"email\", \"phone\", \"address\", \"offline_access\"]",
+    ""
+)]
+#[case(
+    "scopes = [\"opendi\"]",
+    "safeconduct.toml:7: the client `web` may ask for the unknown scope `opendi`\n    did you mean `openid`?"
+)]
+#[case(
+    "response_modes = []",
+    "safeconduct.toml:7: the client `web` can't be registered: response_modes needs at least one of query and form_post"
+)]
+#[case(
+    "response_modes = [\"fragment\"]",
+    "safeconduct.toml:7: unknown variant `fragment`, expected `query` or `form_post`"
+)]
+#[case(
+    "id_token_signed_response_alg = \"none\"",
+    "safeconduct.toml:7: unknown variant `none`, expected one of `RS256`, `ES256`, `PS256`, `EdDSA`"
+)]
+#[case(
+    "scopes = [\"openid\"]\npost_logout_redirect_uris = [\"https://a.example/\",\n\"http://a.example/\"]",
+    "safeconduct.toml:9: the redirect URI `http://a.example/` can't be registered\n    http is for loopback addresses only; use https"
+)]
+#[case(
+    "scopes = [\"openid\"]\nbackchannel_logout_uri = \"http://a.example/\"",
+    "safeconduct.toml:8: the back-channel logout URI `http://a.example/` can't be called\n    write an https URL"
+)]
+#[case(
+    "backchannel_logout_uri = \"https://a.example/\"",
+    "safeconduct.toml:7: the client `web` gets no ID Token, so nothing uses its backchannel_logout_uri\n    add authorization_code to its grant_types and openid to its scopes"
+)]
+#[case(
+    "post_logout_redirect_uris = [\"https://a.example/\"]",
+    "safeconduct.toml:7: the client `web` gets no ID Token, so nothing uses its post_logout_redirect_uris"
+)]
+#[case(
+    "sector_identifier = \"a.example\"",
+    "safeconduct.toml:7: the sector of the client `web` is not used\n    add subject_type = \"pairwise\""
+)]
+#[case(
+    "subject_type = \"pairwise\"\nsector_identifier = \"https://a.example\"",
+    "safeconduct.toml:7: the client `web` can't be registered: subject_type = pairwise needs sector_identifier, a host name"
+)]
+#[case(
+    "[[clients]]\nid = \"app\"\nredirect_uris = [\"https://a.example/\", \"https://b.example/\"]\nsubject_type = \"pairwise\"",
+    "safeconduct.toml:10: the client `app` can't be registered: subject_type = pairwise needs sector_identifier"
+)]
+#[case(
+    "[[clients]]\nid = \"app\"\nredirect_uris = [\"com.example.app:/cb\"]\nresponse_modes = [\"query\", \"form_post\"]",
+    "safeconduct.toml:10: the client `app` can't be registered: form_post needs redirect URIs that begin with https: or http:"
+)]
+#[case(
+    "[[clients]]\nid = \"app\"\nsecret_file = \"s\"\ngrant_types = []\nrequire_pushed_authorization_requests = true",
+    "safeconduct.toml:11: the client `app` makes no authorization request that it could push"
 )]
 #[case(
     "grant_types = [\"implicit\"]",
@@ -319,26 +371,50 @@ fn a_client_that_can_not_work_is_named(#[case] text: &str, #[case] says: &str) {
 }
 
 #[rstest]
-fn a_scope_of_openid_connect_is_neither_registered_nor_declared(
-    #[values("openid", "profile", "email", "address", "phone")] name: &str,
+fn a_scope_of_openid_connect_needs_no_declaration_and_takes_another_text(
+    #[values("openid", "profile", "email", "phone", "address")] name: &str,
 ) {
     let client = format!(
-        "issuer = \"https://id.example\"\n[[clients]]\nid = \"web\"\nredirect_uris = [\"https://a.example/cb\"]\nscopes = [\"{name}\", \"offline_access\"]"
+        "issuer = \"https://id.example\"\n[[clients]]\nid = \"web\"\nredirect_uris = [\"https://a.example/cb\"]\nscopes = [\"{name}\"]\n"
     );
     let declared = check_sources(&sources(&client)).unwrap().declared;
-    assert_eq!(
-        declared.clients[0].client.scopes.to_string(),
-        "offline_access"
-    );
-    assert!(declared.knows_scope(name).is_err());
+    assert_eq!(declared.clients[0].client.scopes.to_string(), name);
+    assert!(declared.scopes.is_empty() && declared.knows_scope(name).is_ok());
 
-    let said = said_below_issuer(&format!("[scopes.{name}]\ntext.en = \"Know you\""));
-    assert_eq!(
-        said,
-        format!(
-            "safeconduct.toml:2: the scope `{name}` is not served by this version\n    OpenID Connect alone gives it a meaning: leave it out, or choose another name"
-        )
-    );
+    let client = format!("{client}[scopes.{name}]\ntext.en = \"Know you\"");
+    let checked = check_sources(&sources(&client)).unwrap();
+    assert_eq!(checked.warnings.to_string(), "");
+    assert_eq!(checked.declared.scopes[0].text["en"], "Know you");
+}
+
+#[test]
+fn everything_that_a_client_registers_is_registered() {
+    let text = r#"
+        issuer = "https://id.example"
+        [[clients]]
+        id = "web"
+        redirect_uris = ["https://a.example/cb", "https://b.example/cb"]
+        scopes = ["openid"]
+        response_modes = ["form_post", "query"]
+        require_pushed_authorization_requests = true
+        dpop_bound_access_tokens = true
+        id_token_signed_response_alg = "ES256"
+        subject_type = "pairwise"
+        sector_identifier = "a.example"
+        post_logout_redirect_uris = ["https://a.example/", "https://b.example/"]
+        backchannel_logout_uri = "https://a.example/backchannel"
+    "#;
+    let checked = check_sources(&sources(text)).unwrap();
+    assert_eq!(checked.warnings.to_string(), "");
+    let registered = serde_json::to_value(&checked.declared.clients[0].client).unwrap();
+    let written: toml::Table = text.parse().unwrap();
+    for (key, value) in written["clients"][0].as_table().unwrap() {
+        let said = match key.as_str() {
+            "scopes" => serde_json::json!("openid"),
+            _ => serde_json::to_value(value).unwrap(),
+        };
+        assert_eq!(registered[key], said, "{key}");
+    }
 }
 
 #[rstest]
@@ -389,7 +465,7 @@ fn what_has_more_than_a_hundred_scopes_does_not_vanish(#[case] declared: &str, #
 )]
 #[case(
     "uri = \"https://a.example\"\nscopes = [\"openid\"]",
-    "safeconduct.toml:6: `openid` can't be a scope of a resource"
+    "safeconduct.toml:6: `openid` can't be a scope of a resource: it belongs to this server\n    leave it out, or choose another name"
 )]
 #[case(
     "uri = \"https://a.example\"\nscopes = [\"b\"]",

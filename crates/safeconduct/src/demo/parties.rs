@@ -10,6 +10,7 @@ use axum::Router;
 use safeconduct_client::store::SqliteStore;
 use safeconduct_client::{Client, KeyRing};
 use safeconduct_guard::Guard;
+use safeconduct_protocol::claims::{ClaimError, PersonClaims};
 use safeconduct_protocol::client::{self, AuthenticationMethod, GrantType};
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::ids::{ClientId, UserId};
@@ -31,7 +32,7 @@ use super::addresses::{Addresses, Door, ports_of};
 use super::attacks::{Attacks, Credentials};
 use super::directory::Directory;
 use super::message::Party;
-use super::people::{CALENDAR, NOTES_READ, NOTES_WRITE, PASSWORD, People, SCOPES, SEEDS};
+use super::people::{CALENDAR, NOTES_READ, NOTES_WRITE, PASSWORD, People, SCOPES, SEEDS, Seed};
 use super::recorder::Recorder;
 use super::terminal::Terminal;
 use super::{api, app};
@@ -160,7 +161,7 @@ async fn server(
     let cluster = store
         .join_cluster(issuer.as_str(), &master.check_value(), now)
         .await?;
-    keys::create_first(&store, &master, issuer.as_str(), &cluster, now).await?;
+    keys::create_missing(&store, &master, issuer.as_str(), &cluster, &[], now).await?;
     let keys = Keys::open(
         &master,
         issuer.as_str(),
@@ -254,6 +255,10 @@ fn registered(
         require_pkce: true,
         access_token_format: client::AccessTokenFormat::default(),
         consent: client::ConsentPolicy::default(),
+        response_modes: vec![client::ResponseMode::Query],
+        require_pushed_authorization_requests: false,
+        dpop_bound_access_tokens: false,
+        openid: client::OpenIdRegistration::default(),
     })
 }
 
@@ -283,7 +288,8 @@ async fn add_people(
                 let user = NewUser {
                     id: id.clone(),
                     username: seed.username.to_owned(),
-                    name: Some(seed.name.to_owned()),
+                    name: None,
+                    claims: claims_of(seed)?,
                     sealed_password: Some(keys.seal_password(&id, &hash)?),
                 };
                 store.add_user(user, clock.now()).await?;
@@ -293,6 +299,15 @@ async fn add_people(
         people.introduce(&id, seed);
     }
     Ok(())
+}
+
+fn claims_of(seed: &Seed) -> Result<PersonClaims, ClaimError> {
+    let mut claims = PersonClaims::default();
+    for (name, value) in seed.claims {
+        claims.set(name, value.into())?;
+    }
+    claims.set("email_verified", true.into())?;
+    Ok(claims)
 }
 
 /// The web app's half of the flow: the client crate, as its documentation has it.

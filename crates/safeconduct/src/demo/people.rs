@@ -36,6 +36,8 @@ pub(crate) struct Seed {
     pub(crate) username: &'static str,
     /// What the API calls them.
     pub(crate) name: &'static str,
+    /// What the server knows about them, claim by claim.
+    pub(crate) claims: [(&'static str, &'static str); 5],
     notes: [&'static str; 3],
 }
 
@@ -44,6 +46,13 @@ pub(crate) const SEEDS: [Seed; 2] = [
     Seed {
         username: "alice",
         name: "Alice",
+        claims: [
+            ("name", "Alice Liddell"),
+            ("given_name", "Alice"),
+            ("family_name", "Liddell"),
+            ("email", "alice@example.com"),
+            ("locale", "en-GB"),
+        ],
         notes: [
             "The password went to the server. The app has never seen it.",
             "Ask the plumber about the sound in the wall.",
@@ -53,6 +62,13 @@ pub(crate) const SEEDS: [Seed; 2] = [
     Seed {
         username: ATTACKED,
         name: "Bob",
+        claims: [
+            ("name", "Bob Cratchit"),
+            ("given_name", "Bob"),
+            ("family_name", "Cratchit"),
+            ("email", "bob@example.com"),
+            ("locale", "en-GB"),
+        ],
         notes: [
             "Return the ladder to Alice.",
             "The train leaves at 7:42 from platform 3.",
