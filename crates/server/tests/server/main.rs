@@ -26,3 +26,4 @@ mod revocation;
 mod session;
 mod smoke;
 mod support;
+mod userinfo;
