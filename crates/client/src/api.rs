@@ -1,4 +1,5 @@
-//! Calling the API on a person's behalf: a fresh token on every request, and to no other place than the configured resource.
+//! Calling the API on a person's behalf, or for the app itself: a fresh token on every request, with a proof where it is bound
+//! to a key, and to no other place than the configured resource.
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -13,24 +14,35 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::address;
+use crate::client::Client;
+use crate::client_credentials::ClientCredentials;
 use crate::error::{Error, ErrorKind, chain};
 use crate::http::{Answer, read, without_query};
+use crate::proof::{DPOP, HeldKey, wants_nonce};
 use crate::session::Session;
 use crate::token_response::printable;
 
 /// The longest answer read from an API: 10 MiB.
 const LARGEST_ANSWER: usize = 10 * 1024 * 1024;
 
-/// The API, called as the person whose session this is. In an axum handler it is an extractor.
+/// The API, called as the person whose session this is ([`Session::api`]; in an axum handler it is an extractor), or as the app
+/// itself ([`ClientCredentials::api`]).
 #[derive(Clone, Debug)]
 pub struct Api {
-    session: Session,
+    caller: Caller,
+}
+
+/// Whose token is shown.
+#[derive(Clone, Debug)]
+enum Caller {
+    Person(Box<Session>),
+    App(ClientCredentials),
 }
 
 /// A request to the API. `.await` sends it.
 #[must_use = "a request does nothing until it is awaited"]
 pub struct ApiRequest {
-    session: Session,
+    caller: Caller,
     method: Method,
     url: String,
     headers: HeaderMap,
@@ -48,7 +60,47 @@ impl Session {
     /// The API, called as this person.
     pub fn api(&self) -> Api {
         Api {
-            session: self.clone(),
+            caller: Caller::Person(Box::new(self.clone())),
+        }
+    }
+}
+
+impl ClientCredentials {
+    /// The API, called as this app itself.
+    pub fn api(&self) -> Api {
+        Api {
+            caller: Caller::App(self.clone()),
+        }
+    }
+}
+
+impl Caller {
+    fn client(&self) -> &Client {
+        match self {
+            Self::Person(session) => session.client(),
+            Self::App(source) => source.client(),
+        }
+    }
+
+    /// The key that the tokens are bound to.
+    fn proof_key(&self) -> Option<&HeldKey> {
+        match self {
+            Self::Person(session) => session.proof_key(),
+            Self::App(source) => source.proof_key(),
+        }
+    }
+
+    async fn token(&self) -> Result<Secret, Error> {
+        match self {
+            Self::Person(session) => session.access_token().await,
+            Self::App(source) => source.token().await,
+        }
+    }
+
+    async fn token_instead_of(&self, refused: &Secret) -> Result<Secret, Error> {
+        match self {
+            Self::Person(session) => session.access_token_instead_of(refused).await,
+            Self::App(source) => source.token_instead_of(refused).await,
         }
     }
 }
@@ -68,7 +120,7 @@ impl Api {
     /// the client's `resource`.
     pub fn request(&self, method: Method, url: &str) -> ApiRequest {
         ApiRequest {
-            session: self.session.clone(),
+            caller: self.caller.clone(),
             method,
             url: url.to_owned(),
             headers: HeaderMap::new(),
@@ -79,7 +131,7 @@ impl Api {
 }
 
 impl ApiRequest {
-    /// Adds a header. `Authorization` is this library's own and replaced.
+    /// Adds a header. `Authorization` and `DPoP` are this library's own and replaced.
     pub fn header(mut self, name: HeaderName, value: &str) -> Self {
         match HeaderValue::from_str(value) {
             Ok(value) => {
@@ -122,12 +174,12 @@ impl ApiRequest {
             return Err(mistake);
         }
         let url = self.allowed_url()?;
-        let token = self.session.access_token().await?;
+        let token = self.caller.token().await?;
         let answer = self.send_with(&url, &token).await?;
         if !is_token_refused(&answer) {
             return Ok(answer);
         }
-        let another = self.session.access_token_instead_of(&token).await?;
+        let another = self.caller.token_instead_of(&token).await?;
         if another == token {
             return Ok(answer);
         }
@@ -137,11 +189,8 @@ impl ApiRequest {
     /// The URL, if the token may be sent there.
     fn allowed_url(&self) -> Result<Url, Error> {
         let foreign = |why: String| Error::new(ErrorKind::ForeignApi, why);
-        let resource = self
-            .session
-            .client()
-            .resource()
-            .and_then(|uri| Url::parse(uri).ok());
+        let resource = self.caller.client().resource();
+        let resource = resource.and_then(|uri| Url::parse(uri).ok());
         let Some(resource) = resource.filter(address::is_protected) else {
             return Err(foreign(
                 "the client was built without a `.resource(…)` on the web".to_owned(),
@@ -157,26 +206,32 @@ impl ApiRequest {
         })
     }
 
+    /// Sends the request with `token`; once more if the API wants a nonce in the proof.
     async fn send_with(&self, url: &Url, token: &Secret) -> Result<ApiResponse, Error> {
+        let mut answer = self.send_once(url, token).await?;
+        if self.caller.proof_key().is_some() && wants_nonce(&answer) {
+            answer = self.send_once(url, token).await?;
+        }
+        Ok(ApiResponse {
+            answer,
+            url: without_query(url),
+        })
+    }
+
+    async fn send_once(&self, url: &Url, token: &Secret) -> Result<Answer, Error> {
         let unreachable = |why: String| {
             Error::new(
                 ErrorKind::ApiUnreachable,
                 format!("{}: {why}", without_query(url)),
             )
         };
-        let mut bearer =
-            HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| {
-                Error::new(
-                    ErrorKind::TokenResponse,
-                    "the access token does not fit a header",
-                )
-            })?;
-        bearer.set_sensitive(true);
+        let client = self.caller.client();
         let mut headers = self.headers.clone();
-        headers.insert(header::AUTHORIZATION, bearer);
-        let request = self
-            .session
-            .client()
+        headers.remove(DPOP);
+        for (name, value) in client.show(token, self.caller.proof_key(), &self.method, url)? {
+            headers.insert(name.expect("a map of single values names each"), value);
+        }
+        let request = client
             .http()
             .pool()
             .request(self.method.clone(), url.clone());
@@ -187,10 +242,8 @@ impl ApiRequest {
             .await;
         let response = sent.map_err(|error| unreachable(chain(&error.without_url())))?;
         let answer = read(response, LARGEST_ANSWER).await.map_err(unreachable)?;
-        Ok(ApiResponse {
-            answer,
-            url: without_query(url),
-        })
+        client.nonces().learn(url, &answer.headers);
+        Ok(answer)
     }
 }
 
@@ -267,7 +320,7 @@ impl fmt::Debug for ApiResponse {
     }
 }
 
-/// Whether the API says that the token itself was the trouble (RFC 6750 §3.1).
+/// Whether the API says that the token itself was the trouble (RFC 6750 §3.1, RFC 9449 §7.1).
 fn is_token_refused(response: &ApiResponse) -> bool {
     let challenges = response.headers().get_all(header::WWW_AUTHENTICATE);
     response.status() == StatusCode::UNAUTHORIZED

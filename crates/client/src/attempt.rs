@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cookie::Cookies;
 use crate::error::{Error, ErrorKind};
+use crate::proof::HeldKey;
 use crate::return_to::ReturnTo;
 
 /// How long a person may take to sign in, in seconds.
@@ -32,6 +33,10 @@ pub(crate) struct Attempt {
     pub(crate) id: String,
     pub(crate) code_verifier: CodeVerifier,
     pub(crate) return_to: ReturnTo,
+    /// How long ago the person may have signed in at the issuer, in seconds.
+    pub(crate) max_age: Option<i64>,
+    /// The key that the tokens will be bound to.
+    pub(crate) proof_key: Option<HeldKey>,
     expires: Timestamp,
 }
 
@@ -53,6 +58,10 @@ struct Sealed<'a> {
     return_to: std::borrow::Cow<'a, str>,
     #[serde(rename = "e")]
     expires: Timestamp,
+    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
+    max_age: Option<i64>,
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    proof_key: Option<HeldKey>,
 }
 
 /// The attempts of one client.
@@ -60,6 +69,18 @@ pub(crate) struct Attempts {
     seal: Arc<Seal>,
     cookies: Cookies,
     used: Mutex<Used>,
+}
+
+impl Attempt {
+    /// What the ID Token must repeat (OpenID Connect Core §15.5.2). It follows from the verifier, so that there is no attempt
+    /// without one, and does not tell it.
+    pub(crate) fn nonce(&self) -> String {
+        let verifier = self.code_verifier.expose().as_bytes();
+        encoding::encode(&encoding::hmac_sha256(
+            verifier,
+            b"safeconduct-client nonce",
+        ))
+    }
 }
 
 #[derive(Default)]
@@ -78,13 +99,21 @@ impl Attempts {
     }
 
     /// Begins an attempt that will end at `return_to`. The state leads with the attempt's id, which names its cookie.
-    pub(crate) fn begin(&self, return_to: ReturnTo, now: Timestamp) -> Begun {
+    pub(crate) fn begin(
+        &self,
+        return_to: ReturnTo,
+        max_age: Option<i64>,
+        proof_key: Option<HeldKey>,
+        now: Timestamp,
+    ) -> Begun {
         let id = encoding::encode(&random::bytes::<8>());
         let state = format!("{id}.{}", random::token());
         let attempt = Attempt {
             id,
             code_verifier: CodeVerifier::generate(),
             return_to,
+            max_age,
+            proof_key,
             expires: now.plus(ATTEMPT_LIFETIME),
         };
         Begun { attempt, state }
@@ -106,6 +135,8 @@ impl Attempts {
             state_hash: encoding::sha256_base64url(begun.state.as_bytes()),
             return_to: attempt.return_to.as_str().into(),
             expires: attempt.expires,
+            max_age: attempt.max_age,
+            proof_key: attempt.proof_key.clone(),
         };
         let value = self
             .seal
@@ -135,6 +166,8 @@ impl Attempts {
                     id: id.to_owned(),
                     code_verifier: CodeVerifier::parse(&sealed.code_verifier)?,
                     return_to: ReturnTo::parse(&sealed.return_to)?,
+                    max_age: sealed.max_age,
+                    proof_key: sealed.proof_key,
                     expires: sealed.expires,
                 })
             })
@@ -218,7 +251,13 @@ mod tests {
     }
 
     fn begin(attempts: &Attempts, header: &str, now: Timestamp) -> (Begun, Vec<String>) {
-        let begun = attempts.begin(ReturnTo::parse("/notes").unwrap(), now);
+        let key = HeldKey::generate().unwrap();
+        let begun = attempts.begin(
+            ReturnTo::parse("/notes").unwrap(),
+            Some(300),
+            Some(key),
+            now,
+        );
         let cookies = attempts.set_cookies(&begun, header, now).unwrap();
         (begun, cookies)
     }
@@ -237,6 +276,13 @@ mod tests {
         assert_eq!(
             found.code_verifier.expose(),
             begun.attempt.code_verifier.expose()
+        );
+        assert_eq!(found.nonce(), begun.attempt.nonce());
+        assert_eq!(found.max_age, Some(300));
+        let thumbprint = |attempt: &Attempt| attempt.proof_key.as_ref().unwrap().thumbprint();
+        assert_eq!(
+            thumbprint(&found).unwrap(),
+            thumbprint(&begun.attempt).unwrap()
         );
 
         let another_state = format!("{}.{}", begun.attempt.id, random::token());
@@ -262,6 +308,34 @@ mod tests {
         let (second, _) = begin(&attempts, "", NOW);
         let swapped = pair(&cookies[0]).replace(&first.attempt.id, &second.attempt.id);
         assert!(attempts.find(&second.state, &swapped, NOW).is_none());
+    }
+
+    #[test]
+    fn every_attempt_has_a_nonce_of_its_own_that_tells_no_verifier() {
+        let attempts = attempts();
+        let (one, _) = begin(&attempts, "", NOW);
+        let (two, _) = begin(&attempts, "", NOW);
+        assert_ne!(one.attempt.nonce(), two.attempt.nonce());
+        assert_eq!(one.attempt.nonce().len(), 43);
+        assert_ne!(
+            one.attempt.nonce(),
+            one.attempt.code_verifier.challenge().as_str()
+        );
+        assert!(
+            !one.attempt
+                .nonce()
+                .contains(one.attempt.code_verifier.expose())
+        );
+    }
+
+    #[test]
+    fn five_attempts_at_their_largest_fit_a_header() {
+        let attempts = attempts();
+        let longest = ReturnTo::parse(&format!("/{}", "a".repeat(511))).unwrap();
+        let key = HeldKey::generate().unwrap();
+        let begun = attempts.begin(longest, Some(i64::MAX), Some(key), NOW);
+        let cookies = attempts.set_cookies(&begun, "", NOW).unwrap();
+        assert!(5 * pair(&cookies[0]).len() < 7 * 1024);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! How this client proves who it is at the token and revocation endpoints (RFC 6749 §2.3, RFC 7523 §2.2).
+//! How this client proves who it is at the issuer's endpoints (RFC 6749 §2.3, RFC 7523 §2.2).
 
 use std::sync::Arc;
 
@@ -74,6 +74,11 @@ impl Credentials {
     /// Whether there is anything to prove with; a public client has nothing.
     pub(crate) fn is_confidential(&self) -> bool {
         !matches!(self, Self::None)
+    }
+
+    /// Whether [`Credentials::prove`] puts no `client_id` into the form; a pushed authorization request has one in any case.
+    pub(crate) fn leaves_client_id_out_of_the_form(&self) -> bool {
+        matches!(self, Self::Basic(_))
     }
 
     /// Adds the proof to `form`, or gives the `Authorization` header that carries it.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use safeconduct_protocol::clock::Clock;
+use safeconduct_protocol::jose::Algorithm;
 use safeconduct_protocol::resource::ResourceUri;
 use safeconduct_protocol::scope::{self, Scope};
 use safeconduct_protocol::secret::Secret;
@@ -13,15 +14,20 @@ use url::Url;
 use crate::address;
 use crate::attempt::Attempts;
 use crate::authentication::{ClientAuthentication, Credentials};
-use crate::client::{Client, Config, Parts, Site};
+use crate::client::{Client, Config, OPENID, Parts, Site};
 use crate::cookie::Cookies;
 use crate::discovery::Discovery;
 use crate::error::Error;
 use crate::http::Http;
 use crate::key_ring::{KeyRing, read_secret_file, secret_variable};
+use crate::keys::IssuerKeys;
+use crate::login_options::LoginOptions;
+use crate::proof::Nonces;
+use crate::pushed_request::PushedRequests;
 use crate::refresh::Refreshes;
-use crate::sessions::{Lifetimes, Sessions};
+use crate::sessions::{Lifetimes, Places, Sessions};
 use crate::store::{MemoryStore, SessionStore};
+use crate::user_info::UserInfo;
 
 /// How long a request to the issuer or the API may take.
 const HTTP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -38,6 +44,12 @@ pub struct ClientBuilder {
     secret: Option<Secret>,
     secret_file: Option<PathBuf>,
     authentication: Option<ClientAuthentication>,
+    id_token_algorithms: Vec<Algorithm>,
+    login: LoginOptions,
+    user_info: UserInfo,
+    pushed_requests: PushedRequests,
+    dpop: bool,
+    logout_at_server: bool,
     store: Option<Arc<dyn SessionStore>>,
     session_keys: Option<KeyRing>,
     session_idle: Duration,
@@ -65,6 +77,12 @@ impl Client {
             secret: None,
             secret_file: None,
             authentication: None,
+            id_token_algorithms: Algorithm::ALL.to_vec(),
+            login: LoginOptions::new(),
+            user_info: UserInfo::default(),
+            pushed_requests: PushedRequests::default(),
+            dpop: false,
+            logout_at_server: true,
             store: None,
             session_keys: None,
             session_idle: Duration::from_secs(8 * HOUR),
@@ -113,7 +131,8 @@ impl ClientBuilder {
         self
     }
 
-    /// What to ask for. Name `offline_access` if tokens are to be renewed while the person is away.
+    /// What to ask for. With `openid` a sign-in tells who the person is (OpenID Connect); without it, it is for access alone. Name
+    /// `offline_access` if tokens are to be renewed while the person is away.
     pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
         self.scopes = scopes.into_iter().map(Into::into).collect();
         self
@@ -140,6 +159,54 @@ impl ClientBuilder {
     /// How the client authenticates, where that is not `client_secret_basic` with a secret and `none` without.
     pub fn authentication(mut self, method: ClientAuthentication) -> Self {
         self.authentication = Some(method);
+        self
+    }
+
+    /// What the issuer may sign ID Tokens and logout tokens with: all of RS256, ES256, PS256 and EdDSA unless set, and in any case
+    /// no more than the issuer announces. To hold the issuer to what this client is registered with
+    /// (`id_token_signed_response_alg`), name that alone.
+    pub fn id_token_algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        self.id_token_algorithms = algorithms.into_iter().collect();
+        self
+    }
+
+    /// Wishes for every sign-in: languages, how recent it must be, … [`BeginOptions::login`](crate::BeginOptions::login) has
+    /// those for one.
+    pub fn login(mut self, wishes: LoginOptions) -> Self {
+        self.login = wishes;
+        self
+    }
+
+    /// Whether to ask for userinfo at sign-in. Unless set, it is asked if the scope holds `profile`, `email`, `phone` or `address`
+    /// and the issuer has the endpoint; if it then gives no answer, the person is signed in with the claims of the ID Token
+    /// alone. With `true`, nobody is signed in without that answer. About another person it is refused in any case.
+    ///
+    /// A session keeps up to 4 KiB of userinfo beyond what the ID Token says; of more, the standard claims.
+    pub fn userinfo(mut self, asked: bool) -> Self {
+        self.user_info = match asked {
+            true => UserInfo::Always,
+            false => UserInfo::Never,
+        };
+        self
+    }
+
+    /// Whether authorization requests are pushed to the issuer (RFC 9126): where it announces that, unless set.
+    pub fn pushed_requests(mut self, when: PushedRequests) -> Self {
+        self.pushed_requests = when;
+        self
+    }
+
+    /// Whether tokens are bound to a key of their own session (DPoP, RFC 9449), so that nobody else can use them. An issuer that
+    /// gives other tokens then is refused, and the API must ask for proofs. Sessions that began before go on as they are.
+    pub fn dpop(mut self, bound: bool) -> Self {
+        self.dpop = bound;
+        self
+    }
+
+    /// Whether signing out of this app is signing out at the issuer too, where it can be told (`end_session_endpoint`); it is,
+    /// unless set. [`Client::post_logout_redirect_uri`] is to be registered there.
+    pub fn logout_at_server(mut self, too: bool) -> Self {
+        self.logout_at_server = too;
         self
     }
 
@@ -200,7 +267,8 @@ impl ClientBuilder {
                 .as_ref()
                 .is_none_or(|site| site.origin.starts_with("https:")),
         };
-        let seal = Arc::new(self.keys()?.seal(&self.context(site.as_ref())));
+        let (keys, context) = (self.keys()?, self.context(site.as_ref()));
+        let seal = Arc::new(keys.seal(&context));
         let lifetimes = Lifetimes {
             idle: seconds(self.session_idle)?,
             absolute: seconds(self.session_absolute)?,
@@ -209,12 +277,29 @@ impl ClientBuilder {
             .store
             .take()
             .unwrap_or_else(|| Arc::new(MemoryStore::new()));
+        let places = Places {
+            store,
+            seal: seal.clone(),
+            index_keys: keys
+                .index_keys(&format!("{}\n{}", self.issuer, self.client_id))
+                .into(),
+        };
         let http = Http::new(&issuer_url, self.http_timeout)?;
         let clock = self.clock.clone();
+        let openid = self.scopes.iter().any(|scope| scope == OPENID);
         Ok(Client::assemble(Parts {
-            discovery: Discovery::new(&self.issuer, &issuer_url, http.clone(), clock.clone()),
+            discovery: Discovery::new(
+                &self.issuer,
+                openid,
+                &issuer_url,
+                http.clone(),
+                clock.clone(),
+            ),
+            keys: IssuerKeys::new(http.clone(), clock.clone()),
+            nonces: Nonces::default(),
             attempts: Attempts::new(seal.clone(), cookies),
-            sessions: Sessions::new(store, seal, lifetimes, clock.clone()),
+            seal,
+            sessions: Sessions::new(places, lifetimes, clock.clone()),
             refreshes: Refreshes::new(clock.clone()),
             config: self.config(site, cookies)?,
             http,
@@ -258,6 +343,11 @@ impl ClientBuilder {
                 "`{bad}` is not a scope; name them one by one"
             )));
         }
+        if self.id_token_algorithms.is_empty() {
+            return Err(Error::configuration(
+                "id_token_algorithms names none, so that no ID Token could be taken",
+            ));
+        }
         let resource = self.resource.map(checked_resource).transpose()?;
         Ok(Config {
             issuer: self.issuer,
@@ -266,6 +356,12 @@ impl ClientBuilder {
             scope: Scope::parse(&self.scopes.join(" "))
                 .ok_or_else(|| Error::configuration("more than 100 scopes"))?,
             resource,
+            id_token_algorithms: self.id_token_algorithms,
+            login: self.login,
+            user_info: self.user_info,
+            pushed_requests: self.pushed_requests,
+            dpop: self.dpop,
+            logout_at_server: self.logout_at_server,
             site,
             cookies,
             session_cookie: self.cookie_name,
@@ -295,6 +391,7 @@ impl ClientBuilder {
         let origin = url.origin().ascii_serialization();
         Ok(Some(Site {
             redirect_uri: format!("{origin}{path}/callback"),
+            post_logout_redirect_uri: format!("{origin}{path}/logged-out"),
             origin,
         }))
     }
@@ -361,6 +458,10 @@ mod tests {
             client.redirect_uri().unwrap(),
             "https://notes.example.com/auth/acme/callback"
         );
+        assert_eq!(
+            client.post_logout_redirect_uri().unwrap(),
+            "https://notes.example.com/auth/acme/logged-out"
+        );
     }
 
     #[rstest]
@@ -379,6 +480,7 @@ mod tests {
     #[case::empty_secret(builder().secret(Secret::new("")))]
     #[case::basic_without_secret(builder().authentication(ClientAuthentication::Basic))]
     #[case::none_with_secret(builder().secret(Secret::new("s")).authentication(ClientAuthentication::None))]
+    #[case::no_algorithm(builder().id_token_algorithms([]))]
     #[case::cookie_name(builder().cookie_name("a b"))]
     #[case::no_life(builder().session_lifetimes(Duration::ZERO, Duration::ZERO))]
     #[case::store_without_keys(builder().store(MemoryStore::new()))]

@@ -1,14 +1,16 @@
 //! The client: who this app is at which issuer, and the few ways it talks to it.
 //!
-//! How it is put together is `builder.rs`'s concern; what it is for, that of `sign_in.rs`, `session.rs` and
-//! `client_credentials.rs`.
+//! How it is put together is `builder.rs`'s concern; what it is for, that of `authorization_request.rs`, `sign_in.rs`,
+//! `session.rs`, `logout.rs`, `back_channel.rs` and `client_credentials.rs`.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use safeconduct_protocol::clock::Clock;
+use safeconduct_protocol::jose::Algorithm;
 use safeconduct_protocol::scope::Scope;
+use safeconduct_protocol::seal::Seal;
 use safeconduct_protocol::secret::Secret;
 use safeconduct_protocol::time::Timestamp;
 use tokio::task::JoinHandle;
@@ -20,11 +22,20 @@ use crate::cookie::Cookies;
 use crate::discovery::Discovery;
 use crate::error::{Error, ErrorKind};
 use crate::http::Http;
+use crate::id_token::IdTokenRules;
+use crate::keys::IssuerKeys;
+use crate::login_options::LoginOptions;
 use crate::metadata::Metadata;
+use crate::proof::{HeldKey, Nonces};
+use crate::pushed_request::PushedRequests;
 use crate::refresh::Refreshes;
 use crate::sessions::Sessions;
 use crate::token_request::{Asker, TokenRequest};
 use crate::token_response::Tokens;
+use crate::user_info::UserInfo;
+
+/// The scope that makes a request one for an identity (OpenID Connect Core §3.1.2.1).
+pub(crate) const OPENID: &str = "openid";
 
 /// How long a person who signs out waits for the server to hear of it. It is told in any case.
 const PATIENCE_AT_LOGOUT: Duration = Duration::from_secs(3);
@@ -38,6 +49,9 @@ pub(crate) struct Parts {
     pub(crate) config: Config,
     pub(crate) http: Http,
     pub(crate) discovery: Discovery,
+    pub(crate) keys: IssuerKeys,
+    pub(crate) nonces: Nonces,
+    pub(crate) seal: Arc<Seal>,
     pub(crate) attempts: Attempts,
     pub(crate) sessions: Sessions,
     pub(crate) refreshes: Refreshes,
@@ -51,6 +65,14 @@ pub(crate) struct Config {
     pub(crate) credentials: Credentials,
     pub(crate) scope: Scope,
     pub(crate) resource: Option<String>,
+    /// What ID Tokens and logout tokens may be signed with.
+    pub(crate) id_token_algorithms: Vec<Algorithm>,
+    pub(crate) login: LoginOptions,
+    pub(crate) user_info: UserInfo,
+    pub(crate) pushed_requests: PushedRequests,
+    pub(crate) dpop: bool,
+    /// Whether signing out of this app is signing out at the server too.
+    pub(crate) logout_at_server: bool,
     pub(crate) site: Option<Site>,
     pub(crate) cookies: Cookies,
     pub(crate) session_cookie: String,
@@ -62,6 +84,7 @@ pub(crate) struct Site {
     /// Scheme, host and port, as a browser writes them in `Origin`.
     pub(crate) origin: String,
     pub(crate) redirect_uri: String,
+    pub(crate) post_logout_redirect_uri: String,
 }
 
 impl Client {
@@ -97,6 +120,17 @@ impl Client {
         self.site().map(|site| site.redirect_uri.as_str())
     }
 
+    /// Where the issuer sends browsers back to after a sign-out: to be registered there as a `post_logout_redirect_uri`, character
+    /// by character. What the issuer tells this app of sign-outs elsewhere (`backchannel_logout_uri`) goes to the same base URL,
+    /// `/auth/backchannel`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] if the client was built without a base URL.
+    pub fn post_logout_redirect_uri(&self) -> Result<&str, Error> {
+        self.site()
+            .map(|site| site.post_logout_redirect_uri.as_str())
+    }
+
     /// What the issuer says about itself, from memory while it is fresh.
     ///
     /// # Errors
@@ -105,8 +139,8 @@ impl Client {
         self.0.discovery.metadata().await
     }
 
-    /// Where a person can end their session at the issuer too, if the issuer says so (`end_session_endpoint`). Signing out of
-    /// this app alone does not do that.
+    /// Where a person can end their session at the issuer, if the issuer says so (`end_session_endpoint`), for an app that links
+    /// there itself. [`Session::sign_out`](crate::Session::sign_out) leads there with everything that belongs to it.
     ///
     /// # Errors
     /// As [`Client::metadata`].
@@ -126,6 +160,18 @@ impl Client {
 
     pub(crate) fn http(&self) -> &Http {
         &self.0.http
+    }
+
+    pub(crate) fn keys(&self) -> &IssuerKeys {
+        &self.0.keys
+    }
+
+    pub(crate) fn nonces(&self) -> &Nonces {
+        &self.0.nonces
+    }
+
+    pub(crate) fn seal(&self) -> &Seal {
+        &self.0.seal
     }
 
     pub(crate) fn attempts(&self) -> &Attempts {
@@ -152,6 +198,33 @@ impl Client {
         &self.0.config.routes_path
     }
 
+    /// Whether sign-ins are for identities, and not for access alone.
+    pub(crate) fn is_openid(&self) -> bool {
+        self.scope().contains(OPENID)
+    }
+
+    /// What the issuer may sign ID Tokens and logout tokens with: of the configured algorithms the ones it announces.
+    pub(crate) fn id_token_algorithms(&self, metadata: &Metadata) -> Vec<Algorithm> {
+        let announced = metadata.id_token_algorithms.as_ref();
+        let mut algorithms = self.config().id_token_algorithms.clone();
+        algorithms.retain(|algorithm| announced.is_none_or(|list| list.contains(algorithm)));
+        algorithms
+    }
+
+    /// What the ID Token that came with `access_token` is held to.
+    pub(crate) fn id_token_rules<'a>(
+        &'a self,
+        algorithms: &'a [Algorithm],
+        access_token: &'a Secret,
+    ) -> IdTokenRules<'a> {
+        IdTokenRules {
+            issuer: self.issuer(),
+            client_id: self.client_id(),
+            algorithms,
+            access_token,
+        }
+    }
+
     pub(crate) fn asker(&self) -> Asker<'_> {
         Asker {
             issuer: self.issuer(),
@@ -161,11 +234,18 @@ impl Client {
         }
     }
 
-    /// Sends a token request and reads the answer. Life is counted from before the question, never from after the answer.
-    pub(crate) async fn ask(&self, request: &TokenRequest, asked: &Scope) -> Result<Tokens, Error> {
+    /// Sends the token request that `build` makes, with a proof of `key` where tokens are bound to one, and reads the answer.
+    /// Life is counted from before the question, never from after the answer.
+    pub(crate) async fn ask(
+        &self,
+        key: Option<&HeldKey>,
+        build: impl Fn() -> Result<TokenRequest, Error>,
+        asked: &Scope,
+    ) -> Result<Tokens, Error> {
         let now = self.now();
-        let answer = self.http().send(request).await?;
-        Tokens::parse(answer.status, answer.is_json(), &answer.body, asked, now)
+        let answer = self.send_proven(key, build).await?;
+        Tokens::parse(answer.status, answer.is_json(), &answer.body, asked, now)?
+            .bound_as_asked(key.is_some())
     }
 
     /// Tells the server that a refresh token is not needed any more (RFC 7009), as well as that can be done: it runs on when

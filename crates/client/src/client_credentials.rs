@@ -1,5 +1,6 @@
 //! Tokens for the app itself, without a person (RFC 6749 §4.4): kept, shared, and renewed ahead of their end.
 
+use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
@@ -10,6 +11,7 @@ use safeconduct_protocol::time::Timestamp;
 use crate::client::Client;
 use crate::error::Error;
 use crate::flights::Flights;
+use crate::proof::HeldKey;
 use crate::record::{HeldTokens, Need};
 use crate::token_request::{Offer, TokenRequest};
 
@@ -18,12 +20,15 @@ use crate::token_request::{Offer, TokenRequest};
 pub struct ClientCredentials {
     client: Client,
     scope: Arc<Scope>,
+    /// The key that the tokens are bound to, if they are.
+    proof_key: Option<Arc<HeldKey>>,
     cached: Arc<ArcSwapOption<HeldTokens>>,
     flights: Arc<Flights<(), Arc<HeldTokens>>>,
 }
 
 impl Client {
-    /// A source of tokens for this app itself, with the client's scopes and for its resource.
+    /// A source of tokens for this app itself, with the client's scopes and for its resource. With `.dpop(true)` they are bound to
+    /// a key of this source.
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`](crate::ErrorKind) if the client has nothing to authenticate with.
@@ -33,9 +38,14 @@ impl Client {
                 "client credentials need a client that authenticates: `.secret(…)` or a key",
             ));
         }
+        let proof_key = match self.config().dpop {
+            true => Some(Arc::new(HeldKey::generate()?)),
+            false => None,
+        };
         Ok(ClientCredentials {
             client: self.clone(),
             scope: Arc::new(self.scope().clone()),
+            proof_key,
             cached: Arc::default(),
             flights: Arc::new(Flights::new(self.clock().clone())),
         })
@@ -43,7 +53,8 @@ impl Client {
 }
 
 impl ClientCredentials {
-    /// A token that is good now. However many ask at once, the server is asked once.
+    /// A token that is good now. However many ask at once, the server is asked once. One that is bound to a key is of no use
+    /// without proofs: [`ClientCredentials::api`] makes them.
     ///
     /// # Errors
     /// Whatever kept a token away; for a moment everybody who asks gets the same failure.
@@ -58,6 +69,14 @@ impl ClientCredentials {
     /// As [`ClientCredentials::token`].
     pub async fn token_instead_of(&self, refused: &Secret) -> Result<Secret, Error> {
         self.token_unless_refused(Some(refused)).await
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn proof_key(&self) -> Option<&HeldKey> {
+        self.proof_key.as_deref()
     }
 
     async fn token_unless_refused(&self, refused: Option<&Secret>) -> Result<Secret, Error> {
@@ -86,13 +105,15 @@ impl ClientCredentials {
             return Ok(tokens);
         }
         let metadata = self.client.metadata().await?;
-        let request = TokenRequest::for_token(
-            &metadata.token_endpoint,
-            &self.client.asker(),
-            &Offer::ClientCredentials(&self.scope),
-            self.client.now(),
-        )?;
-        let answer = self.client.ask(&request, &self.scope).await;
+        let request = || {
+            let offer = Offer::ClientCredentials(&self.scope);
+            let (endpoint, now) = (&metadata.token_endpoint, self.client.now());
+            TokenRequest::for_token(endpoint, &self.client.asker(), &offer, now)
+        };
+        let answer = self
+            .client
+            .ask(self.proof_key(), request, &self.scope)
+            .await;
         let tokens =
             answer.inspect_err(|error| tracing::warn!(%error, "no token for the app itself"))?;
         let held = match last.as_deref().cloned() {
@@ -105,5 +126,13 @@ impl ClientCredentials {
         let held = Arc::new(held);
         self.cached.store(Some(held.clone()));
         Ok(held)
+    }
+}
+
+impl fmt::Debug for ClientCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientCredentials")
+            .field("client", &self.client)
+            .finish_non_exhaustive()
     }
 }

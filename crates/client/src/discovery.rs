@@ -12,14 +12,14 @@ use url::Url;
 
 use crate::error::{Error, ErrorKind};
 use crate::flights::Flights;
-use crate::http::{Answer, Http};
+use crate::http::{Answer, Http, is_busy};
 use crate::metadata::Metadata;
 
-/// Metadata is fresh for at least five minutes and at most a day, whatever `Cache-Control` says; for an hour without it.
+/// A document is fresh for at least five minutes and at most a day, whatever `Cache-Control` says; for an hour without it.
 const FRESH: std::ops::RangeInclusive<i64> = 300..=86_400;
 const FRESH_BY_DEFAULT: i64 = 3600;
-/// Metadata that cannot be renewed is believed for a day longer: an issuer's short outage ends no session.
-const STALE: i64 = 86_400;
+/// What cannot be renewed is believed for a day longer: an issuer's short outage ends no session.
+pub(crate) const STALE: i64 = 86_400;
 
 /// The metadata of one issuer, and how to renew it.
 pub(crate) struct Discovery {
@@ -41,10 +41,15 @@ struct Cached {
 }
 
 impl Discovery {
-    pub(crate) fn new(issuer: &str, url: &Url, http: Http, clock: Clock) -> Self {
+    /// The metadata of `issuer`; `openid` if it is asked for identities, and not for access alone.
+    pub(crate) fn new(issuer: &str, openid: bool, url: &Url, http: Http, clock: Clock) -> Self {
+        let mut locations = Metadata::locations(url);
+        if openid {
+            locations.reverse();
+        }
         let source = Source {
             issuer: issuer.to_owned(),
-            locations: Metadata::locations(url),
+            locations,
             http,
             clock: clock.clone(),
             cached: ArcSwapOption::empty(),
@@ -106,21 +111,28 @@ impl Source {
         } else {
             (first, answer)
         };
-        let kind = match answer.status {
-            StatusCode::OK => return Ok(answer),
-            status if status.is_server_error() => ErrorKind::IssuerBusy,
-            StatusCode::TOO_MANY_REQUESTS => ErrorKind::IssuerBusy,
-            _ => ErrorKind::IssuerMetadata,
-        };
-        Err(Error::new(
-            kind,
-            format!("{url} answered {}", answer.status),
-        ))
+        complete(url, answer)
     }
 }
 
+/// `answer`, if it is the document that lies at `url`.
+///
+/// # Errors
+/// [`ErrorKind::IssuerBusy`], [`ErrorKind::IssuerMetadata`].
+pub(crate) fn complete(url: &Url, answer: Answer) -> Result<Answer, Error> {
+    let kind = match answer.status {
+        StatusCode::OK => return Ok(answer),
+        status if is_busy(status) => ErrorKind::IssuerBusy,
+        _ => ErrorKind::IssuerMetadata,
+    };
+    Err(Error::new(
+        kind,
+        format!("{url} answered {}", answer.status),
+    ))
+}
+
 /// For how many seconds an answer with this `Cache-Control` is fresh.
-fn freshness(cache_control: &str) -> i64 {
+pub(crate) fn freshness(cache_control: &str) -> i64 {
     let directives = || {
         cache_control
             .split(',')

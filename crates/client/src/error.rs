@@ -47,16 +47,28 @@ pub enum ErrorKind {
     AccessDenied,
     /// The server refused the authorization request for another reason; [`Error::oauth_error`] names it.
     AuthorizationRefused,
+    /// The server cannot answer without asking the person, which `prompt=none` forbade (OpenID Connect Core §3.1.2.6).
+    InteractionRequired,
+    /// The server did not take the pushed authorization request, or gave no `request_uri` for it (RFC 9126 §2.2, §2.3).
+    PushedRequest,
     /// The token endpoint refused; [`Error::oauth_error`] names the reason (RFC 6749 §5.2).
     TokenRefused,
     /// The token endpoint's answer breaks RFC 6749 §5.1.
     TokenResponse,
+    /// The ID Token is missing, or is not what OpenID Connect Core §3.1.3.7 demands. Nobody was signed in with it.
+    IdToken,
+    /// The userinfo endpoint gave no answer about the person who signed in (OpenID Connect Core §5.3.2).
+    UserInfo,
     /// Nobody is signed in.
     SignInRequired,
     /// The session ran out, or the server ended what it rested on.
     SessionEnded,
     /// A form was posted from somewhere else than this app.
     CrossSite,
+    /// The address belongs to no sign-out of the last ten minutes.
+    LogoutUnknown,
+    /// The logout token is not what OpenID Connect Back-Channel Logout §2.6 demands. Nobody was signed out.
+    LogoutToken,
     /// The session store could not be read or written.
     SessionStore,
     /// The app asked to send a person's token to a URL outside the configured `resource`.
@@ -153,11 +165,17 @@ impl ErrorKind {
             Self::IssuerMismatch => "issuer-mismatch",
             Self::AccessDenied => "access-denied",
             Self::AuthorizationRefused => "authorization-refused",
+            Self::InteractionRequired => "interaction-required",
+            Self::PushedRequest => "pushed-request-refused",
             Self::TokenRefused => "token-refused",
             Self::TokenResponse => "token-response-invalid",
+            Self::IdToken => "id-token-invalid",
+            Self::UserInfo => "userinfo-invalid",
             Self::SignInRequired => "sign-in-required",
             Self::SessionEnded => "session-ended",
             Self::CrossSite => "cross-site-form",
+            Self::LogoutUnknown => "sign-out-unknown",
+            Self::LogoutToken => "logout-token-invalid",
             Self::SessionStore => "session-store-failed",
             Self::ForeignApi => "api-outside-resource",
             Self::ApiUnreachable => "api-unreachable",
@@ -174,18 +192,24 @@ impl ErrorKind {
             Self::CallbackMalformed
             | Self::AttemptUnknown
             | Self::AttemptUsed
-            | Self::IssuerMismatch => StatusCode::BAD_REQUEST,
-            Self::SignInRequired | Self::SessionEnded | Self::ApiUnauthorized => {
-                StatusCode::UNAUTHORIZED
-            }
+            | Self::IssuerMismatch
+            | Self::LogoutUnknown
+            | Self::LogoutToken => StatusCode::BAD_REQUEST,
+            Self::InteractionRequired
+            | Self::SignInRequired
+            | Self::SessionEnded
+            | Self::ApiUnauthorized => StatusCode::UNAUTHORIZED,
             Self::AccessDenied | Self::CrossSite | Self::ApiForbidden => StatusCode::FORBIDDEN,
             Self::IssuerUnreachable | Self::IssuerBusy | Self::SessionStore => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::IssuerMetadata
             | Self::AuthorizationRefused
+            | Self::PushedRequest
             | Self::TokenRefused
             | Self::TokenResponse
+            | Self::IdToken
+            | Self::UserInfo
             | Self::ApiUnreachable
             | Self::ApiFailed => StatusCode::BAD_GATEWAY,
         }
@@ -206,11 +230,18 @@ impl ErrorKind {
                 "The answer did not come from the sign-in service that this app uses."
             }
             Self::AccessDenied => "You did not allow the sign-in, so nothing was shared.",
-            Self::AuthorizationRefused => "The sign-in service refused this app's request.",
-            Self::TokenRefused | Self::TokenResponse => "The sign-in could not be completed.",
+            Self::AuthorizationRefused | Self::PushedRequest => {
+                "The sign-in service refused this app's request."
+            }
+            Self::InteractionRequired => "You have to sign in again.",
+            Self::TokenRefused | Self::TokenResponse | Self::IdToken | Self::UserInfo => {
+                "The sign-in could not be completed."
+            }
             Self::SignInRequired => "You are not signed in.",
             Self::SessionEnded => "You have been signed out.",
             Self::CrossSite => "This form was not sent from this app.",
+            Self::LogoutUnknown => "This address is not the end of a sign-out.",
+            Self::LogoutToken => "The message is not from the sign-in service.",
             Self::SessionStore => "The app cannot look up your session at the moment.",
             Self::ForeignApi => "This app asked the wrong service for your data.",
             Self::ApiUnreachable => "The service that holds your data cannot be reached.",
@@ -247,10 +278,26 @@ impl ErrorKind {
             Self::TokenRefused => {
                 "The log names the error; invalid_client means the secret or the authentication method differs."
             }
+            Self::InteractionRequired => "Begin a sign-in without `Prompt::None`.",
+            Self::PushedRequest => {
+                "The log names the error; check what this client may ask for, and that it authenticates as registered."
+            }
             Self::TokenResponse => "The token endpoint must answer as RFC 6749 §5.1 says.",
+            Self::IdToken => {
+                "The log names the claim; compare issuer, client_id and the algorithm this client is registered with."
+            }
+            Self::UserInfo => {
+                "The log says what came; the endpoint must answer JSON about the person of the ID Token."
+            }
             Self::SignInRequired | Self::SessionEnded => "Sign in again.",
             Self::CrossSite => {
                 "Post the form that `User::logout_form` makes, from a page of this app."
+            }
+            Self::LogoutUnknown => {
+                "Nothing but the issuer should lead here, within ten minutes; sign out again to be sure."
+            }
+            Self::LogoutToken => {
+                "The log names the claim; the issuer must send a logout token to this client and to no other."
             }
             Self::SessionStore => "Check the store's file or database; nobody was signed out.",
             Self::ForeignApi => {

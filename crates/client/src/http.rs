@@ -84,6 +84,16 @@ impl Http {
             .await
     }
 
+    /// Asks `url`, which is the issuer's, with `headers`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::IssuerUnreachable`].
+    pub(crate) async fn fetch_with(&self, url: &Url, headers: HeaderMap) -> Result<Answer, Error> {
+        let request = self.client.get(url.clone());
+        let request = request.header(header::ACCEPT, "application/json");
+        self.exchange(request.headers(headers), url).await
+    }
+
     /// Sends a form to an endpoint of the issuer.
     ///
     /// # Errors
@@ -128,6 +138,11 @@ pub(crate) async fn read(mut response: reqwest::Response, most: usize) -> Result
         headers: std::mem::take(response.headers_mut()),
         body: body.freeze(),
     })
+}
+
+/// Whether the status says: not now.
+pub(crate) fn is_busy(status: StatusCode) -> bool {
+    status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
 }
 
 /// The address for a log: a query may hold what is nobody's business.

@@ -13,8 +13,8 @@ use safeconduct_protocol::secret::Secret;
 
 use crate::error::Error;
 
-/// What this library seals: sign-in cookies and stored sessions.
-const KINDS: [Kind; 2] = [Kind::LoginAttempt, Kind::StoredTokens];
+/// What this library seals: sign-in cookies, stored sessions, and the way back from a sign-out.
+const KINDS: [Kind; 3] = [Kind::LoginAttempt, Kind::StoredTokens, Kind::LogoutState];
 
 /// One or more 256-bit keys. The first seals; all of them open, so that a key can be replaced without signing anyone out:
 /// put the new one in front, and drop the old one when the longest session is over. Has no `Debug`.
@@ -80,6 +80,14 @@ impl KeyRing {
         }
         seal
     }
+
+    /// What persons and sessions of the issuer are named with in a store, which is to know neither: one for each key, the
+    /// sealing one first.
+    pub(crate) fn index_keys(&self, context: &str) -> Vec<[u8; 32]> {
+        let label = format!("safeconduct-client session index\n{context}");
+        let derive = |key: &Secret| encoding::hmac_sha256(&bytes(key), label.as_bytes());
+        self.0.iter().map(derive).collect()
+    }
 }
 
 /// The value of the variable `name`, or the content of the file that `name` + `_FILE` names.
@@ -141,12 +149,16 @@ fn read_hexadecimal(text: &str) -> Option<Vec<u8>> {
 
 /// The key with an id that follows from it, so that rings in any order agree on which key is which.
 fn seal_key(key: &Secret) -> SealKey {
-    let bytes: [u8; 32] = encoding::decode(key.expose())
-        .and_then(|bytes| bytes.try_into().ok())
-        .expect("a ring holds 32-byte keys in base64url");
+    let bytes = bytes(key);
     let digest = encoding::hmac_sha256(&bytes, b"safeconduct-client key id");
     let id = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
     SealKey::from_bytes(id, bytes)
+}
+
+fn bytes(key: &Secret) -> [u8; 32] {
+    encoding::decode(key.expose())
+        .and_then(|bytes| bytes.try_into().ok())
+        .expect("a ring holds 32-byte keys in base64url")
 }
 
 #[cfg(test)]
@@ -202,6 +214,16 @@ mod tests {
         let fresh = rotated.seal(Kind::StoredTokens, &8).unwrap();
         assert!(old.open::<i32>(Kind::StoredTokens, &fresh).is_err());
         assert_eq!(dropped.open::<i32>(Kind::StoredTokens, &fresh), Ok(8));
+    }
+
+    #[test]
+    fn every_key_names_sessions_in_its_own_way_and_in_every_app_in_another() {
+        let new = random::token();
+        let rotated = ring(&format!("{new},{ONE}")).unwrap();
+        let old = ring(ONE).unwrap();
+        assert_eq!(rotated.index_keys("app")[1..], old.index_keys("app"));
+        assert_ne!(rotated.index_keys("app")[0], old.index_keys("app")[0]);
+        assert_ne!(old.index_keys("app"), old.index_keys("other"));
     }
 
     #[test]

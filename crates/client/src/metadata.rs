@@ -1,7 +1,9 @@
-//! What an issuer says about itself (RFC 8414): where its metadata lies, and which of it is believed.
+//! What an issuer says about itself (RFC 8414, OpenID Connect Discovery §3): where its metadata lies, and which of it is
+//! believed.
 //!
 //! Fetching and caching is `discovery.rs`'s concern.
 
+use safeconduct_protocol::jose::Algorithm;
 use serde::Deserialize;
 use url::Url;
 
@@ -15,7 +17,18 @@ pub struct Metadata {
     pub(crate) authorization_endpoint: Option<Url>,
     pub(crate) token_endpoint: Url,
     pub(crate) revocation_endpoint: Option<Url>,
+    pub(crate) userinfo_endpoint: Option<Url>,
     pub(crate) end_session_endpoint: Option<Url>,
+    pub(crate) pushed_authorization_request_endpoint: Option<Url>,
+    pub(crate) jwks_uri: Option<Url>,
+    /// Whether an authorization request must be pushed (RFC 9126 §5).
+    pub(crate) requires_pushed_requests: bool,
+    /// What ID Tokens may be signed with, of what is known here; `None` if the issuer does not say.
+    pub(crate) id_token_algorithms: Option<Vec<Algorithm>>,
+    /// Whether proofs signed with ES256 are taken, as far as the issuer says (RFC 9449 §5.1).
+    pub(crate) takes_es256_proofs: bool,
+    /// Whether the issuer tells apps when a session ends (OpenID Connect Back-Channel Logout §2.1).
+    pub(crate) tells_of_logouts: bool,
     /// Whether every authorization response names the issuer (RFC 9207 §3).
     pub(crate) names_issuer_in_response: bool,
     /// Whether S256 is supported, as far as the issuer says.
@@ -28,15 +41,24 @@ struct Document {
     authorization_endpoint: Option<String>,
     token_endpoint: Option<String>,
     revocation_endpoint: Option<String>,
+    userinfo_endpoint: Option<String>,
     end_session_endpoint: Option<String>,
+    pushed_authorization_request_endpoint: Option<String>,
     jwks_uri: Option<String>,
+    #[serde(default)]
+    require_pushed_authorization_requests: bool,
+    id_token_signing_alg_values_supported: Option<Vec<String>>,
+    dpop_signing_alg_values_supported: Option<Vec<String>>,
+    #[serde(default)]
+    backchannel_logout_supported: bool,
     #[serde(default)]
     authorization_response_iss_parameter_supported: bool,
     code_challenge_methods_supported: Option<Vec<String>>,
 }
 
 impl Metadata {
-    /// Where the metadata of `issuer` may lie, best first: RFC 8414 §3.1, then OpenID Connect Discovery §4.
+    /// Where the metadata of `issuer` may lie: RFC 8414 §3.1, then OpenID Connect Discovery §4. A client that asks for `openid`
+    /// begins with the second.
     pub fn locations(issuer: &Url) -> [Url; 2] {
         let path = issuer.path().trim_end_matches('/');
         let at = |path: String| {
@@ -66,7 +88,6 @@ impl Metadata {
             )));
         }
         let endpoint = |name: &str, text: Option<String>| endpoint(issuer, name, text);
-        endpoint("jwks_uri", document.jwks_uri)?;
         Ok(Self {
             authorization_endpoint: endpoint(
                 "authorization_endpoint",
@@ -75,13 +96,33 @@ impl Metadata {
             token_endpoint: endpoint("token_endpoint", document.token_endpoint)?
                 .ok_or_else(|| invalid("the metadata names no token_endpoint".to_owned()))?,
             revocation_endpoint: endpoint("revocation_endpoint", document.revocation_endpoint)?,
+            userinfo_endpoint: endpoint("userinfo_endpoint", document.userinfo_endpoint)?,
             end_session_endpoint: endpoint("end_session_endpoint", document.end_session_endpoint)?,
+            pushed_authorization_request_endpoint: endpoint(
+                "pushed_authorization_request_endpoint",
+                document.pushed_authorization_request_endpoint,
+            )?,
+            jwks_uri: endpoint("jwks_uri", document.jwks_uri)?,
+            requires_pushed_requests: document.require_pushed_authorization_requests,
+            id_token_algorithms: document
+                .id_token_signing_alg_values_supported
+                .map(|names| names.iter().filter_map(|name| name.parse().ok()).collect()),
+            takes_es256_proofs: document
+                .dpop_signing_alg_values_supported
+                .is_none_or(|names| names.iter().any(|name| name == Algorithm::Es256.name())),
+            tells_of_logouts: document.backchannel_logout_supported,
             names_issuer_in_response: document.authorization_response_iss_parameter_supported,
             supports_s256: document
                 .code_challenge_methods_supported
                 .is_none_or(|methods| methods.iter().any(|method| method == "S256")),
             issuer: document.issuer,
         })
+    }
+
+    /// Whether the issuer tells apps that a session ended (OpenID Connect Back-Channel Logout §2.1): then register the
+    /// address of `POST /auth/backchannel` there.
+    pub fn tells_of_logouts(&self) -> bool {
+        self.tells_of_logouts
     }
 }
 
@@ -156,6 +197,19 @@ mod tests {
             "https://id.example.com/one/token"
         );
         assert_eq!(metadata.revocation_endpoint, None);
+        assert!(!metadata.requires_pushed_requests && !metadata.tells_of_logouts());
+        assert!(metadata.takes_es256_proofs && metadata.id_token_algorithms.is_none());
+    }
+
+    #[test]
+    fn algorithms_that_are_not_here_are_passed_over() {
+        let mut document = document();
+        document["id_token_signing_alg_values_supported"] =
+            json!(["none", "HS256", "RS256", "ES512"]);
+        document["dpop_signing_alg_values_supported"] = json!(["RS256"]);
+        let metadata = parse(&document).unwrap();
+        assert_eq!(metadata.id_token_algorithms, Some(vec![Algorithm::Rs256]));
+        assert!(!metadata.takes_es256_proofs);
     }
 
     #[rstest]
@@ -173,6 +227,10 @@ mod tests {
     #[case::user_information("token_endpoint", json!("https://id.example.com@evil.example/token"))]
     #[case::a_number("token_endpoint", json!(1))]
     #[case::plain_revocation("revocation_endpoint", json!("http://id.example.com/revoke"))]
+    #[case::plain_userinfo("userinfo_endpoint", json!("http://id.example.com/userinfo"))]
+    #[case::plain_logout("end_session_endpoint", json!("http://id.example.com/logout"))]
+    #[case::plain_pushing("pushed_authorization_request_endpoint", json!("http://id.example.com/par"))]
+    #[case::pushing_as_text("require_pushed_authorization_requests", json!("true"))]
     fn a_document_that_could_mislead_is_refused(#[case] member: &str, #[case] value: Value) {
         let mut changed = document();
         changed[member] = value;

@@ -1,4 +1,5 @@
-//! A session's record: the tokens, when they need renewing, who is renewing them, and what the app put beside them.
+//! A session's record: who signed in, the tokens, when they need renewing, who is renewing them, and what the app put beside
+//! them.
 //!
 //! Rules only, as values; keeping it is `sessions.rs`'s concern, renewing `refresh.rs`'s.
 
@@ -12,6 +13,9 @@ use safeconduct_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
+use crate::id_token::HeldIdentity;
+use crate::proof::HeldKey;
+use crate::sign_in::SignedIn;
 use crate::token_response::Tokens;
 
 /// A refresh is at hand this many seconds before the access token ends, or at four fifths of its life, whichever is earlier.
@@ -34,6 +38,12 @@ pub(crate) struct Record {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) data: BTreeMap<String, Value>,
     pub(crate) tokens: HeldTokens,
+    /// Who signed in, where that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) identity: Option<HeldIdentity>,
+    /// The key the tokens are bound to, if they are (RFC 9449).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) proof_key: Option<HeldKey>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) lease: Option<Lease>,
 }
@@ -73,14 +83,16 @@ pub(crate) enum Need {
 
 impl Record {
     /// The record of a session that begins.
-    pub(crate) fn begin(tokens: Tokens, now: Timestamp) -> Self {
+    pub(crate) fn begin(signed_in: &SignedIn, now: Timestamp) -> Self {
         Self {
             id: encoding::encode(&random::bytes::<16>()),
             created: now,
             seen: now,
             name: None,
             data: BTreeMap::new(),
-            tokens: HeldTokens::new(tokens),
+            tokens: HeldTokens::new(signed_in.tokens.clone()),
+            identity: signed_in.identity.clone(),
+            proof_key: signed_in.proof_key.clone(),
             lease: None,
         }
     }
@@ -158,7 +170,8 @@ impl HeldTokens {
     }
 }
 
-fn exposed<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+/// Writes a secret into what is about to be sealed.
+pub(crate) fn exposed<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(secret.expose())
 }
 
@@ -174,6 +187,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::token_response::TokenType;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
@@ -184,6 +198,8 @@ mod tests {
     fn answer(access: &str, refresh: Option<&str>, life: Option<i64>, at: Timestamp) -> Tokens {
         Tokens {
             access_token: Secret::new(access),
+            token_type: TokenType::Bearer,
+            id_token: None,
             expires_at: life.map(|life| at.plus(life)),
             refresh_token: refresh.map(Secret::new),
             scope: Scope::default(),

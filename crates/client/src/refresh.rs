@@ -9,14 +9,16 @@ use std::time::{Duration, Instant};
 
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::encoding;
+use safeconduct_protocol::jose::KeySet;
 use safeconduct_protocol::random;
-use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::secret::Secret;
 use safeconduct_protocol::time::Timestamp;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::flights::Flights;
+use crate::id_token::HeldIdentity;
+use crate::metadata::Metadata;
 use crate::record::{LEASE, Lease, Need, Record};
 use crate::sessions::Change;
 use crate::store::SessionKey;
@@ -51,6 +53,13 @@ struct Refresh {
     refused: Option<Secret>,
     /// A name for this refresh among all processes.
     holder: String,
+}
+
+/// What a refresh bought.
+struct Renewed {
+    tokens: Tokens,
+    /// Who they are of, where the answer said so again.
+    identity: Option<HeldIdentity>,
 }
 
 /// What a look at the record came to.
@@ -171,10 +180,11 @@ impl Refresh {
         let presented = record
             .tokens
             .refresh_token
+            .clone()
             .expect("the lease is taken on records with a refresh token only");
-        let asking = self.ask(&presented, &record.tokens.scope);
+        let asking = self.ask(&presented, &record);
         match self.while_renewing_the_lease(asking).await {
-            Ok(tokens) => self.keep(&presented, tokens).await,
+            Ok(renewed) => self.keep(&presented, renewed).await,
             Err(error) if error.oauth_error() == Some("invalid_grant") => {
                 self.settle_refusal(&presented, error).await
             }
@@ -185,23 +195,53 @@ impl Refresh {
         }
     }
 
-    /// Asks for new tokens. If the connection broke off, the server may have answered: the same question gets the same answer.
-    /// After a time-out there is no second try at once; the next flight makes it.
-    async fn ask(&self, presented: &Secret, scope: &Scope) -> Result<Tokens, Error> {
+    /// Asks for new tokens, and judges what comes with them. If the connection broke off, the server may have answered: the same
+    /// question gets the same answer. After a time-out there is no second try at once; the next flight makes it.
+    async fn ask(&self, presented: &Secret, record: &Record) -> Result<Renewed, Error> {
         let metadata = self.client.metadata().await?;
+        if record.identity.is_some() {
+            // A refresh token is not spent on an answer that nobody could judge.
+            let uri = self.client.jwks_uri(&metadata)?;
+            self.client.keys().current(uri).await?;
+        }
         let request = || {
             let offer = Offer::RefreshToken(presented);
             let now = self.client.now();
             TokenRequest::for_token(&metadata.token_endpoint, &self.client.asker(), &offer, now)
         };
+        let (key, scope) = (record.proof_key.as_ref(), &record.tokens.scope);
         let begun = Instant::now();
-        match self.client.ask(&request()?, scope).await {
+        let tokens = match self.client.ask(key, request, scope).await {
             Err(error) if is_lost(&error) && begun.elapsed() < self.client.http().timeout / 2 => {
                 tracing::info!(%error, "the answer to a refresh was lost; asking again");
-                self.client.ask(&request()?, scope).await
+                self.client.ask(key, request, scope).await?
             }
-            answered => answered,
-        }
+            answered => answered?,
+        };
+        let identity = self.identify(&metadata, record, &tokens).await?;
+        Ok(Renewed { tokens, identity })
+    }
+
+    /// Who the new tokens are of, if they come with an ID Token: the same person as before (OpenID Connect Core §12.2).
+    async fn identify(
+        &self,
+        metadata: &Metadata,
+        record: &Record,
+        tokens: &Tokens,
+    ) -> Result<Option<HeldIdentity>, Error> {
+        let (Some(token), Some(before)) = (&tokens.id_token, &record.identity) else {
+            return Ok(None);
+        };
+        let algorithms = self.client.id_token_algorithms(metadata);
+        let rules = self
+            .client
+            .id_token_rules(&algorithms, &tokens.access_token);
+        let judgement = |keys: &KeySet| rules.at_refresh(token, before, keys, self.client.now());
+        let (token, kind) = (token.expose(), ErrorKind::IdToken);
+        self.client
+            .judge(metadata, token, kind, judgement)
+            .await
+            .map(Some)
     }
 
     /// Runs `request` to its end, however long the lease would have lasted.
@@ -246,12 +286,14 @@ impl Refresh {
     }
 
     /// Stores new tokens in place of the ones they were bought with. If somebody else was faster, theirs stand.
-    async fn keep(&self, presented: &Secret, tokens: Tokens) -> Result<Record, Error> {
+    async fn keep(&self, presented: &Secret, renewed: Renewed) -> Result<Record, Error> {
+        let Renewed { tokens, identity } = renewed;
         let mut tries = 0;
         loop {
             let kept = self.client.sessions().change(&self.session, |record| {
                 let unchanged = record.tokens.refresh_token.as_ref() == Some(presented);
                 record.tokens.renew(tokens.clone(), self.refused.is_some());
+                record.identity = identity.clone().or(record.identity.take());
                 record.lease = None;
                 unchanged
             });

@@ -1,6 +1,7 @@
 //! One person's session in this app, for handlers that do not use the axum extractors, and below them.
 
 use std::fmt;
+use std::sync::Arc;
 
 use safeconduct_protocol::encoding;
 use safeconduct_protocol::scope::Scope;
@@ -10,23 +11,27 @@ use serde::de::DeserializeOwned;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
+use crate::id_token::HeldIdentity;
+use crate::identity::Identity;
+use crate::proof::HeldKey;
 use crate::record::Record;
 use crate::sessions::{Change, key_of};
+use crate::sign_in::SignedIn;
 use crate::store::SessionKey;
-use crate::token_response::Tokens;
 
 /// The longest name a session carries, in characters.
 const LONGEST_NAME: usize = 200;
 
 /// Somebody who is signed in to this app.
 ///
-/// It is the app's own session: who the person is at the server is not known until OpenID Connect's `id_token` is asked for, so
-/// the app may put a name here that it learned from its API.
+/// Who the person is, the server says where the scope `openid` was asked for ([`Session::identity`]). Without it this is the
+/// app's own session and no more, and the app may put a name here that it learned from its API.
 #[derive(Clone)]
 pub struct Session {
     client: Client,
     key: SessionKey,
     csrf_token: String,
+    identity: Option<Arc<Identity>>,
     record: Record,
 }
 
@@ -39,14 +44,17 @@ pub struct StartedSession {
 }
 
 impl Client {
-    /// Begins a session with the tokens of a sign-in, always under a new cookie. A session that `cookie_header` still names is
-    /// ended: nothing of it is carried over.
+    /// Begins a session for who just signed in, always under a new cookie. A session that `cookie_header` still names is ended:
+    /// nothing of it is carried over.
+    ///
+    /// The session keeps the tokens, the ID Token, and what userinfo says beyond it; sealed, all that has to fit 16 KiB, which it
+    /// does unless a token is itself many kilobytes long.
     ///
     /// # Errors
     /// [`ErrorKind::SessionStore`].
     pub async fn start_session(
         &self,
-        tokens: Tokens,
+        signed_in: &SignedIn,
         cookie_header: &str,
     ) -> Result<StartedSession, Error> {
         for key in self.session_keys(cookie_header) {
@@ -54,7 +62,7 @@ impl Client {
                 tokens.refresh_token.map(|token| self.revoke(token));
             }
         }
-        let (cookie, record) = self.sessions().start(tokens).await?;
+        let (cookie, record) = self.sessions().start(signed_in).await?;
         let name = &self.config().session_cookie;
         let lifetime = self.sessions().cookie_lifetime();
         tracing::info!(session = record.id, "signed in");
@@ -107,10 +115,13 @@ impl Session {
     fn new(client: &Client, cookie: &str, record: Record) -> Self {
         let csrf_token =
             encoding::hmac_sha256(cookie.as_bytes(), b"safeconduct-client sign-out form");
+        let identity = record.identity.as_ref();
+        let identity = identity.map(|held| Identity::of(held, client.issuer()));
         Self {
             client: client.clone(),
             key: SessionKey::of(cookie),
             csrf_token: encoding::encode(&csrf_token),
+            identity: identity.map(Arc::new),
             record,
         }
     }
@@ -125,14 +136,28 @@ impl Session {
         &self.record.tokens.scope
     }
 
-    /// The name the app gave this session.
+    /// Who this is, as the server said: if the scope `openid` was asked for when they signed in.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_deref()
+    }
+
+    /// A name to show: the one that the app gave this session, or else the best one that the server said.
     pub fn name(&self) -> Option<&str> {
-        self.record.name.as_deref()
+        let own = self.record.name.as_deref();
+        own.or_else(|| self.identity()?.shown_name())
     }
 
     /// What a form must carry, in a field `csrf_token`, to be taken for this session's own: only this browser was ever shown it.
     pub fn csrf_token(&self) -> &str {
         &self.csrf_token
+    }
+
+    pub(crate) fn held_identity(&self) -> Option<&HeldIdentity> {
+        self.record.identity.as_ref()
+    }
+
+    pub(crate) fn proof_key(&self) -> Option<&HeldKey> {
+        self.record.proof_key.as_ref()
     }
 
     /// Gives this session a name to show, cut at 200 characters.
@@ -144,7 +169,7 @@ impl Session {
         self.change(|record| record.name = Some(name.clone())).await
     }
 
-    /// Keeps `value` with this session under `key`. Tokens and values share 12 KiB.
+    /// Keeps `value` with this session under `key`. Tokens, claims and values share 12 KiB.
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`] if the value is no JSON; [`ErrorKind::SessionStore`] if it is too large, or the store
@@ -184,8 +209,9 @@ impl Session {
         &self.client
     }
 
-    /// Ends this session here, then at the server: the refresh token is revoked, as well as that can be done in a moment.
-    /// Returns the `Set-Cookie` value that takes the cookie from the browser.
+    /// Ends this session here, then its grant at the server: the refresh token is revoked, as well as that can be done in a
+    /// moment. The person stays signed in at the server; [`Session::sign_out`] ends that too. Returns the `Set-Cookie` value that
+    /// takes the cookie from the browser.
     ///
     /// # Errors
     /// [`ErrorKind::SessionStore`]: the session may still be alive.

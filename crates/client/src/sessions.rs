@@ -1,4 +1,5 @@
-//! This app's sessions: found by a random cookie, kept as sealed records, changed one at a time.
+//! This app's sessions: found by a random cookie, kept as sealed records, changed one at a time, ended alone or all of one
+//! person's.
 //!
 //! Where they are kept is the store's concern; what renewing tokens means, `refresh.rs`'s.
 
@@ -13,8 +14,8 @@ use safeconduct_protocol::time::Timestamp;
 
 use crate::error::{Error, ErrorKind};
 use crate::record::Record;
-use crate::store::{SessionKey, SessionRow, SessionStore, StoreError};
-use crate::token_response::Tokens;
+use crate::sign_in::SignedIn;
+use crate::store::{Logout, SessionKey, SessionRow, SessionStore, StoreError};
 
 /// How often a change is tried while others change the same session.
 const MOST_TRIES: usize = 32;
@@ -30,11 +31,29 @@ pub(crate) struct Lifetimes {
     pub(crate) absolute: i64,
 }
 
+/// Where sessions are kept, and under what.
+#[derive(Clone)]
+pub(crate) struct Places {
+    pub(crate) store: Arc<dyn SessionStore>,
+    pub(crate) seal: Arc<Seal>,
+    /// What the store's names for persons and their sessions are made with. The first makes new ones.
+    pub(crate) index_keys: Arc<[[u8; 32]]>,
+}
+
+/// What the issuer says has ended.
+pub(crate) struct Ended<'a> {
+    /// A name for the message that says so.
+    pub(crate) id: [u8; 32],
+    /// Until when that message could come again.
+    pub(crate) until: Timestamp,
+    pub(crate) sid: Option<&'a str>,
+    pub(crate) sub: Option<&'a str>,
+}
+
 /// The sessions of one client.
 #[derive(Clone)]
 pub(crate) struct Sessions {
-    store: Arc<dyn SessionStore>,
-    seal: Arc<Seal>,
+    places: Places,
     lifetimes: Lifetimes,
     clock: Clock,
     swept: Arc<AtomicI64>,
@@ -58,15 +77,9 @@ pub(crate) enum Change {
 }
 
 impl Sessions {
-    pub(crate) fn new(
-        store: Arc<dyn SessionStore>,
-        seal: Arc<Seal>,
-        lifetimes: Lifetimes,
-        clock: Clock,
-    ) -> Self {
+    pub(crate) fn new(places: Places, lifetimes: Lifetimes, clock: Clock) -> Self {
         Self {
-            store,
-            seal,
+            places,
             lifetimes,
             clock,
             swept: Arc::default(),
@@ -74,13 +87,13 @@ impl Sessions {
     }
 
     /// Begins a session under a new cookie, which is returned.
-    pub(crate) async fn start(&self, tokens: Tokens) -> Result<(Secret, Record), Error> {
+    pub(crate) async fn start(&self, signed_in: &SignedIn) -> Result<(Secret, Record), Error> {
         let now = self.clock.now();
         self.sweep(now).await;
         let cookie = Secret::generate();
-        let record = Record::begin(tokens, now);
+        let record = Record::begin(signed_in, now);
         let row = self.row(SessionKey::of(cookie.expose()), &record, 1)?;
-        self.store.insert(row).await.map_err(failed)?;
+        self.places.store.insert(row).await.map_err(failed)?;
         Ok((cookie, record))
     }
 
@@ -89,7 +102,7 @@ impl Sessions {
     /// # Errors
     /// [`ErrorKind::SessionStore`]: then nobody knows whether there is one.
     pub(crate) async fn find(&self, key: &SessionKey) -> Result<Option<Held>, Error> {
-        let Some(row) = self.store.find(key).await.map_err(failed)? else {
+        let Some(row) = self.places.store.find(key).await.map_err(failed)? else {
             return Ok(None);
         };
         let held = self.open(&row);
@@ -115,7 +128,7 @@ impl Sessions {
                 return Ok(Change::Unwanted(held.record));
             }
             let row = self.row(*key, &record, held.version + 1)?;
-            if self.store.replace(row).await.map_err(failed)? {
+            if self.places.store.replace(row).await.map_err(failed)? {
                 return Ok(Change::Made(record));
             }
         }
@@ -135,7 +148,13 @@ impl Sessions {
             let Some(held) = self.find(key).await?.filter(|held| condition(&held.record)) else {
                 return Ok(None);
             };
-            if self.store.remove(key, held.version).await.map_err(failed)? {
+            if self
+                .places
+                .store
+                .remove(key, held.version)
+                .await
+                .map_err(failed)?
+            {
                 return Ok(Some(held.record));
             }
         }
@@ -143,6 +162,24 @@ impl Sessions {
             ErrorKind::SessionStore,
             "one session is changed by too many at once",
         ))
+    }
+
+    /// Ends every session that `ended` is about, and says how many; `None`, and no change, if that message came before.
+    ///
+    /// # Errors
+    /// [`ErrorKind::SessionStore`]: the sessions may still be alive.
+    pub(crate) async fn end_all(&self, ended: &Ended<'_>) -> Result<Option<u64>, Error> {
+        let names = |kind: &str, text: Option<&str>| {
+            text.map_or_else(Vec::new, |text| self.names(kind, text))
+        };
+        let logout = Logout {
+            id: ended.id,
+            remember_until: ended.until,
+            server_sessions: names("sid", ended.sid),
+            subjects: names("sub", ended.sub),
+        };
+        self.sweep(self.clock.now()).await;
+        self.places.store.end_all(logout).await.map_err(failed)
     }
 
     /// Notes that the session is in use, now and then: not every request is worth a write.
@@ -181,21 +218,36 @@ impl Sessions {
         };
         let payload = serde_json::to_vec(record).map_err(|_| unsealed("not JSON"))?;
         let sealed = self
+            .places
             .seal
             .seal_bytes(Kind::StoredTokens, &place(&key, version), &payload)
             .map_err(|error| unsealed(&error.to_string()))?;
+        let identity = record.identity.as_ref();
+        let sid = identity.and_then(|identity| identity.sid.as_deref());
+        let first = |names: Vec<[u8; 32]>| names.into_iter().next();
         Ok(SessionRow {
             key,
             version,
             sealed,
             expires_at: self.end(record),
+            subject: identity.and_then(|identity| first(self.names("sub", &identity.sub))),
+            server_session: sid.and_then(|sid| first(self.names("sid", sid))),
         })
+    }
+
+    /// What the store may know something of the issuer's by, one name for each key.
+    fn names(&self, kind: &str, text: &str) -> Vec<[u8; 32]> {
+        let message = format!("{kind}\n{text}");
+        let keys = self.places.index_keys.iter();
+        keys.map(|key| encoding::hmac_sha256(key, message.as_bytes()))
+            .collect()
     }
 
     /// Opens a row. One that does not open is of another key, or was tampered with: nobody's session.
     fn open(&self, row: &SessionRow) -> Option<Held> {
         let place = place(&row.key, row.version);
         let opened = self
+            .places
             .seal
             .open_bytes(Kind::StoredTokens, &place, &row.sealed);
         let payload = opened
@@ -213,7 +265,7 @@ impl Sessions {
             self.swept.store(last, Ordering::Relaxed);
             return;
         }
-        if let Err(error) = self.store.remove_expired(now).await {
+        if let Err(error) = self.places.store.remove_expired(now).await {
             tracing::warn!(%error, "expired sessions could not be removed");
         }
     }

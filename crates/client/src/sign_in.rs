@@ -1,80 +1,52 @@
-//! Signing in, as values: the authorization request, the answer to it, and the exchange of the code (RFC 6749 §4.1).
+//! The end of a sign-in: the answer to the authorization request, the exchange of the code (RFC 6749 §4.1.2, §4.1.3), and who
+//! signed in (OpenID Connect Core §3.1.3).
 //!
-//! Everything but [`Client::begin`] and [`Client::finish`] is pure. Routes, pages and sessions are built on top of this.
+//! Everything but [`Client::finish`] is pure. Routes, pages and sessions are built on top of this; how a sign-in begins is
+//! `authorization_request.rs`'s concern, what an ID Token must say `id_token.rs`'s.
 
+use http::Method;
+use safeconduct_protocol::jose::KeySet;
 use safeconduct_protocol::parameters::Parameters;
 use safeconduct_protocol::secret::Secret;
-use url::Url;
 
 use crate::attempt::{Attempt, CodeExchange};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
+use crate::id_token::{Asked, HeldIdentity};
+use crate::identity::{Identity, worth_keeping};
+use crate::keys::Refused;
 use crate::metadata::Metadata;
-use crate::return_to::ReturnTo;
+use crate::proof::HeldKey;
 use crate::token_request::{Offer, TokenRequest};
 use crate::token_response::{Tokens, is_error_code, printable};
 
 /// The longest query of a callback that is read, in bytes.
 const LONGEST_QUERY: usize = 8 * 1024;
 
-/// How a sign-in begins.
-#[derive(Clone, Debug, Default)]
-pub struct BeginOptions {
-    return_to: Option<String>,
-    cookie_header: String,
-}
-
-impl BeginOptions {
-    /// A sign-in that ends at `/`.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Where the person goes afterwards: a path of this app. Anything that might lead elsewhere counts as `/`.
-    #[must_use]
-    pub fn return_to(mut self, path: impl Into<String>) -> Self {
-        self.return_to = Some(path.into());
-        self
-    }
-
-    /// The browser's `Cookie` header, so that its oldest attempts can be cleared away.
-    #[must_use]
-    pub fn cookie_header(mut self, header: impl Into<String>) -> Self {
-        self.cookie_header = header.into();
-        self
-    }
-}
-
-/// A sign-in that began.
-#[derive(Clone)]
-pub struct Begin {
-    /// Where to send the browser.
-    pub url: Url,
-    /// `Set-Cookie` values to send along: the one that binds this attempt to the browser, then removals of old ones.
-    pub set_cookies: Vec<String>,
-}
-
-/// A sign-in that ended well.
+/// A sign-in that ended well. [`Client::start_session`] makes a session of it.
 pub struct SignedIn {
-    /// What the server gave.
+    /// What the server gave. Its ID Token, where one was asked for, was judged.
     pub tokens: Tokens,
     /// The path to send the browser to.
     pub return_to: String,
     /// The `Set-Cookie` value that removes the attempt.
     pub set_cookie: String,
+    pub(crate) identity: Option<HeldIdentity>,
+    pub(crate) proof_key: Option<HeldKey>,
+    issuer: String,
+}
+
+impl SignedIn {
+    /// Who signed in, if the scope `openid` was asked for.
+    pub fn identity(&self) -> Option<Identity> {
+        let held = self.identity.as_ref()?;
+        Some(Identity::of(held, &self.issuer))
+    }
 }
 
 impl Client {
-    /// Begins a sign-in.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Configuration`] without a base URL, and whatever keeps the issuer's metadata away.
-    pub async fn begin(&self, options: &BeginOptions) -> Result<Begin, Error> {
-        let metadata = self.metadata().await?;
-        self.authorization_request(&metadata, options)
-    }
-
-    /// Ends a sign-in: checks the callback's query against the browser's cookies and redeems the code.
+    /// Ends a sign-in: checks the callback's query against the browser's cookies, redeems the code, and makes sure of who
+    /// signed in.
     ///
     /// # Errors
     /// Any [`ErrorKind`] of a sign-in. [`Error::set_cookie`] is to be sent where there is one. A code is never redeemed a
@@ -89,64 +61,128 @@ impl Client {
         // Only now: an answer to nothing causes no request.
         let metadata = self.metadata().await?;
         let set_cookie = self.attempts().clear(&attempt);
-        let return_to = attempt.return_to.as_str().to_owned();
         let redeemed = async {
             let exchange = self.accept(&metadata, answer, attempt)?;
-            let request = self.code_request(&metadata, &exchange)?;
-            self.ask(&request, self.scope()).await
+            self.redeem(&metadata, exchange).await
         };
-        let tokens = redeemed
+        redeemed
             .await
-            .map_err(|error| error.with_cookie(&set_cookie))?;
-        Ok(SignedIn {
-            tokens,
-            return_to,
-            set_cookie,
-        })
+            .map_err(|error| error.with_cookie(&set_cookie))
     }
 
-    /// The authorization request (RFC 6749 §4.1.1) with PKCE S256 and a `state` bound to this browser. Pure.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Configuration`] without a base URL; [`ErrorKind::IssuerMetadata`] if the issuer has no authorization
-    /// endpoint or does not support S256.
-    pub fn authorization_request(
+    /// Buys tokens with a code, and judges what came with them. Tokens that cannot be taken are given back.
+    async fn redeem(&self, metadata: &Metadata, exchange: CodeExchange) -> Result<SignedIn, Error> {
+        if self.is_openid() {
+            // A code is not spent on an answer that nobody could judge.
+            self.keys().current(self.jwks_uri(metadata)?).await?;
+        }
+        let key = exchange.attempt.proof_key.as_ref();
+        let build = || self.unproven_code_request(metadata, &exchange);
+        let tokens = self.ask(key, build, self.scope()).await?;
+        let refresh_token = tokens.refresh_token.clone();
+        let taken = self.take(metadata, exchange, tokens).await;
+        if taken.is_err() {
+            refresh_token.map(|token| self.revoke(token));
+        }
+        taken
+    }
+
+    async fn take(
         &self,
         metadata: &Metadata,
-        options: &BeginOptions,
-    ) -> Result<Begin, Error> {
-        let unusable = |why: &str| Error::new(ErrorKind::IssuerMetadata, why);
-        let endpoint = metadata
-            .authorization_endpoint
-            .as_ref()
-            .ok_or_else(|| unusable("the issuer has no authorization_endpoint"))?;
-        if !metadata.supports_s256 {
-            return Err(unusable("the issuer does not support PKCE with S256"));
+        exchange: CodeExchange,
+        tokens: Tokens,
+    ) -> Result<SignedIn, Error> {
+        let attempt = &exchange.attempt;
+        let mut identity = match self.id_token(&tokens)? {
+            None => None,
+            Some(token) => {
+                let kind = ErrorKind::IdToken;
+                let judgement =
+                    |keys: &KeySet| self.judge_at_sign_in(metadata, attempt, &tokens, keys);
+                Some(
+                    self.judge(metadata, token.expose(), kind, judgement)
+                        .await?,
+                )
+            }
+        };
+        if let Some(identity) = &mut identity {
+            let key = attempt.proof_key.as_ref();
+            let said = self
+                .user_info(metadata, &tokens, key, &identity.sub)
+                .await?;
+            identity.user_info = worth_keeping(said, identity.id_token.expose());
         }
-        let redirect_uri = self.redirect_uri()?;
-        let now = self.now();
-        let begun = self.attempts().begin(self.return_to(options), now);
-        let challenge = begun.attempt.code_verifier.challenge();
-        let mut url = endpoint.clone();
-        url.query_pairs_mut()
-            .append_pair("response_type", "code")
-            .append_pair("client_id", self.client_id())
-            .append_pair("redirect_uri", redirect_uri)
-            .append_pair("state", &begun.state)
-            .append_pair("code_challenge", challenge.as_str())
-            .append_pair("code_challenge_method", "S256");
-        if !self.scope().is_empty() {
-            url.query_pairs_mut()
-                .append_pair("scope", &self.scope().to_string());
+        Ok(self.complete(exchange, tokens, identity))
+    }
+
+    /// What the answer to [`Client::code_request`] comes to, for whoever sends that themselves: the ID Token is judged with
+    /// `keys`, the issuer's. Userinfo is not asked. Pure.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TokenResponse`] if the tokens are not bound to a key as they should be; [`ErrorKind::IdToken`].
+    pub fn signed_in(
+        &self,
+        metadata: &Metadata,
+        exchange: CodeExchange,
+        tokens: Tokens,
+        keys: &KeySet,
+    ) -> Result<SignedIn, Error> {
+        let tokens = tokens.bound_as_asked(exchange.attempt.proof_key.is_some())?;
+        let identity = match self.id_token(&tokens)? {
+            None => None,
+            Some(_) => Some(
+                self.judge_at_sign_in(metadata, &exchange.attempt, &tokens, keys)
+                    .map_err(|refused| Error::new(ErrorKind::IdToken, refused.to_string()))?,
+            ),
+        };
+        Ok(self.complete(exchange, tokens, identity))
+    }
+
+    /// The ID Token, where one was asked for: then there must be one (OpenID Connect Core §3.1.3.3).
+    fn id_token<'t>(&self, tokens: &'t Tokens) -> Result<Option<&'t Secret>, Error> {
+        match &tokens.id_token {
+            _ if !self.is_openid() => Ok(None),
+            Some(token) => Ok(Some(token)),
+            None => Err(Error::new(
+                ErrorKind::IdToken,
+                "the server gave no id_token, though the scope openid was asked for",
+            )),
         }
-        if let Some(resource) = self.resource() {
-            url.query_pairs_mut().append_pair("resource", resource);
+    }
+
+    fn judge_at_sign_in(
+        &self,
+        metadata: &Metadata,
+        attempt: &Attempt,
+        tokens: &Tokens,
+        keys: &KeySet,
+    ) -> Result<HeldIdentity, Refused> {
+        let token = tokens.id_token.as_ref();
+        let token = token.ok_or(Refused::Claim("there is no id_token"))?;
+        let asked = Asked {
+            nonce: &attempt.nonce(),
+            max_age: attempt.max_age,
+        };
+        let algorithms = self.id_token_algorithms(metadata);
+        self.id_token_rules(&algorithms, &tokens.access_token)
+            .at_sign_in(token, &asked, keys, self.now())
+    }
+
+    fn complete(
+        &self,
+        exchange: CodeExchange,
+        tokens: Tokens,
+        identity: Option<HeldIdentity>,
+    ) -> SignedIn {
+        SignedIn {
+            tokens,
+            return_to: exchange.attempt.return_to.as_str().to_owned(),
+            set_cookie: self.attempts().clear(&exchange.attempt),
+            identity,
+            proof_key: exchange.attempt.proof_key,
+            issuer: self.issuer().to_owned(),
         }
-        let set_cookies = self
-            .attempts()
-            .set_cookies(&begun, &options.cookie_header, now)?;
-        tracing::info!(attempt = begun.attempt.id, "a sign-in begins");
-        Ok(Begin { url, set_cookies })
     }
 
     /// The code in a callback's query, if the answer is to an attempt of this browser and from the issuer that was asked
@@ -155,7 +191,7 @@ impl Client {
     /// # Errors
     /// [`ErrorKind::CallbackMalformed`], [`ErrorKind::AttemptUnknown`], [`ErrorKind::IssuerMismatch`],
     /// [`ErrorKind::AttemptUsed`], and, believed only after all these: [`ErrorKind::AccessDenied`],
-    /// [`ErrorKind::AuthorizationRefused`], [`ErrorKind::IssuerBusy`].
+    /// [`ErrorKind::InteractionRequired`], [`ErrorKind::AuthorizationRefused`], [`ErrorKind::IssuerBusy`].
     pub fn authorization_response(
         &self,
         metadata: &Metadata,
@@ -170,11 +206,27 @@ impl Client {
     }
 
     /// The token request that redeems a code (RFC 6749 §4.1.3), for whoever sends it themselves; [`Tokens::parse`] reads the
-    /// answer. Pure.
+    /// answer, [`Client::signed_in`] judges it. With DPoP it carries a proof; a nonce that the server then asks for is
+    /// [`Client::finish`]'s to add. Pure.
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`] if the client cannot authenticate.
     pub fn code_request(
+        &self,
+        metadata: &Metadata,
+        exchange: &CodeExchange,
+    ) -> Result<TokenRequest, Error> {
+        let request = self.unproven_code_request(metadata, exchange)?;
+        match &exchange.attempt.proof_key {
+            None => Ok(request),
+            Some(key) => {
+                let proof = self.prove(key, &Method::POST, request.url(), None)?;
+                Ok(request.with_proof(proof))
+            }
+        }
+    }
+
+    fn unproven_code_request(
         &self,
         metadata: &Metadata,
         exchange: &CodeExchange,
@@ -236,26 +288,17 @@ impl Client {
             Some(_) | None => Ok(()),
         }
     }
-
-    fn return_to(&self, options: &BeginOptions) -> ReturnTo {
-        options
-            .return_to
-            .as_deref()
-            .and_then(ReturnTo::parse)
-            .filter(|path| !path.is_under(self.routes_path()))
-            .unwrap_or_default()
-    }
 }
 
 /// A callback's query, well-formed but not yet believed.
 struct AuthorizationResponse {
     state: String,
     issuer: Option<String>,
-    outcome: Result<Secret, Refused>,
+    outcome: Result<Secret, Refusal>,
 }
 
 /// RFC 6749 §4.1.2.1.
-struct Refused {
+struct Refusal {
     error: String,
     description: String,
 }
@@ -280,7 +323,7 @@ impl AuthorizationResponse {
         let state = one("state")?.ok_or_else(|| malformed("there is no state"))?;
         let outcome = match (one("code")?, one("error")?) {
             (Some(code), None) => Ok(Secret::new(code)),
-            (None, Some(error)) if is_error_code(&error) => Err(Refused {
+            (None, Some(error)) if is_error_code(&error) => Err(Refusal {
                 error,
                 description: printable(&one("error_description")?.unwrap_or_default()),
             }),
@@ -296,11 +339,15 @@ impl AuthorizationResponse {
     }
 }
 
-impl Refused {
+impl Refusal {
     fn into_error(self) -> Error {
         let kind = match self.error.as_str() {
             "access_denied" => ErrorKind::AccessDenied,
             "temporarily_unavailable" | "server_error" => ErrorKind::IssuerBusy,
+            "login_required"
+            | "consent_required"
+            | "interaction_required"
+            | "account_selection_required" => ErrorKind::InteractionRequired,
             _ => ErrorKind::AuthorizationRefused,
         };
         Error::new(kind, format!("{}: {}", self.error, self.description))

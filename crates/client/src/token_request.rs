@@ -1,4 +1,5 @@
-//! Requests to the token endpoint (RFC 6749 §4.1.3, §4.4.2, §6) and to the revocation endpoint (RFC 7009 §2.1), as values.
+//! Requests to the token endpoint (RFC 6749 §4.1.3, §4.4.2, §6), the revocation endpoint (RFC 7009 §2.1) and the endpoint for
+//! pushed authorization requests (RFC 9126 §2.1), as values.
 //!
 //! Sending them is `http.rs`'s concern, or yours; reading the answer is `token_response.rs`'s.
 
@@ -11,12 +12,14 @@ use url::Url;
 
 use crate::authentication::Credentials;
 use crate::error::Error;
+use crate::proof::DPOP;
 
 /// A `POST` of a form, ready to be sent. Has no `Debug`: it carries secrets.
 #[derive(Clone)]
 pub struct TokenRequest {
     url: Url,
     authorization: Option<HeaderValue>,
+    proof: Option<HeaderValue>,
     body: Secret,
 }
 
@@ -49,7 +52,8 @@ impl TokenRequest {
         &self.url
     }
 
-    /// The headers to send, `Authorization` among them where the client authenticates with it (marked sensitive).
+    /// The headers to send, `Authorization` among them where the client authenticates with it, and `DPoP` where it proves a key
+    /// (both marked sensitive).
     pub fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(
@@ -59,6 +63,9 @@ impl TokenRequest {
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         if let Some(authorization) = &self.authorization {
             headers.insert(header::AUTHORIZATION, authorization.clone());
+        }
+        if let Some(proof) = &self.proof {
+            headers.insert(DPOP, proof.clone());
         }
         headers
     }
@@ -115,6 +122,28 @@ impl TokenRequest {
         Self::signed(endpoint, asker, form, now)
     }
 
+    /// A pushed authorization request with these parameters, `client_id` apart, which goes with the client's proof of who it
+    /// is or is added.
+    pub(crate) fn for_pushing(
+        endpoint: &Url,
+        asker: &Asker<'_>,
+        parameters: &[(&'static str, String)],
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.extend_pairs(parameters);
+        if asker.credentials.leaves_client_id_out_of_the_form() {
+            form.append_pair("client_id", asker.client_id);
+        }
+        Self::signed(endpoint, asker, form, now)
+    }
+
+    /// This request with a proof.
+    pub(crate) fn with_proof(mut self, proof: HeaderValue) -> Self {
+        self.proof = Some(proof);
+        self
+    }
+
     fn signed(
         endpoint: &Url,
         asker: &Asker<'_>,
@@ -128,6 +157,7 @@ impl TokenRequest {
         Ok(Self {
             url: endpoint.clone(),
             authorization,
+            proof: None,
             body: Secret::new(form.finish()),
         })
     }

@@ -7,19 +7,34 @@ use safeconduct_protocol::time::Timestamp;
 use serde::Deserialize;
 
 use crate::error::{Error, ErrorKind};
+use crate::http::is_busy;
 
 /// A token may not claim to live longer than this many seconds: ten years.
 const LONGEST_LIFE: u64 = 10 * 365 * 24 * 3600;
+
+/// How an access token is shown to an API (RFC 6749 §7.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenType {
+    /// As it is: whoever has it may use it (RFC 6750).
+    Bearer,
+    /// With a proof of the key it is bound to (RFC 9449).
+    Dpop,
+}
 
 /// What the token endpoint gave. Has no `Debug` that would show a token.
 #[derive(Clone)]
 pub struct Tokens {
     /// What an API is shown.
     pub access_token: Secret,
+    /// How it is shown.
+    pub token_type: TokenType,
     /// When the access token ends; `None` if the server did not say.
     pub expires_at: Option<Timestamp>,
     /// What buys the next access token, where the server gave one.
     pub refresh_token: Option<Secret>,
+    /// The ID Token as it came: not verified, and nothing in it to be believed. [`Client::signed_in`](crate::Client::signed_in)
+    /// judges it.
+    pub id_token: Option<Secret>,
     /// What the access token allows.
     pub scope: Scope,
     /// When they were received.
@@ -29,6 +44,7 @@ pub struct Tokens {
 impl std::fmt::Debug for Tokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tokens")
+            .field("token_type", &self.token_type)
             .field("expires_at", &self.expires_at)
             .field("refreshable", &self.refresh_token.is_some())
             .field("scope", &self.scope)
@@ -46,15 +62,33 @@ struct Grant {
     #[serde(default)]
     refresh_token: Option<Secret>,
     #[serde(default)]
+    id_token: Option<Secret>,
+    #[serde(default)]
     scope: Option<String>,
 }
 
 /// RFC 6749 §5.2.
 #[derive(Deserialize)]
-struct Refused {
-    error: String,
+pub(crate) struct Refused {
+    pub(crate) error: String,
     #[serde(default)]
     error_description: Option<String>,
+}
+
+impl Refused {
+    /// The refusal in `body`, if it is one.
+    pub(crate) fn read(status: StatusCode, is_json: bool, body: &[u8]) -> Option<Self> {
+        let refused = serde_json::from_slice::<Self>(body).ok();
+        refused
+            .filter(|refused| is_json && status.is_client_error() && is_error_code(&refused.error))
+    }
+
+    /// As an error of `kind`.
+    pub(crate) fn into_error(self, kind: ErrorKind, status: StatusCode) -> Error {
+        let description = printable(&self.error_description.unwrap_or_default());
+        Error::new(kind, format!("{status} {}: {description}", self.error))
+            .with_oauth_error(&self.error)
+    }
 }
 
 impl Tokens {
@@ -81,12 +115,10 @@ impl Tokens {
         // The parser's own message may quote the answer, and with it a token.
         let grant: Grant = serde_json::from_slice(body)
             .map_err(|_| unusable("the answer is not the JSON of RFC 6749 §5.1"))?;
-        if !grant.token_type.eq_ignore_ascii_case("bearer") {
-            return Err(unusable("the token_type is not Bearer"));
-        }
-        if !is_token(&grant.access_token)
-            || grant.refresh_token.as_ref().is_some_and(|t| !is_token(t))
-        {
+        let token_type = TokenType::read(&grant.token_type)
+            .ok_or_else(|| unusable("the token_type is neither Bearer nor DPoP"))?;
+        let others = [&grant.refresh_token, &grant.id_token];
+        if !is_token(&grant.access_token) || others.into_iter().flatten().any(|t| !is_token(t)) {
             return Err(unusable(
                 "a token is empty or holds characters no token has",
             ));
@@ -98,11 +130,49 @@ impl Tokens {
         let life = |seconds: u64| i64::try_from(seconds.min(LONGEST_LIFE)).unwrap_or(i64::MAX);
         Ok(Self {
             access_token: grant.access_token,
+            token_type,
             expires_at: grant.expires_in.map(|seconds| now.plus(life(seconds))),
             refresh_token: grant.refresh_token,
+            id_token: grant.id_token,
             scope,
             received_at: now,
         })
+    }
+
+    /// These tokens, if they are of the type that was asked for: bound to a key exactly if one was proven. A server that does
+    /// not bind must not make a client careless.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TokenResponse`].
+    pub(crate) fn bound_as_asked(self, proven: bool) -> Result<Self, Error> {
+        match (self.token_type, proven) {
+            (TokenType::Dpop, true) | (TokenType::Bearer, false) => Ok(self),
+            (TokenType::Bearer, true) => Err(Error::new(
+                ErrorKind::TokenResponse,
+                "the token_type is Bearer, though a proof was sent: the server does not bind tokens to keys",
+            )),
+            (TokenType::Dpop, false) => Err(Error::new(
+                ErrorKind::TokenResponse,
+                "the token_type is DPoP, though no proof was sent; build the client with `.dpop(true)`",
+            )),
+        }
+    }
+}
+
+impl TokenType {
+    /// The name, in whatever case (RFC 6749 §5.1).
+    fn read(name: &str) -> Option<Self> {
+        [Self::Bearer, Self::Dpop]
+            .into_iter()
+            .find(|token_type| name.eq_ignore_ascii_case(token_type.scheme()))
+    }
+
+    /// The scheme of the `Authorization` header.
+    pub(crate) const fn scheme(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+            Self::Dpop => "DPoP",
+        }
     }
 }
 
@@ -118,21 +188,14 @@ fn is_token(token: &Secret) -> bool {
 }
 
 fn refusal(status: StatusCode, is_json: bool, body: &[u8]) -> Error {
-    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+    if is_busy(status) {
         return Error::new(
             ErrorKind::IssuerBusy,
             format!("the token endpoint answered {status}"),
         );
     }
-    let refused = serde_json::from_slice::<Refused>(body)
-        .ok()
-        .filter(|refused| is_json && status.is_client_error() && is_error_code(&refused.error));
-    match refused {
-        Some(refused) => {
-            let description = printable(&refused.error_description.unwrap_or_default());
-            let detail = format!("{status} {}: {description}", refused.error);
-            Error::new(ErrorKind::TokenRefused, detail).with_oauth_error(&refused.error)
-        }
+    match Refused::read(status, is_json, body) {
+        Some(refused) => refused.into_error(ErrorKind::TokenRefused, status),
         None => Error::new(
             ErrorKind::TokenResponse,
             format!("the token endpoint answered {status} without an error code"),
@@ -201,19 +264,36 @@ mod tests {
     #[case::a_line_break(r#"{"access_token":"a\nb","token_type":"Bearer"}"#)]
     #[case::a_number(r#"{"access_token":1,"token_type":"Bearer"}"#)]
     #[case::no_type(r#"{"access_token":"at"}"#)]
-    #[case::another_type(r#"{"access_token":"at","token_type":"DPoP"}"#)]
+    #[case::another_type(r#"{"access_token":"at","token_type":"mac"}"#)]
     #[case::life_as_text(r#"{"access_token":"at","token_type":"Bearer","expires_in":"300"}"#)]
     #[case::life_as_null(r#"{"access_token":"at","token_type":"Bearer","expires_in":null}"#)]
     #[case::negative_life(r#"{"access_token":"at","token_type":"Bearer","expires_in":-1}"#)]
     #[case::fractional_life(r#"{"access_token":"at","token_type":"Bearer","expires_in":1.5}"#)]
     #[case::repeated_token(r#"{"access_token":"a","access_token":"b","token_type":"Bearer"}"#)]
     #[case::bad_scope(r#"{"access_token":"at","token_type":"Bearer","scope":"a\"b"}"#)]
+    #[case::empty_id_token(r#"{"access_token":"at","token_type":"Bearer","id_token":""}"#)]
     #[case::empty_refresh(r#"{"access_token":"at","token_type":"Bearer","refresh_token":""}"#)]
     fn what_rfc_6749_does_not_describe_is_refused(#[case] body: &str) {
         assert_eq!(
             read(200, body).unwrap_err().kind(),
             ErrorKind::TokenResponse
         );
+    }
+
+    #[rstest]
+    #[case("bearer", false, true)]
+    #[case("DPoP", true, true)]
+    #[case("dpop", true, true)]
+    #[case("Bearer", true, false)]
+    #[case("DPoP", false, false)]
+    fn tokens_are_bound_exactly_if_a_proof_was_sent(
+        #[case] token_type: &str,
+        #[case] proven: bool,
+        #[case] taken: bool,
+    ) {
+        let body = format!(r#"{{"access_token":"at","token_type":"{token_type}"}}"#);
+        let tokens = read(200, &body).unwrap().bound_as_asked(proven);
+        assert_eq!(tokens.is_ok(), taken);
     }
 
     #[test]

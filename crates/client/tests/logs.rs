@@ -55,7 +55,7 @@ async fn no_secret_is_in_the_log_at_its_most_talkative() {
         .await
         .unwrap();
     let first = signed_in.tokens.access_token.clone();
-    let started = client.start_session(signed_in.tokens, "").await.unwrap();
+    let started = client.start_session(&signed_in, "").await.unwrap();
     clock.advance(300);
     issuer.script([
         Fault::LosesAnswer,

@@ -1,15 +1,18 @@
 //! What handlers name: `User` and `Api` mean "signed in, or sent to sign in", `Option<User>` means "perhaps".
 
 use std::ops::{Deref, DerefMut};
+use std::sync::LazyLock;
 
 use ::axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
+use serde_json::{Map, Value};
 
 use super::CSRF_FIELD;
 use super::page::escape;
 use super::visit::Visit;
 use crate::api::Api;
 use crate::error::{Error, ErrorKind};
+use crate::identity::Identity;
 use crate::session::Session;
 
 /// What a nameless user is called.
@@ -30,13 +33,36 @@ impl User {
         self.0.id()
     }
 
-    /// The name the app gave this session with [`Session::set_name`]; `you` until then. The server tells no name yet: that
-    /// comes with OpenID Connect.
+    /// The person's identifier at the issuer, if the scope `openid` was asked for. Other issuers may have given the same to
+    /// others: keep people under [`User::key`].
+    pub fn sub(&self) -> Option<&str> {
+        self.identity().map(Identity::sub)
+    }
+
+    /// Issuer and `sub`: the one key to keep a person under (OpenID Connect Core §5.7), never the e-mail address.
+    pub fn key(&self) -> Option<(&str, &str)> {
+        self.identity().map(Identity::key)
+    }
+
+    /// The e-mail address, if the scope `email` was granted. Whether it was verified, [`Identity::email_verified`] says.
+    pub fn email(&self) -> Option<&str> {
+        self.identity()?.email()
+    }
+
+    /// Everything the issuer said about the person; nothing without the scope `openid`.
+    pub fn claims(&self) -> &Map<String, Value> {
+        static NOTHING: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+        self.identity().map_or(&NOTHING, Identity::claims)
+    }
+
+    /// The name the app gave this session with [`Session::set_name`], or else the one that the issuer said: the full name, the
+    /// one the person chose, the e-mail address. `you` if there is none.
     pub fn display_name(&self) -> DisplayName<'_> {
         DisplayName(self.name().unwrap_or(NAMELESS))
     }
 
-    /// A form with one button that signs this user out, as HTML.
+    /// A form with one button that signs this user out, as HTML. A field `next` in a form of your own says to which path of the
+    /// app they get then.
     pub fn logout_form(&self) -> String {
         format!(
             r#"<form method="post" action="{}/logout"><input type="hidden" name="{CSRF_FIELD}" value="{}"><button type="submit">Sign out</button></form>"#,

@@ -1,24 +1,22 @@
-//! Signing in as an axum app knows it: three routes, a layer, and extractors that mean "signed in".
+//! Signing in and out as an axum app knows it: a few routes, a layer, and extractors that mean "signed in".
 //!
-//! The routes are here; who is visiting is `visit.rs`'s concern, what handlers name `extract.rs`'s, how failures look
-//! `page.rs`'s.
+//! The routes are here, signing in with them; signing out is `sign_out.rs`'s concern, who is visiting `visit.rs`'s, what
+//! handlers name `extract.rs`'s, how failures look `page.rs`'s.
 
 mod extract;
 mod page;
+mod sign_out;
 mod visit;
 
 use ::axum::Router;
-use ::axum::body::Bytes;
 use ::axum::extract::{DefaultBodyLimit, RawQuery, State};
 use ::axum::response::{IntoResponse, Response};
 use ::axum::routing::{get, post};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use safeconduct_protocol::encoding;
 
+use crate::authorization_request::{Begin, BeginOptions};
 use crate::client::Client;
-use crate::error::{Error, ErrorKind};
-use crate::session::Session;
-use crate::sign_in::BeginOptions;
+use crate::error::Error;
 
 pub use crate::api::Api;
 pub use extract::{DisplayName, User};
@@ -26,17 +24,25 @@ pub use visit::{SignInLayer, SignInService};
 
 /// The field of a form that proves it came from this session's own page.
 const CSRF_FIELD: &str = "csrf_token";
-/// The longest sign-out form, in bytes.
-const LONGEST_FORM: usize = 8 * 1024;
+/// The longest form, in bytes: a logout token is 16 KiB at most, as every token is.
+const LONGEST_FORM: usize = 20 * 1024;
 
 impl Client {
-    /// The sign-in routes: `GET /auth/login?next=…`, `GET /auth/callback`, `POST /auth/logout`.
+    /// The sign-in routes: `GET /auth/login?next=…`, `GET /auth/callback`, `POST /auth/logout`; and with the scope `openid`
+    /// `GET /auth/logged-out`, where the issuer sends people back to after a sign-out, and `POST /auth/backchannel`, where it tells
+    /// this app of sign-outs elsewhere.
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         let path = self.routes_path();
-        Router::new()
+        let mut router = Router::new()
             .route(&format!("{path}/login"), get(login))
             .route(&format!("{path}/callback"), get(callback))
-            .route(&format!("{path}/logout"), post(logout))
+            .route(&format!("{path}/logout"), post(sign_out::logout));
+        if self.is_openid() {
+            router = router
+                .route(&format!("{path}/logged-out"), get(sign_out::logged_out))
+                .route(&format!("{path}/backchannel"), post(sign_out::back_channel));
+        }
+        router
             .layer(DefaultBodyLimit::max(LONGEST_FORM))
             .layer(self.layer())
             .with_state(self.clone())
@@ -60,8 +66,7 @@ async fn login(
     {
         options = options.return_to(next);
     }
-    let begun = client.begin(&options).await?;
-    Ok(see_other(begun.url.as_str(), begun.set_cookies))
+    Ok(client.begin(&options).await?.into_response())
 }
 
 async fn callback(
@@ -72,62 +77,18 @@ async fn callback(
     let cookies = cookie_header(&headers);
     let signed_in = client.finish(&query.unwrap_or_default(), &cookies).await?;
     let started = client
-        .start_session(signed_in.tokens, &cookies)
+        .start_session(&signed_in, &cookies)
         .await
         .map_err(|error| error.with_cookie(&signed_in.set_cookie))?;
     let set_cookies = [signed_in.set_cookie, started.set_cookie];
     Ok(see_other(&signed_in.return_to, set_cookies))
 }
 
-async fn logout(
-    State(client): State<Client>,
-    headers: HeaderMap,
-    form: Bytes,
-) -> Result<Response, Error> {
-    check_same_origin(&client, &headers)?;
-    let clear = match client.session(&cookie_header(&headers)).await? {
-        Some(session) => {
-            check_csrf_token(&session, &form)?;
-            session.end().await?
-        }
-        None => client.clear_session_cookie(),
-    };
-    Ok(see_other("/", [clear]))
-}
-
-/// Refuses a form from another site. `Sec-Fetch-Site` decides where the browser sends it: a page with
-/// `Referrer-Policy: no-referrer` posts its own forms with `Origin: null`. Without it an `Origin` must be ours.
-fn check_same_origin(client: &Client, headers: &HeaderMap) -> Result<(), Error> {
-    let all_are = |name: &str, expected: &str| {
-        let mut values = headers.get_all(name).iter();
-        values.all(|value| value.as_bytes() == expected.as_bytes())
-    };
-    let origin = &client.site()?.origin;
-    let own = if headers.contains_key("sec-fetch-site") {
-        all_are("sec-fetch-site", "same-origin")
-            && (all_are("origin", origin) || all_are("origin", "null"))
-    } else {
-        all_are("origin", origin)
-    };
-    if own {
-        return Ok(());
+/// The redirect to the issuer. A handler of your own that begins a sign-in returns it.
+impl IntoResponse for Begin {
+    fn into_response(self) -> Response {
+        see_other(self.url.as_str(), self.set_cookies)
     }
-    Err(Error::new(
-        ErrorKind::CrossSite,
-        format!("the form does not come from {origin}"),
-    ))
-}
-
-fn check_csrf_token(session: &Session, form: &[u8]) -> Result<(), Error> {
-    let sent = form_urlencoded::parse(form).find(|(name, _)| name == CSRF_FIELD);
-    let sent = sent.map(|(_, value)| value).unwrap_or_default();
-    if encoding::constant_time_eq(sent.as_bytes(), session.csrf_token().as_bytes()) {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::CrossSite,
-        format!("the form's {CSRF_FIELD} is not this session's"),
-    ))
 }
 
 /// The `Cookie` headers as one: HTTP/2 may split them.

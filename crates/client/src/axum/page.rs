@@ -51,6 +51,11 @@ pub(crate) fn append_cookie(headers: &mut HeaderMap, cookie: &str) {
     }
 }
 
+/// Says when to come back.
+pub(crate) fn retry_later(headers: &mut HeaderMap) {
+    headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+}
+
 /// `text` made safe inside an element or a quoted attribute.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -115,7 +120,7 @@ fn finished(mut response: Response, error: &Error) -> Response {
         HeaderValue::from_static("nosniff"),
     );
     if unavailable {
-        headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+        retry_later(headers);
     }
     if let Some(cookie) = error.set_cookie() {
         append_cookie(headers, cookie);
@@ -149,6 +154,8 @@ fn way_on(kind: ErrorKind, client: &Client) -> (String, &'static str) {
     match kind {
         ErrorKind::Configuration
         | ErrorKind::CrossSite
+        | ErrorKind::LogoutUnknown
+        | ErrorKind::LogoutToken
         | ErrorKind::SessionStore
         | ErrorKind::ForeignApi
         | ErrorKind::ApiUnreachable

@@ -1,17 +1,25 @@
 //! Sessions in memory: for development and tests. They end with the process, and no other process sees them.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 use safeconduct_protocol::time::Timestamp;
 
-use super::{SessionKey, SessionRow, SessionStore, StoreFuture};
+use super::{Logout, SessionKey, SessionRow, SessionStore, StoreFuture};
 
 static WARNING: Once = Once::new();
 
 /// Sessions in memory. Says so once in the log, as a restart signs everybody out.
 #[derive(Default)]
-pub struct MemoryStore(Mutex<HashMap<SessionKey, SessionRow>>);
+pub struct MemoryStore(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    rows: HashMap<SessionKey, SessionRow>,
+    /// The logouts that were carried out, and until when they are remembered.
+    logouts: HashMap<[u8; 32], Timestamp>,
+}
 
 impl MemoryStore {
     /// An empty store.
@@ -25,24 +33,24 @@ impl MemoryStore {
         Self::default()
     }
 
-    fn rows(&self) -> MutexGuard<'_, HashMap<SessionKey, SessionRow>> {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl SessionStore for MemoryStore {
     fn insert(&self, row: SessionRow) -> StoreFuture<'_, ()> {
-        self.rows().insert(row.key, row);
+        self.kept().rows.insert(row.key, row);
         Box::pin(async { Ok(()) })
     }
 
     fn find<'a>(&'a self, key: &'a SessionKey) -> StoreFuture<'a, Option<SessionRow>> {
-        let found = self.rows().get(key).cloned();
+        let found = self.kept().rows.get(key).cloned();
         Box::pin(async { Ok(found) })
     }
 
     fn replace(&self, row: SessionRow) -> StoreFuture<'_, bool> {
-        let won = match self.rows().get_mut(&row.key) {
+        let won = match self.kept().rows.get_mut(&row.key) {
             Some(kept) if kept.version == row.version - 1 => {
                 *kept = row;
                 true
@@ -53,7 +61,7 @@ impl SessionStore for MemoryStore {
     }
 
     fn remove<'a>(&'a self, key: &'a SessionKey, version: i64) -> StoreFuture<'a, bool> {
-        let mut rows = self.rows();
+        let rows = &mut self.kept().rows;
         let won = rows.get(key).is_some_and(|row| row.version == version);
         if won {
             rows.remove(key);
@@ -61,8 +69,23 @@ impl SessionStore for MemoryStore {
         Box::pin(async move { Ok(won) })
     }
 
+    fn end_all(&self, logout: Logout) -> StoreFuture<'_, Option<u64>> {
+        let kept = &mut *self.kept();
+        let carried_out = match kept.logouts.entry(logout.id) {
+            Entry::Occupied(_) => None,
+            Entry::Vacant(entry) => {
+                entry.insert(logout.remember_until);
+                let ended = kept.rows.extract_if(|_, row| logout.ends(row)).count();
+                Some(u64::try_from(ended).unwrap_or(u64::MAX))
+            }
+        };
+        Box::pin(async move { Ok(carried_out) })
+    }
+
     fn remove_expired(&self, now: Timestamp) -> StoreFuture<'_, ()> {
-        self.rows().retain(|_, row| row.expires_at > now);
+        let kept = &mut *self.kept();
+        kept.rows.retain(|_, row| row.expires_at > now);
+        kept.logouts.retain(|_, until| *until > now);
         Box::pin(async { Ok(()) })
     }
 }

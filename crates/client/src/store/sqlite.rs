@@ -4,28 +4,41 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use safeconduct_protocol::time::Timestamp;
 
-use super::{SessionKey, SessionRow, SessionStore, StoreError, StoreFuture};
+use super::{Logout, SessionKey, SessionRow, SessionStore, StoreError, StoreFuture};
 use crate::error::{Error, ErrorKind};
 
 /// How long a statement waits for another process to finish its own.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The form of the file that this version reads and writes (`user_version`).
-const FORM: i64 = 1;
+const FORM: i64 = 2;
 
-const CREATE: &str = "
-    CREATE TABLE IF NOT EXISTS sessions (
+/// What makes each form out of the one before it. A process that knows the older form alone goes on with a newer file until it
+/// is started again; the sessions it begins are not found by [`SessionStore::end_all`].
+const STEPS: [&str; 2] = [
+    "
+    CREATE TABLE sessions (
         key BLOB PRIMARY KEY NOT NULL,
         version INTEGER NOT NULL,
         sealed TEXT NOT NULL,
         expires_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
-    CREATE INDEX IF NOT EXISTS sessions_by_end ON sessions (expires_at);
-    PRAGMA user_version = 1;
-";
+    CREATE INDEX sessions_by_end ON sessions (expires_at);
+    ",
+    "
+    ALTER TABLE sessions ADD COLUMN subject BLOB;
+    ALTER TABLE sessions ADD COLUMN server_session BLOB;
+    CREATE INDEX sessions_by_subject ON sessions (subject) WHERE subject IS NOT NULL;
+    CREATE INDEX sessions_by_server_session ON sessions (server_session) WHERE server_session IS NOT NULL;
+    CREATE TABLE logouts (
+        id BLOB PRIMARY KEY NOT NULL,
+        remember_until INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    ",
+];
 
 /// Sessions in an SQLite file. Every change is on disk before it is used (`synchronous=FULL`).
 #[derive(Clone)]
@@ -50,10 +63,10 @@ impl SqliteStore {
     /// Runs `work` on the connection, off the threads that serve requests.
     fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> StoreFuture<'_, T> {
         let connection = self.0.clone();
-        let running = move || work(&connection.lock().unwrap_or_else(PoisonError::into_inner));
+        let running = move || work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner));
         Box::pin(async move {
             let done = tokio::task::spawn_blocking(running).await;
             done.map_err(StoreError::new)?.map_err(StoreError::new)
@@ -64,20 +77,16 @@ impl SqliteStore {
 impl SessionStore for SqliteStore {
     fn insert(&self, row: SessionRow) -> StoreFuture<'_, ()> {
         self.run(move |connection| {
-            let sql =
-                "INSERT INTO sessions (key, version, sealed, expires_at) VALUES (?1, ?2, ?3, ?4)";
-            let end = row.expires_at.seconds();
-            connection
-                .prepare_cached(sql)?
-                .execute(params![row.key.as_bytes(), row.version, row.sealed, end])
-                .map(|_| ())
+            let sql = "INSERT INTO sessions (key, version, sealed, expires_at, subject, server_session) \
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+            write(connection, sql, &row).map(|_| ())
         })
     }
 
     fn find<'a>(&'a self, key: &'a SessionKey) -> StoreFuture<'a, Option<SessionRow>> {
         let key = *key;
         self.run(move |connection| {
-            let sql = "SELECT version, sealed, expires_at FROM sessions WHERE key = ?1";
+            let sql = "SELECT version, sealed, expires_at, subject, server_session FROM sessions WHERE key = ?1";
             connection
                 .prepare_cached(sql)?
                 .query_row(params![key.as_bytes()], |row| read(key, row))
@@ -87,13 +96,9 @@ impl SessionStore for SqliteStore {
 
     fn replace(&self, row: SessionRow) -> StoreFuture<'_, bool> {
         self.run(move |connection| {
-            let sql = "UPDATE sessions SET version = ?2, sealed = ?3, expires_at = ?4 \
+            let sql = "UPDATE sessions SET version = ?2, sealed = ?3, expires_at = ?4, subject = ?5, server_session = ?6 \
                        WHERE key = ?1 AND version = ?2 - 1";
-            let end = row.expires_at.seconds();
-            connection
-                .prepare_cached(sql)?
-                .execute(params![row.key.as_bytes(), row.version, row.sealed, end])
-                .map(|changed| changed == 1)
+            write(connection, sql, &row).map(|changed| changed == 1)
         })
     }
 
@@ -107,24 +112,75 @@ impl SessionStore for SqliteStore {
         })
     }
 
+    fn end_all(&self, logout: Logout) -> StoreFuture<'_, Option<u64>> {
+        self.run(move |connection| {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let ended = end_all(&transaction, &logout)?;
+            transaction.commit()?;
+            Ok(ended)
+        })
+    }
+
     fn remove_expired(&self, now: Timestamp) -> StoreFuture<'_, ()> {
         self.run(move |connection| {
-            connection
-                .prepare_cached("DELETE FROM sessions WHERE expires_at <= ?1")?
-                .execute(params![now.seconds()])
-                .map(|_| ())
+            for sql in [
+                "DELETE FROM sessions WHERE expires_at <= ?1",
+                "DELETE FROM logouts WHERE remember_until <= ?1",
+            ] {
+                connection
+                    .prepare_cached(sql)?
+                    .execute(params![now.seconds()])?;
+            }
+            Ok(())
         })
     }
 }
 
+fn write(connection: &Connection, sql: &str, row: &SessionRow) -> rusqlite::Result<usize> {
+    connection.prepare_cached(sql)?.execute(params![
+        row.key.as_bytes(),
+        row.version,
+        row.sealed,
+        row.expires_at.seconds(),
+        row.subject,
+        row.server_session,
+    ])
+}
+
+/// As [`Logout::ends`] says, in SQL.
+fn end_all(connection: &Connection, logout: &Logout) -> rusqlite::Result<Option<u64>> {
+    let first = connection
+        .prepare_cached(
+            "INSERT INTO logouts (id, remember_until) VALUES (?1, ?2) ON CONFLICT (id) DO NOTHING",
+        )?
+        .execute(params![logout.id, logout.remember_until.seconds()])?;
+    if first == 0 {
+        return Ok(None);
+    }
+    let of_person = match logout.server_sessions.is_empty() {
+        true => "DELETE FROM sessions WHERE subject = ?1",
+        false => "DELETE FROM sessions WHERE subject = ?1 AND server_session IS NULL",
+    };
+    let of_session = "DELETE FROM sessions WHERE server_session = ?1";
+    let mut ended = 0;
+    for (sql, names) in [
+        (of_session, &logout.server_sessions),
+        (of_person, &logout.subjects),
+    ] {
+        let mut statement = connection.prepare_cached(sql)?;
+        for name in names {
+            ended += statement.execute(params![name])?;
+        }
+    }
+    Ok(Some(u64::try_from(ended).unwrap_or(u64::MAX)))
+}
+
 fn open(path: &Path) -> Result<Connection, StoreError> {
     create_private(path).map_err(StoreError::new)?;
-    let connection = Connection::open(path).map_err(StoreError::new)?;
-    prepare(&connection).map_err(StoreError::new)?;
-    let form = connection
-        .query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))
-        .map_err(StoreError::new)?;
-    match form {
+    let mut connection = Connection::open(path).map_err(StoreError::new)?;
+    prepare(&mut connection).map_err(StoreError::new)?;
+    match form(&connection).map_err(StoreError::new)? {
         FORM => Ok(connection),
         other => Err(StoreError::new(format!(
             "the file is of form {other}; this version knows form {FORM}"
@@ -132,15 +188,25 @@ fn open(path: &Path) -> Result<Connection, StoreError> {
     }
 }
 
-fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(PATIENCE)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    let form: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if form == 0 {
-        connection.execute_batch(&format!("BEGIN IMMEDIATE; {CREATE} COMMIT;"))?;
+    if !(0..FORM).contains(&form(connection)?) {
+        return Ok(());
     }
-    Ok(())
+    // Looked at again under the lock: another process may be bringing the file to this form.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let done = usize::try_from(form(&transaction)?).unwrap_or(STEPS.len());
+    for step in STEPS.iter().skip(done) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", FORM.max(form(&transaction)?))?;
+    transaction.commit()
+}
+
+fn form(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
 /// Creates the file readable by its owner alone, before SQLite would create it readable by everyone.
@@ -158,6 +224,8 @@ fn read(key: SessionKey, row: &Row<'_>) -> rusqlite::Result<SessionRow> {
         version: row.get(0)?,
         sealed: row.get(1)?,
         expires_at: Timestamp::from_seconds(row.get(2)?),
+        subject: row.get(3)?,
+        server_session: row.get(4)?,
     })
 }
 
@@ -185,9 +253,34 @@ mod tests {
         let path = folder.path().join("sessions.db");
         Connection::open(&path)
             .unwrap()
-            .pragma_update(None, "user_version", 2)
+            .pragma_update(None, "user_version", FORM + 1)
             .unwrap();
         assert!(SqliteStore::open(&path).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_file_of_an_earlier_version_is_brought_up_to_date_with_its_sessions() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sessions.db");
+        let before = Connection::open(&path).unwrap();
+        before.execute_batch(STEPS[0]).unwrap();
+        before.pragma_update(None, "user_version", 1).unwrap();
+        let insert =
+            "INSERT INTO sessions (key, version, sealed, expires_at) VALUES (?1, 3, 'x', 9)";
+        let key = SessionKey::of("ann");
+        before.execute(insert, params![key.as_bytes()]).unwrap();
+
+        let store = SqliteStore::open(&path).await.unwrap();
+        let kept = store.find(&key).await.unwrap().unwrap();
+        assert_eq!(
+            (kept.version, kept.subject, kept.server_session),
+            (3, None, None)
+        );
+        SqliteStore::open(&path).await.unwrap();
+        // The process of the version before, which still has the file open.
+        let key = SessionKey::of("bob");
+        before.execute(insert, params![key.as_bytes()]).unwrap();
+        assert!(store.find(&key).await.unwrap().is_some());
     }
 
     #[cfg(unix)]

@@ -12,9 +12,9 @@ use tower_service::Service;
 use url::Url;
 
 use super::issuer::FakeIssuer;
+use crate::authorization_request::BeginOptions;
 use crate::builder::ClientBuilder;
 use crate::client::Client;
-use crate::sign_in::BeginOptions;
 
 /// The largest page read in a test: 16 MiB.
 const LARGEST_PAGE: usize = 16 * 1024 * 1024;
@@ -77,7 +77,8 @@ impl TestApp {
         }
     }
 
-    /// Somebody who is signed in at issuer and app as `name`; the session carries that name.
+    /// Somebody who is signed in at issuer and app as `name`: that is their `sub`, their name, and what
+    /// [`FakeIssuer::claims`] says of them is theirs.
     ///
     /// # Panics
     /// If the issuer was scripted to prevent it.
@@ -99,14 +100,13 @@ impl TestApp {
             .expect("a sign-in ends");
         let mut started = self
             .client
-            .start_session(signed_in.tokens, &visitor.cookies())
+            .start_session(&signed_in, &visitor.cookies())
             .await
             .expect("a session begins");
-        started
-            .session
-            .set_name(name)
-            .await
-            .expect("a name is kept");
+        if started.session.identity().is_none() {
+            let named = started.session.set_name(name).await;
+            named.expect("a name is kept");
+        }
         visitor.keep([signed_in.set_cookie.as_str(), started.set_cookie.as_str()]);
         visitor
     }

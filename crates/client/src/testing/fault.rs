@@ -13,7 +13,7 @@ use hyper::body::Frame;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Metadata: 404 where RFC 8414 puts it.
+    /// Metadata: 404 at the first place where it is looked for.
     MetadataMissing,
     /// Metadata: a redirect.
     MetadataRedirects,
@@ -43,6 +43,76 @@ pub enum Fault {
     Endless,
     /// Token: 200 with this body.
     Answers(&'static str),
+    /// Token: the proper answer with this `token_type`, whatever was proven.
+    TokenType(&'static str),
+    /// Token: the proper answer with an ID Token that has this flaw.
+    IdToken(IdTokenFlaw),
+    /// Userinfo: about somebody else.
+    UserInfoOfAnother,
+    /// Userinfo: about nobody.
+    UserInfoWithoutSubject,
+    /// Userinfo: not JSON.
+    UserInfoAsText,
+    /// Userinfo: 401, as for a token that is for an API alone.
+    UserInfoRefused,
+    /// Userinfo: 503.
+    UserInfoBusy,
+    /// Pushed request: refused with this error.
+    PushRefused(&'static str),
+    /// Pushed request: 503.
+    PushBusy,
+    /// Keys: 503.
+    KeysBusy,
+    /// Keys: text that is no key set.
+    KeysAsText,
+}
+
+/// What can be wrong with an ID Token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IdTokenFlaw {
+    /// It is not there.
+    Missing,
+    /// `alg` is `none`.
+    Unsigned,
+    /// `alg` is HS256, with the client's secret for a key.
+    SharedSecret,
+    /// The signature is broken.
+    Signature,
+    /// Signed with a key that the issuer never published.
+    ForeignKey,
+    /// The header names no key.
+    NoKeyName,
+    /// `typ` is of an access token.
+    Type,
+    /// `iss` is another issuer.
+    Issuer,
+    /// `sub` is missing.
+    NoSubject,
+    /// `sub` is another person.
+    OtherSubject,
+    /// `aud` is another client.
+    Audience,
+    /// `aud` is this client and another one.
+    SecondAudience,
+    /// `azp` is another client.
+    OtherParty,
+    /// `iat` is missing.
+    NoIssuedAt,
+    /// `iat` is an hour ago.
+    Old,
+    /// `exp` is past.
+    Expired,
+    /// `nonce` is another one.
+    Nonce,
+    /// `nonce` is missing.
+    NoNonce,
+    /// `at_hash` is of another access token.
+    AccessTokenHash,
+    /// `auth_time` is a day ago.
+    OldSignIn,
+    /// `auth_time` is missing.
+    NoSignInTime,
 }
 
 /// The endpoint that a fault concerns.
@@ -51,6 +121,9 @@ pub(super) enum Endpoint {
     Metadata,
     Authorization,
     Token,
+    UserInfo,
+    Pushing,
+    Keys,
 }
 
 impl Fault {
@@ -69,7 +142,16 @@ impl Fault {
             | Self::Busy
             | Self::Redirects
             | Self::Endless
-            | Self::Answers(_) => Endpoint::Token,
+            | Self::Answers(_)
+            | Self::TokenType(_)
+            | Self::IdToken(_) => Endpoint::Token,
+            Self::UserInfoOfAnother
+            | Self::UserInfoWithoutSubject
+            | Self::UserInfoAsText
+            | Self::UserInfoRefused
+            | Self::UserInfoBusy => Endpoint::UserInfo,
+            Self::PushRefused(_) | Self::PushBusy => Endpoint::Pushing,
+            Self::KeysBusy | Self::KeysAsText => Endpoint::Keys,
         }
     }
 
@@ -82,9 +164,18 @@ impl Fault {
             Self::MetadataRedirects | Self::Redirects => {
                 (StatusCode::TEMPORARY_REDIRECT, elsewhere).into_response()
             }
-            Self::MetadataBusy | Self::Busy => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+            Self::MetadataBusy
+            | Self::Busy
+            | Self::UserInfoBusy
+            | Self::PushBusy
+            | Self::KeysBusy => StatusCode::SERVICE_UNAVAILABLE.into_response(),
             Self::MetadataEndless | Self::Endless => (json, Body::new(Endless)).into_response(),
-            Self::Refuses(error) => {
+            Self::UserInfoRefused => {
+                let challenge = [(header::WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#)];
+                (StatusCode::UNAUTHORIZED, challenge).into_response()
+            }
+            Self::UserInfoAsText | Self::KeysAsText => "this is text".into_response(),
+            Self::Refuses(error) | Self::PushRefused(error) => {
                 let body = serde_json::json!({ "error": error }).to_string();
                 (StatusCode::BAD_REQUEST, json, body).into_response()
             }
@@ -94,7 +185,11 @@ impl Fault {
             | Self::NoIssuer
             | Self::WrongState
             | Self::Denies(_)
-            | Self::LosesAnswer => return None,
+            | Self::LosesAnswer
+            | Self::TokenType(_)
+            | Self::IdToken(_)
+            | Self::UserInfoOfAnother
+            | Self::UserInfoWithoutSubject => return None,
         })
     }
 }

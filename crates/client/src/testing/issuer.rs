@@ -1,25 +1,26 @@
-//! An issuer in this process: real keys, real PKCE, rotated refresh tokens, and faults where the test asks for them.
+//! An issuer in this process: real keys, real PKCE, ID Tokens, rotated refresh tokens, and faults where the test asks for them.
 //!
-//! It approves every authorization request at once. What becomes of codes and tokens is `tokens.rs`'s concern.
+//! What a test says to it and asks of it is here. How it answers is `endpoints.rs`'s concern, what becomes of codes and tokens
+//! `tokens.rs`'s.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ::axum::extract::{RawForm, RawQuery, State};
-use ::axum::response::{IntoResponse, Response};
-use ::axum::routing::{get, post};
-use ::axum::{Json, Router};
-use http::{HeaderMap, StatusCode, header};
+use http::header;
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::jose::{Algorithm, SigningKey};
+use safeconduct_protocol::random;
 use safeconduct_protocol::secret::Secret;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use url::Url;
 
-use super::fault::{Endpoint, Fault, broken_off};
-use super::tokens::Tokens;
+use super::endpoints;
+use super::fault::{Endpoint, Fault};
+use super::keys::Keys;
+use super::proofs::Proofs;
+use super::tokens::{SignedIn, Tokens};
 use crate::builder::ClientBuilder;
 use crate::client::Client;
 
@@ -37,22 +38,30 @@ struct Shared {
 }
 
 /// What the endpoints share.
-struct Inside {
-    url: String,
-    clock: Clock,
-    key: SigningKey,
-    metadata: Mutex<Value>,
+pub(super) struct Inside {
+    pub(super) url: String,
+    pub(super) clock: Clock,
+    pub(super) keys: Mutex<Keys>,
+    pub(super) metadata: Mutex<Value>,
     faults: Mutex<VecDeque<Fault>>,
-    tokens: Mutex<Tokens>,
-    user: Mutex<String>,
-    counts: watch::Sender<Counts>,
-    gate: watch::Sender<bool>,
+    pub(super) tokens: Mutex<Tokens>,
+    pub(super) proofs: Mutex<Proofs>,
+    pub(super) signed_in: Mutex<SignedIn>,
+    /// What userinfo tells of whom, beyond what it tells of everybody.
+    pub(super) claims: Mutex<HashMap<String, Value>>,
+    /// Who signed out, in order.
+    pub(super) sign_outs: Mutex<Vec<String>>,
+    pub(super) counts: watch::Sender<Counts>,
+    pub(super) gate: watch::Sender<bool>,
 }
 
 #[derive(Clone, Copy, Default)]
-struct Counts {
-    metadata: usize,
-    tokens: usize,
+pub(super) struct Counts {
+    pub(super) metadata: usize,
+    pub(super) keys: usize,
+    pub(super) tokens: usize,
+    pub(super) user_info: usize,
+    pub(super) pushed: usize,
 }
 
 /// The token endpoint, held shut. Dropping it lets the waiting requests go on.
@@ -82,17 +91,20 @@ impl FakeIssuer {
             .expect("a bound socket has an address");
         let url = format!("http://{address}");
         let inside = Arc::new(Inside {
-            metadata: Mutex::new(metadata(&url)),
-            key: SigningKey::generate(Algorithm::Es256).expect("a P-256 key can be made"),
+            metadata: Mutex::new(endpoints::metadata(&url)),
+            keys: Mutex::new(Keys::new()),
             tokens: Mutex::new(Tokens::new(&url, clock.clone())),
             url: url.clone(),
+            signed_in: Mutex::new(sign_in("alice", &clock)),
             clock,
             faults: Mutex::default(),
-            user: Mutex::new("alice".to_owned()),
+            proofs: Mutex::default(),
+            claims: Mutex::default(),
+            sign_outs: Mutex::default(),
             counts: watch::Sender::default(),
             gate: watch::Sender::new(true),
         });
-        let router = router(inside.clone());
+        let router = endpoints::router(inside.clone());
         let serving = tokio::spawn(async move {
             // It ends when it is aborted, and with the test.
             let _ = ::axum::serve(listener, router).await;
@@ -109,18 +121,52 @@ impl FakeIssuer {
         &self.0.url
     }
 
-    /// A client of this issuer: confidential, reached at `http://localhost:8421`, on the issuer's clock.
+    /// A client of this issuer: confidential, reached at `http://localhost:8421`, on the issuer's clock. It asks for an identity
+    /// and for access; set other scopes for a client that asks for less.
     pub fn client(&self) -> ClientBuilder {
         Client::new(self.url(), Self::CLIENT_ID)
             .base_url("http://localhost:8421")
-            .scopes(["offline_access", "notes.read"])
+            .scopes(["openid", "profile", "email", "offline_access", "notes.read"])
             .secret(Secret::new(Self::CLIENT_SECRET))
             .clock(self.0.inside.clock.clone())
     }
 
-    /// Who is signed in at this issuer from now on, the `sub` of its tokens; `alice` at first.
+    /// Who is signed in at this issuer from now on, the `sub` of its tokens, in a new session; `alice` at first. Userinfo tells
+    /// their name, which is `user` too, and an e-mail address at `example.com`, as far as the scope goes.
     pub fn signs_in(&self, user: &str) {
-        *lock(&self.0.inside.user) = user.to_owned();
+        *lock(&self.0.inside.signed_in) = sign_in(user, &self.0.inside.clock);
+    }
+
+    /// The identifier (`sid`) of the session at this issuer that is going on.
+    pub fn sid(&self) -> String {
+        lock(&self.0.inside.signed_in).sid.clone()
+    }
+
+    /// What userinfo tells of `user` from now on beside or instead of the usual: the members of a JSON object.
+    pub fn claims(&self, user: &str, claims: Value) {
+        lock(&self.0.inside.claims).insert(user.to_owned(), claims);
+    }
+
+    /// What ID Tokens and logout tokens are signed with from now on, RS256 or ES256; RS256 at first.
+    pub fn id_tokens_signed_with(&self, algorithm: Algorithm) {
+        lock(&self.0.inside.keys).algorithm = algorithm;
+    }
+
+    /// Signs with a new key from now on where that is ES256. The old one stays published.
+    pub fn rotate_keys(&self) {
+        lock(&self.0.inside.keys).rotate();
+    }
+
+    /// Announces that authorization requests may be pushed here, or must be.
+    pub fn takes_pushed_requests(&self, required: bool) {
+        let endpoint = format!("{}/par", self.url());
+        self.change_metadata("pushed_authorization_request_endpoint", endpoint.into());
+        self.change_metadata("require_pushed_authorization_requests", required.into());
+    }
+
+    /// Demands a nonce in every DPoP proof from now on, another one than before.
+    pub fn demands_nonce(&self) {
+        lock(&self.0.inside.proofs).demand_nonce();
     }
 
     /// How many seconds access tokens live from now on; 300 at first. `None`: the answer does not say.
@@ -170,6 +216,31 @@ impl FakeIssuer {
         self.0.inside.counts.borrow().metadata
     }
 
+    /// How often the keys were asked for.
+    pub fn key_requests(&self) -> usize {
+        self.0.inside.counts.borrow().keys
+    }
+
+    /// How often userinfo was asked for.
+    pub fn user_info_requests(&self) -> usize {
+        self.0.inside.counts.borrow().user_info
+    }
+
+    /// How often an authorization request was pushed.
+    pub fn pushed_requests(&self) -> usize {
+        self.0.inside.counts.borrow().pushed
+    }
+
+    /// How many DPoP proofs were taken.
+    pub fn proofs(&self) -> usize {
+        lock(&self.0.inside.proofs).count()
+    }
+
+    /// Who signed out at this issuer, in order.
+    pub fn sign_outs(&self) -> Vec<String> {
+        lock(&self.0.inside.sign_outs).clone()
+    }
+
     /// How often the token endpoint was asked.
     pub fn token_requests(&self) -> usize {
         self.0.inside.counts.borrow().tokens
@@ -210,11 +281,37 @@ impl FakeIssuer {
             self.url(),
             "not this issuer's address"
         );
-        let response = authorize(&self.0.inside, url.query().unwrap_or_default());
+        let response = endpoints::authorize(&self.0.inside, url.query().unwrap_or_default());
         let location = response.headers().get(header::LOCATION);
         location
             .and_then(|location| Url::parse(location.to_str().ok()?).ok())
             .expect("the authorization endpoint redirects")
+    }
+
+    /// Plays the browser at the end_session_endpoint: the address it is sent back to.
+    ///
+    /// # Panics
+    /// If the answer is no redirect: the hint is no ID Token of this issuer, or there is nowhere to go back to.
+    pub async fn end_session(&self, url: &Url) -> Url {
+        let endpoint = format!("{}/logout?", self.url());
+        assert!(
+            url.as_str().starts_with(&endpoint),
+            "not this issuer's address"
+        );
+        endpoints::end_session(&self.0.inside, url.query().unwrap_or_default())
+            .expect("a sign-out with a proper hint leads back")
+    }
+
+    pub(super) fn inside(&self) -> &Inside {
+        &self.0.inside
+    }
+}
+
+fn sign_in(user: &str, clock: &Clock) -> SignedIn {
+    SignedIn {
+        user: user.to_owned(),
+        sid: random::token(),
+        at: clock.now(),
     }
 }
 
@@ -232,132 +329,12 @@ impl Drop for Gate {
 
 impl Inside {
     /// The next scripted fault of `endpoint`, if its turn has come.
-    fn fault(&self, endpoint: Endpoint) -> Option<Fault> {
+    pub(super) fn fault(&self, endpoint: Endpoint) -> Option<Fault> {
         let mut faults = lock(&self.faults);
         let next = faults
             .iter()
             .position(|fault| fault.endpoint() == endpoint)?;
         faults.remove(next)
-    }
-}
-
-fn router(inside: Arc<Inside>) -> Router {
-    let metadata = || get(serve_metadata);
-    Router::new()
-        .route("/.well-known/oauth-authorization-server", metadata())
-        .route("/.well-known/openid-configuration", metadata())
-        .route("/jwks", get(serve_keys))
-        .route("/authorize", get(serve_authorize))
-        .route("/token", post(serve_token))
-        .route("/revoke", post(serve_revoke))
-        .with_state(inside)
-}
-
-fn metadata(url: &str) -> Value {
-    json!({
-        "issuer": url,
-        "authorization_endpoint": format!("{url}/authorize"),
-        "token_endpoint": format!("{url}/token"),
-        "revocation_endpoint": format!("{url}/revoke"),
-        "jwks_uri": format!("{url}/jwks"),
-        "response_types_supported": ["code"],
-        "code_challenge_methods_supported": ["S256"],
-        "authorization_response_iss_parameter_supported": true,
-    })
-}
-
-async fn serve_metadata(State(inside): State<Arc<Inside>>) -> Response {
-    inside.counts.send_modify(|counts| counts.metadata += 1);
-    if let Some(fault) = inside.fault(Endpoint::Metadata)
-        && let Some(answer) = fault.answer().await
-    {
-        return answer;
-    }
-    let fresh = [(header::CACHE_CONTROL, "max-age=3600")];
-    (fresh, Json(lock(&inside.metadata).clone())).into_response()
-}
-
-async fn serve_keys(State(inside): State<Arc<Inside>>) -> Json<Value> {
-    Json(json!({ "keys": [inside.key.public_jwk()] }))
-}
-
-async fn serve_authorize(State(inside): State<Arc<Inside>>, RawQuery(query): RawQuery) -> Response {
-    authorize(&inside, &query.unwrap_or_default())
-}
-
-fn authorize(inside: &Inside, query: &str) -> Response {
-    let sent: Pairs = form_urlencoded::parse(query.as_bytes())
-        .into_owned()
-        .collect();
-    let fault = inside.fault(Endpoint::Authorization);
-    let user = lock(&inside.user).clone();
-    let Some((redirect_uri, code)) = lock(&inside.tokens).authorize(&sent, &user) else {
-        return (StatusCode::BAD_REQUEST, "not a request this issuer takes").into_response();
-    };
-    let mut back = redirect_uri;
-    let state = match fault {
-        Some(Fault::WrongState) => "another.state",
-        _ => value(&sent, "state"),
-    };
-    let mut answer = back.query_pairs_mut();
-    match fault {
-        Some(Fault::Denies(error)) => answer.append_pair("error", error),
-        _ => answer.append_pair("code", &code),
-    };
-    answer.append_pair("state", state);
-    match fault {
-        Some(Fault::NoIssuer) => {}
-        Some(Fault::WrongIssuer) => {
-            answer.append_pair("iss", "https://evil.example");
-        }
-        _ => {
-            answer.append_pair("iss", &inside.url);
-        }
-    }
-    drop(answer);
-    (
-        StatusCode::SEE_OTHER,
-        [(header::LOCATION, back.to_string())],
-    )
-        .into_response()
-}
-
-async fn serve_token(
-    State(inside): State<Arc<Inside>>,
-    headers: HeaderMap,
-    RawForm(form): RawForm,
-) -> Response {
-    inside.counts.send_modify(|counts| counts.tokens += 1);
-    let mut gate = inside.gate.subscribe();
-    // The sender is in this very issuer: the wait ends when the gate opens.
-    let _ = gate.wait_for(|open| *open).await;
-    let fault = inside.fault(Endpoint::Token);
-    if let Some(fault) = fault
-        && let Some(answer) = fault.answer().await
-    {
-        return answer;
-    }
-    let sent: Pairs = form_urlencoded::parse(&form).into_owned().collect();
-    let granted = lock(&inside.tokens).redeem(&inside.key, &headers, &sent);
-    let answer = match granted {
-        Ok(body) => Json(body).into_response(),
-        Err(error) => (StatusCode::BAD_REQUEST, Json(json!({ "error": error }))).into_response(),
-    };
-    match fault {
-        Some(Fault::LosesAnswer) => broken_off(answer),
-        _ => answer,
-    }
-}
-
-async fn serve_revoke(
-    State(inside): State<Arc<Inside>>,
-    headers: HeaderMap,
-    RawForm(form): RawForm,
-) -> StatusCode {
-    let sent: Pairs = form_urlencoded::parse(&form).into_owned().collect();
-    match lock(&inside.tokens).revoke(&headers, &sent) {
-        Ok(()) => StatusCode::OK,
-        Err(_) => StatusCode::BAD_REQUEST,
     }
 }
 
@@ -367,6 +344,6 @@ pub(super) fn value<'a>(sent: &'a Pairs, name: &str) -> &'a str {
     found.map_or("", |(_, value)| value)
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

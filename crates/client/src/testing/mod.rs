@@ -15,14 +15,24 @@
 //! let app = testing::app(router).await;
 //! let page = app.signed_in("alice").await.get("/").await;
 //! assert_eq!(page.text(), "Hello, alice");
+//!
+//! // What your app does with other claims:
+//! app.issuer.claims("bob", serde_json::json!({ "name": "Bob the Builder", "roles": ["admin"] }));
+//! let page = app.signed_in("bob").await.get("/").await;
+//! assert_eq!(page.text(), "Hello, Bob the Builder");
 //! # }
 //! ```
 
 mod app;
+mod back_channel;
+mod endpoints;
 mod fault;
 mod issuer;
+mod keys;
+mod proofs;
 mod tokens;
 
 pub use app::{Page, TestApp, Visitor, app, app_with};
-pub use fault::Fault;
+pub use back_channel::{LogoutFlaw, LogoutToken};
+pub use fault::{Fault, IdTokenFlaw};
 pub use issuer::{FakeIssuer, Gate};

@@ -1,20 +1,23 @@
 //! What a fake issuer gives and takes back: codes that buy once, refresh tokens that rotate, one grant behind each.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, header};
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::jose::{
-    Algorithm, Audience, Expectation, KeySet, SigningKey, Typ, VerificationKey, verify,
+    Algorithm, Audience, Expectation, KeySet, Typ, VerificationKey, Verified, verify,
 };
 use safeconduct_protocol::pkce::{CodeChallenge, CodeVerifier};
 use safeconduct_protocol::random;
+use safeconduct_protocol::time::Timestamp;
 use serde_json::{Value, json};
 use url::Url;
 
+use super::fault::{Fault, IdTokenFlaw};
 use super::issuer::{FakeIssuer, Pairs, value};
+use super::keys::Keys;
 
 /// An OAuth error code.
 type Refused = &'static str;
@@ -24,6 +27,7 @@ pub(super) struct Tokens {
     url: String,
     clock: Clock,
     codes: HashMap<String, Code>,
+    pushed: HashMap<String, Pairs>,
     grants: Vec<Grant>,
     pub(super) access_lifetime: Option<i64>,
     pub(super) trusted: Option<VerificationKey>,
@@ -31,6 +35,8 @@ pub(super) struct Tokens {
     pub(super) revocations: usize,
     pub(super) saw_reuse: bool,
     pub(super) authentications: Vec<&'static str>,
+    /// The assertions that were used.
+    assertions: HashSet<String>,
 }
 
 struct Code {
@@ -40,13 +46,34 @@ struct Code {
     spent_on: Option<usize>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Grant {
     user: String,
     scope: String,
     resource: String,
+    /// The session at the issuer, and when it began.
+    session: Option<(String, Timestamp)>,
+    nonce: String,
+    /// The thumbprint of the key that everything is bound to, if it is.
+    jkt: Option<String>,
     generation: u64,
     dead: bool,
+}
+
+/// A request of an authenticated client, and what is to go wrong with the answer.
+pub(super) struct Asked<'a> {
+    pub(super) sent: &'a Pairs,
+    /// The thumbprint of the key that was proven.
+    pub(super) jkt: Option<String>,
+    pub(super) fault: Option<Fault>,
+}
+
+/// Somebody who is signed in at the issuer.
+#[derive(Clone)]
+pub(super) struct SignedIn {
+    pub(super) user: String,
+    pub(super) sid: String,
+    pub(super) at: Timestamp,
 }
 
 impl Tokens {
@@ -55,6 +82,7 @@ impl Tokens {
             url: url.to_owned(),
             clock,
             codes: HashMap::new(),
+            pushed: HashMap::new(),
             grants: Vec::new(),
             access_lifetime: Some(300),
             trusted: None,
@@ -62,25 +90,59 @@ impl Tokens {
             revocations: 0,
             saw_reuse: false,
             authentications: Vec::new(),
+            assertions: HashSet::new(),
         }
     }
 
+    /// Keeps a pushed authorization request, and gives its `request_uri`.
+    pub(super) fn push(&mut self, asked: &Asked<'_>) -> Result<String, Refused> {
+        if value(asked.sent, "client_id") != FakeIssuer::CLIENT_ID
+            || !value(asked.sent, "request_uri").is_empty()
+        {
+            return Err("invalid_request");
+        }
+        let bound_to = value(asked.sent, "dpop_jkt");
+        if asked.jkt.as_deref().is_some_and(|jkt| jkt != bound_to) {
+            return Err("invalid_dpop_proof");
+        }
+        let request_uri = format!("urn:ietf:params:oauth:request_uri:{}", random::token());
+        self.pushed.insert(request_uri.clone(), asked.sent.clone());
+        Ok(request_uri)
+    }
+
+    /// The parameters of an authorization request: the ones that were pushed, if it says so, and then no others.
+    pub(super) fn parameters(&mut self, sent: Pairs) -> Option<Pairs> {
+        let request_uri = value(&sent, "request_uri");
+        if request_uri.is_empty() {
+            return Some(sent);
+        }
+        let pushed = self.pushed.remove(request_uri)?;
+        (sent.len() == 2 && value(&sent, "client_id") == FakeIssuer::CLIENT_ID).then_some(pushed)
+    }
+
     /// Approves a proper authorization request: where the answer goes, and the code in it.
-    pub(super) fn authorize(&mut self, sent: &Pairs, user: &str) -> Option<(Url, String)> {
+    pub(super) fn authorize(&mut self, sent: &Pairs, who: &SignedIn) -> Option<(Url, String)> {
+        let openid = value(sent, "scope")
+            .split(' ')
+            .any(|scope| scope == "openid");
         let proper = value(sent, "response_type") == "code"
             && value(sent, "client_id") == FakeIssuer::CLIENT_ID
             && value(sent, "code_challenge_method") == "S256"
-            && !value(sent, "state").is_empty();
+            && !value(sent, "state").is_empty()
+            && value(sent, "nonce").is_empty() != openid;
         let challenge = CodeChallenge::parse(value(sent, "code_challenge")).filter(|_| proper)?;
         let redirect_uri = value(sent, "redirect_uri");
         let location = Url::parse(redirect_uri).ok()?;
         let code = random::token();
+        let jkt = value(sent, "dpop_jkt");
         let grant = Grant {
-            user: user.to_owned(),
+            user: who.user.clone(),
             scope: value(sent, "scope").to_owned(),
             resource: value(sent, "resource").to_owned(),
-            generation: 0,
-            dead: false,
+            session: Some((who.sid.clone(), who.at)),
+            nonce: value(sent, "nonce").to_owned(),
+            jkt: (!jkt.is_empty()).then(|| jkt.to_owned()),
+            ..Grant::default()
         };
         let kept = Code {
             redirect_uri: redirect_uri.to_owned(),
@@ -93,22 +155,54 @@ impl Tokens {
     }
 
     /// The answer to a token request.
-    pub(super) fn redeem(
-        &mut self,
-        key: &SigningKey,
-        headers: &HeaderMap,
-        sent: &Pairs,
-    ) -> Result<Value, Refused> {
-        self.authenticate(headers, sent)?;
+    pub(super) fn redeem(&mut self, keys: &Keys, asked: &Asked<'_>) -> Result<Value, Refused> {
+        let sent = asked.sent;
         let grant = match value(sent, "grant_type") {
-            "authorization_code" => self.redeem_code(sent)?,
-            "refresh_token" => self.rotate(value(sent, "refresh_token"))?,
-            "client_credentials" => return Ok(self.answer(key, &app_itself(sent), None)),
+            "authorization_code" => self.redeem_code(asked)?,
+            "refresh_token" => self.rotate(value(sent, "refresh_token"), &asked.jkt)?,
+            "client_credentials" => {
+                let itself = app_itself(asked);
+                return Ok(self.answer(keys, &itself, asked.fault));
+            }
             _ => return Err("unsupported_grant_type"),
         };
         let kept = &self.grants[grant];
-        let refresh_token = format!("rt-{grant}-{}", kept.generation);
-        Ok(self.answer(key, kept, Some(refresh_token)))
+        let mut answer = self.answer(keys, kept, asked.fault);
+        if kept.scope.contains("offline_access") {
+            answer["refresh_token"] = format!("rt-{grant}-{}", kept.generation).into();
+        }
+        // Only the answer to the sign-in repeats its nonce.
+        self.grants[grant].nonce.clear();
+        Ok(answer)
+    }
+
+    /// What the userinfo endpoint may tell with an access token: whom it is of, and its scope.
+    pub(super) fn reads_user_info(
+        &self,
+        keys: &Keys,
+        headers: &HeaderMap,
+        jkt: Option<&str>,
+    ) -> Option<(String, String)> {
+        let shown = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+        let (scheme, token) = shown.split_once(' ')?;
+        let token = self.access_token(keys, token)?;
+        let bound_to = token.claim("cnf").and_then(|cnf| cnf["jkt"].as_str());
+        let expected = if bound_to.is_some() { "DPoP" } else { "Bearer" };
+        let scope = token.claim("scope").and_then(Value::as_str)?;
+        let proper = scheme == expected && bound_to == jkt && scope.contains("openid");
+        proper.then(|| (token.sub().unwrap_or_default().to_owned(), scope.to_owned()))
+    }
+
+    fn access_token(&self, keys: &Keys, token: &str) -> Option<Verified> {
+        // Good here whatever API it is for, as with issuers that add themselves to its audience.
+        let expectation = Expectation::new(
+            Typ::OneOf(&["at+jwt"]),
+            &Algorithm::ALL,
+            &self.url,
+            Audience::OneParty,
+        );
+        let keys = keys.verification_keys();
+        verify(token, &expectation, &keys, self.clock.now()).ok()
     }
 
     pub(super) fn revoke(&mut self, headers: &HeaderMap, sent: &Pairs) -> Result<(), Refused> {
@@ -124,14 +218,16 @@ impl Tokens {
         self.grants.iter_mut().for_each(|grant| grant.dead = true);
     }
 
-    fn redeem_code(&mut self, sent: &Pairs) -> Result<usize, Refused> {
+    fn redeem_code(&mut self, asked: &Asked<'_>) -> Result<usize, Refused> {
+        let sent = asked.sent;
         let code = self
             .codes
             .get_mut(value(sent, "code"))
             .ok_or("invalid_grant")?;
         let verifier = CodeVerifier::parse(value(sent, "code_verifier"));
         let proven = verifier.is_some_and(|verifier| code.challenge.proven_by(&verifier));
-        if !proven || value(sent, "redirect_uri") != code.redirect_uri {
+        let bound = code.grant.jkt.is_none() || code.grant.jkt == asked.jkt;
+        if !proven || !bound || value(sent, "redirect_uri") != code.redirect_uri {
             return Err("invalid_grant");
         }
         if let Some(grant) = code.spent_on {
@@ -140,16 +236,19 @@ impl Tokens {
             return Err("invalid_grant");
         }
         code.spent_on = Some(self.grants.len());
-        self.grants.push(code.grant.clone());
+        self.grants.push(Grant {
+            jkt: asked.jkt.clone(),
+            ..code.grant.clone()
+        });
         Ok(self.grants.len() - 1)
     }
 
     /// The current token rotates; the one before it is a retry and gets the same successor; an older one is a theft.
-    fn rotate(&mut self, presented: &str) -> Result<usize, Refused> {
+    fn rotate(&mut self, presented: &str, jkt: &Option<String>) -> Result<usize, Refused> {
         self.refreshes += 1;
         let (grant, generation) = self.grant_of(presented).ok_or("invalid_grant")?;
         let kept = &mut self.grants[grant];
-        if kept.dead || generation > kept.generation {
+        if kept.dead || generation > kept.generation || kept.jkt != *jkt {
             return Err("invalid_grant");
         }
         if generation == kept.generation {
@@ -171,7 +270,7 @@ impl Tokens {
         Some((grant, generation.parse().ok()?))
     }
 
-    fn answer(&self, key: &SigningKey, grant: &Grant, refresh_token: Option<String>) -> Value {
+    fn answer(&self, keys: &Keys, grant: &Grant, fault: Option<Fault>) -> Value {
         let now = self.clock.now();
         let life = self.access_lifetime.unwrap_or(300);
         let audience = if grant.resource.is_empty() {
@@ -179,7 +278,7 @@ impl Tokens {
         } else {
             &grant.resource
         };
-        let claims = json!({
+        let mut claims = json!({
             "iss": self.url,
             "sub": grant.user,
             "aud": audience,
@@ -189,24 +288,70 @@ impl Tokens {
             "exp": now.plus(life),
             "jti": random::token(),
         });
-        let access_token = key.sign_jwt("at+jwt", &claims).expect("a P-256 key signs");
-        let mut answer = json!({
-            "access_token": access_token,
-            "token_type": "Bearer",
-            "scope": grant.scope,
-        });
+        if let Some(jkt) = &grant.jkt {
+            claims["cnf"] = json!({ "jkt": jkt });
+        }
+        let access_token = keys
+            .for_access()
+            .sign_jwt("at+jwt", &claims)
+            .expect("a P-256 key signs");
+        let bound = grant.jkt.is_some();
+        let token_type = match fault {
+            Some(Fault::TokenType(name)) => name,
+            _ if bound => "DPoP",
+            _ => "Bearer",
+        };
+        let mut answer = json!({ "token_type": token_type, "scope": grant.scope });
         if let Some(life) = self.access_lifetime {
             answer["expires_in"] = life.into();
         }
-        if let Some(refresh_token) =
-            refresh_token.filter(|_| grant.scope.contains("offline_access"))
-        {
-            answer["refresh_token"] = refresh_token.into();
+        let flaw = match fault {
+            Some(Fault::IdToken(flaw)) => Some(flaw),
+            _ => None,
+        };
+        if let Some(id_token) = self.id_token(keys, grant, &access_token, flaw) {
+            answer["id_token"] = id_token.into();
         }
+        answer["access_token"] = access_token.into();
         answer
     }
 
-    fn authenticate(&mut self, headers: &HeaderMap, sent: &Pairs) -> Result<(), Refused> {
+    /// The ID Token of a grant that was asked to identify somebody.
+    fn id_token(
+        &self,
+        keys: &Keys,
+        grant: &Grant,
+        access_token: &str,
+        flaw: Option<IdTokenFlaw>,
+    ) -> Option<String> {
+        let (sid, at) = grant
+            .session
+            .as_ref()
+            .filter(|_| grant.scope.split(' ').any(|scope| scope == "openid"))?;
+        let now = self.clock.now();
+        let mut claims = json!({
+            "iss": self.url,
+            "sub": grant.user,
+            "aud": FakeIssuer::CLIENT_ID,
+            "iat": now,
+            "exp": now.plus(300),
+            "auth_time": at,
+            "sid": sid,
+            "acr": "urn:example:password",
+            "amr": ["pwd"],
+        });
+        if !grant.nonce.is_empty() {
+            claims["nonce"] = grant.nonce.as_str().into();
+        }
+        keys.id_token(claims, access_token, flaw)
+    }
+
+    /// Makes sure that the client asks.
+    pub(super) fn authenticate(
+        &mut self,
+        headers: &HeaderMap,
+        sent: &Pairs,
+    ) -> Result<(), Refused> {
         let header = headers
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok());
@@ -228,7 +373,8 @@ impl Tokens {
         }
     }
 
-    fn is_assertion(&self, assertion: &str) -> bool {
+    /// Whether it is the client's assertion, for the first time.
+    fn is_assertion(&mut self, assertion: &str) -> bool {
         let Some(key) = &self.trusted else {
             return false;
         };
@@ -239,20 +385,23 @@ impl Tokens {
             Audience::ExactlyString(&self.url),
         );
         let keys = KeySet::new(vec![key.clone()]);
-        verify(assertion, &expectation, &keys, self.clock.now()).is_ok_and(|verified| {
-            verified.sub() == Some(FakeIssuer::CLIENT_ID) && verified.jti().is_some()
-        })
+        let verified = verify(assertion, &expectation, &keys, self.clock.now());
+        let jti = verified
+            .ok()
+            .filter(|verified| verified.sub() == Some(FakeIssuer::CLIENT_ID))
+            .and_then(|verified| verified.jti().map(str::to_owned));
+        jti.is_some_and(|jti| self.assertions.insert(jti))
     }
 }
 
 /// The grant of a client that acts for itself.
-fn app_itself(sent: &Pairs) -> Grant {
+fn app_itself(asked: &Asked<'_>) -> Grant {
     Grant {
         user: FakeIssuer::CLIENT_ID.to_owned(),
-        scope: value(sent, "scope").to_owned(),
-        resource: value(sent, "resource").to_owned(),
-        generation: 0,
-        dead: false,
+        scope: value(asked.sent, "scope").to_owned(),
+        resource: value(asked.sent, "resource").to_owned(),
+        jkt: asked.jkt.clone(),
+        ..Grant::default()
     }
 }
 

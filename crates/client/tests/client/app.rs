@@ -48,7 +48,7 @@ async fn api(seen: Seen) -> String {
     url
 }
 
-fn router(client: Client) -> Router {
+pub(crate) fn router(client: Client) -> Router {
     let resource = client.resource().unwrap_or_default().to_owned();
     let home = async |user: Option<User>| {
         Html(match user {
@@ -91,7 +91,7 @@ async fn app() -> TestApp {
 }
 
 /// The value of the hidden field in the sign-out form.
-fn csrf_token(page: &Page) -> String {
+pub(crate) fn csrf_token(page: &Page) -> String {
     let (_, rest) = page
         .text()
         .split_once(r#"name="csrf_token" value=""#)
@@ -99,7 +99,7 @@ fn csrf_token(page: &Page) -> String {
     rest.split('"').next().unwrap().to_owned()
 }
 
-const ORIGIN: &str = "http://localhost:8421";
+pub(crate) const ORIGIN: &str = "http://localhost:8421";
 
 #[tokio::test]
 async fn a_person_signs_in_and_comes_back_to_where_they_were() {
@@ -242,10 +242,7 @@ async fn signing_out_needs_the_form_of_this_very_session() {
     let page = alice
         .post_from(ORIGIN, "/auth/logout", &[("csrf_token", &token)])
         .await;
-    assert_eq!(
-        (page.status(), page.location()),
-        (StatusCode::SEE_OTHER, Some("/"))
-    );
+    assert_eq!(page.status(), StatusCode::SEE_OTHER);
     assert_eq!(app.issuer.revocations(), 1);
     assert_eq!(alice.cookies(), "");
     assert_eq!(bob.get("/private").await.status(), StatusCode::OK);

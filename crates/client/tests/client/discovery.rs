@@ -17,10 +17,17 @@ async fn nothing_is_fetched_before_it_is_needed() {
     assert_eq!(issuer.metadata_requests(), 1);
 }
 
+#[rstest]
+#[case::for_an_identity(&["openid"])]
+#[case::for_access_alone(&["notes.read"])]
 #[tokio::test]
-async fn openid_metadata_is_the_second_choice() {
+async fn metadata_is_looked_for_in_both_places(#[case] scopes: &[&str]) {
     let issuer = FakeIssuer::start().await;
-    let client = issuer.client().build().unwrap();
+    let client = issuer
+        .client()
+        .scopes(scopes.iter().copied())
+        .build()
+        .unwrap();
     issuer.script([Fault::MetadataMissing]);
     client.metadata().await.unwrap();
     assert_eq!(issuer.metadata_requests(), 2);
@@ -30,6 +37,7 @@ async fn openid_metadata_is_the_second_choice() {
 #[case::another_issuer("issuer", json!("https://evil.example"))]
 #[case::plain_endpoint("token_endpoint", json!("http://evil.example/token"))]
 #[case::plain_keys("jwks_uri", json!("http://evil.example/jwks"))]
+#[case::plain_userinfo("userinfo_endpoint", json!("http://evil.example/userinfo"))]
 #[case::nothing("token_endpoint", Value::Null)]
 #[tokio::test]
 async fn misleading_metadata_is_refused(#[case] member: &str, #[case] value: Value) {

@@ -7,7 +7,11 @@
 
 mod app;
 mod discovery;
+mod dpop;
+mod identity;
 mod itself;
+mod logout;
+mod pushed_request;
 mod refresh;
 mod sessions;
 mod sign_in;
@@ -49,7 +53,7 @@ async fn sign_in(client: &Client, issuer: &FakeIssuer) -> Result<SignedIn, Error
 /// A session that just began, and its cookie.
 async fn session(client: &Client, issuer: &FakeIssuer) -> (Session, String) {
     let signed_in = sign_in(client, issuer).await.unwrap();
-    let started = client.start_session(signed_in.tokens, "").await.unwrap();
+    let started = client.start_session(&signed_in, "").await.unwrap();
     (started.session, cookie_header([&started.set_cookie]))
 }
 

@@ -37,7 +37,7 @@ async fn session_cookies_are_bound_to_the_host() {
     let set_cookie = async |base: &str| {
         let client = issuer.client().base_url(base).build().unwrap();
         let signed_in = sign_in(&client, &issuer).await.unwrap();
-        let started = client.start_session(signed_in.tokens, "").await.unwrap();
+        let started = client.start_session(&signed_in, "").await.unwrap();
         let value = started
             .set_cookie
             .split(['=', ';'])
@@ -58,13 +58,10 @@ async fn a_sign_in_renews_the_cookie_and_carries_nothing_over() {
     let (mut first, cookie) = session(&client, &issuer).await;
     first.set_name("mallory").await.unwrap();
     let signed_in = sign_in(&client, &issuer).await.unwrap();
-    let started = client
-        .start_session(signed_in.tokens, &cookie)
-        .await
-        .unwrap();
+    let started = client.start_session(&signed_in, &cookie).await.unwrap();
     assert!(cookie_header([&started.set_cookie]) != cookie);
     assert!(started.session.id() != first.id());
-    assert_eq!(started.session.name(), None);
+    assert_eq!(started.session.name(), Some("alice"), "as the server says");
     assert!(
         client.session(&cookie).await.unwrap().is_none(),
         "the old session is over"
@@ -171,7 +168,8 @@ async fn a_stolen_store_is_useless() {
         token.expose(),
         signature,
         "rt-0-0",
-        "alice-the-person",
+        "alice",
+        &issuer.sid(),
     ] {
         assert!(!shows(secret), "{secret}");
     }
@@ -257,7 +255,7 @@ async fn a_dead_store_is_an_outage_and_not_a_sign_out() {
     );
     let signed_in = sign_in(&client, &issuer).await.unwrap();
     assert_eq!(
-        kind(client.start_session(signed_in.tokens, "").await),
+        kind(client.start_session(&signed_in, "").await),
         Some(ErrorKind::SessionStore)
     );
 }

@@ -29,7 +29,7 @@ async fn a_sign_in_ends_with_tokens_and_the_way_back() {
     assert!(signed_in.tokens.refresh_token.is_some());
     assert_eq!(
         signed_in.tokens.scope.to_string(),
-        "notes.read offline_access"
+        "email notes.read offline_access openid profile"
     );
     assert!(signed_in.set_cookie.contains("Max-Age=0"));
     assert!(!issuer.saw_reuse());
@@ -48,7 +48,10 @@ async fn the_request_carries_s256_state_and_resource() {
     assert_eq!(sent("response_type"), "code");
     assert_eq!(sent("client_id"), "test-app");
     assert_eq!(sent("redirect_uri"), "http://localhost:8421/auth/callback");
-    assert_eq!(sent("scope"), "notes.read offline_access");
+    assert_eq!(
+        sent("scope"),
+        "email notes.read offline_access openid profile"
+    );
     assert_eq!(sent("resource"), "http://localhost:8422");
     assert_eq!(sent("code_challenge_method"), "S256");
     assert_eq!(sent("code_challenge").len(), 43);
@@ -369,7 +372,7 @@ async fn every_authentication_method_is_understood() {
 #[tokio::test]
 async fn the_steps_can_be_taken_with_ones_own_http() {
     let issuer = FakeIssuer::start().await;
-    let client = issuer.client().build().unwrap();
+    let client = issuer.client().dpop(true).build().unwrap();
     let metadata = client.metadata().await.unwrap();
     let begun = client
         .authorization_request(&metadata, &BeginOptions::new())

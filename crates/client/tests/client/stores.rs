@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use safeconduct_client::Timestamp;
 use safeconduct_client::store::{
-    MemoryStore, SessionKey, SessionRow, SessionStore, StoreError, StoreFuture,
+    Logout, MemoryStore, SessionKey, SessionRow, SessionStore, StoreError, StoreFuture,
 };
 
 /// A store whose next changes fail, as on a full disk.
@@ -56,6 +56,13 @@ impl SessionStore for FailingStore {
         self.kept.remove(key, version)
     }
 
+    fn end_all(&self, logout: Logout) -> StoreFuture<'_, Option<u64>> {
+        if self.fails() {
+            return Box::pin(async { Err(StoreError::new("disk full")) });
+        }
+        self.kept.end_all(logout)
+    }
+
     fn remove_expired(&self, now: Timestamp) -> StoreFuture<'_, ()> {
         self.kept.remove_expired(now)
     }
@@ -78,6 +85,10 @@ impl SessionStore for DeadStore {
     }
 
     fn remove<'a>(&'a self, _: &'a SessionKey, _: i64) -> StoreFuture<'a, bool> {
+        Box::pin(async { Err(StoreError::new("gone")) })
+    }
+
+    fn end_all(&self, _: Logout) -> StoreFuture<'_, Option<u64>> {
         Box::pin(async { Err(StoreError::new("gone")) })
     }
 

@@ -1,0 +1,190 @@
+//! The beginning of a sign-in: what the issuer is asked for (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1), and the cookie
+//! that binds the answer to this browser.
+//!
+//! Everything but [`Client::begin`] is pure. Pushing the request is `pushed_request.rs`'s concern, the answer `sign_in.rs`'s.
+
+use url::Url;
+
+use crate::client::Client;
+use crate::error::{Error, ErrorKind};
+use crate::login_options::LoginOptions;
+use crate::metadata::Metadata;
+use crate::proof::HeldKey;
+use crate::return_to::ReturnTo;
+
+/// How a sign-in begins.
+#[derive(Clone, Debug, Default)]
+pub struct BeginOptions {
+    return_to: Option<String>,
+    cookie_header: String,
+    login: LoginOptions,
+}
+
+impl BeginOptions {
+    /// A sign-in that ends at `/`.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Where the person goes afterwards: a path of this app. Anything that might lead elsewhere counts as `/`.
+    #[must_use]
+    pub fn return_to(mut self, path: impl Into<String>) -> Self {
+        self.return_to = Some(path.into());
+        self
+    }
+
+    /// The browser's `Cookie` header, so that its oldest attempts can be cleared away.
+    #[must_use]
+    pub fn cookie_header(mut self, header: impl Into<String>) -> Self {
+        self.cookie_header = header.into();
+        self
+    }
+
+    /// Wishes for this sign-in; where they are silent, the ones of [`ClientBuilder::login`](crate::ClientBuilder::login) hold.
+    #[must_use]
+    pub fn login(mut self, wishes: LoginOptions) -> Self {
+        self.login = wishes;
+        self
+    }
+}
+
+/// A sign-in that began. With axum it is a response: the redirect, with its cookies.
+#[derive(Clone)]
+pub struct Begin {
+    /// Where to send the browser.
+    pub url: Url,
+    /// `Set-Cookie` values to send along: the one that binds this attempt to the browser, then removals of old ones.
+    pub set_cookies: Vec<String>,
+}
+
+/// An authorization request before it is put into an address or pushed.
+struct Prepared {
+    parameters: Vec<(&'static str, String)>,
+    proof_key: Option<HeldKey>,
+    set_cookies: Vec<String>,
+}
+
+impl Client {
+    /// Begins a sign-in. The request is pushed to the issuer first, where it takes that (RFC 9126).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] without a base URL, [`ErrorKind::PushedRequest`], and whatever keeps the issuer's metadata
+    /// away.
+    pub async fn begin(&self, options: &BeginOptions) -> Result<Begin, Error> {
+        let metadata = self.metadata().await?;
+        let endpoint = authorization_endpoint(&metadata)?;
+        let prepared = self.prepare(&metadata, options)?;
+        let key = prepared.proof_key.as_ref();
+        let pushed = self.push(&metadata, &prepared.parameters, key).await?;
+        let url = match pushed {
+            Some(request_uri) => self.address(endpoint, &[("request_uri", request_uri)]),
+            None => self.address(endpoint, &prepared.parameters),
+        };
+        Ok(Begin {
+            url,
+            set_cookies: prepared.set_cookies,
+        })
+    }
+
+    /// The authorization request (RFC 6749 §4.1.1) with PKCE S256 and a `state` bound to this browser, in the plain way: pushing
+    /// one is [`Client::begin`]'s. Pure.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] without a base URL, or where requests must be pushed; [`ErrorKind::IssuerMetadata`] if the
+    /// issuer has no authorization endpoint or does not support S256.
+    pub fn authorization_request(
+        &self,
+        metadata: &Metadata,
+        options: &BeginOptions,
+    ) -> Result<Begin, Error> {
+        if self.must_push(metadata) {
+            return Err(Error::configuration(
+                "authorization requests must be pushed to this issuer; use `Client::begin`",
+            ));
+        }
+        let endpoint = authorization_endpoint(metadata)?;
+        let prepared = self.prepare(metadata, options)?;
+        Ok(Begin {
+            url: self.address(endpoint, &prepared.parameters),
+            set_cookies: prepared.set_cookies,
+        })
+    }
+
+    /// Begins an attempt, and says what to ask for it.
+    fn prepare(&self, metadata: &Metadata, options: &BeginOptions) -> Result<Prepared, Error> {
+        let unusable = |why: &str| Error::new(ErrorKind::IssuerMetadata, why);
+        if !metadata.supports_s256 {
+            return Err(unusable("the issuer does not support PKCE with S256"));
+        }
+        let proof_key = match self.config().dpop {
+            true if !metadata.takes_es256_proofs => {
+                return Err(unusable("the issuer takes no DPoP proofs with ES256"));
+            }
+            true => Some(HeldKey::generate()?),
+            false => None,
+        };
+        let wishes = options.login.over(&self.config().login);
+        let max_age = wishes.oldest_sign_in().filter(|_| self.is_openid());
+        let redirect_uri = self.redirect_uri()?;
+        let now = self.now();
+        let begun = self
+            .attempts()
+            .begin(self.return_to(options), max_age, proof_key.clone(), now);
+        let challenge = begun.attempt.code_verifier.challenge();
+        let mut parameters = vec![
+            ("response_type", "code".to_owned()),
+            ("redirect_uri", redirect_uri.to_owned()),
+            ("state", begun.state.clone()),
+            ("code_challenge", challenge.as_str().to_owned()),
+            ("code_challenge_method", "S256".to_owned()),
+        ];
+        if !self.scope().is_empty() {
+            parameters.push(("scope", self.scope().to_string()));
+        }
+        if let Some(resource) = self.resource() {
+            parameters.push(("resource", resource.to_owned()));
+        }
+        if self.is_openid() {
+            parameters.push(("nonce", begun.attempt.nonce()));
+            parameters.extend(wishes.parameters());
+        }
+        if let Some(key) = &proof_key {
+            parameters.push(("dpop_jkt", key.thumbprint()?.to_string()));
+        }
+        let set_cookies = self
+            .attempts()
+            .set_cookies(&begun, &options.cookie_header, now)?;
+        tracing::info!(attempt = begun.attempt.id, "a sign-in begins");
+        Ok(Prepared {
+            parameters,
+            proof_key,
+            set_cookies,
+        })
+    }
+
+    fn address(&self, endpoint: &Url, parameters: &[(&'static str, String)]) -> Url {
+        let mut url = endpoint.clone();
+        url.query_pairs_mut()
+            .append_pair("client_id", self.client_id())
+            .extend_pairs(parameters);
+        url
+    }
+
+    fn return_to(&self, options: &BeginOptions) -> ReturnTo {
+        options
+            .return_to
+            .as_deref()
+            .and_then(ReturnTo::parse)
+            .filter(|path| !path.is_under(self.routes_path()))
+            .unwrap_or_default()
+    }
+}
+
+fn authorization_endpoint(metadata: &Metadata) -> Result<&Url, Error> {
+    metadata.authorization_endpoint.as_ref().ok_or_else(|| {
+        Error::new(
+            ErrorKind::IssuerMetadata,
+            "the issuer has no authorization_endpoint",
+        )
+    })
+}

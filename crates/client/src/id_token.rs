@@ -1,0 +1,353 @@
+//! What an ID Token must say before anybody is signed in with it (OpenID Connect Core §3.1.3.7), and again when tokens are
+//! refreshed (§12.2). Pure.
+//!
+//! Whose keys verify it is `keys.rs`'s concern; what an app reads from it, `identity.rs`'s.
+
+use safeconduct_protocol::encoding;
+use safeconduct_protocol::id_token::{ID_TOKEN_TYP, at_hash};
+use safeconduct_protocol::jose::{
+    Algorithm, Audience, Expectation, KeySet, LEEWAY, Typ, Verified, verify,
+};
+use safeconduct_protocol::secret::Secret;
+use safeconduct_protocol::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::keys::Refused;
+use crate::record::exposed;
+
+/// How long ago an ID Token that answers us may have been issued, in seconds.
+const OLDEST: i64 = 600;
+/// The longest `sub`, in bytes (§2), and the longest `sid`.
+const LONGEST_NAME: usize = 255;
+
+/// Who is signed in, as the session keeps it. `Serialize` is for the seal alone; it has no `Debug`.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct HeldIdentity {
+    /// Verified, and kept as it came: the claims are read from it, and it is the hint of a sign-out.
+    #[serde(serialize_with = "exposed")]
+    pub(crate) id_token: Secret,
+    pub(crate) sub: String,
+    /// The session at the issuer, by which the issuer ends this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sid: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    auth_time: Option<Timestamp>,
+    nonce: String,
+    /// What the userinfo endpoint said beyond the ID Token.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub(crate) user_info: Map<String, Value>,
+}
+
+/// What every ID Token for this client is held to.
+pub(crate) struct IdTokenRules<'a> {
+    pub(crate) issuer: &'a str,
+    pub(crate) client_id: &'a str,
+    pub(crate) algorithms: &'a [Algorithm],
+    /// The access token it came with.
+    pub(crate) access_token: &'a Secret,
+}
+
+/// What the ID Token that ends a sign-in must answer to.
+pub(crate) struct Asked<'a> {
+    pub(crate) nonce: &'a str,
+    /// How long ago the person may have signed in, in seconds.
+    pub(crate) max_age: Option<i64>,
+}
+
+impl IdTokenRules<'_> {
+    /// Judges the ID Token that ends a sign-in.
+    pub(crate) fn at_sign_in(
+        &self,
+        token: &Secret,
+        asked: &Asked<'_>,
+        keys: &KeySet,
+        now: Timestamp,
+    ) -> Result<HeldIdentity, Refused> {
+        let claims = self.verify(token, keys, now)?;
+        let nonce = text(&claims, "nonce")?.ok_or(Refused::Claim("nonce is missing"))?;
+        if !encoding::constant_time_eq(nonce.as_bytes(), asked.nonce.as_bytes()) {
+            return Err(Refused::Claim("nonce is not the one that was sent"));
+        }
+        let auth_time = auth_time(&claims, now)?;
+        if let Some(seconds) = asked.max_age {
+            let auth_time = auth_time.ok_or(Refused::Claim(
+                "auth_time is missing, though max_age was asked",
+            ))?;
+            if now.since(auth_time) > seconds.saturating_add(LEEWAY) {
+                return Err(Refused::Claim("auth_time is longer ago than max_age"));
+            }
+        }
+        Ok(HeldIdentity {
+            id_token: token.clone(),
+            sub: subject(&claims)?.to_owned(),
+            sid: session(&claims)?.map(str::to_owned),
+            auth_time,
+            nonce: nonce.to_owned(),
+            user_info: Map::new(),
+        })
+    }
+
+    /// Judges the ID Token that came with refreshed tokens: it must speak of the same person and the same sign-in as the one
+    /// `before`. It needs no nonce; one that is there must be the old one.
+    pub(crate) fn at_refresh(
+        &self,
+        token: &Secret,
+        before: &HeldIdentity,
+        keys: &KeySet,
+        now: Timestamp,
+    ) -> Result<HeldIdentity, Refused> {
+        let claims = self.verify(token, keys, now)?;
+        if subject(&claims)? != before.sub {
+            return Err(Refused::Claim("sub is another person"));
+        }
+        let auth_time = auth_time(&claims, now)?;
+        if auth_time.is_some() && before.auth_time.is_some() && auth_time != before.auth_time {
+            return Err(Refused::Claim("auth_time is of another sign-in"));
+        }
+        if text(&claims, "nonce")?.is_some_and(|nonce| nonce != before.nonce) {
+            return Err(Refused::Claim("nonce is of another sign-in"));
+        }
+        Ok(HeldIdentity {
+            id_token: token.clone(),
+            sid: session(&claims)?.map(str::to_owned).or(before.sid.clone()),
+            auth_time: before.auth_time.or(auth_time),
+            ..before.clone()
+        })
+    }
+
+    /// What holds for both.
+    fn verify(&self, token: &Secret, keys: &KeySet, now: Timestamp) -> Result<Verified, Refused> {
+        let expectation = Expectation::new(
+            Typ::OneOfOrAbsent(&[ID_TOKEN_TYP]),
+            self.algorithms,
+            self.issuer,
+            Audience::Only(self.client_id),
+        );
+        let claims = verify(token.expose(), &expectation.max_age(OLDEST), keys, now)?;
+        if text(&claims, "azp")?.is_some_and(|party| party != self.client_id) {
+            return Err(Refused::Claim("azp is another client"));
+        }
+        if let Some(sent) = text(&claims, "at_hash")? {
+            let hash = at_hash(claims.algorithm(), self.access_token.expose());
+            if !encoding::constant_time_eq(sent.as_bytes(), hash.as_bytes()) {
+                return Err(Refused::Claim("at_hash is of another access token"));
+            }
+        }
+        Ok(claims)
+    }
+}
+
+fn subject(claims: &Verified) -> Result<&str, Refused> {
+    claims
+        .sub()
+        .filter(|sub| is_name(sub))
+        .ok_or(Refused::Claim("sub is missing, empty or too long"))
+}
+
+/// The session at the issuer, where the token names one.
+pub(crate) fn session(claims: &Verified) -> Result<Option<&str>, Refused> {
+    match text(claims, "sid")? {
+        Some(sid) if !is_name(sid) => Err(Refused::Claim("sid is empty or too long")),
+        sid => Ok(sid),
+    }
+}
+
+/// Whether `text` can be a `sub` or `sid`.
+pub(crate) fn is_name(text: &str) -> bool {
+    (1..=LONGEST_NAME).contains(&text.len()) && !text.chars().any(char::is_control)
+}
+
+fn auth_time(claims: &Verified, now: Timestamp) -> Result<Option<Timestamp>, Refused> {
+    let Some(claim) = claims.claim("auth_time") else {
+        return Ok(None);
+    };
+    let seconds = claim
+        .as_i64()
+        .ok_or(Refused::Claim("auth_time is no number of seconds"))?;
+    if seconds > now.plus(LEEWAY).seconds() {
+        return Err(Refused::Claim("auth_time lies in the future"));
+    }
+    Ok(Some(Timestamp::from_seconds(seconds)))
+}
+
+/// A claim that is text, if it is there.
+fn text<'c>(claims: &'c Verified, name: &str) -> Result<Option<&'c str>, Refused> {
+    match claims.claim(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Refused::Claim("a claim that must be text is none")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use rstest::rstest;
+    use safeconduct_protocol::jose::{JoseError, SigningKey};
+    use serde_json::json;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+    const ISSUER: &str = "https://id.example.com";
+    const US: &str = "notes-web";
+    static KEY: LazyLock<SigningKey> =
+        LazyLock::new(|| SigningKey::generate(Algorithm::Es256).unwrap());
+    static ACCESS_TOKEN: LazyLock<Secret> = LazyLock::new(|| Secret::new("at"));
+
+    fn claims() -> Value {
+        json!({
+            "iss": ISSUER, "aud": US, "sub": "ada", "iat": NOW, "exp": NOW.plus(300), "nonce": "n-1",
+            "auth_time": NOW.plus(-60), "sid": "s-1", "at_hash": at_hash(Algorithm::Es256, "at"),
+        })
+    }
+
+    fn with(name: &str, value: Value) -> Value {
+        let mut claims = claims();
+        claims[name] = value;
+        claims
+    }
+
+    fn without(name: &str) -> Value {
+        let mut claims = claims();
+        claims.as_object_mut().unwrap().remove(name);
+        claims
+    }
+
+    fn rules(algorithms: &[Algorithm]) -> IdTokenRules<'_> {
+        IdTokenRules {
+            issuer: ISSUER,
+            client_id: US,
+            algorithms,
+            access_token: &ACCESS_TOKEN,
+        }
+    }
+
+    fn signed(claims: &Value) -> Secret {
+        Secret::new(KEY.sign_jwt("JWT", claims).unwrap())
+    }
+
+    fn keys() -> KeySet {
+        KeySet::new(vec![KEY.verification_key()])
+    }
+
+    fn judge(token: &Secret, max_age: Option<i64>) -> Result<HeldIdentity, Refused> {
+        let asked = Asked {
+            nonce: "n-1",
+            max_age,
+        };
+        rules(&Algorithm::ALL).at_sign_in(token, &asked, &keys(), NOW)
+    }
+
+    fn refusal(claims: &Value) -> Refused {
+        assert!(judge(&signed(&self::claims()), None).is_ok());
+        let refused = judge(&signed(claims), None).err().unwrap();
+        assert!(judge(&signed(&self::claims()), None).is_ok());
+        refused
+    }
+
+    #[test]
+    fn an_honest_id_token_says_who_signed_in() {
+        let identity = judge(&signed(&claims()), Some(60)).ok().unwrap();
+        assert_eq!(
+            (identity.sub.as_str(), identity.sid.as_deref()),
+            ("ada", Some("s-1"))
+        );
+        for bare in ["auth_time", "sid", "at_hash"] {
+            assert!(judge(&signed(&without(bare)), None).is_ok(), "{bare}");
+        }
+        assert!(judge(&signed(&with("azp", json!(US))), None).is_ok());
+        assert!(judge(&signed(&with("aud", json!([US]))), None).is_ok());
+    }
+
+    #[rstest]
+    #[case::another_issuer(with("iss", json!("https://id.example.org")), JoseError::Issuer)]
+    #[case::no_issuer(without("iss"), JoseError::Issuer)]
+    #[case::another_audience(with("aud", json!("other")), JoseError::Audience)]
+    #[case::a_second_audience(with("aud", json!([US, "other"])), JoseError::Audience)]
+    #[case::no_audience(without("aud"), JoseError::Audience)]
+    #[case::no_iat(without("iat"), JoseError::Claims)]
+    #[case::old(with("iat", json!(NOW.plus(-601))), JoseError::TooOld)]
+    #[case::from_the_future(with("iat", json!(NOW.plus(31))), JoseError::IssuedInFuture)]
+    #[case::no_exp(without("exp"), JoseError::Claims)]
+    #[case::expired(with("exp", json!(NOW)), JoseError::Expired)]
+    fn what_is_not_for_us_and_now_is_refused(#[case] claims: Value, #[case] expected: JoseError) {
+        assert_eq!(refusal(&claims), Refused::Token(expected));
+    }
+
+    #[rstest]
+    #[case::no_subject(without("sub"))]
+    #[case::empty_subject(with("sub", json!("")))]
+    #[case::long_subject(with("sub", json!("s".repeat(256))))]
+    #[case::no_nonce(without("nonce"))]
+    #[case::empty_nonce(with("nonce", json!("")))]
+    #[case::another_nonce(with("nonce", json!("n-2")))]
+    #[case::longer_nonce(with("nonce", json!("n-1 ")))]
+    #[case::nonce_in_a_list(with("nonce", json!(["n-1"])))]
+    #[case::another_party(with("azp", json!("other")))]
+    #[case::another_access_token(with("at_hash", json!(at_hash(Algorithm::Es256, "other"))))]
+    #[case::whole_hash(with("at_hash", json!(encoding::sha256_base64url(b"at"))))]
+    #[case::no_hash(with("at_hash", json!(null)))]
+    #[case::sign_in_to_come(with("auth_time", json!(NOW.plus(31))))]
+    #[case::sign_in_as_text(with("auth_time", json!("1800000000")))]
+    #[case::empty_session(with("sid", json!("")))]
+    fn what_does_not_answer_this_sign_in_is_refused(#[case] claims: Value) {
+        assert!(matches!(refusal(&claims), Refused::Claim(_)));
+    }
+
+    #[test]
+    fn no_other_token_and_no_other_algorithm_passes() {
+        for typ in ["at+jwt", "logout+jwt", "dpop+jwt"] {
+            let token = Secret::new(KEY.sign_jwt(typ, &claims()).unwrap());
+            assert!(matches!(
+                judge(&token, None),
+                Err(Refused::Token(JoseError::Typ))
+            ));
+        }
+        let asked = Asked {
+            nonce: "n-1",
+            max_age: None,
+        };
+        let rules = rules(&[Algorithm::Rs256]);
+        let judged = rules.at_sign_in(&signed(&claims()), &asked, &keys(), NOW);
+        assert!(matches!(judged, Err(Refused::Token(JoseError::Algorithm))));
+    }
+
+    #[test]
+    fn max_age_needs_a_sign_in_that_is_recent_enough() {
+        let aged = |seconds: i64| signed(&with("auth_time", json!(NOW.plus(-seconds))));
+        assert!(judge(&aged(330), Some(300)).is_ok(), "the leeway");
+        assert!(judge(&aged(331), Some(300)).is_err());
+        assert!(judge(&aged(331), None).is_ok());
+        assert!(judge(&signed(&without("auth_time")), Some(300)).is_err());
+        assert!(judge(&aged(300), Some(i64::MAX)).is_ok());
+    }
+
+    #[test]
+    fn a_refreshed_id_token_is_of_the_same_person_and_sign_in() {
+        let before = judge(&signed(&claims()), None).ok().unwrap();
+        let judge = |claims: &Value| {
+            rules(&Algorithm::ALL).at_refresh(&signed(claims), &before, &keys(), NOW)
+        };
+        assert!(judge(&claims()).is_ok());
+        for bare in ["nonce", "auth_time", "sid", "at_hash"] {
+            let after = judge(&without(bare)).ok().unwrap();
+            assert_eq!(after.sid, before.sid);
+            assert_eq!(after.auth_time, before.auth_time);
+        }
+        for (name, value) in [
+            ("sub", json!("eve")),
+            ("nonce", json!("n-2")),
+            ("auth_time", json!(NOW)),
+            ("iss", json!("https://id.example.org")),
+            ("aud", json!([US, "other"])),
+            ("azp", json!("other")),
+            ("at_hash", json!(at_hash(Algorithm::Es256, "other"))),
+        ] {
+            assert!(judge(&with(name, value)).is_err(), "{name}");
+            assert!(judge(&claims()).is_ok());
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Userinfo (OpenID Connect Core §5.3): asked once, at sign-in, with the access token that was just given, and believed only
+//! about the person of the ID Token.
+
+use http::{Method, StatusCode};
+use serde_json::{Map, Value};
+
+use crate::client::Client;
+use crate::error::{Error, ErrorKind};
+use crate::http::{Answer, is_busy};
+use crate::metadata::Metadata;
+use crate::proof::{HeldKey, wants_nonce};
+use crate::token_response::Tokens;
+
+/// The scopes whose claims userinfo tells (§5.4).
+const TELLING: [&str; 4] = ["profile", "email", "phone", "address"];
+
+/// Whether userinfo is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum UserInfo {
+    /// If the scopes promise something and the issuer has an endpoint. An endpoint that gives no answer costs the claims, not
+    /// the sign-in: with a `resource`, an issuer may give a token that is good at that API alone.
+    #[default]
+    WhereUseful,
+    /// Always; without an answer there is no sign-in.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Client {
+    /// What the issuer says of the person `sub`, whose tokens these are.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UserInfo`] if the answer is no userinfo, or is about somebody else; where it is demanded, whatever kept it
+    /// away too.
+    pub(crate) async fn user_info(
+        &self,
+        metadata: &Metadata,
+        tokens: &Tokens,
+        key: Option<&HeldKey>,
+        sub: &str,
+    ) -> Result<Map<String, Value>, Error> {
+        let promising = || TELLING.iter().any(|scope| tokens.scope.contains(scope));
+        let asked = match self.config().user_info {
+            UserInfo::Never => return Ok(Map::new()),
+            UserInfo::WhereUseful if metadata.userinfo_endpoint.is_none() || !promising() => {
+                return Ok(Map::new());
+            }
+            UserInfo::WhereUseful | UserInfo::Always => {
+                self.ask_user_info(metadata, tokens, key).await
+            }
+        };
+        match asked {
+            Ok(answer) => believe(&answer, sub),
+            Err(error) if self.config().user_info == UserInfo::WhereUseful => {
+                tracing::warn!(%error, "signed in without userinfo");
+                Ok(Map::new())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn ask_user_info(
+        &self,
+        metadata: &Metadata,
+        tokens: &Tokens,
+        key: Option<&HeldKey>,
+    ) -> Result<Answer, Error> {
+        let url = metadata.userinfo_endpoint.as_ref().ok_or_else(|| {
+            Error::new(
+                ErrorKind::IssuerMetadata,
+                "the metadata names no userinfo_endpoint",
+            )
+        })?;
+        let ask = async || {
+            let headers = self.show(&tokens.access_token, key, &Method::GET, url)?;
+            let answer = self.http().fetch_with(url, headers).await?;
+            self.nonces().learn(url, &answer.headers);
+            Ok::<_, Error>(answer)
+        };
+        let mut answer = ask().await?;
+        if key.is_some() && wants_nonce(&answer) {
+            answer = ask().await?;
+        }
+        let kind = match answer.status {
+            StatusCode::OK => return Ok(answer),
+            status if is_busy(status) => ErrorKind::IssuerBusy,
+            _ => ErrorKind::UserInfo,
+        };
+        let detail = format!("the userinfo endpoint answered {}", answer.status);
+        Err(Error::new(kind, detail))
+    }
+}
+
+/// The claims in `answer`, if it is about the person `sub` (§5.3.2, §5.3.4).
+fn believe(answer: &Answer, sub: &str) -> Result<Map<String, Value>, Error> {
+    let unusable = |why: &str| Error::new(ErrorKind::UserInfo, why);
+    if !answer.is_json() {
+        return Err(unusable("userinfo is not application/json"));
+    }
+    let claims: Map<String, Value> = serde_json::from_slice(&answer.body)
+        .map_err(|_| unusable("userinfo is not a JSON object"))?;
+    match claims.get("sub").and_then(Value::as_str) {
+        Some(about) if about == sub => Ok(claims),
+        Some(_) => Err(unusable("userinfo is about another sub than the ID Token")),
+        None => Err(unusable("userinfo has no sub")),
+    }
+}
