@@ -16,11 +16,12 @@ use url::Url;
 
 /// Apache, as the gate and as the API behind it, with a Safeconduct of its own.
 struct Site {
+    // Ends before the folder of the server goes, which has its log.
+    _process: Process,
     server: Safeconduct,
     base: String,
     /// The API without the gate.
     api: String,
-    _process: Process,
     _folder: TempDir,
 }
 

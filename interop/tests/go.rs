@@ -13,9 +13,10 @@ use serde_json::{Value, json};
 
 /// The app, signed in with a Safeconduct of its own.
 struct App {
+    // Ends before the folder of the server goes, which has its log.
+    _process: Process,
     server: Safeconduct,
     base: String,
-    _process: Process,
 }
 
 impl App {

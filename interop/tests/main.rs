@@ -5,5 +5,6 @@ mod apache;
 mod go;
 mod huskarl;
 mod oidc_provider;
+mod openid_client;
 mod openidconnect;
 mod spring;

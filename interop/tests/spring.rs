@@ -12,9 +12,10 @@ use serde_json::{Value, json};
 
 /// The app and its API, with a Safeconduct of their own.
 struct App {
+    // Ends before the folder of the server goes, which has its log.
+    _process: Process,
     server: Safeconduct,
     base: String,
-    _process: Process,
 }
 
 impl App {

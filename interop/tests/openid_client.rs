@@ -1,0 +1,141 @@
+//! openid-client signs people in with Safeconduct as strictly as both can: `private_key_jwt`, pushed requests, answers by form,
+//! tokens bound to a key. The app is `interop/openid-client`.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+use reqwest::Method;
+use safeconduct_interop::{
+    Browser, Form, Page, Process, Safeconduct, folder_of, free_ports, once, target_directory,
+};
+use serde_json::{Value, json};
+
+/// The app, with a Safeconduct of its own.
+struct App {
+    // Ends before the folder of the server goes, which has its log.
+    _process: Process,
+    server: Safeconduct,
+    base: String,
+}
+
+impl App {
+    async fn start() -> Result<Self> {
+        let program = install().await?;
+        let key = Command::new("node").arg(&program).arg("key").output()?;
+        let pair: Value = serde_json::from_slice(&key.stdout).context("a key pair")?;
+        let published = &pair["published"];
+        let coordinate = |name: &str| published[name].as_str().context("a coordinate");
+        let [port] = free_ports()?;
+        let base = format!("http://127.0.0.1:{port}");
+        let server = Safeconduct::start(&format!(
+            r#"
+            [[clients]]
+            id = "openid-client"
+            redirect_uris = ["{base}/callback"]
+            scopes = ["openid", "profile", "email"]
+            response_modes = ["form_post"]
+            post_logout_redirect_uris = ["{base}/signed-out"]
+            require_pushed_authorization_requests = true
+            dpop_bound_access_tokens = true
+            jwks.keys = [{{ kty = "EC", crv = "P-256", alg = "ES256", use = "sig", kid = "of the app", x = "{}", y = "{}" }}]
+            "#,
+            coordinate("x")?,
+            coordinate("y")?,
+        ))
+        .await?;
+        let key_file = server.folder().join("key.json");
+        fs::write(&key_file, &key.stdout)?;
+        let mut process = Process::start(
+            "openid-client",
+            Command::new("node")
+                .arg(program)
+                .args([server.issuer(), &port.to_string()])
+                .arg(key_file),
+            server.folder(),
+        )?;
+        process.answers(&base).await?;
+        Ok(Self {
+            server,
+            base,
+            _process: process,
+        })
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// Visits the app's page that begins a sign-in, and goes on to where the answer leads that travels by form.
+    async fn sign_in(&self, browser: &Browser, page: &str) -> Result<Page> {
+        let page = browser.sign_in(&self.url(page)).await?;
+        assert!(page.parameter("code").is_none(), "{page}");
+        browser.submit(page.form("form-post-continue")?).await
+    }
+
+    /// Presses a button of the app's.
+    async fn press(&self, browser: &Browser, path: &str) -> Result<Page> {
+        let form = Form {
+            method: Method::POST,
+            action: self.url(path).parse()?,
+            page: self.url("/me").parse()?,
+            fields: Vec::new(),
+        };
+        browser.submit(form).await
+    }
+}
+
+#[tokio::test]
+async fn openid_client_signs_in_calls_refreshes_and_logs_out_with_node() -> Result<()> {
+    let app = App::start().await?;
+    let browser = Browser::new()?;
+
+    let page = app.sign_in(&browser, "/login").await?;
+    assert_eq!((page.status, page.url.path()), (200, "/me"), "{page}");
+    let me: Value = page.json()?;
+    assert_eq!(me["token_type"], "dpop", "{me}");
+    assert_eq!(me["id_token"]["iss"], app.server.issuer(), "{me}");
+    assert_eq!(me["userinfo"]["sub"], me["id_token"]["sub"], "{me}");
+    assert_eq!(me["userinfo"]["name"], "Ada Lovelace", "{me}");
+
+    let refreshed: Value = app.press(&browser, "/refresh").await?.json()?;
+    let expected =
+        json!({ "token_type": "dpop", "another_access_token": true, "same_person": true });
+    assert_eq!(refreshed, expected);
+    let again: Value = browser.visit(&app.url("/me")).await?.json()?;
+    assert_eq!(again["userinfo"], me["userinfo"], "{again}");
+
+    let page = app.press(&browser, "/logout").await?;
+    let page = browser.sign_out(page).await?;
+    assert_eq!(
+        page.url.as_str(),
+        app.url("/signed-out?state=over"),
+        "{page}"
+    );
+    let page = app.sign_in(&browser, "/login?prompt=none").await?;
+    assert_eq!(
+        (page.status, &*page.body),
+        (502, "login_required"),
+        "{page}"
+    );
+    Ok(())
+}
+
+/// Installs what the app's lock file names. Gives the app.
+async fn install() -> Result<PathBuf> {
+    let folder = target_directory()?.join("interop/openid-client");
+    once("npm ci, for openid-client", async || {
+        fs::create_dir_all(&folder)?;
+        for file in ["app.js", "package.json", "package-lock.json"] {
+            fs::copy(folder_of("openid-client").join(file), folder.join(file))?;
+        }
+        let mut command = Command::new("npm");
+        command
+            .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+            .current_dir(&folder);
+        Process::run("npm", &mut command, &folder).await
+    })
+    .await?;
+    Ok(folder.join("app.js"))
+}
