@@ -15,7 +15,10 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use safeconduct_protocol::encoding;
 use tracing_subscriber::filter::LevelFilter;
 
-use support::{Ask, Browser, Code, Credentials, Form, NOTES_API, TestServer, Tokens, password_of};
+use support::{
+    Ask, Browser, Code, Credentials, Form, Listener, NOTES_API, Reply, TestServer, Tokens,
+    password_of,
+};
 
 /// Everything that was logged, at every level.
 #[derive(Clone, Default)]
@@ -122,6 +125,7 @@ async fn live(server: &TestServer) -> Secrets {
         use_a_client(server, client, &mut ada, &mut secrets).await;
     }
     use_an_assertion(server, &mut secrets).await;
+    tell_of_a_sign_out(server, &mut secrets).await;
 
     let page = ada.get("/logout").await;
     secrets.note("sign-out token", page.hidden("csrf"));
@@ -188,6 +192,33 @@ async fn use_an_assertion(server: &TestServer, secrets: &mut Secrets) {
         .with("scope", "notes.read");
     secrets.note_tokens(&server.token_with(&assertion, &form).await.tokens());
     server.token_with(&assertion, &form).await;
+}
+
+/// A client sends a person to sign out, with a hint that is not right and then with one that is, and is told of it.
+async fn tell_of_a_sign_out(server: &TestServer, secrets: &mut Secrets) {
+    let club = Listener::start().await;
+    let uri = club.uri();
+    server
+        .change_client("club", |club| {
+            club.openid.backchannel_logout_uri = Some(uri)
+        })
+        .await;
+    let mut bob = server.sign_in("bob").await;
+    secrets.note_cookies(&bob);
+    let tokens = bob.tokens(&Ask::of("club").scope("openid")).await;
+    secrets.note_tokens(&tokens);
+    secrets.note("ID Token", tokens.id_token());
+    for hint in [&format!("{}x", tokens.id_token()), tokens.id_token()] {
+        let form = Form::new()
+            .with("id_token_hint", hint)
+            .with("state", "the state of a sign-out");
+        club.answers(Reply::With(400, r#"{"error":"invalid_request"}"#));
+        let sent = bob.post("/logout", &form).await;
+        bob.follow(sent).await;
+    }
+    secrets.note("state", "the state of a sign-out");
+    let heard = club.heard();
+    secrets.note("logout token", heard[0].logout_token());
 }
 
 /// What goes wrong with a code in hand: each refusal has a reason that is logged.

@@ -11,7 +11,7 @@ use safeconduct_protocol::random;
 use url::Url;
 
 use super::cast::{STATE, password_of, redirect_uri_of};
-use super::{Answer, Code, Form, SOMEWHERE, TestServer, from};
+use super::{Answer, Code, Form, SOMEWHERE, TestServer, Tokens, from};
 
 /// An authorization request that a client makes (RFC 6749 §4.1.1), and the verifier it keeps (RFC 7636).
 #[derive(Clone)]
@@ -173,6 +173,12 @@ impl<'s> Browser<'s> {
             return answer.code(ask);
         }
         self.allow(&answer).await.code(ask)
+    }
+
+    /// The tokens for what `ask` asks, in a browser that is signed in.
+    pub(crate) async fn tokens(&mut self, ask: &Ask) -> Tokens {
+        let code = self.code(ask).await;
+        self.server.exchange(&code).await.tokens()
     }
 
     /// Signs out by the form of the front page.
