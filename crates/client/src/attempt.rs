@@ -33,8 +33,8 @@ pub(crate) struct Attempt {
     pub(crate) id: String,
     pub(crate) code_verifier: CodeVerifier,
     pub(crate) return_to: ReturnTo,
-    /// How long ago the person may have signed in at the issuer, in seconds.
-    pub(crate) max_age: Option<i64>,
+    /// How long before this attempt the person may have signed in at the issuer, in seconds.
+    max_age: Option<i64>,
     /// The key that the tokens will be bound to.
     pub(crate) proof_key: Option<HeldKey>,
     expires: Timestamp,
@@ -80,6 +80,13 @@ impl Attempt {
             verifier,
             b"safeconduct-client nonce",
         ))
+    }
+
+    /// Since when the person must have signed in at the issuer, if that was asked.
+    pub(crate) fn signed_in_since(&self) -> Option<Timestamp> {
+        let begun = self.expires.plus(-ATTEMPT_LIFETIME);
+        self.max_age
+            .map(|seconds| begun.plus(seconds.saturating_neg()))
     }
 }
 
@@ -278,7 +285,7 @@ mod tests {
             begun.attempt.code_verifier.expose()
         );
         assert_eq!(found.nonce(), begun.attempt.nonce());
-        assert_eq!(found.max_age, Some(300));
+        assert_eq!(found.signed_in_since(), Some(NOW.plus(-300)));
         let thumbprint = |attempt: &Attempt| attempt.proof_key.as_ref().unwrap().thumbprint();
         assert_eq!(
             thumbprint(&found).unwrap(),
@@ -326,6 +333,14 @@ mod tests {
                 .nonce()
                 .contains(one.attempt.code_verifier.expose())
         );
+    }
+
+    #[test]
+    fn a_cookie_of_the_version_before_still_opens() {
+        let before = r#"{"v":"verifier","s":"hash","r":"/","e":1800000600}"#;
+        let sealed: Sealed<'_> = serde_json::from_str(before).ok().unwrap();
+        assert_eq!(sealed.expires, NOW.plus(600));
+        assert!(sealed.max_age.is_none() && sealed.proof_key.is_none());
     }
 
     #[test]

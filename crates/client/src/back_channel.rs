@@ -2,7 +2,9 @@
 //! the sessions it ends.
 
 use safeconduct_protocol::encoding;
-use safeconduct_protocol::jose::{Algorithm, Audience, Expectation, KeySet, Typ, Verified, verify};
+use safeconduct_protocol::jose::{
+    Algorithm, Audience, Expectation, KeySet, Typ, Verified, unverified_issuer, verify,
+};
 use safeconduct_protocol::logout::{BACK_CHANNEL_EVENT, LOGOUT_TOKEN_TYP};
 use safeconduct_protocol::parameters::Parameters;
 use safeconduct_protocol::time::Timestamp;
@@ -43,6 +45,10 @@ impl Client {
             .one("logout_token")
             .map_err(|_| refused("the form holds two logout_tokens"))?
             .ok_or_else(|| refused("the form holds no logout_token"))?;
+        // Nobody is asked about a token that does not even say that it is the issuer's.
+        if unverified_issuer(token).as_deref() != Some(self.issuer()) {
+            return Err(refused("it is no token of this issuer"));
+        }
         let metadata = self.metadata().await?;
         let algorithms = self.id_token_algorithms(&metadata);
         let judgement = |keys: &KeySet| self.judge_logout(token, &algorithms, keys);

@@ -51,8 +51,9 @@ pub(crate) struct IdTokenRules<'a> {
 /// What the ID Token that ends a sign-in must answer to.
 pub(crate) struct Asked<'a> {
     pub(crate) nonce: &'a str,
-    /// How long ago the person may have signed in, in seconds.
-    pub(crate) max_age: Option<i64>,
+    /// Since when the person must have signed in, where `max_age` was asked. It is counted from the request: whoever takes their
+    /// time over the consent page signed in no earlier for it.
+    pub(crate) signed_in_since: Option<Timestamp>,
 }
 
 impl IdTokenRules<'_> {
@@ -70,11 +71,11 @@ impl IdTokenRules<'_> {
             return Err(Refused::Claim("nonce is not the one that was sent"));
         }
         let auth_time = auth_time(&claims, now)?;
-        if let Some(seconds) = asked.max_age {
+        if let Some(since) = asked.signed_in_since {
             let auth_time = auth_time.ok_or(Refused::Claim(
                 "auth_time is missing, though max_age was asked",
             ))?;
-            if now.since(auth_time) > seconds.saturating_add(LEEWAY) {
+            if auth_time.plus(LEEWAY) < since {
                 return Err(Refused::Claim("auth_time is longer ago than max_age"));
             }
         }
@@ -236,7 +237,7 @@ mod tests {
     fn judge(token: &Secret, max_age: Option<i64>) -> Result<HeldIdentity, Refused> {
         let asked = Asked {
             nonce: "n-1",
-            max_age,
+            signed_in_since: max_age.map(|seconds| NOW.plus(-seconds)),
         };
         rules(&Algorithm::ALL).at_sign_in(token, &asked, &keys(), NOW)
     }
@@ -308,7 +309,7 @@ mod tests {
         }
         let asked = Asked {
             nonce: "n-1",
-            max_age: None,
+            signed_in_since: None,
         };
         let rules = rules(&[Algorithm::Rs256]);
         let judged = rules.at_sign_in(&signed(&claims()), &asked, &keys(), NOW);

@@ -237,6 +237,26 @@ mod tests {
     }
 
     #[test]
+    fn a_record_of_the_version_before_still_opens() {
+        let before = r#"{"id":"s","created":1800000000,"seen":1800000000,"name":"Ada","data":{"a":1},
+            "tokens":{"access_token":"at","refresh_token":"rt","expires":1800000300,"received":1800000000,"scope":"a b"}}"#;
+        let record: Record = serde_json::from_str(before).ok().unwrap();
+        assert_eq!(record.tokens.access_token.expose(), "at");
+        assert!(record.identity.is_none() && record.proof_key.is_none());
+    }
+
+    #[test]
+    fn a_record_with_an_identity_keeps_its_form() {
+        let kept = r#"{"id":"s","created":1800000000,"seen":1800000000,
+            "tokens":{"access_token":"at","refresh_token":null,"expires":null,"received":1800000000,"scope":""},
+            "identity":{"id_token":"h.e30.s","sub":"u-1","sid":"s-1","auth_time":1800000000,"nonce":"n","user_info":{"name":"Ada"}},
+            "proof_key":"AAAA","lease":{"holder":"h","until":1800000015}}"#;
+        let record: Record = serde_json::from_str(kept).ok().unwrap();
+        let json = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        assert_eq!(serde_json::to_value(&record).unwrap(), json(kept));
+    }
+
+    #[test]
     fn an_api_that_goes_on_refusing_gets_one_new_token_a_minute() {
         let mut tokens = tokens(Some(3600));
         tokens.renew(answer("at2", None, Some(3600), NOW), true);

@@ -162,7 +162,7 @@ impl Client {
         let token = token.ok_or(Refused::Claim("there is no id_token"))?;
         let asked = Asked {
             nonce: &attempt.nonce(),
-            max_age: attempt.max_age,
+            signed_in_since: attempt.signed_in_since(),
         };
         let algorithms = self.id_token_algorithms(metadata);
         self.id_token_rules(&algorithms, &tokens.access_token)

@@ -8,13 +8,30 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use safeconduct_client::testing::{FakeIssuer, Fault};
+use safeconduct_client::testing::{FakeIssuer, Fault, LogoutFlaw, LogoutToken};
 use safeconduct_client::{BeginOptions, Clock, Timestamp};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// A log kept in memory.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// Keeps everything that is said in this process from now on.
+    fn begin() -> Self {
+        let log = Self::default();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(log.clone())
+            .finish();
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+        log
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -36,25 +53,23 @@ impl<'a> MakeWriter<'a> for Log {
 
 #[tokio::test]
 async fn no_secret_is_in_the_log_at_its_most_talkative() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(log.clone())
-        .finish();
-    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let log = Log::begin();
     let clock = Clock::test(Timestamp::from_seconds(1_800_000_000));
     let issuer = FakeIssuer::start_at(clock.clone()).await;
-    let client = issuer.client().build().unwrap();
+    issuer.takes_pushed_requests(true);
+    issuer.demands_nonce();
+    let client = issuer.client().dpop(true).build().unwrap();
 
     let begun = client.begin(&BeginOptions::new()).await.unwrap();
     let pair = |set_cookie: &str| set_cookie.split(';').next().unwrap().to_owned();
     let attempt_cookie = pair(&begun.set_cookies[0]);
-    let back = issuer.authorize(&begun.url).await;
+    let answer = issuer.authorize(&begun.url).await;
     let signed_in = client
-        .finish(back.query().unwrap(), &attempt_cookie)
+        .finish(answer.query().unwrap(), &attempt_cookie)
         .await
         .unwrap();
     let first = signed_in.tokens.access_token.clone();
+    let id_token = signed_in.tokens.id_token.clone().unwrap();
     let started = client.start_session(&signed_in, "").await.unwrap();
     clock.advance(300);
     issuer.script([
@@ -64,9 +79,14 @@ async fn no_secret_is_in_the_log_at_its_most_talkative() {
     assert!(started.session.access_token().await.is_err());
     clock.advance(1);
     let second = started.session.access_token().await.unwrap();
-    started.session.end().await.unwrap();
+    let logout = issuer.logout_token(&LogoutToken::of_session("another").with(LogoutFlaw::Nonce));
+    let form = format!("logout_token={logout}");
+    assert!(client.back_channel_logout(form.as_bytes()).await.is_err());
+    let signed_out = started.session.sign_out("/").await.unwrap();
+    let back = issuer.end_session(&signed_out.url.unwrap()).await;
+    client.logged_out(back.query().unwrap()).unwrap();
 
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let text = log.text();
     for told in [
         "a sign-in begins",
         "signed in",
@@ -77,7 +97,8 @@ async fn no_secret_is_in_the_log_at_its_most_talkative() {
         assert!(text.contains(told), "{told} is not in\n{text}");
     }
     let parameter = |name: &str| {
-        back.query_pairs()
+        answer
+            .query_pairs()
             .find(|(key, _)| key == name)
             .unwrap()
             .1
@@ -87,6 +108,10 @@ async fn no_secret_is_in_the_log_at_its_most_talkative() {
     let secrets = [
         first.expose().to_owned(),
         second.expose().to_owned(),
+        id_token.expose().to_owned(),
+        logout,
+        "alice@example.com".to_owned(),
+        back.query().unwrap().to_owned(),
         parameter("code"),
         parameter("state"),
         value(&attempt_cookie),

@@ -303,6 +303,31 @@ async fn whoever_asks_for_a_recent_sign_in_gets_proof_of_one(#[case] flaw: Flaw)
     sign_in_with(&client, &issuer, recent()).await.unwrap();
 }
 
+#[tokio::test]
+async fn a_long_look_at_the_consent_page_makes_no_sign_in_too_old() {
+    let (issuer, clock) = issuer_and_clock().await;
+    let client = issuer.client().build().unwrap();
+    let wishes = LoginOptions::new().max_age(Duration::ZERO);
+    let options = BeginOptions::new().login(wishes);
+    let begun = client.begin(&options).await.unwrap();
+    issuer.signs_in("alice");
+    clock.advance(500);
+    let back = issuer.authorize(&begun.url).await;
+    let cookies = cookie_header(&begun.set_cookies);
+    client
+        .finish(back.query().unwrap(), &cookies)
+        .await
+        .unwrap();
+
+    let again = sign_in_with(
+        &client,
+        &issuer,
+        LoginOptions::new().max_age(Duration::ZERO),
+    )
+    .await;
+    assert_eq!(kind(again), Some(ErrorKind::IdToken), "500 seconds ago");
+}
+
 #[rstest]
 #[case("login_required")]
 #[case("consent_required")]

@@ -267,11 +267,18 @@ async fn nothing_secret_is_in_any_debug_text() {
     let (session, cookie) = session(&client, &issuer).await;
     let token = session.access_token().await.unwrap();
     let tokens = sign_in(&client, &issuer).await.unwrap().tokens;
-    let text = format!("{client:?} {session:?} {tokens:?} {:?}", session.api());
+    let id_token = tokens.id_token.clone().unwrap();
+    let identity = session.identity().unwrap();
+    let text = format!(
+        "{client:?} {session:?} {tokens:?} {identity:?} {:?}",
+        session.api()
+    );
     let value = cookie.split_once('=').unwrap().1;
     for secret in [
         value,
         token.expose(),
+        id_token.expose(),
+        "alice@example.com",
         "rt-0-0",
         session.csrf_token(),
         "a secret for tests",
