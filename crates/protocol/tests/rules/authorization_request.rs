@@ -129,6 +129,22 @@ fn a_parameter_that_is_sent_twice_is_refused_even_if_both_are_alike(#[case] name
     assert_eq!(reason(refused), Some(Reason::ParameterRepeated));
 }
 
+#[rstest]
+#[case::a_name("ada", Some("ada"))]
+#[case::an_address("buffy@id.example.com", Some("buffy@id.example.com"))]
+#[case::none("", None)]
+#[case::the_longest(&"x".repeat(256), Some(&*"x".repeat(256)))]
+#[case::too_long(&"x".repeat(257), None)]
+#[case::a_control_character("ada\u{7}", None)]
+#[case::two_lines("ada\nadmin", None)]
+fn a_login_hint_is_shown_or_ignored_and_never_refused(
+    #[case] sent: &str,
+    #[case] shown: Option<&str>,
+) {
+    let request = check(&asking(&[("login_hint", sent)]), &confidential()).unwrap();
+    assert_eq!(request.login_hint(), shown);
+}
+
 #[test]
 fn a_token_is_for_one_resource() {
     let two = asking(&[("resource", NOTES), ("resource", MAIL)]);

@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 use safeconduct_protocol::{
-    authorization::Arrival,
+    authorization::{Arrival, PendingAuthorization},
     authorization_code::AuthorizationCode,
     client::{AuthenticationMethod, Client, GrantType},
     dpop::Thumbprint,
@@ -17,8 +17,8 @@ use safeconduct_protocol::{
 use serde_json::json;
 
 use crate::fixtures::{
-    ISSUER, START, arrival, arriving, asking, client_id, code, confidential, exchange, granted,
-    pending, person, public, reason, scope, thumbprint,
+    ISSUER, NOTES, START, arrival, arriving, asking, client_id, code, confidential, exchange,
+    grant_id, granted, pending, person, public, reason, scope, thumbprint,
 };
 
 /// A request that names the key of this number, or none, and came with a proof of this key, or without.
@@ -30,14 +30,8 @@ fn bound(named: Option<u8>, proven: Option<u8>) -> Result<Option<Thumbprint>, Re
         ..arrival()
     };
     let request = arriving(&asking(&[("dpop_jkt", &named)]), &confidential(), &arrival);
-    let form = request.map(|request| {
-        safeconduct_protocol::authorization::PendingAuthorization::arrive(
-            request,
-            String::new(),
-            crate::fixtures::grant_id(),
-            1,
-        )
-    });
+    let form =
+        request.map(|request| PendingAuthorization::arrive(request, String::new(), grant_id(), 1));
     form.map(|form| form.issue(&person(""), START).dpop_jkt)
         .map_err(|refused| refused.reason())
 }
@@ -227,7 +221,7 @@ fn an_access_token_says_which_key_it_is_bound_to(
 ) {
     let key = key.map(thumbprint);
     let grant = granted(&[], &confidential(), key.as_ref());
-    let decided = (scope("notes.read"), crate::fixtures::NOTES.to_owned());
+    let decided = (scope("notes.read"), NOTES.to_owned());
     let tokens = [
         AccessToken::of_grant(
             &grant,

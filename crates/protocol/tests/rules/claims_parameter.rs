@@ -13,8 +13,8 @@ use safeconduct_protocol::{
 use serde_json::{Value, json};
 
 use crate::fixtures::{
-    START, SUBJECTS, asking, check, exchange, granted, pending, person, reason, relying_party,
-    scope, session, user,
+    SERVER_KEY, START, SUBJECTS, asking, check, exchange, granted, id_token, pending, person,
+    reason, relying_party, scope, session, user,
 };
 
 fn refusal(claims: &str) -> Option<Reason> {
@@ -121,8 +121,8 @@ fn a_sub_that_is_named_is_the_only_one_who_will_do(
 fn a_hint_and_a_sub_that_name_two_persons_are_about_nobody() {
     let client = relying_party();
     let grant = granted(&[("scope", "openid")], &client, None);
-    let token = crate::fixtures::id_token(&grant, user(1).as_str());
-    let hint = crate::fixtures::SERVER_KEY.sign_jwt("JWT", &token).unwrap();
+    let token = id_token(&grant, user(1).as_str());
+    let hint = SERVER_KEY.sign_jwt("JWT", &token).unwrap();
     let naming = |number| json!({"id_token": {"sub": {"value": user(number)}}}).to_string();
     let check = |claims: &str| {
         let asked = [

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::fixtures::{
     ISSUER, SERVER_KEY, SERVER_KEYS, START, SUBJECTS, asking, check, client_id, granted, id_token,
-    pending, person, reason, relying_party, session, user,
+    pending, person, reason, relying_party, returning_to, session, user,
 };
 
 static OTHER_KEY: LazyLock<SigningKey> =
@@ -228,7 +228,7 @@ fn who_signs_in_as_somebody_else_than_the_hint_is_sent_back(
 
 #[test]
 fn a_pairwise_hint_of_another_sector_is_about_somebody_else() {
-    let elsewhere = crate::fixtures::returning_to("https://other.example/cb", pairwise());
+    let elsewhere = returning_to("https://other.example/cb", pairwise());
     let foreign = hint(json!({"sub": SUBJECTS.subject(&elsewhere, &user(1))}));
     let asked = [("scope", "openid"), ("id_token_hint", &*foreign)];
     let form = pending(&asked, &pairwise());

@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 use safeconduct_protocol::{
-    authorization::{Next, SignedInUser},
+    authorization::{Next, PendingAuthorization, SignedInUser},
     error::Reason,
 };
 
@@ -55,9 +55,7 @@ fn who_signed_in_for_the_request_does_not_have_to_hurry(#[values("0", "1", "60")
     let client = confidential();
     let form = pending(&[("max_age", max_age)], &client);
     let person = signed_in_ago(1_000);
-    let next = |form: safeconduct_protocol::authorization::PendingAuthorization| {
-        form.next(&client, Some(&person), &SUBJECTS)
-    };
+    let next = |form: PendingAuthorization| form.next(&client, Some(&person), &SUBJECTS);
     assert_eq!(next(form.clone()), Ok(Next::Reauthenticate));
     assert_eq!(next(form.clone().signed_in(session(1))), Ok(Next::Issue));
     assert_eq!(next(form.signed_in(session(2))), Ok(Next::Reauthenticate));

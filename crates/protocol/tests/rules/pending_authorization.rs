@@ -71,6 +71,19 @@ fn what_was_never_a_consent_form_allows_nothing(#[case] form: PendingAuthorizati
     assert_eq!(reason(form.answered_by(Some(&person("")))), REFUSED);
 }
 
+/// A form of another release, which would have shown more or less for the same request.
+#[rstest]
+#[case::less("")]
+#[case::more("mail.read notes.read")]
+#[case::something_else("mail.read")]
+fn a_form_that_showed_something_else_allows_nothing(#[case] shown: &str) {
+    let asked = pending(&[], &confidential()).asked(&person(""));
+    let mut json = serde_json::to_value(&asked).unwrap();
+    json["s"]["k"]["o"] = shown.into();
+    let form: PendingAuthorization = serde_json::from_value(json).unwrap();
+    assert_eq!(reason(form.answered_by(Some(&person("")))), REFUSED);
+}
+
 #[test]
 fn signing_in_again_makes_the_consent_form_stale() {
     let stale = pending(&[], &confidential())

@@ -14,8 +14,8 @@ use safeconduct_protocol::{
 };
 
 use crate::fixtures::{
-    REDIRECT_URI, START, arrival, arriving, asking, check, client_id, confidential, reason, sent,
-    thumbprint,
+    NOTES, REDIRECT_URI, START, arrival, arriving, asking, check, client_id, confidential, reason,
+    scope, sent, thumbprint,
 };
 
 fn push(parameters: &Parameters) -> PushedRequest {
@@ -116,10 +116,7 @@ fn who_pushed_is_who_asks_whether_it_says_so_or_not() {
 
 #[test]
 fn a_pushed_request_asks_what_the_same_request_would_ask_itself() {
-    let parameters = asking(&[
-        ("nonce", "n &=+%\u{e9}"),
-        ("resource", crate::fixtures::NOTES),
-    ]);
+    let parameters = asking(&[("nonce", "n &=+%\u{e9}"), ("resource", NOTES)]);
     let request = push(&parameters);
     assert_eq!(
         check(&parameters_of(&request), &confidential()).unwrap(),
@@ -254,7 +251,7 @@ fn a_second_use_is_named_after_what_was_used(
 fn what_was_checked_when_it_was_pushed_is_checked_again_when_it_arrives() {
     let request = push(&asking(&[]));
     let narrowed = Client {
-        scopes: crate::fixtures::scope("mail.read"),
+        scopes: scope("mail.read"),
         ..confidential()
     };
     let parameters = parameters_of(&request);
