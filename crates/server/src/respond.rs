@@ -153,6 +153,10 @@ pub(crate) struct ReturnPath<'a> {
     pub(crate) state: Option<&'a str>,
 }
 
+/// Marks a response that carries the answer to a client, by redirect or by form: nothing is left here to come back to.
+#[derive(Clone, Copy)]
+pub(crate) struct Answered;
+
 /// An authorization response (RFC 6749 §4.1.2, RFC 9207): `parameters`, the client's `state` and our name.
 pub(crate) fn to_client(
     server: &Server,
@@ -162,10 +166,12 @@ pub(crate) fn to_client(
     let mut all = parameters.to_vec();
     all.extend(path.state.map(|state| ("state", state)));
     all.push(("iss", server.settings().issuer.as_str()));
-    match path.mode {
+    let mut response = match path.mode {
         ResponseMode::Query => see_other(&response_url(path.redirect_uri, &all)),
         ResponseMode::FormPost => form_post(server, path, &all),
-    }
+    };
+    response.extensions_mut().insert(Answered);
+    response
 }
 
 /// A page whose form the browser posts to the client (Form Post Response Mode §2).

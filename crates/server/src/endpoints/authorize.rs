@@ -6,7 +6,7 @@ use axum::{
     extract::{RawQuery, State},
     response::Response,
 };
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 use safeconduct_protocol::{
     authorization::{
         self, Arrival, CheckedRequest, PendingAuthorization, identify, response_mode_to_use,
@@ -26,7 +26,7 @@ use crate::{
     fault::{Failure, Fault},
     form::PostedForm,
     journey::{Journey, LONGEST_LOCATION, PENDING, known_client, with_cookie},
-    respond::{self, ReturnPath},
+    respond::{self, Answered, ReturnPath},
     server::{Exchange, Server},
 };
 
@@ -201,7 +201,8 @@ async fn begin(
     let response = journey.next_page(exchange, browser).await?;
     let issuer = &server.settings().issuer;
     // An answer that goes straight back needs no binding: nothing is left here that another browser could take over.
-    Ok(if is_new && response.status() == StatusCode::OK {
+    let comes_back = response.extensions().get::<Answered>().is_none();
+    Ok(if is_new && comes_back {
         with_cookie(response, browser::bind(issuer, &binding))
     } else {
         response

@@ -10,12 +10,19 @@ use serde_json::Value;
 use crate::support::{Ask, TestServer, Tokens};
 
 /// A flawless sign-in.
-fn sign_in(client: &str) -> Ask {
-    Ask::of(client).scope("openid").with("nonce", "n-0S6_WzA2Mj")
+pub(crate) fn sign_in(client: &str) -> Ask {
+    Ask::of(client)
+        .scope("openid")
+        .with("nonce", "n-0S6_WzA2Mj")
 }
 
 /// The ID Token as its client reads it: with the published keys, in the one algorithm that it expects.
-async fn read(server: &TestServer, client: &str, tokens: &Tokens, with: Algorithm) -> Verified {
+pub(crate) async fn read(
+    server: &TestServer,
+    client: &str,
+    tokens: &Tokens,
+    with: Algorithm,
+) -> Verified {
     let published: JwkSet =
         serde_json::from_value(server.get("/.well-known/jwks.json").await.json()).unwrap();
     let keys = published.keys.iter();
@@ -32,7 +39,7 @@ async fn read(server: &TestServer, client: &str, tokens: &Tokens, with: Algorith
     jose::verify(tokens.id_token(), &expectation, &keys, server.now()).unwrap()
 }
 
-fn claim<'t>(token: &'t Verified, name: &str) -> &'t Value {
+pub(crate) fn claim<'t>(token: &'t Verified, name: &str) -> &'t Value {
     token.claim(name).unwrap_or(&Value::Null)
 }
 

@@ -9,6 +9,7 @@ use safeconduct_protocol::client::AuthenticationMethod;
 use safeconduct_protocol::client_authentication::JWT_BEARER;
 use safeconduct_protocol::refresh_token::RefreshToken;
 use safeconduct_protocol::seal::Kind;
+use serde::de::DeserializeOwned;
 
 use super::cast::{NOTES_API, assertion, registration, secret_of};
 use super::{Answer, Ask, TestServer, database};
@@ -202,12 +203,16 @@ impl TestServer {
 
     /// Which of its grant's refresh tokens this one is, from 0. Only the server can tell: it opens the seal.
     pub(crate) async fn generation(&self, tokens: &Tokens) -> i64 {
-        let keys = database::keys(self.server().store(), self.issuer()).await;
-        let opened: RefreshToken = keys
-            .seal()
-            .open(Kind::RefreshToken, tokens.refresh_token())
-            .unwrap();
+        let opened: RefreshToken = self
+            .opened(Kind::RefreshToken, tokens.refresh_token())
+            .await;
         opened.generation
+    }
+
+    /// What is in something sealed, as the server finds it.
+    pub(crate) async fn opened<T: DeserializeOwned>(&self, kind: Kind, sealed: &str) -> T {
+        let keys = database::keys(self.server().store(), self.issuer()).await;
+        keys.seal().open(kind, sealed).unwrap()
     }
 
     /// A token of the client's own.

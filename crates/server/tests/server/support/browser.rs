@@ -202,6 +202,15 @@ impl<'s> Browser<'s> {
         .await
     }
 
+    /// A form of ours, not sent yet.
+    pub(crate) fn own_form(&self, path: &str, form: &Form) -> Request {
+        let request = self.request(Method::POST, &self.path(path));
+        let request = request
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header("sec-fetch-site", "same-origin");
+        request.body(Body::from(form.encode())).unwrap()
+    }
+
     /// Posts a form that says about its origin what `headers` say.
     pub(crate) async fn post_from(
         &mut self,
