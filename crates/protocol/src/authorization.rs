@@ -2,32 +2,32 @@
 //!
 //! It arrives untrusted: until client and redirect URI are proven, errors go to a page of ours ([`identify`], then
 //! `Client::prove_redirect_uri`). After that they go back to the client ([`CheckedRequest::check`]). What has to survive login
-//! and consent is sealed into the forms as a [`PendingAuthorization`]; nothing is stored.
+//! and consent is sealed into the forms as a [`PendingAuthorization`]; nothing is stored. What has to happen to it is in `pending`.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    authorization_code::AuthorizationCode,
     claims::{ClaimsDemand, ClaimsRequest},
-    client::{Client, ConsentPolicy, GrantType, ResponseMode},
+    client::{Client, GrantType, ResponseMode},
     dpop::Thumbprint,
-    encoding,
     error::{Reason, Refusal},
-    grant::{Epochs, Lifetimes},
     id_token::{ACR_VALUES, IdTokenHint},
-    ids::{ClientId, GrantId, SessionId, UserId},
+    ids::ClientId,
     jose::KeySet,
     parameters::Parameters,
     pkce::CodeChallenge,
-    pushed_request::{PushedId, REQUEST_URI},
+    pushed_request::REQUEST_URI,
     resource::Resources,
     scope::{OPENID, Scope},
-    subject::Subjects,
     time::Timestamp,
-    token::{new_id, one_resource},
+    token::one_resource,
 };
+
+mod pending;
+
+pub use pending::{Next, PendingAuthorization, SignedInUser, Stage};
 
 /// The longest authorization request, in bytes as it is sent (form-encoded). Sealed, the longest still fits a form field.
 pub const LONGEST_REQUEST: usize = 8192;
@@ -73,6 +73,15 @@ pub fn state_to_return(parameters: &Parameters) -> Option<&str> {
         .ok()
         .flatten()
         .filter(|state| sent_length(state) <= LONGEST_STATE)
+}
+
+/// The query of an authorization response (RFC 6749 §4.1.2, RFC 9207): appended to the redirect URI, whose own query stays.
+pub fn response_url(redirect_uri: &str, parameters: &[(&str, &str)]) -> String {
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(parameters)
+        .finish();
+    let separator = if redirect_uri.contains('?') { '&' } else { '?' };
+    format!("{redirect_uri}{separator}{query}")
 }
 
 /// A request that passed every check against its client. Made by [`CheckedRequest::check`] alone.
@@ -448,300 +457,4 @@ fn sent_length(value: &str) -> usize {
 
 fn clip(text: &str) -> String {
     text.chars().take(40).collect()
-}
-
-/// An authorization between its arrival and its answer. It travels sealed in a form field, bound to one browser.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PendingAuthorization {
-    /// The grant it may become. The id names it from here on, in logs, events, code and tokens.
-    #[serde(rename = "g")]
-    pub grant: GrantId,
-    /// The history of the database it belongs to.
-    #[serde(rename = "e")]
-    pub era: i64,
-    /// SHA-256 of the browser's cookie, base64url.
-    #[serde(rename = "b")]
-    pub browser: String,
-    /// What is asked.
-    #[serde(rename = "q")]
-    pub request: CheckedRequest,
-    /// How far it has come.
-    #[serde(rename = "s")]
-    pub stage: Stage,
-    /// The pushed request it came from.
-    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
-    pub pushed: Option<PushedId>,
-}
-
-/// How far a pending authorization has come.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Stage {
-    /// It arrived.
-    #[serde(rename = "a")]
-    Arrived,
-    /// The person signed in for it, or chose the account; the session they had then.
-    #[serde(rename = "i")]
-    SignedIn {
-        /// That session.
-        #[serde(rename = "s")]
-        session: SessionId,
-    },
-    /// The person was asked; the form's answer must come from the session and user it was shown to.
-    #[serde(rename = "k")]
-    Asked {
-        /// The session it was shown to.
-        #[serde(rename = "s")]
-        session: SessionId,
-        /// The user it was shown to.
-        #[serde(rename = "u")]
-        user: UserId,
-        /// The scopes that were shown.
-        #[serde(rename = "o")]
-        shown: Scope,
-    },
-}
-
-/// The person at the browser, as the session and the user's row tell it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SignedInUser {
-    /// The session.
-    pub session: SessionId,
-    /// The user.
-    pub user: UserId,
-    /// The name they sign in with.
-    pub username: String,
-    /// When they last proved who they are.
-    pub auth_time: Timestamp,
-    /// What is in force for them with the client in question.
-    pub epochs: Epochs,
-    /// What they have allowed that client before, for the audience in question.
-    pub consented: Scope,
-}
-
-/// What has to happen next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// Show the login page.
-    SignIn,
-    /// Show the login page of the account that is signed in, to prove who sits there.
-    Reauthenticate,
-    /// Let the person choose between the account that is signed in and another.
-    SelectAccount,
-    /// Show the consent page: ask for `new`; `already` was allowed before.
-    Consent {
-        /// What is asked for.
-        new: Scope,
-        /// What was allowed before.
-        already: Scope,
-    },
-    /// Nothing is left to ask: issue the code.
-    Issue,
-}
-
-impl PendingAuthorization {
-    /// A request that just arrived in a browser whose cookie hashes to `browser`.
-    pub fn arrive(request: CheckedRequest, browser: String, grant: GrantId, era: i64) -> Self {
-        Self {
-            grant,
-            era,
-            browser,
-            request,
-            stage: Stage::Arrived,
-            pushed: None,
-        }
-    }
-
-    /// Refuses a form that is too old or that another browser brings (RFC 9700 §4.7: a link to a half-finished sign-in is dead elsewhere).
-    ///
-    /// # Errors
-    /// `pending-request-expired`, `pending-request-from-another-browser`.
-    pub fn resume(
-        &self,
-        cookie: Option<&str>,
-        lifetimes: &Lifetimes,
-        era: i64,
-        now: Timestamp,
-    ) -> Result<(), Refusal> {
-        let age = now.since(self.grant.born());
-        if age > lifetimes.pending || self.era != era {
-            return Err(Refusal::new(Reason::PendingRequestExpired)
-                .because(format!("started {age} s ago in era {}", self.era)));
-        }
-        let presented = cookie.map(|cookie| encoding::sha256_base64url(cookie.as_bytes()));
-        let same = presented.is_some_and(|hash| {
-            encoding::constant_time_eq(hash.as_bytes(), self.browser.as_bytes())
-        });
-        if same {
-            Ok(())
-        } else {
-            Err(Reason::PendingRequestFromAnotherBrowser.into())
-        }
-    }
-
-    /// Decides what has to happen next for the person at the browser.
-    ///
-    /// `max_age` counts until the request arrived: who was recent enough then does not have to hurry (OpenID Connect Core §3.1.2.1).
-    ///
-    /// # Errors
-    /// `login-required`, `consent-required` where the request forbids the page that is due; `login-required` where it is about
-    /// another person than the one who signed in for it.
-    pub fn next(
-        &self,
-        client: &Client,
-        person: Option<&SignedInUser>,
-        subjects: &Subjects,
-    ) -> Result<Next, Refusal> {
-        let silent = self.request.wants(Prompt::None);
-        let Some(person) = person else {
-            return if silent {
-                Err(Refusal::new(Reason::LoginRequired).because("nobody is signed in"))
-            } else {
-                Ok(Next::SignIn)
-            };
-        };
-        let subject = subjects.subject(client, &person.user);
-        let is_named = (self.request.subject.as_ref()).is_none_or(|named| *named == subject);
-        let met = matches!(&self.stage, Stage::SignedIn { session } if *session == person.session);
-        let age = self.grant.born().since(person.auth_time);
-        // Both are whole seconds, so an age that reads as just enough may be most of a second more.
-        let too_long_ago = (self.request.max_age).is_some_and(|most| most == 0 || age >= most);
-        if !is_named && (met || silent) {
-            return Err(Refusal::new(Reason::LoginRequired).because("another person is signed in"));
-        }
-        if !met && too_long_ago && silent {
-            return Err(Refusal::new(Reason::LoginRequired).because("signed in too long ago"));
-        }
-        if met {
-            return self.consent_or_issue(client, person, silent);
-        }
-        if !is_named {
-            Ok(Next::SignIn)
-        } else if self.request.wants(Prompt::Login) || too_long_ago {
-            Ok(Next::Reauthenticate)
-        } else if self.request.wants(Prompt::SelectAccount) {
-            Ok(Next::SelectAccount)
-        } else {
-            self.consent_or_issue(client, person, silent)
-        }
-    }
-
-    fn consent_or_issue(
-        &self,
-        client: &Client,
-        person: &SignedInUser,
-        silent: bool,
-    ) -> Result<Next, Refusal> {
-        let asked = self.request.to_consent();
-        let already = if client.remembers_consent(self.request.redirect_uri()) {
-            asked.intersection(&person.consented)
-        } else {
-            Scope::default()
-        };
-        let new = asked.without(&already);
-        let again = self.request.wants(Prompt::Consent);
-        match client.consent {
-            ConsentPolicy::Never if !again => Ok(Next::Issue),
-            ConsentPolicy::Remember if new.is_empty() && !again => Ok(Next::Issue),
-            _ if silent => {
-                let detail = format!("{new} was not allowed yet");
-                Err(Refusal::new(Reason::ConsentRequired).because(detail))
-            }
-            // Asked again although nothing is new: everything is shown as a question.
-            _ if new.is_empty() => Ok(Next::Consent {
-                new: asked,
-                already: Scope::default(),
-            }),
-            _ => Ok(Next::Consent { new, already }),
-        }
-    }
-
-    /// The same request, marked as signed in for by `session`.
-    #[must_use]
-    pub fn signed_in(mut self, session: SessionId) -> Self {
-        self.stage = Stage::SignedIn { session };
-        self
-    }
-
-    /// The same request, marked as signed in for, because `person` chose the account that is signed in. That counts only where
-    /// the choice was due: it is no way around a password.
-    ///
-    /// # Errors
-    /// Those of [`next`](Self::next); `pending-request-from-another-session` where something else is due.
-    pub fn chosen(
-        self,
-        client: &Client,
-        person: &SignedInUser,
-        subjects: &Subjects,
-    ) -> Result<Self, Refusal> {
-        match self.next(client, Some(person), subjects)? {
-            Next::SelectAccount => Ok(self.signed_in(person.session.clone())),
-            _ => Err(Reason::PendingRequestFromAnotherSession.into()),
-        }
-    }
-
-    /// The same request, marked as shown to `person`, asking for all it asks for.
-    #[must_use]
-    pub fn asked(mut self, person: &SignedInUser) -> Self {
-        let shown = self.request.to_consent();
-        self.stage = Stage::Asked {
-            session: person.session.clone(),
-            user: person.user.clone(),
-            shown,
-        };
-        self
-    }
-
-    /// Judges the answer of the consent form: it must come from the session and the user it was shown to.
-    ///
-    /// # Errors
-    /// `pending-request-from-another-session` otherwise, also for a form that was never a consent form.
-    pub fn answered_by(&self, person: Option<&SignedInUser>) -> Result<(), Refusal> {
-        match (&self.stage, person) {
-            (
-                Stage::Asked {
-                    session,
-                    user,
-                    shown,
-                },
-                Some(person),
-            ) if *session == person.session
-                && *user == person.user
-                && *shown == self.request.to_consent() =>
-            {
-                Ok(())
-            }
-            _ => Err(Reason::PendingRequestFromAnotherSession.into()),
-        }
-    }
-
-    /// The code for what `person` allowed.
-    pub fn issue(&self, person: &SignedInUser, now: Timestamp) -> AuthorizationCode {
-        AuthorizationCode {
-            grant: self.grant,
-            code_id: new_id(),
-            era: self.era,
-            client: self.request.client.clone(),
-            user: person.user.clone(),
-            session: person.session.clone(),
-            epochs: person.epochs,
-            redirect_uri: encoding::sha256_base64url(self.request.redirect_uri.as_bytes()),
-            code_challenge: self.request.code_challenge.clone(),
-            scope: self.request.scope.clone(),
-            audience: self.request.audience.clone(),
-            nonce: self.request.nonce.clone(),
-            auth_time: person.auth_time,
-            issued_at: now,
-            dpop_jkt: self.request.dpop_jkt.clone(),
-            claims: self.request.claims.clone(),
-        }
-    }
-}
-
-/// The query of an authorization response (RFC 6749 §4.1.2, RFC 9207): appended to the redirect URI, whose own query stays.
-pub fn response_url(redirect_uri: &str, parameters: &[(&str, &str)]) -> String {
-    let query = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(parameters)
-        .finish();
-    let separator = if redirect_uri.contains('?') { '&' } else { '?' };
-    format!("{redirect_uri}{separator}{query}")
 }
