@@ -35,6 +35,16 @@ impl Addresses {
         format!("{}/auth/callback", self.app)
     }
 
+    /// Where it sends them back to after signing out.
+    pub(crate) fn post_logout_redirect_uri(&self) -> String {
+        format!("{}/auth/logged-out", self.app)
+    }
+
+    /// Where it tells the app that somebody signed out.
+    pub(crate) fn backchannel_logout_uri(&self) -> String {
+        format!("{}/auth/backchannel", self.app)
+    }
+
     /// Another API that tokens may be for, though nobody runs it.
     pub(crate) fn other_api(&self) -> String {
         format!("{}/calendar", self.api)

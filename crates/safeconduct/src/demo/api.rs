@@ -1,11 +1,10 @@
-//! The API of the demo, as anybody would write it with the guard crate: notes, and what their owner is called.
+//! The API of the demo, as anybody would write it with the guard crate: notes. Who their owner is, it knows by `sub` alone.
 
 use axum::extract::{DefaultBodyLimit, State};
 use axum::routing::get;
 use axum::{Json, Router};
 use http::StatusCode;
 use safeconduct_guard::{Denied, Guard, Scoped, Token, scope};
-use serde::{Deserialize, Serialize};
 
 use super::people::{NOTES_WRITE, Note, People};
 
@@ -14,17 +13,10 @@ const LONGEST_BODY: usize = 8 * 1024;
 
 scope!(pub(crate) NotesRead = "notes.read");
 
-/// What the API says about whoever a token is for.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Me {
-    pub(crate) name: String,
-}
-
 /// The API behind `guard`.
 pub(crate) fn router(guard: &Guard, people: People) -> Router {
     Router::new()
         .route("/notes", get(list).post(write))
-        .route("/me", get(me))
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .layer(guard.layer())
         .merge(guard.metadata_routes())
@@ -45,13 +37,6 @@ async fn write(
         true => StatusCode::CREATED,
         false => StatusCode::UNPROCESSABLE_ENTITY,
     })
-}
-
-async fn me(State(people): State<People>, token: Token) -> Result<Json<Me>, StatusCode> {
-    let name = people.name(token.subject()).ok_or(StatusCode::NOT_FOUND)?;
-    Ok(Json(Me {
-        name: name.to_owned(),
-    }))
 }
 
 #[cfg(test)]
@@ -102,10 +87,6 @@ mod tests {
         assert_eq!(
             ask(&app, Method::POST, "/notes", token("notes.write")).await,
             StatusCode::CREATED
-        );
-        assert_eq!(
-            ask(&app, Method::GET, "/me", token("notes.read")).await,
-            StatusCode::OK
         );
         assert_eq!(people.notes(id.as_str())[0].text, "milk");
         let stranger = issuer.token().subject("nobody").scope("notes.write").sign();

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::{Form, Path, Request, State};
 use axum::middleware::{self, Next};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{AppendHeaders, Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Router, extract::DefaultBodyLimit};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::header::{self, InvalidHeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use safeconduct_client::axum::{Api, User};
 use safeconduct_client::{Client, Error};
 use safeconduct_protocol::encoding;
@@ -17,10 +18,9 @@ use serde::Deserialize;
 use url::{Host, Url};
 
 use super::addresses::Addresses;
-use super::api::Me;
 use super::attacks::{Attack, Attacks, Outcome};
-use super::diagram;
-use super::pages::{self, AttackPage, Button, HomePage, NotesPage, Pages, Visitor};
+use super::message::Message;
+use super::pages::{self, AttackPage, Button, HomePage, NotesPage, Pages, Told, Visitor};
 use super::people::{LONGEST_NOTE, Note};
 use super::recorder::{FlowId, Recorder};
 use super::story;
@@ -31,12 +31,8 @@ const LONGEST_FORM: usize = 8 * 1024;
 /// How many ends of attacks are remembered.
 const MOST_OUTCOMES: usize = 32;
 
-/// What every page is sent with.
-const HEADERS: [(HeaderName, &str); 6] = [
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    ),
+/// What every page is sent with, its policy apart.
+const HEADERS: [(HeaderName, &str); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     // Not `no-referrer`: with it a browser sends `Origin: null` even to the page's own origin.
     (header::REFERRER_POLICY, "same-origin"),
@@ -62,6 +58,7 @@ struct Parts {
     addresses: Addresses,
     terminal: Terminal,
     pages: Pages,
+    policy: HeaderValue,
     outcomes: Mutex<VecDeque<Arc<Outcome>>>,
 }
 
@@ -76,8 +73,9 @@ impl App {
         attacks: Attacks,
         addresses: Addresses,
         terminal: Terminal,
-    ) -> Result<Self, minijinja::Error> {
+    ) -> anyhow::Result<Self> {
         Ok(Self(Arc::new(Parts {
+            policy: policy(&addresses)?,
             client,
             recorder,
             attacks,
@@ -86,6 +84,11 @@ impl App {
             pages: Pages::new()?,
             outcomes: Mutex::default(),
         })))
+    }
+
+    /// What was said in a flow that is still remembered.
+    fn messages_of(&self, flow: Option<FlowId>) -> Vec<Arc<Message>> {
+        flow.map_or_else(Vec::new, |flow| self.0.recorder.messages(flow))
     }
 
     fn api(&self, path: &str) -> String {
@@ -133,8 +136,8 @@ pub(crate) fn router(app: App) -> Router {
         .route("/assets/{name}", get(asset))
         .fallback(nothing_here)
         .layer(DefaultBodyLimit::max(LONGEST_FORM))
-        .with_state(app)
-        .layer(middleware::map_response(secured))
+        .with_state(app.clone())
+        .layer(middleware::map_response_with_state(app, secured))
         .merge(client.routes())
         .layer(client.layer())
 }
@@ -163,28 +166,24 @@ async fn to_localhost(State(base): State<Arc<str>>, request: Request, next: Next
     next.run(request).await
 }
 
-async fn home(State(app): State<App>, user: Option<User>) -> Response {
+async fn home(State(app): State<App>, user: Option<User>, headers: HeaderMap) -> Response {
+    let messages = app.messages_of(app.0.recorder.flow_of(&headers));
+    let mut steps = story::tell(&messages, &app.0.addresses);
+    // Whoever is signed in reads the whole story beside their notes.
+    steps.retain(|step| step.is_farewell() && user.is_none());
     page(app.0.pages.home(&HomePage {
         visitor: user.as_ref().map(visitor),
         addresses: (&app.0.addresses).into(),
+        told: Told::of(steps),
     }))
 }
 
 async fn notes(
     State(app): State<App>,
-    mut user: User,
+    user: User,
     api: Api,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    if user.name().is_none() {
-        let me: Me = api
-            .get(&app.api("/me"))
-            .await?
-            .error_for_status()?
-            .json()
-            .await?;
-        user.set_name(&me.name).await?;
-    }
     let notes: Vec<Note> = api
         .get(&app.api("/notes"))
         .await?
@@ -192,21 +191,22 @@ async fn notes(
         .json()
         .await?;
     let flow = app.0.recorder.flow_of(&headers);
-    let messages = flow.map_or_else(Vec::new, |flow| app.0.recorder.messages(flow));
-    let steps = story::tell(&messages, &app.0.addresses);
-    Ok(page(
-        app.0.pages.notes(&NotesPage {
-            visitor: visitor(&user),
-            notes,
-            longest_note: LONGEST_NOTE,
-            diagram: diagram::draw(&steps),
-            steps: steps.into_iter().map(Into::into).collect(),
-            attacks: Attack::ALL
-                .into_iter()
-                .map(|attack| app.button(attack))
-                .collect(),
-        }),
-    ))
+    let messages = app.messages_of(flow);
+    let rendered = app.0.pages.notes(&NotesPage {
+        visitor: visitor(&user),
+        addresses: (&app.0.addresses).into(),
+        notes,
+        longest_note: LONGEST_NOTE,
+        identity: story::identity(&messages, &app.0.addresses),
+        told: Told::of(story::tell(&messages, &app.0.addresses)),
+        attacks: Attack::ALL
+            .into_iter()
+            .map(|attack| app.button(attack))
+            .collect(),
+    });
+    let bookmark = flow.and_then(|flow| app.0.recorder.bookmark(flow, &headers));
+    let bookmark = bookmark.map(|cookie| AppendHeaders([(header::SET_COOKIE, cookie)]));
+    Ok((bookmark, page(rendered)).into_response())
 }
 
 #[derive(Deserialize)]
@@ -299,13 +299,21 @@ async fn nothing_here() -> Response {
     (StatusCode::NOT_FOUND, "There is nothing here.\n").into_response()
 }
 
-async fn secured(mut response: Response) -> Response {
+async fn secured(State(app): State<App>, mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, app.0.policy.clone());
     for (name, value) in HEADERS {
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
+        headers.insert(name, HeaderValue::from_static(value));
     }
     response
+}
+
+/// Forms go to the app itself. Browsers hold the redirects that follow to the same list, and signing out leads to the server.
+fn policy(addresses: &Addresses) -> Result<HeaderValue, InvalidHeaderValue> {
+    let server = &addresses.server;
+    HeaderValue::try_from(format!(
+        "default-src 'none'; style-src 'self'; img-src data:; form-action 'self' {server}; base-uri 'none'; frame-ancestors 'none'"
+    ))
 }
 
 fn visitor(user: &User) -> Visitor {

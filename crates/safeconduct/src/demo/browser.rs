@@ -9,7 +9,8 @@ use http::{HeaderMap, Method, StatusCode, header};
 use reqwest::redirect::Policy;
 use url::Url;
 
-use super::recorder::{FlowId, RUN};
+use super::recorder::FlowId;
+use super::threads::RUN;
 
 /// How many redirects and forms lie between the app and the server's last answer, at most.
 const LONGEST_WAY: usize = 12;
@@ -91,6 +92,15 @@ impl Browser {
         self.send(run, Method::GET, url, None).await
     }
 
+    /// Presses the button `id` on the page at `url`, which sends a form.
+    ///
+    /// # Errors
+    /// [`Lost`], also where there is no such button.
+    pub(crate) async fn press(&mut self, run: FlowId, url: &str, id: &str) -> Result<Page, Lost> {
+        let page = self.get(run, url).await?;
+        self.submit(run, &page, id, &[]).await
+    }
+
     async fn fill_in(&mut self, run: FlowId, page: &Page) -> Result<Page, Lost> {
         let (button, answers) = if page.text.contains("id=\"login-submit\"") {
             let answers = [
@@ -103,8 +113,19 @@ impl Browser {
         } else {
             return Err(page.unexpected("the way"));
         };
+        self.submit(run, page, button, &answers).await
+    }
+
+    /// Sends the form around the button `id` with these answers in it.
+    async fn submit(
+        &mut self,
+        run: FlowId,
+        page: &Page,
+        id: &str,
+        answers: &[(&str, String)],
+    ) -> Result<Page, Lost> {
         let (action, mut fields) =
-            form_around(&page.text, button).ok_or_else(|| page.unexpected("a form"))?;
+            form_around(&page.text, id).ok_or_else(|| page.unexpected("a form"))?;
         let filled = |name: &str| answers.iter().any(|(answer, _)| *answer == name);
         fields.retain(|(name, _)| !filled(name));
         fields.extend(

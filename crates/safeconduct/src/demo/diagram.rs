@@ -167,13 +167,18 @@ pub(crate) fn answered(answer: &Answer) -> String {
             format!("{status} active: {}", json["active"])
         }
         Body::Json(json) if json["access_token"].is_string() => {
-            let more = if json["refresh_token"].is_string() {
-                ", refresh"
-            } else {
-                ""
-            };
-            format!("{status} access{more} token")
+            let kinds = [
+                ("id_token", "ID"),
+                ("access_token", "access"),
+                ("refresh_token", "refresh"),
+            ];
+            let given = kinds.iter().filter(|(name, _)| json[name].is_string());
+            let given: Vec<&str> = given.map(|(_, kind)| *kind).collect();
+            let noun = if given.len() == 1 { " token" } else { "" };
+            format!("{status} {}{noun}", given.join(", "))
         }
+        Body::Json(json) if json["request_uri"].is_string() => format!("{status} a reference"),
+        Body::Json(json) if json["sub"].is_string() => format!("{status} who it is"),
         Body::Json(_) => format!("{status} JSON"),
         Body::Page(title) => format!(
             "{status} “{}”",

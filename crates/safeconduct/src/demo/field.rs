@@ -16,21 +16,26 @@ const SHOWN: usize = 4;
 const NEVER_RECORDED: &str = "(never recorded)";
 
 /// Form fields and parameters whose value is worth stealing.
-const SECRETS: [&str; 14] = [
+const SECRETS: [&str; 19] = [
     "access_token",
+    "arrival",
     "client_assertion",
     "client_secret",
     "code",
     "code_verifier",
     "csrf",
     "csrf_token",
+    "id_token",
+    "id_token_hint",
+    "logout",
+    "logout_token",
     "nonce",
     "pending",
     "refresh_token",
     "request",
+    "request_uri",
     "state",
     "token",
-    "id_token",
 ];
 
 /// A named value.
@@ -57,9 +62,14 @@ impl Field {
         Self {
             name: name.to_owned(),
             shown: show(name, value),
-            digest: Some(encoding::sha256_base64url(value.as_bytes())),
+            digest: Some(digest_of(value)),
         }
     }
+}
+
+/// What is kept of a value that is cut short, to know it again by.
+pub(crate) fn digest_of(value: &str) -> String {
+    encoding::sha256_base64url(value.as_bytes())
 }
 
 /// Whether `text` looks like a token of this server: sealed, or a JWT.

@@ -3,13 +3,14 @@
 
 use axum::body::Bytes;
 use http::{HeaderMap, HeaderName, header, request, response};
-use safeconduct_protocol::encoding;
+use safeconduct_protocol::jose::Algorithm;
 use safeconduct_protocol::time::Timestamp;
+use safeconduct_protocol::{encoding, id_token};
 use serde::Serialize;
 use serde_json::Value;
 use url::Url;
 
-use super::field::{Field, LONGEST_SHOWN, form, headers, shortened};
+use super::field::{Field, LONGEST_SHOWN, digest_of, form, headers, shortened};
 
 /// What is said of a request besides its first line, in this order.
 const REQUEST_HEADERS: [HeaderName; 5] = [
@@ -83,6 +84,8 @@ pub(crate) struct Request {
     pub(crate) body: Body,
     /// The JWT that was shown as `Bearer`, decoded.
     pub(crate) token: Option<Jwt>,
+    /// The JWT in `logout_token`, decoded.
+    pub(crate) logout_token: Option<Jwt>,
 }
 
 /// What was answered.
@@ -94,6 +97,14 @@ pub(crate) struct Answer {
     pub(crate) body: Body,
     /// The JWT in `access_token`, decoded.
     pub(crate) token: Option<Jwt>,
+    /// The JWT in `id_token`, decoded.
+    pub(crate) id_token: Option<Jwt>,
+    /// Whether `at_hash` in `id_token` is the hash of `access_token`.
+    #[serde(skip)]
+    pub(crate) is_bound: bool,
+    /// The SHA-256 of `request_uri`, as a [`Field`] has it.
+    #[serde(skip)]
+    pub(crate) request_uri: Option<String>,
 }
 
 /// Where an answer sends the browser.
@@ -124,7 +135,11 @@ pub(crate) enum Body {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Jwt {
     pub(crate) header: Value,
+    /// With secrets cut short.
     pub(crate) claims: Value,
+    /// The SHA-256 of its `nonce`, as a [`Field`] has it.
+    #[serde(skip)]
+    pub(crate) nonce: Option<String>,
 }
 
 impl Message {
@@ -139,6 +154,7 @@ impl Request {
     pub(crate) fn of(parts: &request::Parts, body: &Bytes) -> Self {
         let token = parts.headers.get(header::AUTHORIZATION);
         let token = token.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+        let logout_token = form_urlencoded::parse(body).find(|(name, _)| name == "logout_token");
         Self {
             method: parts.method.to_string(),
             path: parts.uri.path().to_owned(),
@@ -146,6 +162,7 @@ impl Request {
             headers: headers(&parts.headers, &REQUEST_HEADERS),
             body: Body::of(&parts.headers, body),
             token: token.and_then(Jwt::read),
+            logout_token: logout_token.and_then(|(_, token)| Jwt::read(&token)),
         }
     }
 
@@ -171,12 +188,16 @@ impl Answer {
     /// Takes an answer apart.
     pub(crate) fn of(parts: &response::Parts, body: &Bytes) -> Self {
         let json = serde_json::from_slice::<Value>(body).ok();
-        let token = json.as_ref().and_then(|json| json["access_token"].as_str());
+        let text = |name: &str| json.as_ref().and_then(|json| json[name].as_str());
+        let (token, id_token) = (text("access_token"), text("id_token"));
         Self {
             status: parts.status.as_u16(),
             headers: headers(&parts.headers, &ANSWER_HEADERS),
             redirect: location(&parts.headers).map(|url| Redirect::of(&url)),
             token: token.and_then(Jwt::read),
+            id_token: id_token.and_then(Jwt::read),
+            is_bound: is_bound(id_token, token),
+            request_uri: text("request_uri").map(digest_of),
             body: Body::of(&parts.headers, body),
         }
     }
@@ -250,11 +271,33 @@ impl Jwt {
     pub(crate) fn read(token: &str) -> Option<Self> {
         let mut segments = token.split('.');
         let mut json = || serde_json::from_slice(&encoding::decode(segments.next()?)?).ok();
+        let (header, claims): (Value, Value) = (json()?, json()?);
         Some(Self {
-            header: json()?,
-            claims: json()?,
+            header,
+            nonce: claims["nonce"].as_str().map(digest_of),
+            claims: shortened(claims),
         })
     }
+
+    /// Whom it is for: one audience, or several (RFC 7519 §4.1.3).
+    pub(crate) fn audiences(&self) -> Vec<&str> {
+        match &self.claims["aud"] {
+            Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),
+            one => one.as_str().into_iter().collect(),
+        }
+    }
+}
+
+/// OpenID Connect Core §3.1.3.6.
+fn is_bound(id_token: Option<&str>, access_token: Option<&str>) -> bool {
+    let (Some(id_token), Some(access_token)) = (id_token.and_then(Jwt::read), access_token) else {
+        return false;
+    };
+    let algorithm = id_token.header["alg"].as_str();
+    let algorithm = algorithm.and_then(|name| name.parse::<Algorithm>().ok());
+    algorithm.is_some_and(|algorithm| {
+        id_token.claims["at_hash"] == id_token::at_hash(algorithm, access_token)
+    })
 }
 
 /// Stands for the host of an answer's own party where `Location` names none.
@@ -287,8 +330,9 @@ mod tests {
             .header("content-type", "application/x-www-form-urlencoded")
             .body(())
             .unwrap();
-        let body =
-            Bytes::from_static(b"code=sc_code_AbcdSECRETSECRETSECRETWxyz&password=SECRET&scope=a");
+        let body = Bytes::from_static(
+            b"code=sc_code_AbcdSECRETSECRETSECRETWxyz&password=SECRET&scope=a&logout_token=e30.e30.SECRETSECRET",
+        );
         let request = Request::of(&request.into_parts().0, &body);
         let answer = http::Response::builder()
             .header(

@@ -18,6 +18,8 @@ mod people;
 mod recorder;
 mod story;
 mod terminal;
+mod threads;
+mod wire;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;

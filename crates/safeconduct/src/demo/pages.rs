@@ -10,9 +10,10 @@ use serde::Serialize;
 
 use super::addresses::Addresses;
 use super::attacks::{Attack, Trial};
+use super::diagram;
 use super::message::Message;
 use super::people::Note;
-use super::story::Step;
+use super::story::{Identity, Step};
 
 /// The stylesheet of every page.
 pub(crate) const STYLESHEET: &str = include_str!("assets/demo.css");
@@ -32,7 +33,7 @@ pub(crate) struct Pages(Arc<Environment<'static>>);
 /// Whoever is signed in.
 #[derive(Serialize)]
 pub(crate) struct Visitor {
-    /// What the API calls them, once it was asked.
+    /// What the server calls them.
     pub(crate) name: Option<String>,
     pub(crate) csrf_token: String,
     /// The form that signs out, as the client crate makes it.
@@ -44,17 +45,20 @@ pub(crate) struct Visitor {
 pub(crate) struct HomePage<'a> {
     pub(crate) visitor: Option<Visitor>,
     pub(crate) addresses: Places<'a>,
+    /// How the last session ended.
+    pub(crate) told: Told<'a>,
 }
 
 /// Somebody's notes, and how they came here.
 #[derive(Serialize)]
 pub(crate) struct NotesPage<'a> {
     pub(crate) visitor: Visitor,
+    pub(crate) addresses: Places<'a>,
     pub(crate) notes: Vec<Note>,
     pub(crate) longest_note: usize,
-    pub(crate) steps: Vec<ToldStep<'a>>,
-    /// An SVG.
-    pub(crate) diagram: String,
+    /// What the app was told about the person, if that is still remembered.
+    pub(crate) identity: Option<Identity<'a>>,
+    pub(crate) told: Told<'a>,
     pub(crate) attacks: Vec<Button>,
 }
 
@@ -78,9 +82,17 @@ pub(crate) struct Places<'a> {
     api: &'a str,
 }
 
+/// What happened: a picture, and the steps in it.
+#[derive(Serialize)]
+pub(crate) struct Told<'a> {
+    steps: Vec<ToldStep<'a>>,
+    /// An SVG.
+    diagram: String,
+}
+
 /// A step, and whether everything in it was proven.
 #[derive(Serialize)]
-pub(crate) struct ToldStep<'a> {
+struct ToldStep<'a> {
     #[serde(flatten)]
     step: Step<'a>,
     passed: bool,
@@ -113,11 +125,17 @@ impl<'a> From<&'a Addresses> for Places<'a> {
     }
 }
 
-impl<'a> From<Step<'a>> for ToldStep<'a> {
-    fn from(step: Step<'a>) -> Self {
-        Self {
+impl<'a> Told<'a> {
+    /// These steps, told.
+    pub(crate) fn of(steps: Vec<Step<'a>>) -> Self {
+        let diagram = diagram::draw(&steps);
+        let told = |step: Step<'a>| ToldStep {
             passed: step.passed(),
             step,
+        };
+        Self {
+            steps: steps.into_iter().map(told).collect(),
+            diagram,
         }
     }
 }
@@ -230,7 +248,13 @@ mod tests {
         let addresses = Addresses::at(Ports::USUAL);
         let home = |visitor| {
             let addresses = (&addresses).into();
-            pages.home(&HomePage { visitor, addresses }).unwrap()
+            let told = Told::of(Vec::new());
+            let page = HomePage {
+                visitor,
+                addresses,
+                told,
+            };
+            pages.home(&page).unwrap()
         };
         assert!(home(None).contains("id=\"sign-in\"") && !home(None).contains("<form"));
         assert!(home(Some(visitor(None))).contains("Welcome back.</h1>"));
@@ -240,12 +264,14 @@ mod tests {
     #[test]
     fn a_sign_in_that_was_forgotten_still_shows_the_notes_and_no_markup_of_theirs() {
         let text = "<script>alert(1)</script>".to_owned();
+        let addresses = Addresses::at(Ports::USUAL);
         let page = NotesPage {
             visitor: visitor(Some("<b>")),
+            addresses: (&addresses).into(),
             notes: vec![Note { text }],
             longest_note: 280,
-            steps: Vec::new(),
-            diagram: String::new(),
+            identity: None,
+            told: Told::of(Vec::new()),
             attacks: vec![Button::of(Attack::ForgedToken).after(1, false, "200".to_owned())],
         };
         let html = Pages::new().unwrap().notes(&page).unwrap();

@@ -11,7 +11,7 @@ use safeconduct_client::store::SqliteStore;
 use safeconduct_client::{Client, KeyRing};
 use safeconduct_guard::Guard;
 use safeconduct_protocol::claims::{ClaimError, PersonClaims};
-use safeconduct_protocol::client::{self, AuthenticationMethod, GrantType};
+use safeconduct_protocol::client::{self, AuthenticationMethod, BackChannelUri, GrantType};
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::ids::{ClientId, UserId};
 use safeconduct_protocol::metadata::Issuer;
@@ -32,9 +32,12 @@ use super::addresses::{Addresses, Door, ports_of};
 use super::attacks::{Attacks, Credentials};
 use super::directory::Directory;
 use super::message::Party;
-use super::people::{CALENDAR, NOTES_READ, NOTES_WRITE, PASSWORD, People, SCOPES, SEEDS, Seed};
+use super::people::{
+    CALENDAR, IDENTITY, NOTES_READ, NOTES_WRITE, PASSWORD, People, SCOPES, SEEDS, Seed,
+};
 use super::recorder::Recorder;
 use super::terminal::Terminal;
+use super::wire::Wire;
 use super::{api, app};
 
 /// The web app's id at the server.
@@ -89,7 +92,14 @@ impl Parties {
         .await?;
         let client = client(&addresses, directory, &app).await?;
         let guard = guard(&addresses, &api)?;
-        let attacks = Attacks::new(addresses.clone(), app, other_app, recorder.clone())?;
+        let wire = Wire::default();
+        let attacks = Attacks::new(
+            addresses.clone(),
+            app,
+            other_app,
+            recorder.clone(),
+            wire.clone(),
+        )?;
 
         let web_app = app::router(app::App::new(
             client,
@@ -99,8 +109,8 @@ impl Parties {
             terminal,
         )?);
         let routers = [
-            recorder.watch(Party::Server, routes::public(&server)),
-            app::on_localhost(&addresses, recorder.watch(Party::App, web_app)),
+            recorder.watch(Party::Server, wire.before(routes::public(&server))),
+            app::on_localhost(&addresses, recorder.watch(Party::App, wire.before(web_app))),
             recorder.watch(Party::Api, api::router(&guard, people)),
         ];
         let (stop, stopping) = watch::channel(false);
@@ -190,18 +200,21 @@ fn declared(
 ) -> Option<Declared> {
     let notes = Scope::parse(&format!("{NOTES_READ} {NOTES_WRITE}"))?;
     let calendar = Scope::parse(CALENDAR)?;
+    let identity = Scope::parse(&IDENTITY.join(" "))?;
     let text = |text: &str| [("en".to_owned(), text.to_owned())].into();
-    let all = notes.union(&calendar);
+    let all = notes.union(&calendar).union(&identity);
     let (app_uri, other_uri) = (
         addresses.redirect_uri(),
         format!("{}/elsewhere", addresses.app),
     );
     let flow = [GrantType::AuthorizationCode, GrantType::RefreshToken];
+    let mut web_app = registered(app.id, "Demo Notes", &[&app_uri], &flow, all.clone())?;
+    web_app.openid.post_logout_redirect_uris =
+        vec![RedirectUri::register(&addresses.post_logout_redirect_uri()).ok()?];
+    web_app.openid.backchannel_logout_uri =
+        Some(BackChannelUri::parse(&addresses.backchannel_logout_uri())?);
     let clients = [
-        (
-            registered(app.id, "Demo Notes", &[&app_uri], &flow, all.clone())?,
-            *app,
-        ),
+        (web_app, *app),
         (
             registered(other_app.id, "Another App", &[&other_uri], &flow, all)?,
             *other_app,
@@ -280,8 +293,15 @@ async fn add_people(
 ) -> anyhow::Result<()> {
     let passwords = Arc::new(Passwords::start(PasswordSettings::default())?);
     for seed in &SEEDS {
-        let id = match store.credential(seed.username).await? {
-            Some(known) => known.user,
+        let claims = claims_of(seed)?;
+        let id = match store.user_by_name(seed.username).await? {
+            Some(known) => {
+                if known.claims != claims {
+                    let (id, seen) = (&known.id, known.updated_at);
+                    store.update_claims(id, seen, &claims, clock.now()).await?;
+                }
+                known.id
+            }
             None => {
                 let id = UserId::generate();
                 let hash = passwords.hash(Secret::new(PASSWORD)).await?;
@@ -289,7 +309,7 @@ async fn add_people(
                     id: id.clone(),
                     username: seed.username.to_owned(),
                     name: None,
-                    claims: claims_of(seed)?,
+                    claims,
                     sealed_password: Some(keys.seal_password(&id, &hash)?),
                 };
                 store.add_user(user, clock.now()).await?;
@@ -319,7 +339,7 @@ async fn client(
     let client = Client::new(&addresses.server, app.id)
         .base_url(&addresses.app)
         .secret(app.secret.clone())
-        .scopes([NOTES_READ, NOTES_WRITE])
+        .scopes(IDENTITY.into_iter().chain([NOTES_READ, NOTES_WRITE]))
         .resource(&addresses.api)
         .session_keys(KeyRing::parse(&directory.secret("app-session-key")?)?)
         .store(SqliteStore::open(directory.file("app-sessions.db")).await?)

@@ -1,4 +1,4 @@
-//! Who and what the demo is about: two people, their notes, and the words for what an app may do with them.
+//! Who and what the demo is about: two people, what is known about them, their notes, and the words for what an app may do.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,6 +11,8 @@ pub(crate) const PASSWORD: &str = "correct-horse-demo";
 /// Whom the attacks sign in as, so that whoever watches as alice is not disturbed.
 pub(crate) const ATTACKED: &str = "bob";
 
+/// What the app asks to know about a person.
+pub(crate) const IDENTITY: [&str; 3] = ["openid", "profile", "email"];
 /// Reading notes.
 pub(crate) const NOTES_READ: &str = "notes.read";
 /// Writing notes.
@@ -34,8 +36,6 @@ const MOST_NOTES: usize = 24;
 pub(crate) struct Seed {
     /// What they sign in with.
     pub(crate) username: &'static str,
-    /// What the API calls them.
-    pub(crate) name: &'static str,
     /// What the server knows about them, claim by claim.
     pub(crate) claims: [(&'static str, &'static str); 5],
     notes: [&'static str; 3],
@@ -45,7 +45,6 @@ pub(crate) struct Seed {
 pub(crate) const SEEDS: [Seed; 2] = [
     Seed {
         username: "alice",
-        name: "Alice",
         claims: [
             ("name", "Alice Liddell"),
             ("given_name", "Alice"),
@@ -61,7 +60,6 @@ pub(crate) const SEEDS: [Seed; 2] = [
     },
     Seed {
         username: ATTACKED,
-        name: "Bob",
         claims: [
             ("name", "Bob Cratchit"),
             ("given_name", "Bob"),
@@ -85,12 +83,7 @@ pub(crate) struct Note {
 
 /// What the API knows: people by their `sub`, for it is told nothing else about them.
 #[derive(Clone, Default)]
-pub(crate) struct People(Arc<Mutex<HashMap<String, Person>>>);
-
-struct Person {
-    name: &'static str,
-    notes: Vec<Note>,
-}
+pub(crate) struct People(Arc<Mutex<HashMap<String, Vec<Note>>>>);
 
 impl People {
     /// Makes somebody known under the `sub` of their tokens.
@@ -98,16 +91,8 @@ impl People {
         let notes = seed.notes.iter().map(|text| Note {
             text: (*text).to_owned(),
         });
-        let person = Person {
-            name: seed.name,
-            notes: notes.collect(),
-        };
-        self.people().insert(id.as_str().to_owned(), person);
-    }
-
-    /// What somebody is called.
-    pub(crate) fn name(&self, subject: &str) -> Option<&'static str> {
-        self.people().get(subject).map(|person| person.name)
+        self.people()
+            .insert(id.as_str().to_owned(), notes.collect());
     }
 
     /// Somebody's notes, the newest first.
@@ -115,7 +100,7 @@ impl People {
         let people = self.people();
         let notes = people
             .get(subject)
-            .map(|person| person.notes.iter().rev().cloned().collect());
+            .map(|notes| notes.iter().rev().cloned().collect());
         notes.unwrap_or_default()
     }
 
@@ -123,17 +108,17 @@ impl People {
     pub(crate) fn write(&self, subject: &str, text: &str) -> bool {
         let text: String = text.trim().chars().take(LONGEST_NOTE).collect();
         let mut people = self.people();
-        let Some(person) = people.get_mut(subject).filter(|_| !text.is_empty()) else {
+        let Some(notes) = people.get_mut(subject).filter(|_| !text.is_empty()) else {
             return false;
         };
-        if person.notes.len() >= MOST_NOTES {
-            person.notes.remove(0);
+        if notes.len() >= MOST_NOTES {
+            notes.remove(0);
         }
-        person.notes.push(Note { text });
+        notes.push(Note { text });
         true
     }
 
-    fn people(&self) -> MutexGuard<'_, HashMap<String, Person>> {
+    fn people(&self) -> MutexGuard<'_, HashMap<String, Vec<Note>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,25 +1,24 @@
 //! Sees every request to the three parties and every answer, and knows which of them belong to one flow.
 //!
-//! It stands as a layer before each party's router and changes nothing. Messages belong together when they carry the same
-//! `state`, code or token, or come from the same browser; what `message.rs` makes of a message is all that is kept, a
-//! bounded number of flows with a bounded number of messages each.
+//! It stands as a layer before each party's router and changes nothing. Messages belong together when `threads.rs` finds
+//! something that they have in common; what `message.rs` makes of a message is all that is kept, a bounded number of flows
+//! with a bounded number of messages each.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderName, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use safeconduct_protocol::clock::Clock;
-use safeconduct_protocol::encoding;
 use tokio::sync::broadcast;
 
-use super::field::is_artifact;
-use super::message::{self, Answer, Message, Party, location};
+use super::message::{self, Answer, Message, Party};
+use super::threads::{Thread, Threads, bookmarks, new_bookmark, sent_cookies};
 
 /// How many flows are remembered.
 const MOST_FLOWS: usize = 64;
@@ -31,10 +30,6 @@ const FIRST_MESSAGES: usize = 24;
 const LONGEST_BODY: usize = 4 * 1024 * 1024;
 /// How many messages the terminal may lag behind before it misses one.
 const LONGEST_LAG: usize = 256;
-
-/// What the attacks put on their requests: who they are in the play (`browser`, `app` or `attacker`), and the number of
-/// their flow.
-pub(crate) const RUN: HeaderName = HeaderName::from_static("demo-run");
 
 /// One sign-in and all that came of it, or one attack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -71,20 +66,6 @@ struct Flow {
     messages: Vec<Arc<Message>>,
 }
 
-type Thread = [u8; 32];
-
-/// What ties a message to others.
-struct Threads {
-    /// States, codes and tokens: each belongs to one flow.
-    values: Vec<Thread>,
-    /// The cookies the browser sent: those of its latest flow.
-    cookies: Vec<Thread>,
-    /// The cookies it was given.
-    new_cookies: Vec<Thread>,
-    /// The flow and the part that an attack claims.
-    run: Option<(FlowId, Party)>,
-}
-
 impl Recorder {
     /// A recorder that has seen nothing.
     pub(crate) fn new(clock: Clock) -> Self {
@@ -112,11 +93,23 @@ impl Recorder {
         flow.map_or_else(Vec::new, |flow| flow.messages.clone())
     }
 
-    /// The flow that the browser's session in the app came from.
+    /// The flow that the browser's session in the app came from; without one, the flow it has a bookmark of.
     pub(crate) fn flow_of(&self, headers: &HeaderMap) -> Option<FlowId> {
         let memory = self.memory();
-        let mut cookies = sent_cookies(Party::App, headers).into_iter();
+        let sessions = sent_cookies(Party::App, headers);
+        let mut cookies = sessions.into_iter().chain(bookmarks(headers));
         cookies.find_map(|thread| memory.threads.get(&thread).copied())
+    }
+
+    /// The cookie by which a browser finds `flow` again after its session in the app has ended; `None` if it has it already.
+    pub(crate) fn bookmark(&self, flow: FlowId, headers: &HeaderMap) -> Option<String> {
+        let mut memory = self.memory();
+        if bookmarks(headers).any(|thread| memory.threads.get(&thread) == Some(&flow)) {
+            return None;
+        }
+        let (pair, thread) = new_bookmark();
+        memory.threads.insert(thread, flow);
+        Some(format!("{pair}; Path=/; HttpOnly; SameSite=Lax"))
     }
 
     /// Whether a flow is an attack.
@@ -178,6 +171,7 @@ impl Memory {
     /// The flow a message belongs to; a new one if it begins one; none for what is no part of any, such as stylesheets.
     fn flow_for(&mut self, threads: &Threads, message: &Message) -> Option<FlowId> {
         if let Some((flow, _)) = threads.run {
+            self.adopt(flow, &threads.values);
             return Some(flow);
         }
         let known = |thread: &Thread| self.threads.get(thread).copied();
@@ -191,6 +185,32 @@ impl Memory {
             return None;
         }
         threads.cookies.iter().find_map(known)
+    }
+
+    /// Takes into an attack's flow what the app pushed for it: that message did not know whom it was for.
+    fn adopt(&mut self, flow: FlowId, values: &[Thread]) {
+        let known = values.iter().find_map(|value| self.threads.get(value));
+        let pushed = self.flows.iter().position(|other| {
+            Some(&other.id) == known
+                && !other.is_attack
+                && other
+                    .messages
+                    .iter()
+                    .all(|m| m.request.path.ends_with("/par"))
+        });
+        let Some(pushed) = pushed.and_then(|place| self.flows.remove(place)) else {
+            return;
+        };
+        for known in self
+            .threads
+            .values_mut()
+            .filter(|known| **known == pushed.id)
+        {
+            *known = flow;
+        }
+        for message in pushed.messages {
+            self.add(flow, message);
+        }
     }
 
     fn tie(&mut self, flow: FlowId, threads: &Threads, to: Party) {
@@ -221,16 +241,20 @@ impl Memory {
     }
 }
 
-/// A sign-in begins when the app sends a browser to `/authorize`, or when somebody comes there alone.
+/// A sign-in begins when the app pushes its request, or sends a browser to `/authorize` without, or when somebody comes there
+/// alone.
 fn begins_flow(message: &Message) -> bool {
+    let (path, asks) = (&message.request.path, |name| {
+        message.request.field(name).is_some()
+    });
     let sends = |redirect: &message::Redirect| {
         redirect.to.ends_with("/authorize") && redirect.field("state").is_some()
     };
     match message.to {
         Party::App => message.answer.redirect.as_ref().is_some_and(sends),
         Party::Server => {
-            message.request.path.ends_with("/authorize")
-                && message.request.field("client_id").is_some()
+            (path.ends_with("/authorize") && asks("client_id"))
+                || (path.ends_with("/par") && asks("state"))
         }
         _ => false,
     }
@@ -289,102 +313,44 @@ async fn see(
 /// Who asks a party at `path`, as the protocol has it.
 fn caller(to: Party, path: &str) -> Party {
     match to {
-        Party::Server if path.ends_with("/token") || path.ends_with("/revoke") => Party::App,
+        Party::Server
+            if ["/par", "/token", "/userinfo", "/revoke"]
+                .iter()
+                .any(|end| path.ends_with(end)) =>
+        {
+            Party::App
+        }
         Party::Server if path.ends_with("/introspect") => Party::Api,
+        Party::App if path.ends_with("/backchannel") => Party::Server,
         Party::Api => Party::App,
         _ => Party::Browser,
     }
 }
 
-impl Threads {
-    fn of_request(to: Party, parts: &http::request::Parts, body: &Bytes) -> Self {
-        let query = parts.uri.query().unwrap_or_default();
-        let credentials = parts.headers.get(header::AUTHORIZATION);
-        let credentials = credentials
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
-        let mut values = state(query);
-        values.extend(artifacts(query));
-        values.extend(artifacts(credentials));
-        values.extend(artifacts(&String::from_utf8_lossy(body)));
-        Self {
-            values,
-            cookies: sent_cookies(to, &parts.headers),
-            new_cookies: Vec::new(),
-            run: run(&parts.headers),
-        }
-    }
-
-    fn hear(&mut self, to: Party, headers: &HeaderMap, body: &Bytes) {
-        if let Some(url) = location(headers) {
-            let query = url.query().unwrap_or_default();
-            self.values.extend(state(query));
-            self.values.extend(artifacts(query));
-        }
-        self.values
-            .extend(artifacts(&String::from_utf8_lossy(body)));
-        let set = headers.get_all(header::SET_COOKIE).iter();
-        let pairs = set.filter_map(|value| value.to_str().ok()?.split(';').next());
-        self.new_cookies
-            .extend(pairs.filter_map(|pair| cookie(to, pair)));
-    }
-}
-
-fn run(headers: &HeaderMap) -> Option<(FlowId, Party)> {
-    let (who, flow) = headers.get(RUN)?.to_str().ok()?.split_once(' ')?;
-    let party = match who {
-        "browser" => Party::Browser,
-        "app" => Party::App,
-        _ => Party::Attacker,
-    };
-    Some((FlowId(flow.parse().ok()?), party))
-}
-
-/// The `state` of a query.
-fn state(query: &str) -> Vec<Thread> {
-    form_urlencoded::parse(query.as_bytes())
-        .filter(|(name, value)| name == "state" && !value.is_empty())
-        .map(|(_, value)| encoding::sha256(value.as_bytes()))
-        .collect()
-}
-
-/// Every code and token in a text.
-fn artifacts(text: &str) -> Vec<Thread> {
-    text.split(|letter: char| !letter.is_ascii_alphanumeric() && !"-_.".contains(letter))
-        .filter(|word| is_artifact(word))
-        .map(|word| encoding::sha256(word.as_bytes()))
-        .collect()
-}
-
-fn sent_cookies(to: Party, headers: &HeaderMap) -> Vec<Thread> {
-    let sent = headers.get_all(header::COOKIE).iter();
-    sent.filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| cookie(to, pair.trim()))
-        .collect()
-}
-
-/// A cookie that tells one browser from another at `to`. On localhost all ports share their cookies, so each party's own
-/// have to be told apart by name: the client library's begin with `sc-app` and `sc-login`.
-fn cookie(to: Party, pair: &str) -> Option<Thread> {
-    let (name, value) = pair.split_once('=')?;
-    let ours = match to {
-        Party::App => name == "sc-app",
-        Party::Server => !name.starts_with("sc-app") && !name.starts_with("sc-login"),
-        _ => false,
-    };
-    (ours && !value.is_empty()).then(|| encoding::sha256(pair.as_bytes()))
-}
-
 #[cfg(test)]
 mod tests {
     use axum::routing::{get, post};
+    use http::header;
+    use safeconduct_protocol::encoding;
+    use serde_json::{Value, json};
     use tower::ServiceExt as _;
 
     use super::*;
 
     const CODE: &str = "sc_code_AAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     const TOKEN: &str = "sc_at_BBBBBBBBBBBBBBBBBBBBBBBBBBBB";
+
+    const SID: &str = "s-1";
+
+    /// A JWT that names the session `sid`.
+    fn naming(sid: &str) -> String {
+        let encode = |json: Value| encoding::encode(json.to_string().as_bytes());
+        format!(
+            "{}.{}.c2ln",
+            encode(json!({"alg": "RS256"})),
+            encode(json!({ "sid": sid }))
+        )
+    }
 
     fn redirect(to: &'static str, cookie: &'static str) -> impl IntoResponse {
         (
@@ -409,6 +375,7 @@ mod tests {
                 "/auth/callback",
                 get(async || redirect("/notes", "sc-app=session")),
             )
+            .route("/auth/backchannel", post(async || ""))
             .route("/notes", get(async || "notes"));
         let server = Router::new()
             .route("/authorize", get(async || redirect("/login", "browser=1")))
@@ -421,7 +388,13 @@ mod tests {
                     )
                 }),
             )
-            .route("/token", post(async || format!("{{\"access_token\":\"{TOKEN}\"}}")));
+            .route("/par", post(async || "{}"))
+            .route(
+                "/token",
+                post(async || {
+                    json!({ "access_token": TOKEN, "id_token": naming(SID) }).to_string()
+                }),
+            );
         let api = Router::new().route("/notes", get(async || "[]"));
         [
             recorder.watch(Party::App, app),
@@ -497,6 +470,61 @@ mod tests {
         app -> server: POST /token
         app -> API: GET /notes
         ");
+    }
+
+    /// The lines of the flow that a browser with these cookies is in.
+    fn lines(recorder: &Recorder, cookies: &str) -> Vec<String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::COOKIE, cookies.parse().unwrap());
+        let flow = recorder.flow_of(&headers);
+        let messages = flow.map_or_else(Vec::new, |flow| recorder.messages(flow));
+        messages.iter().map(|message| message.line()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_logout_token_finds_the_sign_in_that_it_ends_and_a_bookmark_outlives_it() {
+        let recorder = Recorder::new(Clock::system());
+        let parties = parties(&recorder);
+        sign_in(&parties).await;
+        let mut headers = HeaderMap::new();
+        headers.insert(header::COOKIE, "sc-app=session".parse().unwrap());
+        let flow = recorder.flow_of(&headers).unwrap();
+        let bookmark = recorder.bookmark(flow, &headers).unwrap();
+        let bookmark = bookmark.split(';').next().unwrap();
+
+        for sid in ["another", SID] {
+            let told = format!("logout_token={}", naming(sid));
+            ask(&parties[0], "POST /auth/backchannel", &[], &told).await;
+        }
+        let lines = lines(&recorder, &format!("{bookmark}; other=x"));
+        let told = lines.iter().filter(|line| line.ends_with("/backchannel"));
+        assert_eq!(told.count(), 1, "{lines:?}");
+        headers.insert(header::COOKIE, bookmark.parse().unwrap());
+        assert_eq!(recorder.bookmark(flow, &headers), None);
+    }
+
+    #[tokio::test]
+    async fn a_pushed_request_begins_its_flow_or_joins_the_attack_that_caused_it() {
+        let recorder = Recorder::new(Clock::system());
+        let [app, server, _] = parties(&recorder);
+        let form = ("content-type", "application/x-www-form-urlencoded");
+        ask(&server, "POST /par", &[form], "state=xyz").await;
+        ask(&app, "GET /auth/login", &[], "").await;
+        let told = recorder.messages(FlowId(1));
+        assert_eq!(
+            told.len(),
+            2,
+            "the answer to the browser has the state of the request"
+        );
+
+        ask(&server, "POST /par", &[form], "state=abc").await;
+        let run = recorder.begin_attack();
+        let claim = format!("browser {}", run.0);
+        let line = "GET /authorize?state=abc&client_id=a";
+        ask(&server, line, &[("demo-run", &claim)], "").await;
+        let told = recorder.messages(run);
+        assert_eq!(told[0].line(), "POST /par");
+        assert_eq!((told.len(), recorder.memory().flows.len()), (2, 2));
     }
 
     #[tokio::test]

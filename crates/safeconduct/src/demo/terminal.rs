@@ -7,7 +7,7 @@ use safeconduct_protocol::time::Timestamp;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::addresses::Addresses;
-use super::attacks::Outcome;
+use super::attacks::{Attack, Outcome};
 use super::message::{Message, Party};
 use super::people::{PASSWORD, SEEDS};
 use super::recorder::{News, Recorder};
@@ -51,7 +51,7 @@ impl Terminal {
             self.paint(BOLD, &addresses.app),
             self.paint(QUIET, "<- open this"),
             addresses.server,
-            self.paint(QUIET, "metadata: /.well-known/oauth-authorization-server"),
+            self.paint(QUIET, "metadata: /.well-known/openid-configuration"),
             addresses.api,
             self.paint(QUIET, "accepts only tokens for this API"),
             people.join("   or   "),
@@ -60,9 +60,10 @@ impl Terminal {
 
     /// Says what can be done next.
     pub(crate) fn farewell(self) {
+        let attacks = Attack::ALL.len();
         self.say(&self.paint(
             QUIET,
-            "\n  Next:  safeconduct init  (your own server)   safeconduct demo --break  (nine attacks, watch each fail)",
+            &format!("\n  Next:  safeconduct init  (your own server)   safeconduct demo --break  ({attacks} attacks, watch each fail)"),
         ));
     }
 
@@ -98,7 +99,7 @@ impl Terminal {
             ),
         };
         self.say(&format!(
-            "  {}  {} {:<7} -> {:<7}  {:<28}  {} {}",
+            "  {}  {:>2} {:<7} -> {:<7}  {:<28}  {} {}",
             self.paint(QUIET, &time_of_day(at)),
             step.number,
             step.from.name(),
@@ -166,20 +167,30 @@ fn concluded_by<'s, 'm>(
         }
         (Party::Server, "POST /consent") => &[3],
         // The app redeems the code before it answers.
-        (Party::App, "GET /auth/callback") => &[4, 5],
+        (Party::App, "GET /auth/callback") => &[4, 5, 6],
         (Party::Server, "POST /token")
             if message.request.shown("grant_type") == "refresh_token" =>
         {
-            &[7]
+            &[8]
         }
-        (Party::Api, _) => &[6],
-        (Party::App, "POST /auth/logout") => &[8],
+        (Party::Api, _) => &[7],
+        (Party::App, "POST /auth/logout") => &[9],
+        // The server tells the app before it answers the person.
+        (Party::Server, "POST /logout/confirm") => &[9, 10],
+        (Party::App, "POST /auth/backchannel") if tells_after(message, steps) => &[10],
         _ => &[],
     };
     steps
         .iter()
         .filter(|step| numbers.contains(&step.number))
         .collect()
+}
+
+/// Whether the server told the app after somebody had signed out of the app, and been answered.
+fn tells_after(message: &Message, steps: &[Step<'_>]) -> bool {
+    let farewell = steps.iter().filter(|step| step.number == 9);
+    let mut before = farewell.flat_map(|step| &step.messages);
+    before.any(|logout| logout.to == Party::App && logout.ended < message.began)
 }
 
 fn time_of_day(at: Timestamp) -> String {

@@ -14,16 +14,18 @@ use thirtyfour::prelude::*;
 const PASSWORD: &str = "correct-horse-demo";
 const WRONG_PASSWORD: &str = "wrong-horse-typed-by-mistake";
 
-const ATTACKS: [&str; 9] = [
+const ATTACKS: [&str; 11] = [
     "replayed-code",
     "code-of-another-client",
     "wrong-code-verifier",
     "changed-redirect-uri",
     "changed-state",
+    "swapped-id-token",
     "token-for-another-api",
     "forged-token",
     "reused-refresh-token",
     "revoked-token",
+    "replayed-logout-token",
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,9 +36,12 @@ async fn a_newcomer_walks_through_the_flow_and_breaks_nothing_in_a_browser() {
         signs_in_at_the_second_try(&stage).await?;
         allows_it(&stage).await?;
         reads_notes_and_what_happened(&stage).await?;
+        reads_how_the_app_knows_her(&stage).await?;
         writes_a_note(&stage).await?;
         is_remembered(&stage).await?;
-        leaves(&stage).await?;
+        leaves_by_the_app(&stage).await?;
+        leaves_by_the_server(&stage).await?;
+        finds_herself_signed_out(&stage).await?;
         says_no_as_bob(&stage).await?;
         tries_to_break_it(&stage).await?;
         is_told_what_is_wrong(&stage).await?;
@@ -65,12 +70,14 @@ fn every_attack_is_refused_without_a_browser() {
   wrong-code-verifier      refused  ✓  400 invalid_grant
   changed-redirect-uri     refused  ✓  400 redirect-uri-not-registered
   changed-state            refused  ✓  400 sign-in-unknown
+  swapped-id-token         refused  ✓  502 id-token-invalid
   token-for-another-api    refused  ✓  401 invalid_token
   forged-token             refused  ✓  401 invalid_token
   reused-refresh-token     refused  ✓  400 invalid_grant
   revoked-token            refused  ✓  401 invalid_token
+  replayed-logout-token    refused  ✓  400 invalid_request
 
-  All 9 attacks were refused, each with the right error.
+  All 11 attacks were refused, each with the right error.
 ");
 }
 
@@ -114,6 +121,7 @@ async fn allows_it(stage: &Stage) -> WebDriverResult<()> {
     let asked = [
         "Allow Demo Notes to use your account?",
         "You are alice",
+        "See your email address",
         "Read your notes",
         "Write new notes",
     ];
@@ -126,8 +134,8 @@ async fn allows_it(stage: &Stage) -> WebDriverResult<()> {
 async fn reads_notes_and_what_happened(stage: &Stage) -> WebDriverResult<()> {
     stage.shows("h1", &["Hello Alice"]).await?;
     stage.has(3, ".notes > li:not(.new)").await?;
-    stage.has(6, ".step").await?;
-    stage.has(6, ".step .badge.good").await?;
+    stage.has(7, ".step").await?;
+    stage.has(7, ".step .badge.good").await?;
     stage.has(0, ".checks .bad").await?;
     stage.has(12, ".diagram .asks").await?;
     // The password that was mistyped.
@@ -160,16 +168,37 @@ async fn reads_notes_and_what_happened(stage: &Stage) -> WebDriverResult<()> {
     Ok(())
 }
 
+async fn reads_how_the_app_knows_her(stage: &Stage) -> WebDriverResult<()> {
+    let said = [
+        "eyJ",
+        "\"alg\": \"RS256\"",
+        "\"aud\": \"demo-notes\"",
+        "\"sid\": ",
+    ];
+    stage.shows("#id-token", &said).await?;
+    let known = [
+        "\"name\": \"Alice Liddell\"",
+        "\"email\": \"alice@example.com\"",
+    ];
+    stage.shows("#userinfo", &known).await?;
+    let id_token = stage.text("#id-token").await?;
+    assert!(!id_token.contains("alice@"), "it says what nobody asked it");
+    stage.unfold("#step-6 > summary").await?;
+    stage.shows("#step-6", &["GET /userinfo", "nonce"]).await
+}
+
 async fn writes_a_note(stage: &Stage) -> WebDriverResult<()> {
     stage.fill("text", "Water the basil.").await?;
     stage.leave_by(".notes .button").await?;
     stage.has(4, ".notes > li:not(.new)").await?;
     stage.shows(".notes", &["Water the basil."]).await?;
-    stage.has(6, ".step .badge.good").await
+    stage.has(7, ".step .badge.good").await
 }
 
 async fn is_remembered(stage: &Stage) -> WebDriverResult<()> {
-    stage.leave_by(".who button").await?;
+    // The app has forgotten her; the server has not.
+    stage.driver.delete_cookie("sc-app").await?;
+    stage.visit(&stage.demo.app).await?;
     stage.press("sign-in").await?;
     // Neither password nor consent was asked for again.
     stage.shows("h1", &["Hello Alice"]).await?;
@@ -182,20 +211,51 @@ async fn is_remembered(stage: &Stage) -> WebDriverResult<()> {
             ],
         )
         .await?;
-    stage.has(6, ".step .badge.good").await?;
+    stage.has(7, ".step .badge.good").await?;
     stage.picture("app-notes-remembered").await
 }
 
-async fn leaves(stage: &Stage) -> WebDriverResult<()> {
+async fn leaves_by_the_app(stage: &Stage) -> WebDriverResult<()> {
     stage.leave_by(".who button").await?;
     stage.wait_for("#sign-in").await?;
+    stage.shows("#step-9", &["signs out of the app"]).await?;
+    stage
+        .shows("#step-10", &["The server tells the app"])
+        .await?;
+    stage.has(2, ".step .badge.good").await?;
+    stage.picture("app-left").await?;
     stage.visit(&stage.demo.server).await?;
+    stage.shows("main", &["Nobody is signed in"]).await
+}
+
+async fn leaves_by_the_server(stage: &Stage) -> WebDriverResult<()> {
+    stage.visit(&stage.demo.app).await?;
+    stage.press("sign-in").await?;
+    stage.fill("username", "alice").await?;
+    stage.fill("password", PASSWORD).await?;
+    stage.press("login-submit").await?;
+    stage.press("to-server").await?;
     stage.shows("main", &["alice"]).await?;
     stage.picture("server-home").await?;
-    stage.leave_by("main form button").await?;
+    stage.press("logout-submit").await?;
     stage.shows("h1", &["You are signed out"]).await?;
-    stage.picture("signed-out").await?;
+    stage
+        .shows("main", &["You are also signed out of", "Demo Notes"])
+        .await?;
+    stage.picture("signed-out").await
+}
+
+/// The app was told, without this browser.
+async fn finds_herself_signed_out(stage: &Stage) -> WebDriverResult<()> {
     stage.visit(&stage.demo.app).await?;
+    stage.wait_for("#sign-in").await?;
+    stage.shows("#step-9", &["signs out at the server"]).await?;
+    stage.unfold("#step-10 > summary").await?;
+    stage.unfold("#step-10 .jwt summary").await?;
+    let told = ["POST /auth/backchannel", "logout+jwt", "backchannel-logout"];
+    stage.shows("#step-10", &told).await?;
+    stage.has(2, ".step .badge.good").await?;
+    stage.picture("app-signed-out-by-the-server").await?;
     stage.press("sign-in").await?;
     stage.wait_for("#login-form").await.map(drop)
 }
@@ -224,7 +284,7 @@ async fn says_no_as_bob(stage: &Stage) -> WebDriverResult<()> {
 async fn tries_to_break_it(stage: &Stage) -> WebDriverResult<()> {
     for attack in ATTACKS {
         stage.press(&format!("break-{attack}")).await?;
-        stage.shows("#verdict", &["Refused. 40"]).await?;
+        stage.shows("#verdict", &["Refused."]).await?;
         stage.has(0, ".trials .bad").await?;
         stage.wait_for(".trials .attacker").await?;
         if attack == ATTACKS[0] {
@@ -251,14 +311,19 @@ fn followed_it_on_the_terminal(stage: &Stage) {
     let printed = stage.demo.printed_until("✗");
     for words in [
         "1 app     -> browser  go to /authorize",
+        "pushed; PKCE S256",
         "2 browser -> server   alice could not sign in",
         "2 browser -> server   alice signed in",
         "3 browser -> server   did not allow Demo Notes",
         "3 browser -> server   allowed Demo Notes",
         "4 server  -> app      code sc_code_",
         "5 app     -> server   code + code_verifier",
-        "6 app     -> API      GET /notes 200",
-        "8 browser -> app      signed out",
+        "6 app     -> server   it is Alice Liddell",
+        "7 app     -> API      GET /notes 200",
+        "9 browser -> app      signed out",
+        "9 browser -> server   signed out",
+        "10 server  -> app      the session has ended",
+        "logout token: typ, aud, sid, event ok; signed out",
         "3 browser -> server   allowed before",
         "replayed-code            refused  ✓  400 invalid_grant",
     ] {

@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use crate::demo::browser::Page;
 
+/// What the app says to a logout token that it does not believe.
+const LOGOUT_REFUSED: &str = "The message is not from the sign-in service.";
+
 /// What must come.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Expected {
@@ -19,8 +22,10 @@ pub(super) enum Expected {
     Refused(Reason),
     /// A refusal of the API: this reason's status, code and sentence (RFC 6750 §3).
     Denied(Denial),
-    /// A page with status 400 and this name, and no redirect.
-    Page(&'static str),
+    /// The app refuses a logout token: 400 and `invalid_request` (Back-Channel Logout §2.8).
+    LogoutRefused,
+    /// A page with this status and this name, and no redirect.
+    Page(u16, &'static str),
 }
 
 /// What came.
@@ -54,7 +59,8 @@ impl Expected {
                 let error = reason.error().unwrap_or_default();
                 refused(reason.status().as_u16(), error, reason.description())
             }
-            Self::Page(name) => refused(400, name, ""),
+            Self::LogoutRefused => refused(400, "invalid_request", LOGOUT_REFUSED),
+            Self::Page(status, name) => refused(status, name, ""),
         }
     }
 }
@@ -79,7 +85,8 @@ impl std::fmt::Display for Expected {
                     reason.name()
                 )
             }
-            Self::Page(name) => write!(f, "400 {name}"),
+            Self::LogoutRefused => f.write_str("400 invalid_request"),
+            Self::Page(status, name) => write!(f, "{status} {name}"),
         }
     }
 }
@@ -157,7 +164,11 @@ mod tests {
             "invalid_token",
             Denial::Expired.description()
         )));
-        assert!(Expected::Page("sign-in-unknown").is_met_by(&came(400, "sign-in-unknown", "")));
+        assert!(Expected::Page(400, "sign-in-unknown").is_met_by(&came(
+            400,
+            "sign-in-unknown",
+            ""
+        )));
         assert!(!Expected::GoesOn.is_met_by(&came(303, "", "")));
     }
 }

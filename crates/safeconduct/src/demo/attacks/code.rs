@@ -76,7 +76,7 @@ pub(super) async fn changed_redirect_uri(run: &mut Run<'_>) -> Result<(), Lost> 
     let elsewhere = format!("{}/evil", run.addresses().redirect_uri());
     let url = run.authorization_url(&elsewhere, &CodeVerifier::generate(), &[("state", "x")])?;
     let page = run.browser.get(run.id, url.as_str()).await?;
-    let unregistered = Expected::Page(Reason::RedirectUriNotRegistered.name());
+    let unregistered = Expected::Page(400, Reason::RedirectUriNotRegistered.name());
     run.attack(
         "The request names another redirect_uri",
         unregistered,
@@ -100,29 +100,20 @@ pub(super) async fn changed_redirect_uri(run: &mut Run<'_>) -> Result<(), Lost> 
 
 /// RFC 6749 §10.12: an answer is taken only by the browser that asked.
 pub(super) async fn changed_state(run: &mut Run<'_>) -> Result<(), Lost> {
-    let redirect_uri = run.addresses().redirect_uri();
-    let login = format!("{}/auth/login?next=/notes", run.addresses().app);
-    let callback = run.browser.go(run.id, &login, &redirect_uri).await?;
-    let page = run
-        .browser
-        .get(run.id, with_another_state(&callback).as_str())
-        .await?;
+    let callback = run.go_to_callback().await?;
+    let came = run.visit(&with_another_state(&callback.url)).await?;
     run.attack(
         "The answer comes with another state",
-        Expected::Page("sign-in-unknown"),
-        &Came::page(&page),
+        Expected::Page(400, "sign-in-unknown"),
+        &came,
     );
     if run.app_asked_for_tokens() {
         return Err(Lost::Address(
             "the app redeemed a code that came with another state".to_owned(),
         ));
     }
-    let page = run.browser.get(run.id, callback.as_str()).await?;
-    run.rightful(
-        "The true answer is still good",
-        Expected::GoesOn,
-        &Came::page(&page),
-    );
+    let came = run.visit(&callback.url).await?;
+    run.rightful("The true answer is still good", Expected::GoesOn, &came);
     Ok(())
 }
 

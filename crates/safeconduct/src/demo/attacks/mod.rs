@@ -1,10 +1,11 @@
-//! The attacks: nine ways to break a code flow, each tried on the real parties, each with the exact refusal it must get.
+//! The attacks: ways to break a sign-in, each tried on the real parties, each with the exact refusal it must get.
 //!
 //! The same functions stand behind the buttons of the web app and behind `--break`. They sign in by themselves, with a
 //! browser of their own (`browser.rs`), so that a person's own sign-in survives them.
 
 mod answer;
 mod code;
+mod identity;
 mod token;
 mod trial;
 
@@ -22,6 +23,7 @@ use super::addresses::Addresses;
 use super::browser::{self, Browser};
 use super::people::{ATTACKED, PASSWORD};
 use super::recorder::Recorder;
+use super::wire::Wire;
 
 /// An attack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -36,20 +38,24 @@ pub(crate) enum Attack {
     ForgedToken,
     ReusedRefreshToken,
     RevokedToken,
+    SwappedIdToken,
+    ReplayedLogoutToken,
 }
 
 impl Attack {
     /// Every attack, in the order of the flow.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::ReplayedCode,
         Self::CodeOfAnotherClient,
         Self::WrongCodeVerifier,
         Self::ChangedRedirectUri,
         Self::ChangedState,
+        Self::SwappedIdToken,
         Self::TokenForAnotherApi,
         Self::ForgedToken,
         Self::ReusedRefreshToken,
         Self::RevokedToken,
+        Self::ReplayedLogoutToken,
     ];
 
     /// Its name in addresses.
@@ -64,6 +70,8 @@ impl Attack {
             Self::ForgedToken => "forged-token",
             Self::ReusedRefreshToken => "reused-refresh-token",
             Self::RevokedToken => "revoked-token",
+            Self::SwappedIdToken => "swapped-id-token",
+            Self::ReplayedLogoutToken => "replayed-logout-token",
         }
     }
 
@@ -84,6 +92,8 @@ impl Attack {
             Self::ForgedToken => "Forge a token",
             Self::ReusedRefreshToken => "Use a refresh token again",
             Self::RevokedToken => "Use a revoked token",
+            Self::SwappedIdToken => "Swap the ID Token",
+            Self::ReplayedLogoutToken => "Sign somebody out again",
         }
     }
 
@@ -117,6 +127,12 @@ impl Attack {
             Self::RevokedToken => {
                 "A token that was revoked a moment ago would be good for minutes to come."
             }
+            Self::SwappedIdToken => {
+                "Somebody sits between the app and the server, and hands the app an ID Token of another sign-in, or one of their own making."
+            }
+            Self::ReplayedLogoutToken => {
+                "The message that signed Bob out once was in a log. Whoever sends it again would sign him out whenever they like."
+            }
         }
     }
 
@@ -131,6 +147,8 @@ impl Attack {
             Self::ForgedToken => token::forged(run).await,
             Self::ReusedRefreshToken => token::reused_refresh_token(run).await,
             Self::RevokedToken => token::revoked(run).await,
+            Self::SwappedIdToken => identity::swapped_id_token(run).await,
+            Self::ReplayedLogoutToken => identity::replayed_logout_token(run).await,
         }
     }
 }
@@ -155,6 +173,7 @@ struct Parts {
     http: reqwest::Client,
     browser: Mutex<Browser>,
     recorder: Recorder,
+    wire: Wire,
 }
 
 impl Attacks {
@@ -167,6 +186,7 @@ impl Attacks {
         app: Credentials,
         other_app: Credentials,
         recorder: Recorder,
+        wire: Wire,
     ) -> Result<Self, reqwest::Error> {
         Ok(Self(Arc::new(Parts {
             addresses,
@@ -175,6 +195,7 @@ impl Attacks {
             http: browser::client()?,
             browser: Mutex::new(Browser::new(ATTACKED, PASSWORD)?),
             recorder,
+            wire,
         })))
     }
 

@@ -111,12 +111,13 @@ async fn tokens_for_notes(run: &mut Run<'_>) -> Result<Came, Lost> {
     Ok(tokens)
 }
 
-fn no_jwt() -> Lost {
-    Lost::Address("the access token is no JWT of a published key".to_owned())
+/// The server answered with something else than a JWT.
+pub(super) fn no_jwt() -> Lost {
+    Lost::Address("the token is no JWT of a published key".to_owned())
 }
 
 /// The token's claims under a header of the attacker's, with an HMAC under `key`, or no signature without one.
-fn forge(token: &str, algorithm: &str, key: &[u8]) -> Option<String> {
+pub(super) fn forge(token: &str, algorithm: &str, key: &[u8]) -> Option<String> {
     let (header, claims) = token.split_once('.')?;
     let claims = claims.split('.').next()?;
     let mut header: Value = serde_json::from_slice(&encoding::decode(header)?).ok()?;
@@ -133,7 +134,7 @@ fn forge(token: &str, algorithm: &str, key: &[u8]) -> Option<String> {
 }
 
 /// The published key that signed `token`, as the attacker finds it.
-fn public_key(keys: &Value, token: &str) -> Option<String> {
+pub(super) fn public_key(keys: &Value, token: &str) -> Option<String> {
     let header: Value =
         serde_json::from_slice(&encoding::decode(token.split('.').next()?)?).ok()?;
     let key = keys["keys"]

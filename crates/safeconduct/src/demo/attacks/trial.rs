@@ -4,6 +4,7 @@ use http::header;
 use reqwest::RequestBuilder;
 use safeconduct_protocol::pkce::CodeVerifier;
 use safeconduct_protocol::random;
+use safeconduct_protocol::scope::OPENID;
 use safeconduct_protocol::secret::Secret;
 use serde::Serialize;
 use serde_json::Value;
@@ -15,7 +16,9 @@ use super::{Attack, Credentials, Parts};
 use crate::demo::addresses::Addresses;
 use crate::demo::browser::{Browser, Lost};
 use crate::demo::people::{CALENDAR, NOTES_READ};
-use crate::demo::recorder::{FlowId, RUN};
+use crate::demo::recorder::FlowId;
+use crate::demo::threads::RUN;
+use crate::demo::wire::Wire;
 
 /// Who makes a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -56,6 +59,12 @@ pub(super) struct Code {
     pub(super) code: Secret,
     pub(super) verifier: CodeVerifier,
     pub(super) redirect_uri: String,
+}
+
+/// Where the app is to take an answer from the server.
+pub(super) struct Callback {
+    pub(super) url: Url,
+    pub(super) code: Secret,
 }
 
 /// A run under way.
@@ -138,28 +147,83 @@ impl<'a> Run<'a> {
         self.sign_in_for(CALENDAR, &api).await
     }
 
+    /// The same for the notes, with a word about who signed in.
+    pub(super) async fn sign_in_with_openid(&mut self) -> Result<Code, Lost> {
+        let api = &self.parts.addresses.api;
+        self.sign_in_for(&format!("{OPENID} {NOTES_READ}"), api)
+            .await
+    }
+
     async fn sign_in_for(&mut self, scope: &str, resource: &str) -> Result<Code, Lost> {
         let redirect_uri = self.parts.addresses.redirect_uri();
         let verifier = CodeVerifier::generate();
-        let state = random::token();
+        let (state, nonce) = (random::token(), random::token());
         let url = self.authorization_url(
             &redirect_uri,
             &verifier,
-            &[("scope", scope), ("resource", resource), ("state", &state)],
+            &[
+                ("scope", scope),
+                ("resource", resource),
+                ("state", &state),
+                ("nonce", &nonce),
+            ],
         )?;
-        let callback = self
-            .browser
-            .go(self.id, url.as_str(), &redirect_uri)
-            .await?;
-        let code = callback.query_pairs().find(|(name, _)| name == "code");
-        let code = code
-            .map(|(_, code)| Secret::new(code))
-            .ok_or_else(|| Lost::Address(redirect_uri.clone()))?;
+        let callback = self.callback_from(url.as_str()).await?;
         Ok(Code {
-            code,
+            code: callback.code,
             verifier,
             redirect_uri,
         })
+    }
+
+    /// Has the app begin a sign-in, and goes as far as its callback, which is not visited.
+    pub(super) async fn go_to_callback(&mut self) -> Result<Callback, Lost> {
+        let login = format!("{}/auth/login?next=/notes", self.parts.addresses.app);
+        self.callback_from(&login).await
+    }
+
+    async fn callback_from(&mut self, url: &str) -> Result<Callback, Lost> {
+        let redirect_uri = self.parts.addresses.redirect_uri();
+        let url = self.browser.go(self.id, url, &redirect_uri).await?;
+        let code = url.query_pairs().find(|(name, _)| name == "code");
+        let code = code.map(|(_, code)| Secret::new(code));
+        Ok(Callback {
+            code: code.ok_or(Lost::Address(redirect_uri))?,
+            url,
+        })
+    }
+
+    /// Visits a page of the app.
+    pub(super) async fn visit(&mut self, url: &Url) -> Result<Came, Lost> {
+        let page = self.browser.get(self.id, url.as_str()).await?;
+        Ok(Came::page(&page))
+    }
+
+    /// Visits the app's own page of notes.
+    pub(super) async fn visit_notes(&mut self) -> Result<Came, Lost> {
+        let notes = format!("{}/notes", self.parts.addresses.app);
+        let page = self.browser.get(self.id, &notes).await?;
+        Ok(Came::page(&page))
+    }
+
+    /// Ends the session at the server by its own button.
+    pub(super) async fn sign_out_at_server(&mut self) -> Result<Came, Lost> {
+        let home = format!("{}/", self.parts.addresses.server);
+        let page = self.browser.press(self.id, &home, "logout-submit").await?;
+        Ok(Came::page(&page))
+    }
+
+    /// Posts what should be a logout token to the app (Back-Channel Logout §2.5).
+    pub(super) async fn tell_app(&self, logout_token: &Secret) -> Result<Came, Lost> {
+        let url = format!("{}/auth/backchannel", self.parts.addresses.app);
+        let form = [("logout_token", logout_token.expose())];
+        self.send(Role::Attacker, self.parts.http.post(url).form(&form))
+            .await
+    }
+
+    /// The wire between server and app.
+    pub(super) fn wire(&self) -> &'a Wire {
+        &self.parts.wire
     }
 
     /// An authorization request of the app's.

@@ -1,4 +1,4 @@
-//! What the browser never saw: the exchange of the code, the calls of the API, the renewal and the end of the tokens.
+//! What the browser never saw: the exchange of the code, the calls of the API, the renewal of the tokens.
 
 use serde_json::Value;
 
@@ -9,19 +9,7 @@ impl<'a> Story<'a> {
     /// RFC 6749 §4.1.3.
     pub(super) fn bought_tokens(&self) -> Option<Step<'a>> {
         let exchange = self.exchange?;
-        let (request, answer) = (&exchange.request, &exchange.answer);
-        let given = self
-            .callback
-            .and_then(|callback| callback.request.field("code"));
-        let asked = |name: &str| self.asked.and_then(|asked| asked.request.field(name));
-        let authenticated = request
-            .headers
-            .iter()
-            .any(|field| field.name == "authorization");
-        let verifier = request
-            .field("code_verifier")
-            .and_then(|field| field.digest.as_deref());
-        let challenge = asked("code_challenge").map(|field| field.shown.as_str());
+        let answer = &exchange.answer;
         let lives = answer.json("expires_in").as_u64().unwrap_or_default();
         let refreshable = if answer.json("refresh_token").is_string() {
             ", refresh token (rotating)"
@@ -30,7 +18,7 @@ impl<'a> Story<'a> {
         };
         let proof = match answer.json("error").as_str() {
             Some(error) => format!("refused: {error}"),
-            None => format!("access token {lives} s{refreshable}"),
+            None => format!("ID Token, access token {lives} s{refreshable}"),
         };
         Some(Step {
             number: 5,
@@ -39,43 +27,66 @@ impl<'a> Story<'a> {
             to: Party::Server,
             said: "code + code_verifier".to_owned(),
             proof,
-            checks: vec![
-                check(
-                    "The app proved who it is",
-                    "RFC 6749 §3.2.1",
-                    authenticated && answer.status == 200,
-                ),
-                check(
-                    "It is the code of step 4",
-                    "RFC 6749 §4.1.3",
-                    same(request.field("code"), given),
-                ),
-                check(
-                    "The SHA-256 of the code_verifier is the code_challenge of step 1",
-                    "RFC 7636 §4.6",
-                    verifier.is_some() && verifier == challenge,
-                ),
-                check(
-                    "The redirect_uri is the one of step 1",
-                    "RFC 6749 §4.1.3",
-                    same(request.field("redirect_uri"), asked("redirect_uri")),
-                ),
-                check(
-                    "The token is an access token for this API alone",
-                    "RFC 9068 §2",
-                    answer.token.as_ref().is_some_and(|token| {
-                        token.header["typ"] == "at+jwt"
-                            && token.claims["aud"] == self.addresses.api.as_str()
-                    }),
-                ),
-                check(
-                    "No cache keeps the answer",
-                    "RFC 6749 §5.1",
-                    answer.header("cache-control").any(|c| c == "no-store"),
-                ),
-            ],
+            checks: self.judged_by_server(exchange),
             messages: vec![exchange],
         })
+    }
+
+    fn judged_by_server(&self, exchange: &Message) -> Vec<Check> {
+        let (request, answer) = (&exchange.request, &exchange.answer);
+        let given = self
+            .callback
+            .and_then(|callback| callback.request.field("code"));
+        let authenticated = request
+            .headers
+            .iter()
+            .any(|field| field.name == "authorization");
+        let verifier = request
+            .field("code_verifier")
+            .and_then(|field| field.digest.as_deref());
+        let challenge = self
+            .parameter("code_challenge")
+            .map(|field| field.shown.as_str());
+        vec![
+            check(
+                "The app proved who it is",
+                "RFC 6749 §3.2.1",
+                authenticated && answer.status == 200,
+            ),
+            check(
+                "It is the code of step 4",
+                "RFC 6749 §4.1.3",
+                same(request.field("code"), given),
+            ),
+            check(
+                "The SHA-256 of the code_verifier is the code_challenge of step 1",
+                "RFC 7636 §4.6",
+                verifier.is_some() && verifier == challenge,
+            ),
+            check(
+                "The redirect_uri is the one of step 1",
+                "RFC 6749 §4.1.3",
+                same(
+                    request.field("redirect_uri"),
+                    self.parameter("redirect_uri"),
+                ),
+            ),
+            check(
+                "The token is an access token for this API, and for questions to the server about the person",
+                "RFC 9068 §2",
+                answer.token.as_ref().is_some_and(|token| {
+                    let audiences = token.audiences();
+                    token.header["typ"] == "at+jwt"
+                        && audiences.contains(&self.addresses.api.as_str())
+                        && audiences.iter().all(|audience| self.is_ours(audience))
+                }),
+            ),
+            check(
+                "No cache keeps the answer",
+                "RFC 6749 §5.1",
+                answer.header("cache-control").any(|c| c == "no-store"),
+            ),
+        ]
     }
 
     /// RFC 6750 §2.1.
@@ -90,7 +101,7 @@ impl<'a> Story<'a> {
         messages.sort_by_key(|message| message.began);
         let refused = calls.iter().any(|call| call.answer.status >= 400);
         Some(Step {
-            number: 6,
+            number: 7,
             title: "The app calls the API".to_owned(),
             from: Party::App,
             to: Party::Api,
@@ -119,7 +130,7 @@ impl<'a> Story<'a> {
             check(
                 "aud is this API",
                 "RFC 9068 §4",
-                each(&|_, token| token.claims["aud"] == self.addresses.api.as_str()),
+                each(&|_, token| token.audiences().contains(&self.addresses.api.as_str())),
             ),
             check(
                 "iss is the server",
@@ -154,7 +165,7 @@ impl<'a> Story<'a> {
         let replaced = last.answer.json("refresh_token");
         let skipped = self.refreshes.len().saturating_sub(MOST_RENEWALS);
         Some(Step {
-            number: 7,
+            number: 8,
             title: "The app renews its tokens".to_owned(),
             from: Party::App,
             to: Party::Server,
@@ -177,30 +188,9 @@ impl<'a> Story<'a> {
         })
     }
 
-    pub(super) fn signed_out(&self) -> Option<Step<'a>> {
-        let logout = self.logout?;
-        let revoked = self.revocations.last();
-        Some(Step {
-            number: 8,
-            title: "The person signs out of the app".to_owned(),
-            from: Party::Browser,
-            to: Party::App,
-            said: "signed out".to_owned(),
-            proof: "the refresh token is revoked".to_owned(),
-            checks: vec![
-                check(
-                    "The app's session ended",
-                    "RFC 6265 §5.3",
-                    logout.answer.status == 303,
-                ),
-                check(
-                    "What the tokens rested on was revoked at the server",
-                    "RFC 7009 §2.1",
-                    revoked.is_some_and(|message| message.answer.status == 200),
-                ),
-            ],
-            messages: [logout].into_iter().chain(revoked.copied()).collect(),
-        })
+    /// Whether `audience` is the API or the server.
+    fn is_ours(&self, audience: &str) -> bool {
+        audience == self.addresses.api || audience == self.addresses.server
     }
 
     /// The last call of each kind.

@@ -4,25 +4,23 @@ use super::{Check, MOST_ATTEMPTS, Step, Story, check, is_guarded, is_own_form, s
 use crate::demo::message::{Message, Party};
 
 impl<'a> Story<'a> {
-    /// RFC 6749 §4.1.1.
+    /// RFC 6749 §4.1.1, RFC 9126.
     pub(super) fn sent_to_server(&self) -> Option<Step<'a>> {
         let asked = self.asked?;
-        let request = &asked.request;
-        let challenge = request.shown("code_challenge").len() == 43;
-        let kept = self.begun.is_some_and(|begun| {
-            let mut cookies = begun.answer.header("set-cookie");
-            cookies.any(|cookie| cookie.starts_with("sc-login") && is_guarded(cookie))
-        });
-        let resource = request.shown("resource");
         let refused = asked.answer.status >= 400;
         let proof = match refused {
             true => format!("refused: {} {}", asked.answer.status, asked.answer.title()),
             false => format!(
-                "PKCE {}, state, resource={}",
-                request.shown("code_challenge_method"),
-                self.addresses.short(resource)
+                "{}PKCE {}, state, nonce, resource={}",
+                self.pushed.map_or("", |_| "pushed; "),
+                self.asked_for("code_challenge_method"),
+                self.addresses.short(self.asked_for("resource"))
             ),
         };
+        let by_reference = self
+            .pushed
+            .map(|pushed| brought_by_reference(pushed, asked));
+        let messages = [self.pushed, self.begun, Some(asked)];
         Some(Step {
             number: 1,
             title: "The app sends the browser to the server".to_owned(),
@@ -30,30 +28,47 @@ impl<'a> Story<'a> {
             to: Party::Browser,
             said: "go to /authorize".to_owned(),
             proof,
-            checks: vec![
-                check(
-                    "PKCE: the server learns the SHA-256 of a secret that the app keeps for step 5",
-                    "RFC 7636 §4.3",
-                    challenge && request.shown("code_challenge_method") == "S256",
-                ),
-                check(
-                    "The state cannot be guessed, and is bound to this browser by a sealed cookie",
-                    "RFC 6749 §10.12",
-                    request.field("state").is_some() && kept,
-                ),
-                check(
-                    "The resource names the one API that the token will be good for",
-                    "RFC 8707 §2",
-                    resource == self.addresses.api,
-                ),
-                check(
-                    "The redirect_uri is the registered one, character by character",
-                    "RFC 9700 §2.1",
-                    request.shown("redirect_uri") == self.addresses.redirect_uri() && !refused,
-                ),
-            ],
-            messages: self.begun.into_iter().chain([asked]).collect(),
+            checks: by_reference
+                .into_iter()
+                .chain(self.asked_well(refused))
+                .collect(),
+            messages: messages.into_iter().flatten().collect(),
         })
+    }
+
+    fn asked_well(&self, refused: bool) -> [Check; 5] {
+        let challenge = self.asked_for("code_challenge").len() == 43;
+        let kept = self.begun.is_some_and(|begun| {
+            let mut cookies = begun.answer.header("set-cookie");
+            cookies.any(|cookie| cookie.starts_with("sc-login") && is_guarded(cookie))
+        });
+        [
+            check(
+                "PKCE: the server learns the SHA-256 of a secret that the app keeps for step 5",
+                "RFC 7636 §4.3",
+                challenge && self.asked_for("code_challenge_method") == "S256",
+            ),
+            check(
+                "The state cannot be guessed, and is bound to this browser by a sealed cookie",
+                "RFC 6749 §10.12",
+                self.parameter("state").is_some() && kept,
+            ),
+            check(
+                "The nonce cannot be guessed either: the ID Token of step 5 must bring it back",
+                "OpenID Core §3.1.2.1",
+                self.parameter("nonce").is_some(),
+            ),
+            check(
+                "The resource names the one API that the token will be good for",
+                "RFC 8707 §2",
+                self.asked_for("resource") == self.addresses.api,
+            ),
+            check(
+                "The redirect_uri is the registered one, character by character",
+                "RFC 9700 §2.1",
+                self.asked_for("redirect_uri") == self.addresses.redirect_uri() && !refused,
+            ),
+        ]
     }
 
     pub(super) fn signed_in(&self) -> Option<Step<'a>> {
@@ -131,7 +146,7 @@ impl<'a> Story<'a> {
         let back = self.leading_back?;
         let redirect = back.answer.redirect.as_ref()?;
         let allowed = redirect.field("code").is_some();
-        let scope = self.asked.map_or("", |asked| asked.request.shown("scope"));
+        let scope = self.asked_for("scope");
         let own = |message| {
             check(
                 "The answer came from the server's own page",
@@ -157,10 +172,7 @@ impl<'a> Story<'a> {
         checks.push(check(
             "The browser goes back to the redirect_uri of step 1, and nowhere else",
             "RFC 9700 §4.1.3",
-            redirect.to
-                == self
-                    .asked
-                    .map_or("", |asked| asked.request.shown("redirect_uri")),
+            redirect.to == self.asked_for("redirect_uri"),
         ));
         if let Some(granted) = self
             .exchange
@@ -192,10 +204,7 @@ impl<'a> Story<'a> {
         let accepted = callback.answer.status == 303;
         let code = callback.request.shown("code");
         let issuer = callback.request.shown("iss");
-        let state = same(
-            callback.request.field("state"),
-            self.asked.and_then(|asked| asked.request.field("state")),
-        );
+        let state = same(callback.request.field("state"), self.parameter("state"));
         let mut checks = vec![
             check(
                 "The state is the one this browser set out with",
@@ -262,4 +271,18 @@ impl<'a> Story<'a> {
         let mut messages = self.messages.iter();
         !messages.any(|message| message.to != Party::Server && asks(message))
     }
+}
+
+/// RFC 9126 §2: what the browser carries says nothing, and nobody can change what it stands for.
+fn brought_by_reference(pushed: &Message, asked: &Message) -> Check {
+    let given = pushed.answer.request_uri.as_deref();
+    let brought = asked.request.field("request_uri");
+    let brought = brought.and_then(|brought| brought.digest.as_deref());
+    let is_reference =
+        given.is_some() && brought == given && asked.request.field("scope").is_none();
+    check(
+        "The app told the server what it asks, itself and with its secret; the browser carries a reference to that",
+        "RFC 9126 §2",
+        is_reference && pushed.answer.status == 201,
+    )
 }

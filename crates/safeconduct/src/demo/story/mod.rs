@@ -4,7 +4,9 @@
 //! and a party's judgement is read from its answer. How steps look is for the terminal and the panel to say.
 
 mod back_channel;
+mod farewell;
 mod front_channel;
+mod identity;
 #[cfg(test)]
 mod tests;
 
@@ -12,9 +14,11 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+pub(crate) use identity::{Identity, identity};
+
 use super::addresses::Addresses;
 use super::field::Field;
-use super::message::{Message, Party};
+use super::message::{Jwt, Message, Party};
 
 /// How many failed attempts to sign in are shown.
 const MOST_ATTEMPTS: usize = 3;
@@ -48,6 +52,11 @@ pub(crate) struct Check {
 }
 
 impl Step<'_> {
+    /// Whether it is about the end of the session.
+    pub(crate) fn is_farewell(&self) -> bool {
+        self.number >= farewell::FIRST
+    }
+
     /// Whether everything it should prove was proven.
     pub(crate) fn passed(&self) -> bool {
         self.checks.iter().all(|check| check.passed)
@@ -63,9 +72,11 @@ pub(crate) fn tell<'a>(messages: &'a [Arc<Message>], addresses: &'a Addresses) -
         story.allowed(),
         story.handed_code(),
         story.bought_tokens(),
+        story.learned_who(),
         story.called_api(),
         story.renewed(),
         story.signed_out(),
+        story.told_app(),
     ]
     .into_iter()
     .flatten()
@@ -76,6 +87,9 @@ pub(crate) fn tell<'a>(messages: &'a [Arc<Message>], addresses: &'a Addresses) -
 struct Story<'a> {
     addresses: &'a Addresses,
     begun: Option<&'a Message>,
+    /// The request as the app pushed it to the server.
+    pushed: Option<&'a Message>,
+    /// The request as the browser brought it.
     asked: Option<&'a Message>,
     /// Where the sign-in returned to.
     asked_again: Option<&'a Message>,
@@ -85,11 +99,17 @@ struct Story<'a> {
     leading_back: Option<&'a Message>,
     callback: Option<&'a Message>,
     exchange: Option<&'a Message>,
+    user_info: Option<&'a Message>,
     refreshes: Vec<&'a Message>,
     calls: Vec<&'a Message>,
     introspections: Vec<&'a Message>,
+    /// The wish to sign out, where it was said first: to the app or to the server.
     logout: Option<&'a Message>,
+    /// What the server was told after the app.
+    logouts_at_server: Vec<&'a Message>,
     revocations: Vec<&'a Message>,
+    told_app: Option<&'a Message>,
+    came_back: Option<&'a Message>,
     messages: &'a [Arc<Message>],
 }
 
@@ -115,8 +135,12 @@ impl<'a> Story<'a> {
         };
         let is_first = |message: &&Message| message.request.field("client_id").is_some();
         let decisions = to(Party::Server, "POST /consent");
+        let at_server = to(Party::Server, "POST /logout/confirm");
+        let at_app = to(Party::App, "POST /auth/logout");
+        let logout = at_app.last().or(at_server.last()).copied();
         Self {
             addresses,
+            pushed: to(Party::Server, "POST /par").first().copied(),
             begun: to(Party::App, "GET /auth/login").first().copied(),
             leading_back: asked
                 .iter()
@@ -130,6 +154,7 @@ impl<'a> Story<'a> {
             decision: decisions.last().copied(),
             callback: to(Party::App, "GET /auth/callback").last().copied(),
             exchange: token("authorization_code").first().copied(),
+            user_info: to(Party::Server, "GET /userinfo").first().copied(),
             refreshes: token("refresh_token"),
             calls: messages
                 .iter()
@@ -137,10 +162,29 @@ impl<'a> Story<'a> {
                 .filter(|m| m.to == Party::Api)
                 .collect(),
             introspections: to(Party::Server, "POST /introspect"),
-            logout: to(Party::App, "POST /auth/logout").last().copied(),
+            logout,
+            logouts_at_server: to(Party::Server, "GET /logout"),
             revocations: to(Party::Server, "POST /revoke"),
+            told_app: to(Party::App, "POST /auth/backchannel").last().copied(),
+            came_back: to(Party::App, "GET /auth/logged-out").last().copied(),
             messages,
         }
+    }
+
+    /// A parameter of the authorization request: as it was pushed, or else as the browser brought it.
+    fn parameter(&self, name: &str) -> Option<&'a Field> {
+        self.pushed.or(self.asked)?.request.field(name)
+    }
+
+    /// The same as shown; empty if there is none.
+    fn asked_for(&self, name: &str) -> &'a str {
+        self.parameter(name)
+            .map_or("", |field| field.shown.as_str())
+    }
+
+    /// The ID Token that came for the code.
+    fn id_token(&self) -> Option<&'a Jwt> {
+        self.exchange?.answer.id_token.as_ref()
     }
 }
 

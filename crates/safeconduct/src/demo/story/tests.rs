@@ -4,6 +4,8 @@ use axum::body::Bytes;
 use http::{HeaderMap, HeaderName};
 use rstest::rstest;
 use safeconduct_protocol::encoding;
+use safeconduct_protocol::id_token::at_hash;
+use safeconduct_protocol::jose::Algorithm;
 use safeconduct_protocol::pkce::CodeVerifier;
 use safeconduct_protocol::time::Timestamp;
 use serde_json::{Value, json};
@@ -13,14 +15,19 @@ use crate::demo::addresses::Ports;
 use crate::demo::message::{Answer, Request};
 
 const CODE: &str = "sc_code_AAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const NONCE: &str = "9876543210987654321098765432109876543210987";
 const STATE: &str = "0123456789012345678901234567890123456789012";
+const SERVER: &str = "http://localhost:8420";
 const CALLBACK: &str = "http://localhost:8421/auth/callback";
 const FORM: &str = "content-type: application/x-www-form-urlencoded";
 const JSON: &str = "content-type: application/json";
 
+const REFERENCE: &str = "urn:ietf:params:oauth:request_uri:sc_par_AAAAAAAAAAAAAAAAAAAAAAAA";
+
 /// What may be said otherwise.
 struct Script {
     resource: &'static str,
+    reference: &'static str,
     attempt_cookie: &'static str,
     form_from: &'static str,
     state: &'static str,
@@ -31,14 +38,29 @@ struct Script {
     scope: &'static str,
     cache: &'static str,
     claims: Value,
+    /// What the ID Token says, its `at_hash` apart.
+    identity: Value,
+    /// The access token that its `at_hash` is of, where that is another one.
+    bound_to: Option<&'static str>,
+    user_info: Value,
     active: bool,
     notes: u16,
+    logout: Logout,
+}
+
+/// How the session ends.
+struct Logout {
+    typ: &'static str,
+    claims: Value,
+    answer: u16,
+    return_to: &'static str,
 }
 
 impl Script {
     fn new(verifier: &CodeVerifier) -> Self {
         Self {
             resource: "http://localhost:8422",
+            reference: REFERENCE,
             attempt_cookie: "sc-login-1=sealed; HttpOnly; SameSite=Lax",
             form_from: "same-origin",
             state: STATE,
@@ -46,18 +68,35 @@ impl Script {
             code: CODE,
             code_verifier: CodeVerifier::parse(verifier.expose()).unwrap(),
             redirect_uri: CALLBACK,
-            scope: "notes.read",
+            scope: "openid notes.read",
             cache: "no-store",
-            claims: json!({"aud": "http://localhost:8422", "iss": "http://localhost:8420", "exp": 1_000_300}),
+            claims: json!({"aud": ["http://localhost:8422", SERVER], "iss": SERVER, "exp": 1_000_300}),
+            identity: json!({"aud": "demo-notes", "iss": SERVER, "exp": 1_000_300, "sub": "u-1", "nonce": NONCE, "sid": "s-1"}),
+            bound_to: None,
+            user_info: json!({"sub": "u-1", "name": "Alice Liddell"}),
             active: true,
             notes: 200,
+            logout: Logout {
+                typ: "logout+jwt",
+                claims: json!({
+                    "aud": "demo-notes", "iss": SERVER, "sub": "u-1", "sid": "s-1", "jti": "1",
+                    "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
+                }),
+                answer: 200,
+                return_to: "http://localhost:8421/auth/logged-out",
+            },
         }
     }
 
     fn token(&self) -> String {
-        let encode = |json: &Value| encoding::encode(json.to_string().as_bytes());
-        let header = json!({"typ": "at+jwt", "alg": "ES256"});
-        format!("{}.{}.signature", encode(&header), encode(&self.claims))
+        jwt(&json!({"typ": "at+jwt", "alg": "ES256"}), &self.claims)
+    }
+
+    fn id_token(&self) -> String {
+        let token = self.token();
+        let mut claims = self.identity.clone();
+        claims["at_hash"] = at_hash(Algorithm::Rs256, self.bound_to.unwrap_or(&token)).into();
+        jwt(&json!({"typ": "JWT", "alg": "RS256"}), &claims)
     }
 
     fn messages(&self, verifier: &CodeVerifier) -> Vec<Arc<Message>> {
@@ -67,14 +106,65 @@ impl Script {
         messages
     }
 
+    /// The same with its end: the person leaves by the app, or by the server.
+    fn until_the_end(&self, verifier: &CodeVerifier, by_app: bool) -> Vec<Arc<Message>> {
+        use Party::{App, Browser, Server};
+        let mut messages = self.messages(verifier);
+        let order = &mut Order(1000);
+        let token = jwt(
+            &json!({"typ": self.logout.typ, "alg": "RS256"}),
+            &self.logout.claims,
+        );
+        let told = format!("POST /auth/backchannel\n{FORM}\n\nlogout_token={token}");
+        let answer = self.logout.answer.to_string();
+        let own = "sec-fetch-site: same-origin";
+        if by_app {
+            let back = format!("303\nlocation: {}?state=x", self.logout.return_to);
+            let hint = format!("GET /logout?id_token_hint={}", self.id_token());
+            messages.extend([
+                order.within(App, Server, "POST /revoke", "200"),
+                order.said(
+                    Browser,
+                    App,
+                    "POST /auth/logout",
+                    "303\nlocation: http://localhost:8420/logout",
+                ),
+                order.within(Server, App, &told, &answer),
+                order.said(Browser, Server, &hint, &back),
+                order.said(
+                    Browser,
+                    App,
+                    "GET /auth/logged-out?state=x",
+                    "303\nlocation: /",
+                ),
+            ]);
+        } else {
+            messages.extend([
+                order.within(Server, App, &told, &answer),
+                order.said(
+                    Browser,
+                    Server,
+                    &format!("POST /logout/confirm\n{own}"),
+                    "200",
+                ),
+            ]);
+        }
+        messages
+    }
+
     fn through_the_browser(&self, order: &mut Order, verifier: &CodeVerifier) -> Vec<Arc<Message>> {
         use Party::{App, Browser, Server};
         let (resource, attempt, form_from) = (self.resource, self.attempt_cookie, self.form_from);
         let challenge = verifier.challenge();
-        let authorize = format!(
-            "/authorize?client_id=demo-notes&redirect_uri={CALLBACK}&state={STATE}&scope=notes.read&resource={resource}\
-             &code_challenge={}&code_challenge_method=S256",
+        let pushed = format!(
+            "POST /par\n{FORM}\n\nclient_id=demo-notes&redirect_uri={CALLBACK}&state={STATE}&nonce={NONCE}\
+             &scope=openid+notes.read&resource={resource}&code_challenge={}&code_challenge_method=S256",
             challenge.as_str(),
+        );
+        let reference = json!({"request_uri": REFERENCE, "expires_in": 60});
+        let authorize = format!(
+            "/authorize?client_id=demo-notes&request_uri={}",
+            self.reference
         );
         let login = format!(
             "POST /login\n{FORM}\nsec-fetch-site: same-origin\n\nusername=alice&password=hush"
@@ -85,6 +175,7 @@ impl Script {
         let signed_in =
             "303\nlocation: /authorize?request=x\nset-cookie: session=1; HttpOnly; SameSite=Lax";
         vec![
+            order.within(App, Server, &pushed, &format!("201\n{JSON}\n\n{reference}")),
             order.said(Browser, App, "GET /auth/login", &sent),
             order.said(Browser, Server, &format!("GET {authorize}"), "200"),
             order.said(Browser, Server, &login, signed_in),
@@ -107,7 +198,9 @@ impl Script {
             "POST /token\n{FORM}\nauthorization: Basic eDp5\n\n\
              grant_type=authorization_code&code={code}&redirect_uri={redirect_uri}&code_verifier={verifier}",
         );
-        let tokens = json!({"access_token": token, "expires_in": 300, "refresh_token": "sc_rt_BBBBBBBBBBBBBBBBBBBBBBBBBBBB", "scope": self.scope});
+        let tokens = json!({"access_token": token, "expires_in": 300, "refresh_token": "sc_rt_BBBBBBBBBBBBBBBBBBBBBBBBBBBB", "scope": self.scope, "id_token": self.id_token()});
+        let user_info = format!("200\n{JSON}\n\n{}", self.user_info);
+        let asked = format!("GET /userinfo\nauthorization: Bearer {token}");
         let introspect = format!("POST /introspect\n{FORM}\n\ntoken={token}");
         let introspected = format!("200\n{JSON}\n\n{{\"active\":{active}}}");
         let call = format!("GET /notes\nauthorization: Bearer {token}");
@@ -118,6 +211,7 @@ impl Script {
                 &exchange,
                 &format!("200\n{JSON}\ncache-control: {cache}\n\n{tokens}"),
             ),
+            order.within(App, Server, &asked, &user_info),
             order.said(
                 Browser,
                 App,
@@ -135,6 +229,11 @@ impl Script {
             self.state, self.iss
         )
     }
+}
+
+fn jwt(header: &Value, claims: &Value) -> String {
+    let encode = |json: &Value| encoding::encode(json.to_string().as_bytes());
+    format!("{}.{}.c2lnbmF0dXJl", encode(header), encode(claims))
 }
 
 /// Counts the beginnings and ends of messages.
@@ -202,7 +301,7 @@ fn unproven(change: impl FnOnce(&mut Script)) -> Vec<String> {
     let verifier = CodeVerifier::generate();
     let mut script = Script::new(&verifier);
     change(&mut script);
-    let messages = script.messages(&verifier);
+    let messages = script.until_the_end(&verifier, true);
     let addresses = Addresses::at(Ports::USUAL);
     let steps = tell(&messages, &addresses);
     let failed = steps.iter().flat_map(|step| {
@@ -212,12 +311,10 @@ fn unproven(change: impl FnOnce(&mut Script)) -> Vec<String> {
     failed.collect()
 }
 
-#[test]
-fn a_sign_in_that_goes_well_proves_everything_in_six_steps() {
-    let verifier = CodeVerifier::generate();
-    let messages = Script::new(&verifier).messages(&verifier);
+/// A line for each step.
+fn told(messages: &[Arc<Message>]) -> String {
     let addresses = Addresses::at(Ports::USUAL);
-    let steps = tell(&messages, &addresses);
+    let steps = tell(messages, &addresses);
     let told: Vec<String> = steps
         .iter()
         .map(|step| {
@@ -231,31 +328,78 @@ fn a_sign_in_that_goes_well_proves_everything_in_six_steps() {
             )
         })
         .collect();
-    insta::assert_snapshot!(told.join("\n"), @r"
-    1 go to /authorize | PKCE S256, state, resource=:8422 | 2 messages | true
+    told.join("\n")
+}
+
+#[test]
+fn a_sign_in_that_goes_well_proves_everything_in_seven_steps() {
+    let verifier = CodeVerifier::generate();
+    let messages = Script::new(&verifier).messages(&verifier);
+    insta::assert_snapshot!(told(&messages), @r"
+    1 go to /authorize | pushed; PKCE S256, state, nonce, resource=:8422 | 3 messages | true
     2 alice signed in | password, 7 ms | 1 messages | true
-    3 allowed Demo Notes | notes.read | 2 messages | true
+    3 allowed Demo Notes | openid notes.read | 2 messages | true
     4 code sc_code_AAAA…AAAA | iss checked, state matched | 1 messages | true
-    5 code + code_verifier | access token 300 s, refresh token (rotating) | 1 messages | true
-    6 GET /notes 200 | aud, iss, exp, scope ok; active | 2 messages | true
+    5 code + code_verifier | ID Token, access token 300 s, refresh token (rotating) | 1 messages | true
+    6 it is Alice Liddell | ID Token RS256, nonce matched; UserInfo agrees | 1 messages | true
+    7 GET /notes 200 | aud, iss, exp, scope ok; active | 2 messages | true
     ");
+}
+
+#[rstest]
+#[case::by_the_app(
+    true,
+    "9 signed out | session ended, refresh token revoked | 4 messages | true"
+)]
+#[case::by_the_server(false, "9 signed out | session ended | 1 messages | true")]
+fn whoever_leaves_by_one_door_leaves_by_both(#[case] by_app: bool, #[case] left: &str) {
+    let verifier = CodeVerifier::generate();
+    let messages = Script::new(&verifier).until_the_end(&verifier, by_app);
+    let told = told(&messages);
+    let end: Vec<&str> = told.lines().skip(7).collect();
+    let last = "10 the session has ended | logout token: typ, aud, sid, event ok; signed out | 1 messages | true";
+    assert_eq!(end, [left, last]);
+}
+
+#[test]
+fn the_panel_shows_what_the_app_was_told_and_no_nonce() {
+    let verifier = CodeVerifier::generate();
+    let messages = Script::new(&verifier).messages(&verifier);
+    let addresses = Addresses::at(Ports::USUAL);
+    let identity = serde_json::to_value(identity(&messages, &addresses)).unwrap();
+    assert_eq!(identity["id_token"]["claims"]["sub"], "u-1");
+    assert_eq!(identity["user_info"]["name"], "Alice Liddell");
+    assert!(!identity.to_string().contains(NONCE));
 }
 
 #[rstest]
 #[case::other_resource(|s: &mut Script| s.resource = "http://localhost:1", "1 The resource names")]
 #[case::scripts_read_the_attempt(|s: &mut Script| s.attempt_cookie = "sc-login-1=sealed", "1 The state cannot be guessed")]
 #[case::foreign_form(|s: &mut Script| s.form_from = "cross-site", "3 The answer came from")]
-#[case::more_granted(|s: &mut Script| s.scope = "notes.read admin", "3 Nothing was granted")]
+#[case::more_granted(|s: &mut Script| s.scope = "openid notes.read admin", "3 Nothing was granted")]
 #[case::other_state(|s: &mut Script| s.state = "x", "4 The state is the one")]
 #[case::other_issuer(|s: &mut Script| s.iss = "http://localhost:9", "4 iss names")]
 #[case::other_code(|s: &mut Script| s.code = "sc_code_CCCCCCCCCCCCCCCCCCCCCCCCCCCC", "5 It is the code")]
 #[case::other_verifier(|s: &mut Script| s.code_verifier = CodeVerifier::generate(), "5 The SHA-256 of the code_verifier")]
 #[case::other_redirect_uri(|s: &mut Script| s.redirect_uri = "http://localhost:8421/evil", "5 The redirect_uri is the one")]
 #[case::cached(|s: &mut Script| s.cache = "public", "5 No cache")]
-#[case::revoked(|s: &mut Script| s.active = false, "6 The server, asked by the API")]
-#[case::expired(|s: &mut Script| s.claims["exp"] = json!(999_999), "6 It has not expired")]
-#[case::issued_by_another(|s: &mut Script| s.claims["iss"] = json!("http://localhost:9"), "6 iss is the server")]
-#[case::no_scope(|s: &mut Script| s.notes = 403, "6 It carries the scope")]
+#[case::revoked(|s: &mut Script| s.active = false, "7 The server, asked by the API")]
+#[case::expired(|s: &mut Script| s.claims["exp"] = json!(999_999), "7 It has not expired")]
+#[case::issued_by_another(|s: &mut Script| s.claims["iss"] = json!("http://localhost:9"), "7 iss is the server")]
+#[case::no_scope(|s: &mut Script| s.notes = 403, "7 It carries the scope")]
+#[case::other_reference(|s: &mut Script| s.reference = "urn:ietf:params:oauth:request_uri:sc_par_BBBBBBBBBBBBBBBBBBBBBBBB", "1 The app told the server")]
+#[case::other_nonce(|s: &mut Script| s.identity["nonce"] = STATE.into(), "6 The nonce is the one")]
+#[case::for_another_app(|s: &mut Script| s.identity["aud"] = "demo-other".into(), "6 iss is the server, aud")]
+#[case::old_id_token(|s: &mut Script| s.identity["exp"] = 999_999.into(), "6 It has not expired")]
+#[case::talkative_id_token(|s: &mut Script| s.identity["email"] = "alice@example.com".into(), "6 It says who and when")]
+#[case::other_access_token(|s: &mut Script| s.bound_to = Some("other"), "6 at_hash is the hash")]
+#[case::another_person(|s: &mut Script| s.user_info["sub"] = "u-2".into(), "6 UserInfo speaks of the same")]
+#[case::id_token_as_logout_token(|s: &mut Script| s.logout.typ = "JWT", "10 It is a logout token")]
+#[case::logout_token_with_nonce(|s: &mut Script| s.logout.claims["nonce"] = NONCE.into(), "10 It is a logout token")]
+#[case::other_session(|s: &mut Script| s.logout.claims["sid"] = "s-2".into(), "10 sid names the session")]
+#[case::replayable(|s: &mut Script| s.logout.claims["jti"] = Value::Null, "10 It has a number of its own")]
+#[case::told_in_vain(|s: &mut Script| s.logout.answer = 400, "10 The app believed it")]
+#[case::back_to_elsewhere(|s: &mut Script| s.logout.return_to = "http://localhost:8421/evil", "9 The server knew by the ID Token")]
 fn one_changed_word_costs_its_tick(#[case] change: fn(&mut Script), #[case] claim: &str) {
     let unproven = unproven(change);
     assert!(
@@ -269,7 +413,7 @@ fn one_changed_word_costs_its_tick(#[case] change: fn(&mut Script), #[case] clai
 fn a_token_for_another_api_is_noticed_where_it_is_given_and_where_it_is_used() {
     let unproven = unproven(|script| script.claims["aud"] = json!("http://localhost:9"));
     insta::assert_snapshot!(unproven.join("\n"), @r"
-    5 The token is an access token for this API alone
-    6 aud is this API
+    5 The token is an access token for this API, and for questions to the server about the person
+    7 aud is this API
     ");
 }
