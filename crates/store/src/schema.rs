@@ -31,6 +31,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "openid_connect",
         sql: include_str!("../migrations/V2__openid_connect.sql"),
     },
+    Migration {
+        version: 3,
+        name: "many_nodes",
+        sql: include_str!("../migrations/V3__many_nodes.sql"),
+    },
 ];
 
 /// Where a database remembers what was run on it. The text is kept whole, so that a difference can be looked at.

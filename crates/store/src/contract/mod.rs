@@ -2,6 +2,7 @@
 
 mod administration;
 mod claims;
+mod guesses;
 mod liveness;
 mod logouts;
 mod redemption;
@@ -9,6 +10,7 @@ mod rotation;
 mod sign_in;
 mod single_use;
 mod sweeping;
+mod time_marks;
 mod upgrade;
 
 use std::sync::atomic::{AtomicI64, Ordering};

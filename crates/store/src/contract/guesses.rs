@@ -1,0 +1,104 @@
+//! What nodes tell each other of guessed passwords: one row for each node, and bounded; what is familiar stays so.
+
+use safeconduct_protocol::random;
+
+use super::World;
+use crate::{FamiliarAddress, NodeGuesses};
+
+const DAY: i64 = 24 * 3600;
+
+fn told(node: &str, version: i64, spent: &[u8]) -> NodeGuesses {
+    NodeGuesses {
+        node: node.to_owned(),
+        version,
+        spent: spent.to_vec(),
+    }
+}
+
+impl World {
+    async fn tell(&self, told: &NodeGuesses, familiar: &[FamiliarAddress]) {
+        self.store
+            .tell_guesses(told, familiar, self.now())
+            .await
+            .unwrap();
+    }
+
+    async fn versions(&self) -> Vec<(String, i64)> {
+        self.store.guess_versions().await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_node_has_one_row_however_often_it_tells() {
+    let world = World::new().await;
+    for version in 1..=20 {
+        world
+            .tell(&told("one", version, &version.to_be_bytes()), &[])
+            .await;
+    }
+    world.advance(1);
+    world.tell(&told("two", 1, b""), &[]).await;
+    let expected = [("two".to_owned(), 1), ("one".to_owned(), 20)];
+    assert_eq!(world.versions().await, expected);
+    let kept = world.store.guesses_of("one").await.unwrap();
+    assert_eq!(kept, Some(told("one", 20, &20_i64.to_be_bytes())));
+    assert_eq!(world.store.guesses_of("three").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn the_rows_of_dead_nodes_go_after_a_day_and_at_once_where_they_are_many() {
+    let world = World::new().await;
+    for number in 0..100 {
+        world.advance(1);
+        world
+            .tell(&told(&format!("node-{number}"), 1, b"x"), &[])
+            .await;
+    }
+    assert_eq!(world.versions().await.len(), 64);
+    let swept = world.store.sweep_guesses(world.now(), 10).await.unwrap();
+    assert_eq!(swept, 36);
+    assert_eq!(world.versions().await[0].0, "node-99");
+    world.advance(DAY - 1);
+    world.store.sweep_guesses(world.now(), 10).await.unwrap();
+    assert_eq!(
+        world.versions().await.len(),
+        1,
+        "a second younger than a day"
+    );
+    world.advance(1);
+    world.store.sweep_guesses(world.now(), 10).await.unwrap();
+    assert!(world.versions().await.is_empty());
+}
+
+#[tokio::test]
+async fn an_address_is_familiar_to_its_end_and_never_for_shorter_than_was_said() {
+    let world = World::new().await;
+    let (home, away) = (random::bytes(), random::bytes());
+    let until = |hash, until| FamiliarAddress { hash, until };
+    let end = world.now().plus(DAY);
+    world
+        .tell(
+            &told("one", 1, b""),
+            &[until(home, end), until(away, end.plus(-10))],
+        )
+        .await;
+    world
+        .tell(&told("two", 1, b""), &[until(home, end.plus(-60))])
+        .await;
+    let found = |hash| {
+        let world = &world;
+        async move {
+            world
+                .store
+                .familiar_until(&hash, world.now())
+                .await
+                .unwrap()
+        }
+    };
+    assert_eq!(found(home).await, Some(end));
+    assert_eq!(found([0; 32]).await, None);
+    world.advance(DAY - 10);
+    assert_eq!(found(away).await, None, "over, swept or not");
+    assert_eq!(world.store.sweep_guesses(world.now(), 10).await.unwrap(), 1);
+    assert_eq!(found(home).await, Some(end));
+}

@@ -1,0 +1,43 @@
+//! The mark that sweeps leave: it rises, and never falls within its era.
+
+use super::World;
+use crate::{Store, StoreError};
+
+#[tokio::test]
+async fn a_mark_never_falls() {
+    let world = World::new().await;
+    let (store, now) = (&world.store, world.now());
+    assert_eq!(store.time_mark().await.unwrap(), None);
+    assert_eq!(store.mark_time(now).await.unwrap(), now);
+    assert_eq!(store.mark_time(now.plus(60)).await.unwrap(), now.plus(60));
+    assert_eq!(
+        store.mark_time(now).await.unwrap(),
+        now.plus(60),
+        "a clock that was set back learns of it"
+    );
+    assert_eq!(store.time_mark().await.unwrap(), Some(now.plus(60)));
+}
+
+#[tokio::test]
+async fn an_era_begins_without_a_mark() {
+    let world = World::new().await;
+    let (store, now) = (&world.store, world.now());
+    store.mark_time(now.plus(1_000_000)).await.unwrap();
+    store.begin_era(now).await.unwrap();
+    assert_eq!(store.time_mark().await.unwrap(), None);
+    assert_eq!(store.mark_time(now).await.unwrap(), now);
+    assert_eq!(store.time_mark().await.unwrap(), Some(now));
+}
+
+#[tokio::test]
+async fn a_database_without_a_cluster_has_no_mark() {
+    let world = World::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", directory.path().join("new.db").display());
+    let store = Store::open(&url).await.unwrap();
+    assert_eq!(
+        store.mark_time(world.now()).await,
+        Err(StoreError::NotFound("cluster"))
+    );
+    assert_eq!(store.time_mark().await.unwrap(), None);
+}
