@@ -15,7 +15,7 @@ struct Found {
     issuer: String,
     listen: Vec<SocketAddr>,
     admin_listen: SocketAddr,
-    database: PathBuf,
+    database: String,
     master_key: String,
     scopes: Vec<String>,
     resources: Vec<String>,
@@ -35,13 +35,14 @@ pub(crate) fn run(context: &Context) -> Result<(), Failure> {
         .for_each(|warning| note(format_args!("warning: {warning}")));
     checked.declared.secrets()?;
     let master_key = master_key_origin(&checked)?;
+    checked.database_url()?;
     let config = &checked.config;
     context.output.record(&Found {
         configuration: checked.file.clone(),
         issuer: config.issuer.clone(),
         listen: config.server.listen.clone(),
         admin_listen: config.server.admin_listen,
-        database: checked.database.clone(),
+        database: checked.database.to_string(),
         master_key,
         scopes: config.scopes.keys().cloned().collect(),
         resources: config

@@ -1,7 +1,7 @@
 //! What the commands share: the configuration they read and the form in which they print.
 
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::database::Database;
 use super::failure::Failure;
@@ -104,15 +104,22 @@ fn find_master_key(checked: &Checked) -> Result<Found, MasterKeyError> {
             origin: VARIABLE.to_owned(),
         });
     }
-    let beside = checked.database.with_file_name("master.key");
-    let path = match &checked.master_key_file {
-        Some(path) => path,
-        None if !checked.issuer.is_development() => return Err(MasterKeyError::None),
-        None if beside.exists() => &beside,
-        // A database that exists was wrapped with a key: another one would not open it.
-        None if checked.database.exists() => return Err(MasterKeyError::Gone { path: beside }),
-        None => return Ok(Found::ToBeMade { path: beside }),
+    let database = checked.database.file();
+    let beside = database.map(|file| file.with_file_name("master.key"));
+    let path = match (&checked.master_key_file, &beside) {
+        (Some(path), _) => path,
+        (None, Some(beside)) if checked.issuer.is_development() => beside,
+        (None, _) => return Err(MasterKeyError::None),
     };
+    if checked.master_key_file.is_none() && !path.exists() {
+        let path = path.clone();
+        // A database that exists was wrapped with a key: another one would not open it.
+        return if database.is_some_and(Path::exists) {
+            Err(MasterKeyError::Gone { path })
+        } else {
+            Ok(Found::ToBeMade { path })
+        };
+    }
     Ok(Found::Key {
         key: MasterKey::read(path)?,
         origin: path.display().to_string(),

@@ -29,10 +29,11 @@ impl Database {
     /// It can't be opened, or belongs to another issuer or another master key.
     pub(crate) async fn open(checked: Checked, master: &MasterKey) -> Result<Self, Failure> {
         let clock = Clock::system();
-        let is_new = !checked.database.exists();
-        let store = Store::open(&checked.database_url()).await?;
-        if is_new {
-            tracing::info!(path = %checked.database.display(), "made a new database");
+        let file = checked.database.file();
+        let new_file = file.filter(|file| !file.exists());
+        let store = Store::open(checked.database_url()?.expose()).await?;
+        if let Some(path) = new_file {
+            tracing::info!(path = %path.display(), "made a new database");
         }
         let master = keys::MasterKey::from_bytes(*master.expose());
         let issuer = checked.issuer.as_str();

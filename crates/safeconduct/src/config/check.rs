@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use safeconduct_protocol::metadata::{Issuer, IssuerError};
+use safeconduct_protocol::secret::Secret;
 use safeconduct_server::accept::Network;
 use url::Url;
 
@@ -12,7 +13,8 @@ use super::declared::{self, Declared};
 use super::duration::Span;
 use super::file::Config;
 use super::layers::{At, Layers};
-use super::problem::Problems;
+use super::location::{Location, Misnamed};
+use super::problem::{Place, Problems};
 
 /// The longest time a browser keeps anything for us, and so the longest a sign-in can last.
 const LONGEST: Span = Span::days(400);
@@ -23,8 +25,9 @@ pub(crate) struct Checked {
     pub(crate) issuer: Issuer,
     /// The file it was read from, where there is one.
     pub(crate) file: Option<PathBuf>,
-    /// The SQLite file.
-    pub(crate) database: PathBuf,
+    pub(crate) database: Location,
+    /// Where its password is named.
+    password_place: Place,
     /// The file that holds the master key, where one is named.
     pub(crate) master_key_file: Option<PathBuf>,
     pub(crate) declared: Declared,
@@ -32,9 +35,14 @@ pub(crate) struct Checked {
 }
 
 impl Checked {
-    /// The database as the store opens it.
-    pub(crate) fn database_url(&self) -> String {
-        format!("sqlite:{}", self.database.display())
+    /// The database's URL as the store opens it, with the password.
+    ///
+    /// # Errors
+    /// The password can't be read.
+    pub(crate) fn database_url(&self) -> Result<Secret, Problems> {
+        self.database.url().map_err(|(message, advice)| {
+            Problems::one(self.password_place.clone(), message, advice)
+        })
     }
 }
 
@@ -93,24 +101,26 @@ pub(super) fn check(config: Config, layers: &Layers<'_>) -> Result<Checked, Prob
             "write error, warn, info, debug or trace",
         );
     }
-    let database = database_file(&config, &mut findings);
+    let database = database(&config, &mut findings);
     let key_file = At::key("secrets").then("master_key_file");
     let master_key_file = config
         .secrets
         .master_key_file
         .as_deref()
         .map(|path| layers.resolve(&key_file, path));
+    let password_place = layers.place(&At::key("database").then("password_file"));
     let declared = declared::check(&config, &mut findings);
     let Findings {
         problems, warnings, ..
     } = findings;
     let file = layers.file().map(std::path::Path::to_owned);
-    match issuer {
-        Some(issuer) if problems.is_empty() => Ok(Checked {
+    match (issuer, database) {
+        (Some(issuer), Some(database)) if problems.is_empty() => Ok(Checked {
             config,
             issuer,
             file,
             database,
+            password_place,
             master_key_file,
             declared,
             warnings: warnings.sorted(),
@@ -321,25 +331,43 @@ fn check_login(config: &Config, findings: &mut Findings<'_>) {
     }
 }
 
-fn database_file(config: &Config, findings: &mut Findings<'_>) -> PathBuf {
-    let at = At::key("database").then("url");
-    let url = &config.database.url;
-    // The URL may hold a password: it is not repeated here.
-    if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-        findings.refuse(
-            &at,
-            "PostgreSQL is not supported by this version",
-            "use sqlite:FILE",
+fn database(config: &Config, findings: &mut Findings<'_>) -> Option<Location> {
+    let url = At::key("database").then("url");
+    let file = At::key("database").then("password_file");
+    let location = match Location::parse(&config.database.url) {
+        Ok(Location::Sqlite(path)) => Location::Sqlite(findings.layers.resolve(&url, &path)),
+        Ok(postgres) => postgres,
+        // The URL may hold a password: it is not repeated here.
+        Err(Misnamed { message, advice }) => {
+            findings.refuse(&url, format!("`{url}` {message}"), advice);
+            return None;
+        }
+    };
+    let password_file = config.database.password_file.as_deref();
+    if location.has_password() {
+        if !findings.layers.is_from_environment(&url) {
+            findings.refuse(
+                &url,
+                format!("`{url}` holds a password"),
+                format!(
+                    "put it into a file that only safeconduct may read, and name that with `{file}`"
+                ),
+            );
+        } else if password_file.is_some() {
+            findings.refuse(
+                &url,
+                format!("the password stands here and in `{file}`"),
+                "take it out of one of them",
+            );
+        }
+    }
+    if password_file.is_some() && location.file().is_some() {
+        findings.warn(
+            &file,
+            format!("`{file}` is not read"),
+            "SQLite has no password; who may read the file may read the database",
         );
     }
-    let path = url.strip_prefix("sqlite:").unwrap_or_default();
-    let path = path.strip_prefix("//").unwrap_or(path);
-    if path.is_empty() || path.contains('?') || path == ":memory:" {
-        findings.refuse(
-            &at,
-            "`database.url` names no database file",
-            "write sqlite:/var/lib/safeconduct/safeconduct.db",
-        );
-    }
-    findings.layers.resolve(&at, std::path::Path::new(path))
+    let password_file = password_file.map(|path| findings.layers.resolve(&file, path));
+    Some(location.with_password_file(password_file))
 }

@@ -1,7 +1,6 @@
 //! One declared client: whether its keys fit together, its registration as the server knows it, and its secret.
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use safeconduct_protocol::client::{BackChannelUri, Client, ClientError, OpenIdRegistration};
@@ -10,13 +9,13 @@ use safeconduct_protocol::jose::JwkSet;
 use safeconduct_protocol::redirect_uri::RedirectUri;
 use safeconduct_protocol::scope::OPENID;
 use safeconduct_protocol::secret::Secret;
-use zeroize::Zeroizing;
 
 use super::check::Findings;
 use super::declared::{advice_on_scope, check_scope_list};
 use super::layers::At;
 use super::problem::Place;
 use super::registration::{self, AuthMethod, Consent, GrantType, SubjectType};
+use super::secret_file;
 
 /// The fewest characters of a configured secret.
 const SHORTEST_SECRET: usize = 32;
@@ -410,28 +409,15 @@ fn read_jwks(
 
 /// The secret in a file, or what is wrong with it and what to do.
 fn read_secret(path: &Path) -> Result<Secret, (String, String)> {
-    let shown = path.display();
-    let wrong = |error| {
-        (
-            format!("the secret file {shown} can't be read: {error}"),
-            "see that the path is right and that the user who runs safeconduct may read it"
-                .to_owned(),
-        )
-    };
-    let mode = std::fs::metadata(path).map_err(wrong)?.mode();
-    if mode & 0o007 != 0 {
+    let secret = secret_file::read(path)?;
+    if secret.expose().chars().count() < SHORTEST_SECRET {
         return Err((
-            format!("the secret file {shown} can be read by everyone on this machine"),
-            format!("run chmod 600 {shown}; if others had access, change the secret"),
-        ));
-    }
-    let text = Zeroizing::new(std::fs::read_to_string(path).map_err(wrong)?);
-    let secret = text.trim_end();
-    if secret.chars().count() < SHORTEST_SECRET {
-        return Err((
-            format!("the secret in {shown} is shorter than {SHORTEST_SECRET} characters"),
+            format!(
+                "the secret in {} is shorter than {SHORTEST_SECRET} characters",
+                path.display()
+            ),
             "`openssl rand -hex 32` makes one that can't be guessed".to_owned(),
         ));
     }
-    Ok(Secret::new(secret))
+    Ok(secret)
 }

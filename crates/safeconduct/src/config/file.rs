@@ -86,12 +86,15 @@ pub(crate) struct Limits {
     pub(crate) max_connections_per_address: usize,
 }
 
-/// The database.
+/// The database: a file for one node, or PostgreSQL for any number of them ([many nodes](../guides/many-nodes.md)).
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Database {
-    /// `sqlite:` and the path of the file, which is made on first start.
+    /// `sqlite:` and the path of a file, which is made on first start; or `postgres://USER@HOST/NAME`, where parameters such
+    /// as `sslmode` may follow ([databases](databases.md)). A password may stand in it only if it comes from the environment.
     pub(crate) url: String,
+    /// The file that holds the password of the PostgreSQL user. It is read at every start.
+    pub(crate) password_file: Option<PathBuf>,
 }
 
 /// Secrets are never written in this file: it names the files that hold them.
@@ -100,7 +103,7 @@ pub(crate) struct Database {
 pub(crate) struct Secrets {
     /// The file that holds the master key, 32 bytes as base64, as hex or raw; only its owner may read it. The key itself may
     /// stand in the environment instead, as `SAFECONDUCT_MASTER_KEY`. With neither, a server whose issuer is `http` on this
-    /// machine makes `master.key` beside its database.
+    /// machine and whose database is a file makes `master.key` beside it. All nodes of one database need the same key.
     pub(crate) master_key_file: Option<PathBuf>,
 }
 
@@ -254,6 +257,7 @@ impl Default for Database {
     fn default() -> Self {
         Self {
             url: "sqlite:safeconduct.db".to_owned(),
+            password_file: None,
         }
     }
 }

@@ -182,6 +182,14 @@ impl<'a> Layers<'a> {
         }
     }
 
+    /// Whether what stands at `at` was set by a variable of the environment.
+    pub(crate) fn is_from_environment(&self, at: &At) -> bool {
+        let index = self.span(at).start.checked_sub(self.end);
+        index
+            .and_then(|index| self.others.get(index))
+            .is_some_and(|source| source.starts_with("SAFECONDUCT_"))
+    }
+
     /// The keys of the tree that no type knows, and the keys that must be there and are not.
     pub(crate) fn unknown_and_missing(&self) -> Problems {
         let mut problems = Problems::default();

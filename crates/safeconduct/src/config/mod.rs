@@ -8,11 +8,13 @@ mod declared;
 mod duration;
 mod file;
 mod layers;
+mod location;
 mod problem;
 #[cfg(test)]
 mod reference;
 mod registration;
 mod schema;
+mod secret_file;
 #[cfg(test)]
 mod tests;
 

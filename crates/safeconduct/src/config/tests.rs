@@ -209,11 +209,19 @@ fn text_that_is_no_configuration_is_placed(#[case] text: &str, #[case] says: &st
 )]
 #[case(
     "[database]\nurl = \"postgres://ada:hush@db/x\"",
-    "safeconduct.toml:3: PostgreSQL is not supported by this version"
+    "safeconduct.toml:3: `database.url` holds a password\n    put it into a file that only safeconduct may read, and name that with `database.password_file`"
+)]
+#[case(
+    "[database]\nurl = \"postgres://ada:hush@db\"",
+    "safeconduct.toml:3: `database.url` lacks a user, a host or a database\n    write postgres://USER@HOST/NAME"
+)]
+#[case(
+    "[database]\nurl = \"sqlite:sc.db\"\npassword_file = \"x\"",
+    "safeconduct.toml:4: `database.password_file` is not read"
 )]
 #[case(
     "[database]\nurl = \"sqlite:\"",
-    "safeconduct.toml:3: `database.url` names no database file"
+    "safeconduct.toml:3: `database.url` names no database"
 )]
 fn a_value_that_can_not_be_is_named_with_what_can(#[case] text: &str, #[case] says: &str) {
     let said = said_below_issuer(text);
@@ -610,7 +618,10 @@ fn a_path_starts_where_it_is_written() {
         checked.master_key_file.as_deref(),
         Some(Path::new("/etc/sc/master.key"))
     );
-    assert_eq!(checked.database, Path::new("/etc/sc/safeconduct.db"));
+    assert_eq!(
+        checked.database.file(),
+        Some(Path::new("/etc/sc/safeconduct.db"))
+    );
     sources.environment = vec![
         (
             "SAFECONDUCT_DATABASE__URL".to_owned(),
@@ -626,7 +637,41 @@ fn a_path_starts_where_it_is_written() {
         checked.master_key_file.as_deref(),
         Some(Path::new("/run/key"))
     );
-    assert_eq!(checked.database, Path::new("here.db"));
+    assert_eq!(checked.database.file(), Some(Path::new("here.db")));
+}
+
+/// What is said of a database whose URL is given from outside of the file.
+fn said_of_database(url: &str, flag: bool, text: &str) -> String {
+    let mut sources = sources(&format!("issuer = \"https://id.example\"\n{text}"));
+    if flag {
+        sources.flags = vec![Flag {
+            name: "--database",
+            key: "database.url",
+            value: url.to_owned(),
+        }];
+    } else {
+        sources.environment = vec![("SAFECONDUCT_DATABASE__URL".to_owned(), url.to_owned())];
+    }
+    check_sources(&sources).map_or_else(
+        |problems| problems.to_string(),
+        |checked| checked.database.to_string(),
+    )
+}
+
+#[test]
+fn a_database_password_comes_from_a_file_or_the_environment_and_is_never_shown() {
+    let url = "postgres://ada:hush@db/sc";
+    let file = "[database]\npassword_file = \"db.password\"";
+    assert_snapshot!(said_of_database(url, false, ""), @"postgres://ada@db/sc");
+    assert_snapshot!(said_of_database(url, false, file), @"
+    SAFECONDUCT_DATABASE__URL: the password stands here and in `database.password_file`
+        take it out of one of them
+    ");
+    assert_snapshot!(said_of_database(url, true, ""), @"
+    --database: `database.url` holds a password
+        put it into a file that only safeconduct may read, and name that with `database.password_file`
+    ");
+    assert_snapshot!(said_of_database("postgres://ada@db/sc", true, file), @"postgres://ada@db/sc");
 }
 
 #[rstest]
