@@ -101,9 +101,29 @@ pub(crate) fn registration(client: &str) -> Client {
             access_token_format: AccessTokenFormat::Opaque,
             ..usual
         },
+        "club" | "circle" | "twin" | "sister" | "strict" | "bound" => of_openid_connect(usual),
+        // APIs: they introspect, and nothing else.
+        NOTES_API | MAIL_API => Client {
+            redirect_uris: Vec::new(),
+            grant_types: Vec::new(),
+            scopes: Scope::default(),
+            ..usual
+        },
+        other => panic!("{other} is not in the cast"),
+    }
+}
+
+/// A client that signs people in with OpenID Connect.
+fn of_openid_connect(usual: Client) -> Client {
+    use AuthenticationMethod::None as Public;
+
+    let usual = Client {
+        scopes: scope(OPENID_SCOPES),
+        ..usual
+    };
+    match usual.id.as_str() {
         // Confidential, signs people in with OpenID Connect and asks for all there is to ask.
         "club" => Client {
-            scopes: scope(OPENID_SCOPES),
             response_modes: vec![ResponseMode::Query, ResponseMode::FormPost],
             openid: OpenIdRegistration {
                 post_logout_redirect_uris: vec![uri(SIGNED_OUT)],
@@ -114,7 +134,6 @@ pub(crate) fn registration(client: &str) -> Client {
         // The same for a public client, with another signature.
         "circle" => Client {
             authentication: Public,
-            scopes: scope(OPENID_SCOPES),
             openid: OpenIdRegistration {
                 id_token_signed_response_alg: Algorithm::Es256,
                 ..OpenIdRegistration::default()
@@ -123,7 +142,6 @@ pub(crate) fn registration(client: &str) -> Client {
         },
         // Know everybody by another name, each in a sector of its own.
         "twin" | "sister" => Client {
-            scopes: scope(OPENID_SCOPES),
             openid: OpenIdRegistration {
                 subject_type: SubjectType::Pairwise,
                 ..OpenIdRegistration::default()
@@ -132,22 +150,13 @@ pub(crate) fn registration(client: &str) -> Client {
         },
         // Pushes its requests.
         "strict" => Client {
-            scopes: scope(OPENID_SCOPES),
             require_pushed_authorization_requests: true,
             ..usual
         },
         // Public, and its tokens are bound to its key.
         "bound" => Client {
             authentication: Public,
-            scopes: scope(OPENID_SCOPES),
             dpop_bound_access_tokens: true,
-            ..usual
-        },
-        // APIs: they introspect, and nothing else.
-        NOTES_API | MAIL_API => Client {
-            redirect_uris: Vec::new(),
-            grant_types: Vec::new(),
-            scopes: Scope::default(),
             ..usual
         },
         other => panic!("{other} is not in the cast"),
