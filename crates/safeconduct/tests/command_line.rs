@@ -8,6 +8,7 @@ mod support;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -920,6 +921,48 @@ fn a_second_signal_cuts_off_what_the_first_one_waits_for() {
     server.terminate();
     server.wait_for("a second signal cuts them off");
     server.terminate();
+    assert_eq!(server.wait(), Some(0));
+}
+
+#[test]
+fn a_restored_database_begins_an_era_when_it_is_confirmed() {
+    let place = Place::on_this_machine();
+    place.json(&["user", "list"]);
+    assert_snapshot!(place.tells(&["restored"]), @"
+    exit 2
+    err: Everything that was handed out from safeconduct.db until now will be refused: sessions, codes, access and refresh
+    err: tokens. Everybody signs in again. Users, passwords, clients, consents and keys stay. Go on?
+    err:     there is no terminal to ask on: repeat it with --yes
+    ");
+    assert_snapshot!(place.tells(&["restored", "--yes"]), @"
+    exit 0
+    out: database  safeconduct.db
+    out: era       2
+    err: everything handed out before is refused; running nodes know within a second
+    err:     an API that validates JWTs by itself accepts an access token until it expires
+    err:     locks, passwords, secrets and keys that were changed since the backup have to be changed again
+    ");
+    assert_eq!(place.json(&["restored", "--yes"])["era"], 3);
+}
+
+#[test]
+fn systemd_is_told_when_a_server_is_ready_and_when_it_stops() {
+    let [port] = free_ports();
+    let place = with_declared_client(port);
+    let socket = UnixDatagram::bind(place.path().join("notify")).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    let mut serve = place.command(&["serve", "--admin-listen", "127.0.0.1:0"]);
+    let mut server = Serving::spawn(serve.env("NOTIFY_SOCKET", place.path().join("notify")));
+    let told = || {
+        let mut message = [0; 64];
+        let length = socket.recv(&mut message).unwrap();
+        String::from_utf8(message[..length].to_vec()).unwrap()
+    };
+    assert_eq!(told(), "READY=1");
+    server.terminate();
+    assert_eq!(told(), "STOPPING=1");
     assert_eq!(server.wait(), Some(0));
 }
 

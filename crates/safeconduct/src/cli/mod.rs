@@ -12,7 +12,9 @@ mod key;
 mod output;
 mod prompt;
 mod registration;
+mod restored;
 mod serve;
+mod supervisor;
 mod user;
 
 use std::path::PathBuf;
@@ -76,6 +78,11 @@ enum Command {
     /// Signing keys
     #[command(subcommand)]
     Key(key::Verb),
+    /// Refuse what was handed out before the database was restored
+    #[command(
+        after_help = "Run it after a restore from a backup, or after a standby has taken over that lacked the last commits, and before a server serves: docs/guides/many-nodes.md."
+    )]
+    Restored(restored::Restored),
     /// Print the completions of a shell
     Completions {
         /// The shell
@@ -118,6 +125,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Key(verb) => {
             context.on_database(async |database, output| verb.run(database, output).await)
+        }
+        Command::Restored(restored) => {
+            context.on_database(async |database, output| restored.run(database, output).await)
         }
         Command::Completions { shell } => {
             clap_complete::generate(

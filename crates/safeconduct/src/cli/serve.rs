@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use super::context::{Context, master_key};
 use super::database::Database;
 use super::failure::Failure;
+use super::supervisor;
 use crate::config::{self, Checked, Config, Flag};
 use crate::logging;
 
@@ -125,6 +126,7 @@ async fn serve(checked: Checked, secrets: Vec<Option<Secret>>) -> Result<(), Fai
         async move { server.keep_house().await }
     });
     announce(&server, &listeners, &admin_listener);
+    supervisor::ready();
 
     let (stop, stopping) = watch::channel(false);
     let public = accept::serve(
@@ -152,6 +154,7 @@ async fn serve(checked: Checked, secrets: Vec<Option<Secret>>) -> Result<(), Fai
         _ = &mut serving => {}
         () = signals.next() => {
             tracing::info!("stopping: requests under way are finished; a second signal cuts them off");
+            supervisor::stopping();
             let _ = stop.send(true);
             tokio::select! {
                 (drained, _) = &mut serving => tracing::info!(cut = drained.cut, "stopped"),

@@ -96,8 +96,12 @@ pub(crate) struct Serving {
 impl Serving {
     /// Starts the server and waits for the line that says it is ready.
     pub(crate) fn start(place: &Place, arguments: &[&str]) -> Self {
-        let mut child = place
-            .command(arguments)
+        Self::spawn(&mut place.command(arguments))
+    }
+
+    /// The same, for a command of its own.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        let mut child = command
             .stderr(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()

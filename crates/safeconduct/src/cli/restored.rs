@@ -1,0 +1,51 @@
+//! `safeconduct restored`: the database has gone back in time and forgotten what was redeemed, rotated and revoked since. What
+//! was handed out until now must not count any more, so a new era begins.
+
+use serde::Serialize;
+
+use super::database::Database;
+use super::failure::Failure;
+use super::output::{Format, note};
+use super::prompt::confirm;
+
+/// A database that was restored from a backup, or a standby that took over and lacked the last commits.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Restored {
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+#[derive(Serialize)]
+struct Begun {
+    database: String,
+    era: i64,
+}
+
+impl Restored {
+    /// Begins the era.
+    ///
+    /// # Errors
+    /// The answer is no, or the database's.
+    pub(crate) async fn run(self, database: &Database, output: Format) -> Result<(), Failure> {
+        let name = database.checked.database.to_string();
+        confirm(
+            &format!(
+                "Everything that was handed out from {name} until now will be refused: sessions, codes, access and refresh\n\
+                 tokens. Everybody signs in again. Users, passwords, clients, consents and keys stay. Go on?"
+            ),
+            self.yes,
+        )?;
+        let era = database.store.begin_era(database.now()).await?;
+        output.record(&Begun {
+            database: name,
+            era,
+        })?;
+        note(
+            "everything handed out before is refused; running nodes know within a second\n    \
+             an API that validates JWTs by itself accepts an access token until it expires\n    \
+             locks, passwords, secrets and keys that were changed since the backup have to be changed again",
+        );
+        Ok(())
+    }
+}

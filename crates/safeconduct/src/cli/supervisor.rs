@@ -1,0 +1,27 @@
+//! What systemd is told of a server (`Type=notify`, sd_notify(3)): that it is ready, and that it stops. Where nobody asked to
+//! be told, nobody is.
+
+use std::os::unix::net::UnixDatagram;
+
+/// Names the socket that systemd listens on.
+const VARIABLE: &str = "NOTIFY_SOCKET";
+
+/// Every port is bound, and the database has answered.
+pub(crate) fn ready() {
+    tell("READY=1");
+}
+
+/// Requests under way are finished, and no other is taken.
+pub(crate) fn stopping() {
+    tell("STOPPING=1");
+}
+
+fn tell(state: &str) {
+    let Some(path) = std::env::var_os(VARIABLE) else {
+        return;
+    };
+    let told = UnixDatagram::unbound().and_then(|socket| socket.send_to(state.as_bytes(), &path));
+    if let Err(error) = told {
+        tracing::warn!(%error, state, "systemd could not be told");
+    }
+}
