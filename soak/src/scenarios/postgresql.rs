@@ -1,0 +1,293 @@
+//! Three nodes on PostgreSQL, each with a proxy of its own between itself and the database.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use safeconduct_testing_postgres::{Database, Postgres};
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+use super::sqlite::{at_once, longer, nothing};
+use super::{Length, was_felt, was_long_enough};
+use crate::history::{Answer, Fault, Meanwhile, Moment, Node, Span};
+use crate::proxy::{Network, Proxy};
+use crate::site::Memory;
+use crate::stage::{Outcome, Stage, beside_program};
+
+const NODES: &str = "3, PostgreSQL";
+const ALL: [Node; 3] = [Node(0), Node(1), Node(2)];
+/// What is killed, stopped and cut off, where it is one of them.
+const ONE: Node = Node(1);
+/// How long a database is away that is killed.
+const AWAY: Duration = Duration::from_secs(2);
+/// By how many seconds the clocks of the nodes are off.
+const OFFSETS: [&str; 3] = ["+0", "+180", "-180"];
+/// Where Debian keeps the library that gives a program another time.
+const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+
+/// A database server, the network to it, and a stage on both.
+struct Cluster {
+    /// Dropped first: nodes go before their database.
+    stage: Stage,
+    proxies: Vec<Proxy>,
+    _database: Database,
+    postgres: Postgres,
+}
+
+impl Cluster {
+    async fn set() -> Result<Self> {
+        let postgres = blocking(|| Postgres::start(&[])).await?;
+        let server = postgres.clone();
+        let database = blocking(move || server.create_database()).await?;
+        let address = SocketAddr::from(([127, 0, 0, 1], postgres.port()));
+        let mut proxies = Vec::new();
+        for _ in ALL {
+            proxies.push(Proxy::start(address).await?);
+        }
+        let url =
+            |address: SocketAddr| format!("postgres://postgres@{address}/{}", database.name());
+        let memory = Memory::PostgreSql {
+            operator: url(address),
+            nodes: proxies.iter().map(|proxy| url(proxy.address())).collect(),
+        };
+        let within = beside_program()?;
+        let stage = blocking(move || Stage::set(&within, &memory)).await??;
+        Ok(Self {
+            stage,
+            proxies,
+            _database: database,
+            postgres,
+        })
+    }
+
+    async fn started() -> Result<Self> {
+        let cluster = Self::set().await?;
+        cluster.stage.start().await?;
+        Ok(cluster)
+    }
+}
+
+/// Nothing goes wrong.
+///
+/// # Errors
+/// A promise was broken, or nothing happened.
+pub async fn calm(length: &Length) -> Result<Outcome> {
+    let cluster = Cluster::started().await?;
+    let plan = async |stage: &Stage| stage.more(length.calm).await;
+    let outcome = cluster.stage.run("calm", NODES, plan, nothing).await?;
+    was_long_enough(outcome.judged()?, length.calm)
+}
+
+/// One node is killed and started again, and later it is stopped for longer than anybody waits.
+///
+/// # Errors
+/// A promise was broken, or nothing happened.
+pub async fn one_node(length: &Length) -> Result<Outcome> {
+    let cluster = Cluster::started().await?;
+    let plan = async |stage: &Stage| {
+        stage.more(length.around_a_fault).await?;
+        let site = &stage.site;
+        let kill = async || site.kill(ONE);
+        let start = async || site.launch(ONE, &[]);
+        let name = "kill -9 of a node";
+        (stage.fault(name, &[ONE], Meanwhile::Silence, kill, at_once, start)).await?;
+        stage.until_all_ready().await?;
+        stage.more(length.around_a_fault).await?;
+
+        let stop = async || site.pause(ONE);
+        let go_on = async || site.resume(ONE);
+        let name = "SIGSTOP of a node";
+        (stage.fault(name, &[ONE], Meanwhile::Silence, stop, longer, go_on)).await?;
+        stage.more(length.around_a_fault).await
+    };
+    let name = "kill -9 and SIGSTOP of a node";
+    let outcome = cluster.stage.run(name, NODES, plan, nothing).await?;
+    was_long_enough(outcome.judged()?, 2 * length.around_a_fault)
+}
+
+/// The database is killed and started again.
+///
+/// # Errors
+/// A promise was broken, or nothing happened.
+pub async fn database_killed(length: &Length) -> Result<Outcome> {
+    let cluster = Cluster::started().await?;
+    let postgres = cluster.postgres.clone();
+    let mut away = None;
+    let plan = async |stage: &Stage| {
+        stage.more(length.around_a_fault).await?;
+        let (one, another) = (postgres.clone(), postgres.clone());
+        let kill = async || blocking(move || one.kill()).await;
+        let restart = async || blocking(move || another.restart()).await;
+        let name = "kill -9 of PostgreSQL";
+        let fault = stage.fault(name, &ALL, Meanwhile::NoStore, kill, for_a_while, restart);
+        away = Some(fault.await?);
+        stage.until_all_ready().await?;
+        stage.more(length.around_a_fault).await
+    };
+    let name = "kill -9 of PostgreSQL";
+    let outcome = cluster
+        .stage
+        .run(name, NODES, plan, nothing)
+        .await?
+        .judged()?;
+    was_felt(&outcome, away.as_ref().context("the plan was carried out")?)?;
+    was_long_enough(outcome, length.around_a_fault)
+}
+
+/// The primary is killed for good, and its synchronous standby is promoted.
+///
+/// # Errors
+/// A promise was broken, or nothing happened.
+pub async fn promotion(length: &Length) -> Result<Outcome> {
+    let cluster = Cluster::started().await?;
+    // Commands go to the primary, of which there will be another: the operator has the day off.
+    let Cluster {
+        stage,
+        proxies,
+        postgres: primary,
+        _database,
+    } = cluster;
+    let stage = stage.without_operator();
+    let source = primary.clone();
+    let standby = blocking(move || follow(&source)).await?;
+    let address = SocketAddr::from(([127, 0, 0, 1], standby.port()));
+    let mut away = None;
+    let plan = async |stage: &Stage| {
+        stage.more(length.around_a_fault).await?;
+        let (dying, heir) = (primary.clone(), standby.clone());
+        let kill = async || blocking(move || dying.kill()).await;
+        let promote = async || {
+            // The 30 seconds count from here: promoting is what the operator's tools do.
+            blocking(move || heir.promote()).await?;
+            for proxy in &proxies {
+                proxy.turn_to(address);
+            }
+            Ok(())
+        };
+        let name = "failover to a synchronous standby";
+        let fault = stage.fault(name, &ALL, Meanwhile::NoStore, kill, for_a_while, promote);
+        away = Some(fault.await?);
+        stage.until_all_ready().await?;
+        stage.more(length.around_a_fault).await
+    };
+    let name = "failover to a synchronous standby";
+    let outcome = stage.run(name, NODES, plan, nothing).await?.judged()?;
+    was_felt(&outcome, away.as_ref().context("the plan was carried out")?)?;
+    was_long_enough(outcome, length.around_a_fault)
+}
+
+/// One node is cut off from the database, first by silence and then by resets. The others go on.
+///
+/// # Errors
+/// A promise was broken, or nothing happened.
+pub async fn partition(length: &Length) -> Result<Outcome> {
+    let cluster = Cluster::started().await?;
+    let proxy = &cluster.proxies[ONE.0];
+    let mut faults = Vec::new();
+    let plan = async |stage: &Stage| {
+        for (network, name) in [
+            (Network::Swallows, "a node whose database is a black hole"),
+            (Network::Cuts, "a node whose connections are reset"),
+        ] {
+            stage.more(length.around_a_fault).await?;
+            let cut = async || Ok(proxy.set(network));
+            let mend = async || Ok(proxy.set(Network::Passes));
+            let fault = stage.fault(name, &[ONE], Meanwhile::NoStore, cut, longer, mend);
+            faults.push(fault.await?);
+            stage.until_all_ready().await?;
+        }
+        stage.more(length.around_a_fault).await
+    };
+    let name = "a node cut off from the database";
+    let outcome = cluster
+        .stage
+        .run(name, NODES, plan, nothing)
+        .await?
+        .judged()?;
+    for fault in &faults {
+        was_felt(&outcome, fault)?;
+        let others = Fault {
+            nodes: vec![ALL[0], ALL[2]],
+            ..fault.clone()
+        };
+        let granted = outcome.count_during(&others, |answer| *answer == Answer::Granted(()));
+        ensure!(granted > 0, "nobody was served during: {}", fault.name);
+    }
+    was_long_enough(outcome, 2 * length.around_a_fault)
+}
+
+/// The clocks of the nodes are minutes apart. What must not work does not, whatever they say; and with the clocks set right,
+/// nothing that was handed out is lost.
+///
+/// # Errors
+/// A promise was broken, or nothing happened.
+pub async fn clocks_apart(length: &Length) -> Result<Outcome> {
+    ensure!(Path::new(FAKETIME).exists(), "libfaketime is not installed");
+    let cluster = Cluster::set().await?;
+    let began = cluster.stage.now();
+    for (node, offset) in ALL.into_iter().zip(OFFSETS) {
+        let variables = [
+            ("LD_PRELOAD", FAKETIME),
+            ("FAKETIME", offset),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        ];
+        cluster.stage.site.launch(node, &variables)?;
+    }
+    // A node that is off may say that it is not ready; what it answers all the same is what this is about.
+    cluster
+        .stage
+        .site
+        .until_ready(ALL[0], Duration::from_secs(60))
+        .await?;
+    let plan = async |stage: &Stage| stage.more(2 * length.around_a_fault).await;
+    let set_right = async |stage: &Stage| {
+        let ended = stage.now();
+        let span = Span { began, ended };
+        stage.write_down(apart(span));
+        for node in ALL {
+            stage.site.kill(node)?;
+            stage.site.start(node).await?;
+        }
+        Ok(())
+    };
+    let name = "clocks minutes apart";
+    let outcome = cluster.stage.run(name, NODES, plan, set_right).await?;
+    was_long_enough(outcome.judged()?, length.around_a_fault)
+}
+
+fn apart(span: Span) -> Fault {
+    let effect: Moment = span.began;
+    Fault {
+        name: "clocks minutes apart".to_owned(),
+        nodes: ALL.to_vec(),
+        span,
+        effect,
+        means: Meanwhile::ClocksApart,
+    }
+}
+
+/// A standby without which nothing is acknowledged.
+fn follow(primary: &Postgres) -> Postgres {
+    let standby = primary.standby();
+    primary.sql(
+        "postgres",
+        "ALTER SYSTEM SET synchronous_standby_names = '*'",
+    );
+    primary.sql("postgres", "SELECT pg_reload_conf()");
+    let in_sync = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
+    while primary.sql("postgres", in_sync) != "1" {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    standby
+}
+
+async fn for_a_while() -> Result<()> {
+    sleep(AWAY).await;
+    Ok(())
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    Ok(spawn_blocking(work).await?)
+}

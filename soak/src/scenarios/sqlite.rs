@@ -1,0 +1,174 @@
+//! One node on SQLite.
+
+use std::ffi::CStr;
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use tempfile::TempDir;
+use tokio::time::sleep;
+
+use super::{LONGER_THAN_ANYBODY_WAITS, Length, was_felt, was_long_enough};
+use crate::history::{Answer, Meanwhile, Node};
+use crate::site::Memory;
+use crate::stage::{Outcome, Stage, beside_program};
+use crate::visitor::below;
+
+const NODES: &str = "1, SQLite";
+const NODE: Node = Node(0);
+/// The size of the disk that is filled up.
+const DISK: &CStr = c"size=48m";
+
+/// Nothing goes wrong.
+///
+/// # Errors
+/// A promise was broken, or nothing happened.
+pub async fn calm(length: &Length) -> Result<Outcome> {
+    let stage = Stage::set(&beside_program()?, &Memory::Sqlite)?;
+    stage.start().await?;
+    let plan = async |stage: &Stage| stage.more(length.calm).await;
+    let outcome = stage.run("calm", NODES, plan, nothing).await?;
+    was_long_enough(outcome.judged()?, length.calm)
+}
+
+/// The node is killed again and again, each time in the middle of what it does.
+///
+/// # Errors
+/// A promise was broken, or nothing happened.
+pub async fn kills(length: &Length) -> Result<Outcome> {
+    let stage = Stage::set(&beside_program()?, &Memory::Sqlite)?;
+    stage.start().await?;
+    let plan = async |stage: &Stage| {
+        for _ in 0..length.kills {
+            stage.more_granted(20 + below(300) as u64).await?;
+            sleep(Duration::from_micros(below(3_000) as u64)).await;
+            let site = &stage.site;
+            let kill = async || site.kill(NODE);
+            let start = async || site.start(NODE).await;
+            let name = "kill -9 of the node";
+            (stage.fault(name, &[NODE], Meanwhile::Silence, kill, at_once, start)).await?;
+        }
+        stage.more(length.around_a_fault).await
+    };
+    let outcome = stage.run("kill -9 in a loop", NODES, plan, nothing).await?;
+    let outcome = outcome.judged()?;
+    let lost = outcome.count(|answer| *answer == Answer::Lost);
+    ensure!(lost > length.kills, "the kills were to hit requests");
+    Ok(outcome)
+}
+
+/// The node is stopped for longer than anybody waits, and goes on.
+///
+/// # Errors
+/// A promise was broken, or nothing happened.
+pub async fn pause(length: &Length) -> Result<Outcome> {
+    let stage = Stage::set(&beside_program()?, &Memory::Sqlite)?;
+    stage.start().await?;
+    let plan = async |stage: &Stage| {
+        stage.more(length.around_a_fault).await?;
+        let site = &stage.site;
+        let stop = async || site.pause(NODE);
+        let go_on = async || site.resume(NODE);
+        let name = "SIGSTOP of the node";
+        (stage.fault(name, &[NODE], Meanwhile::Silence, stop, longer, go_on)).await?;
+        stage.more(length.around_a_fault).await
+    };
+    let outcome = stage.run("SIGSTOP", NODES, plan, nothing).await?;
+    was_long_enough(outcome.judged()?, length.around_a_fault)
+}
+
+/// The disk is full for a while. Only root can make a disk that is small enough.
+///
+/// # Errors
+/// A promise was broken, or nothing happened.
+pub async fn full_disk(length: &Length) -> Result<Outcome> {
+    let disk = SmallDisk::mount()?;
+    let stage = Stage::set(disk.folder.path(), &Memory::Sqlite)?;
+    stage.start().await?;
+    let mut full = None;
+    let plan = async |stage: &Stage| {
+        stage.more(length.around_a_fault).await?;
+        let fill = async || disk.fill();
+        let empty = async || disk.make_room();
+        let name = "disk full";
+        let fault = stage.fault(name, &[NODE], Meanwhile::Silence, fill, longer, empty);
+        full = Some(fault.await?);
+        stage.more(length.around_a_fault).await
+    };
+    let outcome = stage
+        .run("disk full", NODES, plan, nothing)
+        .await?
+        .judged()?;
+    was_felt(&outcome, full.as_ref().context("the plan was carried out")?)?;
+    was_long_enough(outcome, length.around_a_fault)
+}
+
+/// Nothing has to be put in order.
+pub(super) async fn nothing(_stage: &Stage) -> Result<()> {
+    Ok(())
+}
+
+pub(super) async fn at_once() -> Result<()> {
+    Ok(())
+}
+
+pub(super) async fn longer() -> Result<()> {
+    sleep(LONGER_THAN_ANYBODY_WAITS).await;
+    Ok(())
+}
+
+/// A disk of its own, in memory.
+struct SmallDisk {
+    folder: TempDir,
+}
+
+impl SmallDisk {
+    fn mount() -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        mount(
+            c"tmpfs",
+            folder.path(),
+            c"tmpfs",
+            MountFlags::empty(),
+            Some(DISK),
+        )
+        .context("a disk can't be mounted: that takes root")?;
+        Ok(Self { folder })
+    }
+
+    /// Leaves not a byte.
+    fn fill(&self) -> Result<()> {
+        let mut options = OpenOptions::new();
+        let mut file: File = options.create(true).append(true).open(self.ballast())?;
+        for size in [1 << 20, 4096, 1] {
+            let bytes = vec![0; size];
+            loop {
+                match file.write_all(&bytes) {
+                    Ok(()) => {}
+                    Err(error) if error.kind() == ErrorKind::StorageFull => break,
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn make_room(&self) -> Result<()> {
+        Ok(fs::remove_file(self.ballast())?)
+    }
+
+    fn ballast(&self) -> PathBuf {
+        let folder: &Path = self.folder.path();
+        folder.join("ballast")
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Whoever still has a file open there keeps it until they close it.
+        let _ = unmount(self.folder.path(), UnmountFlags::DETACH);
+    }
+}

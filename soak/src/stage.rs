@@ -1,0 +1,341 @@
+//! A run: everybody does what they do all day, a plan does to the servers what it has in mind, everybody looks back, and the
+//! history of it all is held to every promise.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::caller::World;
+use crate::cast::{Machine, PEOPLE};
+use crate::checker::{RECOVERY, Recovery, Violation, check, recoveries};
+use crate::history::{Answer, Event, Fault, History, Meanwhile, Moment, Node, Span, User};
+use crate::operator;
+use crate::site::{Memory, Site};
+use crate::visitor::Visitor;
+
+const PACE: Duration = Duration::from_millis(5);
+/// How long somebody may need to get a definite answer when everything is over.
+const LOOKING_BACK: Duration = Duration::from_secs(60);
+/// How long the load may make no progress before the run is given up.
+const STANDSTILL: Duration = Duration::from_secs(120);
+/// How many broken promises are shown.
+const SHOWN: usize = 10;
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What it was.
+    pub name: String,
+    /// How many nodes, on what.
+    pub nodes: String,
+    /// What happened.
+    pub history: History,
+    /// How long everybody was at it, without the looking back.
+    pub took: Duration,
+    /// How many requests that was.
+    pub operations: u64,
+    /// How long nodes took to serve again.
+    pub recoveries: Vec<Recovery>,
+    /// What was broken.
+    pub violations: Vec<Violation>,
+}
+
+impl Outcome {
+    /// How many requests came to an answer like this.
+    pub fn count(&self, like: impl Fn(&Answer<()>) -> bool) -> usize {
+        let answers = self.history.events.iter().map(|event| event.act.answer());
+        answers.filter(|answer| like(answer)).count()
+    }
+
+    /// How many requests that began while a fault lasted came to an answer like this, at its nodes.
+    pub fn count_during(&self, fault: &Fault, like: impl Fn(&Answer<()>) -> bool) -> usize {
+        let during = |event: &&Event| {
+            let at_its_nodes = event.node.is_some_and(|node| fault.nodes.contains(&node));
+            let began = event.span.began;
+            at_its_nodes && fault.span.began <= began && began < fault.span.ended
+        };
+        let answers = self.history.events.iter().filter(during);
+        answers.filter(|event| like(&event.act.answer())).count()
+    }
+
+    /// Fails if a promise was broken. Then the whole history is kept beside the program, for whoever looks for the reason.
+    ///
+    /// # Errors
+    /// A promise was broken.
+    pub fn judged(self) -> Result<Self> {
+        if self.violations.is_empty() {
+            return Ok(self);
+        }
+        let kept = self.keep()?;
+        let shown: String = (self.violations.iter().take(SHOWN))
+            .map(ToString::to_string)
+            .collect();
+        bail!(
+            "{}: {} promises were broken, the first of them:\n{shown}the whole history is in {}",
+            self.name,
+            self.violations.len(),
+            kept.display()
+        )
+    }
+
+    /// Writes the history to a file beside the program.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub fn keep(&self) -> Result<PathBuf> {
+        let name = self.name.replace([' ', ',', ':'], "-");
+        let path = beside_program()?.join(format!("soak-{name}-{}.jsonl", std::process::id()));
+        self.history.write(BufWriter::new(File::create(&path)?))?;
+        Ok(path)
+    }
+}
+
+/// The folder of the program, which is on a disk; in the temporary directory there is often none to flush to.
+///
+/// # Errors
+/// The program does not know where it is.
+pub fn beside_program() -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let folder = own.parent().context("a program stands in a folder")?;
+    Ok(folder.to_owned())
+}
+
+/// What a plan works with while everybody is at it.
+pub struct Stage {
+    /// The nodes.
+    pub site: Arc<Site>,
+    world: Arc<World>,
+    faults: Mutex<Vec<Fault>>,
+    going: AtomicBool,
+    operator_wanted: bool,
+}
+
+impl Stage {
+    /// A site in a folder below `within`, and a world that fits it. Nobody is there yet, and no node runs.
+    ///
+    /// # Errors
+    /// The site can't be prepared.
+    pub fn set(within: &Path, memory: &Memory) -> Result<Self> {
+        let machine = Machine::generate()?;
+        let site = Site::prepare(within, memory, &machine)?;
+        let subjects = site.subjects()?;
+        let world = World::new(site.addresses().to_vec(), subjects, machine);
+        Ok(Self {
+            site: Arc::new(site),
+            world: Arc::new(world),
+            faults: Mutex::new(Vec::new()),
+            going: AtomicBool::new(false),
+            operator_wanted: true,
+        })
+    }
+
+    /// The same without an operator, for runs in which commands would fail.
+    pub fn without_operator(self) -> Self {
+        Self {
+            operator_wanted: false,
+            ..self
+        }
+    }
+
+    /// Starts every node.
+    ///
+    /// # Errors
+    /// One does not start.
+    pub async fn start(&self) -> Result<()> {
+        for node in self.site.nodes() {
+            self.site.start(node).await?;
+        }
+        Ok(())
+    }
+
+    /// Lets everybody do what they do, and `plan` what it has in mind; then everybody looks back. `after` comes before that, for
+    /// whatever has to be put in order.
+    ///
+    /// # Errors
+    /// The plan's, or nothing gets on any more.
+    pub async fn run(
+        self,
+        name: &str,
+        nodes: &str,
+        plan: impl AsyncFnOnce(&Self) -> Result<()>,
+        after: impl AsyncFnOnce(&Self) -> Result<()>,
+    ) -> Result<Outcome> {
+        let stage = Arc::new(self);
+        stage.going.store(true, Ordering::Relaxed);
+        let begun = stage.now();
+        let people = stage.everybody(Doing::Living);
+        let operator = tokio::spawn(Arc::clone(&stage).operate());
+        let planned = plan(&stage).await;
+        stage.going.store(false, Ordering::Relaxed);
+        let mut events = operator.await?;
+        let people = people.join_all().await;
+        let took = stage.now() - begun;
+        let operations = stage.world.asked();
+        planned.with_context(|| stage.last_words())?;
+
+        after(&stage).await.with_context(|| stage.last_words())?;
+        let looked_back = stage.everybody(Doing::LookingBack(people)).join_all().await;
+        for visitor in looked_back {
+            events.extend(visitor.into_events());
+        }
+        let faults = stage.faults();
+        let history = History::new(events, faults);
+        Ok(Outcome {
+            name: name.to_owned(),
+            nodes: nodes.to_owned(),
+            took,
+            operations,
+            recoveries: recoveries(&history),
+            violations: check(&history),
+            history,
+        })
+    }
+
+    /// Waits until so many more requests have ended.
+    ///
+    /// # Errors
+    /// Nothing gets on any more.
+    pub async fn more(&self, operations: u64) -> Result<()> {
+        self.until(self.world.asked() + operations, World::asked)
+            .await
+    }
+
+    /// Waits until so many more requests have been granted.
+    ///
+    /// # Errors
+    /// Nothing gets on any more.
+    pub async fn more_granted(&self, operations: u64) -> Result<()> {
+        self.until(self.world.granted() + operations, World::granted)
+            .await
+    }
+
+    async fn until(&self, number: u64, count: impl Fn(&World) -> u64) -> Result<()> {
+        let (mut last, mut moved) = (count(&self.world), self.now());
+        while count(&self.world) < number {
+            sleep(PACE).await;
+            let (count, now) = (count(&self.world), self.now());
+            if count != last {
+                (last, moved) = (count, now);
+            } else if now - moved > STANDSTILL {
+                bail!("nothing gets on any more\n{}", self.last_words());
+            }
+        }
+        Ok(())
+    }
+
+    /// Does `harm` to `nodes`, waits for `meanwhile` and undoes it, and writes that down.
+    ///
+    /// # Errors
+    /// Those of what is done.
+    pub async fn fault(
+        &self,
+        name: impl Into<String>,
+        nodes: &[Node],
+        means: Meanwhile,
+        harm: impl AsyncFnOnce() -> Result<()>,
+        meanwhile: impl AsyncFnOnce() -> Result<()>,
+        undo: impl AsyncFnOnce() -> Result<()>,
+    ) -> Result<Fault> {
+        let began = self.now();
+        harm().await?;
+        let effect = self.now();
+        meanwhile().await?;
+        let ended = self.now();
+        let fault = Fault {
+            name: name.into(),
+            nodes: nodes.to_vec(),
+            span: Span { began, ended },
+            effect,
+            means,
+        };
+        self.write_down(fault.clone());
+        undo().await?;
+        Ok(fault)
+    }
+
+    /// Writes down a fault that lasts for a whole run.
+    pub fn write_down(&self, fault: Fault) {
+        let faults = self.faults.lock();
+        faults
+            .expect("nobody panics while holding the faults")
+            .push(fault);
+    }
+
+    /// Waits until every node serves again, for as long as recovery may take and a little more: that it took too long is for the
+    /// checker to say.
+    ///
+    /// # Errors
+    /// A node does not.
+    pub async fn until_all_ready(&self) -> Result<()> {
+        for node in self.site.nodes() {
+            self.site.until_ready(node, RECOVERY * 2).await?;
+        }
+        Ok(())
+    }
+
+    /// Now, on the clock of the history.
+    pub fn now(&self) -> Moment {
+        self.world.now()
+    }
+
+    fn everybody(self: &Arc<Self>, doing: Doing) -> JoinSet<Visitor> {
+        let mut set = JoinSet::new();
+        match doing {
+            Doing::Living => {
+                for user in (0..PEOPLE).map(User) {
+                    let stage = Arc::clone(self);
+                    set.spawn(async move {
+                        let mut visitor = Visitor::new(user, &stage.world);
+                        visitor.live(|| stage.is_going()).await;
+                        visitor
+                    });
+                }
+            }
+            Doing::LookingBack(people) => {
+                for mut visitor in people {
+                    set.spawn(async move {
+                        visitor.look_back(LOOKING_BACK).await;
+                        visitor
+                    });
+                }
+            }
+        }
+        set
+    }
+
+    async fn operate(self: Arc<Self>) -> Vec<Event> {
+        let wanted = self.operator_wanted;
+        operator::work(&self.world, &self.site, || wanted && self.is_going()).await
+    }
+
+    fn is_going(&self) -> bool {
+        self.going.load(Ordering::Relaxed)
+    }
+
+    fn faults(&self) -> Vec<Fault> {
+        let faults = self.faults.lock();
+        faults
+            .expect("nobody panics while holding the faults")
+            .clone()
+    }
+
+    /// The end of what each node has said.
+    fn last_words(&self) -> String {
+        let words = |node: Node| format!("--- node {}\n{}\n", node.0, self.site.said(node));
+        self.site.nodes().map(words).collect()
+    }
+}
+
+/// What everybody does.
+enum Doing {
+    Living,
+    LookingBack(Vec<Visitor>),
+}

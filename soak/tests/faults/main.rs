@@ -1,0 +1,72 @@
+//! The claims of docs/reliability.md: what must not happen to servers under load, whatever happens to them.
+//!
+//! Each test starts the built program, release build, and judges a history of thousands of requests. They are run one after the
+//! other, so that the load of one is not the fault of another: `./scripts/test faults`.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::sync::LazyLock;
+
+use safeconduct_soak::report::{HEAD, line};
+use safeconduct_soak::scenarios::{SHORT, postgresql, sqlite};
+use safeconduct_soak::stage::Outcome;
+use tokio::sync::Mutex;
+
+/// One run at a time.
+static ALONE: LazyLock<Mutex<()>> = LazyLock::new(Mutex::default);
+
+async fn holds(run: impl Future<Output = anyhow::Result<Outcome>>) {
+    let _alone = ALONE.lock().await;
+    let outcome = run.await.unwrap();
+    println!("{HEAD}{}", line(&outcome));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_promise_holds_for_64_people_at_once() {
+    holds(sqlite::calm(&SHORT)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_kills_cost_nothing_that_was_answered() {
+    holds(sqlite::kills(&SHORT)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_was_stopped_goes_on_as_if_it_knew() {
+    holds(sqlite::pause(&SHORT)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_an_error_and_no_weaker_check_as_root() {
+    holds(sqlite::full_disk(&SHORT)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_promise_holds_on_three_nodes_on_postgresql() {
+    holds(postgresql::calm(&SHORT)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_may_be_killed_and_stopped_on_postgresql() {
+    holds(postgresql::one_node(&SHORT)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_may_be_killed_on_postgresql() {
+    holds(postgresql::database_killed(&SHORT)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_synchronous_standby_takes_over_and_nothing_is_lost_on_postgresql() {
+    holds(postgresql::promotion(&SHORT)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_cut_off_says_so_and_knows_nothing_better_on_postgresql() {
+    holds(postgresql::partition(&SHORT)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clocks_may_be_minutes_apart_with_faketime_on_postgresql() {
+    holds(postgresql::clocks_apart(&SHORT)).await;
+}
