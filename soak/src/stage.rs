@@ -108,6 +108,17 @@ pub fn beside_program() -> Result<PathBuf> {
     Ok(folder.to_owned())
 }
 
+/// What a fault is.
+#[derive(Clone, Copy, Debug)]
+pub struct Harm<'a> {
+    /// What is done.
+    pub name: &'a str,
+    /// To which nodes.
+    pub nodes: &'a [Node],
+    /// What follows for their answers.
+    pub means: Meanwhile,
+}
+
 /// What a plan works with while everybody is at it.
 pub struct Stage {
     /// The nodes.
@@ -231,30 +242,28 @@ impl Stage {
         Ok(())
     }
 
-    /// Does `harm` to `nodes`, waits for `meanwhile` and undoes it, and writes that down.
+    /// Does harm, waits for `meanwhile` and undoes it, and writes that down.
     ///
     /// # Errors
     /// Those of what is done.
     pub async fn fault(
         &self,
-        name: impl Into<String>,
-        nodes: &[Node],
-        means: Meanwhile,
-        harm: impl AsyncFnOnce() -> Result<()>,
+        harm: Harm<'_>,
+        inflict: impl AsyncFnOnce() -> Result<()>,
         meanwhile: impl AsyncFnOnce() -> Result<()>,
         undo: impl AsyncFnOnce() -> Result<()>,
     ) -> Result<Fault> {
         let began = self.now();
-        harm().await?;
+        inflict().await?;
         let effect = self.now();
         meanwhile().await?;
         let ended = self.now();
         let fault = Fault {
-            name: name.into(),
-            nodes: nodes.to_vec(),
+            name: harm.name.to_owned(),
+            nodes: harm.nodes.to_vec(),
             span: Span { began, ended },
             effect,
-            means,
+            means: harm.means,
         };
         self.write_down(fault.clone());
         undo().await?;

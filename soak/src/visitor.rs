@@ -127,25 +127,37 @@ impl Visitor {
         if self.held.is_empty() {
             return self.visit(Manner::Waiting).await;
         }
-        match below(256) {
-            0..96 => self.ask_about_a_token().await,
-            96..128 => self.ask_who_it_is().await,
-            128..170 => self.refresh(Manner::Waiting).await,
-            170..190 => self.visit(Manner::Waiting).await,
-            190..198 => self.refresh(leaving()).await,
-            198..202 => self.visit(leaving()).await,
-            202..207 => self.redeem_twice().await,
-            207..213 => self.refresh_in_two_tabs().await,
-            213..217 => self.reuse_an_old_token().await,
-            217..221 => self.replay_the_code().await,
-            221..226 => self.let_others_try().await,
-            226..230 => self.forge().await,
-            230..236 => self.revoke().await,
-            236..240 => self.revoke_one_token().await,
-            240..244 => self.assert_twice().await,
-            244..255 => self.knock().await,
-            _ if below(4) == 0 => self.sign_out().await,
-            _ => self.visit(Manner::Waiting).await,
+        match below(64) {
+            0..50 => self.do_something_ordinary().await,
+            50..61 => self.do_something_odd().await,
+            _ => self.knock().await,
+        }
+    }
+
+    async fn do_something_ordinary(&mut self) {
+        match below(50) {
+            0..24 => self.ask_about_a_token().await,
+            24..32 => self.ask_who_it_is().await,
+            32..42 => self.refresh(Manner::Waiting).await,
+            42..48 => self.visit(Manner::Waiting).await,
+            48 => self.revoke().await,
+            _ => self.revoke_one_token().await,
+        }
+    }
+
+    async fn do_something_odd(&mut self) {
+        match below(44) {
+            0..8 => self.refresh(leaving()).await,
+            8..12 => self.visit(leaving()).await,
+            12..17 => self.redeem_twice().await,
+            17..23 => self.refresh_in_two_tabs().await,
+            23..27 => self.reuse_an_old_token().await,
+            27..31 => self.replay_the_code().await,
+            31..36 => self.let_others_try().await,
+            36..40 => self.forge().await,
+            40..43 => self.assert_twice().await,
+            _ if below(8) == 0 => self.sign_out().await,
+            _ => self.revoke().await,
         }
     }
 

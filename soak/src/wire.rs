@@ -156,10 +156,10 @@ impl Reply {
     /// The value that it gives a cookie; empty if it takes the cookie away.
     pub fn cookie(&self, name: &str) -> Option<&str> {
         let lines = self.headers.get_all(SET_COOKIE).iter();
-        let pairs = lines.filter_map(|line| line.to_str().ok()?.split(';').next()?.split_once('='));
+        let mut pairs =
+            lines.filter_map(|line| line.to_str().ok()?.split(';').next()?.split_once('='));
         pairs
-            .filter(|(found, _)| *found == name)
-            .last()
+            .rfind(|(found, _)| *found == name)
             .map(|(_, value)| value)
     }
 

@@ -223,66 +223,24 @@ impl<'h> Facts<'h> {
         match &event.act {
             Act::SignIn { user, answer } => {
                 if let Answer::Granted(session) = answer {
-                    let session_facts = Session {
+                    let facts = Session {
                         user: *user,
                         born: span,
                         endings: Vec::new(),
                     };
-                    is_new(&mut self.sessions, *session, session_facts, index, found);
+                    is_new(&mut self.sessions, *session, facts, index, found);
                 }
             }
             Act::Authorize {
                 session,
                 app,
-                answer: Answer::Granted(code),
-            } => {
-                let family = Family::new(*app, *session, span, self.is_doubtful(&span));
-                is_new(&mut self.codes, *code, self.families.len(), index, found);
-                self.families.push(family);
-            }
-            Act::Authorize { .. } => {}
-            Act::Redeem {
-                code,
-                rightful,
                 answer,
             } => {
-                let family = self.codes.get(code).copied();
-                let presented = Presented::Code {
-                    rightful: *rightful,
-                };
-                self.present(family, index, presented, found);
-                if let (Some(family), Answer::Granted(tokens)) = (family, answer) {
-                    self.hand_out(family, 0, *tokens, index, found);
+                if let Answer::Granted(code) = answer {
+                    let family = Family::new(*app, *session, span, self.is_doubtful(&span));
+                    is_new(&mut self.codes, *code, self.families.len(), index, found);
+                    self.families.push(family);
                 }
-            }
-            Act::Refresh {
-                token,
-                rightful,
-                answer,
-            } => {
-                let known = self.refresh_tokens.get(token).copied();
-                let generation = known.map_or(0, |(_, generation)| generation);
-                let presented = Presented::RefreshToken {
-                    generation,
-                    rightful: *rightful,
-                };
-                self.present(known.map(|(family, _)| family), index, presented, found);
-                if let (Some((family, generation)), Answer::Granted(tokens)) = (known, answer) {
-                    self.hand_out(family, generation + 1, *tokens, index, found);
-                }
-            }
-            Act::Introspect {
-                token, rightful, ..
-            } => self.present_access(*token, *rightful, index, found),
-            Act::UserInfo { token, .. } => self.present_access(*token, true, index, found),
-            Act::RevokeAccess { token, .. } => {
-                let family = self.access_tokens.get(token).copied();
-                self.present_quietly(family, index, Presented::RevokedAccessToken(*token));
-            }
-            Act::RevokeGrant { token, .. } => {
-                let known = self.refresh_tokens.get(token);
-                let family = known.map(|(family, _)| *family);
-                self.present_quietly(family, index, Presented::Revocation);
             }
             Act::SignOut { session, .. } => {
                 if let Some(session) = self.sessions.get_mut(session) {
@@ -295,20 +253,69 @@ impl<'h> Facts<'h> {
                 }
             }
             Act::Assert { id, .. } => self.used_once.entry(*id).or_default().push(index),
-            Act::Lock { user, .. } => self
-                .locks
-                .entry(*user)
-                .or_default()
-                .turn(true, index, event),
-            Act::Unlock { user, .. } => {
-                self.locks
-                    .entry(*user)
-                    .or_default()
-                    .turn(false, index, event);
-            }
-            Act::Disable { app, .. } => self.apps.entry(*app).or_default().turn(true, index, event),
-            Act::Enable { app, .. } => self.apps.entry(*app).or_default().turn(false, index, event),
+            Act::Lock { user, .. } => self.lock(*user).turn(true, index, event),
+            Act::Unlock { user, .. } => self.lock(*user).turn(false, index, event),
+            Act::Disable { app, .. } => self.app(*app).turn(true, index, event),
+            Act::Enable { app, .. } => self.app(*app).turn(false, index, event),
+            _ => self.take_use(index, event, found),
         }
+    }
+
+    /// Takes an event at which something of a family was presented.
+    fn take_use(&mut self, index: usize, event: &Event, found: &mut Found<'_>) {
+        match &event.act {
+            Act::Redeem {
+                code,
+                rightful,
+                answer,
+            } => {
+                let family = self.codes.get(code).copied();
+                let rightful = *rightful;
+                self.present(family, index, Presented::Code { rightful }, found);
+                if let (Some(family), Answer::Granted(tokens)) = (family, answer) {
+                    self.hand_out(family, 0, *tokens, index, found);
+                }
+            }
+            Act::Refresh {
+                token,
+                rightful,
+                answer,
+            } => {
+                let known = self.refresh_tokens.get(token).copied();
+                let (family, generation) =
+                    (known.map(|known| known.0), known.map_or(0, |known| known.1));
+                let rightful = *rightful;
+                let presented = Presented::RefreshToken {
+                    generation,
+                    rightful,
+                };
+                self.present(family, index, presented, found);
+                if let (Some(family), Answer::Granted(tokens)) = (family, answer) {
+                    self.hand_out(family, generation + 1, *tokens, index, found);
+                }
+            }
+            Act::Introspect {
+                token, rightful, ..
+            } => self.present_access(*token, *rightful, index, found),
+            Act::UserInfo { token, .. } => self.present_access(*token, true, index, found),
+            Act::RevokeAccess { token, .. } => {
+                let family = self.access_tokens.get(token).copied();
+                self.present_quietly(family, index, Presented::RevokedAccessToken(*token));
+            }
+            Act::RevokeGrant { token, .. } => {
+                let family = self.refresh_tokens.get(token).map(|known| known.0);
+                self.present_quietly(family, index, Presented::Revocation);
+            }
+            _ => {}
+        }
+    }
+
+    fn lock(&mut self, user: User) -> &mut Switch {
+        self.locks.entry(user).or_default()
+    }
+
+    fn app(&mut self, app: App) -> &mut Switch {
+        self.apps.entry(app).or_default()
     }
 
     fn present_access(

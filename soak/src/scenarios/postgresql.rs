@@ -14,7 +14,7 @@ use super::{Length, was_felt, was_long_enough};
 use crate::history::{Answer, Fault, Meanwhile, Moment, Node, Span};
 use crate::proxy::{Network, Proxy};
 use crate::site::Memory;
-use crate::stage::{Outcome, Stage, beside_program};
+use crate::stage::{Harm, Outcome, Stage, beside_program};
 
 const NODES: &str = "3, PostgreSQL";
 const ALL: [Node; 3] = [Node(0), Node(1), Node(2)];
@@ -22,6 +22,7 @@ const ALL: [Node; 3] = [Node(0), Node(1), Node(2)];
 const ONE: Node = Node(1);
 /// How long a database is away that is killed.
 const AWAY: Duration = Duration::from_secs(2);
+const PACE: Duration = Duration::from_millis(50);
 /// By how many seconds the clocks of the nodes are off.
 const OFFSETS: [&str; 3] = ["+0", "+180", "-180"];
 /// Where Debian keeps the library that gives a program another time.
@@ -91,15 +92,15 @@ pub async fn one_node(length: &Length) -> Result<Outcome> {
         let site = &stage.site;
         let kill = async || site.kill(ONE);
         let start = async || site.launch(ONE, &[]);
-        let name = "kill -9 of a node";
-        (stage.fault(name, &[ONE], Meanwhile::Silence, kill, at_once, start)).await?;
+        let harm = to_one("kill -9 of a node", Meanwhile::Silence);
+        stage.fault(harm, kill, at_once, start).await?;
         stage.until_all_ready().await?;
         stage.more(length.around_a_fault).await?;
 
         let stop = async || site.pause(ONE);
         let go_on = async || site.resume(ONE);
-        let name = "SIGSTOP of a node";
-        (stage.fault(name, &[ONE], Meanwhile::Silence, stop, longer, go_on)).await?;
+        let harm = to_one("SIGSTOP of a node", Meanwhile::Silence);
+        stage.fault(harm, stop, longer, go_on).await?;
         stage.more(length.around_a_fault).await
     };
     let name = "kill -9 and SIGSTOP of a node";
@@ -120,8 +121,8 @@ pub async fn database_killed(length: &Length) -> Result<Outcome> {
         let (one, another) = (postgres.clone(), postgres.clone());
         let kill = async || blocking(move || one.kill()).await;
         let restart = async || blocking(move || another.restart()).await;
-        let name = "kill -9 of PostgreSQL";
-        let fault = stage.fault(name, &ALL, Meanwhile::NoStore, kill, for_a_while, restart);
+        let harm = to_all("kill -9 of PostgreSQL");
+        let fault = stage.fault(harm, kill, for_a_while, restart);
         away = Some(fault.await?);
         stage.until_all_ready().await?;
         stage.more(length.around_a_fault).await
@@ -150,8 +151,7 @@ pub async fn promotion(length: &Length) -> Result<Outcome> {
         _database,
     } = cluster;
     let stage = stage.without_operator();
-    let source = primary.clone();
-    let standby = blocking(move || follow(&source)).await?;
+    let standby = follow(&primary).await?;
     let address = SocketAddr::from(([127, 0, 0, 1], standby.port()));
     let mut away = None;
     let plan = async |stage: &Stage| {
@@ -166,8 +166,8 @@ pub async fn promotion(length: &Length) -> Result<Outcome> {
             }
             Ok(())
         };
-        let name = "failover to a synchronous standby";
-        let fault = stage.fault(name, &ALL, Meanwhile::NoStore, kill, for_a_while, promote);
+        let harm = to_all("failover to a synchronous standby");
+        let fault = stage.fault(harm, kill, for_a_while, promote);
         away = Some(fault.await?);
         stage.until_all_ready().await?;
         stage.more(length.around_a_fault).await
@@ -192,9 +192,16 @@ pub async fn partition(length: &Length) -> Result<Outcome> {
             (Network::Cuts, "a node whose connections are reset"),
         ] {
             stage.more(length.around_a_fault).await?;
-            let cut = async || Ok(proxy.set(network));
-            let mend = async || Ok(proxy.set(Network::Passes));
-            let fault = stage.fault(name, &[ONE], Meanwhile::NoStore, cut, longer, mend);
+            let cut = async || {
+                proxy.set(network);
+                Ok(())
+            };
+            let mend = async || {
+                proxy.set(Network::Passes);
+                Ok(())
+            };
+            let harm = to_one(name, Meanwhile::NoStore);
+            let fault = stage.fault(harm, cut, longer, mend);
             faults.push(fault.await?);
             stage.until_all_ready().await?;
         }
@@ -269,18 +276,40 @@ fn apart(span: Span) -> Fault {
 }
 
 /// A standby without which nothing is acknowledged.
-fn follow(primary: &Postgres) -> Postgres {
-    let standby = primary.standby();
-    primary.sql(
-        "postgres",
-        "ALTER SYSTEM SET synchronous_standby_names = '*'",
-    );
-    primary.sql("postgres", "SELECT pg_reload_conf()");
+async fn follow(primary: &Postgres) -> Result<Postgres> {
+    let source = primary.clone();
+    let standby = blocking(move || {
+        let standby = source.standby();
+        let wait_for_it = "ALTER SYSTEM SET synchronous_standby_names = '*'";
+        source.sql("postgres", wait_for_it);
+        source.sql("postgres", "SELECT pg_reload_conf()");
+        standby
+    });
+    let standby = standby.await?;
     let in_sync = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
-    while primary.sql("postgres", in_sync) != "1" {
-        std::thread::sleep(Duration::from_millis(50));
+    loop {
+        let source = primary.clone();
+        if blocking(move || source.sql("postgres", in_sync)).await? == "1" {
+            return Ok(standby);
+        }
+        sleep(PACE).await;
     }
-    standby
+}
+
+fn to_one(name: &str, means: Meanwhile) -> Harm<'_> {
+    Harm {
+        name,
+        nodes: &[ONE],
+        means,
+    }
+}
+
+fn to_all(name: &str) -> Harm<'_> {
+    Harm {
+        name,
+        nodes: &ALL,
+        means: Meanwhile::NoStore,
+    }
 }
 
 async fn for_a_while() -> Result<()> {

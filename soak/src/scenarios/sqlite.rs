@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use super::{LONGER_THAN_ANYBODY_WAITS, Length, was_felt, was_long_enough};
 use crate::history::{Answer, Meanwhile, Node};
 use crate::site::Memory;
-use crate::stage::{Outcome, Stage, beside_program};
+use crate::stage::{Harm, Outcome, Stage, beside_program};
 use crate::visitor::below;
 
 const NODES: &str = "1, SQLite";
@@ -48,8 +48,9 @@ pub async fn kills(length: &Length) -> Result<Outcome> {
             let site = &stage.site;
             let kill = async || site.kill(NODE);
             let start = async || site.start(NODE).await;
-            let name = "kill -9 of the node";
-            (stage.fault(name, &[NODE], Meanwhile::Silence, kill, at_once, start)).await?;
+            stage
+                .fault(to_the_node("kill -9 of the node"), kill, at_once, start)
+                .await?;
         }
         stage.more(length.around_a_fault).await
     };
@@ -72,8 +73,9 @@ pub async fn pause(length: &Length) -> Result<Outcome> {
         let site = &stage.site;
         let stop = async || site.pause(NODE);
         let go_on = async || site.resume(NODE);
-        let name = "SIGSTOP of the node";
-        (stage.fault(name, &[NODE], Meanwhile::Silence, stop, longer, go_on)).await?;
+        stage
+            .fault(to_the_node("SIGSTOP of the node"), stop, longer, go_on)
+            .await?;
         stage.more(length.around_a_fault).await
     };
     let outcome = stage.run("SIGSTOP", NODES, plan, nothing).await?;
@@ -93,8 +95,7 @@ pub async fn full_disk(length: &Length) -> Result<Outcome> {
         stage.more(length.around_a_fault).await?;
         let fill = async || disk.fill();
         let empty = async || disk.make_room();
-        let name = "disk full";
-        let fault = stage.fault(name, &[NODE], Meanwhile::Silence, fill, longer, empty);
+        let fault = stage.fault(to_the_node("disk full"), fill, longer, empty);
         full = Some(fault.await?);
         stage.more(length.around_a_fault).await
     };
@@ -104,6 +105,14 @@ pub async fn full_disk(length: &Length) -> Result<Outcome> {
         .judged()?;
     was_felt(&outcome, full.as_ref().context("the plan was carried out")?)?;
     was_long_enough(outcome, length.around_a_fault)
+}
+
+fn to_the_node(name: &str) -> Harm<'_> {
+    Harm {
+        name,
+        nodes: &[NODE],
+        means: Meanwhile::Silence,
+    }
 }
 
 /// Nothing has to be put in order.
