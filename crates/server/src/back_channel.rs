@@ -205,7 +205,7 @@ async fn attempt(exchange: &Exchange<'_>, row: &QueuedLogout, call: &Call<'_>) -
         return Answer::Failed(format!("no key signs {algorithm}"));
     };
     let subject = keys.subjects().subject(client, &row.user);
-    let session = row.session.clone();
+    let session = keys.subjects().session(client, &row.session);
     let token = LogoutToken::new(
         exchange.issuer(),
         &client.id,

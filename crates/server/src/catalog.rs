@@ -206,8 +206,17 @@ impl CatalogCache {
         self.look().await
     }
 
+    /// How long ago the copy was last known to be right.
+    pub(crate) fn age(&self) -> Duration {
+        Duration::from_millis(self.milliseconds_old().try_into().unwrap_or_default())
+    }
+
     fn is_stale(&self) -> bool {
-        boot_milliseconds() - self.looked_at.load(Ordering::Acquire) > OLDEST
+        self.milliseconds_old() > OLDEST
+    }
+
+    fn milliseconds_old(&self) -> i64 {
+        boot_milliseconds() - self.looked_at.load(Ordering::Acquire)
     }
 
     async fn look(&self) -> Result<(), Fault> {
@@ -225,7 +234,7 @@ impl CatalogCache {
 }
 
 /// Milliseconds since the machine started, time asleep included: a node that was suspended must not trust its old copy.
-fn boot_milliseconds() -> i64 {
+pub(crate) fn boot_milliseconds() -> i64 {
     let since_boot = clock_gettime(ClockId::Boottime);
     since_boot
         .tv_sec

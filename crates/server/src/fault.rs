@@ -3,6 +3,8 @@
 use safeconduct_protocol::error::{Reason, Refusal};
 use safeconduct_store::{RedeemError, StoreError};
 
+use crate::timekeeping::ClockFault;
+
 /// Something that is our mistake or our environment's, never the caller's.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
@@ -26,6 +28,8 @@ impl Fault {
 pub(crate) enum Failure {
     Refused(Refusal),
     Faulted(Fault),
+    /// There is no time to judge by.
+    Untimely(ClockFault),
 }
 
 impl Failure {
@@ -37,6 +41,11 @@ impl Failure {
                 error @ (StoreError::Unavailable(_) | StoreError::CommitUnknown(_)),
             )) => {
                 tracing::error!(%error, "the store is unavailable");
+                Reason::StoreUnavailable.into()
+            }
+            // Nothing that the store keeps can be judged without a time.
+            Self::Untimely(fault) => {
+                tracing::error!(%fault, "there is no time to judge by");
                 Reason::StoreUnavailable.into()
             }
             Self::Faulted(fault) => {
@@ -62,6 +71,12 @@ impl From<Reason> for Failure {
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         Self::Faulted(fault)
+    }
+}
+
+impl From<ClockFault> for Failure {
+    fn from(fault: ClockFault) -> Self {
+        Self::Untimely(fault)
     }
 }
 

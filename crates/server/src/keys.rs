@@ -74,6 +74,7 @@ pub struct Keys {
     signing: Vec<SigningKey>,
     subjects: Subjects,
     dpop_nonces: NonceKey,
+    guesses: [u8; 32],
     verification: KeySet,
     published: JwkSet,
 }
@@ -123,6 +124,7 @@ impl Keys {
             seal,
             subjects: Subjects::new(derived(b"safeconduct pairwise subjects")),
             dpop_nonces: NonceKey::new(derived(b"safeconduct DPoP nonces")),
+            guesses: derived(b"safeconduct guesses"),
             hash,
             signing,
             verification: KeySet::new(verification),
@@ -161,6 +163,11 @@ impl Keys {
     /// Makes and judges the nonces of DPoP proofs, alike on every node.
     pub fn dpop_nonces(&self) -> &NonceKey {
         &self.dpop_nonces
+    }
+
+    /// Names whom a password is guessed for, and from where, alike on every node and after every start.
+    pub(crate) fn guesses(&self) -> [u8; 32] {
+        self.guesses
     }
 
     /// Verifies what this server signed.

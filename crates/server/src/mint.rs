@@ -35,11 +35,11 @@ pub(crate) async fn tokens_of_grant(
         .subject(client, &grant.user);
     let is_openid = scope.contains(OPENID);
     let parts = parts(exchange, grant.dpop_jkt.as_ref());
-    let token = AccessToken::of_grant(grant, subject.clone(), scope, parts);
+    let token = AccessToken::of_grant(grant, subject, scope, parts);
     let answer = access_token(exchange, client, token)?;
     let id_token = if is_openid {
         let token = answer.access_token.as_str();
-        Some(id_token(exchange, client, grant, subject, token, nonce).await?)
+        Some(id_token(exchange, client, grant, token, nonce).await?)
     } else {
         None
     };
@@ -106,7 +106,6 @@ async fn id_token(
     exchange: &Exchange<'_>,
     client: &Client,
     grant: &Grant,
-    subject: String,
     access_token: &str,
     nonce: Option<String>,
 ) -> Result<String, Failure> {
@@ -115,9 +114,11 @@ async fn id_token(
         let client = &client.id;
         Fault::new(format!("{client} wants {algorithm}, and no key signs that"))
     })?;
+    let subjects = exchange.catalog.keys.subjects();
     let parts = IdTokenParts {
         issuer: exchange.issuer(),
-        subject,
+        subject: subjects.subject(client, &grant.user),
+        session: subjects.session(client, &grant.session),
         nonce,
         access_token,
         algorithm,

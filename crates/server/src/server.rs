@@ -6,21 +6,18 @@ use safeconduct_protocol::{clock::Clock, seal::Seal, time::Timestamp};
 use safeconduct_store::Store;
 
 use crate::{
-    back_channel::{self, BackChannel},
-    catalog::{Catalog, CatalogCache, POLL, Source},
+    back_channel::BackChannel,
+    catalog::{Catalog, CatalogCache, Source},
     fault::{Failure, Fault},
+    house::Standing,
     keys::{self, MasterKey},
     pages::Pages,
     password::Passwords,
     settings::Settings,
     telemetry::Telemetry,
     throttle::Throttle,
+    timekeeping::Timekeeper,
 };
-
-/// How often rows that have ended are swept.
-const SWEEP: std::time::Duration = std::time::Duration::from_secs(60);
-/// The most rows one sweep deletes.
-const SWEPT_AT_ONCE: u32 = 1_000;
 
 /// An authorization server.
 #[derive(Clone)]
@@ -35,7 +32,8 @@ struct Parts {
     throttle: Throttle,
     back_channel: BackChannel,
     telemetry: Telemetry,
-    clock: Clock,
+    time: Timekeeper,
+    standing: Standing,
 }
 
 impl Server {
@@ -67,68 +65,22 @@ impl Server {
             clock: clock.clone(),
         };
         let catalog = CatalogCache::load(source).await?;
+        let guesses = catalog.current().await?.keys.guesses();
         let pages = Pages::new(&settings.product_name, settings.issuer.path());
         let passwords = Passwords::start(settings.passwords);
         Ok(Self(Arc::new(Parts {
             pages: pages.map_err(|error| Fault::new(error.to_string()))?,
             passwords: passwords
                 .map_err(|error| Fault::new(format!("starting the password threads: {error}")))?,
-            throttle: Throttle::new(settings.throttle),
+            throttle: Throttle::new(settings.throttle, guesses),
             back_channel: BackChannel::default(),
             telemetry: Telemetry::new(),
+            time: Timekeeper::start(clock, &store).await?,
+            standing: Standing::default(),
             settings,
             store,
             catalog,
-            clock,
         })))
-    }
-
-    /// Keeps the copy of the catalog fresh, sweeps what has ended, and tells clients of it, until the task is dropped.
-    pub async fn keep_house(&self) {
-        tokio::join!(self.look_and_sweep(), back_channel::keep_telling(self));
-    }
-
-    async fn look_and_sweep(&self) {
-        let mut poll = tokio::time::interval(POLL);
-        let mut sweep = tokio::time::interval(SWEEP);
-        poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                _ = poll.tick() => {
-                    if let Err(fault) = self.0.catalog.refresh().await {
-                        tracing::warn!(%fault, "the store could not be looked at; requests will look for themselves");
-                    }
-                }
-                _ = sweep.tick() => {
-                    if let Err(error) = self.0.store.sweep(self.now(), SWEPT_AT_ONCE).await {
-                        tracing::warn!(%error, "sweeping failed; the next sweep tries again");
-                    }
-                }
-            }
-        }
-    }
-
-    /// Reads the catalog now instead of within half a second.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn refresh(&self) -> Result<(), Fault> {
-        self.0.catalog.refresh().await
-    }
-
-    /// Tells clients of sessions that have ended now instead of within seconds: those that are due and were left by the node
-    /// that ended the session.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn tell_clients(&self) -> Result<(), Fault> {
-        while back_channel::deliver_due(self).await? {}
-        Ok(())
-    }
-
-    /// Whether requests can be served: the store answers.
-    pub async fn is_ready(&self) -> bool {
-        self.0.catalog.refresh().await.is_ok()
     }
 
     /// The settings it was made with.
@@ -146,13 +98,21 @@ impl Server {
         &self.0.telemetry
     }
 
-    /// The time.
+    /// What the clock says, believed or not.
     pub fn now(&self) -> Timestamp {
-        self.0.clock.now()
+        self.clock().now()
     }
 
     pub(crate) fn clock(&self) -> &Clock {
-        &self.0.clock
+        self.0.time.clock()
+    }
+
+    pub(crate) fn time(&self) -> &Timekeeper {
+        &self.0.time
+    }
+
+    pub(crate) fn standing(&self) -> &Standing {
+        &self.0.standing
     }
 
     pub(crate) fn pages(&self) -> &Pages {
@@ -175,13 +135,18 @@ impl Server {
         Ok(self.0.catalog.current().await?)
     }
 
+    pub(crate) fn cache(&self) -> &CatalogCache {
+        &self.0.catalog
+    }
+
     /// The path of an endpoint on this origin, below the issuer's own path.
     pub(crate) fn path(&self, endpoint: &str) -> String {
         format!("{}{endpoint}", self.0.settings.issuer.path())
     }
 }
 
-/// What one request works with: one copy of the catalog and one moment, from beginning to end.
+/// What one request works with: one copy of the catalog and one moment, from beginning to end. Without a clock that can be
+/// believed there is no moment, and nothing is judged or signed.
 pub(crate) struct Exchange<'s> {
     pub(crate) server: &'s Server,
     pub(crate) catalog: Arc<Catalog>,
@@ -193,7 +158,7 @@ impl<'s> Exchange<'s> {
         Ok(Self {
             server,
             catalog: server.catalog().await?,
-            now: server.now(),
+            now: server.time().moment()?,
         })
     }
 

@@ -12,6 +12,8 @@ use http::StatusCode;
 use metrics::{Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 
+use crate::house::NotReady;
+
 const REQUEST_DURATION: &str = "safeconduct_http_request_duration_seconds";
 const TOKEN_REQUESTS: &str = "safeconduct_token_requests_total";
 const AUTHORIZE: &str = "safeconduct_authorize_total";
@@ -22,6 +24,9 @@ const REFRESH_REUSE: &str = "safeconduct_refresh_reuse_detected_total";
 const RATE_LIMITED: &str = "safeconduct_rate_limited_total";
 const PASSWORD_HASH_QUEUE: &str = "safeconduct_password_hash_queue";
 const CONNECTIONS: &str = "safeconduct_connections";
+const NOT_READY: &str = "safeconduct_not_ready";
+const CLOCK_OFFSET: &str = "safeconduct_clock_offset_seconds";
+const CATALOG_AGE: &str = "safeconduct_catalog_age_seconds";
 const BUILD_INFO: &str = "safeconduct_build_info";
 
 /// Upper bounds in seconds: from a page out of memory to a request that waits for a password slot.
@@ -63,6 +68,10 @@ impl Telemetry {
         telemetry.gauge(BUILD_INFO, [("version", env!("CARGO_PKG_VERSION"))], 1.0);
         telemetry.gauge(PASSWORD_HASH_QUEUE, [], 0.0);
         telemetry.gauge(CONNECTIONS, [], 0.0);
+        for reason in NotReady::REASONS {
+            telemetry.not_ready(reason, false);
+        }
+        telemetry.clock_offset(0);
         telemetry.add(REFRESH_REUSE, [], 0);
         telemetry
     }
@@ -131,6 +140,21 @@ impl Telemetry {
     /// Passwords that wait for a hashing thread; measured when the metrics are read.
     pub fn password_hash_queue(&self, waiting: usize) {
         self.gauge(PASSWORD_HASH_QUEUE, [], waiting as f64);
+    }
+
+    /// Whether the server is not ready for this reason: 1 or 0.
+    pub(crate) fn not_ready(&self, reason: &'static str, is_why: bool) {
+        self.gauge(NOT_READY, [("reason", reason)], f64::from(u8::from(is_why)));
+    }
+
+    /// By how many seconds this node's clock is ahead of the database's.
+    pub(crate) fn clock_offset(&self, seconds: i64) {
+        self.gauge(CLOCK_OFFSET, [], seconds as f64);
+    }
+
+    /// How long ago the copy of clients and keys was known to be right; measured when the metrics are read.
+    pub(crate) fn catalog_age(&self, age: Duration) {
+        self.gauge(CATALOG_AGE, [], age.as_secs_f64());
     }
 
     /// A connection was accepted.
@@ -214,6 +238,18 @@ fn describe(recorder: &PrometheusRecorder) {
             "Passwords that wait for a hashing thread.",
         ),
         (CONNECTIONS, "Open connections on all listeners."),
+        (
+            NOT_READY,
+            "1 for the reason why requests should be sent to another node.",
+        ),
+        (
+            CLOCK_OFFSET,
+            "By how much this node's clock is ahead of the database's.",
+        ),
+        (
+            CATALOG_AGE,
+            "Time since the copy of clients and keys was known to be right.",
+        ),
         (BUILD_INFO, "Always 1; the version that runs."),
     ] {
         recorder.describe_gauge(name(gauge), None, text(description));
@@ -297,6 +333,7 @@ mod tests {
         telemetry.token_request("refresh_token", "invalid_grant");
         telemetry.refresh_reuse_detected();
         telemetry.password_hash_queue(3);
+        telemetry.catalog_age(Duration::ZERO);
         let rendered = telemetry.render();
         for name in [
             REQUEST_DURATION,
@@ -309,6 +346,9 @@ mod tests {
             RATE_LIMITED,
             PASSWORD_HASH_QUEUE,
             CONNECTIONS,
+            NOT_READY,
+            CLOCK_OFFSET,
+            CATALOG_AGE,
             BUILD_INFO,
         ] {
             assert!(

@@ -10,22 +10,36 @@
 //! that such an attack does not keep the owner out. (The owner at a *new* address competes with the attack while it lasts.)
 //! The address's budget stops one address that tries a word on many accounts.
 //!
-//! **What forgetting costs.** A table is sets of eight slots. Where a key falls is decided by a hash under a random key of this
-//! process, so nobody can aim. A full set forgets the entry with the least to remember. To free an exhausted pair, a flood
+//! **On many nodes.** Each node tells the others what it was paid, in one row that it writes at most once for each poll, and
+//! refuses by the sum. Whoever guesses at all K nodes within one poll, before they have heard of each other, gets at most
+//! the burst of each: K × burst instead of one. That is owed: no node lets pass until the clock has given all of it back, so
+//! that in any time `t` there are never more than K × burst + `t` / refill guesses, and `t` / refill in the long run, however
+//! many nodes there are. A new process reads the same rows: a restart forgets nothing, `kill -9` at most what was not told
+//! yet, one poll's worth. Of each kind of key the 1024 most spent are told; an attack that keeps more at once under way
+//! gets the rest of them from each node anew. Names and addresses leave the process only as keyed hashes.
+//!
+//! **What forgetting costs.** A table is sets of eight slots. Where a key falls is decided by a keyed hash, so nobody without
+//! the cluster's keys can aim. A full set forgets the entry with the least to remember. To free an exhausted pair, a flood
 //! must therefore bring eight keys that are exhausted as much into a set it cannot name, that is exhaust about every pair in
 //! the table: at the default size and budgets some 300 000 guesses, each through argon2 (over an hour of one core) and each
-//! within the budget of some address, to win back five guesses that the clock gives back in five minutes.
+//! within the budget of some address, to win back five guesses that the clock gives back in five minutes. Which addresses are
+//! familiar is written down besides, one row for each, and read when it decides.
 
-use std::hash::{BuildHasher, RandomState};
+mod exchange;
+mod ledgers;
+#[cfg(test)]
+mod many_nodes;
+mod table;
+mod telling;
+
 use std::net::IpAddr;
+use std::sync::atomic::AtomicI64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use safeconduct_protocol::time::Timestamp;
+use safeconduct_protocol::{encoding, time::Timestamp, token::new_id};
 
+use self::ledgers::Ledgers;
 use crate::accept::neighbourhood;
-
-/// How long an address stays familiar to an account after a sign-in, in seconds.
-const FAMILIAR_FOR: i64 = 30 * 24 * 60 * 60;
 
 /// A number of guesses that refills by the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +48,18 @@ pub struct Budget {
     pub burst: u32,
     /// Seconds until one more guess is allowed.
     pub refill: u32,
+}
+
+impl Budget {
+    /// The price of one guess, in seconds.
+    fn one(self) -> i64 {
+        i64::from(self.refill)
+    }
+
+    /// The time in which an empty budget is full again, in seconds.
+    fn whole(self) -> i64 {
+        self.one().saturating_mul(i64::from(self.burst.max(1)))
+    }
 }
 
 /// How often passwords may be guessed.
@@ -47,7 +73,7 @@ pub struct ThrottleSettings {
     pub per_account: Budget,
     /// For one address on all accounts; an IPv6 address counts as its /64.
     pub per_address: Budget,
-    /// Slots of each table, 16 bytes apiece; rounded up to a power of two.
+    /// Slots of each table, 32 bytes apiece; rounded up to a power of two.
     pub slots: usize,
 }
 
@@ -84,6 +110,8 @@ pub enum Limit {
 }
 
 impl Limit {
+    const ALL: [Self; 3] = [Self::Pair, Self::Account, Self::Address];
+
     /// The limit's name in metrics and logs.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -103,26 +131,32 @@ pub struct RetryAfter {
     pub limit: Limit,
 }
 
-/// Counts guesses. One for each process: nodes do not share it, and a restart forgets.
+/// Counts guesses, together with the other nodes.
 pub struct Throttle {
     settings: ThrottleSettings,
-    hasher: RandomState,
-    tables: Mutex<Tables>,
+    key: [u8; 32],
+    /// This process, to the others: no two starts have one name, so that none takes another's row for its own.
+    node: String,
+    ledgers: Mutex<Ledgers>,
+    heard_at: AtomicI64,
 }
 
 impl Throttle {
-    /// A throttle that has seen nothing. All the memory it will ever use is taken here.
-    pub fn new(settings: ThrottleSettings) -> Self {
+    /// A throttle that has seen nothing. All the memory that its own counts will ever use is taken here. `key` is the same on
+    /// all nodes, and secret.
+    pub fn new(settings: ThrottleSettings, key: [u8; 32]) -> Self {
         let slots = if settings.enabled { settings.slots } else { 0 };
+        let budgets = [
+            settings.per_pair,
+            settings.per_account,
+            settings.per_address,
+        ];
         Self {
             settings,
-            hasher: RandomState::new(),
-            tables: Mutex::new(Tables {
-                pairs: Table::new(slots),
-                accounts: Table::new(slots),
-                addresses: Table::new(slots),
-                familiar: Table::new(slots),
-            }),
+            key,
+            node: new_id(),
+            ledgers: Mutex::new(Ledgers::new(budgets, slots)),
+            heard_at: AtomicI64::new(i64::MIN),
         }
     }
 
@@ -140,58 +174,69 @@ impl Throttle {
             throttle: self,
             keys,
             now,
-            account_charged: false,
+            charged: &[],
         };
         if !self.settings.enabled {
             return Ok(permit);
         }
         let now = now.seconds();
-        let mut tables = self.tables();
-        let is_familiar = tables.familiar.find(keys.pair, now).is_some();
-        let account = if is_familiar {
-            Ok(None)
+        let mut ledgers = self.ledgers();
+        permit.charged = if ledgers.is_familiar(keys.pair, now) {
+            &[Limit::Pair, Limit::Address]
         } else {
-            let spent = tables.accounts.find(keys.account, now);
-            self.settings.per_account.spend(spent, now).map(Some)
+            &Limit::ALL
         };
-        let pair = self
-            .settings
-            .per_pair
-            .spend(tables.pairs.find(keys.pair, now), now);
-        let address = self
-            .settings
-            .per_address
-            .spend(tables.addresses.find(keys.address, now), now);
-        match (pair, account, address) {
-            (Ok(pair), Ok(account), Ok(address)) => {
-                tables.pairs.put(keys.pair, pair, now);
-                tables.addresses.put(keys.address, address, now);
-                if let Some(account) = account {
-                    tables.accounts.put(keys.account, account, now);
-                    permit.account_charged = true;
-                }
-                Ok(permit)
-            }
-            (pair, account, address) => Err(longest([
-                (pair.err(), Limit::Pair),
-                (account.err(), Limit::Account),
-                (address.err(), Limit::Address),
-            ])),
+        let wait = |limit: &Limit| {
+            let seconds = ledgers.wait(*limit, keys.of(*limit), now)?;
+            let limit = *limit;
+            Some(RetryAfter { seconds, limit })
+        };
+        let waits = permit.charged.iter().filter_map(wait);
+        if let Some(longest) = waits.max_by_key(|wait| wait.seconds) {
+            return Err(longest);
         }
+        for limit in permit.charged {
+            ledgers.pay(*limit, keys.of(*limit), now);
+        }
+        Ok(permit)
+    }
+
+    /// What has to be looked up before [`check`](Self::check): the account is exhausted, and nobody here knows whether it knows
+    /// the address.
+    fn asks_for_familiarity(
+        &self,
+        username: &str,
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Option<Keys> {
+        if !self.settings.enabled {
+            return None;
+        }
+        let (keys, now) = (self.keys(username, address), now.seconds());
+        let mut ledgers = self.ledgers();
+        let is_exhausted = ledgers.wait(Limit::Account, keys.account, now).is_some();
+        (is_exhausted && !ledgers.is_familiar(keys.pair, now)).then_some(keys)
     }
 
     fn keys(&self, username: &str, address: IpAddr) -> Keys {
         let username = username.trim().to_lowercase();
-        let address = neighbourhood(address);
+        let address = match neighbourhood(address) {
+            IpAddr::V4(address) => address.to_ipv6_mapped(),
+            IpAddr::V6(address) => address,
+        };
+        // No two read alike: after its first letter each has a fixed length but for its end.
+        let hash = |parts: [&[u8]; 3]| encoding::hmac_sha256(&self.key, &parts.concat());
+        let pair = hash([b"p", &address.octets(), username.as_bytes()]);
         Keys {
-            pair: self.hasher.hash_one((&username, address)),
-            account: self.hasher.hash_one(&username),
-            address: self.hasher.hash_one(address),
+            pair: short(pair),
+            account: short(hash([b"n", b"", username.as_bytes()])),
+            address: short(hash([b"a", &address.octets(), b""])),
+            hash: pair,
         }
     }
 
-    fn tables(&self) -> MutexGuard<'_, Tables> {
-        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    fn ledgers(&self) -> MutexGuard<'_, Ledgers> {
+        self.ledgers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -202,16 +247,18 @@ pub struct Permit<'a> {
     throttle: &'a Throttle,
     keys: Keys,
     now: Timestamp,
-    account_charged: bool,
+    /// What was paid from.
+    charged: &'static [Limit],
 }
 
 impl Permit<'_> {
-    /// The password was right: the account starts afresh at this address, which becomes familiar to it.
+    /// The password was right: the account starts afresh at this address, which becomes familiar to it. It does not clear the
+    /// counts of the account and the address: else one account of one's own would be a licence to guess at all others.
     pub fn succeeded(self) {
-        let now = self.now.seconds();
-        let mut tables = self.give_back();
-        tables.pairs.remove(self.keys.pair);
-        tables.familiar.put(self.keys.pair, now + FAMILIAR_FOR, now);
+        if self.throttle.settings.enabled {
+            let (now, keys) = (self.now.seconds(), self.keys);
+            self.give_back().make_familiar(keys.pair, keys.hash, now);
+        }
     }
 
     /// The password was wrong; the guess stays counted.
@@ -219,137 +266,41 @@ impl Permit<'_> {
 
     /// The password was never checked, because the server is busy.
     pub fn not_tried(self) {
-        let now = self.now.seconds();
-        let refill = self.throttle.settings.per_pair.refill;
-        self.give_back()
-            .pairs
-            .take_back(self.keys.pair, refill, now);
+        drop(self.give_back());
     }
 
-    /// Takes the guess off the account and the address. A right password does not clear *their* counts: else one account of
-    /// one's own would be a licence to guess at all others.
-    fn give_back(&self) -> MutexGuard<'_, Tables> {
-        let settings = &self.throttle.settings;
-        let now = self.now.seconds();
-        let mut tables = self.throttle.tables();
-        if self.account_charged {
-            tables
-                .accounts
-                .take_back(self.keys.account, settings.per_account.refill, now);
+    fn give_back(&self) -> MutexGuard<'_, Ledgers> {
+        let mut ledgers = self.throttle.ledgers();
+        for limit in self.charged {
+            ledgers.take_back(*limit, self.keys.of(*limit));
         }
-        tables
-            .addresses
-            .take_back(self.keys.address, settings.per_address.refill, now);
-        tables
+        ledgers
     }
 }
 
-impl Budget {
-    /// When the budget is full again after one more guess, or the seconds until there can be one. `spent` is when it would
-    /// be full again without (the generic cell rate algorithm, in whole seconds).
-    fn spend(self, spent: Option<i64>, now: i64) -> Result<i64, u32> {
-        let refill = i64::from(self.refill);
-        let whole = refill * i64::from(self.burst.max(1));
-        // A clock that was set back must not turn into a wait that is longer than any budget.
-        let spent = spent.unwrap_or(now).clamp(now, now + whole);
-        let next = spent + refill;
-        if next <= now + whole {
-            return Ok(next);
-        }
-        let wait = next - now - whole;
-        Err(u32::try_from(wait).unwrap_or(u32::MAX).max(1))
-    }
-}
-
-fn longest(waits: [(Option<u32>, Limit); 3]) -> RetryAfter {
-    let (seconds, limit) = waits
-        .into_iter()
-        .filter_map(|(wait, limit)| Some((wait?, limit)))
-        .max_by_key(|(seconds, _)| *seconds)
-        .expect("a guess is refused by at least one budget");
-    RetryAfter { seconds, limit }
-}
-
+/// The names under which a guess is counted.
 #[derive(Clone, Copy)]
 struct Keys {
     pair: u64,
     account: u64,
     address: u64,
+    /// The pair's, whole, for what is written down for long.
+    hash: [u8; 32],
 }
 
-struct Tables {
-    /// Until when each pair's budget is not full.
-    pairs: Table,
-    accounts: Table,
-    addresses: Table,
-    /// Until when an address is familiar to an account.
-    familiar: Table,
+impl Keys {
+    fn of(&self, limit: Limit) -> u64 {
+        match limit {
+            Limit::Pair => self.pair,
+            Limit::Account => self.account,
+            Limit::Address => self.address,
+        }
+    }
 }
 
-/// Times by key, in a number of slots that never changes. An entry whose time has passed is as good as none.
-struct Table {
-    sets: Box<[Set]>,
-}
-
-const WAYS: usize = 8;
-type Set = [Slot; WAYS];
-
-#[derive(Clone, Copy)]
-struct Slot {
-    key: u64,
-    until: i64,
-}
-
-impl Table {
-    fn new(slots: usize) -> Self {
-        let sets = slots.div_ceil(WAYS).next_power_of_two();
-        let empty = Slot {
-            key: 0,
-            until: i64::MIN,
-        };
-        Self {
-            sets: vec![[empty; WAYS]; sets].into_boxed_slice(),
-        }
-    }
-
-    fn find(&mut self, key: u64, now: i64) -> Option<i64> {
-        self.slot(key)
-            .map(|slot| slot.until)
-            .filter(|until| *until > now)
-    }
-
-    /// Writes `until` for `key`, over the entry of its set that ends first if there is none for it.
-    fn put(&mut self, key: u64, until: i64, now: i64) {
-        if let Some(slot) = self.slot(key) {
-            slot.until = until;
-            return;
-        }
-        debug_assert!(until >= now, "an entry that has passed is not written");
-        let first_to_end = self.set(key).iter_mut().min_by_key(|slot| slot.until);
-        *first_to_end.expect("a set has slots") = Slot { key, until };
-    }
-
-    fn take_back(&mut self, key: u64, seconds: u32, now: i64) {
-        if let Some(until) = self.find(key, now) {
-            self.put(key, (until - i64::from(seconds)).max(now), now);
-        }
-    }
-
-    fn remove(&mut self, key: u64) {
-        if let Some(slot) = self.slot(key) {
-            slot.until = i64::MIN;
-        }
-    }
-
-    fn slot(&mut self, key: u64) -> Option<&mut Slot> {
-        self.set(key).iter_mut().find(|slot| slot.key == key)
-    }
-
-    fn set(&mut self, key: u64) -> &mut Set {
-        // The number of sets is a power of two: these are the low bits of the hash.
-        let index = key as usize & (self.sets.len() - 1);
-        &mut self.sets[index]
-    }
+fn short(hash: [u8; 32]) -> u64 {
+    let (first, _) = hash.split_first_chunk().expect("32 bytes hold 8");
+    u64::from_be_bytes(*first)
 }
 
 #[cfg(test)]
@@ -360,18 +311,23 @@ mod tests {
 
     const NOON: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
+    const KEY: [u8; 32] = [7; 32];
+
     fn budget(burst: u32, refill: u32) -> Budget {
         Budget { burst, refill }
     }
 
     fn throttle(pair: Budget, account: Budget, address: Budget) -> Throttle {
-        Throttle::new(ThrottleSettings {
-            enabled: true,
-            per_pair: pair,
-            per_account: account,
-            per_address: address,
-            slots: 1024,
-        })
+        Throttle::new(
+            ThrottleSettings {
+                enabled: true,
+                per_pair: pair,
+                per_account: account,
+                per_address: address,
+                slots: 1024,
+            },
+            KEY,
+        )
     }
 
     /// Loose enough that only the budget under test is felt.
@@ -584,10 +540,11 @@ mod tests {
 
     #[test]
     fn switched_off_it_counts_nothing() {
-        let throttle = Throttle::new(ThrottleSettings {
+        let settings = ThrottleSettings {
             enabled: false,
             ..ThrottleSettings::default()
-        });
+        };
+        let throttle = Throttle::new(settings, KEY);
         for _ in 0..1000 {
             assert_eq!(guess(&throttle, "ada", ip("192.0.2.1"), NOON), None);
         }
@@ -595,14 +552,7 @@ mod tests {
     }
 
     fn slots(throttle: &Throttle) -> [usize; 4] {
-        let tables = throttle.tables();
-        [
-            &tables.pairs,
-            &tables.accounts,
-            &tables.addresses,
-            &tables.familiar,
-        ]
-        .map(|table| table.sets.iter().map(|set| set.len()).sum())
+        throttle.ledgers().slots()
     }
 
     proptest! {
@@ -611,13 +561,14 @@ mod tests {
             guesses in prop::collection::vec((any::<u16>(), any::<u8>(), 0..4u8, 0..90i64), 1..400),
             slots_wanted in 0..200usize,
         ) {
-            let throttle = Throttle::new(ThrottleSettings {
+            let settings = ThrottleSettings {
                 slots: slots_wanted,
                 per_pair: budget(2, 60),
                 per_account: budget(3, 30),
                 per_address: budget(4, 10),
                 enabled: true,
-            });
+            };
+            let throttle = Throttle::new(settings, KEY);
             let at_first = slots(&throttle);
             let mut now = NOON;
             for (name, address, end, pause) in guesses {

@@ -1,4 +1,4 @@
-//! What the operator's listener answers: is the process alive, can it serve, and what does it count.
+//! What the operator's listener answers: is the process alive, can it serve or why not, and what does it count.
 
 use axum::{
     extract::State,
@@ -13,15 +13,14 @@ pub(crate) async fn live() -> &'static str {
 }
 
 pub(crate) async fn ready(State(server): State<Server>) -> Response {
-    if server.is_ready().await {
-        (StatusCode::OK, "ready\n").into_response()
-    } else {
-        (
+    match server.readiness().await {
+        Ok(()) => (StatusCode::OK, "ready\n").into_response(),
+        Err(why) => (
             StatusCode::SERVICE_UNAVAILABLE,
             [(header::RETRY_AFTER, "2")],
-            "the store does not answer\n",
+            format!("{why}\n"),
         )
-            .into_response()
+            .into_response(),
     }
 }
 
@@ -29,6 +28,7 @@ pub(crate) async fn metrics(State(server): State<Server>) -> Response {
     server
         .telemetry()
         .password_hash_queue(server.passwords().waiting());
+    server.telemetry().catalog_age(server.cache().age());
     (
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
         server.telemetry().render(),

@@ -117,7 +117,10 @@ async fn authenticate(
         (_, Some(password)) => Secret::new(password),
     };
     let server = exchange.server;
-    let permit = match server.throttle().check(username, address, exchange.now) {
+    let permit = server
+        .throttle()
+        .permit(server.store(), username, address, exchange.now);
+    let permit = match permit.await? {
         Ok(permit) => permit,
         Err(wait) => {
             server.telemetry().rate_limited(wait.limit.as_str());

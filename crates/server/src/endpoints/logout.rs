@@ -128,7 +128,7 @@ impl Asked {
     /// Whether it is proven to mean the session of `person`: by its name, or by theirs where the ID Token names no session.
     fn means(&self, person: &SignedInUser, subjects: &Subjects) -> bool {
         let means = |(hint, client): &(IdTokenHint, Arc<Client>)| match &hint.session {
-            Some(session) => *session == person.session,
+            Some(session) => *session == subjects.session(client, &person.session),
             None => hint.subject == subjects.subject(client, &person.user),
         };
         self.proof.as_ref().is_some_and(means)

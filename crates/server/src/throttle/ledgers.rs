@@ -1,0 +1,326 @@
+//! What was paid for guesses, by this node and by the others, and what that leaves.
+//!
+//! A budget is a bucket that refills by the clock (the generic cell rate algorithm, in whole seconds). A *stretch* is a time
+//! without a moment at which the bucket was full. Each node keeps and tells only what it was paid itself in the stretch under
+//! way, as one sum with the time of the first payment. From the sums of all nodes follows when the bucket is full again:
+//! taken in the order of their beginnings, each adds its seconds. So a sum that is heard twice counts once, one that is heard
+//! late is not lost, and nothing is told of keys that are full.
+
+use std::collections::HashMap;
+
+use safeconduct_protocol::time::Timestamp;
+use safeconduct_store::{FamiliarAddress, NodeGuesses};
+
+use super::{
+    Budget, Limit,
+    table::{Slot, Table},
+    telling::{self, Entry, KINDS, MOST},
+};
+
+/// How long an address stays familiar to an account after a sign-in, in seconds.
+const FAMILIAR_FOR: i64 = 30 * 24 * 60 * 60;
+/// How much longer an address must be familiar than was written down, before that is written again, in seconds: a day.
+const WORTH_WRITING: i64 = 24 * 60 * 60;
+/// How far the clocks of two nodes may differ, in seconds. What lies further ahead is not counted.
+const SKEW: i64 = 60;
+
+/// What one node was paid for one key in the stretch under way.
+#[derive(Clone, Copy, Default)]
+struct Spending {
+    since: i64,
+    seconds: i64,
+}
+
+/// A time without a moment at which the budget was full.
+struct Stretch {
+    since: i64,
+    full_at: i64,
+}
+
+pub(super) struct Ledgers {
+    budgets: [Budget; 3],
+    own: [Table<Spending>; 3],
+    /// Pairs of account and address that signed in, until when they are familiar; and until when that is written down.
+    familiar: Table<i64>,
+    others: HashMap<String, OtherNode>,
+    /// Whether something was paid since it was told last.
+    changed: bool,
+    version: i64,
+    unwritten: HashMap<[u8; 32], i64>,
+}
+
+struct OtherNode {
+    version: i64,
+    spent: [HashMap<u64, Spending>; 3],
+}
+
+impl Ledgers {
+    pub(super) fn new(budgets: [Budget; 3], slots: usize) -> Self {
+        Self {
+            budgets,
+            own: std::array::from_fn(|_| Table::new(slots)),
+            familiar: Table::new(slots),
+            others: HashMap::new(),
+            changed: false,
+            version: 0,
+            unwritten: HashMap::new(),
+        }
+    }
+
+    /// Seconds until there can be one more guess at `key`; `None` if there can be one now.
+    pub(super) fn wait(&mut self, limit: Limit, key: u64, now: i64) -> Option<u32> {
+        self.pull_back(limit, key, now);
+        let budget = self.budgets[limit as usize];
+        let full_at = self.stretch(limit, key, now).full_at.max(now);
+        let wait = full_at.saturating_add(budget.one()) - now - budget.whole();
+        (wait > 0).then(|| u32::try_from(wait).unwrap_or(u32::MAX))
+    }
+
+    /// Takes the price of one guess at `key`.
+    pub(super) fn pay(&mut self, limit: Limit, key: u64, now: i64) {
+        let price = self.budgets[limit as usize].one();
+        let stretch = self.stretch(limit, key, now);
+        let own = self.own[limit as usize].find(key).map(|slot| slot.value);
+        let is_under_way = |own: &Spending| stretch.full_at > now && own.since >= stretch.since;
+        let own = own.filter(is_under_way).unwrap_or(Spending {
+            since: now,
+            seconds: 0,
+        });
+        let spending = Spending {
+            seconds: own.seconds.saturating_add(price),
+            ..own
+        };
+        let until = stretch.full_at.max(now).saturating_add(price);
+        self.own[limit as usize].put(key, until, spending);
+        self.changed = true;
+    }
+
+    /// Gives the price of one guess back.
+    pub(super) fn take_back(&mut self, limit: Limit, key: u64) {
+        let price = self.budgets[limit as usize].one();
+        if let Some(slot) = self.own[limit as usize].find_mut(key) {
+            let back = price.min(slot.value.seconds);
+            slot.value.seconds -= back;
+            slot.until -= back;
+            self.changed = true;
+        }
+    }
+
+    pub(super) fn is_familiar(&self, pair: u64, now: i64) -> bool {
+        self.familiar
+            .find(pair)
+            .is_some_and(|slot| slot.until > now)
+    }
+
+    /// After a sign-in the pair is familiar, and nothing that was paid for it before counts any more.
+    pub(super) fn make_familiar(&mut self, pair: u64, hash: [u8; 32], now: i64) {
+        let until = now + FAMILIAR_FOR;
+        let known = self.familiar.find(pair);
+        let mut written = known.map_or(i64::MIN, |slot| slot.value);
+        if until.saturating_sub(written) > WORTH_WRITING && self.unwritten.len() < MOST {
+            self.unwritten.insert(hash, until);
+            written = until;
+        }
+        self.familiar.put(pair, until, written);
+        self.own[Limit::Pair as usize].remove(pair);
+        self.changed = true;
+    }
+
+    /// Learns that a pair is familiar, and until when that is written down at least.
+    pub(super) fn recall(&mut self, pair: u64, until: i64, written: i64) {
+        let known = self.familiar.find(pair);
+        let (known, known_written) =
+            known.map_or((i64::MIN, i64::MIN), |slot| (slot.until, slot.value));
+        self.familiar
+            .put(pair, until.max(known), written.max(known_written));
+    }
+
+    /// What there is to tell since it was told last, in the name of `node`.
+    pub(super) fn tell(
+        &mut self,
+        node: &str,
+        now: i64,
+    ) -> Option<(NodeGuesses, Vec<FamiliarAddress>)> {
+        if !std::mem::take(&mut self.changed) {
+            return None;
+        }
+        self.version += 1;
+        let mut told: [Vec<Entry>; KINDS] = Default::default();
+        for (told, own) in told.iter_mut().zip(&self.own) {
+            *told = most_spent(own.live(now), |slot| Entry {
+                key: slot.key,
+                at: slot.value.since,
+                seconds: u32::try_from(slot.value.seconds).unwrap_or(u32::MAX),
+            });
+        }
+        // A sign-in is told as long as something may count that was paid before it.
+        let lately = now - self.budgets[Limit::Pair as usize].whole() - SKEW + FAMILIAR_FOR;
+        told[KINDS - 1] = most_spent(self.familiar.live(lately), |slot| Entry {
+            key: slot.key,
+            at: slot.until,
+            seconds: 0,
+        });
+        let row = NodeGuesses {
+            node: node.to_owned(),
+            version: self.version,
+            spent: telling::encode(&told),
+        };
+        let familiar = self.unwritten.drain().map(|(hash, until)| FamiliarAddress {
+            hash,
+            until: Timestamp::from_seconds(until),
+        });
+        Some((row, familiar.collect()))
+    }
+
+    /// What was to be told could not be: it is told again.
+    pub(super) fn untold(&mut self, familiar: &[FamiliarAddress]) {
+        let unwritten = familiar
+            .iter()
+            .map(|address| (address.hash, address.until.seconds()));
+        self.unwritten.extend(unwritten);
+        self.changed = true;
+    }
+
+    /// The nodes among `listed` that have told something new.
+    pub(super) fn unheard<'l>(&self, listed: &'l [(String, i64)]) -> Vec<&'l str> {
+        let is_news = |(node, version): &&(String, i64)| {
+            self.others.get(node).map(|other| other.version) != Some(*version)
+        };
+        let news = listed.iter().filter(is_news);
+        news.map(|(node, _)| node.as_str()).collect()
+    }
+
+    /// Takes in what other nodes told. Those that are not `listed` any more are gone.
+    pub(super) fn hear(&mut self, listed: &[(String, i64)], told: Vec<NodeGuesses>, now: i64) {
+        self.others
+            .retain(|node, _| listed.iter().any(|(listed, _)| listed == node));
+        let mut touched = Vec::new();
+        for row in told {
+            let Some([pairs, accounts, addresses, familiar]) = telling::decode(&row.spent) else {
+                tracing::warn!(
+                    node = row.node,
+                    "what another node counted of guesses can't be read; it is not counted here"
+                );
+                self.others.insert(row.node, OtherNode::silent(row.version));
+                continue;
+            };
+            let latest = now + FAMILIAR_FOR + SKEW;
+            for entry in familiar
+                .iter()
+                .filter(|entry| (now..=latest).contains(&entry.at))
+            {
+                // Whoever tells it has written it down, or a day's less.
+                self.recall(entry.key, entry.at, entry.at - WORTH_WRITING);
+            }
+            let spent = [pairs, accounts, addresses];
+            for (limit, entries) in Limit::ALL.into_iter().zip(&spent) {
+                touched.extend(entries.iter().map(|entry| (limit, entry.key)));
+            }
+            self.others.insert(
+                row.node,
+                OtherNode {
+                    version: row.version,
+                    spent: spent.map(by_key),
+                },
+            );
+        }
+        // What others were paid prolongs the stretches in which this node was paid as well.
+        for (limit, key) in touched {
+            let full_at = self.stretch(limit, key, now).full_at;
+            if let Some(slot) = self.own[limit as usize].find_mut(key) {
+                slot.until = slot.until.max(full_at);
+            }
+        }
+    }
+
+    fn stretch(&self, limit: Limit, key: u64, now: i64) -> Stretch {
+        let familiar = self.familiar.find(key).filter(|_| limit == Limit::Pair);
+        let cleared_at = familiar.map_or(i64::MIN, |slot| slot.until.saturating_sub(FAMILIAR_FOR));
+        let own = self.own[limit as usize].find(key).map(|slot| slot.value);
+        let others = self.others.values();
+        let others = others.filter_map(|node| node.spent[limit as usize].get(&key).copied());
+        let mut spendings: Vec<Spending> = own
+            .into_iter()
+            .chain(others)
+            .filter(|spending| (cleared_at..=now + SKEW).contains(&spending.since))
+            .collect();
+        spendings.sort_by_key(|spending| spending.since);
+        let mut stretch = Stretch {
+            since: i64::MIN,
+            full_at: i64::MIN,
+        };
+        for Spending { since, seconds } in spendings {
+            if since > stretch.full_at {
+                stretch = Stretch {
+                    since,
+                    full_at: since,
+                };
+            }
+            stretch.full_at = stretch.full_at.saturating_add(seconds);
+        }
+        // No more can be owed than what every node lets pass at once.
+        let nodes = i64::try_from(self.others.len()).unwrap_or(i64::MAX - 1) + 1;
+        let most = self.budgets[limit as usize].whole().saturating_mul(nodes);
+        stretch.full_at = stretch.full_at.min(now.saturating_add(most));
+        stretch
+    }
+
+    /// A clock that was set back must not turn into a wait that is longer than the budget.
+    fn pull_back(&mut self, limit: Limit, key: u64, now: i64) {
+        let whole = self.budgets[limit as usize].whole();
+        let own = self.own[limit as usize].find_mut(key);
+        if let Some(slot) = own.filter(|slot| slot.value.since > now + SKEW) {
+            let seconds = slot.value.seconds.min(whole);
+            slot.value = Spending {
+                since: now,
+                seconds,
+            };
+            slot.until = now.saturating_add(seconds);
+        }
+    }
+
+    /// How many entries there is room for in each table.
+    #[cfg(test)]
+    pub(super) fn slots(&self) -> [usize; 4] {
+        let [pairs, accounts, addresses] = &self.own;
+        [
+            pairs.slots(),
+            accounts.slots(),
+            addresses.slots(),
+            self.familiar.slots(),
+        ]
+    }
+}
+
+impl OtherNode {
+    fn silent(version: i64) -> Self {
+        Self {
+            version,
+            spent: Default::default(),
+        }
+    }
+}
+
+/// The entries that end last, at most [`MOST`].
+fn most_spent<'s, T: Copy + 's>(
+    slots: impl Iterator<Item = &'s Slot<T>>,
+    told: impl Fn(&Slot<T>) -> Entry,
+) -> Vec<Entry> {
+    let mut slots: Vec<_> = slots.collect();
+    if slots.len() > MOST {
+        slots.select_nth_unstable_by_key(MOST, |slot| std::cmp::Reverse(slot.until));
+        slots.truncate(MOST);
+    }
+    slots.into_iter().map(told).collect()
+}
+
+fn by_key(entries: Vec<Entry>) -> HashMap<u64, Spending> {
+    let spending = |entry: Entry| {
+        let spending = Spending {
+            since: entry.at,
+            seconds: i64::from(entry.seconds),
+        };
+        (entry.key, spending)
+    };
+    entries.into_iter().map(spending).collect()
+}

@@ -1,0 +1,247 @@
+//! Owns whether this node's clock can be believed. Rules are given a moment; here it is decided whether there is one to give.
+//!
+//! Where the database has a clock, that is the time, and a node is compared with it at every poll: off by more than 5 seconds
+//! it is not ready, off by more than 30 it serves nobody. Two nodes that serve are then within the 60 seconds for which used
+//! ids are remembered beyond their end, so that neither accepts what the other has forgotten.
+//!
+//! Where it has none (SQLite lives on the machine's own), a clock is compared with the mark that the last sweep left: one that
+//! lies more than those 60 seconds before it serves nobody until it has caught up, or a new era begins
+//! (`safeconduct restored`). And no clock is believed that says a time at which this program did not exist.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use safeconduct_protocol::{clock::Clock, time::Timestamp};
+use safeconduct_store::{Store, StoreError};
+
+use crate::fault::Fault;
+
+/// How far from the database's clock a node is ready, in seconds.
+const READY: i64 = 5;
+/// How far from the database's clock a node serves, in seconds.
+const SERVING: i64 = 30;
+/// How far before the mark of the last sweep a clock may lie, in seconds: used ids are remembered that long beyond their end.
+const REMEMBERED: i64 = 60;
+/// No database lies unused for longer, in seconds: ten years.
+const UNUSED: i64 = 10 * 365 * 24 * 3600;
+/// The first second of 2026, before the first release.
+const EARLIEST: i64 = 1_767_225_600;
+/// The last second of 2199.
+const LATEST: i64 = 7_258_118_399;
+/// There is no mark.
+const UNMARKED: i64 = i64::MIN;
+
+/// Why a clock is not believed. Times are in seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClockFault {
+    /// It says a time at which this program did not exist, or will not.
+    #[error(
+        "the clock says {now} seconds since 1970, which can't be the time: set it, or let NTP set it"
+    )]
+    Impossible {
+        /// What it says.
+        now: i64,
+    },
+    /// It lies before what was done already.
+    #[error(
+        "the clock is {seconds} s before the last sweep of this database: set it right, or, if it was wrong then and is right \
+         now, run safeconduct restored"
+    )]
+    Behind {
+        /// By how much.
+        seconds: i64,
+    },
+    /// It lies years after anything that was done.
+    #[error(
+        "the clock is {seconds} s after the last sweep of this database: set it right, or, if that is so, run safeconduct \
+         restored"
+    )]
+    Ahead {
+        /// By how much.
+        seconds: i64,
+    },
+    /// It differs from the database's.
+    #[error("the clock differs from the database's by {seconds} s: let NTP set both")]
+    Off {
+        /// By how much it is ahead; negative where it is behind.
+        seconds: i64,
+    },
+}
+
+/// The clock of a node, and what it is compared with.
+pub(crate) struct Timekeeper {
+    clock: Clock,
+    mark: AtomicI64,
+    offset: AtomicI64,
+}
+
+impl Timekeeper {
+    /// The clock, compared for the first time.
+    pub(crate) async fn start(clock: Clock, store: &Store) -> Result<Self, Fault> {
+        let timekeeper = Self {
+            clock,
+            mark: AtomicI64::new(UNMARKED),
+            offset: AtomicI64::new(0),
+        };
+        timekeeper.compare(store).await?;
+        Ok(timekeeper)
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The time, for a request to be judged by.
+    pub(crate) fn moment(&self) -> Result<Timestamp, ClockFault> {
+        self.within(SERVING)
+    }
+
+    /// Whether requests should be sent here, as far as the clock goes.
+    pub(crate) fn is_right(&self) -> Result<(), ClockFault> {
+        self.within(READY).map(|_| ())
+    }
+
+    /// By how many seconds this clock is ahead of the database's, when it was compared last.
+    pub(crate) fn offset(&self) -> i64 {
+        self.offset.load(Ordering::Acquire)
+    }
+
+    /// Compares the clock with the database's and with the mark.
+    pub(crate) async fn compare(&self, store: &Store) -> Result<(), Fault> {
+        let before = self.clock.now();
+        let (mark, database) = tokio::try_join!(store.time_mark(), database_time(store))?;
+        let after = self.clock.now();
+        let offset = database.map_or(0, |database| offset(before, database, after));
+        self.offset.store(offset, Ordering::Release);
+        self.mark
+            .store(mark.map_or(UNMARKED, Timestamp::seconds), Ordering::Release);
+        Ok(())
+    }
+
+    /// The time by which things may be forgotten. It is noted first, so that no clock that lies before it is believed again.
+    pub(crate) async fn time_to_forget(&self, store: &Store) -> Result<Timestamp, Fault> {
+        let unbelieved = |fault: ClockFault| Fault::new(fault.to_string());
+        let now = self.moment().map_err(unbelieved)?;
+        let mark = store.mark_time(now).await?;
+        self.mark.store(mark.seconds(), Ordering::Release);
+        self.moment().map_err(unbelieved)?;
+        Ok(now)
+    }
+
+    fn within(&self, most: i64) -> Result<Timestamp, ClockFault> {
+        let now = self.clock.now();
+        let mark = self.mark.load(Ordering::Acquire);
+        judge(
+            now.seconds(),
+            (mark != UNMARKED).then_some(mark),
+            self.offset(),
+            most,
+        )?;
+        Ok(now)
+    }
+}
+
+/// What the database takes for the time; `None` where it has no clock but this machine's.
+async fn database_time(_: &Store) -> Result<Option<Timestamp>, StoreError> {
+    Ok(None)
+}
+
+/// By how many seconds a node is ahead of the database, given what its clock said before and after it asked. A slow answer is
+/// no difference, nor is a part of a second.
+fn offset(before: Timestamp, database: Timestamp, after: Timestamp) -> i64 {
+    if database < before.plus(-1) {
+        before.since(database)
+    } else if database > after.plus(1) {
+        after.since(database)
+    } else {
+        0
+    }
+}
+
+fn judge(now: i64, mark: Option<i64>, offset: i64, most: i64) -> Result<(), ClockFault> {
+    if !(EARLIEST..=LATEST).contains(&now) {
+        return Err(ClockFault::Impossible { now });
+    }
+    if offset.abs() > most {
+        return Err(ClockFault::Off { seconds: offset });
+    }
+    match mark {
+        Some(mark) if now < mark - REMEMBERED => Err(ClockFault::Behind {
+            seconds: mark - now,
+        }),
+        Some(mark) if now > mark.saturating_add(UNUSED) => Err(ClockFault::Ahead {
+            seconds: now - mark,
+        }),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const NOW: i64 = 1_800_000_000;
+
+    #[rstest]
+    #[case::the_epoch(0)]
+    #[case::before_it(-1)]
+    #[case::a_battery_that_is_empty(1_262_304_000)]
+    #[case::the_last_second_of_2025(EARLIEST - 1)]
+    #[case::the_year_2200(LATEST + 1)]
+    #[case::the_year_9999(253_402_300_799)]
+    #[case::the_end(i64::MAX)]
+    fn an_impossible_time_is_none(#[case] now: i64) {
+        assert_eq!(
+            judge(now, None, 0, SERVING),
+            Err(ClockFault::Impossible { now })
+        );
+        assert_eq!(judge(NOW, None, 0, READY), Ok(()));
+    }
+
+    #[test]
+    fn a_clock_before_the_mark_is_believed_as_long_as_used_ids_are_remembered() {
+        let judged = |mark| judge(NOW, Some(mark), 0, SERVING);
+        assert_eq!(judged(NOW), Ok(()));
+        assert_eq!(judged(NOW + 60), Ok(()));
+        assert_eq!(judged(NOW + 61), Err(ClockFault::Behind { seconds: 61 }));
+        assert_eq!(judged(NOW - 9 * 365 * 86_400), Ok(()), "a long sleep");
+        assert!(matches!(
+            judged(NOW - 11 * 365 * 86_400),
+            Err(ClockFault::Ahead { .. })
+        ));
+    }
+
+    #[test]
+    fn a_node_is_ready_within_5_seconds_of_the_database_and_serves_within_30() {
+        for (offset, ready, serves) in [
+            (0, true, true),
+            (5, true, true),
+            (-5, true, true),
+            (6, false, true),
+            (-30, false, true),
+            (31, false, false),
+            (-31, false, false),
+            (i64::MAX, false, false),
+        ] {
+            assert_eq!(judge(NOW, None, offset, READY).is_ok(), ready, "{offset}");
+            assert_eq!(
+                judge(NOW, None, offset, SERVING).is_ok(),
+                serves,
+                "{offset}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_slow_answer_is_no_difference() {
+        let at = |seconds| Timestamp::from_seconds(NOW + seconds);
+        assert_eq!(offset(at(0), at(0), at(0)), 0);
+        assert_eq!(offset(at(0), at(1), at(20)), 0);
+        assert_eq!(offset(at(0), at(20), at(20)), 0);
+        assert_eq!(offset(at(0), at(-1), at(0)), 0, "a part of a second");
+        assert_eq!(offset(at(0), at(-7), at(0)), 7);
+        assert_eq!(offset(at(0), at(-7), at(20)), 7);
+        assert_eq!(offset(at(0), at(27), at(20)), -7);
+    }
+}
