@@ -1,13 +1,15 @@
 //! The ID Token (OpenID Connect Core §2): who signed in, when and how, in words that one client can check.
 
 use insta::assert_snapshot;
+use safeconduct_protocol::encoding;
 use safeconduct_protocol::id_token::at_hash;
 use safeconduct_protocol::jose::{self, Algorithm, Audience, Expectation, JwkSet, KeySet, Typ};
 use safeconduct_protocol::jose::{VerificationKey, Verified};
 use safeconduct_protocol::redirect_uri::RedirectUri;
-use serde_json::Value;
+use safeconduct_protocol::scope::Scope;
+use serde_json::{Value, json};
 
-use crate::support::{Ask, TestServer, Tokens};
+use crate::support::{Ask, Browser, NOTES_API, TestServer, Tokens};
 
 /// A flawless sign-in.
 pub(crate) fn sign_in(client: &str) -> Ask {
@@ -23,8 +25,9 @@ pub(crate) async fn read(
     tokens: &Tokens,
     with: Algorithm,
 ) -> Verified {
-    let published: JwkSet =
-        serde_json::from_value(server.get("/.well-known/jwks.json").await.json()).unwrap();
+    let path = server.server().settings().issuer.path();
+    let published = server.get(&format!("{path}/.well-known/jwks.json")).await;
+    let published: JwkSet = serde_json::from_value(published.json()).unwrap();
     let keys = published.keys.iter();
     let keys = keys.filter_map(|jwk| VerificationKey::new(jwk, with).ok());
     let issuer = server.issuer().to_owned();
@@ -71,6 +74,90 @@ async fn it_says_who_signed_in_when_and_how_and_nothing_that_was_not_asked() {
         claim(&token, "at_hash"),
         &at_hash(Algorithm::Rs256, &tokens.access)
     );
+}
+
+#[tokio::test]
+async fn it_is_signed_with_a_published_key_that_it_names() {
+    let server = TestServer::start().await;
+    let tokens = server.tokens("ada", &sign_in("club")).await;
+    let token = read(&server, "club", &tokens, Algorithm::Rs256).await;
+    let kid = token.kid().unwrap();
+    let published = server.get("/.well-known/jwks.json").await.json();
+    let mut keys = published["keys"].as_array().unwrap().iter();
+    let key = keys.find(|key| key["kid"] == kid).unwrap();
+    assert_eq!(key["kty"], "RSA");
+    let header = tokens.id_token().split('.').next().unwrap();
+    let header: Value = serde_json::from_slice(&encoding::decode(header).unwrap()).unwrap();
+    assert_eq!(
+        header,
+        json!({ "alg": "RS256", "typ": "JWT", "kid": kid }),
+        "and nothing beside it that a client could be told to trust"
+    );
+}
+
+#[tokio::test]
+async fn a_nonce_comes_back_as_it_was_sent_whatever_it_is() {
+    let server = TestServer::start().await;
+    let mut ada = server.sign_in("ada").await;
+    let longest = "n".repeat(512);
+    for nonce in [
+        &"n".repeat(43),
+        "x",
+        "\"}{\\ äöü 🦀 &=+%20",
+        "<script>",
+        &longest,
+    ] {
+        let tokens = ada.tokens(&sign_in("club").with("nonce", nonce)).await;
+        let token = read(&server, "club", &tokens, Algorithm::Rs256).await;
+        assert_eq!(claim(&token, "nonce"), nonce);
+    }
+    let tokens = ada.tokens(&sign_in("club").with("nonce", "")).await;
+    let token = read(&server, "club", &tokens, Algorithm::Rs256).await;
+    assert_eq!(token.claim("nonce"), None);
+}
+
+#[tokio::test]
+async fn its_session_is_the_browsers_and_its_time_the_last_password() {
+    let server = TestServer::start().await;
+    let mut desk = server.sign_in("ada").await;
+    server.advance(50);
+    let mut phone = server.sign_in("ada").await;
+    server.advance(50);
+    let told = async |browser: &mut Browser<'_>, client: &str, algorithm| {
+        let tokens = browser.tokens(&sign_in(client)).await;
+        let token = read(&server, client, &tokens, algorithm).await;
+        let ago = server.now().seconds() - claim(&token, "auth_time").as_i64().unwrap();
+        (claim(&token, "sid").clone(), ago)
+    };
+    let told = [
+        told(&mut desk, "club", Algorithm::Rs256).await,
+        told(&mut desk, "circle", Algorithm::Es256).await,
+        told(&mut phone, "club", Algorithm::Rs256).await,
+    ];
+    assert_eq!(told[0], told[1], "one session, whichever client asks");
+    assert_eq!((told[0].1, told[2].1), (100, 50));
+    assert_ne!(told[0].0, told[2].0);
+}
+
+#[tokio::test]
+async fn without_openid_there_is_none_and_with_it_again_there_is() {
+    let server = TestServer::start().await;
+    let ask = sign_in("club").scope("openid email notes.read");
+    let tokens = server.tokens("ada", &ask).await;
+    let narrowed = tokens.refresh().with("scope", "notes.read");
+    let narrowed = server.token("club", &narrowed).await.tokens();
+    assert_eq!(
+        (narrowed.id.as_ref(), narrowed.scope.as_str()),
+        (None, "notes.read")
+    );
+    let whole = server.refresh("club", &narrowed).await.tokens();
+    read(&server, "club", &whole, Algorithm::Rs256).await;
+    let without = Scope::parse("email notes.read").unwrap();
+    server
+        .change_client("club", |club| club.scopes = without)
+        .await;
+    let taken = server.refresh("club", &whole).await.tokens();
+    assert_eq!(taken.id, None);
 }
 
 #[tokio::test]
@@ -121,7 +208,9 @@ async fn each_client_gets_the_signature_it_is_registered_for() {
         server = server.restart().await;
         assert!(advertised(&server).await.contains(&algorithm.to_string()));
         let tokens = server.tokens("ada", &sign_in("club")).await;
-        read(&server, "club", &tokens, algorithm).await;
+        let token = read(&server, "club", &tokens, algorithm).await;
+        let hash = at_hash(algorithm, &tokens.access);
+        assert_eq!(claim(&token, "at_hash"), &hash);
     }
     let tokens = server.tokens("ada", &sign_in("circle")).await;
     read(&server, "circle", &tokens, Algorithm::Es256).await;
@@ -184,4 +273,43 @@ async fn clients_of_two_sectors_cannot_tell_that_they_know_the_same_person() {
     let tokens = server.exchange(&code).await.tokens();
     let token = read(&server, "sister", &tokens, Algorithm::Rs256).await;
     assert_eq!(token.sub(), Some(twin.as_str()));
+}
+
+#[tokio::test]
+async fn a_name_that_is_for_one_sector_is_the_same_wherever_it_stands() {
+    let server = TestServer::start().await;
+    let mut ada = server.sign_in("ada").await;
+    let ask = sign_in("twin").scope("openid notes.read");
+    let tokens = ada.tokens(&ask).await;
+    let token = read(&server, "twin", &tokens, Algorithm::Rs256).await;
+    let sub = token.sub().unwrap().to_owned();
+    let real = server.user("ada").await;
+    assert_eq!(server.userinfo(&tokens.access).await.json()["sub"], sub);
+    let introspected = server.introspect(NOTES_API, &tokens.access).await.json();
+    assert_eq!(introspected["sub"], sub);
+    let next = server.refresh("twin", &tokens).await.tokens();
+    let again = read(&server, "twin", &next, Algorithm::Rs256).await;
+    assert_eq!(again.sub(), Some(sub.as_str()));
+    // Nothing that the client or its API can read says whose it really is.
+    for text in [&tokens.access, tokens.id_token(), &next.access] {
+        let payload = encoding::decode(text.split('.').nth(1).unwrap()).unwrap();
+        let payload = String::from_utf8(payload).unwrap();
+        assert!(
+            payload.contains(&sub) && !payload.contains(real.as_str()),
+            "{payload}"
+        );
+    }
+    assert!(!introspected.to_string().contains(real.as_str()));
+    let bob = server.tokens("bob", &ask).await;
+    let bob = read(&server, "twin", &bob, Algorithm::Rs256).await;
+    assert_ne!(bob.sub(), Some(sub.as_str()));
+
+    let server = server.restart().await;
+    let tokens = server.tokens("ada", &ask).await;
+    let later = read(&server, "twin", &tokens, Algorithm::Rs256).await;
+    assert_eq!(
+        later.sub(),
+        Some(sub.as_str()),
+        "for as long as there is an ada"
+    );
 }
