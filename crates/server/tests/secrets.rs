@@ -17,7 +17,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use support::{
     Ask, Browser, Code, Credentials, Form, Listener, NOTES_API, Reply, TestServer, Tokens,
-    password_of,
+    password_of, proof_key, with_proof,
 };
 
 /// Everything that was logged, at every level.
@@ -68,6 +68,9 @@ impl Secrets {
         self.note("access token", &tokens.access);
         if let Some(refresh) = &tokens.refresh {
             self.note("refresh token", refresh);
+        }
+        if let Some(id) = &tokens.id {
+            self.note("ID Token", id);
         }
     }
 
@@ -125,6 +128,8 @@ async fn live(server: &TestServer) -> Secrets {
         use_a_client(server, client, &mut ada, &mut secrets).await;
     }
     use_an_assertion(server, &mut secrets).await;
+    sign_in_with_openid(server, &mut ada, &mut secrets).await;
+    prove_a_key(server, &mut ada, &mut secrets).await;
     tell_of_a_sign_out(server, &mut secrets).await;
 
     let page = ada.get("/logout").await;
@@ -194,6 +199,88 @@ async fn use_an_assertion(server: &TestServer, secrets: &mut Secrets) {
     server.token_with(&assertion, &form).await;
 }
 
+/// OpenID Connect: a pushed request that is answered by form, hints that are right and wrong, and UserInfo in every way.
+async fn sign_in_with_openid(server: &TestServer, ada: &mut Browser<'_>, secrets: &mut Secrets) {
+    let hint = "somebody-who-is-expected";
+    secrets.note("login hint", hint);
+    let ask = Ask::of("club")
+        .scope("openid profile email")
+        .with("nonce", "nonce-of-a-pushed-request")
+        .with("login_hint", hint)
+        .with("response_mode", "form_post");
+    secrets.note("nonce", "nonce-of-a-pushed-request");
+    let pushed = ask.pushed_as(&server.push(&ask).await);
+    let request_uri = pushed.form.get("request_uri").unwrap().to_owned();
+    secrets.note("request_uri", request_uri.rsplit(':').next().unwrap());
+    let page = ada.authorize(&pushed).await;
+    let answer = ada.allow(&page).await;
+    let code = Code::of(&ask, answer.fields()[0].1.clone());
+    secrets.note("code", &code.text);
+    let tokens = server.exchange(&code).await.tokens();
+    secrets.note_tokens(&tokens);
+    // Used, of another client, and broken.
+    ada.authorize(&pushed).await;
+    ada.authorize(&pushed.clone().with("client_id", "shop"))
+        .await;
+    let broken = format!("{request_uri}A");
+    ada.authorize(&pushed.with("request_uri", &broken)).await;
+    for hint in [
+        tokens.id_token().to_owned(),
+        format!("{}A", tokens.id_token()),
+    ] {
+        for client in ["club", "circle"] {
+            let ask = Ask::of(client).scope("openid");
+            ada.authorize(&ask.with("id_token_hint", &hint)).await;
+        }
+    }
+    assert_eq!(server.userinfo(&tokens.access).await.status, 200);
+    server.userinfo(&tokens.access[1..]).await;
+    server.userinfo(tokens.id_token()).await;
+    server
+        .get(&format!("/userinfo?access_token={}", tokens.access))
+        .await;
+}
+
+/// Proofs that are taken, refused and replayed, at every endpoint that reads one.
+async fn prove_a_key(server: &TestServer, ada: &mut Browser<'_>, secrets: &mut Secrets) {
+    let key = proof_key();
+    let ask = Ask::of("bound").scope("openid");
+    let proof = server.prove(&key, "POST", "/par", None);
+    secrets.note("proof", &proof);
+    let pushed = server
+        .send(with_proof(server.push_request(&ask), &proof))
+        .await;
+    let page = ada.authorize(&ask.pushed_as(&pushed)).await;
+    let code = ada.allow(&page).await.code(&ask);
+    let other = server.prove(&proof_key(), "POST", "/token", None);
+    secrets.note("proof of another key", &other);
+    server
+        .token_with_proof(&other, "bound", &code.exchange())
+        .await;
+    let proof = server.prove(&key, "POST", "/token", None);
+    secrets.note("proof", &proof);
+    let broken = &proof[..proof.len() - 1];
+    server
+        .token_with_proof(broken, "bound", &code.exchange())
+        .await;
+    let answer = server
+        .token_with_proof(&proof, "bound", &code.exchange())
+        .await;
+    let tokens = answer.tokens();
+    secrets.note_tokens(&tokens);
+    server
+        .token_with_proof(&proof, "bound", &tokens.refresh())
+        .await;
+    let proof = server.prove(&key, "GET", "/userinfo", Some(&tokens.access));
+    secrets.note("proof", &proof);
+    for status in [200, 401] {
+        let request = server.userinfo_request("DPoP", &tokens.access);
+        let answer = server.send(with_proof(request, &proof)).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
+    server.userinfo(&tokens.access).await;
+}
+
 /// A client sends a person to sign out, with a hint that is not right and then with one that is, and is told of it.
 async fn tell_of_a_sign_out(server: &TestServer, secrets: &mut Secrets) {
     let club = Listener::start().await;
@@ -207,7 +294,6 @@ async fn tell_of_a_sign_out(server: &TestServer, secrets: &mut Secrets) {
     secrets.note_cookies(&bob);
     let tokens = bob.tokens(&Ask::of("club").scope("openid")).await;
     secrets.note_tokens(&tokens);
-    secrets.note("ID Token", tokens.id_token());
     for hint in [&format!("{}x", tokens.id_token()), tokens.id_token()] {
         let form = Form::new()
             .with("id_token_hint", hint)
@@ -260,6 +346,10 @@ async fn no_secret_is_written_down() {
             "a {what} is in the log: {}",
             String::from_utf8_lossy(spelling)
         );
+    }
+    // What is known about people is no secret, and nobody's business who reads a log.
+    for personal in ["Lovelace", "lovelace", "7946", "1815-12-10"] {
+        assert!(!text.contains(personal), "{personal} is in the log");
     }
     let metrics = server.server().telemetry().render();
     for (what, spelling) in &spellings {

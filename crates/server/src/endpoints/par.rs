@@ -62,7 +62,10 @@ async fn push(server: &Server, form: &PostedForm) -> Result<PushedResponse, Fail
         .seal()
         .seal(Kind::PushedRequest, &pushed)
         .map_err(|error| Fault::new(error.to_string()))?;
-    client_auth::use_up(&exchange, &authenticated, key.as_ref()).await?;
+    // Anybody can push in the name of a client without credentials, and a stranger writes nothing. A proof that comes again
+    // there binds another request to the key of whoever made it, and is of use to nobody else.
+    let proof = key.as_ref().filter(|_| !client.is_public());
+    client_auth::use_up(&exchange, &authenticated, proof).await?;
     Ok(PushedResponse {
         request_uri: format!("{REQUEST_URI}{sealed}"),
         expires_in: PUSHED_LIFE,

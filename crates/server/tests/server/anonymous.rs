@@ -2,11 +2,12 @@
 
 use axum::body::Body;
 use axum::extract::Request;
+use safeconduct_protocol::pushed_request::REQUEST_URI;
 
-use crate::support::{Ask, Code, Credentials, Form, TestServer, assertion};
+use crate::support::{Ask, Code, Credentials, Form, TestServer, assertion, proof_key, with_proof};
 
-/// How many of each kind are sent; twelve kinds, so more than ten thousand in all.
-const MANY: usize = 850;
+/// How many of each kind are sent; twenty kinds, so more than ten thousand in all.
+const MANY: usize = 600;
 
 #[tokio::test]
 async fn ten_thousand_requests_of_strangers_write_nothing() {
@@ -22,6 +23,10 @@ async fn ten_thousand_requests_of_strangers_write_nothing() {
     let resume = format!("/authorize?pending={}", page.hidden("pending"));
     let form = Form::new().with("pending", &page.hidden("pending"));
     let broken = Code::of(&ask, "sc_code_x".to_owned());
+    let silent = format!("{authorize}&prompt=none");
+    let guessed = format!("/authorize?client_id=shop&request_uri={REQUEST_URI}x");
+    let public = Ask::of("circle").scope("openid");
+    let key = proof_key();
     for _ in 0..MANY {
         server.get(&authorize).await;
         browser.get(&resume).await;
@@ -53,6 +58,18 @@ async fn ten_thousand_requests_of_strangers_write_nothing() {
                 &broken.exchange(),
             )
             .await;
+        server.get(&silent).await;
+        server.get(&guessed).await;
+        // Anybody can push in the name of a client without credentials, and prove a key that they have just made.
+        assert_eq!(server.push(&public).await.status, 201);
+        let proof = server.prove(&key, "POST", "/par", None);
+        let proven = with_proof(server.push_request(&public), &proof);
+        assert_eq!(server.send(proven).await.status, 201);
+        server
+            .token_proving(&key, "kiosk", &broken.exchange())
+            .await;
+        server.userinfo("x.y.z").await;
+        server.userinfo_proving(&key, "x.y.z").await;
         for path in ["/introspect", "/revoke"] {
             let request = server.back_channel(
                 path,

@@ -77,10 +77,20 @@ struct Holdings {
     /// Its successor was handed out and never used: presented again, it is a retry.
     retry: Tokens,
     own: Option<Tokens>,
+    /// Requests that were pushed and that nobody has opened yet.
+    pushed: [Ask; 2],
+}
+
+/// What is asked for in the name of `client`: a sign-in with OpenID Connect, where it can have one.
+fn ask(client: &str) -> Ask {
+    match client {
+        "club" | "circle" => Ask::of(client).scope("openid email notes.read"),
+        _ => Ask::of(client),
+    }
 }
 
 async fn hold(server: &TestServer, ada: &mut Browser<'_>, client: &str) -> Holdings {
-    let ask = Ask::of(client);
+    let ask = ask(client);
     let tokens = server.exchange(&ada.code(&ask).await).await.tokens();
     let retry = server.exchange(&ada.code(&ask).await).await.tokens();
     server.refresh(client, &retry).await.tokens();
@@ -93,16 +103,23 @@ async fn hold(server: &TestServer, ada: &mut Browser<'_>, client: &str) -> Holdi
         ),
         _ => None,
     };
+    let pushed = [server.push(&ask).await, server.push(&ask).await];
     Holdings {
         codes: [ada.code(&ask).await, ada.code(&ask).await],
         tokens,
         retry,
         own,
+        pushed: pushed.map(|answer| ask.pushed_as(&answer)),
     }
 }
 
 /// That everything works, without using up what is tried later.
-async fn all_is_good(server: &TestServer, client: &str, holdings: &Holdings) {
+async fn all_is_good(
+    server: &TestServer,
+    ada: &mut Browser<'_>,
+    client: &str,
+    holdings: &Holdings,
+) {
     let spare = server.exchange(&holdings.codes[0]).await.tokens();
     assert!(server.is_active(&spare.access).await);
     assert_eq!(server.refresh(client, &spare).await.status, 200);
@@ -111,6 +128,11 @@ async fn all_is_good(server: &TestServer, client: &str, holdings: &Holdings) {
     if let Some(own) = &holdings.own {
         assert!(server.is_active(&own.access).await);
     }
+    for tokens in [&holdings.tokens, &spare] {
+        let told = server.userinfo(&tokens.access).await.status == 200;
+        assert_eq!(told, tokens.id.is_some(), "{client}");
+    }
+    assert!(ada.authorize(&holdings.pushed[0]).await.has_code());
 }
 
 /// That nothing works any more.
@@ -130,7 +152,15 @@ async fn all_is_over(server: &TestServer, client: &str, holdings: &Holdings, whe
             !server.is_active(&tokens.access).await,
             "introspection, {when}"
         );
+        let told = server.userinfo(&tokens.access).await;
+        assert!(told.status == 401 || told.status == 403, "{when}: {told:?}");
     }
+}
+
+/// That what was asked before is not answered without asking anybody.
+async fn nothing_is_answered(ada: &mut Browser<'_>, holdings: &Holdings, when: &str) {
+    let answer = ada.authorize(&holdings.pushed[1]).await;
+    assert!(!answer.has_code(), "{when}: {answer:?}");
 }
 
 async fn own_tokens_are_over(server: &TestServer, holdings: &Holdings, ending: Ending, when: &str) {
@@ -148,17 +178,18 @@ async fn whoever_is_not_concerned_goes_on(server: &TestServer, bystander: &Token
 
 #[tokio::test]
 async fn whatever_ends_takes_along_everything_that_rests_on_it() {
-    for client in ["shop", "kiosk", "robot", "vault"] {
+    for client in ["shop", "kiosk", "robot", "vault", "club", "circle"] {
         for ending in Ending::ALL {
             let when = format!("{client}, {ending:?}");
             let server = TestServer::start().await;
             let bystander = server.tokens("bob", &Ask::of("bank")).await;
             let mut ada = server.sign_in("ada").await;
             let holdings = hold(&server, &mut ada, client).await;
-            all_is_good(&server, client, &holdings).await;
+            all_is_good(&server, &mut ada, client, &holdings).await;
 
             ending.happen(&server, &mut ada, client).await;
             all_is_over(&server, client, &holdings, &when).await;
+            nothing_is_answered(&mut ada, &holdings, &when).await;
             own_tokens_are_over(&server, &holdings, ending, &when).await;
             whoever_is_not_concerned_goes_on(&server, &bystander).await;
 
@@ -213,11 +244,12 @@ async fn a_database_that_was_restored_honours_nothing_from_before() {
     let server = TestServer::start().await;
     let mut ada = server.sign_in("ada").await;
     let holdings = hold(&server, &mut ada, "robot").await;
-    all_is_good(&server, "robot", &holdings).await;
+    all_is_good(&server, &mut ada, "robot", &holdings).await;
     let page = ada.authorize(&Ask::of("bank")).await;
 
     server.begin_era().await;
     all_is_over(&server, "robot", &holdings, "restored").await;
+    nothing_is_answered(&mut ada, &holdings, "restored").await;
     let own = holdings.own.as_ref().unwrap();
     assert!(!server.is_active(&own.access).await);
     let answer = ada.allow(&page).await;

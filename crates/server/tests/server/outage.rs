@@ -6,7 +6,7 @@ use http_body_util::BodyExt as _;
 use safeconduct_server::routes;
 use tower::ServiceExt as _;
 
-use crate::support::{Answer, Ask, Form, NOTES_API, TestServer};
+use crate::support::{Answer, Ask, Form, NOTES_API, TestServer, proof_key};
 
 fn assert_unavailable(answer: &Answer) {
     assert_eq!(answer.status, 503, "{answer:?}");
@@ -27,6 +27,9 @@ async fn without_its_store_the_server_refuses_and_says_so() {
         .client_credentials("robot", "notes.read")
         .await
         .tokens();
+    let signed_in = ada.tokens(&Ask::of("club").scope("openid")).await;
+    let (ask, key) = (Ask::of("portal"), proof_key());
+    let pushed = ask.pushed_as(&server.push(&ask).await);
     let consent = ada.authorize(&Ask::of("bank")).await;
     let sign_out = ada.get("/logout").await.hidden("csrf");
     let mut stranger = server.browser();
@@ -41,6 +44,9 @@ async fn without_its_store_the_server_refuses_and_says_so() {
         server.introspect(NOTES_API, &own.access).await,
         server.revoke("shop", tokens.refresh_token()).await,
         server.revoke("shop", &tokens.access).await,
+        server.push(&Ask::of("robot")).await,
+        server.userinfo(&signed_in.access).await,
+        server.token_proving(&key, "shop", &code.exchange()).await,
     ] {
         assert_unavailable(&answer);
         assert_eq!(
@@ -50,6 +56,7 @@ async fn without_its_store_the_server_refuses_and_says_so() {
     }
     for answer in [
         ada.authorize(&Ask::of("portal")).await,
+        ada.authorize(&pushed).await,
         ada.allow(&consent).await,
         stranger.sign_in(&login, "ada").await,
         ada.post("/logout/confirm", &Form::new().with("csrf", &sign_out))
@@ -63,6 +70,7 @@ async fn without_its_store_the_server_refuses_and_says_so() {
     // What was not done can be done when the store is back.
     let server = server.restart().await;
     assert_eq!(server.exchange(&code).await.status, 200);
+    assert_eq!(server.userinfo(&signed_in.access).await.status, 200);
     assert_eq!(
         server
             .generation(&server.refresh("shop", &tokens).await.tokens())

@@ -541,11 +541,6 @@ async fn what_proves_nothing_pushes_nothing() {
     let twice = with_proof(with(&proof), &server.prove(&key, "POST", "/par", None));
     assert_eq!(server.send(twice).await.to_string(), dpop::REFUSED);
     assert_eq!(server.send(with(&proof)).await.status, 201);
-    let other = server.another_node().await;
-    for node in [&server, &other] {
-        let answer = node.send(with(&proof)).await;
-        assert_eq!(answer.to_string(), dpop::REPLAYED);
-    }
     // One for here is none for there.
     let code = server.code("ada", &ask).await;
     let proof = server.prove(&key, "POST", "/par", None);
@@ -553,6 +548,23 @@ async fn what_proves_nothing_pushes_nothing() {
         .token_with_proof(&proof, "bound", &code.exchange())
         .await;
     assert_eq!(answer.to_string(), dpop::REFUSED);
+}
+
+#[tokio::test]
+async fn a_client_with_credentials_uses_each_proof_once() {
+    let server = TestServer::start().await;
+    let other = server.another_node().await;
+    let key = proof_key();
+    let proof = server.prove(&key, "POST", "/par", None);
+    let push = |ask: &Ask| with_proof(server.push_request(ask), &proof);
+    // A refused request uses nothing up.
+    let refused = server.send(push(&sign_in("club").scope("admin"))).await;
+    assert_eq!(refused.status, 400, "{refused:?}");
+    assert_eq!(server.send(push(&sign_in("club"))).await.status, 201);
+    for node in [&server, &other] {
+        let answer = node.send(push(&sign_in("club"))).await;
+        assert_eq!(answer.to_string(), dpop::REPLAYED);
+    }
 }
 
 #[tokio::test]
