@@ -46,7 +46,7 @@ pub struct IdToken {
     pub acr: &'static str,
     /// The authentication methods.
     pub amr: [&'static str; 1],
-    /// The session at this server (Back-Channel Logout §2.1).
+    /// The session at this server, as this client knows it (Back-Channel Logout §2.1).
     pub sid: SessionId,
     /// The person's claims that were asked for in the ID Token.
     #[serde(flatten)]
@@ -59,6 +59,8 @@ pub struct IdTokenParts<'a> {
     pub issuer: &'a str,
     /// The person, as this client knows them.
     pub subject: String,
+    /// The session, as this client knows it.
+    pub session: SessionId,
     /// What the client sent with its request, if this answers it.
     pub nonce: Option<String>,
     /// The access token beside it.
@@ -85,7 +87,7 @@ impl IdToken {
             at_hash: at_hash(parts.algorithm, parts.access_token),
             acr: ACR_PASSWORD,
             amr: AMR_PASSWORD,
-            sid: grant.session.clone(),
+            sid: parts.session,
             claims: parts.claims,
         }
     }
@@ -110,7 +112,7 @@ pub struct IdTokenHint {
     pub subject: String,
     /// The client it was issued to.
     pub client: ClientId,
-    /// The session it was issued in.
+    /// The session it was issued in, as the client knows it.
     pub session: Option<SessionId>,
 }
 

@@ -133,7 +133,7 @@ pub struct LogoutToken {
 }
 
 impl LogoutToken {
-    /// Tells `client` that the session `sid` of `subject` has ended.
+    /// Tells `client` that the session has ended which it knows as `sid`, of the person whom it knows as `subject`.
     pub fn new(
         issuer: &str,
         client: &ClientId,

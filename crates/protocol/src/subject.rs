@@ -1,10 +1,14 @@
-//! The `sub` by which a client knows a person (OpenID Connect Core §8): the same everywhere, or another one in each sector, so
-//! that clients of different sectors can't tell that they serve the same person.
+//! The `sub` by which a client knows a person (OpenID Connect Core §8), and the `sid` by which it knows their session: the same
+//! everywhere, or another one in each sector, so that clients of different sectors can't tell that they serve the same person.
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::{client::Client, encoding, ids::UserId};
+use crate::{
+    client::Client,
+    encoding,
+    ids::{SessionId, UserId},
+};
 
 /// Which `sub` a client is given (OpenID Connect Core §8).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,12 +34,12 @@ impl SubjectType {
     }
 }
 
-/// Gives every person their `sub`. It depends on nothing but the person, the sector and one key, so it is stable for as long as
-/// that key is kept.
+/// Gives every person their `sub`, and every session its `sid`. They depend on nothing but the person or session, the sector and
+/// one key, so they are stable for as long as that key is kept.
 pub struct Subjects(Zeroizing<[u8; 32]>);
 
 impl Subjects {
-    /// With the key that pairwise subjects are made with.
+    /// With the key that pairwise subjects and sessions are made with.
     pub fn new(key: [u8; 32]) -> Self {
         Self(Zeroizing::new(key))
     }
@@ -43,12 +47,30 @@ impl Subjects {
     /// The `sub` of `user` for `client`. A pairwise one begins like a user's, which no client id does: neither can be taken for
     /// the other (RFC 9700 §4.15).
     pub fn subject(&self, client: &Client, user: &UserId) -> String {
-        let sector = match client.openid.subject_type {
-            SubjectType::Public => return user.as_str().to_owned(),
-            SubjectType::Pairwise => client.sector(),
-        };
-        let message = format!("pairwise\n{sector}\n{user}");
-        let hash = encoding::hmac_sha256(self.0.as_slice(), message.as_bytes());
-        format!("u-{}", encoding::encode(&hash))
+        match client.openid.subject_type {
+            SubjectType::Public => user.as_str().to_owned(),
+            SubjectType::Pairwise => {
+                let hash = self.hash("pairwise", client, user.as_str());
+                format!("u-{}", encoding::encode(&hash))
+            }
+        }
+    }
+
+    /// The `sid` of `session` for `client` (Back-Channel Logout §2.1). Where subjects are pairwise it is as well: one session is
+    /// one person, and a `sid` for all clients would tell what the subjects hide.
+    pub fn session(&self, client: &Client, session: &SessionId) -> SessionId {
+        match client.openid.subject_type {
+            SubjectType::Public => session.clone(),
+            SubjectType::Pairwise => {
+                let hash = self.hash("pairwise-session", client, session.as_str());
+                SessionId::parse(&encoding::encode(&hash[..16]))
+                    .expect("16 bytes in base64url name a session")
+            }
+        }
+    }
+
+    fn hash(&self, what: &str, client: &Client, name: &str) -> [u8; 32] {
+        let message = format!("{what}\n{}\n{name}", client.sector());
+        encoding::hmac_sha256(self.0.as_slice(), message.as_bytes())
     }
 }

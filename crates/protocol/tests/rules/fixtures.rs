@@ -237,6 +237,7 @@ pub(crate) fn id_token(grant: &Grant, subject: &str) -> IdToken {
     let parts = IdTokenParts {
         issuer: ISSUER,
         subject: subject.to_owned(),
+        session: grant.session.clone(),
         nonce: Some("n-0S6_WzA2Mj".to_owned()),
         access_token: "the-access-token",
         algorithm: Algorithm::Es256,

@@ -10,7 +10,7 @@ use safeconduct_protocol::{
 use serde_json::{Map, Value, json};
 
 use crate::fixtures::{
-    ISSUER, SERVER_KEY, SERVER_KEYS, START, granted, id_token, relying_party, user,
+    ISSUER, SERVER_KEY, SERVER_KEYS, START, granted, id_token, relying_party, session, user,
 };
 
 fn grant() -> Grant {
@@ -43,6 +43,7 @@ fn parts(access_token: &str) -> IdTokenParts<'_> {
     IdTokenParts {
         issuer: ISSUER,
         subject: user(1).to_string(),
+        session: session(1),
         nonce: None,
         access_token,
         algorithm: Algorithm::Rs256,

@@ -1,15 +1,16 @@
-//! The `sub` by which a client knows a person (OpenID Connect Core §8): stable, never a client's, and in two sectors never the same.
+//! The `sub` by which a client knows a person (OpenID Connect Core §8) and the `sid` by which it knows their session: stable,
+//! never a client's, and in two sectors never the same.
 
 use proptest::prelude::*;
 use rstest::rstest;
 use safeconduct_protocol::{
     client::{Client, OpenIdRegistration},
-    ids::{ClientId, UserId},
+    ids::{ClientId, SessionId, UserId},
     redirect_uri::RedirectUri,
     subject::{SubjectType, Subjects},
 };
 
-use crate::fixtures::{SUBJECTS, client_id, confidential, user};
+use crate::fixtures::{SUBJECTS, client_id, confidential, session, user};
 
 fn pairwise(id: &str, redirect_uris: &[&str], sector: Option<&str>) -> Client {
     let registered = redirect_uris
@@ -48,6 +49,18 @@ fn the_golden_subject_holds() {
     );
 }
 
+/// A sign-out names a session that a client was told of long before.
+#[test]
+fn the_golden_session_holds() {
+    let sid = SUBJECTS.session(&at("rp.example"), &session(1));
+    assert_eq!(sid.as_str(), "WL2fHcU7ZxZz2UJ_CatMSw");
+    assert_eq!(
+        SUBJECTS.session(&confidential(), &session(1)),
+        session(1),
+        "public"
+    );
+}
+
 #[rstest]
 #[case::one_host(at("rp.example"), pairwise("other", &["https://rp.example/other"], None))]
 #[case::one_host_on_two_ports(at("rp.example"), at("rp.example:8443"))]
@@ -65,6 +78,10 @@ fn clients_of_one_sector_know_a_person_by_one_subject(#[case] one: Client, #[cas
     assert_eq!(
         SUBJECTS.subject(&one, &user(1)),
         SUBJECTS.subject(&other, &user(1))
+    );
+    assert_eq!(
+        SUBJECTS.session(&one, &session(1)),
+        SUBJECTS.session(&other, &session(1))
     );
 }
 
@@ -92,14 +109,25 @@ fn clients_of_two_sectors_never_know_a_person_by_one_subject(
         SUBJECTS.subject(&one, &user(1)),
         SUBJECTS.subject(&other, &user(1))
     );
+    assert_ne!(
+        SUBJECTS.session(&one, &session(1)),
+        SUBJECTS.session(&other, &session(1)),
+        "one session is one person"
+    );
 }
 
 #[test]
-fn two_persons_and_two_keys_never_give_one_subject() {
+fn two_persons_two_sessions_and_two_keys_never_give_one_name() {
     let client = at("rp.example");
     let of_one = SUBJECTS.subject(&client, &user(1));
     assert_ne!(of_one, SUBJECTS.subject(&client, &user(2)));
     assert_ne!(of_one, Subjects::new([8; 32]).subject(&client, &user(1)));
+    let of_one = SUBJECTS.session(&client, &session(1));
+    assert_ne!(of_one, SUBJECTS.session(&client, &session(2)));
+    assert_ne!(of_one, Subjects::new([8; 32]).session(&client, &session(1)));
+    // Nor does a person's name tell their session's, were the two ever alike.
+    let alike = SUBJECTS.session(&client, &SessionId::parse(&user(1).as_str()[2..]).unwrap());
+    assert!(!SUBJECTS.subject(&client, &user(1)).contains(alike.as_str()));
 }
 
 proptest! {

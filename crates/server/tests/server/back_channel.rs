@@ -191,12 +191,15 @@ async fn each_client_is_told_in_its_own_words_and_with_its_own_signature() {
         tokens_heard.push((
             token.sub().unwrap().to_owned(),
             token.jti().unwrap().to_owned(),
+            token.claim("sid").unwrap().clone(),
         ));
     }
     let [club, circle, twin] = tokens_heard.try_into().unwrap();
     assert_eq!(club.0, circle.0);
     assert_ne!(club.0, twin.0, "a pairwise subject");
     assert_ne!(club.1, circle.1);
+    assert_eq!(club.2, circle.2);
+    assert_ne!(club.2, twin.2, "one session is one person");
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Signing out: who wants to can, nobody else can make them, and what rested on the session is over. A client that proves whom
 //! it means may send somebody here and has them back (RP-Initiated Logout 1.0).
 
+use std::collections::HashSet;
+
 use insta::assert_snapshot;
 use rstest::rstest;
 use safeconduct_protocol::client::Client;
@@ -321,6 +323,36 @@ async fn an_id_token_is_a_hint_long_after_it_has_expired() {
     server.advance(7 * 3600);
     let answer = ada.get(&at_logout(&leaving(&tokens))).await;
     assert_eq!(answer.to_string(), format!("303 {SIGNED_OUT} state=xyz"));
+    assert!(!is_signed_in(&mut ada).await);
+}
+
+/// A `sid` that two sectors share would tell what their subjects hide (Core §8).
+#[tokio::test]
+async fn a_session_has_another_name_in_each_sector() {
+    let server = TestServer::start().await;
+    let mut sessions = [server.sign_in("ada").await, server.sign_in("ada").await];
+    let mut names = Vec::new();
+    for ada in &mut sessions {
+        for client in ["club", "twin", "sister", "twin"] {
+            let tokens = ada.tokens(&openid(client)).await;
+            names.push(claims(tokens.id_token())["sid"].to_string());
+        }
+    }
+    assert_eq!((&names[1], &names[5]), (&names[3], &names[7]), "stable");
+    let different: HashSet<&String> = names.iter().collect();
+    assert_eq!(different.len(), 6, "two sessions, three sectors");
+}
+
+#[tokio::test]
+async fn a_session_ends_by_the_name_that_a_sector_has_for_it() {
+    let server = TestServer::start().await;
+    let (mut ada, mut elsewhere) = (server.sign_in("ada").await, server.sign_in("ada").await);
+    let tokens = ada.tokens(&openid("twin")).await;
+    let hint = Form::new().with("id_token_hint", tokens.id_token());
+    let page = elsewhere.get(&at_logout(&hint)).await;
+    assert_eq!(page.to_string(), QUESTION, "another session of hers");
+    assert!(is_signed_in(&mut elsewhere).await);
+    ada.get(&at_logout(&hint)).await;
     assert!(!is_signed_in(&mut ada).await);
 }
 
