@@ -59,72 +59,111 @@ async fn everything_that_is_said_is_true() {
 
 /// Tries what one member of the document says. A member that nobody has thought of how to try is not said.
 async fn try_out(server: &TestServer, name: &str, said: &Value) {
+    match said {
+        Value::Bool(said) => switch(server, name, *said).await,
+        Value::String(said) => place(server, name, said).await,
+        said => list(server, name, names(said)).await,
+    }
+}
+
+async fn list(server: &TestServer, name: &str, said: BTreeSet<&str>) {
     match name {
-        "issuer" => assert_eq!(said, server.issuer()),
-        "authorization_endpoint"
-        | "token_endpoint"
-        | "userinfo_endpoint"
-        | "jwks_uri"
-        | "end_session_endpoint"
-        | "pushed_authorization_request_endpoint"
-        | "introspection_endpoint"
-        | "revocation_endpoint" => endpoint(server, name, said.as_str().unwrap()).await,
-        "scopes_supported" => scopes(server, names(said)).await,
-        "response_types_supported" => response_types(server, names(said)).await,
-        "response_modes_supported" => response_modes(server, names(said)).await,
-        "grant_types_supported" => grant_types(server, names(said)).await,
-        "token_endpoint_auth_methods_supported" => {
-            for endpoint in ["/token", "/par"] {
-                authentication_methods(server, endpoint, names(said)).await;
-            }
+        "scopes_supported" => scopes(server, said).await,
+        "response_types_supported" => response_types(server, said).await,
+        "response_modes_supported" => response_modes(server, said).await,
+        "grant_types_supported" => grant_types(server, said).await,
+        "code_challenge_methods_supported" => challenge_methods(server, said).await,
+        "ui_locales_supported" => locales(server, said).await,
+        "claims_supported" => claims(server, said).await,
+        "prompt_values_supported" => prompts(server, said).await,
+        "subject_types_supported" => subject_types(server, said).await,
+        "acr_values_supported" => acr_values(server, said).await,
+        "id_token_signing_alg_values_supported" => id_token_algorithms(server, said).await,
+        "dpop_signing_alg_values_supported" => proof_algorithms(server, said).await,
+        other => credentials(server, other, said).await,
+    }
+}
+
+/// The lists of how clients authenticate, each for the endpoints it is for. Pushed requests have none of their own (RFC 9126 §2).
+async fn credentials(server: &TestServer, name: &str, said: BTreeSet<&str>) {
+    let (endpoint, what) = name.split_once("_endpoint_auth_").unwrap();
+    let endpoints = match endpoint {
+        "token" => &["/token", "/par"][..],
+        "introspection" => &["/introspect"],
+        "revocation" => &["/revoke"],
+        other => panic!("{other} is said, and nobody tries it"),
+    };
+    for endpoint in endpoints {
+        match what {
+            "methods_supported" => authentication_methods(server, endpoint, &said).await,
+            "signing_alg_values_supported" => assertion_algorithms(server, endpoint, &said).await,
+            other => panic!("{other} is said, and nobody tries it"),
         }
-        "introspection_endpoint_auth_methods_supported" => {
-            authentication_methods(server, "/introspect", names(said)).await;
-        }
-        "revocation_endpoint_auth_methods_supported" => {
-            authentication_methods(server, "/revoke", names(said)).await;
-        }
-        "token_endpoint_auth_signing_alg_values_supported" => {
-            for endpoint in ["/token", "/par"] {
-                assertion_algorithms(server, endpoint, names(said)).await;
-            }
-        }
-        "introspection_endpoint_auth_signing_alg_values_supported" => {
-            assertion_algorithms(server, "/introspect", names(said)).await;
-        }
-        "revocation_endpoint_auth_signing_alg_values_supported" => {
-            assertion_algorithms(server, "/revoke", names(said)).await;
-        }
-        "code_challenge_methods_supported" => challenge_methods(server, names(said)).await,
+    }
+}
+
+async fn switch(server: &TestServer, name: &str, said: bool) {
+    let is_so = match name {
         "authorization_response_iss_parameter_supported" => {
-            assert_eq!(said, true);
             let answer = arrive(server, Ask::of("shop").with("prompt", "none")).await;
-            assert_eq!(answer.parameter("iss").as_deref(), Some(server.issuer()));
+            answer.parameter("iss").as_deref() == Some(server.issuer())
         }
-        "ui_locales_supported" => locales(server, names(said)).await,
-        "claims_supported" => claims(server, names(said)).await,
-        "claims_parameter_supported" => claims_parameter(server, said).await,
+        "claims_parameter_supported" => claims_are_given_one_by_one(server).await,
         "request_parameter_supported" => {
-            refused_as(server, said, "request", "request_not_supported").await;
+            !is_refused_as(server, "request", "request_not_supported").await
         }
         "request_uri_parameter_supported" => {
-            refused_as(server, said, "request_uri", "request_uri_not_supported").await;
+            !is_refused_as(server, "request_uri", "request_uri_not_supported").await
         }
-        "require_pushed_authorization_requests" => {
-            assert_eq!(said, false);
-            assert!(arrive(server, Ask::of("shop")).await.is_page());
-        }
-        "prompt_values_supported" => prompts(server, names(said)).await,
-        "subject_types_supported" => subject_types(server, names(said)).await,
-        "acr_values_supported" => acr_values(server, names(said)).await,
-        "id_token_signing_alg_values_supported" => id_token_algorithms(server, names(said)).await,
-        "dpop_signing_alg_values_supported" => proof_algorithms(server, names(said)).await,
+        "require_pushed_authorization_requests" => !arrive(server, Ask::of("shop")).await.is_page(),
         "backchannel_logout_supported" | "backchannel_logout_session_supported" => {
-            assert_eq!(said, true);
-            back_channel_logout(server).await;
+            a_client_is_told_of_the_session(server).await
         }
         other => panic!("{other} is said, and nobody tries it"),
-    }
+    };
+    assert_eq!(is_so, said, "{name}");
+}
+
+/// Each endpoint stands below the issuer, where the rest of the tests sends its requests, and answers as that endpoint.
+async fn place(server: &TestServer, name: &str, said: &str) {
+    let path = said.strip_prefix(server.issuer()).unwrap();
+    let below = format!("{}{path}", server.server().settings().issuer.path());
+    let answers = match (name, path) {
+        ("issuer", "") => true,
+        ("authorization_endpoint", "/authorize") => {
+            let posted = server.browser().post(path, &Ask::of("shop").form).await;
+            arrive(server, Ask::of("shop")).await.is_page()
+                && posted.to_string() == format!("303 {below}")
+        }
+        ("token_endpoint", "/token") => server.token("robot", &own_token()).await.status == 200,
+        ("userinfo_endpoint", "/userinfo") => {
+            let tokens = server.tokens("ada", &sign_in("club")).await;
+            server.userinfo(&tokens.access).await.status == 200
+        }
+        ("jwks_uri", "/.well-known/jwks.json") => {
+            let answer = server.get(&below).await;
+            let set: JwkSet = serde_json::from_str(&answer.body).unwrap();
+            !set.keys.is_empty()
+        }
+        ("end_session_endpoint", "/logout") => {
+            let page = server.sign_in("ada").await.get(&below).await;
+            page.body.contains("id=\"logout-yes\"")
+        }
+        ("pushed_authorization_request_endpoint", "/par") => {
+            server.push(&Ask::of("strict")).await.status == 201
+        }
+        ("introspection_endpoint", "/introspect") => {
+            let own = server.token("robot", &own_token()).await.tokens();
+            server.is_active(&own.access).await
+        }
+        ("revocation_endpoint", "/revoke") => {
+            let own = server.token("robot", &own_token()).await.tokens();
+            server.revoke("robot", &own.access).await;
+            !server.is_active(&own.access).await
+        }
+        _ => panic!("{said} is said of {name}, and nobody tries it"),
+    };
+    assert!(answers, "{name}: {said}");
 }
 
 /// The answer to `ask` in a browser that was never here.
@@ -134,52 +173,6 @@ async fn arrive(server: &TestServer, ask: Ask) -> Answer {
 
 fn error(answer: &Answer) -> Option<String> {
     answer.parameter("error")
-}
-
-/// Each endpoint stands below the issuer, where the rest of the tests sends its requests, and answers as that endpoint.
-async fn endpoint(server: &TestServer, name: &str, said: &str) {
-    let path = said.strip_prefix(server.issuer()).unwrap();
-    let own = server.server().settings().issuer.path();
-    match (name, path) {
-        ("authorization_endpoint", "/authorize") => {
-            assert!(arrive(server, Ask::of("shop")).await.is_page());
-            let posted = server.browser().post(path, &Ask::of("shop").form).await;
-            assert_eq!(posted.to_string(), format!("303 {own}/authorize"));
-        }
-        ("token_endpoint", "/token") => {
-            let answer = server.token("robot", &own_token()).await;
-            assert_eq!(answer.status, 200, "{answer:?}");
-        }
-        ("userinfo_endpoint", "/userinfo") => {
-            let tokens = server.tokens("ada", &sign_in("club")).await;
-            assert_eq!(server.userinfo(&tokens.access).await.status, 200);
-        }
-        ("jwks_uri", "/.well-known/jwks.json") => {
-            let answer = server.get(&format!("{own}{path}")).await;
-            let keys: JwkSet = serde_json::from_str(&answer.body).unwrap();
-            assert!(!keys.keys.is_empty());
-        }
-        ("end_session_endpoint", "/logout") => {
-            let mut ada = server.sign_in("ada").await;
-            let page = ada.get(&format!("{own}{path}")).await;
-            assert!(page.body.contains("id=\"logout-yes\""), "{page:?}");
-        }
-        ("pushed_authorization_request_endpoint", "/par") => {
-            let pushed = server.push(&Ask::of("strict")).await;
-            assert_eq!(pushed.status, 201, "{pushed:?}");
-        }
-        ("introspection_endpoint", "/introspect") => {
-            let own = server.token("robot", &own_token()).await.tokens();
-            assert!(server.is_active(&own.access).await);
-        }
-        ("revocation_endpoint", "/revoke") => {
-            let own = server.token("robot", &own_token()).await.tokens();
-            let answer = server.revoke("robot", &own.access).await;
-            assert_eq!(answer.status, 200, "{answer:?}");
-            assert!(!server.is_active(&own.access).await);
-        }
-        _ => panic!("{name} is not at {said}"),
-    }
 }
 
 async fn scopes(server: &TestServer, said: BTreeSet<&str>) {
@@ -264,7 +257,7 @@ fn nothing_in_particular() -> Form {
         .with("refresh_token", "x")
 }
 
-async fn authentication_methods(server: &TestServer, endpoint: &str, said: BTreeSet<&str>) {
+async fn authentication_methods(server: &TestServer, endpoint: &str, said: &BTreeSet<&str>) {
     let mut tried = BTreeSet::new();
     for client in ["shop", "mailer", "robot", "kiosk"] {
         let credentials = server.credentials(client);
@@ -286,7 +279,7 @@ async fn authentication_methods(server: &TestServer, endpoint: &str, said: BTree
     );
 }
 
-async fn assertion_algorithms(server: &TestServer, endpoint: &str, said: BTreeSet<&str>) {
+async fn assertion_algorithms(server: &TestServer, endpoint: &str, said: &BTreeSet<&str>) {
     for algorithm in Algorithm::ALL {
         let key = SigningKey::generate(algorithm).unwrap();
         let keys = vec![key.public_jwk()];
@@ -338,23 +331,18 @@ async fn claims(server: &TestServer, said: BTreeSet<&str>) {
     assert_eq!(told, said);
 }
 
-async fn claims_parameter(server: &TestServer, said: &Value) {
-    assert_eq!(said, true);
+async fn claims_are_given_one_by_one(server: &TestServer) -> bool {
     let claims = r#"{"userinfo":{"email":null},"id_token":{"name":null}}"#;
-    let tokens = server
-        .tokens("ada", &sign_in("club").with("claims", claims))
-        .await;
+    let ask = sign_in("club").with("claims", claims);
+    let tokens = server.tokens("ada", &ask).await;
     let userinfo = server.userinfo(&tokens.access).await.json();
-    assert_eq!(userinfo["email"], "ada@lovelace.example");
     let id_token = read(server, "club", &tokens, Algorithm::Rs256).await;
-    assert_eq!(claim(&id_token, "name"), "Ada Lovelace");
+    userinfo["email"] == "ada@lovelace.example" && claim(&id_token, "name") == "Ada Lovelace"
 }
 
-async fn refused_as(server: &TestServer, said: &Value, name: &str, refused: &str) {
-    assert_eq!(said, false);
+async fn is_refused_as(server: &TestServer, name: &str, refused: &str) -> bool {
     let ask = Ask::of("shop").with(name, "https://shop.example/request");
-    let answer = arrive(server, ask).await;
-    assert_eq!(error(&answer).as_deref(), Some(refused), "{answer:?}");
+    error(&arrive(server, ask).await).as_deref() == Some(refused)
 }
 
 async fn prompts(server: &TestServer, said: BTreeSet<&str>) {
@@ -427,7 +415,7 @@ async fn proof_algorithms(server: &TestServer, said: BTreeSet<&str>) {
     }
 }
 
-async fn back_channel_logout(server: &TestServer) {
+async fn a_client_is_told_of_the_session(server: &TestServer) -> bool {
     let mut listener = Listener::start().await;
     let uri = Some(listener.uri());
     let told = |club: &mut Client| club.openid.backchannel_logout_uri = uri;
@@ -441,8 +429,8 @@ async fn back_channel_logout(server: &TestServer) {
     let payload = logout_token.split('.').nth(1).unwrap();
     let payload = safeconduct_protocol::encoding::decode(payload).unwrap();
     let payload: Value = serde_json::from_slice(&payload).unwrap();
-    assert_eq!(payload["sid"], *claim(&id_token, "sid"));
     server.change_client("club", |_| {}).await;
+    payload["sid"] == *claim(&id_token, "sid")
 }
 
 /// What answers without being in the document: our own forms and pages, which lead to one another, and the documents.
