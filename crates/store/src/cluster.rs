@@ -68,6 +68,18 @@ impl Store {
         Ok(row.map(|mut row| read(&mut row)).transpose()?)
     }
 
+    /// What the database takes for the time; `None` where it has no clock but this machine's.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn database_time(&self) -> Result<Option<Timestamp>, StoreError> {
+        let Some(sql) = self.clock() else {
+            return Ok(None);
+        };
+        let row = self.row(Statement::new(sql)).await?;
+        Ok(row.map(|mut row| row.time()).transpose()?)
+    }
+
     /// Begins a new era and gives its number: everything that was handed out before it is refused, and everybody signs in
     /// again. For a database that was restored from a backup and has forgotten what it revoked, redeemed and ended since.
     ///

@@ -14,6 +14,8 @@ mod cluster;
 mod consents;
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod databases;
 mod declared;
 mod driver;
 mod error;
@@ -44,6 +46,7 @@ pub use grants::{GrantFilter, GrantRecord, Redeeming};
 pub use guesses::{FamiliarAddress, NodeGuesses};
 pub use keys::{KeyRow, NewKey, ResealedKey};
 pub use logouts::QueuedLogout;
+pub use schema::SchemaStep;
 pub use sessions::{NewSession, SessionRecord, SessionView};
 pub use store::Store;
 pub use sweep::Swept;

@@ -75,6 +75,34 @@ pub(crate) fn pending<'m>(
     Ok(&migrations[applied.len()..])
 }
 
+/// One step of the schema, and whether a database has taken it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaStep {
+    /// Counts from 1.
+    pub version: i64,
+    /// What it is for, in a word or two.
+    pub name: &'static str,
+    /// Whether it was run on the database.
+    pub applied: bool,
+}
+
+/// Every step of this release, given the version and text of those that a database has taken, oldest first.
+///
+/// # Errors
+/// As [`pending`].
+pub(crate) fn steps(applied: &[(i64, String)]) -> Result<Vec<SchemaStep>, OpenError> {
+    pending(MIGRATIONS, applied)?;
+    let steps = MIGRATIONS
+        .iter()
+        .enumerate()
+        .map(|(position, migration)| SchemaStep {
+            version: migration.version,
+            name: migration.name,
+            applied: position < applied.len(),
+        });
+    Ok(steps.collect())
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::driver::{Driver, DriverError, OpenError, Row, Rows, Statement, Unit, UnitOutcome};
+use crate::schema::{self, SchemaStep};
 
 /// The memory of one server or one cluster of servers. Clones share it.
 #[derive(Clone)]
@@ -17,7 +18,8 @@ pub struct Store {
 impl Store {
     /// Opens the database that `url` names, creates it where there is none, and brings its schema up to date.
     ///
-    /// `sqlite:PATH` is a file; a relative path starts at the working directory.
+    /// `sqlite:PATH` is a file; a relative path starts at the working directory. `postgres://USER@HOST/NAME` is a database that
+    /// exists on a PostgreSQL server; `docs/reference/databases.md` has what may follow.
     ///
     /// # Errors
     /// One sentence with what to do, see [`OpenError`].
@@ -28,10 +30,36 @@ impl Store {
         })
     }
 
+    /// The steps of the schema, oldest first, and which of them the database that `url` names has taken. Nothing is changed, and
+    /// nothing is created where there is no database.
+    ///
+    /// # Errors
+    /// One sentence with what to do, see [`OpenError`].
+    pub async fn migrations(url: &str) -> Result<Vec<SchemaStep>, OpenError> {
+        schema::steps(&Driver::history(url).await?)
+    }
+
+    /// Takes the steps that the database lacks, all of them or none, and says which those were. It may be served meanwhile: the
+    /// release before this one can use it then, too. Of several callers at a time, one does it and the others wait.
+    ///
+    /// # Errors
+    /// One sentence with what to do, see [`OpenError`].
+    pub async fn migrate(url: &str) -> Result<Vec<SchemaStep>, OpenError> {
+        let mut steps = Self::migrations(url).await?;
+        Self::open(url).await?.close().await;
+        steps.retain_mut(|step| !std::mem::replace(&mut step.applied, true));
+        Ok(steps)
+    }
+
     /// Finishes what was accepted and closes the database for every clone. Later writes are
     /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
     pub async fn close(&self) {
         self.driver.close().await;
+    }
+
+    /// The statement that reads the database's own clock, if it has one.
+    pub(crate) fn clock(&self) -> Option<&'static str> {
+        self.driver.clock()
     }
 
     /// Commits `unit` and says how it ended.

@@ -171,6 +171,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn credential(&self, username: &str) -> Result<Option<Credential>, StoreError> {
+        if !can_be(username) {
+            return Ok(None);
+        }
         let Some(mut row) = self
             .row(Statement::new(CREDENTIAL).bind(key(username)))
             .await?
@@ -191,6 +194,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn user_by_name(&self, username: &str) -> Result<Option<UserRecord>, StoreError> {
+        if !can_be(username) {
+            return Ok(None);
+        }
         let row = self
             .row(Statement::new(BY_NAME).bind(key(username)))
             .await?;
@@ -348,6 +354,11 @@ fn password_addition(user: &NewUser, now: Timestamp) -> Option<Statement> {
 /// The statement that fails its unit if there is no such user.
 pub(crate) fn exists(id: &UserId) -> Statement {
     Statement::new(EXISTS).bind(id.as_str()).expect_some()
+}
+
+/// Whether anybody can be called so: a stranger may type what no database holds.
+fn can_be(username: &str) -> bool {
+    !username.contains('\0')
 }
 
 /// What makes two names the same name.

@@ -1,10 +1,12 @@
 //! Clusters, clients, keys, and what the configuration file declares.
 
+use rstest_reuse::apply;
 use safeconduct_protocol::ids::ClientId;
 use safeconduct_protocol::resource::{Resource, ResourceUri, ScopeDescription};
 use safeconduct_protocol::scope::Scope;
 
 use super::{API, ISSUER, World, client};
+use crate::databases::{Kind, databases};
 use crate::{Catalog, ClientRecord, Declared, NewKey, Reconciled, ResealedKey, Store, StoreError};
 
 fn id(text: &str) -> ClientId {
@@ -24,9 +26,10 @@ async fn record(world: &World, name: &str) -> ClientRecord {
         .expect("the client is in the catalog")
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_database_belongs_to_the_first_issuer_and_master_key() {
-    let world = World::new().await;
+async fn a_database_belongs_to_the_first_issuer_and_master_key(database: Kind) {
+    let world = World::on(database).await;
     let cluster = world.store.cluster().await.unwrap().unwrap();
     assert_eq!(cluster.era, 1);
     assert_eq!(
@@ -50,9 +53,10 @@ async fn a_database_belongs_to_the_first_issuer_and_master_key() {
 }
 
 #[tokio::test]
-async fn a_url_that_is_no_sqlite_file_is_refused_without_repeating_it() {
+async fn a_url_that_names_no_database_is_refused_without_repeating_it() {
     for url in [
-        "postgres://user:hush@db/sc",
+        "mysql://user:hush@db/sc",
+        "postgres://user:hush@db:hush/sc",
         "sqlite:",
         "sqlite::memory:",
         "safeconduct.db",
@@ -63,24 +67,26 @@ async fn a_url_that_is_no_sqlite_file_is_refused_without_repeating_it() {
             .expect("it must be refused")
             .to_string();
         assert!(
-            !refusal.contains("hush") && refusal.contains("sqlite:"),
+            !refusal.contains("hush") && refusal.contains("postgres://"),
             "{refusal}"
         );
     }
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_closed_store_takes_no_writes() {
-    let world = World::new().await;
+async fn a_closed_store_takes_no_writes(database: Kind) {
+    let world = World::on(database).await;
     world.store.close().await;
     world.store.close().await;
     let late = world.store.lock_user(&world.user, world.now()).await;
     assert!(matches!(late, Err(StoreError::Unavailable(_))), "{late:?}");
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn every_administrative_change_moves_the_revision_and_only_changes_do() {
-    let world = World::new().await;
+async fn every_administrative_change_moves_the_revision_and_only_changes_do(database: Kind) {
+    let world = World::on(database).await;
     let (store, shop, now) = (&world.store, &world.client, world.now());
     let mut before = store.revision().await.unwrap();
     let mut moved = async || {
@@ -131,9 +137,10 @@ async fn every_administrative_change_moves_the_revision_and_only_changes_do() {
     assert!(!moved().await);
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_client_comes_back_as_it_was_registered() {
-    let world = World::new().await;
+async fn a_client_comes_back_as_it_was_registered(database: Kind) {
+    let world = World::on(database).await;
     let kept = record(&world, "shop").await;
     assert_eq!(kept.client, client("shop"));
     assert_eq!(
@@ -150,9 +157,10 @@ async fn a_client_comes_back_as_it_was_registered() {
     assert_eq!(record(&world, "shop").await.client, changed);
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_client_id_is_given_once() {
-    let world = World::new().await;
+async fn a_client_id_is_given_once(database: Kind) {
+    let world = World::on(database).await;
     let create = async || {
         world
             .store
@@ -169,9 +177,10 @@ async fn a_client_id_is_given_once() {
     assert!(matches!(create().await, Err(StoreError::Conflict(_))));
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn secrets_overlap_while_one_replaces_another() {
-    let world = World::new().await;
+async fn secrets_overlap_while_one_replaces_another(database: Kind) {
+    let world = World::on(database).await;
     let (store, shop, now) = (&world.store, &world.client, world.now());
     store
         .add_client_secret(shop, [1; 32], None, now)
@@ -224,9 +233,10 @@ fn declared(clients: &[&str]) -> Declared {
     }
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn reconciling_twice_writes_once() {
-    let world = World::new().await;
+async fn reconciling_twice_writes_once(database: Kind) {
+    let world = World::on(database).await;
     let first = world
         .store
         .reconcile(&declared(&["web", "cli"]), world.now())
@@ -256,9 +266,10 @@ async fn reconciling_twice_writes_once() {
     );
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_client_gone_from_the_file_is_disabled_and_stays_so_when_it_returns() {
-    let world = World::new().await;
+async fn a_client_gone_from_the_file_is_disabled_and_stays_so_when_it_returns(database: Kind) {
+    let world = World::on(database).await;
     world
         .store
         .reconcile(&declared(&["web"]), world.now())
@@ -287,9 +298,12 @@ async fn a_client_gone_from_the_file_is_disabled_and_stays_so_when_it_returns() 
     assert!(!record(&world, "web").await.enabled);
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn another_secret_or_registration_in_the_file_replaces_what_is_kept_and_ends_nothing() {
-    let world = World::new().await;
+async fn another_secret_or_registration_in_the_file_replaces_what_is_kept_and_ends_nothing(
+    database: Kind,
+) {
+    let world = World::on(database).await;
     world
         .store
         .reconcile(&declared(&["web"]), world.now())
@@ -328,9 +342,10 @@ async fn another_secret_or_registration_in_the_file_replaces_what_is_kept_and_en
     assert_eq!((web.client.name.as_str(), web.epoch), ("Another name", 1));
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn the_file_takes_over_a_client_that_was_registered_by_hand() {
-    let world = World::new().await;
+async fn the_file_takes_over_a_client_that_was_registered_by_hand(database: Kind) {
+    let world = World::on(database).await;
     world
         .store
         .disable_client(&world.client, world.now())
@@ -349,9 +364,10 @@ async fn the_file_takes_over_a_client_that_was_registered_by_hand() {
     assert_eq!((shop.declared, shop.enabled), (true, false));
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_declared_id_that_belonged_to_a_deleted_client_is_refused() {
-    let world = World::new().await;
+async fn a_declared_id_that_belonged_to_a_deleted_client_is_refused(database: Kind) {
+    let world = World::on(database).await;
     world
         .store
         .delete_client(&world.client, world.now())
@@ -380,9 +396,10 @@ fn key(id: i64, active: bool) -> NewKey {
     }
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn of_two_first_starts_one_makes_the_keys() {
-    let world = World::new().await;
+async fn of_two_first_starts_one_makes_the_keys(database: Kind) {
+    let world = World::on(database).await;
     let (store, now) = (&world.store, world.now());
     let (first, second) = tokio::join!(
         store.add_keys(vec![key(1, true), key(2, false)], now),
@@ -397,9 +414,10 @@ async fn of_two_first_starts_one_makes_the_keys() {
     );
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn promoting_a_key_retires_the_one_before_it() {
-    let world = World::new().await;
+async fn promoting_a_key_retires_the_one_before_it(database: Kind) {
+    let world = World::on(database).await;
     let (store, now) = (&world.store, world.now());
     store
         .add_keys(vec![key(1, true), key(2, false)], now)

@@ -1,5 +1,6 @@
 //! What is known about people: kept whole, changed by one at a time, and told only to whom a good token is.
 
+use rstest_reuse::apply;
 use std::sync::Arc;
 
 use safeconduct_protocol::claims::{ClaimsDemand, PersonClaims};
@@ -9,6 +10,7 @@ use safeconduct_protocol::ids::UserId;
 use serde_json::{Value, json};
 
 use super::{OFFLINE, ONLINE, World};
+use crate::databases::{Kind, databases};
 use crate::{NewUser, StoreError, UserRecord};
 
 fn claims(known: &[(&str, Value)]) -> PersonClaims {
@@ -48,9 +50,10 @@ async fn record(world: &World, id: &UserId) -> UserRecord {
         .expect("the user is there")
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn what_is_known_of_a_person_comes_back_with_their_name() {
-    let world = World::new().await;
+async fn what_is_known_of_a_person_comes_back_with_their_name(database: Kind) {
+    let world = World::on(database).await;
     let bob = bob(&world);
     let id = bob.id.clone();
     world.store.add_user(bob, world.now()).await.unwrap();
@@ -68,9 +71,10 @@ async fn what_is_known_of_a_person_comes_back_with_their_name() {
     assert_eq!(listed.into_iter().next(), by_name);
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn there_is_one_name_and_the_accounts_own_comes_first() {
-    let world = World::new().await;
+async fn there_is_one_name_and_the_accounts_own_comes_first(database: Kind) {
+    let world = World::on(database).await;
     let named = |username: &str, name: Option<&str>| NewUser {
         id: UserId::generate(),
         name: name.map(str::to_owned),
@@ -98,9 +102,10 @@ async fn there_is_one_name_and_the_accounts_own_comes_first() {
     }
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn an_account_whose_name_is_no_claim_has_none() {
-    let world = World::new().await;
+async fn an_account_whose_name_is_no_claim_has_none(database: Kind) {
+    let world = World::on(database).await;
     let odd = NewUser {
         name: Some("two\nlines".to_owned()),
         ..bob(&world)
@@ -112,9 +117,10 @@ async fn an_account_whose_name_is_no_claim_has_none() {
     assert_eq!(kept.claims, known_of_bob());
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn an_import_brings_what_is_known() {
-    let world = World::new().await;
+async fn an_import_brings_what_is_known(database: Kind) {
+    let world = World::on(database).await;
     let bob = bob(&world);
     let id = bob.id.clone();
     world
@@ -126,9 +132,10 @@ async fn an_import_brings_what_is_known() {
     assert_eq!(kept.claims.claim("email"), Some(&json!("bob@example.com")));
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn changing_what_is_known_replaces_all_of_it_and_ends_nothing() {
-    let world = World::new().await;
+async fn changing_what_is_known_replaces_all_of_it_and_ends_nothing(database: Kind) {
+    let world = World::on(database).await;
     let (store, user) = (&world.store, &world.user);
     let grant = world.granted(ONLINE).await;
     let first = record(&world, user).await;
@@ -166,9 +173,10 @@ async fn changing_what_is_known_replaces_all_of_it_and_ends_nothing() {
     );
 }
 
+#[apply(databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_64_changes_to_the_same_record_one_is_made_within_its_very_second() {
-    let world = Arc::new(World::new().await);
+async fn of_64_changes_to_the_same_record_one_is_made_within_its_very_second(database: Kind) {
+    let world = Arc::new(World::on(database).await);
     let seen = record(&world, &world.user).await.updated_at;
     assert_eq!(seen, world.now());
     let changes: Vec<_> = (0..64)
@@ -192,9 +200,10 @@ async fn of_64_changes_to_the_same_record_one_is_made_within_its_very_second() {
     assert_eq!(made, [record(&world, &world.user).await.claims]);
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn nothing_is_known_of_a_deleted_user() {
-    let world = World::new().await;
+async fn nothing_is_known_of_a_deleted_user(database: Kind) {
+    let world = World::on(database).await;
     let (store, now) = (&world.store, world.now());
     let bob = bob(&world);
     let id = bob.id.clone();
@@ -213,9 +222,10 @@ async fn nothing_is_known_of_a_deleted_user() {
     assert_eq!(row.optional_text(), Ok(None));
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_grant_keeps_its_key_and_what_was_asked_for_through_every_use() {
-    let world = World::new().await;
+async fn a_grant_keeps_its_key_and_what_was_asked_for_through_every_use(database: Kind) {
+    let world = World::on(database).await;
     let jkt = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
     let asked = r#"{"userinfo":{"email":null},"id_token":{"nickname":null}}"#;
     let mut code = world.allow(OFFLINE).await;
@@ -242,9 +252,10 @@ async fn a_grant_keeps_its_key_and_what_was_asked_for_through_every_use() {
     }
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn userinfo_tells_of_the_person_and_of_what_they_allowed() {
-    let world = World::new().await;
+async fn userinfo_tells_of_the_person_and_of_what_they_allowed(database: Kind) {
+    let world = World::on(database).await;
     let (store, now) = (&world.store, world.now());
     let known = claims(&[("name", json!("Ada")), ("email", json!("ada@example.com"))]);
     assert!(

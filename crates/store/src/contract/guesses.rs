@@ -1,8 +1,10 @@
 //! What nodes tell each other of guessed passwords: one row for each node, and bounded; what is familiar stays so.
 
+use rstest_reuse::apply;
 use safeconduct_protocol::random;
 
 use super::World;
+use crate::databases::{Kind, databases};
 use crate::{FamiliarAddress, NodeGuesses};
 
 const DAY: i64 = 24 * 3600;
@@ -28,9 +30,10 @@ impl World {
     }
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_node_has_one_row_however_often_it_tells() {
-    let world = World::new().await;
+async fn a_node_has_one_row_however_often_it_tells(database: Kind) {
+    let world = World::on(database).await;
     for version in 1..=20 {
         world
             .tell(&told("one", version, &version.to_be_bytes()), &[])
@@ -45,9 +48,10 @@ async fn a_node_has_one_row_however_often_it_tells() {
     assert_eq!(world.store.guesses_of("three").await.unwrap(), None);
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn the_rows_of_dead_nodes_go_after_a_day_and_at_once_where_they_are_many() {
-    let world = World::new().await;
+async fn the_rows_of_dead_nodes_go_after_a_day_and_at_once_where_they_are_many(database: Kind) {
+    let world = World::on(database).await;
     for number in 0..100 {
         world.advance(1);
         world
@@ -70,9 +74,10 @@ async fn the_rows_of_dead_nodes_go_after_a_day_and_at_once_where_they_are_many()
     assert!(world.versions().await.is_empty());
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn an_address_is_familiar_to_its_end_and_never_for_shorter_than_was_said() {
-    let world = World::new().await;
+async fn an_address_is_familiar_to_its_end_and_never_for_shorter_than_was_said(database: Kind) {
+    let world = World::on(database).await;
     let (home, away) = (random::bytes(), random::bytes());
     let until = |hash, until| FamiliarAddress { hash, until };
     let end = world.now().plus(DAY);

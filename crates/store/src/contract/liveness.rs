@@ -1,10 +1,11 @@
 //! Whatever a grant rests on: when it ends, every use of the grant ends, and undoing the blow revives nothing.
 
-use rstest::rstest;
+use rstest_reuse::apply;
 use safeconduct_protocol::authorization_code::Redemption;
 use safeconduct_protocol::refresh_token::RefreshDecision;
 
 use super::{OFFLINE, ONLINE, SESSION_IDLE, World};
+use crate::databases::{Kind, databases};
 
 /// What ends a grant.
 #[derive(Clone, Copy)]
@@ -66,46 +67,56 @@ impl Blow {
     }
 }
 
-#[rstest]
-#[case::user_locked(Blow::UserLocked)]
-#[case::user_locked_and_unlocked(Blow::UserLockedAndUnlocked)]
-#[case::password_changed(Blow::PasswordChanged)]
-#[case::user_deleted(Blow::UserDeleted)]
-#[case::client_disabled(Blow::ClientDisabled)]
-#[case::client_disabled_and_enabled(Blow::ClientDisabledAndEnabled)]
-#[case::client_deleted(Blow::ClientDeleted)]
-#[case::consent_withdrawn(Blow::ConsentWithdrawn)]
-#[case::session_ended(Blow::SessionEnded)]
-#[case::sessions_of_user_ended(Blow::SessionsOfUserEnded)]
-#[case::session_idle(Blow::SessionIdle)]
-#[case::era_begun(Blow::EraBegun)]
+#[apply(databases)]
 #[tokio::test]
-async fn a_code_is_worth_nothing_after(#[case] blow: Blow) {
-    let world = World::new().await;
+async fn a_code_is_worth_nothing_after(
+    database: Kind,
+    #[values(
+        Blow::UserLocked,
+        Blow::UserLockedAndUnlocked,
+        Blow::PasswordChanged,
+        Blow::UserDeleted,
+        Blow::ClientDisabled,
+        Blow::ClientDisabledAndEnabled,
+        Blow::ClientDeleted,
+        Blow::ConsentWithdrawn,
+        Blow::SessionEnded,
+        Blow::SessionsOfUserEnded,
+        Blow::SessionIdle,
+        Blow::EraBegun
+    )]
+    blow: Blow,
+) {
+    let world = World::on(database).await;
     let code = world.allow(ONLINE).await;
     blow.strike(&world, None).await;
     assert_eq!(world.redeem(&code).await, Redemption::Ended);
     assert!(!world.is_active(code.id).await);
 }
 
-#[rstest]
-#[case::user_locked(Blow::UserLocked)]
-#[case::user_locked_and_unlocked(Blow::UserLockedAndUnlocked)]
-#[case::password_changed(Blow::PasswordChanged)]
-#[case::user_deleted(Blow::UserDeleted)]
-#[case::client_disabled(Blow::ClientDisabled)]
-#[case::client_disabled_and_enabled(Blow::ClientDisabledAndEnabled)]
-#[case::client_deleted(Blow::ClientDeleted)]
-#[case::consent_withdrawn(Blow::ConsentWithdrawn)]
-#[case::session_ended(Blow::SessionEnded)]
-#[case::sessions_of_user_ended(Blow::SessionsOfUserEnded)]
-#[case::session_idle(Blow::SessionIdle)]
-#[case::era_begun(Blow::EraBegun)]
-#[case::grant_revoked(Blow::GrantRevoked)]
-#[case::grants_of_user_revoked(Blow::GrantsOfUserRevoked)]
+#[apply(databases)]
 #[tokio::test]
-async fn a_grant_is_dead_in_every_use_after(#[case] blow: Blow) {
-    let world = World::new().await;
+async fn a_grant_is_dead_in_every_use_after(
+    database: Kind,
+    #[values(
+        Blow::UserLocked,
+        Blow::UserLockedAndUnlocked,
+        Blow::PasswordChanged,
+        Blow::UserDeleted,
+        Blow::ClientDisabled,
+        Blow::ClientDisabledAndEnabled,
+        Blow::ClientDeleted,
+        Blow::ConsentWithdrawn,
+        Blow::SessionEnded,
+        Blow::SessionsOfUserEnded,
+        Blow::SessionIdle,
+        Blow::EraBegun,
+        Blow::GrantRevoked,
+        Blow::GrantsOfUserRevoked
+    )]
+    blow: Blow,
+) {
+    let world = World::on(database).await;
     let grant = world.granted(ONLINE).await;
     assert_eq!(world.rotate(&grant, 0).await.0, RefreshDecision::Rotate);
     assert_eq!(world.rotate(&grant, 0).await.0, RefreshDecision::Retry);
@@ -124,9 +135,10 @@ async fn a_grant_is_dead_in_every_use_after(#[case] blow: Blow) {
     );
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn another_user_or_client_is_not_touched_by_a_blow() {
-    let world = World::new().await;
+async fn another_user_or_client_is_not_touched_by_a_blow(database: Kind) {
+    let world = World::on(database).await;
     let grant = world.granted(OFFLINE).await;
     let now = world.now();
     let stranger = safeconduct_protocol::ids::UserId::generate();
@@ -161,9 +173,10 @@ async fn another_user_or_client_is_not_touched_by_a_blow() {
     assert_eq!(world.rotate(&grant, 0).await.0, RefreshDecision::Rotate);
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_revoked_access_token_is_dead_alone() {
-    let world = World::new().await;
+async fn a_revoked_access_token_is_dead_alone(database: Kind) {
+    let world = World::on(database).await;
     let grant = world.granted(ONLINE).await;
     let expires_at = world.now().plus(300);
     for _ in 0..2 {
@@ -178,9 +191,10 @@ async fn a_revoked_access_token_is_dead_alone() {
     assert_eq!(world.rotate(&grant, 0).await.0, RefreshDecision::Rotate);
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_clients_own_token_dies_with_the_client_the_era_and_its_name() {
-    let world = World::new().await;
+async fn a_clients_own_token_dies_with_the_client_the_era_and_its_name(database: Kind) {
+    let world = World::on(database).await;
     let (store, client, now) = (&world.store, &world.client, world.now());
     let alive = async |epoch, jti, era| {
         store
@@ -201,9 +215,10 @@ async fn a_clients_own_token_dies_with_the_client_the_era_and_its_name() {
     assert!(!alive(1, "jti", 1).await && alive(2, "jti", 1).await);
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn an_offline_grant_outlives_its_session() {
-    let world = World::new().await;
+async fn an_offline_grant_outlives_its_session(database: Kind) {
+    let world = World::on(database).await;
     let grant = world.granted(OFFLINE).await;
     let code = world.allow(OFFLINE).await;
     world

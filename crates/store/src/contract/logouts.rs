@@ -1,14 +1,15 @@
 //! However a session ends, the clients that were signed in to in it are told, each by one node at a time.
 
+use rstest_reuse::apply;
 use std::sync::Arc;
 
-use rstest::rstest;
 use safeconduct_protocol::authorization_code::Redemption;
 use safeconduct_protocol::ids::{ClientId, SessionId, UserId};
 use safeconduct_protocol::random;
 use safeconduct_protocol::token::new_id;
 
 use super::{OFFLINE, ONLINE, SESSION_IDLE, World, client};
+use crate::databases::{Kind, databases};
 use crate::driver::Statement;
 use crate::{NewSession, NewUser, QueuedLogout, Redeeming, Swept};
 
@@ -39,8 +40,8 @@ async fn register_wiki(world: &World) {
 }
 
 /// Two clients, `shop` and `wiki`, and somebody who is signed in to both.
-async fn signed_in() -> World {
-    let world = World::new().await;
+async fn signed_in(database: Kind) -> World {
+    let world = World::on(database).await;
     register_wiki(&world).await;
     for client in ["shop", "wiki"] {
         assert_eq!(sign_in_to(&world, client, ONLINE).await, Redemption::Won);
@@ -112,17 +113,22 @@ async fn replace_session(world: &World) {
     assert_eq!(started, Ok(true));
 }
 
-#[rstest]
-#[case::signed_out(Ending::SignedOut)]
-#[case::every_session_of_the_user(Ending::EverySessionOfTheUser)]
-#[case::another_user_signed_in(Ending::AnotherUserSignedIn)]
-#[case::password_changed(Ending::PasswordChanged)]
-#[case::locked(Ending::Locked)]
-#[case::deleted(Ending::Deleted)]
-#[case::era_begun(Ending::EraBegun)]
+#[apply(databases)]
 #[tokio::test]
-async fn clients_are_told_of_every_ending(#[case] ending: Ending) {
-    let world = signed_in().await;
+async fn clients_are_told_of_every_ending(
+    database: Kind,
+    #[values(
+        Ending::SignedOut,
+        Ending::EverySessionOfTheUser,
+        Ending::AnotherUserSignedIn,
+        Ending::PasswordChanged,
+        Ending::Locked,
+        Ending::Deleted,
+        Ending::EraBegun
+    )]
+    ending: Ending,
+) {
+    let world = signed_in(database).await;
     assert_eq!(sign_in_to(&world, "wiki", OFFLINE).await, Redemption::Won);
     assert_eq!(clients_due(&world).await, [""; 0], "the session lives");
     ending.happens(&world).await;
@@ -130,9 +136,10 @@ async fn clients_are_told_of_every_ending(#[case] ending: Ending) {
     assert_eq!(remembered(&world).await, 0);
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn whoever_ends_a_session_learns_who_is_to_be_told_once() {
-    let world = signed_in().await;
+async fn whoever_ends_a_session_learns_who_is_to_be_told_once(database: Kind) {
+    let world = signed_in(database).await;
     let (store, now) = (&world.store, world.now());
     let queued = store.end_session(&world.session, now).await.unwrap();
     assert_eq!(queued.len(), 2);
@@ -144,9 +151,10 @@ async fn whoever_ends_a_session_learns_who_is_to_be_told_once() {
     assert_eq!(due(&world).await.len(), 2);
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn an_ending_touches_no_other_session() {
-    let world = signed_in().await;
+async fn an_ending_touches_no_other_session(database: Kind) {
+    let world = signed_in(database).await;
     let other = NewSession {
         id: SessionId::generate(),
         hash: random::bytes(),
@@ -162,9 +170,12 @@ async fn an_ending_touches_no_other_session() {
     assert_eq!(remembered(&world).await, 2);
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_client_is_remembered_once_and_only_if_it_asked_and_won_in_a_living_session() {
-    let world = World::new().await;
+async fn a_client_is_remembered_once_and_only_if_it_asked_and_won_in_a_living_session(
+    database: Kind,
+) {
+    let world = World::on(database).await;
     world.granted(ONLINE).await;
     assert_eq!(remembered(&world).await, 0, "it did not ask");
     assert_eq!(sign_in_to(&world, "shop", ONLINE).await, Redemption::Won);
@@ -196,9 +207,10 @@ async fn a_client_is_remembered_once_and_only_if_it_asked_and_won_in_a_living_se
     assert_eq!(remembered(&world).await, 0, "the session had ended");
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_session_that_lapsed_tells_the_clients_that_ended_with_it() {
-    let world = signed_in().await;
+async fn a_session_that_lapsed_tells_the_clients_that_ended_with_it(database: Kind) {
+    let world = signed_in(database).await;
     assert_eq!(sign_in_to(&world, "wiki", OFFLINE).await, Redemption::Won);
     assert_eq!(sign_in_to(&world, "wiki", ONLINE).await, Redemption::Won);
     world.advance(SESSION_IDLE - 1);
@@ -215,9 +227,10 @@ async fn a_session_that_lapsed_tells_the_clients_that_ended_with_it() {
     assert_eq!(remembered(&world).await, 0);
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn clients_left_behind_by_a_session_are_told_a_few_sessions_at_a_time() {
-    let world = World::new().await;
+async fn clients_left_behind_by_a_session_are_told_a_few_sessions_at_a_time(database: Kind) {
+    let world = World::on(database).await;
     let left = |session: &SessionId, client: &str| {
         let sql = "INSERT INTO session_clients (session_id, client_id, user_id, offline) VALUES ($1, $2, $3, 1)";
         Statement::new(sql)
@@ -244,9 +257,10 @@ async fn clients_left_behind_by_a_session_are_told_a_few_sessions_at_a_time() {
     assert_eq!(remembered(&world).await, 1, "of the session that lives");
 }
 
+#[apply(databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_64_parallel_claims_one_has_the_logout() {
-    let world = Arc::new(World::new().await);
+async fn of_64_parallel_claims_one_has_the_logout(database: Kind) {
+    let world = Arc::new(World::on(database).await);
     sign_in_to(&world, "shop", ONLINE).await;
     let ended = world.store.end_session(&world.session, world.now()).await;
     let logout = Arc::new(ended.unwrap().remove(0));
@@ -269,9 +283,10 @@ async fn of_64_parallel_claims_one_has_the_logout() {
     assert_eq!(claimed, 1);
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_logout_that_was_claimed_and_not_delivered_is_due_again() {
-    let world = World::new().await;
+async fn a_logout_that_was_claimed_and_not_delivered_is_due_again(database: Kind) {
+    let world = World::on(database).await;
     let store = &world.store;
     sign_in_to(&world, "shop", ONLINE).await;
     let ended = store.end_session(&world.session, world.now()).await;
@@ -297,9 +312,10 @@ async fn a_logout_that_was_claimed_and_not_delivered_is_due_again() {
     assert!(!claim(2).await, "it was told");
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn due_logouts_come_a_few_at_a_time_the_longest_due_first() {
-    let world = signed_in().await;
+async fn due_logouts_come_a_few_at_a_time_the_longest_due_first(database: Kind) {
+    let world = signed_in(database).await;
     let ended = world.store.end_session(&world.session, world.now()).await;
     let [shop, wiki] = &ended.unwrap()[..] else {
         panic!("two clients are to be told")
@@ -323,9 +339,10 @@ async fn due_logouts_come_a_few_at_a_time_the_longest_due_first() {
     assert_eq!(due(&world).await.len(), 2);
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn giving_up_leaves_one_event_that_names_the_client() {
-    let world = signed_in().await;
+async fn giving_up_leaves_one_event_that_names_the_client(database: Kind) {
+    let world = signed_in(database).await;
     let store = &world.store;
     let ended = store.end_session(&world.session, world.now()).await;
     let logout = ended.unwrap().remove(0);
@@ -350,9 +367,10 @@ async fn giving_up_leaves_one_event_that_names_the_client() {
     assert_eq!(undelivered[0].detail.as_deref(), Some(session));
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_logout_that_nobody_delivers_is_given_up_after_a_day() {
-    let world = signed_in().await;
+async fn a_logout_that_nobody_delivers_is_given_up_after_a_day(database: Kind) {
+    let world = signed_in(database).await;
     let store = &world.store;
     store
         .end_session(&world.session, world.now())

@@ -1,4 +1,4 @@
-//! What the store promises, claim by claim, on every database there is. A new driver is a second opener in [`World::new`].
+//! What the store promises, claim by claim, on every database there is.
 
 mod administration;
 mod claims;
@@ -30,8 +30,8 @@ use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::single_use::{SingleUse, UsedId};
 use safeconduct_protocol::time::Timestamp;
 use safeconduct_protocol::token::new_id;
-use tempfile::TempDir;
 
+use crate::databases::{Empty, Kind};
 use crate::{NewSession, NewUser, RedeemError, Redeeming, Store};
 
 const API: &str = "https://api.example.com";
@@ -51,21 +51,20 @@ struct World {
     session: SessionId,
     hash: [u8; 32],
     now: AtomicI64,
-    _directory: TempDir,
+    _database: Empty,
 }
 
 impl World {
-    async fn new() -> Self {
-        let directory = TempDir::new().unwrap();
-        let url = format!("sqlite:{}", directory.path().join("world.db").display());
+    async fn on(database: Kind) -> Self {
+        let database = Empty::of(database);
         let world = Self {
-            store: Store::open(&url).await.unwrap(),
+            store: Store::open(database.url()).await.unwrap(),
             client: ClientId::parse("shop").unwrap(),
             user: UserId::generate(),
             session: SessionId::generate(),
             hash: random::bytes(),
             now: AtomicI64::new(1_800_000_000),
-            _directory: directory,
+            _database: database,
         };
         let now = world.now();
         world

@@ -1,16 +1,19 @@
 //! A code buys tokens once.
 
+use rstest_reuse::apply;
 use std::sync::Arc;
 
 use safeconduct_protocol::authorization_code::Redemption;
 use safeconduct_protocol::token::new_id;
 
 use super::{OFFLINE, ONLINE, World};
+use crate::databases::{Kind, databases};
 use crate::{GrantFilter, Redeeming, StoreError};
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_code_buys_a_grant_once_and_its_replay_ends_it() {
-    let world = World::new().await;
+async fn a_code_buys_a_grant_once_and_its_replay_ends_it(database: Kind) {
+    let world = World::on(database).await;
     let grant = world.allow(ONLINE).await;
     assert_eq!(world.redeem(&grant).await, Redemption::Won);
     assert!(world.is_active(grant.id).await);
@@ -34,9 +37,10 @@ async fn a_code_buys_a_grant_once_and_its_replay_ends_it() {
     );
 }
 
+#[apply(databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_64_parallel_redemptions_one_wins_and_the_grant_is_dead() {
-    let world = Arc::new(World::new().await);
+async fn of_64_parallel_redemptions_one_wins_and_the_grant_is_dead(database: Kind) {
+    let world = Arc::new(World::on(database).await);
     let grant = Arc::new(world.allow(ONLINE).await);
     let redemptions: Vec<_> = (0..64)
         .map(|_| {
@@ -55,9 +59,10 @@ async fn of_64_parallel_redemptions_one_wins_and_the_grant_is_dead() {
     assert!(!world.is_active(grant.id).await);
 }
 
+#[apply(databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_two_codes_of_one_request_one_redeems_and_nothing_is_revoked() {
-    let world = Arc::new(World::new().await);
+async fn of_two_codes_of_one_request_one_redeems_and_nothing_is_revoked(database: Kind) {
+    let world = Arc::new(World::on(database).await);
     for _ in 0..20 {
         let first = world.allow(ONLINE).await;
         let mut second = first.clone();
@@ -79,9 +84,10 @@ async fn of_two_codes_of_one_request_one_redeems_and_nothing_is_revoked() {
     }
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_superseded_code_never_revokes_however_often_it_comes() {
-    let world = World::new().await;
+async fn a_superseded_code_never_revokes_however_often_it_comes(database: Kind) {
+    let world = World::on(database).await;
     let first = world.allow(ONLINE).await;
     let mut second = first.clone();
     second.code_id = new_id();
@@ -91,9 +97,10 @@ async fn a_superseded_code_never_revokes_however_often_it_comes() {
     assert!(world.is_active(first.id).await);
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_replay_ends_the_grant_even_when_its_user_was_locked_meanwhile() {
-    let world = World::new().await;
+async fn a_replay_ends_the_grant_even_when_its_user_was_locked_meanwhile(database: Kind) {
+    let world = World::on(database).await;
     let grant = world.allow(ONLINE).await;
     assert_eq!(world.redeem(&grant).await, Redemption::Won);
     world
@@ -113,9 +120,10 @@ async fn a_replay_ends_the_grant_even_when_its_user_was_locked_meanwhile() {
     );
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn the_51st_grant_ends_the_oldest() {
-    let world = World::new().await;
+async fn the_51st_grant_ends_the_oldest(database: Kind) {
+    let world = World::on(database).await;
     let mut grants = Vec::new();
     for _ in 0..51 {
         world.advance(1);
@@ -127,9 +135,10 @@ async fn the_51st_grant_ends_the_oldest() {
     }
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_replay_among_many_grants_ends_no_other() {
-    let world = World::new().await;
+async fn a_replay_among_many_grants_ends_no_other(database: Kind) {
+    let world = World::on(database).await;
     let code = world.allow(OFFLINE).await;
     assert_eq!(world.redeem(&code).await, Redemption::Won);
     let mut others = Vec::new();
@@ -143,9 +152,10 @@ async fn a_replay_among_many_grants_ends_no_other() {
     }
 }
 
+#[apply(databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_races_a_lock_is_dead_after_it() {
-    let world = Arc::new(World::new().await);
+async fn what_races_a_lock_is_dead_after_it(database: Kind) {
+    let world = Arc::new(World::on(database).await);
     let mut codes = Vec::new();
     for _ in 0..32 {
         codes.push(world.allow(OFFLINE).await);
@@ -179,9 +189,10 @@ async fn what_races_a_lock_is_dead_after_it() {
     }
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn an_unconfirmed_redemption_is_settled_by_looking() {
-    let world = World::new().await;
+async fn an_unconfirmed_redemption_is_settled_by_looking(database: Kind) {
+    let world = World::on(database).await;
     let unconfirmed = || "lost".to_owned();
     let grant = world.allow(ONLINE).await;
     let lost = world

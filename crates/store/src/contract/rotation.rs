@@ -1,16 +1,19 @@
 //! A refresh token is good once, a lost answer is given again, an old token ends its grant.
 
+use rstest_reuse::apply;
 use std::sync::Arc;
 
 use safeconduct_protocol::refresh_token::{RefreshDecision, RefreshState, Rotation};
 use safeconduct_protocol::token::new_id;
 
 use super::{IDLE, LIFE, OFFLINE, ONLINE, World};
+use crate::databases::{Kind, databases};
 use crate::{GrantFilter, StoreError};
 
+#[apply(databases)]
 #[tokio::test]
-async fn each_use_gives_the_next_generation_and_moves_the_idle_end() {
-    let world = World::new().await;
+async fn each_use_gives_the_next_generation_and_moves_the_idle_end(database: Kind) {
+    let world = World::on(database).await;
     let grant = world.granted(OFFLINE).await;
     world.advance(1_000);
     let (decision, rotated) = world.rotate(&grant, 0).await;
@@ -32,9 +35,10 @@ async fn each_use_gives_the_next_generation_and_moves_the_idle_end() {
     );
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn the_idle_end_never_passes_the_last_end() {
-    let world = World::new().await;
+async fn the_idle_end_never_passes_the_last_end(database: Kind) {
+    let world = World::on(database).await;
     let grant = world.granted(OFFLINE).await;
     for generation in 0..5 {
         world.advance(IDLE - 1);
@@ -51,9 +55,10 @@ async fn the_idle_end_never_passes_the_last_end() {
     panic!("the grant outlived {LIFE} seconds");
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_lost_answer_is_given_again_and_extends_nothing() {
-    let world = World::new().await;
+async fn a_lost_answer_is_given_again_and_extends_nothing(database: Kind) {
+    let world = World::on(database).await;
     let grant = world.granted(OFFLINE).await;
     let (_, rotated) = world.rotate(&grant, 0).await;
     world.advance(60);
@@ -75,9 +80,10 @@ async fn a_lost_answer_is_given_again_and_extends_nothing() {
     assert_eq!(world.rotate(&grant, 1).await.0, RefreshDecision::Rotate);
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn an_old_token_ends_its_grant() {
-    let world = World::new().await;
+async fn an_old_token_ends_its_grant(database: Kind) {
+    let world = World::on(database).await;
     let grant = world.granted(OFFLINE).await;
     world.rotate(&grant, 0).await;
     world.rotate(&grant, 1).await;
@@ -94,9 +100,10 @@ async fn an_old_token_ends_its_grant() {
     );
 }
 
+#[apply(databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_64_parallel_uses_one_rotates_and_all_give_one_successor() {
-    let world = Arc::new(World::new().await);
+async fn of_64_parallel_uses_one_rotates_and_all_give_one_successor(database: Kind) {
+    let world = Arc::new(World::on(database).await);
     let grant = Arc::new(world.granted(OFFLINE).await);
     let uses: Vec<_> = (0..64)
         .map(|_| {
@@ -117,9 +124,10 @@ async fn of_64_parallel_uses_one_rotates_and_all_give_one_successor() {
     assert_eq!(world.rotate(&grant, 1).await.0, RefreshDecision::Rotate);
 }
 
+#[apply(databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_races_a_revocation_is_dead_after_it() {
-    let world = Arc::new(World::new().await);
+async fn what_races_a_revocation_is_dead_after_it(database: Kind) {
+    let world = Arc::new(World::on(database).await);
     let grant = Arc::new(world.granted(OFFLINE).await);
     let uses: Vec<_> = (0..32)
         .map(|_| {
@@ -143,9 +151,12 @@ async fn what_races_a_revocation_is_dead_after_it() {
     assert_eq!(world.rotate(&grant, 1).await.0, RefreshDecision::Dead);
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_token_of_another_client_or_era_or_of_no_grant_is_dead_and_changes_nothing() {
-    let world = World::new().await;
+async fn a_token_of_another_client_or_era_or_of_no_grant_is_dead_and_changes_nothing(
+    database: Kind,
+) {
+    let world = World::on(database).await;
     let grant = world.granted(OFFLINE).await;
     let rotation = world.rotation(0, None);
     let present = async |token| {
@@ -168,9 +179,10 @@ async fn a_token_of_another_client_or_era_or_of_no_grant_is_dead_and_changes_not
     assert_eq!(world.rotate(&grant, 0).await.0, RefreshDecision::Rotate);
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn an_unconfirmed_rotation_is_settled_by_looking() {
-    let world = World::new().await;
+async fn an_unconfirmed_rotation_is_settled_by_looking(database: Kind) {
+    let world = World::on(database).await;
     let grant = world.granted(OFFLINE).await;
     let (token, rotation) = (world.token(&grant, 0), world.rotation(0, Some(60)));
     let settle = async |attempt| {
@@ -209,10 +221,11 @@ struct Cell {
     alive: bool,
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn the_update_decides_as_the_rule_does() {
+async fn the_update_decides_as_the_rule_does(database: Kind) {
     let mut seen = std::collections::HashSet::new();
-    let world = World::new().await;
+    let world = World::on(database).await;
     for current in [0, 1, 3] {
         for presented in current - 2..=current + 1 {
             for later in [0, 60, 61, IDLE - 1, IDLE] {
@@ -287,9 +300,10 @@ async fn decide_both(world: &World, cell: &Cell) -> RefreshDecision {
     rule
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn an_online_grant_dies_with_its_session_and_an_offline_grant_does_not() {
-    let world = World::new().await;
+async fn an_online_grant_dies_with_its_session_and_an_offline_grant_does_not(database: Kind) {
+    let world = World::on(database).await;
     let (online, offline) = (world.granted(ONLINE).await, world.granted(OFFLINE).await);
     world
         .store

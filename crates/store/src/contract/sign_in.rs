@@ -1,19 +1,22 @@
 //! Users, sessions and remembered consent.
 
+use rstest_reuse::apply;
 use safeconduct_protocol::ids::{SessionId, UserId};
 use safeconduct_protocol::random;
 use safeconduct_protocol::scope::Scope;
 
 use super::{API, SESSION_IDLE, World};
+use crate::databases::{Kind, databases};
 use crate::{NewSession, NewUser, StoreError};
 
 fn scope(text: &str) -> Scope {
     Scope::parse(text).unwrap()
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_name_belongs_to_one_user_in_any_case_of_its_letters() {
-    let world = World::new().await;
+async fn a_name_belongs_to_one_user_in_any_case_of_its_letters(database: Kind) {
+    let world = World::on(database).await;
     let taken = NewUser {
         id: UserId::generate(),
         ..world.new_user("ADA")
@@ -28,12 +31,16 @@ async fn a_name_belongs_to_one_user_in_any_case_of_its_letters() {
         (world.user.clone(), "ada")
     );
     assert_eq!(credential.sealed_password.as_deref(), Some("sealed:ada"));
-    assert!(world.store.credential("bob").await.unwrap().is_none());
+    for nobody in ["bob", "ada\0", "\0"] {
+        assert!(world.store.credential(nobody).await.unwrap().is_none());
+        assert!(world.store.user_by_name(nobody).await.unwrap().is_none());
+    }
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_deleted_users_name_is_free_and_their_id_is_not() {
-    let world = World::new().await;
+async fn a_deleted_users_name_is_free_and_their_id_is_not(database: Kind) {
+    let world = World::on(database).await;
     world
         .store
         .delete_user(&world.user, world.now())
@@ -57,9 +64,10 @@ async fn a_deleted_users_name_is_free_and_their_id_is_not() {
     world.store.add_user(another, world.now()).await.unwrap();
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn an_import_adds_who_is_new_and_names_who_is_not() {
-    let world = World::new().await;
+async fn an_import_adds_who_is_new_and_names_who_is_not(database: Kind) {
+    let world = World::on(database).await;
     let names = (0..1_100).map(|n| {
         if n == 700 {
             "Ada".to_owned()
@@ -89,9 +97,10 @@ async fn an_import_adds_who_is_new_and_names_who_is_not() {
     );
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_better_hash_replaces_the_one_it_was_made_for_and_ends_nothing() {
-    let world = World::new().await;
+async fn a_better_hash_replaces_the_one_it_was_made_for_and_ends_nothing(database: Kind) {
+    let world = World::on(database).await;
     let (store, user) = (&world.store, &world.user);
     assert!(
         store
@@ -113,9 +122,10 @@ async fn a_better_hash_replaces_the_one_it_was_made_for_and_ends_nothing() {
     assert!(world.person().await.is_some());
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn locking_is_idempotent_and_unlocking_gives_back_the_sign_in_alone() {
-    let world = World::new().await;
+async fn locking_is_idempotent_and_unlocking_gives_back_the_sign_in_alone(database: Kind) {
+    let world = World::on(database).await;
     let (store, user, now) = (&world.store, &world.user, world.now());
     store.lock_user(user, now).await.unwrap();
     store.lock_user(user, now).await.unwrap();
@@ -131,9 +141,10 @@ async fn locking_is_idempotent_and_unlocking_gives_back_the_sign_in_alone() {
     );
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_session_does_not_start_for_a_user_who_was_locked_meanwhile() {
-    let world = World::new().await;
+async fn a_session_does_not_start_for_a_user_who_was_locked_meanwhile(database: Kind) {
+    let world = World::on(database).await;
     let session = NewSession {
         id: SessionId::generate(),
         hash: random::bytes(),
@@ -177,9 +188,10 @@ async fn a_session_does_not_start_for_a_user_who_was_locked_meanwhile() {
     );
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_session_that_replaces_another_ends_it() {
-    let world = World::new().await;
+async fn a_session_that_replaces_another_ends_it(database: Kind) {
+    let world = World::on(database).await;
     let bob = NewUser {
         id: UserId::generate(),
         ..world.new_user("bob")
@@ -227,9 +239,10 @@ async fn a_session_that_replaces_another_ends_it() {
     );
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn renewing_gives_the_session_another_cookie_once() {
-    let world = World::new().await;
+async fn renewing_gives_the_session_another_cookie_once(database: Kind) {
+    let world = World::on(database).await;
     let (store, now) = (&world.store, world.now().plus(10));
     let (new, other) = (random::bytes(), random::bytes());
     let renew = async |old, hash, epoch| {
@@ -256,9 +269,10 @@ async fn renewing_gives_the_session_another_cookie_once() {
     assert_eq!(view.idle_expires_at, now.plus(100));
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_session_idles_out_and_no_touch_carries_it_past_its_end() {
-    let world = World::new().await;
+async fn a_session_idles_out_and_no_touch_carries_it_past_its_end(database: Kind) {
+    let world = World::on(database).await;
     let start = world.now();
     world.advance(SESSION_IDLE - 1);
     assert!(world.person().await.is_some());
@@ -288,9 +302,10 @@ async fn a_session_idles_out_and_no_touch_carries_it_past_its_end() {
     );
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn consent_is_remembered_by_audience_and_widens() {
-    let world = World::new().await;
+async fn consent_is_remembered_by_audience_and_widens(database: Kind) {
+    let world = World::on(database).await;
     let record = async |audience, text| {
         world
             .store
@@ -314,9 +329,10 @@ async fn consent_is_remembered_by_audience_and_widens() {
     assert_eq!(world.person().await.unwrap().epochs.consent, 0);
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_withdrawal_wins_over_the_answer_to_an_older_page() {
-    let world = World::new().await;
+async fn a_withdrawal_wins_over_the_answer_to_an_older_page(database: Kind) {
+    let world = World::on(database).await;
     let record = async |epoch| {
         world
             .store
@@ -352,9 +368,10 @@ async fn a_withdrawal_wins_over_the_answer_to_an_older_page() {
     assert_eq!(world.person().await.unwrap().consented, scope("a"));
 }
 
+#[apply(databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn answers_given_at_the_same_time_are_all_remembered() {
-    let world = std::sync::Arc::new(World::new().await);
+async fn answers_given_at_the_same_time_are_all_remembered(database: Kind) {
+    let world = std::sync::Arc::new(World::on(database).await);
     let answers: Vec<_> = ["a", "b", "c", "d"]
         .map(|name| {
             let world = std::sync::Arc::clone(&world);

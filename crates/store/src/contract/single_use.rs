@@ -1,8 +1,8 @@
 //! What may be used once is used once, in the unit of what the request changes.
 
+use rstest_reuse::apply;
 use std::sync::Arc;
 
-use rstest::rstest;
 use safeconduct_protocol::authorization_code::Redemption;
 use safeconduct_protocol::refresh_token::RefreshDecision;
 use safeconduct_protocol::single_use::{SingleUse, UsedId};
@@ -10,18 +10,24 @@ use safeconduct_protocol::time::Timestamp;
 
 use super::{OFFLINE, ONLINE, World};
 use crate::RedeemError;
+use crate::databases::{Kind, databases};
 
 async fn use_up(world: &World, id: &UsedId, now: Timestamp) -> Result<(), RedeemError> {
     world.store.use_ids(std::slice::from_ref(id), now).await
 }
 
-#[rstest]
-#[case::client_assertion(SingleUse::ClientAssertion)]
-#[case::dpop_proof(SingleUse::DpopProof)]
-#[case::pushed_request(SingleUse::PushedRequest)]
+#[apply(databases)]
 #[tokio::test]
-async fn an_id_is_used_once_and_its_replay_is_named(#[case] kind: SingleUse) {
-    let world = World::new().await;
+async fn an_id_is_used_once_and_its_replay_is_named(
+    database: Kind,
+    #[values(
+        SingleUse::ClientAssertion,
+        SingleUse::DpopProof,
+        SingleUse::PushedRequest
+    )]
+    kind: SingleUse,
+) {
+    let world = World::on(database).await;
     let (store, now, id) = (&world.store, world.now(), world.id(kind));
     assert!(!store.is_used(&id, now).await.unwrap());
     assert_eq!(use_up(&world, &id, now).await, Ok(()));
@@ -30,9 +36,10 @@ async fn an_id_is_used_once_and_its_replay_is_named(#[case] kind: SingleUse) {
     assert_eq!(again, Err(RedeemError::Replayed(kind)));
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn the_same_id_of_another_kind_or_owner_is_another() {
-    let world = World::new().await;
+async fn the_same_id_of_another_kind_or_owner_is_another(database: Kind) {
+    let world = World::on(database).await;
     let id = world.id(SingleUse::ClientAssertion);
     let of_another_owner = UsedId {
         owner: "another".to_owned(),
@@ -47,9 +54,10 @@ async fn the_same_id_of_another_kind_or_owner_is_another() {
     }
 }
 
+#[apply(databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_64_parallel_uses_one_is_the_first() {
-    let world = Arc::new(World::new().await);
+async fn of_64_parallel_uses_one_is_the_first(database: Kind) {
+    let world = Arc::new(World::on(database).await);
     let id = world.id(SingleUse::DpopProof);
     let uses: Vec<_> = (0..64)
         .map(|_| {
@@ -67,9 +75,10 @@ async fn of_64_parallel_uses_one_is_the_first() {
     assert_eq!(first, 1);
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn several_are_used_together_or_not_at_all() {
-    let world = World::new().await;
+async fn several_are_used_together_or_not_at_all(database: Kind) {
+    let world = World::on(database).await;
     let (store, now) = (&world.store, world.now());
     let [assertion, proof, other] = [
         SingleUse::ClientAssertion,
@@ -88,9 +97,10 @@ async fn several_are_used_together_or_not_at_all() {
     assert_eq!(store.use_ids(&[], now).await, Ok(()));
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn an_id_that_expired_long_ago_says_nothing_though_nobody_swept() {
-    let world = World::new().await;
+async fn an_id_that_expired_long_ago_says_nothing_though_nobody_swept(database: Kind) {
+    let world = World::on(database).await;
     let id = world.id(SingleUse::ClientAssertion);
     let forgotten_at = id.expires_at.plus(60);
     use_up(&world, &id, world.now()).await.unwrap();
@@ -113,12 +123,13 @@ async fn an_id_that_expired_long_ago_says_nothing_though_nobody_swept() {
     );
 }
 
-#[rstest]
-#[case::client_assertion(SingleUse::ClientAssertion)]
-#[case::dpop_proof(SingleUse::DpopProof)]
+#[apply(databases)]
 #[tokio::test]
-async fn a_replay_buys_nothing_and_costs_nothing(#[case] replayed: SingleUse) {
-    let world = World::new().await;
+async fn a_replay_buys_nothing_and_costs_nothing(
+    database: Kind,
+    #[values(SingleUse::ClientAssertion, SingleUse::DpopProof)] replayed: SingleUse,
+) {
+    let world = World::on(database).await;
     let fresh = || {
         [
             world.id(SingleUse::ClientAssertion),
@@ -148,12 +159,13 @@ async fn a_replay_buys_nothing_and_costs_nothing(#[case] replayed: SingleUse) {
     );
 }
 
-#[rstest]
-#[case::client_assertion(SingleUse::ClientAssertion)]
-#[case::dpop_proof(SingleUse::DpopProof)]
+#[apply(databases)]
 #[tokio::test]
-async fn a_replay_rotates_nothing(#[case] replayed: SingleUse) {
-    let world = World::new().await;
+async fn a_replay_rotates_nothing(
+    database: Kind,
+    #[values(SingleUse::ClientAssertion, SingleUse::DpopProof)] replayed: SingleUse,
+) {
+    let world = World::on(database).await;
     let grant = world.granted(OFFLINE).await;
     let used = [world.id(replayed)];
     let rotated = world.try_to_rotate(&grant, 0, &used).await.unwrap();

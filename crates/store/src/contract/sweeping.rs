@@ -1,14 +1,17 @@
 //! What has ended is forgotten, and nothing before.
 
+use rstest_reuse::apply;
 use safeconduct_protocol::authorization_code::Redemption;
 use safeconduct_protocol::single_use::SingleUse;
 
 use super::{LIFE, OFFLINE, World};
+use crate::databases::{Kind, databases};
 use crate::{RedeemError, Swept};
 
+#[apply(databases)]
 #[tokio::test]
-async fn nothing_that_lives_is_swept() {
-    let world = World::new().await;
+async fn nothing_that_lives_is_swept(database: Kind) {
+    let world = World::on(database).await;
     let grant = world.granted(OFFLINE).await;
     let proof = [world.id(SingleUse::DpopProof)];
     world.store.use_ids(&proof, world.now()).await.unwrap();
@@ -30,9 +33,10 @@ async fn nothing_that_lives_is_swept() {
     assert!(!world.is_good(grant.id, "stolen").await);
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_dead_grant_is_kept_until_nothing_can_name_it() {
-    let world = World::new().await;
+async fn a_dead_grant_is_kept_until_nothing_can_name_it(database: Kind) {
+    let world = World::on(database).await;
     let code = world.allow(OFFLINE).await;
     assert_eq!(world.redeem(&code).await, Redemption::Won);
     assert_eq!(world.redeem(&code).await, Redemption::Replayed);
@@ -47,9 +51,10 @@ async fn a_dead_grant_is_kept_until_nothing_can_name_it() {
     assert_eq!(world.store.sweep(world.now(), 100).await.unwrap().grants, 1);
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn what_has_ended_goes_a_little_at_a_time() {
-    let world = World::new().await;
+async fn what_has_ended_goes_a_little_at_a_time(database: Kind) {
+    let world = World::on(database).await;
     for _ in 0..3 {
         world.granted(OFFLINE).await;
         let proof = [world.id(SingleUse::DpopProof)];
@@ -94,9 +99,10 @@ async fn what_has_ended_goes_a_little_at_a_time() {
     assert_eq!(world.store.clients().await.unwrap()[0].secrets.len(), 1);
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn events_are_kept_for_400_days() {
-    let world = World::new().await;
+async fn events_are_kept_for_400_days(database: Kind) {
+    let world = World::on(database).await;
     let (all, term) = (world.events().await.len() as u64, 400 * 24 * 3600);
     let end = world.now().plus(term);
     assert_eq!(world.store.sweep(end, 100).await.unwrap().events, 0);

@@ -1,11 +1,14 @@
 //! The mark that sweeps leave: it rises, and never falls within its era.
 
 use super::World;
+use crate::databases::{Kind, databases};
 use crate::{Store, StoreError};
+use rstest_reuse::apply;
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_mark_never_falls() {
-    let world = World::new().await;
+async fn a_mark_never_falls(database: Kind) {
+    let world = World::on(database).await;
     let (store, now) = (&world.store, world.now());
     assert_eq!(store.time_mark().await.unwrap(), None);
     assert_eq!(store.mark_time(now).await.unwrap(), now);
@@ -18,9 +21,10 @@ async fn a_mark_never_falls() {
     assert_eq!(store.time_mark().await.unwrap(), Some(now.plus(60)));
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn an_era_begins_without_a_mark() {
-    let world = World::new().await;
+async fn an_era_begins_without_a_mark(database: Kind) {
+    let world = World::on(database).await;
     let (store, now) = (&world.store, world.now());
     store.mark_time(now.plus(1_000_000)).await.unwrap();
     store.begin_era(now).await.unwrap();
@@ -29,9 +33,10 @@ async fn an_era_begins_without_a_mark() {
     assert_eq!(store.time_mark().await.unwrap(), Some(now));
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_database_without_a_cluster_has_no_mark() {
-    let world = World::new().await;
+async fn a_database_without_a_cluster_has_no_mark(database: Kind) {
+    let world = World::on(database).await;
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", directory.path().join("new.db").display());
     let store = Store::open(&url).await.unwrap();

@@ -1,15 +1,18 @@
 //! The release before this one may use the database at the same time: it writes rows without what it does not know, and they
 //! are read as what they were.
 
+use rstest_reuse::apply;
 use safeconduct_protocol::refresh_token::RefreshDecision;
 use safeconduct_protocol::token::new_id;
 
 use super::{OFFLINE, World};
+use crate::databases::{Kind, databases};
 use crate::driver::Statement;
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_user_of_the_release_before_has_a_name_and_no_other_claim() {
-    let world = World::new().await;
+async fn a_user_of_the_release_before_has_a_name_and_no_other_claim(database: Kind) {
+    let world = World::on(database).await;
     let sql = "INSERT INTO users (id, username, username_key, name, epoch, created_at) \
          VALUES ($1, $2, $3, $4, 1, $5) ON CONFLICT (username_key) DO NOTHING";
     let old = safeconduct_protocol::ids::UserId::generate();
@@ -35,9 +38,10 @@ async fn a_user_of_the_release_before_has_a_name_and_no_other_claim() {
     assert_eq!(kept.updated_at, world.now());
 }
 
+#[apply(databases)]
 #[tokio::test]
-async fn a_grant_of_the_release_before_is_bound_to_no_key_and_asked_for_no_claims() {
-    let world = World::new().await;
+async fn a_grant_of_the_release_before_is_bound_to_no_key_and_asked_for_no_claims(database: Kind) {
+    let world = World::on(database).await;
     let code = world.allow(OFFLINE).await;
     let sql = "INSERT INTO grants \
          (id, code_id, attempt, era, client_id, user_id, session_id, offline, scope, audience, auth_time, \

@@ -24,17 +24,27 @@ pub(crate) enum DriverError {
     Bug(String),
 }
 
-/// Why a database could not be opened: one sentence that names the file, the cause and what to do.
+/// Why a database could not be opened: one sentence that names the file or the server, the cause and what to do. None holds a
+/// password.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum OpenError {
     /// The URL names no database that this release can open. Only its scheme is repeated: the rest may hold a password.
     #[error(
-        "the database URL ({scheme}:…) is not one this release can open: write sqlite: and the path of a file"
+        "the database URL ({scheme}:…) is not one this release can open: write sqlite: and the path of a file, \
+         or postgres://USER@HOST/NAME"
     )]
     Url {
         /// What stands before the first colon.
         scheme: String,
+    },
+    /// A part of a `postgres:` URL is not what it can be. Its value is not repeated: it may be a password.
+    #[error("the database URL has {part} that it cannot have: {advice}")]
+    UrlPart {
+        /// What is wrong in it.
+        part: String,
+        /// What may stand there.
+        advice: &'static str,
     },
     /// The program ended while the database was being opened.
     #[error("the program ended while the database was being opened")]
@@ -67,6 +77,121 @@ pub enum OpenError {
     Locked {
         /// The file that was named.
         path: PathBuf,
+    },
+    /// No PostgreSQL server answers.
+    #[error(
+        "PostgreSQL at {server} cannot be reached ({reason}): check host and port, and that it runs"
+    )]
+    Unreachable {
+        /// Host, port and database.
+        server: String,
+        /// The operating system's words.
+        reason: String,
+    },
+    /// There is no encrypted connection to be had, or the server is not who it should be.
+    #[error(
+        "the connection to PostgreSQL at {server} cannot be encrypted ({reason}): \
+         check sslmode and sslrootcert of the database URL, and the server's certificate"
+    )]
+    Tls {
+        /// Host, port and database.
+        server: String,
+        /// The words of TLS.
+        reason: String,
+    },
+    /// The server does not let the user in.
+    #[error(
+        "PostgreSQL at {server} does not let us in ({reason}): check the user, the password and the server's pg_hba.conf"
+    )]
+    Denied {
+        /// Host, port and database.
+        server: String,
+        /// The server's words.
+        reason: String,
+    },
+    /// There is no such database.
+    #[error(
+        "PostgreSQL at {server} lacks the database ({reason}): create it with createdb, encoding UTF8"
+    )]
+    NoDatabase {
+        /// Host, port and database.
+        server: String,
+        /// The server's words.
+        reason: String,
+    },
+    /// The user may not do what is needed.
+    #[error(
+        "PostgreSQL at {server} forbids it ({reason}): make our user the owner of the database, \
+         or let one who is run safeconduct migrate"
+    )]
+    Rights {
+        /// Host, port and database.
+        server: String,
+        /// The server's words.
+        reason: String,
+    },
+    /// The server is older than any that this release was made for.
+    #[error("PostgreSQL at {server} is version {found}: version {oldest} or later is needed")]
+    TooOld {
+        /// Host, port and database.
+        server: String,
+        /// The server's version.
+        found: String,
+        /// The oldest that will do.
+        oldest: u32,
+    },
+    /// The server is a standby, or the user may only read.
+    #[error("PostgreSQL at {server} takes no writes: name the primary, and a user who may write")]
+    ReadOnly {
+        /// Host, port and database.
+        server: String,
+    },
+    /// The database cannot hold every text.
+    #[error("the database {server} has the encoding {found}: create one with the encoding UTF8")]
+    Encoding {
+        /// Host, port and database.
+        server: String,
+        /// Its encoding.
+        found: String,
+    },
+    /// The server would acknowledge what a power cut or a failover takes back.
+    #[error(
+        "PostgreSQL at {server} has synchronous_commit = {found}, which loses what it has acknowledged: \
+         set it to on (ALTER DATABASE … SET synchronous_commit = on), or to a stronger value"
+    )]
+    Forgetful {
+        /// Host, port and database.
+        server: String,
+        /// The value of `synchronous_commit`.
+        found: String,
+    },
+    /// The tables of another program are in the way.
+    #[error(
+        "the database {server} has tables of another program ({reason}): create a database for safeconduct alone"
+    )]
+    Taken {
+        /// Host, port and database.
+        server: String,
+        /// The server's words.
+        reason: String,
+    },
+    /// The schema is being upgraded by another node, or its tables are in use for long.
+    #[error(
+        "the schema of {server} cannot be upgraded now ({reason}): try again when the other node or client is done"
+    )]
+    Busy {
+        /// Host, port and database.
+        server: String,
+        /// The server's words.
+        reason: String,
+    },
+    /// Anything else that PostgreSQL says.
+    #[error("PostgreSQL at {server} cannot be used: {reason}")]
+    Server {
+        /// Host, port and database.
+        server: String,
+        /// The server's words.
+        reason: String,
     },
     /// A later release has changed the schema.
     #[error(

@@ -1,11 +1,12 @@
 //! The seam below [`Store`](crate::Store): a [`Unit`] of statements that commits as one, and the drivers that run it.
 //!
-//! A driver knows databases and no protocol; what the statements mean belongs to the store's own files. Today there is
-//! one driver; a second one is a second variant here and a second file beside `sqlite`, nothing more.
+//! A driver knows databases and no protocol; what the statements mean belongs to the store's own files. There are two: a
+//! file of this machine's (`sqlite`), and a server for any number of nodes (`postgres`).
 
 #[cfg(test)]
 mod contract;
 mod error;
+mod postgres;
 mod sqlite;
 mod statement;
 
@@ -16,40 +17,57 @@ pub use error::OpenError;
 use statement::Value;
 pub(crate) use statement::{Row, Rows, Statement, Unit, UnitOutcome};
 
+use crate::schema;
+use postgres::Postgres;
 use sqlite::Sqlite;
 
 /// A connected database.
 pub(crate) enum Driver {
     Sqlite(Sqlite),
+    Postgres(Postgres),
 }
 
 impl Driver {
     /// Opens the database that `url` names, creating it if there is none, and brings its schema up to date.
     pub(crate) async fn open(url: &str) -> Result<Self, OpenError> {
-        let Some((scheme, rest)) = url.split_once(':') else {
-            return Err(OpenError::Url {
-                scheme: String::new(),
-            });
-        };
-        let path = rest.strip_prefix("//").unwrap_or(rest);
-        if scheme != "sqlite" || path.is_empty() || path == ":memory:" {
-            return Err(OpenError::Url {
-                scheme: scheme.to_owned(),
-            });
+        match Place::parse(url)? {
+            Place::File(path) => {
+                let opening = move || Sqlite::open(&path, &sqlite::Settings::default());
+                let opened = tokio::task::spawn_blocking(opening).await;
+                opened
+                    .unwrap_or(Err(OpenError::Interrupted))
+                    .map(Self::Sqlite)
+            }
+            Place::Server => Postgres::open(url, schema::MIGRATIONS)
+                .await
+                .map(Self::Postgres),
         }
-        let path = PathBuf::from(path);
-        let opened =
-            tokio::task::spawn_blocking(move || Sqlite::open(&path, &sqlite::Settings::default()))
-                .await;
-        opened
-            .unwrap_or(Err(OpenError::Interrupted))
-            .map(Self::Sqlite)
+    }
+
+    /// Version and text of the migrations that were run on the database that `url` names, oldest first. Nothing is changed.
+    pub(crate) async fn history(url: &str) -> Result<Vec<(i64, String)>, OpenError> {
+        match Place::parse(url)? {
+            Place::File(path) => {
+                let reading = tokio::task::spawn_blocking(move || Sqlite::history(&path)).await;
+                reading.unwrap_or(Err(OpenError::Interrupted))
+            }
+            Place::Server => Postgres::history(url).await,
+        }
+    }
+
+    /// The statement that reads this database's own clock, in seconds since 1970; `None` where that is this machine's.
+    pub(crate) fn clock(&self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(_) => Some(postgres::CLOCK),
+        }
     }
 
     /// Finishes what was accepted and closes.
     pub(crate) async fn close(&self) {
         match self {
             Self::Sqlite(sqlite) => sqlite.close().await,
+            Self::Postgres(postgres) => postgres.close().await,
         }
     }
 
@@ -61,22 +79,50 @@ impl Driver {
     /// # Errors
     /// After [`DriverError::Unknown`] the unit may or may not have been committed; after any other error it was not.
     pub(crate) async fn run(&self, unit: Unit) -> Result<UnitOutcome, DriverError> {
+        unit.statements()
+            .iter()
+            .try_for_each(Statement::is_storable)?;
         match self {
             Self::Sqlite(sqlite) => sqlite.run(unit).await,
+            Self::Postgres(postgres) => postgres.run(unit).await,
         }
     }
 
     /// Reads committed rows by key: a statement that ends within microseconds.
     pub(crate) async fn read(&self, statement: Statement) -> Result<Rows, DriverError> {
+        statement.is_storable()?;
         match self {
             Self::Sqlite(sqlite) => sqlite.read(&statement),
+            Self::Postgres(postgres) => postgres.read(&statement).await,
         }
     }
 
     /// Reads committed rows by walking a table or an index: lists, counts, exports.
     pub(crate) async fn scan(&self, statement: Statement) -> Result<Rows, DriverError> {
+        statement.is_storable()?;
         match self {
             Self::Sqlite(sqlite) => sqlite.scan(statement).await,
+            Self::Postgres(postgres) => postgres.scan(&statement).await,
+        }
+    }
+}
+
+/// What a URL names.
+enum Place {
+    File(PathBuf),
+    Server,
+}
+
+impl Place {
+    fn parse(url: &str) -> Result<Self, OpenError> {
+        let (scheme, rest) = url.split_once(':').unwrap_or_default();
+        let path = rest.strip_prefix("//").unwrap_or(rest);
+        match scheme {
+            "sqlite" if !path.is_empty() && path != ":memory:" => Ok(Self::File(path.into())),
+            "postgres" | "postgresql" => Ok(Self::Server),
+            _ => Err(OpenError::Url {
+                scheme: scheme.to_owned(),
+            }),
         }
     }
 }

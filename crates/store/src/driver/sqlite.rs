@@ -90,6 +90,22 @@ impl Sqlite {
         })
     }
 
+    /// Version and text of the migrations that were run on the file at `path`, oldest first; none if there is no file.
+    pub(super) fn history(path: &Path) -> Result<Vec<(i64, String)>, OpenError> {
+        if !path.exists() {
+            return Ok(Vec::new());
+        }
+        let site = Site::prepare(path, Settings::default().patience)?;
+        let connection = site
+            .connect(Mode::Read)
+            .map_err(|error| site.refusal(error))?;
+        match is_ours(&connection) {
+            Ok(true) => history(&connection).map_err(|error| site.refusal(error)),
+            Ok(false) => Err(OpenError::Foreign { path: site.path }),
+            Err(error) => Err(site.refusal(error)),
+        }
+    }
+
     pub(super) async fn run(&self, unit: Unit) -> Result<UnitOutcome, DriverError> {
         self.writer.run(unit).await
     }

@@ -128,6 +128,20 @@ impl Statement {
         &self.values
     }
 
+    /// PostgreSQL has no text with a NUL in it, so that no database of ours takes one.
+    pub(crate) fn is_storable(&self) -> Result<(), DriverError> {
+        let unstorable = |value: &Value| matches!(value, Value::Text(text) if text.contains('\0'));
+        if self.values.iter().any(unstorable) {
+            let reason = format!("a text with a NUL, for: {}", self.sql);
+            return Err(DriverError::Constraint(reason));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn expects_some(&self) -> bool {
+        self.expects_some
+    }
+
     pub(crate) fn is_met_by(&self, rows: &Rows) -> bool {
         !self.expects_some || rows.count() > 0
     }

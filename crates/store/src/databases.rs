@@ -1,0 +1,56 @@
+//! The databases that the tests run on. `#[apply(databases)]` makes two tests of a claim, one for each; those that end in
+//! `_on_postgresql` need an installed PostgreSQL, of which they share one server.
+
+use rstest_reuse::template;
+use safeconduct_testing_postgres::{Database, Postgres};
+use tempfile::TempDir;
+
+/// A kind of database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Sqlite,
+    Postgresql,
+}
+
+#[template]
+#[rstest::rstest]
+#[case::on_sqlite(Kind::Sqlite)]
+#[case::on_postgresql(Kind::Postgresql)]
+fn databases(#[case] database: Kind) {}
+
+/// An empty database, gone with this handle.
+pub(crate) struct Empty {
+    url: String,
+    _kept: Kept,
+}
+
+#[expect(dead_code, reason = "they are kept for their ends alone")]
+enum Kept {
+    Directory(TempDir),
+    Database(Database),
+}
+
+impl Empty {
+    pub(crate) fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Sqlite => {
+                let directory = TempDir::new().unwrap();
+                Self {
+                    url: format!("sqlite:{}", directory.path().join("test.db").display()),
+                    _kept: Kept::Directory(directory),
+                }
+            }
+            Kind::Postgresql => {
+                let database = Postgres::shared().create_database();
+                Self {
+                    url: database.url(),
+                    _kept: Kept::Database(database),
+                }
+            }
+        }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+}

@@ -1,0 +1,98 @@
+//! The PostgreSQL driver: one database for any number of nodes, reached over a pool of connections (`pool`).
+//!
+//! This file opens the database and hands out its parts: what the URL says is in `address`, a connection in `connection`, a
+//! unit's way to its commit in `unit`, what errors mean in `failure`.
+//!
+//! Of SQL it needs what is in the statements of the store, in views, partial and unique indexes, `INSERT … ON CONFLICT …
+//! RETURNING`, `UPDATE … RETURNING`, READ COMMITTED with row locks that are waited for, and for migrations DDL in
+//! transactions and `pg_advisory_xact_lock`.
+
+mod address;
+mod connection;
+mod failure;
+mod migrations;
+mod pipeline;
+mod pool;
+mod tls;
+mod unit;
+mod value;
+
+use std::sync::Arc;
+
+use self::address::Address;
+use self::connection::Connection;
+use self::migrations::Schema;
+use self::pool::Pool;
+use super::{DriverError, OpenError, Rows, Statement, Unit, UnitOutcome};
+use crate::schema::Migration;
+
+/// Reads the server's clock, in seconds since 1970.
+pub(super) const CLOCK: &str =
+    "SELECT CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp())) AS BIGINT)";
+
+/// An open PostgreSQL database. Dropping it closes its connections when what was accepted is done.
+pub(crate) struct Postgres {
+    pool: Arc<Pool>,
+}
+
+impl Postgres {
+    /// Connects to the database that `url` names and runs what its schema lacks.
+    pub(super) async fn open(url: &str, migrations: &[Migration]) -> Result<Self, OpenError> {
+        let address = Address::parse(url)?;
+        let tls = tls::encryption(&address)?;
+        let first = Connection::open(&address, &tls).await?;
+        let schema = Schema {
+            client: first.client(),
+            server: &address.server,
+        };
+        schema.upgrade(migrations).await?;
+        Ok(Self {
+            pool: Arc::new(Pool::new(address, tls, first)),
+        })
+    }
+
+    /// Version and text of the migrations that were run on the database that `url` names.
+    pub(super) async fn history(url: &str) -> Result<Vec<(i64, String)>, OpenError> {
+        let address = Address::parse(url)?;
+        let connection = Connection::open(&address, &tls::encryption(&address)?).await?;
+        let schema = Schema {
+            client: connection.client(),
+            server: &address.server,
+        };
+        let history = schema.history().await;
+        connection.close().await;
+        history
+    }
+
+    /// Runs a unit to its end, whether or not anybody still waits for it.
+    pub(super) async fn run(&self, unit: Unit) -> Result<UnitOutcome, DriverError> {
+        let place = self.pool.admit()?;
+        let pool = Arc::clone(&self.pool);
+        let running = tokio::spawn(async move {
+            let outcome = pool.run(&unit).await;
+            drop(place);
+            outcome
+        });
+        let lost = |_| {
+            Err(DriverError::Unknown(
+                "the program is shutting down".to_owned(),
+            ))
+        };
+        running.await.unwrap_or_else(lost)
+    }
+
+    pub(super) async fn read(&self, statement: &Statement) -> Result<Rows, DriverError> {
+        self.pool.read(statement).await
+    }
+
+    pub(super) async fn scan(&self, statement: &Statement) -> Result<Rows, DriverError> {
+        self.pool.scan(statement).await
+    }
+
+    pub(super) async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

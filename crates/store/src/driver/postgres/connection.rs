@@ -1,0 +1,265 @@
+//! One connection: how it is opened and judged, and how statements travel on it. Units, which travel together, are in `unit`.
+//!
+//! A session of ours may only read. What writes is a transaction that says so ([`BEGIN`](super::unit)): should the server refuse
+//! to begin it, the statements behind it, which are sent without waiting, find a session that takes no writes.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_postgres::{Client, Error, RowStream, SimpleQueryMessage};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::address::Address;
+use super::failure::{Failure, refusal};
+use super::pipeline::pipelined;
+use crate::driver::{DriverError, OpenError, Row, Rows, Statement, Value};
+
+/// The oldest version that PostgreSQL's documentation of it promises everything for that we use.
+const OLDEST: u32 = 13;
+
+/// How long PostgreSQL waits for a lock, before a statement's time is over. Nothing of ours holds one for longer than a commit.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long a transaction may lie open without a word from us, which happens when we are gone or stopped.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long beyond the server's own limit an answer may take. Then the connection leads nowhere.
+const GRACE: Duration = Duration::from_secs(2);
+
+const JUDGE: &str = "SELECT current_setting('server_version'), current_setting('server_version_num'), \
+     current_setting('transaction_read_only'), current_setting('server_encoding'), current_setting('synchronous_commit')";
+
+/// An open connection. Dropping it says goodbye to the server once everything that was asked is answered.
+pub(super) struct Connection {
+    client: Client,
+    task: JoinHandle<()>,
+    /// Prepared once, by their text. `None` behind a pooler, where the next transaction may meet another session.
+    prepared: Option<Mutex<HashMap<&'static str, tokio_postgres::Statement>>>,
+    statement_timeout: Duration,
+    severed: AtomicBool,
+}
+
+impl Connection {
+    /// Connects and refuses a server that could not keep what we promise.
+    pub(super) async fn open(
+        address: &Address,
+        tls: &MakeRustlsConnect,
+    ) -> Result<Self, OpenError> {
+        let unreachable = |reason: &str| OpenError::Unreachable {
+            server: address.server.clone(),
+            reason: reason.to_owned(),
+        };
+        let opening = async {
+            let refused = |error| refusal(&address.server, &error);
+            let connecting = address.config.connect(tls.clone());
+            let (client, connection) = connecting.await.map_err(refused)?;
+            let connection = Self {
+                client,
+                task: tokio::spawn(async move {
+                    // Whoever waits for an answer hears of the error; when nobody does, the next one finds the connection closed.
+                    let _ = connection.await;
+                }),
+                prepared: (!address.pooled).then(Mutex::default),
+                statement_timeout: address.statement_timeout,
+                severed: AtomicBool::new(false),
+            };
+            let settings = settings(address);
+            let judged = connection.client.simple_query(&settings).await;
+            judge(address, &judged.map_err(refused)?)?;
+            Ok(connection)
+        };
+        // The handshake, too, can meet a server that says nothing.
+        timeout(address.connect_timeout, opening)
+            .await
+            .unwrap_or_else(|_| Err(unreachable("it does not answer")))
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// How long an answer is waited for.
+    pub(super) fn patience(&self) -> Duration {
+        self.statement_timeout + GRACE
+    }
+
+    /// What a transaction has to set for itself, where the session is not ours to set.
+    pub(super) fn limits_of_transaction(&self) -> Option<String> {
+        let pooled = self.prepared.is_none();
+        pooled.then(|| limits("SET LOCAL", self.statement_timeout))
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.severed.load(Ordering::Acquire) || self.client.is_closed()
+    }
+
+    /// Closes the connection under everybody who waits on it.
+    pub(super) fn sever(&self) {
+        self.severed.store(true, Ordering::Release);
+        self.task.abort();
+    }
+
+    /// Says goodbye, and waits a moment until it was heard.
+    pub(super) async fn close(self) {
+        let Self { client, task, .. } = self;
+        drop(client);
+        let _ = timeout(GRACE, task).await;
+    }
+
+    /// Runs one statement that changes nothing.
+    pub(super) async fn read(&self, statement: &Statement) -> Result<Rows, Failure> {
+        self.prepare([statement]).await?;
+        self.fits(statement)?;
+        let rows = timeout(self.patience(), self.execute(statement)).await;
+        let rows = rows.map_err(|_| self.unanswered())?;
+        rows.map_err(|error| Failure::undecided(&error))
+    }
+
+    /// What a read means that nobody answers. Whoever else waits on this connection waits in vain.
+    fn unanswered(&self) -> Failure {
+        self.sever();
+        Failure::unanswered()
+    }
+
+    /// Prepares what was not prepared before on this connection, all of it at once.
+    pub(super) async fn prepare(
+        &self,
+        statements: impl IntoIterator<Item = &Statement>,
+    ) -> Result<(), Failure> {
+        let Some(prepared) = &self.prepared else {
+            return Ok(());
+        };
+        let missing: Vec<&'static str> = {
+            let prepared = lock(prepared);
+            let texts = statements.into_iter().map(Statement::sql);
+            let missing: HashSet<_> = texts.filter(|sql| !prepared.contains_key(sql)).collect();
+            missing.into_iter().collect()
+        };
+        let requests = missing.iter().map(|sql| Box::pin(self.client.prepare(sql)));
+        let answers = timeout(self.patience(), pipelined(requests.collect())).await;
+        let answers = answers.map_err(|_| self.unanswered())?;
+        for (sql, made) in missing.iter().zip(answers) {
+            let made = made.map_err(|error| Failure::undecided(&error))?;
+            lock(prepared).insert(sql, made);
+        }
+        Ok(())
+    }
+
+    /// Runs one statement that is [prepared](Self::prepare). It is sent when the future is first polled.
+    pub(super) async fn execute(&self, statement: &Statement) -> Result<Rows, Error> {
+        let values = statement.values();
+        let stream = match self.known(statement) {
+            Some(known) => self.client.query_raw(&known, values).await?,
+            None => {
+                let values = values.iter().map(|value| (value, value.wire_type()));
+                self.client.query_typed_raw(statement.sql(), values).await?
+            }
+        };
+        rows(stream).await
+    }
+
+    /// Whether the values fit the parameters, as far as the database has said what they are. Asked before anything is sent,
+    /// because what is sent behind a statement that cannot be would be carried out without it.
+    pub(super) fn fits(&self, statement: &Statement) -> Result<(), DriverError> {
+        let Some(known) = self.known(statement) else {
+            return Ok(());
+        };
+        let (values, parameters) = (statement.values(), known.params());
+        let fitting = values
+            .iter()
+            .zip(parameters)
+            .all(|(value, wire)| value.fits(wire));
+        if fitting && values.len() == parameters.len() {
+            return Ok(());
+        }
+        let sql = statement.sql();
+        Err(DriverError::Bug(format!(
+            "{values:?} for {parameters:?}: {sql}"
+        )))
+    }
+
+    fn known(&self, statement: &Statement) -> Option<tokio_postgres::Statement> {
+        lock(self.prepared.as_ref()?).get(statement.sql()).cloned()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn rows(stream: RowStream) -> Result<Rows, Error> {
+    let mut stream = pin!(stream);
+    let mut rows = Vec::new();
+    while let Some(row) = stream.try_next().await? {
+        let values = (0..row.len()).map(|column| row.try_get::<_, Value>(column));
+        rows.push(Row::new(values.collect::<Result<_, _>>()?));
+    }
+    Ok(if rows.is_empty() {
+        Rows::changed(stream.rows_affected().unwrap_or(0))
+    } else {
+        Rows::returned(rows)
+    })
+}
+
+/// What is asked of a new session, and what is made of it.
+fn settings(address: &Address) -> String {
+    let mut settings = JUDGE.to_owned();
+    if !address.pooled {
+        let _ = write!(
+            settings,
+            "; SET default_transaction_read_only = on; {}",
+            limits("SET", address.statement_timeout)
+        );
+    }
+    settings
+}
+
+/// The statements that limit how long others wait for us. `set` is `SET` or `SET LOCAL`.
+fn limits(set: &str, statement_timeout: Duration) -> String {
+    let limits = [
+        ("statement_timeout", statement_timeout),
+        ("lock_timeout", LOCK_TIMEOUT.min(statement_timeout)),
+        ("idle_in_transaction_session_timeout", IDLE_TIMEOUT),
+    ];
+    let limits = limits.map(|(name, limit)| format!("{set} {name} = {}", limit.as_millis()));
+    limits.join("; ")
+}
+
+fn judge(address: &Address, answer: &[SimpleQueryMessage]) -> Result<(), OpenError> {
+    let server = || address.server.clone();
+    let row = answer.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    let column = |index| row.and_then(|row| row.get(index)).unwrap_or_default();
+    let version: u32 = column(1).parse().unwrap_or(0);
+    if version / 10_000 < OLDEST {
+        return Err(OpenError::TooOld {
+            server: server(),
+            found: column(0).to_owned(),
+            oldest: OLDEST,
+        });
+    }
+    if column(2) == "on" {
+        return Err(OpenError::ReadOnly { server: server() });
+    }
+    if column(3) != "UTF8" {
+        let found = column(3).to_owned();
+        let server = server();
+        return Err(OpenError::Encoding { server, found });
+    }
+    // remote_write and remote_apply wait for this server's disk as `on` does, and for a standby besides.
+    if matches!(column(4), "off" | "local") {
+        let found = column(4).to_owned();
+        let server = server();
+        return Err(OpenError::Forgetful { server, found });
+    }
+    Ok(())
+}

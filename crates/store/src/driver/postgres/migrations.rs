@@ -1,0 +1,108 @@
+//! Running migrations on PostgreSQL: all that are missing or none, and one node at a time, whichever starts first.
+
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Error, SimpleQueryMessage};
+
+use super::failure::refusal;
+use crate::driver::OpenError;
+use crate::schema::{self, Migration};
+
+/// Who upgrades holds this lock until the end of the transaction: "Safecond" in ASCII.
+const LOCK: i64 = 0x5361_6665_636f_6e64;
+
+/// Others that start at the same time wait here. Then nothing may keep a table busy for long: behind an upgrade that waits for
+/// one, every request that needs it waits, too.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
+     SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = '60s'";
+
+const IMPATIENT: &str = "SET LOCAL lock_timeout = '3s'";
+
+/// Whether there is a history that can be read, as t or f.
+const HAS_HISTORY: &str = "SELECT to_regclass('schema_history') IS NOT NULL";
+
+/// A schema, over a connection that nobody else uses.
+pub(super) struct Schema<'a> {
+    pub(super) client: &'a Client,
+    /// What errors call the database.
+    pub(super) server: &'a str,
+}
+
+impl Schema<'_> {
+    /// Version and text of what was run on the database, oldest first.
+    pub(super) async fn history(&self) -> Result<Vec<(i64, String)>, OpenError> {
+        let answer = self.ask(HAS_HISTORY).await?;
+        if answer.first().and_then(|row| row[0].as_deref()) != Some("t") {
+            return Ok(Vec::new());
+        }
+        let rows = self.ask(schema::READ_HISTORY).await?;
+        let read = |row: Vec<Option<String>>| {
+            let mut columns = row.into_iter();
+            let version = columns.next()??.parse().ok()?;
+            Some((version, columns.next()??))
+        };
+        rows.into_iter()
+            .map(read)
+            .collect::<Option<_>>()
+            .ok_or_else(|| OpenError::Taken {
+                server: self.server.to_owned(),
+                reason: "schema_history is not ours".to_owned(),
+            })
+    }
+
+    /// Runs what the database lacks of `migrations`.
+    pub(super) async fn upgrade(&self, migrations: &[Migration]) -> Result<(), OpenError> {
+        if schema::pending(migrations, &self.history().await?)?.is_empty() {
+            return Ok(());
+        }
+        self.run(BEGIN).await?;
+        self.run(&format!(
+            "SELECT pg_advisory_xact_lock({LOCK}); {IMPATIENT}"
+        ))
+        .await?;
+        self.run(schema::CREATE_HISTORY).await?;
+        // Read again: another node may have come first while this one waited for the lock.
+        let missing = schema::pending(migrations, &self.history().await?)?;
+        for migration in missing {
+            self.run(migration.sql).await?;
+            let row = [
+                (
+                    &migration.version as &(dyn tokio_postgres::types::ToSql + Sync),
+                    Type::INT8,
+                ),
+                (&migration.name, Type::TEXT),
+                (&migration.sql, Type::TEXT),
+            ];
+            let written = self.client.execute_typed(schema::WRITE_HISTORY, &row).await;
+            written.map_err(|error| self.refusal(&error))?;
+            let (version, name) = (migration.version, migration.name);
+            tracing::info!(version, name, "the database schema was upgraded");
+        }
+        self.run("COMMIT").await
+    }
+
+    async fn run(&self, sql: &str) -> Result<(), OpenError> {
+        let done = self.client.batch_execute(sql).await;
+        done.map_err(|error| self.refusal(&error))
+    }
+
+    /// The rows of a statement without parameters, as text, prepared nowhere.
+    async fn ask(&self, sql: &str) -> Result<Vec<Vec<Option<String>>>, OpenError> {
+        let messages = self.client.simple_query(sql).await;
+        let messages = messages.map_err(|error| self.refusal(&error))?;
+        let rows = messages.into_iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        });
+        Ok(rows
+            .map(|row| {
+                (0..row.len())
+                    .map(|index| row.get(index).map(str::to_owned))
+                    .collect()
+            })
+            .collect())
+    }
+
+    fn refusal(&self, error: &Error) -> OpenError {
+        refusal(self.server, error)
+    }
+}
