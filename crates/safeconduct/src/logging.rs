@@ -17,6 +17,9 @@ pub(crate) fn start(log: &Log) {
     };
     let lines = tracing_subscriber::fmt()
         .with_writer(io::stderr)
+        // A log that can't be written, as on a full disk, costs lines and never a request: said to the same standard error,
+        // the complaint about it would panic.
+        .log_internal_errors(false)
         .with_env_filter(filter);
     match log.format.unwrap_or(by_terminal) {
         LogFormat::Pretty => lines

@@ -9,9 +9,10 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
@@ -21,6 +22,7 @@ use safeconduct_protocol::random;
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 use url::Url;
 
 use support::{Place, Serving, free_ports};
@@ -33,6 +35,8 @@ const GRANTS_OF_A_TASK: usize = 9;
 const KEPT: usize = 8;
 
 const SIGKILL: i32 = 9;
+/// How long a server may take to start; the machine may have much else to do.
+const PATIENCE: Duration = Duration::from_secs(60);
 const REDIRECT_URI: &str = "https://shop.example/callback";
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const PASSWORD: &str = "correct horse battery staple";
@@ -67,6 +71,34 @@ async fn what_was_answered_survives_a_kill_and_no_code_buys_twice() -> Result<()
         ledger.spent.len(),
         ledger.unanswered
     );
+    Ok(())
+}
+
+/// On a full disk the log is often the first that can't be written.
+#[tokio::test]
+async fn a_log_that_cannot_be_written_costs_no_answer() -> Result<()> {
+    let machine = Machine::prepare()?;
+    let full = File::options().write(true).open("/dev/full")?;
+    let mut command = machine.place.command(&["serve"]);
+    let mut server = command.stderr(full).spawn()?;
+    let http = new_connections()?;
+    let mut statuses = Vec::new();
+    let begun = Instant::now();
+    while statuses.len() < 3 && begun.elapsed() < PATIENCE {
+        match http
+            .get(format!("{}/authorize", machine.issuer()))
+            .send()
+            .await
+        {
+            Ok(answer) => statuses.push(answer.status().as_u16()),
+            // Before it listens there is no connection; one that ends without an answer is the failure.
+            Err(error) if error.is_connect() => sleep(Duration::from_millis(5)).await,
+            Err(_) => statuses.push(0),
+        }
+    }
+    server.kill()?;
+    server.wait()?;
+    ensure!(statuses == [400; 3], "{statuses:?}");
     Ok(())
 }
 

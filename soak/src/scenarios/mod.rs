@@ -27,7 +27,7 @@ pub struct Length {
 
 /// What `./scripts/test` runs, in a few minutes.
 pub const SHORT: Length = Length {
-    calm: 60_000,
+    calm: 100_000,
     around_a_fault: 6_000,
     kills: 200,
 };
