@@ -11,7 +11,7 @@ mod programs;
 
 use std::io::{self, BufRead, BufReader};
 use std::net::TcpListener;
-use std::process::{Child, ChildStderr, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -135,10 +135,17 @@ impl Postgres {
 
     /// Runs SQL as the superuser; the rows that it returns, their columns divided by `|`.
     pub fn sql(&self, database: &str, sql: &str) -> String {
-        let port = self.port().to_string();
-        let mut psql = program("psql");
-        psql.args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1"]);
-        output(psql.args(["-p", &port, "-U", "postgres", "-d", database, "-c", sql]))
+        let mut psql = self.client("psql");
+        psql.args(["-XqAt", "-v", "ON_ERROR_STOP=1"]);
+        output(psql.args(["-d", database, "-c", sql]))
+    }
+
+    /// One of PostgreSQL's own programs, such as `pg_dump`, told how to reach this server as the superuser.
+    pub fn client(&self, name: &str) -> Command {
+        let mut client = program(name);
+        client.args(["-h", "127.0.0.1", "-p", &self.port().to_string()]);
+        client.args(["-U", "postgres"]);
+        client
     }
 
     /// Ends every process of the server at once, as `kill -9` does.

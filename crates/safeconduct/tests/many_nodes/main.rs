@@ -1,0 +1,144 @@
+//! Many nodes on one database, as `docs/guides/many-nodes.md` sets them up: any node answers any request, one may die in the
+//! middle of a sign-in, and what was acknowledged is still there when the standby has taken over.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod app;
+mod certificates;
+mod cluster;
+mod files;
+mod restore;
+#[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "here a node writes its log into a file")]
+mod support;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use tokio::time::sleep;
+
+use app::{Answer, App};
+use cluster::{Cluster, PASSWORD};
+
+/// What the guide promises: after this time nodes go on by themselves.
+const RECOVERY: Duration = Duration::from_secs(30);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_wanders_over_all_nodes_and_one_may_die_in_the_middle_behind_a_proxy()
+-> Result<()> {
+    let mut cluster = Cluster::start().await?;
+    let mut app = cluster.visitor()?;
+    let mut way = Vec::new();
+
+    let asked = app.authorize().await?;
+    way.push(cluster.answered_by(&asked)?);
+    let fields = [("username", "ada"), ("password", PASSWORD)];
+    let signed_in = app.submit("/login", &asked, &fields).await?;
+    way.push(cluster.answered_by(&signed_in)?);
+    let consent = app.follow(&signed_in).await?;
+    way.push(cluster.answered_by(&consent)?);
+    ensure!(
+        (1..=3).all(|number| way.contains(&number)),
+        "three requests for three nodes: {way:?}"
+    );
+
+    // It showed the page that is answered next.
+    let dead = way[2];
+    cluster.kill_node(dead)?;
+    let allowed = app
+        .submit("/consent", &consent, &[("decision", "allow")])
+        .await?;
+    way.push(cluster.answered_by(&allowed)?);
+    let bought = app.redeem(&allowed.code()?).await?;
+    way.push(cluster.answered_by(&bought)?);
+    let mut refresh_token = bought.refresh_token()?;
+    for _ in 0..4 {
+        let refreshed = app.refresh(&refresh_token).await?;
+        way.push(cluster.answered_by(&refreshed)?);
+        refresh_token = refreshed.refresh_token()?;
+    }
+    let living: Vec<u8> = (1..=3).filter(|number| *number != dead).collect();
+    ensure!(
+        living.iter().all(|number| way[3..].contains(number)) && !way[3..].contains(&dead),
+        "the living share the requests of the dead: {way:?}"
+    );
+
+    cluster.start_node(dead)?;
+    cluster.wait_until_ready(dead).await?;
+    let begun = Instant::now();
+    while way.last() != Some(&dead) {
+        ensure!(
+            begun.elapsed() < RECOVERY,
+            "the proxy does not come back to {dead}"
+        );
+        way.push(cluster.answered_by(&app.authorize().await?)?);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_standby_takes_over_with_everything_that_was_acknowledged_behind_a_proxy() -> Result<()>
+{
+    let cluster = Cluster::start().await?;
+    let mut app = cluster.visitor()?;
+    let code = app.sign_in("ada", PASSWORD).await?;
+    let first = app.redeem(&code).await?.refresh_token()?;
+    let second = app.refresh(&first).await?.refresh_token()?;
+    // Used once, so that `first` is not the lost answer of anybody any more.
+    let third = app.refresh(&second).await?.refresh_token()?;
+    let unused = app.authorize().await?.code()?;
+
+    cluster.primary.kill();
+    until_unavailable(&mut app).await?;
+    cluster.standby.promote();
+    let promoted = Instant::now();
+    let fourth = until_it_works(&app, &third).await?;
+    ensure!(promoted.elapsed() < RECOVERY, "{:?}", promoted.elapsed());
+
+    ensure!(
+        app.redeem(&unused).await?.status == 200,
+        "a code that nobody used"
+    );
+    ensure!(app.authorize().await?.code().is_ok(), "Ada is signed in");
+    ensure!(
+        app.redeem(&code).await?.is_refusal(),
+        "a code that was used"
+    );
+    ensure!(
+        app.refresh(&fourth).await?.is_refusal(),
+        "what a code bought that came back"
+    );
+    Ok(())
+}
+
+/// Asks until the proxy knows that no node is ready, and says so to whoever asks.
+async fn until_unavailable(app: &mut App) -> Result<()> {
+    let begun = Instant::now();
+    loop {
+        let answer = app.authorize().await?;
+        ensure!(answer.status == 503, "without a database: {answer:?}");
+        answer.header("retry-after")?;
+        // The proxy's own answer has no name in the log of a node.
+        if answer.correlation().is_err() {
+            return Ok(());
+        }
+        ensure!(
+            begun.elapsed() < RECOVERY,
+            "the proxy still asks nodes that are not ready"
+        );
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Refreshes until it is answered; every answer before that is 503.
+async fn until_it_works(app: &App, refresh_token: &str) -> Result<String> {
+    let begun = Instant::now();
+    loop {
+        let answer: Answer = app.refresh(refresh_token).await?;
+        if answer.status != 503 {
+            return answer.refresh_token().context("the grant is to live on");
+        }
+        ensure!(begun.elapsed() < 2 * RECOVERY, "still {answer:?}");
+        sleep(Duration::from_millis(100)).await;
+    }
+}
