@@ -11,7 +11,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use safeconduct_protocol::{clock::Clock, time::Timestamp};
-use safeconduct_store::{Store, StoreError};
+use safeconduct_store::Store;
 
 use crate::fault::Fault;
 
@@ -108,7 +108,7 @@ impl Timekeeper {
     /// Compares the clock with the database's and with the mark.
     pub(crate) async fn compare(&self, store: &Store) -> Result<(), Fault> {
         let before = self.clock.now();
-        let (mark, database) = tokio::try_join!(store.time_mark(), database_time(store))?;
+        let (mark, database) = tokio::try_join!(store.time_mark(), store.database_time())?;
         let after = self.clock.now();
         let offset = database.map_or(0, |database| offset(before, database, after));
         self.offset.store(offset, Ordering::Release);
@@ -138,11 +138,6 @@ impl Timekeeper {
         )?;
         Ok(now)
     }
-}
-
-/// What the database takes for the time; `None` where it has no clock but this machine's.
-async fn database_time(_: &Store) -> Result<Option<Timestamp>, StoreError> {
-    Ok(None)
 }
 
 /// By how many seconds a node is ahead of the database, given what its clock said before and after it asked. A slow answer is

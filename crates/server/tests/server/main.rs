@@ -25,6 +25,7 @@ mod matrix;
 mod metadata;
 mod nodes;
 mod outage;
+mod postgresql;
 mod prompt;
 mod pushed;
 mod redirect_uri;

@@ -1,9 +1,11 @@
 //! The mark that sweeps leave: it rises, and never falls within its era.
 
-use super::World;
-use crate::databases::{Kind, databases};
-use crate::{Store, StoreError};
 use rstest_reuse::apply;
+use safeconduct_protocol::time::Timestamp;
+
+use super::World;
+use crate::databases::{Empty, Kind, databases};
+use crate::{Store, StoreError};
 
 #[apply(databases)]
 #[tokio::test]
@@ -36,12 +38,12 @@ async fn an_era_begins_without_a_mark(database: Kind) {
 #[apply(databases)]
 #[tokio::test]
 async fn a_database_without_a_cluster_has_no_mark(database: Kind) {
-    let world = World::on(database).await;
-    let directory = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}", directory.path().join("new.db").display());
-    let store = Store::open(&url).await.unwrap();
+    let empty = Empty::of(database);
+    let store = Store::open(empty.url()).await.unwrap();
     assert_eq!(
-        store.mark_time(world.now()).await,
+        store
+            .mark_time(Timestamp::from_seconds(1_800_000_000))
+            .await,
         Err(StoreError::NotFound("cluster"))
     );
     assert_eq!(store.time_mark().await.unwrap(), None);

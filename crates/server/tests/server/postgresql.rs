@@ -1,0 +1,63 @@
+//! What only a database on another machine can do to a node: have another time, and go away and come back.
+
+use std::time::{Duration, Instant};
+
+use safeconduct_protocol::clock::Clock;
+use safeconduct_protocol::metadata::Issuer;
+use safeconduct_server::{ClockFault, MasterKey, NotReady, Server, Settings};
+use safeconduct_store::Store;
+use safeconduct_testing_postgres::Postgres;
+
+use crate::support::ISSUER;
+
+/// A node, and its clock, which stands still.
+async fn node(url: &str) -> (Server, Clock) {
+    let clock = Clock::test(Clock::system().now());
+    let settings = Settings::new(Issuer::parse(ISSUER).unwrap());
+    let store = Store::open(url).await.unwrap();
+    let master = MasterKey::from_bytes([7; 32]);
+    let server = Server::new(settings, store, master, clock.clone());
+    (server.await.unwrap(), clock)
+}
+
+/// Sets a clock this far ahead of the machine's, which is the database's as well.
+fn set(clock: &Clock, ahead: i64) {
+    clock.advance(Clock::system().now().plus(ahead).since(clock.now()));
+}
+
+#[tokio::test]
+async fn a_node_whose_clock_differs_from_the_databases_is_not_ready_on_postgresql() {
+    let database = Postgres::shared().create_database();
+    let (server, clock) = node(&database.url()).await;
+    for ahead in [12, -12, 600, -600] {
+        set(&clock, 0);
+        assert_eq!(server.readiness().await, Ok(()), "{ahead}");
+        set(&clock, ahead);
+        let readiness = server.readiness().await;
+        let Err(NotReady::Clock(ClockFault::Off { seconds })) = readiness else {
+            panic!("{ahead}: {readiness:?}");
+        };
+        assert!((seconds - ahead).abs() <= 5, "{ahead}: {seconds}");
+        let metrics = server.telemetry().render();
+        let line = format!("safeconduct_clock_offset_seconds {seconds}");
+        assert!(metrics.lines().any(|counted| counted == line), "{metrics}");
+        // By a clock that is not believed nothing is forgotten.
+        assert_eq!(server.sweep().await.is_ok(), ahead.abs() < 30, "{ahead}");
+    }
+}
+
+#[tokio::test]
+async fn a_node_is_ready_again_by_itself_when_the_database_is_back_on_postgresql() {
+    let postgres = Postgres::start(&[("fsync", "off")]);
+    let database = postgres.create_database();
+    let (server, _) = node(&database.url()).await;
+    assert_eq!(server.readiness().await, Ok(()));
+    postgres.kill();
+    assert_eq!(server.readiness().await, Err(NotReady::Store));
+    postgres.restart();
+    let begun = Instant::now();
+    while server.readiness().await == Err(NotReady::Store) {
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        tokio::task::yield_now().await;
+    }
+}
