@@ -303,7 +303,7 @@ pub static REGISTRY: [Entry; Reason::Fault as usize + 1] = [
     entry(Reason::RefreshTokenNotRecognised, "refresh-token-not-recognised", InvalidGrant, "RFC 6749 §5.2", "The refresh token is not one this server issued. Start the sign-in again."),
     entry(Reason::RefreshTokenExpired, "refresh-token-expired", InvalidGrant, "RFC 6749 §5.2", "The refresh token has expired. Start the sign-in again."),
     entry(Reason::RefreshTokenOfAnotherClient, "refresh-token-of-another-client", InvalidGrant, "RFC 6749 §6", "The refresh token was not issued to this client."),
-    entry(Reason::RefreshTokenOfAnotherKey, "refresh-token-of-another-key", InvalidGrant, "RFC 9449 §5", "The refresh token is bound to a key that the DPoP proof does not prove. Prove the key it was issued for."),
+    entry(Reason::RefreshTokenOfAnotherKey, "refresh-token-of-another-key", InvalidGrant, "RFC 9449 §5", "The DPoP proof must be of the key that this refresh token was issued for. A token that was issued without a key takes none."),
     entry(Reason::RefreshTokenReused, "refresh-token-reused", InvalidGrant, "RFC 9700 §4.14.2", "The refresh token was replaced and used before. The grant is revoked; start the sign-in again."),
     entry(Reason::RefreshTokenFromLostHistory, "refresh-token-from-lost-history", InvalidGrant, "RFC 6749 §5.2", "The refresh token is not known here. Start the sign-in again."),
     entry(Reason::PublicClient, "public-client", UnauthorizedClient, "RFC 6749 §4.4", "A client without credentials can't use this. Register it with a secret or a key."),

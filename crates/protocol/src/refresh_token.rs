@@ -162,8 +162,8 @@ impl RefreshDecision {
 /// What one refresh asks its access token to be narrowed to (RFC 6749 §6, RFC 8707 §2.2), if it proves a key that will do. The
 /// grant itself never changes.
 ///
-/// A grant whose tokens are bound gives none that are not. A client without credentials must prove the key it began with; one
-/// with credentials may come with a new one (RFC 9449 §5).
+/// A grant whose tokens are bound gives none that are not. A client without credentials must prove the key it began with, and
+/// none if it began without; one with credentials may come with a new one (RFC 9449 §5).
 ///
 /// # Errors
 /// `refresh-token-of-another-key`, `scope-exceeds-grant`, `resource-exceeds-grant`, `scope-not-registered` where the client lost all it asks for, `grant-ended`
@@ -180,6 +180,8 @@ pub fn narrow(
         (Some(bound), Some(key)) if bound != key && client.is_public() => {
             return Err(because("another key"));
         }
+        // The successor would have to be bound (§5), and what binds it is the grant, which never changes.
+        (None, Some(_)) if client.is_public() => return Err(because("no key from the start")),
         _ => {}
     }
     one_audience(&grant.audience, exchange.resource.as_deref())?;

@@ -124,7 +124,8 @@ const ANOTHER_KEY: Option<Reason> = Some(Reason::RefreshTokenOfAnotherKey);
 #[case::confidential_with_a_new_key(confidential(), Some(1), Some(2), None)]
 #[case::confidential_without_proof(confidential(), Some(1), None, ANOTHER_KEY)]
 #[case::never_bound(public(), None, None, None)]
-#[case::never_bound_until_now(public(), None, Some(1), None)]
+#[case::public_that_began_without_a_key(public(), None, Some(1), ANOTHER_KEY)]
+#[case::confidential_that_began_without_a_key(confidential(), None, Some(1), None)]
 fn a_bound_grant_gives_no_token_that_is_not(
     #[case] client: Client,
     #[case] bound: Option<u8>,

@@ -350,6 +350,38 @@ async fn the_refresh_token_of_a_client_without_credentials_is_bound_to_its_key()
     }
 }
 
+/// RFC 9449 §5: a refresh token that comes of a proof is bound to its key, and a grant never changes.
+#[tokio::test]
+async fn a_client_without_credentials_binds_its_tokens_from_the_start_or_not_at_all() {
+    let server = TestServer::start().await;
+    let tokens = server.tokens("ada", &ask("circle")).await;
+    let answer = server
+        .refresh_proving(&proof_key(), "circle", &tokens)
+        .await;
+    assert_eq!(answer.to_string(), TOKEN_OF_ANOTHER);
+    let answer = server.refresh("circle", &tokens).await;
+    assert_eq!(answer.json()["token_type"], "Bearer", "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_was_bound_to_nothing_is_not_bound_by_whoever_has_it() {
+    let server = TestServer::start().await;
+    let key = proof_key();
+    let tokens = server.tokens("ada", &ask("circle")).await;
+    let answer = server.refresh_proving(&key, "circle", &tokens).await;
+    assert_eq!(answer.to_string(), TOKEN_OF_ANOTHER);
+    let tokens = server.refresh("circle", &tokens).await.tokens();
+    // Nor where the registration asks for a key by now: then it is good for nothing.
+    let must = |circle: &mut Client| circle.dpop_bound_access_tokens = true;
+    server.change_client("circle", must).await;
+    assert_eq!(server.refresh("circle", &tokens).await.to_string(), MISSING);
+    let answer = server.refresh_proving(&key, "circle", &tokens).await;
+    assert_eq!(answer.to_string(), TOKEN_OF_ANOTHER);
+    let tokens = bought(&server, "circle", &key).await;
+    let answer = server.refresh_proving(&key, "circle", &tokens).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
 #[tokio::test]
 async fn a_client_with_credentials_may_change_its_key_and_never_goes_without() {
     let server = TestServer::start().await;
