@@ -267,13 +267,17 @@ impl Journey {
         person: &SignedInUser,
     ) -> Result<Response, Failure> {
         let server = exchange.server;
+        let offered = Self {
+            pending: self.pending.clone().offered(person),
+            client: self.client.clone(),
+        };
         let html = server.pages().select_account(&SelectAccountPage {
             client_name: &self.client.name,
             client_host: &host_of(self.pending.request.redirect_uri()),
             account: &person.username,
             continue_action: &server.path("/login/continue"),
             use_another_account_action: &server.path("/login/switch"),
-            pending: &self.seal(exchange)?,
+            pending: &offered.seal(exchange)?,
         });
         Ok(respond::page(StatusCode::OK, html))
     }

@@ -47,6 +47,13 @@ pub enum Stage {
     /// It arrived.
     #[serde(rename = "a")]
     Arrived,
+    /// The account that is signed in was offered to choose; the choice counts in its session alone.
+    #[serde(rename = "o")]
+    Offered {
+        /// That session.
+        #[serde(rename = "s")]
+        session: SessionId,
+    },
     /// The person signed in for it, or chose the account; the session they had then.
     #[serde(rename = "i")]
     SignedIn {
@@ -230,8 +237,18 @@ impl PendingAuthorization {
         self
     }
 
+    /// The same request, marked as shown to `person`, offering their account.
+    #[must_use]
+    pub fn offered(mut self, person: &SignedInUser) -> Self {
+        self.stage = Stage::Offered {
+            session: person.session.clone(),
+        };
+        self
+    }
+
     /// The same request, marked as signed in for, because `person` chose the account that is signed in. That counts only where
-    /// the choice was due: it is no way around a password.
+    /// the choice was due, because it is no way around a password, and where it is the account that was offered: another one may
+    /// have signed in since, in another tab.
     ///
     /// # Errors
     /// Those of [`next`](Self::next); `pending-request-from-another-session` where something else is due.
@@ -241,8 +258,13 @@ impl PendingAuthorization {
         person: &SignedInUser,
         subjects: &Subjects,
     ) -> Result<Self, Refusal> {
+        let session = person.session.clone();
+        let was_offered = self.stage
+            == Stage::Offered {
+                session: session.clone(),
+            };
         match self.next(client, Some(person), subjects)? {
-            Next::SelectAccount => Ok(self.signed_in(person.session.clone())),
+            Next::SelectAccount if was_offered => Ok(self.signed_in(session)),
             _ => Err(Reason::PendingRequestFromAnotherSession.into()),
         }
     }

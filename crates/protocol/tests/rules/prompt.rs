@@ -8,7 +8,7 @@ use safeconduct_protocol::{
 };
 
 use crate::fixtures::{
-    SUBJECTS, asking, check, confidential, pending, person, reason, scope, session,
+    SUBJECTS, asking, check, confidential, pending, person, reason, scope, session, user,
 };
 
 /// What a request with `prompt` comes to.
@@ -177,6 +177,7 @@ fn an_account_is_chosen_where_the_choice_was_due(
     let client = confidential();
     let form = pending(&[("prompt", prompt)], &client);
     let choose = |form: PendingAuthorization| form.chosen(&client, &person(""), &SUBJECTS);
+    let form = form.offered(&person(""));
     let chosen = (1..times)
         .try_fold(form, |form, _| choose(form))
         .and_then(choose);
@@ -187,10 +188,29 @@ fn an_account_is_chosen_where_the_choice_was_due(
 }
 
 #[test]
+fn only_the_account_that_was_offered_can_be_chosen() {
+    let client = confidential();
+    let form = pending(&[("prompt", "select_account")], &client);
+    let (ada, mut bob) = (person(""), person(""));
+    (bob.user, bob.session) = (user(2), session(2));
+    let offered = form.clone().offered(&ada);
+    assert_eq!(due(&offered, &client, Some(&bob)), SelectAccount);
+    for (form, person) in [(&offered, &bob), (&form, &ada)] {
+        let chosen = form.clone().chosen(&client, person, &SUBJECTS);
+        assert_eq!(
+            reason(chosen),
+            Some(Reason::PendingRequestFromAnotherSession)
+        );
+    }
+    assert!(offered.chosen(&client, &ada, &SUBJECTS).is_ok());
+}
+
+#[test]
 fn choosing_an_account_is_no_way_around_max_age() {
     let client = confidential();
     let asked = [("prompt", "select_account"), ("max_age", "60")];
-    let refused = pending(&asked, &client).chosen(&client, &person(""), &SUBJECTS);
+    let offered = pending(&asked, &client).offered(&person(""));
+    let refused = offered.chosen(&client, &person(""), &SUBJECTS);
     assert_eq!(
         reason(refused),
         Some(Reason::PendingRequestFromAnotherSession)

@@ -249,6 +249,28 @@ async fn an_account_that_is_gone_cannot_be_chosen() {
     );
 }
 
+/// L04: whoever presses “Continue as ada” is never taken for somebody else who signed in since.
+#[tokio::test]
+async fn an_account_that_was_not_offered_cannot_be_chosen() {
+    let server = TestServer::start().await;
+    let (mut browser, _) = at_the_club(&server).await;
+    let offered = browser.authorize(&prompt("select_account")).await;
+    assert_eq!(offered.to_string(), CHOOSE);
+    // In another tab.
+    let page = browser.authorize(&prompt("login")).await;
+    browser.sign_in(&page, "bob").await;
+    let form = Form::new().with("pending", &offered.hidden("pending"));
+    let answer = browser.post("/login/continue", &form).await;
+    assert_eq!(answer.to_string(), ANOTHER_SESSION);
+    // Back shows who is there now.
+    let link = format!("/authorize?pending={}", offered.hidden("pending"));
+    let page = browser.open(&link).await;
+    assert!(page.body.contains("<bdi>bob</bdi>"), "{page:?}");
+    let form = Form::new().with("pending", &page.hidden("pending"));
+    let answer = browser.post("/login/continue", &form).await;
+    assert_eq!(answer.status, 303);
+}
+
 #[tokio::test]
 async fn another_account_is_another_session_and_inherits_nothing() {
     let server = TestServer::start().await;
