@@ -143,6 +143,25 @@ impl PersonClaims {
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect()
     }
+
+    /// As [`select`](Self::select), within `most` bytes of JSON: where they are more, the longest claims are left out.
+    pub fn select_within(&self, names: &BTreeSet<&str>, most: usize) -> Map<String, Value> {
+        let mut claims = self.select(names);
+        while length(&claims) > most {
+            let by_length = |(_, value): &(&String, &Value)| value.to_string().len();
+            let Some((longest, _)) = claims.iter().max_by_key(by_length) else {
+                break;
+            };
+            let longest = longest.clone();
+            claims.remove(&longest);
+        }
+        claims
+    }
+}
+
+/// How much of a token `claims` take, in bytes.
+fn length(claims: &Map<String, Value>) -> usize {
+    serde_json::to_vec(claims).map_or(usize::MAX, |json| json.len())
 }
 
 /// Whether `value` has the form of the claim `name`, and what that form is.
@@ -460,6 +479,19 @@ mod tests {
         claims.set("nickname", json!("Ada")).unwrap();
         claims.set("nickname", Value::Null).unwrap();
         assert!(claims.is_empty());
+    }
+
+    #[test]
+    fn where_not_all_fit_the_longest_are_left_out() {
+        let mut claims = PersonClaims::default();
+        claims.set("name", json!("Ada")).unwrap();
+        claims.set("gender", json!("x".repeat(900))).unwrap();
+        claims.set("nickname", json!("y".repeat(1000))).unwrap();
+        let names = BTreeSet::from(["name", "gender", "nickname", "email"]);
+        let kept = |most| claims.select_within(&names, most).len();
+        assert_eq!([4000, 1900, 1000, 20, 2, 0].map(kept), [3, 2, 2, 1, 0, 0]);
+        let two = claims.select_within(&names, 1900);
+        assert!(two.contains_key("name") && two.contains_key("gender"));
     }
 
     #[test]

@@ -17,6 +17,9 @@ use crate::{
     server::Exchange,
 };
 
+/// The most that an ID Token holds of a person's claims, in bytes of JSON: it comes back in URLs, as a hint.
+const LONGEST_CLAIMS: usize = 2 * 1024;
+
 /// The tokens of a grant: an access token that carries `scope`, an ID Token if that is a scope of OpenID Connect, and the grant's
 /// current refresh token if the client may refresh. `nonce` is what the client sent with the request that this answers.
 pub(crate) async fn tokens_of_grant(
@@ -130,7 +133,8 @@ async fn id_token(
     Ok(signed.map_err(|error| Fault::new(format!("signing an ID Token: {error}")))?)
 }
 
-/// The person's claims that were asked for in the ID Token. Nearly always none, and then nobody is looked up.
+/// The person's claims that were asked for in the ID Token, as far as it has room: that one is not there is no error (OpenID
+/// Connect Core §5.5.1). Nearly always none, and then nobody is looked up.
 async fn asked_in_id_token(
     exchange: &Exchange<'_>,
     client: &Client,
@@ -145,7 +149,7 @@ async fn asked_in_id_token(
         let claims = person
             .claims
             .of_account(&person.username, person.updated_at);
-        claims.select(&names)
+        claims.select_within(&names, LONGEST_CLAIMS)
     }))
 }
 

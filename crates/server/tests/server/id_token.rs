@@ -1,15 +1,17 @@
 //! The ID Token (OpenID Connect Core §2): who signed in, when and how, in words that one client can check.
 
 use insta::assert_snapshot;
+use safeconduct_protocol::claims;
 use safeconduct_protocol::encoding;
 use safeconduct_protocol::id_token::at_hash;
 use safeconduct_protocol::jose::{self, Algorithm, Audience, Expectation, JwkSet, KeySet, Typ};
 use safeconduct_protocol::jose::{VerificationKey, Verified};
 use safeconduct_protocol::redirect_uri::RedirectUri;
 use safeconduct_protocol::scope::Scope;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::support::{Ask, Browser, NOTES_API, TestServer, Tokens};
+use crate::logout::leaving;
+use crate::support::{Ask, Browser, NOTES_API, SIGNED_OUT, TestServer, Tokens};
 
 /// A flawless sign-in.
 pub(crate) fn sign_in(client: &str) -> Ask {
@@ -171,6 +173,52 @@ async fn only_a_request_of_openid_connect_gets_one() {
     assert_eq!(token.claim("nonce"), None);
     let own = server.client_credentials("robot", "notes.read").await;
     assert_eq!(own.tokens().id, None);
+}
+
+/// It has to fit a header and come back in a URL, whatever is known about the person.
+#[tokio::test]
+async fn a_person_of_whom_much_is_known_signs_in_as_well() {
+    let server = TestServer::start().await;
+    let store = server.server().store();
+    let ada = store.user_by_name("ada").await.unwrap().unwrap();
+    let mut known = ada.claims.clone();
+    let names = [
+        "given_name",
+        "family_name",
+        "middle_name",
+        "gender",
+        "zoneinfo",
+        "locale",
+    ];
+    for name in names {
+        known.set(name, json!("é".repeat(500))).unwrap();
+    }
+    let address = json!({"street_address": "x".repeat(1_000), "formatted": "y".repeat(1_000)});
+    known.set("address", address).unwrap();
+    let changed = store.update_claims(&ada.id, ada.updated_at, &known, server.now());
+    assert!(changed.await.unwrap());
+
+    let all: Map<String, Value> = claims::SCOPES
+        .iter()
+        .flat_map(|(_, claims)| claims.iter())
+        .map(|name| ((*name).to_owned(), Value::Null))
+        .collect();
+    let ask = sign_in("club").scope("openid profile email phone address");
+    let ask = ask.with("claims", &json!({ "id_token": all }).to_string());
+    let mut browser = server.sign_in("ada").await;
+    let tokens = browser.tokens(&ask).await;
+    let token = read(&server, "club", &tokens, Algorithm::Rs256).await;
+    assert_eq!(claim(&token, "email"), "ada@lovelace.example");
+    assert_eq!(token.claim("address"), None, "the longest is left out");
+    let answer = server.userinfo(&tokens.access).await.json();
+    assert_eq!(answer["address"]["formatted"], "y".repeat(1_000));
+    // As a hint it is taken wherever one is.
+    let hinted = sign_in("club").with("id_token_hint", tokens.id_token());
+    assert!(browser.authorize(&hinted).await.has_code());
+    assert_eq!(server.push(&hinted).await.status, 201);
+    let leaving = browser.post("/logout", &leaving(&tokens)).await;
+    let left = browser.follow(leaving).await;
+    assert!(left.location().starts_with(SIGNED_OUT), "{left:?}");
 }
 
 #[tokio::test]
