@@ -32,6 +32,15 @@ use crate::{
 
 /// The parameter that carries a request which came by POST, sealed.
 const ARRIVAL: &str = "arrival";
+/// What a page that refuses never repeats: what is sealed, and what is somebody's secret and has no business in a URL.
+const NEVER_SHOWN: [&str; 6] = [
+    PENDING,
+    ARRIVAL,
+    "client_secret",
+    "client_assertion",
+    "code_verifier",
+    "id_token_hint",
+];
 /// The longest redirect back to a client, in bytes: what every proxy passes on.
 const LONGEST_ANSWER: usize = 6 * 1024;
 /// The most that a pending authorization and a code hold beside the request they carry, in bytes of JSON.
@@ -55,7 +64,7 @@ pub(crate) async fn get(
             server.telemetry().authorize("refused");
             let received: Vec<(&str, &str)> = parameters
                 .iter()
-                .filter(|(name, _)| ![PENDING, ARRIVAL].contains(name))
+                .filter(|(name, _)| !NEVER_SHOWN.contains(name))
                 .collect();
             respond::page_refusal(&server, failure, correlation, &received)
         }
@@ -210,7 +219,10 @@ async fn begin(
 }
 
 /// Refuses at the door what would not fit a URL later on: our own redirect after the sign-in, or the answer to the client.
-fn fits_every_redirect(request: &CheckedRequest, issuer: &str) -> Result<(), Refusal> {
+///
+/// # Errors
+/// `request-too-large`.
+pub(crate) fn fits_every_redirect(request: &CheckedRequest, issuer: &str) -> Result<(), Refusal> {
     let carried = serde_json::to_vec(request).map_or(LONGEST_LOCATION, |json| json.len());
     let state = request.state().unwrap_or_default();
     let on_top = carried.saturating_sub(state.len() + request.redirect_uri().len());

@@ -8,15 +8,17 @@ use axum::{
 use http::StatusCode;
 use safeconduct_protocol::{
     authorization::{Arrival, CheckedRequest},
-    error::Reason,
+    error::{Reason, Refusal},
     pushed_request::{PUSHED_LIFE, PushedRequest, PushedResponse, REQUEST_URI},
     seal::Kind,
 };
 
 use crate::{
     client_auth, dpop,
+    endpoints::authorize::fits_every_redirect,
     fault::{Failure, Fault},
     form::PostedForm,
+    journey::LONGEST_LOCATION,
     respond,
     server::{Exchange, Server},
 };
@@ -49,7 +51,8 @@ async fn push(server: &Server, form: &PostedForm) -> Result<PushedResponse, Fail
         dpop_jkt: jkt,
         now: exchange.now,
     };
-    CheckedRequest::check(&parameters, client, redirect_uri, &arrival)?;
+    let request = CheckedRequest::check(&parameters, client, redirect_uri, &arrival)?;
+    fits_every_redirect(&request, exchange.issuer())?;
 
     let pushed = PushedRequest::push(
         &parameters,
@@ -62,6 +65,10 @@ async fn push(server: &Server, form: &PostedForm) -> Result<PushedResponse, Fail
         .seal()
         .seal(Kind::PushedRequest, &pushed)
         .map_err(|error| Fault::new(error.to_string()))?;
+    if sealed.len() > LONGEST_LOCATION {
+        let detail = format!("a request_uri would take {} bytes", sealed.len());
+        return Err(Refusal::new(Reason::RequestTooLarge).because(detail).into());
+    }
     // Anybody can push in the name of a client without credentials, and a stranger writes nothing. A proof that comes again
     // there binds another request to the key of whoever made it, and is of use to nobody else.
     let proof = key.as_ref().filter(|_| !client.is_public());

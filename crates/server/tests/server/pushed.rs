@@ -20,6 +20,7 @@ use crate::support::{
 const SIGN_IN: &str = "200 page “Sign in – Safeconduct”";
 const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
 const NOT_RECOGNISED: &str = "pushed-request-not-recognised";
+const TOO_LARGE: &str = "413 invalid_request (request-too-large)";
 const USED: &str = "400 page (pushed-request-used)";
 
 /// Pushes what `ask` asks; what the browser is to be sent with.
@@ -487,6 +488,30 @@ async fn nothing_is_pushed_in_a_url_or_in_another_form() {
     let request = Request::post("/par").header("content-type", "application/json");
     let answer = server.send(request.body(Body::from("{}")).unwrap()).await;
     assert_snapshot!(answer, @"400 invalid_request (content-type-unsupported)");
+}
+
+#[tokio::test]
+async fn what_cannot_be_answered_cannot_be_pushed() {
+    let server = TestServer::start().await;
+    let mut ada = server.sign_in("ada").await;
+    // Too long for the way from the sign-in page, or for the way back to the client.
+    let claims = json!({ "id_token": { "sub": { "value": "u".repeat(1_900) } } }).to_string();
+    let ask = sign_in("club").with("state", &"s".repeat(3_000));
+    let answer = server.push(&ask.with("claims", &claims)).await;
+    assert_eq!(answer.to_string(), TOO_LARGE);
+    // Too long for the way there; what means nothing is carried all the same.
+    for length in (1_000..8_000).step_by(500) {
+        let ask = sign_in("club").with("unknown", &"x".repeat(length));
+        let answer = server.push(&ask).await;
+        if answer.status != 201 {
+            assert!(length > 4_000, "{length}");
+            assert_eq!(answer.to_string(), TOO_LARGE, "{length}");
+            continue;
+        }
+        let pushed = ask.pushed_as(&answer);
+        assert!(pushed.form.encode().len() < 8 * 1_024, "{length}");
+        assert!(answer_of(&mut ada, &pushed).await.has_code(), "{length}");
+    }
 }
 
 #[tokio::test]

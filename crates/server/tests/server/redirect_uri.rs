@@ -223,6 +223,26 @@ async fn what_was_sent_is_shown_escaped() {
     assert!(!answer.body.contains("<img"), "{answer:?}");
 }
 
+/// The page may be photographed and sent to whoever can help.
+#[tokio::test]
+async fn what_was_sent_and_is_a_secret_is_not_shown() {
+    let server = TestServer::start().await;
+    let mut ask = Ask::of("nobody");
+    let secrets = [
+        "client_secret",
+        "client_assertion",
+        "code_verifier",
+        "id_token_hint",
+    ];
+    for name in secrets {
+        ask = ask.with(name, "hush-hush");
+    }
+    let answer = server.browser().authorize(&ask).await;
+    assert_page(&answer, "client-unknown");
+    assert!(answer.body.contains("redirect_uri"), "{answer:?}");
+    assert!(!answer.body.contains("hush-hush"), "{answer:?}");
+}
+
 #[tokio::test]
 async fn an_unknown_and_a_disabled_client_get_the_same_page() {
     let server = TestServer::start().await;
