@@ -53,7 +53,8 @@ const REDEEMED: &str = "SELECT attempt, code_id, revoked_at FROM grants WHERE id
 
 /// Ends the oldest grants beyond the limit, if the attempt made its grant.
 const END_OLDEST: &str = "UPDATE grants SET revoked_at = $4, revoked_reason = 'too-many-grants', revoked_by = $5 \
-     WHERE EXISTS (SELECT 1 FROM grants n WHERE n.id = $1 AND n.attempt = $5 AND n.revoked_at IS NULL) \
+     WHERE revoked_at IS NULL \
+       AND EXISTS (SELECT 1 FROM grants n WHERE n.id = $1 AND n.attempt = $5 AND n.revoked_at IS NULL) \
        AND id IN (SELECT o.id FROM grants o \
            WHERE o.user_id = $2 AND o.client_id = $3 AND o.id <> $1 AND o.revoked_at IS NULL AND o.expires_at > $4 \
            ORDER BY o.created_at DESC, o.id DESC LIMIT 1000 OFFSET $6)";
@@ -138,7 +139,8 @@ impl Store {
                 end_oldest(grant, attempt, now),
                 record_revocation(grant.id, attempt, now),
             ])
-            .and(tell_of_logout.then(|| logouts::remember(grant, attempt, now)));
+            .and(tell_of_logout.then(|| logouts::remember(grant, attempt, now)))
+            .in_turn(grant.user.as_str());
         match self.run(unit).await {
             Ok(UnitOutcome::Unmet { statement }) => Err(replayed(ids, statement)),
             Ok(UnitOutcome::Done(mut rows)) => {
@@ -209,7 +211,8 @@ impl Store {
             .expect_some();
         let event = NewEvent::new("grants-revoked").user(user).detail(reason);
         let event = client.map_or(event, |client| event.client(client));
-        self.committed(Unit::new([revoke, event.at(now)])).await?;
+        let unit = Unit::new([revoke, event.at(now)]);
+        self.committed(unit.in_turn(user.as_str())).await?;
         Ok(())
     }
 

@@ -136,6 +136,32 @@ async fn the_51st_grant_ends_the_oldest(database: Kind) {
 }
 
 #[apply(databases)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn however_many_one_user_redeems_at_once_the_last_50_live(database: Kind) {
+    let world = Arc::new(World::on(database).await);
+    let mut codes = Vec::new();
+    for _ in 0..200 {
+        codes.push(world.allow(OFFLINE).await);
+    }
+    let ids: Vec<_> = codes.iter().map(|code| code.id).collect();
+    let redemptions: Vec<_> = codes
+        .into_iter()
+        .map(|code| {
+            let world = Arc::clone(&world);
+            tokio::spawn(async move { world.redeem(&code).await })
+        })
+        .collect();
+    for redemption in redemptions {
+        assert_eq!(redemption.await.unwrap(), Redemption::Won);
+    }
+    let mut alive = 0;
+    for grant in ids {
+        alive += i32::from(world.is_active(grant).await);
+    }
+    assert_eq!(alive, 50);
+}
+
+#[apply(databases)]
 #[tokio::test]
 async fn a_replay_among_many_grants_ends_no_other(database: Kind) {
     let world = World::on(database).await;

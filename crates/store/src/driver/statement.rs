@@ -150,36 +150,55 @@ impl Statement {
 /// Statements that commit together. They run in order, each sees what the ones before it wrote, and the first one whose
 /// expectation is not met undoes them all.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Unit(Vec<Statement>);
+pub(crate) struct Unit {
+    statements: Vec<Statement>,
+    turn: Option<String>,
+}
 
 impl Unit {
     /// A unit of the given statements.
     pub(crate) fn new(statements: impl IntoIterator<Item = Statement>) -> Self {
-        Self(statements.into_iter().collect())
+        Self {
+            statements: statements.into_iter().collect(),
+            turn: None,
+        }
     }
 
     /// This unit with one more statement at its end.
     #[must_use]
     pub(crate) fn then(mut self, statement: Statement) -> Self {
-        self.0.push(statement);
+        self.statements.push(statement);
         self
     }
 
     /// This unit with more statements at its end.
     #[must_use]
     pub(crate) fn and(mut self, statements: impl IntoIterator<Item = Statement>) -> Self {
-        self.0.extend(statements);
+        self.statements.extend(statements);
+        self
+    }
+
+    /// Units of the same name take turns from their first statement to their commit. For those that write rows which others of
+    /// that name write too, in an order of the database's choice: where many write at a time, they would wait for one another
+    /// in a circle.
+    #[must_use]
+    pub(crate) fn in_turn(mut self, name: &str) -> Self {
+        self.turn = Some(name.to_owned());
         self
     }
 
     pub(crate) fn statements(&self) -> &[Statement] {
-        &self.0
+        &self.statements
+    }
+
+    pub(crate) fn turn(&self) -> Option<&str> {
+        self.turn.as_deref()
     }
 }
 
 impl From<Statement> for Unit {
     fn from(statement: Statement) -> Self {
-        Self(vec![statement])
+        Self::new([statement])
     }
 }
 

@@ -16,15 +16,25 @@ use crate::driver::{Rows, Statement, Unit, UnitOutcome};
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
+/// Waits until no other unit of the name runs. It is sent with the rest; each statement behind it sees what the others committed.
+const TAKE_TURN: &str = "SELECT CAST(pg_advisory_xact_lock(hashtextextended($1, 0)) AS TEXT)";
+
 type Request<'a> = Pin<Box<dyn Future<Output = Result<Rows, Error>> + Send + 'a>>;
 
 /// Commits `unit` over a connection that nobody else uses meanwhile.
 pub(super) async fn run(connection: &Connection, unit: &Unit) -> Result<UnitOutcome, Failure> {
-    connection.prepare(unit.statements()).await?;
+    let turn = unit.turn().map(|name| Statement::new(TAKE_TURN).bind(name));
+    connection
+        .prepare(turn.iter().chain(unit.statements()))
+        .await?;
     for statement in unit.statements() {
         connection.fits(statement)?;
     }
-    let transaction = Transaction { connection, unit };
+    let transaction = Transaction {
+        connection,
+        turn: turn.as_ref(),
+        unit,
+    };
     if unit.statements().iter().any(Statement::expects_some) {
         transaction.decide().await
     } else {
@@ -34,6 +44,7 @@ pub(super) async fn run(connection: &Connection, unit: &Unit) -> Result<UnitOutc
 
 struct Transaction<'a> {
     connection: &'a Connection,
+    turn: Option<&'a Statement>,
     unit: &'a Unit,
 }
 
@@ -93,16 +104,17 @@ impl<'a> Transaction<'a> {
         Ok(UnitOutcome::Done(done))
     }
 
-    /// The request that goes before the statements. Behind a pooler it goes alone: nothing there keeps the statements from
+    /// The requests that go before the statements. Behind a pooler BEGIN goes alone: nothing there keeps the statements from
     /// being carried out one by one, should it be refused.
     async fn begin(&self) -> Result<Vec<Request<'a>>, Failure> {
+        let turn = self.turn.map(|turn| self.request(turn));
         let Some(limits) = self.connection.limits_of_transaction() else {
-            return Ok(vec![self.command(BEGIN)]);
+            return Ok([self.command(BEGIN)].into_iter().chain(turn).collect());
         };
         let begin = format!("{BEGIN}; {limits}");
         let begun = self.answers(vec![self.command(&begin)]).await;
         match begun.and_then(|mut answers| answers.pop()) {
-            Some(Ok(_)) => Ok(Vec::new()),
+            Some(Ok(_)) => Ok(turn.into_iter().collect()),
             Some(Err(error)) => {
                 self.roll_back().await;
                 Err(Failure::undecided(&error))
@@ -139,9 +151,12 @@ impl<'a> Transaction<'a> {
     }
 
     fn statements(&self) -> impl Iterator<Item = Request<'a>> {
-        let connection = self.connection;
         let statements = self.unit.statements().iter();
-        statements.map(|statement| -> Request<'a> { Box::pin(connection.execute(statement)) })
+        statements.map(|statement| self.request(statement))
+    }
+
+    fn request(&self, statement: &'a Statement) -> Request<'a> {
+        Box::pin(self.connection.execute(statement))
     }
 
     fn command<'c>(&self, sql: &'c str) -> Request<'c>
