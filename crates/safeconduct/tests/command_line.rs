@@ -925,6 +925,84 @@ fn a_second_signal_cuts_off_what_the_first_one_waits_for() {
 }
 
 #[test]
+fn a_schema_is_planned_and_then_taken() {
+    let place = Place::on_this_machine();
+    assert_snapshot!(place.tells(&["migrate", "--plan"]), @"
+    exit 8
+    out: VERSION  NAME            STATE
+    out: 1        foundation      left
+    out: 2        openid_connect  left
+    out: 3        many_nodes      left
+    err: 3 steps left: `safeconduct migrate` takes them, and so does the first node that starts
+    ");
+    assert!(!place.path().join("safeconduct.db").exists());
+    assert_snapshot!(place.tells(&["migrate"]), @"
+    exit 0
+    out: VERSION  NAME            STATE
+    out: 1        foundation      taken now
+    out: 2        openid_connect  taken now
+    out: 3        many_nodes      taken now
+    err: 3 steps taken
+    ");
+    assert_snapshot!(place.tells(&["migrate", "--plan"]), @"
+    exit 0
+    out: VERSION  NAME            STATE
+    out: 1        foundation      taken
+    out: 2        openid_connect  taken
+    out: 3        many_nodes      taken
+    err: the schema is up to date
+    ");
+}
+
+#[test]
+fn check_looks_at_the_database_if_asked_and_changes_nothing() {
+    let place = Place::on_this_machine();
+    assert_snapshot!(place.tells(&["check", "--connect"]), @"
+    exit 0
+    out: configuration  safeconduct.toml
+    out: issuer         http://localhost:8420
+    out: listen         127.0.0.1:8420
+    out: admin listen   127.0.0.1:8429
+    out: database       safeconduct.db
+    out: schema         none (made on first start, or by `safeconduct migrate`)
+    out: master key     master.key (made on first start)
+    out: scopes         notes.read
+    out: resources      –
+    out: clients        –
+    err: the configuration and the database are right
+    ");
+    assert!(!place.path().join("safeconduct.db").exists());
+    place.json(&["user", "list"]);
+    assert_snapshot!(place.tells(&["check", "--connect"]), @"
+    exit 0
+    out: configuration  safeconduct.toml
+    out: issuer         http://localhost:8420
+    out: listen         127.0.0.1:8420
+    out: admin listen   127.0.0.1:8429
+    out: database       safeconduct.db
+    out: schema         version 3
+    out: master key     master.key
+    out: scopes         notes.read
+    out: resources      –
+    out: clients        –
+    err: the configuration and the database are right
+    ");
+    let mut check = place.command(&["check", "--connect"]);
+    let other = check.env("SAFECONDUCT_ISSUER", "http://localhost:8421");
+    assert_snapshot!(place.told(&other.output().unwrap()), @r#"
+    exit 3
+    err: warning: safeconduct.toml:1: the issuer is at port 8421, and nobody listens there
+    err:     add "127.0.0.1:8421", or change the port of the issuer
+    err: this database belongs to the issuer http://localhost:8420: set that issuer, or use another database
+    "#);
+    fs::write(place.path().join("safeconduct.db"), "Dear diary").unwrap();
+    assert_snapshot!(place.tells(&["check", "--connect"]), @"
+    exit 1
+    err: DIR/safeconduct.db is not a SQLite database: name another file, or move this one away
+    ");
+}
+
+#[test]
 fn a_restored_database_begins_an_era_when_it_is_confirmed() {
     let place = Place::on_this_machine();
     place.json(&["user", "list"]);

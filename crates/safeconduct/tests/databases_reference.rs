@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 const PAGE: &str = include_str!("../../../docs/reference/databases.md");
 
+/// Where the URL is read, and its parameters are listed.
+const ADDRESS: &str = include_str!("../../store/src/driver/postgres/address.rs");
+
 #[test]
 fn the_page_names_all_the_sql_that_is_used_and_no_other() {
     let (_, section) = PAGE
@@ -21,6 +24,21 @@ fn the_page_names_all_the_sql_that_is_used_and_no_other() {
     let used: BTreeSet<&str> = used.iter().flat_map(|statement| words(statement)).collect();
     assert!(used.len() > 40, "where are the statements? {used:?}");
     assert_eq!(named, used);
+}
+
+#[test]
+fn the_page_names_every_parameter_of_the_url() {
+    let named = parameters(PAGE.lines());
+    let read = ADDRESS.lines().filter_map(|line| line.strip_prefix("//! "));
+    let read = parameters(read);
+    assert!(read.len() > 5, "where are the parameters? {read:?}");
+    assert!(read.is_subset(&named), "{named:?} lacks some of {read:?}");
+}
+
+/// What the first cells of a table name.
+fn parameters<'t>(lines: impl Iterator<Item = &'t str>) -> BTreeSet<&'t str> {
+    let names = lines.filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
+    names.map(|(name, _)| name).collect()
 }
 
 /// The words of SQL, which are in capitals wherever SQL is written here.

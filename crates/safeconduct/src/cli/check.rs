@@ -1,13 +1,29 @@
-//! `safeconduct check`: everything that `serve` would refuse, before a port is bound and without touching the database.
+//! `safeconduct check`: everything that `serve` would refuse, before a port is bound. The database is looked at if that is
+//! asked for, and never changed.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use safeconduct_protocol::clock::Clock;
+use safeconduct_server::keys;
+use safeconduct_store::Store;
 use serde::Serialize;
 
-use super::context::{Context, master_key_origin};
+use super::context::{Context, block_on, master_key_if_made, master_key_origin};
 use super::failure::Failure;
 use super::output::{counted, note};
+use crate::config::Checked;
+
+/// How far a node's clock may be off the database's before somebody should look, in seconds; at 5 it is not ready.
+const CLOSE: i64 = 2;
+
+/// What is looked at.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Check {
+    /// Look at the database, too: whether it can be reached, what it is, and whose
+    #[arg(long)]
+    connect: bool,
+}
 
 #[derive(Serialize)]
 struct Found {
@@ -16,52 +32,127 @@ struct Found {
     listen: Vec<SocketAddr>,
     admin_listen: SocketAddr,
     database: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema: Option<String>,
     master_key: String,
     scopes: Vec<String>,
     resources: Vec<String>,
     clients: Vec<String>,
 }
 
-/// Checks the configuration, the master key and the secrets of declared clients.
-///
-/// # Errors
-/// Exit 3 with everything that is wrong.
-pub(crate) fn run(context: &Context) -> Result<(), Failure> {
-    let checked = context.load(Vec::new())?;
-    checked
-        .warnings
-        .0
-        .iter()
-        .for_each(|warning| note(format_args!("warning: {warning}")));
-    checked.declared.secrets()?;
-    let master_key = master_key_origin(&checked)?;
-    checked.database_url()?;
-    let config = &checked.config;
-    context.output.record(&Found {
-        configuration: checked.file.clone(),
-        issuer: config.issuer.clone(),
-        listen: config.server.listen.clone(),
-        admin_listen: config.server.admin_listen,
-        database: checked.database.to_string(),
-        master_key,
-        scopes: config.scopes.keys().cloned().collect(),
-        resources: config
-            .resources
+impl Check {
+    /// Checks the configuration, the master key, the secrets it names and, if asked, the database.
+    ///
+    /// # Errors
+    /// Exit 3 with everything that is wrong with the configuration; exit 1 where the database can't be used.
+    pub(crate) fn run(&self, context: &Context) -> Result<(), Failure> {
+        let checked = context.load(Vec::new())?;
+        let mut warnings = checked.warnings.0.len();
+        checked
+            .warnings
+            .0
             .iter()
-            .map(|resource| resource.uri.clone())
-            .collect(),
-        clients: config
-            .clients
-            .iter()
-            .map(|client| client.id.clone())
-            .collect(),
-    })?;
-    note(match checked.warnings.0.len() {
-        0 => "the configuration is right".to_owned(),
-        count => format!(
-            "the configuration is right, with {}",
-            counted(count, "warning")
-        ),
-    });
+            .for_each(|warning| note(format_args!("warning: {warning}")));
+        checked.declared.secrets()?;
+        let master_key = master_key_origin(&checked)?;
+        checked.database_url()?;
+        let mut schema = None;
+        if self.connect {
+            let looked = block_on(look(&checked))?;
+            if let Some(warning) = looked.warning {
+                note(format_args!("warning: {warning}"));
+                warnings += 1;
+            }
+            schema = Some(looked.schema);
+        }
+        let config = &checked.config;
+        context.output.record(&Found {
+            configuration: checked.file.clone(),
+            issuer: config.issuer.clone(),
+            listen: config.server.listen.clone(),
+            admin_listen: config.server.admin_listen,
+            database: checked.database.to_string(),
+            schema,
+            master_key,
+            scopes: config.scopes.keys().cloned().collect(),
+            resources: config
+                .resources
+                .iter()
+                .map(|resource| resource.uri.clone())
+                .collect(),
+            clients: config
+                .clients
+                .iter()
+                .map(|client| client.id.clone())
+                .collect(),
+        })?;
+        let what = if self.connect {
+            "the configuration and the database are right"
+        } else {
+            "the configuration is right"
+        };
+        note(match warnings {
+            0 => what.to_owned(),
+            count => format!("{what}, with {}", counted(count, "warning")),
+        });
+        Ok(())
+    }
+}
+
+/// What was seen of the database.
+struct Looked {
+    schema: String,
+    warning: Option<String>,
+}
+
+/// Looks at the database without changing it: one that is new, or that a release before this one uses, stays as it is.
+async fn look(checked: &Checked) -> Result<Looked, Failure> {
+    let url = checked.database_url()?;
+    let steps = Store::migrations(url.expose()).await?;
+    let taken = steps.iter().filter(|step| step.applied).count();
+    if taken < steps.len() {
+        let schema = match taken {
+            0 => "none (made on first start, or by `safeconduct migrate`)".to_owned(),
+            taken => format!(
+                "version {taken} of {} (brought up to date on start, or by `safeconduct migrate`)",
+                steps.len()
+            ),
+        };
+        return Ok(Looked {
+            schema,
+            warning: None,
+        });
+    }
+    let store = Store::open(url.expose()).await?;
+    let whose = is_ours(&store, checked).await;
+    let offset = clock_offset(&store).await;
+    store.close().await;
+    whose?;
+    let offset = offset?.filter(|seconds| seconds.abs() > CLOSE);
+    Ok(Looked {
+        schema: format!("version {taken}"),
+        warning: offset.map(|seconds| {
+            format!("this machine's clock is {seconds} s off the database's\n    let both keep the time (timedatectl): at more than 5 s a node is not ready")
+        }),
+    })
+}
+
+/// Whether the database is that of this issuer and this master key, or nobody's yet.
+async fn is_ours(store: &Store, checked: &Checked) -> Result<(), Failure> {
+    let founded = store.cluster().await?.is_some();
+    if let (true, Some(key)) = (founded, master_key_if_made(checked)?) {
+        let check_value = keys::MasterKey::from_bytes(*key.expose()).check_value();
+        // Of a database that is founded nothing is changed by this.
+        store
+            .join_cluster(checked.issuer.as_str(), &check_value, Clock::system().now())
+            .await?;
+    }
     Ok(())
+}
+
+/// By how many seconds this machine's clock is ahead of the database's, where that has one of its own.
+async fn clock_offset(store: &Store) -> Result<Option<i64>, Failure> {
+    let theirs = store.database_time().await?;
+    let ours = Clock::system().now();
+    Ok(theirs.map(|theirs| ours.seconds() - theirs.seconds()))
 }

@@ -36,18 +36,25 @@ impl Context {
     ) -> Result<(), Failure> {
         let checked = self.load(Vec::new())?;
         let master = master_key(&checked)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        let runtime =
-            runtime.map_err(|error| Failure::failed("no runtime could be started", error))?;
-        runtime.block_on(async {
+        block_on(async {
             let database = Database::open(checked, &master).await?;
             let done = verb(&database, self.output).await;
             database.store.close().await;
             done
         })
     }
+}
+
+/// Does the work of one command, which has nothing else to do meanwhile.
+///
+/// # Errors
+/// The work's own.
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| Failure::failed("no runtime could be started", error))?;
+    runtime.block_on(work)
 }
 
 /// The master key of a server with this configuration. Where everything stays on this machine, one is made beside the
@@ -85,6 +92,17 @@ pub(crate) fn master_key_origin(checked: &Checked) -> Result<String, MasterKeyEr
     Ok(match find_master_key(checked)? {
         Found::Key { origin, .. } => origin,
         Found::ToBeMade { path } => format!("{} (made on first start)", path.display()),
+    })
+}
+
+/// The master key, unless it is one that is only made on first start.
+///
+/// # Errors
+/// There is none, or it can't be used.
+pub(crate) fn master_key_if_made(checked: &Checked) -> Result<Option<MasterKey>, MasterKeyError> {
+    Ok(match find_master_key(checked)? {
+        Found::Key { key, .. } => Some(key),
+        Found::ToBeMade { .. } => None,
     })
 }
 

@@ -18,6 +18,8 @@ pub(crate) enum Failure {
     NotFound(String),
     /// Exit 5: it exists already, or something stands in the way.
     Conflict(String),
+    /// Exit 8: nothing is wrong, and something is left to do.
+    Left(String),
 }
 
 impl Failure {
@@ -34,6 +36,7 @@ impl Failure {
             Self::Configuration(_) => 3,
             Self::NotFound(_) => 4,
             Self::Conflict(_) => 5,
+            Self::Left(_) => 8,
         })
     }
 
@@ -44,7 +47,8 @@ impl Failure {
             | Self::Usage(text)
             | Self::Configuration(text)
             | Self::NotFound(text)
-            | Self::Conflict(text) => text,
+            | Self::Conflict(text)
+            | Self::Left(text) => text,
         }
     }
 }

@@ -9,6 +9,7 @@ mod failure;
 mod import;
 mod init;
 mod key;
+mod migrate;
 mod output;
 mod prompt;
 mod registration;
@@ -29,8 +30,7 @@ use output::{Format, note};
 use crate::demo;
 use crate::logging;
 
-const EXIT_CODES: &str =
-    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 configuration, 4 not found, 5 conflict.";
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 configuration, 4 not found, 5 conflict, 8 something is left to do.";
 
 /// An OAuth 2.0 authorization server
 #[derive(Debug, Parser)]
@@ -67,8 +67,8 @@ enum Command {
     Serve(serve::Serve),
     /// Write a configuration file and a master key to begin with
     Init(init::Init),
-    /// Say everything that is wrong with the configuration
-    Check,
+    /// Say everything that is wrong with the configuration and the database
+    Check(check::Check),
     /// Clients: the apps and APIs that use this server
     #[command(subcommand)]
     Client(client::Verb),
@@ -78,6 +78,8 @@ enum Command {
     /// Signing keys
     #[command(subcommand)]
     Key(key::Verb),
+    /// Bring the schema of the database up to date; nodes may serve meanwhile
+    Migrate(migrate::Migrate),
     /// Refuse what was handed out before the database was restored
     #[command(
         after_help = "Run it after a restore from a backup, or after a standby has taken over that lacked the last commits, and before a server serves: docs/guides/many-nodes.md."
@@ -116,7 +118,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Serve(serve) => serve.run(&context),
         Command::Init(init) => init.run(context.output),
-        Command::Check => check::run(&context),
+        Command::Check(check) => check.run(&context),
+        Command::Migrate(migrate) => migrate.run(&context),
         Command::Client(verb) => {
             context.on_database(async |database, output| verb.run(database, output).await)
         }

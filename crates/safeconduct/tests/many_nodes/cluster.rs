@@ -94,6 +94,8 @@ impl Cluster {
         for number in 1..=3 {
             cluster.wait_until_ready(number).await?;
         }
+        cluster.run(1, &["check", "--connect"])?;
+        cluster.run(2, &["migrate", "--plan"])?;
         cluster.start_proxy().await?;
         // The same words as the database's, which spares a file.
         cluster.run(
