@@ -8,6 +8,7 @@ mod certificates;
 mod cluster;
 mod files;
 mod restore;
+mod rights;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "here a node writes its log into a file")]
 mod support;
