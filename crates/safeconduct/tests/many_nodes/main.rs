@@ -112,6 +112,28 @@ async fn the_standby_takes_over_with_everything_that_was_acknowledged_behind_a_p
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_acknowledged_that_the_standby_lacks_behind_a_proxy() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    let mut app = cluster.visitor()?;
+    let code = app.sign_in("ada", PASSWORD).await?;
+    let first = app.redeem(&code).await?.refresh_token()?;
+
+    cluster.standby.stop();
+    let refused = app.refresh(&first).await?;
+    ensure!(refused.status == 503, "the standby is away: {refused:?}");
+    refused.header("retry-after")?;
+    let page = app.authorize().await?;
+    ensure!(page.code().is_ok(), "what writes nothing goes on: {page:?}");
+
+    cluster.standby.restart();
+    // The answer that did not come is asked for again; the token is not taken for a stolen one.
+    let second = until_it_works(&app, &first).await?;
+    let third = app.refresh(&second).await?.refresh_token()?;
+    app.refresh(&third).await?.refresh_token()?;
+    Ok(())
+}
+
 /// Asks until the proxy knows that no node is ready, and says so to whoever asks.
 async fn until_unavailable(app: &mut App) -> Result<()> {
     let begun = Instant::now();
