@@ -263,10 +263,8 @@ pub struct Fault {
 pub enum Meanwhile {
     /// They may be silent.
     Silence,
-    /// No yes can be true: they can't reach their memory.
-    NoStore,
-    /// A no may be for the clock's sake: they are minutes apart.
-    ClocksApart,
+    /// No yes can be true: they can't reach their memory, or know that they don't know the time.
+    NothingKnown,
 }
 
 /// What happened in a run.

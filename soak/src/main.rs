@@ -66,6 +66,7 @@ async fn on_postgresql(length: &Length, report: &mut Report) -> Result<()> {
     report.add(&postgresql::database_killed(length).await?);
     report.add(&postgresql::promotion(length).await?);
     report.add(&postgresql::partition(length).await?);
-    report.add(&postgresql::clocks_apart(length).await?);
+    report.add(&postgresql::clocks_seconds_apart(length).await?);
+    report.add(&postgresql::clocks_minutes_apart(length).await?);
     Ok(())
 }

@@ -80,8 +80,6 @@ impl Visitor {
     }
 
     /// Asks once more, at every node, after everything: what is held must work, and what has ended must not.
-    ///
-    /// Access tokens are asked for anew first: the last one may be from a time when the clocks were apart.
     pub async fn look_back(&mut self, patience: Duration) {
         let until = self.caller.world().now() + patience;
         while !self.unsettled.is_empty() && self.caller.world().now() < until {

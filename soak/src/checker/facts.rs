@@ -7,9 +7,7 @@ use std::collections::hash_map::Entry;
 use super::family::{Family, Presented};
 use super::switch::Switch;
 use super::{COPIES_FOLLOW, Found, Invariant, LINGERS};
-use crate::history::{
-    Act, Answer, App, Artifact, Event, History, Meanwhile, Moment, Span, Tokens, User,
-};
+use crate::history::{Act, Answer, App, Artifact, Event, History, Moment, Span, Tokens, User};
 
 /// Something that ends what was handed out.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +42,6 @@ pub(super) struct Session {
 /// Everything that the history says, by what it is about.
 pub(super) struct Facts<'h> {
     pub(super) events: &'h [Event],
-    clocks_apart: Vec<Span>,
     sessions: HashMap<Artifact, Session>,
     families: Vec<Family>,
     codes: HashMap<Artifact, usize>,
@@ -58,12 +55,8 @@ pub(super) struct Facts<'h> {
 impl<'h> Facts<'h> {
     /// Reads the history once, in the order in which requests began: whatever is presented was handed out before.
     pub(super) fn collect(history: &'h History, found: &mut Found<'_>) -> Self {
-        let apart = |fault: &&crate::history::Fault| fault.means == Meanwhile::ClocksApart;
         let mut facts = Self {
             events: &history.events,
-            clocks_apart: (history.faults.iter().filter(apart))
-                .map(|fault| fault.span)
-                .collect(),
             sessions: HashMap::new(),
             families: Vec::new(),
             codes: HashMap::new(),
@@ -89,11 +82,6 @@ impl<'h> Facts<'h> {
 
     pub(super) fn session(&self, session: Artifact) -> Option<&Session> {
         self.sessions.get(&session)
-    }
-
-    /// Whether a no in this span may be for the clock's sake.
-    pub(super) fn is_doubtful(&self, span: &Span) -> bool {
-        self.clocks_apart.iter().any(|apart| apart.meets(span))
     }
 
     /// Everything that ended a session, or may have.
@@ -151,7 +139,7 @@ impl<'h> Facts<'h> {
             if let Some(lock) = locked {
                 found.broken(Invariant::I3, "a locked user signed in", &[lock, index]);
             }
-        } else if is_refused(&self.events[index]) && !self.is_doubtful(span) {
+        } else if is_refused(&self.events[index]) {
             let excused = switch.is_some_and(|switch| switch.perhaps_off(span, at_once));
             if !excused {
                 found.broken(Invariant::I4, "the right password was refused", &[index]);
@@ -188,9 +176,8 @@ impl<'h> Facts<'h> {
                 }
             }
             Answer::Refused(_) => {
-                let excused = perhaps_ended(&endings, span.ended)
-                    || self.perhaps_disabled(app, span)
-                    || self.is_doubtful(span);
+                let excused =
+                    perhaps_ended(&endings, span.ended) || self.perhaps_disabled(app, span);
                 if !excused {
                     found.broken(Invariant::I4, "a session was lost", &[index]);
                 }
@@ -210,7 +197,7 @@ impl<'h> Facts<'h> {
             let span = &self.events[index].span;
             let another =
                 |other: &usize| *other != index && self.events[*other].span.began < span.ended;
-            let excused = uses.iter().any(another) || self.is_doubtful(span);
+            let excused = uses.iter().any(another);
             if is_refused(&self.events[index]) && !excused {
                 let claim = "refused at its first use";
                 found.broken(Invariant::I4, claim, &[index]);
@@ -237,7 +224,7 @@ impl<'h> Facts<'h> {
                 answer,
             } => {
                 if let Answer::Granted(code) = answer {
-                    let family = Family::new(*app, *session, span, self.is_doubtful(&span));
+                    let family = Family::new(*app, *session, span);
                     is_new(&mut self.codes, *code, self.families.len(), index, found);
                     self.families.push(family);
                 }
@@ -368,9 +355,6 @@ impl<'h> Facts<'h> {
             found,
         );
         is_new(&mut self.access_tokens, tokens.access, family, index, found);
-        if self.is_doubtful(&self.events[index].span) {
-            self.families[family].doubtful_tokens.insert(tokens.access);
-        }
     }
 }
 

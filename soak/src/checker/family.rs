@@ -1,7 +1,5 @@
 //! A family: one code and every token that came of it. When it ended, by whom, and whether every answer fits.
 
-use std::collections::HashSet;
-
 use super::facts::{
     Cause, Ending, Facts, is_granted, is_refused, may_act_until, perhaps_ended, surely_ended,
 };
@@ -14,12 +12,8 @@ pub(super) struct Family {
     session: Artifact,
     /// When the code was issued.
     born: Span,
-    /// Whether the code may seem expired, or from the future.
-    doubtful: bool,
     /// Every event at which something of it was presented, in their order.
     pub(super) uses: Vec<(usize, Presented)>,
-    /// Access tokens that may seem to be from the future.
-    pub(super) doubtful_tokens: HashSet<Artifact>,
 }
 
 /// What of a family was presented.
@@ -33,14 +27,12 @@ pub(super) enum Presented {
 }
 
 impl Family {
-    pub(super) fn new(app: App, session: Artifact, born: Span, doubtful: bool) -> Self {
+    pub(super) fn new(app: App, session: Artifact, born: Span) -> Self {
         Self {
             app,
             session,
             born,
-            doubtful,
             uses: Vec::new(),
-            doubtful_tokens: HashSet::new(),
         }
     }
 
@@ -144,19 +136,18 @@ fn endings(
             endings.push(ending(Cause::Revoked, index, event, is_granted(event)));
         }
     }
-    endings.extend(replays(family, redemptions, facts));
+    endings.extend(replays(redemptions, facts));
     endings.extend(reuses(refreshes, facts));
     endings
 }
 
 /// A code that is presented again ends what it bought (RFC 6749 §4.1.2). Which of two was first is for the answers to say.
-fn replays(family: &Family, redemptions: &[usize], facts: &Facts<'_>) -> Vec<Ending> {
+fn replays(redemptions: &[usize], facts: &Facts<'_>) -> Vec<Ending> {
     let bought = |index: &usize| is_granted(&facts.events[*index]);
     let is_bought = redemptions.iter().any(bought);
     let replay = |&index: &usize| {
         let event = &facts.events[index];
-        let refused = is_invalid_grant(event);
-        let done = is_bought && refused && !family.doubtful && !facts.is_doubtful(&event.span);
+        let done = is_bought && is_invalid_grant(event);
         ending(Cause::CodeReplayed, index, event, done)
     };
     match redemptions {
@@ -188,9 +179,7 @@ fn reuses(refreshes: &[(usize, u32)], facts: &Facts<'_>) -> Vec<Ending> {
             continue;
         };
         let used_before = |newer: &Event| is_granted(newer) && newer.span.ended <= event.span.began;
-        let done = is_invalid_grant(event)
-            && !facts.is_doubtful(&event.span)
-            && newer.clone().any(used_before);
+        let done = is_invalid_grant(event) && newer.clone().any(used_before);
         endings.push(Ending {
             began: began.max(event.span.began),
             ..ending(Cause::TokenReused, index, event, done)
@@ -240,9 +229,7 @@ impl Judged<'_, '_> {
             };
             let excused = perhaps_ended(self.endings, span.ended)
                 || self.facts.perhaps_disabled(self.family.app, span)
-                || (is_code && self.redemptions.iter().any(presented_before))
-                || (is_code && self.family.doubtful)
-                || self.facts.is_doubtful(span);
+                || (is_code && self.redemptions.iter().any(presented_before));
             if !excused {
                 found.broken(Invariant::I4, "refused without a reason", &[self.index]);
             }
@@ -261,10 +248,8 @@ impl Judged<'_, '_> {
                 found.broken(Invariant::I3, claim, &[ending.event, self.index]);
             }
         } else if rightful && is_refused(self.event) {
-            let excused = perhaps_ended(self.endings, span.ended)
-                || perhaps_ended(&revocations, span.ended)
-                || self.family.doubtful_tokens.contains(&token)
-                || self.facts.is_doubtful(span);
+            let excused =
+                perhaps_ended(self.endings, span.ended) || perhaps_ended(&revocations, span.ended);
             if !excused {
                 let claim = "a good access token is dead without a reason";
                 found.broken(Invariant::I4, claim, &[self.index]);
@@ -276,7 +261,7 @@ impl Judged<'_, '_> {
     fn revocation(&self, found: &mut Found<'_>) {
         let span = &self.event.span;
         let disabled = self.facts.perhaps_disabled(self.family.app, span);
-        if is_refused(self.event) && !disabled && !self.facts.is_doubtful(span) {
+        if is_refused(self.event) && !disabled {
             found.broken(Invariant::I4, "a revocation was refused", &[self.index]);
         }
     }

@@ -1,4 +1,4 @@
-//! What is promised about faults: no yes from a node without its memory, and an answer within 30 seconds after each.
+//! What is promised about faults: no yes from a node that can know nothing, and an answer within 30 seconds after each.
 
 use super::facts::is_granted;
 use super::{Found, Invariant, RECOVERY};
@@ -38,7 +38,7 @@ pub fn recoveries(history: &History) -> Vec<Recovery> {
 
 pub(super) fn judge(history: &History, found: &mut Found<'_>) {
     for (fault, node) in faults_by_node(history) {
-        if fault.means == Meanwhile::NoStore {
+        if fault.means == Meanwhile::NothingKnown {
             judge_meanwhile(history, fault, node, found);
         }
         let deadline = fault.span.ended + RECOVERY;
@@ -63,7 +63,7 @@ fn judge_meanwhile(history: &History, fault: &Fault, node: Node, found: &mut Fou
             break;
         }
         if event.span.ended <= fault.span.ended && is_granted(event) {
-            let claim = format!("a yes from a node without its memory: {}", fault.name);
+            let claim = format!("a yes from a node that can know nothing: {}", fault.name);
             found.broken(Invariant::I7, claim, &[index]);
         }
     }

@@ -13,7 +13,7 @@
 //! | I4 | something that was handed out is refused, and nothing in the history could have ended it |
 //! | I5 | something works in the wrong hands, was never issued, or is said to be somebody else's |
 //! | I6 | what may be used once was used twice |
-//! | I7 | an answer that is neither yes, no nor 503; or a yes from a node that cannot reach its memory |
+//! | I7 | an answer that is neither yes, no nor 503; or a yes from a node that can't reach its memory |
 //! | I8 | a node that does not answer 30 seconds after a fault was over |
 //!
 //! What it can't see: two successors of one generation that are used in step. The protocol itself can't tell that from a

@@ -231,9 +231,6 @@ fn an_ordinary_day_breaks_nothing() {
     Script::with_a_code().then(lock(DONE)).then(Act::Unlock { user: ADA, answer: DONE })
         .then(sign_in(Answer::Granted(name("another"))))
 )]
-#[case::a_no_while_clocks_are_apart(
-    Script::with_a_code().fault(Meanwhile::ClocksApart, 100).then(redeem(no())).wait(200).then(redeem(tokens("a", "r")))
-)]
 fn what_may_happen_breaks_nothing(#[case] script: Script) {
     assert_eq!(script.broken(), []);
 }
@@ -336,7 +333,7 @@ fn i6_once_is_once() {
 #[rstest]
 #[case::a_page_that_says_500(Script::with_a_code().then(redeem(Answer::Wrong("500".to_owned()))))]
 #[case::a_yes_without_a_store(
-    Script::with_tokens().fault(Meanwhile::NoStore, 1_000).then(introspect("a0", active())).wait(2_000)
+    Script::with_tokens().fault(Meanwhile::NothingKnown, 1_000).then(introspect("a0", active())).wait(2_000)
         .then(introspect("a0", active()))
 )]
 fn i7_unavailability_is_an_error(#[case] script: Script) {
@@ -345,7 +342,7 @@ fn i7_unavailability_is_an_error(#[case] script: Script) {
 
 #[rstest]
 #[case::unavailable_for_too_long(
-    Script::with_tokens().fault(Meanwhile::NoStore, 1_000).wait(31_500).then(introspect("a0", Answer::Unavailable))
+    Script::with_tokens().fault(Meanwhile::NothingKnown, 1_000).wait(31_500).then(introspect("a0", Answer::Unavailable))
         .then(introspect("a0", active()))
 )]
 #[case::never_seen_again(Script::with_tokens().fault(Meanwhile::Silence, 1_000).then(introspect("a0", Answer::Lost)))]

@@ -1,7 +1,6 @@
 //! Three nodes on PostgreSQL, each with a proxy of its own between itself and the database.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -11,7 +10,7 @@ use tokio::time::sleep;
 
 use super::sqlite::{at_once, longer, nothing};
 use super::{Length, was_felt, was_long_enough};
-use crate::history::{Answer, Fault, Meanwhile, Moment, Node, Span};
+use crate::history::{Answer, Fault, Meanwhile, Node, Span};
 use crate::proxy::{Network, Proxy};
 use crate::site::Memory;
 use crate::stage::{Harm, Outcome, Stage, beside_program};
@@ -22,11 +21,12 @@ const ALL: [Node; 3] = [Node(0), Node(1), Node(2)];
 const ONE: Node = Node(1);
 /// How long a database is away that is killed.
 const AWAY: Duration = Duration::from_secs(2);
+/// How long a node may take to start.
+const START: Duration = Duration::from_secs(60);
 const PACE: Duration = Duration::from_millis(50);
-/// By how many seconds the clocks of the nodes are off.
-const OFFSETS: [&str; 3] = ["+0", "+180", "-180"];
-/// Where Debian keeps the library that gives a program another time.
-const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+/// By how many seconds the clocks of the nodes are off: so far that two of them serve nobody, and as far as all is promised.
+const MINUTES: [&str; 3] = ["+0", "+180", "-180"];
+const SECONDS: [&str; 3] = ["+0", "+14", "-14"];
 
 /// A database server, the network to it, and a stage on both.
 struct Cluster {
@@ -200,7 +200,7 @@ pub async fn partition(length: &Length) -> Result<Outcome> {
                 proxy.set(Network::Passes);
                 Ok(())
             };
-            let harm = to_one(name, Meanwhile::NoStore);
+            let harm = to_one(name, Meanwhile::NothingKnown);
             let fault = stage.fault(harm, cut, longer, mend);
             faults.push(fault.await?);
             stage.until_all_ready().await?;
@@ -225,54 +225,87 @@ pub async fn partition(length: &Length) -> Result<Outcome> {
     was_long_enough(outcome, 2 * length.around_a_fault)
 }
 
-/// The clocks of the nodes are minutes apart. What must not work does not, whatever they say; and with the clocks set right,
-/// nothing that was handed out is lost.
+/// The clocks of two nodes are minutes off: they serve nobody, and the third goes on as if it were alone. With the clocks set
+/// right, nothing that was handed out is lost.
 ///
 /// # Errors
 /// A promise was broken, or nothing happened.
-pub async fn clocks_apart(length: &Length) -> Result<Outcome> {
-    ensure!(Path::new(FAKETIME).exists(), "libfaketime is not installed");
+pub async fn clocks_minutes_apart(length: &Length) -> Result<Outcome> {
     let cluster = Cluster::set().await?;
+    let off = [ALL[1], ALL[2]];
     let began = cluster.stage.now();
-    for (node, offset) in ALL.into_iter().zip(OFFSETS) {
-        let variables = [
-            ("LD_PRELOAD", FAKETIME),
-            ("FAKETIME", offset),
-            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-        ];
-        cluster.stage.site.launch(node, &variables)?;
-    }
-    // A node that is off may say that it is not ready; what it answers all the same is what this is about.
-    cluster
-        .stage
-        .site
-        .until_ready(ALL[0], Duration::from_secs(60))
-        .await?;
+    launch_apart(&cluster.stage, MINUTES)?;
+    let right = ALL[0];
+    cluster.stage.site.until_ready(right, START).await?;
+    let mut apart = None;
     let plan = async |stage: &Stage| stage.more(2 * length.around_a_fault).await;
     let set_right = async |stage: &Stage| {
         let ended = stage.now();
-        let span = Span { began, ended };
-        stage.write_down(apart(span));
-        for node in ALL {
+        let fault = Fault {
+            name: "clocks minutes off".to_owned(),
+            nodes: off.to_vec(),
+            span: Span { began, ended },
+            effect: began,
+            means: Meanwhile::NothingKnown,
+        };
+        stage.write_down(fault.clone());
+        apart = Some(fault);
+        for node in off {
             stage.site.kill(node)?;
             stage.site.start(node).await?;
         }
         Ok(())
     };
-    let name = "clocks minutes apart";
-    let outcome = cluster.stage.run(name, NODES, plan, set_right).await?;
-    was_long_enough(outcome.judged()?, length.around_a_fault)
+    let name = "clocks minutes off";
+    let outcome = cluster
+        .stage
+        .run(name, NODES, plan, set_right)
+        .await?
+        .judged()?;
+    let apart = apart.as_ref().context("the plan was carried out")?;
+    was_felt(&outcome, apart)?;
+    let granted = outcome.count_during(apart, |answer| *answer == Answer::Granted(()));
+    ensure!(granted == 0, "nodes served by a clock that is minutes off");
+    Ok(outcome)
 }
 
-fn apart(span: Span) -> Fault {
-    let effect: Moment = span.began;
-    Fault {
-        name: "clocks minutes apart".to_owned(),
-        nodes: ALL.to_vec(),
-        span,
-        effect,
-        means: Meanwhile::ClocksApart,
+/// The clocks of the nodes are within half a minute of one another: everything is as if they were right.
+///
+/// # Errors
+/// A promise was broken, or nothing happened.
+pub async fn clocks_seconds_apart(length: &Length) -> Result<Outcome> {
+    let cluster = Cluster::set().await?;
+    launch_apart(&cluster.stage, SECONDS)?;
+    cluster.stage.site.until_ready(ALL[0], START).await?;
+    let plan = async |stage: &Stage| stage.more(2 * length.around_a_fault).await;
+    let name = "clocks 28 s apart";
+    let outcome = cluster.stage.run(name, NODES, plan, nothing).await?;
+    was_long_enough(outcome.judged()?, 2 * length.around_a_fault)
+}
+
+/// Starts the nodes with clocks that are off by so many seconds. They may say that they are not ready; what they answer all the
+/// same is what this is about.
+fn launch_apart(stage: &Stage, offsets: [&str; 3]) -> Result<()> {
+    let library = faketime()?;
+    for (node, offset) in ALL.into_iter().zip(offsets) {
+        let variables = [
+            ("LD_PRELOAD", library.as_str()),
+            ("FAKETIME", offset),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        ];
+        stage.site.launch(node, &variables)?;
     }
+    Ok(())
+}
+
+/// Where Debian keeps the library that gives a program another time.
+fn faketime() -> Result<String> {
+    let folders = std::fs::read_dir("/usr/lib")?;
+    let mut libraries =
+        folders.filter_map(|folder| Some(folder.ok()?.path().join("faketime/libfaketimeMT.so.1")));
+    let library = libraries.find(|library| library.is_file());
+    let library = library.context("libfaketime is not installed")?;
+    Ok(library.display().to_string())
 }
 
 /// A standby without which nothing is acknowledged.
@@ -308,7 +341,7 @@ fn to_all(name: &str) -> Harm<'_> {
     Harm {
         name,
         nodes: &ALL,
-        means: Meanwhile::NoStore,
+        means: Meanwhile::NothingKnown,
     }
 }
 
