@@ -11,11 +11,11 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use crate::cast::{
-    API, CODE_CHALLENGE, CODE_VERIFIER, HOST, MACHINE, Machine, PASSWORD, REDIRECT_URI, SCOPE,
-    app_of, authorization, client_id, username,
+    API, CODE_CHALLENGE, CODE_VERIFIER, HOST, MACHINE, Machines, PASSWORD, REDIRECT_URI, ROBOT,
+    SCOPE, app_of, authorization, client_id, username,
 };
 use crate::history::{
-    Act, Answer, App, Artifact, Event, Identity, Moment, Node, Refusal, Span, Tokens, User,
+    Act, Answer, App, Artifact, Event, Identity, Moment, Node, Once, Refusal, Span, Tokens, User,
 };
 use crate::wire::{Gone, Line, Manner, Outgoing, Reply, get, judge, post};
 
@@ -30,8 +30,8 @@ pub struct World {
     begun: Instant,
     addresses: Vec<SocketAddr>,
     subjects: HashMap<String, User>,
-    /// The client with assertions.
-    pub machine: Machine,
+    /// The clients with keys.
+    pub machines: Machines,
     passwords: Semaphore,
     asked: AtomicU64,
     granted: AtomicU64,
@@ -42,13 +42,13 @@ impl World {
     pub fn new(
         addresses: Vec<SocketAddr>,
         subjects: HashMap<String, User>,
-        machine: Machine,
+        machines: Machines,
     ) -> Self {
         Self {
             begun: Instant::now(),
             addresses,
             subjects,
-            machine,
+            machines,
             passwords: Semaphore::new(PASSWORDS_AT_ONCE),
             asked: AtomicU64::new(0),
             granted: AtomicU64::new(0),
@@ -370,10 +370,7 @@ impl Caller {
         let headers = [("authorization", credentials.as_str())];
         let request = post(HOST, "/revoke", &headers, &[("token", token)]);
         let reply = self.ask(node, request, Manner::Waiting).await;
-        judge(reply, |reply| match reply.status {
-            200 => Some(Answer::Granted(())),
-            _ => refusal(reply),
-        })
+        judge(reply, granted_or_refused)
     }
 
     /// The browser with this session goes to the page for it, and signs out.
@@ -409,7 +406,7 @@ impl Caller {
     }
 
     /// A client presents an assertion, for a token of its own.
-    pub async fn assert(&mut self, node: Node, assertion: &str) -> Answer<()> {
+    pub async fn use_assertion(&mut self, node: Node, assertion: &str) -> Answer<()> {
         let began = self.world.now();
         let form = [
             ("grant_type", "client_credentials"),
@@ -421,18 +418,74 @@ impl Caller {
             ),
             ("client_assertion", assertion),
         ];
-        let request = post(HOST, "/token", &[], &form);
+        let reply = (self.ask(node, post(HOST, "/token", &[], &form), Manner::Waiting)).await;
+        let answer = judge(reply, granted_or_refused);
+        self.write_down_use(node, began, Once::Assertion, assertion, &answer);
+        answer
+    }
+
+    /// A client presents a proof of its key, for a token of its own.
+    pub async fn use_proof(&mut self, node: Node, proof: &str) -> Answer<()> {
+        let began = self.world.now();
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("scope", "notes.read"),
+        ];
+        let credentials = authorization(ROBOT);
+        let headers = [("authorization", credentials.as_str()), ("dpop", proof)];
+        let request = post(HOST, "/token", &headers, &form);
         let reply = self.ask(node, request, Manner::Waiting).await;
-        let answer = judge(reply, |reply| match reply.status {
-            200 => Some(Answer::Granted(())),
-            _ => refusal(reply),
+        let answer = judge(reply, granted_or_refused);
+        self.write_down_use(node, began, Once::Proof, proof, &answer);
+        answer
+    }
+
+    /// An app pushes a request; the `request_uri`. No promise is about it before it is opened.
+    pub async fn push(&mut self, node: Node) -> Option<String> {
+        let app = client_id(App(0));
+        let credentials = authorization(&app);
+        let headers = [("authorization", credentials.as_str())];
+        let request = post(HOST, "/par", &headers, &parameters(&app));
+        let reply = self.ask(node, request, Manner::Waiting).await.ok()?;
+        Some(reply.json()["request_uri"].as_str()?.to_owned())
+    }
+
+    /// The browser with this session comes from that app with a request that was pushed.
+    pub async fn use_pushed(&mut self, node: Node, session: &str, request_uri: &str) -> Answer<()> {
+        let began = self.world.now();
+        let app = client_id(App(0));
+        let path = path_and_query(
+            "/authorize",
+            &[("client_id", &app), ("request_uri", request_uri)],
+        );
+        let cookie = format!("{SESSION_COOKIE}={session}");
+        let request = get(HOST, &path, &[("cookie", &cookie)]);
+        let reply = self.ask(node, request, Manner::Waiting).await;
+        let answer = judge(reply, |reply| match reply.location().map(code_in) {
+            Some(code) => code.map(|_| Answer::Granted(())),
+            // Somebody has to sign in first: nothing is used up, and nobody does.
+            None if reply.status == 200 => Some(Answer::Abandoned),
+            None if reply.status == 400 => Some(Answer::Refused(Refusal::UsedBefore)),
+            None => None,
         });
-        let act = Act::Assert {
-            id: Artifact::of(assertion),
+        self.write_down_use(node, began, Once::PushedRequest, request_uri, &answer);
+        answer
+    }
+
+    fn write_down_use(
+        &mut self,
+        node: Node,
+        began: Moment,
+        what: Once,
+        text: &str,
+        answer: &Answer<()>,
+    ) {
+        let act = Act::UseOnce {
+            what,
+            id: Artifact::of(text),
             answer: answer.clone(),
         };
         self.write_down(node, began, act);
-        answer
     }
 
     async fn ask(&mut self, node: Node, request: Outgoing, manner: Manner) -> Result<Reply, Gone> {
@@ -471,25 +524,41 @@ fn refusal<T>(reply: &Reply) -> Option<Answer<T>> {
     match (reply.status, body["error"].as_str()?) {
         (400, "invalid_grant") => Some(Answer::Refused(Refusal::InvalidGrant)),
         (401, "invalid_client") => Some(Answer::Refused(Refusal::InvalidClient)),
+        (400, "invalid_dpop_proof") => Some(Answer::Refused(Refusal::UsedBefore)),
         _ => None,
+    }
+}
+
+/// A yes without content that matters, or the no of an endpoint that answers in JSON.
+fn granted_or_refused(reply: &Reply) -> Option<Answer<()>> {
+    match reply.status {
+        200 => Some(Answer::Granted(())),
+        _ => refusal(reply),
     }
 }
 
 /// Where an app sends a browser (RFC 6749 §4.1.1).
 fn authorization_request(app: App) -> String {
-    let client_id = client_id(app);
-    let path = "/authorize?".to_owned();
-    let start = path.len();
-    let mut query = form_urlencoded::Serializer::for_suffix(path, start);
-    query.extend_pairs([
+    path_and_query("/authorize", &parameters(&client_id(app)))
+}
+
+fn parameters(client_id: &str) -> [(&str, &str); 7] {
+    [
         ("response_type", "code"),
-        ("client_id", &client_id),
+        ("client_id", client_id),
         ("redirect_uri", REDIRECT_URI),
         ("scope", SCOPE),
         ("state", STATE),
         ("code_challenge", CODE_CHALLENGE),
         ("code_challenge_method", "S256"),
-    ]);
+    ]
+}
+
+fn path_and_query(path: &str, parameters: &[(&str, &str)]) -> String {
+    let before = format!("{path}?");
+    let start = before.len();
+    let mut query = form_urlencoded::Serializer::for_suffix(before, start);
+    query.extend_pairs(parameters);
     query.finish()
 }
 

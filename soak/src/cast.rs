@@ -1,4 +1,4 @@
-//! Who takes part: the people, the apps, the API, and one program with tokens of its own; and the configuration that says so.
+//! Who takes part: the people, the apps, the API, and two programs with tokens of their own; and the configuration that says so.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use anyhow::Result;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use safeconduct_protocol::clock::Clock;
+use safeconduct_protocol::dpop::ProofKey;
 use safeconduct_protocol::jose::{Algorithm, SigningKey};
 use safeconduct_protocol::random;
 use serde_json::json;
@@ -36,6 +37,8 @@ pub const CODE_CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 pub const API: &str = "api";
 /// The client that authenticates with assertions.
 pub const MACHINE: &str = "machine";
+/// The client that proves a key.
+pub const ROBOT: &str = "robot";
 
 /// The name that a user signs in with.
 pub fn username(user: User) -> String {
@@ -61,16 +64,22 @@ pub fn authorization(client: &str) -> String {
     )
 }
 
-/// The key of the client that authenticates with assertions (RFC 7523).
-pub struct Machine(SigningKey);
+/// The keys of the clients that have some: for assertions (RFC 7523), and for proofs (RFC 9449).
+pub struct Machines {
+    assertions: SigningKey,
+    proofs: ProofKey,
+}
 
-impl Machine {
-    /// A new one.
+impl Machines {
+    /// New ones.
     ///
     /// # Errors
     /// No key can be made.
     pub fn generate() -> Result<Self> {
-        Ok(Self(SigningKey::generate(Algorithm::Es256)?))
+        Ok(Self {
+            assertions: SigningKey::generate(Algorithm::Es256)?,
+            proofs: ProofKey::generate(),
+        })
     }
 
     /// An assertion that was never used.
@@ -82,13 +91,22 @@ impl Machine {
         let claims = json!({
             "iss": MACHINE, "sub": MACHINE, "aud": ISSUER, "jti": random::token(), "iat": now, "exp": now + 60,
         });
-        Ok(self.0.sign_jwt("JWT", &claims)?)
+        Ok(self.assertions.sign_jwt("JWT", &claims)?)
+    }
+
+    /// A proof for the token endpoint that was never used.
+    ///
+    /// # Errors
+    /// It can't be signed.
+    pub fn proof(&self) -> Result<String> {
+        let uri = format!("{ISSUER}/token");
+        let now = Clock::system().now();
+        Ok(self.proofs.prove("POST", &uri, None, None, now)?)
     }
 
     fn jwks(&self) -> Result<String> {
-        Ok(serde_json::to_string(
-            &json!({ "keys": [self.0.public_jwk()] }),
-        )?)
+        let keys = [self.assertions.public_jwk()];
+        Ok(serde_json::to_string(&json!({ "keys": keys }))?)
     }
 }
 
@@ -98,12 +116,12 @@ impl Machine {
 /// refused for its age. The apps with an even number have opaque access tokens.
 ///
 /// # Errors
-/// The machine's key can't be written down.
+/// The keys can't be written down.
 pub fn configuration(
     listen: SocketAddr,
     admin: SocketAddr,
     database: &str,
-    machine: &Machine,
+    machines: &Machines,
 ) -> Result<(String, String)> {
     let mut text = format!(
         r#"
@@ -132,6 +150,11 @@ id = "{MACHINE}"
 grant_types = ["client_credentials"]
 scopes = ["notes.read"]
 jwks_file = "machine.jwks"
+[[clients]]
+id = "{ROBOT}"
+grant_types = ["client_credentials"]
+scopes = ["notes.read"]
+secret_file = "secret"
 "#
     );
     for app in (0..APPS).map(App) {
@@ -151,5 +174,5 @@ secret_file = "secret"
 "#
         )?;
     }
-    Ok((text, machine.jwks()?))
+    Ok((text, machines.jwks()?))
 }

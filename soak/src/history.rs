@@ -119,6 +119,19 @@ pub enum Refusal {
     SignedOut,
     /// A password that is not taken.
     WrongCredentials,
+    /// A proof or a request that is good once.
+    UsedBefore,
+}
+
+/// What is good once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Once {
+    /// A client's assertion (RFC 7523).
+    Assertion,
+    /// A proof of possession (RFC 9449).
+    Proof,
+    /// A request that was pushed (RFC 9126), once a code was issued from it.
+    PushedRequest,
 }
 
 /// The tokens of one answer.
@@ -189,8 +202,12 @@ pub enum Act {
         session: Artifact,
         answer: Answer<()>,
     },
-    /// A client assertion, which is good once.
-    Assert { id: Artifact, answer: Answer<()> },
+    /// Something that is good once.
+    UseOnce {
+        what: Once,
+        id: Artifact,
+        answer: Answer<()>,
+    },
     /// The operator locks a user.
     Lock { user: User, answer: Answer<()> },
     /// And unlocks them.
@@ -211,7 +228,7 @@ impl Act {
             Self::RevokeAccess { answer, .. }
             | Self::RevokeGrant { answer, .. }
             | Self::SignOut { answer, .. }
-            | Self::Assert { answer, .. }
+            | Self::UseOnce { answer, .. }
             | Self::Lock { answer, .. }
             | Self::Unlock { answer, .. }
             | Self::Disable { answer, .. }

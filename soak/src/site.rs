@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-use crate::cast::{self, Machine, PASSWORD, PEOPLE, SECRET, configuration, username};
+use crate::cast::{self, Machines, PASSWORD, PEOPLE, SECRET, configuration, username};
 use crate::history::{Node, User};
 use crate::wire::{Line, Manner, get};
 
@@ -59,7 +59,7 @@ impl Site {
     ///
     /// # Errors
     /// The program is missing, or refuses the configuration.
-    pub fn prepare(within: &Path, memory: &Memory, machine: &Machine) -> Result<Self> {
+    pub fn prepare(within: &Path, memory: &Memory, machines: &Machines) -> Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("soak-")
             .tempdir_in(within)?;
@@ -81,7 +81,7 @@ impl Site {
         site.write("secret", SECRET)?;
         for (number, url) in nodes.iter().enumerate() {
             let (listen, admin) = (free_port()?, free_port()?);
-            let (text, jwks) = configuration(listen, admin, url, machine)?;
+            let (text, jwks) = configuration(listen, admin, url, machines)?;
             site.write(&format!("node-{number}.toml"), &text)?;
             if number == 0 {
                 site.write("machine.jwks", &jwks)?;

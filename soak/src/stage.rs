@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::caller::World;
-use crate::cast::{Machine, PEOPLE};
+use crate::cast::{Machines, PEOPLE};
 use crate::checker::{RECOVERY, Recovery, Violation, check, recoveries};
 use crate::history::{Answer, Event, Fault, History, Meanwhile, Moment, Node, Span, User};
 use crate::operator;
@@ -135,10 +135,10 @@ impl Stage {
     /// # Errors
     /// The site can't be prepared.
     pub fn set(within: &Path, memory: &Memory) -> Result<Self> {
-        let machine = Machine::generate()?;
-        let site = Site::prepare(within, memory, &machine)?;
+        let machines = Machines::generate()?;
+        let site = Site::prepare(within, memory, &machines)?;
         let subjects = site.subjects()?;
-        let world = World::new(site.addresses().to_vec(), subjects, machine);
+        let world = World::new(site.addresses().to_vec(), subjects, machines);
         Ok(Self {
             site: Arc::new(site),
             world: Arc::new(world),

@@ -153,7 +153,7 @@ impl Visitor {
             27..31 => self.replay_the_code().await,
             31..36 => self.let_others_try().await,
             36..40 => self.forge().await,
-            40..43 => self.assert_twice().await,
+            40..43 => self.use_twice().await,
             _ if below(8) == 0 => self.sign_out().await,
             _ => self.revoke().await,
         }
@@ -422,17 +422,37 @@ impl Visitor {
         self.refresh(Manner::Waiting).await;
     }
 
-    /// One assertion, at two places at once, and once more.
-    async fn assert_twice(&mut self) {
-        let Ok(assertion) = self.caller.world().machine.assertion() else {
-            return;
-        };
+    /// Something that is good once, at two places at once, and once more.
+    async fn use_twice(&mut self) {
         let (here, there) = (any_node(&self.caller), any_node(&self.twin));
-        tokio::join!(
-            self.caller.assert(here, &assertion),
-            self.twin.assert(there, &assertion),
-        );
-        self.caller.assert(any_node(&self.caller), &assertion).await;
+        let again = any_node(&self.caller);
+        let (one, two) = (&mut self.caller, &mut self.twin);
+        match below(3) {
+            0 => {
+                if let Ok(text) = one.world().machines.assertion() {
+                    tokio::join!(
+                        one.use_assertion(here, &text),
+                        two.use_assertion(there, &text)
+                    );
+                    one.use_assertion(again, &text).await;
+                }
+            }
+            1 => {
+                if let Ok(text) = one.world().machines.proof() {
+                    tokio::join!(one.use_proof(here, &text), two.use_proof(there, &text));
+                    one.use_proof(again, &text).await;
+                }
+            }
+            _ => {
+                if let (Some(session), Some(uri)) = (&self.session, one.push(again).await) {
+                    tokio::join!(
+                        one.use_pushed(here, session, &uri),
+                        two.use_pushed(there, session, &uri)
+                    );
+                    one.use_pushed(again, session, &uri).await;
+                }
+            }
+        }
     }
 
     async fn ask_about_a_token(&mut self) {

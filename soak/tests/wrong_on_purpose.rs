@@ -20,7 +20,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use rstest::rstest;
 use safeconduct_protocol::random;
 use safeconduct_soak::caller::World;
-use safeconduct_soak::cast::{CODE_VERIFIER, Machine, REDIRECT_URI};
+use safeconduct_soak::cast::{CODE_VERIFIER, Machines, REDIRECT_URI};
 use safeconduct_soak::checker::{Invariant, check};
 use safeconduct_soak::history::{History, User};
 use safeconduct_soak::visitor::{Visitor, below};
@@ -51,8 +51,8 @@ enum Mistake {
     AnsweredBeforeWritten,
     /// Any client may redeem any code.
     AnyClient,
-    /// Whether an assertion was used is read first, and written after.
-    AssertionReadThenWritten,
+    /// Whether something was used that is good once is read first, and written after.
+    UseReadThenWritten,
     /// A token that is not known is a fault.
     FaultInsteadOfRefusal,
 }
@@ -67,7 +67,7 @@ enum Mistake {
 #[case(Mistake::GrantsOutliveSessions, Some(Invariant::I3))]
 #[case(Mistake::AnsweredBeforeWritten, Some(Invariant::I4))]
 #[case(Mistake::AnyClient, Some(Invariant::I5))]
-#[case(Mistake::AssertionReadThenWritten, Some(Invariant::I6))]
+#[case(Mistake::UseReadThenWritten, Some(Invariant::I6))]
 #[case(Mistake::FaultInsteadOfRefusal, Some(Invariant::I7))]
 #[tokio::test]
 async fn a_mistake_is_caught(#[case] mistake: Mistake, #[case] caught: Option<Invariant>) {
@@ -87,8 +87,8 @@ async fn a_day_at(mistake: Mistake) -> History {
     let address = server.start().await;
     let subject = |number| (format!("person-{number}"), User(number));
     let subjects: HashMap<String, User> = (0..PEOPLE).map(subject).collect();
-    let machine = Machine::generate().unwrap();
-    let world = Arc::new(World::new(vec![address], subjects, machine));
+    let machines = Machines::generate().unwrap();
+    let world = Arc::new(World::new(vec![address], subjects, machines));
     let mut people = JoinSet::new();
     for user in (0..PEOPLE).map(User) {
         let world = Arc::clone(&world);
@@ -116,7 +116,10 @@ struct Memory {
     grants: Vec<Grant>,
     refresh_tokens: HashMap<String, RefreshToken>,
     access_tokens: HashMap<String, AccessToken>,
-    assertions: HashSet<String>,
+    /// What was used that is good once.
+    used: HashSet<String>,
+    /// The state of each request that was pushed.
+    pushed: HashMap<String, String>,
 }
 
 #[derive(Clone)]
@@ -155,6 +158,7 @@ impl Server {
     async fn start(&self) -> SocketAddr {
         let router = Router::new()
             .route("/authorize", get(authorize))
+            .route("/par", post(par))
             .route("/login", post(login))
             .route("/token", post(token))
             .route("/introspect", post(introspect))
@@ -249,22 +253,15 @@ impl Server {
         }
     }
 
-    async fn assert(&self, form: &Fields) -> Response {
-        let assertion = &form["client_assertion"];
-        if self.makes(Mistake::AssertionReadThenWritten) {
-            let used = self.memory().assertions.contains(assertion);
+    /// Whether this is the first use of something that is good once.
+    async fn is_first(&self, text: &str) -> bool {
+        if self.makes(Mistake::UseReadThenWritten) {
+            let used = self.memory().used.contains(text);
             yield_now().await;
-            self.memory().assertions.insert(assertion.clone());
-            return if used {
-                unauthorized()
-            } else {
-                granted(json!({}))
-            };
+            self.memory().used.insert(text.to_owned());
+            return !used;
         }
-        match self.memory().assertions.insert(assertion.clone()) {
-            true => granted(json!({})),
-            false => unauthorized(),
-        }
+        self.memory().used.insert(text.to_owned())
     }
 
     fn is_alive(&self, memory: &Memory, grant: usize) -> bool {
@@ -318,6 +315,13 @@ async fn authorize(
     headers: HeaderMap,
 ) -> Response {
     let cookie = cookie(&headers);
+    let pushed = query.get("request_uri");
+    if let Some(uri) = pushed
+        && server.memory().sessions.contains_key(&cookie)
+        && !server.is_first(uri).await
+    {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
     let mut memory = server.memory();
     let Some(user) = memory.sessions.get(&cookie).cloned() else {
         let headers = [(header::SET_COOKIE, "__Host-sc-browser=b")];
@@ -331,10 +335,15 @@ async fn authorize(
         grant: None,
     };
     memory.codes.insert(name.clone(), code);
-    see_other(&format!(
-        "{REDIRECT_URI}?code={name}&state={}",
-        query["state"]
-    ))
+    let state = pushed.map_or_else(|| &query["state"], |uri| &memory.pushed[uri]);
+    see_other(&format!("{REDIRECT_URI}?code={name}&state={state}"))
+}
+
+async fn par(State(server): State<Server>, Form(form): Form<Fields>) -> Response {
+    let uri = random::token();
+    let state = form["state"].clone();
+    server.memory().pushed.insert(uri.clone(), state);
+    granted(json!({ "request_uri": uri }))
 }
 
 async fn login(State(server): State<Server>, Form(form): Form<Fields>) -> Response {
@@ -354,7 +363,16 @@ async fn token(
     match form["grant_type"].as_str() {
         "authorization_code" => server.redeem(&client, &form).await,
         "refresh_token" => server.refresh(&client, &form).await,
-        _ => server.assert(&form).await,
+        _ => {
+            let proof = headers.get("dpop").map(|proof| proof.to_str().unwrap());
+            match server
+                .is_first(proof.unwrap_or_else(|| &form["client_assertion"]))
+                .await
+            {
+                true => granted(json!({})),
+                false => unauthorized(),
+            }
+        }
     }
 }
 

@@ -239,7 +239,7 @@ impl<'h> Facts<'h> {
                     });
                 }
             }
-            Act::Assert { id, .. } => self.used_once.entry(*id).or_default().push(index),
+            Act::UseOnce { id, .. } => self.used_once.entry(*id).or_default().push(index),
             Act::Lock { user, .. } => self.lock(*user).turn(true, index, event),
             Act::Unlock { user, .. } => self.lock(*user).turn(false, index, event),
             Act::Disable { app, .. } => self.app(*app).turn(true, index, event),

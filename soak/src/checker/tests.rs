@@ -6,8 +6,8 @@ use rstest::rstest;
 
 use super::*;
 use crate::history::{
-    Act, Answer, App, Artifact, Event, Fault, Identity, Meanwhile, Node, Refusal, Span, Tokens,
-    User,
+    Act, Answer, App, Artifact, Event, Fault, Identity, Meanwhile, Node, Once, Refusal, Span,
+    Tokens, User,
 };
 
 const ADA: User = User(0);
@@ -300,7 +300,9 @@ fn i3_ended_for_good(#[case] script: Script) {
 #[case::a_session_is_lost(Script::with_a_code().then(authorize(Answer::Refused(Refusal::SignedOut))))]
 #[case::a_refusal_before_its_reason(Script::with_tokens().then(introspect("a0", inactive())).then(revoke("r0", DONE)))]
 #[case::an_assertion_at_its_first_use(
-    Script::default().then(Act::Assert { id: name("jti"), answer: Answer::Refused(Refusal::InvalidClient) })
+    Script::default().then(Act::UseOnce {
+        what: Once::Assertion, id: name("jti"), answer: Answer::Refused(Refusal::InvalidClient),
+    })
 )]
 fn i4_what_was_handed_out_lasts(#[case] script: Script) {
     assert_eq!(script.broken(), [Invariant::I4]);
@@ -322,11 +324,12 @@ fn i5_in_the_right_hands(#[case] script: Script) {
 
 #[test]
 fn i6_once_is_once() {
-    let assert = || Act::Assert {
+    let prove = || Act::UseOnce {
+        what: Once::Proof,
         id: name("jti"),
         answer: DONE,
     };
-    let script = Script::default().then(assert()).beside(assert());
+    let script = Script::default().then(prove()).beside(prove());
     assert_eq!(script.broken(), [Invariant::I6]);
 }
 
