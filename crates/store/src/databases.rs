@@ -1,8 +1,11 @@
 //! The databases that the tests run on. `#[apply(databases)]` makes two tests of a claim, one for each; those that end in
-//! `_on_postgresql` need an installed PostgreSQL, of which they share one server.
+//! `_on_postgresql` need an installed PostgreSQL, of which they share one server. `#[apply(drivers)]` makes a third one, through
+//! an installed PgBouncer.
 
 use rstest_reuse::template;
-use safeconduct_testing_postgres::{Database, Postgres};
+use std::sync::LazyLock;
+
+use safeconduct_testing_postgres::{Database, Pooler, Postgres};
 use tempfile::TempDir;
 
 /// A kind of database.
@@ -10,6 +13,7 @@ use tempfile::TempDir;
 pub(crate) enum Kind {
     Sqlite,
     Postgresql,
+    Pgbouncer,
 }
 
 #[template]
@@ -17,6 +21,13 @@ pub(crate) enum Kind {
 #[case::on_sqlite(Kind::Sqlite)]
 #[case::on_postgresql(Kind::Postgresql)]
 fn databases(#[case] database: Kind) {}
+
+#[template]
+#[rstest::rstest]
+#[case::on_sqlite(Kind::Sqlite)]
+#[case::on_postgresql(Kind::Postgresql)]
+#[case::through_pgbouncer(Kind::Pgbouncer)]
+fn drivers(#[case] database: Kind) {}
 
 /// An empty database, gone with this handle.
 pub(crate) struct Empty {
@@ -38,6 +49,15 @@ impl Empty {
                 Self {
                     url: format!("sqlite:{}", directory.path().join("test.db").display()),
                     _kept: Kept::Directory(directory),
+                }
+            }
+            Kind::Pgbouncer => {
+                static POOLER: LazyLock<Pooler> =
+                    LazyLock::new(|| Pooler::start(Postgres::shared()));
+                let database = Postgres::shared().create_database();
+                Self {
+                    url: POOLER.url(&database),
+                    _kept: Kept::Database(database),
                 }
             }
             Kind::Postgresql => {

@@ -15,16 +15,18 @@ trap '' HUP INT TERM
 echo "$directory"
 read -r _
 # A server that was killed leaves its number behind, which may be another process by now.
-file=$directory/data/postmaster.pid
-pid=$(head -n 1 "$file" 2>/dev/null)
-if [ "$(readlink "/proc/$pid/cwd")" = "$directory/data" ]; then
+end() {
+    pid=$(head -n 1 "$1" 2>/dev/null)
+    [ "$(readlink "/proc/$pid/cwd")" = "$2" ] || return 0
     kill -QUIT "$pid"
     tries=0
-    while [ -e "$file" ] && [ "$tries" -lt 100 ]; do
+    while [ -e "$1" ] && [ "$tries" -lt 100 ]; do
         sleep 0.1
         tries=$((tries + 1))
     done
-fi
+}
+end "$directory/pooler.pid" "$directory"
+end "$directory/data/postmaster.pid" "$directory/data"
 rm -rf "$directory"
 "#;
 

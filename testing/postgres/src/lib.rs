@@ -7,6 +7,7 @@
 //! Everything here blocks, and panics where a test could not go on.
 
 mod keeper;
+mod pooler;
 mod programs;
 
 use std::io::{self, BufRead, BufReader};
@@ -19,6 +20,7 @@ use std::thread;
 use rustix::process::{Pid, Signal, kill_process};
 
 use keeper::Keeper;
+pub use pooler::Pooler;
 use programs::{output, program};
 
 /// How often a server is started that ends at once. After a kill, the memory of the last one may still be in use.
@@ -198,7 +200,7 @@ impl Postgres {
         let port = self.port().to_string();
         let mut backup = program("pg_basebackup");
         backup.args(["-h", "127.0.0.1", "-p", &port, "-U", "postgres"]);
-        output(backup.args(["-R", "-X", "stream", "-c", "fast", "-D", &data]));
+        output(backup.args(["-R", "-N", "-X", "stream", "-c", "fast", "-D", &data]));
         // It has the settings of this server, and a port of its own.
         Self::serve(keeper, &[])
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rstest_reuse::apply;
 
 use super::{Driver, DriverError, Rows, Statement, Unit, UnitOutcome, Value};
-use crate::databases::{Empty, Kind, databases};
+use crate::databases::{Empty, Kind, drivers};
 
 /// A driver on a new database with an empty table.
 struct Shelf {
@@ -56,7 +56,7 @@ fn add(name: &str, copies: i64) -> Statement {
         .bind(copies)
 }
 
-#[apply(databases)]
+#[apply(drivers)]
 #[tokio::test]
 async fn a_unit_commits_as_one(database: Kind) {
     let shelf = Shelf::of(database).await;
@@ -66,7 +66,7 @@ async fn a_unit_commits_as_one(database: Kind) {
     assert_eq!(copies(driver, "a").await, Some(3));
 }
 
-#[apply(databases)]
+#[apply(drivers)]
 #[tokio::test]
 async fn an_expectation_that_is_not_met_undoes_its_unit_and_names_itself(database: Kind) {
     let shelf = Shelf::of(database).await;
@@ -91,7 +91,7 @@ async fn an_expectation_that_is_not_met_undoes_its_unit_and_names_itself(databas
     assert_eq!(copies(driver, "b").await, None);
 }
 
-#[apply(databases)]
+#[apply(drivers)]
 #[tokio::test]
 async fn a_row_that_contradicts_another_undoes_its_unit(database: Kind) {
     let shelf = Shelf::of(database).await;
@@ -105,7 +105,7 @@ async fn a_row_that_contradicts_another_undoes_its_unit(database: Kind) {
     assert_eq!(copies(driver, "a").await, Some(1));
 }
 
-#[apply(databases)]
+#[apply(drivers)]
 #[tokio::test]
 async fn a_wrong_statement_is_told_apart_from_a_sick_database(database: Kind) {
     let shelf = Shelf::of(database).await;
@@ -123,7 +123,7 @@ async fn a_wrong_statement_is_told_apart_from_a_sick_database(database: Kind) {
     }
 }
 
-#[apply(databases)]
+#[apply(drivers)]
 #[tokio::test]
 async fn every_value_comes_back_as_it_went(database: Kind) {
     let shelf = Shelf::of(database).await;
@@ -159,7 +159,7 @@ async fn every_value_comes_back_as_it_went(database: Kind) {
     }
 }
 
-#[apply(databases)]
+#[apply(drivers)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_64_writers_one_wins_what_can_be_won_once(database: Kind) {
     let shelf = Shelf::of(database).await;
@@ -187,7 +187,7 @@ async fn of_64_writers_one_wins_what_can_be_won_once(database: Kind) {
     assert_eq!(copies(driver, "a").await, Some(64));
 }
 
-#[apply(databases)]
+#[apply(drivers)]
 #[tokio::test]
 async fn a_unit_is_read_back_by_whoever_was_told_of_it(database: Kind) {
     let shelf = Shelf::of(database).await;
@@ -198,7 +198,7 @@ async fn a_unit_is_read_back_by_whoever_was_told_of_it(database: Kind) {
     }
 }
 
-#[apply(databases)]
+#[apply(drivers)]
 #[tokio::test]
 async fn a_text_that_one_database_cannot_hold_no_database_takes(database: Kind) {
     let shelf = Shelf::of(database).await;

@@ -72,7 +72,7 @@ impl Connection {
             };
             let settings = settings(address);
             let judged = connection.client.simple_query(&settings).await;
-            judge(address, &judged.map_err(refused)?)?;
+            Server::read(&judged.map_err(refused)?).judge(&address.server)?;
             Ok(connection)
         };
         // The handshake, too, can meet a server that says nothing.
@@ -168,21 +168,19 @@ impl Connection {
     /// Whether the values fit the parameters, as far as the database has said what they are. Asked before anything is sent,
     /// because what is sent behind a statement that cannot be would be carried out without it.
     pub(super) fn fits(&self, statement: &Statement) -> Result<(), DriverError> {
-        let Some(known) = self.known(statement) else {
-            return Ok(());
+        let (sql, values) = (statement.sql(), statement.values());
+        let fitting = match self.known(statement) {
+            Some(known) => {
+                let mut places = values.iter().zip(known.params());
+                values.len() == known.params().len() && places.all(|(value, wire)| value.fits(wire))
+            }
+            None => values.len() == parameters(sql),
         };
-        let (values, parameters) = (statement.values(), known.params());
-        let fitting = values
-            .iter()
-            .zip(parameters)
-            .all(|(value, wire)| value.fits(wire));
-        if fitting && values.len() == parameters.len() {
-            return Ok(());
+        if fitting {
+            Ok(())
+        } else {
+            Err(DriverError::Bug(format!("{values:?} do not fit: {sql}")))
         }
-        let sql = statement.sql();
-        Err(DriverError::Bug(format!(
-            "{values:?} for {parameters:?}: {sql}"
-        )))
     }
 
     fn known(&self, statement: &Statement) -> Option<tokio_postgres::Statement> {
@@ -192,6 +190,15 @@ impl Connection {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How many parameters a text has: the highest n of its `$n`.
+fn parameters(sql: &str) -> usize {
+    let numbers = sql.split('$').skip(1).map(|rest| {
+        let digits = rest.find(|c: char| !c.is_ascii_digit());
+        rest[..digits.unwrap_or(rest.len())].parse().unwrap_or(0)
+    });
+    numbers.max().unwrap_or(0)
 }
 
 async fn rows(stream: RowStream) -> Result<Rows, Error> {
@@ -232,34 +239,117 @@ fn limits(set: &str, statement_timeout: Duration) -> String {
     limits.join("; ")
 }
 
-fn judge(address: &Address, answer: &[SimpleQueryMessage]) -> Result<(), OpenError> {
-    let server = || address.server.clone();
-    let row = answer.iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => Some(row),
-        _ => None,
-    });
-    let column = |index| row.and_then(|row| row.get(index)).unwrap_or_default();
-    let version: u32 = column(1).parse().unwrap_or(0);
-    if version / 10_000 < OLDEST {
-        return Err(OpenError::TooOld {
-            server: server(),
-            found: column(0).to_owned(),
-            oldest: OLDEST,
+/// What a server says of itself: the columns of [`JUDGE`].
+struct Server<'a> {
+    version: &'a str,
+    version_number: &'a str,
+    read_only: &'a str,
+    encoding: &'a str,
+    synchronous_commit: &'a str,
+}
+
+impl<'a> Server<'a> {
+    fn read(answer: &'a [SimpleQueryMessage]) -> Self {
+        let row = answer.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
         });
+        let column = |index| row.and_then(|row| row.get(index)).unwrap_or_default();
+        Self {
+            version: column(0),
+            version_number: column(1),
+            read_only: column(2),
+            encoding: column(3),
+            synchronous_commit: column(4),
+        }
     }
-    if column(2) == "on" {
-        return Err(OpenError::ReadOnly { server: server() });
+
+    /// Refuses a server that could not keep what we promise.
+    fn judge(&self, name: &str) -> Result<(), OpenError> {
+        let server = name.to_owned();
+        let version: u32 = self.version_number.parse().unwrap_or(0);
+        if version / 10_000 < OLDEST {
+            let found = self.version.to_owned();
+            let oldest = OLDEST;
+            return Err(OpenError::TooOld {
+                server,
+                found,
+                oldest,
+            });
+        }
+        if self.read_only == "on" {
+            return Err(OpenError::ReadOnly { server });
+        }
+        if self.encoding != "UTF8" {
+            let found = self.encoding.to_owned();
+            return Err(OpenError::Encoding { server, found });
+        }
+        // remote_write and remote_apply wait for this server's disk as `on` does, and for a standby besides.
+        if matches!(self.synchronous_commit, "off" | "local") {
+            let found = self.synchronous_commit.to_owned();
+            return Err(OpenError::Forgetful { server, found });
+        }
+        Ok(())
     }
-    if column(3) != "UTF8" {
-        let found = column(3).to_owned();
-        let server = server();
-        return Err(OpenError::Encoding { server, found });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: Server<'_> = Server {
+        version: "15.4",
+        version_number: "150004",
+        read_only: "off",
+        encoding: "UTF8",
+        synchronous_commit: "on",
+    };
+
+    fn refused(server: &Server<'_>) -> OpenError {
+        server.judge("db:5432/sc").expect_err("it is refused")
     }
-    // remote_write and remote_apply wait for this server's disk as `on` does, and for a standby besides.
-    if matches!(column(4), "off" | "local") {
-        let found = column(4).to_owned();
-        let server = server();
-        return Err(OpenError::Forgetful { server, found });
+
+    #[test]
+    fn a_server_that_cannot_keep_our_promises_is_refused() {
+        assert!(GOOD.judge("db:5432/sc").is_ok());
+        for synchronous_commit in ["remote_write", "remote_apply"] {
+            let server = Server {
+                synchronous_commit,
+                ..GOOD
+            };
+            assert!(server.judge("db:5432/sc").is_ok());
+        }
+        for synchronous_commit in ["off", "local"] {
+            let server = Server {
+                synchronous_commit,
+                ..GOOD
+            };
+            assert!(matches!(refused(&server), OpenError::Forgetful { .. }));
+        }
+        let old = Server {
+            version: "12.17",
+            version_number: "120017",
+            ..GOOD
+        };
+        assert!(matches!(
+            refused(&old),
+            OpenError::TooOld { oldest: 13, .. }
+        ));
+        let silent = Server {
+            version: "",
+            version_number: "",
+            ..GOOD
+        };
+        assert!(matches!(refused(&silent), OpenError::TooOld { .. }));
+        let standby = Server {
+            read_only: "on",
+            ..GOOD
+        };
+        assert!(matches!(refused(&standby), OpenError::ReadOnly { .. }));
+        let latin = Server {
+            encoding: "LATIN1",
+            ..GOOD
+        };
+        assert!(matches!(refused(&latin), OpenError::Encoding { .. }));
     }
-    Ok(())
 }

@@ -18,6 +18,8 @@ pub(super) struct Failure {
     pub(super) again: bool,
     /// The connection is of no use any more.
     pub(super) severed: bool,
+    /// Nothing came back in time, which says more of the way to the server than of this connection.
+    pub(super) silent: bool,
 }
 
 impl Failure {
@@ -41,18 +43,26 @@ impl Failure {
         if refused || ours {
             failure
         } else {
-            Self::unknown(failure.error.to_string())
+            Self::severed(DriverError::Unknown(failure.error.to_string()))
         }
     }
 
-    pub(super) fn unknown(reason: String) -> Self {
-        Self::severed(DriverError::Unknown(reason))
-    }
-
-    /// One after a wait that nobody should have to repeat.
+    /// Nothing was changed, and the wait is nobody's to repeat.
     pub(super) fn unanswered() -> Self {
         let reason = "PostgreSQL does not answer".to_owned();
-        Self::severed(DriverError::Unavailable(reason))
+        Self {
+            silent: true,
+            ..Self::severed(DriverError::Unavailable(reason))
+        }
+    }
+
+    /// The message which decides was sent, and no answer came.
+    pub(super) fn unconfirmed() -> Self {
+        let reason = "PostgreSQL did not confirm the commit".to_owned();
+        Self {
+            silent: true,
+            ..Self::severed(DriverError::Unknown(reason))
+        }
     }
 
     fn severed(error: DriverError) -> Self {
@@ -60,6 +70,7 @@ impl Failure {
             error,
             again: false,
             severed: true,
+            silent: false,
         }
     }
 }
@@ -70,6 +81,7 @@ impl From<DriverError> for Failure {
             error,
             again: false,
             severed: false,
+            silent: false,
         }
     }
 }
@@ -85,6 +97,8 @@ fn said_by_server(said: &DbError) -> Failure {
     let error = match (code, code.get(..2).unwrap_or_default()) {
         _ if stale => DriverError::Unavailable(reason),
         ("XX001" | "XX002", _) => DriverError::Corrupt(reason),
+        // A protocol violation: of a pooler that gives us up it is fatal, otherwise it is ours.
+        ("08P01", _) if !is_fatal(said) => DriverError::Bug(reason),
         (READ_ONLY_TRANSACTION | INSUFFICIENT_PRIVILEGE | "55P03" | "3D000", _) => {
             DriverError::Unavailable(reason)
         }
@@ -100,6 +114,7 @@ fn said_by_server(said: &DbError) -> Failure {
         error,
         again,
         severed,
+        silent: false,
     }
 }
 

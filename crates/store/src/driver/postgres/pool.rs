@@ -106,9 +106,7 @@ impl Pool {
             match connection.read(statement).await {
                 Ok(rows) => return Ok(rows),
                 Err(failure) => {
-                    if failure.severed {
-                        connection.sever();
-                    }
+                    self.heed(&connection, &failure);
                     if !failure.again || tries == TRIES {
                         return Err(failure.error);
                     }
@@ -213,10 +211,31 @@ impl Pool {
     }
 
     fn settle(&self, loan: Loan, failure: &Failure) {
-        if failure.severed {
-            loan.connection.sever();
-        }
+        self.heed(&loan.connection, failure);
         self.give_back(loan);
+    }
+
+    /// Draws the consequences of a failure on `connection`. Where nothing comes back, the other connections lead nowhere either;
+    /// it would cost a wait for each of them to find out.
+    fn heed(&self, connection: &Connection, failure: &Failure) {
+        if failure.severed {
+            connection.sever();
+        }
+        if !failure.silent {
+            return;
+        }
+        lock(&self.idle).clear();
+        // A seat that is being taken belongs to somebody who finds out.
+        let seats = self.shared.iter().filter_map(|seat| seat.try_lock().ok());
+        for connection in seats.filter_map(|mut seat| seat.take()) {
+            connection.sever();
+        }
+        lock(&self.outage).get_or_insert_with(|| Outage {
+            error: Failure::unanswered().error,
+            pause: FIRST_PAUSE,
+            until: Instant::now(),
+            tried: false,
+        });
     }
 
     /// Leave to connect, unless that has just failed or somebody is about to find out.

@@ -55,7 +55,10 @@ impl<'a> Transaction<'a> {
         let commands = requests.len();
         requests.extend(self.statements());
         requests.push(self.command("COMMIT"));
-        let answers = self.answers(requests).await.ok_or_else(unconfirmed)?;
+        let answers = self
+            .answers(requests)
+            .await
+            .ok_or_else(Failure::unconfirmed)?;
         let answers: Result<Vec<_>, _> = answers.into_iter().collect();
         let rows = answers.map_err(|error| Failure::deciding(&error))?;
         let rows = rows.into_iter().skip(commands);
@@ -129,7 +132,7 @@ impl<'a> Transaction<'a> {
                 .into_iter()
                 .try_for_each(|answer| answer.map(drop))
                 .map_err(|error| Failure::deciding(&error)),
-            None => Err(unconfirmed()),
+            None => Err(Failure::unconfirmed()),
         }
     }
 
@@ -166,8 +169,4 @@ impl<'a> Transaction<'a> {
         let client = self.connection.client();
         Box::pin(async move { client.batch_execute(sql).await.map(|()| Rows::default()) })
     }
-}
-
-fn unconfirmed() -> Failure {
-    Failure::unknown("PostgreSQL did not confirm the commit".to_owned())
 }
