@@ -2,9 +2,9 @@
 //! `_on_postgresql` need an installed PostgreSQL, of which they share one server. `#[apply(drivers)]` makes a third one, through
 //! an installed PgBouncer.
 
-use rstest_reuse::template;
 use std::sync::LazyLock;
 
+use rstest_reuse::template;
 use safeconduct_testing_postgres::{Database, Pooler, Postgres};
 use tempfile::TempDir;
 

@@ -1,13 +1,13 @@
-//! What was answered survives `kill -9`: a process redeems and rotates as fast as it can and says what it was told; it is
-//! killed at any moment, and the next process looks whether all of it is there.
+//! What was answered survives `kill -9`: a process redeems and rotates as fast as it can and says what it was told; it, or the
+//! PostgreSQL server that it speaks with, is killed at any moment, and the next process looks whether all of it is there.
 //!
-//! The test binary runs itself as the process that is killed.
+//! The test binary runs itself as the process that redeems.
 #![expect(clippy::unwrap_used, reason = "this file is a test, helpers and all")]
 
 use std::collections::HashMap;
 use std::env;
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use safeconduct_protocol::authorization_code::Redemption;
 use safeconduct_protocol::claims::{ClaimsRequest, PersonClaims};
@@ -23,10 +23,12 @@ use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::time::Timestamp;
 use safeconduct_protocol::token::new_id;
 use safeconduct_store::{GrantFilter, NewUser, Redeeming, Store};
+use safeconduct_testing_postgres::{Database, Postgres};
 
 const DATABASE: &str = "SAFECONDUCT_DURABILITY_DATABASE";
 const TEST: &str = "what_was_answered_survives_a_kill";
 const KILLS: usize = 20;
+const KILLS_OF_SERVER: usize = 6;
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
 #[test]
@@ -39,7 +41,7 @@ fn what_was_answered_survives_a_kill() {
     in_runtime(register(&url));
     let mut seen = 0;
     for _ in 0..KILLS {
-        let told = run_and_kill(&url);
+        let told = run_until(&url, |node| node.kill().unwrap());
         seen += told.redeemed.len();
         in_runtime(compare(&url, &told));
     }
@@ -47,6 +49,38 @@ fn what_was_answered_survives_a_kill() {
         seen >= KILLS,
         "every process was to redeem something before it was killed"
     );
+}
+
+#[test]
+fn what_was_answered_survives_kills_of_node_and_server_on_postgresql() {
+    let server = Postgres::start(&[]);
+    let database = server.create_database();
+    in_runtime(register(&database.url()));
+    let mut seen = 0;
+    for round in 0..KILLS_OF_SERVER {
+        let kill_server = round % 2 == 0;
+        let told = run_until(&database.url(), |node| {
+            if kill_server {
+                server.kill();
+            } else {
+                node.kill().unwrap();
+            }
+        });
+        seen += told.redeemed.len();
+        if kill_server {
+            server.restart();
+        }
+        await_last_transaction(&database);
+        in_runtime(compare(&database.url(), &told));
+    }
+    assert!(seen >= KILLS_OF_SERVER, "nothing was redeemed");
+}
+
+/// A server goes on for a moment with what a killed node had asked of it.
+fn await_last_transaction(database: &Database) {
+    let others = "SELECT count(*) FROM pg_stat_activity \
+         WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
+    while database.sql(others) != "0" {}
 }
 
 /// What the killed process said.
@@ -60,7 +94,8 @@ struct Told {
     rotated: Vec<String>,
 }
 
-fn run_and_kill(url: &str) -> Told {
+/// Runs the process until something has been done to it that ends it.
+fn run_until(url: &str, end: impl Fn(&mut Child)) -> Told {
     let mut child = Command::new(env::current_exe().unwrap())
         .args(["--exact", TEST, "--nocapture"])
         .env(DATABASE, url)
@@ -74,7 +109,7 @@ fn run_and_kill(url: &str) -> Told {
     let mut told = Told::default();
     for (count, line) in lines.map_while(Result::ok).enumerate() {
         if count == patience {
-            child.kill().unwrap();
+            end(&mut child);
         }
         let words: Vec<&str> = line.split(' ').collect();
         match words[..] {
@@ -86,7 +121,7 @@ fn run_and_kill(url: &str) -> Told {
     }
     assert!(
         !child.wait().unwrap().success(),
-        "it was to be killed, not to end"
+        "it was to be killed, or to find its database gone"
     );
     told
 }

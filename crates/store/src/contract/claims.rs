@@ -1,8 +1,8 @@
 //! What is known about people: kept whole, changed by one at a time, and told only to whom a good token is.
 
-use rstest_reuse::apply;
 use std::sync::Arc;
 
+use rstest_reuse::apply;
 use safeconduct_protocol::claims::{ClaimsDemand, PersonClaims};
 use safeconduct_protocol::dpop::Thumbprint;
 use safeconduct_protocol::grant::Grant;

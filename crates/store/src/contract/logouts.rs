@@ -1,8 +1,8 @@
 //! However a session ends, the clients that were signed in to in it are told, each by one node at a time.
 
-use rstest_reuse::apply;
 use std::sync::Arc;
 
+use rstest_reuse::apply;
 use safeconduct_protocol::authorization_code::Redemption;
 use safeconduct_protocol::ids::{ClientId, SessionId, UserId};
 use safeconduct_protocol::random;

@@ -1,13 +1,15 @@
 //! A code buys tokens once.
 
-use rstest_reuse::apply;
+use std::pin::Pin;
 use std::sync::Arc;
 
+use rstest_reuse::apply;
 use safeconduct_protocol::authorization_code::Redemption;
 use safeconduct_protocol::token::new_id;
 
 use super::{OFFLINE, ONLINE, World};
 use crate::databases::{Kind, databases};
+use crate::driver::Statement;
 use crate::{GrantFilter, Redeeming, StoreError};
 
 #[apply(databases)]
@@ -37,26 +39,59 @@ async fn a_code_buys_a_grant_once_and_its_replay_ends_it(database: Kind) {
     );
 }
 
+/// How many of 64 tries at the same moment win.
+async fn winners(tries: impl Fn() -> Pin<Box<dyn Future<Output = bool> + Send>>) -> usize {
+    let tries: Vec<_> = (0..64).map(|_| tokio::spawn(tries())).collect();
+    let mut won = 0;
+    for redemption in tries {
+        won += usize::from(redemption.await.unwrap());
+    }
+    won
+}
+
 #[apply(databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_64_parallel_redemptions_one_wins_and_the_grant_is_dead(database: Kind) {
     let world = Arc::new(World::on(database).await);
     let grant = Arc::new(world.allow(ONLINE).await);
-    let redemptions: Vec<_> = (0..64)
-        .map(|_| {
-            let (world, grant) = (Arc::clone(&world), Arc::clone(&grant));
-            tokio::spawn(async move { world.redeem(&grant).await })
+    let won = winners(|| {
+        let (world, grant) = (Arc::clone(&world), Arc::clone(&grant));
+        Box::pin(async move {
+            let redemption = world.redeem(&grant).await;
+            assert!(matches!(redemption, Redemption::Won | Redemption::Replayed));
+            redemption == Redemption::Won
         })
-        .collect();
-    let mut won = 0;
-    for redemption in redemptions {
-        match redemption.await.unwrap() {
-            Redemption::Won => won += 1,
-            other => assert_eq!(other, Redemption::Replayed),
-        }
-    }
-    assert_eq!(won, 1);
+    });
+    assert_eq!(won.await, 1);
     assert!(!world.is_active(grant.id).await);
+}
+
+/// The race above would show it if the store looked first and wrote afterwards.
+#[apply(databases)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whoever_looks_first_and_writes_afterwards_is_won_by_many(database: Kind) {
+    const ADD: &str = "INSERT INTO codes (id) VALUES ($1)";
+    const LOOK: &str = "SELECT redeemed_by FROM codes WHERE id = $1";
+    const REDEEM: &str = "UPDATE codes SET redeemed_by = $2 WHERE id = $1";
+    let world = Arc::new(World::on(database).await);
+    let table = "CREATE TABLE codes (id TEXT PRIMARY KEY, redeemed_by TEXT)";
+    world.store.commit(Statement::new(table)).await.unwrap();
+    let mut won = 0;
+    for code in ["a", "b", "c", "d", "e"] {
+        let add = Statement::new(ADD).bind(code);
+        world.store.commit(add).await.unwrap();
+        won += winners(|| {
+            let world = Arc::clone(&world);
+            Box::pin(async move {
+                let found = world.store.row(Statement::new(LOOK).bind(code)).await;
+                let unused = found.unwrap().unwrap().optional_text().unwrap().is_none();
+                let redeem = Statement::new(REDEEM).bind(code).bind(new_id());
+                unused && world.store.committed(redeem.expect_some()).await.unwrap()
+            })
+        })
+        .await;
+    }
+    assert!(won > 5, "{won} of 5 codes");
 }
 
 #[apply(databases)]

@@ -1,8 +1,8 @@
 //! A refresh token is good once, a lost answer is given again, an old token ends its grant.
 
-use rstest_reuse::apply;
 use std::sync::Arc;
 
+use rstest_reuse::apply;
 use safeconduct_protocol::refresh_token::{RefreshDecision, RefreshState, Rotation};
 use safeconduct_protocol::token::new_id;
 

@@ -1,8 +1,8 @@
 //! What may be used once is used once, in the unit of what the request changes.
 
-use rstest_reuse::apply;
 use std::sync::Arc;
 
+use rstest_reuse::apply;
 use safeconduct_protocol::authorization_code::Redemption;
 use safeconduct_protocol::refresh_token::RefreshDecision;
 use safeconduct_protocol::single_use::{SingleUse, UsedId};
