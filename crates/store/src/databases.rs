@@ -32,12 +32,11 @@ fn drivers(#[case] database: Kind) {}
 /// An empty database, gone with this handle.
 pub(crate) struct Empty {
     url: String,
-    _kept: Kept,
+    kept: Kept,
 }
 
-#[expect(dead_code, reason = "they are kept for their ends alone")]
 enum Kept {
-    Directory(TempDir),
+    Directory(#[expect(dead_code, reason = "it is kept for its end")] TempDir),
     Database(Database),
 }
 
@@ -48,7 +47,7 @@ impl Empty {
                 let directory = TempDir::new().unwrap();
                 Self {
                     url: format!("sqlite:{}", directory.path().join("test.db").display()),
-                    _kept: Kept::Directory(directory),
+                    kept: Kept::Directory(directory),
                 }
             }
             Kind::Pgbouncer => {
@@ -57,16 +56,24 @@ impl Empty {
                 let database = Postgres::shared().create_database();
                 Self {
                     url: POOLER.url(&database),
-                    _kept: Kept::Database(database),
+                    kept: Kept::Database(database),
                 }
             }
             Kind::Postgresql => {
                 let database = Postgres::shared().create_database();
                 Self {
                     url: database.url(),
-                    _kept: Kept::Database(database),
+                    kept: Kept::Database(database),
                 }
             }
+        }
+    }
+
+    /// Runs SQL in it that no driver is asked for, on PostgreSQL.
+    pub(crate) fn sql(&self, sql: &str) -> String {
+        match &self.kept {
+            Kept::Database(database) => database.sql(sql),
+            Kept::Directory(_) => panic!("this database is a file"),
         }
     }
 

@@ -1,8 +1,10 @@
 //! The schema: forward-only migrations, and which of them a database still lacks. Running them under a lock is the
 //! driver's part.
 //!
-//! A released migration never changes; what it got wrong, a later one puts right. Each is written so that the release
-//! before it can still use the database (expand first, contract one release later). One text serves both databases:
+//! A released migration never changes; what it got wrong, a later one puts right. Nodes of two releases serve one database while
+//! it is upgraded, so that each migration leaves the release before it everything it asks for: it adds tables, and columns that
+//! may be NULL or have a default (expand); what nobody asks for any more is taken away one release later (contract). The
+//! statements of every earlier schema are kept in `releases/`, and a test asks them of this one. One text serves both databases:
 //! the column types are TEXT, BIGINT and BYTEA, which SQLite takes as it takes any type name (bytes stay bytes under
 //! every affinity it could derive from it).
 

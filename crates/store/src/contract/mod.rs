@@ -6,6 +6,7 @@ mod guesses;
 mod liveness;
 mod logouts;
 mod redemption;
+mod releases;
 mod rotation;
 mod sign_in;
 mod single_use;
