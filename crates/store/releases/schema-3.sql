@@ -11,6 +11,7 @@ DELETE FROM guesses WHERE written_at <= $1;
 DELETE FROM keys WHERE id = $1 AND state <> 'active';
 DELETE FROM logouts WHERE id = $1;
 DELETE FROM resources;
+DELETE FROM revision;
 DELETE FROM revoked_tokens WHERE jti IN (SELECT jti FROM revoked_tokens WHERE expires_at <= $1 LIMIT $2);
 DELETE FROM scopes;
 DELETE FROM session_clients;

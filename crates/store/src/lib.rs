@@ -14,6 +14,7 @@ mod cluster;
 mod consents;
 #[cfg(test)]
 mod contract;
+mod copy;
 #[cfg(test)]
 mod databases;
 mod declared;
@@ -38,6 +39,7 @@ pub use catalog::Catalog;
 pub use clients::{ClientRecord, SecretHash};
 pub use cluster::Cluster;
 pub use consents::ConsentRecord;
+pub use copy::{CopyError, TableRows};
 pub use declared::{Declared, Reconciled};
 pub use driver::OpenError;
 pub use error::{RedeemError, StoreError};

@@ -57,6 +57,11 @@ impl Store {
         self.driver.close().await;
     }
 
+    /// The database below.
+    pub(crate) fn driver(&self) -> &Driver {
+        &self.driver
+    }
+
     /// The statement that reads the database's own clock, if it has one.
     pub(crate) fn clock(&self) -> Option<&'static str> {
         self.driver.clock()

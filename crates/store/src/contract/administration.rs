@@ -213,7 +213,7 @@ async fn secrets_overlap_while_one_replaces_another(database: Kind) {
     );
 }
 
-fn declared(clients: &[&str]) -> Declared {
+pub(super) fn declared(clients: &[&str]) -> Declared {
     let scope = |name: &str| ScopeDescription {
         name: name.to_owned(),
         text: [("en".to_owned(), format!("May {name}"))].into(),

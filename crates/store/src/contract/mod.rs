@@ -2,6 +2,7 @@
 
 mod administration;
 mod claims;
+mod copying;
 mod guesses;
 mod liveness;
 mod logouts;
@@ -52,7 +53,7 @@ struct World {
     session: SessionId,
     hash: [u8; 32],
     now: AtomicI64,
-    _database: Empty,
+    database: Empty,
 }
 
 impl World {
@@ -65,7 +66,7 @@ impl World {
             session: SessionId::generate(),
             hash: random::bytes(),
             now: AtomicI64::new(1_800_000_000),
-            _database: database,
+            database,
         };
         let now = world.now();
         world

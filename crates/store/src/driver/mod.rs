@@ -9,6 +9,7 @@ mod error;
 mod postgres;
 mod sqlite;
 mod statement;
+pub(crate) mod transfer;
 
 use std::path::PathBuf;
 
@@ -20,6 +21,7 @@ pub(crate) use statement::{Row, Rows, Statement, Unit, UnitOutcome};
 use crate::schema;
 use postgres::Postgres;
 use sqlite::Sqlite;
+use transfer::{FillError, Sink, Source, Table};
 
 /// A connected database.
 pub(crate) enum Driver {
@@ -103,6 +105,30 @@ impl Driver {
         match self {
             Self::Sqlite(sqlite) => sqlite.scan(statement).await,
             Self::Postgres(postgres) => postgres.scan(&statement).await,
+        }
+    }
+
+    /// Hands in every row of `tables`, all as of one moment.
+    pub(crate) async fn dump(
+        &self,
+        tables: &'static [Table],
+        sink: Sink,
+    ) -> Result<(), DriverError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.dump(tables, sink).await,
+            Self::Postgres(postgres) => postgres.dump(tables, &sink).await,
+        }
+    }
+
+    /// Writes what comes out of `source` into `tables`, which have to be empty: all of it or nothing.
+    pub(crate) async fn fill(
+        &self,
+        tables: &'static [Table],
+        source: Source,
+    ) -> Result<(), FillError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.fill(tables, source).await,
+            Self::Postgres(postgres) => postgres.fill(tables, source).await,
         }
     }
 }

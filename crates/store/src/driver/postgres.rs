@@ -14,6 +14,7 @@ mod migrations;
 mod pipeline;
 mod pool;
 mod tls;
+mod transfer;
 mod unit;
 mod value;
 
@@ -23,6 +24,7 @@ use self::address::Address;
 use self::connection::Connection;
 use self::migrations::Schema;
 use self::pool::Pool;
+use super::transfer::{FillError, Sink, Source, Table};
 use super::{DriverError, OpenError, Rows, Statement, Unit, UnitOutcome};
 use crate::schema::Migration;
 
@@ -87,6 +89,16 @@ impl Postgres {
 
     pub(super) async fn scan(&self, statement: &Statement) -> Result<Rows, DriverError> {
         self.pool.scan(statement).await
+    }
+
+    pub(super) async fn dump(&self, tables: &[Table], sink: &Sink) -> Result<(), DriverError> {
+        let connection = self.pool.connect().await?;
+        transfer::dump(&connection, tables, sink).await
+    }
+
+    pub(super) async fn fill(&self, tables: &[Table], source: Source) -> Result<(), FillError> {
+        let connection = self.pool.connect().await?;
+        transfer::fill(&connection, tables, source).await
     }
 
     pub(super) async fn close(&self) {

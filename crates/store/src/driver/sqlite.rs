@@ -4,6 +4,7 @@
 //! a running server) may use the same file: write-ahead logging lets everybody read, and writers wait for one another.
 
 mod readers;
+mod transfer;
 mod writer;
 
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -18,6 +19,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, TransactionBehavior};
 
 use self::readers::Readers;
 use self::writer::Writer;
+use super::transfer::{FillError, Sink, Source, Table};
 use super::{DriverError, OpenError, Row, Rows, Statement, Unit, UnitOutcome, Value};
 use crate::schema::{self, Migration};
 
@@ -55,6 +57,7 @@ impl Default for Settings {
 pub(crate) struct Sqlite {
     writer: Writer,
     readers: Arc<Readers>,
+    site: Site,
 }
 
 impl Sqlite {
@@ -86,7 +89,8 @@ impl Sqlite {
             .map_err(|error| site.failure(&error))?;
         Ok(Self {
             writer,
-            readers: Arc::new(Readers::new(site)),
+            readers: Arc::new(Readers::new(site.clone())),
+            site,
         })
     }
 
@@ -121,16 +125,38 @@ impl Sqlite {
         self.readers.read(statement)
     }
 
+    pub(super) async fn dump(
+        &self,
+        tables: &'static [Table],
+        sink: Sink,
+    ) -> Result<(), DriverError> {
+        let site = self.site.clone();
+        tokio::task::spawn_blocking(move || transfer::dump(&site, tables, &sink))
+            .await
+            .unwrap_or_else(|_| Err(shutting_down()))
+    }
+
+    pub(super) async fn fill(
+        &self,
+        tables: &'static [Table],
+        source: Source,
+    ) -> Result<(), FillError> {
+        let site = self.site.clone();
+        tokio::task::spawn_blocking(move || transfer::fill(&site, tables, source))
+            .await
+            .unwrap_or_else(|_| Err(shutting_down().into()))
+    }
+
     pub(super) async fn scan(&self, statement: Statement) -> Result<Rows, DriverError> {
         let readers = Arc::clone(&self.readers);
         tokio::task::spawn_blocking(move || readers.read(&statement))
             .await
-            .unwrap_or_else(|_| {
-                Err(DriverError::Unavailable(
-                    "the program is shutting down".to_owned(),
-                ))
-            })
+            .unwrap_or_else(|_| Err(shutting_down()))
     }
+}
+
+fn shutting_down() -> DriverError {
+    DriverError::Unavailable("the program is shutting down".to_owned())
 }
 
 /// Where the file is and how to connect to it.
@@ -364,12 +390,14 @@ fn execute(connection: &Connection, statement: &Statement) -> Result<Rows, Drive
     let mut cursor = prepared.raw_query();
     let mut rows = Vec::new();
     while let Some(row) = cursor.next()? {
-        let values = (0..columns)
-            .map(|column| owned(row.get_ref(column)?))
-            .collect::<Result<_, _>>()?;
-        rows.push(Row::new(values));
+        rows.push(decoded(row, columns)?);
     }
     Ok(Rows::returned(rows))
+}
+
+fn decoded(row: &rusqlite::Row<'_>, columns: usize) -> Result<Row, DriverError> {
+    let values = (0..columns).map(|column| owned(row.get_ref(column)?));
+    Ok(Row::new(values.collect::<Result<_, _>>()?))
 }
 
 /// Binds `$n` to the n-th value. SQLite takes `$n` for a name and numbers names by their first appearance, so the

@@ -265,6 +265,11 @@ impl Row {
         Self(values.into_iter())
     }
 
+    /// The columns that were not read yet.
+    pub(super) fn into_values(self) -> Vec<Value> {
+        self.0.collect()
+    }
+
     /// The next column as an integer.
     pub(crate) fn integer(&mut self) -> Result<i64, DriverError> {
         self.optional_integer()?

@@ -154,15 +154,19 @@ impl Connection {
 
     /// Runs one statement that is [prepared](Self::prepare). It is sent when the future is first polled.
     pub(super) async fn execute(&self, statement: &Statement) -> Result<Rows, Error> {
+        rows(self.stream(statement).await?).await
+    }
+
+    /// The same for more rows than should be in memory at once.
+    pub(super) async fn stream(&self, statement: &Statement) -> Result<RowStream, Error> {
         let values = statement.values();
-        let stream = match self.known(statement) {
-            Some(known) => self.client.query_raw(&known, values).await?,
+        match self.known(statement) {
+            Some(known) => self.client.query_raw(&known, values).await,
             None => {
                 let values = values.iter().map(|value| (value, value.wire_type()));
-                self.client.query_typed_raw(statement.sql(), values).await?
+                self.client.query_typed_raw(statement.sql(), values).await
             }
-        };
-        rows(stream).await
+        }
     }
 
     /// Whether the values fit the parameters, as far as the database has said what they are. Asked before anything is sent,
@@ -205,14 +209,18 @@ async fn rows(stream: RowStream) -> Result<Rows, Error> {
     let mut stream = pin!(stream);
     let mut rows = Vec::new();
     while let Some(row) = stream.try_next().await? {
-        let values = (0..row.len()).map(|column| row.try_get::<_, Value>(column));
-        rows.push(Row::new(values.collect::<Result<_, _>>()?));
+        rows.push(decoded(&row)?);
     }
     Ok(if rows.is_empty() {
         Rows::changed(stream.rows_affected().unwrap_or(0))
     } else {
         Rows::returned(rows)
     })
+}
+
+pub(super) fn decoded(row: &tokio_postgres::Row) -> Result<Row, Error> {
+    let values = (0..row.len()).map(|column| row.try_get::<_, Value>(column));
+    Ok(Row::new(values.collect::<Result<_, _>>()?))
 }
 
 /// What is asked of a new session, and what is made of it.

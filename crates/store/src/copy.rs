@@ -1,0 +1,208 @@
+//! Copying a whole database into a new one, of the same kind or the other: from one moment of the source, into one transaction
+//! of the target. Issuer, cluster, era and keys come along, so that what was handed out before is good afterwards.
+
+use std::sync::LazyLock;
+
+use thiserror::Error;
+
+use crate::driver::transfer::{FillError, Part, Table, way};
+use crate::driver::{DriverError, Statement};
+use crate::error::StoreError;
+use crate::store::Store;
+
+/// Every table with its columns, but for the history of the schema, which the target has of its own.
+pub(crate) const COLUMNS: &[(&str, &str)] = &[
+    ("meta", "one, issuer, cluster_id, era, key_check"),
+    ("revision", "one, number"),
+    (
+        "users",
+        "id, username, username_key, name, epoch, locked_at, created_at, deleted_at, claims, updated_at",
+    ),
+    ("credentials", "user_id, kind, name, sealed, changed_at"),
+    (
+        "sessions",
+        "id, hash, user_id, user_epoch, auth_time, started_at, last_seen_at, idle_expires_at, absolute_expires_at",
+    ),
+    (
+        "clients",
+        "id, registration, enabled, declared, epoch, created_at, deleted_at",
+    ),
+    (
+        "client_secrets",
+        "id, client_id, hash, created_at, expires_at",
+    ),
+    ("scopes", "name, position, description"),
+    ("resources", "uri, position, description"),
+    ("consents", "user_id, client_id, epoch, scopes, changed_at"),
+    (
+        "grants",
+        "id, code_id, attempt, era, client_id, user_id, session_id, offline, scope, audience, auth_time, \
+         user_epoch, client_epoch, consent_epoch, generation, rotated_at, rotated_by, retries, created_at, last_used_at, \
+         expires_at, idle_expires_at, forget_at, revoked_at, revoked_reason, revoked_by, dpop_jkt, claims",
+    ),
+    ("used_ids", "kind, owner, hash, expires_at"),
+    ("revoked_tokens", "jti, client_id, expires_at"),
+    (
+        "keys",
+        "id, purpose, state, sealed, created_at, activated_at, retired_at",
+    ),
+    (
+        "events",
+        "id, at, kind, user_id, client_id, grant_id, detail",
+    ),
+    ("session_clients", "session_id, client_id, user_id, offline"),
+    (
+        "logouts",
+        "id, session_id, user_id, client_id, created_at, attempts, next_at",
+    ),
+    ("guesses", "node, version, written_at, spent"),
+    ("familiar_addresses", "hash, until"),
+    ("time_marks", "era, at"),
+];
+
+/// What a new database has in it before anybody has used it.
+const CLEAR_REVISION: &str = "DELETE FROM revision";
+
+static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
+    let tables = COLUMNS.iter().map(|(name, columns)| {
+        let clear = (*name == "revision").then_some(CLEAR_REVISION);
+        Table::new(name, columns, clear)
+    });
+    tables.collect()
+});
+
+/// How many rows a table has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableRows {
+    /// Its name.
+    pub table: &'static str,
+    /// Its rows.
+    pub rows: u64,
+}
+
+/// Why a database was not copied. The target is as it was before.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CopyError {
+    /// The source was never used.
+    #[error("there is nothing to copy: no server was ever started on the source")]
+    Unused,
+    /// The target holds something.
+    #[error("the target is in use (there are {table} in it): name a new database")]
+    NotEmpty {
+        /// The first table with a row in it.
+        table: &'static str,
+    },
+    /// Not as many rows arrived as were read.
+    #[error(
+        "of {table}, {read} rows were read and {written} are there: nothing was kept of the copy"
+    )]
+    Miscounted {
+        /// The table.
+        table: &'static str,
+        /// Rows of the source.
+        read: u64,
+        /// Rows of the target.
+        written: u64,
+    },
+    /// A row of the source is not one that the target can hold.
+    #[error("a row of the source cannot be kept in the target: {0}")]
+    Unfit(String),
+    /// One of the two databases failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Store {
+    /// How many rows each table has that is [copied](Self::copy_from).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn count_rows(&self) -> Result<Vec<TableRows>, StoreError> {
+        let mut counts = Vec::with_capacity(TABLES.len());
+        for Table { name, count, .. } in TABLES.iter() {
+            let mut row = self
+                .list(Statement::new(count), |row| row.integer())
+                .await?;
+            counts.push(TableRows {
+                table: name,
+                rows: row.pop().map_or(0, i64::unsigned_abs),
+            });
+        }
+        Ok(counts)
+    }
+
+    /// Copies everything that is in `source`, as of one moment, into this database, which nobody has used: all of it or nothing.
+    /// `progress` hears of every few hundred rows: the table, and how many of it have come. Gives the rows of each table, as they
+    /// were counted on both sides.
+    ///
+    /// What happens at the source after that moment is not in the copy: a code that is redeemed there could be redeemed here again.
+    /// Whoever copies stops the source's servers first, and starts none on it afterwards.
+    ///
+    /// # Errors
+    /// [`CopyError`].
+    pub async fn copy_from(
+        &self,
+        source: &Store,
+        mut progress: impl FnMut(&'static str, u64),
+    ) -> Result<Vec<TableRows>, CopyError> {
+        if source.cluster().await?.is_none() {
+            return Err(CopyError::Unused);
+        }
+        let (sink, mut coming) = way();
+        let (going, end) = way();
+        let mut counts = vec![0; TABLES.len()];
+        let passing = async {
+            while let Some(part) = coming.recv().await {
+                if let Part::Rows { table, rows } = &part {
+                    counts[*table] += rows.len() as u64;
+                    progress(TABLES[*table].name, counts[*table]);
+                }
+                if going.send(part).await.is_err() {
+                    break;
+                }
+            }
+            // From here on neither side waits for the other.
+            drop((coming, going));
+        };
+        let (read, (), written) = tokio::join!(
+            source.driver().dump(&TABLES, sink),
+            passing,
+            self.driver().fill(&TABLES, end)
+        );
+        match (written, read) {
+            (Ok(()), _) => {}
+            (Err(FillError::Cut), Err(error)) => return Err(StoreError::from(error).into()),
+            (Err(error), _) => return Err(error.into()),
+        }
+        let counts = TABLES.iter().zip(counts);
+        Ok(counts
+            .map(|(table, rows)| TableRows {
+                table: table.name,
+                rows,
+            })
+            .collect())
+    }
+}
+
+impl From<FillError> for CopyError {
+    fn from(error: FillError) -> Self {
+        match error {
+            FillError::NotEmpty(table) => Self::NotEmpty { table },
+            FillError::Miscounted {
+                table,
+                read,
+                written,
+            } => Self::Miscounted {
+                table,
+                read,
+                written,
+            },
+            FillError::Cut => Self::Store(StoreError::Unavailable(
+                "the source could not be read to its end".to_owned(),
+            )),
+            FillError::Driver(DriverError::Constraint(reason)) => Self::Unfit(reason),
+            FillError::Driver(error) => Self::Store(error.into()),
+        }
+    }
+}
