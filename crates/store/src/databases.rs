@@ -7,6 +7,9 @@ use std::sync::LazyLock;
 use rstest_reuse::template;
 use safeconduct_testing_postgres::{Database, Pooler, Postgres};
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
+
+use crate::Store;
 
 /// A kind of database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +69,24 @@ impl Empty {
                     kept: Kept::Database(database),
                 }
             }
+        }
+    }
+
+    /// One that has its schema already, where making it takes time.
+    pub(crate) async fn with_schema(kind: Kind) -> Self {
+        static TEMPLATE: OnceCell<Database> = OnceCell::const_new();
+        if kind != Kind::Postgresql {
+            return Self::of(kind);
+        }
+        let template = TEMPLATE.get_or_init(async || {
+            let database = Postgres::shared().create_database();
+            Store::open(&database.url()).await.unwrap().close().await;
+            database
+        });
+        let database = Postgres::shared().create_database_like(template.await.name());
+        Self {
+            url: database.url(),
+            kept: Kept::Database(database),
         }
     }
 

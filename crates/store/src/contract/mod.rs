@@ -58,7 +58,7 @@ struct World {
 
 impl World {
     async fn on(database: Kind) -> Self {
-        let database = Empty::of(database);
+        let database = Empty::with_schema(database).await;
         let world = Self {
             store: Store::open(database.url()).await.unwrap(),
             client: ClientId::parse("shop").unwrap(),

@@ -6,7 +6,8 @@ use safeconduct_protocol::refresh_token::RefreshDecision;
 use safeconduct_protocol::token::new_id;
 
 use super::{OFFLINE, World};
-use crate::databases::{Kind, databases};
+use crate::Store;
+use crate::databases::{Empty, Kind, databases};
 use crate::driver::Statement;
 
 #[apply(databases)]
@@ -67,4 +68,19 @@ async fn a_grant_of_the_release_before_is_bound_to_no_key_and_asked_for_no_claim
     assert!(grant.dpop_jkt.is_none() && grant.claims.is_empty());
     assert!(world.is_active(code.id).await);
     assert_eq!(world.rotate(&grant, 0).await.0, RefreshDecision::Rotate);
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn a_plan_changes_nothing_and_migrating_takes_what_is_missing(database: Kind) {
+    let empty = Empty::of(database);
+    for _ in 0..2 {
+        let plan = Store::migrations(empty.url()).await.unwrap();
+        assert!(plan.iter().all(|step| !step.applied), "{plan:?}");
+        assert_eq!(plan[0].name, "foundation");
+    }
+    let taken = Store::migrate(empty.url()).await.unwrap();
+    assert!(taken.len() > 2 && taken.iter().all(|step| step.applied));
+    assert_eq!(Store::migrations(empty.url()).await.unwrap(), taken);
+    assert_eq!(Store::migrate(empty.url()).await.unwrap(), []);
 }

@@ -48,6 +48,7 @@ impl Postgres {
             server: &address.server,
         };
         schema.upgrade(migrations).await?;
+        schema.warn_of_forgetting().await?;
         Ok(Self {
             pool: Arc::new(Pool::new(address, tls, first)),
         })

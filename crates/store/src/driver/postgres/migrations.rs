@@ -80,6 +80,19 @@ impl Schema<'_> {
         self.run("COMMIT").await
     }
 
+    /// Says in the log what only the server's operator can judge: it is right for a test, and for nothing else.
+    pub(super) async fn warn_of_forgetting(&self) -> Result<(), OpenError> {
+        let answer = self.ask("SHOW fsync").await?;
+        if answer.first().and_then(|row| row[0].as_deref()) == Some("off") {
+            let server = self.server;
+            tracing::warn!(
+                server,
+                "PostgreSQL runs with fsync = off: a power cut loses what was answered"
+            );
+        }
+        Ok(())
+    }
+
     async fn run(&self, sql: &str) -> Result<(), OpenError> {
         let done = self.client.batch_execute(sql).await;
         done.map_err(|error| self.refusal(&error))

@@ -285,6 +285,51 @@ async fn units_that_wait_for_one_another_in_a_circle_are_all_done_in_the_end_on_
 }
 
 #[tokio::test]
+async fn an_error_means_what_its_code_says_on_postgresql() {
+    let database = Server::shared().create_database();
+    database.sql(
+        "CREATE FUNCTION fail(code TEXT) RETURNS TEXT LANGUAGE plpgsql AS \
+         $$ BEGIN RAISE EXCEPTION 'as asked' USING ERRCODE = code; END $$",
+    );
+    let postgres = shelf(&database.url()).await;
+    let failed = async |code: &str| {
+        let fail = Statement::new("SELECT fail($1)").bind(code);
+        let unit = Unit::from(put("a")).then(fail.clone());
+        let (as_unit, as_read) = (postgres.run(unit).await, postgres.read(&fail).await);
+        let (as_unit, as_read) = (as_unit.unwrap_err(), as_read.unwrap_err());
+        assert_eq!(as_unit, as_read, "{code}");
+        as_unit
+    };
+    for code in [
+        "08006", "25006", "25P02", "40001", "40P01", "42501", "53100", "53200", "53300", "55P03",
+        "57014", "57P01", "58030",
+    ] {
+        let error = failed(code).await;
+        assert!(
+            matches!(error, DriverError::Unavailable(_)),
+            "{code}: {error}"
+        );
+    }
+    for code in ["22021", "22P02", "42601", "42P01", "42P18", "P0001"] {
+        let error = failed(code).await;
+        assert!(matches!(error, DriverError::Bug(_)), "{code}: {error}");
+    }
+    for code in ["23502", "23505", "23514"] {
+        let error = failed(code).await;
+        assert!(
+            matches!(error, DriverError::Constraint(_)),
+            "{code}: {error}"
+        );
+    }
+    for code in ["XX001", "XX002"] {
+        let error = failed(code).await;
+        assert!(matches!(error, DriverError::Corrupt(_)), "{code}: {error}");
+    }
+    assert_eq!(copies(&postgres, "a").await, None);
+    postgres.run(put("a").into()).await.unwrap();
+}
+
+#[tokio::test]
 async fn nobody_waits_for_a_connection_for_long_on_postgresql() {
     let database = Server::shared().create_database();
     let url = format!(
