@@ -114,7 +114,6 @@ impl Bounds {
 
     /// Commits that nobody confirms, and a client that stops waiting.
     pub const UNHEARD: Self = Self {
-        codes: 2,
         unheard: true,
         impatient: true,
         ..BASE
@@ -139,22 +138,22 @@ impl Bounds {
     /// Two administrative writes of any kind, at any moment, to a grant that ends with its session.
     pub const ENDS: Self = Self {
         offline: false,
-        codes: 2,
-        generations: 1,
+        steps: 0,
         blows: 2,
         ..BASE
     };
 
-    /// Two administrative writes of any kind to a grant that outlives its session.
-    pub const ENDS_OFFLINE: Self = Self {
+    /// The same while two codes are redeemed for a client that goes on without the session.
+    pub const ENDS_OF_CODES: Self = Self {
         offline: true,
-        codes: 1,
-        generations: 2,
+        codes: 2,
+        generations: 0,
         ..Self::ENDS
     };
 
     /// The database is replaced by an older copy, and an era begins; nodes learn of it late.
     pub const RESTORED: Self = Self {
+        generations: 1,
         steps: 0,
         blows: 1,
         restore: Restore::WithEra(1),
@@ -208,11 +207,12 @@ impl Bounds {
         ..Self::FORGOTTEN
     };
 
-    /// The same with more in flight: for hours, not for every day.
+    /// The same with one more request in flight and a second code: for hours, not for every day.
     #[must_use]
     pub const fn larger(self) -> Self {
         Self {
             in_flight: self.in_flight + 1,
+            codes: 2,
             ..self
         }
     }

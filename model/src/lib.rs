@@ -7,6 +7,7 @@
 
 mod bounds;
 mod cast;
+mod decisions;
 mod life;
 mod mistake;
 mod property;

@@ -3,13 +3,14 @@
 use std::ops::Range;
 
 use safeconduct_protocol::authorization_code::Redemption;
-use safeconduct_protocol::error::{Reason, Refusal};
+use safeconduct_protocol::error::Reason;
 use safeconduct_protocol::refresh_token::RefreshDecision;
 use safeconduct_protocol::time::Timestamp;
 use stateright::{Model, Property};
 
 use crate::bounds::{Bounds, Restore};
 use crate::cast::{Cast, IssuedCode};
+use crate::decisions::{Decisions, Presented, Question};
 use crate::mistake::Mistake;
 use crate::property;
 use crate::request::{Answer, Artifact, How, Request, Sender, Stage};
@@ -20,8 +21,7 @@ const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
 /// The model: a cast, how far to walk, and at most one mistake.
 pub struct Life {
-    /// Who takes part.
-    pub cast: Cast,
+    decisions: Decisions,
     /// How far to walk.
     pub bounds: Bounds,
     /// What is done wrong.
@@ -80,7 +80,7 @@ impl Life {
         let (credentials, offline) = (bounds.credentials, bounds.offline);
         let cast = Cast::new("shop", credentials, offline, bounds.lifetimes, START);
         Self {
-            cast,
+            decisions: Decisions::new(cast, mistake),
             bounds,
             mistake,
         }
@@ -90,6 +90,11 @@ impl Life {
     pub(crate) fn different_nodes(&self, state: &State) -> Range<u8> {
         let alike = self.bounds.skew == 0 && state.nodes[0] == state.nodes[1];
         0..if alike { 1 } else { 2 }
+    }
+
+    /// Who takes part.
+    pub fn cast(&self) -> &Cast {
+        self.decisions.cast()
     }
 
     /// What the clock of a node says.
@@ -120,48 +125,34 @@ impl Life {
         }
     }
 
-    /// Opens what is presented and decides: `open` of the grant types in `safeconduct_server`, and the rules.
+    /// What a node decides about what is presented to it.
     fn decide(
         &self,
         state: &State,
         sender: Sender,
         node: u8,
         artifact: Artifact,
-    ) -> Result<Write, Refusal> {
-        let client = match sender {
-            Sender::Client | Sender::Replay => self.cast.client(),
-            Sender::Thief => self.cast.thief(),
-        };
-        let now = self.now(state, node);
-        let known = state.nodes[usize::from(node)];
-        let ours = |era| era == known || self.mistake == Some(Mistake::EraNotCompared);
-        match artifact {
+    ) -> Result<Write, Reason> {
+        let presented = match artifact {
             Artifact::Code(code) => {
-                let issued = state.codes[usize::from(code)].ok_or(Reason::CodeNotRecognised)?;
-                if !ours(issued.era) {
-                    return Err(Reason::CodeNotRecognised.into());
-                }
-                let new = self.cast.redeem(&issued, code, client, now)?;
-                Ok(Write::Redeem(GrantRow::proposed(&new, code, 0)))
+                let issued = state.codes[usize::from(code)];
+                Presented::Code(issued.ok_or(Reason::CodeNotRecognised)?, code)
             }
             Artifact::Token {
                 history,
                 generation,
             } => {
-                let handed_out = state.handed_out[usize::from(history)]
-                    .ok_or(Reason::RefreshTokenNotRecognised)?;
-                if !ours(handed_out.era) {
-                    return Err(Reason::RefreshTokenNotRecognised.into());
-                }
-                let HandedOut {
-                    era, expires_at, ..
-                } = handed_out;
-                let token = self.cast.token(generation, era, expires_at);
-                let row = state.rows.grant.as_ref();
-                let rotating = self.cast.rotate(&token, row, client, now)?;
-                Ok(Write::Rotate(rotating))
+                let sealed = state.handed_out[usize::from(history)];
+                let sealed = sealed.ok_or(Reason::RefreshTokenNotRecognised)?;
+                Presented::Token(generation, sealed, state.rows.grant)
             }
-        }
+        };
+        self.decisions.on(&Question {
+            sender,
+            now: self.now(state, node),
+            era: state.nodes[usize::from(node)],
+            presented,
+        })
     }
 
     fn present(&self, state: &mut State, sender: Sender, node: u8, artifact: Artifact) {
@@ -172,7 +163,7 @@ impl Life {
             Ok(_) if sender == Sender::Thief => return state.witness.stolen = true,
             Ok(write) => write,
             Err(_) if sender != Sender::Client => return,
-            Err(refusal) => return arrive(state, artifact, refusal.into()),
+            Err(reason) => return arrive(state, artifact, reason.into()),
         };
         let mut request = Request {
             sender,
@@ -194,7 +185,7 @@ impl Life {
     }
 
     /// The statement is committed: what it does to the rows, and what it tells its node.
-    fn commit(&self, state: &mut State, request: &Request) -> Answer {
+    pub(crate) fn commit(&self, state: &mut State, request: &Request) -> Answer {
         let Stage::Begun(write, seen) = request.stage else {
             unreachable!("only a statement that has begun is committed");
         };
@@ -220,7 +211,7 @@ impl Life {
                 }
                 let presented = rotating.presented;
                 match (decision, decision.permits()) {
-                    (_, Err(refusal)) => refusal.into(),
+                    (_, Err(refusal)) => refusal.reason().into(),
                     (RefreshDecision::Retry, _) => Answer::Tokens(presented + 1, How::Retried),
                     _ => Answer::Tokens(presented + 1, How::Rotated),
                 }
@@ -238,7 +229,7 @@ impl Life {
     ) {
         let behind = before.generation - rotating.presented;
         let age = rotating.now.since(before.rotated_at);
-        let public = self.cast.client().is_public();
+        let public = self.cast().client().is_public();
         let in_time = !public || age <= self.bounds.lifetimes.refresh_retry_window;
         let good = behind == 0 || (behind == 1 && in_time);
         let idle = behind == 1 && rotating.now >= before.idle_expires_at;
@@ -253,7 +244,11 @@ impl Life {
         witness.reused |= alive && !good && behind > 0 && !idle;
     }
 
-    fn settle(&self, state: &State, request: &Request, write: Write) -> Answer {
+    /// The second look at an unconfirmed commit: `settle_redemption` and `settle_rotation` of the store.
+    pub(crate) fn settle(&self, state: &State, request: &Request) -> Answer {
+        let Stage::Unheard(write) = request.stage else {
+            unreachable!("only what went unheard is looked up");
+        };
         if self.mistake == Some(Mistake::UnheardMeansDone) {
             return match write {
                 Write::Redeem(_) => Answer::Tokens(0, How::Settled),
@@ -348,6 +343,12 @@ impl Life {
         let Some(backup) = state.backup else { return };
         state.rows = backup;
         state.witness.restored += 1;
+        // No statement outlives the database it was sent to.
+        for request in &mut state.requests {
+            if let Stage::Begun(write, _) = request.stage {
+                request.stage = Stage::Unheard(write);
+            }
+        }
         if let Restore::WithEra(_) = self.bounds.restore {
             state.rows.begin_era();
             state.witness.history += 1;
@@ -550,7 +551,7 @@ impl Model for Life {
             Action::Settle(place) => {
                 let request = state.requests.remove(place);
                 if let Stage::Unheard(write) = request.stage {
-                    let answer = self.settle(&state, &request, write);
+                    let answer = self.settle(&state, &request);
                     self.answer(&mut state, request, write, answer);
                 }
             }
@@ -584,7 +585,7 @@ impl Model for Life {
 fn redeemed(redemption: Redemption, how: How) -> Answer {
     match redemption.won() {
         Ok(()) => Answer::Tokens(0, how),
-        Err(refusal) => refusal.into(),
+        Err(refusal) => refusal.reason().into(),
     }
 }
 

@@ -14,12 +14,20 @@ pub enum Mistake {
     WindowIgnored,
     /// A rotation does not ask whether the presented generation is the current one.
     GenerationNotCompared,
+    /// A rotation looks at the grant's row first and writes it afterwards.
+    RotationReadsFirst,
+    /// An old refresh token is refused, and its grant lives on.
+    ReuseForgiven,
+    /// A refresh token whose answer was lost is an old one.
+    NoRetry,
     /// A refresh asks whether user, client and session are there, and not whether they are what they were.
     EpochsNotCompared,
     /// Unlocking gives back the epoch that locking raised.
     UnlockLowersEpoch,
     /// Neither nodes nor statements compare the era.
     EraNotCompared,
+    /// What is presented is not compared with who presents it.
+    ClientNotCompared,
     /// The answer leaves before the write.
     SentBeforeCommit,
     /// A commit that nobody confirmed counts as one.

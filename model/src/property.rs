@@ -183,9 +183,9 @@ fn a_client_gets_on(life: &Life, state: &State) -> bool {
     };
     let Some(held) = state.held else {
         // A lost answer to a redemption is a new sign-in: the code is spent. So is asking again when the window is over.
-        return !row.revoked || (life.cast.client().is_public() && state.witness.reused);
+        return !row.revoked || (life.cast().client().is_public() && state.witness.reused);
     };
-    let late = life.cast.client().is_public()
+    let late = life.cast().client().is_public()
         && held.generation < row.generation
         && now.since(row.rotated_at) > lifetimes.refresh_retry_window;
     let over = late || now >= row.idle_expires_at;

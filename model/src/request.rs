@@ -1,6 +1,6 @@
 //! A token request on its way through a node: decided, begun, written, answered.
 
-use safeconduct_protocol::error::Refusal;
+use safeconduct_protocol::error::Reason;
 
 use crate::rows::{Seen, Write};
 
@@ -82,8 +82,8 @@ pub enum How {
     Settled,
 }
 
-impl From<Refusal> for Answer {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal.reason().name())
+impl From<Reason> for Answer {
+    fn from(reason: Reason) -> Self {
+        Self::Refused(reason.name())
     }
 }

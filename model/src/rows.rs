@@ -161,6 +161,8 @@ pub struct Seen {
     pub grant: bool,
     /// Whether everything that the grant rests on stood.
     pub standing: bool,
+    /// Whether the presented generation was current; asked by nobody but [`Mistake::RotationReadsFirst`].
+    pub current: bool,
 }
 
 /// Something that ends what was allowed, or lets it be allowed again.
@@ -252,9 +254,14 @@ impl Rows {
             }
             (Write::Rotate(_), None) => false,
         };
+        let current = match (write, &self.grant) {
+            (Write::Rotate(rotating), Some(row)) => row.generation == rotating.presented,
+            _ => false,
+        };
         Seen {
             grant: self.grant.is_some(),
             standing,
+            current: current && mistake == Some(Mistake::RotationReadsFirst),
         }
     }
 
@@ -307,7 +314,11 @@ impl Rows {
         };
         let same_era = row.era == rotating.era || mistake == Some(Mistake::EraNotCompared);
         let state = RefreshState {
-            generation: row.generation,
+            generation: if seen.current {
+                rotating.presented
+            } else {
+                row.generation
+            },
             rotated_at: row.rotated_at,
             idle_expires_at: row.idle_expires_at,
             alive: !row.revoked && same_era && seen.standing,
@@ -316,17 +327,18 @@ impl Rows {
         match mistake {
             Some(Mistake::WindowIgnored) => rotation.retry_window = None,
             Some(Mistake::GenerationNotCompared) => rotation.presented = row.generation,
+            Some(Mistake::NoRetry) => rotation.retry_window = Some(-1),
             _ => {}
         }
         let decision = rotation.decide(&state);
         match decision {
             RefreshDecision::Rotate => {
-                row.generation += 1;
+                row.generation = state.generation + 1;
                 row.rotated_at = rotating.now;
                 row.rotated_by = Some(attempt);
                 row.idle_expires_at = row.expires_at.min(rotating.idle_until);
             }
-            RefreshDecision::Reuse => row.revoked = true,
+            RefreshDecision::Reuse => row.revoked = mistake != Some(Mistake::ReuseForgiven),
             RefreshDecision::Retry
             | RefreshDecision::Dead
             | RefreshDecision::Expired

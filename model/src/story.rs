@@ -1,9 +1,9 @@
 //! A counterexample as a story: one line for each step, in words.
 
-use stateright::{Model, Path};
+use stateright::Path;
 
 use crate::life::{Action, Life};
-use crate::request::{Answer, Artifact, Request, Sender, Stage};
+use crate::request::{Answer, Artifact, Request, Sender};
 use crate::state::State;
 
 impl Life {
@@ -31,14 +31,21 @@ impl Life {
                 format!("node {node}: {} presents {}", who(sender), what(artifact))
             }
             Action::Begin(place) => format!("{}: the statement begins", request(place)),
-            Action::Commit(place) => self.outcome(state, action, &request(place)),
+            Action::Commit(place) => {
+                let request = &state.requests[place];
+                let answer = self.commit(&mut state.clone(), request);
+                Self::outcome(request, "committed", answer)
+            }
             Action::CommitUnheard(place) => {
                 format!("{}: the statement is committed, unheard", request(place))
             }
             Action::FailUnheard(place) => {
                 format!("{}: the statement fails, unheard", request(place))
             }
-            Action::Settle(place) => self.outcome(state, action, &request(place)),
+            Action::Settle(place) => {
+                let request = &state.requests[place];
+                Self::outcome(request, "looked up", self.settle(state, request))
+            }
             Action::Arrive(place) => format!("{}: the answer arrives", request(place)),
             Action::Lose(place) => format!("{}: lost", request(place)),
             Action::GiveUp(place) => format!("{}: the client no longer waits", request(place)),
@@ -51,30 +58,14 @@ impl Life {
         }
     }
 
-    /// What the database did, told by what the request is answered where that still shows.
-    fn outcome(&self, state: &State, action: Action, request: &str) -> String {
-        let next = self.next_state(state, action);
-        let answered = next.iter().flat_map(|next| &next.requests);
-        let mut answers = answered.filter_map(|request| match request.stage {
-            Stage::Answered(answer) => Some(answer),
-            _ => None,
-        });
-        let bought = |state: &State| state.witness.bought.iter().sum::<u8>();
-        let buys = next
-            .as_ref()
-            .is_some_and(|next| bought(next) > bought(state));
-        let verb = if matches!(action, Action::Settle(_)) {
-            "looked up"
-        } else {
-            "committed"
-        };
-        match answers.next() {
-            Some(Answer::Tokens(generation, how)) => {
-                format!("{request}: {verb}, tokens with refresh token {generation} ({how:?})")
+    fn outcome(request: &Request, verb: &str, answer: Answer) -> String {
+        let request = name(request);
+        match answer {
+            Answer::Tokens(generation, how) => {
+                format!("{request}: {verb}, {how:?}: refresh token {generation}")
             }
-            Some(answer) => format!("{request}: {verb}, {answer:?}"),
-            None if buys => format!("{request}: {verb}, tokens"),
-            None => format!("{request}: {verb}"),
+            Answer::Refused(reason) => format!("{request}: {verb}, refused: {reason}"),
+            Answer::Unavailable => format!("{request}: {verb}, unavailable"),
         }
     }
 }

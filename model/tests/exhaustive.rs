@@ -16,7 +16,7 @@ use stateright::{Checker, Model};
 #[case::answers_are_lost(Bounds::LOST_ANSWERS)]
 #[case::answers_to_a_public_client_are_lost(Bounds::LOST_ANSWERS_OF_A_PUBLIC_CLIENT)]
 #[case::everything_is_ended(Bounds::ENDS)]
-#[case::everything_is_ended_for_a_client_that_goes_on_alone(Bounds::ENDS_OFFLINE)]
+#[case::everything_is_ended_while_codes_are_redeemed(Bounds::ENDS_OF_CODES)]
 #[case::the_database_is_restored_and_an_era_begins(Bounds::RESTORED)]
 #[case::clocks_are_apart(Bounds::SKEWED)]
 #[case::rows_are_forgotten(Bounds::FORGOTTEN)]
