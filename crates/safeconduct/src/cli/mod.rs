@@ -4,6 +4,7 @@ mod check;
 mod claims;
 mod client;
 mod context;
+mod copy;
 mod database;
 mod failure;
 mod import;
@@ -80,6 +81,11 @@ enum Command {
     Key(key::Verb),
     /// Bring the schema of the database up to date; nodes may serve meanwhile
     Migrate(migrate::Migrate),
+    /// Copy everything into a new database, such as from SQLite to PostgreSQL
+    #[command(
+        after_help = "Stop every node first, and serve the old database no more: docs/guides/many-nodes.md."
+    )]
+    Copy(copy::Copy),
     /// Refuse what was handed out before the database was restored
     #[command(
         after_help = "Run it after a restore from a backup, or after a standby has taken over that lacked the last commits, and before a server serves: docs/guides/many-nodes.md."
@@ -120,6 +126,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Init(init) => init.run(context.output),
         Command::Check(check) => check.run(&context),
         Command::Migrate(migrate) => migrate.run(&context),
+        Command::Copy(copy) => copy.run(&context),
         Command::Client(verb) => {
             context.on_database(async |database, output| verb.run(database, output).await)
         }

@@ -27,6 +27,7 @@ pub(crate) use clients::NO_BACK_CHANNEL;
 pub(crate) use duration::Span;
 pub(crate) use file::{Budget, Config, Log, LogFormat, Server};
 pub(crate) use layers::{Flag, Sources};
+pub(crate) use location::{Location, Misnamed};
 pub(crate) use problem::{Place, Problems};
 pub(crate) use registration::{
     AccessTokenFormat, AssertionAudience, AuthMethod, Consent, GrantType, ResponseMode,

@@ -7,6 +7,7 @@ mod app;
 mod certificates;
 mod cluster;
 mod files;
+mod outgrowing;
 mod restore;
 mod rights;
 #[path = "../support/mod.rs"]

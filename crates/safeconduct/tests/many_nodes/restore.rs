@@ -18,14 +18,17 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef";
 pub(crate) struct Site {
     pub(crate) place: Place,
     port: u16,
+    admin_port: u16,
 }
 
 impl Site {
     /// A configuration with this database, in which Ada can sign in.
     pub(crate) fn new(database: &str) -> Result<Self> {
+        let [port, admin_port] = free_ports();
         let site = Self {
-            port: free_ports::<1>()[0],
             place: Place::empty(),
+            port,
+            admin_port,
         };
         site.use_database(database)?;
         site.place.write_secret("notes-web.secret", SECRET);
@@ -40,13 +43,15 @@ impl Site {
     /// Writes the configuration with another database.
     pub(crate) fn use_database(&self, database: &str) -> Result<()> {
         let issuer = self.issuer();
-        let port = self.port;
+        let Self {
+            port, admin_port, ..
+        } = self;
         // Codes that outlive the test: a code that is refused must be refused for another reason.
         let configuration = format!(
             r#"
             issuer = "{issuer}"
             server.listen = ["127.0.0.1:{port}"]
-            server.admin_listen = "127.0.0.1:0"
+            server.admin_listen = "127.0.0.1:{admin_port}"
             database.url = "{database}"
             secrets.master_key_file = "master.key"
             tokens.code_ttl = "10m"
