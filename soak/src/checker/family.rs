@@ -248,8 +248,11 @@ impl Judged<'_, '_> {
                 found.broken(Invariant::I3, claim, &[ending.event, self.index]);
             }
         } else if rightful && is_refused(self.event) {
-            let excused =
-                perhaps_ended(self.endings, span.ended) || perhaps_ended(&revocations, span.ended);
+            // Who signed in is told to enabled apps only, as far as the node's copy knows.
+            let by_app = matches!(self.event.act, Act::UserInfo { .. });
+            let excused = perhaps_ended(self.endings, span.ended)
+                || perhaps_ended(&revocations, span.ended)
+                || (by_app && self.facts.perhaps_disabled(self.family.app, span));
             if !excused {
                 let claim = "a good access token is dead without a reason";
                 found.broken(Invariant::I4, claim, &[self.index]);

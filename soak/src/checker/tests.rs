@@ -180,6 +180,26 @@ fn inactive() -> Answer<Identity> {
     Answer::Refused(Refusal::Inactive)
 }
 
+fn user_info(answer: Answer<Identity>) -> Act {
+    Act::UserInfo {
+        token: name("a0"),
+        answer,
+    }
+}
+
+/// The shop was disabled, enabled again, and has got new tokens.
+fn enabled_again() -> Script {
+    Script::default()
+        .then(sign_in(Answer::Granted(name("session"))))
+        .then(disable(DONE))
+        .then(Act::Enable {
+            app: SHOP,
+            answer: DONE,
+        })
+        .then(authorize(Answer::Granted(name("code"))))
+        .then(redeem(tokens("a0", "r0")))
+}
+
 const DONE: Answer<()> = Answer::Granted(());
 
 #[test]
@@ -223,6 +243,9 @@ fn an_ordinary_day_breaks_nothing() {
 )]
 #[case::a_disabled_app_may_go_on_for_a_second(
     Script::with_a_code().then(disable(DONE)).then(authorize(Answer::Granted(name("late"))))
+)]
+#[case::a_node_that_has_not_heard_that_an_app_is_enabled_again(
+    enabled_again().then(user_info(Answer::Refused(Refusal::InvalidToken)))
 )]
 #[case::an_answer_that_crosses_the_revocation(
     Script::with_tokens().then(revoke("r0", DONE)).beside(introspect("a0", active()))
@@ -299,6 +322,9 @@ fn i3_ended_for_good(#[case] script: Script) {
 #[case::a_rotation_is_lost(Script::with_generations().then(refresh("r2", no())))]
 #[case::a_session_is_lost(Script::with_a_code().then(authorize(Answer::Refused(Refusal::SignedOut))))]
 #[case::a_refusal_before_its_reason(Script::with_tokens().then(introspect("a0", inactive())).then(revoke("r0", DONE)))]
+#[case::a_node_that_does_not_hear_that_an_app_is_enabled_again(
+    enabled_again().wait(1_000).then(user_info(Answer::Refused(Refusal::InvalidToken)))
+)]
 #[case::an_assertion_at_its_first_use(
     Script::default().then(Act::UseOnce {
         what: Once::Assertion, id: name("jti"), answer: Answer::Refused(Refusal::InvalidClient),
