@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use thiserror::Error;
 
+use crate::driver::DriverError;
 use crate::driver::transfer::{FillError, Part, Table, way};
-use crate::driver::{DriverError, Statement};
 use crate::error::StoreError;
 use crate::store::Store;
 
@@ -119,17 +119,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn count_rows(&self) -> Result<Vec<TableRows>, StoreError> {
-        let mut counts = Vec::with_capacity(TABLES.len());
-        for Table { name, count, .. } in TABLES.iter() {
-            let mut row = self
-                .list(Statement::new(count), |row| row.integer())
-                .await?;
-            counts.push(TableRows {
-                table: name,
-                rows: row.pop().map_or(0, i64::unsigned_abs),
-            });
-        }
-        Ok(counts)
+        Ok(named(self.driver().count(&TABLES).await?))
     }
 
     /// Copies everything that is in `source`, as of one moment, into this database, which nobody has used: all of it or nothing.
@@ -175,14 +165,18 @@ impl Store {
             (Err(FillError::Cut), Err(error)) => return Err(StoreError::from(error).into()),
             (Err(error), _) => return Err(error.into()),
         }
-        let counts = TABLES.iter().zip(counts);
-        Ok(counts
-            .map(|(table, rows)| TableRows {
-                table: table.name,
-                rows,
-            })
-            .collect())
+        Ok(named(counts))
     }
+}
+
+fn named(counts: Vec<u64>) -> Vec<TableRows> {
+    let counts = TABLES.iter().zip(counts);
+    counts
+        .map(|(table, rows)| TableRows {
+            table: table.name,
+            rows,
+        })
+        .collect()
 }
 
 impl From<FillError> for CopyError {

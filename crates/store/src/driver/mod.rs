@@ -120,6 +120,14 @@ impl Driver {
         }
     }
 
+    /// Counts the rows of `tables`, all as of one moment, however long that takes.
+    pub(crate) async fn count(&self, tables: &'static [Table]) -> Result<Vec<u64>, DriverError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.count(tables).await,
+            Self::Postgres(postgres) => postgres.count(tables).await,
+        }
+    }
+
     /// Writes what comes out of `source` into `tables`, which have to be empty: all of it or nothing.
     pub(crate) async fn fill(
         &self,

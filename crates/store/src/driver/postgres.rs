@@ -97,6 +97,11 @@ impl Postgres {
         transfer::dump(&connection, tables, sink).await
     }
 
+    pub(super) async fn count(&self, tables: &[Table]) -> Result<Vec<u64>, DriverError> {
+        let connection = self.pool.connect().await?;
+        transfer::count_all(&connection, tables).await
+    }
+
     pub(super) async fn fill(&self, tables: &[Table], source: Source) -> Result<(), FillError> {
         let connection = self.pool.connect().await?;
         transfer::fill(&connection, tables, source).await

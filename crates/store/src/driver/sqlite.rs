@@ -136,6 +136,13 @@ impl Sqlite {
             .unwrap_or_else(|_| Err(shutting_down()))
     }
 
+    pub(super) async fn count(&self, tables: &'static [Table]) -> Result<Vec<u64>, DriverError> {
+        let site = self.site.clone();
+        tokio::task::spawn_blocking(move || transfer::count_all(&site, tables))
+            .await
+            .unwrap_or_else(|_| Err(shutting_down()))
+    }
+
     pub(super) async fn fill(
         &self,
         tables: &'static [Table],

@@ -52,6 +52,19 @@ pub(super) async fn dump(
     hand_in(sink, Part::End(read)).await
 }
 
+/// Counts the rows of `tables`, all as of one moment.
+pub(super) async fn count_all(
+    connection: &Connection,
+    tables: &[Table],
+) -> Result<Vec<u64>, DriverError> {
+    command(connection, SNAPSHOT).await?;
+    let mut counts = Vec::with_capacity(tables.len());
+    for table in tables {
+        counts.push(count(connection, table).await?);
+    }
+    Ok(counts)
+}
+
 async fn hand_in(sink: &Sink, part: Part) -> Result<(), DriverError> {
     let gone = |_| DriverError::Unavailable("the copy was given up".to_owned());
     sink.send(part).await.map_err(gone)

@@ -37,6 +37,14 @@ pub(super) fn dump(site: &Site, tables: &[Table], sink: &Sink) -> Result<(), Dri
     hand_in(sink, Part::End(read))
 }
 
+/// Counts the rows of `tables`, all as of one moment.
+pub(super) fn count_all(site: &Site, tables: &[Table]) -> Result<Vec<u64>, DriverError> {
+    site.in_place()?;
+    let mut connection = site.connect(Mode::Read)?;
+    let snapshot = connection.transaction()?;
+    tables.iter().map(|table| count(&snapshot, table)).collect()
+}
+
 fn hand_in(sink: &Sink, part: Part) -> Result<(), DriverError> {
     let gone = |_| DriverError::Unavailable("the copy was given up".to_owned());
     sink.blocking_send(part).map_err(gone)
