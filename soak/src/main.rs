@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use safeconduct_soak::report::Report;
 use safeconduct_soak::scenarios::{Length, postgresql, sqlite};
+use safeconduct_soak::stage::Outcome;
 
 /// Drives servers under load through every fault, and holds every answer to what was promised
 #[derive(Debug, Parser)]
@@ -20,15 +21,42 @@ struct Arguments {
     /// How often everything is repeated
     #[arg(long, default_value_t = 1)]
     rounds: usize,
-    /// Leave out what needs another database than these
-    #[arg(long, value_enum, default_values = ["sqlite", "postgresql"])]
-    on: Vec<On>,
+    /// Only this; can be repeated
+    #[arg(long, value_enum)]
+    only: Vec<Run>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum On {
-    Sqlite,
-    Postgresql,
+enum Run {
+    SqliteCalm,
+    SqliteKills,
+    SqlitePause,
+    SqliteFullDisk,
+    PostgresqlCalm,
+    PostgresqlOneNode,
+    PostgresqlDatabaseKilled,
+    PostgresqlPromotion,
+    PostgresqlPartition,
+    PostgresqlClocksSecondsApart,
+    PostgresqlClocksMinutesApart,
+}
+
+impl Run {
+    async fn run(self, length: &Length) -> Result<Outcome> {
+        match self {
+            Self::SqliteCalm => sqlite::calm(length).await,
+            Self::SqliteKills => sqlite::kills(length).await,
+            Self::SqlitePause => sqlite::pause(length).await,
+            Self::SqliteFullDisk => sqlite::full_disk(length).await,
+            Self::PostgresqlCalm => postgresql::calm(length).await,
+            Self::PostgresqlOneNode => postgresql::one_node(length).await,
+            Self::PostgresqlDatabaseKilled => postgresql::database_killed(length).await,
+            Self::PostgresqlPromotion => postgresql::promotion(length).await,
+            Self::PostgresqlPartition => postgresql::partition(length).await,
+            Self::PostgresqlClocksSecondsApart => postgresql::clocks_seconds_apart(length).await,
+            Self::PostgresqlClocksMinutesApart => postgresql::clocks_minutes_apart(length).await,
+        }
+    }
 }
 
 #[tokio::main]
@@ -39,34 +67,13 @@ async fn main() -> Result<()> {
         around_a_fault: arguments.around_a_fault,
         kills: arguments.kills,
     };
+    let is_wanted = |run: &&Run| arguments.only.is_empty() || arguments.only.contains(run);
     let mut report = Report::default();
     for _ in 0..arguments.rounds {
-        if arguments.on.contains(&On::Sqlite) {
-            on_sqlite(&length, &mut report).await?;
-        }
-        if arguments.on.contains(&On::Postgresql) {
-            on_postgresql(&length, &mut report).await?;
+        for run in Run::value_variants().iter().filter(is_wanted) {
+            report.add(&run.run(&length).await?);
         }
     }
     println!("\n{report}");
-    Ok(())
-}
-
-async fn on_sqlite(length: &Length, report: &mut Report) -> Result<()> {
-    report.add(&sqlite::calm(length).await?);
-    report.add(&sqlite::kills(length).await?);
-    report.add(&sqlite::pause(length).await?);
-    report.add(&sqlite::full_disk(length).await?);
-    Ok(())
-}
-
-async fn on_postgresql(length: &Length, report: &mut Report) -> Result<()> {
-    report.add(&postgresql::calm(length).await?);
-    report.add(&postgresql::one_node(length).await?);
-    report.add(&postgresql::database_killed(length).await?);
-    report.add(&postgresql::promotion(length).await?);
-    report.add(&postgresql::partition(length).await?);
-    report.add(&postgresql::clocks_seconds_apart(length).await?);
-    report.add(&postgresql::clocks_minutes_apart(length).await?);
     Ok(())
 }
