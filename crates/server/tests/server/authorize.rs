@@ -94,6 +94,17 @@ async fn each_parameter_is_sent_once_and_a_repeated_state_is_not_echoed() {
         "response_mode",
         "code_challenge",
         "code_challenge_method",
+        "dpop_jkt",
+        "request",
+        "prompt",
+        "max_age",
+        "display",
+        "ui_locales",
+        "login_hint",
+        "id_token_hint",
+        "acr_values",
+        "claims",
+        "claims_locales",
     ] {
         let ask = Ask::of("shop");
         let value = ask.form.get(name).unwrap_or("query").to_owned();

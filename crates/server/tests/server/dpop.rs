@@ -543,7 +543,7 @@ async fn of_16_codes_with_one_proof_at_once_one_is_redeemed_and_the_rest_stay_go
 }
 
 /// A server that asks for its own nonce in every proof.
-async fn nonce_server() -> TestServer {
+pub(crate) async fn nonce_server() -> TestServer {
     let mut settings = Settings::new(Issuer::parse(ISSUER).unwrap());
     settings.dpop_nonce_required = true;
     TestServer::start_with(settings).await
@@ -551,7 +551,12 @@ async fn nonce_server() -> TestServer {
 
 /// A proof for the token endpoint that carries `nonce`.
 fn with_nonce(server: &TestServer, key: &SigningKey, nonce: &str) -> String {
-    let mut claims = server.proof_claims("POST", "/token", None);
+    let claims = server.proof_claims("POST", "/token", None);
+    carrying(nonce, key, claims)
+}
+
+/// A proof of these claims and `nonce`.
+pub(crate) fn carrying(nonce: &str, key: &SigningKey, mut claims: Value) -> String {
     claims["nonce"] = json!(nonce);
     key.sign_proof(PROOF_TYP, &claims).unwrap()
 }

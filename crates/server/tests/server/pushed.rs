@@ -10,7 +10,7 @@ use safeconduct_protocol::token::new_id;
 use serde_json::{Value, json};
 
 use crate::authorize::assert_page;
-use crate::dpop::{self, flawed};
+use crate::dpop::{self, carrying, flawed, nonce_server};
 use crate::id_token::sign_in;
 use crate::support::{
     Answer, Ask, Browser, Credentials, Form, ISSUER, STATE, TestServer, assertion_key, proof_key,
@@ -590,6 +590,24 @@ async fn a_client_with_credentials_uses_each_proof_once() {
         let answer = node.send(push(&sign_in("club"))).await;
         assert_eq!(answer.to_string(), dpop::REPLAYED);
     }
+}
+
+#[tokio::test]
+async fn a_push_needs_the_nonce_of_a_server_that_asks_for_it() {
+    let server = nonce_server().await;
+    let key = proof_key();
+    let ask = sign_in("bound");
+    let push = async |nonce: &str| {
+        let claims = server.proof_claims("POST", "/par", None);
+        let proof = carrying(nonce, &key, claims);
+        let request = with_proof(server.push_request(&ask), &proof);
+        server.send(request).await
+    };
+    let asked = push("x").await;
+    assert_snapshot!(asked, @"400 use_dpop_nonce (dpop-nonce-required)");
+    let answer = push(asked.header("dpop-nonce")).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    assert!(!answer.header("dpop-nonce").is_empty());
 }
 
 #[tokio::test]

@@ -7,13 +7,11 @@ use insta::assert_snapshot;
 use rstest::rstest;
 use safeconduct_protocol::client::Client;
 use safeconduct_protocol::encoding;
-use safeconduct_protocol::metadata::Issuer;
 use safeconduct_protocol::scope::Scope;
-use safeconduct_server::Settings;
 use serde_json::{Value, json};
 
 use crate::assertion::jwt;
-use crate::dpop::flawed;
+use crate::dpop::{carrying, flawed, nonce_server};
 use crate::support::{
     Answer, Ask, Form, ISSUER, TestServer, Tokens, assertion, proof_key, with_proof,
 };
@@ -464,6 +462,14 @@ async fn a_bound_token_is_good_beside_a_proof_and_never_alone() {
     let answer = server.send(with_proof(twice, &fresh(&key))).await;
     assert_refused(&answer, NO_PROOF);
     assert_eq!(server.rows(), rows, "none of it is worth a row");
+    // By POST as well, with a proof of that method.
+    let shown = format!("DPoP {token}");
+    for (method, status) in [("GET", 401), ("POST", 200)] {
+        let proof = server.prove(&key, method, "/userinfo", Some(&token));
+        let headers = [("authorization", shown.as_str()), ("dpop", proof.as_str())];
+        let answer = post(&server, &headers, "").await;
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
     // Whatever the case of the scheme (RFC 9110 §11.1).
     for scheme in ["DPoP", "dpop", "DPOP"] {
         let request = server.userinfo_request(scheme, &token);
@@ -522,19 +528,12 @@ async fn of_64_looks_with_one_proof_at_once_one_is_answered() {
 
 #[tokio::test]
 async fn a_server_that_asks_for_its_nonce_asks_here_as_well() {
-    let mut settings = Settings::new(Issuer::parse(ISSUER).unwrap());
-    settings.dpop_nonce_required = true;
-    let server = TestServer::start_with(settings).await;
+    let server = nonce_server().await;
     let key = proof_key();
-    let proof = |method, endpoint, token, nonce: &str| {
-        let mut claims = server.proof_claims(method, endpoint, token);
-        claims["nonce"] = json!(nonce);
-        key.sign_proof("dpop+jwt", &claims).unwrap()
-    };
     let code = server.code("ada", &Ask::of("bound").scope("openid")).await;
     let asked = server.exchange_proving(&key, &code).await;
     let nonce = asked.header("dpop-nonce").to_owned();
-    let with = proof("POST", "/token", None, &nonce);
+    let with = carrying(&nonce, &key, server.proof_claims("POST", "/token", None));
     let token = server
         .token_with_proof(&with, "bound", &code.exchange())
         .await;
@@ -545,12 +544,8 @@ async fn a_server_that_asks_for_its_nonce_asks_here_as_well() {
     assert_eq!(answer.challenges()[0], BEARER);
     let challenge = format!("{DPOP}, error=\"use_dpop_nonce\"");
     assert!(answer.challenges()[1].starts_with(&challenge), "{answer:?}");
-    let with = proof(
-        "GET",
-        "/userinfo",
-        Some(&token),
-        answer.header("dpop-nonce"),
-    );
+    let claims = server.proof_claims("GET", "/userinfo", Some(&token));
+    let with = carrying(answer.header("dpop-nonce"), &key, claims);
     let request = with_proof(server.userinfo_request("DPoP", &token), &with);
     let answer = server.send(request).await;
     assert_eq!(answer.status, 200, "{answer:?}");
