@@ -54,7 +54,7 @@ impl Tests {
 
 fn directory_of(name_of_crate: &str) -> PathBuf {
     match name_of_crate {
-        "fuzz" | "interop" => root().join(name_of_crate),
+        "fuzz" | "interop" | "model" | "soak" => root().join(name_of_crate),
         other => root().join("crates").join(other),
     }
 }
