@@ -9,6 +9,7 @@ use anyhow::{Result, ensure};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use crate::contestant::Processes;
 use crate::flows::{Flow, Worker};
 use crate::machine::{self, Memory};
 use crate::statistics::Durations;
@@ -24,6 +25,8 @@ pub(crate) struct Measured {
     pub(crate) elapsed: Duration,
     /// What the server's process used of the processors meanwhile.
     pub(crate) server: Duration,
+    /// What the processes of its database used, where it has one.
+    pub(crate) database: Option<Duration>,
     /// What this process used.
     pub(crate) driver: Duration,
     /// How many processors everything else kept busy.
@@ -43,16 +46,23 @@ impl Measured {
         self.server.as_secs_f64() * 1e6 / self.flows.count() as f64
     }
 
+    /// The same of its database's.
+    pub(crate) fn database_cost(&self) -> Option<f64> {
+        let micros = |spent: Duration| spent.as_secs_f64() * 1e6;
+        self.database
+            .map(|spent| micros(spent) / self.flows.count() as f64)
+    }
+
     /// Microseconds of this process's for one flow.
     pub(crate) fn driver_cost(&self) -> f64 {
         self.driver.as_secs_f64() * 1e6 / self.flows.count() as f64
     }
 }
 
-/// Lets `workers` work on the server of `process` until the time is over or one of them has nothing left to do.
+/// Lets `workers` work on the server of `processes` until the time is over or one of them has nothing left to do.
 pub(crate) async fn drive(
     workers: Vec<Worker>,
-    process: u32,
+    processes: Processes,
     window: Duration,
 ) -> Result<Measured> {
     let course = Arc::new(Course::default());
@@ -61,12 +71,12 @@ pub(crate) async fn drive(
         running.spawn(work(worker, Arc::clone(&course)));
     }
     course.wait(WARM_UP).await;
-    let before = Moment::now(process)?;
+    let before = Moment::now(processes)?;
     course.enter(MEASURED);
     course.wait(window).await;
     course.enter(OVER);
-    let after = Moment::now(process)?;
-    let memory = machine::memory(process)?;
+    let after = Moment::now(processes)?;
+    let memory = machine::memory(processes.server)?;
 
     let mut flows = Vec::new();
     while let Some(ended) = running.join_next().await {
@@ -126,15 +136,18 @@ async fn work(mut worker: Worker, course: Arc<Course>) -> Result<Vec<Duration>> 
 struct Moment {
     at: Instant,
     server: Duration,
+    database: Option<Duration>,
     driver: Duration,
     machine: Duration,
 }
 
 impl Moment {
-    fn now(process: u32) -> Result<Self> {
+    fn now(processes: Processes) -> Result<Self> {
+        let database = processes.database.map(machine::processor_time_of_family);
         Ok(Self {
             at: Instant::now(),
-            server: machine::processor_time(process)?,
+            server: machine::processor_time(processes.server)?,
+            database: database.transpose()?,
             driver: machine::processor_time(std::process::id())?,
             machine: machine::busy_time()?,
         })
@@ -144,11 +157,16 @@ impl Moment {
         let elapsed = after.at - self.at;
         let server = after.server - self.server;
         let driver = after.driver - self.driver;
-        let others = (after.machine - self.machine).saturating_sub(server + driver);
+        let database = self.database.zip(after.database);
+        // A backend that ended between being counted and being waited for is counted once only.
+        let database = database.map(|(before, after)| after.saturating_sub(before));
+        let own = server + driver + database.unwrap_or_default();
+        let others = (after.machine - self.machine).saturating_sub(own);
         Measured {
             flows,
             elapsed,
             server,
+            database,
             driver,
             noise: others.as_secs_f64() / elapsed.as_secs_f64(),
             memory,
@@ -161,26 +179,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_neither_server_nor_driver_used_is_noise() {
+    fn what_neither_server_nor_database_nor_driver_used_is_noise() {
         let seconds = Duration::from_secs;
         let at = Instant::now();
         let before = Moment {
             at,
             server: seconds(5),
+            database: Some(seconds(2)),
             driver: seconds(1),
             machine: seconds(100),
         };
         let after = Moment {
             at: at + seconds(4),
             server: seconds(8),
+            database: Some(seconds(3)),
             driver: seconds(3),
-            machine: seconds(107),
+            machine: seconds(108),
         };
         let flows = Durations::new(vec![Duration::from_millis(1); 1000]);
         let measured = before.until(&after, flows, Memory::default());
         assert_eq!(measured.noise, 0.5);
         assert_eq!(measured.rate(), 250.0);
         assert_eq!(measured.cost(), 3000.0);
+        assert_eq!(measured.database_cost(), Some(1000.0));
         assert_eq!(measured.driver_cost(), 2000.0);
     }
 }

@@ -19,6 +19,22 @@ pub(crate) fn processor_time(process: u32) -> Result<Duration> {
         .context("/proc/PID/stat has another form here")
 }
 
+/// The processor time of a process and of all children that it ever had.
+pub(crate) fn processor_time_of_family(parent: u32) -> Result<Duration> {
+    let text = fs::read_to_string(format!("/proc/{parent}/stat"))?;
+    let ended = waited_for_ticks(&text).map(duration);
+    let mut time =
+        processor_time(parent)? + ended.context("/proc/PID/stat has another form here")?;
+    for task in fs::read_dir(format!("/proc/{parent}/task"))? {
+        let children = fs::read_to_string(task?.path().join("children"))?;
+        for child in children.split_ascii_whitespace() {
+            // One that ended just now is not there any more.
+            time += processor_time(child.parse()?).unwrap_or_default();
+        }
+    }
+    Ok(time)
+}
+
 /// The time that all processors together were busy since the machine started.
 pub(crate) fn busy_time() -> Result<Duration> {
     let text = fs::read_to_string("/proc/stat")?;
@@ -65,8 +81,18 @@ fn duration(ticks: u64) -> Duration {
 
 /// `utime` and `stime`: fields 14 and 15. The second field, the command, may hold anything but ends with the last `)`.
 fn process_ticks(stat: &str) -> Option<u64> {
+    two_fields(stat, 14)
+}
+
+/// `cutime` and `cstime`: the same of the children that ended, and their children.
+fn waited_for_ticks(stat: &str) -> Option<u64> {
+    two_fields(stat, 16)
+}
+
+/// The sum of a field and the next. Fields are counted from 1, and those behind the command begin with the third.
+fn two_fields(stat: &str, first: usize) -> Option<u64> {
     let (_, rest) = stat.rsplit_once(')')?;
-    let mut fields = rest.split_ascii_whitespace().skip(11);
+    let mut fields = rest.split_ascii_whitespace().skip(first - 3);
     let user: u64 = fields.next()?.parse().ok()?;
     let system: u64 = fields.next()?.parse().ok()?;
     Some(user + system)
@@ -94,6 +120,7 @@ mod tests {
     fn a_process_is_charged_for_user_and_kernel_time() {
         let stat = "42 (a) b (c) S 1 42 42 0 -1 4194560 900 0 3 0 150 25 7 8 20 0 4 0 100 0 0";
         assert_eq!(process_ticks(stat), Some(175));
+        assert_eq!(waited_for_ticks(stat), Some(15));
         assert_eq!(process_ticks("42 (a) S 1"), None);
         assert_eq!(duration(175), Duration::from_millis(1750));
     }
@@ -117,6 +144,7 @@ mod tests {
         let own = memory(std::process::id()).unwrap();
         assert!(own.resident > 0 && own.resident <= own.peak);
         assert!(processor_time(std::process::id()).is_ok());
+        assert!(processor_time_of_family(std::process::id()).is_ok());
         assert!(busy_time().unwrap() > Duration::ZERO);
     }
 }

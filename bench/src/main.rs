@@ -24,7 +24,10 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use clap::Parser;
 
-use contestant::{Contestant, safeconduct::Serve};
+use contestant::{
+    Contestant,
+    safeconduct::{Memory, Serve},
+};
 use report::{Report, Row};
 use scenario::Scenario;
 use sign_in::Person;
@@ -51,6 +54,9 @@ struct Arguments {
     /// Drive node-oidc-provider too, from bench/peers/node-oidc-provider (after `npm ci` there)
     #[arg(long)]
     peer: bool,
+    /// Drive Safeconduct on PostgreSQL too, on a server of its own (Debian: postgresql)
+    #[arg(long)]
+    postgresql: bool,
     /// The `safeconduct` to start; without it, the one of this workspace, built now
     #[arg(long, value_name = "FILE")]
     server: Option<PathBuf>,
@@ -84,7 +90,8 @@ struct Entrant {
 }
 
 async fn measure(arguments: &Arguments) -> Result<Report> {
-    let serve = Serve::new(arguments.server.clone(), &arguments.log)?;
+    let serving = |memory| Serve::new(arguments.server.clone(), &arguments.log, memory);
+    let serve = serving(Memory::Sqlite)?;
     let mut report = Report::new(std::env::args().skip(1));
     eprintln!("limits");
     report.limits = limits::measure(serve.directory())?;
@@ -97,6 +104,13 @@ async fn measure(arguments: &Arguments) -> Result<Report> {
         Entrant::new(Contestant::floor().await?).await?,
         Entrant::new(server).await?,
     ];
+    // Kept to the end: it has the database.
+    let on_postgresql;
+    if arguments.postgresql {
+        on_postgresql = serving(Memory::postgresql())?;
+        on_postgresql.first_start().await?;
+        entrants.push(Entrant::new(on_postgresql.start().await?).await?);
+    }
     if arguments.peer {
         entrants.push(Entrant::new(Contestant::node().await?).await?);
     }
@@ -184,7 +198,7 @@ impl Entrant {
             flows::prepare(scenario, &contestant.target, &self.people, connections).await?;
         let flush = disk::flush(directory)?;
         let window = Duration::from_secs(arguments.seconds);
-        let measured = load::drive(workers, contestant.id(), window).await?;
+        let measured = load::drive(workers, contestant.processes(), window).await?;
         Ok(Row {
             contestant: contestant.name,
             scenario,

@@ -93,8 +93,8 @@ impl Report {
     fn write_runs(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             formatter,
-            "| server | scenario | conn. | flows/s | p50 ms | p99 ms | **CPU µs/flow** | × floor | driver µs/flow | flush p50 / p99 ms | noise | RSS MiB |\n\
-             |---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
+            "| server | scenario | conn. | flows/s | p50 ms | p99 ms | **CPU µs/flow** | of database | × floor | driver µs/flow | flush p50 / p99 ms | noise | RSS MiB |\n\
+             |---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
         )?;
         for row in &self.rows {
             let Row {
@@ -109,11 +109,14 @@ impl Report {
                 .map(|floor| measured.cost() / floor / f64::from(scenario.requests()));
             writeln!(
                 formatter,
-                "| {contestant} | {scenario} | {connections} | {} | {} | {} | **{}** | {} | {} | {} / {} | {:.2} | {} |",
+                "| {contestant} | {scenario} | {connections} | {} | {} | {} | **{}** | {} | {} | {} | {} / {} | {:.2} | {} |",
                 whole(measured.rate()),
                 milliseconds(measured.flows.percentile(50)),
                 milliseconds(measured.flows.percentile(99)),
                 short(measured.cost()),
+                measured
+                    .database_cost()
+                    .map_or_else(|| "–".to_owned(), short),
                 times.map_or_else(|| "–".to_owned(), |times| format!("{times:.1}")),
                 short(measured.driver_cost()),
                 milliseconds(flush.percentile(50)),
@@ -256,6 +259,7 @@ mod tests {
             flows: Durations::new(vec![Duration::from_millis(1); 1000]),
             elapsed: Duration::from_secs(2),
             server: Duration::from_millis(milliseconds),
+            database: None,
             driver: Duration::from_millis(50),
             noise: 0.25,
             memory: Memory {
@@ -283,7 +287,7 @@ mod tests {
             .push(row("node-oidc-provider", Scenario::CodeSso, 1200));
         let text = report.to_string();
         let expected = [
-            "| safeconduct | code_sso | 16 | 500 | 1.0 | 1.0 | **100** | 5.0 | 50.0 | 0.20 / 0.20 | 0.25 | 20 |",
+            "| safeconduct | code_sso | 16 | 500 | 1.0 | 1.0 | **100** | – | 5.0 | 50.0 | 0.20 / 0.20 | 0.25 | 20 |",
             "| code_sso | 16 | 100 | 1,200 | 12.0 |",
             "cargo run --release -p safeconduct-bench -- --seconds 2",
         ];

@@ -41,6 +41,17 @@ pub(crate) struct Contestant {
     /// The time from starting the process to the first good answer.
     pub(crate) started_in: Duration,
     process: Process,
+    /// The process of its database with its children, where it has one.
+    database: Option<u32>,
+}
+
+/// Whose processor time is counted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Processes {
+    /// The server's.
+    pub(crate) server: u32,
+    /// Its database's, children included.
+    pub(crate) database: Option<u32>,
 }
 
 /// How a server is spoken to.
@@ -94,6 +105,7 @@ impl Contestant {
             target: Arc::new(target),
             started_in: begun.elapsed(),
             process,
+            database: None,
         })
     }
 
@@ -105,6 +117,14 @@ impl Contestant {
     /// The id of its process.
     pub(crate) fn id(&self) -> u32 {
         self.process.child.id()
+    }
+
+    /// The processes that work for it.
+    pub(crate) fn processes(&self) -> Processes {
+        Processes {
+            server: self.id(),
+            database: self.database,
+        }
     }
 }
 

@@ -41,5 +41,6 @@ pub(super) async fn start() -> Result<Contestant> {
         target: Arc::new(target),
         started_in,
         process,
+        database: None,
     })
 }

@@ -1,5 +1,5 @@
 //! `safeconduct serve`, from the release build, configured as for production behind a proxy: `https` issuer, master key and
-//! secrets in files, SQLite with every commit flushed to the disk. Nothing is tuned.
+//! secrets in files, SQLite or PostgreSQL with every commit flushed to the disk. Nothing is tuned.
 
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use safeconduct_protocol::random;
+use safeconduct_testing_postgres::{Database, Postgres};
 use tempfile::TempDir;
 
 use super::{
@@ -30,6 +31,9 @@ pub(crate) const PATHS: Paths = Paths {
     revoke: "/revoke",
 };
 
+/// What the report calls it where its memory is PostgreSQL.
+const ON_POSTGRESQL: &str = "safeconduct, PostgreSQL";
+
 const HOST: &str = "id.bench.example";
 /// Apps for 128 people: room for 102,400 grants before the oldest are ended.
 const APPS: usize = 16;
@@ -39,11 +43,49 @@ pub(crate) struct Serve {
     binary: PathBuf,
     directory: TempDir,
     listen: SocketAddr,
+    memory: Memory,
+}
+
+/// Where it keeps what it must remember.
+pub(crate) enum Memory {
+    /// A file beside its configuration.
+    Sqlite,
+    /// A server of its own on this machine, as installed.
+    PostgreSql(Database),
+}
+
+impl Memory {
+    /// An empty database on a new PostgreSQL server.
+    pub(crate) fn postgresql() -> Self {
+        Self::PostgreSql(Postgres::start(&[]).create_database())
+    }
+
+    fn url(&self) -> String {
+        match self {
+            Self::Sqlite => "sqlite:safeconduct.db".to_owned(),
+            Self::PostgreSql(database) => database.url(),
+        }
+    }
+
+    /// The process that has it, with its children, where that is not the server's own.
+    fn process(&self) -> Option<u32> {
+        match self {
+            Self::Sqlite => None,
+            Self::PostgreSql(database) => database.server().process(),
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Sqlite => "safeconduct",
+            Self::PostgreSql(_) => ON_POSTGRESQL,
+        }
+    }
 }
 
 impl Serve {
     /// Builds the binary unless one is given, and writes the configuration.
-    pub(crate) fn new(binary: Option<PathBuf>, log: &str) -> Result<Self> {
+    pub(crate) fn new(binary: Option<PathBuf>, log: &str, memory: Memory) -> Result<Self> {
         let own = std::env::current_exe()?;
         let beside = own.parent().context("a program stands in a folder")?;
         let binary = match binary {
@@ -55,7 +97,7 @@ impl Serve {
             .prefix("bench-")
             .tempdir_in(beside)?;
         let (listen, admin) = (free_port()?, free_port()?);
-        let config = configuration(listen, admin, log);
+        let config = configuration(listen, admin, &memory.url(), log);
         fs::write(directory.path().join("safeconduct.toml"), config)?;
         let key = random::bytes::<32>().map(|byte| format!("{byte:02x}"));
         for (name, content) in [("secret", SECRET), ("master-key", &key.concat())] {
@@ -68,6 +110,7 @@ impl Serve {
             binary,
             directory,
             listen,
+            memory,
         })
     }
 
@@ -105,10 +148,11 @@ impl Serve {
             format!("safeconduct serve: {}", log.unwrap_or_default())
         })?;
         Ok(Contestant {
-            name: "safeconduct",
+            name: self.memory.name(),
             target: Arc::new(target),
             started_in,
             process,
+            database: self.memory.process(),
         })
     }
 
@@ -169,13 +213,13 @@ fn apps() -> Vec<String> {
     (0..APPS).map(|number| format!("app-{number}")).collect()
 }
 
-fn configuration(listen: SocketAddr, admin: SocketAddr, log: &str) -> String {
+fn configuration(listen: SocketAddr, admin: SocketAddr, database: &str, log: &str) -> String {
     let mut text = format!(
         r#"
 issuer = "https://{HOST}"
 server.listen = ["{listen}"]
 server.admin_listen = "{admin}"
-database.url = "sqlite:safeconduct.db"
+database.url = "{database}"
 secrets.master_key_file = "master-key"
 log.level = "{log}"
 scopes."{SCOPE}".text.en = "Read your notes"

@@ -136,6 +136,11 @@ impl Postgres {
         }
     }
 
+    /// The id of its first process, whose children are all others. `None` while it is stopped.
+    pub fn process(&self) -> Option<u32> {
+        self.postmaster().as_ref().map(Child::id)
+    }
+
     /// Runs SQL as the superuser; the rows that it returns, their columns divided by `|`.
     pub fn sql(&self, database: &str, sql: &str) -> String {
         let mut psql = self.client("psql");
