@@ -1,6 +1,6 @@
 //! The checker: a pure function over a history. It knows the promises and nothing of how they are kept.
 //!
-//! Everything that was handed out belongs to a [`family`]: a code, and every token that came of it. For each the checker
+//! Everything that was handed out belongs to a family: a code, and every token that came of it. For each the checker
 //! works out two things from what its users and the operator saw. What *surely* ended it, and when: a yes to anything of it that was asked
 //! later breaks a promise. And what *perhaps* ended it: a no to something good needs such an excuse. An answer that never came
 //! is both at once: it may have taken effect, now or a little later, or never.
