@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use thiserror::Error;
 
 use crate::driver::DriverError;
-use crate::driver::transfer::{FillError, Part, Table, way};
+use crate::driver::transfer::{FillError, Part, Table, Tally, way};
 use crate::error::StoreError;
 use crate::store::Store;
 
@@ -108,9 +108,15 @@ pub enum CopyError {
     /// A row of the source is not one that the target can hold.
     #[error("a row of the source cannot be kept in the target: {0}")]
     Unfit(String),
-    /// One of the two databases failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+    /// Somebody wrote to the source while it was read, and goes on to do so.
+    #[error("the source was written to while it was copied: nothing was kept of the copy")]
+    Changed,
+    /// The source failed.
+    #[error("the source failed: {0}")]
+    Source(StoreError),
+    /// The target failed. After [`StoreError::CommitUnknown`] it may hold the whole copy, and is [`NotEmpty`](Self::NotEmpty) then.
+    #[error("the target failed: {0}")]
+    Target(StoreError),
 }
 
 impl Store {
@@ -127,7 +133,8 @@ impl Store {
     /// were counted on both sides.
     ///
     /// What happens at the source after that moment is not in the copy: a code that is redeemed there could be redeemed here again.
-    /// Whoever copies stops the source's servers first, and starts none on it afterwards.
+    /// Whoever copies stops the source's servers first, and starts none on it afterwards. One that was forgotten shows when the
+    /// source is read for the second time, before anything is kept.
     ///
     /// # Errors
     /// [`CopyError`].
@@ -136,17 +143,25 @@ impl Store {
         source: &Store,
         mut progress: impl FnMut(&'static str, u64),
     ) -> Result<Vec<TableRows>, CopyError> {
-        if source.cluster().await?.is_none() {
+        let cluster = source.cluster().await.map_err(CopyError::Source)?;
+        if cluster.is_none() {
             return Err(CopyError::Unused);
         }
         let (sink, mut coming) = way();
         let (going, end) = way();
-        let mut counts = vec![0; TABLES.len()];
         let passing = async {
+            let mut tally = Tally::of_none(TABLES.len());
             while let Some(part) = coming.recv().await {
-                if let Part::Rows { table, rows } = &part {
-                    counts[*table] += rows.len() as u64;
-                    progress(TABLES[*table].name, counts[*table]);
+                match &part {
+                    Part::Rows { table, rows } => {
+                        progress(TABLES[*table].name, tally.add(*table, rows));
+                    }
+                    Part::End(_) => {
+                        // The target keeps nothing of what has no end.
+                        if source.tally().await? != tally {
+                            return Err(CopyError::Changed);
+                        }
+                    }
                 }
                 if going.send(part).await.is_err() {
                     break;
@@ -154,18 +169,36 @@ impl Store {
             }
             // From here on neither side waits for the other.
             drop((coming, going));
+            Ok(tally)
         };
-        let (read, (), written) = tokio::join!(
+        let (read, passed, written) = tokio::join!(
             source.driver().dump(&TABLES, sink),
             passing,
             self.driver().fill(&TABLES, end)
         );
+        let tally = passed?;
         match (written, read) {
-            (Ok(()), _) => {}
-            (Err(FillError::Cut), Err(error)) => return Err(StoreError::from(error).into()),
-            (Err(error), _) => return Err(error.into()),
+            (Ok(()), _) => Ok(named(tally.into_counts())),
+            (Err(FillError::Cut), Err(error)) => Err(CopyError::Source(error.into())),
+            (Err(error), _) => Err(error.into()),
         }
-        Ok(named(counts))
+    }
+
+    /// What is there to be copied.
+    async fn tally(&self) -> Result<Tally, CopyError> {
+        let (sink, mut coming) = way();
+        let adding = async {
+            let mut tally = Tally::of_none(TABLES.len());
+            while let Some(part) = coming.recv().await {
+                if let Part::Rows { table, rows } = part {
+                    tally.add(table, &rows);
+                }
+            }
+            tally
+        };
+        let (read, tally) = tokio::join!(self.driver().dump(&TABLES, sink), adding);
+        let read = read.map(|()| tally);
+        read.map_err(|error| CopyError::Source(error.into()))
     }
 }
 
@@ -192,11 +225,11 @@ impl From<FillError> for CopyError {
                 read,
                 written,
             },
-            FillError::Cut => Self::Store(StoreError::Unavailable(
-                "the source could not be read to its end".to_owned(),
+            FillError::Cut => Self::Source(StoreError::Unavailable(
+                "it was not read to its end".to_owned(),
             )),
             FillError::Driver(DriverError::Constraint(reason)) => Self::Unfit(reason),
-            FillError::Driver(error) => Self::Store(error.into()),
+            FillError::Driver(error) => Self::Target(error.into()),
         }
     }
 }

@@ -30,6 +30,14 @@ impl Store {
         })
     }
 
+    /// Whether `url` says where a database is in a way that [`open`](Self::open) understands. Nobody is asked.
+    ///
+    /// # Errors
+    /// [`OpenError::Url`] or [`OpenError::UrlPart`].
+    pub fn understands(url: &str) -> Result<(), OpenError> {
+        Driver::understands(url)
+    }
+
     /// The steps of the schema, oldest first, and which of them the database that `url` names has taken. Nothing is changed, and
     /// nothing is created where there is no database.
     ///

@@ -169,6 +169,35 @@ async fn a_database_in_use_is_no_target_and_an_unused_one_no_source(database: Ki
     assert_eq!(refusal, Err(CopyError::Unused));
 }
 
+#[apply(databases)]
+#[tokio::test]
+async fn a_source_that_is_written_to_meanwhile_leaves_the_target_empty(database: Kind) {
+    let world = World::on(database).await;
+    world.live().await;
+    let target = Empty::of(database);
+    let store = Store::open(target.url()).await.unwrap();
+    // As many rows as before: no count would show it.
+    let rename = "UPDATE users SET name = 'Eve' WHERE username_key = 'user 7'";
+    let mut renamed = false;
+    let copied = store.copy_from(&world.store, |_, _| {
+        if std::mem::replace(&mut renamed, true) {
+            return;
+        }
+        match world.database.url().strip_prefix("sqlite:") {
+            Some(path) => {
+                let connection = Connection::open(path).unwrap();
+                assert_eq!(connection.execute(rename, []).unwrap(), 1);
+            }
+            None => {
+                world.database.sql(rename);
+            }
+        }
+    });
+    assert_eq!(copied.await, Err(CopyError::Changed));
+    assert!(store.cluster().await.unwrap().is_none());
+    store.copy_from(&world.store, |_, _| {}).await.unwrap();
+}
+
 #[tokio::test]
 async fn what_the_target_cannot_hold_leaves_it_empty_on_postgresql() {
     let world = World::on(Kind::Sqlite).await;

@@ -121,8 +121,8 @@ pub enum OpenError {
     },
     /// The user may not do what is needed.
     #[error(
-        "PostgreSQL at {server} forbids it ({reason}): make our user the owner of the database, \
-         or let one who is run safeconduct migrate"
+        "PostgreSQL at {server} forbids it ({reason}): make our user the owner of the database; \
+         or let one who is run safeconduct migrate, and grant us SELECT, INSERT, UPDATE and DELETE on its tables"
     )]
     Rights {
         /// Host, port and database.
@@ -145,6 +145,39 @@ pub enum OpenError {
     ReadOnly {
         /// Host, port and database.
         server: String,
+    },
+    /// There is a pooler between us and the server, and we were not told so.
+    #[error(
+        "there is a pooler such as PgBouncer in front of PostgreSQL at {server}: add pgbouncer=true to the database URL, \
+         or name the server itself"
+    )]
+    Pooler {
+        /// Host, port and database.
+        server: String,
+    },
+    /// Everybody who may be connected is.
+    #[error(
+        "PostgreSQL at {server} has no connection left for us ({reason}): raise max_connections of the server \
+         (or the limit of the user or the database), or lower pool_size in the database URL of the nodes"
+    )]
+    Full {
+        /// Host, port and database.
+        server: String,
+        /// The server's words.
+        reason: String,
+    },
+    /// The pool may become larger than the server allows.
+    #[error(
+        "PostgreSQL at {server} gives us {room} connections at most, and pool_size is {pool_size}: \
+         lower pool_size in the database URL, or raise max_connections of the server (or the limit of the user or the database)"
+    )]
+    Crowded {
+        /// Host, port and database.
+        server: String,
+        /// How many connections we could have.
+        room: usize,
+        /// How many we may want.
+        pool_size: usize,
     },
     /// The database cannot hold every text.
     #[error("the database {server} has the encoding {found}: create one with the encoding UTF8")]

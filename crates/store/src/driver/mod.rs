@@ -46,6 +46,14 @@ impl Driver {
         }
     }
 
+    /// Whether `url` is one that could be opened, as far as that can be said without trying.
+    pub(crate) fn understands(url: &str) -> Result<(), OpenError> {
+        match Place::parse(url)? {
+            Place::File(_) => Ok(()),
+            Place::Server => Postgres::understands(url),
+        }
+    }
+
     /// Version and text of the migrations that were run on the database that `url` names, oldest first. Nothing is changed.
     pub(crate) async fn history(url: &str) -> Result<Vec<(i64, String)>, OpenError> {
         match Place::parse(url)? {

@@ -48,10 +48,19 @@ impl Postgres {
             server: &address.server,
         };
         schema.upgrade(migrations).await?;
+        schema.may_be_used().await?;
+        if !address.pooled {
+            schema.has_room_for(address.pool_size).await?;
+        }
         schema.warn_of_forgetting().await?;
         Ok(Self {
             pool: Arc::new(Pool::new(address, tls, first)),
         })
+    }
+
+    /// Whether everything in `url` is something that a URL can say.
+    pub(super) fn understands(url: &str) -> Result<(), OpenError> {
+        Address::parse(url).map(drop)
     }
 
     /// Version and text of the migrations that were run on the database that `url` names.

@@ -8,7 +8,7 @@ use safeconduct_protocol::time::Timestamp;
 use super::DriverError;
 
 /// One value of a parameter or a column. Both databases hold these four and no other.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Value {
     Null,
     Integer(i64),
@@ -263,6 +263,11 @@ impl Row {
     /// A row of these columns.
     pub(crate) fn new(values: Vec<Value>) -> Self {
         Self(values.into_iter())
+    }
+
+    /// The columns that were not read yet, which stay unread.
+    pub(super) fn values(&self) -> &[Value] {
+        self.0.as_slice()
     }
 
     /// The columns that were not read yet.

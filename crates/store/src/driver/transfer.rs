@@ -1,6 +1,8 @@
 //! What passes between two databases when one is copied into the other: rows by the hundred, from one snapshot into one
 //! transaction.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use tokio::sync::mpsc;
 
 use super::statement::Row;
@@ -70,6 +72,34 @@ pub(crate) type Source = mpsc::Receiver<Part>;
 /// A way from one database to another.
 pub(crate) fn way() -> (Sink, Source) {
     mpsc::channel(AHEAD)
+}
+
+/// What has come of each table: how many rows, and a sum over what is in them, whatever their order.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Tally(Vec<(u64, u64)>);
+
+impl Tally {
+    /// Nothing of so many tables.
+    pub(crate) fn of_none(tables: usize) -> Self {
+        Self(vec![(0, 0); tables])
+    }
+
+    /// Adds some rows of the table at this index, and gives how many have come of it.
+    pub(crate) fn add(&mut self, table: usize, rows: &[Row]) -> u64 {
+        let (count, sum) = &mut self.0[table];
+        for row in rows {
+            let mut hasher = DefaultHasher::new();
+            row.values().hash(&mut hasher);
+            *sum = sum.wrapping_add(hasher.finish());
+        }
+        *count += rows.len() as u64;
+        *count
+    }
+
+    /// How many rows have come of each table.
+    pub(crate) fn into_counts(self) -> Vec<u64> {
+        self.0.into_iter().map(|(count, _)| count).collect()
+    }
 }
 
 /// Why a database was not filled; it is as it was before.

@@ -42,8 +42,12 @@ const HANDED_ON: &[&str] = &[
     "user",
 ];
 
-const KNOWN: &str = "sslmode, sslrootcert, pool_size, connect_timeout, statement_timeout, pgbouncer, \
+const KNOWN: &str = "known are sslmode, sslrootcert, pool_size, connect_timeout, statement_timeout, pgbouncer, \
      and what PostgreSQL's own programs take there";
+
+/// What a session says to `safeconduct.direct` that was made for us alone. A pooler hands no options of ours on: it refuses them,
+/// or drops them.
+pub(super) const DIRECT: &str = "yes";
 
 /// How the server proves who it is, as PostgreSQL's programs call it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +95,14 @@ impl Address {
             }
         }
         let mut config = Config::from_str(&handed_on).map_err(|_| unreadable())?;
-        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+        let (hosts, addresses) = (config.get_hosts(), config.get_hostaddrs());
+        let places = hosts.len().max(addresses.len());
+        let nameless = hosts
+            .iter()
+            .any(|host| matches!(host, Host::Tcp(name) if name.is_empty()));
+        let uneven = |count: usize| count > 1 && count != places;
+        let unequal = !hosts.is_empty() && !addresses.is_empty() && hosts.len() != addresses.len();
+        if places == 0 || nameless || unequal || uneven(config.get_ports().len()) {
             return Err(unreadable());
         }
         let tls = own.tls.unwrap_or_else(|| default_tls(&config));
@@ -164,6 +175,11 @@ impl Own {
     fn complete(&self, config: &mut Config, tls: Tls) {
         if config.get_application_name().is_none() {
             config.application_name("safeconduct");
+        }
+        if !self.pooled {
+            let given = config.get_options().unwrap_or_default();
+            let options = format!("{given} -c safeconduct.direct={DIRECT}");
+            config.options(options.trim_start());
         }
         config.connect_timeout(self.connect_timeout);
         // A connection that leads nowhere is noticed by the first who waits on it, and by nobody before: see `pool`.
@@ -361,6 +377,9 @@ mod tests {
     #[case("postgres://sc:hush@db/sc?pool_size", "a parameter")]
     #[case("postgres://sc:hush@db:port/sc", "host, port")]
     #[case("postgres:///sc", "host, port")]
+    #[case("postgres://sc:hush@:5432/sc", "host, port")]
+    #[case("postgres://sc:hush@one,two:1,three/sc?port=5", "host, port")]
+    #[case("postgres://sc:hush@one,two/sc?hostaddr=127.0.0.1", "host, port")]
     #[case("postgres://", "host, port")]
     fn what_a_url_cannot_say_is_named_and_not_repeated(#[case] url: &str, #[case] named: &str) {
         let refusal = Address::parse(url)

@@ -4,7 +4,6 @@
 //! to begin it, the statements behind it, which are sent without waiting, find a session that takes no writes.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,7 +15,7 @@ use tokio::time::timeout;
 use tokio_postgres::{Client, Error, RowStream, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::address::Address;
+use super::address::{Address, DIRECT};
 use super::failure::{Failure, refusal};
 use super::pipeline::pipelined;
 use crate::driver::{DriverError, OpenError, Row, Rows, Statement, Value};
@@ -34,7 +33,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(2);
 
 const JUDGE: &str = "SELECT current_setting('server_version'), current_setting('server_version_num'), \
-     current_setting('transaction_read_only'), current_setting('server_encoding'), current_setting('synchronous_commit')";
+     current_setting('transaction_read_only'), current_setting('server_encoding'), current_setting('synchronous_commit'), \
+     current_setting('safeconduct.direct', true)";
 
 /// An open connection. Dropping it says goodbye to the server once everything that was asked is answered.
 pub(super) struct Connection {
@@ -70,9 +70,13 @@ impl Connection {
                 statement_timeout: address.statement_timeout,
                 severed: AtomicBool::new(false),
             };
-            let settings = settings(address);
-            let judged = connection.client.simple_query(&settings).await;
-            Server::read(&judged.map_err(refused)?).judge(&address.server)?;
+            let judged = connection.client.simple_query(JUDGE).await;
+            Server::read(&judged.map_err(refused)?).judge(address)?;
+            if !address.pooled {
+                let settings = settings(address);
+                let set = connection.client.batch_execute(&settings).await;
+                set.map_err(refused)?;
+            }
             Ok(connection)
         };
         // The handshake, too, can meet a server that says nothing.
@@ -223,17 +227,12 @@ pub(super) fn decoded(row: &tokio_postgres::Row) -> Result<Row, Error> {
     Ok(Row::new(values.collect::<Result<_, _>>()?))
 }
 
-/// What is asked of a new session, and what is made of it.
+/// What is made of a new session that is known to be ours alone. Behind a pooler it would be the next one's, too.
 fn settings(address: &Address) -> String {
-    let mut settings = JUDGE.to_owned();
-    if !address.pooled {
-        let _ = write!(
-            settings,
-            "; SET default_transaction_read_only = on; {}",
-            limits("SET", address.statement_timeout)
-        );
-    }
-    settings
+    format!(
+        "SET default_transaction_read_only = on; {}",
+        limits("SET", address.statement_timeout)
+    )
 }
 
 /// The statements that limit how long others wait for us. `set` is `SET` or `SET LOCAL`.
@@ -254,6 +253,8 @@ struct Server<'a> {
     read_only: &'a str,
     encoding: &'a str,
     synchronous_commit: &'a str,
+    /// Whether what [`Address`] asks for with the connection has reached the session.
+    direct: &'a str,
 }
 
 impl<'a> Server<'a> {
@@ -269,12 +270,13 @@ impl<'a> Server<'a> {
             read_only: column(2),
             encoding: column(3),
             synchronous_commit: column(4),
+            direct: column(5),
         }
     }
 
     /// Refuses a server that could not keep what we promise.
-    fn judge(&self, name: &str) -> Result<(), OpenError> {
-        let server = name.to_owned();
+    fn judge(&self, address: &Address) -> Result<(), OpenError> {
+        let server = address.server.clone();
         let version: u32 = self.version_number.parse().unwrap_or(0);
         if version / 10_000 < OLDEST {
             let found = self.version.to_owned();
@@ -284,6 +286,9 @@ impl<'a> Server<'a> {
                 found,
                 oldest,
             });
+        }
+        if !address.pooled && self.direct != DIRECT {
+            return Err(OpenError::Pooler { server });
         }
         if self.read_only == "on" {
             return Err(OpenError::ReadOnly { server });
@@ -311,21 +316,26 @@ mod tests {
         read_only: "off",
         encoding: "UTF8",
         synchronous_commit: "on",
+        direct: DIRECT,
     };
 
+    fn judged(server: &Server<'_>) -> Result<(), OpenError> {
+        server.judge(&Address::parse("postgres://sc@db/sc").unwrap())
+    }
+
     fn refused(server: &Server<'_>) -> OpenError {
-        server.judge("db:5432/sc").expect_err("it is refused")
+        judged(server).expect_err("it is refused")
     }
 
     #[test]
     fn a_server_that_cannot_keep_our_promises_is_refused() {
-        assert!(GOOD.judge("db:5432/sc").is_ok());
+        assert!(judged(&GOOD).is_ok());
         for synchronous_commit in ["remote_write", "remote_apply"] {
             let server = Server {
                 synchronous_commit,
                 ..GOOD
             };
-            assert!(server.judge("db:5432/sc").is_ok());
+            assert!(judged(&server).is_ok());
         }
         for synchronous_commit in ["off", "local"] {
             let server = Server {
@@ -354,6 +364,8 @@ mod tests {
             ..GOOD
         };
         assert!(matches!(refused(&standby), OpenError::ReadOnly { .. }));
+        let pooler = Server { direct: "", ..GOOD };
+        assert!(matches!(refused(&pooler), OpenError::Pooler { .. }));
         let latin = Server {
             encoding: "LATIN1",
             ..GOOD

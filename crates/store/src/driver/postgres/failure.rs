@@ -172,8 +172,11 @@ pub(super) fn refusal(server: &str, error: &Error) -> OpenError {
             READ_ONLY_TRANSACTION => OpenError::ReadOnly { server },
             "42P07" | "42710" => OpenError::Taken { server, reason },
             "55P03" | "40P01" => OpenError::Busy { server, reason },
-            // Starting up, shutting down, too many connections.
-            "57P01" | "57P02" | "57P03" | "53300" => OpenError::Unreachable { server, reason },
+            "53300" => OpenError::Full { server, reason },
+            // Starting up, shutting down.
+            "57P01" | "57P02" | "57P03" => OpenError::Unreachable { server, reason },
+            // What PgBouncer says of the options of `Address`.
+            "08P01" if reason.contains("startup parameter") => OpenError::Pooler { server },
             _ => OpenError::Server { server, reason },
         };
     }

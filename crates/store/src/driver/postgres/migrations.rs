@@ -20,6 +20,19 @@ const IMPATIENT: &str = "SET LOCAL lock_timeout = '3s'";
 /// Whether there is a history that can be read, as t or f.
 const HAS_HISTORY: &str = "SELECT to_regclass('schema_history') IS NOT NULL";
 
+/// The first of our tables that we may not use as the store does. Whoever migrated owns them all, and nothing else is ours.
+const FORBIDDEN: &str = "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'v') AND (relnamespace, relowner) = \
+     (SELECT relnamespace, relowner FROM pg_class WHERE oid = to_regclass('schema_history')) \
+     AND NOT (has_table_privilege(oid, 'SELECT') AND (relkind = 'v' OR relname = 'schema_history' OR \
+     (has_table_privilege(oid, 'INSERT') AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE')))) \
+     ORDER BY relname LIMIT 1";
+
+/// How many connections we could have at most, were we alone.
+const ROOM: &str = "SELECT LEAST(CAST(current_setting('max_connections') AS INT) \
+     - CAST(current_setting('superuser_reserved_connections') AS INT), \
+     (SELECT NULLIF(rolconnlimit, -1) FROM pg_roles WHERE rolname = current_user), \
+     (SELECT NULLIF(datconnlimit, -1) FROM pg_database WHERE datname = current_database()))";
+
 /// A schema, over a connection that nobody else uses.
 pub(super) struct Schema<'a> {
     pub(super) client: &'a Client,
@@ -30,8 +43,7 @@ pub(super) struct Schema<'a> {
 impl Schema<'_> {
     /// Version and text of what was run on the database, oldest first.
     pub(super) async fn history(&self) -> Result<Vec<(i64, String)>, OpenError> {
-        let answer = self.ask(HAS_HISTORY).await?;
-        if answer.first().and_then(|row| row[0].as_deref()) != Some("t") {
+        if self.word(HAS_HISTORY).await?.as_deref() != Some("t") {
             return Ok(Vec::new());
         }
         let rows = self.ask(schema::READ_HISTORY).await?;
@@ -80,10 +92,33 @@ impl Schema<'_> {
         self.run("COMMIT").await
     }
 
+    /// Refuses a user who may not read and write all of it, which would show only when somebody asks for what needs it.
+    pub(super) async fn may_be_used(&self) -> Result<(), OpenError> {
+        match self.word(FORBIDDEN).await? {
+            None => Ok(()),
+            Some(table) => Err(OpenError::Rights {
+                server: self.server.to_owned(),
+                reason: format!("permission denied for table {table}"),
+            }),
+        }
+    }
+
+    /// Refuses a server that would not give one node all the connections it may want.
+    pub(super) async fn has_room_for(&self, pool_size: usize) -> Result<(), OpenError> {
+        let room = self.word(ROOM).await?.and_then(|room| room.parse().ok());
+        match room {
+            Some(room) if room < pool_size => Err(OpenError::Crowded {
+                server: self.server.to_owned(),
+                room,
+                pool_size,
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Says in the log what only the server's operator can judge: it is right for a test, and for nothing else.
     pub(super) async fn warn_of_forgetting(&self) -> Result<(), OpenError> {
-        let answer = self.ask("SHOW fsync").await?;
-        if answer.first().and_then(|row| row[0].as_deref()) == Some("off") {
+        if self.word("SHOW fsync").await?.as_deref() == Some("off") {
             let server = self.server;
             tracing::warn!(
                 server,
@@ -96,6 +131,12 @@ impl Schema<'_> {
     async fn run(&self, sql: &str) -> Result<(), OpenError> {
         let done = self.client.batch_execute(sql).await;
         done.map_err(|error| self.refusal(&error))
+    }
+
+    /// The first column of the first row.
+    async fn word(&self, sql: &str) -> Result<Option<String>, OpenError> {
+        let first = self.ask(sql).await?.into_iter().next();
+        Ok(first.and_then(|row| row.into_iter().next()).flatten())
     }
 
     /// The rows of a statement without parameters, as text, prepared nowhere.

@@ -2,6 +2,8 @@
 
 use std::net::TcpListener;
 
+use safeconduct_testing_postgres::Pooler;
+
 use super::*;
 use crate::driver::OpenError;
 
@@ -83,8 +85,59 @@ async fn missing_rights_are_told_and_only_migrations_need_them_on_postgresql() {
     shelf(&database.url()).await;
     let refusal = refused(&reader).await;
     assert!(matches!(refusal, OpenError::Rights { .. }), "{refusal}");
-    database.sql("GRANT SELECT ON schema_history TO reader; GRANT ALL ON shelf TO reader");
+    let grant = |rights: &str| database.sql(&format!("GRANT {rights} TO reader"));
+    grant("SELECT ON schema_history");
+    for right in ["SELECT", "INSERT", "UPDATE"] {
+        grant(&format!("{right} ON shelf"));
+        let refusal = refused(&reader).await;
+        let named = "permission denied for table shelf";
+        assert!(
+            matches!(&refusal, OpenError::Rights { reason, .. } if reason == named),
+            "with {right}: {refusal}"
+        );
+    }
+    grant("DELETE ON shelf");
     shelf(&reader).await.run(put("a").into()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_pool_that_the_server_has_no_room_for_is_refused_on_postgresql() {
+    role("two_at_a_time", "CONNECTION LIMIT 2");
+    let database = Server::shared().create_database();
+    shelf(&database.url()).await;
+    database.sql("GRANT ALL ON ALL TABLES IN SCHEMA public TO two_at_a_time");
+    let url = url_of("two_at_a_time", &database);
+    let refusal = refused(&format!("{url}?pool_size=3")).await;
+    assert!(
+        matches!(
+            refusal,
+            OpenError::Crowded {
+                room: 2,
+                pool_size: 3,
+                ..
+            }
+        ),
+        "{refusal}"
+    );
+    let url = format!("{url}?pool_size=2");
+    let both = (shelf(&url).await, shelf(&url).await);
+    let refusal = refused(&url).await;
+    assert!(matches!(refusal, OpenError::Full { .. }), "{refusal}");
+    drop(both);
+}
+
+/// What is set for a session would be set for whoever comes next.
+#[tokio::test]
+async fn a_pooler_that_was_not_named_is_refused_and_left_as_it_was_through_pgbouncer() {
+    let pooler = Pooler::start(Server::shared());
+    let database = Server::shared().create_database();
+    let named = pooler.url(&database);
+    shelf(&named).await;
+    for _ in 0..3 {
+        let refusal = refused(&named.replace("&pgbouncer=true", "")).await;
+        assert!(matches!(refusal, OpenError::Pooler { .. }), "{refusal}");
+    }
+    shelf(&named).await.run(put("a").into()).await.unwrap();
 }
 
 #[tokio::test]
