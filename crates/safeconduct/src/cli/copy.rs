@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use safeconduct_protocol::secret::Secret;
-use safeconduct_store::{CopyError, Store, TableRows};
+use safeconduct_store::{CopyError, Store, StoreError, TableRows};
 use serde::Serialize;
 
 use super::context::{Context, block_on};
@@ -87,8 +87,12 @@ impl Copy {
     }
 }
 
-/// Copies, with a bar on a terminal, and looks whether anybody wrote to the source meanwhile.
+/// Copies, with a bar on a terminal. A source that no server has used is left as it is.
 async fn copy(from: &Secret, to: &Secret) -> Result<Vec<TableRows>, Failure> {
+    let steps = Store::migrations(from.expose()).await?;
+    if !steps.iter().any(|step| step.applied) {
+        return Err(CopyError::Unused.into());
+    }
     let source = Store::open(from.expose()).await?;
     let target = Store::open(to.expose()).await?;
     let all = source.count_rows().await?.iter().map(|one| one.rows).sum();
@@ -104,28 +108,24 @@ async fn copy(from: &Secret, to: &Secret) -> Result<Vec<TableRows>, Failure> {
     });
     let copied = copied.await;
     bar.finish_and_clear();
-    let copied = copied?;
-    let still = source.count_rows().await? == copied;
     source.close().await;
     target.close().await;
-    if still {
-        Ok(copied)
-    } else {
-        Err(Failure::Conflict(
-            "the source was written to while it was copied, which the copy lacks\n    \
-             stop every server on it, and copy again into a new database"
-                .to_owned(),
-        ))
-    }
+    Ok(copied?)
 }
 
 impl From<CopyError> for Failure {
     fn from(error: CopyError) -> Self {
+        let said = error.to_string();
         match error {
-            CopyError::NotEmpty { .. } => Self::Conflict(error.to_string()),
-            CopyError::Unused => Self::NotFound(error.to_string()),
-            CopyError::Store(error) => error.into(),
-            _ => Self::Failed(error.to_string()),
+            CopyError::NotEmpty { .. } => Self::Conflict(said),
+            CopyError::Changed => Self::Conflict(format!(
+                "{said}\n    stop every server on the source, and copy again"
+            )),
+            CopyError::Unused => Self::NotFound(said),
+            CopyError::Target(StoreError::CommitUnknown(_)) => Self::Failed(format!(
+                "{said}\n    copy again: if the target is in use then, everything is in it"
+            )),
+            _ => Self::Failed(said),
         }
     }
 }

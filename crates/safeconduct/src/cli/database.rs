@@ -97,7 +97,11 @@ fn algorithms<'c>(clients: impl IntoIterator<Item = &'c Client>) -> Vec<Algorith
 
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
-        Self::Failed(error.to_string())
+        let said = error.to_string();
+        match error {
+            OpenError::Url { .. } | OpenError::UrlPart { .. } => Self::Configuration(said),
+            _ => Self::Failed(said),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `safeconduct serve`: the authorization server, from the configuration to the last answer.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
 use safeconduct_protocol::grant::Lifetimes;
@@ -10,7 +10,7 @@ use safeconduct_server::settings::{SessionLifetimes, Settings};
 use safeconduct_server::throttle::{Budget, ThrottleSettings};
 use safeconduct_server::{Server, routes};
 use safeconduct_store::{Declared, Reconciled};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -20,6 +20,9 @@ use super::failure::Failure;
 use super::supervisor;
 use crate::config::{self, Checked, Config, Flag};
 use crate::logging;
+
+/// How many connections may wait to be accepted.
+const BACKLOG: u32 = 1024;
 
 /// How the server differs from its configuration this time.
 #[derive(Debug, clap::Args)]
@@ -103,11 +106,10 @@ impl Serve {
 
 async fn serve(checked: Checked, secrets: Vec<Option<Secret>>) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
-    let mut listeners = Vec::new();
-    for address in &checked.config.server.listen {
-        listeners.push(bind(*address, "--listen").await?);
-    }
-    let admin_listener = bind(checked.config.server.admin_listen, "--admin-listen").await?;
+    let reserved = checked.config.server.listen.iter();
+    let reserved = reserved.map(|address| Reserved::new(*address, "--listen"));
+    let reserved = reserved.collect::<Result<Vec<_>, _>>()?;
+    let reserved_for_admin = Reserved::new(checked.config.server.admin_listen, "--admin-listen")?;
     let limits = limits(&checked.config.server);
     let settings = settings(&checked);
 
@@ -121,6 +123,9 @@ async fn serve(checked: Checked, secrets: Vec<Option<Secret>>) -> Result<(), Fai
         ..
     } = database;
     let server = Server::new(settings, store, master, clock).await?;
+    let listeners = reserved.into_iter().map(Reserved::listen);
+    let listeners = listeners.collect::<Result<Vec<_>, _>>()?;
+    let admin_listener = reserved_for_admin.listen()?;
     let house = tokio::spawn({
         let server = server.clone();
         async move { server.keep_house().await }
@@ -239,22 +244,53 @@ impl Signals {
     }
 }
 
-async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).await.map_err(|error| {
-        let advice = match error.kind() {
-            ErrorKind::AddrInUse => {
-                "another program listens there: stop it, or choose another address with "
-            }
-            ErrorKind::AddrNotAvailable => "this machine has no such address: choose another with ",
-            ErrorKind::PermissionDenied => {
-                "ports below 1024 need a privilege: choose another with "
-            }
-            _ => "choose another with ",
+/// A port that nobody else can take, and on which nobody is kept waiting: until there is somebody to answer, whoever connects is
+/// refused, and goes to another node.
+struct Reserved {
+    socket: TcpSocket,
+    address: SocketAddr,
+    flag: &'static str,
+}
+
+impl Reserved {
+    fn new(address: SocketAddr, flag: &'static str) -> Result<Self, Failure> {
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()
+        } else {
+            TcpSocket::new_v6()
         };
-        Failure::Failed(format!(
-            "{address} can't be listened on: {error}\n    {advice}{flag}"
-        ))
-    })
+        let bound = socket.and_then(|socket| {
+            // What the last server has left behind is no hindrance; another listener is.
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            Ok(socket)
+        });
+        let socket = bound.map_err(|error| taken(address, flag, &error))?;
+        Ok(Self {
+            socket,
+            address,
+            flag,
+        })
+    }
+
+    fn listen(self) -> Result<TcpListener, Failure> {
+        let listener = self.socket.listen(BACKLOG);
+        listener.map_err(|error| taken(self.address, self.flag, &error))
+    }
+}
+
+fn taken(address: SocketAddr, flag: &str, error: &io::Error) -> Failure {
+    let advice = match error.kind() {
+        ErrorKind::AddrInUse => {
+            "another program listens there: stop it, or choose another address with "
+        }
+        ErrorKind::AddrNotAvailable => "this machine has no such address: choose another with ",
+        ErrorKind::PermissionDenied => "ports below 1024 need a privilege: choose another with ",
+        _ => "choose another with ",
+    };
+    Failure::Failed(format!(
+        "{address} can't be listened on: {error}\n    {advice}{flag}"
+    ))
 }
 
 fn announce(server: &Server, listeners: &[TcpListener], admin: &TcpListener) {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use safeconduct_protocol::metadata::{Issuer, IssuerError};
 use safeconduct_protocol::secret::Secret;
 use safeconduct_server::accept::Network;
+use safeconduct_store::{OpenError, Store};
 use url::Url;
 
 use super::declared::{self, Declared};
@@ -343,6 +344,16 @@ fn database(config: &Config, findings: &mut Findings<'_>) -> Option<Location> {
             return None;
         }
     };
+    if location.file().is_none()
+        && let Err(OpenError::UrlPart { part, advice }) = Store::understands(&config.database.url)
+    {
+        findings.refuse(
+            &url,
+            format!("`{url}` has {part} that it cannot have"),
+            advice,
+        );
+        return None;
+    }
     let password_file = config.database.password_file.as_deref();
     if location.has_password() {
         if !findings.layers.is_from_environment(&url) {
