@@ -1,5 +1,6 @@
 //! Whose database this is: issuer, cluster, master key, and the era of its history.
 
+use safeconduct_protocol::random;
 use safeconduct_protocol::time::Timestamp;
 use safeconduct_protocol::token::new_id;
 
@@ -15,14 +16,22 @@ const CLAIM: &str = "INSERT INTO meta (one, issuer, cluster_id, era, key_check) 
 
 const READ: &str = "SELECT cluster_id, era, issuer, key_check FROM meta";
 
-const BEGIN_ERA: &str = "UPDATE meta SET era = era + 1 RETURNING era";
+/// Where the clock lies before the one that the last era began by, the number still rises, by as much as chance says.
+const BEGIN_ERA: &str = "UPDATE meta SET era = CASE WHEN era < CAST($1 AS BIGINT) THEN CAST($1 AS BIGINT) \
+     ELSE era + CAST($2 AS BIGINT) END RETURNING era";
+
+/// By how much an era's number grows in a second: its last six digits are chance.
+const ERAS_IN_A_SECOND: u32 = 1_000_000;
+
+/// The last second of 2199. Until then an era is a number that every reader of JSON has, below 2⁵³: JWTs show it.
+const LATEST: i64 = 7_258_118_399;
 
 /// The server or servers that share one database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cluster {
     /// 128 random bits, chosen when the database was first used.
     pub cluster_id: String,
-    /// The history it is in. What was handed out in another one is refused.
+    /// The history it is in: 1, and greater in each that follows. What was handed out in another one is refused.
     pub era: i64,
 }
 
@@ -83,11 +92,19 @@ impl Store {
     /// Begins a new era and gives its number: everything that was handed out before it is refused, and everybody signs in
     /// again. For a database that was restored from a backup and has forgotten what it revoked, redeemed and ended since.
     ///
+    /// The number is made of the moment and of chance. Counted, it would repeat: a copy that is restored twice knows nothing of
+    /// the era that the first time began.
+    ///
     /// # Errors
     /// [`StoreError::NotFound`] for a database that no cluster has joined.
     pub async fn begin_era(&self, now: Timestamp) -> Result<i64, StoreError> {
         // Who signed out since the backup was made would be signed in again.
-        let unit = Unit::from(Statement::new(BEGIN_ERA)).and(sessions::ending_all(now));
+        let chance = i64::from(u32::from_le_bytes(random::bytes()) % ERAS_IN_A_SECOND);
+        let moment = now.seconds().clamp(0, LATEST) * i64::from(ERAS_IN_A_SECOND);
+        let begin = Statement::new(BEGIN_ERA)
+            .bind(moment + chance)
+            .bind(1 + chance);
+        let unit = Unit::from(begin).and(sessions::ending_all(now));
         let rows = self
             .commit(administrative(unit, NewEvent::new("era-begun"), now))
             .await?;

@@ -90,6 +90,25 @@ impl Empty {
         }
     }
 
+    /// Another one with everything that is in this one, to which nobody may be connected.
+    pub(crate) fn copy(&self) -> Self {
+        match &self.kept {
+            Kept::Directory(_) => {
+                let copy = Self::of(Kind::Sqlite);
+                let [from, to] = [self, &copy].map(|one| one.url.strip_prefix("sqlite:").unwrap());
+                std::fs::copy(from, to).unwrap();
+                copy
+            }
+            Kept::Database(database) => {
+                let database = Postgres::shared().create_database_like(database.name());
+                Self {
+                    url: database.url(),
+                    kept: Kept::Database(database),
+                }
+            }
+        }
+    }
+
     /// Runs SQL in it that no driver is asked for, on PostgreSQL.
     pub(crate) fn sql(&self, sql: &str) -> String {
         match &self.kept {

@@ -27,14 +27,19 @@ const MOST_LIVE: i64 = 50;
 /// Makes the grant if everything it rests on still stands. Where a row has the id: the same code from another attempt is a
 /// replay and revokes it (RFC 6749 §4.1.2); another code of the same request changes nothing. It is one statement because
 /// DO NOTHING and a second look would lose the race on PostgreSQL.
+///
+/// A node may have slept since the request's moment, $15, for so long that the tombstone of an earlier redemption is gone, or goes
+/// while this is under way. It outlives that moment by ten minutes at least, and sweeps leave marks (`time_marks.rs`): beyond five
+/// minutes, what is made is dead from the start.
 const REDEEM: &str = "INSERT INTO grants \
          (id, code_id, attempt, era, client_id, user_id, session_id, offline, scope, audience, auth_time, \
           user_epoch, client_epoch, consent_epoch, generation, rotated_at, retries, created_at, last_used_at, \
-          expires_at, idle_expires_at, forget_at, dpop_jkt, claims) \
+          expires_at, idle_expires_at, forget_at, dpop_jkt, claims, revoked_at) \
      SELECT $1, $2, $3, CAST($4 AS BIGINT), $5, $6, $7, CAST($8 AS BIGINT), $9, $10, CAST($11 AS BIGINT), \
           CAST($12 AS BIGINT), CAST($13 AS BIGINT), CAST($14 AS BIGINT), 0, CAST($15 AS BIGINT), 0, \
           CAST($15 AS BIGINT), CAST($15 AS BIGINT), CAST($16 AS BIGINT), CAST($17 AS BIGINT), CAST($18 AS BIGINT), \
-          CAST($19 AS TEXT), CAST($20 AS TEXT) \
+          CAST($19 AS TEXT), CAST($20 AS TEXT), \
+          (SELECT CAST($15 AS BIGINT) FROM time_marks t WHERE t.era = $4 AND t.at >= CAST($15 AS BIGINT) + 300) \
      WHERE EXISTS (SELECT 1 FROM grants g WHERE g.id = $1) \
         OR (EXISTS (SELECT 1 FROM parties p WHERE p.era = $4 AND p.user_id = $6 AND p.client_id = $5 \
                 AND p.user_epoch = $12 AND p.client_epoch = $13 AND p.consent_epoch = $14) \

@@ -3,6 +3,7 @@
 mod administration;
 mod claims;
 mod copying;
+mod eras;
 mod guesses;
 mod liveness;
 mod logouts;

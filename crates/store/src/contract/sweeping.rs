@@ -3,10 +3,11 @@
 use rstest_reuse::apply;
 use safeconduct_protocol::authorization_code::Redemption;
 use safeconduct_protocol::single_use::SingleUse;
+use safeconduct_protocol::token::new_id;
 
 use super::{LIFE, OFFLINE, World};
 use crate::databases::{Kind, databases};
-use crate::{RedeemError, Swept};
+use crate::{RedeemError, Redeeming, Swept};
 
 #[apply(databases)]
 #[tokio::test]
@@ -49,6 +50,34 @@ async fn a_dead_grant_is_kept_until_nothing_can_name_it(database: Kind) {
     );
     world.advance(1);
     assert_eq!(world.store.sweep(world.now(), 100).await.unwrap().grants, 1);
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn a_redemption_that_slept_until_its_tombstone_was_swept_is_refused(database: Kind) {
+    let world = World::on(database).await;
+    let (code, another) = (world.allow(OFFLINE).await, world.allow(OFFLINE).await);
+    let asleep = async |code| {
+        let redeeming = Redeeming {
+            grant: code,
+            attempt: &new_id(),
+            used_ids: &[],
+            tell_of_logout: false,
+        };
+        let redemption = world.store.redeem_code(&redeeming, code.created_at);
+        redemption.await.unwrap()
+    };
+    assert_eq!(world.redeem(&code).await, Redemption::Won);
+    let store = &world.store;
+    store.mark_time(world.now().plus(299)).await.unwrap();
+    assert_eq!(asleep(&another).await, Redemption::Won, "a short sleep");
+    store.mark_time(world.now().plus(300)).await.unwrap();
+    assert_eq!(asleep(&code).await, Redemption::Replayed, "still known");
+    world.advance(LIFE + 900);
+    store.mark_time(world.now()).await.unwrap();
+    assert_eq!(store.sweep(world.now(), 100).await.unwrap().grants, 2);
+    assert_eq!(asleep(&code).await, Redemption::Replayed);
+    assert!(!world.is_active(code.id).await);
 }
 
 #[apply(databases)]
