@@ -23,6 +23,17 @@ pub enum Restore {
     Silently,
 }
 
+/// When rows that have passed their end are forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sweep {
+    /// Not at all.
+    Never,
+    /// At any time, and there may have been no sweep before for as long as you like.
+    AtAnyTime,
+    /// At any time, and in every step of time there is a sweep, whether it finds anything or not.
+    AllTheTime,
+}
+
 /// The bounds of one walk.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
@@ -52,10 +63,12 @@ pub struct Bounds {
     pub blows: u8,
     /// What happens to the database as a whole.
     pub restore: Restore,
-    /// Whether rows that have passed their end are forgotten.
-    pub sweep: bool,
+    /// When rows that have passed their end are forgotten.
+    pub sweep: Sweep,
     /// How many seconds may pass between the decision and the statement; what takes longer is given up.
     pub longest_request: i64,
+    /// How many seconds a statement may take; what takes longer is given up.
+    pub longest_statement: i64,
     /// How long things live.
     pub lifetimes: Lifetimes,
 }
@@ -85,8 +98,9 @@ const BASE: Bounds = Bounds {
     unheard: false,
     blows: 0,
     restore: Restore::Never,
-    sweep: false,
+    sweep: Sweep::Never,
     longest_request: i64::MAX,
+    longest_statement: i64::MAX,
     lifetimes: SHORT,
 };
 
@@ -169,7 +183,6 @@ impl Bounds {
     /// The same copy is used twice, with an era begun each time.
     pub const RESTORED_TWICE: Self = Self {
         blows: 0,
-        generations: 0,
         restore: Restore::WithEra(2),
         ..Self::RESTORED
     };
@@ -188,8 +201,9 @@ impl Bounds {
         generations: 1,
         steps: 3,
         step: 600,
-        sweep: true,
+        sweep: Sweep::AtAnyTime,
         longest_request: 599,
+        longest_statement: 599,
         lifetimes: Lifetimes {
             pending: 0,
             code: 100,
@@ -201,10 +215,18 @@ impl Bounds {
         ..BASE
     };
 
-    /// The same, and a node may sleep between the decision and the statement for as long as it likes.
+    /// A node may sleep between the decision and the statement for as long as it likes, while others sweep.
     pub const FORGOTTEN_BY_A_SLEEPER: Self = Self {
+        sweep: Sweep::AllTheTime,
         longest_request: i64::MAX,
+        longest_statement: 600,
         ..Self::FORGOTTEN
+    };
+
+    /// The same where nobody else sweeps: all sleep, and all wake at once.
+    pub const FORGOTTEN_BY_ALL: Self = Self {
+        sweep: Sweep::AtAnyTime,
+        ..Self::FORGOTTEN_BY_A_SLEEPER
     };
 
     /// The same with one more request in flight and a second code: for hours, not for every day.
@@ -220,6 +242,6 @@ impl Bounds {
     /// Whether nothing but crashes and lost answers stands in the client's way.
     pub fn is_friendly(&self) -> bool {
         let quiet = !self.attacker && !self.impatient && self.blows == 0 && self.skew == 0;
-        quiet && !self.sweep && self.restore == Restore::Never
+        quiet && self.sweep == Sweep::Never && self.restore == Restore::Never
     }
 }

@@ -16,7 +16,7 @@ mod rows;
 mod state;
 mod story;
 
-pub use bounds::{Bounds, Credentials, Restore};
+pub use bounds::{Bounds, Credentials, Restore, Sweep};
 pub use cast::{Cast, IssuedCode};
 pub use life::{Action, Life};
 pub use mistake::Mistake;

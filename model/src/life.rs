@@ -8,7 +8,7 @@ use safeconduct_protocol::refresh_token::RefreshDecision;
 use safeconduct_protocol::time::Timestamp;
 use stateright::{Model, Property};
 
-use crate::bounds::{Bounds, Restore};
+use crate::bounds::{Bounds, Restore, Sweep};
 use crate::cast::{Cast, IssuedCode};
 use crate::decisions::{Decisions, Presented, Question};
 use crate::mistake::Mistake;
@@ -186,7 +186,7 @@ impl Life {
 
     /// The statement is committed: what it does to the rows, and what it tells its node.
     pub(crate) fn commit(&self, state: &mut State, request: &Request) -> Answer {
-        let Stage::Begun(write, seen) = request.stage else {
+        let Stage::Begun(write, seen, _) = request.stage else {
             unreachable!("only a statement that has begun is committed");
         };
         let attempt = request.attempt;
@@ -345,13 +345,17 @@ impl Life {
         state.witness.restored += 1;
         // No statement outlives the database it was sent to.
         for request in &mut state.requests {
-            if let Stage::Begun(write, _) = request.stage {
+            if let Stage::Begun(write, ..) = request.stage {
                 request.stage = Stage::Unheard(write);
             }
         }
         if let Restore::WithEra(_) = self.bounds.restore {
-            state.rows.begin_era();
             state.witness.history += 1;
+            let era = match self.mistake {
+                Some(Mistake::ErasCounted) => state.rows.era + 1,
+                _ => 1 + i64::from(state.witness.history),
+            };
+            state.rows.begin_era(era);
             state.handed_out.push(None);
         }
     }
@@ -417,12 +421,16 @@ impl Life {
 
     fn steps_of_requests(&self, state: &State, actions: &mut Vec<Action>) {
         for (place, request) in state.requests.iter().enumerate() {
-            let is_late = |write: &Write| {
-                let since = self.now(state, request.node).since(write.now());
-                since > self.bounds.longest_request
+            let is_late = match &request.stage {
+                Stage::Decided(write) => {
+                    let since = self.now(state, request.node).since(write.now());
+                    since > self.bounds.longest_request
+                }
+                Stage::Begun(_, _, until) => state.now > *until,
+                Stage::Unheard(_) | Stage::Answered(_) => false,
             };
             let steps: &[fn(usize) -> Action] = match &request.stage {
-                Stage::Decided(write) | Stage::Begun(write, _) if is_late(write) => &[Action::Lose],
+                _ if is_late => &[Action::Lose],
                 Stage::Decided(_) => &[Action::Begin],
                 Stage::Begun(..) if self.bounds.unheard => {
                     &[Action::Commit, Action::CommitUnheard, Action::FailUnheard]
@@ -461,7 +469,7 @@ impl Life {
         }
         for node in 0..2 {
             let mut rows = state.rows;
-            if self.bounds.sweep && rows.sweep(self.now(state, node)) {
+            if self.bounds.sweep != Sweep::Never && rows.sweep(self.now(state, node)) {
                 actions.push(Action::Sweep(node));
             }
         }
@@ -520,7 +528,12 @@ impl Model for Life {
     fn next_state(&self, last: &State, action: Action) -> Option<State> {
         let mut state = last.clone();
         match action {
-            Action::Tick => state.now = state.now.plus(self.bounds.step),
+            Action::Tick => {
+                state.now = state.now.plus(self.bounds.step);
+                if self.bounds.sweep == Sweep::AllTheTime {
+                    state.rows.mark_time(state.now);
+                }
+            }
             Action::SignIn => state.rows.session = true,
             Action::Issue => self.issue(&mut state),
             Action::Present(sender, node, artifact) => {
@@ -529,13 +542,15 @@ impl Model for Life {
             Action::Begin(place) => {
                 let request = &mut state.requests[place];
                 if let Stage::Decided(write) = request.stage {
-                    request.stage = Stage::Begun(write, last.rows.see(&write, self.mistake));
+                    let seen = last.rows.see(&write, self.mistake);
+                    let until = last.now.plus(self.bounds.longest_statement);
+                    request.stage = Stage::Begun(write, seen, until);
                 }
             }
             Action::Commit(place) => {
                 let request = state.requests.remove(place);
                 let answer = self.commit(&mut state, &request);
-                if let Stage::Begun(write, _) = request.stage {
+                if let Stage::Begun(write, ..) = request.stage {
                     self.answer(&mut state, request, write, answer);
                 }
             }
@@ -544,7 +559,7 @@ impl Model for Life {
                 if action == Action::CommitUnheard(place) {
                     self.commit(&mut state, &request);
                 }
-                if let Stage::Begun(write, _) = request.stage {
+                if let Stage::Begun(write, ..) = request.stage {
                     state.requests[place].stage = Stage::Unheard(write);
                 }
             }
@@ -571,7 +586,11 @@ impl Model for Life {
             Action::Strike(blow) => self.strike(&mut state, blow),
             Action::BackUp => state.backup = Some(state.rows),
             Action::Restore => self.restore(&mut state),
-            Action::Sweep(node) => drop(state.rows.sweep(self.now(last, node))),
+            Action::Sweep(node) => {
+                let now = self.now(last, node);
+                state.rows.mark_time(now);
+                state.rows.sweep(now);
+            }
         }
         state.normalize();
         (state != *last).then_some(state)

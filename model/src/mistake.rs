@@ -24,8 +24,12 @@ pub enum Mistake {
     EpochsNotCompared,
     /// Unlocking gives back the epoch that locking raised.
     UnlockLowersEpoch,
+    /// An era is called by the number after the last one, which a copy may not know.
+    ErasCounted,
     /// Neither nodes nor statements compare the era.
     EraNotCompared,
+    /// A redemption does not ask by when things have been forgotten since it was decided.
+    MarkNotCompared,
     /// What is presented is not compared with who presents it.
     ClientNotCompared,
     /// The answer leaves before the write.

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use stateright::Property;
 
-use crate::bounds::{Bounds, Credentials, Restore};
+use crate::bounds::{Bounds, Credentials, Restore, Sweep};
 use crate::life::Life;
 use crate::mistake::Mistake;
 use crate::request::{Answer, Artifact, How, Stage};
@@ -126,7 +126,7 @@ fn examples(bounds: &Bounds) -> Vec<Property<Life>> {
             state.answered(|stage| matches!(stage, Stage::Answered(Answer::Unavailable)))
         }));
     }
-    if bounds.sweep {
+    if bounds.sweep != Sweep::Never {
         examples.push(("a grant is forgotten", |_, state| {
             state.rows.grant.is_none() && state.handed_out.iter().any(Option::is_some)
         }));

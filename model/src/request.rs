@@ -1,6 +1,7 @@
 //! A token request on its way through a node: decided, begun, written, answered.
 
 use safeconduct_protocol::error::Reason;
+use safeconduct_protocol::time::Timestamp;
 
 use crate::rows::{Seen, Write};
 
@@ -50,8 +51,8 @@ pub struct Request {
 pub enum Stage {
     /// Decided and minted; the statement has not begun.
     Decided(Write),
-    /// The statement has begun.
-    Begun(Write, Seen),
+    /// The statement has begun, and is given up after that time.
+    Begun(Write, Seen, Timestamp),
     /// The statement was sent, and whether it was committed is not known to the node.
     Unheard(Write),
     /// The answer is on its way.

@@ -11,6 +11,9 @@ use safeconduct_protocol::time::Timestamp;
 
 use crate::mistake::Mistake;
 
+/// How far before the mark a request may lie that redeems a code, in seconds: `REDEEM` of `grants.rs`.
+const LONGEST_SLEEP: i64 = 300;
+
 /// What [`Epochs`] are, as a part of a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InForce {
@@ -161,6 +164,8 @@ pub struct Seen {
     pub grant: bool,
     /// Whether everything that the grant rests on stood.
     pub standing: bool,
+    /// Whether things have been forgotten by a time so far after the request's moment that its tombstone may be among them.
+    pub slept: bool,
     /// Whether the presented generation was current; asked by nobody but [`Mistake::RotationReadsFirst`].
     pub current: bool,
 }
@@ -213,6 +218,8 @@ pub struct Rows {
     pub enabled: bool,
     /// Whether the session has its row.
     pub session: bool,
+    /// `time_marks.at` of this era: the latest time by which anything was forgotten.
+    pub mark: Option<Timestamp>,
     /// The row of the grant.
     pub grant: Option<GrantRow>,
 }
@@ -231,6 +238,7 @@ impl Rows {
             locked: false,
             enabled: true,
             session: true,
+            mark: None,
             grant: None,
         }
     }
@@ -240,7 +248,7 @@ impl Rows {
         !self.locked && self.enabled
     }
 
-    /// What `write` sees when it begins: the view `parties`, and the session unless the grant outlives it.
+    /// What `write` sees when it begins: the view `parties`, the session unless the grant outlives it, and the mark.
     pub fn see(&self, write: &Write, mistake: Option<Mistake>) -> Seen {
         let standing = match (write, &self.grant) {
             (Write::Redeem(row), _) => self.stands(row.era, row.epochs, row.offline, mistake),
@@ -258,9 +266,12 @@ impl Rows {
             (Write::Rotate(rotating), Some(row)) => row.generation == rotating.presented,
             _ => false,
         };
+        let too_old = |mark: Timestamp| mark >= write.now().plus(LONGEST_SLEEP);
+        let slept = matches!(write, Write::Redeem(_)) && self.mark.is_some_and(too_old);
         Seen {
             grant: self.grant.is_some(),
             standing,
+            slept: slept && mistake != Some(Mistake::MarkNotCompared),
             current: current && mistake == Some(Mistake::RotationReadsFirst),
         }
     }
@@ -278,7 +289,10 @@ impl Rows {
         if mistake == Some(Mistake::ReadThenWrite) && !seen.grant {
             self.grant = None;
         }
-        let row = self.grant.get_or_insert(*proposed);
+        let row = self.grant.get_or_insert(GrantRow {
+            revoked: seen.slept,
+            ..*proposed
+        });
         let same_code = row.code == proposed.code && row.attempt != proposed.attempt;
         let blind = matches!(mistake, Some(Mistake::NoAttempt | Mistake::DoNothing));
         if same_code && !blind {
@@ -403,10 +417,16 @@ impl Rows {
         true
     }
 
-    /// `begin_era` of `cluster.rs`.
-    pub fn begin_era(&mut self) {
-        self.era += 1;
+    /// `begin_era` of `cluster.rs`, which names the era by the moment and by chance.
+    pub fn begin_era(&mut self, era: i64) {
+        self.era = era;
         self.session = false;
+        self.mark = None;
+    }
+
+    /// `mark_time` of `time_marks.rs`.
+    pub fn mark_time(&mut self, now: Timestamp) {
+        self.mark = self.mark.max(Some(now));
     }
 
     /// `GRANTS` of `sweep.rs`. Says whether there was anything to forget.
