@@ -3,7 +3,7 @@
 //!
 //! The programs are those that are installed (Debian: `postgresql`); a test that uses this crate ends its name in
 //! `_on_postgresql`, so that it can be left out where they are missing. A server listens on a free port of 127.0.0.1 and
-//! lives in a directory of its own; it is gone with its last handle or with the process, however that ends ([`keeper`]).
+//! lives in a directory of its own; it is gone with its last handle or with the process, however that ends (`keeper`).
 //! Everything here blocks, and panics where a test could not go on.
 
 mod keeper;
