@@ -291,22 +291,32 @@ pub struct History {
     pub events: Vec<Event>,
     /// Every fault.
     pub faults: Vec<Fault>,
+    /// When the machine stood still, and whoever measured with it.
+    pub stalls: Vec<Span>,
 }
 
 impl History {
     /// A history of these events, in any order.
-    pub fn new(mut events: Vec<Event>, faults: Vec<Fault>) -> Self {
+    pub fn new(mut events: Vec<Event>, faults: Vec<Fault>, stalls: Vec<Span>) -> Self {
         events.sort_by_key(|event| event.span.began);
-        Self { events, faults }
+        Self {
+            events,
+            faults,
+            stalls,
+        }
     }
 
-    /// Writes it as JSON, a line for each fault and event.
+    /// Writes it as JSON, a line for each fault, standstill and event.
     ///
     /// # Errors
     /// The writer's.
     pub fn write(&self, mut to: impl Write) -> io::Result<()> {
         for fault in &self.faults {
             serde_json::to_writer(&mut to, fault)?;
+            to.write_all(b"\n")?;
+        }
+        for stall in &self.stalls {
+            serde_json::to_writer(&mut to, stall)?;
             to.write_all(b"\n")?;
         }
         for event in &self.events {

@@ -12,6 +12,7 @@ pub mod checker;
 pub mod history;
 pub mod operator;
 pub mod proxy;
+pub mod pulse;
 pub mod report;
 pub mod scenarios;
 pub mod site;

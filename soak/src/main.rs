@@ -1,5 +1,8 @@
 //! Every run, for as long as one likes: `./scripts/soak`. The table at the end is for docs/reliability.md.
 
+use std::process::ExitCode;
+use std::time::Duration;
+
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use safeconduct_soak::report::Report;
@@ -18,9 +21,9 @@ struct Arguments {
     /// Kills of the one node on SQLite
     #[arg(long, default_value_t = 1_000)]
     kills: usize,
-    /// How often everything is repeated
-    #[arg(long, default_value_t = 1)]
-    rounds: usize,
+    /// Seconds for which a node is stopped, cut off, or without a disk
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(7..=80))]
+    outlasting: u64,
     /// Only this; can be repeated
     #[arg(long, value_enum)]
     only: Vec<Run>,
@@ -60,20 +63,26 @@ impl Run {
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let length = Length {
         calm: arguments.requests,
         around_a_fault: arguments.around_a_fault,
         kills: arguments.kills,
+        outlasting: Duration::from_secs(arguments.outlasting),
     };
     let is_wanted = |run: &&Run| arguments.only.is_empty() || arguments.only.contains(run);
     let mut report = Report::default();
-    for _ in 0..arguments.rounds {
-        for run in Run::value_variants().iter().filter(is_wanted) {
-            report.add(&run.run(&length).await?);
+    let mut failed = false;
+    for run in Run::value_variants().iter().filter(is_wanted) {
+        match run.run(&length).await {
+            Ok(outcome) => println!("{}", report.add(&outcome)),
+            Err(error) => {
+                eprintln!("{run:?}: {error:#}");
+                failed = true;
+            }
         }
     }
     println!("\n{report}");
-    Ok(())
+    ExitCode::from(u8::from(failed))
 }

@@ -18,90 +18,71 @@ const LOCKED: Duration = Duration::from_millis(300);
 const DISABLED: Duration = Duration::from_millis(1_400);
 /// How long the operator does something else between two turns.
 const BREAK: Duration = Duration::from_millis(500);
+/// How often a command is repeated while the database is away.
+const TRIES: usize = 120;
+
+/// What is switched off and on again.
+#[derive(Clone, Copy)]
+enum Target {
+    User(User),
+    App(App),
+}
 
 /// Locks and unlocks, disables and enables for as long as `going` says. Whatever was switched off is switched on again before
 /// this returns.
 pub async fn work(world: &World, site: &Arc<Site>, going: impl Fn() -> bool) -> Vec<Event> {
     let mut events = Vec::new();
     while going() {
-        if below(2) == 0 {
-            let user = User(below(PEOPLE));
-            let name = username(user);
-            events.push(
-                command(world, site, ["user", "lock", &name], |answer| Act::Lock {
-                    user,
-                    answer,
-                })
-                .await,
-            );
-            sleep(LOCKED).await;
-            again(
-                &mut events,
-                world,
-                site,
-                ["user", "unlock", &name],
-                |answer| Act::Unlock { user, answer },
-            )
-            .await;
-        } else {
+        let target = match below(2) {
+            0 => Target::User(User(below(PEOPLE))),
             // People sign in on their way to the first app: that one stays.
-            let app = App(1 + below(APPS - 1));
-            let id = client_id(app);
-            events.push(
-                command(world, site, ["client", "disable", &id], |answer| {
-                    Act::Disable { app, answer }
-                })
-                .await,
-            );
-            sleep(DISABLED).await;
-            again(
-                &mut events,
-                world,
-                site,
-                ["client", "enable", &id],
-                |answer| Act::Enable { app, answer },
-            )
-            .await;
+            _ => Target::App(App(1 + below(APPS - 1))),
+        };
+        events.push(target.switch(false, world, site).await);
+        sleep(target.time_off()).await;
+        for _ in 0..TRIES {
+            let event = target.switch(true, world, site).await;
+            let done = event.act.answer().is_definite();
+            events.push(event);
+            if done {
+                break;
+            }
+            sleep(BREAK).await;
         }
         sleep(BREAK).await;
     }
     events
 }
 
-/// Repeats a command until it succeeds: the database may be away for a while.
-async fn again(
-    events: &mut Vec<Event>,
-    world: &World,
-    site: &Arc<Site>,
-    arguments: [&str; 3],
-    act: impl Fn(Answer<()>) -> Act,
-) {
-    const TRIES: usize = 120;
-    for _ in 0..TRIES {
-        let event = command(world, site, arguments, &act).await;
-        let done = event.act.answer().is_definite();
-        events.push(event);
-        if done {
-            return;
+impl Target {
+    fn time_off(self) -> Duration {
+        match self {
+            Self::User(_) => LOCKED,
+            Self::App(_) => DISABLED,
         }
-        sleep(BREAK).await;
     }
-}
 
-/// One command. That it failed says nothing about what the database has done.
-async fn command(
-    world: &World,
-    site: &Arc<Site>,
-    arguments: [&str; 3],
-    act: impl Fn(Answer<()>) -> Act,
-) -> Event {
-    let began = world.now();
-    let site = Arc::clone(site);
-    let arguments = arguments.map(str::to_owned);
-    let run = spawn_blocking(move || site.command(&arguments.each_ref().map(String::as_str)));
-    let answer = match run.await {
-        Ok(Ok(_)) => Answer::Granted(()),
-        _ => Answer::Lost,
-    };
-    world.event(None, began, act(answer))
+    /// One command. That it failed says nothing about what the database has done.
+    async fn switch(self, on: bool, world: &World, site: &Arc<Site>) -> Event {
+        let (kind, command, name) = match (self, on) {
+            (Self::User(user), false) => ("user", "lock", username(user)),
+            (Self::User(user), true) => ("user", "unlock", username(user)),
+            (Self::App(app), false) => ("client", "disable", client_id(app)),
+            (Self::App(app), true) => ("client", "enable", client_id(app)),
+        };
+        let began = world.now();
+        let site = Arc::clone(site);
+        let run = spawn_blocking(move || site.command(&[kind, command, &name]));
+        let answer = match run.await {
+            Ok(Ok(_)) => Answer::Granted(()),
+            _ => Answer::Lost,
+        };
+        let act = match (self, on) {
+            (Self::User(user), false) => Act::Lock { user, answer },
+            (Self::User(user), true) => Act::Unlock { user, answer },
+            (Self::App(app), false) => Act::Disable { app, answer },
+            (Self::App(app), true) => Act::Enable { app, answer },
+        };
+        world.event(None, began, act)
+    }
 }

@@ -23,6 +23,8 @@ use crate::cast::{self, Machines, PASSWORD, PEOPLE, SECRET, configuration, usern
 use crate::history::{Node, User};
 use crate::wire::{Line, Manner, get};
 
+/// Where a node says whether it is ready.
+pub const READY: &str = "/health/ready";
 /// The variable that names a built program, so that none is built here.
 const PROGRAM: &str = "SOAK_SAFECONDUCT";
 /// How long a node may take to start; the machine may have much else to do.
@@ -149,7 +151,7 @@ impl Site {
     /// It does not.
     pub async fn start(&self, node: Node) -> Result<()> {
         self.launch(node, &[])?;
-        self.until_ready(node, START).await
+        self.until(node, READY, START).await
     }
 
     /// Starts a node with these variables, and does not wait.
@@ -174,31 +176,30 @@ impl Site {
         Ok(())
     }
 
-    /// Waits until a node says that it is ready.
+    /// Waits until a node says that it is well, at a path of its health.
     ///
     /// # Errors
-    /// It ended, or says so for none of `patience`.
-    pub async fn until_ready(&self, node: Node, patience: Duration) -> Result<()> {
+    /// It ended, or does not say so within `patience`.
+    pub async fn until(&self, node: Node, path: &str, patience: Duration) -> Result<()> {
         let begun = Instant::now();
-        while !self.is_ready(node).await {
+        while !self.is_well(node, path).await {
             let ended = self.child(node).as_mut().map(Child::try_wait);
             if let Some(Ok(Some(status))) = ended {
                 bail!("node {} ended: {status}\n{}", node.0, self.said(node));
             }
             if begun.elapsed() > patience {
-                bail!("node {} is not ready\n{}", node.0, self.said(node));
+                bail!("node {} is not well: {path}\n{}", node.0, self.said(node));
             }
             sleep(PACE).await;
         }
         Ok(())
     }
 
-    /// Whether a node says that it is ready.
-    pub async fn is_ready(&self, node: Node) -> bool {
+    async fn is_well(&self, node: Node, path: &str) -> bool {
         let Ok(mut line) = Line::open(self.admins[node.0]).await else {
             return false;
         };
-        let request = get("localhost", "/health/ready", &[]);
+        let request = get("localhost", path, &[]);
         let reply = line.ask(request, Manner::Waiting).await;
         reply.is_ok_and(|reply| reply.status == 200)
     }

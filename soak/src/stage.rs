@@ -16,9 +16,10 @@ use tokio::time::sleep;
 use crate::caller::World;
 use crate::cast::{Machines, PEOPLE};
 use crate::checker::{RECOVERY, Recovery, Violation, check, recoveries};
-use crate::history::{Answer, Event, Fault, History, Meanwhile, Moment, Node, Span, User};
+use crate::history::{Act, Answer, Event, Fault, History, Meanwhile, Moment, Node, Span, User};
 use crate::operator;
-use crate::site::{Memory, Site};
+use crate::pulse::Pulse;
+use crate::site::{Memory, READY, Site};
 use crate::visitor::Visitor;
 
 const PACE: Duration = Duration::from_millis(5);
@@ -38,10 +39,10 @@ pub struct Outcome {
     pub nodes: String,
     /// What happened.
     pub history: History,
-    /// How long everybody was at it, without the looking back.
+    /// How long everybody was at it.
     pub took: Duration,
-    /// How many requests that was.
-    pub operations: u64,
+    /// How late the run itself was at worst, which measures all the others.
+    pub late: Duration,
     /// How long nodes took to serve again.
     pub recoveries: Vec<Recovery>,
     /// What was broken.
@@ -49,21 +50,26 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// How many requests that was.
+    pub fn operations(&self) -> usize {
+        self.history.events.len()
+    }
+
     /// How many requests came to an answer like this.
     pub fn count(&self, like: impl Fn(&Answer<()>) -> bool) -> usize {
         let answers = self.history.events.iter().map(|event| event.act.answer());
         answers.filter(|answer| like(answer)).count()
     }
 
-    /// How many requests that began while a fault lasted came to an answer like this, at its nodes.
-    pub fn count_during(&self, fault: &Fault, like: impl Fn(&Answer<()>) -> bool) -> usize {
+    /// How many requests like this began while a fault lasted, at its nodes.
+    pub fn count_during(&self, fault: &Fault, like: impl Fn(&Act) -> bool) -> usize {
         let during = |event: &&Event| {
             let at_its_nodes = event.node.is_some_and(|node| fault.nodes.contains(&node));
             let began = event.span.began;
             at_its_nodes && fault.span.began <= began && began < fault.span.ended
         };
-        let answers = self.history.events.iter().filter(during);
-        answers.filter(|event| like(&event.act.answer())).count()
+        let events = self.history.events.iter().filter(during);
+        events.filter(|event| like(&event.act)).count()
     }
 
     /// Fails if a promise was broken. Then the whole history is kept beside the program, for whoever looks for the reason.
@@ -182,14 +188,14 @@ impl Stage {
         let stage = Arc::new(self);
         stage.going.store(true, Ordering::Relaxed);
         let begun = stage.now();
+        let world = Arc::clone(&stage.world);
+        let pulse = Pulse::feel(move || world.now());
         let people = stage.everybody(Doing::Living);
         let operator = tokio::spawn(Arc::clone(&stage).operate());
         let planned = plan(&stage).await;
         stage.going.store(false, Ordering::Relaxed);
         let mut events = operator.await?;
         let people = people.join_all().await;
-        let took = stage.now() - begun;
-        let operations = stage.world.asked();
         planned.with_context(|| stage.last_words())?;
 
         after(&stage).await.with_context(|| stage.last_words())?;
@@ -197,13 +203,14 @@ impl Stage {
         for visitor in looked_back {
             events.extend(visitor.into_events());
         }
-        let faults = stage.faults();
-        let history = History::new(events, faults);
+        let took = stage.now() - begun;
+        let lateness = pulse.lateness().await?;
+        let history = History::new(events, stage.faults(), lateness.stalls);
         Ok(Outcome {
             name: name.to_owned(),
             nodes: nodes.to_owned(),
             took,
-            operations,
+            late: lateness.longest,
             recoveries: recoveries(&history),
             violations: check(&history),
             history,
@@ -285,7 +292,7 @@ impl Stage {
     /// A node does not.
     pub async fn until_all_ready(&self) -> Result<()> {
         for node in self.site.nodes() {
-            self.site.until_ready(node, RECOVERY * 2).await?;
+            self.site.until(node, READY, RECOVERY * 2).await?;
         }
         Ok(())
     }

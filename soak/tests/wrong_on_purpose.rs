@@ -6,7 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -30,6 +30,8 @@ use tokio::task::{JoinSet, yield_now};
 
 const PEOPLE: usize = 16;
 const REQUESTS: u64 = 3_000;
+/// What people do is up to chance, and some things are rare: a mistake may take several days to show.
+const DAYS: usize = 10;
 
 /// What is wrong with the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,14 +73,17 @@ enum Mistake {
 #[case(Mistake::FaultInsteadOfRefusal, Some(Invariant::I7))]
 #[tokio::test]
 async fn a_mistake_is_caught(#[case] mistake: Mistake, #[case] caught: Option<Invariant>) {
-    let history = a_day_at(mistake).await;
-    let mut broken: Vec<Invariant> = check(&history).iter().map(|one| one.invariant).collect();
-    broken.sort();
-    broken.dedup();
-    match caught {
-        None => assert_eq!(broken, [], "a server without a mistake"),
-        Some(invariant) => assert!(broken.contains(&invariant), "only {broken:?}"),
+    let mut broken = BTreeSet::new();
+    for _ in 0..DAYS {
+        let history = a_day_at(mistake).await;
+        broken.extend(check(&history).iter().map(|one| one.invariant));
+        match caught {
+            None => assert!(broken.is_empty(), "a server without a mistake: {broken:?}"),
+            Some(invariant) if broken.contains(&invariant) => return,
+            Some(_) => {}
+        }
     }
+    assert_eq!(caught, None, "only {broken:?}");
 }
 
 /// What people live through at such a server.
@@ -101,7 +106,7 @@ async fn a_day_at(mistake: Mistake) -> History {
     }
     let events = people.join_all().await.concat();
     assert!(events.len() as u64 >= REQUESTS);
-    History::new(events, Vec::new())
+    History::new(events, Vec::new(), Vec::new())
 }
 
 /// The server: its mistake, and its memory.

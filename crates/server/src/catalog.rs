@@ -30,7 +30,7 @@ use crate::{
 
 /// How often a node looks at the revision by itself.
 pub(crate) const POLL: Duration = Duration::from_millis(500);
-/// How old a look may be before a use takes another, in milliseconds.
+/// From which age on, in whole milliseconds, a use takes another look: what is used is less than a second old.
 const OLDEST: i64 = 1_000;
 
 /// How old a copy may be at most, in milliseconds: some things in it end by the clock, like retired keys.
@@ -212,7 +212,7 @@ impl CatalogCache {
     }
 
     fn is_stale(&self) -> bool {
-        self.milliseconds_old() > OLDEST
+        self.milliseconds_old() >= OLDEST
     }
 
     fn milliseconds_old(&self) -> i64 {

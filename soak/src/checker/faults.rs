@@ -1,8 +1,9 @@
-//! What is promised about faults: no yes from a node that can know nothing, and an answer within 30 seconds after each.
+//! What is promised about faults: no yes from a node that can know nothing, an answer within 30 seconds after each, and none
+//! that is felt at a node that it was not done to.
 
 use super::facts::is_granted;
 use super::{Found, Invariant, RECOVERY};
-use crate::history::{Answer, Event, Fault, History, Meanwhile, Moment, Node};
+use crate::history::{Answer, Event, Fault, History, Meanwhile, Moment, Node, Span};
 
 /// How long a node took to serve again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,20 +42,15 @@ pub(super) fn judge(history: &History, found: &mut Found<'_>) {
         if fault.means == Meanwhile::NothingKnown {
             judge_meanwhile(history, fault, node, found);
         }
-        let deadline = fault.span.ended + RECOVERY;
-        let until = next_fault(history, fault, node);
-        for (index, event) in events_of(history, node, deadline) {
-            if event.span.began >= until {
-                break;
-            }
-            if matches!(event.act.answer(), Answer::Unavailable | Answer::Lost) {
-                let claim = format!("not recovered 30 s after: {}", fault.name);
-                found.broken(Invariant::I8, claim, &[index]);
-                break;
-            }
+        let is_last = next_fault(history, fault, node) == Moment::MAX;
+        let served = |(_, event): (usize, &Event)| is_granted(event);
+        // A history that ends before says nothing about recovery.
+        if is_last && !events_of(history, node, fault.span.ended).any(served) {
+            let claim = format!("node {} never served again after: {}", node.0, fault.name);
+            found.broken(Invariant::I8, claim, &[]);
         }
     }
-    judge_that_it_served(history, found);
+    judge_silence(history, found);
 }
 
 fn judge_meanwhile(history: &History, fault: &Fault, node: Node, found: &mut Found<'_>) {
@@ -69,14 +65,27 @@ fn judge_meanwhile(history: &History, fault: &Fault, node: Node, found: &mut Fou
     }
 }
 
-/// The last fault of each node must be followed by a yes: a history that ends before says nothing about recovery.
-fn judge_that_it_served(history: &History, found: &mut Found<'_>) {
-    for (fault, node) in faults_by_node(history) {
-        let is_last = next_fault(history, fault, node) == Moment::MAX;
-        let served = |(_, event): (usize, &Event)| is_granted(event);
-        if is_last && !events_of(history, node, fault.span.ended).any(served) {
-            let claim = format!("node {} never served again after: {}", node.0, fault.name);
-            found.broken(Invariant::I8, claim, &[]);
+/// Every 503 and every silence of a node needs a fault that was done to it, at most 30 seconds ago. What a machine that stood
+/// still keeps waiting is not held against the node.
+fn judge_silence(history: &History, found: &mut Found<'_>) {
+    for (index, event) in history.events.iter().enumerate() {
+        let Some(node) = event.node else { continue };
+        if !matches!(event.act.answer(), Answer::Unavailable | Answer::Lost) {
+            continue;
+        }
+        let done_to_it = |fault: &&Fault| fault.nodes.contains(&node);
+        let is_near = |fault: &Fault| {
+            let recovered = Span {
+                began: fault.span.began,
+                ended: fault.span.ended + RECOVERY,
+            };
+            recovered.meets(&event.span)
+        };
+        let mut faults = history.faults.iter().filter(done_to_it);
+        let stood_still = || history.stalls.iter().any(|stall| stall.meets(&event.span));
+        if !faults.any(is_near) && !stood_still() {
+            let claim = "no answer, and no fault of that node in the last 30 s";
+            found.broken(Invariant::I8, claim, &[index]);
         }
     }
 }

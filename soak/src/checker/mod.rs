@@ -14,7 +14,7 @@
 //! | I5 | something works in the wrong hands, was never issued, or is said to be somebody else's |
 //! | I6 | what may be used once was used twice |
 //! | I7 | an answer that is neither yes, no nor 503; or a yes from a node that can't reach its memory |
-//! | I8 | a node that does not answer 30 seconds after a fault was over |
+//! | I8 | a 503 or a silence of a node that no fault was done to, or 30 seconds after it was over |
 //!
 //! What it can't see: two successors of one generation that are used in step. The protocol itself can't tell that from a
 //! client that lost an answer; so the load lets one of the two run ahead.
@@ -34,7 +34,7 @@ pub use faults::{Recovery, recoveries};
 /// How long a change that the operator made may take to reach every node's copy: a disabled client, not what it was granted.
 pub const COPIES_FOLLOW: std::time::Duration = std::time::Duration::from_secs(1);
 /// How long a request without an answer may still take effect: a node that was stopped finds it when it goes on.
-pub const LINGERS: std::time::Duration = std::time::Duration::from_secs(30);
+pub const LINGERS: std::time::Duration = std::time::Duration::from_secs(90);
 /// How long recovery may take.
 pub const RECOVERY: std::time::Duration = std::time::Duration::from_secs(30);
 

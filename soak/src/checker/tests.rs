@@ -93,8 +93,22 @@ impl Script {
         self
     }
 
+    /// The machine stands still for so many milliseconds, from now on.
+    fn standstill(mut self, milliseconds: u64) -> Self {
+        let began = Duration::from_millis(self.now);
+        self.history.stalls.push(Span {
+            began,
+            ended: began + Duration::from_millis(milliseconds),
+        });
+        self
+    }
+
     fn broken(self) -> Vec<Invariant> {
-        let history = History::new(self.history.events, self.history.faults);
+        let history = History::new(
+            self.history.events,
+            self.history.faults,
+            self.history.stalls,
+        );
         let violations = check(&history);
         violations
             .iter()
@@ -207,7 +221,7 @@ fn an_ordinary_day_breaks_nothing() {
     let day = Script::with_generations()
         .then(introspect("a0", active()))
         .then(introspect("a2", active()))
-        .then(refresh("r2", Answer::Lost))
+        .then(refresh("r2", Answer::Abandoned))
         .then(refresh("r2", tokens("a3", "r3")))
         .then(refresh("r2", tokens("a3'", "r3'")))
         .then(refresh("r3'", tokens("a4", "r4")))
@@ -222,10 +236,10 @@ fn an_ordinary_day_breaks_nothing() {
     Script::with_a_code().then(redeem(tokens("a", "r"))).beside(redeem(no())).then(introspect("a", inactive()))
 )]
 #[case::the_lost_one_had_won(
-    Script::with_a_code().then(redeem(Answer::Lost)).then(redeem(no())).then(redeem(no()))
+    Script::with_a_code().then(redeem(Answer::Abandoned)).then(redeem(no())).then(redeem(no()))
 )]
 #[case::the_lost_one_comes_too_late(
-    Script::with_a_code().then(redeem(Answer::Lost)).then(redeem(tokens("a", "r"))).then(introspect("a", inactive()))
+    Script::with_a_code().then(redeem(Answer::Abandoned)).then(redeem(tokens("a", "r"))).then(introspect("a", inactive()))
 )]
 #[case::a_replay_ends_it(
     Script::with_tokens().then(redeem(no())).then(refresh("r0", no())).then(introspect("a0", inactive()))
@@ -234,7 +248,7 @@ fn an_ordinary_day_breaks_nothing() {
     Script::with_generations().then(refresh("r0", no())).then(refresh("r2", no()))
 )]
 #[case::a_revocation_without_an_answer_may_have_been_made(
-    Script::with_tokens().then(revoke("r0", Answer::Lost)).then(introspect("a0", active()))
+    Script::with_tokens().then(revoke("r0", Answer::Abandoned)).then(introspect("a0", active()))
         .then(introspect("a0", inactive()))
 )]
 #[case::a_locked_user_signs_in_nowhere(
@@ -249,6 +263,9 @@ fn an_ordinary_day_breaks_nothing() {
 )]
 #[case::an_answer_that_crosses_the_revocation(
     Script::with_tokens().then(revoke("r0", DONE)).beside(introspect("a0", active()))
+)]
+#[case::a_machine_that_stood_still(
+    Script::with_tokens().standstill(1_000).then(introspect("a0", Answer::Lost)).then(introspect("a0", active()))
 )]
 #[case::a_session_that_began_after_the_lock(
     Script::with_a_code().then(lock(DONE)).then(Act::Unlock { user: ADA, answer: DONE })
@@ -374,6 +391,7 @@ fn i7_unavailability_is_an_error(#[case] script: Script) {
     Script::with_tokens().fault(Meanwhile::NothingKnown, 1_000).wait(31_500).then(introspect("a0", Answer::Unavailable))
         .then(introspect("a0", active()))
 )]
+#[case::without_a_fault(Script::with_tokens().then(introspect("a0", Answer::Lost)).then(introspect("a0", active())))]
 #[case::never_seen_again(Script::with_tokens().fault(Meanwhile::Silence, 1_000).then(introspect("a0", Answer::Lost)))]
 fn i8_recovery_takes_no_hands(#[case] script: Script) {
     assert_eq!(script.broken(), [Invariant::I8]);

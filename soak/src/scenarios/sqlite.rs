@@ -11,8 +11,8 @@ use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use tempfile::TempDir;
 use tokio::time::sleep;
 
-use super::{LONGER_THAN_ANYBODY_WAITS, Length, was_felt, was_long_enough};
-use crate::history::{Answer, Meanwhile, Node};
+use super::{Length, was_felt, was_long_enough};
+use crate::history::{Act, Answer, Fault, Meanwhile, Node, Span};
 use crate::site::Memory;
 use crate::stage::{Harm, Outcome, Stage, beside_program};
 use crate::visitor::below;
@@ -73,8 +73,9 @@ pub async fn pause(length: &Length) -> Result<Outcome> {
         let site = &stage.site;
         let stop = async || site.pause(NODE);
         let go_on = async || site.resume(NODE);
+        let wait = async || outlast(length).await;
         stage
-            .fault(to_the_node("SIGSTOP of the node"), stop, longer, go_on)
+            .fault(to_the_node("SIGSTOP of the node"), stop, wait, go_on)
             .await?;
         stage.more(length.around_a_fault).await
     };
@@ -95,7 +96,8 @@ pub async fn full_disk(length: &Length) -> Result<Outcome> {
         stage.more(length.around_a_fault).await?;
         let fill = async || disk.fill();
         let empty = async || disk.make_room();
-        let fault = stage.fault(to_the_node("disk full"), fill, longer, empty);
+        let wait = async || outlast(length).await;
+        let fault = stage.fault(to_the_node("disk full"), fill, wait, empty);
         full = Some(fault.await?);
         stage.more(length.around_a_fault).await
     };
@@ -103,8 +105,33 @@ pub async fn full_disk(length: &Length) -> Result<Outcome> {
         .run("disk full", NODES, plan, nothing)
         .await?
         .judged()?;
-    was_felt(&outcome, full.as_ref().context("the plan was carried out")?)?;
+    let full = full.context("the plan was carried out")?;
+    was_felt(&outcome, &full)?;
+    could_be_asked(&outcome, &full)?;
     was_long_enough(outcome, length.around_a_fault)
+}
+
+/// Fails unless an API was told of good tokens to the end: that writes nothing. At first the log has room left in itself.
+fn could_be_asked(outcome: &Outcome, full: &Fault) -> Result<()> {
+    let Span { began, ended } = full.span;
+    let second_half = Fault {
+        span: Span {
+            began: began + (ended - began) / 2,
+            ended,
+        },
+        ..full.clone()
+    };
+    let told = outcome.count_during(&second_half, |act| {
+        matches!(
+            act,
+            Act::Introspect {
+                answer: Answer::Granted(_),
+                ..
+            }
+        )
+    });
+    ensure!(told > 0, "no API was told of a good token: {}", full.name);
+    Ok(())
 }
 
 fn to_the_node(name: &str) -> Harm<'_> {
@@ -124,8 +151,8 @@ pub(super) async fn at_once() -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn longer() -> Result<()> {
-    sleep(LONGER_THAN_ANYBODY_WAITS).await;
+pub(super) async fn outlast(length: &Length) -> Result<()> {
+    sleep(length.outlasting).await;
     Ok(())
 }
 

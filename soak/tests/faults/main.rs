@@ -5,20 +5,25 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::fs;
+use std::path::Path;
 use std::sync::LazyLock;
 
-use safeconduct_soak::report::{HEAD, line};
+use safeconduct_soak::report::Report;
 use safeconduct_soak::scenarios::{SHORT, postgresql, sqlite};
 use safeconduct_soak::stage::Outcome;
 use tokio::sync::Mutex;
 
-/// One run at a time.
-static ALONE: LazyLock<Mutex<()>> = LazyLock::new(Mutex::default);
+/// One run at a time, and what they came to.
+static REPORT: LazyLock<Mutex<Report>> = LazyLock::new(Mutex::default);
 
+/// A run keeps every promise. The table of all so far is in `target/tmp/faults.md`.
 async fn holds(run: impl Future<Output = anyhow::Result<Outcome>>) {
-    let _alone = ALONE.lock().await;
+    let mut report = REPORT.lock().await;
     let outcome = run.await.unwrap();
-    println!("{HEAD}{}", line(&outcome));
+    println!("{}", report.add(&outcome));
+    let table = Path::new(env!("CARGO_TARGET_TMPDIR")).join("faults.md");
+    fs::write(table, report.to_string()).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
