@@ -1,6 +1,8 @@
 //! A person with a browser, and the apps they use: what they do all day, good and bad. A visitor expects nothing and judges
 //! nothing; they go on with whatever they were told.
 
+mod odd;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +12,7 @@ use tokio::time::sleep;
 
 use crate::caller::{Caller, Hands, TokenTexts, World};
 use crate::cast::APPS;
-use crate::history::{Answer, App, Event, Node, User};
+use crate::history::{Answer, App, Event, Node, Refusal, User};
 use crate::wire::Manner;
 
 /// How many grants a visitor keeps, far below the 50 of which the server ends the oldest.
@@ -48,6 +50,15 @@ struct Held {
 }
 
 impl Held {
+    fn new(app: App, code: String, tokens: TokenTexts) -> Self {
+        Self {
+            app,
+            code,
+            access: tokens.access,
+            refresh: vec![tokens.refresh],
+        }
+    }
+
     fn newest(&self) -> &str {
         self.refresh.last().expect("a grant begins with one")
     }
@@ -144,22 +155,6 @@ impl Visitor {
         }
     }
 
-    async fn do_something_odd(&mut self) {
-        match below(44) {
-            0..8 => self.refresh(leaving()).await,
-            8..12 => self.visit(leaving()).await,
-            12..17 => self.redeem_twice().await,
-            17..23 => self.refresh_in_two_tabs().await,
-            23..27 => self.reuse_an_old_token().await,
-            27..31 => self.replay_the_code().await,
-            31..36 => self.let_others_try().await,
-            36..40 => self.forge().await,
-            40..43 => self.use_twice().await,
-            _ if below(3) == 0 => self.sign_out().await,
-            _ => self.revoke().await,
-        }
-    }
-
     async fn sign_in(&mut self) -> bool {
         let node = any_node(&self.caller);
         let answer = self.caller.sign_in(node, self.user).await;
@@ -199,10 +194,7 @@ impl Visitor {
         let Some((code, app)) = self.fetch_code().await else {
             return;
         };
-        let node = any_node(&self.caller);
-        let answer = (self.caller)
-            .redeem(node, &code, app, Hands::Rightful, manner)
-            .await;
+        let answer = self.redeem(&code, app, manner).await;
         self.take(code, app, answer).await;
     }
 
@@ -213,7 +205,7 @@ impl Visitor {
         let answer = self.caller.authorize(node, &session, app).await;
         self.rest_after(&answer).await;
         match answer {
-            Answer::Refused(crate::history::Refusal::SignedOut) => {
+            Answer::Refused(Refusal::SignedOut) => {
                 self.session = None;
                 None
             }
@@ -224,12 +216,7 @@ impl Visitor {
     async fn take(&mut self, code: String, app: App, answer: Answer<TokenTexts>) {
         self.rest_after(&answer).await;
         match answer {
-            Answer::Granted(tokens) => self.held.push(Held {
-                app,
-                code,
-                access: tokens.access,
-                refresh: vec![tokens.refresh],
-            }),
+            Answer::Granted(tokens) => self.held.push(Held::new(app, code, tokens)),
             Answer::Refused(_) => {}
             _ => self.unsettled.push((code, app)),
         }
@@ -238,10 +225,7 @@ impl Visitor {
     /// Presents a code again whose redemption was not answered: it buys now, or had bought then.
     async fn settle(&mut self) {
         if let Some((code, app)) = self.unsettled.pop() {
-            let node = any_node(&self.caller);
-            let answer = (self.caller)
-                .redeem(node, &code, app, Hands::Rightful, Manner::Waiting)
-                .await;
+            let answer = self.redeem(&code, app, Manner::Waiting).await;
             self.take(code, app, answer).await;
         }
     }
@@ -257,144 +241,12 @@ impl Visitor {
     }
 
     async fn renew(&mut self, held: &mut Held, manner: Manner) -> Answer<()> {
-        let node = any_node(&self.caller);
-        let answer = (self.caller)
-            .refresh(node, held.newest(), held.app, Hands::Rightful, manner)
-            .await;
+        let answer = self.exchange(held.newest(), held.app, manner).await;
         let outcome = answer.map(|_| ());
         if let Some(tokens) = answer.granted() {
             held.renew(tokens);
         }
         outcome
-    }
-
-    /// One code, presented at two places at once.
-    async fn redeem_twice(&mut self) {
-        let Some((code, app)) = self.fetch_code().await else {
-            return;
-        };
-        let (here, there) = (any_node(&self.caller), any_node(&self.twin));
-        let (one, two) = tokio::join!(
-            (self.caller).redeem(here, &code, app, Hands::Rightful, Manner::Waiting),
-            (self.twin).redeem(there, &code, app, Hands::Rightful, Manner::Waiting),
-        );
-        for tokens in [one, two].into_iter().filter_map(Answer::granted) {
-            self.introspect(&tokens.access).await;
-            self.bury(Held {
-                app,
-                code: code.clone(),
-                access: tokens.access,
-                refresh: vec![tokens.refresh],
-            });
-        }
-    }
-
-    /// One refresh token, used in two tabs at once. Each goes on with what it was given, and one is ahead.
-    async fn refresh_in_two_tabs(&mut self) {
-        let held = self.pick();
-        let (here, there) = (any_node(&self.caller), any_node(&self.twin));
-        let (token, app) = (held.newest().to_owned(), held.app);
-        let (one, two) = tokio::join!(
-            (self.caller).refresh(here, &token, app, Hands::Rightful, Manner::Waiting),
-            (self.twin).refresh(there, &token, app, Hands::Rightful, Manner::Waiting),
-        );
-        let (mut ahead, mut behind) = (held.clone(), held);
-        let both = [(&mut ahead, one), (&mut behind, two)];
-        for (tab, answer) in both {
-            if let Some(tokens) = answer.granted() {
-                tab.renew(tokens);
-            }
-        }
-        for _ in 0..2 {
-            let answer = self.renew(&mut ahead, Manner::Waiting).await;
-            self.rest_after(&answer).await;
-        }
-        self.renew(&mut behind, Manner::Waiting).await;
-        self.renew(&mut ahead, Manner::Waiting).await;
-        self.introspect(&ahead.access).await;
-        self.bury(behind);
-        self.bury(ahead);
-    }
-
-    /// Somebody has an old refresh token: it, and then everything else of the grant.
-    async fn reuse_an_old_token(&mut self) {
-        let held = self.pick();
-        let old = below(held.refresh.len());
-        let node = any_node(&self.caller);
-        (self.caller)
-            .refresh(
-                node,
-                &held.refresh[old],
-                held.app,
-                Hands::Rightful,
-                Manner::Waiting,
-            )
-            .await;
-        self.introspect(&held.access).await;
-        // If that was the newest token or the one before it, all is well, and it goes on.
-        if held.refresh.len() - old <= 2 {
-            self.held.push(held);
-        } else {
-            self.bury(held);
-        }
-    }
-
-    async fn replay_the_code(&mut self) {
-        let held = self.pick();
-        let node = any_node(&self.caller);
-        (self.caller)
-            .redeem(node, &held.code, held.app, Hands::Rightful, Manner::Waiting)
-            .await;
-        self.introspect(&held.access).await;
-        self.bury(held);
-    }
-
-    /// Others present what is not theirs; then the rightful owner, for whom nothing has changed.
-    async fn let_others_try(&mut self) {
-        let Some((code, app)) = self.fetch_code().await else {
-            return;
-        };
-        for hands in [Hands::AnotherApp, Hands::AnotherVerifier, Hands::Rightful] {
-            let node = any_node(&self.caller);
-            let answer = (self.caller)
-                .redeem(node, &code, app, hands, Manner::Waiting)
-                .await;
-            if hands == Hands::Rightful {
-                self.take(code.clone(), app, answer).await;
-            }
-        }
-        let held = self.pick();
-        let (node, other) = (any_node(&self.caller), App((held.app.0 + 1) % APPS));
-        (self.caller)
-            .refresh(
-                node,
-                held.newest(),
-                held.app,
-                Hands::AnotherApp,
-                Manner::Waiting,
-            )
-            .await;
-        self.caller
-            .introspect(node, &held.access, Some(other))
-            .await;
-        self.held.push(held);
-    }
-
-    /// Tokens that nobody issued: good ones with one character changed.
-    async fn forge(&mut self) {
-        let held = self.pick();
-        let (node, app) = (any_node(&self.caller), held.app);
-        let token = altered(held.newest());
-        (self.caller)
-            .refresh(node, &token, app, Hands::Rightful, Manner::Waiting)
-            .await;
-        let code = altered(&held.code);
-        (self.caller)
-            .redeem(node, &code, app, Hands::Rightful, Manner::Waiting)
-            .await;
-        let access = altered(&held.access);
-        self.caller.introspect(node, &access, None).await;
-        self.held.push(held);
     }
 
     async fn revoke(&mut self) {
@@ -421,39 +273,6 @@ impl Visitor {
         self.introspect(&held.access).await;
         self.held.push(held);
         self.refresh(Manner::Waiting).await;
-    }
-
-    /// Something that is good once, at two places at once, and once more.
-    async fn use_twice(&mut self) {
-        let (here, there) = (any_node(&self.caller), any_node(&self.twin));
-        let again = any_node(&self.caller);
-        let (one, two) = (&mut self.caller, &mut self.twin);
-        match below(3) {
-            0 => {
-                if let Ok(text) = one.world().machines.assertion() {
-                    tokio::join!(
-                        one.use_assertion(here, &text),
-                        two.use_assertion(there, &text)
-                    );
-                    one.use_assertion(again, &text).await;
-                }
-            }
-            1 => {
-                if let Ok(text) = one.world().machines.proof() {
-                    tokio::join!(one.use_proof(here, &text), two.use_proof(there, &text));
-                    one.use_proof(again, &text).await;
-                }
-            }
-            _ => {
-                if let (Some(session), Some(uri)) = (&self.session, one.push(again).await) {
-                    tokio::join!(
-                        one.use_pushed(here, session, &uri),
-                        two.use_pushed(there, session, &uri)
-                    );
-                    one.use_pushed(again, session, &uri).await;
-                }
-            }
-        }
     }
 
     async fn ask_about_a_token(&mut self) {
@@ -485,19 +304,22 @@ impl Visitor {
     }
 
     async fn present_ended(&mut self, held: &Held) {
+        (self.exchange(held.newest(), held.app, Manner::Waiting)).await;
+        self.redeem(&held.code, held.app, Manner::Waiting).await;
+    }
+
+    /// Presents a code as it has to be, at any node.
+    async fn redeem(&mut self, code: &str, app: App, manner: Manner) -> Answer<TokenTexts> {
         let node = any_node(&self.caller);
-        (self.caller)
-            .refresh(
-                node,
-                held.newest(),
-                held.app,
-                Hands::Rightful,
-                Manner::Waiting,
-            )
-            .await;
-        (self.caller)
-            .redeem(node, &held.code, held.app, Hands::Rightful, Manner::Waiting)
-            .await;
+        let hands = Hands::Rightful;
+        self.caller.redeem(node, code, app, hands, manner).await
+    }
+
+    /// Presents a refresh token as it has to be, at any node.
+    async fn exchange(&mut self, token: &str, app: App, manner: Manner) -> Answer<TokenTexts> {
+        let node = any_node(&self.caller);
+        let hands = Hands::Rightful;
+        self.caller.refresh(node, token, app, hands, manner).await
     }
 
     async fn introspect(&mut self, token: &str) -> Answer<()> {
@@ -542,23 +364,6 @@ fn any_app() -> App {
     App(below(APPS))
 }
 
-/// Leaving within three milliseconds: before the request was read, while it is answered, or after.
-fn leaving() -> Manner {
-    let microseconds = u64::try_from(below(3_000)).expect("a number below 3,000 fits");
-    Manner::Leaving(Duration::from_micros(microseconds))
-}
-
-/// The same text with one character changed, not the last: that one may hold bits that count for nothing.
-fn altered(text: &str) -> String {
-    let position = text.len() / 2;
-    let other = if text.as_bytes()[position] == b'A' {
-        "B"
-    } else {
-        "A"
-    };
-    format!("{}{other}{}", &text[..position], &text[position + 1..])
-}
-
 /// A whole number from 0, and smaller than `limit`.
 ///
 /// # Panics
@@ -566,17 +371,4 @@ fn altered(text: &str) -> String {
 pub fn below(limit: usize) -> usize {
     let number = usize::from_le_bytes(random::bytes());
     number % limit
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_altered_token_is_another_one() {
-        for text in ["sc_rt_AAAAAAAA", "eyJhbGciOiJFUzI1NiJ9.e30.xyz", "AB"] {
-            assert_ne!(altered(text), text);
-            assert_eq!(altered(text).len(), text.len());
-        }
-    }
 }

@@ -1,94 +1,27 @@
 //! What people, apps and the API say to a node, one method for each request. Each call is one line of the history; what was
 //! handed out is given back as text, for those who use it.
 
-use std::collections::HashMap;
-use std::net::SocketAddr;
+mod once;
+mod world;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use serde_json::Value;
-use tokio::sync::Semaphore;
 
 use crate::cast::{
-    API, CODE_CHALLENGE, CODE_VERIFIER, HOST, MACHINE, Machines, PASSWORD, REDIRECT_URI, ROBOT,
-    SCOPE, app_of, authorization, client_id, username,
+    API, APPS, CODE_CHALLENGE, CODE_VERIFIER, HOST, PASSWORD, REDIRECT_URI, SCOPE, app_of,
+    authorization, client_id, username,
 };
 use crate::history::{
-    Act, Answer, App, Artifact, Event, Identity, Moment, Node, Once, Refusal, Span, Tokens, User,
+    Act, Answer, App, Artifact, Event, Identity, Moment, Node, Refusal, Tokens, User,
 };
 use crate::wire::{Gone, Line, Manner, Outgoing, Reply, get, judge, post};
 
-/// How many passwords are checked at once: nodes turn people away rather than let a long queue grow.
-const PASSWORDS_AT_ONCE: usize = 12;
+pub use world::World;
+
 const SESSION_COOKIE: &str = "__Host-sc-session";
 const BROWSER_COOKIE: &str = "__Host-sc-browser";
 const STATE: &str = "state-as-long-as-one-that-an-app-would-draw";
-
-/// The world that all callers of a run are in.
-pub struct World {
-    begun: Instant,
-    addresses: Vec<SocketAddr>,
-    subjects: HashMap<String, User>,
-    /// The clients with keys.
-    pub machines: Machines,
-    passwords: Semaphore,
-    asked: AtomicU64,
-    granted: AtomicU64,
-}
-
-impl World {
-    /// Nodes at these addresses, in their order; `subjects` says which user each `sub` is.
-    pub fn new(
-        addresses: Vec<SocketAddr>,
-        subjects: HashMap<String, User>,
-        machines: Machines,
-    ) -> Self {
-        Self {
-            begun: Instant::now(),
-            addresses,
-            subjects,
-            machines,
-            passwords: Semaphore::new(PASSWORDS_AT_ONCE),
-            asked: AtomicU64::new(0),
-            granted: AtomicU64::new(0),
-        }
-    }
-
-    /// Now, on the clock of the history.
-    pub fn now(&self) -> Moment {
-        self.begun.elapsed()
-    }
-
-    /// How many nodes there are.
-    pub fn nodes(&self) -> usize {
-        self.addresses.len()
-    }
-
-    /// How many requests have ended.
-    pub fn asked(&self) -> u64 {
-        self.asked.load(Ordering::Relaxed)
-    }
-
-    /// How many of them were granted.
-    pub fn granted(&self) -> u64 {
-        self.granted.load(Ordering::Relaxed)
-    }
-
-    /// A line of the history that ends now.
-    pub fn event(&self, node: Option<Node>, began: Moment, act: Act) -> Event {
-        let ended = self.now();
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        if let Answer::Granted(()) = act.answer() {
-            self.granted.fetch_add(1, Ordering::Relaxed);
-        }
-        Event {
-            node,
-            span: Span { began, ended },
-            act,
-        }
-    }
-}
 
 /// The tokens of one answer, as they are.
 #[derive(Clone, Debug)]
@@ -217,7 +150,7 @@ impl Caller {
     ) -> Answer<TokenTexts> {
         let began = self.world.now();
         let presenter = match hands {
-            Hands::AnotherApp => App((app.0 + 1) % crate::cast::APPS),
+            Hands::AnotherApp => App((app.0 + 1) % APPS),
             Hands::Rightful | Hands::AnotherVerifier => app,
         };
         let verifier = match hands {
@@ -252,7 +185,7 @@ impl Caller {
         let began = self.world.now();
         let presenter = match hands {
             Hands::Rightful => app,
-            Hands::AnotherApp | Hands::AnotherVerifier => App((app.0 + 1) % crate::cast::APPS),
+            Hands::AnotherApp | Hands::AnotherVerifier => App((app.0 + 1) % APPS),
         };
         let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
         let answer = self.token_request(node, presenter, &form, manner).await;
@@ -403,89 +336,6 @@ impl Caller {
         ];
         let request = post(HOST, "/logout/confirm", &headers, &[("csrf", csrf)]);
         self.ask(node, request, Manner::Waiting).await
-    }
-
-    /// A client presents an assertion, for a token of its own.
-    pub async fn use_assertion(&mut self, node: Node, assertion: &str) -> Answer<()> {
-        let began = self.world.now();
-        let form = [
-            ("grant_type", "client_credentials"),
-            ("scope", "notes.read"),
-            ("client_id", MACHINE),
-            (
-                "client_assertion_type",
-                "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-            ),
-            ("client_assertion", assertion),
-        ];
-        let reply = (self.ask(node, post(HOST, "/token", &[], &form), Manner::Waiting)).await;
-        let answer = judge(reply, granted_or_refused);
-        self.write_down_use(node, began, Once::Assertion, assertion, &answer);
-        answer
-    }
-
-    /// A client presents a proof of its key, for a token of its own.
-    pub async fn use_proof(&mut self, node: Node, proof: &str) -> Answer<()> {
-        let began = self.world.now();
-        let form = [
-            ("grant_type", "client_credentials"),
-            ("scope", "notes.read"),
-        ];
-        let credentials = authorization(ROBOT);
-        let headers = [("authorization", credentials.as_str()), ("dpop", proof)];
-        let request = post(HOST, "/token", &headers, &form);
-        let reply = self.ask(node, request, Manner::Waiting).await;
-        let answer = judge(reply, granted_or_refused);
-        self.write_down_use(node, began, Once::Proof, proof, &answer);
-        answer
-    }
-
-    /// An app pushes a request; the `request_uri`. No promise is about it before it is opened.
-    pub async fn push(&mut self, node: Node) -> Option<String> {
-        let app = client_id(App(0));
-        let credentials = authorization(&app);
-        let headers = [("authorization", credentials.as_str())];
-        let request = post(HOST, "/par", &headers, &parameters(&app));
-        let reply = self.ask(node, request, Manner::Waiting).await.ok()?;
-        Some(reply.json()["request_uri"].as_str()?.to_owned())
-    }
-
-    /// The browser with this session comes from that app with a request that was pushed.
-    pub async fn use_pushed(&mut self, node: Node, session: &str, request_uri: &str) -> Answer<()> {
-        let began = self.world.now();
-        let app = client_id(App(0));
-        let path = path_and_query(
-            "/authorize",
-            &[("client_id", &app), ("request_uri", request_uri)],
-        );
-        let cookie = format!("{SESSION_COOKIE}={session}");
-        let request = get(HOST, &path, &[("cookie", &cookie)]);
-        let reply = self.ask(node, request, Manner::Waiting).await;
-        let answer = judge(reply, |reply| match reply.location().map(code_in) {
-            Some(code) => code.map(|_| Answer::Granted(())),
-            // Somebody has to sign in first: nothing is used up, and nobody does.
-            None if reply.status == 200 => Some(Answer::Abandoned),
-            None if reply.status == 400 => Some(Answer::Refused(Refusal::UsedBefore)),
-            None => None,
-        });
-        self.write_down_use(node, began, Once::PushedRequest, request_uri, &answer);
-        answer
-    }
-
-    fn write_down_use(
-        &mut self,
-        node: Node,
-        began: Moment,
-        what: Once,
-        text: &str,
-        answer: &Answer<()>,
-    ) {
-        let act = Act::UseOnce {
-            what,
-            id: Artifact::of(text),
-            answer: answer.clone(),
-        };
-        self.write_down(node, began, act);
     }
 
     async fn ask(&mut self, node: Node, request: Outgoing, manner: Manner) -> Result<Reply, Gone> {
