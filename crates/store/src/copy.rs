@@ -88,7 +88,7 @@ pub enum CopyError {
     #[error("there is nothing to copy: no server was ever started on the source")]
     Unused,
     /// The target holds something.
-    #[error("the target is in use (there are {table} in it): name a new database")]
+    #[error("the target is in use (its table {table} has rows): name a new database")]
     NotEmpty {
         /// The first table with a row in it.
         table: &'static str,

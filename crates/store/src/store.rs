@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::driver::{Driver, DriverError, OpenError, Row, Rows, Statement, Unit, UnitOutcome};
+use crate::error::StoreError;
 use crate::schema::{self, SchemaStep};
 
 /// The memory of one server or one cluster of servers. Clones share it.
@@ -45,6 +46,22 @@ impl Store {
     /// One sentence with what to do, see [`OpenError`].
     pub async fn migrations(url: &str) -> Result<Vec<SchemaStep>, OpenError> {
         schema::steps(&Driver::history(url).await?)
+    }
+
+    /// Whether the steps that the database lacks could be taken, as far as that depends on rights. Nothing is changed.
+    ///
+    /// # Errors
+    /// [`OpenError::Rights`], or why the database can't be used at all.
+    pub async fn may_be_migrated(url: &str) -> Result<(), OpenError> {
+        Driver::may_be_migrated(url).await
+    }
+
+    /// Whether everything may be done again, after something failed because our user lacked a right. Costs nothing otherwise.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] with the table that may not be used.
+    pub async fn may_be_used(&self) -> Result<(), StoreError> {
+        Ok(self.driver.may_be_used().await?)
     }
 
     /// Takes the steps that the database lacks, all of them or none, and says which those were. It may be served meanwhile: the

@@ -65,6 +65,22 @@ impl Driver {
         }
     }
 
+    /// Whether migrations may be run on the database that `url` names, as far as that can be said without trying.
+    pub(crate) async fn may_be_migrated(url: &str) -> Result<(), OpenError> {
+        match Place::parse(url)? {
+            Place::File(_) => Ok(()),
+            Place::Server => Postgres::may_be_migrated(url).await,
+        }
+    }
+
+    /// Whether everything may be read and written, as far as it was found that it may not.
+    pub(crate) async fn may_be_used(&self) -> Result<(), DriverError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(postgres) => postgres.may_be_used().await,
+        }
+    }
+
     /// The statement that reads this database's own clock, in seconds since 1970; `None` where that is this machine's.
     pub(crate) fn clock(&self) -> Option<&'static str> {
         match self {

@@ -65,15 +65,17 @@ impl Postgres {
 
     /// Version and text of the migrations that were run on the database that `url` names.
     pub(super) async fn history(url: &str) -> Result<Vec<(i64, String)>, OpenError> {
-        let address = Address::parse(url)?;
-        let connection = Connection::open(&address, &tls::encryption(&address)?).await?;
-        let schema = Schema {
-            client: connection.client(),
-            server: &address.server,
-        };
-        let history = schema.history().await;
-        connection.close().await;
-        history
+        looking(url, async |schema| schema.history().await).await
+    }
+
+    /// Whether we may run migrations on the database that `url` names.
+    pub(super) async fn may_be_migrated(url: &str) -> Result<(), OpenError> {
+        looking(url, async |schema| schema.may_be_migrated().await).await
+    }
+
+    /// Whether the rights are back that a unit or a read was found to lack.
+    pub(super) async fn may_be_used(&self) -> Result<(), DriverError> {
+        self.pool.may_be_used().await
     }
 
     /// Runs a unit to its end, whether or not anybody still waits for it.
@@ -119,6 +121,22 @@ impl Postgres {
     pub(super) async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// Looks at the schema of the database that `url` names, over a connection that is closed afterwards.
+async fn looking<T>(
+    url: &str,
+    look: impl AsyncFnOnce(&Schema<'_>) -> Result<T, OpenError>,
+) -> Result<T, OpenError> {
+    let address = Address::parse(url)?;
+    let connection = Connection::open(&address, &tls::encryption(&address)?).await?;
+    let schema = Schema {
+        client: connection.client(),
+        server: &address.server,
+    };
+    let seen = look(&schema).await;
+    connection.close().await;
+    seen
 }
 
 #[cfg(test)]

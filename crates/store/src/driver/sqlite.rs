@@ -318,7 +318,13 @@ fn create_file(path: &Path) -> io::Result<()> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.open(path) {
         Ok(_) => path.parent().map_or(Ok(()), sync_directory),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_file() => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            if path.is_file() {
+                Ok(())
+            } else {
+                Err(io::Error::other("it is not a file"))
+            }
+        }
         Err(error) => Err(error),
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct Failure {
     pub(super) severed: bool,
     /// Nothing came back in time, which says more of the way to the server than of this connection.
     pub(super) silent: bool,
+    /// Our user lacks a right.
+    pub(super) forbidden: bool,
 }
 
 impl Failure {
@@ -71,6 +73,7 @@ impl Failure {
             again: false,
             severed: true,
             silent: false,
+            forbidden: false,
         }
     }
 }
@@ -82,6 +85,7 @@ impl From<DriverError> for Failure {
             again: false,
             severed: false,
             silent: false,
+            forbidden: false,
         }
     }
 }
@@ -89,6 +93,7 @@ impl From<DriverError> for Failure {
 const READ_ONLY_TRANSACTION: &str = "25006";
 const STATEMENT_COMPLETION_UNKNOWN: &str = "40003";
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
+const UNDEFINED_TABLE: &str = "42P01";
 
 fn said_by_server(said: &DbError) -> Failure {
     let code = said.code().code();
@@ -99,9 +104,8 @@ fn said_by_server(said: &DbError) -> Failure {
         ("XX001" | "XX002", _) => DriverError::Corrupt(reason),
         // A protocol violation: of a pooler that gives us up it is fatal, otherwise it is ours.
         ("08P01", _) if !is_fatal(said) => DriverError::Bug(reason),
-        (READ_ONLY_TRANSACTION | INSUFFICIENT_PRIVILEGE | "55P03" | "3D000", _) => {
-            DriverError::Unavailable(reason)
-        }
+        (READ_ONLY_TRANSACTION | "55P03" | "3D000", _) => DriverError::Unavailable(reason),
+        _ if is_forbidden(code) => DriverError::Unavailable(reason),
         // Connections, authorisation, rollbacks for others, resources, an operator, the disk.
         (_, "08" | "28" | "40" | "53" | "57" | "58" | "25") => DriverError::Unavailable(reason),
         (_, "23") => DriverError::Constraint(reason),
@@ -115,7 +119,13 @@ fn said_by_server(said: &DbError) -> Failure {
         again,
         severed,
         silent: false,
+        forbidden: is_forbidden(code),
     }
+}
+
+/// A table that may not be used, or can't be seen: its schema may not be used, or somebody is just restoring it.
+fn is_forbidden(code: &str) -> bool {
+    matches!(code, INSUFFICIENT_PRIVILEGE | UNDEFINED_TABLE)
 }
 
 /// A statement that was prepared for a schema or a session which is not there any more.

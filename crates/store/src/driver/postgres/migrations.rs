@@ -21,11 +21,16 @@ const IMPATIENT: &str = "SET LOCAL lock_timeout = '3s'";
 const HAS_HISTORY: &str = "SELECT to_regclass('schema_history') IS NOT NULL";
 
 /// The first of our tables that we may not use as the store does. Whoever migrated owns them all, and nothing else is ours.
-const FORBIDDEN: &str = "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'v') AND (relnamespace, relowner) = \
+pub(super) const FORBIDDEN: &str = "SELECT CAST('schema_history' AS TEXT) WHERE to_regclass('schema_history') IS NULL UNION ALL \
+     SELECT CAST(relname AS TEXT) FROM pg_class WHERE relkind IN ('r', 'p', 'v') AND (relnamespace, relowner) = \
      (SELECT relnamespace, relowner FROM pg_class WHERE oid = to_regclass('schema_history')) \
      AND NOT (has_table_privilege(oid, 'SELECT') AND (relkind = 'v' OR relname = 'schema_history' OR \
      (has_table_privilege(oid, 'INSERT') AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE')))) \
-     ORDER BY relname LIMIT 1";
+     ORDER BY 1 LIMIT 1";
+
+/// Whether we may make tables, and change those that are there, as t or f.
+const MAY_MIGRATE: &str = "SELECT COALESCE(has_schema_privilege(current_schema(), 'CREATE'), false) AND COALESCE( \
+     (SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass('schema_history')), true)";
 
 /// How many connections we could have at most, were we alone.
 const ROOM: &str = "SELECT LEAST(CAST(current_setting('max_connections') AS INT) \
@@ -96,11 +101,16 @@ impl Schema<'_> {
     pub(super) async fn may_be_used(&self) -> Result<(), OpenError> {
         match self.word(FORBIDDEN).await? {
             None => Ok(()),
-            Some(table) => Err(OpenError::Rights {
-                server: self.server.to_owned(),
-                reason: format!("permission denied for table {table}"),
-            }),
+            Some(table) => Err(self.denied(format!("permission denied for table {table}"))),
         }
+    }
+
+    /// Refuses a user who could not take a step of the schema.
+    pub(super) async fn may_be_migrated(&self) -> Result<(), OpenError> {
+        if self.word(MAY_MIGRATE).await?.as_deref() == Some("t") {
+            return Ok(());
+        }
+        Err(self.denied("it may not make or change tables".to_owned()))
     }
 
     /// Refuses a server that would not give one node all the connections it may want.
@@ -154,6 +164,13 @@ impl Schema<'_> {
                     .collect()
             })
             .collect())
+    }
+
+    fn denied(&self, reason: String) -> OpenError {
+        OpenError::Rights {
+            server: self.server.to_owned(),
+            reason,
+        }
     }
 
     fn refusal(&self, error: &Error) -> OpenError {

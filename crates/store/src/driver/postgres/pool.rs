@@ -15,6 +15,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::address::Address;
 use super::connection::Connection;
 use super::failure::Failure;
+use super::migrations::FORBIDDEN;
 use super::unit;
 use crate::driver::{DriverError, OpenError, Rows, Statement, Unit, UnitOutcome};
 
@@ -41,6 +42,8 @@ pub(super) struct Pool {
     places: Arc<Semaphore>,
     closed: AtomicBool,
     outage: Mutex<Option<Outage>>,
+    /// Whether a right was found to be missing.
+    forbidden: AtomicBool,
 }
 
 /// Why there is no connecting, and when it is tried again.
@@ -64,6 +67,7 @@ impl Pool {
             places: Arc::new(Semaphore::new(QUEUE)),
             closed: AtomicBool::new(false),
             outage: Mutex::new(None),
+            forbidden: AtomicBool::new(false),
             address,
             tls,
         }
@@ -137,6 +141,24 @@ impl Pool {
         }
     }
 
+    /// Whether the rights are back that somebody lacked.
+    pub(super) async fn may_be_used(&self) -> Result<(), DriverError> {
+        if !self.forbidden.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let missing = self.read(&Statement::new(FORBIDDEN)).await?.into_first();
+        match missing {
+            Some(mut row) => {
+                let denied = format!("permission denied for table {}", row.text()?);
+                Err(DriverError::Unavailable(denied))
+            }
+            None => {
+                self.forbidden.store(false, Ordering::Release);
+                Ok(())
+            }
+        }
+    }
+
     /// Takes no more, waits for the units that were accepted, and closes every connection.
     pub(super) async fn close(&self) {
         self.closed.store(true, Ordering::Release);
@@ -172,7 +194,17 @@ impl Pool {
 
     async fn shared(&self) -> Result<Arc<Connection>, DriverError> {
         let seat = self.next.fetch_add(1, Ordering::Relaxed) % self.shared.len();
-        let mut seat = self.shared[seat].lock().await;
+        let seat = &self.shared[seat];
+        let free = match (seat.try_lock(), &*lock(&self.outage)) {
+            (Ok(seat), _) => Some(seat),
+            // Somebody tries to connect for it, and may have to wait for long.
+            (Err(_), Some(outage)) => return Err(outage.error.clone()),
+            (Err(_), None) => None,
+        };
+        let mut seat = match free {
+            Some(seat) => seat,
+            None => seat.lock().await,
+        };
         match &*seat {
             Some(connection) if !connection.is_closed() => Ok(Arc::clone(connection)),
             _ => Ok(Arc::clone(seat.insert(Arc::new(self.connect().await?)))),
@@ -218,6 +250,9 @@ impl Pool {
     /// Draws the consequences of a failure on `connection`. Where nothing comes back, the other connections lead nowhere either;
     /// it would cost a wait for each of them to find out.
     fn heed(&self, connection: &Connection, failure: &Failure) {
+        if failure.forbidden {
+            self.forbidden.store(true, Ordering::Release);
+        }
         if failure.severed {
             connection.sever();
         }

@@ -110,7 +110,12 @@ async fn insert(connection: &Connection, table: &Table, rows: Vec<Row>) -> Resul
         prepare(connection, first).await?;
     }
     for insertion in &insertions {
-        connection.fits(insertion)?;
+        connection.fits(insertion).map_err(|_| {
+            let table = table.name;
+            DriverError::Constraint(format!(
+                "{table} has a value that is not of its column's type"
+            ))
+        })?;
     }
     let requests = insertions
         .iter()
