@@ -196,6 +196,7 @@ pub enum Reason {
     TooManyAttempts,
     Overloaded,
     StoreUnavailable,
+    ClockNotBelieved,
     Fault,
 }
 
@@ -322,6 +323,7 @@ pub static REGISTRY: [Entry; Reason::Fault as usize + 1] = [
     entry(Reason::TooManyAttempts, "too-many-attempts", TemporarilyUnavailable, "RFC 6585 §4", "Too many attempts. Wait, then try again; see Retry-After."),
     entry(Reason::Overloaded, "overloaded", TemporarilyUnavailable, "RFC 9110 §15.6.4", "The server has more to do than it can. Try again in a moment; see Retry-After."),
     entry(Reason::StoreUnavailable, "store-unavailable", TemporarilyUnavailable, "RFC 9110 §15.6.4", "The server can't reach its database. Try again in a moment."),
+    entry(Reason::ClockNotBelieved, "clock-not-believed", TemporarilyUnavailable, "RFC 9110 §15.6.4", "The server's clock is wrong, so it can't judge anything. Try again in a moment."),
     entry(Reason::Fault, "fault", ServerError, "RFC 9110 §15.6.1", "Sorry, there is a problem on our side. Try again later."),
 ];
 

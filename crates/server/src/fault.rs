@@ -33,7 +33,8 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// The refusal that the caller is given. A fault is logged here, once, and becomes `fault` or `store-unavailable`.
+    /// The refusal that the caller is given. A fault is logged here, once, and becomes `fault`, `store-unavailable` or
+    /// `clock-not-believed`.
     pub(crate) fn into_refusal(self) -> Refusal {
         match self {
             Self::Refused(refusal) => refusal,
@@ -43,10 +44,9 @@ impl Failure {
                 tracing::error!(%error, "the store is unavailable");
                 Reason::StoreUnavailable.into()
             }
-            // Nothing that the store keeps can be judged without a time.
             Self::Untimely(fault) => {
                 tracing::error!(%fault, "there is no time to judge by");
-                Reason::StoreUnavailable.into()
+                Reason::ClockNotBelieved.into()
             }
             Self::Faulted(fault) => {
                 tracing::error!(%fault, "a fault of ours");

@@ -134,6 +134,7 @@ impl Server {
 
     async fn look(&self) -> Result<(), Fault> {
         self.cache().refresh().await?;
+        self.store().may_be_used().await?;
         self.time().compare(self.store()).await
     }
 

@@ -144,7 +144,8 @@ pub(crate) struct Sessions {
     pub(crate) absolute: Span,
 }
 
-/// How password guessing is slowed down. Counters are in memory and of a fixed size.
+/// How password guessing is slowed down. Counters are in memory and of a fixed size. All nodes of one database share each budget: they
+/// tell one another what they counted, twice a second.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Login {

@@ -47,6 +47,8 @@ async fn a_clock_that_lies_before_the_last_sweep_judges_nothing() {
     ] {
         assert_eq!(answer.status, 503, "{answer:?}");
         assert_eq!(answer.header("retry-after"), "2", "{answer:?}");
+        let told = answer.to_string();
+        assert!(told.ends_with("(clock-not-believed)"), "{told}");
     }
     assert!(
         server.server().sweep().await.is_err(),

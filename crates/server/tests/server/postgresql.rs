@@ -47,6 +47,35 @@ async fn a_node_whose_clock_differs_from_the_databases_is_not_ready_on_postgresq
 }
 
 #[tokio::test]
+async fn a_node_that_lost_a_right_says_so_until_it_has_it_again_on_postgresql() {
+    let database = Postgres::shared().create_database();
+    let clerk = format!("clerk_of_{}", database.name());
+    database.sql(&format!("CREATE ROLE {clerk} LOGIN"));
+    let owner = Store::open(&database.url()).await.unwrap();
+    owner.close().await;
+    let all = format!("ALL ON ALL TABLES IN SCHEMA public TO {clerk}");
+    database.sql(&format!("GRANT {all}"));
+    let (server, _) = node(&database.url().replace("postgres@", &format!("{clerk}@"))).await;
+    server.sweep().await.unwrap();
+    assert_eq!(server.readiness().await, Ok(()));
+    database.sql(&format!("REVOKE INSERT ON time_marks FROM {clerk}"));
+    assert!(server.sweep().await.is_err());
+    assert_eq!(server.readiness().await, Err(NotReady::Store));
+    let metrics = server.telemetry().render();
+    let line = r#"safeconduct_not_ready{reason="store"} 1"#;
+    assert!(metrics.lines().any(|counted| counted == line), "{metrics}");
+    database.sql(&format!("GRANT {all}"));
+    assert_eq!(server.readiness().await, Ok(()));
+    server.sweep().await.unwrap();
+    database.sql("REVOKE USAGE ON SCHEMA public FROM PUBLIC");
+    assert_eq!(server.readiness().await, Err(NotReady::Store));
+    database.sql("GRANT USAGE ON SCHEMA public TO PUBLIC");
+    assert_eq!(server.readiness().await, Ok(()));
+    server.store().close().await;
+    database.sql(&format!("DROP OWNED BY {clerk}; DROP ROLE {clerk}"));
+}
+
+#[tokio::test]
 async fn a_node_is_ready_again_by_itself_when_the_database_is_back_on_postgresql() {
     let postgres = Postgres::start(&[("fsync", "off")]);
     let database = postgres.create_database();
