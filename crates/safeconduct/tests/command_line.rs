@@ -1003,6 +1003,18 @@ fn check_looks_at_the_database_if_asked_and_changes_nothing() {
 }
 
 #[test]
+fn where_nothing_was_restored_no_era_begins_and_nothing_is_made() {
+    let place = Place::on_this_machine();
+    let refused = "exit 4\nerr: no server was ever started on safeconduct.db: put the backup in place first, \
+                   or name the database that was restored\n";
+    assert_eq!(place.tells(&["restored", "--yes"]), refused);
+    assert!(!place.path().join("safeconduct.db").exists());
+    assert!(!place.path().join("master.key").exists());
+    place.tells(&["migrate"]);
+    assert_eq!(place.tells(&["restored", "--yes"]), refused);
+}
+
+#[test]
 fn a_restored_database_begins_an_era_when_it_is_confirmed() {
     let place = Place::on_this_machine();
     place.json(&["user", "list"]);

@@ -111,6 +111,7 @@ async fn look(checked: &Checked) -> Result<Looked, Failure> {
     let steps = Store::migrations(url.expose()).await?;
     let taken = steps.iter().filter(|step| step.applied).count();
     if taken < steps.len() {
+        Store::may_be_migrated(url.expose()).await?;
         let schema = match taken {
             0 => "none (made on first start, or by `safeconduct migrate`)".to_owned(),
             taken => format!(

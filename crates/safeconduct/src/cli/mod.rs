@@ -136,9 +136,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Key(verb) => {
             context.on_database(async |database, output| verb.run(database, output).await)
         }
-        Command::Restored(restored) => {
-            context.on_database(async |database, output| restored.run(database, output).await)
-        }
+        Command::Restored(restored) => restored.run(&context),
         Command::Completions { shell } => {
             clap_complete::generate(
                 shell,

@@ -1,8 +1,11 @@
 //! `safeconduct restored`: the database has gone back in time and forgotten what was redeemed, rotated and revoked since. What
 //! was handed out until now must not count any more, so a new era begins.
 
+use safeconduct_protocol::secret::Secret;
+use safeconduct_store::Store;
 use serde::Serialize;
 
+use super::context::{Context, block_on};
 use super::database::Database;
 use super::failure::Failure;
 use super::output::{Format, note};
@@ -26,8 +29,19 @@ impl Restored {
     /// Begins the era.
     ///
     /// # Errors
-    /// The answer is no, or the database's.
-    pub(crate) async fn run(self, database: &Database, output: Format) -> Result<(), Failure> {
+    /// Nothing was restored, the answer is no, or the database's.
+    pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
+        let checked = context.load(Vec::new())?;
+        if !block_on(is_founded(checked.database_url()?))? {
+            return Err(Failure::NotFound(format!(
+                "no server was ever started on {}: put the backup in place first, or name the database that was restored",
+                checked.database
+            )));
+        }
+        context.on_database(async |database, output| self.begin(database, output).await)
+    }
+
+    async fn begin(&self, database: &Database, output: Format) -> Result<(), Failure> {
         let name = database.checked.database.to_string();
         confirm(
             &format!(
@@ -48,4 +62,16 @@ impl Restored {
         );
         Ok(())
     }
+}
+
+/// Whether there is a history that an era could end. What is new stays as it is: the era of another database protects nobody.
+async fn is_founded(url: Secret) -> Result<bool, Failure> {
+    let steps = Store::migrations(url.expose()).await?;
+    if !steps.iter().any(|step| step.applied) {
+        return Ok(false);
+    }
+    let store = Store::open(url.expose()).await?;
+    let cluster = store.cluster().await;
+    store.close().await;
+    Ok(cluster?.is_some())
 }

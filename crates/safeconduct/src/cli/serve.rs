@@ -244,8 +244,8 @@ impl Signals {
     }
 }
 
-/// A port that nobody else can take, and on which nobody is kept waiting: until there is somebody to answer, whoever connects is
-/// refused, and goes to another node.
+/// A port that is free, and on which nobody is kept waiting: until there is somebody to answer, whoever connects is refused, and
+/// goes to another node.
 struct Reserved {
     socket: TcpSocket,
     address: SocketAddr,

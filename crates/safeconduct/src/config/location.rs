@@ -4,7 +4,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use safeconduct_protocol::secret::Secret;
 
 use super::secret_file;
@@ -149,7 +149,8 @@ impl Postgres {
         let parameters = self.rest.split_once('?').map_or("", |(_, after)| after);
         parameters
             .split('&')
-            .any(|one| one.split('=').next() == Some("password"))
+            .filter_map(|one| one.split('=').next())
+            .any(|name| percent_decode_str(name).eq(*b"password"))
     }
 
     fn url(&self) -> Result<Secret, (String, String)> {
