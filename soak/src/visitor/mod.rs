@@ -22,7 +22,7 @@ const LONGEST_LIFE: usize = 24;
 /// How many grants that have ended are remembered, to be presented again and again.
 const REMEMBERED: usize = 12;
 /// How long to wait after a silence, so that nobody knocks on a closed door all the time.
-const PAUSE: Duration = Duration::from_millis(5);
+const PAUSE: Duration = Duration::from_millis(20);
 /// How long to wait where there is nothing to do: a locked user.
 const LOCKED_OUT: Duration = Duration::from_millis(25);
 
