@@ -70,10 +70,11 @@ impl Store {
     /// # Errors
     /// One sentence with what to do, see [`OpenError`].
     pub async fn migrate(url: &str) -> Result<Vec<SchemaStep>, OpenError> {
+        let store = Self::open(url).await?;
+        let taken = store.driver.migrated();
+        store.close().await;
         let mut steps = Self::migrations(url).await?;
-        Self::open(url).await?.close().await;
-        steps.retain_mut(|step| !std::mem::replace(&mut step.applied, true));
-        Ok(steps)
+        Ok(steps.split_off(steps.len() - taken))
     }
 
     /// Finishes what was accepted and closes the database for every clone. Later writes are

@@ -84,3 +84,19 @@ async fn a_plan_changes_nothing_and_migrating_takes_what_is_missing(database: Ki
     assert_eq!(Store::migrations(empty.url()).await.unwrap(), taken);
     assert_eq!(Store::migrate(empty.url()).await.unwrap(), []);
 }
+
+#[apply(databases)]
+#[tokio::test]
+async fn of_several_who_migrate_at_once_one_says_that_it_did(database: Kind) {
+    let empty = Empty::of(database);
+    let url = empty.url();
+    let (one, two, three) = tokio::join!(
+        Store::migrate(url),
+        Store::migrate(url),
+        Store::migrate(url)
+    );
+    let mut taken = [one, two, three].map(|taken| taken.unwrap().len());
+    taken.sort_unstable();
+    let all = Store::migrations(url).await.unwrap().len();
+    assert_eq!(taken, [0, 0, all]);
+}

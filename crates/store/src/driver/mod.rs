@@ -54,6 +54,14 @@ impl Driver {
         }
     }
 
+    /// How many migrations were run when it was opened.
+    pub(crate) fn migrated(&self) -> usize {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.migrated(),
+            Self::Postgres(postgres) => postgres.migrated(),
+        }
+    }
+
     /// Version and text of the migrations that were run on the database that `url` names, oldest first. Nothing is changed.
     pub(crate) async fn history(url: &str) -> Result<Vec<(i64, String)>, OpenError> {
         match Place::parse(url)? {

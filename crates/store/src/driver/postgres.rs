@@ -35,6 +35,8 @@ pub(super) const CLOCK: &str =
 /// An open PostgreSQL database. Dropping it closes its connections when what was accepted is done.
 pub(crate) struct Postgres {
     pool: Arc<Pool>,
+    /// How many migrations it was opened with the help of.
+    migrated: usize,
 }
 
 impl Postgres {
@@ -47,7 +49,7 @@ impl Postgres {
             client: first.client(),
             server: &address.server,
         };
-        schema.upgrade(migrations).await?;
+        let migrated = schema.upgrade(migrations).await?;
         schema.may_be_used().await?;
         if !address.pooled {
             schema.has_room_for(address.pool_size).await?;
@@ -55,6 +57,7 @@ impl Postgres {
         schema.warn_of_forgetting().await?;
         Ok(Self {
             pool: Arc::new(Pool::new(address, tls, first)),
+            migrated,
         })
     }
 
@@ -76,6 +79,11 @@ impl Postgres {
     /// Whether the rights are back that a unit or a read was found to lack.
     pub(super) async fn may_be_used(&self) -> Result<(), DriverError> {
         self.pool.may_be_used().await
+    }
+
+    /// How many migrations were run when it was opened.
+    pub(super) fn migrated(&self) -> usize {
+        self.migrated
     }
 
     /// Runs a unit to its end, whether or not anybody still waits for it.

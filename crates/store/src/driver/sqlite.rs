@@ -58,6 +58,8 @@ pub(crate) struct Sqlite {
     writer: Writer,
     readers: Arc<Readers>,
     site: Site,
+    /// How many migrations it was opened with the help of.
+    migrated: usize,
 }
 
 impl Sqlite {
@@ -84,13 +86,14 @@ impl Sqlite {
                 reason: "permission denied".to_owned(),
             });
         }
-        migrate(&mut connection, &site, settings.migrations)?;
+        let migrated = migrate(&mut connection, &site, settings.migrations)?;
         let writer = Writer::start(connection, site.clone(), settings.queue)
             .map_err(|error| site.failure(&error))?;
         Ok(Self {
             writer,
             readers: Arc::new(Readers::new(site.clone())),
             site,
+            migrated,
         })
     }
 
@@ -108,6 +111,11 @@ impl Sqlite {
             Ok(false) => Err(OpenError::Foreign { path: site.path }),
             Err(error) => Err(site.refusal(error)),
         }
+    }
+
+    /// How many migrations were run when it was opened.
+    pub(super) fn migrated(&self) -> usize {
+        self.migrated
     }
 
     pub(super) async fn run(&self, unit: Unit) -> Result<UnitOutcome, DriverError> {
@@ -346,15 +354,15 @@ fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
     Ok(id == APPLICATION_ID || (id == 0 && objects == 0))
 }
 
-/// Runs the migrations that the file lacks: all of them or none, one process at a time.
+/// Runs the migrations that the file lacks, all of them or none, one process at a time, and says how many those were.
 fn migrate(
     connection: &mut Connection,
     site: &Site,
     migrations: &[Migration],
-) -> Result<(), OpenError> {
+) -> Result<usize, OpenError> {
     let refusal = |error| site.refusal(error);
     if schema::pending(migrations, &history(connection).map_err(refusal)?)?.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Exclusive)
@@ -366,7 +374,8 @@ fn migrate(
         .execute_batch(schema::CREATE_HISTORY)
         .map_err(refusal)?;
     // Read again: another process may have come first while this one waited for the lock.
-    for migration in schema::pending(migrations, &history(&transaction).map_err(refusal)?)? {
+    let missing = schema::pending(migrations, &history(&transaction).map_err(refusal)?)?;
+    for migration in missing {
         transaction.execute_batch(migration.sql).map_err(refusal)?;
         let row = (migration.version, migration.name, migration.sql);
         transaction
@@ -378,7 +387,8 @@ fn migrate(
             "the database schema was upgraded"
         );
     }
-    transaction.commit().map_err(refusal)
+    transaction.commit().map_err(refusal)?;
+    Ok(missing.len())
 }
 
 /// Version and text of what was run on the file, oldest first.

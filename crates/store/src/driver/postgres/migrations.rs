@@ -66,10 +66,10 @@ impl Schema<'_> {
             })
     }
 
-    /// Runs what the database lacks of `migrations`.
-    pub(super) async fn upgrade(&self, migrations: &[Migration]) -> Result<(), OpenError> {
+    /// Runs what the database lacks of `migrations`, and says how many those were.
+    pub(super) async fn upgrade(&self, migrations: &[Migration]) -> Result<usize, OpenError> {
         if schema::pending(migrations, &self.history().await?)?.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         self.run(BEGIN).await?;
         self.run(&format!(
@@ -94,7 +94,8 @@ impl Schema<'_> {
             let (version, name) = (migration.version, migration.name);
             tracing::info!(version, name, "the database schema was upgraded");
         }
-        self.run("COMMIT").await
+        self.run("COMMIT").await?;
+        Ok(missing.len())
     }
 
     /// Refuses a user who may not read and write all of it, which would show only when somebody asks for what needs it.
