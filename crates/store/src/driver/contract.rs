@@ -111,7 +111,7 @@ async fn a_wrong_statement_is_told_apart_from_a_sick_database(database: Kind) {
     let shelf = Shelf::of(database).await;
     let driver = &shelf.driver;
     for wrong in [
-        Statement::new("SELECT nothing FROM nowhere"),
+        Statement::new("SELECT nothing FROM shelf"),
         Statement::new("SELECT $1"),
         Statement::new("SELECT 1").bind(1),
         Statement::new("SELECT $2").bind(1),

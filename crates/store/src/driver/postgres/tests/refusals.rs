@@ -2,9 +2,8 @@
 
 use std::net::TcpListener;
 
-use safeconduct_testing_postgres::Pooler;
-
 use super::*;
+use crate::databases::{Empty, Kind};
 use crate::driver::OpenError;
 
 async fn refused(url: &str) -> OpenError {
@@ -129,15 +128,14 @@ async fn a_pool_that_the_server_has_no_room_for_is_refused_on_postgresql() {
 /// What is set for a session would be set for whoever comes next.
 #[tokio::test]
 async fn a_pooler_that_was_not_named_is_refused_and_left_as_it_was_through_pgbouncer() {
-    let pooler = Pooler::start(Server::shared());
-    let database = Server::shared().create_database();
-    let named = pooler.url(&database);
-    shelf(&named).await;
+    let database = Empty::of(Kind::Pgbouncer);
+    let named = database.url();
+    shelf(named).await;
     for _ in 0..3 {
         let refusal = refused(&named.replace("&pgbouncer=true", "")).await;
         assert!(matches!(refusal, OpenError::Pooler { .. }), "{refusal}");
     }
-    shelf(&named).await.run(put("a").into()).await.unwrap();
+    shelf(named).await.run(put("a").into()).await.unwrap();
 }
 
 #[tokio::test]
