@@ -278,7 +278,8 @@ impl<'s> Pair<'s> {
             (row.generation, ends, row.revoked)
         });
         assert_eq!(theirs, ours);
-        assert_eq!(self.store.time_mark().await.unwrap(), self.rows.mark);
+        let mark = self.store.time_mark().await.unwrap();
+        assert_eq!(mark.and_then(|mark| mark.at), self.rows.mark);
         let sealed = self.rows.grant.map_or(1, |row| row.era);
         for era in [sealed, self.rows.era, self.rows.era + 1] {
             let grant = self.cast.grant_id();

@@ -46,7 +46,10 @@ impl Failure {
             }
             Self::Untimely(fault) => {
                 tracing::error!(%fault, "there is no time to judge by");
-                Reason::ClockNotBelieved.into()
+                match fault {
+                    ClockFault::Rewound => Reason::StoreUnavailable.into(),
+                    _ => Reason::ClockNotBelieved.into(),
+                }
             }
             Self::Faulted(fault) => {
                 tracing::error!(%fault, "a fault of ours");

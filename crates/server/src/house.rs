@@ -30,11 +30,14 @@ pub enum NotReady {
     /// The clock can't be believed, or not enough.
     #[error(transparent)]
     Clock(ClockFault),
+    /// The store shows an earlier moment than it did before.
+    #[error("{}", ClockFault::Rewound)]
+    Rewound,
 }
 
 impl NotReady {
     /// Every reason, as the metrics name it.
-    pub(crate) const REASONS: [&'static str; 3] = ["store", "catalog", "clock"];
+    pub(crate) const REASONS: [&'static str; 4] = ["store", "catalog", "clock", "rewound"];
 
     /// Its name in metrics and logs.
     pub fn reason(self) -> &'static str {
@@ -42,6 +45,7 @@ impl NotReady {
             Self::Store => Self::REASONS[0],
             Self::Catalog => Self::REASONS[1],
             Self::Clock(_) => Self::REASONS[2],
+            Self::Rewound => Self::REASONS[3],
         }
     }
 
@@ -49,6 +53,15 @@ impl NotReady {
         match fault {
             Fault::Store(StoreError::Unavailable(_) | StoreError::CommitUnknown(_)) => Self::Store,
             _ => Self::Catalog,
+        }
+    }
+}
+
+impl From<ClockFault> for NotReady {
+    fn from(fault: ClockFault) -> Self {
+        match fault {
+            ClockFault::Rewound => Self::Rewound,
+            fault => Self::Clock(fault),
         }
     }
 }
@@ -124,7 +137,7 @@ impl Server {
     /// Why not.
     pub async fn readiness(&self) -> Result<(), NotReady> {
         let (readiness, fault) = match timeout(PATIENCE, self.look()).await {
-            Ok(Ok(())) => (self.time().is_right().map_err(NotReady::Clock), None),
+            Ok(Ok(())) => (self.time().is_right().map_err(NotReady::from), None),
             Ok(Err(fault)) => (Err(NotReady::because(&fault)), Some(fault.to_string())),
             Err(_) => (Err(NotReady::Store), Some("it takes its time".to_owned())),
         };

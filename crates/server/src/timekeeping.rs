@@ -1,4 +1,5 @@
-//! Owns whether this node's clock can be believed. Rules are given a moment; here it is decided whether there is one to give.
+//! Owns whether this node's clock can be believed, and that time only goes on. Rules are given a moment; here it is decided
+//! whether there is one to give.
 //!
 //! Where the database has a clock, that is the time, and a node is compared with it at every poll: off by more than 5 seconds
 //! it is not ready, off by more than 30 it serves nobody. Two nodes that serve are then within the 60 seconds for which used
@@ -7,11 +8,18 @@
 //! Where it has none (SQLite lives on the machine's own), a clock is compared with the mark that the last sweep left: one that
 //! lies more than those 60 seconds before it serves nobody until it has caught up, or a new era begins
 //! (`safeconduct restored`). And no clock is believed that says a time at which this program did not exist.
+//!
+//! Marks also tell whether the database goes on. One that shows an earlier mark than this node has seen was restored under it,
+//! or lost what it had acknowledged: what was redeemed and revoked meanwhile may be good again, so that there is no moment to
+//! judge by until a new era begins. A node that was started later has seen nothing, and cannot tell.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, AtomicI64, Ordering},
+};
 
 use safeconduct_protocol::{clock::Clock, time::Timestamp};
-use safeconduct_store::Store;
+use safeconduct_store::{Store, TimeMark};
 
 use crate::fault::Fault;
 
@@ -30,7 +38,7 @@ const LATEST: i64 = 7_258_118_399;
 /// There is no mark.
 const UNMARKED: i64 = i64::MIN;
 
-/// Why a clock is not believed. Times are in seconds since 1970.
+/// Why there is no time to judge by. Times are in seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClockFault {
     /// It says a time at which this program did not exist, or will not.
@@ -65,6 +73,12 @@ pub enum ClockFault {
         /// By how much it is ahead; negative where it is behind.
         seconds: i64,
     },
+    /// The database shows an earlier moment than this node has seen of it.
+    #[error(
+        "the database has gone back in time: it was restored while this node ran, or a standby took over that lacked something. \
+         Run safeconduct restored"
+    )]
+    Rewound,
 }
 
 /// The clock of a node, and what it is compared with.
@@ -72,6 +86,9 @@ pub(crate) struct Timekeeper {
     clock: Clock,
     mark: AtomicI64,
     offset: AtomicI64,
+    /// The latest that was seen of the database's history.
+    seen: Mutex<Option<TimeMark>>,
+    rewound: AtomicBool,
 }
 
 impl Timekeeper {
@@ -81,6 +98,8 @@ impl Timekeeper {
             clock,
             mark: AtomicI64::new(UNMARKED),
             offset: AtomicI64::new(0),
+            seen: Mutex::new(None),
+            rewound: AtomicBool::new(false),
         };
         timekeeper.compare(store).await?;
         Ok(timekeeper)
@@ -107,27 +126,54 @@ impl Timekeeper {
 
     /// Compares the clock with the database's and with the mark.
     pub(crate) async fn compare(&self, store: &Store) -> Result<(), Fault> {
+        let known = *self.seen();
         let before = self.clock.now();
         let (mark, database) = tokio::try_join!(store.time_mark(), store.database_time())?;
         let after = self.clock.now();
         let offset = database.map_or(0, |database| offset(before, database, after));
         self.offset.store(offset, Ordering::Release);
-        self.mark
-            .store(mark.map_or(UNMARKED, Timestamp::seconds), Ordering::Release);
+        self.notice(mark, known);
         Ok(())
     }
 
     /// The time by which things may be forgotten. It is noted first, so that no clock that lies before it is believed again.
     pub(crate) async fn time_to_forget(&self, store: &Store) -> Result<Timestamp, Fault> {
         let unbelieved = |fault: ClockFault| Fault::new(fault.to_string());
+        // A new mark would hide that the database has gone back since the last look.
+        self.compare(store).await?;
         let now = self.moment().map_err(unbelieved)?;
-        let mark = store.mark_time(now).await?;
-        self.mark.store(mark.seconds(), Ordering::Release);
+        let known = *self.seen();
+        self.notice(Some(store.mark_time(now).await?), known);
         self.moment().map_err(unbelieved)?;
         Ok(now)
     }
 
+    /// Takes in what the database shows of its history, asked when `known` had been seen already. Only an era that is later than
+    /// any that was seen makes good that it went back.
+    fn notice(&self, mark: Option<TimeMark>, known: Option<TimeMark>) {
+        let mut seen = self.seen();
+        if mark < known {
+            self.rewound.store(true, Ordering::Release);
+        } else if mark.map(|mark| mark.era) > seen.map(|seen| seen.era) {
+            self.rewound.store(false, Ordering::Release);
+        }
+        *seen = (*seen).max(mark);
+        let latest = seen.and_then(|seen| seen.at);
+        self.mark.store(
+            latest.map_or(UNMARKED, Timestamp::seconds),
+            Ordering::Release,
+        );
+    }
+
+    /// It is valid between any two of its changes, so that a panic elsewhere leaves nothing half done.
+    fn seen(&self) -> MutexGuard<'_, Option<TimeMark>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn within(&self, most: i64) -> Result<Timestamp, ClockFault> {
+        if self.rewound.load(Ordering::Acquire) {
+            return Err(ClockFault::Rewound);
+        }
         let now = self.clock.now();
         let mark = self.mark.load(Ordering::Acquire);
         judge(

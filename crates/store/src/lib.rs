@@ -52,4 +52,5 @@ pub use schema::SchemaStep;
 pub use sessions::{NewSession, SessionRecord, SessionView};
 pub use store::Store;
 pub use sweep::Swept;
+pub use time_marks::TimeMark;
 pub use users::{Credential, Imported, NewUser, UserRecord};

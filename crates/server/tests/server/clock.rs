@@ -151,3 +151,33 @@ async fn a_clock_that_is_decades_ahead_of_the_last_sweep_is_not_believed() {
     );
     assert!(server.server().sweep().await.is_err());
 }
+
+#[tokio::test]
+async fn a_node_that_saw_more_of_the_database_than_is_there_serves_nobody() {
+    let server = TestServer::start().await;
+    let tokens = server.tokens("ada", &Ask::of("shop")).await;
+    server.server().sweep().await.unwrap();
+    server.change("UPDATE time_marks SET at = at - 3600");
+    assert_eq!(
+        server.server().readiness().await,
+        Err(NotReady::Rewound),
+        "as a poll finds out"
+    );
+    let before = (server.rows(), server.dump());
+    for answer in [
+        server.refresh("shop", &tokens).await,
+        server.introspect("notes-api", &tokens.access).await,
+        server.client_credentials("robot", "notes.read").await,
+        server.userinfo(&tokens.access).await,
+    ] {
+        assert_eq!(answer.status, 503, "{answer:?}");
+        let told = answer.to_string();
+        assert!(told.ends_with("(store-unavailable)"), "{told}");
+    }
+    assert_eq!((server.rows(), server.dump()), before);
+    server.begin_era().await;
+    assert_eq!(server.server().readiness().await, Ok(()));
+    assert_eq!(server.refresh("shop", &tokens).await.status, 400);
+    let again = server.tokens("ada", &Ask::of("shop")).await;
+    assert!(server.is_active(&again.access).await);
+}

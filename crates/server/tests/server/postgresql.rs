@@ -75,6 +75,45 @@ async fn a_node_that_lost_a_right_says_so_until_it_has_it_again_on_postgresql() 
     database.sql(&format!("DROP OWNED BY {clerk}; DROP ROLE {clerk}"));
 }
 
+/// What is restored under a node lacks what the node has seen.
+#[tokio::test]
+async fn a_database_that_goes_back_is_not_served_until_a_new_era_on_postgresql() {
+    let database = Postgres::shared().create_database();
+    let (server, _) = node(&database.url()).await;
+    for goes_back in [
+        // To a backup of the same era: an hour ago, or before anything was swept.
+        "UPDATE time_marks SET at = at - 3600",
+        "DELETE FROM time_marks",
+        // To one of an era before this one.
+        "UPDATE meta SET era = era - 1",
+    ] {
+        server.sweep().await.unwrap();
+        assert_eq!(server.readiness().await, Ok(()), "{goes_back}");
+        let marked = database.sql("SELECT at FROM time_marks");
+        database.sql(goes_back);
+        assert!(server.sweep().await.is_err(), "a new mark would hide it");
+        assert_eq!(server.readiness().await, Err(NotReady::Rewound));
+        let metrics = server.telemetry().render();
+        let line = r#"safeconduct_not_ready{reason="rewound"} 1"#;
+        assert!(metrics.lines().any(|counted| counted == line), "{metrics}");
+        // Another node, which has seen nothing, may sweep meanwhile.
+        let later = format!(
+            "INSERT INTO time_marks (era, at) SELECT era, {marked} + 60 FROM meta \
+             ON CONFLICT (era) DO UPDATE SET at = excluded.at"
+        );
+        database.sql(&later);
+        assert_eq!(
+            server.readiness().await,
+            Err(NotReady::Rewound),
+            "{goes_back}: what was lost is not there again"
+        );
+        let now = Clock::system().now();
+        server.store().begin_era(now).await.unwrap();
+    }
+    assert_eq!(server.readiness().await, Ok(()));
+    server.sweep().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_node_is_ready_again_by_itself_when_the_database_is_back_on_postgresql() {
     let postgres = Postgres::start(&[("fsync", "off")]);

@@ -139,6 +139,12 @@ impl TestServer {
         tables(&database).into_iter().map(count).collect()
     }
 
+    /// Changes the file beside the server, as somebody does who restores it.
+    pub(crate) fn change(&self, sql: &str) {
+        let database = Connection::open(self.directory.path().join(FILE)).unwrap();
+        database.execute_batch(sql).unwrap();
+    }
+
     /// Every value in every row of every table, as text or bytes, under the name of its column.
     pub(crate) fn dump(&self) -> Vec<(String, Vec<u8>)> {
         let database = self.database();
