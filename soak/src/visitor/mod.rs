@@ -130,9 +130,13 @@ impl Visitor {
             self.knock().await;
             return sleep(LOCKED_OUT).await;
         }
-        // Whoever waits for a server that is in trouble asks it for other things too.
-        if !self.unsettled.is_empty() && (self.held.is_empty() || below(2) == 0) {
-            return self.settle().await;
+        if !self.unsettled.is_empty() {
+            // Whoever waits for a server that is in trouble asks it for other things too.
+            match below(2) {
+                0 => return self.settle().await,
+                _ if self.held.is_empty() => return self.knock().await,
+                _ => {}
+            }
         }
         if self.held.is_empty() {
             return self.visit(Manner::Waiting).await;
