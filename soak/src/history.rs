@@ -219,6 +219,25 @@ pub enum Act {
 }
 
 impl Act {
+    /// What was presented; nothing for a password and for the operator's commands.
+    pub fn artifact(&self) -> Option<Artifact> {
+        match self {
+            Self::Authorize { session, .. } | Self::SignOut { session, .. } => Some(*session),
+            Self::Redeem { code, .. } => Some(*code),
+            Self::Refresh { token, .. }
+            | Self::Introspect { token, .. }
+            | Self::UserInfo { token, .. }
+            | Self::RevokeAccess { token, .. }
+            | Self::RevokeGrant { token, .. } => Some(*token),
+            Self::UseOnce { id, .. } => Some(*id),
+            Self::SignIn { .. }
+            | Self::Lock { .. }
+            | Self::Unlock { .. }
+            | Self::Disable { .. }
+            | Self::Enable { .. } => None,
+        }
+    }
+
     /// What came of it, whatever was granted.
     pub fn answer(&self) -> Answer<()> {
         match self {

@@ -2,7 +2,7 @@
 //! that is felt at a node that it was not done to.
 
 use super::facts::is_granted;
-use super::{Found, Invariant, RECOVERY};
+use super::{Found, HELD_UP, Invariant, RECOVERY};
 use crate::history::{Answer, Event, Fault, History, Meanwhile, Moment, Node, Span};
 
 /// How long a node took to serve again.
@@ -70,24 +70,51 @@ fn judge_meanwhile(history: &History, fault: &Fault, node: Node, found: &mut Fou
 fn judge_silence(history: &History, found: &mut Found<'_>) {
     for (index, event) in history.events.iter().enumerate() {
         let Some(node) = event.node else { continue };
-        if !matches!(event.act.answer(), Answer::Unavailable | Answer::Lost) {
+        if !is_unanswered(event) {
             continue;
         }
-        let done_to_it = |fault: &&Fault| fault.nodes.contains(&node);
         let is_near = |fault: &Fault| {
             let recovered = Span {
                 began: fault.span.began,
                 ended: fault.span.ended + RECOVERY,
             };
-            recovered.meets(&event.span)
+            fault.nodes.contains(&node) && recovered.meets(&event.span)
         };
-        let mut faults = history.faults.iter().filter(done_to_it);
         let stood_still = || history.stalls.iter().any(|stall| stall.meets(&event.span));
-        if !faults.any(is_near) && !stood_still() {
+        let excused =
+            history.faults.iter().any(is_near) || stood_still() || is_held_up(history, event);
+        if !excused {
             let claim = "no answer, and no fault of that node in the last 30 s";
             found.broken(Invariant::I8, claim, &[index]);
         }
     }
+}
+
+/// Whether a 503 is about the very thing that another node was asked for and had not answered when it was stopped: the database
+/// keeps it for that node until it goes on, though not for long, and nobody may decide over it meanwhile.
+fn is_held_up(history: &History, event: &Event) -> bool {
+    let artifact = event.act.artifact();
+    if artifact.is_none() || event.act.answer() != Answer::Unavailable {
+        return false;
+    }
+    history.faults.iter().any(|fault| {
+        let is_holder = |other: &Event| {
+            let held = Span {
+                began: other.span.began,
+                ended: fault.span.ended.min(other.span.began + HELD_UP),
+            };
+            other.act.artifact() == artifact
+                && other.node.is_some_and(|node| fault.nodes.contains(&node))
+                && is_unanswered(other)
+                && other.span.meets(&fault.span)
+                && held.meets(&event.span)
+        };
+        history.events.iter().any(is_holder)
+    })
+}
+
+fn is_unanswered(event: &Event) -> bool {
+    matches!(event.act.answer(), Answer::Unavailable | Answer::Lost)
 }
 
 fn faults_by_node(history: &History) -> impl Iterator<Item = (&Fault, Node)> {

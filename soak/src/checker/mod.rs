@@ -35,6 +35,8 @@ pub use faults::{Recovery, recoveries};
 pub const COPIES_FOLLOW: std::time::Duration = std::time::Duration::from_secs(1);
 /// How long a request without an answer may still take effect: a node that was stopped finds it when it goes on.
 pub const LINGERS: std::time::Duration = std::time::Duration::from_secs(90);
+/// How long a node that was stopped may keep something from the others: 5 seconds of a statement, and 10 without a word.
+pub const HELD_UP: std::time::Duration = std::time::Duration::from_secs(15);
 /// How long recovery may take.
 pub const RECOVERY: std::time::Duration = std::time::Duration::from_secs(30);
 

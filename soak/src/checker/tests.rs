@@ -57,6 +57,12 @@ impl Script {
         self.during(span, act)
     }
 
+    /// The last line was at this node.
+    fn at(mut self, node: Node) -> Self {
+        self.history.events.last_mut().unwrap().node = Some(node);
+        self
+    }
+
     fn during(mut self, span: Span, act: Act) -> Self {
         let by_operator = matches!(
             act,
@@ -164,6 +170,14 @@ fn revoke(token: &str, answer: Answer<()>) -> Act {
     }
 }
 
+fn prove(answer: Answer<()>) -> Act {
+    Act::UseOnce {
+        what: Once::Proof,
+        id: name("jti"),
+        answer,
+    }
+}
+
 fn tokens(access: &str, refresh: &str) -> Answer<Tokens> {
     Answer::Granted(Tokens {
         access: name(access),
@@ -267,6 +281,10 @@ fn an_ordinary_day_breaks_nothing() {
 #[case::a_machine_that_stood_still(
     Script::with_tokens().standstill(1_000).then(introspect("a0", Answer::Lost)).then(introspect("a0", active()))
 )]
+#[case::a_503_about_what_a_stopped_node_holds(
+    Script::with_tokens().fault(Meanwhile::Silence, 1_000).then(prove(Answer::Lost))
+        .beside(prove(Answer::Unavailable)).at(Node(1)).wait(1_000).then(prove(DONE))
+)]
 #[case::a_session_that_began_after_the_lock(
     Script::with_a_code().then(lock(DONE)).then(Act::Unlock { user: ADA, answer: DONE })
         .then(sign_in(Answer::Granted(name("another"))))
@@ -367,12 +385,7 @@ fn i5_in_the_right_hands(#[case] script: Script) {
 
 #[test]
 fn i6_once_is_once() {
-    let prove = || Act::UseOnce {
-        what: Once::Proof,
-        id: name("jti"),
-        answer: DONE,
-    };
-    let script = Script::default().then(prove()).beside(prove());
+    let script = Script::default().then(prove(DONE)).beside(prove(DONE));
     assert_eq!(script.broken(), [Invariant::I6]);
 }
 
@@ -390,6 +403,14 @@ fn i7_unavailability_is_an_error(#[case] script: Script) {
 #[case::unavailable_for_too_long(
     Script::with_tokens().fault(Meanwhile::NothingKnown, 1_000).wait(31_500).then(introspect("a0", Answer::Unavailable))
         .then(introspect("a0", active()))
+)]
+#[case::a_503_about_something_else_than_what_a_stopped_node_holds(
+    Script::with_tokens().fault(Meanwhile::Silence, 1_000).then(prove(Answer::Lost))
+        .beside(introspect("a0", Answer::Unavailable)).at(Node(1)).wait(1_000).then(prove(DONE))
+)]
+#[case::a_503_about_what_a_stopped_node_held_long_ago(
+    Script::with_tokens().fault(Meanwhile::Silence, 60_000).then(prove(Answer::Lost)).wait(16_000)
+        .then(prove(Answer::Unavailable)).at(Node(1)).wait(60_000).then(prove(DONE))
 )]
 #[case::without_a_fault(Script::with_tokens().then(introspect("a0", Answer::Lost)).then(introspect("a0", active())))]
 #[case::never_seen_again(Script::with_tokens().fault(Meanwhile::Silence, 1_000).then(introspect("a0", Answer::Lost)))]
