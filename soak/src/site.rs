@@ -8,8 +8,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -320,11 +320,11 @@ fn program() -> Result<PathBuf> {
 pub fn free_port() -> Result<SocketAddr> {
     const FIRST: u16 = 13_000;
     const NUMBER: u16 = 7_000;
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = std::process::id() % u32::from(NUMBER);
+    // Drawn, so that two runs at once do not look for ports side by side.
+    static NEXT: LazyLock<AtomicU16> =
+        LazyLock::new(|| AtomicU16::new(u16::from_le_bytes(random::bytes())));
     for _ in 0..NUMBER {
-        let step = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
-        let port = FIRST + u16::try_from((start + step) % u32::from(NUMBER))?;
+        let port = FIRST + NEXT.fetch_add(1, Ordering::Relaxed) % NUMBER;
         if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
             return Ok(listener.local_addr()?);
         }
