@@ -56,13 +56,15 @@ const REDEEM: &str = "INSERT INTO grants \
 
 const REDEEMED: &str = "SELECT attempt, code_id, revoked_at FROM grants WHERE id = $1";
 
-/// Ends the oldest grants beyond the limit, if the attempt made its grant.
+/// Ends the oldest grants beyond the limit, if the attempt made its grant: those from the $6th before it on. (`user_id <> ''` is
+/// for the index, here and below: `V4__grants_of_a_user.sql`.)
 const END_OLDEST: &str = "UPDATE grants SET revoked_at = $4, revoked_reason = 'too-many-grants', revoked_by = $5 \
-     WHERE revoked_at IS NULL \
+     WHERE user_id = $2 AND user_id <> '' AND client_id = $3 AND id <> $1 AND revoked_at IS NULL AND expires_at > $4 \
        AND EXISTS (SELECT 1 FROM grants n WHERE n.id = $1 AND n.attempt = $5 AND n.revoked_at IS NULL) \
-       AND id IN (SELECT o.id FROM grants o \
-           WHERE o.user_id = $2 AND o.client_id = $3 AND o.id <> $1 AND o.revoked_at IS NULL AND o.expires_at > $4 \
-           ORDER BY o.created_at DESC, o.id DESC LIMIT 1000 OFFSET $6)";
+       AND (created_at, id) <= (SELECT o.created_at, o.id FROM grants o \
+           WHERE o.user_id = $2 AND o.user_id <> '' AND o.client_id = $3 AND o.id <> $1 \
+             AND o.revoked_at IS NULL AND o.expires_at > $4 \
+           ORDER BY o.created_at DESC, o.id DESC LIMIT 1 OFFSET $6)";
 
 const GRANT: &str = "SELECT id, client_id, user_id, scope, audience, auth_time, generation, expires_at, idle_expires_at, \
          session_id, dpop_jkt, claims \
@@ -72,7 +74,7 @@ const REVOKE: &str = "UPDATE grants SET revoked_at = $3, revoked_reason = $4, re
      WHERE id = $1 AND client_id = $2 AND revoked_at IS NULL";
 
 const REVOKE_OF: &str = "UPDATE grants SET revoked_at = $3, revoked_reason = $4, revoked_by = $5 \
-     WHERE user_id = $1 AND (CAST($2 AS TEXT) IS NULL OR client_id = CAST($2 AS TEXT)) AND revoked_at IS NULL";
+     WHERE user_id = $1 AND user_id <> '' AND (CAST($2 AS TEXT) IS NULL OR client_id = CAST($2 AS TEXT)) AND revoked_at IS NULL";
 
 const LIST: &str = "SELECT id, client_id, user_id, scope, audience, auth_time, generation, expires_at, idle_expires_at, \
          session_id, dpop_jkt, claims, created_at, last_used_at, retries, revoked_at, revoked_reason \

@@ -38,6 +38,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "many_nodes",
         sql: include_str!("../migrations/V3__many_nodes.sql"),
     },
+    Migration {
+        version: 4,
+        name: "grants_of_a_user",
+        sql: include_str!("../migrations/V4__grants_of_a_user.sql"),
+    },
 ];
 
 /// Where a database remembers what was run on it. The text is kept whole, so that a difference can be looked at.

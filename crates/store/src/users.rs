@@ -44,8 +44,9 @@ const DELETE: &str = "UPDATE users SET deleted_at = $2, epoch = epoch + 1, usern
 const DELETE_CREDENTIALS: &str = "DELETE FROM credentials WHERE user_id = $1";
 const DELETE_CONSENTS: &str = "DELETE FROM consents WHERE user_id = $1";
 
-const CREDENTIAL: &str = "SELECT u.id, u.username, u.epoch, u.locked_at, c.sealed FROM users u \
-     LEFT JOIN credentials c ON c.user_id = u.id AND c.kind = 'password' AND c.name = '' WHERE u.username_key = $1";
+const CREDENTIAL: &str = "SELECT u.id, u.username, u.epoch, u.locked_at, \
+     (SELECT c.sealed FROM credentials c WHERE c.user_id = u.id AND c.kind = 'password' AND c.name = '') \
+     FROM users u WHERE u.username_key = $1";
 
 const BY_NAME: &str = "SELECT id, username, name, epoch, locked_at, created_at, COALESCE(updated_at, created_at), name, claims \
      FROM users WHERE username_key = $1";

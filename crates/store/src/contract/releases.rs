@@ -70,6 +70,47 @@ async fn what_every_release_asks_is_understood(database: Kind) {
     assert!(releases > 1, "there is a release before this one");
 }
 
+/// A statement is planned when it is first prepared, which may be on a day when there are no grants yet, and PostgreSQL keeps
+/// the plan until it has counted them. So it has to be the plan for many from the start: in by the front of an index.
+#[tokio::test]
+async fn however_few_grants_there_are_they_are_looked_for_as_if_there_were_many_on_postgresql() {
+    let empty = Empty::with_schema(Kind::Postgresql).await;
+    let file = format!("schema-{}.sql", MIGRATIONS.len());
+    let file = fs::read_to_string(directory("releases").join(file)).unwrap();
+    let of_grants = file.lines().filter(|sql| sql.contains(" grants "));
+    // What administrators list may take its time.
+    let asked = of_grants.filter(|sql| !sql.contains("CAST($1 AS TEXT) IS NULL"));
+    let plan = |(number, sql): (usize, &str)| {
+        let is_used = |place: &usize| sql.contains(&format!("${place}"));
+        let places = (1..100).rev().find(is_used).unwrap();
+        let nulls = vec!["NULL"; places].join(", ");
+        format!("PREPARE s{number} AS {sql} EXPLAIN EXECUTE s{number}({nulls});\n")
+    };
+    let all: String = asked.enumerate().map(plan).collect();
+    let plans = empty.sql(&format!(
+        "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; {all}"
+    ));
+    let fronts = [
+        ("grants_pkey", "(id = "),
+        ("grants_of_user", "(user_id = "),
+        ("grants_by_end", "(forget_at <"),
+    ];
+    let mut lines = plans.lines().peekable();
+    let mut looked = 0;
+    while let Some(line) = lines.next() {
+        assert!(!line.contains("Seq Scan on grants"), "{plans}");
+        let index = fronts
+            .iter()
+            .find(|(index, _)| line.contains(&format!("{index} on")));
+        if let Some((_, front)) = index.filter(|_| line.contains("Scan")) {
+            let condition = lines.next().unwrap();
+            assert!(condition.contains(front), "{line}\n{condition}");
+            looked += 1;
+        }
+    }
+    assert!(looked > 10, "the plans are not read: {plans}");
+}
+
 fn directory(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
