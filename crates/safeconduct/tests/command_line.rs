@@ -929,27 +929,30 @@ fn a_schema_is_planned_and_then_taken() {
     let place = Place::on_this_machine();
     assert_snapshot!(place.tells(&["migrate", "--plan"]), @"
     exit 8
-    out: VERSION  NAME            STATE
-    out: 1        foundation      left
-    out: 2        openid_connect  left
-    out: 3        many_nodes      left
-    err: 3 steps left: `safeconduct migrate` takes them, and so does the first node that starts
+    out: VERSION  NAME              STATE
+    out: 1        foundation        left
+    out: 2        openid_connect    left
+    out: 3        many_nodes        left
+    out: 4        grants_of_a_user  left
+    err: 4 steps left: `safeconduct migrate` takes them, and so does the first node that starts
     ");
     assert!(!place.path().join("safeconduct.db").exists());
     assert_snapshot!(place.tells(&["migrate"]), @"
     exit 0
-    out: VERSION  NAME            STATE
-    out: 1        foundation      taken now
-    out: 2        openid_connect  taken now
-    out: 3        many_nodes      taken now
-    err: 3 steps taken
+    out: VERSION  NAME              STATE
+    out: 1        foundation        taken now
+    out: 2        openid_connect    taken now
+    out: 3        many_nodes        taken now
+    out: 4        grants_of_a_user  taken now
+    err: 4 steps taken
     ");
     assert_snapshot!(place.tells(&["migrate", "--plan"]), @"
     exit 0
-    out: VERSION  NAME            STATE
-    out: 1        foundation      taken
-    out: 2        openid_connect  taken
-    out: 3        many_nodes      taken
+    out: VERSION  NAME              STATE
+    out: 1        foundation        taken
+    out: 2        openid_connect    taken
+    out: 3        many_nodes        taken
+    out: 4        grants_of_a_user  taken
     err: the schema is up to date
     ");
 }
@@ -980,7 +983,7 @@ fn check_looks_at_the_database_if_asked_and_changes_nothing() {
     out: listen         127.0.0.1:8420
     out: admin listen   127.0.0.1:8429
     out: database       safeconduct.db
-    out: schema         version 3
+    out: schema         version 4
     out: master key     master.key
     out: scopes         notes.read
     out: resources      –
