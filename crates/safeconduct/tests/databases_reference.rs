@@ -71,8 +71,8 @@ fn files() -> Vec<String> {
 
 /// The SQL of a file: what stands between quotes and begins as a statement does, or the whole of a migration.
 fn statements(file: &str) -> Vec<String> {
-    const BEGINNINGS: [&str; 6] = [
-        "SELECT ", "INSERT ", "UPDATE ", "DELETE ", "CREATE ", "ALTER ",
+    const BEGINNINGS: [&str; 7] = [
+        "SELECT ", "INSERT ", "UPDATE ", "DELETE ", "CREATE ", "ALTER ", "DROP ",
     ];
     let begins = |text: &str| {
         BEGINNINGS
