@@ -18,15 +18,16 @@ read -r _
 end() {
     pid=$(head -n 1 "$1" 2>/dev/null)
     [ "$(readlink "/proc/$pid/cwd")" = "$2" ] || return 0
-    kill -QUIT "$pid"
+    kill "$3" "$pid"
     tries=0
-    while [ -e "$1" ] && [ "$tries" -lt 100 ]; do
+    while [ "$(readlink "/proc/$pid/cwd")" = "$2" ] && [ "$tries" -lt 100 ]; do
         sleep 0.1
         tries=$((tries + 1))
     done
 }
-end "$directory/pooler.pid" "$directory"
-end "$directory/data/postmaster.pid" "$directory/data"
+# PgBouncer has nothing to lose, and takes no other signal where it was started with signals ignored, as by nohup.
+end "$directory/pooler.pid" "$directory" -KILL
+end "$directory/data/postmaster.pid" "$directory/data" -QUIT
 rm -rf "$directory"
 "#;
 

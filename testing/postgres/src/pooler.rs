@@ -5,8 +5,6 @@ use std::net::TcpStream;
 use std::process::{Child, Stdio};
 use std::thread;
 
-use rustix::process::{Pid, Signal, kill_process};
-
 use crate::programs::unprivileged;
 use crate::{Database, Postgres, free_port};
 
@@ -79,7 +77,7 @@ impl Pooler {
 
 impl Drop for Pooler {
     fn drop(&mut self) {
-        let _ = kill_process(Pid::from_child(&self.child), Signal::QUIT);
+        let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
