@@ -89,7 +89,8 @@ impl Serve {
         let own = std::env::current_exe()?;
         let beside = own.parent().context("a program stands in a folder")?;
         let binary = match binary {
-            Some(binary) => binary,
+            // It is started in a directory of its own.
+            Some(binary) => std::path::absolute(binary)?,
             None => build(beside)?,
         };
         // In the temporary directory there is often no disk to flush to.

@@ -276,34 +276,31 @@ impl Caller {
 
     /// An app gives an access token back.
     pub async fn revoke_access(&mut self, node: Node, token: &str, app: App) -> Answer<()> {
-        let began = self.world.now();
-        let answer = self.revocation(node, token, app).await;
-        let act = Act::RevokeAccess {
-            token: Artifact::of(token),
-            answer: answer.clone(),
-        };
-        self.write_down(node, began, act);
-        answer
+        let act = |token, answer| Act::RevokeAccess { token, answer };
+        self.revoke(node, token, app, act).await
     }
 
     /// An app gives a refresh token back.
     pub async fn revoke_grant(&mut self, node: Node, token: &str, app: App) -> Answer<()> {
-        let began = self.world.now();
-        let answer = self.revocation(node, token, app).await;
-        let act = Act::RevokeGrant {
-            token: Artifact::of(token),
-            answer: answer.clone(),
-        };
-        self.write_down(node, began, act);
-        answer
+        let act = |token, answer| Act::RevokeGrant { token, answer };
+        self.revoke(node, token, app, act).await
     }
 
-    async fn revocation(&mut self, node: Node, token: &str, app: App) -> Answer<()> {
+    async fn revoke(
+        &mut self,
+        node: Node,
+        token: &str,
+        app: App,
+        act: fn(Artifact, Answer<()>) -> Act,
+    ) -> Answer<()> {
+        let began = self.world.now();
         let credentials = authorization(&client_id(app));
         let headers = [("authorization", credentials.as_str())];
         let request = post(HOST, "/revoke", &headers, &[("token", token)]);
         let reply = self.ask(node, request, Manner::Waiting).await;
-        judge(reply, granted_or_refused)
+        let answer = judge(reply, granted_or_refused);
+        self.write_down(node, began, act(Artifact::of(token), answer.clone()));
+        answer
     }
 
     /// The browser with this session goes to the page for it, and signs out.
