@@ -1,4 +1,4 @@
-//! Safeconduct, an OAuth 2.0 authorization server: the program.
+//! Safeconduct, an OAuth 2.0 and OpenID Connect server: the program.
 
 mod cli;
 mod config;

@@ -33,7 +33,7 @@ use crate::logging;
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 configuration, 4 not found, 5 conflict, 8 something is left to do.";
 
-/// An OAuth 2.0 authorization server
+/// An OAuth 2.0 and OpenID Connect server
 #[derive(Debug, Parser)]
 #[command(name = "safeconduct", version, after_help = EXIT_CODES, propagate_version = true)]
 struct Cli {
