@@ -21,6 +21,7 @@ use crate::{
     pushed_request::REQUEST_URI,
     resource::Resources,
     scope::{OPENID, Scope},
+    sent::Sent,
     time::Timestamp,
     token::one_resource,
 };
@@ -115,6 +116,9 @@ pub struct CheckedRequest {
     claims: ClaimsRequest,
     #[serde(rename = "j", default, skip_serializing_if = "Option::is_none")]
     dpop_jkt: Option<Thumbprint>,
+    /// Said once, when the request arrives; nobody is shown or given it.
+    #[serde(skip)]
+    left_out: Scope,
 }
 
 /// What a client wants to happen to the person, whatever this server knows about them (OpenID Connect Core §3.1.2.1).
@@ -216,12 +220,15 @@ impl CheckedRequest {
         )?;
         match parameters.required("response_type", Reason::ResponseTypeMissing)? {
             "code" => {}
-            other => return Err(Refusal::new(Reason::ResponseTypeUnsupported).because(clip(other))),
+            other => {
+                let sent = Sent(other).to_string();
+                return Err(Refusal::new(Reason::ResponseTypeUnsupported).because(sent));
+            }
         }
         if !client.may_use(GrantType::AuthorizationCode) {
             return Err(Reason::GrantTypeNotAllowed.into());
         }
-        let scope = asked_scope(parameters, client)?;
+        let (scope, left_out) = asked_scope(parameters, client)?;
         let resource = one_resource(parameters)?;
         let audience = arrival
             .resources
@@ -247,6 +254,7 @@ impl CheckedRequest {
             dpop_jkt: dpop_jkt(parameters, arrival)?,
             scope,
             audience,
+            left_out,
         })
     }
 
@@ -260,9 +268,14 @@ impl CheckedRequest {
         &self.redirect_uri
     }
 
-    /// What is asked for.
+    /// What is asked for, as far as the client is registered for it.
     pub fn scope(&self) -> &Scope {
         &self.scope
+    }
+
+    /// What else was asked for when the request arrived, and is left out.
+    pub fn left_out(&self) -> &Scope {
+        &self.left_out
     }
 
     /// For which API, or the issuer.
@@ -311,11 +324,14 @@ fn response_mode(parameters: &Parameters, client: &Client) -> Result<ResponseMod
     };
     ResponseMode::parse(sent)
         .filter(|mode| client.response_modes.contains(mode))
-        .ok_or_else(|| Refusal::new(Reason::ResponseModeUnsupported).because(clip(sent)))
+        .ok_or_else(|| {
+            Refusal::new(Reason::ResponseModeUnsupported).because(Sent(sent).to_string())
+        })
 }
 
 fn prompts(parameters: &Parameters) -> Result<BTreeSet<Prompt>, Refusal> {
-    let malformed = |text: &str| Refusal::new(Reason::PromptMalformed).because(clip(text));
+    let malformed =
+        |text: &str| Refusal::new(Reason::PromptMalformed).because(Sent(text).to_string());
     let text = parameters.one("prompt")?.unwrap_or_default();
     let known = |name: &str| {
         Prompt::ALL
@@ -337,7 +353,7 @@ fn max_age(parameters: &Parameters) -> Result<Option<i64>, Refusal> {
         return Ok(None);
     };
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Refusal::new(Reason::MaxAgeMalformed).because(clip(text)));
+        return Err(Refusal::new(Reason::MaxAgeMalformed).because(Sent(text).to_string()));
     }
     // A longer one than can be counted is as good as none.
     Ok(Some(text.parse().unwrap_or(i64::MAX)))
@@ -363,7 +379,7 @@ fn demanded(
     };
     let acr = &demand.essential_acr;
     if !acr.is_empty() && !acr.iter().any(|acr| ACR_VALUES.contains(&acr.as_str())) {
-        return Err(Refusal::new(Reason::AcrUnmet).because(clip(&acr.join(" "))));
+        return Err(Refusal::new(Reason::AcrUnmet).because(Sent(&acr.join(" ")).to_string()));
     }
     if let Some(hint) = parameters.one("id_token_hint")? {
         let (issuer, keys) = (arrival.issuer, arrival.keys);
@@ -390,19 +406,24 @@ fn dpop_jkt(parameters: &Parameters, arrival: &Arrival<'_>) -> Result<Option<Thu
     }
 }
 
-fn asked_scope(parameters: &Parameters, client: &Client) -> Result<Scope, Refusal> {
+/// What is asked for and registered for the client, and what is asked for and is not: that is left out (RFC 6749 §3.3). Only
+/// `openid` is not left out silently, because a client that waits for an ID Token would fail without a word of why.
+fn asked_scope(parameters: &Parameters, client: &Client) -> Result<(Scope, Scope), Refusal> {
     let text = parameters.required("scope", Reason::ScopeMissing)?;
     at_most(LONGEST_SCOPE, text.len(), Reason::RequestTooLarge)?;
-    let scope = Scope::parse(text).ok_or(Reason::ScopeMalformed)?;
-    if scope.is_empty() {
+    let asked = Scope::parse(text).ok_or(Reason::ScopeMalformed)?;
+    if asked.is_empty() {
         return Err(Reason::ScopeMissing.into());
     }
-    let unregistered = scope.without(&client.scopes);
-    if unregistered.is_empty() {
-        Ok(scope)
-    } else {
-        Err(Refusal::new(Reason::ScopeNotRegistered).because(unregistered.to_string()))
+    let left_out = asked.without(&client.scopes);
+    if left_out.contains(OPENID) {
+        return Err(Reason::OpenIdNotRegistered.into());
     }
+    let scope = asked.intersection(&client.scopes);
+    if scope.is_empty() {
+        return Err(Refusal::new(Reason::ScopeNotRegistered).because(left_out.briefly()));
+    }
+    Ok((scope, left_out))
 }
 
 fn challenge(parameters: &Parameters, client: &Client) -> Result<Option<CodeChallenge>, Refusal> {
@@ -414,7 +435,7 @@ fn challenge(parameters: &Parameters, client: &Client) -> Result<Option<CodeChal
         (Some(_), other) => {
             let sent = other.map_or_else(
                 || "none, which means plain (RFC 7636 §4.3)".to_owned(),
-                clip,
+                |method| Sent(method).to_string(),
             );
             Err(Refusal::new(Reason::CodeChallengeMethodUnsupported).because(sent))
         }
@@ -453,8 +474,4 @@ fn sent_length(value: &str) -> usize {
     form_urlencoded::byte_serialize(value.as_bytes())
         .map(str::len)
         .sum()
-}
-
-fn clip(text: &str) -> String {
-    text.chars().take(40).collect()
 }

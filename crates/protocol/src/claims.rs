@@ -10,7 +10,8 @@ use url::Url;
 use crate::{
     error::{Reason, Refusal},
     jose,
-    scope::{OPENID, Scope},
+    scope::{OFFLINE_ACCESS, OPENID, Scope},
+    sent::Sent,
     time::Timestamp,
 };
 
@@ -289,11 +290,11 @@ impl ClaimsDemand {
         };
         let mut wanted = BTreeSet::new();
         for (name, ask) in claims {
-            let ask = Ask::read(ask).ok_or_else(|| malformed(name))?;
+            let ask = Ask::read(ask).ok_or_else(|| malformed_claim(name))?;
             match name.as_str() {
-                "sub" => self.be_about(ask.texts().ok_or_else(|| malformed(name))?)?,
+                "sub" => self.be_about(ask.texts().ok_or_else(|| malformed_claim(name))?)?,
                 "acr" if ask.essential => {
-                    let texts = ask.texts().ok_or_else(|| malformed(name))?;
+                    let texts = ask.texts().ok_or_else(|| malformed_claim(name))?;
                     self.essential_acr
                         .extend(texts.into_iter().map(str::to_owned));
                 }
@@ -319,6 +320,10 @@ impl ClaimsDemand {
 
 fn malformed(detail: &str) -> Refusal {
     Refusal::new(Reason::ClaimsMalformed).because(detail)
+}
+
+fn malformed_claim(name: &str) -> Refusal {
+    malformed(&format!("how {} is asked for", Sent(name)))
 }
 
 /// How one claim is asked for (OpenID Connect Core §5.5.1).
@@ -431,6 +436,11 @@ pub fn scopes() -> impl Iterator<Item = &'static str> {
     [OPENID]
         .into_iter()
         .chain(SCOPES.iter().map(|(name, _)| *name))
+}
+
+/// The scopes that only a person can give: to be known by, and to be acted for while away. No client has them for itself.
+pub fn scopes_of_people() -> Scope {
+    Scope::of(scopes().chain([OFFLINE_ACCESS]))
 }
 
 #[cfg(test)]

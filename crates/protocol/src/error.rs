@@ -3,6 +3,11 @@
 
 use std::fmt;
 
+use crate::sent;
+
+/// The longest private detail, in bytes.
+const LONGEST_DETAIL: usize = 512;
+
 /// An error code of the specifications, as it is sent in `error`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -137,6 +142,7 @@ pub enum Reason {
     ScopeMissing,
     ScopeMalformed,
     ScopeNotRegistered,
+    OpenIdNotRegistered,
     ScopeExceedsGrant,
     ResourceUnknown,
     ResourceNotAllowed,
@@ -263,9 +269,10 @@ pub static REGISTRY: [Entry; Reason::Fault as usize + 1] = [
     entry(Reason::CodeChallengeMethodUnsupported, "code-challenge-method-unsupported", InvalidRequest, "RFC 7636 §4.4.1", "Only code_challenge_method=S256 is supported, and it must be sent."),
     entry(Reason::ScopeMissing, "scope-missing", InvalidScope, "RFC 6749 §3.3", "scope is missing. Name what the app needs."),
     entry(Reason::ScopeMalformed, "scope-malformed", InvalidScope, "RFC 6749 §3.3", "scope is not a space-delimited list of scope names."),
-    entry(Reason::ScopeNotRegistered, "scope-not-registered", InvalidScope, "RFC 6749 §3.3", "A requested scope is not registered for this client."),
+    entry(Reason::ScopeNotRegistered, "scope-not-registered", InvalidScope, "RFC 6749 §3.3", "None of the requested scopes is registered for this client. Ask for scopes that it is registered for."),
+    entry(Reason::OpenIdNotRegistered, "openid-not-registered", InvalidScope, "OpenID Connect Core §3.1.2.1", "openid is not registered for this client, so it would get no ID Token. Register openid for it, or do not ask for it."),
     entry(Reason::ScopeExceedsGrant, "scope-exceeds-grant", InvalidScope, "RFC 6749 §6", "A requested scope was not granted. Ask for the granted scopes or fewer."),
-    entry(Reason::ResourceUnknown, "resource-unknown", InvalidTarget, "RFC 8707 §2", "resource is not an API this server issues tokens for. Send the API's URI exactly as registered."),
+    entry(Reason::ResourceUnknown, "resource-unknown", InvalidTarget, "RFC 8707 §2", "resource is not an API this server issues tokens for. Send the API's URI exactly as registered: a trailing slash counts."),
     entry(Reason::ResourceNotAllowed, "resource-not-allowed", InvalidTarget, "RFC 8707 §2", "The requested scopes do not belong to this resource. Ask for one API at a time."),
     entry(Reason::ResourceAmbiguous, "resource-ambiguous", InvalidTarget, "RFC 8707 §2", "The requested scopes do not belong to exactly one API. Send resource, and ask for one API at a time."),
     entry(Reason::ResourceExceedsGrant, "resource-exceeds-grant", InvalidTarget, "RFC 8707 §2.2", "resource is not the API that was granted."),
@@ -355,10 +362,11 @@ impl Refusal {
         }
     }
 
-    /// The same with a private detail, "expected … got …". Never put a secret, a code or a token in it.
+    /// The same with a private detail: which part is wrong, and how it differs from what was expected. What a request sent goes
+    /// in as [`Sent`](crate::sent::Sent) alone. Whatever it is, the detail is one short line.
     #[must_use]
-    pub fn because(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
+    pub fn because(mut self, detail: impl AsRef<str>) -> Self {
+        self.detail = Some(sent::plain(detail.as_ref(), LONGEST_DETAIL));
         self
     }
 

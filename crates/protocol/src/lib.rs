@@ -7,7 +7,7 @@
 //! - so does one of OpenID Connect or behind the browser's back: [`claims`], [`subject`], [`id_token`], [`logout`], [`pushed_request`], [`dpop`]
 //! - a grant comes of it: [`authorization_code`], [`grant`], [`refresh_token`], [`token`], [`dpop`]
 //! - others ask about it: [`introspection`], [`metadata`], [`client_authentication`]
-//! - what all of it stands on: [`ids`], [`secret`], [`seal`], [`jose`], [`encoding`], [`random`], [`time`], [`clock`]
+//! - what all of it stands on: [`ids`], [`secret`], [`sent`], [`seal`], [`jose`], [`encoding`], [`random`], [`time`], [`clock`]
 
 pub mod authorization;
 pub mod authorization_code;
@@ -35,6 +35,7 @@ pub mod resource;
 pub mod scope;
 pub mod seal;
 pub mod secret;
+pub mod sent;
 pub mod single_use;
 pub mod subject;
 pub mod time;

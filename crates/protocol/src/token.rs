@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    claims,
     client::{Client, GrantType},
     dpop::Thumbprint,
     encoding,
@@ -122,40 +123,56 @@ impl TokenRequest {
     }
 }
 
+/// What a client gets for itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientGrant {
+    /// What its token lets it do.
+    pub scope: Scope,
+    /// For which API, or the issuer.
+    pub audience: String,
+    /// What it asked for beside that, and does not get.
+    pub left_out: Scope,
+}
+
 impl ClientCredentialsRequest {
-    /// What the client gets: scope and audience. Without `scope`, everything it is registered for (RFC 6749 §3.3), as far as
-    /// the API it names gives it a meaning.
+    /// What the client gets: of what it asks for, or without `scope` of everything, that which it is registered for (RFC 6749
+    /// §3.3), as far as the API it names gives it a meaning. Never what only a person can give.
     ///
     /// # Errors
-    /// `scope-not-registered`, `scope-missing` where there is none, and the errors of [`Resources::audience`].
+    /// `scope-not-registered` where nothing is left, and the errors of [`Resources::audience`].
     pub fn decide(
         &self,
         client: &Client,
         resources: &Resources,
         issuer: &str,
-    ) -> Result<(Scope, String), Refusal> {
-        let scope = self
-            .scope
-            .clone()
-            .filter(|scope| !scope.is_empty())
-            .unwrap_or_else(|| self.all_of(client, resources));
-        if !scope.is_within(&client.scopes) {
-            return Err(Refusal::new(Reason::ScopeNotRegistered)
-                .because(scope.without(&client.scopes).to_string()));
-        }
+    ) -> Result<ClientGrant, Refusal> {
+        let its_own = client.scopes.without(&claims::scopes_of_people());
+        let asked = self.scope.as_ref().filter(|asked| !asked.is_empty());
+        let (scope, left_out) = match asked {
+            Some(asked) => (asked.intersection(&its_own), asked.without(&its_own)),
+            None => (self.all_of(&its_own, resources), Scope::default()),
+        };
         if scope.is_empty() {
-            return Err(Reason::ScopeMissing.into());
+            let detail = match asked {
+                Some(_) => left_out.briefly(),
+                None => "no scope of its own is registered for it".to_owned(),
+            };
+            return Err(Refusal::new(Reason::ScopeNotRegistered).because(detail));
         }
         let audience = resources.audience(self.resource.as_deref(), &scope, issuer)?;
-        Ok((scope, audience))
+        Ok(ClientGrant {
+            scope,
+            audience,
+            left_out,
+        })
     }
 
-    fn all_of(&self, client: &Client, resources: &Resources) -> Scope {
+    fn all_of(&self, its_own: &Scope, resources: &Resources) -> Scope {
         let named = self.resource.as_deref().and_then(|uri| resources.find(uri));
-        let of_the_named = named.map(|resource| client.scopes.intersection(&resource.scopes));
+        let of_the_named = named.map(|resource| its_own.intersection(&resource.scopes));
         of_the_named
             .filter(|scope| !scope.is_empty())
-            .unwrap_or_else(|| client.scopes.clone())
+            .unwrap_or_else(|| its_own.clone())
     }
 }
 
@@ -291,11 +308,13 @@ impl AccessToken {
     /// A token of the client's own (RFC 6749 §4.4): the scope and audience that were decided, under the client's epoch.
     pub fn of_client(
         client: &ClientId,
-        decided: (Scope, String),
+        granted: ClientGrant,
         epoch: i64,
         parts: AccessTokenParts<'_>,
     ) -> Self {
-        let (scope, audience) = decided;
+        let ClientGrant {
+            scope, audience, ..
+        } = granted;
         let subject = client.as_str().to_owned();
         Self {
             client_epoch: Some(epoch),

@@ -134,6 +134,13 @@ impl Catalog {
         self.clients.get(id)
     }
 
+    /// Whether a scope of that name exists here, whoever is registered for it.
+    pub(crate) fn knows_scope(&self, name: &str) -> bool {
+        self.scopes.contains_key(name)
+            || self.resources.iter().any(|api| api.scopes.contains(name))
+            || claims::scopes_of_people().contains(name)
+    }
+
     /// What people read about a scope.
     pub(crate) fn scope_text(&self, name: &str) -> Option<&str> {
         self.scopes

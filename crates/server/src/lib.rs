@@ -19,6 +19,7 @@ mod host;
 mod house;
 mod journey;
 pub mod keys;
+mod left_out;
 mod mint;
 pub mod pages;
 pub mod password;

@@ -7,51 +7,14 @@
 #[path = "server/support/mod.rs"]
 mod support;
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use safeconduct_protocol::encoding;
-use tracing_subscriber::filter::LevelFilter;
 
 use support::{
-    Ask, Browser, Code, Credentials, Form, Listener, NOTES_API, Reply, TestServer, Tokens,
+    Ask, Browser, Code, Credentials, Form, Listener, Log, NOTES_API, Reply, TestServer, Tokens,
     password_of, proof_key, with_proof,
 };
-
-/// Everything that was logged, at every level.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn listen() -> Self {
-        let log = Self::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(LevelFilter::TRACE)
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .finish();
-        tracing::subscriber::set_global_default(subscriber).unwrap();
-        log
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// Secrets that were used, each with what it is.
 #[derive(Default)]
@@ -330,7 +293,8 @@ async fn refuse(server: &TestServer, code: &Code) {
 
 #[tokio::test]
 async fn no_secret_is_written_down() {
-    let log = Log::listen();
+    let log = Log::default();
+    tracing::subscriber::set_global_default(log.subscriber()).unwrap();
     let server = TestServer::start().await;
     let secrets = live(&server).await;
     let spellings = secrets.spellings();

@@ -10,8 +10,8 @@ use safeconduct_protocol::{
 use serde_json::json;
 
 use crate::fixtures::{
-    ISSUER, NOTES, SERVER_KEY, SERVER_KEYS, START, client_id, confidential, granted, relying_party,
-    resources, scope, user,
+    ISSUER, NOTES, SERVER_KEY, SERVER_KEYS, START, client_id, confidential, granted, of_its_own,
+    relying_party, resources, scope, user,
 };
 
 fn token(asked: &str, narrowed_to: &str) -> AccessToken {
@@ -54,7 +54,7 @@ fn a_token_is_good_at_userinfo_where_it_holds_openid(
 
 #[test]
 fn a_client_of_its_own_never_gets_to_userinfo() {
-    let decided = (scope("openid notes.read"), NOTES.to_owned());
+    let decided = of_its_own("openid notes.read");
     let parts = AccessTokenParts {
         issuer: ISSUER,
         era: 1,

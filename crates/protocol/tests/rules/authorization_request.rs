@@ -64,8 +64,9 @@ fn a_second_client_or_redirect_uri_is_refused_before_anything_is_proven(
 #[case("scope", "  ", Reason::ScopeMissing)]
 #[case("scope", "notes.read\"", Reason::ScopeMalformed)]
 #[case("scope", "notes.read é", Reason::ScopeMalformed)]
-#[case("scope", "notes.read admin", Reason::ScopeNotRegistered)]
-#[case("scope", "openid", Reason::ScopeNotRegistered)]
+#[case("scope", "admin root", Reason::ScopeNotRegistered)]
+#[case("scope", "openid", Reason::OpenIdNotRegistered)]
+#[case("scope", "openid notes.read", Reason::OpenIdNotRegistered)]
 #[case("scope", &"x".repeat(2049), Reason::RequestTooLarge)]
 #[case("scope", "notes.read mail.read", Reason::ResourceAmbiguous)]
 #[case("resource", MAIL, Reason::ResourceNotAllowed)]
@@ -101,6 +102,43 @@ fn what_is_wrong_with_a_request_is_named(
 fn what_is_right_is_accepted(#[case] name: &str, #[case] value: &str) {
     let accepted = check(&asking(&[(name, value)]), &confidential());
     assert_eq!(reason(accepted), None);
+}
+
+#[rstest]
+#[case::unknown("notes.read admin", "notes.read", "admin")]
+#[case::of_people_and_not_registered("email notes.read profile", "notes.read", "email profile")]
+#[case::all_registered("notes.read offline_access", "notes.read offline_access", "")]
+fn a_scope_that_the_client_may_not_have_is_left_out(
+    #[case] asked: &str,
+    #[case] given: &str,
+    #[case] left_out: &str,
+) {
+    let request = check(&asking(&[("scope", asked)]), &confidential()).unwrap();
+    assert_eq!(request.scope(), &scope(given));
+    assert_eq!(
+        request.to_consent(),
+        scope(given),
+        "what a person is asked for"
+    );
+    assert_eq!(request.left_out(), &scope(left_out));
+}
+
+/// Requested and registered decide for which API a request is: what is left out has no say.
+#[rstest]
+#[case::the_other_api("notes.read mail.read", "", NOTES)]
+#[case::named("notes.read mail.read", NOTES, NOTES)]
+#[case::no_api_is_left("offline_access notes.admin", "", ISSUER)]
+fn what_is_left_out_names_no_api(
+    #[case] asked: &str,
+    #[case] resource: &str,
+    #[case] audience: &str,
+) {
+    let client = Client {
+        scopes: scope("notes.read offline_access"),
+        ..confidential()
+    };
+    let asked = asking(&[("scope", asked), ("resource", resource)]);
+    assert_eq!(check(&asked, &client).unwrap().audience(), audience);
 }
 
 #[rstest]

@@ -17,8 +17,8 @@ use safeconduct_protocol::{
 use serde_json::json;
 
 use crate::fixtures::{
-    ISSUER, NOTES, START, arrival, arriving, asking, client_id, code, confidential, exchange,
-    grant_id, granted, pending, person, public, reason, scope, thumbprint,
+    ISSUER, START, arrival, arriving, asking, client_id, code, confidential, exchange, grant_id,
+    granted, of_its_own, pending, person, public, reason, scope, thumbprint,
 };
 
 /// A request that names the key of this number, or none, and came with a proof of this key, or without.
@@ -222,7 +222,7 @@ fn an_access_token_says_which_key_it_is_bound_to(
 ) {
     let key = key.map(thumbprint);
     let grant = granted(&[], &confidential(), key.as_ref());
-    let decided = (scope("notes.read"), NOTES.to_owned());
+    let decided = of_its_own("notes.read");
     let tokens = [
         AccessToken::of_grant(
             &grant,

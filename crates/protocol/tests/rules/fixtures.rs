@@ -24,7 +24,7 @@ use safeconduct_protocol::{
     secret::Secret,
     subject::Subjects,
     time::Timestamp,
-    token::CodeExchange,
+    token::{ClientGrant, CodeExchange},
 };
 
 pub(crate) const ISSUER: &str = "https://id.example.com";
@@ -163,6 +163,15 @@ pub(crate) fn sent<'a>(pairs: impl IntoIterator<Item = &'a (&'a str, &'a str)>) 
         .extend_pairs(pairs)
         .finish();
     Parameters::parse(encoded.as_bytes()).unwrap()
+}
+
+/// What a client got for itself, of the API for notes.
+pub(crate) fn of_its_own(names: &str) -> ClientGrant {
+    ClientGrant {
+        scope: scope(names),
+        audience: NOTES.to_owned(),
+        left_out: Scope::default(),
+    }
 }
 
 /// A request that the browser brings at [`START`].

@@ -262,3 +262,20 @@ fn what_was_checked_when_it_was_pushed_is_checked_again_when_it_arrives() {
     let again = CheckedRequest::check(&parameters, &narrowed, REDIRECT_URI, &pushed);
     assert_eq!(reason(again), Some(Reason::ScopeNotRegistered));
 }
+
+#[test]
+fn what_the_client_lost_between_push_and_arrival_is_left_out() {
+    let request = push(&asking(&[("scope", "notes.read notes.write")]));
+    let narrowed = Client {
+        scopes: scope("notes.read"),
+        ..confidential()
+    };
+    let pushed = Arrival {
+        pushed: true,
+        ..arrival()
+    };
+    let parameters = parameters_of(&request);
+    let again = CheckedRequest::check(&parameters, &narrowed, REDIRECT_URI, &pushed).unwrap();
+    assert_eq!(again.scope(), &scope("notes.read"));
+    assert_eq!(again.left_out(), &scope("notes.write"));
+}

@@ -19,8 +19,8 @@ use safeconduct_protocol::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::fixtures::{
-    ISSUER, NOTES, REDIRECT_URI, START, asking, check, client_id, confidential, exchange, grant_id,
-    granted, pending, person, relying_party, scope, sent, session, thumbprint, user,
+    ISSUER, REDIRECT_URI, START, asking, check, client_id, confidential, exchange, grant_id,
+    granted, of_its_own, pending, person, relying_party, scope, sent, session, thumbprint, user,
 };
 
 fn seal() -> Seal {
@@ -149,7 +149,7 @@ fn access_token() -> AccessToken {
 }
 
 fn client_token() -> AccessToken {
-    let decided = (scope("notes.read"), NOTES.to_owned());
+    let decided = of_its_own("notes.read");
     AccessToken {
         jti: "BAQEBAQEBAQEBAQEBAQEBA".to_owned(),
         ..AccessToken::of_client(&client_id("shop"), decided, 2, parts(None, START))

@@ -154,13 +154,23 @@ fn a_client_without_credentials_gets_no_token_of_its_own() {
 #[case::no_api_owns_it("internal", None, None, Ok(("internal", ISSUER)))]
 #[case::for_the_api_it_names("mail.read", None, Some(MAIL), Ok(("mail.read", MAIL)))]
 #[case::all_it_has_of_the_api_it_names("mail.read notes.read", None, Some(MAIL), Ok(("mail.read", MAIL)))]
-#[case::more_than_it_has(
+#[case::not_more_than_it_has("notes.read", Some("notes.read admin"), None, Ok(("notes.read", NOTES)))]
+#[case::never_what_a_person_gives(
+    "openid profile email phone address offline_access notes.read",
+    Some("openid profile email phone address offline_access notes.read"),
+    None,
+    Ok(("notes.read", NOTES))
+)]
+#[case::nor_by_asking_for_all_it_has("openid profile offline_access notes.read", None, None, Ok(("notes.read", NOTES)))]
+#[case::nothing_that_it_has(
     "notes.read",
-    Some("notes.read admin"),
+    Some("admin openid"),
     None,
     Err(Reason::ScopeNotRegistered)
 )]
-#[case::it_has_nothing("", None, None, Err(Reason::ScopeMissing))]
+#[case::nothing_but_of_people("openid offline_access", None, None, Err(Reason::ScopeNotRegistered))]
+#[case::it_has_nothing("", None, None, Err(Reason::ScopeNotRegistered))]
+#[case::what_is_left_out_names_no_api("notes.read", Some("notes.read mail.read"), None, Ok(("notes.read", NOTES)))]
 #[case::for_two_apis("mail.read notes.read", None, None, Err(Reason::ResourceAmbiguous))]
 #[case::for_another_api("notes.read", None, Some(MAIL), Err(Reason::ResourceNotAllowed))]
 #[case::for_no_api_of_ours(
@@ -185,5 +195,10 @@ fn a_client_gets_for_itself_what_it_is_registered_for(
     };
     let decided = request.decide(&client, &resources(), ISSUER);
     let expected = expected.map(|(names, audience)| (scope(names), audience.to_owned()));
+    let asked = asked.map(scope).unwrap_or_default();
+    if let Ok(granted) = &decided {
+        assert_eq!(granted.left_out, asked.without(&granted.scope));
+    }
+    let decided = decided.map(|granted| (granted.scope, granted.audience));
     assert_eq!(decided.map_err(|refusal| refusal.reason()), expected);
 }

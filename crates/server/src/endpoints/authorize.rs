@@ -26,6 +26,7 @@ use crate::{
     fault::{Failure, Fault},
     form::PostedForm,
     journey::{Journey, LONGEST_LOCATION, PENDING, known_client, with_cookie},
+    left_out,
     respond::{self, Answered, ReturnPath},
     server::{Exchange, Server},
 };
@@ -195,6 +196,7 @@ async fn begin(
             return Ok(respond::refusal_to_client(server, refusal.into(), path));
         }
     };
+    left_out::note(exchange, &client, request.left_out());
 
     let (binding, is_new) = match browser.binding() {
         Some(binding) => (binding.clone(), false),

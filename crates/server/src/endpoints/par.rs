@@ -19,7 +19,7 @@ use crate::{
     fault::{Failure, Fault},
     form::PostedForm,
     journey::LONGEST_LOCATION,
-    respond,
+    left_out, respond,
     server::{Exchange, Server},
 };
 
@@ -53,6 +53,7 @@ async fn push(server: &Server, form: &PostedForm) -> Result<PushedResponse, Fail
     };
     let request = CheckedRequest::check(&parameters, client, redirect_uri, &arrival)?;
     fits_every_redirect(&request, exchange.issuer())?;
+    left_out::note(&exchange, client, request.left_out());
 
     let pushed = PushedRequest::push(
         &parameters,

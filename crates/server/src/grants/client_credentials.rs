@@ -6,7 +6,7 @@ use crate::{
     client_auth::{self, AuthenticatedClient},
     dpop::ProvenKey,
     fault::Failure,
-    mint,
+    left_out, mint,
     server::Exchange,
 };
 
@@ -17,14 +17,15 @@ pub(crate) async fn issue(
     request: &ClientCredentialsRequest,
     key: Option<&ProvenKey>,
 ) -> Result<TokenResponse, Failure> {
-    let decided = request.decide(
+    let granted = request.decide(
         client.client(),
         &exchange.catalog.resources,
         exchange.issuer(),
     )?;
+    left_out::note(exchange, client.client(), &granted.left_out);
 
     let parts = mint::parts(exchange, key.map(ProvenKey::thumbprint));
-    let token = AccessToken::of_client(&client.client().id, decided, client.epoch(), parts);
+    let token = AccessToken::of_client(&client.client().id, granted, client.epoch(), parts);
     let answer = mint::access_token(exchange, client.client(), token)?;
 
     // The assertion and the proof are the only things that this request changes.

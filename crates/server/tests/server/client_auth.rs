@@ -369,14 +369,18 @@ async fn a_client_acts_for_itself_within_its_registration() {
             &Form::new().with("grant_type", "client_credentials"),
         )
         .await;
-    assert_eq!(
-        all.tokens().scope,
-        "notes.read notes.write offline_access profile"
-    );
+    assert_eq!(all.tokens().scope, "notes.read notes.write");
+    let some = server
+        .client_credentials(
+            "robot",
+            "notes.read openid profile offline_access mail.read",
+        )
+        .await;
+    assert_eq!(some.tokens().scope, "notes.read");
     for (scope, refused) in [
         ("mail.read", "400 invalid_scope (scope-not-registered)"),
         (
-            "notes.read openid",
+            "openid profile offline_access",
             "400 invalid_scope (scope-not-registered)",
         ),
         ("a\\b", "400 invalid_scope (scope-malformed)"),

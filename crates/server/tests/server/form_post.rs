@@ -99,7 +99,7 @@ async fn a_refusal_arrives_the_same_way() {
             by_form().with("response_type", "token"),
             "unsupported_response_type",
         ),
-        (by_form().with("scope", "openid admin"), "invalid_scope"),
+        (by_form().with("scope", "admin"), "invalid_scope"),
         (by_form().with("max_age", "soon"), "invalid_request"),
         (by_form().with("request", "x"), "request_not_supported"),
     ] {

@@ -31,6 +31,7 @@ mod pushed;
 mod redirect_uri;
 mod refresh;
 mod revocation;
+mod scopes;
 mod session;
 mod smoke;
 mod support;

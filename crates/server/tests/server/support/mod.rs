@@ -10,6 +10,7 @@ mod browser;
 mod cast;
 mod database;
 mod listener;
+mod log;
 mod proof;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -37,6 +38,7 @@ pub(crate) use self::cast::{
     password_of, secret_of,
 };
 pub(crate) use self::listener::{Heard, Listener, Reply};
+pub(crate) use self::log::Log;
 pub(crate) use self::proof::{proof_key, with_proof};
 
 /// The issuer of most tests, as it would be in production.
