@@ -155,6 +155,66 @@ fn init_writes_two_private_files_and_says_what_comes_next() {
 }
 
 #[test]
+fn what_is_dangerous_is_said_by_check_and_at_every_start() {
+    let place = Place::with_config("issuer = \"https://id.example.com\"");
+    let key = [(
+        "SAFECONDUCT_MASTER_KEY",
+        "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+    )];
+    let checked = place.told(&place.command(&["check"]).envs(key).output().unwrap());
+    let danger = "`server.trusted_proxies` is empty";
+    assert!(
+        checked.contains(&format!("err: warning: safeconduct.toml:1: {danger}")),
+        "{checked}"
+    );
+    assert!(
+        checked.ends_with("err: the configuration is right, with 1 warning\n"),
+        "{checked}"
+    );
+    // It ends for want of a master key, which is after it has said what is dangerous.
+    let started = place.tells(&["serve"]);
+    assert!(
+        started.starts_with("exit 3\n") && started.contains(danger),
+        "{started}"
+    );
+}
+
+#[test]
+fn a_variable_with_one_underscore_is_refused_and_those_of_kubernetes_are_not() {
+    let place = Place::on_this_machine();
+    let check = |name: &str, value: &str| {
+        place.told(&place.command(&["check"]).env(name, value).output().unwrap())
+    };
+    assert_snapshot!(check("SAFECONDUCT_SERVER_LISTEN", "127.0.0.1:8420"), @"
+    exit 3
+    err: SAFECONDUCT_SERVER_LISTEN: this variable sets nothing
+    err:     did you mean SAFECONDUCT_SERVER__LISTEN?
+    ");
+    for (name, value) in [
+        ("SAFECONDUCT_PORT", "tcp://10.0.0.11:8420"),
+        ("SAFECONDUCT_SERVICE_HOST", "10.0.0.11"),
+        ("SAFECONDUCT_SERVER_PORT_8420_TCP_ADDR", "10.0.0.11"),
+    ] {
+        let told = check(name, value);
+        assert!(
+            told.ends_with("err: the configuration is right\n"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn init_behind_a_proxy_writes_what_check_asks_for() {
+    let place = Place::empty();
+    place.tells(&["init", "--issuer", "https://id.example.com"]);
+    let told = place.tells(&["check"]);
+    assert!(
+        told.ends_with("err: the configuration is right\n"),
+        "{told}"
+    );
+}
+
+#[test]
 fn init_overwrites_nothing() {
     let place = Place::on_this_machine();
     let before = fs::read(place.path().join("safeconduct.toml")).unwrap();

@@ -28,6 +28,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tower_http::catch_panic::CatchPanicLayer;
 
+use self::address::UnnamedProxy;
 pub(crate) use self::address::neighbourhood;
 pub use self::address::{ClientAddress, Network, NetworkError, Peer, client_address};
 use self::places::{Place, Places};
@@ -112,6 +113,7 @@ pub async fn serve(
         router: router.layer(CatchPanicLayer::custom(panicked)),
         limits,
         telemetry,
+        unnamed_proxy: UnnamedProxy::default(),
     });
     let stage = watch::Sender::new(Stage::Open);
     for listener in listeners {

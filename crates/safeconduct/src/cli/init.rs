@@ -53,7 +53,8 @@ impl Init {
         };
         let text = TEMPLATE
             .replace("{issuer}", &self.issuer)
-            .replace("{listen}", &listen_address(&self.issuer));
+            .replace("{listen}", &listen_address(&self.issuer))
+            .replace("{trusted_proxies}", trusted_proxies(&self.issuer));
         // Judged by the rules that `serve` will judge it by.
         config::check_sources(&Sources {
             file: Some((written.configuration.clone(), text.clone())),
@@ -93,6 +94,15 @@ fn listen_address(issuer: &str) -> String {
         .filter(|url| url.scheme() == "http")
         .and_then(|url| url.port_or_known_default());
     format!("127.0.0.1:{}", own_port.unwrap_or(8420))
+}
+
+/// A line for the proxy that speaks TLS, which is on this machine: the server listens nowhere else.
+fn trusted_proxies(issuer: &str) -> &'static str {
+    if issuer.starts_with("https:") {
+        "trusted_proxies = [\"127.0.0.1\", \"::1\"]    # whose X-Forwarded-For says who signs in: the proxy on this machine\n"
+    } else {
+        ""
+    }
 }
 
 fn next_steps(directory: &Path, issuer: &str) -> String {

@@ -15,6 +15,7 @@ use super::duration::Span;
 use super::file::Config;
 use super::layers::{At, Layers};
 use super::location::{Location, Misnamed};
+use super::log_level;
 use super::problem::{Place, Problems};
 
 /// The longest time a browser keeps anything for us, and so the longest a sign-in can last.
@@ -87,21 +88,15 @@ pub(super) fn check(config: Config, layers: &Layers<'_>) -> Result<Checked, Prob
     let mut findings = Findings {
         layers,
         problems: Problems::default(),
-        warnings: Problems::default(),
+        warnings: layers.warnings.clone(),
     };
     let issuer = check_issuer(&config.issuer, &mut findings);
     check_server(&config, &mut findings);
     check_port(&config, &mut findings);
+    check_proxies(&config, &mut findings);
     check_lifetimes(&config, &mut findings);
     check_login(&config, &mut findings);
-    let level = At::key("log").then("level");
-    if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.log.level) {
-        findings.refuse(
-            &level,
-            format!("`{level}` is not understood: {error}"),
-            "write error, warn, info, debug or trace",
-        );
-    }
+    check_log(&config, &mut findings);
     let database = database(&config, &mut findings);
     let key_file = At::key("secrets").then("master_key_file");
     let master_key_file = config
@@ -171,12 +166,6 @@ fn check_server(config: &Config, findings: &mut Findings<'_>) {
             "see that only your monitoring reaches this port",
         );
     }
-    for (index, network) in config.server.trusted_proxies.iter().enumerate() {
-        if let Err(error) = network.parse::<Network>() {
-            let at = server.then("trusted_proxies").item(index);
-            findings.refuse(&at, error.to_string(), "");
-        }
-    }
     let limits = &config.server.limits;
     let at = server.then("limits");
     for (name, value) in [
@@ -229,6 +218,58 @@ fn check_port(config: &Config, findings: &mut Findings<'_>) {
             format!("the issuer is at port {port}, and nobody listens there"),
             format!("add \"127.0.0.1:{port}\", or change the port of the issuer"),
         );
+    }
+}
+
+/// Whose word is taken for the address of a client. With too few proxies all clients are one; with too many, one client is all.
+fn check_proxies(config: &Config, findings: &mut Findings<'_>) {
+    let server = At::key("server");
+    let proxies = server.then("trusted_proxies");
+    for (index, written) in config.server.trusted_proxies.iter().enumerate() {
+        let at = proxies.item(index);
+        let network = match written.parse::<Network>() {
+            Ok(network) => network,
+            Err(error) => {
+                findings.refuse(&at, error.to_string(), "");
+                continue;
+            }
+        };
+        if network.is_everybody() {
+            findings.refuse(
+                &at,
+                format!("`{written}` is everybody: any client could write an address of its choice into X-Forwarded-For"),
+                "name the addresses of your proxies, or the network that holds nothing else, such as 10.0.0.0/8",
+            );
+        } else if network.is_far_and_wide() {
+            findings.warn(
+                &at,
+                format!("`{written}` holds very many addresses, and each may write an address of its choice into X-Forwarded-For"),
+                "name the addresses of your proxies, or the network that holds nothing else",
+            );
+        }
+    }
+    let https = Url::parse(&config.issuer).is_ok_and(|url| url.scheme() == "https");
+    if https && config.server.trusted_proxies.is_empty() && config.login.throttle {
+        let on_loopback = config.server.listen.iter().all(|to| to.ip().is_loopback());
+        let advice = if on_loopback {
+            "write trusted_proxies = [\"127.0.0.1\", \"::1\"] into [server] if the proxy is on this machine"
+        } else {
+            "write its addresses into [server] as trusted_proxies = [\"10.0.0.7\"]"
+        };
+        findings.warn(
+            &server,
+            "`server.trusted_proxies` is empty: all people count as one address, that of the proxy that speaks https, and one stranger's wrong passwords shut everybody out",
+            advice,
+        );
+    }
+}
+
+fn check_log(config: &Config, findings: &mut Findings<'_>) {
+    let level = At::key("log").then("level");
+    match log_level::check(&config.log.level) {
+        Ok(None) => {}
+        Ok(Some(warning)) => findings.warn(&level, format!("`{level}`: {warning}"), ""),
+        Err((message, advice)) => findings.refuse(&level, message, advice),
     }
 }
 

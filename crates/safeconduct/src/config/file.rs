@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::duration::Span;
 use super::registration::Client;
@@ -57,7 +57,9 @@ pub(crate) struct Server {
     pub(crate) listen: Vec<SocketAddr>,
     /// The address of `/health/live`, `/health/ready` and `/metrics`. Keep it away from the public.
     pub(crate) admin_listen: SocketAddr,
-    /// The proxies whose `X-Forwarded-For` is believed, as addresses or networks (`10.0.0.0/8`). Anyone else's is ignored.
+    /// The proxies whose `X-Forwarded-For` is believed, as addresses or networks (`10.0.0.0/8`). Anyone else's is ignored. Without
+    /// them, all people behind the proxy that speaks https count as one address where wrong passwords are counted. A network that is
+    /// everybody (`0.0.0.0/0`) is refused.
     pub(crate) trusted_proxies: Vec<String>,
     pub(crate) limits: Limits,
 }
@@ -152,10 +154,13 @@ pub(crate) struct Login {
     /// Whether wrong passwords are counted at all. Switch it off only where something in front does it.
     pub(crate) throttle: bool,
     /// The budget of one account from one address.
+    #[serde(deserialize_with = "per_pair")]
     pub(crate) per_pair: Budget,
     /// The budget of one account from everywhere.
+    #[serde(deserialize_with = "per_account")]
     pub(crate) per_account: Budget,
     /// The budget of one address on all accounts. An IPv6 address counts as its /64.
+    #[serde(deserialize_with = "per_address")]
     pub(crate) per_address: Budget,
 }
 
@@ -183,7 +188,8 @@ pub(crate) struct Ui {
 pub(crate) struct Log {
     /// The form of a line. Without it: `pretty` on a terminal, `json` elsewhere.
     pub(crate) format: Option<LogFormat>,
-    /// What is worth a line: `error`, `warn`, `info`, `debug` or `trace`, also by module (`info,safeconduct_store=debug`).
+    /// What is worth a line: `error`, `warn`, `info`, `debug`, `trace` or `off`, also by module (`info,safeconduct_store=debug`). Any
+    /// other word is refused.
     pub(crate) level: String,
 }
 
@@ -302,6 +308,38 @@ impl Default for Login {
             },
         }
     }
+}
+
+/// What is written of a budget; the rest is as the budget of that name is by default.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenBudget {
+    burst: Option<u32>,
+    refill: Option<Span>,
+}
+
+impl WrittenBudget {
+    fn over(self, default: Budget) -> Budget {
+        Budget {
+            burst: self.burst.unwrap_or(default.burst),
+            refill: self.refill.unwrap_or(default.refill),
+        }
+    }
+}
+
+fn per_pair<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Budget, D::Error> {
+    let written = WrittenBudget::deserialize(deserializer)?;
+    Ok(written.over(Login::default().per_pair))
+}
+
+fn per_account<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Budget, D::Error> {
+    let written = WrittenBudget::deserialize(deserializer)?;
+    Ok(written.over(Login::default().per_account))
+}
+
+fn per_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Budget, D::Error> {
+    let written = WrittenBudget::deserialize(deserializer)?;
+    Ok(written.over(Login::default().per_address))
 }
 
 impl Default for Ui {

@@ -12,6 +12,7 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::problem::{Place, Problem, Problems};
 use super::schema::{self, Kind, Setting, Shape};
+use super::variables::{self, Variable};
 
 /// What a configuration is made of.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +45,8 @@ pub(crate) struct Layers<'a> {
     end: usize,
     /// The variables and flags in the order of their spans, each one byte long.
     others: Vec<&'a str>,
+    /// What is odd about the sources themselves.
+    pub(crate) warnings: Problems,
 }
 
 /// The way from the root to a value.
@@ -113,6 +116,7 @@ impl<'a> Layers<'a> {
             lines,
             end: text.len() + 1,
             others: Vec::new(),
+            warnings: Problems::default(),
         };
         let mut problems = Problems::default();
         for error in errors {
@@ -123,7 +127,19 @@ impl<'a> Layers<'a> {
             );
         }
         let settings = schema::settings();
-        layers.add_environment(&sources.environment, &settings, &mut problems);
+        for (name, value) in &sources.environment {
+            match variables::read(name, value, &settings) {
+                Variable::Sets(setting) => layers.set(name, setting, value),
+                Variable::Foreign => {}
+                Variable::Refused { advice } => {
+                    problems.add(Place::variable(name), variables::SETS_NOTHING, advice);
+                }
+                Variable::Doubtful { advice } => {
+                    let warnings = &mut layers.warnings;
+                    warnings.add(Place::variable(name), variables::SETS_NOTHING, advice);
+                }
+            }
+        }
         for flag in &sources.flags {
             let setting = settings
                 .iter()
@@ -156,10 +172,7 @@ impl<'a> Layers<'a> {
             .checked_sub(self.end)
             .and_then(|index| self.others.get(index))
         {
-            return Place {
-                source: (*other).to_owned(),
-                line: None,
-            };
+            return Place::variable(other);
         }
         match self.file {
             Some(file) => Place {
@@ -187,7 +200,7 @@ impl<'a> Layers<'a> {
         let index = self.span(at).start.checked_sub(self.end);
         index
             .and_then(|index| self.others.get(index))
-            .is_some_and(|source| source.starts_with("SAFECONDUCT_"))
+            .is_some_and(|source| source.starts_with(schema::PREFIX))
     }
 
     /// The keys of the tree that no type knows, and the keys that must be there and are not.
@@ -201,34 +214,6 @@ impl<'a> Layers<'a> {
             &mut problems,
         );
         problems
-    }
-
-    fn add_environment(
-        &mut self,
-        variables: &'a [(String, String)],
-        settings: &[Setting],
-        problems: &mut Problems,
-    ) {
-        for (name, value) in variables {
-            if let Some(setting) = settings.iter().find(|setting| setting.variable() == *name) {
-                self.set(name, setting, value);
-            } else if name.contains("__") {
-                // Only a setting is spelled with `__`; other SAFECONDUCT_ names belong to client libraries and launchers.
-                let known: Vec<String> = settings.iter().map(Setting::variable).collect();
-                let advice = schema::meant(name, known.iter().map(String::as_str)).map_or_else(
-                    || "scopes, resources and clients are set in the file; every other key can be set here".to_owned(),
-                    |meant| format!("did you mean {meant}?"),
-                );
-                problems.add(
-                    Place {
-                        source: name.clone(),
-                        line: None,
-                    },
-                    "this variable sets nothing",
-                    advice,
-                );
-            }
-        }
     }
 
     /// Lays one value over whatever stands at the setting's place.

@@ -9,6 +9,7 @@ mod duration;
 mod file;
 mod layers;
 mod location;
+mod log_level;
 mod problem;
 #[cfg(test)]
 mod reference;
@@ -17,10 +18,10 @@ mod schema;
 mod secret_file;
 #[cfg(test)]
 mod tests;
+mod values;
+mod variables;
 
 use std::path::{Path, PathBuf};
-
-use serde::Deserialize as _;
 
 pub(crate) use check::Checked;
 pub(crate) use clients::NO_BACK_CHANNEL;
@@ -45,10 +46,7 @@ const USUAL_PLACES: [&str; 2] = ["safeconduct.toml", "/etc/safeconduct/safecondu
 /// # Errors
 /// Everything that is wrong with it, each with its place.
 pub(crate) fn load(named: Option<&Path>, flags: Vec<Flag>) -> Result<Checked, Problems> {
-    let environment = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| name.starts_with("SAFECONDUCT_"))
-        .collect();
+    let environment = variables::of_this_process()?;
     let file = find(named)?;
     check_sources(&Sources {
         file,
@@ -75,16 +73,7 @@ pub(crate) fn check_sources(sources: &Sources) -> Result<Checked, Problems> {
             "run `safeconduct init`, or name a file with --config",
         ));
     }
-    layers.unknown_and_missing().or(())?;
-    let config =
-        Config::deserialize(toml::Deserializer::from(layers.tree.clone())).map_err(|error| {
-            Problems::one(
-                layers.place_of(error.span()),
-                schema::one_line(error.message()),
-                "",
-            )
-        })?;
-    check::check(config, &layers)
+    check::check(values::read(&layers)?, &layers)
 }
 
 fn find(named: Option<&Path>) -> Result<Option<(PathBuf, String)>, Problems> {

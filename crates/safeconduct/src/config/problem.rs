@@ -69,6 +69,16 @@ impl Problems {
     }
 }
 
+impl Place {
+    /// An environment variable or a flag.
+    pub(crate) fn variable(name: &str) -> Self {
+        Self {
+            source: name.to_owned(),
+            line: None,
+        }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {

@@ -4,9 +4,12 @@
 use std::collections::BTreeMap;
 
 use schemars::generate::SchemaSettings;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::file::Config;
+
+/// How the names of all variables of this program begin.
+pub(crate) const PREFIX: &str = "SAFECONDUCT_";
 
 /// What may stand at one place of the configuration.
 #[derive(Clone, Debug)]
@@ -41,10 +44,6 @@ pub(crate) struct Key {
     /// The comment on its field.
     pub(crate) about: String,
     /// The default as JSON; `None` where there is none.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the reference shows it, which a test writes")
-    )]
     pub(crate) default: Option<Value>,
 }
 
@@ -59,7 +58,7 @@ pub(crate) struct Setting {
 impl Setting {
     /// The variable that sets it: `SAFECONDUCT_SERVER__LISTEN`.
     pub(crate) fn variable(&self) -> String {
-        format!("SAFECONDUCT_{}", self.path.join("__").to_uppercase())
+        format!("{PREFIX}{}", self.path.join("__").to_uppercase())
     }
 }
 
@@ -145,21 +144,39 @@ fn keys_of(schema: &Value) -> BTreeMap<String, Key> {
     };
     let properties = schema["properties"].as_object().into_iter().flatten();
     let key = |(name, property): (&String, &Value)| {
+        let default = property.get("default").filter(|default| !default.is_null());
+        let mut shape = shape_of(property);
+        if let (Shape::Table(members), Some(Value::Object(values))) = (&mut shape, default) {
+            default_members(members, values);
+        }
         let key = Key {
-            shape: shape_of(property),
+            shape,
             required: required(name),
             about: property["description"]
                 .as_str()
                 .unwrap_or_default()
                 .to_owned(),
-            default: property
-                .get("default")
-                .filter(|default| !default.is_null())
-                .cloned(),
+            default: default.cloned(),
         };
         (name.clone(), key)
     };
     properties.map(key).collect()
+}
+
+/// What a table is where it is not written at all, each of its members is where that is not written.
+fn default_members(members: &mut BTreeMap<String, Key>, values: &Map<String, Value>) {
+    for (name, value) in values {
+        let Some(member) = members.get_mut(name) else {
+            continue;
+        };
+        member.required = false;
+        if let (Shape::Table(inner), Value::Object(values)) = (&mut member.shape, value) {
+            default_members(inner, values);
+        }
+        if !value.is_null() {
+            member.default = Some(value.clone());
+        }
+    }
 }
 
 fn type_of(schema: &Value) -> &str {
@@ -181,6 +198,7 @@ pub(crate) fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Sources, check_sources};
     use super::*;
 
     #[test]
@@ -202,6 +220,40 @@ mod tests {
                 .iter()
                 .any(|name| name.contains("CLIENTS") || name.contains("SCOPES"))
         );
+    }
+
+    #[test]
+    fn every_setting_may_be_written_alone() {
+        fn walk(keys: &BTreeMap<String, Key>, path: &str, written: &mut Vec<String>) {
+            for (name, key) in keys {
+                let path = format!("{path}.{name}");
+                match &key.shape {
+                    Shape::Table(inner) => walk(inner, &path, written),
+                    _ => {
+                        assert!(!key.required, "{path} is required");
+                        // JSON's lists, numbers and texts are TOML as well.
+                        let value = key.default.as_ref().map(Value::to_string);
+                        written.extend(value.map(|value| format!("{} = {value}", &path[1..])));
+                    }
+                }
+            }
+        }
+        let Shape::Table(mut keys) = shape() else {
+            panic!("the configuration is a table")
+        };
+        keys.remove("issuer");
+        let mut written = Vec::new();
+        walk(&keys, "", &mut written);
+        assert!(written.len() > 30, "{written:?}");
+        for line in written {
+            let text = format!("issuer = \"http://localhost:8420\"\n{line}");
+            let sources = Sources {
+                file: Some(("safeconduct.toml".into(), text)),
+                ..Sources::default()
+            };
+            let said = check_sources(&sources).map(|_| ());
+            assert_eq!(said, Ok(()), "{line}");
+        }
     }
 
     #[test]

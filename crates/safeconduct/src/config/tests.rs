@@ -5,9 +5,19 @@ use rstest::rstest;
 
 use super::*;
 
+/// This file; the proxy in front is named by a variable, unless the file is about proxies.
 fn sources(text: &str) -> Sources {
+    let proxy = (
+        "SAFECONDUCT_SERVER__TRUSTED_PROXIES".to_owned(),
+        "10.0.0.7".to_owned(),
+    );
+    let is_about_proxies = text.contains("trusted_proxies");
     Sources {
         file: Some(("safeconduct.toml".into(), text.to_owned())),
+        environment: Some(proxy)
+            .filter(|_| !is_about_proxies)
+            .into_iter()
+            .collect(),
         ..Sources::default()
     }
 }
@@ -33,6 +43,138 @@ fn an_issuer_is_enough() {
         ["127.0.0.1:8420".parse().unwrap()]
     );
     assert_eq!(checked.warnings.to_string(), "");
+}
+
+/// What is said of whose word is taken for the address of a client.
+fn said_of_proxies(text: &str) -> String {
+    let said = said_of(text);
+    let about = said
+        .lines()
+        .filter(|line| line.contains("X-Forwarded-For") || line.contains("trusted_proxies"));
+    about.collect::<Vec<_>>().join("\n")
+}
+
+#[rstest]
+#[case("0.0.0.0/0", "safeconduct.toml:2: `0.0.0.0/0` is everybody: ")]
+#[case("::/0", "safeconduct.toml:2: `::/0` is everybody: ")]
+#[case(
+    "128.0.0.0/1",
+    "safeconduct.toml:2: `128.0.0.0/1` holds very many addresses, "
+)]
+#[case(
+    "2000::/3",
+    "safeconduct.toml:2: `2000::/3` holds very many addresses, "
+)]
+#[case("10.0.0.0/8", "")]
+#[case("fc00::/7", "")]
+#[case("2001:db8::/32", "")]
+#[case("127.0.0.1", "")]
+fn a_network_of_strangers_is_no_proxy(#[case] network: &str, #[case] says: &str) {
+    let told = said_of_proxies(&format!(
+        "issuer = \"https://id.example.com\"\nserver.trusted_proxies = [\"{network}\"]"
+    ));
+    assert!(
+        told.starts_with(says) && told.is_empty() == says.is_empty(),
+        "{told}"
+    );
+}
+
+#[test]
+fn everybody_is_refused_and_not_only_warned_of() {
+    for network in ["0.0.0.0/0", "::/0"] {
+        let text = format!(
+            "issuer = \"https://id.example.com\"\nserver.trusted_proxies = [\"{network}\"]"
+        );
+        assert!(check_sources(&sources(&text)).is_err(), "{network}");
+    }
+}
+
+#[test]
+fn a_proxy_that_nobody_named_is_warned_of() {
+    let on = |listen: &str, more: &str| {
+        said_of_proxies(&format!(
+            "issuer = \"https://id.example.com\"\nserver.trusted_proxies = []\nserver.listen = [\"{listen}\"]\n{more}"
+        ))
+    };
+    assert_snapshot!(on("127.0.0.1:8420", ""), @r#"
+    safeconduct.toml:2: `server.trusted_proxies` is empty: all people count as one address, that of the proxy that speaks https, and one stranger's wrong passwords shut everybody out
+        write trusted_proxies = ["127.0.0.1", "::1"] into [server] if the proxy is on this machine
+    "#);
+    assert!(on("0.0.0.0:8420", "").contains("[\"10.0.0.7\"]"));
+    assert_eq!(on("127.0.0.1:8420", "login.throttle = false"), "");
+    let development = "issuer = \"http://localhost:8420\"\nserver.trusted_proxies = []";
+    assert_eq!(said_of_proxies(development), "");
+}
+
+#[test]
+fn a_budget_is_its_default_where_it_is_not_written() {
+    let checked = |text: &str| {
+        let text = format!("issuer = \"https://id.example.com\"\n{text}");
+        check_sources(&sources(&text)).unwrap().config.login
+    };
+    let login = checked("login.per_pair.burst = 7\nlogin.per_address.refill = \"3s\"");
+    assert_eq!(
+        (login.per_pair.burst, login.per_pair.refill),
+        (7, Span::seconds(60))
+    );
+    assert_eq!(
+        (login.per_account.burst, login.per_account.refill),
+        (50, Span::seconds(60))
+    );
+    assert_eq!(
+        (login.per_address.burst, login.per_address.refill),
+        (100, Span::seconds(3))
+    );
+}
+
+#[test]
+fn everything_of_a_wrong_kind_is_told_at_once() {
+    let said = said_of(
+        r#"
+issur = "https://id.example.com"
+dpop = 7
+[tokens]
+access_ttl = "soon"
+code_ttl = 60
+refresh_tll = "30d"
+[login]
+throttle = "yes"
+per_pair = { burst = "many", refil = "1s" }
+[log]
+format = "xml"
+[scopes."notes.read"]
+text.en = true
+[[clients]]
+id = 7
+scopes = ["openid", 3, "profile"]
+grant_types = ["password"]
+[[clients]]
+name = false
+require_pkce = "no"
+"#,
+    );
+    assert_snapshot!(said, @r#"
+    safeconduct.toml:2: unknown key `issur`
+        did you mean `issuer`?
+    safeconduct.toml:3: invalid type: integer `7`, expected struct Dpop
+    safeconduct.toml:5: `soon` is not a length of time: write a number and a unit, such as "60s", "5m", "8h" or "30d"
+    safeconduct.toml:6: invalid type: integer `60`, expected a string
+    safeconduct.toml:7: unknown key `tokens.refresh_tll`
+        did you mean `refresh_ttl`?
+    safeconduct.toml:9: invalid type: string "yes", expected a boolean
+    safeconduct.toml:10: unknown key `login.per_pair.refil`
+        did you mean `refill`?
+    safeconduct.toml:10: invalid type: string "many", expected u32
+    safeconduct.toml:12: unknown variant `xml`, expected `pretty` or `json`
+    safeconduct.toml:14: invalid type: boolean `true`, expected a string
+    safeconduct.toml:16: invalid type: integer `7`, expected a string
+    safeconduct.toml:17: invalid type: integer `3`, expected a string
+    safeconduct.toml:18: unknown variant `password`, expected one of `authorization_code`, `refresh_token`, `client_credentials`
+    safeconduct.toml:19: `clients[1].id` is missing
+        The `client_id`.
+    safeconduct.toml:20: invalid type: boolean `false`, expected a string
+    safeconduct.toml:21: invalid type: string "no", expected a boolean
+    "#);
 }
 
 #[rstest]
@@ -157,7 +299,7 @@ fn text_that_is_no_configuration_is_placed(#[case] text: &str, #[case] says: &st
 )]
 #[case(
     "[log]\nlevel = \"a=b=c\"",
-    "safeconduct.toml:3: `log.level` is not understood"
+    "safeconduct.toml:3: `b=c` is no level of the log\n    write error, warn, info, debug or trace"
 )]
 #[case(
     "[tokens]\ncode_ttl = \"11m\"",

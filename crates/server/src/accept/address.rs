@@ -5,6 +5,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::HeaderMap;
 
@@ -55,6 +56,20 @@ pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) ->
     believed
 }
 
+/// Notices a proxy that nobody named: `X-Forwarded-For` from outside the trusted ones. The first one is worth a line in the log;
+/// more of them would be a line for each request of a stranger.
+#[derive(Default)]
+pub(super) struct UnnamedProxy(AtomicBool);
+
+impl UnnamedProxy {
+    /// Whether this request is the first that came so.
+    pub(super) fn is_new(&self, peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> bool {
+        headers.contains_key("x-forwarded-for")
+            && !trusted.iter().any(|network| network.contains(peer))
+            && !self.0.swap(true, Ordering::Relaxed)
+    }
+}
+
 /// The address that budgets are kept for: an IPv6 client owns its whole /64, and every address in it.
 pub(crate) fn neighbourhood(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
@@ -100,6 +115,20 @@ impl Network {
     /// Whether `address` is in this block. An IPv4 address written as IPv6 counts as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         masked(address.to_canonical(), self.prefix) == Some(self.base)
+    }
+
+    /// Whether every address of a family is in this block.
+    pub fn is_everybody(&self) -> bool {
+        self.prefix == 0
+    }
+
+    /// Whether more addresses are in this block than anybody has proxies: wider than 10.0.0.0/8, or than what a provider is
+    /// given of IPv6, unless it is the private range fc00::/7 (RFC 4193).
+    pub fn is_far_and_wide(&self) -> bool {
+        match self.base {
+            IpAddr::V4(_) => self.prefix < 8,
+            IpAddr::V6(base) => self.prefix < 32 && !base.is_unique_local(),
+        }
     }
 }
 
@@ -180,6 +209,18 @@ mod tests {
         let trusted = ["10.0.0.0/8", "fd00::/8"].map(|network| network.parse().unwrap());
         let seen = client_address(ip(peer), &forwarded(lines), &trusted);
         (seen.address.to_string(), seen.hostile)
+    }
+
+    #[test]
+    fn a_proxy_that_nobody_named_is_noticed_once() {
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        let unnamed = UnnamedProxy::default();
+        let peer: IpAddr = "192.0.2.1".parse().unwrap();
+        let sent = forwarded(&["198.51.100.7"]);
+        assert!(!unnamed.is_new(peer, &HeaderMap::new(), &trusted));
+        assert!(!unnamed.is_new("10.0.0.9".parse().unwrap(), &sent, &trusted));
+        assert!(unnamed.is_new(peer, &sent, &trusted));
+        assert!(!unnamed.is_new(peer, &sent, &trusted));
     }
 
     #[rstest]

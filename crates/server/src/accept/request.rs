@@ -16,6 +16,7 @@ use hyper::body::{Body as _, Incoming};
 use tokio::time::timeout;
 use tower::ServiceExt;
 
+use super::address::UnnamedProxy;
 use super::socket::{Answer, Turn};
 use super::{Limits, Peer, client_address};
 use crate::correlation::{Correlation, Exchange};
@@ -26,6 +27,7 @@ pub(super) struct Desk {
     pub(super) router: Router,
     pub(super) limits: Limits,
     pub(super) telemetry: Telemetry,
+    pub(super) unnamed_proxy: UnnamedProxy,
 }
 
 impl Desk {
@@ -42,6 +44,17 @@ impl Desk {
         parts.extensions.insert(correlation);
         parts.extensions.insert(Peer(peer));
         parts.extensions.insert(client);
+        let trusted = &self.limits.trusted_proxies;
+        if self
+            .unnamed_proxy
+            .is_new(peer.ip(), &parts.headers, trusted)
+        {
+            tracing::warn!(
+                %correlation,
+                %peer,
+                "X-Forwarded-For is not believed from here; if this is your proxy, name it in server.trusted_proxies (said once)"
+            );
+        }
         if client.hostile {
             tracing::warn!(%correlation, %peer, "a trusted proxy sent X-Forwarded-For without a usable address");
         }
