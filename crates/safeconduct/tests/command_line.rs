@@ -214,6 +214,33 @@ fn init_behind_a_proxy_writes_what_check_asks_for() {
     );
 }
 
+/// Each prints more than a pipe holds, or writes after its reader has gone: it ends as if all had been read.
+#[test]
+fn a_command_whose_reader_has_gone_ends_quietly() {
+    let place = Place::on_this_machine();
+    let commands: [&[&str]; 8] = [
+        &["completions", "bash"],
+        &["completions", "zsh"],
+        &["--help"],
+        &["--version"],
+        &["check"],
+        &["client", "create", "api"],
+        &["user", "list"],
+        &["key", "list", "-o", "json"],
+    ];
+    for command in commands {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = place.command(command).stdout(writer).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{command:?}: {said}");
+        assert!(
+            !said.contains("panicked") && !said.contains("pipe"),
+            "{command:?}: {said}"
+        );
+    }
+}
+
 #[test]
 fn init_overwrites_nothing() {
     let place = Place::on_this_machine();
@@ -949,6 +976,77 @@ fn a_declared_client_changes_in_the_file_alone() {
             .code(),
         Some(0)
     );
+}
+
+#[test]
+fn a_client_made_by_command_is_taken_over_by_a_word_in_the_file_and_let_go_by_another() {
+    let [port] = free_ports();
+    let place = with_declared_client(port);
+    let declaring = fs::read_to_string(place.path().join("safeconduct.toml")).unwrap();
+    let write = |text: &str| fs::write(place.path().join("safeconduct.toml"), text).unwrap();
+    let (empty, _) = declaring.split_once("[[clients]]").unwrap();
+    write(empty);
+    let made = place.json(&["client", "create", "api"]);
+    let first = made["client_secret"].as_str().unwrap();
+    let serve = ["serve", "--admin-listen", "127.0.0.1:0"];
+
+    write(&declaring);
+    let refusal = "the client api was made by command, and the configuration declares it too";
+    assert_snapshot!(place.tells(&["check"]), @"
+    exit 3
+    err: the client api was made by command, and the configuration declares it too
+    err:     write adopt = true into its table if the file is to take it over, its secret included; else take it out of the file
+    ");
+    let started = place.tells(&serve);
+    assert!(
+        started.starts_with("exit 3\n") && started.contains(refusal),
+        "{started}"
+    );
+    let shown = place.json(&["client", "show", "api"]);
+    assert_eq!(shown["declared"], false, "nothing was changed");
+
+    write(&format!("{declaring}adopt = true\n"));
+    assert!(
+        place
+            .tells(&["check"])
+            .ends_with("err: the configuration is right\n")
+    );
+    let mut server = Serving::start(&place, &serve);
+    assert_eq!(server.introspects(port, "api", first), 401);
+    assert_eq!(
+        server.introspects(port, "api", "0123456789abcdef0123456789abcdef"),
+        200
+    );
+    server.terminate();
+    assert_eq!(server.wait(), Some(0));
+
+    write(empty);
+    let told = place.tells(&["check"]);
+    let (_, told) = told.split_once("err: ").unwrap();
+    assert_snapshot!(told, @"
+    warning: the configuration declares the client api no more, and that would disable it and end all that it was granted
+    err:     put it back; or let it go: `safeconduct client disable api`, or `safeconduct serve --prune`
+    err: the configuration is right, with 1 warning
+    ");
+    let started = place.tells(&serve);
+    assert!(
+        started.starts_with("exit 3\n") && started.contains("declares the client api no more"),
+        "{started}"
+    );
+    assert_eq!(
+        place.json(&["client", "show", "api"])["enabled"],
+        true,
+        "nothing was changed"
+    );
+    let mut server = Serving::start(&place, &[&serve[..], &["--prune"]].concat());
+    assert_eq!(
+        server.introspects(port, "api", "0123456789abcdef0123456789abcdef"),
+        401
+    );
+    server.terminate();
+    assert_eq!(server.wait(), Some(0));
+    let server = Serving::start(&place, &serve);
+    drop(server);
 }
 
 #[test]

@@ -33,6 +33,10 @@ pub struct Declared {
     pub scopes: Vec<ScopeDescription>,
     /// Every resource.
     pub resources: Vec<Resource>,
+    /// Which of the clients may be one that was registered by other means until now: the file takes it over.
+    pub adopted: HashSet<ClientId>,
+    /// Whether a client that the file declares no more is disabled. Otherwise it is not reconciled with such a file.
+    pub prune: bool,
 }
 
 /// What reconciling did.
@@ -42,12 +46,35 @@ pub struct Reconciled {
     pub created: Vec<ClientId>,
     /// Clients that were registered otherwise, or had another secret.
     pub changed: Vec<ClientId>,
+    /// Clients that were registered by other means until now.
+    pub taken_over: Vec<ClientId>,
     /// Clients that the file declared once and does no more.
     pub disabled: Vec<ClientId>,
     /// Declared clients that are disabled and stay so until somebody enables them.
     pub still_disabled: Vec<ClientId>,
     /// Whether scopes or resources were others.
     pub catalog_changed: bool,
+}
+
+impl Declared {
+    /// Whether the file has a word for what would surprise its author.
+    ///
+    /// # Errors
+    /// [`StoreError::NotAdopted`], [`StoreError::Undeclared`].
+    pub fn judge(&self, reconciled: &Reconciled) -> Result<(), StoreError> {
+        let taken_over = reconciled.taken_over.iter();
+        let unasked: Vec<ClientId> = taken_over
+            .filter(|id| !self.adopted.contains(id))
+            .cloned()
+            .collect();
+        if !unasked.is_empty() {
+            return Err(StoreError::NotAdopted(unasked));
+        }
+        if !self.prune && !reconciled.disabled.is_empty() {
+            return Err(StoreError::Undeclared(reconciled.disabled.clone()));
+        }
+        Ok(())
+    }
 }
 
 impl Reconciled {
@@ -62,7 +89,8 @@ impl Store {
     /// the file is disabled, and nobody is enabled here.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] for a client id that belonged to a deleted client.
+    /// [`StoreError::Conflict`] for a client id that belonged to a deleted client, [`StoreError::NotAdopted`] and
+    /// [`StoreError::Undeclared`] where more would happen than the file has a word for. Nothing is changed then.
     pub async fn reconcile(
         &self,
         declared: &Declared,
@@ -72,6 +100,7 @@ impl Store {
             let revision = self.revision().await?;
             self.refuse_deleted(declared).await?;
             let (unit, reconciled) = self.difference(declared, now).await?;
+            declared.judge(&reconciled)?;
             if !reconciled.changes_anything() {
                 return Ok(reconciled);
             }
@@ -86,6 +115,21 @@ impl Store {
         Err(StoreError::Unavailable(
             "the configuration is being changed by others all the time".to_owned(),
         ))
+    }
+
+    /// What [`Store::reconcile`] would do if it had a word for everything. Nothing is changed.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] for a client id that belonged to a deleted client.
+    pub async fn compare_with_declared(
+        &self,
+        declared: &Declared,
+    ) -> Result<Reconciled, StoreError> {
+        self.refuse_deleted(declared).await?;
+        let (_, reconciled) = self
+            .difference(declared, Timestamp::from_seconds(0))
+            .await?;
+        Ok(reconciled)
     }
 
     async fn difference(
@@ -159,6 +203,9 @@ fn change(
 ) {
     if !record.enabled {
         reconciled.still_disabled.push(client.id.clone());
+    }
+    if !record.declared {
+        reconciled.taken_over.push(client.id.clone());
     }
     let same_registration = record.declared && record.client == *client;
     let same_secret = record.secrets.iter().map(|kept| kept.hash).eq(secret);

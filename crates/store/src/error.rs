@@ -1,6 +1,7 @@
 //! How the store says no. Everything that is no state of the protocol ends as [`StoreError::Unavailable`] or
 //! [`StoreError::Fault`]; what a client may be told about it is the server's.
 
+use safeconduct_protocol::ids::ClientId;
 use safeconduct_protocol::single_use::SingleUse;
 use thiserror::Error;
 
@@ -22,6 +23,12 @@ pub enum StoreError {
     /// There is no such thing.
     #[error("there is no {0}")]
     NotFound(&'static str),
+    /// The configuration declares clients that were registered by other means, and does not say that it takes them over.
+    #[error("registered by other means, and declared without being adopted: {}", listed(.0))]
+    NotAdopted(Vec<ClientId>),
+    /// The configuration declares clients no more, and does not say that they are to be disabled.
+    #[error("declared no more: {}", listed(.0))]
+    Undeclared(Vec<ClientId>),
     /// The database belongs to a server with another issuer.
     #[error(
         "this database belongs to the issuer {expected}: set that issuer, or use another database"
@@ -67,4 +74,11 @@ impl From<DriverError> for RedeemError {
     fn from(error: DriverError) -> Self {
         Self::Store(error.into())
     }
+}
+
+fn listed(ids: &[ClientId]) -> String {
+    ids.iter()
+        .map(ClientId::as_str)
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -1,8 +1,9 @@
 //! `safeconduct check`: everything that `serve` would refuse, before a port is bound. The database is looked at if that is
-//! asked for, and never changed.
+//! asked for or it is a file that is there, and never changed.
 
+use std::iter;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use safeconduct_protocol::clock::Clock;
 use safeconduct_server::keys;
@@ -10,6 +11,7 @@ use safeconduct_store::Store;
 use serde::Serialize;
 
 use super::context::{Context, block_on, master_key_if_made, master_key_origin};
+use super::database::undeclared;
 use super::failure::Failure;
 use super::output::{counted, note};
 use crate::config::Checked;
@@ -20,7 +22,7 @@ const CLOSE: i64 = 2;
 /// What is looked at.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Check {
-    /// Look at the database, too: whether it can be reached, what it is, and whose
+    /// Look at the database, too: whether it can be reached, what it is, and whose. A file that is there is always looked at
     #[arg(long)]
     connect: bool,
 }
@@ -57,13 +59,13 @@ impl Check {
         let master_key = master_key_origin(&checked)?;
         checked.database_url()?;
         let mut schema = None;
-        if self.connect {
+        if self.connect || checked.database.file().is_some_and(Path::exists) {
             let looked = block_on(look(&checked))?;
-            if let Some(warning) = looked.warning {
+            warnings += looked.warnings.len();
+            for warning in looked.warnings {
                 note(format_args!("warning: {warning}"));
-                warnings += 1;
             }
-            schema = Some(looked.schema);
+            schema = Some(looked.schema).filter(|_| self.connect);
         }
         let config = &checked.config;
         context.output.record(&Found {
@@ -102,7 +104,7 @@ impl Check {
 /// What was seen of the database.
 struct Looked {
     schema: String,
-    warning: Option<String>,
+    warnings: Vec<String>,
 }
 
 /// Looks at the database without changing it: one that is new, or that a release before this one uses, stays as it is.
@@ -121,21 +123,32 @@ async fn look(checked: &Checked) -> Result<Looked, Failure> {
         };
         return Ok(Looked {
             schema,
-            warning: None,
+            warnings: Vec::new(),
         });
     }
     let store = Store::open(url.expose()).await?;
-    let whose = is_ours(&store, checked).await;
-    let offset = clock_offset(&store).await;
+    let warnings = compare(&store, checked).await;
     store.close().await;
-    whose?;
-    let offset = offset?.filter(|seconds| seconds.abs() > CLOSE);
     Ok(Looked {
         schema: format!("version {taken}"),
-        warning: offset.map(|seconds| {
-            format!("this machine's clock is {seconds} s off the database's\n    let both keep the time (timedatectl): at more than 5 s a node is not ready")
-        }),
+        warnings: warnings?,
     })
+}
+
+/// What is odd about the database and this configuration together; what `serve` would refuse is an error.
+async fn compare(store: &Store, checked: &Checked) -> Result<Vec<String>, Failure> {
+    is_ours(store, checked).await?;
+    let offset = clock_offset(store).await?;
+    let offset = offset.filter(|seconds| seconds.abs() > CLOSE);
+    let clock = offset.map(|seconds| {
+        format!("this machine's clock is {seconds} s off the database's\n    let both keep the time (timedatectl): at more than 5 s a node is not ready")
+    });
+    // Whether a start disables what is gone is not for the file to say: it is refused without `--prune`, and told here.
+    let declared = checked.declared.for_store(iter::repeat(None), true);
+    let would = store.compare_with_declared(&declared).await?;
+    declared.judge(&would)?;
+    let gone = (!would.disabled.is_empty()).then(|| undeclared(&would.disabled));
+    Ok(clock.into_iter().chain(gone).collect())
 }
 
 /// Whether the database is that of this issuer and this master key, or nobody's yet.

@@ -2,6 +2,7 @@
 
 use safeconduct_protocol::client::Client;
 use safeconduct_protocol::clock::Clock;
+use safeconduct_protocol::ids::ClientId;
 use safeconduct_protocol::jose::Algorithm;
 use safeconduct_protocol::time::Timestamp;
 use safeconduct_server::Fault;
@@ -111,11 +112,32 @@ impl From<StoreError> for Failure {
             StoreError::OtherIssuer { .. } | StoreError::OtherMasterKey => {
                 Self::Configuration(error.to_string())
             }
+            StoreError::NotAdopted(ids) => Self::Configuration(not_adopted(&ids)),
+            StoreError::Undeclared(ids) => Self::Configuration(undeclared(&ids)),
             StoreError::Conflict(_) => Self::Conflict(error.to_string()),
             StoreError::NotFound(_) => Self::NotFound(error.to_string()),
             _ => Self::Failed(error.to_string()),
         }
     }
+}
+
+fn not_adopted(ids: &[ClientId]) -> String {
+    let sentences = ids.iter().map(|id| {
+        format!(
+            "the client {id} was made by command, and the configuration declares it too\n    write adopt = true into its table if the file is to take it over, its secret included; else take it out of the file"
+        )
+    });
+    sentences.collect::<Vec<_>>().join("\n")
+}
+
+/// What a start without `--prune` says of clients that are gone from the configuration.
+pub(crate) fn undeclared(ids: &[ClientId]) -> String {
+    let sentences = ids.iter().map(|id| {
+        format!(
+            "the configuration declares the client {id} no more, and that would disable it and end all that it was granted\n    put it back; or let it go: `safeconduct client disable {id}`, or `safeconduct serve --prune`"
+        )
+    });
+    sentences.collect::<Vec<_>>().join("\n")
 }
 
 impl From<Fault> for Failure {

@@ -26,7 +26,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use context::Context;
 use failure::Failure;
-use output::{Format, note};
+use output::{Format, note, write_out};
 
 use crate::demo;
 use crate::logging;
@@ -138,13 +138,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Restored(restored) => restored.run(&context),
         Command::Completions { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut Cli::command(),
-                "safeconduct",
-                &mut std::io::stdout(),
-            );
-            Ok(())
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "safeconduct", &mut script);
+            write_out(String::from_utf8_lossy(&script).trim_end())
         }
     }
 }

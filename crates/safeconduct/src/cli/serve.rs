@@ -9,7 +9,7 @@ use safeconduct_server::accept::{self, Limits};
 use safeconduct_server::settings::{SessionLifetimes, Settings};
 use safeconduct_server::throttle::{Budget, ThrottleSettings};
 use safeconduct_server::{Server, routes};
-use safeconduct_store::{Declared, Reconciled};
+use safeconduct_store::Reconciled;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -42,6 +42,10 @@ pub(crate) struct Serve {
     /// The file of the master key
     #[arg(long, value_name = "FILE")]
     master_key_file: Option<String>,
+    /// Disable the clients that the configuration declares no more, and end what they were granted; without it, such a start is
+    /// refused
+    #[arg(long)]
+    prune: bool,
     /// The form of the log
     #[arg(long, value_name = "FORMAT", value_parser = ["pretty", "json"])]
     log_format: Option<String>,
@@ -53,6 +57,7 @@ impl Serve {
     /// # Errors
     /// The configuration, the master key, an address or the database can't be used.
     pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
+        let prune = self.prune;
         let checked = context.load(self.flags())?;
         logging::start(&checked.config.log);
         for warning in &checked.warnings.0 {
@@ -61,7 +66,7 @@ impl Serve {
         let secrets = checked.declared.secrets()?;
         let runtime = tokio::runtime::Runtime::new()
             .map_err(|error| Failure::failed("no runtime could be started", error))?;
-        runtime.block_on(serve(checked, secrets))
+        runtime.block_on(serve(checked, secrets, prune))
     }
 
     fn flags(self) -> Vec<Flag> {
@@ -104,7 +109,7 @@ impl Serve {
     }
 }
 
-async fn serve(checked: Checked, secrets: Vec<Option<Secret>>) -> Result<(), Failure> {
+async fn serve(checked: Checked, secrets: Vec<Option<Secret>>, prune: bool) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let reserved = checked.config.server.listen.iter();
     let reserved = reserved.map(|address| Reserved::new(*address, "--listen"));
@@ -115,7 +120,7 @@ async fn serve(checked: Checked, secrets: Vec<Option<Secret>>) -> Result<(), Fai
 
     let key = master_key(&checked)?;
     let database = Database::open(checked, &key).await?;
-    reconcile(&database, secrets).await?;
+    reconcile(&database, secrets, prune).await?;
     let Database {
         store,
         master,
@@ -173,27 +178,21 @@ async fn serve(checked: Checked, secrets: Vec<Option<Secret>>) -> Result<(), Fai
 }
 
 /// Makes the database agree with what the configuration declares.
-async fn reconcile(database: &Database, secrets: Vec<Option<Secret>>) -> Result<(), Failure> {
-    let declared = &database.checked.declared;
+async fn reconcile(
+    database: &Database,
+    secrets: Vec<Option<Secret>>,
+    prune: bool,
+) -> Result<(), Failure> {
     let hashes = secrets.iter().map(|secret| {
         secret
             .as_ref()
             .map(|secret| database.keys.hash_client_secret(secret))
     });
-    let clients = declared
-        .clients
-        .iter()
-        .map(|declared| declared.client.clone())
-        .zip(hashes)
-        .collect();
-    let declared = Declared {
-        clients,
-        scopes: declared.scopes.clone(),
-        resources: declared.resources.clone(),
-    };
+    let declared = database.checked.declared.for_store(hashes, prune);
     let Reconciled {
         created,
         changed,
+        taken_over,
         disabled,
         still_disabled,
         ..
@@ -201,6 +200,10 @@ async fn reconcile(database: &Database, secrets: Vec<Option<Secret>>) -> Result<
     for (what, clients) in [
         ("created", created),
         ("changed", changed),
+        (
+            "taken over: the file is the place to change it now",
+            taken_over,
+        ),
         ("disabled: the file declares it no more", disabled),
     ] {
         clients

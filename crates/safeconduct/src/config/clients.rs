@@ -28,6 +28,8 @@ pub(crate) const NO_BACK_CHANNEL: &str =
 #[derive(Debug)]
 pub(crate) struct DeclaredClient {
     pub(crate) client: Client,
+    /// Whether it may take the place of one that was made by command.
+    pub(crate) adopt: bool,
     secret_file: Option<PathBuf>,
     /// Where the secret is named, or the client is declared.
     pub(super) place: Place,
@@ -60,6 +62,7 @@ pub(super) fn check(
         .secret_file
         .as_deref()
         .map(|path| findings.layers.resolve(&at.then("secret_file"), path));
+    let adopt = client.adopt;
     let client = register(client, at, findings)?;
     // The registration's own rules have the last word; most were told above, each at its line.
     if let Err(error) = client.validate()
@@ -74,6 +77,7 @@ pub(super) fn check(
     }
     Some(DeclaredClient {
         client,
+        adopt,
         secret_file,
         place,
     })

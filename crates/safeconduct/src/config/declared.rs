@@ -49,6 +49,24 @@ impl Declared {
         }
     }
 
+    /// The same for the store that is to agree with it: `secrets` are the hashes of the clients' secrets in their order, and
+    /// `prune` is the word for disabling what is declared no more.
+    pub(crate) fn for_store(
+        &self,
+        secrets: impl IntoIterator<Item = Option<[u8; 32]>>,
+        prune: bool,
+    ) -> safeconduct_store::Declared {
+        let clients = self.clients.iter().map(|declared| declared.client.clone());
+        let adopted = self.clients.iter().filter(|declared| declared.adopt);
+        safeconduct_store::Declared {
+            clients: clients.zip(secrets).collect(),
+            scopes: self.scopes.clone(),
+            resources: self.resources.clone(),
+            adopted: adopted.map(|declared| declared.client.id.clone()).collect(),
+            prune,
+        }
+    }
+
     /// Reads the secrets of all declared clients, in their order; `None` for a client that has none.
     ///
     /// # Errors

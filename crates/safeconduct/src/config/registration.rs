@@ -10,8 +10,9 @@ use safeconduct_protocol::subject;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A client that is declared here. It changes here only: each start makes the database agree with the file, and disables
-/// declared clients that are gone from it. Clients made by `safeconduct client create` are left alone.
+/// A client that is declared here. It changes here only: each start makes the database agree with the file. A client that is
+/// gone from the file is disabled by `safeconduct serve --prune`; without that word, such a start is refused. Clients made by
+/// `safeconduct client create` are left alone.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Client {
@@ -33,6 +34,10 @@ pub(crate) struct Client {
     /// The file that holds its secret, at least 32 characters; white space at the end is ignored.
     #[serde(default)]
     pub(crate) secret_file: Option<PathBuf>,
+    /// Whether the file takes over a client of this id that was made by `safeconduct client create`: what is written here, its secret
+    /// included, replaces what is registered. Without it, a file that declares such a client is refused.
+    #[serde(default)]
+    pub(crate) adopt: bool,
     /// How it proves who it is. Without it: `client_secret_basic` with a secret, `private_key_jwt` with keys, else `none`.
     #[serde(default)]
     pub(crate) token_endpoint_auth_method: Option<AuthMethod>,

@@ -2,6 +2,7 @@
 //!
 //! They share a process and nothing else: the app and the API know the server by its URL, as the published crates have it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -242,6 +243,8 @@ fn declared(
             resource(&addresses.api, "Notes", notes, Some(api.id))?,
             resource(&addresses.other_api(), "Calendar", calendar, None)?,
         ],
+        adopted: HashSet::new(),
+        prune: false,
     })
 }
 

@@ -215,6 +215,7 @@ async fn what_a_scope_is_called_is_shown_after_a_poll() {
         clients: Vec::new(),
         scopes: kept.scopes,
         resources: kept.resources,
+        ..Declared::default()
     };
     let scope = declared.scopes.iter_mut();
     let scope = scope.into_iter().find(|scope| scope.name == "notes.read");

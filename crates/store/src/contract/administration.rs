@@ -1,5 +1,7 @@
 //! Clusters, clients, keys, and what the configuration file declares.
 
+use std::collections::HashSet;
+
 use rstest_reuse::apply;
 use safeconduct_protocol::ids::ClientId;
 use safeconduct_protocol::resource::{Resource, ResourceUri, ScopeDescription};
@@ -230,6 +232,8 @@ pub(super) fn declared(clients: &[&str]) -> Declared {
             scopes: Scope::parse("notes.read notes.write").unwrap(),
             client: None,
         }],
+        adopted: HashSet::new(),
+        prune: true,
     }
 }
 
@@ -344,18 +348,53 @@ async fn another_secret_or_registration_in_the_file_replaces_what_is_kept_and_en
 
 #[apply(databases)]
 #[tokio::test]
-async fn the_file_takes_over_a_client_that_was_registered_by_hand(database: Kind) {
+async fn a_client_gone_from_the_file_is_left_alone_until_there_is_a_word_for_it(database: Kind) {
+    let world = World::on(database).await;
+    let store = &world.store;
+    let both = declared(&["web", "cli"]);
+    store.reconcile(&both, world.now()).await.unwrap();
+    let before = catalog(&world).await;
+    let without = Declared {
+        prune: false,
+        ..declared(&["cli"])
+    };
+    let refusal = store.reconcile(&without, world.now()).await;
+    assert_eq!(refusal, Err(StoreError::Undeclared(vec![id("web")])));
+    let would = store.compare_with_declared(&without).await.unwrap();
+    assert_eq!(would.disabled, [id("web")]);
+    let after = catalog(&world).await;
+    assert_eq!(
+        (after.revision, after.clients),
+        (before.revision, before.clients)
+    );
+
+    // Disabling it is a word for it, too.
+    store.disable_client(&id("web"), world.now()).await.unwrap();
+    store.reconcile(&without, world.now()).await.unwrap();
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn the_file_takes_over_a_client_that_was_registered_by_hand_where_it_says_so(database: Kind) {
     let world = World::on(database).await;
     world
         .store
         .disable_client(&world.client, world.now())
         .await
         .unwrap();
-    let reconciled = world
+    let before = record(&world, "shop").await;
+    let refusal = world
         .store
         .reconcile(&declared(&["shop"]), world.now())
-        .await
-        .unwrap();
+        .await;
+    assert_eq!(refusal, Err(StoreError::NotAdopted(vec![id("shop")])));
+    assert_eq!(record(&world, "shop").await, before);
+    let adopting = Declared {
+        adopted: HashSet::from([id("shop")]),
+        ..declared(&["shop"])
+    };
+    let reconciled = world.store.reconcile(&adopting, world.now()).await.unwrap();
+    assert_eq!(reconciled.taken_over, [id("shop")]);
     assert_eq!(
         (reconciled.changed, reconciled.still_disabled),
         (vec![id("shop")], vec![id("shop")])

@@ -78,6 +78,7 @@ async fn found(issuer: &str) -> Vec<(OsString, Vec<u8>)> {
         clients: Vec::new(),
         scopes: cast::scopes(),
         resources: cast::resources(),
+        ..Declared::default()
     };
     store.reconcile(&declared, BEGINNING).await.unwrap();
     let keys = keys(&store, issuer).await;
