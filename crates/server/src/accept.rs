@@ -29,8 +29,8 @@ use tokio::time::{sleep, timeout};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::address::UnnamedProxy;
-pub(crate) use self::address::neighbourhood;
 pub use self::address::{ClientAddress, Network, NetworkError, Peer, client_address};
+pub(crate) use self::address::{neighbourhood, network};
 use self::places::{Place, Places};
 use self::request::Desk;
 use self::socket::{Deadline, Patience, Socket, Turn};

@@ -3,46 +3,38 @@
 //! A password is bytes: it is neither normalised (NFC) nor trimmed nor cut, so what was set is exactly what must be typed.
 //! Longer than [`LONGEST`] is refused when it is set and wrong when it is typed. Every check costs one whole hash, whether
 //! the user exists, the password is empty, or it is too long, so that the time tells nothing (a hash kept under older
-//! parameters takes its own time until the next sign-in replaces it). Who may guess how often is the throttle's.
+//! parameters takes its own time until the next sign-in replaces it). Who is hashed for next is decided by `queue`; who may guess
+//! how often is the throttle's.
+
+mod argon2id;
+mod queue;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use argon2::{Algorithm, Argon2, Block, Params, Version};
-use crossbeam_channel::{Receiver, Sender, bounded};
-use password_hash::phc::{Ident, Output, ParamsString, PasswordHash, Salt};
-use safeconduct_protocol::encoding::constant_time_eq;
-use safeconduct_protocol::random;
+use argon2::Block;
 use safeconduct_protocol::secret::Secret;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use self::argon2id::{COST, Comparison, Known, give_back};
+pub(crate) use self::queue::Asker;
+use self::queue::{FairQueue, Joined, Ticket};
 
 /// The longest password, in bytes.
 pub const LONGEST: usize = 4096;
 
-/// What a new hash costs: 19 MiB, two passes, one lane; about 15 ms of a core.
-const COST: Cost = Cost {
-    memory: 19_456,
-    passes: 2,
-    lanes: 1,
-};
-
-/// The dearest imported hash that is checked at all: 256 MiB, 16 passes, 16 lanes. Beyond, one sign-in would stop all others.
-const DEAREST: Cost = Cost {
-    memory: 256 * 1024,
-    passes: 16,
-    lanes: 16,
-};
-
-const ARGON2ID: Ident = Ident::new_unwrap("argon2id");
-const ARGON2_VERSION: u32 = 0x13;
-const OUTPUT_LENGTH: usize = 32;
+/// How long a password waits for a thread. A person would have given up soon after.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How much hashing there may be at once.
 #[derive(Clone, Copy, Debug)]
 pub struct PasswordSettings {
     /// Threads that hash, each with 19 MiB of its own; 0 counts as 1.
     pub threads: usize,
-    /// Passwords that may wait for a thread. More are refused at once.
+    /// Passwords that may wait for a thread; 0 counts as 1. Of more, those who wait for most come out unhashed.
     pub queue: usize,
 }
 
@@ -95,7 +87,7 @@ pub fn can_be_checked(phc: &str) -> bool {
 
 /// The threads that hash passwords. Dropping it ends them, after the hash that each is in.
 pub struct Passwords {
-    queue: Option<Sender<Job>>,
+    queue: Arc<Queue>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -105,16 +97,15 @@ impl Passwords {
     /// # Errors
     /// If the operating system gives no thread.
     pub fn start(settings: PasswordSettings) -> std::io::Result<Self> {
-        let (queue, jobs) = bounded(settings.queue);
         let mut passwords = Self {
-            queue: Some(queue),
+            queue: Arc::new(Queue::new(settings.queue.max(1), PATIENCE)),
             threads: Vec::new(),
         };
         for number in 0..settings.threads.max(1) {
-            let jobs = jobs.clone();
+            let queue = Arc::clone(&passwords.queue);
             let thread = thread::Builder::new()
                 .name(format!("password-{number}"))
-                .spawn(move || work(&jobs))?;
+                .spawn(move || work(&queue))?;
             passwords.threads.push(thread);
         }
         Ok(passwords)
@@ -125,50 +116,179 @@ impl Passwords {
     /// # Errors
     /// [`Unhashed::Busy`], or [`Unhashed::TooLong`]: nothing is ever cut off.
     pub async fn hash(&self, password: Secret) -> Result<String, Unhashed> {
+        self.hash_for(Asker::OURSELVES, password).await
+    }
+
+    /// The hash of a new password, made when it is `asker`'s turn.
+    ///
+    /// # Errors
+    /// As [`hash`](Self::hash).
+    pub(crate) async fn hash_for(
+        &self,
+        asker: Asker,
+        password: Secret,
+    ) -> Result<String, Unhashed> {
         if password.expose().len() > LONGEST {
             return Err(Unhashed::TooLong);
         }
-        Ok(self.submit(|answer| Job::Hash { password, answer }).await?)
+        let job = |answer| Job::Hash { password, answer };
+        Ok(self.queue.submit(asker, COST.work(), job).await?)
     }
 
     /// Whether `password` is the one that `stored` (a PHC string) was made of. `None` is a user that does not exist: always
-    /// wrong, in the same time.
+    /// wrong, and as much work as that of one who does.
     ///
     /// # Errors
     /// [`Busy`]: nothing was checked.
-    pub async fn verify(&self, password: Secret, stored: Option<String>) -> Result<Verdict, Busy> {
-        self.submit(|answer| Job::Verify {
+    pub(crate) async fn verify(
+        &self,
+        asker: Asker,
+        password: Secret,
+        stored: Option<&str>,
+    ) -> Result<Verdict, Busy> {
+        let comparison = comparison(stored);
+        let cost = comparison.cost().work();
+        let job = |answer| Job::Verify {
             password,
-            stored,
+            comparison,
             answer,
-        })
-        .await
+        };
+        self.queue.submit(asker, cost, job).await
     }
 
     /// How many passwords wait, for the metrics.
     pub fn waiting(&self) -> usize {
-        self.queue.as_ref().map_or(0, Sender::len)
-    }
-
-    async fn submit<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<T, Busy> {
-        let (answer, answered) = oneshot::channel();
-        self.queue
-            .as_ref()
-            .ok_or(Busy)?
-            .try_send(job(answer))
-            .map_err(|_| Busy)?;
-        answered.await.map_err(|_| Busy)
+        self.queue.state().fair.len()
     }
 }
 
 impl Drop for Passwords {
     fn drop(&mut self) {
-        // The threads end when nobody can send any more. Jobs still queued have lost their waiters and are skipped.
-        self.queue = None;
+        self.queue.close();
         for thread in self.threads.drain(..) {
             // A thread never panics outside of `catch_unwind`; if it did, there is nothing left to do about it.
             let _ = thread.join();
         }
+    }
+}
+
+fn comparison(stored: Option<&str>) -> Comparison {
+    let known = stored.and_then(|stored| {
+        let known = Known::parse(stored);
+        if known.is_none() {
+            tracing::error!("a stored password hash cannot be checked: no argon2id, or too dear");
+        }
+        known
+    });
+    match known {
+        Some(known) => Comparison::With(known),
+        None => Comparison::Nothing(COST),
+    }
+}
+
+/// Where requests and threads meet.
+struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+    patience: Duration,
+}
+
+struct State {
+    fair: FairQueue<Job>,
+    is_closed: bool,
+}
+
+impl Queue {
+    fn new(capacity: usize, patience: Duration) -> Self {
+        Self {
+            patience,
+            state: Mutex::new(State {
+                fair: FairQueue::new(capacity),
+                is_closed: false,
+            }),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Waits for the answer of a job, no longer than its patience for a thread. Who stops waiting takes the job out of the queue;
+    /// one that a thread has begun is the thread's, and nobody gets that thread before it is done.
+    async fn submit<T>(
+        &self,
+        asker: Asker,
+        cost: u64,
+        job: impl FnOnce(oneshot::Sender<T>) -> Job,
+    ) -> Result<T, Busy> {
+        let (answer, mut answered) = oneshot::channel();
+        let place = Place {
+            queue: self,
+            ticket: self.join(asker, cost, job(answer))?,
+        };
+        match timeout(self.patience, &mut answered).await {
+            Ok(answer) => answer.map_err(|_| Busy),
+            Err(_) if place.leave() => Err(Busy),
+            Err(_) => answered.await.map_err(|_| Busy),
+        }
+    }
+
+    fn join(&self, asker: Asker, cost: u64, job: Job) -> Result<Ticket, Busy> {
+        let joined = self.state().fair.push(asker, cost, job);
+        // Whoever is dropped learns of it, because its answer will never come.
+        match joined {
+            Joined::Waits(ticket) | Joined::InsteadOf(ticket, _) => {
+                self.changed.notify_one();
+                Ok(ticket)
+            }
+            Joined::Refused(_) => Err(Busy),
+        }
+    }
+
+    /// The next job; `None` when there will be none.
+    fn next(&self) -> Option<Job> {
+        let mut state = self.state();
+        loop {
+            if state.is_closed {
+                return None;
+            }
+            if let Some(job) = state.fair.pop() {
+                return Some(job);
+            }
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn close(&self) {
+        let mut state = self.state();
+        state.is_closed = true;
+        state.fair = FairQueue::new(0);
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A job's place in the queue. It is left when this is dropped.
+struct Place<'q> {
+    queue: &'q Queue,
+    ticket: Ticket,
+}
+
+impl Place<'_> {
+    /// Takes the job out; says whether it still waited.
+    fn leave(&self) -> bool {
+        let job = self.queue.state().fair.leave(self.ticket);
+        job.is_some()
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 
@@ -179,16 +299,16 @@ enum Job {
     },
     Verify {
         password: Secret,
-        stored: Option<String>,
+        comparison: Comparison,
         answer: oneshot::Sender<Verdict>,
     },
 }
 
 /// One thread: takes jobs until the queue is closed. The memory is kept from job to job, because asking the operating
 /// system for 19 MiB of fresh pages costs as much as hashing.
-fn work(jobs: &Receiver<Job>) {
+fn work(queue: &Queue) {
     let mut memory = Vec::new();
-    for job in jobs {
+    while let Some(job) = queue.next() {
         // A panic costs its own waiter a refusal, and no thread.
         let survived = catch_unwind(AssertUnwindSafe(|| job.run(&mut memory)));
         if survived.is_err() {
@@ -198,12 +318,6 @@ fn work(jobs: &Receiver<Job>) {
     }
 }
 
-/// Keeps what a hash of ours needs; an imported one may have taken more.
-fn give_back(memory: &mut Vec<Block>) {
-    memory.truncate(COST.blocks());
-    memory.shrink_to(COST.blocks());
-}
-
 impl Job {
     fn run(self, memory: &mut Vec<Block>) {
         match self {
@@ -211,151 +325,35 @@ impl Job {
             Self::Verify { answer, .. } if answer.is_closed() => {}
             Self::Hash { password, answer } => {
                 // Nobody waits any more if this fails.
-                let _ = answer.send(hash(&password, memory));
+                let _ = answer.send(argon2id::hash(&password, memory));
             }
             Self::Verify {
                 password,
-                stored,
+                comparison,
                 answer,
             } => {
-                let _ = answer.send(verify(&password, stored.as_deref(), memory));
+                let _ = answer.send(comparison.run(&password, memory));
             }
         }
-    }
-}
-
-fn hash(password: &Secret, memory: &mut Vec<Block>) -> String {
-    let salt = random::bytes::<{ Salt::RECOMMENDED_LENGTH }>();
-    let output = COST.run(password.expose().as_bytes(), &salt, OUTPUT_LENGTH, memory);
-    PasswordHash {
-        algorithm: ARGON2ID,
-        version: Some(ARGON2_VERSION),
-        params: COST.write(),
-        salt: Some(Salt::new(&salt).expect("16 bytes are a salt")),
-        hash: Some(Output::new(&output).expect("32 bytes are an output")),
-    }
-    .to_string()
-}
-
-fn verify(password: &Secret, stored: Option<&str>, memory: &mut Vec<Block>) -> Verdict {
-    let password = password.expose().as_bytes();
-    let known = stored.and_then(|stored| {
-        let known = Known::parse(stored);
-        if known.is_none() {
-            tracing::error!("a stored password hash cannot be checked: no argon2id, or too dear");
-        }
-        known
-    });
-    let (Some(known), true) = (known, password.len() <= LONGEST) else {
-        // The same work for an answer that is clear already.
-        let all = password.len().min(LONGEST);
-        COST.run(
-            &password[..all],
-            &[0; Salt::RECOMMENDED_LENGTH],
-            OUTPUT_LENGTH,
-            memory,
-        );
-        return Verdict::Wrong;
-    };
-    let expected = known.output.as_bytes();
-    let output = known
-        .cost
-        .run(password, &known.salt, expected.len(), memory);
-    if !constant_time_eq(&output, expected) {
-        return Verdict::Wrong;
-    }
-    Verdict::Right {
-        needs_rehash: known.cost != COST || expected.len() != OUTPUT_LENGTH,
-    }
-}
-
-/// A stored hash that can be checked.
-struct Known {
-    cost: Cost,
-    salt: Salt,
-    output: Output,
-}
-
-impl Known {
-    fn parse(stored: &str) -> Option<Self> {
-        let stored = PasswordHash::new(stored).ok()?;
-        if stored.algorithm != ARGON2ID || stored.version != Some(ARGON2_VERSION) {
-            return None;
-        }
-        let cost = Cost::read(&stored.params)?;
-        let (salt, output) = (stored.salt?, stored.hash?);
-        (salt.len() >= argon2::MIN_SALT_LEN && output.len() >= 16).then_some(Self {
-            cost,
-            salt,
-            output,
-        })
-    }
-}
-
-/// Argon2's parameters (RFC 9106 §3.1): KiB of memory, passes over it, lanes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Cost {
-    memory: u32,
-    passes: u32,
-    lanes: u32,
-}
-
-impl Cost {
-    /// `None` for parameters that Argon2 does not have, that are out of its range, or that are beyond [`DEAREST`].
-    fn read(written: &ParamsString) -> Option<Self> {
-        let cost = Self {
-            memory: written.get_decimal("m")?,
-            passes: written.get_decimal("t")?,
-            lanes: written.get_decimal("p")?,
-        };
-        let known = written.iter().count() == 3;
-        let affordable = cost.memory <= DEAREST.memory
-            && cost.passes <= DEAREST.passes
-            && cost.lanes <= DEAREST.lanes;
-        (known && affordable && cost.params(OUTPUT_LENGTH).is_ok()).then_some(cost)
-    }
-
-    fn write(self) -> ParamsString {
-        format!("m={},t={},p={}", self.memory, self.passes, self.lanes)
-            .parse()
-            .expect("three short numbers are parameters")
-    }
-
-    fn run(self, password: &[u8], salt: &[u8], length: usize, memory: &mut Vec<Block>) -> Vec<u8> {
-        let params = self
-            .params(length)
-            .expect("the cost was checked when it was read");
-        let needed = params.block_count();
-        if memory.len() < needed {
-            memory.resize(needed, Block::default());
-        }
-        let mut output = vec![0; length];
-        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_into_with_memory(password, salt, &mut output, &mut memory[..needed])
-            .expect("password, salt and output are within Argon2's lengths");
-        output
-    }
-
-    fn params(self, length: usize) -> argon2::Result<Params> {
-        Params::new(self.memory, self.passes, self.lanes, Some(length))
-    }
-
-    fn blocks(self) -> usize {
-        self.memory as usize
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::net::Ipv6Addr;
+    use std::time::Instant;
 
     use rstest::rstest;
+    use tokio::task::JoinSet;
 
+    use super::argon2id::Cost;
     use super::*;
 
     fn pool(threads: usize, queue: usize) -> Passwords {
         Passwords::start(PasswordSettings { threads, queue }).unwrap()
     }
+
+    const ASKER: Asker = Asker::OURSELVES;
 
     const RIGHT: Verdict = Verdict::Right {
         needs_rehash: false,
@@ -364,7 +362,7 @@ mod tests {
 
     async fn check(passwords: &Passwords, password: &str, stored: &str) -> Verdict {
         passwords
-            .verify(Secret::new(password), Some(stored.to_owned()))
+            .verify(ASKER, Secret::new(password), Some(stored))
             .await
             .unwrap()
     }
@@ -416,7 +414,7 @@ mod tests {
     async fn a_user_who_does_not_exist_is_always_wrong() {
         let passwords = pool(1, 8);
         for password in ["", "correct horse", &"x".repeat(LONGEST + 1)] {
-            let verdict = passwords.verify(Secret::new(password), None).await;
+            let verdict = passwords.verify(ASKER, Secret::new(password), None).await;
             assert_eq!(verdict, Ok(Verdict::Wrong));
         }
     }
@@ -468,32 +466,33 @@ mod tests {
         assert_eq!(verdict, Verdict::Wrong);
     }
 
-    #[tokio::test]
-    async fn the_time_tells_neither_the_user_nor_the_kind_of_password() {
-        let passwords = pool(1, 8);
-        let stored = passwords.hash(Secret::new("correct horse")).await.unwrap();
+    /// Every class of check, with the work that it did: KiB of memory that were filled, times passes.
+    fn work_of_each_class(stored: &str) -> Vec<u64> {
         let too_long = "x".repeat(LONGEST + 1);
-        let classes = [
-            ("correct horse", Some(&stored)),
-            ("wrong", Some(&stored)),
-            ("", Some(&stored)),
-            (too_long.as_str(), Some(&stored)),
-            ("wrong", None),
-            ("", None),
-            (too_long.as_str(), None),
-        ];
-        let mut fastest = [Duration::MAX; 7];
-        for _ in 0..8 {
-            for (at, (password, stored)) in classes.iter().enumerate() {
-                let begun = Instant::now();
-                let verdict = passwords.verify(Secret::new(*password), stored.cloned());
-                assert!(verdict.await.is_ok());
-                fastest[at] = fastest[at].min(begun.elapsed());
+        let kept = [Some(stored), None, Some("not a hash"), Some("")];
+        let mut works = Vec::new();
+        for stored in kept {
+            for password in ["password", "wrong", "", too_long.as_str()] {
+                let mut memory = Vec::new();
+                let comparison = comparison(stored);
+                comparison.run(&Secret::new(password), &mut memory);
+                assert_eq!(
+                    memory.len(),
+                    comparison.cost().blocks(),
+                    "one hash was made"
+                );
+                works.push(comparison.cost().work());
             }
         }
-        // A skipped hash would be a thousand times faster; noise is far below half.
-        let (least, most) = (fastest.iter().min().unwrap(), fastest.iter().max().unwrap());
-        assert!(*most < *least * 2, "{fastest:?}");
+        works
+    }
+
+    #[test]
+    fn the_work_tells_neither_the_user_nor_the_kind_of_password() {
+        let stored = argon2id::hash(&Secret::new("password"), &mut Vec::new());
+        let mut works = work_of_each_class(&stored);
+        works.dedup();
+        assert_eq!(works, [COST.work()]);
     }
 
     #[tokio::test]
@@ -502,7 +501,7 @@ mod tests {
         let mut waiting = Vec::new();
         let mut refused = 0;
         for _ in 0..20 {
-            let mut verdict = Box::pin(passwords.verify(Secret::new("x"), None));
+            let mut verdict = Box::pin(passwords.verify(ASKER, Secret::new("x"), None));
             match ready_now(&mut verdict).await {
                 Some(Err(Busy)) => refused += 1,
                 _ => waiting.push(verdict),
@@ -530,39 +529,138 @@ mod tests {
         let mut memory = Vec::new();
         let (answer, waiter) = oneshot::channel();
         drop(waiter);
-        let stored = None;
-        let password = Secret::new("x");
         Job::Verify {
-            password,
-            stored,
+            password: Secret::new("x"),
+            comparison: Comparison::Nothing(COST),
             answer,
         }
         .run(&mut memory);
         assert!(memory.is_empty(), "memory is taken by the first hash");
     }
 
-    #[test]
-    fn the_threads_end_with_the_pool() {
-        let (queue, jobs) = bounded(4);
+    /// A queue that no thread works on: what waits, waits.
+    fn idle_queue() -> Queue {
+        Queue::new(2_000, PATIENCE)
+    }
+
+    fn job(answer: oneshot::Sender<Verdict>) -> Job {
+        Job::Verify {
+            password: Secret::new("x"),
+            comparison: Comparison::Nothing(COST),
+            answer,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_thousand_that_left_are_not_hashed() {
+        let queue = idle_queue();
+        let mut waiting: Vec<_> = (0..1_000)
+            .map(|_| Box::pin(queue.submit(ASKER, 1, job)))
+            .collect();
+        for waiter in &mut waiting {
+            assert!(ready_now(waiter).await.is_none());
+        }
+        assert_eq!(queue.state().fair.len(), 1_000);
+        waiting.truncate(1);
+        assert_eq!(queue.state().fair.len(), 1);
+        drop(waiting);
+        assert_eq!(queue.state().fair.len(), 0);
+    }
+
+    /// The work of a hash, a fiftieth of what a real one costs.
+    fn small_job(answer: oneshot::Sender<Verdict>) -> Job {
+        Job::Verify {
+            password: Secret::new("x"),
+            comparison: Comparison::Nothing(Cost::SMALL),
+            answer,
+        }
+    }
+
+    /// Account number `account` in the IPv6 /64 number `address` of the /48 number `network`.
+    fn somebody(network: u16, address: u16, account: u64) -> Asker {
+        let network = |address| Ipv6Addr::new(0x2001, 0xdb8, network, address, 0, 0, 0, 0).into();
+        Asker {
+            network: network(0),
+            address: network(address),
+            account,
+        }
+    }
+
+    #[rstest]
+    #[case::of_one_account_from_one_address(|_| somebody(1, 1, 1))]
+    #[case::of_one_network_with_ever_new_names_and_addresses(|turn| somebody(1, turn as u16, turn))]
+    #[tokio::test]
+    async fn forty_sign_ins_succeed_while_sixty_connections_flood(
+        #[case] flooder: fn(u64) -> Asker,
+    ) {
+        let passwords = Arc::new(pool(1, 32));
+        let mut flood = JoinSet::new();
+        for connection in 0..60 {
+            let passwords = Arc::clone(&passwords);
+            flood.spawn(async move {
+                for turn in 0.. {
+                    let asker = flooder(connection + 60 * turn);
+                    let _ = passwords.queue.submit(asker, 1, small_job).await;
+                    tokio::task::yield_now().await;
+                }
+            });
+        }
+        while passwords.waiting() < 32 {
+            tokio::task::yield_now().await;
+        }
+        let mut waits = Vec::new();
+        for _ in 0..40 {
+            let begun = Instant::now();
+            let answer = passwords.queue.submit(somebody(2, 1, 2), 1, small_job);
+            assert_eq!(answer.await, Ok(Verdict::Wrong));
+            waits.push(begun.elapsed());
+        }
+        assert!(waits.iter().all(|wait| *wait < PATIENCE), "{waits:?}");
+    }
+
+    #[tokio::test]
+    async fn a_password_waits_no_longer_than_its_patience() {
+        let queue = Queue::new(8, Duration::from_millis(1));
+        assert_eq!(queue.submit(ASKER, 1, job).await, Err(Busy));
+        assert_eq!(queue.state().fair.len(), 0);
+        assert!(PATIENCE <= Duration::from_secs(2));
+    }
+
+    #[tokio::test]
+    async fn a_hash_that_has_begun_is_waited_for_to_its_end() {
+        let patience = Duration::from_millis(1);
+        let queue = Queue::new(8, patience);
+        let mut waiter = Box::pin(queue.submit(ASKER, 1, job));
+        assert!(ready_now(&mut waiter).await.is_none());
+        let Some(Job::Verify { answer, .. }) = queue.next() else {
+            panic!("a check waits");
+        };
+        assert!(timeout(10 * patience, &mut waiter).await.is_err());
+        answer.send(Verdict::Wrong).unwrap();
+        assert_eq!(waiter.await, Ok(Verdict::Wrong));
+    }
+
+    #[tokio::test]
+    async fn the_threads_end_with_the_pool_and_whoever_waits_learns_of_it() {
+        let queue = Arc::new(idle_queue());
+        let mut waiter = Box::pin(queue.submit(ASKER, 1, job));
+        assert!(ready_now(&mut waiter).await.is_none());
+        queue.close();
+        assert_eq!(waiter.await, Err(Busy));
+        assert_eq!(queue.submit(ASKER, 1, job).await, Err(Busy));
         let threads = (0..3)
             .map(|_| {
-                let jobs = jobs.clone();
-                thread::spawn(move || work(&jobs))
+                let queue = Arc::clone(&queue);
+                thread::spawn(move || work(&queue))
             })
             .collect();
-        let idle = jobs.clone();
-        drop(jobs);
-        drop(Passwords {
-            queue: Some(queue),
-            threads,
-        });
-        assert!(idle.recv().is_err(), "nobody can send any more");
+        drop(Passwords { queue, threads });
     }
 
     #[test]
     fn memory_beyond_the_usual_is_given_back() {
         let mut memory = Vec::new();
-        verify(&Secret::new("password"), Some(FOREIGN), &mut memory);
+        Comparison::With(Known::parse(FOREIGN).unwrap()).run(&Secret::new("password"), &mut memory);
         assert_eq!(memory.len(), 65536);
         give_back(&mut memory);
         assert_eq!(memory.len(), COST.blocks());

@@ -39,7 +39,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use safeconduct_protocol::{encoding, time::Timestamp, token::new_id};
 
 use self::ledgers::Ledgers;
-use crate::accept::neighbourhood;
+use crate::accept::{neighbourhood, network};
+use crate::password::Asker;
 
 /// A number of guesses that refills by the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,6 +217,15 @@ impl Throttle {
         let mut ledgers = self.ledgers();
         let is_exhausted = ledgers.wait(Limit::Account, keys.account, now).is_some();
         (is_exhausted && !ledgers.is_familiar(keys.pair, now)).then_some(keys)
+    }
+
+    /// For whom a password of `username` is hashed: known and unknown names alike are keyed hashes.
+    pub(crate) fn asker(&self, username: &str, address: IpAddr) -> Asker {
+        Asker {
+            network: network(address),
+            address: neighbourhood(address),
+            account: self.keys(username, address).account,
+        }
     }
 
     fn keys(&self, username: &str, address: IpAddr) -> Keys {

@@ -3,7 +3,7 @@
 //! What an address may do is not decided here; the connection caps and the login throttle do that.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -67,6 +67,16 @@ impl UnnamedProxy {
         headers.contains_key("x-forwarded-for")
             && !trusted.iter().any(|network| network.contains(peer))
             && !self.0.swap(true, Ordering::Relaxed)
+    }
+}
+
+/// The network that an address is in, as far as fairness goes: an IPv6 /48 (what one customer may be given, RFC 6177), an IPv4 /24.
+pub(crate) fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 80)))
+        }
+        IpAddr::V4(address) => IpAddr::V4(Ipv4Addr::from_bits(address.to_bits() & (u32::MAX << 8))),
     }
 }
 
@@ -323,6 +333,17 @@ mod tests {
         );
         assert_eq!(neighbourhood(ip("::ffff:192.0.2.1")), ip("192.0.2.1"));
         assert_eq!(neighbourhood(ip("192.0.2.1")), ip("192.0.2.1"));
+    }
+
+    #[test]
+    fn a_network_is_a_48_or_a_24() {
+        for (address, of) in [
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1::"),
+            ("::ffff:192.0.2.1", "192.0.2.0"),
+            ("192.0.2.255", "192.0.2.0"),
+        ] {
+            assert_eq!(network(ip(address)), ip(of));
+        }
     }
 
     proptest! {

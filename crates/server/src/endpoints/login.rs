@@ -17,7 +17,7 @@ use crate::{
     form::PostedForm,
     journey::{Journey, SignIn, Step, with_cookie},
     pages::SignInProblem,
-    password::Verdict,
+    password::{Asker, Verdict},
     respond,
     server::{Exchange, Server},
 };
@@ -117,6 +117,7 @@ async fn authenticate(
         (_, Some(password)) => Secret::new(password),
     };
     let server = exchange.server;
+    let asker = server.throttle().asker(username, address);
     let permit = server
         .throttle()
         .permit(server.store(), username, address, exchange.now);
@@ -136,7 +137,10 @@ async fn authenticate(
             return Err(failure);
         }
     };
-    let Ok(verdict) = server.passwords().verify(password.clone(), stored).await else {
+    let verified = server
+        .passwords()
+        .verify(asker, password.clone(), stored.as_deref());
+    let Ok(verdict) = verified.await else {
         permit.not_tried();
         server.telemetry().rate_limited("password_queue");
         return Ok(Attempt::Failed(SignInProblem::Busy));
@@ -146,7 +150,7 @@ async fn authenticate(
             permit.succeeded();
             server.telemetry().login_attempt("password", "success");
             if needs_rehash {
-                rehash(exchange, &credential, password).await;
+                rehash(exchange, asker, &credential, password).await;
             }
             Ok(Attempt::Proven(credential))
         }
@@ -179,10 +183,10 @@ async fn look_up(
 }
 
 /// Replaces a hash that is cheaper than today's. Failing to is no reason to turn the person away; the next sign-in tries again.
-async fn rehash(exchange: &Exchange<'_>, credential: &Credential, password: Secret) {
+async fn rehash(exchange: &Exchange<'_>, asker: Asker, credential: &Credential, password: Secret) {
     let (Some(old), Ok(hash)) = (
         &credential.sealed_password,
-        exchange.server.passwords().hash(password).await,
+        exchange.server.passwords().hash_for(asker, password).await,
     ) else {
         return;
     };

@@ -13,6 +13,7 @@ mod client_auth;
 mod clock;
 mod code;
 mod consent;
+mod crowding;
 mod discovery;
 mod dpop;
 mod form_post;

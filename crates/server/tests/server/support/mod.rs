@@ -165,6 +165,11 @@ impl TestServer {
         &self,
         requests: impl IntoIterator<Item = Request>,
     ) -> Vec<Answer> {
+        self.begin(requests).join_all().await
+    }
+
+    /// The answers to requests that come all at once, as they come. Whoever drops them has hung up.
+    pub(crate) fn begin(&self, requests: impl IntoIterator<Item = Request>) -> JoinSet<Answer> {
         let authority = self.server.settings().issuer.authority();
         let mut answers = JoinSet::new();
         for mut request in requests {
@@ -172,7 +177,7 @@ impl TestServer {
             headers.insert(header::HOST, authority.parse().unwrap());
             answers.spawn(answer_to(self.router.clone(), request));
         }
-        answers.join_all().await
+        answers
     }
 
     /// `GET path`, as anybody may send it.
