@@ -8,7 +8,7 @@ use safeconduct_protocol::claims::PersonClaims;
 use safeconduct_protocol::grant::{Lifetimes, NewGrant};
 use safeconduct_protocol::random;
 use safeconduct_protocol::time::Timestamp;
-use safeconduct_store::{GrantFilter, NewSession, NewUser, Redeeming, Store};
+use safeconduct_store::{GrantFilter, NewSession, NewUser, Redeeming, Store, Sweepable};
 use safeconduct_testing_postgres::Postgres;
 use tempfile::TempDir;
 
@@ -180,7 +180,9 @@ impl<'s> Pair<'s> {
                 self.rows.mark_time(self.now);
                 self.store.mark_time(self.now).await.unwrap();
                 self.rows.sweep(self.now);
-                self.store.sweep(self.now, 1_000).await.unwrap();
+                let kind = Sweepable::Grants;
+                let swept = self.store.sweep_some(kind, self.now, 1_000);
+                swept.await.unwrap();
             }
         }
     }

@@ -6,15 +6,24 @@ use std::{
     time::Duration,
 };
 
-use safeconduct_store::StoreError;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use safeconduct_protocol::time::Timestamp;
+use safeconduct_store::{OutboxKind, StoreError, Sweepable};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
-use crate::{back_channel, catalog::POLL, fault::Fault, server::Server, timekeeping::ClockFault};
+use crate::{
+    catalog::POLL,
+    fault::Fault,
+    outbox,
+    server::Server,
+    timekeeping::{ClockFault, Leaps},
+};
 
-/// How often rows that have ended are swept.
+/// How often rows that have ended are swept. A sweep that takes longer is followed by the next one.
 const SWEEP: Duration = Duration::from_secs(60);
-/// The most rows of a kind that one sweep deletes.
+/// The most rows of a kind that one unit deletes.
 const SWEPT_AT_ONCE: u32 = 1_000;
+/// As far as rows are counted that are still to be swept.
+const MOST_COUNTED: u32 = 100_000;
 /// How long the store may take to answer a look.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -73,21 +82,28 @@ pub(crate) struct Standing(Mutex<Option<&'static str>>);
 impl Server {
     /// Keeps the copy of the catalog fresh, sweeps what has ended, and tells clients of it, until the task is dropped.
     pub async fn keep_house(&self) {
-        tokio::join!(self.look_and_sweep(), back_channel::keep_telling(self));
+        tokio::join!(self.keep_looking(), self.keep_sweeping(), outbox::run(self));
     }
 
-    async fn look_and_sweep(&self) {
+    async fn keep_looking(&self) {
         let mut poll = interval(POLL);
-        let mut sweep = interval(SWEEP);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
-                _ = poll.tick() => self.poll().await,
-                _ = sweep.tick() => {
-                    if let Err(fault) = self.sweep().await {
-                        tracing::warn!(%fault, "sweeping failed; the next sweep tries again");
-                    }
-                }
+            poll.tick().await;
+            self.poll().await;
+        }
+    }
+
+    async fn keep_sweeping(&self) {
+        let mut sweep = interval(SWEEP);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut leaps = Leaps::default();
+        loop {
+            sweep.tick().await;
+            if !leaps.may_forget(self.now()) {
+                tracing::warn!("the clock has leapt: nothing is forgotten by it yet");
+            } else if let Err(fault) = self.sweep().await {
+                tracing::warn!(%fault, "sweeping failed; the next sweep tries again");
             }
         }
     }
@@ -110,25 +126,75 @@ impl Server {
         self.exchange_guesses().await
     }
 
-    /// Does now what happens by itself every minute: deletes rows that have ended, a bounded number of each kind.
+    /// Does now what happens by itself every minute: deletes rows that have ended, of every kind a bounded number at a time, until
+    /// there are no more or the next sweep is due; and counts what waits in the outbox.
     ///
     /// # Errors
-    /// The store's, or a fault if the clock is not one to forget by.
+    /// The store's, or a fault if the clock is not one to forget by. What fails for one kind is no hindrance for the others.
     pub async fn sweep(&self) -> Result<(), Fault> {
+        let begun = Instant::now();
         let now = self.time().time_to_forget(self.store()).await?;
-        self.store().sweep(now, SWEPT_AT_ONCE).await?;
-        self.store().sweep_guesses(now, SWEPT_AT_ONCE).await?;
+        let mut failed = self.store().adopt_logouts(now).await.err();
+        let mut kinds = Vec::new();
+        for kind in Sweepable::ALL {
+            let backlog = self.store().sweep_backlog(kind, now, MOST_COUNTED).await?;
+            self.telemetry().sweep_backlog(kind, backlog);
+            kinds.push((kind, backlog));
+        }
+        while !kinds.is_empty() && begun.elapsed() < SWEEP {
+            let mut left = Vec::with_capacity(kinds.len());
+            for (kind, backlog) in kinds {
+                match self.sweep_some(kind, backlog, now).await {
+                    Ok(Some(backlog)) => left.push((kind, backlog)),
+                    Ok(None) => {}
+                    Err(error) => failed = Some(error),
+                }
+            }
+            kinds = left;
+        }
+        self.measure_outbox(now).await?;
+        failed.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// Deletes some rows of a kind. How many are left, if there may be more.
+    async fn sweep_some(
+        &self,
+        kind: Sweepable,
+        backlog: u64,
+        now: Timestamp,
+    ) -> Result<Option<u64>, StoreError> {
+        let begun = Instant::now();
+        let swept = self.store().sweep_some(kind, now, SWEPT_AT_ONCE).await?;
+        self.telemetry().swept(kind, swept);
+        let left = backlog.saturating_sub(swept);
+        if swept < u64::from(SWEPT_AT_ONCE) {
+            self.telemetry().sweep_backlog(kind, 0);
+            return Ok(None);
+        }
+        self.telemetry().sweep_backlog(kind, left);
+        // Requests have the writer for as long as the sweeper had it.
+        sleep(begun.elapsed()).await;
+        Ok(Some(left))
+    }
+
+    async fn measure_outbox(&self, now: Timestamp) -> Result<(), Fault> {
+        let backlog = self.store().outbox_backlog().await?;
+        for kind in OutboxKind::ALL {
+            let waiting = backlog.iter().find(|waiting| waiting.kind == kind);
+            let rows = waiting.map_or(0, |waiting| waiting.rows);
+            let oldest = waiting.map_or(0, |waiting| now.since(waiting.oldest));
+            self.telemetry().outbox(kind, rows, oldest);
+        }
         Ok(())
     }
 
-    /// Tells clients of sessions that have ended now instead of within seconds: those that are due and were left by the node
-    /// that ended the session.
+    /// Tells others now instead of within seconds what is due to be told: clients of sessions that have ended, which were left by
+    /// the node that ended the session.
     ///
     /// # Errors
     /// The store's.
     pub async fn tell_clients(&self) -> Result<(), Fault> {
-        while back_channel::deliver_due(self).await? {}
-        Ok(())
+        Ok(outbox::deliver_due(self).await?)
     }
 
     /// Whether requests should be sent here. It asks the store, and waits no longer than two seconds for it.

@@ -5,7 +5,6 @@
 //! `grants` or `journey`, to the rules in `safeconduct_protocol`, and to the one write in the store.
 
 pub mod accept;
-mod back_channel;
 mod browser;
 mod catalog;
 mod client_auth;
@@ -21,6 +20,7 @@ mod journey;
 pub mod keys;
 mod left_out;
 mod mint;
+mod outbox;
 pub mod pages;
 pub mod password;
 mod presented_token;

@@ -6,11 +6,11 @@ use safeconduct_protocol::{clock::Clock, seal::Seal, time::Timestamp};
 use safeconduct_store::Store;
 
 use crate::{
-    back_channel::BackChannel,
     catalog::{Catalog, CatalogCache, Source},
     fault::{Failure, Fault},
     house::Standing,
     keys::{self, MasterKey},
+    outbox::Outbox,
     pages::Pages,
     password::Passwords,
     settings::Settings,
@@ -30,7 +30,7 @@ struct Parts {
     pages: Pages,
     passwords: Passwords,
     throttle: Throttle,
-    back_channel: BackChannel,
+    outbox: Outbox,
     telemetry: Telemetry,
     time: Timekeeper,
     standing: Standing,
@@ -73,7 +73,7 @@ impl Server {
             passwords: passwords
                 .map_err(|error| Fault::new(format!("starting the password threads: {error}")))?,
             throttle: Throttle::new(settings.throttle, guesses),
-            back_channel: BackChannel::default(),
+            outbox: Outbox::default(),
             telemetry: Telemetry::new(),
             time: Timekeeper::start(clock, &store).await?,
             standing: Standing::default(),
@@ -127,8 +127,8 @@ impl Server {
         &self.0.throttle
     }
 
-    pub(crate) fn back_channel(&self) -> &BackChannel {
-        &self.0.back_channel
+    pub(crate) fn outbox(&self) -> &Outbox {
+        &self.0.outbox
     }
 
     pub(crate) async fn catalog(&self) -> Result<Arc<Catalog>, Failure> {

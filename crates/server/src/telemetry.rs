@@ -11,6 +11,7 @@ use std::time::Duration;
 use http::StatusCode;
 use metrics::{Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
+use safeconduct_store::{OutboxKind, Sweepable};
 
 use crate::house::NotReady;
 
@@ -20,6 +21,10 @@ const AUTHORIZE: &str = "safeconduct_authorize_total";
 const LOGIN_ATTEMPTS: &str = "safeconduct_login_attempts_total";
 const CONSENT: &str = "safeconduct_consent_total";
 const LOGOUT_TOKENS: &str = "safeconduct_logout_tokens_total";
+const SWEPT: &str = "safeconduct_swept_rows_total";
+const SWEEP_BACKLOG: &str = "safeconduct_sweep_backlog_rows";
+const OUTBOX_ROWS: &str = "safeconduct_outbox_rows";
+const OUTBOX_OLDEST: &str = "safeconduct_outbox_oldest_seconds";
 const REFRESH_REUSE: &str = "safeconduct_refresh_reuse_detected_total";
 const RATE_LIMITED: &str = "safeconduct_rate_limited_total";
 const PASSWORD_HASH_QUEUE: &str = "safeconduct_password_hash_queue";
@@ -71,6 +76,13 @@ impl Telemetry {
         for reason in NotReady::REASONS {
             telemetry.not_ready(reason, false);
         }
+        for kind in OutboxKind::ALL {
+            telemetry.outbox(kind, 0, 0);
+        }
+        for kind in Sweepable::ALL {
+            telemetry.swept(kind, 0);
+            telemetry.sweep_backlog(kind, 0);
+        }
         telemetry.clock_offset(0);
         telemetry.add(REFRESH_REUSE, [], 0);
         telemetry
@@ -121,10 +133,28 @@ impl Telemetry {
         self.add(CONSENT, [("decision", decision)], 1);
     }
 
-    /// One attempt to tell a client that a session has ended: `delivered`; `failed`, to be tried again; `refused` by the
-    /// client; or `given_up`.
-    pub(crate) fn logout_token(&self, outcome: &'static str) {
-        self.add(LOGOUT_TOKENS, [("outcome", outcome)], 1);
+    /// One attempt to tell a message of the outbox: `delivered`; `failed`, to be tried again; `refused` by the recipient; or
+    /// `given_up`.
+    pub(crate) fn told(&self, kind: OutboxKind, outcome: &'static str) {
+        match kind {
+            OutboxKind::Logout => self.add(LOGOUT_TOKENS, [("outcome", outcome)], 1),
+        }
+    }
+
+    /// So many rows that had passed their end were deleted.
+    pub(crate) fn swept(&self, kind: Sweepable, rows: u64) {
+        self.add(SWEPT, [("kind", kind.as_str())], rows);
+    }
+
+    /// How many rows have passed their end and are still to be deleted.
+    pub(crate) fn sweep_backlog(&self, kind: Sweepable, rows: u64) {
+        self.gauge(SWEEP_BACKLOG, [("kind", kind.as_str())], rows as f64);
+    }
+
+    /// How many messages wait in the outbox, and for how many seconds the oldest has.
+    pub(crate) fn outbox(&self, kind: OutboxKind, rows: u64, oldest: i64) {
+        self.gauge(OUTBOX_ROWS, [("kind", kind.as_str())], rows as f64);
+        self.gauge(OUTBOX_OLDEST, [("kind", kind.as_str())], oldest as f64);
     }
 
     /// A refresh token came back after its successor was used: its grant is revoked (RFC 9700 §4.14).
@@ -222,6 +252,10 @@ fn describe(recorder: &PrometheusRecorder) {
             "Attempts to tell a client that a session has ended, by outcome.",
         ),
         (
+            SWEPT,
+            "Rows that had passed their end and were deleted, by kind.",
+        ),
+        (
             REFRESH_REUSE,
             "Refresh tokens used again; each revoked its grant.",
         ),
@@ -238,6 +272,18 @@ fn describe(recorder: &PrometheusRecorder) {
             "Passwords that wait for a hashing thread.",
         ),
         (CONNECTIONS, "Open connections on all listeners."),
+        (
+            SWEEP_BACKLOG,
+            "Rows that have passed their end and are still to be deleted, by kind; at most 100,000 are counted.",
+        ),
+        (
+            OUTBOX_ROWS,
+            "Messages that are still to be told, by kind; counted every minute.",
+        ),
+        (
+            OUTBOX_OLDEST,
+            "Time for which the oldest message in the outbox has waited, by kind.",
+        ),
         (
             NOT_READY,
             "1 for the reason why requests should be sent to another node.",
@@ -329,7 +375,7 @@ mod tests {
         telemetry.login_attempt("password", "signed_in");
         telemetry.consent("allow");
         telemetry.rate_limited("account");
-        telemetry.logout_token("delivered");
+        telemetry.told(OutboxKind::Logout, "delivered");
         telemetry.token_request("refresh_token", "invalid_grant");
         telemetry.refresh_reuse_detected();
         telemetry.password_hash_queue(3);
@@ -346,6 +392,10 @@ mod tests {
             RATE_LIMITED,
             PASSWORD_HASH_QUEUE,
             CONNECTIONS,
+            SWEPT,
+            SWEEP_BACKLOG,
+            OUTBOX_ROWS,
+            OUTBOX_OLDEST,
             NOT_READY,
             CLOCK_OFFSET,
             CATALOG_AGE,

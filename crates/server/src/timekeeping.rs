@@ -7,7 +7,8 @@
 //!
 //! Where it has none (SQLite lives on the machine's own), a clock is compared with the mark that the last sweep left: one that
 //! lies more than those 60 seconds before it serves nobody until it has caught up, or a new era begins
-//! (`safeconduct restored`). And no clock is believed that says a time at which this program did not exist.
+//! (`safeconduct restored`). A mark that a clock left which was ahead is set back as soon as nothing that was really forgotten
+//! could be good again (docs/decisions/0013). And no clock is believed that says a time at which this program did not exist.
 //!
 //! Marks also tell whether the database goes on. One that shows an earlier mark than this node has seen was restored under it,
 //! or lost what it had acknowledged: what was redeemed and revoked meanwhile may be good again, so that there is no moment to
@@ -29,6 +30,9 @@ const READY: i64 = 5;
 const SERVING: i64 = 30;
 /// How far before the mark of the last sweep a clock may lie, in seconds: used ids are remembered that long beyond their end.
 const REMEMBERED: i64 = 60;
+/// By how much more than a minute a clock leaps, in seconds, and for how long nothing is forgotten after it. Marks are not left for
+/// that long either: short of the five minutes on which redemptions rely (`REDEEM` of the store's `grants.rs`).
+const LEAP: i64 = 180;
 /// No database lies unused for longer, in seconds: ten years.
 const UNUSED: i64 = 10 * 365 * 24 * 3600;
 /// The first second of 2026, before the first release.
@@ -51,8 +55,8 @@ pub enum ClockFault {
     },
     /// It lies before what was done already.
     #[error(
-        "the clock is {seconds} s before the last sweep of this database: set it right, or, if it was wrong then and is right \
-         now, run safeconduct restored"
+        "the clock is {seconds} s before the time until which something could be good again that was forgotten: set it right, or, if \
+         it is right, wait until then, or run safeconduct restored"
     )]
     Behind {
         /// By how much.
@@ -85,6 +89,8 @@ pub enum ClockFault {
 pub(crate) struct Timekeeper {
     clock: Clock,
     mark: AtomicI64,
+    /// Until when something could be good again that was forgotten.
+    forgotten: AtomicI64,
     offset: AtomicI64,
     /// The latest that was seen of the database's history.
     seen: Mutex<Option<TimeMark>>,
@@ -97,6 +103,7 @@ impl Timekeeper {
         let timekeeper = Self {
             clock,
             mark: AtomicI64::new(UNMARKED),
+            forgotten: AtomicI64::new(UNMARKED),
             offset: AtomicI64::new(0),
             seen: Mutex::new(None),
             rewound: AtomicBool::new(false),
@@ -133,7 +140,37 @@ impl Timekeeper {
         let offset = database.map_or(0, |database| offset(before, database, after));
         self.offset.store(offset, Ordering::Release);
         self.notice(mark, known);
+        if let Some(mark) = mark {
+            self.set_mark_back(store, &mark, after).await;
+        }
         Ok(())
+    }
+
+    /// Sets a mark back that lies in the future, left by a clock that was ahead, if nothing that was forgotten by it could be good
+    /// again now. Until then, and where that fails, this node serves nobody.
+    async fn set_mark_back(&self, store: &Store, mark: &TimeMark, now: Timestamp) {
+        let latest = now.plus(REMEMBERED);
+        let is_ahead = mark.at > Some(latest) && mark.forgotten <= Some(latest);
+        let is_believed = (EARLIEST..=LATEST).contains(&now.seconds())
+            && self.offset().abs() <= SERVING
+            && !self.rewound.load(Ordering::Acquire);
+        if !(is_ahead && is_believed) {
+            return;
+        }
+        let known = *self.seen();
+        match store.set_mark_back(mark, now, latest).await {
+            Ok(Some(back)) => {
+                tracing::warn!(
+                    "the clock was ahead when this database was swept last, and is not now: nothing was forgotten that could be \
+                     good again, and the mark of the sweep was set back"
+                );
+                self.notice(Some(back), known);
+            }
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(%error, "the mark of the last sweep could not be set back")
+            }
+        }
     }
 
     /// The time by which things may be forgotten. It is noted first, so that no clock that lies before it is believed again.
@@ -163,6 +200,11 @@ impl Timekeeper {
             latest.map_or(UNMARKED, Timestamp::seconds),
             Ordering::Release,
         );
+        let forgotten = seen.and_then(|seen| seen.forgotten);
+        self.forgotten.store(
+            forgotten.map_or(UNMARKED, Timestamp::seconds),
+            Ordering::Release,
+        );
     }
 
     /// It is valid between any two of its changes, so that a panic elsewhere leaves nothing half done.
@@ -176,13 +218,44 @@ impl Timekeeper {
         }
         let now = self.clock.now();
         let mark = self.mark.load(Ordering::Acquire);
-        judge(
+        let judged = judge(
             now.seconds(),
             (mark != UNMARKED).then_some(mark),
             self.offset(),
             most,
-        )?;
-        Ok(now)
+        );
+        match judged {
+            // What is waited for is not the mark, unless it could not be set back.
+            Err(ClockFault::Behind { seconds }) => {
+                let waiting = self.forgotten.load(Ordering::Acquire) - now.seconds();
+                let waits = waiting > REMEMBERED;
+                Err(ClockFault::Behind {
+                    seconds: if waits { waiting } else { seconds },
+                })
+            }
+            judged => judged.map(|()| now),
+        }
+    }
+}
+
+/// Whether the clock has gone forward faster than time since it was looked at last. One that has may be set back soon, and what was
+/// forgotten by it would be missing: so nothing is, for a while. A machine that slept has leapt, too, and loses nothing by the wait.
+#[derive(Default)]
+pub(crate) struct Leaps {
+    last: Option<Timestamp>,
+    until: Option<Timestamp>,
+}
+
+impl Leaps {
+    /// Asked about once a minute.
+    pub(crate) fn may_forget(&mut self, now: Timestamp) -> bool {
+        let passed = self.last.replace(now).map_or(0, |last| now.since(last));
+        if passed > LEAP {
+            self.until = Some(now.plus(LEAP));
+        } else if passed < 0 {
+            self.until = None;
+        }
+        self.until.is_none_or(|until| now >= until)
     }
 }
 
@@ -272,6 +345,21 @@ mod tests {
                 "{offset}"
             );
         }
+    }
+
+    #[test]
+    fn by_a_clock_that_has_leapt_nothing_is_forgotten_for_a_while() {
+        let at = |seconds| Timestamp::from_seconds(NOW + seconds);
+        let asked = |times: &[i64]| -> Vec<bool> {
+            let mut leaps = Leaps::default();
+            let asked = times.iter().map(|time| leaps.may_forget(at(*time)));
+            asked.collect()
+        };
+        assert_eq!(asked(&[0, 60, 120, 300]), [true; 4]);
+        let leapt = asked(&[0, 3_600, 3_660, 3_720, 3_780, 3_840]);
+        assert_eq!(leapt, [true, false, false, false, true, true]);
+        let and_back = asked(&[0, 86_400, 86_460, 180, 240]);
+        assert_eq!(and_back, [true, false, false, true, true]);
     }
 
     #[test]

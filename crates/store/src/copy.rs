@@ -55,9 +55,13 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
         "logouts",
         "id, session_id, user_id, client_id, created_at, attempts, next_at",
     ),
+    (
+        "outbox",
+        "id, kind, recipient, user_id, about, created_at, attempts, next_at",
+    ),
     ("guesses", "node, version, written_at, spent"),
     ("familiar_addresses", "hash, until"),
-    ("time_marks", "era, at"),
+    ("time_marks", "era, at, number, forgotten"),
 ];
 
 /// What a new database has in it before anybody has used it.

@@ -19,10 +19,6 @@ const RECORD: &str = "INSERT INTO events (id, at, kind, user_id, client_id, gran
 const RECORD_REVOCATION: &str = "INSERT INTO events (id, at, kind, user_id, client_id, grant_id, detail) \
      SELECT $1, $2, $3, g.user_id, g.client_id, g.id, g.revoked_reason FROM grants g WHERE g.id = $4 AND g.revoked_by = $5";
 
-/// The same for a client that is still to be told of a logout.
-const RECORD_UNDELIVERED: &str = "INSERT INTO events (id, at, kind, user_id, client_id, detail) \
-     SELECT $1, CAST($2 AS BIGINT), $3, l.user_id, l.client_id, l.session_id FROM logouts l WHERE l.id = $4";
-
 const BUMP_REVISION: &str = "UPDATE revision SET number = number + 1";
 
 const LIST: &str = "SELECT id, at, kind, user_id, client_id, grant_id, detail FROM events \
@@ -131,15 +127,6 @@ pub(crate) fn record_revocation(grant: GrantId, by: &str, now: Timestamp) -> Sta
         .bind("grant-revoked")
         .bind(grant.to_string())
         .bind(by)
-}
-
-/// Writes that the client of a queued logout was not told, if the logout still is in the queue.
-pub(crate) fn record_undelivered_logout(id: &str, now: Timestamp) -> Statement {
-    Statement::new(RECORD_UNDELIVERED)
-        .bind(event_id(now))
-        .bind(now)
-        .bind("logout-undelivered")
-        .bind(id)
 }
 
 /// `unit` as an administrative write: whoever holds a copy of the catalog learns of it, and it is remembered.

@@ -43,6 +43,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "grants_of_a_user",
         sql: include_str!("../migrations/V4__grants_of_a_user.sql"),
     },
+    Migration {
+        version: 5,
+        name: "recovery_and_fairness",
+        sql: include_str!("../migrations/V5__recovery_and_fairness.sql"),
+    },
 ];
 
 /// Where a database remembers what was run on it. The text is kept whole, so that a difference can be looked at.

@@ -10,7 +10,8 @@ use crate::consents;
 use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::NewEvent;
-use crate::logouts::{self, QueuedLogout};
+use crate::logouts;
+use crate::outbox::{self, OutboxRow};
 use crate::store::{Store, session_id, user_id};
 
 const START: &str = "INSERT INTO sessions \
@@ -207,7 +208,7 @@ impl Store {
         &self,
         id: &SessionId,
         now: Timestamp,
-    ) -> Result<Vec<QueuedLogout>, StoreError> {
+    ) -> Result<Vec<OutboxRow>, StoreError> {
         let [queue, forget, end] = ending(id, now);
         let event = NewEvent::new("session-ended").detail(id.as_str()).at(now);
         let unit = Unit::new([queue, forget, end.expect_some(), event]);
@@ -217,7 +218,7 @@ impl Store {
         };
         let rows = queued.into_iter().flatten();
         Ok(rows
-            .map(|mut row| logouts::read(&mut row))
+            .map(|mut row| outbox::read(&mut row))
             .collect::<Result<_, _>>()?)
     }
 

@@ -1,5 +1,8 @@
 //! The sweeper: deletes what has passed its end, a bounded number of rows at a time, and never anything that could still
 //! decide a request. Of sessions that lapsed it queues the clients that are to be told.
+//!
+//! Of some rows nothing can be said once they are gone: an id that was used once, a token that was revoked, a code that was
+//! redeemed. With those it is noted, in the same unit, until when what they forbade could be good again (`time_marks.rs`).
 
 use safeconduct_protocol::time::Timestamp;
 
@@ -7,6 +10,7 @@ use crate::driver::{Rows, Statement, Unit};
 use crate::error::StoreError;
 use crate::single_use::LEEWAY;
 use crate::store::Store;
+use crate::time_marks;
 
 /// How long events are kept, in seconds: 400 days.
 const EVENTS: i64 = 400 * 24 * 3600;
@@ -18,14 +22,26 @@ const OFFLINE_CLIENTS: &str = "DELETE FROM session_clients WHERE offline = 1 AND
 const SESSIONS: &str = "DELETE FROM sessions WHERE id IN \
      (SELECT id FROM sessions WHERE idle_expires_at <= $1 ORDER BY idle_expires_at, id LIMIT $2)";
 
+/// By when those are good again that come first, if they are forgotten. The same rows, or some with an earlier end, are deleted.
+const END_OF_USED_IDS: &str = "SELECT MAX(expires_at), MAX(expires_at) FROM \
+     (SELECT expires_at FROM used_ids WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS first";
+
 const USED_IDS: &str = "DELETE FROM used_ids WHERE (kind, owner, hash) IN \
-     (SELECT kind, owner, hash FROM used_ids WHERE expires_at <= $1 LIMIT $2)";
+     (SELECT kind, owner, hash FROM used_ids WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)";
+
+const END_OF_REVOKED_TOKENS: &str = "SELECT MAX(expires_at), MAX(expires_at) FROM \
+     (SELECT expires_at FROM revoked_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS first";
 
 const REVOKED_TOKENS: &str = "DELETE FROM revoked_tokens WHERE jti IN \
-     (SELECT jti FROM revoked_tokens WHERE expires_at <= $1 LIMIT $2)";
+     (SELECT jti FROM revoked_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)";
 
-const GRANTS: &str =
-    "DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE forget_at <= $1 LIMIT $2)";
+/// Without its row a grant is dead, and its tokens with it; only its code could make it anew, and that for no longer than an hour.
+const END_OF_GRANTS: &str = "SELECT MAX(forget_at), \
+         MAX(CASE WHEN created_at + 3600 < forget_at THEN created_at + 3600 ELSE forget_at END) FROM \
+     (SELECT forget_at, created_at FROM grants WHERE forget_at <= $1 ORDER BY forget_at LIMIT $2) AS first";
+
+const GRANTS: &str = "DELETE FROM grants WHERE id IN \
+     (SELECT id FROM grants WHERE forget_at <= $1 ORDER BY forget_at LIMIT $2)";
 
 const CLIENT_SECRETS: &str = "DELETE FROM client_secrets WHERE id IN \
      (SELECT id FROM client_secrets WHERE expires_at <= $1 LIMIT $2)";
@@ -33,71 +49,202 @@ const CLIENT_SECRETS: &str = "DELETE FROM client_secrets WHERE id IN \
 const OLD_EVENTS: &str =
     "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id < $1 ORDER BY id LIMIT $2)";
 
-/// How many rows of each kind were deleted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Swept {
+const SESSIONS_LEFT: &str = "SELECT COUNT(*) FROM \
+     (SELECT 1 FROM sessions WHERE idle_expires_at <= $1 LIMIT $2) AS due";
+
+const USED_IDS_LEFT: &str = "SELECT COUNT(*) FROM \
+     (SELECT 1 FROM used_ids WHERE expires_at <= $1 LIMIT $2) AS due";
+
+const REVOKED_TOKENS_LEFT: &str = "SELECT COUNT(*) FROM \
+     (SELECT 1 FROM revoked_tokens WHERE expires_at <= $1 LIMIT $2) AS due";
+
+const GRANTS_LEFT: &str =
+    "SELECT COUNT(*) FROM (SELECT 1 FROM grants WHERE forget_at <= $1 LIMIT $2) AS due";
+
+const CLIENT_SECRETS_LEFT: &str = "SELECT COUNT(*) FROM \
+     (SELECT 1 FROM client_secrets WHERE expires_at <= $1 LIMIT $2) AS due";
+
+const OLD_EVENTS_LEFT: &str =
+    "SELECT COUNT(*) FROM (SELECT 1 FROM events WHERE id < $1 LIMIT $2) AS due";
+
+/// The kinds of rows that are swept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sweepable {
     /// Sessions that idled or ended.
-    pub sessions: u64,
+    Sessions,
     /// Clients that were signed in to in sessions that are gone; they are to be told now.
-    pub session_clients: u64,
-    /// Clients that could not be told of a logout for a day.
-    pub logouts: u64,
+    SessionClients,
+    /// What could not be told to others for a day.
+    Messages,
     /// Ids of what was used and has expired.
-    pub used_ids: u64,
+    UsedIds,
     /// Revocations of expired access tokens.
-    pub revoked_tokens: u64,
+    RevokedTokens,
     /// Grants and tombstones that nothing can name any more.
-    pub grants: u64,
+    Grants,
     /// Client secrets that were replaced.
-    pub client_secrets: u64,
+    ClientSecrets,
     /// Events older than 400 days.
-    pub events: u64,
+    Events,
+    /// Addresses that are familiar to an account no more, and what nodes that are gone have counted.
+    Guesses,
 }
 
-impl Swept {
-    /// Whether a kind had as many rows as may go at once, so that there may be more.
-    pub fn reached(&self, limit: u32) -> bool {
-        let most = [
-            self.sessions,
-            self.session_clients,
-            self.logouts,
-            self.used_ids,
-            self.revoked_tokens,
-            self.grants,
-            self.client_secrets,
-            self.events,
-        ];
-        most.into_iter().any(|count| count >= u64::from(limit))
+impl Sweepable {
+    /// Every kind, in the order in which they are swept: what sessions leave behind comes after them.
+    pub const ALL: [Self; 9] = [
+        Self::Sessions,
+        Self::SessionClients,
+        Self::Messages,
+        Self::UsedIds,
+        Self::RevokedTokens,
+        Self::Grants,
+        Self::ClientSecrets,
+        Self::Events,
+        Self::Guesses,
+    ];
+
+    /// Its name in metrics: its table's.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sessions => "sessions",
+            Self::SessionClients => "session_clients",
+            Self::Messages => "outbox",
+            Self::UsedIds => "used_ids",
+            Self::RevokedTokens => "revoked_tokens",
+            Self::Grants => "grants",
+            Self::ClientSecrets => "client_secrets",
+            Self::Events => "events",
+            Self::Guesses => "familiar_addresses",
+        }
+    }
+
+    /// What counts the rows that are due, where a request can make many; `None` where they are few.
+    fn left(self) -> Option<&'static str> {
+        match self {
+            Self::Sessions => Some(SESSIONS_LEFT),
+            Self::UsedIds => Some(USED_IDS_LEFT),
+            Self::RevokedTokens => Some(REVOKED_TOKENS_LEFT),
+            Self::Grants => Some(GRANTS_LEFT),
+            Self::ClientSecrets => Some(CLIENT_SECRETS_LEFT),
+            Self::Events => Some(OLD_EVENTS_LEFT),
+            Self::SessionClients | Self::Messages | Self::Guesses => None,
+        }
     }
 }
 
+/// What is gone where a row of some kind is, for whom it would be good again.
+struct Forgetting {
+    /// Finds the last end among the rows that come first, and until when what they forbade could be good again.
+    end: &'static str,
+    /// Deletes them.
+    delete: &'static str,
+    /// For how many seconds beyond its end a row is kept.
+    kept: i64,
+}
+
 impl Store {
-    /// Deletes at most `limit` rows of each kind, each kind in a unit of its own so that requests come in between.
+    /// Deletes at most `limit` rows of one kind, in one unit; how many. As many as `limit` means that there may be more.
     ///
     /// # Errors
-    /// [`StoreError`]; what was swept before stays swept.
-    pub async fn sweep(&self, now: Timestamp, limit: u32) -> Result<Swept, StoreError> {
-        let until = |sql, end: Timestamp| Statement::new(sql).bind(end).bind(i64::from(limit));
-        let oldest_event = format!("{:016x}", now.plus(-EVENTS).seconds().max(0));
-        let old_events = Statement::new(OLD_EVENTS)
-            .bind(oldest_event)
+    /// [`StoreError`].
+    pub async fn sweep_some(
+        &self,
+        kind: Sweepable,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<u64, StoreError> {
+        let until = |sql| Statement::new(sql).bind(now).bind(i64::from(limit));
+        match kind {
+            Sweepable::Sessions => {
+                let lapsed = Unit::new([until(OFFLINE_CLIENTS), until(SESSIONS)]);
+                Ok(self.commit(lapsed).await?.last().map_or(0, Rows::count))
+            }
+            Sweepable::SessionClients => self.queue_left_behind(now, limit).await,
+            Sweepable::Messages => self.give_up_old_messages(now, limit).await,
+            Sweepable::UsedIds => {
+                let forgetting = Forgetting {
+                    end: END_OF_USED_IDS,
+                    delete: USED_IDS,
+                    kept: LEEWAY,
+                };
+                self.forget(&forgetting, now, limit).await
+            }
+            Sweepable::RevokedTokens => {
+                let forgetting = Forgetting {
+                    end: END_OF_REVOKED_TOKENS,
+                    delete: REVOKED_TOKENS,
+                    kept: LEEWAY,
+                };
+                self.forget(&forgetting, now, limit).await
+            }
+            Sweepable::Grants => {
+                let forgetting = Forgetting {
+                    end: END_OF_GRANTS,
+                    delete: GRANTS,
+                    kept: 0,
+                };
+                self.forget(&forgetting, now, limit).await
+            }
+            Sweepable::ClientSecrets => self.delete(until(CLIENT_SECRETS)).await,
+            Sweepable::Events => self.delete(old_events(OLD_EVENTS, now, limit)).await,
+            Sweepable::Guesses => self.sweep_guesses(now, limit).await,
+        }
+    }
+
+    /// How many rows of a kind have passed their end and are there still; no more than `most` are counted.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn sweep_backlog(
+        &self,
+        kind: Sweepable,
+        now: Timestamp,
+        most: u32,
+    ) -> Result<u64, StoreError> {
+        let statement = match (kind, kind.left()) {
+            (_, None) => return Ok(0),
+            (Sweepable::Events, Some(sql)) => old_events(sql, now, most),
+            (Sweepable::UsedIds | Sweepable::RevokedTokens, Some(sql)) => Statement::new(sql)
+                .bind(now.plus(-LEEWAY))
+                .bind(i64::from(most)),
+            (_, Some(sql)) => Statement::new(sql).bind(now).bind(i64::from(most)),
+        };
+        let counted = self.list(statement, |row| row.integer()).await?;
+        Ok(counted.first().map_or(0, |count| count.unsigned_abs()))
+    }
+
+    /// Deletes rows without which something could be good again, and notes until when. The end is found first: rows that come
+    /// meanwhile may be deleted in place of others, but none that ends later than what is noted.
+    async fn forget(
+        &self,
+        forgetting: &Forgetting,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<u64, StoreError> {
+        let find = Statement::new(forgetting.end)
+            .bind(now.plus(-forgetting.kept))
             .bind(i64::from(limit));
-        let lapsed = Unit::new([until(OFFLINE_CLIENTS, now), until(SESSIONS, now)]);
-        Ok(Swept {
-            sessions: self.commit(lapsed).await?.last().map_or(0, Rows::count),
-            session_clients: self.queue_left_behind(now, limit).await?,
-            logouts: self.give_up_old_logouts(now, limit).await?,
-            used_ids: self.delete(until(USED_IDS, now.plus(-LEEWAY))).await?,
-            revoked_tokens: self
-                .delete(until(REVOKED_TOKENS, now.plus(-LEEWAY)))
-                .await?,
-            grants: self.delete(until(GRANTS, now)).await?,
-            client_secrets: self.delete(until(CLIENT_SECRETS, now)).await?,
-            events: self.delete(old_events).await?,
-        })
+        let decode =
+            |row: &mut crate::driver::Row| Ok((row.optional_time()?, row.optional_time()?));
+        let found = self.list(find, decode).await?;
+        let Some((Some(last), Some(good_until))) = found.into_iter().next() else {
+            return Ok(0);
+        };
+        let note = time_marks::forgotten(good_until.plus(forgetting.kept));
+        let delete = Statement::new(forgetting.delete)
+            .bind(last)
+            .bind(i64::from(limit));
+        let rows = self.commit(Unit::new([note, delete])).await?;
+        Ok(rows.last().map_or(0, Rows::count))
     }
 
     async fn delete(&self, statement: Statement) -> Result<u64, StoreError> {
         Ok(self.commit(statement).await?.iter().map(Rows::count).sum())
     }
+}
+
+fn old_events(sql: &'static str, now: Timestamp, limit: u32) -> Statement {
+    let oldest = format!("{:016x}", now.plus(-EVENTS).seconds().max(0));
+    Statement::new(sql).bind(oldest).bind(i64::from(limit))
 }

@@ -1,6 +1,6 @@
 //! `/logout` (OpenID Connect RP-Initiated Logout 1.0): a person ends their session here, by themselves or because a client
 //! sent them. A client that proves it means the session of this browser is obeyed at once; for everybody else the person is
-//! asked, by a form with a token that only this browser's session cookie can make. Telling clients is `back_channel`'s.
+//! asked, by a form with a token that only this browser's session cookie can make. Telling clients is the `outbox`'s.
 
 use std::sync::Arc;
 
@@ -26,12 +26,12 @@ use safeconduct_protocol::{
 use safeconduct_store::SessionView;
 
 use crate::{
-    back_channel::{self, Told},
     browser::{self, Browser},
     correlation::Correlation,
     fault::{Failure, Fault},
     form::PostedForm,
     journey::{known_client, with_cookie},
+    outbox::{self, Told},
     pages::{ReturnTo, SignOutPage, SignedIn, SignedOutPage},
     respond,
     server::{Exchange, Server},
@@ -284,7 +284,7 @@ async fn end(
         .end_session(&person.session, exchange.now)
         .await?;
     tracing::info!(sub = %person.user, "signed out");
-    let told = back_channel::tell(server, queued).await;
+    let told = outbox::tell(server, queued).await;
     Ok(farewell(exchange, browser, logout, &told))
 }
 

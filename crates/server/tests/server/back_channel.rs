@@ -11,6 +11,7 @@ use safeconduct_protocol::jose::{
 use safeconduct_protocol::metadata::Issuer;
 use safeconduct_server::Settings;
 use safeconduct_server::settings::BackChannelSettings;
+use safeconduct_store::OutboxKind;
 use serde_json::{Value, json};
 
 use crate::logout;
@@ -78,7 +79,7 @@ fn unverified(token: &str, part: usize) -> Value {
 
 /// The sign-outs that still have to be told.
 fn waiting_rows(server: &TestServer) -> i64 {
-    server.rows()["logouts"]
+    server.rows()["outbox"]
 }
 
 /// Lets so many seconds pass, then tells whom it is time to tell.
@@ -435,8 +436,7 @@ async fn a_session_that_ends_otherwise_is_told_of_within_seconds(#[case] how: &s
         }
         "idle" => {
             server.advance(9 * 3600);
-            let swept = server.server().store().sweep(server.now(), 100).await;
-            swept.unwrap();
+            server.server().sweep().await.unwrap();
         }
         other => panic!("{other}"),
     }
@@ -541,15 +541,12 @@ async fn what_a_dead_node_took_on_is_done_by_another() {
     server.end_sessions("ada").await;
     let store = server.server().store();
     for attempt in 0..5 {
-        let due = store.due_logouts(server.now(), 10).await.unwrap();
+        let now = server.now();
+        let due = store.due_messages(OutboxKind::Logout, "club", now, 10);
+        let due = due.await.unwrap();
         assert_eq!(due[0].attempts, attempt);
-        let (id, now) = (&due[0].id, server.now());
-        assert!(
-            store
-                .claim_logout(id, attempt, now.plus(10), now)
-                .await
-                .unwrap()
-        );
+        let claimed = store.claim_message(&due[0], now.plus(10), now).await;
+        assert!(claimed.unwrap());
         later(&server, 9).await;
         assert!(club.heard().is_empty(), "it may still be at it");
         server.advance(1);
@@ -625,4 +622,49 @@ async fn a_client_that_hangs_holds_up_nobody_else() {
     later(&server, 0).await;
     assert_eq!(club.heard().len(), 12);
     assert_eq!(waiting_rows(&server), 0);
+}
+
+/// One app hangs and has hundreds of people to be told of, another answers at once: it is told with the first look, whatever the
+/// first one does, and as soon as a line is free the next in turn has it.
+#[tokio::test]
+async fn hundreds_for_an_app_that_hangs_delay_no_other_app() {
+    let server = patient().await;
+    let mut club = listen(&server, "club").await;
+    let mut circle = listen(&server, "circle").await;
+    let mut ada = server.sign_in("ada").await;
+    visit(&mut ada, "club").await;
+    let mut bob = server.sign_in("bob").await;
+    visit(&mut bob, "circle").await;
+    server.end_sessions("ada").await;
+    server.change(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400) \
+         INSERT INTO outbox (id, kind, recipient, user_id, about, created_at, attempts, next_at) \
+         SELECT id || '/' || i, kind, recipient, user_id, about, created_at, attempts, next_at FROM outbox, n",
+    );
+    assert_eq!(waiting_rows(&server), 401);
+    club.answers(Reply::Silence);
+    server.end_sessions("bob").await;
+    server.advance(2);
+    let node = server.server().clone();
+    let house = tokio::spawn(async move { node.keep_house().await });
+    circle.has_heard(1).await;
+    club.has_heard(8).await;
+    assert_eq!(club.heard().len(), 8, "its share of the lines, and no more");
+
+    // It keeps its lines; whoever comes later is told as well.
+    server.end_sessions("ada").await;
+    let mut eve = server.sign_in("eve").await;
+    visit(&mut eve, "circle").await;
+    server.end_sessions("eve").await;
+    server.advance(2);
+    circle.has_heard(2).await;
+    assert_eq!(club.heard().len(), 8);
+
+    // When it answers, all of it is told, line by line.
+    club.answers(Reply::With(200, ""));
+    club.has_heard(401).await;
+    while waiting_rows(&server) > 0 {
+        tokio::task::yield_now().await;
+    }
+    house.abort();
 }

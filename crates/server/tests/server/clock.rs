@@ -3,10 +3,11 @@
 use axum::body::Body;
 use axum::extract::Request;
 use http_body_util::BodyExt as _;
+use rstest::rstest;
 use safeconduct_server::{ClockFault, NotReady, routes};
 use tower::ServiceExt as _;
 
-use crate::support::{Ask, Form, TestServer};
+use crate::support::{Ask, Form, TestServer, Tokens};
 
 async fn metrics(server: &TestServer) -> String {
     let request = Request::get("/metrics").body(Body::empty()).unwrap();
@@ -19,12 +20,21 @@ fn has_line(metrics: &str, line: &str) -> bool {
     metrics.lines().any(|counted| counted == line)
 }
 
+/// Revokes an access token, and lets that be forgotten. It could be good again until now.
+async fn forget_a_revocation(server: &TestServer, tokens: &Tokens) {
+    server.revoke("shop", &tokens.access).await;
+    assert_eq!(server.rows()["revoked_tokens"], 1);
+    server.advance(300 + 60);
+    server.server().sweep().await.unwrap();
+    assert_eq!(server.rows()["revoked_tokens"], 0);
+}
+
 #[tokio::test]
-async fn a_clock_that_lies_before_the_last_sweep_judges_nothing() {
+async fn a_clock_that_lies_before_what_was_forgotten_judges_nothing() {
     let server = TestServer::start().await;
     let mut ada = server.sign_in("ada").await;
     let tokens = ada.tokens(&Ask::of("shop")).await;
-    server.server().sweep().await.unwrap();
+    forget_a_revocation(&server, &tokens).await;
 
     // Used ids are remembered for a minute beyond their end: so far a clock may be set back.
     server.advance(-60);
@@ -81,7 +91,7 @@ async fn a_clock_that_lies_before_the_last_sweep_judges_nothing() {
 async fn a_restart_makes_no_wrong_clock_right_and_a_new_era_makes_it_the_time() {
     let server = TestServer::start().await;
     let tokens = server.tokens("ada", &Ask::of("shop")).await;
-    server.server().sweep().await.unwrap();
+    forget_a_revocation(&server, &tokens).await;
     server.advance(-24 * 3600);
     let server = server.restart().await;
     assert_eq!(server.refresh("shop", &tokens).await.status, 503);
@@ -90,6 +100,62 @@ async fn a_restart_makes_no_wrong_clock_right_and_a_new_era_makes_it_the_time() 
     assert_eq!(server.refresh("shop", &tokens).await.status, 400);
     let again = server.tokens("ada", &Ask::of("shop")).await;
     assert!(server.is_active(&again.access).await);
+}
+
+/// Nothing had ended by the wrong clock that could be good again by the right one: it costs nothing that it was wrong.
+#[rstest]
+#[case::an_hour(3_600)]
+#[case::a_month(30 * 24 * 3_600)]
+#[tokio::test]
+async fn a_clock_that_was_ahead_while_nothing_was_forgotten_costs_nothing(#[case] ahead: i64) {
+    let server = TestServer::start().await;
+    server.server().sweep().await.unwrap();
+    let code = server.code("ada", &Ask::of("shop")).await;
+    server.advance(ahead);
+    server.server().sweep().await.unwrap();
+    server.advance(-ahead);
+    let answer = server.exchange(&code).await;
+    assert_eq!(answer.status, 503, "until it has looked: {answer:?}");
+    assert_eq!(server.server().readiness().await, Ok(()));
+    server.server().sweep().await.unwrap();
+    let code = server.code("ada", &Ask::of("shop")).await;
+    let tokens = server.exchange(&code).await.tokens();
+    assert!(server.is_active(&tokens.access).await);
+    assert_eq!(server.refresh("shop", &tokens).await.status, 200);
+
+    // The same where the program was started anew meanwhile.
+    server.advance(ahead);
+    let server = server.restart().await;
+    server.advance(-ahead);
+    let server = server.restart().await;
+    assert_eq!(server.server().readiness().await, Ok(()));
+    assert!(server.is_active(&tokens.access).await);
+}
+
+/// What was forgotten by the wrong clock is not good again by the right one. It is over when that has ended, without a command.
+#[tokio::test]
+async fn a_clock_that_was_ahead_costs_the_time_until_what_was_forgotten_has_ended() {
+    let server = TestServer::start().await;
+    let code = server.code("ada", &Ask::of("shop")).await;
+    let tokens = server.exchange(&code).await.tokens();
+    server.revoke("shop", &tokens.access).await;
+    server.advance(3_600);
+    server.server().sweep().await.unwrap();
+    assert_eq!(server.rows()["revoked_tokens"], 0, "nobody remembers it");
+    server.advance(-3_600);
+    let why = NotReady::Clock(ClockFault::Behind { seconds: 360 });
+    assert_eq!(server.server().readiness().await, Err(why));
+    let introspected = server.introspect("notes-api", &tokens.access).await;
+    assert_eq!(introspected.status, 503, "it would be good again");
+    let server = server.restart().await;
+    server.advance(299);
+    let why = NotReady::Clock(ClockFault::Behind { seconds: 61 });
+    assert_eq!(server.server().readiness().await, Err(why));
+    server.advance(1);
+    assert_eq!(server.server().readiness().await, Ok(()));
+    assert!(!server.is_active(&tokens.access).await, "it has expired");
+    assert_eq!(server.refresh("shop", &tokens).await.status, 200);
+    server.server().sweep().await.unwrap();
 }
 
 #[tokio::test]

@@ -166,12 +166,7 @@ async fn one_that_was_answered_stays_so_after_a_restart_and_for_as_long_as_a_pag
     let cookies = ada.cookies.clone();
     server.advance(15 * 60);
     let server = server.restart().await;
-    server
-        .server()
-        .store()
-        .sweep(server.now(), 1_000)
-        .await
-        .unwrap();
+    server.server().sweep().await.unwrap();
     let mut ada = server.browser();
     ada.cookies = cookies;
     assert_eq!(ada.allow(&second).await.to_string(), USED);

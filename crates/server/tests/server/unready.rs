@@ -150,6 +150,9 @@ async fn the_log_says_it_once_for_each_change() {
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
     let server = TestServer::start().await;
+    let tokens = server.tokens("ada", &Ask::of("shop")).await;
+    server.revoke("shop", &tokens.access).await;
+    server.advance(360);
     server.server().sweep().await.unwrap();
     let look = async |times: usize| {
         for _ in 0..times {
@@ -168,4 +171,75 @@ async fn the_log_says_it_once_for_each_change() {
     look(5).await;
     assert_eq!(log.count("not ready: the store does not answer"), 1);
     assert_eq!(server.server().readiness().await, Err(NotReady::Store));
+}
+
+fn gauge(server: &TestServer, name: &str) -> u64 {
+    let metrics = server.server().telemetry().render();
+    let value = metrics.lines().find_map(|line| line.strip_prefix(name));
+    value.unwrap().trim().parse().unwrap()
+}
+
+/// However much has ended since the last sweep, the next one removes it, a thousand rows at a time.
+#[tokio::test]
+async fn a_sweep_goes_on_while_there_is_more() {
+    let server = TestServer::start().await;
+    let now = server.now().seconds();
+    server.change(&format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4500) \
+         INSERT INTO revoked_tokens SELECT 'jti ' || i, 'shop', {now} + i / 2000 * 1000 FROM n"
+    ));
+    server.change(&format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500) \
+         INSERT INTO used_ids SELECT 'dpop', 'shop', CAST(i AS BLOB), {now} FROM n"
+    ));
+    let backlog = r#"safeconduct_sweep_backlog_rows{kind="revoked_tokens"}"#;
+    let swept = r#"safeconduct_swept_rows_total{kind="revoked_tokens"}"#;
+    assert_eq!((gauge(&server, backlog), gauge(&server, swept)), (0, 0));
+    server.advance(100);
+    server.server().sweep().await.unwrap();
+    assert_eq!(server.rows()["used_ids"], 0);
+    assert_eq!(server.rows()["revoked_tokens"], 2_501, "what has not ended");
+    assert_eq!((gauge(&server, backlog), gauge(&server, swept)), (0, 1_999));
+    server.advance(5_000);
+    server.server().sweep().await.unwrap();
+    assert_eq!(server.rows()["revoked_tokens"], 0);
+    assert_eq!((gauge(&server, backlog), gauge(&server, swept)), (0, 4_500));
+}
+
+/// What fails for one kind of rows is no hindrance for the others, and stays to be seen.
+#[tokio::test]
+async fn a_kind_that_cannot_be_swept_is_counted_and_holds_up_no_other() {
+    let server = TestServer::start().await;
+    let now = server.now().seconds();
+    server.change(&format!(
+        "INSERT INTO revoked_tokens VALUES ('jti', 'shop', {now}); \
+         INSERT INTO used_ids VALUES ('dpop', 'shop', x'00', {now}); \
+         CREATE TRIGGER kept BEFORE DELETE ON used_ids BEGIN SELECT RAISE(FAIL, 'no'); END"
+    ));
+    server.advance(100);
+    assert!(server.server().sweep().await.is_err());
+    assert_eq!(server.rows()["revoked_tokens"], 0);
+    let backlog = r#"safeconduct_sweep_backlog_rows{kind="used_ids"}"#;
+    assert_eq!(gauge(&server, backlog), 1);
+    server.change("DROP TRIGGER kept");
+    server.server().sweep().await.unwrap();
+    assert_eq!(gauge(&server, backlog), 0);
+}
+
+/// What waits in the outbox is counted once a minute.
+#[tokio::test]
+async fn what_waits_in_the_outbox_is_a_metric() {
+    let server = TestServer::start().await;
+    let now = server.now().seconds();
+    server.change(&format!(
+        "INSERT INTO outbox SELECT 'a row', 'logout', 'club', id, 'a session', {now}, 0, {now} FROM users LIMIT 1"
+    ));
+    server.advance(100);
+    server.server().sweep().await.unwrap();
+    let rows = r#"safeconduct_outbox_rows{kind="logout"}"#;
+    let oldest = r#"safeconduct_outbox_oldest_seconds{kind="logout"}"#;
+    assert_eq!((gauge(&server, rows), gauge(&server, oldest)), (1, 100));
+    server.change("DELETE FROM outbox");
+    server.server().sweep().await.unwrap();
+    assert_eq!((gauge(&server, rows), gauge(&server, oldest)), (0, 0));
 }

@@ -10,8 +10,10 @@ use safeconduct_protocol::token::new_id;
 
 use super::{OFFLINE, ONLINE, SESSION_IDLE, World, client};
 use crate::databases::{Kind, databases};
-use crate::driver::Statement;
-use crate::{NewSession, NewUser, QueuedLogout, Redeeming, Swept};
+use crate::driver::{Statement, Unit};
+use crate::{
+    Message, NewSession, NewUser, OutboxBacklog, OutboxKind, OutboxRow, Redeeming, Sweepable,
+};
 
 const DAY: i64 = 24 * 3600;
 
@@ -49,17 +51,37 @@ async fn signed_in(database: Kind) -> World {
     world
 }
 
-async fn due(world: &World) -> Vec<QueuedLogout> {
-    world.store.due_logouts(world.now(), 100).await.unwrap()
+/// What is due, recipient by recipient.
+async fn due(world: &World) -> Vec<OutboxRow> {
+    let (store, kind) = (&world.store, OutboxKind::Logout);
+    let mut due = Vec::new();
+    for recipient in store.due_recipients(kind, world.now()).await.unwrap() {
+        let messages = store.due_messages(kind, &recipient, world.now(), 100);
+        due.extend(messages.await.unwrap());
+    }
+    due
+}
+
+/// Takes a message on for 30 seconds.
+async fn claim(world: &World, row: &OutboxRow) -> bool {
+    let lease_ends = world.now().plus(30);
+    let claimed = world.store.claim_message(row, lease_ends, world.now());
+    claimed.await.unwrap()
 }
 
 async fn clients_due(world: &World) -> Vec<String> {
     let due = due(world).await;
-    for logout in &due {
-        assert_eq!(logout.session, world.session);
-        assert_eq!((&logout.user, logout.attempts), (&world.user, 0));
-    }
-    due.iter().map(|logout| logout.client.to_string()).collect()
+    let told = |row: &OutboxRow| {
+        let Message::Logout {
+            client,
+            user,
+            session,
+        } = &row.message;
+        assert_eq!((session, user), (&world.session, &world.user));
+        assert_eq!(row.attempts, 0);
+        client.to_string()
+    };
+    due.iter().map(told).collect()
 }
 
 /// How many clients are remembered, whatever the session.
@@ -214,11 +236,10 @@ async fn a_session_that_lapsed_tells_the_clients_that_ended_with_it(database: Ki
     assert_eq!(sign_in_to(&world, "wiki", OFFLINE).await, Redemption::Won);
     assert_eq!(sign_in_to(&world, "wiki", ONLINE).await, Redemption::Won);
     world.advance(SESSION_IDLE - 1);
-    let swept = world.store.sweep(world.now(), 100).await.unwrap();
-    assert_eq!((swept.sessions, swept.session_clients), (0, 0));
+    assert_eq!(world.sweep(100).await, []);
     world.advance(1);
-    let swept = world.store.sweep(world.now(), 100).await.unwrap();
-    assert_eq!((swept.sessions, swept.session_clients), (1, 1));
+    let swept = [(Sweepable::Sessions, 1), (Sweepable::SessionClients, 1)];
+    assert_eq!(world.sweep(100).await, swept);
     assert_eq!(
         clients_due(&world).await,
         ["shop"],
@@ -249,31 +270,24 @@ async fn clients_left_behind_by_a_session_are_told_a_few_sessions_at_a_time(data
         .commit(left(&world.session, "shop"))
         .await
         .unwrap();
-    let sweep = async || world.store.sweep(world.now(), 2).await.unwrap();
-    assert_eq!(sweep().await.session_clients, 4);
-    assert_eq!(sweep().await.session_clients, 2);
-    assert_eq!(sweep().await, Swept::default());
+    assert_eq!(world.sweep(2).await, [(Sweepable::SessionClients, 4)]);
+    assert_eq!(world.sweep(2).await, [(Sweepable::SessionClients, 2)]);
+    assert_eq!(world.sweep(2).await, []);
     assert_eq!(due(&world).await.len(), 6);
     assert_eq!(remembered(&world).await, 1, "of the session that lives");
 }
 
 #[apply(databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_64_parallel_claims_one_has_the_logout(database: Kind) {
+async fn of_64_parallel_claims_one_has_the_message(database: Kind) {
     let world = Arc::new(World::on(database).await);
     sign_in_to(&world, "shop", ONLINE).await;
     let ended = world.store.end_session(&world.session, world.now()).await;
-    let logout = Arc::new(ended.unwrap().remove(0));
+    let row = Arc::new(ended.unwrap().remove(0));
     let claims: Vec<_> = (0..64)
         .map(|_| {
-            let (world, logout) = (Arc::clone(&world), Arc::clone(&logout));
-            tokio::spawn(async move {
-                let (now, store) = (world.now(), &world.store);
-                store
-                    .claim_logout(&logout.id, logout.attempts, now.plus(30), now)
-                    .await
-                    .unwrap()
-            })
+            let (world, row) = (Arc::clone(&world), Arc::clone(&row));
+            tokio::spawn(async move { claim(&world, &row).await })
         })
         .collect();
     let mut claimed = 0;
@@ -285,58 +299,105 @@ async fn of_64_parallel_claims_one_has_the_logout(database: Kind) {
 
 #[apply(databases)]
 #[tokio::test]
-async fn a_logout_that_was_claimed_and_not_delivered_is_due_again(database: Kind) {
+async fn a_message_that_was_claimed_and_not_delivered_is_due_when_the_lease_is_over(
+    database: Kind,
+) {
     let world = World::on(database).await;
     let store = &world.store;
     sign_in_to(&world, "shop", ONLINE).await;
     let ended = store.end_session(&world.session, world.now()).await;
-    let logout = ended.unwrap().remove(0);
-    let claim = async |seen| {
-        let (now, next_at) = (world.now(), world.now().plus(30));
-        store
-            .claim_logout(&logout.id, seen, next_at, now)
-            .await
-            .unwrap()
+    let first = ended.unwrap().remove(0);
+    assert!(claim(&world, &first).await);
+    assert_eq!(due(&world).await, [], "a node has it");
+    let seen_once = OutboxRow {
+        attempts: 1,
+        ..first.clone()
     };
-    assert!(claim(0).await);
-    assert_eq!(due(&world).await, [], "somebody has it");
-    assert!(!claim(0).await && !claim(1).await);
+    assert!(!claim(&world, &first).await && !claim(&world, &seen_once).await);
     world.advance(30);
-    assert_eq!(due(&world).await[0].attempts, 1);
-    assert!(!claim(0).await, "seen before the first try");
-    assert!(claim(1).await);
-    store.logout_delivered(&logout.id).await.unwrap();
-    store.logout_delivered(&logout.id).await.unwrap();
+    assert_eq!(due(&world).await, std::slice::from_ref(&seen_once));
+    assert!(!claim(&world, &first).await, "read before the first claim");
+    assert!(claim(&world, &seen_once).await);
+    store.message_delivered(&first).await.unwrap();
+    store.message_delivered(&first).await.unwrap();
     world.advance(30);
     assert_eq!(due(&world).await, []);
-    assert!(!claim(2).await, "it was told");
+    assert!(!claim(&world, &seen_once).await, "it was told");
+}
+
+/// A node that slept over its lease has nothing to say any more of what another node has taken on since.
+#[apply(databases)]
+#[tokio::test]
+async fn what_a_node_says_of_a_message_counts_until_another_has_taken_it_on(database: Kind) {
+    let world = World::on(database).await;
+    let store = &world.store;
+    sign_in_to(&world, "shop", ONLINE).await;
+    let ended = store.end_session(&world.session, world.now()).await;
+    let slept = ended.unwrap().remove(0);
+    assert!(claim(&world, &slept).await);
+    world.advance(30);
+    let awake = due(&world).await.remove(0);
+    assert!(claim(&world, &awake).await);
+    store.retry_message(&slept, world.now()).await.unwrap();
+    store.give_up_message(&slept, world.now()).await.unwrap();
+    assert_eq!(due(&world).await, [], "the other node has it still");
+    let given_up = "logout-undelivered".to_owned();
+    assert!(!world.events().await.contains(&given_up));
+    store.retry_message(&awake, world.now()).await.unwrap();
+    assert_eq!(due(&world).await.len(), 1);
+    store.give_up_message(&awake, world.now()).await.unwrap();
+    assert_eq!(due(&world).await, []);
+    assert!(world.events().await.contains(&given_up));
 }
 
 #[apply(databases)]
 #[tokio::test]
-async fn due_logouts_come_a_few_at_a_time_the_longest_due_first(database: Kind) {
+async fn thousands_of_rows_for_one_recipient_stand_in_nobody_elses_way(database: Kind) {
     let world = signed_in(database).await;
-    let ended = world.store.end_session(&world.session, world.now()).await;
-    let [shop, wiki] = &ended.unwrap()[..] else {
-        panic!("two clients are to be told")
-    };
-    let (store, now) = (&world.store, world.now());
-    assert!(
-        store
-            .claim_logout(&shop.id, 0, now.plus(9), now)
-            .await
-            .unwrap()
+    let (store, kind) = (&world.store, OutboxKind::Logout);
+    let many = "INSERT INTO outbox (id, kind, recipient, user_id, about, created_at, attempts, next_at) \
+         VALUES ($1, 'logout', 'shop', $2, $3, $4, 0, $4)";
+    for round in 0..10 {
+        let rows = (0..200).map(|number| {
+            Statement::new(many)
+                .bind(format!("{round}/{number}"))
+                .bind(world.user.as_str())
+                .bind(world.session.as_str())
+                .bind(world.now())
+        });
+        store.commit(Unit::new(rows)).await.unwrap();
+    }
+    world.advance(1);
+    store
+        .end_session(&world.session, world.now())
+        .await
+        .unwrap();
+    let recipients = store.due_recipients(kind, world.now()).await.unwrap();
+    assert_eq!(recipients, ["shop", "wiki"], "the longest due first");
+    let due = store.due_messages(kind, "wiki", world.now(), 8).await;
+    assert_eq!(due.unwrap().len(), 1);
+    let due = store.due_messages(kind, "shop", world.now(), 8).await;
+    let due = due.unwrap();
+    assert_eq!(due.len(), 8);
+    let backlog = store.outbox_backlog().await.unwrap();
+    let oldest = world.now().plus(-1);
+    assert_eq!(
+        backlog,
+        [OutboxBacklog {
+            kind,
+            rows: 2_002,
+            oldest
+        }]
     );
+    for row in &due {
+        assert!(claim(&world, row).await);
+    }
+    let next = store.due_messages(kind, "shop", world.now(), 8).await;
+    let next = next.unwrap();
     assert!(
-        store
-            .claim_logout(&wiki.id, 0, now.plus(5), now)
-            .await
-            .unwrap()
+        next.iter().all(|row| !due.contains(row)),
+        "what was taken on moves aside"
     );
-    world.advance(10);
-    let first = store.due_logouts(world.now(), 1).await.unwrap();
-    assert_eq!(first[0].client, id("wiki"));
-    assert_eq!(due(&world).await.len(), 2);
 }
 
 #[apply(databases)]
@@ -345,15 +406,10 @@ async fn giving_up_leaves_one_event_that_names_the_client(database: Kind) {
     let world = signed_in(database).await;
     let store = &world.store;
     let ended = store.end_session(&world.session, world.now()).await;
-    let logout = ended.unwrap().remove(0);
-    store
-        .logout_given_up(&logout.id, world.now())
-        .await
-        .unwrap();
-    store
-        .logout_given_up(&logout.id, world.now())
-        .await
-        .unwrap();
+    let row = ended.unwrap().remove(0);
+    assert!(claim(&world, &row).await);
+    store.give_up_message(&row, world.now()).await.unwrap();
+    store.give_up_message(&row, world.now()).await.unwrap();
     assert_eq!(clients_due(&world).await, ["wiki"]);
     let events = store.events(None, 100).await.unwrap();
     let undelivered: Vec<_> = events
@@ -367,6 +423,34 @@ async fn giving_up_leaves_one_event_that_names_the_client(database: Kind) {
     assert_eq!(undelivered[0].detail.as_deref(), Some(session));
 }
 
+/// While the database is upgraded, nodes of the release before this one leave what they could not tell in their own table.
+#[apply(databases)]
+#[tokio::test]
+async fn what_the_release_before_could_not_tell_is_taken_over(database: Kind) {
+    let world = World::on(database).await;
+    let old = "INSERT INTO logouts (id, session_id, user_id, client_id, created_at, attempts, next_at) \
+         VALUES ($1, $2, $3, 'shop', $4, 1, $5)";
+    for (name, next_at) in [("due", world.now()), ("taken", world.now().plus(10))] {
+        let row = Statement::new(old)
+            .bind(name)
+            .bind(world.session.as_str())
+            .bind(world.user.as_str())
+            .bind(world.now())
+            .bind(next_at);
+        world.store.commit(row).await.unwrap();
+    }
+    for _ in 0..2 {
+        world.store.adopt_logouts(world.now()).await.unwrap();
+        let due = due(&world).await;
+        assert_eq!(due.len(), 1, "an old node has the other");
+        assert_eq!(due[0].attempts, 1);
+        assert_eq!(due[0].message.recipient(), "shop");
+    }
+    let left = Statement::new("SELECT COUNT(*) FROM logouts");
+    let left = world.store.row(left).await.unwrap().unwrap().integer();
+    assert_eq!(left.unwrap(), 1);
+}
+
 #[apply(databases)]
 #[tokio::test]
 async fn a_logout_that_nobody_delivers_is_given_up_after_a_day(database: Kind) {
@@ -376,12 +460,16 @@ async fn a_logout_that_nobody_delivers_is_given_up_after_a_day(database: Kind) {
         .end_session(&world.session, world.now())
         .await
         .unwrap();
+    let messages = async |limit| {
+        let swept = world.sweep(limit).await;
+        let kind = |(kind, rows)| (kind == Sweepable::Messages).then_some(rows);
+        swept.into_iter().find_map(kind)
+    };
     world.advance(DAY - 1);
-    assert_eq!(store.sweep(world.now(), 100).await.unwrap().logouts, 0);
+    assert_eq!(messages(100).await, None);
     world.advance(1);
-    let first = store.sweep(world.now(), 1).await.unwrap();
-    assert!(first.logouts == 1 && first.reached(1));
-    assert_eq!(store.sweep(world.now(), 100).await.unwrap().logouts, 1);
+    assert_eq!(messages(1).await, Some(1));
+    assert_eq!(messages(100).await, Some(1));
     assert_eq!(due(&world).await, []);
     let events = world.events().await;
     let undelivered = events.iter().filter(|kind| *kind == "logout-undelivered");

@@ -35,7 +35,7 @@ use safeconduct_protocol::time::Timestamp;
 use safeconduct_protocol::token::new_id;
 
 use crate::databases::{Empty, Kind};
-use crate::{NewSession, NewUser, RedeemError, Redeeming, Store};
+use crate::{NewSession, NewUser, RedeemError, Redeeming, Store, Sweepable};
 
 const API: &str = "https://api.example.com";
 const ISSUER: &str = "https://id.example.com";
@@ -240,6 +240,17 @@ impl World {
             id: new_id(),
             expires_at: self.now().plus(300),
         }
+    }
+
+    /// Deletes what has ended, at most `limit` rows of each kind: kind and number of what was deleted.
+    async fn sweep(&self, limit: u32) -> Vec<(Sweepable, u64)> {
+        let mut swept = Vec::new();
+        for kind in Sweepable::ALL {
+            let rows = self.store.sweep_some(kind, self.now(), limit).await;
+            swept.push((kind, rows.unwrap()));
+        }
+        swept.retain(|(_, rows)| *rows > 0);
+        swept
     }
 
     async fn events(&self) -> Vec<String> {

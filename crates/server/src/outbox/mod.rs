@@ -1,0 +1,317 @@
+//! Telling others what they have to know: the worker of the store's outbox. What is to be told stands in the store; here a row
+//! is taken on by a lease, told in a task of its own, and what the recipient answers decides what becomes of the row. Nothing
+//! waits in memory: where no line is free the row is left to a later look.
+//!
+//! A recipient that is slow delays nobody but itself: due rows are asked for recipient by recipient and taken in turn, no
+//! recipient has more than its share of the lines (`lines`), and nobody waits for a batch.
+//!
+//! How a message is put to its recipient is its kind's own file: `logout` for Back-Channel Logout.
+
+mod lines;
+mod logout;
+
+use std::{sync::OnceLock, time::Duration};
+
+use safeconduct_protocol::ids::ClientId;
+use safeconduct_store::{Message, OutboxKind, OutboxRow, StoreError};
+use tokio::{
+    sync::mpsc,
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior, interval, timeout_at},
+};
+use tracing::Instrument as _;
+
+use self::lines::{Line, Lines};
+use crate::{
+    fault::Fault,
+    server::{Exchange, Server},
+};
+
+/// Seconds until the next attempt, after the first, the second, …. When the attempt after the last pause fails, the message is
+/// given up.
+const PAUSES: [i64; 4] = [10, 60, 300, 1800];
+/// Seconds for which a new row is left to the node that wrote it: a person waits there for what becomes of it.
+const HEAD_START: i64 = 2;
+/// Seconds by which a lease outlasts the longest attempt.
+const SLACK: i64 = 10;
+/// How often a node looks for rows that are due.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The lines from this node to those it tells something.
+#[derive(Default)]
+pub(crate) struct Outbox {
+    lines: Lines,
+    /// Made when it is needed for the first time: a server whose clients do not ask to be told needs no trusted certificates.
+    http: OnceLock<reqwest::Client>,
+}
+
+/// Who was told that a session has ended, by the time the person is answered.
+#[derive(Default)]
+pub(crate) struct Told {
+    pub(crate) told: Vec<ClientId>,
+    /// Not yet, or never: some of them may still be told later.
+    pub(crate) not_told: Vec<ClientId>,
+}
+
+/// Tells the clients of a session that has just ended, and waits for their answers as long as a person can be kept waiting.
+/// What is not done by then goes on.
+pub(crate) async fn tell(server: &Server, queued: Vec<OutboxRow>) -> Told {
+    let deadline = Instant::now() + server.settings().back_channel.wait;
+    let client = |row: &OutboxRow| {
+        let Message::Logout { client, .. } = &row.message;
+        client.clone()
+    };
+    let mut not_told: Vec<ClientId> = queued.iter().map(client).collect();
+    let (news, mut answers) = mpsc::unbounded_channel();
+    for row in queued {
+        // Where there is none, the row is left to the worker.
+        let Line::Free(call) = server.outbox().lines.line(&row.message, server.now()) else {
+            continue;
+        };
+        let (server, news) = (server.clone(), news.clone());
+        let telling = async move {
+            if deliver(&server, &row, &call).await == Outcome::Delivered {
+                // Nobody listens any more where the person has been answered.
+                let _ = news.send(client(&row));
+            }
+        };
+        tokio::spawn(telling.in_current_span());
+    }
+    drop(news);
+    let mut told = Vec::new();
+    while let Ok(Some(client)) = timeout_at(deadline, answers.recv()).await {
+        not_told.retain(|other| *other != client);
+        told.push(client);
+    }
+    told.sort();
+    Told { told, not_told }
+}
+
+/// Tells what is due, what other nodes have written and what could not be told before, until the task is dropped. It waits for
+/// no delivery: as soon as a line is free, whoever is next in turn has it.
+pub(crate) async fn run(server: &Server) {
+    let mut look = interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut deliveries = JoinSet::new();
+    let mut is_more_due = false;
+    loop {
+        tokio::select! {
+            _ = look.tick() => {}
+            Some(ended) = deliveries.join_next(), if !deliveries.is_empty() => {
+                let mut has_moved = has_moved(ended);
+                while let Some(ended) = deliveries.try_join_next() {
+                    has_moved |= self::has_moved(ended);
+                }
+                // A row that could not be claimed now is left to the next tick.
+                if !(is_more_due && has_moved) {
+                    continue;
+                }
+            }
+        }
+        is_more_due = match begin_due(server, &mut deliveries).await {
+            Ok(is_more_due) => is_more_due,
+            Err(error) => {
+                tracing::warn!(%error, "the outbox could not be looked at; the next look tries again");
+                false
+            }
+        };
+    }
+}
+
+/// Tells what is due now, and waits until it was told or could not be.
+pub(crate) async fn deliver_due(server: &Server) -> Result<(), StoreError> {
+    let mut deliveries = JoinSet::new();
+    loop {
+        begin_due(server, &mut deliveries).await?;
+        let mut has_moved = false;
+        while let Some(ended) = deliveries.join_next().await {
+            has_moved |= self::has_moved(ended);
+        }
+        if !has_moved {
+            return Ok(());
+        }
+    }
+}
+
+fn has_moved(ended: Result<Outcome, tokio::task::JoinError>) -> bool {
+    ended.is_ok_and(|outcome| outcome != Outcome::LeftAlone)
+}
+
+/// Begins to tell what is due, each row in a task of its own, as far as there are lines; recipients take turns. Whether more
+/// is due that only waits for a line.
+async fn begin_due(server: &Server, deliveries: &mut JoinSet<Outcome>) -> Result<bool, StoreError> {
+    let now = server.now();
+    let ripe = now.plus(-HEAD_START);
+    let lines = &server.outbox().lines;
+    let mut is_more_due = false;
+    let mut waiting = Vec::new();
+    for kind in OutboxKind::ALL {
+        for recipient in server.store().due_recipients(kind, ripe).await? {
+            let Some(free) = lines.free(kind, &recipient, now) else {
+                continue;
+            };
+            // One more than there are lines for tells whether more is due.
+            let due = server
+                .store()
+                .due_messages(kind, &recipient, ripe, free + 1)
+                .await?;
+            is_more_due |= due.len() > free;
+            waiting.push(due.into_iter().take(free));
+            if waiting.len() > lines::ALL {
+                is_more_due = true;
+                break;
+            }
+        }
+    }
+    while !waiting.is_empty() {
+        let mut next_turn = Vec::with_capacity(waiting.len());
+        for mut rows in waiting {
+            let Some(row) = rows.next() else { continue };
+            let Line::Free(call) = lines.line(&row.message, now) else {
+                is_more_due = true;
+                continue;
+            };
+            let server = server.clone();
+            deliveries.spawn(async move { deliver(&server, &row, &call).await });
+            next_turn.push(rows);
+        }
+        waiting = next_turn;
+    }
+    Ok(is_more_due)
+}
+
+/// What became of a row.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Delivered,
+    /// It is due again after a pause.
+    Failed,
+    GivenUp,
+    /// Another node has it, or it can't be looked at now.
+    LeftAlone,
+}
+
+/// How an attempt ended.
+enum Answer {
+    Told,
+    /// There was no use in it, or not this time.
+    Failed(String),
+    /// Nothing came back, or nothing in time.
+    Silent(String),
+    /// There is no use in another attempt.
+    Refused(String),
+}
+
+async fn deliver(server: &Server, row: &OutboxRow, call: &lines::Call) -> Outcome {
+    let exchange = match Exchange::begin(server).await {
+        Ok(exchange) => exchange,
+        Err(failure) => {
+            // Logs the fault; there is nobody to answer.
+            failure.into_refusal();
+            return Outcome::LeftAlone;
+        }
+    };
+    if !claim(&exchange, row).await {
+        return Outcome::LeftAlone;
+    }
+    let answer = if attempts(row) > PAUSES.len() {
+        // A node took the last attempt on, and was gone before it could say how that went.
+        Answer::Failed("the last attempt did not end".to_owned())
+    } else {
+        match &row.message {
+            Message::Logout {
+                client,
+                user,
+                session,
+            } => logout::attempt(&exchange, client, user, session).await,
+        }
+    };
+    call.heard(!matches!(answer, Answer::Silent(_)), exchange.now);
+    settle(&exchange, row, answer).await
+}
+
+/// Takes the row on. Until the lease is over no other node does, and after it any may: a node that dies loses nothing.
+async fn claim(exchange: &Exchange<'_>, row: &OutboxRow) -> bool {
+    let server = exchange.server;
+    let longest = server.settings().back_channel.answer.as_secs();
+    let longest = i64::try_from(longest).unwrap_or(PAUSES[0]);
+    let lease_ends = exchange.now.plus(longest.saturating_add(SLACK));
+    let claimed = server
+        .store()
+        .claim_message(row, lease_ends, exchange.now)
+        .await;
+    claimed.unwrap_or_else(|error| {
+        let (kind, recipient) = (row.message.kind().as_str(), row.message.recipient());
+        tracing::warn!(%error, kind, recipient, "a message could not be taken on; a later look tries again");
+        false
+    })
+}
+
+/// How many attempts there were before.
+fn attempts(row: &OutboxRow) -> usize {
+    usize::try_from(row.attempts).unwrap_or(usize::MAX)
+}
+
+/// Notes how an attempt ended, in the store, the log and the metrics.
+async fn settle(exchange: &Exchange<'_>, row: &OutboxRow, answer: Answer) -> Outcome {
+    let store = exchange.server.store();
+    let (kind, recipient) = (row.message.kind(), row.message.recipient());
+    let (what, attempt) = (kind.as_str(), row.attempts + 1);
+    let pause = PAUSES.get(attempts(row));
+    let (label, outcome, written) = match (answer, pause) {
+        (Answer::Told, _) => {
+            tracing::info!(kind = what, recipient, attempt, "told");
+            let written = store.message_delivered(row).await;
+            ("delivered", Outcome::Delivered, written)
+        }
+        (Answer::Failed(detail) | Answer::Silent(detail), Some(pause)) => {
+            tracing::info!(
+                kind = what,
+                recipient,
+                attempt,
+                detail,
+                "could not be told; it is tried again"
+            );
+            let next_at = exchange.now.plus(*pause);
+            let written = store.retry_message(row, next_at).await;
+            ("failed", Outcome::Failed, written)
+        }
+        (Answer::Failed(detail) | Answer::Silent(detail), None) => {
+            tracing::warn!(
+                kind = what,
+                recipient,
+                attempt,
+                detail,
+                "could not be told, and is given up"
+            );
+            let written = store.give_up_message(row, exchange.now).await;
+            ("given_up", Outcome::GivenUp, written)
+        }
+        (Answer::Refused(detail), _) => {
+            tracing::warn!(
+                kind = what,
+                recipient,
+                attempt,
+                detail,
+                "refused to be told"
+            );
+            let written = store.give_up_message(row, exchange.now).await;
+            ("refused", Outcome::GivenUp, written)
+        }
+    };
+    exchange.server.telemetry().told(kind, label);
+    if let Err(error) = written {
+        tracing::warn!(%error, kind = what, recipient, "how a recipient took a message could not be written down; it is told again");
+    }
+    outcome
+}
+
+impl Outbox {
+    fn http(&self, timeout: Duration) -> Result<&reqwest::Client, Fault> {
+        if let Some(http) = self.http.get() {
+            return Ok(http);
+        }
+        let made = logout::http(timeout)?;
+        Ok(self.http.get_or_init(|| made))
+    }
+}

@@ -1,0 +1,21 @@
+-- What is still to be told to others: kind says what, recipient to whom, about of what. attempts counts which node took it on;
+-- no other node does before next_at. A recipient's rows are next to one another, so that each is asked for by itself. logouts,
+-- which this takes the place of, is for nodes of the release before.
+CREATE TABLE outbox (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    recipient TEXT NOT NULL,
+    user_id TEXT,
+    about TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    attempts BIGINT NOT NULL,
+    next_at BIGINT NOT NULL
+);
+CREATE INDEX outbox_by_recipient ON outbox (kind, recipient, next_at);
+CREATE INDEX outbox_by_age ON outbox (created_at);
+
+-- A mark says by which clock things were forgotten; number rises with each change of it, so that one which was set back is still
+-- the later one. forgotten is until when something could be good again that was deleted, 0 for nothing. NULL, as the release
+-- before writes it, is not known: as far as the mark.
+ALTER TABLE time_marks ADD COLUMN number BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE time_marks ADD COLUMN forgotten BIGINT;

@@ -1,0 +1,317 @@
+//! The outbox: what is still to be told to others. A row is written in the unit of its cause, so that what was acknowledged is
+//! told even if this node dies a moment later. Sending is the server's.
+//!
+//! A row is taken on by one node at a time, for as long as a lease lasts; a node that dies with it loses nothing, because the row
+//! is due again. `attempts` fences: what a node says of a row counts only while nobody has taken the row on after it.
+//!
+//! What is due is asked for recipient by recipient, so that many rows for one of them stand in nobody else's way.
+
+use safeconduct_protocol::ids::{ClientId, SessionId, UserId};
+use safeconduct_protocol::time::Timestamp;
+
+use crate::driver::{DriverError, Row, Statement, Unit};
+use crate::error::StoreError;
+use crate::events::NewEvent;
+use crate::store::{Store, client_id, session_id, stored, user_id};
+
+/// How long a row is tried, in seconds: a day.
+const PATIENCE: i64 = 24 * 3600;
+
+/// Whom a row is due for, the longest due first. It leaps from recipient to recipient in the index, and reads none of the rows of
+/// one that has thousands.
+const RECIPIENTS: &str = "SELECT recipient FROM ( \
+     WITH RECURSIVE known(recipient) AS ( \
+         SELECT MIN(recipient) FROM outbox WHERE kind = $1 \
+         UNION ALL \
+         SELECT (SELECT MIN(o.recipient) FROM outbox o WHERE o.kind = $1 AND o.recipient > known.recipient) \
+         FROM known WHERE known.recipient IS NOT NULL) \
+     SELECT recipient, (SELECT MIN(d.next_at) FROM outbox d WHERE d.kind = $1 AND d.recipient = known.recipient) AS due \
+     FROM known WHERE recipient IS NOT NULL) AS waiting \
+     WHERE due <= $2 ORDER BY due, recipient";
+
+const DUE: &str = "SELECT id, kind, recipient, user_id, about, attempts FROM outbox \
+     WHERE kind = $1 AND recipient = $2 AND next_at <= $3 ORDER BY next_at, id LIMIT $4";
+
+const CLAIM: &str = "UPDATE outbox SET attempts = attempts + 1, next_at = $3 \
+     WHERE id = $1 AND attempts = $2 AND next_at <= $4";
+
+const RETRY: &str = "UPDATE outbox SET next_at = $3 WHERE id = $1 AND attempts = $2";
+
+const DELIVERED: &str = "DELETE FROM outbox WHERE id = $1";
+
+const GIVE_UP: &str = "DELETE FROM outbox WHERE id = $1 AND attempts = $2";
+
+const TOO_OLD: &str = "SELECT id, kind, recipient, user_id, about, attempts FROM outbox \
+     WHERE created_at <= $1 ORDER BY created_at LIMIT $2";
+
+const BACKLOG: &str = "SELECT kind, COUNT(*), MIN(created_at) FROM outbox GROUP BY kind";
+
+/// A node of the release before this one writes into `logouts` while the database is upgraded. What it leaves due there is taken
+/// over.
+const ADOPT: &str = "INSERT INTO outbox (id, kind, recipient, user_id, about, created_at, attempts, next_at) \
+     SELECT 'logout/' || id, 'logout', client_id, user_id, session_id, created_at, attempts, next_at \
+     FROM logouts WHERE next_at <= $1 ON CONFLICT (id) DO NOTHING";
+
+const ADOPTED: &str = "DELETE FROM logouts WHERE 'logout/' || id IN (SELECT id FROM outbox)";
+
+/// The kinds of what is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutboxKind {
+    /// A client is told that a session has ended (OpenID Connect Back-Channel Logout 1.0).
+    Logout,
+}
+
+impl OutboxKind {
+    /// Every kind.
+    pub const ALL: [Self; 1] = [Self::Logout];
+
+    /// Its name in the column, and in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Logout => "logout",
+        }
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+/// What is to be told, and to whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// A session has ended.
+    Logout {
+        /// The client that is told.
+        client: ClientId,
+        /// Whose session it was.
+        user: UserId,
+        /// The session.
+        session: SessionId,
+    },
+}
+
+impl Message {
+    /// Its kind.
+    pub fn kind(&self) -> OutboxKind {
+        match self {
+            Self::Logout { .. } => OutboxKind::Logout,
+        }
+    }
+
+    /// Who is told: a slow one delays nobody but itself.
+    pub fn recipient(&self) -> &str {
+        match self {
+            Self::Logout { client, .. } => client.as_str(),
+        }
+    }
+
+    /// The event that is left behind where it was given up.
+    fn undelivered(&self) -> NewEvent<'_> {
+        match self {
+            Self::Logout {
+                client,
+                user,
+                session,
+            } => NewEvent::new("logout-undelivered")
+                .client(client)
+                .user(user)
+                .detail(session.as_str()),
+        }
+    }
+}
+
+/// A message that is still to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxRow {
+    /// Its name.
+    pub id: String,
+    /// What is to be told.
+    pub message: Message,
+    /// How often a node had taken it on when it was read.
+    pub attempts: i64,
+}
+
+/// What waits in the outbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutboxBacklog {
+    /// Of this kind.
+    pub kind: OutboxKind,
+    /// So many rows.
+    pub rows: u64,
+    /// The oldest was written then.
+    pub oldest: Timestamp,
+}
+
+impl Store {
+    /// Whom something of this kind is due for, the longest due first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn due_recipients(
+        &self,
+        kind: OutboxKind,
+        now: Timestamp,
+    ) -> Result<Vec<String>, StoreError> {
+        let statement = Statement::new(RECIPIENTS).bind(kind.as_str()).bind(now);
+        Ok(self.list(statement, Row::text).await?)
+    }
+
+    /// At most `limit` messages that are due for a recipient, the longest due first. Nobody has them yet: see
+    /// [`claim`](Self::claim_message).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn due_messages(
+        &self,
+        kind: OutboxKind,
+        recipient: &str,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<OutboxRow>, StoreError> {
+        let statement = Statement::new(DUE)
+            .bind(kind.as_str())
+            .bind(recipient)
+            .bind(now)
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        Ok(self.list(statement, read).await?)
+    }
+
+    /// Takes a message on until the lease ends: `false` if another node has, or it was told. The node that has it tells it
+    /// once, then says how that went. Where it says nothing, the message is due again when the lease is over.
+    ///
+    /// # Errors
+    /// [`StoreError`]; a node that does not know must not tell.
+    pub async fn claim_message(
+        &self,
+        row: &OutboxRow,
+        lease_ends: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let claim = Statement::new(CLAIM)
+            .bind(row.id.as_str())
+            .bind(row.attempts)
+            .bind(lease_ends)
+            .bind(now)
+            .expect_some();
+        Ok(self.committed(claim).await?)
+    }
+
+    /// Lets a message that this node has claimed be due again, unless another node has taken it on since.
+    ///
+    /// # Errors
+    /// [`StoreError`]; it is due again when the lease is over.
+    pub async fn retry_message(
+        &self,
+        claimed: &OutboxRow,
+        next_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let retry = Statement::new(RETRY)
+            .bind(claimed.id.as_str())
+            .bind(claimed.attempts + 1)
+            .bind(next_at);
+        self.commit(retry).await?;
+        Ok(())
+    }
+
+    /// Notes that a message was told. That is so whatever another node has made of it since.
+    ///
+    /// # Errors
+    /// [`StoreError`]; it is told again then.
+    pub async fn message_delivered(&self, row: &OutboxRow) -> Result<(), StoreError> {
+        self.commit(Statement::new(DELIVERED).bind(row.id.as_str()))
+            .await?;
+        Ok(())
+    }
+
+    /// Gives up a message that this node has claimed, which leaves an event; nothing happens if another node has taken it on
+    /// since. Giving up twice is giving up.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn give_up_message(
+        &self,
+        claimed: &OutboxRow,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.give_up(claimed, claimed.attempts + 1, now).await
+    }
+
+    async fn give_up(
+        &self,
+        row: &OutboxRow,
+        attempts: i64,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let delete = Statement::new(GIVE_UP)
+            .bind(row.id.as_str())
+            .bind(attempts)
+            .expect_some();
+        let event = row.message.undelivered().at(now);
+        self.committed(Unit::new([delete, event])).await?;
+        Ok(())
+    }
+
+    /// Gives up at most `limit` messages that could not be told for a day; how many.
+    pub(crate) async fn give_up_old_messages(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<u64, StoreError> {
+        let statement = Statement::new(TOO_OLD)
+            .bind(now.plus(-PATIENCE))
+            .bind(i64::from(limit));
+        let old = self.list(statement, read).await?;
+        for row in &old {
+            self.give_up(row, row.attempts, now).await?;
+        }
+        Ok(old.len() as u64)
+    }
+
+    /// What waits, kind by kind; a kind of which nothing waits is left out.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn outbox_backlog(&self) -> Result<Vec<OutboxBacklog>, StoreError> {
+        let decode = |row: &mut Row| {
+            Ok(OutboxBacklog {
+                kind: stored(OutboxKind::parse(&row.text()?), "kind of message")?,
+                rows: row.integer()?.unsigned_abs(),
+                oldest: row.time()?,
+            })
+        };
+        Ok(self.list(Statement::new(BACKLOG), decode).await?)
+    }
+
+    /// Takes over what nodes of the release before this one have left in their table.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn adopt_logouts(&self, now: Timestamp) -> Result<(), StoreError> {
+        let adopt = Statement::new(ADOPT).bind(now);
+        self.commit(Unit::new([adopt, Statement::new(ADOPTED)]))
+            .await?;
+        Ok(())
+    }
+}
+
+/// A message from its columns: id, kind, recipient, user_id, about, attempts.
+pub(crate) fn read(row: &mut Row) -> Result<OutboxRow, DriverError> {
+    let id = row.text()?;
+    let kind = stored(OutboxKind::parse(&row.text()?), "kind of message")?;
+    let recipient = row.text()?;
+    let user = row.optional_text()?.unwrap_or_default();
+    let about = row.text()?;
+    let message = match kind {
+        OutboxKind::Logout => Message::Logout {
+            client: client_id(&recipient)?,
+            user: user_id(&user)?,
+            session: session_id(&about)?,
+        },
+    };
+    Ok(OutboxRow {
+        id,
+        message,
+        attempts: row.integer()?,
+    })
+}
