@@ -247,7 +247,7 @@ pub enum AssertionAudience {
     /// The issuer, as one string.
     #[default]
     Issuer,
-    /// The token endpoint's URL, for clients that can't do better.
+    /// The token endpoint's URL too, for clients that can't do better. The issuer stays right: a client may change to it at any time.
     TokenEndpoint,
 }
 

@@ -116,7 +116,7 @@ impl PresentedClient {
 }
 
 /// Judges an assertion (RFC 7523 §3): signed with a key of the client, `iss` = `sub` = the client, `aud` = the issuer as one
-/// string (or the token endpoint where the registration says so), at most five minutes of life, a `jti`, which the request uses up.
+/// string (FAPI 2.0 §5.3.2.1; the token endpoint too where the registration says so), at most five minutes of life, a `jti`, which the request uses up.
 ///
 /// # Errors
 /// `client-assertion-refused`, with the rule that failed as private detail.
@@ -128,15 +128,16 @@ pub fn judge_assertion(
     now: Timestamp,
 ) -> Result<UsedId, Refusal> {
     let refused = |detail: &str| Refusal::new(Reason::ClientAssertionRefused).because(detail);
-    let audience = match client.assertion_audience {
-        AssertionAudience::Issuer => issuer.as_str().to_owned(),
-        AssertionAudience::TokenEndpoint => issuer.endpoint("/token"),
+    let token_endpoint = issuer.endpoint("/token");
+    let audiences: &[&str] = match client.assertion_audience {
+        AssertionAudience::Issuer => &[issuer.as_str()],
+        AssertionAudience::TokenEndpoint => &[issuer.as_str(), &token_endpoint],
     };
     let expectation = Expectation::new(
         Typ::OneOfOrAbsent(&["JWT", "client-authentication+jwt"]),
         &Algorithm::ALL,
         client.id.as_str(),
-        Audience::ExactlyString(&audience),
+        Audience::ExactlyString(audiences),
     )
     .max_lifetime(LONGEST_ASSERTION);
     let verified = jose::verify(assertion.expose(), &expectation, keys, now)

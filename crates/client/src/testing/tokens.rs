@@ -382,7 +382,7 @@ impl Tokens {
             Typ::OneOf(&["JWT"]),
             &Algorithm::ALL,
             FakeIssuer::CLIENT_ID,
-            Audience::ExactlyString(&self.url),
+            Audience::ExactlyString(&[&self.url]),
         );
         let keys = KeySet::new(vec![key.clone()]);
         let verified = verify(assertion, &expectation, &keys, self.clock.now());

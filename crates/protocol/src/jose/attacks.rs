@@ -111,7 +111,7 @@ impl Kind {
             Self::ClientAssertion => (
                 Typ::OneOfOrAbsent(&["JWT", "client-authentication+jwt"]),
                 CLIENT,
-                Audience::ExactlyString(ISSUER),
+                Audience::ExactlyString(&[ISSUER]),
             ),
             Self::Proof => return None,
         };
@@ -735,7 +735,7 @@ fn each_audience_rule_takes_what_it_says(#[case] aud: Value, #[case] expected: [
     let rules = [
         Audience::Member(US),
         Audience::Only(US),
-        Audience::ExactlyString(US),
+        Audience::ExactlyString(&[US]),
         Audience::AnyOf(&ours),
         Audience::OneParty,
     ];

@@ -34,8 +34,8 @@ pub enum Audience<'a> {
     Member(&'a str),
     /// This one and nobody else: ID Tokens.
     Only(&'a str),
-    /// This one, as a text and not as a list: client assertions.
-    ExactlyString(&'a str),
+    /// One of these, as a text and not as a list: client assertions.
+    ExactlyString(&'a [&'a str]),
     /// One of these is among them.
     AnyOf(&'a [&'a str]),
     /// Exactly one, whoever it is: an `id_token_hint`, which names the client, so that the caller learns it from the token.
@@ -174,7 +174,9 @@ impl Audience<'_> {
         Ok(match self {
             Self::Member(us) => members.contains(us),
             Self::Only(us) => !members.is_empty() && members.iter().all(|member| member == us),
-            Self::ExactlyString(us) => aud.and_then(Value::as_str) == Some(us),
+            Self::ExactlyString(ours) => aud
+                .and_then(Value::as_str)
+                .is_some_and(|aud| ours.contains(&aud)),
             Self::AnyOf(ours) => members.iter().any(|member| ours.contains(member)),
             Self::OneParty => members.len() == 1,
         })

@@ -160,7 +160,7 @@ pub(crate) enum AssertionAudience {
     /// The issuer, as one string.
     #[default]
     Issuer,
-    /// The URL of the token endpoint, for clients that cannot do better.
+    /// The URL of the token endpoint or the issuer, each as one string, for clients that cannot do better.
     TokenEndpoint,
 }
 

@@ -340,10 +340,22 @@ async fn the_token_endpoint_is_an_audience_only_where_the_registration_says_so()
         })
         .await;
     assert_eq!(try_assertion(&server, &to(endpoint)).await.status, 200);
-    assert_eq!(
-        try_assertion(&server, &to(ISSUER)).await.to_string(),
-        REFUSED
-    );
+    let another = to("https://id.example/introspect");
+    assert_eq!(try_assertion(&server, &another).await.to_string(), REFUSED);
+}
+
+#[tokio::test]
+async fn the_issuer_is_an_audience_whatever_the_registration_says() {
+    let server = TestServer::start().await;
+    for audience in [AssertionAudience::Issuer, AssertionAudience::TokenEndpoint] {
+        server
+            .change_client("robot", |robot| robot.assertion_audience = audience)
+            .await;
+        let assertion = assertion_key()
+            .sign_jwt("JWT", &claims(&server, json!({ "aud": ISSUER })))
+            .unwrap();
+        assert_eq!(try_assertion(&server, &assertion).await.status, 200);
+    }
 }
 
 #[tokio::test]

@@ -170,7 +170,7 @@ async fn the_keys_that_are_published_verify_access_tokens_and_tell_no_secret() {
         Typ::OneOf(&["at+jwt"]),
         &[Algorithm::Es256],
         ISSUER,
-        Audience::ExactlyString(NOTES),
+        Audience::ExactlyString(&[NOTES]),
     );
     let verified = jose::verify(&tokens.access, &expectation, &verifying, server.now()).unwrap();
     assert!(kids.contains(verified.kid().unwrap()), "{header:?}");
