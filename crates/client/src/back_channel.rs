@@ -2,6 +2,7 @@
 //! the sessions it ends.
 
 use safeconduct_protocol::encoding;
+use safeconduct_protocol::id_token::ID_TOKEN_TYP;
 use safeconduct_protocol::jose::{
     Algorithm, Audience, Expectation, KeySet, Typ, Verified, unverified_issuer, verify,
 };
@@ -12,13 +13,17 @@ use serde_json::Value;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
-use crate::id_token::{is_name, session};
-use crate::keys::Refused;
+use crate::grammar;
+use crate::id_token::session;
+use crate::keys::{GivenBy, Refused};
 use crate::sessions::Ended;
 
 /// How long ago a logout token may have been issued, in seconds. As long its `jti` is remembered, in the session store: so a
 /// token counts once in all processes that share the store.
 const OLDEST: i64 = 300;
+
+/// What an ID Token says, and a logout token never: `nonce` is forbidden in one (§2.4), and there is nothing to hash.
+const OF_AN_ID_TOKEN: [&str; 3] = ["nonce", "at_hash", "c_hash"];
 
 /// What a logout token says.
 struct LogoutToken {
@@ -50,10 +55,10 @@ impl Client {
             return Err(refused("it is no token of this issuer"));
         }
         let metadata = self.metadata().await?;
-        let algorithms = self.id_token_algorithms(&metadata);
-        let judgement = |keys: &KeySet| self.judge_logout(token, &algorithms, keys);
+        let algorithm = self.id_token_algorithm(&metadata)?;
+        let judgement = |keys: &KeySet| self.judge_logout(token, algorithm, keys);
         let said = self
-            .judge(&metadata, token, ErrorKind::LogoutToken, judgement)
+            .judge(&metadata, token, GivenBy::Anyone, judgement)
             .await?;
         let ended = Ended {
             id: self.name_of(&said.jti),
@@ -67,16 +72,22 @@ impl Client {
         Ok(sessions)
     }
 
-    /// Back-Channel Logout §2.6.
+    /// Back-Channel Logout §2.6. The type `logout+jwt` is only recommended (§2.4), and demanding it would leave sessions alive at
+    /// issuers that set none or `JWT` (§4.1); there `events` tells a logout token from any other of the issuer's, and what only an
+    /// ID Token says refuses it. An access token that names its type (`at+jwt`) is none in any case.
     fn judge_logout(
         &self,
         token: &str,
-        algorithms: &[Algorithm],
+        algorithm: Algorithm,
         keys: &KeySet,
     ) -> Result<LogoutToken, Refused> {
+        let typ = match self.config().logout_token_typ_required {
+            true => Typ::OneOf(&[LOGOUT_TOKEN_TYP]),
+            false => Typ::OneOfOrAbsent(&[LOGOUT_TOKEN_TYP, ID_TOKEN_TYP]),
+        };
         let expectation = Expectation::new(
-            Typ::OneOf(&[LOGOUT_TOKEN_TYP]),
-            algorithms,
+            typ,
+            std::slice::from_ref(&algorithm),
             self.issuer(),
             Audience::Only(self.client_id()),
         );
@@ -86,11 +97,18 @@ impl Client {
                 "events is not the one event of a back-channel logout",
             ));
         }
-        if claims.claim("nonce").is_some() {
-            return Err(Refused::Claim("nonce is there: this may be an ID Token"));
+        if OF_AN_ID_TOKEN
+            .iter()
+            .any(|name| claims.claim(name).is_some())
+        {
+            return Err(Refused::Claim(
+                "nonce, at_hash or c_hash is there: this may be an ID Token",
+            ));
         }
         let sub = match claims.sub() {
-            Some(sub) if !is_name(sub) => return Err(Refused::Claim("sub is empty or too long")),
+            Some(sub) if !grammar::is_subject(sub) => {
+                return Err(Refused::Claim("sub is empty or too long"));
+            }
             sub => sub.map(str::to_owned),
         };
         let sid = session(&claims)?.map(str::to_owned);

@@ -18,6 +18,7 @@ use crate::client::{Client, Config, OPENID, Parts, Site};
 use crate::cookie::Cookies;
 use crate::discovery::Discovery;
 use crate::error::Error;
+use crate::grammar;
 use crate::http::Http;
 use crate::key_ring::{KeyRing, read_secret_file, secret_variable};
 use crate::keys::IssuerKeys;
@@ -44,7 +45,8 @@ pub struct ClientBuilder {
     secret: Option<Secret>,
     secret_file: Option<PathBuf>,
     authentication: Option<ClientAuthentication>,
-    id_token_algorithms: Vec<Algorithm>,
+    id_token_algorithm: Option<Algorithm>,
+    logout_token_typ_required: bool,
     login: LoginOptions,
     user_info: UserInfo,
     pushed_requests: PushedRequests,
@@ -77,7 +79,8 @@ impl Client {
             secret: None,
             secret_file: None,
             authentication: None,
-            id_token_algorithms: Algorithm::ALL.to_vec(),
+            id_token_algorithm: None,
+            logout_token_typ_required: false,
             login: LoginOptions::new(),
             user_info: UserInfo::default(),
             pushed_requests: PushedRequests::default(),
@@ -162,11 +165,19 @@ impl ClientBuilder {
         self
     }
 
-    /// What the issuer may sign ID Tokens and logout tokens with: all of RS256, ES256, PS256 and EdDSA unless set, and in any case
-    /// no more than the issuer announces. To hold the issuer to what this client is registered with
-    /// (`id_token_signed_response_alg`), name that alone.
-    pub fn id_token_algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
-        self.id_token_algorithms = algorithms.into_iter().collect();
+    /// What this client is registered to get ID Tokens and logout tokens signed with (`id_token_signed_response_alg`): no other
+    /// algorithm is taken, whatever else the issuer announces (OpenID Connect Core §3.1.3.7). Unless set it is RS256, the default of
+    /// a registration, or the one algorithm of an issuer that has one.
+    pub fn id_token_algorithm(mut self, registered: Algorithm) -> Self {
+        self.id_token_algorithm = Some(registered);
+        self
+    }
+
+    /// Whether a logout token must be of the type `logout+jwt`, and not of none or `JWT`, as with issuers that follow the first
+    /// drafts of Back-Channel Logout. Unless set, `events` and the absent `nonce` tell it from other tokens, as the specification
+    /// has it (§2.4, §4.1); set it where the issuer names the type, and no other token can ever be taken for one.
+    pub fn require_logout_token_typ(mut self, required: bool) -> Self {
+        self.logout_token_typ_required = required;
         self
     }
 
@@ -308,12 +319,7 @@ impl ClientBuilder {
     }
 
     fn config(self, site: Option<Site>, cookies: Cookies) -> Result<Config, Error> {
-        if self.client_id.is_empty()
-            || self
-                .client_id
-                .bytes()
-                .any(|byte| !(0x20..0x7f).contains(&byte))
-        {
+        if self.client_id.is_empty() || !grammar::is_vschar(&self.client_id) {
             return Err(Error::configuration(
                 "client_id must be visible ASCII characters",
             ));
@@ -338,15 +344,18 @@ impl ClientBuilder {
         {
             return Err(Error::configuration("the client secret is empty"));
         }
+        if secret
+            .as_ref()
+            .is_some_and(|secret| !grammar::is_vschar(secret.expose()))
+        {
+            return Err(Error::configuration(
+                "the client secret holds something that no secret has (RFC 6749 A.2): a byte order mark, a line break, or a letter outside ASCII",
+            ));
+        }
         if let Some(bad) = self.scopes.iter().find(|name| !scope::is_name(name)) {
             return Err(Error::configuration(format!(
                 "`{bad}` is not a scope; name them one by one"
             )));
-        }
-        if self.id_token_algorithms.is_empty() {
-            return Err(Error::configuration(
-                "id_token_algorithms names none, so that no ID Token could be taken",
-            ));
         }
         let resource = self.resource.map(checked_resource).transpose()?;
         Ok(Config {
@@ -356,7 +365,8 @@ impl ClientBuilder {
             scope: Scope::parse(&self.scopes.join(" "))
                 .ok_or_else(|| Error::configuration("more than 100 scopes"))?,
             resource,
-            id_token_algorithms: self.id_token_algorithms,
+            id_token_algorithm: self.id_token_algorithm,
+            logout_token_typ_required: self.logout_token_typ_required,
             login: self.login,
             user_info: self.user_info,
             pushed_requests: self.pushed_requests,
@@ -478,9 +488,10 @@ mod tests {
     #[case::two_secrets(builder().secret(Secret::new("s")).secret_file("/f"))]
     #[case::missing_secret_file(builder().secret_file("/nowhere/at/all"))]
     #[case::empty_secret(builder().secret(Secret::new("")))]
+    #[case::secret_of_two_lines(builder().secret(Secret::new("a\nb")))]
+    #[case::secret_with_a_byte_order_mark(builder().secret(Secret::new("\u{feff}secret")))]
     #[case::basic_without_secret(builder().authentication(ClientAuthentication::Basic))]
     #[case::none_with_secret(builder().secret(Secret::new("s")).authentication(ClientAuthentication::None))]
-    #[case::no_algorithm(builder().id_token_algorithms([]))]
     #[case::cookie_name(builder().cookie_name("a b"))]
     #[case::no_life(builder().session_lifetimes(Duration::ZERO, Duration::ZERO))]
     #[case::store_without_keys(builder().store(MemoryStore::new()))]

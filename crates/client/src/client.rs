@@ -65,8 +65,10 @@ pub(crate) struct Config {
     pub(crate) credentials: Credentials,
     pub(crate) scope: Scope,
     pub(crate) resource: Option<String>,
-    /// What ID Tokens and logout tokens may be signed with.
-    pub(crate) id_token_algorithms: Vec<Algorithm>,
+    /// What this client is registered to get ID Tokens and logout tokens signed with, where the app says so.
+    pub(crate) id_token_algorithm: Option<Algorithm>,
+    /// Whether a logout token must name its type.
+    pub(crate) logout_token_typ_required: bool,
     pub(crate) login: LoginOptions,
     pub(crate) user_info: UserInfo,
     pub(crate) pushed_requests: PushedRequests,
@@ -90,6 +92,12 @@ pub(crate) struct Site {
 impl Client {
     pub(crate) fn assemble(parts: Parts) -> Self {
         Self(Arc::new(parts))
+    }
+
+    /// Whether `other` is a clone of this client.
+    #[cfg(feature = "axum")]
+    pub(crate) fn is(&self, other: &Client) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// The issuer, exactly as configured.
@@ -203,24 +211,37 @@ impl Client {
         self.scope().contains(OPENID)
     }
 
-    /// What the issuer may sign ID Tokens and logout tokens with: of the configured algorithms the ones it announces.
-    pub(crate) fn id_token_algorithms(&self, metadata: &Metadata) -> Vec<Algorithm> {
-        let announced = metadata.id_token_algorithms.as_ref();
-        let mut algorithms = self.config().id_token_algorithms.clone();
-        algorithms.retain(|algorithm| announced.is_none_or(|list| list.contains(algorithm)));
-        algorithms
+    /// What the issuer signs this client's ID Tokens and logout tokens with: the one algorithm that the client is registered with
+    /// (OpenID Connect Core §3.1.3.7 item 7), RS256 where the app names none. That is the default of a registration; an issuer
+    /// that has one algorithm, and it is another, registers nobody with RS256.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] if the issuer announces others alone.
+    pub(crate) fn id_token_algorithm(&self, metadata: &Metadata) -> Result<Algorithm, Error> {
+        let announced = metadata.id_token_algorithms.as_deref();
+        let registered = match (self.config().id_token_algorithm, announced) {
+            (Some(named), _) => named,
+            (None, Some([only])) => *only,
+            (None, _) => Algorithm::Rs256,
+        };
+        match announced {
+            Some(list) if !list.contains(&registered) => Err(Error::configuration(format!(
+                "the issuer does not sign ID Tokens with {registered}; name what this client is registered with (id_token_signed_response_alg): `.id_token_algorithm(…)`"
+            ))),
+            _ => Ok(registered),
+        }
     }
 
     /// What the ID Token that came with `access_token` is held to.
     pub(crate) fn id_token_rules<'a>(
         &'a self,
-        algorithms: &'a [Algorithm],
+        algorithm: Algorithm,
         access_token: &'a Secret,
     ) -> IdTokenRules<'a> {
         IdTokenRules {
             issuer: self.issuer(),
             client_id: self.client_id(),
-            algorithms,
+            algorithm,
             access_token,
         }
     }
@@ -244,8 +265,7 @@ impl Client {
     ) -> Result<Tokens, Error> {
         let now = self.now();
         let answer = self.send_proven(key, build).await?;
-        Tokens::parse(answer.status, answer.is_json(), &answer.body, asked, now)?
-            .bound_as_asked(key.is_some())
+        Tokens::read(&answer, asked, now)?.bound_as_asked(key.is_some())
     }
 
     /// Tells the server that a refresh token is not needed any more (RFC 7009), as well as that can be done: it runs on when

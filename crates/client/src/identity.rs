@@ -111,8 +111,7 @@ impl Identity {
 
     /// When the person signed in at the issuer, where it says so.
     pub fn auth_time(&self) -> Option<Timestamp> {
-        let seconds = self.claim("auth_time")?.as_i64()?;
-        Some(Timestamp::from_seconds(seconds))
+        Timestamp::from_numeric_date(self.claim("auth_time")?)
     }
 
     /// The authentication context: what kind of sign-in it was. Whoever asked for one compares it.

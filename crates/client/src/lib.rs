@@ -15,6 +15,7 @@ mod cookie;
 mod discovery;
 mod error;
 mod flights;
+mod grammar;
 mod http;
 mod id_token;
 mod identity;

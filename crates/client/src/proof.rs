@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
+use crate::grammar;
 use crate::http::Answer;
 use crate::record::exposed;
 use crate::token_request::TokenRequest;
@@ -30,8 +31,6 @@ const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 const USE_NONCE: &str = "use_dpop_nonce";
 /// How many servers' nonces are remembered: an issuer's and an API's, and room for their moving.
 const MOST_ORIGINS: usize = 16;
-/// The longest nonce that is sent back, in bytes.
-const LONGEST_NONCE: usize = 512;
 
 /// A proof key as it is kept: PKCS#8 in base64url. `Serialize` is for the seal alone; it has no `Debug`.
 #[derive(Clone, Serialize, Deserialize)]
@@ -191,14 +190,9 @@ pub(crate) fn wants_nonce(answer: &Answer) -> bool {
     nonce_in(&answer.headers).is_some() && (in_body() || in_challenge())
 }
 
-/// RFC 9449 §8.1: one or more characters of `NQCHAR`.
 fn nonce_in(headers: &HeaderMap) -> Option<&str> {
     let nonce = headers.get(DPOP_NONCE)?.to_str().ok()?;
-    let fits = (1..=LONGEST_NONCE).contains(&nonce.len())
-        && nonce
-            .bytes()
-            .all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e));
-    fits.then_some(nonce)
+    grammar::is_nonce(nonce).then_some(nonce)
 }
 
 #[cfg(test)]

@@ -6,14 +6,12 @@ use serde::Deserialize;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
+use crate::grammar;
 use crate::http::{Answer, is_busy};
 use crate::metadata::Metadata;
 use crate::proof::HeldKey;
 use crate::token_request::TokenRequest;
 use crate::token_response::Refused;
-
-/// The longest `request_uri` that is put into an address, in bytes.
-const LONGEST_REQUEST_URI: usize = 6 * 1024;
 
 /// Whether authorization requests are pushed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,10 +113,7 @@ fn read(answer: &Answer) -> Result<String, Error> {
     pushed
         .filter(|_| answer.is_json())
         .map(|pushed| pushed.request_uri)
-        .filter(|uri| {
-            (1..=LONGEST_REQUEST_URI).contains(&uri.len())
-                && uri.bytes().all(|byte| byte.is_ascii_graphic())
-        })
+        .filter(|uri| grammar::is_request_uri(uri))
         .ok_or_else(|| unusable("gave no request_uri"))
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Inside the process one flight serves all waiting tasks. Across processes a lease on the record, taken by compare-and-swap
 //! before the request, keeps the others waiting. A lost answer is asked for again with the same refresh token: the server
-//! gives the same successor. New tokens are stored before anyone uses them. When to renew is `record.rs`'s concern.
+//! gives the same successor. A successor is stored before anything else of its answer is judged, new tokens before anyone uses
+//! them. When to renew is `record.rs`'s concern.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,13 +18,15 @@ use safeconduct_protocol::time::Timestamp;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::flights::Flights;
+use crate::http::Answer;
 use crate::id_token::HeldIdentity;
+use crate::keys::GivenBy;
 use crate::metadata::Metadata;
 use crate::record::{LEASE, Lease, Need, Record};
 use crate::sessions::Change;
 use crate::store::SessionKey;
 use crate::token_request::{Offer, TokenRequest};
-use crate::token_response::Tokens;
+use crate::token_response::{Successor, Tokens};
 
 /// How long to wait for another process to renew the tokens: longer than its lease.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -182,9 +185,8 @@ impl Refresh {
             .refresh_token
             .clone()
             .expect("the lease is taken on records with a refresh token only");
-        let asking = self.ask(&presented, &record);
-        match self.while_renewing_the_lease(asking).await {
-            Ok(renewed) => self.keep(&presented, renewed).await,
+        let exchanging = self.exchange(&presented, &record);
+        match self.while_renewing_the_lease(exchanging).await {
             Err(error) if error.oauth_error() == Some("invalid_grant") => {
                 self.settle_refusal(&presented, error).await
             }
@@ -192,34 +194,65 @@ impl Refresh {
                 self.release_lease().await;
                 Err(error)
             }
+            renewed => renewed,
         }
     }
 
-    /// Asks for new tokens, and judges what comes with them. If the connection broke off, the server may have answered: the same
-    /// question gets the same answer. After a time-out there is no second try at once; the next flight makes it.
-    async fn ask(&self, presented: &Secret, record: &Record) -> Result<Renewed, Error> {
+    /// Buys new tokens with `presented`, judges what comes with them, and keeps them. The refresh token that came in place of
+    /// `presented` is kept first, whatever becomes of the rest: `presented` is spent, and at many servers sending it again ends the
+    /// grant.
+    async fn exchange(&self, presented: &Secret, record: &Record) -> Result<Record, Error> {
         let metadata = self.client.metadata().await?;
         if record.identity.is_some() {
             // A refresh token is not spent on an answer that nobody could judge.
+            self.client.id_token_algorithm(&metadata)?;
             let uri = self.client.jwks_uri(&metadata)?;
             self.client.keys().current(uri).await?;
         }
+        let asked_at = self.client.now();
+        let answer = self.ask(&metadata, presented, record).await?;
+        let scope = &record.tokens.scope;
+        let tokens = Tokens::read(&answer, scope, asked_at)
+            .and_then(|tokens| tokens.bound_as_asked(record.proof_key.is_some()));
+        let needs_no_judgement = |tokens: &Tokens| tokens.id_token.is_none();
+        let mut held = presented.clone();
+        if !tokens.as_ref().is_ok_and(needs_no_judgement) {
+            let successor = Successor::read(&answer, presented);
+            if let Some(settled) = self.keep_successor(presented, &successor).await? {
+                return Ok(settled);
+            }
+            if let Successor::Token(successor) = successor {
+                held = successor;
+            }
+        }
+        let tokens = tokens?;
+        let identity = self.identify(&metadata, record, &tokens).await?;
+        self.keep(&held, Renewed { tokens, identity }).await
+    }
+
+    /// Asks for new tokens. If the connection broke off, the server may have answered: the same question gets the same answer. An
+    /// answer that came is never asked for again, however odd it is, and after a time-out there is no second try at once: the next
+    /// flight makes it.
+    async fn ask(
+        &self,
+        metadata: &Metadata,
+        presented: &Secret,
+        record: &Record,
+    ) -> Result<Answer, Error> {
         let request = || {
             let offer = Offer::RefreshToken(presented);
             let now = self.client.now();
             TokenRequest::for_token(&metadata.token_endpoint, &self.client.asker(), &offer, now)
         };
-        let (key, scope) = (record.proof_key.as_ref(), &record.tokens.scope);
+        let key = record.proof_key.as_ref();
         let begun = Instant::now();
-        let tokens = match self.client.ask(key, request, scope).await {
+        match self.client.send_proven(key, request).await {
             Err(error) if is_lost(&error) && begun.elapsed() < self.client.http().timeout / 2 => {
                 tracing::info!(%error, "the answer to a refresh was lost; asking again");
-                self.client.ask(key, request, scope).await?
+                self.client.send_proven(key, request).await
             }
-            answered => answered?,
-        };
-        let identity = self.identify(&metadata, record, &tokens).await?;
-        Ok(Renewed { tokens, identity })
+            answered => answered,
+        }
     }
 
     /// Who the new tokens are of, if they come with an ID Token: the same person as before (OpenID Connect Core §12.2).
@@ -232,14 +265,11 @@ impl Refresh {
         let (Some(token), Some(before)) = (&tokens.id_token, &record.identity) else {
             return Ok(None);
         };
-        let algorithms = self.client.id_token_algorithms(metadata);
-        let rules = self
-            .client
-            .id_token_rules(&algorithms, &tokens.access_token);
+        let algorithm = self.client.id_token_algorithm(metadata)?;
+        let rules = self.client.id_token_rules(algorithm, &tokens.access_token);
         let judgement = |keys: &KeySet| rules.at_refresh(token, before, keys, self.client.now());
-        let (token, kind) = (token.expose(), ErrorKind::IdToken);
         self.client
-            .judge(metadata, token, kind, judgement)
+            .judge(metadata, token.expose(), GivenBy::Issuer, judgement)
             .await
             .map(Some)
     }
@@ -285,35 +315,74 @@ impl Refresh {
         }
     }
 
-    /// Stores new tokens in place of the ones they were bought with. If somebody else was faster, theirs stand.
-    async fn keep(&self, presented: &Secret, renewed: Renewed) -> Result<Record, Error> {
+    /// Stores the refresh token that came in place of `presented`; the session is still leased. Gives the record if another
+    /// process was faster: its tokens stand.
+    async fn keep_successor(
+        &self,
+        presented: &Secret,
+        successor: &Successor,
+    ) -> Result<Option<Record>, Error> {
+        let next = match successor {
+            Successor::None => return Ok(None),
+            Successor::Token(token) => Some(token),
+            Successor::Unusable => {
+                tracing::warn!(
+                    "the server gave something that is no refresh token; the session ends with its access token"
+                );
+                None
+            }
+        };
+        let kept = self.write(presented, |record| {
+            record.tokens.refresh_token = next.cloned();
+        });
+        match kept.await? {
+            Change::Made(_) => Ok(None),
+            Change::Unwanted(record) => Ok(Some(record)),
+            Change::Gone => {
+                next.map(|token| self.client.revoke(token.clone()));
+                Err(gone())
+            }
+        }
+    }
+
+    /// Stores new tokens in place of the refresh token `held`. If another process was faster, its tokens stand.
+    async fn keep(&self, held: &Secret, renewed: Renewed) -> Result<Record, Error> {
         let Renewed { tokens, identity } = renewed;
+        let kept = self.write(held, |record| {
+            record.tokens.renew(tokens.clone(), self.refused.is_some());
+            record.identity = identity.clone().or(record.identity.take());
+            record.lease = None;
+        });
+        match kept.await? {
+            Change::Made(record) => {
+                tracing::info!(session = record.id, "tokens were renewed");
+                Ok(record)
+            }
+            Change::Unwanted(record) => Ok(record),
+            Change::Gone => {
+                // Signed out in the meantime: what was just bought must not outlive that.
+                tokens.refresh_token.map(|token| self.client.revoke(token));
+                Err(gone())
+            }
+        }
+    }
+
+    /// Changes the record while it holds the refresh token `held`. A store that stumbles is tried again.
+    async fn write(&self, held: &Secret, change: impl Fn(&mut Record)) -> Result<Change, Error> {
         let mut tries = 0;
         loop {
-            let kept = self.client.sessions().change(&self.session, |record| {
-                let unchanged = record.tokens.refresh_token.as_ref() == Some(presented);
-                record.tokens.renew(tokens.clone(), self.refused.is_some());
-                record.identity = identity.clone().or(record.identity.take());
-                record.lease = None;
+            let written = self.client.sessions().change(&self.session, |record| {
+                let unchanged = record.tokens.refresh_token.as_ref() == Some(held);
+                change(record);
                 unchanged
             });
             tries += 1;
-            match kept.await {
-                Ok(Change::Made(record)) => {
-                    tracing::info!(session = record.id, "tokens were renewed");
-                    return Ok(record);
-                }
-                Ok(Change::Unwanted(record)) => return Ok(record),
-                Ok(Change::Gone) => {
-                    // Signed out in the meantime: what was just bought must not outlive that.
-                    tokens.refresh_token.map(|token| self.client.revoke(token));
-                    return Err(gone());
-                }
-                Err(error) if tries == STORE_TRIES => return Err(error),
-                Err(error) => {
+            match written.await {
+                Err(error) if tries < STORE_TRIES => {
                     tracing::warn!(%error, "new tokens could not be stored; trying again");
                     tokio::time::sleep(STORE_PAUSE * tries).await;
                 }
+                written => return written,
             }
         }
     }
@@ -350,10 +419,7 @@ fn beyond_renewal(record: &Record, now: Timestamp) -> Error {
 
 /// Whether the server may have acted without us hearing of it.
 fn is_lost(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::IssuerUnreachable | ErrorKind::TokenResponse
-    )
+    error.kind() == ErrorKind::IssuerUnreachable
 }
 
 fn gone() -> Error {

@@ -5,20 +5,21 @@
 //! `authorization_request.rs`'s concern, what an ID Token must say `id_token.rs`'s.
 
 use http::Method;
-use safeconduct_protocol::jose::KeySet;
+use safeconduct_protocol::jose::{Algorithm, KeySet};
 use safeconduct_protocol::parameters::Parameters;
 use safeconduct_protocol::secret::Secret;
 
 use crate::attempt::{Attempt, CodeExchange};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
+use crate::grammar;
 use crate::id_token::{Asked, HeldIdentity};
 use crate::identity::{Identity, worth_keeping};
-use crate::keys::Refused;
+use crate::keys::{GivenBy, Refused};
 use crate::metadata::Metadata;
 use crate::proof::HeldKey;
 use crate::token_request::{Offer, TokenRequest};
-use crate::token_response::{Tokens, is_error_code, printable};
+use crate::token_response::{Tokens, printable};
 
 /// The longest query of a callback that is read, in bytes.
 const LONGEST_QUERY: usize = 8 * 1024;
@@ -74,6 +75,7 @@ impl Client {
     async fn redeem(&self, metadata: &Metadata, exchange: CodeExchange) -> Result<SignedIn, Error> {
         if self.is_openid() {
             // A code is not spent on an answer that nobody could judge.
+            self.id_token_algorithm(metadata)?;
             self.keys().current(self.jwks_uri(metadata)?).await?;
         }
         let key = exchange.attempt.proof_key.as_ref();
@@ -97,11 +99,12 @@ impl Client {
         let mut identity = match self.id_token(&tokens)? {
             None => None,
             Some(token) => {
-                let kind = ErrorKind::IdToken;
+                let algorithm = self.id_token_algorithm(metadata)?;
                 let judgement =
-                    |keys: &KeySet| self.judge_at_sign_in(metadata, attempt, &tokens, keys);
+                    |keys: &KeySet| self.judge_at_sign_in(algorithm, attempt, &tokens, keys);
+                let token = token.expose();
                 Some(
-                    self.judge(metadata, token.expose(), kind, judgement)
+                    self.judge(metadata, token, GivenBy::Issuer, judgement)
                         .await?,
                 )
             }
@@ -131,10 +134,11 @@ impl Client {
         let tokens = tokens.bound_as_asked(exchange.attempt.proof_key.is_some())?;
         let identity = match self.id_token(&tokens)? {
             None => None,
-            Some(_) => Some(
-                self.judge_at_sign_in(metadata, &exchange.attempt, &tokens, keys)
-                    .map_err(|refused| Error::new(ErrorKind::IdToken, refused.to_string()))?,
-            ),
+            Some(_) => {
+                let algorithm = self.id_token_algorithm(metadata)?;
+                let judged = self.judge_at_sign_in(algorithm, &exchange.attempt, &tokens, keys);
+                Some(judged.map_err(|refused| refused.of(ErrorKind::IdToken, algorithm))?)
+            }
         };
         Ok(self.complete(exchange, tokens, identity))
     }
@@ -153,7 +157,7 @@ impl Client {
 
     fn judge_at_sign_in(
         &self,
-        metadata: &Metadata,
+        algorithm: Algorithm,
         attempt: &Attempt,
         tokens: &Tokens,
         keys: &KeySet,
@@ -164,8 +168,7 @@ impl Client {
             nonce: &attempt.nonce(),
             signed_in_since: attempt.signed_in_since(),
         };
-        let algorithms = self.id_token_algorithms(metadata);
-        self.id_token_rules(&algorithms, &tokens.access_token)
+        self.id_token_rules(algorithm, &tokens.access_token)
             .at_sign_in(token, &asked, keys, self.now())
     }
 
@@ -322,8 +325,13 @@ impl AuthorizationResponse {
         }
         let state = one("state")?.ok_or_else(|| malformed("there is no state"))?;
         let outcome = match (one("code")?, one("error")?) {
-            (Some(code), None) => Ok(Secret::new(code)),
-            (None, Some(error)) if is_error_code(&error) => Err(Refusal {
+            (Some(code), None) if grammar::is_token(&code) => Ok(Secret::new(code)),
+            (Some(_), None) => {
+                return Err(malformed(
+                    "the code is empty or holds characters no code has",
+                ));
+            }
+            (None, Some(error)) if grammar::is_error_code(&error) => Err(Refusal {
                 error,
                 description: printable(&one("error_description")?.unwrap_or_default()),
             }),

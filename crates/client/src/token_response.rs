@@ -5,9 +5,11 @@ use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::secret::Secret;
 use safeconduct_protocol::time::Timestamp;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::error::{Error, ErrorKind};
-use crate::http::is_busy;
+use crate::grammar;
+use crate::http::{Answer, is_busy};
 
 /// A token may not claim to live longer than this many seconds: ten years.
 const LONGEST_LIFE: u64 = 10 * 365 * 24 * 3600;
@@ -55,16 +57,29 @@ impl std::fmt::Debug for Tokens {
 /// RFC 6749 §5.1. A repeated member, or one of the wrong type, is refused.
 #[derive(Deserialize)]
 struct Grant {
-    access_token: Secret,
-    token_type: String,
+    #[serde(default)]
+    access_token: Option<Secret>,
+    #[serde(default)]
+    token_type: Option<String>,
     #[serde(default, deserialize_with = "present")]
-    expires_in: Option<u64>,
+    expires_in: Option<Value>,
     #[serde(default)]
     refresh_token: Option<Secret>,
     #[serde(default)]
     id_token: Option<Secret>,
     #[serde(default)]
     scope: Option<String>,
+}
+
+/// What an answer to a refresh holds in place of the refresh token that bought it, whatever else is wrong with the answer: the old
+/// one is spent.
+pub(crate) enum Successor {
+    /// Nothing: the old one stays good, as with a server that does not rotate.
+    None,
+    /// The next refresh token.
+    Token(Secret),
+    /// Something that is no refresh token.
+    Unusable,
 }
 
 /// RFC 6749 §5.2.
@@ -79,8 +94,9 @@ impl Refused {
     /// The refusal in `body`, if it is one.
     pub(crate) fn read(status: StatusCode, is_json: bool, body: &[u8]) -> Option<Self> {
         let refused = serde_json::from_slice::<Self>(body).ok();
-        refused
-            .filter(|refused| is_json && status.is_client_error() && is_error_code(&refused.error))
+        refused.filter(|refused| {
+            is_json && status.is_client_error() && grammar::is_error_code(&refused.error)
+        })
     }
 
     /// As an error of `kind`.
@@ -115,28 +131,53 @@ impl Tokens {
         // The parser's own message may quote the answer, and with it a token.
         let grant: Grant = serde_json::from_slice(body)
             .map_err(|_| unusable("the answer is not the JSON of RFC 6749 §5.1"))?;
-        let token_type = TokenType::read(&grant.token_type)
+        let Some(access_token) = grant.access_token else {
+            // Some servers refuse with 200.
+            return Err(match Refused::read(StatusCode::BAD_REQUEST, true, body) {
+                Some(refused) => refused.into_error(ErrorKind::TokenRefused, status),
+                None => unusable("there is no access_token"),
+            });
+        };
+        let token_type = grant
+            .token_type
+            .ok_or_else(|| unusable("there is no token_type"))?;
+        let token_type = TokenType::read(&token_type)
             .ok_or_else(|| unusable("the token_type is neither Bearer nor DPoP"))?;
-        let others = [&grant.refresh_token, &grant.id_token];
-        if !is_token(&grant.access_token) || others.into_iter().flatten().any(|t| !is_token(t)) {
-            return Err(unusable(
-                "a token is empty or holds characters no token has",
-            ));
+        let tokens = [
+            ("access_token", Some(&access_token)),
+            ("refresh_token", grant.refresh_token.as_ref()),
+            ("id_token", grant.id_token.as_ref()),
+        ];
+        for (name, token) in tokens {
+            if token.is_some_and(|token| !grammar::is_token(token.expose())) {
+                let why = format!("the {name} is empty or holds characters no token has");
+                return Err(unusable(&why));
+            }
         }
         let scope = match grant.scope {
             Some(text) => Scope::parse(&text).ok_or_else(|| unusable("the scope is malformed"))?,
             None => asked.clone(),
         };
-        let life = |seconds: u64| i64::try_from(seconds.min(LONGEST_LIFE)).unwrap_or(i64::MAX);
+        let life = match &grant.expires_in {
+            Some(seconds) => {
+                Some(life(seconds).ok_or_else(|| unusable("expires_in is no number of seconds"))?)
+            }
+            None => None,
+        };
         Ok(Self {
-            access_token: grant.access_token,
+            access_token,
             token_type,
-            expires_at: grant.expires_in.map(|seconds| now.plus(life(seconds))),
+            expires_at: life.map(|seconds| now.plus(seconds)),
             refresh_token: grant.refresh_token,
             id_token: grant.id_token,
             scope,
             received_at: now,
         })
+    }
+
+    /// Reads `answer`, as [`Tokens::parse`] does.
+    pub(crate) fn read(answer: &Answer, asked: &Scope, now: Timestamp) -> Result<Self, Error> {
+        Self::parse(answer.status, answer.is_json(), &answer.body, asked, now)
     }
 
     /// These tokens, if they are of the type that was asked for: bound to a key exactly if one was proven. A server that does
@@ -176,15 +217,48 @@ impl TokenType {
     }
 }
 
-/// `expires_in` may be absent, but `null` or `"300"` is a mistake that must not read as "never".
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    u64::deserialize(deserializer).map(Some)
+impl Successor {
+    /// What the answer to a refresh holds, which sent `presented`.
+    pub(crate) fn read(answer: &Answer, presented: &Secret) -> Self {
+        #[derive(Deserialize)]
+        struct Rotated {
+            #[serde(default)]
+            refresh_token: Option<Value>,
+        }
+        let rotated = serde_json::from_slice::<Rotated>(&answer.body).ok();
+        let rotated = rotated.filter(|_| answer.status == StatusCode::OK && answer.is_json());
+        match rotated.and_then(|rotated| rotated.refresh_token) {
+            None => Self::None,
+            Some(Value::String(token)) if token == presented.expose() => Self::None,
+            Some(Value::String(token)) if grammar::is_token(&token) => {
+                Self::Token(Secret::new(token))
+            }
+            Some(_) => Self::Unusable,
+        }
+    }
 }
 
-/// RFC 6749 Appendix A.12: one or more visible characters.
-fn is_token(token: &Secret) -> bool {
-    let token = token.expose();
-    !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())
+/// `expires_in` may be absent, but `null` is a mistake that must not read as "never".
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+/// `expires_in` is `1*DIGIT` (RFC 6749 §A.14): a number, or as some issuers have it a text of digits, or one that ends with `.0`.
+fn life(expires_in: &Value) -> Option<i64> {
+    let seconds = match expires_in {
+        Value::Number(number) => match number.as_u64() {
+            Some(seconds) => seconds.to_string(),
+            None => number.to_string().strip_suffix(".0")?.to_owned(),
+        },
+        Value::String(text) => text.clone(),
+        _ => return None,
+    };
+    if seconds.is_empty() || !seconds.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    // More digits than fit are a very long life, and cut as such.
+    let seconds = seconds.parse().unwrap_or(LONGEST_LIFE);
+    i64::try_from(seconds.min(LONGEST_LIFE)).ok()
 }
 
 fn refusal(status: StatusCode, is_json: bool, body: &[u8]) -> Error {
@@ -201,14 +275,6 @@ fn refusal(status: StatusCode, is_json: bool, body: &[u8]) -> Error {
             format!("the token endpoint answered {status} without an error code"),
         ),
     }
-}
-
-/// Whether `code` is of the form of an error code (RFC 6749 Appendix A.7), and short enough for a log.
-pub(crate) fn is_error_code(code: &str) -> bool {
-    (1..=64).contains(&code.len())
-        && code
-            .bytes()
-            .all(|byte| matches!(byte, 0x20 | 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
 }
 
 /// Foreign text made fit for one line of a log.
@@ -265,7 +331,10 @@ mod tests {
     #[case::a_number(r#"{"access_token":1,"token_type":"Bearer"}"#)]
     #[case::no_type(r#"{"access_token":"at"}"#)]
     #[case::another_type(r#"{"access_token":"at","token_type":"mac"}"#)]
-    #[case::life_as_text(r#"{"access_token":"at","token_type":"Bearer","expires_in":"300"}"#)]
+    #[case::life_in_words(r#"{"access_token":"at","token_type":"Bearer","expires_in":"1h"}"#)]
+    #[case::life_with_a_sign(r#"{"access_token":"at","token_type":"Bearer","expires_in":"+300"}"#)]
+    #[case::empty_life(r#"{"access_token":"at","token_type":"Bearer","expires_in":""}"#)]
+    #[case::life_in_a_list(r#"{"access_token":"at","token_type":"Bearer","expires_in":[300]}"#)]
     #[case::life_as_null(r#"{"access_token":"at","token_type":"Bearer","expires_in":null}"#)]
     #[case::negative_life(r#"{"access_token":"at","token_type":"Bearer","expires_in":-1}"#)]
     #[case::fractional_life(r#"{"access_token":"at","token_type":"Bearer","expires_in":1.5}"#)]
@@ -278,6 +347,87 @@ mod tests {
             read(200, body).unwrap_err().kind(),
             ErrorKind::TokenResponse
         );
+    }
+
+    #[rstest]
+    #[case::a_number("300", 300)]
+    #[case::nothing_left("0", 0)]
+    #[case::text(r#""3599""#, 3599)]
+    #[case::a_float_that_is_whole("3599.0", 3599)]
+    #[case::leading_zeros(r#""0060""#, 60)]
+    #[case::beyond_all_reason(r#""99999999999999999999999""#, 315_360_000)]
+    fn a_life_is_a_number_of_seconds_however_it_is_written(
+        #[case] expires_in: &str,
+        #[case] seconds: i64,
+    ) {
+        let body =
+            format!(r#"{{"access_token":"at","token_type":"Bearer","expires_in":{expires_in}}}"#);
+        assert_eq!(
+            read(200, &body).unwrap().expires_at,
+            Some(NOW.plus(seconds))
+        );
+    }
+
+    #[rstest]
+    #[case::no_token_type(r#"{"access_token":"at"}"#, "there is no token_type")]
+    #[case::no_access_token(r#"{"token_type":"Bearer"}"#, "there is no access_token")]
+    #[case::life(
+        r#"{"access_token":"at","token_type":"Bearer","expires_in":-1}"#,
+        "expires_in"
+    )]
+    #[case::refresh_token(
+        r#"{"access_token":"at","token_type":"Bearer","refresh_token":"a\nb"}"#,
+        "the refresh_token"
+    )]
+    fn what_is_wrong_with_an_answer_is_named(#[case] body: &str, #[case] named: &str) {
+        let error = read(200, body).unwrap_err().to_string();
+        assert!(error.contains(named), "{error}");
+    }
+
+    #[test]
+    fn tokens_may_hold_every_visible_character_and_the_space() {
+        let all: String = (0x20..=0x7e_u8).map(char::from).collect();
+        let body = serde_json::json!({ "access_token": all, "token_type": "Bearer", "refresh_token": all });
+        let tokens = read(200, &body.to_string()).unwrap();
+        assert_eq!(tokens.access_token.expose(), all);
+        assert_eq!(tokens.refresh_token.unwrap().expose(), all);
+    }
+
+    #[rstest]
+    #[case::rotated(200, r#"{"refresh_token":"next"}"#, Some("next"))]
+    #[case::beside_what_is_wrong(
+        200,
+        r#"{"refresh_token":"n e x t","access_token":7}"#,
+        Some("n e x t")
+    )]
+    #[case::not_rotated(200, r#"{"access_token":"at"}"#, Some("presented"))]
+    #[case::the_same(200, r#"{"refresh_token":"presented"}"#, Some("presented"))]
+    #[case::null(200, r#"{"refresh_token":null}"#, Some("presented"))]
+    #[case::of_no_success(400, r#"{"refresh_token":"next"}"#, Some("presented"))]
+    #[case::unreadable(200, "hello", Some("presented"))]
+    #[case::empty(200, r#"{"refresh_token":""}"#, None)]
+    #[case::a_line_break(200, r#"{"refresh_token":"a\nb"}"#, None)]
+    #[case::a_number(200, r#"{"refresh_token":7}"#, None)]
+    fn a_successor_is_read_whatever_else_the_answer_holds(
+        #[case] status: u16,
+        #[case] body: &str,
+        #[case] held_then: Option<&str>,
+    ) {
+        let mut headers = http::HeaderMap::new();
+        let json = http::HeaderValue::from_static("application/json");
+        headers.insert(http::header::CONTENT_TYPE, json);
+        let answer = Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers,
+            body: body.to_owned().into(),
+        };
+        let presented = Secret::new("presented");
+        let held = match Successor::read(&answer, &presented) {
+            Successor::None => Some(presented),
+            Successor::Token(token) => Some(token),
+            Successor::Unusable => None,
+        };
+        assert_eq!(held.as_ref().map(Secret::expose), held_then);
     }
 
     #[rstest]
@@ -329,6 +479,12 @@ mod tests {
         Some("invalid_client")
     )]
     #[case(400, r#"{"error":"a\nb"}"#, ErrorKind::TokenResponse, None)]
+    #[case(
+        200,
+        r#"{"error":"bad_verification_code"}"#,
+        ErrorKind::TokenRefused,
+        Some("bad_verification_code")
+    )]
     #[case(404, "not here", ErrorKind::TokenResponse, None)]
     #[case(302, r#"{"error":"invalid_grant"}"#, ErrorKind::TokenResponse, None)]
     #[case(

@@ -4,13 +4,15 @@ use std::ops::{Deref, DerefMut};
 use std::sync::LazyLock;
 
 use ::axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use http::Extensions;
 use http::request::Parts;
 use serde_json::{Map, Value};
 
 use super::CSRF_FIELD;
 use super::page::escape;
-use super::visit::Visit;
+use super::visit::Visits;
 use crate::api::Api;
+use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::identity::Identity;
 use crate::session::Session;
@@ -133,11 +135,25 @@ async fn required(parts: &Parts) -> Result<Session, Error> {
 }
 
 async fn visitor(parts: &Parts) -> Result<Option<Session>, Error> {
-    let visit = parts.extensions.get::<Visit>().cloned();
-    let visit = visit.ok_or_else(|| {
-        Error::configuration(
-            "a handler asks who is visiting, but the router lacks `.layer(client.layer())`",
-        )
-    })?;
-    visit.session().await
+    let visits = Visits::of(&parts.extensions).cloned();
+    visits.ok_or_else(unlayered)?.session().await
+}
+
+impl Client {
+    /// Who is signed in with this client, and with no other: what a handler asks that is for the people of one issuer alone, where
+    /// layers of several clients stand around it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::SessionStore`]; [`ErrorKind::Configuration`] without a layer of this client.
+    pub async fn user_in(&self, extensions: &Extensions) -> Result<Option<User>, Error> {
+        let visit = Visits::of(extensions).and_then(|visits| visits.with(self).cloned());
+        let session = visit.ok_or_else(unlayered)?.session().await?;
+        Ok(session.map(User))
+    }
+}
+
+fn unlayered() -> Error {
+    Error::configuration(
+        "a handler asks who is visiting, but the router lacks `.layer(client.layer())`",
+    )
 }

@@ -49,6 +49,10 @@ impl Client {
     }
 
     /// The layer that lets handlers know who is visiting. It requires nothing by itself.
+    ///
+    /// An app with several clients has a layer of each. `User` is then who is signed in with the nearest one that knows the visitor,
+    /// [`Session::client`](crate::Session::client) says with which, and [`Client::user_in`] asks one client alone; a visitor whom none
+    /// knows is sent to sign in with the nearest. Each client needs a cookie name of its own.
     pub fn layer(&self) -> SignInLayer {
         SignInLayer::new(self.clone())
     }

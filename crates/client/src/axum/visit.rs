@@ -1,4 +1,6 @@
 //! Who is visiting: the layer that carries the client to the extractors and gives every failure its proper form.
+//!
+//! An app may have several clients, one layer around the other: each keeps who is signed in with it, and none hides another's.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -8,7 +10,7 @@ use std::task::{Context, Poll};
 
 use ::axum::extract::{OriginalUri, Request};
 use ::axum::response::{IntoResponse, Response};
-use http::{HeaderValue, Method, header};
+use http::{Extensions, HeaderValue, Method, header};
 use tokio::sync::OnceCell;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -39,6 +41,10 @@ pub(crate) struct Visit {
     session: Arc<OnceCell<Option<Session>>>,
 }
 
+/// One request's visitors, a client each; the layer that is nearest to the handler is the last.
+#[derive(Clone, Default)]
+pub(crate) struct Visits(Vec<Visit>);
+
 /// How the request wants to be answered if it fails.
 pub(crate) struct Asked {
     /// A page rather than JSON.
@@ -65,6 +71,47 @@ impl Visit {
     pub(crate) async fn session(&self) -> Result<Option<Session>, Error> {
         let look_up = || self.client.session(&self.cookie_header);
         self.session.get_or_try_init(look_up).await.cloned()
+    }
+
+    /// Whether a handler asked and there is a session.
+    fn found_one(&self) -> bool {
+        self.session.get().is_some_and(Option::is_some)
+    }
+}
+
+impl Visits {
+    /// What the layers around `request` know.
+    pub(crate) fn of(extensions: &Extensions) -> Option<&Self> {
+        extensions.get()
+    }
+
+    /// The session of the nearest client that somebody is signed in with.
+    ///
+    /// # Errors
+    /// [`ErrorKind::SessionStore`](crate::ErrorKind): a nearer client may have had one, so that nobody else is taken in its place.
+    pub(crate) async fn session(&self) -> Result<Option<Session>, Error> {
+        for visit in self.0.iter().rev() {
+            if let Some(session) = visit.session().await? {
+                return Ok(Some(session));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What is known of `client`'s.
+    pub(crate) fn with(&self, client: &Client) -> Option<&Visit> {
+        self.0.iter().find(|visit| visit.client.is(client))
+    }
+
+    /// Makes `client`'s visit the nearest one: the one that a layer of it further out made, or a new one.
+    fn enter(&mut self, client: &Client, request: &Request) -> Visit {
+        let known = self.0.iter().position(|visit| visit.client.is(client));
+        let visit = match known {
+            Some(index) => self.0.remove(index),
+            None => Visit::new(client, request),
+        };
+        self.0.push(visit.clone());
+        visit
     }
 }
 
@@ -128,13 +175,19 @@ where
     fn call(&mut self, mut request: Request) -> Self::Future {
         let client = self.client.clone();
         let asked = Asked::new(&request);
-        let visit = Visit::new(&client, &request);
-        request.extensions_mut().insert(visit.clone());
+        let outer = Visits::of(request.extensions())
+            .cloned()
+            .unwrap_or_default();
+        let mut visits = outer.clone();
+        let visit = visits.enter(&client, &request);
+        request.extensions_mut().insert(visits);
         let answering = self.inner.call(request);
         Box::pin(async move {
             let Ok(response) = answering.await;
             let mut response = response.into_response();
-            if let Some(error) = response.extensions_mut().remove::<Error>() {
+            // The failure of a visitor who is signed in further out is answered there: the way to sign in again is that client's.
+            let is_ours = visit.found_one() || !outer.0.iter().any(Visit::found_one);
+            if is_ours && let Some(error) = response.extensions_mut().remove::<Error>() {
                 response = page::render(&error, &client, &asked);
             }
             keep_private(&visit, &mut response);

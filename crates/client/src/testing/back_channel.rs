@@ -18,6 +18,8 @@ pub struct LogoutToken {
     sub: Option<String>,
     sid: Option<String>,
     jti: String,
+    /// `None`: the header says no type.
+    typ: Option<String>,
     flaw: Option<LogoutFlaw>,
 }
 
@@ -31,7 +33,7 @@ pub enum LogoutFlaw {
     Signature,
     /// Signed with a key that the issuer never published.
     ForeignKey,
-    /// `typ` is of an ID Token.
+    /// `typ` is of an access token.
     Type,
     /// `iss` is another issuer.
     Issuer,
@@ -49,6 +51,8 @@ pub enum LogoutFlaw {
     EventAsText,
     /// There is a `nonce`, as in an ID Token.
     Nonce,
+    /// There is an `at_hash`, as in an ID Token.
+    AccessTokenHash,
     /// `jti` is missing.
     NoId,
     /// `iat` is missing.
@@ -84,6 +88,7 @@ impl LogoutToken {
             sub: None,
             sid: None,
             jti: random::token(),
+            typ: Some(LOGOUT_TOKEN_TYP.to_owned()),
             flaw: None,
         }
     }
@@ -92,6 +97,13 @@ impl LogoutToken {
     #[must_use]
     pub fn and_user(mut self, sub: impl Into<String>) -> Self {
         self.sub = Some(sub.into());
+        self
+    }
+
+    /// Of another type than `logout+jwt`, which is only recommended (Back-Channel Logout §2.4); of none with `None`.
+    #[must_use]
+    pub fn of_type(mut self, typ: Option<&str>) -> Self {
+        self.typ = typ.map(str::to_owned);
         self
     }
 
@@ -128,20 +140,28 @@ impl FakeIssuer {
         let claims = self.logout_claims(logout);
         let keys = lock(&self.inside().keys);
         let typ = match logout.flaw {
-            Some(Flaw::Type) => "JWT",
-            _ => LOGOUT_TOKEN_TYP,
+            Some(Flaw::Type) => Some("at+jwt"),
+            _ => logout.typ.as_deref(),
         };
         match logout.flaw {
-            Some(Flaw::Unsigned) => unsigned(typ, &claims),
+            Some(Flaw::Unsigned) => unsigned(LOGOUT_TOKEN_TYP, &claims),
             Some(Flaw::Signature) => broken(&keys.sign(typ, &claims)),
             Some(Flaw::ForeignKey) => {
                 SigningKey::generate(safeconduct_protocol::jose::Algorithm::Es256)
                     .expect("a P-256 key can be made")
-                    .sign_jwt(typ, &claims)
+                    .sign_jwt(LOGOUT_TOKEN_TYP, &claims)
                     .expect("the key signs")
             }
             _ => keys.sign(typ, &claims),
         }
+    }
+
+    /// A token with `claims`, signed as ID Tokens and logout tokens are; the header says no type with `None`.
+    ///
+    /// # Panics
+    /// If `claims` is no JSON object.
+    pub fn sign(&self, typ: Option<&str>, claims: &Value) -> String {
+        lock(&self.inside().keys).sign(typ, claims)
     }
 
     fn logout_claims(&self, logout: &LogoutToken) -> Value {
@@ -177,6 +197,7 @@ impl FakeIssuer {
             Some(Flaw::SecondEvent) => claims["events"]["urn:example:event"] = json!({}),
             Some(Flaw::EventAsText) => claims["events"][BACK_CHANNEL_EVENT] = "{}".into(),
             Some(Flaw::Nonce) => claims["nonce"] = "n".into(),
+            Some(Flaw::AccessTokenHash) => claims["at_hash"] = "77QmUPtjPfzWtF2AnpK9RQ".into(),
             Some(Flaw::Old) => claims["iat"] = now.plus(-360).seconds().into(),
             Some(Flaw::Expired) => claims["exp"] = now.seconds().into(),
             _ => {}

@@ -122,12 +122,14 @@ impl FakeIssuer {
     }
 
     /// A client of this issuer: confidential, reached at `http://localhost:8421`, on the issuer's clock. It asks for an identity
-    /// and for access; set other scopes for a client that asks for less.
+    /// and for access; set other scopes for a client that asks for less. It is registered with what ID Tokens are signed with now.
     pub fn client(&self) -> ClientBuilder {
+        let algorithm = lock(&self.0.inside.keys).algorithm;
         Client::new(self.url(), Self::CLIENT_ID)
             .base_url("http://localhost:8421")
             .scopes(["openid", "profile", "email", "offline_access", "notes.read"])
             .secret(Secret::new(Self::CLIENT_SECRET))
+            .id_token_algorithm(algorithm)
             .clock(self.0.inside.clock.clone())
     }
 
@@ -167,6 +169,16 @@ impl FakeIssuer {
     /// Demands a nonce in every DPoP proof from now on, another one than before.
     pub fn demands_nonce(&self) {
         lock(&self.0.inside.proofs).demand_nonce();
+    }
+
+    /// What refresh tokens begin with from now on; `rt-` at first.
+    pub fn refresh_tokens_begin_with(&self, prefix: &str) {
+        lock(&self.0.inside.tokens).refresh_prefix = prefix.to_owned();
+    }
+
+    /// Takes every refresh token once from now on: the same one again is a theft and ends its grant, though its answer was lost.
+    pub fn forgives_no_retry(&self) {
+        lock(&self.0.inside.tokens).forgives_retries = false;
     }
 
     /// How many seconds access tokens live from now on; 300 at first. `None`: the answer does not say.

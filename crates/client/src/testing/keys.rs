@@ -95,8 +95,12 @@ impl Keys {
     }
 
     /// A token with these claims, signed as ID Tokens are.
-    pub(super) fn sign(&self, typ: &str, claims: &Value) -> String {
-        signed(self.for_identity(), typ, claims)
+    pub(super) fn sign(&self, typ: Option<&str>, claims: &Value) -> String {
+        let key = self.for_identity();
+        match typ {
+            Some(typ) => signed(key, typ, claims),
+            None => key.sign_untyped_jwt(claims).expect("the key signs"),
+        }
     }
 }
 

@@ -30,6 +30,8 @@ pub(super) struct Tokens {
     pushed: HashMap<String, Pairs>,
     grants: Vec<Grant>,
     pub(super) access_lifetime: Option<i64>,
+    pub(super) refresh_prefix: String,
+    pub(super) forgives_retries: bool,
     pub(super) trusted: Option<VerificationKey>,
     pub(super) refreshes: usize,
     pub(super) revocations: usize,
@@ -85,6 +87,8 @@ impl Tokens {
             pushed: HashMap::new(),
             grants: Vec::new(),
             access_lifetime: Some(300),
+            refresh_prefix: "rt-".to_owned(),
+            forgives_retries: true,
             trusted: None,
             refreshes: 0,
             revocations: 0,
@@ -169,7 +173,8 @@ impl Tokens {
         let kept = &self.grants[grant];
         let mut answer = self.answer(keys, kept, asked.fault);
         if kept.scope.contains("offline_access") {
-            answer["refresh_token"] = format!("rt-{grant}-{}", kept.generation).into();
+            let prefix = &self.refresh_prefix;
+            answer["refresh_token"] = format!("{prefix}{grant}-{}", kept.generation).into();
         }
         // Only the answer to the sign-in repeats its nonce.
         self.grants[grant].nonce.clear();
@@ -253,7 +258,7 @@ impl Tokens {
         }
         if generation == kept.generation {
             kept.generation += 1;
-        } else if generation + 1 < kept.generation {
+        } else if !self.forgives_retries || generation + 1 < kept.generation {
             kept.dead = true;
             self.saw_reuse = true;
             return Err("invalid_grant");
@@ -262,7 +267,8 @@ impl Tokens {
     }
 
     fn grant_of(&self, refresh_token: &str) -> Option<(usize, u64)> {
-        let (grant, generation) = refresh_token.strip_prefix("rt-")?.split_once('-')?;
+        let named = refresh_token.strip_prefix(&self.refresh_prefix)?;
+        let (grant, generation) = named.split_once('-')?;
         let grant = grant
             .parse()
             .ok()
@@ -378,11 +384,12 @@ impl Tokens {
         let Some(key) = &self.trusted else {
             return false;
         };
+        let audience = [self.url.as_str()];
         let expectation = Expectation::new(
             Typ::OneOf(&["JWT"]),
             &Algorithm::ALL,
             FakeIssuer::CLIENT_ID,
-            Audience::ExactlyString(&[&self.url]),
+            Audience::ExactlyString(&audience),
         );
         let keys = KeySet::new(vec![key.clone()]);
         let verified = verify(assertion, &expectation, &keys, self.clock.now());

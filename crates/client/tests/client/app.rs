@@ -3,15 +3,17 @@
 use std::sync::{Arc, Mutex};
 
 use axum::extract::State;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, Method, StatusCode, header};
 use axum::response::Html;
 use axum::routing::get;
 use axum::{Json, Router};
 use rstest::rstest;
 use safeconduct_client::axum::{Api, User};
-use safeconduct_client::testing::{self, Fault, Page, TestApp, Visitor};
+use safeconduct_client::testing::{self, FakeIssuer, Fault, Page, TestApp, Visitor};
 use safeconduct_client::{Client, Error, KeyRing};
+use tower_service::Service;
 
+use crate::session;
 use crate::stores::DeadStore;
 
 /// An API that notes every `Authorization` it sees, and refuses the first so many.
@@ -391,4 +393,148 @@ async fn a_missing_layer_is_a_clear_mistake() {
     let page = app.visitor().get("/").await;
     assert_eq!(page.status(), StatusCode::INTERNAL_SERVER_ERROR);
     assert!(page.text().contains("client-misconfigured"));
+}
+
+/// Two issuers with a client each, and the app that `layered` makes of them.
+async fn two_clients(layered: impl FnOnce(Router, &Client, &Client) -> Router) -> TwoClients {
+    let issuers = [FakeIssuer::start().await, FakeIssuer::start().await];
+    let [a, b] = [("a", &issuers[0]), ("b", &issuers[1])].map(|(name, issuer)| {
+        let client = issuer
+            .client()
+            .cookie_name(format!("app-{name}"))
+            .routes_path(format!("/auth/{name}"));
+        client.build().unwrap()
+    });
+    let alone = [a.clone(), b.clone()];
+    let at_each = async move |extensions: Extensions| {
+        let mut names = Vec::new();
+        for client in &alone {
+            let user = client.user_in(&extensions).await?;
+            names.push(user.map(|user| user.sub().unwrap().to_owned()));
+        }
+        Ok::<_, Error>(format!("{names:?}"))
+    };
+    let pages = Router::new()
+        .route(
+            "/",
+            get(async |user: User| {
+                format!("{} at {}", user.sub().unwrap(), user.client().issuer())
+            }),
+        )
+        .route(
+            "/perhaps",
+            get(async |user: Option<User>| {
+                format!("{:?}", user.map(|user| user.sub().unwrap().to_owned()))
+            }),
+        )
+        .route("/each", get(at_each))
+        .route(
+            "/token",
+            get(async |user: User| user.access_token().await.map(|_| "good")),
+        );
+    let router = layered(pages, &a, &b).merge(a.routes()).merge(b.routes());
+    TwoClients {
+        issuers,
+        clients: [a, b],
+        router,
+    }
+}
+
+struct TwoClients {
+    issuers: [FakeIssuer; 2],
+    clients: [Client; 2],
+    router: Router,
+}
+
+impl TwoClients {
+    /// The `Cookie` header of `name`, who signed in with the client of this number.
+    async fn signed_in(&self, number: usize, name: &str) -> String {
+        self.issuers[number].signs_in(name);
+        session(&self.clients[number], &self.issuers[number])
+            .await
+            .1
+    }
+
+    /// The status, and where a redirect leads or else the body.
+    async fn get(&self, path: &str, cookies: &str) -> (StatusCode, String) {
+        let request = axum::extract::Request::get(path)
+            .header(header::ACCEPT, "text/html")
+            .header(header::COOKIE, cookies)
+            .body(axum::body::Body::empty());
+        let response = self.router.clone().call(request.unwrap()).await.unwrap();
+        let status = response.status();
+        let location = response.headers().get(header::LOCATION).cloned();
+        let body = axum::body::to_bytes(response.into_body(), 1 << 20)
+            .await
+            .unwrap();
+        let text = match location {
+            Some(location) => location.to_str().unwrap().to_owned(),
+            None => String::from_utf8(body.to_vec()).unwrap(),
+        };
+        (status, text)
+    }
+}
+
+#[rstest]
+#[case::a_outside(|pages: Router, a: &Client, b: &Client| pages.layer(b.layer()).layer(a.layer()), "b")]
+#[case::b_outside(|pages: Router, a: &Client, b: &Client| pages.layer(a.layer()).layer(b.layer()), "a")]
+#[case::a_twice(|pages: Router, a: &Client, b: &Client| pages.layer(a.layer()).layer(b.layer()).layer(a.layer()), "a")]
+#[tokio::test]
+async fn two_clients_in_one_app_find_their_own_visitors_in_either_order(
+    #[case] layered: fn(Router, &Client, &Client) -> Router,
+    #[case] nearest: &str,
+) {
+    let app = two_clients(layered).await;
+    let alice = app.signed_in(0, "alice").await;
+    let bob = app.signed_in(1, "bob").await;
+    let issuer = |number: usize| app.issuers[number].url();
+
+    let ok = |text: String| (StatusCode::OK, text);
+    assert_eq!(
+        app.get("/", &alice).await,
+        ok(format!("alice at {}", issuer(0)))
+    );
+    assert_eq!(
+        app.get("/", &bob).await,
+        ok(format!("bob at {}", issuer(1)))
+    );
+    let both = format!("{alice}; {bob}");
+    let (name, number) = match nearest {
+        "a" => ("alice", 0),
+        _ => ("bob", 1),
+    };
+    assert_eq!(
+        app.get("/", &both).await,
+        ok(format!("{name} at {}", issuer(number)))
+    );
+    assert_eq!(app.get("/each", &alice).await.1, r#"[Some("alice"), None]"#);
+    assert_eq!(app.get("/each", &bob).await.1, r#"[None, Some("bob")]"#);
+    assert_eq!(
+        app.get("/each", &both).await.1,
+        r#"[Some("alice"), Some("bob")]"#
+    );
+
+    assert_eq!(app.get("/perhaps", "").await, ok("None".to_owned()));
+    let (status, location) = app.get("/", "").await;
+    assert_eq!(status, StatusCode::SEE_OTHER);
+    assert_eq!(location, format!("/auth/{nearest}/login?next=%2F"));
+}
+
+#[rstest]
+#[case::a_outside(|pages: Router, a: &Client, b: &Client| pages.layer(b.layer()).layer(a.layer()))]
+#[case::b_outside(|pages: Router, a: &Client, b: &Client| pages.layer(a.layer()).layer(b.layer()))]
+#[tokio::test]
+async fn a_session_that_ended_leads_to_the_sign_in_of_its_own_client(
+    #[case] layered: fn(Router, &Client, &Client) -> Router,
+) {
+    let app = two_clients(layered).await;
+    for (number, name) in [(0, "a"), (1, "b")] {
+        let issuer = &app.issuers[number];
+        issuer.access_lifetime(Some(0));
+        let cookie = app.signed_in(number, "alice").await;
+        issuer.revoke_everything();
+        let (status, location) = app.get("/token", &cookie).await;
+        assert_eq!(status, StatusCode::SEE_OTHER, "{location}");
+        assert_eq!(location, format!("/auth/{name}/login?next=%2Ftoken"));
+    }
 }

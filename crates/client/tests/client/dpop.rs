@@ -159,11 +159,15 @@ async fn an_issuer_that_does_not_bind_is_refused(
     sign_in(&client, &issuer).await.unwrap();
 
     clock.advance(300);
-    // A refresh whose answer is no answer is asked for again.
-    issuer.script([Fault::TokenType(token_type); 2]);
+    issuer.forgives_no_retry();
+    issuer.script([Fault::TokenType(token_type)]);
     assert_eq!(kind(session.access_token().await), expected);
     clock.advance(1);
     session.access_token().await.unwrap();
+    assert!(
+        !issuer.saw_reuse(),
+        "what came in the place of a spent refresh token was kept"
+    );
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use safeconduct_client::{
 };
 use serde_json::{Value, json};
 
-use crate::{cookie_header, issuer_and_clock, kind, parameter, session, sign_in};
+use crate::{come_back, cookie_header, issuer_and_clock, kind, parameter, session, sign_in};
 
 /// A sign-in with wishes.
 async fn sign_in_with(
@@ -114,22 +114,59 @@ async fn a_key_without_a_name_is_taken_where_it_is_the_only_one() {
 }
 
 #[tokio::test]
-async fn a_new_key_is_asked_for_once_and_not_again_at_once() {
+async fn a_key_that_the_issuer_just_began_to_sign_with_is_asked_for_at_once() {
+    let (issuer, _) = issuer_and_clock().await;
+    issuer.id_tokens_signed_with(Algorithm::Es256);
+    let client = issuer.client().build().unwrap();
+    sign_in(&client, &issuer).await.unwrap();
+    for rotations in 1..=4 {
+        // The answer to a code that was asked for before the rotation is signed after it.
+        let (query, cookies) = come_back(&client, &issuer).await;
+        issuer.rotate_keys();
+        client.finish(&query, &cookies).await.unwrap();
+        sign_in(&client, &issuer).await.unwrap();
+        assert_eq!(issuer.key_requests(), 1 + rotations);
+    }
+}
+
+#[tokio::test]
+async fn a_new_key_is_asked_for_once_however_many_sign_in() {
+    let (issuer, _) = issuer_and_clock().await;
+    issuer.id_tokens_signed_with(Algorithm::Es256);
+    let client = issuer.client().build().unwrap();
+    sign_in(&client, &issuer).await.unwrap();
+    let mut waiting = Vec::new();
+    for _ in 0..50 {
+        waiting.push(come_back(&client, &issuer).await);
+    }
+    issuer.rotate_keys();
+    let mut sign_ins = tokio::task::JoinSet::new();
+    for (query, cookies) in waiting {
+        let client = client.clone();
+        sign_ins.spawn(async move { client.finish(&query, &cookies).await.map(|_| ()) });
+    }
+    assert!(sign_ins.join_all().await.iter().all(Result::is_ok));
+    assert_eq!(issuer.key_requests(), 2);
+}
+
+#[tokio::test]
+async fn a_key_that_the_issuer_does_not_have_is_asked_for_once_in_ten_seconds() {
     let (issuer, clock) = issuer_and_clock().await;
     issuer.id_tokens_signed_with(Algorithm::Es256);
     let client = issuer.client().build().unwrap();
     sign_in(&client, &issuer).await.unwrap();
-    assert_eq!(issuer.key_requests(), 1);
-    issuer.rotate_keys();
-    assert_eq!(
-        kind(sign_in(&client, &issuer).await),
-        Some(ErrorKind::IdToken),
-        "the keys were read a moment ago"
-    );
-    clock.advance(10);
-    sign_in(&client, &issuer).await.unwrap();
-    sign_in(&client, &issuer).await.unwrap();
-    assert_eq!(issuer.key_requests(), 2);
+    for looks in 1..=3 {
+        issuer.script([Fault::IdToken(Flaw::ForeignKey); 3]);
+        let refused = sign_in(&client, &issuer).await;
+        assert_eq!(kind(refused), Some(ErrorKind::IdToken));
+        for _ in 0..2 {
+            let unknown = sign_in(&client, &issuer).await;
+            assert_eq!(kind(unknown), Some(ErrorKind::IssuerBusy));
+        }
+        assert_eq!(issuer.key_requests(), 1 + looks);
+        sign_in(&client, &issuer).await.unwrap();
+        clock.advance(10);
+    }
 }
 
 #[tokio::test]
@@ -153,19 +190,68 @@ async fn keys_outlive_an_outage_and_no_code_is_spent_without_them() {
 }
 
 #[tokio::test]
-async fn an_algorithm_that_is_not_agreed_is_refused() {
+async fn the_registered_algorithm_is_taken_and_no_other_that_is_announced() {
     let (issuer, _) = issuer_and_clock().await;
-    let only_es256 = issuer.client().id_token_algorithms([Algorithm::Es256]);
-    let client = only_es256.build().unwrap();
+    let client = issuer.client().build().unwrap();
+    sign_in(&client, &issuer).await.unwrap();
+    issuer.id_tokens_signed_with(Algorithm::Es256);
+    let refused = sign_in(&client, &issuer).await.err().unwrap();
+    assert_eq!(refused.kind(), ErrorKind::IdToken);
+    let told = refused.to_string();
+    assert!(
+        told.contains("RS256 alone") && told.contains(".id_token_algorithm("),
+        "{told}"
+    );
+
+    let registered = issuer.client().id_token_algorithm(Algorithm::Es256);
+    let client = registered.build().unwrap();
+    sign_in(&client, &issuer).await.unwrap();
+    issuer.id_tokens_signed_with(Algorithm::Rs256);
     let refused = sign_in(&client, &issuer).await;
     assert_eq!(kind(refused), Some(ErrorKind::IdToken));
-    issuer.id_tokens_signed_with(Algorithm::Es256);
-    sign_in(&client, &issuer).await.unwrap();
+}
 
+/// A client that says nothing of what it is registered with.
+fn unregistered(issuer: &FakeIssuer) -> Client {
+    Client::new(issuer.url(), FakeIssuer::CLIENT_ID)
+        .base_url("http://localhost:8421")
+        .scopes(["openid"])
+        .secret(safeconduct_client::Secret::new(FakeIssuer::CLIENT_SECRET))
+        .build()
+        .unwrap()
+}
+
+#[rstest]
+#[case::of_several_the_default(json!(["ES256", "RS256"]), Algorithm::Rs256, None)]
+#[case::of_several_no_other(json!(["ES256", "RS256"]), Algorithm::Es256, Some(ErrorKind::IdToken))]
+#[case::the_only_one(json!(["ES256"]), Algorithm::Es256, None)]
+#[case::the_only_one_that_is_known_here(json!(["ES256", "ES512"]), Algorithm::Es256, None)]
+#[case::of_none_the_default(Value::Null, Algorithm::Rs256, None)]
+#[case::several_others(json!(["ES256", "PS256"]), Algorithm::Es256, Some(ErrorKind::Configuration))]
+#[case::unknown_ones(json!(["ES512"]), Algorithm::Es256, Some(ErrorKind::Configuration))]
+#[tokio::test]
+async fn a_client_that_names_no_algorithm_has_the_default_of_a_registration(
+    #[case] announced: Value,
+    #[case] signed_with: Algorithm,
+    #[case] refused: Option<ErrorKind>,
+) {
+    let issuer = FakeIssuer::start().await;
+    issuer.id_tokens_signed_with(signed_with);
+    issuer.change_metadata("id_token_signing_alg_values_supported", announced);
+    let client = unregistered(&issuer);
+    assert_eq!(kind(sign_in(&client, &issuer).await), refused);
+    let spent = usize::from(refused != Some(ErrorKind::Configuration));
+    assert_eq!(issuer.token_requests(), spent, "no code is spent in vain");
+}
+
+#[tokio::test]
+async fn an_algorithm_that_the_issuer_never_announced_is_refused() {
+    let (issuer, _) = issuer_and_clock().await;
+    issuer.id_tokens_signed_with(Algorithm::Es256);
     issuer.change_metadata("id_token_signing_alg_values_supported", json!(["RS256"]));
-    let fresh = issuer.client().build().unwrap();
-    let refused = sign_in(&fresh, &issuer).await;
-    assert_eq!(kind(refused), Some(ErrorKind::IdToken), "never announced");
+    let client = issuer.client().build().unwrap();
+    let refused = sign_in(&client, &issuer).await;
+    assert_eq!(kind(refused), Some(ErrorKind::Configuration));
 }
 
 #[rstest]

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use rstest::rstest;
 use safeconduct_client::store::SqliteStore;
-use safeconduct_client::testing::Fault;
-use safeconduct_client::{ErrorKind, KeyRing, Secret, Session};
+use safeconduct_client::testing::{Fault, IdTokenFlaw};
+use safeconduct_client::{Algorithm, ErrorKind, KeyRing, Secret, Session};
 use tokio::task::JoinSet;
 
 use crate::stores::FailingStore;
@@ -122,6 +123,131 @@ async fn two_lost_answers_are_made_up_for_by_the_next_refresh() {
     );
     clock.advance(1);
     assert_eq!(kind(session.access_token().await), None);
+    assert!(!issuer.saw_reuse());
+}
+
+#[tokio::test]
+async fn a_refresh_token_of_every_visible_character_and_the_space_is_sent_back() {
+    let (issuer, clock) = issuer_and_clock().await;
+    let all: String = (0x20..=0x7e_u8).map(char::from).collect();
+    issuer.refresh_tokens_begin_with(&all);
+    issuer.forgives_no_retry();
+    let client = issuer.client().build().unwrap();
+    let (session, _) = session(&client, &issuer).await;
+    for round in 1..=3 {
+        clock.advance(300);
+        assert_eq!(kind(session.access_token().await), None);
+        assert_eq!(issuer.refreshes(), round);
+    }
+    assert!(!issuer.saw_reuse());
+}
+
+#[tokio::test]
+async fn a_successor_outlives_keys_that_can_not_be_had() {
+    let (issuer, clock) = issuer_and_clock().await;
+    issuer.id_tokens_signed_with(Algorithm::Es256);
+    issuer.forgives_no_retry();
+    let client = issuer.client().build().unwrap();
+    let (session, cookie) = session(&client, &issuer).await;
+    let first = session.access_token().await.unwrap();
+    clock.advance(300);
+    issuer.rotate_keys();
+    issuer.script([Fault::KeysBusy]);
+    assert_eq!(
+        kind(session.access_token().await),
+        Some(ErrorKind::IssuerBusy)
+    );
+    clock.advance(1);
+    assert!(session.access_token().await.unwrap() != first);
+    assert_eq!(issuer.refreshes(), 2);
+    assert!(!issuer.saw_reuse(), "the successor was sent");
+    assert!(client.session(&cookie).await.unwrap().is_some());
+}
+
+#[rstest]
+#[case::an_id_token_of_somebody_else(Fault::IdToken(IdTokenFlaw::OtherSubject), ErrorKind::IdToken)]
+#[case::an_unsigned_id_token(Fault::IdToken(IdTokenFlaw::Unsigned), ErrorKind::IdToken)]
+#[case::another_type(Fault::TokenType("mac"), ErrorKind::TokenResponse)]
+#[case::not_bound_as_asked(Fault::TokenType("DPoP"), ErrorKind::TokenResponse)]
+#[tokio::test]
+async fn a_spent_token_is_never_sent_again_once_a_successor_came(
+    #[case] fault: Fault,
+    #[case] expected: ErrorKind,
+) {
+    let (issuer, clock) = issuer_and_clock().await;
+    issuer.forgives_no_retry();
+    let client = issuer.client().build().unwrap();
+    let (session, _) = session(&client, &issuer).await;
+    clock.advance(300);
+    issuer.script([fault]);
+    assert_eq!(kind(session.access_token().await), Some(expected));
+    assert_eq!(
+        issuer.refreshes(),
+        1,
+        "an answer that came is not asked for again"
+    );
+    clock.advance(1);
+    assert_eq!(kind(session.access_token().await), None);
+    assert_eq!(issuer.refreshes(), 2);
+    assert!(!issuer.saw_reuse());
+}
+
+#[rstest]
+#[case::a_line_break(r#"{"access_token":"at","token_type":"Bearer","refresh_token":"a\nb"}"#)]
+#[case::empty(r#"{"access_token":"at","token_type":"Bearer","refresh_token":""}"#)]
+#[case::a_number(r#"{"access_token":"at","token_type":"Bearer","refresh_token":7}"#)]
+#[tokio::test]
+async fn a_session_whose_successor_is_no_refresh_token_ends_with_its_access_token(
+    #[case] body: &'static str,
+) {
+    let (issuer, clock) = issuer_and_clock().await;
+    let client = issuer.client().build().unwrap();
+    let (session, _) = session(&client, &issuer).await;
+    clock.advance(300);
+    issuer.script([Fault::Answers(body)]);
+    assert_eq!(
+        kind(session.access_token().await),
+        Some(ErrorKind::TokenResponse)
+    );
+    clock.advance(1);
+    assert_eq!(
+        kind(session.access_token().await),
+        Some(ErrorKind::SessionEnded)
+    );
+    assert_eq!(
+        issuer.token_requests(),
+        2,
+        "the spent one is sent to nobody"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_says_nothing_is_not_asked_for_again_at_once() {
+    let (issuer, clock) = issuer_and_clock().await;
+    let client = issuer.client().build().unwrap();
+    let (session, _) = session(&client, &issuer).await;
+    clock.advance(300);
+    issuer.script([Fault::Answers("{}")]);
+    assert_eq!(
+        kind(session.access_token().await),
+        Some(ErrorKind::TokenResponse)
+    );
+    assert_eq!(issuer.token_requests(), 2);
+    clock.advance(1);
+    assert_eq!(kind(session.access_token().await), None);
+}
+
+#[tokio::test]
+async fn a_sign_out_while_an_id_token_is_judged_revokes_the_successor() {
+    let (issuer, clock) = issuer_and_clock().await;
+    issuer.forgives_no_retry();
+    let client = issuer.client().build().unwrap();
+    let (session, _) = session(&client, &issuer).await;
+    clock.advance(300);
+    issuer.script([Fault::IdToken(IdTokenFlaw::OtherSubject)]);
+    assert_eq!(kind(session.access_token().await), Some(ErrorKind::IdToken));
+    session.end().await.unwrap();
+    assert_eq!(issuer.revocations(), 1);
     assert!(!issuer.saw_reuse());
 }
 

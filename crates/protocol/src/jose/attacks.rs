@@ -762,8 +762,12 @@ fn each_audience_rule_takes_what_it_says(#[case] aud: Value, #[case] expected: [
 #[case::expires_before_1970("exp", json!(-1), Some(JoseError::Claims))]
 #[case::expires_beyond_i64("exp", json!(u64::MAX), Some(JoseError::Claims))]
 #[case::expires_as_text("exp", json!((NOW + 300).to_string()), Some(JoseError::Claims))]
-#[case::expires_as_fraction("exp", json!(1_800_000_300.5), Some(JoseError::Claims))]
-#[case::expires_as_float("exp", json!(1_800_000_300.0), Some(JoseError::Claims))]
+#[case::expires_as_fraction("exp", json!(1_800_000_300.5), None)]
+#[case::expires_as_float("exp", json!(1_800_000_300.0), None)]
+#[case::expires_in_this_second("exp", json!(1_800_000_000.9), Some(JoseError::Expired))]
+#[case::expires_as_a_fraction_before_1970("exp", json!(-0.5), Some(JoseError::Claims))]
+#[case::expires_as_a_fraction_in_the_year_10000("exp", json!(253_402_300_800.5), Some(JoseError::Claims))]
+#[case::expires_beyond_f64("exp", json!(1e300), Some(JoseError::Claims))]
 #[case::expires_never("exp", json!(null), Some(JoseError::Claims))]
 #[case::valid_now("nbf", json!(NOW), None)]
 #[case::valid_within_leeway("nbf", json!(NOW + LEEWAY), None)]
@@ -772,7 +776,10 @@ fn each_audience_rule_takes_what_it_says(#[case] aud: Value, #[case] expected: [
 #[case::valid_before_1970("nbf", json!(-1), Some(JoseError::Claims))]
 #[case::issued_within_leeway("iat", json!(NOW + LEEWAY), None)]
 #[case::issued_beyond_leeway("iat", json!(NOW + LEEWAY + 1), Some(JoseError::IssuedInFuture))]
-#[case::issued_as_fraction("iat", json!(0.5), Some(JoseError::Claims))]
+#[case::issued_as_fraction("iat", json!(0.5), None)]
+#[case::issued_a_fraction_within_leeway("iat", json!(1_800_000_030.9), None)]
+#[case::issued_a_fraction_beyond_leeway("iat", json!(1_800_000_031.1), Some(JoseError::IssuedInFuture))]
+#[case::valid_as_a_fraction_beyond_leeway("nbf", json!(1_800_000_031.5), Some(JoseError::NotYetValid))]
 #[case::issued_in_1970("iat", json!(0), None)]
 fn time_has_exact_edges(
     #[case] name: &str,
@@ -792,11 +799,17 @@ fn a_token_without_an_end_is_refused() {
 }
 
 #[test]
-fn a_float_that_looks_whole_is_no_time() {
-    for exp in ["18e8", "1800000300.0", "1.8000003e9", "-0"] {
+fn a_float_is_the_second_it_falls_in_however_it_is_written() {
+    for exp in [
+        "18.000003e8",
+        "1800000300.0",
+        "1.8000003e9",
+        "1800000300.999",
+    ] {
         let payload = claims().to_string().replace(&format!("{}", NOW + 300), exp);
         let token = signed_by(&KEY, &header().to_string(), &payload);
-        assert_eq!(refusal(&token), JoseError::Claims, "{exp}");
+        let verified = check(&token, &expectation()).unwrap();
+        assert_eq!(verified.exp().seconds(), NOW + 300, "{exp}");
     }
 }
 

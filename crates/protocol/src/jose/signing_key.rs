@@ -119,7 +119,21 @@ impl SigningKey {
     pub fn sign_jwt(&self, typ: &str, claims: &impl Serialize) -> Result<String, SignError> {
         let header = ProtectedHeader {
             alg: self.algorithm,
-            typ,
+            typ: Some(typ),
+            kid: Some(&self.kid),
+            jwk: None,
+        };
+        self.sign_compact(&header, claims)
+    }
+
+    /// As [`SigningKey::sign_jwt`], without a `typ`, which many issuers set in no token: for whoever plays one of them in a test.
+    ///
+    /// # Errors
+    /// As [`SigningKey::sign_jwt`].
+    pub fn sign_untyped_jwt(&self, claims: &impl Serialize) -> Result<String, SignError> {
+        let header = ProtectedHeader {
+            alg: self.algorithm,
+            typ: None,
             kid: Some(&self.kid),
             jwk: None,
         };
@@ -134,7 +148,7 @@ impl SigningKey {
     pub fn sign_proof(&self, typ: &str, claims: &impl Serialize) -> Result<String, SignError> {
         let header = ProtectedHeader {
             alg: self.algorithm,
-            typ,
+            typ: Some(typ),
             kid: None,
             jwk: Some(Jwk::new(None, None, self.material.clone())),
         };
@@ -193,7 +207,8 @@ impl SigningKey {
 #[derive(Serialize)]
 struct ProtectedHeader<'a> {
     alg: Algorithm,
-    typ: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    typ: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kid: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
