@@ -196,7 +196,8 @@ impl GuardBuilder {
         let validation = match self.introspection.take() {
             None => Validation::Jwt(keys()),
             Some((mode, client_id, secret)) => {
-                let introspection = Introspection::new(client_id, secret, self.introspection_cache);
+                let introspection =
+                    Introspection::new(client_id, secret, self.introspection_cache, self.leeway);
                 match mode {
                     Mode::Introspection => Validation::Introspection(introspection),
                     Mode::Jwt | Mode::Both => Validation::Both(keys(), introspection),

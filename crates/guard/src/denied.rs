@@ -30,6 +30,8 @@ pub(crate) struct Refusal {
     scope: Option<Scope>,
     retry_after: Option<i64>,
     nonce: Option<String>,
+    /// Whether the token may be one that another guard accepts: nothing says that it is this one's.
+    pub(crate) of_another: bool,
     detail: Option<Box<Detail>>,
 }
 
@@ -98,6 +100,7 @@ impl From<Reason> for Refusal {
             scope: None,
             retry_after: None,
             nonce: None,
+            of_another: false,
             detail: None,
         }
     }

@@ -13,7 +13,7 @@ use safeconduct_protocol::scope::Scope as ScopeSet;
 
 use crate::denied::{Denied, Refusal};
 use crate::guard::Guard;
-use crate::layer::Guarded;
+use crate::layer::{Guarded, LeftOver};
 use crate::reason::Reason;
 use crate::token::Token;
 
@@ -38,7 +38,8 @@ impl Guard {
 impl<S: Sync> FromRequestParts<S> for Token {
     type Rejection = Denied;
 
-    /// The token that the guard before the route validated.
+    /// The token that the guard before the route validated: of several guards the nearest one that accepted it.
+    /// [`Guard::token_in`] tells whose it is.
     async fn from_request_parts(request: &mut Parts, _state: &S) -> Result<Self, Denied> {
         match request.extensions.get::<Token>() {
             Some(token) => Ok(token.clone()),
@@ -53,7 +54,9 @@ impl<S: Sync> OptionalFromRequestParts<S> for Token {
     /// The token, or `None` where [`Guard::optional_layer`] let a request without credentials pass.
     async fn from_request_parts(request: &mut Parts, _state: &S) -> Result<Option<Self>, Denied> {
         let token = request.extensions.get::<Token>().cloned();
-        if token.is_none() && request.extensions.get::<Guarded>().is_none() {
+        let is_unguarded = request.extensions.get::<Guarded>().is_none();
+        let is_left_over = request.extensions.get::<LeftOver>().is_some();
+        if token.is_none() && (is_unguarded || is_left_over) {
             return Err(absent(request, Reason::NoCredentials.into()));
         }
         Ok(token)
@@ -143,8 +146,12 @@ impl<S: Scope, T: Sync> FromRequestParts<T> for Scoped<S> {
     }
 }
 
-/// The refusal for a request without a token: 401 where a guard let it pass so, 500 where no guard stands.
+/// The refusal for a request without a token that was accepted: why it was not, where it came with one; 401 where a guard let it
+/// pass without; 500 where no guard stands.
 fn absent(request: &Parts, refusal: Refusal) -> Denied {
+    if let Some(left) = request.extensions.get::<LeftOver>() {
+        return left.deny();
+    }
     match request.extensions.get::<Guarded>() {
         Some(Guarded(resource)) => Denied::new(refusal, Some(resource)),
         None => Denied::new(Reason::Unguarded.into(), None),

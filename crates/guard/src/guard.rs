@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, Method, Uri};
+use http::{Extensions, HeaderMap, Method, Uri};
 use safeconduct_protocol::clock::Clock;
-use safeconduct_protocol::jose::MAX_TOKEN;
+use safeconduct_protocol::jose::{MAX_TOKEN, unverified_issuer};
 
 use crate::builder::{ConfigError, GuardBuilder, Mode};
 use crate::credentials::{self, Credentials, Scheme};
@@ -17,6 +17,7 @@ use crate::fetch::FetchError;
 use crate::introspection::Introspection;
 use crate::jwt::{self, Jwt};
 use crate::keys::Keys;
+use crate::layer::Accepted;
 use crate::reason::Reason;
 use crate::resource::{Resource, ResourceMetadata};
 use crate::token::{Claims, Token};
@@ -216,6 +217,12 @@ impl Guard {
         }
     }
 
+    /// The token of a request that this guard accepted, wherever other guards stand around the handler: what a handler asks that is
+    /// for the people of one issuer alone.
+    pub fn token_in(&self, extensions: &Extensions) -> Option<Token> {
+        Accepted::of(extensions).by(self).cloned()
+    }
+
     /// The issuer whose tokens are accepted.
     pub fn issuer(&self) -> &str {
         self.0.issuer.address.as_str()
@@ -257,6 +264,32 @@ impl fmt::Debug for Guard {
 
 impl Inner {
     async fn claims(&self, token: &str) -> Result<Arc<Claims>, Refusal> {
+        self.judge(token).await.map_err(|mut refusal| {
+            refusal.of_another = self.may_be_of_another(token, refusal.reason);
+            refusal
+        })
+    }
+
+    /// Whether a token that was refused for `reason` may be another guard's. One that says it is our issuer's is ours, unless it is
+    /// for another audience; of one that says nothing, nobody here knows more than that it is unknown.
+    fn may_be_of_another(&self, token: &str, reason: Reason) -> bool {
+        match unverified_issuer(token) {
+            Some(issuer) if issuer == self.issuer.address.as_str() => {
+                reason == Reason::WrongAudience
+            }
+            Some(_) => true,
+            None => matches!(
+                reason,
+                Reason::Malformed
+                    | Reason::NotActive
+                    | Reason::WrongIssuer
+                    | Reason::WrongAudience
+                    | Reason::IssuerUnavailable
+            ),
+        }
+    }
+
+    async fn judge(&self, token: &str) -> Result<Arc<Claims>, Refusal> {
         if token.len() > MAX_TOKEN {
             return Err(Reason::Malformed.into());
         }

@@ -1,13 +1,15 @@
 //! Asking the issuer whether a token is active (RFC 7662), and remembering the answer for a moment.
 //!
 //! Remembered by the token's SHA-256, for 30 seconds at most, never past `exp`; one request for each token however many
-//! wait for it. With remembering off, every use of a token asks, so that a revocation is seen at once. Whatever is not a
-//! clear answer lets nobody in.
+//! wait for it. What is remembered is bounded by the memory it takes, and freed once it is past its time. With remembering off,
+//! every use of a token asks, so that a revocation is seen at once. Whatever is not a clear answer lets nobody in.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use quick_cache::sync::{Cache, EntryAction, EntryResult};
+use quick_cache::sync::{Cache, DefaultLifecycle, EntryAction, EntryResult};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::encoding;
 use safeconduct_protocol::secret::Secret;
@@ -27,8 +29,16 @@ pub(crate) const LONGEST_CACHE: Duration = Duration::from_secs(30);
 const REFUSED_FOR: i64 = 10_000;
 /// How long it is remembered that there was no answer, in milliseconds: those who wait together fail together.
 const FAILED_FOR: i64 = 1_000;
-/// How many answers are remembered.
-const MOST_ANSWERS: usize = 10_000;
+/// How much memory the remembered answers may take, in bytes: some ten thousand of an ordinary size.
+const MOST_MEMORY: u64 = 16 * 1024 * 1024;
+/// How many answers that is made for.
+const USUAL_ANSWERS: usize = 10_000;
+/// How many parts the memory is divided into; one answer may take a whole part.
+const PARTS: usize = 16;
+/// What an answer takes beside its claims: its place, its name, and a refusal's texts.
+const LEAST_MEMORY: usize = 512;
+/// How often answers past their time are freed, in milliseconds: each is kept at most twice as long as it is good for.
+const BETWEEN_SWEEPS: i64 = 30_000;
 /// How many requests are under way at once, and how long another waits for its turn.
 const MOST_REQUESTS: usize = 64;
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
@@ -41,7 +51,11 @@ pub(crate) struct Introspection {
     secret: Secret,
     /// In milliseconds; 0: nothing is remembered.
     remembered_for: i64,
-    answers: Cache<[u8; 32], Remembered>,
+    /// How far ahead of ours the issuer's clock may be, in seconds.
+    leeway: i64,
+    answers: Cache<[u8; 32], Remembered, ByMemory>,
+    /// When answers past their time were last freed, in milliseconds.
+    swept: AtomicI64,
     turns: Semaphore,
 }
 
@@ -52,16 +66,46 @@ struct Remembered {
     answer: Answer,
     from: i64,
     until: i64,
+    /// In bytes.
+    memory: u64,
+}
+
+/// Weighs what is remembered.
+#[derive(Clone)]
+struct ByMemory;
+
+impl Weighter<[u8; 32], Remembered> for ByMemory {
+    fn weight(&self, _: &[u8; 32], remembered: &Remembered) -> u64 {
+        remembered.memory
+    }
 }
 
 impl Introspection {
-    /// Remembers answers for `cache`, at most [`LONGEST_CACHE`].
-    pub(crate) fn new(client_id: String, secret: Secret, cache: Duration) -> Self {
+    /// Remembers answers for `cache`, at most [`LONGEST_CACHE`]. The issuer's clock may be `leeway` ahead of ours.
+    pub(crate) fn new(
+        client_id: String,
+        secret: Secret,
+        cache: Duration,
+        leeway: Duration,
+    ) -> Self {
+        let room = OptionsBuilder::new()
+            .estimated_items_capacity(USUAL_ANSWERS)
+            .weight_capacity(MOST_MEMORY)
+            .shards(PARTS)
+            .build()
+            .expect("both capacities are set");
         Self {
             client_id,
             secret,
             remembered_for: i64::try_from(cache.min(LONGEST_CACHE).as_millis()).unwrap_or(0),
-            answers: Cache::new(MOST_ANSWERS),
+            leeway: i64::try_from(leeway.as_secs()).unwrap_or(0),
+            answers: Cache::with_options(
+                room,
+                ByMemory,
+                DefaultHashBuilder::default(),
+                DefaultLifecycle::default(),
+            ),
+            swept: AtomicI64::new(0),
             turns: Semaphore::new(MOST_REQUESTS),
         }
     }
@@ -77,6 +121,7 @@ impl Introspection {
         if self.remembered_for == 0 {
             return self.ask(token, audience, issuer, clock).await;
         }
+        self.sweep(clock.milliseconds());
         let key = encoding::sha256(token.as_bytes());
         let holds = |remembered: &Remembered| remembered.holds(clock.milliseconds());
         if let Some(remembered) = self.answers.get(&key).filter(holds) {
@@ -109,10 +154,30 @@ impl Introspection {
         }
     }
 
+    /// Frees what is past its time, now and then.
+    fn sweep(&self, now: i64) {
+        let last = self.swept.load(Ordering::Relaxed);
+        // A clock that was set back sweeps too.
+        let due = !(0..BETWEEN_SWEEPS).contains(&now.saturating_sub(last));
+        let ours = due
+            && self
+                .swept
+                .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        if ours {
+            self.answers.retain(|_, remembered| remembered.holds(now));
+        }
+    }
+
     fn remember(&self, answer: Answer, now: i64) -> Remembered {
         let mut until = now.saturating_add(match &answer {
             Ok(_) => self.remembered_for,
-            Err(refusal) if refusal.reason == Reason::IssuerUnavailable => {
+            Err(refusal)
+                if matches!(
+                    refusal.reason,
+                    Reason::IssuerUnavailable | Reason::NotYetValid
+                ) =>
+            {
                 self.remembered_for.min(FAILED_FOR)
             }
             Err(_) => self.remembered_for.min(REFUSED_FOR),
@@ -122,10 +187,12 @@ impl Introspection {
         {
             until = until.min(exp.seconds().saturating_mul(1000));
         }
+        let claims = answer.as_ref().map_or(0, |claims| claims.memory());
         Remembered {
             answer,
             from: now,
             until,
+            memory: u64::try_from(LEAST_MEMORY.saturating_add(claims)).unwrap_or(u64::MAX),
         }
     }
 
@@ -144,7 +211,14 @@ impl Introspection {
                 return Err(Refusal::unavailable(RETRY_AFTER));
             }
         };
-        let answer = judge(response, issuer.address.as_str(), audience, clock.now());
+        let latest = clock.now().plus(self.leeway);
+        let answer = judge(
+            response,
+            issuer.address.as_str(),
+            audience,
+            clock.now(),
+            latest,
+        );
         count(if answer.is_ok() { "active" } else { "refused" });
         answer
     }
@@ -190,8 +264,14 @@ impl Remembered {
 }
 
 /// Accepts or refuses what the issuer said (RFC 7662 §2.2). `active` alone lets nobody in: a token for another API is
-/// active too.
-fn judge(response: Map<String, Value>, issuer: &str, audience: &str, now: Timestamp) -> Answer {
+/// active too. At `latest` it must have begun to be valid.
+fn judge(
+    response: Map<String, Value>,
+    issuer: &str,
+    audience: &str,
+    now: Timestamp,
+    latest: Timestamp,
+) -> Answer {
     if response.get("active") != Some(&Value::Bool(true)) {
         return Err(Reason::NotActive.into());
     }
@@ -219,8 +299,15 @@ fn judge(response: Map<String, Value>, issuer: &str, audience: &str, now: Timest
     if !(is_bearer || is_dpop && claims.bound_to.is_some()) {
         return Err(Reason::UnknownBinding.into());
     }
-    match claims.expires_at {
-        Some(exp) if exp <= now => Err(Reason::Expired.into()),
+    if claims.expires_at.is_some_and(|exp| exp <= now) {
+        return Err(Reason::Expired.into());
+    }
+    match claims.not_before {
+        Some(nbf) if nbf > latest => {
+            let (latest, nbf) = (latest.seconds(), nbf.seconds());
+            let expected = format_args!("nbf up to {latest}");
+            Err(Refusal::from(Reason::NotYetValid).because(expected, nbf))
+        }
         _ => Ok(Arc::new(claims)),
     }
 }
@@ -260,7 +347,8 @@ mod tests {
         let response = response
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
-        judge(response, ISSUER, API, Timestamp::from_seconds(NOW))
+        let now = Timestamp::from_seconds(NOW);
+        judge(response, ISSUER, API, now, now.plus(60))
             .map(|_| ())
             .map_err(|refusal| refusal.reason)
     }
@@ -270,6 +358,9 @@ mod tests {
     #[case::among_others(json!({"aud": ["https://other.example", API]}))]
     #[case::without_what_is_optional(json!({"iss": null, "exp": null, "token_type": null, "scope": null}))]
     #[case::any_case(json!({"token_type": "bearer"}))]
+    #[case::valid_since(json!({"nbf": NOW}))]
+    #[case::valid_within_the_leeway(json!({"nbf": NOW + 60}))]
+    #[case::fractions(json!({"exp": 1_800_000_001.9, "nbf": 1_800_000_060.9}))]
     #[case::bound(json!({"token_type": "DPoP", "cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}))]
     fn an_active_token_for_us_is_accepted(#[case] change: Value) {
         assert_eq!(judged(change), Ok(()));
@@ -293,6 +384,10 @@ mod tests {
     #[case(json!({"cnf": {}}), Reason::UnknownBinding)]
     #[case(json!({"cnf": "key"}), Reason::MalformedClaims)]
     #[case(json!({"exp": NOW}), Reason::Expired)]
+    #[case(json!({"exp": 1_800_000_000.9}), Reason::Expired)]
+    #[case(json!({"nbf": NOW + 61}), Reason::NotYetValid)]
+    #[case(json!({"nbf": "0"}), Reason::MalformedClaims)]
+    #[case(json!({"nbf": null, "exp": "1800000300"}), Reason::MalformedClaims)]
     #[case(json!({"exp": "never"}), Reason::MalformedClaims)]
     #[case(json!({"exp": -1}), Reason::MalformedClaims)]
     #[case(json!({"sub": null}), Reason::MalformedClaims)]
@@ -301,5 +396,78 @@ mod tests {
     #[case(json!({"scope": ["notes.read"]}), Reason::MalformedClaims)]
     fn anything_else_is_refused(#[case] change: Value, #[case] reason: Reason) {
         assert_eq!(judged(change), Err(reason));
+    }
+
+    fn remembering() -> Introspection {
+        let minute = Duration::from_secs(60);
+        Introspection::new("api".into(), Secret::new("s"), minute, minute)
+    }
+
+    /// An answer of 30 kB that takes five times as much once it is read: many small maps.
+    fn large(number: usize) -> Arc<Claims> {
+        let mut response = json!({"sub": format!("user-{number}"), "client_id": "app"});
+        let small = (0..200).map(|n| json!({ "n": n }));
+        response["groups"] = small.collect();
+        response["text"] = "x".repeat(28_000).into();
+        let Value::Object(response) = response else {
+            panic!("an object")
+        };
+        Arc::new(Claims::read(response).unwrap())
+    }
+
+    fn keep(introspection: &Introspection, number: usize, answer: Answer, now: i64) {
+        let key = encoding::sha256(&number.to_be_bytes());
+        let remembered = introspection.remember(answer, now);
+        introspection.answers.insert(key, remembered);
+    }
+
+    #[test]
+    fn remembered_answers_are_bounded_by_the_memory_they_take() {
+        let introspection = remembering();
+        let answer = large(0);
+        assert!(
+            (150_000..200_000).contains(&answer.memory()),
+            "200 maps with a node each: {}",
+            answer.memory()
+        );
+        for number in 0..2_000 {
+            keep(&introspection, number, Ok(large(number)), 0);
+        }
+        let weight = introspection.answers.weight();
+        assert!(weight <= MOST_MEMORY, "{weight}");
+
+        let introspection = remembering();
+        for number in 0..100_000 {
+            keep(&introspection, number, Err(Reason::NotActive.into()), 0);
+        }
+        let answers = introspection.answers.len();
+        assert!((10_000..40_000).contains(&answers), "{answers}");
+    }
+
+    #[test]
+    fn an_answer_of_an_ordinary_size_takes_a_few_kilobytes() {
+        let Value::Object(response) = json!({
+            "active": true, "iss": ISSUER, "aud": API, "sub": "alice", "client_id": "app", "scope": "notes.read notes.write",
+            "token_type": "Bearer", "exp": NOW + 1, "iat": NOW, "jti": "0123456789abcdef", "grant_id": "0123456789abcdef",
+        }) else {
+            panic!("an object")
+        };
+        let memory = Claims::read(response).unwrap().memory();
+        assert!((1_000..4_000).contains(&memory), "{memory}");
+    }
+
+    #[test]
+    fn what_is_past_its_time_is_freed() {
+        let introspection = remembering();
+        for number in 0..10 {
+            keep(&introspection, number, Ok(large(number)), 0);
+        }
+        let kept = introspection.answers.len();
+        assert_eq!(kept, 10);
+        introspection.sweep(BETWEEN_SWEEPS - 1);
+        assert_eq!(introspection.answers.len(), kept, "they are good for 30 s");
+        introspection.sweep(BETWEEN_SWEEPS);
+        assert_eq!(introspection.answers.len(), 0);
+        assert_eq!(introspection.answers.weight(), 0);
     }
 }

@@ -68,6 +68,10 @@ impl Jwt<'_> {
                 .verify(token, &keys)
                 .map_err(|error| self.refusal(error, token)),
             Sought::Missing => Err(self.refusal(JoseError::UnknownKey, token)),
+            Sought::Unknown(seconds) => {
+                let refusal = Refusal::from(Reason::KeyNotKnownYet).retry_after(seconds);
+                Err(refusal.because("a key of the issuer", member(token, 0, "kid")))
+            }
             Sought::Unavailable(seconds) => Err(Refusal::unavailable(seconds)),
         }
     }

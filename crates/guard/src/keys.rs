@@ -2,8 +2,9 @@
 //!
 //! - At 80 % of its time the snapshot is renewed in the background.
 //! - A snapshot past its time is used only if the issuer was asked lately and did not answer, and for a day at most.
-//! - An unknown `kid` asks the issuer again, all requests together, at [`Pace`]; one that is still unknown then is
-//!   refused for a minute without asking.
+//! - An unknown `kid` asks the issuer again at once, all requests together. Only questions that brought no such key count against
+//!   [`Pace`]; where it allows none, nobody knows whether there is the key, and the request is told to come again. One that is
+//!   still unknown after a question is refused for a minute without asking.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -52,10 +53,31 @@ struct Shared {
 struct Flight {
     pace: Pace,
     under_way: bool,
+    /// Tells the last one from the ones before.
+    number: u64,
+    /// What the last one was started for; `None` once it costs nothing.
+    purpose: Option<Purpose>,
     /// The task of the last one.
     task: Option<AbortHandle>,
     /// Why the last one failed, if it did.
     failure: Option<FetchError>,
+}
+
+/// What a fetch is started for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// Having keys, or fresh ones: costs nothing if it succeeds, as a snapshot lasts a while.
+    Renewal,
+    /// An unknown `kid`, which anybody can make up: costs nothing if it brought the key.
+    Search,
+}
+
+/// A fetch that a request waits for.
+struct Boarded {
+    landed: watch::Receiver<()>,
+    number: u64,
+    /// Whether this request started it.
+    started: bool,
 }
 
 struct Snapshot {
@@ -71,6 +93,8 @@ pub(crate) enum Sought {
     Found(Arc<KeySet>),
     /// The issuer has no such key.
     Missing,
+    /// Nobody knows: the issuer was asked a moment ago, and may be asked again in so many seconds.
+    Unknown(i64),
     /// The issuer cannot be asked; perhaps in so many seconds.
     Unavailable(i64),
 }
@@ -104,6 +128,8 @@ impl Keys {
             flight: Mutex::new(Flight {
                 pace: Pace::new(),
                 under_way: false,
+                number: 0,
+                purpose: None,
                 task: None,
                 failure: None,
             }),
@@ -120,14 +146,14 @@ impl Keys {
             return Some(Arc::clone(&snapshot.keys));
         }
         let flight = if self.0.may_renew(now) {
-            self.board(now).ok()
+            self.board(now, Purpose::Renewal).ok()
         } else {
             None
         };
         if now < snapshot.fresh_until || self.0.failed_lately(now) {
             return Some(Arc::clone(&snapshot.keys));
         }
-        let flight = flight.or_else(|| self.board(now).ok());
+        let flight = flight.or_else(|| self.board(now, Purpose::Renewal).ok());
         wait(flight).await;
         self.0
             .usable(now)
@@ -145,27 +171,39 @@ impl Keys {
         if self.0.missing.get(&digest).is_some_and(is_missing) {
             return Sought::Missing;
         }
-        let boarded = self.board(now);
-        let waiting = boarded.as_ref().err().copied();
-        wait(boarded.ok()).await;
-
-        let snapshot = self.0.usable(now);
-        if let Some(snapshot) = &snapshot
-            && !matches!(
-                snapshot.keys.find(kid, algorithm),
-                Err(JoseError::UnknownKey)
-            )
-        {
-            return Sought::Found(Arc::clone(&snapshot.keys));
+        // Another request may have brought it since this one looked.
+        if let Some(keys) = self.0.holding(kid, algorithm, now) {
+            return Sought::Found(keys);
         }
-        if snapshot.is_none() || self.0.failed() {
-            return Sought::Unavailable(waiting.unwrap_or(pace::PERIOD));
+        let mut waiting = None;
+        // A fetch that was under way may have been answered before this key was published; the next one is not.
+        for _ in 0..2 {
+            match self.board(now, Purpose::Search) {
+                Err(seconds) => waiting = Some(seconds),
+                Ok(boarded) => {
+                    let (number, started) = (boarded.number, boarded.started);
+                    wait(Some(boarded)).await;
+                    if let Some(keys) = self.0.holding(kid, algorithm, now) {
+                        self.0.flight().cost_nothing(number);
+                        return Sought::Found(keys);
+                    }
+                    if !started {
+                        continue;
+                    }
+                }
+            }
+            break;
         }
-        // Not asked just now, but moments ago: enough to refuse, not enough to remember.
-        if waiting.is_none() {
-            self.0.missing.insert(digest, now.plus(MISSING_FOR));
+        match waiting {
+            _ if self.0.usable(now).is_none() || self.0.failed() => {
+                Sought::Unavailable(waiting.unwrap_or(pace::PERIOD))
+            }
+            Some(seconds) => Sought::Unknown(seconds),
+            None => {
+                self.0.missing.insert(digest, now.plus(MISSING_FOR));
+                Sought::Missing
+            }
         }
-        Sought::Missing
     }
 
     /// Whether there are keys to work with, after asking for them if need be.
@@ -177,7 +215,7 @@ impl Keys {
             return Ok(());
         }
         let now = self.0.clock.now();
-        let boarded = self.board(now);
+        let boarded = self.board(now, Purpose::Renewal);
         let seconds = boarded.as_ref().err().copied();
         wait(boarded.ok()).await;
         if self.0.usable(now).is_some() {
@@ -191,22 +229,37 @@ impl Keys {
     ///
     /// # Errors
     /// The seconds until the pace allows one.
-    fn board(&self, now: Timestamp) -> Result<watch::Receiver<()>, i64> {
+    fn board(&self, now: Timestamp, purpose: Purpose) -> Result<Boarded, i64> {
         let mut flight = self.0.flight();
-        let starts = !flight.under_way;
-        if starts {
+        let started = !flight.under_way;
+        if started {
             flight.pace.take(now)?;
             flight.under_way = true;
+            flight.number += 1;
+            flight.purpose = Some(purpose);
         }
-        // Under the lock: the landing that this waits for is still to come.
-        let landed = self.0.landed.subscribe();
+        let boarded = Boarded {
+            // Under the lock: the landing that this waits for is still to come.
+            landed: self.0.landed.subscribe(),
+            number: flight.number,
+            started,
+        };
         drop(flight);
-        if starts {
+        if started {
             // Not under the lock: a runtime that is shutting down drops the task here, and that is its landing.
             let task = tokio::spawn(fetch(Landing(Arc::clone(&self.0))));
             self.0.flight().task = Some(task.abort_handle());
         }
-        Ok(landed)
+        Ok(boarded)
+    }
+}
+
+impl Flight {
+    /// Takes the fetch `number` off the pace, once.
+    fn cost_nothing(&mut self, number: u64) {
+        if self.number == number && self.purpose.take().is_some() {
+            self.pace.give_back();
+        }
     }
 }
 
@@ -223,6 +276,21 @@ impl Shared {
     fn usable(&self, now: Timestamp) -> Option<Arc<Snapshot>> {
         let snapshot = self.snapshot.load_full()?;
         (self.issuer.is_none() || now.since(snapshot.read_at) < LONGEST_USE).then_some(snapshot)
+    }
+
+    /// The keys that may be used now, if the one that is sought is among them.
+    fn holding(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+        now: Timestamp,
+    ) -> Option<Arc<KeySet>> {
+        let snapshot = self.usable(now)?;
+        let unknown = matches!(
+            snapshot.keys.find(kid, algorithm),
+            Err(JoseError::UnknownKey)
+        );
+        (!unknown).then(|| Arc::clone(&snapshot.keys))
     }
 
     /// Whether this caller, and no other for a while, is to start the renewal in the background.
@@ -261,7 +329,14 @@ impl Shared {
             i64::MIN
         };
         self.failed_at.store(failed_at, Ordering::Release);
-        self.flight().failure = fetched.as_ref().err().cloned();
+        {
+            let mut flight = self.flight();
+            flight.failure = fetched.as_ref().err().cloned();
+            if fetched.is_ok() && flight.purpose == Some(Purpose::Renewal) {
+                let number = flight.number;
+                flight.cost_nothing(number);
+            }
+        }
         match fetched {
             Ok((keys, lifetime)) => {
                 metrics::counter!("guard_jwks_fetches_total", "outcome" => "ok").increment(1);
@@ -304,10 +379,10 @@ impl Snapshot {
     }
 }
 
-async fn wait(flight: Option<watch::Receiver<()>>) {
-    if let Some(mut landed) = flight {
-        // An error means that the keys were dropped: whoever asks next finds out.
-        let _ = landed.changed().await;
+async fn wait(flight: Option<Boarded>) {
+    if let Some(mut boarded) = flight {
+        // An error means that the keys were dropped: the next request finds out.
+        let _ = boarded.landed.changed().await;
     }
 }
 

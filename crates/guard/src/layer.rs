@@ -1,4 +1,7 @@
 //! The guard before a tower service: a request passes with its [`Token`] in the extensions, or is answered.
+//!
+//! Where several guards stand one behind the other, each acts on its own: it keeps its own tokens and leaves those of the others
+//! alone. [`GuardLayer::or`] is for a route that takes the tokens of several.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,13 +12,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, Uri};
+use http::{Extensions, HeaderValue, Request, Response, Uri};
 use http_body_util::BodyExt;
 use safeconduct_protocol::scope::Scope;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::credentials;
+#[cfg(feature = "axum")]
+use crate::denied::Denied;
 use crate::denied::{DPOP_NONCE, Refusal};
 use crate::guard::{Guard, Received};
 use crate::reason::Reason;
@@ -32,7 +37,8 @@ impl Guard {
         self.demanding(Demand::Token(Scope::default()))
     }
 
-    /// Lets requests without credentials pass too. A bad token is still refused, not ignored.
+    /// Lets requests without credentials pass too. A bad token is still refused, not ignored; one that is not this guard's (of
+    /// another issuer or for another audience) is left to a guard below, and refused by the extractors where none accepts it.
     pub fn optional_layer(&self) -> GuardLayer {
         self.demanding(Demand::Nothing)
     }
@@ -51,7 +57,7 @@ impl Guard {
 
     fn demanding(&self, demand: Demand) -> GuardLayer {
         GuardLayer {
-            guard: self.clone(),
+            guards: vec![self.clone()],
             demand: Arc::new(demand),
         }
     }
@@ -66,40 +72,92 @@ enum Demand {
 /// A tower layer made by [`Guard::layer`], [`Guard::optional_layer`] or [`Guard::require`].
 #[derive(Clone)]
 pub struct GuardLayer {
-    guard: Guard,
+    /// One or more. Each is asked in turn.
+    guards: Vec<Guard>,
     demand: Arc<Demand>,
 }
 
+/// The tokens that guards accepted on the way to a handler, the nearest guard's last. The one [`Token`] in the extensions is that of
+/// the nearest guard that accepted one.
+#[derive(Clone, Default)]
+pub(crate) struct Accepted(Vec<Token>);
+
+/// A token that is none of the guards' above, and why the first of them thought so. A guard below may accept it.
+#[derive(Clone)]
+pub(crate) struct LeftOver {
+    refusal: Refusal,
+    guard: Guard,
+}
+
+impl Accepted {
+    pub(crate) fn of(extensions: &Extensions) -> Self {
+        extensions.get::<Self>().cloned().unwrap_or_default()
+    }
+
+    /// The token that `guard` accepted.
+    pub(crate) fn by(&self, guard: &Guard) -> Option<&Token> {
+        let mut tokens = self.0.iter();
+        tokens.find(|token| token.is_for(guard.resource()))
+    }
+}
+
+impl LeftOver {
+    /// The answer where no guard accepted the token.
+    #[cfg(feature = "axum")]
+    pub(crate) fn deny(&self) -> Denied {
+        self.guard.deny(self.refusal.clone())
+    }
+}
+
+/// A request that was looked at: the token that one of the guards accepted, and the nonce that belongs into the answer.
+struct Passed {
+    token: Option<Token>,
+    fresh_nonce: Option<String>,
+}
+
 impl GuardLayer {
+    /// Takes the tokens of `other` too: for an API that moves from one issuer to another, or serves under two audiences. A request
+    /// needs one token that either guard accepts. Two layers one behind the other would need a token that both accept.
+    #[must_use]
+    pub fn or(mut self, other: &Guard) -> Self {
+        self.guards.push(other.clone());
+        self
+    }
+
     /// Checks the request, and on success leaves its token in the extensions. Gives the nonce that belongs into the answer.
-    async fn admit(&self, request: &mut Parts) -> Result<Option<String>, Refusal> {
-        let resource = self.guard.resource();
-        // A token that another guard left was for another API.
-        let token = request
-            .extensions
-            .remove::<Token>()
-            .filter(|token| token.is_for(resource));
-        let (token, fresh_nonce) = match token {
+    async fn admit(&self, request: &mut Parts) -> Result<Option<String>, Box<LeftOver>> {
+        let first = &self.guards[0];
+        let refused = |refusal: Refusal| {
+            let guard = first.clone();
+            Box::new(LeftOver { refusal, guard })
+        };
+        let mut accepted = Accepted::of(&request.extensions);
+        let known = self.guards.iter().find_map(|guard| accepted.by(guard));
+        let (token, fresh_nonce) = match known.cloned() {
             Some(token) => (Some(token), None),
-            None => {
-                let received = Received {
-                    method: &request.method,
-                    headers: &request.headers,
-                    uri: sent_uri(request),
-                };
-                match self.guard.admit(received).await? {
-                    Some(admitted) => (Some(admitted.token), admitted.fresh_nonce),
-                    None => (None, None),
+            None => match self.ask_each(request).await {
+                Ok(passed) => {
+                    accepted.0.extend(passed.token.clone());
+                    (passed.token, passed.fresh_nonce)
                 }
-            }
+                // What a guard above accepted is no bad token.
+                Err(_) if self.is_optional() && !accepted.0.is_empty() => (None, None),
+                Err(left) if self.is_optional() && left.refusal.of_another => {
+                    request.extensions.get_or_insert_with(|| *left);
+                    (None, None)
+                }
+                Err(refused) => return Err(refused),
+            },
         };
         match (&*self.demand, &token) {
             (Demand::Nothing, _) => {}
             (Demand::Token(needed), None) => {
-                return Err(Refusal::from(Reason::NoCredentials).needing(needed));
+                return Err(refused(
+                    Refusal::from(Reason::NoCredentials).needing(needed),
+                ));
             }
-            (Demand::Token(needed), Some(token)) => token.carries(needed)?,
-            (Demand::Impossible, _) => return Err(Reason::InsufficientScope.into()),
+            (Demand::Token(needed), Some(token)) => token.carries(needed).map_err(refused)?,
+            (Demand::Impossible, _) => return Err(refused(Reason::InsufficientScope.into())),
         }
         // Whoever logs the request below us does not log the token.
         for name in [AUTHORIZATION, credentials::DPOP] {
@@ -108,11 +166,52 @@ impl GuardLayer {
             }
         }
         #[cfg(feature = "axum")]
-        request.extensions.insert(Guarded(Arc::clone(resource)));
+        request
+            .extensions
+            .insert(Guarded(Arc::clone(first.resource())));
         if let Some(token) = token {
             request.extensions.insert(token);
+            request.extensions.remove::<LeftOver>();
         }
+        request.extensions.insert(accepted);
         Ok(fresh_nonce)
+    }
+
+    /// Asks the guards in turn, until one accepts the token or refuses it as its own.
+    async fn ask_each(&self, request: &Parts) -> Result<Passed, Box<LeftOver>> {
+        let received = Received {
+            method: &request.method,
+            headers: &request.headers,
+            uri: sent_uri(request),
+        };
+        let mut left: Option<Box<LeftOver>> = None;
+        for guard in &self.guards {
+            let refusal = match guard.admit(received).await {
+                Ok(admitted) => {
+                    let (token, fresh_nonce) = match admitted {
+                        Some(admitted) => (Some(admitted.token), admitted.fresh_nonce),
+                        None => (None, None),
+                    };
+                    return Ok(Passed { token, fresh_nonce });
+                }
+                Err(refusal) => refusal,
+            };
+            let is_ours = !refusal.of_another;
+            // One that cannot be asked now may be the one that would have accepted it.
+            let is_telling = is_ours || refusal.reason == Reason::IssuerUnavailable;
+            if is_telling || left.is_none() {
+                let guard = guard.clone();
+                left = Some(Box::new(LeftOver { refusal, guard }));
+            }
+            if is_ours {
+                break;
+            }
+        }
+        Err(left.expect("a layer has a guard"))
+    }
+
+    fn is_optional(&self) -> bool {
+        matches!(*self.demand, Demand::Nothing)
     }
 }
 
@@ -171,7 +270,7 @@ where
         let mut inner = std::mem::replace(&mut self.inner, next);
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
-            let mut refusal = match layer.admit(&mut parts).await {
+            let mut refused = match layer.admit(&mut parts).await {
                 Ok(fresh_nonce) => {
                     let mut response = inner.call(Request::from_parts(parts, body)).await?;
                     if let Some(Ok(nonce)) = fresh_nonce.map(HeaderValue::try_from) {
@@ -179,15 +278,15 @@ where
                     }
                     return Ok(response);
                 }
-                Err(refusal) => refusal,
+                Err(refused) => refused,
             };
-            if refusal.reason == Reason::NoCredentials {
+            if refused.refusal.reason == Reason::NoCredentials {
                 let in_form = credentials::are_in_form(&parts.headers, body);
                 if tokio::time::timeout(FORM_TIMEOUT, in_form).await == Ok(true) {
-                    refusal = Reason::TokenInBody.into();
+                    refused.refusal = Reason::TokenInBody.into();
                 }
             }
-            Ok(layer.guard.deny(refusal).into_response())
+            Ok(refused.guard.deny(refused.refusal).into_response())
         })
     }
 }

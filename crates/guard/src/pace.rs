@@ -1,4 +1,4 @@
-//! How often an issuer may be asked: two at once, then one every ten seconds.
+//! How often an issuer may be asked in vain: two at once, then one every ten seconds.
 
 use safeconduct_protocol::time::Timestamp;
 
@@ -41,6 +41,11 @@ impl Pace {
         self.left -= 1;
         Ok(())
     }
+
+    /// Gives back what was taken for a question that was not in vain.
+    pub(crate) fn give_back(&mut self) {
+        self.left = self.left.saturating_add(1).min(BURST);
+    }
 }
 
 #[cfg(test)]
@@ -71,6 +76,19 @@ mod tests {
         assert_eq!(pace.take(at(1_000_000)), Ok(()));
         assert_eq!(pace.take(at(1_000_000)), Ok(()));
         assert_eq!(pace.take(at(1_000_000)), Err(10));
+    }
+
+    #[test]
+    fn what_is_given_back_is_allowed_again_and_no_more_than_that() {
+        let mut pace = Pace::new();
+        for _ in 0..100 {
+            assert_eq!(pace.take(at(1000)), Ok(()));
+            pace.give_back();
+        }
+        pace.give_back();
+        assert_eq!(pace.take(at(1000)), Ok(()));
+        assert_eq!(pace.take(at(1000)), Ok(()));
+        assert_eq!(pace.take(at(1000)), Err(10));
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub enum Reason {
     WrongType,
     /// No key of the issuer has the name that the token gives.
     UnknownKey,
+    /// As before, but the issuer was asked for keys a moment ago, so that it is not known whether it has this one.
+    KeyNotKnownYet,
     /// The signature is not the issuer's.
     WrongSignature,
     /// A required claim is missing, or a claim has the wrong type.
@@ -80,6 +82,7 @@ impl Reason {
             Self::AlgorithmNotAllowed => "algorithm-not-allowed",
             Self::WrongType => "wrong-type",
             Self::UnknownKey => "unknown-key",
+            Self::KeyNotKnownYet => "key-not-known-yet",
             Self::WrongSignature => "wrong-signature",
             Self::MalformedClaims => "malformed-claims",
             Self::WrongIssuer => "wrong-issuer",
@@ -121,6 +124,9 @@ impl Reason {
             }
             Self::WrongType => "The token is not an access token",
             Self::UnknownKey => "The access token is signed with an unknown key",
+            Self::KeyNotKnownYet => {
+                "The access token is signed with a key that is not known yet: try again"
+            }
             Self::WrongSignature => "The access token has a wrong signature",
             Self::MalformedClaims => "The access token lacks a required claim",
             Self::WrongIssuer => "The access token comes from another issuer",
@@ -152,7 +158,9 @@ impl Reason {
             | Self::TokenInQuery
             | Self::TokenInBody => StatusCode::BAD_REQUEST,
             Self::InsufficientScope => StatusCode::FORBIDDEN,
-            Self::IssuerUnavailable | Self::TooManyProofs => StatusCode::SERVICE_UNAVAILABLE,
+            Self::IssuerUnavailable | Self::KeyNotKnownYet | Self::TooManyProofs => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Unguarded => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::UNAUTHORIZED,
         }
@@ -163,6 +171,7 @@ impl Reason {
         match self {
             Self::NoCredentials
             | Self::IssuerUnavailable
+            | Self::KeyNotKnownYet
             | Self::TooManyProofs
             | Self::Unguarded => None,
             Self::MalformedCredentials
@@ -182,7 +191,9 @@ impl Reason {
     pub(crate) const fn body_error(self) -> &'static str {
         match self {
             Self::NoCredentials => "missing_token",
-            Self::IssuerUnavailable | Self::TooManyProofs => "temporarily_unavailable",
+            Self::IssuerUnavailable | Self::KeyNotKnownYet | Self::TooManyProofs => {
+                "temporarily_unavailable"
+            }
             Self::Unguarded => "server_error",
             _ => match self.error() {
                 Some(error) => error,

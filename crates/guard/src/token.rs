@@ -144,6 +144,7 @@ pub(crate) struct Claims {
     client_id: String,
     pub(crate) scope: Scope,
     pub(crate) expires_at: Option<Timestamp>,
+    pub(crate) not_before: Option<Timestamp>,
     /// The key that whoever presents it must prove.
     pub(crate) bound_to: Option<Thumbprint>,
     members: Map<String, Value>,
@@ -163,6 +164,7 @@ impl Claims {
             client_id: text("client_id")?,
             scope: read_scope(members.get("scope"))?,
             expires_at: read_time(members.get("exp"))?,
+            not_before: read_time(members.get("nbf"))?,
             bound_to: read_binding(members.get("cnf"))?,
             members,
         })
@@ -177,6 +179,12 @@ impl Claims {
             }
         }
         Ok(self)
+    }
+
+    /// About how much memory they take, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        let read_out = self.subject.len() + self.client_id.len() + 2 * self.scope.to_string().len();
+        size_of::<Self>() + read_out + memory_of_members(&self.members)
     }
 
     /// How the token has to be presented.
@@ -194,8 +202,40 @@ impl Claims {
     fn time(&self, name: &str) -> Option<Timestamp> {
         self.members
             .get(name)
-            .and_then(Value::as_i64)
-            .map(Timestamp::from_seconds)
+            .and_then(Timestamp::from_numeric_date)
+    }
+}
+
+/// What a map of this many members takes at least: nodes of a B-tree hold eleven and are filled by half when they are written in
+/// order.
+fn memory_of_members(members: &Map<String, Value>) -> usize {
+    const NODE: usize = 16 + 11 * (size_of::<String>() + size_of::<Value>());
+    let nodes = members.len().div_ceil(6);
+    let content = members
+        .iter()
+        .map(|(name, value)| memory_of_text(name) + memory_of(value));
+    nodes * NODE + content.sum::<usize>()
+}
+
+/// What a value takes beside its own place.
+fn memory_of(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => memory_of_text(text),
+        // A list that was read has room for up to as many again.
+        Value::Array(values) => {
+            let places = 2 * size_of_val(values.as_slice());
+            places + values.iter().map(memory_of).sum::<usize>()
+        }
+        Value::Object(members) => memory_of_members(members),
+    }
+}
+
+fn memory_of_text(text: &str) -> usize {
+    match text.len() {
+        0 => 0,
+        // As allocators round it.
+        length => 16 + length.next_multiple_of(16),
     }
 }
 
@@ -228,9 +268,9 @@ fn read_binding(cnf: Option<&Value>) -> Result<Option<Thumbprint>, Refusal> {
 fn read_time(time: Option<&Value>) -> Result<Option<Timestamp>, Refusal> {
     match time {
         None => Ok(None),
-        Some(time) => match time.as_i64() {
-            Some(seconds) if seconds >= 0 => Ok(Some(Timestamp::from_seconds(seconds))),
-            _ => Err(Reason::MalformedClaims.into()),
+        Some(time) => match Timestamp::from_numeric_date(time) {
+            Some(time) => Ok(Some(time)),
+            None => Err(Reason::MalformedClaims.into()),
         },
     }
 }

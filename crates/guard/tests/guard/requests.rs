@@ -10,10 +10,11 @@ use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use rstest::rstest;
-use safeconduct_guard::{Denied, Guard, Reason, Scoped, TestIssuer, Token, scope};
+use safeconduct_guard::{Denied, Guard, Reason, Scoped, Secret, TestIssuer, Token, scope};
+use serde_json::json;
 use tower::{Layer, ServiceExt, service_fn};
 
-use crate::support::within;
+use crate::support::{FakeIssuer, within};
 
 const API: &str = "https://api.example.com/v1";
 
@@ -406,37 +407,187 @@ async fn a_route_that_no_guard_stands_before_lets_nobody_in() {
     );
 }
 
-#[tokio::test]
-async fn the_token_of_another_guard_is_no_token_here() {
-    let (outer, outer_issuer) = Guard::for_tests("https://outer.example");
-    let (inner, inner_issuer) = Guard::for_tests("https://inner.example");
-    let app = Router::new()
-        .route("/", get(greet))
-        .layer(inner.optional_layer())
-        .layer(outer.layer());
-    let outer_token = outer_issuer.token().sign();
-    assert!(get_with(&app, "/", &outer_token).await.starts_with("401"));
-    assert!(
-        get_with(&app, "/", &inner_issuer.token().sign())
-            .await
-            .starts_with("401")
-    );
+/// Two issuers for one API, and a guard of each.
+async fn two_issuers() -> [(FakeIssuer, Guard); 2] {
+    let one = FakeIssuer::start().await;
+    let other = FakeIssuer::start().await;
+    let guards = [one.guard(), other.guard()];
+    let [first, second] = guards;
+    [(one, first), (other, second)]
+}
 
-    // Below the inner guard the outer one's token is gone, even where none is needed.
-    let forget = tower::util::MapRequestLayer::new(|mut request: Request<Body>| {
-        request.headers_mut().remove(AUTHORIZATION);
-        request
-    });
+/// Whose token the handler was given.
+async fn issuer_of(token: Token) -> String {
+    token.claim("iss").unwrap().as_str().unwrap().to_owned()
+}
+
+/// Status and body.
+async fn ask(app: &Router, uri: &str, token: &str) -> (u16, String) {
+    let page = get_with(app, uri, token).await;
+    let (status, _) = page.split_once(' ').unwrap();
+    let body = page.lines().last().unwrap_or_default();
+    (status.parse().unwrap(), body.to_owned())
+}
+
+#[tokio::test]
+async fn guards_side_by_side_take_their_own_tokens() {
+    let [(one, first), (other, second)] = two_issuers().await;
     let app = Router::new()
-        .route("/", get(greet))
-        .layer(inner.optional_layer())
-        .layer(forget)
-        .layer(outer.layer());
-    assert!(
-        get_with(&app, "/", &outer_token)
-            .await
-            .ends_with("stranger")
+        .route("/one", get(issuer_of).layer(first.layer()))
+        .merge(
+            Router::new()
+                .route("/other", get(issuer_of))
+                .layer(second.layer()),
+        )
+        .nest(
+            "/nested",
+            Router::new()
+                .route("/", get(issuer_of))
+                .layer(second.require("notes.read")),
+        );
+    for path in ["/other", "/nested"] {
+        assert_eq!(
+            ask(&app, path, &other.token()).await,
+            (200, other.url.clone())
+        );
+        assert_eq!(ask(&app, path, &one.token()).await.0, 401);
+    }
+    assert_eq!(
+        ask(&app, "/one", &one.token()).await,
+        (200, one.url.clone())
     );
+    assert_eq!(ask(&app, "/one", &other.token()).await.0, 401);
+}
+
+#[tokio::test]
+async fn a_route_may_take_the_tokens_of_either_guard() {
+    let [(one, first), (other, second)] = two_issuers().await;
+    let nobody = FakeIssuer::start().await;
+    let app = Router::new()
+        .route("/", get(issuer_of))
+        .route("/mine", get(list))
+        .route(
+            "/write",
+            get(list).layer(first.require("notes.write").or(&second)),
+        )
+        .route("/one", get(issuer_of).layer(first.layer()))
+        .route("/other", get(issuer_of).layer(second.layer()))
+        .layer(first.layer().or(&second));
+    for issuer in [&one, &other] {
+        assert_eq!(
+            ask(&app, "/", &issuer.token()).await,
+            (200, issuer.url.clone())
+        );
+        assert_eq!(
+            ask(&app, "/mine", &issuer.token()).await.1,
+            "notes of alice"
+        );
+        assert_eq!(ask(&app, "/write", &issuer.token()).await.0, 403);
+        let expired = issuer.token_with(json!({ "exp": issuer.clock.now() }));
+        let page = get_with(&app, "/", &expired).await;
+        assert!(page.contains("The access token expired"), "{page}");
+    }
+    assert_eq!(ask(&app, "/one", &one.token()).await.0, 200);
+    assert_eq!(ask(&app, "/one", &other.token()).await.0, 401);
+    assert_eq!(ask(&app, "/other", &other.token()).await.0, 200);
+    assert_eq!(ask(&app, "/other", &one.token()).await.0, 401);
+
+    let page = get_with(&app, "/", &nobody.token()).await;
+    assert!(
+        page.starts_with("401") && page.matches("Bearer ").count() == 1,
+        "{page}"
+    );
+    assert!(answer(&app, request("/", &[])).await.starts_with("401"));
+    assert_eq!((one.asked_for_keys(), other.asked_for_keys()), (1, 1));
+}
+
+#[tokio::test]
+async fn an_opaque_token_is_asked_about_at_each_issuer_in_turn() {
+    let [(one, _), (other, _)] = two_issuers().await;
+    let asking = |issuer: &FakeIssuer| {
+        let builder = issuer.guard_builder();
+        builder.introspection_only("api", Secret::new("s")).build()
+    };
+    let app = Router::new()
+        .route("/", get(issuer_of))
+        .layer(asking(&one).layer().or(&asking(&other)));
+    other.activate("opaque", json!({}));
+    assert_eq!(ask(&app, "/", "opaque").await, (200, other.url.clone()));
+    assert_eq!(ask(&app, "/", "unknown").await.0, 401);
+    // The one that is down may be the one that knows it.
+    one.fail();
+    assert_eq!(ask(&app, "/", "opaque").await, (200, other.url.clone()));
+    assert_eq!(ask(&app, "/", "another").await.0, 503);
+}
+
+#[tokio::test]
+async fn an_optional_guard_leaves_the_tokens_of_another_to_the_guard_below() {
+    let [(one, first), (other, second)] = two_issuers().await;
+    let inside = Router::new()
+        .route("/other", get(issuer_of))
+        .layer(second.layer());
+    let app = Router::new()
+        .route("/one", get(issuer_of))
+        .route("/anybody", get(greet))
+        .merge(inside)
+        .layer(first.optional_layer());
+    assert_eq!(
+        ask(&app, "/other", &other.token()).await,
+        (200, other.url.clone())
+    );
+    assert_eq!(
+        ask(&app, "/one", &one.token()).await,
+        (200, one.url.clone())
+    );
+    assert_eq!(
+        ask(&app, "/anybody", &one.token()).await,
+        (200, "alice".to_owned())
+    );
+    // Where no guard below accepts it, it is a bad token still, and not ignored.
+    for path in ["/one", "/anybody"] {
+        let page = get_with(&app, path, &other.token()).await;
+        assert!(page.contains("comes from another issuer"), "{page}");
+        assert!(page.starts_with("401"), "{page}");
+    }
+    assert_eq!(ask(&app, "/other", &one.token()).await.0, 401);
+    let page = answer(&app, request("/anybody", &[])).await;
+    assert!(page.ends_with("stranger"), "{page}");
+    let spoilt = format!("{}A", one.token());
+    assert_eq!(
+        ask(&app, "/other", &spoilt).await.0,
+        401,
+        "its own, and bad"
+    );
+}
+
+#[tokio::test]
+async fn two_guards_that_demand_a_token_each_let_nobody_pass_with_one_of_either() {
+    let [(one, first), (other, second)] = two_issuers().await;
+    let app = Router::new()
+        .route("/", get(issuer_of))
+        .layer(second.layer())
+        .layer(first.layer());
+    for issuer in [&one, &other] {
+        assert_eq!(ask(&app, "/", &issuer.token()).await.0, 401);
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_a_guard_above_accepted_is_no_bad_token_below() {
+    let [(one, first), (other, second)] = two_issuers().await;
+    let (above, below) = (first.clone(), second.clone());
+    let whose = async move |request: Request<Body>| {
+        let at = |guard: &Guard| guard.token_in(request.extensions()).is_some();
+        format!("{} {}", at(&above), at(&below))
+    };
+    let app = Router::new()
+        .route("/", get(issuer_of))
+        .route("/whose", get(whose))
+        .layer(second.optional_layer())
+        .layer(first.layer());
+    assert_eq!(ask(&app, "/", &one.token()).await, (200, one.url.clone()));
+    assert_eq!(ask(&app, "/whose", &one.token()).await.1, "true false");
+    assert_eq!(ask(&app, "/", &other.token()).await.0, 401);
 }
 
 #[tokio::test]

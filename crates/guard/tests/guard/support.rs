@@ -1,7 +1,7 @@
 //! An authorization server that does what a test tells it, on a port of its own, and counts who asks for what.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -43,6 +43,8 @@ pub(crate) struct Script {
     introspection: Mutex<Reply>,
     by_token: Mutex<HashMap<String, Value>>,
     open: watch::Sender<bool>,
+    /// Whether a request for keys that waits has its answer already.
+    answered: AtomicBool,
     pub(crate) asked_for_metadata: AtomicUsize,
     pub(crate) asked_for_keys: AtomicUsize,
     pub(crate) asked_about_tokens: AtomicUsize,
@@ -121,6 +123,7 @@ impl FakeIssuer {
             introspection: Mutex::new(Reply::json(&json!({"active": false}))),
             by_token: Mutex::default(),
             open: watch::Sender::new(true),
+            answered: AtomicBool::new(false),
             asked_for_metadata: AtomicUsize::new(0),
             asked_for_keys: AtomicUsize::new(0),
             asked_about_tokens: AtomicUsize::new(0),
@@ -216,6 +219,12 @@ impl FakeIssuer {
     /// Requests for keys and about tokens wait until [`FakeIssuer::resume`].
     pub(crate) fn pause(&self) {
         self.script.open.send_replace(false);
+    }
+
+    /// As [`FakeIssuer::pause`], and what a request for keys then gets is what was published when it came.
+    pub(crate) fn pause_answered(&self) {
+        self.script.answered.store(true, Ordering::SeqCst);
+        self.pause();
     }
 
     pub(crate) fn resume(&self) {
@@ -342,8 +351,12 @@ async fn elsewhere(State(script): State<Arc<Script>>) -> Reply {
 
 async fn jwks(State(script): State<Arc<Script>>) -> Reply {
     script.asked_for_keys.fetch_add(1, Ordering::SeqCst);
+    let now = script.jwks.lock().unwrap().clone();
     script.turn().await;
-    script.jwks.lock().unwrap().clone()
+    match script.answered.load(Ordering::SeqCst) {
+        true => now,
+        false => script.jwks.lock().unwrap().clone(),
+    }
 }
 
 async fn introspect(State(script): State<Arc<Script>>, headers: HeaderMap, body: Bytes) -> Reply {

@@ -706,7 +706,7 @@ fn every_kind_has_an_end_and_a_beginning() {
         for (name, value, expected) in [
             ("exp", json!(null), JoseError::Claims),
             ("exp", json!("1900000000"), JoseError::Claims),
-            ("exp", json!(1_900_000_000.5), JoseError::Claims),
+            ("exp", json!(1e300), JoseError::Claims),
             ("exp", json!(-1), JoseError::Claims),
             ("nbf", json!(NOW + LEEWAY + 1), JoseError::NotYetValid),
             ("iat", json!(NOW + LEEWAY + 1), JoseError::IssuedInFuture),
