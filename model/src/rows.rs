@@ -2,7 +2,7 @@
 //!
 //! A statement is atomic as far as the grant's own row goes. What it asks of other rows it sees as they were when it began
 //! ([`Rows::see`]): so it is on PostgreSQL at READ COMMITTED. SQLite is the case where nothing comes in between. What is not
-//! here: scope, audience and keys (the rules decide about them alone), and how long a session idles.
+//! here: scope, audience and keys (the rules decide about them alone), and when a session ends by its age.
 
 use safeconduct_protocol::authorization_code::{RedeemedRow, Redemption};
 use safeconduct_protocol::grant::{Epochs, NewGrant};
@@ -216,7 +216,7 @@ pub struct Rows {
     pub locked: bool,
     /// `clients.enabled`.
     pub enabled: bool,
-    /// Whether the session has its row.
+    /// Whether the session has its row. Whether it idles is nobody's business here: it decides about the browser alone.
     pub session: bool,
     /// `time_marks.at` of this era: the latest time by which anything was forgotten.
     pub mark: Option<Timestamp>,

@@ -1092,6 +1092,7 @@ fn a_schema_is_planned_and_then_taken() {
     out: 2        openid_connect    left
     out: 3        many_nodes        left
     out: 4        grants_of_a_user  left
+    out: 5        recovery_and_fairness  left
     err: 4 steps left: `safeconduct migrate` takes them, and so does the first node that starts
     ");
     assert!(!place.path().join("safeconduct.db").exists());
@@ -1102,6 +1103,7 @@ fn a_schema_is_planned_and_then_taken() {
     out: 2        openid_connect    taken now
     out: 3        many_nodes        taken now
     out: 4        grants_of_a_user  taken now
+    out: 5        recovery_and_fairness  taken now
     err: 4 steps taken
     ");
     assert_snapshot!(place.tells(&["migrate", "--plan"]), @"
@@ -1111,6 +1113,7 @@ fn a_schema_is_planned_and_then_taken() {
     out: 2        openid_connect    taken
     out: 3        many_nodes        taken
     out: 4        grants_of_a_user  taken
+    out: 5        recovery_and_fairness  taken
     err: the schema is up to date
     ");
 }

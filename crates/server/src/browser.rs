@@ -65,6 +65,21 @@ impl Browser {
             .signed_in(hash, Some(client), audience, exchange.now)
             .await?)
     }
+
+    /// The session of this browser, though it may have idled: what a sign-in continues or replaces, and what signing out ends.
+    pub(crate) async fn session(
+        &self,
+        exchange: &Exchange<'_>,
+    ) -> Result<Option<SessionView>, Failure> {
+        let Some(hash) = self.session_hash() else {
+            return Ok(None);
+        };
+        Ok(exchange
+            .server
+            .store()
+            .session_at(hash, exchange.now)
+            .await?)
+    }
 }
 
 /// A `Set-Cookie` value that binds the browser until it is closed.

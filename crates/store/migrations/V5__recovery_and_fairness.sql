@@ -19,3 +19,7 @@ CREATE INDEX outbox_by_age ON outbox (created_at);
 -- before writes it, is not known: as far as the mark.
 ALTER TABLE time_marks ADD COLUMN number BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE time_marks ADD COLUMN forgotten BIGINT;
+-- Sessions are kept to their absolute end: what rests on one does not end because its browser idles. Without the index by idle end, a
+-- visit rewrites no index entry.
+DROP INDEX sessions_by_end;
+CREATE INDEX sessions_by_absolute_end ON sessions (absolute_expires_at);

@@ -23,7 +23,7 @@ const GOOD: &str = "SELECT u.id, u.username, COALESCE(u.updated_at, u.created_at
        AND EXISTS (SELECT 1 FROM parties p WHERE p.era = g.era AND p.user_id = g.user_id AND p.client_id = g.client_id \
            AND p.user_epoch = g.user_epoch AND p.client_epoch = g.client_epoch AND p.consent_epoch = g.consent_epoch) \
        AND (g.offline = 1 OR EXISTS (SELECT 1 FROM sessions s \
-           WHERE s.id = g.session_id AND s.user_id = g.user_id AND s.idle_expires_at > $4)) \
+           WHERE s.id = g.session_id AND s.user_id = g.user_id AND s.absolute_expires_at > $4)) \
        AND NOT EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.jti = $2)";
 
 const GOOD_OF_CLIENT: &str = "SELECT 1 FROM clients c CROSS JOIN meta m \

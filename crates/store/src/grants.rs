@@ -44,7 +44,7 @@ const REDEEM: &str = "INSERT INTO grants \
         OR (EXISTS (SELECT 1 FROM parties p WHERE p.era = $4 AND p.user_id = $6 AND p.client_id = $5 \
                 AND p.user_epoch = $12 AND p.client_epoch = $13 AND p.consent_epoch = $14) \
             AND (CAST($8 AS BIGINT) = 1 OR EXISTS (SELECT 1 FROM sessions s \
-                WHERE s.id = $7 AND s.user_id = $6 AND s.idle_expires_at > $15))) \
+                WHERE s.id = $7 AND s.user_id = $6 AND s.absolute_expires_at > $15))) \
      ON CONFLICT (id) DO UPDATE SET \
          revoked_by = CASE WHEN grants.code_id = excluded.code_id AND grants.attempt <> excluded.attempt \
              AND grants.revoked_at IS NULL THEN excluded.attempt ELSE grants.revoked_by END, \

@@ -16,7 +16,7 @@ use crate::store::{Store, session_id};
 const REMEMBER: &str = "INSERT INTO session_clients (session_id, client_id, user_id, offline) \
      SELECT s.id, g.client_id, s.user_id, g.offline \
      FROM grants g JOIN sessions s ON s.id = g.session_id AND s.user_id = g.user_id \
-     WHERE g.id = $1 AND g.attempt = $2 AND g.revoked_at IS NULL AND s.idle_expires_at > $3 \
+     WHERE g.id = $1 AND g.attempt = $2 AND g.revoked_at IS NULL AND s.absolute_expires_at > $3 \
      ON CONFLICT (session_id, client_id) DO UPDATE SET offline = \
          CASE WHEN excluded.offline = 1 THEN 1 ELSE session_clients.offline END";
 

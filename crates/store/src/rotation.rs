@@ -32,7 +32,7 @@ const ROTATE: &str = "UPDATE grants SET \
            AND p.user_id = grants.user_id AND p.client_id = grants.client_id AND p.user_epoch = grants.user_epoch \
            AND p.client_epoch = grants.client_epoch AND p.consent_epoch = grants.consent_epoch) \
        AND (offline = 1 OR EXISTS (SELECT 1 FROM sessions s \
-           WHERE s.id = grants.session_id AND s.user_id = grants.user_id AND s.idle_expires_at > $6)) \
+           WHERE s.id = grants.session_id AND s.user_id = grants.user_id AND s.absolute_expires_at > $6)) \
      RETURNING id, client_id, user_id, scope, audience, auth_time, generation, expires_at, idle_expires_at, \
          session_id, dpop_jkt, claims, revoked_at, rotated_by";
 
@@ -44,7 +44,7 @@ const STATE: &str = "SELECT g.id, g.client_id, g.user_id, g.scope, g.audience, g
                  AND p.user_id = g.user_id AND p.client_id = g.client_id AND p.user_epoch = g.user_epoch \
                  AND p.client_epoch = g.client_epoch AND p.consent_epoch = g.consent_epoch) \
              AND (g.offline = 1 OR EXISTS (SELECT 1 FROM sessions s \
-                 WHERE s.id = g.session_id AND s.user_id = g.user_id AND s.idle_expires_at > $4)) \
+                 WHERE s.id = g.session_id AND s.user_id = g.user_id AND s.absolute_expires_at > $4)) \
          THEN 1 ELSE 0 END \
      FROM grants g WHERE g.id = $1 AND g.client_id = $2";
 

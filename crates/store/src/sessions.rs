@@ -1,4 +1,5 @@
-//! Browser sessions: known by the hash of their cookie, alive until they idle or end. Ending one is deleting its row.
+//! Browser sessions: known by the hash of their cookie. One that idles no longer says who sits there; it ends with its row, which is
+//! kept until somebody ends it or its absolute end, because the grants that were not meant to outlive it rest on it.
 
 use safeconduct_protocol::authorization::SignedInUser;
 use safeconduct_protocol::grant::Epochs;
@@ -21,16 +22,16 @@ const START: &str = "INSERT INTO sessions \
 
 const RENEW: &str = "UPDATE sessions SET hash = $3, auth_time = $4, last_seen_at = $7, \
          idle_expires_at = CASE WHEN absolute_expires_at < $5 THEN absolute_expires_at ELSE $5 END, user_epoch = $6 \
-     WHERE id = $1 AND hash = $2 AND idle_expires_at > $7 AND EXISTS (SELECT 1 FROM users u \
+     WHERE id = $1 AND hash = $2 AND absolute_expires_at > $7 AND EXISTS (SELECT 1 FROM users u \
          WHERE u.id = sessions.user_id AND u.epoch = $6 AND u.locked_at IS NULL AND u.deleted_at IS NULL)";
 
-const SIGNED_IN: &str = "SELECT s.id, s.user_id, u.username, s.auth_time, \
+const OF_COOKIE: &str = "SELECT s.id, s.user_id, u.username, s.auth_time, \
          u.epoch, COALESCE(c.epoch, 0), COALESCE(k.epoch, 0), k.scopes, \
          s.last_seen_at, s.idle_expires_at, s.absolute_expires_at \
      FROM sessions s JOIN users u ON u.id = s.user_id \
      LEFT JOIN clients c ON c.id = $2 \
      LEFT JOIN consents k ON k.user_id = s.user_id AND k.client_id = $2 \
-     WHERE s.hash = $1 AND s.idle_expires_at > $3 \
+     WHERE s.hash = $1 AND s.absolute_expires_at > $3 \
        AND u.epoch = s.user_epoch AND u.locked_at IS NULL AND u.deleted_at IS NULL";
 
 const TOUCH: &str = "UPDATE sessions SET last_seen_at = $3, \
@@ -45,7 +46,7 @@ const END_ALL: &str = "DELETE FROM sessions";
 
 const LIST: &str = "SELECT s.id, s.user_id, u.username, s.started_at, s.last_seen_at, s.idle_expires_at \
      FROM sessions s JOIN users u ON u.id = s.user_id AND u.epoch = s.user_epoch \
-     WHERE s.idle_expires_at > $2 AND (CAST($1 AS TEXT) IS NULL OR s.user_id = CAST($1 AS TEXT)) \
+     WHERE s.absolute_expires_at > $2 AND (CAST($1 AS TEXT) IS NULL OR s.user_id = CAST($1 AS TEXT)) \
      ORDER BY s.started_at, s.id";
 
 /// A session about to start.
@@ -63,26 +64,26 @@ pub struct NewSession {
     pub user_epoch: i64,
     /// When it ends, whatever happens.
     pub absolute_expires_at: Timestamp,
-    /// When it ends if it is not used.
+    /// When it idles if it is not used.
     pub idle_expires_at: Timestamp,
     /// The session of another user in the same browser, which ends with this start.
     pub replaces: Option<SessionId>,
 }
 
-/// A living session, and what its user is to a client.
+/// A session that has not ended, and what its user is to a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionView {
     /// Who is signed in, with the epochs in force and what they have allowed the client.
     pub person: SignedInUser,
     /// When it was last used, to within what the server cares to write down.
     pub last_seen_at: Timestamp,
-    /// When it ends if it is not used.
+    /// When it idles if it is not used.
     pub idle_expires_at: Timestamp,
     /// When it ends, whatever happens.
     pub absolute_expires_at: Timestamp,
 }
 
-/// A living session in a list.
+/// A session in a list, idle or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionRecord {
     /// Its public name (`sid`).
@@ -95,7 +96,7 @@ pub struct SessionRecord {
     pub started_at: Timestamp,
     /// When it was last used.
     pub last_seen_at: Timestamp,
-    /// When it ends if it is not used.
+    /// When it idles if it is not used.
     pub idle_expires_at: Timestamp,
 }
 
@@ -129,8 +130,8 @@ impl Store {
             .await?)
     }
 
-    /// Gives the session of a user who has just proved who they are again a new cookie; `false` if it is not what it was:
-    /// ended, renewed by another request, or its user is locked.
+    /// Gives the session of a user who has just proved who they are again a new cookie, whether it had idled or not; `false` if
+    /// it is not what it was: ended, renewed by another request, or its user is locked.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -160,7 +161,8 @@ impl Store {
         Ok(self.committed(renew).await?)
     }
 
-    /// The living session whose cookie hashes to `hash`, with what its user is to `client` for tokens of `audience`.
+    /// The session whose cookie hashes to `hash` while it says who sits there, with what its user is to `client` for tokens of
+    /// `audience`.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -171,7 +173,31 @@ impl Store {
         audience: &str,
         now: Timestamp,
     ) -> Result<Option<SessionView>, StoreError> {
-        let statement = Statement::new(SIGNED_IN)
+        let view = self.session_of(hash, client, audience, now).await?;
+        Ok(view.filter(|view| view.idle_expires_at > now))
+    }
+
+    /// The session whose cookie hashes to `hash`, though it may have idled: whom a new sign-in continues or replaces, and what
+    /// signing out ends. It proves nothing about who sits there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn session_at(
+        &self,
+        hash: [u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<SessionView>, StoreError> {
+        self.session_of(hash, None, "", now).await
+    }
+
+    async fn session_of(
+        &self,
+        hash: [u8; 32],
+        client: Option<&ClientId>,
+        audience: &str,
+        now: Timestamp,
+    ) -> Result<Option<SessionView>, StoreError> {
+        let statement = Statement::new(OF_COOKIE)
             .bind(hash.as_slice())
             .bind(client.map(ClientId::as_str))
             .bind(now);
@@ -179,7 +205,7 @@ impl Store {
         Ok(row.map(|mut row| view(&mut row, audience)).transpose()?)
     }
 
-    /// Notes that a session was used, and moves the end of its idling.
+    /// Notes that a session was used, and moves the moment from which it is idle. Nothing but a browser's visit does.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -234,7 +260,7 @@ impl Store {
         Ok(())
     }
 
-    /// Living sessions, of one user or of all, oldest first.
+    /// Sessions that have not ended, of one user or of all, oldest first.
     ///
     /// # Errors
     /// [`StoreError`].

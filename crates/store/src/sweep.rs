@@ -17,10 +17,10 @@ const EVENTS: i64 = 400 * 24 * 3600;
 
 /// Nobody ended these sessions: a client that may go on without one is not told. The others have lost their grants, and are.
 const OFFLINE_CLIENTS: &str = "DELETE FROM session_clients WHERE offline = 1 AND session_id IN \
-     (SELECT id FROM sessions WHERE idle_expires_at <= $1 ORDER BY idle_expires_at, id LIMIT $2)";
+     (SELECT id FROM sessions WHERE absolute_expires_at <= $1 ORDER BY absolute_expires_at, id LIMIT $2)";
 
 const SESSIONS: &str = "DELETE FROM sessions WHERE id IN \
-     (SELECT id FROM sessions WHERE idle_expires_at <= $1 ORDER BY idle_expires_at, id LIMIT $2)";
+     (SELECT id FROM sessions WHERE absolute_expires_at <= $1 ORDER BY absolute_expires_at, id LIMIT $2)";
 
 /// By when those are good again that come first, if they are forgotten. The same rows, or some with an earlier end, are deleted.
 const END_OF_USED_IDS: &str = "SELECT MAX(expires_at), MAX(expires_at) FROM \
@@ -50,7 +50,7 @@ const OLD_EVENTS: &str =
     "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id < $1 ORDER BY id LIMIT $2)";
 
 const SESSIONS_LEFT: &str = "SELECT COUNT(*) FROM \
-     (SELECT 1 FROM sessions WHERE idle_expires_at <= $1 LIMIT $2) AS due";
+     (SELECT 1 FROM sessions WHERE absolute_expires_at <= $1 LIMIT $2) AS due";
 
 const USED_IDS_LEFT: &str = "SELECT COUNT(*) FROM \
      (SELECT 1 FROM used_ids WHERE expires_at <= $1 LIMIT $2) AS due";
@@ -70,7 +70,7 @@ const OLD_EVENTS_LEFT: &str =
 /// The kinds of rows that are swept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sweepable {
-    /// Sessions that idled or ended.
+    /// Sessions that have passed their absolute end.
     Sessions,
     /// Clients that were signed in to in sessions that are gone; they are to be told now.
     SessionClients,

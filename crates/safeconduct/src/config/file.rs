@@ -140,9 +140,10 @@ pub(crate) struct Dpop {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Sessions {
-    /// How long a session may lie unused.
+    /// How long a browser may stay away before its user has to sign in again. It ends nothing else: an app that keeps refreshing
+    /// goes on.
     pub(crate) idle: Span,
-    /// How long a session lasts whatever its use.
+    /// How long a session lasts whatever its use. Grants without `offline_access` end with it.
     pub(crate) absolute: Span,
 }
 

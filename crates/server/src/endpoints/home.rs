@@ -8,7 +8,7 @@ use axum::{
 use http::{HeaderMap, StatusCode, header};
 use safeconduct_protocol::error::Reason;
 
-use super::logout::{confirmation, session_here};
+use super::logout::confirmation;
 use crate::{
     browser::Browser,
     correlation::Correlation,
@@ -29,7 +29,7 @@ pub(crate) async fn home(
 async fn front_door(server: &Server, headers: &HeaderMap) -> Result<Response, Failure> {
     let exchange = Exchange::begin(server).await?;
     let browser = Browser::read(&server.settings().issuer, headers);
-    let view = session_here(&exchange, &browser).await?;
+    let view = browser.session(&exchange).await?;
     let token = browser.sign_out_token();
     let action = confirmation(server);
     let signed_in = view

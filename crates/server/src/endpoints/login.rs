@@ -203,7 +203,7 @@ async fn rehash(exchange: &Exchange<'_>, asker: Asker, credential: &Credential, 
     }
 }
 
-/// The same person again keeps the session and gets a new secret; another one gets a new session, and the old one ends.
+/// The same person again keeps the session, idle or not, and gets a new secret; another one gets a new session, and the old one ends.
 async fn begin_session(
     exchange: &Exchange<'_>,
     journey: Journey,
@@ -214,7 +214,7 @@ async fn begin_session(
     let lifetimes = server.settings().sessions;
     let secret = Secret::generate();
     let hash = safeconduct_protocol::encoding::sha256(secret.expose().as_bytes());
-    let old = browser.person(exchange, &journey.pending).await?;
+    let old = browser.session(exchange).await?;
     let kept = match (&old, browser.session_hash()) {
         (Some(view), Some(old_hash)) if view.person.user == credential.user => {
             let idle_until = now.plus(lifetimes.idle).min(view.absolute_expires_at);

@@ -82,21 +82,6 @@ pub(crate) async fn signed_out(State(server): State<Server>) -> Response {
     )
 }
 
-/// Who is signed in at this browser, apart from any client.
-pub(crate) async fn session_here(
-    exchange: &Exchange<'_>,
-    browser: &Browser,
-) -> Result<Option<SessionView>, Failure> {
-    let Some(hash) = browser.session_hash() else {
-        return Ok(None);
-    };
-    Ok(exchange
-        .server
-        .store()
-        .signed_in(hash, None, exchange.issuer(), exchange.now)
-        .await?)
-}
-
 /// The address that forms of ours say yes to.
 pub(crate) fn confirmation(server: &Server) -> String {
     server.path("/logout/confirm")
@@ -179,7 +164,7 @@ async fn arrive(server: &Server, query: &[u8], headers: &HeaderMap) -> Result<Re
             (Asked::default(), true)
         }
     };
-    let here = session_here(&exchange, &browser).await?;
+    let here = browser.session(&exchange).await?;
     let (Some(view), Some(token)) = (here, browser.sign_out_token()) else {
         return Ok(farewell(
             &exchange,
@@ -256,7 +241,7 @@ async fn take_yes(server: &Server, form: &PostedForm) -> Result<Response, Failur
             return Err(Reason::CrossSiteForm.into());
         }
     }
-    match session_here(&exchange, &browser).await? {
+    match browser.session(&exchange).await? {
         Some(view) => end(&exchange, &browser, &view, &logout).await,
         None => Ok(farewell(&exchange, &browser, &logout, &Told::default())),
     }

@@ -51,6 +51,30 @@ async fn signing_out_ends_the_session_and_its_cookie() {
 }
 
 #[tokio::test]
+async fn a_session_that_idled_can_be_signed_out_of() {
+    let server = TestServer::start().await;
+    let (mut ada, tokens) = ada_at_the_club(&server).await;
+    server.advance(8 * 3_600);
+    assert_eq!(ada.authorize(&Ask::of("portal")).await.to_string(), SIGN_IN);
+    let page = ada.get("/logout").await;
+    assert_eq!(page.to_string(), QUESTION, "the app's sign-in still lives");
+    assert_eq!(
+        say_yes(&mut ada, &page).await.to_string(),
+        "303 /signed-out"
+    );
+    assert!(server.sessions("ada").await.is_empty());
+    let answer = server.refresh("club", &tokens).await;
+    assert_snapshot!(answer, @"400 invalid_grant (grant-ended)");
+
+    let (mut ada, tokens) = ada_at_the_club(&server).await;
+    server.advance(8 * 3_600);
+    let hint = tokens.id_token.as_deref().unwrap();
+    let answer = ada.get(&format!("/logout?id_token_hint={hint}")).await;
+    assert_snapshot!(answer, @"303 /signed-out");
+    assert!(server.sessions("ada").await.is_empty());
+}
+
+#[tokio::test]
 async fn a_link_signs_nobody_out() {
     let server = TestServer::start().await;
     let mut ada = server.sign_in("ada").await;

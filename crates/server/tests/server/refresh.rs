@@ -2,9 +2,15 @@
 
 use insta::assert_snapshot;
 use safeconduct_protocol::client::GrantType;
+use safeconduct_protocol::metadata::Issuer;
 use safeconduct_protocol::scope::Scope;
+use safeconduct_server::Settings;
+use safeconduct_server::settings::SessionLifetimes;
 
-use crate::support::{Answer, Ask, Credentials, Form, MAIL, NOTES, TestServer, Tokens, secret_of};
+use crate::login::SIGN_IN;
+use crate::support::{
+    Answer, Ask, Credentials, Form, ISSUER, MAIL, NOTES, TestServer, Tokens, secret_of,
+};
 
 const DAY: i64 = 24 * 3_600;
 
@@ -287,16 +293,21 @@ async fn a_chain_ends_after_thirty_days_however_often_it_is_used() {
 #[tokio::test]
 async fn a_chain_that_nobody_uses_ends_after_seven_days() {
     let server = TestServer::start().await;
-    let ask = Ask::of("shop").scope("notes.read offline_access");
-    let (used, idle) = (
-        server.tokens("ada", &ask).await,
-        server.tokens("bob", &ask).await,
-    );
-    server.advance(7 * DAY - 1);
-    let used = server.refresh("shop", &used).await.tokens();
-    server.advance(1);
-    assert_snapshot!(server.refresh("shop", &idle).await, @"400 invalid_grant (refresh-token-expired)");
-    assert_eq!(server.refresh("shop", &used).await.status, 200);
+    for scope in ["notes.read offline_access", "notes.read"] {
+        let ask = Ask::of("shop").scope(scope);
+        let (used, idle) = (
+            server.tokens("ada", &ask).await,
+            server.tokens("bob", &ask).await,
+        );
+        server.advance(7 * DAY - 1);
+        let used = server.refresh("shop", &used).await.tokens();
+        server.advance(1);
+        assert_eq!(
+            server.refresh("shop", &idle).await.to_string(),
+            "400 invalid_grant (refresh-token-expired)"
+        );
+        assert_eq!(server.refresh("shop", &used).await.status, 200);
+    }
 }
 
 #[tokio::test]
@@ -443,14 +454,31 @@ async fn only_offline_access_outlives_the_session() {
 }
 
 #[tokio::test]
-async fn a_session_that_times_out_ends_what_rests_on_it() {
-    let server = TestServer::start().await;
-    let tokens = server.tokens("ada", &Ask::of("shop")).await;
-    server.advance(8 * 3_600 - 1);
-    let next = server.refresh("shop", &tokens).await.tokens();
+async fn an_app_that_refreshes_goes_on_while_the_browser_idles() {
+    let mut settings = Settings::new(Issuer::parse(ISSUER).unwrap());
+    settings.sessions = SessionLifetimes {
+        idle: 3_600,
+        absolute: 7_200,
+    };
+    let server = TestServer::start_with(settings).await;
+    let mut ada = server.sign_in("ada").await;
+    let code = ada.code(&Ask::of("shop")).await;
+    let mut tokens = server.exchange(&code).await.tokens();
+    for minutes in (5..120).step_by(5) {
+        server.advance(300);
+        tokens = server.refresh("shop", &tokens).await.tokens();
+        assert!(server.is_active(&tokens.access).await, "{minutes} minutes");
+    }
+    assert_eq!(
+        ada.authorize(&Ask::of("portal")).await.to_string(),
+        SIGN_IN,
+        "refreshing proves nothing about who sits at the browser"
+    );
+    server.advance(299);
+    assert!(server.is_active(&tokens.access).await);
     server.advance(1);
-    assert!(!server.is_active(&next.access).await);
-    assert_snapshot!(server.refresh("shop", &next).await, @"400 invalid_grant (grant-ended)");
+    assert!(!server.is_active(&tokens.access).await);
+    assert_snapshot!(server.refresh("shop", &tokens).await, @"400 invalid_grant (grant-ended)");
 }
 
 #[tokio::test]

@@ -98,6 +98,36 @@ async fn another_persons_sign_in_ends_the_session_before() {
 }
 
 #[tokio::test]
+async fn a_session_that_idled_is_continued_by_its_user_and_replaced_by_another() {
+    let server = TestServer::start().await;
+    let mut browser = server.sign_in("ada").await;
+    let code = browser.code(&Ask::of("shop")).await;
+    let tokens = server.exchange(&code).await.tokens();
+    let ids = async || -> Vec<String> {
+        let sessions = server.sessions("ada").await;
+        sessions.iter().map(|one| one.id.to_string()).collect()
+    };
+    let before = ids().await;
+
+    server.advance(8 * 3_600);
+    let page = browser.authorize(&Ask::of("portal")).await;
+    assert_eq!(page.to_string(), SIGN_IN);
+    assert!(browser.sign_in(&page, "ada").await.has_code());
+    assert_eq!(ids().await, before);
+    let tokens = server.refresh("shop", &tokens).await.tokens();
+
+    server.advance(8 * 3_600);
+    let page = browser.authorize(&Ask::of("portal")).await;
+    assert!(browser.sign_in(&page, "bob").await.has_code());
+    assert!(ids().await.is_empty());
+    assert!(!server.is_active(&tokens.access).await);
+    assert_eq!(
+        server.refresh("shop", &tokens).await.to_string(),
+        "400 invalid_grant (grant-ended)"
+    );
+}
+
+#[tokio::test]
 async fn only_the_cookie_says_who_is_signed_in() {
     let server = TestServer::start().await;
     let ada = server.sign_in("ada").await;

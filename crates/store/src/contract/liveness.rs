@@ -2,10 +2,13 @@
 
 use rstest_reuse::apply;
 use safeconduct_protocol::authorization_code::Redemption;
+use safeconduct_protocol::ids::SessionId;
+use safeconduct_protocol::random;
 use safeconduct_protocol::refresh_token::RefreshDecision;
 
 use super::{OFFLINE, ONLINE, SESSION_IDLE, World};
 use crate::databases::{Kind, databases};
+use crate::{NewSession, Sweepable};
 
 /// What ends a grant.
 #[derive(Clone, Copy)]
@@ -20,7 +23,6 @@ enum Blow {
     ConsentWithdrawn,
     SessionEnded,
     SessionsOfUserEnded,
-    SessionIdle,
     EraBegun,
     GrantRevoked,
     GrantsOfUserRevoked,
@@ -46,14 +48,6 @@ impl Blow {
             Self::ConsentWithdrawn => store.withdraw_consent(user, client, now).await.unwrap(),
             Self::SessionEnded => drop(store.end_session(&world.session, now).await.unwrap()),
             Self::SessionsOfUserEnded => store.end_sessions_of(user, now).await.unwrap(),
-            Self::SessionIdle => {
-                let idle = now.plus(1);
-                store
-                    .touch_session(&world.session, idle, now)
-                    .await
-                    .unwrap();
-                world.advance(1);
-            }
             Self::EraBegun => drop(store.begin_era(now).await.unwrap()),
             Self::GrantRevoked => store
                 .revoke_grant(grant.unwrap(), client, "test", now)
@@ -82,7 +76,6 @@ async fn a_code_is_worth_nothing_after(
         Blow::ConsentWithdrawn,
         Blow::SessionEnded,
         Blow::SessionsOfUserEnded,
-        Blow::SessionIdle,
         Blow::EraBegun
     )]
     blow: Blow,
@@ -109,7 +102,6 @@ async fn a_grant_is_dead_in_every_use_after(
         Blow::ConsentWithdrawn,
         Blow::SessionEnded,
         Blow::SessionsOfUserEnded,
-        Blow::SessionIdle,
         Blow::EraBegun,
         Blow::GrantRevoked,
         Blow::GrantsOfUserRevoked
@@ -213,6 +205,46 @@ async fn a_clients_own_token_dies_with_the_client_the_era_and_its_name(database:
     assert!(!alive(1, "jti", 1).await && !alive(2, "jti", 1).await);
     store.enable_client(client, now).await.unwrap();
     assert!(!alive(1, "jti", 1).await && alive(2, "jti", 1).await);
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn an_online_grant_outlives_the_idling_of_its_session_and_ends_with_it(database: Kind) {
+    let mut world = World::on(database).await;
+    (world.session, world.hash) = (SessionId::generate(), random::bytes());
+    let session = NewSession {
+        idle_expires_at: world.now().plus(1_000),
+        absolute_expires_at: world.now().plus(5_000),
+        ..world.new_session()
+    };
+    let started = world.store.start_session(&session, world.now()).await;
+    assert_eq!(started, Ok(true));
+    let grant = world.granted(ONLINE).await;
+    let (early, late) = (world.allow(ONLINE).await, world.allow(ONLINE).await);
+
+    world.advance(1_000);
+    assert!(world.person().await.is_none(), "the browser has to prove");
+    let sweep = async |now| {
+        let swept = world.store.sweep_some(Sweepable::Sessions, now, 9).await;
+        swept.unwrap()
+    };
+    assert_eq!(sweep(world.now()).await, 0);
+    assert_eq!(world.redeem(&early).await, Redemption::Won);
+    assert!(world.is_active(grant.id).await);
+    assert_eq!(world.rotate(&grant, 0).await.0, RefreshDecision::Rotate);
+    let left = world.store.session_at(world.hash, world.now()).await;
+    let idle = left.unwrap().unwrap().idle_expires_at;
+    assert_eq!(idle, world.now(), "a refresh moves nothing of the session");
+
+    world.advance(3_999);
+    assert!(world.is_active(grant.id).await);
+    assert_eq!(world.rotate(&grant, 1).await.0, RefreshDecision::Rotate);
+    world.advance(1);
+    assert!(!world.is_active(grant.id).await);
+    assert_eq!(world.rotate(&grant, 1).await.0, RefreshDecision::Dead);
+    assert_eq!(world.rotate(&grant, 2).await.0, RefreshDecision::Dead);
+    assert_eq!(world.redeem(&late).await, Redemption::Ended);
+    assert_eq!(sweep(world.now()).await, 1);
 }
 
 #[apply(databases)]

@@ -235,8 +235,8 @@ async fn a_session_that_lapsed_tells_the_clients_that_ended_with_it(database: Ki
     let world = signed_in(database).await;
     assert_eq!(sign_in_to(&world, "wiki", OFFLINE).await, Redemption::Won);
     assert_eq!(sign_in_to(&world, "wiki", ONLINE).await, Redemption::Won);
-    world.advance(SESSION_IDLE - 1);
-    assert_eq!(world.sweep(100).await, []);
+    world.advance(2 * SESSION_IDLE - 1);
+    assert_eq!(world.sweep(100).await, [(Sweepable::Grants, 4)]);
     world.advance(1);
     let swept = [(Sweepable::Sessions, 1), (Sweepable::SessionClients, 1)];
     assert_eq!(world.sweep(100).await, swept);

@@ -304,6 +304,45 @@ async fn a_session_idles_out_and_no_touch_carries_it_past_its_end(database: Kind
 
 #[apply(databases)]
 #[tokio::test]
+async fn a_session_that_idled_can_be_continued_by_a_new_proof_and_ended(database: Kind) {
+    let world = World::on(database).await;
+    let store = &world.store;
+    world.advance(SESSION_IDLE);
+    let now = world.now();
+    let left = store.session_at(world.hash, now).await.unwrap().unwrap();
+    assert_eq!(left.person.session, world.session);
+    assert_eq!(store.list_sessions(None, now).await.unwrap().len(), 1);
+    store
+        .touch_session(&world.session, now.plus(100), now)
+        .await
+        .unwrap();
+    assert!(world.person().await.is_none(), "a visit alone is no proof");
+
+    let (hash, idle) = (random::bytes(), now.plus(100));
+    let renew = async |old, now| {
+        let renewed = store.renew_session(&world.session, old, hash, now, idle, 1, now);
+        renewed.await.unwrap()
+    };
+    assert!(renew(world.hash, now).await);
+    let view = store
+        .signed_in(hash, None, API, now)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        view.absolute_expires_at, left.absolute_expires_at,
+        "its last end never moves"
+    );
+    let over = view.absolute_expires_at;
+    assert!(!renew(hash, over).await, "what has ended is not continued");
+    assert_eq!(store.session_at(hash, over).await.unwrap(), None);
+    assert_eq!(store.list_sessions(None, over).await.unwrap(), []);
+    store.lock_user(&world.user, now).await.unwrap();
+    assert_eq!(store.session_at(hash, now).await.unwrap(), None);
+}
+
+#[apply(databases)]
+#[tokio::test]
 async fn consent_is_remembered_by_audience_and_widens(database: Kind) {
     let world = World::on(database).await;
     let record = async |audience, text| {

@@ -5,7 +5,7 @@ use safeconduct_protocol::authorization_code::Redemption;
 use safeconduct_protocol::single_use::SingleUse;
 use safeconduct_protocol::token::new_id;
 
-use super::{LIFE, OFFLINE, World};
+use super::{LIFE, OFFLINE, SESSION_IDLE, World};
 use crate::databases::{Kind, databases};
 use crate::driver::{Statement, Unit};
 use crate::{RedeemError, Redeeming, Sweepable};
@@ -111,7 +111,7 @@ async fn what_has_ended_goes_a_little_at_a_time(database: Kind) {
         )
         .await
         .unwrap();
-    world.advance(LIFE + 900);
+    world.advance(2 * SESSION_IDLE);
     let backlog = async |kind, most| {
         let (store, now) = (&world.store, world.now());
         store.sweep_backlog(kind, now, most).await.unwrap()
