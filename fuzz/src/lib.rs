@@ -17,7 +17,7 @@ use safeconduct_protocol::{
     claims::{ClaimsDemand, ClaimsRequest, scope_of, scopes},
     client::{
         AccessTokenFormat, AssertionAudience, AuthenticationMethod, Client, ConsentPolicy,
-        GrantType, OpenIdRegistration, ResponseMode,
+        GrantType, OpenIdRegistration, RefreshShared, ResponseMode,
     },
     client_authentication::{Credentials, PresentedClient},
     dpop::{PROOF_TYP, Presented, Proof},
@@ -352,6 +352,7 @@ static CLIENT: LazyLock<Client> = LazyLock::new(|| Client {
     require_pkce: true,
     access_token_format: AccessTokenFormat::Jwt,
     consent: ConsentPolicy::Remember,
+    refresh_shared: RefreshShared::Report,
     response_modes: vec![ResponseMode::FormPost],
     require_pushed_authorization_requests: false,
     dpop_bound_access_tokens: false,

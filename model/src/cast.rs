@@ -235,6 +235,7 @@ fn client(id: &str, credentials: Credentials) -> Client {
         require_pkce: true,
         access_token_format: Default::default(),
         consent: Default::default(),
+        refresh_shared: Default::default(),
         response_modes: vec![ResponseMode::Query],
         require_pushed_authorization_requests: false,
         dpop_bound_access_tokens: false,

@@ -2,11 +2,12 @@
 //!
 //! A statement is atomic as far as the grant's own row goes. What it asks of other rows it sees as they were when it began
 //! ([`Rows::see`]): so it is on PostgreSQL at READ COMMITTED. SQLite is the case where nothing comes in between. What is not
-//! here: scope, audience and keys (the rules decide about them alone), and when a session ends by its age.
+//! here: scope, audience and keys (the rules decide about them alone), when a session ends by its age, and how many generations in a
+//! row were given again: no walk has as many as it takes.
 
 use safeconduct_protocol::authorization_code::{RedeemedRow, Redemption};
 use safeconduct_protocol::grant::{Epochs, NewGrant};
-use safeconduct_protocol::refresh_token::{RefreshDecision, RefreshState, Rotation};
+use safeconduct_protocol::refresh_token::{RefreshDecision, RefreshState, Retried, Rotation};
 use safeconduct_protocol::time::Timestamp;
 
 use crate::mistake::Mistake;
@@ -133,6 +134,7 @@ impl Rotating {
         Rotation {
             presented: self.presented,
             retry_window: self.retry_window,
+            shared_limit: None,
             now: self.now,
         }
     }
@@ -336,6 +338,7 @@ impl Rows {
             rotated_at: row.rotated_at,
             idle_expires_at: row.idle_expires_at,
             alive: !row.revoked && same_era && seen.standing,
+            retried: Retried::default(),
         };
         let mut rotation = rotating.rotation();
         match mistake {
@@ -352,8 +355,11 @@ impl Rows {
                 row.rotated_by = Some(attempt);
                 row.idle_expires_at = row.expires_at.min(rotating.idle_until);
             }
-            RefreshDecision::Reuse => row.revoked = mistake != Some(Mistake::ReuseForgiven),
+            RefreshDecision::Reuse | RefreshDecision::Shared => {
+                row.revoked = mistake != Some(Mistake::ReuseForgiven);
+            }
             RefreshDecision::Retry
+            | RefreshDecision::RetryReported
             | RefreshDecision::Dead
             | RefreshDecision::Expired
             | RefreshDecision::LostHistory => {}

@@ -46,6 +46,9 @@ pub struct Client {
     /// When people are asked.
     #[serde(default)]
     pub consent: ConsentPolicy,
+    /// What becomes of a grant whose refresh tokens two holders seem to use in step.
+    #[serde(default)]
+    pub refresh_shared: RefreshShared,
     /// How answers may travel to it; the first is the default.
     #[serde(default = "query_alone")]
     pub response_modes: Vec<ResponseMode>,
@@ -103,6 +106,18 @@ fn query_alone() -> Vec<ResponseMode> {
 /// OpenID Connect's default (Core §15.1).
 const fn rs256() -> Algorithm {
     Algorithm::Rs256
+}
+
+/// What becomes of a grant whose refresh tokens were asked for twice in many generations in a row. A thief in step with the owner
+/// looks like that, and so do two tabs of one app.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefreshShared {
+    /// It is reported, and lives.
+    #[default]
+    Report,
+    /// It is reported, and ends where it goes on.
+    Revoke,
 }
 
 /// How an authorization response travels (OAuth 2.0 Multiple Response Types §2.1, Form Post Response Mode §2).

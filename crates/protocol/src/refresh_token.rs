@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    client::Client,
+    client::{Client, RefreshShared},
     dpop::Thumbprint,
     error::{Reason, Refusal},
     grant::{Grant, Lifetimes, NOTHING_LEFT, one_audience},
@@ -66,6 +66,12 @@ impl RefreshToken {
     }
 }
 
+/// How many generations in a row are asked for again until it is reported that two holders may use one chain. A client that loses
+/// an answer now and then does not come near it.
+pub const SHARED_REPORTED: i64 = 5;
+/// How many until the grant ends, where the client is registered for that.
+pub const SHARED_REVOKED: i64 = 10;
+
 /// The rule of rotation for one use of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rotation {
@@ -73,6 +79,8 @@ pub struct Rotation {
     pub presented: i64,
     /// How long ago the current generation was made may be at most, for a retry; `None`: no limit, for sender-bound tokens.
     pub retry_window: Option<i64>,
+    /// With how many generations asked for again in a row the grant ends; `None`: it is only reported.
+    pub shared_limit: Option<i64>,
     /// Now.
     pub now: Timestamp,
 }
@@ -88,6 +96,34 @@ pub struct RefreshState {
     pub idle_expires_at: Timestamp,
     /// Whether the grant lives: not revoked, and user, client, consent and session are what they were.
     pub alive: bool,
+    /// What was given again so far.
+    pub retried: Retried,
+}
+
+/// Which generations were given again, as far as they follow one another: two holders who refresh in step, each within the retry
+/// window of the other, ask for every generation twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Retried {
+    /// The last generation that was given again.
+    pub last: Option<i64>,
+    /// How many in a row, up to that one, were.
+    pub in_a_row: i64,
+}
+
+impl Retried {
+    /// With `generation` given again: how often does not matter, and one generation in between that was not begins anew.
+    #[must_use]
+    pub fn with(self, generation: i64) -> Self {
+        let in_a_row = match self.last {
+            Some(last) if last == generation => self.in_a_row,
+            Some(last) if last == generation - 1 => self.in_a_row + 1,
+            _ => 1,
+        };
+        Self {
+            last: Some(generation),
+            in_a_row,
+        }
+    }
 }
 
 /// What one use of a refresh token does.
@@ -97,6 +133,10 @@ pub enum RefreshDecision {
     Rotate,
     /// The presented token's successor was never used: the same successor is given again. Nothing forks, nothing is extended.
     Retry,
+    /// The same, and by now so many generations in a row were given again that two holders may use the chain: it is reported, once.
+    RetryReported,
+    /// So many generations in a row were given again that the client's registration has the grant revoked.
+    Shared,
     /// The presented token was replaced and its successor used, or the retry window is over: the grant is revoked.
     Reuse,
     /// The grant has ended.
@@ -119,9 +159,11 @@ impl Rotation {
     ) -> Self {
         let sender_bound = !client.is_public() || grant.dpop_jkt.is_some();
         let retry_window = (!sender_bound).then_some(lifetimes.refresh_retry_window);
+        let ends = client.refresh_shared == RefreshShared::Revoke;
         Self {
             presented: token.generation,
             retry_window,
+            shared_limit: ends.then_some(SHARED_REVOKED),
             now,
         }
     }
@@ -137,8 +179,20 @@ impl Rotation {
             ..0 => RefreshDecision::LostHistory,
             0 | 1 if self.now >= state.idle_expires_at => RefreshDecision::Expired,
             0 => RefreshDecision::Rotate,
-            1 if in_window => RefreshDecision::Retry,
+            1 if in_window => self.retry(state),
             _ => RefreshDecision::Reuse,
+        }
+    }
+
+    fn retry(&self, state: &RefreshState) -> RefreshDecision {
+        let retried = state.retried.with(state.generation);
+        let is_first = retried != state.retried;
+        if (self.shared_limit).is_some_and(|limit| retried.in_a_row >= limit) {
+            RefreshDecision::Shared
+        } else if is_first && retried.in_a_row == SHARED_REPORTED {
+            RefreshDecision::RetryReported
+        } else {
+            RefreshDecision::Retry
         }
     }
 }
@@ -147,11 +201,13 @@ impl RefreshDecision {
     /// The refusal, unless tokens may be minted.
     ///
     /// # Errors
-    /// `refresh-token-reused`, `grant-ended`, `refresh-token-expired`, `refresh-token-from-lost-history`: all `invalid_grant`.
+    /// `refresh-token-reused`, `refresh-token-shared`, `grant-ended`, `refresh-token-expired`, `refresh-token-from-lost-history`: all
+    /// `invalid_grant`.
     pub fn permits(self) -> Result<(), Refusal> {
         match self {
-            Self::Rotate | Self::Retry => Ok(()),
+            Self::Rotate | Self::Retry | Self::RetryReported => Ok(()),
             Self::Reuse => Err(Reason::RefreshTokenReused.into()),
+            Self::Shared => Err(Reason::RefreshTokenShared.into()),
             Self::Dead => Err(Reason::GrantEnded.into()),
             Self::Expired => Err(Reason::RefreshTokenExpired.into()),
             Self::LostHistory => Err(Reason::RefreshTokenFromLostHistory.into()),
@@ -230,10 +286,12 @@ mod tests {
             rotated_at: at(1_000),
             idle_expires_at: at(9_000),
             alive: true,
+            retried: Retried::default(),
         };
         let rotation = Rotation {
             presented,
             retry_window: Some(60),
+            shared_limit: None,
             now: at(now),
         };
         assert_eq!(rotation.decide(&state), decision);
@@ -244,6 +302,47 @@ mod tests {
         assert_eq!(rotation.decide(&dead), RefreshDecision::Dead);
     }
 
+    #[rstest]
+    #[case::none_before(None, 0, RefreshDecision::Retry, RefreshDecision::Retry)]
+    #[case::the_fourth(Some(6), 3, RefreshDecision::Retry, RefreshDecision::Retry)]
+    #[case::the_fifth(
+        Some(6),
+        4,
+        RefreshDecision::RetryReported,
+        RefreshDecision::RetryReported
+    )]
+    #[case::the_fifth_again(Some(7), 5, RefreshDecision::Retry, RefreshDecision::Retry)]
+    #[case::the_ninth(Some(6), 8, RefreshDecision::Retry, RefreshDecision::Retry)]
+    #[case::the_tenth(Some(6), 9, RefreshDecision::Retry, RefreshDecision::Shared)]
+    #[case::beyond(Some(7), 12, RefreshDecision::Retry, RefreshDecision::Shared)]
+    #[case::one_in_between(Some(5), 9, RefreshDecision::Retry, RefreshDecision::Retry)]
+    fn generations_given_again_in_a_row_are_reported_and_end_where_the_client_says(
+        #[case] last: Option<i64>,
+        #[case] in_a_row: i64,
+        #[case] by_default: RefreshDecision,
+        #[case] to_be_revoked: RefreshDecision,
+    ) {
+        let now = Timestamp::from_seconds(1_000);
+        let state = RefreshState {
+            generation: 7,
+            rotated_at: now,
+            idle_expires_at: now.plus(1),
+            alive: true,
+            retried: Retried { last, in_a_row },
+        };
+        let decide = |shared_limit| {
+            let rotation = Rotation {
+                presented: 6,
+                retry_window: Some(60),
+                shared_limit,
+                now,
+            };
+            rotation.decide(&state)
+        };
+        assert_eq!(decide(None), by_default);
+        assert_eq!(decide(Some(SHARED_REVOKED)), to_be_revoked);
+    }
+
     #[test]
     fn a_sender_bound_retry_has_no_time_limit() {
         let at = Timestamp::from_seconds;
@@ -252,10 +351,12 @@ mod tests {
             rotated_at: at(0),
             idle_expires_at: at(900_000),
             alive: true,
+            retried: Retried::default(),
         };
         let rotation = Rotation {
             presented: 0,
             retry_window: None,
+            shared_limit: None,
             now: at(800_000),
         };
         assert_eq!(rotation.decide(&state), RefreshDecision::Retry);

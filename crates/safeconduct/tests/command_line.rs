@@ -1087,32 +1087,32 @@ fn a_schema_is_planned_and_then_taken() {
     let place = Place::on_this_machine();
     assert_snapshot!(place.tells(&["migrate", "--plan"]), @"
     exit 8
-    out: VERSION  NAME              STATE
-    out: 1        foundation        left
-    out: 2        openid_connect    left
-    out: 3        many_nodes        left
-    out: 4        grants_of_a_user  left
+    out: VERSION  NAME                   STATE
+    out: 1        foundation             left
+    out: 2        openid_connect         left
+    out: 3        many_nodes             left
+    out: 4        grants_of_a_user       left
     out: 5        recovery_and_fairness  left
-    err: 4 steps left: `safeconduct migrate` takes them, and so does the first node that starts
+    err: 5 steps left: `safeconduct migrate` takes them, and so does the first node that starts
     ");
     assert!(!place.path().join("safeconduct.db").exists());
     assert_snapshot!(place.tells(&["migrate"]), @"
     exit 0
-    out: VERSION  NAME              STATE
-    out: 1        foundation        taken now
-    out: 2        openid_connect    taken now
-    out: 3        many_nodes        taken now
-    out: 4        grants_of_a_user  taken now
+    out: VERSION  NAME                   STATE
+    out: 1        foundation             taken now
+    out: 2        openid_connect         taken now
+    out: 3        many_nodes             taken now
+    out: 4        grants_of_a_user       taken now
     out: 5        recovery_and_fairness  taken now
-    err: 4 steps taken
+    err: 5 steps taken
     ");
     assert_snapshot!(place.tells(&["migrate", "--plan"]), @"
     exit 0
-    out: VERSION  NAME              STATE
-    out: 1        foundation        taken
-    out: 2        openid_connect    taken
-    out: 3        many_nodes        taken
-    out: 4        grants_of_a_user  taken
+    out: VERSION  NAME                   STATE
+    out: 1        foundation             taken
+    out: 2        openid_connect         taken
+    out: 3        many_nodes             taken
+    out: 4        grants_of_a_user       taken
     out: 5        recovery_and_fairness  taken
     err: the schema is up to date
     ");

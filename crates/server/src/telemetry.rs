@@ -26,6 +26,7 @@ const SWEEP_BACKLOG: &str = "safeconduct_sweep_backlog_rows";
 const OUTBOX_ROWS: &str = "safeconduct_outbox_rows";
 const OUTBOX_OLDEST: &str = "safeconduct_outbox_oldest_seconds";
 const REFRESH_REUSE: &str = "safeconduct_refresh_reuse_detected_total";
+const REFRESH_SHARED: &str = "safeconduct_refresh_shared_total";
 const RATE_LIMITED: &str = "safeconduct_rate_limited_total";
 const PASSWORD_HASH_QUEUE: &str = "safeconduct_password_hash_queue";
 const CONNECTIONS: &str = "safeconduct_connections";
@@ -160,6 +161,12 @@ impl Telemetry {
     /// A refresh token came back after its successor was used: its grant is revoked (RFC 9700 §4.14).
     pub fn refresh_reuse_detected(&self) {
         self.add(REFRESH_REUSE, [], 1);
+    }
+
+    /// The generations of a refresh token were asked for twice so often in a row that two holders may use it. `outcome`: `reported`,
+    /// `revoked`.
+    pub fn refresh_shared(&self, outcome: &'static str) {
+        self.add(REFRESH_SHARED, [("outcome", outcome)], 1);
     }
 
     /// Something was turned away for there being too much of it. `limit` names what: `connections`, `account`, ….
@@ -378,6 +385,7 @@ mod tests {
         telemetry.told(OutboxKind::Logout, "delivered");
         telemetry.token_request("refresh_token", "invalid_grant");
         telemetry.refresh_reuse_detected();
+        telemetry.refresh_shared("reported");
         telemetry.password_hash_queue(3);
         telemetry.catalog_age(Duration::ZERO);
         let rendered = telemetry.render();
@@ -389,6 +397,7 @@ mod tests {
             CONSENT,
             LOGOUT_TOKENS,
             REFRESH_REUSE,
+            REFRESH_SHARED,
             RATE_LIMITED,
             PASSWORD_HASH_QUEUE,
             CONNECTIONS,

@@ -19,7 +19,14 @@ CREATE INDEX outbox_by_age ON outbox (created_at);
 -- before writes it, is not known: as far as the mark.
 ALTER TABLE time_marks ADD COLUMN number BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE time_marks ADD COLUMN forgotten BIGINT;
+
 -- Sessions are kept to their absolute end: what rests on one does not end because its browser idles. Without the index by idle end, a
 -- visit rewrites no index entry.
 DROP INDEX sessions_by_end;
 CREATE INDEX sessions_by_absolute_end ON sessions (absolute_expires_at);
+
+-- Which generations of a refresh token were given again, as far as they follow one another: the last one, how many in a row, and the
+-- request that counted it.
+ALTER TABLE grants ADD COLUMN retried_generation BIGINT;
+ALTER TABLE grants ADD COLUMN retried_in_a_row BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE grants ADD COLUMN retried_by TEXT;

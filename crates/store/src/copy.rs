@@ -38,7 +38,8 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
         "grants",
         "id, code_id, attempt, era, client_id, user_id, session_id, offline, scope, audience, auth_time, \
          user_epoch, client_epoch, consent_epoch, generation, rotated_at, rotated_by, retries, created_at, last_used_at, \
-         expires_at, idle_expires_at, forget_at, revoked_at, revoked_reason, revoked_by, dpop_jkt, claims",
+         expires_at, idle_expires_at, forget_at, revoked_at, revoked_reason, revoked_by, dpop_jkt, claims, \
+         retried_generation, retried_in_a_row, retried_by",
     ),
     ("used_ids", "kind, owner, hash, expires_at"),
     ("revoked_tokens", "jti, client_id, expires_at"),

@@ -19,6 +19,12 @@ const RECORD: &str = "INSERT INTO events (id, at, kind, user_id, client_id, gran
 const RECORD_REVOCATION: &str = "INSERT INTO events (id, at, kind, user_id, client_id, grant_id, detail) \
      SELECT $1, $2, $3, g.user_id, g.client_id, g.id, g.revoked_reason FROM grants g WHERE g.id = $4 AND g.revoked_by = $5";
 
+/// The same for a grant whose generations in a row were given again so often, $6, unless this write was not the one that counted the
+/// last.
+const RECORD_SHARED: &str = "INSERT INTO events (id, at, kind, user_id, client_id, grant_id) \
+     SELECT $1, $2, $3, g.user_id, g.client_id, g.id FROM grants g \
+     WHERE g.id = $4 AND g.retried_by = $5 AND g.retried_in_a_row = $6";
+
 const BUMP_REVISION: &str = "UPDATE revision SET number = number + 1";
 
 const LIST: &str = "SELECT id, at, kind, user_id, client_id, grant_id, detail FROM events \
@@ -127,6 +133,18 @@ pub(crate) fn record_revocation(grant: GrantId, by: &str, now: Timestamp) -> Sta
         .bind("grant-revoked")
         .bind(grant.to_string())
         .bind(by)
+}
+
+/// Writes that two holders may use the refresh tokens of `grant`, if the write named `by` counted the generation that makes it
+/// `in_a_row`.
+pub(crate) fn record_shared(grant: GrantId, by: &str, in_a_row: i64, now: Timestamp) -> Statement {
+    Statement::new(RECORD_SHARED)
+        .bind(event_id(now))
+        .bind(now)
+        .bind("refresh-token-shared")
+        .bind(grant.to_string())
+        .bind(by)
+        .bind(in_a_row)
 }
 
 /// `unit` as an administrative write: whoever holds a copy of the catalog learns of it, and it is remembered.

@@ -1,25 +1,40 @@
 //! Rotation of refresh tokens (RFC 9700 §4.14.2): one conditional UPDATE makes the decision that `Rotation::decide` describes.
 
 use safeconduct_protocol::grant::Grant;
-use safeconduct_protocol::refresh_token::{RefreshDecision, RefreshState, RefreshToken, Rotation};
+use safeconduct_protocol::refresh_token::{
+    RefreshDecision, RefreshState, RefreshToken, Retried, Rotation, SHARED_REPORTED,
+};
 use safeconduct_protocol::single_use::UsedId;
 use safeconduct_protocol::time::Timestamp;
 
 use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
 use crate::error::{RedeemError, StoreError};
-use crate::events::record_revocation;
+use crate::events::{record_revocation, record_shared};
 use crate::grants;
 use crate::single_use::{replayed, uses};
 use crate::store::Store;
 
-/// Rotates ($4 is current), gives the successor again ($5 is current, and not for too long), or revokes. A grant that is
-/// dead, was idle too long or never had this generation is left alone and no row returns.
+/// Rotates ($4 is current), gives the successor again ($5 is current, and not for too long), or revokes: for a reuse, or because so
+/// many generations in a row, $10, were given again. A grant that is dead, was idle too long or never had this generation is left
+/// alone and no row returns.
 const ROTATE: &str = "UPDATE grants SET \
-         revoked_at = CASE WHEN generation = $4 OR (generation = $5 AND rotated_at >= $9) THEN revoked_at ELSE $6 END, \
-         revoked_reason = CASE WHEN generation = $4 OR (generation = $5 AND rotated_at >= $9) \
-             THEN revoked_reason ELSE 'refresh-token-reused' END, \
-         revoked_by = CASE WHEN generation = $4 OR (generation = $5 AND rotated_at >= $9) THEN revoked_by ELSE $7 END, \
+         revoked_at = CASE WHEN generation = $4 OR (generation = $5 AND rotated_at >= $9 AND \
+                 CASE retried_generation WHEN $5 THEN retried_in_a_row WHEN $4 THEN retried_in_a_row + 1 ELSE 1 END < $10) \
+             THEN revoked_at ELSE $6 END, \
+         revoked_reason = CASE WHEN generation = $4 OR (generation = $5 AND rotated_at >= $9 AND \
+                 CASE retried_generation WHEN $5 THEN retried_in_a_row WHEN $4 THEN retried_in_a_row + 1 ELSE 1 END < $10) \
+             THEN revoked_reason \
+             WHEN generation = $5 AND rotated_at >= $9 THEN 'refresh-token-shared' ELSE 'refresh-token-reused' END, \
+         revoked_by = CASE WHEN generation = $4 OR (generation = $5 AND rotated_at >= $9 AND \
+                 CASE retried_generation WHEN $5 THEN retried_in_a_row WHEN $4 THEN retried_in_a_row + 1 ELSE 1 END < $10) \
+             THEN revoked_by ELSE $7 END, \
          retries = CASE WHEN generation = $5 AND rotated_at >= $9 THEN retries + 1 ELSE retries END, \
+         retried_in_a_row = CASE WHEN generation = $5 AND rotated_at >= $9 THEN \
+                 CASE retried_generation WHEN $5 THEN retried_in_a_row WHEN $4 THEN retried_in_a_row + 1 ELSE 1 END \
+             ELSE retried_in_a_row END, \
+         retried_by = CASE WHEN generation = $5 AND rotated_at >= $9 AND COALESCE(retried_generation, -1) <> $5 \
+             THEN $7 ELSE retried_by END, \
+         retried_generation = CASE WHEN generation = $5 AND rotated_at >= $9 THEN $5 ELSE retried_generation END, \
          idle_expires_at = CASE WHEN generation <> $4 THEN idle_expires_at \
              WHEN expires_at < $8 THEN expires_at ELSE $8 END, \
          last_used_at = CASE WHEN generation = $4 THEN $6 ELSE last_used_at END, \
@@ -34,11 +49,12 @@ const ROTATE: &str = "UPDATE grants SET \
        AND (offline = 1 OR EXISTS (SELECT 1 FROM sessions s \
            WHERE s.id = grants.session_id AND s.user_id = grants.user_id AND s.absolute_expires_at > $6)) \
      RETURNING id, client_id, user_id, scope, audience, auth_time, generation, expires_at, idle_expires_at, \
-         session_id, dpop_jkt, claims, revoked_at, rotated_by";
+         session_id, dpop_jkt, claims, revoked_reason, rotated_by, retried_by, retried_in_a_row";
 
 /// The grant as it is, and whether it lives.
 const STATE: &str = "SELECT g.id, g.client_id, g.user_id, g.scope, g.audience, g.auth_time, g.generation, g.expires_at, \
-         g.idle_expires_at, g.session_id, g.dpop_jkt, g.claims, g.rotated_at, g.rotated_by, \
+         g.idle_expires_at, g.session_id, g.dpop_jkt, g.claims, g.rotated_at, g.rotated_by, g.retried_generation, \
+         g.retried_in_a_row, \
          CASE WHEN g.revoked_at IS NULL AND g.era = $3 \
              AND EXISTS (SELECT 1 FROM parties p WHERE p.era = g.era \
                  AND p.user_id = g.user_id AND p.client_id = g.client_id AND p.user_epoch = g.user_epoch \
@@ -57,7 +73,7 @@ struct Looked {
 
 impl Store {
     /// Uses a refresh token: rotates it, gives its successor again after a lost answer, or ends its grant because an old one
-    /// came back. The grant comes with `Rotate` and `Retry`; its generation is the successor's, and for a retry nothing else
+    /// came back or two holders seem to be in step. The grant comes with `Rotate`, `Retry` and `RetryReported`; its generation is the successor's, and for a retry nothing else
     /// has moved. `attempt` is a new random name for this try. `idle_seconds` is how long the successor may lie unused.
     /// What the request uses up, `ids`, is used up in the same unit.
     ///
@@ -78,8 +94,11 @@ impl Store {
         now: Timestamp,
     ) -> Result<(RefreshDecision, Option<Grant>), RedeemError> {
         let rotate = rotate(token, rotation, attempt, now.plus(idle_seconds));
-        let unit =
-            Unit::new(uses(ids, now)).and([rotate, record_revocation(token.grant, attempt, now)]);
+        let unit = Unit::new(uses(ids, now)).and([
+            rotate,
+            record_revocation(token.grant, attempt, now),
+            record_shared(token.grant, attempt, SHARED_REPORTED, now),
+        ]);
         match self.run(unit).await {
             Ok(UnitOutcome::Unmet { statement }) => Err(replayed(ids, statement)),
             Ok(UnitOutcome::Done(mut rows)) => match rows.swap_remove(ids.len()).into_first() {
@@ -171,17 +190,25 @@ fn rotate(
         .bind(attempt)
         .bind(idle_until)
         .bind(earliest)
+        // Without a limit, no number of generations is too many.
+        .bind(rotation.shared_limit.unwrap_or(i64::MAX))
 }
 
 /// Reads the row that the UPDATE returned.
 fn rotated(row: &mut Row, attempt: &str) -> Result<(RefreshDecision, Option<Grant>), DriverError> {
     let grant = grants::read(row)?;
-    let revoked = row.optional_time()?.is_some();
-    let by_this_attempt = row.optional_text()?.as_deref() == Some(attempt);
-    Ok(match (revoked, by_this_attempt) {
-        (true, _) => (RefreshDecision::Reuse, None),
-        (false, true) => (RefreshDecision::Rotate, Some(grant)),
-        (false, false) => (RefreshDecision::Retry, Some(grant)),
+    let revoked = row.optional_text()?;
+    let rotated = row.optional_text()?.as_deref() == Some(attempt);
+    let counted = row.optional_text()?.as_deref() == Some(attempt);
+    let in_a_row = row.integer()?;
+    Ok(match revoked.as_deref() {
+        Some("refresh-token-shared") => (RefreshDecision::Shared, None),
+        Some(_) => (RefreshDecision::Reuse, None),
+        None if rotated => (RefreshDecision::Rotate, Some(grant)),
+        None if counted && in_a_row == SHARED_REPORTED => {
+            (RefreshDecision::RetryReported, Some(grant))
+        }
+        None => (RefreshDecision::Retry, Some(grant)),
     })
 }
 
@@ -189,11 +216,16 @@ fn look(row: &mut Row) -> Result<Looked, DriverError> {
     let grant = grants::read(row)?;
     let rotated_at = row.time()?;
     let rotated_by = row.optional_text()?;
+    let retried = Retried {
+        last: row.optional_integer()?,
+        in_a_row: row.integer()?,
+    };
     let state = RefreshState {
         generation: grant.generation,
         rotated_at,
         idle_expires_at: grant.idle_expires_at,
         alive: row.truth()?,
+        retried,
     };
     Ok(Looked {
         grant,

@@ -152,6 +152,7 @@ async fn redeem_and_rotate(store: &Store, user: &UserId) {
     let rotation = Rotation {
         presented: 0,
         retry_window: None,
+        shared_limit: None,
         now: NOW,
     };
     let rotated = store
@@ -266,6 +267,7 @@ fn client() -> Client {
         require_pkce: true,
         access_token_format: Default::default(),
         consent: Default::default(),
+        refresh_shared: Default::default(),
         response_modes: vec![ResponseMode::Query],
         require_pushed_authorization_requests: false,
         dpop_bound_access_tokens: false,

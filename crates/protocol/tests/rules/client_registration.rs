@@ -5,7 +5,7 @@ use rstest::rstest;
 use safeconduct_protocol::{
     client::{
         AuthenticationMethod, BackChannelUri, Client, ClientError, ConsentPolicy, GrantType,
-        OpenIdRegistration, ResponseMode,
+        OpenIdRegistration, RefreshShared, ResponseMode,
     },
     jose::{Algorithm, JwkSet, SigningKey},
     redirect_uri::RedirectUri,
@@ -147,6 +147,7 @@ fn a_registration_is_kept_under_the_names_of_the_specification() {
       "require_pkce": true,
       "access_token_format": "jwt",
       "consent": "remember",
+      "refresh_shared": "revoke",
       "response_modes": [
         "form_post",
         "query"
@@ -171,6 +172,7 @@ fn everything() -> Client {
         response_modes: vec![ResponseMode::FormPost, ResponseMode::Query],
         require_pushed_authorization_requests: true,
         dpop_bound_access_tokens: true,
+        refresh_shared: RefreshShared::Revoke,
         openid: OpenIdRegistration {
             id_token_signed_response_alg: Algorithm::EdDsa,
             subject_type: SubjectType::Pairwise,
@@ -213,6 +215,7 @@ fn what_a_registration_leaves_out_is_the_safe_choice() {
     assert!(client.scopes.is_empty() && client.redirect_uris.is_empty());
     assert_eq!(client.response_modes, [ResponseMode::Query]);
     assert_eq!(client.openid, OpenIdRegistration::default());
+    assert_eq!(client.refresh_shared, RefreshShared::Report);
 }
 
 #[rstest]

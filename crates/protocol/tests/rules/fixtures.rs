@@ -7,7 +7,7 @@ use safeconduct_protocol::{
     authorization_code::AuthorizationCode,
     client::{
         AccessTokenFormat, AssertionAudience, AuthenticationMethod, Client, ConsentPolicy,
-        GrantType, OpenIdRegistration, ResponseMode,
+        GrantType, OpenIdRegistration, RefreshShared, ResponseMode,
     },
     dpop::Thumbprint,
     encoding,
@@ -91,6 +91,7 @@ pub(crate) fn confidential() -> Client {
         require_pkce: true,
         access_token_format: AccessTokenFormat::Jwt,
         consent: ConsentPolicy::Remember,
+        refresh_shared: RefreshShared::Report,
         response_modes: vec![ResponseMode::Query],
         require_pushed_authorization_requests: false,
         dpop_bound_access_tokens: false,

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use safeconduct_protocol::client::{
     AccessTokenFormat as Format, AssertionAudience as Audience, AuthenticationMethod,
-    BackChannelUri, Client, ConsentPolicy, OpenIdRegistration, ResponseMode as Mode,
+    BackChannelUri, Client, ConsentPolicy, OpenIdRegistration, RefreshShared as Shared,
+    ResponseMode as Mode,
 };
 use safeconduct_protocol::ids::ClientId;
 use safeconduct_protocol::jose::JwkSet;
@@ -17,7 +18,7 @@ use super::failure::Failure;
 use super::prompt::read_file;
 use crate::config::{
     AccessTokenFormat, AssertionAudience, AuthMethod, Consent, GrantType, NO_BACK_CHANNEL,
-    ResponseMode, SigningAlgorithm, SubjectType,
+    RefreshShared, ResponseMode, SigningAlgorithm, SubjectType,
 };
 
 /// What a client is registered with.
@@ -50,6 +51,9 @@ pub(super) struct Registration {
     /// When its users are asked to allow it [at first: remember]
     #[arg(long, value_name = "WHEN", value_enum)]
     consent: Option<Consent>,
+    /// What becomes of a grant whose refresh tokens two holders seem to use [at first: report]
+    #[arg(long, value_name = "WHAT", value_enum)]
+    refresh_shared: Option<RefreshShared>,
     /// Let it go without PKCE, because it can't: a weakening, for clients with a secret or keys only
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     without_pkce: Option<bool>,
@@ -117,6 +121,7 @@ impl Registration {
             require_pkce: true,
             access_token_format: Format::default(),
             consent: ConsentPolicy::default(),
+            refresh_shared: Shared::default(),
             response_modes: vec![Mode::default()],
             require_pushed_authorization_requests: false,
             dpop_bound_access_tokens: false,
@@ -156,6 +161,7 @@ impl Registration {
         set(&mut client.assertion_audience, self.assertion_audience);
         set(&mut client.access_token_format, self.access_token_format);
         set(&mut client.consent, self.consent);
+        set(&mut client.refresh_shared, self.refresh_shared);
         set(
             &mut client.require_pkce,
             self.without_pkce.map(|without| !without),

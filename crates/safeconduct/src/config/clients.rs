@@ -297,6 +297,7 @@ fn register(client: &registration::Client, at: &At, findings: &mut Findings<'_>)
         require_pkce: client.require_pkce,
         access_token_format: client.access_token_format.into(),
         consent: client.consent.into(),
+        refresh_shared: client.refresh_shared.into(),
         response_modes: client
             .response_modes
             .iter()

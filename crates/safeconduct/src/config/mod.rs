@@ -31,8 +31,8 @@ pub(crate) use layers::{Flag, Sources};
 pub(crate) use location::{Location, Misnamed};
 pub(crate) use problem::{Place, Problems};
 pub(crate) use registration::{
-    AccessTokenFormat, AssertionAudience, AuthMethod, Consent, GrantType, ResponseMode,
-    SigningAlgorithm, SubjectType,
+    AccessTokenFormat, AssertionAudience, AuthMethod, Consent, GrantType, RefreshShared,
+    ResponseMode, SigningAlgorithm, SubjectType,
 };
 pub(crate) use schema::meant;
 

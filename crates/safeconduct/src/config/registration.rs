@@ -56,6 +56,9 @@ pub(crate) struct Client {
     /// When its users are asked to allow it.
     #[serde(default)]
     pub(crate) consent: Consent,
+    /// What becomes of a grant whose refresh tokens two holders seem to use: a thief in step with the app, or two tabs.
+    #[serde(default)]
+    pub(crate) refresh_shared: RefreshShared,
     /// What the `aud` of its client assertions must be, for `private_key_jwt`.
     #[serde(default)]
     pub(crate) assertion_audience: AssertionAudience,
@@ -177,6 +180,19 @@ pub(crate) enum ResponseMode {
     FormPost,
 }
 
+/// What becomes of a grant of which many generations of the refresh token in a row were asked for twice.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum,
+)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RefreshShared {
+    /// At the fifth there is an event, a warning in the log and a count in the metrics.
+    #[default]
+    Report,
+    /// The same, and at the tenth the grant ends. For apps that refresh from one place.
+    Revoke,
+}
+
 /// A signature algorithm.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum,
@@ -262,6 +278,15 @@ impl From<Consent> for client::ConsentPolicy {
             Consent::Remember => Self::Remember,
             Consent::Always => Self::Always,
             Consent::Never => Self::Never,
+        }
+    }
+}
+
+impl From<RefreshShared> for client::RefreshShared {
+    fn from(shared: RefreshShared) -> Self {
+        match shared {
+            RefreshShared::Report => Self::Report,
+            RefreshShared::Revoke => Self::Revoke,
         }
     }
 }

@@ -271,6 +271,7 @@ fn registered(
         require_pkce: true,
         access_token_format: client::AccessTokenFormat::default(),
         consent: client::ConsentPolicy::default(),
+        refresh_shared: client::RefreshShared::default(),
         response_modes: vec![client::ResponseMode::Query],
         require_pushed_authorization_requests: false,
         dpop_bound_access_tokens: false,

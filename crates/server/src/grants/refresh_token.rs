@@ -69,6 +69,14 @@ fn report(exchange: &Exchange<'_>, token: &RefreshToken, decision: RefreshDecisi
             exchange.server.telemetry().refresh_reuse_detected();
             tracing::warn!(grant_id = %token.grant, client_id = %token.client, "a refresh token was reused; its grant is revoked");
         }
+        RefreshDecision::RetryReported => {
+            exchange.server.telemetry().refresh_shared("reported");
+            tracing::warn!(grant_id = %token.grant, client_id = %token.client, "a refresh token seems to be used by two holders in step");
+        }
+        RefreshDecision::Shared => {
+            exchange.server.telemetry().refresh_shared("revoked");
+            tracing::warn!(grant_id = %token.grant, client_id = %token.client, "a refresh token seems to be used by two holders in step; its grant is revoked");
+        }
         RefreshDecision::LostHistory => {
             tracing::error!(grant_id = %token.grant, "a refresh token is ahead of the database, which was restored from an older copy");
         }

@@ -68,7 +68,7 @@ async fn a_session_that_idled_can_be_signed_out_of() {
 
     let (mut ada, tokens) = ada_at_the_club(&server).await;
     server.advance(8 * 3_600);
-    let hint = tokens.id_token.as_deref().unwrap();
+    let hint = tokens.id_token();
     let answer = ada.get(&format!("/logout?id_token_hint={hint}")).await;
     assert_snapshot!(answer, @"303 /signed-out");
     assert!(server.sessions("ada").await.is_empty());

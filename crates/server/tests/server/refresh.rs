@@ -1,7 +1,7 @@
 //! Refresh tokens (RFC 6749 §6, RFC 9700 §4.14.2): each use gives the next one, a lost answer is forgiven, a theft is not.
 
 use insta::assert_snapshot;
-use safeconduct_protocol::client::GrantType;
+use safeconduct_protocol::client::{Client, GrantType, RefreshShared};
 use safeconduct_protocol::metadata::Issuer;
 use safeconduct_protocol::scope::Scope;
 use safeconduct_server::Settings;
@@ -99,6 +99,77 @@ async fn a_public_client_has_a_minute_to_ask_again() {
     server.advance(1);
     assert_snapshot!(server.refresh("kiosk", &tokens).await, @"400 invalid_grant (refresh-token-reused)");
     assert_snapshot!(server.refresh("kiosk", &again).await, @"400 invalid_grant (grant-ended)");
+}
+
+/// An owner and a thief who refresh in turn, each within the window of the other: what the thief is answered in each of 20 cycles.
+async fn in_step(server: &TestServer, client: &str) -> Vec<String> {
+    let mut tokens = server.tokens("ada", &Ask::of(client)).await;
+    let mut answers = Vec::new();
+    for _ in 0..20 {
+        server.advance(290);
+        let owner = server.refresh(client, &tokens).await;
+        server.advance(5);
+        let thief = server.refresh(client, &tokens).await;
+        let said = thief.to_string();
+        let ended = thief.status != 200;
+        answers.push(if ended { said } else { "200".to_owned() });
+        if ended {
+            let owner = server.refresh(client, &owner.tokens()).await;
+            assert_eq!(owner.to_string(), "400 invalid_grant (grant-ended)");
+            break;
+        }
+        tokens = owner.tokens();
+    }
+    answers
+}
+
+/// How often it was reported that a refresh token has two holders, as an operator sees it.
+async fn reports(server: &TestServer) -> (usize, Option<String>) {
+    let events = server.server().store().events(None, 10_000).await.unwrap();
+    let told = events
+        .iter()
+        .filter(|event| event.kind == "refresh-token-shared");
+    let rendered = server.server().telemetry().render();
+    let mut lines = rendered.lines().filter_map(|line| {
+        line.strip_prefix("safeconduct_refresh_shared_total{outcome=\"reported\"} ")
+    });
+    (told.count(), lines.next().map(str::to_owned))
+}
+
+#[tokio::test]
+async fn two_holders_in_step_are_reported_and_end_where_the_client_says() {
+    for client in ["kiosk", "shop"] {
+        let server = TestServer::start().await;
+        assert_eq!(in_step(&server, client).await, ["200"; 20]);
+        assert_eq!(reports(&server).await, (1, Some("1".to_owned())));
+
+        let revoke = |client: &mut Client| client.refresh_shared = RefreshShared::Revoke;
+        server.change_client(client, revoke).await;
+        let answers = in_step(&server, client).await;
+        assert_eq!(answers.len(), 10);
+        assert_eq!(answers[..9], ["200"; 9]);
+        assert_eq!(answers[9], "400 invalid_grant (refresh-token-shared)");
+        assert_eq!(reports(&server).await, (2, Some("2".to_owned())));
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_loses_an_answer_now_and_then_is_never_reported() {
+    let server = TestServer::start().await;
+    let revoke = |client: &mut Client| client.refresh_shared = RefreshShared::Revoke;
+    for client in ["kiosk", "shop"] {
+        server.change_client(client, revoke).await;
+        let mut tokens = server.tokens("ada", &Ask::of(client)).await;
+        for cycle in 0..40 {
+            // Four in a row are lost, and then one is not.
+            if cycle % 5 != 0 {
+                server.refresh(client, &tokens).await.tokens();
+            }
+            tokens = server.refresh(client, &tokens).await.tokens();
+        }
+        assert!(server.is_active(&tokens.access).await);
+    }
+    assert_eq!(reports(&server).await, (0, None));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -197,6 +197,7 @@ impl World {
         Rotation {
             presented,
             retry_window,
+            shared_limit: None,
             now: self.now(),
         }
     }
@@ -277,6 +278,7 @@ fn client(id: &str) -> Client {
         require_pkce: true,
         access_token_format: Default::default(),
         consent: Default::default(),
+        refresh_shared: Default::default(),
         response_modes: vec![ResponseMode::Query],
         require_pushed_authorization_requests: false,
         dpop_bound_access_tokens: false,

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use rstest_reuse::apply;
-use safeconduct_protocol::refresh_token::{RefreshDecision, RefreshState, Rotation};
+use safeconduct_protocol::grant::Grant;
+use safeconduct_protocol::refresh_token::{
+    RefreshDecision, RefreshState, Retried, Rotation, SHARED_REPORTED, SHARED_REVOKED,
+};
 use safeconduct_protocol::token::new_id;
 
 use super::{IDLE, LIFE, OFFLINE, ONLINE, World};
@@ -244,7 +247,11 @@ async fn the_update_decides_as_the_rule_does(database: Kind) {
             }
         }
     }
-    assert_eq!(seen.len(), 6, "the grid reaches every decision: {seen:?}");
+    assert_eq!(
+        seen.len(),
+        6,
+        "the grid reaches every decision that needs no count: {seen:?}"
+    );
 }
 
 async fn decide_both(world: &World, cell: &Cell) -> RefreshDecision {
@@ -276,10 +283,12 @@ async fn decide_both(world: &World, cell: &Cell) -> RefreshDecision {
         rotated_at: world.now(),
         idle_expires_at: world.now().plus(IDLE),
         alive,
+        retried: Retried::default(),
     };
     let rotation = Rotation {
         presented,
         retry_window,
+        shared_limit: None,
         now: world.now().plus(later),
     };
     let token = world.token(&grant, presented);
@@ -298,6 +307,126 @@ async fn decide_both(world: &World, cell: &Cell) -> RefreshDecision {
         matches!(rule, RefreshDecision::Rotate | RefreshDecision::Retry).then_some(presented + 1);
     assert_eq!(generation, successor, "{place}");
     rule
+}
+
+/// Uses the token of generation `presented` of a client whose shared grants end with `limit` generations given again in a row.
+async fn rotate_within(
+    world: &World,
+    grant: &Grant,
+    presented: i64,
+    limit: Option<i64>,
+) -> RefreshDecision {
+    let rotation = Rotation {
+        shared_limit: limit,
+        ..world.rotation(presented, Some(60))
+    };
+    let token = world.token(grant, presented);
+    let (store, attempt) = (&world.store, new_id());
+    let used = store.rotate_refresh_token(&token, &rotation, &attempt, &[], IDLE, rotation.now);
+    used.await.unwrap().0
+}
+
+/// How often two holders were reported and a grant was revoked.
+async fn reported_and_revoked(world: &World) -> (usize, usize) {
+    let events = world.events().await;
+    let count = |kind| events.iter().filter(|event| *event == kind).count();
+    (count("refresh-token-shared"), count("grant-revoked"))
+}
+
+/// One generation after another: `r` is given again once, `R` three times, `.` is not.
+#[apply(databases)]
+#[tokio::test]
+async fn generations_given_again_are_counted_as_the_rule_does(
+    database: Kind,
+    #[values(
+        "rrrrrrrrrrrr",
+        "rRrRrRrRrRr",
+        "rrrr.rrrrrrrr.rrrrr",
+        "..r.r..rr.rrr.rrrr."
+    )]
+    story: &str,
+    #[values(None, Some(SHARED_REVOKED))] limit: Option<i64>,
+) {
+    let world = World::on(database).await;
+    let grant = world.granted(OFFLINE).await;
+    let (mut retried, mut reported, mut revoked) = (Retried::default(), 0, 0);
+    'story: for (generation, use_of_it) in (0..).zip(story.chars()) {
+        let rotated = rotate_within(&world, &grant, generation, limit).await;
+        assert_eq!(rotated, RefreshDecision::Rotate, "{generation} of {story}");
+        let again = match use_of_it {
+            'r' => 1,
+            'R' => 3,
+            _ => 0,
+        };
+        for _ in 0..again {
+            let state = RefreshState {
+                generation: generation + 1,
+                rotated_at: world.now(),
+                idle_expires_at: world.now().plus(IDLE),
+                alive: true,
+                retried,
+            };
+            let rule = Rotation {
+                shared_limit: limit,
+                ..world.rotation(generation, Some(60))
+            };
+            let rule = rule.decide(&state);
+            let decided = rotate_within(&world, &grant, generation, limit).await;
+            assert_eq!(decided, rule, "{generation} of {story}");
+            retried = retried.with(generation + 1);
+            reported += usize::from(rule == RefreshDecision::RetryReported);
+            revoked += usize::from(rule == RefreshDecision::Shared);
+            if revoked == 1 {
+                break 'story;
+            }
+        }
+    }
+    assert_eq!(reported_and_revoked(&world).await, (reported, revoked));
+    assert_eq!(world.is_active(grant.id).await, revoked == 0);
+    assert_eq!(
+        revoked,
+        usize::from(limit.is_some() && !story.contains('.'))
+    );
+}
+
+#[apply(databases)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_64_parallel_retries_one_reports_and_one_ends_the_grant(database: Kind) {
+    let world = Arc::new(World::on(database).await);
+    let grant = Arc::new(world.granted(OFFLINE).await);
+    let limit = Some(SHARED_REVOKED);
+    let at_once = async |generation| {
+        let uses: Vec<_> = (0..64)
+            .map(|_| {
+                let (world, grant) = (Arc::clone(&world), Arc::clone(&grant));
+                tokio::spawn(async move { rotate_within(&world, &grant, generation, limit).await })
+            })
+            .collect();
+        let mut decisions = Vec::new();
+        for one in uses {
+            decisions.push(one.await.unwrap());
+        }
+        decisions
+    };
+    let count = |decisions: &[RefreshDecision], one| {
+        decisions
+            .iter()
+            .filter(|decision| **decision == one)
+            .count()
+    };
+    for generation in 0..SHARED_REVOKED - 1 {
+        rotate_within(&world, &grant, generation, limit).await;
+        let decisions = at_once(generation).await;
+        let reported = usize::from(generation + 1 == SHARED_REPORTED);
+        assert_eq!(count(&decisions, RefreshDecision::RetryReported), reported);
+        assert_eq!(count(&decisions, RefreshDecision::Retry), 64 - reported);
+    }
+    let last = SHARED_REVOKED - 1;
+    rotate_within(&world, &grant, last, limit).await;
+    let decisions = at_once(last).await;
+    assert_eq!(count(&decisions, RefreshDecision::Shared), 1);
+    assert_eq!(count(&decisions, RefreshDecision::Dead), 63);
+    assert_eq!(reported_and_revoked(&world).await, (1, 1));
 }
 
 #[apply(databases)]

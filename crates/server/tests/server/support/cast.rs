@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use safeconduct_protocol::claims::PersonClaims;
 use safeconduct_protocol::client::{
     AccessTokenFormat, AssertionAudience, AuthenticationMethod, Client, ConsentPolicy, GrantType,
-    OpenIdRegistration, ResponseMode,
+    OpenIdRegistration, RefreshShared, ResponseMode,
 };
 use safeconduct_protocol::ids::ClientId;
 use safeconduct_protocol::jose::{Algorithm, JwkSet, SigningKey};
@@ -176,6 +176,7 @@ fn usual(client: &str) -> Client {
         require_pkce: true,
         access_token_format: AccessTokenFormat::Jwt,
         consent: ConsentPolicy::Remember,
+        refresh_shared: RefreshShared::Report,
         response_modes: vec![ResponseMode::Query],
         require_pushed_authorization_requests: false,
         dpop_bound_access_tokens: false,
