@@ -76,6 +76,16 @@ pub fn state_to_return(parameters: &Parameters) -> Option<&str> {
         .filter(|state| sent_length(state) <= LONGEST_STATE)
 }
 
+/// What a request asks for that `client` is not registered for, and that is left out of it: for the log.
+pub fn left_out(parameters: &Parameters, client: &Client) -> Scope {
+    let asked = parameters
+        .one("scope")
+        .ok()
+        .flatten()
+        .and_then(Scope::parse);
+    asked.unwrap_or_default().without(&client.scopes)
+}
+
 /// The query of an authorization response (RFC 6749 §4.1.2, RFC 9207): appended to the redirect URI, whose own query stays.
 pub fn response_url(redirect_uri: &str, parameters: &[(&str, &str)]) -> String {
     let query = form_urlencoded::Serializer::new(String::new())
@@ -116,9 +126,6 @@ pub struct CheckedRequest {
     claims: ClaimsRequest,
     #[serde(rename = "j", default, skip_serializing_if = "Option::is_none")]
     dpop_jkt: Option<Thumbprint>,
-    /// Said once, when the request arrives; nobody is shown or given it.
-    #[serde(skip)]
-    left_out: Scope,
 }
 
 /// What a client wants to happen to the person, whatever this server knows about them (OpenID Connect Core §3.1.2.1).
@@ -228,7 +235,7 @@ impl CheckedRequest {
         if !client.may_use(GrantType::AuthorizationCode) {
             return Err(Reason::GrantTypeNotAllowed.into());
         }
-        let (scope, left_out) = asked_scope(parameters, client)?;
+        let scope = asked_scope(parameters, client)?;
         let resource = one_resource(parameters)?;
         let audience = arrival
             .resources
@@ -254,7 +261,6 @@ impl CheckedRequest {
             dpop_jkt: dpop_jkt(parameters, arrival)?,
             scope,
             audience,
-            left_out,
         })
     }
 
@@ -271,11 +277,6 @@ impl CheckedRequest {
     /// What is asked for, as far as the client is registered for it.
     pub fn scope(&self) -> &Scope {
         &self.scope
-    }
-
-    /// What else was asked for when the request arrived, and is left out.
-    pub fn left_out(&self) -> &Scope {
-        &self.left_out
     }
 
     /// For which API, or the issuer.
@@ -406,24 +407,23 @@ fn dpop_jkt(parameters: &Parameters, arrival: &Arrival<'_>) -> Result<Option<Thu
     }
 }
 
-/// What is asked for and registered for the client, and what is asked for and is not: that is left out (RFC 6749 §3.3). Only
-/// `openid` is not left out silently, because a client that waits for an ID Token would fail without a word of why.
-fn asked_scope(parameters: &Parameters, client: &Client) -> Result<(Scope, Scope), Refusal> {
+/// What is asked for and registered for the client. The rest is left out (RFC 6749 §3.3). Only `openid` is not left out silently,
+/// because a client that waits for an ID Token would fail without a word of why.
+fn asked_scope(parameters: &Parameters, client: &Client) -> Result<Scope, Refusal> {
     let text = parameters.required("scope", Reason::ScopeMissing)?;
     at_most(LONGEST_SCOPE, text.len(), Reason::RequestTooLarge)?;
     let asked = Scope::parse(text).ok_or(Reason::ScopeMalformed)?;
     if asked.is_empty() {
         return Err(Reason::ScopeMissing.into());
     }
-    let left_out = asked.without(&client.scopes);
-    if left_out.contains(OPENID) {
+    if asked.contains(OPENID) && !client.scopes.contains(OPENID) {
         return Err(Reason::OpenIdNotRegistered.into());
     }
     let scope = asked.intersection(&client.scopes);
     if scope.is_empty() {
-        return Err(Refusal::new(Reason::ScopeNotRegistered).because(left_out.briefly()));
+        return Err(Refusal::new(Reason::ScopeNotRegistered).because(asked.briefly()));
     }
-    Ok((scope, left_out))
+    Ok(scope)
 }
 
 fn challenge(parameters: &Parameters, client: &Client) -> Result<Option<CodeChallenge>, Refusal> {

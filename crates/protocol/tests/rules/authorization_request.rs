@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 use safeconduct_protocol::{
-    authorization::{CheckedRequest, identify, response_url, state_to_return},
+    authorization::{self, CheckedRequest, identify, response_url, state_to_return},
     client::{AuthenticationMethod, Client, GrantType},
     error::Reason,
     parameters::Parameters,
@@ -113,14 +113,18 @@ fn a_scope_that_the_client_may_not_have_is_left_out(
     #[case] given: &str,
     #[case] left_out: &str,
 ) {
-    let request = check(&asking(&[("scope", asked)]), &confidential()).unwrap();
+    let asked = asking(&[("scope", asked)]);
+    let request = check(&asked, &confidential()).unwrap();
     assert_eq!(request.scope(), &scope(given));
     assert_eq!(
         request.to_consent(),
         scope(given),
         "what a person is asked for"
     );
-    assert_eq!(request.left_out(), &scope(left_out));
+    assert_eq!(
+        authorization::left_out(&asked, &confidential()),
+        scope(left_out)
+    );
 }
 
 /// Requested and registered decide for which API a request is: what is left out has no say.

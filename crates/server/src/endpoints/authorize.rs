@@ -196,7 +196,11 @@ async fn begin(
             return Ok(respond::refusal_to_client(server, refusal.into(), path));
         }
     };
-    left_out::note(exchange, &client, request.left_out());
+    left_out::note(
+        exchange,
+        &client,
+        &authorization::left_out(parameters, &client),
+    );
 
     let (binding, is_new) = match browser.binding() {
         Some(binding) => (binding.clone(), false),

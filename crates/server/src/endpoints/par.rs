@@ -7,7 +7,7 @@ use axum::{
 };
 use http::StatusCode;
 use safeconduct_protocol::{
-    authorization::{Arrival, CheckedRequest},
+    authorization::{self, Arrival, CheckedRequest},
     error::{Reason, Refusal},
     pushed_request::{PUSHED_LIFE, PushedRequest, PushedResponse, REQUEST_URI},
     seal::Kind,
@@ -53,7 +53,11 @@ async fn push(server: &Server, form: &PostedForm) -> Result<PushedResponse, Fail
     };
     let request = CheckedRequest::check(&parameters, client, redirect_uri, &arrival)?;
     fits_every_redirect(&request, exchange.issuer())?;
-    left_out::note(&exchange, client, request.left_out());
+    left_out::note(
+        &exchange,
+        client,
+        &authorization::left_out(&parameters, client),
+    );
 
     let pushed = PushedRequest::push(
         &parameters,
