@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     claims::ClaimsRequest,
     client::{Client, GrantType},
+    difference::{self, Port},
     dpop::Thumbprint,
     error::{Reason, Refusal},
     ids::{ClientId, GrantId, SessionId, UserId},
@@ -194,8 +195,9 @@ pub(crate) const NOTHING_LEFT: &str = "nothing that was granted is still registe
 /// `resource-exceeds-grant`.
 pub(crate) fn one_audience(granted: &str, asked: Option<&str>) -> Result<(), Refusal> {
     match asked {
-        Some(asked) if asked != granted => Err(Refusal::new(Reason::ResourceExceedsGrant)
-            .because(format!("granted for {granted}, asked for {asked}"))),
+        Some(asked) if asked != granted => Err(Refusal::new(Reason::ResourceExceedsGrant).because(
+            difference::to_the_closest([granted].into_iter(), asked, Port::Exact),
+        )),
         _ => Ok(()),
     }
 }

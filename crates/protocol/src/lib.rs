@@ -15,6 +15,7 @@ pub mod claims;
 pub mod client;
 pub mod client_authentication;
 pub mod clock;
+mod difference;
 pub mod dpop;
 pub mod encoding;
 pub mod error;

@@ -11,6 +11,7 @@ use crate::{
     id_token::IdTokenHint,
     ids::{ClientId, SessionId},
     parameters::Parameters,
+    redirect_uri,
     time::Timestamp,
     token::new_id,
 };
@@ -110,7 +111,10 @@ impl Logout {
                 uri: uri.clone(),
                 state: request.state.clone(),
             }),
-            Some(_) => return Err(not_registered("not one of the client's")),
+            Some(uri) => {
+                let registered = &client.openid.post_logout_redirect_uris;
+                return Err(not_registered(&redirect_uri::difference(registered, uri)));
+            }
         };
         Ok(Self {
             client: Some(client.id.clone()),

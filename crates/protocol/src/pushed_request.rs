@@ -8,6 +8,7 @@ use crate::{
     error::{Reason, Refusal},
     ids::ClientId,
     parameters::Parameters,
+    sent::Sent,
     single_use::{SingleUse, UsedId},
     time::Timestamp,
     token::new_id,
@@ -80,8 +81,13 @@ impl PushedRequest {
     /// `pushed-request-not-recognised`, `pushed-request-expired`.
     pub fn arrive(&self, client: &ClientId, era: i64, now: Timestamp) -> Result<(), Refusal> {
         if self.client != *client {
-            return Err(Refusal::new(Reason::PushedRequestNotRecognised)
-                .because(format!("pushed by {}, brought by {client}", self.client)));
+            return Err(
+                Refusal::new(Reason::PushedRequestNotRecognised).because(format!(
+                    "pushed by {}, brought by {}",
+                    self.client,
+                    Sent(client.as_str())
+                )),
+            );
         }
         if self.era != era {
             return Err(Refusal::new(Reason::PushedRequestNotRecognised)

@@ -243,8 +243,9 @@ pub fn narrow(
     one_audience(&grant.audience, exchange.resource.as_deref())?;
     let asked = exchange.scope.as_ref();
     if let Some(asked) = asked.filter(|asked| !asked.is_within(&grant.scope)) {
-        return Err(Refusal::new(Reason::ScopeExceedsGrant)
-            .because(asked.without(&grant.scope).to_string()));
+        return Err(
+            Refusal::new(Reason::ScopeExceedsGrant).because(asked.without(&grant.scope).briefly())
+        );
     }
     let held = grant.scope_for(client, None);
     let no_longer_offline = grant.scope.contains(OFFLINE_ACCESS) && !held.contains(OFFLINE_ACCESS);

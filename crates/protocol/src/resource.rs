@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::{
+    difference::{self, Port},
     error::{Reason, Refusal},
     ids::{ClientId, Malformed},
     scope::Scope,
@@ -91,15 +92,15 @@ impl Resources {
         });
         let of_apis = scope.intersection(&owned_by_any);
         if let Some(uri) = asked.filter(|uri| *uri != issuer) {
-            let resource = self
-                .find(uri)
-                .ok_or_else(|| Refusal::new(Reason::ResourceUnknown).because(uri))?;
+            let resource = self.find(uri).ok_or_else(|| {
+                Refusal::new(Reason::ResourceUnknown).because(self.difference(uri, issuer))
+            })?;
             let foreign = of_apis.without(&resource.scopes);
             return if foreign.is_empty() && !of_apis.is_empty() {
                 Ok(uri.to_owned())
             } else {
                 Err(Refusal::new(Reason::ResourceNotAllowed)
-                    .because(format!("{uri} does not own: {scope}")))
+                    .because(format!("{uri} does not own: {}", scope.briefly())))
             };
         }
         if of_apis.is_empty() {
@@ -112,8 +113,14 @@ impl Resources {
         match (owners.next(), owners.next(), asked) {
             (Some(resource), None, None) => Ok(resource.uri.0.clone()),
             _ => Err(Refusal::new(Reason::ResourceAmbiguous)
-                .because(format!("the scopes {of_apis} do not name one API"))),
+                .because(format!("{} do not name one API", of_apis.briefly()))),
         }
+    }
+
+    /// How `sent` differs from the API it resembles most, for the operator's eyes.
+    fn difference(&self, sent: &str, issuer: &str) -> String {
+        let known = self.0.iter().map(|resource| resource.uri.as_str());
+        difference::to_the_closest(known.chain([issuer]), sent, Port::Exact)
     }
 }
 
@@ -195,5 +202,19 @@ mod tests {
         let scope = Scope::parse(scope).unwrap();
         let decided = resources.audience(asked, &scope, "https://id.example");
         assert_eq!(decided.as_deref().map_err(Refusal::reason), audience);
+    }
+
+    #[rstest]
+    #[case("http://localhost:8422/", "trailing slash")]
+    #[case("http://localhost:8423", "port 8423 instead of 8422")]
+    #[case("http://127.0.0.1:8422", "127.0.0.1 instead of localhost")]
+    #[case("https://localhost:8422", "https instead of http")]
+    fn what_is_no_api_is_told_from_the_one_that_was_meant(#[case] sent: &str, #[case] says: &str) {
+        let resources = Resources::new(vec![api("http://localhost:8422", "notes.read")]);
+        let scope = Scope::parse("notes.read").unwrap();
+        let refused = resources.audience(Some(sent), &scope, "https://id.example");
+        let detail = format!("{says} (registered: http://localhost:8422)");
+        let expected = Refusal::new(Reason::ResourceUnknown).because(detail);
+        assert_eq!(refused, Err(expected));
     }
 }

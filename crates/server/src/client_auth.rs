@@ -9,6 +9,7 @@ use safeconduct_protocol::{
     ids::ClientId,
     parameters::Parameters,
     secret::Secret,
+    sent::Sent,
     single_use::UsedId,
 };
 
@@ -120,11 +121,9 @@ pub(crate) fn authenticate(
     })
 }
 
-/// Who it is not, for the log: the beginning tells an operator which client was meant. The whole could be a secret that was
-/// sent in the place of the id.
+/// The beginning tells an operator which client was meant; the whole could be a secret that was sent in the place of the id.
 fn nobody(id: &ClientId) -> String {
-    let beginning: String = id.as_str().chars().take(12).collect();
-    format!("{beginning}… is unknown or disabled")
+    format!("{} is unknown or disabled", Sent(id.as_str()))
 }
 
 fn matches_any(exchange: &Exchange<'_>, secret: &Secret, known: Option<&KnownClient>) -> bool {

@@ -11,6 +11,7 @@ use safeconduct_protocol::{
     redirect_uri::{RedirectUri, host_of},
     scope::Scope,
     seal::Kind,
+    sent::Sent,
 };
 use safeconduct_store::SessionView;
 
@@ -350,7 +351,7 @@ pub(crate) fn known_client(
     id: &safeconduct_protocol::ids::ClientId,
 ) -> Result<std::sync::Arc<Client>, Refusal> {
     match exchange.catalog.client(id) {
-        None => Err(Refusal::new(Reason::ClientUnknown).because(id.as_str())),
+        None => Err(Refusal::new(Reason::ClientUnknown).because(Sent(id.as_str()).to_string())),
         Some(known) if !known.enabled => {
             Err(Refusal::new(Reason::ClientDisabled).because(id.as_str()))
         }

@@ -218,7 +218,7 @@ impl PendingAuthorization {
             ConsentPolicy::Never if !again => Ok(Next::Issue),
             ConsentPolicy::Remember if new.is_empty() && !again => Ok(Next::Issue),
             _ if silent => {
-                let detail = format!("{new} was not allowed yet");
+                let detail = format!("{} not allowed yet", new.briefly());
                 Err(Refusal::new(Reason::ConsentRequired).because(detail))
             }
             // Asked again although nothing is new: everything is shown as a question.

@@ -21,8 +21,9 @@ pub(crate) struct Client {
     /// The name that people see on the consent page. Without it, the id.
     #[serde(default)]
     pub(crate) name: Option<String>,
-    /// Where an answer may be sent, compared byte for byte. `https`; `http` only on loopback addresses, where the port may
-    /// differ; or a private scheme in reverse domain form (`com.example.app:/callback`).
+    /// Where an answer may be sent, compared byte for byte: `https://app.example.com` and `https://app.example.com/` are two.
+    /// `https`; `http` only on this computer, where an app may listen on any port of `127.0.0.1` and `[::1]`, and on the one
+    /// that is written here of `localhost`; or a private scheme in reverse domain form (`com.example.app:/callback`).
     #[serde(default)]
     pub(crate) redirect_uris: Vec<String>,
     /// What it may ask for at the token endpoint.

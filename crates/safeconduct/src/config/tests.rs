@@ -409,6 +409,14 @@ fn said_of_client(text: &str) -> String {
     "safeconduct.toml:9: the redirect URI `http://a.example/` can't be registered\n    http is for loopback addresses only; use https"
 )]
 #[case(
+    "scopes = [\"openid\"]\npost_logout_redirect_uris = [\"https://a.example\", \"http://localhost:8000\"]\n[[clients]]\nid = \"app\"\nredirect_uris = [\"https://a.example\", \"https://a.example/\", \"http://127.0.0.1\"]",
+    ""
+)]
+#[case(
+    "[[clients]]\nid = \"app\"\nredirect_uris = [\"https://a.example?x=1\"]",
+    "safeconduct.toml:9: the redirect URI `https://a.example?x=1` can't be registered\n    write it as a browser would"
+)]
+#[case(
     "scopes = [\"openid\"]\nbackchannel_logout_uri = \"http://a.example/\"",
     "safeconduct.toml:8: the back-channel logout URI `http://a.example/` can't be called\n    write an https URL"
 )]

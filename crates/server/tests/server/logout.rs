@@ -8,10 +8,11 @@ use rstest::rstest;
 use safeconduct_protocol::client::Client;
 use safeconduct_protocol::encoding;
 use safeconduct_protocol::jose::{Algorithm, SigningKey};
+use safeconduct_protocol::redirect_uri::RedirectUri;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::support::{Answer, Ask, Browser, Form, SIGNED_OUT, TestServer, Tokens};
+use crate::support::{Answer, Ask, Browser, Form, Log, SIGNED_OUT, TestServer, Tokens};
 
 const SIGN_IN: &str = "200 page “Sign in – Safeconduct”";
 const QUESTION: &str = "200 page “Sign out? – Safeconduct”";
@@ -290,6 +291,30 @@ async fn what_is_not_proven_moves_nobody(#[case] attack: fn(Request) -> Request)
     assert_eq!(answer.to_string(), "303 /signed-out");
     let answer = ada.get(&at_logout(&leaving(&tokens))).await;
     assert_eq!(answer.to_string(), format!("303 {SIGNED_OUT} state=xyz"));
+}
+
+#[tokio::test]
+async fn a_person_may_return_to_the_origin_of_the_app() {
+    let server = TestServer::start().await;
+    let (mut ada, tokens) = ada_at_the_club(&server).await;
+    let origin = "https://club.example";
+    let uri = RedirectUri::register(origin).unwrap();
+    server
+        .change_client("club", |club| {
+            club.openid.post_logout_redirect_uris = vec![uri]
+        })
+        .await;
+    let slash = leaving(&tokens).with("post_logout_redirect_uri", "https://club.example/");
+    let (page, log) = Log::of(ada.get(&at_logout(&slash))).await;
+    assert_eq!(page.to_string(), QUESTION);
+    assert!(
+        log.contains("trailing slash (registered: https://club.example)"),
+        "{log}"
+    );
+    let leaving = leaving(&tokens).with("post_logout_redirect_uri", origin);
+    let answer = ada.get(&at_logout(&leaving)).await;
+    assert_eq!(answer.location(), "https://club.example?state=xyz");
+    assert!(!is_signed_in(&mut ada).await);
 }
 
 /// R22, for signing out: a hint of one client opens no address of another.

@@ -3,7 +3,7 @@
 use safeconduct_protocol::redirect_uri::RedirectUri;
 
 use crate::authorize::{assert_page, assert_serves};
-use crate::support::{Answer, Ask, CALLBACK, TestServer};
+use crate::support::{Answer, Ask, CALLBACK, Log, NOTES, TestServer};
 
 #[tokio::test]
 async fn only_the_registered_redirect_uri_is_ever_redirected_to() {
@@ -296,4 +296,153 @@ async fn a_client_that_was_disabled_meanwhile_gets_no_code() {
     server.enable_client("shop").await;
     let answer = ada.allow(&page).await;
     assert!(answer.has_code(), "{answer:?}");
+}
+
+/// kubelogin listens at `http://localhost:8000`, and single-page apps return to their origin.
+#[tokio::test]
+async fn an_app_may_return_to_its_origin_as_it_writes_it() {
+    let server = TestServer::start().await;
+    let mut ada = server.sign_in("ada").await;
+    for (registered, others) in [
+        (
+            "https://shop.example",
+            [
+                "https://shop.example/",
+                "https://shop.example?x=1",
+                "https://shop.example.evil.com",
+                "https://shop.example@evil.com",
+            ],
+        ),
+        (
+            "http://localhost:8000",
+            [
+                "http://localhost:8000/",
+                "http://localhost:8001",
+                "http://localhost",
+                "http://127.0.0.1:8000",
+            ],
+        ),
+        (
+            "https://shop.example/",
+            [
+                "https://shop.example",
+                "https://shop.example//",
+                "https://shop.example/?",
+                "https://shop.example/x",
+            ],
+        ),
+    ] {
+        let uri = RedirectUri::register(registered).unwrap();
+        server
+            .change_client("shop", |shop| shop.redirect_uris = vec![uri])
+            .await;
+        let ask = Ask::of("shop").with("redirect_uri", registered);
+        let page = ada.authorize(&ask).await;
+        let answer = if page.has_code() {
+            page
+        } else {
+            ada.allow(&page).await
+        };
+        assert!(
+            answer
+                .location()
+                .starts_with(&format!("{registered}?code=")),
+            "{answer:?}"
+        );
+        let code = answer.code(&ask);
+        for other in others {
+            let answer = server
+                .browser()
+                .authorize(&ask.clone().with("redirect_uri", other))
+                .await;
+            assert_page(&answer, "redirect-uri-not-registered");
+            let form = code.exchange().with("redirect_uri", other);
+            assert_eq!(
+                server.token("shop", &form).await.to_string(),
+                "400 invalid_grant (redirect-uri-changed)"
+            );
+        }
+        assert_eq!(server.exchange(&code).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn the_free_port_of_a_loopback_address_needs_no_path() {
+    let server = TestServer::start().await;
+    let uris = ["http://127.0.0.1", "http://[::1]"].map(|uri| RedirectUri::register(uri).unwrap());
+    server
+        .change_client("phone", |phone| phone.redirect_uris = uris.to_vec())
+        .await;
+    for served in [
+        "http://127.0.0.1:51004",
+        "http://[::1]:51004",
+        "http://[::1]",
+    ] {
+        assert_serves(&server, &Ask::of("phone").with("redirect_uri", served)).await;
+    }
+    for refused in [
+        "http://127.0.0.1:51004/",
+        "http://127.0.0.1:51004?x",
+        "http://127.0.0.1:80@evil.com",
+        "http://127.0.0.1.evil.com",
+        "http://localhost:51004",
+    ] {
+        let ask = Ask::of("phone").with("redirect_uri", refused);
+        assert_page(
+            &server.browser().authorize(&ask).await,
+            "redirect-uri-not-registered",
+        );
+    }
+}
+
+/// What mcp-remote meets: `localhost` and a port of its own. The log says what to register; so does the page of a server that runs
+/// for development, and no other page.
+#[tokio::test]
+async fn whose_port_is_free_is_told_to_whoever_runs_the_server() {
+    let advice = "register http://127.0.0.1/oauth/callback, whose port is free";
+    for (issuer, on_the_page) in [
+        ("http://localhost:8421", true),
+        ("https://id.example", false),
+    ] {
+        let server = TestServer::start_at(issuer).await;
+        let uri = RedirectUri::register("http://localhost/oauth/callback").unwrap();
+        server
+            .change_client("kiosk", |kiosk| kiosk.redirect_uris = vec![uri])
+            .await;
+        let ask = Ask::of("kiosk").with("redirect_uri", "http://localhost:3118/oauth/callback");
+        let mut browser = server.browser();
+        let (page, log) = Log::of(browser.authorize(&ask)).await;
+        assert_page(&page, "redirect-uri-not-registered");
+        assert!(log.contains(advice), "{log}");
+        assert!(!log.contains("instead of 80"), "{log}");
+        assert_eq!(page.body.contains(advice), on_the_page, "{page:?}");
+    }
+}
+
+/// The line that the log has of it is what an operator mends the app by.
+#[tokio::test]
+async fn a_resource_with_a_slash_too_many_is_told_from_the_api_it_means() {
+    let server = TestServer::start().await;
+    let mut browser = server.browser();
+    let slash = Ask::of("shop").with("resource", &format!("{NOTES}/"));
+    let (answer, log) = Log::of(browser.authorize(&slash)).await;
+    assert_eq!(answer.parameter("error").as_deref(), Some("invalid_target"));
+    let told = answer.parameter("error_description").unwrap();
+    assert!(told.contains("a trailing slash counts"), "{told}");
+    assert!(
+        log.contains(&format!("trailing slash (registered: {NOTES})")),
+        "{log}"
+    );
+
+    let code = server.code("ada", &Ask::of("shop")).await;
+    let form = code.exchange().with("resource", &format!("{NOTES}/"));
+    let (answer, log) = Log::of(server.token("shop", &form)).await;
+    assert_eq!(
+        answer.to_string(),
+        "400 invalid_target (resource-exceeds-grant)"
+    );
+    assert!(
+        log.contains(&format!("trailing slash (registered: {NOTES})")),
+        "{log}"
+    );
 }
