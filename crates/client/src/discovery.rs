@@ -125,10 +125,8 @@ pub(crate) fn complete(url: &Url, answer: Answer) -> Result<Answer, Error> {
         status if is_busy(status) => ErrorKind::IssuerBusy,
         _ => ErrorKind::IssuerMetadata,
     };
-    Err(Error::new(
-        kind,
-        format!("{url} answered {}", answer.status),
-    ))
+    let error = Error::new(kind, format!("{url} answered {}", answer.status));
+    Err(error.with_rest(answer.rest()))
 }
 
 /// For how many seconds an answer with this `Cache-Control` is fresh.

@@ -20,6 +20,8 @@ pub struct Error {
     detail: Arc<str>,
     oauth_error: Option<Arc<str>>,
     set_cookie: Option<Arc<str>>,
+    /// For how many seconds the issuer wants to be left alone.
+    rest: Option<i64>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -91,6 +93,7 @@ impl Error {
             detail: detail.into().into(),
             oauth_error: None,
             set_cookie: None,
+            rest: None,
             source: None,
         }
     }
@@ -112,6 +115,16 @@ impl Error {
     pub(crate) fn with_cookie(mut self, set_cookie: &str) -> Self {
         self.set_cookie = Some(set_cookie.into());
         self
+    }
+
+    pub(crate) fn with_rest(mut self, seconds: Option<i64>) -> Self {
+        self.rest = seconds;
+        self
+    }
+
+    /// For how many seconds the issuer wants to be left alone, where it said so.
+    pub(crate) fn rest(&self) -> Option<i64> {
+        self.rest
     }
 
     /// What sort of failure it was.

@@ -131,6 +131,7 @@ fn settle<K: Eq + Hash, T>(
         }
         Err(error) => {
             let pause = (1 << failures_before.min(5)).min(LONGEST_PAUSE);
+            let pause = pause.max(error.rest().unwrap_or(0));
             let resting = Slot::Resting {
                 error: error.clone(),
                 until: now.plus(pause),
@@ -205,6 +206,18 @@ mod tests {
             attempt().await.unwrap_err();
             assert_eq!(flown.load(Ordering::SeqCst), flights_by_then);
         }
+    }
+
+    #[tokio::test]
+    async fn an_issuer_that_wants_to_be_left_alone_is() {
+        let clock = Clock::test(START);
+        let flights = Flights::<u8, ()>::new(clock.clone());
+        let rest = || async { Err(failure().with_rest(Some(90))) };
+        flights.join(0, rest).await.unwrap_err();
+        clock.advance(89);
+        assert!(flights.join(0, || async { Ok(()) }).await.is_err());
+        clock.advance(1);
+        assert!(flights.join(0, || async { Ok(()) }).await.is_ok());
     }
 
     #[tokio::test]

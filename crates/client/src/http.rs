@@ -15,6 +15,8 @@ use crate::token_request::TokenRequest;
 
 /// The longest answer read from an issuer: 1 MiB.
 pub(crate) const LARGEST_ISSUER_ANSWER: usize = 1024 * 1024;
+/// The longest that an issuer may ask to be left alone, in seconds: nobody could sign in for as long.
+const LONGEST_REST: i64 = 120;
 /// How long a connection may take to stand.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -30,6 +32,12 @@ impl Answer {
     pub(crate) fn is_json(&self) -> bool {
         let kind = self.header(header::CONTENT_TYPE).split(';').next();
         kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+    }
+
+    /// For how many seconds the issuer wants to be left alone, where it says so as a number (`Retry-After`, RFC 9110 §10.2.3).
+    pub(crate) fn rest(&self) -> Option<i64> {
+        let seconds: i64 = self.header(header::RETRY_AFTER).parse().ok()?;
+        (seconds > 0).then(|| seconds.min(LONGEST_REST))
     }
 
     /// The header's value; empty if it is absent or not text.

@@ -178,6 +178,7 @@ impl Tokens {
     /// Reads `answer`, as [`Tokens::parse`] does.
     pub(crate) fn read(answer: &Answer, asked: &Scope, now: Timestamp) -> Result<Self, Error> {
         Self::parse(answer.status, answer.is_json(), &answer.body, asked, now)
+            .map_err(|error| error.with_rest(answer.rest()))
     }
 
     /// These tokens, if they are of the type that was asked for: bound to a key exactly if one was proven. A server that does

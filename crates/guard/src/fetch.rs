@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use http::header::{ACCEPT, CACHE_CONTROL};
+use http::header::{ACCEPT, CACHE_CONTROL, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 use reqwest::redirect::Policy;
 use safeconduct_protocol::secret::Secret;
@@ -14,6 +14,8 @@ const LONGEST_ANSWER: usize = 1024 * 1024;
 const DEFAULT_LIFETIME: i64 = 15 * 60;
 const SHORTEST_LIFETIME: i64 = 5 * 60;
 const LONGEST_LIFETIME: i64 = 24 * 60 * 60;
+/// The longest that an issuer may ask to be left alone, in seconds: a rotation is not to be missed for a day.
+const LONGEST_REST: i64 = 10 * 60;
 
 /// Why the issuer gave no usable answer. For the log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +26,9 @@ pub(crate) enum FetchError {
     Unreachable(String),
     #[error("answered {0}")]
     Status(StatusCode),
+    /// With `Retry-After` (RFC 9110 §10.2.3), in seconds.
+    #[error("answered {0}, and wants to be asked again in {1} s")]
+    Later(StatusCode, i64),
     #[error("answered with more than 1 MiB")]
     TooLarge,
     #[error("{0}")]
@@ -112,8 +117,15 @@ async fn answer(request: reqwest::RequestBuilder) -> Result<Answer, FetchError> 
         .send()
         .await
         .map_err(unreachable)?;
-    if response.status() != StatusCode::OK {
-        return Err(FetchError::Status(response.status()));
+    match (response.status(), rest(response.headers())) {
+        (StatusCode::OK, _) => {}
+        (
+            status @ (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE),
+            Some(seconds),
+        ) => {
+            return Err(FetchError::Later(status, seconds));
+        }
+        (status, _) => return Err(FetchError::Status(status)),
     }
     let lifetime = lifetime(response.headers());
     let mut body = Vec::new();
@@ -133,6 +145,12 @@ fn innermost(error: &dyn std::error::Error) -> String {
         cause = deeper;
     }
     cause.to_string()
+}
+
+/// For how many seconds the issuer wants to be left alone, where it says so as a number.
+fn rest(headers: &HeaderMap) -> Option<i64> {
+    let seconds: i64 = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    (seconds > 0).then(|| seconds.min(LONGEST_REST))
 }
 
 /// Seconds of freshness from `Cache-Control` (RFC 9111 §5.2.2), within bounds that neither hammer the issuer nor keep a
@@ -170,6 +188,19 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[rstest]
+    #[case("120", Some(120))]
+    #[case("86400", Some(LONGEST_REST))]
+    #[case("0", None)]
+    #[case("-5", None)]
+    #[case("Fri, 15 Jan 2027 08:00:00 GMT", None)]
+    fn a_rest_is_read_and_bounded(#[case] value: &'static str, #[case] seconds: Option<i64>) {
+        let mut headers = HeaderMap::new();
+        assert_eq!(rest(&headers), None);
+        headers.insert(RETRY_AFTER, HeaderValue::from_static(value));
+        assert_eq!(rest(&headers), seconds);
+    }
 
     #[rstest]
     #[case("max-age=3600", 3600)]

@@ -59,6 +59,8 @@ struct Flight {
     purpose: Option<Purpose>,
     /// The task of the last one.
     task: Option<AbortHandle>,
+    /// Until when the issuer wants to be left alone.
+    rest_until: Option<Timestamp>,
     /// Why the last one failed, if it did.
     failure: Option<FetchError>,
 }
@@ -130,6 +132,7 @@ impl Keys {
                 under_way: false,
                 number: 0,
                 purpose: None,
+                rest_until: None,
                 task: None,
                 failure: None,
             }),
@@ -233,6 +236,7 @@ impl Keys {
         let mut flight = self.0.flight();
         let started = !flight.under_way;
         if started {
+            flight.rested(now)?;
             flight.pace.take(now)?;
             flight.under_way = true;
             flight.number += 1;
@@ -255,6 +259,17 @@ impl Keys {
 }
 
 impl Flight {
+    /// Whether the issuer may be asked, as far as it said itself.
+    ///
+    /// # Errors
+    /// The seconds until then.
+    fn rested(&self, now: Timestamp) -> Result<(), i64> {
+        match self.rest_until {
+            Some(until) if now < until => Err(until.since(now)),
+            _ => Ok(()),
+        }
+    }
+
     /// Takes the fetch `number` off the pace, once.
     fn cost_nothing(&mut self, number: u64) {
         if self.number == number && self.purpose.take().is_some() {
@@ -332,6 +347,10 @@ impl Shared {
         {
             let mut flight = self.flight();
             flight.failure = fetched.as_ref().err().cloned();
+            flight.rest_until = match &fetched {
+                Err(FetchError::Later(_, seconds)) => Some(now.plus(*seconds)),
+                _ => None,
+            };
             if fetched.is_ok() && flight.purpose == Some(Purpose::Renewal) {
                 let number = flight.number;
                 flight.cost_nothing(number);

@@ -344,6 +344,35 @@ async fn an_issuer_that_is_down_gives_503_and_a_time_to_come_back() {
 }
 
 #[tokio::test]
+async fn an_issuer_that_wants_to_be_left_alone_is_and_known_keys_serve() {
+    let issuer = FakeIssuer::start().await;
+    let guard = issuer.guard();
+    let good = issuer.token();
+    assert_eq!(verdict(&guard, &good).await, alice());
+    issuer.answer_keys(Reply::status(429).with("retry-after", "120"));
+    let next = new_key();
+    let token = |issuer: &FakeIssuer| issuer.sign(&next, "at+jwt", json!({}));
+    assert_eq!(
+        verdict(&guard, &token(&issuer)).await,
+        Err(Reason::IssuerUnavailable)
+    );
+    let asked = issuer.asked_for_keys();
+    issuer.publish(&[&issuer.key, &next]);
+    for seconds in [1, 60, 58] {
+        issuer.clock.advance(seconds);
+        let denied = guard.validate(&token(&issuer)).await.unwrap_err();
+        assert_eq!(denied.reason(), Reason::IssuerUnavailable);
+        assert_eq!(verdict(&guard, &good).await, alice());
+    }
+    assert_eq!(issuer.asked_for_keys(), asked);
+    let denied = guard.validate(&token(&issuer)).await.unwrap_err();
+    let response: http::Response<bytes::Bytes> = denied.into_response();
+    assert_eq!(response.headers()["retry-after"], "1");
+    issuer.clock.advance(1);
+    assert_eq!(verdict(&guard, &token(&issuer)).await, alice());
+}
+
+#[tokio::test]
 async fn known_keys_are_used_for_a_day_while_the_issuer_is_down() {
     let issuer = FakeIssuer::start().await;
     let guard = issuer.guard();
