@@ -17,6 +17,7 @@ use crate::address;
 use crate::client::Client;
 use crate::client_credentials::ClientCredentials;
 use crate::error::{Error, ErrorKind, chain};
+use crate::grammar;
 use crate::http::{Answer, read, without_query};
 use crate::proof::{DPOP, HeldKey, wants_nonce};
 use crate::session::Session;
@@ -322,10 +323,6 @@ impl fmt::Debug for ApiResponse {
 
 /// Whether the API says that the token itself was the trouble (RFC 6750 §3.1, RFC 9449 §7.1).
 fn is_token_refused(response: &ApiResponse) -> bool {
-    let challenges = response.headers().get_all(header::WWW_AUTHENTICATE);
     response.status() == StatusCode::UNAUTHORIZED
-        && challenges
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .any(|value| value.contains(r#"error="invalid_token""#))
+        && grammar::is_challenged_for(response.headers(), "invalid_token")
 }

@@ -4,6 +4,8 @@
 //! These are the whole grammar and no more: what an issuer makes of it is its own affair (RFC 6749 §1.4: a token is opaque to the
 //! client).
 
+use http::{HeaderMap, header};
+
 /// The longest error code that is kept, in bytes.
 const LONGEST_ERROR: usize = 256;
 /// The longest DPoP nonce that is sent back, in bytes: one of 8 KiB would be a header that no server takes.
@@ -55,6 +57,51 @@ pub(crate) fn is_subject(text: &str) -> bool {
 /// A `sid` (OpenID Connect Back-Channel Logout §2.1).
 pub(crate) fn is_session(text: &str) -> bool {
     is_name(text, LONGEST_SESSION)
+}
+
+/// Whether a challenge in `headers` names `error` (RFC 6750 §3, RFC 9449 §7.1): a parameter, whose name is of any case and whose
+/// value is quoted or not (RFC 9110 §11.2).
+pub(crate) fn is_challenged_for(headers: &HeaderMap, error: &str) -> bool {
+    let challenges = headers.get_all(header::WWW_AUTHENTICATE).iter();
+    challenges
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(parameters)
+        .any(|(name, value)| name.eq_ignore_ascii_case("error") && value == error)
+}
+
+/// The parameters of all challenges in one header, whichever scheme they belong to.
+fn parameters(challenges: &str) -> impl Iterator<Item = (&str, String)> {
+    let mut quoted = false;
+    let mut escaped = false;
+    let parts = challenges.split(move |letter| {
+        let ends = letter == ',' && !quoted;
+        quoted ^= letter == '"' && !escaped;
+        escaped = quoted && letter == '\\' && !escaped;
+        ends
+    });
+    parts.filter_map(|part| {
+        let (before, value) = part.split_once('=')?;
+        // The first parameter of a challenge has the scheme before it.
+        let name = before.split_ascii_whitespace().next_back()?;
+        let value = value.trim_ascii();
+        let text = match value
+            .strip_prefix('"')
+            .and_then(|rest| rest.strip_suffix('"'))
+        {
+            Some(text) => unescaped(text),
+            None => value.to_owned(),
+        };
+        Some((name, text))
+    })
+}
+
+fn unescaped(text: &str) -> String {
+    let mut letters = text.chars();
+    let next = || match letters.next()? {
+        '\\' => letters.next(),
+        letter => Some(letter),
+    };
+    std::iter::from_fn(next).collect()
 }
 
 fn is_name(text: &str, longest: usize) -> bool {
@@ -113,6 +160,37 @@ mod tests {
         #[case] characters: &str,
     ) {
         assert_eq!(allowed(grammar), characters);
+    }
+
+    #[rstest]
+    #[case::quoted(r#"Bearer error="invalid_token""#, true)]
+    #[case::not_quoted("Bearer error=invalid_token", true)]
+    #[case::spaces_and_case(r#"bearer realm="a", Error = "invalid_token" , scope="b""#, true)]
+    #[case::with_escapes(r#"Bearer error="invalid\_token""#, true)]
+    #[case::the_second_challenge(
+        r#"Basic realm="x, y=z", DPoP algs="ES256", error="invalid_token""#,
+        true
+    )]
+    #[case::after_a_quote_in_a_text(r#"Bearer realm="a \" b", error="invalid_token""#, true)]
+    #[case::another(r#"Bearer error="invalid_request""#, false)]
+    #[case::a_longer_one(r#"Bearer error="invalid_token_format""#, false)]
+    #[case::in_a_description(
+        r#"Bearer error="insufficient_scope", error_description="not error=invalid_token""#,
+        false
+    )]
+    #[case::in_a_realm(r#"Bearer realm="a, error=\"invalid_token\" b""#, false)]
+    #[case::another_parameter(r#"Bearer my_error="invalid_token""#, false)]
+    #[case::no_parameters("Bearer", false)]
+    #[case::nothing("", false)]
+    #[case::an_open_quote(r#"Bearer error="invalid_token"#, false)]
+    fn a_challenge_names_its_error_in_any_spelling(#[case] challenge: &str, #[case] named: bool) {
+        let mut headers = HeaderMap::new();
+        headers.append(
+            header::WWW_AUTHENTICATE,
+            r#"Basic realm="x""#.parse().unwrap(),
+        );
+        headers.append(header::WWW_AUTHENTICATE, challenge.parse().unwrap());
+        assert_eq!(is_challenged_for(&headers, "invalid_token"), named);
     }
 
     #[rstest]

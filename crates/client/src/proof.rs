@@ -180,12 +180,8 @@ pub(crate) fn wants_nonce(answer: &Answer) -> bool {
             .is_some_and(|refused| refused.error == USE_NONCE)
     };
     let in_challenge = || {
-        let challenges = answer.headers.get_all(header::WWW_AUTHENTICATE).iter();
-        let error = format!(r#"error="{USE_NONCE}""#);
         answer.status == StatusCode::UNAUTHORIZED
-            && challenges
-                .filter_map(|value| value.to_str().ok())
-                .any(|challenge| challenge.contains(&error))
+            && grammar::is_challenged_for(&answer.headers, USE_NONCE)
     };
     nonce_in(&answer.headers).is_some() && (in_body() || in_challenge())
 }

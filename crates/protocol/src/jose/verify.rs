@@ -22,8 +22,8 @@ const MAX_LEEWAY: i64 = 60;
 pub enum Typ<'a> {
     /// `typ` is one of these. Case and `application/` do not matter.
     OneOf(&'a [&'a str]),
-    /// `typ` is one of these or absent: for ID Tokens and client assertions, which never had to have one. Every other
-    /// kind of token has a `typ`, so that none passes for these.
+    /// `typ` is one of these or absent: for ID Tokens, logout tokens and client assertions, which never had to have one. What the
+    /// type leaves untold the claims must tell: whoever accepts one looks for what no other kind says.
     OneOfOrAbsent(&'a [&'a str]),
 }
 
