@@ -23,22 +23,21 @@ impl Parameters {
             );
         }
         let mut pairs = Vec::new();
-        for (name, value) in form_urlencoded::parse(encoded) {
+        let sent = encoded.split(|&byte| byte == b'&');
+        for pair in sent.filter(|pair| !pair.is_empty()) {
             if pairs.len() == MOST {
                 return Err(
                     Refusal::new(Reason::RequestTooLarge).because("more than 100 parameters")
                 );
             }
-            // The decoder writes U+FFFD where the bytes were not UTF-8; nobody sends that character on purpose.
-            if [&name, &value]
-                .iter()
-                .any(|text| text.contains(['\0', '\u{fffd}']))
-            {
+            let mut halves = pair.splitn(2, |&byte| byte == b'=');
+            let mut half = || decode(halves.next().unwrap_or_default());
+            let (Some(name), Some(value)) = (half(), half()) else {
                 return Err(
                     Refusal::new(Reason::RequestMalformed).because("a NUL byte or broken UTF-8")
                 );
-            }
-            pairs.push((name.into_owned(), value.into_owned()));
+            };
+            pairs.push((name, value));
         }
         Ok(Self(pairs))
     }
@@ -114,6 +113,33 @@ impl Parameters {
     }
 }
 
+/// The text of a form-encoded name or value, as the URL Standard reads it; `None` where that is no UTF-8, or holds NUL. The usual
+/// decoder writes U+FFFD for broken bytes, and that is a character which may be sent (RFC 6749 Appendix A).
+fn decode(encoded: &[u8]) -> Option<String> {
+    let digit = |byte: u8| u8::try_from(char::from(byte).to_digit(16)?).ok();
+    let mut bytes = Vec::with_capacity(encoded.len());
+    let mut rest = encoded;
+    while let [first, after @ ..] = rest {
+        let escaped = match (first, after) {
+            (b'%', [high, low, ..]) => digit(*high).zip(digit(*low)),
+            _ => None,
+        };
+        rest = if escaped.is_some() {
+            &after[2..]
+        } else {
+            after
+        };
+        bytes.push(match (escaped, first) {
+            (Some((high, low)), _) => high * 16 + low,
+            (None, b'+') => b' ',
+            (None, plain) => *plain,
+        });
+    }
+    String::from_utf8(bytes)
+        .ok()
+        .filter(|text| !text.contains('\0'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,6 +158,31 @@ mod tests {
             reason(sent.required("b", Reason::CodeMissing)),
             Some(Reason::CodeMissing)
         );
+    }
+
+    #[test]
+    fn text_is_read_as_the_url_standard_does() {
+        for encoded in [
+            "a=%EF%BF%BD",
+            "a=%ef%bf%bd&b",
+            "a=%F0%9F%A6%80",
+            "a=+%2B",
+            "a=%",
+            "a=%4",
+            "a=%zz",
+            "a=%%41",
+            "a==b",
+            "=a",
+            "&&a=1&&",
+            "a=%C3%A4\u{e4}",
+            "%61=%62",
+            "a=b%0D%0Ac",
+        ] {
+            let read = Parameters::parse(encoded.as_bytes()).unwrap();
+            let expected: Vec<_> = form_urlencoded::parse(encoded.as_bytes()).collect();
+            let expected = expected.iter().map(|(name, value)| (&**name, &**value));
+            assert!(read.iter().eq(expected), "{encoded}");
+        }
     }
 
     #[test]

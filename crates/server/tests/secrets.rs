@@ -7,14 +7,30 @@
 #[path = "server/support/mod.rs"]
 mod support;
 
+use std::sync::OnceLock;
+
+use axum::body::Body;
+use axum::extract::Request;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
-use safeconduct_protocol::encoding;
+use http::header;
+use safeconduct_protocol::sent::SHOWN;
+use safeconduct_protocol::{encoding, random};
 
 use support::{
-    Ask, Browser, Code, Credentials, Form, Listener, Log, NOTES_API, Reply, TestServer, Tokens,
-    password_of, proof_key, with_proof,
+    Ask, Browser, Code, Credentials, Form, Listener, Log, NOTES_API, READ, Reply, TestServer,
+    Tokens, password_of, proof_key, read_at, with_proof,
 };
+
+/// What the whole process logs, at every level.
+fn log() -> &'static Log {
+    static LOG: OnceLock<Log> = OnceLock::new();
+    LOG.get_or_init(|| {
+        let log = Log::default();
+        tracing::subscriber::set_global_default(log.subscriber()).unwrap();
+        log
+    })
+}
 
 /// Secrets that were used, each with what it is.
 #[derive(Default)]
@@ -293,8 +309,7 @@ async fn refuse(server: &TestServer, code: &Code) {
 
 #[tokio::test]
 async fn no_secret_is_written_down() {
-    let log = Log::default();
-    tracing::subscriber::set_global_default(log.subscriber()).unwrap();
+    let log = log();
     let server = TestServer::start().await;
     let secrets = live(&server).await;
     let spellings = secrets.spellings();
@@ -419,4 +434,167 @@ async fn nothing_in_a_dump_opens_anything(server: &TestServer) {
         }
     }
     assert!(server.is_active(&tokens.access).await);
+}
+
+/// The longest line of the log, in bytes.
+const LONGEST_LINE: usize = 1_100;
+
+/// What stands where it should not: each is looked for in the log by every piece that is longer than may be repeated.
+struct Misplaced {
+    sent: String,
+    pieces: Vec<String>,
+}
+
+impl Misplaced {
+    fn new(sent: String, secret: &str) -> Self {
+        // A run that is twice as long holds one of these whole, and what is cut off at the right place begins with the first.
+        let characters: Vec<char> = secret.chars().collect();
+        let pieces = characters.chunks_exact(SHOWN + 1);
+        Self {
+            sent,
+            pieces: pieces.map(|piece| piece.iter().collect()).collect(),
+        }
+    }
+}
+
+/// A code that could still be redeemed, a secret of another server, lines of a forged log, and sixty kilobytes.
+async fn misplaced(server: &TestServer) -> Vec<Misplaced> {
+    let code = server.code("bob", &Ask::of("portal")).await.text;
+    let (secret, unit) = (random::token(), random::token());
+    let (lines, line) = (random::token(), random::token());
+    vec![
+        Misplaced::new(code.clone(), &code),
+        Misplaced::new(format!("https://shop.example/callback?code={code}"), &code),
+        Misplaced::new(format!("{{\"userinfo\":{{\"{secret}\":1}}}}"), &secret),
+        Misplaced::new(format!("{lines}\r\n{line}\u{1b}[2J"), &line),
+        Misplaced::new(unit.repeat(60_000 / unit.len()), &unit.repeat(2)),
+    ]
+}
+
+/// Requests that are right but for one value: by address, the client that authenticates, and the form.
+async fn almost_right(server: &TestServer) -> Vec<(&'static str, Credentials, Form)> {
+    let ask = Ask::of("kiosk").form;
+    let code = server.code("ada", &Ask::of("shop")).await;
+    let kiosk = server.tokens("ada", &Ask::of("kiosk")).await;
+    let own = Form::new().with("grant_type", "client_credentials");
+    let token = Form::new().with("token", "x");
+    let nobody = || Credentials::Nothing;
+    let shop = || server.credentials("shop");
+    vec![
+        ("/authorize", nobody(), ask.clone()),
+        ("/par", nobody(), ask),
+        ("/token", shop(), code.exchange()),
+        ("/token", server.credentials("mailer"), code.exchange()),
+        ("/token", server.credentials("kiosk"), kiosk.refresh()),
+        ("/token", server.credentials("robot"), own),
+        ("/introspect", shop(), token.clone()),
+        ("/revoke", shop(), token),
+        ("/userinfo", nobody(), Form::new()),
+        ("/logout", nobody(), Form::new()),
+        ("/login", nobody(), Form::new()),
+        ("/login/continue", nobody(), Form::new()),
+        ("/login/switch", nobody(), Form::new()),
+        ("/consent", nobody(), Form::new()),
+        ("/logout/confirm", nobody(), Form::new()),
+    ]
+}
+
+/// Each in every parameter of every address, in the headers and in the path. An anonymous push writes a short line.
+#[tokio::test]
+async fn nothing_that_is_sent_is_repeated_in_the_log_but_its_beginning() {
+    let log = log();
+    let server = TestServer::start().await;
+    let misplaced = misplaced(&server).await;
+    let mut visited = Vec::new();
+    for (path, credentials, form) in almost_right(&server).await {
+        visited.push(path);
+        for Misplaced { sent, .. } in &misplaced {
+            for name in read_at(path) {
+                let form = form.clone().with(name, sent);
+                send(&server, path, &credentials, form).await;
+            }
+            send_in_headers(&server, path, sent).await;
+        }
+    }
+    visited.dedup();
+    let read: Vec<&str> = READ.iter().map(|(path, _)| *path).collect();
+    assert_eq!(visited, read, "every address that reads parameters");
+
+    let text = log.text();
+    for piece in misplaced.iter().flat_map(|misplaced| &misplaced.pieces) {
+        if let Some(at) = text.find(piece) {
+            let line = text[..at].lines().last().unwrap_or_default();
+            panic!("{piece} was sent and is in the log: {line:.600}");
+        }
+    }
+    for line in text.lines() {
+        assert!(
+            line.len() <= LONGEST_LINE,
+            "{} bytes: {line:.600}",
+            line.len()
+        );
+    }
+    assert!(
+        text.contains("redirect-uri-not-registered") && text.contains("… (531"),
+        "{text:.1000}"
+    );
+}
+
+/// As a browser or as a client sends it.
+async fn send(server: &TestServer, path: &str, credentials: &Credentials, form: Form) {
+    let mut browser = server.browser();
+    match path {
+        "/authorize" | "/logout" => {
+            browser.get(&format!("{path}?{}", form.encode())).await;
+            let answer = browser.post(path, &form).await;
+            if !answer.location().is_empty() {
+                browser.get(answer.location()).await;
+            }
+        }
+        "/login" | "/login/continue" | "/login/switch" | "/consent" => {
+            let page = browser.authorize(&Ask::of("club")).await;
+            let form = match form.get("pending") {
+                Some(_) => form,
+                None => form.with("pending", &page.hidden("pending")),
+            };
+            browser.post(path, &form).await;
+        }
+        "/logout/confirm" => {
+            browser.post(path, &form).await;
+        }
+        _ => {
+            let request = server.back_channel(path, credentials, &form);
+            server.send(request).await;
+        }
+    }
+}
+
+/// In each header that is read, and in a path.
+async fn send_in_headers(server: &TestServer, path: &str, sent: &str) {
+    let visible: String = sent.chars().filter(char::is_ascii_graphic).collect();
+    for name in [
+        header::AUTHORIZATION,
+        header::COOKIE,
+        header::ORIGIN,
+        header::CONTENT_TYPE,
+        header::HOST,
+        header::ACCEPT,
+        header::USER_AGENT,
+        header::REFERER,
+        header::HeaderName::from_static("dpop"),
+        header::HeaderName::from_static("x-request-id"),
+        header::HeaderName::from_static("x-forwarded-for"),
+        header::HeaderName::from_static("sec-fetch-site"),
+    ] {
+        for value in [
+            visible.clone(),
+            format!("Bearer {visible}"),
+            format!("Basic {visible}"),
+        ] {
+            let request = Request::post(path).header(&name, value);
+            server.send(request.body(Body::empty()).unwrap()).await;
+        }
+    }
+    let encoded: String = form_urlencoded::byte_serialize(sent.as_bytes()).collect();
+    server.get(&format!("/{encoded}")).await;
 }

@@ -26,6 +26,7 @@ mod matrix;
 mod metadata;
 mod nodes;
 mod outage;
+mod parameters;
 mod postgresql;
 mod prompt;
 mod pushed;

@@ -11,6 +11,7 @@ mod cast;
 mod database;
 mod listener;
 mod log;
+mod parameters;
 mod proof;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -39,6 +40,7 @@ pub(crate) use self::cast::{
 };
 pub(crate) use self::listener::{Heard, Listener, Reply};
 pub(crate) use self::log::Log;
+pub(crate) use self::parameters::{READ, read_at};
 pub(crate) use self::proof::{proof_key, with_proof};
 
 /// The issuer of most tests, as it would be in production.

@@ -1,0 +1,82 @@
+//! Every parameter that the server reads, by address: what the tests of their grammar and of the log walk.
+
+/// The parameters of an authorization request.
+const REQUEST: &[&str] = &[
+    "response_type",
+    "client_id",
+    "redirect_uri",
+    "scope",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+    "response_mode",
+    "prompt",
+    "max_age",
+    "login_hint",
+    "id_token_hint",
+    "claims",
+    "resource",
+    "dpop_jkt",
+    "request",
+    "request_uri",
+    "display",
+    "ui_locales",
+    "claims_locales",
+    "acr_values",
+];
+
+/// How a client says who it is.
+const CLIENT: &[&str] = &[
+    "client_id",
+    "client_secret",
+    "client_assertion",
+    "client_assertion_type",
+];
+
+/// Every address that reads parameters, and the names that it reads. More than one list is read where both stand there.
+pub(crate) const READ: &[(&str, &[&[&str]])] = &[
+    ("/authorize", &[REQUEST, &["pending", "arrival"]]),
+    ("/par", &[REQUEST, CLIENT]),
+    (
+        "/token",
+        &[
+            CLIENT,
+            &[
+                "grant_type",
+                "code",
+                "redirect_uri",
+                "code_verifier",
+                "refresh_token",
+                "scope",
+                "resource",
+            ],
+        ],
+    ),
+    ("/introspect", &[CLIENT, &["token", "token_type_hint"]]),
+    ("/revoke", &[CLIENT, &["token", "token_type_hint"]]),
+    ("/userinfo", &[&["access_token"]]),
+    (
+        "/logout",
+        &[&[
+            "id_token_hint",
+            "client_id",
+            "post_logout_redirect_uri",
+            "state",
+            "logout_hint",
+            "ui_locales",
+            "arrival",
+        ]],
+    ),
+    ("/login", &[&["pending", "username", "password"]]),
+    ("/login/continue", &[&["pending"]]),
+    ("/login/switch", &[&["pending"]]),
+    ("/consent", &[&["pending", "decision"]]),
+    ("/logout/confirm", &[&["csrf", "logout"]]),
+];
+
+/// The names that `path` reads.
+pub(crate) fn read_at(path: &str) -> Vec<&'static str> {
+    let (_, lists) = READ.iter().find(|(read, _)| *read == path).unwrap();
+    lists.concat()
+}
