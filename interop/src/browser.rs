@@ -16,8 +16,9 @@ const LONGEST_WAY: usize = 20;
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Somebody's browser. Cookies belong to a host and not to a port, so everything on `localhost` shares them, as in any browser.
-#[derive(Debug)]
+/// A person's browser. Cookies belong to a host and not to a port, so everything on `localhost` shares them, as in any browser;
+/// a clone is another tab of the same one.
+#[derive(Clone, Debug)]
 pub struct Browser {
     http: reqwest::Client,
     closed: Vec<String>,

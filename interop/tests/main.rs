@@ -4,6 +4,8 @@
 mod apache;
 mod go;
 mod huskarl;
+mod oauth2_proxy;
+mod oidc_client_ts;
 mod oidc_provider;
 mod openid_client;
 mod openidconnect;

@@ -35,6 +35,7 @@ use self::places::{Place, Places};
 use self::request::Desk;
 use self::socket::{Deadline, Patience, Socket, Turn};
 use crate::correlation::panicked;
+use crate::cross_origin::CrossOrigin;
 use crate::telemetry::Telemetry;
 
 /// When the process is out of file descriptors, accepting fails at once and for ever: wait before the next try.
@@ -99,12 +100,14 @@ pub struct Drained {
 /// requests in flight [`Limits::drain_timeout`] to finish.
 ///
 /// Every request arrives whole and carries [`Peer`], [`ClientAddress`] and
-/// [`Correlation`](crate::correlation::Correlation) in its extensions. Dropping the future cuts every connection.
+/// [`Correlation`](crate::correlation::Correlation) in its extensions. What is refused before the router sees it can be read
+/// by scripts where `cross_origin` says so. Dropping the future cuts every connection.
 pub async fn serve(
     listeners: Vec<TcpListener>,
     router: Router,
     limits: Limits,
     telemetry: Telemetry,
+    cross_origin: CrossOrigin,
     shutdown: impl Future<Output = ()>,
 ) -> Drained {
     let drain_timeout = limits.drain_timeout;
@@ -114,6 +117,7 @@ pub async fn serve(
         limits,
         telemetry,
         unnamed_proxy: UnnamedProxy::default(),
+        cross_origin,
     });
     let stage = watch::Sender::new(Stage::Open);
     for listener in listeners {

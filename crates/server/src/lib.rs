@@ -9,6 +9,7 @@ mod browser;
 mod catalog;
 mod client_auth;
 pub mod correlation;
+mod cross_origin;
 mod dpop;
 mod endpoints;
 mod fault;
@@ -32,6 +33,7 @@ pub mod telemetry;
 pub mod throttle;
 mod timekeeping;
 
+pub use cross_origin::CrossOrigin;
 pub use fault::Fault;
 pub use house::NotReady;
 pub use keys::MasterKey;

@@ -7,6 +7,7 @@ use axum::{
 
 use crate::{
     correlation::correlate,
+    cross_origin::{self, CrossOrigin, preflight},
     endpoints::{
         authorize, consent, health, home, introspect, login, logout, par, revoke, token, userinfo,
         well_known,
@@ -20,24 +21,30 @@ pub fn public(server: &Server) -> Router {
     let issuer = &server.settings().issuer;
     let below_issuer = Router::new()
         .route("/authorize", get(authorize::get).post(authorize::post))
-        .route("/par", post(par::par))
+        .route("/par", post(par::par).options(preflight))
         .route("/login", post(login::post))
         .route("/login/continue", post(login::continue_as))
         .route("/login/switch", post(login::switch))
         .route("/consent", post(consent::post))
-        .route("/token", post(token::token))
-        .route("/userinfo", get(userinfo::get).post(userinfo::post))
+        .route("/token", post(token::token).options(preflight))
+        .route(
+            "/userinfo",
+            get(userinfo::get).post(userinfo::post).options(preflight),
+        )
         .route("/introspect", post(introspect::introspect))
-        .route("/revoke", post(revoke::revoke))
+        .route("/revoke", post(revoke::revoke).options(preflight))
         .route("/logout", get(logout::get).post(logout::post))
         .route("/logout/confirm", post(logout::confirm))
         .route("/signed-out", get(logout::signed_out))
         .route("/assets/{name}", get(home::asset))
         .route(
             "/.well-known/openid-configuration",
-            get(well_known::metadata),
+            get(well_known::metadata).options(preflight),
         )
-        .route("/.well-known/jwks.json", get(well_known::jwks))
+        .route(
+            "/.well-known/jwks.json",
+            get(well_known::jwks).options(preflight),
+        )
         .route("/", get(home::home));
     let router = match issuer.path() {
         "" => below_issuer,
@@ -49,7 +56,7 @@ pub fn public(server: &Server) -> Router {
     let router = router
         .route(
             &issuer.well_known("oauth-authorization-server"),
-            get(well_known::metadata),
+            get(well_known::metadata).options(preflight),
         )
         .fallback(home::nothing_here)
         .method_not_allowed_fallback(home::not_that_method)
@@ -58,7 +65,11 @@ pub fn public(server: &Server) -> Router {
             host::only_ours,
         ))
         .with_state(server.clone());
-    correlate(router, server.telemetry().clone())
+    // Outside of everything that may refuse, so that an app can read why.
+    correlate(router, server.telemetry().clone()).layer(middleware::from_fn_with_state(
+        CrossOrigin::of(issuer),
+        cross_origin::readable,
+    ))
 }
 
 /// What only the operator sees, on a listener of its own.

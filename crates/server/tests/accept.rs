@@ -13,6 +13,8 @@ use axum::body::Bytes;
 use axum::extract::Extension;
 use axum::routing::{get, post};
 use rstest::rstest;
+use safeconduct_protocol::metadata::Issuer;
+use safeconduct_server::CrossOrigin;
 use safeconduct_server::accept::{ClientAddress, Drained, Limits, Peer, serve};
 use safeconduct_server::correlation::{Correlation, correlate};
 use safeconduct_server::telemetry::Telemetry;
@@ -65,6 +67,7 @@ impl House {
             router,
             limits,
             telemetry.clone(),
+            CrossOrigin::of(&Issuer::parse("https://id.example").unwrap()),
             async {
                 let _ = told.await;
             },
@@ -393,6 +396,21 @@ async fn a_body_is_read_up_to_its_cap(#[case] length: usize, #[case] status: &st
     assert!(heard.starts_with(&format!("HTTP/1.1 {status}")), "{heard}");
     if status == "200" {
         assert!(heard.ends_with(&length.to_string()), "{heard}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_before_the_router_is_readable_where_scripts_may_call() {
+    let house = House::open(no_limits()).await;
+    for (path, readable) in [("/token", true), ("/introspect", false), ("/login", false)] {
+        let heard = house
+            .say(format!(
+                "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 70000\r\n\r\n"
+            ))
+            .await;
+        assert!(heard.starts_with("HTTP/1.1 413"), "{heard}");
+        let allowed = heard.contains("access-control-allow-origin: *");
+        assert_eq!(allowed, readable, "{heard}");
     }
 }
 

@@ -8,7 +8,7 @@ use safeconduct_protocol::secret::Secret;
 use safeconduct_server::accept::{self, Limits};
 use safeconduct_server::settings::{SessionLifetimes, Settings};
 use safeconduct_server::throttle::{Budget, ThrottleSettings};
-use safeconduct_server::{Server, routes};
+use safeconduct_server::{CrossOrigin, Server, routes};
 use safeconduct_store::Reconciled;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -144,6 +144,7 @@ async fn serve(checked: Checked, secrets: Vec<Option<Secret>>, prune: bool) -> R
         routes::public(&server),
         limits.clone(),
         server.telemetry().clone(),
+        CrossOrigin::of(&server.settings().issuer),
         until(stopping.clone()),
     );
     let admin_limits = Limits {
@@ -156,6 +157,7 @@ async fn serve(checked: Checked, secrets: Vec<Option<Secret>>, prune: bool) -> R
         routes::admin(&server),
         admin_limits,
         server.telemetry().clone(),
+        CrossOrigin::none(),
         until(stopping),
     );
     let serving = async { tokio::join!(public, admin) };

@@ -24,7 +24,7 @@ use safeconduct_server::accept::{self, Limits};
 use safeconduct_server::keys::{self, Keys};
 use safeconduct_server::password::{PasswordSettings, Passwords};
 use safeconduct_server::telemetry::Telemetry;
-use safeconduct_server::{MasterKey, Server, Settings, routes};
+use safeconduct_server::{CrossOrigin, MasterKey, Server, Settings, routes};
 use safeconduct_store::{Declared, NewUser, Store};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -150,7 +150,16 @@ async fn serve(door: Door, router: Router, mut stopping: watch::Receiver<bool>) 
         // The sender lives as long as the parties; were it gone, stopping would be right as well.
         let _ = stopping.wait_for(|stopping| *stopping).await;
     };
-    accept::serve(door.listeners, router, limits, Telemetry::new(), stopped).await;
+    let (telemetry, cross_origin) = (Telemetry::new(), CrossOrigin::none());
+    accept::serve(
+        door.listeners,
+        router,
+        limits,
+        telemetry,
+        cross_origin,
+        stopped,
+    )
+    .await;
 }
 
 /// The authorization server, with its clients declared and its people added.

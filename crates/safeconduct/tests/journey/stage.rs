@@ -1,15 +1,12 @@
-//! The stage of the journey: the demo's process, the driver's process, and a browser that shows what it is told.
+//! The stage of the journey: the demo's process, and a browser that shows what it is told.
 
-use std::env;
 use std::future::Future;
-use std::io::{BufRead as _, BufReader, Read};
-use std::path::PathBuf;
+use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-use thirtyfour::ChromeCapabilities;
 use thirtyfour::prelude::*;
 
 use crate::pictures::{self, Pictures};
@@ -101,54 +98,6 @@ impl Drop for Demo {
     }
 }
 
-/// The process that drives the browser, running until it is dropped.
-struct Driver {
-    child: Child,
-    url: String,
-}
-
-impl Driver {
-    fn start() -> Self {
-        let program = env::var("CHROMEDRIVER").unwrap_or_else(|_| "chromedriver".to_owned());
-        let mut child = Command::new(&program)
-            .arg("--port=0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{program} (Debian package chromium-driver): {error}"));
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let mut port = None;
-        while port.is_none() {
-            let mut line = String::new();
-            assert!(
-                output.read_line(&mut line).unwrap() > 0,
-                "{program} says its port"
-            );
-            let last = line
-                .trim_end()
-                .trim_end_matches('.')
-                .rsplit(' ')
-                .next()
-                .unwrap_or_default();
-            port = last
-                .parse::<u16>()
-                .ok()
-                .filter(|_| line.contains("started successfully"));
-        }
-        std::thread::spawn(move || output.read_to_end(&mut Vec::new()));
-        let url = format!("http://localhost:{}", port.unwrap());
-        Self { child, url }
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// A browser in front of a demo.
 pub(crate) struct Stage {
     pub(crate) demo: Demo,
@@ -156,64 +105,17 @@ pub(crate) struct Stage {
     pictures: Pictures,
 }
 
-/// Plays `scenes` in a new browser, and closes it however they end.
+/// Plays `scenes` in a new browser in front of `demo`, and closes it however they end.
 pub(crate) async fn in_browser<F>(demo: Demo, scenes: impl FnOnce(Stage) -> F)
 where
     F: Future<Output = WebDriverResult<()>> + Send + 'static,
 {
-    let process = Driver::start();
-    let driver = WebDriver::new(&process.url, capabilities().unwrap())
-        .await
-        .unwrap();
-    let stage = Stage {
+    let stage = |driver| Stage {
         demo,
-        driver: driver.clone(),
+        driver,
         pictures: Pictures::new(),
     };
-    let played = tokio::spawn(scenes(stage)).await;
-    let _ = driver.quit().await;
-    drop(process);
-    match played {
-        Ok(outcome) => outcome.unwrap(),
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
-}
-
-fn capabilities() -> WebDriverResult<ChromeCapabilities> {
-    let mut capabilities = DesiredCapabilities::chrome();
-    if let Some(browser) = browser() {
-        capabilities.set_binary(&browser.to_string_lossy())?;
-    }
-    for argument in [
-        "--headless=new",
-        // Chromium refuses to run as root with its sandbox, and containers run everything as root.
-        "--no-sandbox",
-        "--disable-gpu",
-        "--hide-scrollbars",
-        // A page that glides is not where it is clicked.
-        "--force-prefers-reduced-motion",
-        "--disable-dev-shm-usage",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-default-apps",
-        "--disable-sync",
-        "--no-first-run",
-        "--window-size=1280,900",
-    ] {
-        capabilities.add_arg(argument)?;
-    }
-    Ok(capabilities)
-}
-
-fn browser() -> Option<PathBuf> {
-    let named = env::var_os("CHROMIUM")
-        .filter(|path| !path.is_empty())
-        .map(PathBuf::from);
-    let path = env::var_os("PATH").unwrap_or_default();
-    named.or_else(|| {
-        let mut places = env::split_paths(&path).map(|directory| directory.join("chromium"));
-        places.find(|place| place.is_file())
-    })
+    safeconduct_testing_browser::in_browser(|driver| scenes(stage(driver))).await;
 }
 
 impl Stage {

@@ -20,6 +20,7 @@ use super::address::UnnamedProxy;
 use super::socket::{Answer, Turn};
 use super::{Limits, Peer, client_address};
 use crate::correlation::{Correlation, Exchange};
+use crate::cross_origin::CrossOrigin;
 use crate::telemetry::Telemetry;
 
 /// What answers requests, shared by all connections.
@@ -28,6 +29,7 @@ pub(super) struct Desk {
     pub(super) limits: Limits,
     pub(super) telemetry: Telemetry,
     pub(super) unnamed_proxy: UnnamedProxy,
+    pub(super) cross_origin: CrossOrigin,
 }
 
 impl Desk {
@@ -62,7 +64,10 @@ impl Desk {
             Ok(body) => self.route(parts, body).await,
             Err(refused) => {
                 turn.leave_unread();
-                self.refuse(&parts, correlation, refused)
+                let mut response = self.refuse(&parts, correlation, refused);
+                self.cross_origin
+                    .mark(parts.uri.path(), response.headers_mut());
+                response
             }
         };
         correlation.sign(response.headers_mut());
@@ -70,6 +75,7 @@ impl Desk {
     }
 
     async fn route(&self, parts: Parts, body: Bytes) -> Response {
+        let path = parts.uri.path().to_owned();
         let request = Request::from_parts(parts, Body::from(body));
         match timeout(
             self.limits.request_timeout,
@@ -87,6 +93,7 @@ impl Desk {
                 );
                 let soon = HeaderValue::from_static("1");
                 response.headers_mut().insert(header::RETRY_AFTER, soon);
+                self.cross_origin.mark(&path, response.headers_mut());
                 response
             }
         }

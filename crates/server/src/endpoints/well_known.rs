@@ -27,7 +27,6 @@ async fn document(server: &Server, pick: impl Fn(&Arc<Catalog>) -> String) -> Re
             let headers = [
                 (header::CONTENT_TYPE, "application/json"),
                 (header::CACHE_CONTROL, MAX_AGE),
-                (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
                 (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
             ];
             (headers, pick(&catalog)).into_response()

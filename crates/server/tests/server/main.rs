@@ -13,6 +13,7 @@ mod client_auth;
 mod clock;
 mod code;
 mod consent;
+mod cross_origin;
 mod crowding;
 mod discovery;
 mod dpop;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use http::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Client, Response, redirect::Policy};
 use safeconduct_server::accept::{Limits, serve};
-use safeconduct_server::routes;
+use safeconduct_server::{CrossOrigin, routes};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -33,6 +33,7 @@ impl Machine {
             router,
             Limits::default(),
             telemetry,
+            CrossOrigin::of(&server.server().settings().issuer),
             async {
                 let _ = told.await;
             },

@@ -159,7 +159,7 @@ impl TestServer {
         if extensions.get::<ClientAddress>().is_none() {
             extensions.insert(from(SOMEWHERE));
         }
-        answer_to(self.router.clone(), request).await
+        answer_to(self.router.clone(), request, readable_paths(self)).await
     }
 
     /// What the server answers to requests that come all at once, on the threads of the runtime.
@@ -177,7 +177,8 @@ impl TestServer {
         for mut request in requests {
             let headers = request.headers_mut();
             headers.insert(header::HOST, authority.parse().unwrap());
-            answers.spawn(answer_to(self.router.clone(), request));
+            let readable = readable_paths(self);
+            answers.spawn(answer_to(self.router.clone(), request, readable));
         }
         answers
     }
@@ -197,7 +198,28 @@ pub(crate) fn from(address: IpAddr) -> ClientAddress {
     }
 }
 
-async fn answer_to(router: Router, request: Request) -> Answer {
+/// The addresses whose answers the scripts of any origin may read.
+pub(crate) fn readable_paths(server: &TestServer) -> Vec<String> {
+    let path = server.server().settings().issuer.path();
+    let below = [
+        "/token",
+        "/revoke",
+        "/userinfo",
+        "/par",
+        "/.well-known/openid-configuration",
+        "/.well-known/jwks.json",
+    ];
+    let mut paths: Vec<String> = below.map(|endpoint| format!("{path}{endpoint}")).into();
+    paths.push(format!("/.well-known/oauth-authorization-server{path}"));
+    paths
+}
+
+async fn answer_to(router: Router, request: Request, readable: Vec<String>) -> Answer {
+    let path = request.uri().path().to_owned();
     let Ok(response) = router.oneshot(request).await;
-    Answer::read(response).await
+    let answer = Answer::read(response).await;
+    let expected = if readable.contains(&path) { "*" } else { "" };
+    let allowed = answer.header("access-control-allow-origin");
+    assert_eq!(allowed, expected, "{path}: {answer:?}");
+    answer
 }
