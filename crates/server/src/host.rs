@@ -63,7 +63,7 @@ pub(crate) async fn only_ours(
         .unwrap_or_else(Correlation::generate);
     let refusal =
         Refusal::new(Reason::HostUnexpected).because(format!("expected {}", issuer.authority()));
-    respond::page_refusal(&server, refusal.into(), correlation, &[])
+    respond::page_refusal(&server, refusal.into(), correlation, &[], None)
 }
 
 fn is_loopback_literal(host: &str) -> bool {

@@ -17,14 +17,16 @@ use safeconduct_store::SessionView;
 
 use crate::{
     browser::{self, Browser},
+    catalog::Catalog,
     fault::{Failure, Fault},
     form::PostedForm,
     pages::{
-        AnsweredPage, ConsentPage, DemoUser, ResourceLine, ScopeKind, ScopeLine, SelectAccountPage,
-        SignInPage, SignInProblem,
+        ConsentPage, DemoUser, ResourceLine, ScopeKind, ScopeLine, SelectAccountPage, SignInPage,
+        SignInProblem,
     },
     respond::{self, ReturnPath},
     server::{Exchange, Server},
+    way_back::WayBack,
 };
 
 /// The parameter and form field that carries a sealed pending authorization.
@@ -107,7 +109,7 @@ impl Journey {
         let binding = browser.binding().map(|secret| secret.expose());
         let lifetimes = &exchange.server.settings().lifetimes;
         pending.resume(binding, lifetimes, exchange.era(), exchange.now)?;
-        let client = known_client(exchange, pending.request.client())?;
+        let client = known_client(&exchange.catalog, pending.request.client())?;
         client.prove_redirect_uri(pending.request.redirect_uri())?;
         Ok(Self { pending, client })
     }
@@ -321,16 +323,8 @@ impl Journey {
     /// What Back and a second tab meet once the code was redeemed.
     pub(crate) fn already_answered(&self, exchange: &Exchange<'_>) -> Response {
         let redirect_uri = self.pending.request.redirect_uri();
-        let origin = url::Url::parse(redirect_uri)
-            .ok()
-            .map(|url| url.origin())
-            .filter(url::Origin::is_tuple);
-        let front_page = origin.map(|origin| format!("{}/", origin.ascii_serialization()));
-        let html = exchange.server.pages().already_answered(&AnsweredPage {
-            client_name: &self.client.name,
-            client_host: &host_of(redirect_uri),
-            client_url: front_page.as_deref(),
-        });
+        let client = WayBack::to(self.client.clone(), redirect_uri);
+        let html = exchange.server.pages().already_answered(client.link());
         respond::page(StatusCode::OK, html)
     }
 
@@ -347,10 +341,10 @@ impl Journey {
 /// # Errors
 /// `client-unknown`, `client-disabled`: to a stranger they read the same.
 pub(crate) fn known_client(
-    exchange: &Exchange<'_>,
+    catalog: &Catalog,
     id: &safeconduct_protocol::ids::ClientId,
 ) -> Result<std::sync::Arc<Client>, Refusal> {
-    match exchange.catalog.client(id) {
+    match catalog.client(id) {
         None => Err(Refusal::new(Reason::ClientUnknown).because(Sent(id.as_str()).to_string())),
         Some(known) if !known.enabled => {
             Err(Refusal::new(Reason::ClientDisabled).because(id.as_str()))

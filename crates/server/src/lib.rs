@@ -32,6 +32,7 @@ pub mod settings;
 pub mod telemetry;
 pub mod throttle;
 mod timekeeping;
+mod way_back;
 
 pub use cross_origin::CrossOrigin;
 pub use fault::Fault;

@@ -16,6 +16,7 @@ use crate::{
     fault::{Failure, Fault},
     pages::{self, Developer, FormPostPage, RefusalKind, RefusalPage, form_post_headers},
     server::Server,
+    way_back::WayBack,
 };
 
 /// Seconds after which a client that was turned away for load may come back.
@@ -24,7 +25,7 @@ const RETRY_AFTER: &str = "2";
 /// The status of a refusal that is not redirected.
 pub(crate) fn status(reason: Reason) -> StatusCode {
     match (reason, reason.entry().error) {
-        (Reason::MethodNotAllowed, _) => StatusCode::METHOD_NOT_ALLOWED,
+        (Reason::MethodNotAllowed | Reason::FormReopened, _) => StatusCode::METHOD_NOT_ALLOWED,
         (Reason::NotFound, _) => StatusCode::NOT_FOUND,
         (Reason::HostUnexpected, _) => StatusCode::MISDIRECTED_REQUEST,
         (Reason::RequestTooLarge, _) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -105,7 +106,7 @@ pub(crate) fn person(
     answer: Result<Response, Failure>,
     correlation: Correlation,
 ) -> Response {
-    answer.unwrap_or_else(|failure| page_refusal(server, failure, correlation, &[]))
+    answer.unwrap_or_else(|failure| page_refusal(server, failure, correlation, &[], None))
 }
 
 /// A page for a person whose request can't be trusted or served. Nothing they did not send is on it; what was expected is
@@ -115,6 +116,7 @@ pub(crate) fn page_refusal(
     failure: Failure,
     correlation: Correlation,
     received: &[(&str, &str)],
+    way_back: Option<&WayBack>,
 ) -> Response {
     let refusal = logged(failure);
     let status = status(refusal.reason());
@@ -131,6 +133,7 @@ pub(crate) fn page_refusal(
         sentence,
         what_to_do,
         correlation_id: correlation.as_str(),
+        way_back: way_back.map(WayBack::link),
         received,
         developer: show_detail.then_some(Developer { detail: &detail }),
         docs_url: None,
@@ -310,7 +313,10 @@ fn name_shown(server: &Server, reason: Reason) -> &'static str {
 
 fn kind(reason: Reason, status: StatusCode) -> RefusalKind {
     match reason {
-        Reason::PendingRequestExpired | Reason::PendingRequestNotRecognised => RefusalKind::Expired,
+        Reason::PendingRequestExpired
+        | Reason::PendingRequestNotRecognised
+        | Reason::PushedRequestExpired
+        | Reason::FormReopened => RefusalKind::Expired,
         Reason::PendingRequestFromAnotherBrowser | Reason::PendingRequestFromAnotherSession => {
             RefusalKind::Browser
         }

@@ -29,6 +29,7 @@ use crate::{
     left_out,
     respond::{self, Answered, ReturnPath},
     server::{Exchange, Server},
+    way_back,
 };
 
 /// The parameter that carries a request which came by POST, sealed.
@@ -57,7 +58,9 @@ pub(crate) async fn get(
 ) -> Response {
     let parameters = match Parameters::parse(query.unwrap_or_default().as_bytes()) {
         Ok(parameters) => parameters,
-        Err(refusal) => return respond::page_refusal(&server, refusal.into(), correlation, &[]),
+        Err(refusal) => {
+            return respond::page_refusal(&server, refusal.into(), correlation, &[], None);
+        }
     };
     match go_on(&server, &parameters, &headers).await {
         Ok(response) => response,
@@ -67,7 +70,8 @@ pub(crate) async fn get(
                 .iter()
                 .filter(|(name, _)| !NEVER_SHOWN.contains(name))
                 .collect();
-            respond::page_refusal(&server, failure, correlation, &received)
+            let way_back = way_back::from_refusal(&server, &failure, &parameters).await;
+            respond::page_refusal(&server, failure, correlation, &received, way_back.as_ref())
         }
     }
 }
@@ -168,7 +172,7 @@ async fn begin(
     browser: &Browser,
 ) -> Result<Response, Failure> {
     let (client_id, redirect_uri) = identify(parameters)?;
-    let client = known_client(exchange, &client_id)?;
+    let client = known_client(&exchange.catalog, &client_id)?;
     client.prove_redirect_uri(redirect_uri)?;
 
     let server = exchange.server;

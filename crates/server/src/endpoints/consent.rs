@@ -8,8 +8,8 @@ use crate::{
     fault::Failure,
     form::PostedForm,
     journey::{Journey, Step},
-    respond,
     server::{Exchange, Server},
+    way_back,
 };
 
 pub(crate) async fn post(
@@ -17,7 +17,8 @@ pub(crate) async fn post(
     Extension(correlation): Extension<Correlation>,
     form: PostedForm,
 ) -> Response {
-    respond::person(&server, answer(&server, &form).await, correlation)
+    let answer = answer(&server, &form).await;
+    way_back::person(&server, &form, answer, correlation).await
 }
 
 async fn answer(server: &Server, form: &PostedForm) -> Result<Response, Failure> {

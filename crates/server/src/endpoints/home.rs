@@ -2,10 +2,10 @@
 
 use axum::{
     Extension,
-    extract::{Path, State, rejection::PathRejection},
+    extract::{OriginalUri, Path, State, rejection::PathRejection},
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use safeconduct_protocol::error::Reason;
 
 use super::logout::confirmation;
@@ -54,7 +54,7 @@ pub(crate) async fn asset(
 ) -> Response {
     let asked = name.as_ref().ok();
     let Some(asset) = asked.and_then(|Path(name)| server.pages().asset(name)) else {
-        return respond::page_refusal(&server, Reason::NotFound.into(), correlation, &[]);
+        return respond::page_refusal(&server, Reason::NotFound.into(), correlation, &[], None);
     };
     let headers = [
         (header::CONTENT_TYPE, asset.content_type),
@@ -68,12 +68,28 @@ pub(crate) async fn nothing_here(
     State(server): State<Server>,
     Extension(correlation): Extension<Correlation>,
 ) -> Response {
-    respond::page_refusal(&server, Reason::NotFound.into(), correlation, &[])
+    respond::page_refusal(&server, Reason::NotFound.into(), correlation, &[], None)
 }
+
+/// Where only forms of ours are posted. A browser that restores a tab asks for their address by GET, without what was posted.
+const FORMS: [&str; 5] = [
+    "/login",
+    "/login/continue",
+    "/login/switch",
+    "/consent",
+    "/logout/confirm",
+];
 
 pub(crate) async fn not_that_method(
     State(server): State<Server>,
     Extension(correlation): Extension<Correlation>,
+    method: Method,
+    uri: OriginalUri,
 ) -> Response {
-    respond::page_refusal(&server, Reason::MethodNotAllowed.into(), correlation, &[])
+    let is_form = FORMS.iter().any(|form| server.path(form) == uri.path());
+    let reason = match (method, is_form) {
+        (Method::GET, true) => Reason::FormReopened,
+        _ => Reason::MethodNotAllowed,
+    };
+    respond::page_refusal(&server, reason.into(), correlation, &[], None)
 }

@@ -20,6 +20,7 @@ use crate::{
     password::{Asker, Verdict},
     respond,
     server::{Exchange, Server},
+    way_back,
 };
 
 /// The longest user name that is looked up, in bytes.
@@ -36,7 +37,8 @@ pub(crate) async fn post(
     let address = address.map_or(IpAddr::from([0, 0, 0, 0]), |Extension(client)| {
         client.address
     });
-    respond::person(&server, sign_in(&server, &form, address).await, correlation)
+    let answer = sign_in(&server, &form, address).await;
+    way_back::person(&server, &form, answer, correlation).await
 }
 
 /// `POST /login/switch`: the login form for somebody else than who is signed in.
@@ -45,7 +47,8 @@ pub(crate) async fn switch(
     Extension(correlation): Extension<Correlation>,
     form: PostedForm,
 ) -> Response {
-    respond::person(&server, ask_for_another(&server, &form).await, correlation)
+    let answer = ask_for_another(&server, &form).await;
+    way_back::person(&server, &form, answer, correlation).await
 }
 
 /// `POST /login/continue`: the account that is signed in was chosen.
@@ -54,7 +57,8 @@ pub(crate) async fn continue_as(
     Extension(correlation): Extension<Correlation>,
     form: PostedForm,
 ) -> Response {
-    respond::person(&server, go_on_as(&server, &form).await, correlation)
+    let answer = go_on_as(&server, &form).await;
+    way_back::person(&server, &form, answer, correlation).await
 }
 
 async fn ask_for_another(server: &Server, form: &PostedForm) -> Result<Response, Failure> {

@@ -137,7 +137,9 @@ fn prove(
     hint: &str,
 ) -> Result<(IdTokenHint, Arc<Client>), Refusal> {
     let named = request.client_id.as_ref();
-    let named = named.map(|id| known_client(exchange, id)).transpose()?;
+    let named = named
+        .map(|id| known_client(&exchange.catalog, id))
+        .transpose()?;
     let keys = exchange.catalog.keys.verification();
     let hint = IdTokenHint::verify(
         hint,
@@ -148,7 +150,7 @@ fn prove(
     )?;
     let client = match named {
         Some(client) => client,
-        None => known_client(exchange, &hint.client)?,
+        None => known_client(&exchange.catalog, &hint.client)?,
     };
     Ok((hint, client))
 }
@@ -305,7 +307,7 @@ fn farewell(exchange: &Exchange<'_>, browser: &Browser, logout: &Logout, told: &
 /// The client that is returned to and the URL there, if it is still registered: the question may have been open for long.
 fn way_back(exchange: &Exchange<'_>, logout: &Logout) -> Option<(Arc<Client>, String)> {
     let (id, to) = logout.client.as_ref().zip(logout.return_to.as_ref())?;
-    let known = known_client(exchange, id).ok();
+    let known = known_client(&exchange.catalog, id).ok();
     let client = known.filter(|client| client.may_return_to(&to.uri))?;
     let url = match &to.state {
         Some(state) => response_url(&to.uri, &[("state", state)]),

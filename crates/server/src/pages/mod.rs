@@ -27,7 +27,8 @@ use serde::Serialize;
 pub use self::consent::{ConsentPage, ResourceLine, ScopeKind, ScopeLine};
 pub use self::form_post::{FormPostPage, form_post_headers};
 pub use self::refusal::{Developer, RefusalKind, RefusalPage};
-pub use self::session::{AnsweredPage, HomePage, ReturnTo, SignOutPage, SignedIn, SignedOutPage};
+use self::session::AnsweredPage;
+pub use self::session::{ClientLink, HomePage, ReturnTo, SignOutPage, SignedIn, SignedOutPage};
 pub use self::sign_in::{DemoUser, SelectAccountPage, SignInPage, SignInProblem};
 use self::texts::Texts;
 
@@ -158,8 +159,8 @@ impl Pages {
 
     /// What a form says that was answered before: Back, a second tab, a double click.
     #[must_use]
-    pub fn already_answered(&self, page: &AnsweredPage<'_>) -> String {
-        self.render("already_answered.html", page)
+    pub fn already_answered(&self, page: ClientLink<'_>) -> String {
+        self.render("already_answered.html", &AnsweredPage { client: page })
     }
 
     /// The question whether to end the session.

@@ -5,6 +5,8 @@
 
 use serde::Serialize;
 
+use super::ClientLink;
+
 /// The answer to a request that cannot be trusted or served.
 #[derive(Clone, Serialize)]
 pub struct RefusalPage<'a> {
@@ -20,6 +22,8 @@ pub struct RefusalPage<'a> {
     pub what_to_do: &'a str,
     /// The id to find the request by.
     pub correlation_id: &'a str,
+    /// The client to go back to, where a request that this server sealed proves which one it is.
+    pub way_back: Option<ClientLink<'a>>,
     /// The parameters as they were sent. Shown escaped, each cut after 200 characters, the first 24 of them.
     pub received: &'a [(&'a str, &'a str)],
     /// What only the developer of this very machine may see.

@@ -2,7 +2,7 @@
 //! `cargo run -p safeconduct-server --example pages -- DIR` writes for people who change the pages.
 
 use super::{
-    AnsweredPage, ConsentPage, DemoUser, Developer, FormPostPage, HomePage, Pages, RefusalKind,
+    ClientLink, ConsentPage, DemoUser, Developer, FormPostPage, HomePage, Pages, RefusalKind,
     RefusalPage, ResourceLine, ReturnTo, ScopeKind, ScopeLine, SelectAccountPage, SignInPage,
     SignInProblem, SignOutPage, SignedIn, SignedOutPage,
 };
@@ -37,7 +37,7 @@ pub fn render(pages: &Pages) -> Vec<(String, String)> {
         add(name, pages.refusal(&page));
     }
     for (name, page) in answered() {
-        add(name, pages.already_answered(&page));
+        add(name, pages.already_answered(page));
     }
     for (name, page) in sign_out() {
         add(name, pages.sign_out_confirm(&page));
@@ -275,6 +275,7 @@ fn refusal() -> RefusalPage<'static> {
         sentence: "The app asked to be answered at an address that is not registered for it.",
         what_to_do: "Go back to the app and try again. If it keeps happening, send the app’s owner the code below.",
         correlation_id: CORRELATION_ID,
+        way_back: None,
         received: &[],
         developer: None,
         docs_url: None,
@@ -303,6 +304,18 @@ fn refusals() -> Vec<(&'static str, RefusalPage<'static>)> {
         }),
         ..received.clone()
     };
+    let way_back = RefusalPage {
+        kind: RefusalKind::Expired,
+        name: "pending-request-expired",
+        sentence: "This sign-in was started too long ago.",
+        what_to_do: "Go back to the app and start again.",
+        way_back: Some(ClientLink {
+            client_name: "Demo Notes",
+            client_host: "notes.example",
+            client_url: Some("https://notes.example/"),
+        }),
+        ..refusal()
+    };
     let many = RefusalPage {
         received: &[("resource", "https://api.example.com"); 30],
         ..refusal()
@@ -312,18 +325,19 @@ fn refusals() -> Vec<(&'static str, RefusalPage<'static>)> {
         ("refusal-link-received", received),
         ("refusal-link-developer", developer),
         ("refusal-link-many", many),
+        ("refusal-way-back", way_back),
     ]
 }
 
-fn answered() -> Vec<(&'static str, AnsweredPage<'static>)> {
-    let plain = AnsweredPage {
+fn answered() -> Vec<(&'static str, ClientLink<'static>)> {
+    let plain = ClientLink {
         client_name: "Demo Notes",
         client_host: "notes.example",
         client_url: None,
     };
-    let linked = AnsweredPage {
+    let linked = ClientLink {
         client_url: Some("https://notes.example/"),
-        ..plain.clone()
+        ..plain
     };
     vec![
         ("already-answered", plain),

@@ -57,8 +57,15 @@ pub struct ReturnTo<'a> {
 }
 
 /// What a form says that was answered before.
-#[derive(Clone, Default, Serialize)]
-pub struct AnsweredPage<'a> {
+#[derive(Serialize)]
+pub(super) struct AnsweredPage<'a> {
+    /// Where to go instead.
+    pub(super) client: ClientLink<'a>,
+}
+
+/// The client that a person came from, to go back to: on a form that was answered before, and where a form is too old.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ClientLink<'a> {
     /// The client's name, as registered.
     pub client_name: &'a str,
     /// The host that client is returned to.

@@ -515,6 +515,7 @@ fn what_was_received_is_cut_where_it_is_long_or_much() {
         sentence: "",
         what_to_do: "",
         correlation_id: "",
+        way_back: None,
         received: &received,
         developer: None,
         docs_url: None,
@@ -526,9 +527,9 @@ fn what_was_received_is_cut_where_it_is_long_or_much() {
 
 #[test]
 fn a_link_to_a_script_is_no_link() {
-    let answered = pages().already_answered(&AnsweredPage {
+    let answered = pages().already_answered(ClientLink {
         client_url: Some("javascript:alert(1)"),
-        ..AnsweredPage::default()
+        ..ClientLink::default()
     });
     assert!(!answered.contains("javascript:"));
     assert!(sample("already-answered-linked").contains("href=\"https://notes.example/\""));
@@ -714,20 +715,25 @@ fn answers(pages: &Pages, value: &str) -> Vec<String> {
         sentence: value,
         what_to_do: value,
         correlation_id: value,
+        way_back: Some(ClientLink {
+            client_name: value,
+            client_host: value,
+            client_url: Some(&url),
+        }),
         received: &[(value, value), (value, value)],
         developer: Some(Developer {
             detail: &[value, value],
         }),
         docs_url: Some(&url),
     };
-    let answered = AnsweredPage {
+    let answered = ClientLink {
         client_name: value,
         client_host: value,
         client_url: Some(&url),
     };
-    let unlinked = AnsweredPage {
+    let unlinked = ClientLink {
         client_url: None,
-        ..answered.clone()
+        ..answered
     };
     let signed_in = SignedIn {
         account: value,
@@ -760,8 +766,8 @@ fn answers(pages: &Pages, value: &str) -> Vec<String> {
     };
     vec![
         pages.refusal(&refusal),
-        pages.already_answered(&answered),
-        pages.already_answered(&unlinked),
+        pages.already_answered(answered),
+        pages.already_answered(unlinked),
         pages.form_post(&form_post),
         pages.sign_out_confirm(&sign_out),
         pages.signed_out(&signed_out),

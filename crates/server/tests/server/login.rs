@@ -359,13 +359,3 @@ async fn what_the_form_carries_cannot_be_changed_or_exchanged() {
     assert!(!is_signed_in(&browser));
     assert!(browser.sign_in(&page, "ada").await.has_code());
 }
-
-#[tokio::test]
-async fn the_sign_in_form_answers_to_post_alone() {
-    let server = TestServer::start().await;
-    for path in ["/login", "/login/switch", "/consent"] {
-        let answer = server.get(path).await;
-        assert_eq!(answer.to_string(), "405 page (method-not-allowed)");
-        assert_eq!(answer.header("allow"), "POST");
-    }
-}

@@ -40,3 +40,4 @@ mod smoke;
 mod support;
 mod unready;
 mod userinfo;
+mod way_back;

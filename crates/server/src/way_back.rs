@@ -1,0 +1,118 @@
+//! The way on from a refusal: a request that we sealed proves its client and redirect URI also when it is too old, was answered
+//! or belongs to another browser, so the page that says so leads back to that client.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use safeconduct_protocol::{
+    authorization::{self, PendingAuthorization},
+    client::Client,
+    error::Reason,
+    ids::ClientId,
+    parameters::Parameters,
+    pushed_request::PushedRequest,
+    redirect_uri::host_of,
+    seal::Kind,
+};
+
+use crate::{
+    catalog::Catalog,
+    correlation::Correlation,
+    fault::Failure,
+    form::PostedForm,
+    journey::{PENDING, known_client},
+    pages::ClientLink,
+    respond,
+    server::Server,
+};
+
+/// A client that may be named and linked on a page: what it asked for was proven when it was sealed, and is proven again.
+pub(crate) struct WayBack {
+    client: Arc<Client>,
+    host: String,
+    front_page: Option<String>,
+}
+
+impl WayBack {
+    /// `redirect_uri` is proven to be the client's.
+    pub(crate) fn to(client: Arc<Client>, redirect_uri: &str) -> Self {
+        let origin = url::Url::parse(redirect_uri)
+            .ok()
+            .map(|url| url.origin())
+            .filter(url::Origin::is_tuple);
+        Self {
+            client,
+            host: host_of(redirect_uri),
+            front_page: origin.map(|origin| format!("{}/", origin.ascii_serialization())),
+        }
+    }
+
+    /// As a page shows it.
+    pub(crate) fn link(&self) -> ClientLink<'_> {
+        ClientLink {
+            client_name: &self.client.name,
+            client_host: &self.host,
+            client_url: self.front_page.as_deref(),
+        }
+    }
+}
+
+/// The answer to a form of ours. Where it is refused, the page leads back to the client that the form was for.
+pub(crate) async fn person(
+    server: &Server,
+    form: &PostedForm,
+    answer: Result<Response, Failure>,
+    correlation: Correlation,
+) -> Response {
+    match answer {
+        Ok(response) => response,
+        Err(failure) => {
+            let parameters = form.parameters().unwrap_or_default();
+            let way_back = from_refusal(server, &failure, &parameters).await;
+            respond::page_refusal(server, failure, correlation, &[], way_back.as_ref())
+        }
+    }
+}
+
+/// Where the person can go on, if `failure` says that a sealed request in `parameters` is over.
+pub(crate) async fn from_refusal(
+    server: &Server,
+    failure: &Failure,
+    parameters: &Parameters,
+) -> Option<WayBack> {
+    let Failure::Refused(refusal) = failure else {
+        return None;
+    };
+    let is_over = matches!(
+        refusal.reason(),
+        Reason::PendingRequestExpired
+            | Reason::PendingRequestFromAnotherBrowser
+            | Reason::PendingRequestFromAnotherSession
+            | Reason::PushedRequestExpired
+            | Reason::PushedRequestUsed
+            | Reason::DecisionMissing
+    );
+    if !is_over {
+        return None;
+    }
+    let catalog = server.catalog().await.ok()?;
+    let (id, redirect_uri) = sealed_request(&catalog, parameters)?;
+    let client = known_client(&catalog, &id).ok()?;
+    client.prove_redirect_uri(&redirect_uri).ok()?;
+    Some(WayBack::to(client, &redirect_uri))
+}
+
+/// The client and the redirect URI of the pending or pushed request in `parameters`, whatever became of it.
+fn sealed_request(catalog: &Catalog, parameters: &Parameters) -> Option<(ClientId, String)> {
+    let seal = catalog.keys.seal();
+    if let Some(sealed) = parameters.one(PENDING).ok()? {
+        let pending: PendingAuthorization = seal.open(Kind::PendingAuthorization, sealed).ok()?;
+        let redirect_uri = pending.request.redirect_uri().to_owned();
+        return Some((pending.request.client().clone(), redirect_uri));
+    }
+    let (_, sealed) = authorization::pushed(parameters).ok()??;
+    let pushed: PushedRequest = seal.open(Kind::PushedRequest, sealed).ok()?;
+    let parameters = Parameters::parse(pushed.parameters.as_bytes()).ok()?;
+    let redirect_uri = parameters.one("redirect_uri").ok()??.to_owned();
+    Some((pushed.client, redirect_uri))
+}
