@@ -1,7 +1,8 @@
-//! What a browser brings: two cookies, and where its form came from.
+//! What a browser brings: three cookies, and where its form came from.
 //!
 //! The *browser* cookie binds a pending authorization to the browser it began in. The *session* cookie is who is signed in.
-//! Both are 256 random bits; the store knows the hash of the second, and nothing of the first.
+//! Both are 256 random bits; the store knows the hash of the second, and nothing of the first. By the *known* cookie the throttle
+//! knows a browser again in which somebody has signed in; it is nobody's proof of who they are.
 
 use http::{HeaderMap, HeaderValue, header};
 use safeconduct_protocol::{
@@ -13,12 +14,13 @@ use safeconduct_protocol::{
 };
 use safeconduct_store::SessionView;
 
-use crate::{fault::Failure, server::Exchange};
+use crate::{fault::Failure, server::Exchange, throttle::KNOWN_FOR};
 
 /// The cookies of one request.
 pub(crate) struct Browser {
     binding: Option<Secret>,
     session: Option<Secret>,
+    known: Option<Secret>,
 }
 
 impl Browser {
@@ -27,12 +29,18 @@ impl Browser {
         Self {
             binding: cookie(headers, &name(issuer, "browser")),
             session: cookie(headers, &name(issuer, "session")),
+            known: one_value(headers, &name(issuer, "known")).map(Secret::new),
         }
     }
 
     /// What binds this browser, if it was here before.
     pub(crate) fn binding(&self) -> Option<&Secret> {
         self.binding.as_ref()
+    }
+
+    /// What the throttle may know this browser by.
+    pub(crate) fn known(&self) -> Option<&Secret> {
+        self.known.as_ref()
     }
 
     /// The hash that the store knows its session by.
@@ -97,6 +105,12 @@ pub(crate) fn sign_in(issuer: &Issuer, secret: &Secret, seconds: i64) -> HeaderV
     )
 }
 
+/// A `Set-Cookie` value by which the throttle knows the browser again.
+pub(crate) fn know(issuer: &Issuer, proof: &Secret) -> HeaderValue {
+    let attributes = format!("; Max-Age={KNOWN_FOR}");
+    set_cookie(issuer, "known", proof.expose(), &attributes)
+}
+
 /// A `Set-Cookie` value that takes the session cookie away.
 pub(crate) fn sign_out(issuer: &Issuer) -> HeaderValue {
     set_cookie(issuer, "session", "", "; Max-Age=0")
@@ -145,7 +159,14 @@ fn set_cookie(issuer: &Issuer, of: &str, value: &str, more: &str) -> HeaderValue
     header
 }
 
+/// A cookie of 256 random bits.
 fn cookie(headers: &HeaderMap, name: &str) -> Option<Secret> {
+    let value = one_value(headers, name)?;
+    let is_ours = encoding::decode(value).is_some_and(|bytes| bytes.len() == 32);
+    is_ours.then(|| Secret::new(value))
+}
+
+fn one_value<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let lines = headers
         .get_all(header::COOKIE)
         .iter()
@@ -156,12 +177,8 @@ fn cookie(headers: &HeaderMap, name: &str) -> Option<Secret> {
     let mut values = pairs
         .filter(|(sent, _)| *sent == name)
         .map(|(_, value)| value);
-    let first = values
-        .next()
-        .filter(|value| encoding::decode(value).is_some_and(|bytes| bytes.len() == 32))?;
-    values
-        .all(|other| other == first)
-        .then(|| Secret::new(first))
+    let first = values.next()?;
+    values.all(|other| other == first).then_some(first)
 }
 
 #[cfg(test)]

@@ -114,16 +114,20 @@ impl Server {
         if can_exchange && let Err(fault) = self.exchange_guesses().await {
             tracing::warn!(%fault, "what was counted of guessed passwords could not be told; the next poll tells it");
         }
+        if can_exchange && let Err(fault) = self.learn_password_costs().await {
+            tracing::warn!(%fault, "what stored passwords cost could not be read; the next poll reads it");
+        }
     }
 
     /// Does now what happens by itself twice a second: reads what other nodes and the operator have changed, compares the
-    /// clock, and exchanges what was counted of guessed passwords.
+    /// clock, exchanges what was counted of guessed passwords, and once a minute counts what checking a stored password costs.
     ///
     /// # Errors
     /// The store's.
     pub async fn refresh(&self) -> Result<(), Fault> {
         self.look().await?;
-        self.exchange_guesses().await
+        self.exchange_guesses().await?;
+        self.learn_password_costs().await
     }
 
     /// Does now what happens by itself every minute: deletes rows that have ended, of every kind a bounded number at a time, until
@@ -221,6 +225,16 @@ impl Server {
     async fn exchange_guesses(&self) -> Result<(), Fault> {
         if let Ok(now) = self.time().moment() {
             self.throttle().exchange(self.store(), now).await?;
+        }
+        Ok(())
+    }
+
+    async fn learn_password_costs(&self) -> Result<(), Fault> {
+        if let Ok(now) = self.time().moment()
+            && self.passwords().is_behind_with_costs(now)
+        {
+            let counts = self.store().password_costs().await?;
+            self.passwords().learn_costs(&counts, now);
         }
         Ok(())
     }

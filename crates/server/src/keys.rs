@@ -12,9 +12,9 @@ use safeconduct_protocol::{
     subject::Subjects,
     time::Timestamp,
 };
-use safeconduct_store::{Cluster, KeyRow, NewKey, ResealedKey, Store, StoreError};
+use safeconduct_store::{Cluster, KeyRow, NewKey, ResealedKey, SealedPassword, Store, StoreError};
 
-use crate::fault::Fault;
+use crate::{fault::Fault, password};
 
 /// The kinds of artifact that have a sealing key in the database.
 const SEALED: [Kind; 8] = [
@@ -189,11 +189,14 @@ impl Keys {
     ///
     /// # Errors
     /// A fault if there is no key for it.
-    pub fn seal_password(&self, user: &UserId, hash: &str) -> Result<String, Fault> {
+    pub fn seal_password(&self, user: &UserId, hash: &str) -> Result<SealedPassword, Fault> {
         let sealed =
             self.seal
                 .seal_bytes(Kind::Credential, &credential_data(user), hash.as_bytes());
-        sealed.map_err(|error| Fault::new(format!("sealing a password: {error}")))
+        Ok(SealedPassword {
+            sealed: sealed.map_err(|error| Fault::new(format!("sealing a password: {error}")))?,
+            cost: password::cost_of(hash),
+        })
     }
 
     /// The password's hash from the row of `user`.

@@ -2,24 +2,27 @@
 //!
 //! A password is bytes: it is neither normalised (NFC) nor trimmed nor cut, so what was set is exactly what must be typed.
 //! Longer than [`LONGEST`] is refused when it is set and wrong when it is typed. Every check costs one whole hash, whether
-//! the user exists, the password is empty, or it is too long, so that the time tells nothing (a hash kept under older
-//! parameters takes its own time until the next sign-in replaces it). Who is hashed for next is decided by `queue`; who may guess
-//! how often is the throttle's.
+//! the user exists, the password is empty, or it is too long, so that the time tells nothing; a name that has no hash costs
+//! what a stored one does (`costs`). Who is hashed for next is decided by `queue`; who may guess how often is the throttle's.
 
 mod argon2id;
+mod costs;
 mod queue;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use argon2::Block;
 use safeconduct_protocol::secret::Secret;
+use safeconduct_protocol::time::Timestamp;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use self::argon2id::{COST, Comparison, Known, give_back};
+use self::costs::StoredCosts;
 pub(crate) use self::queue::Asker;
 use self::queue::{FairQueue, Joined, Ticket};
 
@@ -28,6 +31,9 @@ pub const LONGEST: usize = 4096;
 
 /// How long a password waits for a thread. A person would have given up soon after.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long it is good to know what stored hashes cost, in seconds. As long may imported ones be told from names without one.
+const COSTS_ARE_GOOD_FOR: i64 = 60;
 
 /// How much hashing there may be at once.
 #[derive(Clone, Copy, Debug)]
@@ -85,10 +91,17 @@ pub fn can_be_checked(phc: &str) -> bool {
     Known::parse(phc).is_some()
 }
 
+/// What checking against `phc` costs, as the store keeps it beside the sealed hash; `None` if nothing can be checked against
+/// it.
+pub(crate) fn cost_of(phc: &str) -> Option<String> {
+    Known::parse(phc).map(|known| known.cost.written())
+}
+
 /// The threads that hash passwords. Dropping it ends them, after the hash that each is in.
 pub struct Passwords {
     queue: Arc<Queue>,
     threads: Vec<JoinHandle<()>>,
+    costs: Mutex<StoredCosts>,
 }
 
 impl Passwords {
@@ -100,6 +113,7 @@ impl Passwords {
         let mut passwords = Self {
             queue: Arc::new(Queue::new(settings.queue.max(1), PATIENCE)),
             threads: Vec::new(),
+            costs: Mutex::default(),
         };
         for number in 0..settings.threads.max(1) {
             let queue = Arc::clone(&passwords.queue);
@@ -146,7 +160,7 @@ impl Passwords {
         password: Secret,
         stored: Option<&str>,
     ) -> Result<Verdict, Busy> {
-        let comparison = comparison(stored);
+        let comparison = self.comparison(asker, stored);
         let cost = comparison.cost().work();
         let job = |answer| Job::Verify {
             password,
@@ -154,6 +168,41 @@ impl Passwords {
             answer,
         };
         self.queue.submit(asker, cost, job).await
+    }
+
+    fn comparison(&self, asker: Asker, stored: Option<&str>) -> Comparison {
+        let known = stored.and_then(|stored| {
+            let known = Known::parse(stored);
+            if known.is_none() {
+                tracing::error!(
+                    "a stored password hash cannot be checked: no argon2id, or too dear"
+                );
+            }
+            known
+        });
+        match known {
+            Some(known) => Comparison::With(known),
+            None => Comparison::Nothing(self.costs().drawn(asker.account)),
+        }
+    }
+
+    /// Learns how many stored hashes cost how much.
+    pub(crate) fn learn_costs(&self, counts: &[(Option<String>, u64)], now: Timestamp) {
+        *self.costs() = StoredCosts::counted(counts, now);
+    }
+
+    /// Whether it is time to learn that again.
+    pub(crate) fn is_behind_with_costs(&self, now: Timestamp) -> bool {
+        !(0..COSTS_ARE_GOOD_FOR).contains(&now.since(self.costs().at))
+    }
+
+    fn costs(&self) -> MutexGuard<'_, StoredCosts> {
+        self.costs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How much hashing was done since the start, for the metrics: KiB of memory, times passes over it.
+    pub fn work_done(&self) -> u64 {
+        self.queue.work_done.load(Ordering::Relaxed)
     }
 
     /// How many passwords wait, for the metrics.
@@ -172,25 +221,12 @@ impl Drop for Passwords {
     }
 }
 
-fn comparison(stored: Option<&str>) -> Comparison {
-    let known = stored.and_then(|stored| {
-        let known = Known::parse(stored);
-        if known.is_none() {
-            tracing::error!("a stored password hash cannot be checked: no argon2id, or too dear");
-        }
-        known
-    });
-    match known {
-        Some(known) => Comparison::With(known),
-        None => Comparison::Nothing(COST),
-    }
-}
-
 /// Where requests and threads meet.
 struct Queue {
     state: Mutex<State>,
     changed: Condvar,
     patience: Duration,
+    work_done: AtomicU64,
 }
 
 struct State {
@@ -202,6 +238,7 @@ impl Queue {
     fn new(capacity: usize, patience: Duration) -> Self {
         Self {
             patience,
+            work_done: AtomicU64::new(0),
             state: Mutex::new(State {
                 fair: FairQueue::new(capacity),
                 is_closed: false,
@@ -310,6 +347,8 @@ fn work(queue: &Queue) {
     let mut memory = Vec::new();
     while let Some(job) = queue.next() {
         // A panic costs its own waiter a refusal, and no thread.
+        // Counted before the answer is sent: whoever has it finds its work in the metrics.
+        queue.work_done.fetch_add(job.work(), Ordering::Relaxed);
         let survived = catch_unwind(AssertUnwindSafe(|| job.run(&mut memory)));
         if survived.is_err() {
             tracing::error!("hashing a password panicked");
@@ -319,6 +358,16 @@ fn work(queue: &Queue) {
 }
 
 impl Job {
+    /// What it will cost: nothing, where nobody waits for it any more.
+    fn work(&self) -> u64 {
+        match self {
+            Self::Hash { answer, .. } if answer.is_closed() => 0,
+            Self::Verify { answer, .. } if answer.is_closed() => 0,
+            Self::Hash { .. } => COST.work(),
+            Self::Verify { comparison, .. } => comparison.cost().work(),
+        }
+    }
+
     fn run(self, memory: &mut Vec<Block>) {
         match self {
             Self::Hash { answer, .. } if answer.is_closed() => {}
@@ -352,6 +401,8 @@ mod tests {
     fn pool(threads: usize, queue: usize) -> Passwords {
         Passwords::start(PasswordSettings { threads, queue }).unwrap()
     }
+
+    const NOON: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
     const ASKER: Asker = Asker::OURSELVES;
 
@@ -467,14 +518,14 @@ mod tests {
     }
 
     /// Every class of check, with the work that it did: KiB of memory that were filled, times passes.
-    fn work_of_each_class(stored: &str) -> Vec<u64> {
+    fn work_of_each_class(passwords: &Passwords, stored: &str) -> Vec<u64> {
         let too_long = "x".repeat(LONGEST + 1);
         let kept = [Some(stored), None, Some("not a hash"), Some("")];
         let mut works = Vec::new();
         for stored in kept {
             for password in ["password", "wrong", "", too_long.as_str()] {
                 let mut memory = Vec::new();
-                let comparison = comparison(stored);
+                let comparison = passwords.comparison(ASKER, stored);
                 comparison.run(&Secret::new(password), &mut memory);
                 assert_eq!(
                     memory.len(),
@@ -490,9 +541,13 @@ mod tests {
     #[test]
     fn the_work_tells_neither_the_user_nor_the_kind_of_password() {
         let stored = argon2id::hash(&Secret::new("password"), &mut Vec::new());
-        let mut works = work_of_each_class(&stored);
-        works.dedup();
-        assert_eq!(works, [COST.work()]);
+        let passwords = pool(1, 8);
+        for stored in [stored.as_str(), FOREIGN] {
+            passwords.learn_costs(&[(cost_of(stored), 1)], NOON);
+            let mut works = work_of_each_class(&passwords, stored);
+            works.dedup();
+            assert_eq!(works, [Known::parse(stored).unwrap().cost.work()]);
+        }
     }
 
     #[tokio::test]
@@ -654,7 +709,11 @@ mod tests {
                 thread::spawn(move || work(&queue))
             })
             .collect();
-        drop(Passwords { queue, threads });
+        drop(Passwords {
+            queue,
+            threads,
+            costs: Mutex::default(),
+        });
     }
 
     #[test]

@@ -68,10 +68,12 @@ impl Server {
         let guesses = catalog.current().await?.keys.guesses();
         let pages = Pages::new(&settings.product_name, settings.issuer.path());
         let passwords = Passwords::start(settings.passwords);
+        let passwords = passwords
+            .map_err(|error| Fault::new(format!("starting the password threads: {error}")))?;
+        passwords.learn_costs(&store.password_costs().await?, now);
         Ok(Self(Arc::new(Parts {
             pages: pages.map_err(|error| Fault::new(error.to_string()))?,
-            passwords: passwords
-                .map_err(|error| Fault::new(format!("starting the password threads: {error}")))?,
+            passwords,
             throttle: Throttle::new(settings.throttle, guesses),
             outbox: Outbox::default(),
             telemetry: Telemetry::new(),

@@ -29,6 +29,7 @@ const REFRESH_REUSE: &str = "safeconduct_refresh_reuse_detected_total";
 const REFRESH_SHARED: &str = "safeconduct_refresh_shared_total";
 const RATE_LIMITED: &str = "safeconduct_rate_limited_total";
 const PASSWORD_HASH_QUEUE: &str = "safeconduct_password_hash_queue";
+const PASSWORD_HASH_WORK: &str = "safeconduct_password_hash_work_total";
 const CONNECTIONS: &str = "safeconduct_connections";
 const NOT_READY: &str = "safeconduct_not_ready";
 const CLOCK_OFFSET: &str = "safeconduct_clock_offset_seconds";
@@ -179,6 +180,14 @@ impl Telemetry {
         self.gauge(PASSWORD_HASH_QUEUE, [], waiting as f64);
     }
 
+    /// How much hashing was done since the start; measured when the metrics are read.
+    pub(crate) fn password_hash_work(&self, done: u64) {
+        self.0
+            .recorder
+            .register_counter(&key(PASSWORD_HASH_WORK, []), &METADATA)
+            .absolute(done);
+    }
+
     /// Whether the server is not ready for this reason: 1 or 0.
     pub(crate) fn not_ready(&self, reason: &'static str, is_why: bool) {
         self.gauge(NOT_READY, [("reason", reason)], f64::from(u8::from(is_why)));
@@ -269,6 +278,10 @@ fn describe(recorder: &PrometheusRecorder) {
         (
             RATE_LIMITED,
             "Refusals for too much of something, by limit.",
+        ),
+        (
+            PASSWORD_HASH_WORK,
+            "Work of the passwords that were hashed: KiB of memory, times passes over it.",
         ),
     ] {
         recorder.describe_counter(name(counter), None, text(description));
@@ -387,6 +400,7 @@ mod tests {
         telemetry.refresh_reuse_detected();
         telemetry.refresh_shared("reported");
         telemetry.password_hash_queue(3);
+        telemetry.password_hash_work(7);
         telemetry.catalog_age(Duration::ZERO);
         let rendered = telemetry.render();
         for name in [

@@ -6,9 +6,18 @@
 //! **What holds.** A guess is paid for before it is checked, so guesses in parallel gain nothing. A refused guess costs
 //! nothing, so no flood prolongs a wait: every budget refills by the clock. The tight budget belongs to the *pair* of account
 //! and address: whoever guesses from elsewhere does not touch the owner's. The account's own budget is loose and stops a
-//! guess spread over many addresses; an address from which the owner signed in during the last 30 days is exempt from it, so
-//! that such an attack does not keep the owner out. (The owner at a *new* address competes with the attack while it lasts.)
-//! The address's budget stops one address that tries a word on many accounts.
+//! guess spread over many addresses. The address's budget stops one address that tries a word on many accounts.
+//!
+//! **The owner.** A browser in which the account signed in during the last 30 days has a budget of its own there and pays for
+//! nothing else (`known_browser`), so that no attack keeps the owner out who is where they were before, whoever shares their
+//! address. (In a *new* browser the owner competes with an attack while it lasts.)
+//!
+//! **What a stranger sees** depends on what strangers did, and not on whether the account exists: a right password takes back
+//! what it paid, as if it had not been tried, and what an owner is spared is tied to their browser, not to an address that
+//! others share.
+//!
+//! **Right passwords cost too.** An account has a budget of sign-ins that take back what they paid; whoever signs in more often
+//! than any person does pays for a right password like for a wrong one, and waits for the clock.
 //!
 //! **On many nodes.** Each node tells the others what it was paid, in one row that it writes at most once for each poll, and
 //! refuses by the sum. Whoever guesses at all K nodes within one poll, before they have heard of each other, gets at most
@@ -22,10 +31,10 @@
 //! the cluster's keys can aim. A full set forgets the entry with the least to remember. To free an exhausted pair, a flood
 //! must therefore bring eight keys that are exhausted as much into a set it cannot name, that is exhaust about every pair in
 //! the table: at the default size and budgets some 300 000 guesses, each through argon2 (over an hour of one core) and each
-//! within the budget of some address, to win back five guesses that the clock gives back in five minutes. Which addresses are
-//! familiar is written down besides, one row for each, and read when it decides.
+//! within the budget of some address, to win back five guesses that the clock gives back in five minutes.
 
 mod exchange;
+mod known_browser;
 mod ledgers;
 #[cfg(test)]
 mod many_nodes;
@@ -36,8 +45,9 @@ use std::net::IpAddr;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use safeconduct_protocol::{encoding, time::Timestamp, token::new_id};
+use safeconduct_protocol::{encoding, secret::Secret, time::Timestamp, token::new_id};
 
+pub(crate) use self::known_browser::{KNOWN_FOR, KnownBrowser};
 use self::ledgers::Ledgers;
 use crate::accept::{neighbourhood, network};
 use crate::password::Asker;
@@ -74,6 +84,8 @@ pub struct ThrottleSettings {
     pub per_account: Budget,
     /// For one address on all accounts; an IPv6 address counts as its /64.
     pub per_address: Budget,
+    /// For the sign-ins of one account: beyond it a right password is paid for like a wrong one.
+    pub sign_ins: Budget,
     /// Slots of each table, 32 bytes apiece; rounded up to a power of two.
     pub slots: usize,
 }
@@ -94,6 +106,10 @@ impl Default for ThrottleSettings {
                 burst: 100,
                 refill: 10,
             },
+            sign_ins: Budget {
+                burst: 1_000,
+                refill: 1,
+            },
             slots: 64 * 1024,
         }
     }
@@ -108,10 +124,14 @@ pub enum Limit {
     Account,
     /// This address on all accounts.
     Address,
+    /// Sign-ins of this account. Nothing is refused for it alone.
+    SignIns,
 }
 
 impl Limit {
-    const ALL: [Self; 3] = [Self::Pair, Self::Account, Self::Address];
+    const ALL: [Self; 4] = [Self::Pair, Self::Account, Self::Address, Self::SignIns];
+    /// What is paid from by a guess in a browser that is not known.
+    const OF_A_GUESS: [Self; 3] = [Self::Pair, Self::Account, Self::Address];
 
     /// The limit's name in metrics and logs.
     pub fn as_str(self) -> &'static str {
@@ -119,6 +139,7 @@ impl Limit {
             Self::Pair => "login_pair",
             Self::Account => "login_account",
             Self::Address => "login_address",
+            Self::SignIns => "login_sign_ins",
         }
     }
 }
@@ -151,6 +172,7 @@ impl Throttle {
             settings.per_pair,
             settings.per_account,
             settings.per_address,
+            settings.sign_ins,
         ];
         Self {
             settings,
@@ -161,16 +183,25 @@ impl Throttle {
         }
     }
 
-    /// Permission to check one password for `username` from `address`. It is paid for at once.
+    /// What the cookie of a browser proves.
+    pub(crate) fn known_browser(&self, cookie: Option<&Secret>) -> KnownBrowser {
+        cookie.map_or_else(KnownBrowser::default, |cookie| {
+            KnownBrowser::read(&self.key, cookie)
+        })
+    }
+
+    /// Permission to check one password for `username` from `address`, in `browser`. It is paid for at once.
     ///
     /// `username` is what was typed; case and surrounding white space do not make another account of it.
-    pub fn check(
+    pub(crate) fn check(
         &self,
         username: &str,
         address: IpAddr,
+        browser: &KnownBrowser,
         now: Timestamp,
     ) -> Result<Permit<'_>, RetryAfter> {
         let keys = self.keys(username, address);
+        let known = browser.known_to(keys.account, now);
         let mut permit = Permit {
             throttle: self,
             keys,
@@ -180,13 +211,13 @@ impl Throttle {
         if !self.settings.enabled {
             return Ok(permit);
         }
-        let now = now.seconds();
+        permit.charged = &Limit::OF_A_GUESS;
+        if let Some(browser) = known {
+            permit.keys.pair = self.pair_with(browser, &canonical(username));
+            permit.charged = &[Limit::Pair];
+        }
+        let (keys, now) = (permit.keys, now.seconds());
         let mut ledgers = self.ledgers();
-        permit.charged = if ledgers.is_familiar(keys.pair, now) {
-            &[Limit::Pair, Limit::Address]
-        } else {
-            &Limit::ALL
-        };
         let wait = |limit: &Limit| {
             let seconds = ledgers.wait(*limit, keys.of(*limit), now)?;
             let limit = *limit;
@@ -202,23 +233,6 @@ impl Throttle {
         Ok(permit)
     }
 
-    /// What has to be looked up before [`check`](Self::check): the account is exhausted, and nobody here knows whether it knows
-    /// the address.
-    fn asks_for_familiarity(
-        &self,
-        username: &str,
-        address: IpAddr,
-        now: Timestamp,
-    ) -> Option<Keys> {
-        if !self.settings.enabled {
-            return None;
-        }
-        let (keys, now) = (self.keys(username, address), now.seconds());
-        let mut ledgers = self.ledgers();
-        let is_exhausted = ledgers.wait(Limit::Account, keys.account, now).is_some();
-        (is_exhausted && !ledgers.is_familiar(keys.pair, now)).then_some(keys)
-    }
-
     /// For whom a password of `username` is hashed: known and unknown names alike are keyed hashes.
     pub(crate) fn asker(&self, username: &str, address: IpAddr) -> Asker {
         Asker {
@@ -229,20 +243,31 @@ impl Throttle {
     }
 
     fn keys(&self, username: &str, address: IpAddr) -> Keys {
-        let username = username.trim().to_lowercase();
+        let username = canonical(username);
         let address = match neighbourhood(address) {
             IpAddr::V4(address) => address.to_ipv6_mapped(),
             IpAddr::V6(address) => address,
         };
-        // No two read alike: after its first letter each has a fixed length but for its end.
-        let hash = |parts: [&[u8]; 3]| encoding::hmac_sha256(&self.key, &parts.concat());
-        let pair = hash([b"p", &address.octets(), username.as_bytes()]);
         Keys {
-            pair: short(pair),
-            account: short(hash([b"n", b"", username.as_bytes()])),
-            address: short(hash([b"a", &address.octets(), b""])),
-            hash: pair,
+            pair: self.hash([b"p", &address.octets(), username.as_bytes()]),
+            account: self.account(&username),
+            address: self.hash([b"a", &address.octets(), b""]),
         }
+    }
+
+    fn account(&self, name: &str) -> u64 {
+        self.hash([b"n", b"", name.as_bytes()])
+    }
+
+    /// The pair of an account and a browser that is known to it.
+    fn pair_with(&self, browser: &[u8; 16], name: &str) -> u64 {
+        self.hash([b"b", browser, name.as_bytes()])
+    }
+
+    /// No two read alike: after its first letter each has a fixed length but for its end.
+    fn hash(&self, parts: [&[u8]; 3]) -> u64 {
+        let hash = encoding::hmac_sha256(&self.key, &parts.concat());
+        u64::from_be_bytes(*hash.first_chunk().expect("32 bytes hold 8"))
     }
 
     fn ledgers(&self) -> MutexGuard<'_, Ledgers> {
@@ -262,13 +287,20 @@ pub struct Permit<'a> {
 }
 
 impl Permit<'_> {
-    /// The password was right: the account starts afresh at this address, which becomes familiar to it. It does not clear the
-    /// counts of the account and the address: else one account of one's own would be a licence to guess at all others.
-    pub fn succeeded(self) {
-        if self.throttle.settings.enabled {
-            let (now, keys) = (self.now.seconds(), self.keys);
-            self.give_back().make_familiar(keys.pair, keys.hash, now);
+    /// The password was right: it takes back what it paid, as if it had not been tried, and the browser becomes known, by the
+    /// cookie that this gives. An account that signs in more often than its budget of sign-ins allows has paid, and gets none.
+    pub(crate) fn succeeded(self, browser: &KnownBrowser) -> Option<Secret> {
+        if !self.throttle.settings.enabled {
+            return None;
         }
+        let (account, now) = (self.keys.account, self.now.seconds());
+        let mut ledgers = self.throttle.ledgers();
+        if ledgers.wait(Limit::SignIns, account, now).is_some() {
+            return None;
+        }
+        ledgers.pay(Limit::SignIns, account, now);
+        self.give_back(&mut ledgers);
+        Some(browser.after_sign_in(&self.throttle.key, account, self.now))
     }
 
     /// The password was wrong; the guess stays counted.
@@ -276,15 +308,13 @@ impl Permit<'_> {
 
     /// The password was never checked, because the server is busy.
     pub fn not_tried(self) {
-        drop(self.give_back());
+        self.give_back(&mut self.throttle.ledgers());
     }
 
-    fn give_back(&self) -> MutexGuard<'_, Ledgers> {
-        let mut ledgers = self.throttle.ledgers();
+    fn give_back(&self, ledgers: &mut Ledgers) {
         for limit in self.charged {
             ledgers.take_back(*limit, self.keys.of(*limit));
         }
-        ledgers
     }
 }
 
@@ -294,23 +324,21 @@ struct Keys {
     pair: u64,
     account: u64,
     address: u64,
-    /// The pair's, whole, for what is written down for long.
-    hash: [u8; 32],
 }
 
 impl Keys {
     fn of(&self, limit: Limit) -> u64 {
         match limit {
             Limit::Pair => self.pair,
-            Limit::Account => self.account,
+            Limit::Account | Limit::SignIns => self.account,
             Limit::Address => self.address,
         }
     }
 }
 
-fn short(hash: [u8; 32]) -> u64 {
-    let (first, _) = hash.split_first_chunk().expect("32 bytes hold 8");
-    u64::from_be_bytes(*first)
+/// What was typed as a name: case and surrounding white space do not make another account of it.
+fn canonical(username: &str) -> String {
+    username.trim().to_lowercase()
 }
 
 #[cfg(test)]
@@ -334,6 +362,7 @@ mod tests {
                 per_pair: pair,
                 per_account: account,
                 per_address: address,
+                sign_ins: LOOSE,
                 slots: 1024,
             },
             KEY,
@@ -361,11 +390,26 @@ mod tests {
         address: IpAddr,
         now: Timestamp,
     ) -> Option<RetryAfter> {
-        throttle.check(name, address, now).map(Permit::failed).err()
+        check(throttle, name, address, now)
+            .map(Permit::failed)
+            .err()
     }
 
-    fn sign_in(throttle: &Throttle, name: &str, address: IpAddr, now: Timestamp) {
-        throttle.check(name, address, now).ok().unwrap().succeeded();
+    /// Asks in a browser that was never here.
+    fn check<'t>(
+        throttle: &'t Throttle,
+        name: &str,
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Result<Permit<'t>, RetryAfter> {
+        throttle.check(name, address, &KnownBrowser::default(), now)
+    }
+
+    /// Signs in, and gives the browser that is known for it.
+    fn sign_in(throttle: &Throttle, name: &str, address: IpAddr, now: Timestamp) -> KnownBrowser {
+        let permit = check(throttle, name, address, now);
+        let cookie = permit.ok().unwrap().succeeded(&KnownBrowser::default());
+        throttle.known_browser(cookie.as_ref())
     }
 
     #[test]
@@ -402,14 +446,14 @@ mod tests {
     fn guesses_in_parallel_are_paid_for_before_they_are_checked() {
         let throttle = throttle(budget(2, 60), LOOSE, LOOSE);
         let at = ip("192.0.2.1");
-        let under_way: Vec<_> = (0..10).map(|_| throttle.check("ada", at, NOON)).collect();
+        let under_way: Vec<_> = (0..10).map(|_| check(&throttle, "ada", at, NOON)).collect();
         assert_eq!(under_way.iter().filter(|permit| permit.is_ok()).count(), 2);
     }
 
     #[test]
     fn a_guess_that_hangs_up_is_counted() {
         let throttle = throttle(budget(1, 60), LOOSE, LOOSE);
-        drop(throttle.check("ada", ip("192.0.2.1"), NOON));
+        drop(check(&throttle, "ada", ip("192.0.2.1"), NOON));
         assert!(guess(&throttle, "ada", ip("192.0.2.1"), NOON).is_some());
     }
 
@@ -417,8 +461,7 @@ mod tests {
     fn a_guess_that_was_not_tried_is_not_counted() {
         let throttle = throttle(budget(1, 60), budget(1, 60), budget(1, 60));
         for _ in 0..10 {
-            throttle
-                .check("ada", ip("192.0.2.1"), NOON)
+            check(&throttle, "ada", ip("192.0.2.1"), NOON)
                 .ok()
                 .unwrap()
                 .not_tried();
@@ -434,14 +477,46 @@ mod tests {
     }
 
     #[test]
-    fn a_sign_in_clears_the_pair() {
-        let throttle = throttle(budget(3, 60), LOOSE, LOOSE);
+    fn a_sign_in_takes_back_what_it_paid_and_no_more() {
+        let throttle = throttle(budget(3, 60), budget(3, 60), budget(3, 60));
         let at = ip("192.0.2.1");
-        for _ in 0..5 {
-            assert_eq!(guess(&throttle, "ada", at, NOON), None);
+        for _ in 0..10 {
+            sign_in(&throttle, "ada", at, NOON);
+        }
+        for _ in 0..2 {
             assert_eq!(guess(&throttle, "ada", at, NOON), None);
             sign_in(&throttle, "ada", at, NOON);
         }
+        assert_eq!(guess(&throttle, "ada", at, NOON), None);
+        assert!(guess(&throttle, "ada", at, NOON).is_some());
+    }
+
+    #[test]
+    fn whoever_floods_with_the_right_password_pays_like_a_guesser() {
+        let settings = ThrottleSettings {
+            per_pair: budget(5, 60),
+            sign_ins: budget(20, 1),
+            ..ThrottleSettings::default()
+        };
+        let throttle = Throttle::new(settings, KEY);
+        let mut browser = KnownBrowser::default();
+        let mut passed = 0;
+        for number in 0..1_000 {
+            // From a new address each time, or in a browser that is known: neither is a way around.
+            let stranger = KnownBrowser::default();
+            for with in [browser.clone(), stranger] {
+                let Ok(permit) = throttle.check("mallory", somewhere(number), &with, NOON) else {
+                    continue;
+                };
+                passed += 1;
+                if let Some(cookie) = permit.succeeded(&with) {
+                    browser = throttle.known_browser(Some(&cookie));
+                }
+            }
+        }
+        // 20 that are free, 50 of the account, 5 of the browser that was known last.
+        assert_eq!(passed, 20 + 50 + 5);
+        assert_eq!(guess(&throttle, "ada", ip("192.0.2.1"), NOON), None);
     }
 
     #[test]
@@ -451,8 +526,8 @@ mod tests {
         let mut guesses = 0;
         for number in 0..100 {
             guesses += u32::from(guess(&throttle, &format!("user{number}"), at, NOON).is_none());
-            if let Ok(permit) = throttle.check("mallory", at, NOON) {
-                permit.succeeded();
+            if let Ok(permit) = check(&throttle, "mallory", at, NOON) {
+                permit.succeeded(&KnownBrowser::default());
             }
         }
         assert_eq!(guesses, 10);
@@ -483,39 +558,56 @@ mod tests {
 
     #[test]
     fn an_attack_from_everywhere_does_not_keep_the_owner_out() {
-        let throttle = throttle(budget(5, 60), budget(20, 60), LOOSE);
+        let throttle = throttle(budget(5, 60), budget(20, 60), budget(5, 60));
         let home = ip("192.0.2.1");
-        sign_in(&throttle, "ada", home, NOON);
+        let browser = sign_in(&throttle, "ada", home, NOON);
         let later = NOON.plus(24 * 60 * 60);
         for number in 0..500 {
             guess(&throttle, "ada", somewhere(number), later);
+            guess(&throttle, "ada", home, later);
+            guess(&throttle, &format!("user{number}"), home, later);
         }
-        assert!(guess(&throttle, "ada", somewhere(1000), later).is_some());
-        sign_in(&throttle, "ada", home, later);
+        for address in [home, somewhere(1_000)] {
+            assert!(guess(&throttle, "ada", address, later).is_some());
+            let permit = throttle.check("ada", address, &browser, later);
+            assert!(permit.ok().unwrap().succeeded(&browser).is_some());
+        }
     }
 
     #[test]
-    fn a_familiar_address_gives_nothing_back_that_was_not_paid() {
+    fn a_known_browser_has_a_budget_of_its_own_and_no_more() {
+        let throttle = throttle(budget(2, 60), LOOSE, LOOSE);
+        let home = ip("192.0.2.1");
+        let browser = sign_in(&throttle, "ada", home, NOON);
+        let guess = |name, at, now| {
+            let permit = throttle.check(name, at, &browser, now);
+            permit.map(Permit::failed).err()
+        };
+        assert_eq!(guess("ada", home, NOON), None);
+        assert_eq!(guess("ADA ", somewhere(1), NOON), None);
+        assert!(guess("ada", somewhere(2), NOON).is_some());
+        assert_eq!(guess("ada", home, NOON.plus(60)), None);
+        // For other accounts it is a browser like any.
+        for _ in 0..2 {
+            assert_eq!(guess("bob", home, NOON), None);
+        }
+        assert!(guess("bob", home, NOON).is_some());
+        assert_eq!(guess("bob", somewhere(1), NOON), None);
+    }
+
+    #[test]
+    fn a_known_browser_gives_nothing_back_that_was_not_paid() {
         let throttle = throttle(budget(5, 60), budget(5, 60), LOOSE);
         let home = ip("192.0.2.1");
-        sign_in(&throttle, "ada", home, NOON);
+        let browser = sign_in(&throttle, "ada", home, NOON);
         for number in 0..5 {
             assert_eq!(guess(&throttle, "ada", somewhere(number), NOON), None);
         }
         for _ in 0..5 {
-            sign_in(&throttle, "ada", home, NOON);
+            let permit = throttle.check("ada", home, &browser, NOON);
+            assert!(permit.ok().unwrap().succeeded(&browser).is_some());
         }
         assert!(guess(&throttle, "ada", somewhere(9), NOON).is_some());
-    }
-
-    #[test]
-    fn a_familiar_address_guesses_within_its_pair_all_the_same() {
-        let throttle = throttle(budget(2, 60), LOOSE, LOOSE);
-        let home = ip("192.0.2.1");
-        sign_in(&throttle, "ada", home, NOON);
-        assert_eq!(guess(&throttle, "ada", home, NOON), None);
-        assert_eq!(guess(&throttle, "ada", home, NOON), None);
-        assert!(guess(&throttle, "ada", home, NOON).is_some());
     }
 
     #[test]
@@ -558,14 +650,41 @@ mod tests {
         for _ in 0..1000 {
             assert_eq!(guess(&throttle, "ada", ip("192.0.2.1"), NOON), None);
         }
-        sign_in(&throttle, "ada", ip("192.0.2.1"), NOON);
+        let browser = sign_in(&throttle, "ada", ip("192.0.2.1"), NOON);
+        assert_eq!(browser, KnownBrowser::default());
     }
 
     fn slots(throttle: &Throttle) -> [usize; 4] {
         throttle.ledgers().slots()
     }
 
+    /// What happens to one name at two addresses: who does it, where, and how long after what came before.
+    fn happenings() -> impl Strategy<Value = Vec<(bool, bool, u32, i64)>> {
+        prop::collection::vec((any::<bool>(), any::<bool>(), 0..2u32, 0..40i64), 1..120)
+    }
+
     proptest! {
+        #[test]
+        fn a_stranger_sees_the_same_whether_there_is_an_owner_or_not(happenings in happenings()) {
+            let new = || throttle(budget(3, 60), budget(5, 30), budget(6, 20));
+            let (with_owner, without) = (new(), new());
+            let mut browser = KnownBrowser::default();
+            let mut now = NOON;
+            for (is_owner, is_known, place, pause) in happenings {
+                now = now.plus(pause);
+                if !is_owner {
+                    let seen = guess(&with_owner, "ada", somewhere(place), now);
+                    prop_assert_eq!(seen, guess(&without, "ada", somewhere(place), now));
+                    continue;
+                }
+                let used = if is_known { browser.clone() } else { KnownBrowser::default() };
+                if let Ok(permit) = with_owner.check("ada", somewhere(place), &used, now) {
+                    let cookie = permit.succeeded(&used);
+                    browser = with_owner.known_browser(cookie.as_ref());
+                }
+            }
+        }
+
         #[test]
         fn memory_never_grows_and_no_wait_is_longer_than_one_refill(
             guesses in prop::collection::vec((any::<u16>(), any::<u8>(), 0..4u8, 0..90i64), 1..400),
@@ -576,6 +695,7 @@ mod tests {
                 per_pair: budget(2, 60),
                 per_account: budget(3, 30),
                 per_address: budget(4, 10),
+                sign_ins: budget(3, 10),
                 enabled: true,
             };
             let throttle = Throttle::new(settings, KEY);
@@ -583,8 +703,8 @@ mod tests {
             let mut now = NOON;
             for (name, address, end, pause) in guesses {
                 now = now.plus(pause);
-                match throttle.check(&name.to_string(), somewhere(address.into()), now) {
-                    Ok(permit) if end == 0 => permit.succeeded(),
+                match check(&throttle, &name.to_string(), somewhere(address.into()), now) {
+                    Ok(permit) if end == 0 => drop(permit.succeeded(&KnownBrowser::default())),
                     Ok(permit) if end == 1 => permit.not_tried(),
                     Ok(permit) => permit.failed(),
                     Err(wait) => prop_assert!((1..=60).contains(&wait.seconds)),

@@ -30,3 +30,8 @@ CREATE INDEX sessions_by_absolute_end ON sessions (absolute_expires_at);
 ALTER TABLE grants ADD COLUMN retried_generation BIGINT;
 ALTER TABLE grants ADD COLUMN retried_in_a_row BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE grants ADD COLUMN retried_by TEXT;
+
+-- What checking a password against its hash costs (m=…,t=…,p=…), in the open beside the sealed hash: a name that has no hash
+-- costs as much as one that has. NULL where an older release wrote the hash.
+ALTER TABLE credentials ADD COLUMN cost TEXT;
+CREATE INDEX credentials_by_cost ON credentials (kind, cost);

@@ -18,7 +18,10 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
         "users",
         "id, username, username_key, name, epoch, locked_at, created_at, deleted_at, claims, updated_at",
     ),
-    ("credentials", "user_id, kind, name, sealed, changed_at"),
+    (
+        "credentials",
+        "user_id, kind, name, sealed, changed_at, cost",
+    ),
     (
         "sessions",
         "id, hash, user_id, user_epoch, auth_time, started_at, last_seen_at, idle_expires_at, absolute_expires_at",

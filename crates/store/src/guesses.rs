@@ -1,8 +1,7 @@
 //! What the login throttle has to tell other nodes and its own successor: how much each node has counted of guessed
-//! passwords, and which addresses are familiar to which accounts.
+//! passwords.
 //!
-//! The store understands neither: it is given bytes and keyed hashes. A node has one row, whatever is guessed; rows for
-//! addresses come from sign-ins alone, never from guesses.
+//! The store does not understand it: it is given bytes. A node has one row, whatever is guessed.
 
 use safeconduct_protocol::time::Timestamp;
 
@@ -23,16 +22,12 @@ const READ: &str = "SELECT version, spent FROM guesses WHERE node = $1";
 const WRITE: &str = "INSERT INTO guesses (node, version, written_at, spent) VALUES ($1, $2, $3, $4) \
      ON CONFLICT (node) DO UPDATE SET version = excluded.version, written_at = excluded.written_at, spent = excluded.spent";
 
-const FIND_FAMILIAR: &str = "SELECT until FROM familiar_addresses WHERE hash = $1 AND until > $2";
-
-const WRITE_FAMILIAR: &str = "INSERT INTO familiar_addresses (hash, until) VALUES ($1, $2) \
-     ON CONFLICT (hash) DO UPDATE SET until = excluded.until WHERE familiar_addresses.until < excluded.until";
-
 const SWEEP_OLD: &str = "DELETE FROM guesses WHERE written_at <= $1";
 
 const SWEEP_BEYOND: &str = "DELETE FROM guesses WHERE node NOT IN \
      (SELECT node FROM guesses ORDER BY written_at DESC, node LIMIT $1)";
 
+/// Nothing is written there any more, by this release; the table goes when no node of the one before can be running.
 const SWEEP_FAMILIAR: &str = "DELETE FROM familiar_addresses WHERE hash IN \
      (SELECT hash FROM familiar_addresses WHERE until <= $1 LIMIT $2)";
 
@@ -45,15 +40,6 @@ pub struct NodeGuesses {
     pub version: i64,
     /// What it has counted, in a form of the server's.
     pub spent: Vec<u8>,
-}
-
-/// An address that became familiar to an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct FamiliarAddress {
-    /// The keyed hash of account and address together.
-    pub hash: [u8; 32],
-    /// Until when it is familiar.
-    pub until: Timestamp,
 }
 
 impl Store {
@@ -83,50 +69,21 @@ impl Store {
         }))
     }
 
-    /// Tells what a node has counted, in place of what it told before, and which addresses became familiar.
+    /// Tells what a node has counted, in place of what it told before.
     ///
     /// # Errors
     /// [`StoreError`]; telling the same again does no harm.
-    pub async fn tell_guesses(
-        &self,
-        told: &NodeGuesses,
-        familiar: &[FamiliarAddress],
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
+    pub async fn tell_guesses(&self, told: &NodeGuesses, now: Timestamp) -> Result<(), StoreError> {
         let row = Statement::new(WRITE)
             .bind(told.node.as_str())
             .bind(told.version)
             .bind(now)
             .bind(told.spent.as_slice());
-        // In one order on every node, so that no two of them wait for each other.
-        let mut familiar = familiar.to_vec();
-        familiar.sort();
-        let familiar = familiar.into_iter().map(|address| {
-            Statement::new(WRITE_FAMILIAR)
-                .bind(address.hash.as_slice())
-                .bind(address.until)
-        });
-        self.commit(Unit::from(row).and(familiar)).await?;
+        self.commit(Unit::from(row)).await?;
         Ok(())
     }
 
-    /// Until when the address behind this hash is familiar to its account; `None` if it is not.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn familiar_until(
-        &self,
-        hash: &[u8; 32],
-        now: Timestamp,
-    ) -> Result<Option<Timestamp>, StoreError> {
-        let statement = Statement::new(FIND_FAMILIAR)
-            .bind(hash.as_slice())
-            .bind(now);
-        let row = self.row(statement).await?;
-        Ok(row.map(|mut row| row.time()).transpose()?)
-    }
-
-    /// Deletes what nodes told that are gone, and at most `limit` addresses that are familiar no more; how many rows.
+    /// Deletes what nodes told that are gone, and at most `limit` rows of what an older release wrote; how many rows.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -15,18 +15,25 @@ use crate::store::{Store, user_id};
 /// The most users that one unit of an import adds.
 const BATCH: usize = 500;
 
+/// The most costs that are counted: those of most passwords.
+const MOST_COSTS: i64 = 64;
+
 const ADD: &str = "INSERT INTO users (id, username, username_key, name, claims, epoch, created_at) \
      VALUES ($1, $2, $3, $4, $5, 1, $6) ON CONFLICT (username_key) DO NOTHING";
 
-const ADD_PASSWORD: &str = "INSERT INTO credentials (user_id, kind, name, sealed, changed_at) \
-     SELECT u.id, 'password', '', $2, $3 FROM users u WHERE u.id = $1";
+const ADD_PASSWORD: &str = "INSERT INTO credentials (user_id, kind, name, sealed, changed_at, cost) \
+     SELECT u.id, 'password', '', $2, $3, $4 FROM users u WHERE u.id = $1";
 
-const SET_PASSWORD: &str = "INSERT INTO credentials (user_id, kind, name, sealed, changed_at) \
-     VALUES ($1, 'password', '', $2, $3) \
-     ON CONFLICT (user_id, kind, name) DO UPDATE SET sealed = excluded.sealed, changed_at = excluded.changed_at";
+const SET_PASSWORD: &str = "INSERT INTO credentials (user_id, kind, name, sealed, changed_at, cost) \
+     VALUES ($1, 'password', '', $2, $3, $4) \
+     ON CONFLICT (user_id, kind, name) DO UPDATE \
+     SET sealed = excluded.sealed, changed_at = excluded.changed_at, cost = excluded.cost";
 
-const REFRESH_PASSWORD: &str = "UPDATE credentials SET sealed = $3 \
+const REFRESH_PASSWORD: &str = "UPDATE credentials SET sealed = $3, cost = $4 \
      WHERE user_id = $1 AND kind = 'password' AND name = '' AND sealed = $2";
+
+const PASSWORD_COSTS: &str = "SELECT cost, COUNT(*) FROM credentials WHERE kind = 'password' \
+     GROUP BY cost ORDER BY COUNT(*) DESC LIMIT $1";
 
 const RAISE_EPOCH: &str = "UPDATE users SET epoch = epoch + 1 WHERE id = $1 AND deleted_at IS NULL";
 
@@ -70,7 +77,16 @@ pub struct NewUser {
     /// What is known about them. `name` comes before a `name` in here.
     pub claims: PersonClaims,
     /// The hash of their password, sealed; `None` if they cannot sign in with one.
-    pub sealed_password: Option<String>,
+    pub sealed_password: Option<SealedPassword>,
+}
+
+/// The hash of a password, sealed.
+#[derive(Clone)]
+pub struct SealedPassword {
+    /// The sealed hash.
+    pub sealed: String,
+    /// What checking against it costs, in a form of the server's; `None` if it can't be checked.
+    pub cost: Option<String>,
 }
 
 /// A user as they are kept.
@@ -228,6 +244,16 @@ impl Store {
         Ok(self.list(statement, read).await?)
     }
 
+    /// How many passwords cost how much to check, as [`SealedPassword::cost`] says.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn password_costs(&self) -> Result<Vec<(Option<String>, u64)>, StoreError> {
+        let read = |row: &mut Row| Ok((row.optional_text()?, row.integer()?.unsigned_abs()));
+        let statement = Statement::new(PASSWORD_COSTS).bind(MOST_COSTS);
+        Ok(self.list(statement, read).await?)
+    }
+
     /// Gives a user another password. Their sessions and everything they allowed end.
     ///
     /// # Errors
@@ -235,15 +261,16 @@ impl Store {
     pub async fn set_password(
         &self,
         id: &UserId,
-        sealed: &str,
+        password: &SealedPassword,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let unit = Unit::new([
             Statement::new(RAISE_EPOCH).bind(id.as_str()).expect_some(),
             Statement::new(SET_PASSWORD)
                 .bind(id.as_str())
-                .bind(sealed)
-                .bind(now),
+                .bind(password.sealed.as_str())
+                .bind(now)
+                .bind(password.cost.as_deref()),
         ])
         .and(ending_of_user(id, now));
         self.change_user(unit, NewEvent::new("password-set").user(id), now)
@@ -259,12 +286,13 @@ impl Store {
         &self,
         id: &UserId,
         old: &str,
-        new: &str,
+        new: &SealedPassword,
     ) -> Result<bool, StoreError> {
         let refresh = Statement::new(REFRESH_PASSWORD)
             .bind(id.as_str())
             .bind(old)
-            .bind(new)
+            .bind(new.sealed.as_str())
+            .bind(new.cost.as_deref())
             .expect_some();
         Ok(self.committed(refresh).await?)
     }
@@ -343,12 +371,13 @@ fn addition(user: &NewUser, now: Timestamp) -> Statement {
 }
 
 fn password_addition(user: &NewUser, now: Timestamp) -> Option<Statement> {
-    let sealed = user.sealed_password.as_deref()?;
+    let password = user.sealed_password.as_ref()?;
     Some(
         Statement::new(ADD_PASSWORD)
             .bind(user.id.as_str())
-            .bind(sealed)
-            .bind(now),
+            .bind(password.sealed.as_str())
+            .bind(now)
+            .bind(password.cost.as_deref()),
     )
 }
 

@@ -343,6 +343,7 @@ fn settings(checked: &Checked) -> Settings {
             per_pair: budget(login.per_pair),
             per_account: budget(login.per_account),
             per_address: budget(login.per_address),
+            sign_ins: budget(login.sign_ins),
             ..defaults.throttle
         },
         ..defaults

@@ -7,7 +7,7 @@ use safeconduct_protocol::claims::PersonClaims;
 use safeconduct_protocol::ids::UserId;
 use safeconduct_protocol::secret::Secret;
 use safeconduct_server::password::{LONGEST, PasswordSettings, Passwords};
-use safeconduct_store::{NewUser, StoreError, UserRecord};
+use safeconduct_store::{NewUser, SealedPassword, StoreError, UserRecord};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -384,7 +384,7 @@ pub(super) async fn hash(
     passwords: &Passwords,
     id: &UserId,
     password: Secret,
-) -> Result<String, Failure> {
+) -> Result<SealedPassword, Failure> {
     let hash = passwords
         .hash(password)
         .await

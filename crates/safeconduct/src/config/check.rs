@@ -355,6 +355,7 @@ fn check_login(config: &Config, findings: &mut Findings<'_>) {
         ("per_pair", config.login.per_pair),
         ("per_account", config.login.per_account),
         ("per_address", config.login.per_address),
+        ("sign_ins", config.login.sign_ins),
     ] {
         let at = login.then(name);
         if !(1..=10_000).contains(&budget.burst) {

@@ -163,6 +163,10 @@ pub(crate) struct Login {
     /// The budget of one address on all accounts. An IPv6 address counts as its /64.
     #[serde(deserialize_with = "per_address")]
     pub(crate) per_address: Budget,
+    /// How often one account may sign in. Beyond it a right password is counted like a wrong one: a person never notices, a flood
+    /// with the right password waits as a guesser does.
+    #[serde(deserialize_with = "sign_ins")]
+    pub(crate) sign_ins: Budget,
 }
 
 /// Wrong passwords that are allowed.
@@ -307,6 +311,10 @@ impl Default for Login {
                 burst: 100,
                 refill: Span::seconds(10),
             },
+            sign_ins: Budget {
+                burst: 1_000,
+                refill: Span::seconds(1),
+            },
         }
     }
 }
@@ -341,6 +349,11 @@ fn per_account<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Budget, D::
 fn per_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Budget, D::Error> {
     let written = WrittenBudget::deserialize(deserializer)?;
     Ok(written.over(Login::default().per_address))
+}
+
+fn sign_ins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Budget, D::Error> {
+    let written = WrittenBudget::deserialize(deserializer)?;
+    Ok(written.over(Login::default().sign_ins))
 }
 
 impl Default for Ui {

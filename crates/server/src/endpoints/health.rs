@@ -28,6 +28,9 @@ pub(crate) async fn metrics(State(server): State<Server>) -> Response {
     server
         .telemetry()
         .password_hash_queue(server.passwords().waiting());
+    server
+        .telemetry()
+        .password_hash_work(server.passwords().work_done());
     server.telemetry().catalog_age(server.cache().age());
     (
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],

@@ -20,6 +20,7 @@ use crate::{
     password::{Asker, Verdict},
     respond,
     server::{Exchange, Server},
+    throttle::KnownBrowser,
     way_back,
 };
 
@@ -93,9 +94,19 @@ async fn sign_in(server: &Server, form: &PostedForm, address: IpAddr) -> Result<
         parameters,
     } = Step::take(server, form).await?;
     let username = parameters.one("username")?.unwrap_or("").trim();
-    match authenticate(&exchange, username, &parameters, address).await? {
-        Attempt::Proven(credential) => {
-            begin_session(&exchange, journey, &browser, &credential).await
+    let guesser = Guesser {
+        asker: server.throttle().asker(username, address),
+        browser: server.throttle().known_browser(browser.known()),
+        address,
+    };
+    match authenticate(&exchange, username, &parameters, &guesser).await? {
+        Attempt::Proven(credential, known) => {
+            let response = begin_session(&exchange, journey, &browser, &credential).await?;
+            let issuer = &server.settings().issuer;
+            Ok(match known {
+                Some(known) => with_cookie(response, browser::know(issuer, &known)),
+                None => response,
+            })
         }
         Attempt::Failed(problem) => {
             show_problem(&exchange, &journey, &browser, username, problem).await
@@ -103,8 +114,16 @@ async fn sign_in(server: &Server, form: &PostedForm, address: IpAddr) -> Result<
     }
 }
 
+/// Who guesses, as far as that is known.
+struct Guesser {
+    asker: Asker,
+    browser: KnownBrowser,
+    address: IpAddr,
+}
+
 enum Attempt {
-    Proven(Credential),
+    /// The account, and by what the throttle knows the browser from now on.
+    Proven(Credential, Option<Secret>),
     Failed(SignInProblem),
 }
 
@@ -112,7 +131,7 @@ async fn authenticate(
     exchange: &Exchange<'_>,
     username: &str,
     parameters: &Parameters,
-    address: IpAddr,
+    guesser: &Guesser,
 ) -> Result<Attempt, Failure> {
     let password = match (username, parameters.one("password")?) {
         ("", None) => return Ok(Attempt::Failed(SignInProblem::MissingBoth)),
@@ -121,10 +140,15 @@ async fn authenticate(
         (_, Some(password)) => Secret::new(password),
     };
     let server = exchange.server;
-    let asker = server.throttle().asker(username, address);
-    let permit = server
-        .throttle()
-        .permit(server.store(), username, address, exchange.now);
+    let Guesser {
+        asker,
+        browser,
+        address,
+    } = guesser;
+    let permit =
+        server
+            .throttle()
+            .permit(server.store(), username, *address, browser, exchange.now);
     let permit = match permit.await? {
         Ok(permit) => permit,
         Err(wait) => {
@@ -143,7 +167,7 @@ async fn authenticate(
     };
     let verified = server
         .passwords()
-        .verify(asker, password.clone(), stored.as_deref());
+        .verify(*asker, password.clone(), stored.as_deref());
     let Ok(verdict) = verified.await else {
         permit.not_tried();
         server.telemetry().rate_limited("password_queue");
@@ -151,12 +175,12 @@ async fn authenticate(
     };
     match (verdict, found) {
         (Verdict::Right { needs_rehash }, Some(credential)) if !credential.locked => {
-            permit.succeeded();
+            let known = permit.succeeded(browser);
             server.telemetry().login_attempt("password", "success");
             if needs_rehash {
-                rehash(exchange, asker, &credential, password).await;
+                rehash(exchange, *asker, &credential, password).await;
             }
-            Ok(Attempt::Proven(credential))
+            Ok(Attempt::Proven(credential, known))
         }
         _ => {
             permit.failed();

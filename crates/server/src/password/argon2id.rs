@@ -137,6 +137,16 @@ impl Cost {
         (known && affordable && cost.params(OUTPUT_LENGTH).is_ok()).then_some(cost)
     }
 
+    /// The cost that a database keeps beside a sealed hash, as [`written`](Self::written) wrote it.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        Self::read(&text.parse().ok()?)
+    }
+
+    /// As in a PHC string: `m=19456,t=2,p=1`.
+    pub(super) fn written(self) -> String {
+        self.write().to_string()
+    }
+
     /// How much work a hash is: what its time goes by.
     pub(super) fn work(self) -> u64 {
         u64::from(self.memory) * u64::from(self.passes)

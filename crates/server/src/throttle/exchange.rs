@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use safeconduct_protocol::time::Timestamp;
 use safeconduct_store::{Store, StoreError};
 
-use super::{Permit, RetryAfter, Throttle};
+use super::{KnownBrowser, Permit, RetryAfter, Throttle};
 use crate::catalog::boot_milliseconds;
 
 /// How long ago others may have been heard before a guess hears them again, in milliseconds: where nothing polls, or the node
@@ -24,24 +24,17 @@ impl Throttle {
         store: &Store,
         username: &str,
         address: IpAddr,
+        browser: &KnownBrowser,
         now: Timestamp,
     ) -> Result<Result<Permit<'_>, RetryAfter>, StoreError> {
         let heard_at = self.heard_at.load(Ordering::Acquire);
         if self.settings.enabled && boot_milliseconds().saturating_sub(heard_at) > OLDEST {
             self.hear(store, now).await?;
         }
-        // The tables forget, and a new process knows nobody: what was written down decides whom an attack keeps out.
-        if let Some(question) = self.asks_for_familiarity(username, address, now)
-            && let Some(until) = store.familiar_until(&question.hash, now).await?
-        {
-            let until = until.seconds();
-            self.ledgers().recall(question.pair, until, until);
-        }
-        Ok(self.check(username, address, now))
+        Ok(self.check(username, address, browser, now))
     }
 
-    /// Hears what others have counted and tells what was counted here, if anything was: one row, and one for each address
-    /// that became familiar.
+    /// Hears what others have counted and tells what was counted here, if anything was, in one row.
     ///
     /// # Errors
     /// The store's; what could not be told is told the next time.
@@ -51,9 +44,9 @@ impl Throttle {
         }
         self.hear(store, now).await?;
         let told = self.ledgers().tell(&self.node, now.seconds());
-        if let Some((row, familiar)) = told {
-            let written = store.tell_guesses(&row, &familiar, now).await;
-            written.inspect_err(|_| self.ledgers().untold(&familiar))?;
+        if let Some(row) = told {
+            let written = store.tell_guesses(&row, now).await;
+            written.inspect_err(|_| self.ledgers().untold())?;
         }
         Ok(())
     }

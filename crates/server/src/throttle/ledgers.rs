@@ -8,8 +8,7 @@
 
 use std::collections::HashMap;
 
-use safeconduct_protocol::time::Timestamp;
-use safeconduct_store::{FamiliarAddress, NodeGuesses};
+use safeconduct_store::NodeGuesses;
 
 use super::{
     Budget, Limit,
@@ -17,10 +16,6 @@ use super::{
     telling::{self, Entry, KINDS, MOST},
 };
 
-/// How long an address stays familiar to an account after a sign-in, in seconds.
-const FAMILIAR_FOR: i64 = 30 * 24 * 60 * 60;
-/// How much longer an address must be familiar than was written down, before that is written again, in seconds: a day.
-const WORTH_WRITING: i64 = 24 * 60 * 60;
 /// How far the clocks of two nodes may differ, in seconds. What lies further ahead is not counted.
 const SKEW: i64 = 60;
 
@@ -38,32 +33,27 @@ struct Stretch {
 }
 
 pub(super) struct Ledgers {
-    budgets: [Budget; 3],
-    own: [Table<Spending>; 3],
-    /// Pairs of account and address that signed in, until when they are familiar; and until when that is written down.
-    familiar: Table<i64>,
+    budgets: [Budget; KINDS],
+    own: [Table<Spending>; KINDS],
     others: HashMap<String, OtherNode>,
     /// Whether something was paid since it was told last.
     changed: bool,
     version: i64,
-    unwritten: HashMap<[u8; 32], i64>,
 }
 
 struct OtherNode {
     version: i64,
-    spent: [HashMap<u64, Spending>; 3],
+    spent: [HashMap<u64, Spending>; KINDS],
 }
 
 impl Ledgers {
-    pub(super) fn new(budgets: [Budget; 3], slots: usize) -> Self {
+    pub(super) fn new(budgets: [Budget; KINDS], slots: usize) -> Self {
         Self {
             budgets,
             own: std::array::from_fn(|_| Table::new(slots)),
-            familiar: Table::new(slots),
             others: HashMap::new(),
             changed: false,
             version: 0,
-            unwritten: HashMap::new(),
         }
     }
 
@@ -106,41 +96,8 @@ impl Ledgers {
         }
     }
 
-    pub(super) fn is_familiar(&self, pair: u64, now: i64) -> bool {
-        self.familiar
-            .find(pair)
-            .is_some_and(|slot| slot.until > now)
-    }
-
-    /// After a sign-in the pair is familiar, and nothing that was paid for it before counts any more.
-    pub(super) fn make_familiar(&mut self, pair: u64, hash: [u8; 32], now: i64) {
-        let until = now + FAMILIAR_FOR;
-        let known = self.familiar.find(pair);
-        let mut written = known.map_or(i64::MIN, |slot| slot.value);
-        if until.saturating_sub(written) > WORTH_WRITING && self.unwritten.len() < MOST {
-            self.unwritten.insert(hash, until);
-            written = until;
-        }
-        self.familiar.put(pair, until, written);
-        self.own[Limit::Pair as usize].remove(pair);
-        self.changed = true;
-    }
-
-    /// Learns that a pair is familiar, and until when that is written down at least.
-    pub(super) fn recall(&mut self, pair: u64, until: i64, written: i64) {
-        let known = self.familiar.find(pair);
-        let (known, known_written) =
-            known.map_or((i64::MIN, i64::MIN), |slot| (slot.until, slot.value));
-        self.familiar
-            .put(pair, until.max(known), written.max(known_written));
-    }
-
     /// What there is to tell since it was told last, in the name of `node`.
-    pub(super) fn tell(
-        &mut self,
-        node: &str,
-        now: i64,
-    ) -> Option<(NodeGuesses, Vec<FamiliarAddress>)> {
+    pub(super) fn tell(&mut self, node: &str, now: i64) -> Option<NodeGuesses> {
         if !std::mem::take(&mut self.changed) {
             return None;
         }
@@ -153,31 +110,15 @@ impl Ledgers {
                 seconds: u32::try_from(slot.value.seconds).unwrap_or(u32::MAX),
             });
         }
-        // A sign-in is told as long as something may count that was paid before it.
-        let lately = now - self.budgets[Limit::Pair as usize].whole() - SKEW + FAMILIAR_FOR;
-        told[KINDS - 1] = most_spent(self.familiar.live(lately), |slot| Entry {
-            key: slot.key,
-            at: slot.until,
-            seconds: 0,
-        });
-        let row = NodeGuesses {
+        Some(NodeGuesses {
             node: node.to_owned(),
             version: self.version,
             spent: telling::encode(&told),
-        };
-        let familiar = self.unwritten.drain().map(|(hash, until)| FamiliarAddress {
-            hash,
-            until: Timestamp::from_seconds(until),
-        });
-        Some((row, familiar.collect()))
+        })
     }
 
     /// What was to be told could not be: it is told again.
-    pub(super) fn untold(&mut self, familiar: &[FamiliarAddress]) {
-        let unwritten = familiar
-            .iter()
-            .map(|address| (address.hash, address.until.seconds()));
-        self.unwritten.extend(unwritten);
+    pub(super) fn untold(&mut self) {
         self.changed = true;
     }
 
@@ -196,7 +137,7 @@ impl Ledgers {
             .retain(|node, _| listed.iter().any(|(listed, _)| listed == node));
         let mut touched = Vec::new();
         for row in told {
-            let Some([pairs, accounts, addresses, familiar]) = telling::decode(&row.spent) else {
+            let Some(spent) = telling::decode(&row.spent) else {
                 tracing::warn!(
                     node = row.node,
                     "what another node counted of guesses can't be read; it is not counted here"
@@ -204,15 +145,6 @@ impl Ledgers {
                 self.others.insert(row.node, OtherNode::silent(row.version));
                 continue;
             };
-            let latest = now + FAMILIAR_FOR + SKEW;
-            for entry in familiar
-                .iter()
-                .filter(|entry| (now..=latest).contains(&entry.at))
-            {
-                // Whoever tells it has written it down, or a day's less.
-                self.recall(entry.key, entry.at, entry.at - WORTH_WRITING);
-            }
-            let spent = [pairs, accounts, addresses];
             for (limit, entries) in Limit::ALL.into_iter().zip(&spent) {
                 touched.extend(entries.iter().map(|entry| (limit, entry.key)));
             }
@@ -234,15 +166,13 @@ impl Ledgers {
     }
 
     fn stretch(&self, limit: Limit, key: u64, now: i64) -> Stretch {
-        let familiar = self.familiar.find(key).filter(|_| limit == Limit::Pair);
-        let cleared_at = familiar.map_or(i64::MIN, |slot| slot.until.saturating_sub(FAMILIAR_FOR));
         let own = self.own[limit as usize].find(key).map(|slot| slot.value);
         let others = self.others.values();
         let others = others.filter_map(|node| node.spent[limit as usize].get(&key).copied());
         let mut spendings: Vec<Spending> = own
             .into_iter()
             .chain(others)
-            .filter(|spending| (cleared_at..=now + SKEW).contains(&spending.since))
+            .filter(|spending| spending.since <= now + SKEW)
             .collect();
         spendings.sort_by_key(|spending| spending.since);
         let mut stretch = Stretch {
@@ -281,14 +211,8 @@ impl Ledgers {
 
     /// How many entries there is room for in each table.
     #[cfg(test)]
-    pub(super) fn slots(&self) -> [usize; 4] {
-        let [pairs, accounts, addresses] = &self.own;
-        [
-            pairs.slots(),
-            accounts.slots(),
-            addresses.slots(),
-            self.familiar.slots(),
-        ]
+    pub(super) fn slots(&self) -> [usize; KINDS] {
+        self.own.each_ref().map(Table::slots)
     }
 }
 

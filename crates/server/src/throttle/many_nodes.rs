@@ -39,6 +39,7 @@ impl Nodes {
             per_pair,
             per_account,
             per_address: LOOSE,
+            sign_ins: budget(3, 45),
             slots: 1024,
         };
         self.nodes.push(Throttle::new(settings, [7; 32]));
@@ -64,7 +65,7 @@ impl Nodes {
         self.hear(node, now);
         let throttle = &self.nodes[node];
         let told = throttle.ledgers().tell(&throttle.node, now.seconds());
-        if let Some((row, _)) = told {
+        if let Some(row) = told {
             self.rows.insert(row.node.clone(), row);
         }
     }
@@ -77,9 +78,19 @@ impl Nodes {
     }
 
     fn guess(&self, node: usize, name: &str, now: Timestamp) -> Option<RetryAfter> {
-        let permit = self.nodes[node].check(name, somewhere(1), now);
+        let permit = check(&self.nodes[node], name, somewhere(1), now);
         permit.map(Permit::failed).err()
     }
+}
+
+/// Asks in a browser that was never here.
+fn check<'t>(
+    throttle: &'t Throttle,
+    name: &str,
+    address: IpAddr,
+    now: Timestamp,
+) -> Result<Permit<'t>, RetryAfter> {
+    throttle.check(name, address, &KnownBrowser::default(), now)
 }
 
 fn budget(burst: u32, refill: u32) -> Budget {
@@ -156,42 +167,40 @@ fn in_the_long_run_many_nodes_give_what_one_gives() {
 }
 
 #[test]
-fn a_sign_in_clears_the_pair_on_every_node() {
-    let mut nodes = Nodes::new(2, budget(3, 60), LOOSE);
-    for _ in 0..3 {
-        assert_eq!(nodes.guess(0, "ada", NOON), None);
+fn sign_ins_are_counted_by_all_nodes_together() {
+    let mut nodes = Nodes::new(2, budget(2, 60), LOOSE);
+    for node in [0, 1, 0] {
+        let permit = check(&nodes.nodes[node], "ada", somewhere(1), NOON);
+        permit.ok().unwrap().succeeded(&KnownBrowser::default());
+        nodes.poll_all(NOON);
     }
-    let later = NOON.plus(60);
-    nodes.poll_all(later);
-    let permit = nodes.nodes[1].check("ada", somewhere(1), later);
-    permit.ok().unwrap().succeeded();
-    nodes.poll_all(later);
-    for _ in 0..2 {
-        assert_eq!(nodes.guess(0, "ada", later), None);
+    // Three are free: from now on a right password is paid for like a wrong one.
+    for node in [1, 0] {
+        let permit = check(&nodes.nodes[node], "ada", somewhere(1), NOON);
+        permit.ok().unwrap().succeeded(&KnownBrowser::default());
+        nodes.poll_all(NOON);
     }
-    nodes.poll_all(later);
-    assert_eq!(nodes.guess(1, "ada", later), None);
-    assert!(nodes.guess(1, "ada", later).is_some());
-    assert!(nodes.guess(0, "bob", later).is_none());
+    for node in [0, 1] {
+        assert!(nodes.guess(node, "ada", NOON).is_some());
+        assert_eq!(nodes.guess(node, "bob", NOON), None);
+    }
 }
 
 #[test]
-fn an_address_is_familiar_on_every_node() {
+fn a_browser_is_known_on_every_node() {
     let mut nodes = Nodes::new(2, LOOSE, budget(5, 60));
-    nodes.nodes[0]
-        .check("ada", somewhere(1), NOON)
-        .ok()
-        .unwrap()
-        .succeeded();
-    nodes.poll_all(NOON);
+    let permit = check(&nodes.nodes[0], "ada", somewhere(1), NOON);
+    let cookie = permit.ok().unwrap().succeeded(&KnownBrowser::default());
     for number in 0..5 {
-        let permit = nodes.nodes[1].check("ada", somewhere(100 + number), NOON);
+        let permit = check(&nodes.nodes[1], "ada", somewhere(100 + number), NOON);
         permit.ok().unwrap().failed();
     }
     nodes.poll_all(NOON);
-    for node in [0, 1] {
-        assert!(nodes.nodes[node].check("ada", somewhere(9), NOON).is_err());
-        assert_eq!(nodes.guess(node, "ada", NOON), None);
+    for node in &nodes.nodes {
+        assert!(check(node, "ada", somewhere(9), NOON).is_err());
+        let browser = node.known_browser(cookie.as_ref());
+        let permit = node.check(" ADA", somewhere(9), &browser, NOON);
+        permit.ok().unwrap().failed();
     }
 }
 
@@ -216,7 +225,7 @@ fn a_flood_tells_a_bounded_row_with_the_most_spent_in_it() {
     }
     for number in 0..20_000 {
         let name = format!("nobody{number}");
-        let _ = nodes.nodes[0].check(&name, somewhere(number + 2), NOON);
+        let _ = check(&nodes.nodes[0], &name, somewhere(number + 2), NOON);
     }
     nodes.poll_all(NOON);
     assert_eq!(nodes.rows.len(), 1, "the other node has nothing to tell");
@@ -293,9 +302,9 @@ fn attempt(throttle: &Throttle, step: &Step, now: Timestamp) -> Result<(), Retry
     let (name, _, end, _) = step;
     // Two addresses, so that accounts are guessed at from more than one.
     let address = somewhere(u32::from(end % 2));
-    let permit = throttle.check(&name.to_string(), address, now)?;
+    let permit = check(throttle, &name.to_string(), address, now)?;
     match end {
-        0 => permit.succeeded(),
+        0 => drop(permit.succeeded(&KnownBrowser::default())),
         1 => permit.not_tried(),
         _ => permit.failed(),
     }

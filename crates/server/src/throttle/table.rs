@@ -53,12 +53,6 @@ impl<T: Copy + Default> Table<T> {
         *first_to_end.expect("a set has slots") = entry;
     }
 
-    pub(super) fn remove(&mut self, key: u64) {
-        if let Some(slot) = self.find_mut(key) {
-            slot.until = EMPTY;
-        }
-    }
-
     /// The entries that end after `now`.
     pub(super) fn live(&self, now: i64) -> impl Iterator<Item = &Slot<T>> {
         self.sets

@@ -3,19 +3,19 @@
 //! A version, then for each kind of key how many entries, then the entries, all numbers big-endian. What is not exactly this
 //! is not read: a later release may tell more than this one understands.
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// The most entries of one kind that are told: the most spent ones.
 pub(super) const MOST: usize = 1024;
 
-/// Pairs, accounts, addresses; then the pairs that have become familiar.
+/// Pairs, accounts, addresses, sign-ins.
 pub(super) const KINDS: usize = 4;
 
 /// What is told of one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) key: u64,
-    /// Since when it was guessed at; of a familiar pair, until when it is familiar. Seconds since 1970.
+    /// Since when it was guessed at, or signed in to. Seconds since 1970.
     pub(super) at: i64,
     /// What was paid for its guesses, in seconds of refilling.
     pub(super) seconds: u32,

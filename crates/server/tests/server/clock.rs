@@ -9,7 +9,7 @@ use tower::ServiceExt as _;
 
 use crate::support::{Ask, Form, TestServer, Tokens};
 
-async fn metrics(server: &TestServer) -> String {
+pub(crate) async fn metrics(server: &TestServer) -> String {
     let request = Request::get("/metrics").body(Body::empty()).unwrap();
     let Ok(response) = routes::admin(server.server()).oneshot(request).await;
     let body = response.into_body().collect().await.unwrap().to_bytes();

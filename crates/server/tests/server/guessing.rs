@@ -1,11 +1,14 @@
-//! Guesses at passwords, counted by all nodes together, across restarts, and in a bounded number of rows.
+//! Guesses at passwords, counted by all nodes together, across restarts, and in a bounded number of rows; and what a stranger
+//! learns of a name by guessing, which is nothing.
 
 use std::net::Ipv4Addr;
 
+use rstest::rstest;
 use safeconduct_protocol::metadata::Issuer;
 use safeconduct_server::Settings;
 use safeconduct_server::throttle::{Budget, ThrottleSettings};
 
+use crate::clock::metrics;
 use crate::login::WRONG;
 use crate::support::{Ask, ISSUER, SOMEWHERE, TestServer, password_of};
 
@@ -120,33 +123,149 @@ async fn a_process_that_is_killed_takes_the_guesses_since_its_last_poll_with_it_
 }
 
 #[tokio::test]
-async fn an_owner_gets_in_from_a_familiar_address_whatever_was_restarted() {
+async fn an_owner_gets_in_with_a_browser_they_signed_in_with_whatever_was_restarted() {
     let server = with_five_guesses_for_each_account().await;
-    assert_eq!(
-        try_password(&server, "ada", &password_of("ada"), HOME).await,
-        303
-    );
-    poll(&[&server]).await;
-    let server = server.restart().await;
-    server.advance(29 * 24 * 3600);
-    for number in 0..5 {
-        assert_eq!(guess(&server, "ada", anywhere(number)).await, 400);
-    }
     let right = password_of("ada");
-    assert_eq!(
-        try_password(&server, "ada", &right, anywhere(99)).await,
-        429,
-        "at a new address she competes with the attack"
-    );
-    assert_eq!(try_password(&server, "ada", &right, HOME).await, 303);
-    // A month after she was last there the address is like any other.
+    let cookies = server.sign_in("ada").await.cookies;
     poll(&[&server]).await;
-    server.advance(30 * 24 * 3600);
     let server = server.restart().await;
-    for number in 0..5 {
-        assert_eq!(guess(&server, "ada", anywhere(number)).await, 400);
+    let owner = |address: Ipv4Addr| {
+        let mut browser = server.browser().at(address);
+        browser.cookies.clone_from(&cookies);
+        browser
+    };
+    let guess_from_everywhere = async || {
+        for number in 0..5 {
+            assert_eq!(guess(&server, "ada", anywhere(number)).await, 400);
+        }
+        assert_eq!(
+            try_password(&server, "ada", &right, HOME).await,
+            429,
+            "in a new browser she competes with the attack"
+        );
+    };
+    server.advance(29 * 24 * 3600);
+    guess_from_everywhere().await;
+    for address in [HOME, HERE] {
+        let mut browser = owner(address);
+        let page = browser.authorize(&Ask::of("portal")).await;
+        assert!(browser.sign_in(&page, "ada").await.has_code());
     }
-    assert_eq!(try_password(&server, "ada", &right, HOME).await, 429);
+    // A month after she last signed in with these cookies the browser is like any other.
+    server.advance(2 * 24 * 3600);
+    guess_from_everywhere().await;
+    let mut browser = owner(HOME);
+    let page = browser.authorize(&Ask::of("portal")).await;
+    let answer = browser.guess(&page, "ada", &right).await;
+    assert_eq!(answer.status, 429);
+}
+
+/// What a stranger sees who tries `password` for `username` again and again, while the owners sign in at the same address, in a
+/// browser that is known and in new ones.
+async fn seen_by_a_stranger(username: &str, password: &str) -> Vec<String> {
+    let server = with_five_guesses_for_each_account().await;
+    server.lock_user("bob").await;
+    server.delete_user("eve").await;
+    let mut seen = Vec::new();
+    let mut owner = server.browser().at(HERE);
+    for turn in 0..24 {
+        let page = owner
+            .authorize(&Ask::of("portal").with("prompt", "login"))
+            .await;
+        let _ = owner.guess(&page, "ada", &password_of("ada")).await;
+        let _ = try_password(&server, "ada", &password_of("ada"), HERE).await;
+        // From the owner's address, and from others so that the account is exhausted before the pair.
+        let address = if turn % 3 == 0 { HERE } else { anywhere(turn) };
+        let mut stranger = server.browser().at(address);
+        let page = stranger.authorize(&Ask::of("portal")).await;
+        let answer = stranger.guess(&page, username, password).await;
+        let retry = answer.headers.get("retry-after");
+        seen.push(format!("{} {retry:?}", answer.status));
+        server.advance(if turn == 12 { 120 } else { 5 });
+    }
+    seen
+}
+
+#[rstest]
+#[case::wrong("ada", "wrong")]
+#[case::too_long("ada", &"x".repeat(5_000))]
+#[case::locked("bob", "wrong")]
+#[case::locked_with_the_right_password("bob", &password_of("bob"))]
+#[case::deleted_with_the_right_password("eve", &password_of("eve"))]
+#[tokio::test]
+async fn guesses_tell_nobody_whether_there_is_an_account(
+    #[case] username: &str,
+    #[case] password: &str,
+) {
+    let of_nobody = seen_by_a_stranger("nobody", "wrong").await;
+    assert!(of_nobody.iter().any(|seen| seen.starts_with("400")));
+    assert!(of_nobody.iter().any(|seen| seen.starts_with("429")));
+    assert_eq!(seen_by_a_stranger(username, password).await, of_nobody);
+}
+
+#[tokio::test]
+async fn an_empty_password_is_asked_for_and_counts_for_nobody() {
+    let server = with_five_guesses_for_each_account().await;
+    for username in ["ada", "nobody"] {
+        for _ in 0..8 {
+            assert_eq!(try_password(&server, username, "", HERE).await, 400);
+        }
+        assert_eq!(guess(&server, username, HERE).await, 400);
+    }
+}
+
+/// The dearer parameters that another server may have used.
+const DEAR: &str = "m=38912,t=3,p=1";
+
+/// The work of checking one password, as the metrics count it.
+async fn work_of(server: &TestServer, username: &str, password: &str) -> u64 {
+    let work = async || {
+        let metrics = metrics(server).await;
+        let line = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix("safeconduct_password_hash_work_total "));
+        line.unwrap().parse::<u64>().unwrap()
+    };
+    let before = work().await;
+    try_password(server, username, password, anywhere(9)).await;
+    work().await - before
+}
+
+#[tokio::test]
+async fn whatever_is_checked_costs_one_hash_as_stored_ones_do() {
+    let server = TestServer::start().await;
+    let too_long = "x".repeat(5_000);
+    let works = async |expected: u64| {
+        for (username, password) in [
+            ("ada", "wrong"),
+            ("ada", &too_long),
+            ("bob", &password_of("bob")),
+            ("bob", &too_long),
+            ("eve", "wrong"),
+            ("nobody", "wrong"),
+            ("nobody", &too_long),
+            (&too_long, "wrong"),
+        ] {
+            let work = work_of(&server, username, password).await;
+            assert_eq!(work, expected, "{username:.9} {password:.9}");
+        }
+        assert_eq!(work_of(&server, "ada", "").await, 0);
+        assert_eq!(work_of(&server, "nobody", "").await, 0);
+    };
+    server.lock_user("bob").await;
+    server.delete_user("eve").await;
+    works(19_456 * 2).await;
+    // All that are left were imported.
+    server.change(
+        "DELETE FROM credentials \
+         WHERE user_id NOT IN (SELECT id FROM users WHERE username IN ('ada', 'bob'))",
+    );
+    for username in ["ada", "bob"] {
+        server.import_password(username, DEAR).await;
+    }
+    server.advance(3_600);
+    poll(&[&server]).await;
+    works(38_912 * 3).await;
 }
 
 #[tokio::test]
@@ -201,32 +320,13 @@ async fn a_poll_writes_only_where_somebody_guessed() {
 }
 
 #[tokio::test]
-async fn addresses_are_written_down_once_a_day_for_people_who_signed_in() {
+async fn a_sign_in_writes_down_nothing_about_where_it_was() {
     let server = TestServer::start().await;
-    for _ in 0..3 {
-        assert_eq!(
-            try_password(&server, "ada", &password_of("ada"), HOME).await,
-            303
-        );
-        poll(&[&server]).await;
-    }
-    assert_eq!(server.rows()["familiar_addresses"], 1);
-    let until = |server: &TestServer| {
-        let dump = server.dump();
-        let until = dump
-            .iter()
-            .find(|(column, _)| column == "familiar_addresses.until");
-        String::from_utf8(until.unwrap().1.clone()).unwrap()
-    };
-    let first = until(&server);
-    for (pause, is_written) in [(3_600, false), (24 * 3_600, true)] {
-        server.advance(pause);
-        try_password(&server, "ada", &password_of("ada"), HOME).await;
-        poll(&[&server]).await;
-        assert_eq!(until(&server) != first, is_written);
-    }
+    server.sign_in("ada").await;
+    poll(&[&server]).await;
+    assert_eq!(server.rows()["familiar_addresses"], 0);
+    assert_eq!(server.rows()["guesses"], 1);
     server.advance(31 * 24 * 3600);
     server.server().sweep().await.unwrap();
-    assert_eq!(server.rows()["familiar_addresses"], 0);
     assert_eq!(server.rows()["guesses"], 0);
 }

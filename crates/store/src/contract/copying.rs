@@ -12,10 +12,7 @@ use safeconduct_protocol::single_use::SingleUse;
 
 use super::{API, ISSUER, OFFLINE, World};
 use crate::databases::{Empty, Kind, databases};
-use crate::{
-    CopyError, Declared, FamiliarAddress, NewKey, NewUser, NodeGuesses, RedeemError, Store,
-    TableRows,
-};
+use crate::{CopyError, Declared, NewKey, NewUser, NodeGuesses, RedeemError, Store, TableRows};
 
 impl World {
     /// Leaves a row in every table that a server writes.
@@ -45,11 +42,7 @@ impl World {
             version: 1,
             spent: vec![0, 255],
         };
-        let familiar = FamiliarAddress {
-            hash: [2; 32],
-            until: now.plus(1_000),
-        };
-        store.tell_guesses(&told, &[familiar], now).await.unwrap();
+        store.tell_guesses(&told, now).await.unwrap();
         store.mark_time(now).await.unwrap();
         // More than travel together.
         let users = (0..1_100).map(|number| NewUser {

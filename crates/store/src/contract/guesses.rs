@@ -1,11 +1,10 @@
-//! What nodes tell each other of guessed passwords: one row for each node, and bounded; what is familiar stays so.
+//! What nodes tell each other of guessed passwords: one row for each node, and bounded.
 
 use rstest_reuse::apply;
-use safeconduct_protocol::random;
 
 use super::World;
+use crate::NodeGuesses;
 use crate::databases::{Kind, databases};
-use crate::{FamiliarAddress, NodeGuesses};
 
 const DAY: i64 = 24 * 3600;
 
@@ -18,11 +17,8 @@ fn told(node: &str, version: i64, spent: &[u8]) -> NodeGuesses {
 }
 
 impl World {
-    async fn tell(&self, told: &NodeGuesses, familiar: &[FamiliarAddress]) {
-        self.store
-            .tell_guesses(told, familiar, self.now())
-            .await
-            .unwrap();
+    async fn tell(&self, told: &NodeGuesses) {
+        self.store.tell_guesses(told, self.now()).await.unwrap();
     }
 
     async fn versions(&self) -> Vec<(String, i64)> {
@@ -36,11 +32,11 @@ async fn a_node_has_one_row_however_often_it_tells(database: Kind) {
     let world = World::on(database).await;
     for version in 1..=20 {
         world
-            .tell(&told("one", version, &version.to_be_bytes()), &[])
+            .tell(&told("one", version, &version.to_be_bytes()))
             .await;
     }
     world.advance(1);
-    world.tell(&told("two", 1, b""), &[]).await;
+    world.tell(&told("two", 1, b"")).await;
     let expected = [("two".to_owned(), 1), ("one".to_owned(), 20)];
     assert_eq!(world.versions().await, expected);
     let kept = world.store.guesses_of("one").await.unwrap();
@@ -54,9 +50,7 @@ async fn the_rows_of_dead_nodes_go_after_a_day_and_at_once_where_they_are_many(d
     let world = World::on(database).await;
     for number in 0..100 {
         world.advance(1);
-        world
-            .tell(&told(&format!("node-{number}"), 1, b"x"), &[])
-            .await;
+        world.tell(&told(&format!("node-{number}"), 1, b"x")).await;
     }
     assert_eq!(world.versions().await.len(), 64);
     let swept = world.store.sweep_guesses(world.now(), 10).await.unwrap();
@@ -72,38 +66,4 @@ async fn the_rows_of_dead_nodes_go_after_a_day_and_at_once_where_they_are_many(d
     world.advance(1);
     world.store.sweep_guesses(world.now(), 10).await.unwrap();
     assert!(world.versions().await.is_empty());
-}
-
-#[apply(databases)]
-#[tokio::test]
-async fn an_address_is_familiar_to_its_end_and_never_for_shorter_than_was_said(database: Kind) {
-    let world = World::on(database).await;
-    let (home, away) = (random::bytes(), random::bytes());
-    let until = |hash, until| FamiliarAddress { hash, until };
-    let end = world.now().plus(DAY);
-    world
-        .tell(
-            &told("one", 1, b""),
-            &[until(home, end), until(away, end.plus(-10))],
-        )
-        .await;
-    world
-        .tell(&told("two", 1, b""), &[until(home, end.plus(-60))])
-        .await;
-    let found = |hash| {
-        let world = &world;
-        async move {
-            world
-                .store
-                .familiar_until(&hash, world.now())
-                .await
-                .unwrap()
-        }
-    };
-    assert_eq!(found(home).await, Some(end));
-    assert_eq!(found([0; 32]).await, None);
-    world.advance(DAY - 10);
-    assert_eq!(found(away).await, None, "over, swept or not");
-    assert_eq!(world.store.sweep_guesses(world.now(), 10).await.unwrap(), 1);
-    assert_eq!(found(home).await, Some(end));
 }

@@ -6,7 +6,7 @@ use safeconduct_protocol::ids::SessionId;
 use safeconduct_protocol::random;
 use safeconduct_protocol::refresh_token::RefreshDecision;
 
-use super::{OFFLINE, ONLINE, SESSION_IDLE, World};
+use super::{OFFLINE, ONLINE, SESSION_IDLE, World, sealed};
 use crate::databases::{Kind, databases};
 use crate::{NewSession, Sweepable};
 
@@ -37,7 +37,10 @@ impl Blow {
                 store.lock_user(user, now).await.unwrap();
                 store.unlock_user(user, now).await.unwrap();
             }
-            Self::PasswordChanged => store.set_password(user, "sealed:new", now).await.unwrap(),
+            Self::PasswordChanged => store
+                .set_password(user, &sealed("sealed:new"), now)
+                .await
+                .unwrap(),
             Self::UserDeleted => store.delete_user(user, now).await.unwrap(),
             Self::ClientDisabled => store.disable_client(client, now).await.unwrap(),
             Self::ClientDisabledAndEnabled => {

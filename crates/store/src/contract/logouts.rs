@@ -8,7 +8,7 @@ use safeconduct_protocol::ids::{ClientId, SessionId, UserId};
 use safeconduct_protocol::random;
 use safeconduct_protocol::token::new_id;
 
-use super::{OFFLINE, ONLINE, SESSION_IDLE, World, client};
+use super::{OFFLINE, ONLINE, SESSION_IDLE, World, client, sealed};
 use crate::databases::{Kind, databases};
 use crate::driver::{Statement, Unit};
 use crate::{
@@ -110,7 +110,10 @@ impl Ending {
             Self::SignedOut => drop(store.end_session(&world.session, now).await.unwrap()),
             Self::EverySessionOfTheUser => store.end_sessions_of(user, now).await.unwrap(),
             Self::AnotherUserSignedIn => replace_session(world).await,
-            Self::PasswordChanged => store.set_password(user, "sealed:new", now).await.unwrap(),
+            Self::PasswordChanged => store
+                .set_password(user, &sealed("sealed:new"), now)
+                .await
+                .unwrap(),
             Self::Locked => store.lock_user(user, now).await.unwrap(),
             Self::Deleted => store.delete_user(user, now).await.unwrap(),
             Self::EraBegun => drop(store.begin_era(now).await.unwrap()),

@@ -35,7 +35,7 @@ use safeconduct_protocol::time::Timestamp;
 use safeconduct_protocol::token::new_id;
 
 use crate::databases::{Empty, Kind};
-use crate::{NewSession, NewUser, RedeemError, Redeeming, Store, Sweepable};
+use crate::{NewSession, NewUser, RedeemError, Redeeming, SealedPassword, Store, Sweepable};
 
 const API: &str = "https://api.example.com";
 const ISSUER: &str = "https://id.example.com";
@@ -55,6 +55,14 @@ struct World {
     hash: [u8; 32],
     now: AtomicI64,
     database: Empty,
+}
+
+/// A sealed hash of the usual cost.
+fn sealed(text: &str) -> SealedPassword {
+    SealedPassword {
+        sealed: text.to_owned(),
+        cost: Some("m=19456,t=2,p=1".to_owned()),
+    }
 }
 
 impl World {
@@ -104,7 +112,7 @@ impl World {
     }
 
     fn new_user(&self, username: &str) -> NewUser {
-        let sealed_password = Some(format!("sealed:{username}"));
+        let sealed_password = Some(sealed(&format!("sealed:{username}")));
         NewUser {
             id: self.user.clone(),
             username: username.to_owned(),

@@ -5,9 +5,9 @@ use safeconduct_protocol::ids::{SessionId, UserId};
 use safeconduct_protocol::random;
 use safeconduct_protocol::scope::Scope;
 
-use super::{API, SESSION_IDLE, World};
+use super::{API, SESSION_IDLE, World, sealed};
 use crate::databases::{Kind, databases};
-use crate::{NewSession, NewUser, StoreError};
+use crate::{NewSession, NewUser, SealedPassword, StoreError};
 
 fn scope(text: &str) -> Scope {
     Scope::parse(text).unwrap()
@@ -104,13 +104,13 @@ async fn a_better_hash_replaces_the_one_it_was_made_for_and_ends_nothing(databas
     let (store, user) = (&world.store, &world.user);
     assert!(
         store
-            .refresh_password_hash(user, "sealed:ada", "sealed:better")
+            .refresh_password_hash(user, "sealed:ada", &sealed("sealed:better"))
             .await
             .unwrap()
     );
     assert!(
         !store
-            .refresh_password_hash(user, "sealed:ada", "sealed:late")
+            .refresh_password_hash(user, "sealed:ada", &sealed("sealed:late"))
             .await
             .unwrap()
     );
@@ -433,4 +433,50 @@ async fn answers_given_at_the_same_time_are_all_remembered(database: Kind) {
         assert_eq!(answer.await.unwrap(), Ok(true));
     }
     assert_eq!(world.person().await.unwrap().consented, scope("a b c d"));
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn what_passwords_cost_is_counted_as_they_come_change_and_go(database: Kind) {
+    let world = World::on(database).await;
+    let store = &world.store;
+    let costs = async || {
+        let mut costs = store.password_costs().await.unwrap();
+        costs.sort();
+        costs
+    };
+    let usual = Some("m=19456,t=2,p=1".to_owned());
+    let dear = Some("m=65536,t=4,p=1".to_owned());
+    let before = costs().await;
+    assert_eq!(before.len(), 1, "{before:?}");
+    let (_, others) = before[0];
+    let of_cost = |cost: &Option<String>| SealedPassword {
+        cost: cost.clone(),
+        ..sealed("sealed:imported")
+    };
+    let ids: Vec<_> = (0..3).map(|_| UserId::generate()).collect();
+    let users = ids.iter().enumerate().map(|(number, id)| NewUser {
+        id: id.clone(),
+        sealed_password: Some(of_cost(&dear)),
+        ..world.new_user(&format!("imported {number}"))
+    });
+    store
+        .import_users(users.collect(), world.now())
+        .await
+        .unwrap();
+    assert_eq!(costs().await, [(usual.clone(), others), (dear.clone(), 3)]);
+    // One signs in, one gets another password, one goes.
+    assert!(
+        store
+            .refresh_password_hash(&ids[0], "sealed:imported", &sealed("sealed:new"))
+            .await
+            .unwrap()
+    );
+    assert_eq!(costs().await, [(usual.clone(), others + 1), (dear, 2)]);
+    store
+        .set_password(&ids[1], &of_cost(&None), world.now())
+        .await
+        .unwrap();
+    store.delete_user(&ids[2], world.now()).await.unwrap();
+    assert_eq!(costs().await, [(None, 1), (usual, others + 1)]);
 }

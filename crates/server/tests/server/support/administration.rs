@@ -57,6 +57,19 @@ impl TestServer {
             .unwrap();
     }
 
+    /// Gives a user a hash of other parameters, as an import does. No password is right for it.
+    pub(crate) async fn import_password(&self, username: &str, parameters: &str) {
+        let user = self.user(username).await;
+        let (salt, output) = ("c29tZXNhbHQ", "CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc");
+        let hash = format!("$argon2id$v=19${parameters}${salt}${output}");
+        let keys = database::keys(self.store(), self.issuer()).await;
+        let password = keys.seal_password(&user, &hash).unwrap();
+        self.store()
+            .set_password(&user, &password, self.now())
+            .await
+            .unwrap();
+    }
+
     pub(crate) async fn withdraw_consent(&self, username: &str, client: &str) {
         let user = self.user(username).await;
         self.store()
