@@ -34,7 +34,7 @@ use super::attacks::{Attacks, Credentials};
 use super::directory::Directory;
 use super::message::Party;
 use super::people::{
-    CALENDAR, IDENTITY, NOTES_READ, NOTES_WRITE, PASSWORD, People, SCOPES, SEEDS, Seed,
+    CALENDAR, IDENTITY, NOTES_READ, NOTES_WRITE, PASSWORD, People, SCOPES, SEEDS, Seed, visitors,
 };
 use super::recorder::Recorder;
 use super::terminal::Terminal;
@@ -193,8 +193,7 @@ async fn server(
     store.reconcile(&declared, now).await?;
     add_people(&store, &keys, people, &clock).await?;
     let settings = Settings {
-        demo_users: SEEDS
-            .iter()
+        demo_users: visitors()
             .map(|seed| (seed.username.to_owned(), PASSWORD.to_owned()))
             .collect(),
         ..Settings::new(issuer)

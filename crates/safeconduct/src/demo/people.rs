@@ -1,4 +1,4 @@
-//! Who and what the demo is about: two people, what is known about them, their notes, and the words for what an app may do.
+//! Who and what the demo is about: two people for its visitors and one for the attacks, what is known about them, their notes, and the words for what an app may do.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 /// The password of everybody in the demo, printed wherever it is asked for.
 pub(crate) const PASSWORD: &str = "correct-horse-demo";
-/// Whom the attacks sign in as, so that whoever watches as alice is not disturbed.
-pub(crate) const ATTACKED: &str = "bob";
+/// The user that the attacks sign in as. Nobody watches the demo as this user, so no sign-in is disturbed, and no consent of a
+/// visitor's is given beforehand.
+pub(crate) const ATTACKED: &str = "carol";
 
 /// What the app asks to know about a person.
 pub(crate) const IDENTITY: [&str; 3] = ["openid", "profile", "email"];
@@ -42,7 +43,7 @@ pub(crate) struct Seed {
 }
 
 /// Everybody.
-pub(crate) const SEEDS: [Seed; 2] = [
+pub(crate) const SEEDS: [Seed; 3] = [
     Seed {
         username: "alice",
         claims: [
@@ -59,7 +60,7 @@ pub(crate) const SEEDS: [Seed; 2] = [
         ],
     },
     Seed {
-        username: ATTACKED,
+        username: "bob",
         claims: [
             ("name", "Bob Cratchit"),
             ("given_name", "Bob"),
@@ -73,7 +74,27 @@ pub(crate) const SEEDS: [Seed; 2] = [
             "Idea: a code is like a cloakroom ticket. One coat, once.",
         ],
     },
+    Seed {
+        username: ATTACKED,
+        claims: [
+            ("name", "Carol Danby"),
+            ("given_name", "Carol"),
+            ("family_name", "Danby"),
+            ("email", "carol@example.com"),
+            ("locale", "en-GB"),
+        ],
+        notes: [
+            "If you can read this and are not Carol, an attack has worked.",
+            "Water the tomatoes.",
+            "Call Dad on Sunday.",
+        ],
+    },
 ];
+
+/// Those whom a visitor may sign in as.
+pub(crate) fn visitors() -> impl Iterator<Item = &'static Seed> {
+    SEEDS.iter().filter(|seed| seed.username != ATTACKED)
+}
 
 /// A note.
 #[derive(Clone, Debug, Serialize, Deserialize)]

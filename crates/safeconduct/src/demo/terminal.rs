@@ -9,7 +9,7 @@ use tokio::sync::broadcast::error::RecvError;
 use super::addresses::Addresses;
 use super::attacks::{Attack, Outcome};
 use super::message::{Message, Party};
-use super::people::{PASSWORD, SEEDS};
+use super::people::{PASSWORD, visitors};
 use super::recorder::{News, Recorder};
 use super::story::{self, Step};
 
@@ -40,8 +40,7 @@ impl Terminal {
             Some(directory) => format!("everything below is kept in {directory}"),
             None => "everything below is gone on Ctrl-C (keep it: --keep ./demo)".to_owned(),
         };
-        let people: Vec<String> = SEEDS
-            .iter()
+        let people: Vec<String> = visitors()
             .map(|seed| format!("{} / {PASSWORD}", seed.username))
             .collect();
         self.say(&format!(

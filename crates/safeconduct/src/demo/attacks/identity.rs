@@ -61,9 +61,9 @@ pub(super) async fn replayed_logout_token(run: &mut Run<'_>) -> Result<(), Lost>
     run.wire()
         .listen_for_end_of(session.as_str().unwrap_or_default());
     let came = run.sign_out_at_server().await?;
-    run.rightful("Bob signs out at the server", Expected::Success, &came);
+    run.rightful("Carol signs out at the server", Expected::Success, &came);
     let came = run.visit_notes().await?;
-    run.rightful("The app has signed him out too", Expected::GoesOn, &came);
+    run.rightful("The app has signed her out too", Expected::GoesOn, &came);
     let logout_token = run
         .wire()
         .logout_token()
@@ -75,7 +75,7 @@ pub(super) async fn replayed_logout_token(run: &mut Run<'_>) -> Result<(), Lost>
         ("The same logout token comes again", logout_token),
         ("The same, unsigned: alg none", Secret::new(forged)),
         (
-            "His ID Token poses as a logout token",
+            "Her ID Token poses as a logout token",
             Secret::new(id_token),
         ),
     ] {
@@ -83,7 +83,7 @@ pub(super) async fn replayed_logout_token(run: &mut Run<'_>) -> Result<(), Lost>
         run.attack(deed, Expected::LogoutRefused, &came);
     }
     let came = run.visit_notes().await?;
-    run.rightful("Bob is still signed in", Expected::Success, &came);
+    run.rightful("Carol is still signed in", Expected::Success, &came);
     Ok(())
 }
 
@@ -92,7 +92,7 @@ async fn sign_in_with_openid(run: &mut Run<'_>) -> Result<Value, Lost> {
     let code = run.sign_in_with_openid().await?;
     let tokens = run.redeem(Role::App, run.app(), &code).await?;
     run.rightful(
-        "Another sign-in of Bob’s gets an ID Token",
+        "Another sign-in of Carol’s gets an ID Token",
         Expected::Success,
         &tokens,
     );
@@ -103,7 +103,7 @@ async fn sign_in_with_openid(run: &mut Run<'_>) -> Result<Value, Lost> {
 async fn sign_in_to_app(run: &mut Run<'_>) -> Result<(), Lost> {
     let callback = run.go_to_callback().await?;
     let came: Came = run.visit(&callback.url).await?;
-    run.rightful("Bob signs in to the app", Expected::GoesOn, &came);
+    run.rightful("Carol signs in to the app", Expected::GoesOn, &came);
     Ok(())
 }
 

@@ -131,7 +131,7 @@ impl Attack {
                 "Somebody sits between the app and the server, and hands the app an ID Token of another sign-in, or one of their own making."
             }
             Self::ReplayedLogoutToken => {
-                "The message that signed Bob out once was in a log. Whoever sends it again would sign him out whenever they like."
+                "The message that signed Carol out once was in a log. Whoever sends it again would sign her out whenever they like."
             }
         }
     }

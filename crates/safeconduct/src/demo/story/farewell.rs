@@ -14,7 +14,9 @@ impl<'a> Story<'a> {
     pub(super) fn signed_out(&self) -> Option<Step<'a>> {
         let logout = self.logout?;
         let is_at_app = logout.to == Party::App;
-        let server = self.logouts_at_server.last().copied();
+        // Of what was asked at the server, what the app sent the person to; the page may have been looked at before and after.
+        let mut at_server = self.logouts_at_server.iter().copied();
+        let server = at_server.find(|asked| asked.began > logout.began);
         let (title, said, proof, checks) = match is_at_app {
             true => (
                 "The person signs out of the app",

@@ -99,6 +99,11 @@ impl<'a> Story<'a> {
                 format!("password, {} ms", last.milliseconds),
             )
         } else {
+            checks.push(check(
+                "The name and the password are those of somebody the server knows",
+                "OpenID Core §3.1.2.3",
+                false,
+            ));
             (
                 format!("{person} tries to sign in at the server"),
                 format!("{person} could not sign in"),

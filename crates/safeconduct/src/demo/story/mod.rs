@@ -152,7 +152,7 @@ impl<'a> Story<'a> {
             asked_again: asked.iter().copied().rfind(|again| !is_first(again)),
             sign_ins: to(Party::Server, "POST /login"),
             decision: decisions.last().copied(),
-            callback: to(Party::App, "GET /auth/callback").last().copied(),
+            callback: accepted_or_last(&to(Party::App, "GET /auth/callback")),
             exchange: token("authorization_code").first().copied(),
             user_info: to(Party::Server, "GET /userinfo").first().copied(),
             refreshes: token("refresh_token"),
@@ -186,6 +186,14 @@ impl<'a> Story<'a> {
     fn id_token(&self) -> Option<&'a Jwt> {
         self.exchange?.answer.id_token.as_ref()
     }
+}
+
+/// The callback that signed the person in, whatever was asked for again afterwards: a browser may open its history.
+fn accepted_or_last<'a>(callbacks: &[&'a Message]) -> Option<&'a Message> {
+    let accepted = callbacks
+        .iter()
+        .find(|callback| callback.answer.status == 303);
+    accepted.or(callbacks.last()).copied()
 }
 
 fn check(claim: &str, spec: &'static str, passed: bool) -> Check {

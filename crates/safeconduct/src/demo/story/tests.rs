@@ -417,3 +417,43 @@ fn a_token_for_another_api_is_noticed_where_it_is_given_and_where_it_is_used() {
     7 aud is this API
     ");
 }
+
+/// A browser that opens its own callback again is refused by the app, and has changed nothing of how the sign-in went.
+#[test]
+fn a_callback_that_is_opened_again_takes_no_tick_away() {
+    let verifier = CodeVerifier::generate();
+    let script = Script::new(&verifier);
+    let mut messages = script.messages(&verifier);
+    let before = told(&messages);
+    let again = format!("GET {}", script.way_back());
+    messages.push(Order(1000).said(Party::Browser, Party::App, &again, "400"));
+    assert_eq!(told(&messages), before);
+}
+
+/// The server's question whether to sign out may be looked at before the person leaves by the app, and after.
+#[test]
+fn a_look_at_the_question_costs_the_way_out_no_tick() {
+    let verifier = CodeVerifier::generate();
+    let script = Script::new(&verifier);
+    let look = |at| Order(at).said(Party::Browser, Party::Server, "GET /logout", "200");
+    let mut messages = script.until_the_end(&verifier, true);
+    let out = told(&messages);
+    let end = messages.len() - 5;
+    messages.insert(end, look(900));
+    messages.push(look(2000));
+    assert_eq!(told(&messages), out);
+}
+
+#[test]
+fn a_sign_in_that_fails_gets_no_tick() {
+    let verifier = CodeVerifier::generate();
+    let mut messages = Script::new(&verifier).messages(&verifier);
+    messages.truncate(3);
+    let guess =
+        format!("POST /login\n{FORM}\nsec-fetch-site: same-origin\n\nusername=alice&password=x");
+    messages.push(Order(1000).said(Party::Browser, Party::Server, &guess, "400"));
+    let told = told(&messages);
+    let failed = told.lines().last().unwrap();
+    assert!(failed.starts_with("2 alice could not sign in"), "{told}");
+    assert!(failed.ends_with("false"), "{told}");
+}
