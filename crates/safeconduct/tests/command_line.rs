@@ -1227,6 +1227,44 @@ fn systemd_is_told_when_a_server_is_ready_and_when_it_stops() {
     assert_eq!(server.wait(), Some(0));
 }
 
+/// A terminal that is closed, or an operator who expects a reload: requests under way are finished.
+#[test]
+fn a_hangup_stops_a_server_as_a_termination_does() {
+    let [port] = free_ports();
+    let place = with_declared_client(port);
+    let mut server = Serving::start(&place, &["serve", "--admin-listen", "127.0.0.1:0"]);
+    let mut unfinished = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    write!(
+        unfinished,
+        "POST /token HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Length: 10\r\n\r\ngrant"
+    )
+    .unwrap();
+    server.signal("-HUP");
+    server.wait_for("requests under way are finished");
+    write!(unfinished, "_type").unwrap();
+    let mut answer = String::new();
+    unfinished.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert_eq!(server.wait(), Some(0));
+}
+
+/// As `nohup` starts it.
+#[test]
+fn a_server_that_was_to_ignore_hangups_does() {
+    let [port] = free_ports();
+    let place = with_declared_client(port);
+    let program = env!("CARGO_BIN_EXE_safeconduct");
+    let serve = format!("trap '' HUP; exec '{program}' serve --admin-listen 127.0.0.1:0");
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", &serve]).current_dir(place.path());
+    let mut server = Serving::spawn(command.env_clear());
+    server.signal("-HUP");
+    let metadata = server.fetch(port, "/.well-known/oauth-authorization-server");
+    assert!(metadata.contains("issuer"));
+    server.terminate();
+    assert_eq!(server.wait(), Some(0));
+}
+
 impl Serving {
     /// The status of the answer when `client` asks about a token that does not exist.
     fn introspects(&self, port: u16, client: &str, secret: &str) -> u16 {
@@ -1255,8 +1293,12 @@ impl Serving {
     }
 
     fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    fn signal(&self, signal: &str) {
         let killed = Command::new("kill")
-            .args(["-TERM", &self.child.id().to_string()])
+            .args([signal, &self.child.id().to_string()])
             .status()
             .unwrap();
         assert!(killed.success());

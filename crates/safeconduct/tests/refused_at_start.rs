@@ -6,14 +6,16 @@
 #[expect(dead_code, reason = "no server comes up here that would be talked to")]
 mod support;
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use insta::assert_snapshot;
 use safeconduct_testing_postgres::{Database, Postgres};
 
-use support::{Place, free_ports};
+use support::{Place, Serving, free_ports};
 
 const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 const ANOTHER_KEY: &str = "HxADAgQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
@@ -206,33 +208,137 @@ fn a_user_who_may_not_make_the_tables_is_told_beforehand_on_postgresql() {
     database.sql(&format!("DROP ROLE {guest}"));
 }
 
-/// A proxy goes to another node when it is refused; a connection that nobody takes would keep it waiting.
+/// A server that waits for its database, and what the operator's listener answers meanwhile.
+struct Waiting {
+    place: Place,
+    ports: [u16; 2],
+    command: Command,
+}
+
+impl Waiting {
+    fn on(url: &str) -> Self {
+        let place = Place::on_postgresql();
+        let ports = free_ports();
+        let [listen, admin] = ports.map(|port: u16| format!("127.0.0.1:{port}"));
+        let mut command = place.command(&["serve", "--listen", &listen, "--admin-listen", &admin]);
+        command
+            .env("SAFECONDUCT_DATABASE__URL", url)
+            .env("SAFECONDUCT_MASTER_KEY", MASTER_KEY);
+        Self {
+            place,
+            ports,
+            command,
+        }
+    }
+
+    fn health(&self, path: &str) -> u16 {
+        let [_, admin] = self.ports;
+        let mut stream = TcpStream::connect(("127.0.0.1", admin)).unwrap();
+        write!(
+            stream,
+            "GET /health/{path} HTTP/1.1\r\nHost: localhost:{admin}\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+}
+
+/// A proxy goes to another node when it is refused; a connection that nobody takes would keep it waiting. The operator is told that
+/// the process is alive.
 #[test]
 fn nobody_can_connect_while_the_database_is_waited_for() {
-    let place = Place::on_postgresql();
     let silent = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let database = format!("postgres://sc@{}/sc", silent.local_addr().unwrap());
-    let ports: [u16; 2] = free_ports();
-    let listen = ports.map(|port| format!("127.0.0.1:{port}"));
-    let mut serving = place
-        .command(&[
-            "serve",
-            "--listen",
-            &listen[0],
-            "--admin-listen",
-            &listen[1],
-        ])
-        .env("SAFECONDUCT_DATABASE__URL", database)
-        .env("SAFECONDUCT_MASTER_KEY", MASTER_KEY)
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let waiting = silent.accept().unwrap();
-    for port in ports {
-        let refused = TcpStream::connect(("127.0.0.1", port)).err();
-        assert_eq!(refused.unwrap().kind(), ErrorKind::ConnectionRefused);
-    }
+    let mut waiting = Waiting::on(&database);
+    let mut serving = waiting.command.stderr(Stdio::null()).spawn().unwrap();
+    let connected = silent.accept().unwrap();
+    let refused = TcpStream::connect(("127.0.0.1", waiting.ports[0])).err();
+    assert_eq!(refused.unwrap().kind(), ErrorKind::ConnectionRefused);
+    assert_eq!(
+        (waiting.health("live"), waiting.health("ready")),
+        (200, 503)
+    );
     serving.kill().unwrap();
     serving.wait().unwrap();
-    drop(waiting);
+    drop(connected);
+}
+
+#[test]
+fn a_database_that_is_late_is_waited_for_on_postgresql() {
+    let postgres = Postgres::start(&[("fsync", "off")]);
+    let database = postgres.create_database();
+    let mut waiting = Waiting::on(&database.url());
+    postgres.kill();
+    let socket = UnixDatagram::bind(waiting.place.path().join("notify")).unwrap();
+    let patience = Some(Duration::from_secs(60));
+    socket.set_read_timeout(patience).unwrap();
+    let told = || {
+        let mut message = [0; 64];
+        let length = socket.recv(&mut message).unwrap();
+        String::from_utf8(message[..length].to_vec()).unwrap()
+    };
+    let notify = waiting.place.path().join("notify");
+    let command = waiting.command.env("NOTIFY_SOCKET", notify);
+    let serving = Serving::spawn_until(command, "the database is waited for");
+    assert!(told().starts_with("EXTEND_TIMEOUT_USEC="));
+    assert_eq!(
+        (waiting.health("live"), waiting.health("ready")),
+        (200, 503)
+    );
+    postgres.restart();
+    serving.wait_for("safeconduct is ready");
+    assert_eq!(
+        (waiting.health("live"), waiting.health("ready")),
+        (200, 200)
+    );
+    while told() != "READY=1" {}
+}
+
+/// What is asked to stop while it waits need not wait for the end of that.
+#[test]
+fn a_server_that_waits_for_its_database_stops_when_it_is_told_to() {
+    let [nobody] = free_ports();
+    let url = format!("postgres://sc@127.0.0.1:{nobody}/sc");
+    let mut waiting = Waiting::on(&url);
+    let waits = "the database is waited for";
+    let mut serving = Serving::spawn_until(&mut waiting.command, waits);
+    let pid = serving.child.id().to_string();
+    let killed = Command::new("kill").args(["-TERM", &pid]).status();
+    assert!(killed.unwrap().success());
+    serving.wait_for("stopped before it was ready");
+    assert_eq!(serving.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_database_that_does_not_come_ends_the_server_when_it_was_waited_for() {
+    let [nobody] = free_ports();
+    let url = format!("postgres://sc@127.0.0.1:{nobody}/sc");
+    let mut waiting = Waiting::on(&url);
+    let command = waiting.command.env("SAFECONDUCT_DATABASE__WAIT", "1s");
+    let output = command.output().unwrap();
+    let told = waiting.place.told(&output);
+    assert!(told.starts_with("exit 1\n"), "{told}");
+    assert!(told.contains("the database is waited for"), "{told}");
+    assert!(told.contains("cannot be reached"), "{told}");
+}
+
+/// Waiting mends neither a wrong name nor a wrong password.
+#[test]
+fn what_waiting_does_not_mend_ends_the_server_at_once_on_postgresql() {
+    let database = Postgres::shared().create_database();
+    let missing = database.url().replace(database.name(), "missing");
+    let stranger = database.url().replace("postgres@", "stranger@");
+    for (url, why) in [
+        (missing, "lacks the database"),
+        (stranger, "does not let us in"),
+    ] {
+        let mut waiting = Waiting::on(&url);
+        let output = waiting.command.output().unwrap();
+        let told = waiting.place.told(&output);
+        assert!(told.starts_with("exit 1\n"), "{told}");
+        assert!(told.contains(why), "{told}");
+        assert!(!told.contains("waited for"), "{told}");
+    }
 }

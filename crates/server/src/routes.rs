@@ -1,9 +1,14 @@
 //! The URL map: every address of the server on one screen.
 
+use std::sync::{Arc, OnceLock};
+
 use axum::{
-    Router, middleware,
+    Router,
+    extract::Request,
+    middleware,
     routing::{get, post},
 };
+use tower::ServiceExt as _;
 
 use crate::{
     correlation::correlate,
@@ -70,6 +75,19 @@ pub fn public(server: &Server) -> Router {
         CrossOrigin::of(issuer),
         cross_origin::readable,
     ))
+}
+
+/// What only the operator sees before there is a server: the process is alive, and not ready. From the moment that `started` holds
+/// the server's own routes, those answer.
+pub fn admin_of_starting(started: Arc<OnceLock<Router>>) -> Router {
+    let answer = async move |request: Request| match started.get() {
+        Some(router) => {
+            let Ok(response) = router.clone().oneshot(request).await;
+            response
+        }
+        None => health::starting(request.uri().path()),
+    };
+    Router::new().fallback(answer)
 }
 
 /// What only the operator sees, on a listener of its own.

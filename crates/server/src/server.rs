@@ -47,6 +47,20 @@ impl Server {
         master: MasterKey,
         clock: Clock,
     ) -> Result<Self, Fault> {
+        Self::counting(settings, store, master, clock, Telemetry::new()).await
+    }
+
+    /// The same with metrics that something was counted in already.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub async fn counting(
+        settings: Settings,
+        store: Store,
+        master: MasterKey,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> Result<Self, Fault> {
         let issuer = settings.issuer.as_str();
         let cluster = store
             .join_cluster(issuer, &master.check_value(), clock.now())
@@ -76,7 +90,7 @@ impl Server {
             passwords,
             throttle: Throttle::new(settings.throttle, guesses),
             outbox: Outbox::default(),
-            telemetry: Telemetry::new(),
+            telemetry,
             time: Timekeeper::start(clock, &store).await?,
             standing: Standing::default(),
             settings,

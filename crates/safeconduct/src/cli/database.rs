@@ -1,5 +1,7 @@
 //! The database as the commands work on it: opened, known to be this issuer's and this master key's, its keys unwrapped.
 
+use std::time::Duration;
+
 use safeconduct_protocol::client::Client;
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::ids::ClientId;
@@ -8,10 +10,17 @@ use safeconduct_protocol::time::Timestamp;
 use safeconduct_server::Fault;
 use safeconduct_server::keys::{self, Keys};
 use safeconduct_store::{Cluster, OpenError, Store, StoreError};
+use tokio::time::{Instant, sleep};
 
 use super::failure::Failure;
+use super::supervisor;
 use crate::config::Checked;
 use crate::master_key::MasterKey;
+
+/// How long after a failure a late database is tried again.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How much longer than the wait a start may take: for a last attempt, and for what follows it.
+const SLACK: Duration = Duration::from_secs(60);
 
 /// An open database.
 pub(crate) struct Database {
@@ -29,10 +38,29 @@ impl Database {
     /// # Errors
     /// It can't be opened, or belongs to another issuer or another master key.
     pub(crate) async fn open(checked: Checked, master: &MasterKey) -> Result<Self, Failure> {
+        let url = checked.database_url()?;
+        Self::on(Store::open(url.expose()), checked, master).await
+    }
+
+    /// The same for a server that starts: it waits for a database that comes late, as long as the configuration says.
+    ///
+    /// # Errors
+    /// It can't be opened and waiting does not mend that, or it was waited for long enough.
+    pub(crate) async fn open_late(checked: Checked, master: &MasterKey) -> Result<Self, Failure> {
+        let wait = checked.config.database.wait.as_duration();
+        let url = checked.database_url()?;
+        Self::on(await_database(url.expose(), wait), checked, master).await
+    }
+
+    async fn on(
+        opening: impl Future<Output = Result<Store, OpenError>>,
+        checked: Checked,
+        master: &MasterKey,
+    ) -> Result<Self, Failure> {
         let clock = Clock::system();
         let file = checked.database.file();
         let new_file = file.filter(|file| !file.exists());
-        let store = Store::open(checked.database_url()?.expose()).await?;
+        let store = opening.await?;
         if let Some(path) = new_file {
             tracing::info!(path = %path.display(), "made a new database");
         }
@@ -86,6 +114,26 @@ impl Database {
     /// The time.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+}
+
+/// Opens a database that may not be there yet.
+async fn await_database(url: &str, wait: Duration) -> Result<Store, OpenError> {
+    let end = Instant::now() + wait;
+    let mut is_told = false;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        match Store::open(url).await {
+            Err(error) if error.may_pass() && left > PAUSE => {
+                if !is_told {
+                    tracing::warn!(%error, seconds = left.as_secs(), "the database is waited for");
+                    is_told = true;
+                }
+                supervisor::starting(left + SLACK);
+                sleep(PAUSE).await;
+            }
+            opened => return opened,
+        }
     }
 }
 

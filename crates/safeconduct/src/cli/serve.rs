@@ -2,11 +2,13 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
 
 use safeconduct_protocol::grant::Lifetimes;
 use safeconduct_protocol::secret::Secret;
-use safeconduct_server::accept::{self, Limits};
+use safeconduct_server::accept::{self, Drained, Limits};
 use safeconduct_server::settings::{SessionLifetimes, Settings};
+use safeconduct_server::telemetry::Telemetry;
 use safeconduct_server::throttle::{Budget, ThrottleSettings};
 use safeconduct_server::{CrossOrigin, Server, routes};
 use safeconduct_store::Reconciled;
@@ -20,6 +22,7 @@ use super::failure::Failure;
 use super::supervisor;
 use crate::config::{self, Checked, Config, Flag};
 use crate::logging;
+use crate::master_key::MasterKey;
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -57,6 +60,13 @@ impl Serve {
     /// # Errors
     /// The configuration, the master key, an address or the database can't be used.
     pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
+        // First of all, so that no signal meets a program that does not know it.
+        let runtime = tokio::runtime::Runtime::new()
+            .map_err(|error| Failure::failed("no runtime could be started", error))?;
+        let signals = {
+            let _entered = runtime.enter();
+            Signals::new()?
+        };
         let prune = self.prune;
         let checked = context.load(self.flags())?;
         logging::start(&checked.config.log);
@@ -64,9 +74,8 @@ impl Serve {
             tracing::warn!(place = %warning.place, advice = %warning.advice, "{}", warning.message);
         }
         let secrets = checked.declared.secrets()?;
-        let runtime = tokio::runtime::Runtime::new()
-            .map_err(|error| Failure::failed("no runtime could be started", error))?;
-        runtime.block_on(serve(checked, secrets, prune))
+        let declared = Secrets { secrets, prune };
+        runtime.block_on(serve(checked, declared, signals))
     }
 
     fn flags(self) -> Vec<Flag> {
@@ -109,58 +118,76 @@ impl Serve {
     }
 }
 
-async fn serve(checked: Checked, secrets: Vec<Option<Secret>>, prune: bool) -> Result<(), Failure> {
-    let mut signals = Signals::new()?;
+/// What the configuration does not say of the clients that it declares.
+struct Secrets {
+    secrets: Vec<Option<Secret>>,
+    prune: bool,
+}
+
+async fn serve(checked: Checked, secrets: Secrets, mut signals: Signals) -> Result<(), Failure> {
     let reserved = checked.config.server.listen.iter();
     let reserved = reserved.map(|address| Reserved::new(*address, "--listen"));
     let reserved = reserved.collect::<Result<Vec<_>, _>>()?;
     let reserved_for_admin = Reserved::new(checked.config.server.admin_listen, "--admin-listen")?;
     let limits = limits(&checked.config.server);
-    let settings = settings(&checked);
-
+    let telemetry = Telemetry::new();
     let key = master_key(&checked)?;
-    let database = Database::open(checked, &key).await?;
-    reconcile(&database, secrets, prune).await?;
-    let Database {
-        store,
-        master,
-        clock,
-        ..
-    } = database;
-    let server = Server::new(settings, store, master, clock).await?;
+
+    let (stop, stopping) = watch::channel(false);
+    let admin_listener = reserved_for_admin.listen()?;
+    let admin_address = address_of(&admin_listener);
+    let admin_routes = Arc::new(OnceLock::new());
+    let admin = tokio::spawn(accept::serve(
+        vec![admin_listener],
+        routes::admin_of_starting(Arc::clone(&admin_routes)),
+        Limits {
+            max_connections: 64,
+            max_connections_per_address: 64,
+            ..limits.clone()
+        },
+        telemetry.clone(),
+        CrossOrigin::none(),
+        until(stopping.clone()),
+    ));
+    let server = tokio::select! {
+        started = start(checked, secrets, &key, telemetry) => started?,
+        () = signals.next() => {
+            supervisor::stopping();
+            tracing::info!("stopped before it was ready");
+            return Ok(());
+        }
+    };
     let listeners = reserved.into_iter().map(Reserved::listen);
     let listeners = listeners.collect::<Result<Vec<_>, _>>()?;
-    let admin_listener = reserved_for_admin.listen()?;
     let house = tokio::spawn({
         let server = server.clone();
         async move { server.keep_house().await }
     });
-    announce(&server, &listeners, &admin_listener);
+    // Only here is it set.
+    let _ = admin_routes.set(routes::admin(&server));
+    announce(&server, &listeners, &admin_address);
     supervisor::ready();
 
-    let (stop, stopping) = watch::channel(false);
     let public = accept::serve(
         listeners,
         routes::public(&server),
-        limits.clone(),
+        limits,
         server.telemetry().clone(),
         CrossOrigin::of(&server.settings().issuer),
-        until(stopping.clone()),
-    );
-    let admin_limits = Limits {
-        max_connections: 64,
-        max_connections_per_address: 64,
-        ..limits
-    };
-    let admin = accept::serve(
-        vec![admin_listener],
-        routes::admin(&server),
-        admin_limits,
-        server.telemetry().clone(),
-        CrossOrigin::none(),
         until(stopping),
     );
-    let serving = async { tokio::join!(public, admin) };
+    drain(async { tokio::join!(public, admin).0 }, &stop, &mut signals).await;
+    house.abort();
+    server.store().close().await;
+    Ok(())
+}
+
+/// Serves until a signal says that this is the end, then until requests under way are finished or a second signal cuts them off.
+async fn drain(
+    serving: impl Future<Output = Drained>,
+    stop: &watch::Sender<bool>,
+    signals: &mut Signals,
+) {
     tokio::pin!(serving);
     tokio::select! {
         _ = &mut serving => {}
@@ -169,21 +196,36 @@ async fn serve(checked: Checked, secrets: Vec<Option<Secret>>, prune: bool) -> R
             supervisor::stopping();
             let _ = stop.send(true);
             tokio::select! {
-                (drained, _) = &mut serving => tracing::info!(cut = drained.cut, "stopped"),
+                drained = &mut serving => tracing::info!(cut = drained.cut, "stopped"),
                 () = signals.next() => tracing::warn!("stopped at once; requests under way were cut off"),
             }
         }
     }
-    house.abort();
-    server.store().close().await;
-    Ok(())
+}
+
+/// Opens the database, for which it may have to wait, and makes the server.
+async fn start(
+    checked: Checked,
+    secrets: Secrets,
+    key: &MasterKey,
+    telemetry: Telemetry,
+) -> Result<Server, Failure> {
+    let settings = settings(&checked);
+    let database = Database::open_late(checked, key).await?;
+    reconcile(&database, secrets).await?;
+    let Database {
+        store,
+        master,
+        clock,
+        ..
+    } = database;
+    Ok(Server::counting(settings, store, master, clock, telemetry).await?)
 }
 
 /// Makes the database agree with what the configuration declares.
 async fn reconcile(
     database: &Database,
-    secrets: Vec<Option<Secret>>,
-    prune: bool,
+    Secrets { secrets, prune }: Secrets,
 ) -> Result<(), Failure> {
     let hashes = secrets.iter().map(|secret| {
         secret
@@ -224,10 +266,12 @@ async fn until(mut stopping: watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
-/// The two signals that ask a server to stop.
+/// The signals that ask a server to stop. A hangup is one of them, until it has a meaning of its own.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// `None` where it was ignored from the beginning, as `nohup` has it.
+    hangup: Option<Signal>,
 }
 
 impl Signals {
@@ -238,6 +282,11 @@ impl Signals {
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
+            hangup: if is_hangup_ignored() {
+                None
+            } else {
+                Some(listen(SignalKind::hangup())?)
+            },
         })
     }
 
@@ -245,11 +294,27 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            Some(()) = hangup(&mut self.hangup) => {}
         }
     }
 }
 
-/// A port that is free, and on which nobody is kept waiting: until there is somebody to answer, whoever connects is refused, and
+async fn hangup(signal: &mut Option<Signal>) -> Option<()> {
+    signal.as_mut()?.recv().await
+}
+
+/// Whether who started the program lets it ignore a hangup. Where that is not said, it does not.
+fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // Bit n - 1 is signal n, and a hangup is 1.
+    ignored.is_some_and(|mask| mask & 1 == 1)
+}
+
+/// A port that is free, and on which nobody is kept waiting: until there is a server to answer, whoever connects is refused, and
 /// goes to another node.
 struct Reserved {
     socket: TcpSocket,
@@ -298,17 +363,18 @@ fn taken(address: SocketAddr, flag: &str, error: &io::Error) -> Failure {
     ))
 }
 
-fn announce(server: &Server, listeners: &[TcpListener], admin: &TcpListener) {
-    let address = |listener: &TcpListener| {
-        listener
-            .local_addr()
-            .map_or_else(|_| "?".to_owned(), |address| address.to_string())
-    };
-    let listen = listeners.iter().map(address).collect::<Vec<_>>().join(", ");
+fn address_of(listener: &TcpListener) -> String {
+    let address = listener.local_addr();
+    address.map_or_else(|_| "?".to_owned(), |address| address.to_string())
+}
+
+fn announce(server: &Server, listeners: &[TcpListener], admin_listen: &str) {
+    let listen = listeners.iter().map(address_of);
+    let listen = listen.collect::<Vec<_>>().join(", ");
     tracing::info!(
         issuer = server.settings().issuer.as_str(),
         listen,
-        admin_listen = address(admin),
+        admin_listen,
         "safeconduct is ready"
     );
 }

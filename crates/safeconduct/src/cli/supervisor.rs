@@ -1,10 +1,16 @@
-//! What systemd is told of a server (`Type=notify`, sd_notify(3)): that it is ready, and that it stops. Where nobody asked to
-//! be told, nobody is.
+//! What systemd is told of a server (`Type=notify`, sd_notify(3)): that it takes its time to start, that it is ready, and that it
+//! stops. Where nobody asked to be told, nobody is.
 
 use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
 
 /// Names the socket that systemd listens on.
 const VARIABLE: &str = "NOTIFY_SOCKET";
+
+/// The start takes so much longer from now on.
+pub(crate) fn starting(longer: Duration) {
+    tell(&format!("EXTEND_TIMEOUT_USEC={}", longer.as_micros()));
+}
 
 /// Every port is bound, and the database has answered.
 pub(crate) fn ready() {

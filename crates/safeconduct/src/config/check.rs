@@ -375,6 +375,9 @@ fn check_login(config: &Config, findings: &mut Findings<'_>) {
 }
 
 fn database(config: &Config, findings: &mut Findings<'_>) -> Option<Location> {
+    let wait = At::key("database").then("wait");
+    let (least, most) = (Span::seconds(0), Span::minutes(10));
+    findings.require_span(&wait, config.database.wait, least, most);
     let url = At::key("database").then("url");
     let file = At::key("database").then("password_file");
     let location = match Location::parse(&config.database.url) {

@@ -97,6 +97,10 @@ pub(crate) struct Database {
     pub(crate) url: String,
     /// The file that holds the password of the PostgreSQL user. It is read at every start.
     pub(crate) password_file: Option<PathBuf>,
+    /// How long a server that starts waits for a database that cannot be reached yet, or has no connection left: up to 10 minutes.
+    /// Meanwhile `/health/live` says 200, `/health/ready` 503. What waiting does not mend, such as a wrong password, ends the
+    /// server at once. `"0s"` waits for nothing.
+    pub(crate) wait: Span,
 }
 
 /// Secrets are never written in this file: it names the files that hold them.
@@ -270,6 +274,7 @@ impl Default for Database {
         Self {
             url: "sqlite:safeconduct.db".to_owned(),
             password_file: None,
+            wait: Span::seconds(30),
         }
     }
 }

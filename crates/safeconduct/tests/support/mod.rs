@@ -101,6 +101,11 @@ impl Serving {
 
     /// The same, for a command of its own.
     pub(crate) fn spawn(command: &mut Command) -> Self {
+        Self::spawn_until(command, "safeconduct is ready")
+    }
+
+    /// The same, for a server that says something else first.
+    pub(crate) fn spawn_until(command: &mut Command, text: &str) -> Self {
         let mut child = command
             .stderr(Stdio::piped())
             .stdout(Stdio::null())
@@ -115,7 +120,7 @@ impl Serving {
                 .try_for_each(|line| lines.send(line))
         });
         let server = Self { child, log };
-        server.wait_for("safeconduct is ready");
+        server.wait_for(text);
         server
     }
 

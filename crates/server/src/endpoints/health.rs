@@ -12,6 +12,19 @@ pub(crate) async fn live() -> &'static str {
     "alive\n"
 }
 
+/// What is answered as long as there is no server: it starts, which may mean that it waits for its database.
+pub(crate) fn starting(path: &str) -> Response {
+    if path == "/health/live" {
+        return "alive\n".into_response();
+    }
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        [(header::RETRY_AFTER, "2")],
+        "it is starting, and may be waiting for its database: see the log\n",
+    )
+        .into_response()
+}
+
 pub(crate) async fn ready(State(server): State<Server>) -> Response {
     match server.readiness().await {
         Ok(()) => (StatusCode::OK, "ready\n").into_response(),

@@ -24,6 +24,17 @@ pub(crate) enum DriverError {
     Bug(String),
 }
 
+impl OpenError {
+    /// Whether the same may succeed a little later, without anything being done here: the server is not up yet, or its name not known;
+    /// it has no connection left; another node upgrades the schema.
+    pub fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::Full { .. } | Self::Busy { .. }
+        )
+    }
+}
+
 /// Why a database could not be opened: one sentence that names the file or the server, the cause and what to do. None holds a
 /// password.
 #[derive(Debug, Error)]
