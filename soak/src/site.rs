@@ -195,13 +195,31 @@ impl Site {
         Ok(())
     }
 
+    /// Waits until a node says that it is not well, at a path of its health, and answers that at all.
+    ///
+    /// # Errors
+    /// It does not within `patience`.
+    pub async fn until_unwell(&self, node: Node, path: &str, patience: Duration) -> Result<()> {
+        let begun = Instant::now();
+        while self.health(node, path).await != Some(503) {
+            if begun.elapsed() > patience {
+                bail!("node {} is well: {path}", node.0);
+            }
+            sleep(PACE).await;
+        }
+        Ok(())
+    }
+
     async fn is_well(&self, node: Node, path: &str) -> bool {
-        let Ok(mut line) = Line::open(self.admins[node.0]).await else {
-            return false;
-        };
+        self.health(node, path).await == Some(200)
+    }
+
+    /// The status of a node's answer at a path of its health; `None` if it does not answer.
+    async fn health(&self, node: Node, path: &str) -> Option<u16> {
+        let mut line = Line::open(self.admins[node.0]).await.ok()?;
         let request = get("localhost", path, &[]);
         let reply = line.ask(request, Manner::Waiting).await;
-        reply.is_ok_and(|reply| reply.status == 200)
+        reply.ok().map(|reply| reply.status)
     }
 
     /// Ends a node as `kill -9` does.

@@ -1227,6 +1227,93 @@ fn systemd_is_told_when_a_server_is_ready_and_when_it_stops() {
     assert_eq!(server.wait(), Some(0));
 }
 
+impl Serving {
+    /// Lets the server write into files up to this size, or as far as it likes.
+    fn limit_files(&self, size: &str) {
+        let limited = Command::new("prlimit")
+            .args(["--pid", &self.child.id().to_string()])
+            .arg(format!("--fsize={size}:unlimited"))
+            .status();
+        assert!(limited.unwrap().success());
+    }
+
+    /// Status and body of an answer to a form that the client `api` sends.
+    fn sends(&self, port: u16, path: &str, form: &str) -> (u16, String) {
+        let credentials = base64("api:0123456789abcdef0123456789abcdef");
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        write!(
+            stream,
+            "POST {path} HTTP/1.1\r\nHost: localhost:{port}\r\nAuthorization: Basic {credentials}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{form}",
+            form.len()
+        )
+        .unwrap();
+        self.answer(stream)
+    }
+
+    fn asks(&self, port: u16, path: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        self.answer(stream)
+    }
+
+    fn answer(&self, mut stream: TcpStream) -> (u16, String) {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap();
+        (status.parse().unwrap(), body.to_owned())
+    }
+}
+
+/// A disk without room is nothing that a process without root can make; a limit on the size of its files is much the same to it.
+#[test]
+fn a_server_that_cannot_write_is_alive_and_not_ready_until_it_can() {
+    let [port, admin] = free_ports();
+    let place = Place::with_config(&format!(
+        "issuer = \"http://localhost:{port}\"\n[server]\nlisten = [\"127.0.0.1:{port}\"]\nadmin_listen = \"127.0.0.1:{admin}\"\n\
+         [[clients]]\nid = \"api\"\ngrant_types = [\"client_credentials\"]\nscopes = [\"notes.read\"]\nsecret_file = \"api.secret\"\n\
+         [scopes.\"notes.read\"]\ntext.en = \"Read notes\"\n"
+    ));
+    place.write_secret("api.secret", "0123456789abcdef0123456789abcdef\n");
+    let program = env!("CARGO_BIN_EXE_safeconduct");
+    let mut command = Command::new("/bin/sh");
+    // Else the limit ends it.
+    command.args(["-c", &format!("trap '' XFSZ; exec '{program}' serve")]);
+    let server = Serving::spawn(command.current_dir(place.path()).env_clear());
+    let token = |answer: String| {
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        let token = answer["access_token"].as_str().expect("a token");
+        format!("token={token}")
+    };
+    let ask = "grant_type=client_credentials&scope=notes.read";
+    let issued = server.sends(port, "/token", ask);
+    assert_eq!(issued.0, 200, "{issued:?}");
+    let revocation = token(issued.1);
+    let health = |path: &str| server.asks(admin, &format!("/health/{path}")).0;
+    assert_eq!((health("live"), health("ready")), (200, 200));
+
+    server.limit_files("0");
+    assert_eq!(server.sends(port, "/revoke", &revocation).0, 503);
+    assert_eq!((health("live"), health("ready")), (200, 503));
+    let metrics = server.asks(admin, "/metrics").1;
+    let reason = r#"safeconduct_not_ready{reason="writes"} 1"#;
+    assert!(metrics.contains(reason), "{metrics}");
+    assert_eq!(
+        server.sends(port, "/token", ask).0,
+        200,
+        "that writes nothing"
+    );
+
+    server.limit_files("unlimited");
+    let begun = Instant::now();
+    while health("ready") != 200 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "not ready again");
+    }
+    assert_eq!(server.sends(port, "/revoke", &revocation).0, 200);
+}
+
 /// A terminal that is closed, or an operator who expects a reload: requests under way are finished.
 #[test]
 fn a_hangup_stops_a_server_as_a_termination_does() {

@@ -33,6 +33,9 @@ pub enum NotReady {
     /// The store can't be reached, or takes its time.
     #[error("the store does not answer")]
     Store,
+    /// The store answers what it is asked, and takes nothing that is to be kept: its disk is full, for instance.
+    #[error("the store takes no writes: see the log")]
+    Writes,
     /// The store answers, and what it says can't be used: the node's copy of clients and keys can't be renewed.
     #[error("the copy of clients and keys is stale and can't be renewed: see the log")]
     Catalog,
@@ -46,7 +49,8 @@ pub enum NotReady {
 
 impl NotReady {
     /// Every reason, as the metrics name it.
-    pub(crate) const REASONS: [&'static str; 4] = ["store", "catalog", "clock", "rewound"];
+    pub(crate) const REASONS: [&'static str; 5] =
+        ["store", "catalog", "clock", "rewound", "writes"];
 
     /// Its name in metrics and logs.
     pub fn reason(self) -> &'static str {
@@ -55,6 +59,7 @@ impl NotReady {
             Self::Catalog => Self::REASONS[1],
             Self::Clock(_) => Self::REASONS[2],
             Self::Rewound => Self::REASONS[3],
+            Self::Writes => Self::REASONS[4],
         }
     }
 
@@ -201,13 +206,18 @@ impl Server {
         Ok(outbox::deliver_due(self).await?)
     }
 
-    /// Whether requests should be sent here. It asks the store, and waits no longer than two seconds for it.
+    /// Whether requests should be sent here. It asks the store, and waits no longer than two seconds for it; or four, where its
+    /// last write failed and it is tried whether it takes another.
     ///
     /// # Errors
     /// Why not.
     pub async fn readiness(&self) -> Result<(), NotReady> {
         let (readiness, fault) = match timeout(PATIENCE, self.look()).await {
-            Ok(Ok(())) => (self.time().is_right().map_err(NotReady::from), None),
+            Ok(Ok(())) => match timeout(PATIENCE, self.store().may_be_written(self.now())).await {
+                Ok(Ok(())) => (self.time().is_right().map_err(NotReady::from), None),
+                Ok(Err(error)) => (Err(NotReady::Writes), Some(error.to_string())),
+                Err(_) => (Err(NotReady::Writes), Some("it takes its time".to_owned())),
+            },
             Ok(Err(fault)) => (Err(NotReady::because(&fault)), Some(fault.to_string())),
             Err(_) => (Err(NotReady::Store), Some("it takes its time".to_owned())),
         };

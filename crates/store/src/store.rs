@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use safeconduct_protocol::ids::{ClientId, SessionId, UserId};
+use safeconduct_protocol::time::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::Mutex;
 
 use crate::driver::{Driver, DriverError, OpenError, Row, Rows, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
@@ -14,7 +16,14 @@ use crate::schema::{self, SchemaStep};
 #[derive(Clone)]
 pub struct Store {
     driver: Arc<Driver>,
+    /// When it was last tried whether something can be written, and why it could not.
+    tried: Arc<Mutex<Option<(Timestamp, StoreError)>>>,
 }
+
+/// Writes a little that means nothing: the marks of eras that are over are forgotten with the next mark. What is written has to
+/// differ from what was there, or nothing would be.
+const TRY: &str = "INSERT INTO time_marks (era, at, number, forgotten) VALUES (0, 0, 1, 0) \
+     ON CONFLICT (era) DO UPDATE SET number = time_marks.number + 1";
 
 impl Store {
     /// Opens the database that `url` names, creates it where there is none, and brings its schema up to date.
@@ -28,6 +37,7 @@ impl Store {
         let driver = Driver::open(url).await?;
         Ok(Self {
             driver: Arc::new(driver),
+            tried: Arc::default(),
         })
     }
 
@@ -62,6 +72,28 @@ impl Store {
     /// [`StoreError::Unavailable`] with the table that may not be used.
     pub async fn may_be_used(&self) -> Result<(), StoreError> {
         Ok(self.driver.may_be_used().await?)
+    }
+
+    /// Whether something can be written, after the last write failed: a full disk still answers what is only asked. Then a little
+    /// is written, at most once a second. Costs nothing otherwise.
+    ///
+    /// # Errors
+    /// Why nothing can be written.
+    pub async fn may_be_written(&self, now: Timestamp) -> Result<(), StoreError> {
+        if !self.driver.has_failed_to_write() {
+            return Ok(());
+        }
+        // Held while it is tried, so that of many who ask one tries.
+        let mut tried = self.tried.lock().await;
+        if let Some((at, error)) = &*tried
+            && *at == now
+        {
+            return Err(error.clone());
+        }
+        let written = self.commit(Statement::new(TRY)).await;
+        let error = written.err().map(StoreError::from);
+        *tried = error.clone().map(|error| (now, error));
+        error.map_or(Ok(()), Err)
     }
 
     /// Takes the steps that the database lacks, all of them or none, and says which those were. It may be served meanwhile: the

@@ -9,11 +9,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use tempfile::TempDir;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{Length, was_felt, was_long_enough};
+use crate::checker::RECOVERY;
 use crate::history::{Act, Answer, Fault, Meanwhile, Node, Span};
-use crate::site::Memory;
+use crate::site::{Memory, READY};
 use crate::stage::{Harm, Outcome, Stage, beside_program};
 use crate::visitor::below;
 
@@ -96,9 +97,18 @@ pub async fn full_disk(length: &Length) -> Result<Outcome> {
         stage.more(length.around_a_fault).await?;
         let fill = async || disk.fill();
         let empty = async || disk.make_room();
-        let wait = async || outlast(length).await;
+        let wait = async || {
+            let began = Instant::now();
+            let site = &stage.site;
+            site.until_unwell(NODE, READY, length.outlasting + RECOVERY)
+                .await?;
+            site.until(NODE, "/health/live", RECOVERY).await?;
+            sleep(length.outlasting.saturating_sub(began.elapsed())).await;
+            Ok(())
+        };
         let fault = stage.fault(to_the_node("disk full"), fill, wait, empty);
         full = Some(fault.await?);
+        stage.until_all_ready().await?;
         stage.more(length.around_a_fault).await
     };
     let outcome = stage

@@ -15,6 +15,7 @@ mod single_use;
 mod sweeping;
 mod time_marks;
 mod upgrade;
+mod writability;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 

@@ -89,6 +89,15 @@ impl Driver {
         }
     }
 
+    /// Whether the last write failed, for whatever reason that is not the write's own: the disk is full, or the server a standby. A
+    /// write that was refused because too many wait is none that failed.
+    pub(crate) fn has_failed_to_write(&self) -> bool {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.has_failed_to_write(),
+            Self::Postgres(postgres) => postgres.has_failed_to_write(),
+        }
+    }
+
     /// The statement that reads this database's own clock, in seconds since 1970; `None` where that is this machine's.
     pub(crate) fn clock(&self) -> Option<&'static str> {
         match self {

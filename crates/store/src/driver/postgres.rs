@@ -76,6 +76,11 @@ impl Postgres {
         looking(url, async |schema| schema.may_be_migrated().await).await
     }
 
+    /// Whether the last write failed, for whatever reason that is not the write's own.
+    pub(super) fn has_failed_to_write(&self) -> bool {
+        self.pool.has_failed_to_write()
+    }
+
     /// Whether the rights are back that a unit or a read was found to lack.
     pub(super) async fn may_be_used(&self) -> Result<(), DriverError> {
         self.pool.may_be_used().await

@@ -122,6 +122,11 @@ impl Sqlite {
         self.writer.run(unit).await
     }
 
+    /// Whether the last write failed, for whatever reason that is not the write's own.
+    pub(super) fn has_failed_to_write(&self) -> bool {
+        self.writer.has_failed()
+    }
+
     pub(super) async fn close(&self) {
         // The writer goes last: only a connection that may write folds the log back into the file.
         self.readers.close();

@@ -44,6 +44,8 @@ pub(super) struct Pool {
     outage: Mutex<Option<Outage>>,
     /// Whether a right was found to be missing.
     forbidden: AtomicBool,
+    /// Whether the last unit that was sent could not be written.
+    unwritten: AtomicBool,
 }
 
 /// Why there is no connecting, and when it is tried again.
@@ -68,6 +70,7 @@ impl Pool {
             closed: AtomicBool::new(false),
             outage: Mutex::new(None),
             forbidden: AtomicBool::new(false),
+            unwritten: AtomicBool::new(false),
             address,
             tls,
         }
@@ -88,15 +91,28 @@ impl Pool {
             match unit::run(&loan.connection, unit).await {
                 Ok(outcome) => {
                     self.give_back(loan);
+                    self.unwritten.store(false, Ordering::Release);
                     return Ok(outcome);
                 }
                 Err(failure) => {
                     self.settle(loan, &failure);
                     if !failure.again || tries == TRIES {
+                        self.doubt(&failure.error);
                         return Err(failure.error);
                     }
                 }
             }
+        }
+    }
+
+    /// Whether the last unit that was sent could not be written, which is not so for one that is wrong itself.
+    pub(super) fn has_failed_to_write(&self) -> bool {
+        self.unwritten.load(Ordering::Acquire)
+    }
+
+    fn doubt(&self, error: &DriverError) {
+        if matches!(error, DriverError::Unavailable(_) | DriverError::Unknown(_)) {
+            self.unwritten.store(true, Ordering::Release);
         }
     }
 

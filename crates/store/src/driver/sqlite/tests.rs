@@ -139,6 +139,25 @@ async fn what_was_answered_outlives_a_stop_while_the_file_is_away() {
     assert_eq!(count(&open(&path).unwrap()), 1);
 }
 
+#[tokio::test]
+async fn a_write_that_failed_is_remembered_until_one_succeeds() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("safeconduct.db");
+    let sqlite = open(&path).unwrap();
+    sqlite.run(put("one")).await.unwrap();
+    assert!(!sqlite.has_failed_to_write());
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(sqlite.run(put("two")).await.is_err());
+    assert!(sqlite.has_failed_to_write());
+    assert_eq!(count(&sqlite), 1, "what is only asked is answered");
+    assert!(sqlite.has_failed_to_write());
+    other.execute_batch("ROLLBACK").unwrap();
+    // What is the unit's own fault says nothing against the database.
+    assert!(sqlite.run(put("one")).await.is_err());
+    assert!(!sqlite.has_failed_to_write());
+}
+
 #[test]
 fn a_file_that_is_no_database_is_refused_and_left_alone() {
     let directory = TempDir::new().unwrap();

@@ -2,7 +2,8 @@
 //! durable with one fsync: under load the price of a commit is shared, and nobody hears of a unit before it is on the disk.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
@@ -22,6 +23,7 @@ pub(super) struct Writer {
     /// `None` once closed. The thread ends when it has answered everything that was queued before.
     queue: RwLock<Option<Sender<Job>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    failed: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -32,9 +34,11 @@ impl Writer {
         capacity: usize,
     ) -> std::io::Result<Self> {
         let (queue, waiting) = bounded(capacity);
+        let failed = Arc::new(AtomicBool::new(false));
         let mut groups = Groups {
             connection: Some(connection),
             site,
+            failed: Arc::clone(&failed),
         };
         let thread = thread::Builder::new()
             .name("sqlite-writer".to_owned())
@@ -42,7 +46,13 @@ impl Writer {
         Ok(Self {
             queue: RwLock::new(Some(queue)),
             thread: Mutex::new(Some(thread)),
+            failed,
         })
+    }
+
+    /// Whether the last group could not be written.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
     }
 
     /// Queues `unit` and waits until it is durable or undone. Once queued it runs, whether or not the caller still waits.
@@ -113,6 +123,8 @@ struct Groups {
     /// `None` after a failure, until the next group opens it again.
     connection: Option<Connection>,
     site: Site,
+    /// Whether the last group could not be written.
+    failed: Arc<AtomicBool>,
 }
 
 impl Groups {
@@ -133,11 +145,13 @@ impl Groups {
     fn commit(&mut self, units: &[Unit]) -> Vec<Answer> {
         if let Err(error) = self.site.in_place() {
             tracing::error!(%error, units = units.len(), "a group of writes was refused");
+            self.failed.store(true, Ordering::Release);
             // The connection stays open: of a file that was unlinked, it may hold all that is left.
             return vec![Err(error); units.len()];
         }
         let attempt = catch_unwind(AssertUnwindSafe(|| self.attempt(units)))
             .unwrap_or_else(|_| Err(DriverError::Unknown("the writer panicked".to_owned())));
+        self.failed.store(attempt.is_err(), Ordering::Release);
         attempt.unwrap_or_else(|error| {
             tracing::error!(%error, units = units.len(), "a group of writes failed");
             // Closing rolls back whatever is still open.
@@ -239,6 +253,7 @@ mod tests {
         let mut groups = Groups {
             connection: None,
             site,
+            failed: Arc::default(),
         };
         let table = Statement::new("CREATE TABLE shelf (name TEXT PRIMARY KEY, note BYTEA)");
         assert_eq!(
