@@ -1,7 +1,7 @@
 //! A log that a test can read.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use tracing::instrument::WithSubscriber as _;
 use tracing_subscriber::filter::LevelFilter;
@@ -9,6 +9,16 @@ use tracing_subscriber::filter::LevelFilter;
 /// Everything that was logged, at every level.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+/// Has every place that logs ask who listens, whichever test comes to it first: a place that is met while nobody listens is
+/// remembered as one that nobody wants to hear, and a log that begins at that moment would miss it.
+pub(crate) fn listen() {
+    static LISTENING: Once = Once::new();
+    LISTENING.call_once(|| {
+        let everything = tracing_subscriber::registry();
+        let _ = tracing::subscriber::set_global_default(everything);
+    });
+}
 
 impl Log {
     /// What is logged while `doing` is done, on its own thread.

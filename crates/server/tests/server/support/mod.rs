@@ -77,6 +77,7 @@ impl TestServer {
     }
 
     async fn open(settings: Settings, clock: Clock, directory: Arc<TempDir>) -> Self {
+        log::listen();
         let store = Store::open(&database::url(directory.path())).await.unwrap();
         let server = Server::new(settings, store, database::master_key(), clock.clone())
             .await
