@@ -7,7 +7,9 @@ use crate::{
     difference::{self, Port},
     error::{Reason, Refusal},
     ids::{ClientId, Malformed},
+    jose::Algorithm,
     scope::Scope,
+    token::Audiences,
 };
 
 /// The URI of an API, the `aud` of its tokens: absolute, no fragment (RFC 8707 §2). Compared character by character.
@@ -44,6 +46,9 @@ pub struct Resource {
     /// The client that may introspect tokens for this audience, and no other.
     #[serde(default)]
     pub client: Option<ClientId>,
+    /// What access tokens for it are signed with.
+    #[serde(default = "Resources::default_algorithm")]
+    pub access_token_signing_alg: Algorithm,
 }
 
 /// What a scope means to people.
@@ -61,6 +66,20 @@ pub struct ScopeDescription {
 pub struct Resources(Vec<Resource>);
 
 impl Resources {
+    /// What access tokens are signed with where nothing else is said: they are long, and carried by every request.
+    pub const fn default_algorithm() -> Algorithm {
+        Algorithm::Es256
+    }
+
+    /// What an access token for `audiences` is signed with. It is the API that verifies it, so the API's registration says, for the
+    /// tokens of every client; beside an API, this server verifies whatever it signs (RFC 9068 §2.1).
+    pub fn signing_algorithm(&self, audiences: &Audiences) -> Algorithm {
+        let mut apis = audiences.as_slice().iter().filter_map(|uri| self.find(uri));
+        apis.next().map_or(Self::default_algorithm(), |api| {
+            api.access_token_signing_alg
+        })
+    }
+
     /// All resources.
     pub fn new(resources: Vec<Resource>) -> Self {
         Self(resources)

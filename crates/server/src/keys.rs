@@ -7,6 +7,7 @@ use safeconduct_protocol::{
     ids::UserId,
     jose::{Algorithm, JwkSet, KeySet, SigningKey},
     random,
+    resource::Resources,
     seal::{KeyState, Kind, Seal, SealKey},
     secret::Secret,
     subject::Subjects,
@@ -27,10 +28,11 @@ const SEALED: [Kind; 8] = [
     Kind::PushedRequest,
     Kind::Logout,
 ];
-/// The algorithms that every server signs with: ES256 for access tokens, RS256 because OpenID Connect names it the default.
+/// The algorithms that every server signs with: ES256 for access tokens, RS256 because OpenID Connect names it the default and RFC 9068
+/// has it for every API.
 const SIGNED: [Algorithm; 2] = [Algorithm::Es256, Algorithm::Rs256];
-/// The algorithm of access tokens.
-const ACCESS_TOKENS: Algorithm = Algorithm::Es256;
+/// The algorithm of access tokens, unless an API is registered for another.
+const ACCESS_TOKENS: Algorithm = Resources::default_algorithm();
 /// How long a retired signing key stays published, in seconds: longer than any access token lives.
 const RETIRED_GRACE: i64 = 24 * 3600;
 
@@ -135,12 +137,6 @@ impl Keys {
     /// Seals and opens what is handed out.
     pub fn seal(&self) -> &Seal {
         &self.seal
-    }
-
-    /// Signs access tokens.
-    pub fn access_tokens(&self) -> &SigningKey {
-        self.signing(ACCESS_TOKENS)
-            .expect("keys are not opened without one")
     }
 
     /// Signs with `algorithm`, where there is a key for it.

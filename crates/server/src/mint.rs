@@ -85,11 +85,11 @@ pub(crate) fn access_token(
 ) -> Result<TokenResponse, Failure> {
     let text = match client.access_token_format {
         AccessTokenFormat::Jwt => {
-            let signed = exchange
-                .catalog
-                .keys
-                .access_tokens()
-                .sign_jwt(ACCESS_TOKEN_TYP, &token);
+            let algorithm = exchange.catalog.resources.signing_algorithm(&token.aud);
+            let key = exchange.catalog.keys.signing(algorithm).ok_or_else(|| {
+                Fault::new(format!("an API wants {algorithm}, and no key signs that"))
+            })?;
+            let signed = key.sign_jwt(ACCESS_TOKEN_TYP, &token);
             signed.map_err(|error| Fault::new(format!("signing an access token: {error}")))?
         }
         AccessTokenFormat::Opaque => exchange

@@ -65,10 +65,12 @@ impl Server {
         let cluster = store
             .join_cluster(issuer, &master.check_value(), clock.now())
             .await?;
-        let registered = store.catalog().await?.clients;
-        let algorithms: Vec<_> = registered
-            .iter()
-            .map(|record| record.client.openid.id_token_signed_response_alg)
+        let registered = store.catalog().await?;
+        let clients = registered.clients.iter();
+        let of_clients = clients.map(|record| record.client.openid.id_token_signed_response_alg);
+        let apis = registered.resources.iter();
+        let algorithms: Vec<_> = of_clients
+            .chain(apis.map(|api| api.access_token_signing_alg))
             .collect();
         let now = clock.now();
         keys::create_missing(&store, &master, issuer, &cluster, &algorithms, now).await?;

@@ -406,6 +406,22 @@ async fn a_key_for_encryption_verifies_nothing() {
     assert_eq!(verdict(&guard, &issuer.token()).await, alice());
 }
 
+/// RFC 9068 §4: RS256 beside ES256, and whatever else the issuer may sign with; each key for its own algorithm.
+#[rstest]
+#[case(Algorithm::Rs256)]
+#[case(Algorithm::Ps256)]
+#[case(Algorithm::EdDsa)]
+#[tokio::test]
+async fn a_token_in_any_algorithm_of_the_issuers_passes(#[case] algorithm: Algorithm) {
+    let issuer = FakeIssuer::start().await;
+    let key = SigningKey::generate(algorithm).unwrap();
+    issuer.publish(&[&issuer.key, &key]);
+    let guard = issuer.guard();
+    let token = issuer.sign(&key, "at+jwt", json!({}));
+    assert_eq!(verdict(&guard, &token).await, alice());
+    assert_eq!(verdict(&guard, &issuer.token()).await, alice());
+}
+
 #[tokio::test]
 async fn a_smaller_leeway_is_kept_and_a_larger_one_is_not() {
     let issuer = FakeIssuer::start().await;

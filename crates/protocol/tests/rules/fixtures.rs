@@ -130,6 +130,7 @@ pub(crate) fn api(uri: &str, scopes: &str, client: Option<&str>) -> Resource {
         name: None,
         scopes: scope(scopes),
         client: client.map(client_id),
+        access_token_signing_alg: Resources::default_algorithm(),
     }
 }
 

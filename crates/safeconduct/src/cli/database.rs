@@ -69,8 +69,10 @@ impl Database {
         let cluster = store
             .join_cluster(issuer, &master.check_value(), clock.now())
             .await?;
-        let declared = checked.declared.clients.iter();
-        let algorithms = algorithms(declared.map(|declared| &declared.client));
+        let clients = checked.declared.clients.iter();
+        let mut algorithms = algorithms(clients.map(|declared| &declared.client));
+        let apis = checked.declared.resources.iter();
+        algorithms.extend(apis.map(|api| api.access_token_signing_alg));
         keys::create_missing(&store, &master, issuer, &cluster, &algorithms, clock.now()).await?;
         let keys = Keys::open(
             &master,

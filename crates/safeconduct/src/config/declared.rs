@@ -182,6 +182,7 @@ fn check_resources(config: &Config, findings: &mut Findings<'_>) -> Vec<Resource
                 name: resource.name.clone(),
                 scopes,
                 client,
+                access_token_signing_alg: resource.access_token_signing_alg.into(),
             });
         }
     }

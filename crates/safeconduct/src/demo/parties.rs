@@ -17,7 +17,7 @@ use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::ids::{ClientId, UserId};
 use safeconduct_protocol::metadata::Issuer;
 use safeconduct_protocol::redirect_uri::RedirectUri;
-use safeconduct_protocol::resource::{Resource, ResourceUri, ScopeDescription};
+use safeconduct_protocol::resource::{Resource, ResourceUri, Resources, ScopeDescription};
 use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::secret::Secret;
 use safeconduct_server::accept::{self, Limits};
@@ -293,6 +293,7 @@ fn resource(uri: &str, name: &str, scopes: Scope, client: Option<&str>) -> Optio
         name: Some(name.to_owned()),
         scopes,
         client: client.and_then(ClientId::parse),
+        access_token_signing_alg: Resources::default_algorithm(),
     })
 }
 

@@ -3,9 +3,15 @@
 use std::collections::HashSet;
 
 use insta::assert_snapshot;
+use safeconduct_protocol::encoding;
+use safeconduct_protocol::jose::Algorithm;
 use safeconduct_protocol::redirect_uri::RedirectUri;
+use safeconduct_protocol::resource::Resource;
+use serde_json::Value;
 
-use crate::support::{Answer, Ask, Code, Credentials, Form, NOTES, STATE, TestServer, secret_of};
+use crate::support::{
+    Answer, Ask, Code, Credentials, Form, MAIL, NOTES, STATE, TestServer, secret_of,
+};
 
 #[tokio::test]
 async fn a_code_buys_tokens() {
@@ -30,6 +36,49 @@ async fn every_kind_of_client_is_served() {
         assert!(server.is_active(&tokens.access).await, "{client}");
         assert_eq!(tokens.access.starts_with("sc_at_"), client == "vault");
     }
+}
+
+/// RFC 9068 §2.1: an API that knows RS256 alone is served, and nothing else changes.
+#[tokio::test]
+async fn an_api_has_its_tokens_signed_with_what_it_is_registered_for() {
+    let server = TestServer::start().await;
+    let algorithm = |token: &str| -> String {
+        let header = encoding::decode(token.split('.').next().unwrap()).unwrap();
+        let header: Value = serde_json::from_slice(&header).unwrap();
+        header["alg"].as_str().unwrap().to_owned()
+    };
+    let notes_alone = |api: &mut Resource| {
+        if api.uri.as_str() == NOTES {
+            api.access_token_signing_alg = Algorithm::Rs256;
+        }
+    };
+    let mut ada = server.sign_in("ada").await;
+    let before = ada.tokens(&Ask::of("shop")).await;
+    assert_eq!(algorithm(&before.access), "ES256");
+
+    server.change_apis(notes_alone).await;
+    let after = server.refresh("shop", &before).await.tokens();
+    assert_eq!(algorithm(&after.access), "RS256");
+    for token in [&before.access, &after.access] {
+        assert!(server.is_active(token).await, "either is good");
+    }
+    let own = Form::new()
+        .with("grant_type", "client_credentials")
+        .with("scope", "notes.read");
+    let own = server.token("robot", &own).await.tokens();
+    assert_eq!(algorithm(&own.access), "RS256");
+    assert!(server.is_active(&own.access).await);
+
+    let mail = ada
+        .tokens(&Ask::of("mailer").scope("mail.read").with("resource", MAIL))
+        .await;
+    assert_eq!(algorithm(&mail.access), "ES256", "of another API");
+    let openid = ada.tokens(&Ask::of("club").scope("openid profile")).await;
+    assert_eq!(algorithm(&openid.access), "ES256", "for this server");
+    let revoke = Form::new().with("token", &after.access);
+    let revoked = server.back_channel("/revoke", &server.credentials("shop"), &revoke);
+    assert_eq!(server.send(revoked).await.status, 200);
+    assert!(!server.is_active(&after.access).await);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use rstest_reuse::apply;
 use safeconduct_protocol::ids::ClientId;
-use safeconduct_protocol::resource::{Resource, ResourceUri, ScopeDescription};
+use safeconduct_protocol::resource::{Resource, ResourceUri, Resources, ScopeDescription};
 use safeconduct_protocol::scope::Scope;
 
 use super::{API, ISSUER, World, client};
@@ -231,6 +231,7 @@ pub(super) fn declared(clients: &[&str]) -> Declared {
             name: None,
             scopes: Scope::parse("notes.read notes.write").unwrap(),
             client: None,
+            access_token_signing_alg: Resources::default_algorithm(),
         }],
         adopted: HashSet::new(),
         prune: true,

@@ -2,9 +2,10 @@
 
 use safeconduct_protocol::client::Client;
 use safeconduct_protocol::ids::{ClientId, UserId};
+use safeconduct_protocol::resource::Resource;
 use safeconduct_protocol::secret::Secret;
 use safeconduct_server::password::{PasswordSettings, Passwords};
-use safeconduct_store::{ConsentRecord, SessionRecord, Store};
+use safeconduct_store::{ConsentRecord, Declared, SessionRecord, Store};
 
 use super::{TestServer, cast, database};
 
@@ -151,6 +152,20 @@ impl TestServer {
     /// Says that the database was restored from a backup.
     pub(crate) async fn begin_era(&self) {
         self.store().begin_era(self.now()).await.unwrap();
+        self.refresh_catalog().await;
+    }
+
+    /// Declares every API anew, each with this change.
+    pub(crate) async fn change_apis(&self, change: impl FnMut(&mut Resource)) {
+        let mut resources = cast::resources();
+        resources.iter_mut().for_each(change);
+        let declared = Declared {
+            scopes: cast::scopes(),
+            resources,
+            ..Declared::default()
+        };
+        let reconciled = self.store().reconcile(&declared, self.now()).await;
+        assert!(reconciled.unwrap().catalog_changed);
         self.refresh_catalog().await;
     }
 

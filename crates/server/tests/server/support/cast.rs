@@ -10,7 +10,7 @@ use safeconduct_protocol::client::{
 use safeconduct_protocol::ids::ClientId;
 use safeconduct_protocol::jose::{Algorithm, JwkSet, SigningKey};
 use safeconduct_protocol::redirect_uri::RedirectUri;
-use safeconduct_protocol::resource::{Resource, ResourceUri, ScopeDescription};
+use safeconduct_protocol::resource::{Resource, ResourceUri, Resources, ScopeDescription};
 use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::subject::SubjectType;
 use safeconduct_protocol::time::Timestamp;
@@ -281,6 +281,7 @@ pub(super) fn resources() -> Vec<Resource> {
         name: Some(name.to_owned()),
         scopes: scope(scopes),
         client: ClientId::parse(client),
+        access_token_signing_alg: Resources::default_algorithm(),
     };
     [
         (NOTES, "Notes", "notes.read notes.write", NOTES_API),
