@@ -13,14 +13,17 @@ use crate::{
     ids::{ClientId, GrantId, SessionId, UserId},
     pkce::CodeChallenge,
     scope::Scope,
+    seal::{Kind, Seal, SealError},
     time::Timestamp,
     token::CodeExchange,
 };
 
+mod compact;
+
 /// How long a dead grant's row is kept beyond the last artifact that could name it, in seconds.
 const TOMBSTONE: i64 = 600;
 
-/// What a code seals.
+/// What a code seals. The short names are those of the JSON that the first release sealed; since then it is [`compact`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthorizationCode {
     /// The grant it becomes.
@@ -74,6 +77,26 @@ pub struct AuthorizationCode {
 }
 
 impl AuthorizationCode {
+    /// The code as it is handed out.
+    ///
+    /// # Errors
+    /// [`SealError::NoActiveKey`], [`SealError::TooLarge`].
+    pub fn seal(&self, seal: &Seal) -> Result<String, SealError> {
+        seal.seal_bytes(Kind::AuthorizationCode, &[], &compact::write(self))
+    }
+
+    /// Opens a code that was handed out, in the form of today or of the first release.
+    ///
+    /// # Errors
+    /// Every [`SealError`] but [`SealError::NoActiveKey`].
+    pub fn open(seal: &Seal, text: &str) -> Result<Self, SealError> {
+        let payload = seal.open_bytes(Kind::AuthorizationCode, &[], text)?;
+        if payload.first() == Some(&b'{') {
+            return serde_json::from_slice(&payload).map_err(|_| SealError::Payload);
+        }
+        compact::read(&payload).ok_or(SealError::Payload)
+    }
+
     /// Decides whether `client`, which proves to hold `key`, may redeem this code with `exchange`, and what grant that makes.
     /// Whether it is the first to do so is decided by the write that follows.
     ///

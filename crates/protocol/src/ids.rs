@@ -61,6 +61,16 @@ impl UserId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The identifier without what every one begins with.
+    pub(crate) fn random_part(&self) -> &str {
+        &self.0[USER_PREFIX.len()..]
+    }
+
+    /// The identifier with that [`random_part`](Self::random_part).
+    pub(crate) fn of_random_part(text: &str) -> Option<Self> {
+        Self::parse(&format!("{USER_PREFIX}{text}"))
+    }
 }
 
 /// A browser session's public identifier (`sid`): 128 random bits. It outlives the cookie's secret, which is renewed at every sign-in.
@@ -104,6 +114,16 @@ impl GrantId {
             .filter(|uuid| uuid.get_version_num() == 7)?;
         let grant = Self(uuid);
         (grant.to_string() == text).then_some(grant)
+    }
+
+    /// Its 16 bytes.
+    pub(crate) fn to_bytes(self) -> [u8; 16] {
+        self.0.into_bytes()
+    }
+
+    /// The identifier of these bytes; `None` unless they are a version 7 UUID.
+    pub(crate) fn from_bytes(bytes: [u8; 16]) -> Option<Self> {
+        Self::parse(&Uuid::from_bytes(bytes).to_string())
     }
 
     /// When the identifier was made. Nothing that carries it is accepted long after that (see `Lifetimes::latest_redemption`).

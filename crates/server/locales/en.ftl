@@ -80,6 +80,11 @@ form-post-title = Returning to { $client }
 form-post-heading = Returning to <bdi>{ $client }</bdi>
 form-post-explanation = If nothing happens, select Continue to go on to <strong><bdi>{ $host }</bdi></strong>.
 
+## A redirect too long for a header
+
+go-on-heading = One moment
+go-on-explanation = If nothing happens, select Continue.
+
 ## A form answered before
 
 answered-heading = You have already answered

@@ -54,7 +54,7 @@ pub(crate) async fn only_ours(
             .map(|path| path.as_str())
             .filter(|path| path.starts_with('/'))
             .unwrap_or("/");
-        return respond::see_other(&format!("{}{path}", issuer.origin()));
+        return respond::lead_to(&server, &format!("{}{path}", issuer.origin()));
     }
     let correlation = request
         .extensions()

@@ -195,9 +195,8 @@ impl Journey {
             exchange.server.store().use_ids(&used, exchange.now).await?;
         }
         let code = self.pending.issue(person, exchange.now);
-        let sealed = exchange
-            .seal()
-            .seal(Kind::AuthorizationCode, &code)
+        let sealed = code
+            .seal(exchange.seal())
             .map_err(|error| Fault::new(error.to_string()))?;
         tracing::info!(grant_id = %self.pending.grant, client_id = %self.client.id, sub = %person.user, "issued a code");
         exchange.server.telemetry().authorize("code");
@@ -230,10 +229,9 @@ impl Journey {
         exchange: &Exchange<'_>,
     ) -> Result<Response, Failure> {
         let sealed = self.seal(exchange)?;
-        Ok(respond::see_other(&format!(
-            "{}?{PENDING}={sealed}",
-            exchange.server.path("/authorize")
-        )))
+        let server = exchange.server;
+        let url = format!("{}?{PENDING}={sealed}", server.path("/authorize"));
+        Ok(respond::lead_to(server, &url))
     }
 
     /// The form that asks for name and password.

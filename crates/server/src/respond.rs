@@ -14,11 +14,14 @@ use serde::Serialize;
 use crate::{
     correlation::Correlation,
     fault::{Failure, Fault},
-    pages::{self, Developer, FormPostPage, RefusalKind, RefusalPage, form_post_headers},
+    pages::{self, Developer, FormPostPage, GoOnPage, RefusalKind, RefusalPage, form_post_headers},
     server::Server,
     way_back::WayBack,
 };
 
+/// The longest address in a `Location`, in bytes. With all the other headers, cookies among them, the head of the answer stays under
+/// 4 KiB: what nginx reads of it by default (`proxy_buffer_size`), and answers 502 beyond.
+const LONGEST_IN_HEAD: usize = 3 * 1024;
 /// Seconds after which a client that was turned away for load may come back.
 const RETRY_AFTER: &str = "2";
 
@@ -170,7 +173,10 @@ pub(crate) fn to_client(
     all.extend(path.state.map(|state| ("state", state)));
     all.push(("iss", server.settings().issuer.as_str()));
     let mut response = match path.mode {
-        ResponseMode::Query => see_other(&response_url(path.redirect_uri, &all)),
+        ResponseMode::Query => {
+            let url = response_url(path.redirect_uri, &all);
+            lead_to_client(server, path.client_name, path.redirect_uri, &url)
+        }
         ResponseMode::FormPost => form_post(server, path, &all),
     };
     response.extensions_mut().insert(Answered);
@@ -264,8 +270,36 @@ fn challenges(refusal: &Refusal) -> [String; 2] {
     }
 }
 
+/// Sends the browser to an address of a client.
+pub(crate) fn lead_to_client(server: &Server, name: &str, uri: &str, url: &str) -> Response {
+    let page = GoOnPage {
+        client_name: Some(name),
+        client_host: &host_of(uri),
+        url,
+    };
+    lead_on(server, &page)
+}
+
+/// Sends the browser on within this server.
+pub(crate) fn lead_to(server: &Server, url: &str) -> Response {
+    let page = GoOnPage {
+        url,
+        ..GoOnPage::default()
+    };
+    lead_on(server, &page)
+}
+
+/// By a redirect, or, where that would not fit the head of an answer, by a page that leads there. The browser asks for the same
+/// address by the same method either way.
+fn lead_on(server: &Server, page: &GoOnPage<'_>) -> Response {
+    if page.url.len() <= LONGEST_IN_HEAD {
+        return see_other(page.url);
+    }
+    self::page(StatusCode::OK, server.pages().go_on(page))
+}
+
 /// 303: the browser goes on with GET, and no body with a password follows it anywhere.
-pub(crate) fn see_other(location: &str) -> Response {
+fn see_other(location: &str) -> Response {
     let Ok(location) = HeaderValue::try_from(location) else {
         return json_refusal(Failure::from(crate::fault::Fault::new(
             "a location that is no header value",

@@ -5,14 +5,17 @@ use rstest::rstest;
 use safeconduct_protocol::{
     authorization::{LONGEST_NONCE, LONGEST_REQUEST, LONGEST_STATE, PendingAuthorization},
     authorization_code::AuthorizationCode,
+    claims::ClaimsRequest,
     client::{Client, ResponseMode},
     dpop::Thumbprint,
     encoding,
-    grant::Grant,
+    grant::{Epochs, Grant},
+    ids::ClientId,
     logout::{Logout, ReturnTo},
+    pkce::CodeChallenge,
     pushed_request::{PushedId, PushedRequest},
     refresh_token::RefreshToken,
-    seal::{KeyState, Kind, Seal, SealKey},
+    seal::{KeyState, Kind, Seal, SealError, SealKey},
     time::Timestamp,
     token::{AccessToken, AccessTokenParts},
 };
@@ -260,8 +263,7 @@ fn artifacts() -> Vec<(Kind, String)> {
         ),
         (
             Kind::AuthorizationCode,
-            seal.seal(Kind::AuthorizationCode, &code_of(&full_request()))
-                .unwrap(),
+            code_of(&full_request()).seal(&seal).unwrap(),
         ),
         (
             Kind::RefreshToken,
@@ -284,7 +286,7 @@ fn opens(kind: Kind, text: &str) -> bool {
     let seal = seal();
     match kind {
         Kind::PendingAuthorization => seal.open::<PendingAuthorization>(kind, text).is_ok(),
-        Kind::AuthorizationCode => seal.open::<AuthorizationCode>(kind, text).is_ok(),
+        Kind::AuthorizationCode => AuthorizationCode::open(&seal, text).is_ok(),
         Kind::RefreshToken => seal.open::<RefreshToken>(kind, text).is_ok(),
         Kind::AccessToken => seal.open::<AccessToken>(kind, text).is_ok(),
         Kind::PushedRequest => seal.open::<PushedRequest>(kind, text).is_ok(),
@@ -346,6 +348,106 @@ proptest! {
     }
 }
 
+/// The code of a sign-in as apps ask for it, by an app and for an API with names of ordinary length: the whole of OpenID Connect, a
+/// challenge, a nonce of 256 bits, and a key.
+fn ordinary_code() -> AuthorizationCode {
+    AuthorizationCode {
+        client: ClientId::parse("c-AAAAAAAAAAAAAAAAAAAAAA").unwrap(),
+        scope: scope("openid profile email offline_access notes.read notes.write"),
+        audience: "https://notes-api.example.com/v1".to_owned(),
+        nonce: Some(encoding::encode(&[0xfe; 32])),
+        code_challenge: CodeChallenge::parse(&encoding::encode(&[0xfd; 32])),
+        dpop_jkt: Thumbprint::parse(&encoding::encode(&[0xfc; 32])),
+        // Eras are moments and chance, once a database was restored.
+        era: 1_800_000_000_000_000,
+        epochs: Epochs {
+            user: 130,
+            client: 130,
+            consent: 130,
+        },
+        ..code_of(&full_request())
+    }
+}
+
+#[test]
+fn a_code_is_short() {
+    let code = AuthorizationCode {
+        claims: ClaimsRequest::default(),
+        ..ordinary_code()
+    };
+    let sealed = code.seal(&seal()).unwrap();
+    assert_eq!(AuthorizationCode::open(&seal(), &sealed), Ok(code));
+    assert!(sealed.len() < 512, "{} characters", sealed.len());
+}
+
+/// Codes are good for a minute, and nodes are upgraded one by one: what the first release sealed still opens.
+#[test]
+fn a_code_of_the_first_release_opens() {
+    let code = code_of(&full_request());
+    let sealed = seal().seal(Kind::AuthorizationCode, &code).unwrap();
+    assert_eq!(AuthorizationCode::open(&seal(), &sealed), Ok(code));
+}
+
+/// This is what is sealed, and it must open for ever.
+#[test]
+fn the_golden_code_holds() {
+    let golden = "AQGjGFxQAHAAgAAAAAAAAAEhAgICAgICAgICAgICAgICAgIHshopIQEBAQEBAQEBAQEBAQEBAQEhAQEBAQEBAQEBAQEBAQEBAQYEAkGKkEqlTCHguXeLletGAGLf11zk9hoie0Ea0rY7wclcfwFBE9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cMybm90ZXMucmVhZCBvZmZsaW5lX2FjY2VzczJodHRwczovL25vdGVzLmV4YW1wbGUuY29tAROf7RLr9bMDYyO4xs60DZTIzrQNAAA";
+    let code = code_of(&full_request());
+    let sealed = code.seal(&seal()).unwrap();
+    let payload = seal().open_bytes(Kind::AuthorizationCode, &[], &sealed);
+    assert_eq!(encoding::encode(&payload.unwrap()), golden);
+    let golden = encoding::decode(golden).unwrap();
+    let sealed = seal().seal_bytes(Kind::AuthorizationCode, &[], &golden);
+    assert_eq!(AuthorizationCode::open(&seal(), &sealed.unwrap()), Ok(code));
+}
+
+#[test]
+fn a_code_has_one_form_and_nothing_behind_it() {
+    let seal = seal();
+    let sealed = ordinary_code().seal(&seal).unwrap();
+    let payload = seal.open_bytes(Kind::AuthorizationCode, &[], &sealed);
+    let payload = payload.unwrap().to_vec();
+    let open = |bytes: &[u8]| {
+        let text = seal.seal_bytes(Kind::AuthorizationCode, &[], bytes);
+        AuthorizationCode::open(&seal, &text.unwrap())
+    };
+    assert_eq!(open(&payload), Ok(ordinary_code()));
+    for end in 0..payload.len() {
+        assert_eq!(open(&payload[..end]), Err(SealError::Payload), "{end}");
+    }
+    let longer = [&payload[..], &[0]].concat();
+    let another_form = [&[2], &payload[1..]].concat();
+    for other in [&longer[..], &another_form, b"", b"{", b"{}", b"[]"] {
+        assert_eq!(open(other), Err(SealError::Payload));
+    }
+}
+
+proptest! {
+    /// Whatever the texts are: base64url by chance, not Unicode's shortest, empty.
+    #[test]
+    fn a_code_opens_as_it_was_sealed(
+        audience in "\\PC{0,40}",
+        nonce in proptest::option::of("[A-Za-z0-9_=-]{0,60}"),
+        code_id in "[A-Za-z0-9_-]{0,30}",
+        era in any::<i64>(),
+        epochs in any::<(i64, i64, i64)>(),
+        at in any::<i64>(),
+    ) {
+        let (user, client, consent) = epochs;
+        let code = AuthorizationCode {
+            audience,
+            nonce,
+            code_id,
+            era,
+            epochs: Epochs { user, client, consent },
+            issued_at: Timestamp::from_seconds(at),
+            ..ordinary_code()
+        };
+        let sealed = code.seal(&seal()).unwrap();
+        prop_assert_eq!(AuthorizationCode::open(&seal(), &sealed), Ok(code));
+    }
+}
+
 /// Whatever passes the checks can be sealed at every stage: a request that is too long is refused, and never a fault of ours.
 #[rstest]
 #[case::what_json_escapes("\"", 3)]
@@ -368,11 +470,8 @@ fn the_longest_request_fits_its_seal(#[case] character: &str, #[case] sent_as: u
     assert_eq!(request.redirect_uri(), REDIRECT_URI);
     let asked = pending(&changed, &client).asked(&person(""));
     assert!(seal().seal(Kind::PendingAuthorization, &asked).is_ok());
-    assert!(
-        seal()
-            .seal(Kind::AuthorizationCode, &code_of(&asked))
-            .is_ok()
-    );
+    let code = code_of(&asked).seal(&seal()).unwrap();
+    assert_eq!(AuthorizationCode::open(&seal(), &code), Ok(code_of(&asked)));
     let pushed = PushedRequest::push(&asking(&changed), &client.id, None, 1, START);
     assert!(seal().seal(Kind::PushedRequest, &pushed).is_ok());
     let logout = Logout {

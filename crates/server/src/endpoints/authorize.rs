@@ -98,10 +98,8 @@ async fn send_on(server: &Server, form: &PostedForm) -> Result<Response, Failure
         .seal()
         .seal(Kind::AuthorizationRequest, &encoded)
         .map_err(|error| Fault::new(error.to_string()))?;
-    Ok(respond::see_other(&format!(
-        "{}?{ARRIVAL}={sealed}",
-        server.path("/authorize")
-    )))
+    let url = format!("{}?{ARRIVAL}={sealed}", server.path("/authorize"));
+    Ok(respond::lead_to(server, &url))
 }
 
 async fn go_on(

@@ -224,7 +224,8 @@ async fn send_on(server: &Server, form: &PostedForm) -> Result<Response, Failure
     let sealed = exchange.seal().seal(Kind::Logout, &encoded);
     let sealed = sealed.map_err(|error| Fault::new(error.to_string()))?;
     let logout = server.path("/logout");
-    Ok(respond::see_other(&format!("{logout}?{ARRIVAL}={sealed}")))
+    let url = format!("{logout}?{ARRIVAL}={sealed}");
+    Ok(respond::lead_to(server, &url))
 }
 
 async fn take_yes(server: &Server, form: &PostedForm) -> Result<Response, Failure> {
@@ -280,9 +281,11 @@ fn farewell(exchange: &Exchange<'_>, browser: &Browser, logout: &Logout, told: &
     let server = exchange.server;
     let way_back = way_back(exchange, logout);
     let response = match &way_back {
-        Some((_, url)) if told.not_told.is_empty() => respond::see_other(url),
+        Some((client, url)) if told.not_told.is_empty() => {
+            respond::lead_to_client(server, &client.name, url, url)
+        }
         None if told.told.is_empty() && told.not_told.is_empty() => {
-            respond::see_other(&server.path("/signed-out"))
+            respond::lead_to(server, &server.path("/signed-out"))
         }
         _ => {
             let return_to = way_back.as_ref().map(|(client, url)| ReturnTo {

@@ -6,7 +6,6 @@ use safeconduct_protocol::{
     error::{Reason, Refusal},
     grant::{Grant, NewGrant},
     scope::OPENID,
-    seal::Kind,
     token::{CodeExchange, TokenResponse, new_id},
 };
 use safeconduct_store::Redeeming;
@@ -57,9 +56,7 @@ fn wants_to_be_told(client: &Client, new: &NewGrant) -> bool {
 }
 
 fn open(exchange: &Exchange<'_>, request: &CodeExchange) -> Result<AuthorizationCode, Refusal> {
-    let opened: Result<AuthorizationCode, _> = exchange
-        .seal()
-        .open(Kind::AuthorizationCode, request.code.expose());
+    let opened = AuthorizationCode::open(exchange.seal(), request.code.expose());
     let code = opened
         .map_err(|error| Refusal::new(Reason::CodeNotRecognised).because(error.to_string()))?;
     if code.era != exchange.era() {

@@ -28,7 +28,9 @@ pub use self::consent::{ConsentPage, ResourceLine, ScopeKind, ScopeLine};
 pub use self::form_post::{FormPostPage, form_post_headers};
 pub use self::refusal::{Developer, RefusalKind, RefusalPage};
 use self::session::AnsweredPage;
-pub use self::session::{ClientLink, HomePage, ReturnTo, SignOutPage, SignedIn, SignedOutPage};
+pub use self::session::{
+    ClientLink, GoOnPage, HomePage, ReturnTo, SignOutPage, SignedIn, SignedOutPage,
+};
 pub use self::sign_in::{DemoUser, SelectAccountPage, SignInPage, SignInProblem};
 use self::texts::Texts;
 
@@ -161,6 +163,12 @@ impl Pages {
     #[must_use]
     pub fn already_answered(&self, page: ClientLink<'_>) -> String {
         self.render("already_answered.html", &AnsweredPage { client: page })
+    }
+
+    /// The way on, where it is too long for a `Location`.
+    #[must_use]
+    pub fn go_on(&self, page: &GoOnPage<'_>) -> String {
+        self.render("go_on.html", page)
     }
 
     /// The question whether to end the session.

@@ -2,9 +2,9 @@
 //! `cargo run -p safeconduct-server --example pages -- DIR` writes for people who change the pages.
 
 use super::{
-    ClientLink, ConsentPage, DemoUser, Developer, FormPostPage, HomePage, Pages, RefusalKind,
-    RefusalPage, ResourceLine, ReturnTo, ScopeKind, ScopeLine, SelectAccountPage, SignInPage,
-    SignInProblem, SignOutPage, SignedIn, SignedOutPage,
+    ClientLink, ConsentPage, DemoUser, Developer, FormPostPage, GoOnPage, HomePage, Pages,
+    RefusalKind, RefusalPage, ResourceLine, ReturnTo, ScopeKind, ScopeLine, SelectAccountPage,
+    SignInPage, SignInProblem, SignOutPage, SignedIn, SignedOutPage,
 };
 
 const PENDING: &str = "sc_pend_AQEBAQEBAQEBAQEBAQEB";
@@ -35,6 +35,9 @@ pub fn render(pages: &Pages) -> Vec<(String, String)> {
             ..refusal()
         };
         add(name, pages.refusal(&page));
+    }
+    for (name, page) in go_on() {
+        add(name, pages.go_on(&page));
     }
     for (name, page) in answered() {
         add(name, pages.already_answered(page));
@@ -327,6 +330,19 @@ fn refusals() -> Vec<(&'static str, RefusalPage<'static>)> {
         ("refusal-link-many", many),
         ("refusal-way-back", way_back),
     ]
+}
+
+fn go_on() -> Vec<(&'static str, GoOnPage<'static>)> {
+    let here = GoOnPage {
+        url: "/authorize?pending=sc_pa_AQEBAQEBAQEBAQEBAQEB",
+        ..GoOnPage::default()
+    };
+    let to_client = GoOnPage {
+        client_name: Some("Demo Notes"),
+        client_host: "notes.example",
+        url: "https://notes.example/auth/callback?code=sc_code_AQEBAQEB&state=af0ifjsldkj",
+    };
+    vec![("go-on", here), ("go-on-to-client", to_client)]
 }
 
 fn answered() -> Vec<(&'static str, ClientLink<'static>)> {

@@ -1,4 +1,4 @@
-//! The pages around a session: the front door, signing out, and a form answered twice.
+//! The pages around a session: the front door, signing out, a form answered twice, and a redirect that is too long for a header.
 
 use serde::Serialize;
 
@@ -53,6 +53,17 @@ pub struct ReturnTo<'a> {
     /// Its name, as registered.
     pub client_name: &'a str,
     /// The URL it registered for this: http, https, or a private-use scheme (RFC 8252 §7.1). Others are not linked.
+    pub url: &'a str,
+}
+
+/// A redirect whose address does not fit the head of an answer: the browser goes on by itself, and without that a person does.
+#[derive(Clone, Default, Serialize)]
+pub struct GoOnPage<'a> {
+    /// The name of the client that the browser is sent to; none where it stays here.
+    pub client_name: Option<&'a str>,
+    /// The host of that client.
+    pub client_host: &'a str,
+    /// The address: a proven redirect URI with its parameters, or a path of this server.
     pub url: &'a str,
 }
 

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod anonymous;
+mod answer_sizes;
 mod assertion;
 mod authorize;
 mod back_channel;
