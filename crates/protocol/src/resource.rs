@@ -168,6 +168,7 @@ mod tests {
             name: None,
             scopes: Scope::parse(scopes).unwrap(),
             client: None,
+            access_token_signing_alg: Resources::default_algorithm(),
         }
     }
 

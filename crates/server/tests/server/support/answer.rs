@@ -55,29 +55,33 @@ impl Answer {
         }
         assert!(self.head_bytes() < 4 * 1024, "{self:?}");
         if self.is_page() {
-            let policy = self.header("content-security-policy");
-            assert!(policy.contains("default-src 'none'"), "{self:?}");
-            assert!(policy.contains("frame-ancestors 'none'"), "{self:?}");
-            assert!(!policy.contains("unsafe"), "{self:?}");
-            assert_eq!(self.header("x-frame-options"), "DENY", "{self:?}");
-            assert_eq!(self.header("cache-control"), "no-store", "{self:?}");
-            // The one page with a script is the one that submits itself to a client, which may see where it comes from.
-            let (referrer, scripts) = match self.is_form_post() {
-                true => ("strict-origin", 1),
-                false => ("no-referrer", 0),
-            };
-            assert_eq!(self.header("referrer-policy"), referrer, "{self:?}");
-            let found = self.body.matches("<script").count();
-            assert_eq!(found, scripts, "{self:?}");
-            assert_eq!(
-                self.body.matches("<script src=\"/").count(),
-                scripts,
-                "{self:?}"
-            );
+            self.keeps_every_promise_of_a_page();
         }
         if self.header("content-type").starts_with("application/json") {
             assert_eq!(self.header("x-content-type-options"), "nosniff", "{self:?}");
         }
+    }
+
+    fn keeps_every_promise_of_a_page(&self) {
+        let policy = self.header("content-security-policy");
+        assert!(policy.contains("default-src 'none'"), "{self:?}");
+        assert!(policy.contains("frame-ancestors 'none'"), "{self:?}");
+        assert!(!policy.contains("unsafe"), "{self:?}");
+        assert_eq!(self.header("x-frame-options"), "DENY", "{self:?}");
+        assert_eq!(self.header("cache-control"), "no-store", "{self:?}");
+        // The one page with a script is the one that submits itself to a client, which may see where it comes from.
+        let (referrer, scripts) = match self.is_form_post() {
+            true => ("strict-origin", 1),
+            false => ("no-referrer", 0),
+        };
+        assert_eq!(self.header("referrer-policy"), referrer, "{self:?}");
+        let found = self.body.matches("<script").count();
+        assert_eq!(found, scripts, "{self:?}");
+        assert_eq!(
+            self.body.matches("<script src=\"/").count(),
+            scripts,
+            "{self:?}"
+        );
     }
 
     /// A header's only or first value; empty if it is absent.
