@@ -22,6 +22,33 @@ use crate::resource::Resource;
 /// Where a client finds the nonce that its next proof must carry (RFC 9449 §8).
 pub(crate) const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
+/// Where an answer names its request.
+const CORRELATION: HeaderName = HeaderName::from_static("x-correlation-id");
+
+/// The name of a request, which whatever names requests in front of the guard puts into their extensions. A refusal then carries
+/// that name; without it, one of its own.
+///
+/// ```
+/// # use safeconduct_guard::CorrelationId;
+/// let mut request = http::Request::new(());
+/// request.extensions_mut().insert(CorrelationId::new("req-7f3a").expect("short and plain"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CorrelationId(Arc<str>);
+
+impl CorrelationId {
+    /// A name of 1 to 64 letters, digits, `-`, `_` and `.`; `None` for any other text, which could not stand in a header and a log.
+    pub fn new(name: &str) -> Option<Self> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        let fits = (1..=64).contains(&name.len()) && name.bytes().all(plain);
+        fits.then(|| Self(name.into()))
+    }
+
+    fn generate() -> Self {
+        Self(encoding::encode(&random::bytes::<9>()).into())
+    }
+}
+
 /// A reason with what belongs to it, before it is addressed to anybody.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Refusal {
@@ -113,7 +140,7 @@ impl From<JoseError> for Refusal {
 }
 
 /// A request that was not let through, and the answer it gets: a status, a `WWW-Authenticate` challenge (RFC 6750 §3,
-/// RFC 9449 §7.1) and a JSON body `{"error", "error_description", "correlation_id"}`.
+/// RFC 9449 §7.1) and a JSON body `{"error", "error_description", "correlation_id"}`. The id is in `X-Correlation-Id` as well.
 ///
 /// As an axum handler's error it answers by itself.
 #[derive(Clone)]
@@ -123,7 +150,7 @@ pub struct Denied(Box<Inner>);
 struct Inner {
     refusal: Refusal,
     resource: Option<Arc<Resource>>,
-    correlation_id: String,
+    correlation_id: CorrelationId,
 }
 
 #[derive(Serialize)]
@@ -137,8 +164,13 @@ struct Body<'a> {
 
 impl Denied {
     /// Addresses `refusal` to whoever sent the request, counts it and writes it to the log.
-    pub(crate) fn new(refusal: Refusal, resource: Option<&Arc<Resource>>) -> Self {
-        let correlation_id = encoding::encode(&random::bytes::<9>());
+    pub(crate) fn new(
+        refusal: Refusal,
+        resource: Option<&Arc<Resource>>,
+        request: Option<&CorrelationId>,
+    ) -> Self {
+        let id = request.cloned().unwrap_or_else(CorrelationId::generate);
+        let correlation_id = &*id.0;
         let (expected, got) = match &refusal.detail {
             Some(detail) => (Some(detail.expected.as_str()), Some(detail.got.as_str())),
             None => (None, None),
@@ -160,7 +192,7 @@ impl Denied {
         Self(Box::new(Inner {
             refusal,
             resource: resource.cloned(),
-            correlation_id,
+            correlation_id: id,
         }))
     }
 
@@ -176,7 +208,7 @@ impl Denied {
 
     /// The id that stands in the answer and in the log.
     pub fn correlation_id(&self) -> &str {
-        &self.0.correlation_id
+        &self.0.correlation_id.0
     }
 
     /// The `WWW-Authenticate` challenge, in the scheme that the request used; `None` for 500 and 503, where other credentials
@@ -228,6 +260,9 @@ impl Denied {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Ok(id) = HeaderValue::from_str(self.correlation_id()) {
+            headers.insert(CORRELATION, id);
+        }
         // Every part is plain ASCII: fixed texts, scope names and addresses were read that way.
         for challenge in [self.challenge(), self.second_challenge()] {
             if let Some(Ok(challenge)) = challenge.map(HeaderValue::try_from) {

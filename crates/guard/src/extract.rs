@@ -149,11 +149,12 @@ impl<S: Scope, T: Sync> FromRequestParts<T> for Scoped<S> {
 /// The refusal for a request without a token that was accepted: why it was not, where it came with one; 401 where a guard let it
 /// pass without; 500 where no guard stands.
 fn absent(request: &Parts, refusal: Refusal) -> Denied {
+    let id = request.extensions.get();
     if let Some(left) = request.extensions.get::<LeftOver>() {
-        return left.deny();
+        return left.deny(id);
     }
     match request.extensions.get::<Guarded>() {
-        Some(Guarded(resource)) => Denied::new(refusal, Some(resource)),
-        None => Denied::new(Reason::Unguarded.into(), None),
+        Some(Guarded(resource)) => Denied::new(refusal, Some(resource), id),
+        None => Denied::new(Reason::Unguarded.into(), None, id),
     }
 }

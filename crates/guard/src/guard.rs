@@ -10,7 +10,7 @@ use safeconduct_protocol::jose::{MAX_TOKEN, unverified_issuer};
 
 use crate::builder::{ConfigError, GuardBuilder, Mode};
 use crate::credentials::{self, Credentials, Scheme};
-use crate::denied::{Denied, Refusal};
+use crate::denied::{CorrelationId, Denied, Refusal};
 use crate::discovery::Issuer;
 use crate::dpop::{Dpop, PresentedProof};
 use crate::fetch::FetchError;
@@ -248,7 +248,16 @@ impl Guard {
     }
 
     pub(crate) fn deny(&self, refusal: impl Into<Refusal>) -> Denied {
-        Denied::new(refusal.into(), Some(&self.0.resource))
+        self.deny_request(refusal, None)
+    }
+
+    /// The same for a request that has a name.
+    pub(crate) fn deny_request(
+        &self,
+        refusal: impl Into<Refusal>,
+        id: Option<&CorrelationId>,
+    ) -> Denied {
+        Denied::new(refusal.into(), Some(&self.0.resource), id)
     }
 }
 

@@ -20,7 +20,7 @@ use tower_service::Service;
 
 use crate::credentials;
 #[cfg(feature = "axum")]
-use crate::denied::Denied;
+use crate::denied::{CorrelationId, Denied};
 use crate::denied::{DPOP_NONCE, Refusal};
 use crate::guard::{Guard, Received};
 use crate::reason::Reason;
@@ -104,8 +104,8 @@ impl Accepted {
 impl LeftOver {
     /// The answer where no guard accepted the token.
     #[cfg(feature = "axum")]
-    pub(crate) fn deny(&self) -> Denied {
-        self.guard.deny(self.refusal.clone())
+    pub(crate) fn deny(&self, id: Option<&CorrelationId>) -> Denied {
+        self.guard.deny_request(self.refusal.clone(), id)
     }
 }
 
@@ -137,8 +137,10 @@ impl GuardLayer {
             Some(token) => (Some(token), None),
             None => match self.ask_each(request).await {
                 Ok(passed) => {
-                    accepted.0.extend(passed.token.clone());
-                    (passed.token, passed.fresh_nonce)
+                    let id = request.extensions.get();
+                    let token = passed.token.map(|token| token.of_request(id));
+                    accepted.0.extend(token.clone());
+                    (token, passed.fresh_nonce)
                 }
                 // What a guard above accepted is no bad token.
                 Err(_) if self.is_optional() && !accepted.0.is_empty() => (None, None),
@@ -286,7 +288,9 @@ where
                     refused.refusal = Reason::TokenInBody.into();
                 }
             }
-            Ok(refused.guard.deny(refused.refusal).into_response())
+            let id = parts.extensions.get();
+            let denied = refused.guard.deny_request(refused.refusal, id);
+            Ok(denied.into_response())
         })
     }
 }

@@ -29,7 +29,7 @@ mod used_proofs;
 
 pub use address::AddressError;
 pub use builder::{ConfigError, GuardBuilder, Mode};
-pub use denied::Denied;
+pub use denied::{CorrelationId, Denied};
 #[cfg(feature = "axum")]
 pub use extract::{Scope, Scoped};
 pub use guard::{Guard, NotReady};

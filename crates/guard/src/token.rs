@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::credentials::Scheme;
-use crate::denied::{Denied, Refusal};
+use crate::denied::{CorrelationId, Denied, Refusal};
 use crate::reason::Reason;
 use crate::resource::Resource;
 
@@ -21,11 +21,24 @@ use crate::resource::Resource;
 pub struct Token {
     claims: Arc<Claims>,
     resource: Arc<Resource>,
+    /// The name of the request that it came with, where that has one.
+    request: Option<CorrelationId>,
 }
 
 impl Token {
     pub(crate) fn new(claims: Arc<Claims>, resource: Arc<Resource>) -> Self {
-        Self { claims, resource }
+        Self {
+            claims,
+            resource,
+            request: None,
+        }
+    }
+
+    pub(crate) fn of_request(self, id: Option<&CorrelationId>) -> Self {
+        Self {
+            request: id.cloned(),
+            ..self
+        }
     }
 
     /// Whether the guard of `resource` validated it, and not another one on the way.
@@ -67,7 +80,8 @@ impl Token {
             }
         };
         carried.map_err(|refusal| {
-            Denied::new(refusal.under(self.claims.scheme()), Some(&self.resource))
+            let refusal = refusal.under(self.claims.scheme());
+            Denied::new(refusal, Some(&self.resource), self.request.as_ref())
         })
     }
 

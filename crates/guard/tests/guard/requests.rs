@@ -10,7 +10,9 @@ use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use rstest::rstest;
-use safeconduct_guard::{Denied, Guard, Reason, Scoped, Secret, TestIssuer, Token, scope};
+use safeconduct_guard::{
+    CorrelationId, Denied, Guard, Reason, Scoped, Secret, TestIssuer, Token, scope,
+};
 use serde_json::json;
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -150,6 +152,38 @@ async fn a_token_without_the_scope_does_not_write() {
     cache-control: no-store
     {"error":"insufficient_scope","error_description":"The access token does not carry the scope that is needed","correlation_id":"ID"}
     "#);
+}
+
+#[tokio::test]
+async fn an_answer_has_one_id_and_it_is_that_of_the_request_where_that_has_one() {
+    let (app, issuer) = api();
+    let bearer = format!("Bearer {}", issuer.token().sign());
+    for credentials in [&[][..], &["Bearer none"], &[bearer.as_str()]] {
+        for named in [None, CorrelationId::new("req-7f3a.1")] {
+            let mut request = request("/notes", credentials);
+            if let Some(id) = &named {
+                request.extensions_mut().insert(id.clone());
+            }
+            let response = app.clone().oneshot(request).await.unwrap();
+            assert!(response.status().is_client_error());
+            let header = response.headers()["x-correlation-id"]
+                .to_str()
+                .unwrap()
+                .to_owned();
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(body["correlation_id"], header);
+            assert_eq!(header == "req-7f3a.1", named.is_some(), "{header}");
+        }
+    }
+}
+
+#[test]
+fn a_name_that_could_not_stand_in_a_header_and_a_log_names_nothing() {
+    for name in ["", "a b", "a\nb", "a\"b", "ä", &"a".repeat(65)] {
+        assert_eq!(CorrelationId::new(name), None);
+    }
+    assert!(CorrelationId::new(&"a".repeat(64)).is_some());
 }
 
 #[tokio::test]

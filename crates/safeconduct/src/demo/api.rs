@@ -1,10 +1,11 @@
 //! The API of the demo, as anybody would write it with the guard crate: notes. Who their owner is, it knows by `sub` alone.
 
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Json, Router, middleware};
 use http::StatusCode;
-use safeconduct_guard::{Denied, Guard, Scoped, Token, scope};
+use safeconduct_guard::{CorrelationId, Denied, Guard, Scoped, Token, scope};
+use safeconduct_server::correlation::Correlation;
 
 use super::people::{NOTES_WRITE, Note, People};
 
@@ -20,7 +21,17 @@ pub(crate) fn router(guard: &Guard, people: People) -> Router {
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .layer(guard.layer())
         .merge(guard.metadata_routes())
+        .layer(middleware::map_request(name_for_guard))
         .with_state(people)
+}
+
+/// Tells the guard the name that the request has here, so that its refusals carry no other.
+async fn name_for_guard(mut request: Request) -> Request {
+    let name = request.extensions().get::<Correlation>();
+    if let Some(id) = name.and_then(|name| CorrelationId::new(name.as_str())) {
+        request.extensions_mut().insert(id);
+    }
+    request
 }
 
 async fn list(State(people): State<People>, token: Scoped<NotesRead>) -> Json<Vec<Note>> {
@@ -59,6 +70,32 @@ mod tests {
             .body(Body::from(r#"{"text":"milk"}"#))
             .unwrap();
         app.clone().oneshot(request).await.unwrap().status()
+    }
+
+    #[tokio::test]
+    async fn a_refusal_has_the_one_id_that_its_request_has() {
+        let (guard, issuer) = Guard::for_tests("http://localhost:8422");
+        let app = router(&guard, People::default());
+        let id = Correlation::generate();
+        let another_scope = issuer.token().scope("notes.read").sign();
+        for (method, token) in [(Method::GET, "none"), (Method::POST, &another_scope)] {
+            let request = Request::builder()
+                .method(method)
+                .uri("/notes")
+                .header(header::AUTHORIZATION, format!("Bearer {token}"))
+                .header(header::CONTENT_TYPE, "application/json")
+                .extension(id)
+                .body(Body::from(r#"{"text":"milk"}"#))
+                .unwrap();
+            let response = app.clone().oneshot(request).await.unwrap();
+            assert!(response.status().is_client_error());
+            assert_eq!(response.headers()["x-correlation-id"], id.as_str());
+            let body = axum::body::to_bytes(response.into_body(), 1000)
+                .await
+                .unwrap();
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(body["correlation_id"], id.as_str());
+        }
     }
 
     #[tokio::test]
