@@ -1,4 +1,4 @@
-//! Runs `docs/guides/curl.md` as its reader would: each ```` ```sh ```` block in one bash, against the built binary. A
+//! Runs `docs/guides/curl.md` and `docs/guides/quickstart.md` as their reader would: each ```` ```sh ```` block in one bash, against the built binary. A
 //! ```` ```text ```` block is what the block before it must have printed, line by line, with `…` for what differs each time.
 
 use std::env;
@@ -7,18 +7,30 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output};
 
-const GUIDE: &str = include_str!("../../../docs/guides/curl.md");
+const CURL: &str = include_str!("../../../docs/guides/curl.md");
+const QUICKSTART: &str = include_str!("../../../docs/guides/quickstart.md");
 
 /// Printed between two blocks, so that their output can be told apart.
 const BETWEEN: &str = "\u{1e}";
 
 #[test]
 fn the_whole_flow_works_as_written_with_curl() {
-    let steps = steps(&on_free_ports(GUIDE));
-    assert!(steps.len() > 8, "the guide has lost its commands");
+    walk(CURL, 8);
+}
+
+#[test]
+fn the_quickstart_works_as_written_with_curl() {
+    walk(QUICKSTART, 4);
+}
+
+/// Runs the commands of `guide` in a new folder, and holds what they print against what stands below them.
+fn walk(guide: &str, least: usize) {
+    let ports = Ports::free();
+    let steps = steps(&ports.instead_of_the_usual(guide));
+    assert!(steps.len() > least, "the guide has lost its commands");
     let directory = tempfile::tempdir().expect("a temporary directory");
 
-    let output = run(&script(&steps), directory.path());
+    let output = run(&script(&steps), directory.path(), &ports);
 
     let printed = String::from_utf8(output.stdout).expect("UTF-8");
     let complaints = String::from_utf8_lossy(&output.stderr);
@@ -63,20 +75,40 @@ fn steps(guide: &str) -> Vec<Step> {
     steps
 }
 
-/// The guide with its server on ports that are free here.
-fn on_free_ports(guide: &str) -> String {
-    let free = || TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let (public, admin) = (free(), free());
-    let port = |listener: &TcpListener| {
-        listener
-            .local_addr()
-            .expect("an address")
-            .port()
-            .to_string()
-    };
-    guide
-        .replace("8420", &port(&public))
-        .replace("8429", &port(&admin))
+/// Where the server of a guide listens: at ports that are free here.
+struct Ports {
+    public: u16,
+    admin: u16,
+}
+
+impl Ports {
+    fn free() -> Self {
+        // Both are held until both are found.
+        let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+        let [public, admin] = listeners
+            .each_ref()
+            .map(|listener| listener.local_addr().expect("an address").port());
+        Self { public, admin }
+    }
+
+    fn instead_of_the_usual(&self, guide: &str) -> String {
+        guide
+            .replace("8420", &self.public.to_string())
+            .replace("8429", &self.admin.to_string())
+    }
+
+    /// What moves a server there whose configuration says nothing of ports, or the usual ones.
+    fn variables(&self) -> [(&'static str, String); 3] {
+        let Self { public, admin } = self;
+        [
+            ("SAFECONDUCT_ISSUER", format!("http://localhost:{public}")),
+            ("SAFECONDUCT_SERVER__LISTEN", format!("127.0.0.1:{public}")),
+            (
+                "SAFECONDUCT_SERVER__ADMIN_LISTEN",
+                format!("127.0.0.1:{admin}"),
+            ),
+        ]
+    }
 }
 
 fn script(steps: &[Step]) -> String {
@@ -87,18 +119,20 @@ fn script(steps: &[Step]) -> String {
     stop_what_is_left.to_owned() + &blocks.collect::<String>()
 }
 
-fn run(script: &str, directory: &Path) -> Output {
+fn run(script: &str, directory: &Path, ports: &Ports) -> Output {
     let binary = Path::new(env!("CARGO_BIN_EXE_safeconduct"));
     let mut path = vec![binary.parent().expect("a directory").to_owned()];
     path.extend(env::split_paths(&env::var_os("PATH").expect("a PATH")));
     fs::write(directory.join(".curlrc"), "max-time = 30\n").expect("a settings file for curl");
     Command::new("bash")
         .args(["-c", script])
+        .current_dir(directory)
         .env_clear()
         .env("PATH", env::join_paths(path).expect("a PATH"))
         .env("HOME", directory)
         .env("CURL_HOME", directory)
         .env("TMPDIR", directory)
+        .envs(ports.variables())
         .output()
         .expect("bash, curl and openssl; ./scripts/test packages installs them")
 }
