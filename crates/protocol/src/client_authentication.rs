@@ -29,13 +29,53 @@ pub struct PresentedClient {
 /// What a client shows to prove who it is.
 pub enum Credentials {
     /// A secret in the `Authorization` header.
-    Basic(Secret),
+    Basic(PresentedSecret),
     /// A secret in the body.
-    Post(Secret),
+    Post(PresentedSecret),
     /// A signed assertion.
     Assertion(Secret),
     /// Nothing but its id.
     None,
+}
+
+/// A secret as RFC 6749 reads it. Beside it stands what the client meant if it left out the form-encoding: never accepted, and
+/// known only so that the log can say what is wrong.
+pub struct PresentedSecret {
+    decoded: Secret,
+    unencoded: Option<Secret>,
+}
+
+impl PresentedSecret {
+    /// The secret, form-decoded (RFC 6749 §2.3.1).
+    pub fn decoded(&self) -> &Secret {
+        &self.decoded
+    }
+
+    /// What it would be if it was not form-encoded; `None` where that is the same.
+    pub fn unencoded(&self) -> Option<&Secret> {
+        self.unencoded.as_ref()
+    }
+
+    /// A secret that was sent as `raw` in the header.
+    fn from_header(raw: &str) -> Result<Self, Refusal> {
+        let decoded = Secret::new(form_decode(raw).map_err(|refusal| {
+            refusal.because("the secret, form-decoded, is no text; was it form-encoded?")
+        })?);
+        let unencoded = Some(raw).filter(|raw| *raw != decoded.expose());
+        Ok(Self {
+            unencoded: unencoded.map(Secret::new),
+            decoded,
+        })
+    }
+
+    /// A secret out of the decoded body, where a space may have been a `+` that was not encoded.
+    fn from_body(decoded: &str) -> Self {
+        let unencoded = decoded.contains(' ').then(|| decoded.replace(' ', "+"));
+        Self {
+            unencoded: unencoded.map(Secret::new),
+            decoded: Secret::new(decoded),
+        }
+    }
 }
 
 impl Credentials {
@@ -83,7 +123,7 @@ impl PresentedClient {
         }
         let id = client_id.ok_or(Reason::ClientAuthenticationMissing)?;
         let credentials = secret.map_or(Credentials::None, |secret| {
-            Credentials::Post(Secret::new(secret))
+            Credentials::Post(PresentedSecret::from_body(secret))
         });
         Ok(Self {
             id: known(id)?,
@@ -158,7 +198,7 @@ pub fn judge_assertion(
 }
 
 /// Reads `Basic` credentials: id and secret form-encoded, then joined, then base64 (RFC 6749 §2.3.1).
-fn read_basic(header: &[u8]) -> Result<(String, Secret), Refusal> {
+fn read_basic(header: &[u8]) -> Result<(String, PresentedSecret), Refusal> {
     use base64::Engine as _;
 
     let malformed = || Refusal::new(Reason::ClientAuthenticationMalformed);
@@ -172,7 +212,7 @@ fn read_basic(header: &[u8]) -> Result<(String, Secret), Refusal> {
         .map_err(|_| malformed())?;
     let joined = Secret::new(String::from_utf8(decoded).map_err(|_| malformed())?);
     let (id, secret) = joined.expose().split_once(':').ok_or_else(malformed)?;
-    Ok((form_decode(id)?, Secret::new(form_decode(secret)?)))
+    Ok((form_decode(id)?, PresentedSecret::from_header(secret)?))
 }
 
 fn form_decode(text: &str) -> Result<String, Refusal> {
@@ -222,7 +262,41 @@ mod tests {
         let Credentials::Basic(secret) = presented.credentials else {
             panic!("another method")
         };
-        assert_eq!(secret.expose(), "p+q r%=");
+        assert_eq!(secret.decoded().expose(), "p+q r%=");
+    }
+
+    #[rstest]
+    #[case::plus("a+b", "a b", Some("a+b"))]
+    #[case::percent("a%2Fb", "a/b", Some("a%2Fb"))]
+    #[case::percent_alone("50%", "50%", None)]
+    #[case::others("a&b=c/d~e:f", "a&b=c/d~e:f", None)]
+    fn what_an_unencoded_secret_was_is_known_beside_it(
+        #[case] sent: &str,
+        #[case] decoded: &str,
+        #[case] unencoded: Option<&str>,
+    ) {
+        let presented = read(Some(&basic(&format!("shop:{sent}"))), "")
+            .ok()
+            .unwrap();
+        let Credentials::Basic(secret) = presented.credentials else {
+            panic!("another method")
+        };
+        assert_eq!(secret.decoded().expose(), decoded);
+        assert_eq!(secret.unencoded().map(Secret::expose), unencoded);
+    }
+
+    #[test]
+    fn a_space_in_the_body_may_have_been_a_plus() {
+        let secret = |body: &str| match read(None, body).ok().unwrap().credentials {
+            Credentials::Post(secret) => secret,
+            _ => panic!("another method"),
+        };
+        let unencoded = secret("client_id=shop&client_secret=a+b");
+        assert_eq!(unencoded.decoded().expose(), "a b");
+        assert_eq!(unencoded.unencoded().map(Secret::expose), Some("a+b"));
+        let encoded = secret("client_id=shop&client_secret=a%2Bb");
+        assert_eq!(encoded.decoded().expose(), "a+b");
+        assert!(encoded.unencoded().is_none());
     }
 
     #[rstest]

@@ -66,6 +66,16 @@ mod tests {
     }
 
     #[test]
+    fn a_generated_secret_is_the_same_with_and_without_form_encoding() {
+        for _ in 0..100 {
+            let secret = Secret::generate();
+            let encoded: String =
+                form_urlencoded::byte_serialize(secret.expose().as_bytes()).collect();
+            assert_eq!(encoded, secret.expose());
+        }
+    }
+
+    #[test]
     fn a_secret_is_read_from_json_text_only() {
         assert_eq!(
             serde_json::from_str::<Secret>(r#""hush""#)

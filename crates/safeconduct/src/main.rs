@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod logging;
 mod master_key;
+mod private_file;
 
 use std::process::ExitCode;
 

@@ -2,11 +2,13 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use safeconduct_protocol::{encoding, random};
 use zeroize::Zeroizing;
+
+use crate::private_file::{self, Readers};
 
 /// The variable that may hold the key itself.
 pub(crate) const VARIABLE: &str = "SAFECONDUCT_MASTER_KEY";
@@ -31,7 +33,8 @@ pub(crate) enum MasterKeyError {
     )]
     Unreadable { path: PathBuf, source: io::Error },
     #[error(
-        "the master key file {path} can be read by everyone on this machine\n    run chmod 600 {path}; if others had access, change the key"
+        "the master key file {path} can be read by everyone on this machine\n    {}; if others had access, change the key",
+        private_file::advice(path)
     )]
     Open { path: PathBuf },
     #[error(
@@ -70,14 +73,16 @@ impl MasterKey {
             path: path.to_owned(),
             source,
         };
-        let mode = std::fs::metadata(path).map_err(unreadable)?.mode();
-        if mode & 0o007 != 0 {
-            return Err(MasterKeyError::Open {
-                path: path.to_owned(),
-            });
-        }
-        if mode & 0o070 != 0 {
-            tracing::warn!(path = %path.display(), "the master key file can be read by its group");
+        match private_file::readers(path).map_err(unreadable)? {
+            Readers::Everyone => {
+                return Err(MasterKeyError::Open {
+                    path: path.to_owned(),
+                });
+            }
+            Readers::Group => {
+                tracing::warn!(path = %path.display(), "the master key file can be read by its group");
+            }
+            Readers::Owner | Readers::Mount => {}
         }
         let bytes = Zeroizing::new(std::fs::read(path).map_err(unreadable)?);
         Self::parse(&bytes).ok_or_else(|| MasterKeyError::Malformed {
@@ -176,7 +181,7 @@ fn advice_on(error: &io::Error) -> &'static str {
 #[cfg(test)]
 mod tests {
     use std::fs::Permissions;
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
     use rstest::rstest;
 

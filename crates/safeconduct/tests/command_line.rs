@@ -97,6 +97,52 @@ fn check_says_what_it_found() {
     );
 }
 
+/// As Kubernetes and Docker mount secrets: readable by everyone who sees the mount, and read-only, so that no `chmod` helps.
+#[test]
+fn a_secret_on_a_read_only_mount_may_be_readable_by_its_mode_with_unshare() {
+    let place = Place::with_config(
+        "issuer = \"http://localhost:8420\"\n[secrets]\nmaster_key_file = \"mount/master.key\"\n[[clients]]\nid = \"api\"\ngrant_types = []\nsecret_file = \"mount/api.secret\"\n",
+    );
+    fs::create_dir(place.path().join("mount")).unwrap();
+    let script = |read_only: &str| {
+        format!(
+            "mount -t tmpfs -o mode=755 tmpfs mount
+            echo AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8 > mount/master.key
+            echo 0123456789abcdef0123456789abcdef > mount/api.secret
+            chmod 444 mount/*
+            {read_only}
+            exec {} check",
+            env!("CARGO_BIN_EXE_safeconduct")
+        )
+    };
+    let check = |read_only: &str| {
+        let output = std::process::Command::new("unshare")
+            .args([
+                "--map-root-user",
+                "--mount",
+                "sh",
+                "-ec",
+                &script(read_only),
+            ])
+            .current_dir(place.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .output()
+            .unwrap();
+        place.told(&output)
+    };
+    let told = check("mount -o remount,ro mount");
+    assert!(
+        told.ends_with("err: the configuration is right\n"),
+        "{told}"
+    );
+    assert_snapshot!(check("true"), @"
+    exit 3
+    err: safeconduct.toml:7: the secret file mount/api.secret can be read by everyone on this machine
+    err:     run chmod 600 mount/api.secret; if others had access, change the secret
+    ");
+}
+
 #[test]
 fn check_reads_the_secrets_of_declared_clients() {
     let place = Place::with_config(
@@ -117,7 +163,8 @@ fn check_reads_the_secrets_of_declared_clients() {
 
 #[test]
 fn beyond_this_machine_a_master_key_must_be_given() {
-    assert_snapshot!(Place::with_config("issuer = \"https://id.example.com\"").tells(&["check"]), @"
+    let config = "issuer = \"https://id.example.com\"\nserver.trusted_proxies = [\"10.0.0.7\"]";
+    assert_snapshot!(Place::with_config(config).tells(&["check"]), @"
     exit 3
     err: there is no master key
     err:     set secrets.master_key_file, or SAFECONDUCT_MASTER_KEY; `safeconduct init` makes one, and so does `openssl rand -base64 32`

@@ -15,6 +15,9 @@ use safeconduct_protocol::{
 
 use crate::{catalog::KnownClient, dpop::ProvenKey, fault::Failure, form, server::Exchange};
 
+/// What the log says of a secret with `+` or `%` that the client sent as it is.
+const NOT_ENCODED: &str = "the right secret, but not form-encoded (RFC 6749 §2.3.1): let the client encode it, or give it a secret without + and %";
+
 /// Proof that a client showed the credentials it is registered with. A public client showed its id.
 pub(crate) struct AuthenticatedClient {
     known: KnownClient,
@@ -79,11 +82,15 @@ pub(crate) fn authenticate(
         .catalog
         .client(&presented.id)
         .filter(|known| known.enabled);
-    let secret_is_right = match &presented.credentials {
-        Credentials::Basic(secret) | Credentials::Post(secret) => {
-            matches_any(exchange, secret, known)
-        }
-        Credentials::Assertion(_) | Credentials::None => false,
+    let (secret_is_right, right_unencoded) = match &presented.credentials {
+        Credentials::Basic(secret) | Credentials::Post(secret) => (
+            matches_any(exchange, secret.decoded(), known),
+            // For the log alone.
+            secret
+                .unencoded()
+                .is_some_and(|unencoded| matches_any(exchange, unencoded, known)),
+        ),
+        Credentials::Assertion(_) | Credentials::None => (false, false),
     };
     let Some(known) = known else {
         return Err(Refusal::new(Reason::ClientAuthenticationFailed).because(nobody(&presented.id)));
@@ -101,7 +108,12 @@ pub(crate) fn authenticate(
     }
     let assertion = match &presented.credentials {
         Credentials::Basic(_) | Credentials::Post(_) if !secret_is_right => {
-            return Err(Refusal::new(Reason::ClientAuthenticationFailed).because("wrong secret"));
+            let detail = if right_unencoded {
+                NOT_ENCODED
+            } else {
+                "wrong secret"
+            };
+            return Err(Refusal::new(Reason::ClientAuthenticationFailed).because(detail));
         }
         Credentials::Assertion(assertion) => {
             let issuer = &exchange.server.settings().issuer;

@@ -49,13 +49,14 @@ impl Check {
     /// Exit 3 with everything that is wrong with the configuration; exit 1 where the database can't be used.
     pub(crate) fn run(&self, context: &Context) -> Result<(), Failure> {
         let checked = context.load(Vec::new())?;
-        let mut warnings = checked.warnings.0.len();
-        checked
-            .warnings
-            .0
-            .iter()
-            .for_each(|warning| note(format_args!("warning: {warning}")));
-        checked.declared.secrets()?;
+        let secrets = checked.declared.secrets();
+        let of_secrets = secrets.iter().flat_map(|secrets| &secrets.warnings.0);
+        let mut warnings = 0;
+        for warning in checked.warnings.0.iter().chain(of_secrets) {
+            note(format_args!("warning: {warning}"));
+            warnings += 1;
+        }
+        secrets?;
         let master_key = master_key_origin(&checked)?;
         checked.database_url()?;
         let mut schema = None;

@@ -70,10 +70,12 @@ impl Serve {
         let prune = self.prune;
         let checked = context.load(self.flags())?;
         logging::start(&checked.config.log);
-        for warning in &checked.warnings.0 {
+        let secrets = checked.declared.secrets();
+        let of_secrets = secrets.iter().flat_map(|secrets| &secrets.warnings.0);
+        for warning in checked.warnings.0.iter().chain(of_secrets) {
             tracing::warn!(place = %warning.place, advice = %warning.advice, "{}", warning.message);
         }
-        let secrets = checked.declared.secrets()?;
+        let secrets = secrets?.of_clients;
         let declared = Secrets { secrets, prune };
         runtime.block_on(serve(checked, declared, signals))
     }

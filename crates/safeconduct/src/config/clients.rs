@@ -1,7 +1,7 @@
 //! One declared client: whether its keys fit together, its registration as the server knows it, and its secret.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use safeconduct_protocol::client::{BackChannelUri, Client, ClientError, OpenIdRegistration};
 use safeconduct_protocol::ids::ClientId;
@@ -16,9 +16,6 @@ use super::layers::At;
 use super::problem::Place;
 use super::registration::{self, AuthMethod, Consent, GrantType, SubjectType};
 use super::secret_file;
-
-/// The fewest characters of a configured secret.
-const SHORTEST_SECRET: usize = 32;
 
 /// What a back-channel logout URI must be.
 pub(crate) const NO_BACK_CHANNEL: &str =
@@ -41,7 +38,8 @@ impl DeclaredClient {
     /// # Errors
     /// What is wrong with the file, and what to do.
     pub(super) fn secret(&self) -> Result<Option<Secret>, (String, String)> {
-        self.secret_file.as_deref().map(read_secret).transpose()
+        let file = self.secret_file.as_deref();
+        file.map(secret_file::read_of_client).transpose()
     }
 }
 
@@ -190,6 +188,13 @@ fn check_authentication(client: &registration::Client, at: &At, findings: &mut F
             "keep one of them",
         ),
         _ => {}
+    }
+    if auth_method(client) == AuthMethod::ClientSecretBasic && id.contains(':') {
+        findings.warn(
+            &at.then("id"),
+            format!("the id of the client `{id}` ends at its colon where it is sent without being form-encoded, as `curl -u` sends it"),
+            "choose an id without a colon, or see that the client encodes it (RFC 6749 §2.3.1)",
+        );
     }
     if client.jwks.is_some() && client.jwks_file.is_some() {
         findings.refuse(
@@ -410,19 +415,4 @@ fn read_jwks(
             None
         }
     }
-}
-
-/// The secret in a file, or what is wrong with it and what to do.
-fn read_secret(path: &Path) -> Result<Secret, (String, String)> {
-    let secret = secret_file::read(path)?;
-    if secret.expose().chars().count() < SHORTEST_SECRET {
-        return Err((
-            format!(
-                "the secret in {} is shorter than {SHORTEST_SECRET} characters",
-                path.display()
-            ),
-            "`openssl rand -hex 32` makes one that can't be guessed".to_owned(),
-        ));
-    }
-    Ok(secret)
 }

@@ -16,6 +16,7 @@ use super::layers::At;
 use super::problem::Problems;
 use super::registration::AuthMethod;
 use super::schema;
+use super::secret_file;
 
 /// Scopes that need no declaration: OpenID Connect and the flow itself give them a meaning.
 fn built_in() -> Vec<&'static str> {
@@ -67,21 +68,39 @@ impl Declared {
         }
     }
 
-    /// Reads the secrets of all declared clients, in their order; `None` for a client that has none.
+    /// Reads the secrets of all declared clients.
     ///
     /// # Errors
-    /// A file that can't be read, is open to everyone, or holds less than a secret.
-    pub(crate) fn secrets(&self) -> Result<Vec<Option<Secret>>, Problems> {
+    /// A file that can't be read, is open to everyone, or holds what is no secret.
+    pub(crate) fn secrets(&self) -> Result<Secrets, Problems> {
         let mut problems = Problems::default();
-        let mut secrets = Vec::with_capacity(self.clients.len());
+        let mut secrets = Secrets::default();
         for client in &self.clients {
-            secrets.push(client.secret().unwrap_or_else(|(message, advice)| {
+            let secret = client.secret().unwrap_or_else(|(message, advice)| {
                 problems.add(client.place.clone(), message, advice);
                 None
-            }));
+            });
+            if let Some(position) = secret.as_ref().and_then(secret_file::changes_unencoded) {
+                let id = &client.client.id;
+                secrets.warnings.add(
+                    client.place.clone(),
+                    format!("the secret of the client `{id}` holds + or % (first at position {position}): sent without being form-encoded, it is a wrong secret"),
+                    "`openssl rand -hex 32` makes one that is the same either way",
+                );
+            }
+            secrets.of_clients.push(secret);
         }
         problems.or(secrets)
     }
+}
+
+/// The secrets of the declared clients.
+#[derive(Default)]
+pub(crate) struct Secrets {
+    /// In the order of the clients; `None` for a client that has none.
+    pub(crate) of_clients: Vec<Option<Secret>>,
+    /// What is odd about them.
+    pub(crate) warnings: Problems,
 }
 
 /// Judges what `config` declares; the findings say what is wrong.

@@ -790,6 +790,46 @@ fn a_path_starts_where_it_is_written() {
     assert_eq!(checked.database.file(), Some(Path::new("here.db")));
 }
 
+#[rstest]
+#[case("0123456789abcdef0123456789abcdef", "")]
+#[case("~!*()_-.0123456789abcdef01234567", "")]
+#[case("0123456789abcdef+123456789abcdef", "(first at position 17)")]
+#[case("0123456789abcdef%123456789abcdef", "(first at position 17)")]
+fn a_secret_that_is_another_without_form_encoding_is_warned_of(
+    #[case] secret: &str,
+    #[case] says: &str,
+) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("web.secret");
+    std::fs::write(&file, secret).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let config = format!(
+        "issuer = \"https://id.example\"\n[[clients]]\nid = \"web\"\ngrant_types = []\nsecret_file = \"{}\"",
+        file.display()
+    );
+    let declared = check_sources(&sources(&config)).unwrap().declared;
+    let warnings = declared.secrets().unwrap().warnings.to_string();
+    assert!(
+        warnings.contains(says) && warnings.is_empty() == says.is_empty(),
+        "{warnings}"
+    );
+    assert!(!warnings.contains("0123456789"), "{warnings}");
+}
+
+#[test]
+fn an_id_that_ends_elsewhere_without_form_encoding_is_warned_of() {
+    let said =
+        said_of_client("[[clients]]\nid = \"shop:eu\"\ngrant_types = []\nsecret_file = \"s\"");
+    assert!(
+        said.contains("the id of the client `shop:eu` ends at its colon"),
+        "{said}"
+    );
+    let public =
+        said_of_client("[[clients]]\nid = \"shop:eu\"\nredirect_uris = [\"https://a.example/cb\"]");
+    assert_eq!(public, "");
+}
+
 /// What is said of a database whose URL is given from outside of the file.
 fn said_of_database(url: &str, flag: bool, text: &str) -> String {
     let mut sources = sources(&format!("issuer = \"https://id.example\"\n{text}"));

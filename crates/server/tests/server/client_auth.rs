@@ -2,9 +2,12 @@
 
 use axum::body::Body;
 use axum::extract::Request;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use insta::assert_snapshot;
 use rstest::rstest;
 
+use crate::support::log::Log;
 use crate::support::{Ask, Credentials, Form, ISSUER, NOTES_API, TestServer, assertion, secret_of};
 
 pub(crate) const FAILED: &str =
@@ -174,6 +177,65 @@ async fn a_header_that_cannot_be_read_is_refused(#[case] header: &str, #[case] r
         .body(Body::from(own_token().encode()))
         .unwrap();
     assert_eq!(server.send(request).await.to_string(), refused);
+}
+
+/// As Authlib, requests-oauthlib and `curl -u` send it: id and secret as they are, joined and in base64.
+#[rstest]
+#[case::plus("a+secret+of+0123456789abcdef")]
+#[case::percent("a%20secret%2Fof-0123456789abcdef")]
+#[tokio::test]
+async fn a_right_secret_that_was_not_form_encoded_is_refused_and_the_log_says_so(
+    #[case] secret: &str,
+) {
+    let server = TestServer::start().await;
+    let code = server.code("ada", &Ask::of("shop")).await;
+    server.rotate_secret("shop", secret, 0).await;
+    let send = async |secret: &str| {
+        let credentials = STANDARD.encode(format!("shop:{secret}"));
+        let request = Request::post("/token")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("authorization", format!("Basic {credentials}"))
+            .body(Body::from(code.exchange().encode()))
+            .unwrap();
+        Log::of(server.send(request)).await
+    };
+    let says = "the right secret, but not form-encoded";
+    let (answer, log) = send(secret).await;
+    assert_eq!(answer.to_string(), FAILED);
+    assert!(log.contains(says), "{log}");
+    let (answer, log) = send(&format!("{secret}%20")).await;
+    assert_eq!(answer.to_string(), FAILED);
+    assert!(log.contains("wrong secret") && !log.contains(says), "{log}");
+    assert!(!log.contains(secret), "{log}");
+    let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    assert_eq!(send(&encoded).await.0.status, 200);
+}
+
+#[tokio::test]
+async fn a_plus_that_was_not_encoded_in_the_body_is_told_in_the_log() {
+    let server = TestServer::start().await;
+    server
+        .rotate_secret("mailer", "a+secret+of+0123456789abcdef", 0)
+        .await;
+    let send = async |secret: &str| {
+        let form = format!(
+            "{}&client_id=mailer&client_secret={secret}",
+            own_token().encode()
+        );
+        let request = Request::post("/token")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Body::from(form))
+            .unwrap();
+        Log::of(server.send(request)).await
+    };
+    let (answer, log) = send("a+secret+of+0123456789abcdef").await;
+    assert_eq!(answer.to_string(), FAILED);
+    assert!(
+        log.contains("the right secret, but not form-encoded"),
+        "{log}"
+    );
+    let (answer, _) = send("a%2Bsecret%2Bof%2B0123456789abcdef").await;
+    assert_ne!(answer.to_string(), FAILED);
 }
 
 #[tokio::test]
