@@ -338,10 +338,15 @@ async fn a_token_that_is_for_an_api_alone_is_not_for_here() {
     server
         .change_client("robot", set_scopes("openid profile notes.read"))
         .await;
-    for scope in ["openid", "openid profile", "notes.read"] {
+    for scope in ["openid notes.read", "notes.read"] {
         let own = server.client_credentials("robot", scope).await.tokens();
         assert_refused(&server.userinfo(&own.access).await, REFUSED);
     }
+    let answer = server.client_credentials("robot", "openid profile").await;
+    assert_eq!(
+        answer.to_string(),
+        "400 invalid_scope (scope-not-registered)"
+    );
 }
 
 #[tokio::test]
