@@ -58,6 +58,7 @@ pub struct ClientBuilder {
     session_absolute: Duration,
     cookie_name: String,
     routes_path: String,
+    returns_to_origin: bool,
     clock: Clock,
     http_timeout: Duration,
 }
@@ -92,6 +93,7 @@ impl Client {
             session_absolute: Duration::from_secs(14 * 24 * HOUR),
             cookie_name: "sc-app".to_owned(),
             routes_path: "/auth".to_owned(),
+            returns_to_origin: false,
             clock: Clock::system(),
             http_timeout: HTTP_TIMEOUT,
         }
@@ -254,6 +256,14 @@ impl ClientBuilder {
         self
     }
 
+    /// Has the issuer send people back to the app's origin, without any path (`https://notes.example.com`), because that is the
+    /// redirect URI which is registered there. [`Client::layer`] takes the issuer's answer in front of the app's own page at `/`, so
+    /// it must be around that page. For one client of an app: each issuer needs a redirect URI of its own.
+    pub fn return_to_origin(mut self, yes: bool) -> Self {
+        self.returns_to_origin = yes;
+        self
+    }
+
     /// The clock to go by; tests bring their own.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
@@ -376,6 +386,7 @@ impl ClientBuilder {
             cookies,
             session_cookie: self.cookie_name,
             routes_path: self.routes_path,
+            returns_to_origin: self.returns_to_origin,
         })
     }
 
@@ -400,7 +411,10 @@ impl ClientBuilder {
         }
         let origin = url.origin().ascii_serialization();
         Ok(Some(Site {
-            redirect_uri: format!("{origin}{path}/callback"),
+            redirect_uri: match self.returns_to_origin {
+                true => origin.clone(),
+                false => format!("{origin}{path}/callback"),
+            },
             post_logout_redirect_uri: format!("{origin}{path}/logged-out"),
             origin,
         }))
@@ -472,6 +486,12 @@ mod tests {
             client.post_logout_redirect_uri().unwrap(),
             "https://notes.example.com/auth/acme/logged-out"
         );
+    }
+
+    #[test]
+    fn the_redirect_uri_may_be_the_origin_and_has_no_path_then() {
+        let client = builder().return_to_origin(true).build().unwrap();
+        assert_eq!(client.redirect_uri().unwrap(), "https://notes.example.com");
     }
 
     #[rstest]

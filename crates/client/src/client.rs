@@ -79,6 +79,8 @@ pub(crate) struct Config {
     pub(crate) cookies: Cookies,
     pub(crate) session_cookie: String,
     pub(crate) routes_path: String,
+    /// Whether answers come to the app's front page.
+    pub(crate) returns_to_origin: bool,
 }
 
 /// Where the app is reached by browsers.
@@ -200,6 +202,11 @@ impl Client {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.0.clock.now()
+    }
+
+    #[cfg(feature = "axum")]
+    pub(crate) fn returns_to_origin(&self) -> bool {
+        self.0.config.returns_to_origin
     }
 
     pub(crate) fn routes_path(&self) -> &str {

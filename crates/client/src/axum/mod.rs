@@ -78,10 +78,19 @@ async fn callback(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    let cookies = cookie_header(&headers);
-    let signed_in = client.finish(&query.unwrap_or_default(), &cookies).await?;
+    take_answer(
+        &client,
+        &query.unwrap_or_default(),
+        &cookie_header(&headers),
+    )
+    .await
+}
+
+/// Ends a sign-in with the issuer's answer, and sends the browser to where it began.
+async fn take_answer(client: &Client, query: &str, cookies: &str) -> Result<Response, Error> {
+    let signed_in = client.finish(query, cookies).await?;
     let started = client
-        .start_session(&signed_in, &cookies)
+        .start_session(&signed_in, cookies)
         .await
         .map_err(|error| error.with_cookie(&signed_in.set_cookie))?;
     let set_cookies = [signed_in.set_cookie, started.set_cookie];

@@ -10,12 +10,12 @@ use std::task::{Context, Poll};
 
 use ::axum::extract::{OriginalUri, Request};
 use ::axum::response::{IntoResponse, Response};
-use http::{Extensions, HeaderValue, Method, header};
+use http::{Extensions, HeaderValue, Method, Uri, header};
 use tokio::sync::OnceCell;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{cookie_header, page};
+use super::{cookie_header, page, take_answer};
 use crate::client::Client;
 use crate::error::Error;
 use crate::session::Session;
@@ -53,6 +53,8 @@ pub(crate) struct Asked {
     pub(crate) navigation: bool,
     /// Path and query, as the browser sees them.
     pub(crate) path: String,
+    /// What an issuer sends a browser back with (RFC 6749 §4.1.2), at the front page.
+    is_answer: bool,
 }
 
 impl Visit {
@@ -139,8 +141,16 @@ impl Asked {
                 .path_and_query()
                 .map_or("/", |path| path.as_str())
                 .to_owned(),
+            is_answer: *request.method() == Method::GET && uri.path() == "/" && is_answer(uri),
         }
     }
+}
+
+fn is_answer(uri: &Uri) -> bool {
+    let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let names: Vec<_> = query.map(|(name, _)| name).collect();
+    let has = |name: &str| names.iter().any(|sent| sent == name);
+    has("state") && (has("code") || has("error"))
 }
 
 impl SignInLayer {
@@ -175,6 +185,14 @@ where
     fn call(&mut self, mut request: Request) -> Self::Future {
         let client = self.client.clone();
         let asked = Asked::new(&request);
+        if client.returns_to_origin() && asked.is_answer {
+            return Box::pin(async move {
+                let cookies = cookie_header(request.headers());
+                let query = request.uri().query().unwrap_or_default();
+                let taken = take_answer(&client, query, &cookies).await;
+                Ok(taken.unwrap_or_else(|error| page::render(&error, &client, &asked)))
+            });
+        }
         let outer = Visits::of(request.extensions())
             .cloned()
             .unwrap_or_default();

@@ -538,3 +538,30 @@ async fn a_session_that_ended_leads_to_the_sign_in_of_its_own_client(
         assert_eq!(location, format!("/auth/{name}/login?next=%2Ftoken"));
     }
 }
+
+/// An app that is registered by its origin alone: the answer comes to its front page, and the page itself is served as ever.
+#[tokio::test]
+async fn an_answer_that_comes_to_the_origin_is_taken_before_the_front_page() {
+    let to_origin = |client: safeconduct_client::ClientBuilder| client.return_to_origin(true);
+    let app = testing::app_with(to_origin, router).await;
+    let uri = app.client.redirect_uri().unwrap();
+    assert!(!uri.trim_start_matches("http://").contains('/'), "{uri}");
+    let ada = app.visitor();
+    let leaving = ada.get("/auth/login?next=/?tab=2").await;
+    let asked = leaving.location().unwrap();
+    let sent: String = form_urlencoded::byte_serialize(uri.as_bytes()).collect();
+    assert!(asked.contains(&format!("redirect_uri={sent}&")), "{asked}");
+    let back = ada.follow_through_issuer(&leaving).await;
+    assert_eq!(back.status(), StatusCode::SEE_OTHER, "{}", back.text());
+    assert_eq!(back.location(), Some("/?tab=2"));
+    for page in ["/", "/?tab=2", "/?state=x", "/?code=x"] {
+        let page = ada.get(page).await;
+        assert!(page.text().starts_with("Hello, "), "{}", page.text());
+    }
+    // Somebody else's answer is refused, and nobody is signed out by it.
+    for forged in ["/?code=x&state=y", "/?error=access_denied&state=y"] {
+        let page = ada.get(forged).await;
+        assert!(page.status().is_client_error(), "{}", page.text());
+    }
+    assert!(ada.get("/").await.text().starts_with("Hello, "));
+}
