@@ -276,6 +276,10 @@ fn describe(recorder: &PrometheusRecorder) {
             "Refresh tokens used again; each revoked its grant.",
         ),
         (
+            REFRESH_SHARED,
+            "Refresh tokens that two holders seem to use, by outcome.",
+        ),
+        (
             RATE_LIMITED,
             "Refusals for too much of something, by limit.",
         ),
