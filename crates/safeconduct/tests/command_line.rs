@@ -1191,7 +1191,7 @@ fn check_looks_at_the_database_if_asked_and_changes_nothing() {
     out: listen         127.0.0.1:8420
     out: admin listen   127.0.0.1:8429
     out: database       safeconduct.db
-    out: schema         version 4
+    out: schema         version 5
     out: master key     master.key
     out: scopes         notes.read
     out: resources      –

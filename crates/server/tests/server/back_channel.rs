@@ -412,7 +412,7 @@ async fn a_client_that_refuses_is_not_asked_again(#[case] body: &'static str) {
 #[case::by_deletion("delete")]
 #[case::by_a_restore("era")]
 #[case::by_another_person("another")]
-#[case::by_idling("idle")]
+#[case::by_its_age("age")]
 #[tokio::test]
 async fn a_session_that_ends_otherwise_is_told_of_within_seconds(#[case] how: &str) {
     let server = patient().await;
@@ -434,8 +434,8 @@ async fn a_session_that_ends_otherwise_is_told_of_within_seconds(#[case] how: &s
             let page = ada.authorize(&ask).await;
             assert!(ada.sign_in(&page, "bob").await.has_code());
         }
-        "idle" => {
-            server.advance(9 * 3600);
+        "age" => {
+            server.advance(14 * 24 * 3600);
             server.server().sweep().await.unwrap();
         }
         other => panic!("{other}"),
