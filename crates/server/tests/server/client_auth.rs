@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use insta::assert_snapshot;
 use rstest::rstest;
 
-use crate::support::log::Log;
+use crate::support::Log;
 use crate::support::{Ask, Credentials, Form, ISSUER, NOTES_API, TestServer, assertion, secret_of};
 
 pub(crate) const FAILED: &str =
