@@ -20,6 +20,7 @@ use safeconduct_protocol::{
         GrantType, OpenIdRegistration, RefreshShared, ResponseMode,
     },
     client_authentication::{Credentials, PresentedClient},
+    cookie::{self, Sent},
     dpop::{PROOF_TYP, Presented, Proof},
     encoding,
     error::Refusal,
@@ -64,6 +65,33 @@ pub fn parameters(encoded: &[u8]) {
         again.is_ok_and(|again| again.iter().eq(read.iter()))
             || read.encode().len() > encoded.len()
     );
+}
+
+/// Any bytes as a `Cookie` header, before and after a cookie of ours. It is read as it was set, unless its name stands elsewhere
+/// too, in these very bytes; and without it nothing is read as ours where its name does not stand.
+pub fn cookies(before: &[u8], after: &[u8]) {
+    const OURS: &str = "__Host-sc-session-IKabd8GB";
+    const VALUE: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let named = |bytes: &[u8]| {
+        bytes
+            .windows(OURS.len())
+            .any(|part| part == OURS.as_bytes())
+    };
+    for others in [before, after] {
+        let read = cookie::sent([others], OURS);
+        assert!(named(others) || read == Sent::Nothing);
+        for (name, value) in cookie::pairs(others) {
+            assert!(!name.contains(&b'=') && !name.contains(&b';') && !value.contains(&b';'));
+        }
+        if let Sent::Value(value) = read {
+            assert!(value.bytes().all(|byte| byte.is_ascii_graphic()));
+        }
+    }
+    let ours = format!("; {OURS}={VALUE} ;");
+    let header = [before, ours.as_bytes(), after].concat();
+    let read = cookie::sent([header.as_slice()], OURS);
+    assert!(read == Sent::Value(VALUE) || named(before) || named(after));
+    assert_ne!(read, Sent::Nothing);
 }
 
 /// Any text as a scope. What is read holds scope-tokens alone, and is read alike when it is written again.

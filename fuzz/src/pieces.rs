@@ -121,6 +121,13 @@ pub const OF_HEADERS: &[&str] = &[
     "???", "\u{ff}", " ",
 ];
 
+/// What `Cookie` headers are made of, with what others may set.
+#[rustfmt::skip]
+pub const OF_COOKIES: &[&str] = &[
+    "__Host-sc-session-IKabd8GB", "__Host-sc-session", "__host-", "sc-", "a", "=", "==", ";", "; ", ",", " ", "\t", "\"", "\\",
+    "\u{2000}", "\u{85}", "\u{a0}", "\u{3000}", "\u{e9}", "\u{feff}", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+];
+
 /// What tokens and sealed texts are made of, and some that they are not.
 pub const OF_BASE64URL: &[&str] = &[
     "A", "B", "C", "Z", "a", "b", "z", "0", "1", "8", "9", "-", "_", ".", "=", " ", "+", "/", "%",

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use bolero::check;
 use safeconduct_fuzz::{
-    authorization_request, claims, dpop_proof, id_token_hint, logout_request, parameters,
-    pieces::{ADDRESSES, Edit, OF_ADDRESSES, OF_HEADERS, OF_JSON, OF_SCOPES, edited, form, of},
+    authorization_request, claims, cookies, dpop_proof, id_token_hint, logout_request, parameters,
+    pieces::{
+        ADDRESSES, Edit, OF_ADDRESSES, OF_COOKIES, OF_HEADERS, OF_JSON, OF_SCOPES, edited, form, of,
+    },
     presented_client, pushed_request, redirect_uri, scope, sealed_text, signed_token,
     token_request,
 };
@@ -25,6 +27,19 @@ fn any_form_is_read_or_refused() {
         .for_each(|(bytes, fields)| {
             parameters(bytes);
             parameters(form(fields).as_bytes());
+        });
+}
+
+#[test]
+fn no_cookie_of_others_hides_ours_or_is_read_as_ours() {
+    check!()
+        .with_type::<(Vec<u8>, Vec<u8>, Vec<u8>, Vec<u8>)>()
+        .with_iterations(MANY)
+        .with_test_time(SECOND)
+        .for_each(|(before, after, picked, more)| {
+            cookies(before, after);
+            let [before, after] = [picked, more].map(|picked| of(OF_COOKIES, picked));
+            cookies(before.as_bytes(), after.as_bytes());
         });
 }
 

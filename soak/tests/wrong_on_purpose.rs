@@ -329,7 +329,7 @@ async fn authorize(
     }
     let mut memory = server.memory();
     let Some(user) = memory.sessions.get(&cookie).cloned() else {
-        let headers = [(header::SET_COOKIE, "__Host-sc-browser=b")];
+        let headers = [(header::SET_COOKIE, "__Host-sc-browser-iIex0aUE=b")];
         return (headers, r#"<input name="pending" value="p">"#).into_response();
     };
     let name = random::token();
@@ -355,7 +355,10 @@ async fn login(State(server): State<Server>, Form(form): Form<Fields>) -> Respon
     let session = random::token();
     let user = form["username"].clone();
     server.memory().sessions.insert(session.clone(), user);
-    let set = (header::SET_COOKIE, format!("__Host-sc-session={session}"));
+    let set = (
+        header::SET_COOKIE,
+        format!("__Host-sc-session-iIex0aUE={session}"),
+    );
     ([set], see_other("/authorize")).into_response()
 }
 
@@ -433,7 +436,7 @@ async fn confirm(State(server): State<Server>, headers: HeaderMap) -> Response {
 }
 
 fn signed_out() -> Response {
-    let taken_away = (header::SET_COOKIE, "__Host-sc-session=".to_owned());
+    let taken_away = (header::SET_COOKIE, "__Host-sc-session-iIex0aUE=".to_owned());
     ([taken_away], see_other("/signed-out")).into_response()
 }
 
@@ -460,7 +463,7 @@ fn cookie(headers: &HeaderMap) -> String {
     let line = headers.get(header::COOKIE);
     let line = line.and_then(|line| line.to_str().ok());
     let pairs = line.unwrap_or_default().split("; ");
-    let session = pairs.filter_map(|pair| pair.strip_prefix("__Host-sc-session="));
+    let session = pairs.filter_map(|pair| pair.strip_prefix("__Host-sc-session-iIex0aUE="));
     session.map(str::to_owned).last().unwrap_or_default()
 }
 

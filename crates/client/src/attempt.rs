@@ -25,7 +25,7 @@ pub(crate) const ATTEMPT_LIFETIME: i64 = 600;
 const MOST_ATTEMPTS: usize = 5;
 /// How many used attempts are remembered. Beyond it the oldest are forgotten, though not yet expired.
 const MOST_USED: usize = 100_000;
-/// What the names of attempt cookies begin with.
+/// What the names of all attempt cookies begin with; the mark of this client follows.
 const COOKIE: &str = "sc-login-";
 
 /// A sign-in under way, as its cookie told it.
@@ -68,6 +68,9 @@ struct Sealed<'a> {
 pub(crate) struct Attempts {
     seal: Arc<Seal>,
     cookies: Cookies,
+    /// What the names of this client's attempt cookies begin with: on localhost the cookies of other apps come along, and
+    /// are none of its business.
+    name: String,
     used: Mutex<Used>,
 }
 
@@ -97,10 +100,12 @@ struct Used {
 }
 
 impl Attempts {
-    pub(crate) fn new(seal: Arc<Seal>, cookies: Cookies) -> Self {
+    /// The attempts of the client that `mark` tells from others of the same host.
+    pub(crate) fn new(seal: Arc<Seal>, cookies: Cookies, mark: &str) -> Self {
         Self {
             seal,
             cookies,
+            name: format!("{COOKIE}{mark}-"),
             used: Mutex::default(),
         }
     }
@@ -133,7 +138,7 @@ impl Attempts {
     pub(crate) fn set_cookies(
         &self,
         begun: &Begun,
-        cookie_header: &str,
+        cookie_header: &[u8],
         now: Timestamp,
     ) -> Result<Vec<String>, Error> {
         let attempt = &begun.attempt;
@@ -151,18 +156,23 @@ impl Attempts {
             .map_err(|error| Error::configuration("no key seals cookies").with_source(error))?;
         let own = self
             .cookies
-            .set(&cookie(&attempt.id), &value, ATTEMPT_LIFETIME);
+            .set(&self.cookie(&attempt.id), &value, ATTEMPT_LIFETIME);
         let mut all = vec![own];
         all.extend(self.surplus(cookie_header, now));
         Ok(all)
     }
 
     /// The attempt that `state` belongs to, if this very browser began it and it has not expired.
-    pub(crate) fn find(&self, state: &str, cookie_header: &str, now: Timestamp) -> Option<Attempt> {
+    pub(crate) fn find(
+        &self,
+        state: &str,
+        cookie_header: &[u8],
+        now: Timestamp,
+    ) -> Option<Attempt> {
         let (id, _) = state.split_once('.')?;
         let state_hash = encoding::sha256_base64url(state.as_bytes());
         self.cookies
-            .values(cookie_header, &cookie(id))
+            .values(cookie_header, &self.cookie(id))
             .filter_map(|value| self.seal.open::<Sealed<'_>>(Kind::LoginAttempt, value).ok())
             .filter(|sealed| {
                 encoding::constant_time_eq(sealed.state_hash.as_bytes(), state_hash.as_bytes())
@@ -196,14 +206,14 @@ impl Attempts {
 
     /// The `Set-Cookie` value that ends the attempt.
     pub(crate) fn clear(&self, attempt: &Attempt) -> String {
-        self.cookies.clear(&cookie(&attempt.id))
+        self.cookies.clear(&self.cookie(&attempt.id))
     }
 
     /// Removals for every attempt cookie that is broken, expired, or one too many beside a new one.
-    fn surplus(&self, cookie_header: &str, now: Timestamp) -> Vec<String> {
+    fn surplus(&self, cookie_header: &[u8], now: Timestamp) -> Vec<String> {
         let mut live = Vec::new();
         let mut surplus = Vec::new();
-        for (name, value) in self.cookies.beginning(cookie_header, COOKIE) {
+        for (name, value) in self.cookies.beginning(cookie_header, &self.name) {
             match self.seal.open::<Sealed<'_>>(Kind::LoginAttempt, value) {
                 Ok(sealed) if now < sealed.expires => live.push((sealed.expires, name)),
                 _ => surplus.push(name),
@@ -221,6 +231,10 @@ impl Attempts {
             .map(|name| self.cookies.clear(name))
             .collect()
     }
+
+    fn cookie(&self, id: &str) -> String {
+        format!("{}{id}", self.name)
+    }
 }
 
 impl Used {
@@ -233,10 +247,6 @@ impl Used {
             self.by_age.pop_front();
         }
     }
-}
-
-fn cookie(id: &str) -> String {
-    format!("{COOKIE}{id}")
 }
 
 /// An authorization code on its way to be redeemed, with the proof that this client asked for it.
@@ -254,7 +264,7 @@ mod tests {
 
     fn attempts() -> Attempts {
         let seal = KeyRing::generate().seal("https://id.example.com");
-        Attempts::new(Arc::new(seal), Cookies { secure: true })
+        Attempts::new(Arc::new(seal), Cookies { secure: true }, "mark")
     }
 
     fn begin(attempts: &Attempts, header: &str, now: Timestamp) -> (Begun, Vec<String>) {
@@ -265,7 +275,9 @@ mod tests {
             Some(key),
             now,
         );
-        let cookies = attempts.set_cookies(&begun, header, now).unwrap();
+        let cookies = attempts
+            .set_cookies(&begun, header.as_bytes(), now)
+            .unwrap();
         (begun, cookies)
     }
 
@@ -278,7 +290,7 @@ mod tests {
         let attempts = attempts();
         let (begun, cookies) = begin(&attempts, "", NOW);
         let header = format!("other=1; {}", pair(&cookies[0]));
-        let found = attempts.find(&begun.state, &header, NOW).unwrap();
+        let found = attempts.find(&begun.state, header.as_bytes(), NOW).unwrap();
         assert_eq!(found.return_to.as_str(), "/notes");
         assert_eq!(
             found.code_verifier.expose(),
@@ -293,17 +305,25 @@ mod tests {
         );
 
         let another_state = format!("{}.{}", begun.attempt.id, random::token());
-        assert!(attempts.find(&another_state, &header, NOW).is_none());
-        assert!(attempts.find(&begun.attempt.id, &header, NOW).is_none());
-        assert!(attempts.find("", &header, NOW).is_none());
-        assert!(attempts.find(&begun.state, "", NOW).is_none());
+        assert!(
+            attempts
+                .find(&another_state, header.as_bytes(), NOW)
+                .is_none()
+        );
+        assert!(
+            attempts
+                .find(&begun.attempt.id, header.as_bytes(), NOW)
+                .is_none()
+        );
+        assert!(attempts.find("", header.as_bytes(), NOW).is_none());
+        assert!(attempts.find(&begun.state, b"", NOW).is_none());
     }
 
     #[test]
     fn an_attempt_lives_ten_minutes() {
         let attempts = attempts();
         let (begun, cookies) = begin(&attempts, "", NOW);
-        let header = pair(&cookies[0]);
+        let header = pair(&cookies[0]).as_bytes();
         assert!(attempts.find(&begun.state, header, NOW.plus(599)).is_some());
         assert!(attempts.find(&begun.state, header, NOW.plus(600)).is_none());
     }
@@ -314,7 +334,11 @@ mod tests {
         let (first, cookies) = begin(&attempts, "", NOW);
         let (second, _) = begin(&attempts, "", NOW);
         let swapped = pair(&cookies[0]).replace(&first.attempt.id, &second.attempt.id);
-        assert!(attempts.find(&second.state, &swapped, NOW).is_none());
+        assert!(
+            attempts
+                .find(&second.state, swapped.as_bytes(), NOW)
+                .is_none()
+        );
     }
 
     #[test]
@@ -349,7 +373,7 @@ mod tests {
         let longest = ReturnTo::parse(&format!("/{}", "a".repeat(511))).unwrap();
         let key = HeldKey::generate().unwrap();
         let begun = attempts.begin(longest, Some(i64::MAX), Some(key), NOW);
-        let cookies = attempts.set_cookies(&begun, "", NOW).unwrap();
+        let cookies = attempts.set_cookies(&begun, b"", NOW).unwrap();
         assert!(5 * pair(&cookies[0]).len() < 7 * 1024);
     }
 
@@ -373,15 +397,19 @@ mod tests {
         }
         let (_, cookies) = begin(&attempts, &header.join("; "), NOW.plus(5));
         assert_eq!(cookies.len(), 2);
-        assert!(
-            cookies[1].starts_with(&format!("__Host-sc-login-{}=; Path=/; Max-Age=0", names[0]))
-        );
+        assert!(cookies[1].starts_with(&format!(
+            "__Host-sc-login-mark-{}=; Path=/; Max-Age=0",
+            names[0]
+        )));
     }
 
     #[test]
     fn broken_and_foreign_attempt_cookies_are_removed() {
         let (_, foreign) = begin(&attempts(), "", NOW);
-        let header = format!("__Host-sc-login-x=junk; {}; sc-app=kept", pair(&foreign[0]));
+        let header = format!(
+            "__Host-sc-login-mark-x=junk; {}; sc-app=kept",
+            pair(&foreign[0])
+        );
         let (_, cookies) = begin(&attempts(), &header, NOW);
         assert_eq!(cookies.len(), 3);
     }
@@ -393,5 +421,29 @@ mod tests {
         assert!(attempts.spend(&begun.attempt, NOW).is_ok());
         let again = attempts.spend(&begun.attempt, NOW.plus(599)).unwrap_err();
         assert_eq!(again.kind(), ErrorKind::AttemptUsed);
+    }
+
+    #[test]
+    fn bytes_of_others_hide_no_attempt() {
+        let attempts = attempts();
+        let (begun, cookies) = begin(&attempts, "", NOW);
+        let header = [b"theme=caf\xe9; \xff=\xff; ", pair(&cookies[0]).as_bytes()].concat();
+        assert!(attempts.find(&begun.state, &header, NOW).is_some());
+    }
+
+    /// On localhost every port sends the cookies of all.
+    #[test]
+    fn the_attempts_of_another_app_are_left_alone() {
+        let seal = Arc::new(KeyRing::generate().seal("https://id.example.com"));
+        let cookies = Cookies { secure: false };
+        let one = Attempts::new(seal.clone(), cookies, "one");
+        let other = Attempts::new(seal, cookies, "other");
+        let mut jar = Vec::new();
+        for _ in 0..MOST_ATTEMPTS {
+            let (_, set) = begin(&one, &jar.join("; "), NOW);
+            jar.push(pair(&set[0]).to_owned());
+        }
+        let (_, set) = begin(&other, &jar.join("; "), NOW);
+        assert_eq!(set.len(), 1, "its own, and no removal");
     }
 }

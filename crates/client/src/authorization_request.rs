@@ -16,7 +16,7 @@ use crate::return_to::ReturnTo;
 #[derive(Clone, Debug, Default)]
 pub struct BeginOptions {
     return_to: Option<String>,
-    cookie_header: String,
+    cookie_header: Vec<u8>,
     login: LoginOptions,
 }
 
@@ -35,7 +35,7 @@ impl BeginOptions {
 
     /// The browser's `Cookie` header, so that its oldest attempts can be cleared away.
     #[must_use]
-    pub fn cookie_header(mut self, header: impl Into<String>) -> Self {
+    pub fn cookie_header(mut self, header: impl Into<Vec<u8>>) -> Self {
         self.cookie_header = header.into();
         self
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use safeconduct_protocol::clock::Clock;
+use safeconduct_protocol::cookie;
 use safeconduct_protocol::jose::Algorithm;
 use safeconduct_protocol::resource::ResourceUri;
 use safeconduct_protocol::scope::{self, Scope};
@@ -56,7 +57,7 @@ pub struct ClientBuilder {
     session_keys: Option<KeyRing>,
     session_idle: Duration,
     session_absolute: Duration,
-    cookie_name: String,
+    cookie_name: Option<String>,
     routes_path: String,
     returns_to_origin: bool,
     clock: Clock,
@@ -91,7 +92,7 @@ impl Client {
             session_keys: None,
             session_idle: Duration::from_secs(8 * HOUR),
             session_absolute: Duration::from_secs(14 * 24 * HOUR),
-            cookie_name: "sc-app".to_owned(),
+            cookie_name: None,
             routes_path: "/auth".to_owned(),
             returns_to_origin: false,
             clock: Clock::system(),
@@ -243,14 +244,16 @@ impl ClientBuilder {
         self
     }
 
-    /// The name of the session cookie, `sc-app` unless set. On https it is sent with the prefix `__Host-`.
+    /// The name of the session cookie. Unless set it is `sc-app-` and eight letters that follow from the issuer, the client id
+    /// and the redirect URI, so that apps at one host, on two ports of localhost say, leave each other's alone. On https it is
+    /// sent with the prefix `__Host-`.
     pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
-        self.cookie_name = name.into();
+        self.cookie_name = Some(name.into());
         self
     }
 
     /// The path under which the sign-in routes lie, `/auth` unless set. An app with several issuers gives each client its own,
-    /// so that each has its own redirect_uri (RFC 9700 §4.4.2.2), and its own cookie name.
+    /// so that each has its own redirect_uri (RFC 9700 §4.4.2.2).
     pub fn routes_path(mut self, path: impl Into<String>) -> Self {
         self.routes_path = path.into();
         self
@@ -290,6 +293,9 @@ impl ClientBuilder {
         };
         let (keys, context) = (self.keys()?, self.context(site.as_ref()));
         let seal = Arc::new(keys.seal(&context));
+        let mark = cookie::mark(&context);
+        let cookie_name = self.cookie_name.take();
+        let session_cookie = cookie_name.unwrap_or_else(|| format!("sc-app-{mark}"));
         let lifetimes = Lifetimes {
             idle: seconds(self.session_idle)?,
             absolute: seconds(self.session_absolute)?,
@@ -318,23 +324,28 @@ impl ClientBuilder {
             ),
             keys: IssuerKeys::new(http.clone(), clock.clone()),
             nonces: Nonces::default(),
-            attempts: Attempts::new(seal.clone(), cookies),
+            attempts: Attempts::new(seal.clone(), cookies, &mark),
             seal,
             sessions: Sessions::new(places, lifetimes, clock.clone()),
             refreshes: Refreshes::new(clock.clone()),
-            config: self.config(site, cookies)?,
+            config: self.config(site, cookies, session_cookie)?,
             http,
             clock,
         }))
     }
 
-    fn config(self, site: Option<Site>, cookies: Cookies) -> Result<Config, Error> {
+    fn config(
+        self,
+        site: Option<Site>,
+        cookies: Cookies,
+        session_cookie: String,
+    ) -> Result<Config, Error> {
         if self.client_id.is_empty() || !grammar::is_vschar(&self.client_id) {
             return Err(Error::configuration(
                 "client_id must be visible ASCII characters",
             ));
         }
-        if self.cookie_name.is_empty() || !self.cookie_name.bytes().all(is_name_byte) {
+        if session_cookie.is_empty() || !session_cookie.bytes().all(is_name_byte) {
             return Err(Error::configuration(
                 "cookie_name may hold letters, digits, - and _",
             ));
@@ -384,7 +395,7 @@ impl ClientBuilder {
             logout_at_server: self.logout_at_server,
             site,
             cookies,
-            session_cookie: self.cookie_name,
+            session_cookie,
             routes_path: self.routes_path,
             returns_to_origin: self.returns_to_origin,
         })

@@ -2,6 +2,9 @@
 //!
 //! On https every name carries `__Host-`, which a browser honours only with `Secure`, `Path=/` and no `Domain`, so that no
 //! sibling domain can plant one. Browsers refuse `Secure` on plain http, so loopback development uses the plain name.
+//! How the `Cookie` header is read is `protocol::cookie`'s.
+
+use safeconduct_protocol::cookie::{pairs, text};
 
 /// How cookies are named and marked for one app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,34 +33,30 @@ impl Cookies {
         self.set(name, "", 0)
     }
 
-    /// Every value that the `Cookie` header gives for `name`.
+    /// Every value that the `Cookie` header gives for `name`, and that could be one of ours.
     pub(crate) fn values<'h>(
         self,
-        header: &'h str,
+        header: &'h [u8],
         name: &str,
     ) -> impl Iterator<Item = &'h str> + use<'h> {
-        let name = self.name(name);
-        pairs(header).filter_map(move |(key, value)| (key == name).then_some(value))
+        let name = self.name(name).into_bytes();
+        pairs(header).filter_map(move |(key, value)| (key == name).then(|| text(value)).flatten())
     }
 
     /// Name (less the prefix that `name` adds) and value of every cookie whose name begins with `start`.
     pub(crate) fn beginning<'h>(
         self,
-        header: &'h str,
+        header: &'h [u8],
         start: &str,
     ) -> impl Iterator<Item = (&'h str, &'h str)> + use<'h> {
         let start = self.name(start);
         let prefix = self.name("").len();
         pairs(header)
-            .filter(move |(key, _)| key.starts_with(&start))
-            .map(move |(key, value)| (&key[prefix..], value))
+            .filter(move |(key, _)| key.starts_with(start.as_bytes()))
+            .filter_map(move |(key, value)| {
+                Some((text(&key[prefix..])?, text(value).unwrap_or("")))
+            })
     }
-}
-
-fn pairs(header: &str) -> impl Iterator<Item = (&str, &str)> {
-    header
-        .split(';')
-        .filter_map(|pair| pair.trim().split_once('='))
 }
 
 #[cfg(test)]
@@ -76,8 +75,9 @@ mod tests {
 
     #[test]
     fn only_the_full_name_counts() {
-        let header =
-            "sc-app=planted; __Host-sc-app=ours; x__Host-sc-app=no; broken; __Host-sc-login-a=1";
+        let header = "sc-app=planted; __Host-sc-app=ours; x__Host-sc-app=no; broken; __Host-sc-login-a=1; \u{2000}__Host-sc-app=em";
+        let header = [header.as_bytes(), b"; caf\xe9=\xff; __Host-sc-app=\xff"].concat();
+        let header = header.as_slice();
         assert_eq!(HTTPS.values(header, "sc-app").collect::<Vec<_>>(), ["ours"]);
         assert_eq!(
             LOOPBACK.values(header, "sc-app").collect::<Vec<_>>(),

@@ -55,13 +55,9 @@ impl Client {
     pub async fn start_session(
         &self,
         signed_in: &SignedIn,
-        cookie_header: &str,
+        cookie_header: impl AsRef<[u8]>,
     ) -> Result<StartedSession, Error> {
-        for key in self.session_keys(cookie_header) {
-            if let Ok(Some(Record { tokens, .. })) = self.sessions().end_if(&key, |_| true).await {
-                tokens.refresh_token.map(|token| self.revoke(token));
-            }
-        }
+        self.end_all_named(cookie_header.as_ref()).await;
         let (cookie, record) = self.sessions().start(signed_in).await?;
         let name = &self.config().session_cookie;
         let lifetime = self.sessions().cookie_lifetime();
@@ -72,12 +68,13 @@ impl Client {
         })
     }
 
-    /// The session that the browser's `Cookie` header names, if it is alive.
+    /// The session that the browser's `Cookie` header names, if it is alive. The header is best given as the bytes it came
+    /// as: other sites of the same domain may have put anything into it.
     ///
     /// # Errors
     /// [`ErrorKind::SessionStore`]: then nobody knows whether somebody is signed in.
-    pub async fn session(&self, cookie_header: &str) -> Result<Option<Session>, Error> {
-        for cookie in self.session_cookies(cookie_header) {
+    pub async fn session(&self, cookie_header: impl AsRef<[u8]>) -> Result<Option<Session>, Error> {
+        for cookie in self.session_cookies(cookie_header.as_ref()) {
             let Some(key) = key_of(cookie) else { continue };
             if let Some(held) = self.sessions().find(&key).await? {
                 self.sessions().touch(&key, &held.record).await;
@@ -92,16 +89,23 @@ impl Client {
         self.config().cookies.clear(&self.config().session_cookie)
     }
 
-    fn session_keys(&self, cookie_header: &str) -> Vec<SessionKey> {
-        self.session_cookies(cookie_header)
+    /// Ends every session that a browser names, as well as that can be done.
+    pub(crate) async fn end_all_named(&self, cookie_header: &[u8]) {
+        let keys: Vec<SessionKey> = self
+            .session_cookies(cookie_header)
             .filter_map(key_of)
-            .collect()
+            .collect();
+        for key in keys {
+            if let Ok(Some(Record { tokens, .. })) = self.sessions().end_if(&key, |_| true).await {
+                tokens.refresh_token.map(|token| self.revoke(token));
+            }
+        }
     }
 
     /// At most three values: a sibling port of localhost may have set the same name.
     fn session_cookies<'h>(
         &self,
-        cookie_header: &'h str,
+        cookie_header: &'h [u8],
     ) -> impl Iterator<Item = &'h str> + use<'h> {
         let config = self.config();
         config

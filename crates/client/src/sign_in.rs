@@ -55,10 +55,10 @@ impl Client {
     pub async fn finish(
         &self,
         callback_query: &str,
-        cookie_header: &str,
+        cookie_header: impl AsRef<[u8]>,
     ) -> Result<SignedIn, Error> {
         let answer = AuthorizationResponse::parse(callback_query)?;
-        let attempt = self.attempt(&answer, cookie_header)?;
+        let attempt = self.attempt(&answer, cookie_header.as_ref())?;
         // Only now: an answer to nothing causes no request.
         let metadata = self.metadata().await?;
         let set_cookie = self.attempts().clear(&attempt);
@@ -199,10 +199,10 @@ impl Client {
         &self,
         metadata: &Metadata,
         callback_query: &str,
-        cookie_header: &str,
+        cookie_header: impl AsRef<[u8]>,
     ) -> Result<CodeExchange, Error> {
         let answer = AuthorizationResponse::parse(callback_query)?;
-        let attempt = self.attempt(&answer, cookie_header)?;
+        let attempt = self.attempt(&answer, cookie_header.as_ref())?;
         let set_cookie = self.attempts().clear(&attempt);
         self.accept(metadata, answer, attempt)
             .map_err(|error| error.with_cookie(&set_cookie))
@@ -245,7 +245,7 @@ impl Client {
     fn attempt(
         &self,
         answer: &AuthorizationResponse,
-        cookie_header: &str,
+        cookie_header: &[u8],
     ) -> Result<Attempt, Error> {
         self.attempts()
             .find(&answer.state, cookie_header, self.now())

@@ -7,7 +7,8 @@
 //! - so does one of OpenID Connect or behind the browser's back: [`claims`], [`subject`], [`id_token`], [`logout`], [`pushed_request`], [`dpop`]
 //! - a grant comes of it: [`authorization_code`], [`grant`], [`refresh_token`], [`token`], [`dpop`]
 //! - others ask about it: [`introspection`], [`metadata`], [`client_authentication`]
-//! - what all of it stands on: [`ids`], [`secret`], [`sent`], [`seal`], [`jose`], [`encoding`], [`random`], [`time`], [`clock`]
+//! - what all of it stands on: [`ids`], [`secret`], [`sent`], [`seal`], [`jose`], [`encoding`], [`random`], [`time`], [`clock`]; and what a
+//!   browser brings: [`cookie`]
 
 pub mod authorization;
 pub mod authorization_code;
@@ -15,6 +16,7 @@ pub mod claims;
 pub mod client;
 pub mod client_authentication;
 pub mod clock;
+pub mod cookie;
 mod difference;
 pub mod dpop;
 pub mod encoding;

@@ -112,12 +112,14 @@ signed-out-not-told-advice = They could not be told. On a shared computer, sign 
 home-explanation = This is where your apps ask who you are. To sign in, open the app you want to use: it brings you here.
 home-signed-in = You are signed in as <strong><bdi>{ $account }</bdi></strong>
 home-signed-out = Nobody is signed in in this browser.
+home-unclear = This browser sent a sign-in cookie that can’t be used, so we can’t tell whether you are signed in. To be sure, delete the cookies of this site in your browser’s settings.
 
 ## Refusals and faults
 
 refusal-sign-in-link = This sign-in link doesn’t work
 refusal-expired = This page has expired
 refusal-browser = This page belongs to another sign-in
+refusal-sign-out = Nobody was signed out
 refusal-forbidden = You can’t do that from here
 refusal-not-found = Page not found
 refusal-method = This page can’t be opened that way

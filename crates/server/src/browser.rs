@@ -7,6 +7,7 @@
 use http::{HeaderMap, HeaderValue, header};
 use safeconduct_protocol::{
     authorization::PendingAuthorization,
+    cookie::{self, Sent},
     encoding,
     error::{Reason, Refusal},
     metadata::Issuer,
@@ -18,24 +19,77 @@ use crate::{fault::Failure, server::Exchange, throttle::KNOWN_FOR};
 
 /// The cookies of one request.
 pub(crate) struct Browser {
-    binding: Option<Secret>,
-    session: Option<Secret>,
+    binding: Brought,
+    session: Brought,
     known: Option<Secret>,
 }
 
+/// What came under the name of one of our cookies.
+enum Brought {
+    Nothing,
+    Secret(Secret),
+    /// The name came, and with it nothing that could be a secret of ours.
+    Broken,
+    /// The name came with two values: one of them was planted.
+    Several,
+}
+
+impl Brought {
+    fn read(headers: &HeaderMap, name: &str) -> Self {
+        match sent(headers, name) {
+            Sent::Nothing => Self::Nothing,
+            Sent::Value(value) if is_secret(value) => Self::Secret(Secret::new(value)),
+            Sent::Value(_) | Sent::Unreadable => Self::Broken,
+            Sent::Several => Self::Several,
+        }
+    }
+
+    fn secret(&self) -> Option<&Secret> {
+        match self {
+            Self::Secret(secret) => Some(secret),
+            Self::Nothing | Self::Broken | Self::Several => None,
+        }
+    }
+}
+
+fn sent<'h>(headers: &'h HeaderMap, name: &str) -> Sent<'h> {
+    let lines = headers.get_all(header::COOKIE).iter();
+    cookie::sent(lines.map(HeaderValue::as_bytes), name)
+}
+
+/// Whether a value is of the form that we give out: 256 bits.
+fn is_secret(value: &str) -> bool {
+    encoding::decode(value).is_some_and(|bytes| bytes.len() == 32)
+}
+
 impl Browser {
-    /// Reads the cookies. A name that came twice with different values counts as absent: one of them was planted.
+    /// Reads the cookies. A name that came twice with different values gives nothing to go by: one of them was planted.
     pub(crate) fn read(issuer: &Issuer, headers: &HeaderMap) -> Self {
         Self {
-            binding: cookie(headers, &name(issuer, "browser")),
-            session: cookie(headers, &name(issuer, "session")),
-            known: one_value(headers, &name(issuer, "known")).map(Secret::new),
+            binding: Brought::read(headers, &name(issuer, "browser")),
+            session: Brought::read(headers, &name(issuer, "session")),
+            known: match sent(headers, &name(issuer, "known")) {
+                Sent::Value(value) => Some(Secret::new(value)),
+                _ => None,
+            },
         }
+    }
+
+    /// Whether a session cookie came that can't be used: then nobody knows whether somebody is signed in here, and nothing
+    /// may be said of it.
+    pub(crate) fn session_is_unclear(&self) -> bool {
+        matches!(self.session, Brought::Broken | Brought::Several)
+    }
+
+    /// Whether the session cookie that came is of no use to anybody. One that came with another is not: without it the
+    /// planted one would be believed.
+    pub(crate) fn session_is_broken(&self) -> bool {
+        matches!(self.session, Brought::Broken)
     }
 
     /// What binds this browser, if it was here before.
     pub(crate) fn binding(&self) -> Option<&Secret> {
-        self.binding.as_ref()
+        self.binding.secret()
     }
 
     /// What the throttle may know this browser by.
@@ -46,13 +100,13 @@ impl Browser {
     /// The hash that the store knows its session by.
     pub(crate) fn session_hash(&self) -> Option<[u8; 32]> {
         self.session
-            .as_ref()
+            .secret()
             .map(|secret| encoding::sha256(secret.expose().as_bytes()))
     }
 
     /// The token that a sign-out form of this browser carries: it can't be made without the session cookie.
     pub(crate) fn sign_out_token(&self) -> Option<String> {
-        self.session.as_ref().map(|secret| {
+        self.session.secret().map(|secret| {
             encoding::sha256_base64url(format!("sign-out\n{}", secret.expose()).as_bytes())
         })
     }
@@ -133,14 +187,15 @@ pub(crate) fn own_form(issuer: &Issuer, headers: &HeaderMap) -> Result<(), Refus
     }
 }
 
-/// `__Host-` pins a cookie to this host, to https and to every path; http on loopback can't have it.
+/// `__Host-` pins a cookie to this host, to https and to every path; http on loopback can't have it. The mark is the issuer's
+/// own: two issuers at one host, told apart by path or port, would take each other's cookies away.
 fn name(issuer: &Issuer, of: &str) -> String {
     let prefix = if issuer.is_development() {
         ""
     } else {
         "__Host-"
     };
-    format!("{prefix}sc-{of}")
+    format!("{prefix}sc-{of}-{}", cookie::mark(issuer.as_str()))
 }
 
 fn set_cookie(issuer: &Issuer, of: &str, value: &str, more: &str) -> HeaderValue {
@@ -157,28 +212,6 @@ fn set_cookie(issuer: &Issuer, of: &str, value: &str, more: &str) -> HeaderValue
         HeaderValue::try_from(text).expect("names and base64url values are visible ASCII");
     header.set_sensitive(true);
     header
-}
-
-/// A cookie of 256 random bits.
-fn cookie(headers: &HeaderMap, name: &str) -> Option<Secret> {
-    let value = one_value(headers, name)?;
-    let is_ours = encoding::decode(value).is_some_and(|bytes| bytes.len() == 32);
-    is_ours.then(|| Secret::new(value))
-}
-
-fn one_value<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let lines = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    let pairs = lines
-        .flat_map(|line| line.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='));
-    let mut values = pairs
-        .filter(|(sent, _)| *sent == name)
-        .map(|(_, value)| value);
-    let first = values.next()?;
-    values.all(|other| other == first).then_some(first)
 }
 
 #[cfg(test)]
@@ -208,38 +241,69 @@ mod tests {
         let secret = Secret::new("s");
         assert_eq!(
             bind(&issuer(), &secret),
-            "__Host-sc-browser=s; Path=/; HttpOnly; SameSite=Lax; Secure"
+            "__Host-sc-browser-IKabd8GB=s; Path=/; HttpOnly; SameSite=Lax; Secure"
         );
         assert_eq!(
             sign_in(&issuer(), &secret, 60),
-            "__Host-sc-session=s; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=60"
+            "__Host-sc-session-IKabd8GB=s; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=60"
         );
         let local = Issuer::parse("http://localhost:8420").unwrap();
         assert_eq!(
             sign_out(&local),
-            "sc-session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"
+            "sc-session-DUs_ghPz=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"
         );
     }
 
     #[test]
+    fn issuers_of_one_host_have_cookies_of_their_own() {
+        let issuers = [
+            "https://id.example",
+            "https://id.example/staff",
+            "https://id.example/guests",
+            "http://localhost:8420",
+            "http://localhost:8421",
+        ];
+        let issuers = issuers.map(|issuer| Issuer::parse(issuer).unwrap());
+        let secret = Secret::generate();
+        for issuer in &issuers {
+            let set = [sign_in(issuer, &secret, 60), bind(issuer, &secret)];
+            let pairs = set.map(|set| set.to_str().unwrap().split_once(';').unwrap().0.to_owned());
+            for other in &issuers {
+                let read = Browser::read(other, &headers(&[("cookie", &pairs.join("; "))]));
+                assert_eq!(read.session_hash().is_some(), other == issuer, "{other:?}");
+                assert_eq!(read.binding().is_some(), other == issuer, "{other:?}");
+                assert!(!read.session_is_unclear());
+            }
+        }
+    }
+
+    #[test]
     fn a_planted_second_cookie_voids_both() {
+        let name = name(&issuer(), "session");
         let (mine, planted) = (Secret::generate(), Secret::generate());
-        let both = format!(
-            "__Host-sc-session={}; __Host-sc-session={}",
-            mine.expose(),
-            planted.expose()
-        );
-        assert!(
-            Browser::read(&issuer(), &headers(&[("cookie", &both)]))
-                .session_hash()
-                .is_none()
-        );
-        let one = format!("x=y; __Host-sc-session={}", mine.expose());
-        assert!(
-            Browser::read(&issuer(), &headers(&[("cookie", &one)]))
-                .session_hash()
-                .is_some()
-        );
+        let both = format!("{name}={}; {name}={}", mine.expose(), planted.expose());
+        let read = Browser::read(&issuer(), &headers(&[("cookie", &both)]));
+        assert!(read.session_hash().is_none() && read.sign_out_token().is_none());
+        assert!(read.session_is_unclear() && !read.session_is_broken());
+        let one = format!("x=y; {name}={}", mine.expose());
+        let read = Browser::read(&issuer(), &headers(&[("cookie", &one)]));
+        assert!(read.session_hash().is_some() && !read.session_is_unclear());
+    }
+
+    #[rstest]
+    #[case::no_text(b"\xff".as_slice())]
+    #[case::no_secret(b"gone")]
+    #[case::quoted(b"\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"")]
+    #[case::empty(b"")]
+    fn a_cookie_of_ours_that_holds_no_secret_is_broken_and_not_absent(#[case] value: &[u8]) {
+        let line = [name(&issuer(), "session").as_bytes(), b"=", value].concat();
+        let mut headers = HeaderMap::new();
+        headers.insert(header::COOKIE, HeaderValue::from_bytes(&line).unwrap());
+        let read = Browser::read(&issuer(), &headers);
+        assert!(read.session_is_unclear() && read.session_is_broken());
+        assert!(read.session_hash().is_none());
+        let nobody = Browser::read(&issuer(), &HeaderMap::new());
+        assert!(!nobody.session_is_unclear());
     }
 
     #[rstest]

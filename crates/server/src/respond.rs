@@ -354,6 +354,7 @@ fn kind(reason: Reason, status: StatusCode) -> RefusalKind {
         Reason::PendingRequestFromAnotherBrowser | Reason::PendingRequestFromAnotherSession => {
             RefusalKind::Browser
         }
+        Reason::SessionCookieUnusable => RefusalKind::SignOut,
         _ => RefusalKind::of_status(status.as_u16()),
     }
 }

@@ -429,7 +429,7 @@ async fn nothing_in_a_dump_opens_anything(server: &TestServer) {
             let mut thief = server.browser();
             thief
                 .cookies
-                .insert("__Host-sc-session".to_owned(), value.clone());
+                .insert("__Host-sc-session-IKabd8GB".to_owned(), value.clone());
             assert!(!thief.authorize(&Ask::of("portal")).await.has_code());
         }
     }

@@ -19,8 +19,9 @@ use crate::wire::{Gone, Line, Manner, Outgoing, Reply, get, judge, post};
 
 pub use world::World;
 
-const SESSION_COOKIE: &str = "__Host-sc-session";
-const BROWSER_COOKIE: &str = "__Host-sc-browser";
+/// Named after the issuer, [`ISSUER`](crate::cast::ISSUER).
+const SESSION_COOKIE: &str = "__Host-sc-session-iIex0aUE";
+const BROWSER_COOKIE: &str = "__Host-sc-browser-iIex0aUE";
 const STATE: &str = "state-as-long-as-one-that-an-app-would-draw";
 
 /// The tokens of one answer, as they are.

@@ -104,11 +104,11 @@ impl IntoResponse for Begin {
     }
 }
 
-/// The `Cookie` headers as one: HTTP/2 may split them.
-fn cookie_header(headers: &HeaderMap) -> String {
+/// The `Cookie` headers as one, in the bytes that came: HTTP/2 may split them, and what others have set may be no text.
+fn cookie_header(headers: &HeaderMap) -> Vec<u8> {
     let values = headers.get_all(header::COOKIE).iter();
-    let values: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
-    values.join("; ")
+    let values: Vec<&[u8]> = values.map(HeaderValue::as_bytes).collect();
+    values.join(b"; ".as_slice())
 }
 
 /// 303: whatever the method was, the next one is GET. Nothing of it is cached.

@@ -23,12 +23,15 @@ pub(super) async fn logout(
     form: Bytes,
 ) -> Result<Response, Error> {
     check_same_origin(&client, &headers)?;
-    let Some(session) = client.session(&cookie_header(&headers)).await? else {
+    let cookies = cookie_header(&headers);
+    let Some(session) = client.session(&cookies).await? else {
         return Ok(see_other("/", [client.clear_session_cookie()]));
     };
     check_csrf_token(&session, &form)?;
     let next = field(&form, NEXT_FIELD);
     let signed_out = session.sign_out(&next).await?;
+    // Where the name came with several values, another session would go on under the next one.
+    client.end_all_named(&cookies).await;
     let next = client.path_after_logout(&next);
     let location = signed_out
         .url

@@ -37,7 +37,7 @@ pub struct SignInService<S> {
 #[derive(Clone)]
 pub(crate) struct Visit {
     client: Client,
-    cookie_header: Arc<str>,
+    cookie_header: Arc<[u8]>,
     session: Arc<OnceCell<Option<Session>>>,
 }
 

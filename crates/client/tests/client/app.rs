@@ -376,6 +376,7 @@ async fn a_session_the_server_ended_leads_back_to_the_sign_in() {
 #[tokio::test]
 async fn an_outage_of_the_store_signs_nobody_out() {
     let dead = |client: safeconduct_client::ClientBuilder| {
+        let client = client.cookie_name("sc-app");
         client.store(DeadStore).session_keys(KeyRing::generate())
     };
     let app = testing::app_with(dead, router).await;

@@ -19,16 +19,57 @@ async fn a_session_is_found_by_its_cookie_alone() {
         !cookie.contains(found.id()),
         "the public identifier is no key"
     );
-    let value = cookie.split_once('=').unwrap().1;
+    let (name, value) = cookie.split_once('=').unwrap();
     for bad in [
         "",
-        "sc-app=",
-        "sc-app=x",
-        &format!("sc-app=A{}", &value[1..]),
-        &format!("sc-app={value}A"),
+        &format!("{name}="),
+        &format!("{name}=x"),
+        &format!("{name}=A{}", &value[1..]),
+        &format!("{name}={value}A"),
+        &format!("\u{2000}{name}={value}"),
+        &format!("sc-app={value}"),
     ] {
         assert!(client.session(bad).await.unwrap().is_none(), "{bad}");
     }
+}
+
+/// The eight letters that tell this client's cookies from others'.
+fn mark_of(set_cookie: &str) -> &str {
+    let name = set_cookie.split_once('=').unwrap().0;
+    &name[name.len() - 8..]
+}
+
+#[tokio::test]
+async fn a_session_is_found_among_bytes_that_others_have_set() {
+    let (issuer, _) = issuer_and_clock().await;
+    let client = issuer.client().build().unwrap();
+    let (_, cookie) = session(&client, &issuer).await;
+    let header = [b"theme=caf\xe9; \xff=1; ", cookie.as_bytes(), b"; x=\xfe"].concat();
+    assert!(client.session(&header).await.unwrap().is_some());
+    let value = http::HeaderValue::from_bytes(&header).unwrap();
+    assert!(client.session(&value).await.unwrap().is_some());
+}
+
+/// Two apps on two ports of localhost, and one app that knows two issuers: nobody signs out anybody else.
+#[tokio::test]
+async fn clients_of_one_host_have_cookies_of_their_own() {
+    let (issuer, _) = issuer_and_clock().await;
+    let builder = |base: &str| issuer.client().base_url(base);
+    let clients = [
+        builder("http://localhost:3000"),
+        builder("http://localhost:4000"),
+        builder("http://localhost:3000").routes_path("/staff"),
+        builder("http://localhost:3000").client_id("another"),
+    ];
+    let mut names = std::collections::HashSet::new();
+    for client in clients {
+        let removal = client.build().unwrap().clear_session_cookie();
+        names.insert(removal.split_once('=').unwrap().0.to_owned());
+    }
+    assert_eq!(names.len(), 4, "{names:?}");
+    let named = builder("https://notes.example").cookie_name("mine");
+    let removal = named.build().unwrap().clear_session_cookie();
+    assert!(removal.starts_with("__Host-mine=;"), "{removal}");
 }
 
 #[tokio::test]
@@ -45,10 +86,11 @@ async fn session_cookies_are_bound_to_the_host() {
             .unwrap()
             .to_owned();
         assert_eq!(value.len(), 43);
-        started.set_cookie.replace(&value, "<value>")
+        let bare = started.set_cookie.replace(&value, "<value>");
+        bare.replace(mark_of(&started.set_cookie), "<mark>")
     };
-    insta::assert_snapshot!(set_cookie("https://notes.example.com").await, @"__Host-sc-app=<value>; Path=/; Max-Age=1209600; Secure; HttpOnly; SameSite=Lax");
-    insta::assert_snapshot!(set_cookie("http://localhost:8421").await, @"sc-app=<value>; Path=/; Max-Age=1209600; HttpOnly; SameSite=Lax");
+    insta::assert_snapshot!(set_cookie("https://notes.example.com").await, @"__Host-sc-app-<mark>=<value>; Path=/; Max-Age=1209600; Secure; HttpOnly; SameSite=Lax");
+    insta::assert_snapshot!(set_cookie("http://localhost:8421").await, @"sc-app-<mark>=<value>; Path=/; Max-Age=1209600; HttpOnly; SameSite=Lax");
 }
 
 #[tokio::test]
@@ -126,7 +168,8 @@ async fn signing_out_ends_the_session_and_revokes_its_grant() {
     let client = issuer.client().build().unwrap();
     let (session, cookie) = session(&client, &issuer).await;
     let set_cookie = session.clone().end().await.unwrap();
-    assert!(set_cookie.starts_with("sc-app=; Path=/; Max-Age=0"));
+    let name = cookie.split_once('=').unwrap().0;
+    assert!(set_cookie.starts_with(&format!("{name}=; Path=/; Max-Age=0")));
     assert_eq!(issuer.revocations(), 1);
     assert!(client.session(&cookie).await.unwrap().is_none());
     assert_eq!(

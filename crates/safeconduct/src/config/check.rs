@@ -127,7 +127,10 @@ pub(super) fn check(config: Config, layers: &Layers<'_>) -> Result<Checked, Prob
 
 fn check_issuer(issuer: &str, findings: &mut Findings<'_>) -> Option<Issuer> {
     let error = match Issuer::parse(issuer) {
-        Ok(issuer) => return Some(issuer),
+        Ok(issuer) => {
+            warn_of_path(&issuer, findings);
+            return Some(issuer);
+        }
         Err(error) => error,
     };
     let canonical = Url::parse(issuer).map(|url| url.as_str().trim_end_matches('/').to_owned());
@@ -137,6 +140,20 @@ fn check_issuer(issuer: &str, findings: &mut Findings<'_>) -> Option<Issuer> {
     };
     findings.refuse(&At::key("issuer"), error.to_string(), advice);
     None
+}
+
+/// Cookies and scripts know no paths: what else is served at the host can act as anybody who is signed in here.
+fn warn_of_path(issuer: &Issuer, findings: &mut Findings<'_>) {
+    if !issuer.path().is_empty() {
+        findings.warn(
+            &At::key("issuer"),
+            format!(
+                "the issuer has a path, and trusts everything at {}",
+                issuer.origin()
+            ),
+            "give it a host of its own, or serve nothing else there that you would not trust with everybody's sign-in",
+        );
+    }
 }
 
 fn check_server(config: &Config, findings: &mut Findings<'_>) {

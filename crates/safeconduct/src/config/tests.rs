@@ -36,6 +36,11 @@ fn said_below_issuer(text: &str) -> String {
 }
 
 #[test]
+fn an_issuer_with_a_path_trusts_its_whole_origin() {
+    assert_snapshot!(said_of("issuer = \"https://id.example.com/tenant\""), @"");
+}
+
+#[test]
 fn an_issuer_is_enough() {
     let checked = check_sources(&sources("issuer = \"https://id.example.com\"")).unwrap();
     assert_eq!(
@@ -179,7 +184,6 @@ require_pkce = "no"
 
 #[rstest]
 #[case("https://id.example.com", "")]
-#[case("https://id.example.com/tenant", "")]
 #[case("http://localhost:8420", "")]
 #[case("http://127.0.0.1:8420", "")]
 #[case("http://[::1]:8420", "")]

@@ -139,7 +139,7 @@ fn show_header(name: &HeaderName, value: &str) -> String {
         header::AUTHORIZATION => show_credentials(value),
         header::COOKIE => value
             .split(';')
-            .map(|pair| show_cookie(pair.trim()))
+            .map(|pair| show_cookie(pair.trim_matches([' ', '\t'])))
             .collect::<Vec<_>>()
             .join("; "),
         header::SET_COOKIE => match value.split_once(';') {

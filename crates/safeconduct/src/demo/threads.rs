@@ -3,7 +3,7 @@
 
 use axum::body::Bytes;
 use http::{HeaderMap, HeaderName, header};
-use safeconduct_protocol::{encoding, random};
+use safeconduct_protocol::{cookie, encoding, random};
 
 use super::field::is_artifact;
 use super::message::{Jwt, Party, location};
@@ -18,6 +18,9 @@ const BOOKMARK: &str = "sc-app-flow";
 
 /// The SHA-256 of something that messages have in common.
 pub(super) type Thread = [u8; 32];
+
+/// A cookie's name and value.
+type Pair<'h> = (&'h [u8], &'h [u8]);
 
 /// What ties a message to others.
 pub(super) struct Threads {
@@ -73,9 +76,9 @@ impl Threads {
         self.values.extend(artifacts(&body));
         self.values.extend(sessions(&body));
         let set = headers.get_all(header::SET_COOKIE).iter();
-        let pairs = set.filter_map(|value| value.to_str().ok()?.split(';').next());
+        let pairs = set.filter_map(|value| cookie::pairs(value.as_bytes()).next());
         self.new_cookies
-            .extend(pairs.filter_map(|pair| cookie(to, pair)));
+            .extend(pairs.filter_map(|pair| own_cookie(to, pair)));
     }
 }
 
@@ -128,31 +131,37 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 
 /// The cookies that tell one browser from another at `to`.
 pub(super) fn sent_cookies(to: Party, headers: &HeaderMap) -> Vec<Thread> {
-    pairs(headers).filter_map(|pair| cookie(to, pair)).collect()
+    pairs(headers)
+        .filter_map(|pair| own_cookie(to, pair))
+        .collect()
 }
 
 /// The bookmarks that a browser sent.
 pub(super) fn bookmarks(headers: &HeaderMap) -> impl Iterator<Item = Thread> {
-    let ours = pairs(headers).filter(|pair| pair.split('=').next() == Some(BOOKMARK));
-    ours.map(|pair| encoding::sha256(pair.as_bytes()))
+    let ours = pairs(headers).filter(|(name, _)| *name == BOOKMARK.as_bytes());
+    ours.map(thread_of)
 }
 
-/// Each cookie that a browser sent, as `name=value`.
-fn pairs(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+/// Name and value of each cookie that a browser sent.
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = Pair<'_>> {
     let sent = headers.get_all(header::COOKIE).iter();
-    sent.filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .map(str::trim)
+    sent.flat_map(|value| cookie::pairs(value.as_bytes()))
 }
 
 /// A cookie that tells one browser from another at `to`. On localhost all ports share their cookies, so each party's own
 /// have to be told apart by name: the client library's begin with `sc-app` and `sc-login`.
-fn cookie(to: Party, pair: &str) -> Option<Thread> {
-    let (name, value) = pair.split_once('=')?;
+fn own_cookie(to: Party, pair: Pair<'_>) -> Option<Thread> {
+    let (name, value) = pair;
+    let of_session = name.starts_with(b"sc-app") && name != BOOKMARK.as_bytes();
+    let of_app = name.starts_with(b"sc-app") || name.starts_with(b"sc-login");
     let ours = match to {
-        Party::App => name == "sc-app",
-        Party::Server => !name.starts_with("sc-app") && !name.starts_with("sc-login"),
+        Party::App => of_session,
+        Party::Server => !of_app,
         _ => false,
     };
-    (ours && !value.is_empty()).then(|| encoding::sha256(pair.as_bytes()))
+    (ours && !value.is_empty()).then(|| thread_of(pair))
+}
+
+fn thread_of((name, value): Pair<'_>) -> Thread {
+    encoding::sha256(&[name, b"=", value].concat())
 }

@@ -42,7 +42,10 @@ async fn front_door(server: &Server, headers: &HeaderMap) -> Result<Response, Fa
         });
     Ok(respond::page(
         StatusCode::OK,
-        server.pages().home(&HomePage { signed_in }),
+        server.pages().home(&HomePage {
+            signed_in,
+            unclear: browser.session_is_unclear(),
+        }),
     ))
 }
 

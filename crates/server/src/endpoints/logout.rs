@@ -53,7 +53,8 @@ pub(crate) async fn get(
 ) -> Response {
     let query = query.unwrap_or_default();
     let answer = arrive(&server, query.as_bytes(), &headers).await;
-    respond::person(&server, answer, correlation)
+    let response = respond::person(&server, answer, correlation);
+    without_broken_cookie(&server, &headers, response)
 }
 
 /// `POST /logout`: sent on to ourselves, because a cross-site POST comes without our Lax cookies.
@@ -71,15 +72,52 @@ pub(crate) async fn confirm(
     Extension(correlation): Extension<Correlation>,
     form: PostedForm,
 ) -> Response {
-    respond::person(&server, take_yes(&server, &form).await, correlation)
+    let response = respond::person(&server, take_yes(&server, &form).await, correlation);
+    without_broken_cookie(&server, form.headers(), response)
 }
 
-/// `GET /signed-out`.
-pub(crate) async fn signed_out(State(server): State<Server>) -> Response {
-    respond::page(
-        StatusCode::OK,
-        server.pages().signed_out(&SignedOutPage::default()),
-    )
+/// `GET /signed-out`: the news, where it is true.
+pub(crate) async fn signed_out(
+    State(server): State<Server>,
+    Extension(correlation): Extension<Correlation>,
+    headers: HeaderMap,
+) -> Response {
+    let response = respond::person(&server, news(&server, &headers).await, correlation);
+    without_broken_cookie(&server, &headers, response)
+}
+
+async fn news(server: &Server, headers: &HeaderMap) -> Result<Response, Failure> {
+    let browser = readable(server, headers)?;
+    // Somebody may be signed in again, or have typed the address: the front page says who.
+    if browser.session_hash().is_some() {
+        let exchange = Exchange::begin(server).await?;
+        if browser.session(&exchange).await?.is_some() {
+            return Ok(respond::see_other(&server.path("/")));
+        }
+    }
+    let html = server.pages().signed_out(&SignedOutPage::default());
+    Ok(respond::page(StatusCode::OK, html))
+}
+
+/// The cookies of a browser that wants to sign out.
+///
+/// # Errors
+/// `session-cookie-unusable`: it may be signed in, and nobody may be told that it is not.
+fn readable(server: &Server, headers: &HeaderMap) -> Result<Browser, Refusal> {
+    let browser = Browser::read(&server.settings().issuer, headers);
+    if browser.session_is_unclear() {
+        return Err(Reason::SessionCookieUnusable.into());
+    }
+    Ok(browser)
+}
+
+/// The answer, and the end of a session cookie that is of no use to anybody, so that it is met once.
+fn without_broken_cookie(server: &Server, headers: &HeaderMap, response: Response) -> Response {
+    let issuer = &server.settings().issuer;
+    if Browser::read(issuer, headers).session_is_broken() {
+        return with_cookie(response, browser::sign_out(issuer));
+    }
+    response
 }
 
 /// The address that forms of ours say yes to.
@@ -157,8 +195,8 @@ fn prove(
 
 async fn arrive(server: &Server, query: &[u8], headers: &HeaderMap) -> Result<Response, Failure> {
     let parameters = Parameters::parse(query)?;
+    let browser = readable(server, headers)?;
     let exchange = Exchange::begin(server).await?;
-    let browser = Browser::read(&server.settings().issuer, headers);
     let (asked, unverified) = match Asked::read(&exchange, &parameters) {
         Ok(asked) => (asked, false),
         Err(refusal) => {
@@ -232,8 +270,8 @@ async fn take_yes(server: &Server, form: &PostedForm) -> Result<Response, Failur
     let issuer = &server.settings().issuer;
     browser::own_form(issuer, form.headers())?;
     let parameters = form.parameters()?;
+    let browser = readable(server, form.headers())?;
     let exchange = Exchange::begin(server).await?;
-    let browser = Browser::read(issuer, form.headers());
     let logout = match parameters.one(LOGOUT)? {
         Some(sealed) => open(&exchange, sealed),
         None => Logout::default(),

@@ -49,6 +49,8 @@ pub enum RefusalKind {
     Expired,
     /// The form belongs to another browser, or another session of this one.
     Browser,
+    /// Somebody wants to sign out, and nobody knows whether they are signed in.
+    SignOut,
     /// The request came from another site, or from someone without the right to it.
     Forbidden,
     /// There is nothing at this address.

@@ -50,7 +50,16 @@ pub fn render(pages: &Pages) -> Vec<(String, String)> {
     }
     add("home", pages.home(&HomePage::default()));
     let signed_in = Some(signed_in("alice"));
-    add("home-signed-in", pages.home(&HomePage { signed_in }));
+    let signed_in = HomePage {
+        signed_in,
+        ..HomePage::default()
+    };
+    add("home-signed-in", pages.home(&signed_in));
+    let unclear = HomePage {
+        unclear: true,
+        ..HomePage::default()
+    };
+    add("home-unclear", pages.home(&unclear));
     add("fault", pages.fault(CORRELATION_ID));
     samples
 }
@@ -262,6 +271,7 @@ fn openid_consent(pages: &Pages, scopes: &[&str]) -> String {
 const REFUSAL_KINDS: &[(&str, RefusalKind)] = &[
     ("refusal-expired", RefusalKind::Expired),
     ("refusal-browser", RefusalKind::Browser),
+    ("refusal-sign-out", RefusalKind::SignOut),
     ("refusal-forbidden", RefusalKind::Forbidden),
     ("refusal-not-found", RefusalKind::NotFound),
     ("refusal-method", RefusalKind::Method),

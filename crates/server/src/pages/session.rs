@@ -7,6 +7,8 @@ use serde::Serialize;
 pub struct HomePage<'a> {
     /// The session of this browser, if it has one.
     pub signed_in: Option<SignedIn<'a>>,
+    /// Whether it sent a session cookie that can't be used, so that nobody knows.
+    pub unclear: bool,
 }
 
 /// A session, and the way to end it.

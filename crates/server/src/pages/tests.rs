@@ -742,6 +742,7 @@ fn answers(pages: &Pages, value: &str) -> Vec<String> {
     };
     let home = HomePage {
         signed_in: Some(signed_in),
+        unclear: false,
     };
     let sign_out = SignOutPage {
         signed_in,

@@ -100,8 +100,10 @@ async fn nor_do_wrong_passwords_and_forged_assertions() {
                 &Form::new().with("grant_type", "client_credentials"),
             )
             .await;
-        let request =
-            Request::get("/").header("cookie", format!("__Host-sc-session={}", "A".repeat(43)));
+        let request = Request::get("/").header(
+            "cookie",
+            format!("__Host-sc-session-IKabd8GB={}", "A".repeat(43)),
+        );
         server.send(request.body(Body::empty()).unwrap()).await;
     }
     assert_eq!((server.rows(), server.dump()), before);

@@ -28,7 +28,7 @@ async fn signing_out_ends_the_session_and_its_cookie() {
     assert_snapshot!(answer, @"303 /signed-out");
     assert_eq!(
         answer.cookies(),
-        ["__Host-sc-session=; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=0"]
+        ["__Host-sc-session-IKabd8GB=; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=0"]
     );
     assert_eq!(
         ada.follow(answer).await.to_string(),
@@ -203,7 +203,7 @@ async fn a_client_that_proves_whom_it_means_is_obeyed_at_once(#[case] state: Opt
     assert!(answer.location().starts_with(SIGNED_OUT));
     assert_eq!(
         answer.cookies(),
-        ["__Host-sc-session=; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=0"]
+        ["__Host-sc-session-IKabd8GB=; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=0"]
     );
     assert_eq!(answer.header("cache-control"), "no-store");
     assert!(!is_signed_in(&mut ada).await);

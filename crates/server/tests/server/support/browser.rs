@@ -95,6 +95,8 @@ impl Ask {
 pub(crate) struct Browser<'s> {
     server: &'s TestServer,
     pub(crate) cookies: BTreeMap<String, String>,
+    /// What a neighbour host has set for the whole domain: it comes first in every `Cookie` header.
+    pub(crate) planted: Vec<u8>,
     address: IpAddr,
 }
 
@@ -103,6 +105,7 @@ impl<'s> Browser<'s> {
         Self {
             server,
             cookies: BTreeMap::new(),
+            planted: Vec::new(),
             address: SOMEWHERE,
         }
     }
@@ -244,7 +247,7 @@ impl<'s> Browser<'s> {
         let session = self
             .cookies
             .iter()
-            .find(|(name, _)| name.ends_with("sc-session"));
+            .find(|(name, _)| name.contains("sc-session-"));
         session
             .map(|(name, value)| (name.clone(), value.clone()))
             .unwrap_or_default()
@@ -263,11 +266,10 @@ impl<'s> Browser<'s> {
     }
 
     fn request(&self, method: Method, url: &str) -> request::Builder {
-        let cookies: Vec<String> = self
-            .cookies
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
+        let own = self.cookies.iter();
+        let own = own.map(|(name, value)| format!("{name}={value}").into_bytes());
+        let planted = Some(&self.planted).filter(|planted| !planted.is_empty());
+        let cookies: Vec<Vec<u8>> = planted.cloned().into_iter().chain(own).collect();
         let request = Request::builder()
             .method(method)
             .uri(url)
@@ -275,7 +277,7 @@ impl<'s> Browser<'s> {
         if cookies.is_empty() {
             request
         } else {
-            request.header(header::COOKIE, cookies.join("; "))
+            request.header(header::COOKIE, cookies.join(b"; ".as_slice()))
         }
     }
 
