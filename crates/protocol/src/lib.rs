@@ -8,7 +8,7 @@
 //! - a grant comes of it: [`authorization_code`], [`grant`], [`refresh_token`], [`token`], [`dpop`]
 //! - others ask about it: [`introspection`], [`metadata`], [`client_authentication`]
 //! - what all of it stands on: [`ids`], [`secret`], [`sent`], [`seal`], [`jose`], [`encoding`], [`random`], [`time`], [`clock`]; and what a
-//!   browser brings: [`cookie`]
+//!   browser brings: [`cookie`], [`speculation`]
 
 pub mod authorization;
 pub mod authorization_code;
@@ -40,6 +40,7 @@ pub mod seal;
 pub mod secret;
 pub mod sent;
 pub mod single_use;
+pub mod speculation;
 pub mod subject;
 pub mod time;
 pub mod token;

@@ -37,6 +37,12 @@ impl Correlation {
         Self(random::bytes::<16>().map(|byte| ALPHABET[usize::from(byte & 31)]))
     }
 
+    /// The name that a request was given; a new one where it has none.
+    pub(crate) fn of(request: &Request) -> Self {
+        let given = request.extensions().get().copied();
+        given.unwrap_or_else(Self::generate)
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         str::from_utf8(&self.0).expect("the alphabet is ASCII")

@@ -5,32 +5,32 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use http::{HeaderValue, Method, header};
+use http::{HeaderValue, Method, Version, header, uri::Authority};
 use safeconduct_protocol::error::{Reason, Refusal};
 
-use crate::{correlation::Correlation, respond, server::Server};
+use crate::{
+    correlation::Correlation,
+    respond::{self, Address},
+    server::Server,
+};
 
-/// Lets only requests for the issuer's own host through. On a development server a person who typed 127.0.0.1 is sent to
-/// the issuer's name: to a cookie they are different sites.
+/// Lets only requests for the issuer's own host through; and to what apps call, those under a name of `internal_hosts`. On
+/// a development server a person who typed 127.0.0.1 is sent to the issuer's name: to a cookie they are different sites.
 pub(crate) async fn only_ours(
     State(server): State<Server>,
     request: Request,
     next: Next,
 ) -> Response {
-    let issuer = &server.settings().issuer;
-    let named = request
-        .uri()
-        .authority()
-        .map(|authority| authority.as_str().to_owned())
-        .or_else(|| {
-            let mut values = request.headers().get_all(header::HOST).iter();
-            values
-                .next()
-                .filter(|_| values.next().is_none())
-                .and_then(|value| value.to_str().ok())
-                .map(str::to_owned)
-        });
-    let named = named.unwrap_or_default();
+    let settings = server.settings();
+    let issuer = &settings.issuer;
+    let address = Address::of(&server, &request);
+    let named = match named(&request) {
+        Ok(named) => named,
+        Err(refusal) => {
+            let correlation = Correlation::of(&request);
+            return respond::refusal_at(&server, &address, refusal, correlation);
+        }
+    };
     let default_port = if issuer.is_development() {
         ":80"
     } else {
@@ -47,6 +47,10 @@ pub(crate) async fn only_ours(
         }
         return response;
     }
+    let is_internal = |name: &String| name.eq_ignore_ascii_case(&named);
+    if matches!(address, Address::ForApps) && settings.internal_hosts.iter().any(is_internal) {
+        return next.run(request).await;
+    }
     if issuer.is_development() && request.method() == Method::GET && is_loopback_literal(host) {
         let path = request
             .uri()
@@ -56,14 +60,35 @@ pub(crate) async fn only_ours(
             .unwrap_or("/");
         return respond::lead_to(&server, &format!("{}{path}", issuer.origin()));
     }
-    let correlation = request
-        .extensions()
-        .get::<Correlation>()
-        .copied()
-        .unwrap_or_else(Correlation::generate);
     let refusal =
         Refusal::new(Reason::HostUnexpected).because(format!("expected {}", issuer.authority()));
-    respond::page_refusal(&server, refusal.into(), correlation, &[], None)
+    respond::misdirected(&server, &address, refusal, Correlation::of(&request))
+}
+
+/// The host that a request names: in its target where that is in absolute form, whatever `Host` says then, else in `Host`
+/// (RFC 9112 §3.2.2).
+///
+/// # Errors
+/// `host-malformed` for no `Host`, two of them, or one that is no host (RFC 9112 §3.2), whatever the target's form.
+fn named(request: &Request) -> Result<String, Refusal> {
+    let malformed = |detail: &str| Err(Refusal::new(Reason::HostMalformed).because(detail));
+    let mut values = request.headers().get_all(header::HOST).iter();
+    let host = match (values.next(), values.next()) {
+        (Some(_), Some(_)) => return malformed("two Host headers"),
+        (None, _) if request.version() == Version::HTTP_11 => return malformed("no Host header"),
+        (None, _) => "",
+        (Some(host), None) => match host.to_str().ok().filter(|host| is_host(host)) {
+            Some(host) => host,
+            None => return malformed("the Host header is no host"),
+        },
+    };
+    let in_target = request.uri().authority().map(Authority::as_str);
+    Ok(in_target.unwrap_or(host).to_owned())
+}
+
+/// A host with or without a port, or nothing, which a target without an authority has (RFC 9110 §7.2).
+fn is_host(text: &str) -> bool {
+    text.is_empty() || (text.parse::<Authority>().is_ok() && !text.contains('@'))
 }
 
 fn is_loopback_literal(host: &str) -> bool {

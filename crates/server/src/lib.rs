@@ -29,6 +29,7 @@ mod respond;
 pub mod routes;
 mod server;
 pub mod settings;
+mod speculation;
 pub mod telemetry;
 pub mod throttle;
 mod timekeeping;

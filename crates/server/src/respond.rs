@@ -1,7 +1,10 @@
 //! The one place that turns a refusal into an answer: a page on our origin, a redirect to a proven URI, or JSON.
 
-use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use axum::{
+    extract::{OriginalUri, Request},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, Uri, header};
 use safeconduct_protocol::{
     authorization::response_url,
     client::ResponseMode,
@@ -15,6 +18,7 @@ use crate::{
     correlation::Correlation,
     fault::{Failure, Fault},
     pages::{self, Developer, FormPostPage, GoOnPage, RefusalKind, RefusalPage, form_post_headers},
+    routes,
     server::Server,
     way_back::WayBack,
 };
@@ -32,7 +36,7 @@ pub(crate) fn status(reason: Reason) -> StatusCode {
         (Reason::NotFound, _) => StatusCode::NOT_FOUND,
         (Reason::HostUnexpected, _) => StatusCode::MISDIRECTED_REQUEST,
         (Reason::RequestTooLarge, _) => StatusCode::PAYLOAD_TOO_LARGE,
-        (Reason::CrossSiteForm, _) => StatusCode::FORBIDDEN,
+        (Reason::CrossSiteForm | Reason::SpeculativeRequest, _) => StatusCode::FORBIDDEN,
         (Reason::TooManyAttempts, _) => StatusCode::TOO_MANY_REQUESTS,
         (_, ErrorCode::InvalidClient) => StatusCode::UNAUTHORIZED,
         (_, ErrorCode::TemporarilyUnavailable) => StatusCode::SERVICE_UNAVAILABLE,
@@ -42,9 +46,73 @@ pub(crate) fn status(reason: Reason) -> StatusCode {
 }
 
 #[derive(Serialize)]
-struct ErrorBody {
+struct ErrorBody<'a> {
     error: &'static str,
-    error_description: &'static str,
+    error_description: &'a str,
+}
+
+/// Who is answered at an address, whatever its `Accept` says: an app by itself, or a person in a browser.
+#[derive(Clone, Copy)]
+pub(crate) enum Address {
+    ForApps,
+    ForPeople,
+}
+
+impl Address {
+    /// The address that a request goes to.
+    pub(crate) fn of(server: &Server, request: &Request) -> Self {
+        let original = request.extensions().get::<OriginalUri>();
+        let uri = original.map_or(request.uri(), |original| &original.0);
+        Self::at(server, uri)
+    }
+
+    /// The same, of a URI as it was sent.
+    pub(crate) fn at(server: &Server, uri: &Uri) -> Self {
+        match routes::is_for_apps(&server.settings().issuer, uri.path()) {
+            true => Self::ForApps,
+            false => Self::ForPeople,
+        }
+    }
+}
+
+/// A refusal before any endpoint: JSON where apps call, a page for everybody else.
+pub(crate) fn refusal_at(
+    server: &Server,
+    address: &Address,
+    refusal: Refusal,
+    correlation: Correlation,
+) -> Response {
+    match address {
+        Address::ForApps => json_refusal(refusal.into()),
+        Address::ForPeople => page_refusal(server, refusal.into(), correlation, &[], None),
+    }
+}
+
+/// A request for another name than ours is told the one to use, which everybody may know (RFC 8414 §2).
+pub(crate) fn misdirected(
+    server: &Server,
+    address: &Address,
+    refusal: Refusal,
+    correlation: Correlation,
+) -> Response {
+    match address {
+        Address::ForApps => {
+            let refusal = logged(refusal.into());
+            let description = with_our_name(server, &refusal, refusal.public());
+            json_error(&refusal, status(refusal.reason()), &description)
+        }
+        Address::ForPeople => page_refusal(server, refusal.into(), correlation, &[], None),
+    }
+}
+
+/// What to do, which ends in our name where the request went to another one.
+fn with_our_name(server: &Server, refusal: &Refusal, what_to_do: &str) -> String {
+    match refusal.reason() {
+        Reason::HostUnexpected => {
+            format!("{what_to_do} It is {}", server.settings().issuer.as_str())
+        }
+        _ => what_to_do.to_owned(),
+    }
 }
 
 /// JSON for a client that is served (RFC 6749 §5.1).
@@ -65,12 +133,8 @@ pub(crate) fn json(body: &impl Serialize) -> Response {
 /// JSON for a client that is refused (RFC 6749 §5.2).
 pub(crate) fn json_refusal(failure: Failure) -> Response {
     let refusal = logged(failure);
-    let body = ErrorBody {
-        error: refusal.error().as_str(),
-        error_description: refusal.public(),
-    };
     let status = status(refusal.reason());
-    let mut response = (status, axum::Json(body)).into_response();
+    let mut response = json_error(&refusal, status, refusal.public());
     let headers = response.headers_mut();
     match status {
         StatusCode::UNAUTHORIZED => {
@@ -84,7 +148,15 @@ pub(crate) fn json_refusal(failure: Failure) -> Response {
         }
         _ => {}
     }
-    never_stored(response)
+    response
+}
+
+fn json_error(refusal: &Refusal, status: StatusCode, description: &str) -> Response {
+    let body = ErrorBody {
+        error: refusal.error().as_str(),
+        error_description: description,
+    };
+    never_stored((status, axum::Json(body)).into_response())
 }
 
 /// A page.
@@ -134,7 +206,7 @@ pub(crate) fn page_refusal(
         status: status.as_u16(),
         name: name_shown(server, refusal.reason()),
         sentence,
-        what_to_do,
+        what_to_do: &with_our_name(server, &refusal, what_to_do),
         correlation_id: correlation.as_str(),
         way_back: way_back.map(WayBack::link),
         received,
@@ -229,11 +301,7 @@ pub(crate) fn bearer_refusal(failure: Failure) -> Response {
         (_, ErrorCode::InsufficientScope) => StatusCode::FORBIDDEN,
         (reason, _) => status(reason),
     };
-    let body = ErrorBody {
-        error: code.as_str(),
-        error_description: refusal.public(),
-    };
-    let mut response = (status, axum::Json(body)).into_response();
+    let mut response = json_error(&refusal, status, refusal.public());
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response
             .headers_mut()
@@ -248,7 +316,7 @@ pub(crate) fn bearer_refusal(failure: Failure) -> Response {
             }
         }
     }
-    never_stored(response)
+    response
 }
 
 fn challenges(refusal: &Refusal) -> [String; 2] {
@@ -270,12 +338,13 @@ fn challenges(refusal: &Refusal) -> [String; 2] {
     }
 }
 
-/// Sends the browser to an address of a client.
+/// Sends the browser to an address of a client. It ends in a fragment of ours, an empty one: a browser would carry over the one of the
+/// request otherwise (RFC 9110 §10.2.2), and with it whatever somebody put into the link that led here (§17.11).
 pub(crate) fn lead_to_client(server: &Server, name: &str, uri: &str, url: &str) -> Response {
     let page = GoOnPage {
         client_name: Some(name),
         client_host: &host_of(uri),
-        url,
+        url: &format!("{url}#"),
     };
     lead_on(server, &page)
 }

@@ -10,6 +10,8 @@ use axum::{
 };
 use tower::ServiceExt as _;
 
+use safeconduct_protocol::metadata::Issuer;
+
 use crate::{
     correlation::correlate,
     cross_origin::{self, CrossOrigin, preflight},
@@ -19,26 +21,45 @@ use crate::{
     },
     host,
     server::Server,
+    speculation,
 };
+
+/// What apps call by themselves, below the issuer: what is wrong there is said as JSON, and it may go by another name too.
+const FOR_APPS: [&str; 6] = [
+    "par",
+    "token",
+    "userinfo",
+    "introspect",
+    "revoke",
+    ".well-known",
+];
 
 /// What the world sees.
 pub fn public(server: &Server) -> Router {
     let issuer = &server.settings().issuer;
-    let below_issuer = Router::new()
+    // What acts at a GET does so only where somebody means it.
+    let acting = Router::new()
         .route("/authorize", get(authorize::get).post(authorize::post))
+        .route(
+            "/userinfo",
+            get(userinfo::get).post(userinfo::post).options(preflight),
+        )
+        .route("/logout", get(logout::get).post(logout::post))
+        .method_not_allowed_fallback(home::not_that_method)
+        .layer(middleware::from_fn_with_state(
+            server.clone(),
+            speculation::only_when_meant,
+        ));
+    let below_issuer = Router::new()
+        .merge(acting)
         .route("/par", post(par::par).options(preflight))
         .route("/login", post(login::post))
         .route("/login/continue", post(login::continue_as))
         .route("/login/switch", post(login::switch))
         .route("/consent", post(consent::post))
         .route("/token", post(token::token).options(preflight))
-        .route(
-            "/userinfo",
-            get(userinfo::get).post(userinfo::post).options(preflight),
-        )
         .route("/introspect", post(introspect::introspect))
         .route("/revoke", post(revoke::revoke).options(preflight))
-        .route("/logout", get(logout::get).post(logout::post))
         .route("/logout/confirm", post(logout::confirm))
         .route("/signed-out", get(logout::signed_out))
         .route("/assets/{name}", get(home::asset))
@@ -88,6 +109,16 @@ pub fn admin_of_starting(started: Arc<OnceLock<Router>>) -> Router {
         None => health::starting(request.uri().path()),
     };
     Router::new().fallback(answer)
+}
+
+/// Whether apps call the address by themselves, so that no person reads what is answered there. It need not exist.
+pub(crate) fn is_for_apps(issuer: &Issuer, path: &str) -> bool {
+    let below = path.strip_prefix(issuer.path()).and_then(first_segment);
+    below.is_some_and(|name| FOR_APPS.contains(&name)) || first_segment(path) == Some(".well-known")
+}
+
+fn first_segment(path: &str) -> Option<&str> {
+    path.strip_prefix('/')?.split('/').next()
 }
 
 /// What only the operator sees, on a listener of its own.

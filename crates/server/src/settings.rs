@@ -11,6 +11,9 @@ use crate::{password::PasswordSettings, throttle::ThrottleSettings};
 pub struct Settings {
     /// Its name and base URL.
     pub issuer: Issuer,
+    /// Other names, as `host` or `host:port`, under which apps may call what they call by themselves. No page is ever shown
+    /// and no cookie read under them.
+    pub internal_hosts: Vec<String>,
     /// The name people know it by, on every page.
     pub product_name: String,
     /// How long codes, tokens and pending authorizations live.
@@ -70,6 +73,7 @@ impl Settings {
     pub fn new(issuer: Issuer) -> Self {
         Self {
             issuer,
+            internal_hosts: Vec::new(),
             product_name: "Safeconduct".to_owned(),
             lifetimes: Lifetimes::default(),
             sessions: SessionLifetimes::default(),

@@ -494,6 +494,80 @@ async fn pipelined_requests_are_answered_in_order() {
     assert_eq!(bodies, ["3", "hello", "2", "hello"]);
 }
 
+/// What is documented of framing (RFC 9112 §6.1, §6.3). Each answer is the whole answer: body and what becomes of the connection.
+#[rstest]
+#[case::two_different_lengths("content-length: 3\r\ncontent-length: 4\r\n\r\nabc", "400", "")]
+#[case::the_same_length_twice("content-length: 3\r\ncontent-length: 3\r\n\r\nabc", "200", "3")]
+#[case::a_list_of_one_length("content-length: 3, 3\r\n\r\nabc", "400", "")]
+#[case::length_and_chunks(
+    "content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    "200",
+    "3"
+)]
+#[case::chunks_and_length(
+    "transfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    "200",
+    "3"
+)]
+#[case::compressed_chunks(
+    "transfer-encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    "501",
+    ""
+)]
+#[case::compressed_in_two_headers(
+    "transfer-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    "501",
+    ""
+)]
+#[case::chunks_in_chunks(
+    "transfer-encoding: chunked, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    "501",
+    ""
+)]
+#[case::chunks_not_last(
+    "transfer-encoding: chunked, gzip\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    "400",
+    ""
+)]
+#[tokio::test]
+async fn a_body_is_framed_in_one_way_or_refused(
+    #[case] rest: &str,
+    #[case] status: &str,
+    #[case] length: &str,
+) {
+    let house = House::open(Limits {
+        idle_timeout: SHORT,
+        ..no_limits()
+    })
+    .await;
+    let request = format!("POST /length HTTP/1.1\r\nhost: x\r\n{rest}");
+    let heard = house.say(&request).await;
+    assert!(heard.starts_with(&format!("HTTP/1.1 {status}")), "{heard}");
+    let body = heard.split_once("\r\n\r\n").unwrap().1;
+    assert!(status != "200" || body == length, "{heard}");
+
+    // Framed in two ways: judged by the chunks, and the last request on its connection. Where one way is left, another may follow.
+    let heard = house.say(format!("{request}{SMUGGLED}")).await;
+    let one_way = rest.contains("content-length: 3\r\ncontent-length: 3");
+    assert_eq!(heard.contains("smuggled"), one_way, "{heard}");
+}
+
+/// A request without chunks may follow one with them: closing is for those framed in two ways.
+#[tokio::test]
+async fn chunks_alone_leave_the_connection_open() {
+    let house = House::open(Limits {
+        idle_timeout: SHORT,
+        ..no_limits()
+    })
+    .await;
+    let heard = house
+        .say(format!(
+            "POST /length HTTP/1.1\r\nhost: x\r\ntransfer-encoding: Chunked\r\n\r\n0\r\n\r\n{SMUGGLED}"
+        ))
+        .await;
+    assert!(heard.contains("smuggled"), "{heard}");
+}
+
 const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nhost: x\r\n\r\n";
 
 #[rstest]

@@ -9,10 +9,12 @@ mod sign_out;
 mod visit;
 
 use ::axum::Router;
-use ::axum::extract::{DefaultBodyLimit, RawQuery, State};
+use ::axum::extract::{DefaultBodyLimit, RawQuery, Request, State};
+use ::axum::middleware::{self, Next};
 use ::axum::response::{IntoResponse, Response};
 use ::axum::routing::{get, post};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use safeconduct_protocol::speculation::{HEADERS, is_speculative};
 
 use crate::authorization_request::{Begin, BeginOptions};
 use crate::client::Client;
@@ -33,16 +35,16 @@ impl Client {
     /// this app of sign-outs elsewhere.
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         let path = self.routes_path();
-        let mut router = Router::new()
+        let mut acting = Router::new()
             .route(&format!("{path}/login"), get(login))
-            .route(&format!("{path}/callback"), get(callback))
-            .route(&format!("{path}/logout"), post(sign_out::logout));
+            .route(&format!("{path}/callback"), get(callback));
+        let mut router = Router::new().route(&format!("{path}/logout"), post(sign_out::logout));
         if self.is_openid() {
-            router = router
-                .route(&format!("{path}/logged-out"), get(sign_out::logged_out))
-                .route(&format!("{path}/backchannel"), post(sign_out::back_channel));
+            acting = acting.route(&format!("{path}/logged-out"), get(sign_out::logged_out));
+            router = router.route(&format!("{path}/backchannel"), post(sign_out::back_channel));
         }
         router
+            .merge(acting.layer(middleware::from_fn(only_when_meant)))
             .layer(DefaultBodyLimit::max(LONGEST_FORM))
             .layer(self.layer())
             .with_state(self.clone())
@@ -55,6 +57,44 @@ impl Client {
     /// knows is sent to sign in with the nearest. Each client needs a cookie name of its own.
     pub fn layer(&self) -> SignInLayer {
         SignInLayer::new(self.clone())
+    }
+}
+
+/// What a browser does on its own does nothing: a HEAD, a prefetch or a prerender begins no sign-in and redeems no code. Where
+/// the person opens the address after all, the browser asks again, because it keeps no refusal.
+async fn only_when_meant(request: Request, next: Next) -> Response {
+    let response = match not_meant(&request) {
+        Some(status) => status.into_response(),
+        None => next.run(request).await,
+    };
+    refused(response)
+}
+
+/// The answer, which says what is allowed where it is 405, and is kept by nobody where it refuses.
+fn refused(mut response: Response) -> Response {
+    if response.status().is_client_error() {
+        let no_store = HeaderValue::from_static("no-store");
+        response
+            .headers_mut()
+            .insert(header::CACHE_CONTROL, no_store);
+    }
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        let allowed = HeaderValue::from_static("GET");
+        response.headers_mut().insert(header::ALLOW, allowed);
+    }
+    response
+}
+
+fn not_meant(request: &Request) -> Option<StatusCode> {
+    let mut values = HEADERS
+        .iter()
+        .flat_map(|name| request.headers().get_all(*name));
+    match *request.method() {
+        Method::HEAD => Some(StatusCode::METHOD_NOT_ALLOWED),
+        Method::GET => values
+            .any(|value| is_speculative(value.as_bytes()))
+            .then_some(StatusCode::FORBIDDEN),
+        _ => None,
     }
 }
 
@@ -87,7 +127,7 @@ async fn callback(
 }
 
 /// Ends a sign-in with the issuer's answer, and sends the browser to where it began.
-async fn take_answer(client: &Client, query: &str, cookies: &str) -> Result<Response, Error> {
+async fn take_answer(client: &Client, query: &str, cookies: &[u8]) -> Result<Response, Error> {
     let signed_in = client.finish(query, cookies).await?;
     let started = client
         .start_session(&signed_in, cookies)

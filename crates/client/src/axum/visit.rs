@@ -15,7 +15,7 @@ use tokio::sync::OnceCell;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{cookie_header, page, take_answer};
+use super::{cookie_header, not_meant, page, refused, take_answer};
 use crate::client::Client;
 use crate::error::Error;
 use crate::session::Session;
@@ -186,6 +186,9 @@ where
         let client = self.client.clone();
         let asked = Asked::new(&request);
         if client.returns_to_origin() && asked.is_answer {
+            if let Some(status) = not_meant(&request) {
+                return Box::pin(async move { Ok(refused(status.into_response())) });
+            }
             return Box::pin(async move {
                 let cookies = cookie_header(request.headers());
                 let query = request.uri().query().unwrap_or_default();

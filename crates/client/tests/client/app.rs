@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use axum::extract::State;
+use axum::body::Body;
+use axum::extract::{Request, State};
 use axum::http::{Extensions, HeaderMap, Method, StatusCode, header};
 use axum::response::Html;
 use axum::routing::get;
@@ -371,6 +372,38 @@ async fn a_session_the_server_ended_leads_back_to_the_sign_in() {
         visitor.fetch(Method::GET, "/private").await.status(),
         StatusCode::UNAUTHORIZED
     );
+}
+
+/// A link that is prefetched, a preview, a mail scanner's HEAD.
+#[tokio::test]
+async fn what_a_browser_does_on_its_own_begins_nothing_and_redeems_nothing() {
+    let app = testing::app(router).await;
+    let visitor = app.visitor();
+    let page = visitor.get("/auth/login").await;
+    let url = url::Url::parse(page.location().unwrap()).unwrap();
+    let back = app.issuer.authorize(&url).await;
+    let callback = format!("/auth/callback?{}", back.query().unwrap());
+    let cookies = visitor.cookies();
+    for path in ["/auth/login", &callback, "/auth/logged-out?state=x"] {
+        let page = visitor.fetch(Method::HEAD, path).await;
+        assert_eq!(page.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
+        assert_eq!(page.headers()[header::ALLOW], "GET", "{path}");
+        for (name, value) in [
+            ("sec-purpose", "prefetch"),
+            ("sec-purpose", "prefetch;prerender"),
+            ("purpose", "prefetch"),
+            ("x-moz", "prefetch"),
+        ] {
+            let request = Request::get(path).header(name, value);
+            let page = visitor.send(request.body(Body::empty()).unwrap()).await;
+            assert_eq!(page.status(), StatusCode::FORBIDDEN, "{path} {value}");
+            assert!(!page.headers().contains_key(header::SET_COOKIE));
+            assert!(!page.headers().contains_key(header::LOCATION));
+        }
+    }
+    assert_eq!(visitor.cookies(), cookies);
+    assert!(visitor.get(&callback).await.location().is_some());
+    assert!(!visitor.cookies().contains("sc-login-"), "it counted now");
 }
 
 #[tokio::test]

@@ -383,6 +383,7 @@ fn announce(server: &Server, listeners: &[TcpListener], admin_listen: &str) {
 
 fn settings(checked: &Checked) -> Settings {
     let Config {
+        server,
         tokens,
         dpop,
         sessions,
@@ -392,6 +393,7 @@ fn settings(checked: &Checked) -> Settings {
     } = &checked.config;
     let defaults = Settings::new(checked.issuer.clone());
     Settings {
+        internal_hosts: server.internal_hosts.clone(),
         product_name: ui.name.clone(),
         dpop_nonce_required: dpop.require_nonce,
         lifetimes: Lifetimes {

@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use http::uri::Authority;
 use safeconduct_protocol::metadata::{Issuer, IssuerError};
 use safeconduct_protocol::secret::Secret;
 use safeconduct_server::accept::Network;
@@ -183,6 +184,7 @@ fn check_server(config: &Config, findings: &mut Findings<'_>) {
             "see that only your monitoring reaches this port",
         );
     }
+    check_internal_hosts(config, findings);
     let limits = &config.server.limits;
     let at = server.then("limits");
     for (name, value) in [
@@ -210,6 +212,20 @@ fn check_server(config: &Config, findings: &mut Findings<'_>) {
                 &at,
                 format!("`{at}` is {value}"),
                 format!("the server needs at least {least}"),
+            );
+        }
+    }
+}
+
+fn check_internal_hosts(config: &Config, findings: &mut Findings<'_>) {
+    let hosts = At::key("server").then("internal_hosts");
+    for (index, host) in config.server.internal_hosts.iter().enumerate() {
+        let plain = !host.is_empty() && !host.contains('@');
+        if !plain || host.parse::<Authority>().is_err() {
+            findings.refuse(
+                &hosts.item(index),
+                format!("`{host}` is not a host with or without a port"),
+                "write it as it stands in the URL that is called, such as \"safeconduct:8420\"",
             );
         }
     }

@@ -61,6 +61,10 @@ pub(crate) struct Server {
     /// them, all people behind the proxy that speaks https count as one address where wrong passwords are counted. A network that is
     /// everybody (`0.0.0.0/0`) is refused.
     pub(crate) trusted_proxies: Vec<String>,
+    /// Other names of this server, each a host with or without a port, as a container or a service beside it calls it
+    /// (`safeconduct:8420`). Under them `/token`, `/par`, `/userinfo`, `/introspect`, `/revoke` and the documents below
+    /// `/.well-known` are answered, and never a page. The issuer, and what tokens, metadata and DPoP proofs name, stays the same.
+    pub(crate) internal_hosts: Vec<String>,
     pub(crate) limits: Limits,
 }
 
@@ -256,6 +260,7 @@ impl Default for Server {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 8420))],
             admin_listen: SocketAddr::from(([127, 0, 0, 1], 8429)),
             trusted_proxies: Vec::new(),
+            internal_hosts: Vec::new(),
             limits: Limits::default(),
         }
     }

@@ -37,7 +37,11 @@ fn said_below_issuer(text: &str) -> String {
 
 #[test]
 fn an_issuer_with_a_path_trusts_its_whole_origin() {
-    assert_snapshot!(said_of("issuer = \"https://id.example.com/tenant\""), @"");
+    let said = said_of("issuer = \"https://id.example.com/tenant\"");
+    let expected = "safeconduct.toml:1: the issuer has a path, and trusts everything at https://id.example.com\n    give it a host of its own";
+    assert!(said.contains(expected), "{said}");
+    let said = said_of("issuer = \"https://id.example.com\"");
+    assert!(!said.contains("has a path"), "{said}");
 }
 
 #[test]
@@ -336,6 +340,14 @@ fn text_that_is_no_configuration_is_placed(#[case] text: &str, #[case] says: &st
 #[case(
     "[server]\ntrusted_proxies = [\"10.0.0.0/8\",\n\"10.0.0.0/33\"]",
     "safeconduct.toml:4: \"33\" is not a prefix length"
+)]
+#[case(
+    "[server]\ninternal_hosts = [\"safeconduct:8420\", \"idp\",\n\"http://idp\"]",
+    "safeconduct.toml:4: `http://idp` is not a host with or without a port\n    write it as it stands"
+)]
+#[case(
+    "[server]\ninternal_hosts = [\"\"]",
+    "safeconduct.toml:3: `` is not a host with or without a port"
 )]
 #[case(
     "[server.limits]\nmax_connections = 0",

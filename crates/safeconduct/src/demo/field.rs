@@ -148,11 +148,15 @@ fn show_header(name: &HeaderName, value: &str) -> String {
         },
         header::LOCATION => match value.split_once('?') {
             Some((to, query)) => {
+                let (query, end) = match query.split_once('#') {
+                    Some((query, _)) => (query, "#"),
+                    None => (query, ""),
+                };
                 let query: Vec<String> = form(query.as_bytes())
                     .iter()
                     .map(|field| format!("{}={}", field.name, field.shown))
                     .collect();
-                format!("{to}?{}", query.join("&"))
+                format!("{to}?{}{end}", query.join("&"))
             }
             None => value.to_owned(),
         },

@@ -110,7 +110,7 @@ pub(crate) struct Answer {
 /// Where an answer sends the browser.
 #[derive(Debug, Serialize)]
 pub(crate) struct Redirect {
-    /// The address without its query.
+    /// The address without its query and fragment.
     pub(crate) to: String,
     pub(crate) query: Vec<Field>,
 }
@@ -230,6 +230,7 @@ impl Redirect {
         let query = form(url.query().unwrap_or_default().as_bytes());
         let mut to = url.clone();
         to.set_query(None);
+        to.set_fragment(None);
         let to = to.as_str();
         Self {
             to: to.strip_prefix(HERE).unwrap_or(to).to_owned(),

@@ -10,7 +10,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::{HeaderValue, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use tokio::time::timeout;
@@ -60,7 +60,11 @@ impl Desk {
         if client.hostile {
             tracing::warn!(%correlation, %peer, "a trusted proxy sent X-Forwarded-For without a usable address");
         }
-        let mut response = match self.whole(body).await {
+        let read = match is_understood(&parts.headers) {
+            true => self.whole(body).await,
+            false => Err(Unreadable::Encoded),
+        };
+        let mut response = match read {
             Ok(body) => self.route(parts, body).await,
             Err(refused) => {
                 turn.leave_unread();
@@ -120,6 +124,10 @@ impl Desk {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "The request body is larger than this server reads.",
             ),
+            Unreadable::Encoded => (
+                StatusCode::NOT_IMPLEMENTED,
+                "The request body is in a transfer coding that this server does not read. Send it by its length, or chunked alone.",
+            ),
             Unreadable::TooSlow => (
                 StatusCode::REQUEST_TIMEOUT,
                 "The request body did not arrive in time.",
@@ -140,9 +148,23 @@ impl Desk {
 /// Why a body was not read to its end.
 #[derive(Debug)]
 enum Unreadable {
+    Encoded,
     TooLarge,
     TooSlow,
     Broken,
+}
+
+/// Whether the body is framed in a way that is read here: chunks and nothing below them (RFC 9112 §6.1). What hyper hands on
+/// as chunked may be compressed below, and would be read as what it is not.
+fn is_understood(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let chunked = |value: &HeaderValue| {
+        value
+            .as_bytes()
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"chunked")
+    };
+    codings.next().is_none_or(chunked) && codings.next().is_none()
 }
 
 async fn read(mut body: Incoming, most: usize) -> Result<Bytes, Unreadable> {

@@ -14,7 +14,7 @@ use crate::{
     correlation::Correlation,
     fault::Failure,
     pages::{Asset, HomePage, SignedIn},
-    respond,
+    respond::{self, Address},
     server::{Exchange, Server},
 };
 
@@ -70,8 +70,10 @@ pub(crate) async fn asset(
 pub(crate) async fn nothing_here(
     State(server): State<Server>,
     Extension(correlation): Extension<Correlation>,
+    OriginalUri(uri): OriginalUri,
 ) -> Response {
-    respond::page_refusal(&server, Reason::NotFound.into(), correlation, &[], None)
+    let address = Address::at(&server, &uri);
+    respond::refusal_at(&server, &address, Reason::NotFound.into(), correlation)
 }
 
 /// Where only forms of ours are posted. A browser that restores a tab asks for their address by GET, without what was posted.
@@ -87,12 +89,13 @@ pub(crate) async fn not_that_method(
     State(server): State<Server>,
     Extension(correlation): Extension<Correlation>,
     method: Method,
-    uri: OriginalUri,
+    OriginalUri(uri): OriginalUri,
 ) -> Response {
     let is_form = FORMS.iter().any(|form| server.path(form) == uri.path());
     let reason = match (method, is_form) {
         (Method::GET, true) => Reason::FormReopened,
         _ => Reason::MethodNotAllowed,
     };
-    respond::page_refusal(&server, reason.into(), correlation, &[], None)
+    let address = Address::at(&server, &uri);
+    respond::refusal_at(&server, &address, reason.into(), correlation)
 }

@@ -92,7 +92,7 @@ async fn news(server: &Server, headers: &HeaderMap) -> Result<Response, Failure>
     if browser.session_hash().is_some() {
         let exchange = Exchange::begin(server).await?;
         if browser.session(&exchange).await?.is_some() {
-            return Ok(respond::see_other(&server.path("/")));
+            return Ok(respond::lead_to(server, &server.path("/")));
         }
     }
     let html = server.pages().signed_out(&SignedOutPage::default());

@@ -313,7 +313,7 @@ async fn a_person_may_return_to_the_origin_of_the_app() {
     );
     let leaving = leaving(&tokens).with("post_logout_redirect_uri", origin);
     let answer = ada.get(&at_logout(&leaving)).await;
-    assert_eq!(answer.location(), "https://club.example?state=xyz");
+    assert_eq!(answer.location(), "https://club.example?state=xyz#");
     assert!(!is_signed_in(&mut ada).await);
 }
 

@@ -27,6 +27,7 @@ mod logout;
 mod matrix;
 mod metadata;
 mod nodes;
+mod on_its_own;
 mod outage;
 mod parameters;
 mod postgresql;

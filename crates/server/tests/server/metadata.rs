@@ -106,7 +106,8 @@ async fn a_server_below_a_path_lives_there_alone() {
         "/tenant/x",
     ] {
         let answer = server.get(nothing).await;
-        assert_eq!(answer.to_string(), "404 page (not-found)", "{nothing}");
+        assert!(answer.to_string().ends_with("(not-found)"), "{nothing}");
+        assert_eq!(answer.status, 404, "{nothing}");
     }
 }
 
@@ -132,11 +133,9 @@ async fn nothing_answers_that_is_not_said() {
         "/<script>alert(1)</script>",
     ] {
         let path = nothing.replace('<', "%3C").replace('>', "%3E");
-        assert_eq!(
-            server.get(&path).await.to_string(),
-            "404 page (not-found)",
-            "{nothing}"
-        );
+        let answer = server.get(&path).await;
+        assert!(answer.to_string().ends_with("(not-found)"), "{nothing}");
+        assert_eq!(answer.status, 404, "{nothing}");
     }
     assert_eq!(server.get("/").await.status, 200);
 }

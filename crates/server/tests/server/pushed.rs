@@ -474,7 +474,10 @@ async fn nothing_is_pushed_in_a_url_or_in_another_form() {
     let server = TestServer::start().await;
     let form = Ask::of("circle").form;
     let answer = server.get(&format!("/par?{}", form.encode())).await;
-    assert_eq!(answer.to_string(), "405 page (method-not-allowed)");
+    assert_eq!(
+        answer.to_string(),
+        "405 invalid_request (method-not-allowed)"
+    );
     assert_eq!(answer.header("allow"), "POST,OPTIONS");
     let request = Request::post(format!("/par?{}", form.encode()))
         .header("content-type", "application/x-www-form-urlencoded");

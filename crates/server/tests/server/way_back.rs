@@ -124,5 +124,8 @@ async fn a_form_that_is_reopened_by_its_address_says_so() {
         assert_eq!(answer.header("allow"), "POST", "{path}");
     }
     let answer = server.get("/tenant/token").await;
-    assert_eq!(answer.to_string(), "405 page (method-not-allowed)");
+    assert_eq!(
+        answer.to_string(),
+        "405 invalid_request (method-not-allowed)"
+    );
 }

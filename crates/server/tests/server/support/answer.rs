@@ -299,6 +299,10 @@ impl fmt::Display for Answer {
 fn redirect(location: &Url, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let mut bare = location.clone();
     bare.set_query(None);
+    // Every address of an app ends in a fragment of ours, an empty one.
+    if bare.fragment() == Some("") {
+        bare.set_fragment(None);
+    }
     write!(f, " {bare}")?;
     for (name, value) in location.query_pairs() {
         match &*name {
