@@ -8,7 +8,9 @@ use safeconduct_protocol::claims::PersonClaims;
 use safeconduct_protocol::grant::{Lifetimes, NewGrant};
 use safeconduct_protocol::random;
 use safeconduct_protocol::time::Timestamp;
-use safeconduct_store::{GrantFilter, NewSession, NewUser, Redeeming, Store, Sweepable};
+use safeconduct_store::{
+    GrantFilter, NewSession, NewUser, Redeeming, SealedPassword, Store, Sweepable,
+};
 use safeconduct_testing_postgres::Postgres;
 use tempfile::TempDir;
 
@@ -111,6 +113,13 @@ struct Pair<'s> {
     now: Timestamp,
 }
 
+fn sealed(text: &str) -> SealedPassword {
+    SealedPassword {
+        sealed: text.to_owned(),
+        cost: None,
+    }
+}
+
 impl<'s> Pair<'s> {
     async fn new(store: &'s Store, credentials: Credentials, offline: bool) -> Self {
         let client_id = format!("shop-{}", random::token());
@@ -120,7 +129,7 @@ impl<'s> Pair<'s> {
             username: random::token(),
             name: None,
             claims: PersonClaims::default(),
-            sealed_password: Some("sealed".to_owned()),
+            sealed_password: Some(sealed("sealed")),
         };
         let session = NewSession {
             id: cast.session().clone(),
@@ -251,7 +260,7 @@ impl<'s> Pair<'s> {
         match blow {
             Blow::Lock => store.lock_user(user, now).await,
             Blow::Unlock => store.unlock_user(user, now).await,
-            Blow::SetPassword => store.set_password(user, "another", now).await,
+            Blow::SetPassword => store.set_password(user, &sealed("another"), now).await,
             Blow::Disable => store.disable_client(client, now).await,
             Blow::Enable => store.enable_client(client, now).await,
             Blow::Withdraw => store.withdraw_consent(user, client, now).await,
