@@ -124,7 +124,7 @@ async fn a_request_to_sign_out_comes_back_whole() {
                 ada.follow(posted).await
             }
         };
-        assert_eq!(answer.location(), format!("{SIGNED_OUT}?state={state}"));
+        assert_eq!(answer.location(), format!("{SIGNED_OUT}?state={state}#"));
     }
 }
 
