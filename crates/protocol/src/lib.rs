@@ -7,6 +7,7 @@
 //! - so does one of OpenID Connect or behind the browser's back: [`claims`], [`subject`], [`id_token`], [`logout`], [`pushed_request`], [`dpop`]
 //! - a grant comes of it: [`authorization_code`], [`grant`], [`refresh_token`], [`token`], [`dpop`]
 //! - others ask about it: [`introspection`], [`metadata`], [`client_authentication`]
+//! - people type their names and passwords: [`precis`]
 //! - what all of it stands on: [`ids`], [`secret`], [`sent`], [`seal`], [`jose`], [`encoding`], [`random`], [`time`], [`clock`]; and what a
 //!   browser brings: [`cookie`], [`speculation`]
 
@@ -30,6 +31,7 @@ pub mod logout;
 pub mod metadata;
 pub mod parameters;
 pub mod pkce;
+pub mod precis;
 pub mod pushed_request;
 pub mod random;
 pub mod redirect_uri;

@@ -1,9 +1,11 @@
 //! Owns what happens to a password: Argon2id on a fixed number of threads, and never more waiting than fits a queue.
 //!
-//! A password is bytes: it is neither normalised (NFC) nor trimmed nor cut, so what was set is exactly what must be typed.
-//! Longer than [`LONGEST`] is refused when it is set and wrong when it is typed. Every check costs one whole hash, whether
-//! the user exists, the password is empty, or it is too long, so that the time tells nothing; a name that has no hash costs
-//! what a stored one does (`costs`). Who is hashed for next is decided by `queue`; who may guess how often is the throttle's.
+//! A password is hashed in its normal form (RFC 8265 §4.2), so that no keyboard decides whether it is right; it is neither
+//! trimmed nor cut. Longer than [`LONGEST`] is refused when it is set and wrong when it is typed. Every check costs one whole hash,
+//! whether the user exists, the password is empty, or it is too long, so that the time tells nothing; a name that has no hash costs
+//! what a stored one does (`costs`). What is not typed in its normal form costs two, whoever it is typed for: a hash that was made
+//! before, or elsewhere, may be that of the very bytes. Who is hashed for next is decided by `queue`; who may guess how often is the
+//! throttle's.
 
 mod argon2id;
 mod costs;
@@ -16,6 +18,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use argon2::Block;
+use safeconduct_protocol::precis;
 use safeconduct_protocol::secret::Secret;
 use safeconduct_protocol::time::Timestamp;
 use tokio::sync::oneshot;
@@ -145,6 +148,10 @@ impl Passwords {
         if password.expose().len() > LONGEST {
             return Err(Unhashed::TooLong);
         }
+        let password = Typed::of(password).normal;
+        if password.expose().len() > LONGEST {
+            return Err(Unhashed::TooLong);
+        }
         let job = |answer| Job::Hash { password, answer };
         Ok(self.queue.submit(asker, COST.work(), job).await?)
     }
@@ -161,9 +168,10 @@ impl Passwords {
         stored: Option<&str>,
     ) -> Result<Verdict, Busy> {
         let comparison = self.comparison(asker, stored);
-        let cost = comparison.cost().work();
+        let typed = Typed::of(password);
+        let cost = comparison.cost().work() * typed.forms();
         let job = |answer| Job::Verify {
-            password,
+            typed,
             comparison,
             answer,
         };
@@ -217,6 +225,38 @@ impl Drop for Passwords {
         for thread in self.threads.drain(..) {
             // A thread never panics outside of `catch_unwind`; if it did, there is nothing left to do about it.
             let _ = thread.join();
+        }
+    }
+}
+
+/// A password as it was typed, and as it is hashed.
+struct Typed {
+    normal: Secret,
+    /// What was typed, where that is not its normal form.
+    other: Option<Secret>,
+}
+
+impl Typed {
+    fn of(password: Secret) -> Self {
+        let normal = Secret::new(precis::password(password.expose()).as_str());
+        let differs = normal != password;
+        Self {
+            normal,
+            other: differs.then_some(password),
+        }
+    }
+
+    fn forms(&self) -> u64 {
+        1 + u64::from(self.other.is_some())
+    }
+
+    /// Compares each form, whatever came of the other. One that is right only as it was typed is hashed anew.
+    fn compare(&self, comparison: &Comparison, memory: &mut Vec<Block>) -> Verdict {
+        let normal = comparison.run(&self.normal, memory);
+        let other = self.other.as_ref();
+        match (normal, other.map(|other| comparison.run(other, memory))) {
+            (Verdict::Wrong, Some(Verdict::Right { .. })) => Verdict::Right { needs_rehash: true },
+            (normal, _) => normal,
         }
     }
 }
@@ -335,7 +375,7 @@ enum Job {
         answer: oneshot::Sender<String>,
     },
     Verify {
-        password: Secret,
+        typed: Typed,
         comparison: Comparison,
         answer: oneshot::Sender<Verdict>,
     },
@@ -377,11 +417,11 @@ impl Job {
                 let _ = answer.send(argon2id::hash(&password, memory));
             }
             Self::Verify {
-                password,
+                typed,
                 comparison,
                 answer,
             } => {
-                let _ = answer.send(comparison.run(&password, memory));
+                let _ = answer.send(typed.compare(&comparison, memory));
             }
         }
     }
@@ -441,7 +481,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_cut_off_or_normalised() {
+    async fn nothing_is_cut_off() {
         let passwords = pool(1, 8);
         let long = "x".repeat(LONGEST);
         let stored = passwords.hash(Secret::new(long.as_str())).await.unwrap();
@@ -453,12 +493,59 @@ mod tests {
         );
         let too_long = Secret::new(format!("{long}x"));
         assert_eq!(passwords.hash(too_long).await, Err(Unhashed::TooLong));
+        // Of a text that grows to its normal form, that counts.
+        let growing = "\u{958}".repeat(LONGEST / 4);
+        let refused = passwords.hash(Secret::new(growing)).await;
+        assert_eq!(refused, Err(Unhashed::TooLong));
+    }
 
-        let composed = passwords.hash(Secret::new("\u{e9}")).await.unwrap();
+    const COMPOSED: &str = "pass\u{fc}ber alles";
+    const DECOMPOSED: &str = "passu\u{308}ber\u{a0}alles";
+
+    #[tokio::test]
+    async fn a_password_is_right_however_it_is_typed() {
+        let passwords = pool(1, 8);
+        for set in [COMPOSED, DECOMPOSED] {
+            let stored = passwords.hash(Secret::new(set)).await.unwrap();
+            for typed in [COMPOSED, DECOMPOSED] {
+                assert_eq!(check(&passwords, typed, &stored).await, RIGHT);
+            }
+            for wrong in [
+                "passuber alles",
+                "pass\u{fc}ber  alles",
+                "Pass\u{fc}ber alles",
+            ] {
+                assert_eq!(check(&passwords, wrong, &stored).await, Verdict::Wrong);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_the_very_bytes_is_right_and_asks_for_one_of_the_normal_form() {
+        let passwords = pool(1, 8);
+        let stored = argon2id::hash(&Secret::new(DECOMPOSED), &mut Vec::new());
+        assert_eq!(check(&passwords, DECOMPOSED, &stored).await, OUTDATED);
+        assert_eq!(check(&passwords, COMPOSED, &stored).await, Verdict::Wrong);
+        let renewed = passwords.hash(Secret::new(DECOMPOSED)).await.unwrap();
+        assert_eq!(check(&passwords, COMPOSED, &renewed).await, RIGHT);
+    }
+
+    #[test]
+    fn what_a_typed_form_costs_is_the_same_for_everybody() {
+        let forms = |typed: &str| Typed::of(Secret::new(typed)).forms();
         assert_eq!(
-            check(&passwords, "e\u{301}", &composed).await,
-            Verdict::Wrong
+            (forms("plain"), forms(COMPOSED), forms(DECOMPOSED)),
+            (1, 1, 2)
         );
+        let passwords = [
+            Comparison::Nothing(COST),
+            Comparison::With(
+                Known::parse(&argon2id::hash(&Secret::new(COMPOSED), &mut Vec::new())).unwrap(),
+            ),
+        ];
+        let typed = Typed::of(Secret::new(DECOMPOSED));
+        let verdicts = passwords.map(|comparison| typed.compare(&comparison, &mut Vec::new()));
+        assert_eq!(verdicts, [Verdict::Wrong, RIGHT]);
     }
 
     #[tokio::test]
@@ -585,7 +672,7 @@ mod tests {
         let (answer, waiter) = oneshot::channel();
         drop(waiter);
         Job::Verify {
-            password: Secret::new("x"),
+            typed: Typed::of(Secret::new("x")),
             comparison: Comparison::Nothing(COST),
             answer,
         }
@@ -600,7 +687,7 @@ mod tests {
 
     fn job(answer: oneshot::Sender<Verdict>) -> Job {
         Job::Verify {
-            password: Secret::new("x"),
+            typed: Typed::of(Secret::new("x")),
             comparison: Comparison::Nothing(COST),
             answer,
         }
@@ -625,7 +712,7 @@ mod tests {
     /// The work of a hash, a fiftieth of what a real one costs.
     fn small_job(answer: oneshot::Sender<Verdict>) -> Job {
         Job::Verify {
-            password: Secret::new("x"),
+            typed: Typed::of(Secret::new("x")),
             comparison: Comparison::Nothing(Cost::SMALL),
             answer,
         }

@@ -45,7 +45,7 @@ use std::net::IpAddr;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use safeconduct_protocol::{encoding, secret::Secret, time::Timestamp, token::new_id};
+use safeconduct_protocol::{encoding, precis, secret::Secret, time::Timestamp, token::new_id};
 
 pub(crate) use self::known_browser::{KNOWN_FOR, KnownBrowser};
 use self::ledgers::Ledgers;
@@ -336,9 +336,9 @@ impl Keys {
     }
 }
 
-/// What was typed as a name: case and surrounding white space do not make another account of it.
+/// What was typed as a name: neither its spelling nor surrounding white space makes another account of it.
 fn canonical(username: &str) -> String {
-    username.trim().to_lowercase()
+    precis::username_key(username.trim())
 }
 
 #[cfg(test)]
@@ -410,6 +410,25 @@ mod tests {
         let permit = check(throttle, name, address, now);
         let cookie = permit.ok().unwrap().succeeded(&KnownBrowser::default());
         throttle.known_browser(cookie.as_ref())
+    }
+
+    #[test]
+    fn a_name_typed_otherwise_is_one_budget() {
+        let throttle = Throttle::new(ThrottleSettings::default(), [7; 32]);
+        let typed = [
+            "j\u{fc}rgen",
+            "ju\u{308}rgen",
+            "JU\u{308}RGEN ",
+            "\u{ff4a}\u{fc}rgen",
+        ];
+        let keys = typed.map(|name| throttle.keys(name, ip("192.0.2.1")));
+        for other in &keys[1..] {
+            assert_eq!((other.pair, other.account), (keys[0].pair, keys[0].account));
+        }
+        assert_ne!(
+            throttle.keys("jurgen", ip("192.0.2.1")).account,
+            keys[0].account
+        );
     }
 
     #[test]

@@ -87,6 +87,7 @@ SELECT id, purpose, state, sealed, created_at, activated_at, retired_at FROM key
 SELECT id, username, name, epoch, locked_at, created_at, COALESCE(updated_at, created_at), name, claims FROM users WHERE id = $1 AND deleted_at IS NULL;
 SELECT id, username, name, epoch, locked_at, created_at, COALESCE(updated_at, created_at), name, claims FROM users WHERE username_key = $1;
 SELECT id, username, name, epoch, locked_at, created_at, COALESCE(updated_at, created_at), name, claims FROM users WHERE username_key > $1 ORDER BY username_key LIMIT $2;
+SELECT id, username, username_key FROM users WHERE username_key > $1 AND OCTET_LENGTH(username) > LENGTH(username) ORDER BY username_key LIMIT $2;
 SELECT kind, COUNT(*), MIN(created_at) FROM outbox GROUP BY kind;
 SELECT m.era, COALESCE(t.number, 0), t.at, COALESCE(t.forgotten, t.at) FROM meta m LEFT JOIN time_marks t ON t.era = m.era;
 SELECT node, version FROM guesses ORDER BY written_at DESC, node LIMIT $1;
@@ -126,3 +127,4 @@ UPDATE users SET epoch = epoch + 1 WHERE id = $1 AND deleted_at IS NULL;
 UPDATE users SET locked_at = $2, epoch = epoch + 1 WHERE id = $1 AND locked_at IS NULL AND deleted_at IS NULL;
 UPDATE users SET locked_at = NULL WHERE id = $1 AND locked_at IS NOT NULL AND deleted_at IS NULL;
 UPDATE users SET name = $3, claims = $4, updated_at = $5 WHERE id = $1 AND COALESCE(updated_at, created_at) = $2 AND deleted_at IS NULL;
+UPDATE users SET username_key = $3 WHERE id = $1 AND username_key = $2 AND NOT EXISTS (SELECT 1 FROM users o WHERE o.username_key = $3);

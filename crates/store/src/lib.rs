@@ -54,4 +54,4 @@ pub use sessions::{NewSession, SessionRecord, SessionView};
 pub use store::Store;
 pub use sweep::Sweepable;
 pub use time_marks::TimeMark;
-pub use users::{Credential, Imported, NewUser, SealedPassword, UserRecord};
+pub use users::{Credential, Imported, NewUser, SameName, SealedPassword, UserRecord};

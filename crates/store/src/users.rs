@@ -3,6 +3,7 @@
 
 use safeconduct_protocol::claims::PersonClaims;
 use safeconduct_protocol::ids::UserId;
+use safeconduct_protocol::precis;
 use safeconduct_protocol::time::Timestamp;
 
 use crate::claims::{self, Kept};
@@ -14,6 +15,8 @@ use crate::store::{Store, user_id};
 
 /// The most users that one unit of an import adds.
 const BATCH: usize = 500;
+/// How many names are looked at at once.
+const PAGE: u32 = 500;
 
 /// The most costs that are counted: those of most passwords.
 const MOST_COSTS: i64 = 64;
@@ -65,12 +68,20 @@ const LIST: &str = "SELECT id, username, name, epoch, locked_at, created_at, COA
      FROM users \
      WHERE username_key > $1 ORDER BY username_key LIMIT $2";
 
+// An ASCII name has one spelling: of those with other letters there are few.
+const OTHER_LETTERS: &str = "SELECT id, username, username_key FROM users \
+     WHERE username_key > $1 AND OCTET_LENGTH(username) > LENGTH(username) \
+     ORDER BY username_key LIMIT $2";
+
+const CHANGE_KEY: &str = "UPDATE users SET username_key = $3 WHERE id = $1 AND username_key = $2 \
+     AND NOT EXISTS (SELECT 1 FROM users o WHERE o.username_key = $3)";
+
 /// A user about to be added.
 #[derive(Clone)]
 pub struct NewUser {
     /// The `sub` of their tokens.
     pub id: UserId,
-    /// What they sign in with; no two users share one in any case of its letters.
+    /// What they sign in with. It is kept in its normal form, and no two users share one, however it is typed ([`precis`]).
     pub username: String,
     /// What they are called; `None`: what `claims` says.
     pub name: Option<String>,
@@ -123,6 +134,15 @@ pub struct Credential {
     pub locked: bool,
     /// The hash of their password, sealed.
     pub sealed_password: Option<String>,
+}
+
+/// A user whose name is another one's, as others type it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SameName {
+    /// Who.
+    pub user: UserId,
+    /// The name as it was registered.
+    pub username: String,
 }
 
 /// What an import did.
@@ -188,13 +208,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn credential(&self, username: &str) -> Result<Option<Credential>, StoreError> {
-        if !can_be(username) {
-            return Ok(None);
-        }
-        let Some(mut row) = self
-            .row(Statement::new(CREDENTIAL).bind(key(username)))
-            .await?
-        else {
+        let Some(mut row) = self.row_of(CREDENTIAL, username).await? else {
             return Ok(None);
         };
         Ok(Some(Credential {
@@ -206,17 +220,12 @@ impl Store {
         }))
     }
 
-    /// The user who signs in as `username`, in any case of its letters.
+    /// The user who signs in as `username`, however it is typed.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn user_by_name(&self, username: &str) -> Result<Option<UserRecord>, StoreError> {
-        if !can_be(username) {
-            return Ok(None);
-        }
-        let row = self
-            .row(Statement::new(BY_NAME).bind(key(username)))
-            .await?;
+        let row = self.row_of(BY_NAME, username).await?;
         Ok(row.map(|mut row| read(&mut row)).transpose()?)
     }
 
@@ -239,7 +248,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<UserRecord>, StoreError> {
         let statement = Statement::new(LIST)
-            .bind(key(after.unwrap_or_default()))
+            .bind(precis::username_key(after.unwrap_or_default()))
             .bind(i64::from(limit));
         Ok(self.list(statement, read).await?)
     }
@@ -345,6 +354,67 @@ impl Store {
             .await
     }
 
+    /// Gives names that were kept by another rule the key that they have by today's. Gives back the users whose name, as it is
+    /// typed by others, is somebody else's: they keep the key they have, and are found by their own spelling alone.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn settle_username_keys(&self) -> Result<Vec<SameName>, StoreError> {
+        let mut conflicts = Vec::new();
+        let mut after = String::new();
+        loop {
+            let page = Statement::new(OTHER_LETTERS)
+                .bind(after.as_str())
+                .bind(i64::from(PAGE));
+            let read = |row: &mut Row| Ok((row.text()?, row.text()?, row.text()?));
+            let rows = self.list(page, read).await?;
+            let is_last = rows.len() < PAGE as usize;
+            for (id, username, kept) in rows {
+                let key = precis::username_key(&username);
+                if key != kept && !self.rekey(&id, &kept, &key).await? {
+                    conflicts.push(SameName {
+                        user: user_id(&id)?,
+                        username,
+                    });
+                }
+                after = kept;
+            }
+            if is_last {
+                return Ok(conflicts);
+            }
+        }
+    }
+
+    /// False if another user has this key.
+    async fn rekey(&self, id: &str, kept: &str, key: &str) -> Result<bool, StoreError> {
+        let change = Statement::new(CHANGE_KEY).bind(id).bind(kept).bind(key);
+        match self.run(change.expect_some()).await {
+            Ok(UnitOutcome::Done(_)) => Ok(true),
+            // Another user has it, or got it in this moment; or another node was faster.
+            Ok(UnitOutcome::Unmet { .. }) | Err(DriverError::Constraint(_)) => {
+                let row = self.row(Statement::new(BY_NAME).bind(key)).await?;
+                let holder = row.map(|mut row| read(&mut row)).transpose()?;
+                Ok(holder.is_none_or(|holder| holder.id.as_str() == id))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The row that `sql` finds for a name: by the spelling itself, where such a key was kept, else by what is the same name.
+    async fn row_of(&self, sql: &'static str, username: &str) -> Result<Option<Row>, StoreError> {
+        if !can_be(username) {
+            return Ok(None);
+        }
+        let key = precis::username_key(username);
+        let as_typed = username.to_lowercase();
+        if as_typed != key
+            && let Some(row) = self.row(Statement::new(sql).bind(as_typed)).await?
+        {
+            return Ok(Some(row));
+        }
+        Ok(self.row(Statement::new(sql).bind(key)).await?)
+    }
+
     /// Commits a change whose first statement finds the user and whose others may find that there is nothing to do.
     async fn change_user(
         &self,
@@ -363,8 +433,8 @@ fn addition(user: &NewUser, now: Timestamp) -> Statement {
     let kept = Kept::of(user.name.as_deref(), &user.claims);
     Statement::new(ADD)
         .bind(user.id.as_str())
-        .bind(user.username.as_str())
-        .bind(key(&user.username))
+        .bind(precis::username(&user.username))
+        .bind(precis::username_key(&user.username))
         .bind(kept.name)
         .bind(kept.claims)
         .bind(now)
@@ -389,11 +459,6 @@ pub(crate) fn exists(id: &UserId) -> Statement {
 /// Whether anybody can be called so: a stranger may type what no database holds.
 fn can_be(username: &str) -> bool {
     !username.contains('\0')
-}
-
-/// What makes two names the same name.
-fn key(username: &str) -> String {
-    username.to_lowercase()
 }
 
 fn read(row: &mut Row) -> Result<UserRecord, DriverError> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use safeconduct_protocol::claims::PersonClaims;
 use safeconduct_protocol::ids::UserId;
+use safeconduct_protocol::precis;
 use safeconduct_protocol::secret::Secret;
 use safeconduct_server::password::{LONGEST, PasswordSettings, Passwords};
 use safeconduct_store::{NewUser, SealedPassword, StoreError, UserRecord};
@@ -330,7 +331,8 @@ pub(super) fn check_username(username: &str) -> Result<(), String> {
     if UserId::parse(username).is_some() {
         return Err("this username reads like a user id".to_owned());
     }
-    Ok(())
+    precis::check_username(username)
+        .map_err(|error| format!("this can't be a username (RFC 8265 §3): {error}"))
 }
 
 /// Whether a character shows nothing, turns the text around it, or stands for bytes that were no text: two names that differ
@@ -349,13 +351,16 @@ pub(super) fn check_password(password: &Secret) -> Result<(), String> {
     if text.len() > LONGEST {
         return Err(format!("the password is longer than {LONGEST} bytes"));
     }
-    // Every form with these is refused before anybody looks at the password.
-    if text.contains(['\0', '\u{fffd}']) {
-        return Err(
-            "the password has NUL or U+FFFD in it, which can't be signed in with".to_owned(),
-        );
-    }
-    Ok(())
+    // Every form with NUL or U+FFFD is refused before anybody looks at the password; other controls are no password (RFC 8265 §4).
+    let unfit = text
+        .chars()
+        .find(|char| char.is_control() || *char == '\u{fffd}');
+    unfit.map_or(Ok(()), |char| {
+        Err(format!(
+            "the password has U+{:04X} in it, which can't be signed in with",
+            u32::from(char)
+        ))
+    })
 }
 
 fn taken(username: &str) -> Failure {
@@ -403,6 +408,7 @@ mod tests {
     #[case("Ada Lovelace")]
     #[case("adá@example.com")]
     #[case("李")]
+    #[case("ju\u{308}rgen")]
     fn a_username_is_what_can_be_seen(#[case] username: &str) {
         assert_eq!(check_username(username), Ok(()));
     }
@@ -419,6 +425,9 @@ mod tests {
     #[case("a\u{2066}da", "U+2066")]
     #[case("\u{feff}ada", "U+FEFF")]
     #[case("a\u{fffd}da", "U+FFFD")]
+    #[case("ada\u{2603}", "U+2603")]
+    #[case("\u{fb01}fi", "U+FB01")]
+    #[case("ada\u{5d3}", "writing directions")]
     fn a_username_that_looks_like_another_is_refused(#[case] username: &str, #[case] says: &str) {
         let told = check_username(username).unwrap_err();
         assert!(told.contains(says), "{told}");
@@ -427,6 +436,7 @@ mod tests {
     #[rstest]
     #[case("correct\0horse")]
     #[case("correct\u{fffd}horse")]
+    #[case("correct\u{7}horse")]
     #[case(&"x".repeat(LONGEST + 1))]
     fn a_password_that_the_login_page_refuses_is_never_set(#[case] password: &str) {
         assert!(acceptable(Secret::new(password)).is_err());

@@ -7,8 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use insta::assert_snapshot;
 use rstest::rstest;
 
-use crate::support::Log;
-use crate::support::{Ask, Credentials, Form, ISSUER, NOTES_API, TestServer, assertion, secret_of};
+use crate::support::{
+    Ask, Credentials, Form, ISSUER, Log, NOTES_API, TestServer, assertion, secret_of,
+};
 
 pub(crate) const FAILED: &str =
     "401 invalid_client (client-authentication-method or client-authentication-failed)";

@@ -7,6 +7,7 @@ use safeconduct_protocol::scope::Scope;
 
 use super::{API, SESSION_IDLE, World, sealed};
 use crate::databases::{Kind, databases};
+use crate::driver::Statement;
 use crate::{NewSession, NewUser, SealedPassword, StoreError};
 
 fn scope(text: &str) -> Scope {
@@ -35,6 +36,98 @@ async fn a_name_belongs_to_one_user_in_any_case_of_its_letters(database: Kind) {
         assert!(world.store.credential(nobody).await.unwrap().is_none());
         assert!(world.store.user_by_name(nobody).await.unwrap().is_none());
     }
+}
+
+/// Composed and decomposed, as two keyboards send it.
+const ONE: &str = "j\u{fc}rgen";
+const OTHER: &str = "Ju\u{308}rgen";
+
+#[apply(databases)]
+#[tokio::test]
+async fn a_name_is_one_name_however_it_is_typed(database: Kind) {
+    let world = World::on(database).await;
+    let store = &world.store;
+    let id = UserId::generate();
+    let user = NewUser {
+        id: id.clone(),
+        ..world.new_user(OTHER)
+    };
+    store.add_user(user, world.now()).await.unwrap();
+    for typed in [ONE, OTHER, "J\u{dc}RGEN"] {
+        let credential = store.credential(typed).await.unwrap().unwrap();
+        assert_eq!(
+            (&credential.user, credential.username.as_str()),
+            (&id, "J\u{fc}rgen")
+        );
+        assert_eq!(store.user_by_name(typed).await.unwrap().unwrap().id, id);
+        let taken = NewUser {
+            id: UserId::generate(),
+            ..world.new_user(typed)
+        };
+        let refusal = store.add_user(taken, world.now()).await;
+        assert!(
+            matches!(refusal, Err(StoreError::Conflict(_))),
+            "{refusal:?}"
+        );
+    }
+}
+
+/// A user as releases before this one kept them: under the small letters of what was typed.
+async fn kept_before(world: &World, username: &str) -> UserId {
+    let id = UserId::generate();
+    let sql = "INSERT INTO users (id, username, username_key, epoch, created_at) VALUES ($1, $2, $3, 1, 0)";
+    let addition = Statement::new(sql)
+        .bind(id.as_str())
+        .bind(username)
+        .bind(username.to_lowercase());
+    world.store.commit(addition).await.unwrap();
+    id
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn names_that_were_kept_by_another_rule_are_found_by_todays(database: Kind) {
+    let world = World::on(database).await;
+    let store = &world.store;
+    let mut kept = Vec::new();
+    for number in 0..600 {
+        kept.push(kept_before(&world, &format!("{OTHER}{number:03}")).await);
+    }
+    assert!(
+        store
+            .credential(&format!("{ONE}007"))
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert_eq!(store.settle_username_keys().await.unwrap(), []);
+    for (number, id) in kept.iter().enumerate().step_by(99) {
+        for typed in [format!("{ONE}{number:03}"), format!("{OTHER}{number:03}")] {
+            assert_eq!(&store.credential(&typed).await.unwrap().unwrap().user, id);
+        }
+    }
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn two_accounts_that_became_one_name_are_named_and_both_stay_reachable(database: Kind) {
+    let world = World::on(database).await;
+    let store = &world.store;
+    let one = kept_before(&world, ONE).await;
+    let other = kept_before(&world, OTHER).await;
+    for _ in 0..2 {
+        let conflicts = store.settle_username_keys().await.unwrap();
+        let named: Vec<_> = conflicts
+            .iter()
+            .map(|same| (&same.user, same.username.as_str()))
+            .collect();
+        assert_eq!(named, [(&other, OTHER)]);
+        assert_eq!(store.credential(ONE).await.unwrap().unwrap().user, one);
+        assert_eq!(store.credential(OTHER).await.unwrap().unwrap().user, other);
+    }
+    store.delete_user(&one, world.now()).await.unwrap();
+    assert_eq!(store.settle_username_keys().await.unwrap(), []);
+    assert_eq!(store.credential(ONE).await.unwrap().unwrap().user, other);
 }
 
 #[apply(databases)]
