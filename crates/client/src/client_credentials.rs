@@ -12,7 +12,7 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::flights::Flights;
 use crate::proof::HeldKey;
-use crate::record::{HeldTokens, Need};
+use crate::record::{HeldTokens, Need, Unwanted};
 use crate::token_request::{Offer, TokenRequest};
 
 /// A source of access tokens for this app. Cheap to clone; all clones share one token.
@@ -68,6 +68,7 @@ impl ClientCredentials {
     /// # Errors
     /// As [`ClientCredentials::token`].
     pub async fn token_instead_of(&self, refused: &Secret) -> Result<Secret, Error> {
+        let refused = Unwanted::Refused(refused.clone());
         self.token_unless_refused(Some(refused)).await
     }
 
@@ -79,12 +80,12 @@ impl ClientCredentials {
         self.proof_key.as_deref()
     }
 
-    async fn token_unless_refused(&self, refused: Option<&Secret>) -> Result<Secret, Error> {
+    async fn token_unless_refused(&self, refused: Option<Unwanted>) -> Result<Secret, Error> {
         let cached = self.cached.load_full();
-        let need = |tokens: &HeldTokens, now: Timestamp| tokens.need(refused, now);
+        let need = |tokens: &HeldTokens, now: Timestamp| tokens.need(refused.as_ref(), now);
         let now = self.client.now();
         let takeoff = || {
-            let (source, refused) = (self.clone(), refused.cloned());
+            let (source, refused) = (self.clone(), refused.clone());
             async move { source.fetch(refused.as_ref()).await }
         };
         match cached {
@@ -97,7 +98,7 @@ impl ClientCredentials {
         }
     }
 
-    async fn fetch(&self, refused: Option<&Secret>) -> Result<Arc<HeldTokens>, Error> {
+    async fn fetch(&self, refused: Option<&Unwanted>) -> Result<Arc<HeldTokens>, Error> {
         let last = self.cached.load_full();
         let good =
             |tokens: &Arc<HeldTokens>| tokens.need(refused, self.client.now()) == Need::Nothing;

@@ -63,6 +63,15 @@ pub(crate) struct HeldTokens {
     refused: Option<Timestamp>,
 }
 
+/// An access token that another one is wanted for, though it is not over.
+#[derive(Clone)]
+pub(crate) enum Unwanted {
+    /// An API refused it.
+    Refused(Secret),
+    /// The app asks for another one.
+    Replaced(Secret),
+}
+
 /// Who is renewing the tokens, and until when the others wait for it.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Lease {
@@ -126,16 +135,19 @@ impl HeldTokens {
         }
     }
 
-    /// What is to be done before the access token is used, or, if an API refused the token `refused`, used again.
-    pub(crate) fn need(&self, refused: Option<&Secret>, now: Timestamp) -> Need {
+    /// What is to be done before the access token is used, or, if another one than `unwanted` is asked for, used again.
+    pub(crate) fn need(&self, unwanted: Option<&Unwanted>, now: Timestamp) -> Need {
         let ended = self
             .expires
             .is_some_and(|end| end <= now.plus(self.on_the_way()));
-        let rejected = refused.is_some_and(|token| *token == self.access_token);
         let rejected_lately = self
             .refused
             .is_some_and(|at| now.since(at) < BETWEEN_REFUSALS);
-        if ended || (rejected && !rejected_lately) {
+        let rejected = unwanted.is_some_and(|unwanted| match unwanted {
+            Unwanted::Refused(token) => *token == self.access_token && !rejected_lately,
+            Unwanted::Replaced(token) => *token == self.access_token,
+        });
+        if ended || rejected {
             Need::Now
         } else if self.due().is_some_and(|due| due <= now) {
             Need::Soon
@@ -229,11 +241,10 @@ mod tests {
         let tokens = tokens(None);
         let later = NOW.plus(1_000_000);
         assert_eq!(tokens.need(None, later), Need::Nothing);
-        assert_eq!(tokens.need(Some(&Secret::new("at")), later), Need::Now);
-        assert_eq!(
-            tokens.need(Some(&Secret::new("older")), later),
-            Need::Nothing
-        );
+        for unwanted in [Unwanted::Refused, Unwanted::Replaced] {
+            let need = |token| tokens.need(Some(&unwanted(Secret::new(token))), later);
+            assert_eq!((need("at"), need("older")), (Need::Now, Need::Nothing));
+        }
     }
 
     #[test]
@@ -260,7 +271,9 @@ mod tests {
     fn an_api_that_goes_on_refusing_gets_one_new_token_a_minute() {
         let mut tokens = tokens(Some(3600));
         tokens.renew(answer("at2", None, Some(3600), NOW), true);
-        let refused = Secret::new("at2");
+        let refused = Unwanted::Refused(Secret::new("at2"));
+        let replaced = Unwanted::Replaced(Secret::new("at2"));
+        assert_eq!(tokens.need(Some(&replaced), NOW.plus(1)), Need::Now);
         assert_eq!(tokens.need(Some(&refused), NOW.plus(59)), Need::Nothing);
         assert_eq!(tokens.need(Some(&refused), NOW.plus(60)), Need::Now);
         assert_eq!(

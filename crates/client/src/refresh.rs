@@ -22,7 +22,7 @@ use crate::http::Answer;
 use crate::id_token::HeldIdentity;
 use crate::keys::GivenBy;
 use crate::metadata::Metadata;
-use crate::record::{LEASE, Lease, Need, Record};
+use crate::record::{LEASE, Lease, Need, Record, Unwanted};
 use crate::sessions::Change;
 use crate::store::SessionKey;
 use crate::token_request::{Offer, TokenRequest};
@@ -42,18 +42,19 @@ const STORE_PAUSE: Duration = Duration::from_millis(100);
 /// The refreshes of this process.
 pub(crate) struct Refreshes(Flights<Wanted, Arc<Record>>);
 
-/// What a flight is for: a session whose token ends, or whose token (by its hash) an API refused.
+/// What a flight is for: a session whose token ends, or whose token (by its hash) an API refused or the app wants replaced.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Wanted {
     session: SessionKey,
     refused: Option<[u8; 32]>,
+    replaced: Option<[u8; 32]>,
 }
 
 /// One refresh, from the look at the record to the tokens in the store.
 struct Refresh {
     client: Client,
     session: SessionKey,
-    refused: Option<Secret>,
+    unwanted: Option<Unwanted>,
     /// A name for this refresh among all processes.
     holder: String,
 }
@@ -90,24 +91,31 @@ impl Client {
     pub(crate) async fn fresh_access_token(
         &self,
         session: &SessionKey,
-        refused: Option<&Secret>,
+        unwanted: Option<Unwanted>,
     ) -> Result<Secret, Error> {
         let held = self.sessions().find(session).await?.ok_or_else(gone)?;
         let tokens = held.record.tokens;
+        let hash = |token: &Secret| encoding::sha256(token.expose().as_bytes());
+        let (refused, replaced) = match &unwanted {
+            None => (None, None),
+            Some(Unwanted::Refused(token)) => (Some(hash(token)), None),
+            Some(Unwanted::Replaced(token)) => (None, Some(hash(token))),
+        };
         let wanted = Wanted {
             session: *session,
-            refused: refused.map(|token| encoding::sha256(token.expose().as_bytes())),
+            refused,
+            replaced,
         };
         let takeoff = || {
             let refresh = Refresh {
                 client: self.clone(),
                 session: *session,
-                refused: refused.cloned(),
+                unwanted: unwanted.clone(),
                 holder: random::token(),
             };
             async move { refresh.fly().await.map(Arc::new) }
         };
-        match tokens.need(refused, self.now()) {
+        match tokens.need(unwanted.as_ref(), self.now()) {
             Need::Nothing => Ok(tokens.access_token),
             Need::Soon if tokens.refresh_token.is_some() => {
                 self.refreshes().0.start(wanted, takeoff);
@@ -153,7 +161,7 @@ impl Refresh {
     /// Reads the record and takes the lease if there is something to do and nobody does it.
     async fn look(&self) -> Result<Look, Error> {
         let now = self.client.now();
-        let need = |record: &Record| record.tokens.need(self.refused.as_ref(), now);
+        let need = |record: &Record| record.tokens.need(self.unwanted.as_ref(), now);
         let change = self.client.sessions().change(&self.session, |record| {
             let free = need(record) != Need::Nothing && !record.is_leased(&self.holder, now);
             let wanted = free && record.tokens.refresh_token.is_some();
@@ -167,9 +175,9 @@ impl Refresh {
             Change::Unwanted(record) => match need(&record) {
                 Need::Nothing | Need::Soon => Ok(Look::Good(record)),
                 Need::Now if record.tokens.refresh_token.is_some() => Ok(Look::Waiting),
-                // The API refused a token that cannot be renewed: there is no better one.
+                // Another token is wanted than one that cannot be renewed: there is no better one.
                 Need::Now
-                    if self.refused.is_some() && record.tokens.need(None, now) != Need::Now =>
+                    if self.unwanted.is_some() && record.tokens.need(None, now) != Need::Now =>
                 {
                     Ok(Look::Good(record))
                 }
@@ -349,7 +357,8 @@ impl Refresh {
     async fn keep(&self, held: &Secret, renewed: Renewed) -> Result<Record, Error> {
         let Renewed { tokens, identity } = renewed;
         let kept = self.write(held, |record| {
-            record.tokens.renew(tokens.clone(), self.refused.is_some());
+            let refused = matches!(self.unwanted, Some(Unwanted::Refused(_)));
+            record.tokens.renew(tokens.clone(), refused);
             record.identity = identity.clone().or(record.identity.take());
             record.lease = None;
         });

@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind};
 use crate::id_token::HeldIdentity;
 use crate::identity::Identity;
 use crate::proof::HeldKey;
-use crate::record::Record;
+use crate::record::{Record, Unwanted};
 use crate::sessions::{Change, key_of};
 use crate::sign_in::SignedIn;
 use crate::store::SessionKey;
@@ -204,8 +204,19 @@ impl Session {
     /// The access token to try after an API refused `refused`: another one, or the same if a new one would not help.
     pub(crate) async fn access_token_instead_of(&self, refused: &Secret) -> Result<Secret, Error> {
         self.client
-            .fresh_access_token(&self.key, Some(refused))
+            .fresh_access_token(&self.key, Some(Unwanted::Refused(refused.clone())))
             .await
+    }
+
+    /// Renews the tokens now, though they may be good for long: where what the person may do has just changed, say. Once for
+    /// everybody who asks at the same time; without a refresh token nothing happens.
+    ///
+    /// # Errors
+    /// As [`Session::access_token`].
+    pub async fn renew(&self) -> Result<(), Error> {
+        let held = Unwanted::Replaced(self.record.tokens.access_token.clone());
+        let renewed = self.client.fresh_access_token(&self.key, Some(held));
+        renewed.await.map(drop)
     }
 
     /// Whose session this is.

@@ -68,6 +68,26 @@ async fn a_thousand_tasks_refresh_once() {
 }
 
 #[tokio::test]
+async fn an_app_renews_good_tokens_as_often_as_it_asks_and_once_for_all_who_ask() {
+    let (issuer, _clock) = issuer_and_clock().await;
+    let client = issuer.client().build().unwrap();
+    let (session, cookie) = session(&client, &issuer).await;
+    let first = session.access_token().await.unwrap();
+    let mut tasks = JoinSet::new();
+    for _ in 0..100 {
+        let session = session.clone();
+        tasks.spawn(async move { session.renew().await.unwrap() });
+    }
+    tasks.join_all().await;
+    assert!(session.access_token().await.unwrap() != first);
+    assert_eq!(issuer.refreshes(), 1);
+    // At the next request of the same browser, no second later.
+    let session = client.session(&cookie).await.unwrap().unwrap();
+    session.renew().await.unwrap();
+    assert_eq!(issuer.refreshes(), 2);
+}
+
+#[tokio::test]
 async fn a_thousand_tasks_share_a_failure_and_make_no_storm() {
     let (issuer, clock) = issuer_and_clock().await;
     let client = issuer.client().build().unwrap();
@@ -428,6 +448,7 @@ async fn without_a_refresh_token_the_session_ends_with_the_access_token() {
     let (session, _) = session(&client, &issuer).await;
     clock.advance(294);
     assert_eq!(kind(session.access_token().await), None);
+    assert_eq!(kind(session.renew().await), None);
     clock.advance(6);
     assert_eq!(
         kind(session.access_token().await),
