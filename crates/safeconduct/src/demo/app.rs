@@ -20,10 +20,11 @@ use url::{Host, Url};
 use super::addresses::Addresses;
 use super::attacks::{Attack, Attacks, Outcome};
 use super::message::Message;
+use super::next::Next as NextThing;
 use super::pages::{self, AttackPage, Button, HomePage, NotesPage, Pages, Told, Visitor};
 use super::people::{LONGEST_NOTE, Note};
 use super::recorder::{FlowId, Recorder};
-use super::story;
+use super::story::{self, Step};
 use super::terminal::Terminal;
 
 /// The longest form, in bytes.
@@ -102,6 +103,12 @@ impl App {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What the visitor may do next.
+    fn next_after(&self, steps: &[Step<'_>], is_signed_in: bool) -> NextThing {
+        let attacks_tried = !self.outcomes().is_empty();
+        NextThing::after(steps, is_signed_in, attacks_tried)
+    }
+
     fn remember(&self, outcome: Outcome) {
         let mut outcomes = self.outcomes();
         if outcomes.len() >= MOST_OUTCOMES {
@@ -131,6 +138,7 @@ pub(crate) fn router(app: App) -> Router {
     Router::new()
         .route("/", get(home))
         .route("/notes", get(notes).post(write_note))
+        .route("/renew", post(renew))
         .route("/break/{attack}", post(break_it))
         .route("/broken/{run}", get(broken))
         .route("/assets/{name}", get(asset))
@@ -169,11 +177,13 @@ async fn to_localhost(State(base): State<Arc<str>>, request: Request, next: Next
 async fn home(State(app): State<App>, user: Option<User>, headers: HeaderMap) -> Response {
     let messages = app.messages_of(app.0.recorder.flow_of(&headers));
     let mut steps = story::tell(&messages, &app.0.addresses);
+    let next = app.next_after(&steps, user.is_some());
     // Whoever is signed in reads the whole story beside their notes.
     steps.retain(|step| step.is_farewell() && user.is_none());
     page(app.0.pages.home(&HomePage {
         visitor: user.as_ref().map(visitor),
         addresses: (&app.0.addresses).into(),
+        next: next.hint(),
         told: Told::of(steps),
     }))
 }
@@ -192,13 +202,16 @@ async fn notes(
         .await?;
     let flow = app.0.recorder.flow_of(&headers);
     let messages = app.messages_of(flow);
+    let steps = story::tell(&messages, &app.0.addresses);
+    let next = app.next_after(&steps, true);
     let rendered = app.0.pages.notes(&NotesPage {
         visitor: visitor(&user),
         addresses: (&app.0.addresses).into(),
         notes,
         longest_note: LONGEST_NOTE,
+        next: next.hint(),
         identity: story::identity(&messages, &app.0.addresses),
-        told: Told::of(story::tell(&messages, &app.0.addresses)),
+        told: Told::of(steps),
         attacks: Attack::ALL
             .into_iter()
             .map(|attack| app.button(attack))
@@ -236,6 +249,20 @@ async fn write_note(
 #[derive(Deserialize)]
 struct Ordered {
     csrf_token: String,
+}
+
+/// Has the app renew its tokens, which it would do by itself shortly before they end.
+async fn renew(
+    State(app): State<App>,
+    user: User,
+    headers: HeaderMap,
+    Form(form): Form<Ordered>,
+) -> Result<Response, Error> {
+    if !is_own_form(&app, &user, &headers, &form.csrf_token) {
+        return Ok(StatusCode::FORBIDDEN.into_response());
+    }
+    user.renew().await?;
+    Ok(Redirect::to("/notes#step-8").into_response())
 }
 
 async fn break_it(

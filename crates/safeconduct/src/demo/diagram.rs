@@ -2,7 +2,10 @@
 //!
 //! Colours and type come from the app's stylesheet, so that the picture follows the page into the dark.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
+
+use serde::Serialize;
 
 use super::message::{Answer, Body, Message, Party};
 use super::story::Step;
@@ -64,12 +67,12 @@ pub(crate) fn draw(steps: &[Step<'_>]) -> String {
             name = party.name(),
         );
     }
-    let mut step = 0;
+    let mut begun = BTreeSet::new();
     for (row, arrow) in arrows.iter().enumerate() {
         let y = HEAD + row * ROW + ROW / 2 + 6;
-        if arrow.step > step {
-            step = arrow.step;
-            draw_step(&mut svg, step, y);
+        // Not in the order of the numbers: after a renewal the API is called again.
+        if begun.insert(arrow.step) {
+            draw_step(&mut svg, arrow.step, y);
         }
         draw_arrow(&mut svg, arrow, y);
     }
@@ -130,7 +133,7 @@ fn arrows_of<'a>(step: &Step<'a>) -> Vec<Arrow<'a>> {
                     message.from,
                     message.to,
                     false,
-                    message.line(),
+                    asked(message),
                 ),
                 arrow(
                     message.ended,
@@ -142,6 +145,56 @@ fn arrows_of<'a>(step: &Step<'a>) -> Vec<Arrow<'a>> {
             ]
         })
         .collect()
+}
+
+/// A request and its answer in words, for screens that are too narrow for the picture.
+#[derive(Serialize)]
+pub(crate) struct Said {
+    #[serde(skip)]
+    began: u64,
+    step: usize,
+    from: Party,
+    to: Party,
+    asked: String,
+    answered: String,
+    refused: bool,
+}
+
+/// What the picture shows, as a list in the order of the requests.
+pub(crate) fn list(steps: &[Step<'_>]) -> Vec<Said> {
+    let messages = steps.iter().flat_map(|step| {
+        step.messages
+            .iter()
+            .map(move |message| (step.number, *message))
+    });
+    let mut said: Vec<Said> = messages
+        .filter(|(_, message)| PARTIES.contains(&message.from))
+        .map(|(step, message)| Said {
+            began: message.began,
+            step,
+            from: message.from,
+            to: message.to,
+            asked: asked(message),
+            answered: answered(&message.answer),
+            refused: message.answer.status >= 400,
+        })
+        .collect();
+    said.sort_by_key(|said| said.began);
+    said
+}
+
+/// A request in a few words: what it offers at the token endpoint, and whether the sender proved to hold a key.
+fn asked(message: &Message) -> String {
+    let offer = match message.request.shown("grant_type") {
+        "authorization_code" => " code",
+        "refresh_token" => " renew",
+        _ => "",
+    };
+    let proof = match message.request.proof {
+        Some(_) => " + proof",
+        None => "",
+    };
+    format!("{}{offer}{proof}", message.line())
 }
 
 /// An answer in a few words.
@@ -229,7 +282,49 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Bytes;
+    use safeconduct_protocol::dpop::ProofKey;
+    use safeconduct_protocol::time::Timestamp;
+
+    use super::super::message::{DPOP, Request};
     use super::*;
+
+    /// A request of the app's with a proof.
+    fn message(
+        place: u64,
+        to: Party,
+        (method, path, form): (&str, &str, &'static str),
+        (status, json): (u16, &'static str),
+    ) -> Message {
+        let at = Timestamp::from_seconds(1_000_000);
+        let proof = ProofKey::generate().prove(method, "http://localhost", None, None, at);
+        let asked = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header(DPOP, proof.unwrap())
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(());
+        let answered = http::Response::builder()
+            .status(status)
+            .header("content-type", "application/json")
+            .body(());
+        Message {
+            began: place * 10,
+            ended: place * 10 + 1,
+            from: Party::App,
+            to,
+            at,
+            milliseconds: 1,
+            request: Request::of(
+                &asked.unwrap().into_parts().0,
+                &Bytes::from_static(form.as_bytes()),
+            ),
+            answer: Answer::of(
+                &answered.unwrap().into_parts().0,
+                &Bytes::from_static(json.as_bytes()),
+            ),
+        }
+    }
 
     #[test]
     fn a_label_fits_and_is_no_markup() {
@@ -239,6 +334,56 @@ mod tests {
             "GET /a-path-…"
         );
         assert_eq!(escape("200 “<b>&\"”"), "200 “&lt;b&gt;&amp;&quot;”");
+    }
+
+    #[test]
+    fn the_list_says_in_words_what_the_picture_shows() {
+        let renewal = message(
+            1,
+            Party::Server,
+            ("POST", "/token", "grant_type=refresh_token"),
+            (200, r#"{"access_token":"a","refresh_token":"r"}"#),
+        );
+        let call = message(2, Party::Api, ("GET", "/notes", ""), (401, ""));
+        let step = |number, message| Step {
+            number,
+            title: String::new(),
+            from: Party::App,
+            to: Party::Server,
+            said: String::new(),
+            proof: String::new(),
+            checks: Vec::new(),
+            messages: vec![message],
+        };
+        // The API is called again after a renewal.
+        let steps = [step(7, &call), step(8, &renewal)];
+        let words: Vec<String> = list(&steps)
+            .iter()
+            .map(|said| {
+                let (from, to) = (said.from.name(), said.to.name());
+                format!(
+                    "{} {from} → {to} {} · {}",
+                    said.step, said.asked, said.answered
+                )
+            })
+            .collect();
+        assert_eq!(
+            words,
+            [
+                "8 app → server POST /token renew + proof · 200 access, refresh",
+                "7 app → API GET /notes + proof · 401",
+            ]
+        );
+        let picture = draw(&steps);
+        for said in list(&steps) {
+            assert!(
+                picture.contains(&format!(">{}</text>", said.asked)),
+                "{}",
+                said.asked
+            );
+        }
+        assert_eq!(picture.matches("class=\"number\"").count(), 2);
+        assert_eq!(list(&steps).iter().filter(|said| said.refused).count(), 1);
     }
 
     #[test]

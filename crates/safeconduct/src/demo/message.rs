@@ -3,7 +3,7 @@
 
 use axum::body::Bytes;
 use http::{HeaderMap, HeaderName, header, request, response};
-use safeconduct_protocol::jose::Algorithm;
+use safeconduct_protocol::jose::{Algorithm, Jwk};
 use safeconduct_protocol::time::Timestamp;
 use safeconduct_protocol::{encoding, id_token};
 use serde::Serialize;
@@ -12,9 +12,13 @@ use url::Url;
 
 use super::field::{Field, LONGEST_SHOWN, digest_of, form, headers, shortened};
 
+/// The header of a proof of possession (RFC 9449 §4.1).
+pub(crate) const DPOP: HeaderName = HeaderName::from_static("dpop");
+
 /// What is said of a request besides its first line, in this order.
-const REQUEST_HEADERS: [HeaderName; 5] = [
+const REQUEST_HEADERS: [HeaderName; 6] = [
     header::AUTHORIZATION,
+    DPOP,
     header::CONTENT_TYPE,
     header::ORIGIN,
     HeaderName::from_static("sec-fetch-site"),
@@ -82,10 +86,23 @@ pub(crate) struct Request {
     pub(crate) query: Vec<Field>,
     pub(crate) headers: Vec<Field>,
     pub(crate) body: Body,
-    /// The JWT that was shown as `Bearer`, decoded.
+    /// The JWT that was shown as `Bearer` or `DPoP`, decoded.
     pub(crate) token: Option<Jwt>,
+    /// The proof that came with it.
+    pub(crate) proof: Option<Proof>,
     /// The JWT in `logout_token`, decoded.
     pub(crate) logout_token: Option<Jwt>,
+}
+
+/// A proof that the sender holds a key (RFC 9449 §4.2), decoded and not judged.
+#[derive(Debug, Serialize)]
+pub(crate) struct Proof {
+    pub(crate) jwt: Jwt,
+    /// The thumbprint of the key in its header (RFC 7638).
+    pub(crate) thumbprint: Option<String>,
+    /// Whether its `ath` is the hash of the access token beside it.
+    #[serde(skip)]
+    pub(crate) is_of_token: bool,
 }
 
 /// What was answered.
@@ -153,7 +170,14 @@ impl Request {
     /// Takes a request apart.
     pub(crate) fn of(parts: &request::Parts, body: &Bytes) -> Self {
         let token = parts.headers.get(header::AUTHORIZATION);
-        let token = token.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+        let token = token.and_then(|value| {
+            let value = value.to_str().ok()?;
+            value
+                .strip_prefix("Bearer ")
+                .or_else(|| value.strip_prefix("DPoP "))
+        });
+        let proof = parts.headers.get(DPOP);
+        let proof = proof.and_then(|value| value.to_str().ok());
         let logout_token = form_urlencoded::parse(body).find(|(name, _)| name == "logout_token");
         Self {
             method: parts.method.to_string(),
@@ -162,6 +186,7 @@ impl Request {
             headers: headers(&parts.headers, &REQUEST_HEADERS),
             body: Body::of(&parts.headers, body),
             token: token.and_then(Jwt::read),
+            proof: proof.and_then(|proof| Proof::read(proof, token)),
             logout_token: logout_token.and_then(|(_, token)| Jwt::read(&token)),
         }
     }
@@ -289,6 +314,20 @@ impl Jwt {
     }
 }
 
+impl Proof {
+    fn read(proof: &str, access_token: Option<&str>) -> Option<Self> {
+        let jwt = Jwt::read(proof)?;
+        let key = jwt.header["jwk"].as_object();
+        let key = key.and_then(|members| Jwk::from_json(members).ok());
+        Some(Self {
+            thumbprint: key.map(|key| key.thumbprint()),
+            is_of_token: access_token
+                .is_some_and(|token| jwt.claims["ath"] == digest_of(token).as_str()),
+            jwt,
+        })
+    }
+}
+
 /// OpenID Connect Core §3.1.3.6.
 fn is_bound(id_token: Option<&str>, access_token: Option<&str>) -> bool {
     let (Some(id_token), Some(access_token)) = (id_token.and_then(Jwt::read), access_token) else {
@@ -327,6 +366,10 @@ mod tests {
     fn a_whole_message_shows_no_secret() {
         let request = http::Request::post("/token?token=sc_at_AAAAAAAAAAAAAAAAAAAAAAAAAAAA")
             .header("authorization", "Basic ZGVtby1ub3RlczpodXNoLWh1c2g=")
+            .header(
+                "dpop",
+                "eyJ0eXAiOiJkcG9wK2p3dCJ9.eyJodG0iOiJQT1NUIn0.SECRETSECRET",
+            )
             .header("cookie", "sc-app=AbcdSECRETSECRETSECRETWxyz; other=x")
             .header("content-type", "application/x-www-form-urlencoded")
             .body(())
@@ -364,6 +407,7 @@ mod tests {
         insta::assert_snapshot!(lines.join("\n"), @r"
         token: sc_at_AAAA…AAAA
         authorization: Basic demo-notes:… (base64)
+        dpop: eyJ0…CRET
         content-type: application/x-www-form-urlencoded
         cookie: sc-app=Abcd…Wxyz; other=…
         location: /auth/callback?code=sc_code_Abcd…Wxyz&iss=http://localhost

@@ -12,6 +12,7 @@ mod diagram;
 mod directory;
 mod field;
 mod message;
+mod next;
 mod pages;
 mod parties;
 mod people;

@@ -1,5 +1,6 @@
 //! The pages of the web app: values in, HTML out. What they show is decided in `app.rs`.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
@@ -10,8 +11,9 @@ use serde::Serialize;
 
 use super::addresses::Addresses;
 use super::attacks::{Attack, Trial};
-use super::diagram;
+use super::diagram::{self, Said};
 use super::message::Message;
+use super::next::Hint;
 use super::people::Note;
 use super::story::{Identity, Step};
 
@@ -45,6 +47,7 @@ pub(crate) struct Visitor {
 pub(crate) struct HomePage<'a> {
     pub(crate) visitor: Option<Visitor>,
     pub(crate) addresses: Places<'a>,
+    pub(crate) next: Hint,
     /// How the last session ended.
     pub(crate) told: Told<'a>,
 }
@@ -56,6 +59,7 @@ pub(crate) struct NotesPage<'a> {
     pub(crate) addresses: Places<'a>,
     pub(crate) notes: Vec<Note>,
     pub(crate) longest_note: usize,
+    pub(crate) next: Hint,
     /// What the app was told about the person, if that is still remembered.
     pub(crate) identity: Option<Identity<'a>>,
     pub(crate) told: Told<'a>,
@@ -88,6 +92,8 @@ pub(crate) struct Told<'a> {
     steps: Vec<ToldStep<'a>>,
     /// An SVG.
     diagram: String,
+    /// The same in words.
+    said: Vec<Said>,
 }
 
 /// A step, and whether everything in it was proven.
@@ -104,6 +110,8 @@ pub(crate) struct Button {
     name: &'static str,
     title: &'static str,
     idea: &'static str,
+    defence: &'static str,
+    setting: &'static str,
     /// How it ended the last time.
     last: Option<Last>,
 }
@@ -128,7 +136,7 @@ impl<'a> From<&'a Addresses> for Places<'a> {
 impl<'a> Told<'a> {
     /// These steps, told.
     pub(crate) fn of(steps: Vec<Step<'a>>) -> Self {
-        let diagram = diagram::draw(&steps);
+        let (diagram, said) = (diagram::draw(&steps), diagram::list(&steps));
         let told = |step: Step<'a>| ToldStep {
             passed: step.passed(),
             step,
@@ -136,6 +144,7 @@ impl<'a> Told<'a> {
         Self {
             steps: steps.into_iter().map(told).collect(),
             diagram,
+            said,
         }
     }
 }
@@ -147,6 +156,8 @@ impl Button {
             name: attack.name(),
             title: attack.title(),
             idea: attack.idea(),
+            defence: attack.defence(),
+            setting: attack.setting(),
             last: None,
         }
     }
@@ -180,6 +191,7 @@ impl Pages {
                 .build()?,
         );
         environment.add_filter("pretty", pretty);
+        environment.add_filter("code", code);
         environment.add_global("stylesheet", stylesheet_path());
         for (name, source) in TEMPLATES {
             environment.add_template(name, source)?;
@@ -224,6 +236,19 @@ pub(crate) fn stylesheet_path() -> String {
     format!("/assets/demo-{}.css", &digest[..12])
 }
 
+/// What stands in backquotes, as code.
+fn code(text: &str) -> Value {
+    let mut html = String::new();
+    for (place, part) in text.split('`').enumerate() {
+        let escaped = minijinja::HtmlEscape(part);
+        let _ = match place % 2 {
+            0 => write!(html, "{escaped}"),
+            _ => write!(html, "<code>{escaped}</code>"),
+        };
+    }
+    Value::from_safe_string(html)
+}
+
 fn pretty(value: Value) -> String {
     serde_json::to_string_pretty(&value).unwrap_or_default()
 }
@@ -233,6 +258,7 @@ mod tests {
     use super::*;
     use crate::demo::addresses::Ports;
     use crate::demo::attacks::Role;
+    use crate::demo::next::Next;
 
     fn visitor(name: Option<&str>) -> Visitor {
         Visitor {
@@ -249,9 +275,11 @@ mod tests {
         let home = |visitor| {
             let addresses = (&addresses).into();
             let told = Told::of(Vec::new());
+            let next = Next::SignIn.hint();
             let page = HomePage {
                 visitor,
                 addresses,
+                next,
                 told,
             };
             pages.home(&page).unwrap()
@@ -270,6 +298,7 @@ mod tests {
             addresses: (&addresses).into(),
             notes: vec![Note { text }],
             longest_note: 280,
+            next: Next::Break.hint(),
             identity: None,
             told: Told::of(Vec::new()),
             attacks: vec![Button::of(Attack::ForgedToken).after(1, false, "200".to_owned())],
@@ -278,6 +307,16 @@ mod tests {
         assert!(html.contains("too long ago to be remembered"));
         assert!(html.contains("Not refused as it must be"));
         assert!(!html.contains("<script>") && !html.contains("<b>"));
+        assert!(html.contains(">Try an attack</a>"));
+        // Every part that the list names is there, and nothing that is not.
+        let list = html.split_once("id=\"parts\"").unwrap().1;
+        let list = list.split_once("</nav>").unwrap().0;
+        let parts: Vec<&str> = list.split("href=\"#").skip(1).collect();
+        assert_eq!(parts.len(), 4, "{list}");
+        for part in parts {
+            let id = part.split('"').next().unwrap();
+            assert!(html.contains(&format!("id=\"{id}\"")), "{id}");
+        }
     }
 
     #[test]
@@ -301,6 +340,13 @@ mod tests {
         };
         let html = Pages::new().unwrap().attack(&page).unwrap();
         assert!(html.contains("class=\"verdict bad\"") && html.contains("Expected: <code>401"));
+        assert!(html.contains("What stops it") && html.contains("<dt>Setting</dt>"));
+    }
+
+    #[test]
+    fn code_is_marked_and_markup_is_none() {
+        let html = code("`a.b` = <false>, `c` too").to_string();
+        assert_eq!(html, "<code>a.b</code> = &lt;false&gt;, <code>c</code> too");
     }
 
     #[test]

@@ -218,6 +218,7 @@ fn declared(
     );
     let flow = [GrantType::AuthorizationCode, GrantType::RefreshToken];
     let mut web_app = registered(app.id, "Demo Notes", &[&app_uri], &flow, all.clone())?;
+    web_app.dpop_bound_access_tokens = true;
     web_app.openid.post_logout_redirect_uris =
         vec![RedirectUri::register(&addresses.post_logout_redirect_uri()).ok()?];
     web_app.openid.backchannel_logout_uri =
@@ -354,6 +355,7 @@ async fn client(
         .secret(app.secret.clone())
         .scopes(IDENTITY.into_iter().chain([NOTES_READ, NOTES_WRITE]))
         .resource(&addresses.api)
+        .dpop(true)
         .session_keys(KeyRing::parse(&directory.secret("app-session-key")?)?)
         .store(SqliteStore::open(directory.file("app-sessions.db")).await?)
         .build()?;

@@ -15,6 +15,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use safeconduct_protocol::clock::Clock;
+use safeconduct_protocol::time::Timestamp;
 use tokio::sync::broadcast;
 
 use super::message::{self, Answer, Message, Party};
@@ -124,6 +125,11 @@ impl Recorder {
     /// Hears of every message from now on.
     pub(crate) fn listen(&self) -> broadcast::Receiver<News> {
         self.news.subscribe()
+    }
+
+    /// What time it is for what is recorded.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {

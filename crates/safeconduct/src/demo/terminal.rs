@@ -122,6 +122,12 @@ impl Terminal {
             self.paint(colour, mark),
             self.paint(QUIET, &outcome.verdict()),
         ));
+        let plain = |text: &str| self.paint(QUIET, &text.replace('`', ""));
+        self.say(&format!(
+            "      {}\n      {}",
+            plain(outcome.attack.defence()),
+            plain(outcome.attack.setting()),
+        ));
     }
 
     /// Prints one line.

@@ -14,7 +14,7 @@ use thirtyfour::prelude::*;
 const PASSWORD: &str = "correct-horse-demo";
 const WRONG_PASSWORD: &str = "wrong-horse-typed-by-mistake";
 
-const ATTACKS: [&str; 11] = [
+const ATTACKS: [&str; 12] = [
     "replayed-code",
     "code-of-another-client",
     "wrong-code-verifier",
@@ -23,6 +23,7 @@ const ATTACKS: [&str; 11] = [
     "swapped-id-token",
     "token-for-another-api",
     "forged-token",
+    "stolen-token",
     "reused-refresh-token",
     "revoked-token",
     "replayed-logout-token",
@@ -38,12 +39,14 @@ async fn a_newcomer_walks_through_the_flow_and_breaks_nothing_in_a_browser() {
         reads_notes_and_what_happened(&stage).await?;
         reads_how_the_app_knows_her(&stage).await?;
         writes_a_note(&stage).await?;
+        renews_the_tokens(&stage).await?;
         is_remembered(&stage).await?;
         leaves_by_the_app(&stage).await?;
         leaves_by_the_server(&stage).await?;
         finds_herself_signed_out(&stage).await?;
         says_no_as_bob(&stage).await?;
         tries_to_break_it(&stage).await?;
+        asks_bob_after_all(&stage).await?;
         is_told_what_is_wrong(&stage).await?;
         followed_it_on_the_terminal(&stage);
         Ok(())
@@ -64,7 +67,10 @@ fn every_attack_is_refused_without_a_browser() {
         "{printed}{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    insta::assert_snapshot!(printed, @r"
+    let (results, defences): (Vec<&str>, Vec<&str>) = printed
+        .lines()
+        .partition(|line| !line.starts_with("      "));
+    insta::assert_snapshot!(results.join("\n"), @r"
   replayed-code            refused  ✓  400 invalid_grant
   code-of-another-client   refused  ✓  400 invalid_grant
   wrong-code-verifier      refused  ✓  400 invalid_grant
@@ -73,12 +79,16 @@ fn every_attack_is_refused_without_a_browser() {
   swapped-id-token         refused  ✓  502 id-token-invalid
   token-for-another-api    refused  ✓  401 invalid_token
   forged-token             refused  ✓  401 invalid_token
+  stolen-token             refused  ✓  401 invalid_token
   reused-refresh-token     refused  ✓  400 invalid_grant
   revoked-token            refused  ✓  401 invalid_token
   replayed-logout-token    refused  ✓  400 invalid_request
 
-  All 11 attacks were refused, each with the right error.
+  All 12 attacks were refused, each with the right error.
 ");
+    assert_eq!(defences.len(), 2 * ATTACKS.len(), "{printed}");
+    let pkce = "Always on. Only a client that authenticates may go without, with clients.require_pkce = false.";
+    assert_eq!(defences[5].trim(), pkce);
 }
 
 async fn finds_the_way_to_the_server(stage: &Stage) -> WebDriverResult<()> {
@@ -89,6 +99,7 @@ async fn finds_the_way_to_the_server(stage: &Stage) -> WebDriverResult<()> {
         address.as_str().starts_with(app),
         "one host, or the cookies are lost"
     );
+    stage.shows("#next", &["Sign in as alice"]).await?;
     stage.picture("app-home").await?;
     stage.press("sign-in").await?;
     stage.shows("main", &["to continue to Demo Notes"]).await?;
@@ -141,7 +152,10 @@ async fn reads_notes_and_what_happened(stage: &Stage) -> WebDriverResult<()> {
     // The password that was mistyped.
     stage.has(1, ".diagram .refused").await?;
     stage.unfold("#step-5 > summary").await?;
-    stage.unfold("#step-5 .jwt summary").await?;
+    stage.shows("#step-5", &["bound to that key"]).await?;
+    stage
+        .unfold("#step-5 section + section .jwt summary")
+        .await?;
     stage
         .shows(
             "#step-5",
@@ -195,6 +209,25 @@ async fn writes_a_note(stage: &Stage) -> WebDriverResult<()> {
     stage.has(7, ".step .badge.good").await
 }
 
+/// Twice, without waiting: the new token is bound to the same key and taken by the API.
+async fn renews_the_tokens(stage: &Stage) -> WebDriverResult<()> {
+    stage.shows("#next", &["Renew the tokens"]).await?;
+    stage.shows("#parts", &["Renew the tokens"]).await?;
+    for _ in 0..2 {
+        stage.press("renew-now").await?;
+        stage.shows("h1", &["Hello Alice"]).await?;
+        stage.has(8, ".step .badge.good").await?;
+    }
+    stage.unfold("#step-8 > summary").await?;
+    let renewed = ["POST /token", "refresh_token", "dpop", "thumbprint"];
+    stage.shows("#step-8", &renewed).await?;
+    let page = stage.driver.source().await?;
+    assert_eq!(page.matches(">POST /token renew + proof</text>").count(), 2);
+    assert_eq!(page.matches(">GET /notes + proof</text>").count(), 1);
+    stage.shows("#next", &["Try an attack"]).await?;
+    stage.picture("app-renewed").await
+}
+
 async fn is_remembered(stage: &Stage) -> WebDriverResult<()> {
     // The app has forgotten her; the server has not.
     for cookie in stage.driver.get_all_cookies().await? {
@@ -232,6 +265,7 @@ async fn leaves_by_the_app(stage: &Stage) -> WebDriverResult<()> {
         .shows("#step-10", &["The server tells the app"])
         .await?;
     stage.has(2, ".step .badge.good").await?;
+    stage.shows("#next", &["Sign in again"]).await?;
     stage.picture("app-left").await?;
     stage.visit(&stage.demo.server).await?;
     stage.shows("main", &["Nobody is signed in"]).await
@@ -294,6 +328,9 @@ async fn tries_to_break_it(stage: &Stage) -> WebDriverResult<()> {
     for attack in ATTACKS {
         stage.press(&format!("break-{attack}")).await?;
         stage.shows("#verdict", &["Refused."]).await?;
+        stage
+            .shows(".defence", &["What stops it", "Setting"])
+            .await?;
         stage.has(0, ".trials .bad").await?;
         stage.wait_for(".trials .attacker").await?;
         if attack == ATTACKS[0] {
@@ -302,8 +339,23 @@ async fn tries_to_break_it(stage: &Stage) -> WebDriverResult<()> {
         stage.leave_by(".back").await?;
     }
     stage.has(ATTACKS.len(), ".attacks .last.good").await?;
+    stage.has(ATTACKS.len(), ".attacks .defence").await?;
     // Her own sign-in survived.
-    stage.shows("h1", &["Hello Alice"]).await
+    stage.shows("h1", &["Hello Alice"]).await?;
+    stage.shows("#next", &["Renew the tokens"]).await?;
+    stage.press("renew-now").await?;
+    stage.shows("#next", &["Sign out, at either end"]).await
+}
+
+/// The attacks gave nobody's consent but Carol's.
+async fn asks_bob_after_all(stage: &Stage) -> WebDriverResult<()> {
+    stage.leave_by(".who button").await?;
+    stage.press("next-thing").await?;
+    stage.fill("username", "bob").await?;
+    stage.fill("password", PASSWORD).await?;
+    stage.press("login-submit").await?;
+    let asked = ["Allow Demo Notes to use your account?", "You are bob"];
+    stage.shows("main", &asked).await
 }
 
 async fn is_told_what_is_wrong(stage: &Stage) -> WebDriverResult<()> {
@@ -317,7 +369,7 @@ async fn is_told_what_is_wrong(stage: &Stage) -> WebDriverResult<()> {
 }
 
 fn followed_it_on_the_terminal(stage: &Stage) {
-    let printed = stage.demo.printed_until("✗");
+    let printed = stage.demo.printed_until("This sign-in link doesn’t work");
     for words in [
         "1 app     -> browser  go to /authorize",
         "pushed; PKCE S256",
@@ -329,6 +381,7 @@ fn followed_it_on_the_terminal(stage: &Stage) {
         "5 app     -> server   code + code_verifier",
         "6 app     -> server   it is Alice Liddell",
         "7 app     -> API      GET /notes 200",
+        "8 app     -> server   refresh token + proof",
         "9 browser -> app      signed out",
         "9 browser -> server   signed out",
         "10 server  -> app      the session has ended",
@@ -338,8 +391,15 @@ fn followed_it_on_the_terminal(stage: &Stage) {
     ] {
         assert!(printed.contains(words), "{words} in\n{printed}");
     }
-    // The one thing that was not as it must be came last.
-    let last = printed.lines().last().unwrap_or_default();
+    // What was not as it must be: the mistyped password, and what came last.
+    let crosses: Vec<&str> = printed.lines().filter(|line| line.contains('✗')).collect();
+    assert_eq!(crosses.len(), 2, "{printed}");
+    assert!(
+        crosses[0].contains("alice could not sign in"),
+        "{}",
+        crosses[0]
+    );
+    let last = crosses[1];
     assert!(
         last.contains("✗ refused: 400 This sign-in link doesn’t work – Safeconduct (not so: "),
         "{last}"

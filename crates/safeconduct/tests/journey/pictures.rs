@@ -17,6 +17,14 @@ const WIDE: u32 = 1280;
 /// The width of WCAG 2.2's reflow (1.4.10), which is also 400 % zoom.
 const NARROW: u32 = 320;
 
+/// What has to be scrolled sideways within the page to be read.
+const SIDEWAYS: &str = r"
+    return [...document.querySelectorAll('body *')]
+        .filter(one => one.checkVisibility() && one.scrollWidth > one.clientWidth + 1)
+        .filter(one => ['auto', 'scroll'].includes(getComputedStyle(one).overflowX))
+        .map(one => one.className || one.tagName);
+";
+
 /// Whether somebody wants to keep the pictures.
 pub(crate) fn are_kept() -> bool {
     env::var_os(DIRECTORY).is_some()
@@ -58,6 +66,13 @@ impl Pictures {
                 taken,
                 Some(u64::from(width)),
                 "{name} sticks out at {width} pixels"
+            );
+            let hidden = driver.execute(SIDEWAYS, Vec::new()).await?;
+            let none: Vec<String> = Vec::new();
+            assert_eq!(
+                hidden.convert::<Vec<String>>()?,
+                none,
+                "{name} must be scrolled sideways at {width} pixels"
             );
             if let Some(directory) = &self.directory {
                 let file = directory.join(format!("{name}-{width}-{light}.png"));

@@ -5,6 +5,7 @@
 
 mod answer;
 mod code;
+mod defence;
 mod identity;
 mod token;
 mod trial;
@@ -36,6 +37,7 @@ pub(crate) enum Attack {
     ChangedState,
     TokenForAnotherApi,
     ForgedToken,
+    StolenToken,
     ReusedRefreshToken,
     RevokedToken,
     SwappedIdToken,
@@ -44,7 +46,7 @@ pub(crate) enum Attack {
 
 impl Attack {
     /// Every attack, in the order of the flow.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::ReplayedCode,
         Self::CodeOfAnotherClient,
         Self::WrongCodeVerifier,
@@ -53,6 +55,7 @@ impl Attack {
         Self::SwappedIdToken,
         Self::TokenForAnotherApi,
         Self::ForgedToken,
+        Self::StolenToken,
         Self::ReusedRefreshToken,
         Self::RevokedToken,
         Self::ReplayedLogoutToken,
@@ -68,6 +71,7 @@ impl Attack {
             Self::ChangedState => "changed-state",
             Self::TokenForAnotherApi => "token-for-another-api",
             Self::ForgedToken => "forged-token",
+            Self::StolenToken => "stolen-token",
             Self::ReusedRefreshToken => "reused-refresh-token",
             Self::RevokedToken => "revoked-token",
             Self::SwappedIdToken => "swapped-id-token",
@@ -90,6 +94,7 @@ impl Attack {
             Self::ChangedState => "Change the state",
             Self::TokenForAnotherApi => "Use another API’s token",
             Self::ForgedToken => "Forge a token",
+            Self::StolenToken => "Use a stolen token without its key",
             Self::ReusedRefreshToken => "Use a refresh token again",
             Self::RevokedToken => "Use a revoked token",
             Self::SwappedIdToken => "Swap the ID Token",
@@ -121,6 +126,9 @@ impl Attack {
             Self::ForgedToken => {
                 "The attacker writes a token: unsigned (alg: none), or signed with the server’s public key as if it were a shared secret (HS256)."
             }
+            Self::StolenToken => {
+                "A log or a proxy wrote down the access token, and even the proof beside it. The key never left the app."
+            }
             Self::ReusedRefreshToken => {
                 "A refresh token was copied from a backup. The app has renewed its tokens twice since then."
             }
@@ -145,6 +153,7 @@ impl Attack {
             Self::ChangedState => code::changed_state(run).await,
             Self::TokenForAnotherApi => token::for_another_api(run).await,
             Self::ForgedToken => token::forged(run).await,
+            Self::StolenToken => token::stolen(run).await,
             Self::ReusedRefreshToken => token::reused_refresh_token(run).await,
             Self::RevokedToken => token::revoked(run).await,
             Self::SwappedIdToken => identity::swapped_id_token(run).await,

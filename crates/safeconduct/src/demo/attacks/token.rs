@@ -1,6 +1,7 @@
 //! Attacks with tokens: forged, for somebody else, used up or revoked.
 
 use safeconduct_guard::Reason as Denial;
+use safeconduct_protocol::dpop::ProofKey;
 use safeconduct_protocol::encoding;
 use safeconduct_protocol::error::Reason;
 use serde_json::{Value, json};
@@ -50,6 +51,40 @@ pub(super) async fn forged(run: &mut Run<'_>) -> Result<(), Lost> {
     let confused = forge(genuine.expose(), "HS256", public.as_bytes()).ok_or_else(no_jwt)?;
     let came = run.notes(Role::Attacker, &confused).await?;
     run.attack("The same token, HS256 with the public key", refused, &came);
+    Ok(())
+}
+
+/// RFC 9449 §7.1: a token that is bound to a key is worth nothing without it.
+pub(super) async fn stolen(run: &mut Run<'_>) -> Result<(), Lost> {
+    let token = tokens_for_notes(run).await?.secret("access_token");
+    let token = token.expose();
+    let proof = run.proof_for_notes(run.key(), token)?;
+    let came = run.notes_with(Role::App, token, &proof).await?;
+    run.rightful(
+        "The app uses its token, with a proof of its key",
+        Expected::Success,
+        &came,
+    );
+
+    let came = run.notes_without_proof(Role::Attacker, token).await?;
+    run.attack(
+        "The stolen token comes without a proof",
+        Expected::Denied(Denial::BoundToKey),
+        &came,
+    );
+    let own = run.proof_for_notes(&ProofKey::generate(), token)?;
+    let came = run.notes_with(Role::Attacker, token, &own).await?;
+    run.attack(
+        "It comes with a proof of the attacker’s own key",
+        Expected::Denied(Denial::WrongKey),
+        &came,
+    );
+    let came = run.notes_with(Role::Attacker, token, &proof).await?;
+    run.attack(
+        "It comes with the app’s proof, which was stolen too",
+        Expected::Denied(Denial::ProofReplayed),
+        &came,
+    );
     Ok(())
 }
 

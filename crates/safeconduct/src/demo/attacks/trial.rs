@@ -2,6 +2,7 @@
 
 use http::header;
 use reqwest::RequestBuilder;
+use safeconduct_protocol::dpop::ProofKey;
 use safeconduct_protocol::pkce::CodeVerifier;
 use safeconduct_protocol::random;
 use safeconduct_protocol::scope::OPENID;
@@ -15,6 +16,7 @@ use super::answer::{Came, Expected};
 use super::{Attack, Credentials, Parts};
 use crate::demo::addresses::Addresses;
 use crate::demo::browser::{Browser, Lost};
+use crate::demo::message::DPOP;
 use crate::demo::people::{CALENDAR, NOTES_READ};
 use crate::demo::recorder::FlowId;
 use crate::demo::threads::RUN;
@@ -72,6 +74,8 @@ pub(super) struct Run<'a> {
     parts: &'a Parts,
     pub(super) browser: MutexGuard<'a, Browser>,
     pub(super) id: FlowId,
+    /// The key that the app's tokens are bound to. The attacker has it too, but for the attack that is about it.
+    key: ProofKey,
     trials: Vec<Trial>,
 }
 
@@ -108,6 +112,7 @@ impl<'a> Run<'a> {
             id: parts.recorder.begin_attack(),
             parts,
             browser,
+            key: ProofKey::generate(),
             trials: Vec::new(),
         }
     }
@@ -246,25 +251,25 @@ impl<'a> Run<'a> {
             .map_err(|_| Lost::Address(endpoint))
     }
 
-    /// Asks the token endpoint.
+    /// Asks the token endpoint, with a proof of the app's key.
     pub(super) async fn token(
         &self,
         role: Role,
         client: &Credentials,
         form: &[(&str, &str)],
     ) -> Result<Came, Lost> {
-        self.form(role, "/token", client, form).await
+        let url = format!("{}/token", self.parts.addresses.server);
+        let proof = self.prove(&self.key, "POST", &url, None)?;
+        let request = self.parts.http.post(url).header(DPOP, proof).form(form);
+        self.send_as(role, client, request).await
     }
 
     /// Asks the revocation endpoint (RFC 7009), as the app.
     pub(super) async fn revoke(&self, token: &Secret) -> Result<Came, Lost> {
-        self.form(
-            Role::App,
-            "/revoke",
-            self.app(),
-            &[("token", token.expose())],
-        )
-        .await
+        let url = format!("{}/revoke", self.parts.addresses.server);
+        let form = [("token", token.expose())];
+        let request = self.parts.http.post(url).form(&form);
+        self.send_as(Role::App, self.app(), request).await
     }
 
     /// Offers a code as it should be offered, but for what the attack changes.
@@ -292,11 +297,62 @@ impl<'a> Run<'a> {
         self.token(role, self.app(), &form).await
     }
 
-    /// Asks the API for the notes.
+    /// Asks the API for the notes, with a new proof of the app's key.
     pub(super) async fn notes(&self, role: Role, access_token: &str) -> Result<Came, Lost> {
-        let url = format!("{}/notes", self.parts.addresses.api);
-        self.send(role, self.parts.http.get(url).bearer_auth(access_token))
-            .await
+        let proof = self.proof_for_notes(&self.key, access_token)?;
+        self.notes_with(role, access_token, &proof).await
+    }
+
+    /// The same with this proof.
+    pub(super) async fn notes_with(
+        &self,
+        role: Role,
+        access_token: &str,
+        proof: &str,
+    ) -> Result<Came, Lost> {
+        let request = self.parts.http.get(self.notes_url());
+        let request = request.header(header::AUTHORIZATION, format!("DPoP {access_token}"));
+        self.send(role, request.header(DPOP, proof)).await
+    }
+
+    /// The same without any.
+    pub(super) async fn notes_without_proof(
+        &self,
+        role: Role,
+        access_token: &str,
+    ) -> Result<Came, Lost> {
+        let request = self.parts.http.get(self.notes_url());
+        self.send(role, request.bearer_auth(access_token)).await
+    }
+
+    /// A proof of `key` for the notes (RFC 9449 §4.2).
+    pub(super) fn proof_for_notes(
+        &self,
+        key: &ProofKey,
+        access_token: &str,
+    ) -> Result<String, Lost> {
+        self.prove(key, "GET", &self.notes_url(), Some(access_token))
+    }
+
+    /// The key that the app's tokens are bound to.
+    pub(super) fn key(&self) -> &ProofKey {
+        &self.key
+    }
+
+    fn prove(
+        &self,
+        key: &ProofKey,
+        method: &str,
+        url: &str,
+        access_token: Option<&str>,
+    ) -> Result<String, Lost> {
+        let now = self.parts.recorder.now();
+        key.prove(method, url, access_token, None, now)
+            .map_err(|_| Lost::Address(url.to_owned()))
+    }
+
+    fn notes_url(&self) -> String {
+        format!("{}/notes", self.parts.addresses.api)
     }
 
     /// The keys that the server publishes.
@@ -308,15 +364,13 @@ impl<'a> Run<'a> {
             .json)
     }
 
-    async fn form(
+    /// Sends a request with the id and the secret of `client`.
+    async fn send_as(
         &self,
         role: Role,
-        path: &str,
         client: &Credentials,
-        form: &[(&str, &str)],
+        request: RequestBuilder,
     ) -> Result<Came, Lost> {
-        let url = format!("{}{path}", self.parts.addresses.server);
-        let request = self.parts.http.post(url).form(form);
         self.send(
             role,
             request.basic_auth(client.id, Some(client.secret.expose())),

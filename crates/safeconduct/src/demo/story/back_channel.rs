@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Check, MOST_RENEWALS, Step, Story, check, same};
+use super::{Check, MOST_RENEWALS, Step, Story, check, is_bound_to_its_key, is_proven, same};
 use crate::demo::message::{Jwt, Message, Party};
 
 impl<'a> Story<'a> {
@@ -18,16 +18,20 @@ impl<'a> Story<'a> {
         };
         let proof = match answer.json("error").as_str() {
             Some(error) => format!("refused: {error}"),
-            None => format!("ID Token, access token {lives} s{refreshable}"),
+            None => format!("ID Token, access token {lives} s, bound to a key{refreshable}"),
         };
         Some(Step {
             number: 5,
             title: "The app buys tokens with the code, straight from the server".to_owned(),
             from: Party::App,
             to: Party::Server,
-            said: "code + code_verifier".to_owned(),
+            said: "code + code_verifier + proof".to_owned(),
             proof,
-            checks: self.judged_by_server(exchange),
+            checks: [
+                self.judged_by_server(exchange),
+                self.bound_by_server(exchange),
+            ]
+            .concat(),
             messages: vec![exchange],
         })
     }
@@ -89,7 +93,31 @@ impl<'a> Story<'a> {
         ]
     }
 
-    /// RFC 6750 §2.1.
+    /// RFC 9449 §5.
+    fn bound_by_server(&self, exchange: &Message) -> Vec<Check> {
+        let proof = exchange.request.proof.as_ref();
+        let proven = proof.and_then(|proof| proof.thumbprint.as_deref());
+        let named = self.asked_for("dpop_jkt");
+        vec![
+            check(
+                "The app proved that it holds a key, for this method and this address",
+                "RFC 9449 §4.3",
+                is_proven(exchange, &self.addresses.server),
+            ),
+            check(
+                "It is the key that step 1 named (dpop_jkt): the code is worth nothing without it",
+                "RFC 9449 §10",
+                proven == Some(named),
+            ),
+            check(
+                "The access token is bound to that key: its cnf.jkt is the key's thumbprint",
+                "RFC 9449 §6.1",
+                is_bound_to_its_key(exchange.answer.token.as_ref(), exchange),
+            ),
+        ]
+    }
+
+    /// RFC 6750 §2.1, RFC 9449 §7.1.
     pub(super) fn called_api(&self) -> Option<Step<'a>> {
         let last = *self.calls.last()?;
         let calls = self.latest_calls();
@@ -108,7 +136,7 @@ impl<'a> Story<'a> {
             said: format!("{} {}", last.line(), last.answer.status),
             proof: match refused {
                 true => "refused".to_owned(),
-                false => "aud, iss, exp, scope ok; active".to_owned(),
+                false => "aud, iss, exp, scope, key ok; active".to_owned(),
             },
             checks: self.judged_by_api(&calls, &introspections),
             messages,
@@ -151,6 +179,16 @@ impl<'a> Story<'a> {
                 calls.iter().all(|call| call.answer.status != 403),
             ),
             check(
+                "The app proved again that it holds the key of the token, for this method, this address and this token",
+                "RFC 9449 §7.1",
+                each(&|call, token| {
+                    let proof = call.request.proof.as_ref();
+                    is_proven(call, &self.addresses.api)
+                        && proof.is_some_and(|proof| proof.is_of_token)
+                        && is_bound_to_its_key(Some(token), call)
+                }),
+            ),
+            check(
                 "The server, asked by the API, says that it was not revoked",
                 "RFC 7662 §2.2",
                 introspections.len() == calls.len() && introspections.iter().all(active),
@@ -169,10 +207,10 @@ impl<'a> Story<'a> {
             title: "The app renews its tokens".to_owned(),
             from: Party::App,
             to: Party::Server,
-            said: "refresh token".to_owned(),
+            said: "refresh token + proof".to_owned(),
             proof: match last.answer.json("error").as_str() {
                 Some(error) => format!("refused: {error}"),
-                None => "new access token, next refresh token".to_owned(),
+                None => "new access token, bound to the same key; next refresh token".to_owned(),
             },
             checks: vec![
                 check("The app proved who it is again", "RFC 6749 §6", granted),
@@ -182,6 +220,16 @@ impl<'a> Story<'a> {
                     replaced
                         .as_str()
                         .is_some_and(|new| new != last.request.shown("refresh_token")),
+                ),
+                check(
+                    "The app proved that it still holds the key, for this method and this address",
+                    "RFC 9449 §4.3",
+                    is_proven(last, &self.addresses.server),
+                ),
+                check(
+                    "The new access token is bound to that key again: its cnf.jkt is the key's thumbprint",
+                    "RFC 9449 §6.1",
+                    is_bound_to_its_key(last.answer.token.as_ref(), last),
                 ),
             ],
             messages: self.refreshes[skipped..].to_vec(),

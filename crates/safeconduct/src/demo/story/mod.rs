@@ -12,6 +12,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use safeconduct_protocol::dpop::PROOF_TYP;
 use serde::Serialize;
 
 pub(crate) use identity::{Identity, identity};
@@ -43,7 +44,7 @@ pub(crate) struct Step<'a> {
 }
 
 /// Something a step proves, or fails to.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Check {
     pub(crate) claim: String,
     /// Where that is required.
@@ -208,6 +209,25 @@ fn check(claim: &str, spec: &'static str, passed: bool) -> Check {
 fn same(one: Option<&Field>, other: Option<&Field>) -> bool {
     let digest = |field: Option<&Field>| field.and_then(|field| field.digest.clone());
     digest(one).is_some() && digest(one) == digest(other)
+}
+
+/// Whether a proof came with `message` that was made for its method and for its address at `base` (RFC 9449 §4.3).
+fn is_proven(message: &Message, base: &str) -> bool {
+    let (method, path) = (&message.request.method, &message.request.path);
+    message.request.proof.as_ref().is_some_and(|proof| {
+        let claims = &proof.jwt.claims;
+        proof.jwt.header["typ"] == PROOF_TYP
+            && claims["htm"] == method.as_str()
+            && claims["htu"] == format!("{base}{path}")
+    })
+}
+
+/// Whether `token` is bound to the key whose proof came with `message` (RFC 9449 §6.1).
+fn is_bound_to_its_key(token: Option<&Jwt>, message: &Message) -> bool {
+    let bound = token.and_then(|token| token.claims["cnf"]["jkt"].as_str());
+    let proof = message.request.proof.as_ref();
+    let proven = proof.and_then(|proof| proof.thumbprint.as_deref());
+    bound.is_some() && bound == proven
 }
 
 /// Whether a `Set-Cookie` gives a value, kept from scripts and from other sites' forms.

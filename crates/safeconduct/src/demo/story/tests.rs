@@ -3,6 +3,7 @@
 use axum::body::Bytes;
 use http::{HeaderMap, HeaderName};
 use rstest::rstest;
+use safeconduct_protocol::dpop::ProofKey;
 use safeconduct_protocol::encoding;
 use safeconduct_protocol::id_token::at_hash;
 use safeconduct_protocol::jose::Algorithm;
@@ -18,6 +19,7 @@ const CODE: &str = "sc_code_AAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 const NONCE: &str = "9876543210987654321098765432109876543210987";
 const STATE: &str = "0123456789012345678901234567890123456789012";
 const SERVER: &str = "http://localhost:8420";
+const NOTES: &str = "http://localhost:8422/notes";
 const CALLBACK: &str = "http://localhost:8421/auth/callback";
 const FORM: &str = "content-type: application/x-www-form-urlencoded";
 const JSON: &str = "content-type: application/json";
@@ -38,6 +40,15 @@ struct Script {
     scope: &'static str,
     cache: &'static str,
     claims: Value,
+    /// The key that the app holds, and the one that it calls the API with.
+    key: ProofKey,
+    calls_with: ProofKey,
+    /// The key that the authorization request named.
+    named_key: String,
+    /// The address that the proof at the token endpoint is for.
+    proof_for: &'static str,
+    /// The access token that the API's proof is for, where that is another one.
+    proof_of: Option<&'static str>,
     /// What the ID Token says, its `at_hash` apart.
     identity: Value,
     /// The access token that its `at_hash` is of, where that is another one.
@@ -58,6 +69,8 @@ struct Logout {
 
 impl Script {
     fn new(verifier: &CodeVerifier) -> Self {
+        let key = ProofKey::generate();
+        let jkt = key.thumbprint().to_string();
         Self {
             resource: "http://localhost:8422",
             reference: REFERENCE,
@@ -70,7 +83,12 @@ impl Script {
             redirect_uri: CALLBACK,
             scope: "openid notes.read",
             cache: "no-store",
-            claims: json!({"aud": ["http://localhost:8422", SERVER], "iss": SERVER, "exp": 1_000_300}),
+            claims: json!({"aud": ["http://localhost:8422", SERVER], "iss": SERVER, "exp": 1_000_300, "cnf": {"jkt": jkt}}),
+            calls_with: ProofKey::from_pkcs8(&key.to_pkcs8().unwrap()).unwrap(),
+            key,
+            named_key: jkt,
+            proof_for: "http://localhost:8420/token",
+            proof_of: None,
             identity: json!({"aud": "demo-notes", "iss": SERVER, "exp": 1_000_300, "sub": "u-1", "nonce": NONCE, "sid": "s-1"}),
             bound_to: None,
             user_info: json!({"sub": "u-1", "name": "Alice Liddell"}),
@@ -158,8 +176,9 @@ impl Script {
         let challenge = verifier.challenge();
         let pushed = format!(
             "POST /par\n{FORM}\n\nclient_id=demo-notes&redirect_uri={CALLBACK}&state={STATE}&nonce={NONCE}\
-             &scope=openid+notes.read&resource={resource}&code_challenge={}&code_challenge_method=S256",
+             &scope=openid+notes.read&resource={resource}&code_challenge={}&code_challenge_method=S256&dpop_jkt={}",
             challenge.as_str(),
+            self.named_key,
         );
         let reference = json!({"request_uri": REFERENCE, "expires_in": 60});
         let authorize = format!(
@@ -195,15 +214,18 @@ impl Script {
             (self.code, self.redirect_uri, self.code_verifier.expose());
         let (token, cache, active, notes) = (self.token(), self.cache, self.active, self.notes);
         let exchange = format!(
-            "POST /token\n{FORM}\nauthorization: Basic eDp5\n\n\
+            "POST /token\n{FORM}\nauthorization: Basic eDp5\ndpop: {}\n\n\
              grant_type=authorization_code&code={code}&redirect_uri={redirect_uri}&code_verifier={verifier}",
+            prove(&self.key, "POST", self.proof_for, None),
         );
         let tokens = json!({"access_token": token, "expires_in": 300, "refresh_token": "sc_rt_BBBBBBBBBBBBBBBBBBBBBBBBBBBB", "scope": self.scope, "id_token": self.id_token()});
         let user_info = format!("200\n{JSON}\n\n{}", self.user_info);
-        let asked = format!("GET /userinfo\nauthorization: Bearer {token}");
+        let asked = format!("GET /userinfo\nauthorization: DPoP {token}");
         let introspect = format!("POST /introspect\n{FORM}\n\ntoken={token}");
         let introspected = format!("200\n{JSON}\n\n{{\"active\":{active}}}");
-        let call = format!("GET /notes\nauthorization: Bearer {token}");
+        let proof_of = self.proof_of.unwrap_or(&token);
+        let proof = prove(&self.calls_with, "GET", NOTES, Some(proof_of));
+        let call = format!("GET /notes\nauthorization: DPoP {token}\ndpop: {proof}");
         vec![
             order.within(
                 App,
@@ -223,12 +245,31 @@ impl Script {
         ]
     }
 
+    /// The app renews its tokens: at `address` by its proof, for a token that says `claims`.
+    fn renewal(&self, address: &str, claims: &Value) -> Arc<Message> {
+        let request = format!(
+            "POST /token\n{FORM}\nauthorization: Basic eDp5\ndpop: {}\n\n\
+             grant_type=refresh_token&refresh_token=sc_rt_BBBBBBBBBBBBBBBBBBBBBBBBBBBB",
+            prove(&self.key, "POST", address, None),
+        );
+        let token = jwt(&json!({"typ": "at+jwt", "alg": "ES256"}), claims);
+        let tokens =
+            json!({"access_token": token, "refresh_token": "sc_rt_CCCCCCCCCCCCCCCCCCCCCCCCCCCC"});
+        let answer = format!("200\n{JSON}\n\n{tokens}");
+        Order(500).said(Party::App, Party::Server, &request, &answer)
+    }
+
     fn way_back(&self) -> String {
         format!(
             "{CALLBACK}?code={CODE}&state={}&iss={}",
             self.state, self.iss
         )
     }
+}
+
+fn prove(key: &ProofKey, method: &str, address: &str, access_token: Option<&str>) -> String {
+    let now = Timestamp::from_seconds(1_000_000);
+    key.prove(method, address, access_token, None, now).unwrap()
 }
 
 fn jwt(header: &Value, claims: &Value) -> String {
@@ -340,9 +381,9 @@ fn a_sign_in_that_goes_well_proves_everything_in_seven_steps() {
     2 alice signed in | password, 7 ms | 1 messages | true
     3 allowed Demo Notes | openid notes.read | 2 messages | true
     4 code sc_code_AAAA…AAAA | iss checked, state matched | 1 messages | true
-    5 code + code_verifier | ID Token, access token 300 s, refresh token (rotating) | 1 messages | true
+    5 code + code_verifier + proof | ID Token, access token 300 s, bound to a key, refresh token (rotating) | 1 messages | true
     6 it is Alice Liddell | ID Token RS256, nonce matched; UserInfo agrees | 1 messages | true
-    7 GET /notes 200 | aud, iss, exp, scope ok; active | 2 messages | true
+    7 GET /notes 200 | aud, iss, exp, scope, key ok; active | 2 messages | true
     ");
 }
 
@@ -383,6 +424,12 @@ fn the_panel_shows_what_the_app_was_told_and_no_nonce() {
 #[case::other_verifier(|s: &mut Script| s.code_verifier = CodeVerifier::generate(), "5 The SHA-256 of the code_verifier")]
 #[case::other_redirect_uri(|s: &mut Script| s.redirect_uri = "http://localhost:8421/evil", "5 The redirect_uri is the one")]
 #[case::cached(|s: &mut Script| s.cache = "public", "5 No cache")]
+#[case::other_named_key(|s: &mut Script| s.named_key = ProofKey::generate().thumbprint().to_string(), "5 It is the key that step 1 named")]
+#[case::proof_for_elsewhere(|s: &mut Script| s.proof_for = "http://localhost:8420/userinfo", "5 The app proved that it holds a key")]
+#[case::bound_to_another_key(|s: &mut Script| s.claims["cnf"]["jkt"] = ProofKey::generate().thumbprint().as_str().into(), "5 The access token is bound")]
+#[case::bound_to_no_key(|s: &mut Script| s.claims["cnf"] = Value::Null, "7 The app proved again")]
+#[case::called_with_another_key(|s: &mut Script| s.calls_with = ProofKey::generate(), "7 The app proved again")]
+#[case::proof_of_another_token(|s: &mut Script| s.proof_of = Some("other"), "7 The app proved again")]
 #[case::revoked(|s: &mut Script| s.active = false, "7 The server, asked by the API")]
 #[case::expired(|s: &mut Script| s.claims["exp"] = json!(999_999), "7 It has not expired")]
 #[case::issued_by_another(|s: &mut Script| s.claims["iss"] = json!("http://localhost:9"), "7 iss is the server")]
@@ -416,6 +463,34 @@ fn a_token_for_another_api_is_noticed_where_it_is_given_and_where_it_is_used() {
     5 The token is an access token for this API, and for questions to the server about the person
     7 aud is this API
     ");
+}
+
+#[test]
+fn a_renewal_keeps_the_key() {
+    let verifier = CodeVerifier::generate();
+    let script = Script::new(&verifier);
+    let unproven = |renewal| {
+        let mut messages = script.messages(&verifier);
+        messages.push(renewal);
+        let addresses = Addresses::at(Ports::USUAL);
+        let steps = tell(&messages, &addresses);
+        let renewed = steps.iter().find(|step| step.number == 8).unwrap();
+        let failed = renewed.checks.iter().filter(|check| !check.passed);
+        failed.map(|check| check.spec).collect::<Vec<_>>()
+    };
+    let token = "http://localhost:8420/token";
+    let mut bound_to_no_key = script.claims.clone();
+    bound_to_no_key["cnf"] = Value::Null;
+    let nothing: [&str; 0] = [];
+    assert_eq!(unproven(script.renewal(token, &script.claims)), nothing);
+    assert_eq!(
+        unproven(script.renewal(NOTES, &script.claims)),
+        ["RFC 9449 §4.3"]
+    );
+    assert_eq!(
+        unproven(script.renewal(token, &bound_to_no_key)),
+        ["RFC 9449 §6.1"]
+    );
 }
 
 /// A browser that opens its own callback again is refused by the app, and has changed nothing of how the sign-in went.
