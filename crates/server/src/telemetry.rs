@@ -250,6 +250,72 @@ fn key<const N: usize>(name: &'static str, labels: Labels<N>) -> Key {
     Key::from_parts(name, labels)
 }
 
+/// What each counter counts.
+const COUNTERS: [(&str, &str); 10] = [
+    (TOKEN_REQUESTS, "Token requests by grant type and outcome."),
+    (AUTHORIZE, "Authorization requests by outcome."),
+    (LOGIN_ATTEMPTS, "Attempts to sign in by method and outcome."),
+    (CONSENT, "Answers on the consent page."),
+    (
+        LOGOUT_TOKENS,
+        "Attempts to tell a client that a session has ended, by outcome.",
+    ),
+    (
+        SWEPT,
+        "Rows that had passed their end and were deleted, by kind.",
+    ),
+    (
+        REFRESH_REUSE,
+        "Refresh tokens used again; each revoked its grant.",
+    ),
+    (
+        REFRESH_SHARED,
+        "Refresh tokens that two holders seem to use, by outcome.",
+    ),
+    (
+        RATE_LIMITED,
+        "Refusals for too much of something, by limit.",
+    ),
+    (
+        PASSWORD_HASH_WORK,
+        "Work of the passwords that were hashed: KiB of memory, times passes over it.",
+    ),
+];
+
+/// What each gauge shows.
+const GAUGES: [(&str, &str); 9] = [
+    (
+        PASSWORD_HASH_QUEUE,
+        "Passwords that wait for a hashing thread.",
+    ),
+    (CONNECTIONS, "Open connections on all listeners."),
+    (
+        SWEEP_BACKLOG,
+        "Rows that have passed their end and are still to be deleted, by kind; at most 100,000 are counted.",
+    ),
+    (
+        OUTBOX_ROWS,
+        "Messages that are still to be told, by kind; counted every minute.",
+    ),
+    (
+        OUTBOX_OLDEST,
+        "Time for which the oldest message in the outbox has waited, by kind.",
+    ),
+    (
+        NOT_READY,
+        "1 for the reason why requests should be sent to another node.",
+    ),
+    (
+        CLOCK_OFFSET,
+        "By how much this node's clock is ahead of the database's.",
+    ),
+    (
+        CATALOG_AGE,
+        "Time since the copy of clients and keys was known to be right.",
+    ),
+    (BUILD_INFO, "Always 1; the version that runs."),
+];
+
 fn describe(recorder: &PrometheusRecorder) {
     let text = SharedString::const_str;
     let name = KeyName::from_const_str;
@@ -258,70 +324,10 @@ fn describe(recorder: &PrometheusRecorder) {
         Some(Unit::Seconds),
         text("Time from a whole request to its answer, by matched route and status."),
     );
-    for (counter, description) in [
-        (TOKEN_REQUESTS, "Token requests by grant type and outcome."),
-        (AUTHORIZE, "Authorization requests by outcome."),
-        (LOGIN_ATTEMPTS, "Attempts to sign in by method and outcome."),
-        (CONSENT, "Answers on the consent page."),
-        (
-            LOGOUT_TOKENS,
-            "Attempts to tell a client that a session has ended, by outcome.",
-        ),
-        (
-            SWEPT,
-            "Rows that had passed their end and were deleted, by kind.",
-        ),
-        (
-            REFRESH_REUSE,
-            "Refresh tokens used again; each revoked its grant.",
-        ),
-        (
-            REFRESH_SHARED,
-            "Refresh tokens that two holders seem to use, by outcome.",
-        ),
-        (
-            RATE_LIMITED,
-            "Refusals for too much of something, by limit.",
-        ),
-        (
-            PASSWORD_HASH_WORK,
-            "Work of the passwords that were hashed: KiB of memory, times passes over it.",
-        ),
-    ] {
+    for (counter, description) in COUNTERS {
         recorder.describe_counter(name(counter), None, text(description));
     }
-    for (gauge, description) in [
-        (
-            PASSWORD_HASH_QUEUE,
-            "Passwords that wait for a hashing thread.",
-        ),
-        (CONNECTIONS, "Open connections on all listeners."),
-        (
-            SWEEP_BACKLOG,
-            "Rows that have passed their end and are still to be deleted, by kind; at most 100,000 are counted.",
-        ),
-        (
-            OUTBOX_ROWS,
-            "Messages that are still to be told, by kind; counted every minute.",
-        ),
-        (
-            OUTBOX_OLDEST,
-            "Time for which the oldest message in the outbox has waited, by kind.",
-        ),
-        (
-            NOT_READY,
-            "1 for the reason why requests should be sent to another node.",
-        ),
-        (
-            CLOCK_OFFSET,
-            "By how much this node's clock is ahead of the database's.",
-        ),
-        (
-            CATALOG_AGE,
-            "Time since the copy of clients and keys was known to be right.",
-        ),
-        (BUILD_INFO, "Always 1; the version that runs."),
-    ] {
+    for (gauge, description) in GAUGES {
         recorder.describe_gauge(name(gauge), None, text(description));
     }
 }
