@@ -90,7 +90,7 @@ fn event() -> impl Strategy<Value = Event> {
 async fn open(url: &str) -> Store {
     let store = Store::open(url).await.unwrap();
     let issuer = "https://id.example.com";
-    store.join_cluster(issuer, "check", START).await.unwrap();
+    store.join_cluster(issuer, &["check"], START).await.unwrap();
     store
 }
 
@@ -299,7 +299,12 @@ impl<'s> Pair<'s> {
                 .introspect_grant(grant, "jti", era, self.now)
                 .await;
             let ours = self.rows.introspect(era, self.now, None);
-            assert_eq!(theirs.unwrap(), ours, "in era {era}: {:?}", self.rows);
+            assert_eq!(
+                theirs.unwrap().is_some(),
+                ours,
+                "in era {era}: {:?}",
+                self.rows
+            );
         }
     }
 }

@@ -377,6 +377,12 @@ fn push_field(bytes: &mut Vec<u8>, field: &[u8]) {
     bytes.extend_from_slice(field);
 }
 
+/// The id of the key that a sealed text of `kind` names; `None` for what is no such text. Whether it opens is another question.
+pub fn key_of(kind: Kind, sealed: &str) -> Option<u32> {
+    let bytes = encoding::decode(sealed.strip_prefix(kind.prefix())?)?;
+    read_header(&bytes).ok().map(|(id, _)| id)
+}
+
 fn read_header(buffer: &[u8]) -> Result<(u32, [u8; NONCE_LEN]), SealError> {
     let (version, rest) = buffer.split_first().ok_or(SealError::Encoding)?;
     if *version != VERSION {

@@ -14,7 +14,7 @@ use crate::{
     pkce::CodeVerifier,
     random,
     resource::Resources,
-    scope::{OPENID, Scope},
+    scope::{OFFLINE_ACCESS, OPENID, Scope},
     secret::Secret,
     time::Timestamp,
 };
@@ -350,6 +350,52 @@ impl AccessToken {
             era: parts.era,
             cnf: parts.key.map(|jkt| Confirmation { jkt }),
         }
+    }
+
+    /// The first claim that says something else than `grant`, the row that the token names: a signature alone vouches for
+    /// nobody once a signing key was lost. `subject` is the person as `client` knows them. The scope may be narrower than the
+    /// grant's, and a client with credentials may have changed its key since (RFC 9449 §5).
+    pub fn differs_from(
+        &self,
+        grant: &Grant,
+        client: &Client,
+        subject: &str,
+        issuer: &str,
+    ) -> Option<&'static str> {
+        let key = self.cnf.as_ref().map(|confirmation| &confirmation.jkt);
+        let may_change_key = !client.is_public() || grant.dpop_jkt.is_none();
+        let judged = [
+            ("client_id", self.client_id == grant.client),
+            ("sub", self.sub == subject),
+            ("scope", self.scope.is_within(&grant.scope)),
+            (
+                "aud",
+                self.aud == Audiences::of(&grant.audience, &self.scope, issuer),
+            ),
+            ("auth_time", self.auth_time == Some(grant.auth_time)),
+            ("cnf", may_change_key || key == grant.dpop_jkt.as_ref()),
+        ];
+        judged.iter().find(|(_, same)| !same).map(|(name, _)| *name)
+    }
+
+    /// The first claim that no token of `client`'s own says (RFC 6749 §4.4). There is no row to compare it with: the client's
+    /// registration is what it rests on.
+    pub fn differs_from_own_of(&self, client: &Client) -> Option<&'static str> {
+        let judged = [
+            ("client_id", self.client_id == client.id),
+            ("sub", self.sub == client.id.as_str()),
+            (
+                "scope",
+                !self.scope.contains(OPENID) && !self.scope.contains(OFFLINE_ACCESS),
+            ),
+            ("aud", matches!(self.aud, Audiences::One(_))),
+            ("auth_time", self.auth_time.is_none()),
+            (
+                "client_epoch",
+                self.client_epoch.is_some() && client.may_use(GrantType::ClientCredentials),
+            ),
+        ];
+        judged.iter().find(|(_, same)| !same).map(|(name, _)| *name)
     }
 
     /// How it is presented (RFC 6750 §1.1, RFC 9449 §5).

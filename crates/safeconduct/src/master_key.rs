@@ -1,8 +1,9 @@
-//! The master key: where it comes from, how it is written, and who else may read it. What it wraps is the store's.
+//! The master key: where it comes from, how it is written, and who else may read it. While one takes the place of another, a file
+//! holds several, a line each. What they wrap is the store's.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 use safeconduct_protocol::{encoding, random};
@@ -38,7 +39,7 @@ pub(crate) enum MasterKeyError {
     )]
     Open { path: PathBuf },
     #[error(
-        "{source_name} does not hold a master key\n    write 32 random bytes as base64 (`openssl rand -base64 32`), as hex or raw"
+        "{source_name} does not hold a master key\n    write 32 random bytes as base64 (`openssl rand -base64 32`), as hex or raw; several a line each"
     )]
     Malformed { source_name: String },
     #[error(
@@ -54,21 +55,21 @@ impl MasterKey {
         Self(Zeroizing::new(random::bytes()))
     }
 
-    /// Reads the key that stands in the environment.
+    /// Reads the key that stands in the environment, or the keys, with spaces between them.
     ///
     /// # Errors
     /// The variable holds something else.
-    pub(crate) fn from_environment(text: &str) -> Result<Self, MasterKeyError> {
-        Self::parse(text.as_bytes()).ok_or_else(|| MasterKeyError::Malformed {
+    pub(crate) fn from_environment(text: &str) -> Result<Vec<Self>, MasterKeyError> {
+        Self::parse_all(text.as_bytes()).ok_or_else(|| MasterKeyError::Malformed {
             source_name: VARIABLE.to_owned(),
         })
     }
 
-    /// Reads the key in the file at `path`.
+    /// Reads the key in the file at `path`, or the keys.
     ///
     /// # Errors
     /// The file is missing or unreadable, open to everyone, or holds something else.
-    pub(crate) fn read(path: &Path) -> Result<Self, MasterKeyError> {
+    pub(crate) fn read(path: &Path) -> Result<Vec<Self>, MasterKeyError> {
         let unreadable = |source| MasterKeyError::Unreadable {
             path: path.to_owned(),
             source,
@@ -85,8 +86,24 @@ impl MasterKey {
             Readers::Owner | Readers::Mount => {}
         }
         let bytes = Zeroizing::new(std::fs::read(path).map_err(unreadable)?);
-        Self::parse(&bytes).ok_or_else(|| MasterKeyError::Malformed {
+        Self::parse_all(&bytes).ok_or_else(|| MasterKeyError::Malformed {
             source_name: path.display().to_string(),
+        })
+    }
+
+    /// Adds `self` to the file at `path`, on a line of its own behind the keys that are there. The file is replaced at once, and
+    /// keeps its owner and mode: a server that reads it meanwhile finds the old or the new.
+    ///
+    /// # Errors
+    /// The file can't be read or replaced.
+    pub(crate) fn add_to(&self, path: &Path) -> Result<(), MasterKeyError> {
+        let keys = Self::read(path)?;
+        let lines = keys.iter().chain([self]);
+        let lines = lines.map(|key| format!("{}\n", encoding::encode(&key.0[..])));
+        let text = Zeroizing::new(lines.collect::<String>());
+        replace_private(path, &text).map_err(|source| MasterKeyError::Unwritable {
+            path: path.to_owned(),
+            source,
         })
     }
 
@@ -105,6 +122,15 @@ impl MasterKey {
     /// The bytes, for the store that wraps with them.
     pub(crate) fn expose(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    fn parse_all(bytes: &[u8]) -> Option<Vec<Self>> {
+        if let Some(one) = Self::parse(bytes) {
+            return Some(vec![one]);
+        }
+        let words = std::str::from_utf8(bytes).ok()?.split_ascii_whitespace();
+        let keys: Option<Vec<_>> = words.map(|word| Self::parse(word.as_bytes())).collect();
+        keys.filter(|keys| !keys.is_empty())
     }
 
     fn parse(bytes: &[u8]) -> Option<Self> {
@@ -135,6 +161,31 @@ pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
     {
         Some(folder) => File::open(folder)?.sync_all(),
         None => File::open(".")?.sync_all(),
+    }
+}
+
+/// Puts `text` into the place of the file at `path`, with its owner and mode.
+fn replace_private(path: &Path, text: &str) -> io::Result<()> {
+    let path = path.canonicalize()?;
+    let kept = std::fs::metadata(&path)?;
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let new = path.with_file_name(name);
+    // Left behind by a command that was cut off.
+    if new.exists() {
+        std::fs::remove_file(&new)?;
+    }
+    write_private(&new, text)?;
+    let written = File::open(&new)?;
+    if (kept.uid(), kept.gid()) != (written.metadata()?.uid(), written.metadata()?.gid()) {
+        fchown(&written, Some(kept.uid()), Some(kept.gid()))?;
+    }
+    written.set_permissions(kept.permissions())?;
+    written.sync_all()?;
+    std::fs::rename(&new, &path)?;
+    match path.parent() {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
     }
 }
 
@@ -181,7 +232,7 @@ fn advice_on(error: &io::Error) -> &'static str {
 #[cfg(test)]
 mod tests {
     use std::fs::Permissions;
-    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    use std::os::unix::fs::PermissionsExt as _;
 
     use rstest::rstest;
 
@@ -220,11 +271,29 @@ mod tests {
         let key = MasterKey::generate();
         key.write_new(&path).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
-        assert!(MasterKey::read(&path).unwrap().expose() == key.expose());
+        let read = MasterKey::read(&path).unwrap();
+        assert!(read.len() == 1 && read[0].expose() == key.expose());
         assert!(matches!(
             MasterKey::generate().write_new(&path),
             Err(MasterKeyError::Unwritable { .. })
         ));
+    }
+
+    #[test]
+    fn a_second_key_joins_the_first_in_a_file_that_stays_whose_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("master.key");
+        for bytes in [&counting()[..], HEX.as_bytes()] {
+            std::fs::write(&path, bytes).unwrap();
+            std::fs::set_permissions(&path, Permissions::from_mode(0o400)).unwrap();
+            let second = MasterKey::generate();
+            second.add_to(&path).unwrap();
+            let read = MasterKey::read(&path).unwrap();
+            assert_eq!(read.len(), 2);
+            assert!(read[0].expose() == &counting() && read[1].expose() == second.expose());
+            assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o400);
+            std::fs::remove_file(&path).unwrap();
+        }
     }
 
     #[rstest]
@@ -242,9 +311,11 @@ mod tests {
     #[test]
     fn a_key_may_stand_in_the_environment() {
         assert_eq!(
-            MasterKey::from_environment(HEX).unwrap().expose(),
+            MasterKey::from_environment(HEX).unwrap()[0].expose(),
             &counting()
         );
+        let two = format!("{HEX} AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8");
+        assert_eq!(MasterKey::from_environment(&two).unwrap().len(), 2);
         assert!(matches!(
             MasterKey::from_environment("hunter2"),
             Err(MasterKeyError::Malformed { .. })

@@ -792,7 +792,12 @@ fn the_next_key_is_published_before_it_signs() {
     sign:ES256 next
     sign:RS256 active
     ");
-    let second = place.json(&["key", "rotate", "ES256"]);
+    assert_snapshot!(place.tells(&["key", "rotate", "ES256"]).replace("1 second ", "0 seconds "), @"
+    exit 5
+    err: the next key of sign:ES256 was made 0 seconds ago, and waits for 1 day
+    err:     rotate again when that is over; --now uses it although not everybody may know it
+    ");
+    let second = place.json(&["key", "rotate", "ES256", "--now"]);
     assert_snapshot!(states(&second), @"
     sign:ES256 active
     sign:ES256 next
@@ -801,7 +806,7 @@ fn the_next_key_is_published_before_it_signs() {
     ");
     assert_snapshot!(place.tells(&["key", "rotate", "EdDSA"]), @"
     exit 4
-    err: there is no signing key for EdDSA
+    err: there is no key for EdDSA
     err:     `safeconduct key list` shows what there is
     ");
     assert_eq!(
@@ -809,6 +814,134 @@ fn the_next_key_is_published_before_it_signs() {
         Some(2)
     );
     assert!(place.json(&["key", "list"]).as_array().unwrap().len() > 5);
+}
+
+/// The id of the one master key that wraps everything.
+fn master_key_of(place: &Place) -> String {
+    let keys = place.json(&["key", "list"]);
+    let mut ids: Vec<&str> = keys
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|key| key["master_key"].as_str().unwrap())
+        .collect();
+    ids.dedup();
+    assert_eq!(ids.len(), 1, "{keys}");
+    ids[0].to_owned()
+}
+
+#[test]
+fn another_master_key_joins_the_file_and_takes_over() {
+    let place = Place::on_this_machine();
+    place.json(&["client", "create", "api"]);
+    let file = place.path().join("master.key");
+    let before = fs::read_to_string(&file).unwrap();
+    let old = master_key_of(&place);
+    let told = place.tells(&["key", "rotate-master"]);
+    let new = master_key_of(&place);
+    let told = told.replace(&old, "OLD").replace(&new, "NEW");
+    assert_snapshot!(told, @"
+    exit 0
+    out: master key    NEW
+    out: before        OLD
+    out: keys wrapped  13
+    err: made a master key: the last line of master.key
+    err: the master key NEW is announced; asking every running node whether it is there
+    err: OLD wraps nothing any more: take it out (line 1 of master.key) at every node
+    err:     a backup that was made until now opens with OLD alone: keep it with those backups, and nowhere else
+    ");
+    let after = fs::read_to_string(&file).unwrap();
+    assert!(after.starts_with(&before) && after.lines().count() == 2);
+    let second = after.lines().nth(1).unwrap();
+
+    // The old one alone opens nothing any more, the new one alone does.
+    fs::write(&file, &before).unwrap();
+    let refused = place.tells(&["client", "list"]).replace(&new, "NEW");
+    assert_snapshot!(refused, @"
+    exit 3
+    err: keys of this database are wrapped with the master key NEW, which is not here: add it to the file of the master key, a line for each key
+    ");
+    fs::write(&file, second).unwrap();
+    assert_eq!(place.json(&["client", "list"]).as_array().unwrap().len(), 1);
+
+    // What was never used and what was retired are no choice.
+    let strangers =
+        "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8 BAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+    fs::write(&file, format!("{second}\n{before}{strangers}")).unwrap();
+    let refused = place.run(&["key", "rotate-master"]);
+    assert_eq!(refused.status.code(), Some(5), "{}", place.told(&refused));
+    assert_eq!(
+        place
+            .run(&["key", "rotate-master", "--abandon"])
+            .status
+            .code(),
+        Some(4)
+    );
+    assert_eq!(master_key_of(&place), new);
+}
+
+#[test]
+fn after_a_loss_every_secret_is_listed() {
+    let place = Place::on_this_machine();
+    place.json(&["client", "create", "api"]);
+    place.json(&["key", "rotate", "ES256"]);
+    let keys = place.json(&["key", "list"]);
+    let old = master_key_of(&place);
+    assert_eq!(
+        place.run(&["key", "compromised"]).status.code(),
+        Some(2),
+        "it asks"
+    );
+    assert_eq!(place.json(&["key", "list"]), keys);
+    let listed = place.json(&["key", "compromised", "--yes"]);
+    let listed: Vec<(&str, &str)> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            (
+                row["secret"].as_str().unwrap(),
+                row["done"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    for key in keys.as_array().unwrap() {
+        let (id, purpose) = (&key["id"], key["purpose"].as_str().unwrap());
+        let (_, done) = listed
+            .iter()
+            .find(|(secret, _)| secret.starts_with(&format!("{purpose} {id} ")))
+            .unwrap();
+        let expected = match purpose {
+            "subjects" => "kept",
+            signing if signing.starts_with("sign:") => "withdrawn",
+            _ => "replaced",
+        };
+        assert!(done.starts_with(expected), "{purpose}: {done}");
+    }
+    for other in [
+        format!("master key {old}"),
+        "secret of api".to_owned(),
+        "passwords of people".to_owned(),
+        "sessions, codes, refresh and access tokens".to_owned(),
+    ] {
+        assert!(
+            listed.iter().any(|(secret, _)| *secret == other),
+            "{other}: {listed:?}"
+        );
+    }
+    assert_ne!(master_key_of(&place), old);
+    let now = place.json(&["key", "list"]);
+    let now: Vec<&Value> = now
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|key| &key["id"])
+        .collect();
+    for key in keys.as_array().unwrap() {
+        let stays =
+            ["subjects", "hash", "seal:credential"].contains(&key["purpose"].as_str().unwrap());
+        assert_eq!(now.contains(&&key["id"]), stays, "{key}");
+    }
 }
 
 #[test]

@@ -25,7 +25,7 @@ use safeconduct_store::{ClientRecord, Cluster, SecretHash, Store};
 
 use crate::{
     fault::Fault,
-    keys::{Keys, MasterKey},
+    keys::{Keys, MasterKeys},
 };
 
 /// How often a node looks at the revision by itself.
@@ -92,7 +92,7 @@ impl Catalog {
         let cluster = rows
             .cluster
             .ok_or_else(|| Fault::new("the database belongs to no cluster"))?;
-        let keys = Keys::open(&source.master, issuer.as_str(), &cluster, &rows.keys, now)?;
+        let keys = Keys::open(&source.masters, issuer.as_str(), &cluster, &rows.keys, now)?;
         let scopes: HashMap<_, _> = rows
             .scopes
             .into_iter()
@@ -180,7 +180,7 @@ pub(crate) struct CatalogCache {
 /// Where copies come from.
 pub(crate) struct Source {
     pub(crate) store: Store,
-    pub(crate) master: MasterKey,
+    pub(crate) masters: MasterKeys,
     pub(crate) issuer: Issuer,
     pub(crate) clock: Clock,
 }
@@ -211,6 +211,16 @@ impl CatalogCache {
     pub(crate) async fn refresh(&self) -> Result<(), Fault> {
         let _one_at_a_time = self.refreshing.lock().await;
         self.look().await
+    }
+
+    /// The copy that is held, right or not.
+    pub(crate) fn held(&self) -> Arc<Catalog> {
+        self.current.load_full()
+    }
+
+    /// The master keys of this process.
+    pub(crate) fn masters(&self) -> &MasterKeys {
+        &self.source.masters
     }
 
     /// How long ago the copy was last known to be right.

@@ -12,6 +12,7 @@ use safeconduct_protocol::{
     sent::Sent,
     single_use::UsedId,
 };
+use safeconduct_store::HashedSecret;
 
 use crate::{catalog::KnownClient, dpop::ProvenKey, fault::Failure, form, server::Exchange};
 
@@ -22,6 +23,8 @@ const NOT_ENCODED: &str = "the right secret, but not form-encoded (RFC 6749 §2.
 pub(crate) struct AuthenticatedClient {
     known: KnownClient,
     assertion: Option<UsedId>,
+    /// Its secret's hash, where that was made with a key that hashes no more, and what it is with the one that does.
+    rehashed: Option<([u8; 32], HashedSecret)>,
 }
 
 impl AuthenticatedClient {
@@ -71,8 +74,32 @@ pub(crate) async fn use_up(
     Ok(store.use_ids(&used, exchange.now).await?)
 }
 
-/// Authenticates the client of a back-channel request (RFC 6749 §3.2.1). Unknown, disabled and wrong look the same, in the same time.
-pub(crate) fn authenticate(
+/// Authenticates the client of a back-channel request (RFC 6749 §3.2.1). A secret that is hashed with a retired key is hashed anew:
+/// only now is it known again.
+///
+/// # Errors
+/// Those of client authentication.
+pub(crate) async fn authenticate(
+    exchange: &Exchange<'_>,
+    headers: &HeaderMap,
+    parameters: &Parameters,
+) -> Result<AuthenticatedClient, Refusal> {
+    let authenticated = judge(exchange, headers, parameters)?;
+    if let Some((old, new)) = &authenticated.rehashed {
+        let (store, id) = (exchange.server.store(), &authenticated.client().id);
+        // Failing to is no reason to turn the client away; the next request tries again.
+        if let Err(error) = store
+            .rehash_client_secret(id, old, *new, exchange.now)
+            .await
+        {
+            tracing::warn!(%error, "a client secret could not be hashed anew");
+        }
+    }
+    Ok(authenticated)
+}
+
+/// Unknown, disabled and wrong look the same, in the same time.
+fn judge(
     exchange: &Exchange<'_>,
     headers: &HeaderMap,
     parameters: &Parameters,
@@ -82,15 +109,15 @@ pub(crate) fn authenticate(
         .catalog
         .client(&presented.id)
         .filter(|known| known.enabled);
-    let (secret_is_right, right_unencoded) = match &presented.credentials {
+    let (right_secret, right_unencoded) = match &presented.credentials {
         Credentials::Basic(secret) | Credentials::Post(secret) => (
-            matches_any(exchange, secret.decoded(), known),
+            matching(exchange, secret.decoded(), known),
             // For the log alone.
             secret
                 .unencoded()
-                .is_some_and(|unencoded| matches_any(exchange, unencoded, known)),
+                .is_some_and(|unencoded| matching(exchange, unencoded, known).is_some()),
         ),
-        Credentials::Assertion(_) | Credentials::None => (false, false),
+        Credentials::Assertion(_) | Credentials::None => (None, false),
     };
     let Some(known) = known else {
         return Err(Refusal::new(Reason::ClientAuthenticationFailed).because(nobody(&presented.id)));
@@ -107,7 +134,7 @@ pub(crate) fn authenticate(
         );
     }
     let assertion = match &presented.credentials {
-        Credentials::Basic(_) | Credentials::Post(_) if !secret_is_right => {
+        Credentials::Basic(_) | Credentials::Post(_) if right_secret.is_none() => {
             let detail = if right_unencoded {
                 NOT_ENCODED
             } else {
@@ -130,6 +157,7 @@ pub(crate) fn authenticate(
     Ok(AuthenticatedClient {
         known: known.clone(),
         assertion,
+        rehashed: right_secret.flatten(),
     })
 }
 
@@ -138,14 +166,25 @@ fn nobody(id: &ClientId) -> String {
     format!("{} is unknown or disabled", Sent(id.as_str()))
 }
 
-fn matches_any(exchange: &Exchange<'_>, secret: &Secret, known: Option<&KnownClient>) -> bool {
-    let presented = exchange.catalog.keys.hash_client_secret(secret);
-    let mut right = false;
+/// Whether a secret is one of the client's; and where its hash was made with another key than the one that hashes now, the hash as
+/// it is kept and as it is to be.
+fn matching(
+    exchange: &Exchange<'_>,
+    secret: &Secret,
+    known: Option<&KnownClient>,
+) -> Option<Option<([u8; 32], HashedSecret)>> {
+    let hashes = exchange.catalog.keys.hashes_of_client_secret(secret);
+    let active = *hashes.first()?;
+    let mut right = None;
     for kept in known
         .into_iter()
         .flat_map(|known| known.secrets(exchange.now))
     {
-        right |= encoding::constant_time_eq(kept, &presented);
+        for presented in &hashes {
+            if encoding::constant_time_eq(kept, &presented.hash) {
+                right = Some((presented.key != active.key).then_some((*kept, active)));
+            }
+        }
     }
     right
 }

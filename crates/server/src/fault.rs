@@ -44,6 +44,10 @@ impl Failure {
                 tracing::error!(%error, "the store is unavailable");
                 Reason::StoreUnavailable.into()
             }
+            Self::Faulted(Fault::Store(error @ StoreError::LacksMasterKey { .. })) => {
+                tracing::error!(%error, "this node lacks a master key");
+                Reason::StoreUnavailable.into()
+            }
             Self::Untimely(fault) => {
                 tracing::error!(%fault, "there is no time to judge by");
                 match fault {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use safeconduct_protocol::time::Timestamp;
-use safeconduct_store::{OutboxKind, StoreError, Sweepable};
+use safeconduct_store::{MasterKeyAnswer, MasterKeyId, OutboxKind, StoreError, Sweepable};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::{
@@ -42,6 +42,9 @@ pub enum NotReady {
     /// The clock can't be believed, or not enough.
     #[error(transparent)]
     Clock(ClockFault),
+    /// Keys are wrapped with a master key that this node lacks.
+    #[error("this node lacks the master key {0}: add it to its file of the master key")]
+    MasterKey(MasterKeyId),
     /// The store shows an earlier moment than it did before.
     #[error("{}", ClockFault::Rewound)]
     Rewound,
@@ -49,8 +52,14 @@ pub enum NotReady {
 
 impl NotReady {
     /// Every reason, as the metrics name it.
-    pub(crate) const REASONS: [&'static str; 5] =
-        ["store", "catalog", "clock", "rewound", "writes"];
+    pub(crate) const REASONS: [&'static str; 6] = [
+        "store",
+        "catalog",
+        "clock",
+        "rewound",
+        "writes",
+        "master-key",
+    ];
 
     /// Its name in metrics and logs.
     pub fn reason(self) -> &'static str {
@@ -60,12 +69,14 @@ impl NotReady {
             Self::Clock(_) => Self::REASONS[2],
             Self::Rewound => Self::REASONS[3],
             Self::Writes => Self::REASONS[4],
+            Self::MasterKey(_) => Self::REASONS[5],
         }
     }
 
     fn because(fault: &Fault) -> Self {
         match fault {
             Fault::Store(StoreError::Unavailable(_) | StoreError::CommitUnknown(_)) => Self::Store,
+            Fault::Store(StoreError::LacksMasterKey { id }) => Self::MasterKey(*id),
             _ => Self::Catalog,
         }
     }
@@ -122,6 +133,9 @@ impl Server {
         if can_exchange && let Err(fault) = self.learn_password_costs().await {
             tracing::warn!(%fault, "what stored passwords cost could not be read; the next poll reads it");
         }
+        if let Err(fault) = self.answer_for_master_key().await {
+            tracing::warn!(%fault, "whether the next master key is here could not be told; the next poll tells it");
+        }
     }
 
     /// Does now what happens by itself twice a second: reads what other nodes and the operator have changed, compares the
@@ -132,7 +146,8 @@ impl Server {
     pub async fn refresh(&self) -> Result<(), Fault> {
         self.look().await?;
         self.exchange_guesses().await?;
-        self.learn_password_costs().await
+        self.learn_password_costs().await?;
+        self.answer_for_master_key().await
     }
 
     /// Does now what happens by itself every minute: deletes rows that have ended, of every kind a bounded number at a time, until
@@ -161,6 +176,7 @@ impl Server {
             }
             kinds = left;
         }
+        self.forget_retired_keys(now).await?;
         self.measure_outbox(now).await?;
         failed.map_or(Ok(()), |error| Err(error.into()))
     }
@@ -193,6 +209,23 @@ impl Server {
             let rows = waiting.map_or(0, |waiting| waiting.rows);
             let oldest = waiting.map_or(0, |waiting| now.since(waiting.oldest));
             self.telemetry().outbox(kind, rows, oldest);
+        }
+        Ok(())
+    }
+
+    /// Forgets retired keys that nothing needs any more. Nearly always there is none, and nobody is asked.
+    async fn forget_retired_keys(&self, now: Timestamp) -> Result<(), Fault> {
+        let catalog = self.cache().current().await?;
+        for key in catalog.keys.to_be_forgotten(now) {
+            if key.goes_with_its_rows() {
+                self.store().delete_unused_key(key.id, now).await?;
+                continue;
+            }
+            match self.store().delete_key(key.id, now).await {
+                // Another node was faster.
+                Ok(()) | Err(StoreError::Conflict(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(())
     }
@@ -234,6 +267,7 @@ impl Server {
     /// A node whose clock is not believed counts nothing that others should go by.
     async fn exchange_guesses(&self) -> Result<(), Fault> {
         if let Ok(now) = self.time().moment() {
+            self.throttle().adopt(self.cache().held().keys.guesses());
             self.throttle().exchange(self.store(), now).await?;
         }
         Ok(())
@@ -246,6 +280,32 @@ impl Server {
             let counts = self.store().password_costs().await?;
             self.passwords().learn_costs(&counts, now);
         }
+        Ok(())
+    }
+
+    /// Tells whoever announced a master key whether it is here: once, and again when it comes.
+    async fn answer_for_master_key(&self) -> Result<(), Fault> {
+        let announced = self.cache().held().cluster.master.next;
+        let Some(next) = announced.map(|next| next.id) else {
+            *self.answered() = None;
+            return Ok(());
+        };
+        let key = self.cache().masters().find(next);
+        let said = (next, key.is_some());
+        if *self.answered() == Some(said) {
+            return Ok(());
+        }
+        let Ok(now) = self.time().moment() else {
+            return Ok(());
+        };
+        let answer = MasterKeyAnswer {
+            proof: key.map(|key| key.proof_of(self.name())),
+            node: self.name().to_owned(),
+        };
+        self.store()
+            .answer_for_master_key(next, &answer, now)
+            .await?;
+        *self.answered() = Some(said);
         Ok(())
     }
 

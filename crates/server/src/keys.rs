@@ -1,5 +1,13 @@
-//! The server's keys: the one master key, which only wraps, and the rows of `keys` it opens: sealing keys, signing keys
-//! and the key that client secrets are hashed with.
+//! The server's keys: the master key, which only wraps, and the rows of `keys` it opens: sealing keys, signing keys, the key that
+//! client secrets are hashed with, the one that pairwise subjects are made with, and the one that guesses are counted under.
+//!
+//! How one takes the place of another is in `rotation`, how long each step takes in `schedule`, and what is done when keys were
+//! lost in `recovery`.
+
+mod master;
+mod recovery;
+mod rotation;
+mod schedule;
 
 use safeconduct_protocol::{
     dpop::NonceKey,
@@ -8,15 +16,28 @@ use safeconduct_protocol::{
     jose::{Algorithm, JwkSet, KeySet, SigningKey},
     random,
     resource::Resources,
-    seal::{KeyState, Kind, Seal, SealKey},
+    seal::{KeyState, Kind, Seal, SealError, SealKey},
     secret::Secret,
     subject::Subjects,
     time::Timestamp,
 };
-use safeconduct_store::{Cluster, KeyRow, NewKey, ResealedKey, SealedPassword, Store, StoreError};
+use safeconduct_store::{
+    Cluster, HashedSecret, KeyRow, NewKey, ResealedKey, SealedPassword, Store, StoreError,
+};
 
+use self::master::Wrapper;
+pub use self::master::{MasterKey, MasterKeys};
+pub use self::recovery::{Lost, Recovered, replace_lost};
+pub use self::rotation::{
+    Resealed, Rewrapped, Rotated, Rotating, RotationError, nodes_lacking, reseal_credentials,
+    rewrap, rotate,
+};
+pub use self::schedule::{ANSWER_WITHIN, span};
+use self::schedule::{Kept, Purpose};
 use crate::{fault::Fault, password};
 
+/// The state of the key that is used, as its row says it.
+const ACTIVE: &str = "active";
 /// The kinds of artifact that have a sealing key in the database.
 const SEALED: [Kind; 8] = [
     Kind::PendingAuthorization,
@@ -33,46 +54,14 @@ const SEALED: [Kind; 8] = [
 const SIGNED: [Algorithm; 2] = [Algorithm::Es256, Algorithm::Rs256];
 /// The algorithm of access tokens, unless an API is registered for another.
 const ACCESS_TOKENS: Algorithm = Resources::default_algorithm();
-/// How long a retired signing key stays published, in seconds: longer than any access token lives.
-const RETIRED_GRACE: i64 = 24 * 3600;
-
-/// The 32 bytes that wrap every other key. Kept outside the database.
-#[derive(Clone)]
-pub struct MasterKey(std::sync::Arc<SealKey>);
-
-impl MasterKey {
-    /// A master key from its bytes.
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(std::sync::Arc::new(SealKey::from_bytes(0, bytes)))
-    }
-
-    /// A new master key.
-    pub fn generate() -> Self {
-        Self::from_bytes(random::bytes())
-    }
-
-    /// What the database keeps to recognise this key by; it tells nothing about it.
-    pub fn check_value(&self) -> String {
-        encoding::encode(&encoding::hmac_sha256(
-            self.0.expose_bytes(),
-            b"safeconduct master key check",
-        ))
-    }
-
-    /// Opens and wraps rows of `keys` in this cluster.
-    fn wrapper(&self, context: &str) -> Seal {
-        [Kind::Key, Kind::SigningKey]
-            .into_iter()
-            .fold(Seal::new(context), |seal, kind| {
-                seal.with_key(kind, self.0.for_kind(kind), KeyState::Active)
-            })
-    }
-}
 
 /// Every key of the cluster, opened.
 pub struct Keys {
     seal: Seal,
     hash: SealKey,
+    /// Those that hashed before it, and the one that is to.
+    other_hashes: Vec<SealKey>,
+    retired: Vec<RetiredKey>,
     signing: Vec<SigningKey>,
     subjects: Subjects,
     dpop_nonces: NonceKey,
@@ -85,30 +74,39 @@ impl Keys {
     /// Opens the keys in `rows` that are in use at `now`.
     ///
     /// # Errors
-    /// A fault if a row can't be opened with this master key, or a key that is needed is not there.
+    /// A fault if a row can't be opened with these master keys, or a key that is needed is not there.
     pub fn open(
-        master: &MasterKey,
+        masters: &MasterKeys,
         issuer: &str,
         cluster: &Cluster,
         rows: &[KeyRow],
         now: Timestamp,
     ) -> Result<Self, Fault> {
+        // What comes next is wrapped with it: a process that lacks it would fall behind without noticing.
+        masters.wraps(cluster)?;
         let context = context(issuer, cluster);
-        let wrapper = master.wrapper(&context);
+        let wrappers = masters.unwrappers(&context, cluster, rows)?;
         let mut seal = Seal::new(&context);
-        let (mut hash, mut signing) = (None, Vec::new());
+        let (mut hash, mut other_hashes, mut signing) = (None, Vec::new(), Vec::new());
+        let (mut subjects, mut guesses) = (None, None);
         let (mut verification, mut published) = (Vec::new(), Vec::new());
         for row in rows.iter().filter(|row| !is_over(row, now)) {
+            let wrapper = wrappers.of(row);
             match Purpose::parse(&row.purpose) {
                 Some(Purpose::Seal(kind)) => {
-                    seal = seal.with_key(kind, unwrap_key(&wrapper, row)?, state(row)?);
+                    seal = seal.with_key(kind, unwrap_key(wrapper, row)?, state(row)?);
                 }
-                Some(Purpose::Hash) => hash = Some(unwrap_key(&wrapper, row)?),
+                Some(Purpose::Hash) if row.state == ACTIVE => {
+                    hash = Some(unwrap_key(wrapper, row)?)
+                }
+                Some(Purpose::Hash) => other_hashes.push(unwrap_key(wrapper, row)?),
+                Some(Purpose::Subjects) => subjects = Some(unwrap_key(wrapper, row)?),
+                Some(Purpose::Guesses) => guesses = Some(unwrap_key(wrapper, row)?),
                 Some(Purpose::Sign(algorithm)) => {
-                    let key = unwrap_signing_key(&wrapper, row, algorithm)?;
+                    let key = unwrap_signing_key(wrapper, row, algorithm)?;
                     published.push(key.public_jwk());
                     verification.push(key.verification_key());
-                    if row.state == "active" {
+                    if row.state == ACTIVE {
                         signing.push(key);
                     }
                 }
@@ -118,16 +116,19 @@ impl Keys {
         }
         let missing = |what: &str| Fault::new(format!("the active key that {what} is missing"));
         let hash: SealKey = hash.ok_or_else(|| missing("hashes client secrets"))?;
+        let subjects = subjects.ok_or_else(|| missing("gives people their sub"))?;
+        let guesses = guesses.ok_or_else(|| missing("names whom passwords are guessed for"))?;
         if !signing.iter().any(|key| key.algorithm() == ACCESS_TOKENS) {
             return Err(missing("signs access tokens"));
         }
-        let derived = |label: &[u8]| encoding::hmac_sha256(hash.expose_bytes(), label);
         Ok(Self {
             seal,
-            subjects: Subjects::new(derived(b"safeconduct pairwise subjects")),
-            dpop_nonces: NonceKey::new(derived(b"safeconduct DPoP nonces")),
-            guesses: derived(b"safeconduct guesses"),
+            subjects: Subjects::new(*subjects.expose_bytes()),
+            dpop_nonces: NonceKey::new(derived(&hash, b"safeconduct DPoP nonces")),
+            guesses: *guesses.expose_bytes(),
             hash,
+            other_hashes,
+            retired: rows.iter().filter_map(RetiredKey::of).collect(),
             signing,
             verification: KeySet::new(verification),
             published: JwkSet { keys: published },
@@ -151,7 +152,7 @@ impl Keys {
         algorithms
     }
 
-    /// Gives every person their `sub`. The key follows from the one that is never rotated, so a `sub` stays what it is.
+    /// Gives every person their `sub`. Its key is never rotated, and stays when all others are lost: so does a `sub`.
     pub fn subjects(&self) -> &Subjects {
         &self.subjects
     }
@@ -177,8 +178,19 @@ impl Keys {
     }
 
     /// The keyed hash of a client secret, as it is stored.
-    pub fn hash_client_secret(&self, secret: &Secret) -> [u8; 32] {
-        encoding::hmac_sha256(self.hash.expose_bytes(), secret.expose().as_bytes())
+    pub fn hash_client_secret(&self, secret: &Secret) -> HashedSecret {
+        hashed(&self.hash, secret)
+    }
+
+    /// Every hash that a client secret may be stored under by now.
+    pub(crate) fn hashes_of_client_secret(&self, secret: &Secret) -> Vec<HashedSecret> {
+        let keys = [&self.hash].into_iter().chain(&self.other_hashes);
+        keys.map(|key| hashed(key, secret)).collect()
+    }
+
+    /// Retired keys that nothing needs any more at `now`, as far as the clock says.
+    pub(crate) fn to_be_forgotten(&self, now: Timestamp) -> impl Iterator<Item = &RetiredKey> {
+        self.retired.iter().filter(move |key| key.is_over(now))
     }
 
     /// Seals a password's hash for the row of `user`, so that a dump of the database gives nothing to guess at.
@@ -210,33 +222,6 @@ impl Keys {
     }
 }
 
-/// What a key is for, as its row says it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Purpose {
-    Seal(Kind),
-    Hash,
-    Sign(Algorithm),
-}
-
-impl Purpose {
-    fn parse(text: &str) -> Option<Self> {
-        let seals = SEALED.into_iter().map(Self::Seal);
-        let signs = Algorithm::ALL.into_iter().map(Self::Sign);
-        seals
-            .chain(signs)
-            .chain([Self::Hash])
-            .find(|purpose| purpose.name() == text)
-    }
-
-    fn name(self) -> String {
-        match self {
-            Self::Seal(kind) => format!("seal:{}", kind.name()),
-            Self::Hash => "hash".to_owned(),
-            Self::Sign(algorithm) => format!("sign:{}", algorithm.name()),
-        }
-    }
-}
-
 /// Makes the keys that a cluster lacks: all of them at its first start, those for new kinds of artifact after an upgrade, and those
 /// for the `algorithms` that clients are registered for. Two starts at once make one set.
 ///
@@ -244,35 +229,38 @@ impl Purpose {
 /// The store's, or a fault if the random source or the key generation fails.
 pub async fn create_missing(
     store: &Store,
-    master: &MasterKey,
+    masters: &MasterKeys,
     issuer: &str,
     cluster: &Cluster,
     algorithms: &[Algorithm],
     now: Timestamp,
 ) -> Result<(), Fault> {
     let rows = store.catalog().await?.keys;
-    let is_missing = |purpose: &Purpose| {
+    let active = |purpose: Purpose| {
         let name = purpose.name();
-        !rows
-            .iter()
-            .any(|row| row.purpose == name && row.state == "active")
+        rows.iter()
+            .find(|row| row.purpose == name && row.state == ACTIVE)
     };
-    let wrapper = master.wrapper(&context(issuer, cluster));
+    let context = context(issuer, cluster);
+    let wrapper = masters.wraps(cluster)?.wrapper(&context);
     let mut keys = Vec::new();
-    let secret = SEALED.into_iter().map(Purpose::Seal).chain([Purpose::Hash]);
-    for purpose in secret.filter(is_missing) {
-        let bytes = random::bytes::<32>();
-        keys.push(new_key(&wrapper, purpose, true, Kind::Key, &bytes)?);
-    }
     let wanted =
         |algorithm: &Algorithm| SIGNED.contains(algorithm) || algorithms.contains(algorithm);
-    for algorithm in Algorithm::ALL.into_iter().filter(wanted) {
-        if is_missing(&Purpose::Sign(algorithm)) {
-            keys.push(new_signing_key(&wrapper, algorithm, true)?);
+    for purpose in Purpose::all().filter(|purpose| active(*purpose).is_none()) {
+        match purpose {
+            Purpose::Sign(algorithm) if !wanted(&algorithm) => {}
+            Purpose::Sign(_) | Purpose::Seal(_) | Purpose::Hash => {
+                keys.push(new_key(&wrapper, purpose, true)?);
+            }
+            Purpose::Subjects | Purpose::Guesses => {
+                let before = match active(Purpose::Hash) {
+                    Some(row) => Some(derived_before(masters, &context, cluster, row, purpose)?),
+                    None => None,
+                };
+                let bytes = before.unwrap_or_else(random::bytes);
+                keys.push(wrapped(&wrapper, purpose, true, Kind::Key, &bytes)?);
+            }
         }
-    }
-    if keys.is_empty() {
-        return Ok(());
     }
     match store.add_keys(keys, now).await {
         // Another node was faster; its keys are everybody's.
@@ -281,20 +269,79 @@ pub async fn create_missing(
     }
 }
 
-fn new_signing_key(wrapper: &Seal, algorithm: Algorithm, active: bool) -> Result<NewKey, Fault> {
-    let made = SigningKey::generate(algorithm).and_then(|key| key.to_pkcs8());
-    let pkcs8 = made.map_err(|error| Fault::new(format!("making a signing key: {error}")))?;
-    new_key(
-        wrapper,
-        Purpose::Sign(algorithm),
-        active,
-        Kind::SigningKey,
-        &pkcs8,
-    )
+/// What stood for the key of `purpose` before it had a row: it followed from the one that hashes client secrets. Whoever was known
+/// by a pairwise `sub` then stays so.
+fn derived_before(
+    masters: &MasterKeys,
+    context: &str,
+    cluster: &Cluster,
+    hash: &KeyRow,
+    purpose: Purpose,
+) -> Result<[u8; 32], Fault> {
+    let wrappers = masters.unwrappers(context, cluster, std::slice::from_ref(hash))?;
+    let hash = unwrap_key(wrappers.of(hash), hash)?;
+    Ok(derived(
+        &hash,
+        match purpose {
+            Purpose::Subjects => b"safeconduct pairwise subjects",
+            _ => b"safeconduct guesses",
+        },
+    ))
 }
 
-fn new_key(
-    wrapper: &Seal,
+fn derived(key: &SealKey, label: &[u8]) -> [u8; 32] {
+    encoding::hmac_sha256(key.expose_bytes(), label)
+}
+
+fn hashed(key: &SealKey, secret: &Secret) -> HashedSecret {
+    HashedSecret {
+        hash: encoding::hmac_sha256(key.expose_bytes(), secret.expose().as_bytes()),
+        key: i64::from(key.id()),
+    }
+}
+
+/// A retired key, and what it was for.
+pub(crate) struct RetiredKey {
+    pub(crate) id: i64,
+    purpose: Purpose,
+    at: Timestamp,
+}
+
+impl RetiredKey {
+    fn of(row: &KeyRow) -> Option<Self> {
+        Some(Self {
+            id: row.id,
+            purpose: Purpose::parse(&row.purpose)?,
+            at: row.retired_at?,
+        })
+    }
+
+    /// Whether only rows can still need it.
+    pub(crate) fn goes_with_its_rows(&self) -> bool {
+        matches!(self.purpose.window().kept, Kept::WhileUsed(_))
+    }
+
+    fn is_over(&self, now: Timestamp) -> bool {
+        match self.purpose.window().kept {
+            Kept::For(seconds) | Kept::WhileUsed(seconds) => now.since(self.at) > seconds,
+            Kept::Never => false,
+        }
+    }
+}
+
+/// A new key, of chance.
+fn new_key(wrapper: &Wrapper, purpose: Purpose, active: bool) -> Result<NewKey, Fault> {
+    let Purpose::Sign(algorithm) = purpose else {
+        let bytes = random::bytes::<32>();
+        return wrapped(wrapper, purpose, active, Kind::Key, &bytes);
+    };
+    let made = SigningKey::generate(algorithm).and_then(|key| key.to_pkcs8());
+    let pkcs8 = made.map_err(|error| Fault::new(format!("making a signing key: {error}")))?;
+    wrapped(wrapper, purpose, active, Kind::SigningKey, &pkcs8)
+}
+
+fn wrapped(
+    wrapper: &Wrapper,
     purpose: Purpose,
     active: bool,
     kind: Kind,
@@ -302,24 +349,48 @@ fn new_key(
 ) -> Result<NewKey, Fault> {
     let id = i64::from(u32::from_be_bytes(random::bytes()) >> 1);
     let purpose = purpose.name();
-    let data = key_data(id, &purpose, if active { "active" } else { "next" });
-    let sealed = wrapper
-        .seal_bytes(kind, &data, bytes)
-        .map_err(|error| Fault::new(format!("wrapping a key: {error}")))?;
+    let data = key_data(id, &purpose, if active { ACTIVE } else { "next" });
+    let sealed = wrapper.seal.seal_bytes(kind, &data, bytes);
     Ok(NewKey {
         id,
         purpose,
         active,
-        sealed,
+        sealed: sealed.map_err(unwrapped)?,
+        master: wrapper.master,
     })
 }
 
-/// Whether the row is a signing key that was retired so long ago that nothing it signed is still good.
+/// The same key, sealed with `wrapper` for `state`.
+fn resealed(
+    unwrapper: &Seal,
+    wrapper: &Wrapper,
+    row: &KeyRow,
+    state: &str,
+) -> Result<ResealedKey, Fault> {
+    let kind = if row.sealed.starts_with(Kind::SigningKey.prefix()) {
+        Kind::SigningKey
+    } else {
+        Kind::Key
+    };
+    let bytes = unwrapper
+        .open_bytes(kind, &row_data(row), &row.sealed)
+        .map_err(|_| unopened(row))?;
+    let data = key_data(row.id, &row.purpose, state);
+    let sealed = wrapper.seal.seal_bytes(kind, &data, &bytes);
+    Ok(ResealedKey {
+        id: row.id,
+        sealed: sealed.map_err(unwrapped)?,
+        master: wrapper.master,
+    })
+}
+
+fn unwrapped(error: SealError) -> Fault {
+    Fault::new(format!("wrapping a key: {error}"))
+}
+
+/// Whether the row is a key that was retired so long ago that nothing it made is still good.
 fn is_over(row: &KeyRow, now: Timestamp) -> bool {
-    let retired = row
-        .retired_at
-        .is_some_and(|at| now.since(at) > RETIRED_GRACE);
-    retired && matches!(Purpose::parse(&row.purpose), Some(Purpose::Sign(_)))
+    RetiredKey::of(row).is_some_and(|key| !key.goes_with_its_rows() && key.is_over(now))
 }
 
 fn unwrap_signing_key(
@@ -378,52 +449,4 @@ fn row_data(row: &KeyRow) -> Vec<u8> {
 
 fn credential_data(user: &UserId) -> Vec<u8> {
     format!("credentials\n{user}\npassword").into_bytes()
-}
-
-/// Replaces the active signing key of `algorithm` by the one published before it, and publishes the next one: guards that
-/// refresh their keys meanwhile never meet a signature they can't check.
-///
-/// # Errors
-/// The store's, or a fault if a row does not open with this master key.
-pub async fn rotate_signing_key(
-    store: &Store,
-    master: &MasterKey,
-    issuer: &str,
-    cluster: &Cluster,
-    algorithm: Algorithm,
-    now: Timestamp,
-) -> Result<(), Fault> {
-    let wrapper = master.wrapper(&context(issuer, cluster));
-    let purpose = Purpose::Sign(algorithm).name();
-    let rows = store.catalog().await?.keys;
-    let resealed = |row: &KeyRow, state: &str| -> Result<ResealedKey, Fault> {
-        let pkcs8 = wrapper
-            .open_bytes(Kind::SigningKey, &row_data(row), &row.sealed)
-            .map_err(|_| unopened(row))?;
-        let sealed = wrapper.seal_bytes(
-            Kind::SigningKey,
-            &key_data(row.id, &row.purpose, state),
-            &pkcs8,
-        );
-        Ok(ResealedKey {
-            id: row.id,
-            sealed: sealed.map_err(|error| Fault::new(format!("wrapping a key: {error}")))?,
-        })
-    };
-    let in_state = |state: &str| {
-        rows.iter()
-            .find(|row| row.purpose == purpose && row.state == state)
-    };
-    // Without a published successor the first call only publishes one.
-    if let Some(next) = in_state("next") {
-        let active = in_state("active")
-            .map(|active| resealed(active, "retired"))
-            .transpose()?;
-        store
-            .promote_key(&resealed(next, "active")?, active.as_ref(), now)
-            .await?;
-    }
-    Ok(store
-        .add_keys(vec![new_signing_key(&wrapper, algorithm, false)?], now)
-        .await?)
 }

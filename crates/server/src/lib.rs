@@ -38,7 +38,7 @@ mod way_back;
 pub use cross_origin::CrossOrigin;
 pub use fault::Fault;
 pub use house::NotReady;
-pub use keys::MasterKey;
+pub use keys::{MasterKey, MasterKeys};
 pub use server::Server;
 pub use settings::Settings;
 pub use timekeeping::ClockFault;

@@ -1,6 +1,8 @@
 //! A token that somebody presents to this server: what it is, and whether it lives.
 
 use safeconduct_protocol::{
+    error::{Reason, Refusal},
+    grant::Grant,
     jose::{self, Algorithm, Audience, Expectation, Typ},
     refresh_token::RefreshToken,
     seal::Kind,
@@ -53,24 +55,56 @@ pub(crate) fn read_access_token(exchange: &Exchange<'_>, text: &str) -> Option<A
     (token.era == exchange.era() && exchange.now < token.exp).then_some(token)
 }
 
-/// Whether everything that `token` rests on still stands: one read, of the store and no copy.
+/// Whether everything that `token` rests on still stands, and it says nothing else than that: one read, of the store and no
+/// copy.
 pub(crate) async fn is_alive(
     exchange: &Exchange<'_>,
     token: &AccessToken,
 ) -> Result<bool, Failure> {
     let store = exchange.server.store();
-    let alive = match (token.grant_id, token.client_epoch) {
+    match (token.grant_id, token.client_epoch) {
         (Some(grant), _) => {
-            store
+            let grant = store
                 .introspect_grant(grant, &token.jti, token.era, exchange.now)
-                .await?
+                .await?;
+            Ok(grant.is_some_and(|grant| says_what_was_granted(exchange, token, &grant).is_ok()))
         }
         (None, Some(epoch)) => {
-            store
+            let known = exchange.catalog.client(&token.client_id);
+            if known.is_none_or(|known| token.differs_from_own_of(&known.client).is_some()) {
+                return Ok(false);
+            }
+            Ok(store
                 .client_token_alive(&token.client_id, epoch, &token.jti, token.era)
-                .await?
+                .await?)
         }
-        (None, None) => false,
+        (None, None) => Ok(false),
+    }
+}
+
+/// Holds `token` to the row of its grant, which a forger with a stolen signing key can't write.
+///
+/// # Errors
+/// `access-token-refused` with the claim that says something else, for the log.
+pub(crate) fn says_what_was_granted(
+    exchange: &Exchange<'_>,
+    token: &AccessToken,
+    grant: &Grant,
+) -> Result<(), Refusal> {
+    let known = exchange.catalog.client(&grant.client);
+    let differs = match known {
+        Some(known) => {
+            let subjects = exchange.catalog.keys.subjects();
+            let subject = subjects.subject(&known.client, &grant.user);
+            token.differs_from(grant, &known.client, &subject, exchange.issuer())
+        }
+        None => Some("client_id"),
     };
-    Ok(alive)
+    let Some(claim) = differs else {
+        return Ok(());
+    };
+    let grant = grant.id;
+    tracing::warn!(%grant, claim, "an access token says something else than its grant");
+    Err(Refusal::new(Reason::AccessTokenRefused)
+        .because(format!("its {claim} is not that of its grant")))
 }

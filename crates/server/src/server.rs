@@ -1,15 +1,15 @@
 //! The server: what every endpoint works with. Made once at start; cloning it is cheap.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use safeconduct_protocol::{clock::Clock, seal::Seal, time::Timestamp};
-use safeconduct_store::Store;
+use safeconduct_protocol::{clock::Clock, seal::Seal, time::Timestamp, token::new_id};
+use safeconduct_store::{MasterKeyId, Store};
 
 use crate::{
     catalog::{Catalog, CatalogCache, Source},
     fault::{Failure, Fault},
     house::Standing,
-    keys::{self, MasterKey},
+    keys::{self, MasterKeys},
     outbox::Outbox,
     pages::Pages,
     password::Passwords,
@@ -34,6 +34,8 @@ struct Parts {
     telemetry: Telemetry,
     time: Timekeeper,
     standing: Standing,
+    name: String,
+    answered: Mutex<Option<(MasterKeyId, bool)>>,
 }
 
 impl Server {
@@ -44,10 +46,10 @@ impl Server {
     pub async fn new(
         settings: Settings,
         store: Store,
-        master: MasterKey,
+        masters: impl Into<MasterKeys>,
         clock: Clock,
     ) -> Result<Self, Fault> {
-        Self::counting(settings, store, master, clock, Telemetry::new()).await
+        Self::counting(settings, store, masters, clock, Telemetry::new()).await
     }
 
     /// The same with metrics that something was counted in already.
@@ -57,13 +59,14 @@ impl Server {
     pub async fn counting(
         settings: Settings,
         store: Store,
-        master: MasterKey,
+        masters: impl Into<MasterKeys>,
         clock: Clock,
         telemetry: Telemetry,
     ) -> Result<Self, Fault> {
+        let masters = masters.into();
         let issuer = settings.issuer.as_str();
         let cluster = store
-            .join_cluster(issuer, &master.check_value(), clock.now())
+            .join_cluster(issuer, &masters.check_values(), clock.now())
             .await?;
         let registered = store.catalog().await?;
         let clients = registered.clients.iter();
@@ -73,10 +76,10 @@ impl Server {
             .chain(apis.map(|api| api.access_token_signing_alg))
             .collect();
         let now = clock.now();
-        keys::create_missing(&store, &master, issuer, &cluster, &algorithms, now).await?;
+        keys::create_missing(&store, &masters, issuer, &cluster, &algorithms, now).await?;
         let source = Source {
             store: store.clone(),
-            master,
+            masters,
             issuer: settings.issuer.clone(),
             clock: clock.clone(),
         };
@@ -95,6 +98,8 @@ impl Server {
             telemetry,
             time: Timekeeper::start(clock, &store).await?,
             standing: Standing::default(),
+            name: name(),
+            answered: Mutex::default(),
             settings,
             store,
             catalog,
@@ -133,6 +138,17 @@ impl Server {
         &self.0.standing
     }
 
+    /// This process, to an operator: its machine, its number there, and what no other start has.
+    pub(crate) fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// What was last said to the announcement of a master key.
+    pub(crate) fn answered(&self) -> MutexGuard<'_, Option<(MasterKeyId, bool)>> {
+        let answered = self.0.answered.lock();
+        answered.unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn pages(&self) -> &Pages {
         &self.0.pages
     }
@@ -161,6 +177,16 @@ impl Server {
     pub(crate) fn path(&self, endpoint: &str) -> String {
         format!("{}{endpoint}", self.0.settings.issuer.path())
     }
+}
+
+fn name() -> String {
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let machine = match machine.trim() {
+        "" => "a machine without a name",
+        machine => machine,
+    };
+    let start: String = new_id().chars().take(6).collect();
+    format!("{machine}, process {}, start {start}", std::process::id())
 }
 
 /// What one request works with: one copy of the catalog and one moment, from beginning to end. Without a clock that can be

@@ -45,6 +45,7 @@ use std::net::IpAddr;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use arc_swap::ArcSwap;
 use safeconduct_protocol::{encoding, precis, secret::Secret, time::Timestamp, token::new_id};
 
 pub(crate) use self::known_browser::{KNOWN_FOR, KnownBrowser};
@@ -156,7 +157,7 @@ pub struct RetryAfter {
 /// Counts guesses, together with the other nodes.
 pub struct Throttle {
     settings: ThrottleSettings,
-    key: [u8; 32],
+    key: ArcSwap<[u8; 32]>,
     /// This process, to the others: no two starts have one name, so that none takes another's row for its own.
     node: String,
     ledgers: Mutex<Ledgers>,
@@ -176,17 +177,24 @@ impl Throttle {
         ];
         Self {
             settings,
-            key,
+            key: ArcSwap::from_pointee(key),
             node: new_id(),
             ledgers: Mutex::new(Ledgers::new(budgets, slots)),
             heard_at: AtomicI64::new(i64::MIN),
         }
     }
 
+    /// Counts under another key from now on, the same on all nodes. What was counted under the one before counts no more.
+    pub fn adopt(&self, key: [u8; 32]) {
+        if **self.key.load() != key {
+            self.key.store(std::sync::Arc::new(key));
+        }
+    }
+
     /// What the cookie of a browser proves.
     pub(crate) fn known_browser(&self, cookie: Option<&Secret>) -> KnownBrowser {
         cookie.map_or_else(KnownBrowser::default, |cookie| {
-            KnownBrowser::read(&self.key, cookie)
+            KnownBrowser::read(&self.key.load(), cookie)
         })
     }
 
@@ -266,7 +274,7 @@ impl Throttle {
 
     /// No two read alike: after its first letter each has a fixed length but for its end.
     fn hash(&self, parts: [&[u8]; 3]) -> u64 {
-        let hash = encoding::hmac_sha256(&self.key, &parts.concat());
+        let hash = encoding::hmac_sha256(self.key.load().as_slice(), &parts.concat());
         u64::from_be_bytes(*hash.first_chunk().expect("32 bytes hold 8"))
     }
 
@@ -300,7 +308,7 @@ impl Permit<'_> {
         }
         ledgers.pay(Limit::SignIns, account, now);
         self.give_back(&mut ledgers);
-        Some(browser.after_sign_in(&self.throttle.key, account, self.now))
+        Some(browser.after_sign_in(&self.throttle.key.load(), account, self.now))
     }
 
     /// The password was wrong; the guess stays counted.

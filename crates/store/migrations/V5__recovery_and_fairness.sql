@@ -35,3 +35,30 @@ ALTER TABLE grants ADD COLUMN retried_by TEXT;
 -- costs as much as one that has. NULL where an older release wrote the hash.
 ALTER TABLE credentials ADD COLUMN cost TEXT;
 CREATE INDEX credentials_by_cost ON credentials (kind, cost);
+
+-- Which master key wraps each row of keys, by its id. NULL is the one in meta.key_check: no other had been there.
+ALTER TABLE keys ADD COLUMN master TEXT;
+
+-- Every master key there was since the first was replaced. place is 'active' or 'next', NULL once it is retired; next with
+-- wrapping = 1 wraps what is written from then on. An id never comes back: a key that was lost must not.
+CREATE TABLE master_keys (
+    id TEXT PRIMARY KEY,
+    place TEXT UNIQUE,
+    wrapping BIGINT NOT NULL,
+    changed_at BIGINT NOT NULL
+);
+
+-- What running nodes answer to the announcement of a master key: proof is a MAC that only the key makes, NULL where a node
+-- lacks it. Emptied when the key is active.
+CREATE TABLE master_key_answers (
+    node TEXT NOT NULL,
+    master TEXT NOT NULL,
+    proof TEXT,
+    answered_at BIGINT NOT NULL,
+    PRIMARY KEY (node, master)
+);
+
+-- Which key a credential is sealed with, and which a client secret is hashed with; NULL is one of the release before. A retired
+-- key stays as long as a row names it.
+ALTER TABLE credentials ADD COLUMN sealed_by BIGINT;
+ALTER TABLE client_secrets ADD COLUMN hashed_by BIGINT;

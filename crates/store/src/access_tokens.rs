@@ -49,8 +49,8 @@ pub struct PersonView {
 }
 
 impl Store {
-    /// Whether the access token `jti` of a grant is good: nothing it rests on has ended and neither it nor the grant was
-    /// revoked. One read.
+    /// The grant of the access token `jti`, if that is good: nothing it rests on has ended and neither it nor the grant was
+    /// revoked. One read. Whether the token says what the grant does is for the caller to compare.
     ///
     /// # Errors
     /// [`StoreError`]; whoever cannot ask must not assume.
@@ -60,8 +60,9 @@ impl Store {
         jti: &str,
         era: i64,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        Ok(self.row(good(grant, jti, era, now)).await?.is_some())
+    ) -> Result<Option<Grant>, StoreError> {
+        let view = self.userinfo(grant, jti, era, now).await?;
+        Ok(view.map(|view| view.grant))
     }
 
     /// Whom the access token `jti` of a grant is about; `None` if it is not good. One read, the same as introspection's.

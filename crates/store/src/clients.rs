@@ -16,8 +16,10 @@ use crate::store::{Store, from_json, stored, to_json};
 const CREATE: &str = "INSERT INTO clients (id, registration, enabled, declared, epoch, created_at) \
      VALUES ($1, $2, 1, $3, 1, $4) ON CONFLICT (id) DO NOTHING";
 
-const ADD_SECRET: &str =
-    "INSERT INTO client_secrets (id, client_id, hash, created_at) VALUES ($1, $2, $3, $4)";
+const ADD_SECRET: &str = "INSERT INTO client_secrets (id, client_id, hash, created_at, hashed_by) VALUES ($1, $2, $3, $4, $5)";
+
+const REHASH_SECRET: &str =
+    "UPDATE client_secrets SET hash = $3, hashed_by = $4 WHERE client_id = $1 AND hash = $2";
 
 const EXPIRE_SECRETS: &str = "UPDATE client_secrets SET expires_at = $2 \
      WHERE client_id = $1 AND (expires_at IS NULL OR expires_at > $2)";
@@ -44,7 +46,7 @@ const DELETE: &str = "UPDATE clients SET enabled = 0, epoch = epoch + 1, deleted
 const LIST: &str = "SELECT registration, enabled, declared, epoch, created_at FROM clients \
      WHERE deleted_at IS NULL ORDER BY id";
 
-const SECRETS: &str = "SELECT client_id, id, hash, created_at, expires_at FROM client_secrets ORDER BY created_at, id";
+const SECRETS: &str = "SELECT client_id, id, hash, created_at, expires_at, hashed_by FROM client_secrets ORDER BY created_at, id";
 
 /// A client as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +65,15 @@ pub struct ClientRecord {
     pub secrets: Vec<SecretHash>,
 }
 
+/// A client secret as the server hashed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HashedSecret {
+    /// The keyed hash.
+    pub hash: [u8; 32],
+    /// The number of the key it was hashed with.
+    pub key: i64,
+}
+
 /// A client secret as it is kept: a keyed hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretHash {
@@ -70,6 +81,8 @@ pub struct SecretHash {
     pub id: String,
     /// The hash that the server made of it.
     pub hash: [u8; 32],
+    /// The key it was hashed with; `None`: the first one.
+    pub key: Option<i64>,
     /// When it was added.
     pub created_at: Timestamp,
     /// From when on it is good no more; `None`: until it is replaced.
@@ -84,7 +97,7 @@ impl Store {
     pub async fn create_client(
         &self,
         client: &Client,
-        secret: Option<[u8; 32]>,
+        secret: Option<HashedSecret>,
         declared: bool,
         now: Timestamp,
     ) -> Result<(), StoreError> {
@@ -120,7 +133,7 @@ impl Store {
     pub async fn add_client_secret(
         &self,
         id: &ClientId,
-        hash: [u8; 32],
+        hash: HashedSecret,
         expire_others_at: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
@@ -136,6 +149,29 @@ impl Store {
             now,
         )
         .await
+    }
+
+    /// Keeps the same secret of a client under the hash of another key, unless it was replaced meanwhile; says whether it did.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn rehash_client_secret(
+        &self,
+        id: &ClientId,
+        old: &[u8; 32],
+        new: HashedSecret,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let rehash = Statement::new(REHASH_SECRET)
+            .bind(id.as_str())
+            .bind(old.as_slice())
+            .bind(new.hash.as_slice())
+            .bind(new.key)
+            .expect_some();
+        let event = NewEvent::new("client-secret-rehashed").client(id);
+        Ok(self
+            .committed(administrative(rehash.into(), event, now))
+            .await?)
     }
 
     /// Disables a client: everything it holds is dead, and stays dead if it is enabled again. Disabling twice is disabling.
@@ -212,7 +248,7 @@ impl Store {
 /// The statements that register a client; the first one fails if the id is taken.
 pub(crate) fn creation(
     client: &Client,
-    secret: Option<[u8; 32]>,
+    secret: Option<HashedSecret>,
     declared: bool,
     now: Timestamp,
 ) -> Vec<Statement> {
@@ -240,7 +276,7 @@ pub(crate) fn declaration(client: &Client) -> Statement {
 /// The statements that leave a client with `secret` alone.
 pub(crate) fn secret_replacement(
     id: &ClientId,
-    secret: Option<[u8; 32]>,
+    secret: Option<HashedSecret>,
     now: Timestamp,
 ) -> Vec<Statement> {
     let delete = Statement::new(DELETE_SECRETS).bind(id.as_str());
@@ -255,12 +291,13 @@ pub(crate) fn disabling(id: &ClientId) -> Statement {
     Statement::new(DISABLE).bind(id.as_str())
 }
 
-fn secret_addition(id: &ClientId, hash: [u8; 32], now: Timestamp) -> Statement {
+fn secret_addition(id: &ClientId, hash: HashedSecret, now: Timestamp) -> Statement {
     Statement::new(ADD_SECRET)
         .bind(new_id())
         .bind(id.as_str())
-        .bind(hash.as_slice())
+        .bind(hash.hash.as_slice())
         .bind(now)
+        .bind(hash.key)
 }
 
 fn exists(id: &ClientId) -> Statement {
@@ -285,6 +322,7 @@ fn read_secret(row: &mut Row) -> Result<(String, SecretHash), DriverError> {
         hash: stored(row.blob()?.try_into().ok(), "hash")?,
         created_at: row.time()?,
         expires_at: row.optional_time()?,
+        key: row.optional_integer()?,
     };
     Ok((client, secret))
 }

@@ -1,20 +1,24 @@
 //! Whose database this is: issuer, cluster, master key, and the era of its history.
 
-use safeconduct_protocol::random;
+use std::fmt;
+
 use safeconduct_protocol::time::Timestamp;
 use safeconduct_protocol::token::new_id;
+use safeconduct_protocol::{encoding, random};
 
 use crate::driver::{DriverError, Row, Statement, Unit};
 use crate::error::StoreError;
 use crate::events::{NewEvent, administrative};
 use crate::sessions;
-use crate::store::Store;
+use crate::store::{Store, stored};
 
 /// Claims a new database: issuer, cluster id, key check.
 const CLAIM: &str = "INSERT INTO meta (one, issuer, cluster_id, era, key_check) VALUES (1, $1, $2, 1, $3) \
      ON CONFLICT (one) DO NOTHING";
 
-const READ: &str = "SELECT cluster_id, era, issuer, key_check FROM meta";
+const READ: &str = "SELECT m.cluster_id, m.era, m.key_check, k.id, k.wrapping, m.issuer, \
+         (SELECT COUNT(*) FROM master_keys) \
+     FROM meta m LEFT JOIN master_keys k ON k.place = 'next'";
 
 /// Where the clock lies before the one that the last era began by, the number still rises, by as much as chance says.
 const BEGIN_ERA: &str = "UPDATE meta SET era = CASE WHEN era < CAST($1 AS BIGINT) THEN CAST($1 AS BIGINT) \
@@ -33,37 +37,103 @@ pub struct Cluster {
     pub cluster_id: String,
     /// The history it is in: 1, and greater in each that follows. What was handed out in another one is refused.
     pub era: i64,
+    /// The master keys that wrap its keys.
+    pub master: MasterKeysInUse,
+}
+
+/// The name of a master key: it tells nothing about the key, and no two have one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MasterKeyId([u8; 4]);
+
+impl MasterKeyId {
+    /// The name of the key that makes `key_check`.
+    pub fn of(key_check: &str) -> Self {
+        let [first, second, third, fourth, ..] = encoding::sha256(key_check.as_bytes());
+        Self([first, second, third, fourth])
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let number = u32::from_str_radix(text, 16).ok()?;
+        (text.len() == 8).then(|| Self(number.to_be_bytes()))
+    }
+}
+
+impl fmt::Display for MasterKeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", u32::from_be_bytes(self.0))
+    }
+}
+
+/// Which master key wraps, and which one is to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MasterKeysInUse {
+    /// The one that a server needs. Keys that name no master key are wrapped with it.
+    pub active: MasterKeyId,
+    /// The one that takes its place.
+    pub next: Option<NextMasterKey>,
+}
+
+/// A master key that is to take the place of the active one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NextMasterKey {
+    /// Which.
+    pub id: MasterKeyId,
+    /// Whether it wraps already, so that a server needs both.
+    pub wrapping: bool,
+}
+
+impl MasterKeysInUse {
+    /// The one that wraps what is written now.
+    pub fn wraps(&self) -> MasterKeyId {
+        let next = self.next.filter(|next| next.wrapping);
+        next.map_or(self.active, |next| next.id)
+    }
 }
 
 impl Store {
-    /// Makes the database this cluster's, or proves that it is: the first caller's `issuer` and `key_check` (something that
-    /// only the master key can make) are kept, and every later caller must bring the same.
+    /// Makes the database this cluster's, or proves that it is: the first caller's `issuer` and the first of its `key_checks`
+    /// (something that only a master key can make) are kept, and every later caller must bring the same issuer, and every
+    /// master key that wraps something by then.
     ///
     /// # Errors
-    /// [`StoreError::OtherIssuer`], [`StoreError::OtherMasterKey`].
+    /// [`StoreError::OtherIssuer`], [`StoreError::OtherMasterKey`], [`StoreError::LacksMasterKey`].
     pub async fn join_cluster(
         &self,
         issuer: &str,
-        key_check: &str,
+        key_checks: &[impl AsRef<str>],
         now: Timestamp,
     ) -> Result<Cluster, StoreError> {
         let claim = Statement::new(CLAIM)
             .bind(issuer)
             .bind(new_id())
-            .bind(key_check)
+            .bind(key_checks.first().map_or("", AsRef::as_ref))
             .expect_some();
         let event = NewEvent::new("cluster-created").detail(issuer);
         self.run(administrative(claim.into(), event, now)).await?;
         let mut row = self.row(Statement::new(READ)).await?.ok_or_else(gone)?;
         let cluster = read(&mut row)?;
-        let (kept_issuer, kept_key_check) = (row.text()?, row.text()?);
+        let (kept_issuer, replaced) = (row.text()?, row.integer()?);
         if kept_issuer != issuer {
             return Err(StoreError::OtherIssuer {
                 expected: kept_issuer,
             });
         }
-        if kept_key_check != key_check {
-            return Err(StoreError::OtherMasterKey);
+        let held = |id: MasterKeyId| {
+            key_checks
+                .iter()
+                .any(|check| MasterKeyId::of(check.as_ref()) == id)
+        };
+        let MasterKeysInUse { active, next } = cluster.master;
+        let wrapping = next.filter(|next| next.wrapping).map(|next| next.id);
+        match [Some(active), wrapping]
+            .into_iter()
+            .flatten()
+            .find(|id| !held(*id))
+        {
+            // No other master key was ever there: this is somebody else's database.
+            Some(_) if replaced == 0 => return Err(StoreError::OtherMasterKey),
+            Some(id) => return Err(StoreError::LacksMasterKey { id }),
+            None => {}
         }
         Ok(cluster)
     }
@@ -98,13 +168,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] for a database that no cluster has joined.
     pub async fn begin_era(&self, now: Timestamp) -> Result<i64, StoreError> {
-        // Who signed out since the backup was made would be signed in again.
-        let chance = i64::from(u32::from_le_bytes(random::bytes()) % ERAS_IN_A_SECOND);
-        let moment = now.seconds().clamp(0, LATEST) * i64::from(ERAS_IN_A_SECOND);
-        let begin = Statement::new(BEGIN_ERA)
-            .bind(moment + chance)
-            .bind(1 + chance);
-        let unit = Unit::from(begin).and(sessions::ending_all(now));
+        let unit = Unit::new(beginning(now));
         let rows = self
             .commit(administrative(unit, NewEvent::new("era-begun"), now))
             .await?;
@@ -116,10 +180,31 @@ impl Store {
     }
 }
 
+/// The statements that begin an era; the first one returns its number. Who signed out since the backup was made would be signed
+/// in again, so everybody is signed out.
+pub(crate) fn beginning(now: Timestamp) -> impl Iterator<Item = Statement> {
+    let chance = i64::from(u32::from_le_bytes(random::bytes()) % ERAS_IN_A_SECOND);
+    let moment = now.seconds().clamp(0, LATEST) * i64::from(ERAS_IN_A_SECOND);
+    let begin = Statement::new(BEGIN_ERA)
+        .bind(moment + chance)
+        .bind(1 + chance);
+    [begin].into_iter().chain(sessions::ending_all(now))
+}
+
 fn read(row: &mut Row) -> Result<Cluster, DriverError> {
     Ok(Cluster {
         cluster_id: row.text()?,
         era: row.integer()?,
+        master: MasterKeysInUse {
+            active: MasterKeyId::of(&row.text()?),
+            next: match (row.optional_text()?, row.optional_integer()?) {
+                (Some(id), Some(wrapping)) => Some(NextMasterKey {
+                    id: stored(MasterKeyId::parse(&id), "master key's id")?,
+                    wrapping: wrapping == 1,
+                }),
+                _ => None,
+            },
+        },
     })
 }
 

@@ -20,7 +20,7 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
     ),
     (
         "credentials",
-        "user_id, kind, name, sealed, changed_at, cost",
+        "user_id, kind, name, sealed, changed_at, cost, sealed_by",
     ),
     (
         "sessions",
@@ -32,7 +32,7 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
     ),
     (
         "client_secrets",
-        "id, client_id, hash, created_at, expires_at",
+        "id, client_id, hash, created_at, expires_at, hashed_by",
     ),
     ("scopes", "name, position, description"),
     ("resources", "uri, position, description"),
@@ -48,7 +48,7 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
     ("revoked_tokens", "jti, client_id, expires_at"),
     (
         "keys",
-        "id, purpose, state, sealed, created_at, activated_at, retired_at",
+        "id, purpose, state, sealed, created_at, activated_at, retired_at, master",
     ),
     (
         "events",
@@ -66,6 +66,8 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
     ("guesses", "node, version, written_at, spent"),
     ("familiar_addresses", "hash, until"),
     ("time_marks", "era, at, number, forgotten"),
+    ("master_keys", "id, place, wrapping, changed_at"),
+    ("master_key_answers", "node, master, proof, answered_at"),
 ];
 
 /// What a new database has in it before anybody has used it.

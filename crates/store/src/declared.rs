@@ -8,7 +8,7 @@ use safeconduct_protocol::ids::ClientId;
 use safeconduct_protocol::resource::{Resource, ScopeDescription};
 use safeconduct_protocol::time::Timestamp;
 
-use crate::clients::{self, ClientRecord};
+use crate::clients::{self, ClientRecord, HashedSecret};
 use crate::driver::{Row, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::NewEvent;
@@ -28,7 +28,7 @@ const ADD_RESOURCE: &str = "INSERT INTO resources (uri, position, description) V
 #[derive(Clone, Debug, Default)]
 pub struct Declared {
     /// Clients, each with the hash of its secret if it has one.
-    pub clients: Vec<(Client, Option<[u8; 32]>)>,
+    pub clients: Vec<(Client, Option<HashedSecret>)>,
     /// Every scope.
     pub scopes: Vec<ScopeDescription>,
     /// Every resource.
@@ -178,7 +178,7 @@ impl Store {
 
 fn create(
     client: &Client,
-    secret: Option<[u8; 32]>,
+    secret: Option<HashedSecret>,
     now: Timestamp,
     unit: &mut Vec<Statement>,
     reconciled: &mut Reconciled,
@@ -196,7 +196,7 @@ fn create(
 fn change(
     record: &ClientRecord,
     client: &Client,
-    secret: Option<[u8; 32]>,
+    secret: Option<HashedSecret>,
     now: Timestamp,
     unit: &mut Vec<Statement>,
     reconciled: &mut Reconciled,
@@ -208,7 +208,11 @@ fn change(
         reconciled.taken_over.push(client.id.clone());
     }
     let same_registration = record.declared && record.client == *client;
-    let same_secret = record.secrets.iter().map(|kept| kept.hash).eq(secret);
+    let same_secret = record
+        .secrets
+        .iter()
+        .map(|kept| kept.hash)
+        .eq(secret.map(|secret| secret.hash));
     if same_registration && same_secret {
         return;
     }

@@ -5,6 +5,7 @@ use safeconduct_protocol::ids::ClientId;
 use safeconduct_protocol::single_use::SingleUse;
 use thiserror::Error;
 
+use crate::cluster::MasterKeyId;
 use crate::driver::DriverError;
 
 /// Why a method of the store did not do what it says.
@@ -42,6 +43,14 @@ pub enum StoreError {
         "this database was made with another master key: start with that key, or use another database"
     )]
     OtherMasterKey,
+    /// Keys of the database are wrapped with a master key that is not here.
+    #[error(
+        "keys of this database are wrapped with the master key {id}, which is not here: add it to the file of the master key, a line for each key"
+    )]
+    LacksMasterKey {
+        /// Which.
+        id: MasterKeyId,
+    },
     /// The database is damaged or a statement is wrong: ours to repair.
     #[error("the store failed: {0}")]
     Fault(String),

@@ -2,21 +2,36 @@
 
 use safeconduct_protocol::time::Timestamp;
 
-use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
+use crate::cluster::{self, MasterKeyId};
+use crate::driver::{DriverError, Row, Rows, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::{NewEvent, administrative};
-use crate::store::Store;
+use crate::master_keys::wrapped_with;
+use crate::store::{Store, stored};
 
-const ADD: &str = "INSERT INTO keys (id, purpose, state, sealed, created_at, activated_at) VALUES ($1, $2, $3, $4, $5, $6)";
+const ADD: &str = "INSERT INTO keys (id, purpose, state, sealed, created_at, activated_at, master) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7)";
 
-const LIST: &str =
-    "SELECT id, purpose, state, sealed, created_at, activated_at, retired_at FROM keys ORDER BY id";
+const LIST: &str = "SELECT id, purpose, state, sealed, created_at, activated_at, retired_at, master FROM keys ORDER BY id";
 
-const RETIRE: &str = "UPDATE keys SET state = 'retired', sealed = $2, retired_at = $3 WHERE id = $1 AND state = 'active'";
+const RETIRE: &str = "UPDATE keys SET state = 'retired', sealed = $2, retired_at = $3, master = $4 \
+     WHERE id = $1 AND state = 'active'";
 
-const ACTIVATE: &str = "UPDATE keys SET state = 'active', sealed = $2, activated_at = $3 WHERE id = $1 AND state = 'next'";
+const ACTIVATE: &str = "UPDATE keys SET state = 'active', sealed = $2, activated_at = $3, master = $4 \
+     WHERE id = $1 AND state = 'next'";
 
 const DELETE: &str = "DELETE FROM keys WHERE id = $1 AND state <> 'active'";
+
+/// As long as a row names the key, or may do so without a word, it is needed.
+const DELETE_UNUSED: &str = "DELETE FROM keys WHERE id = $1 AND state = 'retired' \
+     AND (purpose = 'hash' OR NOT EXISTS \
+         (SELECT 1 FROM credentials c WHERE c.sealed_by IS NULL OR c.sealed_by = $1)) \
+     AND (purpose <> 'hash' OR NOT EXISTS \
+         (SELECT 1 FROM client_secrets s WHERE s.hashed_by IS NULL OR s.hashed_by = $1))";
+
+const WITHDRAW: &str = "DELETE FROM keys WHERE purpose = $1";
+const WITHDRAW_NEXT: &str = "DELETE FROM keys WHERE purpose = $1 AND state = 'next'";
+const WITHDRAW_ONE: &str = "DELETE FROM keys WHERE id = $1";
 
 /// A key as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +50,8 @@ pub struct KeyRow {
     pub activated_at: Option<Timestamp>,
     /// When it was retired.
     pub retired_at: Option<Timestamp>,
+    /// The master key that wraps it; `None`: the active one, and no other was there before.
+    pub master: Option<MasterKeyId>,
 }
 
 /// A key about to be kept.
@@ -48,6 +65,8 @@ pub struct NewKey {
     pub active: bool,
     /// The key, sealed under the master key.
     pub sealed: String,
+    /// Which master key that is.
+    pub master: MasterKeyId,
 }
 
 /// A key that was sealed again because the seal covers its state.
@@ -57,6 +76,23 @@ pub struct ResealedKey {
     pub id: i64,
     /// The same key, sealed for its new state.
     pub sealed: String,
+    /// With which master key.
+    pub master: MasterKeyId,
+}
+
+/// Keys that take the place of others at once, because those were lost.
+#[derive(Clone, Debug)]
+pub struct Replacement {
+    /// Purposes of which nothing stays.
+    pub purposes: Vec<String>,
+    /// Keys that go; of their purpose nothing that waits stays either.
+    pub withdrawn: Vec<(i64, String)>,
+    /// Active keys that sign, seal and hash no more, and are needed to read what is there.
+    pub retired: Vec<(String, ResealedKey)>,
+    /// What takes their place.
+    pub new: Vec<NewKey>,
+    /// The master key that wraps all of it.
+    pub master: MasterKeyId,
 }
 
 impl Store {
@@ -66,27 +102,59 @@ impl Store {
     /// [`StoreError::Conflict`] if one of the purposes has an active (or next) key by now: another node was faster, and its
     /// keys are in the catalog.
     pub async fn add_keys(&self, keys: Vec<NewKey>, now: Timestamp) -> Result<(), StoreError> {
-        let statements = keys.into_iter().map(|key| {
-            Statement::new(ADD)
-                .bind(key.id)
-                .bind(key.purpose)
-                .bind(if key.active { "active" } else { "next" })
-                .bind(key.sealed)
-                .bind(now)
-                .bind(key.active.then_some(now))
-        });
+        let Some(master) = keys.first().map(|key| key.master) else {
+            return Ok(());
+        };
+        let statements = keys.into_iter().map(|key| addition(key, now));
+        let unit = Unit::new(wrapped_with(master)).and(statements);
         match self
-            .run(administrative(
-                Unit::new(statements),
-                NewEvent::new("keys-added"),
-                now,
-            ))
+            .run(administrative(unit, NewEvent::new("keys-added"), now))
             .await
         {
+            Ok(UnitOutcome::Done(_)) => Ok(()),
+            Ok(UnitOutcome::Unmet { .. }) => Err(wraps_no_more(master)),
             Err(DriverError::Constraint(_)) => Err(StoreError::Conflict(
                 "there is such a key already".to_owned(),
             )),
-            other => Ok(other.map(drop)?),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Puts new keys in the place of others, begins a new era and ends every session: all of it at once. Gives the era's number;
+    /// `None` where the keys are others by now, and nothing was changed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn replace_keys(
+        &self,
+        replacement: Replacement,
+        now: Timestamp,
+    ) -> Result<Option<i64>, StoreError> {
+        let mut unit = Unit::new(cluster::beginning(now)).and(wrapped_with(replacement.master));
+        let purposes = replacement.purposes.iter();
+        unit = unit.and(purposes.map(|purpose| Statement::new(WITHDRAW).bind(purpose.as_str())));
+        let named = replacement.withdrawn.iter();
+        let ones = named
+            .clone()
+            .map(|(id, _)| Statement::new(WITHDRAW_ONE).bind(*id).expect_some());
+        let next = named.map(|(_, purpose)| Statement::new(WITHDRAW_NEXT).bind(purpose.as_str()));
+        unit = unit.and(ones).and(next);
+        for (purpose, key) in &replacement.retired {
+            unit = unit
+                .then(set(RETIRE, key, now))
+                .then(Statement::new(WITHDRAW_NEXT).bind(purpose.as_str()));
+        }
+        unit = unit.and(replacement.new.into_iter().map(|key| addition(key, now)));
+        match self
+            .run(administrative(unit, NewEvent::new("keys-replaced"), now))
+            .await
+        {
+            Ok(UnitOutcome::Done(rows)) => {
+                let era = rows.into_iter().next().and_then(Rows::into_first);
+                Ok(Some(era.ok_or(StoreError::NotFound("cluster"))?.integer()?))
+            }
+            Ok(UnitOutcome::Unmet { .. }) | Err(DriverError::Constraint(_)) => Ok(None),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -100,14 +168,9 @@ impl Store {
         active: Option<&ResealedKey>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let set = |sql, key: &ResealedKey| {
-            Statement::new(sql)
-                .bind(key.id)
-                .bind(key.sealed.as_str())
-                .bind(now)
-                .expect_some()
-        };
-        let unit = Unit::new(active.map(|key| set(RETIRE, key))).then(set(ACTIVATE, next));
+        let unit = Unit::new(wrapped_with(next.master))
+            .and(active.map(|key| set(RETIRE, key, now)))
+            .then(set(ACTIVATE, next, now));
         match self
             .run(administrative(unit, NewEvent::new("key-promoted"), now))
             .await
@@ -120,30 +183,26 @@ impl Store {
         }
     }
 
-    /// Retires the active key `key` without a successor.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] if it is not active.
-    pub async fn retire_key(&self, key: &ResealedKey, now: Timestamp) -> Result<(), StoreError> {
-        let retire = Statement::new(RETIRE)
-            .bind(key.id)
-            .bind(key.sealed.as_str())
-            .bind(now)
-            .expect_some();
-        self.change_key(retire, "key-retired", now).await
-    }
-
     /// Forgets a key that is not active. What it sealed can never be opened again.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if it is active or gone.
     pub async fn delete_key(&self, id: i64, now: Timestamp) -> Result<(), StoreError> {
-        self.change_key(
-            Statement::new(DELETE).bind(id).expect_some(),
-            "key-deleted",
-            now,
-        )
-        .await
+        if self.forget_key(DELETE, id, now).await? {
+            Ok(())
+        } else {
+            Err(StoreError::Conflict(
+                "the key is in another state".to_owned(),
+            ))
+        }
+    }
+
+    /// Forgets a retired key if no credential is sealed and no client secret hashed with it any more; says whether it did.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn delete_unused_key(&self, id: i64, now: Timestamp) -> Result<bool, StoreError> {
+        self.forget_key(DELETE_UNUSED, id, now).await
     }
 
     pub(crate) async fn keys(&self) -> Result<Vec<KeyRow>, StoreError> {
@@ -156,26 +215,52 @@ impl Store {
                 created_at: row.time()?,
                 activated_at: row.optional_time()?,
                 retired_at: row.optional_time()?,
+                master: row
+                    .optional_text()?
+                    .map(|id| stored(MasterKeyId::parse(&id), "master key's id"))
+                    .transpose()?,
             })
         };
         Ok(self.list(Statement::new(LIST), decode).await?)
     }
 
-    async fn change_key(
+    async fn forget_key(
         &self,
-        change: Statement,
-        kind: &'static str,
+        sql: &'static str,
+        id: i64,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
-        if self
-            .committed(administrative(change.into(), NewEvent::new(kind), now))
-            .await?
-        {
-            Ok(())
-        } else {
-            Err(StoreError::Conflict(
-                "the key is in another state".to_owned(),
-            ))
-        }
+    ) -> Result<bool, StoreError> {
+        let delete = Statement::new(sql).bind(id).expect_some();
+        let detail = id.to_string();
+        let event = NewEvent::new("key-deleted").detail(&detail);
+        Ok(self
+            .committed(administrative(delete.into(), event, now))
+            .await?)
     }
+}
+
+fn addition(key: NewKey, now: Timestamp) -> Statement {
+    Statement::new(ADD)
+        .bind(key.id)
+        .bind(key.purpose)
+        .bind(if key.active { "active" } else { "next" })
+        .bind(key.sealed)
+        .bind(now)
+        .bind(key.active.then_some(now))
+        .bind(key.master.to_string())
+}
+
+fn set(sql: &'static str, key: &ResealedKey, now: Timestamp) -> Statement {
+    Statement::new(sql)
+        .bind(key.id)
+        .bind(key.sealed.as_str())
+        .bind(now)
+        .bind(key.master.to_string())
+        .expect_some()
+}
+
+fn wraps_no_more(master: MasterKeyId) -> StoreError {
+    StoreError::Conflict(format!(
+        "the master key {master} wraps no new keys any more: another one takes its place"
+    ))
 }

@@ -25,6 +25,7 @@ mod grants;
 mod guesses;
 mod keys;
 mod logouts;
+mod master_keys;
 mod outbox;
 mod rotation;
 mod schema;
@@ -37,8 +38,8 @@ mod users;
 
 pub use access_tokens::PersonView;
 pub use catalog::Catalog;
-pub use clients::{ClientRecord, SecretHash};
-pub use cluster::Cluster;
+pub use clients::{ClientRecord, HashedSecret, SecretHash};
+pub use cluster::{Cluster, MasterKeyId, MasterKeysInUse, NextMasterKey};
 pub use consents::ConsentRecord;
 pub use copy::{CopyError, TableRows};
 pub use declared::{Declared, Reconciled};
@@ -47,11 +48,14 @@ pub use error::{RedeemError, StoreError};
 pub use events::Event;
 pub use grants::{GrantFilter, GrantRecord, Redeeming};
 pub use guesses::NodeGuesses;
-pub use keys::{KeyRow, NewKey, ResealedKey};
+pub use keys::{KeyRow, NewKey, Replacement, ResealedKey};
+pub use master_keys::{MasterKeyAnswer, MasterKeyRecord};
 pub use outbox::{Message, OutboxBacklog, OutboxKind, OutboxRow};
 pub use schema::SchemaStep;
 pub use sessions::{NewSession, SessionRecord, SessionView};
 pub use store::Store;
 pub use sweep::Sweepable;
 pub use time_marks::TimeMark;
-pub use users::{Credential, Imported, NewUser, SameName, SealedPassword, UserRecord};
+pub use users::{
+    Credential, Imported, KeptCredential, NewUser, SameName, SealedPassword, UserRecord,
+};

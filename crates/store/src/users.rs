@@ -4,10 +4,11 @@
 use safeconduct_protocol::claims::PersonClaims;
 use safeconduct_protocol::ids::UserId;
 use safeconduct_protocol::precis;
+use safeconduct_protocol::seal::{self, Kind};
 use safeconduct_protocol::time::Timestamp;
 
 use crate::claims::{self, Kept};
-use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
+use crate::driver::{DriverError, Row, Rows, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::NewEvent;
 use crate::sessions::ending_of_user;
@@ -24,19 +25,28 @@ const MOST_COSTS: i64 = 64;
 const ADD: &str = "INSERT INTO users (id, username, username_key, name, claims, epoch, created_at) \
      VALUES ($1, $2, $3, $4, $5, 1, $6) ON CONFLICT (username_key) DO NOTHING";
 
-const ADD_PASSWORD: &str = "INSERT INTO credentials (user_id, kind, name, sealed, changed_at, cost) \
-     SELECT u.id, 'password', '', $2, $3, $4 FROM users u WHERE u.id = $1";
+const ADD_PASSWORD: &str = "INSERT INTO credentials (user_id, kind, name, sealed, changed_at, cost, sealed_by) \
+     SELECT u.id, 'password', '', $2, $3, $4, CAST($5 AS BIGINT) FROM users u WHERE u.id = $1";
 
-const SET_PASSWORD: &str = "INSERT INTO credentials (user_id, kind, name, sealed, changed_at, cost) \
-     VALUES ($1, 'password', '', $2, $3, $4) \
+const SET_PASSWORD: &str = "INSERT INTO credentials (user_id, kind, name, sealed, changed_at, cost, sealed_by) \
+     VALUES ($1, 'password', '', $2, $3, $4, $5) \
      ON CONFLICT (user_id, kind, name) DO UPDATE \
-     SET sealed = excluded.sealed, changed_at = excluded.changed_at, cost = excluded.cost";
+     SET sealed = excluded.sealed, changed_at = excluded.changed_at, cost = excluded.cost, \
+         sealed_by = excluded.sealed_by";
 
-const REFRESH_PASSWORD: &str = "UPDATE credentials SET sealed = $3, cost = $4 \
+const REFRESH_PASSWORD: &str = "UPDATE credentials SET sealed = $3, cost = $4, sealed_by = $5 \
      WHERE user_id = $1 AND kind = 'password' AND name = '' AND sealed = $2";
 
 const PASSWORD_COSTS: &str = "SELECT cost, COUNT(*) FROM credentials WHERE kind = 'password' \
      GROUP BY cost ORDER BY COUNT(*) DESC LIMIT $1";
+
+const SEALED_OTHERWISE: &str = "SELECT user_id, kind, name, sealed FROM credentials \
+     WHERE (sealed_by IS NULL OR sealed_by <> $1) \
+       AND (user_id > $2 OR (user_id = $2 AND (kind > $3 OR (kind = $3 AND name > $4)))) \
+     ORDER BY user_id, kind, name LIMIT $5";
+
+const RESEAL: &str = "UPDATE credentials SET sealed = $5, sealed_by = $6 \
+     WHERE user_id = $1 AND kind = $2 AND name = $3 AND sealed = $4";
 
 const RAISE_EPOCH: &str = "UPDATE users SET epoch = epoch + 1 WHERE id = $1 AND deleted_at IS NULL";
 
@@ -143,6 +153,19 @@ pub struct SameName {
     pub user: UserId,
     /// The name as it was registered.
     pub username: String,
+}
+
+/// A credential as it is kept, to be sealed anew.
+#[derive(Clone)]
+pub struct KeptCredential {
+    /// Whose.
+    pub user: UserId,
+    /// What it is, like `password`.
+    pub kind: String,
+    /// Its name among those of its kind.
+    pub name: String,
+    /// It, sealed.
+    pub sealed: String,
 }
 
 /// What an import did.
@@ -279,7 +302,8 @@ impl Store {
                 .bind(id.as_str())
                 .bind(password.sealed.as_str())
                 .bind(now)
-                .bind(password.cost.as_deref()),
+                .bind(password.cost.as_deref())
+                .bind(sealed_by(&password.sealed)),
         ])
         .and(ending_of_user(id, now));
         self.change_user(unit, NewEvent::new("password-set").user(id), now)
@@ -302,8 +326,60 @@ impl Store {
             .bind(old)
             .bind(new.sealed.as_str())
             .bind(new.cost.as_deref())
+            .bind(sealed_by(&new.sealed))
             .expect_some();
         Ok(self.committed(refresh).await?)
+    }
+
+    /// At most `limit` credentials behind `after` that are not known to be sealed with the key `active`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn credentials_sealed_otherwise(
+        &self,
+        active: i64,
+        after: Option<&KeptCredential>,
+        limit: u32,
+    ) -> Result<Vec<KeptCredential>, StoreError> {
+        let [user, kind, name] = after.map_or(["", "", ""], |last| {
+            [last.user.as_str(), last.kind.as_str(), last.name.as_str()]
+        });
+        let statement = Statement::new(SEALED_OTHERWISE)
+            .bind(active)
+            .bind(user)
+            .bind(kind)
+            .bind(name)
+            .bind(i64::from(limit));
+        let decode = |row: &mut Row| {
+            Ok(KeptCredential {
+                user: user_id(&row.text()?)?,
+                kind: row.text()?,
+                name: row.text()?,
+                sealed: row.text()?,
+            })
+        };
+        Ok(self.list(statement, decode).await?)
+    }
+
+    /// Keeps credentials sealed anew, each unless it was changed meanwhile. Gives how many were kept.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn reseal_credentials(
+        &self,
+        resealed: &[(KeptCredential, String)],
+    ) -> Result<u64, StoreError> {
+        let statements = resealed.iter().map(|(kept, sealed)| {
+            Statement::new(RESEAL)
+                .bind(kept.user.as_str())
+                .bind(kept.kind.as_str())
+                .bind(kept.name.as_str())
+                .bind(kept.sealed.as_str())
+                .bind(sealed.as_str())
+                .bind(sealed_by(sealed))
+        });
+        let rows = self.commit(Unit::new(statements)).await?;
+        Ok(rows.iter().map(Rows::count).sum())
     }
 
     /// Locks a user out: their sessions and everything they allowed end, and stay ended if they are unlocked. Locking
@@ -447,8 +523,14 @@ fn password_addition(user: &NewUser, now: Timestamp) -> Option<Statement> {
             .bind(user.id.as_str())
             .bind(password.sealed.as_str())
             .bind(now)
-            .bind(password.cost.as_deref()),
+            .bind(password.cost.as_deref())
+            .bind(sealed_by(&password.sealed)),
     )
+}
+
+/// The key that a sealed text names, where it is one.
+fn sealed_by(sealed: &str) -> Option<i64> {
+    seal::key_of(Kind::Credential, sealed).map(i64::from)
 }
 
 /// The statement that fails its unit if there is no such user.

@@ -211,7 +211,7 @@ async fn compare(url: &str, told: &Told) {
 async fn register(url: &str) {
     let store = Store::open(url).await.unwrap();
     store
-        .join_cluster("https://id.example.com", "check", NOW)
+        .join_cluster("https://id.example.com", &["check"], NOW)
         .await
         .unwrap();
     store

@@ -6,11 +6,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use safeconduct_protocol::clock::Clock;
-use safeconduct_server::keys;
 use safeconduct_store::Store;
 use serde::Serialize;
 
-use super::context::{Context, block_on, master_key_if_made, master_key_origin};
+use super::context::{Context, block_on, master_key_origin, master_keys_if_made};
 use super::database::undeclared;
 use super::failure::Failure;
 use super::output::{counted, note};
@@ -155,11 +154,14 @@ async fn compare(store: &Store, checked: &Checked) -> Result<Vec<String>, Failur
 /// Whether the database is that of this issuer and this master key, or nobody's yet.
 async fn is_ours(store: &Store, checked: &Checked) -> Result<(), Failure> {
     let founded = store.cluster().await?.is_some();
-    if let (true, Some(key)) = (founded, master_key_if_made(checked)?) {
-        let check_value = keys::MasterKey::from_bytes(*key.expose()).check_value();
+    if let (true, Some(masters)) = (founded, master_keys_if_made(checked)?) {
         // Of a database that is founded nothing is changed by this.
         store
-            .join_cluster(checked.issuer.as_str(), &check_value, Clock::system().now())
+            .join_cluster(
+                checked.issuer.as_str(),
+                &masters.check_values(),
+                Clock::system().now(),
+            )
             .await?;
     }
     Ok(())

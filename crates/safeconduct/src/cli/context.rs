@@ -3,7 +3,9 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::database::Database;
+use safeconduct_server::keys::{self, MasterKeys};
+
+use super::database::{Connected, Database};
 use super::failure::Failure;
 use super::output::Format;
 use crate::config::{self, Checked, Flag};
@@ -35,11 +37,29 @@ impl Context {
         verb: impl AsyncFnOnce(&Database, Format) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let checked = self.load(Vec::new())?;
-        let master = master_key(&checked)?;
+        let masters = master_keys(&checked)?;
         block_on(async {
-            let database = Database::open(checked, &master).await?;
+            let database = Database::open(checked, masters).await?;
             let done = verb(&database, self.output).await;
             database.store.close().await;
+            done
+        })
+    }
+
+    /// The same without a look at the keys, for what goes on where one of them does not open.
+    ///
+    /// # Errors
+    /// The configuration's, the database's, or the verb's own.
+    pub(crate) fn on_connected(
+        &self,
+        verb: impl AsyncFnOnce(&Connected, Format) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let checked = self.load(Vec::new())?;
+        let masters = master_keys(&checked)?;
+        block_on(async {
+            let connected = Connected::open(checked, masters).await?;
+            let done = verb(&connected, self.output).await;
+            connected.store.close().await;
             done
         })
     }
@@ -57,31 +77,49 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
     runtime.block_on(work)
 }
 
-/// The master key of a server with this configuration. Where everything stays on this machine, one is made beside the
-/// database the first time.
+/// The master keys of a server with this configuration. Where everything stays on this machine, one is made beside the database
+/// the first time. Those of a file are read again when one is missing.
 ///
 /// # Errors
 /// There is none, or it can't be used.
-pub(crate) fn master_key(checked: &Checked) -> Result<MasterKey, MasterKeyError> {
-    match find_master_key(checked)? {
-        Found::Key { key, .. } => Ok(key),
+pub(crate) fn master_keys(checked: &Checked) -> Result<MasterKeys, MasterKeyError> {
+    let path = match find_master_keys(checked)? {
+        Found::InEnvironment { keys } => return Ok(MasterKeys::new(wrapping(&keys))),
+        Found::InFile { path, .. } => path,
         Found::ToBeMade { path } => {
             let key = MasterKey::generate();
             match key.write_new(&path) {
-                Ok(()) => {
-                    tracing::info!(path = %path.display(), "made a master key");
-                    Ok(key)
-                }
+                Ok(()) => tracing::info!(path = %path.display(), "made a master key"),
                 // Another process was first: its key is the one.
                 Err(MasterKeyError::Unwritable { source, .. })
-                    if source.kind() == ErrorKind::AlreadyExists =>
-                {
-                    MasterKey::read(&path)
-                }
-                Err(error) => Err(error),
+                    if source.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
             }
+            path
         }
-    }
+    };
+    let keys = wrapping(&MasterKey::read(&path)?);
+    Ok(MasterKeys::read_again_by(keys, move || {
+        let keys = MasterKey::read(&path).map_err(|error| error.to_string())?;
+        Ok(wrapping(&keys))
+    }))
+}
+
+fn wrapping(keys: &[MasterKey]) -> Vec<keys::MasterKey> {
+    let keys = keys.iter();
+    keys.map(|key| keys::MasterKey::from_bytes(*key.expose()))
+        .collect()
+}
+
+/// The file that holds the master keys; `None` where they stand in the environment.
+///
+/// # Errors
+/// There is none, or it can't be used.
+pub(crate) fn master_key_file(checked: &Checked) -> Result<Option<PathBuf>, MasterKeyError> {
+    Ok(match find_master_keys(checked)? {
+        Found::InEnvironment { .. } => None,
+        Found::InFile { path, .. } | Found::ToBeMade { path } => Some(path),
+    })
 }
 
 /// Where the master key comes from, in words; it is read, but none is made.
@@ -89,37 +127,41 @@ pub(crate) fn master_key(checked: &Checked) -> Result<MasterKey, MasterKeyError>
 /// # Errors
 /// There is none, or it can't be used.
 pub(crate) fn master_key_origin(checked: &Checked) -> Result<String, MasterKeyError> {
-    Ok(match find_master_key(checked)? {
-        Found::Key { origin, .. } => origin,
+    Ok(match find_master_keys(checked)? {
+        Found::InEnvironment { .. } => VARIABLE.to_owned(),
+        Found::InFile { path, .. } => path.display().to_string(),
         Found::ToBeMade { path } => format!("{} (made on first start)", path.display()),
     })
 }
 
-/// The master key, unless it is one that is only made on first start.
+/// The master keys, unless there is one that is only made on first start.
 ///
 /// # Errors
 /// There is none, or it can't be used.
-pub(crate) fn master_key_if_made(checked: &Checked) -> Result<Option<MasterKey>, MasterKeyError> {
-    Ok(match find_master_key(checked)? {
-        Found::Key { key, .. } => Some(key),
+pub(crate) fn master_keys_if_made(checked: &Checked) -> Result<Option<MasterKeys>, MasterKeyError> {
+    Ok(match find_master_keys(checked)? {
+        Found::InEnvironment { keys } | Found::InFile { keys, .. } => {
+            Some(MasterKeys::new(wrapping(&keys)))
+        }
         Found::ToBeMade { .. } => None,
     })
 }
 
-/// What is known of the master key.
+/// What is known of the master keys.
 enum Found {
-    /// It is there, and came from here.
-    Key { key: MasterKey, origin: String },
-    /// It may be made here.
+    /// They stand in the environment.
+    InEnvironment { keys: Vec<MasterKey> },
+    /// They are in this file.
+    InFile { keys: Vec<MasterKey>, path: PathBuf },
+    /// One may be made here.
     ToBeMade { path: PathBuf },
 }
 
-/// The key in the environment, else in the file that the configuration names, else (for development) beside the database.
-fn find_master_key(checked: &Checked) -> Result<Found, MasterKeyError> {
+/// The keys in the environment, else in the file that the configuration names, else (for development) beside the database.
+fn find_master_keys(checked: &Checked) -> Result<Found, MasterKeyError> {
     if let Ok(text) = std::env::var(VARIABLE) {
-        return Ok(Found::Key {
-            key: MasterKey::from_environment(&text)?,
-            origin: VARIABLE.to_owned(),
+        return Ok(Found::InEnvironment {
+            keys: MasterKey::from_environment(&text)?,
         });
     }
     let database = checked.database.file();
@@ -129,8 +171,8 @@ fn find_master_key(checked: &Checked) -> Result<Found, MasterKeyError> {
         (None, Some(beside)) if checked.issuer.is_development() => beside,
         (None, _) => return Err(MasterKeyError::None),
     };
+    let path = path.clone();
     if checked.master_key_file.is_none() && !path.exists() {
-        let path = path.clone();
         // A database that exists was wrapped with a key: another one would not open it.
         return if database.is_some_and(Path::exists) {
             Err(MasterKeyError::Gone { path })
@@ -138,8 +180,8 @@ fn find_master_key(checked: &Checked) -> Result<Found, MasterKeyError> {
             Ok(Found::ToBeMade { path })
         };
     }
-    Ok(Found::Key {
-        key: MasterKey::read(path)?,
-        origin: path.display().to_string(),
+    Ok(Found::InFile {
+        keys: MasterKey::read(&path)?,
+        path,
     })
 }

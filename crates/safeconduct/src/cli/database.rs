@@ -8,14 +8,13 @@ use safeconduct_protocol::ids::ClientId;
 use safeconduct_protocol::jose::Algorithm;
 use safeconduct_protocol::time::Timestamp;
 use safeconduct_server::Fault;
-use safeconduct_server::keys::{self, Keys};
+use safeconduct_server::keys::{self, Keys, MasterKeys};
 use safeconduct_store::{Cluster, OpenError, Store, StoreError};
 use tokio::time::{Instant, sleep};
 
 use super::failure::Failure;
 use super::supervisor;
 use crate::config::Checked;
-use crate::master_key::MasterKey;
 
 /// How long after a failure a late database is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -27,35 +26,44 @@ pub(crate) struct Database {
     pub(crate) checked: Checked,
     pub(crate) store: Store,
     pub(crate) cluster: Cluster,
-    pub(crate) master: keys::MasterKey,
+    pub(crate) masters: MasterKeys,
     pub(crate) keys: Keys,
     pub(crate) clock: Clock,
 }
 
-impl Database {
-    /// Opens the database of a configuration, and makes the keys that it lacks.
+/// A database that is known to be this issuer's and these master keys', its keys not looked at.
+pub(crate) struct Connected {
+    pub(crate) checked: Checked,
+    pub(crate) store: Store,
+    pub(crate) cluster: Cluster,
+    pub(crate) masters: MasterKeys,
+    pub(crate) clock: Clock,
+}
+
+impl Connected {
+    /// Opens the database of a configuration.
     ///
     /// # Errors
     /// It can't be opened, or belongs to another issuer or another master key.
-    pub(crate) async fn open(checked: Checked, master: &MasterKey) -> Result<Self, Failure> {
+    pub(crate) async fn open(checked: Checked, masters: MasterKeys) -> Result<Self, Failure> {
         let url = checked.database_url()?;
-        Self::on(Store::open(url.expose()), checked, master).await
+        Self::on(Store::open(url.expose()), checked, masters).await
     }
 
     /// The same for a server that starts: it waits for a database that comes late, as long as the configuration says.
     ///
     /// # Errors
     /// It can't be opened and waiting does not mend that, or it was waited for long enough.
-    pub(crate) async fn open_late(checked: Checked, master: &MasterKey) -> Result<Self, Failure> {
+    async fn open_late(checked: Checked, masters: MasterKeys) -> Result<Self, Failure> {
         let wait = checked.config.database.wait.as_duration();
         let url = checked.database_url()?;
-        Self::on(await_database(url.expose(), wait), checked, master).await
+        Self::on(await_database(url.expose(), wait), checked, masters).await
     }
 
     async fn on(
         opening: impl Future<Output = Result<Store, OpenError>>,
         checked: Checked,
-        master: &MasterKey,
+        masters: MasterKeys,
     ) -> Result<Self, Failure> {
         let clock = Clock::system();
         let file = checked.database.file();
@@ -64,18 +72,61 @@ impl Database {
         if let Some(path) = new_file {
             tracing::info!(path = %path.display(), "made a new database");
         }
-        let master = keys::MasterKey::from_bytes(*master.expose());
-        let issuer = checked.issuer.as_str();
         let cluster = store
-            .join_cluster(issuer, &master.check_value(), clock.now())
+            .join_cluster(
+                checked.issuer.as_str(),
+                &masters.check_values(),
+                clock.now(),
+            )
             .await?;
+        Ok(Self {
+            checked,
+            store,
+            cluster,
+            masters,
+            clock,
+        })
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+impl Database {
+    /// Opens the database of a configuration, and makes the keys that it lacks.
+    ///
+    /// # Errors
+    /// It can't be opened, or belongs to another issuer or another master key.
+    pub(crate) async fn open(checked: Checked, masters: MasterKeys) -> Result<Self, Failure> {
+        Self::of(Connected::open(checked, masters).await?).await
+    }
+
+    /// The same for a server that starts: it waits for a database that comes late, as long as the configuration says.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), after waiting.
+    pub(crate) async fn open_late(checked: Checked, masters: MasterKeys) -> Result<Self, Failure> {
+        Self::of(Connected::open_late(checked, masters).await?).await
+    }
+
+    async fn of(connected: Connected) -> Result<Self, Failure> {
+        let Connected {
+            checked,
+            store,
+            cluster,
+            masters,
+            clock,
+        } = connected;
+        let issuer = checked.issuer.as_str();
         let clients = checked.declared.clients.iter();
         let mut algorithms = algorithms(clients.map(|declared| &declared.client));
         let apis = checked.declared.resources.iter();
         algorithms.extend(apis.map(|api| api.access_token_signing_alg));
-        keys::create_missing(&store, &master, issuer, &cluster, &algorithms, clock.now()).await?;
+        keys::create_missing(&store, &masters, issuer, &cluster, &algorithms, clock.now()).await?;
         let keys = Keys::open(
-            &master,
+            &masters,
             issuer,
             &cluster,
             &store.catalog().await?.keys,
@@ -85,7 +136,7 @@ impl Database {
             checked,
             store,
             cluster,
-            master,
+            masters,
             keys,
             clock,
         })
@@ -103,7 +154,7 @@ impl Database {
         let algorithms = algorithms(clients);
         keys::create_missing(
             &self.store,
-            &self.master,
+            &self.masters,
             issuer,
             &self.cluster,
             &algorithms,
@@ -159,9 +210,9 @@ impl From<OpenError> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::OtherIssuer { .. } | StoreError::OtherMasterKey => {
-                Self::Configuration(error.to_string())
-            }
+            StoreError::OtherIssuer { .. }
+            | StoreError::OtherMasterKey
+            | StoreError::LacksMasterKey { .. } => Self::Configuration(error.to_string()),
             StoreError::NotAdopted(ids) => Self::Configuration(not_adopted(&ids)),
             StoreError::Undeclared(ids) => Self::Configuration(undeclared(&ids)),
             StoreError::Conflict(_) => Self::Conflict(error.to_string()),

@@ -1,14 +1,21 @@
-//! `safeconduct key`: the keys that sign tokens, and those that seal what is handed out.
+//! `safeconduct key`: the keys that sign tokens, those that seal what is handed out, and the master key that wraps them.
+
+use std::str::FromStr;
 
 use clap::Subcommand;
 use safeconduct_protocol::jose::Algorithm;
-use safeconduct_server::keys::rotate_signing_key;
+use safeconduct_server::keys::{
+    Rotated, Rotating, RotationError, reseal_credentials, rotate as rotate_keys, span,
+};
 use safeconduct_store::KeyRow;
 use serde::Serialize;
 
+use super::compromised::Compromised;
+use super::context::Context;
 use super::database::Database;
 use super::failure::Failure;
-use super::output::{Format, Row, note, when};
+use super::master_key_rotation::RotateMaster;
+use super::output::{Format, Row, counted, note, when};
 
 /// What begins the purpose of a signing key.
 const SIGNING: &str = "sign:";
@@ -18,26 +25,70 @@ const SIGNING: &str = "sign:";
 pub(crate) enum Verb {
     /// List keys; what they are stays in the database, wrapped
     List,
-    /// Sign with the next key, and publish the one after it
+    /// Use the next key; the first time, make it
     #[command(
-        after_help = "The first rotation only publishes the next key. Wait a day before the second, which signs with it: by then every API has it."
+        after_help = "The first rotation makes the next key and lets everybody know it; the second uses it. Between the two, a signing key waits for a day, until every API has it, and another key for a minute: docs/guides/keys.md."
     )]
     Rotate {
-        /// The algorithm: ES256, RS256, PS256 or EdDSA [default: every one that has a key]
-        #[arg(value_name = "ALGORITHM")]
-        algorithm: Option<Algorithm>,
+        /// An algorithm (ES256, RS256, PS256 or EdDSA), `sealing` or `hash` [default: every algorithm that has a key]
+        #[arg(value_name = "WHICH")]
+        which: Option<Which>,
+        /// Do not wait: use the next key although not everybody may know it
+        #[arg(long)]
+        now: bool,
     },
+    /// Wrap the keys with another master key, while nodes serve
+    #[command(
+        after_help = "The new key is added to the file of the master key, on a line of its own, and wraps nothing until every running node says that it has it. Run it again after it was cut off: it goes on where it was. docs/guides/keys.md."
+    )]
+    RotateMaster(RotateMaster),
+    /// Make everything worthless that copies of keys and database are good for
+    #[command(
+        after_help = "It makes a new master key and new keys, withdraws the signing keys, begins a new era, ends every session, and prints every secret with what is left to do. docs/guides/keys.md."
+    )]
+    Compromised(Compromised),
+}
+
+/// Which keys are rotated.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Which {
+    Signing(Algorithm),
+    Sealing,
+    Hash,
+}
+
+impl FromStr for Which {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "sealing" => Ok(Self::Sealing),
+            "hash" => Ok(Self::Hash),
+            _ => text
+                .parse()
+                .map(Self::Signing)
+                .map_err(|_| "ES256, RS256, PS256, EdDSA, sealing or hash".to_owned()),
+        }
+    }
 }
 
 impl Verb {
     /// Does it.
     ///
     /// # Errors
-    /// An algorithm that has no key here, or the database's.
-    pub(crate) async fn run(self, database: &Database, output: Format) -> Result<(), Failure> {
+    /// A key that is not here, a step that is not due yet, or the database's.
+    pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
-            Self::List => output.list(&rows(database).await?),
-            Self::Rotate { algorithm } => rotate(database, output, algorithm).await,
+            Self::List => {
+                context.on_database(async |database, output| output.list(&rows(database).await?))
+            }
+            Self::Rotate { which, now } => context
+                .on_database(async |database, output| rotate(database, output, which, now).await),
+            Self::RotateMaster(rotation) => context
+                .on_connected(async |connected, output| rotation.run(connected, output).await),
+            Self::Compromised(loss) => {
+                context.on_connected(async |connected, output| loss.run(connected, output).await)
+            }
         }
     }
 }
@@ -51,6 +102,7 @@ struct Shown {
     created_at: String,
     activated_at: Option<String>,
     retired_at: Option<String>,
+    master_key: Option<String>,
 }
 
 impl From<KeyRow> for Shown {
@@ -62,6 +114,7 @@ impl From<KeyRow> for Shown {
             created_at: when(row.created_at),
             activated_at: row.activated_at.map(when),
             retired_at: row.retired_at.map(when),
+            master_key: row.master.map(|id| id.to_string()),
         }
     }
 }
@@ -74,10 +127,11 @@ impl Row for Shown {
         "created",
         "active since",
         "retired",
+        "master key",
     ];
 
     fn cells(&self) -> Vec<String> {
-        let optional = |time: &Option<String>| time.clone().unwrap_or_default();
+        let optional = |text: &Option<String>| text.clone().unwrap_or_default();
         vec![
             self.purpose.clone(),
             self.state.clone(),
@@ -85,6 +139,7 @@ impl Row for Shown {
             self.created_at.clone(),
             optional(&self.activated_at),
             optional(&self.retired_at),
+            optional(&self.master_key),
         ]
     }
 }
@@ -112,54 +167,95 @@ async fn rows(database: &Database) -> Result<Vec<Shown>, Failure> {
 async fn rotate(
     database: &Database,
     output: Format,
-    asked: Option<Algorithm>,
+    which: Option<Which>,
+    at_once: bool,
 ) -> Result<(), Failure> {
-    let before = rows(database).await?;
-    let has_key = |algorithm: &Algorithm| {
-        before
-            .iter()
-            .any(|row| row.purpose == format!("{SIGNING}{}", algorithm.name()))
+    let (prefix, rotating) = match which {
+        Some(Which::Sealing) => ("seal:", vec![Rotating::Sealing]),
+        Some(Which::Hash) => ("hash", vec![Rotating::Hash]),
+        Some(Which::Signing(algorithm)) => (SIGNING, vec![Rotating::Signing(algorithm)]),
+        None => (SIGNING, every_signing_key(&rows(database).await?)),
     };
-    let algorithms: Vec<Algorithm> = Algorithm::ALL
-        .into_iter()
-        .filter(|algorithm| asked.is_none_or(|one| one == *algorithm) && has_key(algorithm))
-        .collect();
-    if algorithms.is_empty() {
-        let name = asked.map_or("any algorithm", Algorithm::name);
-        return Err(Failure::NotFound(format!(
-            "there is no signing key for {name}\n    `safeconduct key list` shows what there is"
-        )));
-    }
-    for algorithm in algorithms {
-        let purpose = format!("{SIGNING}{}", algorithm.name());
-        rotate_signing_key(
-            &database.store,
-            &database.master,
-            database.checked.issuer.as_str(),
-            &database.cluster,
-            algorithm,
-            database.now(),
-        )
-        .await?;
-        if before
-            .iter()
-            .any(|row| row.purpose == purpose && row.state == "next")
-        {
-            note(format_args!(
-                "{}: tokens are signed with the next key; the one after it is published",
-                algorithm.name()
-            ));
-        } else {
-            note(format_args!(
-                "{}: the next key is published; rotate again in a day, when every API has it, to sign with it",
-                algorithm.name()
-            ));
+    let mut early = Ok(());
+    for each in rotating {
+        match step(database, each, at_once).await {
+            // Others may be due.
+            Err(failure @ Failure::Conflict(_)) => early = early.and(Err(failure)),
+            done => done?,
         }
     }
-    let signing: Vec<Shown> = rows(database)
-        .await?
-        .into_iter()
-        .filter(|row| row.purpose.starts_with(SIGNING))
+    early?;
+    if let Some(Which::Sealing) = which {
+        reseal(database).await?;
+    }
+    let rows = rows(database).await?.into_iter();
+    let rows: Vec<Shown> = rows.filter(|row| row.purpose.starts_with(prefix)).collect();
+    output.list(&rows)
+}
+
+fn every_signing_key(rows: &[Shown]) -> Vec<Rotating> {
+    let has_key = |algorithm: &Algorithm| {
+        let purpose = format!("{SIGNING}{}", algorithm.name());
+        rows.iter().any(|row| row.purpose == purpose)
+    };
+    let algorithms = Algorithm::ALL.into_iter().filter(has_key);
+    algorithms.map(Rotating::Signing).collect()
+}
+
+async fn step(database: &Database, rotating: Rotating, at_once: bool) -> Result<(), Failure> {
+    let name = match rotating {
+        Rotating::Signing(algorithm) => algorithm.name(),
+        Rotating::Sealing => "sealing",
+        Rotating::Hash => "hash",
+    };
+    let rotated = rotate_keys(
+        &database.store,
+        &database.masters,
+        database.checked.issuer.as_str(),
+        rotating,
+        database.now(),
+        at_once,
+    );
+    match rotated.await {
+        Ok(Rotated::Published { waits }) => note(format_args!(
+            "{name}: the next key is there; rotate again in {}, when it is known everywhere, to use it",
+            span(waits)
+        )),
+        Ok(Rotated::Used) => note(format_args!("{name}: the next key is used from now on")),
+        Err(RotationError::NoKey) => {
+            return Err(Failure::NotFound(format!(
+                "there is no key for {name}\n    `safeconduct key list` shows what there is"
+            )));
+        }
+        Err(error @ RotationError::TooSoon { .. }) => {
+            return Err(Failure::Conflict(format!(
+                "{error}\n    rotate again when that is over; --now uses it although not everybody may know it"
+            )));
+        }
+        Err(RotationError::Fault(fault)) => return Err(fault.into()),
+    }
+    Ok(())
+}
+
+/// Passwords are sealed with the key that is active, so that the one before is needed no more.
+async fn reseal(database: &Database) -> Result<(), Failure> {
+    let issuer = database.checked.issuer.as_str();
+    let (store, masters) = (&database.store, &database.masters);
+    let resealed = reseal_credentials(store, masters, issuer, database.now()).await?;
+    if resealed.credentials > 0 {
+        let count = usize::try_from(resealed.credentials).unwrap_or(usize::MAX);
+        note(format_args!("{} sealed anew", counted(count, "password")));
+    }
+    if resealed.unreadable.is_empty() {
+        return Ok(());
+    }
+    let users: Vec<&str> = resealed
+        .unreadable
+        .iter()
+        .map(|user| user.as_str())
         .collect();
-    output.list(&signing)
+    Err(Failure::Failed(format!(
+        "can't be read, and stay as they are: the passwords of {}",
+        users.join(", ")
+    )))
 }

@@ -3,6 +3,7 @@
 mod check;
 mod claims;
 mod client;
+mod compromised;
 mod context;
 mod copy;
 mod database;
@@ -10,6 +11,7 @@ mod failure;
 mod import;
 mod init;
 mod key;
+mod master_key_rotation;
 mod migrate;
 mod output;
 mod prompt;
@@ -76,7 +78,7 @@ enum Command {
     /// Users: the people who sign in
     #[command(subcommand)]
     User(user::Verb),
-    /// Signing keys
+    /// Keys: those that sign and seal, and the master key that wraps them
     #[command(subcommand)]
     Key(key::Verb),
     /// Bring the schema of the database up to date; nodes may serve meanwhile
@@ -133,9 +135,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::User(verb) => {
             context.on_database(async |database, output| verb.run(database, output).await)
         }
-        Command::Key(verb) => {
-            context.on_database(async |database, output| verb.run(database, output).await)
-        }
+        Command::Key(verb) => verb.run(&context),
         Command::Restored(restored) => restored.run(&context),
         Command::Completions { shell } => {
             let mut script = Vec::new();

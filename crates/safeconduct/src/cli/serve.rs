@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use safeconduct_protocol::grant::Lifetimes;
 use safeconduct_protocol::secret::Secret;
 use safeconduct_server::accept::{self, Drained, Limits};
+use safeconduct_server::keys::MasterKeys;
 use safeconduct_server::settings::{SessionLifetimes, Settings};
 use safeconduct_server::telemetry::Telemetry;
 use safeconduct_server::throttle::{Budget, ThrottleSettings};
@@ -16,13 +17,12 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use super::context::{Context, master_key};
+use super::context::{Context, master_keys};
 use super::database::Database;
 use super::failure::Failure;
 use super::supervisor;
 use crate::config::{self, Checked, Config, Flag};
 use crate::logging;
-use crate::master_key::MasterKey;
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -133,7 +133,7 @@ async fn serve(checked: Checked, secrets: Secrets, mut signals: Signals) -> Resu
     let reserved_for_admin = Reserved::new(checked.config.server.admin_listen, "--admin-listen")?;
     let limits = limits(&checked.config.server);
     let telemetry = Telemetry::new();
-    let key = master_key(&checked)?;
+    let masters = master_keys(&checked)?;
 
     let (stop, stopping) = watch::channel(false);
     let admin_listener = reserved_for_admin.listen()?;
@@ -152,7 +152,7 @@ async fn serve(checked: Checked, secrets: Secrets, mut signals: Signals) -> Resu
         until(stopping.clone()),
     ));
     let server = tokio::select! {
-        started = start(checked, secrets, &key, telemetry) => started?,
+        started = start(checked, secrets, masters, telemetry) => started?,
         () = signals.next() => {
             supervisor::stopping();
             tracing::info!("stopped before it was ready");
@@ -209,19 +209,19 @@ async fn drain(
 async fn start(
     checked: Checked,
     secrets: Secrets,
-    key: &MasterKey,
+    masters: MasterKeys,
     telemetry: Telemetry,
 ) -> Result<Server, Failure> {
     let settings = settings(&checked);
-    let database = Database::open_late(checked, key).await?;
+    let database = Database::open_late(checked, masters).await?;
     reconcile(&database, secrets).await?;
     let Database {
         store,
-        master,
+        masters,
         clock,
         ..
     } = database;
-    Ok(Server::counting(settings, store, master, clock, telemetry).await?)
+    Ok(Server::counting(settings, store, masters, clock, telemetry).await?)
 }
 
 /// Makes the database agree with what the configuration declares.

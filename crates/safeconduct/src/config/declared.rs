@@ -54,7 +54,7 @@ impl Declared {
     /// `prune` is the word for disabling what is declared no more.
     pub(crate) fn for_store(
         &self,
-        secrets: impl IntoIterator<Item = Option<[u8; 32]>>,
+        secrets: impl IntoIterator<Item = Option<safeconduct_store::HashedSecret>>,
         prune: bool,
     ) -> safeconduct_store::Declared {
         let clients = self.clients.iter().map(|declared| declared.client.clone());

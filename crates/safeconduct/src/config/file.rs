@@ -113,7 +113,8 @@ pub(crate) struct Database {
 pub(crate) struct Secrets {
     /// The file that holds the master key, 32 bytes as base64, as hex or raw; only its owner may read it. The key itself may
     /// stand in the environment instead, as `SAFECONDUCT_MASTER_KEY`. With neither, a server whose issuer is `http` on this
-    /// machine and whose database is a file makes `master.key` beside it. All nodes of one database need the same key.
+    /// machine and whose database is a file makes `master.key` beside it. All nodes of one database need the same key. While one
+    /// takes the place of another, the file holds both, a line each: `docs/guides/keys.md`.
     pub(crate) master_key_file: Option<PathBuf>,
 }
 

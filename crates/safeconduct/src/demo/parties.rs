@@ -24,7 +24,7 @@ use safeconduct_server::accept::{self, Limits};
 use safeconduct_server::keys::{self, Keys};
 use safeconduct_server::password::{PasswordSettings, Passwords};
 use safeconduct_server::telemetry::Telemetry;
-use safeconduct_server::{CrossOrigin, MasterKey, Server, Settings, routes};
+use safeconduct_server::{CrossOrigin, MasterKey, MasterKeys, Server, Settings, routes};
 use safeconduct_store::{Declared, NewUser, Store};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -171,7 +171,7 @@ async fn server(
     clock: Clock,
 ) -> anyhow::Result<Server> {
     let issuer = Issuer::parse(&addresses.server)?;
-    let master = MasterKey::from_bytes(directory.key("master-key")?);
+    let masters = MasterKeys::from(MasterKey::from_bytes(directory.key("master-key")?));
     let store = Store::open(&format!(
         "sqlite:{}",
         directory.file("safeconduct.db").display()
@@ -179,11 +179,11 @@ async fn server(
     .await?;
     let now = clock.now();
     let cluster = store
-        .join_cluster(issuer.as_str(), &master.check_value(), now)
+        .join_cluster(issuer.as_str(), &masters.check_values(), now)
         .await?;
-    keys::create_missing(&store, &master, issuer.as_str(), &cluster, &[], now).await?;
+    keys::create_missing(&store, &masters, issuer.as_str(), &cluster, &[], now).await?;
     let keys = Keys::open(
-        &master,
+        &masters,
         issuer.as_str(),
         &cluster,
         &store.catalog().await?.keys,
@@ -198,7 +198,7 @@ async fn server(
             .collect(),
         ..Settings::new(issuer)
     };
-    Ok(Server::new(settings, store, master, clock).await?)
+    Ok(Server::new(settings, store, masters, clock).await?)
 }
 
 /// What a configuration file would declare: the scopes, the API and one that nobody runs, and who may ask for what.

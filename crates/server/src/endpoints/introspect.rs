@@ -26,13 +26,13 @@ pub(crate) async fn introspect(State(server): State<Server>, form: PostedForm) -
 async fn answer(server: &Server, form: &PostedForm) -> Result<Introspection, Failure> {
     let parameters = form.parameters()?;
     let exchange = Exchange::begin(server).await?;
-    let asker =
-        client_auth::authenticate(&exchange, form.headers(), &parameters)?.confidential()?;
+    let asker = client_auth::authenticate(&exchange, form.headers(), &parameters)
+        .await?
+        .confidential()?;
     let text = parameters.required("token", Reason::TokenMissing)?;
     client_auth::use_up(&exchange, &asker, None).await?;
     // A refresh token is nobody's business but its client's: always inactive.
-    let token = read_access_token(&exchange, text);
-    let Some(token) = token.and_then(|token| still_registered(&exchange, token)) else {
+    let Some(token) = read_access_token(&exchange, text) else {
         return Ok(Introspection::inactive());
     };
     let its_business = may_introspect(
@@ -41,11 +41,11 @@ async fn answer(server: &Server, form: &PostedForm) -> Result<Introspection, Fai
         &exchange.catalog.resources,
         exchange.issuer(),
     );
-    if its_business && presented_token::is_alive(&exchange, &token).await? {
-        Ok(Introspection::active(token))
-    } else {
-        Ok(Introspection::inactive())
+    if !its_business || !presented_token::is_alive(&exchange, &token).await? {
+        return Ok(Introspection::inactive());
     }
+    let token = still_registered(&exchange, token);
+    Ok(token.map_or_else(Introspection::inactive, Introspection::active))
 }
 
 /// The token with what its client may have by now: what was taken from the client is gone from its tokens as well.

@@ -29,7 +29,7 @@ pub(crate) async fn revoke(State(server): State<Server>, form: PostedForm) -> Re
 async fn answer(server: &Server, form: &PostedForm) -> Result<(), Failure> {
     let parameters = form.parameters()?;
     let exchange = Exchange::begin(server).await?;
-    let asker = client_auth::authenticate(&exchange, form.headers(), &parameters)?;
+    let asker = client_auth::authenticate(&exchange, form.headers(), &parameters).await?;
     let text = parameters.required("token", Reason::TokenMissing)?;
     let store = server.store();
     client_auth::use_up(&exchange, &asker, None).await?;

@@ -23,7 +23,7 @@ pub(crate) async fn token(State(server): State<Server>, form: PostedForm) -> Res
 async fn answer(server: &Server, form: &PostedForm) -> Result<TokenResponse, Failure> {
     let parameters = form.parameters()?;
     let exchange = Exchange::begin(server).await?;
-    let client = client_auth::authenticate(&exchange, form.headers(), &parameters)?;
+    let client = client_auth::authenticate(&exchange, form.headers(), &parameters).await?;
     let request = TokenRequest::parse(&parameters)?;
     let key = dpop::proven_key(&exchange, form.headers(), "POST", "/token", None)?;
     let key = key.as_ref();

@@ -17,7 +17,7 @@ use crate::{
     dpop,
     fault::Failure,
     form::PostedForm,
-    presented_token::read_access_token,
+    presented_token::{read_access_token, says_what_was_granted},
     respond,
     server::{Exchange, Server},
 };
@@ -67,6 +67,7 @@ async fn answer(
         .userinfo(grant, &token.jti, token.era, exchange.now)
         .await?
         .ok_or_else(|| refused("the grant or the token has ended"))?;
+    says_what_was_granted(&exchange, &token, &view.grant)?;
     let known = exchange.catalog.client(&token.client_id);
     let client = known
         .filter(|known| known.enabled)

@@ -22,6 +22,7 @@ mod form_post;
 mod guessing;
 mod id_token;
 mod introspection;
+mod keys;
 mod login;
 mod logout;
 mod matrix;

@@ -6,7 +6,7 @@ use safeconduct_protocol::ids::ClientId;
 use safeconduct_protocol::jose::{Algorithm, JwkSet};
 use safeconduct_protocol::redirect_uri::RedirectUri;
 use safeconduct_protocol::secret::Secret;
-use safeconduct_server::keys::{self, Keys};
+use safeconduct_server::keys::{self, Keys, Rotating};
 use safeconduct_server::{MasterKey, Server};
 use safeconduct_store::{Cluster, Declared};
 use serde_json::json;
@@ -244,20 +244,23 @@ async fn opened(server: &Server) -> Keys {
     let rows = server.store().catalog().await.unwrap().keys;
     let issuer = server.settings().issuer.as_str();
     let cluster = cluster(server).await;
-    Keys::open(&master(), issuer, &cluster, &rows, server.now()).unwrap()
+    Keys::open(&master().into(), issuer, &cluster, &rows, server.now()).unwrap()
 }
 
-/// What `safeconduct key rotate` does.
-async fn rotate_key(node: &TestServer, algorithm: Algorithm) {
+/// What `safeconduct key rotate` does: the next key is published, or used if it is `time`.
+async fn rotate_key(node: &TestServer, algorithm: Algorithm, time: bool) {
     let server = node.server();
-    let (issuer, cluster) = (server.settings().issuer.as_str(), cluster(server).await);
-    keys::rotate_signing_key(
+    let (issuer, rotating) = (
+        server.settings().issuer.as_str(),
+        Rotating::Signing(algorithm),
+    );
+    keys::rotate(
         server.store(),
-        &master(),
+        &master().into(),
         issuer,
-        &cluster,
-        algorithm,
+        rotating,
         node.now(),
+        time,
     )
     .await
     .unwrap();
@@ -276,12 +279,12 @@ async fn published(node: &TestServer) -> Vec<String> {
 #[tokio::test]
 async fn a_key_is_known_everywhere_before_anything_is_signed_with_it() {
     let (one, other) = two_nodes().await;
-    rotate_key(&one, Algorithm::Es256).await;
+    rotate_key(&one, Algorithm::Es256, false).await;
     assert_ne!(published(&one).await, published(&other).await);
     poll(&other).await;
     assert_eq!(published(&one).await, published(&other).await);
     let before = one.tokens("ada", &Ask::of("shop")).await;
-    rotate_key(&one, Algorithm::Es256).await;
+    rotate_key(&one, Algorithm::Es256, true).await;
     // Not polled since: the key that signs now was published the time before.
     let after = one.tokens("ada", &Ask::of("shop")).await;
     assert!(other.is_active(&after.access).await);

@@ -101,6 +101,7 @@ async fn a_server_that_is_not_ready_says_why() {
         r#"safeconduct_not_ready{reason="clock"} 0"#,
         r#"safeconduct_not_ready{reason="rewound"} 0"#,
         r#"safeconduct_not_ready{reason="writes"} 0"#,
+        r#"safeconduct_not_ready{reason="master-key"} 0"#,
         "safeconduct_clock_offset_seconds 0",
     ] {
         assert!(metrics.lines().any(|counted| counted == line), "{line}");

@@ -10,6 +10,7 @@ use safeconduct_protocol::refresh_token::RefreshDecision;
 use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::single_use::SingleUse;
 
+use super::administration::{hashed, master};
 use super::{API, ISSUER, OFFLINE, World};
 use crate::databases::{Empty, Kind, databases};
 use crate::{CopyError, Declared, NewKey, NewUser, NodeGuesses, RedeemError, Store, TableRows};
@@ -26,10 +27,11 @@ impl World {
             purpose: "sign:ES256".to_owned(),
             active: true,
             sealed: "sealed".to_owned(),
+            master: master("check"),
         };
         store.add_keys(vec![key], now).await.unwrap();
         store
-            .add_client_secret(&self.client, [1; 32], None, now)
+            .add_client_secret(&self.client, hashed(1), None, now)
             .await
             .unwrap();
         let declared = Declared {
@@ -102,7 +104,7 @@ async fn what_was_handed_out_before_is_good_and_what_was_used_is_used(
     assert_eq!(world.events().await, events);
     let joined = world
         .store
-        .join_cluster(ISSUER, "check", now)
+        .join_cluster(ISSUER, &["check"], now)
         .await
         .unwrap();
     assert_eq!(Some(joined), before.cluster);

@@ -5,6 +5,7 @@ use safeconduct_protocol::authorization_code::Redemption;
 use safeconduct_protocol::single_use::SingleUse;
 use safeconduct_protocol::token::new_id;
 
+use super::administration::hashed;
 use super::{LIFE, OFFLINE, SESSION_IDLE, World};
 use crate::databases::{Kind, databases};
 use crate::driver::{Statement, Unit};
@@ -98,14 +99,14 @@ async fn what_has_ended_goes_a_little_at_a_time(database: Kind) {
         .unwrap();
     world
         .store
-        .add_client_secret(&world.client, [1; 32], None, world.now())
+        .add_client_secret(&world.client, hashed(1), None, world.now())
         .await
         .unwrap();
     world
         .store
         .add_client_secret(
             &world.client,
-            [2; 32],
+            hashed(2),
             Some(world.now().plus(60)),
             world.now(),
         )

@@ -15,13 +15,15 @@ use safeconduct_protocol::metadata::Issuer;
 use safeconduct_protocol::secret::Secret;
 use safeconduct_server::keys::Keys;
 use safeconduct_server::password::{PasswordSettings, Passwords};
-use safeconduct_server::{MasterKey, Server, Settings};
+use safeconduct_server::{MasterKey, MasterKeys, Server, Settings};
 use safeconduct_store::{Declared, NewUser, Store};
 
 use super::{BEGINNING, TestServer, cast};
 
 /// The name of the file.
 const FILE: &str = "safeconduct.db";
+/// The name of the file of master keys beside it.
+const MASTERS: &str = "master.keys";
 
 pub(super) fn url(directory: &Path) -> String {
     format!("sqlite:{}", directory.join(FILE).display())
@@ -30,6 +32,26 @@ pub(super) fn url(directory: &Path) -> String {
 /// The same for every test, so that a copy opens.
 pub(super) fn master_key() -> MasterKey {
     MasterKey::from_bytes([7; 32])
+}
+
+/// The master keys of a node whose database is in `directory`: the one of every test, and those added since.
+pub(super) fn master_keys(directory: &Path) -> MasterKeys {
+    let path = directory.join(MASTERS);
+    let read = move || {
+        let added = fs::read(&path).unwrap_or_default();
+        let added = added.chunks_exact(32);
+        let added = added.map(|key| MasterKey::from_bytes(key.try_into().unwrap()));
+        Ok([master_key()].into_iter().chain(added).collect())
+    };
+    MasterKeys::read_again_by(read().unwrap(), read)
+}
+
+/// Adds a master key to the file that every node of `directory` reads.
+pub(super) fn add_master_key(directory: &Path, bytes: [u8; 32]) {
+    let path = directory.join(MASTERS);
+    let mut keys = fs::read(&path).unwrap_or_default();
+    keys.extend(bytes);
+    fs::write(path, keys).unwrap();
 }
 
 /// The files of a database, by name.
@@ -119,7 +141,7 @@ async fn found(issuer: &str) -> Vec<(OsString, Vec<u8>)> {
 pub(super) async fn keys(store: &Store, issuer: &str) -> Keys {
     let catalog = store.catalog().await.unwrap();
     Keys::open(
-        &master_key(),
+        &master_key().into(),
         issuer,
         &catalog.cluster.unwrap(),
         &catalog.keys,

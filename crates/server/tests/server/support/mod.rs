@@ -25,7 +25,7 @@ use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::metadata::Issuer;
 use safeconduct_protocol::time::Timestamp;
 use safeconduct_server::accept::ClientAddress;
-use safeconduct_server::{Server, Settings, routes};
+use safeconduct_server::{MasterKey, MasterKeys, Server, Settings, routes};
 use safeconduct_store::Store;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -79,9 +79,9 @@ impl TestServer {
     async fn open(settings: Settings, clock: Clock, directory: Arc<TempDir>) -> Self {
         log::listen();
         let store = Store::open(&database::url(directory.path())).await.unwrap();
-        let server = Server::new(settings, store, database::master_key(), clock.clone())
-            .await
-            .unwrap();
+        let masters = database::master_keys(directory.path());
+        let server = Server::new(settings, store, masters, clock.clone());
+        let server = server.await.unwrap();
         Self {
             router: routes::public(&server),
             server,
@@ -106,6 +106,18 @@ impl TestServer {
     /// The server itself, for what its program does with it.
     pub(crate) fn server(&self) -> &Server {
         &self.server
+    }
+
+    /// The master keys as this node, and the operator beside it, would read them now.
+    pub(crate) fn masters(&self) -> MasterKeys {
+        database::master_keys(self.directory.path())
+    }
+
+    /// Adds a new master key to the file that the nodes on this database read.
+    pub(crate) fn add_master_key(&self) -> MasterKey {
+        let bytes = safeconduct_protocol::random::bytes();
+        database::add_master_key(self.directory.path(), bytes);
+        MasterKey::from_bytes(bytes)
     }
 
     /// Its issuer identifier.

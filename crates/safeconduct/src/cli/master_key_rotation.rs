@@ -1,0 +1,212 @@
+//! `safeconduct key rotate-master`: another master key in the place of the one that wraps, while nodes serve. The key is here and
+//! at every node before it wraps anything; how far it is, the database says, so that the command may be cut off and run again.
+
+use std::time::Duration;
+
+use safeconduct_server::keys::{ANSWER_WITHIN, Rewrapped, nodes_lacking, rewrap};
+use safeconduct_store::{MasterKeyId, StoreError};
+use serde::Serialize;
+
+use super::context::master_key_file;
+use super::database::Connected;
+use super::failure::Failure;
+use super::output::{Format, counted, note};
+use crate::master_key::{MasterKey, VARIABLE};
+
+/// Another master key.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RotateMaster {
+    /// Take back an announced master key that wraps nothing yet, because it is lost
+    #[arg(long, conflicts_with = "leave_behind")]
+    abandon: bool,
+    #[command(flatten)]
+    nodes: Nodes,
+}
+
+/// What becomes of nodes that lack the new key.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Nodes {
+    /// Go on although running nodes lack the new key: they are not ready until they have it
+    #[arg(long)]
+    leave_behind: bool,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    master_key: String,
+    before: String,
+    keys_wrapped: u64,
+}
+
+impl RotateMaster {
+    /// Announces, asks, wraps.
+    ///
+    /// # Errors
+    /// Exit 8 where a node lacks the key, exit 1 where a key does not open, or the database's.
+    pub(crate) async fn run(self, connected: &Connected, output: Format) -> Result<(), Failure> {
+        if self.abandon {
+            return abandon(connected).await;
+        }
+        let changed = change(connected, &self.nodes).await?;
+        output.record(&Shown {
+            master_key: changed.next.to_string(),
+            before: changed.before.to_string(),
+            keys_wrapped: changed.rewrapped.keys,
+        })?;
+        changed.settled()?;
+        note(advice(connected, changed.before)?);
+        Ok(())
+    }
+}
+
+/// What a rotation of the master key has come to.
+pub(super) struct Changed {
+    pub(super) before: MasterKeyId,
+    pub(super) next: MasterKeyId,
+    pub(super) rewrapped: Rewrapped,
+}
+
+impl Changed {
+    /// # Errors
+    /// Something is left under the key before.
+    pub(super) fn settled(&self) -> Result<(), Failure> {
+        let unreadable = &self.rewrapped.unreadable;
+        if !unreadable.is_empty() {
+            let rows = unreadable.iter();
+            let rows: Vec<String> = rows.map(|(id, of)| format!("{id} ({of})")).collect();
+            return Err(Failure::Failed(format!(
+                "does not open with any master key here, and was left as it is: {}\n    \
+                 add the master key that wraps it, and run this again; {} stays needed until then",
+                rows.join(", "),
+                self.before
+            )));
+        }
+        if self.rewrapped.done {
+            return Ok(());
+        }
+        Err(Failure::Left(
+            "others change the keys at this moment: run this again".to_owned(),
+        ))
+    }
+}
+
+/// Lets another master key take the place of the active one, as far as it goes.
+///
+/// # Errors
+/// A node lacks it, it is lost, or the database's.
+pub(super) async fn change(connected: &Connected, nodes: &Nodes) -> Result<Changed, Failure> {
+    let Connected {
+        store,
+        masters,
+        cluster,
+        ..
+    } = connected;
+    let before = cluster.master.active;
+    let next = match cluster.master.next {
+        Some(next) => next.id,
+        None => {
+            let next = candidate(connected).await?;
+            let announced = store.announce_master_key(before, next, connected.now());
+            announced.await.map_err(|error| match error {
+                StoreError::Conflict(why) => {
+                    Failure::Conflict(format!("{why}\n    run this again: it says which"))
+                }
+                other => other.into(),
+            })?;
+            next
+        }
+    };
+    if masters.find(next).is_none() {
+        return Err(Failure::Configuration(format!(
+            "the master key {next} is to take the place of {before}, and is not here\n    \
+             run this where it is, or copy it here; if it is lost, `safeconduct key rotate-master --abandon` takes it back \
+             as long as it wraps nothing"
+        )));
+    }
+    let wraps = cluster.master.next.is_some_and(|next| next.wrapping);
+    if !wraps && !nodes.leave_behind {
+        note(format_args!(
+            "the master key {next} is announced; asking every running node whether it is there"
+        ));
+        tokio::time::sleep(Duration::from_secs(ANSWER_WITHIN.unsigned_abs())).await;
+        let lacking = nodes_lacking(store, masters, next).await?;
+        if !lacking.is_empty() {
+            return Err(Failure::Left(format!(
+                "{} without the master key {next}: {}\n    \
+                 add its line to the file of the master key there, and run this again; nothing was changed",
+                counted(lacking.len(), "node"),
+                lacking.join("; ")
+            )));
+        }
+    }
+    let issuer = connected.checked.issuer.as_str();
+    let rewrapped = rewrap(store, masters, issuer, next, connected.now()).await?;
+    Ok(Changed {
+        before,
+        next,
+        rewrapped,
+    })
+}
+
+/// The key here that was never used, or a new one in the file.
+async fn candidate(connected: &Connected) -> Result<MasterKeyId, Failure> {
+    let known = connected.store.master_keys().await?;
+    let active = connected.cluster.master.active;
+    let mut unused = connected.masters.ids();
+    unused.retain(|id| *id != active && !known.iter().any(|key| key.id == *id));
+    match unused.as_slice() {
+        [one] => Ok(*one),
+        [] => {
+            let Some(file) = master_key_file(&connected.checked)? else {
+                return Err(Failure::Left(format!(
+                    "make a new master key (`openssl rand -base64 32`), add it to {VARIABLE} behind the one that is there and a \
+                     space, start every node with both, and run this again"
+                )));
+            };
+            let key = MasterKey::generate();
+            key.add_to(&file)?;
+            note(format_args!(
+                "made a master key: the last line of {}",
+                file.display()
+            ));
+            let id = safeconduct_server::MasterKey::from_bytes(*key.expose()).id();
+            connected.masters.find(id);
+            Ok(id)
+        }
+        several => {
+            let names: Vec<String> = several.iter().map(MasterKeyId::to_string).collect();
+            Err(Failure::Conflict(format!(
+                "several master keys here were never used: {}\n    leave the active one, {active}, and the one that follows it",
+                names.join(", ")
+            )))
+        }
+    }
+}
+
+async fn abandon(connected: &Connected) -> Result<(), Failure> {
+    let Some(next) = connected.cluster.master.next else {
+        return Err(Failure::NotFound("no master key is announced".to_owned()));
+    };
+    let store = &connected.store;
+    store.abandon_master_key(next.id, connected.now()).await?;
+    note(format_args!("the master key {} is taken back", next.id));
+    Ok(())
+}
+
+/// What is to be done with the key that wraps nothing any more.
+pub(super) fn advice(connected: &Connected, before: MasterKeyId) -> Result<String, Failure> {
+    let place = match master_key_file(&connected.checked)? {
+        Some(file) => {
+            let line = connected.masters.ids().iter().position(|id| *id == before);
+            line.map_or_else(
+                || file.display().to_string(),
+                |line| format!("line {} of {}", line + 1, file.display()),
+            )
+        }
+        None => VARIABLE.to_owned(),
+    };
+    Ok(format!(
+        "{before} wraps nothing any more: take it out ({place}) at every node\n    \
+         a backup that was made until now opens with {before} alone: keep it with those backups, and nowhere else"
+    ))
+}

@@ -1,0 +1,205 @@
+//! One master key after another, row by row.
+
+use rstest_reuse::apply;
+
+use super::administration::master;
+use super::{ISSUER, World};
+use crate::databases::{Kind, databases};
+use crate::{KeyRow, MasterKeyId, NewKey, Replacement, ResealedKey, StoreError};
+
+fn key(id: i64, purpose: &str, master: MasterKeyId) -> NewKey {
+    NewKey {
+        id,
+        purpose: purpose.to_owned(),
+        active: true,
+        sealed: format!("sealed:{id}"),
+        master,
+    }
+}
+
+impl World {
+    async fn key_rows(&self) -> Vec<KeyRow> {
+        self.store.catalog().await.unwrap().keys
+    }
+
+    async fn announce_key(&self, next: &str) -> Result<(), StoreError> {
+        let (active, next) = (master("check"), master(next));
+        self.store
+            .announce_master_key(active, next, self.now())
+            .await
+    }
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn of_two_operators_with_a_master_key_each_one_is_first(database: Kind) {
+    let world = World::on(database).await;
+    let (one, other) = tokio::join!(world.announce_key("one"), world.announce_key("other"));
+    assert!(one.is_ok() != other.is_ok(), "{one:?} {other:?}");
+    let next = world.store.cluster().await.unwrap().unwrap().master.next;
+    let first = if one.is_ok() { "one" } else { "other" };
+    assert_eq!(
+        next.map(|next| (next.id, next.wrapping)),
+        Some((master(first), false))
+    );
+    for again in ["one", "other", "check"] {
+        let refused = world.announce_key(again).await;
+        assert!(
+            matches!(refused, Err(StoreError::Conflict(_))),
+            "{refused:?}"
+        );
+    }
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn a_master_key_is_active_when_nothing_is_left_under_the_one_before(database: Kind) {
+    let world = World::on(database).await;
+    let (store, now) = (&world.store, world.now());
+    let (old, new) = (master("check"), master("new"));
+    store
+        .add_keys(vec![key(1, "a", old), key(2, "b", old)], now)
+        .await
+        .unwrap();
+    world.announce_key("new").await.unwrap();
+    assert!(!store.activate_master_key(new, "new", now).await.unwrap());
+    store.begin_wrapping(new, now).await.unwrap();
+    store.begin_wrapping(new, now).await.unwrap();
+    let abandoned = store.abandon_master_key(new, now).await;
+    assert!(
+        matches!(abandoned, Err(StoreError::Conflict(_))),
+        "it wraps"
+    );
+    let both = store
+        .join_cluster(ISSUER, &["check", "new"], now)
+        .await
+        .unwrap();
+    assert_eq!(both.master.wraps(), new);
+    for (held, lacking) in [("check", new), ("new", old)] {
+        let refused = store.join_cluster(ISSUER, &[held], now).await;
+        assert_eq!(refused, Err(StoreError::LacksMasterKey { id: lacking }));
+    }
+    let rows = world.key_rows().await;
+    assert!(store.rewrap_key(&rows[0], "again:1", new).await.unwrap());
+    assert!(
+        !store.rewrap_key(&rows[0], "late:1", new).await.unwrap(),
+        "it was changed since it was read"
+    );
+    assert!(!store.activate_master_key(new, "new", now).await.unwrap());
+    assert!(store.rewrap_key(&rows[1], "again:2", new).await.unwrap());
+    assert!(store.activate_master_key(new, "new", now).await.unwrap());
+    assert!(
+        store.activate_master_key(new, "new", now).await.unwrap(),
+        "and stays so"
+    );
+    let cluster = store.join_cluster(ISSUER, &["new"], now).await.unwrap();
+    assert_eq!((cluster.master.active, cluster.master.next), (new, None));
+    let refused = store.join_cluster(ISSUER, &["check"], now).await;
+    assert_eq!(refused, Err(StoreError::LacksMasterKey { id: new }));
+    let kept = world.key_rows().await.into_iter();
+    let kept: Vec<_> = kept.map(|row| (row.sealed, row.master)).collect();
+    assert_eq!(
+        kept,
+        [
+            ("again:1".to_owned(), Some(new)),
+            ("again:2".to_owned(), Some(new))
+        ]
+    );
+    let again = store.announce_master_key(new, old, now).await;
+    assert!(
+        matches!(again, Err(StoreError::Conflict(_))),
+        "what is retired stays retired"
+    );
+    let known: Vec<_> = store.master_keys().await.unwrap();
+    let known: Vec<_> = known.into_iter().map(|key| (key.id, key.retired)).collect();
+    assert!(known.len() == 2 && known.contains(&(old, true)) && known.contains(&(new, false)));
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn a_key_is_added_under_the_master_key_that_wraps_or_not_at_all(database: Kind) {
+    let world = World::on(database).await;
+    let (store, now) = (&world.store, world.now());
+    let (old, new) = (master("check"), master("new"));
+    world.announce_key("new").await.unwrap();
+    store.add_keys(vec![key(1, "a", old)], now).await.unwrap();
+    store.begin_wrapping(new, now).await.unwrap();
+    let late = store.add_keys(vec![key(2, "b", old)], now).await;
+    assert!(matches!(late, Err(StoreError::Conflict(_))), "{late:?}");
+    let replacement = Replacement {
+        purposes: vec!["a".to_owned()],
+        withdrawn: Vec::new(),
+        retired: Vec::new(),
+        new: vec![key(2, "a", old)],
+        master: old,
+    };
+    assert_eq!(store.replace_keys(replacement, now).await, Ok(None));
+    let rows = world.key_rows().await;
+    assert_eq!(rows.len(), 1);
+    // Whichever of the two is first, nothing is left behind under the key before.
+    let (wrapped, added) = tokio::join!(
+        async {
+            assert!(store.rewrap_key(&rows[0], "again:1", new).await.unwrap());
+            store.activate_master_key(new, "new", now).await.unwrap()
+        },
+        store.add_keys(vec![key(3, "c", old)], now)
+    );
+    assert!(wrapped && added.is_err());
+    store.add_keys(vec![key(4, "d", new)], now).await.unwrap();
+    assert!(
+        world
+            .key_rows()
+            .await
+            .iter()
+            .all(|row| row.master == Some(new))
+    );
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn lost_keys_are_replaced_together_with_era_and_sessions_or_not_at_all(database: Kind) {
+    let world = World::on(database).await;
+    let (store, now, it) = (&world.store, world.now(), master("check"));
+    let keys = ["a", "b", "c"].into_iter().zip(1..);
+    let keys = keys.map(|(purpose, id)| key(id, purpose, it));
+    store.add_keys(keys.collect(), now).await.unwrap();
+    let replacement = |lost: i64| Replacement {
+        purposes: vec!["a".to_owned()],
+        withdrawn: vec![(lost, "b".to_owned())],
+        retired: vec![(
+            "c".to_owned(),
+            ResealedKey {
+                id: 3,
+                sealed: "retired:3".to_owned(),
+                master: it,
+            },
+        )],
+        new: vec![key(11, "a", it), key(12, "b", it), key(13, "c", it)],
+        master: it,
+    };
+    let before = store.cluster().await.unwrap();
+    assert_eq!(store.replace_keys(replacement(7), now).await, Ok(None));
+    assert_eq!(store.cluster().await.unwrap(), before);
+    assert!(world.person().await.is_some());
+    let era = store.replace_keys(replacement(2), now).await.unwrap();
+    assert_eq!(
+        era,
+        store.cluster().await.unwrap().map(|cluster| cluster.era)
+    );
+    assert_ne!(era, before.map(|cluster| cluster.era));
+    assert!(world.person().await.is_none());
+    let left: Vec<_> = world.key_rows().await;
+    let left: Vec<_> = left
+        .iter()
+        .map(|row| (row.id, row.state.as_str()))
+        .collect();
+    assert_eq!(
+        left,
+        [
+            (3, "retired"),
+            (11, "active"),
+            (12, "active"),
+            (13, "active")
+        ]
+    );
+}
