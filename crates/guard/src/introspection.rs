@@ -429,7 +429,8 @@ mod tests {
         let introspection = remembering();
         let answer = large(0);
         assert!(
-            (150_000..200_000).contains(&answer.memory()),
+            // How large a map is depends on what else serde_json was built for.
+            (150_000..400_000).contains(&answer.memory()),
             "200 maps with a node each: {}",
             answer.memory()
         );

@@ -211,6 +211,16 @@ pub(crate) enum UnitOutcome {
     Unmet { statement: usize },
 }
 
+impl UnitOutcome {
+    /// Whether a row was returned or changed. A unit that found nothing to do has shown nothing of the disk.
+    pub(super) fn touched_a_row(&self) -> bool {
+        match self {
+            Self::Done(answers) => answers.iter().any(|rows| rows.count() > 0),
+            Self::Unmet { .. } => false,
+        }
+    }
+}
+
 /// What one statement returned, and how many rows it returned or changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rows {

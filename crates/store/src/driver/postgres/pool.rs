@@ -91,7 +91,9 @@ impl Pool {
             match unit::run(&loan.connection, unit).await {
                 Ok(outcome) => {
                     self.give_back(loan);
-                    self.unwritten.store(false, Ordering::Release);
+                    if outcome.touched_a_row() {
+                        self.unwritten.store(false, Ordering::Release);
+                    }
                     return Ok(outcome);
                 }
                 Err(failure) => {

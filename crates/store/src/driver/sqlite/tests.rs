@@ -153,7 +153,13 @@ async fn a_write_that_failed_is_remembered_until_one_succeeds() {
     assert_eq!(count(&sqlite), 1, "what is only asked is answered");
     assert!(sqlite.has_failed_to_write());
     other.execute_batch("ROLLBACK").unwrap();
-    // What is the unit's own fault says nothing against the database.
+    // A unit that changes nothing, for whatever reason, says nothing for the database, and nothing against it.
+    let nothing = Statement::new("DELETE FROM shelf WHERE name = 'none'");
+    sqlite.run(nothing.into()).await.unwrap();
+    assert!(sqlite.run(put("one")).await.is_err());
+    assert!(sqlite.has_failed_to_write());
+    sqlite.run(put("two")).await.unwrap();
+    assert!(!sqlite.has_failed_to_write());
     assert!(sqlite.run(put("one")).await.is_err());
     assert!(!sqlite.has_failed_to_write());
 }

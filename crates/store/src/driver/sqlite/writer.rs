@@ -151,7 +151,14 @@ impl Groups {
         }
         let attempt = catch_unwind(AssertUnwindSafe(|| self.attempt(units)))
             .unwrap_or_else(|_| Err(DriverError::Unknown("the writer panicked".to_owned())));
-        self.failed.store(attempt.is_err(), Ordering::Release);
+        let touched = |answer: &Answer| answer.as_ref().is_ok_and(UnitOutcome::touched_a_row);
+        match &attempt {
+            Err(_) => self.failed.store(true, Ordering::Release),
+            Ok(answers) if answers.iter().any(touched) => {
+                self.failed.store(false, Ordering::Release);
+            }
+            Ok(_) => {}
+        }
         attempt.unwrap_or_else(|error| {
             tracing::error!(%error, units = units.len(), "a group of writes failed");
             // Closing rolls back whatever is still open.
