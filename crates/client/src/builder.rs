@@ -397,6 +397,7 @@ impl ClientBuilder {
             cookies,
             session_cookie,
             routes_path: self.routes_path,
+            #[cfg(feature = "axum")]
             returns_to_origin: self.returns_to_origin,
         })
     }

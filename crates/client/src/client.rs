@@ -80,6 +80,7 @@ pub(crate) struct Config {
     pub(crate) session_cookie: String,
     pub(crate) routes_path: String,
     /// Whether answers come to the app's front page.
+    #[cfg(feature = "axum")]
     pub(crate) returns_to_origin: bool,
 }
 
