@@ -23,7 +23,7 @@ mod compact;
 /// How long a dead grant's row is kept beyond the last artifact that could name it, in seconds.
 const TOMBSTONE: i64 = 600;
 
-/// What a code seals. The short names are those of the JSON that the first release sealed; since then it is [`compact`].
+/// What a code seals. The short names are those of the JSON that the first release sealed; since then it is `compact`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthorizationCode {
     /// The grant it becomes.

@@ -87,7 +87,7 @@ pub enum Verdict {
     },
 }
 
-/// Whether `phc` is a stored hash that [`Passwords::verify`] can check: `$argon2id$v=19$…` with a salt, an output and
+/// Whether `phc` is a stored hash that `Passwords::verify` can check: `$argon2id$v=19$…` with a salt, an output and
 /// affordable parameters. Every password is wrong for any other.
 #[must_use]
 pub fn can_be_checked(phc: &str) -> bool {

@@ -221,8 +221,12 @@ impl Throttle {
         }
         permit.charged = &Limit::OF_A_GUESS;
         if let Some(browser) = known {
-            permit.keys.pair = self.pair_with(browser, &canonical(username));
-            permit.charged = &[Limit::Pair];
+            let name = canonical(username);
+            permit.keys.pair = self.pair_with(browser, &name);
+            // A budget of the known browsers of an account together, which strangers can't spend: whoever signed in once can
+            // collect cookies, and guess at the password that came after.
+            permit.keys.guessed = self.hash([b"k", b"", name.as_bytes()]);
+            permit.charged = &[Limit::Pair, Limit::Account];
         }
         let (keys, now) = (permit.keys, now.seconds());
         let mut ledgers = self.ledgers();
@@ -256,9 +260,11 @@ impl Throttle {
             IpAddr::V4(address) => address.to_ipv6_mapped(),
             IpAddr::V6(address) => address,
         };
+        let account = self.account(&username);
         Keys {
             pair: self.hash([b"p", &address.octets(), username.as_bytes()]),
-            account: self.account(&username),
+            account,
+            guessed: account,
             address: self.hash([b"a", &address.octets(), b""]),
         }
     }
@@ -331,6 +337,8 @@ impl Permit<'_> {
 struct Keys {
     pair: u64,
     account: u64,
+    /// What guesses at the account are counted under: its own name, or that of its known browsers.
+    guessed: u64,
     address: u64,
 }
 
@@ -338,7 +346,8 @@ impl Keys {
     fn of(&self, limit: Limit) -> u64 {
         match limit {
             Limit::Pair => self.pair,
-            Limit::Account | Limit::SignIns => self.account,
+            Limit::Account => self.guessed,
+            Limit::SignIns => self.account,
             Limit::Address => self.address,
         }
     }
@@ -620,6 +629,30 @@ mod tests {
         }
         assert!(guess("bob", home, NOON).is_some());
         assert_eq!(guess("bob", somewhere(1), NOON), None);
+    }
+
+    /// Who knew the password once can collect browsers that are known; guessing in all of them at the password that came after is
+    /// guessing at one account, and strangers can't spend what the owner's own browser has left.
+    #[test]
+    fn known_browsers_that_were_collected_share_one_budget_of_the_account() {
+        let throttle = throttle(budget(5, 60), budget(20, 60), LOOSE);
+        let at = ip("192.0.2.1");
+        let collected: Vec<_> = (0..100)
+            .map(|_| sign_in(&throttle, "ada", at, NOON))
+            .collect();
+        for number in 0..100 {
+            guess(&throttle, "ada", somewhere(number), NOON);
+        }
+        let admitted = collected.iter().flat_map(|browser| [browser; 5]);
+        let admitted = admitted
+            .filter(|browser| {
+                throttle
+                    .check("ada", at, browser, NOON)
+                    .map(Permit::failed)
+                    .is_ok()
+            })
+            .count();
+        assert_eq!(admitted, 20);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 /// The most that wait for one account, as soon as anybody else waits.
 const PER_ACCOUNT: usize = 2;
-/// The most that wait for one address, as soon as anybody else waits.
+/// The most that wait for one address, as soon as so many networks wait that it has no larger share of the queue.
 const PER_ADDRESS: usize = 4;
 
 /// For whom a password is hashed.
@@ -165,6 +165,9 @@ impl<T> FairQueue<T> {
     /// The places of which one must be given up after `asker` came: of its account, of its address, or of the whole queue.
     fn crowd(&self, asker: &Asker) -> Option<Vec<usize>> {
         let [_, address, account] = asker.keys();
+        // An office behind one address may fill what the networks that wait leave of the queue.
+        let networks = usize::try_from(self.all.active).unwrap_or(usize::MAX);
+        let per_address = PER_ADDRESS.max(self.capacity / networks.saturating_add(1));
         let has_too_many = |key: &Key, most| {
             let waiting = self.shares[key].waiting;
             waiting > most && self.waiting.len() > waiting
@@ -176,7 +179,7 @@ impl<T> FairQueue<T> {
         };
         if has_too_many(&account, PER_ACCOUNT) {
             of(account)
-        } else if has_too_many(&address, PER_ADDRESS) {
+        } else if has_too_many(&address, per_address) {
             of(address)
         } else {
             (self.waiting.len() > self.capacity).then(|| places.collect())

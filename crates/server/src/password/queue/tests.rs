@@ -48,7 +48,7 @@ fn a_newcomer_goes_before_whoever_waits_for_more() {
 
 #[test]
 fn as_soon_as_others_wait_an_account_has_two_places_and_an_address_four() {
-    let mut queue = FairQueue::new(32);
+    let mut queue = FairQueue::new(8);
     push(&mut queue, asker(9, 1, 9));
     let places = |queue: &mut FairQueue<Asker>, accounts: u64| {
         let mut places = 0;
@@ -62,9 +62,21 @@ fn as_soon_as_others_wait_an_account_has_two_places_and_an_address_four() {
     assert_eq!(places(&mut queue, 10), 2);
 }
 
+/// An office behind one address, and one stranger who waits.
+#[test]
+fn an_address_may_fill_what_the_networks_that_wait_leave_of_the_queue() {
+    let mut queue = FairQueue::new(64);
+    push(&mut queue, asker(9, 1, 9));
+    let office = (0..64).filter(|account| push(&mut queue, asker(1, 1, *account)));
+    assert_eq!(office.count(), 64 / 3);
+    for network in 2..9 {
+        assert!(push(&mut queue, asker(network, 1, 1)), "{network} has room");
+    }
+}
+
 #[test]
 fn a_crowded_address_gives_up_a_place_of_the_account_that_has_most() {
-    let mut queue = FairQueue::new(32);
+    let mut queue = FairQueue::new(8);
     push(&mut queue, asker(9, 1, 9));
     for account in [1, 1, 2, 2] {
         assert!(push(&mut queue, asker(1, 1, account)));
