@@ -254,7 +254,11 @@ pub async fn create_missing(
             }
             Purpose::Subjects | Purpose::Guesses => {
                 let before = match active(Purpose::Hash) {
-                    Some(row) => Some(derived_before(masters, &context, cluster, row, purpose)?),
+                    Some(row) => {
+                        let rows = std::slice::from_ref(row);
+                        let unwrappers = masters.unwrappers(&context, cluster, rows)?;
+                        Some(derived_before(unwrappers.of(row), row, purpose)?)
+                    }
                     None => None,
                 };
                 let bytes = before.unwrap_or_else(random::bytes);
@@ -271,15 +275,8 @@ pub async fn create_missing(
 
 /// What stood for the key of `purpose` before it had a row: it followed from the one that hashes client secrets. Whoever was known
 /// by a pairwise `sub` then stays so.
-fn derived_before(
-    masters: &MasterKeys,
-    context: &str,
-    cluster: &Cluster,
-    hash: &KeyRow,
-    purpose: Purpose,
-) -> Result<[u8; 32], Fault> {
-    let wrappers = masters.unwrappers(context, cluster, std::slice::from_ref(hash))?;
-    let hash = unwrap_key(wrappers.of(hash), hash)?;
+fn derived_before(unwrapper: &Seal, hash: &KeyRow, purpose: Purpose) -> Result<[u8; 32], Fault> {
+    let hash = unwrap_key(unwrapper, hash)?;
     Ok(derived(
         &hash,
         match purpose {

@@ -1,9 +1,12 @@
 //! When keys were lost: everything that a thief could seal, sign or read with them is worth nothing from one write on.
 
-use safeconduct_protocol::{jose::Algorithm, seal::Kind, time::Timestamp};
-use safeconduct_store::{Replacement, Store};
+use safeconduct_protocol::{jose::Algorithm, random, seal::Kind, time::Timestamp};
+use safeconduct_store::{KeyRow, NewKey, Replacement, Store};
 
-use super::{ACTIVE, MasterKeys, Purpose, SEALED, new_key, resealed, rotation::Opened};
+use super::{
+    ACTIVE, MasterKeys, Purpose, SEALED, derived_before, new_key, resealed, rotation::Opened,
+    wrapped,
+};
 use crate::fault::Fault;
 
 /// How often other changes of keys may come first before we give up.
@@ -16,6 +19,17 @@ pub enum Lost {
     EverySigningKey,
     /// Those of these numbers.
     SigningKeys(Vec<i64>),
+}
+
+impl Lost {
+    /// A number that is no signing key's among `rows`.
+    pub fn unknown(&self, rows: &[KeyRow]) -> Option<i64> {
+        let Self::SigningKeys(ids) = self else {
+            return None;
+        };
+        let is_known = |id: &i64| signing(rows).any(|row| row.id == *id);
+        ids.iter().find(|id| !is_known(id)).copied()
+    }
 }
 
 /// What took the place of what was lost.
@@ -54,21 +68,20 @@ pub async fn replace_lost(
 
 /// Number and purpose of the signing keys that are withdrawn.
 fn withdrawn(keys: &Opened, lost: &Lost) -> Result<Vec<(i64, String)>, Fault> {
-    let signing = keys.rows.iter();
-    let signing = signing
-        .filter(|row| matches!(Purpose::parse(&row.purpose), Some(Purpose::Sign(_))))
-        .map(|row| (row.id, row.purpose.clone()));
-    match lost {
-        Lost::EverySigningKey => Ok(signing.collect()),
-        Lost::SigningKeys(ids) => {
-            let signing: Vec<_> = signing.collect();
-            let found = ids.iter().map(|id| {
-                let found = signing.iter().find(|(known, _)| known == id).cloned();
-                found.ok_or_else(|| Fault::new(format!("there is no signing key {id}")))
-            });
-            found.collect()
-        }
+    if let Some(id) = lost.unknown(&keys.rows) {
+        return Err(Fault::new(format!("there is no signing key {id}")));
     }
+    let is_lost = |row: &&KeyRow| match lost {
+        Lost::EverySigningKey => true,
+        Lost::SigningKeys(ids) => ids.contains(&row.id),
+    };
+    let lost = signing(&keys.rows).filter(is_lost);
+    Ok(lost.map(|row| (row.id, row.purpose.clone())).collect())
+}
+
+fn signing(rows: &[KeyRow]) -> impl Iterator<Item = &KeyRow> {
+    let signs = |row: &&KeyRow| matches!(Purpose::parse(&row.purpose), Some(Purpose::Sign(_)));
+    rows.iter().filter(signs)
 }
 
 fn replacement(
@@ -90,6 +103,7 @@ fn replacement(
     for purpose in gone.iter().chain(&needed) {
         new.push(new_key(&keys.wrapper, *purpose, true)?);
     }
+    new.extend(missing_subjects(keys)?);
     for purpose in Algorithm::ALL.into_iter().map(Purpose::Sign) {
         let name = purpose.name();
         let active = keys.find(purpose, ACTIVE);
@@ -114,4 +128,17 @@ fn replacement(
         new,
         master: keys.wrapper.master,
     })
+}
+
+/// The key of subjects of a database that an upgrade left without one, as long as what it followed from is still there.
+fn missing_subjects(keys: &Opened) -> Result<Option<NewKey>, Fault> {
+    let purpose = Purpose::Subjects;
+    if keys.find(purpose, ACTIVE).is_some() {
+        return Ok(None);
+    }
+    let bytes = match keys.find(Purpose::Hash, ACTIVE) {
+        Some(row) => derived_before(keys.unwrappers.of(row), row, purpose)?,
+        None => random::bytes(),
+    };
+    wrapped(&keys.wrapper, purpose, true, Kind::Key, &bytes).map(Some)
 }

@@ -639,7 +639,7 @@ async fn a_named_signing_key_is_withdrawn_alone_and_nothing_waits_behind_it() {
         found.unwrap().id
     };
     let (active, next) = (of("active"), of("next"));
-    let recovered = recover(&server, &Lost::SigningKeys(vec![active])).await;
+    let recovered = recover(&server, &Lost::SigningKeys(vec![active, active])).await;
     assert_eq!(recovered.withdrawn, [(active, "sign:ES256".to_owned())]);
     poll(&server).await;
     let left: Vec<i64> = rows(&server).await.iter().map(|row| row.id).collect();
@@ -682,4 +682,19 @@ async fn a_database_of_the_release_before_keeps_its_subjects() {
         first,
         "and have a key of their own since"
     );
+}
+
+#[tokio::test]
+async fn a_recovery_right_after_an_upgrade_keeps_every_subject() {
+    let server = TestServer::start().await;
+    let as_before =
+        "DELETE FROM keys WHERE purpose IN ('subjects', 'guesses'); UPDATE keys SET master = NULL";
+    server.change(as_before);
+    let server = server.restart().await;
+    let first = subjects(&server).await;
+    server.change(as_before);
+    recover(&server, &Lost::EverySigningKey).await;
+    assert_eq!(states(&server, "subjects").await, ["active"]);
+    let server = server.restart().await;
+    assert_eq!(subjects(&server).await, first);
 }
