@@ -944,6 +944,92 @@ fn after_a_loss_every_secret_is_listed() {
     }
 }
 
+/// Adds a master key of this byte's to the file, and has it announced for the database if `announced`.
+fn add_master_key(place: &Place, last: u8, announced: bool, wrapping: bool) -> String {
+    let mut bytes = [7; 32];
+    bytes[31] = last;
+    let file = place.path().join("master.key");
+    let line = bytes.map(|byte| format!("{byte:02x}")).concat();
+    let keys = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{keys}{line}\n")).unwrap();
+    let id = safeconduct_server::MasterKey::from_bytes(bytes).id();
+    let url = format!("sqlite:{}", place.path().join("safeconduct.db").display());
+    let announce = async {
+        let store = safeconduct_store::Store::open(&url).await.unwrap();
+        let active = store.cluster().await.unwrap().unwrap().master.active;
+        let now = safeconduct_protocol::clock::Clock::system().now();
+        store.announce_master_key(active, id, now).await.unwrap();
+        if wrapping {
+            store.begin_wrapping(id, now).await.unwrap();
+        }
+    };
+    if announced {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(announce);
+    }
+    id.to_string()
+}
+
+#[test]
+fn after_a_loss_no_master_key_that_was_there_takes_over() {
+    let place = Place::on_this_machine();
+    place.json(&["client", "create", "api"]);
+    let keys = place.json(&["key", "list"]);
+    let loss = ["key", "compromised", "--yes"];
+
+    // Whoever has the file has a key that waits in it, and one that was announced, too.
+    let announced = add_master_key(&place, 1, true, false);
+    let unused = add_master_key(&place, 2, false, false);
+    let refused = place.run(&[&loss[..], &["--use-key", "00000000"]].concat());
+    assert_eq!(refused.status.code(), Some(4), "{}", place.told(&refused));
+    assert_eq!(place.json(&["key", "list"]), keys);
+    let told = place.tells(&loss);
+    let taken_back = format!("the master key {announced} is taken back");
+    assert!(told.contains(&taken_back), "{told}");
+    let fresh = master_key_of(&place);
+    let goes_on = format!("`safeconduct key compromised --use-key {fresh}`");
+    assert!(told.contains(&goes_on), "{told}");
+    assert!(fresh != announced && fresh != unused);
+    let file = place.path().join("master.key");
+    assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 4);
+
+    // One that wraps keys already is taken only if the operator says that it came after the loss.
+    let half = add_master_key(&place, 3, true, true);
+    let keys = place.json(&["key", "list"]);
+    let refused = place.tells(&loss);
+    assert_snapshot!(refused.replace(&half, "HALF"), @"
+    exit 5
+    err: the master key HALF wraps keys already, and may have been there when the keys were lost
+    err:     if this command made it since, and was cut off: `safeconduct key compromised --use-key HALF`
+    err:     if not, finish `safeconduct key rotate-master` first, and then run `safeconduct key compromised`
+    ");
+    let another = place.tells(&[&loss[..], &["--use-key", &unused]].concat());
+    assert_eq!(another, refused);
+    assert_eq!(place.json(&["key", "list"]), keys);
+    place.json(&[&loss[..], &["--use-key", &half]].concat());
+    assert_eq!(master_key_of(&place), half);
+    let refused = place.run(&[&loss[..], &["--use-key", &fresh]].concat());
+    assert_eq!(
+        refused.status.code(),
+        Some(5),
+        "a master key never comes back"
+    );
+}
+
+#[test]
+fn after_a_loss_a_signing_key_that_is_not_there_is_refused_before_anything_is_changed() {
+    let place = Place::on_this_machine();
+    let keys = place.json(&["key", "list"]);
+    assert_snapshot!(place.tells(&["key", "compromised", "--yes", "--signing-key", "5"]), @"
+    exit 4
+    err: there is no signing key 5
+    err:     `safeconduct key list` shows what there is; nothing was changed
+    ");
+    assert_eq!(place.json(&["key", "list"]), keys);
+    let file = place.path().join("master.key");
+    assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 1);
+}
+
 #[test]
 fn another_issuer_or_another_master_key_does_not_open_a_database() {
     let place = Place::on_this_machine();

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::database::Connected;
 use super::failure::Failure;
-use super::master_key_rotation::{Changed, Nodes, advice, change};
+use super::master_key_rotation::{Changed, Choice, Nodes, advice, change};
 use super::output::{Format, Row, counted, note, when};
 use super::prompt::confirm;
 
@@ -19,6 +19,9 @@ pub(crate) struct Compromised {
     /// Withdraw this signing key, by its number in `key list`; once for each [default: all of them]
     #[arg(long, value_name = "ID")]
     signing_key: Vec<i64>,
+    /// Go on with this master key, which is here, instead of a new one: only if it was made after the loss
+    #[arg(long, value_name = "ID")]
+    use_key: Option<String>,
     #[command(flatten)]
     nodes: Nodes,
     /// Do not ask
@@ -63,8 +66,18 @@ impl Compromised {
     /// Makes everything new, and says what is left.
     ///
     /// # Errors
-    /// The answer is no, a node lacks the new master key, something does not open, or the database's.
+    /// A number is no signing key's, the answer is no, a node lacks the new master key, something does not open, or the database's.
     pub(crate) async fn run(self, connected: &Connected, output: Format) -> Result<(), Failure> {
+        let before = connected.store.catalog().await?;
+        let lost = match self.signing_key.as_slice() {
+            [] => Lost::EverySigningKey,
+            ids => Lost::SigningKeys(ids.to_vec()),
+        };
+        if let Some(id) = lost.unknown(&before.keys) {
+            return Err(Failure::NotFound(format!(
+                "there is no signing key {id}\n    `safeconduct key list` shows what there is; nothing was changed"
+            )));
+        }
         let name = connected.checked.database.to_string();
         confirm(
             &format!(
@@ -73,14 +86,10 @@ impl Compromised {
             ),
             self.yes,
         )?;
-        let before = connected.store.catalog().await?;
-        let mut changed = change(connected, &self.nodes).await?;
+        let choice = Choice::Fresh(self.use_key.as_deref());
+        let mut changed = change(connected, &self.nodes, choice).await?;
         let (store, masters) = (&connected.store, &connected.masters);
         let issuer = connected.checked.issuer.as_str();
-        let lost = match self.signing_key.as_slice() {
-            [] => Lost::EverySigningKey,
-            ids => Lost::SigningKeys(ids.to_vec()),
-        };
         let recovered = replace_lost(store, masters, issuer, &lost, connected.now()).await?;
         // What did not open may be gone now.
         if !changed.rewrapped.done {
@@ -105,7 +114,8 @@ impl Compromised {
                 names(&resealed.unreadable)
             ));
         }
-        changed.settled()
+        // All that was lost is replaced: what is left is a rotation like any other.
+        changed.settled("`safeconduct key rotate-master`")
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) enum Verb {
     RotateMaster(RotateMaster),
     /// Make everything worthless that copies of keys and database are good for
     #[command(
-        after_help = "It makes a new master key and new keys, withdraws the signing keys, begins a new era, ends every session, and prints every secret with what is left to do. docs/guides/keys.md."
+        after_help = "It makes a new master key and new keys, withdraws the signing keys, begins a new era, ends every session, and prints every secret with what is left to do. A master key that was there before may be stolen too: it is not taken, unless --use-key names it, and one that is announced is taken back. A run that was cut off prints the command that goes on. docs/guides/keys.md."
     )]
     Compromised(Compromised),
 }

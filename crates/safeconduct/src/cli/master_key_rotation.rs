@@ -1,10 +1,11 @@
 //! `safeconduct key rotate-master`: another master key in the place of the one that wraps, while nodes serve. The key is here and
 //! at every node before it wraps anything; how far it is, the database says, so that the command may be cut off and run again.
 
+use std::path::Path;
 use std::time::Duration;
 
 use safeconduct_server::keys::{ANSWER_WITHIN, Rewrapped, nodes_lacking, rewrap};
-use safeconduct_store::{MasterKeyId, StoreError};
+use safeconduct_store::{MasterKeyId, NextMasterKey, StoreError};
 use serde::Serialize;
 
 use super::context::master_key_file;
@@ -47,13 +48,13 @@ impl RotateMaster {
         if self.abandon {
             return abandon(connected).await;
         }
-        let changed = change(connected, &self.nodes).await?;
+        let changed = change(connected, &self.nodes, Choice::Any).await?;
         output.record(&Shown {
             master_key: changed.next.to_string(),
             before: changed.before.to_string(),
             keys_wrapped: changed.rewrapped.keys,
         })?;
-        changed.settled()?;
+        changed.settled(Choice::Any.again(changed.next).as_str())?;
         note(advice(connected, changed.before)?);
         Ok(())
     }
@@ -68,15 +69,15 @@ pub(super) struct Changed {
 
 impl Changed {
     /// # Errors
-    /// Something is left under the key before.
-    pub(super) fn settled(&self) -> Result<(), Failure> {
+    /// Something is left under the key before; what goes on with it is `again`.
+    pub(super) fn settled(&self, again: &str) -> Result<(), Failure> {
         let unreadable = &self.rewrapped.unreadable;
         if !unreadable.is_empty() {
             let rows = unreadable.iter();
             let rows: Vec<String> = rows.map(|(id, of)| format!("{id} ({of})")).collect();
             return Err(Failure::Failed(format!(
                 "does not open with any master key here, and was left as it is: {}\n    \
-                 add the master key that wraps it, and run this again; {} stays needed until then",
+                 add the master key that wraps it, and run {again}; {} stays needed until then",
                 rows.join(", "),
                 self.before
             )));
@@ -84,9 +85,28 @@ impl Changed {
         if self.rewrapped.done {
             return Ok(());
         }
-        Err(Failure::Left(
-            "others change the keys at this moment: run this again".to_owned(),
-        ))
+        Err(Failure::Left(format!(
+            "others change the keys at this moment: run {again}"
+        )))
+    }
+}
+
+/// Which master key may take the place of the active one.
+#[derive(Clone, Copy)]
+pub(super) enum Choice<'c> {
+    /// One that was announced before, one that was never used, or a new one.
+    Any,
+    /// After a loss: one that is made now, or the one that the operator names. Whoever has the copies may have any other too.
+    Fresh(Option<&'c str>),
+}
+
+impl Choice<'_> {
+    /// What goes on with `next`, as the operator writes it.
+    fn again(self, next: MasterKeyId) -> String {
+        match self {
+            Self::Any => "this again".to_owned(),
+            Self::Fresh(_) => format!("`safeconduct key compromised --use-key {next}`"),
+        }
     }
 }
 
@@ -94,7 +114,11 @@ impl Changed {
 ///
 /// # Errors
 /// A node lacks it, it is lost, or the database's.
-pub(super) async fn change(connected: &Connected, nodes: &Nodes) -> Result<Changed, Failure> {
+pub(super) async fn change(
+    connected: &Connected,
+    nodes: &Nodes,
+    choice: Choice<'_>,
+) -> Result<Changed, Failure> {
     let Connected {
         store,
         masters,
@@ -102,10 +126,18 @@ pub(super) async fn change(connected: &Connected, nodes: &Nodes) -> Result<Chang
         ..
     } = connected;
     let before = cluster.master.active;
-    let next = match cluster.master.next {
+    let announced = match choice {
+        Choice::Any => cluster.master.next,
+        Choice::Fresh(named) => trusted(connected, named).await?,
+    };
+    let next = match announced {
         Some(next) => next.id,
         None => {
-            let next = candidate(connected).await?;
+            let next = match choice {
+                Choice::Any => candidate(connected).await?,
+                Choice::Fresh(None) => fresh(connected).await?,
+                Choice::Fresh(Some(named)) => chosen(connected, named).await?,
+            };
             let announced = store.announce_master_key(before, next, connected.now());
             announced.await.map_err(|error| match error {
                 StoreError::Conflict(why) => {
@@ -123,7 +155,13 @@ pub(super) async fn change(connected: &Connected, nodes: &Nodes) -> Result<Chang
              as long as it wraps nothing"
         )));
     }
-    let wraps = cluster.master.next.is_some_and(|next| next.wrapping);
+    if matches!(choice, Choice::Fresh(_)) {
+        note(format_args!(
+            "if this is cut off, {} goes on with the master key that it puts in the place of {before}",
+            choice.again(next)
+        ));
+    }
+    let wraps = announced.is_some_and(|next| next.wrapping);
     if !wraps && !nodes.leave_behind {
         note(format_args!(
             "the master key {next} is announced; asking every running node whether it is there"
@@ -133,9 +171,10 @@ pub(super) async fn change(connected: &Connected, nodes: &Nodes) -> Result<Chang
         if !lacking.is_empty() {
             return Err(Failure::Left(format!(
                 "{} without the master key {next}: {}\n    \
-                 add its line to the file of the master key there, and run this again; nothing was changed",
+                 add its line to the file of the master key there, and run {}; nothing was changed",
                 counted(lacking.len(), "node"),
-                lacking.join("; ")
+                lacking.join("; "),
+                choice.again(next)
             )));
         }
     }
@@ -148,13 +187,101 @@ pub(super) async fn change(connected: &Connected, nodes: &Nodes) -> Result<Chang
     })
 }
 
-/// The key here that was never used, or a new one in the file.
-async fn candidate(connected: &Connected) -> Result<MasterKeyId, Failure> {
+/// After a loss, the announced master key, if the operator names it. Another one is taken back, unless it wraps keys already.
+async fn trusted(
+    connected: &Connected,
+    named: Option<&str>,
+) -> Result<Option<NextMasterKey>, Failure> {
+    let Some(next) = connected.cluster.master.next else {
+        return Ok(None);
+    };
+    if named.is_some_and(|named| next.id.to_string() == named) {
+        return Ok(Some(next));
+    }
+    if next.wrapping {
+        return Err(Failure::Conflict(format!(
+            "the master key {id} wraps keys already, and may have been there when the keys were lost\n    \
+             if this command made it since, and was cut off: {again}\n    \
+             if not, finish `safeconduct key rotate-master` first, and then run `safeconduct key compromised`",
+            id = next.id,
+            again = Choice::Fresh(None).again(next.id)
+        )));
+    }
+    if let Some(named) = named {
+        // What can't be taken is found out before anything is changed.
+        chosen(connected, named).await?;
+    }
+    abandon(connected).await?;
+    Ok(None)
+}
+
+/// The key here that the operator names, if it was never used.
+async fn chosen(connected: &Connected, named: &str) -> Result<MasterKeyId, Failure> {
+    let here = connected.masters.ids();
+    let Some(id) = here.iter().find(|id| id.to_string() == named) else {
+        return Err(Failure::NotFound(format!(
+            "there is no master key {named} here\n    without --use-key, a new one is made"
+        )));
+    };
+    if unused(connected).await?.contains(id) {
+        return Ok(*id);
+    }
+    Err(Failure::Conflict(format!(
+        "the master key {id} is, or was, in use\n    without --use-key, a new one is made and takes the place of it"
+    )))
+}
+
+/// A new key in the file.
+async fn fresh(connected: &Connected) -> Result<MasterKeyId, Failure> {
+    let by_hand = match unused(connected).await?.as_slice() {
+        [] => format!(
+            "make a new master key (`openssl rand -base64 32`), add it behind the one that is there, on a line of its own or, in \
+             {VARIABLE}, behind a space, start every node with both, and run this again: it says the key's id"
+        ),
+        unused => {
+            let commands = unused.iter().map(|id| Choice::Fresh(None).again(*id));
+            format!(
+                "never used, and in its place if it was made after the loss: {}",
+                commands.collect::<Vec<_>>().join(", ")
+            )
+        }
+    };
+    let Some(file) = master_key_file(&connected.checked)? else {
+        return Err(Failure::Left(format!(
+            "no new master key can be made in {VARIABLE}\n    {by_hand}"
+        )));
+    };
+    made_in(connected, &file).map_err(|error| match error {
+        Failure::Configuration(why) => Failure::Configuration(format!("{why}\n    {by_hand}")),
+        other => other,
+    })
+}
+
+fn made_in(connected: &Connected, file: &Path) -> Result<MasterKeyId, Failure> {
+    let key = MasterKey::generate();
+    key.add_to(file)?;
+    note(format_args!(
+        "made a master key: the last line of {}",
+        file.display()
+    ));
+    let id = safeconduct_server::MasterKey::from_bytes(*key.expose()).id();
+    connected.masters.find(id);
+    Ok(id)
+}
+
+/// The keys here that never wrapped anything.
+async fn unused(connected: &Connected) -> Result<Vec<MasterKeyId>, Failure> {
     let known = connected.store.master_keys().await?;
     let active = connected.cluster.master.active;
     let mut unused = connected.masters.ids();
     unused.retain(|id| *id != active && !known.iter().any(|key| key.id == *id));
-    match unused.as_slice() {
+    Ok(unused)
+}
+
+/// The key here that was never used, or a new one in the file.
+async fn candidate(connected: &Connected) -> Result<MasterKeyId, Failure> {
+    let active = connected.cluster.master.active;
+    match unused(connected).await?.as_slice() {
         [one] => Ok(*one),
         [] => {
             let Some(file) = master_key_file(&connected.checked)? else {
@@ -163,15 +290,7 @@ async fn candidate(connected: &Connected) -> Result<MasterKeyId, Failure> {
                      space, start every node with both, and run this again"
                 )));
             };
-            let key = MasterKey::generate();
-            key.add_to(&file)?;
-            note(format_args!(
-                "made a master key: the last line of {}",
-                file.display()
-            ));
-            let id = safeconduct_server::MasterKey::from_bytes(*key.expose()).id();
-            connected.masters.find(id);
-            Ok(id)
+            made_in(connected, &file)
         }
         several => {
             let names: Vec<String> = several.iter().map(MasterKeyId::to_string).collect();
