@@ -283,30 +283,20 @@ impl Server {
         Ok(())
     }
 
-    /// Tells whoever announced a master key whether it is here: once, and again when it comes.
+    /// Tells whoever announced a master key whether it is here, at every poll until it wraps: who asks goes by what is said
+    /// from then on, and a node that is gone says nothing. It does not matter whether the clock is believed.
     async fn answer_for_master_key(&self) -> Result<(), Fault> {
         let announced = self.cache().held().cluster.master.next;
-        let Some(next) = announced.map(|next| next.id) else {
-            *self.answered() = None;
+        let Some(next) = announced.filter(|next| !next.wrapping) else {
             return Ok(());
         };
-        let key = self.cache().masters().find(next);
-        let said = (next, key.is_some());
-        if *self.answered() == Some(said) {
-            return Ok(());
-        }
-        let Ok(now) = self.time().moment() else {
-            return Ok(());
-        };
+        let key = self.cache().masters().find(next.id);
         let answer = MasterKeyAnswer {
             proof: key.map(|key| key.proof_of(self.name())),
             node: self.name().to_owned(),
+            answered_at: self.now(),
         };
-        self.store()
-            .answer_for_master_key(next, &answer, now)
-            .await?;
-        *self.answered() = Some(said);
-        Ok(())
+        Ok(self.store().answer_for_master_key(next.id, &answer).await?)
     }
 
     /// Puts into the metrics whether the server is ready, and into the log when that changes.

@@ -1,9 +1,9 @@
 //! The server: what every endpoint works with. Made once at start; cloning it is cheap.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use safeconduct_protocol::{clock::Clock, seal::Seal, time::Timestamp, token::new_id};
-use safeconduct_store::{MasterKeyId, Store};
+use safeconduct_store::Store;
 
 use crate::{
     catalog::{Catalog, CatalogCache, Source},
@@ -35,7 +35,6 @@ struct Parts {
     time: Timekeeper,
     standing: Standing,
     name: String,
-    answered: Mutex<Option<(MasterKeyId, bool)>>,
 }
 
 impl Server {
@@ -99,7 +98,6 @@ impl Server {
             time: Timekeeper::start(clock, &store).await?,
             standing: Standing::default(),
             name: name(),
-            answered: Mutex::default(),
             settings,
             store,
             catalog,
@@ -141,12 +139,6 @@ impl Server {
     /// This process, to an operator: its machine, its number there, and what no other start has.
     pub(crate) fn name(&self) -> &str {
         &self.0.name
-    }
-
-    /// What was last said to the announcement of a master key.
-    pub(crate) fn answered(&self) -> MutexGuard<'_, Option<(MasterKeyId, bool)>> {
-        let answered = self.0.answered.lock();
-        answered.unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn pages(&self) -> &Pages {

@@ -43,10 +43,14 @@ const PROMOTE: &str = "UPDATE master_keys SET place = 'active', changed_at = $2 
 
 const LIST: &str = "SELECT id, place, changed_at FROM master_keys ORDER BY changed_at, id";
 
+/// Whatever the node's clock shows, each answer has a later time than the one before.
 const ANSWER: &str = "INSERT INTO master_key_answers (node, master, proof, answered_at) VALUES ($1, $2, $3, $4) \
-     ON CONFLICT (node, master) DO UPDATE SET proof = excluded.proof, answered_at = excluded.answered_at";
+     ON CONFLICT (node, master) DO UPDATE SET proof = excluded.proof, \
+       answered_at = CASE WHEN excluded.answered_at > master_key_answers.answered_at \
+         THEN excluded.answered_at ELSE master_key_answers.answered_at + 1 END";
 
-const ANSWERS: &str = "SELECT node, proof FROM master_key_answers WHERE master = $1 ORDER BY node";
+const ANSWERS: &str =
+    "SELECT node, proof, answered_at FROM master_key_answers WHERE master = $1 ORDER BY node";
 
 const CLEAR_ANSWERS: &str = "DELETE FROM master_key_answers";
 
@@ -68,6 +72,8 @@ pub struct MasterKeyAnswer {
     pub node: String,
     /// A MAC that only the key makes; `None` where the node lacks it.
     pub proof: Option<String>,
+    /// When, by the clock of the node, which need not be right; of two answers of one node, the second has a later time.
+    pub answered_at: Timestamp,
 }
 
 impl Store {
@@ -141,7 +147,7 @@ impl Store {
     /// Lets the announced master key wrap what is written from now on. Doing so twice is doing so.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError::Conflict`] where it does not wrap afterwards, as when its announcement was taken back.
     pub async fn begin_wrapping(
         &self,
         next: MasterKeyId,
@@ -154,11 +160,20 @@ impl Store {
             .expect_some();
         let unit = Unit::new([Statement::new(LOCK), begin]);
         let event = NewEvent::new("master-key-wraps").detail(&detail);
-        self.committed(administrative(unit, event, now)).await?;
-        Ok(())
+        if self.committed(administrative(unit, event, now)).await? {
+            return Ok(());
+        }
+        let cluster = self.cluster().await?;
+        if cluster.is_some_and(|cluster| cluster.master.wraps() == next) {
+            return Ok(());
+        }
+        Err(StoreError::Conflict(format!(
+            "the master key {next} is not announced any more, and wraps nothing"
+        )))
     }
 
-    /// Keeps `row` wrapped with `master` as `sealed`, unless it was changed meanwhile; says whether it did.
+    /// Keeps `row` wrapped with `master` as `sealed`, unless it was changed meanwhile, or `master` is not the one that wraps any
+    /// more; says whether it did.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -174,7 +189,8 @@ impl Store {
             .bind(sealed)
             .bind(master.to_string())
             .expect_some();
-        Ok(self.committed(rewrap).await?)
+        let unit = Unit::new(wrapped_with(master)).then(rewrap);
+        Ok(self.committed(unit).await?)
     }
 
     /// Makes `next` the active master key and retires the one before, if no key is wrapped with another one than `next`. Says
@@ -220,18 +236,17 @@ impl Store {
         &self,
         master: MasterKeyId,
         answer: &MasterKeyAnswer,
-        now: Timestamp,
     ) -> Result<(), StoreError> {
         let write = Statement::new(ANSWER)
             .bind(answer.node.as_str())
             .bind(master.to_string())
             .bind(answer.proof.as_deref())
-            .bind(now);
+            .bind(answer.answered_at);
         self.commit(write).await?;
         Ok(())
     }
 
-    /// What nodes have said to the announcement of `master`.
+    /// What nodes have said to the announcement of `master`, each the last time.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -243,6 +258,7 @@ impl Store {
             Ok(MasterKeyAnswer {
                 node: row.text()?,
                 proof: row.optional_text()?,
+                answered_at: row.time()?,
             })
         };
         let statement = Statement::new(ANSWERS).bind(master.to_string());

@@ -166,8 +166,9 @@ pub(super) async fn change(
         note(format_args!(
             "the master key {next} is announced; asking every running node whether it is there"
         ));
+        let asked = store.master_key_answers(next).await?;
         tokio::time::sleep(Duration::from_secs(ANSWER_WITHIN.unsigned_abs())).await;
-        let lacking = nodes_lacking(store, masters, next).await?;
+        let lacking = nodes_lacking(store, masters, next, &asked).await?;
         if !lacking.is_empty() {
             return Err(Failure::Left(format!(
                 "{} without the master key {next}: {}\n    \

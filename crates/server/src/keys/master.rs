@@ -151,6 +151,22 @@ impl MasterKeys {
         self.needed(cluster.master.wraps())
     }
 
+    /// The key of this name, from where the keys are kept and not from what was read of them before. A second operator may have
+    /// put another file in the place of the one it was added to, and what it wrapped would open nowhere.
+    pub(super) fn kept(&self, id: MasterKeyId) -> Result<MasterKey, Fault> {
+        let Some(source) = &self.0.source else {
+            return self.needed(id);
+        };
+        let keys = source().map_err(Fault::new)?;
+        let found = keys.into_iter().find(|key| key.id() == id);
+        found.ok_or_else(|| {
+            StoreError::Conflict(format!(
+                "the master key {id} is not in the file of the master key any more: others have changed it meanwhile. Put it back"
+            ))
+            .into()
+        })
+    }
+
     pub(super) fn needed(&self, id: MasterKeyId) -> Result<MasterKey, Fault> {
         let found = self.find(id);
         found.ok_or_else(|| StoreError::LacksMasterKey { id }.into())

@@ -2,7 +2,9 @@
 //! is kept as long as it is needed. The master key is a case of its own: its successor wraps row by row.
 
 use safeconduct_protocol::{ids::UserId, jose::Algorithm, seal::Kind, time::Timestamp};
-use safeconduct_store::{Cluster, KeptCredential, KeyRow, MasterKeyId, Store, StoreError};
+use safeconduct_store::{
+    Cluster, KeptCredential, KeyRow, MasterKeyAnswer, MasterKeyId, Store, StoreError,
+};
 
 use super::{
     ACTIVE, Keys, MasterKeys, Purpose, SEALED, Wrapper, context, credential_data,
@@ -242,7 +244,8 @@ impl Keys {
     }
 }
 
-/// The nodes that have said that they lack the announced master key `next`, or could not prove that they hold it.
+/// The nodes that have said since `asked` that they lack the announced master key `next`, or could not prove that they hold it.
+/// `asked` is what nodes had said by then: it tells nothing about nodes that may be gone, or have lost the key.
 ///
 /// # Errors
 /// The database's, or a fault if the key is not here either.
@@ -250,10 +253,12 @@ pub async fn nodes_lacking(
     store: &Store,
     masters: &MasterKeys,
     next: MasterKeyId,
+    asked: &[MasterKeyAnswer],
 ) -> Result<Vec<String>, Fault> {
     let key = masters.needed(next)?;
     let answers = store.master_key_answers(next).await?.into_iter();
     let lacking = answers
+        .filter(|answer| !asked.contains(answer))
         .filter(|answer| answer.proof.as_deref() != Some(key.proof_of(&answer.node).as_str()));
     Ok(lacking.map(|answer| answer.node).collect())
 }
@@ -274,7 +279,8 @@ pub struct Rewrapped {
 /// not open.
 ///
 /// # Errors
-/// The database's, or a fault if `next` is not here.
+/// The database's, or a fault if `next` is not here. A conflict where its announcement was taken back, or the file of the master
+/// key does not hold it any more.
 pub async fn rewrap(
     store: &Store,
     masters: &MasterKeys,
@@ -282,7 +288,7 @@ pub async fn rewrap(
     next: MasterKeyId,
     now: Timestamp,
 ) -> Result<Rewrapped, Fault> {
-    let master = masters.needed(next)?;
+    let master = masters.kept(next)?;
     store.begin_wrapping(next, now).await?;
     let mut done = Rewrapped::default();
     for _ in 0..PASSES {
@@ -316,6 +322,7 @@ pub async fn rewrap(
             break;
         }
     }
+    masters.kept(next)?;
     done.done = done.unreadable.is_empty()
         && store
             .activate_master_key(next, &master.check_value(), now)

@@ -1,6 +1,8 @@
 //! Keys that take the place of others: in the ordinary way, while nodes serve, and after a loss, when a thief has copies of
 //! everything and they must be worth nothing.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use safeconduct_protocol::authorization_code::AuthorizationCode;
 use safeconduct_protocol::ids::GrantId;
 use safeconduct_protocol::jose::{Algorithm, JwkSet};
@@ -11,8 +13,8 @@ use safeconduct_server::keys::{
     self, Keys, Lost, Rewrapped, Rotated, Rotating, RotationError, nodes_lacking,
     reseal_credentials, rewrap,
 };
-use safeconduct_server::{MasterKey, MasterKeys, NotReady, Server};
-use safeconduct_store::{KeyRow, MasterKeyId, Store};
+use safeconduct_server::{Fault, MasterKey, MasterKeys, NotReady, Server};
+use safeconduct_store::{KeyRow, MasterKeyId, Store, StoreError};
 use serde_json::{Map, Value, json};
 
 use crate::login::SIGN_IN;
@@ -311,7 +313,7 @@ async fn a_master_key_takes_the_place_of_another_while_nodes_serve() {
         poll(node).await;
     }
     assert_eq!(store.master_key_answers(next).await.unwrap().len(), 2);
-    let lacking = nodes_lacking(store, &masters, next).await.unwrap();
+    let lacking = nodes_lacking(store, &masters, next, &[]).await.unwrap();
     assert!(lacking.is_empty(), "{lacking:?}");
     let wrapped = wrap(&server, next).await;
     assert!(wrapped.done && wrapped.keys > 10 && wrapped.unreadable.is_empty());
@@ -336,7 +338,7 @@ fn old(node: &TestServer) -> MasterKeyId {
 }
 
 /// A node that was never given another master key.
-async fn node_without(server: &TestServer) -> Result<Server, safeconduct_server::Fault> {
+async fn node_without(server: &TestServer) -> Result<Server, Fault> {
     let settings = server.server().settings().clone();
     let store = server.server().store().clone();
     let clock = safeconduct_protocol::clock::Clock::test(server.now());
@@ -357,7 +359,7 @@ async fn a_node_that_lacks_the_next_master_key_is_named_and_not_ready_once_that_
         "nothing is wrapped with it yet"
     );
     let (store, masters) = (server.server().store(), server.masters());
-    let lacking = nodes_lacking(store, &masters, next).await.unwrap();
+    let lacking = nodes_lacking(store, &masters, next, &[]).await.unwrap();
     assert_eq!(lacking.len(), 1);
     let process = format!("process {}", std::process::id());
     assert!(lacking[0].contains(&process), "{lacking:?}");
@@ -374,6 +376,99 @@ async fn a_node_that_lacks_the_next_master_key_is_named_and_not_ready_once_that_
     assert!(wrap(&server, next).await.done);
     let refused = node_without(&server).await.err().unwrap().to_string();
     assert!(refused.contains(&next.to_string()), "{refused}");
+}
+
+#[tokio::test]
+async fn what_nodes_say_after_they_were_asked_counts_and_nothing_else() {
+    let server = TestServer::start().await;
+    let without = node_without(&server).await.unwrap();
+    let next = server.add_master_key().id();
+    let (store, masters) = (server.server().store(), server.masters());
+    let ask = || async { store.master_key_answers(next).await.unwrap() };
+    announce(&server, next).await;
+    for _ in 0..2 {
+        let asked = ask().await;
+        poll(&server).await;
+        without.refresh().await.unwrap();
+        let lacking = nodes_lacking(store, &masters, next, &asked);
+        assert_eq!(lacking.await.unwrap().len(), 1, "it says so at every poll");
+    }
+
+    // It was stopped, and what it said is there for ever.
+    let asked = ask().await;
+    poll(&server).await;
+    let lacking = nodes_lacking(store, &masters, next, &asked);
+    assert_eq!(lacking.await.unwrap(), [""; 0]);
+
+    // Taken back and announced anew between two polls of a node.
+    store.abandon_master_key(next, server.now()).await.unwrap();
+    announce(&server, next).await;
+    let asked = ask().await;
+    without.refresh().await.unwrap();
+    let lacking = nodes_lacking(store, &masters, next, &asked);
+    assert_eq!(lacking.await.unwrap().len(), 1);
+
+    server.advance(-server.now().seconds());
+    let without = node_without(&server).await.unwrap();
+    let readiness = without.readiness().await;
+    assert!(
+        matches!(readiness, Err(NotReady::Clock(_))),
+        "{readiness:?}"
+    );
+    let asked = ask().await;
+    without.refresh().await.unwrap();
+    let lacking = nodes_lacking(store, &masters, next, &asked);
+    assert_eq!(lacking.await.unwrap().len(), 1, "whatever its clock shows");
+}
+
+/// Whether `next` wraps what is written now.
+async fn wraps(node: &TestServer, next: MasterKeyId) -> bool {
+    let cluster = node.server().store().cluster().await.unwrap().unwrap();
+    cluster.master.wraps() == next
+}
+
+#[tokio::test]
+async fn a_master_key_that_was_taken_back_meanwhile_wraps_nothing() {
+    let server = TestServer::start().await;
+    let before = rows(&server).await;
+    let (next, store) = (server.add_master_key().id(), server.server().store());
+    announce(&server, next).await;
+    store.abandon_master_key(next, server.now()).await.unwrap();
+    let masters = server.masters();
+    let refused = rewrap(store, &masters, server.issuer(), next, server.now()).await;
+    let refused = refused.unwrap_err();
+    assert!(is_conflict(&refused), "{refused}");
+    assert_eq!(rows(&server).await, before);
+}
+
+fn is_conflict(fault: &Fault) -> bool {
+    matches!(fault, Fault::Store(StoreError::Conflict(_)))
+}
+
+#[tokio::test]
+async fn a_master_key_that_another_operator_wrote_over_does_not_wrap_and_is_not_activated() {
+    let server = TestServer::start().await;
+    let (next, store) = (server.add_master_key(), server.server().store());
+    let id = next.id();
+    announce(&server, id).await;
+    // The file has the key this many times, and is written over then.
+    for (times, does_wrap) in [(0, false), (1, true)] {
+        let left = AtomicUsize::new(times);
+        let held = [MasterKey::from_bytes([7; 32]), next.clone()];
+        let masters = MasterKeys::read_again_by(held.to_vec(), move || {
+            let one = |left: usize| left.checked_sub(1);
+            let has = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one);
+            Ok(held[..if has.is_ok() { 2 } else { 1 }].to_vec())
+        });
+        let refused = rewrap(store, &masters, server.issuer(), id, server.now()).await;
+        let refused = refused.unwrap_err();
+        assert!(is_conflict(&refused), "{refused}");
+        assert!(refused.to_string().contains(&id.to_string()), "{refused}");
+        assert_eq!(wraps(&server, id).await, does_wrap);
+        let cluster = store.cluster().await.unwrap().unwrap();
+        assert_eq!(cluster.master.active, old(&server));
+    }
+    assert!(wrap(&server, id).await.done, "once it is back");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use rstest_reuse::apply;
 use super::administration::master;
 use super::{ISSUER, World};
 use crate::databases::{Kind, databases};
-use crate::{KeyRow, MasterKeyId, NewKey, Replacement, ResealedKey, StoreError};
+use crate::{KeyRow, MasterKeyAnswer, MasterKeyId, NewKey, Replacement, ResealedKey, StoreError};
 
 fn key(id: i64, purpose: &str, master: MasterKeyId) -> NewKey {
     NewKey {
@@ -113,6 +113,66 @@ async fn a_master_key_is_active_when_nothing_is_left_under_the_one_before(databa
     let known: Vec<_> = store.master_keys().await.unwrap();
     let known: Vec<_> = known.into_iter().map(|key| (key.id, key.retired)).collect();
     assert!(known.len() == 2 && known.contains(&(old, true)) && known.contains(&(new, false)));
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn a_master_key_that_does_not_wrap_is_given_no_row(database: Kind) {
+    let world = World::on(database).await;
+    let (store, now) = (&world.store, world.now());
+    let (old, new, third) = (master("check"), master("new"), master("third"));
+    store.add_keys(vec![key(1, "a", old)], now).await.unwrap();
+    let row = world.key_rows().await.remove(0);
+    // One operator waits for the nodes while another one takes the key back.
+    world.announce_key("new").await.unwrap();
+    store.abandon_master_key(new, now).await.unwrap();
+    let begun = store.begin_wrapping(new, now).await;
+    assert!(matches!(begun, Err(StoreError::Conflict(_))), "{begun:?}");
+    assert!(!store.rewrap_key(&row, "taken back", new).await.unwrap());
+    world.announce_key("new").await.unwrap();
+    assert!(!store.rewrap_key(&row, "too early", new).await.unwrap());
+    assert_eq!(world.key_rows().await, std::slice::from_ref(&row));
+    let (begun, abandoned) = tokio::join!(
+        store.begin_wrapping(new, now),
+        store.abandon_master_key(new, now)
+    );
+    assert!(begun.is_ok() != abandoned.is_ok(), "one of them is first");
+    if abandoned.is_ok() {
+        world.announce_key("new").await.unwrap();
+        store.begin_wrapping(new, now).await.unwrap();
+    }
+    assert!(store.rewrap_key(&row, "again:1", new).await.unwrap());
+    assert!(store.activate_master_key(new, "new", now).await.unwrap());
+    // Whoever was slow finds the next one wrapping.
+    store.announce_master_key(new, third, now).await.unwrap();
+    store.begin_wrapping(third, now).await.unwrap();
+    let row = world.key_rows().await.remove(0);
+    assert!(!store.rewrap_key(&row, "late", new).await.unwrap());
+    assert!(store.rewrap_key(&row, "third:1", third).await.unwrap());
+    let row = world.key_rows().await.remove(0);
+    assert!(!store.rewrap_key(&row, "later", new).await.unwrap());
+    assert_eq!(world.key_rows().await, [row]);
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn every_answer_of_a_node_is_later_than_the_one_before(database: Kind) {
+    let world = World::on(database).await;
+    let (store, new) = (&world.store, master("new"));
+    world.announce_key("new").await.unwrap();
+    let mut said = Vec::new();
+    for (proof, after) in [(None, 5), (Some("proof"), 5), (Some("proof"), -900)] {
+        let answer = MasterKeyAnswer {
+            node: "node".to_owned(),
+            proof: proof.map(str::to_owned),
+            answered_at: world.now().plus(after),
+        };
+        store.answer_for_master_key(new, &answer).await.unwrap();
+        let mut kept = store.master_key_answers(new).await.unwrap();
+        assert_eq!((kept.len(), kept[0].proof.as_deref()), (1, proof));
+        said.push(kept.remove(0).answered_at);
+    }
+    assert!(said[0] < said[1] && said[1] < said[2], "{said:?}");
 }
 
 #[apply(databases)]
