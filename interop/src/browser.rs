@@ -210,5 +210,10 @@ impl Relation {
 
 fn location(base: &Url, headers: &HeaderMap) -> Option<Url> {
     let text = headers.get(LOCATION)?.to_str().ok()?;
-    base.join(text).ok()
+    let mut url = base.join(text).ok()?;
+    // An empty fragment, which keeps a browser from carrying over that of the page before; it is no part of what is asked for.
+    if url.fragment() == Some("") {
+        url.set_fragment(None);
+    }
+    Some(url)
 }
