@@ -1592,7 +1592,13 @@ fn a_server_that_cannot_write_is_alive_and_not_ready_until_it_can() {
 fn a_hangup_stops_a_server_as_a_termination_does() {
     let [port] = free_ports();
     let place = with_declared_client(port);
-    let mut server = Serving::start(&place, &["serve", "--admin-listen", "127.0.0.1:0"]);
+    // A test run may ignore hangups, as nohup makes it, and what it starts would as well.
+    let program = env!("CARGO_BIN_EXE_safeconduct");
+    let mut command = Command::new("/usr/bin/env");
+    command.args(["--default-signal=HUP", program, "serve"]);
+    command.args(["--admin-listen", "127.0.0.1:0"]);
+    command.current_dir(place.path()).env_clear();
+    let mut server = Serving::spawn(&mut command);
     let mut unfinished = TcpStream::connect(("127.0.0.1", port)).unwrap();
     write!(
         unfinished,
