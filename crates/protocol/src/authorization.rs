@@ -19,11 +19,10 @@ use crate::{
     parameters::Parameters,
     pkce::CodeChallenge,
     pushed_request::REQUEST_URI,
-    resource::Resources,
+    resource::{Resources, one_resource},
     scope::{OPENID, Scope},
     sent::Sent,
     time::Timestamp,
-    token::one_resource,
 };
 
 mod pending;

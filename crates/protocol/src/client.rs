@@ -8,10 +8,10 @@ use crate::{
     error::{Reason, Refusal},
     ids::{ClientId, Malformed},
     jose::{Algorithm, JwkSet},
+    loopback::is_loopback,
     redirect_uri::{self, RedirectUri},
     resource::Resources,
     scope::Scope,
-    subject::SubjectType,
 };
 
 /// A registered client.
@@ -120,6 +120,30 @@ pub enum RefreshShared {
     Revoke,
 }
 
+/// Which `sub` a client is given (OpenID Connect Core §8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectType {
+    /// The same for every client.
+    #[default]
+    Public,
+    /// One for each sector.
+    Pairwise,
+}
+
+impl SubjectType {
+    /// Both, as advertised.
+    pub const ALL: [SubjectType; 2] = [Self::Public, Self::Pairwise];
+
+    /// The name as it is sent.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Pairwise => "pairwise",
+        }
+    }
+}
+
 /// How an authorization response travels (OAuth 2.0 Multiple Response Types §2.1, Form Post Response Mode §2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -167,7 +191,7 @@ impl BackChannelUri {
         let bare = !text.contains('#') && url.username().is_empty() && url.password().is_none();
         let reachable = match url.scheme() {
             "https" => url.host().is_some(),
-            "http" => crate::metadata::is_loopback(&url),
+            "http" => is_loopback(&url),
             _ => false,
         };
         (plain && bare && reachable).then(|| Self(text.to_owned()))

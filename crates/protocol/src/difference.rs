@@ -4,7 +4,7 @@
 
 use url::Url;
 
-use crate::{metadata::is_loopback, sent::Sent};
+use crate::{loopback::is_loopback, sent::Sent};
 
 /// With more parts than this that differ, two URIs have nothing to do with each other.
 const MOST_PARTS: usize = 3;

@@ -12,6 +12,11 @@ const LONGEST_CLIENT_ID: usize = 128;
 /// What every user identifier begins with, and no client identifier may (RFC 9700 §4.15: a client's `sub` never reads as a user's).
 const USER_PREFIX: &str = "u-";
 
+/// A new identifier for a token, a code or an attempt: 128 random bits, 22 characters.
+pub fn new_id() -> String {
+    encoding::encode(&random::bytes::<16>())
+}
+
 /// A client identifier (RFC 6749 §2.2): 1 to 128 bytes of `A–Z a–z 0–9 . _ ~ : / -`, not beginning like a user identifier.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -28,7 +33,7 @@ impl ClientId {
 
     /// A new identifier for a client that was given none: `c-` and 128 random bits.
     pub fn generate() -> Self {
-        Self(format!("c-{}", encoding::encode(&random::bytes::<16>())))
+        Self(format!("c-{}", new_id()))
     }
 
     /// The identifier as it is sent.
@@ -45,10 +50,7 @@ pub struct UserId(String);
 impl UserId {
     /// A new user's identifier.
     pub fn generate() -> Self {
-        Self(format!(
-            "{USER_PREFIX}{}",
-            encoding::encode(&random::bytes::<16>())
-        ))
+        Self(format!("{USER_PREFIX}{}", new_id()))
     }
 
     /// Reads a user identifier; `None` if it is not one of ours.
@@ -81,7 +83,7 @@ pub struct SessionId(String);
 impl SessionId {
     /// A new session's identifier.
     pub fn generate() -> Self {
-        Self(encoding::encode(&random::bytes::<16>()))
+        Self(new_id())
     }
 
     /// Reads a session identifier; `None` if it is not one of ours.

@@ -8,7 +8,7 @@
 //! - a grant comes of it: [`authorization_code`], [`grant`], [`refresh_token`], [`token`], [`dpop`]
 //! - others ask about it: [`introspection`], [`metadata`], [`client_authentication`]
 //! - people type their names and passwords: [`precis`]
-//! - what all of it stands on: [`ids`], [`secret`], [`sent`], [`seal`], [`jose`], [`encoding`], [`random`], [`time`], [`clock`]; and what a
+//! - what all of it stands on: [`ids`], [`secret`], [`sent`], [`seal`], [`jose`], [`encoding`], [`random`], [`time`], [`clock`], [`loopback`]; and what a
 //!   browser brings: [`cookie`], [`speculation`]
 
 pub mod authorization;
@@ -28,6 +28,7 @@ pub mod ids;
 pub mod introspection;
 pub mod jose;
 pub mod logout;
+pub mod loopback;
 pub mod metadata;
 pub mod parameters;
 pub mod pkce;

@@ -9,11 +9,10 @@ use crate::{
     client::Client,
     error::{Reason, Refusal},
     id_token::IdTokenHint,
-    ids::{ClientId, SessionId},
+    ids::{ClientId, SessionId, new_id},
     parameters::Parameters,
     redirect_uri,
     time::Timestamp,
-    token::new_id,
 };
 
 /// The `typ` of a logout token (Back-Channel Logout §2.4).

@@ -1,16 +1,16 @@
 //! What the server says about itself (RFC 8414 §2): everything advertised works, and nothing that works is unadvertised.
 
 use serde::{Deserialize, Serialize};
-use url::{Host, Url};
+use url::Url;
 
 use crate::{
     authorization::Prompt,
     claims,
-    client::{AuthenticationMethod, GrantType, ResponseMode},
+    client::{AuthenticationMethod, GrantType, ResponseMode, SubjectType},
     dpop::PROOF_ALGORITHMS,
     id_token::ACR_VALUES,
     jose::Algorithm,
-    subject::SubjectType,
+    loopback::is_loopback,
 };
 
 /// This server's name and base: an https URL without query, fragment or trailing slash (RFC 8414 §2); http on loopback for development.
@@ -105,16 +105,6 @@ impl Issuer {
     /// The path of a well-known document (RFC 8414 §3): the issuer's own path comes after the name.
     pub fn well_known(&self, name: &str) -> String {
         format!("/.well-known/{name}{}", self.path())
-    }
-}
-
-/// Whether the host is this computer itself.
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
     }
 }
 

@@ -6,12 +6,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     dpop::Thumbprint,
     error::{Reason, Refusal},
-    ids::ClientId,
+    ids::{ClientId, new_id},
     parameters::Parameters,
     sent::Sent,
     single_use::{SingleUse, UsedId},
     time::Timestamp,
-    token::new_id,
 };
 
 /// What every `request_uri` of ours begins with (RFC 9126 §2.2).

@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::{
     difference::{self, Port},
-    metadata::is_loopback,
+    loopback::{is_loopback, is_loopback_literal},
 };
 
 /// The longest redirect URI, in bytes.
@@ -107,7 +107,7 @@ impl RedirectUri {
     /// Whether `sent` is this URI: the same string, or the same but for the port of a loopback IP address (RFC 8252 §7.3).
     pub fn admits(&self, sent: &str) -> bool {
         self.0 == sent
-            || (is_loopback_literal(&self.0)
+            || (has_free_port(&self.0)
                 && without_port(&self.0) == without_port(sent)
                 && port_is_plain(sent))
     }
@@ -142,13 +142,9 @@ pub fn difference(registered: &[RedirectUri], sent: &str) -> String {
     difference::to_the_closest(registered, sent, Port::FreeOnLoopback)
 }
 
-/// The two spellings RFC 8252 §7.3 gives a free port to. `localhost` is a name, resolved by others, and gets none.
-fn is_loopback_literal(uri: &str) -> bool {
-    let authority = authority_of(uri);
-    uri.starts_with("http://")
-        && ["127.0.0.1", "[::1]"]
-            .iter()
-            .any(|host| authority == *host || authority.starts_with(&format!("{host}:")))
+/// Whether its port is free (RFC 8252 §7.3).
+fn has_free_port(uri: &str) -> bool {
+    uri.starts_with("http://") && is_loopback_literal(authority_of(uri))
 }
 
 /// What stands between `//` and the next `/`, `?` or `#`.

@@ -8,8 +8,8 @@ use crate::{
     error::{Reason, Refusal},
     ids::{ClientId, Malformed},
     jose::Algorithm,
-    scope::Scope,
-    token::Audiences,
+    parameters::Parameters,
+    scope::{OPENID, Scope},
 };
 
 /// The URI of an API, the `aud` of its tokens: absolute, no fragment (RFC 8707 §2). Compared character by character.
@@ -140,6 +140,50 @@ impl Resources {
     fn difference(&self, sent: &str, issuer: &str) -> String {
         let known = self.0.iter().map(|resource| resource.uri.as_str());
         difference::to_the_closest(known.chain([issuer]), sent, Port::Exact)
+    }
+}
+
+/// The one `resource` of a request. A token is for one API, so a second is refused (RFC 8707 §2 allows a server to).
+///
+/// # Errors
+/// `resource-ambiguous`.
+pub fn one_resource(parameters: &Parameters) -> Result<Option<&str>, Refusal> {
+    parameters
+        .one("resource")
+        .map_err(|_| Refusal::new(Reason::ResourceAmbiguous).because("more than one resource"))
+}
+
+/// Whom a token is for: one, or an API and this server (RFC 7519 §4.1.3). Written as a text where there is one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Audiences {
+    /// One.
+    One(String),
+    /// Several.
+    Many(Vec<String>),
+}
+
+impl Audiences {
+    /// The audiences of a token for `audience`: with `openid` in its scope, also of `issuer`, whose UserInfo it is good at.
+    pub fn of(audience: &str, scope: &Scope, issuer: &str) -> Self {
+        if scope.contains(OPENID) && audience != issuer {
+            Self::Many(vec![audience.to_owned(), issuer.to_owned()])
+        } else {
+            Self::One(audience.to_owned())
+        }
+    }
+
+    /// Whether `audience` is among them.
+    pub fn contains(&self, audience: &str) -> bool {
+        self.as_slice().iter().any(|member| member == audience)
+    }
+
+    /// All of them.
+    pub fn as_slice(&self) -> &[String] {
+        match self {
+            Self::One(audience) => std::slice::from_ref(audience),
+            Self::Many(audiences) => audiences,
+        }
     }
 }
 

@@ -1,38 +1,13 @@
 //! The `sub` by which a client knows a person (OpenID Connect Core §8), and the `sid` by which it knows their session: the same
 //! everywhere, or another one in each sector, so that clients of different sectors can't tell that they serve the same person.
 
-use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::{
-    client::Client,
+    client::{Client, SubjectType},
     encoding,
     ids::{SessionId, UserId},
 };
-
-/// Which `sub` a client is given (OpenID Connect Core §8).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SubjectType {
-    /// The same for every client.
-    #[default]
-    Public,
-    /// One for each sector.
-    Pairwise,
-}
-
-impl SubjectType {
-    /// Both, as advertised.
-    pub const ALL: [SubjectType; 2] = [Self::Public, Self::Pairwise];
-
-    /// The name as it is sent.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Public => "public",
-            Self::Pairwise => "pairwise",
-        }
-    }
-}
 
 /// Gives every person their `sub`, and every session its `sid`. They depend on nothing but the person or session, the sector and
 /// one key, so they are stable for as long as that key is kept.

@@ -6,14 +6,12 @@ use crate::{
     claims,
     client::{Client, GrantType},
     dpop::Thumbprint,
-    encoding,
     error::{Reason, Refusal},
     grant::Grant,
-    ids::{ClientId, GrantId},
+    ids::{ClientId, GrantId, new_id},
     parameters::Parameters,
     pkce::CodeVerifier,
-    random,
-    resource::Resources,
+    resource::{Audiences, Resources, one_resource},
     scope::{OFFLINE_ACCESS, OPENID, Scope},
     secret::Secret,
     time::Timestamp,
@@ -176,16 +174,6 @@ impl ClientCredentialsRequest {
     }
 }
 
-/// The one `resource` of a request. A token is for one API, so a second is refused (RFC 8707 §2 allows a server to).
-///
-/// # Errors
-/// `resource-ambiguous`.
-pub fn one_resource(parameters: &Parameters) -> Result<Option<&str>, Refusal> {
-    parameters
-        .one("resource")
-        .map_err(|_| Refusal::new(Reason::ResourceAmbiguous).because("more than one resource"))
-}
-
 fn verifier(parameters: &Parameters) -> Result<Option<CodeVerifier>, Refusal> {
     match parameters.one("code_verifier")? {
         Some(text) => Ok(Some(
@@ -238,40 +226,6 @@ pub struct AccessToken {
 pub struct Confirmation {
     /// Its thumbprint.
     pub jkt: Thumbprint,
-}
-
-/// Whom a token is for: one, or an API and this server (RFC 7519 §4.1.3). Written as a text where there is one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Audiences {
-    /// One.
-    One(String),
-    /// Several.
-    Many(Vec<String>),
-}
-
-impl Audiences {
-    /// The audiences of a token for `audience`: with `openid` in its scope, also of `issuer`, whose UserInfo it is good at.
-    pub fn of(audience: &str, scope: &Scope, issuer: &str) -> Self {
-        if scope.contains(OPENID) && audience != issuer {
-            Self::Many(vec![audience.to_owned(), issuer.to_owned()])
-        } else {
-            Self::One(audience.to_owned())
-        }
-    }
-
-    /// Whether `audience` is among them.
-    pub fn contains(&self, audience: &str) -> bool {
-        self.as_slice().iter().any(|member| member == audience)
-    }
-
-    /// All of them.
-    pub fn as_slice(&self) -> &[String] {
-        match self {
-            Self::One(audience) => std::slice::from_ref(audience),
-            Self::Many(audiences) => audiences,
-        }
-    }
 }
 
 /// What an access token is made of beside what was granted.
@@ -402,11 +356,6 @@ impl AccessToken {
     pub fn token_type(&self) -> &'static str {
         if self.cnf.is_some() { "DPoP" } else { "Bearer" }
     }
-}
-
-/// A new identifier for a token, a code or an attempt: 128 random bits, 22 characters.
-pub fn new_id() -> String {
-    encoding::encode(&random::bytes::<16>())
 }
 
 /// The answer of the token endpoint (RFC 6749 §5.1).

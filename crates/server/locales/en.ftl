@@ -46,7 +46,6 @@ select-account-continue = Continue as <strong><bdi>{ $account }</bdi></strong>
 
 consent-title = Allow { $client }?
 consent-heading = Allow <bdi>{ $client }</bdi> to use your account?
-consent-not-verified = Not verified by { $product }
 consent-account = You are <strong><bdi>{ $account }</bdi></strong>
 consent-resource = It will use <strong><bdi>{ $resource }</bdi></strong>
 consent-asks = <bdi>{ $client }</bdi> asks to

@@ -19,13 +19,13 @@ use crate::{fault::Failure, server::Exchange, throttle::KNOWN_FOR};
 
 /// The cookies of one request.
 pub(crate) struct Browser {
-    binding: Brought,
-    session: Brought,
+    binding: SentSecret,
+    session: SentSecret,
     known: Option<Secret>,
 }
 
 /// What came under the name of one of our cookies.
-enum Brought {
+enum SentSecret {
     Nothing,
     Secret(Secret),
     /// The name came, and with it nothing that could be a secret of ours.
@@ -34,7 +34,7 @@ enum Brought {
     Several,
 }
 
-impl Brought {
+impl SentSecret {
     fn read(headers: &HeaderMap, name: &str) -> Self {
         match sent(headers, name) {
             Sent::Nothing => Self::Nothing,
@@ -66,8 +66,8 @@ impl Browser {
     /// Reads the cookies. A name that came twice with different values gives nothing to go by: one of them was planted.
     pub(crate) fn read(issuer: &Issuer, headers: &HeaderMap) -> Self {
         Self {
-            binding: Brought::read(headers, &name(issuer, "browser")),
-            session: Brought::read(headers, &name(issuer, "session")),
+            binding: SentSecret::read(headers, &name(issuer, "browser")),
+            session: SentSecret::read(headers, &name(issuer, "session")),
             known: match sent(headers, &name(issuer, "known")) {
                 Sent::Value(value) => Some(Secret::new(value)),
                 _ => None,
@@ -78,13 +78,13 @@ impl Browser {
     /// Whether a session cookie came that can't be used: then nobody knows whether somebody is signed in here, and nothing
     /// may be said of it.
     pub(crate) fn session_is_unclear(&self) -> bool {
-        matches!(self.session, Brought::Broken | Brought::Several)
+        matches!(self.session, SentSecret::Broken | SentSecret::Several)
     }
 
     /// Whether the session cookie that came is of no use to anybody. One that came with another is not: without it the
     /// planted one would be believed.
     pub(crate) fn session_is_broken(&self) -> bool {
-        matches!(self.session, Brought::Broken)
+        matches!(self.session, SentSecret::Broken)
     }
 
     /// What binds this browser, if it was here before.

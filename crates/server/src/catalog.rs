@@ -9,16 +9,17 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use rustix::time::{ClockId, clock_gettime};
 use safeconduct_protocol::{
     claims,
     client::Client,
     clock::Clock,
+    error::{Reason, Refusal},
     ids::ClientId,
     jose::{KeySet, VerificationKey},
     metadata::{Issuer, Metadata},
     resource::{Resources, ScopeDescription},
     scope::OFFLINE_ACCESS,
+    sent::Sent,
     time::Timestamp,
 };
 use safeconduct_store::{ClientRecord, Cluster, SecretHash, Store};
@@ -26,6 +27,7 @@ use safeconduct_store::{ClientRecord, Cluster, SecretHash, Store};
 use crate::{
     fault::Fault,
     keys::{Keys, MasterKeys},
+    timekeeping::boot_milliseconds,
 };
 
 /// How often a node looks at the revision by itself.
@@ -132,6 +134,20 @@ impl Catalog {
     /// The client, enabled or not.
     pub(crate) fn client(&self, id: &ClientId) -> Option<&KnownClient> {
         self.clients.get(id)
+    }
+
+    /// The enabled client of that id.
+    ///
+    /// # Errors
+    /// `client-unknown`, `client-disabled`: to a stranger they read the same.
+    pub(crate) fn enabled_client(&self, id: &ClientId) -> Result<Arc<Client>, Refusal> {
+        match self.client(id) {
+            None => Err(Refusal::new(Reason::ClientUnknown).because(Sent(id.as_str()).to_string())),
+            Some(known) if !known.enabled => {
+                Err(Refusal::new(Reason::ClientDisabled).because(id.as_str()))
+            }
+            Some(known) => Ok(known.client.clone()),
+        }
     }
 
     /// Whether a scope of that name exists here, whoever is registered for it.
@@ -248,13 +264,4 @@ impl CatalogCache {
         self.looked_at.store(started, Ordering::Release);
         Ok(())
     }
-}
-
-/// Milliseconds since the machine started, time asleep included: a node that was suspended must not trust its old copy.
-pub(crate) fn boot_milliseconds() -> i64 {
-    let since_boot = clock_gettime(ClockId::Boottime);
-    since_boot
-        .tv_sec
-        .saturating_mul(1_000)
-        .saturating_add(since_boot.tv_nsec / 1_000_000)
 }

@@ -12,13 +12,14 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request};
+use axum::response::Response;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, request};
 use safeconduct_protocol::random;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 
-use crate::accept::ClientAddress;
+use crate::client_address::ClientAddress;
+use crate::fault::panicked;
 use crate::telemetry::Telemetry;
 
 const HEADER: &str = "x-correlation-id";
@@ -83,31 +84,20 @@ async fn follow(State(telemetry): State<Telemetry>, request: Request, next: Next
     let (mut parts, body) = request.into_parts();
     // The accept loop names what it hands in, so that what it refuses by itself has a name as well.
     let correlation = *parts.extensions.get_or_insert_with(Correlation::generate);
-    let exchange = Exchange::begin(telemetry, correlation, &parts);
+    let log = RequestLog::begin(telemetry, correlation, &parts);
     let span = tracing::info_span!("request", correlation_id = %correlation);
     let mut response = next
         .run(Request::from_parts(parts, body))
         .instrument(span)
         .await;
     correlation.sign(response.headers_mut());
-    exchange.finish(response.status());
+    log.finish(response.status());
     response
 }
 
-/// The answer when a handler panicked. What the panic said stays in the log: it may quote the request.
-pub(crate) fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
-    tracing::error!("a handler panicked; its request is answered with 500");
-    let body = r#"{"error":"server_error","error_description":"The server made a mistake. Its operator finds it by the correlation id."}"#;
-    let headers = [
-        (header::CONTENT_TYPE, "application/json"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    (StatusCode::INTERNAL_SERVER_ERROR, headers, body).into_response()
-}
-
-/// One request until its line is written: by [`Exchange::finish`], or when it is dropped half-way because the client left
+/// One request until its line is written: by [`RequestLog::finish`], or when it is dropped half-way because the client left
 /// or time ran out.
-pub(crate) struct Exchange {
+pub(crate) struct RequestLog {
     telemetry: Telemetry,
     correlation: Correlation,
     method: &'static str,
@@ -118,7 +108,7 @@ pub(crate) struct Exchange {
     finished: bool,
 }
 
-impl Exchange {
+impl RequestLog {
     pub(crate) fn begin(
         telemetry: Telemetry,
         correlation: Correlation,
@@ -159,7 +149,7 @@ impl Exchange {
     }
 }
 
-impl Drop for Exchange {
+impl Drop for RequestLog {
     fn drop(&mut self) {
         if self.finished {
             return;
@@ -212,6 +202,8 @@ mod tests {
     use rstest::rstest;
     use tower::ServiceExt;
     use tracing::instrument::WithSubscriber;
+
+    use axum::response::IntoResponse as _;
 
     use super::*;
 

@@ -1,9 +1,9 @@
-//! Faults: what went wrong on our side. A fault is logged once, with its cause, and told to nobody.
+//! Faults: what went wrong on our side. A fault is logged once, with its cause, and not told to the caller.
 
+use axum::response::{IntoResponse, Response};
+use http::{StatusCode, header};
 use safeconduct_protocol::error::{Reason, Refusal};
 use safeconduct_store::{RedeemError, StoreError};
-
-use crate::timekeeping::ClockFault;
 
 /// Something that is our mistake or our environment's, never the caller's.
 #[derive(Debug, thiserror::Error)]
@@ -23,13 +23,55 @@ impl Fault {
     }
 }
 
+/// Why there is no time to judge by. Times are in seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClockFault {
+    /// It says a time at which this program did not exist, or will not.
+    #[error(
+        "the clock says {now} seconds since 1970, which can't be the time: set it, or let NTP set it"
+    )]
+    Impossible {
+        /// What it says.
+        now: i64,
+    },
+    /// It lies before what was done already.
+    #[error(
+        "the clock is {seconds} s before the time until which something could be good again that was forgotten: set it right, or, if \
+         it is right, wait until then, or run safeconduct restored"
+    )]
+    Behind {
+        /// By how much.
+        seconds: i64,
+    },
+    /// It lies years after anything that was done.
+    #[error(
+        "the clock is {seconds} s after the last sweep of this database: set it right, or, if that is so, run safeconduct \
+         restored"
+    )]
+    Ahead {
+        /// By how much.
+        seconds: i64,
+    },
+    /// It differs from the database's.
+    #[error("the clock differs from the database's by {seconds} s: let NTP set both")]
+    Off {
+        /// By how much it is ahead; negative where it is behind.
+        seconds: i64,
+    },
+    /// The database shows an earlier moment than this node has seen of it.
+    #[error(
+        "the database has gone back in time: it was restored while this node ran, or a standby took over that lacked something. \
+         Run safeconduct restored"
+    )]
+    Rewound,
+}
+
 /// Why there is no answer of the good kind: the caller's doing, or ours.
 #[derive(Debug)]
 pub(crate) enum Failure {
     Refused(Refusal),
     Faulted(Fault),
-    /// There is no time to judge by.
-    Untimely(ClockFault),
+    ClockNotTrusted(ClockFault),
 }
 
 impl Failure {
@@ -48,7 +90,7 @@ impl Failure {
                 tracing::error!(%error, "this node lacks a master key");
                 Reason::StoreUnavailable.into()
             }
-            Self::Untimely(fault) => {
+            Self::ClockNotTrusted(fault) => {
                 tracing::error!(%fault, "there is no time to judge by");
                 match fault {
                     ClockFault::Rewound => Reason::StoreUnavailable.into(),
@@ -83,7 +125,7 @@ impl From<Fault> for Failure {
 
 impl From<ClockFault> for Failure {
     fn from(fault: ClockFault) -> Self {
-        Self::Untimely(fault)
+        Self::ClockNotTrusted(fault)
     }
 }
 
@@ -100,4 +142,15 @@ impl From<RedeemError> for Failure {
             RedeemError::Store(error) => Self::Faulted(error.into()),
         }
     }
+}
+
+/// The answer when a handler panicked. What the panic said stays in the log: it may quote the request.
+pub(crate) fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    tracing::error!("a handler panicked; its request is answered with 500");
+    let body = r#"{"error":"server_error","error_description":"The server made a mistake. Its operator finds it by the correlation id."}"#;
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (StatusCode::INTERNAL_SERVER_ERROR, headers, body).into_response()
 }

@@ -10,6 +10,9 @@ use safeconduct_protocol::{
     parameters::Parameters,
 };
 
+/// The parameter and form field that carries a sealed pending authorization.
+pub(crate) const PENDING: &str = "pending";
+
 /// A POST as it came in, unread.
 pub(crate) struct PostedForm {
     uri: Uri,

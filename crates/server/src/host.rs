@@ -6,13 +6,12 @@ use axum::{
     response::Response,
 };
 use http::{HeaderValue, Method, Version, header, uri::Authority};
-use safeconduct_protocol::error::{Reason, Refusal};
-
-use crate::{
-    correlation::Correlation,
-    respond::{self, Address},
-    server::Server,
+use safeconduct_protocol::{
+    error::{Reason, Refusal},
+    loopback::is_loopback_literal,
 };
+
+use crate::{addresses::Address, correlation::Correlation, respond, server::Server};
 
 /// Lets only requests for the issuer's own host through; and to what apps call, those under a name of `internal_hosts`. On
 /// a development server a person who typed 127.0.0.1 is sent to the issuer's name: to a cookie they are different sites.
@@ -23,7 +22,7 @@ pub(crate) async fn only_ours(
 ) -> Response {
     let settings = server.settings();
     let issuer = &settings.issuer;
-    let address = Address::of(&server, &request);
+    let address = Address::of(issuer, &request);
     let named = match named(&request) {
         Ok(named) => named,
         Err(refusal) => {
@@ -89,10 +88,4 @@ fn named(request: &Request) -> Result<String, Refusal> {
 /// A host with or without a port, or nothing, which a target without an authority has (RFC 9110 §7.2).
 fn is_host(text: &str) -> bool {
     text.is_empty() || (text.parse::<Authority>().is_ok() && !text.contains('@'))
-}
-
-fn is_loopback_literal(host: &str) -> bool {
-    ["127.0.0.1", "[::1]"]
-        .iter()
-        .any(|literal| host == *literal || host.starts_with(&format!("{literal}:")))
 }

@@ -2,7 +2,7 @@
 //! a second tab or a stale form ends in *continue* or in a proper refusal, never in a dead end.
 
 use axum::response::Response;
-use http::{StatusCode, header};
+use http::StatusCode;
 use safeconduct_protocol::{
     authorization::{Next, PendingAuthorization, SignedInUser},
     client::Client,
@@ -11,15 +11,13 @@ use safeconduct_protocol::{
     redirect_uri::{RedirectUri, host_of},
     scope::Scope,
     seal::Kind,
-    sent::Sent,
 };
 use safeconduct_store::SessionView;
 
 use crate::{
     browser::{self, Browser},
-    catalog::Catalog,
     fault::{Failure, Fault},
-    form::PostedForm,
+    form::{PENDING, PostedForm},
     pages::{
         ConsentPage, DemoUser, ResourceLine, ScopeKind, ScopeLine, SelectAccountPage, SignInPage,
         SignInProblem,
@@ -29,10 +27,6 @@ use crate::{
     way_back::WayBack,
 };
 
-/// The parameter and form field that carries a sealed pending authorization.
-pub(crate) const PENDING: &str = "pending";
-/// The longest URL that a browser is sent to, in bytes; longer ones break proxies.
-pub(crate) const LONGEST_LOCATION: usize = 8 * 1024 - 512;
 /// How often a visit is written down, in seconds.
 const VISIT_EVERY: i64 = 300;
 
@@ -109,13 +103,13 @@ impl Journey {
         let binding = browser.binding().map(|secret| secret.expose());
         let lifetimes = &exchange.server.settings().lifetimes;
         pending.resume(binding, lifetimes, exchange.era(), exchange.now)?;
-        let client = known_client(&exchange.catalog, pending.request.client())?;
+        let client = exchange.catalog.enabled_client(pending.request.client())?;
         client.prove_redirect_uri(pending.request.redirect_uri())?;
         Ok(Self { pending, client })
     }
 
-    /// Goes on with a request that came back: unless its code was redeemed by now, with the next page.
-    pub(crate) async fn go_on(
+    /// Continues a request that came back: unless its code was redeemed by now, with the next page.
+    pub(crate) async fn continue_request(
         self,
         exchange: &Exchange<'_>,
         browser: &Browser,
@@ -302,7 +296,6 @@ impl Journey {
         let html = server.pages().consent(&ConsentPage {
             client_name: &self.client.name,
             client_host: &host_of(request.redirect_uri()),
-            verified: true,
             loopback: on_device && self.client.is_public(),
             account: &person.username,
             action: &server.path("/consent"),
@@ -334,29 +327,6 @@ impl Journey {
     }
 }
 
-/// The enabled client of that id.
-///
-/// # Errors
-/// `client-unknown`, `client-disabled`: to a stranger they read the same.
-pub(crate) fn known_client(
-    catalog: &Catalog,
-    id: &safeconduct_protocol::ids::ClientId,
-) -> Result<std::sync::Arc<Client>, Refusal> {
-    match catalog.client(id) {
-        None => Err(Refusal::new(Reason::ClientUnknown).because(Sent(id.as_str()).to_string())),
-        Some(known) if !known.enabled => {
-            Err(Refusal::new(Reason::ClientDisabled).because(id.as_str()))
-        }
-        Some(known) => Ok(known.client.clone()),
-    }
-}
-
-/// Adds a cookie to an answer.
-pub(crate) fn with_cookie(mut response: Response, cookie: http::HeaderValue) -> Response {
-    response.headers_mut().append(header::SET_COOKIE, cookie);
-    response
-}
-
 async fn note_visit(exchange: &Exchange<'_>, view: &SessionView) -> Result<(), Failure> {
     if exchange.now.since(view.last_seen_at) < VISIT_EVERY {
         return Ok(());
@@ -380,18 +350,8 @@ fn lines<'t>(exchange: &'t Exchange<'_>, scope: &'t Scope, is_new: bool) -> Vec<
             name,
             text: text.or(built_in.as_ref().and_then(|line| line.text)),
             is_new,
-            kind: built_in.map_or_else(|| kind(name, text.is_some()), |line| line.kind),
+            kind: built_in.map_or_else(|| ScopeKind::of(name, text.is_some()), |line| line.kind),
         }
     };
     scope.names().map(line).collect()
-}
-
-/// Under which heading a scope stands: its last word tells reading from changing, as scope names are written.
-fn kind(name: &str, described: bool) -> ScopeKind {
-    let last = name.rsplit(['.', ':', '/']).next().unwrap_or(name);
-    match last {
-        _ if !described => ScopeKind::Unknown,
-        "write" | "create" | "update" | "delete" | "manage" | "admin" | "send" => ScopeKind::Change,
-        _ => ScopeKind::Read,
-    }
 }

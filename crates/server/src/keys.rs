@@ -33,22 +33,11 @@ pub use self::rotation::{
     rewrap, rotate,
 };
 pub use self::schedule::{ANSWER_WITHIN, span};
-use self::schedule::{Kept, Purpose};
+use self::schedule::{Purpose, Retention};
 use crate::{fault::Fault, password};
 
 /// The state of the key that is used, as its row says it.
 const ACTIVE: &str = "active";
-/// The kinds of artifact that have a sealing key in the database.
-const SEALED: [Kind; 8] = [
-    Kind::PendingAuthorization,
-    Kind::AuthorizationRequest,
-    Kind::AuthorizationCode,
-    Kind::RefreshToken,
-    Kind::AccessToken,
-    Kind::Credential,
-    Kind::PushedRequest,
-    Kind::Logout,
-];
 /// The algorithms that every server signs with: ES256 for access tokens, RS256 because OpenID Connect names it the default and RFC 9068
 /// has it for every API.
 const SIGNED: [Algorithm; 2] = [Algorithm::Es256, Algorithm::Rs256];
@@ -315,13 +304,13 @@ impl RetiredKey {
 
     /// Whether only rows can still need it.
     pub(crate) fn goes_with_its_rows(&self) -> bool {
-        matches!(self.purpose.window().kept, Kept::WhileUsed(_))
+        matches!(self.purpose.window().retention, Retention::WhileUsed(_))
     }
 
     fn is_over(&self, now: Timestamp) -> bool {
-        match self.purpose.window().kept {
-            Kept::For(seconds) | Kept::WhileUsed(seconds) => now.since(self.at) > seconds,
-            Kept::Never => false,
+        match self.purpose.window().retention {
+            Retention::For(seconds) | Retention::WhileUsed(seconds) => now.since(self.at) > seconds,
+            Retention::Never => false,
         }
     }
 }

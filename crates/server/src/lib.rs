@@ -1,12 +1,13 @@
 //! The authorization server of Safeconduct as a library.
 //!
 //! [`Server::new`] makes one from [`Settings`], a store and the [`MasterKey`]; [`routes::public`] is its URL map;
-//! [`accept::serve`] puts it on a socket. A request is followed from `routes` to `endpoints`, from there to `client_auth`,
+//! [`listener::serve`] puts it on a socket. A request is followed from `routes` to `endpoints`, from there to `client_auth`,
 //! `grants` or `journey`, to the rules in `safeconduct_protocol`, and to the one write in the store.
 
-pub mod accept;
+mod addresses;
 mod browser;
 mod catalog;
+pub mod client_address;
 mod client_auth;
 pub mod correlation;
 mod cross_origin;
@@ -16,15 +17,18 @@ mod fault;
 mod form;
 mod grants;
 mod host;
-mod house;
 mod journey;
 pub mod keys;
 mod left_out;
+pub mod listener;
+mod maintenance;
 mod mint;
 mod outbox;
 pub mod pages;
 pub mod password;
+mod posted;
 mod presented_token;
+mod readiness;
 mod respond;
 pub mod routes;
 mod server;
@@ -36,9 +40,8 @@ mod timekeeping;
 mod way_back;
 
 pub use cross_origin::CrossOrigin;
-pub use fault::Fault;
-pub use house::NotReady;
+pub use fault::{ClockFault, Fault};
 pub use keys::{MasterKey, MasterKeys};
+pub use readiness::NotReady;
 pub use server::Server;
 pub use settings::Settings;
-pub use timekeeping::ClockFault;

@@ -25,12 +25,10 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use self::argon2id::{COST, Comparison, Known, give_back};
+pub use self::argon2id::{LONGEST, Verdict};
 use self::costs::StoredCosts;
-pub(crate) use self::queue::Asker;
+pub(crate) use self::queue::Requester;
 use self::queue::{FairQueue, Joined, Ticket};
-
-/// The longest password, in bytes.
-pub const LONGEST: usize = 4096;
 
 /// How long a password waits for a thread. A person would have given up soon after.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -43,7 +41,7 @@ const COSTS_ARE_GOOD_FOR: i64 = 60;
 pub struct PasswordSettings {
     /// Threads that hash, each with 19 MiB of its own; 0 counts as 1.
     pub threads: usize,
-    /// Passwords that may wait for a thread; 0 counts as 1. Of more, those who wait for most come out unhashed.
+    /// Passwords that may wait for a thread; 0 counts as 1. Of more, some of the requester with most of them waiting come out unhashed.
     pub queue: usize,
 }
 
@@ -73,18 +71,6 @@ pub enum Unhashed {
     /// The password is longer than [`LONGEST`].
     #[error("the password is longer than {LONGEST} bytes")]
     TooLong,
-}
-
-/// What a check found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Not the password, or no such user, or nothing that can be checked.
-    Wrong,
-    /// The password.
-    Right {
-        /// The stored hash is not what a new one would be: hash the password again and store that.
-        needs_rehash: bool,
-    },
 }
 
 /// Whether `phc` is a stored hash that `Passwords::verify` can check: `$argon2id$v=19$…` with a salt, an output and
@@ -133,16 +119,16 @@ impl Passwords {
     /// # Errors
     /// [`Unhashed::Busy`], or [`Unhashed::TooLong`]: nothing is ever cut off.
     pub async fn hash(&self, password: Secret) -> Result<String, Unhashed> {
-        self.hash_for(Asker::OURSELVES, password).await
+        self.hash_for(Requester::OURSELVES, password).await
     }
 
-    /// The hash of a new password, made when it is `asker`'s turn.
+    /// The hash of a new password, queued for `requester`.
     ///
     /// # Errors
     /// As [`hash`](Self::hash).
     pub(crate) async fn hash_for(
         &self,
-        asker: Asker,
+        requester: Requester,
         password: Secret,
     ) -> Result<String, Unhashed> {
         if password.expose().len() > LONGEST {
@@ -153,7 +139,7 @@ impl Passwords {
             return Err(Unhashed::TooLong);
         }
         let job = |answer| Job::Hash { password, answer };
-        Ok(self.queue.submit(asker, COST.work(), job).await?)
+        Ok(self.queue.submit(requester, COST.work(), job).await?)
     }
 
     /// Whether `password` is the one that `stored` (a PHC string) was made of. `None` is a user that does not exist: always
@@ -163,11 +149,11 @@ impl Passwords {
     /// [`Busy`]: nothing was checked.
     pub(crate) async fn verify(
         &self,
-        asker: Asker,
+        requester: Requester,
         password: Secret,
         stored: Option<&str>,
     ) -> Result<Verdict, Busy> {
-        let comparison = self.comparison(asker, stored);
+        let comparison = self.comparison(requester, stored);
         let typed = Typed::of(password);
         let cost = comparison.cost().work() * typed.forms();
         let job = |answer| Job::Verify {
@@ -175,10 +161,10 @@ impl Passwords {
             comparison,
             answer,
         };
-        self.queue.submit(asker, cost, job).await
+        self.queue.submit(requester, cost, job).await
     }
 
-    fn comparison(&self, asker: Asker, stored: Option<&str>) -> Comparison {
+    fn comparison(&self, requester: Requester, stored: Option<&str>) -> Comparison {
         let known = stored.and_then(|stored| {
             let known = Known::parse(stored);
             if known.is_none() {
@@ -190,7 +176,7 @@ impl Passwords {
         });
         match known {
             Some(known) => Comparison::With(known),
-            None => Comparison::Nothing(self.costs().drawn(asker.account)),
+            None => Comparison::Nothing(self.costs().drawn(requester.account)),
         }
     }
 
@@ -287,29 +273,29 @@ impl Queue {
         }
     }
 
-    /// Waits for the answer of a job, no longer than its patience for a thread. Who stops waiting takes the job out of the queue;
-    /// one that a thread has begun is the thread's, and nobody gets that thread before it is done.
+    /// Waits for the answer of a job, no longer than its patience for a thread. A caller that stops waiting takes the job out of the queue;
+    /// one that a thread has begun is the thread's, which does nothing else before it is done.
     async fn submit<T>(
         &self,
-        asker: Asker,
+        requester: Requester,
         cost: u64,
         job: impl FnOnce(oneshot::Sender<T>) -> Job,
     ) -> Result<T, Busy> {
         let (answer, mut answered) = oneshot::channel();
-        let place = Place {
+        let waiting = Waiting {
             queue: self,
-            ticket: self.join(asker, cost, job(answer))?,
+            ticket: self.join(requester, cost, job(answer))?,
         };
         match timeout(self.patience, &mut answered).await {
             Ok(answer) => answer.map_err(|_| Busy),
-            Err(_) if place.leave() => Err(Busy),
+            Err(_) if waiting.leave() => Err(Busy),
             Err(_) => answered.await.map_err(|_| Busy),
         }
     }
 
-    fn join(&self, asker: Asker, cost: u64, job: Job) -> Result<Ticket, Busy> {
-        let joined = self.state().fair.push(asker, cost, job);
-        // Whoever is dropped learns of it, because its answer will never come.
+    fn join(&self, requester: Requester, cost: u64, job: Job) -> Result<Ticket, Busy> {
+        let joined = self.state().fair.push(requester, cost, job);
+        // The caller of a dropped job learns of it, because its answer will never come.
         match joined {
             Joined::Waits(ticket) | Joined::InsteadOf(ticket, _) => {
                 self.changed.notify_one();
@@ -350,12 +336,12 @@ impl Queue {
 }
 
 /// A job's place in the queue. It is left when this is dropped.
-struct Place<'q> {
+struct Waiting<'q> {
     queue: &'q Queue,
     ticket: Ticket,
 }
 
-impl Place<'_> {
+impl Waiting<'_> {
     /// Takes the job out; says whether it still waited.
     fn leave(&self) -> bool {
         let job = self.queue.state().fair.leave(self.ticket);
@@ -363,7 +349,7 @@ impl Place<'_> {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.leave();
     }
@@ -444,7 +430,7 @@ mod tests {
 
     const NOON: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
-    const ASKER: Asker = Asker::OURSELVES;
+    const ASKER: Requester = Requester::OURSELVES;
 
     const RIGHT: Verdict = Verdict::Right {
         needs_rehash: false,
@@ -719,9 +705,9 @@ mod tests {
     }
 
     /// Account number `account` in the IPv6 /64 number `address` of the /48 number `network`.
-    fn somebody(network: u16, address: u16, account: u64) -> Asker {
+    fn somebody(network: u16, address: u16, account: u64) -> Requester {
         let network = |address| Ipv6Addr::new(0x2001, 0xdb8, network, address, 0, 0, 0, 0).into();
-        Asker {
+        Requester {
             network: network(0),
             address: network(address),
             account,
@@ -733,7 +719,7 @@ mod tests {
     #[case::of_one_network_with_ever_new_names_and_addresses(|turn| somebody(1, turn as u16, turn))]
     #[tokio::test]
     async fn forty_sign_ins_succeed_while_sixty_connections_flood(
-        #[case] flooder: fn(u64) -> Asker,
+        #[case] flooder: fn(u64) -> Requester,
     ) {
         let passwords = Arc::new(pool(1, 32));
         let mut flood = JoinSet::new();
@@ -741,8 +727,8 @@ mod tests {
             let passwords = Arc::clone(&passwords);
             flood.spawn(async move {
                 for turn in 0.. {
-                    let asker = flooder(connection + 60 * turn);
-                    let _ = passwords.queue.submit(asker, 1, small_job).await;
+                    let requester = flooder(connection + 60 * turn);
+                    let _ = passwords.queue.submit(requester, 1, small_job).await;
                     tokio::task::yield_now().await;
                 }
             });

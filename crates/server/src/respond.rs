@@ -1,10 +1,7 @@
 //! The one place that turns a refusal into an answer: a page on our origin, a redirect to a proven URI, or JSON.
 
-use axum::{
-    extract::{OriginalUri, Request},
-    response::{IntoResponse, Response},
-};
-use http::{HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
 use safeconduct_protocol::{
     authorization::response_url,
     client::ResponseMode,
@@ -15,17 +12,21 @@ use safeconduct_protocol::{
 use serde::Serialize;
 
 use crate::{
+    addresses::Address,
     correlation::Correlation,
     fault::{Failure, Fault},
-    pages::{self, Developer, FormPostPage, GoOnPage, RefusalKind, RefusalPage, form_post_headers},
-    routes,
+    pages::{
+        self, ClientLink, ContinuePage, Developer, FormPostPage, RefusalKind, RefusalPage,
+        form_post_headers,
+    },
     server::Server,
-    way_back::WayBack,
 };
 
 /// The longest address in a `Location`, in bytes. With all the other headers, cookies among them, the head of the answer stays under
 /// 4 KiB: what nginx reads of it by default (`proxy_buffer_size`), and answers 502 beyond.
 const LONGEST_IN_HEAD: usize = 3 * 1024;
+/// The longest URL that a browser is sent to within this server, in bytes; longer ones break proxies.
+pub(crate) const LONGEST_LOCATION: usize = 8 * 1024 - 512;
 /// Seconds after which a client that was turned away for load may come back.
 const RETRY_AFTER: &str = "2";
 
@@ -49,30 +50,6 @@ pub(crate) fn status(reason: Reason) -> StatusCode {
 struct ErrorBody<'a> {
     error: &'static str,
     error_description: &'a str,
-}
-
-/// Who is answered at an address, whatever its `Accept` says: an app by itself, or a person in a browser.
-#[derive(Clone, Copy)]
-pub(crate) enum Address {
-    ForApps,
-    ForPeople,
-}
-
-impl Address {
-    /// The address that a request goes to.
-    pub(crate) fn of(server: &Server, request: &Request) -> Self {
-        let original = request.extensions().get::<OriginalUri>();
-        let uri = original.map_or(request.uri(), |original| &original.0);
-        Self::at(server, uri)
-    }
-
-    /// The same, of a URI as it was sent.
-    pub(crate) fn at(server: &Server, uri: &Uri) -> Self {
-        match routes::is_for_apps(&server.settings().issuer, uri.path()) {
-            true => Self::ForApps,
-            false => Self::ForPeople,
-        }
-    }
 }
 
 /// A refusal before any endpoint: JSON where apps call, a page for everybody else.
@@ -126,7 +103,7 @@ pub(crate) fn json(body: &impl Serialize) -> Response {
             )
                 .into_response(),
         ),
-        Err(error) => json_refusal(Failure::from(crate::fault::Fault::new(error.to_string()))),
+        Err(error) => json_refusal(Failure::from(Fault::new(error.to_string()))),
     }
 }
 
@@ -191,7 +168,7 @@ pub(crate) fn page_refusal(
     failure: Failure,
     correlation: Correlation,
     received: &[(&str, &str)],
-    way_back: Option<&WayBack>,
+    way_back: Option<ClientLink<'_>>,
 ) -> Response {
     let refusal = logged(failure);
     let status = status(refusal.reason());
@@ -208,7 +185,7 @@ pub(crate) fn page_refusal(
         sentence,
         what_to_do: &with_our_name(server, &refusal, what_to_do),
         correlation_id: correlation.as_str(),
-        way_back: way_back.map(WayBack::link),
+        way_back,
         received,
         developer: show_detail.then_some(Developer { detail: &detail }),
         docs_url: None,
@@ -341,7 +318,7 @@ fn challenges(refusal: &Refusal) -> [String; 2] {
 /// Sends the browser to an address of a client. It ends in a fragment of ours, an empty one: a browser would carry over the one of the
 /// request otherwise (RFC 9110 §10.2.2), and with it whatever somebody put into the link that led here (§17.11).
 pub(crate) fn lead_to_client(server: &Server, name: &str, uri: &str, url: &str) -> Response {
-    let page = GoOnPage {
+    let page = ContinuePage {
         client_name: Some(name),
         client_host: &host_of(uri),
         url: &format!("{url}#"),
@@ -351,26 +328,26 @@ pub(crate) fn lead_to_client(server: &Server, name: &str, uri: &str, url: &str) 
 
 /// Sends the browser on within this server.
 pub(crate) fn lead_to(server: &Server, url: &str) -> Response {
-    let page = GoOnPage {
+    let page = ContinuePage {
         url,
-        ..GoOnPage::default()
+        ..ContinuePage::default()
     };
     lead_on(server, &page)
 }
 
 /// By a redirect, or, where that would not fit the head of an answer, by a page that leads there. The browser asks for the same
 /// address by the same method either way.
-fn lead_on(server: &Server, page: &GoOnPage<'_>) -> Response {
+fn lead_on(server: &Server, page: &ContinuePage<'_>) -> Response {
     if page.url.len() <= LONGEST_IN_HEAD {
         return see_other(page.url);
     }
-    self::page(StatusCode::OK, server.pages().go_on(page))
+    self::page(StatusCode::OK, server.pages().continue_page(page))
 }
 
 /// 303: the browser goes on with GET, and no body with a password follows it anywhere.
 fn see_other(location: &str) -> Response {
     let Ok(location) = HeaderValue::try_from(location) else {
-        return json_refusal(Failure::from(crate::fault::Fault::new(
+        return json_refusal(Failure::from(Fault::new(
             "a location that is no header value",
         )));
     };
@@ -381,6 +358,17 @@ fn see_other(location: &str) -> Response {
         HeaderValue::from_static("no-referrer"),
     );
     never_stored(response)
+}
+
+/// Adds a cookie to an answer.
+pub(crate) fn with_cookie(mut response: Response, cookie: HeaderValue) -> Response {
+    response.headers_mut().append(header::SET_COOKIE, cookie);
+    response
+}
+
+/// How long `bytes` are at most when they are sealed: nonce, tag and names, in base64.
+pub(crate) fn sealed_length(bytes: usize) -> usize {
+    (bytes + 64) * 4 / 3
 }
 
 fn never_stored(mut response: Response) -> Response {

@@ -10,8 +10,6 @@ use axum::{
 };
 use tower::ServiceExt as _;
 
-use safeconduct_protocol::metadata::Issuer;
-
 use crate::{
     correlation::correlate,
     cross_origin::{self, CrossOrigin, preflight},
@@ -23,16 +21,6 @@ use crate::{
     server::Server,
     speculation,
 };
-
-/// What apps call by themselves, below the issuer: what is wrong there is said as JSON, and it may go by another name too.
-const FOR_APPS: [&str; 6] = [
-    "par",
-    "token",
-    "userinfo",
-    "introspect",
-    "revoke",
-    ".well-known",
-];
 
 /// What the world sees.
 pub fn public(server: &Server) -> Router {
@@ -109,16 +97,6 @@ pub fn admin_of_starting(started: Arc<OnceLock<Router>>) -> Router {
         None => health::starting(request.uri().path()),
     };
     Router::new().fallback(answer)
-}
-
-/// Whether apps call the address by themselves, so that no person reads what is answered there. It need not exist.
-pub(crate) fn is_for_apps(issuer: &Issuer, path: &str) -> bool {
-    let below = path.strip_prefix(issuer.path()).and_then(first_segment);
-    below.is_some_and(|name| FOR_APPS.contains(&name)) || first_segment(path) == Some(".well-known")
-}
-
-fn first_segment(path: &str) -> Option<&str> {
-    path.strip_prefix('/')?.split('/').next()
 }
 
 /// What only the operator sees, on a listener of its own.

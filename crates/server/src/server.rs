@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use safeconduct_protocol::{clock::Clock, seal::Seal, time::Timestamp, token::new_id};
+use safeconduct_protocol::{clock::Clock, ids::new_id, seal::Seal, time::Timestamp};
 use safeconduct_store::Store;
 
 use crate::{
     catalog::{Catalog, CatalogCache, Source},
     fault::{Failure, Fault},
-    house::Standing,
     keys::{self, MasterKeys},
     outbox::Outbox,
     pages::Pages,
     password::Passwords,
+    readiness::LastReadiness,
     settings::Settings,
     telemetry::Telemetry,
     throttle::Throttle,
@@ -33,7 +33,7 @@ struct Parts {
     outbox: Outbox,
     telemetry: Telemetry,
     time: Timekeeper,
-    standing: Standing,
+    last_readiness: LastReadiness,
     name: String,
 }
 
@@ -96,7 +96,7 @@ impl Server {
             outbox: Outbox::default(),
             telemetry,
             time: Timekeeper::start(clock, &store).await?,
-            standing: Standing::default(),
+            last_readiness: LastReadiness::default(),
             name: name(),
             settings,
             store,
@@ -132,8 +132,8 @@ impl Server {
         &self.0.time
     }
 
-    pub(crate) fn standing(&self) -> &Standing {
-        &self.0.standing
+    pub(crate) fn last_readiness(&self) -> &LastReadiness {
+        &self.0.last_readiness
     }
 
     /// This process, to an operator: its machine, its number there, and what no other start has.

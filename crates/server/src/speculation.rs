@@ -14,11 +14,7 @@ use safeconduct_protocol::{
     speculation::{HEADERS, is_speculative},
 };
 
-use crate::{
-    correlation::Correlation,
-    respond::{self, Address},
-    server::Server,
-};
+use crate::{addresses::Address, correlation::Correlation, respond, server::Server};
 
 /// What an endpoint that acts answers to. HEAD is a GET that nobody reads (RFC 9110 §9.3.2): it could only act.
 fn allowed(address: Address) -> HeaderValue {
@@ -39,7 +35,7 @@ pub(crate) async fn only_when_meant(
         Method::GET if comes_in_advance(request.headers()) => Some(Reason::SpeculativeRequest),
         _ => None,
     };
-    let address = Address::of(&server, &request);
+    let address = Address::of(&server.settings().issuer, &request);
     let mut response = match refused {
         None => next.run(request).await,
         Some(reason) => {

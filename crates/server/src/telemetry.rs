@@ -13,7 +13,7 @@ use metrics::{Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 use safeconduct_store::{OutboxKind, Sweepable};
 
-use crate::house::NotReady;
+use crate::readiness::NotReady;
 
 const REQUEST_DURATION: &str = "safeconduct_http_request_duration_seconds";
 const TOKEN_REQUESTS: &str = "safeconduct_token_requests_total";
@@ -137,7 +137,7 @@ impl Telemetry {
 
     /// One attempt to tell a message of the outbox: `delivered`; `failed`, to be tried again; `refused` by the recipient; or
     /// `given_up`.
-    pub(crate) fn told(&self, kind: OutboxKind, outcome: &'static str) {
+    pub(crate) fn outbox_attempt(&self, kind: OutboxKind, outcome: &'static str) {
         match kind {
             OutboxKind::Logout => self.add(LOGOUT_TOKENS, [("outcome", outcome)], 1),
         }
@@ -405,7 +405,7 @@ mod tests {
         telemetry.login_attempt("password", "signed_in");
         telemetry.consent("allow");
         telemetry.rate_limited("account");
-        telemetry.told(OutboxKind::Logout, "delivered");
+        telemetry.outbox_attempt(OutboxKind::Logout, "delivered");
         telemetry.token_request("refresh_token", "invalid_grant");
         telemetry.refresh_reuse_detected();
         telemetry.refresh_shared("reported");

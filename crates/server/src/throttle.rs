@@ -1,158 +1,59 @@
 //! Owns how often a password may be guessed: by account and address together, by account, by address.
 //!
 //! Names that exist and names that do not are counted alike, in tables whose size never changes, so that neither a flood
-//! of names nor a look at the clock tells anything. Checking the password is the caller's; so is the answer.
+//! of names nor a look at the clock reveals anything. Checking the password is the caller's; so is the answer.
 //!
-//! **What holds.** A guess is paid for before it is checked, so guesses in parallel gain nothing. A refused guess costs
+//! **What holds.** A guess is charged before it is checked, so guesses in parallel gain nothing. A refused guess costs
 //! nothing, so no flood prolongs a wait: every budget refills by the clock. The tight budget belongs to the *pair* of account
-//! and address: whoever guesses from elsewhere does not touch the owner's. The account's own budget is loose and stops a
+//! and address: guesses from elsewhere do not touch the owner's. The account's own budget is loose and stops a
 //! guess spread over many addresses. The address's budget stops one address that tries a word on many accounts.
 //!
-//! **The owner.** A browser in which the account signed in during the last 30 days has a budget of its own there and pays for
-//! nothing else (`known_browser`), so that no attack keeps the owner out who is where they were before, whoever shares their
+//! **The owner.** A browser in which the account signed in during the last 30 days has a budget of its own there and is charged
+//! for nothing else (`known_browser`), so that no attack keeps the owner out who is where they were before, even at a shared
 //! address. (In a *new* browser the owner competes with an attack while it lasts.)
 //!
-//! **What a stranger sees** depends on what strangers did, and not on whether the account exists: a right password takes back
-//! what it paid, as if it had not been tried, and what an owner is spared is tied to their browser, not to an address that
+//! **What a stranger sees** depends on what strangers did, and not on whether the account exists: a right password is refunded
+//! what it was charged, as if it had not been tried, and what an owner is spared is tied to their browser, not to an address that
 //! others share.
 //!
-//! **Right passwords cost too.** An account has a budget of sign-ins that take back what they paid; whoever signs in more often
-//! than any person does pays for a right password like for a wrong one, and waits for the clock.
+//! **Right passwords cost too.** An account has a budget of sign-ins that are refunded; beyond it, which is more often than any
+//! person signs in, a right password is charged like a wrong one, and waits for the clock.
 //!
-//! **On many nodes.** Each node tells the others what it was paid, in one row that it writes at most once for each poll, and
-//! refuses by the sum. Whoever guesses at all K nodes within one poll, before they have heard of each other, gets at most
+//! **On many nodes.** Each node exports what it charged, in one row that it writes at most once for each poll, and
+//! refuses by the sum. Guesses at all K nodes within one poll, before they have merged each other's rows, get at most
 //! the burst of each: K × burst instead of one. That is owed: no node lets pass until the clock has given all of it back, so
 //! that in any time `t` there are never more than K × burst + `t` / refill guesses, and `t` / refill in the long run, however
-//! many nodes there are. A new process reads the same rows: a restart forgets nothing, `kill -9` at most what was not told
-//! yet, one poll's worth. Of each kind of key the 1024 most spent are told; an attack that keeps more at once under way
+//! many nodes there are. A new process reads the same rows: a restart forgets nothing, `kill -9` at most what was not exported
+//! yet, one poll's worth. Of each kind of key the 1024 most spent are exported; an attack that keeps more at once under way
 //! gets the rest of them from each node anew. Names and addresses leave the process only as keyed hashes.
 //!
-//! **What forgetting costs.** A table is sets of eight slots. Where a key falls is decided by a keyed hash, so nobody without
-//! the cluster's keys can aim. A full set forgets the entry with the least to remember. To free an exhausted pair, a flood
+//! **What forgetting costs.** A table is sets of eight slots. Where a key falls is decided by a keyed hash, so that it takes
+//! the cluster's keys to aim. A full set forgets the entry with the least to remember. To free an exhausted pair, a flood
 //! must therefore bring eight keys that are exhausted as much into a set it cannot name, that is exhaust about every pair in
 //! the table: at the default size and budgets some 300 000 guesses, each through argon2 (over an hour of one core) and each
 //! within the budget of some address, to win back five guesses that the clock gives back in five minutes.
 
-mod exchange;
+mod buckets;
+mod export;
 mod known_browser;
-mod ledgers;
+mod limits;
 #[cfg(test)]
 mod many_nodes;
+mod nodes;
 mod table;
-mod telling;
 
 use std::net::IpAddr;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use safeconduct_protocol::{encoding, precis, secret::Secret, time::Timestamp, token::new_id};
+use safeconduct_protocol::{encoding, ids::new_id, precis, secret::Secret, time::Timestamp};
 
+use self::buckets::Buckets;
 pub(crate) use self::known_browser::{KNOWN_FOR, KnownBrowser};
-use self::ledgers::Ledgers;
-use crate::accept::{neighbourhood, network};
-use crate::password::Asker;
-
-/// A number of guesses that refills by the clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Budget {
-    /// Wrong guesses that are free before there is a wait; 0 counts as 1.
-    pub burst: u32,
-    /// Seconds until one more guess is allowed.
-    pub refill: u32,
-}
-
-impl Budget {
-    /// The price of one guess, in seconds.
-    fn one(self) -> i64 {
-        i64::from(self.refill)
-    }
-
-    /// The time in which an empty budget is full again, in seconds.
-    fn whole(self) -> i64 {
-        self.one().saturating_mul(i64::from(self.burst.max(1)))
-    }
-}
-
-/// How often passwords may be guessed.
-#[derive(Clone, Copy, Debug)]
-pub struct ThrottleSettings {
-    /// Off for tests and for deployments that throttle elsewhere.
-    pub enabled: bool,
-    /// For one account from one address.
-    pub per_pair: Budget,
-    /// For one account from everywhere.
-    pub per_account: Budget,
-    /// For one address on all accounts; an IPv6 address counts as its /64.
-    pub per_address: Budget,
-    /// For the sign-ins of one account: beyond it a right password is paid for like a wrong one.
-    pub sign_ins: Budget,
-    /// Slots of each table, 32 bytes apiece; rounded up to a power of two.
-    pub slots: usize,
-}
-
-impl Default for ThrottleSettings {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            per_pair: Budget {
-                burst: 5,
-                refill: 60,
-            },
-            per_account: Budget {
-                burst: 50,
-                refill: 60,
-            },
-            per_address: Budget {
-                burst: 100,
-                refill: 10,
-            },
-            sign_ins: Budget {
-                burst: 1_000,
-                refill: 1,
-            },
-            slots: 64 * 1024,
-        }
-    }
-}
-
-/// Which budget was empty.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
-    /// This account from this address.
-    Pair,
-    /// This account from everywhere.
-    Account,
-    /// This address on all accounts.
-    Address,
-    /// Sign-ins of this account. Nothing is refused for it alone.
-    SignIns,
-}
-
-impl Limit {
-    const ALL: [Self; 4] = [Self::Pair, Self::Account, Self::Address, Self::SignIns];
-    /// What is paid from by a guess in a browser that is not known.
-    const OF_A_GUESS: [Self; 3] = [Self::Pair, Self::Account, Self::Address];
-
-    /// The limit's name in metrics and logs.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pair => "login_pair",
-            Self::Account => "login_account",
-            Self::Address => "login_address",
-            Self::SignIns => "login_sign_ins",
-        }
-    }
-}
-
-/// A guess that may not be made yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RetryAfter {
-    /// Seconds until it may: for the `Retry-After` header. At least 1.
-    pub seconds: u32,
-    /// The budget that asks for the longest wait.
-    pub limit: Limit,
-}
+pub use self::limits::{Budget, Limit, RetryAfter, ThrottleSettings};
+use crate::client_address::{neighbourhood, network};
+use crate::password::Requester;
 
 /// Counts guesses, together with the other nodes.
 pub struct Throttle {
@@ -160,8 +61,8 @@ pub struct Throttle {
     key: ArcSwap<[u8; 32]>,
     /// This process, to the others: no two starts have one name, so that none takes another's row for its own.
     node: String,
-    ledgers: Mutex<Ledgers>,
-    heard_at: AtomicI64,
+    buckets: Mutex<Buckets>,
+    merged_at: AtomicI64,
 }
 
 impl Throttle {
@@ -179,8 +80,8 @@ impl Throttle {
             settings,
             key: ArcSwap::from_pointee(key),
             node: new_id(),
-            ledgers: Mutex::new(Ledgers::new(budgets, slots)),
-            heard_at: AtomicI64::new(i64::MIN),
+            buckets: Mutex::new(Buckets::new(budgets, slots)),
+            merged_at: AtomicI64::new(i64::MIN),
         }
     }
 
@@ -198,7 +99,7 @@ impl Throttle {
         })
     }
 
-    /// Permission to check one password for `username` from `address`, in `browser`. It is paid for at once.
+    /// Permission to check one password for `username` from `address`, in `browser`. It is charged at once.
     ///
     /// `username` is what was typed; case and surrounding white space do not make another account of it.
     pub(crate) fn check(
@@ -223,15 +124,15 @@ impl Throttle {
         if let Some(browser) = known {
             let name = canonical(username);
             permit.keys.pair = self.pair_with(browser, &name);
-            // A budget of the known browsers of an account together, which strangers can't spend: whoever signed in once can
-            // collect cookies, and guess at the password that came after.
+            // A budget of the known browsers of an account together, which strangers can't spend: a user can collect cookies by
+            // signing in, and guess at the password that came after.
             permit.keys.guessed = self.hash([b"k", b"", name.as_bytes()]);
             permit.charged = &[Limit::Pair, Limit::Account];
         }
         let (keys, now) = (permit.keys, now.seconds());
-        let mut ledgers = self.ledgers();
+        let mut buckets = self.buckets();
         let wait = |limit: &Limit| {
-            let seconds = ledgers.wait(*limit, keys.of(*limit), now)?;
+            let seconds = buckets.wait(*limit, keys.of(*limit), now)?;
             let limit = *limit;
             Some(RetryAfter { seconds, limit })
         };
@@ -240,14 +141,14 @@ impl Throttle {
             return Err(longest);
         }
         for limit in permit.charged {
-            ledgers.pay(*limit, keys.of(*limit), now);
+            buckets.charge(*limit, keys.of(*limit), now);
         }
         Ok(permit)
     }
 
     /// For whom a password of `username` is hashed: known and unknown names alike are keyed hashes.
-    pub(crate) fn asker(&self, username: &str, address: IpAddr) -> Asker {
-        Asker {
+    pub(crate) fn requester(&self, username: &str, address: IpAddr) -> Requester {
+        Requester {
             network: network(address),
             address: neighbourhood(address),
             account: self.keys(username, address).account,
@@ -284,8 +185,8 @@ impl Throttle {
         u64::from_be_bytes(*hash.first_chunk().expect("32 bytes hold 8"))
     }
 
-    fn ledgers(&self) -> MutexGuard<'_, Ledgers> {
-        self.ledgers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn buckets(&self) -> MutexGuard<'_, Buckets> {
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -296,24 +197,24 @@ pub struct Permit<'a> {
     throttle: &'a Throttle,
     keys: Keys,
     now: Timestamp,
-    /// What was paid from.
+    /// What it was charged to.
     charged: &'static [Limit],
 }
 
 impl Permit<'_> {
-    /// The password was right: it takes back what it paid, as if it had not been tried, and the browser becomes known, by the
-    /// cookie that this gives. An account that signs in more often than its budget of sign-ins allows has paid, and gets none.
+    /// The password was right: it is refunded what it was charged, as if it had not been tried, and the browser becomes known, by the
+    /// cookie that this gives. An account that signs in more often than its budget of sign-ins allows gets no refund and none.
     pub(crate) fn succeeded(self, browser: &KnownBrowser) -> Option<Secret> {
         if !self.throttle.settings.enabled {
             return None;
         }
         let (account, now) = (self.keys.account, self.now.seconds());
-        let mut ledgers = self.throttle.ledgers();
-        if ledgers.wait(Limit::SignIns, account, now).is_some() {
+        let mut buckets = self.throttle.buckets();
+        if buckets.wait(Limit::SignIns, account, now).is_some() {
             return None;
         }
-        ledgers.pay(Limit::SignIns, account, now);
-        self.give_back(&mut ledgers);
+        buckets.charge(Limit::SignIns, account, now);
+        self.refund(&mut buckets);
         Some(browser.after_sign_in(&self.throttle.key.load(), account, self.now))
     }
 
@@ -322,12 +223,12 @@ impl Permit<'_> {
 
     /// The password was never checked, because the server is busy.
     pub fn not_tried(self) {
-        self.give_back(&mut self.throttle.ledgers());
+        self.refund(&mut self.throttle.buckets());
     }
 
-    fn give_back(&self, ledgers: &mut Ledgers) {
+    fn refund(&self, buckets: &mut Buckets) {
         for limit in self.charged {
-            ledgers.take_back(*limit, self.keys.of(*limit));
+            buckets.refund(*limit, self.keys.of(*limit));
         }
     }
 }
@@ -715,7 +616,7 @@ mod tests {
     }
 
     fn slots(throttle: &Throttle) -> [usize; 4] {
-        throttle.ledgers().slots()
+        throttle.buckets().slots()
     }
 
     /// What happens to one name at two addresses: who does it, where, and how long after what came before.

@@ -19,10 +19,11 @@ use std::sync::{
     atomic::{AtomicBool, AtomicI64, Ordering},
 };
 
+use rustix::time::{ClockId, clock_gettime};
 use safeconduct_protocol::{clock::Clock, time::Timestamp};
 use safeconduct_store::{Store, TimeMark};
 
-use crate::fault::Fault;
+use crate::fault::{ClockFault, Fault};
 
 /// How far from the database's clock a node is ready, in seconds.
 const READY: i64 = 5;
@@ -41,49 +42,6 @@ const EARLIEST: i64 = 1_767_225_600;
 const LATEST: i64 = 7_258_118_399;
 /// There is no mark.
 const UNMARKED: i64 = i64::MIN;
-
-/// Why there is no time to judge by. Times are in seconds since 1970.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ClockFault {
-    /// It says a time at which this program did not exist, or will not.
-    #[error(
-        "the clock says {now} seconds since 1970, which can't be the time: set it, or let NTP set it"
-    )]
-    Impossible {
-        /// What it says.
-        now: i64,
-    },
-    /// It lies before what was done already.
-    #[error(
-        "the clock is {seconds} s before the time until which something could be good again that was forgotten: set it right, or, if \
-         it is right, wait until then, or run safeconduct restored"
-    )]
-    Behind {
-        /// By how much.
-        seconds: i64,
-    },
-    /// It lies years after anything that was done.
-    #[error(
-        "the clock is {seconds} s after the last sweep of this database: set it right, or, if that is so, run safeconduct \
-         restored"
-    )]
-    Ahead {
-        /// By how much.
-        seconds: i64,
-    },
-    /// It differs from the database's.
-    #[error("the clock differs from the database's by {seconds} s: let NTP set both")]
-    Off {
-        /// By how much it is ahead; negative where it is behind.
-        seconds: i64,
-    },
-    /// The database shows an earlier moment than this node has seen of it.
-    #[error(
-        "the database has gone back in time: it was restored while this node ran, or a standby took over that lacked something. \
-         Run safeconduct restored"
-    )]
-    Rewound,
-}
 
 /// The clock of a node, and what it is compared with.
 pub(crate) struct Timekeeper {
@@ -287,6 +245,15 @@ fn judge(now: i64, mark: Option<i64>, offset: i64, most: i64) -> Result<(), Cloc
         }),
         _ => Ok(()),
     }
+}
+
+/// Milliseconds since the machine started, time asleep included: a node that was suspended must not trust its old copy.
+pub(crate) fn boot_milliseconds() -> i64 {
+    let since_boot = clock_gettime(ClockId::Boottime);
+    since_boot
+        .tv_sec
+        .saturating_mul(1_000)
+        .saturating_add(since_boot.tv_nsec / 1_000_000)
 }
 
 #[cfg(test)]

@@ -19,8 +19,7 @@ use crate::{
     catalog::Catalog,
     correlation::Correlation,
     fault::Failure,
-    form::PostedForm,
-    journey::{PENDING, known_client},
+    form::{PENDING, PostedForm},
     pages::ClientLink,
     respond,
     server::Server,
@@ -69,7 +68,8 @@ pub(crate) async fn person(
         Err(failure) => {
             let parameters = form.parameters().unwrap_or_default();
             let way_back = from_refusal(server, &failure, &parameters).await;
-            respond::page_refusal(server, failure, correlation, &[], way_back.as_ref())
+            let way_back = way_back.as_ref().map(WayBack::link);
+            respond::page_refusal(server, failure, correlation, &[], way_back)
         }
     }
 }
@@ -97,7 +97,7 @@ pub(crate) async fn from_refusal(
     }
     let catalog = server.catalog().await.ok()?;
     let (id, redirect_uri) = sealed_request(&catalog, parameters)?;
-    let client = known_client(&catalog, &id).ok()?;
+    let client = catalog.enabled_client(&id).ok()?;
     client.prove_redirect_uri(&redirect_uri).ok()?;
     Some(WayBack::to(client, &redirect_uri))
 }

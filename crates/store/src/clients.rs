@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use safeconduct_protocol::client::Client;
 use safeconduct_protocol::ids::ClientId;
+use safeconduct_protocol::ids::new_id;
 use safeconduct_protocol::time::Timestamp;
-use safeconduct_protocol::token::new_id;
 
 use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use safeconduct_protocol::ids::new_id;
 use safeconduct_protocol::time::Timestamp;
-use safeconduct_protocol::token::new_id;
 use safeconduct_protocol::{encoding, random};
 
 use crate::driver::{DriverError, Row, Statement, Unit};

@@ -8,11 +8,11 @@ use safeconduct_protocol::authorization_code::{RedeemedRow, Redemption};
 use safeconduct_protocol::claims::ClaimsRequest;
 use safeconduct_protocol::dpop::Thumbprint;
 use safeconduct_protocol::grant::{Grant, NewGrant};
+use safeconduct_protocol::ids::new_id;
 use safeconduct_protocol::ids::{ClientId, GrantId, UserId};
 use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::single_use::UsedId;
 use safeconduct_protocol::time::Timestamp;
-use safeconduct_protocol::token::new_id;
 
 use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
 use crate::error::{RedeemError, StoreError};

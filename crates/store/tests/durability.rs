@@ -15,13 +15,13 @@ use safeconduct_protocol::client::{
     AuthenticationMethod, Client, GrantType, OpenIdRegistration, ResponseMode,
 };
 use safeconduct_protocol::grant::{Epochs, Grant, NewGrant};
+use safeconduct_protocol::ids::new_id;
 use safeconduct_protocol::ids::{ClientId, GrantId, SessionId, UserId};
 use safeconduct_protocol::random;
 use safeconduct_protocol::redirect_uri::RedirectUri;
 use safeconduct_protocol::refresh_token::{RefreshDecision, RefreshToken, Rotation};
 use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::time::Timestamp;
-use safeconduct_protocol::token::new_id;
 use safeconduct_store::{GrantFilter, NewUser, Redeeming, Store};
 use safeconduct_testing_postgres::{Database, Postgres};
 

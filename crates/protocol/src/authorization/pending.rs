@@ -10,12 +10,11 @@ use crate::{
     encoding,
     error::{Reason, Refusal},
     grant::{Epochs, Lifetimes},
-    ids::{GrantId, SessionId, UserId},
+    ids::{GrantId, SessionId, UserId, new_id},
     pushed_request::PushedId,
     scope::Scope,
     subject::Subjects,
     time::Timestamp,
-    token::new_id,
 };
 
 /// An authorization between its arrival and its answer. It travels sealed in a form field, bound to one browser.

@@ -5,7 +5,8 @@ use safeconduct_protocol::{
     client::Client,
     introspection::may_introspect,
     jose::{Algorithm, Audience, Expectation, Typ, verify},
-    token::{ACCESS_TOKEN_TYP, AccessToken, AccessTokenParts, Audiences},
+    resource::Audiences,
+    token::{ACCESS_TOKEN_TYP, AccessToken, AccessTokenParts},
 };
 use serde_json::json;
 

@@ -5,11 +5,10 @@ use rstest::rstest;
 use safeconduct_protocol::{
     client::{
         AuthenticationMethod, BackChannelUri, Client, ClientError, ConsentPolicy, GrantType,
-        OpenIdRegistration, RefreshShared, ResponseMode,
+        OpenIdRegistration, RefreshShared, ResponseMode, SubjectType,
     },
     jose::{Algorithm, JwkSet, SigningKey},
     redirect_uri::RedirectUri,
-    subject::SubjectType,
 };
 
 use crate::fixtures::{confidential, public, returning_to};

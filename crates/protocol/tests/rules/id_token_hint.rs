@@ -6,13 +6,12 @@ use std::sync::LazyLock;
 use rstest::rstest;
 use safeconduct_protocol::{
     authorization::{Next, PendingAuthorization, SignedInUser},
-    client::{Client, OpenIdRegistration},
+    client::{Client, OpenIdRegistration, SubjectType},
     encoding,
     error::Reason,
     id_token::{ID_TOKEN_TYP, IdTokenHint},
     jose::{Algorithm, SigningKey},
     logout::LOGOUT_TOKEN_TYP,
-    subject::SubjectType,
     token::ACCESS_TOKEN_TYP,
 };
 use serde_json::{Value, json};

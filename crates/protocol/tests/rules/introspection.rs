@@ -5,7 +5,8 @@ use rstest::rstest;
 use safeconduct_protocol::{
     client::Client,
     introspection::{Introspection, may_introspect, may_revoke},
-    token::{AccessToken, Audiences},
+    resource::Audiences,
+    token::AccessToken,
 };
 
 use crate::fixtures::{

@@ -4,10 +4,10 @@
 use proptest::prelude::*;
 use rstest::rstest;
 use safeconduct_protocol::{
-    client::{Client, OpenIdRegistration},
+    client::{Client, OpenIdRegistration, SubjectType},
     ids::{ClientId, SessionId, UserId},
     redirect_uri::RedirectUri,
-    subject::{SubjectType, Subjects},
+    subject::Subjects,
 };
 
 use crate::fixtures::{SUBJECTS, client_id, confidential, session, user};

@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use safeconduct_protocol::grant::Lifetimes;
 use safeconduct_protocol::secret::Secret;
-use safeconduct_server::accept::{self, Drained, Limits};
 use safeconduct_server::keys::MasterKeys;
+use safeconduct_server::listener::{self, Drained, Limits};
 use safeconduct_server::settings::{SessionLifetimes, Settings};
 use safeconduct_server::telemetry::Telemetry;
 use safeconduct_server::throttle::{Budget, ThrottleSettings};
@@ -139,7 +139,7 @@ async fn serve(checked: Checked, secrets: Secrets, mut signals: Signals) -> Resu
     let admin_listener = reserved_for_admin.listen()?;
     let admin_address = address_of(&admin_listener);
     let admin_routes = Arc::new(OnceLock::new());
-    let admin = tokio::spawn(accept::serve(
+    let admin = tokio::spawn(listener::serve(
         vec![admin_listener],
         routes::admin_of_starting(Arc::clone(&admin_routes)),
         Limits {
@@ -161,16 +161,16 @@ async fn serve(checked: Checked, secrets: Secrets, mut signals: Signals) -> Resu
     };
     let listeners = reserved.into_iter().map(Reserved::listen);
     let listeners = listeners.collect::<Result<Vec<_>, _>>()?;
-    let house = tokio::spawn({
+    let maintenance = tokio::spawn({
         let server = server.clone();
-        async move { tokio::join!(server.keep_house(), settle_names(server.store())) }
+        async move { tokio::join!(server.maintain(), settle_names(server.store())) }
     });
     // Only here is it set.
     let _ = admin_routes.set(routes::admin(&server));
     announce(&server, &listeners, &admin_address);
     supervisor::ready();
 
-    let public = accept::serve(
+    let public = listener::serve(
         listeners,
         routes::public(&server),
         limits,
@@ -179,7 +179,7 @@ async fn serve(checked: Checked, secrets: Secrets, mut signals: Signals) -> Resu
         until(stopping),
     );
     drain(async { tokio::join!(public, admin).0 }, &stop, &mut signals).await;
-    house.abort();
+    maintenance.abort();
     server.store().close().await;
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use http::uri::Authority;
 use safeconduct_protocol::metadata::{Issuer, IssuerError};
 use safeconduct_protocol::secret::Secret;
-use safeconduct_server::accept::Network;
+use safeconduct_server::client_address::Network;
 use safeconduct_store::{OpenError, Store};
 use url::Url;
 

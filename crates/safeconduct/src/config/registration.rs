@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use safeconduct_protocol::client;
 use safeconduct_protocol::jose;
-use safeconduct_protocol::subject;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -321,7 +320,7 @@ impl From<SigningAlgorithm> for jose::Algorithm {
     }
 }
 
-impl From<SubjectType> for subject::SubjectType {
+impl From<SubjectType> for safeconduct_protocol::client::SubjectType {
     fn from(subject_type: SubjectType) -> Self {
         match subject_type {
             SubjectType::Public => Self::Public,

@@ -20,8 +20,8 @@ use safeconduct_protocol::redirect_uri::RedirectUri;
 use safeconduct_protocol::resource::{Resource, ResourceUri, Resources, ScopeDescription};
 use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::secret::Secret;
-use safeconduct_server::accept::{self, Limits};
 use safeconduct_server::keys::{self, Keys};
+use safeconduct_server::listener::{self, Limits};
 use safeconduct_server::password::{PasswordSettings, Passwords};
 use safeconduct_server::telemetry::Telemetry;
 use safeconduct_server::{CrossOrigin, MasterKey, MasterKeys, Server, Settings, routes};
@@ -55,7 +55,7 @@ pub(crate) struct Parties {
     pub(crate) attacks: Attacks,
     stop: watch::Sender<bool>,
     serving: JoinSet<()>,
-    house: JoinHandle<()>,
+    maintenance: JoinHandle<()>,
     store: Store,
 }
 
@@ -120,14 +120,14 @@ impl Parties {
             serving.spawn(serve(door, router, stopping.clone()));
         }
         let store = server.store().clone();
-        let house = tokio::spawn(async move { server.keep_house().await });
+        let maintenance = tokio::spawn(async move { server.maintain().await });
         Ok(Self {
             addresses,
             recorder,
             attacks,
             stop,
             serving,
-            house,
+            maintenance,
             store,
         })
     }
@@ -136,7 +136,7 @@ impl Parties {
     pub(crate) async fn stop(mut self) {
         self.stop.send_replace(true);
         while self.serving.join_next().await.is_some() {}
-        self.house.abort();
+        self.maintenance.abort();
         self.store.close().await;
     }
 }
@@ -151,7 +151,7 @@ async fn serve(door: Door, router: Router, mut stopping: watch::Receiver<bool>) 
         let _ = stopping.wait_for(|stopping| *stopping).await;
     };
     let (telemetry, cross_origin) = (Telemetry::new(), CrossOrigin::none());
-    accept::serve(
+    listener::serve(
         door.listeners,
         router,
         limits,

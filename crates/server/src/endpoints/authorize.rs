@@ -23,21 +23,20 @@ use safeconduct_protocol::{
 use crate::{
     browser::{self, Browser},
     correlation::Correlation,
-    fault::{Failure, Fault},
-    form::PostedForm,
-    journey::{Journey, LONGEST_LOCATION, PENDING, known_client, with_cookie},
+    fault::Failure,
+    form::{PENDING, PostedForm},
+    journey::Journey,
     left_out,
-    respond::{self, Answered, ReturnPath},
+    posted::{self, POSTED},
+    respond::{self, Answered, LONGEST_LOCATION, ReturnPath, sealed_length, with_cookie},
     server::{Exchange, Server},
-    way_back,
+    way_back::{self, WayBack},
 };
 
-/// The parameter that carries a request which came by POST, sealed.
-const ARRIVAL: &str = "arrival";
 /// What a page that refuses never repeats: what is sealed, and what is somebody's secret and has no business in a URL.
 const NEVER_SHOWN: [&str; 6] = [
     PENDING,
-    ARRIVAL,
+    POSTED,
     "client_secret",
     "client_assertion",
     "code_verifier",
@@ -62,7 +61,7 @@ pub(crate) async fn get(
             return respond::page_refusal(&server, refusal.into(), correlation, &[], None);
         }
     };
-    match go_on(&server, &parameters, &headers).await {
+    match answer(&server, &parameters, &headers).await {
         Ok(response) => response,
         Err(failure) => {
             server.telemetry().authorize("refused");
@@ -71,38 +70,23 @@ pub(crate) async fn get(
                 .filter(|(name, _)| !NEVER_SHOWN.contains(name))
                 .collect();
             let way_back = way_back::from_refusal(&server, &failure, &parameters).await;
-            respond::page_refusal(&server, failure, correlation, &received, way_back.as_ref())
+            let way_back = way_back.as_ref().map(WayBack::link);
+            respond::page_refusal(&server, failure, correlation, &received, way_back)
         }
     }
 }
 
-/// `POST /authorize`: sent on to ourselves, because a cross-site POST comes without our Lax cookies.
+/// `POST /authorize`: the same, brought by a form.
 pub(crate) async fn post(
     State(server): State<Server>,
     Extension(correlation): Extension<Correlation>,
     form: PostedForm,
 ) -> Response {
-    respond::person(&server, send_on(&server, &form).await, correlation)
+    let answer = posted::redirect(&server, &form, "/authorize", Kind::AuthorizationRequest).await;
+    respond::person(&server, answer, correlation)
 }
 
-async fn send_on(server: &Server, form: &PostedForm) -> Result<Response, Failure> {
-    let parameters = form.parameters()?;
-    let exchange = Exchange::begin(server).await?;
-    let encoded = parameters.encode();
-    if sealed_length(encoded.len()) > LONGEST_LOCATION {
-        return Err(Refusal::new(Reason::RequestTooLarge)
-            .because(format!("{} bytes", encoded.len()))
-            .into());
-    }
-    let sealed = exchange
-        .seal()
-        .seal(Kind::AuthorizationRequest, &encoded)
-        .map_err(|error| Fault::new(error.to_string()))?;
-    let url = format!("{}?{ARRIVAL}={sealed}", server.path("/authorize"));
-    Ok(respond::lead_to(server, &url))
-}
-
-async fn go_on(
+async fn answer(
     server: &Server,
     parameters: &Parameters,
     headers: &HeaderMap,
@@ -111,23 +95,21 @@ async fn go_on(
     let browser = Browser::read(&server.settings().issuer, headers);
     if let Some(sealed) = parameters.one(PENDING)? {
         return Journey::resume(&exchange, sealed, &browser)?
-            .go_on(&exchange, &browser)
+            .continue_request(&exchange, &browser)
             .await;
     }
-    if let Some(sealed) = parameters.one(ARRIVAL)? {
-        let opened = exchange
-            .seal()
-            .open::<String>(Kind::AuthorizationRequest, sealed);
-        let encoded = opened.map_err(|error| {
-            Refusal::new(Reason::PendingRequestNotRecognised).because(error.to_string())
-        })?;
-        return arrive(&exchange, &Parameters::parse(encoded.as_bytes())?, &browser).await;
-    }
-    arrive(&exchange, parameters, &browser).await
+    let unreadable = Reason::PendingRequestNotRecognised;
+    let posted = posted::reopen(
+        &exchange,
+        parameters,
+        Kind::AuthorizationRequest,
+        unreadable,
+    )?;
+    open_pushed(&exchange, posted.as_ref().unwrap_or(parameters), &browser).await
 }
 
 /// A request that comes for the first time: pushed before, or in the parameters themselves.
-async fn arrive(
+async fn open_pushed(
     exchange: &Exchange<'_>,
     parameters: &Parameters,
     browser: &Browser,
@@ -136,9 +118,9 @@ async fn arrive(
         Some((client_id, sealed)) => {
             let pushed = take_pushed(exchange, &client_id, sealed).await?;
             let parameters = Parameters::parse(pushed.parameters.as_bytes())?;
-            begin(exchange, &parameters, Some(&pushed), browser).await
+            start(exchange, &parameters, Some(&pushed), browser).await
         }
-        None => begin(exchange, parameters, None, browser).await,
+        None => start(exchange, parameters, None, browser).await,
     }
 }
 
@@ -163,14 +145,14 @@ async fn take_pushed(
     Ok(pushed)
 }
 
-async fn begin(
+async fn start(
     exchange: &Exchange<'_>,
     parameters: &Parameters,
     pushed: Option<&PushedRequest>,
     browser: &Browser,
 ) -> Result<Response, Failure> {
     let (client_id, redirect_uri) = identify(parameters)?;
-    let client = known_client(&exchange.catalog, &client_id)?;
+    let client = exchange.catalog.enabled_client(&client_id)?;
     client.prove_redirect_uri(redirect_uri)?;
 
     let server = exchange.server;
@@ -226,7 +208,7 @@ async fn begin(
     })
 }
 
-/// Refuses at the door what would not fit a URL later on: our own redirect after the sign-in, or the answer to the client.
+/// Refuses at once what would not fit a URL later on: our own redirect after the sign-in, or the answer to the client.
 ///
 /// # Errors
 /// `request-too-large`.
@@ -250,9 +232,4 @@ pub(crate) fn fits_every_redirect(request: &CheckedRequest, issuer: &str) -> Res
         Some((length, longest)) => Err(Refusal::new(Reason::RequestTooLarge)
             .because(format!("a redirect would take {length} bytes of {longest}"))),
     }
-}
-
-/// How long `bytes` of JSON are at most when they are sealed: nonce, tag and names, in base64.
-fn sealed_length(bytes: usize) -> usize {
-    (bytes + 64) * 4 / 3
 }

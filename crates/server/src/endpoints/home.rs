@@ -10,11 +10,12 @@ use safeconduct_protocol::error::Reason;
 
 use super::logout::confirmation;
 use crate::{
+    addresses::Address,
     browser::Browser,
     correlation::Correlation,
     fault::Failure,
     pages::{Asset, HomePage, SignedIn},
-    respond::{self, Address},
+    respond,
     server::{Exchange, Server},
 };
 
@@ -23,10 +24,10 @@ pub(crate) async fn home(
     Extension(correlation): Extension<Correlation>,
     headers: HeaderMap,
 ) -> Response {
-    respond::person(&server, front_door(&server, &headers).await, correlation)
+    respond::person(&server, front_page(&server, &headers).await, correlation)
 }
 
-async fn front_door(server: &Server, headers: &HeaderMap) -> Result<Response, Failure> {
+async fn front_page(server: &Server, headers: &HeaderMap) -> Result<Response, Failure> {
     let exchange = Exchange::begin(server).await?;
     let browser = Browser::read(&server.settings().issuer, headers);
     let view = browser.session(&exchange).await?;
@@ -72,7 +73,7 @@ pub(crate) async fn nothing_here(
     Extension(correlation): Extension<Correlation>,
     OriginalUri(uri): OriginalUri,
 ) -> Response {
-    let address = Address::at(&server, &uri);
+    let address = Address::at(&server.settings().issuer, &uri);
     respond::refusal_at(&server, &address, Reason::NotFound.into(), correlation)
 }
 
@@ -96,6 +97,6 @@ pub(crate) async fn not_that_method(
         (Method::GET, true) => Reason::FormReopened,
         _ => Reason::MethodNotAllowed,
     };
-    let address = Address::at(&server, &uri);
+    let address = Address::at(&server.settings().issuer, &uri);
     respond::refusal_at(&server, &address, reason.into(), correlation)
 }

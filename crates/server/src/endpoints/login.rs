@@ -10,15 +10,15 @@ use safeconduct_protocol::{
 use safeconduct_store::{Credential, NewSession};
 
 use crate::{
-    accept::ClientAddress,
     browser::{self, Browser},
+    client_address::ClientAddress,
     correlation::Correlation,
     fault::Failure,
     form::PostedForm,
-    journey::{Journey, SignIn, Step, with_cookie},
+    journey::{Journey, SignIn, Step},
     pages::SignInProblem,
-    password::{Asker, Verdict},
-    respond,
+    password::{Requester, Verdict},
+    respond::{self, with_cookie},
     server::{Exchange, Server},
     throttle::KnownBrowser,
     way_back,
@@ -58,7 +58,7 @@ pub(crate) async fn continue_as(
     Extension(correlation): Extension<Correlation>,
     form: PostedForm,
 ) -> Response {
-    let answer = go_on_as(&server, &form).await;
+    let answer = continue_with_account(&server, &form).await;
     way_back::person(&server, &form, answer, correlation).await
 }
 
@@ -69,7 +69,7 @@ async fn ask_for_another(server: &Server, form: &PostedForm) -> Result<Response,
     journey.sign_in_page(&exchange, SignIn::default())
 }
 
-async fn go_on_as(server: &Server, form: &PostedForm) -> Result<Response, Failure> {
+async fn continue_with_account(server: &Server, form: &PostedForm) -> Result<Response, Failure> {
     let Step {
         exchange,
         browser,
@@ -95,7 +95,7 @@ async fn sign_in(server: &Server, form: &PostedForm, address: IpAddr) -> Result<
     } = Step::take(server, form).await?;
     let username = parameters.one("username")?.unwrap_or("").trim();
     let guesser = Guesser {
-        asker: server.throttle().asker(username, address),
+        requester: server.throttle().requester(username, address),
         browser: server.throttle().known_browser(browser.known()),
         address,
     };
@@ -116,7 +116,7 @@ async fn sign_in(server: &Server, form: &PostedForm, address: IpAddr) -> Result<
 
 /// Who guesses, as far as that is known.
 struct Guesser {
-    asker: Asker,
+    requester: Requester,
     browser: KnownBrowser,
     address: IpAddr,
 }
@@ -141,7 +141,7 @@ async fn authenticate(
     };
     let server = exchange.server;
     let Guesser {
-        asker,
+        requester,
         browser,
         address,
     } = guesser;
@@ -167,7 +167,7 @@ async fn authenticate(
     };
     let verified = server
         .passwords()
-        .verify(*asker, password.clone(), stored.as_deref());
+        .verify(*requester, password.clone(), stored.as_deref());
     let Ok(verdict) = verified.await else {
         permit.not_tried();
         server.telemetry().rate_limited("password_queue");
@@ -178,7 +178,7 @@ async fn authenticate(
             let known = permit.succeeded(browser);
             server.telemetry().login_attempt("password", "success");
             if needs_rehash {
-                rehash(exchange, *asker, &credential, password).await;
+                rehash(exchange, *requester, &credential, password).await;
             }
             Ok(Attempt::Proven(credential, known))
         }
@@ -211,10 +211,19 @@ async fn look_up(
 }
 
 /// Replaces a hash that is cheaper than today's. Failing to is no reason to turn the person away; the next sign-in tries again.
-async fn rehash(exchange: &Exchange<'_>, asker: Asker, credential: &Credential, password: Secret) {
+async fn rehash(
+    exchange: &Exchange<'_>,
+    requester: Requester,
+    credential: &Credential,
+    password: Secret,
+) {
     let (Some(old), Ok(hash)) = (
         &credential.sealed_password,
-        exchange.server.passwords().hash_for(asker, password).await,
+        exchange
+            .server
+            .passwords()
+            .hash_for(requester, password)
+            .await,
     ) else {
         return;
     };

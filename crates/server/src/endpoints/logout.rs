@@ -1,6 +1,6 @@
 //! `/logout` (OpenID Connect RP-Initiated Logout 1.0): a person ends their session here, by themselves or because a client
 //! sent them. A client that proves it means the session of this browser is obeyed at once; for everybody else the person is
-//! asked, by a form with a token that only this browser's session cookie can make. Telling clients is the `outbox`'s.
+//! request, by a form with a token that only this browser's session cookie can make. Telling clients is the `outbox`'s.
 
 use std::sync::Arc;
 
@@ -30,19 +30,15 @@ use crate::{
     correlation::Correlation,
     fault::{Failure, Fault},
     form::PostedForm,
-    journey::{known_client, with_cookie},
-    outbox::{self, Told},
+    outbox::{self, Notified},
     pages::{ReturnTo, SignOutPage, SignedIn, SignedOutPage},
-    respond,
+    posted,
+    respond::{self, with_cookie},
     server::{Exchange, Server},
 };
 
-/// The parameter that carries a request which came by POST, sealed.
-const ARRIVAL: &str = "arrival";
-/// The form field that carries what a client asked for, sealed.
+/// The form field that carries what a client request for, sealed.
 const LOGOUT: &str = "logout";
-/// The longest request that may come by POST, in bytes: sealed, it still fits a URL.
-const LONGEST_ARRIVAL: usize = 5 * 1024;
 
 /// `GET /logout`: a client's request to sign a person out, or the person's own wish.
 pub(crate) async fn get(
@@ -52,18 +48,19 @@ pub(crate) async fn get(
     headers: HeaderMap,
 ) -> Response {
     let query = query.unwrap_or_default();
-    let answer = arrive(&server, query.as_bytes(), &headers).await;
+    let answer = answer(&server, query.as_bytes(), &headers).await;
     let response = respond::person(&server, answer, correlation);
     without_broken_cookie(&server, &headers, response)
 }
 
-/// `POST /logout`: sent on to ourselves, because a cross-site POST comes without our Lax cookies.
+/// `POST /logout`: the same, brought by a form.
 pub(crate) async fn post(
     State(server): State<Server>,
     Extension(correlation): Extension<Correlation>,
     form: PostedForm,
 ) -> Response {
-    respond::person(&server, send_on(&server, &form).await, correlation)
+    let answer = posted::redirect(&server, &form, "/logout", Kind::Logout).await;
+    respond::person(&server, answer, correlation)
 }
 
 /// `POST /logout/confirm`: the person's yes, from a form of ours.
@@ -72,7 +69,7 @@ pub(crate) async fn confirm(
     Extension(correlation): Extension<Correlation>,
     form: PostedForm,
 ) -> Response {
-    let response = respond::person(&server, take_yes(&server, &form).await, correlation);
+    let response = respond::person(&server, confirmed(&server, &form).await, correlation);
     without_broken_cookie(&server, form.headers(), response)
 }
 
@@ -82,11 +79,15 @@ pub(crate) async fn signed_out(
     Extension(correlation): Extension<Correlation>,
     headers: HeaderMap,
 ) -> Response {
-    let response = respond::person(&server, news(&server, &headers).await, correlation);
+    let response = respond::person(
+        &server,
+        signed_out_page(&server, &headers).await,
+        correlation,
+    );
     without_broken_cookie(&server, &headers, response)
 }
 
-async fn news(server: &Server, headers: &HeaderMap) -> Result<Response, Failure> {
+async fn signed_out_page(server: &Server, headers: &HeaderMap) -> Result<Response, Failure> {
     let browser = readable(server, headers)?;
     // Somebody may be signed in again, or have typed the address: the front page says who.
     if browser.session_hash().is_some() {
@@ -127,18 +128,20 @@ pub(crate) fn confirmation(server: &Server) -> String {
 
 /// What a request asks for, and the ID Token that proves it where one does.
 #[derive(Default)]
-struct Asked {
+struct ProvenRequest {
     logout: Logout,
     proof: Option<(IdTokenHint, Arc<Client>)>,
 }
 
-impl Asked {
+impl ProvenRequest {
     /// Reads and judges a request.
     ///
     /// # Errors
     /// A request that says more than it proves: nobody is sent anywhere for it.
     fn read(exchange: &Exchange<'_>, parameters: &Parameters) -> Result<Self, Refusal> {
-        let request = LogoutRequest::parse(&arrived(exchange, parameters)?)?;
+        let unreadable = Reason::RequestMalformed;
+        let posted = posted::reopen(exchange, parameters, Kind::Logout, unreadable)?;
+        let request = LogoutRequest::parse(posted.as_ref().unwrap_or(parameters))?;
         let proof = match &request.id_token_hint {
             Some(hint) => Some(prove(exchange, &request, hint)?),
             None => None,
@@ -158,17 +161,6 @@ impl Asked {
     }
 }
 
-/// The parameters of a request that came by POST, or those that are here.
-fn arrived(exchange: &Exchange<'_>, parameters: &Parameters) -> Result<Parameters, Refusal> {
-    let Some(sealed) = parameters.one(ARRIVAL)? else {
-        return Ok(parameters.clone());
-    };
-    let opened = exchange.seal().open::<String>(Kind::Logout, sealed);
-    let encoded = opened
-        .map_err(|error| Refusal::new(Reason::RequestMalformed).because(error.to_string()))?;
-    Parameters::parse(encoded.as_bytes())
-}
-
 fn prove(
     exchange: &Exchange<'_>,
     request: &LogoutRequest,
@@ -176,7 +168,7 @@ fn prove(
 ) -> Result<(IdTokenHint, Arc<Client>), Refusal> {
     let named = request.client_id.as_ref();
     let named = named
-        .map(|id| known_client(&exchange.catalog, id))
+        .map(|id| exchange.catalog.enabled_client(id))
         .transpose()?;
     let keys = exchange.catalog.keys.verification();
     let hint = IdTokenHint::verify(
@@ -188,33 +180,33 @@ fn prove(
     )?;
     let client = match named {
         Some(client) => client,
-        None => known_client(&exchange.catalog, &hint.client)?,
+        None => exchange.catalog.enabled_client(&hint.client)?,
     };
     Ok((hint, client))
 }
 
-async fn arrive(server: &Server, query: &[u8], headers: &HeaderMap) -> Result<Response, Failure> {
+async fn answer(server: &Server, query: &[u8], headers: &HeaderMap) -> Result<Response, Failure> {
     let parameters = Parameters::parse(query)?;
     let browser = readable(server, headers)?;
     let exchange = Exchange::begin(server).await?;
-    let (asked, unverified) = match Asked::read(&exchange, &parameters) {
-        Ok(asked) => (asked, false),
+    let (request, unverified) = match ProvenRequest::read(&exchange, &parameters) {
+        Ok(request) => (request, false),
         Err(refusal) => {
             note(&refusal);
-            (Asked::default(), true)
+            (ProvenRequest::default(), true)
         }
     };
     let here = browser.session(&exchange).await?;
     let (Some(view), Some(token)) = (here, browser.sign_out_token()) else {
-        return Ok(farewell(
+        return Ok(finish(
             &exchange,
             &browser,
-            &asked.logout,
-            &Told::default(),
+            &request.logout,
+            &Notified::default(),
         ));
     };
-    if asked.means(&view.person, exchange.catalog.keys.subjects()) {
-        return end(&exchange, &browser, &view, &asked.logout).await;
+    if request.means(&view.person, exchange.catalog.keys.subjects()) {
+        return end(&exchange, &browser, &view, &request.logout).await;
     }
     let action = confirmation(server);
     let signed_in = SignedIn {
@@ -222,7 +214,7 @@ async fn arrive(server: &Server, query: &[u8], headers: &HeaderMap) -> Result<Re
         sign_out_action: &action,
         csrf: &token,
     };
-    ask(&exchange, signed_in, &asked.logout, unverified)
+    ask(&exchange, signed_in, &request.logout, unverified)
 }
 
 /// Asks the person: a link or an image on another site must not sign anybody out.
@@ -252,21 +244,7 @@ fn ask(
     Ok(respond::page(StatusCode::OK, html))
 }
 
-async fn send_on(server: &Server, form: &PostedForm) -> Result<Response, Failure> {
-    let encoded = form.parameters()?.encode();
-    if encoded.len() > LONGEST_ARRIVAL {
-        let detail = format!("{} bytes", encoded.len());
-        return Err(Refusal::new(Reason::RequestTooLarge).because(detail).into());
-    }
-    let exchange = Exchange::begin(server).await?;
-    let sealed = exchange.seal().seal(Kind::Logout, &encoded);
-    let sealed = sealed.map_err(|error| Fault::new(error.to_string()))?;
-    let logout = server.path("/logout");
-    let url = format!("{logout}?{ARRIVAL}={sealed}");
-    Ok(respond::lead_to(server, &url))
-}
-
-async fn take_yes(server: &Server, form: &PostedForm) -> Result<Response, Failure> {
+async fn confirmed(server: &Server, form: &PostedForm) -> Result<Response, Failure> {
     let issuer = &server.settings().issuer;
     browser::own_form(issuer, form.headers())?;
     let parameters = form.parameters()?;
@@ -284,7 +262,7 @@ async fn take_yes(server: &Server, form: &PostedForm) -> Result<Response, Failur
     }
     match browser.session(&exchange).await? {
         Some(view) => end(&exchange, &browser, &view, &logout).await,
-        None => Ok(farewell(&exchange, &browser, &logout, &Told::default())),
+        None => Ok(finish(&exchange, &browser, &logout, &Notified::default())),
     }
 }
 
@@ -310,29 +288,34 @@ async fn end(
         .end_session(&person.session, exchange.now)
         .await?;
     tracing::info!(sub = %person.user, "signed out");
-    let told = outbox::tell(server, queued).await;
-    Ok(farewell(exchange, browser, logout, &told))
+    let notified = outbox::notify(server, queued).await;
+    Ok(finish(exchange, browser, logout, &notified))
 }
 
-/// The last answer: back to the client that asked, unless there is something that the person should read before.
-fn farewell(exchange: &Exchange<'_>, browser: &Browser, logout: &Logout, told: &Told) -> Response {
+/// The last answer: back to the client that request, unless there is something that the person should read before.
+fn finish(
+    exchange: &Exchange<'_>,
+    browser: &Browser,
+    logout: &Logout,
+    notified: &Notified,
+) -> Response {
     let server = exchange.server;
-    let way_back = way_back(exchange, logout);
-    let response = match &way_back {
-        Some((client, url)) if told.not_told.is_empty() => {
+    let return_to = return_to(exchange, logout);
+    let response = match &return_to {
+        Some((client, url)) if notified.not_yet.is_empty() => {
             respond::lead_to_client(server, &client.name, url, url)
         }
-        None if told.told.is_empty() && told.not_told.is_empty() => {
+        None if notified.notified.is_empty() && notified.not_yet.is_empty() => {
             respond::lead_to(server, &server.path("/signed-out"))
         }
         _ => {
-            let return_to = way_back.as_ref().map(|(client, url)| ReturnTo {
+            let return_to = return_to.as_ref().map(|(client, url)| ReturnTo {
                 client_name: &client.name,
                 url,
             });
             let page = SignedOutPage {
-                told: &names_of(exchange, &told.told),
-                not_told: &names_of(exchange, &told.not_told),
+                told: &names_of(exchange, &notified.notified),
+                not_told: &names_of(exchange, &notified.not_yet),
                 return_to,
             };
             respond::page(StatusCode::OK, server.pages().signed_out(&page))
@@ -346,9 +329,9 @@ fn farewell(exchange: &Exchange<'_>, browser: &Browser, logout: &Logout, told: &
 }
 
 /// The client that is returned to and the URL there, if it is still registered: the question may have been open for long.
-fn way_back(exchange: &Exchange<'_>, logout: &Logout) -> Option<(Arc<Client>, String)> {
+fn return_to(exchange: &Exchange<'_>, logout: &Logout) -> Option<(Arc<Client>, String)> {
     let (id, to) = logout.client.as_ref().zip(logout.return_to.as_ref())?;
-    let known = known_client(&exchange.catalog, id).ok();
+    let known = exchange.catalog.enabled_client(id).ok();
     let client = known.filter(|client| client.may_return_to(&to.uri))?;
     let url = match &to.state {
         Some(state) => response_url(&to.uri, &[("state", state)]),

@@ -1,4 +1,4 @@
-//! The endpoints, one file each: parse at the door, decide on values, answer at the door.
+//! The endpoints, one file each: parse first, decide on values, answer last.
 
 pub(crate) mod authorize;
 pub(crate) mod consent;

@@ -18,8 +18,8 @@ use crate::{
     endpoints::authorize::fits_every_redirect,
     fault::{Failure, Fault},
     form::PostedForm,
-    journey::LONGEST_LOCATION,
     left_out, respond,
+    respond::LONGEST_LOCATION,
     server::{Exchange, Server},
 };
 

@@ -5,8 +5,9 @@ use safeconduct_protocol::{
     client::Client,
     error::{Reason, Refusal},
     grant::{Grant, NewGrant},
+    ids::new_id,
     scope::OPENID,
-    token::{CodeExchange, TokenResponse, new_id},
+    token::{CodeExchange, TokenResponse},
 };
 use safeconduct_store::Redeeming;
 

@@ -2,9 +2,10 @@
 
 use safeconduct_protocol::{
     error::{Reason, Refusal},
+    ids::new_id,
     refresh_token::{RefreshDecision, RefreshToken, Rotation, narrow},
     seal::Kind,
-    token::{RefreshExchange, TokenResponse, new_id},
+    token::{RefreshExchange, TokenResponse},
 };
 
 use crate::{

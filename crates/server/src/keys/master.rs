@@ -71,9 +71,9 @@ type Source = dyn Fn() -> Result<Vec<MasterKey>, String> + Send + Sync;
 
 /// The master keys that a process holds: one, and two while one takes the place of the other. Clones share them.
 #[derive(Clone)]
-pub struct MasterKeys(Arc<Held>);
+pub struct MasterKeys(Arc<Shared>);
 
-struct Held {
+struct Shared {
     keys: ArcSwap<Vec<MasterKey>>,
     source: Option<Box<Source>>,
 }
@@ -87,7 +87,7 @@ impl From<MasterKey> for MasterKeys {
 impl MasterKeys {
     /// These keys, for as long as the process runs. The first of them is a new database's.
     pub fn new(keys: Vec<MasterKey>) -> Self {
-        Self(Arc::new(Held {
+        Self(Arc::new(Shared {
             keys: ArcSwap::from_pointee(keys),
             source: None,
         }))
@@ -98,7 +98,7 @@ impl MasterKeys {
         keys: Vec<MasterKey>,
         source: impl Fn() -> Result<Vec<MasterKey>, String> + Send + Sync + 'static,
     ) -> Self {
-        Self(Arc::new(Held {
+        Self(Arc::new(Shared {
             keys: ArcSwap::from_pointee(keys),
             source: Some(Box::new(source)),
         }))

@@ -3,9 +3,9 @@
 use safeconduct_protocol::{jose::Algorithm, random, seal::Kind, time::Timestamp};
 use safeconduct_store::{KeyRow, NewKey, Replacement, Store};
 
+use super::schedule::SEALED;
 use super::{
-    ACTIVE, MasterKeys, Purpose, SEALED, derived_before, new_key, resealed, rotation::Opened,
-    wrapped,
+    ACTIVE, MasterKeys, Purpose, derived_before, new_key, resealed, rotation::Opened, wrapped,
 };
 use crate::fault::Fault;
 

@@ -6,9 +6,10 @@ use safeconduct_store::{
     Cluster, KeptCredential, KeyRow, MasterKeyAnswer, MasterKeyId, Store, StoreError,
 };
 
+use super::schedule::SEALED;
 use super::{
-    ACTIVE, Keys, MasterKeys, Purpose, SEALED, Wrapper, context, credential_data,
-    master::Unwrappers, new_key, resealed, span,
+    ACTIVE, Keys, MasterKeys, Purpose, Wrapper, context, credential_data, master::Unwrappers,
+    new_key, resealed, span,
 };
 use crate::fault::Fault;
 

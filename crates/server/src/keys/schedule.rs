@@ -3,14 +3,24 @@
 
 use safeconduct_protocol::{jose::Algorithm, seal::Kind};
 
-use super::SEALED;
-
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
 /// How long a running node may take to answer the announcement of a master key, in seconds: four polls.
 pub const ANSWER_WITHIN: i64 = 2;
+
+/// The kinds of artifact that have a sealing key in the database.
+pub(super) const SEALED: [Kind; 8] = [
+    Kind::PendingAuthorization,
+    Kind::AuthorizationRequest,
+    Kind::AuthorizationCode,
+    Kind::RefreshToken,
+    Kind::AccessToken,
+    Kind::Credential,
+    Kind::PushedRequest,
+    Kind::Logout,
+];
 
 /// What a key is for, as its row says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +38,12 @@ pub(super) struct Window {
     /// Seconds that the next key waits, known to everybody, before it is used; `None`: it is never rotated.
     pub(super) waits: Option<i64>,
     /// How long a retired key is kept.
-    pub(super) kept: Kept,
+    pub(super) retention: Retention,
 }
 
 /// How long a retired key is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kept {
+pub(super) enum Retention {
     /// This many seconds: longer than anything it made is good for.
     For(i64),
     /// As long as a row was made with it, and these seconds at least, in which every node comes to know its successor.
@@ -66,25 +76,25 @@ impl Purpose {
     }
 
     pub(super) fn window(self) -> Window {
-        let minute = |kept| Window {
+        let minute = |retention| Window {
             waits: Some(MINUTE),
-            kept,
+            retention,
         };
         match self {
             // Readers of the JWKS keep it for up to a day; after that, the last token it signed lives for a day at most.
             Self::Sign(_) => Window {
                 waits: Some(DAY),
-                kept: Kept::For(2 * DAY),
+                retention: Retention::For(2 * DAY),
             },
             // Nodes look twice a second.
-            Self::Seal(Kind::Credential) | Self::Hash => minute(Kept::WhileUsed(HOUR)),
+            Self::Seal(Kind::Credential) | Self::Hash => minute(Retention::WhileUsed(HOUR)),
             // `tokens.refresh_ttl` is 400 days at most, `tokens.access_ttl` one; what else is sealed lives for minutes.
-            Self::Seal(Kind::RefreshToken) => minute(Kept::For(401 * DAY)),
-            Self::Seal(Kind::AccessToken) => minute(Kept::For(2 * DAY)),
-            Self::Seal(_) => minute(Kept::For(2 * HOUR)),
+            Self::Seal(Kind::RefreshToken) => minute(Retention::For(401 * DAY)),
+            Self::Seal(Kind::AccessToken) => minute(Retention::For(2 * DAY)),
+            Self::Seal(_) => minute(Retention::For(2 * HOUR)),
             Self::Subjects | Self::Guesses => Window {
                 waits: None,
-                kept: Kept::Never,
+                retention: Retention::Never,
             },
         }
     }
@@ -108,14 +118,14 @@ mod tests {
     /// The table of `docs/guides/keys.md`: every key, how long the next one waits and the retired one is kept.
     fn table() -> String {
         let rows = Purpose::all().map(|purpose| {
-            let Window { waits, kept } = purpose.window();
+            let Window { waits, retention } = purpose.window();
             let waits = waits.map_or_else(|| "is never rotated".to_owned(), span);
-            let kept = match kept {
-                Kept::For(seconds) => span(seconds),
-                Kept::WhileUsed(seconds) => {
+            let kept = match retention {
+                Retention::For(seconds) => span(seconds),
+                Retention::WhileUsed(seconds) => {
                     format!("while a row was made with it, {} at least", span(seconds))
                 }
-                Kept::Never => "–".to_owned(),
+                Retention::Never => "–".to_owned(),
             };
             format!("| `{}` | {waits} | {kept} |\n", purpose.name())
         });

@@ -1,13 +1,11 @@
-//! Telling a client that a session has ended (OpenID Connect Back-Channel Logout 1.0 §2.5): the one place from which this
+//! Notifying a client that a session has ended (OpenID Connect Back-Channel Logout 1.0 §2.5): the one place from which this
 //! server calls anybody. The client is called once for each claim of its row; which answer it gave decides what becomes of that.
 //!
 //! The addresses are those that the operator registered. Apps live on loopback and in private networks, so these are called
 //! like any other; no stranger can register an address here. Redirects are not followed, no proxy is asked, and nothing is
 //! read of an answer but its status, and a little of the reason for a refusal.
 
-use std::time::Duration;
-
-use reqwest::{StatusCode, redirect::Policy};
+use reqwest::StatusCode;
 use safeconduct_protocol::{
     client::BackChannelUri,
     ids::{ClientId, SessionId, UserId},
@@ -15,8 +13,8 @@ use safeconduct_protocol::{
 };
 use serde::Deserialize;
 
-use super::Answer;
-use crate::{fault::Fault, server::Exchange};
+use super::state::{Answer, cause_of};
+use crate::server::Exchange;
 
 /// The most that is read of a refusal, in bytes, and the most of it that is logged, in characters.
 const LONGEST_REFUSAL: usize = 4 * 1024;
@@ -34,7 +32,7 @@ pub(super) async fn attempt(
     };
     let client = &known.client;
     let Some(uri) = &client.openid.backchannel_logout_uri else {
-        return Answer::Refused("the client does not want to be told any more".to_owned());
+        return Answer::Refused("the client does not want to be notified any more".to_owned());
     };
     let keys = &exchange.catalog.keys;
     let algorithm = client.openid.id_token_signed_response_alg;
@@ -70,23 +68,10 @@ async fn post(uri: &BackChannelUri, logout_token: &str, exchange: &Exchange<'_>)
     };
     match response.status() {
         // Some frameworks answer 204 where there is no body.
-        StatusCode::OK | StatusCode::NO_CONTENT => Answer::Told,
+        StatusCode::OK | StatusCode::NO_CONTENT => Answer::Delivered,
         StatusCode::BAD_REQUEST => Answer::Refused(reason_of(response).await),
         status => Answer::Failed(format!("it answered {}", status.as_u16())),
     }
-}
-
-/// What calls clients.
-pub(super) fn http(timeout: Duration) -> Result<reqwest::Client, Fault> {
-    reqwest::Client::builder()
-        .redirect(Policy::none())
-        .retry(reqwest::retry::never())
-        .referer(false)
-        .no_proxy()
-        .timeout(timeout)
-        .user_agent(concat!("safeconduct/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| Fault::new(format!("no TLS for outgoing calls: {}", cause_of(&error))))
 }
 
 /// What a client says about its refusal. Only the two members that are meant for this: what else is in the body may be what
@@ -117,15 +102,6 @@ async fn reason_of(mut response: reqwest::Response) -> String {
 fn on_one_line(text: &str) -> String {
     let plain = |c: char| if c.is_control() { ' ' } else { c };
     text.chars().take(LONGEST_DETAIL).map(plain).collect()
-}
-
-/// The cause at the bottom, which says "connection refused".
-fn cause_of(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]

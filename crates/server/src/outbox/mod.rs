@@ -1,16 +1,17 @@
-//! Telling others what they have to know: the worker of the store's outbox. What is to be told stands in the store; here a row
-//! is taken on by a lease, told in a task of its own, and what the recipient answers decides what becomes of the row. Nothing
-//! waits in memory: where no line is free the row is left to a later look.
+//! Notifying others: the worker of the store's outbox. What is to be delivered is a row in the store; here it is claimed by a
+//! lease and delivered in a task of its own, and what the recipient answers decides what becomes of the row. Nothing waits in
+//! memory: where too much is under way the row is left to a later look.
 //!
-//! A recipient that is slow delays nobody but itself: due rows are asked for recipient by recipient and taken in turn, no
-//! recipient has more than its share of the lines (`lines`), and nobody waits for a batch.
+//! A recipient that is slow delays itself alone: due rows are asked for recipient by recipient and taken in turn, no recipient
+//! has more than its share of what is under way (`concurrency`), and no delivery waits for a batch.
 //!
 //! How a message is put to its recipient is its kind's own file: `logout` for Back-Channel Logout.
 
-mod lines;
+mod concurrency;
 mod logout;
+mod state;
 
-use std::{sync::OnceLock, time::Duration};
+use std::time::Duration;
 
 use safeconduct_protocol::ids::ClientId;
 use safeconduct_store::{Message, OutboxKind, OutboxRow, StoreError};
@@ -21,11 +22,9 @@ use tokio::{
 };
 use tracing::Instrument as _;
 
-use self::lines::{Line, Lines};
-use crate::{
-    fault::Fault,
-    server::{Exchange, Server},
-};
+pub(crate) use self::state::Outbox;
+use self::{concurrency::Admission, state::Answer};
+use crate::server::{Exchange, Server};
 
 /// Seconds until the next attempt, after the first, the second, …. When the attempt after the last pause fails, the message is
 /// given up.
@@ -37,58 +36,51 @@ const SLACK: i64 = 10;
 /// How often a node looks for rows that are due.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The lines from this node to those it tells something.
+/// The clients that know of the end of a session, by the time the person is answered.
 #[derive(Default)]
-pub(crate) struct Outbox {
-    lines: Lines,
-    /// Made when it is needed for the first time: a server whose clients do not ask to be told needs no trusted certificates.
-    http: OnceLock<reqwest::Client>,
+pub(crate) struct Notified {
+    pub(crate) notified: Vec<ClientId>,
+    /// Not yet, or never: some of them may still be notified later.
+    pub(crate) not_yet: Vec<ClientId>,
 }
 
-/// Who was told that a session has ended, by the time the person is answered.
-#[derive(Default)]
-pub(crate) struct Told {
-    pub(crate) told: Vec<ClientId>,
-    /// Not yet, or never: some of them may still be told later.
-    pub(crate) not_told: Vec<ClientId>,
-}
-
-/// Tells the clients of a session that has just ended, and waits for their answers as long as a person can be kept waiting.
+/// Notifies the clients of a session that has just ended, and waits for their answers as long as a person can be kept waiting.
 /// What is not done by then goes on.
-pub(crate) async fn tell(server: &Server, queued: Vec<OutboxRow>) -> Told {
+pub(crate) async fn notify(server: &Server, queued: Vec<OutboxRow>) -> Notified {
     let deadline = Instant::now() + server.settings().back_channel.wait;
     let client = |row: &OutboxRow| {
         let Message::Logout { client, .. } = &row.message;
         client.clone()
     };
-    let mut not_told: Vec<ClientId> = queued.iter().map(client).collect();
-    let (news, mut answers) = mpsc::unbounded_channel();
+    let mut not_yet: Vec<ClientId> = queued.iter().map(client).collect();
+    let (sender, mut answers) = mpsc::unbounded_channel();
     for row in queued {
-        // Where there is none, the row is left to the worker.
-        let Line::Free(call) = server.outbox().lines.line(&row.message, server.now()) else {
+        let deliveries = &server.outbox().deliveries;
+        let Admission::Granted(delivery) = deliveries.admit(&row.message, server.now()) else {
+            // It is left to the worker.
             continue;
         };
-        let (server, news) = (server.clone(), news.clone());
-        let telling = async move {
-            if deliver(&server, &row, &call).await == Outcome::Delivered {
-                // Nobody listens any more where the person has been answered.
-                let _ = news.send(client(&row));
+        let (server, sender) = (server.clone(), sender.clone());
+        let delivering = async move {
+            if deliver(&server, &row, &delivery).await == Outcome::Delivered {
+                // The receiver is gone where the person has been answered.
+                let _ = sender.send(client(&row));
             }
         };
-        tokio::spawn(telling.in_current_span());
+        tokio::spawn(delivering.in_current_span());
     }
-    drop(news);
-    let mut told = Vec::new();
+    drop(sender);
+    let mut notified = Vec::new();
     while let Ok(Some(client)) = timeout_at(deadline, answers.recv()).await {
-        not_told.retain(|other| *other != client);
-        told.push(client);
+        not_yet.retain(|other| *other != client);
+        notified.push(client);
     }
-    told.sort();
-    Told { told, not_told }
+    notified.sort();
+    Notified { notified, not_yet }
 }
 
-/// Tells what is due, what other nodes have written and what could not be told before, until the task is dropped. It waits for
-/// no delivery: as soon as a line is free, whoever is next in turn has it.
+/// Delivers what is due, what other nodes have written and what could not be delivered before, until the task is dropped. It waits
+/// for no delivery: as soon as one ends, the recipient next in turn has its place.
 pub(crate) async fn run(server: &Server) {
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -118,7 +110,7 @@ pub(crate) async fn run(server: &Server) {
     }
 }
 
-/// Tells what is due now, and waits until it was told or could not be.
+/// Delivers what is due now, and waits until it was delivered or could not be.
 pub(crate) async fn deliver_due(server: &Server) -> Result<(), StoreError> {
     let mut deliveries = JoinSet::new();
     loop {
@@ -137,27 +129,27 @@ fn has_moved(ended: Result<Outcome, tokio::task::JoinError>) -> bool {
     ended.is_ok_and(|outcome| outcome != Outcome::LeftAlone)
 }
 
-/// Begins to tell what is due, each row in a task of its own, as far as there are lines; recipients take turns. Whether more
-/// is due that only waits for a line.
+/// Begins to deliver what is due, each row in a task of its own, as many at once as there may be; recipients take turns. Whether
+/// more is due that only waits for others to end.
 async fn begin_due(server: &Server, deliveries: &mut JoinSet<Outcome>) -> Result<bool, StoreError> {
     let now = server.now();
     let ripe = now.plus(-HEAD_START);
-    let lines = &server.outbox().lines;
+    let under_way = &server.outbox().deliveries;
     let mut is_more_due = false;
     let mut waiting = Vec::new();
     for kind in OutboxKind::ALL {
         for recipient in server.store().due_recipients(kind, ripe).await? {
-            let Some(free) = lines.free(kind, &recipient, now) else {
+            let Some(free) = under_way.free(kind, &recipient, now) else {
                 continue;
             };
-            // One more than there are lines for tells whether more is due.
+            // One more than may begin shows whether more is due.
             let due = server
                 .store()
                 .due_messages(kind, &recipient, ripe, free + 1)
                 .await?;
             is_more_due |= due.len() > free;
             waiting.push(due.into_iter().take(free));
-            if waiting.len() > lines::ALL {
+            if waiting.len() > concurrency::ALL {
                 is_more_due = true;
                 break;
             }
@@ -167,12 +159,12 @@ async fn begin_due(server: &Server, deliveries: &mut JoinSet<Outcome>) -> Result
         let mut next_turn = Vec::with_capacity(waiting.len());
         for mut rows in waiting {
             let Some(row) = rows.next() else { continue };
-            let Line::Free(call) = lines.line(&row.message, now) else {
+            let Admission::Granted(delivery) = under_way.admit(&row.message, now) else {
                 is_more_due = true;
                 continue;
             };
             let server = server.clone();
-            deliveries.spawn(async move { deliver(&server, &row, &call).await });
+            deliveries.spawn(async move { deliver(&server, &row, &delivery).await });
             next_turn.push(rows);
         }
         waiting = next_turn;
@@ -191,22 +183,11 @@ enum Outcome {
     LeftAlone,
 }
 
-/// How an attempt ended.
-enum Answer {
-    Told,
-    /// There was no use in it, or not this time.
-    Failed(String),
-    /// Nothing came back, or nothing in time.
-    Silent(String),
-    /// There is no use in another attempt.
-    Refused(String),
-}
-
-async fn deliver(server: &Server, row: &OutboxRow, call: &lines::Call) -> Outcome {
+async fn deliver(server: &Server, row: &OutboxRow, delivery: &concurrency::Delivery) -> Outcome {
     let exchange = match Exchange::begin(server).await {
         Ok(exchange) => exchange,
         Err(failure) => {
-            // Logs the fault; there is nobody to answer.
+            // Logs the fault; no request waits for an answer.
             failure.into_refusal();
             return Outcome::LeftAlone;
         }
@@ -215,7 +196,7 @@ async fn deliver(server: &Server, row: &OutboxRow, call: &lines::Call) -> Outcom
         return Outcome::LeftAlone;
     }
     let answer = if attempts(row) > PAUSES.len() {
-        // A node took the last attempt on, and was gone before it could say how that went.
+        // A node claimed the last attempt, and was gone before it could say how that went.
         Answer::Failed("the last attempt did not end".to_owned())
     } else {
         match &row.message {
@@ -226,11 +207,11 @@ async fn deliver(server: &Server, row: &OutboxRow, call: &lines::Call) -> Outcom
             } => logout::attempt(&exchange, client, user, session).await,
         }
     };
-    call.heard(!matches!(answer, Answer::Silent(_)), exchange.now);
+    delivery.ended(!matches!(answer, Answer::Silent(_)), exchange.now);
     settle(&exchange, row, answer).await
 }
 
-/// Takes the row on. Until the lease is over no other node does, and after it any may: a node that dies loses nothing.
+/// Claims the row. Until the lease is over no other node does, and after it any may: a node that dies loses nothing.
 async fn claim(exchange: &Exchange<'_>, row: &OutboxRow) -> bool {
     let server = exchange.server;
     let longest = server.settings().back_channel.answer.as_secs();
@@ -242,7 +223,7 @@ async fn claim(exchange: &Exchange<'_>, row: &OutboxRow) -> bool {
         .await;
     claimed.unwrap_or_else(|error| {
         let (kind, recipient) = (row.message.kind().as_str(), row.message.recipient());
-        tracing::warn!(%error, kind, recipient, "a message could not be taken on; a later look tries again");
+        tracing::warn!(%error, kind, recipient, "a message could not be claimed; a later look tries again");
         false
     })
 }
@@ -259,8 +240,8 @@ async fn settle(exchange: &Exchange<'_>, row: &OutboxRow, answer: Answer) -> Out
     let (what, attempt) = (kind.as_str(), row.attempts + 1);
     let pause = PAUSES.get(attempts(row));
     let (label, outcome, written) = match (answer, pause) {
-        (Answer::Told, _) => {
-            tracing::info!(kind = what, recipient, attempt, "told");
+        (Answer::Delivered, _) => {
+            tracing::info!(kind = what, recipient, attempt, "delivered");
             let written = store.message_delivered(row).await;
             ("delivered", Outcome::Delivered, written)
         }
@@ -270,7 +251,7 @@ async fn settle(exchange: &Exchange<'_>, row: &OutboxRow, answer: Answer) -> Out
                 recipient,
                 attempt,
                 detail,
-                "could not be told; it is tried again"
+                "could not be delivered; it is tried again"
             );
             let next_at = exchange.now.plus(*pause);
             let written = store.retry_message(row, next_at).await;
@@ -282,7 +263,7 @@ async fn settle(exchange: &Exchange<'_>, row: &OutboxRow, answer: Answer) -> Out
                 recipient,
                 attempt,
                 detail,
-                "could not be told, and is given up"
+                "could not be delivered, and is given up"
             );
             let written = store.give_up_message(row, exchange.now).await;
             ("given_up", Outcome::GivenUp, written)
@@ -293,25 +274,15 @@ async fn settle(exchange: &Exchange<'_>, row: &OutboxRow, answer: Answer) -> Out
                 recipient,
                 attempt,
                 detail,
-                "refused to be told"
+                "refused by its recipient"
             );
             let written = store.give_up_message(row, exchange.now).await;
             ("refused", Outcome::GivenUp, written)
         }
     };
-    exchange.server.telemetry().told(kind, label);
+    exchange.server.telemetry().outbox_attempt(kind, label);
     if let Err(error) = written {
-        tracing::warn!(%error, kind = what, recipient, "how a recipient took a message could not be written down; it is told again");
+        tracing::warn!(%error, kind = what, recipient, "how a recipient took a message could not be written down; it is delivered again");
     }
     outcome
-}
-
-impl Outbox {
-    fn http(&self, timeout: Duration) -> Result<&reqwest::Client, Fault> {
-        if let Some(http) = self.http.get() {
-            return Ok(http);
-        }
-        let made = logout::http(timeout)?;
-        Ok(self.http.get_or_init(|| made))
-    }
 }

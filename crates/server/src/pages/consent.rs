@@ -9,8 +9,6 @@ pub struct ConsentPage<'a> {
     pub client_name: &'a str,
     /// The host that client is returned to (`notes.example`, `localhost:8421`).
     pub client_host: &'a str,
-    /// Whether the operator vouches for the client's name. If not, the page says so.
-    pub verified: bool,
     /// Whether the answer goes to a program on the user's own computer, which any program there can claim.
     pub loopback: bool,
     /// The name of the account that is signed in.
@@ -80,4 +78,17 @@ pub enum ScopeKind {
     WhileAway,
     /// Nobody said.
     Unknown,
+}
+
+impl ScopeKind {
+    /// The heading for a scope of an API: its last word tells reading from changing, as scope names are written. One that nobody
+    /// `described` is unknown.
+    pub(crate) fn of(name: &str, described: bool) -> Self {
+        let last = name.rsplit(['.', ':', '/']).next().unwrap_or(name);
+        match last {
+            _ if !described => Self::Unknown,
+            "write" | "create" | "update" | "delete" | "manage" | "admin" | "send" => Self::Change,
+            _ => Self::Read,
+        }
+    }
 }

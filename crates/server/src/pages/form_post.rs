@@ -8,7 +8,7 @@ use http::HeaderValue;
 use serde::Serialize;
 use url::{Host, Url};
 
-use super::headers;
+use super::headers::headers;
 
 /// An authorization response on its way to a client's redirect URI.
 #[derive(Clone, Default, Serialize)]

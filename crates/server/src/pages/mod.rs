@@ -1,4 +1,4 @@
-//! The pages a person sees: sign in, choose an account, consent, refusal, sign out, and a front door.
+//! The pages a person sees: sign in, choose an account, consent, refusal, sign out, and a front page.
 //!
 //! This module turns plain page values into HTML, and owns the look (`assets/`), the markup
 //! (`templates/`) and the words (`locales/en.ftl`). It decides nothing: which page is due, its status
@@ -6,8 +6,10 @@
 //! script there is saves a click (`form_post.rs`).
 
 mod consent;
+mod error;
 mod escape;
 mod form_post;
+mod headers;
 mod refusal;
 pub mod samples;
 mod session;
@@ -25,11 +27,13 @@ use rust_embed::RustEmbed;
 use serde::Serialize;
 
 pub use self::consent::{ConsentPage, ResourceLine, ScopeKind, ScopeLine};
+pub use self::error::PagesError;
 pub use self::form_post::{FormPostPage, form_post_headers};
+pub use self::headers::headers;
 pub use self::refusal::{Developer, RefusalKind, RefusalPage};
 use self::session::AnsweredPage;
 pub use self::session::{
-    ClientLink, GoOnPage, HomePage, ReturnTo, SignOutPage, SignedIn, SignedOutPage,
+    ClientLink, ContinuePage, HomePage, ReturnTo, SignOutPage, SignedIn, SignedOutPage,
 };
 pub use self::sign_in::{DemoUser, SelectAccountPage, SignInPage, SignInProblem};
 use self::texts::Texts;
@@ -50,20 +54,6 @@ struct Templates;
 #[derive(RustEmbed)]
 #[folder = "assets"]
 struct Assets;
-
-/// Why the pages could not be made ready at start.
-#[derive(Debug, thiserror::Error)]
-pub enum PagesError {
-    /// A template does not parse.
-    #[error("a page template is broken")]
-    Template(#[from] minijinja::Error),
-    /// The words of the pages do not parse, or one is there twice.
-    #[error("the texts of the pages are broken: {0}")]
-    Texts(String),
-    /// A template or an asset is not where it is looked for, or is not UTF-8.
-    #[error("`{0}` is missing from the pages, or is not text")]
-    Missing(String),
-}
 
 /// A file the pages link to; its path names its content, so that it may be cached for ever.
 #[derive(Clone, Debug)]
@@ -98,7 +88,7 @@ pub struct Pages {
 
 impl Pages {
     /// Makes the pages ready under the name people know the server by. `base_path` is the path of the
-    /// issuer (`""` or `"/tenant"`), which links to the stylesheet and to the front door start with.
+    /// issuer (`""` or `"/tenant"`), which links to the stylesheet and to the front page start with.
     ///
     /// # Errors
     /// Only for templates, texts or assets that are broken, never for a name.
@@ -167,8 +157,8 @@ impl Pages {
 
     /// The way on, where it is too long for a `Location`.
     #[must_use]
-    pub fn go_on(&self, page: &GoOnPage<'_>) -> String {
-        self.render("go_on.html", page)
+    pub fn continue_page(&self, page: &ContinuePage<'_>) -> String {
+        self.render("continue.html", page)
     }
 
     /// The question whether to end the session.
@@ -183,7 +173,7 @@ impl Pages {
         self.render("signed_out.html", page)
     }
 
-    /// The front door: what this server is, and who is signed in.
+    /// The front page: what this server is, and who is signed in.
     #[must_use]
     pub fn home(&self, page: &HomePage<'_>) -> String {
         self.render("home.html", page)
@@ -235,31 +225,6 @@ impl Pages {
     }
 }
 
-/// What every page is sent with, refusals and faults included.
-///
-/// `form-action` is left out on purpose: Chromium and WebKit hold the whole redirect chain that follows a
-/// form against it, and would stop the flow on its way back to the client. `no-referrer` has browsers post
-/// our own forms with `Origin: null`: it is `Sec-Fetch-Site` that tells where a post comes from.
-#[must_use]
-pub const fn headers() -> &'static [(&'static str, &'static str)] {
-    &[
-        (
-            "content-security-policy",
-            "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'",
-        ),
-        ("x-frame-options", "DENY"),
-        ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "no-referrer"),
-        ("cache-control", "no-store"),
-        ("cross-origin-opener-policy", "same-origin"),
-        ("cross-origin-resource-policy", "same-origin"),
-        (
-            "permissions-policy",
-            "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
-        ),
-    ]
-}
-
 fn environment(texts: Texts) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -301,7 +266,7 @@ fn syntax() -> SyntaxConfig {
         .expect("the usual delimiters are valid")
 }
 
-/// The one door through which a value reaches the markup. Only text and numbers pass: printing a list, a
+/// The one way by which a value reaches the markup. Only text and numbers pass: printing a list, a
 /// flag or nothing at all is a slip in a template.
 fn write_value(
     out: &mut Output<'_>,

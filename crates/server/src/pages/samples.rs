@@ -2,7 +2,7 @@
 //! `cargo run -p safeconduct-server --example pages -- DIR` writes for people who change the pages.
 
 use super::{
-    ClientLink, ConsentPage, DemoUser, Developer, FormPostPage, GoOnPage, HomePage, Pages,
+    ClientLink, ConsentPage, ContinuePage, DemoUser, Developer, FormPostPage, HomePage, Pages,
     RefusalKind, RefusalPage, ResourceLine, ReturnTo, ScopeKind, ScopeLine, SelectAccountPage,
     SignInPage, SignInProblem, SignOutPage, SignedIn, SignedOutPage,
 };
@@ -36,8 +36,8 @@ pub fn render(pages: &Pages) -> Vec<(String, String)> {
         };
         add(name, pages.refusal(&page));
     }
-    for (name, page) in go_on() {
-        add(name, pages.go_on(&page));
+    for (name, page) in continue_page() {
+        add(name, pages.continue_page(&page));
     }
     for (name, page) in answered() {
         add(name, pages.already_answered(page));
@@ -190,7 +190,6 @@ fn consent() -> Vec<(&'static str, ConsentPage<'static>)> {
     let first = ConsentPage {
         client_name: "Demo Notes",
         client_host: "notes.example",
-        verified: true,
         account: "alice",
         action: "/consent",
         use_another_account_action: "/login/switch",
@@ -208,7 +207,6 @@ fn consent() -> Vec<(&'static str, ConsentPage<'static>)> {
         ..first.clone()
     };
     let unknown = ConsentPage {
-        verified: false,
         scopes: &[READ, UNKNOWN],
         resource: None,
         ..first.clone()
@@ -258,7 +256,6 @@ fn openid_consent(pages: &Pages, scopes: &[&str]) -> String {
     pages.consent(&ConsentPage {
         client_name: "Demo Notes",
         client_host: "notes.example",
-        verified: true,
         account: "alice",
         action: "/consent",
         use_another_account_action: "/login/switch",
@@ -342,12 +339,12 @@ fn refusals() -> Vec<(&'static str, RefusalPage<'static>)> {
     ]
 }
 
-fn go_on() -> Vec<(&'static str, GoOnPage<'static>)> {
-    let here = GoOnPage {
+fn continue_page() -> Vec<(&'static str, ContinuePage<'static>)> {
+    let here = ContinuePage {
         url: "/authorize?pending=sc_pa_AQEBAQEBAQEBAQEBAQEB",
-        ..GoOnPage::default()
+        ..ContinuePage::default()
     };
-    let to_client = GoOnPage {
+    let to_client = ContinuePage {
         client_name: Some("Demo Notes"),
         client_host: "notes.example",
         url: "https://notes.example/auth/callback?code=sc_code_AQEBAQEB&state=af0ifjsldkj",

@@ -1,4 +1,4 @@
-//! The pages around a session: the front door, signing out, a form answered twice, and a redirect that is too long for a header.
+//! The pages around a session: the front page, signing out, a form answered twice, and a redirect that is too long for a header.
 
 use serde::Serialize;
 
@@ -60,7 +60,7 @@ pub struct ReturnTo<'a> {
 
 /// A redirect whose address does not fit the head of an answer: the browser goes on by itself, and without that a person does.
 #[derive(Clone, Default, Serialize)]
-pub struct GoOnPage<'a> {
+pub struct ContinuePage<'a> {
     /// The name of the client that the browser is sent to; none where it stays here.
     pub client_name: Option<&'a str>,
     /// The host of that client.

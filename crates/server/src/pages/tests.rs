@@ -390,7 +390,7 @@ fn consent_names_the_client_its_host_the_account_the_api_and_each_scope() {
     ] {
         assert!(html.contains(said), "{said}");
     }
-    assert!(!html.contains("New</span>") && !html.contains("Not verified"));
+    assert!(!html.contains("New</span>"));
 }
 
 #[test]
@@ -407,7 +407,6 @@ fn a_scope_without_a_text_is_shown_with_a_warning() {
     let html = sample("consent-unknown");
     assert!(html.contains("Permission <code><bdi>reports.sync</bdi></code>, no description given"));
     assert!(html.contains("Allow it only if you know what it is for."));
-    assert!(html.contains("Not verified by Safeconduct"));
 }
 
 #[rstest]
@@ -677,7 +676,6 @@ fn questions(pages: &Pages, value: &str) -> Vec<String> {
     let consent = ConsentPage {
         client_name: value,
         client_host: value,
-        verified: false,
         loopback: true,
         account: value,
         action: value,

@@ -1,7 +1,7 @@
 //! The words of the pages, from one Fluent file, as the function `t` of the templates.
 //!
 //! A text may hold markup of its own; what it is given is escaped, so a translation can move a name without
-//! ever opening a door for it.
+//! ever letting markup in.
 
 use std::fmt::Debug;
 
@@ -11,7 +11,7 @@ use minijinja::value::{Kwargs, Value};
 use minijinja::{Error, ErrorKind};
 use unic_langid::LanguageIdentifier;
 
-use super::{PagesError, escape};
+use super::{error::PagesError, escape};
 
 /// The one locale there is.
 const ENGLISH: &str = include_str!("../../locales/en.ftl");

@@ -6,7 +6,20 @@ use safeconduct_protocol::encoding::constant_time_eq;
 use safeconduct_protocol::random;
 use safeconduct_protocol::secret::Secret;
 
-use super::{LONGEST, Verdict};
+/// The longest password, in bytes.
+pub const LONGEST: usize = 4096;
+
+/// What a check found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Not the password, or no such user, or nothing that can be checked.
+    Wrong,
+    /// The password.
+    Right {
+        /// The stored hash is not what a new one would be: hash the password again and store that.
+        needs_rehash: bool,
+    },
+}
 
 /// What a new hash costs: 19 MiB, two passes, one lane; about 15 ms of a core.
 pub(super) const COST: Cost = Cost {

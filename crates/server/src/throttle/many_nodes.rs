@@ -32,7 +32,7 @@ impl Nodes {
         nodes
     }
 
-    /// One more node, which hears what was told so far.
+    /// One more node, which merges what was exported so far.
     fn start(&mut self, per_pair: Budget, per_account: Budget) -> usize {
         let settings = ThrottleSettings {
             enabled: true,
@@ -43,35 +43,35 @@ impl Nodes {
             slots: 1024,
         };
         self.nodes.push(Throttle::new(settings, [7; 32]));
-        self.hear(self.nodes.len() - 1, NOON);
+        self.merge(self.nodes.len() - 1, NOON);
         self.nodes.len() - 1
     }
 
-    fn hear(&mut self, node: usize, now: Timestamp) {
+    fn merge(&mut self, node: usize, now: Timestamp) {
         let node = &self.nodes[node];
         let others = self.rows.values().filter(|row| row.node != node.node);
         let listed: Vec<_> = others.map(|row| (row.node.clone(), row.version)).collect();
-        let mut ledgers = node.ledgers();
-        let unheard = ledgers.unheard(&listed);
-        let told = unheard
+        let mut buckets = node.buckets();
+        let unmerged = buckets.unmerged(&listed);
+        let exported = unmerged
             .into_iter()
             .map(|node| self.rows[node].clone())
             .collect();
-        ledgers.hear(&listed, told, now.seconds());
+        buckets.merge(&listed, exported, now.seconds());
     }
 
     /// What a node does with each poll.
     fn poll(&mut self, node: usize, now: Timestamp) {
-        self.hear(node, now);
+        self.merge(node, now);
         let throttle = &self.nodes[node];
-        let told = throttle.ledgers().tell(&throttle.node, now.seconds());
-        if let Some(row) = told {
+        let exported = throttle.buckets().export(&throttle.node, now.seconds());
+        if let Some(row) = exported {
             self.rows.insert(row.node.clone(), row);
         }
     }
 
     fn poll_all(&mut self, now: Timestamp) {
-        // Twice, so that the first has heard the last.
+        // Twice, so that the first has merged the last.
         for node in (0..self.nodes.len()).chain(0..self.nodes.len()) {
             self.poll(node, now);
         }
@@ -102,7 +102,7 @@ fn somewhere(number: u32) -> IpAddr {
 }
 
 #[test]
-fn what_one_node_was_paid_another_counts() {
+fn what_one_node_charged_another_counts() {
     let mut nodes = Nodes::new(2, budget(3, 60), LOOSE);
     for node in [0, 1, 0] {
         assert_eq!(nodes.guess(node, "ada", NOON), None);
@@ -116,7 +116,7 @@ fn what_one_node_was_paid_another_counts() {
 }
 
 #[test]
-fn a_sum_that_is_heard_twice_counts_once() {
+fn a_sum_that_is_merged_twice_counts_once() {
     let mut nodes = Nodes::new(2, budget(2, 60), LOOSE);
     assert_eq!(nodes.guess(0, "ada", NOON), None);
     for _ in 0..10 {
@@ -133,7 +133,7 @@ fn what_was_got_from_all_nodes_at_once_is_owed() {
         assert_eq!(nodes.guess(guess / 5, "ada", NOON), None);
     }
     nodes.poll_all(NOON);
-    // Fifteen were paid for where five were free: the next comes after eleven minutes, and not after one.
+    // Fifteen were charged where five were free: the next comes after eleven minutes, and not after one.
     for (minutes, is_refused) in [(0, true), (1, true), (10, true), (11, false)] {
         let now = NOON.plus(minutes * 60);
         let refused = nodes.guess(1, "ada", now);
@@ -149,7 +149,7 @@ fn in_the_long_run_many_nodes_give_what_one_gives() {
     let mut nodes = Nodes::new(4, budget(5, 60), LOOSE);
     let mut guesses = 0;
     let hours = 6;
-    // At every second at all nodes at once, before any has heard of the other.
+    // At every second at all nodes at once, before any has merged the others.
     for second in 0..hours * 3600 {
         let now = NOON.plus(second);
         let answers: Vec<_> = (0..4).map(|node| nodes.guess(node, "ada", now)).collect();
@@ -174,7 +174,7 @@ fn sign_ins_are_counted_by_all_nodes_together() {
         permit.ok().unwrap().succeeded(&KnownBrowser::default());
         nodes.poll_all(NOON);
     }
-    // Three are free: from now on a right password is paid for like a wrong one.
+    // Three are free: from now on a right password is charged like a wrong one.
     for node in [1, 0] {
         let permit = check(&nodes.nodes[node], "ada", somewhere(1), NOON);
         permit.ok().unwrap().succeeded(&KnownBrowser::default());
@@ -230,7 +230,7 @@ fn a_flood_tells_a_bounded_row_with_the_most_spent_in_it() {
     nodes.poll_all(NOON);
     assert_eq!(nodes.rows.len(), 1, "the other node has nothing to tell");
     let longest = nodes.rows.values().map(|row| row.spent.len()).max();
-    assert!(longest.unwrap() <= 1 + telling::KINDS * (4 + 20 * telling::MOST));
+    assert!(longest.unwrap() <= 1 + export::KINDS * (4 + 20 * export::MOST));
     assert!(nodes.guess(1, "ada", NOON).is_some());
 }
 
@@ -248,7 +248,7 @@ fn whoever_guesses_nothing_tells_nothing() {
     }
     nodes.poll(0, NOON);
     assert_eq!(version(&nodes), 2);
-    // A refused guess costs nothing, and is nothing to tell.
+    // A refused guess costs nothing, and is nothing to export.
     assert!(nodes.guess(0, "ada", NOON).is_some());
     nodes.poll(0, NOON);
     assert_eq!(version(&nodes), 2);
@@ -262,7 +262,7 @@ fn a_node_with_a_mad_clock_keeps_nobody_out() {
         assert_eq!(nodes.guess(0, "ada", mad), None);
     }
     nodes.poll(0, mad);
-    nodes.hear(1, NOON);
+    nodes.merge(1, NOON);
     assert_eq!(nodes.guess(1, "ada", NOON), None);
 }
 
@@ -274,7 +274,7 @@ fn what_cannot_be_read_counts_for_nothing() {
     }
     nodes.poll(0, NOON);
     nodes.rows.values_mut().for_each(|row| row.spent.push(0));
-    nodes.hear(1, NOON);
+    nodes.merge(1, NOON);
     assert_eq!(nodes.guess(1, "ada", NOON), None);
 }
 
@@ -287,7 +287,7 @@ fn a_node_that_is_gone_is_forgotten_with_its_row() {
     nodes.poll_all(NOON);
     assert!(nodes.guess(1, "ada", NOON).is_some());
     nodes.rows.clear();
-    nodes.hear(1, NOON);
+    nodes.merge(1, NOON);
     assert_eq!(nodes.guess(1, "ada", NOON), None);
 }
 

@@ -1,5 +1,5 @@
 //! A table whose size never changes: values by key, each with the time at which it ends. A full set of slots forgets the
-//! entry that ends first. When an entry counts is up to whoever asks.
+//! entry that ends first. When an entry counts is up to the caller.
 
 const WAYS: usize = 8;
 const EMPTY: i64 = i64::MIN;

@@ -2,8 +2,8 @@
 
 use safeconduct_protocol::client::AssertionAudience;
 use safeconduct_protocol::encoding;
+use safeconduct_protocol::ids::new_id;
 use safeconduct_protocol::jose::{Algorithm, JwkSet, SigningKey};
-use safeconduct_protocol::token::new_id;
 use serde_json::{Value, json};
 
 use crate::client_auth::{FAILED, own_token};

@@ -85,7 +85,7 @@ fn waiting_rows(server: &TestServer) -> i64 {
 /// Lets so many seconds pass, then tells whom it is time to tell.
 async fn later(server: &TestServer, seconds: i64) {
     server.advance(seconds);
-    server.server().tell_clients().await.unwrap();
+    server.server().deliver_outbox().await.unwrap();
 }
 
 async fn events(server: &TestServer, kind: &str) -> Vec<Option<String>> {
@@ -460,11 +460,11 @@ async fn a_server_looks_by_itself() {
     let mut ada = server.sign_in("ada").await;
     visit(&mut ada, "club").await;
     let node = server.server().clone();
-    let house = tokio::spawn(async move { node.keep_house().await });
+    let maintenance = tokio::spawn(async move { node.maintain().await });
     server.end_sessions("ada").await;
     server.advance(2);
     club.has_heard(1).await;
-    house.abort();
+    maintenance.abort();
 }
 
 #[tokio::test]
@@ -482,8 +482,8 @@ async fn of_two_nodes_one_tells() {
     // A node has eight lines to one client: it takes a few looks.
     for _ in 0..4 {
         let (one, other) = tokio::join!(
-            nodes[0].server().tell_clients(),
-            nodes[1].server().tell_clients()
+            nodes[0].server().deliver_outbox(),
+            nodes[1].server().deliver_outbox()
         );
         one.and(other).unwrap();
     }
@@ -508,10 +508,10 @@ async fn another_node_does_not_snatch_what_is_being_told() {
     visit(&mut ada, "club").await;
     server.end_sessions("ada").await;
     let other = server.another_node().await;
-    other.server().tell_clients().await.unwrap();
+    other.server().deliver_outbox().await.unwrap();
     assert!(club.heard().is_empty());
     server.advance(2);
-    other.server().tell_clients().await.unwrap();
+    other.server().deliver_outbox().await.unwrap();
     assert_eq!(club.heard().len(), 1);
 }
 
@@ -607,7 +607,7 @@ async fn a_client_that_hangs_holds_up_nobody_else() {
     server.end_sessions("ada").await;
     server.advance(2);
     let node = server.server().clone();
-    let telling = tokio::spawn(async move { node.tell_clients().await });
+    let delivering = tokio::spawn(async move { node.deliver_outbox().await });
     club.has_heard(8).await;
 
     let answer = bob.sign_out().await;
@@ -618,7 +618,7 @@ async fn a_client_that_hangs_holds_up_nobody_else() {
     assert_eq!(circle.heard().len(), 1);
     assert_eq!(club.heard().len(), 8);
     club.answers(Reply::With(200, ""));
-    telling.await.unwrap().unwrap();
+    delivering.await.unwrap().unwrap();
     later(&server, 0).await;
     assert_eq!(club.heard().len(), 12);
     assert_eq!(waiting_rows(&server), 0);
@@ -646,7 +646,7 @@ async fn hundreds_for_an_app_that_hangs_delay_no_other_app() {
     server.end_sessions("bob").await;
     server.advance(2);
     let node = server.server().clone();
-    let house = tokio::spawn(async move { node.keep_house().await });
+    let maintenance = tokio::spawn(async move { node.maintain().await });
     circle.has_heard(1).await;
     club.has_heard(8).await;
     assert_eq!(club.heard().len(), 8, "its share of the lines, and no more");
@@ -666,5 +666,5 @@ async fn hundreds_for_an_app_that_hangs_delay_no_other_app() {
     while waiting_rows(&server) > 0 {
         tokio::task::yield_now().await;
     }
-    house.abort();
+    maintenance.abort();
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use safeconduct_protocol::client::{AuthenticationMethod, Client, ResponseMode};
 use safeconduct_protocol::dpop::PROOF_TYP;
+use safeconduct_protocol::ids::new_id;
 use safeconduct_protocol::jose::{Algorithm, JwkSet, SigningKey};
 use safeconduct_protocol::scope::Scope;
-use safeconduct_protocol::token::new_id;
 use serde_json::{Value, json};
 
 use crate::client_auth::own_token;

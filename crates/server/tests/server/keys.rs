@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use safeconduct_protocol::authorization_code::AuthorizationCode;
 use safeconduct_protocol::ids::GrantId;
+use safeconduct_protocol::ids::new_id;
 use safeconduct_protocol::jose::{Algorithm, JwkSet};
 use safeconduct_protocol::refresh_token::RefreshToken;
 use safeconduct_protocol::seal::Kind;
-use safeconduct_protocol::token::new_id;
 use safeconduct_server::keys::{
     self, Keys, Lost, Rewrapped, Rotated, Rotating, RotationError, nodes_lacking,
     reseal_credentials, rewrap,

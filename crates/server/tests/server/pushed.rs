@@ -5,8 +5,8 @@ use axum::body::Body;
 use axum::extract::Request;
 use insta::assert_snapshot;
 use rstest::rstest;
+use safeconduct_protocol::ids::new_id;
 use safeconduct_protocol::seal::Kind;
-use safeconduct_protocol::token::new_id;
 use serde_json::{Value, json};
 
 use crate::authorize::assert_page;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use http::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Client, Response, redirect::Policy};
-use safeconduct_server::accept::{Limits, serve};
+use safeconduct_server::listener::{Limits, serve};
 use safeconduct_server::{CrossOrigin, routes};
 use serde_json::Value;
 use tokio::net::TcpListener;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use rstest_reuse::apply;
 use safeconduct_protocol::authorization_code::Redemption;
+use safeconduct_protocol::ids::new_id;
 use safeconduct_protocol::ids::{ClientId, SessionId, UserId};
 use safeconduct_protocol::random;
-use safeconduct_protocol::token::new_id;
 
 use super::{OFFLINE, ONLINE, SESSION_IDLE, World, client, sealed};
 use crate::databases::{Kind, databases};

@@ -27,6 +27,7 @@ use safeconduct_protocol::client::{
     AuthenticationMethod, Client, GrantType, OpenIdRegistration, ResponseMode,
 };
 use safeconduct_protocol::grant::{Grant, NewGrant};
+use safeconduct_protocol::ids::new_id;
 use safeconduct_protocol::ids::{ClientId, GrantId, SessionId, UserId};
 use safeconduct_protocol::random;
 use safeconduct_protocol::redirect_uri::RedirectUri;
@@ -34,7 +35,6 @@ use safeconduct_protocol::refresh_token::{RefreshDecision, RefreshToken, Rotatio
 use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::single_use::{SingleUse, UsedId};
 use safeconduct_protocol::time::Timestamp;
-use safeconduct_protocol::token::new_id;
 
 use crate::databases::{Empty, Kind};
 use crate::{NewSession, NewUser, RedeemError, Redeeming, SealedPassword, Store, Sweepable};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rstest_reuse::apply;
 use safeconduct_protocol::authorization_code::Redemption;
-use safeconduct_protocol::token::new_id;
+use safeconduct_protocol::ids::new_id;
 
 use super::{OFFLINE, ONLINE, World};
 use crate::databases::{Kind, databases};

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use rstest_reuse::apply;
 use safeconduct_protocol::grant::Grant;
+use safeconduct_protocol::ids::new_id;
 use safeconduct_protocol::refresh_token::{
     RefreshDecision, RefreshState, Retried, Rotation, SHARED_REPORTED, SHARED_REVOKED,
 };
-use safeconduct_protocol::token::new_id;
 
 use super::{IDLE, LIFE, OFFLINE, ONLINE, World};
 use crate::databases::{Kind, databases};

@@ -2,8 +2,8 @@
 
 use rstest_reuse::apply;
 use safeconduct_protocol::authorization_code::Redemption;
+use safeconduct_protocol::ids::new_id;
 use safeconduct_protocol::single_use::SingleUse;
-use safeconduct_protocol::token::new_id;
 
 use super::administration::hashed;
 use super::{LIFE, OFFLINE, SESSION_IDLE, World};

@@ -2,8 +2,8 @@
 //! are read as what they were.
 
 use rstest_reuse::apply;
+use safeconduct_protocol::ids::new_id;
 use safeconduct_protocol::refresh_token::RefreshDecision;
-use safeconduct_protocol::token::new_id;
 
 use super::{OFFLINE, World};
 use crate::Store;

@@ -8,17 +8,17 @@ use super::*;
 const ONE: u64 = 100;
 
 /// Account number `account` at address number `address` of network number `network`.
-fn asker(network: u16, address: u8, account: u64) -> Asker {
+fn requester(network: u16, address: u8, account: u64) -> Requester {
     let [high, low] = network.to_be_bytes();
-    Asker {
+    Requester {
         network: Ipv4Addr::new(10, high, low, 0).into(),
         address: Ipv4Addr::new(10, high, low, address).into(),
         account,
     }
 }
 
-fn push(queue: &mut FairQueue<Asker>, asker: Asker) -> bool {
-    !matches!(queue.push(asker, ONE, asker), Joined::Refused(_))
+fn push(queue: &mut FairQueue<Requester>, requester: Requester) -> bool {
+    !matches!(queue.push(requester, ONE, requester), Joined::Refused(_))
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn whoever_is_alone_is_served_in_the_order_of_arrival() {
     let mut queue = FairQueue::new(32);
     for number in 0..10 {
         assert!(matches!(
-            queue.push(asker(1, 1, 1), ONE, number),
+            queue.push(requester(1, 1, 1), ONE, number),
             Joined::Waits(_)
         ));
     }
@@ -37,7 +37,7 @@ fn whoever_is_alone_is_served_in_the_order_of_arrival() {
 #[test]
 fn a_newcomer_goes_before_whoever_waits_for_more() {
     let mut queue = FairQueue::new(32);
-    let (many, newcomer) = (asker(1, 1, 1), asker(2, 1, 2));
+    let (many, newcomer) = (requester(1, 1, 1), requester(2, 1, 2));
     for _ in 0..20 {
         push(&mut queue, many);
     }
@@ -49,12 +49,15 @@ fn a_newcomer_goes_before_whoever_waits_for_more() {
 #[test]
 fn as_soon_as_others_wait_an_account_has_two_places_and_an_address_four() {
     let mut queue = FairQueue::new(8);
-    push(&mut queue, asker(9, 1, 9));
-    let places = |queue: &mut FairQueue<Asker>, accounts: u64| {
+    push(&mut queue, requester(9, 1, 9));
+    let places = |queue: &mut FairQueue<Requester>, accounts: u64| {
         let mut places = 0;
         for number in 0..10 {
-            let asker = asker(1, 1, number % accounts);
-            places += usize::from(matches!(queue.push(asker, ONE, asker), Joined::Waits(_)));
+            let requester = requester(1, 1, number % accounts);
+            places += usize::from(matches!(
+                queue.push(requester, ONE, requester),
+                Joined::Waits(_)
+            ));
         }
         places
     };
@@ -66,42 +69,45 @@ fn as_soon_as_others_wait_an_account_has_two_places_and_an_address_four() {
 #[test]
 fn an_address_may_fill_what_the_networks_that_wait_leave_of_the_queue() {
     let mut queue = FairQueue::new(64);
-    push(&mut queue, asker(9, 1, 9));
-    let office = (0..64).filter(|account| push(&mut queue, asker(1, 1, *account)));
+    push(&mut queue, requester(9, 1, 9));
+    let office = (0..64).filter(|account| push(&mut queue, requester(1, 1, *account)));
     assert_eq!(office.count(), 64 / 3);
     for network in 2..9 {
-        assert!(push(&mut queue, asker(network, 1, 1)), "{network} has room");
+        assert!(
+            push(&mut queue, requester(network, 1, 1)),
+            "{network} has room"
+        );
     }
 }
 
 #[test]
 fn a_crowded_address_gives_up_a_place_of_the_account_that_has_most() {
     let mut queue = FairQueue::new(8);
-    push(&mut queue, asker(9, 1, 9));
+    push(&mut queue, requester(9, 1, 9));
     for account in [1, 1, 2, 2] {
-        assert!(push(&mut queue, asker(1, 1, account)));
+        assert!(push(&mut queue, requester(1, 1, account)));
     }
-    let owner = asker(1, 1, 3);
+    let owner = requester(1, 1, 3);
     let Joined::InsteadOf(_, dropped) = queue.push(owner, ONE, owner) else {
         panic!("the owner has a place");
     };
-    assert_eq!(dropped, asker(1, 1, 2), "the latest of the fattest");
-    assert!(!push(&mut queue, asker(1, 1, 2)));
+    assert_eq!(dropped, requester(1, 1, 2), "the latest of the fattest");
+    assert!(!push(&mut queue, requester(1, 1, 2)));
 }
 
 #[test]
 fn a_full_queue_drops_from_the_fattest_and_not_whoever_arrives() {
     let mut queue = FairQueue::new(8);
     for number in 0..8 {
-        assert!(push(&mut queue, asker(1, number, number.into())));
+        assert!(push(&mut queue, requester(1, number, number.into())));
     }
-    assert!(!push(&mut queue, asker(1, 9, 9)));
+    assert!(!push(&mut queue, requester(1, 9, 9)));
     for number in 0..4 {
-        let owner = asker(2 + number, 1, 1);
+        let owner = requester(2 + number, 1, 1);
         let Joined::InsteadOf(_, dropped) = queue.push(owner, ONE, owner) else {
             panic!("{number} has a place");
         };
-        assert_eq!(dropped.network, asker(1, 0, 0).network);
+        assert_eq!(dropped.network, requester(1, 0, 0).network);
     }
     assert_eq!(queue.len(), 8);
 }
@@ -109,7 +115,7 @@ fn a_full_queue_drops_from_the_fattest_and_not_whoever_arrives() {
 #[test]
 fn whoever_waits_for_dearer_hashes_waits_for_fewer() {
     let mut queue = FairQueue::new(64);
-    let (dear, cheap) = (asker(1, 1, 1), asker(2, 1, 2));
+    let (dear, cheap) = (requester(1, 1, 1), requester(2, 1, 2));
     let mut served = BTreeMap::new();
     for _ in 0..60 {
         queue.push(dear, 6 * ONE, "dear");
@@ -125,7 +131,7 @@ fn whoever_leaves_is_not_served_and_costs_nobody_a_turn() {
     let mut queue = FairQueue::new(1_000);
     let mut tickets = Vec::new();
     for number in 0..1_000 {
-        match queue.push(asker(number, 1, 1), ONE, number) {
+        match queue.push(requester(number, 1, 1), ONE, number) {
             Joined::Waits(ticket) => tickets.push(ticket),
             other => panic!("{other:?}"),
         }
@@ -139,12 +145,12 @@ fn whoever_leaves_is_not_served_and_costs_nobody_a_turn() {
 
 /// Plays a flood of `connections` that each begin anew as soon as they are answered, against a person elsewhere who signs in
 /// 40 times. One thread hashes. How many hashes the person waited for at most, or `None` if one was refused.
-fn longest_wait(connections: usize, flood: impl Fn(usize) -> Asker) -> Option<usize> {
+fn longest_wait(connections: usize, flood: impl Fn(usize) -> Requester) -> Option<usize> {
     let mut queue = FairQueue::new(32);
-    let owner = asker(9_999, 1, u64::MAX);
+    let owner = requester(9_999, 1, u64::MAX);
     let mut knocks = 0;
     let mut longest = 0;
-    let mut knock = |queue: &mut FairQueue<Asker>, connections: usize| {
+    let mut knock = |queue: &mut FairQueue<Requester>, connections: usize| {
         for _ in 0..connections {
             push(queue, flood(knocks));
             knocks += 1;
@@ -171,10 +177,10 @@ fn longest_wait(connections: usize, flood: impl Fn(usize) -> Asker) -> Option<us
 
 #[test]
 fn another_persons_sign_ins_succeed_while_a_flood_runs() {
-    let account = |_| asker(1, 1, 1);
-    let names = |knock: usize| asker(1, 1, knock as u64);
-    let network = |knock: usize| asker(1, (knock % 251) as u8, knock as u64);
-    let networks = |knock: usize| asker((knock % 20) as u16, (knock % 251) as u8, knock as u64);
+    let account = |_| requester(1, 1, 1);
+    let names = |knock: usize| requester(1, 1, knock as u64);
+    let network = |knock: usize| requester(1, (knock % 251) as u8, knock as u64);
+    let networks = |knock: usize| requester((knock % 20) as u16, (knock % 251) as u8, knock as u64);
     // At most one of the flood's for each of the person's, and one more where they stand equal.
     for longest in [
         longest_wait(60, account),
@@ -191,14 +197,14 @@ fn another_persons_sign_ins_succeed_while_a_flood_runs() {
 #[test]
 fn whoever_waits_is_served_however_many_newcomers_there_are() {
     let mut queue = FairQueue::new(8);
-    let regular = asker(0, 1, 1);
+    let regular = requester(0, 1, 1);
     let mut between = 0;
     let mut newcomer = 0;
     for _ in 0..2_000 {
         push(&mut queue, regular);
         while queue.len() < 8 {
             newcomer += 1;
-            push(&mut queue, asker(newcomer, 1, 1));
+            push(&mut queue, requester(newcomer, 1, 1));
         }
         between += 1;
         if queue.pop() == Some(regular) {
@@ -228,8 +234,8 @@ proptest! {
         for (number, (network, address, account, cost, what)) in steps.into_iter().enumerate() {
             match what {
                 0..6 => {
-                    let asker = asker(network, address, account);
-                    match queue.push(asker, cost, number) {
+                    let requester = requester(network, address, account);
+                    match queue.push(requester, cost, number) {
                         Joined::Waits(ticket) => {
                             tickets.push_back((ticket, number));
                             inside.insert(number);
@@ -269,10 +275,10 @@ proptest! {
         let mut queue = FairQueue::new(32);
         let mut served = [0, 0];
         for (address, account, cost) in members {
-            queue.push(asker(0, address, account), cost, (0, cost));
-            queue.push(asker(1, 1, 1), other_cost, (1, other_cost));
+            queue.push(requester(0, address, account), cost, (0, cost));
+            queue.push(requester(1, 1, 1), other_cost, (1, other_cost));
             let of = |queue: &FairQueue<_>, network| {
-                queue.shares.get(&Key::Network(asker(network, 0, 0).network))
+                queue.shares.get(&Key::Network(requester(network, 0, 0).network))
                     .map_or(0, |share: &Share| share.waiting)
             };
             if of(&queue, 0) > 1 && of(&queue, 1) > 1 {

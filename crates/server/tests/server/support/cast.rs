@@ -3,18 +3,18 @@
 use std::sync::OnceLock;
 
 use safeconduct_protocol::claims::PersonClaims;
+use safeconduct_protocol::client::SubjectType;
 use safeconduct_protocol::client::{
     AccessTokenFormat, AssertionAudience, AuthenticationMethod, Client, ConsentPolicy, GrantType,
     OpenIdRegistration, RefreshShared, ResponseMode,
 };
 use safeconduct_protocol::ids::ClientId;
+use safeconduct_protocol::ids::new_id;
 use safeconduct_protocol::jose::{Algorithm, JwkSet, SigningKey};
 use safeconduct_protocol::redirect_uri::RedirectUri;
 use safeconduct_protocol::resource::{Resource, ResourceUri, Resources, ScopeDescription};
 use safeconduct_protocol::scope::Scope;
-use safeconduct_protocol::subject::SubjectType;
 use safeconduct_protocol::time::Timestamp;
-use safeconduct_protocol::token::new_id;
 use serde_json::json;
 
 /// The `state` that clients send.

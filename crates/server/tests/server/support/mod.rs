@@ -24,7 +24,7 @@ use http::header;
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::metadata::Issuer;
 use safeconduct_protocol::time::Timestamp;
-use safeconduct_server::accept::ClientAddress;
+use safeconduct_server::client_address::ClientAddress;
 use safeconduct_server::{MasterKey, MasterKeys, Server, Settings, routes};
 use safeconduct_store::Store;
 use tempfile::TempDir;

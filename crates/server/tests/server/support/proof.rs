@@ -5,8 +5,8 @@ use axum::extract::Request;
 use http::HeaderValue;
 use safeconduct_protocol::dpop::PROOF_TYP;
 use safeconduct_protocol::encoding;
+use safeconduct_protocol::ids::new_id;
 use safeconduct_protocol::jose::{Algorithm, SigningKey};
-use safeconduct_protocol::token::new_id;
 use serde_json::{Value, json};
 
 use super::{Answer, Code, Form, TestServer, Tokens};

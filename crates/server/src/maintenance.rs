@@ -1,21 +1,14 @@
-//! What a server does by itself, while nobody asks: it looks at the store twice a second, sweeps what has ended, and tells
-//! clients of it. And what it says of itself: whether it is ready, or why not.
+//! What a server does without a request: it polls the store twice a second and reports whether it is ready, sweeps what has
+//! ended every minute, and works through the outbox.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use safeconduct_protocol::time::Timestamp;
-use safeconduct_store::{MasterKeyAnswer, MasterKeyId, OutboxKind, StoreError, Sweepable};
+use safeconduct_store::{MasterKeyAnswer, OutboxKind, StoreError, Sweepable};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::{
-    catalog::POLL,
-    fault::Fault,
-    outbox,
-    server::Server,
-    timekeeping::{ClockFault, Leaps},
+    catalog::POLL, fault::Fault, outbox, readiness::NotReady, server::Server, timekeeping::Leaps,
 };
 
 /// How often rows that have ended are swept. A sweep that takes longer is followed by the next one.
@@ -27,81 +20,13 @@ const MOST_COUNTED: u32 = 100_000;
 /// How long the store may take to answer a look.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Why requests should be sent to another node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NotReady {
-    /// The store can't be reached, or takes its time.
-    #[error("the store does not answer")]
-    Store,
-    /// The store answers what it is asked, and takes nothing that is to be kept: its disk is full, for instance.
-    #[error("the store takes no writes: see the log")]
-    Writes,
-    /// The store answers, and what it says can't be used: the node's copy of clients and keys can't be renewed.
-    #[error("the copy of clients and keys is stale and can't be renewed: see the log")]
-    Catalog,
-    /// The clock can't be believed, or not enough.
-    #[error(transparent)]
-    Clock(ClockFault),
-    /// Keys are wrapped with a master key that this node lacks.
-    #[error("this node lacks the master key {0}: add it to its file of the master key")]
-    MasterKey(MasterKeyId),
-    /// The store shows an earlier moment than it did before.
-    #[error("{}", ClockFault::Rewound)]
-    Rewound,
-}
-
-impl NotReady {
-    /// Every reason, as the metrics name it.
-    pub(crate) const REASONS: [&'static str; 6] = [
-        "store",
-        "catalog",
-        "clock",
-        "rewound",
-        "writes",
-        "master-key",
-    ];
-
-    /// Its name in metrics and logs.
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::Store => Self::REASONS[0],
-            Self::Catalog => Self::REASONS[1],
-            Self::Clock(_) => Self::REASONS[2],
-            Self::Rewound => Self::REASONS[3],
-            Self::Writes => Self::REASONS[4],
-            Self::MasterKey(_) => Self::REASONS[5],
-        }
-    }
-
-    fn because(fault: &Fault) -> Self {
-        match fault {
-            Fault::Store(StoreError::Unavailable(_) | StoreError::CommitUnknown(_)) => Self::Store,
-            Fault::Store(StoreError::LacksMasterKey { id }) => Self::MasterKey(*id),
-            _ => Self::Catalog,
-        }
-    }
-}
-
-impl From<ClockFault> for NotReady {
-    fn from(fault: ClockFault) -> Self {
-        match fault {
-            ClockFault::Rewound => Self::Rewound,
-            fault => Self::Clock(fault),
-        }
-    }
-}
-
-/// What the server last said of itself.
-#[derive(Default)]
-pub(crate) struct Standing(Mutex<Option<&'static str>>);
-
 impl Server {
-    /// Keeps the copy of the catalog fresh, sweeps what has ended, and tells clients of it, until the task is dropped.
-    pub async fn keep_house(&self) {
-        tokio::join!(self.keep_looking(), self.keep_sweeping(), outbox::run(self));
+    /// Keeps the copy of the catalog fresh, sweeps what has ended, and delivers what is in the outbox, until the task is dropped.
+    pub async fn maintain(&self) {
+        tokio::join!(self.keep_polling(), self.keep_sweeping(), outbox::run(self));
     }
 
-    async fn keep_looking(&self) {
+    async fn keep_polling(&self) {
         let mut poll = interval(POLL);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -126,26 +51,26 @@ impl Server {
 
     async fn poll(&self) {
         // A node that is to get no requests because of its clock still serves those it gets.
-        let can_exchange = matches!(self.readiness().await, Ok(()) | Err(NotReady::Clock(_)));
-        if can_exchange && let Err(fault) = self.exchange_guesses().await {
-            tracing::warn!(%fault, "what was counted of guessed passwords could not be told; the next poll tells it");
+        let may_share = matches!(self.readiness().await, Ok(()) | Err(NotReady::Clock(_)));
+        if may_share && let Err(fault) = self.share_guesses().await {
+            tracing::warn!(%fault, "the counts of guessed passwords could not be shared; the next poll tries again");
         }
-        if can_exchange && let Err(fault) = self.learn_password_costs().await {
+        if may_share && let Err(fault) = self.learn_password_costs().await {
             tracing::warn!(%fault, "what stored passwords cost could not be read; the next poll reads it");
         }
         if let Err(fault) = self.answer_for_master_key().await {
-            tracing::warn!(%fault, "whether the next master key is here could not be told; the next poll tells it");
+            tracing::warn!(%fault, "whether the next master key is here could not be reported; the next poll tries again");
         }
     }
 
     /// Does now what happens by itself twice a second: reads what other nodes and the operator have changed, compares the
-    /// clock, exchanges what was counted of guessed passwords, and once a minute counts what checking a stored password costs.
+    /// clock, shares the counts of guessed passwords, and once a minute counts what checking a stored password costs.
     ///
     /// # Errors
     /// The store's.
     pub async fn refresh(&self) -> Result<(), Fault> {
         self.look().await?;
-        self.exchange_guesses().await?;
+        self.share_guesses().await?;
         self.learn_password_costs().await?;
         self.answer_for_master_key().await
     }
@@ -230,12 +155,12 @@ impl Server {
         Ok(())
     }
 
-    /// Tells others now instead of within seconds what is due to be told: clients of sessions that have ended, which were left by
+    /// Delivers now, instead of within seconds, what is due in the outbox: logouts of sessions that have ended, which were left by
     /// the node that ended the session.
     ///
     /// # Errors
     /// The store's.
-    pub async fn tell_clients(&self) -> Result<(), Fault> {
+    pub async fn deliver_outbox(&self) -> Result<(), Fault> {
         Ok(outbox::deliver_due(self).await?)
     }
 
@@ -254,7 +179,7 @@ impl Server {
             Ok(Err(fault)) => (Err(NotReady::because(&fault)), Some(fault.to_string())),
             Err(_) => (Err(NotReady::Store), Some("it takes its time".to_owned())),
         };
-        self.say(readiness, &fault.unwrap_or_default());
+        self.report(readiness, &fault.unwrap_or_default());
         readiness
     }
 
@@ -265,10 +190,10 @@ impl Server {
     }
 
     /// A node whose clock is not believed counts nothing that others should go by.
-    async fn exchange_guesses(&self) -> Result<(), Fault> {
+    async fn share_guesses(&self) -> Result<(), Fault> {
         if let Ok(now) = self.time().moment() {
             self.throttle().adopt(self.cache().held().keys.guesses());
-            self.throttle().exchange(self.store(), now).await?;
+            self.throttle().share(self.store(), now).await?;
         }
         Ok(())
     }
@@ -283,8 +208,8 @@ impl Server {
         Ok(())
     }
 
-    /// Tells whoever announced a master key whether it is here, at every poll until it wraps: who asks goes by what is said
-    /// from then on, and a node that is gone says nothing. It does not matter whether the clock is believed.
+    /// Reports to the operator who announced a master key whether this node has it, at every poll until it wraps: what counts is
+    /// reported after the question, and a node that is gone reports nothing. It does not matter whether the clock is believed.
     async fn answer_for_master_key(&self) -> Result<(), Fault> {
         let announced = self.cache().held().cluster.master.next;
         let Some(next) = announced.filter(|next| !next.wrapping) else {
@@ -300,19 +225,14 @@ impl Server {
     }
 
     /// Puts into the metrics whether the server is ready, and into the log when that changes.
-    fn say(&self, readiness: Result<(), NotReady>, detail: &str) {
+    fn report(&self, readiness: Result<(), NotReady>, detail: &str) {
         let reason = readiness.err().map(NotReady::reason);
         for each in NotReady::REASONS {
             self.telemetry().not_ready(each, reason == Some(each));
         }
         self.telemetry().clock_offset(self.time().offset());
-        let said = &self.standing().0;
-        let before = std::mem::replace(
-            &mut *said.lock().unwrap_or_else(PoisonError::into_inner),
-            reason,
-        );
         match readiness {
-            _ if before == reason => {}
+            _ if !self.last_readiness().changes_to(reason) => {}
             Ok(()) => tracing::info!("ready again"),
             Err(why) => tracing::warn!(reason = why.reason(), detail, "not ready: {why}"),
         }

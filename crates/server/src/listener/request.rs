@@ -16,15 +16,15 @@ use hyper::body::{Body as _, Incoming};
 use tokio::time::timeout;
 use tower::ServiceExt;
 
-use super::address::UnnamedProxy;
-use super::socket::{Answer, Turn};
-use super::{Limits, Peer, client_address};
-use crate::correlation::{Correlation, Exchange};
+use super::limits::Limits;
+use super::socket::{Answer, Phase};
+use crate::client_address::{Peer, UnnamedProxy, client_address};
+use crate::correlation::{Correlation, RequestLog};
 use crate::cross_origin::CrossOrigin;
 use crate::telemetry::Telemetry;
 
 /// What answers requests, shared by all connections.
-pub(super) struct Desk {
+pub(super) struct RequestHandler {
     pub(super) router: Router,
     pub(super) limits: Limits,
     pub(super) telemetry: Telemetry,
@@ -32,13 +32,13 @@ pub(super) struct Desk {
     pub(super) cross_origin: CrossOrigin,
 }
 
-impl Desk {
-    /// The answer to one request from `peer`, whose socket is told through `turn` what was left unread.
+impl RequestHandler {
+    /// The answer to one request from `peer`, whose socket learns through `phase` what was left unread.
     pub(super) async fn answer(
         &self,
         request: Request<Incoming>,
         peer: SocketAddr,
-        turn: Turn,
+        phase: Phase,
     ) -> http::Response<Answer> {
         let (mut parts, body) = request.into_parts();
         let correlation = Correlation::generate();
@@ -67,7 +67,7 @@ impl Desk {
         let mut response = match read {
             Ok(body) => self.route(parts, body).await,
             Err(refused) => {
-                turn.leave_unread();
+                phase.leave_unread();
                 let mut response = self.refuse(&parts, correlation, refused);
                 self.cross_origin
                     .mark(parts.uri.path(), response.headers_mut());
@@ -75,7 +75,7 @@ impl Desk {
             }
         };
         correlation.sign(response.headers_mut());
-        response.map(|body| Answer::new(body, turn))
+        response.map(|body| Answer::new(body, phase))
     }
 
     async fn route(&self, parts: Parts, body: Bytes) -> Response {
@@ -118,7 +118,7 @@ impl Desk {
     }
 
     fn refuse(&self, parts: &Parts, correlation: Correlation, reason: Unreadable) -> Response {
-        let exchange = Exchange::begin(self.telemetry.clone(), correlation, parts);
+        let log = RequestLog::begin(self.telemetry.clone(), correlation, parts);
         let (status, description) = match reason {
             Unreadable::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -140,7 +140,7 @@ impl Desk {
         let mut response = explain(status, "invalid_request", description);
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
-        exchange.finish(status);
+        log.finish(status);
         response
     }
 }
@@ -185,7 +185,7 @@ async fn read(mut body: Incoming, most: usize) -> Result<Bytes, Unreadable> {
     Ok(whole.into())
 }
 
-/// A refusal by the door itself, in the form of RFC 6749 §5.2, which every client of this server can read.
+/// A refusal by the listener itself, in the form of RFC 6749 §5.2, which every client of this server can read.
 fn explain(status: StatusCode, error: &str, description: &str) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "application/json"),

@@ -1,10 +1,10 @@
-//! What was paid for guesses, by this node and by the others, and what that leaves.
+//! What guesses were charged, by this node and by the others, and what that leaves.
 //!
 //! A budget is a bucket that refills by the clock (the generic cell rate algorithm, in whole seconds). A *stretch* is a time
-//! without a moment at which the bucket was full. Each node keeps and tells only what it was paid itself in the stretch under
-//! way, as one sum with the time of the first payment. From the sums of all nodes follows when the bucket is full again:
-//! taken in the order of their beginnings, each adds its seconds. So a sum that is heard twice counts once, one that is heard
-//! late is not lost, and nothing is told of keys that are full.
+//! without a moment at which the bucket was full. Each node keeps and exports only what it charged itself in the stretch under
+//! way, as one sum with the time of the first charge. From the sums of all nodes follows when the bucket is full again:
+//! taken in the order of their beginnings, each adds its seconds. So a sum that is merged twice counts once, one that is merged
+//! late is not lost, and keys that are full are not exported.
 
 use std::collections::HashMap;
 
@@ -12,14 +12,14 @@ use safeconduct_store::NodeGuesses;
 
 use super::{
     Budget, Limit,
+    export::{self, Entry, KINDS, MOST},
     table::{Slot, Table},
-    telling::{self, Entry, KINDS, MOST},
 };
 
 /// How far the clocks of two nodes may differ, in seconds. What lies further ahead is not counted.
 const SKEW: i64 = 60;
 
-/// What one node was paid for one key in the stretch under way.
+/// What one node charged to one key in the stretch under way.
 #[derive(Clone, Copy, Default)]
 struct Spending {
     since: i64,
@@ -32,11 +32,11 @@ struct Stretch {
     full_at: i64,
 }
 
-pub(super) struct Ledgers {
+pub(super) struct Buckets {
     budgets: [Budget; KINDS],
     own: [Table<Spending>; KINDS],
     others: HashMap<String, OtherNode>,
-    /// Whether something was paid since it was told last.
+    /// Whether anything changed since the last export.
     changed: bool,
     version: i64,
 }
@@ -46,7 +46,7 @@ struct OtherNode {
     spent: [HashMap<u64, Spending>; KINDS],
 }
 
-impl Ledgers {
+impl Buckets {
     pub(super) fn new(budgets: [Budget; KINDS], slots: usize) -> Self {
         Self {
             budgets,
@@ -67,7 +67,7 @@ impl Ledgers {
     }
 
     /// Takes the price of one guess at `key`.
-    pub(super) fn pay(&mut self, limit: Limit, key: u64, now: i64) {
+    pub(super) fn charge(&mut self, limit: Limit, key: u64, now: i64) {
         let price = self.budgets[limit as usize].one();
         let stretch = self.stretch(limit, key, now);
         let own = self.own[limit as usize].find(key).map(|slot| slot.value);
@@ -86,7 +86,7 @@ impl Ledgers {
     }
 
     /// Gives the price of one guess back.
-    pub(super) fn take_back(&mut self, limit: Limit, key: u64) {
+    pub(super) fn refund(&mut self, limit: Limit, key: u64) {
         let price = self.budgets[limit as usize].one();
         if let Some(slot) = self.own[limit as usize].find_mut(key) {
             let back = price.min(slot.value.seconds);
@@ -96,15 +96,15 @@ impl Ledgers {
         }
     }
 
-    /// What there is to tell since it was told last, in the name of `node`.
-    pub(super) fn tell(&mut self, node: &str, now: i64) -> Option<NodeGuesses> {
+    /// What has changed since the last export, in the name of `node`; `None` if nothing has.
+    pub(super) fn export(&mut self, node: &str, now: i64) -> Option<NodeGuesses> {
         if !std::mem::take(&mut self.changed) {
             return None;
         }
         self.version += 1;
-        let mut told: [Vec<Entry>; KINDS] = Default::default();
-        for (told, own) in told.iter_mut().zip(&self.own) {
-            *told = most_spent(own.live(now), |slot| Entry {
+        let mut exported: [Vec<Entry>; KINDS] = Default::default();
+        for (exported, own) in exported.iter_mut().zip(&self.own) {
+            *exported = most_spent(own.live(now), |slot| Entry {
                 key: slot.key,
                 at: slot.value.since,
                 seconds: u32::try_from(slot.value.seconds).unwrap_or(u32::MAX),
@@ -113,17 +113,17 @@ impl Ledgers {
         Some(NodeGuesses {
             node: node.to_owned(),
             version: self.version,
-            spent: telling::encode(&told),
+            spent: export::encode(&exported),
         })
     }
 
-    /// What was to be told could not be: it is told again.
-    pub(super) fn untold(&mut self) {
+    /// The export could not be written: it is made again.
+    pub(super) fn not_exported(&mut self) {
         self.changed = true;
     }
 
-    /// The nodes among `listed` that have told something new.
-    pub(super) fn unheard<'l>(&self, listed: &'l [(String, i64)]) -> Vec<&'l str> {
+    /// The nodes among `listed` that have exported something new.
+    pub(super) fn unmerged<'l>(&self, listed: &'l [(String, i64)]) -> Vec<&'l str> {
         let is_news = |(node, version): &&(String, i64)| {
             self.others.get(node).map(|other| other.version) != Some(*version)
         };
@@ -131,13 +131,13 @@ impl Ledgers {
         news.map(|(node, _)| node.as_str()).collect()
     }
 
-    /// Takes in what other nodes told. Those that are not `listed` any more are gone.
-    pub(super) fn hear(&mut self, listed: &[(String, i64)], told: Vec<NodeGuesses>, now: i64) {
+    /// Takes in what other nodes exported. Those that are not `listed` any more are gone.
+    pub(super) fn merge(&mut self, listed: &[(String, i64)], exported: Vec<NodeGuesses>, now: i64) {
         self.others
             .retain(|node, _| listed.iter().any(|(listed, _)| listed == node));
         let mut touched = Vec::new();
-        for row in told {
-            let Some(spent) = telling::decode(&row.spent) else {
+        for row in exported {
+            let Some(spent) = export::decode(&row.spent) else {
                 tracing::warn!(
                     node = row.node,
                     "what another node counted of guesses can't be read; it is not counted here"
@@ -156,7 +156,7 @@ impl Ledgers {
                 },
             );
         }
-        // What others were paid prolongs the stretches in which this node was paid as well.
+        // What others charged prolongs the stretches in which this node charged as well.
         for (limit, key) in touched {
             let full_at = self.stretch(limit, key, now).full_at;
             if let Some(slot) = self.own[limit as usize].find_mut(key) {
@@ -228,14 +228,14 @@ impl OtherNode {
 /// The entries that end last, at most [`MOST`].
 fn most_spent<'s, T: Copy + 's>(
     slots: impl Iterator<Item = &'s Slot<T>>,
-    told: impl Fn(&Slot<T>) -> Entry,
+    exported: impl Fn(&Slot<T>) -> Entry,
 ) -> Vec<Entry> {
     let mut slots: Vec<_> = slots.collect();
     if slots.len() > MOST {
         slots.select_nth_unstable_by_key(MOST, |slot| std::cmp::Reverse(slot.until));
         slots.truncate(MOST);
     }
-    slots.into_iter().map(told).collect()
+    slots.into_iter().map(exported).collect()
 }
 
 fn by_key(entries: Vec<Entry>) -> HashMap<u64, Spending> {

@@ -1,12 +1,12 @@
 //! The accept loop: sockets in, whole requests to the router, answers out, and no socket that hangs for ever.
 //!
 //! It owns connections: how many there are, how long each may take, how they end. HTTP/1.1 itself is hyper's; the patience
-//! with a socket is `accept/socket.rs`, reading a request whole `accept/request.rs`, counting connections
-//! `accept/places.rs`, believing addresses `accept/address.rs`. Plain HTTP alone is spoken here and no protocol is guessed:
+//! with a socket is `listener/socket.rs`, reading a request whole `listener/request.rs`, counting connections
+//! `listener/connections.rs`, believing addresses `client_address.rs`. Plain HTTP alone is spoken here and no protocol is guessed:
 //! guessing means waiting for bytes outside of every deadline. A TLS listener would hand `converse` its decrypted stream.
 
-mod address;
-mod places;
+mod connections;
+mod limits;
 mod request;
 mod socket;
 
@@ -28,14 +28,13 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use self::address::UnnamedProxy;
-pub use self::address::{ClientAddress, Network, NetworkError, Peer, client_address};
-pub(crate) use self::address::{neighbourhood, network};
-use self::places::{Place, Places};
-use self::request::Desk;
-use self::socket::{Deadline, Patience, Socket, Turn};
-use crate::correlation::panicked;
+use self::connections::{ConnectionLimits, ConnectionPermit};
+pub use self::limits::Limits;
+use self::request::RequestHandler;
+use self::socket::{Deadline, Patience, Phase, Socket};
+use crate::client_address::UnnamedProxy;
 use crate::cross_origin::CrossOrigin;
+use crate::fault::panicked;
 use crate::telemetry::Telemetry;
 
 /// When the process is out of file descriptors, accepting fails at once and for ever: wait before the next try.
@@ -43,51 +42,6 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(100);
 
 /// hyper refuses a smaller buffer.
 const SMALLEST_BUFFER: usize = 8192;
-
-/// How much a client may send, and how long it may take.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// From the connection, or from the first byte of a later request, to the end of the request's head.
-    pub header_timeout: Duration,
-    /// From the end of the head to the end of the body.
-    pub body_timeout: Duration,
-    /// From an answer to the first byte of the next request on the same connection.
-    pub idle_timeout: Duration,
-    /// From a whole request to its answer; 503 after that.
-    pub request_timeout: Duration,
-    /// How long an answer may wait for a client that does not read.
-    pub write_timeout: Duration,
-    /// How long requests in flight have to finish at shutdown.
-    pub drain_timeout: Duration,
-    /// The largest head of a request, request line included; 431 beyond.
-    pub max_header_bytes: usize,
-    /// The largest body of a request; 413 beyond.
-    pub max_body_bytes: usize,
-    /// The most open connections. Fewer where the process may not open so many files.
-    pub max_connections: usize,
-    /// The most open connections from one IPv4 address or one IPv6 /64.
-    pub max_connections_per_address: usize,
-    /// The proxies whose `X-Forwarded-For` is believed, and which may open as many connections as there are.
-    pub trusted_proxies: Vec<Network>,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            header_timeout: Duration::from_secs(10),
-            body_timeout: Duration::from_secs(30),
-            idle_timeout: Duration::from_secs(60),
-            request_timeout: Duration::from_secs(30),
-            write_timeout: Duration::from_secs(30),
-            drain_timeout: Duration::from_secs(20),
-            max_header_bytes: 16 * 1024,
-            max_body_bytes: 64 * 1024,
-            max_connections: 4096,
-            max_connections_per_address: 256,
-            trusted_proxies: Vec::new(),
-        }
-    }
-}
 
 /// How serving ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +53,7 @@ pub struct Drained {
 /// Serves `router` on every listener until `shutdown` is ready; then stops accepting, closes idle connections, and gives
 /// requests in flight [`Limits::drain_timeout`] to finish.
 ///
-/// Every request arrives whole and carries [`Peer`], [`ClientAddress`] and
+/// Every request arrives whole and carries [`Peer`](crate::client_address::Peer), [`ClientAddress`](crate::client_address::ClientAddress) and
 /// [`Correlation`](crate::correlation::Correlation) in its extensions. What is refused before the router sees it can be read
 /// by scripts where `cross_origin` says so. Dropping the future cuts every connection.
 pub async fn serve(
@@ -111,8 +65,8 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Drained {
     let drain_timeout = limits.drain_timeout;
-    let places = Places::new(&limits, telemetry.clone());
-    let desk = Arc::new(Desk {
+    let connections = ConnectionLimits::new(&limits, telemetry.clone());
+    let handler = Arc::new(RequestHandler {
         router: router.layer(CatchPanicLayer::custom(panicked)),
         limits,
         telemetry,
@@ -121,27 +75,27 @@ pub async fn serve(
     });
     let stage = watch::Sender::new(Stage::Open);
     for listener in listeners {
-        let door = Door {
-            desk: Arc::clone(&desk),
-            places: places.clone(),
+        let accept_loop = AcceptLoop {
+            handler: Arc::clone(&handler),
+            connections: connections.clone(),
             stage: stage.subscribe(),
         };
-        tokio::spawn(door.keep(listener));
+        tokio::spawn(accept_loop.run(listener));
     }
 
     shutdown.await;
     stage.send_replace(Stage::Draining);
-    // Everyone who listens to the stage is a door or a connection: with the last of them the house is empty.
+    // Whatever holds a receiver is an accept loop or a connection: when the last is gone, nothing is open any more.
     if timeout(drain_timeout, stage.closed()).await.is_ok() {
         return Drained { cut: 0 };
     }
-    let cut = places.open();
+    let cut = connections.open();
     stage.send_replace(Stage::Closed);
     tracing::warn!(cut, "connections were cut at the end of the drain time");
     Drained { cut }
 }
 
-/// What the house does with connections.
+/// What is done with connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Open,
@@ -149,15 +103,15 @@ enum Stage {
     Closed,
 }
 
-/// One listener's accept loop.
-struct Door {
-    desk: Arc<Desk>,
-    places: Places,
+/// The accept loop of one listener.
+struct AcceptLoop {
+    handler: Arc<RequestHandler>,
+    connections: ConnectionLimits,
     stage: watch::Receiver<Stage>,
 }
 
-impl Door {
-    async fn keep(mut self, listener: TcpListener) {
+impl AcceptLoop {
+    async fn run(mut self, listener: TcpListener) {
         loop {
             let accepted = tokio::select! {
                 _ = self.stage.changed() => return,
@@ -165,11 +119,11 @@ impl Door {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    if let Some(place) = self.admit(peer) {
+                    if let Some(permit) = self.admit(peer) {
                         // Answers are written in one piece; waiting to fill a segment only delays them.
                         let _ = stream.set_nodelay(true);
-                        let desk = Arc::clone(&self.desk);
-                        tokio::spawn(converse(stream, peer, desk, place, self.stage.clone()));
+                        let handler = Arc::clone(&self.handler);
+                        tokio::spawn(converse(stream, peer, handler, permit, self.stage.clone()));
                     }
                 }
                 Err(error) if concerns_one_connection(&error) => {}
@@ -181,11 +135,11 @@ impl Door {
         }
     }
 
-    fn admit(&self, peer: SocketAddr) -> Option<Place> {
-        match self.places.take(peer.ip()) {
-            Ok(place) => Some(place),
+    fn admit(&self, peer: SocketAddr) -> Option<ConnectionPermit> {
+        match self.connections.take(peer.ip()) {
+            Ok(permit) => Some(permit),
             Err(limit) => {
-                self.desk.telemetry.rate_limited(limit);
+                self.handler.telemetry.rate_limited(limit);
                 tracing::debug!(%peer, limit, "a connection was closed at once");
                 None
             }
@@ -207,25 +161,25 @@ fn concerns_one_connection(error: &io::Error) -> bool {
 async fn converse<S>(
     stream: S,
     peer: SocketAddr,
-    desk: Arc<Desk>,
-    _place: Place,
+    handler: Arc<RequestHandler>,
+    _permit: ConnectionPermit,
     mut stage: watch::Receiver<Stage>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let turn = Turn::default();
+    let phase = Phase::default();
     let patience = Patience {
-        head: desk.limits.header_timeout,
-        idle: desk.limits.idle_timeout,
-        write: desk.limits.write_timeout,
+        head: handler.limits.header_timeout,
+        idle: handler.limits.idle_timeout,
+        write: handler.limits.write_timeout,
     };
-    let mut deadline = Deadline::new(turn.clone(), patience);
-    let socket = TokioIo::new(Socket::new(stream, turn.clone(), patience));
-    let http = protocol(&desk.limits);
+    let mut deadline = Deadline::new(phase.clone(), patience);
+    let socket = TokioIo::new(Socket::new(stream, phase.clone(), patience));
+    let http = protocol(&handler.limits);
     let answer = |request| {
-        turn.request_began();
-        let (desk, turn) = (Arc::clone(&desk), turn.clone());
-        Box::pin(async move { Ok::<_, Infallible>(desk.answer(request, peer, turn).await) })
+        phase.request_began();
+        let (handler, phase) = (Arc::clone(&handler), phase.clone());
+        Box::pin(async move { Ok::<_, Infallible>(handler.answer(request, peer, phase).await) })
     };
     let mut connection = http.serve_connection(socket, service_fn(answer));
     let ended = loop {
@@ -241,7 +195,7 @@ async fn converse<S>(
         }
         Pin::new(&mut connection).graceful_shutdown();
     };
-    let unread = turn.left_unread() || ended.as_ref().is_err_and(hyper::Error::is_parse);
+    let unread = phase.left_unread() || ended.as_ref().is_err_and(hyper::Error::is_parse);
     if let Err(error) = ended {
         tracing::debug!(%peer, %error, "a connection ended early");
     }

@@ -31,9 +31,9 @@ pub(super) struct Patience {
     pub(super) write: Duration,
 }
 
-/// Whose turn it is, shared between the socket and what answers on it.
+/// Where a connection stands, shared between the socket and what answers on it.
 #[derive(Clone, Default)]
-pub(super) struct Turn(Arc<Shared>);
+pub(super) struct Phase(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
@@ -50,7 +50,7 @@ const SERVING: u8 = 1;
 /// The answer is written; another request may come.
 const IDLE: u8 = 2;
 
-impl Turn {
+impl Phase {
     /// The head of a request is complete.
     pub(super) fn request_began(&self) {
         self.pass(SERVING);
@@ -70,16 +70,16 @@ impl Turn {
         self.0.passed.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn phase(&self) -> u8 {
+    fn now(&self) -> u8 {
         self.0.phase.load(Ordering::Relaxed)
     }
 }
 
-/// The end of our patience with a client whose turn it is to speak.
+/// The end of our patience with a client that is expected to send something.
 ///
 /// It is polled beside the connection, not in `poll_read`: HTTP does not read again while it knows that nothing has come.
 pub(super) struct Deadline {
-    turn: Turn,
+    phase: Phase,
     patience: Patience,
     /// The phase that `sleep` was set in.
     set_in: u64,
@@ -88,9 +88,9 @@ pub(super) struct Deadline {
 
 impl Deadline {
     /// The first head is due from now on.
-    pub(super) fn new(turn: Turn, patience: Patience) -> Self {
+    pub(super) fn new(phase: Phase, patience: Patience) -> Self {
         Self {
-            turn,
+            phase,
             patience,
             set_in: 0,
             sleep: Box::pin(sleep_until(Instant::now() + patience.head)),
@@ -99,12 +99,12 @@ impl Deadline {
 
     /// Ready when the client has said nothing for too long.
     pub(super) fn poll_passed(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let patience = match self.turn.phase() {
+        let patience = match self.phase.now() {
             SERVING => return Poll::Pending,
             IDLE => self.patience.idle,
             _ => self.patience.head,
         };
-        let passed = self.turn.0.passed.load(Ordering::Relaxed);
+        let passed = self.phase.0.passed.load(Ordering::Relaxed);
         if self.set_in != passed {
             self.set_in = passed;
             self.sleep.as_mut().reset(Instant::now() + patience);
@@ -116,18 +116,18 @@ impl Deadline {
 /// The body of an answer. When it is dropped the answer is written or given up, and the socket is idle.
 pub(super) struct Answer {
     body: Body,
-    turn: Turn,
+    phase: Phase,
 }
 
 impl Answer {
-    pub(super) fn new(body: Body, turn: Turn) -> Self {
-        Self { body, turn }
+    pub(super) fn new(body: Body, phase: Phase) -> Self {
+        Self { body, phase }
     }
 }
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        self.turn.pass(IDLE);
+        self.phase.pass(IDLE);
     }
 }
 
@@ -151,19 +151,19 @@ impl HttpBody for Answer {
     }
 }
 
-/// A stream that tells when a client begins to speak, and fails with `TimedOut` when it does not listen.
+/// A stream that notes when a client begins to send, and fails with `TimedOut` when it does not read.
 pub(super) struct Socket<S> {
     stream: S,
-    turn: Turn,
+    phase: Phase,
     patience: Duration,
     write_deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
-    pub(super) fn new(stream: S, turn: Turn, patience: Patience) -> Self {
+    pub(super) fn new(stream: S, phase: Phase, patience: Patience) -> Self {
         Self {
             stream,
-            turn,
+            phase,
             patience: patience.write,
             write_deadline: None,
         }
@@ -208,8 +208,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Socket<S> {
         let before = buffer.filled().len();
         let outcome = Pin::new(&mut self.stream).poll_read(context, buffer);
         // The first byte after an answer begins a head; further bytes of a head do not prolong its deadline.
-        if buffer.filled().len() > before && self.turn.phase() == IDLE {
-            self.turn.pass(HEAD);
+        if buffer.filled().len() > before && self.phase.now() == IDLE {
+            self.phase.pass(HEAD);
         }
         outcome
     }

@@ -4,91 +4,91 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::address::neighbourhood;
-use super::{Limits, Network};
+use super::limits::Limits;
+use crate::client_address::{Network, neighbourhood};
 use crate::telemetry::Telemetry;
 
-/// All places of one [`serve`](super::serve).
+/// All limits of one [`serve`](super::serve).
 #[derive(Clone)]
-pub(super) struct Places(Arc<Shared>);
+pub(super) struct ConnectionLimits(Arc<Shared>);
 
 struct Shared {
     most: usize,
     most_per_address: usize,
     uncounted: Vec<Network>,
     telemetry: Telemetry,
-    taken: Mutex<Taken>,
+    counts: Mutex<Counts>,
 }
 
 #[derive(Default)]
-struct Taken {
+struct Counts {
     total: usize,
     by_address: HashMap<IpAddr, usize>,
 }
 
-/// One connection's place, free again when dropped.
-pub(super) struct Place {
-    places: Places,
+/// Permission for one open connection; it counts until it is dropped.
+pub(super) struct ConnectionPermit {
+    limits: ConnectionLimits,
     address: IpAddr,
 }
 
-impl Places {
+impl ConnectionLimits {
     pub(super) fn new(limits: &Limits, telemetry: Telemetry) -> Self {
         Self(Arc::new(Shared {
             most: limits.max_connections.min(open_files()),
             most_per_address: limits.max_connections_per_address.max(1),
             uncounted: limits.trusted_proxies.clone(),
             telemetry,
-            taken: Mutex::default(),
+            counts: Mutex::default(),
         }))
     }
 
-    /// A place for a connection from `peer`, or the name of the limit that is reached. A trusted proxy brings many
+    /// A permit for a connection from `peer`, or the name of the limit that is reached. A trusted proxy brings many
     /// clients: only the total counts for it.
-    pub(super) fn take(&self, peer: IpAddr) -> Result<Place, &'static str> {
+    pub(super) fn take(&self, peer: IpAddr) -> Result<ConnectionPermit, &'static str> {
         let shared = &*self.0;
         let address = neighbourhood(peer);
         let proxy = shared
             .uncounted
             .iter()
             .any(|proxies| proxies.contains(peer));
-        let mut taken = self.taken();
-        if taken.total >= shared.most {
+        let mut counts = self.counts();
+        if counts.total >= shared.most {
             return Err("connections");
         }
-        let from_address = taken.by_address.entry(address).or_default();
+        let from_address = counts.by_address.entry(address).or_default();
         if *from_address >= shared.most_per_address && !proxy {
             return Err("connections_per_address");
         }
         *from_address += 1;
-        taken.total += 1;
+        counts.total += 1;
         shared.telemetry.connection_opened();
-        Ok(Place {
-            places: self.clone(),
+        Ok(ConnectionPermit {
+            limits: self.clone(),
             address,
         })
     }
 
     pub(super) fn open(&self) -> usize {
-        self.taken().total
+        self.counts().total
     }
 
-    fn taken(&self) -> MutexGuard<'_, Taken> {
-        self.0.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.0.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        let mut taken = self.places.taken();
-        taken.total -= 1;
-        if let Some(from_address) = taken.by_address.get_mut(&self.address) {
+        let mut counts = self.limits.counts();
+        counts.total -= 1;
+        if let Some(from_address) = counts.by_address.get_mut(&self.address) {
             *from_address -= 1;
             if *from_address == 0 {
-                taken.by_address.remove(&self.address);
+                counts.by_address.remove(&self.address);
             }
         }
-        self.places.0.telemetry.connection_closed();
+        self.limits.0.telemetry.connection_closed();
     }
 }
 
@@ -115,48 +115,48 @@ fn soft_limit(limits: &str) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn places(most: usize, per_address: usize) -> Places {
+    fn limits(most: usize, per_address: usize) -> ConnectionLimits {
         let limits = Limits {
             max_connections: most,
             max_connections_per_address: per_address,
             trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
             ..Limits::default()
         };
-        Places::new(&limits, Telemetry::new())
+        ConnectionLimits::new(&limits, Telemetry::new())
     }
 
-    fn take(places: &Places, peer: &str) -> Result<Place, &'static str> {
-        places.take(peer.parse().unwrap())
+    fn take(limits: &ConnectionLimits, peer: &str) -> Result<ConnectionPermit, &'static str> {
+        limits.take(peer.parse().unwrap())
     }
 
     #[test]
-    fn a_place_is_free_again_when_its_connection_is_gone() {
-        let places = places(1, 1);
-        let place = take(&places, "192.0.2.1").unwrap();
-        assert_eq!(take(&places, "192.0.2.2").err(), Some("connections"));
-        drop(place);
-        assert!(take(&places, "192.0.2.2").is_ok());
-        assert_eq!(places.open(), 0);
-        assert!(places.taken().by_address.is_empty());
+    fn a_closed_connection_counts_no_more() {
+        let limits = limits(1, 1);
+        let permit = take(&limits, "192.0.2.1").unwrap();
+        assert_eq!(take(&limits, "192.0.2.2").err(), Some("connections"));
+        drop(permit);
+        assert!(take(&limits, "192.0.2.2").is_ok());
+        assert_eq!(limits.open(), 0);
+        assert!(limits.counts().by_address.is_empty());
     }
 
     #[test]
     fn an_ipv6_client_cannot_spread_over_its_64() {
-        let places = places(10, 2);
-        let _places = ["2001:db8::1", "2001:db8::2"].map(|peer| take(&places, peer).unwrap());
+        let limits = limits(10, 2);
+        let _permits = ["2001:db8::1", "2001:db8::2"].map(|peer| take(&limits, peer).unwrap());
         assert_eq!(
-            take(&places, "2001:db8::3").err(),
+            take(&limits, "2001:db8::3").err(),
             Some("connections_per_address")
         );
-        assert!(take(&places, "2001:db8:0:1::3").is_ok());
+        assert!(take(&limits, "2001:db8:0:1::3").is_ok());
     }
 
     #[test]
     fn a_trusted_proxy_is_held_to_the_total_alone() {
-        let places = places(3, 1);
-        let taken: Vec<_> = (0..3).map(|_| take(&places, "10.0.0.1").unwrap()).collect();
-        assert_eq!(take(&places, "10.0.0.1").err(), Some("connections"));
-        assert_eq!(taken.len(), 3);
+        let limits = limits(3, 1);
+        let permits: Vec<_> = (0..3).map(|_| take(&limits, "10.0.0.1").unwrap()).collect();
+        assert_eq!(take(&limits, "10.0.0.1").err(), Some("connections"));
+        assert_eq!(permits.len(), 3);
     }
 
     #[test]

@@ -1,0 +1,49 @@
+//! Who is answered at an address, whatever its `Accept` says: an app by itself, or a person in a browser.
+
+use axum::extract::{OriginalUri, Request};
+use http::Uri;
+use safeconduct_protocol::metadata::Issuer;
+
+/// What apps call by themselves, below the issuer: what is wrong there is said as JSON, and it may go by another name too.
+const FOR_APPS: [&str; 6] = [
+    "par",
+    "token",
+    "userinfo",
+    "introspect",
+    "revoke",
+    ".well-known",
+];
+
+/// Who reads the answer.
+#[derive(Clone, Copy)]
+pub(crate) enum Address {
+    ForApps,
+    ForPeople,
+}
+
+impl Address {
+    /// The address that a request goes to.
+    pub(crate) fn of(issuer: &Issuer, request: &Request) -> Self {
+        let original = request.extensions().get::<OriginalUri>();
+        Self::at(
+            issuer,
+            original.map_or(request.uri(), |original| &original.0),
+        )
+    }
+
+    /// The same, of a URI as it was sent. It need not exist.
+    pub(crate) fn at(issuer: &Issuer, uri: &Uri) -> Self {
+        let path = uri.path();
+        let below = path.strip_prefix(issuer.path()).and_then(first_segment);
+        let is_for_apps = below.is_some_and(|name| FOR_APPS.contains(&name))
+            || first_segment(path) == Some(".well-known");
+        match is_for_apps {
+            true => Self::ForApps,
+            false => Self::ForPeople,
+        }
+    }
+}
+
+fn first_segment(path: &str) -> Option<&str> {
+    path.strip_prefix('/')?.split('/').next()
+}

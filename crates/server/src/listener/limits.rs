@@ -1,0 +1,50 @@
+//! How much a client may send, and how long it may take.
+
+use std::time::Duration;
+
+use crate::client_address::Network;
+
+/// How much a client may send, and how long it may take.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// From the connection, or from the first byte of a later request, to the end of the request's head.
+    pub header_timeout: Duration,
+    /// From the end of the head to the end of the body.
+    pub body_timeout: Duration,
+    /// From an answer to the first byte of the next request on the same connection.
+    pub idle_timeout: Duration,
+    /// From a whole request to its answer; 503 after that.
+    pub request_timeout: Duration,
+    /// How long an answer may wait for a client that does not read.
+    pub write_timeout: Duration,
+    /// How long requests in flight have to finish at shutdown.
+    pub drain_timeout: Duration,
+    /// The largest head of a request, request line included; 431 beyond.
+    pub max_header_bytes: usize,
+    /// The largest body of a request; 413 beyond.
+    pub max_body_bytes: usize,
+    /// The most open connections. Fewer where the process may not open so many files.
+    pub max_connections: usize,
+    /// The most open connections from one IPv4 address or one IPv6 /64.
+    pub max_connections_per_address: usize,
+    /// The proxies whose `X-Forwarded-For` is believed, and which may open as many connections as there are.
+    pub trusted_proxies: Vec<Network>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(60),
+            request_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
+            drain_timeout: Duration::from_secs(20),
+            max_header_bytes: 16 * 1024,
+            max_body_bytes: 64 * 1024,
+            max_connections: 4096,
+            max_connections_per_address: 256,
+            trusted_proxies: Vec::new(),
+        }
+    }
+}
