@@ -181,14 +181,36 @@ impl Site {
     /// # Errors
     /// It ended, or does not say so within `patience`.
     pub async fn until(&self, node: Node, path: &str, patience: Duration) -> Result<()> {
+        let is_well = async || self.is_well(node, path).await;
+        self.wait_for(node, path, patience, is_well).await
+    }
+
+    /// Waits until a node takes connections, ready or not. It is alive from the moment that it waits for its database, which is
+    /// before that.
+    ///
+    /// # Errors
+    /// It ended, or does not within `patience`.
+    pub async fn until_it_listens(&self, node: Node, patience: Duration) -> Result<()> {
+        let listens = async || Line::open(self.addresses[node.0]).await.is_ok();
+        self.wait_for(node, "it does not listen", patience, listens)
+            .await
+    }
+
+    async fn wait_for(
+        &self,
+        node: Node,
+        what: &str,
+        patience: Duration,
+        is_so: impl AsyncFn() -> bool,
+    ) -> Result<()> {
         let begun = Instant::now();
-        while !self.is_well(node, path).await {
+        while !is_so().await {
             let ended = self.child(node).as_mut().map(Child::try_wait);
             if let Some(Ok(Some(status))) = ended {
                 bail!("node {} ended: {status}\n{}", node.0, self.said(node));
             }
             if begun.elapsed() > patience {
-                bail!("node {} is not well: {path}\n{}", node.0, self.said(node));
+                bail!("node {} is not well: {what}\n{}", node.0, self.said(node));
             }
             sleep(PACE).await;
         }

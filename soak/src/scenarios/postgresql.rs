@@ -298,7 +298,7 @@ async fn launch_apart(stage: &Stage, offsets: [&str; 3]) -> Result<()> {
         stage.site.launch(node, &variables)?;
     }
     for node in ALL {
-        stage.site.until(node, "/health/live", START).await?;
+        stage.site.until_it_listens(node, START).await?;
     }
     stage.site.until(ALL[0], READY, START).await
 }
