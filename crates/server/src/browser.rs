@@ -170,7 +170,8 @@ pub(crate) fn sign_out(issuer: &Issuer) -> HeaderValue {
     set_cookie(issuer, "session", "", "; Max-Age=0")
 }
 
-/// Refuses a form that did not come from a page of ours.
+/// Refuses a form that did not come from a page of ours: the protection against CSRF of every form. What acts on the session alone,
+/// signing out, asks for [`Browser::sign_out_token`] as well; a pending authorization is sealed to its browser.
 ///
 /// # Errors
 /// `cross-site-form`. Browsers that send no `Sec-Fetch-Site` must send our `Origin`.
