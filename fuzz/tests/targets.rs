@@ -55,6 +55,7 @@ fn any_scope_is_read_or_refused() {
         });
 }
 
+/// Attacks: R02.
 #[test]
 fn no_redirect_uri_leads_elsewhere() {
     check!()
@@ -153,6 +154,7 @@ fn any_token_request_is_read_or_refused() {
         });
 }
 
+/// Attacks: T03.
 #[test]
 fn any_client_authenticates_in_one_way_or_not_at_all() {
     check!()
@@ -184,6 +186,7 @@ fn no_token_verifies_but_as_it_was_signed() {
         .for_each(|(edits, text)| signed_token(edits, text));
 }
 
+/// Attacks: C09.
 #[test]
 fn no_sealed_text_opens_but_as_it_was_sealed() {
     check!()
@@ -193,6 +196,7 @@ fn no_sealed_text_opens_but_as_it_was_sealed() {
         .for_each(|(edits, text)| sealed_text(edits, text));
 }
 
+/// Attacks: Q10.
 #[test]
 fn nothing_is_a_hint_but_as_it_was_signed() {
     check!()
@@ -202,6 +206,7 @@ fn nothing_is_a_hint_but_as_it_was_signed() {
         .for_each(|(edits, text)| id_token_hint(edits, text));
 }
 
+/// Attacks: P01.
 #[test]
 fn nothing_proves_a_key_but_as_it_was_signed() {
     const GOOD: &str =

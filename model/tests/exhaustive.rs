@@ -8,6 +8,7 @@ use rstest::rstest;
 use safeconduct_model::{Bounds, Life};
 use stateright::{Checker, Model};
 
+/// Attacks: C03, F03, E04.
 #[rstest]
 #[case::a_code_is_redeemed_and_replayed(
     "redeemed and replayed, two codes, three requests at once",

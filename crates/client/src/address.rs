@@ -93,6 +93,7 @@ mod tests {
         assert_eq!(configured("issuer", text).is_ok(), fits);
     }
 
+    /// Attacks: K19.
     #[rstest]
     #[case("https://api.example.com/v1/notes", true)]
     #[case("https://api.example.com/v1", true)]

@@ -285,6 +285,7 @@ mod tests {
         set_cookie.split(';').next().unwrap()
     }
 
+    /// Attacks: K01.
     #[test]
     fn an_attempt_is_found_by_its_own_state_in_its_own_browser() {
         let attempts = attempts();
@@ -319,6 +320,7 @@ mod tests {
         assert!(attempts.find(&begun.state, b"", NOW).is_none());
     }
 
+    /// Attacks: K02.
     #[test]
     fn an_attempt_lives_ten_minutes() {
         let attempts = attempts();
@@ -341,6 +343,7 @@ mod tests {
         );
     }
 
+    /// Attacks: K06.
     #[test]
     fn every_attempt_has_a_nonce_of_its_own_that_tells_no_verifier() {
         let attempts = attempts();
@@ -367,6 +370,7 @@ mod tests {
         assert!(sealed.max_age.is_none() && sealed.proof_key.is_none());
     }
 
+    /// Attacks: Z04.
     #[test]
     fn five_attempts_at_their_largest_fit_a_header() {
         let attempts = attempts();
@@ -384,6 +388,7 @@ mod tests {
         assert!(!cookies[0].contains(begun.state.split_once('.').unwrap().1));
     }
 
+    /// Attacks: K02.
     #[test]
     fn the_sixth_attempt_pushes_out_the_oldest() {
         let attempts = attempts();
@@ -414,6 +419,7 @@ mod tests {
         assert_eq!(cookies.len(), 3);
     }
 
+    /// Attacks: K02.
     #[test]
     fn an_attempt_is_spent_once() {
         let attempts = attempts();

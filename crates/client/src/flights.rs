@@ -165,6 +165,7 @@ mod tests {
         Error::new(ErrorKind::IssuerBusy, "scripted")
     }
 
+    /// Attacks: K12.
     #[tokio::test]
     async fn a_thousand_tasks_share_one_flight() {
         let flights = Arc::new(Flights::<u8, u32>::new(Clock::test(START)));
@@ -220,6 +221,7 @@ mod tests {
         assert!(flights.join(0, || async { Ok(()) }).await.is_ok());
     }
 
+    /// Attacks: Z05.
     #[tokio::test]
     async fn a_crash_in_flight_strands_nobody() {
         let flights = Flights::<u8, u8>::new(Clock::test(START));

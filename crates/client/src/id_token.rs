@@ -264,6 +264,7 @@ mod tests {
         assert!(judge(&signed(&with("aud", json!([US]))), None).is_ok());
     }
 
+    /// Attacks: J08, K07.
     #[rstest]
     #[case::another_issuer(with("iss", json!("https://id.example.org")), JoseError::Issuer)]
     #[case::no_issuer(without("iss"), JoseError::Issuer)]
@@ -314,6 +315,7 @@ mod tests {
         assert!(matches!(judge(&logout), Err(Refused::Claim(_))));
     }
 
+    /// Attacks: J01.
     #[test]
     fn no_other_token_and_no_other_algorithm_passes() {
         for typ in ["at+jwt", "logout+jwt", "dpop+jwt"] {
@@ -342,6 +344,7 @@ mod tests {
         assert!(judge(&aged(300), Some(i64::MAX)).is_ok());
     }
 
+    /// Attacks: K07.
     #[test]
     fn a_refreshed_id_token_is_of_the_same_person_and_sign_in() {
         let before = judge(&signed(&claims()), None).ok().unwrap();

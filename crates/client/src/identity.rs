@@ -231,6 +231,7 @@ mod tests {
         assert_eq!(identity.claim("sub"), Some(&json!("u-1")));
     }
 
+    /// Attacks: K17.
     #[test]
     fn only_a_plain_yes_verifies_an_address() {
         let verified =

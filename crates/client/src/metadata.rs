@@ -212,6 +212,7 @@ mod tests {
         assert!(!metadata.takes_es256_proofs);
     }
 
+    /// Attacks: K05.
     #[rstest]
     #[case::another_issuer("issuer", json!("https://id.example.com"))]
     #[case::trailing_slash("issuer", json!("https://id.example.com/one/"))]
@@ -240,6 +241,7 @@ mod tests {
         );
     }
 
+    /// Attacks: K05.
     #[test]
     fn a_repeated_issuer_is_refused() {
         let twice = document()

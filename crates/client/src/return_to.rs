@@ -94,6 +94,7 @@ mod tests {
         );
     }
 
+    /// Attacks: K11.
     #[rstest]
     #[case("")]
     #[case("notes")]

@@ -51,6 +51,7 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
+/// Attacks: K14, A03.
 #[tokio::test]
 async fn no_secret_is_in_the_log_at_its_most_talkative() {
     let log = Log::begin();

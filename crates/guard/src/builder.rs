@@ -237,6 +237,7 @@ impl GuardBuilder {
 mod tests {
     use super::*;
 
+    /// Attacks: S02.
     #[test]
     fn issuer_and_audience_must_be_https_or_on_this_machine() {
         let error = |issuer, audience| {

@@ -156,6 +156,7 @@ mod tests {
         Ok(Some((Scheme::Bearer, token.to_owned())))
     }
 
+    /// Attacks: S01.
     #[rstest]
     #[case(&["Bearer", "bearer", "BEARER", "bEaReR"], Scheme::Bearer)]
     #[case(&["DPoP", "dpop", "DPOP", "dPoP"], Scheme::Dpop)]
@@ -212,6 +213,7 @@ mod tests {
         assert_eq!(read(&[value], "/"), Err(Reason::MalformedCredentials));
     }
 
+    /// Attacks: S01.
     #[rstest]
     #[case(&["Bearer abc", "Bearer abc"])]
     #[case(&["Bearer abc", "Basic YTpi"])]
@@ -220,6 +222,7 @@ mod tests {
         assert_eq!(read(&values, "/"), Err(Reason::SeveralCredentials));
     }
 
+    /// Attacks: S01.
     #[rstest]
     #[case("/notes?access_token=abc")]
     #[case("/notes?a=b&access_token")]

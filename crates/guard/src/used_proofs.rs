@@ -156,6 +156,7 @@ mod tests {
         );
     }
 
+    /// Attacks: P04.
     #[test]
     fn a_full_memory_takes_no_proof_until_a_slot_is_dropped() {
         let used = UsedProofs::holding(3);

@@ -23,6 +23,7 @@ impl io::Write for Page {
     }
 }
 
+/// Attacks: A03.
 #[tokio::test]
 async fn the_log_tells_expected_against_got_and_never_the_token() {
     let page = Page::default();

@@ -451,6 +451,7 @@ mod tests {
         );
     }
 
+    /// Attacks: P01.
     #[test]
     fn rs256_is_for_old_keys_and_these_are_new() {
         let prove = |algorithm| {
@@ -481,6 +482,7 @@ mod tests {
         assert_eq!(refusal_of(&signed_with(&header)), "algorithm-not-allowed");
     }
 
+    /// Attacks: P01.
     #[test]
     fn a_proof_carries_one_usable_public_key() {
         let public = json!(key().public_jwk());
@@ -505,6 +507,7 @@ mod tests {
         assert_eq!(refusal_of(&signed_with(&header)), "wrong-signature");
     }
 
+    /// Attacks: P02.
     #[rstest]
     #[case::another_method(claims_with("htm", json!("GET")), "htm is not POST")]
     #[case::another_case(claims_with("htm", json!("post")), "htm is not POST")]
@@ -532,6 +535,7 @@ mod tests {
         assert_eq!(refusal(&claims), detail);
     }
 
+    /// Attacks: P02.
     #[rstest]
     #[case::ten_seconds_old(claims_with("iat", json!(NOW.plus(-10))))]
     #[case::ten_seconds_ahead(claims_with("iat", json!(NOW.plus(10))))]
@@ -546,6 +550,7 @@ mod tests {
         assert!(judged(&claims).is_ok());
     }
 
+    /// Attacks: P02.
     #[rstest]
     #[case::itself(URI, true)]
     #[case::query("https://api.example.com/notes?a=b", true)]
@@ -607,6 +612,7 @@ mod tests {
         }
     }
 
+    /// Attacks: P03.
     #[test]
     fn a_nonce_is_good_for_two_windows_and_cannot_be_guessed() {
         let (key, stranger) = (NonceKey::generate(), NonceKey::generate());

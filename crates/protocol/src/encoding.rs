@@ -98,6 +98,7 @@ mod tests {
         );
     }
 
+    /// Attacks: T01.
     #[test]
     fn only_equal_bytes_are_equal() {
         assert!(constant_time_eq(b"", b""));

@@ -242,6 +242,7 @@ mod tests {
         );
     }
 
+    /// Attacks: T17.
     #[test]
     fn a_client_never_reads_as_a_user() {
         let user = UserId::generate();

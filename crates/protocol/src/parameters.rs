@@ -148,6 +148,7 @@ mod tests {
         result.err().map(|refusal| refusal.reason())
     }
 
+    /// Attacks: Q03.
     #[test]
     fn a_parameter_is_sent_once_and_empty_is_absent() {
         let sent = Parameters::parse(b"a=1&b=&c=x%20y&c=").unwrap();

@@ -85,6 +85,7 @@ mod tests {
         assert!(!challenge.proven_by(&CodeVerifier::generate()));
     }
 
+    /// Attacks: Q16.
     #[test]
     fn a_challenge_is_exactly_32_bytes_spelled_once() {
         let good = CodeVerifier::generate().challenge().0;
@@ -103,6 +104,7 @@ mod tests {
         }
     }
 
+    /// Attacks: C06.
     #[test]
     fn a_verifier_keeps_to_its_length_and_alphabet() {
         for bad in [

@@ -224,6 +224,7 @@ mod tests {
         assert!(registered(text).admits(text));
     }
 
+    /// Attacks: R09, R10, R16, R21.
     #[rstest]
     #[case("http://rp.example/cb", RedirectUriError::PlainHttp)]
     #[case("http://127.0.0.1.evil.example/cb", RedirectUriError::PlainHttp)]
@@ -261,6 +262,7 @@ mod tests {
         assert_eq!(RedirectUri::register(text), Err(because));
     }
 
+    /// Attacks: R01, R02, R03, R06, R11.
     #[rstest]
     #[case("https://rp.example.evil.com/cb")]
     #[case("https://evilrp.example/cb")]
@@ -297,6 +299,7 @@ mod tests {
     }
 
     /// The shortest URI there is admits nothing that only begins like it.
+    /// Attacks: R07.
     #[rstest]
     #[case("https://rp.example/")]
     #[case("https://rp.example?")]
@@ -317,6 +320,7 @@ mod tests {
         assert!(!registered("https://rp.example").admits(sent));
     }
 
+    /// Attacks: R12, R13.
     #[rstest]
     #[case("http://127.0.0.1", "http://127.0.0.1:8000", true)]
     #[case("http://127.0.0.1:1", "http://127.0.0.1", true)]

@@ -344,6 +344,7 @@ mod tests {
         assert_eq!(decide(Some(SHARED_REVOKED)), to_be_revoked);
     }
 
+    /// Attacks: F06.
     #[test]
     fn a_sender_bound_retry_has_no_time_limit() {
         let at = Timestamp::from_seconds;

@@ -216,6 +216,7 @@ mod tests {
         }
     }
 
+    /// Attacks: Q17.
     #[rstest]
     #[case(None, "notes.read", Ok("https://notes.example"))]
     #[case(

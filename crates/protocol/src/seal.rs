@@ -435,6 +435,7 @@ mod tests {
             .expect_err("this must not open")
     }
 
+    /// Attacks: A02.
     #[test]
     fn what_is_sealed_opens() {
         let seal = seal_in(CONTEXT);
@@ -445,6 +446,7 @@ mod tests {
         }
     }
 
+    /// Attacks: C10.
     #[test]
     fn nothing_is_sealed_alike_twice() {
         let seal = seal_in(CONTEXT);
@@ -468,6 +470,7 @@ mod tests {
         }
     }
 
+    /// Attacks: A06.
     #[rstest]
     #[case::another_issuer("https://id.example.org\u{2016}cluster-1")]
     #[case::another_cluster("https://id.example.com\u{2016}cluster-2")]
@@ -482,6 +485,7 @@ mod tests {
         );
     }
 
+    /// Attacks: A02.
     #[test]
     fn bytes_open_only_in_the_place_they_were_sealed_for() {
         let seal = seal_in(CONTEXT);

@@ -48,6 +48,7 @@ impl<'de> Deserialize<'de> for Secret {
 mod tests {
     use super::*;
 
+    /// Attacks: T01.
     #[test]
     fn equal_text_is_an_equal_secret() {
         assert!(Secret::new("hush") == Secret::new(String::from("hush")));

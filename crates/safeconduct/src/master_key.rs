@@ -296,6 +296,7 @@ mod tests {
         }
     }
 
+    /// Attacks: E21.
     #[rstest]
     #[case(0o604, false)]
     #[case(0o640, true)]

@@ -161,6 +161,7 @@ fn check_reads_the_secrets_of_declared_clients() {
     ");
 }
 
+/// Attacks: G09.
 #[test]
 fn beyond_this_machine_a_master_key_must_be_given() {
     let config = "issuer = \"https://id.example.com\"\nserver.trusted_proxies = [\"10.0.0.7\"]";
@@ -171,6 +172,7 @@ fn beyond_this_machine_a_master_key_must_be_given() {
     ");
 }
 
+/// Attacks: G09.
 #[test]
 fn init_writes_two_private_files_and_says_what_comes_next() {
     let place = Place::empty();
@@ -201,6 +203,7 @@ fn init_writes_two_private_files_and_says_what_comes_next() {
     ");
 }
 
+/// Attacks: G09.
 #[test]
 fn what_is_dangerous_is_said_by_check_and_at_every_start() {
     let place = Place::with_config("issuer = \"https://id.example.com\"");
@@ -304,6 +307,7 @@ fn init_overwrites_nothing() {
     assert!(!place.path().join("master.key").exists());
 }
 
+/// Attacks: A09.
 #[test]
 fn init_takes_no_issuer_that_serve_would_refuse() {
     assert_snapshot!(Place::empty().tells(&["init", "--issuer", "http://id.example.com"]), @"
@@ -1037,6 +1041,7 @@ fn after_a_loss_a_signing_key_that_is_not_there_is_refused_before_anything_is_ch
     assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 1);
 }
 
+/// Attacks: E21.
 #[test]
 fn another_issuer_or_another_master_key_does_not_open_a_database() {
     let place = Place::on_this_machine();
@@ -1541,6 +1546,7 @@ impl Serving {
 }
 
 /// A disk without room is nothing that a process without root can make; a limit on the size of its files is much the same to it.
+/// Attacks: E07.
 #[test]
 fn a_server_that_cannot_write_is_alive_and_not_ready_until_it_can() {
     let [port, admin] = free_ports();

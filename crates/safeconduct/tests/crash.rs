@@ -44,6 +44,7 @@ const PASSWORD: &str = "correct horse battery staple";
 const CODE_VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CODE_CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
+/// Attacks: E01.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_answered_survives_a_kill_and_no_code_buys_twice() -> Result<()> {
     let machine = Machine::prepare()?;

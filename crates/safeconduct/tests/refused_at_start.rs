@@ -81,6 +81,7 @@ fn rows(database: &Database) -> String {
     .join("\n")
 }
 
+/// Attacks: E25.
 #[test]
 fn another_issuer_is_refused_at_start_on_postgresql() {
     let place = Place::on_postgresql();
@@ -94,6 +95,7 @@ fn another_issuer_is_refused_at_start_on_postgresql() {
     assert_eq!(rows(&database), before);
 }
 
+/// Attacks: E25.
 #[test]
 fn another_master_key_is_refused_at_start_on_postgresql() {
     let place = Place::on_postgresql();
@@ -136,6 +138,7 @@ fn refused_as_newer(place: &Place, url: &str) {
 const LATER: &str =
     "INSERT INTO schema_history (version, name, sql) SELECT 98 + 1, 'later', 'SELECT 1'";
 
+/// Attacks: E23.
 #[test]
 fn a_schema_of_a_later_release_is_refused_at_start_on_postgresql() {
     let place = Place::on_postgresql();
@@ -146,6 +149,7 @@ fn a_schema_of_a_later_release_is_refused_at_start_on_postgresql() {
     assert_eq!(rows(&database), before);
 }
 
+/// Attacks: E23.
 #[test]
 fn a_schema_of_a_later_release_is_refused_at_start_with_sqlite3() {
     let place = Place::on_postgresql();
@@ -265,6 +269,7 @@ fn nobody_can_connect_while_the_database_is_waited_for() {
     drop(connected);
 }
 
+/// Attacks: E09.
 #[test]
 fn a_database_that_is_late_is_waited_for_on_postgresql() {
     let postgres = Postgres::start(&[("fsync", "off")]);

@@ -237,6 +237,7 @@ mod tests {
             .collect()
     }
 
+    /// Attacks: L09.
     #[test]
     fn cookies_are_pinned_to_the_host() {
         let secret = Secret::new("s");
@@ -255,6 +256,7 @@ mod tests {
         );
     }
 
+    /// Attacks: L09.
     #[test]
     fn issuers_of_one_host_have_cookies_of_their_own() {
         let issuers = [
@@ -307,6 +309,7 @@ mod tests {
         assert!(!nobody.session_is_unclear());
     }
 
+    /// Attacks: L01, L02.
     #[rstest]
     #[case(&[("sec-fetch-site", "same-origin"), ("origin", "null")], true)]
     #[case(&[("sec-fetch-site", "same-site"), ("origin", "https://id.example")], false)]

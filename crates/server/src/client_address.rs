@@ -233,6 +233,7 @@ mod tests {
         assert!(!unnamed.is_new(peer, &sent, &trusted));
     }
 
+    /// Attacks: L18.
     #[rstest]
     #[case::a_stranger_claims_another("203.0.113.9", &["198.51.100.1"], "203.0.113.9")]
     #[case::a_stranger_sends_garbage("203.0.113.9", &["<script>"], "203.0.113.9")]
@@ -255,6 +256,7 @@ mod tests {
         assert_eq!(seen_from(peer, lines), (address.to_owned(), false));
     }
 
+    /// Attacks: L18.
     #[rstest]
     #[case::garbage(&["garbage"])]
     #[case::empty(&[""])]
@@ -266,6 +268,7 @@ mod tests {
         assert_eq!(seen_from("10.0.0.1", lines), ("10.0.0.1".to_owned(), true));
     }
 
+    /// Attacks: L18.
     #[test]
     fn bytes_that_are_no_text_are_garbage() {
         let mut headers = HeaderMap::new();
@@ -325,6 +328,7 @@ mod tests {
         );
     }
 
+    /// Attacks: L14.
     #[test]
     fn an_ipv6_client_is_its_64() {
         assert_eq!(
@@ -347,6 +351,7 @@ mod tests {
     }
 
     proptest! {
+        /// Attacks: L18.
         #[test]
         fn no_header_moves_a_stranger(line in "[ -~]{0,80}", peer: std::net::Ipv4Addr) {
             prop_assume!(peer.octets()[0] != 10);

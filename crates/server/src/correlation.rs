@@ -329,6 +329,7 @@ mod tests {
         assert_eq!(fields(&log)["request_id"].as_str(), logged);
     }
 
+    /// Attacks: Z05.
     #[tokio::test]
     async fn a_panic_is_a_500_that_tells_nothing_and_is_counted() {
         let (log, telemetry) = (Log::default(), Telemetry::new());

@@ -466,6 +466,7 @@ mod tests {
         assert_ne!(one, other);
     }
 
+    /// Attacks: L26.
     #[tokio::test]
     async fn nothing_is_cut_off() {
         let passwords = pool(1, 8);
@@ -488,6 +489,7 @@ mod tests {
     const COMPOSED: &str = "pass\u{fc}ber alles";
     const DECOMPOSED: &str = "passu\u{308}ber\u{a0}alles";
 
+    /// Attacks: L26.
     #[tokio::test]
     async fn a_password_is_right_however_it_is_typed() {
         let passwords = pool(1, 8);
@@ -516,6 +518,7 @@ mod tests {
         assert_eq!(check(&passwords, COMPOSED, &renewed).await, RIGHT);
     }
 
+    /// Attacks: L12.
     #[test]
     fn what_a_typed_form_costs_is_the_same_for_everybody() {
         let forms = |typed: &str| Typed::of(Secret::new(typed)).forms();
@@ -611,6 +614,7 @@ mod tests {
         works
     }
 
+    /// Attacks: L12.
     #[test]
     fn the_work_tells_neither_the_user_nor_the_kind_of_password() {
         let stored = argon2id::hash(&Secret::new("password"), &mut Vec::new());
@@ -623,6 +627,7 @@ mod tests {
         }
     }
 
+    /// Attacks: Z01.
     #[tokio::test]
     async fn a_full_queue_refuses_at_once() {
         let passwords = pool(1, 2);
@@ -714,6 +719,7 @@ mod tests {
         }
     }
 
+    /// Attacks: Z01.
     #[rstest]
     #[case::of_one_account_from_one_address(|_| somebody(1, 1, 1))]
     #[case::of_one_network_with_ever_new_names_and_addresses(|turn| somebody(1, turn as u16, turn))]
@@ -746,6 +752,7 @@ mod tests {
         assert!(waits.iter().all(|wait| *wait < PATIENCE), "{waits:?}");
     }
 
+    /// Attacks: Z01.
     #[tokio::test]
     async fn a_password_waits_no_longer_than_its_patience() {
         let queue = Queue::new(8, Duration::from_millis(1));

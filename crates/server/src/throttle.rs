@@ -470,6 +470,7 @@ mod tests {
         assert_eq!(guesses, 10);
     }
 
+    /// Attacks: L14.
     #[test]
     fn guesses_from_many_addresses_end_at_the_accounts_budget() {
         let throttle = throttle(budget(5, 60), budget(20, 60), LOOSE);
@@ -481,6 +482,7 @@ mod tests {
         assert_eq!(refused.limit, Limit::Account);
     }
 
+    /// Attacks: L14.
     #[test]
     fn one_word_on_many_accounts_ends_at_the_addresss_budget() {
         let throttle = throttle(budget(5, 60), LOOSE, budget(20, 10));
@@ -493,6 +495,7 @@ mod tests {
         assert_eq!(refused.limit, Limit::Address);
     }
 
+    /// Attacks: L19.
     #[test]
     fn an_attack_from_everywhere_does_not_keep_the_owner_out() {
         let throttle = throttle(budget(5, 60), budget(20, 60), budget(5, 60));
@@ -534,6 +537,7 @@ mod tests {
 
     /// Who knew the password once can collect browsers that are known; guessing in all of them at the password that came after is
     /// guessing at one account, and strangers can't spend what the owner's own browser has left.
+    /// Attacks: L19.
     #[test]
     fn known_browsers_that_were_collected_share_one_budget_of_the_account() {
         let throttle = throttle(budget(5, 60), budget(20, 60), LOOSE);
@@ -625,6 +629,7 @@ mod tests {
     }
 
     proptest! {
+        /// Attacks: L11.
         #[test]
         fn a_stranger_sees_the_same_whether_there_is_an_owner_or_not(happenings in happenings()) {
             let new = || throttle(budget(3, 60), budget(5, 30), budget(6, 20));
@@ -646,6 +651,7 @@ mod tests {
             }
         }
 
+        /// Attacks: Z02.
         #[test]
         fn memory_never_grows_and_no_wait_is_longer_than_one_refill(
             guesses in prop::collection::vec((any::<u16>(), any::<u8>(), 0..4u8, 0..90i64), 1..400),

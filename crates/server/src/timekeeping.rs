@@ -264,6 +264,7 @@ mod tests {
 
     const NOW: i64 = 1_800_000_000;
 
+    /// Attacks: E18.
     #[rstest]
     #[case::the_epoch(0)]
     #[case::before_it(-1)]

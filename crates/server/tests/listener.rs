@@ -217,6 +217,7 @@ async fn a_socket_that_does_not_finish_its_head_is_closed(#[case] spoken: &str) 
     house.assert_serves().await;
 }
 
+/// Attacks: T13.
 #[tokio::test]
 async fn a_head_that_trickles_in_is_closed() {
     let house = House::open(Limits {
@@ -232,6 +233,7 @@ async fn a_head_that_trickles_in_is_closed() {
     trickle(stream, b"x", SHORT / 10).await;
 }
 
+/// Attacks: T13.
 #[rstest]
 #[case::silent_after_the_head(
     "POST /length HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n",
@@ -272,6 +274,7 @@ async fn a_body_that_trickles_in_is_answered_408_and_closed(
     );
 }
 
+/// Attacks: T13.
 #[tokio::test]
 async fn an_idle_connection_is_kept_for_its_time_and_then_closed() {
     let house = House::open(Limits {
@@ -364,6 +367,7 @@ async fn a_handler_that_does_not_answer_is_503_and_the_connection_lives() {
     assert!(one_answer(&mut stream).await.ends_with("hello"));
 }
 
+/// Attacks: Z05.
 #[tokio::test]
 async fn a_panic_is_a_500_for_that_request_only() {
     let house = House::open(no_limits()).await;
@@ -382,6 +386,7 @@ async fn a_panic_is_a_500_for_that_request_only() {
     assert!(one_answer(&mut stream).await.ends_with("hello"));
 }
 
+/// Attacks: T12.
 #[rstest]
 #[case::as_large_as_allowed(64 * 1024, "200")]
 #[case::one_byte_more(64 * 1024 + 1, "413")]
@@ -415,6 +420,7 @@ async fn a_refusal_before_the_router_is_readable_where_scripts_may_call() {
     }
 }
 
+/// Attacks: T12.
 #[tokio::test]
 async fn ten_mebibytes_are_refused_and_the_refusal_arrives() {
     let house = House::open(no_limits()).await;
@@ -429,6 +435,7 @@ async fn ten_mebibytes_are_refused_and_the_refusal_arrives() {
     assert!(begun.elapsed() < PATIENCE);
 }
 
+/// Attacks: T12.
 #[tokio::test]
 async fn chunks_without_an_end_are_refused_at_the_cap() {
     let house = House::open(no_limits()).await;
@@ -476,6 +483,7 @@ async fn a_head_as_large_as_allowed_is_served() {
     assert!(heard.starts_with("HTTP/1.1 200"), "{heard}");
 }
 
+/// Attacks: Q30.
 #[tokio::test]
 async fn pipelined_requests_are_answered_in_order() {
     let house = House::open(no_limits()).await;
@@ -496,6 +504,7 @@ async fn pipelined_requests_are_answered_in_order() {
 }
 
 /// What is documented of framing (RFC 9112 §6.1, §6.3). Each answer is the whole answer: body and what becomes of the connection.
+/// Attacks: T14.
 #[rstest]
 #[case::two_different_lengths("content-length: 3\r\ncontent-length: 4\r\n\r\nabc", "400", "")]
 #[case::the_same_length_twice("content-length: 3\r\ncontent-length: 3\r\n\r\nabc", "200", "3")]
@@ -571,6 +580,7 @@ async fn chunks_alone_leave_the_connection_open() {
 
 const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nhost: x\r\n\r\n";
 
+/// Attacks: T14.
 #[rstest]
 #[case::length_then_chunks("content-length: 6\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n")]
 #[case::chunks_then_length("transfer-encoding: chunked\r\ncontent-length: 6\r\n\r\n0\r\n\r\n")]
@@ -605,6 +615,7 @@ async fn a_request_framed_in_two_ways_smuggles_nothing(#[case] rest: &str) {
     house.assert_serves().await;
 }
 
+/// Attacks: T13, E07.
 #[tokio::test]
 async fn a_connection_too_many_is_closed_at_once_and_counted() {
     let house = House::open(Limits {
@@ -630,6 +641,7 @@ async fn a_connection_too_many_is_closed_at_once_and_counted() {
     );
 }
 
+/// Attacks: T13.
 #[tokio::test]
 async fn one_address_has_its_share_of_connections() {
     let house = House::open(Limits {

@@ -307,6 +307,7 @@ async fn refuse(server: &TestServer, code: &Code) {
     server.get(&format!("/{}", code.text)).await;
 }
 
+/// Attacks: L09, A01, A02, A03.
 #[tokio::test]
 async fn no_secret_is_written_down() {
     let log = log();
@@ -503,6 +504,7 @@ async fn almost_right(server: &TestServer) -> Vec<(&'static str, Credentials, Fo
 }
 
 /// Each in every parameter of every address, in the headers and in the path. An anonymous push writes a short line.
+/// Attacks: A03.
 #[tokio::test]
 async fn nothing_that_is_sent_is_repeated_in_the_log_but_its_beginning() {
     let log = log();

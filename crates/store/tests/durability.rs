@@ -31,6 +31,7 @@ const KILLS: usize = 20;
 const KILLS_OF_SERVER: usize = 6;
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
+/// Attacks: F15, E01, E02.
 #[test]
 fn what_was_answered_survives_a_kill() {
     if let Ok(url) = env::var(DATABASE) {

@@ -26,46 +26,55 @@ async fn holds(run: impl Future<Output = anyhow::Result<Outcome>>) {
     fs::write(table, report.to_string()).unwrap();
 }
 
+/// Attacks: E28.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_promise_holds_for_64_people_at_once() {
     holds(sqlite::calm(&SHORT)).await;
 }
 
+/// Attacks: E01, E02, E03, E04.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_kills_cost_nothing_that_was_answered() {
     holds(sqlite::kills(&SHORT)).await;
 }
 
+/// Attacks: E16.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_was_stopped_goes_on_as_if_it_knew() {
     holds(sqlite::pause(&SHORT)).await;
 }
 
+/// Attacks: E07.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_an_error_and_no_weaker_check_as_root() {
     holds(sqlite::full_disk(&SHORT)).await;
 }
 
+/// Attacks: C03, F03, E15, E28.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_promise_holds_on_three_nodes_on_postgresql() {
     holds(postgresql::calm(&SHORT)).await;
 }
 
+/// Attacks: E16.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_may_be_killed_and_stopped_on_postgresql() {
     holds(postgresql::one_node(&SHORT)).await;
 }
 
+/// Attacks: E09.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_database_may_be_killed_on_postgresql() {
     holds(postgresql::database_killed(&SHORT)).await;
 }
 
+/// Attacks: C03, F03, E10.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_synchronous_standby_takes_over_and_nothing_is_lost_on_postgresql() {
     holds(postgresql::promotion(&SHORT)).await;
 }
 
+/// Attacks: E11.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_is_cut_off_says_so_and_knows_nothing_better_on_postgresql() {
     holds(postgresql::partition(&SHORT)).await;

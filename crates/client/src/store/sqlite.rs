@@ -283,6 +283,7 @@ mod tests {
         assert!(store.find(&key).await.unwrap().is_some());
     }
 
+    /// Attacks: K14.
     #[cfg(unix)]
     #[tokio::test]
     async fn nobody_else_may_read_the_file() {

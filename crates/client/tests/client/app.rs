@@ -125,6 +125,7 @@ async fn a_person_signs_in_and_comes_back_to_where_they_were() {
     );
 }
 
+/// Attacks: L27.
 #[tokio::test]
 async fn a_name_is_shown_escaped_and_not_cached_for_others() {
     let app = app().await;
@@ -165,6 +166,7 @@ async fn a_script_is_told_and_not_redirected() {
     );
 }
 
+/// Attacks: K11.
 #[rstest]
 #[case("https://evil.example")]
 #[case("//evil.example")]
@@ -327,6 +329,7 @@ async fn an_api_that_goes_on_refusing_causes_no_storm() {
     );
 }
 
+/// Attacks: K19.
 #[tokio::test]
 async fn a_token_goes_to_its_resource_and_nowhere_else() {
     let (_, visitor, _) = app_with_api(0).await;
@@ -509,6 +512,7 @@ impl TwoClients {
     }
 }
 
+/// Attacks: K04.
 #[rstest]
 #[case::a_outside(|pages: Router, a: &Client, b: &Client| pages.layer(b.layer()).layer(a.layer()), "b")]
 #[case::b_outside(|pages: Router, a: &Client, b: &Client| pages.layer(a.layer()).layer(b.layer()), "a")]

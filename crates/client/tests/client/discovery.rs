@@ -33,6 +33,7 @@ async fn metadata_is_looked_for_in_both_places(#[case] scopes: &[&str]) {
     assert_eq!(issuer.metadata_requests(), 2);
 }
 
+/// Attacks: K05.
 #[rstest]
 #[case::another_issuer("issuer", json!("https://evil.example"))]
 #[case::plain_endpoint("token_endpoint", json!("http://evil.example/token"))]
@@ -50,6 +51,7 @@ async fn misleading_metadata_is_refused(#[case] member: &str, #[case] value: Val
     );
 }
 
+/// Attacks: K05, K18.
 #[rstest]
 #[case::redirect(Fault::MetadataRedirects, ErrorKind::IssuerMetadata)]
 #[case::endless(Fault::MetadataEndless, ErrorKind::IssuerUnreachable)]

@@ -209,6 +209,7 @@ async fn a_nonce_is_sent_as_soon_as_it_is_known() {
     );
 }
 
+/// Attacks: K09.
 #[tokio::test]
 async fn a_client_assertion_is_made_anew_for_the_second_try() {
     let (issuer, clock) = issuer_and_clock().await;

@@ -39,6 +39,7 @@ async fn refusal(client: &Client, issuer: &FakeIssuer, fault: Fault) -> Error {
     refused
 }
 
+/// Attacks: J07, K06, K07.
 #[rstest]
 #[case::missing(Flaw::Missing)]
 #[case::unsigned(Flaw::Unsigned)]
@@ -85,6 +86,7 @@ async fn tokens_that_were_not_taken_are_given_back() {
     tokio::time::timeout(patience, given_back).await.unwrap();
 }
 
+/// Attacks: C08, C14, K06.
 #[tokio::test]
 async fn a_code_of_another_sign_in_fails_on_its_nonce() {
     let (issuer, _) = issuer_and_clock().await;
@@ -100,6 +102,7 @@ async fn a_code_of_another_sign_in_fails_on_its_nonce() {
     assert_eq!(kind(refused), Some(ErrorKind::IdToken));
 }
 
+/// Attacks: J03.
 #[tokio::test]
 async fn a_key_without_a_name_is_taken_where_it_is_the_only_one() {
     let (issuer, clock) = issuer_and_clock().await;
@@ -254,6 +257,7 @@ async fn an_algorithm_that_the_issuer_never_announced_is_refused() {
     assert_eq!(kind(refused), Some(ErrorKind::Configuration));
 }
 
+/// Attacks: K07.
 #[rstest]
 #[case::another_person(Fault::UserInfoOfAnother)]
 #[case::nobody(Fault::UserInfoWithoutSubject)]
@@ -302,6 +306,7 @@ async fn userinfo_is_asked_where_it_tells_something() {
     assert_eq!(asked(issuer.client()).await, 0);
 }
 
+/// Attacks: K17.
 #[tokio::test]
 async fn a_person_is_known_by_issuer_and_sub_with_their_claims() {
     let (issuer, _) = issuer_and_clock().await;
@@ -430,6 +435,7 @@ async fn a_silent_sign_in_that_cannot_be_is_told_from_a_refusal(#[case] error: &
     assert_eq!(refused.oauth_error(), Some(error));
 }
 
+/// Attacks: K07.
 #[rstest]
 #[case::another_person(Flaw::OtherSubject)]
 #[case::another_issuer(Flaw::Issuer)]

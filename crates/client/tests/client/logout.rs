@@ -166,6 +166,7 @@ async fn a_logout_token_ends_the_sessions_that_it_is_about() {
     assert!(is_signed_in(&bob).await);
 }
 
+/// Attacks: O06.
 #[rstest]
 #[case::unsigned(Flaw::Unsigned)]
 #[case::signature(Flaw::Signature)]
@@ -232,6 +233,7 @@ async fn a_logout_token_is_taken_without_a_type_of_its_own_unless_that_is_demand
     }
 }
 
+/// Attacks: J06, O06.
 #[rstest]
 #[tokio::test]
 async fn no_id_token_and_no_access_token_ends_a_session(
@@ -271,6 +273,7 @@ async fn no_id_token_and_no_access_token_ends_a_session(
     assert_eq!(ended.ok(), (typ != Some("at+jwt")).then_some(1));
 }
 
+/// Attacks: O06.
 #[tokio::test]
 async fn a_logout_token_in_another_algorithm_than_the_registered_one_is_refused() {
     let (issuer, _) = issuer_and_clock().await;
@@ -333,6 +336,7 @@ async fn refused(app: &TestApp, logout: &LogoutToken) {
     assert_eq!(body["error"], "invalid_request");
 }
 
+/// Attacks: O06.
 #[tokio::test]
 async fn a_logout_token_names_somebody_and_counts_once() {
     let app = testing::app(router).await;
@@ -396,6 +400,7 @@ async fn two_tokens_or_another_kind_of_body_are_no_logout() {
     assert!(!is_signed_in(&alice).await);
 }
 
+/// Attacks: Z06.
 #[tokio::test]
 async fn made_up_keys_cause_one_look_in_ten_seconds() {
     let (issuer, clock) = issuer_and_clock().await;
@@ -494,6 +499,7 @@ async fn processes_on_one_file_carry_a_logout_out_together_and_once() {
     assert_eq!(kind(replay), Some(ErrorKind::LogoutToken));
 }
 
+/// Attacks: O06, A06.
 #[tokio::test]
 async fn an_issuer_ends_no_session_of_another_issuers() {
     let (one, other) = (FakeIssuer::start().await, FakeIssuer::start().await);

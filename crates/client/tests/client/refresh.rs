@@ -51,6 +51,7 @@ async fn a_token_near_its_end_is_used_and_renewed_behind_the_scenes() {
     assert_eq!(issuer.refreshes(), 1);
 }
 
+/// Attacks: K12.
 #[tokio::test]
 async fn a_thousand_tasks_refresh_once() {
     let (issuer, clock) = issuer_and_clock().await;
@@ -87,6 +88,7 @@ async fn an_app_renews_good_tokens_as_often_as_it_asks_and_once_for_all_who_ask(
     assert_eq!(issuer.refreshes(), 2);
 }
 
+/// Attacks: K12.
 #[tokio::test]
 async fn a_thousand_tasks_share_a_failure_and_make_no_storm() {
     let (issuer, clock) = issuer_and_clock().await;
@@ -116,6 +118,7 @@ async fn a_thousand_tasks_share_a_failure_and_make_no_storm() {
     );
 }
 
+/// Attacks: K13.
 #[tokio::test]
 async fn a_lost_answer_is_asked_for_again_and_signs_nobody_out() {
     let (issuer, clock) = issuer_and_clock().await;
@@ -271,6 +274,7 @@ async fn a_sign_out_while_an_id_token_is_judged_revokes_the_successor() {
     assert!(!issuer.saw_reuse());
 }
 
+/// Attacks: K18.
 #[tokio::test]
 async fn a_silent_server_is_given_up_and_asked_again_later() {
     let (issuer, clock) = issuer_and_clock().await;
@@ -296,6 +300,7 @@ async fn a_silent_server_is_given_up_and_asked_again_later() {
     assert_eq!(kind(session.access_token().await), None);
 }
 
+/// Attacks: K13.
 #[tokio::test]
 async fn tokens_that_cannot_be_stored_are_not_used_and_not_lost() {
     let (issuer, clock) = issuer_and_clock().await;
@@ -342,6 +347,7 @@ async fn a_store_that_stumbles_is_tried_again() {
     assert_eq!(issuer.refreshes(), 1);
 }
 
+/// Attacks: K12.
 #[tokio::test]
 async fn two_processes_on_one_file_refresh_once() {
     let (issuer, clock) = issuer_and_clock().await;
@@ -375,6 +381,7 @@ async fn two_processes_on_one_file_refresh_once() {
     assert!(!issuer.saw_reuse());
 }
 
+/// Attacks: E30.
 #[tokio::test]
 async fn an_abandoned_request_does_not_lose_the_answer() {
     let (issuer, clock) = issuer_and_clock().await;
@@ -469,6 +476,7 @@ async fn tokens_that_are_over_at_once_do_not_send_people_in_circles() {
     );
 }
 
+/// Attacks: K13, E30.
 #[tokio::test]
 async fn a_process_that_died_with_the_lease_delays_the_others_until_it_ends() {
     let (issuer, clock) = issuer_and_clock().await;

@@ -92,6 +92,7 @@ async fn session_cookies_are_bound_to_the_host() {
     insta::assert_snapshot!(set_cookie("http://localhost:8421").await, @"sc-app-<mark>=<value>; Path=/; Max-Age=1209600; HttpOnly; SameSite=Lax");
 }
 
+/// Attacks: K10.
 #[tokio::test]
 async fn a_sign_in_renews_the_cookie_and_carries_nothing_over() {
     let (issuer, _) = issuer_and_clock().await;
@@ -177,6 +178,7 @@ async fn signing_out_ends_the_session_and_revokes_its_grant() {
     );
 }
 
+/// Attacks: K14.
 #[tokio::test]
 async fn a_stolen_store_is_useless() {
     let (issuer, _) = issuer_and_clock().await;
@@ -227,6 +229,7 @@ async fn a_stolen_store_is_useless() {
     assert!(thief.session(&cookie).await.unwrap().is_none());
 }
 
+/// Attacks: K14.
 #[tokio::test]
 async fn swapped_rows_are_nobodys_session() {
     let (issuer, _) = issuer_and_clock().await;
@@ -302,6 +305,7 @@ async fn a_dead_store_is_an_outage_and_not_a_sign_out() {
     );
 }
 
+/// Attacks: K14.
 #[tokio::test]
 async fn nothing_secret_is_in_any_debug_text() {
     let (issuer, _) = issuer_and_clock().await;
@@ -329,6 +333,7 @@ async fn nothing_secret_is_in_any_debug_text() {
     }
 }
 
+/// Attacks: E30.
 #[tokio::test]
 async fn a_truncated_store_is_an_outage_and_nobody_elses_session() {
     let (issuer, _) = issuer_and_clock().await;

@@ -77,6 +77,7 @@ async fn attempt_cookies_are_bound_to_host_and_browser() {
     insta::assert_snapshot!(attributes("http://localhost:8421").await, @"sc-login-<mark>-<id>; Path=/; Max-Age=600; HttpOnly; SameSite=Lax");
 }
 
+/// Attacks: C08, P11, K01.
 #[tokio::test]
 async fn an_answer_without_this_browsers_state_buys_nothing() {
     let (issuer, _) = issuer_and_clock().await;
@@ -111,6 +112,7 @@ async fn an_answer_without_this_browsers_state_buys_nothing() {
     );
 }
 
+/// Attacks: K01.
 #[tokio::test]
 async fn a_changed_state_is_refused_before_any_request() {
     let issuer = FakeIssuer::start().await;
@@ -121,6 +123,7 @@ async fn a_changed_state_is_refused_before_any_request() {
     assert_eq!(issuer.token_requests(), 0);
 }
 
+/// Attacks: K01.
 #[tokio::test]
 async fn an_answer_counts_once() {
     let issuer = FakeIssuer::start().await;
@@ -139,6 +142,7 @@ async fn an_answer_counts_once() {
     assert!(!issuer.saw_reuse());
 }
 
+/// Attacks: K02.
 #[tokio::test]
 async fn an_answer_after_ten_minutes_is_too_late() {
     let (issuer, clock) = issuer_and_clock().await;
@@ -150,6 +154,7 @@ async fn an_answer_after_ten_minutes_is_too_late() {
     insta::assert_snapshot!(error.public_message(), @"The sign-in was started in another browser or more than 10 minutes ago.");
 }
 
+/// Attacks: K02.
 #[tokio::test]
 async fn tabs_do_not_disturb_each_other() {
     let issuer = FakeIssuer::start().await;
@@ -174,6 +179,7 @@ async fn tabs_do_not_disturb_each_other() {
     }
 }
 
+/// Attacks: P08, K03.
 #[rstest]
 #[case::wrong(Fault::WrongIssuer)]
 #[case::missing_though_promised(Fault::NoIssuer)]
@@ -192,6 +198,7 @@ async fn an_answer_from_another_issuer_ends_before_the_token_request(#[case] fau
     assert_eq!(issuer.token_requests(), 0);
 }
 
+/// Attacks: K03.
 #[tokio::test]
 async fn an_issuer_that_promises_nothing_may_stay_unnamed_but_not_misnamed() {
     let issuer = FakeIssuer::start().await;
@@ -208,6 +215,7 @@ async fn an_issuer_that_promises_nothing_may_stay_unnamed_but_not_misnamed() {
     );
 }
 
+/// Attacks: P08, K04, K19.
 #[tokio::test]
 async fn two_issuers_are_never_mixed_up() {
     let honest = FakeIssuer::start().await;
@@ -301,6 +309,7 @@ async fn a_malformed_answer_causes_no_request_at_all(#[case] query: &str) {
     assert_eq!(issuer.metadata_requests(), 0);
 }
 
+/// Attacks: K18.
 #[rstest]
 #[case::refused(Fault::Refuses("invalid_client"), ErrorKind::TokenRefused)]
 #[case::redirected(Fault::Redirects, ErrorKind::TokenResponse)]
@@ -327,6 +336,7 @@ async fn a_code_is_sent_once_whatever_the_token_endpoint_does(
     assert!(!issuer.saw_reuse());
 }
 
+/// Attacks: K18.
 #[tokio::test]
 async fn a_silent_token_endpoint_is_given_up() {
     let issuer = FakeIssuer::start().await;
@@ -339,6 +349,7 @@ async fn a_silent_token_endpoint_is_given_up() {
     );
 }
 
+/// Attacks: K09.
 #[tokio::test]
 async fn every_authentication_method_is_understood() {
     let issuer = FakeIssuer::start().await;

@@ -186,6 +186,7 @@ async fn the_scheme_is_known_in_any_case(#[values("DPoP", "dpop", "DPOP")] schem
     assert_eq!(answer.status, 200);
 }
 
+/// Attacks: P02.
 #[rstest]
 #[case::ten_seconds_old(json!({"iat": -10}))]
 #[case::ten_seconds_ahead(json!({"iat": 10}))]
@@ -212,6 +213,7 @@ fn relative_to(stage: &Stage, mut change: Value) -> Value {
     change
 }
 
+/// Attacks: P02.
 #[rstest]
 #[case::another_method(json!({"htm": "POST"}))]
 #[case::method_in_lower_case(json!({"htm": "get"}))]
@@ -241,6 +243,7 @@ async fn a_proof_for_another_request_is_refused(#[case] change: Value) {
         .is_denied("DPoP", "invalid_dpop_proof");
 }
 
+/// Attacks: P01.
 #[tokio::test]
 async fn what_is_no_proof_is_refused() {
     let stage = Stage::new();
@@ -320,6 +323,7 @@ async fn one_proof_comes_with_a_bound_token() {
     assert_eq!(stage.get_with(&other).await.status, 200);
 }
 
+/// Attacks: P04.
 #[tokio::test]
 async fn a_proof_is_good_once() {
     let stage = Stage::new();
@@ -361,6 +365,7 @@ async fn of_a_proof_presented_at_once_by_many_one_passes() {
     stage.passes().await;
 }
 
+/// Attacks: P05.
 #[tokio::test]
 async fn a_bound_token_is_nothing_to_whoever_has_no_key() {
     let stage = Stage::new();
@@ -387,6 +392,7 @@ async fn a_bound_token_is_nothing_to_whoever_has_no_key() {
     assert_eq!(denied.reason(), Reason::BoundToKey);
 }
 
+/// Attacks: P05.
 #[tokio::test]
 async fn a_bearer_token_is_no_bound_token() {
     let stage = Stage::new();
@@ -568,6 +574,7 @@ async fn a_proof_carries_a_nonce_where_the_api_wants_one() {
     answer.is_denied("DPoP", "use_dpop_nonce");
 }
 
+/// Attacks: P03.
 #[tokio::test]
 async fn a_nonce_is_renewed_in_passing_and_stale_after_two_windows() {
     let stage = Stage::with(|builder| builder.dpop_nonce(true));
@@ -623,6 +630,7 @@ async fn processes_that_share_a_key_take_one_anothers_nonces() {
 }
 
 /// The proofs were made while the key was at hand, for a time when it is not.
+/// Attacks: P07.
 #[tokio::test]
 async fn proofs_made_in_advance_are_worth_nothing() {
     let stage = Stage::new();

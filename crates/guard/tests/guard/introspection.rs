@@ -57,6 +57,7 @@ async fn an_active_token_passes_and_the_guard_says_who_asks() {
     assert_eq!(issuer.asked_for_keys(), 0);
 }
 
+/// Attacks: S06.
 #[tokio::test]
 async fn an_answer_is_remembered_for_thirty_seconds() {
     let issuer = FakeIssuer::start().await;
@@ -92,6 +93,7 @@ async fn without_remembering_a_revocation_is_seen_at_once() {
     );
 }
 
+/// Attacks: J17, S06.
 #[tokio::test]
 async fn an_answer_is_not_remembered_past_the_end_of_the_token() {
     let issuer = FakeIssuer::start().await;
@@ -122,6 +124,7 @@ async fn a_refusal_is_remembered_for_ten_seconds() {
     assert_eq!(verdict(&guard, TOKEN).await, alice());
 }
 
+/// Attacks: J17, S06.
 #[tokio::test]
 async fn what_is_remembered_of_one_token_says_nothing_of_another() {
     let issuer = FakeIssuer::start().await;
@@ -196,6 +199,7 @@ async fn no_more_than_sixty_four_tokens_are_asked_about_at_once() {
     }
 }
 
+/// Attacks: S06.
 #[rstest]
 #[case::an_error(Reply::status(500))]
 #[case::no_such_endpoint(Reply::status(404))]
@@ -222,6 +226,7 @@ async fn without_a_clear_answer_nobody_passes(#[case] reply: Reply) {
     assert_eq!(verdict(&guard, TOKEN).await, alice());
 }
 
+/// Attacks: S06.
 #[tokio::test]
 async fn an_issuer_that_is_down_lets_nobody_pass_that_is_not_remembered() {
     let issuer = FakeIssuer::start().await;

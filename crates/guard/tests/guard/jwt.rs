@@ -41,6 +41,7 @@ async fn a_token_says_who_and_what_and_until_when() {
     insta::assert_snapshot!(format!("{token:?}"), @r#"Token { subject: "alice", client_id: "app", scope: "notes.read notes.write", jti: Some("t-1"), grant_id: Some("grant-1"), .. }"#);
 }
 
+/// Attacks: J10.
 #[rstest]
 #[case::all_the_same(json!({}))]
 #[case::for_us_among_others(json!({"aud": ["https://stranger.example", API]}))]
@@ -58,6 +59,7 @@ async fn a_good_token_passes(#[case] change: Value) {
     );
 }
 
+/// Attacks: J07, S02.
 #[rstest]
 #[case::aud_other(json!({"aud": "https://other.example"}), Reason::WrongAudience)]
 #[case::aud_absent(json!({"aud": null}), Reason::WrongAudience)]
@@ -110,6 +112,7 @@ async fn a_claim_that_is_not_right_is_refused(#[case] change: Value, #[case] rea
     assert_eq!(verdict(&guard, &issuer.token()).await, alice());
 }
 
+/// Attacks: J08.
 #[rstest]
 #[case("/")]
 #[case("/x")]
@@ -128,6 +131,7 @@ async fn an_issuer_spelled_otherwise_is_another_issuer(#[case] end: &str) {
     );
 }
 
+/// Attacks: J06, S02.
 #[rstest]
 #[case::an_id_token("JWT")]
 #[case::a_logout_token("logout+jwt")]
@@ -160,6 +164,7 @@ fn forged(issuer: &FakeIssuer, header: &Value, signature: &[u8]) -> String {
     format!("{header}.{claims}.{}", encoding::encode(signature))
 }
 
+/// Attacks: J01.
 #[rstest]
 #[tokio::test]
 async fn no_algorithm_is_no_signature(
@@ -177,6 +182,7 @@ async fn no_algorithm_is_no_signature(
     assert_eq!(issuer.asked_for_keys(), 0);
 }
 
+/// Attacks: J02.
 #[tokio::test]
 async fn a_public_key_is_no_shared_secret() {
     let issuer = FakeIssuer::start().await;
@@ -193,6 +199,7 @@ async fn a_public_key_is_no_shared_secret() {
     );
 }
 
+/// Attacks: J12.
 #[rstest]
 #[case::zeros(vec![0; 64])]
 #[case::r_zero([vec![0; 32], vec![1; 32]].concat())]
@@ -228,6 +235,7 @@ async fn a_stranger_signs_nothing_under_a_known_name() {
     assert_eq!(verdict(&guard, &good).await, alice());
 }
 
+/// Attacks: J14.
 #[rstest]
 #[case(json!({"crit": ["exp"]}), Reason::Malformed)]
 #[case(json!({"b64": false, "crit": ["b64"]}), Reason::Malformed)]
@@ -254,6 +262,7 @@ async fn a_header_chooses_neither_extension_nor_algorithm(
     );
 }
 
+/// Attacks: J04.
 #[tokio::test]
 async fn a_header_brings_no_key_of_its_own() {
     let (issuer, attacker) = (FakeIssuer::start().await, FakeIssuer::start().await);
@@ -274,6 +283,7 @@ async fn a_header_brings_no_key_of_its_own() {
     );
 }
 
+/// Attacks: J03.
 #[rstest]
 #[tokio::test]
 async fn a_key_has_a_name_and_no_path(
@@ -295,6 +305,7 @@ async fn a_key_has_a_name_and_no_path(
     );
 }
 
+/// Attacks: J03.
 #[tokio::test]
 async fn without_a_name_one_key_fits_and_two_do_not() {
     let issuer = FakeIssuer::start().await;
@@ -315,6 +326,7 @@ async fn without_a_name_one_key_fits_and_two_do_not() {
     );
 }
 
+/// Attacks: J14, J15.
 #[rstest]
 #[case("")]
 #[case("token")]
@@ -334,6 +346,7 @@ async fn what_is_no_token_is_malformed(#[case] token: &str) {
     assert_eq!(issuer.asked_for_metadata(), 0);
 }
 
+/// Attacks: J13.
 #[rstest]
 #[case::one_long_word("A".repeat(1 << 20))]
 #[case::dots(".".repeat(1_000_000))]
@@ -391,6 +404,7 @@ async fn every_algorithm_of_the_list_is_accepted(
     assert_eq!(verdict(&issuer.guard(), &token).await, alice());
 }
 
+/// Attacks: J19.
 #[tokio::test]
 async fn a_key_for_encryption_verifies_nothing() {
     let issuer = FakeIssuer::start().await;
@@ -422,6 +436,7 @@ async fn a_token_in_any_algorithm_of_the_issuers_passes(#[case] algorithm: Algor
     assert_eq!(verdict(&guard, &issuer.token()).await, alice());
 }
 
+/// Attacks: J10.
 #[tokio::test]
 async fn a_smaller_leeway_is_kept_and_a_larger_one_is_not() {
     let issuer = FakeIssuer::start().await;

@@ -86,6 +86,7 @@ async fn a_caller_that_goes_away_does_not_take_the_fetch_with_it() {
     assert_eq!(issuer.asked_for_keys(), 1);
 }
 
+/// Attacks: E20.
 #[tokio::test]
 async fn a_new_key_is_accepted_with_its_first_token() {
     let issuer = FakeIssuer::start().await;
@@ -101,6 +102,7 @@ async fn a_new_key_is_accepted_with_its_first_token() {
     assert_eq!(issuer.asked_for_keys(), 2);
 }
 
+/// Attacks: J19, A07.
 #[tokio::test]
 async fn a_withdrawn_key_is_refused_once_the_set_is_past_its_time() {
     let issuer = FakeIssuer::start().await;
@@ -119,6 +121,7 @@ async fn a_withdrawn_key_is_refused_once_the_set_is_past_its_time() {
     );
 }
 
+/// Attacks: E20.
 #[tokio::test]
 async fn keys_are_renewed_in_the_background_while_requests_pass() {
     let issuer = FakeIssuer::start().await;
@@ -147,6 +150,7 @@ async fn keys_are_renewed_in_the_background_while_requests_pass() {
     assert_eq!(issuer.asked_for_keys(), 2, "the renewal brought the key");
 }
 
+/// Attacks: S05.
 #[tokio::test]
 async fn ten_thousand_unknown_names_ask_twice_at_most() {
     let issuer = FakeIssuer::start().await;
@@ -171,6 +175,7 @@ async fn ten_thousand_unknown_names_ask_twice_at_most() {
     assert_eq!(verdict(&guard, &issuer.token()).await, alice());
 }
 
+/// Attacks: E20.
 #[tokio::test]
 async fn four_rotations_in_a_row_refuse_no_token_in_flight() {
     let issuer = FakeIssuer::start().await;
@@ -321,6 +326,7 @@ async fn an_issuer_that_starts_after_the_api_is_found() {
     assert_eq!(guard.ready().await, Ok(()));
 }
 
+/// Attacks: S05.
 #[tokio::test]
 async fn an_issuer_that_is_down_gives_503_and_a_time_to_come_back() {
     let issuer = FakeIssuer::start().await;
@@ -372,6 +378,7 @@ async fn an_issuer_that_wants_to_be_left_alone_is_and_known_keys_serve() {
     assert_eq!(verdict(&guard, &token(&issuer)).await, alice());
 }
 
+/// Attacks: S05.
 #[tokio::test]
 async fn known_keys_are_used_for_a_day_while_the_issuer_is_down() {
     let issuer = FakeIssuer::start().await;
@@ -396,6 +403,7 @@ async fn known_keys_are_used_for_a_day_while_the_issuer_is_down() {
     assert_eq!(verdict(&guard, &issuer.token()).await, alice());
 }
 
+/// Attacks: E29.
 #[tokio::test]
 async fn an_issuer_that_hangs_holds_up_no_request_whose_key_is_known() {
     let issuer = FakeIssuer::start().await;
@@ -416,6 +424,7 @@ async fn an_issuer_that_hangs_holds_up_no_request_whose_key_is_known() {
     assert_eq!(verdict(&guard, &issuer.token()).await, alice());
 }
 
+/// Attacks: S05, K18.
 #[rstest]
 #[case::nothing(Reply::text(""))]
 #[case::no_json(Reply::text("<html>maintenance</html>"))]
@@ -448,6 +457,7 @@ async fn garbage_replaces_no_good_keys(#[case] garbage: Reply) {
     }
 }
 
+/// Attacks: K05.
 #[rstest]
 #[case::another_issuer(|url: &str| json!({"issuer": "https://evil.example", "jwks_uri": format!("{url}/jwks")}))]
 #[case::a_slash_more(|url: &str| json!({"issuer": format!("{url}/"), "jwks_uri": format!("{url}/jwks")}))]
@@ -470,6 +480,7 @@ async fn metadata_that_is_not_right_is_not_used(#[case] metadata: fn(&str) -> se
     assert_eq!(verdict(&guard, &issuer.token()).await, alice());
 }
 
+/// Attacks: K05.
 #[tokio::test]
 async fn a_redirected_metadata_document_is_not_followed() {
     let issuer = FakeIssuer::start().await;
@@ -480,6 +491,7 @@ async fn a_redirected_metadata_document_is_not_followed() {
     );
 }
 
+/// Attacks: K18.
 #[tokio::test]
 async fn an_issuer_that_never_answers_is_given_up() {
     let issuer = FakeIssuer::start().await;

@@ -186,6 +186,7 @@ fn a_name_that_could_not_stand_in_a_header_and_a_log_names_nothing() {
     assert!(CorrelationId::new(&"a".repeat(64)).is_some());
 }
 
+/// Attacks: S01.
 #[tokio::test]
 async fn without_credentials_the_challenge_has_no_error() {
     let (app, _) = api();
@@ -212,6 +213,7 @@ async fn without_credentials_the_challenge_has_no_error() {
     "#);
 }
 
+/// Attacks: S01.
 #[tokio::test]
 async fn credentials_in_a_wrong_form_are_an_invalid_request() {
     let (app, issuer) = api();
@@ -624,6 +626,7 @@ async fn a_token_that_a_guard_above_accepted_is_no_bad_token_below() {
     assert_eq!(ask(&app, "/", &other.token()).await.0, 401);
 }
 
+/// Attacks: S07.
 #[tokio::test]
 async fn the_application_sees_the_header_as_sensitive_and_identity_headers_as_nothing() {
     let (guard, issuer) = Guard::for_tests(API);

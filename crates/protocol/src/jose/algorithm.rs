@@ -80,6 +80,7 @@ mod tests {
         }
     }
 
+    /// Attacks: J01.
     #[rstest]
     fn nothing_else_is_an_algorithm(
         #[values(

@@ -235,6 +235,7 @@ fn an_honest_token_is_accepted_and_read() {
     assert!(verified.deserialize::<Vec<String>>().is_err());
 }
 
+/// Attacks: J01.
 #[rstest]
 #[case::none("none")]
 #[case::none_capitalised("None")]
@@ -277,6 +278,7 @@ const P256_SPKI: [u8; 26] = [
     0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
 
+/// Attacks: J02.
 #[test]
 fn a_public_key_is_no_hmac_secret() {
     let jwk = serde_json::to_string(&KEY.public_jwk()).unwrap();
@@ -308,6 +310,7 @@ fn a_public_key_is_no_hmac_secret() {
     }
 }
 
+/// Attacks: J02.
 #[test]
 fn a_key_takes_the_algorithm_it_is_pinned_to_and_no_other() {
     for kind in KINDS {
@@ -332,6 +335,7 @@ fn a_key_takes_the_algorithm_it_is_pinned_to_and_no_other() {
     assert_eq!(check(&honest, &only_es256), Err(JoseError::Algorithm));
 }
 
+/// Attacks: J04.
 #[test]
 fn a_key_in_the_header_is_used_for_nothing_but_a_proof() {
     let attacker = SigningKey::generate(Algorithm::Es256).unwrap();
@@ -451,6 +455,7 @@ fn a_proof_needs_no_end_and_keeps_one_it_has() {
 
 /// Though one key signs them all, and its every name is in every header. What need not have a type is told apart by issuer and
 /// audience. An ID Token is what a hint is.
+/// Attacks: J06.
 #[test]
 fn no_kind_passes_for_another() {
     let is_id_token = |kind| matches!(kind, Kind::IdToken | Kind::IdTokenHint);
@@ -475,6 +480,7 @@ fn no_kind_passes_for_another() {
     }
 }
 
+/// Attacks: J15.
 #[rstest]
 #[case::crit(json!(["exp"]), "crit")]
 #[case::crit_empty(json!([]), "crit")]
@@ -514,6 +520,7 @@ fn a_member_named_twice_is_refused() {
     }
 }
 
+/// Attacks: J06.
 #[rstest]
 #[case::id_token(json!("JWT"))]
 #[case::logout_token(json!("logout+jwt"))]
@@ -559,6 +566,7 @@ fn a_missing_type_passes_only_where_it_is_named() {
     }
 }
 
+/// Attacks: J14, J15.
 #[test]
 fn only_three_parts_are_a_token() {
     for kind in KINDS {
@@ -610,6 +618,7 @@ fn a_payload_that_is_no_object_is_refused(#[case] payload: &str) {
     }
 }
 
+/// Attacks: J13.
 #[test]
 fn size_is_judged_first_and_its_limit_is_exact() {
     let filled = |length: usize| signed(&header(), &claims_with("fill", json!("a".repeat(length))));
@@ -632,6 +641,7 @@ fn size_is_judged_first_and_its_limit_is_exact() {
     );
 }
 
+/// Attacks: J08.
 #[rstest]
 #[case::another_issuer(claims_with("iss", json!("https://id.example.org")), JoseError::Issuer)]
 #[case::trailing_slash(claims_with("iss", json!("https://id.example.com/")), JoseError::Issuer)]
@@ -723,6 +733,7 @@ fn every_kind_has_an_end_and_a_beginning() {
     }
 }
 
+/// Attacks: J07.
 #[rstest]
 #[case::one_as_text(json!(US), [true, true, true, true, true])]
 #[case::one_in_a_list(json!([US]), [true, true, false, true, true])]
@@ -753,6 +764,7 @@ fn each_audience_rule_takes_what_it_says(#[case] aud: Value, #[case] expected: [
     assert_eq!(met, expected);
 }
 
+/// Attacks: J10.
 #[rstest]
 #[case::expires_now("exp", json!(NOW), Some(JoseError::Expired))]
 #[case::expired_within_any_leeway("exp", json!(NOW - 1), Some(JoseError::Expired))]
@@ -813,6 +825,7 @@ fn a_float_is_the_second_it_falls_in_however_it_is_written() {
     }
 }
 
+/// Attacks: J10.
 #[test]
 fn leeway_has_a_limit_and_lengthens_no_life() {
     let generous = expectation().leeway(3600);
@@ -855,6 +868,7 @@ fn an_expired_token_is_read_only_where_it_grants_nothing() {
     assert_eq!(check(&forged, &hint), Err(JoseError::Signature));
 }
 
+/// Attacks: J12.
 #[test]
 fn an_es256_signature_that_is_none_is_refused() {
     KINDS.into_iter().for_each(no_es256_signature_is_forged);
@@ -890,6 +904,7 @@ fn no_es256_signature_is_forged(kind: Kind) {
     }
 }
 
+/// Attacks: J12.
 #[test]
 fn an_rsa_signature_that_is_none_is_refused() {
     for kind in KINDS {
@@ -912,6 +927,7 @@ fn an_rsa_signature_that_is_none_is_refused() {
 }
 
 /// `s` and `s` plus the order of the group solve the same equation; only the smaller one is a signature (RFC 8032 §5.1.7).
+/// Attacks: J12.
 #[test]
 fn an_ed25519_signature_has_one_form() {
     const ORDER: [u8; 32] = [
@@ -938,6 +954,7 @@ fn an_ed25519_signature_has_one_form() {
 
 /// Bleichenbacher's forgery: under an exponent of 3, the cube of this signature begins with a correct padding and digest
 /// and goes on as it likes. Whoever does not read the padding to its end accepts it, without any private key.
+/// Attacks: J12.
 #[test]
 fn a_cube_root_is_no_rsa_signature() {
     const FORGED: &str = "eyJhbGciOiJSUzI1NiIsInR5cCI6ImF0K2p3dCIsImtpZCI6ImUzIn0.eyJpc3MiOiJodHRwczovL2lkLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hcGkuZXhhbXBsZS5jb20iLCJzdWIiOiJldmUiLCJleHAiOjE4MDAwMDAzMDB9.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAMsv9SnrceQVYPXZ1IPUWQHWRdtN4JvLvY649x6qKTz-hBya_kHbPvbmoZmPxlI1Nj8G-qDj1EAg_DmTym1W0WzCDI__yGTm85RE44DxAc4y2L6QCGQ";
@@ -978,6 +995,7 @@ fn a_signature_of_another_key_is_refused() {
     );
 }
 
+/// Attacks: J17.
 #[test]
 fn parts_of_two_honest_tokens_make_none() {
     for kind in KINDS {

@@ -394,6 +394,7 @@ mod tests {
         assert_eq!(refusal(&key), expected);
     }
 
+    /// Attacks: J12.
     #[test]
     fn ed25519_keys_that_verify_anything_are_refused() {
         let mut one = [0; 32];

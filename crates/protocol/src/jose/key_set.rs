@@ -182,6 +182,7 @@ mod tests {
         }
     }
 
+    /// Attacks: J03.
     #[test]
     fn without_a_kid_the_only_key_of_the_algorithm_is_meant() {
         let (ec, other_ec, ed) = (
@@ -206,6 +207,7 @@ mod tests {
         );
     }
 
+    /// Attacks: J03.
     #[test]
     fn a_kid_that_two_keys_bear_names_neither() {
         let (one, other) = (jwk(Algorithm::Es256), jwk(Algorithm::Es256));
@@ -243,6 +245,7 @@ mod tests {
         );
     }
 
+    /// Attacks: J19.
     #[test]
     fn a_key_never_takes_an_algorithm_it_is_not_for() {
         for own in [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Rs256] {

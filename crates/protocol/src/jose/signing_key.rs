@@ -334,6 +334,7 @@ mod tests {
         );
     }
 
+    /// Attacks: J12.
     #[test]
     fn an_rsa_key_of_1024_bits_is_refused() {
         let pkcs8 = encoding::decode(&RSA_1024.concat()).unwrap();

@@ -92,6 +92,7 @@ fn each_of_its_audiences_accepts_a_token(#[case] audience: &str, #[case] accepte
     );
 }
 
+/// Attacks: I02.
 #[rstest]
 #[case::the_api("notes-api", true)]
 #[case::its_own_client("shop", true)]

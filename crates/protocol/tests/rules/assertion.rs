@@ -76,6 +76,7 @@ fn what_the_specification_leaves_open_is_accepted(#[case] changed: Value) {
     assert_eq!(reason(judge_claims(changed)), None);
 }
 
+/// Attacks: T09.
 #[rstest]
 #[case::the_token_endpoint_as_audience(json!({"aud": "https://id.example.com/token"}), "wrong-audience")]
 #[case::a_list_of_audiences(json!({"aud": [ISSUER]}), "wrong-audience")]
@@ -105,6 +106,7 @@ fn a_claim_that_is_wrong_is_named_to_the_operator_alone(
     assert!(!refused.public().contains(detail));
 }
 
+/// Attacks: T06.
 #[rstest]
 #[case::key_of_another(OTHER_KEY.sign_jwt("JWT", &claims(json!({}))).unwrap(), "unknown-key")]
 #[case::key_of_another_under_our_name(renamed(&OTHER_KEY, KEY.kid()), "wrong-signature")]
@@ -128,6 +130,7 @@ fn the_type_for_client_assertions_is_accepted_beside_the_general_one() {
     assert_eq!(reason(judge(&assertion, &signer())), None);
 }
 
+/// Attacks: T07.
 #[test]
 fn the_token_endpoint_is_an_audience_only_where_the_registration_says_so() {
     let lenient = Client {

@@ -23,6 +23,7 @@ fn a_request_that_is_right_says_what_is_asked() {
     assert_eq!(request.state(), Some("af0ifjsldkj"));
 }
 
+/// Attacks: R17, Q01.
 #[rstest]
 #[case::no_client("client_id", "", Reason::ClientIdMissing)]
 #[case::no_client_could_be_called_that("client_id", "a'--", Reason::ClientUnknown)]
@@ -36,6 +37,7 @@ fn who_asks_is_read_before_anything_is_proven(
     assert_eq!(reason(identify(&asking(&[(name, value)]))), Some(because));
 }
 
+/// Attacks: R18.
 #[rstest]
 #[case::client("client_id", "other")]
 #[case::redirect_uri("redirect_uri", "https://evil.example/cb")]
@@ -48,6 +50,7 @@ fn a_second_client_or_redirect_uri_is_refused_before_anything_is_proven(
     assert_eq!(reason(identify(&twice)), Some(Reason::ParameterRepeated));
 }
 
+/// Attacks: Q02, Q23.
 #[rstest]
 #[case("response_type", "", Reason::ResponseTypeMissing)]
 #[case("response_type", "token", Reason::ResponseTypeUnsupported)]
@@ -90,6 +93,7 @@ fn what_is_wrong_with_a_request_is_named(
     assert_eq!(reason(refused), Some(because));
 }
 
+/// Attacks: Q03, Q04.
 #[rstest]
 #[case::a_state_of_384_characters("state", &"s".repeat(384))]
 #[case::the_longest_state("state", &"s".repeat(4096))]
@@ -145,6 +149,7 @@ fn what_is_left_out_names_no_api(
     assert_eq!(check(&asked, &client).unwrap().audience(), audience);
 }
 
+/// Attacks: Q03.
 #[rstest]
 #[case("scope")]
 #[case("state")]
@@ -233,6 +238,7 @@ fn public_with_the_flag() -> Client {
     }
 }
 
+/// Attacks: Q15, Q16.
 #[rstest]
 #[case::s256(CHALLENGE, "S256", None)]
 #[case::plain(CHALLENGE, "plain", Some(Reason::CodeChallengeMethodUnsupported))]
@@ -271,6 +277,7 @@ fn a_challenge_is_s256_for_every_client(
     assert_eq!(reason(check(&sent, &client)), because);
 }
 
+/// Attacks: Q14.
 #[rstest]
 #[case::confidential(confidential(), Some(Reason::CodeChallengeMissing))]
 #[case::public(public(), Some(Reason::CodeChallengeMissing))]
@@ -306,6 +313,7 @@ fn an_answer_keeps_the_query_of_its_redirect_uri(
     assert_eq!(response_url(redirect_uri, &parameters), location);
 }
 
+/// Attacks: R15.
 #[test]
 fn an_answer_holds_no_raw_control_character_whatever_the_state() {
     let location = response_url(REDIRECT_URI, &[("state", "a\r\nSet-Cookie: x\0é")]);

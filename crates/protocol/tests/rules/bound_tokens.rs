@@ -72,6 +72,7 @@ fn code_for(key: Option<u8>) -> AuthorizationCode {
 }
 
 /// The key a code is bound to, the key that is proven, and the key of the grant that comes of it.
+/// Attacks: C13.
 #[rstest]
 #[case::no_key_anywhere(None, None, Ok(None))]
 #[case::proven_first_at_the_token_endpoint(None, Some(1), Ok(Some(1)))]
@@ -116,6 +117,7 @@ fn refresh(grant: &Grant, client: &Client, proven: Option<u8>) -> Option<Reason>
 const ANOTHER_KEY: Option<Reason> = Some(Reason::RefreshTokenOfAnotherKey);
 
 /// RFC 9449 §5: a client without credentials is known by its key alone; one with credentials may change it.
+/// Attacks: F11, P06.
 #[rstest]
 #[case::public_with_its_key(public(), Some(1), Some(1), None)]
 #[case::public_with_another_key(public(), Some(1), Some(2), ANOTHER_KEY)]
@@ -177,6 +179,7 @@ fn that_must_be_bound(client: Client) -> Client {
 }
 
 /// Whatever the grant type: a client whose tokens must be bound has no way to one that is not.
+/// Attacks: P06.
 #[rstest]
 fn a_client_whose_tokens_must_be_bound_gets_no_other(
     #[values(

@@ -62,6 +62,7 @@ fn what_can_be_met_is_accepted(#[case] claims: Value) {
     assert_eq!(refusal(&claims.to_string()), None);
 }
 
+/// Attacks: Q11.
 #[rstest]
 #[case::one(json!({"id_token": {"acr": {"essential": true, "value": "loa4"}}}))]
 #[case::several(json!({"id_token": {"acr": {"essential": true, "values": ["loa3", "loa4"]}}}))]
@@ -86,6 +87,7 @@ fn acr_values_are_a_wish_and_never_refused() {
     assert_eq!(reason(check(&asking(&asked), &relying_party())), None);
 }
 
+/// Attacks: Q11.
 #[rstest]
 #[case::the_person(1, "", Ok(Next::Issue))]
 #[case::another(2, "", Ok(Next::SignIn))]

@@ -81,6 +81,7 @@ fn what_makes_sense_is_accepted(#[case] client: Client) {
     assert_eq!(client.validate(), Ok(()));
 }
 
+/// Attacks: R16, I13.
 #[rstest]
 #[case::no_name(Client { name: String::new(), ..confidential() }, ClientError::Name)]
 #[case::a_name_too_long(Client { name: "x".repeat(101), ..confidential() }, ClientError::Name)]
@@ -217,6 +218,7 @@ fn what_a_registration_leaves_out_is_the_safe_choice() {
     assert_eq!(client.refresh_shared, RefreshShared::Report);
 }
 
+/// Attacks: G02.
 #[rstest]
 #[case::web_server("https://rp.example/logged-out", true)]
 #[case::with_a_port_and_a_query("https://rp.example:8443/logged-out?tenant=7", true)]

@@ -22,6 +22,7 @@ fn redeem(exchange: &CodeExchange) -> Option<Reason> {
     reason(code().redeem(&confidential(), exchange, None, &Lifetimes::default(), now))
 }
 
+/// Attacks: C16.
 #[test]
 fn the_checks_come_in_an_order_that_helps_no_thief() {
     let mut client = Client {
@@ -77,6 +78,7 @@ fn the_checks_come_in_an_order_that_helps_no_thief() {
     assert_eq!(redeem(&client, &exchange, now), None);
 }
 
+/// Attacks: R23.
 #[test]
 fn a_code_that_went_to_an_address_which_was_taken_back_is_dead() {
     let client = Client {
@@ -89,6 +91,7 @@ fn a_code_that_went_to_an_address_which_was_taken_back_is_dead() {
     assert_eq!(redeem(&exchange()), None);
 }
 
+/// Attacks: C05.
 #[rstest]
 #[case::absent(None)]
 #[case::another(Some("https://rp.example/other"))]
@@ -103,6 +106,7 @@ fn a_code_is_bound_to_the_redirect_uri_it_was_sent_to(#[case] redirect_uri: Opti
     assert_eq!(redeem(&exchange), Some(Reason::RedirectUriChanged));
 }
 
+/// Attacks: R12.
 #[test]
 fn a_loopback_port_is_free_when_the_request_arrives_and_fixed_when_the_code_is_redeemed() {
     let client = crate::fixtures::returning_to("http://127.0.0.1/cb", confidential());
@@ -132,6 +136,7 @@ fn without_a_challenge() -> AuthorizationCode {
 }
 
 /// The matrix of RFC 9700 §4.8.2: a challenge demands its verifier, and a verifier demands its challenge.
+/// Attacks: C06, C07.
 #[rstest]
 #[case::proven(code(), Some(VERIFIER), None)]
 #[case::wrong(
@@ -165,6 +170,7 @@ fn possession_is_proven_or_was_never_promised(
     assert_eq!(reason(redeemed), because);
 }
 
+/// Attacks: C09.
 #[rstest]
 #[case::fresh(0, None)]
 #[case::in_its_last_second(59, None)]

@@ -61,6 +61,7 @@ fn a_remembered_consent_asks_only_for_what_is_new(
 }
 
 /// RFC 8252 §8.6: any app on the computer can borrow the name of a public client that lives there.
+/// Attacks: R21.
 #[rstest]
 fn a_public_client_on_the_device_is_asked_for_every_time(
     #[values("", "notes.read", "notes.read notes.write")] consented: &str,

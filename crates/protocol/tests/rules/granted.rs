@@ -213,6 +213,7 @@ fn tell(story: &Story) -> Outcome {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
+    /// Attacks: Q13.
     #[test]
     fn granted_is_within_requested_registered_and_consented(story in any_story()) {
         let registered = &story.client.scopes;
@@ -264,6 +265,7 @@ proptest! {
         }
     }
 
+    /// Attacks: C04.
     #[test]
     fn nobody_else_redeems_a_code(story in any_story(), who in "[a-z]{1,8}") {
         prop_assume!(who != "shop");

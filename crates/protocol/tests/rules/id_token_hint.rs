@@ -77,6 +77,7 @@ fn an_id_token_of_ours_is_taken_expired_or_not(#[case] changed: Value) {
     assert_eq!(refusal(&hint(changed)), None);
 }
 
+/// Attacks: Q10.
 #[rstest]
 #[case::for_another_client(json!({"aud": "other"}))]
 #[case::for_another_beside_us(json!({"aud": ["shop", "other"]}))]
@@ -199,6 +200,7 @@ fn pairwise() -> Client {
     }
 }
 
+/// Attacks: Q10.
 #[rstest]
 #[case::nobody(None, Ok(Next::SignIn), Err(Reason::LoginRequired))]
 #[case::the_person(Some(as_user(1)), Ok(Next::Issue), Ok(Next::Issue))]

@@ -31,6 +31,7 @@ fn token(audience: &str) -> AccessToken {
     }
 }
 
+/// Attacks: I02.
 #[rstest]
 #[case::the_client_its_api_names("notes-api", NOTES, true)]
 #[case::the_client_it_was_issued_to("shop", NOTES, false)]
@@ -63,6 +64,7 @@ fn only_its_own_client_may_revoke_a_token() {
     assert!(!may_revoke(&client_id("Shop"), &client_id("shop")));
 }
 
+/// Attacks: I02.
 #[test]
 fn inactive_says_nothing_else() {
     let json = serde_json::to_string(&Introspection::inactive()).unwrap();

@@ -202,6 +202,7 @@ fn logout_token() -> LogoutToken {
     LogoutToken::new(ISSUER, &client_id("shop"), subject, session(1), START)
 }
 
+/// Attacks: O05.
 #[test]
 fn a_logout_token_says_what_ended_and_no_more() {
     let mut claims = serde_json::to_value(logout_token()).unwrap();
@@ -229,6 +230,7 @@ fn no_two_logout_tokens_have_one_name() {
     assert_ne!(jti(), jti());
 }
 
+/// Attacks: J06.
 #[test]
 fn a_logout_token_passes_for_nothing_else() {
     let token = SERVER_KEY

@@ -9,6 +9,7 @@ use safeconduct_protocol::{
 
 use crate::fixtures::{COOKIE, START, confidential, pending, person, reason, scope, session, user};
 
+/// Attacks: L03, P12.
 #[rstest]
 #[case::this_browser(Some(COOKIE), 1, 0, None)]
 #[case::at_its_last_second(Some(COOKIE), 1, 900, None)]
@@ -50,6 +51,7 @@ fn as_user(number: u8) -> SignedInUser {
 
 const REFUSED: Option<Reason> = Some(Reason::PendingRequestFromAnotherSession);
 
+/// Attacks: L04.
 #[rstest]
 #[case::who_was_asked(Some(person("")), None)]
 #[case::who_allowed_more_meanwhile(Some(person("notes.read mail.read")), None)]

@@ -45,6 +45,7 @@ fn due(form: &PendingAuthorization, client: &Client, person: Option<&SignedInUse
 }
 
 /// Nobody is signed in; somebody is, who allowed nothing or all of it; somebody signed in for this very request.
+/// Attacks: Q08.
 #[rstest]
 //       prompt           nobody         new              remembered      signed in: new   remembered
 #[case("", [SignIn, Consent, Issue, Consent, Issue])]

@@ -26,6 +26,7 @@ fn parameters_of(request: &PushedRequest) -> Parameters {
     Parameters::parse(request.parameters.as_bytes()).unwrap()
 }
 
+/// Attacks: Q23.
 #[rstest]
 #[case::ours("shop", &format!("{REQUEST_URI}sc_par_x"), Ok(Some("sc_par_x")))]
 #[case::ours_whatever_it_holds("shop", REQUEST_URI, Ok(Some("")))]
@@ -58,6 +59,7 @@ fn who_brings_what_is_said_once(#[case] twice: &str) {
     assert_eq!(reason(pushed(&parameters)), Some(Reason::ParameterRepeated));
 }
 
+/// Attacks: Q24.
 #[rstest]
 #[case::at_once("shop", 1, 0, None)]
 #[case::in_its_last_second("shop", 1, PUSHED_LIFE - 1, None)]
@@ -124,6 +126,7 @@ fn a_pushed_request_asks_what_the_same_request_would_ask_itself() {
     );
 }
 
+/// Attacks: Q22.
 #[rstest]
 #[case::of_ours(REQUEST_URI)]
 #[case::of_somebody_else("https://rp.example/request.jwt")]
@@ -153,6 +156,7 @@ fn a_request_inside_a_request_is_refused(
     assert_eq!(reason(refused), Some(Reason::RequestObjectUnsupported));
 }
 
+/// Attacks: Q26.
 #[rstest]
 #[case::that_must_push(true, false, Some(Reason::PushedRequestRequired))]
 #[case::that_must_push_and_does(true, true, None)]
@@ -178,6 +182,7 @@ fn a_client_pushes_where_its_registration_says_so(
     assert_eq!(reason(checked), because);
 }
 
+/// Attacks: Q26.
 #[test]
 fn a_client_that_must_push_learns_nothing_else_from_a_request_of_its_own() {
     let client = Client {

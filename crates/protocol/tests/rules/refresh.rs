@@ -38,6 +38,7 @@ fn refreshing(scope_asked: Option<&str>, resource: Option<&str>) -> RefreshExcha
     }
 }
 
+/// Attacks: F09.
 #[rstest]
 #[case::its_owner(confidential(), START, None)]
 #[case::in_its_last_second(confidential(), START.plus(30 * 24 * 3600 - 1), None)]

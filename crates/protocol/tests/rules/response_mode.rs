@@ -21,6 +21,7 @@ fn registered_for(modes: &[ResponseMode]) -> Client {
 const UNSUPPORTED: Result<ResponseMode, Reason> = Err(Reason::ResponseModeUnsupported);
 
 /// What the request asks for, and how a refusal of that very request would travel.
+/// Attacks: Q06.
 #[rstest]
 #[case::by_default(&[Query], "", Ok(Query), Query)]
 #[case::the_first_is_the_default(&[FormPost, Query], "", Ok(FormPost), FormPost)]

@@ -211,6 +211,7 @@ where
 }
 
 /// What a later release adds is ignored by this one, so that two versions can serve one database.
+/// Attacks: A08.
 #[rstest]
 #[case::pending(full_request())]
 #[case::pending_least(least_request())]
@@ -303,6 +304,7 @@ fn every_artifact_opens_as_it_was_sealed() {
 }
 
 /// Every byte of each, one bit of it: the whole artifact is covered, not a sample.
+/// Attacks: Q29, C04.
 #[test]
 fn any_flipped_byte_in_any_artifact_is_refused() {
     for (kind, text) in artifacts() {
@@ -316,6 +318,7 @@ fn any_flipped_byte_in_any_artifact_is_refused() {
     }
 }
 
+/// Attacks: C09.
 #[test]
 fn any_changed_character_in_any_artifact_is_refused() {
     for (kind, text) in artifacts() {
@@ -381,6 +384,7 @@ fn a_code_is_short() {
 }
 
 /// Codes are good for a minute, and nodes are upgraded one by one: what the first release sealed still opens.
+/// Attacks: A08.
 #[test]
 fn a_code_of_the_first_release_opens() {
     let code = code_of(&full_request());

@@ -85,6 +85,7 @@ fn clients_of_one_sector_know_a_person_by_one_subject(#[case] one: Client, #[cas
     );
 }
 
+/// Attacks: I15.
 #[rstest]
 #[case::two_hosts(at("rp.example"), at("rp2.example"))]
 #[case::a_host_below_another(at("rp.example"), at("shop.rp.example"))]
@@ -116,6 +117,7 @@ fn clients_of_two_sectors_never_know_a_person_by_one_subject(
     );
 }
 
+/// Attacks: I15.
 #[test]
 fn two_persons_two_sessions_and_two_keys_never_give_one_name() {
     let client = at("rp.example");
@@ -132,6 +134,7 @@ fn two_persons_two_sessions_and_two_keys_never_give_one_name() {
 
 proptest! {
     /// RFC 9700 §4.15: a client can't be registered under a name that reads as a person.
+    /// Attacks: T17.
     #[test]
     fn no_subject_is_a_client_or_another_user(number in any::<u8>(), host in "[a-z]{1,12}\\.example") {
         let (pairwise, public) = (at(&host), confidential());

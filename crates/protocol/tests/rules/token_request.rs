@@ -110,6 +110,7 @@ fn a_refresh_names_a_scope_or_leaves_it(#[case] body: &str, #[case] asked: Optio
     assert_eq!(exchange.scope, asked.map(scope));
 }
 
+/// Attacks: T15.
 #[rstest]
 #[case("grant_type=authorization_code&code=a", GrantType::AuthorizationCode)]
 #[case("grant_type=refresh_token&refresh_token=a", GrantType::RefreshToken)]
@@ -133,6 +134,7 @@ fn a_client_uses_only_the_grant_types_it_is_registered_for(
     assert_eq!(reason(allowed), expected);
 }
 
+/// Attacks: T16.
 #[test]
 fn a_client_without_credentials_gets_no_token_of_its_own() {
     let client = Client {

@@ -61,7 +61,15 @@ fn directory_of(name_of_crate: &str) -> PathBuf {
 
 /// The text of every Rust file of a crate.
 fn sources(directory: &Path) -> String {
-    let mut text = String::new();
+    let files = rust_files(directory).into_iter();
+    files
+        .map(|file| fs::read_to_string(file).unwrap())
+        .collect()
+}
+
+/// Every Rust file below a directory of ours.
+pub(crate) fn rust_files(directory: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
     let mut directories = vec![directory.to_owned()];
     while let Some(directory) = directories.pop() {
         for entry in fs::read_dir(&directory).unwrap() {
@@ -70,9 +78,9 @@ fn sources(directory: &Path) -> String {
             if path.is_dir() && !is_installed {
                 directories.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                text += &fs::read_to_string(&path).unwrap();
+                files.push(path);
             }
         }
     }
-    text
+    files
 }

@@ -88,6 +88,7 @@ fn a_network_of_strangers_is_no_proxy(#[case] network: &str, #[case] says: &str)
     );
 }
 
+/// Attacks: A09.
 #[test]
 fn everybody_is_refused_and_not_only_warned_of() {
     for network in ["0.0.0.0/0", "::/0"] {
@@ -186,6 +187,7 @@ require_pkce = "no"
     "#);
 }
 
+/// Attacks: A09.
 #[rstest]
 #[case("https://id.example.com", "")]
 #[case("http://localhost:8420", "")]
@@ -394,6 +396,7 @@ fn said_of_client(text: &str) -> String {
     ))
 }
 
+/// Attacks: A09.
 #[rstest]
 #[case("", "")]
 #[case(
@@ -880,6 +883,7 @@ fn a_database_password_comes_from_a_file_or_the_environment_and_is_never_shown()
     assert_snapshot!(said_of_database("postgres://ada@db/sc", true, file), @"postgres://ada@db/sc");
 }
 
+/// Attacks: A09.
 #[rstest]
 #[case("0123456789abcdef0123456789abcdef\n", 0o600, "")]
 #[case(

@@ -113,6 +113,7 @@ async fn the_standby_takes_over_with_everything_that_was_acknowledged_behind_a_p
     Ok(())
 }
 
+/// Attacks: E10.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_acknowledged_that_the_standby_lacks_behind_a_proxy() -> Result<()> {
     let cluster = Cluster::start().await?;

@@ -163,6 +163,7 @@ impl Restorable for Dumped {
     }
 }
 
+/// Attacks: A05, E24.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restored_file_gives_nothing_back_that_was_used_with_sqlite3() -> Result<()> {
     let site = Site::new("sqlite:safeconduct.db")?;
@@ -170,6 +171,7 @@ async fn a_restored_file_gives_nothing_back_that_was_used_with_sqlite3() -> Resu
     nothing_comes_back(site, File { path }).await
 }
 
+/// Attacks: A05, E24.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restored_database_gives_nothing_back_that_was_used_on_postgresql() -> Result<()> {
     let database = Postgres::shared().create_database();

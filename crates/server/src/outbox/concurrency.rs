@@ -162,6 +162,7 @@ mod tests {
         drop(delivery(&deliveries, "slow", NOW));
     }
 
+    /// Attacks: Z06.
     #[test]
     fn there_is_an_end_to_deliveries_at_once() {
         let deliveries = Deliveries::default();

@@ -93,6 +93,7 @@ fn misleads(character: char) -> bool {
 mod tests {
     use super::*;
 
+    /// Attacks: L25.
     #[test]
     fn markup_in_a_value_is_text() {
         assert_eq!(
@@ -109,6 +110,7 @@ mod tests {
         assert_eq!(carried("\u{80}\u{9f}\u{a0}"), "\u{80}\u{9f}&#160;");
     }
 
+    /// Attacks: L25, G03.
     #[test]
     fn characters_that_mislead_are_left_out() {
         assert_eq!(escaped("Demo\u{202e}setoN\u{0}\u{200b}"), "DemosetoN");

@@ -79,6 +79,7 @@ mod tests {
         Some(value)
     }
 
+    /// Attacks: Q07.
     #[rstest]
     #[case::default_port("https://notes.example/callback?a=b", "https://notes.example")]
     #[case::port("https://notes.example:8443/callback", "https://notes.example:8443")]

@@ -121,6 +121,7 @@ fn every_page_has_one_heading_one_main_part_a_title_and_a_way_to_skip_to_it() {
     }
 }
 
+/// Attacks: L25, C15, G03.
 #[test]
 fn no_page_holds_a_script_an_inline_style_or_anything_from_elsewhere() {
     for (name, html) in samples::render(&pages()) {
@@ -524,6 +525,7 @@ fn what_was_received_is_cut_where_it_is_long_or_much() {
     assert!(html.len() < 10 * 1024);
 }
 
+/// Attacks: R10.
 #[test]
 fn a_link_to_a_script_is_no_link() {
     let answered = pages().already_answered(ClientLink {
@@ -558,6 +560,7 @@ fn an_answer_by_form_carries_each_field_to_the_redirect_uri_and_submits_itself()
 }
 
 /// Whatever the `state` is, the client gets it back unchanged.
+/// Attacks: Q07.
 #[test]
 fn a_field_of_an_answer_is_escaped_and_loses_nothing() {
     let state = "\"><script>&amp;'\u{202e}\u{200b}\r\n\té\u{1f600}\u{85}";
@@ -775,6 +778,7 @@ fn answers(pages: &Pages, value: &str) -> Vec<String> {
     ]
 }
 
+/// Attacks: L25, G03.
 #[test]
 fn a_hostile_value_changes_no_structure_and_no_direction() {
     let shape = |html: &str| -> Vec<(String, Vec<String>)> {
@@ -818,6 +822,7 @@ fn a_file_is_found_by_the_name_its_content_gives_it_and_by_no_other() {
     }
 }
 
+/// Attacks: L10.
 #[test]
 fn a_page_may_be_framed_by_nobody_and_posted_on_to_anybody() {
     let policy = headers()

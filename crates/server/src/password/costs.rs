@@ -95,6 +95,7 @@ mod tests {
         }
     }
 
+    /// Attacks: L12.
     #[test]
     fn names_without_a_hash_cost_as_often_as_much_as_those_with_one() {
         let costs = costs(250, 750);

@@ -266,6 +266,7 @@ fn a_node_with_a_mad_clock_keeps_nobody_out() {
     assert_eq!(nodes.guess(1, "ada", NOON), None);
 }
 
+/// Attacks: E26.
 #[test]
 fn what_cannot_be_read_counts_for_nothing() {
     let mut nodes = Nodes::new(2, budget(2, 60), LOOSE);

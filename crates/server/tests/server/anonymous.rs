@@ -9,6 +9,7 @@ use crate::support::{Ask, Code, Credentials, Form, TestServer, assertion, proof_
 /// How many of each kind are sent; twenty kinds, so more than ten thousand in all.
 const MANY: usize = 600;
 
+/// Attacks: C10, Z02.
 #[tokio::test]
 async fn ten_thousand_requests_of_strangers_write_nothing() {
     let server = TestServer::start().await;
@@ -82,6 +83,7 @@ async fn ten_thousand_requests_of_strangers_write_nothing() {
     assert_eq!((server.rows(), server.dump()), before);
 }
 
+/// Attacks: Z02.
 #[tokio::test]
 async fn nor_do_wrong_passwords_and_forged_assertions() {
     let server = TestServer::start().await;
@@ -109,6 +111,7 @@ async fn nor_do_wrong_passwords_and_forged_assertions() {
     assert_eq!((server.rows(), server.dump()), before);
 }
 
+/// Attacks: F12, F15.
 #[tokio::test]
 async fn a_grant_takes_one_row_however_often_it_is_used() {
     let server = TestServer::start().await;

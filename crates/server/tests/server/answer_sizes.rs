@@ -60,6 +60,7 @@ async fn sign_in_and_redeem(server: &TestServer, ask: &Ask, state: &str) -> bool
     is_page_on_the_way(&onwards) || is_page_on_the_way(&answer) || is_page_on_the_way(&denied)
 }
 
+/// Attacks: Z04.
 #[rstest]
 #[case::ordinary(300, 43, 60, false)]
 #[case::a_kilobyte(1_000, 43, 60, false)]

@@ -47,6 +47,7 @@ async fn try_assertion(server: &TestServer, assertion: &str) -> Answer {
         .await
 }
 
+/// Attacks: T08.
 #[tokio::test]
 async fn an_assertion_is_good_once() {
     let server = TestServer::start().await;
@@ -94,6 +95,7 @@ async fn an_assertion_is_good_once() {
     );
 }
 
+/// Attacks: T08.
 #[tokio::test]
 async fn a_replayed_assertion_redeems_no_code_and_rotates_no_token() {
     let server = TestServer::start().await;
@@ -136,6 +138,7 @@ async fn a_replayed_assertion_redeems_no_code_and_rotates_no_token() {
     );
 }
 
+/// Attacks: T08.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_64_uses_of_an_assertion_at_once_one_is_served() {
     let server = TestServer::start().await;
@@ -152,6 +155,7 @@ async fn of_64_uses_of_an_assertion_at_once_one_is_served() {
     }
 }
 
+/// Attacks: T07, T09.
 #[tokio::test]
 async fn an_assertion_names_everything_and_nothing_for_long() {
     let server = TestServer::start().await;
@@ -206,6 +210,7 @@ async fn an_assertion_names_everything_and_nothing_for_long() {
     assert_eq!(try_assertion(&server, &sign(json!({}))).await.status, 200);
 }
 
+/// Attacks: T06.
 #[tokio::test]
 async fn an_assertion_is_signed_with_a_registered_key() {
     let server = TestServer::start().await;
@@ -265,6 +270,7 @@ async fn an_assertion_is_signed_with_a_registered_key() {
     );
 }
 
+/// Attacks: T06.
 #[tokio::test]
 async fn an_assertion_is_for_the_client_that_signs_it() {
     let server = TestServer::start().await;
@@ -321,6 +327,7 @@ async fn an_assertion_is_for_the_client_that_signs_it() {
     );
 }
 
+/// Attacks: T07.
 #[tokio::test]
 async fn the_token_endpoint_is_an_audience_only_where_the_registration_says_so() {
     let server = TestServer::start().await;

@@ -34,6 +34,7 @@ pub(crate) async fn assert_serves(server: &TestServer, ask: &Ask) {
     );
 }
 
+/// Attacks: Q02, Q06, Q13, Q14, Q15, Q16, Q17, Q23, P08.
 #[rstest]
 #[case::no_response_type(Ask::of("shop").without("response_type"), "invalid_request (response-type-missing)")]
 #[case::token(Ask::of("shop").with("response_type", "token"), "unsupported_response_type (response-type-unsupported)")]
@@ -84,6 +85,7 @@ async fn what_is_wrong_otherwise_is_told_to_the_client(#[case] ask: Ask, #[case]
     assert_serves(&server, &Ask::of(&ask.client)).await;
 }
 
+/// Attacks: Q03.
 #[tokio::test]
 async fn each_parameter_is_sent_once_and_a_repeated_state_is_not_echoed() {
     let server = TestServer::start().await;
@@ -132,6 +134,7 @@ async fn each_parameter_is_sent_once_and_a_repeated_state_is_not_echoed() {
     assert_serves(&server, &unknown).await;
 }
 
+/// Attacks: Q04.
 #[tokio::test]
 async fn a_long_state_comes_back_whole_and_a_longer_one_is_refused() {
     let server = TestServer::start().await;
@@ -167,6 +170,7 @@ async fn a_long_state_comes_back_whole_and_a_longer_one_is_refused() {
     assert_snapshot!(answer, @"303 https://shop.example/callback error=invalid_request (nonce-too-long) iss=https://id.example");
 }
 
+/// Attacks: Q04.
 #[tokio::test]
 async fn a_request_that_is_too_large_is_refused_and_not_echoed() {
     let server = TestServer::start().await;
@@ -204,6 +208,7 @@ async fn a_request_that_is_too_large_is_refused_and_not_echoed() {
     assert_serves(&server, &Ask::of("shop")).await;
 }
 
+/// Attacks: Q04.
 #[tokio::test]
 async fn what_does_not_fit_is_refused_at_once_and_not_half_way() {
     let server = TestServer::start().await;
@@ -335,6 +340,7 @@ async fn a_post_is_sent_on_to_ourselves_with_nothing_of_it_in_clear() {
     );
 }
 
+/// Attacks: R18.
 #[tokio::test]
 async fn a_post_keeps_its_parameters_in_its_body() {
     let server = TestServer::start().await;
@@ -351,6 +357,7 @@ async fn a_post_keeps_its_parameters_in_its_body() {
     assert_page(&answer, "content-type-unsupported");
 }
 
+/// Attacks: Q29.
 #[tokio::test]
 async fn what_we_send_to_ourselves_cannot_be_changed_on_the_way() {
     let server = TestServer::start().await;
@@ -397,6 +404,7 @@ async fn only_get_and_post_are_answered() {
     }
 }
 
+/// Attacks: L23, I10.
 #[tokio::test]
 async fn requests_under_another_name_are_turned_away() {
     let server = TestServer::start().await;
@@ -458,6 +466,7 @@ async fn a_pending_request_is_good_for_a_quarter_of_an_hour() {
     );
 }
 
+/// Attacks: Q30.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_thousand_requests_at_once_get_each_its_own_answer() {
     let server = TestServer::start().await;

@@ -203,6 +203,7 @@ async fn each_client_is_told_in_its_own_words_and_with_its_own_signature() {
     assert_ne!(club.2, twin.2, "one session is one person");
 }
 
+/// Attacks: Z06.
 #[tokio::test]
 async fn only_who_was_signed_in_to_in_this_session_is_told() {
     let server = patient().await;
@@ -227,6 +228,7 @@ async fn only_who_was_signed_in_to_in_this_session_is_told() {
 }
 
 /// O05: a slow client keeps nobody waiting, and is told all the same.
+/// Attacks: G02, O05.
 #[tokio::test]
 async fn a_slow_client_keeps_nobody_waiting() {
     let server = waiting(Duration::from_secs(2)).await;
@@ -281,6 +283,7 @@ async fn a_client_says_that_it_understood(#[case] reply: Reply) {
 }
 
 /// O05: bounded, and by the clock.
+/// Attacks: O05.
 #[rstest]
 #[case::broken(Reply::With(500, "a very long story"))]
 #[case::busy(Reply::With(503, ""))]
@@ -364,6 +367,7 @@ async fn a_client_that_is_gone_is_left_alone_for_a_moment() {
 }
 
 /// G02: a redirect leads nowhere.
+/// Attacks: G02, O05.
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
     let server = patient().await;
@@ -579,6 +583,7 @@ async fn a_client_that_moved_is_told_where_it_is() {
     assert_eq!((old.heard().len(), new.heard().len()), (1, 1));
 }
 
+/// Attacks: G02.
 #[tokio::test]
 async fn a_client_that_is_no_more_is_not_called() {
     let server = patient().await;
@@ -592,6 +597,7 @@ async fn a_client_that_is_no_more_is_not_called() {
 }
 
 /// E29: a client that hangs has its share of the lines, and no more.
+/// Attacks: O05, E29.
 #[tokio::test]
 async fn a_client_that_hangs_holds_up_nobody_else() {
     let server = patient().await;
@@ -626,6 +632,7 @@ async fn a_client_that_hangs_holds_up_nobody_else() {
 
 /// One app hangs and has hundreds of people to be told of, another answers at once: it is told with the first look, whatever the
 /// first one does, and as soon as a line is free the next in turn has it.
+/// Attacks: E29.
 #[tokio::test]
 async fn hundreds_for_an_app_that_hangs_delay_no_other_app() {
     let server = patient().await;

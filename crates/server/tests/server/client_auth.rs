@@ -29,6 +29,7 @@ fn post(id: &str, secret: &str) -> Credentials {
     Credentials::Post(id.to_owned(), secret.to_owned())
 }
 
+/// Attacks: T01, T03.
 #[tokio::test]
 async fn a_client_that_fails_learns_nothing_about_why() {
     let server = TestServer::start().await;
@@ -66,6 +67,7 @@ async fn a_client_that_fails_learns_nothing_about_why() {
     assert_eq!(server.exchange(&code).await.status, 200);
 }
 
+/// Attacks: T16.
 #[tokio::test]
 async fn a_disabled_client_fails_like_an_unknown_one() {
     let server = TestServer::start().await;
@@ -96,6 +98,7 @@ async fn a_disabled_client_fails_like_an_unknown_one() {
     );
 }
 
+/// Attacks: T03.
 #[tokio::test]
 async fn a_client_authenticates_once_and_in_one_way() {
     let server = TestServer::start().await;
@@ -239,6 +242,7 @@ async fn a_plus_that_was_not_encoded_in_the_body_is_told_in_the_log() {
     assert_ne!(answer.to_string(), FAILED);
 }
 
+/// Attacks: T04.
 #[tokio::test]
 async fn nothing_is_read_from_the_url() {
     let server = TestServer::start().await;
@@ -264,6 +268,7 @@ async fn nothing_is_read_from_the_url() {
     assert_eq!(server.exchange(&code).await.status, 200);
 }
 
+/// Attacks: T12.
 #[tokio::test]
 async fn only_a_form_of_bearable_size_is_read() {
     let server = TestServer::start().await;
@@ -322,6 +327,7 @@ async fn only_a_form_of_bearable_size_is_read() {
     assert_eq!(server.send(request).await.status, 200);
 }
 
+/// Attacks: T10.
 #[tokio::test]
 async fn the_endpoints_answer_to_post_alone() {
     let server = TestServer::start().await;
@@ -347,6 +353,7 @@ async fn the_endpoints_answer_to_post_alone() {
     }
 }
 
+/// Attacks: T15.
 #[tokio::test]
 async fn a_grant_type_is_known_and_registered_or_refused() {
     let server = TestServer::start().await;
@@ -420,6 +427,7 @@ async fn a_grant_type_is_known_and_registered_or_refused() {
     assert_snapshot!(answer, @"400 unauthorized_client (public-client)");
 }
 
+/// Attacks: T16.
 #[tokio::test]
 async fn a_client_acts_for_itself_within_its_registration() {
     let server = TestServer::start().await;
@@ -465,6 +473,7 @@ async fn a_client_acts_for_itself_within_its_registration() {
     assert_snapshot!(server.token("robot", &other).await, @"400 invalid_target (resource-not-allowed)");
 }
 
+/// Attacks: T21.
 #[tokio::test]
 async fn an_old_secret_is_good_for_the_overlap_and_no_longer() {
     let server = TestServer::start().await;

@@ -175,6 +175,7 @@ async fn what_was_forgotten_is_not_good_again_after_the_clock_was_set_back() {
     assert_eq!(server.send(request).await.status, 503);
 }
 
+/// Attacks: E18.
 #[tokio::test]
 async fn a_machine_that_believes_it_is_1970_or_9999_signs_nothing() {
     let server = TestServer::start().await;
@@ -197,6 +198,7 @@ async fn a_machine_that_believes_it_is_1970_or_9999_signs_nothing() {
     assert_eq!(answer.status, 200);
 }
 
+/// Attacks: E18.
 #[tokio::test]
 async fn a_clock_that_is_decades_ahead_of_the_last_sweep_is_not_believed() {
     let server = TestServer::start().await;
@@ -218,6 +220,7 @@ async fn a_clock_that_is_decades_ahead_of_the_last_sweep_is_not_believed() {
     assert!(server.server().sweep().await.is_err());
 }
 
+/// Attacks: E24.
 #[tokio::test]
 async fn a_node_that_saw_more_of_the_database_than_is_there_serves_nobody() {
     let server = TestServer::start().await;

@@ -13,6 +13,7 @@ use crate::support::{
     Answer, Ask, Code, Credentials, Form, MAIL, NOTES, STATE, TestServer, secret_of,
 };
 
+/// Attacks: T24.
 #[tokio::test]
 async fn a_code_buys_tokens() {
     let server = TestServer::start().await;
@@ -81,6 +82,7 @@ async fn an_api_has_its_tokens_signed_with_what_it_is_registered_for() {
     assert!(!server.is_active(&after.access).await);
 }
 
+/// Attacks: C01.
 #[tokio::test]
 async fn a_code_that_is_used_twice_takes_back_what_it_bought() {
     let server = TestServer::start().await;
@@ -112,6 +114,7 @@ async fn a_code_that_is_used_twice_takes_back_what_it_bought() {
     );
 }
 
+/// Attacks: C02.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_64_at_once_at_most_one_is_served_and_then_the_grant_is_dead() {
     let server = TestServer::start().await;
@@ -187,6 +190,7 @@ async fn leave_the_code_good(server: &TestServer, code: &Code, tries: &[(Form, &
     assert!(server.is_active(&tokens.access).await);
 }
 
+/// Attacks: C05, C06, C14, C16.
 #[tokio::test]
 async fn a_wrong_redirect_uri_or_verifier_costs_the_owner_nothing() {
     let server = TestServer::start().await;
@@ -249,6 +253,7 @@ async fn a_wrong_redirect_uri_or_verifier_costs_the_owner_nothing() {
     leave_the_code_good(&server, &code, &tries).await;
 }
 
+/// Attacks: C04.
 #[tokio::test]
 async fn another_client_can_do_nothing_with_a_code() {
     let server = TestServer::start().await;
@@ -269,6 +274,7 @@ async fn another_client_can_do_nothing_with_a_code() {
     assert_eq!(server.exchange(&code).await.status, 200);
 }
 
+/// Attacks: C16.
 #[tokio::test]
 async fn who_does_not_authenticate_changes_nothing() {
     let server = TestServer::start().await;
@@ -291,6 +297,7 @@ async fn who_does_not_authenticate_changes_nothing() {
     assert_eq!(server.exchange(&code).await.status, 200);
 }
 
+/// Attacks: C09.
 #[tokio::test]
 async fn a_code_is_good_for_a_minute() {
     let server = TestServer::start().await;
@@ -313,6 +320,7 @@ async fn a_code_is_good_for_a_minute() {
     assert!(server.is_active(&tokens.access).await);
 }
 
+/// Attacks: C09, C10.
 #[tokio::test]
 async fn a_code_has_one_spelling() {
     let server = TestServer::start().await;
@@ -361,6 +369,7 @@ async fn a_code_has_one_spelling() {
     leave_the_code_good(&server, &code, &tries).await;
 }
 
+/// Attacks: C10.
 #[tokio::test]
 async fn no_two_codes_are_alike() {
     let server = TestServer::start().await;
@@ -383,6 +392,7 @@ async fn no_two_codes_are_alike() {
     assert_eq!(different.len(), parts.len());
 }
 
+/// Attacks: C07.
 #[tokio::test]
 async fn a_verifier_without_a_challenge_is_a_downgrade() {
     let server = TestServer::start().await;
@@ -402,6 +412,7 @@ async fn a_verifier_without_a_challenge_is_a_downgrade() {
     assert_eq!(server.exchange(&code).await.status, 200);
 }
 
+/// Attacks: Q17.
 #[tokio::test]
 async fn a_resource_at_the_token_endpoint_may_only_repeat_what_was_granted() {
     let server = TestServer::start().await;
@@ -432,6 +443,7 @@ async fn what_the_client_lost_meanwhile_is_not_minted() {
     assert_snapshot!(server.exchange(&all).await, @"400 invalid_grant (grant-ended)");
 }
 
+/// Attacks: R23.
 #[tokio::test]
 async fn a_code_that_went_to_an_address_which_is_gone_buys_nothing() {
     let server = TestServer::start().await;
@@ -446,6 +458,7 @@ async fn a_code_that_went_to_an_address_which_is_gone_buys_nothing() {
     assert_eq!(server.exchange(&code).await.status, 200);
 }
 
+/// Attacks: C15.
 #[tokio::test]
 async fn the_way_of_a_code_leaves_no_trace_in_a_referrer() {
     let server = TestServer::start().await;

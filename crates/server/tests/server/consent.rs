@@ -9,6 +9,7 @@ fn is_consent(answer: &Answer) -> bool {
     answer.body.contains("id=\"consent-allow\"")
 }
 
+/// Attacks: G03.
 #[tokio::test]
 async fn the_page_says_who_asks_for_what_and_where_it_leads() {
     let server = TestServer::start().await;
@@ -147,6 +148,7 @@ async fn who_is_asked_is_the_clients_policy() {
     assert!(is_consent(&ada.authorize(&Ask::of("shop")).await));
 }
 
+/// Attacks: R21.
 #[rstest]
 #[case::private_scheme("com.example.phone:/callback")]
 #[case::loopback("http://127.0.0.1:51004/callback")]
@@ -169,6 +171,7 @@ async fn an_app_on_the_device_is_asked_about_every_time(#[case] redirect_uri: &s
     assert!(ada.authorize(&Ask::of("kiosk")).await.has_code());
 }
 
+/// Attacks: L02.
 #[rstest]
 #[case::cross_site(&[("sec-fetch-site", "cross-site")])]
 #[case::same_site(&[("sec-fetch-site", "same-site")])]
@@ -190,6 +193,7 @@ async fn a_form_of_another_site_allows_nothing(#[case] headers: &[(&str, &str)])
     assert!(ada.allow(&page).await.has_code());
 }
 
+/// Attacks: L04.
 #[tokio::test]
 async fn only_who_was_asked_can_answer() {
     let server = TestServer::start().await;
@@ -304,6 +308,7 @@ async fn an_answer_is_yes_or_no() {
     assert!(ada.allow(&page).await.has_code());
 }
 
+/// Attacks: L27.
 #[tokio::test]
 async fn what_was_answered_stays_answered() {
     let server = TestServer::start().await;

@@ -28,6 +28,7 @@ async fn preflight(server: &TestServer, path: &str) -> Answer {
     call(server, Method::OPTIONS, path, &asked).await
 }
 
+/// Attacks: T10.
 #[tokio::test]
 async fn a_preflight_is_answered_where_apps_in_a_browser_call() {
     for issuer in ["https://id.example", "https://id.example/tenant"] {

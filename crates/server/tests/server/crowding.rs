@@ -38,6 +38,7 @@ fn a_network_of_new_names(number: u16) -> (String, IpAddr) {
     (format!("nobody{number}"), address.into())
 }
 
+/// Attacks: Z01.
 #[rstest]
 #[case::from_one_account(one_account)]
 #[case::from_one_network_with_ever_new_names_and_addresses(a_network_of_new_names)]

@@ -42,6 +42,7 @@ async fn document(server: &TestServer) -> Value {
     openid.json()
 }
 
+/// Attacks: I10.
 #[tokio::test]
 async fn everything_that_is_said_is_true() {
     for issuer in [

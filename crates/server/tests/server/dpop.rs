@@ -202,6 +202,7 @@ async fn whoever_proves_a_key_buys_tokens_that_are_bound_to_it() {
     assert_eq!(said(&answer.tokens().access).get("cnf"), None);
 }
 
+/// Attacks: P01, P02, P03.
 #[tokio::test]
 async fn what_proves_nothing_buys_nothing_and_costs_nothing() {
     let server = TestServer::start().await;
@@ -234,6 +235,7 @@ async fn what_proves_nothing_buys_nothing_and_costs_nothing() {
     }
 }
 
+/// Attacks: P02.
 #[rstest]
 #[case::ten_seconds_old("iat", json!(-10))]
 #[case::ten_seconds_ahead("iat", json!(10))]
@@ -278,6 +280,7 @@ async fn a_server_below_a_path_is_proven_to_there() {
     assert_eq!(answer.status, 200);
 }
 
+/// Attacks: C13.
 #[tokio::test]
 async fn a_code_that_was_asked_for_with_a_key_is_of_use_to_that_key_alone() {
     let server = TestServer::start().await;
@@ -322,6 +325,7 @@ async fn what_names_no_key_is_told_to_the_client(#[case] dpop_jkt: &str) {
     assert_eq!(page.status, 200, "{page:?}");
 }
 
+/// Attacks: F11.
 #[tokio::test]
 async fn the_refresh_token_of_a_client_without_credentials_is_bound_to_its_key() {
     let server = TestServer::start().await;
@@ -382,6 +386,7 @@ async fn a_refresh_token_that_was_bound_to_nothing_is_not_bound_by_whoever_has_i
     assert_eq!(answer.status, 200, "{answer:?}");
 }
 
+/// Attacks: P06.
 #[tokio::test]
 async fn a_client_with_credentials_may_change_its_key_and_never_goes_without() {
     let server = TestServer::start().await;
@@ -407,6 +412,7 @@ async fn a_client_with_credentials_may_change_its_key_and_never_goes_without() {
     assert_eq!(answer.status, 200);
 }
 
+/// Attacks: P06.
 #[tokio::test]
 async fn a_client_that_must_prove_a_key_gets_nothing_without() {
     let server = TestServer::start().await;
@@ -431,6 +437,7 @@ async fn a_client_that_must_prove_a_key_gets_nothing_without() {
     }
 }
 
+/// Attacks: P04.
 #[tokio::test]
 async fn a_proof_is_good_for_one_request_on_whichever_node() {
     let server = TestServer::start().await;
@@ -485,6 +492,7 @@ async fn a_request_that_is_refused_uses_no_proof_up() {
     assert!(server.is_active(&answer.tokens().access).await);
 }
 
+/// Attacks: P04.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_64_requests_with_one_proof_at_once_one_is_served() {
     let server = TestServer::start().await;
@@ -561,6 +569,7 @@ pub(crate) fn carrying(nonce: &str, key: &SigningKey, mut claims: Value) -> Stri
     key.sign_proof(PROOF_TYP, &claims).unwrap()
 }
 
+/// Attacks: P03.
 #[tokio::test]
 async fn a_server_that_asks_for_its_nonce_takes_no_proof_without() {
     let server = nonce_server().await;
@@ -584,6 +593,7 @@ async fn a_server_that_asks_for_its_nonce_takes_no_proof_without() {
     assert_eq!(answer.json()["token_type"], "Bearer", "{answer:?}");
 }
 
+/// Attacks: P07.
 #[tokio::test]
 async fn a_nonce_ends_and_so_do_the_proofs_that_were_made_ahead() {
     let server = nonce_server().await;

@@ -58,6 +58,7 @@ async fn a_code_arrives_by_form_and_is_as_good_as_any() {
     assert!(server.exchange(&code).await.tokens().id.is_some());
 }
 
+/// Attacks: Q07.
 #[tokio::test]
 async fn the_page_posts_to_the_proven_address_and_nowhere_else() {
     let server = TestServer::start().await;
@@ -124,6 +125,7 @@ async fn a_refusal_arrives_the_same_way() {
     assert_eq!(names, ["error", "error_description", "iss"]);
 }
 
+/// Attacks: Q07.
 #[rstest]
 #[case::markup("\"><script>alert(1)</script>")]
 #[case::quotes("' \" ` &quot; &#39; &amp;amp;")]
@@ -174,6 +176,7 @@ async fn nothing_of_it_stands_in_a_url() {
     assert_eq!(answer.body.matches(&code).count(), 1);
 }
 
+/// Attacks: Q06.
 #[tokio::test]
 async fn a_client_that_is_not_registered_for_it_is_told_so_the_other_way() {
     let server = TestServer::start().await;
@@ -210,6 +213,7 @@ async fn a_client_may_have_it_by_default() {
     assert_eq!(field(&answer, "error"), "invalid_request");
 }
 
+/// Attacks: R24.
 #[tokio::test]
 async fn an_address_that_is_not_registered_gets_no_form_either() {
     let server = TestServer::start().await;

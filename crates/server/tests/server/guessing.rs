@@ -59,6 +59,7 @@ async fn with_five_guesses_for_each_account() -> TestServer {
     .await
 }
 
+/// Attacks: L14.
 #[tokio::test]
 async fn guesses_that_go_from_node_to_node_are_slowed_down_like_any_other() {
     let one = TestServer::start().await;
@@ -89,6 +90,7 @@ async fn guesses_that_go_from_node_to_node_are_slowed_down_like_any_other() {
     assert_eq!(guess(&one, "ada", HERE).await, 429, "one guess for both");
 }
 
+/// Attacks: L14.
 #[tokio::test]
 async fn a_restart_forgets_no_guess() {
     let mut server = TestServer::start().await;
@@ -122,6 +124,7 @@ async fn a_process_that_is_killed_takes_the_guesses_since_its_last_poll_with_it_
     }
 }
 
+/// Attacks: L19.
 #[tokio::test]
 async fn an_owner_gets_in_with_a_browser_they_signed_in_with_whatever_was_restarted() {
     let server = with_five_guesses_for_each_account().await;
@@ -186,6 +189,7 @@ async fn seen_by_a_stranger(username: &str, password: &str) -> Vec<String> {
     seen
 }
 
+/// Attacks: L11.
 #[rstest]
 #[case::wrong("ada", "wrong")]
 #[case::too_long("ada", &"x".repeat(5_000))]
@@ -203,6 +207,7 @@ async fn guesses_tell_nobody_whether_there_is_an_account(
     assert_eq!(seen_by_a_stranger(username, password).await, of_nobody);
 }
 
+/// Attacks: L12.
 #[tokio::test]
 async fn an_empty_password_is_asked_for_and_counts_for_nobody() {
     let server = with_five_guesses_for_each_account().await;
@@ -231,6 +236,7 @@ async fn work_of(server: &TestServer, username: &str, password: &str) -> u64 {
     work().await - before
 }
 
+/// Attacks: L12.
 #[tokio::test]
 async fn whatever_is_checked_costs_one_hash_as_stored_ones_do() {
     let server = TestServer::start().await;
@@ -268,6 +274,7 @@ async fn whatever_is_checked_costs_one_hash_as_stored_ones_do() {
     works(38_912 * 3).await;
 }
 
+/// Attacks: Z02.
 #[tokio::test]
 async fn a_flood_of_guesses_is_one_row_that_names_nobody() {
     let server = TestServer::start().await;

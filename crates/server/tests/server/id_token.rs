@@ -242,6 +242,7 @@ async fn a_refresh_says_the_same_of_the_sign_in_again() {
     assert!(server.token("club", &narrowed).await.tokens().id.is_some());
 }
 
+/// Attacks: I13.
 #[tokio::test]
 async fn each_client_gets_the_signature_it_is_registered_for() {
     let mut server = TestServer::start().await;
@@ -287,6 +288,7 @@ async fn a_claim_comes_in_it_where_it_was_asked_for_there() {
     assert_eq!(claim(&again, "email"), "ada@lovelace.example");
 }
 
+/// Attacks: I15.
 #[tokio::test]
 async fn clients_of_two_sectors_cannot_tell_that_they_know_the_same_person() {
     let server = TestServer::start().await;

@@ -16,6 +16,7 @@ fn assert_nothing_is_said(answer: &Answer) {
     assert_eq!(answer.header("cache-control"), "no-store");
 }
 
+/// Attacks: T24.
 #[tokio::test]
 async fn an_api_learns_what_a_token_for_it_says() {
     let server = TestServer::start().await;
@@ -42,6 +43,7 @@ async fn a_sealed_token_says_the_same_as_a_signed_one() {
     assert_eq!(said(&sealed.access).await, said(&signed.access).await);
 }
 
+/// Attacks: I02.
 #[tokio::test]
 async fn nobody_else_learns_anything() {
     let server = TestServer::start().await;
@@ -69,6 +71,7 @@ async fn a_token_for_the_issuer_is_its_clients_own_business() {
     }
 }
 
+/// Attacks: I01.
 #[tokio::test]
 async fn who_asks_must_authenticate() {
     let server = TestServer::start().await;
@@ -108,6 +111,7 @@ async fn who_asks_must_authenticate() {
     assert!(server.is_active(&tokens.access).await);
 }
 
+/// Attacks: F13.
 #[tokio::test]
 async fn what_is_no_access_token_of_ours_is_inactive() {
     let server = TestServer::start().await;

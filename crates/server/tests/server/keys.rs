@@ -111,6 +111,7 @@ async fn a_token_that_says_something_else_than_its_grant_is_good_for_nothing() {
     assert_eq!(server.userinfo(&signed(&narrowed)).await.status, 200);
 }
 
+/// Attacks: T17.
 #[tokio::test]
 async fn a_clients_own_token_says_nothing_that_no_client_gets() {
     let server = TestServer::start().await;
@@ -142,6 +143,7 @@ async fn a_clients_own_token_says_nothing_that_no_client_gets() {
     }
 }
 
+/// Attacks: I12.
 #[tokio::test]
 async fn a_key_is_used_when_its_window_is_over_or_the_operator_says_now() {
     let server = TestServer::start().await;
@@ -345,6 +347,7 @@ async fn node_without(server: &TestServer) -> Result<Server, Fault> {
     Server::new(settings, store, MasterKey::from_bytes([7; 32]), clock).await
 }
 
+/// Attacks: E21.
 #[tokio::test]
 async fn a_node_that_lacks_the_next_master_key_is_named_and_not_ready_once_that_wraps() {
     let server = TestServer::start().await;
@@ -671,6 +674,7 @@ async fn assert_worthless(node: &TestServer, thief: &Thief, seen: &Seen, again: 
     assert_eq!(node.exchange(&seen.code).await.status, 400);
 }
 
+/// Attacks: A01, A07.
 #[tokio::test]
 async fn after_a_recovery_a_thiefs_copies_of_everything_are_worth_nothing() {
     let server = TestServer::start().await;
@@ -722,6 +726,7 @@ async fn current(server: &TestServer, sealed: &str) -> RefreshToken {
     keys.seal().open(Kind::RefreshToken, sealed).unwrap()
 }
 
+/// Attacks: J19, A07.
 #[tokio::test]
 async fn a_named_signing_key_is_withdrawn_alone_and_nothing_waits_behind_it() {
     let server = TestServer::start().await;

@@ -14,6 +14,7 @@ fn is_signed_in(browser: &Browser<'_>) -> bool {
     !browser.session().1.is_empty()
 }
 
+/// Attacks: L01.
 #[rstest]
 #[case::cross_site(&[("sec-fetch-site", "cross-site")])]
 #[case::same_site(&[("sec-fetch-site", "same-site"), ("origin", "https://id.example")])]
@@ -39,6 +40,7 @@ async fn a_form_of_another_site_signs_nobody_in(#[case] headers: &[(&str, &str)]
     assert!(browser.sign_in(&page, "ada").await.has_code());
 }
 
+/// Attacks: L01.
 #[tokio::test]
 async fn a_browser_that_sends_no_fetch_metadata_says_its_origin() {
     let server = TestServer::start().await;
@@ -55,6 +57,7 @@ async fn a_browser_that_sends_no_fetch_metadata_says_its_origin() {
     assert!(is_signed_in(&browser));
 }
 
+/// Attacks: L03, C08, P11.
 #[tokio::test]
 async fn a_sign_in_that_began_in_another_browser_is_dead() {
     let server = TestServer::start().await;
@@ -82,6 +85,7 @@ async fn a_sign_in_that_began_in_another_browser_is_dead() {
     assert_eq!(attacker.sign_in(&page, "eve").await.to_string(), CONSENT);
 }
 
+/// Attacks: L11.
 #[tokio::test]
 async fn a_failed_guess_tells_nothing_about_the_account() {
     let server = TestServer::start().await;
@@ -170,6 +174,7 @@ async fn a_form_that_lacks_something_says_what() {
     assert!(browser.sign_in(&page, "ada").await.has_code());
 }
 
+/// Attacks: L26.
 #[tokio::test]
 async fn a_password_is_never_cut_or_trimmed_and_right_however_it_is_typed() {
     let server = TestServer::start().await;
@@ -274,6 +279,7 @@ async fn guessing_is_slowed_down_for_the_guesser_alone() {
     );
 }
 
+/// Attacks: L24.
 #[tokio::test]
 async fn after_the_sign_in_the_way_leads_nowhere_but_back_to_ourselves() {
     let server = TestServer::start().await;
@@ -311,6 +317,7 @@ async fn after_the_sign_in_the_way_leads_nowhere_but_back_to_ourselves() {
     }
 }
 
+/// Attacks: Q29.
 #[tokio::test]
 async fn what_the_form_carries_cannot_be_changed_or_exchanged() {
     let server = TestServer::start().await;

@@ -18,6 +18,7 @@ const SIGN_IN: &str = "200 page “Sign in – Safeconduct”";
 const QUESTION: &str = "200 page “Sign out? – Safeconduct”";
 const UNVERIFIED: &str = "request could not be verified";
 
+/// Attacks: L27.
 #[tokio::test]
 async fn signing_out_ends_the_session_and_its_cookie() {
     let server = TestServer::start().await;
@@ -75,6 +76,7 @@ async fn a_session_that_idled_can_be_signed_out_of() {
     assert!(server.sessions("ada").await.is_empty());
 }
 
+/// Attacks: O03.
 #[tokio::test]
 async fn a_link_signs_nobody_out() {
     let server = TestServer::start().await;
@@ -89,6 +91,7 @@ async fn a_link_signs_nobody_out() {
     assert_eq!(nobody.get("/logout").await.to_string(), "303 /signed-out");
 }
 
+/// Attacks: O03.
 #[rstest]
 #[case::cross_site(&[("sec-fetch-site", "cross-site")])]
 #[case::same_site(&[("sec-fetch-site", "same-site")])]
@@ -105,6 +108,7 @@ async fn a_form_of_another_site_signs_nobody_out(#[case] headers: &[(&str, &str)
     assert_eq!(ada.sign_out().await.to_string(), "303 /signed-out");
 }
 
+/// Attacks: O03.
 #[tokio::test]
 async fn the_form_carries_what_only_this_browser_can_make() {
     let server = TestServer::start().await;
@@ -243,6 +247,7 @@ async fn without_an_address_nobody_is_sent_away(#[case] sent: &[&str]) {
 
 /// oidcc-rp-initiated-logout-bad-post-logout-redirect-uri, -query-added-to-post-logout-redirect-uri, -modified-id-token-hint,
 /// -bad-id-token-hint, -no-id-token-hint, and what else there is (O01).
+/// Attacks: O01.
 #[rstest]
 #[case::bad_post_logout_redirect_uri(|r: Request| r.with("post_logout_redirect_uri", "https://club.example/elsewhere"))]
 #[case::query_added(|r: Request| r.with("post_logout_redirect_uri", &format!("{SIGNED_OUT}?foo=bar")))]
@@ -318,6 +323,7 @@ async fn a_person_may_return_to_the_origin_of_the_app() {
 }
 
 /// R22, for signing out: a hint of one client opens no address of another.
+/// Attacks: O01.
 #[tokio::test]
 async fn a_hint_leads_back_to_its_own_client_alone() {
     let server = TestServer::start().await;
@@ -332,6 +338,7 @@ async fn a_hint_leads_back_to_its_own_client_alone() {
 }
 
 /// O01: what the hint names is somebody else's session, so this person is asked.
+/// Attacks: O01.
 #[rstest]
 #[case::of_somebody_else("bob")]
 #[case::of_her_other_browser("ada")]
@@ -365,6 +372,7 @@ async fn a_hint_for_another_session_asks(#[case] whose: &str) {
     assert!(is_signed_in(&mut other).await);
 }
 
+/// Attacks: O01.
 #[tokio::test]
 async fn an_id_token_is_a_hint_long_after_it_has_expired() {
     let server = TestServer::start().await;
@@ -452,6 +460,7 @@ async fn a_request_by_post_is_carried_on_to_where_the_cookies_are() {
 }
 
 /// What a page carried is no request, and a request is not what a page carried.
+/// Attacks: Q29.
 #[tokio::test]
 async fn sealed_texts_do_not_change_places() {
     let server = TestServer::start().await;
@@ -515,6 +524,7 @@ async fn an_answer_given_twice_ends_where_it_should() {
 }
 
 /// O03: an image or a frame on another site comes without our Lax cookies, and its answer must not take them away.
+/// Attacks: O03.
 #[tokio::test]
 async fn an_image_signs_nobody_out() {
     let server = TestServer::start().await;

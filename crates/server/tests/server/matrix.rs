@@ -176,6 +176,7 @@ async fn whoever_is_not_concerned_goes_on(server: &TestServer, bystander: &Token
     assert!(server.is_active(&bystander.access).await);
 }
 
+/// Attacks: R23, L17, C01, C12, T23, F10, I04.
 #[tokio::test]
 async fn whatever_ends_takes_along_everything_that_rests_on_it() {
     for client in ["shop", "kiosk", "robot", "vault", "club", "circle"] {
@@ -202,6 +203,7 @@ async fn whatever_ends_takes_along_everything_that_rests_on_it() {
     }
 }
 
+/// Attacks: C12, T23, F07.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_races_an_ending_is_dead_after_it() {
     for ending in Ending::ALL {
@@ -239,6 +241,7 @@ async fn what_races_an_ending_is_dead_after_it() {
     }
 }
 
+/// Attacks: I04, A05.
 #[tokio::test]
 async fn a_database_that_was_restored_honours_nothing_from_before() {
     let server = TestServer::start().await;

@@ -13,6 +13,7 @@ use crate::support::{Ask, ISSUER, NOTES, NOTES_API, TestServer, assertion_key, s
 
 const WELL_KNOWN: &str = "/.well-known/oauth-authorization-server";
 
+/// Attacks: I10, P08.
 #[tokio::test]
 async fn the_document_is_whole() {
     let server = TestServer::start().await;
@@ -64,6 +65,7 @@ async fn the_document_is_whole() {
     assert_eq!(answer.header("access-control-allow-origin"), "*");
 }
 
+/// Attacks: I10.
 #[tokio::test]
 async fn a_server_below_a_path_lives_there_alone() {
     let server = TestServer::start_at("https://id.example/tenant").await;
@@ -111,6 +113,7 @@ async fn a_server_below_a_path_lives_there_alone() {
     }
 }
 
+/// Attacks: G09.
 #[tokio::test]
 async fn nothing_answers_that_is_not_said() {
     let server = TestServer::start().await;
@@ -140,6 +143,7 @@ async fn nothing_answers_that_is_not_said() {
     assert_eq!(server.get("/").await.status, 200);
 }
 
+/// Attacks: I12.
 #[tokio::test]
 async fn the_keys_that_are_published_verify_access_tokens_and_tell_no_secret() {
     let server = TestServer::start().await;
@@ -194,6 +198,7 @@ async fn the_keys_that_are_published_verify_access_tokens_and_tell_no_secret() {
     );
 }
 
+/// Attacks: J19.
 #[tokio::test]
 async fn a_key_that_was_never_published_signs_nothing_for_us() {
     let server = TestServer::start().await;

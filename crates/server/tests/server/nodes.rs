@@ -56,6 +56,7 @@ async fn every_step_of_a_flow_may_be_at_another_node() {
     assert!(!other.is_active(&tokens.access).await);
 }
 
+/// Attacks: E26.
 #[tokio::test]
 async fn a_lock_is_felt_at_once() {
     let (one, other) = two_nodes().await;
@@ -70,6 +71,7 @@ async fn a_lock_is_felt_at_once() {
     assert_eq!(page.to_string(), SIGN_IN);
 }
 
+/// Attacks: E12, E26.
 #[tokio::test]
 async fn a_revocation_and_a_sign_out_are_felt_at_once() {
     let (one, other) = two_nodes().await;
@@ -135,6 +137,7 @@ async fn a_disabled_client_is_felt_at_once_and_turned_away_after_a_poll() {
     assert_eq!(page.status, 400, "{page:?}");
 }
 
+/// Attacks: T21.
 #[tokio::test]
 async fn a_rotated_secret_is_dead_after_a_poll() {
     let (one, other) = two_nodes().await;
@@ -276,6 +279,7 @@ async fn published(node: &TestServer) -> Vec<String> {
         .collect()
 }
 
+/// Attacks: I12, E20.
 #[tokio::test]
 async fn a_key_is_known_everywhere_before_anything_is_signed_with_it() {
     let (one, other) = two_nodes().await;
@@ -310,6 +314,7 @@ async fn an_era_that_begins_is_everywhere_after_a_poll() {
     assert!(one.is_active(&again.access).await);
 }
 
+/// Attacks: E25.
 #[tokio::test]
 async fn a_database_of_another_issuer_or_master_key_is_not_served() {
     let (one, _) = two_nodes().await;

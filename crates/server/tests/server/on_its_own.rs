@@ -131,6 +131,7 @@ fn to(path: &str, hosts: &[&'static str], accept: &str) -> Request {
     request.body(Body::empty()).unwrap()
 }
 
+/// Attacks: L23.
 #[rstest]
 #[case::two(&["id.example", "id.example"])]
 #[case::two_others(&["id.example", "evil.example"])]
@@ -149,6 +150,7 @@ async fn a_request_names_one_host(#[case] hosts: &[&'static str]) {
     assert_eq!(answer.json()["error"], "invalid_request");
 }
 
+/// Attacks: L23.
 #[tokio::test]
 async fn the_target_says_more_than_the_host_header() {
     let server = TestServer::start().await;

@@ -14,6 +14,7 @@ fn assert_unavailable(answer: &Answer) {
     assert!(answer.cookies().is_empty(), "{answer:?}");
 }
 
+/// Attacks: I06.
 #[tokio::test]
 async fn without_its_store_the_server_refuses_and_says_so() {
     let server = TestServer::start().await;

@@ -238,6 +238,7 @@ async fn a_parameter_that_a_browser_brings_is_read_by_the_same_grammar() {
 }
 
 /// `client_id = *VSCHAR`: ids are given by us, and any other is nobody's.
+/// Attacks: Q01.
 #[tokio::test]
 async fn what_is_no_id_of_ours_is_an_unknown_client() {
     let server = TestServer::start().await;

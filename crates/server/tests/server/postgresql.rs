@@ -76,6 +76,7 @@ async fn a_node_that_lost_a_right_says_so_until_it_has_it_again_on_postgresql() 
 }
 
 /// What is restored under a node lacks what the node has seen.
+/// Attacks: E10.
 #[tokio::test]
 async fn a_database_that_goes_back_is_not_served_until_a_new_era_on_postgresql() {
     let database = Postgres::shared().create_database();

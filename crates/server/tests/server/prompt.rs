@@ -46,6 +46,7 @@ async fn at_the_club(server: &TestServer) -> (Browser<'_>, Verified) {
     (ada, token)
 }
 
+/// Attacks: Q08.
 #[tokio::test]
 async fn none_shows_nobody_anything() {
     let server = TestServer::start().await;
@@ -74,6 +75,7 @@ async fn none_shows_nobody_anything() {
     assert_eq!(said.as_deref(), Some("consent_required"), "{answer:?}");
 }
 
+/// Attacks: Q08.
 #[tokio::test]
 async fn none_is_answered_at_once_where_nothing_is_left_to_ask() {
     let server = TestServer::start().await;
@@ -95,6 +97,7 @@ async fn none_is_answered_at_once_where_nothing_is_left_to_ask() {
     );
 }
 
+/// Attacks: Q08.
 #[rstest]
 #[case::none_and_another("none login")]
 #[case::none_last("consent none")]
@@ -250,6 +253,7 @@ async fn an_account_that_is_gone_cannot_be_chosen() {
 }
 
 /// L04: whoever presses “Continue as ada” is never taken for somebody else who signed in since.
+/// Attacks: L04.
 #[tokio::test]
 async fn an_account_that_was_not_offered_cannot_be_chosen() {
     let server = TestServer::start().await;
@@ -271,6 +275,7 @@ async fn an_account_that_was_not_offered_cannot_be_chosen() {
     assert_eq!(answer.status, 303);
 }
 
+/// Attacks: L04.
 #[tokio::test]
 async fn another_account_is_another_session_and_inherits_nothing() {
     let server = TestServer::start().await;
@@ -378,6 +383,7 @@ async fn what_only_helps_stands_in_nobodys_way(#[case] name: &str, #[case] value
     assert_eq!(*claim(&token, "acr"), "urn:safeconduct:acr:password");
 }
 
+/// Attacks: Q11.
 #[tokio::test]
 async fn an_authentication_that_cannot_be_had_is_refused_and_not_passed_over() {
     let server = TestServer::start().await;
@@ -435,6 +441,7 @@ async fn a_login_hint_fills_in_the_name_and_nothing_else() {
     assert!(ada.authorize(&ask).await.has_code());
 }
 
+/// Attacks: Q10.
 #[tokio::test]
 async fn an_id_token_hint_is_about_the_person_who_is_there() {
     let server = TestServer::start().await;
@@ -469,6 +476,7 @@ async fn an_id_token_hint_is_about_the_person_who_is_there() {
     assert!(nobody.sign_in(&page, "ada").await.has_code());
 }
 
+/// Attacks: Q11.
 #[tokio::test]
 async fn the_subject_of_a_claims_request_is_about_the_person_who_is_there() {
     let server = TestServer::start().await;
@@ -508,6 +516,7 @@ async fn a_hint_knows_a_person_by_the_name_that_the_client_does() {
     assert_eq!(said.as_deref(), Some("login_required"), "{answer:?}");
 }
 
+/// Attacks: Q10.
 #[tokio::test]
 async fn what_is_no_id_token_of_this_client_is_no_hint() {
     let server = TestServer::start().await;

@@ -63,6 +63,7 @@ async fn a_request_that_was_pushed_is_answered_like_any_other() {
     }
 }
 
+/// Attacks: Z02.
 #[tokio::test]
 async fn pushing_writes_nothing_and_the_browser_carries_nothing_in_clear() {
     let server = TestServer::start().await;
@@ -94,6 +95,7 @@ async fn pushing_writes_nothing_and_the_browser_carries_nothing_in_clear() {
     assert!(!opened.to_string().contains("client_assertion"), "{opened}");
 }
 
+/// Attacks: Q27.
 #[tokio::test]
 async fn what_was_pushed_counts_and_what_stands_beside_it_does_not() {
     let server = TestServer::start().await;
@@ -124,6 +126,7 @@ async fn what_was_pushed_counts_and_what_stands_beside_it_does_not() {
     assert!(ada.follow(posted).await.has_code());
 }
 
+/// Attacks: Q24, P12.
 #[tokio::test]
 async fn it_may_be_opened_often_and_answered_once() {
     let server = TestServer::start().await;
@@ -172,6 +175,7 @@ async fn one_that_was_answered_stays_so_after_a_restart_and_for_as_long_as_a_pag
     assert_eq!(ada.allow(&second).await.to_string(), USED);
 }
 
+/// Attacks: Q24, E15.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_16_tabs_on_two_nodes_that_answer_at_once_one_gets_the_code() {
     let server = TestServer::start().await;
@@ -201,6 +205,7 @@ async fn of_16_tabs_on_two_nodes_that_answer_at_once_one_gets_the_code() {
     assert_eq!(server.exchange(&served[0].code(&ask)).await.status, 200);
 }
 
+/// Attacks: Q24.
 #[tokio::test]
 async fn the_browser_arrives_within_a_minute_and_then_has_the_usual_time() {
     let server = TestServer::start().await;
@@ -220,6 +225,7 @@ async fn the_browser_arrives_within_a_minute_and_then_has_the_usual_time() {
     assert!(browser.sign_in(&page, "ada").await.has_code());
 }
 
+/// Attacks: Q24.
 #[tokio::test]
 async fn it_is_of_the_client_that_pushed_it_and_has_one_spelling() {
     let server = TestServer::start().await;
@@ -280,6 +286,7 @@ async fn one_from_before_a_restore_is_refused() {
     );
 }
 
+/// Attacks: Q26.
 #[tokio::test]
 async fn a_client_that_must_push_is_not_served_without() {
     let server = TestServer::start().await;
@@ -297,6 +304,7 @@ async fn a_client_that_must_push_is_not_served_without() {
     assert!(answer.has_code(), "{answer:?}");
 }
 
+/// Attacks: Q25.
 #[tokio::test]
 async fn who_pushes_authenticates_as_registered() {
     let server = TestServer::start().await;
@@ -344,6 +352,7 @@ async fn who_pushes_authenticates_as_registered() {
     assert_eq!(server.push(&ask).await.to_string(), failed);
 }
 
+/// Attacks: T07.
 #[tokio::test]
 async fn an_assertion_is_for_this_server_and_pushes_once() {
     let server = TestServer::start().await;
@@ -392,6 +401,7 @@ async fn an_assertion_is_for_this_server_and_pushes_once() {
 }
 
 /// Whatever is wrong is told to the client at once, in words it can read, and never to a browser.
+/// Attacks: Q14, Q15, Q22, Q25, T24.
 #[rstest]
 #[case::request_uri(Ask::of("club").with("request_uri", "urn:ietf:params:oauth:request_uri:x"), "400 invalid_request (request-uri-in-pushed-request)")]
 #[case::foreign_request_uri(Ask::of("club").with("request_uri", "https://club.example/r"), "400 invalid_request (request-uri-in-pushed-request)")]
@@ -428,6 +438,7 @@ async fn what_is_wrong_is_told_to_the_client_at_once(#[case] ask: Ask, #[case] r
     assert_eq!(server.push(&Ask::of("club")).await.status, 201);
 }
 
+/// Attacks: Q04.
 #[tokio::test]
 async fn what_can_be_pushed_can_be_answered() {
     let server = TestServer::start().await;
@@ -469,6 +480,7 @@ async fn what_ends_between_the_push_and_the_visit_ends_it() {
     assert!(ada.authorize(&pushed).await.has_code());
 }
 
+/// Attacks: Q25, T04.
 #[tokio::test]
 async fn nothing_is_pushed_in_a_url_or_in_another_form() {
     let server = TestServer::start().await;
@@ -512,6 +524,7 @@ async fn what_cannot_be_answered_cannot_be_pushed() {
     }
 }
 
+/// Attacks: C13.
 #[tokio::test]
 async fn a_proof_beside_it_binds_the_code() {
     let server = TestServer::start().await;
@@ -548,6 +561,7 @@ async fn a_proof_beside_it_binds_the_code() {
     assert_snapshot!(answer, @"400 invalid_request (dpop-jkt-malformed)");
 }
 
+/// Attacks: P01.
 #[tokio::test]
 async fn what_proves_nothing_pushes_nothing() {
     let server = TestServer::start().await;

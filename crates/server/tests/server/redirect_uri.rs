@@ -5,6 +5,7 @@ use safeconduct_protocol::redirect_uri::RedirectUri;
 use crate::authorize::{assert_page, assert_serves};
 use crate::support::{Answer, Ask, CALLBACK, Log, NOTES, TestServer};
 
+/// Attacks: R01, R02, R03, R05, R06, R07, R09, R10, R11, R15, R16, R19, R22, L10.
 #[tokio::test]
 async fn only_the_registered_redirect_uri_is_ever_redirected_to() {
     let server = TestServer::start().await;
@@ -88,6 +89,7 @@ async fn only_the_registered_redirect_uri_is_ever_redirected_to() {
     assert_serves(&server, &Ask::of("shop")).await;
 }
 
+/// Attacks: R05.
 #[tokio::test]
 async fn a_redirect_uri_is_compared_as_it_was_sent_not_as_it_is_meant() {
     let server = TestServer::start().await;
@@ -107,6 +109,7 @@ async fn a_redirect_uri_is_compared_as_it_was_sent_not_as_it_is_meant() {
     }
 }
 
+/// Attacks: R12, R13, R21.
 #[tokio::test]
 async fn a_device_may_listen_on_any_loopback_port_and_nowhere_else() {
     let server = TestServer::start().await;
@@ -150,6 +153,7 @@ async fn a_device_may_listen_on_any_loopback_port_and_nowhere_else() {
     }
 }
 
+/// Attacks: R17, R18, R19, R24, Q01.
 #[tokio::test]
 async fn who_asks_and_where_to_return_must_be_said_once() {
     let server = TestServer::start().await;
@@ -193,6 +197,7 @@ async fn who_asks_and_where_to_return_must_be_said_once() {
     assert_serves(&server, &ask).await;
 }
 
+/// Attacks: R15.
 #[tokio::test]
 async fn bytes_that_are_no_text_get_a_page() {
     let server = TestServer::start().await;
@@ -209,6 +214,7 @@ async fn bytes_that_are_no_text_get_a_page() {
     }
 }
 
+/// Attacks: L25.
 #[tokio::test]
 async fn what_was_sent_is_shown_escaped() {
     let server = TestServer::start().await;
@@ -224,6 +230,7 @@ async fn what_was_sent_is_shown_escaped() {
 }
 
 /// The page may be photographed and sent to whoever can help.
+/// Attacks: A03.
 #[tokio::test]
 async fn what_was_sent_and_is_a_secret_is_not_shown() {
     let server = TestServer::start().await;
@@ -243,6 +250,7 @@ async fn what_was_sent_and_is_a_secret_is_not_shown() {
     assert!(!answer.body.contains("hush-hush"), "{answer:?}");
 }
 
+/// Attacks: R24, Q01.
 #[tokio::test]
 async fn an_unknown_and_a_disabled_client_get_the_same_page() {
     let server = TestServer::start().await;
@@ -267,6 +275,7 @@ async fn an_unknown_and_a_disabled_client_get_the_same_page() {
     assert_serves(&server, &Ask::of("shop")).await;
 }
 
+/// Attacks: R23.
 #[tokio::test]
 async fn a_redirect_uri_that_is_gone_is_not_redirected_to() {
     let server = TestServer::start().await;
@@ -286,6 +295,7 @@ async fn a_redirect_uri_that_is_gone_is_not_redirected_to() {
     assert!(ada.allow(&allow).await.has_code());
 }
 
+/// Attacks: R23.
 #[tokio::test]
 async fn a_client_that_was_disabled_meanwhile_gets_no_code() {
     let server = TestServer::start().await;
@@ -366,6 +376,7 @@ async fn an_app_may_return_to_its_origin_as_it_writes_it() {
     }
 }
 
+/// Attacks: R12.
 #[tokio::test]
 async fn the_free_port_of_a_loopback_address_needs_no_path() {
     let server = TestServer::start().await;

@@ -30,6 +30,7 @@ async fn each_use_gives_the_next_refresh_token() {
     }
 }
 
+/// Attacks: F01.
 #[tokio::test]
 async fn a_token_that_was_replaced_and_whose_successor_was_used_ends_everything() {
     let server = TestServer::start().await;
@@ -54,6 +55,7 @@ async fn a_token_that_was_replaced_and_whose_successor_was_used_ends_everything(
     }
 }
 
+/// Attacks: F06.
 #[tokio::test]
 async fn a_lost_answer_is_given_again() {
     let server = TestServer::start().await;
@@ -87,6 +89,7 @@ async fn a_lost_answer_is_given_again() {
     assert!(!server.is_active(&next.access).await);
 }
 
+/// Attacks: F06.
 #[tokio::test]
 async fn a_public_client_has_a_minute_to_ask_again() {
     let server = TestServer::start().await;
@@ -136,6 +139,7 @@ async fn reports(server: &TestServer) -> (usize, Option<String>) {
     (told.count(), lines.next().map(str::to_owned))
 }
 
+/// Attacks: F06, E28.
 #[tokio::test]
 async fn two_holders_in_step_are_reported_and_end_where_the_client_says() {
     for client in ["kiosk", "shop"] {
@@ -172,6 +176,7 @@ async fn a_client_that_loses_an_answer_now_and_then_is_never_reported() {
     assert_eq!(reports(&server).await, (0, None));
 }
 
+/// Attacks: F02.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_64_at_once_all_get_the_same_successor() {
     let server = TestServer::start().await;
@@ -200,6 +205,7 @@ async fn of_64_at_once_all_get_the_same_successor() {
     }
 }
 
+/// Attacks: F05, E26.
 #[tokio::test]
 async fn a_restart_forgets_nothing() {
     let server = TestServer::start().await;
@@ -216,6 +222,7 @@ async fn a_restart_forgets_nothing() {
     assert!(!server.is_active(&fourth.access).await);
 }
 
+/// Attacks: F14.
 #[tokio::test]
 async fn a_clock_that_steps_back_does_not_turn_back_the_order() {
     let server = TestServer::start().await;
@@ -227,6 +234,7 @@ async fn a_clock_that_steps_back_does_not_turn_back_the_order() {
     assert_snapshot!(server.refresh("kiosk", &third).await, @"400 invalid_grant (grant-ended)");
 }
 
+/// Attacks: F07.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn after_a_revocation_nothing_that_was_on_its_way_lives() {
     let server = TestServer::start().await;
@@ -257,6 +265,7 @@ async fn after_a_revocation_nothing_that_was_on_its_way_lives() {
     }
 }
 
+/// Attacks: F09.
 #[tokio::test]
 async fn another_client_can_do_nothing_with_a_refresh_token() {
     let server = TestServer::start().await;
@@ -332,6 +341,7 @@ async fn a_refresh_token_has_one_spelling() {
     );
 }
 
+/// Attacks: F12.
 #[tokio::test]
 async fn a_chain_ends_after_thirty_days_however_often_it_is_used() {
     let server = TestServer::start().await;
@@ -381,6 +391,7 @@ async fn a_chain_that_nobody_uses_ends_after_seven_days() {
     }
 }
 
+/// Attacks: F12.
 #[tokio::test]
 async fn asking_again_extends_nothing() {
     let server = TestServer::start().await;
@@ -437,6 +448,7 @@ async fn a_scope_narrows_this_access_token_and_nothing_else() {
     );
 }
 
+/// Attacks: Q17.
 #[tokio::test]
 async fn a_resource_may_only_repeat_what_was_granted() {
     let server = TestServer::start().await;
@@ -460,6 +472,7 @@ async fn a_resource_may_only_repeat_what_was_granted() {
     assert!(server.is_active(&answer.tokens().access).await);
 }
 
+/// Attacks: F10.
 #[tokio::test]
 async fn what_the_client_may_no_longer_have_is_not_minted_again() {
     let server = TestServer::start().await;
@@ -505,6 +518,7 @@ async fn a_client_that_may_not_refresh_is_given_no_refresh_token() {
     assert!(server.is_active(&tokens.access).await);
 }
 
+/// Attacks: F10.
 #[tokio::test]
 async fn only_offline_access_outlives_the_session() {
     let server = TestServer::start().await;
@@ -524,6 +538,7 @@ async fn only_offline_access_outlives_the_session() {
     assert_eq!(server.refresh("shop", &offline).await.status, 200);
 }
 
+/// Attacks: L32.
 #[tokio::test]
 async fn an_app_that_refreshes_goes_on_while_the_browser_idles() {
     let mut settings = Settings::new(Issuer::parse(ISSUER).unwrap());
@@ -552,6 +567,7 @@ async fn an_app_that_refreshes_goes_on_while_the_browser_idles() {
     assert_snapshot!(server.refresh("shop", &tokens).await, @"400 invalid_grant (grant-ended)");
 }
 
+/// Attacks: Z04.
 #[tokio::test]
 async fn of_more_than_fifty_grants_the_oldest_ends() {
     let server = TestServer::start().await;

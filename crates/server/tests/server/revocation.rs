@@ -4,6 +4,7 @@ use insta::assert_snapshot;
 
 use crate::support::{Ask, Code, Credentials, Form, NOTES_API, TestServer};
 
+/// Attacks: F15, I07.
 #[tokio::test]
 async fn a_revoked_refresh_token_takes_everything_of_its_grant_along() {
     let server = TestServer::start().await;
@@ -51,6 +52,7 @@ async fn a_revoked_refresh_token_takes_everything_of_its_grant_along() {
     }
 }
 
+/// Attacks: I07.
 #[tokio::test]
 async fn an_older_refresh_token_revokes_as_well() {
     let server = TestServer::start().await;
@@ -67,6 +69,7 @@ async fn an_older_refresh_token_revokes_as_well() {
     assert!(!server.is_active(&third.access).await);
 }
 
+/// Attacks: I07.
 #[tokio::test]
 async fn a_revoked_access_token_goes_alone() {
     let server = TestServer::start().await;
@@ -96,6 +99,7 @@ async fn a_revoked_access_token_goes_alone() {
     assert!(!server.is_active(&own.access).await);
 }
 
+/// Attacks: I01.
 #[tokio::test]
 async fn only_the_client_it_was_issued_to_revokes_a_token() {
     let server = TestServer::start().await;
@@ -128,6 +132,7 @@ async fn only_the_client_it_was_issued_to_revokes_a_token() {
     assert_eq!(server.refresh("shop", &tokens).await.status, 200);
 }
 
+/// Attacks: T24.
 #[tokio::test]
 async fn what_cannot_be_used_any_more_counts_as_revoked() {
     let server = TestServer::start().await;

@@ -22,6 +22,7 @@ fn scope(names: &str) -> Scope {
     Scope::parse(names).unwrap()
 }
 
+/// Attacks: Q13.
 #[tokio::test]
 async fn what_the_client_may_not_have_is_left_out_and_told() {
     let server = server_with("shop").await;
@@ -112,6 +113,7 @@ async fn a_claim_of_a_scope_that_is_left_out_is_left_out() {
     assert!(about.get("email").is_none() && about.get("name").is_none());
 }
 
+/// Attacks: T16.
 #[tokio::test]
 async fn a_client_gets_nothing_for_itself_that_only_a_person_gives() {
     let server = TestServer::start().await;
@@ -142,6 +144,7 @@ async fn what_is_left_out_decides_nothing_about_the_api() {
     assert_eq!(other.parameter("error").as_deref(), Some("invalid_target"));
 }
 
+/// Attacks: Q13.
 #[tokio::test]
 async fn a_refresh_gives_what_is_left_and_never_more_than_was_granted() {
     let server = TestServer::start().await;

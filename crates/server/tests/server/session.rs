@@ -19,6 +19,7 @@ async fn is_known(browser: &Browser<'_>) -> bool {
         .has_code()
 }
 
+/// Attacks: L06.
 #[tokio::test]
 async fn a_planted_session_cookie_is_not_the_one_that_signs_in() {
     let server = TestServer::start().await;
@@ -39,6 +40,7 @@ async fn a_planted_session_cookie_is_not_the_one_that_signs_in() {
     assert!(!is_known(&attacker).await);
 }
 
+/// Attacks: L06.
 #[tokio::test]
 async fn signing_in_again_renews_the_cookie_and_keeps_the_session() {
     let server = TestServer::start().await;
@@ -70,6 +72,7 @@ async fn signing_in_again_renews_the_cookie_and_keeps_the_session() {
     assert_eq!(ids(&server.sessions("ada").await), ids(&sessions));
 }
 
+/// Attacks: L06.
 #[tokio::test]
 async fn another_persons_sign_in_ends_the_session_before() {
     let server = TestServer::start().await;
@@ -127,6 +130,7 @@ async fn a_session_that_idled_is_continued_by_its_user_and_replaced_by_another()
     );
 }
 
+/// Attacks: L07.
 #[tokio::test]
 async fn only_the_cookie_says_who_is_signed_in() {
     let server = TestServer::start().await;
@@ -160,6 +164,7 @@ async fn only_the_cookie_says_who_is_signed_in() {
     assert!(is_known(&ada).await);
 }
 
+/// Attacks: L09.
 #[tokio::test]
 async fn cookies_are_of_this_host_alone_and_out_of_reach_of_scripts() {
     let attributes = |answer: &Answer| -> Vec<String> {
@@ -288,6 +293,7 @@ async fn the_news_of_a_sign_out_is_shown_where_it_is_true() {
 }
 
 /// Cookies know neither ports nor, with `Path=/`, paths: both issuers get the cookies of both.
+/// Attacks: A06.
 #[tokio::test]
 async fn two_issuers_of_one_host_sign_each_other_neither_in_nor_out() {
     let staff = TestServer::start_at("https://id.example/staff").await;
@@ -306,6 +312,7 @@ async fn two_issuers_of_one_host_sign_each_other_neither_in_nor_out() {
     assert!(is_known(&back).await, "his sign-out was not hers");
 }
 
+/// Attacks: L17.
 #[tokio::test]
 async fn a_lock_ends_what_was_begun_and_an_unlock_revives_nothing() {
     let server = TestServer::start().await;
@@ -341,6 +348,7 @@ async fn a_new_password_ends_every_session() {
     );
 }
 
+/// Attacks: L32.
 #[tokio::test]
 async fn a_session_ends_by_idling_and_by_age() {
     let mut settings = Settings::new(Issuer::parse(ISSUER).unwrap());

@@ -19,6 +19,7 @@ async fn ask_the_operators_listener(server: &TestServer, path: &str) -> (u16, St
     (status, String::from_utf8(body.to_vec()).unwrap())
 }
 
+/// Attacks: I06.
 #[tokio::test]
 async fn without_the_store_every_endpoint_says_503_and_when_to_come_back_within_a_second() {
     let server = TestServer::start().await;

@@ -262,6 +262,7 @@ async fn a_token_is_shown_once() {
     assert_eq!(server.userinfo(&token).await.status, 200);
 }
 
+/// Attacks: F13.
 #[tokio::test]
 async fn what_is_no_access_token_of_ours_is_good_for_nothing() {
     let server = TestServer::start().await;
@@ -435,6 +436,7 @@ async fn access_that_was_given_for_offline_outlives_the_session_here_as_well() {
     assert_eq!(server.userinfo(&next.access).await.status, 200);
 }
 
+/// Attacks: I09, P05.
 #[tokio::test]
 async fn a_bound_token_is_good_beside_a_proof_and_never_alone() {
     let server = TestServer::start().await;
@@ -483,6 +485,7 @@ async fn a_bound_token_is_good_beside_a_proof_and_never_alone() {
     }
 }
 
+/// Attacks: I09, P05.
 #[tokio::test]
 async fn a_bearer_token_does_not_come_as_if_it_were_bound() {
     let server = TestServer::start().await;
@@ -497,6 +500,7 @@ async fn a_bearer_token_does_not_come_as_if_it_were_bound() {
     assert_eq!(server.send(bearer).await.status, 200);
 }
 
+/// Attacks: P04.
 #[tokio::test]
 async fn a_proof_is_good_for_one_look_on_whichever_node() {
     let server = TestServer::start().await;

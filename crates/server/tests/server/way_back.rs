@@ -38,6 +38,7 @@ async fn an_expired_sign_in_leads_back_to_the_app() {
     assert!(browser.sign_in(&page, "ada").await.has_code());
 }
 
+/// Attacks: L03.
 #[tokio::test]
 async fn another_browsers_form_leads_back_to_the_app_and_no_further() {
     let server = TestServer::start().await;

@@ -31,6 +31,7 @@ async fn record(world: &World, name: &str) -> ClientRecord {
         .expect("the client is in the catalog")
 }
 
+/// Attacks: E25.
 #[apply(databases)]
 #[tokio::test]
 async fn a_database_belongs_to_the_first_issuer_and_master_key(database: Kind) {

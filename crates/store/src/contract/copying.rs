@@ -71,6 +71,7 @@ fn by_name(rows: &[TableRows]) -> BTreeMap<&'static str, u64> {
     rows.iter().map(|rows| (rows.table, rows.rows)).collect()
 }
 
+/// Attacks: A08.
 #[apply(databases)]
 #[tokio::test]
 async fn what_was_handed_out_before_is_good_and_what_was_used_is_used(

@@ -13,6 +13,7 @@ const READ_BY_ALL: i64 = (1 << 53) - 1;
 /// What a clock says whose battery is empty.
 const LONG_AGO: Timestamp = Timestamp::from_seconds(0);
 
+/// Attacks: A05.
 #[apply(databases)]
 #[tokio::test]
 async fn a_copy_that_is_restored_twice_refuses_what_was_handed_out_the_first_time(database: Kind) {
@@ -37,6 +38,7 @@ async fn a_copy_that_is_restored_twice_refuses_what_was_handed_out_the_first_tim
     }
 }
 
+/// Attacks: E24.
 #[apply(databases)]
 #[tokio::test]
 async fn an_era_rises_whatever_the_clock_says(database: Kind) {

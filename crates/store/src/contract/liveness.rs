@@ -64,6 +64,7 @@ impl Blow {
     }
 }
 
+/// Attacks: C12.
 #[apply(databases)]
 #[tokio::test]
 async fn a_code_is_worth_nothing_after(
@@ -90,6 +91,7 @@ async fn a_code_is_worth_nothing_after(
     assert!(!world.is_active(code.id).await);
 }
 
+/// Attacks: I04.
 #[apply(databases)]
 #[tokio::test]
 async fn a_grant_is_dead_in_every_use_after(

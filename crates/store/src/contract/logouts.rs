@@ -329,6 +329,7 @@ async fn a_message_that_was_claimed_and_not_delivered_is_due_when_the_lease_is_o
 }
 
 /// A node that slept over its lease has nothing to say any more of what another node has taken on since.
+/// Attacks: E16.
 #[apply(databases)]
 #[tokio::test]
 async fn what_a_node_says_of_a_message_counts_until_another_has_taken_it_on(database: Kind) {

@@ -215,6 +215,7 @@ async fn a_key_is_added_under_the_master_key_that_wraps_or_not_at_all(database: 
     );
 }
 
+/// Attacks: A01.
 #[apply(databases)]
 #[tokio::test]
 async fn lost_keys_are_replaced_together_with_era_and_sessions_or_not_at_all(database: Kind) {

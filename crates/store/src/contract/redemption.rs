@@ -12,6 +12,7 @@ use crate::databases::{Kind, databases};
 use crate::driver::Statement;
 use crate::{GrantFilter, Redeeming, StoreError};
 
+/// Attacks: C01.
 #[apply(databases)]
 #[tokio::test]
 async fn a_code_buys_a_grant_once_and_its_replay_ends_it(database: Kind) {
@@ -49,6 +50,7 @@ async fn winners(tries: impl Fn() -> Pin<Box<dyn Future<Output = bool> + Send>>)
     won
 }
 
+/// Attacks: C02, E15.
 #[apply(databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_64_parallel_redemptions_one_wins_and_the_grant_is_dead(database: Kind) {
@@ -170,6 +172,7 @@ async fn the_51st_grant_ends_the_oldest(database: Kind) {
     }
 }
 
+/// Attacks: Z04.
 #[apply(databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn however_many_one_user_redeems_at_once_the_last_50_live(database: Kind) {
@@ -213,6 +216,7 @@ async fn a_replay_among_many_grants_ends_no_other(database: Kind) {
     }
 }
 
+/// Attacks: L17.
 #[apply(databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_races_a_lock_is_dead_after_it(database: Kind) {
@@ -250,6 +254,7 @@ async fn what_races_a_lock_is_dead_after_it(database: Kind) {
     }
 }
 
+/// Attacks: C03, E09.
 #[apply(databases)]
 #[tokio::test]
 async fn an_unconfirmed_redemption_is_settled_by_looking(database: Kind) {

@@ -40,6 +40,7 @@ fn the_statements_of_this_release_are_kept_for_the_next_one() {
     );
 }
 
+/// Attacks: A08, E22.
 #[apply(databases)]
 #[tokio::test]
 async fn what_every_release_asks_is_understood(database: Kind) {

@@ -38,6 +38,7 @@ async fn each_use_gives_the_next_generation_and_moves_the_idle_end(database: Kin
     );
 }
 
+/// Attacks: F12.
 #[apply(databases)]
 #[tokio::test]
 async fn the_idle_end_never_passes_the_last_end(database: Kind) {
@@ -83,6 +84,7 @@ async fn a_lost_answer_is_given_again_and_extends_nothing(database: Kind) {
     assert_eq!(world.rotate(&grant, 1).await.0, RefreshDecision::Rotate);
 }
 
+/// Attacks: F01.
 #[apply(databases)]
 #[tokio::test]
 async fn an_old_token_ends_its_grant(database: Kind) {
@@ -103,6 +105,7 @@ async fn an_old_token_ends_its_grant(database: Kind) {
     );
 }
 
+/// Attacks: F02, E15.
 #[apply(databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_64_parallel_uses_one_rotates_and_all_give_one_successor(database: Kind) {
@@ -127,6 +130,7 @@ async fn of_64_parallel_uses_one_rotates_and_all_give_one_successor(database: Ki
     assert_eq!(world.rotate(&grant, 1).await.0, RefreshDecision::Rotate);
 }
 
+/// Attacks: F07.
 #[apply(databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_races_a_revocation_is_dead_after_it(database: Kind) {
@@ -182,6 +186,7 @@ async fn a_token_of_another_client_or_era_or_of_no_grant_is_dead_and_changes_not
     assert_eq!(world.rotate(&grant, 0).await.0, RefreshDecision::Rotate);
 }
 
+/// Attacks: E09.
 #[apply(databases)]
 #[tokio::test]
 async fn an_unconfirmed_rotation_is_settled_by_looking(database: Kind) {

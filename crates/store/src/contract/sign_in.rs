@@ -130,6 +130,7 @@ async fn two_accounts_that_became_one_name_are_named_and_both_stay_reachable(dat
     assert_eq!(store.credential(ONE).await.unwrap().unwrap().user, other);
 }
 
+/// Attacks: I15.
 #[apply(databases)]
 #[tokio::test]
 async fn a_deleted_users_name_is_free_and_their_id_is_not(database: Kind) {
@@ -234,6 +235,7 @@ async fn locking_is_idempotent_and_unlocking_gives_back_the_sign_in_alone(databa
     );
 }
 
+/// Attacks: L17.
 #[apply(databases)]
 #[tokio::test]
 async fn a_session_does_not_start_for_a_user_who_was_locked_meanwhile(database: Kind) {
@@ -332,6 +334,7 @@ async fn a_session_that_replaces_another_ends_it(database: Kind) {
     );
 }
 
+/// Attacks: L06.
 #[apply(databases)]
 #[tokio::test]
 async fn renewing_gives_the_session_another_cookie_once(database: Kind) {
@@ -362,6 +365,7 @@ async fn renewing_gives_the_session_another_cookie_once(database: Kind) {
     assert_eq!(view.idle_expires_at, now.plus(100));
 }
 
+/// Attacks: L32.
 #[apply(databases)]
 #[tokio::test]
 async fn a_session_idles_out_and_no_touch_carries_it_past_its_end(database: Kind) {

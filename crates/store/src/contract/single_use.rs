@@ -54,6 +54,7 @@ async fn the_same_id_of_another_kind_or_owner_is_another(database: Kind) {
     }
 }
 
+/// Attacks: T08, E15.
 #[apply(databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_64_parallel_uses_one_is_the_first(database: Kind) {

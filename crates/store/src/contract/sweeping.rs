@@ -55,6 +55,7 @@ async fn a_dead_grant_is_kept_until_nothing_can_name_it(database: Kind) {
     assert_eq!(world.sweep(100).await, [(Sweepable::Grants, 1)]);
 }
 
+/// Attacks: E16.
 #[apply(databases)]
 #[tokio::test]
 async fn a_redemption_that_slept_until_its_tombstone_was_swept_is_refused(database: Kind) {

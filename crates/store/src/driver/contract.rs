@@ -56,6 +56,7 @@ fn add(name: &str, copies: i64) -> Statement {
         .bind(copies)
 }
 
+/// Attacks: E03, E04.
 #[apply(drivers)]
 #[tokio::test]
 async fn a_unit_commits_as_one(database: Kind) {

@@ -387,6 +387,7 @@ mod tests {
         assert!(matches!(row.integer(), Err(DriverError::Bug(_))));
     }
 
+    /// Attacks: E06.
     #[test]
     fn a_column_of_another_type_is_damage() {
         assert!(matches!(

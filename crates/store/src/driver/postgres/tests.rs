@@ -62,6 +62,7 @@ fn through_proxy() -> (Database, Proxy) {
     (database, proxy)
 }
 
+/// Attacks: E14.
 #[tokio::test]
 async fn units_are_read_committed_whatever_the_default_on_postgresql() {
     let database = Server::shared().create_database();
@@ -124,6 +125,7 @@ async fn a_unit_without_expectations_is_one_round_trip_and_one_with_them_two_on_
     assert_eq!(proxy.turns() - before, 1, "a read");
 }
 
+/// Attacks: E09.
 #[tokio::test]
 async fn a_commit_whose_answer_is_lost_is_unknown_on_postgresql() {
     let (database, proxy) = through_proxy();
@@ -142,6 +144,7 @@ async fn a_commit_whose_answer_is_lost_is_unknown_on_postgresql() {
     assert_eq!(copies(&postgres, "decided").await, Some(1));
 }
 
+/// Attacks: E14.
 #[tokio::test]
 async fn a_connection_that_breaks_before_the_commit_costs_a_second_try_on_postgresql() {
     let (database, proxy) = through_proxy();
@@ -160,6 +163,7 @@ async fn a_connection_that_breaks_before_the_commit_costs_a_second_try_on_postgr
     assert_eq!(proxy.trick(), Trick::Pass, "the read was cut off");
 }
 
+/// Attacks: E11.
 #[tokio::test]
 async fn a_server_that_falls_silent_is_unavailable_in_time_and_back_at_once_on_postgresql() {
     let (database, proxy) = through_proxy();
@@ -253,6 +257,7 @@ async fn a_server_that_was_killed_is_used_again_when_it_is_back_on_postgresql() 
     assert_eq!(copies(&postgres, "after").await, Some(1));
 }
 
+/// Attacks: E14.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn units_that_wait_for_one_another_in_a_circle_are_all_done_in_the_end_on_postgresql() {
     let database = Server::shared().create_database();
@@ -394,6 +399,7 @@ async fn what_was_accepted_is_done_though_nobody_waits_and_nothing_after_the_end
     assert_eq!(database.sql(connections), "0");
 }
 
+/// Attacks: E22.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_nodes_that_start_at_once_one_migrates_on_postgresql() {
     let database = Server::shared().create_database();
@@ -433,6 +439,7 @@ async fn every_release_brings_a_filled_database_up_to_date_on_postgresql() {
     }
 }
 
+/// Attacks: E22.
 #[tokio::test]
 async fn a_migration_that_fails_leaves_nothing_behind_on_postgresql() {
     const BROKEN: &[Migration] = &[Migration {

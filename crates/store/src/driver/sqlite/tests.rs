@@ -139,6 +139,7 @@ async fn what_was_answered_outlives_a_stop_while_the_file_is_away() {
     assert_eq!(count(&open(&path).unwrap()), 1);
 }
 
+/// Attacks: E08.
 #[tokio::test]
 async fn a_write_that_failed_is_remembered_until_one_succeeds() {
     let directory = TempDir::new().unwrap();
@@ -188,6 +189,7 @@ fn the_database_of_another_program_is_refused_and_left_alone() {
     assert_eq!(fs::read(&path).unwrap(), before);
 }
 
+/// Attacks: E07.
 #[test]
 fn a_place_that_cannot_be_written_is_refused() {
     let directory = TempDir::new().unwrap();
@@ -256,6 +258,7 @@ async fn every_release_brings_a_filled_database_up_to_date() {
     }
 }
 
+/// Attacks: E22.
 #[test]
 fn a_migration_that_fails_leaves_nothing_behind() {
     const BROKEN: &[Migration] = &[Migration {
@@ -278,6 +281,7 @@ fn a_migration_that_fails_leaves_nothing_behind() {
     assert_eq!(count(&open(&path).unwrap()), 0);
 }
 
+/// Attacks: E06.
 #[tokio::test]
 async fn a_damaged_page_is_not_served() {
     let directory = TempDir::new().unwrap();

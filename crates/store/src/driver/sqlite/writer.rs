@@ -320,6 +320,7 @@ mod tests {
         );
     }
 
+    /// Attacks: E07.
     #[test]
     fn a_full_disk_fails_the_whole_group_and_the_next_one_starts_afresh() {
         let (mut groups, _directory) = shelf();
@@ -351,6 +352,7 @@ mod tests {
         assert_eq!(count(&groups), 3);
     }
 
+    /// Attacks: Z05.
     #[test]
     fn a_panic_ends_its_group_and_nothing_else() {
         let (mut groups, _directory) = shelf();

@@ -138,6 +138,7 @@ async fn a_pooler_that_was_not_named_is_refused_and_left_as_it_was_through_pgbou
     shelf(named).await.run(put("a").into()).await.unwrap();
 }
 
+/// Attacks: E12.
 #[tokio::test]
 async fn a_database_that_takes_no_writes_is_refused_on_postgresql() {
     let database = Server::shared().create_database();
