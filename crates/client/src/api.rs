@@ -8,17 +8,16 @@ use std::pin::Pin;
 use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use safeconduct_issuer::{Answer, cause, is_protected, read, without_query};
 use safeconduct_protocol::secret::Secret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use crate::address;
 use crate::client::Client;
 use crate::client_credentials::ClientCredentials;
-use crate::error::{Error, ErrorKind, chain};
+use crate::error::{Error, ErrorKind};
 use crate::grammar;
-use crate::http::{Answer, read, without_query};
 use crate::proof::{DPOP, HeldKey, wants_nonce};
 use crate::session::Session;
 use crate::token_response::printable;
@@ -192,14 +191,14 @@ impl ApiRequest {
         let foreign = |why: String| Error::new(ErrorKind::ForeignApi, why);
         let resource = self.caller.client().resource();
         let resource = resource.and_then(|uri| Url::parse(uri).ok());
-        let Some(resource) = resource.filter(address::is_protected) else {
+        let Some(resource) = resource.filter(is_protected) else {
             return Err(foreign(
                 "the client was built without a `.resource(…)` on the web".to_owned(),
             ));
         };
         let url = Url::parse(&self.url)
             .ok()
-            .filter(|url| address::is_under(&resource, url));
+            .filter(|url| is_under(&resource, url));
         url.ok_or_else(|| {
             let asked = Url::parse(&self.url)
                 .map_or_else(|_| "no URL".to_owned(), |url| without_query(&url));
@@ -234,14 +233,14 @@ impl ApiRequest {
         }
         let request = client
             .http()
-            .pool()
+            .pool()?
             .request(self.method.clone(), url.clone());
         let sent = request
             .headers(headers)
             .body(self.body.clone())
             .send()
             .await;
-        let response = sent.map_err(|error| unreachable(chain(&error.without_url())))?;
+        let response = sent.map_err(|error| unreachable(cause(error)))?;
         let answer = read(response, LARGEST_ANSWER).await.map_err(unreachable)?;
         client.nonces().learn(url, &answer.headers);
         Ok(answer)
@@ -325,4 +324,54 @@ impl fmt::Debug for ApiResponse {
 fn is_token_refused(response: &ApiResponse) -> bool {
     response.status() == StatusCode::UNAUTHORIZED
         && grammar::is_challenged_for(response.headers(), "invalid_token")
+}
+
+/// Whether `url` lies at or below `base`: same scheme, host and port, and a path that continues it at a `/`.
+fn is_under(base: &Url, url: &Url) -> bool {
+    let prefix = base.path().trim_end_matches('/');
+    let below = url
+        .path()
+        .strip_prefix(prefix)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    base.origin() == url.origin()
+        && below
+        && url.username().is_empty()
+        && url.password().is_none()
+        && !hides_a_separator(url.path())
+}
+
+/// An encoded slash, backslash or dot that a server behind `url` might decode and then climb out of the base path.
+fn hides_a_separator(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    ["%2f", "%5c", "%2e", "%25"]
+        .iter()
+        .any(|hidden| path.contains(hidden))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    /// Attacks: K19.
+    #[rstest]
+    #[case("https://api.example.com/v1/notes", true)]
+    #[case("https://api.example.com/v1", true)]
+    #[case("https://api.example.com/v1?x=1", true)]
+    #[case("https://api.example.com:443/v1/", true)]
+    #[case("https://api.example.com/v10", false)]
+    #[case("https://api.example.com/v1/../admin", false)]
+    #[case("https://api.example.com/v1/%2e%2e/admin", false)]
+    #[case("https://api.example.com/v1/..%2fadmin", false)]
+    #[case("https://api.example.com/v1/%252e%252e/admin", false)]
+    #[case("http://api.example.com/v1", false)]
+    #[case("https://api.example.com:444/v1", false)]
+    #[case("https://api.example.com.evil.example/v1", false)]
+    #[case("https://evil@api.example.com/v1", false)]
+    #[case("https://api.example.com@evil.example/v1", false)]
+    fn a_token_stays_under_its_resource(#[case] url: &str, #[case] under: bool) {
+        let base = Url::parse("https://api.example.com/v1").unwrap();
+        assert_eq!(is_under(&base, &Url::parse(url).unwrap()), under);
+    }
 }

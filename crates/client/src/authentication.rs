@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
+use safeconduct_issuer::basic;
 use safeconduct_protocol::jose::SigningKey;
 use safeconduct_protocol::random;
 use safeconduct_protocol::secret::Secret;
@@ -90,7 +89,7 @@ impl Credentials {
         now: Timestamp,
     ) -> Result<Option<HeaderValue>, Error> {
         match self {
-            Self::Basic(secret) => return basic(client_id, secret).map(Some),
+            Self::Basic(secret) => return Ok(Some(basic(client_id, secret))),
             Self::Post(secret) => {
                 form.append_pair("client_id", client_id)
                     .append_pair("client_secret", secret.expose());
@@ -110,17 +109,6 @@ impl Credentials {
         }
         Ok(None)
     }
-}
-
-/// Both halves are form-encoded before they are joined (RFC 6749 §2.3.1), which most clients forget.
-fn basic(client_id: &str, secret: &Secret) -> Result<HeaderValue, Error> {
-    let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-    let pair = Secret::new(format!("{}:{}", encode(client_id), encode(secret.expose())));
-    let header = format!("Basic {}", STANDARD.encode(pair.expose()));
-    let mut value = HeaderValue::from_str(&header)
-        .map_err(|_| Error::configuration("the client secret does not fit a header"))?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 fn assert_identity(

@@ -1,6 +1,7 @@
 //! Sign-outs that the issuer tells of, from server to server (OpenID Connect Back-Channel Logout): the logout token, judged, and
 //! the sessions it ends.
 
+use safeconduct_issuer::GivenBy;
 use safeconduct_protocol::encoding;
 use safeconduct_protocol::id_token::ID_TOKEN_TYP;
 use safeconduct_protocol::jose::{
@@ -15,7 +16,7 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::grammar;
 use crate::id_token::session;
-use crate::keys::{GivenBy, Refused};
+use crate::keys::Refused;
 use crate::sessions::Ended;
 
 /// How long ago a logout token may have been issued, in seconds. As long its `jti` is remembered, in the session store: so a

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use safeconduct_issuer::{Address, Discovery, Http, Keys, is_protected};
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::cookie;
 use safeconduct_protocol::jose::Algorithm;
@@ -12,17 +13,13 @@ use safeconduct_protocol::scope::{self, Scope};
 use safeconduct_protocol::secret::Secret;
 use url::Url;
 
-use crate::address;
 use crate::attempt::Attempts;
 use crate::authentication::{ClientAuthentication, Credentials};
 use crate::client::{Client, Config, OPENID, Parts, Site};
 use crate::cookie::Cookies;
-use crate::discovery::Discovery;
 use crate::error::Error;
 use crate::grammar;
-use crate::http::Http;
 use crate::key_ring::{KeyRing, read_secret_file, secret_variable};
-use crate::keys::IssuerKeys;
 use crate::login_options::LoginOptions;
 use crate::proof::Nonces;
 use crate::pushed_request::PushedRequests;
@@ -31,6 +28,8 @@ use crate::sessions::{Lifetimes, Places, Sessions};
 use crate::store::{MemoryStore, SessionStore};
 use crate::user_info::UserInfo;
 
+/// How this library names itself to issuers and APIs.
+const USER_AGENT: &str = concat!("safeconduct-client/", env!("CARGO_PKG_VERSION"));
 /// How long a request to the issuer or the API may take.
 const HTTP_TIMEOUT: Duration = Duration::from_secs(10);
 const HOUR: u64 = 3600;
@@ -273,7 +272,7 @@ impl ClientBuilder {
         self
     }
 
-    /// How long a request to the issuer or the API may take in all, ten seconds unless set. Connecting has five of them.
+    /// How long a request to the issuer or the API may take in all, ten seconds unless set. Connecting has half of it.
     pub fn http_timeout(mut self, timeout: Duration) -> Self {
         self.http_timeout = timeout;
         self
@@ -284,7 +283,7 @@ impl ClientBuilder {
     /// # Errors
     /// [`ErrorKind::Configuration`](crate::ErrorKind), naming the setting.
     pub fn build(mut self) -> Result<Client, Error> {
-        let issuer_url = address::configured("issuer", &self.issuer)?;
+        let issuer = configured("issuer", &self.issuer)?;
         let site = self.site()?;
         let cookies = Cookies {
             secure: site
@@ -311,25 +310,20 @@ impl ClientBuilder {
                 .index_keys(&format!("{}\n{}", self.issuer, self.client_id))
                 .into(),
         };
-        let http = Http::new(&issuer_url, self.http_timeout)?;
+        let http = Http::new(USER_AGENT, self.http_timeout, issuer.is_loopback());
+        http.pool()?;
         let clock = self.clock.clone();
         let openid = self.scopes.iter().any(|scope| scope == OPENID);
+        let discovery = Discovery::new(issuer, openid, http, clock.clone());
         Ok(Client::assemble(Parts {
-            discovery: Discovery::new(
-                &self.issuer,
-                openid,
-                &issuer_url,
-                http.clone(),
-                clock.clone(),
-            ),
-            keys: IssuerKeys::new(http.clone(), clock.clone()),
+            keys: Keys::new(discovery.clone(), clock.clone(), |_| {}),
+            discovery,
             nonces: Nonces::default(),
             attempts: Attempts::new(seal.clone(), cookies, &mark),
             seal,
             sessions: Sessions::new(places, lifetimes, clock.clone()),
             refreshes: Refreshes::new(clock.clone()),
             config: self.config(site, cookies, session_cookie)?,
-            http,
             clock,
         }))
     }
@@ -415,7 +409,8 @@ impl ClientBuilder {
         let Some(text) = &self.base_url else {
             return Ok(None);
         };
-        let url = address::configured("base_url", text)?;
+        let base = configured("base_url", text)?;
+        let url = base.url();
         if url.path() != "/" {
             return Err(Error::configuration(format!(
                 "base_url `{text}` must have no path; use `.routes_path(…)` to move the routes"
@@ -453,9 +448,14 @@ fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
 
+/// Reads an address that the app configures; `name` is the setting, for the message.
+fn configured(name: &str, text: &str) -> Result<Address, Error> {
+    Address::identifier(text)
+        .map_err(|error| Error::configuration(format!("{name} `{text}` {error}")))
+}
+
 fn checked_resource(text: String) -> Result<String, Error> {
-    let protected =
-        Url::parse(&text).is_ok_and(|url| address::is_protected(&url) || url.scheme() == "urn");
+    let protected = Url::parse(&text).is_ok_and(|url| is_protected(&url) || url.scheme() == "urn");
     if ResourceUri::parse(&text).is_none() || !protected {
         return Err(Error::configuration(format!(
             "resource `{text}` must be an absolute https URI without fragment; http is for loopback only"

@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use safeconduct_issuer::{Discovery, Http, Keys};
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::jose::Algorithm;
 use safeconduct_protocol::scope::Scope;
@@ -19,11 +20,8 @@ use url::Url;
 use crate::attempt::Attempts;
 use crate::authentication::Credentials;
 use crate::cookie::Cookies;
-use crate::discovery::Discovery;
 use crate::error::{Error, ErrorKind};
-use crate::http::Http;
 use crate::id_token::IdTokenRules;
-use crate::keys::IssuerKeys;
 use crate::login_options::LoginOptions;
 use crate::metadata::Metadata;
 use crate::proof::{HeldKey, Nonces};
@@ -47,9 +45,8 @@ pub struct Client(Arc<Parts>);
 /// What a client is made of.
 pub(crate) struct Parts {
     pub(crate) config: Config,
-    pub(crate) http: Http,
-    pub(crate) discovery: Discovery,
-    pub(crate) keys: IssuerKeys,
+    pub(crate) discovery: Discovery<Metadata>,
+    pub(crate) keys: Keys<Metadata>,
     pub(crate) nonces: Nonces,
     pub(crate) seal: Arc<Seal>,
     pub(crate) attempts: Attempts,
@@ -147,7 +144,7 @@ impl Client {
     /// # Errors
     /// [`ErrorKind::IssuerUnreachable`], [`ErrorKind::IssuerBusy`], [`ErrorKind::IssuerMetadata`].
     pub async fn metadata(&self) -> Result<Arc<Metadata>, Error> {
-        self.0.discovery.metadata().await
+        Ok(self.0.discovery.metadata().await?)
     }
 
     /// Where a person can end their session at the issuer, if the issuer says so (`end_session_endpoint`), for an app that links
@@ -170,10 +167,10 @@ impl Client {
     }
 
     pub(crate) fn http(&self) -> &Http {
-        &self.0.http
+        self.0.discovery.http()
     }
 
-    pub(crate) fn keys(&self) -> &IssuerKeys {
+    pub(crate) fn keys(&self) -> &Keys<Metadata> {
         &self.0.keys
     }
 
@@ -308,7 +305,7 @@ impl Client {
         };
         let request =
             TokenRequest::for_revocation(endpoint, &self.asker(), refresh_token, self.now())?;
-        let answer = self.http().send(&request).await?;
+        let answer = request.send(self.http()).await?;
         if answer.status.is_success() {
             return Ok(());
         }

@@ -4,15 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
+use safeconduct_issuer::SingleFlight;
 use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::secret::Secret;
 use safeconduct_protocol::time::Timestamp;
 
 use crate::client::Client;
 use crate::error::Error;
-use crate::flights::Flights;
 use crate::proof::HeldKey;
 use crate::record::{HeldTokens, Need, Unwanted};
+use crate::refresh::LONGEST_PAUSE;
 use crate::token_request::{Offer, TokenRequest};
 
 /// A source of access tokens for this app. Cheap to clone; all clones share one token.
@@ -23,7 +24,7 @@ pub struct ClientCredentials {
     /// The key that the tokens are bound to, if they are.
     proof_key: Option<Arc<HeldKey>>,
     cached: Arc<ArcSwapOption<HeldTokens>>,
-    flights: Arc<Flights<(), Arc<HeldTokens>>>,
+    requests: Arc<SingleFlight<(), Arc<HeldTokens>, Error>>,
 }
 
 impl Client {
@@ -47,7 +48,7 @@ impl Client {
             scope: Arc::new(self.scope().clone()),
             proof_key,
             cached: Arc::default(),
-            flights: Arc::new(Flights::new(self.clock().clone())),
+            requests: Arc::new(SingleFlight::new(self.clock().clone(), LONGEST_PAUSE)),
         })
     }
 }
@@ -91,10 +92,10 @@ impl ClientCredentials {
         match cached {
             Some(tokens) if need(&tokens, now) == Need::Nothing => Ok(tokens.access_token.clone()),
             Some(tokens) if need(&tokens, now) == Need::Soon => {
-                self.flights.start((), takeoff);
+                self.requests.start((), takeoff);
                 Ok(tokens.access_token.clone())
             }
-            Some(_) | None => Ok(self.flights.join((), takeoff).await?.access_token.clone()),
+            Some(_) | None => Ok(self.requests.join((), takeoff).await?.access_token.clone()),
         }
     }
 

@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::StatusCode;
+use safeconduct_issuer::{Answer, Failure, FetchError, FetchErrorKind};
 use safeconduct_protocol::{encoding, random};
 
 /// Something that kept a person from being signed in, or a token from being had.
@@ -20,8 +21,8 @@ pub struct Error {
     detail: Arc<str>,
     oauth_error: Option<Arc<str>>,
     set_cookie: Option<Arc<str>>,
-    /// For how many seconds the issuer wants to be left alone.
-    rest: Option<i64>,
+    /// In how many seconds the issuer is asked again at the earliest.
+    retry_after: Option<i64>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -93,7 +94,7 @@ impl Error {
             detail: detail.into().into(),
             oauth_error: None,
             set_cookie: None,
-            rest: None,
+            retry_after: None,
             source: None,
         }
     }
@@ -117,14 +118,10 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_rest(mut self, seconds: Option<i64>) -> Self {
-        self.rest = seconds;
+    /// Says for how long the issuer of `answer` wants to be left alone.
+    pub(crate) fn after(mut self, answer: &Answer) -> Self {
+        self.retry_after = answer.retry_after();
         self
-    }
-
-    /// For how many seconds the issuer wants to be left alone, where it said so.
-    pub(crate) fn rest(&self) -> Option<i64> {
-        self.rest
     }
 
     /// What sort of failure it was.
@@ -357,14 +354,32 @@ impl StdError for Error {
     }
 }
 
-/// A failure and all its causes in one line, for a log.
-pub(crate) fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
+impl From<FetchError> for Error {
+    fn from(error: FetchError) -> Self {
+        let kind = match error.kind() {
+            FetchErrorKind::NoTls => ErrorKind::Configuration,
+            FetchErrorKind::Unreachable => ErrorKind::IssuerUnreachable,
+            FetchErrorKind::Busy | FetchErrorKind::TooOften => ErrorKind::IssuerBusy,
+            FetchErrorKind::Unusable => ErrorKind::IssuerMetadata,
+        };
+        Self {
+            retry_after: error.retry_after(),
+            ..Self::new(kind, error.to_string())
+        }
     }
-    text
+}
+
+impl Failure for Error {
+    fn abandoned() -> Self {
+        FetchError::abandoned().into()
+    }
+
+    fn retry_after(&self) -> Option<i64> {
+        self.retry_after
+    }
+
+    fn with_retry_after(mut self, seconds: i64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
 }

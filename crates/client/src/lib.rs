@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-mod address;
 mod api;
 mod attempt;
 mod authentication;
@@ -12,11 +11,8 @@ mod builder;
 mod client;
 mod client_credentials;
 mod cookie;
-mod discovery;
 mod error;
-mod flights;
 mod grammar;
-mod http;
 mod id_token;
 mod identity;
 mod key_ring;

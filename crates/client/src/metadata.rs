@@ -1,13 +1,13 @@
 //! What an issuer says about itself (RFC 8414, OpenID Connect Discovery §3): where its metadata lies, and which of it is
 //! believed.
 //!
-//! Fetching and caching is `discovery.rs`'s concern.
+//! Fetching and keeping it is `safeconduct_issuer`'s concern.
 
+use safeconduct_issuer::{Address, Metadata as _, endpoint, metadata_locations, read_document};
 use safeconduct_protocol::jose::Algorithm;
 use serde::Deserialize;
 use url::Url;
 
-use crate::address;
 use crate::error::{Error, ErrorKind};
 
 /// An issuer's endpoints, each on an address that protects what is sent to it.
@@ -60,49 +60,47 @@ impl Metadata {
     /// Where the metadata of `issuer` may lie: RFC 8414 §3.1, then OpenID Connect Discovery §4. A client that asks for `openid`
     /// begins with the second.
     pub fn locations(issuer: &Url) -> [Url; 2] {
-        let path = issuer.path().trim_end_matches('/');
-        let at = |path: String| {
-            let mut url = issuer.clone();
-            url.set_path(&path);
-            url
-        };
-        [
-            at(format!("/.well-known/oauth-authorization-server{path}")),
-            at(format!("{path}/.well-known/openid-configuration")),
-        ]
+        metadata_locations(issuer)
     }
 
     /// Reads the metadata that was fetched for `issuer`.
     ///
     /// # Errors
     /// [`ErrorKind::IssuerMetadata`] if it is not JSON, names another issuer (compared byte for byte, RFC 8414 §3.3), lacks
-    /// the token endpoint, or any of its addresses is neither https nor http on loopback.
+    /// the token endpoint, or any of its addresses is neither https nor http on loopback; [`ErrorKind::Configuration`] if `issuer` is
+    /// no issuer's identifier.
     pub fn parse(issuer: &str, body: &[u8]) -> Result<Self, Error> {
-        let invalid = |why: String| Error::new(ErrorKind::IssuerMetadata, why);
-        let document: Document = serde_json::from_slice(body)
-            .map_err(|error| invalid(format!("the metadata is unreadable: {error}")))?;
-        if document.issuer != issuer {
-            return Err(invalid(format!(
-                "the metadata is for `{}`, not for `{issuer}`",
-                document.issuer.escape_debug()
-            )));
-        }
-        let endpoint = |name: &str, text: Option<String>| endpoint(issuer, name, text);
+        let address = Address::identifier(issuer)
+            .map_err(|error| Error::configuration(format!("issuer `{issuer}` {error}")))?;
+        Self::read(&address, body).map_err(|why| Error::new(ErrorKind::IssuerMetadata, why))
+    }
+
+    /// Whether the issuer tells apps that a session ended (OpenID Connect Back-Channel Logout §2.1): then register the
+    /// address of `POST /auth/backchannel` there.
+    pub fn tells_of_logouts(&self) -> bool {
+        self.tells_of_logouts
+    }
+}
+
+impl safeconduct_issuer::Metadata for Metadata {
+    fn read(issuer: &Address, body: &[u8]) -> Result<Self, String> {
+        let document: Document = read_document(issuer, body, |read: &Document| &read.issuer)?;
+        let endpoint = |name: &str, url: &Option<String>| endpoint(issuer, name, url.as_deref());
         Ok(Self {
             authorization_endpoint: endpoint(
                 "authorization_endpoint",
-                document.authorization_endpoint,
+                &document.authorization_endpoint,
             )?,
-            token_endpoint: endpoint("token_endpoint", document.token_endpoint)?
-                .ok_or_else(|| invalid("the metadata names no token_endpoint".to_owned()))?,
-            revocation_endpoint: endpoint("revocation_endpoint", document.revocation_endpoint)?,
-            userinfo_endpoint: endpoint("userinfo_endpoint", document.userinfo_endpoint)?,
-            end_session_endpoint: endpoint("end_session_endpoint", document.end_session_endpoint)?,
+            token_endpoint: endpoint("token_endpoint", &document.token_endpoint)?
+                .ok_or("the metadata names no token_endpoint")?,
+            revocation_endpoint: endpoint("revocation_endpoint", &document.revocation_endpoint)?,
+            userinfo_endpoint: endpoint("userinfo_endpoint", &document.userinfo_endpoint)?,
+            end_session_endpoint: endpoint("end_session_endpoint", &document.end_session_endpoint)?,
             pushed_authorization_request_endpoint: endpoint(
                 "pushed_authorization_request_endpoint",
-                document.pushed_authorization_request_endpoint,
+                &document.pushed_authorization_request_endpoint,
             )?,
-            jwks_uri: endpoint("jwks_uri", document.jwks_uri)?,
+            jwks_uri: endpoint("jwks_uri", &document.jwks_uri)?,
             requires_pushed_requests: document.require_pushed_authorization_requests,
             id_token_algorithms: document
                 .id_token_signing_alg_values_supported
@@ -119,29 +117,9 @@ impl Metadata {
         })
     }
 
-    /// Whether the issuer tells apps that a session ended (OpenID Connect Back-Channel Logout §2.1): then register the
-    /// address of `POST /auth/backchannel` there.
-    pub fn tells_of_logouts(&self) -> bool {
-        self.tells_of_logouts
+    fn jwks_uri(&self) -> Option<&Url> {
+        self.jwks_uri.as_ref()
     }
-}
-
-/// Reads one address. An https issuer has https endpoints only; plain http never leaves loopback.
-fn endpoint(issuer: &str, name: &str, text: Option<String>) -> Result<Option<Url>, Error> {
-    let Some(text) = text else { return Ok(None) };
-    let issuer_is_https = issuer.starts_with("https:");
-    Url::parse(&text)
-        .ok()
-        .filter(|url| address::is_protected(url) && url.fragment().is_none())
-        .filter(|url| url.username().is_empty() && url.password().is_none())
-        .filter(|url| !issuer_is_https || url.scheme() == "https")
-        .map(Some)
-        .ok_or_else(|| {
-            Error::new(
-                ErrorKind::IssuerMetadata,
-                format!("{name} `{}` is not an https address", text.escape_debug()),
-            )
-        })
 }
 
 #[cfg(test)]
@@ -166,26 +144,6 @@ mod tests {
 
     fn parse(document: &Value) -> Result<Metadata, Error> {
         Metadata::parse(ISSUER, document.to_string().as_bytes())
-    }
-
-    #[rstest]
-    #[case(
-        "https://id.example.com",
-        "https://id.example.com/.well-known/oauth-authorization-server",
-        "https://id.example.com/.well-known/openid-configuration"
-    )]
-    #[case(
-        ISSUER,
-        "https://id.example.com/.well-known/oauth-authorization-server/one",
-        "https://id.example.com/one/.well-known/openid-configuration"
-    )]
-    fn metadata_lies_where_rfc_8414_says(
-        #[case] issuer: &str,
-        #[case] first: &str,
-        #[case] second: &str,
-    ) {
-        let locations = Metadata::locations(&Url::parse(issuer).unwrap());
-        assert_eq!(locations.map(String::from), [first, second]);
     }
 
     #[test]

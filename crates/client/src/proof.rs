@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use safeconduct_issuer::Answer;
 use safeconduct_protocol::dpop::{ProofKey, Thumbprint};
 use safeconduct_protocol::encoding;
 use safeconduct_protocol::secret::Secret;
@@ -18,7 +19,6 @@ use zeroize::Zeroizing;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::grammar;
-use crate::http::Answer;
 use crate::record::exposed;
 use crate::token_request::TokenRequest;
 use crate::token_response::{Refused, TokenType};
@@ -154,13 +154,13 @@ impl Client {
         build: impl Fn() -> Result<TokenRequest, Error>,
     ) -> Result<Answer, Error> {
         let Some(key) = key else {
-            return self.http().send(&build()?).await;
+            return build()?.send(self.http()).await;
         };
         let send = async || {
             let request = build()?;
             let proof = self.prove(key, &Method::POST, request.url(), None)?;
             let request = request.with_proof(proof);
-            let answer = self.http().send(&request).await?;
+            let answer = request.send(self.http()).await?;
             self.nonces().learn(request.url(), &answer.headers);
             Ok::<_, Error>(answer)
         };

@@ -2,12 +2,12 @@
 //! reference and nothing that could be read or changed on the way.
 
 use http::StatusCode;
+use safeconduct_issuer::{Answer, is_busy};
 use serde::Deserialize;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::grammar;
-use crate::http::{Answer, is_busy};
 use crate::metadata::Metadata;
 use crate::proof::HeldKey;
 use crate::token_request::TokenRequest;

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use safeconduct_issuer::{Answer, GivenBy, SingleFlight};
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::encoding;
 use safeconduct_protocol::jose::KeySet;
@@ -17,10 +18,7 @@ use safeconduct_protocol::time::Timestamp;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
-use crate::flights::Flights;
-use crate::http::Answer;
 use crate::id_token::HeldIdentity;
-use crate::keys::GivenBy;
 use crate::metadata::Metadata;
 use crate::record::{LEASE, Lease, Need, Record, Unwanted};
 use crate::sessions::Change;
@@ -33,6 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The first and the longest pause between two looks at the record.
 const FIRST_LOOK: Duration = Duration::from_millis(50);
 const LONGEST_LOOK: Duration = Duration::from_millis(500);
+/// The longest pause between two refreshes of a session that fail, in seconds.
+pub(crate) const LONGEST_PAUSE: i64 = 32;
 /// An access token that lives shorter than this, in seconds, and cannot be renewed is of no use.
 const SHORTEST_LIFE: i64 = 10;
 /// How often new tokens are offered to a store that fails, and the pause between.
@@ -40,7 +40,7 @@ const STORE_TRIES: u32 = 3;
 const STORE_PAUSE: Duration = Duration::from_millis(100);
 
 /// The refreshes of this process.
-pub(crate) struct Refreshes(Flights<Wanted, Arc<Record>>);
+pub(crate) struct Refreshes(SingleFlight<Wanted, Arc<Record>, Error>);
 
 /// What a flight is for: a session whose token ends, or whose token (by its hash) an API refused or the app wants replaced.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -78,7 +78,7 @@ enum Look {
 
 impl Refreshes {
     pub(crate) fn new(clock: Clock) -> Self {
-        Self(Flights::new(clock))
+        Self(SingleFlight::new(clock, LONGEST_PAUSE))
     }
 }
 
@@ -214,8 +214,7 @@ impl Refresh {
         if record.identity.is_some() {
             // A refresh token is not spent on an answer that nobody could judge.
             self.client.id_token_algorithm(&metadata)?;
-            let uri = self.client.jwks_uri(&metadata)?;
-            self.client.keys().current(uri).await?;
+            self.client.keys().ready().await?;
         }
         let asked_at = self.client.now();
         let answer = self.ask(&metadata, presented, record).await?;
@@ -255,7 +254,7 @@ impl Refresh {
         let key = record.proof_key.as_ref();
         let begun = Instant::now();
         match self.client.send_proven(key, request).await {
-            Err(error) if is_lost(&error) && begun.elapsed() < self.client.http().timeout / 2 => {
+            Err(error) if is_lost(&error) && begun.elapsed() < self.client.http().timeout() / 2 => {
                 tracing::info!(%error, "the answer to a refresh was lost; asking again");
                 self.client.send_proven(key, request).await
             }

@@ -5,6 +5,7 @@
 //! `authorization_request.rs`'s concern, what an ID Token must say `id_token.rs`'s.
 
 use http::Method;
+use safeconduct_issuer::GivenBy;
 use safeconduct_protocol::jose::{Algorithm, KeySet};
 use safeconduct_protocol::parameters::Parameters;
 use safeconduct_protocol::secret::Secret;
@@ -15,7 +16,7 @@ use crate::error::{Error, ErrorKind};
 use crate::grammar;
 use crate::id_token::{Asked, HeldIdentity};
 use crate::identity::{Identity, worth_keeping};
-use crate::keys::{GivenBy, Refused};
+use crate::keys::Refused;
 use crate::metadata::Metadata;
 use crate::proof::HeldKey;
 use crate::token_request::{Offer, TokenRequest};
@@ -76,7 +77,7 @@ impl Client {
         if self.is_openid() {
             // A code is not spent on an answer that nobody could judge.
             self.id_token_algorithm(metadata)?;
-            self.keys().current(self.jwks_uri(metadata)?).await?;
+            self.keys().ready().await?;
         }
         let key = exchange.attempt.proof_key.as_ref();
         let build = || self.unproven_code_request(metadata, &exchange);

@@ -1,9 +1,10 @@
 //! Requests to the token endpoint (RFC 6749 §4.1.3, §4.4.2, §6), the revocation endpoint (RFC 7009 §2.1) and the endpoint for
 //! pushed authorization requests (RFC 9126 §2.1), as values.
 //!
-//! Sending them is `http.rs`'s concern, or yours; reading the answer is `token_response.rs`'s.
+//! Reading the answer is `token_response.rs`'s concern.
 
 use http::{HeaderMap, HeaderValue, header};
+use safeconduct_issuer::{Answer, Http};
 use safeconduct_protocol::pkce::CodeVerifier;
 use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::secret::Secret;
@@ -73,6 +74,12 @@ impl TokenRequest {
     /// The form. It holds secrets: send it, and keep it nowhere.
     pub fn body(&self) -> &str {
         self.body.expose()
+    }
+
+    /// Sends it. The issuer may have acted on it, though no answer came.
+    pub(crate) async fn send(&self, http: &Http) -> Result<Answer, Error> {
+        let form = self.body().to_owned();
+        Ok(http.post_form(&self.url, self.headers(), form).await?)
     }
 
     pub(crate) fn for_token(

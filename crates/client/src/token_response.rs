@@ -1,6 +1,7 @@
 //! Answers of the token endpoint (RFC 6749 §5.1, §5.2), read strictly, and the tokens in them.
 
 use http::StatusCode;
+use safeconduct_issuer::{Answer, is_busy};
 use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::secret::Secret;
 use safeconduct_protocol::time::Timestamp;
@@ -9,7 +10,6 @@ use serde_json::Value;
 
 use crate::error::{Error, ErrorKind};
 use crate::grammar;
-use crate::http::{Answer, is_busy};
 
 /// A token may not claim to live longer than this many seconds: ten years.
 const LONGEST_LIFE: u64 = 10 * 365 * 24 * 3600;
@@ -178,7 +178,7 @@ impl Tokens {
     /// Reads `answer`, as [`Tokens::parse`] does.
     pub(crate) fn read(answer: &Answer, asked: &Scope, now: Timestamp) -> Result<Self, Error> {
         Self::parse(answer.status, answer.is_json(), &answer.body, asked, now)
-            .map_err(|error| error.with_rest(answer.rest()))
+            .map_err(|error| error.after(answer))
     }
 
     /// These tokens, if they are of the type that was asked for: bound to a key exactly if one was proven. A server that does

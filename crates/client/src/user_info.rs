@@ -2,11 +2,11 @@
 //! about the person of the ID Token.
 
 use http::{Method, StatusCode};
+use safeconduct_issuer::{Answer, is_busy};
 use serde_json::{Map, Value};
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
-use crate::http::{Answer, is_busy};
 use crate::metadata::Metadata;
 use crate::proof::{HeldKey, wants_nonce};
 use crate::token_response::Tokens;
@@ -74,7 +74,7 @@ impl Client {
         })?;
         let ask = async || {
             let headers = self.show(&tokens.access_token, key, &Method::GET, url)?;
-            let answer = self.http().fetch_with(url, headers).await?;
+            let answer = self.http().get(url, headers).await?;
             self.nonces().learn(url, &answer.headers);
             Ok::<_, Error>(answer)
         };

@@ -1,22 +1,21 @@
 //! Setting up a guard. Nothing is asked of the issuer here: the API and its issuer may start in any order.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use safeconduct_issuer::{Address, AddressError, Http};
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::dpop::NonceKey;
 use safeconduct_protocol::scope::{self, Scope};
 use safeconduct_protocol::secret::Secret;
 
-use crate::address::{Address, AddressError};
-use crate::discovery::Issuer;
 use crate::dpop::Dpop;
-use crate::fetch::Http;
 use crate::guard::{Guard, Validation};
 use crate::introspection::{self, Introspection};
-use crate::keys::Keys;
+use crate::metadata::{self, Issuer, Keys};
 use crate::resource::Resource;
 
+/// How the guard names itself to its issuer.
+const USER_AGENT: &str = concat!("safeconduct-guard/", env!("CARGO_PKG_VERSION"));
 const HTTP_TIMEOUT: Duration = Duration::from_secs(10);
 const SHORTEST_HTTP_TIMEOUT: Duration = Duration::from_millis(100);
 const LONGEST_LEEWAY: Duration = Duration::from_secs(60);
@@ -190,9 +189,8 @@ impl GuardBuilder {
 
     /// The guard.
     pub fn build(mut self) -> Guard {
-        let http = Http::new(self.http_timeout, self.issuer.is_loopback());
-        let issuer = Arc::new(Issuer::new(self.issuer.clone(), http, self.clock.clone()));
-        let keys = || Keys::of(Arc::clone(&issuer), self.clock.clone());
+        let issuer = self.issuer();
+        let keys = || Keys::new(issuer.clone(), self.clock.clone(), metadata::count);
         let validation = match self.introspection.take() {
             None => Validation::Jwt(keys()),
             Some((mode, client_id, secret)) => {
@@ -210,13 +208,17 @@ impl GuardBuilder {
     /// The guard that trusts `keys` and speaks to nobody.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn build_with_keys(self, keys: safeconduct_protocol::jose::KeySet) -> Guard {
-        let http = Http::new(self.http_timeout, true);
-        let issuer = Arc::new(Issuer::new(self.issuer.clone(), http, self.clock.clone()));
+        let issuer = self.issuer();
         let validation = Validation::Jwt(Keys::fixed(keys, self.clock.clone()));
         self.assemble(issuer, validation)
     }
 
-    fn assemble(self, issuer: Arc<Issuer>, validation: Validation) -> Guard {
+    fn issuer(&self) -> Issuer {
+        let http = Http::new(USER_AGENT, self.http_timeout, self.issuer.is_loopback());
+        Issuer::new(self.issuer.clone(), false, http, self.clock.clone())
+    }
+
+    fn assemble(self, issuer: Issuer, validation: Validation) -> Guard {
         let base_url = match &self.base_url {
             Some(url) => url.without_end(),
             None => self.resource.audience.origin(),

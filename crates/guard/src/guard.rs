@@ -5,19 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Extensions, HeaderMap, Method, Uri};
+use safeconduct_issuer::FetchError;
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::jose::{MAX_TOKEN, unverified_issuer};
 
 use crate::builder::{ConfigError, GuardBuilder, Mode};
 use crate::credentials::{self, Credentials, Scheme};
 use crate::denied::{CorrelationId, Denied, Refusal};
-use crate::discovery::Issuer;
 use crate::dpop::{Dpop, PresentedProof};
-use crate::fetch::FetchError;
-use crate::introspection::Introspection;
+use crate::introspection::{self, Introspection};
 use crate::jwt::{self, Jwt};
-use crate::keys::Keys;
 use crate::layer::Accepted;
+use crate::metadata::{Issuer, Keys};
 use crate::reason::Reason;
 use crate::resource::{Resource, ResourceMetadata};
 use crate::token::{Claims, Token};
@@ -27,7 +26,7 @@ use crate::token::{Claims, Token};
 pub struct Guard(Arc<Inner>);
 
 struct Inner {
-    issuer: Arc<Issuer>,
+    issuer: Issuer,
     resource: Arc<Resource>,
     validation: Validation,
     dpop: Dpop,
@@ -85,7 +84,7 @@ impl Guard {
     }
 
     pub(crate) fn assemble(
-        issuer: Arc<Issuer>,
+        issuer: Issuer,
         resource: Resource,
         validation: Validation,
         dpop: Dpop,
@@ -225,7 +224,7 @@ impl Guard {
 
     /// The issuer whose tokens are accepted.
     pub fn issuer(&self) -> &str {
-        self.0.issuer.address.as_str()
+        self.0.issuer.issuer().as_str()
     }
 
     /// The audience that tokens must be for.
@@ -235,7 +234,7 @@ impl Guard {
 
     /// What the API says of itself (RFC 9728), to be served as JSON at [`Guard::metadata_path`].
     pub fn metadata(&self) -> ResourceMetadata {
-        self.0.resource.metadata(&self.0.issuer.address)
+        self.0.resource.metadata(self.0.issuer.issuer())
     }
 
     /// Where the metadata belongs: `/.well-known/oauth-protected-resource`, and the audience's path behind it.
@@ -283,7 +282,7 @@ impl Inner {
     /// for another audience; of one that says nothing, nobody here knows more than that it is unknown.
     fn may_be_of_another(&self, token: &str, reason: Reason) -> bool {
         match unverified_issuer(token) {
-            Some(issuer) if issuer == self.issuer.address.as_str() => {
+            Some(issuer) if issuer == self.issuer.issuer().as_str() => {
                 reason == Reason::WrongAudience
             }
             Some(_) => true,
@@ -320,7 +319,7 @@ impl Inner {
 
     fn jwt<'a>(&'a self, keys: &'a Keys) -> Jwt<'a> {
         Jwt {
-            issuer: self.issuer.address.as_str(),
+            issuer: self.issuer.issuer().as_str(),
             audience: self.resource.audience.as_str(),
             leeway: self.leeway,
             keys,
@@ -345,12 +344,12 @@ impl Inner {
 }
 
 impl Validation {
-    async fn ready(&self, issuer: &Arc<Issuer>) -> Result<(), FetchError> {
+    async fn ready(&self, issuer: &Issuer) -> Result<(), FetchError> {
         if let Self::Jwt(keys) | Self::Both(keys, _) = self {
             keys.ready().await?;
         }
         if let Self::Introspection(_) | Self::Both(..) = self {
-            issuer.introspection_endpoint().await?;
+            introspection::endpoint(issuer).await?;
         }
         Ok(())
     }

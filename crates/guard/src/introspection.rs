@@ -8,18 +8,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, StatusCode};
 use quick_cache::sync::{Cache, DefaultLifecycle, EntryAction, EntryResult};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
+use safeconduct_issuer::{FetchError, FetchErrorKind, basic};
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::encoding;
 use safeconduct_protocol::secret::Secret;
 use safeconduct_protocol::time::Timestamp;
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
+use url::Url;
 
 use crate::denied::Refusal;
-use crate::discovery::Issuer;
-use crate::fetch::FetchError;
+use crate::metadata::Issuer;
 use crate::reason::Reason;
 use crate::token::Claims;
 
@@ -39,7 +42,7 @@ const PARTS: usize = 16;
 const LEAST_MEMORY: usize = 512;
 /// How often answers past their time are freed, in milliseconds: each is kept at most twice as long as it is good for.
 const BETWEEN_SWEEPS: i64 = 30_000;
-/// How many requests are under way at once, and how long another waits for its turn.
+/// How many requests are under way at once, and how long another waits.
 const MOST_REQUESTS: usize = 64;
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// When it may be worth trying again, in seconds.
@@ -56,7 +59,7 @@ pub(crate) struct Introspection {
     answers: Cache<[u8; 32], Remembered, ByMemory>,
     /// When answers past their time were last freed, in milliseconds.
     swept: AtomicI64,
-    turns: Semaphore,
+    permits: Semaphore,
 }
 
 type Answer = Result<Arc<Claims>, Refusal>;
@@ -106,7 +109,7 @@ impl Introspection {
                 DefaultLifecycle::default(),
             ),
             swept: AtomicI64::new(0),
-            turns: Semaphore::new(MOST_REQUESTS),
+            permits: Semaphore::new(MOST_REQUESTS),
         }
     }
 
@@ -115,7 +118,7 @@ impl Introspection {
         &self,
         token: &str,
         audience: &str,
-        issuer: &Arc<Issuer>,
+        issuer: &Issuer,
         clock: &Clock,
     ) -> Answer {
         if self.remembered_for == 0 {
@@ -196,28 +199,20 @@ impl Introspection {
         }
     }
 
-    async fn ask(
-        &self,
-        token: &str,
-        audience: &str,
-        issuer: &Arc<Issuer>,
-        clock: &Clock,
-    ) -> Answer {
+    async fn ask(&self, token: &str, audience: &str, issuer: &Issuer, clock: &Clock) -> Answer {
         let response = match self.request(token, issuer).await {
             Ok(response) => response,
             Err(error) => {
                 count("failed");
-                tracing::warn!(issuer = %issuer.address, %error, "introspection failed");
-                return Err(Refusal::unavailable(match error {
-                    FetchError::Later(_, seconds) => seconds,
-                    _ => RETRY_AFTER,
-                }));
+                tracing::warn!(issuer = %issuer.issuer(), %error, "introspection failed");
+                let seconds = error.retry_after().unwrap_or(RETRY_AFTER);
+                return Err(Refusal::unavailable(seconds));
             }
         };
         let latest = clock.now().plus(self.leeway);
         let answer = judge(
             response,
-            issuer.address.as_str(),
+            issuer.issuer().as_str(),
             audience,
             clock.now(),
             latest,
@@ -229,31 +224,32 @@ impl Introspection {
     async fn request(
         &self,
         token: &str,
-        issuer: &Arc<Issuer>,
+        issuer: &Issuer,
     ) -> Result<Map<String, Value>, FetchError> {
-        let _turn = tokio::time::timeout(LONGEST_WAIT, self.turns.acquire())
+        let _permit = tokio::time::timeout(LONGEST_WAIT, self.permits.acquire())
             .await
-            .map_err(|_| unusable("too many requests under way"))?;
-        let endpoint = issuer.introspection_endpoint().await?;
-        let form = [("token", token), ("token_type_hint", "access_token")];
-        let answer = issuer
-            .http
-            .post(endpoint.as_str(), &self.client_id, &self.secret, &form)
-            .await;
-        let answer = answer.inspect_err(|error| match error {
-            FetchError::Status(status) if status.as_u16() == 401 => {
-                tracing::error!(
-                    client_id = self.client_id,
-                    "the issuer refused the guard's own client credentials"
-                );
-            }
-            _ => issuer.distrust(),
-        })?;
+            .map_err(|_| FetchError::new(FetchErrorKind::Busy, "too many requests under way"))?;
+        let url = endpoint(issuer).await?;
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, basic(&self.client_id, &self.secret));
+        let form = form_urlencoded::Serializer::new(String::new())
+            .append_pair("token", token)
+            .append_pair("token_type_hint", "access_token")
+            .finish();
+        let answer = issuer.http().post_form(&url, headers, form).await;
+        let answer = answer.inspect_err(|_| issuer.distrust())?;
+        if answer.status == StatusCode::UNAUTHORIZED {
+            tracing::error!(
+                client_id = self.client_id,
+                "the issuer refused the guard's own client credentials"
+            );
+        }
+        let answer = answer.document(&url).inspect_err(|_| issuer.distrust())?;
         let response: Map<String, Value> = serde_json::from_slice(&answer.body)
-            .map_err(|_| unusable("the response does not read"))?;
+            .map_err(|_| FetchError::unusable("the response does not read"))?;
         match response.get("active") {
             Some(Value::Bool(_)) => Ok(response),
-            _ => Err(unusable(
+            _ => Err(FetchError::unusable(
                 "the response does not say whether the token is active",
             )),
         }
@@ -315,12 +311,20 @@ fn judge(
     }
 }
 
-fn count(outcome: &'static str) {
-    metrics::counter!("guard_introspections_total", "outcome" => outcome).increment(1);
+/// Where tokens are introspected.
+///
+/// # Errors
+/// Whatever keeps the metadata away; that it names no such endpoint.
+pub(crate) async fn endpoint(issuer: &Issuer) -> Result<Url, FetchError> {
+    let metadata = issuer.metadata().await?;
+    metadata.introspection_endpoint.clone().ok_or_else(|| {
+        issuer.distrust();
+        FetchError::unusable("the metadata names no `introspection_endpoint`")
+    })
 }
 
-fn unusable(reason: &str) -> FetchError {
-    FetchError::Unusable(reason.into())
+fn count(outcome: &'static str) {
+    metrics::counter!("guard_introspections_total", "outcome" => outcome).increment(1);
 }
 
 #[cfg(test)]

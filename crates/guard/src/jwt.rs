@@ -1,5 +1,6 @@
 //! Validating a JWT access token here, with the issuer's keys (RFC 9068 §4).
 
+use safeconduct_issuer::{FetchErrorKind, GivenBy};
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::encoding;
 use safeconduct_protocol::jose::{
@@ -9,7 +10,7 @@ use safeconduct_protocol::jose::{
 use serde_json::{Map, Value};
 
 use crate::denied::Refusal;
-use crate::keys::{Keys, Sought};
+use crate::metadata::Keys;
 use crate::reason::Reason;
 use crate::token::Claims;
 
@@ -33,7 +34,7 @@ pub(crate) struct Jwt<'a> {
 impl Jwt<'_> {
     /// The claims of `token`, if it is one of the issuer's for this API and valid now.
     pub(crate) async fn validate(&self, token: &str) -> Result<Claims, Refusal> {
-        let keys = self.keys.current().await.unwrap_or_default();
+        let keys = self.keys.current().await;
         let verified = match self.verify(token, &keys) {
             // The last thing before the signature: the token is one of ours in everything but the key.
             Err(JoseError::UnknownKey) => self.seek(token).await?,
@@ -59,21 +60,22 @@ impl Jwt<'_> {
         if unverified_issuer(token).as_deref() != Some(self.issuer) {
             return Err(self.refusal(JoseError::Issuer, token));
         }
-        match self
-            .keys
-            .seek(header.kid.as_deref(), header.algorithm)
-            .await
-        {
-            Sought::Found(keys) => self
-                .verify(token, &keys)
-                .map_err(|error| self.refusal(error, token)),
-            Sought::Missing => Err(self.refusal(JoseError::UnknownKey, token)),
-            Sought::Unknown(seconds) => {
-                let refusal = Refusal::from(Reason::KeyNotKnownYet).retry_after(seconds);
-                Err(refusal.because("a key of the issuer", member(token, 0, "kid")))
-            }
-            Sought::Unavailable(seconds) => Err(Refusal::unavailable(seconds)),
+        let (kid, algorithm) = (header.kid.as_deref(), header.algorithm);
+        let name = format!("{algorithm} {kid:?}");
+        let holds =
+            |keys: &KeySet| !matches!(keys.find(kid, algorithm), Err(JoseError::UnknownKey));
+        if let Err(error) = self.keys.seek(&name, GivenBy::Anyone, holds).await {
+            let seconds = error.retry_after().unwrap_or(1);
+            return Err(match error.kind() {
+                FetchErrorKind::TooOften => Refusal::from(Reason::KeyNotKnownYet)
+                    .retry_after(seconds)
+                    .because("a key of the issuer", member(token, 0, "kid")),
+                _ => Refusal::unavailable(seconds),
+            });
         }
+        let keys = self.keys.current().await;
+        self.verify(token, &keys)
+            .map_err(|error| self.refusal(error, token))
     }
 
     /// The refusal with what was expected and what came, for the log.

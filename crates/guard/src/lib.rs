@@ -5,21 +5,17 @@
 //! gets. `Guard::layer` and `Guard::require` stand before any tower service; the extractors and the metadata route need
 //! the feature `axum` (on by default); `Guard::for_tests` needs the feature `testing`.
 
-mod address;
 mod builder;
 mod credentials;
 mod denied;
-mod discovery;
 mod dpop;
 #[cfg(feature = "axum")]
 mod extract;
-mod fetch;
 mod guard;
 mod introspection;
 mod jwt;
-mod keys;
 mod layer;
-mod pace;
+mod metadata;
 mod reason;
 mod resource;
 #[cfg(any(test, feature = "testing"))]
@@ -27,7 +23,6 @@ mod testing;
 mod token;
 mod used_proofs;
 
-pub use address::AddressError;
 pub use builder::{ConfigError, GuardBuilder, Mode};
 pub use denied::{CorrelationId, Denied};
 #[cfg(feature = "axum")]
@@ -36,6 +31,7 @@ pub use guard::{Guard, NotReady};
 pub use layer::{GuardLayer, GuardService};
 pub use reason::Reason;
 pub use resource::ResourceMetadata;
+pub use safeconduct_issuer::AddressError;
 pub use safeconduct_protocol::clock::Clock;
 #[cfg(any(test, feature = "testing"))]
 pub use safeconduct_protocol::dpop::ProofKey;

@@ -1,10 +1,9 @@
 //! The API that is guarded: its identifier, and what it says of itself (RFC 9728).
 
+use safeconduct_issuer::Address;
 use safeconduct_protocol::dpop::PROOF_ALGORITHMS;
 use safeconduct_protocol::scope::Scope;
 use serde::Serialize;
-
-use crate::address::Address;
 
 const WELL_KNOWN: &str = "oauth-protected-resource";
 

@@ -317,8 +317,8 @@ async fn made_up_keys_keep_nobody_from_signing_in_after_a_rotation() {
     let client = issuer.client().build().unwrap();
     session(&client, &issuer).await;
     let forged = LogoutToken::of_user("alice").with(Flaw::ForeignKey);
-    let form = format!("logout_token={}", issuer.logout_token(&forged));
     for _ in 0..20 {
+        let form = format!("logout_token={}", issuer.logout_token(&forged));
         client
             .back_channel_logout(form.as_bytes())
             .await
@@ -402,7 +402,7 @@ async fn two_tokens_or_another_kind_of_body_are_no_logout() {
 
 /// Attacks: Z06.
 #[tokio::test]
-async fn made_up_keys_cause_one_look_in_ten_seconds() {
+async fn made_up_keys_cause_two_looks_and_then_one_in_ten_seconds() {
     let (issuer, clock) = issuer_and_clock().await;
     issuer.id_tokens_signed_with(Algorithm::Es256);
     let client = issuer.client().build().unwrap();
@@ -410,9 +410,13 @@ async fn made_up_keys_cause_one_look_in_ten_seconds() {
         let forged = LogoutToken::of_user("alice").with(Flaw::ForeignKey);
         format!("logout_token={}", issuer.logout_token(&forged))
     };
-    for looks in 1..=3 {
-        let refused = client.back_channel_logout(token().as_bytes()).await;
-        assert_eq!(kind(refused), Some(ErrorKind::LogoutToken));
+    let mut looks = 0;
+    for allowed in [2, 1, 1] {
+        for _ in 0..allowed {
+            let refused = client.back_channel_logout(token().as_bytes()).await;
+            assert_eq!(kind(refused), Some(ErrorKind::LogoutToken));
+        }
+        looks += allowed;
         for _ in 0..20 {
             // Whether the issuer has the key is not known now: it is told to come again.
             let unknown = client.back_channel_logout(token().as_bytes()).await;
@@ -427,7 +431,7 @@ async fn made_up_keys_cause_one_look_in_ten_seconds() {
         .back_channel_logout(form.as_bytes())
         .await
         .unwrap_err();
-    assert_eq!(issuer.key_requests(), 3);
+    assert_eq!(issuer.key_requests(), looks);
 }
 
 #[tokio::test]
@@ -436,6 +440,7 @@ async fn a_logout_token_whose_key_can_not_be_asked_for_is_told_to_come_again() {
     app.issuer.id_tokens_signed_with(Algorithm::Es256);
     let alice = app.signed_in("alice").await;
     let forged = LogoutToken::of_user("alice").with(Flaw::ForeignKey);
+    refused(&app, &forged).await;
     refused(&app, &forged).await;
     app.issuer.rotate_keys();
     let logout = LogoutToken::of_user("alice");

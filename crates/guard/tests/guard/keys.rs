@@ -317,12 +317,17 @@ async fn an_issuer_that_starts_after_the_api_is_found() {
     let clock = Clock::test(Timestamp::from_seconds(START));
     let guard = Guard::new(&url, API).unwrap().clock(clock.clone()).build();
     let not_ready = guard.ready().await.unwrap_err().to_string();
-    insta::assert_snapshot!(not_ready.replace(&url, "ISSUER"), @"the issuer ISSUER cannot be asked: no answer: Connection refused (os error 111)");
+    insta::assert_snapshot!(not_ready.replace(&url, "ISSUER"), @"the issuer ISSUER cannot be asked: ISSUER/.well-known/oauth-authorization-server: no answer: Connection refused (os error 111)");
 
     let mut issuer = FakeIssuer::start_on(socket.listen(16).unwrap(), "");
     issuer.clock = clock;
-    let first = verdict(&guard, &issuer.token()).await;
-    assert_eq!(first, alice(), "the second try is free");
+    assert_eq!(
+        verdict(&guard, &issuer.token()).await,
+        Err(Reason::IssuerUnavailable),
+        "the failure is shared for a moment"
+    );
+    issuer.clock.advance(1);
+    assert_eq!(verdict(&guard, &issuer.token()).await, alice());
     assert_eq!(guard.ready().await, Ok(()));
 }
 
@@ -337,13 +342,19 @@ async fn an_issuer_that_is_down_gives_503_and_a_time_to_come_back() {
         assert_eq!(denied.reason(), Reason::IssuerUnavailable);
         let response: http::Response<bytes::Bytes> = denied.into_response();
         assert_eq!(response.status(), 503);
-        assert_eq!(response.headers()["retry-after"], "10");
+        assert_eq!(response.headers()["retry-after"], "1");
     }
     assert_eq!(
         issuer.asked_for_metadata(),
-        2,
+        1,
         "it is not asked by every request"
     );
+    // The pauses grow up to ten seconds, and the issuer is back within the last.
+    for pause in [1, 2, 4, 8, 10, 10] {
+        issuer.clock.advance(pause);
+        verdict(&guard, &issuer.token()).await.unwrap_err();
+    }
+    assert_eq!(issuer.asked_for_metadata(), 7);
     issuer.recover();
     issuer.clock.advance(10);
     assert_eq!(verdict(&guard, &issuer.token()).await, alice());
@@ -449,6 +460,7 @@ async fn garbage_replaces_no_good_keys(#[case] garbage: Reply) {
     );
 
     issuer.publish(&[&issuer.key]);
+    issuer.clock.advance(1);
     assert_eq!(verdict(&guard, &issuer.token()).await, alice());
     issuer.answer_keys(garbage);
     issuer.clock.advance(HOUR);
@@ -477,6 +489,7 @@ async fn metadata_that_is_not_right_is_not_used(#[case] metadata: fn(&str) -> se
     );
     assert_eq!(issuer.asked_for_keys(), 0);
     issuer.recover();
+    issuer.clock.advance(10);
     assert_eq!(verdict(&guard, &issuer.token()).await, alice());
 }
 

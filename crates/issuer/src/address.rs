@@ -1,38 +1,50 @@
-//! The addresses a guard is told to trust: which may be spoken to, and where their well-known documents stand.
+//! The addresses that are trusted: which may be spoken to, and where an issuer's documents stand.
 
 use std::fmt;
 
-use url::{Host, Url};
+use safeconduct_protocol::loopback::is_loopback;
+use url::Url;
 
 /// Why an address cannot be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddressError {
-    /// Not an absolute URL of plain ASCII.
+    /// No scheme, or no host behind it.
     #[error("is not an absolute URL such as https://id.example.com")]
     Malformed,
-    /// `http`, and the host is not this machine.
+    /// A character that a reader of URLs would repair, or leave out.
+    #[error(
+        "holds a character that no URL has, such as a space, a backslash or a letter outside ASCII"
+    )]
+    Character,
+    /// Another scheme than `https`, or `http` where the host is not this machine.
     #[error("must begin with https:// (http:// is for localhost, 127.0.0.1 and [::1] alone)")]
     Insecure,
     /// A user name or a password stands in it.
     #[error("must not carry a user name or a password")]
     Credentials,
-    /// A query or a fragment stands in it.
+    /// A query or a fragment stands in what names an issuer or an API.
     #[error("must not carry a query or a fragment")]
     QueryOrFragment,
+    /// A fragment stands in the URL of an endpoint.
+    #[error("must not carry a fragment")]
+    Fragment,
 }
 
 /// An `https` URL, or an `http` URL of this machine, kept byte for byte as it was written.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Address {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
     text: String,
-    loopback: bool,
+    url: Url,
 }
 
 impl Address {
     /// Reads the identifier of an issuer or a resource: no query, no fragment (RFC 8414 §2, RFC 9728 §1.2).
-    pub(crate) fn identifier(text: &str) -> Result<Self, AddressError> {
-        let address = Self::endpoint(text)?;
+    ///
+    /// # Errors
+    /// Says what is wrong with it.
+    pub fn identifier(text: &str) -> Result<Self, AddressError> {
+        let address = Self::read(text)?;
         if text.contains(['?', '#']) {
             return Err(AddressError::QueryOrFragment);
         }
@@ -40,76 +52,88 @@ impl Address {
     }
 
     /// Reads the URL of an endpoint, which may have a query.
-    pub(crate) fn endpoint(text: &str) -> Result<Self, AddressError> {
+    ///
+    /// # Errors
+    /// Says what is wrong with it.
+    pub fn endpoint(text: &str) -> Result<Self, AddressError> {
+        let address = Self::read(text)?;
+        if address.url.fragment().is_some() {
+            return Err(AddressError::Fragment);
+        }
+        Ok(address)
+    }
+
+    fn read(text: &str) -> Result<Self, AddressError> {
         // What a parser would repair (spaces, backslashes) or a quoted string could not hold is refused.
         let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"\\<>^`{|}".contains(&byte);
-        if !text.bytes().all(plain)
-            || !(text.starts_with("https://") || text.starts_with("http://"))
-        {
-            return Err(AddressError::Malformed);
+        if !text.bytes().all(plain) {
+            return Err(AddressError::Character);
         }
         let url = Url::parse(text).map_err(|_| AddressError::Malformed)?;
-        let loopback = is_loopback(&url);
-        if url.scheme() != "https" && !loopback {
+        // As it is written: a lenient parser reads `https:id.example.com` too.
+        if !(text.starts_with("https://") || text.starts_with("http://") && is_loopback(&url)) {
             return Err(AddressError::Insecure);
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(AddressError::Credentials);
         }
-        if url.fragment().is_some() {
-            return Err(AddressError::QueryOrFragment);
-        }
         Ok(Self {
             text: text.to_owned(),
-            loopback,
+            url,
         })
     }
 
-    pub(crate) fn as_str(&self) -> &str {
+    /// The address as it was written.
+    pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether the host is this machine.
-    pub(crate) fn is_loopback(&self) -> bool {
-        self.loopback
+    /// The address as a request needs it.
+    pub fn url(&self) -> &Url {
+        &self.url
     }
 
-    pub(crate) fn is_https(&self) -> bool {
-        self.text.starts_with("https://")
+    /// Whether the host is this machine.
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.url)
+    }
+
+    /// Whether the scheme is `https`.
+    pub fn is_https(&self) -> bool {
+        self.url.scheme() == "https"
     }
 
     /// Where the well-known document `name` of this identifier stands: before its path, without the slash that ends
     /// it (RFC 8414 §3, RFC 9728 §3).
-    pub(crate) fn well_known(&self, name: &str) -> String {
-        let (origin, path) = self.split();
-        format!("{origin}/.well-known/{name}{path}")
+    pub fn well_known(&self, name: &str) -> String {
+        format!("{}{}", self.origin(), self.well_known_path(name))
     }
 
     /// The path of [`Address::well_known`].
-    pub(crate) fn well_known_path(&self, name: &str) -> String {
-        format!("/.well-known/{name}{}", self.split().1)
+    pub fn well_known_path(&self, name: &str) -> String {
+        let path = self.split().1;
+        format!(
+            "/.well-known/{name}{}",
+            path.strip_suffix('/').unwrap_or(path)
+        )
     }
 
     /// Scheme, host and port, as they were written.
-    pub(crate) fn origin(&self) -> &str {
+    pub fn origin(&self) -> &str {
         self.split().0
     }
 
     /// The address without the slash that ends it.
-    pub(crate) fn without_end(&self) -> &str {
+    pub fn without_end(&self) -> &str {
         self.text.strip_suffix('/').unwrap_or(&self.text)
     }
 
     fn split(&self) -> (&str, &str) {
-        let authority = self
-            .text
-            .find("://")
-            .map_or(0, |scheme| scheme + "://".len());
+        let authority = self.url.scheme().len() + "://".len();
         let end = self.text[authority..]
             .find('/')
             .map_or(self.text.len(), |slash| authority + slash);
-        let (origin, path) = self.text.split_at(end);
-        (origin, path.strip_suffix('/').unwrap_or(path))
+        self.text.split_at(end)
     }
 }
 
@@ -119,12 +143,12 @@ impl fmt::Display for Address {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
+/// Whether what is sent to `url` is protected on its way: by TLS, or because it never leaves this machine.
+pub fn is_protected(url: &Url) -> bool {
+    match url.scheme() {
+        "https" => url.has_host(),
+        "http" => is_loopback(url),
+        _ => false,
     }
 }
 
@@ -140,32 +164,57 @@ mod tests {
     #[case("https://id.example.com:8443/tenant/a")]
     #[case("http://localhost:8420")]
     #[case("http://127.0.0.1:8420")]
+    #[case("http://127.8.8.8")]
     #[case("http://[::1]:8420")]
     fn https_and_this_machine_are_trusted(#[case] text: &str) {
         assert_eq!(
             Address::identifier(text).map(|address| address.to_string()),
             Ok(text.to_owned())
         );
+        assert!(is_protected(&Url::parse(text).unwrap()));
     }
 
     #[rstest]
     #[case("", AddressError::Malformed)]
     #[case("notes-api", AddressError::Malformed)]
-    #[case("https:id.example.com", AddressError::Malformed)]
-    #[case("https://id.example.com\\@evil.example", AddressError::Malformed)]
-    #[case("https://id.example.com/a b", AddressError::Malformed)]
-    #[case("https://id.example.com/\"", AddressError::Malformed)]
-    #[case("HTTPS://id.example.com", AddressError::Malformed)]
-    #[case("ftp://id.example.com", AddressError::Malformed)]
+    #[case("id.example.com", AddressError::Malformed)]
+    #[case("https:id.example.com", AddressError::Insecure)]
+    #[case("https://", AddressError::Malformed)]
+    #[case("urn:example:api", AddressError::Insecure)]
+    #[case("file:///etc/passwd", AddressError::Insecure)]
+    #[case("https://id.example.com\\@evil.example", AddressError::Character)]
+    #[case("https://id.example.com/a b", AddressError::Character)]
+    #[case("https://id.example.com/\"", AddressError::Character)]
+    #[case("https://id.exämple.com", AddressError::Character)]
+    #[case("HTTPS://id.example.com", AddressError::Insecure)]
+    #[case("ftp://id.example.com", AddressError::Insecure)]
+    #[case("ftp://localhost", AddressError::Insecure)]
     #[case("http://id.example.com", AddressError::Insecure)]
+    #[case("http://0.0.0.0", AddressError::Insecure)]
     #[case("http://localhost.evil.example", AddressError::Insecure)]
     #[case("http://127.0.0.1.evil.example", AddressError::Insecure)]
     #[case("https://user@id.example.com", AddressError::Credentials)]
+    #[case("https://:secret@id.example.com", AddressError::Credentials)]
     #[case("https://id.example.com?", AddressError::QueryOrFragment)]
     #[case("https://id.example.com?tenant=a", AddressError::QueryOrFragment)]
     #[case("https://id.example.com#", AddressError::QueryOrFragment)]
     fn anything_else_is_refused(#[case] text: &str, #[case] error: AddressError) {
         assert_eq!(Address::identifier(text).err(), Some(error));
+    }
+
+    #[test]
+    fn an_endpoint_may_have_a_query_and_no_fragment() {
+        let endpoint = |text| Address::endpoint(text).map(|address| address.to_string());
+        let with_query = "https://id.example.com/authorize?tenant=a";
+        assert_eq!(endpoint(with_query), Ok(with_query.to_owned()));
+        assert_eq!(
+            endpoint("https://id.example.com/authorize#a"),
+            Err(AddressError::Fragment)
+        );
+        assert_eq!(
+            endpoint("http://id.example.com/authorize"),
+            Err(AddressError::Insecure)
+        );
     }
 
     #[rstest]

@@ -3,7 +3,7 @@
 use safeconduct_protocol::time::Timestamp;
 
 /// The seconds after which one more is allowed.
-pub(crate) const PERIOD: i64 = 10;
+const PERIOD: i64 = 10;
 const BURST: i64 = 2;
 
 /// Counts what is allowed. Holds no clock.
@@ -26,7 +26,7 @@ impl Pace {
     /// # Errors
     /// The seconds until one is allowed.
     pub(crate) fn take(&mut self, now: Timestamp) -> Result<(), i64> {
-        // A clock that was set back must not silence us until it catches up.
+        // A clock that was set back must not silence this process until it catches up.
         let since = self.since.filter(|since| *since <= now).unwrap_or(now);
         let earned = now.since(since) / PERIOD;
         self.left = self.left.saturating_add(earned).min(BURST);
