@@ -111,23 +111,25 @@ const fn rs256() -> Algorithm {
 /// What becomes of a grant whose refresh tokens were asked for twice in many generations in a row. A thief in step with the owner
 /// looks like that, and so do two tabs of one app.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RefreshShared {
-    /// It is reported, and lives.
+    /// At the fifth there is an event, a warning in the log and a count in the metrics.
     #[default]
     Report,
-    /// It is reported, and ends where it goes on.
+    /// The same, and at the tenth the grant ends. For apps that refresh from one place.
     Revoke,
 }
 
 /// Which `sub` a client is given (OpenID Connect Core §8).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SubjectType {
-    /// The same for every client.
+    /// The same at every client.
     #[default]
     Public,
-    /// One for each sector.
+    /// Another one in each sector, so that two apps can't tell that they serve the same person.
     Pairwise,
 }
 
@@ -146,6 +148,7 @@ impl SubjectType {
 
 /// How an authorization response travels (OAuth 2.0 Multiple Response Types §2.1, Form Post Response Mode §2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ResponseMode {
     /// In the query of the redirect URI.
@@ -218,15 +221,16 @@ impl From<BackChannelUri> for String {
 
 /// How a client authenticates (OpenID Connect Core §9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AuthenticationMethod {
-    /// Id and secret in the `Authorization` header.
+    /// Its secret in the `Authorization` header.
     ClientSecretBasic,
-    /// Id and secret in the body.
+    /// Its secret in the body of the request.
     ClientSecretPost,
-    /// An assertion signed with a registered key (RFC 7523).
+    /// A JWT that it signs.
     PrivateKeyJwt,
-    /// A public client: its id alone.
+    /// It cannot: an app on a phone, a desktop or in a browser.
     None,
 }
 
@@ -244,13 +248,14 @@ impl AuthenticationMethod {
 
 /// A grant type this server knows (RFC 6749 §1.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum GrantType {
-    /// RFC 6749 §4.1.
+    /// Codes from the authorization endpoint.
     AuthorizationCode,
-    /// RFC 6749 §6.
+    /// Fresh tokens without the user.
     RefreshToken,
-    /// RFC 6749 §4.4.
+    /// Tokens for the client itself.
     ClientCredentials,
 }
 
@@ -281,142 +286,43 @@ impl GrantType {
 
 /// What `aud` a client's assertions must carry: audience injection is stopped by accepting the issuer alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AssertionAudience {
     /// The issuer, as one string.
     #[default]
     Issuer,
-    /// The token endpoint's URL too, for clients that can't do better. The issuer stays right: a client may change to it at any time.
+    /// The URL of the token endpoint or the issuer, each as one string, for clients that cannot do better.
     TokenEndpoint,
 }
 
 /// The form of a client's access tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AccessTokenFormat {
-    /// A signed JWT (RFC 9068).
+    /// `at+jwt` (RFC 9068), which an API can validate by itself.
     #[default]
     Jwt,
-    /// Sealed: only this server can read it, by introspection.
+    /// Sealed text, which an API must introspect.
     Opaque,
 }
 
 /// When people are asked whether they allow a client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ConsentPolicy {
-    /// Once for each scope and resource; a wider request asks for what is new.
+    /// Once for what it asks, and again for what is new.
     #[default]
     Remember,
     /// Every time.
     Always,
-    /// Never: for first-party clients.
+    /// Not at all: for your own apps.
     Never,
 }
 
-/// What is wrong with a client's registration.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ClientError {
-    /// `authorization_code` without a redirect URI, or a redirect URI without it.
-    #[error(
-        "a client for authorization_code needs at least one redirect URI, and only such a client has any"
-    )]
-    RedirectUris,
-    /// No grant type, and no credentials to introspect with.
-    #[error(
-        "name at least one grant type; only a client with credentials can do without, to introspect"
-    )]
-    GrantTypes,
-    /// `refresh_token` without a grant that gives one.
-    #[error("refresh_token needs authorization_code beside it")]
-    RefreshAlone,
-    /// `client_credentials` for a public client.
-    #[error("client_credentials is for clients with credentials; this one authenticates with none")]
-    PublicClientCredentials,
-    /// `require_pkce = false` on a public client.
-    #[error("require_pkce = false is possible only for a client with credentials")]
-    PublicWithoutPkce,
-    /// `consent = never` on a public client that lives on the device.
-    #[error(
-        "consent = never is not for a client without credentials that returns to an app on the person's computer: any app there can borrow its name"
-    )]
-    PublicNeverAsked,
-    /// `private_key_jwt` without keys, or keys without it.
-    #[error("private_key_jwt needs a jwks with at least one key, and only it has one")]
-    Jwks,
-    /// No response mode at all.
-    #[error("response_modes needs at least one of query and form_post")]
-    ResponseModes,
-    /// `form_post` to something that is no web server.
-    #[error(
-        "form_post needs redirect URIs that begin with https: or http:; a browser posts to nothing else"
-    )]
-    FormPost,
-    /// Several hosts and pairwise subjects, or a sector that is no host name.
-    #[error(
-        "subject_type = pairwise needs sector_identifier, a host name, where the redirect URIs have more than one host"
-    )]
-    Sector,
-    /// A name that is empty, too long or holds control characters.
-    #[error("the name must be 1 to 100 characters without control characters")]
-    Name,
-}
-
 impl Client {
-    /// Checks that the registration makes sense as a whole.
-    ///
-    /// # Errors
-    /// The first thing that does not.
-    pub fn validate(&self) -> Result<(), ClientError> {
-        let code = self.may_use(GrantType::AuthorizationCode);
-        let name_length = self.name.chars().count();
-        if !(1..=100).contains(&name_length) || self.name.chars().any(char::is_control) {
-            Err(ClientError::Name)
-        } else if self.grant_types.is_empty() && self.is_public() {
-            Err(ClientError::GrantTypes)
-        } else if code == self.redirect_uris.is_empty() {
-            Err(ClientError::RedirectUris)
-        } else if self.may_use(GrantType::RefreshToken) && !code {
-            Err(ClientError::RefreshAlone)
-        } else if self.is_public() && self.may_use(GrantType::ClientCredentials) {
-            Err(ClientError::PublicClientCredentials)
-        } else if self.is_public() && !self.require_pkce {
-            Err(ClientError::PublicWithoutPkce)
-        } else if self.is_public() && self.consent == ConsentPolicy::Never && self.lives_on_device()
-        {
-            Err(ClientError::PublicNeverAsked)
-        } else if (self.authentication == AuthenticationMethod::PrivateKeyJwt) != self.has_keys() {
-            Err(ClientError::Jwks)
-        } else {
-            self.validate_openid()
-        }
-    }
-
-    fn validate_openid(&self) -> Result<(), ClientError> {
-        let web = |uri: &RedirectUri| {
-            uri.as_str().starts_with("https:") || uri.as_str().starts_with("http:")
-        };
-        let sector = self.openid.sector_identifier.as_deref();
-        let is_host =
-            |text: &str| url::Host::parse(text).is_ok_and(|host| host.to_string() == text);
-        if self.response_modes.is_empty() {
-            Err(ClientError::ResponseModes)
-        } else if self.response_modes.contains(&ResponseMode::FormPost)
-            && !self.redirect_uris.iter().all(web)
-        {
-            Err(ClientError::FormPost)
-        } else if sector.is_some_and(|sector| !is_host(sector))
-            || (self.openid.subject_type == SubjectType::Pairwise
-                && sector.is_none()
-                && self.hosts().len() > 1)
-        {
-            Err(ClientError::Sector)
-        } else {
-            Ok(())
-        }
-    }
-
     /// How answers travel to it where the request does not say.
     pub fn default_response_mode(&self) -> ResponseMode {
         self.response_modes.first().copied().unwrap_or_default()
@@ -431,7 +337,7 @@ impl Client {
             .unwrap_or_else(|| format!("client:{}", self.id))
     }
 
-    fn hosts(&self) -> BTreeSet<String> {
+    pub(crate) fn hosts(&self) -> BTreeSet<String> {
         let parsed = self.redirect_uris.iter().map(RedirectUri::as_str);
         parsed
             .filter_map(|uri| Some(url::Url::parse(uri).ok()?.host_str()?.to_owned()))
@@ -494,11 +400,7 @@ impl Client {
     }
 
     /// Whether any of its answers goes to an app on the person's own computer (RFC 8252 §7).
-    fn lives_on_device(&self) -> bool {
+    pub(crate) fn lives_on_device(&self) -> bool {
         self.redirect_uris.iter().any(RedirectUri::stays_on_device)
-    }
-
-    fn has_keys(&self) -> bool {
-        self.jwks.as_ref().is_some_and(|jwks| !jwks.keys.is_empty())
     }
 }

@@ -3,7 +3,7 @@
 //! Nothing here does I/O, knows HTTP or SQL, or waits. Every rule takes the time as an argument. One file for each noun of
 //! the specifications:
 //!
-//! - a request arrives: [`parameters`], [`error`], [`client`], [`redirect_uri`], [`pkce`], [`scope`], [`resource`], [`authorization`]
+//! - a request arrives: [`parameters`], [`error`], [`client`], [`registration`], [`redirect_uri`], [`pkce`], [`scope`], [`resource`], [`authorization`]
 //! - so does one of OpenID Connect or behind the browser's back: [`claims`], [`subject`], [`id_token`], [`logout`], [`pushed_request`], [`dpop`]
 //! - a grant comes of it: [`authorization_code`], [`grant`], [`refresh_token`], [`token`], [`dpop`]
 //! - others ask about it: [`introspection`], [`metadata`], [`client_authentication`]
@@ -37,6 +37,7 @@ pub mod pushed_request;
 pub mod random;
 pub mod redirect_uri;
 pub mod refresh_token;
+pub mod registration;
 pub mod resource;
 pub mod scope;
 pub mod seal;

@@ -608,17 +608,17 @@ fn a_secret_goes_to_a_private_file_if_asked() {
 }
 
 #[rstest]
-#[case(&["--redirect-uri", "http://web.example/cb"], "the redirect URI http://web.example/cb can't be registered: http is for loopback addresses only; use https")]
-#[case(&["--scope", "notes.reed"], "there is no scope notes.reed\nerr:     did you mean `notes.read`?")]
+#[case(&["--redirect-uri", "http://web.example/cb"], "the redirect URI `http://web.example/cb` can't be registered\nerr:     http is for loopback addresses only; use https")]
+#[case(&["--scope", "notes.reed"], "the client `web` may ask for the unknown scope `notes.reed`\nerr:     did you mean `notes.read`?")]
 #[case(&["--response-mode", "fragment"], "invalid value 'fragment' for '--response-mode <MODE>'")]
 #[case(&["--redirect-uri", "com.example.app:/cb", "--response-mode", "form_post"], "form_post needs redirect URIs that begin with https: or http:")]
-#[case(&["--post-logout-redirect-uri", "http://web.example/"], "the redirect URI http://web.example/ can't be registered: http is for loopback addresses only; use https")]
-#[case(&["--backchannel-logout-uri", "http://web.example/"], "the back-channel logout URI http://web.example/ can't be called\nerr:     write an https URL")]
+#[case(&["--post-logout-redirect-uri", "http://web.example/"], "the redirect URI `http://web.example/` can't be registered\nerr:     http is for loopback addresses only; use https")]
+#[case(&["--backchannel-logout-uri", "http://web.example/"], "the back-channel logout URI `http://web.example/` can't be called\nerr:     write an https URL")]
 #[case(&["--id-token-signed-response-alg", "none"], "invalid value 'none' for '--id-token-signed-response-alg <ALGORITHM>'")]
 #[case(&["--redirect-uri", "https://a.example/", "--redirect-uri", "https://b.example/", "--subject-type", "pairwise"], "subject_type = pairwise needs sector_identifier")]
-#[case(&["--grant-type", "authorization_code"], "a client for authorization_code needs at least one redirect URI")]
-#[case(&["--token-endpoint-auth-method", "none", "--grant-type", "client_credentials"], "client_credentials is for clients with credentials")]
-#[case(&["--token-endpoint-auth-method", "private_key_jwt"], "private_key_jwt needs a jwks")]
+#[case(&["--grant-type", "authorization_code"], "the client `web` has no redirect URI\nerr:     add redirect_uris")]
+#[case(&["--token-endpoint-auth-method", "none", "--grant-type", "client_credentials"], "the client `web` can't authenticate, so it can't use client_credentials")]
+#[case(&["--token-endpoint-auth-method", "private_key_jwt"], "the client `web` has no keys\nerr:     give it a jwks")]
 #[case(&["--grant-type", "implicit"], "invalid value 'implicit' for '--grant-type <TYPE>'")]
 fn a_registration_that_makes_no_sense_is_refused(#[case] arguments: &[&str], #[case] says: &str) {
     let place = Place::on_this_machine();
@@ -651,7 +651,8 @@ fn a_client_is_registered_for_openid_connect() {
     let place = Place::on_this_machine();
     let shown = with_openid_client(&place);
     for (key, value) in [
-        ("scopes", json!("email openid")),
+        ("scopes", json!(["email", "openid"])),
+        ("token_endpoint_auth_method", json!("client_secret_basic")),
         ("post_logout_redirect_uris", json!(["https://web.example/"])),
         (
             "backchannel_logout_uri",
@@ -691,7 +692,7 @@ fn a_client_changes_in_what_is_named_and_in_nothing_else() {
             .contains("err: web knows its people by another sub from now on")
     );
     for (key, value) in [
-        ("name", json!("Web")),
+        ("client_name", json!("Web")),
         ("subject_type", json!("public")),
         ("dpop_bound_access_tokens", json!(false)),
         ("require_pushed_authorization_requests", json!(true)),
@@ -704,7 +705,8 @@ fn a_client_changes_in_what_is_named_and_in_nothing_else() {
 
     assert_snapshot!(place.tells(&["client", "edit", "web", "--redirect-uri", ""]), @"
     exit 2
-    err: a client for authorization_code needs at least one redirect URI, and only such a client has any
+    err: the client `web` has no redirect URI
+    err:     add redirect_uris, or grant_types without authorization_code
     ");
     assert_snapshot!(place.tells(&["client", "edit", "wed", "--name", "x"]), @"
     exit 4

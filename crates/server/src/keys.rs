@@ -9,6 +9,8 @@ mod recovery;
 mod rotation;
 mod schedule;
 
+use std::collections::BTreeMap;
+
 use safeconduct_protocol::{
     dpop::NonceKey,
     encoding,
@@ -389,6 +391,25 @@ fn unwrap_signing_key(
         .map_err(|_| unopened(row))?;
     SigningKey::from_pkcs8(algorithm, &pkcs8)
         .map_err(|error| Fault::new(format!("signing key {}: {error}", row.id)))
+}
+
+/// The `kid` of each signing key among `rows` that opens, as the JWKS shows it, by the number of its row.
+pub fn kids(
+    masters: &MasterKeys,
+    issuer: &str,
+    cluster: &Cluster,
+    rows: &[KeyRow],
+) -> BTreeMap<i64, String> {
+    let context = context(issuer, cluster);
+    let kid = |row: &KeyRow| {
+        let Some(Purpose::Sign(algorithm)) = Purpose::parse(&row.purpose) else {
+            return None;
+        };
+        let unwrappers = masters.unwrappers(&context, cluster, std::slice::from_ref(row));
+        let key = unwrap_signing_key(unwrappers.ok()?.of(row), row, algorithm).ok()?;
+        Some((row.id, key.kid().to_owned()))
+    };
+    rows.iter().filter_map(kid).collect()
 }
 
 fn unwrap_key(wrapper: &Seal, row: &KeyRow) -> Result<SealKey, Fault> {

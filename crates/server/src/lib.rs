@@ -5,6 +5,7 @@
 //! `grants` or `journey`, to the rules in `safeconduct_protocol`, and to the one write in the store.
 
 mod addresses;
+pub mod administration;
 mod browser;
 mod catalog;
 pub mod client_address;

@@ -7,14 +7,15 @@ use serde::{Deserialize, Serialize};
 
 /// A signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1). What is not here cannot be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Algorithm {
-    /// ECDSA over P-256 with SHA-256.
+    /// ECDSA over P-256.
     #[serde(rename = "ES256")]
     Es256,
-    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    /// RSA with SHA-256, which every library knows.
     #[serde(rename = "RS256")]
     Rs256,
-    /// RSASSA-PSS with SHA-256.
+    /// RSA-PSS with SHA-256.
     #[serde(rename = "PS256")]
     Ps256,
     /// Ed25519.

@@ -4,14 +4,16 @@ use insta::assert_snapshot;
 use rstest::rstest;
 use safeconduct_protocol::{
     client::{
-        AuthenticationMethod, BackChannelUri, Client, ClientError, ConsentPolicy, GrantType,
-        OpenIdRegistration, RefreshShared, ResponseMode, SubjectType,
+        AuthenticationMethod, BackChannelUri, Client, ConsentPolicy, GrantType, OpenIdRegistration,
+        RefreshShared, ResponseMode, SubjectType,
     },
     jose::{Algorithm, JwkSet, SigningKey},
     redirect_uri::RedirectUri,
+    registration::{Registration, SecretOrigin, client_id, oddities},
 };
+use serde_json::json;
 
-use crate::fixtures::{confidential, public, returning_to};
+use crate::fixtures::{confidential, public, registered, returning_to};
 
 fn keys() -> Option<JwkSet> {
     let key = SigningKey::generate(Algorithm::Es256).unwrap();
@@ -78,52 +80,52 @@ const TWO_HOSTS: [&str; 2] = ["https://a.example/cb", "https://b.example/cb"];
 #[case::pairwise_without_a_host(pairwise(&["com.example.app:/cb"], None))]
 #[case::the_longest_name(Client { name: "é".repeat(100), ..confidential() })]
 fn what_makes_sense_is_accepted(#[case] client: Client) {
-    assert_eq!(client.validate(), Ok(()));
+    assert_eq!(registered(&client), Ok(client));
 }
 
 /// Attacks: R16, I13.
 #[rstest]
-#[case::no_name(Client { name: String::new(), ..confidential() }, ClientError::Name)]
-#[case::a_name_too_long(Client { name: "x".repeat(101), ..confidential() }, ClientError::Name)]
-#[case::a_name_of_two_lines(Client { name: "Shop\nPay".to_owned(), ..confidential() }, ClientError::Name)]
+#[case::no_name(Client { name: String::new(), ..confidential() }, "client_name")]
+#[case::a_name_too_long(Client { name: "x".repeat(101), ..confidential() }, "client_name")]
+#[case::a_name_of_two_lines(Client { name: "Shop\nPay".to_owned(), ..confidential() }, "client_name")]
 #[case::public_and_nothing_to_do(
     Client { grant_types: Vec::new(), redirect_uris: Vec::new(), ..public() },
-    ClientError::GrantTypes
+    "grant_types"
 )]
-#[case::nowhere_to_return(Client { redirect_uris: Vec::new(), ..confidential() }, ClientError::RedirectUris)]
+#[case::nowhere_to_return(Client { redirect_uris: Vec::new(), ..confidential() }, "redirect_uris")]
 #[case::redirect_uris_that_nothing_uses(
     Client { redirect_uris: confidential().redirect_uris, ..machine() },
-    ClientError::RedirectUris
+    "redirect_uris"
 )]
 #[case::nothing_to_refresh(
     Client { grant_types: vec![GrantType::ClientCredentials, GrantType::RefreshToken], ..machine() },
-    ClientError::RefreshAlone
+    "grant_types"
 )]
 #[case::a_public_machine(
     Client { authentication: AuthenticationMethod::None, ..machine() },
-    ClientError::PublicClientCredentials
+    "grant_types"
 )]
-#[case::public_without_pkce(Client { require_pkce: false, ..public() }, ClientError::PublicWithoutPkce)]
+#[case::public_without_pkce(Client { require_pkce: false, ..public() }, "require_pkce")]
 #[case::on_a_loopback_address_and_never_asked_for(
     Client { consent: ConsentPolicy::Never, ..returning_to("http://127.0.0.1/cb", public()) },
-    ClientError::PublicNeverAsked
+    "consent"
 )]
 #[case::on_a_private_scheme_and_never_asked_for(
     Client { consent: ConsentPolicy::Never, ..returning_to("com.example.app:/cb", public()) },
-    ClientError::PublicNeverAsked
+    "consent"
 )]
-#[case::no_keys_to_sign_with(Client { jwks: None, ..with_keys() }, ClientError::Jwks)]
-#[case::an_empty_key_set(Client { jwks: Some(JwkSet { keys: Vec::new() }), ..with_keys() }, ClientError::Jwks)]
-#[case::no_way_to_answer(Client { response_modes: Vec::new(), ..confidential() }, ClientError::ResponseModes)]
-#[case::an_app_that_no_browser_posts_to(posted_to("com.example.app:/cb"), ClientError::FormPost)]
-#[case::pairwise_at_two_hosts(pairwise(&TWO_HOSTS, None), ClientError::Sector)]
-#[case::a_sector_that_is_a_url(pairwise(&TWO_HOSTS, Some("https://sector.example")), ClientError::Sector)]
-#[case::a_sector_with_a_port(pairwise(&TWO_HOSTS, Some("sector.example:443")), ClientError::Sector)]
-#[case::a_sector_in_another_case(pairwise(&TWO_HOSTS, Some("Sector.example")), ClientError::Sector)]
-#[case::an_empty_sector(pairwise(&TWO_HOSTS, Some("")), ClientError::Sector)]
-#[case::keys_that_nobody_asks_for(Client { jwks: keys(), ..confidential() }, ClientError::Jwks)]
-fn what_makes_no_sense_is_refused(#[case] client: Client, #[case] because: ClientError) {
-    assert_eq!(client.validate(), Err(because));
+#[case::no_keys_to_sign_with(Client { jwks: None, ..with_keys() }, "token_endpoint_auth_method")]
+#[case::an_empty_key_set(Client { jwks: Some(JwkSet { keys: Vec::new() }), ..with_keys() }, "jwks")]
+#[case::no_way_to_answer(Client { response_modes: Vec::new(), ..confidential() }, "response_modes")]
+#[case::an_app_that_no_browser_posts_to(posted_to("com.example.app:/cb"), "response_modes")]
+#[case::pairwise_at_two_hosts(pairwise(&TWO_HOSTS, None), "sector_identifier")]
+#[case::a_sector_that_is_a_url(pairwise(&TWO_HOSTS, Some("https://sector.example")), "sector_identifier")]
+#[case::a_sector_with_a_port(pairwise(&TWO_HOSTS, Some("sector.example:443")), "sector_identifier")]
+#[case::a_sector_in_another_case(pairwise(&TWO_HOSTS, Some("Sector.example")), "sector_identifier")]
+#[case::an_empty_sector(pairwise(&TWO_HOSTS, Some("")), "sector_identifier")]
+#[case::keys_that_nobody_asks_for(Client { jwks: keys(), ..confidential() }, "jwks")]
+fn what_makes_no_sense_is_refused(#[case] client: Client, #[case] member: &'static str) {
+    assert_eq!(registered(&client), Err(vec![member]));
 }
 
 #[test]
@@ -164,6 +166,139 @@ fn a_registration_is_kept_under_the_names_of_the_specification() {
     }
     "#);
     assert_eq!(serde_json::from_str::<Client>(&json).unwrap(), client);
+}
+
+#[test]
+fn a_document_of_rfc_7591_registers_a_client() {
+    let document = json!({
+        "client_name": "Shop",
+        "redirect_uris": ["https://rp.example/cb"],
+        "scope": "notes.read offline_access mail.read notes.write",
+        "token_endpoint_auth_method": "client_secret_basic",
+        "software_id": "what this server does not know is left out (§2)",
+    });
+    let document: Registration = serde_json::from_value(document).unwrap();
+    let shop = confidential();
+    let registered = document.register(&shop.id, SecretOrigin::Generated, &|_| Ok(()));
+    assert_eq!(registered, Ok(shop));
+    let shown = serde_json::to_value(Registration::from(&everything())).unwrap();
+    assert_eq!(
+        shown["scopes"],
+        json!(["mail.read", "notes.read", "notes.write", "offline_access"])
+    );
+    let again: Registration = serde_json::from_value(shown).unwrap();
+    assert_eq!(again, Registration::from(&everything()));
+}
+
+#[rstest]
+#[case(json!({}), SecretOrigin::Given, AuthenticationMethod::ClientSecretBasic, &[])]
+#[case(json!({ "jwks": keys() }), SecretOrigin::Generated, AuthenticationMethod::PrivateKeyJwt, &[])]
+#[case(
+    json!({ "redirect_uris": ["https://rp.example/cb"] }),
+    SecretOrigin::Nowhere,
+    AuthenticationMethod::None,
+    &[GrantType::AuthorizationCode, GrantType::RefreshToken]
+)]
+fn what_a_document_leaves_out_follows_from_the_rest(
+    #[case] document: serde_json::Value,
+    #[case] secret: SecretOrigin,
+    #[case] method: AuthenticationMethod,
+    #[case] grant_types: &[GrantType],
+) {
+    let document: Registration = serde_json::from_value(document).unwrap();
+    let id = client_id("shop").unwrap();
+    let client = document.register(&id, secret, &|_| Ok(())).unwrap();
+    assert_eq!(
+        (client.authentication, &*client.grant_types),
+        (method, grant_types)
+    );
+    assert_eq!(client.name, "shop");
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once_with_what_to_do() {
+    let document = json!({
+        "redirect_uris": ["https://rp.example/cb", "http://rp.example/cb"],
+        "grant_types": ["refresh_token"],
+        "scopes": ["openid", "opendi"],
+        "backchannel_logout_uri": "gopher://rp.example",
+        "response_modes": [],
+    });
+    let document: Registration = serde_json::from_value(document).unwrap();
+    let id = client_id("shop").unwrap();
+    let knows = |name: &str| match name {
+        "openid" => Ok(()),
+        _ => Err("did you mean `openid`?".to_owned()),
+    };
+    let findings = document
+        .register(&id, SecretOrigin::Nowhere, &knows)
+        .unwrap_err();
+    let said: Vec<String> = findings
+        .iter()
+        .map(|finding| format!("{} {:?}: {finding}", finding.member, finding.item))
+        .collect();
+    assert_snapshot!(said.join("\n"), @"
+    redirect_uris Some(1): the redirect URI `http://rp.example/cb` can't be registered
+        http is for loopback addresses only; use https
+    scopes Some(1): the client `shop` may ask for the unknown scope `opendi`
+        did you mean `openid`?
+    backchannel_logout_uri None: the back-channel logout URI `gopher://rp.example` can't be called
+        write an https URL, or http on a loopback address, without fragment and user name
+    redirect_uris None: the client `shop` has redirect URIs that nothing uses
+        add authorization_code to its grant_types, or leave them out
+    grant_types None: the client `shop` may refresh but not get anything to refresh
+        add authorization_code, or leave out refresh_token
+    response_modes None: the client `shop` has no response mode
+        response_modes needs at least one of query and form_post
+    ");
+}
+
+#[test]
+fn a_change_names_what_changes_and_null_takes_it_away() {
+    let document = Registration::from(&Client {
+        jwks: keys(),
+        ..everything()
+    });
+    let changes = json!({
+        "client_name": "Shop & Pay",
+        "backchannel_logout_uri": null,
+        "token_endpoint_auth_method": "client_secret_post",
+    });
+    let changed = document
+        .changed(changes.as_object().unwrap().clone())
+        .unwrap();
+    let expected = Registration {
+        name: Some("Shop & Pay".to_owned()),
+        backchannel_logout_uri: None,
+        token_endpoint_auth_method: Some(AuthenticationMethod::ClientSecretPost),
+        jwks: None,
+        ..document
+    };
+    assert_eq!(changed, expected, "keys go with the method that used them");
+}
+
+#[test]
+fn what_is_weaker_than_it_could_be_is_odd() {
+    let odd = |client: Client| -> Vec<&str> {
+        oddities(&client)
+            .iter()
+            .map(|finding| finding.member)
+            .collect()
+    };
+    assert_eq!(odd(confidential()), Vec::<&str>::new());
+    let weak = Client {
+        require_pkce: false,
+        id: client_id("shop:eu").unwrap(),
+        ..confidential()
+    };
+    assert_eq!(odd(weak), ["client_id", "require_pkce"]);
+    assert_eq!(
+        odd(Client {
+            consent: ConsentPolicy::Never,
+            ..public()
+        }),
+        ["consent"]
+    );
 }
 
 /// A client with everything that OpenID Connect, pushed requests and DPoP add.

@@ -19,6 +19,7 @@ use safeconduct_protocol::{
     parameters::Parameters,
     pkce::CodeVerifier,
     redirect_uri::RedirectUri,
+    registration::{Registration, SecretOrigin},
     resource::{Resource, ResourceUri, Resources},
     scope::Scope,
     secret::Secret,
@@ -271,4 +272,11 @@ pub(crate) fn exchange() -> CodeExchange {
 /// Why it was refused.
 pub(crate) fn reason<T>(result: Result<T, Refusal>) -> Option<Reason> {
     result.err().map(|refusal| refusal.reason())
+}
+
+/// The client that the document of `client` registers, or the members that are wrong in it.
+pub(crate) fn registered(client: &Client) -> Result<Client, Vec<&'static str>> {
+    Registration::from(client)
+        .register(&client.id, SecretOrigin::Generated, &|_| Ok(()))
+        .map_err(|findings| findings.iter().map(|finding| finding.member).collect())
 }

@@ -15,7 +15,7 @@ use super::failure::Failure;
 use super::output::{counted, note};
 use crate::config::Checked;
 
-/// How far a node's clock may be off the database's before somebody should look, in seconds; at 5 it is not ready.
+/// How far a node's clock may be off the database's before an operator should look, in seconds; at 5 it is not ready.
 const CLOSE: i64 = 2;
 
 /// What is looked at.
@@ -151,7 +151,7 @@ async fn compare(store: &Store, checked: &Checked) -> Result<Vec<String>, Failur
     Ok(clock.into_iter().chain(gone).collect())
 }
 
-/// Whether the database is that of this issuer and this master key, or nobody's yet.
+/// Whether the database is that of this issuer and this master key, or has never been used.
 async fn is_ours(store: &Store, checked: &Checked) -> Result<(), Failure> {
     let founded = store.cluster().await?.is_some();
     if let (true, Some(masters)) = (founded, master_keys_if_made(checked)?) {

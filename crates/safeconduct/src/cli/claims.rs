@@ -8,8 +8,6 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use safeconduct_protocol::claims::PersonClaims;
 use serde_json::{Map, Value};
 
-use super::failure::Failure;
-
 /// Claims that are true or false, each after the one that it is about.
 const VERIFIED: [(&str, &str); 2] = [
     ("email", "email_verified"),
@@ -78,8 +76,8 @@ impl NamedClaims {
     ///
     /// # Errors
     /// A value that has another form than its claim.
-    pub(crate) fn set_in(&self, claims: &mut PersonClaims) -> Result<(), Failure> {
-        // What somebody made sure of was said of the old address.
+    pub(crate) fn set_in(&self, claims: &mut PersonClaims) -> Result<(), String> {
+        // An administrator verified the old address, not the new one.
         let outdated = VERIFIED
             .iter()
             .filter(|(of, verified)| self.0.contains_key(*of) && !self.0.contains_key(*verified));
@@ -89,9 +87,7 @@ impl NamedClaims {
             .iter()
             .map(|(name, value)| (name.as_str(), value.clone()));
         for (name, value) in outdated.chain(named) {
-            claims
-                .set(name, value)
-                .map_err(|error| Failure::Usage(error.to_string()))?;
+            claims.set(name, value).map_err(|error| error.to_string())?;
         }
         Ok(())
     }
@@ -202,8 +198,7 @@ mod tests {
         claims.set("nickname", json!("Countess")).unwrap();
         NamedClaims::from_arg_matches(&matches)
             .map_err(|error| error.to_string())?
-            .set_in(&mut claims)
-            .map_err(|failure| failure.message().to_owned())?;
+            .set_in(&mut claims)?;
         Ok(claims)
     }
 

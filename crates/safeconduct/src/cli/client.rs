@@ -3,17 +3,18 @@
 //! Clients that the configuration declares are changed there; what can be done with them here is to disable them at once.
 
 use clap::Subcommand;
-use safeconduct_protocol::client::{AuthenticationMethod, Client};
 use safeconduct_protocol::ids::ClientId;
+use safeconduct_protocol::registration::{Finding, Registration};
 use safeconduct_protocol::secret::Secret;
-use safeconduct_store::{ClientRecord, SecretHash, StoreError};
+use safeconduct_server::administration::Refused;
+use safeconduct_store::{ClientRecord, SecretHash};
 use serde::Serialize;
 
 use super::database::Database;
 use super::failure::Failure;
 use super::output::{Format, Row, note, when};
 use super::prompt::{SecretTarget, confirm};
-use super::registration::Registration;
+use super::registration::NamedMembers;
 use crate::config::Span;
 
 /// What can be done with clients.
@@ -69,7 +70,7 @@ pub(crate) struct Create {
     /// The client_id; one is made without it
     id: Option<String>,
     #[command(flatten)]
-    registration: Registration,
+    members: NamedMembers,
     /// Succeed without a change if there is such a client
     #[arg(long, requires = "id")]
     if_not_exists: bool,
@@ -83,7 +84,7 @@ pub(crate) struct Edit {
     /// The client_id
     id: String,
     #[command(flatten)]
-    registration: Registration,
+    members: NamedMembers,
 }
 
 impl Verb {
@@ -92,43 +93,29 @@ impl Verb {
     /// # Errors
     /// No such client, an id that is taken, a registration that makes no sense, or the database's.
     pub(crate) async fn run(self, database: &Database, output: Format) -> Result<(), Failure> {
+        let administration = database.administration();
         match self {
             Self::Create(create) => create.run(database, output).await,
             Self::Edit(edit) => edit.run(database, output).await,
             Self::List => {
-                let clients: Vec<Shown> = database
-                    .store
-                    .catalog()
-                    .await?
-                    .clients
-                    .into_iter()
-                    .map(Shown::from)
-                    .collect();
-                output.list(&clients)
+                let clients = administration.clients().await?.into_iter();
+                output.list(&clients.map(Shown::from).collect::<Vec<_>>())
             }
-            Self::Show { id } => output.record(&Shown::from(find(database, &id).await?)),
+            Self::Show { id } => output.record(&Shown::from(administration.client(&id).await?)),
             Self::RotateSecret {
                 id,
                 overlap,
                 target,
-            } => rotate_secret(database, output, &id, overlap, &target).await,
+            } => rotate_secret(database, output, id, overlap, &target).await,
             Self::Disable { id } => {
-                let client = find(database, &id).await?.client;
-                database
-                    .store
-                    .disable_client(&client.id, database.now())
-                    .await?;
+                administration.disable_client(&id).await?;
                 note(format_args!(
                     "{id} is disabled, and all of its grants have ended"
                 ));
                 Ok(())
             }
             Self::Enable { id } => {
-                let client = find(database, &id).await?.client;
-                database
-                    .store
-                    .enable_client(&client.id, database.now())
-                    .await?;
+                administration.enable_client(&id).await?;
                 note(format_args!("{id} works again"));
                 Ok(())
             }
@@ -137,11 +124,12 @@ impl Verb {
     }
 }
 
-/// A client as shown.
+/// A client as shown: the document that it is registered with, between its id and what became of it since (RFC 7592 §3).
 #[derive(Serialize)]
 struct Shown {
+    client_id: ClientId,
     #[serde(flatten)]
-    client: Client,
+    registration: Registration,
     enabled: bool,
     declared: bool,
     created_at: String,
@@ -162,7 +150,8 @@ impl From<ClientRecord> for Shown {
             expires_at: secret.expires_at.map(when),
         };
         Self {
-            client: record.client,
+            registration: Registration::from(&record.client),
+            client_id: record.client.id,
             enabled: record.enabled,
             declared: record.declared,
             created_at: when(record.created_at),
@@ -183,20 +172,18 @@ impl Row for Shown {
     ];
 
     fn cells(&self) -> Vec<String> {
-        let client = &self.client;
-        let grant_types: Vec<&str> = client
-            .grant_types
-            .iter()
-            .map(|grant_type| grant_type.as_str())
-            .collect();
+        let registration = &self.registration;
+        let grant_types = registration.grant_types.iter().flatten();
+        let grant_types: Vec<&str> = grant_types.map(|one| one.as_str()).collect();
+        let method = registration.token_endpoint_auth_method;
         vec![
-            client.id.to_string(),
-            client.name.clone(),
+            self.client_id.to_string(),
+            registration.name.clone().unwrap_or_default(),
             if self.enabled { "enabled" } else { "disabled" }.to_owned(),
             if self.declared { "file" } else { "command" }.to_owned(),
-            client.authentication.as_str().to_owned(),
+            method.map_or("", |method| method.as_str()).to_owned(),
             grant_types.join(" "),
-            client.scopes.to_string(),
+            registration.scopes.join(" "),
         ]
     }
 }
@@ -211,140 +198,98 @@ struct Issued {
 
 impl Create {
     async fn run(self: Box<Self>, database: &Database, output: Format) -> Result<(), Failure> {
-        let client = self.registration.create(self.id.as_deref(), database)?;
+        let members = self.members.changes()?;
         self.target.check()?;
-        let taken = || {
-            Failure::Conflict(format!(
-                "the client id {} is, or was once, in use\n    --if-not-exists makes that a success where the client exists",
-                client.id
-            ))
-        };
-        if self.if_not_exists && find(database, client.id.as_str()).await.is_ok() {
-            note(format_args!("{} exists; nothing was changed", client.id));
-            return output.record(&Issued {
-                client_id: client.id,
-                client_secret: None,
-            });
+        let administration = database.administration();
+        let created = administration
+            .create_client(self.id.as_deref(), members)
+            .await;
+        match created {
+            Err(Refused::ClientTaken(client_id))
+                if self.if_not_exists
+                    && administration.client(client_id.as_str()).await.is_ok() =>
+            {
+                note(format_args!("{client_id} exists; nothing was changed"));
+                output.record(&Issued {
+                    client_id,
+                    client_secret: None,
+                })
+            }
+            created => {
+                let created = created?;
+                warn_of(&created.oddities);
+                issue(output, created.client.id, created.secret, &self.target)
+            }
         }
-        database.make_missing_keys([&client]).await?;
-        let secret = has_secret(&client).then(Secret::generate);
-        let hash = secret
-            .as_ref()
-            .map(|secret| database.keys.hash_client_secret(secret));
-        database
-            .store
-            .create_client(&client, hash, false, database.now())
-            .await
-            .map_err(|error| match error {
-                StoreError::Conflict(_) => taken(),
-                other => other.into(),
-            })?;
-        issue(output, client.id, secret, &self.target)
     }
 }
 
 impl Edit {
     async fn run(self: Box<Self>, database: &Database, output: Format) -> Result<(), Failure> {
-        let record = find(database, &self.id).await?;
-        if record.declared {
-            return Err(Failure::Conflict(format!(
-                "{} is declared in the configuration\n    change it there and restart",
-                self.id
-            )));
+        let (id, members) = (&self.id, self.members.changes()?);
+        let changed = database.administration().change_client(id, members).await;
+        let changed = changed.map_err(|refused| match refused {
+            Refused::Declared(_) => {
+                Failure::from(refused).with_advice("change it there and restart")
+            }
+            other => other.into(),
+        })?;
+        warn_of(&changed.oddities);
+        if changed.has_other_subjects {
+            note(format_args!(
+                "{id} knows its people by another sub from now on"
+            ));
         }
-        let client = self.registration.change(record.client.clone(), database)?;
-        database.make_missing_keys([&client]).await?;
-        database
-            .store
-            .update_client(&client, database.now())
-            .await?;
-        tell_consequences(&record, &client);
-        output.record(&Shown::from(ClientRecord { client, ..record }))
+        if changed.lacks_secret {
+            note(format_args!(
+                "{id} has no secret yet: `safeconduct client rotate-secret {id}` makes one"
+            ));
+        }
+        output.record(&Shown::from(changed.record))
     }
 }
 
-/// Says what an edit means to people and to the app, where it is more than it seems.
-fn tell_consequences(before: &ClientRecord, after: &Client) {
-    let id = &after.id;
-    let old = &before.client;
-    let subjects = |client: &Client| (client.openid.subject_type, client.sector());
-    if subjects(old) != subjects(after) {
-        note(format_args!(
-            "{id} knows its people by another sub from now on"
-        ));
+fn warn_of(oddities: &[Finding]) {
+    for finding in oddities {
+        note(format_args!("warning: {finding}"));
     }
-    if has_secret(after) && before.secrets.is_empty() {
-        note(format_args!(
-            "{id} has no secret yet: `safeconduct client rotate-secret {id}` makes one"
-        ));
-    }
-}
-
-fn has_secret(client: &Client) -> bool {
-    matches!(
-        client.authentication,
-        AuthenticationMethod::ClientSecretBasic | AuthenticationMethod::ClientSecretPost
-    )
 }
 
 async fn rotate_secret(
     database: &Database,
     output: Format,
-    id: &str,
+    id: String,
     overlap: Span,
     target: &SecretTarget,
 ) -> Result<(), Failure> {
-    let record = find(database, id).await?;
-    if record.declared {
-        return Err(Failure::Conflict(format!(
-            "{id} is declared in the configuration\n    write the new secret to its secret_file and restart: the old one is dead a second later"
-        )));
-    }
-    if !has_secret(&record.client) {
-        return Err(Failure::Conflict(format!(
-            "{id} authenticates with {}, not with a secret",
-            record.client.authentication.as_str()
-        )));
-    }
     target.check()?;
-    let secret = Secret::generate();
-    let now = database.now();
-    let hash = database.keys.hash_client_secret(&secret);
-    database
-        .store
-        .add_client_secret(
-            &record.client.id,
-            hash,
-            Some(now.plus(overlap.as_seconds())),
-            now,
-        )
-        .await?;
+    let administration = database.administration();
+    let rotated = administration.rotate_client_secret(&id, overlap.as_seconds());
+    let (client_id, secret) = rotated.await.map_err(|refused| match refused {
+        Refused::Declared(_) => Failure::from(refused).with_advice(
+            "write the new secret to its secret_file and restart: the old one is dead a second later",
+        ),
+        other => other.into(),
+    })?;
     note(if overlap == Span::seconds(0) {
         "the old secret is dead within a second".to_owned()
     } else {
         format!("the old secret stays good for {overlap}")
     });
-    issue(output, record.client.id, Some(secret), target)
+    issue(output, client_id, Some(secret), target)
 }
 
 async fn delete(database: &Database, id: &str, yes: bool) -> Result<(), Failure> {
-    let record = find(database, id).await?;
-    if database
-        .checked
-        .declared
-        .clients
-        .iter()
-        .any(|declared| declared.client.id == record.client.id)
-    {
-        return Err(Failure::Conflict(format!(
-            "{id} is declared in the configuration\n    take it out of the file first; `safeconduct client disable {id}` stops it at once"
-        )));
-    }
+    let administration = database.administration();
+    let advise = |refused| match refused {
+        Refused::Declared(_) => Failure::from(refused).with_advice(&format!(
+            "take it out of the file first; `safeconduct client disable {id}` stops it at once"
+        )),
+        other => other.into(),
+    };
+    administration.deletable_client(id).await.map_err(advise)?;
     confirm(&format!("Delete the client {id} for good?"), yes)?;
-    database
-        .store
-        .delete_client(&record.client.id, database.now())
-        .await?;
+    administration.delete_client(id).await.map_err(advise)?;
     note(format_args!(
         "{id} is deleted, and all of its grants have ended"
     ));
@@ -369,14 +314,6 @@ fn issue(
         client_id,
         client_secret: shown.map(|secret| secret.expose().to_owned()),
     })
-}
-
-async fn find(database: &Database, id: &str) -> Result<ClientRecord, Failure> {
-    let clients = database.store.catalog().await?.clients;
-    let found = clients
-        .into_iter()
-        .find(|record| record.client.id.as_str() == id);
-    found.ok_or_else(|| Failure::NotFound(format!("there is no client {id}\n    `safeconduct client list` names them all; declared ones are there after the first `serve`")))
 }
 
 fn span(text: &str) -> Result<Span, String> {

@@ -64,7 +64,7 @@ impl Copy {
                 (from, url)
             }
             None => {
-                nobody_serves(&checked)?;
+                refuse_running_server(&checked)?;
                 (checked.database.clone(), checked.database_url()?)
             }
         };
@@ -160,7 +160,7 @@ fn opened(location: &Location) -> Result<Secret, Failure> {
 }
 
 /// What a server wrote to the old database while it is copied, the new one would lack.
-fn nobody_serves(checked: &Checked) -> Result<(), Failure> {
+fn refuse_running_server(checked: &Checked) -> Result<(), Failure> {
     let mut address: SocketAddr = checked.config.server.admin_listen;
     if address.ip().is_unspecified() {
         address.set_ip([127, 0, 0, 1].into());

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use safeconduct_protocol::client::Client;
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::ids::ClientId;
-use safeconduct_protocol::jose::Algorithm;
 use safeconduct_protocol::time::Timestamp;
 use safeconduct_server::Fault;
+use safeconduct_server::administration::Administration;
 use safeconduct_server::keys::{self, Keys, MasterKeys};
 use safeconduct_store::{Cluster, OpenError, Store, StoreError};
 use tokio::time::{Instant, sleep};
@@ -121,7 +120,8 @@ impl Database {
         } = connected;
         let issuer = checked.issuer.as_str();
         let clients = checked.declared.clients.iter();
-        let mut algorithms = algorithms(clients.map(|declared| &declared.client));
+        let clients = clients.map(|declared| declared.client.openid.id_token_signed_response_alg);
+        let mut algorithms: Vec<_> = clients.collect();
         let apis = checked.declared.resources.iter();
         algorithms.extend(apis.map(|api| api.access_token_signing_alg));
         keys::create_missing(&store, &masters, issuer, &cluster, &algorithms, clock.now()).await?;
@@ -142,26 +142,23 @@ impl Database {
         })
     }
 
-    /// Makes the keys that `clients` have their ID Tokens signed with, where there are none yet.
-    ///
-    /// # Errors
-    /// The database's.
-    pub(crate) async fn make_missing_keys<'c>(
-        &self,
-        clients: impl IntoIterator<Item = &'c Client>,
-    ) -> Result<(), Failure> {
-        let issuer = self.checked.issuer.as_str();
-        let algorithms = algorithms(clients);
-        keys::create_missing(
-            &self.store,
-            &self.masters,
-            issuer,
-            &self.cluster,
-            &algorithms,
-            self.now(),
-        )
-        .await?;
-        Ok(())
+    /// What administrators can do with it at this moment.
+    pub(crate) fn administration(&self) -> Administration<'_> {
+        let declared = &self.checked.declared;
+        Administration {
+            store: &self.store,
+            masters: &self.masters,
+            keys: &self.keys,
+            issuer: self.checked.issuer.as_str(),
+            cluster: &self.cluster,
+            knows_scope: Box::new(|name| declared.knows_scope(name)),
+            declared: declared
+                .clients
+                .iter()
+                .map(|declared| &declared.client.id)
+                .collect(),
+            now: self.now(),
+        }
     }
 
     /// The time.
@@ -188,13 +185,6 @@ async fn await_database(url: &str, wait: Duration) -> Result<Store, OpenError> {
             opened => return opened,
         }
     }
-}
-
-fn algorithms<'c>(clients: impl IntoIterator<Item = &'c Client>) -> Vec<Algorithm> {
-    clients
-        .into_iter()
-        .map(|client| client.openid.id_token_signed_response_alg)
-        .collect()
 }
 
 impl From<OpenError> for Failure {

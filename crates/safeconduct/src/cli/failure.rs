@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use safeconduct_server::administration::Refused;
+
 use crate::config::Problems;
 use crate::master_key::MasterKeyError;
 
@@ -26,6 +28,18 @@ impl Failure {
     /// A failure of the machine under us, in the words of the error.
     pub(crate) fn failed(what: &str, error: impl std::fmt::Display) -> Self {
         Self::Failed(format!("{what}: {error}"))
+    }
+
+    /// The same, with what to do on a line of its own.
+    pub(crate) fn with_advice(mut self, advice: &str) -> Self {
+        let (Self::Failed(text)
+        | Self::Usage(text)
+        | Self::Configuration(text)
+        | Self::NotFound(text)
+        | Self::Conflict(text)
+        | Self::Left(text)) = &mut self;
+        *text = format!("{text}\n    {advice}");
+        self
     }
 
     /// The exit code of the process.
@@ -62,5 +76,29 @@ impl From<Problems> for Failure {
 impl From<MasterKeyError> for Failure {
     fn from(error: MasterKeyError) -> Self {
         Self::Configuration(error.to_string())
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        let said = refused.to_string();
+        match refused {
+            Refused::NoClient(_) => Self::NotFound(said).with_advice(
+                "`safeconduct client list` names them all; declared ones are there after the first `serve`",
+            ),
+            Refused::NoUser(_) => {
+                Self::NotFound(said).with_advice("`safeconduct user list` names them all")
+            }
+            Refused::ClientTaken(_) => Self::Conflict(said)
+                .with_advice("--if-not-exists makes that a success where the client exists"),
+            Refused::UserTaken(_) => {
+                Self::Conflict(said).with_advice("--if-not-exists makes that a success")
+            }
+            Refused::Raced(_) => Self::Conflict(said).with_advice("try again"),
+            Refused::Declared(_) | Refused::NoSecret { .. } => Self::Conflict(said),
+            Refused::Registration(_) | Refused::Unfit(_) => Self::Usage(said),
+            Refused::Unreadable(_) => Self::Failed(said),
+            Refused::Fault(fault) => fault.into(),
+        }
     }
 }

@@ -4,20 +4,15 @@ use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
 
 use safeconduct_protocol::claims::{self, ClaimError, PersonClaims};
-use safeconduct_protocol::ids::UserId;
 use safeconduct_protocol::secret::Secret;
-use safeconduct_server::password::{Passwords, can_be_checked};
-use safeconduct_store::NewUser;
+use safeconduct_server::administration::users::{NewPassword, Person};
 use serde::{Deserialize, Serialize};
 
 use super::database::Database;
 use super::failure::Failure;
 use super::output::{Fields, Format, counted, note};
-use super::user::{check_password, check_username, hash, hasher};
 use crate::config::meant;
 
-/// How many users are added at a time.
-const PAGE: usize = 500;
 /// The longest line, in bytes.
 const LONGEST_LINE: u64 = 32 * 1024;
 /// The members of a line that are no claims.
@@ -36,9 +31,6 @@ struct Line {
     others: Fields,
 }
 
-/// A line that can be used, with its claims.
-type Judged = (Line, PersonClaims);
-
 /// What an import did.
 #[derive(Serialize)]
 struct Imported {
@@ -56,7 +48,7 @@ pub(crate) async fn run(
     file: Option<PathBuf>,
     if_not_exists: bool,
 ) -> Result<(), Failure> {
-    let lines = match &file {
+    let people = match &file {
         Some(path) => {
             let shown = path.display();
             let opened = std::fs::File::open(path)
@@ -65,25 +57,11 @@ pub(crate) async fn run(
         }
         None => read_lines(io::stdin().lock(), "line ")?,
     };
-    let passwords = hasher()?;
-    let mut imported = Imported {
-        added: 0,
-        existing: Vec::new(),
+    let done = database.administration().import_users(&people).await?;
+    let imported = Imported {
+        added: done.added,
+        existing: done.existing,
     };
-    for page in lines.chunks(PAGE) {
-        let mut users = Vec::with_capacity(page.len());
-        for judged in page {
-            users.push(user_of(database, &passwords, judged).await?);
-        }
-        let done = database.store.import_users(users, database.now()).await?;
-        imported.added += done.added;
-        imported.existing.extend(
-            done.taken
-                .iter()
-                .filter_map(|index| page.get(*index))
-                .map(|(line, _)| line.username.clone()),
-        );
-    }
     output.record(&imported)?;
     note(format_args!("added {}", counted(imported.added, "user")));
     if imported.existing.is_empty() || if_not_exists {
@@ -95,29 +73,9 @@ pub(crate) async fn run(
     )))
 }
 
-async fn user_of(
-    database: &Database,
-    passwords: &Passwords,
-    (line, claims): &Judged,
-) -> Result<NewUser, Failure> {
-    let id = UserId::generate();
-    let sealed_password = match (&line.password, &line.password_hash) {
-        (Some(password), _) => Some(hash(database, passwords, &id, password.clone()).await?),
-        (None, Some(hash)) => Some(database.keys.seal_password(&id, hash)?),
-        (None, None) => None,
-    };
-    Ok(NewUser {
-        id,
-        username: line.username.clone(),
-        name: None,
-        claims: claims.clone(),
-        sealed_password,
-    })
-}
-
 /// Every line of the file, or what is wrong with each that can't be used: a file is imported whole or not at all. `place` and
 /// its number name a line.
-fn read_lines(mut from: impl io::BufRead, place: &str) -> Result<Vec<Judged>, Failure> {
+fn read_lines(mut from: impl io::BufRead, place: &str) -> Result<Vec<Person>, Failure> {
     let mut lines = Vec::new();
     let mut wrong = Vec::new();
     for number in 1.. {
@@ -135,7 +93,7 @@ fn read_lines(mut from: impl io::BufRead, place: &str) -> Result<Vec<Judged>, Fa
         }
         match serde_json::from_str::<Line>(&text)
             .map_err(|error| in_words(&error))
-            .and_then(judge)
+            .and_then(person)
         {
             Ok(line) => lines.push(line),
             Err(problem) => wrong.push(format!("{place}{number}: {problem}")),
@@ -165,28 +123,28 @@ fn in_words(error: &serde_json::Error) -> String {
     format!("{words} (column {})", error.column())
 }
 
-fn judge(line: Line) -> Result<Judged, String> {
-    check_username(&line.username)?;
-    match (&line.password, &line.password_hash) {
+fn person(line: Line) -> Result<Person, String> {
+    let mut claims = PersonClaims::default();
+    let password = match (line.password, line.password_hash) {
         (Some(_), Some(_)) => {
             return Err("it has a password and a password_hash: keep one of them".to_owned());
         }
-        (None, Some(hash)) if !can_be_checked(hash) => {
-            return Err("the password_hash can't be checked: it must be $argon2id$v=19$m=…,t=…,p=…$… with m=262144,t=16,p=16 at most".to_owned());
-        }
-        (Some(password), None) => check_password(password)?,
-        _ => {}
-    }
-    let mut claims = PersonClaims::default();
-    for (name, value) in &line.others.0 {
-        if claims.claim(name).is_some() {
+        (Some(password), None) => Some(NewPassword::Clear(password)),
+        (None, hash) => hash.map(NewPassword::Hash),
+    };
+    for (name, value) in line.others.0 {
+        if claims.claim(&name).is_some() {
             return Err(format!("{name} stands twice"));
         }
-        claims
-            .set(name, value.clone())
-            .map_err(unknown_or_malformed)?;
+        claims.set(&name, value).map_err(unknown_or_malformed)?;
     }
-    Ok((line, claims))
+    let person = Person {
+        username: line.username,
+        password,
+        claims,
+    };
+    person.check()?;
+    Ok(person)
 }
 
 /// Why a member can't be kept, and what was probably meant.
@@ -268,7 +226,7 @@ mod tests {
         assert_eq!(
             lines
                 .iter()
-                .map(|(line, _)| line.username.as_str())
+                .map(|person| person.username.as_str())
                 .collect::<Vec<_>>(),
             ["bob", "ada"]
         );

@@ -3,11 +3,9 @@
 use std::str::FromStr;
 
 use clap::Subcommand;
-use safeconduct_protocol::jose::Algorithm;
-use safeconduct_server::keys::{
-    Rotated, Rotating, RotationError, reseal_credentials, rotate as rotate_keys, span,
-};
-use safeconduct_store::KeyRow;
+use safeconduct_server::administration::Refused;
+use safeconduct_server::administration::keys::ListedKey;
+use safeconduct_server::keys::{Rotated, Rotating, RotationError, span};
 use serde::Serialize;
 
 use super::compromised::Compromised;
@@ -16,9 +14,6 @@ use super::database::Database;
 use super::failure::Failure;
 use super::master_key_rotation::RotateMaster;
 use super::output::{Format, Row, counted, note, when};
-
-/// What begins the purpose of a signing key.
-const SIGNING: &str = "sign:";
 
 /// What can be done with keys.
 #[derive(Debug, Subcommand)]
@@ -39,7 +34,7 @@ pub(crate) enum Verb {
     },
     /// Wrap the keys with another master key, while nodes serve
     #[command(
-        after_help = "The new key is added to the file of the master key, on a line of its own, and wraps nothing until every running node says that it has it. Run it again after it was cut off: it goes on where it was. docs/guides/keys.md."
+        after_help = "The new key is added to the file of the master key, on a line of its own, and wraps nothing while a running node that answers lacks it. Run it again after it was cut off: it goes on where it was. docs/guides/keys.md."
     )]
     RotateMaster(RotateMaster),
     /// Make everything worthless that copies of keys and database are good for
@@ -51,24 +46,20 @@ pub(crate) enum Verb {
 
 /// Which keys are rotated.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Which {
-    Signing(Algorithm),
-    Sealing,
-    Hash,
-}
+pub(crate) struct Which(Rotating);
 
 impl FromStr for Which {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "sealing" => Ok(Self::Sealing),
-            "hash" => Ok(Self::Hash),
+        Ok(Self(match text {
+            "sealing" => Rotating::Sealing,
+            "hash" => Rotating::Hash,
             _ => text
                 .parse()
-                .map(Self::Signing)
-                .map_err(|_| "ES256, RS256, PS256, EdDSA, sealing or hash".to_owned()),
-        }
+                .map(Rotating::Signing)
+                .map_err(|_| "ES256, RS256, PS256, EdDSA, sealing or hash".to_owned())?,
+        }))
     }
 }
 
@@ -79,9 +70,10 @@ impl Verb {
     /// A key that is not here, a step that is not due yet, or the database's.
     pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
-            Self::List => {
-                context.on_database(async |database, output| output.list(&rows(database).await?))
-            }
+            Self::List => context.on_database(async |database, output| {
+                let keys = database.administration().keys().await?.into_iter();
+                output.list(&keys.map(Shown::from).collect::<Vec<_>>())
+            }),
             Self::Rotate { which, now } => context
                 .on_database(async |database, output| rotate(database, output, which, now).await),
             Self::RotateMaster(rotation) => context
@@ -103,11 +95,13 @@ struct Shown {
     activated_at: Option<String>,
     retired_at: Option<String>,
     master_key: Option<String>,
+    kid: Option<String>,
 }
 
-impl From<KeyRow> for Shown {
-    fn from(row: KeyRow) -> Self {
+impl From<ListedKey> for Shown {
+    fn from(ListedKey { row, kid }: ListedKey) -> Self {
         Self {
+            kid,
             id: row.id,
             purpose: row.purpose,
             state: row.state,
@@ -128,6 +122,7 @@ impl Row for Shown {
         "active since",
         "retired",
         "master key",
+        "kid",
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -140,28 +135,9 @@ impl Row for Shown {
             optional(&self.activated_at),
             optional(&self.retired_at),
             optional(&self.master_key),
+            optional(&self.kid),
         ]
     }
-}
-
-async fn rows(database: &Database) -> Result<Vec<Shown>, Failure> {
-    let mut rows: Vec<Shown> = database
-        .store
-        .catalog()
-        .await?
-        .keys
-        .into_iter()
-        .map(Shown::from)
-        .collect();
-    // Of each purpose, what is used first: "active" before "next" before "retired", as the words stand in the alphabet.
-    rows.sort_by(|one, other| {
-        (&one.purpose, &one.state, &one.created_at).cmp(&(
-            &other.purpose,
-            &other.state,
-            &other.created_at,
-        ))
-    });
-    Ok(rows)
 }
 
 async fn rotate(
@@ -170,53 +146,44 @@ async fn rotate(
     which: Option<Which>,
     at_once: bool,
 ) -> Result<(), Failure> {
-    let (prefix, rotating) = match which {
-        Some(Which::Sealing) => ("seal:", vec![Rotating::Sealing]),
-        Some(Which::Hash) => ("hash", vec![Rotating::Hash]),
-        Some(Which::Signing(algorithm)) => (SIGNING, vec![Rotating::Signing(algorithm)]),
-        None => (SIGNING, every_signing_key(&rows(database).await?)),
-    };
+    let rotating = which.map(|Which(rotating)| rotating);
+    let rotation = database
+        .administration()
+        .rotate_keys(rotating, at_once)
+        .await?;
     let mut early = Ok(());
-    for each in rotating {
-        match step(database, each, at_once).await {
-            // Others may be due.
-            Err(failure @ Failure::Conflict(_)) => early = early.and(Err(failure)),
-            done => done?,
-        }
+    for (rotating, step) in rotation.steps {
+        // Others may be due.
+        early = early.and(told(name_of(rotating), step));
+    }
+    let resealed = rotation.resealed;
+    if resealed.credentials > 0 {
+        let count = usize::try_from(resealed.credentials).unwrap_or(usize::MAX);
+        note(format_args!("{} sealed anew", counted(count, "password")));
     }
     early?;
-    if let Some(Which::Sealing) = which {
-        reseal(database).await?;
+    if !resealed.unreadable.is_empty() {
+        return Err(Refused::Unreadable(resealed.unreadable).into());
     }
-    let rows = rows(database).await?.into_iter();
-    let rows: Vec<Shown> = rows.filter(|row| row.purpose.starts_with(prefix)).collect();
-    output.list(&rows)
+    output.list(
+        &rotation
+            .keys
+            .into_iter()
+            .map(Shown::from)
+            .collect::<Vec<_>>(),
+    )
 }
 
-fn every_signing_key(rows: &[Shown]) -> Vec<Rotating> {
-    let has_key = |algorithm: &Algorithm| {
-        let purpose = format!("{SIGNING}{}", algorithm.name());
-        rows.iter().any(|row| row.purpose == purpose)
-    };
-    let algorithms = Algorithm::ALL.into_iter().filter(has_key);
-    algorithms.map(Rotating::Signing).collect()
-}
-
-async fn step(database: &Database, rotating: Rotating, at_once: bool) -> Result<(), Failure> {
-    let name = match rotating {
+const fn name_of(rotating: Rotating) -> &'static str {
+    match rotating {
         Rotating::Signing(algorithm) => algorithm.name(),
         Rotating::Sealing => "sealing",
         Rotating::Hash => "hash",
-    };
-    let rotated = rotate_keys(
-        &database.store,
-        &database.masters,
-        database.checked.issuer.as_str(),
-        rotating,
-        database.now(),
-        at_once,
-    );
-    match rotated.await {
+    }
+}
+
+fn told(name: &str, step: Result<Rotated, RotationError>) -> Result<(), Failure> {
+    match step {
         Ok(Rotated::Published { waits }) => note(format_args!(
             "{name}: the next key is there; rotate again in {}, when it is known everywhere, to use it",
             span(waits)
@@ -235,27 +202,4 @@ async fn step(database: &Database, rotating: Rotating, at_once: bool) -> Result<
         Err(RotationError::Fault(fault)) => return Err(fault.into()),
     }
     Ok(())
-}
-
-/// Passwords are sealed with the key that is active, so that the one before is needed no more.
-async fn reseal(database: &Database) -> Result<(), Failure> {
-    let issuer = database.checked.issuer.as_str();
-    let (store, masters) = (&database.store, &database.masters);
-    let resealed = reseal_credentials(store, masters, issuer, database.now()).await?;
-    if resealed.credentials > 0 {
-        let count = usize::try_from(resealed.credentials).unwrap_or(usize::MAX);
-        note(format_args!("{} sealed anew", counted(count, "password")));
-    }
-    if resealed.unreadable.is_empty() {
-        return Ok(());
-    }
-    let users: Vec<&str> = resealed
-        .unreadable
-        .iter()
-        .map(|user| user.as_str())
-        .collect();
-    Err(Failure::Failed(format!(
-        "can't be read, and stay as they are: the passwords of {}",
-        users.join(", ")
-    )))
 }

@@ -101,7 +101,7 @@ impl<'de> Deserialize<'de> for Fields {
 
 /// Says something to the person at the terminal.
 pub(crate) fn note(text: impl Display) {
-    // Nobody is there to hear that nobody is there to hear it.
+    // A closed standard error can't be told of on standard error.
     let _ = writeln!(io::stderr(), "{text}");
 }
 

@@ -77,7 +77,7 @@ impl SecretTarget {
     /// Hands the secret over: to the file, or where `print` shows it.
     ///
     /// # Errors
-    /// The file can't be made. The secret is then printed after all, for it is stored already and nobody else has it.
+    /// The file can't be made. The secret is then printed after all, for its hash is stored already and no other copy exists.
     pub(crate) fn deliver(&self, secret: &Secret) -> Result<Option<Secret>, Failure> {
         let Some(path) = &self.secret_out else {
             return Ok(Some(secret.clone()));
@@ -104,7 +104,7 @@ impl SecretTarget {
 /// Asks `question` unless `yes` was given.
 ///
 /// # Errors
-/// The answer is no, or nobody is there to ask.
+/// The answer is no, or there is no terminal to ask on.
 pub(crate) fn confirm(question: &str, yes: bool) -> Result<(), Failure> {
     if yes {
         return Ok(());

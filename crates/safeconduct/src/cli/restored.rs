@@ -64,7 +64,7 @@ impl Restored {
     }
 }
 
-/// Whether there is a history that an era could end. What is new stays as it is: the era of another database protects nobody.
+/// Whether there is a history that an era could end. What is new stays as it is: the era of another database protects no user of this one.
 async fn is_founded(url: Secret) -> Result<bool, Failure> {
     let steps = Store::migrations(url.expose()).await?;
     if !steps.iter().any(|step| step.applied) {

@@ -333,8 +333,8 @@ fn is_hangup_ignored() -> bool {
     ignored.is_some_and(|mask| mask & 1 == 1)
 }
 
-/// A port that is free, and on which nobody is kept waiting: until there is a server to answer, whoever connects is refused, and
-/// goes to another node.
+/// A port that is bound and not listened on: until there is a server to answer, a client that connects is refused at once, and goes to
+/// another node.
 struct Reserved {
     socket: TcpSocket,
     address: SocketAddr,

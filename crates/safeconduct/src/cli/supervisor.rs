@@ -1,5 +1,5 @@
 //! What systemd is told of a server (`Type=notify`, sd_notify(3)): that it takes its time to start, that it is ready, and that it
-//! stops. Where nobody asked to be told, nobody is.
+//! stops. Where no supervisor asked to be told, none is.
 
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;

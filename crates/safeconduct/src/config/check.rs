@@ -11,16 +11,15 @@ use safeconduct_server::client_address::Network;
 use safeconduct_store::{OpenError, Store};
 use url::Url;
 
+use super::at::At;
 use super::declared::{self, Declared};
 use super::duration::Span;
 use super::file::Config;
-use super::layers::{At, Layers};
+use super::findings::Findings;
+use super::layers::Layers;
 use super::location::{Location, Misnamed};
 use super::log_level;
 use super::problem::{Place, Problems};
-
-/// The longest time a browser keeps anything for us, and so the longest a sign-in can last.
-const LONGEST: Span = Span::days(400);
 
 /// A configuration whose values fit together. Made by [`check`] alone.
 pub(crate) struct Checked {
@@ -49,46 +48,18 @@ impl Checked {
     }
 }
 
-/// The findings so far, and the layers that tell where each value came from.
-pub(super) struct Findings<'a> {
-    pub(super) layers: &'a Layers<'a>,
-    pub(super) problems: Problems,
-    pub(super) warnings: Problems,
-}
-
-impl Findings<'_> {
-    pub(super) fn refuse(
-        &mut self,
-        at: &At,
-        message: impl Into<String>,
-        advice: impl Into<String>,
-    ) {
-        self.problems.add(self.layers.place(at), message, advice);
-    }
-
-    pub(super) fn warn(&mut self, at: &At, message: impl Into<String>, advice: impl Into<String>) {
-        self.warnings.add(self.layers.place(at), message, advice);
-    }
-
-    fn require_span(&mut self, key: &At, value: Span, from: Span, to: Span) {
-        if !(from..=to).contains(&value) {
-            self.refuse(
-                key,
-                format!("`{key}` is {value}"),
-                format!("choose a time from {from} to {to}"),
-            );
-        }
-    }
-}
-
 /// Judges `config`.
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub(super) fn check(config: Config, layers: &Layers<'_>) -> Result<Checked, Problems> {
+pub(super) fn check(
+    config: Config,
+    problems: Problems,
+    layers: &Layers<'_>,
+) -> Result<Checked, Problems> {
     let mut findings = Findings {
         layers,
-        problems: Problems::default(),
+        problems,
         warnings: layers.warnings.clone(),
     };
     let issuer = check_issuer(&config.issuer, &mut findings);
@@ -185,36 +156,6 @@ fn check_server(config: &Config, findings: &mut Findings<'_>) {
         );
     }
     check_internal_hosts(config, findings);
-    let limits = &config.server.limits;
-    let at = server.then("limits");
-    for (name, value) in [
-        ("header_timeout", limits.header_timeout),
-        ("body_timeout", limits.body_timeout),
-        ("request_timeout", limits.request_timeout),
-        ("write_timeout", limits.write_timeout),
-        ("idle_timeout", limits.idle_timeout),
-        ("drain_timeout", limits.drain_timeout),
-    ] {
-        findings.require_span(&at.then(name), value, Span::seconds(1), Span::minutes(10));
-    }
-    for (name, value, least) in [
-        ("max_body_bytes", limits.max_body_bytes, 8 * 1024),
-        ("max_connections", limits.max_connections, 16),
-        (
-            "max_connections_per_address",
-            limits.max_connections_per_address,
-            1,
-        ),
-    ] {
-        if value < least {
-            let at = at.then(name);
-            findings.refuse(
-                &at,
-                format!("`{at}` is {value}"),
-                format!("the server needs at least {least}"),
-            );
-        }
-    }
 }
 
 fn check_internal_hosts(config: &Config, findings: &mut Findings<'_>) {
@@ -231,7 +172,7 @@ fn check_internal_hosts(config: &Config, findings: &mut Findings<'_>) {
     }
 }
 
-/// Where the issuer is this machine, somebody has to listen at its port.
+/// Where the issuer is this machine, the server has to listen at its port.
 fn check_port(config: &Config, findings: &mut Findings<'_>) {
     let issuer = Url::parse(&config.issuer)
         .ok()
@@ -307,110 +248,49 @@ fn check_log(config: &Config, findings: &mut Findings<'_>) {
 }
 
 fn check_lifetimes(config: &Config, findings: &mut Findings<'_>) {
-    let tokens = At::key("tokens");
-    let ttl = &config.tokens;
-    findings.require_span(
-        &tokens.then("code_ttl"),
-        ttl.code_ttl,
-        Span::seconds(10),
-        Span::minutes(10),
-    );
-    findings.require_span(
-        &tokens.then("access_ttl"),
-        ttl.access_ttl,
-        Span::seconds(30),
-        Span::hours(24),
-    );
-    findings.require_span(
-        &tokens.then("refresh_ttl"),
-        ttl.refresh_ttl,
-        Span::minutes(1),
-        LONGEST,
-    );
-    findings.require_span(
-        &tokens.then("refresh_retry_window"),
-        ttl.refresh_retry_window,
-        Span::seconds(0),
-        Span::minutes(5),
-    );
-    findings.require_span(
-        &tokens.then("refresh_idle"),
-        ttl.refresh_idle,
-        Span::minutes(1),
-        LONGEST,
-    );
-    if ttl.refresh_idle > ttl.refresh_ttl {
-        findings.refuse(
-            &tokens.then("refresh_idle"),
-            "`tokens.refresh_idle` is longer than `tokens.refresh_ttl`",
-            format!("{} at most", ttl.refresh_ttl),
-        );
+    let (tokens, sessions) = (&config.tokens, &config.sessions);
+    for (table, key, value, longer_key, most) in [
+        (
+            "tokens",
+            "refresh_idle",
+            tokens.refresh_idle,
+            "refresh_ttl",
+            tokens.refresh_ttl,
+        ),
+        (
+            "sessions",
+            "idle",
+            sessions.idle,
+            "absolute",
+            sessions.absolute,
+        ),
+    ] {
+        let at = At::key(table).then(key);
+        if value > most {
+            let message = format!("`{at}` is longer than `{table}.{longer_key}`");
+            findings.refuse(&at, message, format!("{most} at most"));
+        }
     }
-    if ttl.access_ttl > Span::hours(1) {
+    if tokens.access_ttl > Span::hours(1) {
         findings.warn(
-            &tokens.then("access_ttl"),
-            format!("access tokens live for {}", ttl.access_ttl),
+            &At::key("tokens").then("access_ttl"),
+            format!("access tokens live for {}", tokens.access_ttl),
             "an API that validates by JWT alone accepts a revoked token that long",
-        );
-    }
-    let sessions = At::key("sessions");
-    findings.require_span(
-        &sessions.then("idle"),
-        config.sessions.idle,
-        Span::minutes(1),
-        LONGEST,
-    );
-    findings.require_span(
-        &sessions.then("absolute"),
-        config.sessions.absolute,
-        Span::minutes(1),
-        LONGEST,
-    );
-    if config.sessions.idle > config.sessions.absolute {
-        findings.refuse(
-            &sessions.then("idle"),
-            "`sessions.idle` is longer than `sessions.absolute`",
-            format!("{} at most", config.sessions.absolute),
         );
     }
 }
 
 fn check_login(config: &Config, findings: &mut Findings<'_>) {
-    let login = At::key("login");
     if !config.login.throttle {
         findings.warn(
-            &login.then("throttle"),
+            &At::key("login").then("throttle"),
             "passwords can be guessed at any speed",
             "switch it off only where something in front counts failed sign-ins",
-        );
-    }
-    for (name, budget) in [
-        ("per_pair", config.login.per_pair),
-        ("per_account", config.login.per_account),
-        ("per_address", config.login.per_address),
-        ("sign_ins", config.login.sign_ins),
-    ] {
-        let at = login.then(name);
-        if !(1..=10_000).contains(&budget.burst) {
-            findings.refuse(
-                &at.then("burst"),
-                format!("`{at}.burst` is {}", budget.burst),
-                "choose a number from 1 to 10000",
-            );
-        }
-        findings.require_span(
-            &at.then("refill"),
-            budget.refill,
-            Span::seconds(1),
-            Span::days(1),
         );
     }
 }
 
 fn database(config: &Config, findings: &mut Findings<'_>) -> Option<Location> {
-    let wait = At::key("database").then("wait");
-    let (least, most) = (Span::seconds(0), Span::minutes(10));
-    findings.require_span(&wait, config.database.wait, least, most);
     let url = At::key("database").then("url");
     let file = At::key("database").then("password_file");
     let location = match Location::parse(&config.database.url) {

@@ -9,12 +9,11 @@ use safeconduct_protocol::resource::{Resource, ResourceUri, ScopeDescription};
 use safeconduct_protocol::scope::{self, OFFLINE_ACCESS, Scope};
 use safeconduct_protocol::secret::Secret;
 
-use super::check::Findings;
-use super::clients::{self, DeclaredClient, auth_method};
+use super::at::At;
+use super::clients::{self, DeclaredClient};
 use super::file::{self, Config};
-use super::layers::At;
+use super::findings::Findings;
 use super::problem::Problems;
-use super::registration::AuthMethod;
 use super::schema;
 use super::secret_file;
 
@@ -106,8 +105,24 @@ pub(crate) struct Secrets {
 /// Judges what `config` declares; the findings say what is wrong.
 pub(super) fn check(config: &Config, findings: &mut Findings<'_>) -> Declared {
     let scopes = check_scopes(config, findings);
-    let resources = check_resources(config, findings);
+    let clients = check_clients(config, findings);
+    let resources = check_resources(config, &clients, findings);
+    Declared {
+        scopes,
+        resources,
+        clients,
+    }
+}
+
+fn check_clients(config: &Config, findings: &mut Findings<'_>) -> Vec<DeclaredClient> {
     let known = known_scopes(config);
+    let knows_scope = |name: &str| {
+        if known.contains(name) {
+            Ok(())
+        } else {
+            Err(advice_on_scope(name, &known))
+        }
+    };
     let mut seen = BTreeMap::new();
     let mut clients = Vec::new();
     for (index, client) in config.clients.iter().enumerate() {
@@ -122,13 +137,9 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) -> Declared {
                 format!("the first one is at {place}"),
             );
         }
-        clients.extend(clients::check(client, &at, &known, findings));
+        clients.extend(clients::register(client, &at, &knows_scope, findings));
     }
-    Declared {
-        scopes,
-        resources,
-        clients,
-    }
+    clients
 }
 
 fn check_scopes(config: &Config, findings: &mut Findings<'_>) -> Vec<ScopeDescription> {
@@ -155,7 +166,11 @@ fn check_scopes(config: &Config, findings: &mut Findings<'_>) -> Vec<ScopeDescri
     config.scopes.iter().map(description).collect()
 }
 
-fn check_resources(config: &Config, findings: &mut Findings<'_>) -> Vec<Resource> {
+fn check_resources(
+    config: &Config,
+    clients: &[DeclaredClient],
+    findings: &mut Findings<'_>,
+) -> Vec<Resource> {
     let mut resources = Vec::new();
     let mut uris = BTreeSet::new();
     let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
@@ -191,7 +206,7 @@ fn check_resources(config: &Config, findings: &mut Findings<'_>) -> Vec<Resource
                 );
             }
         }
-        check_introspecting_client(config, resource.client.as_deref(), &at, uri, findings);
+        check_introspecting_client(resource, config, clients, &at, findings);
         let names = resource.scopes.iter().map(String::as_str);
         let scopes = check_scope_list(names, &at.then("scopes"), findings);
         if let (Some(uri), Some(scopes)) = (parsed, scopes) {
@@ -201,7 +216,7 @@ fn check_resources(config: &Config, findings: &mut Findings<'_>) -> Vec<Resource
                 name: resource.name.clone(),
                 scopes,
                 client,
-                access_token_signing_alg: resource.access_token_signing_alg.into(),
+                access_token_signing_alg: resource.access_token_signing_alg,
             });
         }
     }
@@ -227,7 +242,7 @@ fn check_uri(uri: &str, issuer: &str, at: &At, findings: &mut Findings<'_>) -> O
 }
 
 /// The scopes of a client or a resource as a set; a finding where they make none.
-pub(super) fn check_scope_list<'n>(
+fn check_scope_list<'n>(
     names: impl Iterator<Item = &'n str>,
     at: &At,
     findings: &mut Findings<'_>,
@@ -244,39 +259,38 @@ pub(super) fn check_scope_list<'n>(
 }
 
 fn check_introspecting_client(
+    resource: &file::Resource,
     config: &Config,
-    client: Option<&str>,
+    clients: &[DeclaredClient],
     at: &At,
-    uri: &str,
     findings: &mut Findings<'_>,
 ) {
-    let Some(id) = client else {
-        return findings.warn(at, format!("nobody may introspect tokens for {uri}"), "if its API introspects, name its `client`; if it validates by JWT alone, this is right");
+    let Some(id) = resource.client.as_deref() else {
+        let message = format!("nobody may introspect tokens for {}", resource.uri);
+        return findings.warn(at, message, "if its API introspects, name its `client`; if it validates by JWT alone, this is right");
     };
     let at = at.then("client");
     if ClientId::parse(id).is_none() {
         return findings.refuse(&at, format!("`{id}` can't be a client id"), "");
     }
-    match config.clients.iter().find(|client| client.id == id) {
-        Some(client) if auth_method(client) == AuthMethod::None => {
-            findings.refuse(
-                &at,
-                format!("the client `{id}` can't authenticate, so it can't introspect"),
-                "give it a secret_file or keys",
-            );
-        }
+    let find = |declared: &&DeclaredClient| declared.client.id.as_str() == id;
+    let declared = || config.clients.iter().map(|client| client.id.as_str());
+    match clients.iter().find(find) {
+        Some(declared) if declared.client.is_public() => findings.refuse(
+            &at,
+            format!("the client `{id}` can't authenticate, so it can't introspect"),
+            "give it a secret_file or keys",
+        ),
         Some(_) => {}
+        // Something else is wrong with it, which was told.
+        None if declared().any(|other| other == id) => {}
         None => {
-            let meant = schema::meant(id, config.clients.iter().map(|client| client.id.as_str()));
-            let advice = meant.map_or_else(
+            let advice = schema::meant(id, declared()).map_or_else(
                 || "declare it, or make it with `safeconduct client create`".to_owned(),
                 |meant| format!("did you mean `{meant}`?"),
             );
-            findings.warn(
-                &at,
-                format!("the client `{id}` is not declared here"),
-                advice,
-            );
+            let message = format!("the client `{id}` is not declared here");
+            findings.warn(&at, message, advice);
         }
     }
 }
@@ -295,7 +309,7 @@ fn known_scopes(config: &Config) -> BTreeSet<&str> {
         .collect()
 }
 
-pub(super) fn advice_on_scope(name: &str, known: &BTreeSet<&str>) -> String {
+fn advice_on_scope(name: &str, known: &BTreeSet<&str>) -> String {
     schema::meant(name, known.iter().copied()).map_or_else(
         || format!("add [scopes.\"{name}\"] with text.en, and the resource that it belongs to"),
         |meant| format!("did you mean `{meant}`?"),

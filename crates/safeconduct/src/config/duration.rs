@@ -1,6 +1,7 @@
 //! Lengths of time as people write them: a whole number and a unit, `60s`, `5m`, `8h`, `30d`.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -61,6 +62,14 @@ impl TryFrom<String> for Span {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = || {
             format!(
                 "`{text}` is not a length of time: write a number and a unit, such as \"60s\", \"5m\", \"8h\" or \"30d\""
@@ -85,7 +94,7 @@ impl JsonSchema for Span {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[0-9]+[smhd]$" })
+        json_schema!({ "type": "string", "format": "duration" })
     }
 }
 

@@ -3,14 +3,14 @@
 //! Every value keeps its span. Those of the file are byte ranges of its text; the spans of variables and flags lie behind
 //! its end, one range each, so that any error leads back to the line, the variable or the flag that caused it.
 
-use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
-use toml::de::{DeString, DeTable, DeValue};
+use toml::de::{DeTable, DeValue};
 
-use super::problem::{Place, Problem, Problems};
+use super::at::{At, Step};
+use super::problem::{Place, Problems};
 use super::schema::{self, Kind, Setting, Shape};
 use super::variables::{self, Variable};
 
@@ -47,53 +47,6 @@ pub(crate) struct Layers<'a> {
     others: Vec<&'a str>,
     /// What is odd about the sources themselves.
     pub(crate) warnings: Problems,
-}
-
-/// The way from the root to a value.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct At(Vec<Step>);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Step {
-    Key(String),
-    Index(usize),
-}
-
-impl At {
-    pub(crate) fn key(name: &str) -> Self {
-        Self::default().then(name)
-    }
-
-    /// The value of `name` in the table that stands here.
-    pub(crate) fn then(&self, name: &str) -> Self {
-        Self(
-            self.0
-                .iter()
-                .cloned()
-                .chain([Step::Key(name.to_owned())])
-                .collect(),
-        )
-    }
-
-    /// The item at `index` of the list that stands here.
-    pub(crate) fn item(&self, index: usize) -> Self {
-        Self(self.0.iter().cloned().chain([Step::Index(index)]).collect())
-    }
-}
-
-impl fmt::Display for At {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, step) in self.0.iter().enumerate() {
-            match step {
-                Step::Key(name) if name.contains('.') => {
-                    write!(f, "{}\"{name}\"", if position == 0 { "" } else { "." })?
-                }
-                Step::Key(name) => write!(f, "{}{name}", if position == 0 { "" } else { "." })?,
-                Step::Index(index) => write!(f, "[{index}]")?,
-            }
-        }
-        Ok(())
-    }
 }
 
 impl<'a> Layers<'a> {
@@ -203,19 +156,6 @@ impl<'a> Layers<'a> {
             .is_some_and(|source| source.starts_with(schema::PREFIX))
     }
 
-    /// The keys of the tree that no type knows, and the keys that must be there and are not.
-    pub(crate) fn unknown_and_missing(&self) -> Problems {
-        let mut problems = Problems::default();
-        self.compare(
-            self.tree.get_ref(),
-            self.tree.span(),
-            &schema::shape(),
-            &At::default(),
-            &mut problems,
-        );
-        problems
-    }
-
     /// Lays one value over whatever stands at the setting's place.
     fn set(&mut self, source: &'a str, setting: &Setting, text: &'a str) {
         let start = self.end + self.others.len();
@@ -250,7 +190,7 @@ impl<'a> Layers<'a> {
     fn span(&self, at: &At) -> Range<usize> {
         let mut span = self.tree.span();
         let mut value: Option<&DeValue<'_>> = None;
-        for step in &at.0 {
+        for step in at.steps() {
             let next = match (step, value) {
                 (Step::Key(name), None) => self.tree.get_ref().get(name.as_str()),
                 (Step::Key(name), Some(value)) => value.get(name.as_str()),
@@ -262,100 +202,6 @@ impl<'a> Layers<'a> {
             value = Some(next.get_ref());
         }
         span
-    }
-
-    fn compare(
-        &self,
-        table: &DeTable<'_>,
-        span: Range<usize>,
-        shape: &Shape,
-        at: &At,
-        problems: &mut Problems,
-    ) {
-        let Shape::Table(keys) = shape else {
-            if let Shape::Named(inner) = shape {
-                table.iter().for_each(|(name, value)| {
-                    self.compare_value(value, inner, &at.then(name.get_ref()), problems)
-                });
-            }
-            return;
-        };
-        let mut meant = Vec::new();
-        for (name, value) in table {
-            match keys.get(name.get_ref().as_ref()) {
-                Some(key) => {
-                    self.compare_value(value, &key.shape, &at.then(name.get_ref()), problems)
-                }
-                None => {
-                    meant.extend(schema::meant(
-                        name.get_ref(),
-                        keys.keys().map(String::as_str),
-                    ));
-                    problems.0.push(self.unknown(name, keys.keys(), at));
-                }
-            }
-        }
-        for (name, key) in keys
-            .iter()
-            .filter(|(name, key)| key.required && !table.contains_key(name.as_str()))
-        {
-            // A required key that was misspelt is not missed as well.
-            if !meant.contains(&name.as_str()) {
-                let about = schema::one_line(&key.about);
-                let sentence = about
-                    .split_inclusive(". ")
-                    .next()
-                    .unwrap_or_default()
-                    .trim_end();
-                problems.add(
-                    self.place_of(Some(span.clone())),
-                    format!("`{}` is missing", at.then(name)),
-                    sentence,
-                );
-            }
-        }
-    }
-
-    fn compare_value(
-        &self,
-        value: &Spanned<DeValue<'_>>,
-        shape: &Shape,
-        at: &At,
-        problems: &mut Problems,
-    ) {
-        match (value.get_ref(), shape) {
-            (DeValue::Table(table), Shape::Table(_) | Shape::Named(_)) => {
-                self.compare(table, value.span(), shape, at, problems)
-            }
-            (DeValue::Array(items), Shape::List(inner)) => {
-                items.iter().enumerate().for_each(|(index, item)| {
-                    self.compare_value(item, inner, &at.item(index), problems)
-                });
-            }
-            // Values of a wrong type are refused when they are read.
-            _ => {}
-        }
-    }
-
-    fn unknown<'k>(
-        &self,
-        name: &Spanned<DeString<'_>>,
-        known: impl Iterator<Item = &'k String> + Clone,
-        at: &At,
-    ) -> Problem {
-        let advice = match schema::meant(name.get_ref(), known.clone().map(String::as_str)) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!(
-                "known here: {}",
-                known.map(String::as_str).collect::<Vec<_>>().join(", ")
-            ),
-        };
-        let message = format!("unknown key `{}`", at.then(name.get_ref()));
-        Problem {
-            place: self.place_of(Some(name.span())),
-            message,
-            advice,
-        }
     }
 }
 
@@ -373,7 +219,7 @@ fn value_of<'a>(text: &'a str, shape: &Shape, span: &Range<usize>) -> DeValue<'a
                     .collect(),
             )
         }
-        Shape::Leaf(Kind::Integer | Kind::Boolean) => DeValue::parse(text.trim())
+        Shape::Leaf(Kind::Integer { .. } | Kind::Boolean) => DeValue::parse(text.trim())
             .map_or_else(|_| DeValue::String(text.into()), Spanned::into_inner),
         _ => DeValue::String(text.into()),
     }

@@ -1,40 +1,37 @@
 //! The configuration: found, read, laid over by environment and flags, and checked as a whole before a port is bound.
 //!
-//! `file.rs` says what may be written, `layers.rs` merges the sources, `check.rs` judges whether the values fit together.
+//! `file.rs` says what may be written, `layers.rs` merges the sources, `reading.rs` reads them along the types, and `check.rs` judges
+//! whether the values fit together.
 
+mod at;
 mod check;
 mod clients;
 mod declared;
 mod duration;
 mod file;
+mod findings;
 mod layers;
 mod location;
 mod log_level;
 mod problem;
+mod reading;
 #[cfg(test)]
 mod reference;
-mod registration;
 mod schema;
 mod secret_file;
 #[cfg(test)]
 mod tests;
-mod values;
 mod variables;
 
 use std::path::{Path, PathBuf};
 
 pub(crate) use check::Checked;
-pub(crate) use clients::NO_BACK_CHANNEL;
 pub(crate) use duration::Span;
 pub(crate) use file::{Budget, Config, Log, LogFormat, Server};
 pub(crate) use layers::{Flag, Sources};
 pub(crate) use location::{Location, Misnamed};
 pub(crate) use problem::{Place, Problems};
-pub(crate) use registration::{
-    AccessTokenFormat, AssertionAudience, AuthMethod, Consent, GrantType, RefreshShared,
-    ResponseMode, SigningAlgorithm, SubjectType,
-};
-pub(crate) use schema::meant;
+pub(crate) use schema::{Key, Kind, Shape, meant, one_line, registration};
 
 use layers::Layers;
 
@@ -73,7 +70,8 @@ pub(crate) fn check_sources(sources: &Sources) -> Result<Checked, Problems> {
             "run `safeconduct init`, or name a file with --config",
         ));
     }
-    check::check(values::read(&layers)?, &layers)
+    let (config, problems) = reading::read(&layers)?;
+    check::check(config, problems, &layers)
 }
 
 fn find(named: Option<&Path>) -> Result<Option<(PathBuf, String)>, Problems> {

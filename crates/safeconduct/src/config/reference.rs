@@ -47,6 +47,44 @@ fn configuration_reference_is_up_to_date() {
     );
 }
 
+/// What the page says of a key that is not written is what it is in a configuration that says nothing.
+#[test]
+fn every_default_of_the_reference_is_the_real_one() {
+    let text = "issuer = \"https://id.example\"\n[scopes.a]\n[[resources]]\nuri = \"https://a.example\"\n\
+        [[clients]]\nid = \"web\"\nsecret_file = \"s\"";
+    let sources = Sources {
+        file: Some(("safeconduct.toml".into(), text.to_owned())),
+        ..Sources::default()
+    };
+    let config = check_sources(&sources).unwrap().config;
+    let config = serde_json::to_value(config).unwrap();
+    let page = std::fs::read_to_string(PAGE).unwrap();
+    let mut compared = 0;
+    for section in page.split("\n### `").skip(1) {
+        let (path, about) = section.split_once('`').unwrap();
+        let real = path.split('.').fold(&config, |value, key| {
+            let value = value.get(0).or(value.get("a")).unwrap_or(value);
+            let key = if path == "clients.name" {
+                "client_name"
+            } else {
+                key
+            };
+            value.get(key).unwrap_or(&Value::Null)
+        });
+        let shown = about.split_once("\nDefault: `").map(|(_, rest)| {
+            let (shown, _) = rest.split_once('`').unwrap();
+            let read: toml::Table = format!("it = {shown}").parse().unwrap();
+            serde_json::to_value(&read["it"]).unwrap()
+        });
+        let is_required = about.contains("\nRequired");
+        if !is_required && path != "clients.secret_file" {
+            assert_eq!(shown.unwrap_or(Value::Null), *real, "{path}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 60, "{compared} keys were compared");
+}
+
 #[test]
 fn every_table_is_in_the_reference() {
     let Shape::Table(keys) = schema::shape() else {
@@ -166,6 +204,9 @@ fn write_key(page: &mut String, path: &[&str], key: &schema::Key, has_variable: 
         (Some(default), _) => facts.push(format!("Default: `{}`", toml_of(default))),
         (None, true) => facts.push("Required".to_owned()),
         (None, false) => {}
+    }
+    if let Shape::Leaf(kind) = &key.shape {
+        facts.extend(kind.range());
     }
     let list_of_tables =
         matches!(&key.shape, Shape::List(item) if !matches!(**item, Shape::Leaf(_)));

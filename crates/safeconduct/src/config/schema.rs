@@ -1,11 +1,16 @@
-//! Which keys exist: read from the types in `file.rs` by way of their JSON schema, so that "unknown key", the names of
-//! environment variables and the reference can never say something else than the types.
+//! Which keys exist and what may stand there: read from the types in `file.rs` by way of their JSON schema, so that what is refused,
+//! the names of environment variables and the reference can never say something else than the types.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
+use safeconduct_protocol::registration::Registration;
 use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value};
 
+use super::at::At;
+use super::duration::Span;
 use super::file::Config;
 
 /// How the names of all variables of this program begin.
@@ -24,15 +29,24 @@ pub(crate) enum Shape {
     Leaf(Kind),
 }
 
-/// The kind of a single value.
+/// The kind of a single value, and its range.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Text,
-    Integer,
+    Integer {
+        least: u64,
+        most: Option<u64>,
+    },
     Boolean,
+    Duration {
+        least: Span,
+        most: Option<Span>,
+    },
+    /// An IP address and a port.
+    Address,
     /// One of these words, each with its meaning.
     Word(Vec<(String, String)>),
-    /// Anything; judged by whoever reads it.
+    /// Anything; judged where it is used.
     Free,
 }
 
@@ -62,16 +76,132 @@ impl Setting {
     }
 }
 
+impl Kind {
+    /// Whether `value` is one of this kind.
+    pub(super) fn admits(&self, value: &Value) -> bool {
+        let text = value.as_str();
+        match self {
+            Self::Text => text.is_some(),
+            Self::Integer { .. } => value.is_u64(),
+            Self::Boolean => value.is_boolean(),
+            Self::Duration { .. } => text.is_some_and(|text| text.parse::<Span>().is_ok()),
+            Self::Address => text.is_some_and(|text| text.parse::<SocketAddr>().is_ok()),
+            Self::Word(words) => words.iter().any(|(word, _)| Some(word.as_str()) == text),
+            Self::Free => true,
+        }
+    }
+
+    /// Whether `value`, which is of this kind, may stand there.
+    ///
+    /// # Errors
+    /// What it is, and what may be.
+    pub(super) fn is_in_range(&self, value: &Value) -> Result<(), (String, String)> {
+        match self {
+            Self::Integer { least, most } => {
+                let number = value.as_u64().unwrap_or_default();
+                if (*least..=most.unwrap_or(u64::MAX)).contains(&number) {
+                    return Ok(());
+                }
+                let advice = most.map_or_else(
+                    || format!("the server needs at least {least}"),
+                    |most| format!("choose a number from {least} to {most}"),
+                );
+                Err((format!("is {number}"), advice))
+            }
+            Self::Duration {
+                least,
+                most: Some(most),
+            } => match value.as_str().and_then(|text| text.parse::<Span>().ok()) {
+                Some(span) if !(least..=most).contains(&&span) => Err((
+                    format!("is {span}"),
+                    format!("choose a time from {least} to {most}"),
+                )),
+                _ => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// The range, as the reference says it.
+    #[cfg(test)]
+    pub(super) fn range(&self) -> Option<String> {
+        match self {
+            Self::Integer { least: 0, .. } => None,
+            Self::Integer { least, most: None } => Some(format!("At least {least}")),
+            Self::Integer {
+                least,
+                most: Some(most),
+            } => Some(format!("{least} to {most}")),
+            Self::Duration { least, most } => Some(format!("`{least}` to `{}`", (*most)?)),
+            _ => None,
+        }
+    }
+}
+
+impl Shape {
+    /// What must stand at `at`, and how it is written, where `written` stands instead if that is text.
+    pub(super) fn demand(&self, written: Option<&str>, at: &At) -> (String, String) {
+        let (what, advice) = match self {
+            Self::Table(_) | Self::Named(_) => {
+                return (
+                    "a table".to_owned(),
+                    format!("write [{at}], and its keys below that"),
+                );
+            }
+            Self::List(_) => (
+                "a list",
+                "write it in brackets, with commas between its items",
+            ),
+            Self::Leaf(Kind::Text | Kind::Free) => ("text", "write it in quotes"),
+            Self::Leaf(Kind::Integer { .. }) => ("a whole number", ""),
+            Self::Leaf(Kind::Boolean) => ("true or false", ""),
+            Self::Leaf(Kind::Duration { .. }) => (
+                "a length of time",
+                "write a number and a unit, such as \"60s\", \"5m\", \"8h\" or \"30d\"",
+            ),
+            Self::Leaf(Kind::Address) => ("an IP address and a port", "such as \"127.0.0.1:8420\""),
+            Self::Leaf(Kind::Word(words)) => return demand_of_words(words, written),
+        };
+        (what.to_owned(), advice.to_owned())
+    }
+}
+
+fn demand_of_words(words: &[(String, String)], written: Option<&str>) -> (String, String) {
+    let words = words.iter().map(|(word, _)| word.as_str());
+    let quoted: Vec<String> = words.clone().map(|word| format!("`{word}`")).collect();
+    let what = match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    };
+    let meant = written.and_then(|written| meant(written, words));
+    let advice = meant.map(|meant| format!("did you mean `{meant}`?"));
+    (what, advice.unwrap_or_default())
+}
+
 /// The shape of a whole configuration.
 pub(crate) fn shape() -> Shape {
+    let mut shape = shape_of(schema_of::<Config>().as_value());
+    if let Shape::Table(tables) = &mut shape
+        && let Some(Shape::List(client)) = tables.get_mut("clients").map(|key| &mut key.shape)
+        && let Shape::Table(keys) = &mut **client
+    {
+        // Within its table, the name of a client is just that.
+        let name = keys.remove("client_name");
+        keys.extend(name.map(|name| ("name".to_owned(), name)));
+    }
+    shape
+}
+
+/// The members of a client's registration.
+pub(crate) fn registration() -> BTreeMap<String, Key> {
+    keys_of(schema_of::<Registration>().as_value())
+}
+
+fn schema_of<T: JsonSchema>() -> Schema {
     let settings =
         SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
-    shape_of(
-        settings
-            .into_generator()
-            .into_root_schema_for::<Config>()
-            .as_value(),
-    )
+    settings.into_generator().into_root_schema_for::<T>()
 }
 
 /// Every setting that an environment variable can reach, in the order of their names.
@@ -129,11 +259,25 @@ fn shape_of(schema: &Value) -> Shape {
         "object" if schema["properties"].is_object() => Shape::Table(keys_of(schema)),
         "object" => Shape::Named(Box::new(shape_of(&schema["additionalProperties"]))),
         "array" => Shape::List(Box::new(shape_of(&schema["items"]))),
-        "string" => Shape::Leaf(Kind::Text),
-        "integer" => Shape::Leaf(Kind::Integer),
+        "string" => Shape::Leaf(match schema["format"].as_str() {
+            Some("duration") => Kind::Duration {
+                least: span_of(&schema["least"]).unwrap_or(Span::seconds(0)),
+                most: span_of(&schema["most"]),
+            },
+            Some("address") => Kind::Address,
+            _ => Kind::Text,
+        }),
+        "integer" => Shape::Leaf(Kind::Integer {
+            least: schema["minimum"].as_u64().unwrap_or_default(),
+            most: schema["maximum"].as_u64(),
+        }),
         "boolean" => Shape::Leaf(Kind::Boolean),
         _ => Shape::Leaf(Kind::Free),
     }
+}
+
+fn span_of(value: &Value) -> Option<Span> {
+    value.as_str()?.parse().ok()
 }
 
 fn keys_of(schema: &Value) -> BTreeMap<String, Key> {
@@ -189,6 +333,13 @@ fn type_of(schema: &Value) -> &str {
             .unwrap_or_default(),
         _ => "",
     }
+}
+
+/// The first sentence of a comment, with its full stop.
+pub(crate) fn first_sentence(text: &str) -> String {
+    let line = one_line(text);
+    let sentence = line.split_inclusive(". ").next().unwrap_or_default();
+    sentence.trim_end().to_owned()
 }
 
 /// A comment as one line.

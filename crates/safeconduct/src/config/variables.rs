@@ -16,11 +16,11 @@ const OWN: [&str; 2] = ["SAFECONDUCT_CONFIG", crate::master_key::VARIABLE];
 pub(super) enum Variable<'s> {
     /// It sets this.
     Sets(&'s Setting),
-    /// It is nobody's here: other `SAFECONDUCT_` names belong to client libraries, launchers and Kubernetes.
+    /// It is not for this program: other `SAFECONDUCT_` names belong to client libraries, launchers and Kubernetes.
     Foreign,
-    /// It can't be meant for anybody else, and sets nothing.
+    /// It can't be meant for another program, and sets nothing.
     Refused { advice: String },
-    /// It is close to a setting, and might be somebody else's.
+    /// It is close to a setting, and might be another program's.
     Doubtful { advice: String },
 }
 

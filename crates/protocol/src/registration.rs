@@ -1,0 +1,598 @@
+//! The one form of a client: a metadata document in the words of RFC 7591 §2, with members of our own where that has none.
+//! The configuration and the command line make such a document. What a client may be, and the words
+//! about what it may not be, are decided here alone.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{
+    client::{
+        AccessTokenFormat, AssertionAudience, AuthenticationMethod, BackChannelUri, Client,
+        ConsentPolicy, GrantType, OpenIdRegistration, RefreshShared, ResponseMode, SubjectType,
+    },
+    ids::ClientId,
+    jose::{Algorithm, JwkSet},
+    redirect_uri::RedirectUri,
+    scope::{OPENID, Scope},
+};
+
+/// What a client registers. The comments on the members are the reference that operators read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct Registration {
+    /// The name that people see on the consent page. Without it, the id.
+    #[serde(
+        rename = "client_name",
+        alias = "name",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub name: Option<String>,
+    /// Where an answer may be sent, compared byte for byte: `https://app.example.com` and `https://app.example.com/` are two.
+    /// `https`; `http` only on this computer, where an app may listen on any port of `127.0.0.1` and `[::1]`, and on the one
+    /// that is written here of `localhost`; or a private scheme in reverse domain form (`com.example.app:/callback`).
+    pub redirect_uris: Vec<String>,
+    /// What it may ask for at the token endpoint. Without it: `authorization_code` and `refresh_token` with a redirect URI, else
+    /// nothing but introspection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grant_types: Option<Vec<GrantType>>,
+    /// The scopes it may ask for.
+    #[serde(alias = "scope", deserialize_with = "scope_names")]
+    pub scopes: Vec<String>,
+    /// How it proves who it is. Without it: `private_key_jwt` with keys, `client_secret_basic` with a secret, else `none`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_endpoint_auth_method: Option<AuthenticationMethod>,
+    /// Its public keys, for `private_key_jwt`: `jwks.keys = [{ kty = "EC", … }]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<Value>,
+    /// Whether it must use PKCE. `false` only for a client that authenticates and cannot do PKCE.
+    pub require_pkce: bool,
+    /// The form of its access tokens.
+    pub access_token_format: AccessTokenFormat,
+    /// When its users are asked to allow it.
+    pub consent: ConsentPolicy,
+    /// What becomes of a grant whose refresh tokens two holders seem to use: a thief in step with the app, or two tabs.
+    pub refresh_shared: RefreshShared,
+    /// What the `aud` of its client assertions must be, for `private_key_jwt`.
+    pub assertion_audience: AssertionAudience,
+    /// How the answers of the authorization endpoint may travel to it: `query`, `form_post`. The first is the default, the
+    /// other one it may ask for. `form_post` needs a web server at every redirect URI.
+    pub response_modes: Vec<ResponseMode>,
+    /// Whether it must push its authorization requests to `/par` (RFC 9126). Every client may.
+    pub require_pushed_authorization_requests: bool,
+    /// Whether all of its tokens must be bound to a key by DPoP (RFC 9449). Every client may bind them.
+    pub dpop_bound_access_tokens: bool,
+    /// What its ID Tokens are signed with. `RS256` and `ES256` have keys from the first start; a key for another one is made
+    /// when a client is registered for it.
+    pub id_token_signed_response_alg: Algorithm,
+    /// Which `sub` it knows people by. Changing it changes what everybody is called there.
+    pub subject_type: SubjectType,
+    /// The host name that stands for its sector, for `subject_type = "pairwise"`: clients of one sector know a person by the
+    /// same `sub`. Needed where the redirect URIs have several hosts; without it, their one host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sector_identifier: Option<String>,
+    /// Where a person may return to after signing out, compared byte for byte; as `redirect_uris` they are `https`, `http` on
+    /// loopback, or a private scheme.
+    pub post_logout_redirect_uris: Vec<String>,
+    /// Where it is told that somebody signed out (OpenID Connect Back-Channel Logout): `https`, or `http` on loopback. The
+    /// server posts a logout token there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backchannel_logout_uri: Option<String>,
+}
+
+/// Where the secret of a client comes from, if it has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretOrigin {
+    /// It is given beside the document.
+    Given,
+    /// There is none.
+    Nowhere,
+    /// The server makes one where the client authenticates with it.
+    Generated,
+}
+
+/// What is wrong with a registration, or odd about it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}\n    {advice}")]
+pub struct Finding {
+    /// The member that it is about.
+    pub member: &'static str,
+    /// Which of its items, where it is a list.
+    pub item: Option<usize>,
+    /// What it is.
+    pub message: String,
+    /// What to do.
+    pub advice: String,
+}
+
+impl Finding {
+    fn new(member: &'static str, message: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self {
+            member,
+            item: None,
+            message: message.into(),
+            advice: advice.into(),
+        }
+    }
+
+    fn at(self, item: usize) -> Self {
+        Self {
+            item: Some(item),
+            ..self
+        }
+    }
+}
+
+/// Whether a scope exists; if not, what to do.
+pub type KnowsScope<'a> = dyn Fn(&str) -> Result<(), String> + 'a;
+
+/// The id that a client is to be registered under.
+///
+/// # Errors
+/// `text` is none.
+pub fn client_id(text: &str) -> Result<ClientId, Finding> {
+    ClientId::parse(text).ok_or_else(|| {
+        Finding::new(
+            "client_id",
+            format!("`{text}` can't be a client id"),
+            "1 to 128 of A-Z a-z 0-9 . _ ~ : / - and not beginning with u-, as user ids do",
+        )
+    })
+}
+
+impl Registration {
+    /// The client `id` that this document describes.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn register(
+        &self,
+        id: &ClientId,
+        secret: SecretOrigin,
+        knows_scope: &KnowsScope<'_>,
+    ) -> Result<Client, Vec<Finding>> {
+        let mut judge = Judge {
+            registration: self,
+            id,
+            findings: Vec::new(),
+        };
+        let client = Client {
+            id: id.clone(),
+            name: self.name.clone().unwrap_or_else(|| id.to_string()),
+            authentication: self.authentication(secret),
+            jwks: judge.keys(),
+            assertion_audience: self.assertion_audience,
+            redirect_uris: judge.uris("redirect_uris", &self.redirect_uris),
+            grant_types: self.grant_types(),
+            scopes: judge.scopes(knows_scope),
+            require_pkce: self.require_pkce,
+            access_token_format: self.access_token_format,
+            consent: self.consent,
+            refresh_shared: self.refresh_shared,
+            response_modes: self.response_modes.clone(),
+            require_pushed_authorization_requests: self.require_pushed_authorization_requests,
+            dpop_bound_access_tokens: self.dpop_bound_access_tokens,
+            openid: OpenIdRegistration {
+                id_token_signed_response_alg: self.id_token_signed_response_alg,
+                subject_type: self.subject_type,
+                sector_identifier: self.sector_identifier.clone(),
+                post_logout_redirect_uris: judge
+                    .uris("post_logout_redirect_uris", &self.post_logout_redirect_uris),
+                backchannel_logout_uri: judge.back_channel(),
+            },
+        };
+        judge.grants(&client);
+        judge.authentication(&client, secret);
+        judge.people(&client);
+        judge.answers(&client);
+        if judge.findings.is_empty() {
+            Ok(client)
+        } else {
+            Err(judge.findings)
+        }
+    }
+
+    /// This document with `changes` in it: each names a member, and `null` takes it away (RFC 7396).
+    ///
+    /// # Errors
+    /// A value has another type than its member.
+    pub fn changed(&self, changes: Map<String, Value>) -> Result<Self, serde_json::Error> {
+        let Value::Object(mut members) = serde_json::to_value(self)? else {
+            return Ok(self.clone());
+        };
+        // Keys that the new method does not use go with the old one.
+        let method = changes.get("token_endpoint_auth_method");
+        let keys = AuthenticationMethod::PrivateKeyJwt.as_str();
+        if method.is_some_and(|method| method != keys) && !changes.contains_key("jwks") {
+            members.remove("jwks");
+        }
+        for (member, value) in changes {
+            if value.is_null() {
+                members.remove(&member);
+            } else {
+                members.insert(member, value);
+            }
+        }
+        serde_json::from_value(members.into())
+    }
+
+    /// How the client authenticates: as it says, or by what it has.
+    fn authentication(&self, secret: SecretOrigin) -> AuthenticationMethod {
+        self.token_endpoint_auth_method
+            .unwrap_or(match (&self.jwks, secret) {
+                (_, SecretOrigin::Given) => AuthenticationMethod::ClientSecretBasic,
+                (Some(_), _) => AuthenticationMethod::PrivateKeyJwt,
+                (None, SecretOrigin::Generated) => AuthenticationMethod::ClientSecretBasic,
+                (None, SecretOrigin::Nowhere) => AuthenticationMethod::None,
+            })
+    }
+
+    fn grant_types(&self) -> Vec<GrantType> {
+        let by_what_it_has = || match self.redirect_uris.as_slice() {
+            [] => Vec::new(),
+            _ => vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+        };
+        self.grant_types.clone().unwrap_or_else(by_what_it_has)
+    }
+}
+
+impl Default for Registration {
+    fn default() -> Self {
+        let openid = OpenIdRegistration::default();
+        Self {
+            name: None,
+            redirect_uris: Vec::new(),
+            grant_types: None,
+            scopes: Vec::new(),
+            token_endpoint_auth_method: None,
+            jwks: None,
+            require_pkce: true,
+            access_token_format: AccessTokenFormat::default(),
+            consent: ConsentPolicy::default(),
+            refresh_shared: RefreshShared::default(),
+            assertion_audience: AssertionAudience::default(),
+            response_modes: vec![ResponseMode::default()],
+            require_pushed_authorization_requests: false,
+            dpop_bound_access_tokens: false,
+            id_token_signed_response_alg: openid.id_token_signed_response_alg,
+            subject_type: openid.subject_type,
+            sector_identifier: None,
+            post_logout_redirect_uris: Vec::new(),
+            backchannel_logout_uri: None,
+        }
+    }
+}
+
+/// A client as a document: registering that gives the same client.
+impl From<&Client> for Registration {
+    fn from(client: &Client) -> Self {
+        let uris = |uris: &[RedirectUri]| uris.iter().map(|uri| uri.as_str().to_owned()).collect();
+        let keys = |keys: &JwkSet| serde_json::to_value(keys).unwrap_or_default();
+        let openid = &client.openid;
+        let back_channel = openid.backchannel_logout_uri.as_ref();
+        Self {
+            name: Some(client.name.clone()),
+            redirect_uris: uris(&client.redirect_uris),
+            grant_types: Some(client.grant_types.clone()),
+            scopes: client.scopes.names().map(str::to_owned).collect(),
+            token_endpoint_auth_method: Some(client.authentication),
+            jwks: client.jwks.as_ref().map(keys),
+            require_pkce: client.require_pkce,
+            access_token_format: client.access_token_format,
+            consent: client.consent,
+            refresh_shared: client.refresh_shared,
+            assertion_audience: client.assertion_audience,
+            response_modes: client.response_modes.clone(),
+            require_pushed_authorization_requests: client.require_pushed_authorization_requests,
+            dpop_bound_access_tokens: client.dpop_bound_access_tokens,
+            id_token_signed_response_alg: openid.id_token_signed_response_alg,
+            subject_type: openid.subject_type,
+            sector_identifier: openid.sector_identifier.clone(),
+            post_logout_redirect_uris: uris(&openid.post_logout_redirect_uris),
+            backchannel_logout_uri: back_channel.map(|uri| uri.as_str().to_owned()),
+        }
+    }
+}
+
+/// A list of names, or what RFC 7591 has in its place: one text with spaces.
+fn scope_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Names {
+        List(Vec<String>),
+        Text(String),
+    }
+    Ok(match Names::deserialize(deserializer)? {
+        Names::List(names) => names,
+        Names::Text(text) => text.split_ascii_whitespace().map(str::to_owned).collect(),
+    })
+}
+
+/// One document under judgement.
+struct Judge<'r> {
+    registration: &'r Registration,
+    id: &'r ClientId,
+    findings: Vec<Finding>,
+}
+
+impl Judge<'_> {
+    /// Refuses `member`, of which `what` is said behind the client's name.
+    fn refuse(&mut self, member: &'static str, what: &str, advice: &str) {
+        let message = format!("the client `{}` {what}", self.id);
+        self.findings.push(Finding::new(member, message, advice));
+    }
+
+    fn uris(&mut self, member: &'static str, uris: &[String]) -> Vec<RedirectUri> {
+        let mut registered = Vec::new();
+        for (item, uri) in uris.iter().enumerate() {
+            match RedirectUri::register(uri) {
+                Ok(uri) => registered.push(uri),
+                Err(error) => {
+                    let message = format!("the redirect URI `{uri}` can't be registered");
+                    let finding = Finding::new(member, message, error.to_string());
+                    self.findings.push(finding.at(item));
+                }
+            }
+        }
+        registered
+    }
+
+    fn back_channel(&mut self) -> Option<BackChannelUri> {
+        let uri = self.registration.backchannel_logout_uri.as_deref()?;
+        let parsed = BackChannelUri::parse(uri);
+        if parsed.is_none() {
+            self.findings.push(Finding::new(
+                "backchannel_logout_uri",
+                format!("the back-channel logout URI `{uri}` can't be called"),
+                "write an https URL, or http on a loopback address, without fragment and user name",
+            ));
+        }
+        parsed
+    }
+
+    fn scopes(&mut self, knows_scope: &KnowsScope<'_>) -> Scope {
+        let names = &self.registration.scopes;
+        for (item, name) in names.iter().enumerate() {
+            if let Err(advice) = knows_scope(name) {
+                let message = format!(
+                    "the client `{}` may ask for the unknown scope `{name}`",
+                    self.id
+                );
+                let finding = Finding::new("scopes", message, advice);
+                self.findings.push(finding.at(item));
+            }
+        }
+        let scopes = Scope::parse(&names.join(" "));
+        if scopes.is_none() {
+            self.refuse(
+                "scopes",
+                "has scopes that can't be read",
+                "at most 100 names, each of at most 128 characters (RFC 6749 §3.3)",
+            );
+        }
+        scopes.unwrap_or_default()
+    }
+
+    fn keys(&mut self) -> Option<JwkSet> {
+        let written = self.registration.jwks.clone()?;
+        match serde_json::from_value::<JwkSet>(written) {
+            Ok(keys) if !keys.keys.is_empty() => return Some(keys),
+            Ok(_) => self.refuse(
+                "jwks",
+                "has no key that can verify a signature",
+                "write public keys for ES256, RS256, PS256 or EdDSA",
+            ),
+            Err(error) => self.findings.push(Finding::new(
+                "jwks",
+                format!(
+                    "the keys of the client `{}` are no JWK set: {error}",
+                    self.id
+                ),
+                "write { keys = [ … ] } with public keys alone (RFC 7517 §5)",
+            )),
+        }
+        None
+    }
+
+    fn grants(&mut self, client: &Client) {
+        let code = client.may_use(GrantType::AuthorizationCode);
+        let has_redirect_uris = !self.registration.redirect_uris.is_empty();
+        if code && !has_redirect_uris {
+            self.refuse(
+                "redirect_uris",
+                "has no redirect URI",
+                "add redirect_uris, or grant_types without authorization_code",
+            );
+        }
+        if !code && has_redirect_uris {
+            self.refuse(
+                "redirect_uris",
+                "has redirect URIs that nothing uses",
+                "add authorization_code to its grant_types, or leave them out",
+            );
+        }
+        if client.may_use(GrantType::RefreshToken) && !code {
+            self.refuse(
+                "grant_types",
+                "may refresh but not get anything to refresh",
+                "add authorization_code, or leave out refresh_token",
+            );
+        }
+        if client.is_public() && client.may_use(GrantType::ClientCredentials) {
+            self.refuse(
+                "grant_types",
+                "can't authenticate, so it can't use client_credentials",
+                "give it a secret or keys",
+            );
+        }
+        if client.is_public() && client.grant_types.is_empty() {
+            self.refuse(
+                "grant_types",
+                "has no grant type, and can't authenticate",
+                "name at least one grant type; only a client with a secret or keys can do without, to introspect",
+            );
+        }
+    }
+
+    fn authentication(&mut self, client: &Client, secret: SecretOrigin) {
+        let has_secret = secret == SecretOrigin::Given;
+        let has_keys = self.registration.jwks.is_some();
+        let method = "token_endpoint_auth_method";
+        match client.authentication {
+            AuthenticationMethod::ClientSecretBasic | AuthenticationMethod::ClientSecretPost
+                if secret == SecretOrigin::Nowhere =>
+            {
+                self.refuse(
+                    method,
+                    "has no secret",
+                    "name its secret_file; `openssl rand -hex 32` makes a secret",
+                );
+            }
+            AuthenticationMethod::PrivateKeyJwt if !has_keys => {
+                self.refuse(method, "has no keys", "give it a jwks with its public keys");
+            }
+            AuthenticationMethod::None if has_secret || has_keys => self.refuse(
+                method,
+                "has a secret or keys that nobody asks for",
+                "leave out token_endpoint_auth_method, or the secret",
+            ),
+            AuthenticationMethod::PrivateKeyJwt if !has_secret => {}
+            _ if has_keys => self.refuse("jwks", "has a secret and keys", "keep one of them"),
+            AuthenticationMethod::PrivateKeyJwt => {}
+            _ => {}
+        }
+        if client.is_public() && !client.require_pkce {
+            self.refuse_public_without_pkce();
+        }
+    }
+
+    fn refuse_public_without_pkce(&mut self) {
+        let message = format!("the public client `{}` must use PKCE", self.id);
+        self.findings.push(Finding::new(
+            "require_pkce",
+            message,
+            "only a client that authenticates can go without (RFC 9700 §2.1.1)",
+        ));
+    }
+
+    /// What people see of the client.
+    fn people(&mut self, client: &Client) {
+        let length = client.name.chars().count();
+        if !(1..=100).contains(&length) || client.name.chars().any(char::is_control) {
+            self.refuse(
+                "client_name",
+                "has a name that can't be shown",
+                "the name must be 1 to 100 characters without control characters",
+            );
+        }
+        if client.is_public() && client.consent == ConsentPolicy::Never && client.lives_on_device()
+        {
+            self.refuse(
+                "consent",
+                "can't authenticate and returns to an app on the person's computer, where any app can borrow its name",
+                "leave out consent = never, or give it a secret or keys",
+            );
+        }
+    }
+
+    /// How answers reach the client, and by which `sub` it knows people.
+    fn answers(&mut self, client: &Client) {
+        let web = |uri: &RedirectUri| {
+            uri.as_str().starts_with("https:") || uri.as_str().starts_with("http:")
+        };
+        if client.response_modes.is_empty() {
+            self.refuse(
+                "response_modes",
+                "has no response mode",
+                "response_modes needs at least one of query and form_post",
+            );
+        }
+        if client.response_modes.contains(&ResponseMode::FormPost)
+            && !client.redirect_uris.iter().all(web)
+        {
+            self.refuse(
+                "response_modes",
+                "is posted to at a redirect URI that no browser posts to",
+                "form_post needs redirect URIs that begin with https: or http:",
+            );
+        }
+        let sector = client.openid.sector_identifier.as_deref();
+        let is_host =
+            |text: &str| url::Host::parse(text).is_ok_and(|host| host.to_string() == text);
+        let is_missing = client.openid.subject_type == SubjectType::Pairwise
+            && sector.is_none()
+            && client.hosts().len() > 1;
+        if is_missing || sector.is_some_and(|sector| !is_host(sector)) {
+            self.refuse(
+                "sector_identifier",
+                "has no host name that stands for its sector",
+                "subject_type = pairwise needs sector_identifier, a host name, where the redirect URIs have more than one host",
+            );
+        }
+    }
+}
+
+/// What is odd about a client: weaker than it could be, or registered and never used, so that another member is probably wrong.
+pub fn oddities(client: &Client) -> Vec<Finding> {
+    let id = &client.id;
+    let signs_in = client.may_use(GrantType::AuthorizationCode);
+    let has_id_tokens = signs_in && client.scopes.contains(OPENID);
+    let mut odd = Vec::new();
+    let mut warn = |is_odd: bool, member, message: String, advice: &str| {
+        if is_odd {
+            odd.push(Finding::new(member, message, advice));
+        }
+    };
+    warn(
+        client.consent == ConsentPolicy::Never && client.is_public(),
+        "consent",
+        format!("nobody is asked before the public client `{id}` gets tokens"),
+        "anyone can pose as a client that can't authenticate; ask its users, or give it a secret",
+    );
+    warn(
+        client.authentication == AuthenticationMethod::ClientSecretBasic
+            && id.as_str().contains(':'),
+        "client_id",
+        format!(
+            "the id of the client `{id}` ends at its colon where it is sent without being form-encoded, as `curl -u` sends it"
+        ),
+        "choose an id without a colon, or see that the client encodes it (RFC 6749 §2.3.1)",
+    );
+    warn(
+        !client.require_pkce,
+        "require_pkce",
+        format!("the client `{id}` may go without PKCE"),
+        "an injected code is then stopped only if the client checks what it gets",
+    );
+    let openid = &client.openid;
+    for (member, is_there) in [
+        (
+            "post_logout_redirect_uris",
+            !openid.post_logout_redirect_uris.is_empty(),
+        ),
+        (
+            "backchannel_logout_uri",
+            openid.backchannel_logout_uri.is_some(),
+        ),
+    ] {
+        warn(
+            is_there && !has_id_tokens,
+            member,
+            format!("the client `{id}` gets no ID Token, so nothing uses its {member}"),
+            "add authorization_code to its grant_types and openid to its scopes, or leave it out",
+        );
+    }
+    warn(
+        client.require_pushed_authorization_requests && !signs_in,
+        "require_pushed_authorization_requests",
+        format!("the client `{id}` makes no authorization request that it could push"),
+        "add authorization_code to its grant_types, or leave it out",
+    );
+    warn(
+        openid.sector_identifier.is_some() && openid.subject_type == SubjectType::Public,
+        "sector_identifier",
+        format!("the sector of the client `{id}` is not used"),
+        "add subject_type = \"pairwise\", or leave it out",
+    );
+    odd
+}

@@ -1,0 +1,101 @@
+//! Keys: rotated in the ordinary way. The master key is a matter of the machine that holds it.
+
+use safeconduct_protocol::jose::Algorithm;
+use safeconduct_store::KeyRow;
+
+use super::{Administration, Refused};
+use crate::keys::{Resealed, Rotated, Rotating, RotationError, kids, reseal_credentials, rotate};
+
+/// What begins the purpose of a signing key.
+const SIGNING: &str = "sign:";
+
+/// What a rotation has come to.
+pub struct Rotation {
+    /// For each kind that was to be rotated, what was done or why nothing was.
+    pub steps: Vec<(Rotating, Result<Rotated, RotationError>)>,
+    /// What became of passwords, which the sealing key keeps.
+    pub resealed: Resealed,
+    /// The keys of these kinds, as they are now.
+    pub keys: Vec<ListedKey>,
+}
+
+/// A key as it is listed.
+pub struct ListedKey {
+    /// Its row.
+    pub row: KeyRow,
+    /// Of one that signs, its name in the JWKS, where it opens.
+    pub kid: Option<String>,
+}
+
+impl Administration<'_> {
+    /// Every key, by purpose; of each, what is used first comes first.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn keys(&self) -> Result<Vec<ListedKey>, Refused> {
+        let mut keys = self.store.catalog().await?.keys;
+        let mut kids = kids(self.masters, self.issuer, self.cluster, &keys);
+        // "active" before "next" before "retired", as the words stand in the alphabet.
+        keys.sort_by(|one, other| {
+            (&one.purpose, &one.state, one.created_at).cmp(&(
+                &other.purpose,
+                &other.state,
+                other.created_at,
+            ))
+        });
+        let listed = keys.into_iter().map(|row| ListedKey {
+            kid: kids.remove(&row.id),
+            row,
+        });
+        Ok(listed.collect())
+    }
+
+    /// Takes the next step for `which` keys, or for every algorithm that has one. What is not due yet is passed over, for others
+    /// may be.
+    ///
+    /// # Errors
+    /// The database's, or a row that does not open.
+    pub async fn rotate_keys(
+        &self,
+        which: Option<Rotating>,
+        at_once: bool,
+    ) -> Result<Rotation, Refused> {
+        let (prefix, rotating) = match which {
+            Some(Rotating::Sealing) => ("seal:", vec![Rotating::Sealing]),
+            Some(Rotating::Hash) => ("hash", vec![Rotating::Hash]),
+            Some(signing) => (SIGNING, vec![signing]),
+            None => (SIGNING, signing_keys(&self.keys().await?)),
+        };
+        let (store, masters, issuer, now) = (self.store, self.masters, self.issuer, self.now);
+        let mut rotation = Rotation {
+            steps: Vec::new(),
+            resealed: Resealed::default(),
+            keys: Vec::new(),
+        };
+        for each in rotating {
+            let step = match rotate(store, masters, issuer, each, now, at_once).await {
+                Err(RotationError::Fault(fault)) => return Err(fault.into()),
+                step => step,
+            };
+            rotation.steps.push((each, step));
+        }
+        // Passwords are sealed with the key that is active, so that the one before is needed no more.
+        if matches!(rotation.steps.as_slice(), [(Rotating::Sealing, Ok(_))]) {
+            rotation.resealed = reseal_credentials(store, masters, issuer, now).await?;
+        }
+        let keys = self.keys().await?.into_iter();
+        rotation.keys = keys
+            .filter(|key| key.row.purpose.starts_with(prefix))
+            .collect();
+        Ok(rotation)
+    }
+}
+
+fn signing_keys(keys: &[ListedKey]) -> Vec<Rotating> {
+    let has_key = |algorithm: &Algorithm| {
+        let purpose = format!("{SIGNING}{}", algorithm.name());
+        keys.iter().any(|key| key.row.purpose == purpose)
+    };
+    let algorithms = Algorithm::ALL.into_iter().filter(has_key);
+    algorithms.map(Rotating::Signing).collect()
+}

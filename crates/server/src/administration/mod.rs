@@ -1,0 +1,97 @@
+//! What administrators do, a verb each and a file for each noun: judge what is asked, write it, and return what happened. The
+//! command line asks by these, and holds no rule of its own.
+
+pub mod clients;
+pub mod keys;
+pub mod users;
+
+use safeconduct_protocol::{
+    ids::{ClientId, UserId},
+    registration::{Finding, KnowsScope},
+    time::Timestamp,
+};
+use safeconduct_store::{Cluster, Store, StoreError};
+
+use crate::{
+    fault::Fault,
+    keys::{Keys, MasterKeys},
+};
+
+/// What the verbs work on, at one moment.
+pub struct Administration<'a> {
+    /// The database.
+    pub store: &'a Store,
+    /// What unwraps its keys.
+    pub masters: &'a MasterKeys,
+    /// Its keys.
+    pub keys: &'a Keys,
+    /// Whose it is.
+    pub issuer: &'a str,
+    /// The same, as the database says it.
+    pub cluster: &'a Cluster,
+    /// Whether a scope exists that a client may be registered for; if not, what to do.
+    pub knows_scope: Box<KnowsScope<'a>>,
+    /// The clients that the configuration declares.
+    pub declared: Vec<&'a ClientId>,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// Why a verb did nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// There is no such client.
+    #[error("there is no client {0}")]
+    NoClient(String),
+    /// There is no such user.
+    #[error("there is no user {0}")]
+    NoUser(String),
+    /// A client has the id, or had it once.
+    #[error("the client id {0} is, or was once, in use")]
+    ClientTaken(ClientId),
+    /// A user has the name.
+    #[error("there is a user {0} already")]
+    UserTaken(String),
+    /// The configuration declares the client, and is the place to change it.
+    #[error("{0} is declared in the configuration")]
+    Declared(ClientId),
+    /// The client does not authenticate with a secret.
+    #[error("{client} authenticates with {method}, not with a secret")]
+    NoSecret {
+        /// Which client.
+        client: ClientId,
+        /// How it authenticates.
+        method: &'static str,
+    },
+    /// Another administrator changed the user at the same time.
+    #[error("{0} was changed by somebody else in this moment")]
+    Raced(String),
+    /// The registration is wrong.
+    #[error("{}", sentences(.0))]
+    Registration(Vec<Finding>),
+    /// A value has another form than it must have; the sentence says which.
+    #[error("{0}")]
+    Unfit(String),
+    /// Passwords can't be read, and stay as they are.
+    #[error("can't be read, and stay as they are: the passwords of {}", names(.0))]
+    Unreadable(Vec<UserId>),
+    /// What went wrong on our side.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        Self::Fault(error.into())
+    }
+}
+
+fn sentences(findings: &[Finding]) -> String {
+    let findings: Vec<String> = findings.iter().map(Finding::to_string).collect();
+    findings.join("\n")
+}
+
+fn names(users: &[UserId]) -> String {
+    let users: Vec<&str> = users.iter().map(UserId::as_str).collect();
+    users.join(", ")
+}

@@ -1,0 +1,352 @@
+//! Users: added, described, given passwords, kept out and deleted; and what names and passwords may be.
+
+use safeconduct_protocol::{claims::PersonClaims, ids::UserId, precis, secret::Secret};
+use safeconduct_store::{NewUser, SealedPassword, StoreError, UserRecord};
+
+use super::{Administration, Refused};
+use crate::{
+    fault::Fault,
+    password::{LONGEST, PasswordSettings, Passwords, can_be_checked},
+};
+
+/// The shortest password that is accepted from an administrator (NIST SP 800-63B §5.1.1.2).
+const SHORTEST: usize = 8;
+/// The longest username, in characters.
+const LONGEST_USERNAME: usize = 128;
+/// How many users are read or written at a time.
+const PAGE: usize = 500;
+
+/// A person who is to be added.
+pub struct Person {
+    /// The name to sign in with.
+    pub username: String,
+    /// What to sign in with; without it, not with a password.
+    pub password: Option<NewPassword>,
+    /// What is known about the person.
+    pub claims: PersonClaims,
+}
+
+/// The password of a person who is to be added.
+pub enum NewPassword {
+    /// In clear: it is hashed before anything is stored.
+    Clear(Secret),
+    /// An Argon2id hash in PHC form.
+    Hash(String),
+}
+
+/// What an import did.
+#[derive(Default)]
+pub struct Imported {
+    /// How many users were added.
+    pub added: usize,
+    /// The names that others have. Nothing was changed for them.
+    pub existing: Vec<String>,
+}
+
+impl Person {
+    /// Whether this person could be added and sign in.
+    ///
+    /// # Errors
+    /// What is wrong, in a sentence.
+    pub fn check(&self) -> Result<(), String> {
+        check_username(&self.username)?;
+        match &self.password {
+            Some(NewPassword::Clear(password)) => check_password(password),
+            Some(NewPassword::Hash(hash)) if !can_be_checked(hash) => Err("the password_hash can't be checked: it must be $argon2id$v=19$m=…,t=…,p=…$… with m=262144,t=16,p=16 at most".to_owned()),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Administration<'_> {
+    /// Every user, by name.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn users(&self) -> Result<Vec<UserRecord>, Refused> {
+        let mut users: Vec<UserRecord> = Vec::new();
+        let limit = u32::try_from(PAGE).unwrap_or(u32::MAX);
+        loop {
+            let after = users.last().map(|user| user.username.as_str());
+            let page = self.store.list_users(after, limit).await?;
+            let is_last = page.len() < PAGE;
+            users.extend(page);
+            if is_last {
+                return Ok(users);
+            }
+        }
+    }
+
+    /// The user of this name or id.
+    ///
+    /// # Errors
+    /// There is none, or the database's.
+    pub async fn user(&self, user: &str) -> Result<UserRecord, Refused> {
+        let found = match UserId::parse(user) {
+            Some(id) => self.store.user(&id).await?,
+            None => self.store.user_by_name(user).await?,
+        };
+        found.ok_or_else(|| Refused::NoUser(user.to_owned()))
+    }
+
+    /// Whether a user of this name could be added.
+    ///
+    /// # Errors
+    /// It can't be a name, a user has it, or the database's.
+    pub async fn check_free(&self, username: &str) -> Result<(), Refused> {
+        check_username(username).map_err(Refused::Unfit)?;
+        match self.store.user_by_name(username).await? {
+            Some(_) => Err(Refused::UserTaken(username.to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    /// Adds a user who signs in with a password.
+    ///
+    /// # Errors
+    /// The name or the password can't be used, the name is taken, or the database's.
+    pub async fn add_user(
+        &self,
+        username: &str,
+        password: Secret,
+        claims: PersonClaims,
+    ) -> Result<UserRecord, Refused> {
+        self.check_free(username).await?;
+        let id = UserId::generate();
+        let user = NewUser {
+            id: id.clone(),
+            username: username.to_owned(),
+            name: None,
+            claims,
+            sealed_password: Some(self.seal(&id, password).await?),
+        };
+        match self.store.add_user(user, self.now).await {
+            Ok(()) => self.user(id.as_str()).await,
+            Err(StoreError::Conflict(_)) => Err(Refused::UserTaken(username.to_owned())),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Adds many people, each of whom has passed [`Person::check`]. After an error, some may have been added.
+    ///
+    /// # Errors
+    /// A password can't be hashed, or the database's.
+    pub async fn import_users(&self, people: &[Person]) -> Result<Imported, Refused> {
+        let passwords = hasher()?;
+        let mut imported = Imported::default();
+        for page in people.chunks(PAGE) {
+            let mut users = Vec::with_capacity(page.len());
+            for person in page {
+                let id = UserId::generate();
+                let sealed_password = match &person.password {
+                    Some(NewPassword::Clear(password)) => {
+                        Some(self.seal_with(&passwords, &id, password.clone()).await?)
+                    }
+                    Some(NewPassword::Hash(hash)) => Some(self.keys.seal_password(&id, hash)?),
+                    None => None,
+                };
+                users.push(NewUser {
+                    id,
+                    username: person.username.clone(),
+                    name: None,
+                    claims: person.claims.clone(),
+                    sealed_password,
+                });
+            }
+            let done = self.store.import_users(users, self.now).await?;
+            imported.added += done.added;
+            let taken = done.taken.iter().filter_map(|index| page.get(*index));
+            imported
+                .existing
+                .extend(taken.map(|person| person.username.clone()));
+        }
+        Ok(imported)
+    }
+
+    /// Replaces what is known about a user by what `change` makes of it.
+    ///
+    /// # Errors
+    /// There is no such user, `change` refuses, another administrator came between, or the database's.
+    pub async fn change_claims(
+        &self,
+        user: &str,
+        change: impl FnOnce(&mut PersonClaims) -> Result<(), String>,
+    ) -> Result<UserRecord, Refused> {
+        let found = self.user(user).await?;
+        let mut claims = found.claims;
+        change(&mut claims).map_err(Refused::Unfit)?;
+        let (id, read_at) = (found.id, found.updated_at);
+        if !self
+            .store
+            .update_claims(&id, read_at, &claims, self.now)
+            .await?
+        {
+            return Err(Refused::Raced(user.to_owned()));
+        }
+        self.user(id.as_str()).await
+    }
+
+    /// Gives a user a new password. Sessions and grants end.
+    ///
+    /// # Errors
+    /// There is no such user, the password can't be used, or the database's.
+    pub async fn set_password(&self, user: &str, password: Secret) -> Result<(), Refused> {
+        let id = self.user(user).await?.id;
+        let sealed = self.seal(&id, password).await?;
+        Ok(self.store.set_password(&id, &sealed, self.now).await?)
+    }
+
+    /// Keeps a user out. Sessions and grants end. Gives the name.
+    ///
+    /// # Errors
+    /// There is no such user, or the database's.
+    pub async fn lock_user(&self, user: &str) -> Result<String, Refused> {
+        let found = self.user(user).await?;
+        self.store.lock_user(&found.id, self.now).await?;
+        Ok(found.username)
+    }
+
+    /// Lets a locked user in again; what was ended stays ended. Gives the name.
+    ///
+    /// # Errors
+    /// There is no such user, or the database's.
+    pub async fn unlock_user(&self, user: &str) -> Result<String, Refused> {
+        let found = self.user(user).await?;
+        self.store.unlock_user(&found.id, self.now).await?;
+        Ok(found.username)
+    }
+
+    /// Deletes a user for good.
+    ///
+    /// # Errors
+    /// There is no such user, or the database's.
+    pub async fn delete_user(&self, user: &str) -> Result<(), Refused> {
+        let id = self.user(user).await?.id;
+        Ok(self.store.delete_user(&id, self.now).await?)
+    }
+
+    /// The hash of a password that is accepted, sealed.
+    async fn seal(&self, id: &UserId, password: Secret) -> Result<SealedPassword, Refused> {
+        if password.expose().chars().count() < SHORTEST {
+            return Err(Refused::Unfit(format!(
+                "the password is shorter than {SHORTEST} characters"
+            )));
+        }
+        check_password(&password).map_err(Refused::Unfit)?;
+        self.seal_with(&hasher()?, id, password).await
+    }
+
+    async fn seal_with(
+        &self,
+        passwords: &Passwords,
+        id: &UserId,
+        password: Secret,
+    ) -> Result<SealedPassword, Refused> {
+        let hash = passwords.hash(password).await;
+        let hash =
+            hash.map_err(|error| Fault::new(format!("the password can't be hashed: {error}")))?;
+        Ok(self.keys.seal_password(id, &hash)?)
+    }
+}
+
+fn hasher() -> Result<Passwords, Fault> {
+    Passwords::start(PasswordSettings::default())
+        .map_err(|error| Fault::new(format!("no thread to hash the password on: {error}")))
+}
+
+/// What a username must be: something that can be typed, seen and told from an id.
+fn check_username(username: &str) -> Result<(), String> {
+    let length = username.chars().count();
+    if !(1..=LONGEST_USERNAME).contains(&length) {
+        return Err(format!("a username has 1 to {LONGEST_USERNAME} characters"));
+    }
+    if username.trim() != username {
+        return Err("a username has no space at either end".to_owned());
+    }
+    if let Some(unseen) = username.chars().find(|char| is_unseen(*char)) {
+        return Err(format!(
+            "a username has no control or invisible characters, and this one has U+{:04X}",
+            u32::from(unseen)
+        ));
+    }
+    if UserId::parse(username).is_some() {
+        return Err("this username reads like a user id".to_owned());
+    }
+    precis::check_username(username)
+        .map_err(|error| format!("this can't be a username (RFC 8265 §3): {error}"))
+}
+
+/// Whether a character shows nothing, turns the text around it, or stands for bytes that were no text: two names that differ
+/// by it alone look alike.
+fn is_unseen(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fffd}')
+}
+
+/// What a password must be so that it can be hashed, and sent by the login page.
+fn check_password(password: &Secret) -> Result<(), String> {
+    let text = password.expose();
+    if text.is_empty() {
+        return Err("the password is empty".to_owned());
+    }
+    if text.len() > LONGEST {
+        return Err(format!("the password is longer than {LONGEST} bytes"));
+    }
+    // Every form with NUL or U+FFFD is refused before anybody looks at the password; other controls are no password (RFC 8265 §4).
+    let unfit = text
+        .chars()
+        .find(|char| char.is_control() || *char == '\u{fffd}');
+    unfit.map_or(Ok(()), |char| {
+        Err(format!(
+            "the password has U+{:04X} in it, which can't be signed in with",
+            u32::from(char)
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("ada")]
+    #[case("Ada Lovelace")]
+    #[case("adá@example.com")]
+    #[case("李")]
+    #[case("ju\u{308}rgen")]
+    fn a_username_is_what_can_be_seen(#[case] username: &str) {
+        assert_eq!(check_username(username), Ok(()));
+    }
+
+    #[rstest]
+    #[case("", "1 to 128")]
+    #[case(&"x".repeat(129), "1 to 128")]
+    #[case(" ada", "at either end")]
+    #[case("ada\u{3000}", "at either end")]
+    #[case("a\0da", "U+0000")]
+    #[case("ada\u{7f}", "U+007F")]
+    #[case("a\u{200b}da", "U+200B")]
+    #[case("\u{202e}ada", "U+202E")]
+    #[case("a\u{2066}da", "U+2066")]
+    #[case("\u{feff}ada", "U+FEFF")]
+    #[case("a\u{fffd}da", "U+FFFD")]
+    #[case("ada\u{2603}", "U+2603")]
+    #[case("\u{fb01}fi", "U+FB01")]
+    #[case("ada\u{5d3}", "writing directions")]
+    fn a_username_that_looks_like_another_is_refused(#[case] username: &str, #[case] says: &str) {
+        let told = check_username(username).unwrap_err();
+        assert!(told.contains(says), "{told}");
+    }
+
+    #[rstest]
+    #[case("correct\0horse")]
+    #[case("correct\u{fffd}horse")]
+    #[case("correct\u{7}horse")]
+    #[case(&"x".repeat(LONGEST + 1))]
+    fn a_password_that_the_login_page_refuses_is_never_set(#[case] password: &str) {
+        assert!(check_password(&Secret::new(password)).is_err());
+        assert!(check_password(&Secret::new("correct horse")).is_ok());
+    }
+}
