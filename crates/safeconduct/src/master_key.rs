@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{FlockOperation, flock};
 use safeconduct_protocol::{encoding, random};
 use zeroize::Zeroizing;
 
@@ -91,20 +92,23 @@ impl MasterKey {
         })
     }
 
-    /// Adds `self` to the file at `path`, on a line of its own behind the keys that are there. The file is replaced at once, and
-    /// keeps its owner and mode: a server that reads it meanwhile finds the old or the new.
+    /// Adds `self` to the file at `path`, on a line of its own behind the keys that are there.
     ///
     /// # Errors
     /// The file can't be read or replaced.
-    pub(crate) fn add_to(&self, path: &Path) -> Result<(), MasterKeyError> {
-        let keys = Self::read(path)?;
-        let lines = keys.iter().chain([self]);
-        let lines = lines.map(|key| format!("{}\n", encoding::encode(&key.0[..])));
-        let text = Zeroizing::new(lines.collect::<String>());
-        replace_private(path, &text).map_err(|source| MasterKeyError::Unwritable {
-            path: path.to_owned(),
-            source,
-        })
+    pub(crate) fn add_to(self, path: &Path) -> Result<(), MasterKeyError> {
+        change_file(path, |keys| keys.push(self))
+    }
+
+    /// Takes the keys out of the file at `path` that are not to be `kept`.
+    ///
+    /// # Errors
+    /// The file can't be read or replaced.
+    pub(crate) fn retain_in(
+        path: &Path,
+        kept: impl FnMut(&Self) -> bool,
+    ) -> Result<(), MasterKeyError> {
+        change_file(path, |keys| keys.retain(kept))
     }
 
     /// Writes the key to a new file that only its owner may read. An existing file is never touched.
@@ -164,10 +168,33 @@ pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
     }
 }
 
+/// Changes the keys in the file at `path`. It is replaced at once, and keeps its owner and mode: a server that reads it meanwhile
+/// finds the old or the new. Another operator who changes it waits, and changes what this one has made of it.
+fn change_file(
+    path: &Path,
+    change: impl FnOnce(&mut Vec<MasterKey>),
+) -> Result<(), MasterKeyError> {
+    let unwritable = |source| MasterKeyError::Unwritable {
+        path: path.to_owned(),
+        source,
+    };
+    let real = path.canonicalize().map_err(unwritable)?;
+    // The folder is locked, for the file becomes another one.
+    let folder = File::open(real.parent().unwrap_or(Path::new("/"))).map_err(unwritable)?;
+    flock(&folder, FlockOperation::LockExclusive).map_err(|error| unwritable(error.into()))?;
+    let mut keys = MasterKey::read(path)?;
+    change(&mut keys);
+    let lines = keys.iter();
+    let lines = lines.map(|key| format!("{}\n", encoding::encode(&key.0[..])));
+    let text = Zeroizing::new(lines.collect::<String>());
+    replace_private(&real, &text)
+        .and_then(|()| folder.sync_all())
+        .map_err(unwritable)
+}
+
 /// Puts `text` into the place of the file at `path`, with its owner and mode.
 fn replace_private(path: &Path, text: &str) -> io::Result<()> {
-    let path = path.canonicalize()?;
-    let kept = std::fs::metadata(&path)?;
+    let kept = std::fs::metadata(path)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = path.with_file_name(name);
@@ -182,11 +209,7 @@ fn replace_private(path: &Path, text: &str) -> io::Result<()> {
     }
     written.set_permissions(kept.permissions())?;
     written.sync_all()?;
-    std::fs::rename(&new, &path)?;
-    match path.parent() {
-        Some(folder) => File::open(folder)?.sync_all(),
-        None => Ok(()),
-    }
+    std::fs::rename(&new, path)
 }
 
 fn decode(text: &str) -> Option<[u8; 32]> {
@@ -223,6 +246,9 @@ fn advice_on(error: &io::Error) -> &'static str {
         }
         io::ErrorKind::PermissionDenied => {
             "let the user who runs safeconduct own the file and its folder"
+        }
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::ResourceBusy => {
+            "it is mounted there: change it where it comes from, such as the secret of Kubernetes, of Docker or of systemd"
         }
         io::ErrorKind::AlreadyExists => "it is never overwritten: move it away if it is not needed",
         _ => "see that the disk is there and has room",
@@ -287,13 +313,41 @@ mod tests {
             std::fs::write(&path, bytes).unwrap();
             std::fs::set_permissions(&path, Permissions::from_mode(0o400)).unwrap();
             let second = MasterKey::generate();
+            let bytes = *second.expose();
             second.add_to(&path).unwrap();
             let read = MasterKey::read(&path).unwrap();
             assert_eq!(read.len(), 2);
-            assert!(read[0].expose() == &counting() && read[1].expose() == second.expose());
+            assert!(read[0].expose() == &counting() && read[1].expose() == &bytes);
             assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o400);
+            MasterKey::retain_in(&path, |key| key.expose() != &bytes).unwrap();
+            let left = MasterKey::read(&path).unwrap();
+            assert!(left.len() == 1 && left[0].expose() == &counting());
             std::fs::remove_file(&path).unwrap();
         }
+    }
+
+    #[test]
+    fn operators_who_change_the_file_at_the_same_time_lose_no_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("master.key");
+        MasterKey::generate().write_new(&path).unwrap();
+        std::thread::scope(|operators| {
+            for _ in 0..16 {
+                operators.spawn(|| MasterKey::generate().add_to(&path).unwrap());
+            }
+        });
+        assert_eq!(MasterKey::read(&path).unwrap().len(), 17);
+    }
+
+    #[test]
+    fn a_file_that_is_mounted_is_changed_where_it_comes_from() {
+        for kind in [
+            io::ErrorKind::ReadOnlyFilesystem,
+            io::ErrorKind::ResourceBusy,
+        ] {
+            assert!(advice_on(&kind.into()).contains("where it comes from"));
+        }
+        assert!(advice_on(&io::ErrorKind::StorageFull.into()).contains("room"));
     }
 
     /// Attacks: E21.

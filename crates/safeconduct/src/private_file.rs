@@ -11,11 +11,11 @@ use rustix::fs::StatVfsMountFlags;
 /// Who can read a file beside its owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Readers {
-    /// Nobody.
+    /// No other account.
     Owner,
     /// Its group.
     Group,
-    /// Everybody who sees the mount. It is read-only, so its modes can't be changed here, and whoever mounts it decides who sees
+    /// Every process that sees the mount. It is read-only, so its modes can't be changed here, and the operator who mounts it decides who sees
     /// it: the secrets of Kubernetes and of Docker, systemd's credentials.
     Mount,
     /// Everyone on this machine.
@@ -45,7 +45,7 @@ fn judge(mode: u32, read_only: impl FnOnce() -> io::Result<bool>) -> io::Result<
     })
 }
 
-/// What to do about a file that everyone can read; it may belong to somebody whose files this process can't change.
+/// What to do about a file that everyone can read; it may belong to a user whose files this process can't change.
 pub(crate) fn advice(path: &Path) -> String {
     let owner = std::fs::metadata(path).map_or(0, |file: Metadata| file.uid());
     let us = rustix::process::geteuid();

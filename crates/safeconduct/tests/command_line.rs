@@ -926,6 +926,7 @@ fn after_a_loss_every_secret_is_listed() {
             .unwrap();
         let expected = match purpose {
             "subjects" => "kept",
+            "seal:credential" | "hash" => "retired",
             signing if signing.starts_with("sign:") => "withdrawn",
             _ => "replaced",
         };
@@ -955,6 +956,60 @@ fn after_a_loss_every_secret_is_listed() {
             ["subjects", "hash", "seal:credential"].contains(&key["purpose"].as_str().unwrap());
         assert_eq!(now.contains(&&key["id"]), stays, "{key}");
     }
+}
+
+#[test]
+fn after_a_loss_a_signing_key_is_withdrawn_by_its_name_in_the_jwks() {
+    let place = Place::on_this_machine();
+    place.json(&["key", "rotate", "ES256"]);
+    let keys = place.json(&["key", "list"]);
+    let signing = |purpose: &str, state: &str| {
+        let keys = keys.as_array().unwrap().iter();
+        let mut keys = keys.filter(|key| key["purpose"] == purpose && key["state"] == state);
+        keys.next().unwrap().clone()
+    };
+    let (lost, kept) = (
+        signing("sign:ES256", "active"),
+        signing("sign:RS256", "active"),
+    );
+    let kid = lost["kid"].as_str().unwrap();
+    let listed = place.json(&["key", "compromised", "--yes", "--signing-key", kid]);
+    let done = |key: &Value| {
+        let secret = format!("{} {} ", key["purpose"].as_str().unwrap(), key["id"]);
+        let mut rows = listed.as_array().unwrap().iter();
+        let row = rows.find(|row| row["secret"].as_str().unwrap().starts_with(&secret));
+        row.unwrap()["done"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(done(&lost), "withdrawn");
+    assert_eq!(
+        done(&signing("sign:ES256", "next")),
+        "withdrawn with the key that it waited behind"
+    );
+    assert_eq!(done(&kept), "kept: not named");
+    let cells = listed.as_array().unwrap().iter();
+    assert!(
+        cells
+            .flat_map(|row| row.as_object().unwrap().values())
+            .all(|cell| !cell.to_string().contains("\\n"))
+    );
+
+    // The master key of before is retired, and listed as that the next time.
+    let again = place.json(&["key", "compromised", "--yes"]);
+    let secrets: Vec<&str> = again
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["secret"].as_str().unwrap())
+        .collect();
+    assert!(
+        secrets
+            .iter()
+            .any(|secret| secret.starts_with("master key") && secret.ends_with("(retired)")),
+        "{secrets:?}"
+    );
+    let purposes = secrets.iter().filter(|secret| secret.starts_with("seal:"));
+    let purposes: Vec<_> = purposes.map(|secret| secret.split(' ').next()).collect();
+    assert!(purposes.is_sorted(), "{purposes:?}");
 }
 
 /// Adds a master key of this byte's to the file, and has it announced for the database if `announced`.
@@ -1004,7 +1059,7 @@ fn after_a_loss_no_master_key_that_was_there_takes_over() {
     assert!(told.contains(&goes_on), "{told}");
     assert!(fresh != announced && fresh != unused);
     let file = place.path().join("master.key");
-    assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 4);
+    assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 3);
 
     // One that wraps keys already is taken only if the operator says that it came after the loss.
     let half = add_master_key(&place, 3, true, true);
@@ -1033,9 +1088,9 @@ fn after_a_loss_no_master_key_that_was_there_takes_over() {
 fn after_a_loss_a_signing_key_that_is_not_there_is_refused_before_anything_is_changed() {
     let place = Place::on_this_machine();
     let keys = place.json(&["key", "list"]);
-    assert_snapshot!(place.tells(&["key", "compromised", "--yes", "--signing-key", "5"]), @"
+    assert_snapshot!(place.tells(&["key", "compromised", "--yes", "--signing-key", "abc"]), @"
     exit 4
-    err: there is no signing key 5
+    err: there is no signing key abc
     err:     `safeconduct key list` shows what there is; nothing was changed
     ");
     assert_eq!(place.json(&["key", "list"]), keys);

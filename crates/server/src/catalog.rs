@@ -258,10 +258,30 @@ impl CatalogCache {
         let held = self.current.load_full();
         let revision = self.source.store.revision().await?;
         if revision != held.revision || started - held.read_at > REREAD {
-            self.current
-                .store(Arc::new(Catalog::read(&self.source).await?));
+            let read = Catalog::read(&self.source).await?;
+            tell_what_was_taken_over(&held, &read);
+            self.current.store(Arc::new(read));
         }
         self.looked_at.store(started, Ordering::Release);
         Ok(())
+    }
+}
+
+/// Says once what this node works with from now on, where that is a matter of keys.
+fn tell_what_was_taken_over(before: &Catalog, after: &Catalog) {
+    let (old, new) = (&before.cluster, &after.cluster);
+    if old.era != new.era {
+        tracing::info!(era = new.era, "a new era has begun");
+    }
+    if old.master.wraps() != new.master.wraps() {
+        tracing::info!(master_key = %new.master.wraps(), "another master key wraps the keys");
+    }
+    for algorithm in after.keys.algorithms() {
+        let kid = |catalog: &Catalog| Some(catalog.keys.signing(algorithm)?.kid().to_owned());
+        let (old, new) = (kid(before), kid(after));
+        if old != new {
+            let kid = new.unwrap_or_default();
+            tracing::info!(algorithm = algorithm.name(), kid, "another key signs");
+        }
     }
 }

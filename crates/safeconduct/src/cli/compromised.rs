@@ -1,10 +1,10 @@
-//! `safeconduct key compromised`: somebody else has, or may have, the master key or what it wraps. Everything that copies of keys
+//! `safeconduct key compromised`: a thief has, or may have, the master key or what it wraps. Everything that copies of keys
 //! and database are good for ends with one write, and what hands must still do is printed, secret by secret.
 
 use safeconduct_server::keys::{
-    Lost, Recovered, Resealed, replace_lost, reseal_credentials, rewrap,
+    Lost, Recovered, Resealed, kids, replace_lost, reseal_credentials, rewrap,
 };
-use safeconduct_store::{Catalog, ClientRecord};
+use safeconduct_store::{Catalog, ClientRecord, KeyRow};
 use serde::Serialize;
 
 use super::database::Connected;
@@ -16,9 +16,9 @@ use super::prompt::confirm;
 /// What was lost.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Compromised {
-    /// Withdraw this signing key, by its number in `key list`; once for each [default: all of them]
-    #[arg(long, value_name = "ID")]
-    signing_key: Vec<i64>,
+    /// Withdraw this signing key, by its `kid` in the JWKS and in `key list`; once for each [default: all of them]
+    #[arg(long, value_name = "KID")]
+    signing_key: Vec<String>,
     /// Go on with this master key, which is here, instead of a new one: only if it was made after the loss
     #[arg(long, value_name = "ID")]
     use_key: Option<String>,
@@ -66,18 +66,10 @@ impl Compromised {
     /// Makes everything new, and says what is left.
     ///
     /// # Errors
-    /// A number is no signing key's, the answer is no, a node lacks the new master key, something does not open, or the database's.
+    /// A `kid` is no signing key's, the answer is no, a node lacks the new master key, something does not open, or the database's.
     pub(crate) async fn run(self, connected: &Connected, output: Format) -> Result<(), Failure> {
         let before = connected.store.catalog().await?;
-        let lost = match self.signing_key.as_slice() {
-            [] => Lost::EverySigningKey,
-            ids => Lost::SigningKeys(ids.to_vec()),
-        };
-        if let Some(id) = lost.unknown(&before.keys) {
-            return Err(Failure::NotFound(format!(
-                "there is no signing key {id}\n    `safeconduct key list` shows what there is; nothing was changed"
-            )));
-        }
+        let lost = self.lost(connected, &before.keys)?;
         let name = connected.checked.database.to_string();
         confirm(
             &format!(
@@ -97,9 +89,8 @@ impl Compromised {
             changed.rewrapped = rewrap(store, masters, issuer, next, now).await?;
         }
         let resealed = reseal_credentials(store, masters, issuer, connected.now()).await?;
-        output.list(&secrets(
-            connected, &before, &changed, &recovered, &resealed,
-        )?)?;
+        let secrets = secrets(connected, &before, &changed, &recovered, &resealed).await?;
+        output.list(&secrets)?;
         note(format_args!(
             "era {} has begun: what was handed out before is refused at every node within a second\n    \
              an API that checks JWTs by itself believes a stolen key until it reads the keys again, and a stolen token until it \
@@ -119,31 +110,64 @@ impl Compromised {
     }
 }
 
+impl Compromised {
+    /// Which signing keys are named.
+    fn lost(&self, connected: &Connected, keys: &[KeyRow]) -> Result<Lost, Failure> {
+        if self.signing_key.is_empty() {
+            return Ok(Lost::EverySigningKey);
+        }
+        let issuer = connected.checked.issuer.as_str();
+        let kids = kids(&connected.masters, issuer, &connected.cluster, keys);
+        let number_of = |named: &String| {
+            let found = kids.iter().find(|(_, kid)| *kid == named);
+            found.map(|(id, _)| *id).ok_or_else(|| {
+                Failure::NotFound(format!(
+                    "there is no signing key {named}\n    `safeconduct key list` shows what there is; nothing was changed"
+                ))
+            })
+        };
+        let numbers: Result<Vec<i64>, Failure> = self.signing_key.iter().map(number_of).collect();
+        numbers.map(Lost::SigningKeys)
+    }
+}
+
 fn names(users: &[safeconduct_protocol::ids::UserId]) -> String {
     let users: Vec<&str> = users.iter().map(|user| user.as_str()).collect();
     users.join(", ")
 }
 
 /// Every secret there is, so that none is forgotten.
-fn secrets(
+async fn secrets(
     connected: &Connected,
     before: &Catalog,
     changed: &Changed,
     recovered: &Recovered,
     resealed: &Resealed,
 ) -> Result<Vec<Secret>, Failure> {
+    let masters = connected.store.master_keys().await?.into_iter();
+    let retired = masters.filter(|other| other.retired && other.id != changed.before);
+    let (at_nodes, with_backups) = advice(connected, changed.before)?;
     let mut all = vec![Secret::new(
         format!("master key {}", changed.before),
         format!("replaced by {}", changed.next),
-        advice(connected, changed.before)?,
+        format!("{at_nodes}; {with_backups}"),
     )];
-    for row in &before.keys {
-        let (done, left) = key(&row.purpose, row.id, recovered, resealed);
+    for other in retired {
+        all.push(Secret::new(
+            format!("master key {} (retired)", other.id),
+            "retired before: it wraps nothing",
+            "a backup of its day opens with it: keep it with those backups, and nowhere else",
+        ));
+    }
+    let mut keys: Vec<&KeyRow> = before.keys.iter().collect();
+    keys.sort_by_key(|row| (&row.purpose, row.created_at, row.id));
+    for row in keys {
+        let (done, left) = key(row, recovered, resealed);
         all.push(Secret {
             secret: format!("{} {} ({})", row.purpose, row.id, row.state),
             made: Some(when(row.created_at)),
             done,
-            left,
+            left: left.to_owned(),
         });
     }
     all.push(Secret::new(
@@ -167,43 +191,37 @@ fn secrets(
     Ok(all)
 }
 
-fn key(purpose: &str, id: i64, recovered: &Recovered, resealed: &Resealed) -> (String, String) {
-    let nothing = || "nothing".to_owned();
-    match purpose {
-        "subjects" => (
+/// What became of a key, and what is left to do.
+fn key(row: &KeyRow, recovered: &Recovered, resealed: &Resealed) -> (String, &'static str) {
+    let is_withdrawn = recovered.withdrawn.iter().any(|(id, _)| *id == row.id);
+    match (row.purpose.as_str(), row.state.as_str()) {
+        ("subjects", _) => (
             "kept: every sub stays".to_owned(),
-            "nothing; whoever has the copies can tell which pairwise subjects are one person"
-                .to_owned(),
+            "nothing; whoever has the copies can tell which pairwise subjects are one person",
         ),
-        "seal:credential" => (
-            format!(
-                "replaced; {} sealed anew",
-                counted(
-                    usize::try_from(resealed.credentials).unwrap_or(usize::MAX),
-                    "password"
-                )
-            ),
-            nothing(),
-        ),
-        "hash" => (
-            "replaced; a client secret is hashed anew when it is used".to_owned(),
-            nothing(),
-        ),
-        signing if signing.starts_with("sign:") => {
-            if recovered
-                .withdrawn
-                .iter()
-                .any(|(withdrawn, _)| *withdrawn == id)
-            {
-                (
-                    "withdrawn".to_owned(),
-                    "restart APIs that check JWTs by themselves".to_owned(),
-                )
-            } else {
-                ("kept: not named".to_owned(), nothing())
-            }
+        ("seal:credential", "active") => {
+            let count = usize::try_from(resealed.credentials).unwrap_or(usize::MAX);
+            let sealed = counted(count, "password");
+            (format!("retired; {sealed} sealed anew"), "nothing")
         }
-        _ => ("replaced".to_owned(), nothing()),
+        ("hash", "active") => (
+            "retired; a client secret is hashed anew when it is used".to_owned(),
+            "nothing",
+        ),
+        ("seal:credential" | "hash", "retired") => (
+            "retired before; kept while a row needs it".to_owned(),
+            "nothing",
+        ),
+        _ if is_withdrawn => (
+            "withdrawn".to_owned(),
+            "restart APIs that check JWTs by themselves",
+        ),
+        (purpose, "next") if recovered.withdrawn.iter().any(|(_, of)| of == purpose) => (
+            "withdrawn with the key that it waited behind".to_owned(),
+            "nothing",
+        ),
+        (signing, _) if signing.starts_with("sign:") => ("kept: not named".to_owned(), "nothing"),
+        _ => ("replaced".to_owned(), "nothing"),
     }
 }
 

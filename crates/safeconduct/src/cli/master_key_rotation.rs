@@ -55,7 +55,8 @@ impl RotateMaster {
             keys_wrapped: changed.rewrapped.keys,
         })?;
         changed.settled(Choice::Any.again(changed.next).as_str())?;
-        note(advice(connected, changed.before)?);
+        let (at_nodes, with_backups) = advice(connected, changed.before)?;
+        note(format_args!("{at_nodes}\n    {with_backups}"));
         Ok(())
     }
 }
@@ -96,7 +97,7 @@ impl Changed {
 pub(super) enum Choice<'c> {
     /// One that was announced before, one that was never used, or a new one.
     Any,
-    /// After a loss: one that is made now, or the one that the operator names. Whoever has the copies may have any other too.
+    /// After a loss: one that is made now, or the one that the operator names. A thief who has the copies may have any other too.
     Fresh(Option<&'c str>),
 }
 
@@ -172,7 +173,7 @@ pub(super) async fn change(
         if !lacking.is_empty() {
             return Err(Failure::Left(format!(
                 "{} without the master key {next}: {}\n    \
-                 add its line to the file of the master key there, and run {}; nothing was changed",
+                 add its line to the file of the master key there, and run {}; it is announced, and wraps nothing yet",
                 counted(lacking.len(), "node"),
                 lacking.join("; "),
                 choice.again(next)
@@ -213,7 +214,18 @@ async fn trusted(
         chosen(connected, named).await?;
     }
     abandon(connected).await?;
+    // It can't have wrapped anything, and never will: its line would stand in the way of nothing but the reader.
+    if let Some(file) = master_key_file(&connected.checked)? {
+        let is_other = |key: &MasterKey| id_of(key) != next.id;
+        if let Err(error) = MasterKey::retain_in(&file, is_other) {
+            note(format_args!("its line stays, and is no use: {error}"));
+        }
+    }
     Ok(None)
+}
+
+fn id_of(key: &MasterKey) -> MasterKeyId {
+    safeconduct_server::MasterKey::from_bytes(*key.expose()).id()
 }
 
 /// The key here that the operator names, if it was never used.
@@ -260,12 +272,12 @@ async fn fresh(connected: &Connected) -> Result<MasterKeyId, Failure> {
 
 fn made_in(connected: &Connected, file: &Path) -> Result<MasterKeyId, Failure> {
     let key = MasterKey::generate();
+    let id = id_of(&key);
     key.add_to(file)?;
     note(format_args!(
         "made a master key: the last line of {}",
         file.display()
     ));
-    let id = safeconduct_server::MasterKey::from_bytes(*key.expose()).id();
     connected.masters.find(id);
     Ok(id)
 }
@@ -313,8 +325,11 @@ async fn abandon(connected: &Connected) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What is to be done with the key that wraps nothing any more.
-pub(super) fn advice(connected: &Connected, before: MasterKeyId) -> Result<String, Failure> {
+/// What is to be done with the key that wraps nothing any more, at every node and with backups.
+pub(super) fn advice(
+    connected: &Connected,
+    before: MasterKeyId,
+) -> Result<(String, String), Failure> {
     let place = match master_key_file(&connected.checked)? {
         Some(file) => {
             let line = connected.masters.ids().iter().position(|id| *id == before);
@@ -325,8 +340,10 @@ pub(super) fn advice(connected: &Connected, before: MasterKeyId) -> Result<Strin
         }
         None => VARIABLE.to_owned(),
     };
-    Ok(format!(
-        "{before} wraps nothing any more: take it out ({place}) at every node\n    \
-         a backup that was made until now opens with {before} alone: keep it with those backups, and nowhere else"
+    Ok((
+        format!("{before} wraps nothing any more: take it out ({place}) at every node"),
+        format!(
+            "a backup that was made until now opens with {before} alone: keep it with those backups, and nowhere else"
+        ),
     ))
 }

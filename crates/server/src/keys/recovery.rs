@@ -23,7 +23,7 @@ pub enum Lost {
 
 impl Lost {
     /// A number that is no signing key's among `rows`.
-    pub fn unknown(&self, rows: &[KeyRow]) -> Option<i64> {
+    fn unknown(&self, rows: &[KeyRow]) -> Option<i64> {
         let Self::SigningKeys(ids) = self else {
             return None;
         };
