@@ -600,7 +600,7 @@ impl Thief {
 }
 
 /// What `safeconduct key compromised` does.
-async fn recover(server: &TestServer, lost: &Lost) -> keys::Recovered {
+pub(crate) async fn recover(server: &TestServer, lost: &Lost) -> keys::Recovered {
     let next = server.add_master_key().id();
     announce(server, next).await;
     assert!(wrap(server, next).await.done);

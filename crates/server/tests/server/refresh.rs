@@ -222,6 +222,19 @@ async fn a_restart_forgets_nothing() {
     assert!(!server.is_active(&fourth.access).await);
 }
 
+/// A database that went back, and nobody said so: its rows lag behind what was handed out.
+/// Attacks: A05, E24.
+#[tokio::test]
+async fn a_token_that_the_database_does_not_know_yet_is_refused_and_ends_nothing() {
+    let server = TestServer::start().await;
+    let first = server.tokens("ada", &Ask::of("shop")).await;
+    let second = server.refresh("shop", &first).await.tokens();
+    server.change("UPDATE grants SET generation = 0");
+    assert_snapshot!(server.refresh("shop", &second).await, @"400 invalid_grant (refresh-token-from-lost-history)");
+    assert!(server.is_active(&second.access).await);
+    assert_eq!(server.refresh("shop", &first).await.status, 200);
+}
+
 /// Attacks: F14.
 #[tokio::test]
 async fn a_clock_that_steps_back_does_not_turn_back_the_order() {

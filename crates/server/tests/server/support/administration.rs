@@ -159,6 +159,22 @@ impl TestServer {
     pub(crate) async fn change_apis(&self, change: impl FnMut(&mut Resource)) {
         let mut resources = cast::resources();
         resources.iter_mut().for_each(change);
+        self.declare_apis(resources).await;
+    }
+
+    /// Takes an API out of the declaration.
+    pub(crate) async fn remove_api(&self, uri: &str) {
+        let others = cast::resources().into_iter();
+        let others = others.filter(|resource| resource.uri.as_str() != uri);
+        self.declare_apis(others.collect()).await;
+    }
+
+    /// Declares the APIs of the cast as they were in the beginning.
+    pub(crate) async fn restore_apis(&self) {
+        self.declare_apis(cast::resources()).await;
+    }
+
+    async fn declare_apis(&self, resources: Vec<Resource>) {
         let declared = Declared {
             scopes: cast::scopes(),
             resources,

@@ -36,7 +36,7 @@ pub(crate) use self::back_channel::{Code, Credentials, Form, Tokens};
 pub(crate) use self::browser::{Ask, Browser};
 pub(crate) use self::cast::{
     CALLBACK, MAIL, MAIL_API, NOTES, NOTES_API, SIGNED_OUT, STATE, assertion, assertion_key,
-    password_of, secret_of,
+    password_of, registration, secret_of,
 };
 pub(crate) use self::listener::{Heard, Listener, Reply};
 pub(crate) use self::log::Log;
