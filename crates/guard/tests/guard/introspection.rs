@@ -258,6 +258,8 @@ async fn active_is_not_enough(#[case] change: serde_json::Value, #[case] reason:
     issuer.activate(TOKEN, change);
     assert_eq!(verdict(&asking(&issuer, 30), TOKEN).await, Err(reason));
     assert_eq!(verdict(&asking(&issuer, 0), TOKEN).await, Err(reason));
+    issuer.activate(TOKEN, json!({}));
+    assert_eq!(verdict(&asking(&issuer, 0), TOKEN).await, alice());
 }
 
 #[tokio::test]
@@ -303,6 +305,8 @@ async fn a_jwt_for_us_whose_answer_is_for_another_api_is_refused() {
         verdict(&reading_and_asking(&issuer), &token).await,
         Err(Reason::WrongAudience)
     );
+    issuer.activate(&token, json!({}));
+    assert_eq!(verdict(&reading_and_asking(&issuer), &token).await, alice());
 }
 
 #[tokio::test]

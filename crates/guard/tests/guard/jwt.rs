@@ -120,15 +120,14 @@ async fn a_claim_that_is_not_right_is_refused(#[case] change: Value, #[case] rea
 async fn an_issuer_spelled_otherwise_is_another_issuer(#[case] end: &str) {
     let issuer = FakeIssuer::start().await;
     let token = issuer.token_with(json!({"iss": format!("{}{end}", issuer.url)}));
-    assert_eq!(
-        verdict(&issuer.guard(), &token).await,
-        Err(Reason::WrongIssuer)
-    );
+    let guard = issuer.guard();
+    assert_eq!(verdict(&guard, &token).await, Err(Reason::WrongIssuer));
     assert_eq!(
         issuer.asked_for_metadata(),
         0,
         "nobody is asked about a stranger's token"
     );
+    assert_eq!(verdict(&guard, &issuer.token()).await, alice());
 }
 
 /// Attacks: J06, S02.
@@ -152,6 +151,13 @@ async fn a_token_of_another_type_is_no_access_token(#[case] typ: &str) {
         alice(),
         "RFC 9068 §4 allows the long form"
     );
+}
+
+/// That a guard refuses `token`, and lets an honest one in afterwards.
+async fn assert_refused(issuer: &FakeIssuer, token: &str, reason: Reason) {
+    let guard = issuer.guard();
+    assert_eq!(verdict(&guard, token).await, Err(reason));
+    assert_eq!(verdict(&guard, &issuer.token()).await, alice());
 }
 
 /// A token with this header, `claims` as they should be, and this signature.
@@ -180,6 +186,7 @@ async fn no_algorithm_is_no_signature(
         );
     }
     assert_eq!(issuer.asked_for_keys(), 0);
+    assert_eq!(verdict(&guard, &issuer.token()).await, alice());
 }
 
 /// Attacks: J02.
@@ -197,6 +204,7 @@ async fn a_public_key_is_no_shared_secret() {
         verdict(&guard, &token).await,
         Err(Reason::AlgorithmNotAllowed)
     );
+    assert_eq!(verdict(&guard, &issuer.token()).await, alice());
 }
 
 /// Attacks: J12.
@@ -214,10 +222,7 @@ async fn a_signature_of_no_key_is_refused(#[case] signature: Vec<u8>) {
     let issuer = FakeIssuer::start().await;
     let header = json!({"alg": "ES256", "typ": "at+jwt", "kid": issuer.key.kid()});
     let token = forged(&issuer, &header, &signature);
-    assert_eq!(
-        verdict(&issuer.guard(), &token).await,
-        Err(Reason::WrongSignature)
-    );
+    assert_refused(&issuer, &token, Reason::WrongSignature).await;
 }
 
 #[tokio::test]
@@ -256,10 +261,7 @@ async fn a_header_chooses_neither_extension_nor_algorithm(
     for (name, value) in change.as_object().unwrap() {
         header[name] = value.clone();
     }
-    assert_eq!(
-        verdict(&issuer.guard(), &forged(&issuer, &header, &[1; 64])).await,
-        Err(reason)
-    );
+    assert_refused(&issuer, &forged(&issuer, &header, &[1; 64]), reason).await;
 }
 
 /// Attacks: J04.
@@ -281,6 +283,7 @@ async fn a_header_brings_no_key_of_its_own() {
         (attacker.asked_for_keys(), attacker.asked_for_metadata()),
         (0, 0)
     );
+    assert_eq!(verdict(&guard, &issuer.token()).await, alice());
 }
 
 /// Attacks: J03.
@@ -299,10 +302,8 @@ async fn a_key_has_a_name_and_no_path(
 ) {
     let issuer = FakeIssuer::start().await;
     let header = json!({"alg": "ES256", "typ": "at+jwt", "kid": kid});
-    assert_eq!(
-        verdict(&issuer.guard(), &forged(&issuer, &header, &[1; 64])).await,
-        Err(Reason::UnknownKey)
-    );
+    let token = forged(&issuer, &header, &[1; 64]);
+    assert_refused(&issuer, &token, Reason::UnknownKey).await;
 }
 
 /// Attacks: J03.
@@ -324,6 +325,7 @@ async fn without_a_name_one_key_fits_and_two_do_not() {
         verdict(&issuer.guard(), &forged(&issuer, &header, &[1; 64])).await,
         Err(Reason::UnknownKey)
     );
+    assert_eq!(verdict(&issuer.guard(), &issuer.token()).await, alice());
 }
 
 /// Attacks: J14, J15.
@@ -339,11 +341,10 @@ async fn without_a_name_one_key_fits_and_two_do_not() {
 #[tokio::test]
 async fn what_is_no_token_is_malformed(#[case] token: &str) {
     let issuer = FakeIssuer::start().await;
-    assert_eq!(
-        verdict(&issuer.guard(), token).await,
-        Err(Reason::Malformed)
-    );
+    let guard = issuer.guard();
+    assert_eq!(verdict(&guard, token).await, Err(Reason::Malformed));
     assert_eq!(issuer.asked_for_metadata(), 0);
+    assert_eq!(verdict(&guard, &issuer.token()).await, alice());
 }
 
 /// Attacks: J13.
@@ -354,10 +355,7 @@ async fn what_is_no_token_is_malformed(#[case] token: &str) {
 #[tokio::test]
 async fn what_is_too_long_is_malformed_before_it_is_read(#[case] token: String) {
     let issuer = FakeIssuer::start().await;
-    assert_eq!(
-        verdict(&issuer.guard(), &token).await,
-        Err(Reason::Malformed)
-    );
+    assert_refused(&issuer, &token, Reason::Malformed).await;
 }
 
 #[tokio::test]
@@ -375,6 +373,7 @@ async fn a_token_has_one_spelling() {
     ] {
         assert!(verdict(&guard, &spelling).await.is_err(), "{spelling}");
     }
+    assert_eq!(verdict(&guard, &issuer.token()).await, alice());
 }
 
 #[rstest]
@@ -385,10 +384,7 @@ async fn a_token_has_one_spelling() {
 async fn an_ambiguous_header_is_malformed(#[case] header: &str) {
     let issuer = FakeIssuer::start().await;
     let token = format!("{}.e30.e30", encoding::encode(header.as_bytes()));
-    assert_eq!(
-        verdict(&issuer.guard(), &token).await,
-        Err(Reason::Malformed)
-    );
+    assert_refused(&issuer, &token, Reason::Malformed).await;
 }
 
 #[rstest]

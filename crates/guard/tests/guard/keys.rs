@@ -498,10 +498,13 @@ async fn metadata_that_is_not_right_is_not_used(#[case] metadata: fn(&str) -> se
 async fn a_redirected_metadata_document_is_not_followed() {
     let issuer = FakeIssuer::start().await;
     issuer.answer_metadata(Reply::status(307).with("location", "/elsewhere"));
+    let guard = issuer.guard();
     assert_eq!(
-        verdict(&issuer.guard(), &issuer.token()).await,
+        verdict(&guard, &issuer.token()).await,
         Err(Reason::IssuerUnavailable)
     );
+    issuer.recover();
+    assert_eq!(verdict(&guard, &issuer.token()).await, alice());
 }
 
 /// Attacks: K18.

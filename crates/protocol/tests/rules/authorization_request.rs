@@ -34,6 +34,7 @@ fn who_asks_is_read_before_anything_is_proven(
     #[case] value: &str,
     #[case] because: Reason,
 ) {
+    assert_eq!(reason(identify(&asking(&[]))), None);
     assert_eq!(reason(identify(&asking(&[(name, value)]))), Some(because));
 }
 
@@ -89,6 +90,7 @@ fn what_is_wrong_with_a_request_is_named(
     #[case] value: &str,
     #[case] because: Reason,
 ) {
+    assert_eq!(reason(check(&asking(&[]), &confidential())), None);
     let refused = check(&asking(&[(name, value)]), &confidential());
     assert_eq!(reason(refused), Some(because));
 }
@@ -171,6 +173,7 @@ fn what_is_left_out_names_no_api(
 #[case("acr_values")]
 #[case("claims")]
 fn a_parameter_that_is_sent_twice_is_refused_even_if_both_are_alike(#[case] name: &str) {
+    assert_eq!(reason(check(&asking(&[]), &confidential())), None);
     let twice = asking(&[(name, "same"), (name, "same")]);
     let refused = check(&twice, &confidential());
     assert_eq!(reason(refused), Some(Reason::ParameterRepeated));
@@ -194,6 +197,8 @@ fn a_login_hint_is_shown_or_ignored_and_never_refused(
 
 #[test]
 fn a_token_is_for_one_resource() {
+    let one = asking(&[("resource", NOTES)]);
+    assert_eq!(reason(check(&one, &confidential())), None);
     let two = asking(&[("resource", NOTES), ("resource", MAIL)]);
     let refused = check(&two, &confidential());
     assert_eq!(reason(refused), Some(Reason::ResourceAmbiguous));
@@ -201,6 +206,7 @@ fn a_token_is_for_one_resource() {
 
 #[test]
 fn a_client_that_is_not_registered_for_codes_gets_none() {
+    assert_eq!(reason(check(&asking(&[]), &confidential())), None);
     let api = Client {
         grant_types: vec![GrantType::ClientCredentials],
         redirect_uris: Vec::new(),

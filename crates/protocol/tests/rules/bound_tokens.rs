@@ -59,6 +59,8 @@ fn a_code_is_bound_to_the_key_that_was_named_or_proven(
 #[case::another_alphabet("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBA+8")]
 #[case::white_space(" AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQ")]
 fn what_is_no_thumbprint_is_refused(#[case] dpop_jkt: &str) {
+    let named = asking(&[("dpop_jkt", thumbprint(1).as_str())]);
+    assert_eq!(reason(arriving(&named, &confidential(), &arrival())), None);
     let asked = asking(&[("dpop_jkt", dpop_jkt)]);
     let refused = arriving(&asked, &confidential(), &arrival());
     assert_eq!(reason(refused), Some(Reason::DpopJktMalformed));

@@ -43,6 +43,7 @@ fn refusal(claims: &str) -> Option<Reason> {
 #[case::far_too_deep(&format!(r#"{{"x":{}{}}}"#, "[".repeat(500), "]".repeat(500)))]
 #[case::too_long(&format!(r#"{{"x":"{}"}}"#, "x".repeat(2048)))]
 fn what_is_no_claims_parameter_is_refused(#[case] claims: &str) {
+    assert_eq!(refusal("{}"), None);
     assert_eq!(refusal(claims), Some(Reason::ClaimsMalformed));
 }
 
@@ -71,6 +72,8 @@ fn an_essential_context_that_is_not_here_is_refused_and_never_lowered(
     #[case] claims: Value,
     #[values("openid", "notes.read")] scope: &str,
 ) {
+    let wished = asking(&[("scope", scope), ("claims", r#"{"id_token":{"acr":null}}"#)]);
+    assert_eq!(reason(check(&wished, &relying_party())), None);
     let claims = claims.to_string();
     let refused = check(
         &asking(&[("scope", scope), ("claims", &claims)]),

@@ -182,6 +182,7 @@ fn a_logout_request_that_can_not_be_read_is_refused(
     #[case] parameters: &[(&str, &str)],
     #[case] because: Reason,
 ) {
+    assert_eq!(reason(LogoutRequest::parse(&sent(&[]))), None);
     let refused = LogoutRequest::parse(&sent(parameters));
     assert_eq!(reason(refused), Some(because));
 }

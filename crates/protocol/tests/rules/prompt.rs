@@ -140,6 +140,8 @@ fn being_asked_again_shows_what_was_allowed_before() {
 #[case("login,consent")]
 #[case("login consent x")]
 fn what_is_no_prompt_is_refused(#[case] prompt: &str) {
+    let right = check(&asking(&[("prompt", "login consent")]), &confidential());
+    assert_eq!(reason(right), None);
     let refused = check(&asking(&[("prompt", prompt)]), &confidential());
     assert_eq!(reason(refused), Some(Reason::PromptMalformed));
 }

@@ -50,6 +50,8 @@ fn a_request_uri_of_ours_is_told_from_any_other(
 #[case("request_uri")]
 #[case("client_id")]
 fn who_brings_what_is_said_once(#[case] twice: &str) {
+    let once = sent(&[("client_id", "shop"), ("request_uri", "urn:x")]);
+    assert_eq!(reason(pushed(&once)), None);
     let uri = format!("{REQUEST_URI}x");
     let parameters = sent(&[
         ("client_id", "shop"),
@@ -134,25 +136,19 @@ fn a_request_inside_a_request_is_refused(
     #[case] request_uri: &str,
     #[values(true, false)] pushed: bool,
 ) {
-    let nested = asking(&[("request_uri", request_uri)]);
-    let refused = arriving(
-        &nested,
-        &confidential(),
-        &Arrival {
-            pushed,
-            ..arrival()
-        },
+    let arrival = Arrival {
+        pushed,
+        ..arrival()
+    };
+    assert_eq!(
+        reason(arriving(&asking(&[]), &confidential(), &arrival)),
+        None
     );
+    let nested = asking(&[("request_uri", request_uri)]);
+    let refused = arriving(&nested, &confidential(), &arrival);
     assert_eq!(reason(refused), Some(Reason::RequestUriUnsupported));
     let object = asking(&[("request", "eyJ.eyJ.c2ln")]);
-    let refused = arriving(
-        &object,
-        &confidential(),
-        &Arrival {
-            pushed,
-            ..arrival()
-        },
-    );
+    let refused = arriving(&object, &confidential(), &arrival);
     assert_eq!(reason(refused), Some(Reason::RequestObjectUnsupported));
 }
 
@@ -194,6 +190,11 @@ fn a_client_that_must_push_learns_nothing_else_from_a_request_of_its_own() {
         reason(check(&wrong, &client)),
         Some(Reason::PushedRequestRequired)
     );
+    let pushed = Arrival {
+        pushed: true,
+        ..arrival()
+    };
+    assert_eq!(reason(arriving(&asking(&[]), &client, &pushed)), None);
 }
 
 #[test]
@@ -264,6 +265,8 @@ fn what_was_checked_when_it_was_pushed_is_checked_again_when_it_arrives() {
         pushed: true,
         ..arrival()
     };
+    let unchanged = CheckedRequest::check(&parameters, &confidential(), REDIRECT_URI, &pushed);
+    assert_eq!(reason(unchanged), None);
     let again = CheckedRequest::check(&parameters, &narrowed, REDIRECT_URI, &pushed);
     assert_eq!(reason(again), Some(Reason::ScopeNotRegistered));
 }

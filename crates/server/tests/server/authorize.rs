@@ -282,6 +282,7 @@ async fn a_state_is_returned_as_it_was_sent() {
 #[tokio::test]
 async fn a_client_without_the_grant_type_is_told_so() {
     let server = TestServer::start().await;
+    assert_serves(&server, &Ask::of("shop")).await;
     server
         .change_client("shop", |shop| {
             shop.grant_types = vec![GrantType::ClientCredentials]
@@ -355,6 +356,8 @@ async fn a_post_keeps_its_parameters_in_its_body() {
     let request = Request::post("/authorize").header("content-type", "application/json");
     let answer = server.send(request.body(Body::from("{}")).unwrap()).await;
     assert_page(&answer, "content-type-unsupported");
+    let whole = server.browser().post("/authorize", &ask.form).await;
+    assert_eq!(whole.status, 303, "{whole:?}");
 }
 
 /// Attacks: Q29.
@@ -402,6 +405,7 @@ async fn only_get_and_post_are_answered() {
         );
         assert_eq!(answer.header("allow"), "GET, POST", "{method}");
     }
+    assert_serves(&server, &Ask::of("shop")).await;
 }
 
 /// Attacks: L23, I10.

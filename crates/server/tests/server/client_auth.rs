@@ -181,6 +181,7 @@ async fn a_header_that_cannot_be_read_is_refused(#[case] header: &str, #[case] r
         .body(Body::from(own_token().encode()))
         .unwrap();
     assert_eq!(server.send(request).await.to_string(), refused);
+    assert_eq!(server.token("robot", &own_token()).await.status, 200);
 }
 
 /// As Authlib, requests-oauthlib and `curl -u` send it: id and secret as they are, joined and in base64.
@@ -350,6 +351,9 @@ async fn the_endpoints_answer_to_post_alone() {
             assert_eq!(answer.status, 405, "{method} {path}");
             assert_eq!(answer.header("allow"), allowed, "{method} {path}");
         }
+        let form = own_token().with("token", "x");
+        let posted = server.back_channel(path, &server.credentials("robot"), &form);
+        assert_eq!(server.send(posted).await.status, 200, "{path}");
     }
 }
 
@@ -415,6 +419,7 @@ async fn a_grant_type_is_known_and_registered_or_refused() {
             "{client} {grant_type}"
         );
     }
+    assert_eq!(server.token("robot", &own_token()).await.status, 200);
     // A registration that should never have been made is still not obeyed.
     server
         .change_client("kiosk", |kiosk| {

@@ -148,6 +148,8 @@ async fn a_request_names_one_host(#[case] hosts: &[&'static str]) {
     let answer = server.send(to("/token", hosts, "text/html")).await;
     assert_eq!(answer.status, 400);
     assert_eq!(answer.json()["error"], "invalid_request");
+    let answer = server.send(to("/", &["id.example"], "text/html")).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
 }
 
 /// Attacks: L23.

@@ -266,6 +266,8 @@ async fn what_is_no_id_of_ours_is_an_unknown_client() {
             assert_eq!(answer.json()["error"], "invalid_client");
         }
     }
+    let page = server.browser().authorize(&Ask::of("shop")).await;
+    assert_eq!(page.status, 200, "{page:?}");
 }
 
 /// `client_secret = *VSCHAR`, and whatever else: it is right or it is wrong.

@@ -347,6 +347,8 @@ async fn a_max_age_that_is_no_number_of_seconds_is_told_to_the_client(#[case] va
         answer.to_string(),
         told("invalid_request (max-age-malformed)")
     );
+    let ask = sign_in("club").with("max_age", "60");
+    assert_eq!(server.browser().authorize(&ask).await.status, 200);
 }
 
 /// What only helps: none of it is needed, none of it is refused, and the answer is the same.
@@ -399,6 +401,8 @@ async fn an_authentication_that_cannot_be_had_is_refused_and_not_passed_over() {
             told("unmet_authentication_requirements (acr-unmet)")
         );
     }
+    let wished = sign_in("club").with("claims", r#"{"id_token":{"acr":{"value":"mfa"}}}"#);
+    assert_eq!(ada.authorize(&wished).await.to_string(), CONSENT);
     for malformed in [
         "",
         "[]",

@@ -498,6 +498,7 @@ async fn nothing_is_pushed_in_a_url_or_in_another_form() {
     let request = Request::post("/par").header("content-type", "application/json");
     let answer = server.send(request.body(Body::from("{}")).unwrap()).await;
     assert_snapshot!(answer, @"400 invalid_request (content-type-unsupported)");
+    assert_eq!(server.push(&Ask::of("circle")).await.status, 201);
 }
 
 #[tokio::test]

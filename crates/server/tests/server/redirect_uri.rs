@@ -212,6 +212,7 @@ async fn bytes_that_are_no_text_get_a_page() {
         let answer = server.get(&format!("/authorize?{honest}{broken}")).await;
         assert_page(&answer, "request-malformed");
     }
+    assert_serves(&server, &Ask::of("shop")).await;
 }
 
 /// Attacks: L25.

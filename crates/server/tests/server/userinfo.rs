@@ -219,6 +219,8 @@ async fn who_shows_no_token_is_told_how_to_and_nothing_else() {
         // RFC 6750 §3.1: no error where there was no token.
         assert_eq!(answer.challenges(), [BEARER, DPOP]);
     }
+    let token = ada(&server, "openid").await.access;
+    assert_eq!(server.userinfo(&token).await.status, 200);
 }
 
 #[tokio::test]
@@ -571,4 +573,5 @@ async fn it_answers_to_get_and_post_alone() {
         let answer = server.send(request.body(Body::empty()).unwrap()).await;
         assert_eq!(answer.status, 405, "{answer:?}");
     }
+    assert_eq!(server.userinfo(&token).await.status, 200);
 }

@@ -108,6 +108,7 @@ async fn what_was_never_ours_leads_nowhere() {
         .await;
     assert_eq!(answer.to_string(), "403 page (cross-site-form)");
     leads_nowhere(&answer);
+    assert_eq!(browser.sign_in(&page, "ada").await.status, 200);
 }
 
 #[tokio::test]
