@@ -4,61 +4,35 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use safeconduct_issuer::{Address, Discovery, Http, Keys, is_protected};
+use safeconduct_issuer::{Discovery, Http, Keys};
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::cookie;
 use safeconduct_protocol::jose::Algorithm;
-use safeconduct_protocol::resource::ResourceUri;
-use safeconduct_protocol::scope::{self, Scope};
 use safeconduct_protocol::secret::Secret;
-use url::Url;
 
-use crate::attempt::Attempts;
-use crate::authentication::{ClientAuthentication, Credentials};
-use crate::client::{Client, Config, OPENID, Parts, Site};
-use crate::cookie::Cookies;
+use crate::client::{Client, Parts};
+use crate::config::{OPENID, PushedRequests, Settings, UserInfo};
 use crate::error::Error;
-use crate::grammar;
-use crate::key_ring::{KeyRing, read_secret_file, secret_variable};
-use crate::login_options::LoginOptions;
-use crate::proof::Nonces;
-use crate::pushed_request::PushedRequests;
-use crate::refresh::Refreshes;
-use crate::sessions::{Lifetimes, Places, Sessions};
+use crate::issuer::authentication::ClientAuthentication;
+use crate::session::key_ring::{KeyRing, secret_variable};
+use crate::session::sessions::{Places, Sessions};
+use crate::sign_in::attempt::Attempts;
+use crate::sign_in::login_options::LoginOptions;
 use crate::store::{MemoryStore, SessionStore};
-use crate::user_info::UserInfo;
+use crate::tokens::proof_key::Nonces;
+use crate::tokens::refreshes::Refreshes;
 
 /// How this library names itself to issuers and APIs.
 const USER_AGENT: &str = concat!("safeconduct-client/", env!("CARGO_PKG_VERSION"));
 /// How long a request to the issuer or the API may take.
 const HTTP_TIMEOUT: Duration = Duration::from_secs(10);
-const HOUR: u64 = 3600;
 
 /// What a client will be. Nothing is checked before [`ClientBuilder::build`], which names the first setting that is wrong.
 #[must_use]
 pub struct ClientBuilder {
-    issuer: String,
-    client_id: String,
-    base_url: Option<String>,
-    scopes: Vec<String>,
-    resource: Option<String>,
-    secret: Option<Secret>,
-    secret_file: Option<PathBuf>,
-    authentication: Option<ClientAuthentication>,
-    id_token_algorithm: Option<Algorithm>,
-    logout_token_typ_required: bool,
-    login: LoginOptions,
-    user_info: UserInfo,
-    pushed_requests: PushedRequests,
-    dpop: bool,
-    logout_at_server: bool,
+    settings: Settings,
     store: Option<Arc<dyn SessionStore>>,
     session_keys: Option<KeyRing>,
-    session_idle: Duration,
-    session_absolute: Duration,
-    cookie_name: Option<String>,
-    routes_path: String,
-    returns_to_origin: bool,
     clock: Clock,
     http_timeout: Duration,
 }
@@ -72,28 +46,9 @@ impl Client {
     )]
     pub fn new(issuer: impl Into<String>, client_id: impl Into<String>) -> ClientBuilder {
         ClientBuilder {
-            issuer: issuer.into(),
-            client_id: client_id.into(),
-            base_url: None,
-            scopes: Vec::new(),
-            resource: None,
-            secret: None,
-            secret_file: None,
-            authentication: None,
-            id_token_algorithm: None,
-            logout_token_typ_required: false,
-            login: LoginOptions::new(),
-            user_info: UserInfo::default(),
-            pushed_requests: PushedRequests::default(),
-            dpop: false,
-            logout_at_server: true,
+            settings: Settings::new(issuer.into(), client_id.into()),
             store: None,
             session_keys: None,
-            session_idle: Duration::from_secs(8 * HOUR),
-            session_absolute: Duration::from_secs(14 * 24 * HOUR),
-            cookie_name: None,
-            routes_path: "/auth".to_owned(),
-            returns_to_origin: false,
             clock: Clock::system(),
             http_timeout: HTTP_TIMEOUT,
         }
@@ -120,8 +75,8 @@ fn from_variables(read: &dyn Fn(&str) -> Option<String>) -> Result<ClientBuilder
         required("SAFECONDUCT_ISSUER")?,
         required("SAFECONDUCT_CLIENT_ID")?,
     );
-    builder.base_url = read("SAFECONDUCT_BASE_URL").filter(|value| !value.is_empty());
-    builder.secret = secret_variable("SAFECONDUCT_CLIENT_SECRET", read)?;
+    builder.settings.base_url = read("SAFECONDUCT_BASE_URL").filter(|value| !value.is_empty());
+    builder.settings.secret = secret_variable("SAFECONDUCT_CLIENT_SECRET", read)?;
     builder.session_keys = secret_variable("SAFECONDUCT_SESSION_KEY", read)?
         .map(|text| KeyRing::parse(&text))
         .transpose()?;
@@ -132,38 +87,38 @@ impl ClientBuilder {
     /// Where browsers reach this app, such as `https://notes.example.com`. Needed for signing in. The redirect_uri to register
     /// is this followed by `/auth/callback`.
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
-        self.base_url = Some(url.into());
+        self.settings.base_url = Some(url.into());
         self
     }
 
     /// What to ask for. With `openid` a sign-in tells who the person is (OpenID Connect); without it, it is for access alone. Name
     /// `offline_access` if tokens are to be renewed while the person is away.
     pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
-        self.scopes = scopes.into_iter().map(Into::into).collect();
+        self.settings.scopes = scopes.into_iter().map(Into::into).collect();
         self
     }
 
     /// The one API that tokens are for (RFC 8707). Tokens are sent to URLs under it and nowhere else.
     pub fn resource(mut self, uri: impl Into<String>) -> Self {
-        self.resource = Some(uri.into());
+        self.settings.resource = Some(uri.into());
         self
     }
 
     /// The client's secret.
     pub fn secret(mut self, secret: Secret) -> Self {
-        self.secret = Some(secret);
+        self.settings.secret = Some(secret);
         self
     }
 
     /// The file that holds the client's secret; read by [`ClientBuilder::build`].
     pub fn secret_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.secret_file = Some(path.into());
+        self.settings.secret_file = Some(path.into());
         self
     }
 
     /// How the client authenticates, where that is not `client_secret_basic` with a secret and `none` without.
     pub fn authentication(mut self, method: ClientAuthentication) -> Self {
-        self.authentication = Some(method);
+        self.settings.authentication = Some(method);
         self
     }
 
@@ -171,7 +126,7 @@ impl ClientBuilder {
     /// algorithm is taken, whatever else the issuer announces (OpenID Connect Core §3.1.3.7). Unless set it is RS256, the default of
     /// a registration, or the one algorithm of an issuer that has one.
     pub fn id_token_algorithm(mut self, registered: Algorithm) -> Self {
-        self.id_token_algorithm = Some(registered);
+        self.settings.id_token_algorithm = Some(registered);
         self
     }
 
@@ -179,14 +134,14 @@ impl ClientBuilder {
     /// drafts of Back-Channel Logout. Unless set, `events` and the absent `nonce` tell it from other tokens, as the specification
     /// has it (§2.4, §4.1); set it where the issuer names the type, and no other token can ever be taken for one.
     pub fn require_logout_token_typ(mut self, required: bool) -> Self {
-        self.logout_token_typ_required = required;
+        self.settings.logout_token_typ_required = required;
         self
     }
 
     /// Wishes for every sign-in: languages, how recent it must be, … [`BeginOptions::login`](crate::BeginOptions::login) has
     /// those for one.
     pub fn login(mut self, wishes: LoginOptions) -> Self {
-        self.login = wishes;
+        self.settings.login = wishes;
         self
     }
 
@@ -196,7 +151,7 @@ impl ClientBuilder {
     ///
     /// A session keeps up to 4 KiB of userinfo beyond what the ID Token says; of more, the standard claims.
     pub fn userinfo(mut self, asked: bool) -> Self {
-        self.user_info = match asked {
+        self.settings.user_info = match asked {
             true => UserInfo::Always,
             false => UserInfo::Never,
         };
@@ -205,21 +160,21 @@ impl ClientBuilder {
 
     /// Whether authorization requests are pushed to the issuer (RFC 9126): where it announces that, unless set.
     pub fn pushed_requests(mut self, when: PushedRequests) -> Self {
-        self.pushed_requests = when;
+        self.settings.pushed_requests = when;
         self
     }
 
     /// Whether tokens are bound to a key of their own session (DPoP, RFC 9449), so that nobody else can use them. An issuer that
     /// gives other tokens then is refused, and the API must ask for proofs. Sessions that began before go on as they are.
     pub fn dpop(mut self, bound: bool) -> Self {
-        self.dpop = bound;
+        self.settings.dpop = bound;
         self
     }
 
     /// Whether signing out of this app is signing out at the issuer too, where it can be told (`end_session_endpoint`); it is,
     /// unless set. [`Client::post_logout_redirect_uri`] is to be registered there.
     pub fn logout_at_server(mut self, too: bool) -> Self {
-        self.logout_at_server = too;
+        self.settings.logout_at_server = too;
         self
     }
 
@@ -238,8 +193,8 @@ impl ClientBuilder {
 
     /// How long a session lasts without a request (8 hours), and in all (14 days).
     pub fn session_lifetimes(mut self, idle: Duration, absolute: Duration) -> Self {
-        self.session_idle = idle;
-        self.session_absolute = absolute;
+        self.settings.session_idle = idle;
+        self.settings.session_absolute = absolute;
         self
     }
 
@@ -247,14 +202,14 @@ impl ClientBuilder {
     /// and the redirect URI, so that apps at one host, on two ports of localhost say, leave each other's alone. On https it is
     /// sent with the prefix `__Host-`.
     pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
-        self.cookie_name = Some(name.into());
+        self.settings.cookie_name = Some(name.into());
         self
     }
 
     /// The path under which the sign-in routes lie, `/auth` unless set. An app with several issuers gives each client its own,
     /// so that each has its own redirect_uri (RFC 9700 §4.4.2.2).
     pub fn routes_path(mut self, path: impl Into<String>) -> Self {
-        self.routes_path = path.into();
+        self.settings.routes_path = path.into();
         self
     }
 
@@ -262,7 +217,7 @@ impl ClientBuilder {
     /// redirect URI which is registered there. [`Client::layer`] takes the issuer's answer in front of the app's own page at `/`, so
     /// it must be around that page. For one client of an app: each issuer needs a redirect URI of its own.
     pub fn return_to_origin(mut self, yes: bool) -> Self {
-        self.returns_to_origin = yes;
+        self.settings.returns_to_origin = yes;
         self
     }
 
@@ -282,193 +237,41 @@ impl ClientBuilder {
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`](crate::ErrorKind), naming the setting.
-    pub fn build(mut self) -> Result<Client, Error> {
-        let issuer = configured("issuer", &self.issuer)?;
-        let site = self.site()?;
-        let cookies = Cookies {
-            secure: site
-                .as_ref()
-                .is_none_or(|site| site.origin.starts_with("https:")),
+    pub fn build(self) -> Result<Client, Error> {
+        let keys = match (self.session_keys, &self.store) {
+            (Some(keys), _) => keys,
+            (None, None) => KeyRing::generate(),
+            (None, Some(_)) => {
+                return Err(Error::configuration(
+                    "a session store needs `.session_keys(…)`: what its tokens are sealed with",
+                ));
+            }
         };
-        let (keys, context) = (self.keys()?, self.context(site.as_ref()));
-        let seal = Arc::new(keys.seal(&context));
-        let mark = cookie::mark(&context);
-        let cookie_name = self.cookie_name.take();
-        let session_cookie = cookie_name.unwrap_or_else(|| format!("sc-app-{mark}"));
-        let lifetimes = Lifetimes {
-            idle: seconds(self.session_idle)?,
-            absolute: seconds(self.session_absolute)?,
-        };
-        let store = self
-            .store
-            .take()
-            .unwrap_or_else(|| Arc::new(MemoryStore::new()));
+        let config = self.settings.check()?;
+        let seal = Arc::new(keys.seal(&config.context));
+        let index_context = format!("{}\n{}", config.issuer, config.client_id);
         let places = Places {
-            store,
+            store: self.store.unwrap_or_else(|| Arc::new(MemoryStore::new())),
             seal: seal.clone(),
-            index_keys: keys
-                .index_keys(&format!("{}\n{}", self.issuer, self.client_id))
-                .into(),
+            index_keys: keys.index_keys(&index_context).into(),
         };
-        let http = Http::new(USER_AGENT, self.http_timeout, issuer.is_loopback());
+        let http = Http::new(USER_AGENT, self.http_timeout, config.issuer.is_loopback());
         http.pool()?;
-        let clock = self.clock.clone();
-        let openid = self.scopes.iter().any(|scope| scope == OPENID);
-        let discovery = Discovery::new(issuer, openid, http, clock.clone());
+        let clock = self.clock;
+        let openid = config.scope.contains(OPENID);
+        let discovery = Discovery::new(config.issuer.clone(), openid, http, clock.clone());
         Ok(Client::assemble(Parts {
             keys: Keys::new(discovery.clone(), clock.clone(), |_| {}),
             discovery,
             nonces: Nonces::default(),
-            attempts: Attempts::new(seal.clone(), cookies, &mark),
+            attempts: Attempts::new(seal.clone(), config.cookies, &cookie::mark(&config.context)),
             seal,
-            sessions: Sessions::new(places, lifetimes, clock.clone()),
+            sessions: Sessions::new(places, config.lifetimes, clock.clone()),
             refreshes: Refreshes::new(clock.clone()),
-            config: self.config(site, cookies, session_cookie)?,
+            config,
             clock,
         }))
     }
-
-    fn config(
-        self,
-        site: Option<Site>,
-        cookies: Cookies,
-        session_cookie: String,
-    ) -> Result<Config, Error> {
-        if self.client_id.is_empty() || !grammar::is_vschar(&self.client_id) {
-            return Err(Error::configuration(
-                "client_id must be visible ASCII characters",
-            ));
-        }
-        if session_cookie.is_empty() || !session_cookie.bytes().all(is_name_byte) {
-            return Err(Error::configuration(
-                "cookie_name may hold letters, digits, - and _",
-            ));
-        }
-        let secret = match (self.secret, self.secret_file) {
-            (Some(_), Some(_)) => {
-                return Err(Error::configuration(
-                    "both a secret and a secret_file are configured",
-                ));
-            }
-            (None, Some(path)) => Some(read_secret_file(&path)?),
-            (secret, None) => secret,
-        };
-        if secret
-            .as_ref()
-            .is_some_and(|secret| secret.expose().is_empty())
-        {
-            return Err(Error::configuration("the client secret is empty"));
-        }
-        if secret
-            .as_ref()
-            .is_some_and(|secret| !grammar::is_vschar(secret.expose()))
-        {
-            return Err(Error::configuration(
-                "the client secret holds something that no secret has (RFC 6749 A.2): a byte order mark, a line break, or a letter outside ASCII",
-            ));
-        }
-        if let Some(bad) = self.scopes.iter().find(|name| !scope::is_name(name)) {
-            return Err(Error::configuration(format!(
-                "`{bad}` is not a scope; name them one by one"
-            )));
-        }
-        let resource = self.resource.map(checked_resource).transpose()?;
-        Ok(Config {
-            issuer: self.issuer,
-            client_id: self.client_id,
-            credentials: Credentials::new(self.authentication, secret)?,
-            scope: Scope::parse(&self.scopes.join(" "))
-                .ok_or_else(|| Error::configuration("more than 100 scopes"))?,
-            resource,
-            id_token_algorithm: self.id_token_algorithm,
-            logout_token_typ_required: self.logout_token_typ_required,
-            login: self.login,
-            user_info: self.user_info,
-            pushed_requests: self.pushed_requests,
-            dpop: self.dpop,
-            logout_at_server: self.logout_at_server,
-            site,
-            cookies,
-            session_cookie,
-            routes_path: self.routes_path,
-            #[cfg(feature = "axum")]
-            returns_to_origin: self.returns_to_origin,
-        })
-    }
-
-    fn site(&self) -> Result<Option<Site>, Error> {
-        let path = &self.routes_path;
-        if !path.starts_with('/')
-            || path.ends_with('/')
-            || !path.bytes().all(|b| b == b'/' || is_name_byte(b))
-        {
-            return Err(Error::configuration(
-                "routes_path must be like /auth: a leading slash, no trailing one, letters, digits, - and _",
-            ));
-        }
-        let Some(text) = &self.base_url else {
-            return Ok(None);
-        };
-        let base = configured("base_url", text)?;
-        let url = base.url();
-        if url.path() != "/" {
-            return Err(Error::configuration(format!(
-                "base_url `{text}` must have no path; use `.routes_path(…)` to move the routes"
-            )));
-        }
-        let origin = url.origin().ascii_serialization();
-        Ok(Some(Site {
-            redirect_uri: match self.returns_to_origin {
-                true => origin.clone(),
-                false => format!("{origin}{path}/callback"),
-            },
-            post_logout_redirect_uri: format!("{origin}{path}/logged-out"),
-            origin,
-        }))
-    }
-
-    fn keys(&mut self) -> Result<KeyRing, Error> {
-        match (self.session_keys.take(), &self.store) {
-            (Some(keys), _) => Ok(keys),
-            (None, None) => Ok(KeyRing::generate()),
-            (None, Some(_)) => Err(Error::configuration(
-                "a session store needs `.session_keys(…)`: what its tokens are sealed with",
-            )),
-        }
-    }
-
-    /// What nothing sealed for this client opens without: where and as whom people were asked to sign in.
-    fn context(&self, site: Option<&Site>) -> String {
-        let redirect_uri = site.map_or("", |site| site.redirect_uri.as_str());
-        format!("{}\n{}\n{redirect_uri}", self.issuer, self.client_id)
-    }
-}
-
-fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
-}
-
-/// Reads an address that the app configures; `name` is the setting, for the message.
-fn configured(name: &str, text: &str) -> Result<Address, Error> {
-    Address::identifier(text)
-        .map_err(|error| Error::configuration(format!("{name} `{text}` {error}")))
-}
-
-fn checked_resource(text: String) -> Result<String, Error> {
-    let protected = Url::parse(&text).is_ok_and(|url| is_protected(&url) || url.scheme() == "urn");
-    if ResourceUri::parse(&text).is_none() || !protected {
-        return Err(Error::configuration(format!(
-            "resource `{text}` must be an absolute https URI without fragment; http is for loopback only"
-        )));
-    }
-    Ok(text)
-}
-
-fn seconds(duration: Duration) -> Result<i64, Error> {
-    i64::try_from(duration.as_secs())
-        .ok()
-        .filter(|seconds| *seconds > 0)
-        .ok_or_else(|| Error::configuration("a session must last at least a second"))
 }
 
 #[cfg(test)]

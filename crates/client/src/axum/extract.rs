@@ -11,11 +11,11 @@ use serde_json::{Map, Value};
 use super::CSRF_FIELD;
 use super::page::escape;
 use super::visit::Visits;
-use crate::api::Api;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
-use crate::identity::Identity;
 use crate::session::Session;
+use crate::sign_in::identity::Identity;
+use crate::tokens::api::Api;
 
 /// What a nameless user is called.
 const NAMELESS: &str = "you";

@@ -16,11 +16,11 @@ use ::axum::routing::{get, post};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use safeconduct_protocol::speculation::{HEADERS, is_speculative};
 
-use crate::authorization_request::{Begin, BeginOptions};
 use crate::client::Client;
 use crate::error::Error;
+use crate::sign_in::authorization_request::{Begin, BeginOptions};
 
-pub use crate::api::Api;
+pub use crate::tokens::api::Api;
 pub use extract::{DisplayName, User};
 pub use visit::{SignInLayer, SignInService};
 

@@ -1,6 +1,6 @@
 //! Where sessions are kept. A store sees hashes, a number, a sealed text and a date: never a cookie, a token or a person.
 //!
-//! What is in the sealed text, and when it changes, is `sessions.rs`'s concern.
+//! What is in the sealed text, and when it changes, is `session/sessions.rs`'s concern.
 
 mod memory;
 #[cfg(feature = "sqlite")]

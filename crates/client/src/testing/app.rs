@@ -12,9 +12,9 @@ use tower_service::Service;
 use url::Url;
 
 use super::issuer::FakeIssuer;
-use crate::authorization_request::BeginOptions;
 use crate::builder::ClientBuilder;
 use crate::client::Client;
+use crate::sign_in::authorization_request::BeginOptions;
 
 /// The largest page read in a test: 16 MiB.
 const LARGEST_PAGE: usize = 16 * 1024 * 1024;

@@ -1,7 +1,7 @@
 //! Requests to the token endpoint (RFC 6749 §4.1.3, §4.4.2, §6), the revocation endpoint (RFC 7009 §2.1) and the endpoint for
 //! pushed authorization requests (RFC 9126 §2.1), as values.
 //!
-//! Reading the answer is `token_response.rs`'s concern.
+//! Reading the answer is `response.rs`'s concern.
 
 use http::{HeaderMap, HeaderValue, header};
 use safeconduct_issuer::{Answer, Http};
@@ -11,9 +11,9 @@ use safeconduct_protocol::secret::Secret;
 use safeconduct_protocol::time::Timestamp;
 use url::Url;
 
-use crate::authentication::Credentials;
 use crate::error::Error;
-use crate::proof::DPOP;
+use crate::issuer::authentication::Credentials;
+use crate::tokens::proof_key::DPOP;
 
 /// A `POST` of a form, ready to be sent. Has no `Debug`: it carries secrets.
 #[derive(Clone)]

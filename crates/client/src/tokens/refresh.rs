@@ -1,15 +1,13 @@
 //! Keeping a session's access token fresh: ahead of its end, once for everybody, in one process and across many.
 //!
-//! Inside the process one flight serves all waiting tasks. Across processes a lease on the record, taken by compare-and-swap
+//! Inside the process one refresh serves all waiting tasks. Across processes a lease on the record, taken by compare-and-swap
 //! before the request, keeps the others waiting. A lost answer is asked for again with the same refresh token: the server
 //! gives the same successor. A successor is stored before anything else of its answer is judged, new tokens before anyone uses
-//! them. When to renew is `record.rs`'s concern.
+//! them. When to renew is `stored.rs`'s concern.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use safeconduct_issuer::{Answer, GivenBy, SingleFlight};
-use safeconduct_protocol::clock::Clock;
+use safeconduct_issuer::{Answer, GivenBy};
 use safeconduct_protocol::encoding;
 use safeconduct_protocol::jose::KeySet;
 use safeconduct_protocol::random;
@@ -18,37 +16,26 @@ use safeconduct_protocol::time::Timestamp;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
-use crate::id_token::HeldIdentity;
-use crate::metadata::Metadata;
-use crate::record::{LEASE, Lease, Need, Record, Unwanted};
-use crate::sessions::Change;
+use crate::issuer::metadata::Metadata;
+use crate::session::record::{LEASE, Lease, Record};
+use crate::session::sessions::Change;
+use crate::sign_in::id_token::HeldIdentity;
 use crate::store::SessionKey;
-use crate::token_request::{Offer, TokenRequest};
-use crate::token_response::{Successor, Tokens};
+use crate::tokens::refreshes::Wanted;
+use crate::tokens::request::{Offer, TokenRequest};
+use crate::tokens::response::{Successor, Tokens};
+use crate::tokens::stored::{Need, Unwanted};
 
 /// How long to wait for another process to renew the tokens: longer than its lease.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The first and the longest pause between two looks at the record.
 const FIRST_LOOK: Duration = Duration::from_millis(50);
 const LONGEST_LOOK: Duration = Duration::from_millis(500);
-/// The longest pause between two refreshes of a session that fail, in seconds.
-pub(crate) const LONGEST_PAUSE: i64 = 32;
 /// An access token that lives shorter than this, in seconds, and cannot be renewed is of no use.
 const SHORTEST_LIFE: i64 = 10;
 /// How often new tokens are offered to a store that fails, and the pause between.
 const STORE_TRIES: u32 = 3;
 const STORE_PAUSE: Duration = Duration::from_millis(100);
-
-/// The refreshes of this process.
-pub(crate) struct Refreshes(SingleFlight<Wanted, Arc<Record>, Error>);
-
-/// What a flight is for: a session whose token ends, or whose token (by its hash) an API refused or the app wants replaced.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Wanted {
-    session: SessionKey,
-    refused: Option<[u8; 32]>,
-    replaced: Option<[u8; 32]>,
-}
 
 /// One refresh, from the look at the record to the tokens in the store.
 struct Refresh {
@@ -76,12 +63,6 @@ enum Look {
     Waiting,
 }
 
-impl Refreshes {
-    pub(crate) fn new(clock: Clock) -> Self {
-        Self(SingleFlight::new(clock, LONGEST_PAUSE))
-    }
-}
-
 impl Client {
     /// An access token of the session that is good now. One that is good for a little while is given at once, and renewed
     /// behind the scenes.
@@ -106,37 +87,34 @@ impl Client {
             refused,
             replaced,
         };
-        let takeoff = || {
+        let task = || {
             let refresh = Refresh {
                 client: self.clone(),
                 session: *session,
                 unwanted: unwanted.clone(),
                 holder: random::token(),
             };
-            async move { refresh.fly().await.map(Arc::new) }
+            async move { refresh.run().await }
         };
         match tokens.need(unwanted.as_ref(), self.now()) {
             Need::Nothing => Ok(tokens.access_token),
             Need::Soon if tokens.refresh_token.is_some() => {
-                self.refreshes().0.start(wanted, takeoff);
+                self.refreshes().0.start(wanted, task);
                 Ok(tokens.access_token)
             }
             Need::Soon => Ok(tokens.access_token),
-            Need::Now => {
-                let record = self.refreshes().0.join(wanted, takeoff).await?;
-                Ok(record.tokens.access_token.clone())
-            }
+            Need::Now => self.refreshes().0.join(wanted, task).await,
         }
     }
 }
 
 impl Refresh {
-    async fn fly(&self) -> Result<Record, Error> {
+    async fn run(&self) -> Result<Secret, Error> {
         let renewed = self.renewed().await;
         if let Err(error) = &renewed {
             tracing::warn!(%error, "tokens were not renewed");
         }
-        renewed
+        renewed.map(|record| record.tokens.access_token)
     }
 
     async fn renewed(&self) -> Result<Record, Error> {
@@ -239,7 +217,7 @@ impl Refresh {
 
     /// Asks for new tokens. If the connection broke off, the server may have answered: the same question gets the same answer. An
     /// answer that came is never asked for again, however odd it is, and after a time-out there is no second try at once: the next
-    /// flight makes it.
+    /// refresh makes it.
     async fn ask(
         &self,
         metadata: &Metadata,

@@ -10,41 +10,20 @@ use safeconduct_protocol::jose::{Algorithm, KeySet};
 use safeconduct_protocol::parameters::Parameters;
 use safeconduct_protocol::secret::Secret;
 
-use crate::attempt::{Attempt, CodeExchange};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::grammar;
-use crate::id_token::{Asked, HeldIdentity};
-use crate::identity::{Identity, worth_keeping};
-use crate::keys::Refused;
-use crate::metadata::Metadata;
-use crate::proof::HeldKey;
-use crate::token_request::{Offer, TokenRequest};
-use crate::token_response::{Tokens, printable};
+use crate::issuer::metadata::Metadata;
+use crate::issuer::refused::Refused;
+use crate::sign_in::attempt::{Attempt, CodeExchange};
+use crate::sign_in::id_token::{Asked, HeldIdentity};
+use crate::sign_in::identity::worth_keeping;
+use crate::sign_in::signed_in::SignedIn;
+use crate::tokens::request::{Offer, TokenRequest};
+use crate::tokens::response::{Tokens, printable};
 
 /// The longest query of a callback that is read, in bytes.
 const LONGEST_QUERY: usize = 8 * 1024;
-
-/// A sign-in that ended well. [`Client::start_session`] makes a session of it.
-pub struct SignedIn {
-    /// What the server gave. Its ID Token, where one was asked for, was judged.
-    pub tokens: Tokens,
-    /// The path to send the browser to.
-    pub return_to: String,
-    /// The `Set-Cookie` value that removes the attempt.
-    pub set_cookie: String,
-    pub(crate) identity: Option<HeldIdentity>,
-    pub(crate) proof_key: Option<HeldKey>,
-    issuer: String,
-}
-
-impl SignedIn {
-    /// Who signed in, if the scope `openid` was asked for.
-    pub fn identity(&self) -> Option<Identity> {
-        let held = self.identity.as_ref()?;
-        Some(Identity::of(held, &self.issuer))
-    }
-}
 
 impl Client {
     /// Ends a sign-in: checks the callback's query against the browser's cookies, redeems the code, and makes sure of who

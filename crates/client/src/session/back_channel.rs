@@ -15,9 +15,9 @@ use serde_json::Value;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::grammar;
-use crate::id_token::session;
-use crate::keys::Refused;
-use crate::sessions::Ended;
+use crate::issuer::refused::Refused;
+use crate::session::sessions::Ended;
+use crate::sign_in::id_token::session;
 
 /// How long ago a logout token may have been issued, in seconds. As long its `jti` is remembered, in the session store: so a
 /// token counts once in all processes that share the store.

@@ -6,26 +6,13 @@ use safeconduct_issuer::{Answer, is_busy};
 use serde::Deserialize;
 
 use crate::client::Client;
+use crate::config::PushedRequests;
 use crate::error::{Error, ErrorKind};
 use crate::grammar;
-use crate::metadata::Metadata;
-use crate::proof::HeldKey;
-use crate::token_request::TokenRequest;
-use crate::token_response::Refused;
-
-/// Whether authorization requests are pushed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum PushedRequests {
-    /// Never. An issuer that requires it cannot be signed in at.
-    Never,
-    /// If the issuer's metadata names the endpoint. While that endpoint is out of order, requests go the plain way, unless the
-    /// issuer requires pushing; what it refuses is refused.
-    #[default]
-    WhenAdvertised,
-    /// Always. Without the endpoint, or while it is out of order, nobody signs in.
-    Always,
-}
+use crate::issuer::metadata::Metadata;
+use crate::tokens::proof_key::HeldKey;
+use crate::tokens::request::TokenRequest;
+use crate::tokens::response::Refused;
 
 /// RFC 9126 §2.2. `expires_in` is not looked at: the browser leaves at once.
 #[derive(Deserialize)]

@@ -1,27 +1,56 @@
 //! Judging a token with the issuer's keys, newer ones where it names a key that is not known (OpenID Connect Core §10.1.1).
 //!
-//! Fetching and keeping the keys is `safeconduct_issuer`'s concern; what a token must say beside its signature, `id_token.rs`'s and
-//! `back_channel.rs`'s.
+//! Fetching and keeping the keys is `safeconduct_issuer`'s concern; what a token must say beside its signature, `sign_in/id_token.rs`'s
+//! and `session/back_channel.rs`'s.
 
 use safeconduct_issuer::GivenBy;
 use safeconduct_protocol::jose::{
     Algorithm, JoseError, KeySet, unverified_header, unverified_issuer,
 };
+use safeconduct_protocol::secret::Secret;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
-use crate::metadata::Metadata;
-
-/// Why a token of the issuer's is not believed.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
-    /// It is none of the issuer's for this client, or not valid now.
-    Token(JoseError),
-    /// It does not say what it must.
-    Claim(&'static str),
-}
+use crate::issuer::metadata::Metadata;
+use crate::issuer::refused::Refused;
+use crate::sign_in::id_token::IdTokenRules;
 
 impl Client {
+    /// What the ID Token that came with `access_token` is held to.
+    pub(crate) fn id_token_rules<'a>(
+        &'a self,
+        algorithm: Algorithm,
+        access_token: &'a Secret,
+    ) -> IdTokenRules<'a> {
+        IdTokenRules {
+            issuer: self.issuer(),
+            client_id: self.client_id(),
+            algorithm,
+            access_token,
+        }
+    }
+
+    /// What the issuer signs this client's ID Tokens and logout tokens with: the one algorithm that the client is registered with
+    /// (OpenID Connect Core §3.1.3.7 item 7), RS256 where the app names none. That is the default of a registration; an issuer
+    /// that has one algorithm, and it is another, registers nobody with RS256.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] if the issuer announces others alone.
+    pub(crate) fn id_token_algorithm(&self, metadata: &Metadata) -> Result<Algorithm, Error> {
+        let announced = metadata.id_token_algorithms.as_deref();
+        let registered = match (self.config().id_token_algorithm, announced) {
+            (Some(named), _) => named,
+            (None, Some([only])) => *only,
+            (None, _) => Algorithm::Rs256,
+        };
+        match announced {
+            Some(list) if !list.contains(&registered) => Err(Error::configuration(format!(
+                "the issuer does not sign ID Tokens with {registered}; name what this client is registered with (id_token_signed_response_alg): `.id_token_algorithm(…)`"
+            ))),
+            _ => Ok(registered),
+        }
+    }
+
     /// Judges `token` with the issuer's keys; with newer ones, if it names one that is not among them.
     ///
     /// # Errors
@@ -66,33 +95,5 @@ fn kind_of(given_by: GivenBy) -> ErrorKind {
     match given_by {
         GivenBy::Issuer => ErrorKind::IdToken,
         GivenBy::Anyone => ErrorKind::LogoutToken,
-    }
-}
-
-impl Refused {
-    /// This refusal as an error of `kind`, of a client that is registered with `algorithm`.
-    pub(crate) fn of(self, kind: ErrorKind, algorithm: Algorithm) -> Error {
-        let detail = match self {
-            Self::Token(JoseError::Algorithm) => format!(
-                "{self}: this client takes {algorithm} alone; if it is registered with another one (id_token_signed_response_alg), build it with `.id_token_algorithm(…)`"
-            ),
-            _ => self.to_string(),
-        };
-        Error::new(kind, detail)
-    }
-}
-
-impl From<JoseError> for Refused {
-    fn from(error: JoseError) -> Self {
-        Self::Token(error)
-    }
-}
-
-impl std::fmt::Display for Refused {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Token(error) => write!(f, "{error} ({})", error.name()),
-            Self::Claim(why) => f.write_str(why),
-        }
     }
 }

@@ -11,10 +11,10 @@ use safeconduct_protocol::time::Timestamp;
 
 use crate::client::Client;
 use crate::error::Error;
-use crate::proof::HeldKey;
-use crate::record::{HeldTokens, Need, Unwanted};
-use crate::refresh::LONGEST_PAUSE;
-use crate::token_request::{Offer, TokenRequest};
+use crate::tokens::proof_key::HeldKey;
+use crate::tokens::refreshes::LONGEST_PAUSE;
+use crate::tokens::request::{Offer, TokenRequest};
+use crate::tokens::stored::{HeldTokens, Need, Unwanted};
 
 /// A source of access tokens for this app. Cheap to clone; all clones share one token.
 #[derive(Clone)]

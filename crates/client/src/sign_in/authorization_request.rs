@@ -1,16 +1,16 @@
 //! The beginning of a sign-in: what the issuer is asked for (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1), and the cookie
 //! that binds the answer to this browser.
 //!
-//! Everything but [`Client::begin`] is pure. Pushing the request is `pushed_request.rs`'s concern, the answer `sign_in.rs`'s.
+//! Everything but [`Client::begin`] is pure. Pushing the request is `pushed_request.rs`'s concern, the answer `authorization_response.rs`'s.
 
 use url::Url;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
-use crate::login_options::LoginOptions;
-use crate::metadata::Metadata;
-use crate::proof::HeldKey;
-use crate::return_to::ReturnTo;
+use crate::issuer::metadata::Metadata;
+use crate::sign_in::login_options::LoginOptions;
+use crate::sign_in::return_to::ReturnTo;
+use crate::tokens::proof_key::HeldKey;
 
 /// How a sign-in begins.
 #[derive(Clone, Debug, Default)]

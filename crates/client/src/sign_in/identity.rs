@@ -6,7 +6,7 @@ use safeconduct_protocol::encoding;
 use safeconduct_protocol::time::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::id_token::HeldIdentity;
+use crate::sign_in::id_token::HeldIdentity;
 
 /// What only an ID Token says: of the token itself, and of the sign-in. Userinfo has no word in it.
 const OF_THE_TOKEN: [&str; 14] = [

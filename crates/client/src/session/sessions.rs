@@ -1,7 +1,7 @@
 //! This app's sessions: found by a random cookie, kept as sealed records, changed one at a time, ended alone or all of one
 //! person's.
 //!
-//! Where they are kept is the store's concern; what renewing tokens means, `refresh.rs`'s.
+//! Where they are kept is the store's concern; what renewing tokens means, `tokens/refresh.rs`'s.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -13,8 +13,8 @@ use safeconduct_protocol::secret::Secret;
 use safeconduct_protocol::time::Timestamp;
 
 use crate::error::{Error, ErrorKind};
-use crate::record::Record;
-use crate::sign_in::SignedIn;
+use crate::session::record::Record;
+use crate::sign_in::signed_in::SignedIn;
 use crate::store::{Logout, SessionKey, SessionRow, SessionStore, StoreError};
 
 /// How often a change is tried while others change the same session.

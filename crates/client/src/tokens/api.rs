@@ -15,12 +15,13 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::client::Client;
-use crate::client_credentials::ClientCredentials;
 use crate::error::{Error, ErrorKind};
 use crate::grammar;
-use crate::proof::{DPOP, HeldKey, wants_nonce};
 use crate::session::Session;
-use crate::token_response::printable;
+use crate::tokens::client_credentials::ClientCredentials;
+use crate::tokens::proof::wants_nonce;
+use crate::tokens::proof_key::{DPOP, HeldKey};
+use crate::tokens::response::printable;
 
 /// The longest answer read from an API: 10 MiB.
 const LARGEST_ANSWER: usize = 10 * 1024 * 1024;

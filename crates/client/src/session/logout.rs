@@ -11,9 +11,9 @@ use url::Url;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
-use crate::id_token::HeldIdentity;
-use crate::return_to::ReturnTo;
 use crate::session::Session;
+use crate::sign_in::id_token::HeldIdentity;
+use crate::sign_in::return_to::ReturnTo;
 
 /// How long a person may take to sign out at the issuer, in seconds.
 const LOGOUT_LIFETIME: i64 = 600;

@@ -1,7 +1,7 @@
 //! What an ID Token must say before anybody is signed in with it (OpenID Connect Core §3.1.3.7), and again when tokens are
 //! refreshed (§12.2). Pure.
 //!
-//! Whose keys verify it is `keys.rs`'s concern; what an app reads from it, `identity.rs`'s.
+//! Whose keys verify it is `issuer/judge.rs`'s concern; what an app reads from it, `identity.rs`'s.
 
 use safeconduct_protocol::encoding;
 use safeconduct_protocol::id_token::{ID_TOKEN_TYP, at_hash};
@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::grammar;
-use crate::keys::Refused;
-use crate::record::exposed;
+use crate::issuer::refused::Refused;
+use crate::tokens::stored::exposed;
 
 /// How long ago an ID Token that answers us may have been issued, in seconds.
 const OLDEST: i64 = 600;

@@ -6,26 +6,15 @@ use safeconduct_issuer::{Answer, is_busy};
 use serde_json::{Map, Value};
 
 use crate::client::Client;
+use crate::config::UserInfo;
 use crate::error::{Error, ErrorKind};
-use crate::metadata::Metadata;
-use crate::proof::{HeldKey, wants_nonce};
-use crate::token_response::Tokens;
+use crate::issuer::metadata::Metadata;
+use crate::tokens::proof::wants_nonce;
+use crate::tokens::proof_key::HeldKey;
+use crate::tokens::response::Tokens;
 
 /// The scopes whose claims userinfo tells (§5.4).
 const TELLING: [&str; 4] = ["profile", "email", "phone", "address"];
-
-/// Whether userinfo is asked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum UserInfo {
-    /// If the scopes promise something and the issuer has an endpoint. An endpoint that gives no answer costs the claims, not
-    /// the sign-in: with a `resource`, an issuer may give a token that is good at that API alone.
-    #[default]
-    WhereUseful,
-    /// Always; without an answer there is no sign-in.
-    Always,
-    /// Never.
-    Never,
-}
 
 impl Client {
     /// What the issuer says of the person `sub`, whose tokens these are.

@@ -14,10 +14,10 @@ use safeconduct_protocol::secret::Secret;
 use safeconduct_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::cookie::Cookies;
 use crate::error::{Error, ErrorKind};
-use crate::proof::HeldKey;
-use crate::return_to::ReturnTo;
+use crate::session::cookie::Cookies;
+use crate::sign_in::return_to::ReturnTo;
+use crate::tokens::proof_key::HeldKey;
 
 /// How long a person may take to sign in, in seconds.
 pub(crate) const ATTEMPT_LIFETIME: i64 = 600;
@@ -258,7 +258,7 @@ pub struct CodeExchange {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key_ring::KeyRing;
+    use crate::session::key_ring::KeyRing;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 

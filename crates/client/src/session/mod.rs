@@ -1,5 +1,12 @@
 //! One person's session in this app, for handlers that do not use the axum extractors, and below them.
 
+pub(crate) mod back_channel;
+pub(crate) mod cookie;
+pub(crate) mod key_ring;
+pub(crate) mod logout;
+pub(crate) mod record;
+pub(crate) mod sessions;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,13 +18,14 @@ use serde::de::DeserializeOwned;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
-use crate::id_token::HeldIdentity;
-use crate::identity::Identity;
-use crate::proof::HeldKey;
-use crate::record::{Record, Unwanted};
-use crate::sessions::{Change, key_of};
-use crate::sign_in::SignedIn;
+use crate::session::record::Record;
+use crate::session::sessions::{Change, key_of};
+use crate::sign_in::id_token::HeldIdentity;
+use crate::sign_in::identity::Identity;
+use crate::sign_in::signed_in::SignedIn;
 use crate::store::SessionKey;
+use crate::tokens::proof_key::HeldKey;
+use crate::tokens::stored::Unwanted;
 
 /// The longest name a session carries, in characters.
 const LONGEST_NAME: usize = 200;

@@ -1,0 +1,42 @@
+//! Why a token of the issuer's is not believed, whatever it is: an ID Token or a logout token.
+
+use safeconduct_protocol::jose::{Algorithm, JoseError};
+
+use crate::error::{Error, ErrorKind};
+
+/// Why a token of the issuer's is not believed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// It is none of the issuer's for this client, or not valid now.
+    Token(JoseError),
+    /// It does not say what it must.
+    Claim(&'static str),
+}
+
+impl Refused {
+    /// This refusal as an error of `kind`, of a client that is registered with `algorithm`.
+    pub(crate) fn of(self, kind: ErrorKind, algorithm: Algorithm) -> Error {
+        let detail = match self {
+            Self::Token(JoseError::Algorithm) => format!(
+                "{self}: this client takes {algorithm} alone; if it is registered with another one (id_token_signed_response_alg), build it with `.id_token_algorithm(…)`"
+            ),
+            _ => self.to_string(),
+        };
+        Error::new(kind, detail)
+    }
+}
+
+impl From<JoseError> for Refused {
+    fn from(error: JoseError) -> Self {
+        Self::Token(error)
+    }
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Token(error) => write!(f, "{error} ({})", error.name()),
+            Self::Claim(why) => f.write_str(why),
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! A sign-in that ended well, as a value.
+
+use crate::sign_in::id_token::HeldIdentity;
+use crate::sign_in::identity::Identity;
+use crate::tokens::proof_key::HeldKey;
+use crate::tokens::response::Tokens;
+
+/// A sign-in that ended well. [`Client::start_session`] makes a session of it.
+pub struct SignedIn {
+    /// What the server gave. Its ID Token, where one was asked for, was judged.
+    pub tokens: Tokens,
+    /// The path to send the browser to.
+    pub return_to: String,
+    /// The `Set-Cookie` value that removes the attempt.
+    pub set_cookie: String,
+    pub(crate) identity: Option<HeldIdentity>,
+    pub(crate) proof_key: Option<HeldKey>,
+    pub(crate) issuer: String,
+}
+
+impl SignedIn {
+    /// Who signed in, if the scope `openid` was asked for.
+    pub fn identity(&self) -> Option<Identity> {
+        let held = self.identity.as_ref()?;
+        Some(Identity::of(held, &self.issuer))
+    }
+}

@@ -1,0 +1,62 @@
+//! Sending requests to the issuer's endpoints: proven where tokens are bound to a key, and read where tokens come back.
+
+use http::Method;
+use safeconduct_issuer::Answer;
+use safeconduct_protocol::scope::Scope;
+
+use crate::client::Client;
+use crate::error::Error;
+use crate::tokens::proof::wants_nonce;
+use crate::tokens::proof_key::HeldKey;
+use crate::tokens::request::{Asker, TokenRequest};
+use crate::tokens::response::Tokens;
+
+impl Client {
+    /// Who asks, and for which API.
+    pub(crate) fn asker(&self) -> Asker<'_> {
+        Asker {
+            issuer: self.issuer(),
+            client_id: self.client_id(),
+            credentials: &self.config().credentials,
+            resource: self.resource(),
+        }
+    }
+
+    /// Sends the token request that `build` makes, with a proof of `key` where tokens are bound to one, and reads the answer.
+    /// Life is counted from before the question, never from after the answer.
+    pub(crate) async fn ask(
+        &self,
+        key: Option<&HeldKey>,
+        build: impl Fn() -> Result<TokenRequest, Error>,
+        asked: &Scope,
+    ) -> Result<Tokens, Error> {
+        let now = self.now();
+        let answer = self.send_proven(key, build).await?;
+        Tokens::read(&answer, asked, now)?.bound_as_asked(key.is_some())
+    }
+
+    /// Sends what `build` makes to an endpoint of the issuer, proving `key`; once more if the server wants a nonce in the
+    /// proof. It is built anew then: a client assertion counts once.
+    pub(crate) async fn send_proven(
+        &self,
+        key: Option<&HeldKey>,
+        build: impl Fn() -> Result<TokenRequest, Error>,
+    ) -> Result<Answer, Error> {
+        let Some(key) = key else {
+            return build()?.send(self.http()).await;
+        };
+        let send = async || {
+            let request = build()?;
+            let proof = self.prove(key, &Method::POST, request.url(), None)?;
+            let request = request.with_proof(proof);
+            let answer = request.send(self.http()).await?;
+            self.nonces().learn(request.url(), &answer.headers);
+            Ok::<_, Error>(answer)
+        };
+        let answer = send().await?;
+        if wants_nonce(&answer) {
+            return send().await;
+        }
+        Ok(answer)
+    }
+}
