@@ -18,7 +18,7 @@ mod scenario;
 mod sign_in;
 mod statistics;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -57,9 +57,6 @@ struct Arguments {
     /// Drive Safeconduct on PostgreSQL too, on a server of its own (Debian: postgresql)
     #[arg(long)]
     postgresql: bool,
-    /// The `safeconduct` to start; without it, the one of this workspace, built now
-    #[arg(long, value_name = "FILE")]
-    server: Option<PathBuf>,
     /// Be the bare server instead
     #[arg(long, hide = true)]
     serve_floor: bool,
@@ -90,7 +87,7 @@ struct Entrant {
 }
 
 async fn measure(arguments: &Arguments) -> Result<Report> {
-    let serving = |memory| Serve::new(arguments.server.clone(), &arguments.log, memory);
+    let serving = |memory| Serve::new(&arguments.log, memory);
     let serve = serving(Memory::Sqlite)?;
     let mut report = Report::new(std::env::args().skip(1));
     eprintln!("limits");

@@ -11,7 +11,7 @@ import Provider from 'oidc-provider';
 
 const { PORT, APP, API, SECRET } = process.env;
 const ISSUER = `http://localhost:${PORT}`;
-const USER = { sub: 'ada-of-another-house', username: 'ada', password: 'correct horse battery staple', name: 'Ada Lovelace' };
+const USER = { sub: 'ada-of-another-server', username: 'ada', password: 'correct horse battery staple', name: 'Ada Lovelace' };
 
 const key = (alg, type, options) => ({
   ...generateKeyPairSync(type, options).privateKey.export({ format: 'jwk' }),

@@ -7,9 +7,8 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
-use safeconduct_interop::{
-    Browser, Process, SECRET, SECRET_FILE, Safeconduct, folder_of, free_ports,
-};
+use safeconduct_interop::{SECRET, SECRET_FILE, Safeconduct, browser, folder_of, start};
+use safeconduct_testing_program::{Process, free_ports};
 use serde_json::Value;
 use tempfile::TempDir;
 use url::Url;
@@ -27,7 +26,7 @@ struct Site {
 
 impl Site {
     async fn start() -> Result<Self> {
-        let [port, api_port] = free_ports()?;
+        let [port, api_port] = free_ports();
         let base = format!("http://127.0.0.1:{port}");
         let api = format!("http://127.0.0.1:{api_port}");
         let server = Safeconduct::start(&format!(
@@ -50,14 +49,13 @@ impl Site {
             post_logout_redirect_uris = ["{base}/signed-out.html"]
             backchannel_logout_uri = "{base}/gate?logout=backchannel"
             "#
-        ))
-        .await?;
+        ))?;
         let folder = tempfile::tempdir()?;
         open(folder.path())?;
         for part in ["site", "api"] {
             publish(&folder_of("apache").join(part), &folder.path().join(part))?;
         }
-        let mut process = Process::start(
+        let process = start(
             "apache",
             // One process, which does not leave the terminal.
             Command::new("/usr/sbin/apache2")
@@ -72,8 +70,8 @@ impl Site {
                 .env("ISSUER", server.issuer())
                 .env("CLIENT_SECRET", SECRET),
             server.folder(),
+            &format!("127.0.0.1:{port}"),
         )?;
-        process.answers(&base).await?;
         Ok(Self {
             server,
             base,
@@ -97,7 +95,7 @@ impl Site {
 #[tokio::test]
 async fn a_gate_of_apache_signs_in_refreshes_and_logs_out_with_apache() -> Result<()> {
     let site = Site::start().await?;
-    let browser = Browser::new()?;
+    let browser = browser()?;
     let page = browser.visit(&site.url("/")).await?;
     assert!(page.body.contains("Open to everybody"), "{page}");
 
@@ -142,7 +140,7 @@ async fn a_gate_of_apache_signs_in_refreshes_and_logs_out_with_apache() -> Resul
 #[tokio::test]
 async fn a_gate_of_apache_hears_that_a_session_ended_at_safeconduct_with_apache() -> Result<()> {
     let site = Site::start().await?;
-    let [browser, other] = [Browser::new()?, Browser::new()?];
+    let [browser, other] = [browser()?, browser()?];
     for somebody in [&browser, &other] {
         let page = somebody.sign_in(&site.url("/staff/")).await?;
         assert_eq!(page.status, 200, "{page}");
@@ -161,7 +159,7 @@ async fn a_gate_of_apache_hears_that_a_session_ended_at_safeconduct_with_apache(
 #[tokio::test]
 async fn an_api_of_apache_asks_about_every_token_with_apache() -> Result<()> {
     let site = Site::start().await?;
-    let browser = Browser::new()?;
+    let browser = browser()?;
     let page = browser.visit(&format!("{}/notes/", site.api)).await?;
     assert_eq!(page.status, 401, "{page}");
 
@@ -170,7 +168,7 @@ async fn an_api_of_apache_asks_about_every_token_with_apache() -> Result<()> {
     assert_eq!((page.url.as_str(), page.status), (&*notes, 200), "{page}");
     assert!(page.body.contains(", shown to apache."), "{page}");
 
-    site.server.command(&["user", "lock", "ada"]).await?;
+    site.server.command(&["user", "lock", "ada"])?;
     let page = browser.visit(&notes).await?;
     assert_eq!((page.url.as_str(), page.status), (&*notes, 401), "{page}");
     Ok(())

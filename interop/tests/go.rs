@@ -1,14 +1,11 @@
 //! coreos/go-oidc and golang.org/x/oauth2 sign people in with Safeconduct: the app is `interop/go`.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
-use reqwest::Method;
-use safeconduct_interop::{
-    Browser, Form, Page, Process, SECRET_FILE, Safeconduct, folder_of, free_ports, once,
-    target_directory,
-};
+use safeconduct_interop::{SECRET_FILE, Safeconduct, browser, build_go, start};
+use safeconduct_testing_browser::{Browser, Form, Page};
+use safeconduct_testing_program::{Process, free_ports};
 use serde_json::{Value, json};
 
 /// The app, signed in with a Safeconduct of its own.
@@ -21,8 +18,8 @@ struct App {
 
 impl App {
     async fn start() -> Result<Self> {
-        let program = build().await?;
-        let [port] = free_ports()?;
+        let program = build_go("go", ".").await?;
+        let [port] = free_ports();
         let listen = format!("127.0.0.1:{port}");
         let base = format!("http://{listen}");
         let server = Safeconduct::start(&format!(
@@ -35,17 +32,16 @@ impl App {
             post_logout_redirect_uris = ["{base}/logged-out"]
             backchannel_logout_uri = "{base}/backchannel"
             "#
-        ))
-        .await?;
-        let mut process = Process::start(
+        ))?;
+        let process = start(
             "go",
             Command::new(program)
                 .args(["-issuer", server.issuer(), "-listen", &listen])
                 .args(["-client-id", "go", "-client-secret-file", SECRET_FILE])
                 .current_dir(server.folder()),
             server.folder(),
+            &listen,
         )?;
-        process.answers(&base).await?;
         Ok(Self {
             server,
             base,
@@ -59,13 +55,7 @@ impl App {
 
     /// Presses a button of the app's: a form with `fields` and this target.
     async fn press(&self, browser: &Browser, path: &str, fields: &[(&str, &str)]) -> Result<Page> {
-        let action = self.url(path).parse()?;
-        let form = Form {
-            method: Method::POST,
-            page: self.url("/me").parse()?,
-            action,
-            fields: Vec::new(),
-        };
+        let form = Form::post(self.url(path).parse()?, self.url("/me").parse()?);
         let filled = fields
             .iter()
             .fold(form, |form, (name, value)| form.with(name, value));
@@ -76,7 +66,7 @@ impl App {
 #[tokio::test]
 async fn a_go_app_signs_in_calls_refreshes_and_logs_out_with_go() -> Result<()> {
     let app = App::start().await?;
-    let browser = Browser::new()?;
+    let browser = browser()?;
 
     let page = browser.sign_in(&app.url("/login")).await?;
     assert_eq!((page.status, page.url.path()), (200, "/me"), "{page}");
@@ -117,7 +107,7 @@ async fn a_go_app_signs_in_calls_refreshes_and_logs_out_with_go() -> Result<()> 
 #[tokio::test]
 async fn a_go_app_hears_that_a_session_ended_at_safeconduct_with_go() -> Result<()> {
     let app = App::start().await?;
-    let [browser, other] = [Browser::new()?, Browser::new()?];
+    let [browser, other] = [browser()?, browser()?];
     for somebody in [&browser, &other] {
         let page = somebody.sign_in(&app.url("/login")).await?;
         assert_eq!(page.status, 200, "{page}");
@@ -135,21 +125,4 @@ async fn a_go_app_hears_that_a_session_ended_at_safeconduct_with_go() -> Result<
     let page = other.visit(&app.url("/me")).await?;
     assert_eq!(page.status, 200, "the other browser stays: {page}");
     Ok(())
-}
-
-/// Builds the app from what its lock file names.
-async fn build() -> Result<PathBuf> {
-    let folder = target_directory()?.join("interop/go");
-    let program = folder.join("app");
-    once("go build", async || {
-        let mut command = Command::new("go");
-        command
-            .args(["build", "-mod=readonly", "-trimpath", "-o"])
-            .arg(&program)
-            .arg(".")
-            .current_dir(folder_of("go"));
-        Process::run("build", &mut command, &folder).await
-    })
-    .await?;
-    Ok(program)
 }

@@ -22,7 +22,8 @@ use huskarl_resource_server::core::jwk::JwksSource;
 use huskarl_resource_server::validator::rfc9068::Rfc9068Validator;
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
-use safeconduct_interop::{Browser, SECRET, SECRET_FILE, Safeconduct};
+use safeconduct_interop::{SECRET, SECRET_FILE, Safeconduct, browser};
+use safeconduct_testing_browser::Browser;
 
 /// Where the test is the app: the browser stops there.
 const APP: &str = "http://localhost:9";
@@ -54,7 +55,7 @@ impl App {
             http,
             metadata,
             grant,
-            browser: Browser::new()?.stopping_at(APP),
+            browser: browser()?.stopping_at(APP),
         })
     }
 
@@ -107,8 +108,7 @@ async fn start() -> Result<(Safeconduct, ReqwestClient, AuthorizationServerMetad
         require_pushed_authorization_requests = true
         dpop_bound_access_tokens = true
         "#
-    ))
-    .await?;
+    ))?;
     let http = ReqwestClient::builder().build().await?;
     let metadata = AuthorizationServerMetadata::fetch()
         .http_client(&http)

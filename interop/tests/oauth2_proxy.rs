@@ -1,18 +1,19 @@
 //! oauth2-proxy stands before a site and signs people in with Safeconduct: it keeps its session in a cookie, so requests at the
 //! same time renew with the same refresh token. What it is made of is in `interop/oauth2-proxy`.
 
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use safeconduct_interop::{
-    Browser, Page, Process, SECRET_FILE, Safeconduct, folder_of, free_ports, once, target_directory,
-};
+use safeconduct_interop::{SECRET_FILE, Safeconduct, browser, build_go, start};
+use safeconduct_testing_browser::{Browser, Page};
+use safeconduct_testing_program::{Process, free_ports};
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+/// What is built.
+const PACKAGE: &str = "github.com/oauth2-proxy/oauth2-proxy/v7";
 /// How many requests a page of the site sends at the same time.
 const AT_ONCE: usize = 8;
 /// How often the proxy has to renew before the test believes it.
@@ -30,8 +31,8 @@ struct Proxy {
 
 impl Proxy {
     async fn start() -> Result<Self> {
-        let program = build().await?;
-        let [port] = free_ports()?;
+        let program = build_go("oauth2-proxy", PACKAGE).await?;
+        let [port] = free_ports();
         let listen = format!("127.0.0.1:{port}");
         let base = format!("http://{listen}");
         let server = Safeconduct::start(&format!(
@@ -42,9 +43,8 @@ impl Proxy {
             redirect_uris = ["{base}/oauth2/callback"]
             scopes = ["openid", "profile", "email", "offline_access"]
             "#
-        ))
-        .await?;
-        let mut process = Process::start(
+        ))?;
+        let process = start(
             "oauth2-proxy",
             Command::new(program)
                 .args(["--provider=oidc", "--client-id=oauth2-proxy"])
@@ -63,8 +63,8 @@ impl Proxy {
                 .args(["--cookie-refresh=1s"])
                 .current_dir(server.folder()),
             server.folder(),
+            &listen,
         )?;
-        process.answers(&format!("{base}/ping")).await?;
         Ok(Self {
             _process: process,
             _server: server,
@@ -90,7 +90,7 @@ impl Proxy {
 #[tokio::test]
 async fn oauth2_proxy_signs_in_and_renews_at_the_same_time_with_go() -> Result<()> {
     let proxy = Proxy::start().await?;
-    let browser = Browser::new()?;
+    let browser = browser()?;
     let page = browser.sign_in(&proxy.url("/")).await?;
     assert_eq!((page.status, page.url.path()), (200, "/"), "{page}");
 
@@ -116,21 +116,4 @@ async fn oauth2_proxy_signs_in_and_renews_at_the_same_time_with_go() -> Result<(
     let page = browser.visit(&proxy.url("/oauth2/userinfo")).await?;
     assert_eq!(page.status, 401, "{page}");
     Ok(())
-}
-
-/// Builds the proxy from what its lock file names.
-async fn build() -> Result<PathBuf> {
-    let folder = target_directory()?.join("interop/oauth2-proxy");
-    let program = folder.join("oauth2-proxy");
-    once("go build, of oauth2-proxy", async || {
-        let mut command = Command::new("go");
-        command
-            .args(["build", "-mod=readonly", "-trimpath", "-o"])
-            .arg(&program)
-            .arg("github.com/oauth2-proxy/oauth2-proxy/v7")
-            .current_dir(folder_of("oauth2-proxy"));
-        Process::run("build", &mut command, &folder).await
-    })
-    .await?;
-    Ok(program)
 }

@@ -2,8 +2,7 @@
 //! is `interop/oidc-client-ts`. It is at 127.0.0.1 and the server at `localhost`: two sites to a browser.
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -11,14 +10,14 @@ use axum::Router;
 use axum::response::Html;
 use axum::routing::get;
 use http::header::CONTENT_TYPE;
-use safeconduct_interop::{
-    PASSWORD, Process, Safeconduct, USERNAME, folder_of, once, target_directory,
-};
+use safeconduct_interop::{PASSWORD, Safeconduct, USERNAME, install_npm};
 use safeconduct_testing_browser::in_browser;
 use serde_json::{Value, json};
 use thirtyfour::prelude::*;
 use tokio::net::TcpListener;
 
+/// The library, as a browser loads it.
+const LIBRARY: &str = "node_modules/oidc-client-ts/dist/browser/oidc-client-ts.min.js";
 /// How long a page may take; the machine may have much else to do.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -31,7 +30,7 @@ struct App {
 impl App {
     /// With its tokens bound to a key of the browser's, and a nonce in every proof, if `dpop`.
     async fn start(dpop: bool) -> Result<Self> {
-        let library = install().await?;
+        let folder = install_npm("oidc-client-ts").await?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let base = format!("http://{}", listener.local_addr()?);
         let server = Safeconduct::start(&format!(
@@ -46,15 +45,14 @@ impl App {
             token_endpoint_auth_method = "none"
             dpop_bound_access_tokens = {dpop}
             "#
-        ))
-        .await?;
+        ))?;
         let settings = json!({
             "authority": server.issuer(),
             "client_id": "page",
             "scope": "openid profile offline_access",
             "dpop": dpop,
         });
-        let router = site(library, &settings)?;
+        let router = site(&folder, &settings)?;
         tokio::spawn(async move { axum::serve(listener, router).await });
         let _server = server;
         Ok(Self { _server, base })
@@ -62,10 +60,10 @@ impl App {
 }
 
 /// The app's files: one page at every address, two scripts, and what the test says.
-fn site(library: PathBuf, settings: &Value) -> Result<Router> {
-    let page = fs::read_to_string(folder_of("oidc-client-ts").join("index.html"))?;
-    let script = fs::read_to_string(folder_of("oidc-client-ts").join("app.js"))?;
-    let library = fs::read_to_string(library)?;
+fn site(folder: &Path, settings: &Value) -> Result<Router> {
+    let page = fs::read_to_string(folder.join("index.html"))?;
+    let script = fs::read_to_string(folder.join("app.js"))?;
+    let library = fs::read_to_string(folder.join(LIBRARY))?;
     let settings = format!("const SETTINGS = {settings};");
     let javascript = |text: String| get(([(CONTENT_TYPE, "text/javascript")], text));
     Ok(Router::new()
@@ -162,22 +160,4 @@ async fn oidc_client_ts_binds_its_tokens_to_a_key_with_chromium() -> Result<()> 
     })
     .await;
     Ok(())
-}
-
-/// Installs what the app's lock file names. Gives the library, as a browser loads it.
-async fn install() -> Result<PathBuf> {
-    let folder = target_directory()?.join("interop/oidc-client-ts");
-    once("npm ci, for oidc-client-ts", async || {
-        fs::create_dir_all(&folder)?;
-        for file in ["package.json", "package-lock.json"] {
-            fs::copy(folder_of("oidc-client-ts").join(file), folder.join(file))?;
-        }
-        let mut command = Command::new("npm");
-        command
-            .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
-            .current_dir(&folder);
-        Process::run("npm", &mut command, &folder).await
-    })
-    .await?;
-    Ok(folder.join("node_modules/oidc-client-ts/dist/browser/oidc-client-ts.min.js"))
 }

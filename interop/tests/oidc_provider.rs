@@ -1,7 +1,6 @@
 //! node-oidc-provider is the server: our client signs people in there, and our guard lets its tokens into an API. The server is
 //! `interop/oidc-provider`; requests are pushed to it, tokens are bound to keys, and it asks for nonces.
 
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -13,9 +12,9 @@ use axum::{Json, Router};
 use safeconduct_client::axum::{Api, User};
 use safeconduct_client::{Client, Error, PushedRequests, Secret};
 use safeconduct_guard::{Guard, Scoped, scope};
-use safeconduct_interop::{
-    Browser, Page, Process, SECRET, folder_of, free_ports, once, target_directory,
-};
+use safeconduct_interop::{SECRET, browser, install_npm, start};
+use safeconduct_testing_browser::{Browser, Page};
+use safeconduct_testing_program::{Process, free_ports};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -24,25 +23,25 @@ use tokio::time::{sleep, timeout};
 scope!(NotesRead = "notes.read");
 
 /// What the server calls the user.
-const SUBJECT: &str = "ada-of-another-house";
+const SUBJECT: &str = "ada-of-another-server";
 
 /// The server, an app and an API.
-struct House {
+struct Parties {
     issuer: String,
     app: String,
     server: Process,
     _folder: TempDir,
 }
 
-impl House {
+impl Parties {
     /// Starts all three; the app signs in for the API, or for knowing who the person is.
     async fn start(for_the_api: bool) -> Result<Self> {
-        let program = install().await?;
-        let [port, app_port, api_port] = free_ports()?;
+        let program = install_npm("oidc-provider").await?.join("provider.js");
+        let [port, app_port, api_port] = free_ports();
         let [issuer, app, api] =
             [port, app_port, api_port].map(|port| format!("http://localhost:{port}"));
         let folder = tempfile::tempdir()?;
-        let mut server = Process::start(
+        let server = start(
             "oidc-provider",
             Command::new("node")
                 .arg(program)
@@ -51,8 +50,8 @@ impl House {
                 .env("API", &api)
                 .env("SECRET", SECRET),
             folder.path(),
+            &format!("localhost:{port}"),
         )?;
-        server.answers(&issuer).await?;
         let login = Client::new(&issuer, "notes-web")
             .secret(Secret::new(SECRET))
             .base_url(&app)
@@ -133,31 +132,15 @@ async fn serve(port: u16, router: Router) -> Result<()> {
     Ok(())
 }
 
-/// Installs the server where nothing else is; gives its program.
-async fn install() -> Result<PathBuf> {
-    let folder = target_directory()?.join("interop/oidc-provider");
-    once("npm ci, for oidc-provider", async || {
-        std::fs::create_dir_all(&folder)?;
-        for file in ["package.json", "package-lock.json", "provider.js"] {
-            std::fs::copy(folder_of("oidc-provider").join(file), folder.join(file))?;
-        }
-        let mut command = Command::new("npm");
-        command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
-        Process::run("npm", command.current_dir(&folder), &folder).await
-    })
-    .await?;
-    Ok(folder.join("provider.js"))
-}
-
 #[tokio::test]
 async fn our_client_signs_people_in_at_oidc_provider_with_node() -> Result<()> {
-    let house = House::start(false).await?;
-    let browser = Browser::new()?;
-    let page = house.home(&browser).await?;
+    let parties = Parties::start(false).await?;
+    let browser = browser()?;
+    let page = parties.home(&browser).await?;
     assert_eq!(page.body, "Nobody is signed in.");
 
-    let page = house.sign_in(&browser).await?;
-    assert_eq!(page.url.as_str(), format!("{}/", house.app));
+    let page = parties.sign_in(&browser).await?;
+    assert_eq!(page.url.as_str(), format!("{}/", parties.app));
     let greeting = format!("{SUBJECT} is Ada Lovelace.");
     assert!(page.body.starts_with(&greeting), "{page}");
     Ok(())
@@ -166,15 +149,15 @@ async fn our_client_signs_people_in_at_oidc_provider_with_node() -> Result<()> {
 #[tokio::test]
 async fn our_guard_lets_the_tokens_of_oidc_provider_in_and_our_client_renews_them_with_node()
 -> Result<()> {
-    let house = House::start(true).await?;
-    let browser = Browser::new()?;
-    house.sign_in(&browser).await?;
+    let parties = Parties::start(true).await?;
+    let browser = browser()?;
+    parties.sign_in(&browser).await?;
 
     // They live for two seconds, and no call fails while one takes the place of another.
-    let first = house.token(&browser).await?;
+    let first = parties.token(&browser).await?;
     let renewed = async {
         loop {
-            let token = house.token(&browser).await?;
+            let token = parties.token(&browser).await?;
             assert_eq!(token["of"], SUBJECT);
             assert_eq!(token["client"], "notes-web");
             if token["jti"] != first["jti"] {
@@ -188,35 +171,37 @@ async fn our_guard_lets_the_tokens_of_oidc_provider_in_and_our_client_renews_the
 
 #[tokio::test]
 async fn signing_out_of_our_app_signs_out_of_oidc_provider_with_node() -> Result<()> {
-    let house = House::start(false).await?;
-    let browser = Browser::new()?;
-    let page = house.sign_in(&browser).await?;
+    let parties = Parties::start(false).await?;
+    let browser = browser()?;
+    let page = parties.sign_in(&browser).await?;
 
     let page = browser.submit(page.form("")?).await?;
-    assert!(page.url.as_str().starts_with(&house.issuer), "{page}");
+    assert!(page.url.as_str().starts_with(&parties.issuer), "{page}");
     let page = browser.sign_out(page).await?;
-    assert!(page.url.as_str().starts_with(&house.app), "{page}");
-    let page = house.home(&browser).await?;
+    assert!(page.url.as_str().starts_with(&parties.app), "{page}");
+    let page = parties.home(&browser).await?;
     assert_eq!(page.body, "Nobody is signed in.");
-    let page = browser.visit(&format!("{}/auth/login", house.app)).await?;
+    let page = browser
+        .visit(&format!("{}/auth/login", parties.app))
+        .await?;
     assert!(page.has("login-submit"), "{page}");
     Ok(())
 }
 
 #[tokio::test]
 async fn signing_out_of_oidc_provider_signs_out_of_our_app_with_node() -> Result<()> {
-    let mut house = House::start(false).await?;
-    let browser = Browser::new()?;
-    house.sign_in(&browser).await?;
+    let mut parties = Parties::start(false).await?;
+    let browser = browser()?;
+    parties.sign_in(&browser).await?;
 
     let page = browser
-        .visit(&format!("{}/session/end", house.issuer))
+        .visit(&format!("{}/session/end", parties.issuer))
         .await?;
     let page = browser.sign_out(page).await?;
     assert_eq!(page.status, 200, "{page}");
-    let told = house.server.says("told").await?;
+    let told = parties.server.prints("told").await?;
     assert!(told.contains("notes-web"), "{told}");
-    let page = house.home(&browser).await?;
+    let page = parties.home(&browser).await?;
     assert_eq!(page.body, "Nobody is signed in.");
     Ok(())
 }

@@ -2,14 +2,12 @@
 //! tokens bound to a key. The app is `interop/openid-client`.
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
-use reqwest::Method;
-use safeconduct_interop::{
-    Browser, Form, Page, Process, Safeconduct, folder_of, free_ports, once, target_directory,
-};
+use safeconduct_interop::{Safeconduct, browser, install_npm, start};
+use safeconduct_testing_browser::{Browser, Form, Page};
+use safeconduct_testing_program::{Process, free_ports};
 use serde_json::{Value, json};
 
 /// The app, with a Safeconduct of its own.
@@ -22,12 +20,12 @@ struct App {
 
 impl App {
     async fn start() -> Result<Self> {
-        let program = install().await?;
+        let program = install_npm("openid-client").await?.join("app.js");
         let key = Command::new("node").arg(&program).arg("key").output()?;
         let pair: Value = serde_json::from_slice(&key.stdout).context("a key pair")?;
         let published = &pair["published"];
         let coordinate = |name: &str| published[name].as_str().context("a coordinate");
-        let [port] = free_ports()?;
+        let [port] = free_ports();
         let base = format!("http://127.0.0.1:{port}");
         let server = Safeconduct::start(&format!(
             r#"
@@ -43,19 +41,18 @@ impl App {
             "#,
             coordinate("x")?,
             coordinate("y")?,
-        ))
-        .await?;
+        ))?;
         let key_file = server.folder().join("key.json");
         fs::write(&key_file, &key.stdout)?;
-        let mut process = Process::start(
+        let process = start(
             "openid-client",
             Command::new("node")
                 .arg(program)
                 .args([server.issuer(), &port.to_string()])
                 .arg(key_file),
             server.folder(),
+            &format!("127.0.0.1:{port}"),
         )?;
-        process.answers(&base).await?;
         Ok(Self {
             server,
             base,
@@ -76,12 +73,7 @@ impl App {
 
     /// Presses a button of the app's.
     async fn press(&self, browser: &Browser, path: &str) -> Result<Page> {
-        let form = Form {
-            method: Method::POST,
-            action: self.url(path).parse()?,
-            page: self.url("/me").parse()?,
-            fields: Vec::new(),
-        };
+        let form = Form::post(self.url(path).parse()?, self.url("/me").parse()?);
         browser.submit(form).await
     }
 }
@@ -89,7 +81,7 @@ impl App {
 #[tokio::test]
 async fn openid_client_signs_in_calls_refreshes_and_logs_out_with_node() -> Result<()> {
     let app = App::start().await?;
-    let browser = Browser::new()?;
+    let browser = browser()?;
 
     let page = app.sign_in(&browser, "/login").await?;
     assert_eq!((page.status, page.url.path()), (200, "/me"), "{page}");
@@ -120,22 +112,4 @@ async fn openid_client_signs_in_calls_refreshes_and_logs_out_with_node() -> Resu
         "{page}"
     );
     Ok(())
-}
-
-/// Installs what the app's lock file names. Gives the app.
-async fn install() -> Result<PathBuf> {
-    let folder = target_directory()?.join("interop/openid-client");
-    once("npm ci, for openid-client", async || {
-        fs::create_dir_all(&folder)?;
-        for file in ["app.js", "package.json", "package-lock.json"] {
-            fs::copy(folder_of("openid-client").join(file), folder.join(file))?;
-        }
-        let mut command = Command::new("npm");
-        command
-            .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
-            .current_dir(&folder);
-        Process::run("npm", &mut command, &folder).await
-    })
-    .await?;
-    Ok(folder.join("app.js"))
 }

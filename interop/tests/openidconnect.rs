@@ -10,7 +10,8 @@ use openidconnect::{
     IssuerUrl, LogoutRequest, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge,
     PostLogoutRedirectUrl, ProviderMetadataWithLogout, RedirectUrl, Scope, TokenResponse as _,
 };
-use safeconduct_interop::{Browser, SECRET, SECRET_FILE, Safeconduct};
+use safeconduct_interop::{SECRET, SECRET_FILE, Safeconduct, browser};
+use safeconduct_testing_browser::Browser;
 
 /// Where the test is the app: the browser stops there.
 const APP: &str = "http://localhost:9";
@@ -50,8 +51,7 @@ impl App {
             post_logout_redirect_uris = ["{APP}/goodbye"]
             scopes = ["openid", "profile"]
             "#
-        ))
-        .await?;
+        ))?;
         let issuer = IssuerUrl::new(server.issuer().to_owned())?;
         let metadata = ProviderMetadataWithLogout::discover_async(issuer, &send).await?;
         let end_session = metadata.additional_metadata().end_session_endpoint.clone();
@@ -65,7 +65,7 @@ impl App {
             _server: server,
             client,
             end_session: end_session.context("an end_session_endpoint")?,
-            browser: Browser::new()?.stopping_at(APP),
+            browser: browser()?.stopping_at(APP),
         })
     }
 

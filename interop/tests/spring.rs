@@ -1,13 +1,10 @@
 //! Spring Security signs people in with Safeconduct and lets its access tokens into an API: both are `interop/spring`.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
-use safeconduct_interop::{
-    Browser, Process, SECRET, SECRET_FILE, Safeconduct, folder_of, free_ports, once,
-    target_directory,
-};
+use safeconduct_interop::{SECRET, SECRET_FILE, Safeconduct, browser, build_maven, start};
+use safeconduct_testing_program::{Process, free_ports};
 use serde_json::{Value, json};
 
 /// The app and its API, with a Safeconduct of their own.
@@ -20,13 +17,13 @@ struct App {
 
 impl App {
     async fn start() -> Result<Self> {
-        let built = build().await?;
-        let [port] = free_ports()?;
+        let built = build_maven("spring").await?;
+        let [port] = free_ports();
         let base = format!("http://127.0.0.1:{port}");
-        let server = Safeconduct::start(&configuration(&base)).await?;
+        let server = Safeconduct::start(&configuration(&base))?;
         let libraries = std::fs::read_to_string(built.join("classpath"))?;
         let classes = built.join("classes");
-        let mut process = Process::start(
+        let process = start(
             "spring",
             Command::new("java")
                 .args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"])
@@ -38,8 +35,8 @@ impl App {
                 .env("CLIENT_SECRET", SECRET)
                 .env("API", format!("{base}/api")),
             server.folder(),
+            &format!("127.0.0.1:{port}"),
         )?;
-        process.answers(&base).await?;
         Ok(Self {
             server,
             base,
@@ -112,7 +109,7 @@ fn configuration(base: &str) -> String {
 #[tokio::test]
 async fn a_spring_app_signs_in_calls_refreshes_and_logs_out_with_spring() -> Result<()> {
     let app = App::start().await?;
-    let browser = Browser::new()?;
+    let browser = browser()?;
 
     let page = browser.sign_in(&app.url("/me")).await?;
     assert_eq!((page.status, page.url.path()), (200, "/me"), "{page}");
@@ -143,7 +140,7 @@ async fn a_spring_app_signs_in_calls_refreshes_and_logs_out_with_spring() -> Res
 #[tokio::test]
 async fn a_spring_app_hears_that_a_session_ended_at_safeconduct_with_spring() -> Result<()> {
     let app = App::start().await?;
-    let [browser, other] = [Browser::new()?, Browser::new()?];
+    let [browser, other] = [browser()?, browser()?];
     for somebody in [&browser, &other] {
         let page = somebody.sign_in(&app.url("/me")).await?;
         assert_eq!(page.status, 200, "{page}");
@@ -171,20 +168,4 @@ async fn an_api_of_spring_takes_only_the_access_tokens_meant_for_it_with_spring(
     assert!(challenge.contains("aud"), "{challenge}");
     assert_eq!(app.call(None).await?.0, 401);
     Ok(())
-}
-
-/// Builds the app from what its parent in `pom.xml` fixes.
-async fn build() -> Result<PathBuf> {
-    let built = target_directory()?.join("interop/spring");
-    once("mvn", async || {
-        let mut command = Command::new("mvn");
-        command
-            .args(["--batch-mode", "--no-transfer-progress", "--quiet"])
-            .args(["--strict-checksums", "process-classes"])
-            .arg(format!("-Dout={}", built.display()))
-            .current_dir(folder_of("spring"));
-        Process::run("build", &mut command, &built).await
-    })
-    .await?;
-    Ok(built)
 }

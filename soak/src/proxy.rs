@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Result;
+use safeconduct_testing_program::free_ports;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -35,7 +36,8 @@ impl Proxy {
     /// # Errors
     /// No port is free.
     pub async fn start(target: SocketAddr) -> Result<Self> {
-        let listener = TcpListener::bind(crate::site::free_port()?).await?;
+        let [port] = free_ports();
+        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
         let address = listener.local_addr()?;
         let network = Arc::new(watch::Sender::new(Network::Passes));
         let target = Arc::new(watch::Sender::new(target));

@@ -2,21 +2,17 @@
 //! process id alone.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
-use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{LazyLock, Mutex};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use safeconduct_protocol::random;
+use safeconduct_testing_program::{Directory, Process, free_ports};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
 use crate::cast::{self, Machines, PASSWORD, PEOPLE, SECRET, configuration, username};
@@ -25,13 +21,9 @@ use crate::wire::{Line, Manner, get};
 
 /// Where a node says whether it is ready.
 pub const READY: &str = "/health/ready";
-/// The variable that names a built program, so that none is built here.
-const PROGRAM: &str = "SOAK_SAFECONDUCT";
 /// How long a node may take to start; the machine may have much else to do.
 const START: Duration = Duration::from_secs(60);
 const PACE: Duration = Duration::from_millis(2);
-/// How much of a node's log is shown when something went wrong.
-const LAST_LINES: usize = 30;
 
 /// Where the nodes keep what they must not forget.
 #[derive(Clone, Debug)]
@@ -49,55 +41,52 @@ pub enum Memory {
 
 /// A place with nodes.
 pub struct Site {
-    folder: TempDir,
-    program: PathBuf,
     addresses: Vec<SocketAddr>,
     admins: Vec<SocketAddr>,
-    running: Vec<Mutex<Option<Child>>>,
+    running: Vec<Mutex<Option<Process>>>,
+    // Goes when the nodes have ended.
+    directory: Directory,
 }
 
 impl Site {
-    /// A site in a folder below `within`, with users and clients and no node running.
+    /// A site in a directory below `within`, with users and clients and no node running.
     ///
     /// # Errors
-    /// The program is missing, or refuses the configuration.
+    /// The program refuses the configuration.
     pub fn prepare(within: &Path, memory: &Memory, machines: &Machines) -> Result<Self> {
-        let folder = tempfile::Builder::new()
-            .prefix("soak-")
-            .tempdir_in(within)?;
+        let directory = Directory::below(within);
         let (operator, nodes) = match memory {
             Memory::Sqlite => (SQLITE.to_owned(), vec![SQLITE.to_owned()]),
             Memory::PostgreSql { operator, nodes } => (operator.clone(), nodes.clone()),
         };
         let mut site = Self {
-            program: program()?,
             addresses: Vec::new(),
             admins: Vec::new(),
             running: Vec::new(),
-            folder,
+            directory,
         };
         let key = random::bytes::<32>()
             .map(|byte| format!("{byte:02x}"))
             .concat();
-        site.write("master-key", &key)?;
-        site.write("secret", SECRET)?;
+        site.directory.write("master-key", &key);
+        site.directory.write("secret", SECRET);
         for (number, url) in nodes.iter().enumerate() {
-            let (listen, admin) = (free_port()?, free_port()?);
+            let [listen, admin] = free_ports().map(|port| (Ipv4Addr::LOCALHOST, port).into());
             let (text, jwks) = configuration(listen, admin, url, machines)?;
-            site.write(&format!("node-{number}.toml"), &text)?;
+            site.directory.write(&format!("node-{number}.toml"), &text);
             if number == 0 {
-                site.write("machine.jwks", &jwks)?;
+                site.directory.write("machine.jwks", &jwks);
                 let text = text.replace(
                     &format!("database.url = \"{url}\""),
                     &format!("database.url = \"{operator}\""),
                 );
-                site.write("operator.toml", &text)?;
+                site.directory.write("operator.toml", &text);
             }
             site.addresses.push(listen);
             site.admins.push(admin);
             site.running.push(Mutex::new(None));
         }
-        site.write("people", &people())?;
+        site.directory.write("people", &people());
         site.command(&["user", "import", "people"])?;
         Ok(site)
     }
@@ -112,9 +101,9 @@ impl Site {
         (0..self.addresses.len()).map(Node)
     }
 
-    /// The folder, with the database if that is a file.
+    /// The directory, with the database if that is a file.
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        self.directory.path()
     }
 
     /// Which user each `sub` is.
@@ -138,8 +127,8 @@ impl Site {
     /// # Errors
     /// It fails.
     pub fn command(&self, arguments: &[&str]) -> Result<String> {
-        let mut command = self.program("operator.toml");
-        let output = command.args(arguments).stdin(Stdio::null()).output()?;
+        let mut command = self.program("operator.toml", arguments);
+        let output = command.output()?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         ensure!(output.status.success(), "{arguments:?}: {said}");
         Ok(String::from_utf8(output.stdout)?)
@@ -159,20 +148,10 @@ impl Site {
     /// # Errors
     /// It can't be started.
     pub fn launch(&self, node: Node, variables: &[(&str, &str)]) -> Result<()> {
-        let mut command = self.program(&format!("node-{}.toml", node.0));
-        let log = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.log_of(node))?;
-        command.arg("serve").envs(variables.iter().copied());
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log);
-        let child = command
-            .spawn()
-            .with_context(|| format!("{} can't be started", self.program.display()))?;
-        *self.child(node) = Some(child);
+        let mut command = self.program(&format!("node-{}.toml", node.0), &["serve"]);
+        let log = self.folder().join(format!("node-{}.log", node.0));
+        let process = Process::start(command.envs(variables.iter().copied()), &log)?;
+        *self.process(node) = Some(process);
         Ok(())
     }
 
@@ -205,9 +184,8 @@ impl Site {
     ) -> Result<()> {
         let begun = Instant::now();
         while !is_so().await {
-            let ended = self.child(node).as_mut().map(Child::try_wait);
-            if let Some(Ok(Some(status))) = ended {
-                bail!("node {} ended: {status}\n{}", node.0, self.said(node));
+            if let Some(process) = self.process(node).as_mut() {
+                process.is_running()?;
             }
             if begun.elapsed() > patience {
                 bail!("node {} is not well: {what}\n{}", node.0, self.said(node));
@@ -249,18 +227,9 @@ impl Site {
     /// # Errors
     /// It did not run, or had ended by itself.
     pub fn kill(&self, node: Node) -> Result<()> {
-        let child = self.child(node).take();
-        let mut child = child.with_context(|| format!("node {} does not run", node.0))?;
-        if let Some(status) = child.try_wait()? {
-            bail!(
-                "node {} ended by itself: {status}\n{}",
-                node.0,
-                self.said(node)
-            );
-        }
-        child.kill()?;
-        child.wait()?;
-        Ok(())
+        let process = self.process(node).take();
+        let process = process.with_context(|| format!("node {} does not run", node.0))?;
+        process.kill()
     }
 
     /// Stops a node where it is.
@@ -279,54 +248,34 @@ impl Site {
         self.signal(node, Signal::CONT)
     }
 
-    /// The end of what a node has said.
+    /// The end of a node's log.
     pub fn said(&self, node: Node) -> String {
-        let bytes = fs::read(self.log_of(node)).unwrap_or_default();
-        let said = String::from_utf8_lossy(&bytes);
-        let lines: Vec<&str> = said.lines().collect();
-        lines[lines.len().saturating_sub(LAST_LINES)..].join("\n")
+        let process = self.process(node);
+        process
+            .as_ref()
+            .map(Process::last_lines)
+            .unwrap_or_default()
     }
 
     fn signal(&self, node: Node, signal: Signal) -> Result<()> {
-        let child = self.child(node);
-        let child = (child.as_ref()).with_context(|| format!("node {} does not run", node.0))?;
-        Ok(kill_process(Pid::from_child(child), signal)?)
+        let process = self.process(node);
+        let process = process.as_ref();
+        process
+            .with_context(|| format!("node {} does not run", node.0))?
+            .signal(signal)
     }
 
-    fn child(&self, node: Node) -> std::sync::MutexGuard<'_, Option<Child>> {
-        let child = &self.running[node.0];
-        child.lock().expect("nobody panics while holding a process")
+    fn process(&self, node: Node) -> MutexGuard<'_, Option<Process>> {
+        let process = &self.running[node.0];
+        process
+            .lock()
+            .expect("nobody panics while holding a process")
     }
 
-    fn log_of(&self, node: Node) -> PathBuf {
-        self.folder().join(format!("node-{}.log", node.0))
-    }
-
-    /// The program with nothing of the tester's own environment.
-    fn program(&self, configuration: &str) -> Command {
-        let mut command = Command::new(&self.program);
-        command.current_dir(self.folder()).env_clear();
+    fn program(&self, configuration: &str, arguments: &[&str]) -> Command {
+        let mut command = self.directory.command(arguments);
         command.env("SAFECONDUCT_CONFIG", configuration);
         command
-    }
-
-    fn write(&self, name: &str, text: &str) -> Result<()> {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600);
-        let mut file: File = options.open(self.folder().join(name))?;
-        Ok(file.write_all(text.as_bytes())?)
-    }
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        for node in self.nodes() {
-            if let Some(mut child) = self.child(node).take() {
-                // It may have ended by itself; then there is nothing left to end.
-                let _ = child.kill();
-                let _ = child.wait();
-            }
-        }
     }
 }
 
@@ -339,35 +288,4 @@ fn people() -> String {
         format!("{user}\n")
     };
     (0..cast::PEOPLE).map(line).collect()
-}
-
-/// The program: the one that is named, or the one that cargo has built beside this one.
-fn program() -> Result<PathBuf> {
-    if let Some(named) = std::env::var_os(PROGRAM) {
-        return Ok(named.into());
-    }
-    let own = std::env::current_exe()?;
-    // A test is one folder further down.
-    let beside = own.ancestors().skip(1).take(2);
-    let found = (beside.map(|folder| folder.join("safeconduct"))).find(|program| program.is_file());
-    found.with_context(|| {
-        format!("safeconduct is not built: cargo build --release -p safeconduct, or name it in {PROGRAM}")
-    })
-}
-
-/// An address of this machine that nobody listens on. Its port lies below those that the system gives to outgoing connections:
-/// nobody takes it while its node is down.
-pub fn free_port() -> Result<SocketAddr> {
-    const FIRST: u16 = 13_000;
-    const NUMBER: u16 = 7_000;
-    // Drawn, so that two runs at once do not look for ports side by side.
-    static NEXT: LazyLock<AtomicU16> =
-        LazyLock::new(|| AtomicU16::new(u16::from_le_bytes(random::bytes())));
-    for _ in 0..NUMBER {
-        let port = FIRST + NEXT.fetch_add(1, Ordering::Relaxed) % NUMBER;
-        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
-            return Ok(listener.local_addr()?);
-        }
-    }
-    bail!("no port is free")
 }

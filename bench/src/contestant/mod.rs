@@ -3,14 +3,14 @@
 mod node;
 pub(crate) mod safeconduct;
 
-use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use safeconduct_testing_program::{Directory, PATIENCE, Process};
 
 use crate::connection::Connection;
 use crate::scenario::Scenario;
@@ -29,8 +29,6 @@ pub(crate) const API: &str = "api";
 pub(crate) const SCOPE: &str = "notes.read";
 /// Where apps wait for their answer.
 pub(crate) const REDIRECT_URI: &str = "https://app.bench.example/callback";
-/// How long a server may take to start.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server that runs until this is dropped.
 pub(crate) struct Contestant {
@@ -41,6 +39,8 @@ pub(crate) struct Contestant {
     /// The time from starting the process to the first good answer.
     pub(crate) started_in: Duration,
     process: Process,
+    /// Where its log is, if it has no other directory.
+    _directory: Option<Directory>,
     /// The process of its database with its children, where it has one.
     database: Option<u32>,
 }
@@ -92,7 +92,7 @@ impl Contestant {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("--serve-floor");
         let begun = Instant::now();
-        let (process, address) = Process::that_says_where(&mut command)?;
+        let (process, directory, address) = that_says_where(&mut command)?;
         let target = Target {
             kind: Kind::Floor,
             address,
@@ -105,6 +105,7 @@ impl Contestant {
             target: Arc::new(target),
             started_in: begun.elapsed(),
             process,
+            _directory: Some(directory),
             database: None,
         })
     }
@@ -116,7 +117,7 @@ impl Contestant {
 
     /// The id of its process.
     pub(crate) fn id(&self) -> u32 {
-        self.process.child.id()
+        self.process.id()
     }
 
     /// The processes that work for it.
@@ -156,9 +157,7 @@ impl Target {
                 answer.expect(200)?;
                 return Ok(begun.elapsed());
             }
-            if let Some(status) = process.child.try_wait()? {
-                bail!("the server ended: {status}");
-            }
+            process.is_running()?;
             if begun.elapsed() > PATIENCE {
                 bail!("the server does not answer");
             }
@@ -173,45 +172,12 @@ pub(crate) fn authorization(client: &str) -> String {
     format!("authorization: Basic {credentials}")
 }
 
-/// A child process that ends with its owner.
-struct Process {
-    child: Child,
-    /// Its output, if that is piped. It stays open: a server may end when it can't write any more.
-    output: Option<BufReader<ChildStdout>>,
-}
-
-impl Process {
-    fn start(command: &mut Command) -> Result<Self> {
-        let child = command.stdin(Stdio::null()).spawn();
-        let child = child
-            .with_context(|| format!("{} can't be started", command.get_program().display()))?;
-        Ok(Self {
-            child,
-            output: None,
-        })
-    }
-
-    /// Starts a server that chooses its port and prints its address.
-    fn that_says_where(command: &mut Command) -> Result<(Self, SocketAddr)> {
-        let mut process = Self::start(command.stdout(Stdio::piped()))?;
-        let output = process.child.stdout.take().context("its output is piped")?;
-        let mut line = String::new();
-        process
-            .output
-            .insert(BufReader::new(output))
-            .read_line(&mut line)?;
-        let address = line
-            .trim()
-            .parse()
-            .with_context(|| format!("the server said {line:?} instead of its address"))?;
-        Ok((process, address))
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing left to end.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Starts a server that chooses its port and prints its address.
+fn that_says_where(command: &mut Command) -> Result<(Process, Directory, SocketAddr)> {
+    let directory = Directory::empty();
+    let mut process = Process::start(command, &directory.path().join("server.log"))?;
+    let line = process.wait_for(":")?;
+    let address = line.parse();
+    let address = address.with_context(|| format!("{line:?} instead of an address"))?;
+    Ok((process, directory, address))
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Result, ensure};
 
-use super::{Contestant, Kind, Paths, Process, Target};
+use super::{Contestant, Kind, Paths, Target, that_says_where};
 
 const DIRECTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/node-oidc-provider");
 
@@ -20,7 +20,7 @@ pub(super) async fn start() -> Result<Contestant> {
         .arg("server.js")
         .env("NODE_ENV", "production")
         .current_dir(DIRECTORY);
-    let (mut process, address) = Process::that_says_where(&mut command)?;
+    let (mut process, directory, address) = that_says_where(&mut command)?;
     let target = Target {
         kind: Kind::Node,
         address,
@@ -41,6 +41,7 @@ pub(super) async fn start() -> Result<Contestant> {
         target: Arc::new(target),
         started_in,
         process,
+        _directory: Some(directory),
         database: None,
     })
 }

@@ -2,23 +2,20 @@
 //! secrets in files, SQLite or PostgreSQL with every commit flushed to the disk. Nothing is tuned.
 
 use std::fmt::Write as _;
-use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
-use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use safeconduct_protocol::random;
 use safeconduct_testing_postgres::{Database, Postgres};
-use tempfile::TempDir;
+use safeconduct_testing_program::{Directory, PROGRAM, Process, free_ports};
 
 use super::{
-    API, APP_OPAQUE, Contestant, Kind, MACHINE, MACHINE_OPAQUE, Paths, Process, REDIRECT_URI,
-    SCOPE, SECRET, Target,
+    API, APP_OPAQUE, Contestant, Kind, MACHINE, MACHINE_OPAQUE, Paths, REDIRECT_URI, SCOPE, SECRET,
+    Target,
 };
 use crate::sign_in::{PASSWORD, PEOPLE, username};
 
@@ -40,8 +37,7 @@ const APPS: usize = 16;
 
 /// A place where `safeconduct serve` can be started, again and again on the same database.
 pub(crate) struct Serve {
-    binary: PathBuf,
-    directory: TempDir,
+    directory: Directory,
     listen: SocketAddr,
     memory: Memory,
 }
@@ -84,31 +80,21 @@ impl Memory {
 }
 
 impl Serve {
-    /// Builds the binary unless one is given, and writes the configuration.
-    pub(crate) fn new(binary: Option<PathBuf>, log: &str, memory: Memory) -> Result<Self> {
-        let own = std::env::current_exe()?;
-        let beside = own.parent().context("a program stands in a folder")?;
-        let binary = match binary {
-            // It is started in a directory of its own.
-            Some(binary) => std::path::absolute(binary)?,
-            None => build(beside)?,
-        };
-        // In the temporary directory there is often no disk to flush to.
-        let directory = tempfile::Builder::new()
-            .prefix("bench-")
-            .tempdir_in(beside)?;
-        let (listen, admin) = (free_port()?, free_port()?);
-        let config = configuration(listen, admin, &memory.url(), log);
-        fs::write(directory.path().join("safeconduct.toml"), config)?;
-        let key = random::bytes::<32>().map(|byte| format!("{byte:02x}"));
-        for (name, content) in [("secret", SECRET), ("master-key", &key.concat())] {
-            let mut options = OpenOptions::new();
-            let file = options.write(true).create_new(true).mode(0o600);
-            file.open(directory.path().join(name))?
-                .write_all(content.as_bytes())?;
+    /// Builds the program unless [`PROGRAM`] names one, and writes the configuration.
+    pub(crate) fn new(log: &str, memory: Memory) -> Result<Self> {
+        if std::env::var_os(PROGRAM).is_none() {
+            build()?;
         }
+        // In the temporary directory there is often no disk to flush to.
+        let own = std::env::current_exe()?;
+        let directory = Directory::below(own.parent().context("a program stands in a folder")?);
+        let [listen, admin] = free_ports().map(|port| (Ipv4Addr::LOCALHOST, port).into());
+        let config = configuration(listen, admin, &memory.url(), log);
+        directory.write("safeconduct.toml", &config);
+        let key = random::bytes::<32>().map(|byte| format!("{byte:02x}"));
+        directory.write("secret", SECRET);
+        directory.write("master-key", &key.concat());
         Ok(Self {
-            binary,
             directory,
             listen,
             memory,
@@ -130,10 +116,6 @@ impl Serve {
 
     /// Starts it.
     pub(crate) async fn start(&self) -> Result<Contestant> {
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(self.directory().join("log"))?;
         let target = Target {
             kind: Kind::Safeconduct,
             address: self.listen,
@@ -142,17 +124,16 @@ impl Serve {
             apps: apps(),
         };
         let begun = Instant::now();
-        let mut command = self.command();
-        let mut process = Process::start(command.arg("serve").stdout(Stdio::null()).stderr(log))?;
-        let started_in = target.answers(begun, &mut process).await.with_context(|| {
-            let log = fs::read_to_string(self.directory().join("log"));
-            format!("safeconduct serve: {}", log.unwrap_or_default())
-        })?;
+        let mut command = self.directory.command(&["serve"]);
+        let mut process = Process::start(&mut command, &self.directory().join("server.log"))?;
+        let started_in = target.answers(begun, &mut process).await;
+        let started_in = started_in.with_context(|| process.last_lines())?;
         Ok(Contestant {
             name: self.memory.name(),
             target: Arc::new(target),
             started_in,
             process,
+            _directory: None,
             database: self.memory.process(),
         })
     }
@@ -167,47 +148,21 @@ impl Serve {
             .expect("a string can be written to");
             lines
         });
-        let mut child = self
-            .command()
-            .args(["user", "import"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()?;
-        let mut input = child.stdin.take().context("its input is piped")?;
-        input.write_all(lines.as_bytes())?;
-        drop(input);
-        ensure!(child.wait()?.success(), "safeconduct user import failed");
+        let added = self.directory.run_with_input(&["user", "import"], &lines);
+        ensure!(added.status.success(), "{}", self.directory.printed(&added));
         Ok(())
-    }
-
-    fn command(&self) -> Command {
-        let mut command = Command::new(&self.binary);
-        command.current_dir(self.directory());
-        // The settings of the person at the keyboard are not what is measured.
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("SAFECONDUCT_") {
-                command.env_remove(name);
-            }
-        }
-        command
     }
 }
 
-/// Builds the binary with the profile of this program, and finds it beside it.
-fn build(beside: &Path) -> Result<PathBuf> {
+/// Builds the program, with the profile that is measured.
+fn build() -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command
         .args(["build", "--release", "--package", "safeconduct"])
         .current_dir(env!("CARGO_MANIFEST_DIR"));
     ensure!(command.status()?.success(), "safeconduct can't be built");
-    let binary = beside.join("safeconduct");
-    ensure!(
-        binary.is_file(),
-        "{} is missing: run this program with --release, or name a --server",
-        binary.display()
-    );
-    Ok(binary)
+    Ok(())
 }
 
 fn apps() -> Vec<String> {
@@ -251,9 +206,4 @@ client = "{API}"
         client(&id, &app);
     }
     text
-}
-
-/// A port that nobody listens on. Somebody could be quicker than the server; then it says so.
-fn free_port() -> Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }

@@ -3,49 +3,35 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod support;
-
-use std::fs;
-use std::io::{Read as _, Write as _};
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
 use rstest::rstest;
+use rustix::process::Signal;
+use safeconduct_testing_program::{
+    Answer, Directory, PATIENCE, Process, READY, free_ports, get, program, send,
+};
 use serde_json::{Value, json};
 
-use support::{Place, Serving, free_ports};
+/// The secret of the declared client.
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-impl Place {
-    /// A folder where everything is on this machine, and the database is made already.
-    fn on_this_machine() -> Self {
-        Self::with_config(
-            "issuer = \"http://localhost:8420\"\n[scopes.\"notes.read\"]\ntext.en = \"Read your notes\"\n",
-        )
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    /// The JSON that a command prints, which must succeed.
-    fn json(&self, arguments: &[&str]) -> Value {
-        let output = self.run(&[arguments, &["-o", "json"]].concat());
-        assert!(output.status.success(), "{}", self.told(&output));
-        serde_json::from_slice(&output.stdout).unwrap()
-    }
-
-    fn tells(&self, arguments: &[&str]) -> String {
-        self.told(&self.run(arguments))
-    }
+/// A directory where everything is on this machine, and the database is made already.
+fn on_this_machine() -> Directory {
+    Directory::with_config(
+        "issuer = \"http://localhost:8420\"\n[scopes.\"notes.read\"]\ntext.en = \"Read your notes\"\n",
+    )
 }
 
 #[test]
 fn without_a_configuration_it_says_how_to_get_one() {
-    assert_snapshot!(Place::empty().tells(&["check"]), @"
+    assert_snapshot!(Directory::empty().prints(&["check"]), @"
     exit 3
     err: configuration: no file safeconduct.toml or /etc/safeconduct/safeconduct.toml, and no issuer in the environment
     err:     run `safeconduct init`, or name a file with --config
@@ -54,7 +40,7 @@ fn without_a_configuration_it_says_how_to_get_one() {
 
 #[test]
 fn a_configuration_file_that_is_named_must_be_there() {
-    assert_snapshot!(Place::empty().tells(&["check", "--config", "other.toml"]), @"
+    assert_snapshot!(Directory::empty().prints(&["check", "--config", "other.toml"]), @"
     exit 3
     err: other.toml: the file can't be read: No such file or directory (os error 2)
     err:     run `safeconduct init` to write one, or name another with --config
@@ -63,23 +49,23 @@ fn a_configuration_file_that_is_named_must_be_there() {
 
 #[test]
 fn mistakes_are_told_by_line_before_a_port_is_bound() {
-    let place = Place::with_config(
+    let directory = Directory::with_config(
         "isuer = \"https://id.example.com\"\n[server]\nlisten = [\"127.0.0.1:8420\"]\n[tokens]\nacess_ttl = \"5m\"\n",
     );
-    assert_snapshot!(place.tells(&["serve"]), @"
+    assert_snapshot!(directory.prints(&["serve"]), @"
     exit 3
     err: safeconduct.toml:1: unknown key `isuer`
     err:     did you mean `issuer`?
     err: safeconduct.toml:5: unknown key `tokens.acess_ttl`
     err:     did you mean `access_ttl`?
     ");
-    assert!(!place.path().join("safeconduct.db").exists());
+    assert!(!directory.path().join("safeconduct.db").exists());
 }
 
 #[test]
 fn check_says_what_it_found() {
-    let place = Place::on_this_machine();
-    assert_snapshot!(place.tells(&["check"]), @"
+    let directory = on_this_machine();
+    assert_snapshot!(directory.prints(&["check"]), @"
     exit 0
     out: configuration  safeconduct.toml
     out: issuer         http://localhost:8420
@@ -93,17 +79,18 @@ fn check_says_what_it_found() {
     err: the configuration is right
     ");
     assert!(
-        !place.path().join("safeconduct.db").exists() && !place.path().join("master.key").exists()
+        !directory.path().join("safeconduct.db").exists()
+            && !directory.path().join("master.key").exists()
     );
 }
 
 /// As Kubernetes and Docker mount secrets: readable by everyone who sees the mount, and read-only, so that no `chmod` helps.
 #[test]
 fn a_secret_on_a_read_only_mount_may_be_readable_by_its_mode_with_unshare() {
-    let place = Place::with_config(
+    let directory = Directory::with_config(
         "issuer = \"http://localhost:8420\"\n[secrets]\nmaster_key_file = \"mount/master.key\"\n[[clients]]\nid = \"api\"\ngrant_types = []\nsecret_file = \"mount/api.secret\"\n",
     );
-    fs::create_dir(place.path().join("mount")).unwrap();
+    fs::create_dir(directory.path().join("mount")).unwrap();
     let script = |read_only: &str| {
         format!(
             "mount -t tmpfs -o mode=755 tmpfs mount
@@ -112,7 +99,7 @@ fn a_secret_on_a_read_only_mount_may_be_readable_by_its_mode_with_unshare() {
             chmod 444 mount/*
             {read_only}
             exec {} check",
-            env!("CARGO_BIN_EXE_safeconduct")
+            program().display()
         )
     };
     let check = |read_only: &str| {
@@ -124,12 +111,12 @@ fn a_secret_on_a_read_only_mount_may_be_readable_by_its_mode_with_unshare() {
                 "-ec",
                 &script(read_only),
             ])
-            .current_dir(place.path())
+            .current_dir(directory.path())
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap())
             .output()
             .unwrap();
-        place.told(&output)
+        directory.printed(&output)
     };
     let told = check("mount -o remount,ro mount");
     assert!(
@@ -145,16 +132,16 @@ fn a_secret_on_a_read_only_mount_may_be_readable_by_its_mode_with_unshare() {
 
 #[test]
 fn check_reads_the_secrets_of_declared_clients() {
-    let place = Place::with_config(
+    let directory = Directory::with_config(
         "issuer = \"http://localhost:8420\"\n[[clients]]\nid = \"api\"\ngrant_types = []\nsecret_file = \"api.secret\"\n",
     );
-    assert_snapshot!(place.tells(&["check"]), @"
+    assert_snapshot!(directory.prints(&["check"]), @"
     exit 3
     err: safeconduct.toml:5: the secret file api.secret can't be read: No such file or directory (os error 2)
     err:     see that the path is right and that the user who runs safeconduct may read it
     ");
-    place.write_secret("api.secret", "short");
-    assert_snapshot!(place.tells(&["check"]), @"
+    directory.write("api.secret", "short");
+    assert_snapshot!(directory.prints(&["check"]), @"
     exit 3
     err: safeconduct.toml:5: the secret in api.secret is shorter than 32 characters
     err:     `openssl rand -hex 32` makes one that can't be guessed
@@ -165,7 +152,7 @@ fn check_reads_the_secrets_of_declared_clients() {
 #[test]
 fn beyond_this_machine_a_master_key_must_be_given() {
     let config = "issuer = \"https://id.example.com\"\nserver.trusted_proxies = [\"10.0.0.7\"]";
-    assert_snapshot!(Place::with_config(config).tells(&["check"]), @"
+    assert_snapshot!(Directory::with_config(config).prints(&["check"]), @"
     exit 3
     err: there is no master key
     err:     set secrets.master_key_file, or SAFECONDUCT_MASTER_KEY; `safeconduct init` makes one, and so does `openssl rand -base64 32`
@@ -175,8 +162,8 @@ fn beyond_this_machine_a_master_key_must_be_given() {
 /// Attacks: G09.
 #[test]
 fn init_writes_two_private_files_and_says_what_comes_next() {
-    let place = Place::empty();
-    assert_snapshot!(place.tells(&["init"]), @"
+    let directory = Directory::empty();
+    assert_snapshot!(directory.prints(&["init"]), @"
     exit 0
     out: configuration    safeconduct.toml
     out: master key file  master.key
@@ -186,9 +173,9 @@ fn init_writes_two_private_files_and_says_what_comes_next() {
     err:   safeconduct user add NAME  # somebody who can sign in
     err:   safeconduct serve          # at http://localhost:8420
     ");
-    assert_eq!(mode(&place.path().join("master.key")), 0o600);
-    assert_eq!(mode(&place.path().join("safeconduct.toml")), 0o600);
-    assert_snapshot!(place.tells(&["check"]), @"
+    assert_eq!(mode(&directory.path().join("master.key")), 0o600);
+    assert_eq!(mode(&directory.path().join("safeconduct.toml")), 0o600);
+    assert_snapshot!(directory.prints(&["check"]), @"
     exit 0
     out: configuration  safeconduct.toml
     out: issuer         http://localhost:8420
@@ -206,12 +193,12 @@ fn init_writes_two_private_files_and_says_what_comes_next() {
 /// Attacks: G09.
 #[test]
 fn what_is_dangerous_is_said_by_check_and_at_every_start() {
-    let place = Place::with_config("issuer = \"https://id.example.com\"");
+    let directory = Directory::with_config("issuer = \"https://id.example.com\"");
     let key = [(
         "SAFECONDUCT_MASTER_KEY",
         "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
     )];
-    let checked = place.told(&place.command(&["check"]).envs(key).output().unwrap());
+    let checked = directory.printed(&directory.command(&["check"]).envs(key).output().unwrap());
     let danger = "`server.trusted_proxies` is empty";
     assert!(
         checked.contains(&format!("err: warning: safeconduct.toml:1: {danger}")),
@@ -222,7 +209,7 @@ fn what_is_dangerous_is_said_by_check_and_at_every_start() {
         "{checked}"
     );
     // It ends for want of a master key, which is after it has said what is dangerous.
-    let started = place.tells(&["serve"]);
+    let started = directory.prints(&["serve"]);
     assert!(
         started.starts_with("exit 3\n") && started.contains(danger),
         "{started}"
@@ -231,9 +218,15 @@ fn what_is_dangerous_is_said_by_check_and_at_every_start() {
 
 #[test]
 fn a_variable_with_one_underscore_is_refused_and_those_of_kubernetes_are_not() {
-    let place = Place::on_this_machine();
+    let directory = on_this_machine();
     let check = |name: &str, value: &str| {
-        place.told(&place.command(&["check"]).env(name, value).output().unwrap())
+        directory.printed(
+            &directory
+                .command(&["check"])
+                .env(name, value)
+                .output()
+                .unwrap(),
+        )
     };
     assert_snapshot!(check("SAFECONDUCT_SERVER_LISTEN", "127.0.0.1:8420"), @"
     exit 3
@@ -255,9 +248,9 @@ fn a_variable_with_one_underscore_is_refused_and_those_of_kubernetes_are_not() {
 
 #[test]
 fn init_behind_a_proxy_writes_what_check_asks_for() {
-    let place = Place::empty();
-    place.tells(&["init", "--issuer", "https://id.example.com"]);
-    let told = place.tells(&["check"]);
+    let directory = Directory::empty();
+    directory.prints(&["init", "--issuer", "https://id.example.com"]);
+    let told = directory.prints(&["check"]);
     assert!(
         told.ends_with("err: the configuration is right\n"),
         "{told}"
@@ -267,7 +260,7 @@ fn init_behind_a_proxy_writes_what_check_asks_for() {
 /// Each prints more than a pipe holds, or writes after its reader has gone: it ends as if all had been read.
 #[test]
 fn a_command_whose_reader_has_gone_ends_quietly() {
-    let place = Place::on_this_machine();
+    let directory = on_this_machine();
     let commands: [&[&str]; 8] = [
         &["completions", "bash"],
         &["completions", "zsh"],
@@ -281,7 +274,7 @@ fn a_command_whose_reader_has_gone_ends_quietly() {
     for command in commands {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let output = place.command(command).stdout(writer).output().unwrap();
+        let output = directory.command(command).stdout(writer).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(0), "{command:?}: {said}");
         assert!(
@@ -293,24 +286,24 @@ fn a_command_whose_reader_has_gone_ends_quietly() {
 
 #[test]
 fn init_overwrites_nothing() {
-    let place = Place::on_this_machine();
-    let before = fs::read(place.path().join("safeconduct.toml")).unwrap();
-    assert_snapshot!(place.tells(&["init"]), @"
+    let directory = on_this_machine();
+    let before = fs::read(directory.path().join("safeconduct.toml")).unwrap();
+    assert_snapshot!(directory.prints(&["init"]), @"
     exit 5
     err: safeconduct.toml exists already and is not overwritten
     err:     use it, or choose another folder with --directory
     ");
     assert_eq!(
-        fs::read(place.path().join("safeconduct.toml")).unwrap(),
+        fs::read(directory.path().join("safeconduct.toml")).unwrap(),
         before
     );
-    assert!(!place.path().join("master.key").exists());
+    assert!(!directory.path().join("master.key").exists());
 }
 
 /// Attacks: A09.
 #[test]
 fn init_takes_no_issuer_that_serve_would_refuse() {
-    assert_snapshot!(Place::empty().tells(&["init", "--issuer", "http://id.example.com"]), @"
+    assert_snapshot!(Directory::empty().prints(&["init", "--issuer", "http://id.example.com"]), @"
     exit 2
     err: --issuer http://id.example.com: the issuer must be https; http is for localhost only
     ");
@@ -318,66 +311,71 @@ fn init_takes_no_issuer_that_serve_would_refuse() {
 
 #[test]
 fn users_are_added_listed_locked_and_deleted() {
-    let place = Place::on_this_machine();
-    let added = place.run_with_input(
+    let directory = on_this_machine();
+    let added = directory.run_with_input(
         &["user", "add", "ada", "--name", "Ada Lovelace", "--stdin"],
         "correct horse\n",
     );
-    assert_eq!(added.status.code(), Some(0), "{}", place.told(&added));
-    assert!(!place.told(&added).contains("correct horse"));
+    assert_eq!(
+        added.status.code(),
+        Some(0),
+        "{}",
+        directory.printed(&added)
+    );
+    assert!(!directory.printed(&added).contains("correct horse"));
 
-    let again = place.run_with_input(&["user", "add", "Ada", "--stdin"], "correct horse\n");
-    assert_snapshot!(place.told(&again), @"
+    let again = directory.run_with_input(&["user", "add", "Ada", "--stdin"], "correct horse\n");
+    assert_snapshot!(directory.printed(&again), @"
     exit 5
     err: there is a user Ada already
     err:     --if-not-exists makes that a success
     ");
-    let kept = place.run_with_input(
+    let kept = directory.run_with_input(
         &["user", "add", "ada", "--stdin", "--if-not-exists"],
         "another horse\n",
     );
     assert_eq!(kept.status.code(), Some(0));
 
-    let user = place.json(&["user", "show", "ada"]);
+    let user = directory.json(&["user", "show", "ada"]);
     assert_eq!(
         (&user["username"], &user["name"], &user["locked"]),
         (&"ada".into(), &"Ada Lovelace".into(), &false.into())
     );
     assert_eq!(
-        place.json(&["user", "show", user["id"].as_str().unwrap()]),
+        directory.json(&["user", "show", user["id"].as_str().unwrap()]),
         user
     );
 
-    assert_snapshot!(place.tells(&["user", "lock", "ada"]), @"
+    assert_snapshot!(directory.prints(&["user", "lock", "ada"]), @"
     exit 0
     err: ada is locked, and signed out everywhere
     ");
-    assert_eq!(place.json(&["user", "list"])[0]["locked"], true);
-    assert_snapshot!(place.tells(&["user", "unlock", "ada"]), @"
+    assert_eq!(directory.json(&["user", "list"])[0]["locked"], true);
+    assert_snapshot!(directory.prints(&["user", "unlock", "ada"]), @"
     exit 0
     err: ada can sign in again
     ");
-    assert_snapshot!(place.tells(&["user", "delete", "ada"]), @"
+    assert_snapshot!(directory.prints(&["user", "delete", "ada"]), @"
     exit 2
     err: Delete the user ada for good?
     err:     there is no terminal to ask on: repeat it with --yes
     ");
-    assert_snapshot!(place.tells(&["user", "delete", "ada", "--yes"]), @"
+    assert_snapshot!(directory.prints(&["user", "delete", "ada", "--yes"]), @"
     exit 0
     err: ada is deleted
     ");
-    assert_snapshot!(place.tells(&["user", "show", "ada"]), @"
+    assert_snapshot!(directory.prints(&["user", "show", "ada"]), @"
     exit 4
     err: there is no user ada
     err:     `safeconduct user list` names them all
     ");
-    assert_eq!(place.json(&["user", "list"]), Value::Array(Vec::new()));
+    assert_eq!(directory.json(&["user", "list"]), Value::Array(Vec::new()));
 }
 
 #[test]
 fn what_is_known_about_a_user_is_set_shown_and_taken_away() {
-    let place = Place::on_this_machine();
-    let added = place.run_with_input(
+    let directory = on_this_machine();
+    let added = directory.run_with_input(
         &[
             "user",
             "add",
@@ -392,9 +390,14 @@ fn what_is_known_about_a_user_is_set_shown_and_taken_away() {
         ],
         "correct horse\n",
     );
-    assert_eq!(added.status.code(), Some(0), "{}", place.told(&added));
-    let shown = place.json(&["user", "show", "ada"]);
-    let listed = place.json(&["user", "list"]);
+    assert_eq!(
+        added.status.code(),
+        Some(0),
+        "{}",
+        directory.printed(&added)
+    );
+    let shown = directory.json(&["user", "show", "ada"]);
+    let listed = directory.json(&["user", "list"]);
     assert_eq!(listed[0], shown);
     let known = |user: &Value| {
         let mut user = user.as_object().unwrap().clone();
@@ -423,61 +426,61 @@ fn what_is_known_about_a_user_is_set_shown_and_taken_away() {
         "--nickname=Countess",
         "--address=",
     ];
-    let shown = place.json(&set);
+    let shown = directory.json(&set);
     assert_eq!(
         known(&shown),
         json!({ "name": "Ada Lovelace", "email": "ada@example.org", "nickname": "Countess" }),
         "a new address is not verified because the old one was"
     );
-    assert_snapshot!(place.tells(&["user", "set", "ada"]), @"
+    assert_snapshot!(directory.prints(&["user", "set", "ada"]), @"
     exit 2
     err: no claim is named, so there is nothing to change
     err:     `safeconduct user set --help` lists them all
     ");
-    assert_snapshot!(place.tells(&["user", "set", "ada", "--picture", "javascript:alert(1)"]), @"
+    assert_snapshot!(directory.prints(&["user", "set", "ada", "--picture", "javascript:alert(1)"]), @"
     exit 2
     err: picture must be an http or https URL
     ");
-    assert_eq!(place.json(&["user", "show", "ada"]), shown);
+    assert_eq!(directory.json(&["user", "show", "ada"]), shown);
 }
 
 #[test]
 fn a_claim_of_another_form_adds_nobody() {
-    let place = Place::on_this_machine();
-    let output = place.run_with_input(
+    let directory = on_this_machine();
+    let output = directory.run_with_input(
         &["user", "add", "ada", "--stdin", "--email", "ada"],
         "correct horse",
     );
     assert!(
-        place
-            .told(&output)
+        directory
+            .printed(&output)
             .ends_with("err: email must be an address like ada@example.com\n")
     );
-    assert_eq!(place.json(&["user", "list"]), Value::Array(Vec::new()));
+    assert_eq!(directory.json(&["user", "list"]), Value::Array(Vec::new()));
 }
 
 #[rstest]
 #[case("", "the password is empty")]
 #[case("seven77", "the password is shorter than 8 characters")]
 fn a_password_that_can_not_be_used_adds_nobody(#[case] password: &str, #[case] says: &str) {
-    let place = Place::on_this_machine();
-    let output = place.run_with_input(&["user", "add", "ada", "--stdin"], password);
+    let directory = on_this_machine();
+    let output = directory.run_with_input(&["user", "add", "ada", "--stdin"], password);
     assert_eq!(output.status.code(), Some(2));
-    assert!(place.told(&output).contains(says));
-    assert_eq!(place.json(&["user", "list"]), Value::Array(Vec::new()));
+    assert!(directory.printed(&output).contains(says));
+    assert_eq!(directory.json(&["user", "list"]), Value::Array(Vec::new()));
 }
 
 #[test]
 fn a_password_is_never_an_argument_and_never_guessed() {
-    let place = Place::on_this_machine();
-    assert_snapshot!(place.tells(&["user", "add", "ada"]), @"
+    let directory = on_this_machine();
+    assert_snapshot!(directory.prints(&["user", "add", "ada"]), @"
     exit 2
     err:  INFO made a master key path=master.key
     err:  INFO made a new database path=safeconduct.db
     err: there is no terminal to ask for the password on: use --stdin or --password-file
     ");
     assert_eq!(
-        place
+        directory
             .run(&["user", "add", "ada", "--password", "correct horse"])
             .status
             .code(),
@@ -487,26 +490,26 @@ fn a_password_is_never_an_argument_and_never_guessed() {
 
 #[test]
 fn a_file_of_users_is_imported_whole_or_not_at_all() {
-    let place = Place::on_this_machine();
-    let file = place.path().join("users.jsonl");
+    let directory = on_this_machine();
+    let file = directory.path().join("users.jsonl");
     fs::write(&file, "{\"username\":\"ada\",\"password\":\"correct horse\"}\n{\"username\":\"bob\",\"emial\":\"bob@example.com\"}\n").unwrap();
-    assert_snapshot!(place.tells(&["user", "import", "users.jsonl"]), @"
+    assert_snapshot!(directory.prints(&["user", "import", "users.jsonl"]), @"
     exit 1
     err:  INFO made a master key path=master.key
     err:  INFO made a new database path=safeconduct.db
     err: users.jsonl:2: `emial` is neither username, password or password_hash nor a claim that can be set; did you mean `email`?
     err:     nothing was imported
     ");
-    assert_eq!(place.json(&["user", "list"]), Value::Array(Vec::new()));
+    assert_eq!(directory.json(&["user", "list"]), Value::Array(Vec::new()));
 
     fs::write(&file, "{\"username\":\"ada\",\"password\":\"correct horse\"}\n{\"username\":\"bob\",\"name\":\"Bob\",\"email\":\"bob@example.com\",\"email_verified\":true,\"address\":{\"locality\":\"Paris\"}}\n").unwrap();
-    assert_snapshot!(place.tells(&["user", "import", "users.jsonl"]), @"
+    assert_snapshot!(directory.prints(&["user", "import", "users.jsonl"]), @"
     exit 0
     out: added     2
     out: existing  –
     err: added 2 users
     ");
-    assert_snapshot!(place.tells(&["user", "import", "users.jsonl"]), @"
+    assert_snapshot!(directory.prints(&["user", "import", "users.jsonl"]), @"
     exit 5
     out: added     0
     out: existing  ada
@@ -516,13 +519,13 @@ fn a_file_of_users_is_imported_whole_or_not_at_all() {
     err:     --if-not-exists makes that a success
     ");
     assert_eq!(
-        place
+        directory
             .run(&["user", "import", "users.jsonl", "--if-not-exists"])
             .status
             .code(),
         Some(0)
     );
-    let users = place.json(&["user", "list"]);
+    let users = directory.json(&["user", "list"]);
     assert_eq!(users.as_array().unwrap().len(), 2);
     assert_eq!(
         (
@@ -540,7 +543,7 @@ fn a_file_of_users_is_imported_whole_or_not_at_all() {
 
 #[test]
 fn a_client_gets_a_secret_that_is_shown_once() {
-    let place = Place::on_this_machine();
+    let directory = on_this_machine();
     let create = [
         "client",
         "create",
@@ -550,14 +553,14 @@ fn a_client_gets_a_secret_that_is_shown_once() {
         "--scope",
         "notes.read",
     ];
-    let made = place.json(&create);
+    let made = directory.json(&create);
     let secret = made["client_secret"].as_str().unwrap();
     assert_eq!(
         (made["client_id"].as_str(), secret.len()),
         (Some("web"), 43)
     );
 
-    let shown = place.json(&["client", "show", "web"]);
+    let shown = directory.json(&["client", "show", "web"]);
     assert!(!shown.to_string().contains(secret));
     assert_eq!(
         shown["grant_types"],
@@ -565,17 +568,17 @@ fn a_client_gets_a_secret_that_is_shown_once() {
     );
     assert_eq!(shown["secrets"].as_array().unwrap().len(), 1);
 
-    assert_snapshot!(place.tells(&create), @"
+    assert_snapshot!(directory.prints(&create), @"
     exit 5
     err: the client id web is, or was once, in use
     err:     --if-not-exists makes that a success where the client exists
     ");
-    let again = place.json(&[&create[..], &["--if-not-exists"]].concat());
+    let again = directory.json(&[&create[..], &["--if-not-exists"]].concat());
     assert_eq!(again, serde_json::json!({ "client_id": "web" }));
 
-    let rotated = place.json(&["client", "rotate-secret", "web", "--overlap", "1d"]);
+    let rotated = directory.json(&["client", "rotate-secret", "web", "--overlap", "1d"]);
     assert_ne!(rotated["client_secret"], made["client_secret"]);
-    let secrets = &place.json(&["client", "show", "web"])["secrets"];
+    let secrets = &directory.json(&["client", "show", "web"])["secrets"];
     let ending = secrets
         .as_array()
         .unwrap()
@@ -590,10 +593,10 @@ fn a_client_gets_a_secret_that_is_shown_once() {
 
 #[test]
 fn a_secret_goes_to_a_private_file_if_asked() {
-    let place = Place::on_this_machine();
-    let made = place.json(&["client", "create", "api", "--secret-out", "api.secret"]);
+    let directory = on_this_machine();
+    let made = directory.json(&["client", "create", "api", "--secret-out", "api.secret"]);
     assert_eq!(made, serde_json::json!({ "client_id": "api" }));
-    let file = place.path().join("api.secret");
+    let file = directory.path().join("api.secret");
     assert_eq!(
         (
             fs::read_to_string(&file).unwrap().trim_end().len(),
@@ -601,7 +604,7 @@ fn a_secret_goes_to_a_private_file_if_asked() {
         ),
         (43, 0o600)
     );
-    assert_snapshot!(place.tells(&["client", "rotate-secret", "api", "--secret-out", "api.secret"]), @"
+    assert_snapshot!(directory.prints(&["client", "rotate-secret", "api", "--secret-out", "api.secret"]), @"
     exit 5
     err: api.secret exists already and is not overwritten
     ");
@@ -621,14 +624,14 @@ fn a_secret_goes_to_a_private_file_if_asked() {
 #[case(&["--token-endpoint-auth-method", "private_key_jwt"], "the client `web` has no keys\nerr:     give it a jwks")]
 #[case(&["--grant-type", "implicit"], "invalid value 'implicit' for '--grant-type <TYPE>'")]
 fn a_registration_that_makes_no_sense_is_refused(#[case] arguments: &[&str], #[case] says: &str) {
-    let place = Place::on_this_machine();
-    let told = place.tells(&[&["client", "create", "web"], arguments].concat());
+    let directory = on_this_machine();
+    let told = directory.prints(&[&["client", "create", "web"], arguments].concat());
     assert!(told.starts_with("exit 2") && told.contains(says), "{told}");
 }
 
 /// A client that uses all of OpenID Connect, as `client show` has it.
-fn with_openid_client(place: &Place) -> Value {
-    place.json(&[
+fn with_openid_client(directory: &Directory) -> Value {
+    directory.json(&[
         "client",
         "create",
         "web",
@@ -643,13 +646,13 @@ fn with_openid_client(place: &Place) -> Value {
         "--response-mode=form_post",
         "--dpop-bound-access-tokens",
     ]);
-    place.json(&["client", "show", "web"])
+    directory.json(&["client", "show", "web"])
 }
 
 #[test]
 fn a_client_is_registered_for_openid_connect() {
-    let place = Place::on_this_machine();
-    let shown = with_openid_client(&place);
+    let directory = on_this_machine();
+    let shown = with_openid_client(&directory);
     for (key, value) in [
         ("scopes", json!(["email", "openid"])),
         ("token_endpoint_auth_method", json!("client_secret_basic")),
@@ -666,16 +669,16 @@ fn a_client_is_registered_for_openid_connect() {
     ] {
         assert_eq!(shown[key], value, "{key}");
     }
-    let keys = place.json(&["key", "list"]);
+    let keys = directory.json(&["key", "list"]);
     let signs = |key: &Value| key["purpose"] == "sign:EdDSA" && key["state"] == "active";
     assert!(keys.as_array().unwrap().iter().any(signs), "{keys}");
 }
 
 #[test]
 fn a_client_changes_in_what_is_named_and_in_nothing_else() {
-    let place = Place::on_this_machine();
-    let mut expected = with_openid_client(&place);
-    let edited = place.run(&[
+    let directory = on_this_machine();
+    let mut expected = with_openid_client(&directory);
+    let edited = directory.run(&[
         "client",
         "edit",
         "web",
@@ -687,8 +690,8 @@ fn a_client_changes_in_what_is_named_and_in_nothing_else() {
     ]);
     assert_eq!(edited.status.code(), Some(0));
     assert!(
-        place
-            .told(&edited)
+        directory
+            .printed(&edited)
             .contains("err: web knows its people by another sub from now on")
     );
     for (key, value) in [
@@ -701,24 +704,24 @@ fn a_client_changes_in_what_is_named_and_in_nothing_else() {
     }
     let members = expected.as_object_mut().unwrap();
     members.remove("backchannel_logout_uri");
-    assert_eq!(place.json(&["client", "show", "web"]), expected);
+    assert_eq!(directory.json(&["client", "show", "web"]), expected);
 
-    assert_snapshot!(place.tells(&["client", "edit", "web", "--redirect-uri", ""]), @"
+    assert_snapshot!(directory.prints(&["client", "edit", "web", "--redirect-uri", ""]), @"
     exit 2
     err: the client `web` has no redirect URI
     err:     add redirect_uris, or grant_types without authorization_code
     ");
-    assert_snapshot!(place.tells(&["client", "edit", "wed", "--name", "x"]), @"
+    assert_snapshot!(directory.prints(&["client", "edit", "wed", "--name", "x"]), @"
     exit 4
     err: there is no client wed
     err:     `safeconduct client list` names them all; declared ones are there after the first `serve`
     ");
-    assert_eq!(place.json(&["client", "show", "web"]), expected);
+    assert_eq!(directory.json(&["client", "show", "web"]), expected);
 }
 
 #[test]
 fn a_client_that_begins_to_need_a_secret_is_told_how_to_get_one() {
-    let place = Place::on_this_machine();
+    let directory = on_this_machine();
     let create = [
         "client",
         "create",
@@ -726,8 +729,8 @@ fn a_client_that_begins_to_need_a_secret_is_told_how_to_get_one() {
         "--redirect-uri=https://web.example/cb",
         "--token-endpoint-auth-method=none",
     ];
-    assert_eq!(place.json(&create), json!({ "client_id": "web" }));
-    let told = place.tells(&[
+    assert_eq!(directory.json(&create), json!({ "client_id": "web" }));
+    let told = directory.prints(&[
         "client",
         "edit",
         "web",
@@ -739,36 +742,36 @@ fn a_client_that_begins_to_need_a_secret_is_told_how_to_get_one() {
         ),
         "{told}"
     );
-    assert!(place.json(&["client", "rotate-secret", "web"])["client_secret"].is_string());
+    assert!(directory.json(&["client", "rotate-secret", "web"])["client_secret"].is_string());
 }
 
 #[test]
 fn a_client_is_stopped_and_started_and_its_id_is_never_used_again() {
-    let place = Place::on_this_machine();
-    place.json(&["client", "create", "api"]);
-    assert_snapshot!(place.tells(&["client", "disable", "api"]), @"
+    let directory = on_this_machine();
+    directory.json(&["client", "create", "api"]);
+    assert_snapshot!(directory.prints(&["client", "disable", "api"]), @"
     exit 0
     err: api is disabled, and all of its grants have ended
     ");
-    assert_snapshot!(place.tells(&["client", "list"]), @"
+    assert_snapshot!(directory.prints(&["client", "list"]), @"
     exit 0
     out: ID   NAME  STATE     FROM     AUTHENTICATION       GRANT TYPES  SCOPES
     out: api  api   disabled  command  client_secret_basic
     ");
-    assert_snapshot!(place.tells(&["client", "enable", "api"]), @"
+    assert_snapshot!(directory.prints(&["client", "enable", "api"]), @"
     exit 0
     err: api works again
     ");
-    assert_snapshot!(place.tells(&["client", "delete", "api", "--yes"]), @"
+    assert_snapshot!(directory.prints(&["client", "delete", "api", "--yes"]), @"
     exit 0
     err: api is deleted, and all of its grants have ended
     ");
-    assert_snapshot!(place.tells(&["client", "create", "api"]), @"
+    assert_snapshot!(directory.prints(&["client", "create", "api"]), @"
     exit 5
     err: the client id api is, or was once, in use
     err:     --if-not-exists makes that a success where the client exists
     ");
-    assert_snapshot!(place.tells(&["client", "enable", "api"]), @"
+    assert_snapshot!(directory.prints(&["client", "enable", "api"]), @"
     exit 4
     err: there is no client api
     err:     `safeconduct client list` names them all; declared ones are there after the first `serve`
@@ -784,7 +787,7 @@ fn without_seconds(told: &str) -> String {
 
 #[test]
 fn the_next_key_is_published_before_it_signs() {
-    let place = Place::on_this_machine();
+    let directory = on_this_machine();
     let states = |keys: &Value| {
         keys.as_array()
             .unwrap()
@@ -799,39 +802,39 @@ fn the_next_key_is_published_before_it_signs() {
             .collect::<Vec<_>>()
             .join("\n")
     };
-    let first = place.json(&["key", "rotate", "ES256"]);
+    let first = directory.json(&["key", "rotate", "ES256"]);
     assert_snapshot!(states(&first), @"
     sign:ES256 active
     sign:ES256 next
     sign:RS256 active
     ");
-    assert_snapshot!(without_seconds(&place.tells(&["key", "rotate", "ES256"])), @"
+    assert_snapshot!(without_seconds(&directory.prints(&["key", "rotate", "ES256"])), @"
     exit 5
     err: the next key of sign:ES256 was made … ago, and waits for 1 day
     err:     rotate again when that is over; --now uses it although not everybody may know it
     ");
-    let second = place.json(&["key", "rotate", "ES256", "--now"]);
+    let second = directory.json(&["key", "rotate", "ES256", "--now"]);
     assert_snapshot!(states(&second), @"
     sign:ES256 active
     sign:ES256 next
     sign:ES256 retired
     sign:RS256 active
     ");
-    assert_snapshot!(place.tells(&["key", "rotate", "EdDSA"]), @"
+    assert_snapshot!(directory.prints(&["key", "rotate", "EdDSA"]), @"
     exit 4
     err: there is no key for EdDSA
     err:     `safeconduct key list` shows what there is
     ");
     assert_eq!(
-        place.run(&["key", "rotate", "HS256"]).status.code(),
+        directory.run(&["key", "rotate", "HS256"]).status.code(),
         Some(2)
     );
-    assert!(place.json(&["key", "list"]).as_array().unwrap().len() > 5);
+    assert!(directory.json(&["key", "list"]).as_array().unwrap().len() > 5);
 }
 
 /// The id of the one master key that wraps everything.
-fn master_key_of(place: &Place) -> String {
-    let keys = place.json(&["key", "list"]);
+fn master_key_of(directory: &Directory) -> String {
+    let keys = directory.json(&["key", "list"]);
     let mut ids: Vec<&str> = keys
         .as_array()
         .unwrap()
@@ -845,13 +848,13 @@ fn master_key_of(place: &Place) -> String {
 
 #[test]
 fn another_master_key_joins_the_file_and_takes_over() {
-    let place = Place::on_this_machine();
-    place.json(&["client", "create", "api"]);
-    let file = place.path().join("master.key");
+    let directory = on_this_machine();
+    directory.json(&["client", "create", "api"]);
+    let file = directory.path().join("master.key");
     let before = fs::read_to_string(&file).unwrap();
-    let old = master_key_of(&place);
-    let told = place.tells(&["key", "rotate-master"]);
-    let new = master_key_of(&place);
+    let old = master_key_of(&directory);
+    let told = directory.prints(&["key", "rotate-master"]);
+    let new = master_key_of(&directory);
     let told = told.replace(&old, "OLD").replace(&new, "NEW");
     assert_snapshot!(told, @"
     exit 0
@@ -869,44 +872,56 @@ fn another_master_key_joins_the_file_and_takes_over() {
 
     // The old one alone opens nothing any more, the new one alone does.
     fs::write(&file, &before).unwrap();
-    let refused = place.tells(&["client", "list"]).replace(&new, "NEW");
+    let refused = directory.prints(&["client", "list"]).replace(&new, "NEW");
     assert_snapshot!(refused, @"
     exit 3
     err: keys of this database are wrapped with the master key NEW, which is not here: add it to the file of the master key, a line for each key
     ");
     fs::write(&file, second).unwrap();
-    assert_eq!(place.json(&["client", "list"]).as_array().unwrap().len(), 1);
+    assert_eq!(
+        directory
+            .json(&["client", "list"])
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
 
     // What was never used and what was retired are no choice.
     let strangers =
         "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8 BAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
     fs::write(&file, format!("{second}\n{before}{strangers}")).unwrap();
-    let refused = place.run(&["key", "rotate-master"]);
-    assert_eq!(refused.status.code(), Some(5), "{}", place.told(&refused));
+    let refused = directory.run(&["key", "rotate-master"]);
     assert_eq!(
-        place
+        refused.status.code(),
+        Some(5),
+        "{}",
+        directory.printed(&refused)
+    );
+    assert_eq!(
+        directory
             .run(&["key", "rotate-master", "--abandon"])
             .status
             .code(),
         Some(4)
     );
-    assert_eq!(master_key_of(&place), new);
+    assert_eq!(master_key_of(&directory), new);
 }
 
 #[test]
 fn after_a_loss_every_secret_is_listed() {
-    let place = Place::on_this_machine();
-    place.json(&["client", "create", "api"]);
-    place.json(&["key", "rotate", "ES256"]);
-    let keys = place.json(&["key", "list"]);
-    let old = master_key_of(&place);
+    let directory = on_this_machine();
+    directory.json(&["client", "create", "api"]);
+    directory.json(&["key", "rotate", "ES256"]);
+    let keys = directory.json(&["key", "list"]);
+    let old = master_key_of(&directory);
     assert_eq!(
-        place.run(&["key", "compromised"]).status.code(),
+        directory.run(&["key", "compromised"]).status.code(),
         Some(2),
         "it asks"
     );
-    assert_eq!(place.json(&["key", "list"]), keys);
-    let listed = place.json(&["key", "compromised", "--yes"]);
+    assert_eq!(directory.json(&["key", "list"]), keys);
+    let listed = directory.json(&["key", "compromised", "--yes"]);
     let listed: Vec<(&str, &str)> = listed
         .as_array()
         .unwrap()
@@ -943,8 +958,8 @@ fn after_a_loss_every_secret_is_listed() {
             "{other}: {listed:?}"
         );
     }
-    assert_ne!(master_key_of(&place), old);
-    let now = place.json(&["key", "list"]);
+    assert_ne!(master_key_of(&directory), old);
+    let now = directory.json(&["key", "list"]);
     let now: Vec<&Value> = now
         .as_array()
         .unwrap()
@@ -960,9 +975,9 @@ fn after_a_loss_every_secret_is_listed() {
 
 #[test]
 fn after_a_loss_a_signing_key_is_withdrawn_by_its_name_in_the_jwks() {
-    let place = Place::on_this_machine();
-    place.json(&["key", "rotate", "ES256"]);
-    let keys = place.json(&["key", "list"]);
+    let directory = on_this_machine();
+    directory.json(&["key", "rotate", "ES256"]);
+    let keys = directory.json(&["key", "list"]);
     let signing = |purpose: &str, state: &str| {
         let keys = keys.as_array().unwrap().iter();
         let mut keys = keys.filter(|key| key["purpose"] == purpose && key["state"] == state);
@@ -973,7 +988,7 @@ fn after_a_loss_a_signing_key_is_withdrawn_by_its_name_in_the_jwks() {
         signing("sign:RS256", "active"),
     );
     let kid = lost["kid"].as_str().unwrap();
-    let listed = place.json(&["key", "compromised", "--yes", "--signing-key", kid]);
+    let listed = directory.json(&["key", "compromised", "--yes", "--signing-key", kid]);
     let done = |key: &Value| {
         let secret = format!("{} {} ", key["purpose"].as_str().unwrap(), key["id"]);
         let mut rows = listed.as_array().unwrap().iter();
@@ -994,7 +1009,7 @@ fn after_a_loss_a_signing_key_is_withdrawn_by_its_name_in_the_jwks() {
     );
 
     // The master key of before is retired, and listed as that the next time.
-    let again = place.json(&["key", "compromised", "--yes"]);
+    let again = directory.json(&["key", "compromised", "--yes"]);
     let secrets: Vec<&str> = again
         .as_array()
         .unwrap()
@@ -1013,15 +1028,18 @@ fn after_a_loss_a_signing_key_is_withdrawn_by_its_name_in_the_jwks() {
 }
 
 /// Adds a master key of this byte's to the file, and has it announced for the database if `announced`.
-fn add_master_key(place: &Place, last: u8, announced: bool, wrapping: bool) -> String {
+fn add_master_key(directory: &Directory, last: u8, announced: bool, wrapping: bool) -> String {
     let mut bytes = [7; 32];
     bytes[31] = last;
-    let file = place.path().join("master.key");
+    let file = directory.path().join("master.key");
     let line = bytes.map(|byte| format!("{byte:02x}")).concat();
     let keys = fs::read_to_string(&file).unwrap();
     fs::write(&file, format!("{keys}{line}\n")).unwrap();
     let id = safeconduct_server::MasterKey::from_bytes(bytes).id();
-    let url = format!("sqlite:{}", place.path().join("safeconduct.db").display());
+    let url = format!(
+        "sqlite:{}",
+        directory.path().join("safeconduct.db").display()
+    );
     let announce = async {
         let store = safeconduct_store::Store::open(&url).await.unwrap();
         let active = store.cluster().await.unwrap().unwrap().master.active;
@@ -1040,43 +1058,48 @@ fn add_master_key(place: &Place, last: u8, announced: bool, wrapping: bool) -> S
 
 #[test]
 fn after_a_loss_no_master_key_that_was_there_takes_over() {
-    let place = Place::on_this_machine();
-    place.json(&["client", "create", "api"]);
-    let keys = place.json(&["key", "list"]);
+    let directory = on_this_machine();
+    directory.json(&["client", "create", "api"]);
+    let keys = directory.json(&["key", "list"]);
     let loss = ["key", "compromised", "--yes"];
 
     // Whoever has the file has a key that waits in it, and one that was announced, too.
-    let announced = add_master_key(&place, 1, true, false);
-    let unused = add_master_key(&place, 2, false, false);
-    let refused = place.run(&[&loss[..], &["--use-key", "00000000"]].concat());
-    assert_eq!(refused.status.code(), Some(4), "{}", place.told(&refused));
-    assert_eq!(place.json(&["key", "list"]), keys);
-    let told = place.tells(&loss);
+    let announced = add_master_key(&directory, 1, true, false);
+    let unused = add_master_key(&directory, 2, false, false);
+    let refused = directory.run(&[&loss[..], &["--use-key", "00000000"]].concat());
+    assert_eq!(
+        refused.status.code(),
+        Some(4),
+        "{}",
+        directory.printed(&refused)
+    );
+    assert_eq!(directory.json(&["key", "list"]), keys);
+    let told = directory.prints(&loss);
     let taken_back = format!("the master key {announced} is taken back");
     assert!(told.contains(&taken_back), "{told}");
-    let fresh = master_key_of(&place);
+    let fresh = master_key_of(&directory);
     let goes_on = format!("`safeconduct key compromised --use-key {fresh}`");
     assert!(told.contains(&goes_on), "{told}");
     assert!(fresh != announced && fresh != unused);
-    let file = place.path().join("master.key");
+    let file = directory.path().join("master.key");
     assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 3);
 
     // One that wraps keys already is taken only if the operator says that it came after the loss.
-    let half = add_master_key(&place, 3, true, true);
-    let keys = place.json(&["key", "list"]);
-    let refused = place.tells(&loss);
+    let half = add_master_key(&directory, 3, true, true);
+    let keys = directory.json(&["key", "list"]);
+    let refused = directory.prints(&loss);
     assert_snapshot!(refused.replace(&half, "HALF"), @"
     exit 5
     err: the master key HALF wraps keys already, and may have been there when the keys were lost
     err:     if this command made it since, and was cut off: `safeconduct key compromised --use-key HALF`
     err:     if not, finish `safeconduct key rotate-master` first, and then run `safeconduct key compromised`
     ");
-    let another = place.tells(&[&loss[..], &["--use-key", &unused]].concat());
+    let another = directory.prints(&[&loss[..], &["--use-key", &unused]].concat());
     assert_eq!(another, refused);
-    assert_eq!(place.json(&["key", "list"]), keys);
-    place.json(&[&loss[..], &["--use-key", &half]].concat());
-    assert_eq!(master_key_of(&place), half);
-    let refused = place.run(&[&loss[..], &["--use-key", &fresh]].concat());
+    assert_eq!(directory.json(&["key", "list"]), keys);
+    directory.json(&[&loss[..], &["--use-key", &half]].concat());
+    assert_eq!(master_key_of(&directory), half);
+    let refused = directory.run(&[&loss[..], &["--use-key", &fresh]].concat());
     assert_eq!(
         refused.status.code(),
         Some(5),
@@ -1086,33 +1109,33 @@ fn after_a_loss_no_master_key_that_was_there_takes_over() {
 
 #[test]
 fn after_a_loss_a_signing_key_that_is_not_there_is_refused_before_anything_is_changed() {
-    let place = Place::on_this_machine();
-    let keys = place.json(&["key", "list"]);
-    assert_snapshot!(place.tells(&["key", "compromised", "--yes", "--signing-key", "abc"]), @"
+    let directory = on_this_machine();
+    let keys = directory.json(&["key", "list"]);
+    assert_snapshot!(directory.prints(&["key", "compromised", "--yes", "--signing-key", "abc"]), @"
     exit 4
     err: there is no signing key abc
     err:     `safeconduct key list` shows what there is; nothing was changed
     ");
-    assert_eq!(place.json(&["key", "list"]), keys);
-    let file = place.path().join("master.key");
+    assert_eq!(directory.json(&["key", "list"]), keys);
+    let file = directory.path().join("master.key");
     assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 1);
 }
 
 /// Attacks: E21.
 #[test]
 fn another_issuer_or_another_master_key_does_not_open_a_database() {
-    let place = Place::on_this_machine();
-    place.json(&["client", "create", "api"]);
-    let output = place
+    let directory = on_this_machine();
+    directory.json(&["client", "create", "api"]);
+    let output = directory
         .command(&["client", "list"])
         .env("SAFECONDUCT_ISSUER", "http://localhost:9000")
         .output()
         .unwrap();
-    assert_snapshot!(place.told(&output), @"
+    assert_snapshot!(directory.printed(&output), @"
     exit 3
     err: this database belongs to the issuer http://localhost:8420: set that issuer, or use another database
     ");
-    let output = place
+    let output = directory
         .command(&["client", "list"])
         .env(
             "SAFECONDUCT_MASTER_KEY",
@@ -1120,12 +1143,12 @@ fn another_issuer_or_another_master_key_does_not_open_a_database() {
         )
         .output()
         .unwrap();
-    assert_snapshot!(place.told(&output), @"
+    assert_snapshot!(directory.printed(&output), @"
     exit 3
     err: this database was made with another master key: start with that key, or use another database
     ");
-    fs::remove_file(place.path().join("master.key")).unwrap();
-    assert_snapshot!(place.tells(&["client", "list"]), @"
+    fs::remove_file(directory.path().join("master.key")).unwrap();
+    assert_snapshot!(directory.prints(&["client", "list"]), @"
     exit 3
     err: the master key master.key is gone, and the database beside it can't be read without it
     err:     put the file back, or move the database away to begin anew
@@ -1134,10 +1157,10 @@ fn another_issuer_or_another_master_key_does_not_open_a_database() {
 
 #[test]
 fn a_port_that_is_taken_is_said_in_one_sentence() {
-    let place = Place::on_this_machine();
+    let directory = on_this_machine();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let told = place.tells(&[
+    let told = directory.prints(&[
         "serve",
         "--listen",
         &address,
@@ -1153,27 +1176,31 @@ fn a_port_that_is_taken_is_said_in_one_sentence() {
     err: ADDRESS can't be listened on: Address already in use (os error 98)
     err:     another program listens there: stop it, or choose another address with --listen
     ");
-    assert!(!place.path().join("safeconduct.db").exists());
+    assert!(!directory.path().join("safeconduct.db").exists());
 }
 
 #[test]
 fn a_file_that_is_no_database_is_left_alone() {
-    let place = Place::on_this_machine();
-    fs::write(place.path().join("safeconduct.db"), "notes\n".repeat(1000)).unwrap();
-    place.write_secret("master.key", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8");
-    assert_snapshot!(place.tells(&["user", "list"]), @"
+    let directory = on_this_machine();
+    fs::write(
+        directory.path().join("safeconduct.db"),
+        "notes\n".repeat(1000),
+    )
+    .unwrap();
+    directory.write("master.key", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8");
+    assert_snapshot!(directory.prints(&["user", "list"]), @"
     exit 1
     err: DIR/safeconduct.db is not a SQLite database: name another file, or move this one away
     ");
     assert_eq!(
-        fs::read_to_string(place.path().join("safeconduct.db")).unwrap(),
+        fs::read_to_string(directory.path().join("safeconduct.db")).unwrap(),
         "notes\n".repeat(1000)
     );
 }
 
 #[test]
 fn every_command_has_help_and_shells_can_complete_it() {
-    let place = Place::empty();
+    let directory = Directory::empty();
     for command in [
         &["--help"][..],
         &["serve", "--help"],
@@ -1183,39 +1210,39 @@ fn every_command_has_help_and_shells_can_complete_it() {
         &["user", "import", "--help"],
         &["key", "rotate", "--help"],
     ] {
-        assert_eq!(place.run(command).status.code(), Some(0), "{command:?}");
+        assert_eq!(directory.run(command).status.code(), Some(0), "{command:?}");
     }
     for flag in ["--email ", "--given-name ", "--phone-number-verified"] {
-        let help = place.tells(&["user", "add", "--help"]);
+        let help = directory.prints(&["user", "add", "--help"]);
         assert!(help.contains(flag), "{flag} in {help}");
     }
-    let completions = place.run(&["completions", "bash"]);
+    let completions = directory.run(&["completions", "bash"]);
     assert!(
         String::from_utf8(completions.stdout)
             .unwrap()
             .contains("rotate-secret")
     );
-    assert_eq!(place.run(&["serv"]).status.code(), Some(2));
+    assert_eq!(directory.run(&["serv"]).status.code(), Some(2));
 }
 
 #[test]
 fn a_newcomer_walks_from_init_to_a_server_that_answers_and_drains() {
-    let place = Place::empty();
+    let directory = Directory::empty();
     let [port, admin_port] = free_ports();
     let issuer = format!("http://localhost:{port}");
     assert_eq!(
-        place.run(&["init", "--issuer", &issuer]).status.code(),
+        directory.run(&["init", "--issuer", &issuer]).status.code(),
         Some(0)
     );
-    assert_eq!(place.run(&["check"]).status.code(), Some(0));
+    assert_eq!(directory.run(&["check"]).status.code(), Some(0));
     assert_eq!(
-        place
+        directory
             .run_with_input(&["user", "add", "ada", "--stdin"], "correct horse")
             .status
             .code(),
         Some(0)
     );
-    place.json(&[
+    directory.json(&[
         "client",
         "create",
         "web",
@@ -1223,89 +1250,69 @@ fn a_newcomer_walks_from_init_to_a_server_that_answers_and_drains() {
         "https://web.example/cb",
     ]);
 
-    let mut server = Serving::start(
-        &place,
-        &[
-            "serve",
-            "--admin-listen",
-            &format!("127.0.0.1:{admin_port}"),
-        ],
-    );
+    let mut server = directory.serve(&[
+        "serve",
+        "--admin-listen",
+        &format!("127.0.0.1:{admin_port}"),
+    ]);
     let metadata: Value =
-        serde_json::from_str(&server.fetch(port, "/.well-known/oauth-authorization-server"))
-            .unwrap();
+        serde_json::from_str(&fetch(port, "/.well-known/oauth-authorization-server")).unwrap();
     assert_eq!(metadata["issuer"], issuer);
-    assert!(
-        server
-            .fetch(admin_port, "/health/ready")
-            .starts_with("ready")
-    );
-    assert!(
-        server
-            .fetch(admin_port, "/metrics")
-            .contains("safeconduct_build_info")
-    );
+    assert!(fetch(admin_port, "/health/ready").starts_with("ready"));
+    assert!(fetch(admin_port, "/metrics").contains("safeconduct_build_info"));
 
     // The database serves a command beside the running server.
-    place.json(&["client", "create", "late"]);
-    server.terminate();
-    assert_eq!(server.wait(), Some(0));
+    directory.json(&["client", "create", "late"]);
+    assert!(server.stop().unwrap().success());
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
 }
 
 /// A folder whose configuration declares the client `api`, for servers on these ports.
-fn with_declared_client(port: u16) -> Place {
-    let place = Place::with_config(&format!(
+fn with_declared_client(port: u16) -> Directory {
+    let directory = Directory::with_config(&format!(
         "issuer = \"http://localhost:{port}\"\n[server]\nlisten = [\"127.0.0.1:{port}\"]\n[[clients]]\nid = \"api\"\ngrant_types = []\nsecret_file = \"api.secret\"\n"
     ));
-    place.write_secret("api.secret", "0123456789abcdef0123456789abcdef\n");
-    place
+    directory.write("api.secret", "0123456789abcdef0123456789abcdef\n");
+    directory
 }
 
 #[test]
 fn a_declared_client_changes_in_the_file_alone() {
     let [port] = free_ports();
-    let place = with_declared_client(port);
-    let mut server = Serving::start(&place, &["serve", "--admin-listen", "127.0.0.1:0"]);
-    assert_eq!(
-        server.introspects(port, "api", "0123456789abcdef0123456789abcdef"),
-        200
-    );
-    assert_snapshot!(place.tells(&["client", "rotate-secret", "api"]), @"
+    let directory = with_declared_client(port);
+    let mut server = directory.serve(&["serve", "--admin-listen", "127.0.0.1:0"]);
+    assert_eq!(introspects(port, "api", SECRET), 200);
+    assert_snapshot!(directory.prints(&["client", "rotate-secret", "api"]), @"
     exit 5
     err: api is declared in the configuration
     err:     write the new secret to its secret_file and restart: the old one is dead a second later
     ");
-    assert_snapshot!(place.tells(&["client", "edit", "api", "--name", "API"]), @"
+    assert_snapshot!(directory.prints(&["client", "edit", "api", "--name", "API"]), @"
     exit 5
     err: api is declared in the configuration
     err:     change it there and restart
     ");
-    assert_snapshot!(place.tells(&["client", "delete", "api", "--yes"]), @"
+    assert_snapshot!(directory.prints(&["client", "delete", "api", "--yes"]), @"
     exit 5
     err: api is declared in the configuration
     err:     take it out of the file first; `safeconduct client disable api` stops it at once
     ");
     assert_eq!(
-        place.run(&["client", "disable", "api"]).status.code(),
+        directory.run(&["client", "disable", "api"]).status.code(),
         Some(0)
     );
-    server.terminate();
-    assert_eq!(server.wait(), Some(0));
+    assert!(server.stop().unwrap().success());
 
     // Starting again enables nobody; taking the client out of the file lets it be deleted.
-    let server = Serving::start(&place, &["serve", "--admin-listen", "127.0.0.1:0"]);
-    assert_eq!(
-        server.introspects(port, "api", "0123456789abcdef0123456789abcdef"),
-        401
-    );
+    let _server = directory.serve(&["serve", "--admin-listen", "127.0.0.1:0"]);
+    assert_eq!(introspects(port, "api", SECRET), 401);
     fs::write(
-        place.path().join("safeconduct.toml"),
+        directory.path().join("safeconduct.toml"),
         format!("issuer = \"http://localhost:{port}\"\n"),
     )
     .unwrap();
     assert_eq!(
-        place
+        directory
             .run(&["client", "delete", "api", "--yes"])
             .status
             .code(),
@@ -1316,86 +1323,78 @@ fn a_declared_client_changes_in_the_file_alone() {
 #[test]
 fn a_client_made_by_command_is_taken_over_by_a_word_in_the_file_and_let_go_by_another() {
     let [port] = free_ports();
-    let place = with_declared_client(port);
-    let declaring = fs::read_to_string(place.path().join("safeconduct.toml")).unwrap();
-    let write = |text: &str| fs::write(place.path().join("safeconduct.toml"), text).unwrap();
+    let directory = with_declared_client(port);
+    let declaring = fs::read_to_string(directory.path().join("safeconduct.toml")).unwrap();
+    let write = |text: &str| fs::write(directory.path().join("safeconduct.toml"), text).unwrap();
     let (empty, _) = declaring.split_once("[[clients]]").unwrap();
     write(empty);
-    let made = place.json(&["client", "create", "api"]);
+    let made = directory.json(&["client", "create", "api"]);
     let first = made["client_secret"].as_str().unwrap();
     let serve = ["serve", "--admin-listen", "127.0.0.1:0"];
 
     write(&declaring);
     let refusal = "the client api was made by command, and the configuration declares it too";
-    assert_snapshot!(place.tells(&["check"]), @"
+    assert_snapshot!(directory.prints(&["check"]), @"
     exit 3
     err: the client api was made by command, and the configuration declares it too
     err:     write adopt = true into its table if the file is to take it over, its secret included; else take it out of the file
     ");
-    let started = place.tells(&serve);
+    let started = directory.prints(&serve);
     assert!(
         started.starts_with("exit 3\n") && started.contains(refusal),
         "{started}"
     );
-    let shown = place.json(&["client", "show", "api"]);
+    let shown = directory.json(&["client", "show", "api"]);
     assert_eq!(shown["declared"], false, "nothing was changed");
 
     write(&format!("{declaring}adopt = true\n"));
     assert!(
-        place
-            .tells(&["check"])
+        directory
+            .prints(&["check"])
             .ends_with("err: the configuration is right\n")
     );
-    let mut server = Serving::start(&place, &serve);
-    assert_eq!(server.introspects(port, "api", first), 401);
-    assert_eq!(
-        server.introspects(port, "api", "0123456789abcdef0123456789abcdef"),
-        200
-    );
-    server.terminate();
-    assert_eq!(server.wait(), Some(0));
+    let mut server = directory.serve(&serve);
+    assert_eq!(introspects(port, "api", first), 401);
+    assert_eq!(introspects(port, "api", SECRET), 200);
+    assert!(server.stop().unwrap().success());
 
     write(empty);
-    let told = place.tells(&["check"]);
+    let told = directory.prints(&["check"]);
     let (_, told) = told.split_once("err: ").unwrap();
     assert_snapshot!(told, @"
     warning: the configuration declares the client api no more, and that would disable it and end all that it was granted
     err:     put it back; or let it go: `safeconduct client disable api`, or `safeconduct serve --prune`
     err: the configuration is right, with 1 warning
     ");
-    let started = place.tells(&serve);
+    let started = directory.prints(&serve);
     assert!(
         started.starts_with("exit 3\n") && started.contains("declares the client api no more"),
         "{started}"
     );
     assert_eq!(
-        place.json(&["client", "show", "api"])["enabled"],
+        directory.json(&["client", "show", "api"])["enabled"],
         true,
         "nothing was changed"
     );
-    let mut server = Serving::start(&place, &[&serve[..], &["--prune"]].concat());
-    assert_eq!(
-        server.introspects(port, "api", "0123456789abcdef0123456789abcdef"),
-        401
-    );
-    server.terminate();
-    assert_eq!(server.wait(), Some(0));
-    let server = Serving::start(&place, &serve);
+    let mut server = directory.serve(&[&serve[..], &["--prune"]].concat());
+    assert_eq!(introspects(port, "api", SECRET), 401);
+    assert!(server.stop().unwrap().success());
+    let server = directory.serve(&serve);
     drop(server);
 }
 
 #[test]
 fn a_running_server_sees_what_a_command_changed_within_a_second() {
     let [port] = free_ports();
-    let place = with_declared_client(port);
-    let server = Serving::start(&place, &["serve", "--admin-listen", "127.0.0.1:0"]);
-    let made = place.json(&["client", "create", "late"]);
+    let directory = with_declared_client(port);
+    let _server = directory.serve(&["serve", "--admin-listen", "127.0.0.1:0"]);
+    let made = directory.json(&["client", "create", "late"]);
     let secret = made["client_secret"].as_str().unwrap();
-    server.within_a_second(|| server.introspects(port, "late", secret) == 200);
-    let rotated = place.json(&["client", "rotate-secret", "late"]);
-    server.within_a_second(|| server.introspects(port, "late", secret) == 401);
+    within_a_second(|| introspects(port, "late", secret) == 200);
+    let rotated = directory.json(&["client", "rotate-secret", "late"]);
+    within_a_second(|| introspects(port, "late", secret) == 401);
     assert_eq!(
-        server.introspects(port, "late", rotated["client_secret"].as_str().unwrap()),
+        introspects(port, "late", rotated["client_secret"].as_str().unwrap()),
         200
     );
 }
@@ -1403,24 +1402,18 @@ fn a_running_server_sees_what_a_command_changed_within_a_second() {
 #[test]
 fn a_second_signal_cuts_off_what_the_first_one_waits_for() {
     let [port] = free_ports();
-    let place = with_declared_client(port);
-    let mut server = Serving::start(&place, &["serve", "--admin-listen", "127.0.0.1:0"]);
-    let mut unfinished = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    write!(
-        unfinished,
-        "POST /token HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Length: 10\r\n\r\ngrant"
-    )
-    .unwrap();
-    server.terminate();
-    server.wait_for("a second signal cuts them off");
-    server.terminate();
-    assert_eq!(server.wait(), Some(0));
+    let directory = with_declared_client(port);
+    let mut server = directory.serve(&["serve", "--admin-listen", "127.0.0.1:0"]);
+    let _unfinished = half_a_request(port);
+    server.signal(Signal::TERM).unwrap();
+    server.wait_for("a second signal cuts them off").unwrap();
+    assert!(server.stop().unwrap().success());
 }
 
 #[test]
 fn a_schema_is_planned_and_then_taken() {
-    let place = Place::on_this_machine();
-    assert_snapshot!(place.tells(&["migrate", "--plan"]), @"
+    let directory = on_this_machine();
+    assert_snapshot!(directory.prints(&["migrate", "--plan"]), @"
     exit 8
     out: VERSION  NAME                   STATE
     out: 1        foundation             left
@@ -1430,8 +1423,8 @@ fn a_schema_is_planned_and_then_taken() {
     out: 5        recovery_and_fairness  left
     err: 5 steps left: `safeconduct migrate` takes them, and so does the first node that starts
     ");
-    assert!(!place.path().join("safeconduct.db").exists());
-    assert_snapshot!(place.tells(&["migrate"]), @"
+    assert!(!directory.path().join("safeconduct.db").exists());
+    assert_snapshot!(directory.prints(&["migrate"]), @"
     exit 0
     out: VERSION  NAME                   STATE
     out: 1        foundation             taken now
@@ -1441,7 +1434,7 @@ fn a_schema_is_planned_and_then_taken() {
     out: 5        recovery_and_fairness  taken now
     err: 5 steps taken
     ");
-    assert_snapshot!(place.tells(&["migrate", "--plan"]), @"
+    assert_snapshot!(directory.prints(&["migrate", "--plan"]), @"
     exit 0
     out: VERSION  NAME                   STATE
     out: 1        foundation             taken
@@ -1455,8 +1448,8 @@ fn a_schema_is_planned_and_then_taken() {
 
 #[test]
 fn check_looks_at_the_database_if_asked_and_changes_nothing() {
-    let place = Place::on_this_machine();
-    assert_snapshot!(place.tells(&["check", "--connect"]), @"
+    let directory = on_this_machine();
+    assert_snapshot!(directory.prints(&["check", "--connect"]), @"
     exit 0
     out: configuration  safeconduct.toml
     out: issuer         http://localhost:8420
@@ -1470,9 +1463,9 @@ fn check_looks_at_the_database_if_asked_and_changes_nothing() {
     out: clients        –
     err: the configuration and the database are right
     ");
-    assert!(!place.path().join("safeconduct.db").exists());
-    place.json(&["user", "list"]);
-    assert_snapshot!(place.tells(&["check", "--connect"]), @"
+    assert!(!directory.path().join("safeconduct.db").exists());
+    directory.json(&["user", "list"]);
+    assert_snapshot!(directory.prints(&["check", "--connect"]), @"
     exit 0
     out: configuration  safeconduct.toml
     out: issuer         http://localhost:8420
@@ -1486,16 +1479,16 @@ fn check_looks_at_the_database_if_asked_and_changes_nothing() {
     out: clients        –
     err: the configuration and the database are right
     ");
-    let mut check = place.command(&["check", "--connect"]);
+    let mut check = directory.command(&["check", "--connect"]);
     let other = check.env("SAFECONDUCT_ISSUER", "http://localhost:8421");
-    assert_snapshot!(place.told(&other.output().unwrap()), @r#"
+    assert_snapshot!(directory.printed(&other.output().unwrap()), @r#"
     exit 3
     err: warning: safeconduct.toml:1: the issuer is at port 8421, and nobody listens there
     err:     add "127.0.0.1:8421", or change the port of the issuer
     err: this database belongs to the issuer http://localhost:8420: set that issuer, or use another database
     "#);
-    fs::write(place.path().join("safeconduct.db"), "Dear diary").unwrap();
-    assert_snapshot!(place.tells(&["check", "--connect"]), @"
+    fs::write(directory.path().join("safeconduct.db"), "Dear diary").unwrap();
+    assert_snapshot!(directory.prints(&["check", "--connect"]), @"
     exit 1
     err: DIR/safeconduct.db is not a SQLite database: name another file, or move this one away
     ");
@@ -1503,27 +1496,27 @@ fn check_looks_at_the_database_if_asked_and_changes_nothing() {
 
 #[test]
 fn where_nothing_was_restored_no_era_begins_and_nothing_is_made() {
-    let place = Place::on_this_machine();
+    let directory = on_this_machine();
     let refused = "exit 4\nerr: no server was ever started on safeconduct.db: put the backup in place first, \
                    or name the database that was restored\n";
-    assert_eq!(place.tells(&["restored", "--yes"]), refused);
-    assert!(!place.path().join("safeconduct.db").exists());
-    assert!(!place.path().join("master.key").exists());
-    place.tells(&["migrate"]);
-    assert_eq!(place.tells(&["restored", "--yes"]), refused);
+    assert_eq!(directory.prints(&["restored", "--yes"]), refused);
+    assert!(!directory.path().join("safeconduct.db").exists());
+    assert!(!directory.path().join("master.key").exists());
+    directory.prints(&["migrate"]);
+    assert_eq!(directory.prints(&["restored", "--yes"]), refused);
 }
 
 #[test]
 fn a_restored_database_begins_an_era_when_it_is_confirmed() {
-    let place = Place::on_this_machine();
-    place.json(&["user", "list"]);
-    assert_snapshot!(place.tells(&["restored"]), @"
+    let directory = on_this_machine();
+    directory.json(&["user", "list"]);
+    assert_snapshot!(directory.prints(&["restored"]), @"
     exit 2
     err: Everything that was handed out from safeconduct.db until now will be refused: sessions, codes, access and refresh
     err: tokens. Everybody signs in again. Users, passwords, clients, consents and keys stay. Go on?
     err:     there is no terminal to ask on: repeat it with --yes
     ");
-    let told = place.tells(&["restored", "--yes"]);
+    let told = directory.prints(&["restored", "--yes"]);
     let era = told
         .lines()
         .find_map(|line| line.strip_prefix("out: era       "));
@@ -1537,69 +1530,41 @@ fn a_restored_database_begins_an_era_when_it_is_confirmed() {
     err:     locks, passwords, secrets and keys that were changed since the backup have to be changed again
     ");
     let begun: i64 = era.parse().unwrap();
-    let next = place.json(&["restored", "--yes"])["era"].as_i64();
+    let next = directory.json(&["restored", "--yes"])["era"].as_i64();
     assert!(1 < begun && begun < next.unwrap());
 }
 
 #[test]
 fn systemd_is_told_when_a_server_is_ready_and_when_it_stops() {
     let [port] = free_ports();
-    let place = with_declared_client(port);
-    let socket = UnixDatagram::bind(place.path().join("notify")).unwrap();
+    let directory = with_declared_client(port);
+    let socket = UnixDatagram::bind(directory.path().join("notify")).unwrap();
     socket
         .set_read_timeout(Some(Duration::from_secs(60)))
         .unwrap();
-    let mut serve = place.command(&["serve", "--admin-listen", "127.0.0.1:0"]);
-    let mut server = Serving::spawn(serve.env("NOTIFY_SOCKET", place.path().join("notify")));
+    let mut serve = directory.command(&["serve", "--admin-listen", "127.0.0.1:0"]);
+    let mut server = directory.start(
+        serve.env("NOTIFY_SOCKET", directory.path().join("notify")),
+        READY,
+    );
     let told = || {
         let mut message = [0; 64];
         let length = socket.recv(&mut message).unwrap();
         String::from_utf8(message[..length].to_vec()).unwrap()
     };
     assert_eq!(told(), "READY=1");
-    server.terminate();
+    server.signal(Signal::TERM).unwrap();
     assert_eq!(told(), "STOPPING=1");
-    assert_eq!(server.wait(), Some(0));
+    assert!(server.ends().unwrap().success());
 }
 
-impl Serving {
-    /// Lets the server write into files up to this size, or as far as it likes.
-    fn limit_files(&self, size: &str) {
-        let limited = Command::new("prlimit")
-            .args(["--pid", &self.child.id().to_string()])
-            .arg(format!("--fsize={size}:unlimited"))
-            .status();
-        assert!(limited.unwrap().success());
-    }
-
-    /// Status and body of an answer to a form that the client `api` sends.
-    fn sends(&self, port: u16, path: &str, form: &str) -> (u16, String) {
-        let credentials = base64("api:0123456789abcdef0123456789abcdef");
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        write!(
-            stream,
-            "POST {path} HTTP/1.1\r\nHost: localhost:{port}\r\nAuthorization: Basic {credentials}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{form}",
-            form.len()
-        )
-        .unwrap();
-        self.answer(stream)
-    }
-
-    fn asks(&self, port: u16, path: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        let request =
-            format!("GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).unwrap();
-        self.answer(stream)
-    }
-
-    fn answer(&self, mut stream: TcpStream) -> (u16, String) {
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap();
-        (status.parse().unwrap(), body.to_owned())
-    }
+/// Lets a server write into files up to this size, or as far as it likes.
+fn limit_files(server: &Process, size: &str) {
+    let limited = Command::new("prlimit")
+        .args(["--pid", &server.id().to_string()])
+        .arg(format!("--fsize={size}:unlimited"))
+        .status();
+    assert!(limited.unwrap().success());
 }
 
 /// A disk without room is nothing that a process without root can make; a limit on the size of its files is much the same to it.
@@ -1607,135 +1572,163 @@ impl Serving {
 #[test]
 fn a_server_that_cannot_write_is_alive_and_not_ready_until_it_can() {
     let [port, admin] = free_ports();
-    let place = Place::with_config(&format!(
+    let directory = Directory::with_config(&format!(
         "issuer = \"http://localhost:{port}\"\n[server]\nlisten = [\"127.0.0.1:{port}\"]\nadmin_listen = \"127.0.0.1:{admin}\"\n\
          [[clients]]\nid = \"api\"\ngrant_types = [\"client_credentials\"]\nscopes = [\"notes.read\"]\nsecret_file = \"api.secret\"\n\
          [scopes.\"notes.read\"]\ntext.en = \"Read notes\"\n"
     ));
-    place.write_secret("api.secret", "0123456789abcdef0123456789abcdef\n");
-    let program = env!("CARGO_BIN_EXE_safeconduct");
+    directory.write("api.secret", "0123456789abcdef0123456789abcdef\n");
+    let program = program().display();
     let mut command = Command::new("/bin/sh");
     // Else the limit ends it.
     command.args(["-c", &format!("trap '' XFSZ; exec '{program}' serve")]);
-    let server = Serving::spawn(command.current_dir(place.path()).env_clear());
-    let token = |answer: String| {
-        let answer: Value = serde_json::from_str(&answer).unwrap();
+    let server = directory.start(command.current_dir(directory.path()).env_clear(), READY);
+    let token = |answer: &str| {
+        let answer: Value = serde_json::from_str(answer).unwrap();
         let token = answer["access_token"].as_str().expect("a token");
         format!("token={token}")
     };
     let ask = "grant_type=client_credentials&scope=notes.read";
-    let issued = server.sends(port, "/token", ask);
-    assert_eq!(issued.0, 200, "{issued:?}");
-    let revocation = token(issued.1);
-    let health = |path: &str| server.asks(admin, &format!("/health/{path}")).0;
+    let issued = post(port, "/token", ("api", SECRET), ask);
+    assert_eq!(issued.status, 200, "{issued:?}");
+    let revocation = token(&issued.body);
+    let health = |path: &str| {
+        let path = format!("/health/{path}");
+        get(("127.0.0.1", admin), &path).unwrap().status
+    };
     assert_eq!((health("live"), health("ready")), (200, 200));
 
-    server.limit_files("0");
-    assert_eq!(server.sends(port, "/revoke", &revocation).0, 503);
+    limit_files(&server, "0");
+    assert_eq!(
+        post(port, "/revoke", ("api", SECRET), &revocation).status,
+        503
+    );
     assert_eq!((health("live"), health("ready")), (200, 503));
-    let metrics = server.asks(admin, "/metrics").1;
+    let metrics = fetch(admin, "/metrics");
     let reason = r#"safeconduct_not_ready{reason="writes"} 1"#;
     assert!(metrics.contains(reason), "{metrics}");
     assert_eq!(
-        server.sends(port, "/token", ask).0,
+        post(port, "/token", ("api", SECRET), ask).status,
         200,
         "that writes nothing"
     );
 
-    server.limit_files("unlimited");
+    limit_files(&server, "unlimited");
     let begun = Instant::now();
     while health("ready") != 200 {
         assert!(begun.elapsed() < Duration::from_secs(30), "not ready again");
     }
-    assert_eq!(server.sends(port, "/revoke", &revocation).0, 200);
+    assert_eq!(
+        post(port, "/revoke", ("api", SECRET), &revocation).status,
+        200
+    );
+}
+
+/// On a full disk the log is often the first that can't be written.
+#[test]
+fn a_log_that_cannot_be_written_costs_no_answer() {
+    let [port] = free_ports();
+    let directory = with_declared_client(port);
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let mut command = directory.command(&["serve", "--admin-listen", "127.0.0.1:0"]);
+    let mut server = command.stderr(full).spawn().unwrap();
+    let mut statuses = Vec::new();
+    let begun = Instant::now();
+    while statuses.len() < 3 && begun.elapsed() < PATIENCE {
+        match get(("127.0.0.1", port), "/authorize") {
+            Ok(answer) => statuses.push(answer.status),
+            // Before it listens there is no connection; one that ends without an answer is the failure.
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
+            Err(_) => statuses.push(0),
+        }
+    }
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert_eq!(statuses, [400; 3]);
+}
+
+/// A request under way: the server has read its head, and half of its body is sent.
+fn half_a_request(port: u16) -> TcpStream {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    write!(
+        stream,
+        "POST /token HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n"
+    )
+    .unwrap();
+    let mut go_on = *b"HTTP/1.1 100 Continue\r\n\r\n";
+    stream.read_exact(&mut go_on).unwrap();
+    assert!(go_on.starts_with(b"HTTP/1.1 100 "));
+    stream.write_all(b"grant").unwrap();
+    stream
 }
 
 /// A terminal that is closed, or an operator who expects a reload: requests under way are finished.
 #[test]
 fn a_hangup_stops_a_server_as_a_termination_does() {
     let [port] = free_ports();
-    let place = with_declared_client(port);
+    let directory = with_declared_client(port);
     // A test run may ignore hangups, as nohup makes it, and what it starts would as well.
-    let program = env!("CARGO_BIN_EXE_safeconduct");
     let mut command = Command::new("/usr/bin/env");
-    command.args(["--default-signal=HUP", program, "serve"]);
-    command.args(["--admin-listen", "127.0.0.1:0"]);
-    command.current_dir(place.path()).env_clear();
-    let mut server = Serving::spawn(&mut command);
-    let mut unfinished = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    write!(
-        unfinished,
-        "POST /token HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Length: 10\r\n\r\ngrant"
-    )
-    .unwrap();
-    server.signal("-HUP");
-    server.wait_for("requests under way are finished");
+    command.arg("--default-signal=HUP").arg(program());
+    command.args(["serve", "--admin-listen", "127.0.0.1:0"]);
+    command.current_dir(directory.path()).env_clear();
+    let mut server = directory.start(&mut command, READY);
+    let mut unfinished = half_a_request(port);
+    server.signal(Signal::HUP).unwrap();
+    server.wait_for("requests under way are finished").unwrap();
     write!(unfinished, "_type").unwrap();
     let mut answer = String::new();
     unfinished.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
-    assert_eq!(server.wait(), Some(0));
+    assert!(server.ends().unwrap().success());
 }
 
 /// As `nohup` starts it.
 #[test]
 fn a_server_that_was_to_ignore_hangups_does() {
     let [port] = free_ports();
-    let place = with_declared_client(port);
-    let program = env!("CARGO_BIN_EXE_safeconduct");
+    let directory = with_declared_client(port);
+    let program = program().display();
     let serve = format!("trap '' HUP; exec '{program}' serve --admin-listen 127.0.0.1:0");
     let mut command = Command::new("/bin/sh");
-    command.args(["-c", &serve]).current_dir(place.path());
-    let mut server = Serving::spawn(command.env_clear());
-    server.signal("-HUP");
-    let metadata = server.fetch(port, "/.well-known/oauth-authorization-server");
+    command.args(["-c", &serve]).current_dir(directory.path());
+    let mut server = directory.start(command.env_clear(), READY);
+    server.signal(Signal::HUP).unwrap();
+    let metadata = fetch(port, "/.well-known/oauth-authorization-server");
     assert!(metadata.contains("issuer"));
-    server.terminate();
-    assert_eq!(server.wait(), Some(0));
+    assert!(server.stop().unwrap().success());
 }
 
-impl Serving {
-    /// The status of the answer when `client` asks about a token that does not exist.
-    fn introspects(&self, port: u16, client: &str, secret: &str) -> u16 {
-        let credentials = base64(&format!("{client}:{secret}"));
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        write!(
-            stream,
-            "POST /introspect HTTP/1.1\r\nHost: localhost:{port}\r\nAuthorization: Basic {credentials}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 14\r\nConnection: close\r\n\r\ntoken=nonsense"
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer.split(' ').nth(1).unwrap().parse().unwrap()
-    }
+/// The body of a page.
+fn fetch(port: u16, path: &str) -> String {
+    let answer = get(("127.0.0.1", port), path).unwrap();
+    assert_eq!(answer.status, 200, "{path}: {answer:?}");
+    answer.body
+}
 
-    /// Asks again and again until `holds`; a second and the time of a slow machine's request later it has to.
-    fn within_a_second(&self, holds: impl Fn() -> bool) {
-        let begun = Instant::now();
-        while !holds() {
-            assert!(
-                begun.elapsed() < Duration::from_secs(2),
-                "it does not hold after {:?}",
-                begun.elapsed()
-            );
-        }
-    }
+/// The answer to a form that a client sends, whose id and secret are given.
+fn post(port: u16, path: &str, (id, secret): (&str, &str), form: &str) -> Answer {
+    let credentials = base64(&format!("{id}:{secret}"));
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nAuthorization: Basic {credentials}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    );
+    send(("127.0.0.1", port), &head, form).unwrap()
+}
 
-    fn terminate(&self) {
-        self.signal("-TERM");
-    }
+/// The status of the answer when `client` asks about a token that does not exist.
+fn introspects(port: u16, client: &str, secret: &str) -> u16 {
+    post(port, "/introspect", (client, secret), "token=nonsense").status
+}
 
-    fn signal(&self, signal: &str) {
-        let killed = Command::new("kill")
-            .args([signal, &self.child.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(killed.success());
-    }
-
-    fn wait(&mut self) -> Option<i32> {
-        self.wait_for("stopped");
-        self.child.wait().unwrap().code()
+/// Asks again and again until `holds`; a second and the time of a slow machine's request later it has to.
+fn within_a_second(holds: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(2),
+            "it does not hold after {:?}",
+            begun.elapsed()
+        );
     }
 }
 

@@ -3,9 +3,10 @@
 
 use std::env;
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output};
+
+use safeconduct_testing_program::{free_ports, program};
 
 const CURL: &str = include_str!("../../../docs/guides/curl.md");
 const QUICKSTART: &str = include_str!("../../../docs/guides/quickstart.md");
@@ -83,11 +84,7 @@ struct Ports {
 
 impl Ports {
     fn free() -> Self {
-        // Both are held until both are found.
-        let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
-        let [public, admin] = listeners
-            .each_ref()
-            .map(|listener| listener.local_addr().expect("an address").port());
+        let [public, admin] = free_ports();
         Self { public, admin }
     }
 
@@ -120,8 +117,7 @@ fn script(steps: &[Step]) -> String {
 }
 
 fn run(script: &str, directory: &Path, ports: &Ports) -> Output {
-    let binary = Path::new(env!("CARGO_BIN_EXE_safeconduct"));
-    let mut path = vec![binary.parent().expect("a directory").to_owned()];
+    let mut path = vec![program().parent().expect("a directory").to_owned()];
     path.extend(env::split_paths(&env::var_os("PATH").expect("a PATH")));
     fs::write(directory.join(".curlrc"), "max-time = 30\n").expect("a settings file for curl");
     Command::new("bash")

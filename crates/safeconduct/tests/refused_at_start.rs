@@ -2,11 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[path = "support/mod.rs"]
-#[expect(dead_code, reason = "no server comes up here that would be talked to")]
-mod support;
-
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
@@ -14,30 +10,37 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use safeconduct_testing_postgres::{Database, Postgres};
-
-use support::{Place, Serving, free_ports};
+use safeconduct_testing_program::{Directory, READY, free_ports, get};
 
 const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 const ANOTHER_KEY: &str = "HxADAgQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 const ISSUER: &str = "http://localhost:8420";
 
-impl Place {
-    fn on_postgresql() -> Self {
-        Self::with_config(
-            "issuer = \"http://localhost:8420\"\n[database]\nurl = \"postgres://set@by.the/environment\"\n",
-        )
+/// A directory to run the program in, on a database that each command names.
+struct Operator {
+    directory: Directory,
+}
+
+impl Operator {
+    fn new() -> Self {
+        Self {
+            directory: Directory::with_config(
+                "issuer = \"http://localhost:8420\"\n[database]\nurl = \"postgres://set@by.the/environment\"\n",
+            ),
+        }
     }
 
     /// Runs a command on a database.
     fn on(&self, url: &str, arguments: &[&str], issuer: &str, master_key: &str) -> String {
         let output = self
+            .directory
             .command(arguments)
             .env("SAFECONDUCT_DATABASE__URL", url)
             .env("SAFECONDUCT_ISSUER", issuer)
             .env("SAFECONDUCT_MASTER_KEY", master_key)
             .output()
             .unwrap();
-        let told = self.told(&output).replace(url, "URL");
+        let told = self.directory.printed(&output).replace(url, "URL");
         let is_log = |line: &&str| !line.contains("\"level\"");
         told.lines().filter(is_log).collect::<Vec<_>>().join("\n")
     }
@@ -55,9 +58,9 @@ impl Place {
 }
 
 /// A database that a cluster has founded.
-fn founded(place: &Place) -> Database {
+fn founded(operator: &Operator) -> Database {
     let database = Postgres::shared().create_database();
-    let told = place.on(
+    let told = operator.on(
         &database.url(),
         &["client", "create", "api"],
         ISSUER,
@@ -84,10 +87,10 @@ fn rows(database: &Database) -> String {
 /// Attacks: E25.
 #[test]
 fn another_issuer_is_refused_at_start_on_postgresql() {
-    let place = Place::on_postgresql();
-    let database = founded(&place);
+    let operator = Operator::new();
+    let database = founded(&operator);
     let before = rows(&database);
-    let told = place.serve_refuses(&database.url(), "http://localhost:9000", MASTER_KEY);
+    let told = operator.serve_refuses(&database.url(), "http://localhost:9000", MASTER_KEY);
     assert_snapshot!(told, @"
     exit 3
     err: this database belongs to the issuer http://localhost:8420: set that issuer, or use another database
@@ -98,10 +101,10 @@ fn another_issuer_is_refused_at_start_on_postgresql() {
 /// Attacks: E25.
 #[test]
 fn another_master_key_is_refused_at_start_on_postgresql() {
-    let place = Place::on_postgresql();
-    let database = founded(&place);
+    let operator = Operator::new();
+    let database = founded(&operator);
     let before = rows(&database);
-    let told = place.serve_refuses(&database.url(), ISSUER, ANOTHER_KEY);
+    let told = operator.serve_refuses(&database.url(), ISSUER, ANOTHER_KEY);
     assert_snapshot!(told, @"
     exit 3
     err: this database was made with another master key: start with that key, or use another database
@@ -110,7 +113,7 @@ fn another_master_key_is_refused_at_start_on_postgresql() {
 }
 
 /// Every command that would touch it.
-fn refused_as_newer(place: &Place, url: &str) {
+fn refused_as_newer(operator: &Operator, url: &str) {
     let commands: [&[&str]; 7] = [
         &["serve", "--listen", "127.0.0.1:0"],
         &["check", "--connect"],
@@ -121,7 +124,7 @@ fn refused_as_newer(place: &Place, url: &str) {
         &["user", "list"],
     ];
     for command in commands {
-        let told = place.on(url, command, ISSUER, MASTER_KEY);
+        let told = operator.on(url, command, ISSUER, MASTER_KEY);
         let says = [
             "exit 1\n",
             "the database was upgraded by a later release (its schema is version 99, this release knows ",
@@ -131,7 +134,10 @@ fn refused_as_newer(place: &Place, url: &str) {
             says.iter().all(|says| told.contains(says)),
             "{command:?}: {told}"
         );
-        assert!(!place.path().join("copy.db").exists(), "{command:?}");
+        assert!(
+            !operator.directory.path().join("copy.db").exists(),
+            "{command:?}"
+        );
     }
 }
 
@@ -141,40 +147,40 @@ const LATER: &str =
 /// Attacks: E23.
 #[test]
 fn a_schema_of_a_later_release_is_refused_at_start_on_postgresql() {
-    let place = Place::on_postgresql();
-    let database = founded(&place);
+    let operator = Operator::new();
+    let database = founded(&operator);
     database.sql(LATER);
     let before = rows(&database);
-    refused_as_newer(&place, &database.url());
+    refused_as_newer(&operator, &database.url());
     assert_eq!(rows(&database), before);
 }
 
 /// Attacks: E23.
 #[test]
 fn a_schema_of_a_later_release_is_refused_at_start_with_sqlite3() {
-    let place = Place::on_postgresql();
+    let operator = Operator::new();
     let url = "sqlite:safeconduct.db";
-    let told = place.on(url, &["client", "create", "api"], ISSUER, MASTER_KEY);
+    let told = operator.on(url, &["client", "create", "api"], ISSUER, MASTER_KEY);
     assert!(told.starts_with("exit 0"), "{told}");
     let sqlite3 = |sql: &str| {
         let mut sqlite3 = Command::new("sqlite3");
         let asked = sqlite3
-            .current_dir(place.path())
+            .current_dir(operator.directory.path())
             .args(["safeconduct.db", sql]);
         String::from_utf8(asked.output().unwrap().stdout).unwrap()
     };
     sqlite3(LATER);
     let before = sqlite3(".dump");
     assert!(before.contains("(99,"), "{before}");
-    refused_as_newer(&place, url);
+    refused_as_newer(&operator, url);
     assert_eq!(sqlite3(".dump"), before);
 }
 
 #[test]
 fn a_mistake_in_the_url_is_found_without_asking_anybody() {
-    let place = Place::on_postgresql();
+    let operator = Operator::new();
     let check = |url: &str| {
-        let told = place.on(url, &["check"], ISSUER, MASTER_KEY);
+        let told = operator.on(url, &["check"], ISSUER, MASTER_KEY);
         assert!(!told.contains("hush"), "{told}");
         told
     };
@@ -198,14 +204,14 @@ fn a_mistake_in_the_url_is_found_without_asking_anybody() {
 
 #[test]
 fn a_user_who_may_not_make_the_tables_is_told_beforehand_on_postgresql() {
-    let place = Place::on_postgresql();
+    let operator = Operator::new();
     let database = Postgres::shared().create_database();
     let guest = format!("guest_of_{}", database.name());
     database.sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC");
     database.sql(&format!("CREATE ROLE {guest} LOGIN"));
     let as_guest = database.url().replace("postgres@", &format!("{guest}@"));
     for command in [&["check", "--connect"][..], &["migrate"]] {
-        let told = place.on(&as_guest, command, ISSUER, MASTER_KEY);
+        let told = operator.on(&as_guest, command, ISSUER, MASTER_KEY);
         let says = ["exit 1\n", " forbids it (", "make our user the owner"];
         assert!(says.iter().all(|says| told.contains(says)), "{told}");
     }
@@ -214,22 +220,23 @@ fn a_user_who_may_not_make_the_tables_is_told_beforehand_on_postgresql() {
 
 /// A server that waits for its database, and what the operator's listener answers meanwhile.
 struct Waiting {
-    place: Place,
+    directory: Directory,
     ports: [u16; 2],
     command: Command,
 }
 
 impl Waiting {
     fn on(url: &str) -> Self {
-        let place = Place::on_postgresql();
+        let directory = Operator::new().directory;
         let ports = free_ports();
         let [listen, admin] = ports.map(|port: u16| format!("127.0.0.1:{port}"));
-        let mut command = place.command(&["serve", "--listen", &listen, "--admin-listen", &admin]);
+        let mut command =
+            directory.command(&["serve", "--listen", &listen, "--admin-listen", &admin]);
         command
             .env("SAFECONDUCT_DATABASE__URL", url)
             .env("SAFECONDUCT_MASTER_KEY", MASTER_KEY);
         Self {
-            place,
+            directory,
             ports,
             command,
         }
@@ -237,15 +244,8 @@ impl Waiting {
 
     fn health(&self, path: &str) -> u16 {
         let [_, admin] = self.ports;
-        let mut stream = TcpStream::connect(("127.0.0.1", admin)).unwrap();
-        write!(
-            stream,
-            "GET /health/{path} HTTP/1.1\r\nHost: localhost:{admin}\r\nConnection: close\r\n\r\n"
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer.split(' ').nth(1).unwrap().parse().unwrap()
+        let answer = get(("127.0.0.1", admin), &format!("/health/{path}"));
+        answer.unwrap().status
     }
 }
 
@@ -276,7 +276,7 @@ fn a_database_that_is_late_is_waited_for_on_postgresql() {
     let database = postgres.create_database();
     let mut waiting = Waiting::on(&database.url());
     postgres.kill();
-    let socket = UnixDatagram::bind(waiting.place.path().join("notify")).unwrap();
+    let socket = UnixDatagram::bind(waiting.directory.path().join("notify")).unwrap();
     let patience = Some(Duration::from_secs(60));
     socket.set_read_timeout(patience).unwrap();
     let told = || {
@@ -284,16 +284,18 @@ fn a_database_that_is_late_is_waited_for_on_postgresql() {
         let length = socket.recv(&mut message).unwrap();
         String::from_utf8(message[..length].to_vec()).unwrap()
     };
-    let notify = waiting.place.path().join("notify");
+    let notify = waiting.directory.path().join("notify");
     let command = waiting.command.env("NOTIFY_SOCKET", notify);
-    let serving = Serving::spawn_until(command, "the database is waited for");
+    let mut server = waiting
+        .directory
+        .start(command, "the database is waited for");
     assert!(told().starts_with("EXTEND_TIMEOUT_USEC="));
     assert_eq!(
         (waiting.health("live"), waiting.health("ready")),
         (200, 503)
     );
     postgres.restart();
-    serving.wait_for("safeconduct is ready");
+    server.wait_for(READY).unwrap();
     assert_eq!(
         (waiting.health("live"), waiting.health("ready")),
         (200, 200)
@@ -308,12 +310,9 @@ fn a_server_that_waits_for_its_database_stops_when_it_is_told_to() {
     let url = format!("postgres://sc@127.0.0.1:{nobody}/sc");
     let mut waiting = Waiting::on(&url);
     let waits = "the database is waited for";
-    let mut serving = Serving::spawn_until(&mut waiting.command, waits);
-    let pid = serving.child.id().to_string();
-    let killed = Command::new("kill").args(["-TERM", &pid]).status();
-    assert!(killed.unwrap().success());
-    serving.wait_for("stopped before it was ready");
-    assert_eq!(serving.child.wait().unwrap().code(), Some(0));
+    let mut server = waiting.directory.start(&mut waiting.command, waits);
+    assert!(server.stop().unwrap().success());
+    assert!(server.log().contains("stopped before it was ready"));
 }
 
 #[test]
@@ -323,7 +322,7 @@ fn a_database_that_does_not_come_ends_the_server_when_it_was_waited_for() {
     let mut waiting = Waiting::on(&url);
     let command = waiting.command.env("SAFECONDUCT_DATABASE__WAIT", "1s");
     let output = command.output().unwrap();
-    let told = waiting.place.told(&output);
+    let told = waiting.directory.printed(&output);
     assert!(told.starts_with("exit 1\n"), "{told}");
     assert!(told.contains("the database is waited for"), "{told}");
     assert!(told.contains("cannot be reached"), "{told}");
@@ -341,7 +340,7 @@ fn what_waiting_does_not_mend_ends_the_server_at_once_on_postgresql() {
     ] {
         let mut waiting = Waiting::on(&url);
         let output = waiting.command.output().unwrap();
-        let told = waiting.place.told(&output);
+        let told = waiting.directory.printed(&output);
         assert!(told.starts_with("exit 1\n"), "{told}");
         assert!(told.contains(why), "{told}");
         assert!(!told.contains("waited for"), "{told}");

@@ -35,7 +35,7 @@ pub struct Visitor {
     session: Option<String>,
     held: Vec<Held>,
     ended: VecDeque<Held>,
-    /// Codes whose redemption was not answered.
+    /// Codes whose redemption was not answered, or that were not presented yet.
     unsettled: Vec<(String, App)>,
 }
 
@@ -226,7 +226,7 @@ impl Visitor {
         }
     }
 
-    /// Presents a code again whose redemption was not answered: it buys now, or had bought then.
+    /// Presents a code whose redemption was not answered: it buys now, or had bought then. One that was put by has to buy.
     async fn settle(&mut self) {
         if let Some((code, app)) = self.unsettled.pop() {
             let answer = self.redeem(&code, app, Manner::Waiting).await;

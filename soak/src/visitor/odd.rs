@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Held, Visitor, any_node, below};
+use super::{HELD, Held, Visitor, any_node, below};
 use crate::caller::Hands;
 use crate::cast::APPS;
 use crate::history::{Answer, App};
@@ -13,7 +13,8 @@ impl Visitor {
     pub(super) async fn do_something_odd(&mut self) {
         match below(44) {
             0..8 => self.refresh(leaving()).await,
-            8..12 => self.visit(leaving()).await,
+            8..11 => self.visit(leaving()).await,
+            11 => self.put_a_code_by().await,
             12..17 => self.redeem_twice().await,
             17..23 => self.refresh_in_two_tabs().await,
             23..27 => self.reuse_an_old_token().await,
@@ -23,6 +24,14 @@ impl Visitor {
             40..43 => self.use_twice().await,
             _ if below(3) == 0 => self.sign_out().await,
             _ => self.revoke().await,
+        }
+    }
+
+    /// A code that is presented later: after a kill, if one comes between.
+    async fn put_a_code_by(&mut self) {
+        if self.held.len() < HELD {
+            let code = self.fetch_code().await;
+            self.unsettled.extend(code);
         }
     }
 

@@ -1,41 +1,37 @@
 //! The set-up of the guide on one machine: a primary and its standby, three nodes, and the proxy in front of them, each its own
 //! process that can be killed.
 
-use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use safeconduct_testing_browser::Page;
 use safeconduct_testing_postgres::Postgres;
+use safeconduct_testing_program::{Directory, PATIENCE, Process, free_ports, get};
 use tokio::time::sleep;
 
-use crate::app::{Answer, App, Door};
+use crate::app::{Answer as _, App, Endpoint};
 use crate::certificates::Authority;
 use crate::files::{self, Here, lines};
-use crate::support::{Place, free_ports};
 
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
-
-/// How long anything may take to come up; the machine may have much else to do.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where the browser and the app are.
 pub(crate) const VISITOR: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 99));
 
 /// Everything that the guide sets up.
 pub(crate) struct Cluster {
-    place: Place,
     authority: Authority,
     https: u16,
     admin: u16,
     nodes: Vec<Node>,
-    proxy: Option<Child>,
+    proxy: Option<Process>,
     pub(crate) primary: Postgres,
     pub(crate) standby: Postgres,
+    // Goes when everything has ended that writes there.
+    directory: Directory,
 }
 
 impl Cluster {
@@ -50,37 +46,34 @@ impl Cluster {
         );
         primary.sql("postgres", "SELECT pg_reload_conf()");
 
-        let place = Place::empty();
+        let directory = Directory::empty();
         let [https, http, public, admin] = free_ports();
         let here = Here {
-            directory: place.path(),
+            directory: directory.path(),
             https,
             http,
             public,
             admin,
             databases: &format!("127.0.0.1:{},127.0.0.1:{}", primary.port(), standby.port()),
         };
-        fs::write(
-            place.path().join("safeconduct.toml"),
-            here.adapt(files::CONFIGURATION),
-        )?;
-        fs::write(place.path().join("haproxy.cfg"), here.adapt(files::HAPROXY))?;
-        fs::write(place.path().join("ca.pem"), authority.certificate())?;
-        place.write_secret(
+        directory.write("safeconduct.toml", &here.adapt(files::CONFIGURATION));
+        directory.write("haproxy.cfg", &here.adapt(files::HAPROXY));
+        directory.write("ca.pem", authority.certificate());
+        directory.write(
             "proxy.pem",
             &authority.issue("DNS:id.example.com")?.joined(),
         );
-        place.write_secret("database.password", PASSWORD);
-        place.write_secret("notes-web.secret", SECRET);
-        place.write_secret("master.key", &master_key());
+        directory.write("database.password", PASSWORD);
+        directory.write("notes-web.secret", SECRET);
+        directory.write("master.key", &master_key());
         let environment = here.adapt(files::NODE);
         let nodes: Vec<_> = (1..=3)
-            .map(|number| Node::new(number, &environment, place.path()))
+            .map(|number| Node::new(number, &environment))
             .collect();
 
         let mut cluster = Self {
             nodes,
-            place,
+            directory,
             authority,
             https,
             admin,
@@ -107,21 +100,21 @@ impl Cluster {
 
     /// The app and the browser, which know the server by its issuer alone.
     pub(crate) fn visitor(&self) -> Result<App> {
-        let door = Door {
+        let server = Endpoint {
             issuer: "https://id.example.com",
             address: loopback(10, self.https),
             certificate: Some(self.authority.certificate()),
             from: VISITOR,
         };
-        App::new(&door, SECRET)
+        App::new(&server, PASSWORD, SECRET)
     }
 
     /// The number of the node that answered, which must have heard from whom the request really came.
-    pub(crate) fn answered_by(&self, answer: &Answer) -> Result<u8> {
+    pub(crate) fn answered_by(&self, answer: &Page) -> Result<u8> {
         let correlation = answer.correlation()?;
         let named = format!("\"correlation_id\":\"{correlation}\"");
         for node in &self.nodes {
-            let log = fs::read_to_string(&node.log)?;
+            let log = self.directory.read(&node.log);
             let mut lines = log.lines().filter(|line| line.contains(&named));
             let line = lines.find(|line| line.contains("\"answered\""));
             if let Some(line) = line {
@@ -139,47 +132,45 @@ impl Cluster {
     /// Ends a node at once, as `kill -9` does.
     pub(crate) fn kill_node(&mut self, number: u8) -> Result<()> {
         let node = self.node(number);
-        let mut process = node.process.take().context("it runs")?;
-        process.kill()?;
-        process.wait()?;
-        Ok(())
+        node.process.take().context("it runs")?.kill()
     }
 
     pub(crate) fn start_node(&mut self, number: u8) -> Result<()> {
         let mut command = self.command(number, &["serve", "--log-format", "json"]);
-        let node = self.node(number);
-        let log = File::options().create(true).append(true).open(&node.log)?;
-        let process = command.stdout(Stdio::null()).stderr(log).spawn()?;
-        node.process = Some(process);
+        let log = self.node(number).log.clone();
+        let process = Process::start(&mut command, &self.directory.path().join(log))?;
+        self.node(number).process = Some(process);
         Ok(())
     }
 
     /// Runs a command on a node's machine, which must succeed.
     pub(crate) fn run(&self, number: u8, arguments: &[&str]) -> Result<String> {
         let output = self.command(number, arguments).output()?;
-        ensure!(output.status.success(), "{}", self.place.told(&output));
+        ensure!(
+            output.status.success(),
+            "{}",
+            self.directory.printed(&output)
+        );
         Ok(String::from_utf8(output.stdout)?)
     }
 
     /// What a node says of its health: the status; `None` where nobody answers.
     pub(crate) fn readiness(&self, number: u8) -> Option<u16> {
-        let mut stream = TcpStream::connect(loopback(10 + number, self.admin)).ok()?;
-        stream.set_read_timeout(Some(PATIENCE)).ok()?;
-        let request = "GET /health/ready HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n";
-        stream.write_all(request.as_bytes()).ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        answer.split(' ').nth(1)?.parse().ok()
+        let answer = get(loopback(10 + number, self.admin), "/health/ready");
+        answer.ok().map(|answer| answer.status)
     }
 
     pub(crate) async fn wait_until_ready(&mut self, number: u8) -> Result<()> {
         let begun = Instant::now();
         while self.readiness(number) != Some(200) {
-            let node = self.node(number);
-            let process = node.process.as_mut().context("it was started")?;
-            let waiting = process.try_wait()?.is_none() && begun.elapsed() < PATIENCE;
-            let log = fs::read_to_string(&node.log)?;
-            ensure!(waiting, "node {number} is not ready: {log}");
+            let process = self.node(number).process.as_mut();
+            let process = process.context("it was started")?;
+            process.is_running()?;
+            ensure!(
+                begun.elapsed() < PATIENCE,
+                "node {number} is not ready: {}",
+                process.log()
+            );
             sleep(Duration::from_millis(50)).await;
         }
         Ok(())
@@ -187,25 +178,24 @@ impl Cluster {
 
     async fn start_proxy(&mut self) -> Result<()> {
         let mut command = Command::new("haproxy");
-        let log = File::create(self.place.path().join("haproxy.log"))?;
         command.args(["-db", "-f", "haproxy.cfg"]);
         // Debian has it where only an administrator's shell looks.
         let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin";
-        command.current_dir(self.place.path()).env("PATH", path);
-        let process = command.stdout(log.try_clone()?).stderr(log).spawn();
-        let process = process.context("haproxy; ./scripts/test packages installs it")?;
-        self.proxy = Some(process);
+        command.current_dir(self.directory.path()).env("PATH", path);
+        let log = self.directory.path().join("haproxy.log");
+        let proxy = Process::start(&mut command, &log);
+        let proxy = proxy.context("haproxy; ./scripts/test packages installs it")?;
+        let proxy = self.proxy.insert(proxy);
         let begun = Instant::now();
         while TcpStream::connect(loopback(10, self.https)).is_err() {
-            let said = || fs::read_to_string(self.place.path().join("haproxy.log"));
-            ensure!(begun.elapsed() < PATIENCE, "no proxy: {}", said()?);
+            ensure!(begun.elapsed() < PATIENCE, "no proxy: {}", proxy.log());
             sleep(Duration::from_millis(20)).await;
         }
         Ok(())
     }
 
     fn command(&self, number: u8, arguments: &[&str]) -> Command {
-        let mut command = self.place.command(arguments);
+        let mut command = self.directory.command(arguments);
         let node = &self.nodes[usize::from(number) - 1];
         command.envs(node.environment.iter().map(|(name, value)| (name, value)));
         command
@@ -216,27 +206,17 @@ impl Cluster {
     }
 }
 
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        let nodes = self.nodes.iter_mut().map(|node| &mut node.process);
-        for process in nodes.chain([&mut self.proxy]).flatten() {
-            let _ = process.kill();
-            let _ = process.wait();
-        }
-    }
-}
-
 /// One of the three, and what its machine has for itself.
 struct Node {
     number: u8,
     environment: Vec<(String, String)>,
-    log: PathBuf,
-    process: Option<Child>,
+    log: String,
+    process: Option<Process>,
 }
 
 impl Node {
     /// `environment` is the file of the first node.
-    fn new(number: u8, environment: &str, directory: &Path) -> Self {
+    fn new(number: u8, environment: &str) -> Self {
         let environment = environment.replace("127.0.0.11", &format!("127.0.0.{}", 10 + number));
         let pairs = environment.lines().filter_map(|line| line.split_once('='));
         Self {
@@ -244,7 +224,7 @@ impl Node {
             environment: pairs
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
-            log: directory.join(format!("node{number}.log")),
+            log: format!("node{number}.log"),
             process: None,
         }
     }

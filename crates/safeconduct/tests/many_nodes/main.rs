@@ -1,8 +1,6 @@
 //! Many nodes on one database, as `docs/guides/many-nodes.md` sets them up: any node answers any request, one may die in the
 //! middle of a sign-in, and what was acknowledged is still there when the standby has taken over.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 mod app;
 mod certificates;
 mod cluster;
@@ -10,17 +8,14 @@ mod files;
 mod outgrowing;
 mod restore;
 mod rights;
-#[path = "../support/mod.rs"]
-#[expect(dead_code, reason = "here a node writes its log into a file")]
-mod support;
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use tokio::time::sleep;
 
-use app::{Answer, App};
-use cluster::{Cluster, PASSWORD};
+use app::{Answer as _, App};
+use cluster::Cluster;
 
 /// What the guide promises: after this time nodes go on by themselves.
 const RECOVERY: Duration = Duration::from_secs(30);
@@ -29,13 +24,12 @@ const RECOVERY: Duration = Duration::from_secs(30);
 async fn a_sign_in_wanders_over_all_nodes_and_one_may_die_in_the_middle_behind_a_proxy()
 -> Result<()> {
     let mut cluster = Cluster::start().await?;
-    let mut app = cluster.visitor()?;
+    let app = cluster.visitor()?;
     let mut way = Vec::new();
 
     let asked = app.authorize().await?;
     way.push(cluster.answered_by(&asked)?);
-    let fields = [("username", "ada"), ("password", PASSWORD)];
-    let signed_in = app.submit("/login", &asked, &fields).await?;
+    let signed_in = app.submit(&asked, "login-submit").await?;
     way.push(cluster.answered_by(&signed_in)?);
     let consent = app.follow(&signed_in).await?;
     way.push(cluster.answered_by(&consent)?);
@@ -47,9 +41,7 @@ async fn a_sign_in_wanders_over_all_nodes_and_one_may_die_in_the_middle_behind_a
     // It showed the page that is answered next.
     let dead = way[2];
     cluster.kill_node(dead)?;
-    let allowed = app
-        .submit("/consent", &consent, &[("decision", "allow")])
-        .await?;
+    let allowed = app.submit(&consent, "consent-allow").await?;
     way.push(cluster.answered_by(&allowed)?);
     let bought = app.redeem(&allowed.code()?).await?;
     way.push(cluster.answered_by(&bought)?);
@@ -82,8 +74,8 @@ async fn a_sign_in_wanders_over_all_nodes_and_one_may_die_in_the_middle_behind_a
 async fn the_standby_takes_over_with_everything_that_was_acknowledged_behind_a_proxy() -> Result<()>
 {
     let cluster = Cluster::start().await?;
-    let mut app = cluster.visitor()?;
-    let code = app.sign_in("ada", PASSWORD).await?;
+    let app = cluster.visitor()?;
+    let code = app.sign_in().await?;
     let first = app.redeem(&code).await?.refresh_token()?;
     let second = app.refresh(&first).await?.refresh_token()?;
     // Used once, so that `first` is not the lost answer of anybody any more.
@@ -91,7 +83,7 @@ async fn the_standby_takes_over_with_everything_that_was_acknowledged_behind_a_p
     let unused = app.authorize().await?.code()?;
 
     cluster.primary.kill();
-    until_unavailable(&mut app).await?;
+    until_unavailable(&app).await?;
     cluster.standby.promote();
     let promoted = Instant::now();
     let fourth = until_it_works(&app, &third).await?;
@@ -117,8 +109,8 @@ async fn the_standby_takes_over_with_everything_that_was_acknowledged_behind_a_p
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_acknowledged_that_the_standby_lacks_behind_a_proxy() -> Result<()> {
     let cluster = Cluster::start().await?;
-    let mut app = cluster.visitor()?;
-    let code = app.sign_in("ada", PASSWORD).await?;
+    let app = cluster.visitor()?;
+    let code = app.sign_in().await?;
     let first = app.redeem(&code).await?.refresh_token()?;
 
     cluster.standby.stop();
@@ -137,7 +129,7 @@ async fn nothing_is_acknowledged_that_the_standby_lacks_behind_a_proxy() -> Resu
 }
 
 /// Asks until the proxy knows that no node is ready, and says so to whoever asks.
-async fn until_unavailable(app: &mut App) -> Result<()> {
+async fn until_unavailable(app: &App) -> Result<()> {
     let begun = Instant::now();
     loop {
         let answer = app.authorize().await?;
@@ -159,7 +151,7 @@ async fn until_unavailable(app: &mut App) -> Result<()> {
 async fn until_it_works(app: &App, refresh_token: &str) -> Result<String> {
     let begun = Instant::now();
     loop {
-        let answer: Answer = app.refresh(refresh_token).await?;
+        let answer = app.refresh(refresh_token).await?;
         if answer.status != 503 {
             return answer.refresh_token().context("the grant is to live on");
         }

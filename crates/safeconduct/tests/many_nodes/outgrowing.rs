@@ -3,15 +3,15 @@
 use anyhow::{Result, ensure};
 use safeconduct_testing_postgres::Postgres;
 
-use crate::cluster::PASSWORD;
+use crate::app::Answer as _;
 use crate::restore::Site;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_handed_out_before_works_after_a_copy_on_postgresql() -> Result<()> {
     let site = Site::new("sqlite:safeconduct.db")?;
     let server = site.start();
-    let mut app = site.visitor()?;
-    let spent = app.sign_in("ada", PASSWORD).await?;
+    let app = site.visitor()?;
+    let spent = app.sign_in().await?;
     let first = app.redeem(&spent).await?.refresh_token()?;
     let second = app.refresh(&first).await?.refresh_token()?;
     let other = app.authorize().await?.code()?;
@@ -21,8 +21,8 @@ async fn what_was_handed_out_before_works_after_a_copy_on_postgresql() -> Result
     let database = Postgres::shared().create_database();
     let url = database.url();
     let copy = ["copy", "--to", url.as_str()];
-    let refused = site.place.command(&copy).output()?;
-    let told = site.place.told(&refused);
+    let refused = site.directory.run(&copy);
+    let told = site.directory.printed(&refused);
     ensure!(
         told.starts_with("exit 5\nerr: a server listens at "),
         "while it is served: {told}"
@@ -31,11 +31,11 @@ async fn what_was_handed_out_before_works_after_a_copy_on_postgresql() -> Result
 
     let told = site.run(&copy)?;
     ensure!(told.contains("out: grants              2\n"), "{told}");
-    let again = site.place.told(&site.place.command(&copy).output()?);
+    let again = site.directory.printed(&site.directory.run(&copy));
     ensure!(again.starts_with("exit 5\n"), "into a full one: {again}");
 
-    site.use_database(&url)?;
-    std::fs::remove_file(site.place.path().join("safeconduct.db"))?;
+    site.use_database(&url);
+    std::fs::remove_file(site.directory.path().join("safeconduct.db"))?;
     let _server = site.start();
     let third = app.refresh(&second).await?.refresh_token()?;
     ensure!(app.redeem(&unused).await?.status == 200, "a code of before");
@@ -53,7 +53,7 @@ async fn what_was_handed_out_before_works_after_a_copy_on_postgresql() -> Result
 fn a_copy_takes_no_password_from_an_argument() -> Result<()> {
     let site = Site::new("sqlite:safeconduct.db")?;
     let copy = ["copy", "--to", "postgres://ada:hush@db.example/sc"];
-    let told = site.place.told(&site.place.command(&copy).output()?);
+    let told = site.directory.printed(&site.directory.run(&copy));
     ensure!(
         told.starts_with("exit 2\nerr: --to holds a password") && !told.contains("hush"),
         "{told}"

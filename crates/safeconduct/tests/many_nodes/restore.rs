@@ -7,16 +7,16 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 use safeconduct_testing_postgres::{Database, Postgres};
+use safeconduct_testing_program::{Directory, Process, free_ports};
 
-use crate::app::{App, Door};
+use crate::app::{Answer as _, App, Endpoint};
 use crate::cluster::PASSWORD;
-use crate::support::{Place, Serving, free_ports};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// A server of this machine's own, and the app in front of it.
 pub(crate) struct Site {
-    pub(crate) place: Place,
+    pub(crate) directory: Directory,
     port: u16,
     admin_port: u16,
 }
@@ -26,22 +26,22 @@ impl Site {
     pub(crate) fn new(database: &str) -> Result<Self> {
         let [port, admin_port] = free_ports();
         let site = Self {
-            place: Place::empty(),
+            directory: Directory::empty(),
             port,
             admin_port,
         };
-        site.use_database(database)?;
-        site.place.write_secret("notes-web.secret", SECRET);
-        site.place
-            .write_secret("master.key", &crate::cluster::master_key());
+        site.use_database(database);
+        site.directory.write("notes-web.secret", SECRET);
+        site.directory
+            .write("master.key", &crate::cluster::master_key());
         let arguments = ["user", "add", "ada", "--stdin"];
-        let added = site.place.run_with_input(&arguments, PASSWORD);
-        ensure!(added.status.success(), "{}", site.place.told(&added));
+        let added = site.directory.run_with_input(&arguments, PASSWORD);
+        ensure!(added.status.success(), "{}", site.directory.printed(&added));
         Ok(site)
     }
 
     /// Writes the configuration with another database.
-    pub(crate) fn use_database(&self, database: &str) -> Result<()> {
+    pub(crate) fn use_database(&self, database: &str) {
         let issuer = self.issuer();
         let Self {
             port, admin_port, ..
@@ -64,29 +64,28 @@ impl Site {
             secret_file = "notes-web.secret"
             "#
         );
-        std::fs::write(self.place.path().join("safeconduct.toml"), configuration)?;
-        Ok(())
+        self.directory.write("safeconduct.toml", &configuration);
     }
 
-    pub(crate) fn start(&self) -> Serving {
-        Serving::start(&self.place, &["serve"])
+    pub(crate) fn start(&self) -> Process {
+        self.directory.serve(&["serve"])
     }
 
     pub(crate) fn visitor(&self) -> Result<App> {
         let address = SocketAddr::from(([127, 0, 0, 1], self.port));
-        let door = Door {
+        let server = Endpoint {
             issuer: &self.issuer(),
             address,
             certificate: None,
             from: address.ip(),
         };
-        App::new(&door, SECRET)
+        App::new(&server, PASSWORD, SECRET)
     }
 
     /// Runs a command that must succeed, and gives what it printed and said.
     pub(crate) fn run(&self, arguments: &[&str]) -> Result<String> {
-        let output = self.place.command(arguments).output()?;
-        let told = self.place.told(&output);
+        let output = self.directory.run(arguments);
+        let told = self.directory.printed(&output);
         ensure!(output.status.success(), "{told}");
         Ok(told)
     }
@@ -167,7 +166,7 @@ impl Restorable for Dumped {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restored_file_gives_nothing_back_that_was_used_with_sqlite3() -> Result<()> {
     let site = Site::new("sqlite:safeconduct.db")?;
-    let path = site.place.path().join("safeconduct.db");
+    let path = site.directory.path().join("safeconduct.db");
     nothing_comes_back(site, File { path }).await
 }
 
@@ -182,8 +181,8 @@ async fn a_restored_database_gives_nothing_back_that_was_used_on_postgresql() ->
 
 async fn nothing_comes_back(site: Site, mut database: impl Restorable) -> Result<()> {
     let server = site.start();
-    let mut app = site.visitor()?;
-    let code = app.sign_in("ada", PASSWORD).await?;
+    let app = site.visitor()?;
+    let code = app.sign_in().await?;
     let first = app.redeem(&code).await?.refresh_token()?;
     database.back_up()?;
     let second = app.refresh(&first).await?.refresh_token()?;
@@ -213,8 +212,7 @@ async fn nothing_comes_back(site: Site, mut database: impl Restorable) -> Result
     }
     let asked = app.authorize().await?;
     ensure!(asked.status == 200, "Ada has to sign in again: {asked:?}");
-    let fields = [("username", "ada"), ("password", PASSWORD)];
-    let signed_in = app.submit("/login", &asked, &fields).await?;
+    let signed_in = app.submit(&asked, "login-submit").await?;
     let allowed = app.follow(&signed_in).await?.code()?;
     let bought = app.redeem(&allowed).await?.refresh_token()?;
     app.refresh(&bought).await?.refresh_token()?;

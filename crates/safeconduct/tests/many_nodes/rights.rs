@@ -3,7 +3,6 @@
 use anyhow::{Result, ensure};
 use safeconduct_testing_postgres::Postgres;
 
-use crate::cluster::PASSWORD;
 use crate::restore::Site;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -15,9 +14,9 @@ async fn a_user_who_may_only_use_the_tables_can_serve_once_they_are_there_on_pos
     let as_clerk = database.url().replace("postgres@", &format!("{clerk}@"));
 
     let site = Site::new(&database.url())?;
-    site.use_database(&as_clerk)?;
-    let refused = site.place.command(&["check", "--connect"]).output()?;
-    let told = site.place.told(&refused);
+    site.use_database(&as_clerk);
+    let refused = site.directory.run(&["check", "--connect"]);
+    let told = site.directory.printed(&refused);
     ensure!(told.starts_with("exit 1\n"), "without rights: {told}");
 
     database.sql(&format!(
@@ -26,8 +25,8 @@ async fn a_user_who_may_only_use_the_tables_can_serve_once_they_are_there_on_pos
     site.run(&["migrate"])?;
     site.run(&["check", "--connect"])?;
     let server = site.start();
-    let mut app = site.visitor()?;
-    let code = app.sign_in("ada", PASSWORD).await?;
+    let app = site.visitor()?;
+    let code = app.sign_in().await?;
     ensure!(app.redeem(&code).await?.status == 200);
     drop(server);
     database.sql(&format!("DROP OWNED BY {clerk}; DROP ROLE {clerk}"));

@@ -4,24 +4,24 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use reqwest::header::{HeaderMap, LOCATION};
-use reqwest::{Method, redirect};
-use url::{Origin, Url};
+use reqwest::{ClientBuilder, Method, redirect};
+use url::Url;
 
 use crate::page::{Form, Page};
-use crate::safeconduct::{PASSWORD, USERNAME};
 
 /// The most redirects or pages in a row.
 const LONGEST_WAY: usize = 20;
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A person's browser. Cookies belong to a host and not to a port, so everything on `localhost` shares them, as in any browser;
+/// A user's browser. Cookies belong to a host and not to a port, so everything on `localhost` shares them, as in any browser;
 /// a clone is another tab of the same one.
 #[derive(Clone, Debug)]
 pub struct Browser {
     http: reqwest::Client,
     closed: Vec<String>,
+    username: String,
+    password: String,
 }
 
 /// How the page that a request comes from stands to where it goes (Fetch Metadata §2.3); the later, the more foreign.
@@ -34,19 +34,30 @@ enum Relation {
 }
 
 impl Browser {
-    /// A browser that was nowhere yet.
+    /// A new browser, whose user signs in at Safeconduct with this name and password.
     ///
     /// # Errors
     /// There is no TLS to be had.
-    pub fn new() -> Result<Self> {
-        let http = reqwest::Client::builder()
+    pub fn new(username: &str, password: &str) -> Result<Self> {
+        Self::with(reqwest::Client::builder(), username, password)
+    }
+
+    /// The same, whose connections are made as `http` says: from which address, to which, with whom to trust.
+    ///
+    /// # Errors
+    /// As [`Browser::new`].
+    pub fn with(http: ClientBuilder, username: &str, password: &str) -> Result<Self> {
+        let http = http
             .cookie_store(true)
             .redirect(redirect::Policy::none())
+            .no_proxy()
             .timeout(TIMEOUT)
             .build()?;
         Ok(Self {
             http,
             closed: Vec::new(),
+            username: username.to_owned(),
+            password: password.to_owned(),
         })
     }
 
@@ -58,13 +69,31 @@ impl Browser {
         self
     }
 
+    /// Goes to an address as if it had been typed, and follows nothing.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn open(&self, url: &str) -> Result<Page> {
+        let url = Url::parse(url).with_context(|| url.to_owned())?;
+        self.ask(&Form::get(url.clone(), url), Relation::None).await
+    }
+
+    /// Sends a form, and follows nothing.
+    ///
+    /// # Errors
+    /// Its address does not answer.
+    pub async fn send(&self, form: Form) -> Result<Page> {
+        let relation = Relation::between(&form.page, &form.action);
+        self.ask(&form, relation).await
+    }
+
     /// Goes to an address as if it had been typed, and on to where it leads.
     ///
     /// # Errors
     /// An address does not answer, or redirects have no end.
     pub async fn visit(&self, url: &str) -> Result<Page> {
         let url = Url::parse(url).with_context(|| url.to_owned())?;
-        self.go(Method::GET, url, None, &[]).await
+        self.go(Form::get(url.clone(), url), Relation::None).await
     }
 
     /// Follows the link with this id, or with this target, on `page`.
@@ -72,8 +101,8 @@ impl Browser {
     /// # Errors
     /// There is no such link, or as [`Browser::visit`].
     pub async fn follow(&self, page: &Page, link: &str) -> Result<Page> {
-        let url = page.link(link)?;
-        self.go(Method::GET, url, Some(&page.url), &[]).await
+        let form = Form::get(page.link(link)?, page.url.clone());
+        self.submit(form).await
     }
 
     /// Sends a form, and goes on to where that leads.
@@ -81,17 +110,17 @@ impl Browser {
     /// # Errors
     /// As [`Browser::visit`].
     pub async fn submit(&self, form: Form) -> Result<Page> {
-        let Form {
-            method,
-            mut action,
-            page,
-            fields,
-        } = form;
-        if method == Method::GET {
-            action.query_pairs_mut().clear().extend_pairs(&fields);
-            return self.go(method, action, Some(&page), &[]).await;
+        let relation = Relation::between(&form.page, &form.action);
+        self.go(form, relation).await
+    }
+
+    /// The form with the user's name and password, if it asks for them.
+    pub fn filled_in(&self, form: Form) -> Form {
+        if form.value("password").is_none() {
+            return form;
         }
-        self.go(method, action, Some(&page), &fields).await
+        form.with("username", &self.username)
+            .with("password", &self.password)
     }
 
     /// Visits an address and goes through whatever Safeconduct asks on the way: signs the user in, and allows what is asked.
@@ -114,8 +143,7 @@ impl Browser {
             page = if page.has("login-submit") {
                 ensure!(!signed_in, "the password was refused: {page}");
                 signed_in = true;
-                let form = page.form("login-submit")?;
-                let form = form.with("username", USERNAME).with("password", PASSWORD);
+                let form = self.filled_in(page.form("login-submit")?);
                 self.submit(form).await?
             } else if page.has("consent-allow") {
                 self.submit(page.form("consent-allow")?).await?
@@ -137,64 +165,62 @@ impl Browser {
         Ok(page)
     }
 
-    async fn go(
-        &self,
-        mut method: Method,
-        mut url: Url,
-        from: Option<&Url>,
-        fields: &[(String, String)],
-    ) -> Result<Page> {
-        let mut site = Relation::None;
+    async fn go(&self, mut form: Form, mut relation: Relation) -> Result<Page> {
         for _ in 0..LONGEST_WAY {
-            if self
-                .closed
-                .iter()
-                .any(|closed| url.as_str().starts_with(closed))
-            {
-                return Ok(Page::unseen(url));
-            }
-            site = site.max(Relation::between(from, &url));
-            let mut request = self
-                .http
-                .request(method.clone(), url.clone())
-                .header("accept", "text/html,application/xhtml+xml,*/*;q=0.8")
-                .header("sec-fetch-dest", "document")
-                .header("sec-fetch-mode", "navigate")
-                .header("sec-fetch-site", site.name())
-                .header("sec-fetch-user", "?1")
-                .header("upgrade-insecure-requests", "1");
-            if method == Method::POST {
-                let origin = from.map_or(Origin::new_opaque(), Url::origin);
-                request = request
-                    .header("origin", origin.ascii_serialization())
-                    .form(fields);
-            }
-            let answer = request.send().await?;
-            let status = answer.status();
-            let Some(next) = location(&url, answer.headers()).filter(|_| status.is_redirection())
-            else {
-                return Page::read(url, answer).await;
+            let page = self.ask(&form, relation).await?;
+            let Some(next) = page.redirect() else {
+                return Ok(page);
             };
-            url = next;
             // RFC 9110 §15.4: 307 and 308 repeat the request, what else there is becomes a GET, as in every browser.
-            if ![307, 308].contains(&status.as_u16()) {
-                method = Method::GET;
+            let repeated = form.method == Method::POST && [307, 308].contains(&page.status);
+            form = match repeated {
+                true => Form {
+                    action: next,
+                    ..form
+                },
+                false => Form::get(next, form.page),
+            };
+            if relation != Relation::None {
+                relation = relation.max(Relation::between(&form.page, &form.action));
             }
         }
-        bail!("redirects without end: {url}")
+        bail!("redirects without end: {}", form.action)
+    }
+
+    async fn ask(&self, form: &Form, relation: Relation) -> Result<Page> {
+        let mut url = form.action.clone();
+        if form.method == Method::GET && !form.fields.is_empty() {
+            url.query_pairs_mut().clear().extend_pairs(&form.fields);
+        }
+        if (self.closed.iter()).any(|closed| url.as_str().starts_with(closed)) {
+            return Ok(Page::unseen(url));
+        }
+        let mut request = self
+            .http
+            .request(form.method.clone(), url.clone())
+            .header("accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+            .header("sec-fetch-dest", "document")
+            .header("sec-fetch-mode", "navigate")
+            .header("sec-fetch-site", relation.name())
+            .header("sec-fetch-user", "?1")
+            .header("upgrade-insecure-requests", "1");
+        if form.method == Method::POST {
+            let origin = form.page.origin().ascii_serialization();
+            request = request.header("origin", origin).form(&form.fields);
+        }
+        Page::read(url, request.send().await?).await
     }
 }
 
 impl Relation {
-    fn between(from: Option<&Url>, to: &Url) -> Self {
-        match from {
-            None => Self::None,
-            Some(from) if from.origin() == to.origin() => Self::SameOrigin,
+    fn between(from: &Url, to: &Url) -> Self {
+        if from.origin() == to.origin() {
+            Self::SameOrigin
+        } else if from.scheme() == to.scheme() && from.host() == to.host() {
             // Ports make an origin, not a site.
-            Some(from) if from.scheme() == to.scheme() && from.host() == to.host() => {
-                Self::SameSite
-            }
-            Some(_) => Self::CrossSite,
+            Self::SameSite
+        } else {
+            Self::CrossSite
         }
     }
 
@@ -206,14 +232,4 @@ impl Relation {
             Self::CrossSite => "cross-site",
         }
     }
-}
-
-fn location(base: &Url, headers: &HeaderMap) -> Option<Url> {
-    let text = headers.get(LOCATION)?.to_str().ok()?;
-    let mut url = base.join(text).ok()?;
-    // An empty fragment, which keeps a browser from carrying over that of the page before; it is no part of what is asked for.
-    if url.fragment() == Some("") {
-        url.set_fragment(None);
-    }
-    Some(url)
 }

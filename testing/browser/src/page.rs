@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use anyhow::{Context as _, Result};
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Method, Response};
 use serde::de::DeserializeOwned;
 use url::Url;
@@ -45,13 +45,28 @@ impl Page {
         }
     }
 
-    pub(crate) async fn read(url: Url, answer: Response) -> Result<Self> {
+    /// Reads an answer to its end.
+    ///
+    /// # Errors
+    /// It breaks off.
+    pub async fn read(url: Url, answer: Response) -> Result<Self> {
         Ok(Self {
             url,
             status: answer.status().as_u16(),
             headers: answer.headers().clone(),
             body: answer.text().await?,
         })
+    }
+
+    /// Where it sends the browser, if it is a redirect.
+    pub fn redirect(&self) -> Option<Url> {
+        let location = self.headers.get(LOCATION)?.to_str().ok()?;
+        let mut url = self.url.join(location).ok()?;
+        // An empty fragment, which keeps a browser from carrying over that of the page before; it is no part of what is asked for.
+        if url.fragment() == Some("") {
+            url.set_fragment(None);
+        }
+        (300..400).contains(&self.status).then_some(url)
     }
 
     /// A parameter of the address.
@@ -130,6 +145,24 @@ impl fmt::Display for Page {
 }
 
 impl Form {
+    /// What a link on `page` sends.
+    pub fn get(action: Url, page: Url) -> Self {
+        Self {
+            method: Method::GET,
+            action,
+            page,
+            fields: Vec::new(),
+        }
+    }
+
+    /// A form without fields of its own, as a script on `page` would send it.
+    pub fn post(action: Url, page: Url) -> Self {
+        Self {
+            method: Method::POST,
+            ..Self::get(action, page)
+        }
+    }
+
     /// The same with `name` set to `value`.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
