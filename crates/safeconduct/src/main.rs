@@ -2,7 +2,6 @@
 
 mod cli;
 mod config;
-mod demo;
 mod logging;
 mod master_key;
 mod private_file;

@@ -23,8 +23,6 @@ sign-in-again = Enter your password again to continue to <strong><bdi>{ $client 
 sign-in-username = Username
 sign-in-password = Password
 sign-in-submit = Sign in
-sign-in-demo-heading = Accounts to try
-sign-in-demo = <kbd><bdi>{ $username }</bdi></kbd> with password <kbd><bdi>{ $password }</bdi></kbd>
 
 problem-heading = There is a problem
 problem-credentials = The username or password is not right. Check both and try again.

@@ -19,7 +19,7 @@ use crate::{
     fault::{Failure, Fault},
     form::{PENDING, PostedForm},
     pages::{
-        ConsentPage, DemoUser, ResourceLine, ScopeKind, ScopeLine, SelectAccountPage, SignInPage,
+        ConsentPage, ResourceLine, ScopeKind, ScopeLine, SelectAccountPage, SignInPage,
         SignInProblem,
     },
     respond::{self, ReturnPath},
@@ -235,11 +235,6 @@ impl Journey {
         sign_in: SignIn<'_>,
     ) -> Result<Response, Failure> {
         let server = exchange.server;
-        let users = &server.settings().demo_users;
-        let demo_users: Vec<DemoUser<'_>> = users
-            .iter()
-            .map(|(username, password)| DemoUser { username, password })
-            .collect();
         let switch = server.path("/login/switch");
         let html = server.pages().sign_in(&SignInPage {
             client_name: &self.client.name,
@@ -250,7 +245,7 @@ impl Journey {
             problem: sign_in.problem,
             reauthenticate: sign_in.again_as,
             use_another_account_action: sign_in.again_as.map(|_| switch.as_str()),
-            demo_users: &demo_users,
+            notice: server.settings().sign_in_notice.as_ref(),
         });
         Ok(respond::page(sign_in.status, html))
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use safeconduct_protocol::{grant::Lifetimes, metadata::Issuer};
 
-use crate::{password::PasswordSettings, throttle::ThrottleSettings};
+use crate::{pages::Notice, password::PasswordSettings, throttle::ThrottleSettings};
 
 /// The settings of one server.
 #[derive(Clone)]
@@ -28,8 +28,8 @@ pub struct Settings {
     pub back_channel: BackChannelSettings,
     /// Whether DPoP proofs must carry a nonce of this server (RFC 9449 §8).
     pub dpop_nonce_required: bool,
-    /// Accounts named on the login page, as (username, password): for a demonstration, else empty.
-    pub demo_users: Vec<(String, String)>,
+    /// What the sign-in page says beside its form, if anything.
+    pub sign_in_notice: Option<Notice>,
 }
 
 /// How long browser sessions live, in seconds.
@@ -81,7 +81,7 @@ impl Settings {
             passwords: PasswordSettings::default(),
             back_channel: BackChannelSettings::default(),
             dpop_nonce_required: false,
-            demo_users: Vec::new(),
+            sign_in_notice: None,
         }
     }
 }

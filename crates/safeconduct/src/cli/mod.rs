@@ -30,7 +30,6 @@ use context::Context;
 use failure::Failure;
 use output::{Format, note, write_out};
 
-use crate::demo;
 use crate::logging;
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 configuration, 4 not found, 5 conflict, 8 something is left to do.";
@@ -65,7 +64,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a server, a web app and an API on this machine, and watch the flow between them
-    Demo(demo::DemoArgs),
+    #[cfg(feature = "demo")]
+    Demo(safeconduct_demo::Demo),
     /// Run the authorization server
     Serve(serve::Serve),
     /// Write a configuration file and a master key to begin with
@@ -100,6 +100,17 @@ enum Command {
     },
 }
 
+impl Command {
+    fn starts_its_own_log(&self) -> bool {
+        match self {
+            Self::Serve(_) => true,
+            #[cfg(feature = "demo")]
+            Self::Demo(_) => true,
+            _ => false,
+        }
+    }
+}
+
 /// Runs the command of this process.
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -113,7 +124,7 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
-    if !matches!(cli.command, Command::Serve(_) | Command::Demo(_)) {
+    if !cli.command.starts_its_own_log() {
         logging::start_for_command();
     }
     let context = Context {
@@ -121,9 +132,10 @@ fn run(cli: Cli) -> Result<(), Failure> {
         output: cli.output,
     };
     match cli.command {
-        Command::Demo(args) => {
-            demo::run(args).map_err(|error| Failure::Failed(format!("{error:#}")))
-        }
+        #[cfg(feature = "demo")]
+        Command::Demo(demo) => demo
+            .run()
+            .map_err(|error| Failure::Failed(format!("{error:#}"))),
         Command::Serve(serve) => serve.run(&context),
         Command::Init(init) => init.run(context.output),
         Command::Check(check) => check.run(&context),

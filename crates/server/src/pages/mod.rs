@@ -35,7 +35,7 @@ use self::session::AnsweredPage;
 pub use self::session::{
     ClientLink, ContinuePage, HomePage, ReturnTo, SignOutPage, SignedIn, SignedOutPage,
 };
-pub use self::sign_in::{DemoUser, SelectAccountPage, SignInPage, SignInProblem};
+pub use self::sign_in::{Notice, SelectAccountPage, SignInPage, SignInProblem};
 use self::texts::Texts;
 
 /// Sent when a template fails at run time, which the tests rule out for every page in every state.

@@ -2,7 +2,7 @@
 //! `cargo run -p safeconduct-server --example pages -- DIR` writes for people who change the pages.
 
 use super::{
-    ClientLink, ConsentPage, ContinuePage, DemoUser, Developer, FormPostPage, HomePage, Pages,
+    ClientLink, ConsentPage, ContinuePage, Developer, FormPostPage, HomePage, Notice, Pages,
     RefusalKind, RefusalPage, ResourceLine, ReturnTo, ScopeKind, ScopeLine, SelectAccountPage,
     SignInPage, SignInProblem, SignOutPage, SignedIn, SignedOutPage,
 };
@@ -15,7 +15,8 @@ const CORRELATION_ID: &str = "01K9XG7Z3M4QV8RBT2WYE5NDCA";
 pub fn render(pages: &Pages) -> Vec<(String, String)> {
     let mut samples = Vec::new();
     let mut add = |name: &str, html: String| samples.push((name.to_owned(), html));
-    for (name, page) in sign_in() {
+    let notice = notice();
+    for (name, page) in sign_in(&notice) {
         add(name, pages.sign_in(&page));
     }
     add("select-account", pages.select_account(&select_account()));
@@ -64,7 +65,16 @@ pub fn render(pages: &Pages) -> Vec<(String, String)> {
     samples
 }
 
-fn sign_in() -> Vec<(&'static str, SignInPage<'static>)> {
+fn notice() -> Notice {
+    Notice {
+        heading: "Accounts to try".to_owned(),
+        lines: ["alice", "bob"]
+            .map(|name| format!("{name} with password correct-horse-demo"))
+            .into(),
+    }
+}
+
+fn sign_in(notice: &Notice) -> Vec<(&'static str, SignInPage<'_>)> {
     let first = SignInPage {
         client_name: "Demo Notes",
         client_host: "notes.example",
@@ -82,18 +92,8 @@ fn sign_in() -> Vec<(&'static str, SignInPage<'static>)> {
         problem,
         ..first.clone()
     };
-    let demo = SignInPage {
-        client_host: "localhost:8421",
-        demo_users: &[
-            DemoUser {
-                username: "alice",
-                password: "correct-horse-demo",
-            },
-            DemoUser {
-                username: "bob",
-                password: "correct-horse-demo",
-            },
-        ],
+    let noted = SignInPage {
+        notice: Some(notice),
         ..first.clone()
     };
     let nobody = SignInPage {
@@ -111,7 +111,7 @@ fn sign_in() -> Vec<(&'static str, SignInPage<'static>)> {
     let wrong = SignInProblem::WrongCredentials;
     vec![
         ("sign-in", first.clone()),
-        ("sign-in-demo", demo),
+        ("sign-in-notice", noted),
         ("sign-in-wrong", again(wrong)),
         (
             "sign-in-missing-username",

@@ -22,8 +22,8 @@ pub struct SignInPage<'a> {
     pub reauthenticate: Option<&'a str>,
     /// Where the wish for another account than `reauthenticate` is posted, with `pending`, if it may be another.
     pub use_another_account_action: Option<&'a str>,
-    /// Accounts to try, named on the page. For a demonstration only, else empty.
-    pub demo_users: &'a [DemoUser<'a>],
+    /// What the operator says beside the form ([`Settings::sign_in_notice`](crate::Settings::sign_in_notice)).
+    pub notice: Option<&'a Notice>,
 }
 
 /// The question which account to continue with (`prompt=select_account`).
@@ -65,11 +65,11 @@ pub enum SignInProblem {
     Busy,
 }
 
-/// An account of a demonstration, whose password is public.
-#[derive(Clone, Copy, Serialize)]
-pub struct DemoUser<'a> {
-    /// The name to sign in with.
-    pub username: &'a str,
-    /// The password that goes with it.
-    pub password: &'a str,
+/// A notice on a page: plain text, which is escaped.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Notice {
+    /// Its heading.
+    pub heading: String,
+    /// Its lines, shown as a list.
+    pub lines: Vec<String>,
 }

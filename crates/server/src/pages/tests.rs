@@ -305,9 +305,10 @@ fn signing_in_again_names_the_account_and_keeps_it() {
 }
 
 #[test]
-fn accounts_to_try_are_named_only_in_a_demonstration() {
-    assert!(sample("sign-in-demo").contains("<kbd><bdi>correct-horse-demo</bdi></kbd>"));
-    assert!(!sample("sign-in").contains("<kbd>"));
+fn a_notice_stands_beside_the_form_only_where_there_is_one() {
+    let noted = sample("sign-in-notice");
+    assert!(noted.contains("<li><bdi>alice with password correct-horse-demo</bdi></li>"));
+    assert!(!sample("sign-in").contains("notice"));
 }
 
 #[test]
@@ -658,6 +659,10 @@ fn questions(pages: &Pages, value: &str) -> Vec<String> {
         scope(Some(value), ScopeKind::Read),
         scope(None, ScopeKind::Unknown),
     ];
+    let notice = Notice {
+        heading: value.to_owned(),
+        lines: vec![value.to_owned(), value.to_owned()],
+    };
     let sign_in = SignInPage {
         client_name: value,
         client_host: value,
@@ -667,10 +672,7 @@ fn questions(pages: &Pages, value: &str) -> Vec<String> {
         problem: Some(SignInProblem::WrongCredentials),
         reauthenticate: None,
         use_another_account_action: Some(value),
-        demo_users: &[DemoUser {
-            username: value,
-            password: value,
-        }],
+        notice: Some(&notice),
     };
     let again = SignInPage {
         reauthenticate: Some(value),
