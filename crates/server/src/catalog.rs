@@ -259,7 +259,7 @@ impl CatalogCache {
         let revision = self.source.store.revision().await?;
         if revision != held.revision || started - held.read_at > REREAD {
             let read = Catalog::read(&self.source).await?;
-            tell_what_was_taken_over(&held, &read);
+            log_takeover(&held, &read);
             self.current.store(Arc::new(read));
         }
         self.looked_at.store(started, Ordering::Release);
@@ -267,8 +267,8 @@ impl CatalogCache {
     }
 }
 
-/// Says once what this node works with from now on, where that is a matter of keys.
-fn tell_what_was_taken_over(before: &Catalog, after: &Catalog) {
+/// Logs once which era, master key and signing keys this node works with from now on, where they are others.
+fn log_takeover(before: &Catalog, after: &Catalog) {
     let (old, new) = (&before.cluster, &after.cluster);
     if old.era != new.era {
         tracing::info!(era = new.era, "a new era has begun");

@@ -168,7 +168,8 @@ impl PendingAuthorization {
         let silent = self.request.wants(Prompt::None);
         let Some(person) = person else {
             return if silent {
-                Err(Refusal::new(Reason::LoginRequired).because("nobody is signed in"))
+                Err(Refusal::new(Reason::LoginRequired)
+                    .because("no user is signed in in this browser"))
             } else {
                 Ok(Next::SignIn)
             };

@@ -99,9 +99,11 @@ impl Verb {
             Self::Edit(edit) => edit.run(database, output).await,
             Self::List => {
                 let clients = administration.clients().await?.into_iter();
-                output.list(&clients.map(Shown::from).collect::<Vec<_>>())
+                output.list(&clients.map(ShownClient::from).collect::<Vec<_>>())
             }
-            Self::Show { id } => output.record(&Shown::from(administration.client(&id).await?)),
+            Self::Show { id } => {
+                output.record(&ShownClient::from(administration.client(&id).await?))
+            }
             Self::RotateSecret {
                 id,
                 overlap,
@@ -126,7 +128,7 @@ impl Verb {
 
 /// A client as shown: the document that it is registered with, between its id and what became of it since (RFC 7592 §3).
 #[derive(Serialize)]
-struct Shown {
+struct ShownClient {
     client_id: ClientId,
     #[serde(flatten)]
     registration: Registration,
@@ -143,7 +145,7 @@ struct ShownSecret {
     expires_at: Option<String>,
 }
 
-impl From<ClientRecord> for Shown {
+impl From<ClientRecord> for ShownClient {
     fn from(record: ClientRecord) -> Self {
         let shown = |secret: SecretHash| ShownSecret {
             created_at: when(secret.created_at),
@@ -160,7 +162,7 @@ impl From<ClientRecord> for Shown {
     }
 }
 
-impl Row for Shown {
+impl Row for ShownClient {
     const COLUMNS: &'static [&'static str] = &[
         "id",
         "name",
@@ -245,7 +247,7 @@ impl Edit {
                 "{id} has no secret yet: `safeconduct client rotate-secret {id}` makes one"
             ));
         }
-        output.record(&Shown::from(changed.record))
+        output.record(&ShownClient::from(changed.record))
     }
 }
 

@@ -1,9 +1,7 @@
 //! `safeconduct key compromised`: a thief has, or may have, the master key or what it wraps. Everything that copies of keys
 //! and database are good for ends with one write, and what hands must still do is printed, secret by secret.
 
-use safeconduct_server::keys::{
-    Lost, Recovered, Resealed, kids, replace_lost, reseal_credentials, rewrap,
-};
+use safeconduct_server::keys::{Lost, Recovered, Resealed, kids, replace_lost, reseal_credentials};
 use safeconduct_store::{Catalog, ClientRecord, KeyRow};
 use serde::Serialize;
 
@@ -85,8 +83,7 @@ impl Compromised {
         let recovered = replace_lost(store, masters, issuer, &lost, connected.now()).await?;
         // What did not open may be gone now.
         if !changed.rewrapped.done {
-            let (next, now) = (changed.next, connected.now());
-            changed.rewrapped = rewrap(store, masters, issuer, next, now).await?;
+            changed.rewrapped = connected.master_key_rotation().wrap(changed.next).await?;
         }
         let resealed = reseal_credentials(store, masters, issuer, connected.now()).await?;
         let secrets = secrets(connected, &before, &changed, &recovered, &resealed).await?;

@@ -36,12 +36,12 @@ pub(crate) struct Copy {
 
 /// A table as shown.
 #[derive(Serialize)]
-struct Shown {
+struct ShownTable {
     table: &'static str,
     rows: u64,
 }
 
-impl Row for Shown {
+impl Row for ShownTable {
     const COLUMNS: &'static [&'static str] = &["table", "rows"];
 
     fn cells(&self) -> Vec<String> {
@@ -76,7 +76,7 @@ impl Copy {
             )));
         }
         let rows = block_on(copy(&from_url, &to_url))?;
-        let rows: Vec<Shown> = rows.into_iter().map(shown).collect();
+        let rows: Vec<ShownTable> = rows.into_iter().map(shown).collect();
         context.output.list(&rows)?;
         note(format_args!(
             "{to} holds everything that {from} holds, row for row\n    \
@@ -130,8 +130,8 @@ impl From<CopyError> for Failure {
     }
 }
 
-fn shown(TableRows { table, rows }: TableRows) -> Shown {
-    Shown { table, rows }
+fn shown(TableRows { table, rows }: TableRows) -> ShownTable {
+    ShownTable { table, rows }
 }
 
 fn style() -> ProgressStyle {

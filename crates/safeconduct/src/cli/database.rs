@@ -7,6 +7,7 @@ use safeconduct_protocol::ids::ClientId;
 use safeconduct_protocol::time::Timestamp;
 use safeconduct_server::Fault;
 use safeconduct_server::administration::Administration;
+use safeconduct_server::administration::master_keys::MasterKeyRotation;
 use safeconduct_server::keys::{self, Keys, MasterKeys};
 use safeconduct_store::{Cluster, OpenError, Store, StoreError};
 use tokio::time::{Instant, sleep};
@@ -40,6 +41,17 @@ pub(crate) struct Connected {
 }
 
 impl Connected {
+    /// How another master key takes over, at this moment.
+    pub(crate) fn master_key_rotation(&self) -> MasterKeyRotation<'_> {
+        MasterKeyRotation {
+            store: &self.store,
+            masters: &self.masters,
+            cluster: &self.cluster,
+            issuer: self.checked.issuer.as_str(),
+            now: self.now(),
+        }
+    }
+
     /// Opens the database of a configuration.
     ///
     /// # Errors

@@ -54,7 +54,7 @@ impl Failure {
         })
     }
 
-    /// What to tell the person.
+    /// The sentence for the operator.
     pub(crate) fn message(&self) -> &str {
         match self {
             Self::Failed(text)

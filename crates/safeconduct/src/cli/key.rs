@@ -72,7 +72,7 @@ impl Verb {
         match self {
             Self::List => context.on_database(async |database, output| {
                 let keys = database.administration().keys().await?.into_iter();
-                output.list(&keys.map(Shown::from).collect::<Vec<_>>())
+                output.list(&keys.map(ShownKey::from).collect::<Vec<_>>())
             }),
             Self::Rotate { which, now } => context
                 .on_database(async |database, output| rotate(database, output, which, now).await),
@@ -87,7 +87,7 @@ impl Verb {
 
 /// A key as shown.
 #[derive(Serialize)]
-struct Shown {
+struct ShownKey {
     id: i64,
     purpose: String,
     state: String,
@@ -98,7 +98,7 @@ struct Shown {
     kid: Option<String>,
 }
 
-impl From<ListedKey> for Shown {
+impl From<ListedKey> for ShownKey {
     fn from(ListedKey { row, kid }: ListedKey) -> Self {
         Self {
             kid,
@@ -113,7 +113,7 @@ impl From<ListedKey> for Shown {
     }
 }
 
-impl Row for Shown {
+impl Row for ShownKey {
     const COLUMNS: &'static [&'static str] = &[
         "purpose",
         "state",
@@ -154,7 +154,7 @@ async fn rotate(
     let mut early = Ok(());
     for (rotating, step) in rotation.steps {
         // Others may be due.
-        early = early.and(told(name_of(rotating), step));
+        early = early.and(report(name_of(rotating), step));
     }
     let resealed = rotation.resealed;
     if resealed.credentials > 0 {
@@ -169,7 +169,7 @@ async fn rotate(
         &rotation
             .keys
             .into_iter()
-            .map(Shown::from)
+            .map(ShownKey::from)
             .collect::<Vec<_>>(),
     )
 }
@@ -182,7 +182,7 @@ const fn name_of(rotating: Rotating) -> &'static str {
     }
 }
 
-fn told(name: &str, step: Result<Rotated, RotationError>) -> Result<(), Failure> {
+fn report(name: &str, step: Result<Rotated, RotationError>) -> Result<(), Failure> {
     match step {
         Ok(Rotated::Published { waits }) => note(format_args!(
             "{name}: the next key is there; rotate again in {}, when it is known everywhere, to use it",

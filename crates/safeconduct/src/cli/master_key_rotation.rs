@@ -2,10 +2,10 @@
 //! at every node before it wraps anything; how far it is, the database says, so that the command may be cut off and run again.
 
 use std::path::Path;
-use std::time::Duration;
 
-use safeconduct_server::keys::{ANSWER_WITHIN, Rewrapped, nodes_lacking, rewrap};
-use safeconduct_store::{MasterKeyId, NextMasterKey, StoreError};
+use safeconduct_server::administration::master_keys::{Announced, MasterKeyRefused};
+use safeconduct_server::keys::Rewrapped;
+use safeconduct_store::{MasterKeyId, NextMasterKey};
 use serde::Serialize;
 
 use super::context::master_key_file;
@@ -33,7 +33,7 @@ pub(crate) struct Nodes {
 }
 
 #[derive(Serialize)]
-struct Shown {
+struct ShownRotation {
     master_key: String,
     before: String,
     keys_wrapped: u64,
@@ -46,10 +46,11 @@ impl RotateMaster {
     /// Exit 8 where a node lacks the key, exit 1 where a key does not open, or the database's.
     pub(crate) async fn run(self, connected: &Connected, output: Format) -> Result<(), Failure> {
         if self.abandon {
-            return abandon(connected).await;
+            note_taken_back(connected.master_key_rotation().abandon().await?);
+            return Ok(());
         }
         let changed = change(connected, &self.nodes, Choice::Any).await?;
-        output.record(&Shown {
+        output.record(&ShownRotation {
             master_key: changed.next.to_string(),
             before: changed.before.to_string(),
             keys_wrapped: changed.rewrapped.keys,
@@ -120,15 +121,11 @@ pub(super) async fn change(
     nodes: &Nodes,
     choice: Choice<'_>,
 ) -> Result<Changed, Failure> {
-    let Connected {
-        store,
-        masters,
-        cluster,
-        ..
-    } = connected;
-    let before = cluster.master.active;
+    let rotation = connected.master_key_rotation();
+    let master = connected.cluster.master;
+    let before = master.active;
     let announced = match choice {
-        Choice::Any => cluster.master.next,
+        Choice::Any => master.next,
         Choice::Fresh(named) => trusted(connected, named).await?,
     };
     let next = match announced {
@@ -137,25 +134,13 @@ pub(super) async fn change(
             let next = match choice {
                 Choice::Any => candidate(connected).await?,
                 Choice::Fresh(None) => fresh(connected).await?,
-                Choice::Fresh(Some(named)) => chosen(connected, named).await?,
+                Choice::Fresh(Some(named)) => rotation.chosen(named).await?,
             };
-            let announced = store.announce_master_key(before, next, connected.now());
-            announced.await.map_err(|error| match error {
-                StoreError::Conflict(why) => {
-                    Failure::Conflict(format!("{why}\n    run this again: it says which"))
-                }
-                other => other.into(),
-            })?;
+            rotation.announce(next).await?;
             next
         }
     };
-    if masters.find(next).is_none() {
-        return Err(Failure::Configuration(format!(
-            "the master key {next} is to take the place of {before}, and is not here\n    \
-             run this where it is, or copy it here; if it is lost, `safeconduct key rotate-master --abandon` takes it back \
-             as long as it wraps nothing"
-        )));
-    }
+    rotation.check_held(next)?;
     if matches!(choice, Choice::Fresh(_)) {
         note(format_args!(
             "if this is cut off, {} goes on with the master key that it puts in the place of {before}",
@@ -167,9 +152,7 @@ pub(super) async fn change(
         note(format_args!(
             "the master key {next} is announced; asking every running node whether it is there"
         ));
-        let asked = store.master_key_answers(next).await?;
-        tokio::time::sleep(Duration::from_secs(ANSWER_WITHIN.unsigned_abs())).await;
-        let lacking = nodes_lacking(store, masters, next, &asked).await?;
+        let lacking = rotation.nodes_lacking(next).await?;
         if !lacking.is_empty() {
             return Err(Failure::Left(format!(
                 "{} without the master key {next}: {}\n    \
@@ -180,43 +163,28 @@ pub(super) async fn change(
             )));
         }
     }
-    let issuer = connected.checked.issuer.as_str();
-    let rewrapped = rewrap(store, masters, issuer, next, connected.now()).await?;
     Ok(Changed {
         before,
         next,
-        rewrapped,
+        rewrapped: rotation.wrap(next).await?,
     })
 }
 
-/// After a loss, the announced master key, if the operator names it. Another one is taken back, unless it wraps keys already.
+/// After a loss, the announced master key, if the operator names it. Another one is taken back, and its line goes.
 async fn trusted(
     connected: &Connected,
     named: Option<&str>,
 ) -> Result<Option<NextMasterKey>, Failure> {
-    let Some(next) = connected.cluster.master.next else {
-        return Ok(None);
+    let rotation = connected.master_key_rotation();
+    let taken_back = match rotation.announced_after_loss(named).await? {
+        Announced::Trusted(next) => return Ok(Some(next)),
+        Announced::Nothing => return Ok(None),
+        Announced::TakenBack(id) => id,
     };
-    if named.is_some_and(|named| next.id.to_string() == named) {
-        return Ok(Some(next));
-    }
-    if next.wrapping {
-        return Err(Failure::Conflict(format!(
-            "the master key {id} wraps keys already, and may have been there when the keys were lost\n    \
-             if this command made it since, and was cut off: {again}\n    \
-             if not, finish `safeconduct key rotate-master` first, and then run `safeconduct key compromised`",
-            id = next.id,
-            again = Choice::Fresh(None).again(next.id)
-        )));
-    }
-    if let Some(named) = named {
-        // What can't be taken is found out before anything is changed.
-        chosen(connected, named).await?;
-    }
-    abandon(connected).await?;
-    // It can't have wrapped anything, and never will: its line would stand in the way of nothing but the reader.
+    note_taken_back(taken_back);
+    // It never wrapped anything, and never will.
     if let Some(file) = master_key_file(&connected.checked)? {
-        let is_other = |key: &MasterKey| id_of(key) != next.id;
+        let is_other = |key: &MasterKey| id_of(key) != taken_back;
         if let Err(error) = MasterKey::retain_in(&file, is_other) {
             note(format_args!("its line stays, and is no use: {error}"));
         }
@@ -228,25 +196,10 @@ fn id_of(key: &MasterKey) -> MasterKeyId {
     safeconduct_server::MasterKey::from_bytes(*key.expose()).id()
 }
 
-/// The key here that the operator names, if it was never used.
-async fn chosen(connected: &Connected, named: &str) -> Result<MasterKeyId, Failure> {
-    let here = connected.masters.ids();
-    let Some(id) = here.iter().find(|id| id.to_string() == named) else {
-        return Err(Failure::NotFound(format!(
-            "there is no master key {named} here\n    without --use-key, a new one is made"
-        )));
-    };
-    if unused(connected).await?.contains(id) {
-        return Ok(*id);
-    }
-    Err(Failure::Conflict(format!(
-        "the master key {id} is, or was, in use\n    without --use-key, a new one is made and takes the place of it"
-    )))
-}
-
 /// A new key in the file.
 async fn fresh(connected: &Connected) -> Result<MasterKeyId, Failure> {
-    let by_hand = match unused(connected).await?.as_slice() {
+    let unused = connected.master_key_rotation().unused().await?;
+    let by_hand = match unused.as_slice() {
         [] => format!(
             "make a new master key (`openssl rand -base64 32`), add it behind the one that is there, on a line of its own or, in \
              {VARIABLE}, behind a space, start every node with both, and run this again: it says the key's id"
@@ -282,47 +235,52 @@ fn made_in(connected: &Connected, file: &Path) -> Result<MasterKeyId, Failure> {
     Ok(id)
 }
 
-/// The keys here that never wrapped anything.
-async fn unused(connected: &Connected) -> Result<Vec<MasterKeyId>, Failure> {
-    let known = connected.store.master_keys().await?;
-    let active = connected.cluster.master.active;
-    let mut unused = connected.masters.ids();
-    unused.retain(|id| *id != active && !known.iter().any(|key| key.id == *id));
-    Ok(unused)
-}
-
 /// The key here that was never used, or a new one in the file.
 async fn candidate(connected: &Connected) -> Result<MasterKeyId, Failure> {
-    let active = connected.cluster.master.active;
-    match unused(connected).await?.as_slice() {
-        [one] => Ok(*one),
-        [] => {
-            let Some(file) = master_key_file(&connected.checked)? else {
-                return Err(Failure::Left(format!(
-                    "make a new master key (`openssl rand -base64 32`), add it to {VARIABLE} behind the one that is there and a \
-                     space, start every node with both, and run this again"
-                )));
-            };
-            made_in(connected, &file)
-        }
-        several => {
-            let names: Vec<String> = several.iter().map(MasterKeyId::to_string).collect();
-            Err(Failure::Conflict(format!(
-                "several master keys here were never used: {}\n    leave the active one, {active}, and the one that follows it",
-                names.join(", ")
-            )))
-        }
+    if let Some(one) = connected.master_key_rotation().candidate().await? {
+        return Ok(one);
     }
+    let Some(file) = master_key_file(&connected.checked)? else {
+        return Err(Failure::Left(format!(
+            "make a new master key (`openssl rand -base64 32`), add it to {VARIABLE} behind the one that is there and a \
+             space, start every node with both, and run this again"
+        )));
+    };
+    made_in(connected, &file)
 }
 
-async fn abandon(connected: &Connected) -> Result<(), Failure> {
-    let Some(next) = connected.cluster.master.next else {
-        return Err(Failure::NotFound("no master key is announced".to_owned()));
-    };
-    let store = &connected.store;
-    store.abandon_master_key(next.id, connected.now()).await?;
-    note(format_args!("the master key {} is taken back", next.id));
-    Ok(())
+fn note_taken_back(id: MasterKeyId) {
+    note(format_args!("the master key {id} is taken back"));
+}
+
+impl From<MasterKeyRefused> for Failure {
+    fn from(refused: MasterKeyRefused) -> Self {
+        let said = refused.to_string();
+        match refused {
+            MasterKeyRefused::Wraps(id) => Self::Conflict(said).with_advice(&format!(
+                "if this command made it since, and was cut off: {}\n    \
+                 if not, finish `safeconduct key rotate-master` first, and then run `safeconduct key compromised`",
+                Choice::Fresh(None).again(id)
+            )),
+            MasterKeyRefused::NotHere(_) => {
+                Self::NotFound(said).with_advice("without --use-key, a new one is made")
+            }
+            MasterKeyRefused::Used(_) => Self::Conflict(said)
+                .with_advice("without --use-key, a new one is made and takes its place"),
+            MasterKeyRefused::Several { active, .. } => Self::Conflict(said).with_advice(&format!(
+                "leave the active one, {active}, and the one that follows it"
+            )),
+            MasterKeyRefused::Lacking { .. } => Self::Configuration(said).with_advice(
+                "run this where it is, or copy it here; if it is lost, `safeconduct key rotate-master --abandon` takes it back \
+                 as long as it wraps nothing",
+            ),
+            MasterKeyRefused::NotAnnounced => Self::NotFound(said),
+            MasterKeyRefused::Raced(_) => {
+                Self::Conflict(said).with_advice("run this again: it says which")
+            }
+            MasterKeyRefused::Fault(fault) => fault.into(),
+        }
+    }
 }
 
 /// What is to be done with the key that wraps nothing any more, at every node and with backups.

@@ -17,13 +17,13 @@ pub(crate) struct Migrate {
 
 /// A step as shown.
 #[derive(Serialize)]
-struct Shown {
+struct ShownStep {
     version: i64,
     name: &'static str,
     state: &'static str,
 }
 
-impl Row for Shown {
+impl Row for ShownStep {
     const COLUMNS: &'static [&'static str] = &["version", "name", "state"];
 
     fn cells(&self) -> Vec<String> {
@@ -52,7 +52,7 @@ impl Migrate {
             let steps = Store::migrations(url.expose()).await?;
             Ok::<_, Failure>((steps, taken))
         })?;
-        let rows: Vec<Shown> = steps.iter().map(|step| shown(step, &taken)).collect();
+        let rows: Vec<ShownStep> = steps.iter().map(|step| shown(step, &taken)).collect();
         context.output.list(&rows)?;
         let left = steps.iter().filter(|step| !step.applied).count();
         match (left, taken.len()) {
@@ -69,8 +69,8 @@ impl Migrate {
     }
 }
 
-fn shown(step: &SchemaStep, taken: &[SchemaStep]) -> Shown {
-    Shown {
+fn shown(step: &SchemaStep, taken: &[SchemaStep]) -> ShownStep {
+    ShownStep {
         version: step.version,
         name: step.name,
         state: if taken.iter().any(|one| one.version == step.version) {

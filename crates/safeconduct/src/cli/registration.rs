@@ -199,7 +199,17 @@ fn help(flag: &str, key: &Key) -> String {
             let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
             format!(" [default: {}]", words.join(", "))
         }
-        _ => String::new(),
+        // Where the default follows from other members, their comment says how.
+        _ => about
+            .split_once("Without it")
+            .map(|(_, rest)| {
+                format!(
+                    " [default: {}]",
+                    rest.trim_start_matches([',', ':', ' '])
+                        .trim_end_matches('.')
+                )
+            })
+            .unwrap_or_default(),
     };
     format!("{sentence}{each}{default}")
 }

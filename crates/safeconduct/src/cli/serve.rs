@@ -73,7 +73,7 @@ impl Serve {
         let secrets = checked.declared.secrets();
         let of_secrets = secrets.iter().flat_map(|secrets| &secrets.warnings.0);
         for warning in checked.warnings.0.iter().chain(of_secrets) {
-            tracing::warn!(place = %warning.place, advice = %warning.advice, "{}", warning.message);
+            tracing::warn!(place = %warning.origin, advice = %warning.advice, "{}", warning.message);
         }
         let secrets = secrets?.of_clients;
         let declared = Secrets { secrets, prune };

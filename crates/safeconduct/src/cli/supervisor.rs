@@ -9,25 +9,25 @@ const VARIABLE: &str = "NOTIFY_SOCKET";
 
 /// The start takes so much longer from now on.
 pub(crate) fn starting(longer: Duration) {
-    tell(&format!("EXTEND_TIMEOUT_USEC={}", longer.as_micros()));
+    notify(&format!("EXTEND_TIMEOUT_USEC={}", longer.as_micros()));
 }
 
 /// Every port is bound, and the database has answered.
 pub(crate) fn ready() {
-    tell("READY=1");
+    notify("READY=1");
 }
 
 /// Requests under way are finished, and no other is taken.
 pub(crate) fn stopping() {
-    tell("STOPPING=1");
+    notify("STOPPING=1");
 }
 
-fn tell(state: &str) {
+fn notify(state: &str) {
     let Some(path) = std::env::var_os(VARIABLE) else {
         return;
     };
-    let told = UnixDatagram::unbound().and_then(|socket| socket.send_to(state.as_bytes(), &path));
-    if let Err(error) = told {
+    let sent = UnixDatagram::unbound().and_then(|socket| socket.send_to(state.as_bytes(), &path));
+    if let Err(error) = sent {
         tracing::warn!(%error, state, "systemd could not be told");
     }
 }

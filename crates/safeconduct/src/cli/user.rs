@@ -107,9 +107,11 @@ impl Verb {
             } => import::run(database, output, file, if_not_exists).await,
             Self::List => {
                 let users = administration.users().await?.into_iter();
-                output.list(&users.map(Shown::from).collect::<Vec<_>>())
+                output.list(&users.map(ShownUser::from).collect::<Vec<_>>())
             }
-            Self::Show { user } => output.record(&Shown::from(administration.user(&user).await?)),
+            Self::Show { user } => {
+                output.record(&ShownUser::from(administration.user(&user).await?))
+            }
             Self::SetPassword { user, password } => set_password(database, &user, &password).await,
             Self::Lock { user } => {
                 let name = administration.lock_user(&user).await?;
@@ -134,7 +136,7 @@ impl Verb {
 
 /// A user as shown, with the claims under their own names.
 #[derive(Serialize)]
-struct Shown {
+struct ShownUser {
     username: String,
     name: Option<Value>,
     id: UserId,
@@ -145,7 +147,7 @@ struct Shown {
     claims: Map<String, Value>,
 }
 
-impl From<UserRecord> for Shown {
+impl From<UserRecord> for ShownUser {
     fn from(user: UserRecord) -> Self {
         let mut claims: Map<String, Value> = user
             .claims
@@ -164,7 +166,7 @@ impl From<UserRecord> for Shown {
     }
 }
 
-impl Row for Shown {
+impl Row for ShownUser {
     const COLUMNS: &'static [&'static str] =
         &["username", "name", "email", "state", "id", "created"];
 
@@ -191,14 +193,14 @@ impl Add {
         match administration.check_free(&username).await {
             Err(Refused::UserTaken(_)) if self.if_not_exists => {
                 note(format_args!("{username} exists; nothing was changed"));
-                return output.record(&Shown::from(administration.user(&username).await?));
+                return output.record(&ShownUser::from(administration.user(&username).await?));
             }
             free => free?,
         }
         let password = self.password.read(&username)?;
         let added = administration.add_user(&username, password, claims).await?;
         note(format_args!("{username} can sign in"));
-        output.record(&Shown::from(added))
+        output.record(&ShownUser::from(added))
     }
 }
 
@@ -220,7 +222,7 @@ async fn set(
     note(format_args!(
         "apps see the change when they next ask for it"
     ));
-    output.record(&Shown::from(changed))
+    output.record(&ShownUser::from(changed))
 }
 
 async fn set_password(

@@ -19,7 +19,7 @@ use super::findings::Findings;
 use super::layers::Layers;
 use super::location::{Location, Misnamed};
 use super::log_level;
-use super::problem::{Place, Problems};
+use super::problem::{Origin, Problems};
 
 /// A configuration whose values fit together. Made by [`check`] alone.
 pub(crate) struct Checked {
@@ -29,7 +29,7 @@ pub(crate) struct Checked {
     pub(crate) file: Option<PathBuf>,
     pub(crate) database: Location,
     /// Where its password is named.
-    password_place: Place,
+    password_origin: Origin,
     /// The file that holds the master key, where one is named.
     pub(crate) master_key_file: Option<PathBuf>,
     pub(crate) declared: Declared,
@@ -43,7 +43,7 @@ impl Checked {
     /// The password can't be read.
     pub(crate) fn database_url(&self) -> Result<Secret, Problems> {
         self.database.url().map_err(|(message, advice)| {
-            Problems::one(self.password_place.clone(), message, advice)
+            Problems::one(self.password_origin.clone(), message, advice)
         })
     }
 }
@@ -76,7 +76,7 @@ pub(super) fn check(
         .master_key_file
         .as_deref()
         .map(|path| layers.resolve(&key_file, path));
-    let password_place = layers.place(&At::key("database").then("password_file"));
+    let password_origin = layers.origin(&At::key("database").then("password_file"));
     let declared = declared::check(&config, &mut findings);
     let Findings {
         problems, warnings, ..
@@ -88,7 +88,7 @@ pub(super) fn check(
             issuer,
             file,
             database,
-            password_place,
+            password_origin,
             master_key_file,
             declared,
             warnings: warnings.sorted(),

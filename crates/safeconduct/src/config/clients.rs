@@ -10,7 +10,7 @@ use safeconduct_protocol::secret::Secret;
 use super::at::At;
 use super::file::Client;
 use super::findings::Findings;
-use super::problem::Place;
+use super::problem::Origin;
 use super::secret_file;
 
 /// A declared client and the files that belong to it.
@@ -21,7 +21,7 @@ pub(crate) struct DeclaredClient {
     pub(crate) adopt: bool,
     secret_file: Option<PathBuf>,
     /// Where the secret is named, or the client is declared.
-    pub(super) place: Place,
+    pub(super) origin: Origin,
 }
 
 impl DeclaredClient {
@@ -42,7 +42,7 @@ pub(super) fn register(
     knows_scope: &registration::KnowsScope<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<DeclaredClient> {
-    let place_of = |finding: &Finding| {
+    let at_of = |finding: &Finding| {
         let key = match finding.member {
             "client_id" => "id",
             "client_name" => "name",
@@ -70,13 +70,13 @@ pub(super) fn register(
         Ok(client) => client,
         Err(wrong) => {
             for finding in wrong {
-                findings.refuse(&place_of(&finding), finding.message, finding.advice);
+                findings.refuse(&at_of(&finding), finding.message, finding.advice);
             }
             return None;
         }
     };
     for finding in registration::oddities(&client) {
-        findings.warn(&place_of(&finding), finding.message, finding.advice);
+        findings.warn(&at_of(&finding), finding.message, finding.advice);
     }
     let at = at.then("secret_file");
     let secret_file = declared.secret_file.as_deref();
@@ -84,7 +84,7 @@ pub(super) fn register(
         client,
         adopt: declared.adopt,
         secret_file: secret_file.map(|path| findings.layers.resolve(&at, path)),
-        place: findings.layers.place(&at),
+        origin: findings.layers.origin(&at),
     })
 }
 

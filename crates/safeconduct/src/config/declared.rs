@@ -76,13 +76,13 @@ impl Declared {
         let mut secrets = Secrets::default();
         for client in &self.clients {
             let secret = client.secret().unwrap_or_else(|(message, advice)| {
-                problems.add(client.place.clone(), message, advice);
+                problems.add(client.origin.clone(), message, advice);
                 None
             });
             if let Some(position) = secret.as_ref().and_then(secret_file::changes_unencoded) {
                 let id = &client.client.id;
                 secrets.warnings.add(
-                    client.place.clone(),
+                    client.origin.clone(),
                     format!("the secret of the client `{id}` holds + or % (first at position {position}): sent without being form-encoded, it is a wrong secret"),
                     "`openssl rand -hex 32` makes one that is the same either way",
                 );
@@ -128,13 +128,13 @@ fn check_clients(config: &Config, findings: &mut Findings<'_>) -> Vec<DeclaredCl
     for (index, client) in config.clients.iter().enumerate() {
         let at = At::key("clients").item(index);
         if let Some(first) = seen.insert(&client.id, index) {
-            let place = findings
+            let origin = findings
                 .layers
-                .place(&At::key("clients").item(first).then("id"));
+                .origin(&At::key("clients").item(first).then("id"));
             findings.refuse(
                 &at.then("id"),
                 format!("the client `{}` is declared twice", client.id),
-                format!("the first one is at {place}"),
+                format!("the first one is at {origin}"),
             );
         }
         clients.extend(clients::register(client, &at, &knows_scope, findings));

@@ -19,11 +19,11 @@ impl Findings<'_> {
         message: impl Into<String>,
         advice: impl Into<String>,
     ) {
-        self.problems.add(self.layers.place(at), message, advice);
+        self.problems.add(self.layers.origin(at), message, advice);
     }
 
     /// What is odd about the value at `at`.
     pub(super) fn warn(&mut self, at: &At, message: impl Into<String>, advice: impl Into<String>) {
-        self.warnings.add(self.layers.place(at), message, advice);
+        self.warnings.add(self.layers.origin(at), message, advice);
     }
 }

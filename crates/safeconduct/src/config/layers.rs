@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::at::{At, Step};
-use super::problem::{Place, Problems};
+use super::problem::{Origin, Problems};
 use super::schema::{self, Kind, Setting, Shape};
 use super::variables::{self, Variable};
 
@@ -74,7 +74,7 @@ impl<'a> Layers<'a> {
         let mut problems = Problems::default();
         for error in errors {
             problems.add(
-                layers.place_of(error.span()),
+                layers.origin_of(error.span()),
                 schema::one_line(error.message()),
                 "",
             );
@@ -85,11 +85,11 @@ impl<'a> Layers<'a> {
                 Variable::Sets(setting) => layers.set(name, setting, value),
                 Variable::Foreign => {}
                 Variable::Refused { advice } => {
-                    problems.add(Place::variable(name), variables::SETS_NOTHING, advice);
+                    problems.add(Origin::variable(name), variables::SETS_NOTHING, advice);
                 }
                 Variable::Doubtful { advice } => {
                     let warnings = &mut layers.warnings;
-                    warnings.add(Place::variable(name), variables::SETS_NOTHING, advice);
+                    warnings.add(Origin::variable(name), variables::SETS_NOTHING, advice);
                 }
             }
         }
@@ -114,25 +114,25 @@ impl<'a> Layers<'a> {
     }
 
     /// Where the value at `at` was written; of a value that is nowhere, where the nearest table around it is.
-    pub(crate) fn place(&self, at: &At) -> Place {
-        self.place_of(Some(self.span(at)))
+    pub(crate) fn origin(&self, at: &At) -> Origin {
+        self.origin_of(Some(self.span(at)))
     }
 
     /// Where `span` lies.
-    pub(crate) fn place_of(&self, span: Option<Range<usize>>) -> Place {
+    pub(crate) fn origin_of(&self, span: Option<Range<usize>>) -> Origin {
         let start = span.map_or(0, |span| span.start);
         if let Some(other) = start
             .checked_sub(self.end)
             .and_then(|index| self.others.get(index))
         {
-            return Place::variable(other);
+            return Origin::variable(other);
         }
         match self.file {
-            Some(file) => Place {
+            Some(file) => Origin {
                 source: file.display().to_string(),
                 line: Some(self.lines.partition_point(|line| *line <= start)),
             },
-            None => Place {
+            None => Origin {
                 source: "the configuration".to_owned(),
                 line: None,
             },

@@ -30,13 +30,13 @@ pub(crate) use duration::Span;
 pub(crate) use file::{Budget, Config, Log, LogFormat, Server};
 pub(crate) use layers::{Flag, Sources};
 pub(crate) use location::{Location, Misnamed};
-pub(crate) use problem::{Place, Problems};
+pub(crate) use problem::{Origin, Problems};
 pub(crate) use schema::{Key, Kind, Shape, meant, one_line, registration};
 
 use layers::Layers;
 
 /// Where a configuration is looked for when none is named.
-const USUAL_PLACES: [&str; 2] = ["safeconduct.toml", "/etc/safeconduct/safeconduct.toml"];
+const USUAL_FILES: [&str; 2] = ["safeconduct.toml", "/etc/safeconduct/safeconduct.toml"];
 
 /// Reads and checks the configuration of this process: the file `named`, else one in its usual place; the environment; `flags`.
 ///
@@ -59,13 +59,13 @@ pub(crate) fn load(named: Option<&Path>, flags: Vec<Flag>) -> Result<Checked, Pr
 pub(crate) fn check_sources(sources: &Sources) -> Result<Checked, Problems> {
     let layers = Layers::merge(sources)?;
     if sources.file.is_none() && !layers.has("issuer") {
-        let place = Place {
+        let origin = Origin {
             source: "configuration".to_owned(),
             line: None,
         };
-        let looked = USUAL_PLACES.join(" or ");
+        let looked = USUAL_FILES.join(" or ");
         return Err(Problems::one(
-            place,
+            origin,
             format!("no file {looked}, and no issuer in the environment"),
             "run `safeconduct init`, or name a file with --config",
         ));
@@ -78,7 +78,7 @@ fn find(named: Option<&Path>) -> Result<Option<(PathBuf, String)>, Problems> {
     if let Some(path) = named {
         return read(path).map(|text| Some((path.to_owned(), text)));
     }
-    let found = USUAL_PLACES
+    let found = USUAL_FILES
         .map(Path::new)
         .into_iter()
         .find(|path| path.exists());
@@ -89,7 +89,7 @@ fn find(named: Option<&Path>) -> Result<Option<(PathBuf, String)>, Problems> {
 
 fn read(path: &Path) -> Result<String, Problems> {
     std::fs::read_to_string(path).map_err(|error| {
-        let place = Place {
+        let origin = Origin {
             source: path.display().to_string(),
             line: None,
         };
@@ -100,6 +100,6 @@ fn read(path: &Path) -> Result<String, Problems> {
             std::io::ErrorKind::PermissionDenied => "let the user who runs safeconduct read it",
             _ => "",
         };
-        Problems::one(place, format!("the file can't be read: {error}"), advice)
+        Problems::one(origin, format!("the file can't be read: {error}"), advice)
     })
 }

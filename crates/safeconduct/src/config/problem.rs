@@ -5,7 +5,7 @@ use std::fmt;
 /// One thing that is wrong, or worth a warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
-    pub(crate) place: Place,
+    pub(crate) origin: Origin,
     pub(crate) message: String,
     /// What to do, as a sentence of its own; empty where the message says it already.
     pub(crate) advice: String,
@@ -13,7 +13,7 @@ pub(crate) struct Problem {
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
+pub(crate) struct Origin {
     /// The file, the environment variable or the flag.
     pub(crate) source: String,
     /// The line in the file, from 1.
@@ -25,9 +25,13 @@ pub(crate) struct Place {
 pub(crate) struct Problems(pub(crate) Vec<Problem>);
 
 impl Problems {
-    pub(crate) fn one(place: Place, message: impl Into<String>, advice: impl Into<String>) -> Self {
+    pub(crate) fn one(
+        origin: Origin,
+        message: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
         Self(vec![Problem {
-            place,
+            origin,
             message: message.into(),
             advice: advice.into(),
         }])
@@ -35,12 +39,12 @@ impl Problems {
 
     pub(crate) fn add(
         &mut self,
-        place: Place,
+        origin: Origin,
         message: impl Into<String>,
         advice: impl Into<String>,
     ) {
         self.0.push(Problem {
-            place,
+            origin,
             message: message.into(),
             advice: advice.into(),
         });
@@ -64,12 +68,12 @@ impl Problems {
 
     /// The same in the order of the file.
     pub(crate) fn sorted(mut self) -> Self {
-        self.0.sort_by(|one, other| one.place.cmp(&other.place));
+        self.0.sort_by(|one, other| one.origin.cmp(&other.origin));
         self
     }
 }
 
-impl Place {
+impl Origin {
     /// An environment variable or a flag.
     pub(crate) fn variable(name: &str) -> Self {
         Self {
@@ -79,7 +83,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {
             Some(line) => write!(f, "{}:{line}", self.source),
@@ -90,7 +94,7 @@ impl fmt::Display for Place {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.message)?;
+        write!(f, "{}: {}", self.origin, self.message)?;
         if !self.advice.is_empty() {
             write!(f, "\n    {}", self.advice)?;
         }

@@ -38,7 +38,7 @@ pub(super) fn read(layers: &Layers<'_>) -> Result<(Config, Problems), Problems> 
         // A type that reads less than its shape says.
         Err(error) => {
             let mut problems = reader.problems;
-            problems.add(layers.place(&At::default()), error.to_string(), "");
+            problems.add(layers.origin(&At::default()), error.to_string(), "");
             Err(problems.sorted())
         }
     }
@@ -74,10 +74,10 @@ impl Reader<'_, '_> {
             // A required key that was misspelt is not missed as well.
             let is_missing = key.required && !table.contains_key(name.as_str());
             if is_missing && !meant.contains(name) {
-                let place = self.layers.place_of(Some(span.clone()));
+                let origin = self.layers.origin_of(Some(span.clone()));
                 let message = format!("`{}` is missing", at.then(name));
                 self.problems
-                    .add(place, message, schema::first_sentence(&key.about));
+                    .add(origin, message, schema::first_sentence(&key.about));
                 self.is_readable = false;
             }
             if let (None, Some(default)) = (values.get(name), &key.default) {
@@ -114,7 +114,7 @@ impl Reader<'_, '_> {
                 if let Err((message, advice)) = kind.is_in_range(&read) {
                     let message = format!("`{at}` {message}");
                     self.problems
-                        .add(self.layers.place_of(Some(value.span())), message, advice);
+                        .add(self.layers.origin_of(Some(value.span())), message, advice);
                 }
                 Some(read)
             }
@@ -129,9 +129,9 @@ impl Reader<'_, '_> {
         at: &At,
     ) -> Option<Value> {
         let (what, advice) = shape.demand(value.get_ref().as_str(), at);
-        let place = self.layers.place_of(Some(value.span()));
+        let origin = self.layers.origin_of(Some(value.span()));
         self.problems
-            .add(place, format!("`{at}` must be {what}"), advice);
+            .add(origin, format!("`{at}` must be {what}"), advice);
         self.is_readable = false;
         None
     }
@@ -150,8 +150,8 @@ impl Reader<'_, '_> {
             None => format!("known here: {}", known.collect::<Vec<_>>().join(", ")),
         };
         let message = format!("unknown key `{}`", at.then(name.get_ref()));
-        let place = self.layers.place_of(Some(name.span()));
-        self.problems.add(place, message, advice);
+        let origin = self.layers.origin_of(Some(name.span()));
+        self.problems.add(origin, message, advice);
         self.is_readable = false;
         meant.map(str::to_owned)
     }

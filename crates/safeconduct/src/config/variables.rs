@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 
-use super::problem::{Place, Problems};
+use super::problem::{Origin, Problems};
 use super::schema::{self, PREFIX, Setting};
 
 /// What is said of a variable that was meant to be a setting.
@@ -46,7 +46,7 @@ fn texts(
         }
         match value.into_string() {
             Ok(value) => texts.push((name, value)),
-            Err(_) => problems.add(Place::variable(&name), "the value is no UTF-8 text", ""),
+            Err(_) => problems.add(Origin::variable(&name), "the value is no UTF-8 text", ""),
         }
     }
     problems.or(texts)

@@ -1,4 +1,4 @@
-//! Keys: rotated in the ordinary way. The master key is a matter of the machine that holds it.
+//! Keys: listed, and rotated in the ordinary way. That of the master key is in `master_keys.rs`.
 
 use safeconduct_protocol::jose::Algorithm;
 use safeconduct_store::KeyRow;

@@ -3,6 +3,7 @@
 
 pub mod clients;
 pub mod keys;
+pub mod master_keys;
 pub mod users;
 
 use safeconduct_protocol::{

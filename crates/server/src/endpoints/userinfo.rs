@@ -59,8 +59,12 @@ async fn answer(
         .ok_or_else(|| refused("not an access token for this server"))?;
     prove_binding(&exchange, method, headers, &bearer, &token).await?;
 
-    let grant =
-        (token.grant_id).ok_or_else(|| refused("a client's own token: nobody signed in"))?;
+    let client_id = &token.client_id;
+    let grant = token.grant_id.ok_or_else(|| {
+        refused(&format!(
+            "a token of the client {client_id} itself: no user signed in for it"
+        ))
+    })?;
     let view = exchange
         .server
         .store()
@@ -72,7 +76,7 @@ async fn answer(
     let client = known
         .filter(|known| known.enabled)
         .map(|known| &known.client)
-        .ok_or_else(|| refused("the client is gone"))?;
+        .ok_or_else(|| refused(&format!("the client {client_id} is disabled or deleted")))?;
     let scope = token.scope.intersection(&client.scopes);
     if !scope.contains(OPENID) {
         return Err(Reason::ScopeInsufficient.into());

@@ -18,7 +18,7 @@ use safeconduct_store::{KeyRow, MasterKeyId, Store, StoreError};
 use serde_json::{Map, Value, json};
 
 use crate::login::SIGN_IN;
-use crate::support::{Ask, Code, NOTES, NOTES_API, TestServer, Tokens};
+use crate::support::{Ask, Code, Log, NOTES, NOTES_API, TestServer, Tokens};
 
 const MINUTE: i64 = 60;
 const DAY: i64 = 24 * 3600;
@@ -724,6 +724,29 @@ async fn after_a_recovery_a_thiefs_copies_of_everything_are_worth_nothing() {
 async fn current(server: &TestServer, sealed: &str) -> RefreshToken {
     let keys = opened(server.server().store(), &server.masters(), server).await;
     keys.seal().open(Kind::RefreshToken, sealed).unwrap()
+}
+
+#[tokio::test]
+async fn a_node_logs_once_which_era_and_keys_it_works_with_from_now_on() {
+    let server = TestServer::start().await;
+    let taking_over = async {
+        recover(&server, &Lost::EverySigningKey).await;
+        poll(&server).await;
+    };
+    let (_, log) = Log::of(taking_over).await;
+    for said in [
+        "a new era has begun",
+        "another master key wraps the keys",
+        "another key signs algorithm=\"ES256\"",
+        "another key signs algorithm=\"RS256\"",
+    ] {
+        assert_eq!(log.matches(said).count(), 1, "{said} in {log}");
+    }
+    let (_, log) = Log::of(poll(&server)).await;
+    assert!(
+        !log.contains("a new era") && !log.contains("another"),
+        "{log}"
+    );
 }
 
 /// Attacks: J19, A07.
