@@ -6,6 +6,7 @@ use http::header;
 use safeconduct_protocol::client::GrantType;
 use safeconduct_protocol::jose::SigningKey;
 
+use super::api::Api;
 use crate::client_auth::own_token;
 use crate::support::{
     Answer, Ask, Browser, Code, Credentials, Form, NOTES_API, TestServer, Tokens, with_proof,
@@ -42,10 +43,16 @@ pub(super) enum Way {
     UserInfoBound,
     RevokeAccess,
     RevokeRefresh,
+    /// A request to an API whose guard reads the token by itself, with the keys that it has.
+    GuardByKeys,
+    /// A request to an API whose guard asks about the token as well.
+    GuardByAsking,
+    GuardOpaque,
+    GuardBound,
 }
 
 impl Way {
-    pub(super) const ALL: [Self; 20] = [
+    pub(super) const ALL: [Self; 24] = [
         Self::Code,
         Self::PublicCode,
         Self::PushedCode,
@@ -66,6 +73,10 @@ impl Way {
         Self::UserInfoBound,
         Self::RevokeAccess,
         Self::RevokeRefresh,
+        Self::GuardByKeys,
+        Self::GuardByAsking,
+        Self::GuardOpaque,
+        Self::GuardBound,
     ];
 
     /// The ways of a grant type. A new one has none until it is in the matrix.
@@ -95,17 +106,26 @@ impl Way {
             | Self::Retry
             | Self::Introspect
             | Self::RevokeAccess
-            | Self::RevokeRefresh => "shop",
+            | Self::RevokeRefresh
+            | Self::GuardByKeys
+            | Self::GuardByAsking => "shop",
             Self::PublicCode | Self::PublicRefresh => "kiosk",
             Self::PushedCode | Self::Pushed => "strict",
-            Self::BoundCode | Self::BoundRefresh | Self::UserInfoBound => "bound",
+            Self::BoundCode | Self::BoundRefresh | Self::UserInfoBound | Self::GuardBound => {
+                "bound"
+            }
             Self::ClientCredentials | Self::IntrospectOwn => "robot",
             Self::Push | Self::Silent | Self::UserInfo => "club",
-            Self::IntrospectOpaque | Self::UserInfoOpaque => "vault",
+            Self::IntrospectOpaque | Self::UserInfoOpaque | Self::GuardOpaque => "vault",
         }
     }
 
-    /// The member of the metadata that names where it is tried.
+    /// Whether it is one request to an endpoint of the server.
+    pub(super) fn is_a_call(self) -> bool {
+        !matches!(self, Self::Pushed | Self::Silent) && !self.endpoint().is_empty()
+    }
+
+    /// The member of the metadata that names where it is tried; empty for an API.
     pub(super) fn endpoint(self) -> &'static str {
         match self {
             Self::Code
@@ -124,6 +144,7 @@ impl Way {
             }
             Self::UserInfo | Self::UserInfoOpaque | Self::UserInfoBound => "userinfo_endpoint",
             Self::RevokeAccess | Self::RevokeRefresh => "revocation_endpoint",
+            Self::GuardByKeys | Self::GuardByAsking | Self::GuardOpaque | Self::GuardBound => "",
         }
     }
 
@@ -154,6 +175,7 @@ pub(super) struct Stage<'s> {
     pub(super) key: SigningKey,
     /// Whether clients ask for access while the person is away.
     pub(super) offline: bool,
+    pub(super) api: Api,
 }
 
 /// What a way is tried with.
@@ -274,13 +296,17 @@ impl Stage<'_> {
 
     /// Goes `way` as its client does, and says what came of it.
     pub(super) async fn go(&mut self, way: Way, held: &Held) -> String {
-        match &held.ask {
-            Some(ask) => outcome(&self.ada.authorize(ask).await),
-            None => outcome(&self.server.send(self.call(way, held).request(self)).await),
+        if let Some(ask) = &held.ask {
+            return outcome(&self.ada.authorize(ask).await);
         }
+        if way.is_a_call() {
+            return outcome(&self.server.send(self.call(way, held).request(self)).await);
+        }
+        let token = &held.tokens.as_ref().unwrap().access;
+        self.api.judge(way, self.server, &self.key, token).await
     }
 
-    /// The request that `way` is, as its client sends it; for a way that leads through a browser there is none.
+    /// The request that `way` is, as its client sends it.
     pub(super) fn call(&self, way: Way, held: &Held) -> Call {
         let client = self.server.credentials(way.client());
         let call = |path, credentials, form, artifact| Call {
@@ -321,7 +347,7 @@ impl Stage<'_> {
             Way::UserInfo | Way::UserInfoOpaque | Way::UserInfoBound => {
                 self.look(way, &tokens().access)
             }
-            Way::Pushed | Way::Silent => panic!("{way:?} leads through a browser"),
+            _ => panic!("{way:?} is no request to an endpoint"),
         }
     }
 

@@ -125,6 +125,11 @@ impl TestServer {
         self.server.settings().issuer.as_str()
     }
 
+    /// The clock that stands still.
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock.clone()
+    }
+
     /// The time now.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
