@@ -340,6 +340,8 @@ async fn a_token_goes_to_its_resource_and_nowhere_else() {
         "{}",
         page.text()
     );
+    let page = visitor.fetch(Method::GET, "/notes").await;
+    assert_eq!(page.status(), StatusCode::OK);
     let without_resource = app()
         .await
         .signed_in("alice")

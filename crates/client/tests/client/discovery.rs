@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 use safeconduct_client::testing::{FakeIssuer, Fault};
-use safeconduct_client::{Client, ErrorKind};
+use safeconduct_client::{BeginOptions, Client, ErrorKind};
 use serde_json::{Value, json};
 
 use crate::{issuer_and_clock, kind};
@@ -43,6 +43,8 @@ async fn metadata_is_looked_for_in_both_places(#[case] scopes: &[&str]) {
 #[tokio::test]
 async fn misleading_metadata_is_refused(#[case] member: &str, #[case] value: Value) {
     let issuer = FakeIssuer::start().await;
+    let before = issuer.client().build().unwrap();
+    before.metadata().await.unwrap();
     issuer.change_metadata(member, value);
     let client = issuer.client().build().unwrap();
     assert_eq!(
@@ -59,6 +61,8 @@ async fn misleading_metadata_is_refused(#[case] member: &str, #[case] value: Val
 #[tokio::test]
 async fn broken_metadata_is_not_followed(#[case] fault: Fault, #[case] expected: ErrorKind) {
     let issuer = FakeIssuer::start().await;
+    let before = issuer.client().build().unwrap();
+    before.metadata().await.unwrap();
     issuer.script([fault]);
     let client = issuer.client().build().unwrap();
     assert_eq!(kind(client.metadata().await), Some(expected));
@@ -67,9 +71,11 @@ async fn broken_metadata_is_not_followed(#[case] fault: Fault, #[case] expected:
 #[tokio::test]
 async fn an_issuer_without_s256_is_not_signed_in_at() {
     let issuer = FakeIssuer::start().await;
+    let before = issuer.client().build().unwrap();
+    before.begin(&BeginOptions::new()).await.unwrap();
     issuer.change_metadata("code_challenge_methods_supported", json!(["plain"]));
     let client = issuer.client().build().unwrap();
-    let begun = client.begin(&safeconduct_client::BeginOptions::new()).await;
+    let begun = client.begin(&BeginOptions::new()).await;
     assert_eq!(kind(begun), Some(ErrorKind::IssuerMetadata));
 }
 

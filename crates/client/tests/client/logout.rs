@@ -376,6 +376,9 @@ async fn what_is_no_logout_token_is_refused_without_asking_anybody(#[case] form:
         (app.issuer.metadata_requests(), app.issuer.key_requests()),
         (0, 0)
     );
+    let logout = LogoutToken::of_user("alice");
+    let page = app.issuer.back_channel_logout(&app, &logout).await;
+    assert_eq!(page.status(), StatusCode::OK);
 }
 
 #[tokio::test]

@@ -244,6 +244,9 @@ async fn swapped_rows_are_nobodys_session() {
         .unwrap();
     let (_, alice) = session(&client, &issuer).await;
     let (_, bob) = session(&client, &issuer).await;
+    for cookie in [&alice, &bob] {
+        assert!(client.session(cookie).await.unwrap().is_some());
+    }
     let connection = rusqlite::Connection::open(&path).unwrap();
     connection
         .execute_batch(
@@ -348,6 +351,7 @@ async fn a_truncated_store_is_an_outage_and_nobody_elses_session() {
         .build()
         .unwrap();
     let (_, cookie) = session(&client, &issuer).await;
+    assert!(client.session(&cookie).await.unwrap().is_some());
     drop(client);
     let whole = std::fs::read(&path).unwrap();
     for left in [whole.len() / 2, 100, 1] {

@@ -504,6 +504,7 @@ async fn a_redirected_metadata_document_is_not_followed() {
         Err(Reason::IssuerUnavailable)
     );
     issuer.recover();
+    issuer.clock.advance(10);
     assert_eq!(verdict(&guard, &issuer.token()).await, alice());
 }
 

@@ -189,7 +189,7 @@ fn a_name_that_could_not_stand_in_a_header_and_a_log_names_nothing() {
 /// Attacks: S01.
 #[tokio::test]
 async fn without_credentials_the_challenge_has_no_error() {
-    let (app, _) = api();
+    let (app, issuer) = api();
     insta::assert_snapshot!(answer(&app, request("/notes", &[])).await, @r#"
     401 Unauthorized
     www-authenticate: Bearer resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
@@ -211,6 +211,8 @@ async fn without_credentials_the_challenge_has_no_error() {
     cache-control: no-store
     {"error":"missing_token","error_description":"Send an access token in the Authorization header","correlation_id":"ID"}
     "#);
+    let good = issuer.token().scope("notes.read").sign();
+    assert!(get_with(&app, "/notes", &good).await.starts_with("200"));
 }
 
 /// Attacks: S01.
@@ -250,6 +252,7 @@ async fn credentials_in_a_wrong_form_are_an_invalid_request() {
     cache-control: no-store
     {"error":"invalid_request","error_description":"Send the access token in the Authorization header, not in the body","correlation_id":"ID"}
     "#);
+    assert!(get_with(&app, "/notes", &token).await.starts_with("200"));
 }
 
 #[rstest]
@@ -316,6 +319,8 @@ async fn a_bad_token_is_invalid_and_the_reason_is_from_a_fixed_list() {
     cache-control: no-store
     {"error":"invalid_token","error_description":"The access token is signed with an unknown key","correlation_id":"ID"}
     "#);
+    let good = issuer.token().scope("notes.read").sign();
+    assert!(get_with(&app, "/notes", &good).await.starts_with("200"));
 }
 
 #[tokio::test]

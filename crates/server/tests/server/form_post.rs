@@ -123,6 +123,8 @@ async fn a_refusal_arrives_the_same_way() {
         .await;
     let names: Vec<_> = posted(&answer).into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["error", "error_description", "iss"]);
+    let page = ada.authorize(&by_form()).await;
+    assert!(!field(&ada.allow(&page).await, "code").is_empty());
 }
 
 /// Attacks: Q07.

@@ -79,7 +79,11 @@ async fn a_client_that_is_gone_is_not_led_back_to() {
     let server = TestServer::start().await;
     let mut browser = server.browser();
     let page = browser.authorize(&Ask::of("shop")).await;
+    let mut neighbour = server.browser();
+    let its_page = neighbour.authorize(&Ask::of("shop")).await;
     server.advance(15 * 60 + 1);
+    let answer = neighbour.sign_in(&its_page, "ada").await;
+    leads_back(&answer, "pending-request-expired");
     server.disable_client("shop").await;
     let answer = browser.sign_in(&page, "ada").await;
     assert_eq!(answer.to_string(), "400 page (pending-request-expired)");
