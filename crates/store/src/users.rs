@@ -68,13 +68,13 @@ const CREDENTIAL: &str = "SELECT u.id, u.username, u.epoch, u.locked_at, \
      (SELECT c.sealed FROM credentials c WHERE c.user_id = u.id AND c.kind = 'password' AND c.name = '') \
      FROM users u WHERE u.username_key = $1";
 
-const BY_NAME: &str = "SELECT id, username, name, epoch, locked_at, created_at, COALESCE(updated_at, created_at), name, claims \
+const BY_NAME: &str = "SELECT id, username, username_key, name, epoch, locked_at, created_at, COALESCE(updated_at, created_at), name, claims \
      FROM users WHERE username_key = $1";
 
-const BY_ID: &str = "SELECT id, username, name, epoch, locked_at, created_at, COALESCE(updated_at, created_at), name, claims \
+const BY_ID: &str = "SELECT id, username, username_key, name, epoch, locked_at, created_at, COALESCE(updated_at, created_at), name, claims \
      FROM users WHERE id = $1 AND deleted_at IS NULL";
 
-const LIST: &str = "SELECT id, username, name, epoch, locked_at, created_at, COALESCE(updated_at, created_at), name, claims \
+const LIST: &str = "SELECT id, username, username_key, name, epoch, locked_at, created_at, COALESCE(updated_at, created_at), name, claims \
      FROM users \
      WHERE username_key > $1 ORDER BY username_key LIMIT $2";
 
@@ -117,6 +117,8 @@ pub struct UserRecord {
     pub id: UserId,
     /// What they sign in with.
     pub username: String,
+    /// The one form of all spellings of it, by which they are found. Lists are in its order.
+    pub username_key: String,
     /// What they are called.
     pub name: Option<String>,
     /// Raised when they are locked, deleted or change the password.
@@ -261,7 +263,8 @@ impl Store {
         Ok(row.map(|mut row| read(&mut row)).transpose()?)
     }
 
-    /// At most `limit` users whose names follow `after`, in the order of their names.
+    /// At most `limit` users behind the one whose [key](UserRecord::username_key) is `after`, in the order of their keys. A key is
+    /// taken as it is kept: one that was kept by another rule than today's is not the key that its name has today.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -271,7 +274,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<UserRecord>, StoreError> {
         let statement = Statement::new(LIST)
-            .bind(precis::username_key(after.unwrap_or_default()))
+            .bind(after.unwrap_or_default())
             .bind(i64::from(limit));
         Ok(self.list(statement, read).await?)
     }
@@ -547,6 +550,7 @@ fn read(row: &mut Row) -> Result<UserRecord, DriverError> {
     Ok(UserRecord {
         id: user_id(&row.text()?)?,
         username: row.text()?,
+        username_key: row.text()?,
         name: row.optional_text()?,
         epoch: row.integer()?,
         locked: row.optional_time()?.is_some(),

@@ -67,7 +67,7 @@ impl Administration<'_> {
         let mut users: Vec<UserRecord> = Vec::new();
         let limit = u32::try_from(PAGE).unwrap_or(u32::MAX);
         loop {
-            let after = users.last().map(|user| user.username.as_str());
+            let after = users.last().map(|user| user.username_key.as_str());
             let page = self.store.list_users(after, limit).await?;
             let is_last = page.len() < PAGE;
             users.extend(page);

@@ -8,7 +8,7 @@ use safeconduct_protocol::scope::Scope;
 use super::{API, SESSION_IDLE, World, sealed};
 use crate::databases::{Kind, databases};
 use crate::driver::Statement;
-use crate::{NewSession, NewUser, SealedPassword, StoreError};
+use crate::{NewSession, NewUser, SealedPassword, StoreError, UserRecord};
 
 fn scope(text: &str) -> Scope {
     Scope::parse(text).unwrap()
@@ -106,6 +106,33 @@ async fn names_that_were_kept_by_another_rule_are_found_by_todays(database: Kind
             assert_eq!(&store.credential(&typed).await.unwrap().unwrap().user, id);
         }
     }
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn no_user_is_listed_twice_or_left_out_where_two_names_have_become_one(database: Kind) {
+    let world = World::on(database).await;
+    let store = &world.store;
+    kept_before(&world, ONE).await;
+    kept_before(&world, OTHER).await;
+    for name in ["ju", "zoe"] {
+        let id = UserId::generate();
+        let user = NewUser {
+            id,
+            ..world.new_user(name)
+        };
+        store.add_user(user, world.now()).await.unwrap();
+    }
+    let all = store.list_users(None, 100).await.unwrap();
+    assert_eq!(all.len(), 5);
+    let mut paged: Vec<UserRecord> = Vec::new();
+    for _ in &all {
+        let after = paged.last().map(|user| user.username_key.as_str());
+        paged.extend(store.list_users(after, 1).await.unwrap());
+    }
+    assert_eq!(paged, all);
+    let last = all.last().map(|user| user.username_key.as_str());
+    assert_eq!(store.list_users(last, 1).await.unwrap(), []);
 }
 
 #[apply(databases)]
