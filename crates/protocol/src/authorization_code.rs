@@ -1,8 +1,6 @@
 //! The authorization code (RFC 6749 §4.1.2): sealed, short-lived, useless without the client. Nothing is stored until it is
 //! redeemed; redeeming is inserting the grant's row under the id the code carries.
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
     claims::ClaimsRequest,
     client::Client,
@@ -23,56 +21,40 @@ mod compact;
 /// How long a dead grant's row is kept beyond the last artifact that could name it, in seconds.
 const TOMBSTONE: i64 = 600;
 
-/// What a code seals. The short names are those of the JSON that the first release sealed; since then it is `compact`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a code seals, in the form of `compact`.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthorizationCode {
     /// The grant it becomes.
-    #[serde(rename = "g")]
     pub grant: GrantId,
     /// This code among the codes of one request (Back, a double click): 128 random bits.
-    #[serde(rename = "i")]
     pub code_id: String,
     /// The history of the database it belongs to.
-    #[serde(rename = "e")]
     pub era: i64,
     /// To whom it was issued.
-    #[serde(rename = "c")]
     pub client: ClientId,
     /// Who allowed it.
-    #[serde(rename = "u")]
     pub user: UserId,
     /// In which browser session.
-    #[serde(rename = "s")]
     pub session: SessionId,
     /// What was in force at Allow.
-    #[serde(rename = "k")]
     pub epochs: Epochs,
     /// SHA-256 of the redirect_uri, base64url.
-    #[serde(rename = "r")]
     pub redirect_uri: String,
     /// The PKCE challenge (RFC 7636), where one was sent.
-    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
     pub code_challenge: Option<CodeChallenge>,
     /// What was allowed.
-    #[serde(rename = "o")]
     pub scope: Scope,
     /// For which API.
-    #[serde(rename = "a")]
     pub audience: String,
     /// The request's nonce, for the ID Token.
-    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
     /// When the person signed in.
-    #[serde(rename = "t")]
     pub auth_time: Timestamp,
     /// When it was issued.
-    #[serde(rename = "f")]
     pub issued_at: Timestamp,
     /// The key that its tokens must be bound to.
-    #[serde(rename = "j", default, skip_serializing_if = "Option::is_none")]
     pub dpop_jkt: Option<Thumbprint>,
     /// The claims that were asked for one by one.
-    #[serde(rename = "d", default, skip_serializing_if = "ClaimsRequest::is_empty")]
     pub claims: ClaimsRequest,
 }
 
@@ -85,15 +67,12 @@ impl AuthorizationCode {
         seal.seal_bytes(Kind::AuthorizationCode, &[], &compact::write(self))
     }
 
-    /// Opens a code that was handed out, in the form of today or of the first release.
+    /// Opens a code that was handed out.
     ///
     /// # Errors
     /// Every [`SealError`] but [`SealError::NoActiveKey`].
     pub fn open(seal: &Seal, text: &str) -> Result<Self, SealError> {
         let payload = seal.open_bytes(Kind::AuthorizationCode, &[], text)?;
-        if payload.first() == Some(&b'{') {
-            return serde_json::from_slice(&payload).map_err(|_| SealError::Payload);
-        }
         compact::read(&payload).ok_or(SealError::Payload)
     }
 

@@ -1,7 +1,5 @@
 //! A grant: what a person allowed a client. It is what lives, ends and is revoked; tokens are only its shadows.
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
     claims::ClaimsRequest,
     client::{Client, GrantType},
@@ -52,16 +50,13 @@ impl Lifetimes {
 }
 
 /// What was in force when the person said yes. Each is raised to end everything that rests on it; none is ever lowered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Epochs {
     /// Raised when the user is locked, changes the password or is deleted.
-    #[serde(rename = "u")]
     pub user: i64,
     /// Raised when the client is disabled or deleted.
-    #[serde(rename = "c")]
     pub client: i64,
     /// Raised when the user withdraws consent.
-    #[serde(rename = "k")]
     pub consent: i64,
 }
 

@@ -1,7 +1,7 @@
 //! The form in which a code is sealed: short, because it travels in URLs, where some clients take no more than 512 characters.
 //!
 //! A byte that names the form, then the members in one order: numbers as LEB128, texts behind their length. A text that is base64url,
-//! as ids, hashes and challenges are, is kept as the bytes it stands for. JSON, which the first release sealed, begins with another byte.
+//! as ids, hashes and challenges are, is kept as the bytes it stands for.
 
 use super::AuthorizationCode;
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// The first byte. Another form gets another one; JSON has `{`.
+/// The first byte. Another form gets another one.
 const FORM: u8 = 1;
 
 /// `code` in this form.
