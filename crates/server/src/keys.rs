@@ -18,7 +18,7 @@ use safeconduct_protocol::{
     jose::{Algorithm, JwkSet, KeySet, SigningKey},
     random,
     resource::Resources,
-    seal::{KeyState, Kind, Seal, SealError, SealKey},
+    seal::{self, KeyState, Kind, Seal, SealError, SealKey},
     secret::Secret,
     subject::Subjects,
     time::Timestamp,
@@ -76,7 +76,7 @@ impl Keys {
         // What comes next is wrapped with it: a process that lacks it would fall behind without noticing.
         masters.wraps(cluster)?;
         let context = context(issuer, cluster);
-        let wrappers = masters.unwrappers(&context, cluster, rows)?;
+        let wrappers = masters.unwrappers(&context, rows)?;
         let mut seal = Seal::new(&context);
         let (mut hash, mut other_hashes, mut signing) = (None, Vec::new(), Vec::new());
         let (mut subjects, mut guesses) = (None, None);
@@ -192,8 +192,12 @@ impl Keys {
         let sealed =
             self.seal
                 .seal_bytes(Kind::Credential, &credential_data(user), hash.as_bytes());
+        let sealed = sealed.map_err(|error| Fault::new(format!("sealing a password: {error}")))?;
         Ok(SealedPassword {
-            sealed: sealed.map_err(|error| Fault::new(format!("sealing a password: {error}")))?,
+            key: seal::key_of(Kind::Credential, &sealed)
+                .map(i64::from)
+                .expect("what was sealed names its key"),
+            sealed,
             cost: password::cost_of(hash),
         })
     }
@@ -227,34 +231,21 @@ pub async fn create_missing(
     now: Timestamp,
 ) -> Result<(), Fault> {
     let rows = store.catalog().await?.keys;
-    let active = |purpose: Purpose| {
+    let is_missing = |purpose: &Purpose| {
         let name = purpose.name();
-        rows.iter()
-            .find(|row| row.purpose == name && row.state == ACTIVE)
+        !rows
+            .iter()
+            .any(|row| row.purpose == name && row.state == ACTIVE)
     };
     let context = context(issuer, cluster);
     let wrapper = masters.wraps(cluster)?.wrapper(&context);
     let mut keys = Vec::new();
     let wanted =
         |algorithm: &Algorithm| SIGNED.contains(algorithm) || algorithms.contains(algorithm);
-    for purpose in Purpose::all().filter(|purpose| active(*purpose).is_none()) {
+    for purpose in Purpose::all().filter(is_missing) {
         match purpose {
             Purpose::Sign(algorithm) if !wanted(&algorithm) => {}
-            Purpose::Sign(_) | Purpose::Seal(_) | Purpose::Hash => {
-                keys.push(new_key(&wrapper, purpose, true)?);
-            }
-            Purpose::Subjects | Purpose::Guesses => {
-                let before = match active(Purpose::Hash) {
-                    Some(row) => {
-                        let rows = std::slice::from_ref(row);
-                        let unwrappers = masters.unwrappers(&context, cluster, rows)?;
-                        Some(derived_before(unwrappers.of(row), row, purpose)?)
-                    }
-                    None => None,
-                };
-                let bytes = before.unwrap_or_else(random::bytes);
-                keys.push(wrapped(&wrapper, purpose, true, Kind::Key, &bytes)?);
-            }
+            _ => keys.push(new_key(&wrapper, purpose, true)?),
         }
     }
     match store.add_keys(keys, now).await {
@@ -262,19 +253,6 @@ pub async fn create_missing(
         Ok(()) | Err(StoreError::Conflict(_)) => Ok(()),
         Err(error) => Err(error.into()),
     }
-}
-
-/// What stood for the key of `purpose` before it had a row: it followed from the one that hashes client secrets. Whoever was known
-/// by a pairwise `sub` then stays so.
-fn derived_before(unwrapper: &Seal, hash: &KeyRow, purpose: Purpose) -> Result<[u8; 32], Fault> {
-    let hash = unwrap_key(unwrapper, hash)?;
-    Ok(derived(
-        &hash,
-        match purpose {
-            Purpose::Subjects => b"safeconduct pairwise subjects",
-            _ => b"safeconduct guesses",
-        },
-    ))
 }
 
 fn derived(key: &SealKey, label: &[u8]) -> [u8; 32] {
@@ -405,7 +383,7 @@ pub fn kids(
         let Some(Purpose::Sign(algorithm)) = Purpose::parse(&row.purpose) else {
             return None;
         };
-        let unwrappers = masters.unwrappers(&context, cluster, std::slice::from_ref(row));
+        let unwrappers = masters.unwrappers(&context, std::slice::from_ref(row));
         let key = unwrap_signing_key(unwrappers.ok()?.of(row), row, algorithm).ok()?;
         Some((row.id, key.kid().to_owned()))
     };

@@ -83,7 +83,7 @@ impl Server {
     pub async fn sweep(&self) -> Result<(), Fault> {
         let begun = Instant::now();
         let now = self.time().time_to_forget(self.store()).await?;
-        let mut failed = self.store().adopt_logouts(now).await.err();
+        let mut failed = None;
         let mut kinds = Vec::new();
         for kind in Sweepable::ALL {
             let backlog = self.store().sweep_backlog(kind, now, MOST_COUNTED).await?;

@@ -7,7 +7,17 @@ CREATE TABLE meta (
     key_check TEXT NOT NULL
 );
 
--- One row, raised in the unit of every administrative write: whoever holds a copy of the catalog looks here first.
+-- The latest time by which anything was forgotten, in each history: a node whose clock lies before it could accept again what no
+-- row remembers any more. number rises with each change of a mark, so that one which was set back is still the later one.
+-- forgotten is until when something could be good again that was deleted, 0 for nothing.
+CREATE TABLE time_marks (
+    era BIGINT PRIMARY KEY,
+    at BIGINT NOT NULL,
+    number BIGINT NOT NULL,
+    forgotten BIGINT NOT NULL
+);
+
+-- One row, raised in the unit of every administrative write: a node that holds a copy of the catalog looks here first.
 CREATE TABLE revision (
     one BIGINT PRIMARY KEY CHECK (one = 1),
     number BIGINT NOT NULL
@@ -15,27 +25,38 @@ CREATE TABLE revision (
 INSERT INTO revision (one, number) VALUES (1, 0);
 
 -- A deleted user keeps the row, so that a sub is never given twice; the name is free again (username_key is NULL).
+-- What is known about a person is in claims: JSON, claim by claim; NULL is nothing. What the account is called (name) is the claim
+-- "name": it is in its own column and never in there. updated_at is when either changed last.
 CREATE TABLE users (
     id TEXT PRIMARY KEY,
     username TEXT NOT NULL,
     username_key TEXT UNIQUE,
     name TEXT,
     epoch BIGINT NOT NULL,
+    claims TEXT,
     locked_at BIGINT,
     created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
     deleted_at BIGINT
 );
 
+-- cost is what checking a password against its hash costs (m=…,t=…,p=…), in the open beside the sealed hash, so that a name that
+-- has no hash costs as much as one that has; NULL is a hash that can't be checked. sealed_by is the key it is sealed with: a
+-- retired key stays as long as a row names it.
 CREATE TABLE credentials (
     user_id TEXT NOT NULL,
     kind TEXT NOT NULL,
     name TEXT NOT NULL,
     sealed TEXT NOT NULL,
+    sealed_by BIGINT NOT NULL,
+    cost TEXT,
     changed_at BIGINT NOT NULL,
     PRIMARY KEY (user_id, kind, name)
 );
+CREATE INDEX credentials_by_cost ON credentials (kind, cost);
 
--- Ending a session is deleting its row. idle_expires_at never lies behind absolute_expires_at, so it alone decides.
+-- Ending a session is deleting its row. It is kept to its absolute end: what rests on it does not end because its browser idles.
+-- No index holds the idle end, so that a visit rewrites no index entry.
 CREATE TABLE sessions (
     id TEXT PRIMARY KEY,
     hash BYTEA NOT NULL UNIQUE,
@@ -48,7 +69,17 @@ CREATE TABLE sessions (
     absolute_expires_at BIGINT NOT NULL
 );
 CREATE INDEX sessions_of_user ON sessions (user_id);
-CREATE INDEX sessions_by_end ON sessions (idle_expires_at);
+CREATE INDEX sessions_by_absolute_end ON sessions (absolute_expires_at);
+
+-- Which clients, of those that can be told of its end, were signed in to in a session. offline is 1 where the client was
+-- allowed to go on without the session. Rows whose session is gone are found by the sweeper.
+CREATE TABLE session_clients (
+    session_id TEXT NOT NULL,
+    client_id TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    offline BIGINT NOT NULL,
+    PRIMARY KEY (session_id, client_id)
+);
 
 -- A deleted client keeps the row, so that a client_id is never given twice.
 CREATE TABLE clients (
@@ -61,10 +92,12 @@ CREATE TABLE clients (
     deleted_at BIGINT
 );
 
+-- hashed_by is the key it is hashed with: a retired key stays as long as a row names it.
 CREATE TABLE client_secrets (
     id TEXT PRIMARY KEY,
     client_id TEXT NOT NULL,
     hash BYTEA NOT NULL,
+    hashed_by BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     expires_at BIGINT
 );
@@ -94,6 +127,9 @@ CREATE TABLE consents (
 
 -- A row is the grant while it lives and its tombstone until forget_at: no foreign key leads here, nothing cascades.
 -- attempt made the row, rotated_by made the current generation, revoked_by ended it: each write can recognise itself.
+-- retried_generation, retried_in_a_row and retried_by: which generations of a refresh token were given again, as far as they follow
+-- one another: the last one, how many in a row, and the request that counted it. dpop_jkt is the key that the tokens are bound to,
+-- claims are those that were asked for one by one: JSON; NULL is none.
 CREATE TABLE grants (
     id TEXT PRIMARY KEY,
     code_id TEXT NOT NULL,
@@ -113,6 +149,9 @@ CREATE TABLE grants (
     rotated_at BIGINT NOT NULL,
     rotated_by TEXT,
     retries BIGINT NOT NULL,
+    retried_generation BIGINT,
+    retried_in_a_row BIGINT NOT NULL,
+    retried_by TEXT,
     created_at BIGINT NOT NULL,
     last_used_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
@@ -120,11 +159,17 @@ CREATE TABLE grants (
     forget_at BIGINT NOT NULL,
     revoked_at BIGINT,
     revoked_reason TEXT,
-    revoked_by TEXT
+    revoked_by TEXT,
+    dpop_jkt TEXT,
+    claims TEXT
 );
 -- Without the tombstones: how many of them a user has must not slow down the next redemption.
 -- Holds all that the search for the oldest asks, so that a redemption reads no other grant's row.
-CREATE INDEX grants_not_revoked ON grants (user_id, client_id, created_at, id, expires_at, revoked_at) WHERE revoked_at IS NULL;
+-- For statements that look by user, and for no others: it is only taken by one that says the second half of its condition. Without
+-- that half, PostgreSQL preferred it to the primary key for a grant asked for by its id while there were none, because a partial
+-- index of an empty table costs nothing, and went on reading all of it when there were many.
+CREATE INDEX grants_of_user ON grants (user_id, client_id, created_at, id, expires_at, revoked_at)
+    WHERE revoked_at IS NULL AND user_id <> '';
 CREATE INDEX grants_by_end ON grants (forget_at);
 
 -- Who could hold a grant now, and under which epochs. Every use of a grant asks this view and keeps no copy of the answer.
@@ -156,11 +201,13 @@ CREATE TABLE revoked_tokens (
 );
 CREATE INDEX revoked_tokens_by_end ON revoked_tokens (expires_at);
 
+-- master names the master key that wraps the row.
 CREATE TABLE keys (
     id BIGINT PRIMARY KEY,
     purpose TEXT NOT NULL,
     state TEXT NOT NULL,
     sealed TEXT NOT NULL,
+    master TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     activated_at BIGINT,
     retired_at BIGINT
@@ -168,6 +215,49 @@ CREATE TABLE keys (
 -- Of two nodes that start at the same time, one makes the keys.
 CREATE UNIQUE INDEX keys_one_active ON keys (purpose) WHERE state = 'active';
 CREATE UNIQUE INDEX keys_one_next ON keys (purpose) WHERE state = 'next';
+
+-- Every master key there was since the first was replaced. place is 'active' or 'next', NULL once it is retired; next with
+-- wrapping = 1 wraps what is written from then on. An id never comes back: a key that was lost must not.
+CREATE TABLE master_keys (
+    id TEXT PRIMARY KEY,
+    place TEXT UNIQUE,
+    wrapping BIGINT NOT NULL,
+    changed_at BIGINT NOT NULL
+);
+
+-- What running nodes answer to the announcement of a master key: proof is a MAC that only the key makes, NULL where a node
+-- lacks it. Emptied when the key is active.
+CREATE TABLE master_key_answers (
+    node TEXT NOT NULL,
+    master TEXT NOT NULL,
+    proof TEXT,
+    answered_at BIGINT NOT NULL,
+    PRIMARY KEY (node, master)
+);
+
+-- What each node has counted of guessed passwords: one row for each process, of bounded size, written at most once for each
+-- poll of that node. Its keys are keyed hashes: the row names no user. A row that was not written for a day is swept.
+CREATE TABLE guesses (
+    node TEXT PRIMARY KEY,
+    version BIGINT NOT NULL,
+    written_at BIGINT NOT NULL,
+    spent BYTEA NOT NULL
+);
+
+-- What is still to be told to others: kind says what, recipient to whom, about of what. attempts counts which node took it on;
+-- no other node does before next_at. A recipient's rows are next to one another, so that each is asked for by itself.
+CREATE TABLE outbox (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    recipient TEXT NOT NULL,
+    user_id TEXT,
+    about TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    attempts BIGINT NOT NULL,
+    next_at BIGINT NOT NULL
+);
+CREATE INDEX outbox_by_recipient ON outbox (kind, recipient, next_at);
+CREATE INDEX outbox_by_age ON outbox (created_at);
 
 -- Changes of state that matter to security and administration; an id sorts by its time.
 CREATE TABLE events (

@@ -15,7 +15,7 @@ use crate::store::{Store, user_id};
 
 /// The grant of a token that is good, and its user. One statement for introspection and for UserInfo: what is dead for the
 /// one is dead for the other.
-const GOOD: &str = "SELECT u.id, u.username, COALESCE(u.updated_at, u.created_at), u.name, u.claims, \
+const GOOD: &str = "SELECT u.id, u.username, u.updated_at, u.name, u.claims, \
          g.id, g.client_id, g.user_id, g.scope, g.audience, g.auth_time, g.generation, g.expires_at, g.idle_expires_at, \
          g.session_id, g.dpop_jkt, g.claims \
      FROM grants g JOIN users u ON u.id = g.user_id \

@@ -17,7 +17,7 @@ use crate::users;
 const NAME: &str = "name";
 
 const UPDATE: &str = "UPDATE users SET name = $3, claims = $4, updated_at = $5 \
-     WHERE id = $1 AND COALESCE(updated_at, created_at) = $2 AND deleted_at IS NULL";
+     WHERE id = $1 AND updated_at = $2 AND deleted_at IS NULL";
 
 impl Store {
     /// Replaces everything that is known about a user, `name` included, unless it was changed after `seen`, the `updated_at` of

@@ -81,8 +81,8 @@ pub struct SecretHash {
     pub id: String,
     /// The hash that the server made of it.
     pub hash: [u8; 32],
-    /// The key it was hashed with; `None`: the first one.
-    pub key: Option<i64>,
+    /// The number of the key it was hashed with.
+    pub key: i64,
     /// When it was added.
     pub created_at: Timestamp,
     /// From when on it is good no more; `None`: until it is replaced.
@@ -322,7 +322,7 @@ fn read_secret(row: &mut Row) -> Result<(String, SecretHash), DriverError> {
         hash: stored(row.blob()?.try_into().ok(), "hash")?,
         created_at: row.time()?,
         expires_at: row.optional_time()?,
-        key: row.optional_integer()?,
+        key: row.integer()?,
     };
     Ok((client, secret))
 }

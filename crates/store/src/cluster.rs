@@ -67,7 +67,7 @@ impl fmt::Display for MasterKeyId {
 /// Which master key wraps, and which one is to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MasterKeysInUse {
-    /// The one that a server needs. Keys that name no master key are wrapped with it.
+    /// The one that a server needs.
     pub active: MasterKeyId,
     /// The one that takes its place.
     pub next: Option<NextMasterKey>,

@@ -16,11 +16,11 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
     ("revision", "one, number"),
     (
         "users",
-        "id, username, username_key, name, epoch, locked_at, created_at, deleted_at, claims, updated_at",
+        "id, username, username_key, name, claims, epoch, locked_at, created_at, updated_at, deleted_at",
     ),
     (
         "credentials",
-        "user_id, kind, name, sealed, changed_at, cost, sealed_by",
+        "user_id, kind, name, sealed, sealed_by, cost, changed_at",
     ),
     (
         "sessions",
@@ -32,7 +32,7 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
     ),
     (
         "client_secrets",
-        "id, client_id, hash, created_at, expires_at, hashed_by",
+        "id, client_id, hash, hashed_by, created_at, expires_at",
     ),
     ("scopes", "name, position, description"),
     ("resources", "uri, position, description"),
@@ -40,15 +40,15 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
     (
         "grants",
         "id, code_id, attempt, era, client_id, user_id, session_id, offline, scope, audience, auth_time, \
-         user_epoch, client_epoch, consent_epoch, generation, rotated_at, rotated_by, retries, created_at, last_used_at, \
-         expires_at, idle_expires_at, forget_at, revoked_at, revoked_reason, revoked_by, dpop_jkt, claims, \
-         retried_generation, retried_in_a_row, retried_by",
+         user_epoch, client_epoch, consent_epoch, generation, rotated_at, rotated_by, retries, retried_generation, \
+         retried_in_a_row, retried_by, created_at, last_used_at, expires_at, idle_expires_at, forget_at, revoked_at, \
+         revoked_reason, revoked_by, dpop_jkt, claims",
     ),
     ("used_ids", "kind, owner, hash, expires_at"),
     ("revoked_tokens", "jti, client_id, expires_at"),
     (
         "keys",
-        "id, purpose, state, sealed, created_at, activated_at, retired_at, master",
+        "id, purpose, state, sealed, master, created_at, activated_at, retired_at",
     ),
     (
         "events",
@@ -56,15 +56,10 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
     ),
     ("session_clients", "session_id, client_id, user_id, offline"),
     (
-        "logouts",
-        "id, session_id, user_id, client_id, created_at, attempts, next_at",
-    ),
-    (
         "outbox",
         "id, kind, recipient, user_id, about, created_at, attempts, next_at",
     ),
     ("guesses", "node, version, written_at, spent"),
-    ("familiar_addresses", "hash, until"),
     ("time_marks", "era, at, number, forgotten"),
     ("master_keys", "id, place, wrapping, changed_at"),
     ("master_key_answers", "node, master, proof, answered_at"),

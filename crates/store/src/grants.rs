@@ -33,10 +33,10 @@ const MOST_LIVE: i64 = 50;
 /// minutes, what is made is dead from the start.
 const REDEEM: &str = "INSERT INTO grants \
          (id, code_id, attempt, era, client_id, user_id, session_id, offline, scope, audience, auth_time, \
-          user_epoch, client_epoch, consent_epoch, generation, rotated_at, retries, created_at, last_used_at, \
+          user_epoch, client_epoch, consent_epoch, generation, rotated_at, retries, retried_in_a_row, created_at, last_used_at, \
           expires_at, idle_expires_at, forget_at, dpop_jkt, claims, revoked_at) \
      SELECT $1, $2, $3, CAST($4 AS BIGINT), $5, $6, $7, CAST($8 AS BIGINT), $9, $10, CAST($11 AS BIGINT), \
-          CAST($12 AS BIGINT), CAST($13 AS BIGINT), CAST($14 AS BIGINT), 0, CAST($15 AS BIGINT), 0, \
+          CAST($12 AS BIGINT), CAST($13 AS BIGINT), CAST($14 AS BIGINT), 0, CAST($15 AS BIGINT), 0, 0, \
           CAST($15 AS BIGINT), CAST($15 AS BIGINT), CAST($16 AS BIGINT), CAST($17 AS BIGINT), CAST($18 AS BIGINT), \
           CAST($19 AS TEXT), CAST($20 AS TEXT), \
           (SELECT CAST($15 AS BIGINT) FROM time_marks t WHERE t.era = $4 AND t.at >= CAST($15 AS BIGINT) + 300) \
@@ -57,7 +57,7 @@ const REDEEM: &str = "INSERT INTO grants \
 const REDEEMED: &str = "SELECT attempt, code_id, revoked_at FROM grants WHERE id = $1";
 
 /// Ends the oldest grants beyond the limit, if the attempt made its grant: those from the $6th before it on. (`user_id <> ''` is
-/// for the index, here and below: `V4__grants_of_a_user.sql`.)
+/// for the index `grants_of_user`, here and below.)
 const END_OLDEST: &str = "UPDATE grants SET revoked_at = $4, revoked_reason = 'too-many-grants', revoked_by = $5 \
      WHERE user_id = $2 AND user_id <> '' AND client_id = $3 AND id <> $1 AND revoked_at IS NULL AND expires_at > $4 \
        AND EXISTS (SELECT 1 FROM grants n WHERE n.id = $1 AND n.attempt = $5 AND n.revoked_at IS NULL) \

@@ -27,10 +27,6 @@ const SWEEP_OLD: &str = "DELETE FROM guesses WHERE written_at <= $1";
 const SWEEP_BEYOND: &str = "DELETE FROM guesses WHERE node NOT IN \
      (SELECT node FROM guesses ORDER BY written_at DESC, node LIMIT $1)";
 
-/// Nothing is written there any more, by this release; the table goes when no node of the one before can be running.
-const SWEEP_FAMILIAR: &str = "DELETE FROM familiar_addresses WHERE hash IN \
-     (SELECT hash FROM familiar_addresses WHERE until <= $1 LIMIT $2)";
-
 /// What one node has counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeGuesses {
@@ -83,18 +79,12 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes what nodes told that are gone, and at most `limit` rows of what an older release wrote; how many rows.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn sweep_guesses(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    /// Deletes what nodes have written that are gone; how many rows.
+    pub(crate) async fn sweep_guesses(&self, now: Timestamp) -> Result<u64, StoreError> {
         let rows = self
             .commit(Unit::new([
                 Statement::new(SWEEP_OLD).bind(now.plus(-KEPT)),
                 Statement::new(SWEEP_BEYOND).bind(MOST_NODES),
-                Statement::new(SWEEP_FAMILIAR)
-                    .bind(now)
-                    .bind(i64::from(limit)),
             ]))
             .await?;
         Ok(rows.iter().map(Rows::count).sum())

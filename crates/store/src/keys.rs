@@ -22,12 +22,10 @@ const ACTIVATE: &str = "UPDATE keys SET state = 'active', sealed = $2, activated
 
 const DELETE: &str = "DELETE FROM keys WHERE id = $1 AND state <> 'active'";
 
-/// As long as a row names the key, or may do so without a word, it is needed.
+/// As long as a row names the key, it is needed.
 const DELETE_UNUSED: &str = "DELETE FROM keys WHERE id = $1 AND state = 'retired' \
-     AND (purpose = 'hash' OR NOT EXISTS \
-         (SELECT 1 FROM credentials c WHERE c.sealed_by IS NULL OR c.sealed_by = $1)) \
-     AND (purpose <> 'hash' OR NOT EXISTS \
-         (SELECT 1 FROM client_secrets s WHERE s.hashed_by IS NULL OR s.hashed_by = $1))";
+     AND NOT EXISTS (SELECT 1 FROM credentials c WHERE c.sealed_by = $1) \
+     AND NOT EXISTS (SELECT 1 FROM client_secrets s WHERE s.hashed_by = $1)";
 
 const WITHDRAW: &str = "DELETE FROM keys WHERE purpose = $1";
 const WITHDRAW_NEXT: &str = "DELETE FROM keys WHERE purpose = $1 AND state = 'next'";
@@ -50,8 +48,8 @@ pub struct KeyRow {
     pub activated_at: Option<Timestamp>,
     /// When it was retired.
     pub retired_at: Option<Timestamp>,
-    /// The master key that wraps it; `None`: the active one, and no other was there before.
-    pub master: Option<MasterKeyId>,
+    /// The master key that wraps it.
+    pub master: MasterKeyId,
 }
 
 /// A key about to be kept.
@@ -215,10 +213,7 @@ impl Store {
                 created_at: row.time()?,
                 activated_at: row.optional_time()?,
                 retired_at: row.optional_time()?,
-                master: row
-                    .optional_text()?
-                    .map(|id| stored(MasterKeyId::parse(&id), "master key's id"))
-                    .transpose()?,
+                master: stored(MasterKeyId::parse(&row.text()?), "master key's id")?,
             })
         };
         Ok(self.list(Statement::new(LIST), decode).await?)

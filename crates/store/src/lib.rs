@@ -56,6 +56,4 @@ pub use sessions::{NewSession, SessionRecord, SessionView};
 pub use store::Store;
 pub use sweep::Sweepable;
 pub use time_marks::TimeMark;
-pub use users::{
-    Credential, Imported, KeptCredential, NewUser, SameName, SealedPassword, UserRecord,
-};
+pub use users::{Credential, Imported, KeptCredential, NewUser, SealedPassword, UserRecord};

@@ -33,7 +33,7 @@ const BEGIN: &str = "UPDATE master_keys SET wrapping = 1, changed_at = $2 \
 const REWRAP: &str = "UPDATE keys SET sealed = $3, master = $4 WHERE id = $1 AND sealed = $2";
 
 const ACTIVATE: &str = "UPDATE meta SET key_check = $1 \
-     WHERE NOT EXISTS (SELECT 1 FROM keys k WHERE k.master IS NULL OR k.master <> $2) \
+     WHERE NOT EXISTS (SELECT 1 FROM keys k WHERE k.master <> $2) \
        AND EXISTS (SELECT 1 FROM master_keys m WHERE m.id = $2 AND m.place = 'next' AND m.wrapping = 1)";
 
 const RETIRE: &str = "UPDATE master_keys SET place = NULL, changed_at = $1 WHERE place = 'active'";

@@ -46,14 +46,6 @@ const TOO_OLD: &str = "SELECT id, kind, recipient, user_id, about, attempts FROM
 
 const BACKLOG: &str = "SELECT kind, COUNT(*), MIN(created_at) FROM outbox GROUP BY kind";
 
-/// A node of the release before this one writes into `logouts` while the database is upgraded. What it leaves due there is taken
-/// over.
-const ADOPT: &str = "INSERT INTO outbox (id, kind, recipient, user_id, about, created_at, attempts, next_at) \
-     SELECT 'logout/' || id, 'logout', client_id, user_id, session_id, created_at, attempts, next_at \
-     FROM logouts WHERE next_at <= $1 ON CONFLICT (id) DO NOTHING";
-
-const ADOPTED: &str = "DELETE FROM logouts WHERE 'logout/' || id IN (SELECT id FROM outbox)";
-
 /// The kinds of what is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutboxKind {
@@ -281,17 +273,6 @@ impl Store {
             })
         };
         Ok(self.list(Statement::new(BACKLOG), decode).await?)
-    }
-
-    /// Takes over what nodes of the release before this one have left in their table.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn adopt_logouts(&self, now: Timestamp) -> Result<(), StoreError> {
-        let adopt = Statement::new(ADOPT).bind(now);
-        self.commit(Unit::new([adopt, Statement::new(ADOPTED)]))
-            .await?;
-        Ok(())
     }
 }
 

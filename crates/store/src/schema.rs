@@ -1,12 +1,14 @@
 //! The schema: forward-only migrations, and which of them a database still lacks. Running them under a lock is the
 //! driver's part.
 //!
-//! A released migration never changes; what it got wrong, a later one puts right. Nodes of two releases serve one database while
-//! it is upgraded, so that each migration leaves the release before it everything it asks for: it adds tables, and columns that
-//! may be NULL or have a default (expand); what nobody asks for any more is taken away one release later (contract). The
-//! statements of every earlier schema are kept in `releases/`, and a test asks them of this one. One text serves both databases:
-//! the column types are TEXT, BIGINT and BYTEA, which SQLite takes as it takes any type name (bytes stay bytes under
-//! every affinity it could derive from it).
+//! Until 0.1.0 is released there is one migration, which is edited in place: a database that an older development build made is
+//! refused. From then on a released migration never changes; what it got wrong, a later one puts right. Nodes of two releases serve
+//! one database while it is upgraded, so that each migration leaves the release before it everything it asks for: it adds tables,
+//! and columns that may be NULL or have a default (expand); what no release asks for any more is taken away one release later
+//! (contract).
+//!
+//! One text serves both databases: the column types are TEXT, BIGINT and BYTEA, which SQLite takes as it takes any type name
+//! (bytes stay bytes under every affinity it could derive from it).
 
 use crate::driver::OpenError;
 
@@ -22,33 +24,11 @@ pub(crate) struct Migration {
 }
 
 /// Every migration of this release, oldest first.
-pub(crate) const MIGRATIONS: &[Migration] = &[
-    Migration {
-        version: 1,
-        name: "foundation",
-        sql: include_str!("../migrations/V1__foundation.sql"),
-    },
-    Migration {
-        version: 2,
-        name: "openid_connect",
-        sql: include_str!("../migrations/V2__openid_connect.sql"),
-    },
-    Migration {
-        version: 3,
-        name: "many_nodes",
-        sql: include_str!("../migrations/V3__many_nodes.sql"),
-    },
-    Migration {
-        version: 4,
-        name: "grants_of_a_user",
-        sql: include_str!("../migrations/V4__grants_of_a_user.sql"),
-    },
-    Migration {
-        version: 5,
-        name: "recovery_and_fairness",
-        sql: include_str!("../migrations/V5__recovery_and_fairness.sql"),
-    },
-];
+pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "foundation",
+    sql: include_str!("../migrations/V1__foundation.sql"),
+}];
 
 /// Where a database remembers what was run on it. The text is kept whole, so that a difference can be looked at.
 pub(crate) const CREATE_HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_history \
@@ -64,7 +44,7 @@ pub(crate) const WRITE_HISTORY: &str =
 /// The migrations that a database lacks, given the version and text of those it has, oldest first.
 ///
 /// # Errors
-/// [`OpenError::Newer`] for a schema from a later release, [`OpenError::Divergent`] for one that is not this program's.
+/// [`OpenError::Newer`] for a schema from a later release, [`OpenError::Divergent`] for one that no release made.
 pub(crate) fn pending<'m>(
     migrations: &'m [Migration],
     applied: &[(i64, String)],
@@ -161,6 +141,16 @@ mod tests {
         let refusal = pending(TWO, &applied(&["ONE", "two"])).unwrap_err();
         assert!(
             matches!(refusal, OpenError::Divergent { version: 2 }),
+            "{refusal}"
+        );
+    }
+
+    /// It had migrations of its own, of which the first was another one.
+    #[test]
+    fn a_schema_of_an_older_development_build_is_refused_as_that() {
+        let refusal = pending(&TWO[..1], &applied(&["AN OLDER ONE", "TWO"])).unwrap_err();
+        assert!(
+            refusal.to_string().contains("older development build"),
             "{refusal}"
         );
     }

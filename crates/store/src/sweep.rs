@@ -86,7 +86,7 @@ pub enum Sweepable {
     ClientSecrets,
     /// Events older than 400 days.
     Events,
-    /// Addresses that are familiar to an account no more, and what nodes that are gone have counted.
+    /// What nodes that are gone have counted of guessed passwords.
     Guesses,
 }
 
@@ -115,7 +115,7 @@ impl Sweepable {
             Self::Grants => "grants",
             Self::ClientSecrets => "client_secrets",
             Self::Events => "events",
-            Self::Guesses => "familiar_addresses",
+            Self::Guesses => "guesses",
         }
     }
 
@@ -188,7 +188,7 @@ impl Store {
             }
             Sweepable::ClientSecrets => self.delete(until(CLIENT_SECRETS)).await,
             Sweepable::Events => self.delete(old_events(OLD_EVENTS, now, limit)).await,
-            Sweepable::Guesses => self.sweep_guesses(now, limit).await,
+            Sweepable::Guesses => self.sweep_guesses(now).await,
         }
     }
 

@@ -19,8 +19,7 @@ use crate::store::Store;
 const MARK: &str = "INSERT INTO time_marks (era, at, number, forgotten) \
      SELECT era, CAST($1 AS BIGINT), 1, 0 FROM meta WHERE 1 = 1 \
      ON CONFLICT (era) DO UPDATE SET number = time_marks.number + 1, \
-         at = CASE WHEN excluded.at > time_marks.at THEN excluded.at ELSE time_marks.at END, \
-         forgotten = COALESCE(time_marks.forgotten, time_marks.at) \
+         at = CASE WHEN excluded.at > time_marks.at THEN excluded.at ELSE time_marks.at END \
      RETURNING era, number, at, forgotten";
 
 /// Notes until when something could be good again that is forgotten in this unit.
@@ -28,8 +27,8 @@ const FORGOTTEN: &str = "INSERT INTO time_marks (era, at, number, forgotten) \
      SELECT era, CAST($1 AS BIGINT), 1, CAST($1 AS BIGINT) FROM meta WHERE 1 = 1 \
      ON CONFLICT (era) DO UPDATE SET \
          at = CASE WHEN excluded.at > time_marks.at THEN excluded.at ELSE time_marks.at END, \
-         forgotten = CASE WHEN excluded.forgotten > COALESCE(time_marks.forgotten, time_marks.at) \
-             THEN excluded.forgotten ELSE COALESCE(time_marks.forgotten, time_marks.at) END";
+         forgotten = CASE WHEN excluded.forgotten > time_marks.forgotten \
+             THEN excluded.forgotten ELSE time_marks.forgotten END";
 
 /// Sets a mark back, unless another node has changed it since it was read, or something was forgotten that could be good again.
 const SET_BACK: &str = "UPDATE time_marks SET number = number + 1, \
@@ -39,7 +38,7 @@ const SET_BACK: &str = "UPDATE time_marks SET number = number + 1, \
 
 const FORGET: &str = "DELETE FROM time_marks WHERE era < (SELECT era FROM meta)";
 
-const READ: &str = "SELECT m.era, COALESCE(t.number, 0), t.at, COALESCE(t.forgotten, t.at) \
+const READ: &str = "SELECT m.era, COALESCE(t.number, 0), t.at, t.forgotten \
      FROM meta m LEFT JOIN time_marks t ON t.era = m.era";
 
 /// How far a database's history has come. The greater one is the later one.

@@ -4,7 +4,6 @@
 use safeconduct_protocol::claims::PersonClaims;
 use safeconduct_protocol::ids::UserId;
 use safeconduct_protocol::precis;
-use safeconduct_protocol::seal::{self, Kind};
 use safeconduct_protocol::time::Timestamp;
 
 use crate::claims::{self, Kept};
@@ -16,14 +15,12 @@ use crate::store::{Store, user_id};
 
 /// The most users that one unit of an import adds.
 const BATCH: usize = 500;
-/// How many names are looked at at once.
-const PAGE: u32 = 500;
 
 /// The most costs that are counted: those of most passwords.
 const MOST_COSTS: i64 = 64;
 
-const ADD: &str = "INSERT INTO users (id, username, username_key, name, claims, epoch, created_at) \
-     VALUES ($1, $2, $3, $4, $5, 1, $6) ON CONFLICT (username_key) DO NOTHING";
+const ADD: &str = "INSERT INTO users (id, username, username_key, name, claims, epoch, created_at, updated_at) \
+     VALUES ($1, $2, $3, $4, $5, 1, $6, $6) ON CONFLICT (username_key) DO NOTHING";
 
 const ADD_PASSWORD: &str = "INSERT INTO credentials (user_id, kind, name, sealed, changed_at, cost, sealed_by) \
      SELECT u.id, 'password', '', $2, $3, $4, CAST($5 AS BIGINT) FROM users u WHERE u.id = $1";
@@ -41,7 +38,7 @@ const PASSWORD_COSTS: &str = "SELECT cost, COUNT(*) FROM credentials WHERE kind 
      GROUP BY cost ORDER BY COUNT(*) DESC LIMIT $1";
 
 const SEALED_OTHERWISE: &str = "SELECT user_id, kind, name, sealed FROM credentials \
-     WHERE (sealed_by IS NULL OR sealed_by <> $1) \
+     WHERE sealed_by <> $1 \
        AND (user_id > $2 OR (user_id = $2 AND (kind > $3 OR (kind = $3 AND name > $4)))) \
      ORDER BY user_id, kind, name LIMIT $5";
 
@@ -68,23 +65,15 @@ const CREDENTIAL: &str = "SELECT u.id, u.username, u.epoch, u.locked_at, \
      (SELECT c.sealed FROM credentials c WHERE c.user_id = u.id AND c.kind = 'password' AND c.name = '') \
      FROM users u WHERE u.username_key = $1";
 
-const BY_NAME: &str = "SELECT id, username, username_key, name, epoch, locked_at, created_at, COALESCE(updated_at, created_at), name, claims \
+const BY_NAME: &str = "SELECT id, username, username_key, name, epoch, locked_at, created_at, updated_at, name, claims \
      FROM users WHERE username_key = $1";
 
-const BY_ID: &str = "SELECT id, username, username_key, name, epoch, locked_at, created_at, COALESCE(updated_at, created_at), name, claims \
+const BY_ID: &str = "SELECT id, username, username_key, name, epoch, locked_at, created_at, updated_at, name, claims \
      FROM users WHERE id = $1 AND deleted_at IS NULL";
 
-const LIST: &str = "SELECT id, username, username_key, name, epoch, locked_at, created_at, COALESCE(updated_at, created_at), name, claims \
+const LIST: &str = "SELECT id, username, username_key, name, epoch, locked_at, created_at, updated_at, name, claims \
      FROM users \
      WHERE username_key > $1 ORDER BY username_key LIMIT $2";
-
-// An ASCII name has one spelling: of those with other letters there are few.
-const OTHER_LETTERS: &str = "SELECT id, username, username_key FROM users \
-     WHERE username_key > $1 AND OCTET_LENGTH(username) > LENGTH(username) \
-     ORDER BY username_key LIMIT $2";
-
-const CHANGE_KEY: &str = "UPDATE users SET username_key = $3 WHERE id = $1 AND username_key = $2 \
-     AND NOT EXISTS (SELECT 1 FROM users o WHERE o.username_key = $3)";
 
 /// A user about to be added.
 #[derive(Clone)]
@@ -106,6 +95,8 @@ pub struct NewUser {
 pub struct SealedPassword {
     /// The sealed hash.
     pub sealed: String,
+    /// The number of the key it is sealed with.
+    pub key: i64,
     /// What checking against it costs, in a form of the server's; `None` if it can't be checked.
     pub cost: Option<String>,
 }
@@ -146,15 +137,6 @@ pub struct Credential {
     pub locked: bool,
     /// The hash of their password, sealed.
     pub sealed_password: Option<String>,
-}
-
-/// A user whose name is another one's, as others type it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SameName {
-    /// Who.
-    pub user: UserId,
-    /// The name as it was registered.
-    pub username: String,
 }
 
 /// A credential as it is kept, to be sealed anew.
@@ -263,8 +245,7 @@ impl Store {
         Ok(row.map(|mut row| read(&mut row)).transpose()?)
     }
 
-    /// At most `limit` users behind the one whose [key](UserRecord::username_key) is `after`, in the order of their keys. A key is
-    /// taken as it is kept: one that was kept by another rule than today's is not the key that its name has today.
+    /// At most `limit` users behind the one whose [key](UserRecord::username_key) is `after`, in the order of their keys.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -306,7 +287,7 @@ impl Store {
                 .bind(password.sealed.as_str())
                 .bind(now)
                 .bind(password.cost.as_deref())
-                .bind(sealed_by(&password.sealed)),
+                .bind(password.key),
         ])
         .and(ending_of_user(id, now));
         self.change_user(unit, NewEvent::new("password-set").user(id), now)
@@ -329,12 +310,12 @@ impl Store {
             .bind(old)
             .bind(new.sealed.as_str())
             .bind(new.cost.as_deref())
-            .bind(sealed_by(&new.sealed))
+            .bind(new.key)
             .expect_some();
         Ok(self.committed(refresh).await?)
     }
 
-    /// At most `limit` credentials behind `after` that are not known to be sealed with the key `active`.
+    /// At most `limit` credentials behind `after` that are not sealed with the key `active`.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -364,13 +345,14 @@ impl Store {
         Ok(self.list(statement, decode).await?)
     }
 
-    /// Keeps credentials sealed anew, each unless it was changed meanwhile. Gives how many were kept.
+    /// Keeps credentials sealed anew with the key `key`, each unless it was changed meanwhile. Gives how many were kept.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn reseal_credentials(
         &self,
         resealed: &[(KeptCredential, String)],
+        key: i64,
     ) -> Result<u64, StoreError> {
         let statements = resealed.iter().map(|(kept, sealed)| {
             Statement::new(RESEAL)
@@ -379,7 +361,7 @@ impl Store {
                 .bind(kept.name.as_str())
                 .bind(kept.sealed.as_str())
                 .bind(sealed.as_str())
-                .bind(sealed_by(sealed))
+                .bind(key)
         });
         let rows = self.commit(Unit::new(statements)).await?;
         Ok(rows.iter().map(Rows::count).sum())
@@ -433,64 +415,12 @@ impl Store {
             .await
     }
 
-    /// Gives names that were kept by another rule the key that they have by today's. Gives back the users whose name, as it is
-    /// typed by others, is somebody else's: they keep the key they have, and are found by their own spelling alone.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn settle_username_keys(&self) -> Result<Vec<SameName>, StoreError> {
-        let mut conflicts = Vec::new();
-        let mut after = String::new();
-        loop {
-            let page = Statement::new(OTHER_LETTERS)
-                .bind(after.as_str())
-                .bind(i64::from(PAGE));
-            let read = |row: &mut Row| Ok((row.text()?, row.text()?, row.text()?));
-            let rows = self.list(page, read).await?;
-            let is_last = rows.len() < PAGE as usize;
-            for (id, username, kept) in rows {
-                let key = precis::username_key(&username);
-                if key != kept && !self.rekey(&id, &kept, &key).await? {
-                    conflicts.push(SameName {
-                        user: user_id(&id)?,
-                        username,
-                    });
-                }
-                after = kept;
-            }
-            if is_last {
-                return Ok(conflicts);
-            }
-        }
-    }
-
-    /// False if another user has this key.
-    async fn rekey(&self, id: &str, kept: &str, key: &str) -> Result<bool, StoreError> {
-        let change = Statement::new(CHANGE_KEY).bind(id).bind(kept).bind(key);
-        match self.run(change.expect_some()).await {
-            Ok(UnitOutcome::Done(_)) => Ok(true),
-            // Another user has it, or got it in this moment; or another node was faster.
-            Ok(UnitOutcome::Unmet { .. }) | Err(DriverError::Constraint(_)) => {
-                let row = self.row(Statement::new(BY_NAME).bind(key)).await?;
-                let holder = row.map(|mut row| read(&mut row)).transpose()?;
-                Ok(holder.is_none_or(|holder| holder.id.as_str() == id))
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// The row that `sql` finds for a name: by the spelling itself, where such a key was kept, else by what is the same name.
+    /// The row that `sql` finds for a name.
     async fn row_of(&self, sql: &'static str, username: &str) -> Result<Option<Row>, StoreError> {
         if !can_be(username) {
             return Ok(None);
         }
         let key = precis::username_key(username);
-        let as_typed = username.to_lowercase();
-        if as_typed != key
-            && let Some(row) = self.row(Statement::new(sql).bind(as_typed)).await?
-        {
-            return Ok(Some(row));
-        }
         Ok(self.row(Statement::new(sql).bind(key)).await?)
     }
 
@@ -527,13 +457,8 @@ fn password_addition(user: &NewUser, now: Timestamp) -> Option<Statement> {
             .bind(password.sealed.as_str())
             .bind(now)
             .bind(password.cost.as_deref())
-            .bind(sealed_by(&password.sealed)),
+            .bind(password.key),
     )
-}
-
-/// The key that a sealed text names, where it is one.
-fn sealed_by(sealed: &str) -> Option<i64> {
-    seal::key_of(Kind::Credential, sealed).map(i64::from)
 }
 
 /// The statement that fails its unit if there is no such user.

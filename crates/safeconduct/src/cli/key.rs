@@ -94,7 +94,7 @@ struct ShownKey {
     created_at: String,
     activated_at: Option<String>,
     retired_at: Option<String>,
-    master_key: Option<String>,
+    master_key: String,
     kid: Option<String>,
 }
 
@@ -108,7 +108,7 @@ impl From<ListedKey> for ShownKey {
             created_at: when(row.created_at),
             activated_at: row.activated_at.map(when),
             retired_at: row.retired_at.map(when),
-            master_key: row.master.map(|id| id.to_string()),
+            master_key: row.master.to_string(),
         }
     }
 }
@@ -134,7 +134,7 @@ impl Row for ShownKey {
             self.created_at.clone(),
             optional(&self.activated_at),
             optional(&self.retired_at),
-            optional(&self.master_key),
+            self.master_key.clone(),
             optional(&self.kid),
         ]
     }

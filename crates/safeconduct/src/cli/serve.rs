@@ -12,7 +12,7 @@ use safeconduct_server::settings::{SessionLifetimes, Settings};
 use safeconduct_server::telemetry::Telemetry;
 use safeconduct_server::throttle::{Budget, ThrottleSettings};
 use safeconduct_server::{CrossOrigin, Server, routes};
-use safeconduct_store::{Reconciled, Store};
+use safeconduct_store::Reconciled;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -163,7 +163,7 @@ async fn serve(checked: Checked, secrets: Secrets, mut signals: Signals) -> Resu
     let listeners = listeners.collect::<Result<Vec<_>, _>>()?;
     let maintenance = tokio::spawn({
         let server = server.clone();
-        async move { tokio::join!(server.maintain(), settle_names(server.store())) }
+        async move { server.maintain().await }
     });
     // Only here is it set.
     let _ = admin_routes.set(routes::admin(&server));
@@ -260,23 +260,6 @@ async fn reconcile(
         tracing::warn!(%client, "the declared client is disabled; `safeconduct client enable {client}` lets it work again");
     }
     Ok(())
-}
-
-/// Makes the names that another release kept those of this one, while the server serves; two accounts that are one name now are
-/// said. What could not be settled is at the next start.
-async fn settle_names(store: &Store) {
-    match store.settle_username_keys().await {
-        Ok(conflicts) => {
-            for same in conflicts {
-                tracing::warn!(
-                    username = same.username,
-                    sub = %same.user,
-                    "another account has the same name, typed otherwise; this one is found by its own spelling alone: delete one of them"
-                );
-            }
-        }
-        Err(error) => tracing::warn!(%error, "names could not be looked through"),
-    }
 }
 
 /// The end of a server that was told to stop.

@@ -173,35 +173,25 @@ impl MasterKeys {
     }
 
     /// What opens each of `rows`.
-    pub(super) fn unwrappers(
-        &self,
-        context: &str,
-        cluster: &Cluster,
-        rows: &[KeyRow],
-    ) -> Result<Unwrappers, Fault> {
-        let active = cluster.master.active;
+    pub(super) fn unwrappers(&self, context: &str, rows: &[KeyRow]) -> Result<Unwrappers, Fault> {
         let mut wrappers: Vec<Wrapper> = Vec::new();
         for row in rows {
-            let id = row.master.unwrap_or(active);
-            if !wrappers.iter().any(|wrapper| wrapper.master == id) {
-                wrappers.push(self.needed(id)?.wrapper(context));
+            if !wrappers.iter().any(|wrapper| wrapper.master == row.master) {
+                wrappers.push(self.needed(row.master)?.wrapper(context));
             }
         }
-        Ok(Unwrappers { active, wrappers })
+        Ok(Unwrappers(wrappers))
     }
 }
 
 /// The master keys that wrap some rows.
-pub(super) struct Unwrappers {
-    active: MasterKeyId,
-    wrappers: Vec<Wrapper>,
-}
+pub(super) struct Unwrappers(Vec<Wrapper>);
 
 impl Unwrappers {
     /// What opens `row`, one of the rows that this was made for.
     pub(super) fn of(&self, row: &KeyRow) -> &Seal {
-        let id = row.master.unwrap_or(self.active);
-        let found = self.wrappers.iter().find(|wrapper| wrapper.master == id);
+        let mut wrappers = self.0.iter();
+        let found = wrappers.find(|wrapper| wrapper.master == row.master);
         &found.expect("there is one for each row").seal
     }
 }

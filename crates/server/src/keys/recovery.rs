@@ -1,12 +1,10 @@
 //! When keys were lost: everything that a thief could seal, sign or read with them is worth nothing from one write on.
 
-use safeconduct_protocol::{jose::Algorithm, random, seal::Kind, time::Timestamp};
-use safeconduct_store::{KeyRow, NewKey, Replacement, Store};
+use safeconduct_protocol::{jose::Algorithm, seal::Kind, time::Timestamp};
+use safeconduct_store::{KeyRow, Replacement, Store};
 
 use super::schedule::SEALED;
-use super::{
-    ACTIVE, MasterKeys, Purpose, derived_before, new_key, resealed, rotation::Opened, wrapped,
-};
+use super::{ACTIVE, MasterKeys, Purpose, new_key, resealed, rotation::Opened};
 use crate::fault::Fault;
 
 /// How often other changes of keys may come first before we give up.
@@ -103,7 +101,6 @@ fn replacement(
     for purpose in gone.iter().chain(&needed) {
         new.push(new_key(&keys.wrapper, *purpose, true)?);
     }
-    new.extend(missing_subjects(keys)?);
     for purpose in Algorithm::ALL.into_iter().map(Purpose::Sign) {
         let name = purpose.name();
         let active = keys.find(purpose, ACTIVE);
@@ -128,17 +125,4 @@ fn replacement(
         new,
         master: keys.wrapper.master,
     })
-}
-
-/// The key of subjects of a database that an upgrade left without one, as long as what it followed from is still there.
-fn missing_subjects(keys: &Opened) -> Result<Option<NewKey>, Fault> {
-    let purpose = Purpose::Subjects;
-    if keys.find(purpose, ACTIVE).is_some() {
-        return Ok(None);
-    }
-    let bytes = match keys.find(Purpose::Hash, ACTIVE) {
-        Some(row) => derived_before(keys.unwrappers.of(row), row, purpose)?,
-        None => random::bytes(),
-    };
-    wrapped(&keys.wrapper, purpose, true, Kind::Key, &bytes).map(Some)
 }

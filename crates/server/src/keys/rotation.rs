@@ -98,7 +98,7 @@ impl Opened {
             .ok_or_else(|| Fault::new("the database belongs to no cluster"))?;
         let context = context(issuer, &cluster);
         Ok(Self {
-            unwrappers: masters.unwrappers(&context, &cluster, &catalog.keys)?,
+            unwrappers: masters.unwrappers(&context, &catalog.keys)?,
             wrapper: masters.wraps(&cluster)?.wrapper(&context),
             rows: catalog.keys,
             cluster,
@@ -221,7 +221,7 @@ pub async fn reseal_credentials(
                     None => done.unreadable.push(kept.user.clone()),
                 }
             }
-            changed += store.reseal_credentials(&resealed).await?;
+            changed += store.reseal_credentials(&resealed, active).await?;
             match page.into_iter().last() {
                 Some(kept) => last = Some(kept),
                 None => break,
@@ -299,14 +299,11 @@ pub async fn rewrap(
             .ok_or_else(|| Fault::new("the database belongs to no cluster"))?;
         let context = context(issuer, &cluster);
         let wrapper = master.wrapper(&context);
-        let active = cluster.master.active;
-        let others = catalog.keys.iter();
-        let others =
-            others.filter(|row| row.master.unwrap_or(active) != next || row.master.is_none());
+        let others = catalog.keys.iter().filter(|row| row.master != next);
         done.unreadable.clear();
         let mut left = 0;
         for row in others {
-            let unwrappers = masters.unwrappers(&context, &cluster, std::slice::from_ref(row));
+            let unwrappers = masters.unwrappers(&context, std::slice::from_ref(row));
             let rewrapped = unwrappers
                 .and_then(|unwrappers| resealed(unwrappers.of(row), &wrapper, row, &row.state));
             match rewrapped {

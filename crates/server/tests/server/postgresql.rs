@@ -100,7 +100,7 @@ async fn a_database_that_goes_back_is_not_served_until_a_new_era_on_postgresql()
         assert!(metrics.lines().any(|counted| counted == line), "{metrics}");
         // Another node, which has seen nothing, may sweep meanwhile.
         let later = format!(
-            "INSERT INTO time_marks (era, at) SELECT era, {marked} + 60 FROM meta \
+            "INSERT INTO time_marks (era, at, number, forgotten) SELECT era, {marked} + 60, 1, 0 FROM meta \
              ON CONFLICT (era) DO UPDATE SET at = excluded.at"
         );
         database.sql(&later);

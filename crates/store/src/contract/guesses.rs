@@ -53,17 +53,17 @@ async fn the_rows_of_dead_nodes_go_after_a_day_and_at_once_where_they_are_many(d
         world.tell(&told(&format!("node-{number}"), 1, b"x")).await;
     }
     assert_eq!(world.versions().await.len(), 64);
-    let swept = world.store.sweep_guesses(world.now(), 10).await.unwrap();
+    let swept = world.store.sweep_guesses(world.now()).await.unwrap();
     assert_eq!(swept, 36);
     assert_eq!(world.versions().await[0].0, "node-99");
     world.advance(DAY - 1);
-    world.store.sweep_guesses(world.now(), 10).await.unwrap();
+    world.store.sweep_guesses(world.now()).await.unwrap();
     assert_eq!(
         world.versions().await.len(),
         1,
         "a second younger than a day"
     );
     world.advance(1);
-    world.store.sweep_guesses(world.now(), 10).await.unwrap();
+    world.store.sweep_guesses(world.now()).await.unwrap();
     assert!(world.versions().await.is_empty());
 }

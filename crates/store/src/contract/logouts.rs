@@ -427,34 +427,6 @@ async fn giving_up_leaves_one_event_that_names_the_client(database: Kind) {
     assert_eq!(undelivered[0].detail.as_deref(), Some(session));
 }
 
-/// While the database is upgraded, nodes of the release before this one leave what they could not tell in their own table.
-#[apply(databases)]
-#[tokio::test]
-async fn what_the_release_before_could_not_tell_is_taken_over(database: Kind) {
-    let world = World::on(database).await;
-    let old = "INSERT INTO logouts (id, session_id, user_id, client_id, created_at, attempts, next_at) \
-         VALUES ($1, $2, $3, 'shop', $4, 1, $5)";
-    for (name, next_at) in [("due", world.now()), ("taken", world.now().plus(10))] {
-        let row = Statement::new(old)
-            .bind(name)
-            .bind(world.session.as_str())
-            .bind(world.user.as_str())
-            .bind(world.now())
-            .bind(next_at);
-        world.store.commit(row).await.unwrap();
-    }
-    for _ in 0..2 {
-        world.store.adopt_logouts(world.now()).await.unwrap();
-        let due = due(&world).await;
-        assert_eq!(due.len(), 1, "an old node has the other");
-        assert_eq!(due[0].attempts, 1);
-        assert_eq!(due[0].message.recipient(), "shop");
-    }
-    let left = Statement::new("SELECT COUNT(*) FROM logouts");
-    let left = world.store.row(left).await.unwrap().unwrap().integer();
-    assert_eq!(left.unwrap(), 1);
-}
-
 #[apply(databases)]
 #[tokio::test]
 async fn a_logout_that_nobody_delivers_is_given_up_after_a_day(database: Kind) {

@@ -100,10 +100,7 @@ async fn a_master_key_is_active_when_nothing_is_left_under_the_one_before(databa
     let kept: Vec<_> = kept.map(|row| (row.sealed, row.master)).collect();
     assert_eq!(
         kept,
-        [
-            ("again:1".to_owned(), Some(new)),
-            ("again:2".to_owned(), Some(new))
-        ]
+        [("again:1".to_owned(), new), ("again:2".to_owned(), new)]
     );
     let again = store.announce_master_key(new, old, now).await;
     assert!(
@@ -206,13 +203,7 @@ async fn a_key_is_added_under_the_master_key_that_wraps_or_not_at_all(database: 
     );
     assert!(wrapped && added.is_err());
     store.add_keys(vec![key(4, "d", new)], now).await.unwrap();
-    assert!(
-        world
-            .key_rows()
-            .await
-            .iter()
-            .all(|row| row.master == Some(new))
-    );
+    assert!(world.key_rows().await.iter().all(|row| row.master == new));
 }
 
 /// Attacks: A01.

@@ -9,10 +9,10 @@ mod liveness;
 mod logouts;
 mod master_keys;
 mod redemption;
-mod releases;
 mod rotation;
 mod sign_in;
 mod single_use;
+mod statements;
 mod sweeping;
 mod time_marks;
 mod upgrade;
@@ -63,6 +63,7 @@ struct World {
 fn sealed(text: &str) -> SealedPassword {
     SealedPassword {
         sealed: text.to_owned(),
+        key: 1,
         cost: Some("m=19456,t=2,p=1".to_owned()),
     }
 }

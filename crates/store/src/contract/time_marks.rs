@@ -6,7 +6,6 @@ use safeconduct_protocol::time::Timestamp;
 
 use super::{OFFLINE, World};
 use crate::databases::{Empty, Kind, databases};
-use crate::driver::Statement;
 use crate::{Store, StoreError, Sweepable, TimeMark};
 
 /// Nothing was forgotten yet.
@@ -90,7 +89,7 @@ async fn a_mark_is_not_set_back_before_what_was_forgotten_has_ended(database: Ki
     }
 }
 
-/// What could not be good again binds nothing: sessions, events, secrets and familiar addresses that are gone are gone.
+/// What could not be good again binds nothing: sessions, events and secrets that are gone are gone.
 #[apply(databases)]
 #[tokio::test]
 async fn what_is_dead_without_its_row_binds_no_clock(database: Kind) {
@@ -106,23 +105,6 @@ async fn what_is_dead_without_its_row_binds_no_clock(database: Kind) {
     let back = store.set_mark_back(&mark, now, now.plus(60)).await.unwrap();
     assert_eq!(back.unwrap().at, Some(now));
     assert!(world.person().await.is_none(), "gone is gone");
-}
-
-/// A node of the release before leaves marks without saying what it deleted.
-#[apply(databases)]
-#[tokio::test]
-async fn a_mark_of_the_release_before_binds_as_far_as_it_goes(database: Kind) {
-    let world = World::on(database).await;
-    let (store, now) = (&world.store, world.now());
-    let old = Statement::new("INSERT INTO time_marks (era, at) VALUES (1, $1)");
-    let ahead = now.plus(1_000);
-    store.commit(old.bind(ahead)).await.unwrap();
-    let mark = store.time_mark().await.unwrap().unwrap();
-    assert_eq!((mark.at, mark.forgotten), (Some(ahead), Some(ahead)));
-    let back = store.set_mark_back(&mark, now, now.plus(60)).await;
-    assert_eq!(back, Ok(None));
-    let marked = store.mark_time(ahead.plus(9)).await.unwrap();
-    assert_eq!(marked.forgotten, Some(ahead));
 }
 
 #[apply(databases)]

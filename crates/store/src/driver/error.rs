@@ -250,8 +250,8 @@ pub enum OpenError {
     },
     /// The schema was built from other migrations than this release's.
     #[error(
-        "the database was not built by a release (migration {version} differs): \
-         use the program that built it, or start with a new database"
+        "the database was made by an older development build, and not by a release (step {version} of its schema is another one): \
+         use the build that made it, or start with a new database"
     )]
     Divergent {
         /// The first schema version that differs.

@@ -25,6 +25,16 @@ const SHELF_1: Migration = Migration {
 
 const SHELF: &[Migration] = &[SHELF_1];
 
+/// The schema of the release after.
+const WIDER: &[Migration] = &[
+    SHELF_1,
+    Migration {
+        version: 2,
+        name: "wider",
+        sql: "ALTER TABLE shelf ADD COLUMN width BIGINT",
+    },
+];
+
 async fn shelf(url: &str) -> Postgres {
     Postgres::open(url, SHELF).await.unwrap()
 }
@@ -421,22 +431,27 @@ async fn of_nodes_that_start_at_once_one_migrates_on_postgresql() {
     assert_eq!(versions, known.join(","));
 }
 
+/// Attacks: A08, E22.
 #[tokio::test]
-async fn every_release_brings_a_filled_database_up_to_date_on_postgresql() {
+async fn two_releases_use_one_database_while_it_is_upgraded_on_postgresql() {
     let database = Server::shared().create_database();
-    for count in 1..=MIGRATIONS.len() {
-        let postgres = Postgres::open(&database.url(), &MIGRATIONS[..count])
-            .await
-            .unwrap();
-        // A row of the first release, which every later one must take beside its own.
-        let user = Statement::new(
-            "INSERT INTO users (id, username, username_key, epoch, created_at) VALUES ($1, $1, $1, 1, 0)",
-        )
-        .bind(format!("user {count}"));
-        postgres.run(user.into()).await.unwrap();
-        let users = database.sql("SELECT count(*) FROM users");
-        assert_eq!(users, count.to_string(), "after migration {count}");
+    let older = shelf(&database.url()).await;
+    older.run(put("before").into()).await.unwrap();
+    assert_eq!(copies(&older, "before").await, Some(1));
+    let newer = Postgres::open(&database.url(), WIDER).await.unwrap();
+    assert_eq!(newer.migrated(), 1);
+    // The older one has prepared its statements already.
+    older.run(put("of the older").into()).await.unwrap();
+    older.run(add("before").into()).await.unwrap();
+    let wide = "INSERT INTO shelf (name, copies, width) VALUES ('of the newer', 1, 7)";
+    newer.run(Statement::new(wide).into()).await.unwrap();
+    for node in [&older, &newer] {
+        assert_eq!(copies(node, "before").await, Some(2));
+        assert_eq!(copies(node, "of the older").await, Some(1));
+        assert_eq!(copies(node, "of the newer").await, Some(1));
     }
+    let again = Postgres::open(&database.url(), WIDER).await.unwrap();
+    assert_eq!(again.migrated(), 0);
 }
 
 /// Attacks: E22.

@@ -12,11 +12,23 @@ use tempfile::TempDir;
 
 use super::*;
 
-const SHELF: &[Migration] = &[Migration {
+const SHELF_1: Migration = Migration {
     version: 1,
     name: "shelf",
     sql: "CREATE TABLE shelf (name TEXT PRIMARY KEY, copies BIGINT NOT NULL, note BYTEA)",
-}];
+};
+
+const SHELF: &[Migration] = &[SHELF_1];
+
+/// The schema of the release after.
+const WIDER: &[Migration] = &[
+    SHELF_1,
+    Migration {
+        version: 2,
+        name: "wider",
+        sql: "ALTER TABLE shelf ADD COLUMN width BIGINT",
+    },
+];
 
 fn settings() -> Settings {
     Settings {
@@ -234,28 +246,26 @@ fn a_schema_of_a_later_release_is_refused() {
     ));
 }
 
+/// Attacks: A08, E22.
 #[tokio::test]
-async fn every_release_brings_a_filled_database_up_to_date() {
+async fn two_releases_use_one_database_while_it_is_upgraded() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("safeconduct.db");
-    let all = schema::MIGRATIONS;
-    for count in 1..=all.len() {
-        let release = Settings {
-            migrations: &all[..count],
-            ..settings()
-        };
-        let sqlite = Sqlite::open(&path, &release).unwrap();
-        // A row of the first release, which every later one must take beside its own.
-        let user = Statement::new(
-            "INSERT INTO users (id, username, username_key, epoch, created_at) VALUES ($1, $1, $1, 1, 0)",
-        )
-        .bind(format!("user {count}"));
-        sqlite.run(user.into()).await.unwrap();
-        let users = Statement::new("SELECT count(*) FROM users");
-        let rows = sqlite.read(&users).unwrap();
-        let found = rows.into_first().unwrap().integer().unwrap();
-        assert_eq!(found, count as i64, "after migration {count}");
-    }
+    let older = open(&path).unwrap();
+    older.run(put("before")).await.unwrap();
+    assert_eq!(count(&older), 1);
+    let wider = Settings {
+        migrations: WIDER,
+        ..settings()
+    };
+    let newer = Sqlite::open(&path, &wider).unwrap();
+    assert_eq!(newer.migrated(), 1);
+    // The older one has prepared its statements already.
+    older.run(put("of the older")).await.unwrap();
+    let wide = "INSERT INTO shelf (name, copies, width) VALUES ('of the newer', 1, 7)";
+    newer.run(Statement::new(wide).into()).await.unwrap();
+    assert_eq!((count(&older), count(&newer)), (3, 3));
+    assert_eq!(Sqlite::open(&path, &wider).unwrap().migrated(), 0);
 }
 
 /// Attacks: E22.

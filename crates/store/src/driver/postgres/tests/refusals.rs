@@ -220,14 +220,6 @@ async fn a_schema_of_a_later_release_or_another_text_is_refused_on_postgresql() 
 
 #[tokio::test]
 async fn a_table_that_is_in_use_for_long_keeps_an_upgrade_away_and_not_the_users_on_postgresql() {
-    const WIDER: &[Migration] = &[
-        SHELF_1,
-        Migration {
-            version: 2,
-            name: "wider",
-            sql: "ALTER TABLE shelf ADD COLUMN width BIGINT",
-        },
-    ];
     let database = Server::shared().create_database();
     let postgres = shelf(&format!("{}?statement_timeout=60", database.url())).await;
     let look = "SELECT CAST(pg_sleep(6) AS TEXT) FROM shelf";
