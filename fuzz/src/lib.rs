@@ -349,7 +349,7 @@ pub fn dpop_proof(changes: &[Edit], text: &str, claims: &str) {
         );
         assert!((1..=256).contains(&proof.jti.len()));
         assert!(
-            proof.forget_at() > NOW,
+            proof.ends_at() > NOW,
             "remembered longer than it is accepted"
         );
     }

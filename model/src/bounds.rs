@@ -195,7 +195,7 @@ impl Bounds {
     };
 
     /// Rows are forgotten at their end, which short lifetimes bring near. No request takes longer than the ten minutes that a
-    /// tombstone stays behind the last artifact.
+    /// tombstone stays behind the last moment of its code.
     pub const FORGOTTEN: Self = Self {
         codes: 2,
         generations: 1,

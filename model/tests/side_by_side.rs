@@ -264,7 +264,10 @@ impl<'s> Pair<'s> {
             Blow::Disable => store.disable_client(client, now).await,
             Blow::Enable => store.enable_client(client, now).await,
             Blow::Withdraw => store.withdraw_consent(user, client, now).await,
-            Blow::EndSession => store.end_session(self.cast.session(), now).await.map(drop),
+            Blow::EndSession => store
+                .end_session(self.cast.session(), user, now)
+                .await
+                .map(drop),
             Blow::Revoke => {
                 let grant = self.cast.grant_id();
                 store.revoke_grant(grant, client, "revoked", now).await

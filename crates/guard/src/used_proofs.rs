@@ -1,7 +1,7 @@
 //! Which DPoP proofs were used: each is good once (RFC 9449 §11.1).
 //!
 //! Only a proof that passed everything else comes here, so that nobody takes room without a valid token and its key. A proof
-//! is kept until its age alone refuses it, in a slot of ten seconds that is dropped as a whole. The memory belongs to this
+//! is kept until its age alone refuses it, also by a clock that is set back a little, in a slot of ten seconds that is dropped as a whole. The memory belongs to this
 //! process, and it is bounded: where it is full, no proof is taken until a slot is dropped.
 
 use std::collections::{BTreeMap, HashSet};
@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use safeconduct_protocol::dpop::Proof;
 use safeconduct_protocol::encoding;
+use safeconduct_protocol::jose::LEEWAY;
 use safeconduct_protocol::time::Timestamp;
 
 use crate::denied::Refusal;
@@ -56,7 +57,7 @@ impl UsedProofs {
             return Err(Refusal::from(Reason::TooManyProofs).retry_after(SLOT));
         }
         slots.count += 1;
-        let end = proof.forget_at().seconds().div_euclid(SLOT);
+        let end = proof.ends_at().plus(LEEWAY).seconds().div_euclid(SLOT);
         slots.by_end.entry(end).or_default().insert(name);
         Ok(())
     }
@@ -117,7 +118,7 @@ mod tests {
         let used = UsedProofs::new();
         let proof = proof(NOW);
         assert_eq!(refusal(&used, &proof, NOW), None);
-        for later in [0, 1, PROOF_LIFE, proof.forget_at().since(NOW) - 1] {
+        for later in [0, 1, PROOF_LIFE, PROOF_LIFE + LEEWAY] {
             assert_eq!(
                 refusal(&used, &proof, NOW.plus(later)),
                 Some(Reason::ProofReplayed)
@@ -171,7 +172,7 @@ mod tests {
             Err(Refusal::from(Reason::TooManyProofs).retry_after(SLOT))
         );
         assert_eq!(refusal(&used, &first, NOW), Some(Reason::ProofReplayed));
-        let later = first.forget_at().plus(SLOT);
+        let later = first.ends_at().plus(LEEWAY + SLOT);
         assert_eq!(refusal(&used, &proof_of(&key, later), later), None);
         let slots = used.slots.lock().unwrap();
         assert_eq!((slots.count, slots.by_end.len()), (1, 1));

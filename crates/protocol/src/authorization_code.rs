@@ -18,8 +18,10 @@ use crate::{
 
 mod compact;
 
-/// How long a dead grant's row is kept beyond the last artifact that could name it, in seconds.
-const TOMBSTONE: i64 = 600;
+/// How long a grant's row is kept beyond the last moment at which its code could be redeemed, in seconds. A node may sleep between
+/// judging a code and writing: what begins to be written more than half of it later is refused by the store, and the other half is
+/// for the statement itself.
+pub const TOMBSTONE: i64 = 600;
 
 /// What a code seals, in the form of `compact`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,13 +161,14 @@ impl AuthorizationCode {
         lifetimes: &Lifetimes,
         now: Timestamp,
     ) -> NewGrant {
-        let life = if Grant::is_refreshable(client) {
-            lifetimes.refresh
+        // Who can't refresh has one access token; the last refresh gives one more.
+        let (life, last_token) = if Grant::is_refreshable(client) {
+            (lifetimes.refresh, lifetimes.access_token)
         } else {
-            lifetimes.access_token
+            (lifetimes.access_token, 0)
         };
         let expires_at = now.plus(life);
-        let last_token = expires_at.plus(lifetimes.access_token);
+        let redeemable = lifetimes.latest_redemption(self.grant);
         NewGrant {
             id: self.grant,
             code_id: self.code_id.clone(),
@@ -180,9 +183,7 @@ impl AuthorizationCode {
             created_at: now,
             expires_at,
             idle_expires_at: expires_at.min(now.plus(lifetimes.refresh_idle)),
-            forget_at: last_token
-                .max(lifetimes.latest_redemption(self.grant))
-                .plus(TOMBSTONE),
+            forget_at: expires_at.plus(last_token).max(redeemable.plus(TOMBSTONE)),
             dpop_jkt: key.cloned(),
             claims: self.claims.within(&client.scopes),
         }

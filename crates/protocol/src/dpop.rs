@@ -135,9 +135,10 @@ impl Proof {
         })
     }
 
-    /// Until when `jti` must be remembered: the proof is refused by its age from then on, also where a clock is behind.
-    pub fn forget_at(&self) -> Timestamp {
-        self.issued_at.plus(PROOF_LIFE + LEEWAY)
+    /// The first moment at which the proof is refused by its age alone. Until then, by the clock that is furthest behind, `jti`
+    /// must be remembered.
+    pub fn ends_at(&self) -> Timestamp {
+        self.issued_at.plus(PROOF_LIFE + 1)
     }
 }
 
@@ -607,8 +608,9 @@ mod tests {
                 .sign_proof(PROOF_TYP, &claims_with("iat", json!(NOW.plus(offset))))
                 .unwrap();
             let proof = Proof::verify(&text, &PRESENTED, NOW).unwrap();
-            assert!(proof.forget_at() > NOW);
-            assert!(Proof::verify(&text, &PRESENTED, proof.forget_at()).is_err());
+            let ends_at = proof.ends_at();
+            assert!(Proof::verify(&text, &PRESENTED, ends_at.plus(-1)).is_ok());
+            assert!(Proof::verify(&text, &PRESENTED, ends_at).is_err());
         }
     }
 

@@ -43,7 +43,7 @@ impl Default for Lifetimes {
 }
 
 impl Lifetimes {
-    /// After this time nothing that carries the id of a grant without a row is accepted; its tombstone may go 10 minutes later.
+    /// After this time nothing that carries the id of a grant without a row is accepted.
     pub fn latest_redemption(&self, grant: GrantId) -> Timestamp {
         grant.born().plus(self.pending + self.code)
     }

@@ -45,6 +45,6 @@ pub struct UsedId {
     pub owner: String,
     /// The id.
     pub id: String,
-    /// Until when it must be remembered.
+    /// The first moment at which what carries it is refused without being remembered.
     pub expires_at: Timestamp,
 }

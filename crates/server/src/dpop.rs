@@ -70,7 +70,7 @@ pub(crate) fn proven_key(
             kind: SingleUse::DpopProof,
             owner: proof.thumbprint.to_string(),
             id: proof.jti.clone(),
-            expires_at: proof.forget_at(),
+            expires_at: proof.ends_at(),
         },
         thumbprint: proof.thumbprint,
     }))

@@ -72,14 +72,16 @@ CREATE INDEX sessions_of_user ON sessions (user_id);
 CREATE INDEX sessions_by_absolute_end ON sessions (absolute_expires_at);
 
 -- Which clients, of those that can be told of its end, were signed in to in a session. offline is 1 where the client was
--- allowed to go on without the session. Rows whose session is gone are found by the sweeper.
+-- allowed to go on without the session. A row goes with its session, and at ends_at at the latest: the session's absolute end.
 CREATE TABLE session_clients (
     session_id TEXT NOT NULL,
     client_id TEXT NOT NULL,
     user_id TEXT NOT NULL,
     offline BIGINT NOT NULL,
+    ends_at BIGINT NOT NULL,
     PRIMARY KEY (session_id, client_id)
 );
+CREATE INDEX session_clients_by_end ON session_clients (ends_at);
 
 -- A deleted client keeps the row, so that a client_id is never given twice.
 CREATE TABLE clients (

@@ -54,7 +54,10 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
         "events",
         "id, at, kind, user_id, client_id, grant_id, detail",
     ),
-    ("session_clients", "session_id, client_id, user_id, offline"),
+    (
+        "session_clients",
+        "session_id, client_id, user_id, offline, ends_at",
+    ),
     (
         "outbox",
         "id, kind, recipient, user_id, about, created_at, attempts, next_at",

@@ -4,7 +4,7 @@
 //! other use asks the view `parties`, so that locking a user, disabling a client or withdrawing consent is one write that
 //! ends every grant at once.
 
-use safeconduct_protocol::authorization_code::{RedeemedRow, Redemption};
+use safeconduct_protocol::authorization_code::{RedeemedRow, Redemption, TOMBSTONE};
 use safeconduct_protocol::claims::ClaimsRequest;
 use safeconduct_protocol::dpop::Thumbprint;
 use safeconduct_protocol::grant::{Grant, NewGrant};
@@ -29,8 +29,8 @@ const MOST_LIVE: i64 = 50;
 /// DO NOTHING and a second look would lose the race on PostgreSQL.
 ///
 /// A node may have slept since the request's moment, $15, for so long that the tombstone of an earlier redemption is gone, or goes
-/// while this is under way. It outlives that moment by ten minutes at least, and sweeps leave marks (`time_marks.rs`): beyond five
-/// minutes, what is made is dead from the start.
+/// while this is under way. It outlives that moment by ten minutes at least ([`TOMBSTONE`]), and sweeps leave marks
+/// (`time_marks.rs`): where one is $21 seconds later, half of that, what is made is dead from the start.
 const REDEEM: &str = "INSERT INTO grants \
          (id, code_id, attempt, era, client_id, user_id, session_id, offline, scope, audience, auth_time, \
           user_epoch, client_epoch, consent_epoch, generation, rotated_at, retries, retried_in_a_row, created_at, last_used_at, \
@@ -39,7 +39,7 @@ const REDEEM: &str = "INSERT INTO grants \
           CAST($12 AS BIGINT), CAST($13 AS BIGINT), CAST($14 AS BIGINT), 0, CAST($15 AS BIGINT), 0, 0, \
           CAST($15 AS BIGINT), CAST($15 AS BIGINT), CAST($16 AS BIGINT), CAST($17 AS BIGINT), CAST($18 AS BIGINT), \
           CAST($19 AS TEXT), CAST($20 AS TEXT), \
-          (SELECT CAST($15 AS BIGINT) FROM time_marks t WHERE t.era = $4 AND t.at >= CAST($15 AS BIGINT) + 300) \
+          (SELECT CAST($15 AS BIGINT) FROM time_marks t WHERE t.era = $4 AND t.at >= CAST($15 AS BIGINT) + CAST($21 AS BIGINT)) \
      WHERE EXISTS (SELECT 1 FROM grants g WHERE g.id = $1) \
         OR (EXISTS (SELECT 1 FROM parties p WHERE p.era = $4 AND p.user_id = $6 AND p.client_id = $5 \
                 AND p.user_epoch = $12 AND p.client_epoch = $13 AND p.consent_epoch = $14) \
@@ -290,6 +290,7 @@ fn redemption(grant: &NewGrant, attempt: &str, now: Timestamp) -> Statement {
         .bind(grant.forget_at)
         .bind(grant.dpop_jkt.as_ref().map(Thumbprint::as_str))
         .bind(claims)
+        .bind(TOMBSTONE / 2)
 }
 
 fn end_oldest(grant: &NewGrant, attempt: &str, now: Timestamp) -> Statement {

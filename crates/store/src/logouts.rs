@@ -1,7 +1,8 @@
 //! Which clients a session has to tell that it has ended (OpenID Connect Back-Channel Logout), and how they get into the outbox.
 //!
-//! A client is remembered when its code is redeemed, and goes to the outbox in the unit that ends the session. What becomes of it
-//! there is `outbox.rs`.
+//! A client is remembered when its code is redeemed, and goes to the outbox in the unit that ends the session; that unit and a
+//! redemption of the same user take turns, so that neither misses the other. A session that no unit ends lapses, and its clients
+//! go to the outbox by its end. What becomes of them there is `outbox.rs`.
 
 use safeconduct_protocol::grant::NewGrant;
 use safeconduct_protocol::ids::{SessionId, UserId};
@@ -9,12 +10,12 @@ use safeconduct_protocol::time::Timestamp;
 
 use crate::driver::{Row, Rows, Statement, Unit};
 use crate::error::StoreError;
-use crate::store::{Store, session_id};
+use crate::store::Store;
 
 /// Remembers the client of the grant that an attempt made, while the session lives. One that may go on without the session
 /// once may go on.
-const REMEMBER: &str = "INSERT INTO session_clients (session_id, client_id, user_id, offline) \
-     SELECT s.id, g.client_id, s.user_id, g.offline \
+const REMEMBER: &str = "INSERT INTO session_clients (session_id, client_id, user_id, offline, ends_at) \
+     SELECT s.id, g.client_id, s.user_id, g.offline, s.absolute_expires_at \
      FROM grants g JOIN sessions s ON s.id = g.session_id AND s.user_id = g.user_id \
      WHERE g.id = $1 AND g.attempt = $2 AND g.revoked_at IS NULL AND s.absolute_expires_at > $3 \
      ON CONFLICT (session_id, client_id) DO UPDATE SET offline = \
@@ -43,33 +44,32 @@ const QUEUE_ALL: &str = "INSERT INTO outbox (id, kind, recipient, user_id, about
 
 const FORGET_ALL: &str = "DELETE FROM session_clients";
 
-/// Clients whose session is gone without having told them: it lapsed, or ended while the client was being remembered.
-const LEFT_BEHIND: &str = "SELECT DISTINCT c.session_id FROM session_clients c \
-     WHERE NOT EXISTS (SELECT 1 FROM sessions s WHERE s.id = c.session_id) LIMIT $1";
+/// The end of the last of the sessions whose clients are due first. Two sweepers that look at the same time find others at different
+/// times: an end is what both can go by.
+const LAPSED: &str = "SELECT MAX(ends_at) FROM \
+     (SELECT ends_at FROM session_clients WHERE ends_at <= $1 ORDER BY ends_at LIMIT $2) AS first";
+
+/// No browser or operator ended these sessions: a client that may go on without one is not told. The others have lost their grants,
+/// and are.
+const QUEUE_LAPSED: &str = "INSERT INTO outbox (id, kind, recipient, user_id, about, created_at, attempts, next_at) \
+     SELECT 'logout/' || session_id || '/' || client_id, 'logout', client_id, user_id, session_id, CAST($2 AS BIGINT), 0, CAST($2 AS BIGINT) \
+     FROM session_clients WHERE ends_at <= $1 AND offline = 0 \
+     ON CONFLICT (id) DO NOTHING";
+
+const FORGET_LAPSED: &str = "DELETE FROM session_clients WHERE ends_at <= $1";
 
 impl Store {
-    /// Queues the clients of at most `limit` sessions that are gone; how many clients there were.
-    pub(crate) async fn queue_left_behind(
-        &self,
-        now: Timestamp,
-        limit: u32,
-    ) -> Result<u64, StoreError> {
-        let sessions = self
-            .list(
-                Statement::new(LEFT_BEHIND).bind(i64::from(limit)),
-                |row: &mut Row| session_id(&row.text()?),
-            )
-            .await?;
-        if sessions.is_empty() {
+    /// Queues the clients of sessions that have lapsed, about `limit` of them; how many there were.
+    pub(crate) async fn queue_lapsed(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let due = Statement::new(LAPSED).bind(now).bind(i64::from(limit));
+        let found = self.list(due, Row::optional_time).await?;
+        let Some(Some(last)) = found.into_iter().next() else {
             return Ok(0);
-        }
-        let rows = self
-            .commit(Unit::new(
-                sessions.iter().flat_map(|session| queue(session, now)),
-            ))
-            .await?;
-        // Every other statement forgets.
-        Ok(rows.iter().skip(1).step_by(2).map(Rows::count).sum())
+        };
+        let queue = Statement::new(QUEUE_LAPSED).bind(last).bind(now);
+        let forget = Statement::new(FORGET_LAPSED).bind(last);
+        let rows = self.commit(Unit::new([queue, forget])).await?;
+        Ok(rows.last().map_or(0, Rows::count))
     }
 }
 

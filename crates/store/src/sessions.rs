@@ -66,8 +66,8 @@ pub struct NewSession {
     pub absolute_expires_at: Timestamp,
     /// When it idles if it is not used.
     pub idle_expires_at: Timestamp,
-    /// The session of another user in the same browser, which ends with this start.
-    pub replaces: Option<SessionId>,
+    /// The session of another user in the same browser, and who that is: it ends with this start.
+    pub replaces: Option<(SessionId, UserId)>,
 }
 
 /// A session that has not ended, and what its user is to a client.
@@ -120,14 +120,17 @@ impl Store {
             .bind(session.idle_expires_at.min(session.absolute_expires_at))
             .bind(session.absolute_expires_at)
             .expect_some();
-        let end = session.replaces.as_ref().map(|old| ending(old, now));
+        let old = session.replaces.as_ref();
+        let end = old.map(|(old, _)| ending(old, now));
         let event = NewEvent::new("session-started")
             .user(&session.user)
             .detail(session.id.as_str())
             .at(now);
-        Ok(self
-            .committed(Unit::from(start).and(end.into_iter().flatten()).then(event))
-            .await?)
+        let mut unit = Unit::from(start).and(end.into_iter().flatten()).then(event);
+        if let Some((_, user)) = old {
+            unit = unit.in_turn(user.as_str());
+        }
+        Ok(self.committed(unit).await?)
     }
 
     /// Gives the session of a user who has just proved who they are again a new cookie, whether it had idled or not; `false` if
@@ -225,7 +228,7 @@ impl Store {
         Ok(())
     }
 
-    /// Ends a session, and with it every grant that was not meant to outlive it. The clients that are to be told are queued
+    /// Ends a session of `user`, and with it every grant that was not meant to outlive it. The clients that are to be told are queued
     /// in the same unit, and returned so that somebody may tell them at once. Ending twice is ending.
     ///
     /// # Errors
@@ -233,12 +236,13 @@ impl Store {
     pub async fn end_session(
         &self,
         id: &SessionId,
+        user: &UserId,
         now: Timestamp,
     ) -> Result<Vec<OutboxRow>, StoreError> {
         let [queue, forget, end] = ending(id, now);
         let event = NewEvent::new("session-ended").detail(id.as_str()).at(now);
         let unit = Unit::new([queue, forget, end.expect_some(), event]);
-        let queued = match self.run(unit).await? {
+        let queued = match self.run(unit.in_turn(user.as_str())).await? {
             UnitOutcome::Done(rows) => rows.into_iter().next(),
             UnitOutcome::Unmet { .. } => None,
         };
@@ -255,8 +259,8 @@ impl Store {
     pub async fn end_sessions_of(&self, user: &UserId, now: Timestamp) -> Result<(), StoreError> {
         let [queue, forget, end] = ending_of_user(user, now);
         let event = NewEvent::new("sessions-ended").user(user).at(now);
-        self.committed(Unit::new([queue, forget, end.expect_some(), event]))
-            .await?;
+        let unit = Unit::new([queue, forget, end.expect_some(), event]);
+        self.committed(unit.in_turn(user.as_str())).await?;
         Ok(())
     }
 
@@ -286,13 +290,13 @@ impl Store {
     }
 }
 
-/// The statements that end a session. The first one returns the clients to be told, the last one whether there was a session.
+/// The statements that end a session, in the turn of its user. The first one returns the clients to be told, the last one whether there was a session.
 fn ending(id: &SessionId, now: Timestamp) -> [Statement; 3] {
     let [queue, forget] = logouts::queue(id, now);
     [queue, forget, Statement::new(END).bind(id.as_str())]
 }
 
-/// The statements that end every session of a user. The last one says whether there was one.
+/// The statements that end every session of a user, in the turn of that user. The last one says whether there was one.
 pub(crate) fn ending_of_user(user: &UserId, now: Timestamp) -> [Statement; 3] {
     let [queue, forget] = logouts::queue_of_user(user, now);
     [

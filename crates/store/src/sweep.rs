@@ -1,12 +1,26 @@
 //! The sweeper: deletes what has passed its end, a bounded number of rows at a time, and never anything that could still
 //! decide a request. Of sessions that lapsed it queues the clients that are to be told.
 //!
+//! A row is kept until the last moment at which anything that is presented could still name it, by whichever clock; from then on what
+//! names it is refused by itself:
+//!
+//! | rows | are kept until | what names them, and why it is refused then |
+//! |---|---|---|
+//! | sessions and their clients | the absolute end | a cookie, a grant: dead without the row, at the same moment |
+//! | used ids | the end of what carried the id, and [`LEEWAY`] | a proof, an assertion, a form of a pushed request: too old by then, on the node whose clock is furthest behind |
+//! | revoked tokens | the token's end, and [`LEEWAY`] | the access token: expired, likewise |
+//! | grants | the end of the last access token, and of the code with [`TOMBSTONE`](safeconduct_protocol::authorization_code::TOMBSTONE) | a refresh token, an access token: expired. The code: expired, also on a node that has slept |
+//! | client secrets | the end that a replacement set | the secret: no longer good at that moment |
+//!
+//! Of the others nothing that is presented names a row: events are kept for 400 days, messages of the outbox are tried for a day,
+//! and what a node counted of guesses is kept for a day after it was written last.
+//!
 //! Of some rows nothing can be said once they are gone: an id that was used once, a token that was revoked, a code that was
 //! redeemed. With those it is noted, in the same unit, until when what they forbade could be good again (`time_marks.rs`).
 
 use safeconduct_protocol::time::Timestamp;
 
-use crate::driver::{Rows, Statement, Unit};
+use crate::driver::{Row, Rows, Statement, Unit};
 use crate::error::StoreError;
 use crate::single_use::LEEWAY;
 use crate::store::Store;
@@ -15,12 +29,8 @@ use crate::time_marks;
 /// How long events are kept, in seconds: 400 days.
 const EVENTS: i64 = 400 * 24 * 3600;
 
-/// Nobody ended these sessions: a client that may go on without one is not told. The others have lost their grants, and are.
-const OFFLINE_CLIENTS: &str = "DELETE FROM session_clients WHERE offline = 1 AND session_id IN \
-     (SELECT id FROM sessions WHERE absolute_expires_at <= $1 ORDER BY absolute_expires_at, id LIMIT $2)";
-
 const SESSIONS: &str = "DELETE FROM sessions WHERE id IN \
-     (SELECT id FROM sessions WHERE absolute_expires_at <= $1 ORDER BY absolute_expires_at, id LIMIT $2)";
+     (SELECT id FROM sessions WHERE absolute_expires_at <= $1 ORDER BY absolute_expires_at LIMIT $2)";
 
 /// By when those are good again that come first, if they are forgotten. The same rows, or some with an earlier end, are deleted.
 const END_OF_USED_IDS: &str = "SELECT MAX(expires_at), MAX(expires_at) FROM \
@@ -72,7 +82,7 @@ const OLD_EVENTS_LEFT: &str =
 pub enum Sweepable {
     /// Sessions that have passed their absolute end.
     Sessions,
-    /// Clients that were signed in to in sessions that are gone; they are to be told now.
+    /// Clients that were signed in to in sessions that have lapsed; those that can't go on without one are told now.
     SessionClients,
     /// What could not be told to others for a day.
     Messages,
@@ -156,11 +166,8 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let until = |sql| Statement::new(sql).bind(now).bind(i64::from(limit));
         match kind {
-            Sweepable::Sessions => {
-                let lapsed = Unit::new([until(OFFLINE_CLIENTS), until(SESSIONS)]);
-                Ok(self.commit(lapsed).await?.last().map_or(0, Rows::count))
-            }
-            Sweepable::SessionClients => self.queue_left_behind(now, limit).await,
+            Sweepable::Sessions => self.delete(until(SESSIONS)).await,
+            Sweepable::SessionClients => self.queue_lapsed(now, limit).await,
             Sweepable::Messages => self.give_up_old_messages(now, limit).await,
             Sweepable::UsedIds => {
                 let forgetting = Forgetting {
@@ -225,8 +232,7 @@ impl Store {
         let find = Statement::new(forgetting.end)
             .bind(now.plus(-forgetting.kept))
             .bind(i64::from(limit));
-        let decode =
-            |row: &mut crate::driver::Row| Ok((row.optional_time()?, row.optional_time()?));
+        let decode = |row: &mut Row| Ok((row.optional_time()?, row.optional_time()?));
         let found = self.list(find, decode).await?;
         let Some((Some(last), Some(good_until))) = found.into_iter().next() else {
             return Ok(0);

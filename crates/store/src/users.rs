@@ -289,7 +289,8 @@ impl Store {
                 .bind(password.cost.as_deref())
                 .bind(password.key),
         ])
-        .and(ending_of_user(id, now));
+        .and(ending_of_user(id, now))
+        .in_turn(id.as_str());
         self.change_user(unit, NewEvent::new("password-set").user(id), now)
             .await
     }
@@ -380,7 +381,8 @@ impl Store {
                 .bind(now)
                 .expect_some(),
         ])
-        .and(ending_of_user(id, now));
+        .and(ending_of_user(id, now))
+        .in_turn(id.as_str());
         self.change_user(unit, NewEvent::new("user-locked").user(id), now)
             .await
     }
@@ -410,7 +412,8 @@ impl Store {
             .expect_some();
         let unit = Unit::from(delete)
             .and(remains.map(|sql| Statement::new(sql).bind(id.as_str())))
-            .and(ending_of_user(id, now));
+            .and(ending_of_user(id, now))
+            .in_turn(id.as_str());
         self.change_user(unit, NewEvent::new("user-deleted").user(id), now)
             .await
     }

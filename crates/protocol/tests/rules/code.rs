@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 use safeconduct_protocol::{
-    authorization_code::{AuthorizationCode, RedeemedRow, Redemption},
+    authorization_code::{AuthorizationCode, RedeemedRow, Redemption, TOMBSTONE},
     client::{Client, GrantType},
     error::{ErrorCode, Reason, Refusal},
     grant::Lifetimes,
@@ -234,8 +234,8 @@ fn a_refreshable_grant_lives_as_long_as_its_refresh_tokens() {
     assert_eq!(grant.idle_expires_at, now.plus(lifetimes.refresh_idle));
     assert_eq!(
         grant.forget_at,
-        grant.expires_at.plus(lifetimes.access_token + 600),
-        "ten minutes longer than its last access token"
+        grant.expires_at.plus(lifetimes.access_token),
+        "its last access token ends then"
     );
 }
 
@@ -254,7 +254,7 @@ fn a_grant_that_can_not_be_refreshed_ends_with_its_access_token() {
     assert_eq!(grant.idle_expires_at, grant.expires_at);
     assert_eq!(
         grant.forget_at,
-        lifetimes.latest_redemption(grant.id).plus(600),
+        lifetimes.latest_redemption(grant.id).plus(TOMBSTONE),
         "its id may come again in another code of the same request until then"
     );
 }

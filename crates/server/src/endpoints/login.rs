@@ -284,7 +284,7 @@ async fn begin_session(
                 absolute_expires_at: now.plus(lifetimes.absolute),
                 replaces: old
                     .filter(|view| view.person.user != credential.user)
-                    .map(|view| view.person.session),
+                    .map(|view| (view.person.session, view.person.user)),
             };
             if !server.store().start_session(&new, now).await? {
                 // Locked, or the password changed, between the check and this write.

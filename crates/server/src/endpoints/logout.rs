@@ -285,7 +285,7 @@ async fn end(
     let person = &view.person;
     let queued = server
         .store()
-        .end_session(&person.session, exchange.now)
+        .end_session(&person.session, &person.user, exchange.now)
         .await?;
     tracing::info!(sub = %person.user, "signed out");
     let notified = outbox::notify(server, queued).await;

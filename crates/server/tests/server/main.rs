@@ -36,6 +36,7 @@ mod prompt;
 mod pushed;
 mod redirect_uri;
 mod refresh;
+mod retention;
 mod revocation;
 mod scopes;
 mod session;

@@ -49,7 +49,12 @@ impl Blow {
             }
             Self::ClientDeleted => store.delete_client(client, now).await.unwrap(),
             Self::ConsentWithdrawn => store.withdraw_consent(user, client, now).await.unwrap(),
-            Self::SessionEnded => drop(store.end_session(&world.session, now).await.unwrap()),
+            Self::SessionEnded => drop(
+                store
+                    .end_session(&world.session, &world.user, now)
+                    .await
+                    .unwrap(),
+            ),
             Self::SessionsOfUserEnded => store.end_sessions_of(user, now).await.unwrap(),
             Self::EraBegun => drop(store.begin_era(now).await.unwrap()),
             Self::GrantRevoked => store
@@ -260,7 +265,7 @@ async fn an_offline_grant_outlives_its_session(database: Kind) {
     let code = world.allow(OFFLINE).await;
     world
         .store
-        .end_session(&world.session, world.now())
+        .end_session(&world.session, &world.user, world.now())
         .await
         .unwrap();
     assert!(world.is_active(grant.id).await);

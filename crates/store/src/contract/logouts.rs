@@ -107,7 +107,12 @@ impl Ending {
     async fn happens(self, world: &World) {
         let (store, user, now) = (&world.store, &world.user, world.now());
         match self {
-            Self::SignedOut => drop(store.end_session(&world.session, now).await.unwrap()),
+            Self::SignedOut => drop(
+                store
+                    .end_session(&world.session, &world.user, now)
+                    .await
+                    .unwrap(),
+            ),
             Self::EverySessionOfTheUser => store.end_sessions_of(user, now).await.unwrap(),
             Self::AnotherUserSignedIn => replace_session(world).await,
             Self::PasswordChanged => store
@@ -130,7 +135,7 @@ async fn replace_session(world: &World) {
         id: SessionId::generate(),
         hash: random::bytes(),
         user: bob.id.clone(),
-        replaces: Some(world.session.clone()),
+        replaces: Some((world.session.clone(), world.user.clone())),
         ..world.new_session()
     };
     world.store.add_user(bob, world.now()).await.unwrap();
@@ -166,13 +171,22 @@ async fn clients_are_told_of_every_ending(
 async fn whoever_ends_a_session_learns_who_is_to_be_told_once(database: Kind) {
     let world = signed_in(database).await;
     let (store, now) = (&world.store, world.now());
-    let queued = store.end_session(&world.session, now).await.unwrap();
+    let queued = store
+        .end_session(&world.session, &world.user, now)
+        .await
+        .unwrap();
     assert_eq!(queued.len(), 2);
     assert_eq!(queued, due(&world).await);
-    let again = store.end_session(&world.session, now).await.unwrap();
+    let again = store
+        .end_session(&world.session, &world.user, now)
+        .await
+        .unwrap();
     assert_eq!(again, []);
     let nobody = SessionId::generate();
-    assert_eq!(store.end_session(&nobody, now).await.unwrap(), []);
+    assert_eq!(
+        store.end_session(&nobody, &world.user, now).await.unwrap(),
+        []
+    );
     assert_eq!(due(&world).await.len(), 2);
 }
 
@@ -187,7 +201,11 @@ async fn an_ending_touches_no_other_session(database: Kind) {
     };
     let now = world.now();
     assert!(world.store.start_session(&other, now).await.unwrap());
-    world.store.end_session(&other.id, now).await.unwrap();
+    world
+        .store
+        .end_session(&other.id, &world.user, now)
+        .await
+        .unwrap();
     assert_eq!(due(&world).await, []);
     assert_eq!(remembered(&world).await, 2);
     let bob = UserId::generate();
@@ -226,7 +244,10 @@ async fn a_client_is_remembered_once_and_only_if_it_asked_and_won_in_a_living_se
     assert_eq!(redeem(&code).await, Redemption::Superseded);
     let mut late = world.allow(OFFLINE).await;
     late.client = id("wiki");
-    let ended = world.store.end_session(&world.session, world.now()).await;
+    let ended = world
+        .store
+        .end_session(&world.session, &world.user, world.now())
+        .await;
     assert_eq!(ended.unwrap().len(), 1);
     assert_eq!(redeem(&late).await, Redemption::Won);
     assert_eq!(remembered(&world).await, 0, "the session had ended");
@@ -241,7 +262,7 @@ async fn a_session_that_lapsed_tells_the_clients_that_ended_with_it(database: Ki
     world.advance(2 * SESSION_IDLE - 1);
     assert_eq!(world.sweep(100).await, [(Sweepable::Grants, 4)]);
     world.advance(1);
-    let swept = [(Sweepable::Sessions, 1), (Sweepable::SessionClients, 1)];
+    let swept = [(Sweepable::Sessions, 1), (Sweepable::SessionClients, 2)];
     assert_eq!(world.sweep(100).await, swept);
     assert_eq!(
         clients_due(&world).await,
@@ -251,33 +272,69 @@ async fn a_session_that_lapsed_tells_the_clients_that_ended_with_it(database: Ki
     assert_eq!(remembered(&world).await, 0);
 }
 
+/// Whatever became of their sessions, which may have ended while the client was being remembered.
 #[apply(databases)]
 #[tokio::test]
-async fn clients_left_behind_by_a_session_are_told_a_few_sessions_at_a_time(database: Kind) {
+async fn clients_of_lapsed_sessions_go_by_their_end_a_few_at_a_time(database: Kind) {
     let world = World::on(database).await;
-    let left = |session: &SessionId, client: &str| {
-        let sql = "INSERT INTO session_clients (session_id, client_id, user_id, offline) VALUES ($1, $2, $3, 1)";
-        Statement::new(sql)
+    let sql = "INSERT INTO session_clients (session_id, client_id, user_id, offline, ends_at) VALUES ($1, $2, $3, 0, $4)";
+    let lapses = async |session: &SessionId, client: &str, after| {
+        let row = Statement::new(sql)
             .bind(session.as_str())
             .bind(client)
             .bind(world.user.as_str())
+            .bind(world.now().plus(after));
+        world.store.commit(row).await.unwrap();
     };
-    for _ in 0..3 {
+    for number in 1..=3 {
         let session = SessionId::generate();
         for client in ["shop", "wiki"] {
-            world.store.commit(left(&session, client)).await.unwrap();
+            lapses(&session, client, 10 * number).await;
         }
     }
-    world
-        .store
-        .commit(left(&world.session, "shop"))
-        .await
-        .unwrap();
-    assert_eq!(world.sweep(2).await, [(Sweepable::SessionClients, 4)]);
+    lapses(&world.session, "shop", 31).await;
+    world.advance(9);
+    assert_eq!(world.sweep(2).await, []);
+    world.advance(21);
     assert_eq!(world.sweep(2).await, [(Sweepable::SessionClients, 2)]);
+    assert_eq!(world.sweep(3).await, [(Sweepable::SessionClients, 4)]);
     assert_eq!(world.sweep(2).await, []);
     assert_eq!(due(&world).await.len(), 6);
     assert_eq!(remembered(&world).await, 1, "of the session that lives");
+}
+
+/// Nobody looks for clients that were remembered in a session that is gone.
+#[apply(databases)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_session_that_ends_while_a_client_signs_in_leaves_none_behind(database: Kind) {
+    let world = Arc::new(World::on(database).await);
+    for _ in 0..16 {
+        let session = NewSession {
+            id: SessionId::generate(),
+            hash: random::bytes(),
+            ..world.new_session()
+        };
+        let now = world.now();
+        assert!(world.store.start_session(&session, now).await.unwrap());
+        let mut code = world.allow(OFFLINE).await;
+        code.session = session.id.clone();
+        let signing_in = tokio::spawn({
+            let world = Arc::clone(&world);
+            async move {
+                let redeeming = Redeeming {
+                    grant: &code,
+                    attempt: &new_id(),
+                    used_ids: &[],
+                    tell_of_logout: true,
+                };
+                world.store.redeem_code(&redeeming, now).await.unwrap()
+            }
+        });
+        let ended = world.store.end_session(&session.id, &world.user, now).await;
+        assert_eq!(signing_in.await.unwrap(), Redemption::Won);
+        assert!(ended.unwrap().len() <= 1);
+        assert_eq!(remembered(&world).await, 0);
+    }
 }
 
 #[apply(databases)]
@@ -285,7 +342,10 @@ async fn clients_left_behind_by_a_session_are_told_a_few_sessions_at_a_time(data
 async fn of_64_parallel_claims_one_has_the_message(database: Kind) {
     let world = Arc::new(World::on(database).await);
     sign_in_to(&world, "shop", ONLINE).await;
-    let ended = world.store.end_session(&world.session, world.now()).await;
+    let ended = world
+        .store
+        .end_session(&world.session, &world.user, world.now())
+        .await;
     let row = Arc::new(ended.unwrap().remove(0));
     let claims: Vec<_> = (0..64)
         .map(|_| {
@@ -308,7 +368,9 @@ async fn a_message_that_was_claimed_and_not_delivered_is_due_when_the_lease_is_o
     let world = World::on(database).await;
     let store = &world.store;
     sign_in_to(&world, "shop", ONLINE).await;
-    let ended = store.end_session(&world.session, world.now()).await;
+    let ended = store
+        .end_session(&world.session, &world.user, world.now())
+        .await;
     let first = ended.unwrap().remove(0);
     assert!(claim(&world, &first).await);
     assert_eq!(due(&world).await, [], "a node has it");
@@ -336,7 +398,9 @@ async fn what_a_node_says_of_a_message_counts_until_another_has_taken_it_on(data
     let world = World::on(database).await;
     let store = &world.store;
     sign_in_to(&world, "shop", ONLINE).await;
-    let ended = store.end_session(&world.session, world.now()).await;
+    let ended = store
+        .end_session(&world.session, &world.user, world.now())
+        .await;
     let slept = ended.unwrap().remove(0);
     assert!(claim(&world, &slept).await);
     world.advance(30);
@@ -373,7 +437,7 @@ async fn thousands_of_rows_for_one_recipient_stand_in_nobody_elses_way(database:
     }
     world.advance(1);
     store
-        .end_session(&world.session, world.now())
+        .end_session(&world.session, &world.user, world.now())
         .await
         .unwrap();
     let recipients = store.due_recipients(kind, world.now()).await.unwrap();
@@ -409,7 +473,9 @@ async fn thousands_of_rows_for_one_recipient_stand_in_nobody_elses_way(database:
 async fn giving_up_leaves_one_event_that_names_the_client(database: Kind) {
     let world = signed_in(database).await;
     let store = &world.store;
-    let ended = store.end_session(&world.session, world.now()).await;
+    let ended = store
+        .end_session(&world.session, &world.user, world.now())
+        .await;
     let row = ended.unwrap().remove(0);
     assert!(claim(&world, &row).await);
     store.give_up_message(&row, world.now()).await.unwrap();
@@ -433,7 +499,7 @@ async fn a_logout_that_nobody_delivers_is_given_up_after_a_day(database: Kind) {
     let world = signed_in(database).await;
     let store = &world.store;
     store
-        .end_session(&world.session, world.now())
+        .end_session(&world.session, &world.user, world.now())
         .await
         .unwrap();
     let messages = async |limit| {

@@ -441,7 +441,7 @@ async fn an_online_grant_dies_with_its_session_and_an_offline_grant_does_not(dat
     let (online, offline) = (world.granted(ONLINE).await, world.granted(OFFLINE).await);
     world
         .store
-        .end_session(&world.session, world.now())
+        .end_session(&world.session, &world.user, world.now())
         .await
         .unwrap();
     assert_eq!(world.rotate(&online, 0).await.0, RefreshDecision::Dead);

@@ -267,7 +267,7 @@ async fn a_session_that_replaces_another_ends_it(database: Kind) {
         id: SessionId::generate(),
         hash: random::bytes(),
         user: bob.id.clone(),
-        replaces: Some(world.session.clone()),
+        replaces: Some((world.session.clone(), world.user.clone())),
         ..world.new_session()
     };
     world.store.add_user(bob, world.now()).await.unwrap();

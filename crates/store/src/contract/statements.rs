@@ -46,36 +46,46 @@ async fn however_few_grants_there_are_they_are_looked_for_as_if_there_were_many_
     assert!(looked > 10, "the plans are not read: {plans}");
 }
 
-/// The statements in the sources of the store, without its drivers'.
-fn all() -> Vec<String> {
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let files = fs::read_dir(sources).unwrap();
-    let files = files.map(|entry| entry.unwrap().path());
-    let files = files.filter(|path| path.extension().is_some_and(|kind| kind == "rs"));
-    files
-        .flat_map(|path| statements(&fs::read_to_string(path).unwrap()))
-        .collect()
+/// The statement of this name.
+pub(super) fn named(name: &str) -> String {
+    let begins = format!("const {name}: &str =");
+    let sources = sources();
+    let after = sources.iter().find_map(|code| code.split(&begins).nth(1));
+    after.unwrap().split('"').nth(1).unwrap().to_owned()
 }
 
-/// The SQL in a source file: the string literals that begin as a statement does, without those of its tests.
-fn statements(source: &str) -> Vec<String> {
-    let source = source.split("#[cfg(test)]\nmod tests").next().unwrap();
-    let lines = source
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"));
-    // A backslash at the end of a line takes the beginning of the next one away.
-    let code = lines.fold(String::new(), |code, line| match code.strip_suffix('\\') {
-        Some(begun) => format!("{begun}{}", line.trim_start()),
-        None => format!("{code}\n{line}"),
-    });
-    let begins = |text: &str| {
+/// The statements of the store: the string literals that begin as one does.
+fn all() -> Vec<String> {
+    let begins = |text: &&str| {
         ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "CREATE "]
             .iter()
             .any(|word| text.starts_with(word))
     };
-    let literals = code.split('"').skip(1).step_by(2);
-    literals
-        .filter(|text| begins(text))
-        .map(str::to_owned)
-        .collect()
+    let mut found = Vec::new();
+    for code in sources() {
+        let literals = code.split('"').skip(1).step_by(2);
+        found.extend(literals.filter(begins).map(str::to_owned));
+    }
+    found
+}
+
+/// The sources of the store without its drivers and tests, a literal on one line.
+fn sources() -> Vec<String> {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let paths = fs::read_dir(sources).unwrap();
+    let paths = paths.map(|entry| entry.unwrap().path());
+    let files = paths.filter(|path| path.extension().is_some_and(|kind| kind == "rs"));
+    let code = files.map(|path| {
+        let source = fs::read_to_string(path).unwrap();
+        let source = source.split("#[cfg(test)]\nmod tests").next().unwrap();
+        let lines = source
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        // A backslash at the end of a line takes the beginning of the next one away.
+        lines.fold(String::new(), |code, line| match code.strip_suffix('\\') {
+            Some(begun) => format!("{begun}{}", line.trim_start()),
+            None => format!("{code}\n{line}"),
+        })
+    });
+    code.collect()
 }

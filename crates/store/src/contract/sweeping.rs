@@ -6,6 +6,7 @@ use safeconduct_protocol::ids::new_id;
 use safeconduct_protocol::single_use::SingleUse;
 
 use super::administration::hashed;
+use super::statements;
 use super::{LIFE, OFFLINE, SESSION_IDLE, World};
 use crate::databases::{Kind, databases};
 use crate::driver::{Statement, Unit};
@@ -166,30 +167,23 @@ async fn the_tenth_sweep_finds_what_is_due_by_an_index_on_postgresql() {
         "INSERT INTO used_ids SELECT 'dpop', 'shop', decode(md5(n::text), 'hex'), {now} + n FROM generate_series(-20, 50000) n; \
          INSERT INTO revoked_tokens SELECT n::text, 'shop', {now} + n FROM generate_series(-20, 50000) n; \
          INSERT INTO outbox SELECT n::text, 'logout', 'shop', 'u', 's', {now}, 0, {now} + n FROM generate_series(1, 50000) n; \
+         INSERT INTO session_clients SELECT n::text, 'shop', 'u', 0, {now} + n FROM generate_series(-20, 50000) n; \
          ANALYZE"
     ));
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/sweep.rs");
-    let source = std::fs::read_to_string(file).unwrap();
-    let of = |name: &str| {
-        let begun = source
-            .split(&format!("const {name}: &str ="))
-            .nth(1)
-            .unwrap();
-        let text = begun.split('"').nth(1).unwrap();
-        text.replace("\\\n", "")
-    };
-    for (name, until) in [
-        ("USED_IDS", now),
-        ("END_OF_USED_IDS", now),
-        ("USED_IDS_LEFT", now),
-        ("REVOKED_TOKENS", now),
-        ("END_OF_REVOKED_TOKENS", now),
-        ("REVOKED_TOKENS_LEFT", now),
+    for name in [
+        "USED_IDS",
+        "END_OF_USED_IDS",
+        "USED_IDS_LEFT",
+        "REVOKED_TOKENS",
+        "END_OF_REVOKED_TOKENS",
+        "REVOKED_TOKENS_LEFT",
+        "LAPSED",
+        "QUEUE_LAPSED",
     ] {
-        let explain = format!("EXPLAIN (ANALYZE, COSTS OFF) EXECUTE sweeping({until}, 1);");
+        let explain = format!("EXPLAIN (ANALYZE, COSTS OFF) EXECUTE sweeping({now}, 1);");
         let plans = world.database.sql(&format!(
             "PREPARE sweeping(bigint, bigint) AS {}; {}",
-            of(name),
+            statements::named(name),
             explain.repeat(10)
         ));
         assert!(!plans.contains("Seq Scan"), "{name}: {plans}");
