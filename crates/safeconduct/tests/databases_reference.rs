@@ -69,7 +69,7 @@ fn files() -> Vec<String> {
         .collect()
 }
 
-/// The SQL of a file: what stands between quotes and begins as a statement does, or the whole of a migration.
+/// The SQL of a file: what stands between quotes and begins as a statement does or is part of one, or the whole of a migration.
 fn statements(file: &str) -> Vec<String> {
     const BEGINNINGS: [&str; 7] = [
         "SELECT ", "INSERT ", "UPDATE ", "DELETE ", "CREATE ", "ALTER ", "DROP ",
@@ -87,9 +87,14 @@ fn statements(file: &str) -> Vec<String> {
     if begins(&code) {
         return vec![code];
     }
-    let quoted = code.split('"').skip(1).step_by(2);
-    quoted
-        .filter(|text| begins(text))
-        .map(str::to_owned)
-        .collect()
+    let (mut found, mut around) = (Vec::new(), String::new());
+    for (number, part) in code.split('"').enumerate() {
+        if number % 2 == 0 {
+            around.push_str(part);
+            around.drain(..around.rfind(';').map_or(0, |end| end + 1));
+        } else if begins(part) || around.contains("concat!(") {
+            found.push(part.to_owned());
+        }
+    }
+    found
 }

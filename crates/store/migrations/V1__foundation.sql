@@ -174,17 +174,23 @@ CREATE INDEX grants_of_user ON grants (user_id, client_id, created_at, id, expir
     WHERE revoked_at IS NULL AND user_id <> '';
 CREATE INDEX grants_by_end ON grants (forget_at);
 
--- Who could hold a grant now, and under which epochs. Every use of a grant asks this view and keeps no copy of the answer.
+-- Liveness is named here, and copied nowhere: who may sign in, which clients may be used, and who could hold a grant now, under which
+-- epochs.
+CREATE VIEW live_users AS
+SELECT id, username, epoch FROM users WHERE locked_at IS NULL AND deleted_at IS NULL;
+
+CREATE VIEW live_clients AS
+SELECT id, epoch FROM clients WHERE enabled = 1 AND deleted_at IS NULL;
+
 CREATE VIEW parties AS
 SELECT m.era AS era,
        u.id AS user_id, u.epoch AS user_epoch,
        c.id AS client_id, c.epoch AS client_epoch,
        COALESCE(k.epoch, 0) AS consent_epoch
 FROM meta m
-CROSS JOIN users u
-CROSS JOIN clients c
-LEFT JOIN consents k ON k.user_id = u.id AND k.client_id = c.id
-WHERE u.locked_at IS NULL AND u.deleted_at IS NULL AND c.enabled = 1 AND c.deleted_at IS NULL;
+CROSS JOIN live_users u
+CROSS JOIN live_clients c
+LEFT JOIN consents k ON k.user_id = u.id AND k.client_id = c.id;
 
 -- What may be used once: the jti of client assertions and the like, hashed.
 CREATE TABLE used_ids (

@@ -11,23 +11,22 @@ use crate::driver::{DriverError, Row, Statement, Unit};
 use crate::error::StoreError;
 use crate::events::NewEvent;
 use crate::grants;
+use crate::liveness::stands;
 use crate::store::{Store, user_id};
 
 /// The grant of a token that is good, and its user. One statement for introspection and for UserInfo: what is dead for the
 /// one is dead for the other.
-const GOOD: &str = "SELECT u.id, u.username, u.updated_at, u.name, u.claims, \
-         g.id, g.client_id, g.user_id, g.scope, g.audience, g.auth_time, g.generation, g.expires_at, g.idle_expires_at, \
-         g.session_id, g.dpop_jkt, g.claims \
-     FROM grants g JOIN users u ON u.id = g.user_id \
-     WHERE g.id = $1 AND g.era = $3 AND g.revoked_at IS NULL AND g.forget_at > $4 \
-       AND EXISTS (SELECT 1 FROM parties p WHERE p.era = g.era AND p.user_id = g.user_id AND p.client_id = g.client_id \
-           AND p.user_epoch = g.user_epoch AND p.client_epoch = g.client_epoch AND p.consent_epoch = g.consent_epoch) \
-       AND (g.offline = 1 OR EXISTS (SELECT 1 FROM sessions s \
-           WHERE s.id = g.session_id AND s.user_id = g.user_id AND s.absolute_expires_at > $4)) \
-       AND NOT EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.jti = $2)";
+const GOOD: &str = concat!(
+    "SELECT u.id, u.username, u.updated_at, u.name, u.claims, ",
+    grants::columns!(),
+    " FROM grants g JOIN users u ON u.id = g.user_id \
+     WHERE g.id = $1 AND g.era = $3 AND g.revoked_at IS NULL AND g.forget_at > $4 AND ",
+    stands!("g", "$4"),
+    " AND NOT EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.jti = $2)"
+);
 
-const GOOD_OF_CLIENT: &str = "SELECT 1 FROM clients c CROSS JOIN meta m \
-     WHERE c.id = $1 AND c.epoch = $2 AND c.enabled = 1 AND c.deleted_at IS NULL AND m.era = $4 \
+const GOOD_OF_CLIENT: &str = "SELECT 1 FROM live_clients c CROSS JOIN meta m \
+     WHERE c.id = $1 AND c.epoch = $2 AND m.era = $4 \
        AND NOT EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.jti = $3)";
 
 const REVOKE: &str = "INSERT INTO revoked_tokens (jti, client_id, expires_at) VALUES ($1, $2, $3) \

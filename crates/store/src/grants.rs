@@ -1,8 +1,7 @@
 //! Grants: made by redeeming a code, ended by revoking. Rotation and what becomes of access tokens have their own files.
 //!
-//! The write decides. A redemption is one INSERT under the id that the code carries; the row it returns says who won. Every
-//! other use asks the view `parties`, so that locking a user, disabling a client or withdrawing consent is one write that
-//! ends every grant at once.
+//! The write decides. A redemption is one INSERT under the id that the code carries; the row it returns says who won. It and every
+//! other use ask whether everything stands that the grant rests on (`liveness.rs`).
 
 use safeconduct_protocol::authorization_code::{RedeemedRow, Redemption, TOMBSTONE};
 use safeconduct_protocol::claims::ClaimsRequest;
@@ -17,6 +16,7 @@ use safeconduct_protocol::time::Timestamp;
 use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
 use crate::error::{RedeemError, StoreError};
 use crate::events::{NewEvent, record_revocation};
+use crate::liveness::stands;
 use crate::logouts;
 use crate::single_use::{replayed, uses};
 use crate::store::{Store, client_id, from_json, session_id, stored, to_json, user_id};
@@ -31,28 +31,29 @@ const MOST_LIVE: i64 = 50;
 /// A node may have slept since the request's moment, $15, for so long that the tombstone of an earlier redemption is gone, or goes
 /// while this is under way. It outlives that moment by ten minutes at least ([`TOMBSTONE`]), and sweeps leave marks
 /// (`time_marks.rs`): where one is $21 seconds later, half of that, what is made is dead from the start.
-const REDEEM: &str = "INSERT INTO grants \
+const REDEEM: &str = concat!(
+    "INSERT INTO grants \
          (id, code_id, attempt, era, client_id, user_id, session_id, offline, scope, audience, auth_time, \
-          user_epoch, client_epoch, consent_epoch, generation, rotated_at, retries, retried_in_a_row, created_at, last_used_at, \
-          expires_at, idle_expires_at, forget_at, dpop_jkt, claims, revoked_at) \
-     SELECT $1, $2, $3, CAST($4 AS BIGINT), $5, $6, $7, CAST($8 AS BIGINT), $9, $10, CAST($11 AS BIGINT), \
-          CAST($12 AS BIGINT), CAST($13 AS BIGINT), CAST($14 AS BIGINT), 0, CAST($15 AS BIGINT), 0, 0, \
-          CAST($15 AS BIGINT), CAST($15 AS BIGINT), CAST($16 AS BIGINT), CAST($17 AS BIGINT), CAST($18 AS BIGINT), \
-          CAST($19 AS TEXT), CAST($20 AS TEXT), \
-          (SELECT CAST($15 AS BIGINT) FROM time_marks t WHERE t.era = $4 AND t.at >= CAST($15 AS BIGINT) + CAST($21 AS BIGINT)) \
-     WHERE EXISTS (SELECT 1 FROM grants g WHERE g.id = $1) \
-        OR (EXISTS (SELECT 1 FROM parties p WHERE p.era = $4 AND p.user_id = $6 AND p.client_id = $5 \
-                AND p.user_epoch = $12 AND p.client_epoch = $13 AND p.consent_epoch = $14) \
-            AND (CAST($8 AS BIGINT) = 1 OR EXISTS (SELECT 1 FROM sessions s \
-                WHERE s.id = $7 AND s.user_id = $6 AND s.absolute_expires_at > $15))) \
-     ON CONFLICT (id) DO UPDATE SET \
+          user_epoch, client_epoch, consent_epoch, generation, rotated_at, retries, retried_in_a_row, created_at, \
+          last_used_at, expires_at, idle_expires_at, forget_at, dpop_jkt, claims, revoked_at) \
+     SELECT n.*, (SELECT n.created_at FROM time_marks t WHERE t.era = n.era AND t.at >= n.created_at + CAST($21 AS BIGINT)) \
+     FROM (SELECT CAST($1 AS TEXT) AS id, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS BIGINT) AS era, \
+          CAST($5 AS TEXT) AS client_id, CAST($6 AS TEXT) AS user_id, CAST($7 AS TEXT) AS session_id, \
+          CAST($8 AS BIGINT) AS offline, CAST($9 AS TEXT), CAST($10 AS TEXT), CAST($11 AS BIGINT), \
+          CAST($12 AS BIGINT) AS user_epoch, CAST($13 AS BIGINT) AS client_epoch, CAST($14 AS BIGINT) AS consent_epoch, \
+          0, CAST($15 AS BIGINT), 0, 0, CAST($15 AS BIGINT) AS created_at, CAST($15 AS BIGINT), \
+          CAST($16 AS BIGINT), CAST($17 AS BIGINT), CAST($18 AS BIGINT), CAST($19 AS TEXT), CAST($20 AS TEXT)) AS n \
+     WHERE EXISTS (SELECT 1 FROM grants g WHERE g.id = n.id) OR ",
+    stands!("n", "n.created_at"),
+    " ON CONFLICT (id) DO UPDATE SET \
          revoked_by = CASE WHEN grants.code_id = excluded.code_id AND grants.attempt <> excluded.attempt \
              AND grants.revoked_at IS NULL THEN excluded.attempt ELSE grants.revoked_by END, \
          revoked_reason = CASE WHEN grants.code_id = excluded.code_id AND grants.attempt <> excluded.attempt \
              AND grants.revoked_at IS NULL THEN 'code-redeemed' ELSE grants.revoked_reason END, \
          revoked_at = CASE WHEN grants.code_id = excluded.code_id AND grants.attempt <> excluded.attempt \
              AND grants.revoked_at IS NULL THEN excluded.created_at ELSE grants.revoked_at END \
-     RETURNING attempt, code_id, revoked_at";
+     RETURNING attempt, code_id, revoked_at"
+);
 
 const REDEEMED: &str = "SELECT attempt, code_id, revoked_at FROM grants WHERE id = $1";
 
@@ -66,9 +67,17 @@ const END_OLDEST: &str = "UPDATE grants SET revoked_at = $4, revoked_reason = 't
              AND o.revoked_at IS NULL AND o.expires_at > $4 \
            ORDER BY o.created_at DESC, o.id DESC LIMIT 1 OFFSET $6)";
 
-const GRANT: &str = "SELECT id, client_id, user_id, scope, audience, auth_time, generation, expires_at, idle_expires_at, \
-         session_id, dpop_jkt, claims \
-     FROM grants WHERE id = $1";
+/// What [`read`] takes of a row that the statement calls `g`.
+macro_rules! columns {
+    () => {
+        "g.id, g.client_id, g.user_id, g.scope, g.audience, g.auth_time, g.generation, g.expires_at, g.idle_expires_at, \
+         g.session_id, g.dpop_jkt, g.claims"
+    };
+}
+
+pub(crate) use columns;
+
+const GRANT: &str = concat!("SELECT ", columns!(), " FROM grants g WHERE g.id = $1");
 
 const REVOKE: &str = "UPDATE grants SET revoked_at = $3, revoked_reason = $4, revoked_by = $5 \
      WHERE id = $1 AND client_id = $2 AND revoked_at IS NULL";
@@ -76,12 +85,15 @@ const REVOKE: &str = "UPDATE grants SET revoked_at = $3, revoked_reason = $4, re
 const REVOKE_OF: &str = "UPDATE grants SET revoked_at = $3, revoked_reason = $4, revoked_by = $5 \
      WHERE user_id = $1 AND user_id <> '' AND (CAST($2 AS TEXT) IS NULL OR client_id = CAST($2 AS TEXT)) AND revoked_at IS NULL";
 
-const LIST: &str = "SELECT id, client_id, user_id, scope, audience, auth_time, generation, expires_at, idle_expires_at, \
-         session_id, dpop_jkt, claims, created_at, last_used_at, retries, revoked_at, revoked_reason \
-     FROM grants \
-     WHERE (CAST($1 AS TEXT) IS NULL OR user_id = CAST($1 AS TEXT)) \
-       AND (CAST($2 AS TEXT) IS NULL OR client_id = CAST($2 AS TEXT)) \
-     ORDER BY created_at DESC, id DESC LIMIT $3";
+const LIST: &str = concat!(
+    "SELECT ",
+    columns!(),
+    ", g.created_at, g.last_used_at, g.retries, g.revoked_at, g.revoked_reason \
+     FROM grants g \
+     WHERE (CAST($1 AS TEXT) IS NULL OR g.user_id = CAST($1 AS TEXT)) \
+       AND (CAST($2 AS TEXT) IS NULL OR g.client_id = CAST($2 AS TEXT)) \
+     ORDER BY g.created_at DESC, g.id DESC LIMIT $3"
+);
 
 /// One try at redeeming a code.
 #[derive(Clone, Copy)]
@@ -311,8 +323,7 @@ fn redeemed(row: &mut Row) -> Result<RedeemedRow, DriverError> {
     })
 }
 
-/// A grant from its columns: id, client_id, user_id, scope, audience, auth_time, generation, expires_at, idle_expires_at,
-/// session_id, dpop_jkt, claims.
+/// A grant from its [`columns`].
 pub(crate) fn read(row: &mut Row) -> Result<Grant, DriverError> {
     Ok(Grant {
         id: stored(GrantId::parse(&row.text()?), "grant id")?,

@@ -24,6 +24,7 @@ mod events;
 mod grants;
 mod guesses;
 mod keys;
+mod liveness;
 mod logouts;
 mod master_keys;
 mod outbox;

@@ -10,6 +10,7 @@ use safeconduct_protocol::time::Timestamp;
 
 use crate::driver::{Row, Rows, Statement, Unit};
 use crate::error::StoreError;
+use crate::outbox;
 use crate::store::Store;
 
 /// Remembers the client of the grant that an attempt made, while the session lives. One that may go on without the session
@@ -21,26 +22,37 @@ const REMEMBER: &str = "INSERT INTO session_clients (session_id, client_id, user
      ON CONFLICT (session_id, client_id) DO UPDATE SET offline = \
          CASE WHEN excluded.offline = 1 THEN 1 ELSE session_clients.offline END";
 
-// A session ends once, so that session and client are name enough. The id of a session holds no slash.
-const QUEUE: &str = "INSERT INTO outbox (id, kind, recipient, user_id, about, created_at, attempts, next_at) \
-     SELECT 'logout/' || session_id || '/' || client_id, 'logout', client_id, user_id, session_id, CAST($2 AS BIGINT), 0, CAST($2 AS BIGINT) \
-     FROM session_clients WHERE session_id = $1 \
-     ON CONFLICT (id) DO NOTHING RETURNING id, kind, recipient, user_id, about, attempts";
+/// Queues clients of sessions, as of the moment `$now`: those that `$which` selects. A session ends once, so that session and client
+/// are name enough. The id of a session holds no slash.
+macro_rules! queue {
+    ($now:literal, $which:literal) => {
+        concat!(
+            "INSERT INTO outbox (id, kind, recipient, user_id, about, created_at, attempts, next_at) \
+             SELECT 'logout/' || session_id || '/' || client_id, 'logout', client_id, user_id, session_id, ",
+            "CAST(", $now, " AS BIGINT), 0, CAST(", $now, " AS BIGINT) FROM session_clients WHERE ",
+            $which,
+            " ON CONFLICT (id) DO NOTHING"
+        )
+    };
+}
+
+const QUEUE: &str = concat!(
+    queue!("$2", "session_id = $1"),
+    " RETURNING ",
+    outbox::columns!()
+);
 
 const FORGET: &str = "DELETE FROM session_clients WHERE session_id = $1";
 
-const QUEUE_OF_USER: &str = "INSERT INTO outbox (id, kind, recipient, user_id, about, created_at, attempts, next_at) \
-     SELECT 'logout/' || session_id || '/' || client_id, 'logout', client_id, user_id, session_id, CAST($2 AS BIGINT), 0, CAST($2 AS BIGINT) \
-     FROM session_clients WHERE session_id IN (SELECT id FROM sessions WHERE user_id = $1) \
-     ON CONFLICT (id) DO NOTHING";
+const QUEUE_OF_USER: &str = queue!(
+    "$2",
+    "session_id IN (SELECT id FROM sessions WHERE user_id = $1)"
+);
 
 const FORGET_OF_USER: &str =
     "DELETE FROM session_clients WHERE session_id IN (SELECT id FROM sessions WHERE user_id = $1)";
 
-const QUEUE_ALL: &str = "INSERT INTO outbox (id, kind, recipient, user_id, about, created_at, attempts, next_at) \
-     SELECT 'logout/' || session_id || '/' || client_id, 'logout', client_id, user_id, session_id, CAST($1 AS BIGINT), 0, CAST($1 AS BIGINT) \
-     FROM session_clients WHERE 1 = 1 \
-     ON CONFLICT (id) DO NOTHING";
+const QUEUE_ALL: &str = queue!("$1", "1 = 1");
 
 const FORGET_ALL: &str = "DELETE FROM session_clients";
 
@@ -51,10 +63,7 @@ const LAPSED: &str = "SELECT MAX(ends_at) FROM \
 
 /// No browser or operator ended these sessions: a client that may go on without one is not told. The others have lost their grants,
 /// and are.
-const QUEUE_LAPSED: &str = "INSERT INTO outbox (id, kind, recipient, user_id, about, created_at, attempts, next_at) \
-     SELECT 'logout/' || session_id || '/' || client_id, 'logout', client_id, user_id, session_id, CAST($2 AS BIGINT), 0, CAST($2 AS BIGINT) \
-     FROM session_clients WHERE ends_at <= $1 AND offline = 0 \
-     ON CONFLICT (id) DO NOTHING";
+const QUEUE_LAPSED: &str = queue!("$2", "ends_at <= $1 AND offline = 0");
 
 const FORGET_LAPSED: &str = "DELETE FROM session_clients WHERE ends_at <= $1";
 

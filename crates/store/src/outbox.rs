@@ -29,8 +29,20 @@ const RECIPIENTS: &str = "SELECT recipient FROM ( \
      FROM known WHERE recipient IS NOT NULL) AS waiting \
      WHERE due <= $2 ORDER BY due, recipient";
 
-const DUE: &str = "SELECT id, kind, recipient, user_id, about, attempts FROM outbox \
-     WHERE kind = $1 AND recipient = $2 AND next_at <= $3 ORDER BY next_at, id LIMIT $4";
+/// What [`read`] takes of a row.
+macro_rules! columns {
+    () => {
+        "id, kind, recipient, user_id, about, attempts"
+    };
+}
+
+pub(crate) use columns;
+
+const DUE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM outbox WHERE kind = $1 AND recipient = $2 AND next_at <= $3 ORDER BY next_at, id LIMIT $4"
+);
 
 const CLAIM: &str = "UPDATE outbox SET attempts = attempts + 1, next_at = $3 \
      WHERE id = $1 AND attempts = $2 AND next_at <= $4";
@@ -41,8 +53,11 @@ const DELIVERED: &str = "DELETE FROM outbox WHERE id = $1";
 
 const GIVE_UP: &str = "DELETE FROM outbox WHERE id = $1 AND attempts = $2";
 
-const TOO_OLD: &str = "SELECT id, kind, recipient, user_id, about, attempts FROM outbox \
-     WHERE created_at <= $1 ORDER BY created_at LIMIT $2";
+const TOO_OLD: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM outbox WHERE created_at <= $1 ORDER BY created_at LIMIT $2"
+);
 
 const BACKLOG: &str = "SELECT kind, COUNT(*), MIN(created_at) FROM outbox GROUP BY kind";
 
@@ -276,7 +291,7 @@ impl Store {
     }
 }
 
-/// A message from its columns: id, kind, recipient, user_id, about, attempts.
+/// A message from its [`columns`].
 pub(crate) fn read(row: &mut Row) -> Result<OutboxRow, DriverError> {
     let id = row.text()?;
     let kind = stored(OutboxKind::parse(&row.text()?), "kind of message")?;

@@ -1,6 +1,5 @@
 //! Rotation of refresh tokens (RFC 9700 §4.14.2): one conditional UPDATE makes the decision that `Rotation::decide` describes.
 
-use safeconduct_protocol::grant::Grant;
 use safeconduct_protocol::refresh_token::{
     RefreshDecision, RefreshState, RefreshToken, Retried, Rotation, SHARED_REPORTED,
 };
@@ -10,14 +9,15 @@ use safeconduct_protocol::time::Timestamp;
 use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
 use crate::error::{RedeemError, StoreError};
 use crate::events::{record_revocation, record_shared};
-use crate::grants;
+use crate::liveness::stands;
 use crate::single_use::{replayed, uses};
 use crate::store::Store;
 
 /// Rotates ($4 is current), gives the successor again ($5 is current, and not for too long), or revokes: for a reuse, or because so
 /// many generations in a row, $10, were given again. A grant that is dead, was idle too long or never had this generation is left
 /// alone and no row returns.
-const ROTATE: &str = "UPDATE grants SET \
+const ROTATE: &str = concat!(
+    "UPDATE grants SET \
          revoked_at = CASE WHEN generation = $4 OR (generation = $5 AND rotated_at >= $9 AND \
                  CASE retried_generation WHEN $5 THEN retried_in_a_row WHEN $4 THEN retried_in_a_row + 1 ELSE 1 END < $10) \
              THEN revoked_at ELSE $6 END, \
@@ -42,40 +42,30 @@ const ROTATE: &str = "UPDATE grants SET \
          rotated_by = CASE WHEN generation = $4 THEN $7 ELSE rotated_by END, \
          generation = CASE WHEN generation = $4 THEN $5 ELSE generation END \
      WHERE id = $1 AND client_id = $2 AND era = $3 AND revoked_at IS NULL \
-       AND generation >= $4 AND (generation > $5 OR idle_expires_at > $6) \
-       AND EXISTS (SELECT 1 FROM parties p WHERE p.era = grants.era \
-           AND p.user_id = grants.user_id AND p.client_id = grants.client_id AND p.user_epoch = grants.user_epoch \
-           AND p.client_epoch = grants.client_epoch AND p.consent_epoch = grants.consent_epoch) \
-       AND (offline = 1 OR EXISTS (SELECT 1 FROM sessions s \
-           WHERE s.id = grants.session_id AND s.user_id = grants.user_id AND s.absolute_expires_at > $6)) \
-     RETURNING id, client_id, user_id, scope, audience, auth_time, generation, expires_at, idle_expires_at, \
-         session_id, dpop_jkt, claims, revoked_reason, rotated_by, retried_by, retried_in_a_row";
+       AND generation >= $4 AND (generation > $5 OR idle_expires_at > $6) AND ",
+    stands!("grants", "$6"),
+    " RETURNING revoked_reason, rotated_by, retried_by, retried_in_a_row"
+);
 
-/// The grant as it is, and whether it lives.
-const STATE: &str = "SELECT g.id, g.client_id, g.user_id, g.scope, g.audience, g.auth_time, g.generation, g.expires_at, \
-         g.idle_expires_at, g.session_id, g.dpop_jkt, g.claims, g.rotated_at, g.rotated_by, g.retried_generation, \
-         g.retried_in_a_row, \
-         CASE WHEN g.revoked_at IS NULL AND g.era = $3 \
-             AND EXISTS (SELECT 1 FROM parties p WHERE p.era = g.era \
-                 AND p.user_id = g.user_id AND p.client_id = g.client_id AND p.user_epoch = g.user_epoch \
-                 AND p.client_epoch = g.client_epoch AND p.consent_epoch = g.consent_epoch) \
-             AND (g.offline = 1 OR EXISTS (SELECT 1 FROM sessions s \
-                 WHERE s.id = g.session_id AND s.user_id = g.user_id AND s.absolute_expires_at > $4)) \
-         THEN 1 ELSE 0 END \
-     FROM grants g WHERE g.id = $1 AND g.client_id = $2";
+/// How far the grant's refresh tokens have come, and whether it lives.
+const STATE: &str = concat!(
+    "SELECT g.generation, g.rotated_at, g.idle_expires_at, g.rotated_by, g.retried_generation, g.retried_in_a_row, \
+         CASE WHEN g.revoked_at IS NULL AND g.era = $3 AND ",
+    stands!("g", "$4"),
+    " THEN 1 ELSE 0 END FROM grants g WHERE g.id = $1 AND g.client_id = $2"
+);
 
 /// What the database says about a grant without changing it.
 struct Looked {
-    grant: Grant,
     state: RefreshState,
     rotated_by: Option<String>,
 }
 
 impl Store {
     /// Uses a refresh token: rotates it, gives its successor again after a lost answer, or ends its grant because an old one
-    /// came back or two holders seem to be in step. The grant comes with `Rotate`, `Retry` and `RetryReported`; its generation is the successor's, and for a retry nothing else
-    /// has moved. `attempt` is a new random name for this try. `idle_seconds` is how long the successor may lie unused.
-    /// What the request uses up, `ids`, is used up in the same unit.
+    /// came back or two holders seem to be in step. For a retry nothing has moved but its count. `attempt` is a new random name for
+    /// this try. `idle_seconds` is how long the successor may lie unused. What the request uses up, `ids`, is used up in the same
+    /// unit.
     ///
     /// # Errors
     /// [`RedeemError::Replayed`], and nothing was changed; [`StoreError::Unavailable`] also where an unconfirmed commit turned out not to
@@ -92,7 +82,7 @@ impl Store {
         ids: &[UsedId],
         idle_seconds: i64,
         now: Timestamp,
-    ) -> Result<(RefreshDecision, Option<Grant>), RedeemError> {
+    ) -> Result<RefreshDecision, RedeemError> {
         let rotate = rotate(token, rotation, attempt, now.plus(idle_seconds));
         let unit = Unit::new(uses(ids, now)).and([
             rotate,
@@ -103,7 +93,7 @@ impl Store {
             Ok(UnitOutcome::Unmet { statement }) => Err(replayed(ids, statement)),
             Ok(UnitOutcome::Done(mut rows)) => match rows.swap_remove(ids.len()).into_first() {
                 Some(mut row) => Ok(rotated(&mut row, attempt)?),
-                None => Ok((self.explain(token, rotation).await?, None)),
+                None => Ok(self.explain(token, rotation).await?),
             },
             Err(DriverError::Unknown(reason)) => Ok(self
                 .settle_rotation(token, rotation, attempt, reason)
@@ -142,15 +132,16 @@ impl Store {
         rotation: &Rotation,
         attempt: &str,
         reason: String,
-    ) -> Result<(RefreshDecision, Option<Grant>), StoreError> {
+    ) -> Result<RefreshDecision, StoreError> {
         let looked = match self.look_at_grant(token, rotation).await {
             Ok(looked) => looked.filter(|looked| {
                 looked.state.alive && looked.rotated_by.as_deref() == Some(attempt)
             }),
             Err(_) => return Err(StoreError::CommitUnknown(reason)),
         };
-        let looked = looked.ok_or(StoreError::Unavailable(reason))?;
-        Ok((RefreshDecision::Rotate, Some(looked.grant)))
+        looked
+            .map(|_| RefreshDecision::Rotate)
+            .ok_or(StoreError::Unavailable(reason))
     }
 
     async fn look_at_grant(
@@ -195,41 +186,35 @@ fn rotate(
 }
 
 /// Reads the row that the UPDATE returned.
-fn rotated(row: &mut Row, attempt: &str) -> Result<(RefreshDecision, Option<Grant>), DriverError> {
-    let grant = grants::read(row)?;
+fn rotated(row: &mut Row, attempt: &str) -> Result<RefreshDecision, DriverError> {
     let revoked = row.optional_text()?;
     let rotated = row.optional_text()?.as_deref() == Some(attempt);
     let counted = row.optional_text()?.as_deref() == Some(attempt);
     let in_a_row = row.integer()?;
     Ok(match revoked.as_deref() {
-        Some("refresh-token-shared") => (RefreshDecision::Shared, None),
-        Some(_) => (RefreshDecision::Reuse, None),
-        None if rotated => (RefreshDecision::Rotate, Some(grant)),
-        None if counted && in_a_row == SHARED_REPORTED => {
-            (RefreshDecision::RetryReported, Some(grant))
-        }
-        None => (RefreshDecision::Retry, Some(grant)),
+        Some("refresh-token-shared") => RefreshDecision::Shared,
+        Some(_) => RefreshDecision::Reuse,
+        None if rotated => RefreshDecision::Rotate,
+        None if counted && in_a_row == SHARED_REPORTED => RefreshDecision::RetryReported,
+        None => RefreshDecision::Retry,
     })
 }
 
 fn look(row: &mut Row) -> Result<Looked, DriverError> {
-    let grant = grants::read(row)?;
-    let rotated_at = row.time()?;
+    let (generation, rotated_at, idle_expires_at) = (row.integer()?, row.time()?, row.time()?);
     let rotated_by = row.optional_text()?;
     let retried = Retried {
         last: row.optional_integer()?,
         in_a_row: row.integer()?,
     };
-    let state = RefreshState {
-        generation: grant.generation,
-        rotated_at,
-        idle_expires_at: grant.idle_expires_at,
-        alive: row.truth()?,
-        retried,
-    };
     Ok(Looked {
-        grant,
-        state,
+        state: RefreshState {
+            generation,
+            rotated_at,
+            idle_expires_at,
+            alive: row.truth()?,
+            retried,
+        },
         rotated_by,
     })
 }

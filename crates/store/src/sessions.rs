@@ -17,22 +17,21 @@ use crate::store::{Store, session_id, user_id};
 
 const START: &str = "INSERT INTO sessions \
      (id, hash, user_id, user_epoch, auth_time, started_at, last_seen_at, idle_expires_at, absolute_expires_at) \
-     SELECT $1, $2, u.id, u.epoch, $5, $6, $6, $7, $8 FROM users u \
-     WHERE u.id = $3 AND u.epoch = $4 AND u.locked_at IS NULL AND u.deleted_at IS NULL";
+     SELECT $1, $2, u.id, u.epoch, $5, $6, $6, $7, $8 FROM live_users u \
+     WHERE u.id = $3 AND u.epoch = $4";
 
 const RENEW: &str = "UPDATE sessions SET hash = $3, auth_time = $4, last_seen_at = $7, \
          idle_expires_at = CASE WHEN absolute_expires_at < $5 THEN absolute_expires_at ELSE $5 END, user_epoch = $6 \
-     WHERE id = $1 AND hash = $2 AND absolute_expires_at > $7 AND EXISTS (SELECT 1 FROM users u \
-         WHERE u.id = sessions.user_id AND u.epoch = $6 AND u.locked_at IS NULL AND u.deleted_at IS NULL)";
+     WHERE id = $1 AND hash = $2 AND absolute_expires_at > $7 AND EXISTS \
+         (SELECT 1 FROM live_users u WHERE u.id = sessions.user_id AND u.epoch = $6)";
 
 const OF_COOKIE: &str = "SELECT s.id, s.user_id, u.username, s.auth_time, \
          u.epoch, COALESCE(c.epoch, 0), COALESCE(k.epoch, 0), k.scopes, \
          s.last_seen_at, s.idle_expires_at, s.absolute_expires_at \
-     FROM sessions s JOIN users u ON u.id = s.user_id \
+     FROM sessions s JOIN live_users u ON u.id = s.user_id AND u.epoch = s.user_epoch \
      LEFT JOIN clients c ON c.id = $2 \
      LEFT JOIN consents k ON k.user_id = s.user_id AND k.client_id = $2 \
-     WHERE s.hash = $1 AND s.absolute_expires_at > $3 \
-       AND u.epoch = s.user_epoch AND u.locked_at IS NULL AND u.deleted_at IS NULL";
+     WHERE s.hash = $1 AND s.absolute_expires_at > $3";
 
 const TOUCH: &str = "UPDATE sessions SET last_seen_at = $3, \
          idle_expires_at = CASE WHEN absolute_expires_at < $2 THEN absolute_expires_at ELSE $2 END \
@@ -45,7 +44,7 @@ const END_OF_USER: &str = "DELETE FROM sessions WHERE user_id = $1";
 const END_ALL: &str = "DELETE FROM sessions";
 
 const LIST: &str = "SELECT s.id, s.user_id, u.username, s.started_at, s.last_seen_at, s.idle_expires_at \
-     FROM sessions s JOIN users u ON u.id = s.user_id AND u.epoch = s.user_epoch \
+     FROM sessions s JOIN live_users u ON u.id = s.user_id AND u.epoch = s.user_epoch \
      WHERE s.absolute_expires_at > $2 AND (CAST($1 AS TEXT) IS NULL OR s.user_id = CAST($1 AS TEXT)) \
      ORDER BY s.started_at, s.id";
 

@@ -65,15 +65,26 @@ const CREDENTIAL: &str = "SELECT u.id, u.username, u.epoch, u.locked_at, \
      (SELECT c.sealed FROM credentials c WHERE c.user_id = u.id AND c.kind = 'password' AND c.name = '') \
      FROM users u WHERE u.username_key = $1";
 
-const BY_NAME: &str = "SELECT id, username, username_key, name, epoch, locked_at, created_at, updated_at, name, claims \
-     FROM users WHERE username_key = $1";
+/// What [`read`] takes of a row.
+macro_rules! columns {
+    () => {
+        "id, username, username_key, name, epoch, locked_at, created_at, updated_at, name, claims"
+    };
+}
 
-const BY_ID: &str = "SELECT id, username, username_key, name, epoch, locked_at, created_at, updated_at, name, claims \
-     FROM users WHERE id = $1 AND deleted_at IS NULL";
+const BY_NAME: &str = concat!("SELECT ", columns!(), " FROM users WHERE username_key = $1");
 
-const LIST: &str = "SELECT id, username, username_key, name, epoch, locked_at, created_at, updated_at, name, claims \
-     FROM users \
-     WHERE username_key > $1 ORDER BY username_key LIMIT $2";
+const BY_ID: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM users WHERE id = $1 AND deleted_at IS NULL"
+);
+
+const LIST: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM users WHERE username_key > $1 ORDER BY username_key LIMIT $2"
+);
 
 /// A user about to be added.
 #[derive(Clone)]

@@ -160,7 +160,7 @@ async fn redeem_and_rotate(store: &Store, user: &UserId) {
         .rotate_refresh_token(&token, &rotation, &new_id(), &[], 1_000, NOW)
         .await
         .unwrap();
-    assert_eq!(rotated.0, RefreshDecision::Rotate);
+    assert_eq!(rotated, RefreshDecision::Rotate);
     say(&format!("rotated {}", code.id));
 }
 

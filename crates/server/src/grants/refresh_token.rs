@@ -35,7 +35,7 @@ pub(crate) async fn refresh(
 
     let tokens = mint::tokens_of_grant(exchange, client.client(), &grant, scope, None).await?;
 
-    let (decision, _) = store
+    let decision = store
         .rotate_refresh_token(
             &token,
             &rotation,

@@ -88,7 +88,7 @@ async fn what_was_handed_out_before_is_good_and_what_was_used_is_used(
         Ok(Redemption::Won)
     );
     let grant = world.store.grant(code.id).await.unwrap().unwrap();
-    assert_eq!(world.rotate(&grant, 0).await.0, RefreshDecision::Rotate);
+    assert_eq!(world.rotate(&grant, 0).await, RefreshDecision::Rotate);
     let now = world.now();
     let revoking = world
         .store
@@ -114,8 +114,8 @@ async fn what_was_handed_out_before_is_good_and_what_was_used_is_used(
         "the browser is still signed in"
     );
     assert!(world.is_active(grant.id).await && !world.is_good(grant.id, "stolen").await);
-    assert_eq!(world.rotate(&grant, 0).await.0, RefreshDecision::Retry);
-    assert_eq!(world.rotate(&grant, 1).await.0, RefreshDecision::Rotate);
+    assert_eq!(world.rotate(&grant, 0).await, RefreshDecision::Retry);
+    assert_eq!(world.rotate(&grant, 1).await, RefreshDecision::Rotate);
     let replay = Err(RedeemError::Replayed(SingleUse::DpopProof));
     assert_eq!(world.try_to_redeem(&waiting, &proof).await, replay);
     assert_eq!(world.redeem(&waiting).await, Redemption::Won);

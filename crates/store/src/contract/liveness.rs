@@ -120,19 +120,19 @@ async fn a_grant_is_dead_in_every_use_after(
 ) {
     let world = World::on(database).await;
     let grant = world.granted(ONLINE).await;
-    assert_eq!(world.rotate(&grant, 0).await.0, RefreshDecision::Rotate);
-    assert_eq!(world.rotate(&grant, 0).await.0, RefreshDecision::Retry);
+    assert_eq!(world.rotate(&grant, 0).await, RefreshDecision::Rotate);
+    assert_eq!(world.rotate(&grant, 0).await, RefreshDecision::Retry);
     assert!(world.is_active(grant.id).await);
     blow.strike(&world, Some(grant.id)).await;
     assert!(!world.is_active(grant.id).await);
     assert_eq!(
         world.rotate(&grant, 0).await,
-        (RefreshDecision::Dead, None),
+        RefreshDecision::Dead,
         "a retry"
     );
     assert_eq!(
         world.rotate(&grant, 1).await,
-        (RefreshDecision::Dead, None),
+        RefreshDecision::Dead,
         "a rotation"
     );
 }
@@ -172,7 +172,7 @@ async fn another_user_or_client_is_not_touched_by_a_blow(database: Kind) {
         .await
         .unwrap();
     assert!(world.is_active(grant.id).await);
-    assert_eq!(world.rotate(&grant, 0).await.0, RefreshDecision::Rotate);
+    assert_eq!(world.rotate(&grant, 0).await, RefreshDecision::Rotate);
 }
 
 #[apply(databases)]
@@ -190,7 +190,7 @@ async fn a_revoked_access_token_is_dead_alone(database: Kind) {
     }
     assert!(!world.is_good(grant.id, "stolen").await);
     assert!(world.is_good(grant.id, "another").await);
-    assert_eq!(world.rotate(&grant, 0).await.0, RefreshDecision::Rotate);
+    assert_eq!(world.rotate(&grant, 0).await, RefreshDecision::Rotate);
 }
 
 #[apply(databases)]
@@ -241,18 +241,18 @@ async fn an_online_grant_outlives_the_idling_of_its_session_and_ends_with_it(dat
     assert_eq!(sweep(world.now()).await, 0);
     assert_eq!(world.redeem(&early).await, Redemption::Won);
     assert!(world.is_active(grant.id).await);
-    assert_eq!(world.rotate(&grant, 0).await.0, RefreshDecision::Rotate);
+    assert_eq!(world.rotate(&grant, 0).await, RefreshDecision::Rotate);
     let left = world.store.session_at(world.hash, world.now()).await;
     let idle = left.unwrap().unwrap().idle_expires_at;
     assert_eq!(idle, world.now(), "a refresh moves nothing of the session");
 
     world.advance(3_999);
     assert!(world.is_active(grant.id).await);
-    assert_eq!(world.rotate(&grant, 1).await.0, RefreshDecision::Rotate);
+    assert_eq!(world.rotate(&grant, 1).await, RefreshDecision::Rotate);
     world.advance(1);
     assert!(!world.is_active(grant.id).await);
-    assert_eq!(world.rotate(&grant, 1).await.0, RefreshDecision::Dead);
-    assert_eq!(world.rotate(&grant, 2).await.0, RefreshDecision::Dead);
+    assert_eq!(world.rotate(&grant, 1).await, RefreshDecision::Dead);
+    assert_eq!(world.rotate(&grant, 2).await, RefreshDecision::Dead);
     assert_eq!(world.redeem(&late).await, Redemption::Ended);
     assert_eq!(sweep(world.now()).await, 1);
 }

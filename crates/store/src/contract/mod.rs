@@ -214,7 +214,7 @@ impl World {
     }
 
     /// Uses the refresh token of this generation.
-    async fn rotate(&self, grant: &Grant, generation: i64) -> (RefreshDecision, Option<Grant>) {
+    async fn rotate(&self, grant: &Grant, generation: i64) -> RefreshDecision {
         self.try_to_rotate(grant, generation, &[]).await.unwrap()
     }
 
@@ -223,12 +223,17 @@ impl World {
         grant: &Grant,
         generation: i64,
         used_ids: &[UsedId],
-    ) -> Result<(RefreshDecision, Option<Grant>), RedeemError> {
+    ) -> Result<RefreshDecision, RedeemError> {
         let rotation = self.rotation(generation, Some(60));
         let token = self.token(grant, generation);
         self.store
             .rotate_refresh_token(&token, &rotation, &new_id(), used_ids, IDLE, self.now())
             .await
+    }
+
+    /// The grant as its row has it.
+    async fn kept(&self, grant: &Grant) -> Grant {
+        self.store.grant(grant.id).await.unwrap().unwrap()
     }
 
     /// Whether a token of the grant is good. Introspection and UserInfo never disagree about that.
