@@ -81,7 +81,7 @@ mod tests {
         }
     }
 
-    /// Attacks: J01.
+    /// Attacks: J01, I13.
     #[rstest]
     fn nothing_else_is_an_algorithm(
         #[values(

@@ -83,7 +83,7 @@ fn what_makes_sense_is_accepted(#[case] client: Client) {
     assert_eq!(registered(&client), Ok(client));
 }
 
-/// Attacks: R16, I13.
+/// Attacks: R16.
 #[rstest]
 #[case::no_name(Client { name: String::new(), ..confidential() }, "client_name")]
 #[case::a_name_too_long(Client { name: "x".repeat(101), ..confidential() }, "client_name")]
