@@ -39,7 +39,8 @@ pub struct Registration {
     /// The scopes it may ask for.
     #[serde(alias = "scope", deserialize_with = "scope_names")]
     pub scopes: Vec<String>,
-    /// How it proves who it is. Without it: `private_key_jwt` with keys, `client_secret_basic` with a secret, else `none`.
+    /// How it proves who it is. Without it: `private_key_jwt` with keys, `client_secret_basic` with a secret (`client create` makes one),
+    /// else `none`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_endpoint_auth_method: Option<AuthenticationMethod>,
     /// Its public keys, for `private_key_jwt`: `jwks.keys = [{ kty = "EC", … }]`.

@@ -720,6 +720,44 @@ fn a_client_changes_in_what_is_named_and_in_nothing_else() {
 }
 
 #[test]
+fn a_client_whose_scope_is_gone_may_change_in_everything_else() {
+    let directory = on_this_machine();
+    let redirect_uri = "--redirect-uri=https://web.example/cb";
+    directory.json(&[
+        "client",
+        "create",
+        "web",
+        redirect_uri,
+        "--scope=notes.read",
+    ]);
+    directory.write("safeconduct.toml", "issuer = \"http://localhost:8420\"\n");
+    let refused = directory.prints(&[
+        "client",
+        "create",
+        "app",
+        redirect_uri,
+        "--scope=notes.read",
+    ]);
+    assert!(refused.contains("unknown scope `notes.read`"), "{refused}");
+    assert_eq!(
+        directory.json(&["client", "edit", "web", "--name=Web"])["client_name"],
+        "Web"
+    );
+
+    let weaker = directory.prints(&["client", "edit", "web", "--without-pkce"]);
+    let warning = "err: warning: the client `web` may go without PKCE\nerr:     an injected code";
+    assert!(
+        weaker.starts_with("exit 0") && weaker.contains(warning),
+        "{weaker}"
+    );
+    let shown = directory.json(&["client", "edit", "web", "--without-pkce=false"]);
+    assert_eq!(
+        (&shown["require_pkce"], &shown["scopes"]),
+        (&json!(true), &json!(["notes.read"]))
+    );
+}
+
+#[test]
 fn a_client_that_begins_to_need_a_secret_is_told_how_to_get_one() {
     let directory = on_this_machine();
     let create = [

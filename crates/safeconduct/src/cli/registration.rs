@@ -13,73 +13,75 @@ use super::failure::Failure;
 use super::prompt::read_file;
 use crate::config::{self, Key, Kind, Shape, one_line};
 
-/// Each member with its flag and what stands behind it; the rest is in [`MEMBERS`].
-const FLAGS: [(&str, &str, &str, &str); 19] = [
-    (SIGN_IN, "name", "client_name", "NAME"),
-    (SIGN_IN, "redirect-uri", "redirect_uris", "URI"),
-    (SIGN_IN, "scope", "scopes", "NAME"),
-    (SIGN_IN, "grant-type", "grant_types", "TYPE"),
-    (SIGN_IN, "consent", "consent", "WHEN"),
-    (SIGN_IN, "response-mode", "response_modes", "MODE"),
+/// Each member with what stands behind its flag, below a heading of `--help`; the rest is in [`MEMBERS`].
+const HEADINGS: [(&str, &[(&str, &str)]); 4] = [
     (
-        PROOF,
-        "token-endpoint-auth-method",
-        "token_endpoint_auth_method",
-        "METHOD",
-    ),
-    (PROOF, JWKS_FILE, "jwks", "FILE"),
-    (
-        PROOF,
-        "assertion-audience",
-        "assertion_audience",
-        "AUDIENCE",
-    ),
-    (PROOF, WITHOUT_PKCE, "require_pkce", "BOOL"),
-    (
-        PROOF,
-        "require-pushed-authorization-requests",
-        "require_pushed_authorization_requests",
-        "BOOL",
+        "What it may ask for",
+        &[
+            ("client_name", "NAME"),
+            ("redirect_uris", "URI"),
+            ("scopes", "NAME"),
+            ("grant_types", "TYPE"),
+            ("consent", "WHEN"),
+            ("response_modes", "MODE"),
+        ],
     ),
     (
-        PROOF,
-        "dpop-bound-access-tokens",
-        "dpop_bound_access_tokens",
-        "BOOL",
-    ),
-    (TOKENS, "access-token-format", "access_token_format", "FORM"),
-    (TOKENS, "refresh-shared", "refresh_shared", "WHAT"),
-    (
-        OPENID,
-        "id-token-signed-response-alg",
-        "id_token_signed_response_alg",
-        "ALGORITHM",
-    ),
-    (OPENID, "subject-type", "subject_type", "TYPE"),
-    (OPENID, "sector-identifier", "sector_identifier", "HOST"),
-    (
-        OPENID,
-        "post-logout-redirect-uri",
-        "post_logout_redirect_uris",
-        "URI",
+        "How it proves itself",
+        &[
+            ("token_endpoint_auth_method", "METHOD"),
+            ("jwks", "FILE"),
+            ("assertion_audience", "AUDIENCE"),
+            ("require_pkce", "BOOL"),
+            ("require_pushed_authorization_requests", "BOOL"),
+            ("dpop_bound_access_tokens", "BOOL"),
+        ],
     ),
     (
-        OPENID,
-        "backchannel-logout-uri",
-        "backchannel_logout_uri",
-        "URI",
+        "Tokens",
+        &[("access_token_format", "FORM"), ("refresh_shared", "WHAT")],
+    ),
+    (
+        "OpenID Connect",
+        &[
+            ("id_token_signed_response_alg", "ALGORITHM"),
+            ("subject_type", "TYPE"),
+            ("sector_identifier", "HOST"),
+            ("post_logout_redirect_uris", "URI"),
+            ("backchannel_logout_uri", "URI"),
+        ],
     ),
 ];
 
-const SIGN_IN: &str = "What it may ask for";
-const PROOF: &str = "How it proves itself";
-const TOKENS: &str = "Tokens";
-const OPENID: &str = "OpenID Connect";
+/// Every member with its heading and what stands behind its flag.
+fn members() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    HEADINGS.into_iter().flat_map(|(heading, members)| {
+        let members = members.iter();
+        members.map(move |(member, value)| (heading, *member, *value))
+    })
+}
+
+/// The flag of a member: in the singular where it can be repeated.
+fn flag_of(member: &str) -> String {
+    match (member, &MEMBERS[member].shape) {
+        ("client_name", _) => "name".to_owned(),
+        ("jwks", _) => JWKS_FILE.to_owned(),
+        ("require_pkce", _) => WITHOUT_PKCE.to_owned(),
+        (_, Shape::List(_)) => member.trim_end_matches('s').replace('_', "-"),
+        _ => member.replace('_', "-"),
+    }
+}
 
 /// The flag that names a file instead of a value.
 const JWKS_FILE: &str = "jwks-file";
 /// The flag that says the opposite of its member.
 const WITHOUT_PKCE: &str = "without-pkce";
+
+/// The flag of each member.
+static FLAGS: LazyLock<BTreeMap<&str, String>> = LazyLock::new(|| {
+    let members = MEMBERS.keys().map(String::as_str);
+    members.map(|member| (member, flag_of(member))).collect()
+});
 
 /// The members as the protocol has them.
 static MEMBERS: LazyLock<BTreeMap<String, Key>> = LazyLock::new(config::registration);
@@ -110,30 +112,28 @@ impl NamedMembers {
 
 impl Args for NamedMembers {
     fn augment_args(command: Command) -> Command {
-        FLAGS
-            .into_iter()
-            .fold(command, |command, (heading, flag, member, value)| {
-                let key = &MEMBERS[member];
-                let argument = Arg::new(flag)
-                    .long(flag)
-                    .value_name(value)
-                    .help(help(flag, key))
-                    .help_heading(heading);
-                command.arg(match &key.shape {
-                    Shape::Leaf(Kind::Boolean) => argument
-                        .num_args(0..=1)
-                        .require_equals(true)
-                        .default_missing_value("true")
-                        .value_parser(["true", "false"]),
+        members().fold(command, |command, (heading, member, value)| {
+            let (key, flag) = (&MEMBERS[member], FLAGS[member].as_str());
+            let argument = Arg::new(member)
+                .help(help(flag, key))
+                .long(flag)
+                .value_name(value)
+                .help_heading(heading);
+            command.arg(match &key.shape {
+                Shape::Leaf(Kind::Boolean) => argument
+                    .num_args(0..=1)
+                    .require_equals(true)
+                    .default_missing_value("true")
+                    .value_parser(["true", "false"]),
+                Shape::Leaf(Kind::Word(words)) => argument.value_parser(one_of(words)),
+                Shape::List(item) => match &**item {
                     Shape::Leaf(Kind::Word(words)) => argument.value_parser(one_of(words)),
-                    Shape::List(item) => match &**item {
-                        Shape::Leaf(Kind::Word(words)) => argument.value_parser(one_of(words)),
-                        _ => argument,
-                    }
-                    .action(ArgAction::Append),
                     _ => argument,
-                })
+                }
+                .action(ArgAction::Append),
+                _ => argument,
             })
+        })
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -149,13 +149,13 @@ impl FromArgMatches for NamedMembers {
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        for (_, flag, member, _) in FLAGS {
-            let Some(values) = matches.get_many::<String>(flag) else {
+        for (_, member, _) in members() {
+            let Some(values) = matches.get_many::<String>(member) else {
                 continue;
             };
             let values: Vec<&str> = values.map(String::as_str).collect();
             let last = values.last().copied().unwrap_or_default();
-            if flag == JWKS_FILE {
+            if member == "jwks" {
                 self.jwks_file = Some(last.into());
                 continue;
             }
@@ -164,7 +164,7 @@ impl FromArgMatches for NamedMembers {
                 Shape::List(_) if values == [""] => Value::Array(Vec::new()),
                 Shape::List(_) => values.into(),
                 Shape::Leaf(Kind::Boolean) => {
-                    Value::Bool((last == "true") != (flag == WITHOUT_PKCE))
+                    Value::Bool((last == "true") != (member == "require_pkce"))
                 }
                 _ if last.is_empty() => Value::Null,
                 _ => last.into(),
@@ -227,8 +227,8 @@ mod tests {
 
     #[test]
     fn every_member_of_a_registration_has_a_flag() {
-        let mut flags: Vec<&str> = FLAGS.iter().map(|(_, _, member, _)| *member).collect();
-        flags.sort_unstable();
-        assert_eq!(flags, MEMBERS.keys().collect::<Vec<_>>());
+        let mut members: Vec<&str> = members().map(|(_, member, _)| member).collect();
+        members.sort_unstable();
+        assert_eq!(members, MEMBERS.keys().collect::<Vec<_>>());
     }
 }
