@@ -58,7 +58,7 @@ fn every_default_of_the_reference_is_the_real_one() {
     };
     let config = check_sources(&sources).unwrap().config;
     let config = serde_json::to_value(config).unwrap();
-    let page = std::fs::read_to_string(PAGE).unwrap();
+    let page = reference();
     let mut compared = 0;
     for section in page.split("\n### `").skip(1) {
         let (path, about) = section.split_once('`').unwrap();
