@@ -15,7 +15,7 @@ use crate::config::{OPENID, PushedRequests, Settings, UserInfo};
 use crate::error::Error;
 use crate::issuer::authentication::ClientAuthentication;
 use crate::session::key_ring::{KeyRing, secret_variable};
-use crate::session::sessions::{Places, Sessions};
+use crate::session::sessions::{Sessions, Storage};
 use crate::sign_in::attempt::Attempts;
 use crate::sign_in::login_options::LoginOptions;
 use crate::store::{MemoryStore, SessionStore};
@@ -147,7 +147,7 @@ impl ClientBuilder {
 
     /// Whether to ask for userinfo at sign-in. Unless set, it is asked if the scope holds `profile`, `email`, `phone` or `address`
     /// and the issuer has the endpoint; if it then gives no answer, the person is signed in with the claims of the ID Token
-    /// alone. With `true`, nobody is signed in without that answer. About another person it is refused in any case.
+    /// alone. With `true`, no user is signed in without that answer. About another user it is refused in any case.
     ///
     /// A session keeps up to 4 KiB of userinfo beyond what the ID Token says; of more, the standard claims.
     pub fn userinfo(mut self, asked: bool) -> Self {
@@ -164,7 +164,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Whether tokens are bound to a key of their own session (DPoP, RFC 9449), so that nobody else can use them. An issuer that
+    /// Whether tokens are bound to a key of their own session (DPoP, RFC 9449), so that no one without the key can use them. An issuer that
     /// gives other tokens then is refused, and the API must ask for proofs. Sessions that began before go on as they are.
     pub fn dpop(mut self, bound: bool) -> Self {
         self.settings.dpop = bound;
@@ -250,7 +250,7 @@ impl ClientBuilder {
         let config = self.settings.check()?;
         let seal = Arc::new(keys.seal(&config.context));
         let index_context = format!("{}\n{}", config.issuer, config.client_id);
-        let places = Places {
+        let storage = Storage {
             store: self.store.unwrap_or_else(|| Arc::new(MemoryStore::new())),
             seal: seal.clone(),
             index_keys: keys.index_keys(&index_context).into(),
@@ -266,7 +266,7 @@ impl ClientBuilder {
             nonces: Nonces::default(),
             attempts: Attempts::new(seal.clone(), config.cookies, &cookie::mark(&config.context)),
             seal,
-            sessions: Sessions::new(places, config.lifetimes, clock.clone()),
+            sessions: Sessions::new(storage, config.lifetimes, clock.clone()),
             refreshes: Refreshes::new(clock.clone()),
             config,
             clock,

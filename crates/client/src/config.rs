@@ -36,7 +36,7 @@ pub enum PushedRequests {
     /// issuer requires pushing; what it refuses is refused.
     #[default]
     WhenAdvertised,
-    /// Always. Without the endpoint, or while it is out of order, nobody signs in.
+    /// Always. Without the endpoint, or while it is out of order, no user signs in.
     Always,
 }
 

@@ -58,11 +58,11 @@ pub enum ErrorKind {
     TokenRefused,
     /// The token endpoint's answer breaks RFC 6749 §5.1.
     TokenResponse,
-    /// The ID Token is missing, or is not what OpenID Connect Core §3.1.3.7 demands. Nobody was signed in with it.
+    /// The ID Token is missing, or is not what OpenID Connect Core §3.1.3.7 demands. No user was signed in with it.
     IdToken,
     /// The userinfo endpoint gave no answer about the person who signed in (OpenID Connect Core §5.3.2).
     UserInfo,
-    /// Nobody is signed in.
+    /// No user is signed in.
     SignInRequired,
     /// The session ran out, or the server ended what it rested on.
     SessionEnded,
@@ -70,7 +70,7 @@ pub enum ErrorKind {
     CrossSite,
     /// The address belongs to no sign-out of the last ten minutes.
     LogoutUnknown,
-    /// The logout token is not what OpenID Connect Back-Channel Logout §2.6 demands. Nobody was signed out.
+    /// The logout token is not what OpenID Connect Back-Channel Logout §2.6 demands. No user was signed out.
     LogoutToken,
     /// The session store could not be read or written.
     SessionStore,

@@ -144,7 +144,7 @@ impl GuardBuilder {
     }
 
     /// Lets a proof pass only with a nonce of this API's, which changes every five minutes and is good for ten: a proof made
-    /// in advance, by whoever had the key for a moment, is worth nothing (RFC 9449 §11.2). A client learns the nonce from the
+    /// in advance, by an attacker who had the key for a moment, is worth nothing (RFC 9449 §11.2). A client learns the nonce from the
     /// first refusal, which costs it one more request. Each process has nonces of its own: see [`GuardBuilder::dpop_nonce_key`].
     pub fn dpop_nonce(mut self, on: bool) -> Self {
         self.nonces = on.then(NonceKey::generate);
@@ -205,7 +205,7 @@ impl GuardBuilder {
         self.assemble(issuer, validation)
     }
 
-    /// The guard that trusts `keys` and speaks to nobody.
+    /// The guard that trusts `keys` and makes no request.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn build_with_keys(self, keys: safeconduct_protocol::jose::KeySet) -> Guard {
         let issuer = self.issuer();

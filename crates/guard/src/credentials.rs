@@ -21,7 +21,7 @@ const FORM_LIMIT: usize = 16 * 1024;
 /// How a token is presented.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Scheme {
-    /// Whoever has it may use it (RFC 6750).
+    /// Its bearer may use it (RFC 6750).
     #[default]
     Bearer,
     /// With a proof of the key that it is bound to (RFC 9449).

@@ -1,6 +1,6 @@
 //! Refusals: why a request was not let through, and the one place that turns that into an answer (RFC 6750 §3, RFC 9449 §7.1).
 //!
-//! Whoever sent the request reads a sentence from a fixed list. What was expected and what came instead goes to the log,
+//! The client reads a sentence from a fixed list. What was expected and what came instead goes to the log,
 //! and in development mode on this machine into the body too. The token itself goes nowhere.
 
 use std::fmt;
@@ -49,7 +49,7 @@ impl CorrelationId {
     }
 }
 
-/// A reason with what belongs to it, before it is addressed to anybody.
+/// A reason with what belongs to it, before it is addressed to a client.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Refusal {
     pub(crate) reason: Reason,
@@ -163,7 +163,7 @@ struct Body<'a> {
 }
 
 impl Denied {
-    /// Addresses `refusal` to whoever sent the request, counts it and writes it to the log.
+    /// Addresses `refusal` to the client, counts it and writes it to the log.
     pub(crate) fn new(
         refusal: Refusal,
         resource: Option<&Arc<Resource>>,
@@ -247,7 +247,7 @@ impl Denied {
         }
     }
 
-    /// The challenge beside the first one: whoever came with no token, or a bad bearer token, may come with a bound one.
+    /// The challenge beside the first one: a client that came with no token, or a bad bearer token, may come with a bound one.
     fn second_challenge(&self) -> Option<String> {
         let is_open = self.status() == StatusCode::UNAUTHORIZED && self.scheme() == Scheme::Bearer;
         is_open.then(|| format!("DPoP algs=\"{}\"", proof_algorithms()))

@@ -20,7 +20,7 @@ use crate::token::Token;
 impl Guard {
     /// The public route of the API's metadata (RFC 9728 §3), at [`Guard::metadata_path`]. Any website may read it.
     ///
-    /// Merge it outside [`Guard::layer`]: whoever has no token yet is to find out where to get one.
+    /// Merge it outside [`Guard::layer`]: a client that has no token yet is to find out where to get one.
     pub fn metadata_routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         let headers = [
             (CACHE_CONTROL, "public, max-age=3600"),

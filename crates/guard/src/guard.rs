@@ -195,7 +195,7 @@ impl Guard {
     /// Whether the guard could decide on a token now: for a health check. Asks the issuer if it must.
     ///
     /// # Errors
-    /// [`NotReady`], with the reason for whoever operates the API.
+    /// [`NotReady`], with the reason for the operator of the API.
     pub async fn ready(&self) -> Result<(), NotReady> {
         self.0
             .validation
@@ -279,7 +279,7 @@ impl Inner {
     }
 
     /// Whether a token that was refused for `reason` may be another guard's. One that says it is our issuer's is ours, unless it is
-    /// for another audience; of one that says nothing, nobody here knows more than that it is unknown.
+    /// for another audience; of one that says nothing, no more is known than that it is unknown.
     fn may_be_of_another(&self, token: &str, reason: Reason) -> bool {
         match unverified_issuer(token) {
             Some(issuer) if issuer == self.issuer.issuer().as_str() => {

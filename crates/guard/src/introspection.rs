@@ -2,7 +2,7 @@
 //!
 //! Remembered by the token's SHA-256, for 30 seconds at most, never past `exp`; one request for each token however many
 //! wait for it. What is remembered is bounded by the memory it takes, and freed once it is past its time. With remembering off,
-//! every use of a token asks, so that a revocation is seen at once. Whatever is not a clear answer lets nobody in.
+//! every use of a token asks, so that a revocation is seen at once. Without a clear answer no token passes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -131,7 +131,7 @@ impl Introspection {
             count("remembered");
             return remembered.answer;
         }
-        // Whoever waits here for another one's answer looks at the clock when it has come.
+        // A request that waits here for the answer of another looks at the clock when it has come.
         let entry = self.answers.entry_async(&key, |_, remembered| {
             if holds(remembered) {
                 EntryAction::Retain(remembered.answer.clone())
@@ -140,17 +140,17 @@ impl Introspection {
             }
         });
         match entry.await {
-            EntryResult::Vacant(place) | EntryResult::Replaced(place, _) => {
+            EntryResult::Vacant(entry) | EntryResult::Replaced(entry, _) => {
                 let answer = self.ask(token, audience, issuer, clock).await;
-                // The place may be gone if the cache is full: then nothing is remembered.
-                let _ = place.insert(self.remember(answer.clone(), clock.milliseconds()));
+                // The entry may be gone if the cache is full: then nothing is remembered.
+                let _ = entry.insert(self.remember(answer.clone(), clock.milliseconds()));
                 answer
             }
             EntryResult::Retained(answer) => {
                 count("remembered");
                 answer
             }
-            // Neither is asked for above: no entry is removed, and nobody waits with a time limit.
+            // Neither is asked for above: no entry is removed, and no request waits with a time limit.
             EntryResult::Removed(..) | EntryResult::Timeout => {
                 Err(Refusal::unavailable(RETRY_AFTER))
             }
@@ -262,7 +262,7 @@ impl Remembered {
     }
 }
 
-/// Accepts or refuses what the issuer said (RFC 7662 §2.2). `active` alone lets nobody in: a token for another API is
+/// Accepts or refuses what the issuer said (RFC 7662 §2.2). `active` alone lets no token pass: a token for another API is
 /// active too. At `latest` it must have begun to be valid.
 fn judge(
     response: Map<String, Value>,

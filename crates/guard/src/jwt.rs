@@ -54,7 +54,7 @@ impl Jwt<'_> {
         verify(token, &expect.leeway(self.leeway), keys, self.clock.now())
     }
 
-    /// Asks for the key that is not known; not for the token of another issuer, whoever presents it.
+    /// Asks for the key that is not known; not for the token of another issuer.
     async fn seek(&self, token: &str) -> Result<Verified, Refusal> {
         let header = unverified_header(token)?;
         if unverified_issuer(token).as_deref() != Some(self.issuer) {

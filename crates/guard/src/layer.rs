@@ -44,7 +44,7 @@ impl Guard {
     }
 
     /// Lets requests pass whose token carries each of the space-delimited `scopes`; 403 `insufficient_scope` names them.
-    /// Stands below [`Guard::layer`] or alone. A name that is no scope (RFC 6749 §3.3) lets nobody pass.
+    /// Stands below [`Guard::layer`] or alone. A name that is no scope (RFC 6749 §3.3) lets no request pass.
     pub fn require(&self, scopes: &str) -> GuardLayer {
         match Scope::parse(scopes) {
             Some(needed) => self.demanding(Demand::Token(needed)),
@@ -161,7 +161,7 @@ impl GuardLayer {
             (Demand::Token(needed), Some(token)) => token.carries(needed).map_err(refused)?,
             (Demand::Impossible, _) => return Err(refused(Reason::InsufficientScope.into())),
         }
-        // Whoever logs the request below us does not log the token.
+        // A layer that logs the request below does not log the token.
         for name in [AUTHORIZATION, credentials::DPOP] {
             if let Some(value) = request.headers.get_mut(name) {
                 value.set_sensitive(true);

@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 //!
 //! # Where things are
-//! [`Guard`] decides; [`GuardBuilder`] sets it up; [`Token`] is what a handler gets; [`Denied`] is what everybody else
-//! gets. `Guard::layer` and `Guard::require` stand before any tower service; the extractors and the metadata route need
+//! [`Guard`] decides; [`GuardBuilder`] sets it up; [`Token`] is what a handler gets; [`Denied`] is what every other
+//! client gets. `Guard::layer` and `Guard::require` stand before any tower service; the extractors and the metadata route need
 //! the feature `axum` (on by default); `Guard::for_tests` needs the feature `testing`.
 
 mod builder;

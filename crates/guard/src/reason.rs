@@ -31,7 +31,7 @@ pub enum Reason {
     WrongSignature,
     /// A required claim is missing, or a claim has the wrong type.
     MalformedClaims,
-    /// Issued by somebody else.
+    /// Not issued by the issuer that is trusted here.
     WrongIssuer,
     /// Issued for another API.
     WrongAudience,
@@ -106,7 +106,7 @@ impl Reason {
         }
     }
 
-    /// What whoever sent the request is told. Fixed, ASCII, without quotes.
+    /// What the client is told. Fixed, ASCII, without quotes.
     pub const fn description(self) -> &'static str {
         match self {
             Self::NoCredentials => "Send an access token in the Authorization header",

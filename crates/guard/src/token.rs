@@ -1,6 +1,6 @@
 //! A validated access token, as the application sees it: who, through which client, allowed what, until when.
 //!
-//! The token's text is not kept: nothing here can be presented to anybody again.
+//! The token's text is not kept: nothing here can be presented again.
 
 use std::fmt;
 use std::sync::Arc;
@@ -66,7 +66,7 @@ impl Token {
         self.claims.scope.contains(name)
     }
 
-    /// Lets nobody by whose token lacks one of the space-delimited `scopes`.
+    /// Refuses a token that lacks one of the space-delimited `scopes`.
     ///
     /// # Errors
     /// [`Denied`], which answers 403 `insufficient_scope` and names them. A name that is no scope (RFC 6749 §3.3) is
@@ -159,14 +159,14 @@ pub(crate) struct Claims {
     pub(crate) scope: Scope,
     pub(crate) expires_at: Option<Timestamp>,
     pub(crate) not_before: Option<Timestamp>,
-    /// The key that whoever presents it must prove.
+    /// The key that the client must prove.
     pub(crate) bound_to: Option<Thumbprint>,
     members: Map<String, Value>,
 }
 
 impl Claims {
     /// Reads the claims of an access token. A subject and a client are required: a token that names a client alone
-    /// is nobody's access token.
+    /// is no access token.
     pub(crate) fn read(members: Map<String, Value>) -> Result<Self, Refusal> {
         let text = |name: &'static str| match members.get(name).and_then(Value::as_str) {
             Some(text) if !text.is_empty() => Ok(text.to_owned()),
@@ -238,8 +238,8 @@ fn memory_of(value: &Value) -> usize {
         Value::String(text) => memory_of_text(text),
         // A list that was read has room for up to as many again.
         Value::Array(values) => {
-            let places = 2 * size_of_val(values.as_slice());
-            places + values.iter().map(memory_of).sum::<usize>()
+            let storage = 2 * size_of_val(values.as_slice());
+            storage + values.iter().map(memory_of).sum::<usize>()
         }
         Value::Object(members) => memory_of_members(members),
     }
@@ -263,7 +263,7 @@ fn read_scope(scope: Option<&Value>) -> Result<Scope, Refusal> {
     }
 }
 
-/// The key in `cnf`. Any other way to bind a token, alone or beside the key, is one that nobody here can check.
+/// The key in `cnf`. Any other way to bind a token, alone or beside the key, cannot be checked here.
 fn read_binding(cnf: Option<&Value>) -> Result<Option<Thumbprint>, Refusal> {
     let Some(cnf) = cnf else {
         return Ok(None);

@@ -1,6 +1,6 @@
 //! Which DPoP proofs were used: each is good once (RFC 9449 §11.1).
 //!
-//! Only a proof that passed everything else comes here, so that nobody takes room without a valid token and its key. A proof
+//! Only a proof that passed everything else comes here, so that no client takes room without a valid token and its key. A proof
 //! is kept until its age alone refuses it, also by a clock that is set back a little, in a slot of ten seconds that is dropped as a whole. The memory belongs to this
 //! process, and it is bounded: where it is full, no proof is taken until a slot is dropped.
 

@@ -24,7 +24,7 @@ const LONGEST_ANSWER: usize = 1024 * 1024;
 const DEFAULT_LIFETIME: i64 = 15 * 60;
 const SHORTEST_LIFETIME: i64 = 5 * 60;
 const LONGEST_LIFETIME: i64 = 24 * 60 * 60;
-/// The longest that an issuer may ask to be left alone, in seconds: for as long nobody can sign in, and no new key is known.
+/// The longest that an issuer may ask to be left alone, in seconds: for as long no user can sign in, and no new key is known.
 const LONGEST_RETRY_AFTER: i64 = 2 * 60;
 
 /// An answer, read to its end.
@@ -125,7 +125,7 @@ impl Http {
         self.timeout
     }
 
-    /// The pool itself, for requests to somebody else than the issuer.
+    /// The pool itself, for requests to an API.
     ///
     /// # Errors
     /// [`FetchErrorKind::NoTls`].

@@ -1,9 +1,9 @@
-//! An issuer's keys, as a snapshot that is swapped whole. A caller whose key is known waits for nobody.
+//! An issuer's keys, as a snapshot that is swapped whole. A caller whose key is known never waits.
 //!
 //! - At 80 % of its time the snapshot is renewed in the background.
 //! - A snapshot past its time is used only if the issuer was asked lately and did not answer, and for a day at most.
 //! - A key that is not known is asked for at once (OpenID Connect Core §10.1.1), for all who look for one together. Only questions that
-//!   brought no such key count against [`Pace`]; where it allows none, nobody knows whether there is the key.
+//!   brought no such key count against [`Pace`]; where it allows none, it is not known whether there is the key.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,7 +25,7 @@ const FAILED_LATELY: u64 = 5 * 60;
 /// How long a key that the issuer does not have is not asked for again, in seconds.
 const MISSING_FOR: i64 = 60;
 
-/// Who handed a token over. Each has a pace of its own: what strangers make up keeps nobody from signing in.
+/// Who handed a token over. Each has a pace of its own: what strangers make up keeps no user from signing in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GivenBy {
     /// The issuer's token endpoint.
@@ -50,7 +50,7 @@ pub struct Keys<M> {
 }
 
 struct Shared<M> {
-    /// `None`: the keys were given, and nobody is asked.
+    /// `None`: the keys were given, and no issuer is asked.
     discovery: Option<Discovery<M>>,
     clock: Clock,
     observe: fn(KeysRead),
@@ -157,7 +157,7 @@ impl<M: Metadata> Keys<M> {
     /// Afterwards [`Keys::current`] is all that can be known.
     ///
     /// # Errors
-    /// [`FetchErrorKind::TooOften`] where asking is not allowed now, so that nobody knows whether the issuer has the key; whatever
+    /// [`FetchErrorKind::TooOften`] where asking is not allowed now, so that it is not known whether the issuer has the key; whatever
     /// keeps the keys away.
     pub async fn seek(
         &self,

@@ -2,9 +2,9 @@
 //! which it is asked. What the client library and the guard share; their users never name this crate.
 //!
 //! - [`Address`]: an https URL, kept byte for byte. - [`Http`]: the one way out, bounded. - [`Discovery`]: the metadata. -
-//!   [`Keys`]: the keys, and the search for one that is not known. - [`SingleFlight`]: one task for everybody who waits for it.
+//!   [`Keys`]: the keys, and the search for one that is not known. - [`SingleFlight`]: one task for all who wait for it.
 //!
-//! What a token must say is the rules' concern (`safeconduct_protocol::jose`), and that of whoever takes it.
+//! What a token must say is the rules' concern (`safeconduct_protocol::jose`), and the caller's.
 
 mod address;
 mod discovery;

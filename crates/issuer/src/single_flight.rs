@@ -1,4 +1,4 @@
-//! Single flight: one task for everybody who waits for the same thing, and a pause after it failed.
+//! Single flight: one task for all who wait for the same thing, and a pause after it failed.
 //!
 //! The task runs by itself: a caller may go away, and what the issuer answered is still kept. Dropping the [`SingleFlight`] ends what
 //! is under way. What the task does is the caller's concern.
@@ -91,7 +91,7 @@ where
         }
     }
 
-    /// Joins the task for `key`, starting it if there is none, and waits for its end. After a failure everybody gets that failure
+    /// Joins the task for `key`, starting it if there is none, and waits for its end. After a failure all get that failure
     /// until the pause is over: no storm of retries.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ use crate::tokens::api::Api;
 /// What a nameless user is called.
 const NAMELESS: &str = "you";
 
-/// Somebody who is signed in. As a handler's argument: a page visited by nobody leads to signing in and back; anything else
+/// A user who is signed in. As a handler's argument: a page visited by no such user leads to signing in and back; anything else
 /// is answered 401.
 #[derive(Clone, Debug)]
 pub struct User(Session);

@@ -70,7 +70,7 @@ async fn only_when_meant(request: Request, next: Next) -> Response {
     refused(response)
 }
 
-/// The answer, which says what is allowed where it is 405, and is kept by nobody where it refuses.
+/// The answer, which says what is allowed where it is 405, and is not to be stored where it refuses.
 fn refused(mut response: Response) -> Response {
     if response.status().is_client_error() {
         let no_store = HeaderValue::from_static("no-store");

@@ -7,7 +7,7 @@ use safeconduct_protocol::random;
 use serde_json::json;
 
 use super::see_other;
-use super::visit::Asked;
+use super::visit::WantedAnswer;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 
@@ -24,7 +24,7 @@ impl IntoResponse for Error {
 }
 
 /// The answer to a request that failed with `error`.
-pub(crate) fn render(error: &Error, client: &Client, asked: &Asked) -> Response {
+pub(crate) fn render(error: &Error, client: &Client, asked: &WantedAnswer) -> Response {
     let kind = error.kind();
     let login = format!("{}/login", client.routes_path());
     let wants_sign_in = matches!(kind, ErrorKind::SignInRequired | ErrorKind::SessionEnded);

@@ -46,7 +46,7 @@ pub(crate) struct Visit {
 pub(crate) struct Visits(Vec<Visit>);
 
 /// How the request wants to be answered if it fails.
-pub(crate) struct Asked {
+pub(crate) struct WantedAnswer {
     /// A page rather than JSON.
     pub(crate) html: bool,
     /// A person follows a link or types an address: they may be sent elsewhere and back.
@@ -87,10 +87,10 @@ impl Visits {
         extensions.get()
     }
 
-    /// The session of the nearest client that somebody is signed in with.
+    /// The session of the nearest client that the user is signed in with.
     ///
     /// # Errors
-    /// [`ErrorKind::SessionStore`](crate::ErrorKind): a nearer client may have had one, so that nobody else is taken in its place.
+    /// [`ErrorKind::SessionStore`](crate::ErrorKind): a nearer client may have had one, so that no other user is taken for it.
     pub(crate) async fn session(&self) -> Result<Option<Session>, Error> {
         for visit in self.0.iter().rev() {
             if let Some(session) = visit.session().await? {
@@ -117,7 +117,7 @@ impl Visits {
     }
 }
 
-impl Asked {
+impl WantedAnswer {
     fn new(request: &Request) -> Self {
         let header = |name: header::HeaderName| {
             let value = request.headers().get(name);
@@ -184,7 +184,7 @@ where
 
     fn call(&mut self, mut request: Request) -> Self::Future {
         let client = self.client.clone();
-        let asked = Asked::new(&request);
+        let asked = WantedAnswer::new(&request);
         if client.returns_to_origin() && asked.is_answer {
             if let Some(status) = not_meant(&request) {
                 return Box::pin(async move { Ok(refused(status.into_response())) });

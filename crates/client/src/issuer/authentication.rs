@@ -23,7 +23,7 @@ pub enum ClientAuthentication {
     /// `client_secret_post`: the secret in the form.
     Post,
     /// `private_key_jwt`: an assertion signed with a key whose public half is registered. Its audience is the issuer, never
-    /// an endpoint that somebody's metadata names.
+    /// an endpoint that metadata names.
     PrivateKeyJwt(Box<SigningKey>),
     /// `none`: a public client; PKCE alone binds the code. The default where there is no secret.
     None,

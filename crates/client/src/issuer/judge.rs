@@ -32,7 +32,7 @@ impl Client {
 
     /// What the issuer signs this client's ID Tokens and logout tokens with: the one algorithm that the client is registered with
     /// (OpenID Connect Core §3.1.3.7 item 7), RS256 where the app names none. That is the default of a registration; an issuer
-    /// that has one algorithm, and it is another, registers nobody with RS256.
+    /// that has one algorithm, and it is another, registers no client with RS256.
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`] if the issuer announces others alone.
@@ -65,7 +65,7 @@ impl Client {
     ) -> Result<T, Error> {
         let algorithm = self.id_token_algorithm(metadata)?;
         let mut judged = judgement(&*self.keys().current().await);
-        // Nobody asks for the key of another issuer, whoever presents its token.
+        // The key of another issuer is not asked for.
         if is_unknown(&judged, token) && unverified_issuer(token).as_deref() == Some(self.issuer())
         {
             let header = unverified_header(token).ok();

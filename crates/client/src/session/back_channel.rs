@@ -51,7 +51,7 @@ impl Client {
             .one("logout_token")
             .map_err(|_| refused("the form holds two logout_tokens"))?
             .ok_or_else(|| refused("the form holds no logout_token"))?;
-        // Nobody is asked about a token that does not even say that it is the issuer's.
+        // Nothing is asked about a token that does not even say that it is the issuer's.
         if unverified_issuer(token).as_deref() != Some(self.issuer()) {
             return Err(refused("it is no token of this issuer"));
         }

@@ -12,7 +12,7 @@ use url::Url;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::session::Session;
-use crate::sign_in::id_token::HeldIdentity;
+use crate::sign_in::id_token::StoredIdentity;
 use crate::sign_in::return_to::ReturnTo;
 
 /// How long a person may take to sign out at the issuer, in seconds.
@@ -53,7 +53,7 @@ impl Session {
     /// session here is over.
     pub async fn sign_out(self, return_to: &str) -> Result<SignedOut, Error> {
         let client = self.client().clone();
-        let identity = self.held_identity().cloned();
+        let identity = self.stored_identity().cloned();
         let set_cookie = self.end().await?;
         let url = match identity {
             Some(identity) if client.config().logout_at_server => {
@@ -100,7 +100,7 @@ impl Client {
     /// The logout request (RP-Initiated Logout §2), where the issuer takes one.
     async fn end_session_url(
         &self,
-        identity: &HeldIdentity,
+        identity: &StoredIdentity,
         return_to: &str,
     ) -> Result<Option<Url>, Error> {
         let Some(mut url) = self.metadata().await?.end_session_endpoint.clone() else {

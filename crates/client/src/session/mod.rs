@@ -20,17 +20,17 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::session::record::Record;
 use crate::session::sessions::{Change, key_of};
-use crate::sign_in::id_token::HeldIdentity;
+use crate::sign_in::id_token::StoredIdentity;
 use crate::sign_in::identity::Identity;
 use crate::sign_in::signed_in::SignedIn;
 use crate::store::SessionKey;
-use crate::tokens::proof_key::HeldKey;
+use crate::tokens::proof_key::StoredKey;
 use crate::tokens::stored::Unwanted;
 
 /// The longest name a session carries, in characters.
 const LONGEST_NAME: usize = 200;
 
-/// Somebody who is signed in to this app.
+/// A user who is signed in to this app.
 ///
 /// Who the person is, the server says where the scope `openid` was asked for ([`Session::identity`]). Without it this is the
 /// app's own session and no more, and the app may put a name here that it learned from its API.
@@ -80,7 +80,7 @@ impl Client {
     /// as: other sites of the same domain may have put anything into it.
     ///
     /// # Errors
-    /// [`ErrorKind::SessionStore`]: then nobody knows whether somebody is signed in.
+    /// [`ErrorKind::SessionStore`]: then it is not known whether a user is signed in.
     pub async fn session(&self, cookie_header: impl AsRef<[u8]>) -> Result<Option<Session>, Error> {
         for cookie in self.session_cookies(cookie_header.as_ref()) {
             let Some(key) = key_of(cookie) else { continue };
@@ -164,11 +164,11 @@ impl Session {
         &self.csrf_token
     }
 
-    pub(crate) fn held_identity(&self) -> Option<&HeldIdentity> {
+    pub(crate) fn stored_identity(&self) -> Option<&StoredIdentity> {
         self.record.identity.as_ref()
     }
 
-    pub(crate) fn proof_key(&self) -> Option<&HeldKey> {
+    pub(crate) fn proof_key(&self) -> Option<&StoredKey> {
         self.record.proof_key.as_ref()
     }
 
@@ -217,7 +217,7 @@ impl Session {
     }
 
     /// Renews the tokens now, though they may be good for long: where what the person may do has just changed, say. Once for
-    /// everybody who asks at the same time; without a refresh token nothing happens.
+    /// all who ask at the same time; without a refresh token nothing happens.
     ///
     /// # Errors
     /// As [`Session::access_token`].
@@ -242,7 +242,7 @@ impl Session {
         let ended = self.client.sessions().end_if(&self.key, |_| true).await?;
         tracing::info!(session = self.record.id, "signed out");
         if let Some(token) = ended.and_then(|record| record.tokens.refresh_token) {
-            self.client.revoke_patiently(token).await;
+            self.client.revoke_and_wait(token).await;
         }
         Ok(self.client.clear_session_cookie())
     }

@@ -10,10 +10,10 @@ use safeconduct_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::sign_in::id_token::HeldIdentity;
+use crate::sign_in::id_token::StoredIdentity;
 use crate::sign_in::signed_in::SignedIn;
-use crate::tokens::proof_key::HeldKey;
-use crate::tokens::stored::HeldTokens;
+use crate::tokens::proof_key::StoredKey;
+use crate::tokens::stored::StoredTokens;
 
 /// A lease not renewed for so many seconds belongs to a process that died.
 pub(crate) const LEASE: i64 = 15;
@@ -28,13 +28,13 @@ pub(crate) struct Record {
     pub(crate) name: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) data: BTreeMap<String, Value>,
-    pub(crate) tokens: HeldTokens,
+    pub(crate) tokens: StoredTokens,
     /// Who signed in, where that was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) identity: Option<HeldIdentity>,
+    pub(crate) identity: Option<StoredIdentity>,
     /// The key the tokens are bound to, if they are (RFC 9449).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) proof_key: Option<HeldKey>,
+    pub(crate) proof_key: Option<StoredKey>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) lease: Option<Lease>,
 }
@@ -55,7 +55,7 @@ impl Record {
             seen: now,
             name: None,
             data: BTreeMap::new(),
-            tokens: HeldTokens::new(signed_in.tokens.clone()),
+            tokens: StoredTokens::new(signed_in.tokens.clone()),
             identity: signed_in.identity.clone(),
             proof_key: signed_in.proof_key.clone(),
             lease: None,

@@ -33,7 +33,7 @@ pub(crate) struct Lifetimes {
 
 /// Where sessions are kept, and under what.
 #[derive(Clone)]
-pub(crate) struct Places {
+pub(crate) struct Storage {
     pub(crate) store: Arc<dyn SessionStore>,
     pub(crate) seal: Arc<Seal>,
     /// What the store's names for persons and their sessions are made with. The first makes new ones.
@@ -53,7 +53,7 @@ pub(crate) struct Ended<'a> {
 /// The sessions of one client.
 #[derive(Clone)]
 pub(crate) struct Sessions {
-    places: Places,
+    storage: Storage,
     lifetimes: Lifetimes,
     clock: Clock,
     swept: Arc<AtomicI64>,
@@ -61,7 +61,7 @@ pub(crate) struct Sessions {
 
 /// A record as it was read.
 #[derive(Clone)]
-pub(crate) struct Held {
+pub(crate) struct Versioned {
     pub(crate) record: Record,
     version: i64,
 }
@@ -77,9 +77,9 @@ pub(crate) enum Change {
 }
 
 impl Sessions {
-    pub(crate) fn new(places: Places, lifetimes: Lifetimes, clock: Clock) -> Self {
+    pub(crate) fn new(storage: Storage, lifetimes: Lifetimes, clock: Clock) -> Self {
         Self {
-            places,
+            storage,
             lifetimes,
             clock,
             swept: Arc::default(),
@@ -93,16 +93,16 @@ impl Sessions {
         let cookie = Secret::generate();
         let record = Record::begin(signed_in, now);
         let row = self.row(SessionKey::of(cookie.expose()), &record, 1)?;
-        self.places.store.insert(row).await.map_err(failed)?;
+        self.storage.store.insert(row).await.map_err(failed)?;
         Ok((cookie, record))
     }
 
     /// The session under `key`, if it is still alive.
     ///
     /// # Errors
-    /// [`ErrorKind::SessionStore`]: then nobody knows whether there is one.
-    pub(crate) async fn find(&self, key: &SessionKey) -> Result<Option<Held>, Error> {
-        let Some(row) = self.places.store.find(key).await.map_err(failed)? else {
+    /// [`ErrorKind::SessionStore`]: then it is not known whether there is one.
+    pub(crate) async fn find(&self, key: &SessionKey) -> Result<Option<Versioned>, Error> {
+        let Some(row) = self.storage.store.find(key).await.map_err(failed)? else {
             return Ok(None);
         };
         let held = self.open(&row);
@@ -128,7 +128,7 @@ impl Sessions {
                 return Ok(Change::Unwanted(held.record));
             }
             let row = self.row(*key, &record, held.version + 1)?;
-            if self.places.store.replace(row).await.map_err(failed)? {
+            if self.storage.store.replace(row).await.map_err(failed)? {
                 return Ok(Change::Made(record));
             }
         }
@@ -149,7 +149,7 @@ impl Sessions {
                 return Ok(None);
             };
             if self
-                .places
+                .storage
                 .store
                 .remove(key, held.version)
                 .await
@@ -179,7 +179,7 @@ impl Sessions {
             subjects: names("sub", ended.sub),
         };
         self.sweep(self.clock.now()).await;
-        self.places.store.end_all(logout).await.map_err(failed)
+        self.storage.store.end_all(logout).await.map_err(failed)
     }
 
     /// Notes that the session is in use, now and then: not every request is worth a write.
@@ -218,9 +218,13 @@ impl Sessions {
         };
         let payload = serde_json::to_vec(record).map_err(|_| unsealed("not JSON"))?;
         let sealed = self
-            .places
+            .storage
             .seal
-            .seal_bytes(Kind::StoredTokens, &place(&key, version), &payload)
+            .seal_bytes(
+                Kind::StoredTokens,
+                &associated_data(&key, version),
+                &payload,
+            )
             .map_err(|error| unsealed(&error.to_string()))?;
         let identity = record.identity.as_ref();
         let sid = identity.and_then(|identity| identity.sid.as_deref());
@@ -238,22 +242,22 @@ impl Sessions {
     /// What the store may know something of the issuer's by, one name for each key.
     fn names(&self, kind: &str, text: &str) -> Vec<[u8; 32]> {
         let message = format!("{kind}\n{text}");
-        let keys = self.places.index_keys.iter();
+        let keys = self.storage.index_keys.iter();
         keys.map(|key| encoding::hmac_sha256(key, message.as_bytes()))
             .collect()
     }
 
-    /// Opens a row. One that does not open is of another key, or was tampered with: nobody's session.
-    fn open(&self, row: &SessionRow) -> Option<Held> {
-        let place = place(&row.key, row.version);
+    /// Opens a row. One that does not open is of another key, or was tampered with: no session.
+    fn open(&self, row: &SessionRow) -> Option<Versioned> {
+        let bound_to = associated_data(&row.key, row.version);
         let opened = self
-            .places
+            .storage
             .seal
-            .open_bytes(Kind::StoredTokens, &place, &row.sealed);
+            .open_bytes(Kind::StoredTokens, &bound_to, &row.sealed);
         let payload = opened
             .inspect_err(|error| tracing::warn!(%error, "a stored session does not open"))
             .ok()?;
-        Some(Held {
+        Some(Versioned {
             record: serde_json::from_slice(&payload).ok()?,
             version: row.version,
         })
@@ -265,7 +269,7 @@ impl Sessions {
             self.swept.store(last, Ordering::Relaxed);
             return;
         }
-        if let Err(error) = self.places.store.remove_expired(now).await {
+        if let Err(error) = self.storage.store.remove_expired(now).await {
             tracing::warn!(%error, "expired sessions could not be removed");
         }
     }
@@ -278,7 +282,7 @@ pub(crate) fn key_of(cookie: &str) -> Option<SessionKey> {
 }
 
 /// What a sealed record is bound to: a row that was swapped, or put back to an earlier state under a new version, does not open.
-fn place(key: &SessionKey, version: i64) -> Vec<u8> {
+fn associated_data(key: &SessionKey, version: i64) -> Vec<u8> {
     [key.as_bytes().as_slice(), &version.to_be_bytes()].concat()
 }
 

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, ErrorKind};
 use crate::session::cookie::Cookies;
 use crate::sign_in::return_to::ReturnTo;
-use crate::tokens::proof_key::HeldKey;
+use crate::tokens::proof_key::StoredKey;
 
 /// How long a person may take to sign in, in seconds.
 pub(crate) const ATTEMPT_LIFETIME: i64 = 600;
@@ -36,7 +36,7 @@ pub(crate) struct Attempt {
     /// How long before this attempt the person may have signed in at the issuer, in seconds.
     max_age: Option<i64>,
     /// The key that the tokens will be bound to.
-    pub(crate) proof_key: Option<HeldKey>,
+    pub(crate) proof_key: Option<StoredKey>,
     expires: Timestamp,
 }
 
@@ -61,7 +61,7 @@ struct Sealed<'a> {
     #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
     max_age: Option<i64>,
     #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
-    proof_key: Option<HeldKey>,
+    proof_key: Option<StoredKey>,
 }
 
 /// The attempts of one client.
@@ -115,7 +115,7 @@ impl Attempts {
         &self,
         return_to: ReturnTo,
         max_age: Option<i64>,
-        proof_key: Option<HeldKey>,
+        proof_key: Option<StoredKey>,
         now: Timestamp,
     ) -> Begun {
         let id = encoding::encode(&random::bytes::<8>());
@@ -268,7 +268,7 @@ mod tests {
     }
 
     fn begin(attempts: &Attempts, header: &str, now: Timestamp) -> (Begun, Vec<String>) {
-        let key = HeldKey::generate().unwrap();
+        let key = StoredKey::generate().unwrap();
         let begun = attempts.begin(
             ReturnTo::parse("/notes").unwrap(),
             Some(300),
@@ -375,7 +375,7 @@ mod tests {
     fn five_attempts_at_their_largest_fit_a_header() {
         let attempts = attempts();
         let longest = ReturnTo::parse(&format!("/{}", "a".repeat(511))).unwrap();
-        let key = HeldKey::generate().unwrap();
+        let key = StoredKey::generate().unwrap();
         let begun = attempts.begin(longest, Some(i64::MAX), Some(key), NOW);
         let cookies = attempts.set_cookies(&begun, b"", NOW).unwrap();
         assert!(5 * pair(&cookies[0]).len() < 7 * 1024);

@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind};
 use crate::issuer::metadata::Metadata;
 use crate::sign_in::login_options::LoginOptions;
 use crate::sign_in::return_to::ReturnTo;
-use crate::tokens::proof_key::HeldKey;
+use crate::tokens::proof_key::StoredKey;
 
 /// How a sign-in begins.
 #[derive(Clone, Debug, Default)]
@@ -60,7 +60,7 @@ pub struct Begin {
 /// An authorization request before it is put into an address or pushed.
 struct Prepared {
     parameters: Vec<(&'static str, String)>,
-    proof_key: Option<HeldKey>,
+    proof_key: Option<StoredKey>,
     set_cookies: Vec<String>,
 }
 
@@ -120,7 +120,7 @@ impl Client {
             true if !metadata.takes_es256_proofs => {
                 return Err(unusable("the issuer takes no DPoP proofs with ES256"));
             }
-            true => Some(HeldKey::generate()?),
+            true => Some(StoredKey::generate()?),
             false => None,
         };
         let wishes = options.login.over(&self.config().login);

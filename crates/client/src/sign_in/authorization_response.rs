@@ -16,7 +16,7 @@ use crate::grammar;
 use crate::issuer::metadata::Metadata;
 use crate::issuer::refused::Refused;
 use crate::sign_in::attempt::{Attempt, CodeExchange};
-use crate::sign_in::id_token::{Asked, HeldIdentity};
+use crate::sign_in::id_token::{ExpectedSignIn, StoredIdentity};
 use crate::sign_in::identity::worth_keeping;
 use crate::sign_in::signed_in::SignedIn;
 use crate::tokens::request::{Offer, TokenRequest};
@@ -54,7 +54,7 @@ impl Client {
     /// Buys tokens with a code, and judges what came with them. Tokens that cannot be taken are given back.
     async fn redeem(&self, metadata: &Metadata, exchange: CodeExchange) -> Result<SignedIn, Error> {
         if self.is_openid() {
-            // A code is not spent on an answer that nobody could judge.
+            // A code is not spent on an answer that could not be judged.
             self.id_token_algorithm(metadata)?;
             self.keys().ready().await?;
         }
@@ -99,7 +99,7 @@ impl Client {
         Ok(self.complete(exchange, tokens, identity))
     }
 
-    /// What the answer to [`Client::code_request`] comes to, for whoever sends that themselves: the ID Token is judged with
+    /// What the answer to [`Client::code_request`] comes to, for an app that sends that itself: the ID Token is judged with
     /// `keys`, the issuer's. Userinfo is not asked. Pure.
     ///
     /// # Errors
@@ -141,10 +141,10 @@ impl Client {
         attempt: &Attempt,
         tokens: &Tokens,
         keys: &KeySet,
-    ) -> Result<HeldIdentity, Refused> {
+    ) -> Result<StoredIdentity, Refused> {
         let token = tokens.id_token.as_ref();
         let token = token.ok_or(Refused::Claim("there is no id_token"))?;
-        let asked = Asked {
+        let asked = ExpectedSignIn {
             nonce: &attempt.nonce(),
             signed_in_since: attempt.signed_in_since(),
         };
@@ -156,7 +156,7 @@ impl Client {
         &self,
         exchange: CodeExchange,
         tokens: Tokens,
-        identity: Option<HeldIdentity>,
+        identity: Option<StoredIdentity>,
     ) -> SignedIn {
         SignedIn {
             tokens,
@@ -188,7 +188,7 @@ impl Client {
             .map_err(|error| error.with_cookie(&set_cookie))
     }
 
-    /// The token request that redeems a code (RFC 6749 §4.1.3), for whoever sends it themselves; [`Tokens::parse`] reads the
+    /// The token request that redeems a code (RFC 6749 §4.1.3), for an app that sends it itself; [`Tokens::parse`] reads the
     /// answer, [`Client::signed_in`] judges it. With DPoP it carries a proof; a nonce that the server then asks for is
     /// [`Client::finish`]'s to add. Pure.
     ///
@@ -219,7 +219,12 @@ impl Client {
             code_verifier: &exchange.attempt.code_verifier,
             redirect_uri: self.redirect_uri()?,
         };
-        TokenRequest::for_token(&metadata.token_endpoint, &self.asker(), &offer, self.now())
+        TokenRequest::for_token(
+            &metadata.token_endpoint,
+            &self.requester(),
+            &offer,
+            self.now(),
+        )
     }
 
     fn attempt(

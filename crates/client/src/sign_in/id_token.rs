@@ -1,4 +1,4 @@
-//! What an ID Token must say before anybody is signed in with it (OpenID Connect Core §3.1.3.7), and again when tokens are
+//! What an ID Token must say before a user is signed in with it (OpenID Connect Core §3.1.3.7), and again when tokens are
 //! refreshed (§12.2). Pure.
 //!
 //! Whose keys verify it is `issuer/judge.rs`'s concern; what an app reads from it, `identity.rs`'s.
@@ -22,7 +22,7 @@ const OLDEST: i64 = 600;
 
 /// Who is signed in, as the session keeps it. `Serialize` is for the seal alone; it has no `Debug`.
 #[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct HeldIdentity {
+pub(crate) struct StoredIdentity {
     /// Verified, and kept as it came: the claims are read from it, and it is the hint of a sign-out.
     #[serde(serialize_with = "exposed")]
     pub(crate) id_token: Secret,
@@ -49,9 +49,9 @@ pub(crate) struct IdTokenRules<'a> {
 }
 
 /// What the ID Token that ends a sign-in must answer to.
-pub(crate) struct Asked<'a> {
+pub(crate) struct ExpectedSignIn<'a> {
     pub(crate) nonce: &'a str,
-    /// Since when the person must have signed in, where `max_age` was asked. It is counted from the request: whoever takes their
+    /// Since when the person must have signed in, where `max_age` was asked. It is counted from the request: a user who takes their
     /// time over the consent page signed in no earlier for it.
     pub(crate) signed_in_since: Option<Timestamp>,
 }
@@ -61,10 +61,10 @@ impl IdTokenRules<'_> {
     pub(crate) fn at_sign_in(
         &self,
         token: &Secret,
-        asked: &Asked<'_>,
+        asked: &ExpectedSignIn<'_>,
         keys: &KeySet,
         now: Timestamp,
-    ) -> Result<HeldIdentity, Refused> {
+    ) -> Result<StoredIdentity, Refused> {
         let claims = self.verify(token, keys, now)?;
         let nonce = text(&claims, "nonce")?.ok_or(Refused::Claim("nonce is missing"))?;
         if !encoding::constant_time_eq(nonce.as_bytes(), asked.nonce.as_bytes()) {
@@ -79,7 +79,7 @@ impl IdTokenRules<'_> {
                 return Err(Refused::Claim("auth_time is longer ago than max_age"));
             }
         }
-        Ok(HeldIdentity {
+        Ok(StoredIdentity {
             id_token: token.clone(),
             sub: subject(&claims)?.to_owned(),
             sid: session(&claims)?.map(str::to_owned),
@@ -94,10 +94,10 @@ impl IdTokenRules<'_> {
     pub(crate) fn at_refresh(
         &self,
         token: &Secret,
-        before: &HeldIdentity,
+        before: &StoredIdentity,
         keys: &KeySet,
         now: Timestamp,
-    ) -> Result<HeldIdentity, Refused> {
+    ) -> Result<StoredIdentity, Refused> {
         let claims = self.verify(token, keys, now)?;
         if subject(&claims)? != before.sub {
             return Err(Refused::Claim("sub is another person"));
@@ -109,7 +109,7 @@ impl IdTokenRules<'_> {
         if text(&claims, "nonce")?.is_some_and(|nonce| nonce != before.nonce) {
             return Err(Refused::Claim("nonce is of another sign-in"));
         }
-        Ok(HeldIdentity {
+        Ok(StoredIdentity {
             id_token: token.clone(),
             sid: session(&claims)?.map(str::to_owned).or(before.sid.clone()),
             auth_time: before.auth_time.or(auth_time),
@@ -235,8 +235,8 @@ mod tests {
         KeySet::new(vec![KEY.verification_key()])
     }
 
-    fn judge(token: &Secret, max_age: Option<i64>) -> Result<HeldIdentity, Refused> {
-        let asked = Asked {
+    fn judge(token: &Secret, max_age: Option<i64>) -> Result<StoredIdentity, Refused> {
+        let asked = ExpectedSignIn {
             nonce: "n-1",
             signed_in_since: max_age.map(|seconds| NOW.plus(-seconds)),
         };
@@ -325,7 +325,7 @@ mod tests {
                 Err(Refused::Token(JoseError::Typ))
             ));
         }
-        let asked = Asked {
+        let asked = ExpectedSignIn {
             nonce: "n-1",
             signed_in_since: None,
         };

@@ -1,4 +1,4 @@
-//! Who somebody is, as the issuer said: what an app reads of an ID Token and of userinfo.
+//! Who a user is, as the issuer said: what an app reads of an ID Token and of userinfo.
 //!
 //! Whether they are to be believed was decided before, in `id_token.rs` and `user_info.rs`.
 
@@ -6,7 +6,7 @@ use safeconduct_protocol::encoding;
 use safeconduct_protocol::time::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::sign_in::id_token::HeldIdentity;
+use crate::sign_in::id_token::StoredIdentity;
 
 /// What only an ID Token says: of the token itself, and of the sign-in. Userinfo has no word in it.
 const OF_THE_TOKEN: [&str; 14] = [
@@ -62,7 +62,7 @@ pub struct Identity {
 
 impl Identity {
     /// What the session keeps, read.
-    pub(crate) fn of(held: &HeldIdentity, issuer: &str) -> Self {
+    pub(crate) fn of(held: &StoredIdentity, issuer: &str) -> Self {
         let mut claims = claims_of(held.id_token.expose());
         for (name, value) in &held.user_info {
             claims.entry(name).or_insert_with(|| value.clone());
@@ -79,7 +79,7 @@ impl Identity {
         &self.issuer
     }
 
-    /// The person's identifier at the issuer: at most 255 bytes, never given to anybody else there.
+    /// The person's identifier at the issuer: at most 255 bytes, never given to another user there.
     pub fn sub(&self) -> &str {
         &self.sub
     }
@@ -94,7 +94,7 @@ impl Identity {
         self.text("name")
     }
 
-    /// A name of the person's choice, which may be anybody's tomorrow.
+    /// A name of the person's choice, which may be another user's tomorrow.
     pub fn preferred_username(&self) -> Option<&str> {
         self.text("preferred_username")
     }
@@ -114,7 +114,7 @@ impl Identity {
         Timestamp::from_numeric_date(self.claim("auth_time")?)
     }
 
-    /// The authentication context: what kind of sign-in it was. Whoever asked for one compares it.
+    /// The authentication context: what kind of sign-in it was. An app that asked for one compares it.
     pub fn acr(&self) -> Option<&str> {
         self.text("acr")
     }
@@ -154,7 +154,7 @@ impl Identity {
     }
 }
 
-/// Names no claim but `sub`: what a person's claims are is nobody's business in a log.
+/// Names no claim but `sub`: a user's claims do not belong in a log.
 impl std::fmt::Debug for Identity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Identity")

@@ -6,7 +6,7 @@ use serde_json::Value;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Prompt {
-    /// None at all: whoever is not signed in there, or has not allowed this app, comes back with
+    /// None at all: a user who is not signed in there, or has not allowed this app, comes back with
     /// [`ErrorKind::InteractionRequired`](crate::ErrorKind).
     None,
     /// The person signs in again, though they are signed in.
@@ -23,7 +23,7 @@ pub enum Prompt {
 /// use std::time::Duration;
 /// use safeconduct_client::{BeginOptions, LoginOptions, Prompt};
 ///
-/// // Before something dear: somebody who signed in within five minutes, and this person.
+/// // Before something dear: a user who signed in within five minutes, and this one.
 /// let again = LoginOptions::new().max_age(Duration::from_secs(300)).login_hint("ada@example.com");
 /// let options = BeginOptions::new().return_to("/transfer").login(again.prompt(Prompt::Login));
 /// ```

@@ -10,7 +10,7 @@ use crate::config::PushedRequests;
 use crate::error::{Error, ErrorKind};
 use crate::grammar;
 use crate::issuer::metadata::Metadata;
-use crate::tokens::proof_key::HeldKey;
+use crate::tokens::proof_key::StoredKey;
 use crate::tokens::request::TokenRequest;
 use crate::tokens::response::Refused;
 
@@ -29,7 +29,7 @@ impl Client {
         &self,
         metadata: &Metadata,
         parameters: &[(&'static str, String)],
-        key: Option<&HeldKey>,
+        key: Option<&StoredKey>,
     ) -> Result<Option<String>, Error> {
         if !self.pushes(metadata)? {
             return Ok(None);
@@ -43,7 +43,8 @@ impl Client {
                     "the metadata names no pushed_authorization_request_endpoint",
                 )
             })?;
-        let build = || TokenRequest::for_pushing(endpoint, &self.asker(), parameters, self.now());
+        let build =
+            || TokenRequest::for_pushing(endpoint, &self.requester(), parameters, self.now());
         let pushed = self.send_proven(key, build).await.and_then(|it| read(&it));
         match pushed {
             Ok(request_uri) => Ok(Some(request_uri)),

@@ -1,8 +1,8 @@
 //! A sign-in that ended well, as a value.
 
-use crate::sign_in::id_token::HeldIdentity;
+use crate::sign_in::id_token::StoredIdentity;
 use crate::sign_in::identity::Identity;
-use crate::tokens::proof_key::HeldKey;
+use crate::tokens::proof_key::StoredKey;
 use crate::tokens::response::Tokens;
 
 /// A sign-in that ended well. [`Client::start_session`] makes a session of it.
@@ -13,8 +13,8 @@ pub struct SignedIn {
     pub return_to: String,
     /// The `Set-Cookie` value that removes the attempt.
     pub set_cookie: String,
-    pub(crate) identity: Option<HeldIdentity>,
-    pub(crate) proof_key: Option<HeldKey>,
+    pub(crate) identity: Option<StoredIdentity>,
+    pub(crate) proof_key: Option<StoredKey>,
     pub(crate) issuer: String,
 }
 

@@ -10,26 +10,30 @@ use crate::config::UserInfo;
 use crate::error::{Error, ErrorKind};
 use crate::issuer::metadata::Metadata;
 use crate::tokens::proof::wants_nonce;
-use crate::tokens::proof_key::HeldKey;
+use crate::tokens::proof_key::StoredKey;
 use crate::tokens::response::Tokens;
 
 /// The scopes whose claims userinfo tells (§5.4).
-const TELLING: [&str; 4] = ["profile", "email", "phone", "address"];
+const SCOPES_WITH_CLAIMS: [&str; 4] = ["profile", "email", "phone", "address"];
 
 impl Client {
     /// What the issuer says of the person `sub`, whose tokens these are.
     ///
     /// # Errors
-    /// [`ErrorKind::UserInfo`] if the answer is no userinfo, or is about somebody else; where it is demanded, whatever kept it
+    /// [`ErrorKind::UserInfo`] if the answer is no userinfo, or is about another user; where it is demanded, whatever kept it
     /// away too.
     pub(crate) async fn user_info(
         &self,
         metadata: &Metadata,
         tokens: &Tokens,
-        key: Option<&HeldKey>,
+        key: Option<&StoredKey>,
         sub: &str,
     ) -> Result<Map<String, Value>, Error> {
-        let promising = || TELLING.iter().any(|scope| tokens.scope.contains(scope));
+        let promising = || {
+            SCOPES_WITH_CLAIMS
+                .iter()
+                .any(|scope| tokens.scope.contains(scope))
+        };
         let asked = match self.config().user_info {
             UserInfo::Never => return Ok(Map::new()),
             UserInfo::WhereUseful if metadata.userinfo_endpoint.is_none() || !promising() => {
@@ -53,7 +57,7 @@ impl Client {
         &self,
         metadata: &Metadata,
         tokens: &Tokens,
-        key: Option<&HeldKey>,
+        key: Option<&StoredKey>,
     ) -> Result<Answer, Error> {
         let url = metadata.userinfo_endpoint.as_ref().ok_or_else(|| {
             Error::new(

@@ -10,12 +10,12 @@ use super::{Logout, SessionKey, SessionRow, SessionStore, StoreFuture};
 
 static WARNING: Once = Once::new();
 
-/// Sessions in memory. Says so once in the log, as a restart signs everybody out.
+/// Sessions in memory. Says so once in the log, as a restart signs all users out.
 #[derive(Default)]
-pub struct MemoryStore(Mutex<Kept>);
+pub struct MemoryStore(Mutex<Contents>);
 
 #[derive(Default)]
-struct Kept {
+struct Contents {
     rows: HashMap<SessionKey, SessionRow>,
     /// The logouts that were carried out, and until when they are remembered.
     logouts: HashMap<[u8; 32], Timestamp>,
@@ -33,24 +33,24 @@ impl MemoryStore {
         Self::default()
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn contents(&self) -> MutexGuard<'_, Contents> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl SessionStore for MemoryStore {
     fn insert(&self, row: SessionRow) -> StoreFuture<'_, ()> {
-        self.kept().rows.insert(row.key, row);
+        self.contents().rows.insert(row.key, row);
         Box::pin(async { Ok(()) })
     }
 
     fn find<'a>(&'a self, key: &'a SessionKey) -> StoreFuture<'a, Option<SessionRow>> {
-        let found = self.kept().rows.get(key).cloned();
+        let found = self.contents().rows.get(key).cloned();
         Box::pin(async { Ok(found) })
     }
 
     fn replace(&self, row: SessionRow) -> StoreFuture<'_, bool> {
-        let won = match self.kept().rows.get_mut(&row.key) {
+        let won = match self.contents().rows.get_mut(&row.key) {
             Some(kept) if kept.version == row.version - 1 => {
                 *kept = row;
                 true
@@ -61,7 +61,7 @@ impl SessionStore for MemoryStore {
     }
 
     fn remove<'a>(&'a self, key: &'a SessionKey, version: i64) -> StoreFuture<'a, bool> {
-        let rows = &mut self.kept().rows;
+        let rows = &mut self.contents().rows;
         let won = rows.get(key).is_some_and(|row| row.version == version);
         if won {
             rows.remove(key);
@@ -70,7 +70,7 @@ impl SessionStore for MemoryStore {
     }
 
     fn end_all(&self, logout: Logout) -> StoreFuture<'_, Option<u64>> {
-        let kept = &mut *self.kept();
+        let kept = &mut *self.contents();
         let carried_out = match kept.logouts.entry(logout.id) {
             Entry::Occupied(_) => None,
             Entry::Vacant(entry) => {
@@ -83,7 +83,7 @@ impl SessionStore for MemoryStore {
     }
 
     fn remove_expired(&self, now: Timestamp) -> StoreFuture<'_, ()> {
-        let kept = &mut *self.kept();
+        let kept = &mut *self.contents();
         kept.rows.retain(|_, row| row.expires_at > now);
         kept.logouts.retain(|_, until| *until > now);
         Box::pin(async { Ok(()) })

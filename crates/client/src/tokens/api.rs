@@ -20,7 +20,7 @@ use crate::grammar;
 use crate::session::Session;
 use crate::tokens::client_credentials::ClientCredentials;
 use crate::tokens::proof::wants_nonce;
-use crate::tokens::proof_key::{DPOP, HeldKey};
+use crate::tokens::proof_key::{DPOP, StoredKey};
 use crate::tokens::response::printable;
 
 /// The longest answer read from an API: 10 MiB.
@@ -84,7 +84,7 @@ impl Caller {
     }
 
     /// The key that the tokens are bound to.
-    fn proof_key(&self) -> Option<&HeldKey> {
+    fn proof_key(&self) -> Option<&StoredKey> {
         match self {
             Self::Person(session) => session.proof_key(),
             Self::App(source) => source.proof_key(),

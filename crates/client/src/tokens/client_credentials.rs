@@ -11,10 +11,10 @@ use safeconduct_protocol::time::Timestamp;
 
 use crate::client::Client;
 use crate::error::Error;
-use crate::tokens::proof_key::HeldKey;
+use crate::tokens::proof_key::StoredKey;
 use crate::tokens::refreshes::LONGEST_PAUSE;
 use crate::tokens::request::{Offer, TokenRequest};
-use crate::tokens::stored::{HeldTokens, Need, Unwanted};
+use crate::tokens::stored::{Need, StoredTokens, Unwanted};
 
 /// A source of access tokens for this app. Cheap to clone; all clones share one token.
 #[derive(Clone)]
@@ -22,9 +22,9 @@ pub struct ClientCredentials {
     client: Client,
     scope: Arc<Scope>,
     /// The key that the tokens are bound to, if they are.
-    proof_key: Option<Arc<HeldKey>>,
-    cached: Arc<ArcSwapOption<HeldTokens>>,
-    requests: Arc<SingleFlight<(), Arc<HeldTokens>, Error>>,
+    proof_key: Option<Arc<StoredKey>>,
+    cached: Arc<ArcSwapOption<StoredTokens>>,
+    requests: Arc<SingleFlight<(), Arc<StoredTokens>, Error>>,
 }
 
 impl Client {
@@ -40,7 +40,7 @@ impl Client {
             ));
         }
         let proof_key = match self.config().dpop {
-            true => Some(Arc::new(HeldKey::generate()?)),
+            true => Some(Arc::new(StoredKey::generate()?)),
             false => None,
         };
         Ok(ClientCredentials {
@@ -58,7 +58,7 @@ impl ClientCredentials {
     /// without proofs: [`ClientCredentials::api`] makes them.
     ///
     /// # Errors
-    /// Whatever kept a token away; for a moment everybody who asks gets the same failure.
+    /// Whatever kept a token away; for a moment all who ask get the same failure.
     pub async fn token(&self) -> Result<Secret, Error> {
         self.token_unless_refused(None).await
     }
@@ -77,32 +77,32 @@ impl ClientCredentials {
         &self.client
     }
 
-    pub(crate) fn proof_key(&self) -> Option<&HeldKey> {
+    pub(crate) fn proof_key(&self) -> Option<&StoredKey> {
         self.proof_key.as_deref()
     }
 
     async fn token_unless_refused(&self, refused: Option<Unwanted>) -> Result<Secret, Error> {
         let cached = self.cached.load_full();
-        let need = |tokens: &HeldTokens, now: Timestamp| tokens.need(refused.as_ref(), now);
+        let need = |tokens: &StoredTokens, now: Timestamp| tokens.need(refused.as_ref(), now);
         let now = self.client.now();
-        let takeoff = || {
+        let task = || {
             let (source, refused) = (self.clone(), refused.clone());
             async move { source.fetch(refused.as_ref()).await }
         };
         match cached {
             Some(tokens) if need(&tokens, now) == Need::Nothing => Ok(tokens.access_token.clone()),
             Some(tokens) if need(&tokens, now) == Need::Soon => {
-                self.requests.start((), takeoff);
+                self.requests.start((), task);
                 Ok(tokens.access_token.clone())
             }
-            Some(_) | None => Ok(self.requests.join((), takeoff).await?.access_token.clone()),
+            Some(_) | None => Ok(self.requests.join((), task).await?.access_token.clone()),
         }
     }
 
-    async fn fetch(&self, refused: Option<&Unwanted>) -> Result<Arc<HeldTokens>, Error> {
+    async fn fetch(&self, refused: Option<&Unwanted>) -> Result<Arc<StoredTokens>, Error> {
         let last = self.cached.load_full();
         let good =
-            |tokens: &Arc<HeldTokens>| tokens.need(refused, self.client.now()) == Need::Nothing;
+            |tokens: &Arc<StoredTokens>| tokens.need(refused, self.client.now()) == Need::Nothing;
         if let Some(tokens) = last.clone().filter(good) {
             return Ok(tokens);
         }
@@ -110,7 +110,7 @@ impl ClientCredentials {
         let request = || {
             let offer = Offer::ClientCredentials(&self.scope);
             let (endpoint, now) = (&metadata.token_endpoint, self.client.now());
-            TokenRequest::for_token(endpoint, &self.client.asker(), &offer, now)
+            TokenRequest::for_token(endpoint, &self.client.requester(), &offer, now)
         };
         let answer = self
             .client
@@ -123,7 +123,7 @@ impl ClientCredentials {
                 held.renew(tokens, refused.is_some());
                 held
             }
-            None => HeldTokens::new(tokens),
+            None => StoredTokens::new(tokens),
         };
         let held = Arc::new(held);
         self.cached.store(Some(held.clone()));

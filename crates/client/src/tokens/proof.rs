@@ -11,7 +11,7 @@ use url::Url;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::grammar;
-use crate::tokens::proof_key::{DPOP, HeldKey, nonce_in};
+use crate::tokens::proof_key::{DPOP, StoredKey, nonce_in};
 use crate::tokens::response::{Refused, TokenType};
 
 /// What a server says to a proof without the nonce that it wants (RFC 9449 §8, §9).
@@ -21,7 +21,7 @@ impl Client {
     /// The proof that goes with one request, with the nonce that the server gave last.
     pub(crate) fn prove(
         &self,
-        key: &HeldKey,
+        key: &StoredKey,
         method: &Method,
         url: &Url,
         access_token: Option<&Secret>,
@@ -47,7 +47,7 @@ impl Client {
     pub(crate) fn show(
         &self,
         token: &Secret,
-        key: Option<&HeldKey>,
+        key: Option<&StoredKey>,
         method: &Method,
         url: &Url,
     ) -> Result<HeaderMap, Error> {

@@ -27,13 +27,13 @@ const MOST_ORIGINS: usize = 16;
 
 /// A proof key as it is kept: PKCS#8 in base64url. `Serialize` is for the seal alone; it has no `Debug`.
 #[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct HeldKey(#[serde(serialize_with = "exposed")] Secret);
+pub(crate) struct StoredKey(#[serde(serialize_with = "exposed")] Secret);
 
 /// The nonces that servers gave last, by origin, the oldest first.
 #[derive(Default)]
 pub(crate) struct Nonces(Mutex<VecDeque<(String, String)>>);
 
-impl HeldKey {
+impl StoredKey {
     /// A new key.
     ///
     /// # Errors
@@ -59,7 +59,7 @@ impl HeldKey {
 impl Nonces {
     pub(crate) fn of(&self, url: &Url) -> Option<String> {
         let origin = url.origin().ascii_serialization();
-        let kept = self.kept();
+        let kept = self.entries();
         let mut newest_first = kept.iter().rev();
         newest_first
             .find(|(of, _)| *of == origin)
@@ -72,7 +72,7 @@ impl Nonces {
             return;
         };
         let origin = url.origin().ascii_serialization();
-        let mut kept = self.kept();
+        let mut kept = self.entries();
         kept.retain(|(of, _)| *of != origin);
         if kept.len() >= MOST_ORIGINS {
             kept.pop_front();
@@ -80,7 +80,7 @@ impl Nonces {
         kept.push_back((origin, nonce.to_owned()));
     }
 
-    fn kept(&self) -> MutexGuard<'_, VecDeque<(String, String)>> {
+    fn entries(&self) -> MutexGuard<'_, VecDeque<(String, String)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -127,7 +127,7 @@ mod tests {
             let origin = url(&format!("https://{number}.example/"));
             nonces.learn(&origin, &with_nonce("n"));
         }
-        assert_eq!(nonces.kept().len(), MOST_ORIGINS);
+        assert_eq!(nonces.entries().len(), MOST_ORIGINS);
         assert!(nonces.of(&url("https://99.example/")).is_some());
         nonces.learn(&url("https://long.example/"), &with_nonce(&"n".repeat(513)));
         nonces.learn(&url("https://odd.example/"), &with_nonce("a\"b"));
@@ -137,11 +137,11 @@ mod tests {
 
     #[test]
     fn a_key_survives_being_kept() {
-        let key = HeldKey::generate().unwrap();
+        let key = StoredKey::generate().unwrap();
         let kept = serde_json::to_string(&key).unwrap();
-        let again: HeldKey = serde_json::from_str(&kept).unwrap();
+        let again: StoredKey = serde_json::from_str(&kept).unwrap();
         assert_eq!(again.thumbprint().unwrap(), key.thumbprint().unwrap());
-        let broken: HeldKey = serde_json::from_str("\"AAAA\"").unwrap();
+        let broken: StoredKey = serde_json::from_str("\"AAAA\"").unwrap();
         assert_eq!(
             broken.thumbprint().unwrap_err().kind(),
             ErrorKind::SessionStore

@@ -1,4 +1,4 @@
-//! Keeping a session's access token fresh: ahead of its end, once for everybody, in one process and across many.
+//! Keeping a session's access token fresh: ahead of its end, once for all who wait, in one process and across many.
 //!
 //! Inside the process one refresh serves all waiting tasks. Across processes a lease on the record, taken by compare-and-swap
 //! before the request, keeps the others waiting. A lost answer is asked for again with the same refresh token: the server
@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind};
 use crate::issuer::metadata::Metadata;
 use crate::session::record::{LEASE, Lease, Record};
 use crate::session::sessions::Change;
-use crate::sign_in::id_token::HeldIdentity;
+use crate::sign_in::id_token::StoredIdentity;
 use crate::store::SessionKey;
 use crate::tokens::refreshes::Wanted;
 use crate::tokens::request::{Offer, TokenRequest};
@@ -27,7 +27,7 @@ use crate::tokens::response::{Successor, Tokens};
 use crate::tokens::stored::{Need, Unwanted};
 
 /// How long to wait for another process to renew the tokens: longer than its lease.
-const PATIENCE: Duration = Duration::from_secs(20);
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
 /// The first and the longest pause between two looks at the record.
 const FIRST_LOOK: Duration = Duration::from_millis(50);
 const LONGEST_LOOK: Duration = Duration::from_millis(500);
@@ -46,11 +46,11 @@ struct Refresh {
     holder: String,
 }
 
-/// What a refresh bought.
+/// What a refresh brought.
 struct Renewed {
     tokens: Tokens,
     /// Who they are of, where the answer said so again.
-    identity: Option<HeldIdentity>,
+    identity: Option<StoredIdentity>,
 }
 
 /// What a look at the record came to.
@@ -68,7 +68,7 @@ impl Client {
     /// behind the scenes.
     ///
     /// # Errors
-    /// [`ErrorKind::SessionEnded`], or whatever kept a new token away; everybody who waits gets the same failure.
+    /// [`ErrorKind::SessionEnded`], or whatever kept a new token away; all who wait get the same failure.
     pub(crate) async fn fresh_access_token(
         &self,
         session: &SessionKey,
@@ -124,7 +124,7 @@ impl Refresh {
             match self.look().await? {
                 Look::Good(record) => return Ok(record),
                 Look::Leased(record) => return self.renew(record).await,
-                Look::Waiting if begun.elapsed() < PATIENCE => tokio::time::sleep(pause).await,
+                Look::Waiting if begun.elapsed() < LONGEST_WAIT => tokio::time::sleep(pause).await,
                 Look::Waiting => {
                     return Err(Error::new(
                         ErrorKind::IssuerBusy,
@@ -136,7 +136,7 @@ impl Refresh {
         }
     }
 
-    /// Reads the record and takes the lease if there is something to do and nobody does it.
+    /// Reads the record and takes the lease if there is something to do and no process does it.
     async fn look(&self) -> Result<Look, Error> {
         let now = self.client.now();
         let need = |record: &Record| record.tokens.need(self.unwanted.as_ref(), now);
@@ -171,8 +171,8 @@ impl Refresh {
             .refresh_token
             .clone()
             .expect("the lease is taken on records with a refresh token only");
-        let exchanging = self.exchange(&presented, &record);
-        match self.while_renewing_the_lease(exchanging).await {
+        let refreshing = self.refresh_with(&presented, &record);
+        match self.while_renewing_the_lease(refreshing).await {
             Err(error) if error.oauth_error() == Some("invalid_grant") => {
                 self.settle_refusal(&presented, error).await
             }
@@ -184,13 +184,13 @@ impl Refresh {
         }
     }
 
-    /// Buys new tokens with `presented`, judges what comes with them, and keeps them. The refresh token that came in place of
+    /// Asks for new tokens with `presented`, judges what comes with them, and keeps them. The refresh token that came in place of
     /// `presented` is kept first, whatever becomes of the rest: `presented` is spent, and at many servers sending it again ends the
     /// grant.
-    async fn exchange(&self, presented: &Secret, record: &Record) -> Result<Record, Error> {
+    async fn refresh_with(&self, presented: &Secret, record: &Record) -> Result<Record, Error> {
         let metadata = self.client.metadata().await?;
         if record.identity.is_some() {
-            // A refresh token is not spent on an answer that nobody could judge.
+            // A refresh token is not spent on an answer that could not be judged.
             self.client.id_token_algorithm(&metadata)?;
             self.client.keys().ready().await?;
         }
@@ -227,7 +227,12 @@ impl Refresh {
         let request = || {
             let offer = Offer::RefreshToken(presented);
             let now = self.client.now();
-            TokenRequest::for_token(&metadata.token_endpoint, &self.client.asker(), &offer, now)
+            TokenRequest::for_token(
+                &metadata.token_endpoint,
+                &self.client.requester(),
+                &offer,
+                now,
+            )
         };
         let key = record.proof_key.as_ref();
         let begun = Instant::now();
@@ -246,7 +251,7 @@ impl Refresh {
         metadata: &Metadata,
         record: &Record,
         tokens: &Tokens,
-    ) -> Result<Option<HeldIdentity>, Error> {
+    ) -> Result<Option<StoredIdentity>, Error> {
         let (Some(token), Some(before)) = (&tokens.id_token, &record.identity) else {
             return Ok(None);
         };
@@ -346,7 +351,7 @@ impl Refresh {
             }
             Change::Unwanted(record) => Ok(record),
             Change::Gone => {
-                // Signed out in the meantime: what was just bought must not outlive that.
+                // Signed out in the meantime: what just came must not outlive that.
                 tokens.refresh_token.map(|token| self.client.revoke(token));
                 Err(gone())
             }

@@ -38,8 +38,8 @@ pub(crate) enum Offer<'a> {
     ClientCredentials(&'a Scope),
 }
 
-/// Who asks, and for which API.
-pub(crate) struct Asker<'a> {
+/// As whom a request is made, and for which API.
+pub(crate) struct Requester<'a> {
     pub(crate) issuer: &'a str,
     pub(crate) client_id: &'a str,
     pub(crate) credentials: &'a Credentials,
@@ -84,7 +84,7 @@ impl TokenRequest {
 
     pub(crate) fn for_token(
         endpoint: &Url,
-        asker: &Asker<'_>,
+        requester: &Requester<'_>,
         offer: &Offer<'_>,
         now: Timestamp,
     ) -> Result<Self, Error> {
@@ -111,38 +111,38 @@ impl TokenRequest {
                 }
             }
         }
-        if let Some(resource) = asker.resource {
+        if let Some(resource) = requester.resource {
             form.append_pair("resource", resource);
         }
-        Self::signed(endpoint, asker, form, now)
+        Self::signed(endpoint, requester, form, now)
     }
 
     pub(crate) fn for_revocation(
         endpoint: &Url,
-        asker: &Asker<'_>,
+        requester: &Requester<'_>,
         refresh_token: &Secret,
         now: Timestamp,
     ) -> Result<Self, Error> {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("token", refresh_token.expose())
             .append_pair("token_type_hint", "refresh_token");
-        Self::signed(endpoint, asker, form, now)
+        Self::signed(endpoint, requester, form, now)
     }
 
     /// A pushed authorization request with these parameters, `client_id` apart, which goes with the client's proof of who it
     /// is or is added.
     pub(crate) fn for_pushing(
         endpoint: &Url,
-        asker: &Asker<'_>,
+        requester: &Requester<'_>,
         parameters: &[(&'static str, String)],
         now: Timestamp,
     ) -> Result<Self, Error> {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.extend_pairs(parameters);
-        if asker.credentials.leaves_client_id_out_of_the_form() {
-            form.append_pair("client_id", asker.client_id);
+        if requester.credentials.leaves_client_id_out_of_the_form() {
+            form.append_pair("client_id", requester.client_id);
         }
-        Self::signed(endpoint, asker, form, now)
+        Self::signed(endpoint, requester, form, now)
     }
 
     /// This request with a proof.
@@ -153,14 +153,14 @@ impl TokenRequest {
 
     fn signed(
         endpoint: &Url,
-        asker: &Asker<'_>,
+        requester: &Requester<'_>,
         mut form: form_urlencoded::Serializer<'_, String>,
         now: Timestamp,
     ) -> Result<Self, Error> {
         let authorization =
-            asker
+            requester
                 .credentials
-                .prove(&mut form, asker.client_id, asker.issuer, now)?;
+                .prove(&mut form, requester.client_id, requester.issuer, now)?;
         Ok(Self {
             url: endpoint.clone(),
             authorization,
@@ -177,14 +177,14 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
     fn request(credentials: &Credentials, offer: &Offer<'_>) -> TokenRequest {
-        let asker = Asker {
+        let requester = Requester {
             issuer: "https://id.example.com",
             client_id: "notes web",
             credentials,
             resource: Some("https://api.example.com"),
         };
         let endpoint = Url::parse("https://id.example.com/token").unwrap();
-        TokenRequest::for_token(&endpoint, &asker, offer, NOW).unwrap()
+        TokenRequest::for_token(&endpoint, &requester, offer, NOW).unwrap()
     }
 
     #[test]

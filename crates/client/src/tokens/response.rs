@@ -17,7 +17,7 @@ const LONGEST_LIFE: u64 = 10 * 365 * 24 * 3600;
 /// How an access token is shown to an API (RFC 6749 §7.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenType {
-    /// As it is: whoever has it may use it (RFC 6750).
+    /// As it is: its bearer may use it (RFC 6750).
     Bearer,
     /// With a proof of the key it is bound to (RFC 9449).
     Dpop,

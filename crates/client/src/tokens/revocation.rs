@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind};
 use crate::tokens::request::TokenRequest;
 
 /// How long a user who signs out waits for the issuer to be told, which it is in any case.
-const PATIENCE_AT_LOGOUT: Duration = Duration::from_secs(3);
+const LONGEST_WAIT_AT_LOGOUT: Duration = Duration::from_secs(3);
 
 impl Client {
     /// Tells the server that a refresh token is not needed any more (RFC 7009), as well as that can be done: it runs on when
@@ -26,15 +26,13 @@ impl Client {
     }
 
     /// As [`Client::revoke`], waiting a little for the outcome.
-    pub(crate) async fn revoke_patiently(&self, refresh_token: Secret) {
+    pub(crate) async fn revoke_and_wait(&self, refresh_token: Secret) {
         let telling = self.revoke(refresh_token);
-        if tokio::time::timeout(PATIENCE_AT_LOGOUT, telling)
+        if tokio::time::timeout(LONGEST_WAIT_AT_LOGOUT, telling)
             .await
             .is_err()
         {
-            tracing::warn!(
-                "the server is slow to hear of a sign-out; it is told in the background"
-            );
+            tracing::warn!("the server is slow to take a revocation; it goes on in the background");
         }
     }
 
@@ -44,7 +42,7 @@ impl Client {
             return Ok(());
         };
         let request =
-            TokenRequest::for_revocation(endpoint, &self.asker(), refresh_token, self.now())?;
+            TokenRequest::for_revocation(endpoint, &self.requester(), refresh_token, self.now())?;
         let answer = request.send(self.http()).await?;
         if answer.status.is_success() {
             return Ok(());

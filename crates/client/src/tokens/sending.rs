@@ -7,14 +7,14 @@ use safeconduct_protocol::scope::Scope;
 use crate::client::Client;
 use crate::error::Error;
 use crate::tokens::proof::wants_nonce;
-use crate::tokens::proof_key::HeldKey;
-use crate::tokens::request::{Asker, TokenRequest};
+use crate::tokens::proof_key::StoredKey;
+use crate::tokens::request::{Requester, TokenRequest};
 use crate::tokens::response::Tokens;
 
 impl Client {
-    /// Who asks, and for which API.
-    pub(crate) fn asker(&self) -> Asker<'_> {
-        Asker {
+    /// As whom requests are made, and for which API.
+    pub(crate) fn requester(&self) -> Requester<'_> {
+        Requester {
             issuer: self.issuer(),
             client_id: self.client_id(),
             credentials: &self.config().credentials,
@@ -26,7 +26,7 @@ impl Client {
     /// Life is counted from before the question, never from after the answer.
     pub(crate) async fn ask(
         &self,
-        key: Option<&HeldKey>,
+        key: Option<&StoredKey>,
         build: impl Fn() -> Result<TokenRequest, Error>,
         asked: &Scope,
     ) -> Result<Tokens, Error> {
@@ -39,7 +39,7 @@ impl Client {
     /// proof. It is built anew then: a client assertion counts once.
     pub(crate) async fn send_proven(
         &self,
-        key: Option<&HeldKey>,
+        key: Option<&StoredKey>,
         build: impl Fn() -> Result<TokenRequest, Error>,
     ) -> Result<Answer, Error> {
         let Some(key) = key else {

@@ -18,7 +18,7 @@ const BETWEEN_REFUSALS: i64 = 60;
 
 /// The tokens of a session.
 #[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct HeldTokens {
+pub(crate) struct StoredTokens {
     #[serde(serialize_with = "exposed")]
     pub(crate) access_token: Secret,
     #[serde(default, serialize_with = "perhaps_exposed")]
@@ -51,7 +51,7 @@ pub(crate) enum Need {
     Now,
 }
 
-impl HeldTokens {
+impl StoredTokens {
     pub(crate) fn new(tokens: Tokens) -> Self {
         Self {
             access_token: tokens.access_token,
@@ -131,8 +131,8 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
-    fn tokens(life: Option<i64>) -> HeldTokens {
-        HeldTokens::new(answer("at", Some("rt"), life, NOW))
+    fn tokens(life: Option<i64>) -> StoredTokens {
+        StoredTokens::new(answer("at", Some("rt"), life, NOW))
     }
 
     fn answer(access: &str, refresh: Option<&str>, life: Option<i64>, at: Timestamp) -> Tokens {
