@@ -11,16 +11,23 @@ pub(crate) enum Refused {
     Token(JoseError),
     /// It does not say what it must.
     Claim(&'static str),
+    /// It came with refreshed tokens, and speaks of another user or another sign-in than the one before (OpenID Connect Core §12.2).
+    AnotherSignIn(&'static str),
 }
 
 impl Refused {
-    /// This refusal as an error of `kind`, of a client that is registered with `algorithm`.
+    /// This refusal as an error of `kind`, of a client that is registered with `algorithm`; as the end of the session, where the
+    /// tokens are of another sign-in.
     pub(crate) fn of(self, kind: ErrorKind, algorithm: Algorithm) -> Error {
         let detail = match self {
             Self::Token(JoseError::Algorithm) => format!(
                 "{self}: this client takes {algorithm} alone; if it is registered with another one (id_token_signed_response_alg), build it with `.id_token_algorithm(…)`"
             ),
-            _ => self.to_string(),
+            Self::AnotherSignIn(_) => {
+                let detail = format!("the ID Token that came with refreshed tokens: {self}");
+                return Error::new(ErrorKind::SessionEnded, detail);
+            }
+            Self::Token(_) | Self::Claim(_) => self.to_string(),
         };
         Error::new(kind, detail)
     }
@@ -36,7 +43,7 @@ impl std::fmt::Display for Refused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Token(error) => write!(f, "{error} ({})", error.name()),
-            Self::Claim(why) => f.write_str(why),
+            Self::Claim(why) | Self::AnotherSignIn(why) => f.write_str(why),
         }
     }
 }

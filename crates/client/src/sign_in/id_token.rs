@@ -100,14 +100,14 @@ impl IdTokenRules<'_> {
     ) -> Result<StoredIdentity, Refused> {
         let claims = self.verify(token, keys, now)?;
         if subject(&claims)? != before.sub {
-            return Err(Refused::Claim("sub is another person"));
+            return Err(Refused::AnotherSignIn("sub is another user"));
         }
         let auth_time = auth_time(&claims, now)?;
         if auth_time.is_some() && before.auth_time.is_some() && auth_time != before.auth_time {
-            return Err(Refused::Claim("auth_time is of another sign-in"));
+            return Err(Refused::AnotherSignIn("auth_time is of another sign-in"));
         }
         if text(&claims, "nonce")?.is_some_and(|nonce| nonce != before.nonce) {
-            return Err(Refused::Claim("nonce is of another sign-in"));
+            return Err(Refused::AnotherSignIn("nonce is of another sign-in"));
         }
         Ok(StoredIdentity {
             id_token: token.clone(),
@@ -346,7 +346,7 @@ mod tests {
 
     /// Attacks: K07.
     #[test]
-    fn a_refreshed_id_token_is_of_the_same_person_and_sign_in() {
+    fn a_refreshed_id_token_is_of_the_same_user_and_sign_in() {
         let before = judge(&signed(&claims()), None).ok().unwrap();
         let judge = |claims: &Value| {
             rules(Algorithm::Es256).at_refresh(&signed(claims), &before, &keys(), NOW)
@@ -366,7 +366,13 @@ mod tests {
             ("azp", json!("other")),
             ("at_hash", json!(at_hash(Algorithm::Es256, "other"))),
         ] {
-            assert!(judge(&with(name, value)).is_err(), "{name}");
+            let refused = judge(&with(name, value)).err().unwrap();
+            let is_another = matches!(refused, Refused::AnotherSignIn(_));
+            assert_eq!(
+                is_another,
+                ["sub", "nonce", "auth_time"].contains(&name),
+                "{name}"
+            );
             assert!(judge(&claims()).is_ok());
         }
     }

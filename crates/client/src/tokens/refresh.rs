@@ -211,8 +211,15 @@ impl Refresh {
             }
         }
         let tokens = tokens?;
-        let identity = self.identify(&metadata, record, &tokens).await?;
-        self.keep(&held, Renewed { tokens, identity }).await
+        match self.identify(&metadata, record, &tokens).await {
+            Ok(identity) => self.keep(&held, Renewed { tokens, identity }).await,
+            // Of another user or sign-in: none of it is kept, and the session ends.
+            Err(error) if error.kind() == ErrorKind::SessionEnded => {
+                self.client.revoke(held.clone());
+                self.settle_refusal(&held, error).await
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Asks for new tokens. If the connection broke off, the server may have answered: the same question gets the same answer. An
@@ -378,12 +385,12 @@ impl Refresh {
         }
     }
 
-    /// The server refused the refresh token. Either another process has used it and stored what it got, or the grant is dead
-    /// and the session with it.
+    /// The refresh token `presented` is good for nothing. Either another process has used it and stored what it got, or the grant is
+    /// dead and the session with it.
     async fn settle_refusal(&self, presented: &Secret, refusal: Error) -> Result<Record, Error> {
         let spent = |record: &Record| record.tokens.refresh_token.as_ref() == Some(presented);
         if let Some(record) = self.client.sessions().end_if(&self.session, spent).await? {
-            tracing::info!(session = record.id, error = %refusal, "the server ended what a session rested on");
+            tracing::info!(session = record.id, error = %refusal, "what a session rested on has ended");
             return Err(
                 Error::new(ErrorKind::SessionEnded, refusal.to_string()).with_source(refusal)
             );

@@ -442,11 +442,8 @@ async fn a_silent_sign_in_that_cannot_be_is_told_from_a_refusal(#[case] error: &
 
 /// Attacks: K07.
 #[rstest]
-#[case::another_person(Flaw::OtherSubject)]
 #[case::another_issuer(Flaw::Issuer)]
 #[case::another_audience(Flaw::Audience)]
-#[case::another_sign_in(Flaw::OldSignIn)]
-#[case::another_nonce(Flaw::Nonce)]
 #[case::another_access_token(Flaw::AccessTokenHash)]
 #[case::unsigned(Flaw::Unsigned)]
 #[case::signature(Flaw::Signature)]
@@ -468,6 +465,43 @@ async fn refreshed_tokens_of_somebody_else_are_not_used(#[case] flaw: Flaw) {
     session.access_token().await.unwrap();
     let kept = client.session(&cookie).await.unwrap().unwrap();
     assert_eq!(kept.identity().unwrap().email(), Some("alice@example.com"));
+    assert!(!issuer.saw_reuse());
+}
+
+/// Attacks: K07.
+#[rstest]
+#[case::another_user(Flaw::OtherSubject)]
+#[case::another_sign_in(Flaw::OldSignIn)]
+#[case::another_nonce(Flaw::Nonce)]
+#[tokio::test]
+async fn refreshed_tokens_of_another_user_or_sign_in_end_the_session(#[case] flaw: Flaw) {
+    let (issuer, clock) = issuer_and_clock().await;
+    let client = issuer.client().build().unwrap();
+    let (alice, cookie) = session(&client, &issuer).await;
+    let (neighbour, other_cookie) = session(&client, &issuer).await;
+    clock.advance(300);
+    issuer.script([Fault::IdToken(flaw)]);
+    let refused = alice.access_token().await;
+    assert_eq!(kind(refused), Some(ErrorKind::SessionEnded));
+    assert!(client.session(&cookie).await.unwrap().is_none());
+    let given_back = async {
+        while issuer.revocations() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let longest_wait = Duration::from_secs(5);
+    tokio::time::timeout(longest_wait, given_back)
+        .await
+        .unwrap();
+    clock.advance(60);
+    let asked = issuer.token_requests();
+    assert_eq!(
+        kind(alice.access_token().await),
+        Some(ErrorKind::SessionEnded)
+    );
+    assert_eq!(issuer.token_requests(), asked, "its tokens are gone");
+    neighbour.access_token().await.unwrap();
+    assert!(client.session(&other_cookie).await.unwrap().is_some());
     assert!(!issuer.saw_reuse());
 }
 

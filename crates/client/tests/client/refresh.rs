@@ -188,7 +188,7 @@ async fn a_successor_outlives_keys_that_can_not_be_had() {
 }
 
 #[rstest]
-#[case::an_id_token_of_somebody_else(Fault::IdToken(IdTokenFlaw::OtherSubject), ErrorKind::IdToken)]
+#[case::an_id_token_for_another_client(Fault::IdToken(IdTokenFlaw::Audience), ErrorKind::IdToken)]
 #[case::an_unsigned_id_token(Fault::IdToken(IdTokenFlaw::Unsigned), ErrorKind::IdToken)]
 #[case::another_type(Fault::TokenType("mac"), ErrorKind::TokenResponse)]
 #[case::not_bound_as_asked(Fault::TokenType("DPoP"), ErrorKind::TokenResponse)]
@@ -267,7 +267,7 @@ async fn a_sign_out_while_an_id_token_is_judged_revokes_the_successor() {
     let client = issuer.client().build().unwrap();
     let (session, _) = session(&client, &issuer).await;
     clock.advance(300);
-    issuer.script([Fault::IdToken(IdTokenFlaw::OtherSubject)]);
+    issuer.script([Fault::IdToken(IdTokenFlaw::Audience)]);
     assert_eq!(kind(session.access_token().await), Some(ErrorKind::IdToken));
     session.end().await.unwrap();
     assert_eq!(issuer.revocations(), 1);
