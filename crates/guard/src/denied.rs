@@ -14,6 +14,7 @@ use safeconduct_protocol::jose::JoseError;
 use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::{encoding, random};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::credentials::Scheme;
 use crate::reason::Reason;
@@ -108,7 +109,7 @@ impl Refusal {
         self
     }
 
-    /// Adds what was expected and what came, the latter cut to 200 characters.
+    /// Adds what was expected and what came. What a token says is not repeated whole: [`beside`](safeconduct_protocol::sent::beside).
     pub(crate) fn because(mut self, expected: impl fmt::Display, got: impl fmt::Display) -> Self {
         let got = got.to_string().chars().take(200).collect();
         self.detail = Some(Box::new(Detail {
@@ -321,4 +322,11 @@ impl axum::response::IntoResponse for Denied {
     fn into_response(self) -> axum::response::Response {
         Denied::into_response(self)
     }
+}
+
+/// A member of a refused token for [`Refusal::because`]: its text, or its JSON.
+pub(crate) fn text_of(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -16,12 +16,13 @@ use safeconduct_issuer::{FetchError, FetchErrorKind, basic};
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::encoding;
 use safeconduct_protocol::secret::Secret;
+use safeconduct_protocol::sent::beside;
 use safeconduct_protocol::time::Timestamp;
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use url::Url;
 
-use crate::denied::Refusal;
+use crate::denied::{Refusal, text_of};
 use crate::metadata::Issuer;
 use crate::reason::Reason;
 use crate::token::Claims;
@@ -277,7 +278,9 @@ fn judge(
     if let Some(iss) = response.get("iss")
         && iss != issuer
     {
-        return Err(Refusal::from(Reason::WrongIssuer).because(issuer, iss));
+        return Err(
+            Refusal::from(Reason::WrongIssuer).because(issuer, beside(issuer, &text_of(iss)))
+        );
     }
     let aud = response.get("aud").unwrap_or(&Value::Null);
     let is_for_us = match aud {
@@ -286,7 +289,9 @@ fn judge(
         _ => false,
     };
     if !is_for_us {
-        return Err(Refusal::from(Reason::WrongAudience).because(audience, aud));
+        return Err(
+            Refusal::from(Reason::WrongAudience).because(audience, beside(audience, &text_of(aud)))
+        );
     }
     let kind = response
         .get("token_type")

@@ -7,9 +7,10 @@ use safeconduct_protocol::jose::{
     Algorithm, Audience, Expectation, JoseError, KeySet, Typ, Verified, unverified_header,
     unverified_issuer, verify,
 };
+use safeconduct_protocol::sent::{Sent, beside};
 use serde_json::{Map, Value};
 
-use crate::denied::Refusal;
+use crate::denied::{Refusal, text_of};
 use crate::metadata::Keys;
 use crate::reason::Reason;
 use crate::token::Claims;
@@ -69,7 +70,7 @@ impl Jwt<'_> {
             return Err(match error.kind() {
                 FetchErrorKind::TooOften => Refusal::from(Reason::KeyNotKnownYet)
                     .retry_after(seconds)
-                    .because("a key of the issuer", member(token, 0, "kid")),
+                    .because("a key of the issuer", Sent(&member(token, 0, "kid"))),
                 _ => Refusal::unavailable(seconds),
             });
         }
@@ -85,16 +86,21 @@ impl Jwt<'_> {
         let claim = |name| member(token, 1, name);
         let now = self.clock.now().seconds();
         match refusal.reason {
-            Reason::WrongIssuer => refusal.because(self.issuer, claim("iss")),
-            Reason::WrongAudience => refusal.because(self.audience, claim("aud")),
-            Reason::WrongType => refusal.because(TYP, header("typ")),
-            Reason::AlgorithmNotAllowed => {
-                refusal.because("ES256, RS256, PS256 or EdDSA", header("alg"))
+            Reason::WrongIssuer => refusal.because(self.issuer, beside(self.issuer, &claim("iss"))),
+            Reason::WrongAudience => {
+                refusal.because(self.audience, beside(self.audience, &claim("aud")))
             }
-            Reason::UnknownKey => refusal.because("a key of the issuer", header("kid")),
-            Reason::Expired => refusal.because(format_args!("exp later than {now}"), claim("exp")),
+            Reason::WrongType => refusal.because(TYP, Sent(&header("typ"))),
+            Reason::AlgorithmNotAllowed => {
+                refusal.because("ES256, RS256, PS256 or EdDSA", Sent(&header("alg")))
+            }
+            Reason::UnknownKey => refusal.because("a key of the issuer", Sent(&header("kid"))),
+            Reason::Expired => {
+                refusal.because(format_args!("exp later than {now}"), Sent(&claim("exp")))
+            }
             Reason::NotYetValid => {
-                let got = format!("nbf {}, iat {}", claim("nbf"), claim("iat"));
+                let (nbf, iat) = (claim("nbf"), claim("iat"));
+                let got = format!("nbf {}, iat {}", Sent(&nbf), Sent(&iat));
                 refusal.because(format_args!("nbf and iat up to {now}"), got)
             }
             _ => refusal,
@@ -109,12 +115,7 @@ fn member(token: &str, part: usize, name: &str) -> String {
         .nth(part)
         .and_then(encoding::decode)
         .unwrap_or_default();
-    match serde_json::from_slice::<Map<String, Value>>(&bytes)
-        .ok()
-        .and_then(|mut members| members.remove(name))
-    {
-        Some(Value::String(text)) => text,
-        Some(value) => value.to_string(),
-        None => "none".to_owned(),
-    }
+    let members = serde_json::from_slice::<Map<String, Value>>(&bytes).ok();
+    let member = members.as_ref().and_then(|members| members.get(name));
+    member.map_or_else(|| "none".to_owned(), text_of)
 }

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method, Uri};
-use safeconduct_guard::{Guard, ProofKey};
+use safeconduct_guard::{Guard, ProofKey, TestIssuer};
+use safeconduct_protocol::encoding;
 
 #[derive(Clone, Default)]
 struct Page(Arc<Mutex<Vec<u8>>>);
@@ -23,6 +24,27 @@ impl io::Write for Page {
     }
 }
 
+/// Tokens that are refused, each for another reason; the last ones say `secret` where something else belongs.
+fn refused_tokens(issuer: &TestIssuer, secret: &str) -> Vec<String> {
+    let token = || issuer.token();
+    let in_path = format!("https://api.example.com/{secret}");
+    let header = format!(r#"{{"alg":"ES256","typ":"at+jwt","kid":"{secret}"}}"#);
+    let good = token().sign();
+    let (_, rest) = good.split_once('.').unwrap();
+    vec![
+        token().audience("https://other.example").sign(),
+        token().issuer("https://evil.example\n forged line").sign(),
+        token().typ("JWT").sign(),
+        token().expires_in(-5).claim("exp", 1_000_000_000).sign(),
+        token().signed_by_a_stranger().sign(),
+        token().audience(secret).sign(),
+        token().audience(&in_path).sign(),
+        token().issuer(secret).sign(),
+        token().typ(secret).sign(),
+        format!("{}.{rest}", encoding::encode(header.as_bytes())),
+    ]
+}
+
 /// Attacks: A03.
 #[tokio::test]
 async fn the_log_tells_expected_against_got_and_never_the_token() {
@@ -36,20 +58,9 @@ async fn the_log_tells_expected_against_got_and_never_the_token() {
         .finish();
     let (guard, issuer) = Guard::for_tests("https://api.example.com");
     let good = issuer.token().sign();
-    let bad = [
-        issuer.token().audience("https://other.example").sign(),
-        issuer
-            .token()
-            .issuer("https://evil.example\n forged line")
-            .sign(),
-        issuer.token().typ("JWT").sign(),
-        issuer
-            .token()
-            .expires_in(-5)
-            .claim("exp", 1_000_000_000)
-            .sign(),
-        issuer.token().signed_by_a_stranger().sign(),
-    ];
+    // What stands in a token may be a secret in the wrong place.
+    let secret = "c0d3".repeat(20);
+    let bad = refused_tokens(&issuer, &secret);
     let _default = tracing::subscriber::set_default(subscriber);
     let mut ids = Vec::new();
     assert!(guard.validate(&good).await.is_ok());
@@ -78,6 +89,8 @@ async fn the_log_tells_expected_against_got_and_never_the_token() {
     for part in shown.flat_map(|token| token.split('.')) {
         assert!(!log.contains(part), "{log}");
     }
+    assert!(log.contains(r#"got="c0d3c0d3c0d3… (80 bytes)""#), "{log}");
+    assert!(!log.contains(&secret[..16]), "{log}");
     assert_eq!(log.lines().count(), ids.len(), "{log}");
     assert!(
         ids.iter()
@@ -91,8 +104,8 @@ async fn the_log_tells_expected_against_got_and_never_the_token() {
         .map(|(line, id)| line.replace(id.as_str(), "ID"))
         .collect();
     insta::assert_snapshot!(lines[..3].join("\n"), @r#"
-    INFO safeconduct_guard::denied: request denied reason="wrong-audience" correlation_id="ID" expected="https://api.example.com" got="https://other.example"
-    INFO safeconduct_guard::denied: request denied reason="wrong-issuer" correlation_id="ID" expected="https://issuer.test" got="https://evil.example\n forged line"
+    INFO safeconduct_guard::denied: request denied reason="wrong-audience" correlation_id="ID" expected="https://api.example.com" got="https://other.exampl… (13 bytes)"
+    INFO safeconduct_guard::denied: request denied reason="wrong-issuer" correlation_id="ID" expected="https://issuer.test" got="https://evil.example… (25 bytes)"
     INFO safeconduct_guard::denied: request denied reason="wrong-type" correlation_id="ID" expected="at+jwt" got="JWT"
     "#);
     insta::assert_snapshot!(lines.last().unwrap().trim_start(), @r#"INFO safeconduct_guard::denied: request denied reason="proof-refused" correlation_id="ID" expected="a fresh proof for this request and token" got="htu is not https://api.example.com/""#);

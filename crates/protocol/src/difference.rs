@@ -4,7 +4,7 @@
 
 use url::Url;
 
-use crate::{loopback::is_loopback, sent::Sent};
+use crate::{loopback::is_loopback, sent::beside};
 
 /// With more parts than this that differ, two URIs have nothing to do with each other.
 const MOST_PARTS: usize = 3;
@@ -136,20 +136,8 @@ fn port_part(expected: Read<'_>, sent: Read<'_>, port: Port) -> Option<String> {
     }
 }
 
-/// What both have in common is ours to say; of the rest that was sent, the beginning.
 fn instead(expected: &str, sent: &str) -> String {
-    let same = expected
-        .char_indices()
-        .zip(sent.chars())
-        .take_while(|((_, ours), theirs)| ours == theirs)
-        .last()
-        .map_or(0, |((at, character), _)| at + character.len_utf8());
-    let (common, rest) = sent.split_at(same);
-    let sent = match (common, rest) {
-        ("", "") => "none".to_owned(),
-        (common, "") => common.to_owned(),
-        (common, rest) => format!("{common}{}", Sent(rest)),
-    };
+    let sent = beside(expected, sent);
     let expected = if expected.is_empty() {
         "none"
     } else {

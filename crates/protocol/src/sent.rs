@@ -26,6 +26,21 @@ impl fmt::Display for Sent<'_> {
     }
 }
 
+/// What was sent where `expected` should have been: what both have in common is ours to say, of the rest the beginning.
+pub fn beside(expected: &str, sent: &str) -> String {
+    let same = expected
+        .char_indices()
+        .zip(sent.chars())
+        .take_while(|((_, ours), theirs)| ours == theirs)
+        .last()
+        .map_or(0, |((at, character), _)| at + character.len_utf8());
+    match sent.split_at(same) {
+        ("", "") => "none".to_owned(),
+        (common, "") => common.to_owned(),
+        (common, rest) => format!("{common}{}", Sent(rest)),
+    }
+}
+
 /// Writes `character`, escaped where it would not be seen as one: a control character, a change of direction, a combining mark.
 pub(crate) fn write_plain(to: &mut impl fmt::Write, character: char) -> fmt::Result {
     match character {
