@@ -310,31 +310,60 @@ mod tests {
     }
 
     #[rstest]
-    #[case::plain_issuer(Client::new("http://id.example.com", "x"))]
-    #[case::no_issuer(Client::new("", "x"))]
-    #[case::no_client_id(Client::new("https://id.example.com", ""))]
-    #[case::plain_base_url(builder().base_url("http://notes.example.com"))]
-    #[case::base_url_with_path(builder().base_url("https://example.com/notes"))]
-    #[case::routes_path(builder().routes_path("auth"))]
-    #[case::routes_path_slash(builder().routes_path("/auth/"))]
-    #[case::scope_list(builder().scopes(["a b"]))]
-    #[case::plain_resource(builder().resource("http://api.example.com"))]
-    #[case::relative_resource(builder().resource("/notes"))]
-    #[case::two_secrets(builder().secret(Secret::new("s")).secret_file("/f"))]
-    #[case::missing_secret_file(builder().secret_file("/nowhere/at/all"))]
-    #[case::empty_secret(builder().secret(Secret::new("")))]
-    #[case::secret_of_two_lines(builder().secret(Secret::new("a\nb")))]
-    #[case::secret_with_a_byte_order_mark(builder().secret(Secret::new("\u{feff}secret")))]
-    #[case::basic_without_secret(builder().authentication(ClientAuthentication::Basic))]
-    #[case::none_with_secret(builder().secret(Secret::new("s")).authentication(ClientAuthentication::None))]
-    #[case::cookie_name(builder().cookie_name("a b"))]
-    #[case::no_life(builder().session_lifetimes(Duration::ZERO, Duration::ZERO))]
-    #[case::store_without_keys(builder().store(MemoryStore::new()))]
-    fn a_wrong_setting_is_named_before_the_first_request(#[case] builder: ClientBuilder) {
-        assert_eq!(
-            builder.build().unwrap_err().kind(),
-            ErrorKind::Configuration
-        );
+    #[case::plain_issuer(
+        Client::new("http://id.example.com", "x"),
+        "issuer `http://id.example.com` must begin with https://"
+    )]
+    #[case::no_issuer(Client::new("", "x"), "issuer `` is not an absolute URL")]
+    #[case::issuer_with_a_query(
+        Client::new("https://id.example.com?a", "x"),
+        "must not carry a query"
+    )]
+    #[case::issuer_with_a_user(
+        Client::new("https://a@id.example.com", "x"),
+        "must not carry a user name"
+    )]
+    #[case::issuer_with_a_space(
+        Client::new("https://id.example.com/a b", "x"),
+        "holds a character that no URL has"
+    )]
+    #[case::no_client_id(Client::new("https://id.example.com", ""), "client_id is empty")]
+    #[case::client_id(
+        Client::new("https://id.example.com", "a\nb"),
+        "client_id holds something"
+    )]
+    #[case::plain_base_url(builder().base_url("http://notes.example.com"), "base_url `http://notes.example.com` must begin with https://")]
+    #[case::base_url_with_path(builder().base_url("https://example.com/notes"), "must have no path")]
+    #[case::routes_path(builder().routes_path("auth"), "routes_path must be like /auth")]
+    #[case::routes_path_slash(builder().routes_path("/auth/"), "routes_path must be like /auth")]
+    #[case::scope_list(builder().scopes(["a b"]), "scopes `a b`: name them one by one")]
+    #[case::scope(builder().scopes(["a\"b"]), "is no name of a scope")]
+    #[case::empty_scope(builder().scopes([""]), "`` is no name of a scope")]
+    #[case::many_scopes(builder().scopes((0..101).map(|n| n.to_string())), "more than 100 scopes")]
+    #[case::plain_resource(builder().resource("http://api.example.com"), "must be https or urn")]
+    #[case::relative_resource(builder().resource("/notes"), "is not an absolute URI")]
+    #[case::resource_with_a_fragment(builder().resource("https://api.example.com#a"), "must not carry a fragment")]
+    #[case::long_resource(builder().resource(format!("https://api.example.com/{}", "a".repeat(500))), "is longer than 512 bytes")]
+    #[case::two_secrets(builder().secret(Secret::new("s")).secret_file("/f"), "both a secret and a secret_file")]
+    #[case::missing_secret_file(builder().secret_file("/nowhere/at/all"), "cannot read /nowhere/at/all")]
+    #[case::empty_secret(builder().secret(Secret::new("")), "the client secret is empty")]
+    #[case::secret_of_two_lines(builder().secret(Secret::new("a\nb")), "the client secret holds something")]
+    #[case::secret_with_a_byte_order_mark(builder().secret(Secret::new("\u{feff}secret")), "the client secret holds something")]
+    #[case::basic_without_secret(builder().authentication(ClientAuthentication::Basic), "needs `.secret(…)`")]
+    #[case::none_with_secret(builder().secret(Secret::new("s")).authentication(ClientAuthentication::None), "does not use one")]
+    #[case::cookie_name(builder().cookie_name("a b"), "cookie_name may hold")]
+    #[case::empty_cookie_name(builder().cookie_name(""), "cookie_name is empty")]
+    #[case::no_life(builder().session_lifetimes(Duration::ZERO, Duration::ZERO), "at least a second")]
+    #[case::too_long_a_life(builder().session_lifetimes(Duration::MAX, Duration::MAX), "no session can last that long")]
+    #[case::store_without_keys(builder().store(MemoryStore::new()), "a session store needs")]
+    fn a_wrong_setting_is_named_before_the_first_request(
+        #[case] wrong: ClientBuilder,
+        #[case] says: &str,
+    ) {
+        let error = wrong.build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert!(error.to_string().contains(says), "{error}");
+        assert!(builder().build().is_ok());
     }
 
     #[test]

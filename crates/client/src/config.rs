@@ -224,16 +224,22 @@ fn address(name: &str, text: &str) -> Result<Address, Error> {
 }
 
 fn client_id(text: String) -> Result<String, Error> {
-    if text.is_empty() || !grammar::is_vschar(&text) {
+    if text.is_empty() {
+        return Err(Error::configuration("client_id is empty"));
+    }
+    if !grammar::is_vschar(&text) {
         return Err(Error::configuration(
-            "client_id must be visible ASCII characters",
+            "client_id holds something that no client_id has (RFC 6749 A.1): a control character, or a letter outside ASCII",
         ));
     }
     Ok(text)
 }
 
 fn cookie_name(text: String) -> Result<String, Error> {
-    if text.is_empty() || !text.bytes().all(is_name_byte) {
+    if text.is_empty() {
+        return Err(Error::configuration("cookie_name is empty"));
+    }
+    if !text.bytes().all(is_name_byte) {
         return Err(Error::configuration(
             "cookie_name may hold letters, digits, - and _",
         ));
@@ -265,28 +271,39 @@ fn secret(secret: Option<Secret>, file: Option<PathBuf>) -> Result<Option<Secret
 
 fn scope(names: &[String]) -> Result<Scope, Error> {
     if let Some(bad) = names.iter().find(|name| !scope::is_name(name)) {
-        return Err(Error::configuration(format!(
-            "`{bad}` is not a scope; name them one by one"
-        )));
+        return Err(Error::configuration(match bad.contains(' ') {
+            true => format!("scopes `{bad}`: name them one by one"),
+            false => format!("`{bad}` is no name of a scope (RFC 6749 §3.3)"),
+        }));
     }
     Scope::parse(&names.join(" ")).ok_or_else(|| Error::configuration("more than 100 scopes"))
 }
 
 fn resource(text: String) -> Result<String, Error> {
-    let protected = Url::parse(&text).is_ok_and(|url| is_protected(&url) || url.scheme() == "urn");
-    if ResourceUri::parse(&text).is_none() || !protected {
-        return Err(Error::configuration(format!(
-            "resource `{text}` must be an absolute https URI without fragment; http is for loopback only"
-        )));
+    let refuse = |why: &str| Err(Error::configuration(format!("resource `{text}` {why}")));
+    let Ok(url) = Url::parse(&text) else {
+        return refuse("is not an absolute URI such as https://api.example.com");
+    };
+    if !is_protected(&url) && url.scheme() != "urn" {
+        return refuse("must be https or urn; http is for localhost, 127.0.0.1 and [::1] alone");
+    }
+    if text.contains('#') {
+        return refuse("must not carry a fragment");
+    }
+    if ResourceUri::parse(&text).is_none() {
+        return refuse("is longer than 512 bytes, or holds a space or something outside ASCII");
     }
     Ok(text)
 }
 
 fn seconds(duration: Duration) -> Result<i64, Error> {
-    i64::try_from(duration.as_secs())
-        .ok()
-        .filter(|seconds| *seconds > 0)
-        .ok_or_else(|| Error::configuration("a session must last at least a second"))
+    match i64::try_from(duration.as_secs()) {
+        Ok(0) => Err(Error::configuration(
+            "a session must last at least a second",
+        )),
+        Ok(seconds) => Ok(seconds),
+        Err(_) => Err(Error::configuration("no session can last that long")),
+    }
 }
 
 fn is_name_byte(byte: u8) -> bool {

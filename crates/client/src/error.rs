@@ -40,8 +40,11 @@ pub enum ErrorKind {
     IssuerMetadata,
     /// The callback's query is not an authorization response (RFC 6749 §4.1.2).
     CallbackMalformed,
-    /// The answer's `state` belongs to no sign-in that this browser began within the last ten minutes.
+    /// The answer's `state` belongs to no sign-in that is under way in this browser: it began in another one or was completed, the
+    /// `state` is another, or the app was restarted with other session keys. The log says which.
     AttemptUnknown,
+    /// The answer came more than ten minutes after the sign-in began.
+    AttemptExpired,
     /// The answer to this sign-in was already used.
     AttemptUsed,
     /// The answer names another issuer than the one asked, or none where one is promised (RFC 9207 §2.4).
@@ -64,9 +67,9 @@ pub enum ErrorKind {
     UserInfo,
     /// No user is signed in.
     SignInRequired,
-    /// The session ran out, or the server ended what it rested on.
+    /// The session ran out, or what it rested on ended: at the server, or because refreshed tokens were of another sign-in.
     SessionEnded,
-    /// A form was posted from somewhere else than this app.
+    /// A form was posted from somewhere else than this app, or from a page of an earlier session.
     CrossSite,
     /// The address belongs to no sign-out of the last ten minutes.
     LogoutUnknown,
@@ -74,6 +77,8 @@ pub enum ErrorKind {
     LogoutToken,
     /// The session store could not be read or written.
     SessionStore,
+    /// What a session is to keep is more than it can hold.
+    SessionTooLarge,
     /// The app asked to send a person's token to a URL outside the configured `resource`.
     ForeignApi,
     /// The API could not be reached, or broke off.
@@ -171,6 +176,7 @@ impl ErrorKind {
             Self::IssuerMetadata => "issuer-metadata-invalid",
             Self::CallbackMalformed => "callback-malformed",
             Self::AttemptUnknown => "sign-in-unknown",
+            Self::AttemptExpired => "sign-in-expired",
             Self::AttemptUsed => "sign-in-already-used",
             Self::IssuerMismatch => "issuer-mismatch",
             Self::AccessDenied => "access-denied",
@@ -187,6 +193,7 @@ impl ErrorKind {
             Self::LogoutUnknown => "sign-out-unknown",
             Self::LogoutToken => "logout-token-invalid",
             Self::SessionStore => "session-store-failed",
+            Self::SessionTooLarge => "session-too-large",
             Self::ForeignApi => "api-outside-resource",
             Self::ApiUnreachable => "api-unreachable",
             Self::ApiUnauthorized => "api-unauthorized",
@@ -198,9 +205,12 @@ impl ErrorKind {
     /// The HTTP status this kind is answered with.
     pub fn status(self) -> StatusCode {
         match self {
-            Self::Configuration | Self::ForeignApi => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Configuration | Self::ForeignApi | Self::SessionTooLarge => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
             Self::CallbackMalformed
             | Self::AttemptUnknown
+            | Self::AttemptExpired
             | Self::AttemptUsed
             | Self::IssuerMismatch
             | Self::LogoutUnknown
@@ -229,43 +239,45 @@ impl ErrorKind {
         match self {
             Self::Configuration => "This app is not set up correctly.",
             Self::IssuerUnreachable => "The sign-in service cannot be reached.",
-            Self::IssuerBusy => "The sign-in service is busy. Try again in a moment.",
+            Self::IssuerBusy => "That cannot be done at the moment. Try again shortly.",
             Self::IssuerMetadata => "The sign-in service is not set up correctly.",
             Self::CallbackMalformed => "This address is not the answer to a sign-in.",
             Self::AttemptUnknown => {
-                "The sign-in was started in another browser or more than 10 minutes ago."
+                "This answer belongs to no sign-in that is under way in this browser."
             }
+            Self::AttemptExpired => "The sign-in took more than 10 minutes.",
             Self::AttemptUsed => "This sign-in was already completed.",
             Self::IssuerMismatch => {
-                "The answer did not come from the sign-in service that this app uses."
+                "The answer does not name the sign-in service that this app uses."
             }
-            Self::AccessDenied => "You did not allow the sign-in, so nothing was shared.",
+            Self::AccessDenied => "The sign-in was not allowed, so nothing was shared.",
             Self::AuthorizationRefused | Self::PushedRequest => {
                 "The sign-in service refused this app's request."
             }
-            Self::InteractionRequired => "You have to sign in again.",
+            Self::InteractionRequired => "The sign-in service has to ask you something first.",
             Self::TokenRefused | Self::TokenResponse | Self::IdToken | Self::UserInfo => {
                 "The sign-in could not be completed."
             }
             Self::SignInRequired => "You are not signed in.",
-            Self::SessionEnded => "You have been signed out.",
-            Self::CrossSite => "This form was not sent from this app.",
-            Self::LogoutUnknown => "This address is not the end of a sign-out.",
-            Self::LogoutToken => "The message is not from the sign-in service.",
+            Self::SessionEnded => "Your session has ended.",
+            Self::CrossSite => "This form was not made for your session in this app.",
+            Self::LogoutUnknown => "This is not the end of a sign-out of the last 10 minutes.",
+            Self::LogoutToken => "The message was not believed, or came before.",
             Self::SessionStore => "The app cannot look up your session at the moment.",
-            Self::ForeignApi => "This app asked the wrong service for your data.",
+            Self::SessionTooLarge => "The app cannot keep that much with your session.",
+            Self::ForeignApi => "This app may not ask that service for your data.",
             Self::ApiUnreachable => "The service that holds your data cannot be reached.",
             Self::ApiUnauthorized => {
                 "The service that holds your data did not accept your sign-in."
             }
-            Self::ApiForbidden => "You have not allowed this app to do that.",
+            Self::ApiForbidden => "The service that holds your data does not allow that.",
             Self::ApiFailed => "The service that holds your data gave no usable answer.",
         }
     }
 
     fn hint(self) -> &'static str {
         match self {
-            Self::Configuration => "The log names the setting to change.",
+            Self::Configuration => "The log says what to change.",
             Self::IssuerUnreachable => {
                 "Check that the issuer's URL is right and reachable from this machine."
             }
@@ -277,6 +289,7 @@ impl ErrorKind {
             Self::AttemptUnknown => {
                 "Start again, and stay on one host name: localhost and 127.0.0.1 do not share cookies."
             }
+            Self::AttemptExpired => "Start again.",
             Self::AttemptUsed => {
                 "A reload or a double click sends an answer twice; only the first counts."
             }
@@ -301,7 +314,7 @@ impl ErrorKind {
             }
             Self::SignInRequired | Self::SessionEnded => "Sign in again.",
             Self::CrossSite => {
-                "Post the form that `User::logout_form` makes, from a page of this app."
+                "Post the form that `User::logout_form` makes, from a page of this app and of this session."
             }
             Self::LogoutUnknown => {
                 "Nothing but the issuer should lead here, within ten minutes; sign out again to be sure."
@@ -310,6 +323,9 @@ impl ErrorKind {
                 "The log names the claim; the issuer must send a logout token to this client and to no other."
             }
             Self::SessionStore => "Check the store's file or database; nobody was signed out.",
+            Self::SessionTooLarge => {
+                "Keep less with the session, or have the issuer put less into its tokens: 16 KiB is what it holds, sealed."
+            }
             Self::ForeignApi => {
                 "Call URLs under the `resource` the client was built with, or build another client."
             }
@@ -317,7 +333,9 @@ impl ErrorKind {
             Self::ApiUnauthorized => {
                 "Compare the API's audience and issuer with this client's resource and issuer."
             }
-            Self::ApiForbidden => "Ask for the scope that the API names, then sign in again.",
+            Self::ApiForbidden => {
+                "If the log names a scope, ask for it and sign in again; otherwise the API decides."
+            }
             Self::ApiFailed => "The log holds the API's status.",
         }
     }

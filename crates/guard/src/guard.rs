@@ -289,6 +289,7 @@ impl Inner {
             None => matches!(
                 reason,
                 Reason::Malformed
+                    | Reason::TooLong
                     | Reason::NotActive
                     | Reason::WrongIssuer
                     | Reason::WrongAudience
@@ -299,7 +300,7 @@ impl Inner {
 
     async fn judge(&self, token: &str) -> Result<Arc<Claims>, Refusal> {
         if token.len() > MAX_TOKEN {
-            return Err(Reason::Malformed.into());
+            return Err(Reason::TooLong.into());
         }
         match &self.validation {
             Validation::Jwt(keys) => self.jwt(keys).validate(token).await.map(Arc::new),

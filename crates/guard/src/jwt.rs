@@ -94,7 +94,9 @@ impl Jwt<'_> {
             Reason::AlgorithmNotAllowed => {
                 refusal.because("ES256, RS256, PS256 or EdDSA", Sent(&header("alg")))
             }
-            Reason::UnknownKey => refusal.because("a key of the issuer", Sent(&header("kid"))),
+            Reason::UnknownKey | Reason::AmbiguousKey => {
+                refusal.because("a key of the issuer", Sent(&header("kid")))
+            }
             Reason::Expired => {
                 refusal.because(format_args!("exp later than {now}"), Sent(&claim("exp")))
             }

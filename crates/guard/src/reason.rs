@@ -19,13 +19,17 @@ pub enum Reason {
     TokenInBody,
     /// Not a token of any form that is accepted.
     Malformed,
+    /// Longer than any token that is read.
+    TooLong,
     /// Signed with an algorithm that is not accepted.
     AlgorithmNotAllowed,
     /// A JWT, but not an access token: its `typ` is not `at+jwt` (RFC 9068 §4).
     WrongType,
     /// No key of the issuer has the name that the token gives.
     UnknownKey,
-    /// As before, but the issuer was asked for keys a moment ago, so that it is not known whether it has this one.
+    /// It names no key, and several of the issuer's could have signed it.
+    AmbiguousKey,
+    /// As [`Reason::UnknownKey`], but the issuer was asked for keys a moment ago, so that it is not known whether it has this one.
     KeyNotKnownYet,
     /// The signature is not the issuer's.
     WrongSignature,
@@ -33,7 +37,7 @@ pub enum Reason {
     MalformedClaims,
     /// Not issued by the issuer that is trusted here.
     WrongIssuer,
-    /// Issued for another API.
+    /// Not issued for this API.
     WrongAudience,
     /// Past its time.
     Expired,
@@ -79,9 +83,11 @@ impl Reason {
             Self::TokenInQuery => "token-in-query",
             Self::TokenInBody => "token-in-body",
             Self::Malformed => "malformed",
+            Self::TooLong => "too-long",
             Self::AlgorithmNotAllowed => "algorithm-not-allowed",
             Self::WrongType => "wrong-type",
             Self::UnknownKey => "unknown-key",
+            Self::AmbiguousKey => "ambiguous-key",
             Self::KeyNotKnownYet => "key-not-known-yet",
             Self::WrongSignature => "wrong-signature",
             Self::MalformedClaims => "malformed-claims",
@@ -118,19 +124,21 @@ impl Reason {
             Self::TokenInBody => {
                 "Send the access token in the Authorization header, not in the body"
             }
-            Self::Malformed => "The access token is malformed",
+            Self::Malformed => "The access token has a form that is not accepted",
+            Self::TooLong => "The access token is too long",
             Self::AlgorithmNotAllowed => {
                 "The access token is signed with an algorithm that is not allowed"
             }
             Self::WrongType => "The token is not an access token",
             Self::UnknownKey => "The access token is signed with an unknown key",
+            Self::AmbiguousKey => "The access token does not name the key that signed it",
             Self::KeyNotKnownYet => {
                 "The access token is signed with a key that is not known yet: try again"
             }
             Self::WrongSignature => "The access token has a wrong signature",
-            Self::MalformedClaims => "The access token lacks a required claim",
-            Self::WrongIssuer => "The access token comes from another issuer",
-            Self::WrongAudience => "The access token is for another audience",
+            Self::MalformedClaims => "A required claim of the access token is missing or malformed",
+            Self::WrongIssuer => "The access token is not from the issuer that is trusted here",
+            Self::WrongAudience => "The access token is not for this audience",
             Self::Expired => "The access token expired",
             Self::NotYetValid => "The access token is not valid yet",
             Self::BoundToKey => "The access token is bound to a key: send it as DPoP, with a proof",
@@ -206,14 +214,15 @@ impl Reason {
 impl From<JoseError> for Reason {
     fn from(error: JoseError) -> Self {
         match error {
-            JoseError::TooLarge
-            | JoseError::Malformed
+            JoseError::TooLarge => Self::TooLong,
+            JoseError::Malformed
             | JoseError::Header
             | JoseError::EmbeddedKey
             | JoseError::Extension => Self::Malformed,
             JoseError::Algorithm => Self::AlgorithmNotAllowed,
             JoseError::Typ => Self::WrongType,
-            JoseError::UnknownKey | JoseError::AmbiguousKey => Self::UnknownKey,
+            JoseError::UnknownKey => Self::UnknownKey,
+            JoseError::AmbiguousKey => Self::AmbiguousKey,
             JoseError::Signature => Self::WrongSignature,
             JoseError::Claims | JoseError::TooOld | JoseError::LifetimeTooLong => {
                 Self::MalformedClaims

@@ -157,6 +157,7 @@ fn way_on(kind: ErrorKind, client: &Client) -> (String, &'static str) {
         | ErrorKind::LogoutUnknown
         | ErrorKind::LogoutToken
         | ErrorKind::SessionStore
+        | ErrorKind::SessionTooLarge
         | ErrorKind::ForeignApi
         | ErrorKind::ApiUnreachable
         | ErrorKind::ApiFailed

@@ -38,13 +38,16 @@ impl KeyRing {
             .split([',', ' ', '\t', '\r', '\n'])
             .filter(|key| !key.is_empty())
             .map(|key| read_key(key).map(|bytes| Secret::new(encoding::encode(&bytes))))
-            .collect::<Option<Vec<_>>>()
-            .filter(|keys| !keys.is_empty());
-        keys.map(Self).ok_or_else(|| {
-            Error::configuration(
+            .collect::<Option<Vec<_>>>();
+        match keys {
+            Some(keys) if keys.is_empty() => Err(Error::configuration(
+                "there is no session key; `openssl rand -base64 32` makes one",
+            )),
+            Some(keys) => Ok(Self(keys)),
+            None => Err(Error::configuration(
                 "a session key must be 32 bytes in base64 or hexadecimal; `openssl rand -base64 32` makes one",
-            )
-        })
+            )),
+        }
     }
 
     /// Reads keys from a file, as [`KeyRing::parse`] does.
@@ -60,8 +63,9 @@ impl KeyRing {
     /// # Errors
     /// [`ErrorKind::Configuration`](crate::ErrorKind) if neither is set, or the value is not a list of keys.
     pub fn from_env(name: &str) -> Result<Self, Error> {
-        let text = secret_variable(name, &|name| std::env::var(name).ok())?
-            .ok_or_else(|| Error::configuration(format!("set {name} or {name}_FILE")))?;
+        let text = secret_variable(name, &|name| std::env::var(name).ok())?.ok_or_else(|| {
+            Error::configuration(format!("neither {name} nor {name}_FILE is set to anything"))
+        })?;
         Self::parse(&text)
     }
 
@@ -194,6 +198,18 @@ mod tests {
     #[case("zz0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f")]
     fn anything_but_32_bytes_is_refused(#[case] text: &str) {
         assert!(ring(text).is_none());
+    }
+
+    #[test]
+    fn no_key_is_told_from_one_that_is_none() {
+        let refused = |text: &str| {
+            KeyRing::parse(&Secret::new(text))
+                .err()
+                .unwrap()
+                .to_string()
+        };
+        assert!(refused(" , ").contains("there is no session key"));
+        assert!(refused("short").contains("must be 32 bytes"));
     }
 
     #[test]

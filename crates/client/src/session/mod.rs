@@ -59,7 +59,7 @@ impl Client {
     /// does unless a token is itself many kilobytes long.
     ///
     /// # Errors
-    /// [`ErrorKind::SessionStore`].
+    /// [`ErrorKind::SessionStore`], [`ErrorKind::SessionTooLarge`].
     pub async fn start_session(
         &self,
         signed_in: &SignedIn,
@@ -184,8 +184,8 @@ impl Session {
     /// Keeps `value` with this session under `key`. Tokens, claims and values share 12 KiB.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`] if the value is no JSON; [`ErrorKind::SessionStore`] if it is too large, or the store
-    /// fails; [`ErrorKind::SessionEnded`].
+    /// [`ErrorKind::Configuration`] if the value is no JSON; [`ErrorKind::SessionTooLarge`]; [`ErrorKind::SessionStore`] if
+    /// the store fails; [`ErrorKind::SessionEnded`].
     pub async fn remember(&mut self, key: &str, value: &impl Serialize) -> Result<(), Error> {
         let value = serde_json::to_value(value)
             .map_err(|error| Error::configuration(format!("`{key}` cannot be kept: {error}")))?;

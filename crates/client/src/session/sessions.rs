@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::encoding;
-use safeconduct_protocol::seal::{Kind, Seal};
+use safeconduct_protocol::seal::{Kind, Seal, SealError};
 use safeconduct_protocol::secret::Secret;
 use safeconduct_protocol::time::Timestamp;
 
@@ -210,13 +210,11 @@ impl Sessions {
     }
 
     fn row(&self, key: SessionKey, record: &Record, version: i64) -> Result<SessionRow, Error> {
-        let unsealed = |error: &str| {
-            Error::new(
-                ErrorKind::SessionStore,
-                format!("a session does not seal: {error}"),
-            )
+        let unsealed = |kind: ErrorKind, error: &dyn std::fmt::Display| {
+            Error::new(kind, format!("a session does not seal: {error}"))
         };
-        let payload = serde_json::to_vec(record).map_err(|_| unsealed("not JSON"))?;
+        let payload = serde_json::to_vec(record)
+            .map_err(|error| unsealed(ErrorKind::SessionStore, &error))?;
         let sealed = self
             .storage
             .seal
@@ -225,7 +223,10 @@ impl Sessions {
                 &associated_data(&key, version),
                 &payload,
             )
-            .map_err(|error| unsealed(&error.to_string()))?;
+            .map_err(|error| match error {
+                SealError::TooLarge => unsealed(ErrorKind::SessionTooLarge, &error),
+                _ => unsealed(ErrorKind::SessionStore, &error),
+            })?;
         let identity = record.identity.as_ref();
         let sid = identity.and_then(|identity| identity.sid.as_deref());
         let first = |names: Vec<[u8; 32]>| names.into_iter().next();

@@ -75,6 +75,17 @@ pub(crate) struct Attempts {
 }
 
 impl Attempt {
+    fn of(id: &str, sealed: Sealed<'_>) -> Option<Self> {
+        Some(Self {
+            id: id.to_owned(),
+            code_verifier: CodeVerifier::parse(&sealed.code_verifier)?,
+            return_to: ReturnTo::parse(&sealed.return_to)?,
+            max_age: sealed.max_age,
+            proof_key: sealed.proof_key,
+            expires: sealed.expires,
+        })
+    }
+
     /// What the ID Token must repeat (OpenID Connect Core §15.5.2). It follows from the verifier, so that there is no attempt
     /// without one, and does not tell it.
     pub(crate) fn nonce(&self) -> String {
@@ -163,31 +174,47 @@ impl Attempts {
     }
 
     /// The attempt that `state` belongs to, if this very browser began it and it has not expired.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AttemptUnknown`], [`ErrorKind::AttemptExpired`].
     pub(crate) fn find(
         &self,
         state: &str,
         cookie_header: &[u8],
         now: Timestamp,
-    ) -> Option<Attempt> {
-        let (id, _) = state.split_once('.')?;
+    ) -> Result<Attempt, Error> {
+        let unknown = |why: &str| Error::new(ErrorKind::AttemptUnknown, why);
+        let (id, _) = state
+            .split_once('.')
+            .ok_or_else(|| unknown("the answer's state is none of this app's"))?;
         let state_hash = encoding::sha256_base64url(state.as_bytes());
-        self.cookies
-            .values(cookie_header, &self.cookie(id))
-            .filter_map(|value| self.seal.open::<Sealed<'_>>(Kind::LoginAttempt, value).ok())
-            .filter(|sealed| {
-                encoding::constant_time_eq(sealed.state_hash.as_bytes(), state_hash.as_bytes())
-            })
-            .filter(|sealed| now < sealed.expires)
-            .find_map(|sealed| {
-                Some(Attempt {
-                    id: id.to_owned(),
-                    code_verifier: CodeVerifier::parse(&sealed.code_verifier)?,
-                    return_to: ReturnTo::parse(&sealed.return_to)?,
-                    max_age: sealed.max_age,
-                    proof_key: sealed.proof_key,
-                    expires: sealed.expires,
-                })
-            })
+        let mut error = unknown(
+            "no cookie of this browser belongs to the answer's state: the sign-in was completed, or began in another browser",
+        );
+        for value in self.cookies.values(cookie_header, &self.cookie(id)) {
+            error = match self.seal.open::<Sealed<'_>>(Kind::LoginAttempt, value) {
+                Err(_) => unknown(
+                    "the cookie of the sign-in does not open: it is another app's, or from before the session keys changed",
+                ),
+                Ok(sealed)
+                    if !encoding::constant_time_eq(
+                        sealed.state_hash.as_bytes(),
+                        state_hash.as_bytes(),
+                    ) =>
+                {
+                    unknown("the answer's state is not the one that was sent")
+                }
+                Ok(sealed) if sealed.expires <= now => Error::new(
+                    ErrorKind::AttemptExpired,
+                    "the sign-in began more than ten minutes ago",
+                ),
+                Ok(sealed) => match Attempt::of(id, sealed) {
+                    Some(attempt) => return Ok(attempt),
+                    None => unknown("the cookie of the sign-in is none that this version reads"),
+                },
+            };
+        }
+        Err(error)
     }
 
     /// Marks the attempt as used.
@@ -309,25 +336,52 @@ mod tests {
         assert!(
             attempts
                 .find(&another_state, header.as_bytes(), NOW)
-                .is_none()
+                .is_err()
         );
         assert!(
             attempts
                 .find(&begun.attempt.id, header.as_bytes(), NOW)
-                .is_none()
+                .is_err()
         );
-        assert!(attempts.find("", header.as_bytes(), NOW).is_none());
-        assert!(attempts.find(&begun.state, b"", NOW).is_none());
+        assert!(attempts.find("", header.as_bytes(), NOW).is_err());
+        assert!(attempts.find(&begun.state, b"", NOW).is_err());
     }
 
     /// Attacks: K02.
+    #[test]
+    fn why_there_is_no_attempt_is_told_apart() {
+        let attempts = attempts();
+        let (begun, cookies) = begin(&attempts, "", NOW);
+        let header = pair(&cookies[0]);
+        let found = |state: &str, header: &str, now: Timestamp| {
+            let found = attempts.find(state, header.as_bytes(), now);
+            found.err().map(|error| (error.kind(), error.to_string()))
+        };
+        assert_eq!(found(&begun.state, header, NOW), None);
+        let (kind, why) = found(&begun.state, header, NOW.plus(600)).unwrap();
+        assert_eq!(kind, ErrorKind::AttemptExpired);
+        assert!(why.contains("ten minutes"), "{why}");
+        let changed = format!("{}.changed", begun.attempt.id);
+        let replaced_keys = format!("{}=AAAA", header.split('=').next().unwrap());
+        for (state, header, says) in [
+            ("foreign", header, "none of this app's"),
+            (&changed, header, "not the one that was sent"),
+            (&begun.state, "", "no cookie"),
+            (&begun.state, &replaced_keys, "does not open"),
+        ] {
+            let (kind, why) = found(state, header, NOW).unwrap();
+            assert_eq!(kind, ErrorKind::AttemptUnknown);
+            assert!(why.contains(says), "{why}");
+        }
+    }
+
     #[test]
     fn an_attempt_lives_ten_minutes() {
         let attempts = attempts();
         let (begun, cookies) = begin(&attempts, "", NOW);
         let header = pair(&cookies[0]).as_bytes();
-        assert!(attempts.find(&begun.state, header, NOW.plus(599)).is_some());
-        assert!(attempts.find(&begun.state, header, NOW.plus(600)).is_none());
+        assert!(attempts.find(&begun.state, header, NOW.plus(599)).is_ok());
+        assert!(attempts.find(&begun.state, header, NOW.plus(600)).is_err());
     }
 
     #[test]
@@ -339,7 +393,7 @@ mod tests {
         assert!(
             attempts
                 .find(&second.state, swapped.as_bytes(), NOW)
-                .is_none()
+                .is_err()
         );
     }
 
@@ -434,7 +488,7 @@ mod tests {
         let attempts = attempts();
         let (begun, cookies) = begin(&attempts, "", NOW);
         let header = [b"theme=caf\xe9; \xff=\xff; ", pair(&cookies[0]).as_bytes()].concat();
-        assert!(attempts.find(&begun.state, &header, NOW).is_some());
+        assert!(attempts.find(&begun.state, &header, NOW).is_ok());
     }
 
     /// On localhost every port sends the cookies of all.

@@ -38,7 +38,9 @@ impl Client {
         cookie_header: impl AsRef<[u8]>,
     ) -> Result<SignedIn, Error> {
         let answer = AuthorizationResponse::parse(callback_query)?;
-        let attempt = self.attempt(&answer, cookie_header.as_ref())?;
+        let attempt = self
+            .attempts()
+            .find(&answer.state, cookie_header.as_ref(), self.now())?;
         // Only now: an answer to nothing causes no request.
         let metadata = self.metadata().await?;
         let set_cookie = self.attempts().clear(&attempt);
@@ -172,8 +174,8 @@ impl Client {
     /// (RFC 6749 §4.1.2, RFC 9207 §2.4). Pure but for remembering that the attempt was used.
     ///
     /// # Errors
-    /// [`ErrorKind::CallbackMalformed`], [`ErrorKind::AttemptUnknown`], [`ErrorKind::IssuerMismatch`],
-    /// [`ErrorKind::AttemptUsed`], and, believed only after all these: [`ErrorKind::AccessDenied`],
+    /// [`ErrorKind::CallbackMalformed`], [`ErrorKind::AttemptUnknown`], [`ErrorKind::AttemptExpired`],
+    /// [`ErrorKind::IssuerMismatch`], [`ErrorKind::AttemptUsed`], and, believed only after all these: [`ErrorKind::AccessDenied`],
     /// [`ErrorKind::InteractionRequired`], [`ErrorKind::AuthorizationRefused`], [`ErrorKind::IssuerBusy`].
     pub fn authorization_response(
         &self,
@@ -182,7 +184,9 @@ impl Client {
         cookie_header: impl AsRef<[u8]>,
     ) -> Result<CodeExchange, Error> {
         let answer = AuthorizationResponse::parse(callback_query)?;
-        let attempt = self.attempt(&answer, cookie_header.as_ref())?;
+        let attempt = self
+            .attempts()
+            .find(&answer.state, cookie_header.as_ref(), self.now())?;
         let set_cookie = self.attempts().clear(&attempt);
         self.accept(metadata, answer, attempt)
             .map_err(|error| error.with_cookie(&set_cookie))
@@ -225,21 +229,6 @@ impl Client {
             &offer,
             self.now(),
         )
-    }
-
-    fn attempt(
-        &self,
-        answer: &AuthorizationResponse,
-        cookie_header: &[u8],
-    ) -> Result<Attempt, Error> {
-        self.attempts()
-            .find(&answer.state, cookie_header, self.now())
-            .ok_or_else(|| {
-                Error::new(
-                    ErrorKind::AttemptUnknown,
-                    "no cookie of this browser belongs to the answer's state",
-                )
-            })
     }
 
     fn accept(

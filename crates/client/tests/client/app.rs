@@ -195,7 +195,7 @@ async fn a_sign_in_that_fails_is_explained_on_a_page() {
     assert_eq!(page.status(), StatusCode::FORBIDDEN);
     let text = page.text();
     assert!(
-        text.contains("You did not allow the sign-in, so nothing was shared."),
+        text.contains("The sign-in was not allowed, so nothing was shared."),
         "{text}"
     );
     assert!(

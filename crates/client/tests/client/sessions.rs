@@ -153,7 +153,7 @@ async fn what_the_app_keeps_is_there_next_time() {
     let too_much = "x".repeat(20_000);
     assert_eq!(
         kind(session.remember("all", &too_much).await),
-        Some(ErrorKind::SessionStore)
+        Some(ErrorKind::SessionTooLarge)
     );
     assert_eq!(
         kind(session.access_token().await),

@@ -154,8 +154,8 @@ async fn an_answer_after_ten_minutes_is_too_late() {
     client.finish(&in_time, &its_cookies).await.unwrap();
     clock.advance(1);
     let error = client.finish(&query, &cookies).await.err().unwrap();
-    assert_eq!(error.kind(), ErrorKind::AttemptUnknown);
-    insta::assert_snapshot!(error.public_message(), @"The sign-in was started in another browser or more than 10 minutes ago.");
+    assert_eq!(error.kind(), ErrorKind::AttemptExpired);
+    insta::assert_snapshot!(error.public_message(), @"The sign-in took more than 10 minutes.");
 }
 
 /// Attacks: K02.

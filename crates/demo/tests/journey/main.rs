@@ -305,9 +305,7 @@ async fn says_no_as_bob(stage: &Stage) -> WebDriverResult<()> {
     stage.press("login-submit").await?;
     stage.press("consent-deny").await?;
     stage.shows("#error-code", &["access-denied"]).await?;
-    stage
-        .shows("h1", &["You did not allow the sign-in"])
-        .await?;
+    stage.shows("h1", &["The sign-in was not allowed"]).await?;
     stage.picture("app-denied").await?;
     stage.leave_by("a.on").await?;
     stage.shows("main", &["You are bob"]).await?;

@@ -285,10 +285,10 @@ async fn a_bad_token_is_invalid_and_the_reason_is_from_a_fixed_list() {
     let (app, issuer) = api();
     insta::assert_snapshot!(get_with(&app, "/notes", "abc").await, @r#"
     401 Unauthorized
-    www-authenticate: Bearer error="invalid_token", error_description="The access token is malformed", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    www-authenticate: Bearer error="invalid_token", error_description="The access token has a form that is not accepted", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
     www-authenticate: DPoP algs="ES256 PS256 EdDSA"
     cache-control: no-store
-    {"error":"invalid_token","error_description":"The access token is malformed","correlation_id":"ID"}
+    {"error":"invalid_token","error_description":"The access token has a form that is not accepted","correlation_id":"ID"}
     "#);
     insta::assert_snapshot!(get_with(&app, "/notes", &issuer.token().expires_in(-10).sign()).await, @r#"
     401 Unauthorized
@@ -300,10 +300,10 @@ async fn a_bad_token_is_invalid_and_the_reason_is_from_a_fixed_list() {
     let for_another = issuer.token().audience("https://other.example").sign();
     insta::assert_snapshot!(get_with(&app, "/notes", &for_another).await, @r#"
     401 Unauthorized
-    www-authenticate: Bearer error="invalid_token", error_description="The access token is for another audience", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
+    www-authenticate: Bearer error="invalid_token", error_description="The access token is not for this audience", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/v1"
     www-authenticate: DPoP algs="ES256 PS256 EdDSA"
     cache-control: no-store
-    {"error":"invalid_token","error_description":"The access token is for another audience","correlation_id":"ID"}
+    {"error":"invalid_token","error_description":"The access token is not for this audience","correlation_id":"ID"}
     "#);
     insta::assert_snapshot!(get_with(&app, "/notes", &issuer.token().typ("JWT").sign()).await, @r#"
     401 Unauthorized
@@ -587,7 +587,10 @@ async fn an_optional_guard_leaves_the_tokens_of_another_to_the_guard_below() {
     // Where no guard below accepts it, it is a bad token still, and not ignored.
     for path in ["/one", "/anybody"] {
         let page = get_with(&app, path, &other.token()).await;
-        assert!(page.contains("comes from another issuer"), "{page}");
+        assert!(
+            page.contains("is not from the issuer that is trusted here"),
+            "{page}"
+        );
         assert!(page.starts_with("401"), "{page}");
     }
     assert_eq!(ask(&app, "/other", &one.token()).await.0, 401);
@@ -709,10 +712,10 @@ async fn expected_against_got_is_told_on_this_machine_alone(
     if told {
         insta::assert_snapshot!(page, @r#"
         401 Unauthorized
-        www-authenticate: Bearer error="invalid_token", error_description="The access token is for another audience", resource_metadata="http://localhost:8422/.well-known/oauth-protected-resource"
+        www-authenticate: Bearer error="invalid_token", error_description="The access token is not for this audience", resource_metadata="http://localhost:8422/.well-known/oauth-protected-resource"
         www-authenticate: DPoP algs="ES256 PS256 EdDSA"
         cache-control: no-store
-        {"error":"invalid_token","error_description":"The access token is for another audience","correlation_id":"ID","expected":"http://localhost:8422","got":"https://other.ex… (17 bytes)"}
+        {"error":"invalid_token","error_description":"The access token is not for this audience","correlation_id":"ID","expected":"http://localhost:8422","got":"https://other.ex… (17 bytes)"}
         "#);
     }
 }
