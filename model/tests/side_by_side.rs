@@ -116,6 +116,7 @@ struct Pair<'s> {
 fn sealed(text: &str) -> SealedPassword {
     SealedPassword {
         sealed: text.to_owned(),
+        key: 1,
         cost: None,
     }
 }
