@@ -11,7 +11,7 @@ use crate::cast::Machines;
 use crate::history::{Act, Answer, Event, Moment, Node, Span, User};
 
 /// How many passwords are checked at once: nodes turn people away rather than let a long queue grow.
-const PASSWORDS_AT_ONCE: usize = 12;
+const PASSWORDS_AT_ONCE: usize = 2;
 
 /// The world that all callers of a run are in.
 pub struct World {

@@ -27,9 +27,9 @@ pub struct Length {
 
 /// What `./scripts/test` runs, in a few minutes.
 pub const SHORT: Length = Length {
-    calm: 60_000,
-    around_a_fault: 6_000,
-    kills: 200,
+    calm: 20_000,
+    around_a_fault: 3_000,
+    kills: 100,
     outlasting: Duration::from_secs(7),
 };
 

@@ -44,7 +44,7 @@ pub async fn kills(length: &Length) -> Result<Outcome> {
     stage.start().await?;
     let plan = async |stage: &Stage| {
         for _ in 0..length.kills {
-            stage.more_granted(20 + below(300) as u64).await?;
+            stage.more_granted(20 + below(200) as u64).await?;
             sleep(Duration::from_micros(below(3_000) as u64)).await;
             let site = &stage.site;
             let kill = async || site.kill(NODE);
