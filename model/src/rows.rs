@@ -355,7 +355,7 @@ impl Rows {
                 row.rotated_by = Some(attempt);
                 row.idle_expires_at = row.expires_at.min(rotating.idle_until);
             }
-            RefreshDecision::Reuse | RefreshDecision::Shared => {
+            RefreshDecision::Reuse | RefreshDecision::RetriedLate | RefreshDecision::Shared => {
                 row.revoked = mistake != Some(Mistake::ReuseForgiven);
             }
             RefreshDecision::Retry

@@ -385,9 +385,7 @@ fn demanded(
         let (issuer, keys) = (arrival.issuer, arrival.keys);
         let hint = IdTokenHint::verify(hint, Some(client), issuer, keys, arrival.now)?;
         if demand.subject.is_some_and(|named| named != hint.subject) {
-            return Err(
-                Refusal::new(Reason::LoginRequired).because("id_token_hint and claims name two")
-            );
+            return Err(Reason::SubjectsContradict.into());
         }
         demand.subject = Some(hint.subject);
     }

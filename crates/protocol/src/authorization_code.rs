@@ -137,7 +137,11 @@ impl AuthorizationCode {
         let age = now.since(self.issued_at);
         let late = now > lifetimes.latest_redemption(self.grant);
         // A node whose clock is a little behind the issuing one sees a code from the future; more than that is no clock of ours.
-        if !(-30..lifetimes.code).contains(&age) || late {
+        if age < -30 {
+            return Err(Refusal::new(Reason::CodeNotYetValid)
+                .because(format!("issued {} s from now", -age)));
+        }
+        if age >= lifetimes.code || late {
             return Err(Refusal::new(Reason::CodeExpired)
                 .because(format!("issued {age} s ago, good for {} s", lifetimes.code)));
         }

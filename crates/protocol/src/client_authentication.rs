@@ -94,7 +94,8 @@ impl PresentedClient {
     /// Reads the one way in which a client authenticated, from the `Authorization` header and the body.
     ///
     /// # Errors
-    /// `client-authentication-missing`, `-repeated` (more than one way), `-malformed`.
+    /// `client-authentication-missing`, `-repeated` (more than one way), `-malformed`, `-failed` (no client has such an id);
+    /// `client-id-differs`, `client-assertion-type-unsupported`, `client-assertion-refused`.
     pub fn read(authorization: Option<&[u8]>, parameters: &Parameters) -> Result<Self, Refusal> {
         let client_id = parameters.one("client_id")?;
         let secret = parameters.one("client_secret")?;
@@ -105,13 +106,14 @@ impl PresentedClient {
             assertion.is_some(),
         ];
         if ways.into_iter().filter(|&way| way).count() > 1 {
-            return Err(Reason::ClientAuthenticationRepeated.into());
+            return Err(
+                Refusal::new(Reason::ClientAuthenticationRepeated).because("in several ways")
+            );
         }
         if let Some(header) = authorization {
             let (id, secret) = read_basic(header)?;
             if client_id.is_some_and(|sent| sent != id) {
-                return Err(Refusal::new(Reason::ClientAuthenticationRepeated)
-                    .because("client_id differs from the header's"));
+                return Err(Reason::ClientIdDiffers.into());
             }
             return Ok(Self {
                 id: known(&id)?,
@@ -137,8 +139,7 @@ impl PresentedClient {
         parameters: &Parameters,
     ) -> Result<Self, Refusal> {
         if parameters.one("client_assertion_type")? != Some(JWT_BEARER) {
-            return Err(Refusal::new(Reason::ClientAuthenticationMalformed)
-                .because("client_assertion_type"));
+            return Err(Reason::ClientAssertionTypeUnsupported.into());
         }
         let issuer = jose::unverified_issuer(assertion).ok_or_else(|| {
             Refusal::new(Reason::ClientAssertionRefused).because("no readable iss")
@@ -306,11 +307,7 @@ mod tests {
         "client_secret=x",
         Reason::ClientAuthenticationRepeated
     )]
-    #[case(
-        Some(basic("shop:x")),
-        "client_id=other",
-        Reason::ClientAuthenticationRepeated
-    )]
+    #[case(Some(basic("shop:x")), "client_id=other", Reason::ClientIdDiffers)]
     #[case(
         None,
         "client_id=shop&client_secret=x&client_assertion=y",
@@ -325,7 +322,7 @@ mod tests {
     #[case(
         None,
         "client_id=shop&client_assertion=a.b.c",
-        Reason::ClientAuthenticationMalformed
+        Reason::ClientAssertionTypeUnsupported
     )]
     fn what_is_not_one_clear_way_is_refused(
         #[case] header: Option<Vec<u8>>,

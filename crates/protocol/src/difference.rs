@@ -8,6 +8,9 @@ use crate::{loopback::is_loopback, sent::beside};
 
 /// With more parts than this that differ, two URIs have nothing to do with each other.
 const MOST_PARTS: usize = 3;
+/// What is said of two texts that a reader of URLs takes for one.
+const SPELLED: &str =
+    "spelled differently (encoding, case of scheme or host, default port, dots in the path)";
 
 /// What is known about the expected URIs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -108,12 +111,26 @@ fn parts(expected: Read<'_>, sent: Read<'_>, port: Port) -> Vec<String> {
     } else {
         parts.extend(part("path ", path, sent_path));
     }
-    let query = |url: &Url| url.query().unwrap_or("").to_owned();
-    parts.extend(part("query ", &query(ours), &query(theirs)));
-    let fragment = |url: &Url| url.fragment().unwrap_or("").to_owned();
-    parts.extend(part("fragment ", &fragment(ours), &fragment(theirs)));
+    // Not repeated: what stands before the host is a name and a password.
+    if (ours.username(), ours.password()) != (theirs.username(), theirs.password()) {
+        parts.push("a user name or password before the host".to_owned());
+    }
+    for (name, ours, theirs) in [
+        ("query", ours.query(), theirs.query()),
+        ("fragment", ours.fragment(), theirs.fragment()),
+    ] {
+        match (ours, theirs) {
+            (None, Some("")) => parts.push(format!("an empty {name}")),
+            (Some(""), None) => parts.push(format!("no empty {name}")),
+            _ => parts.extend(part(
+                &format!("{name} "),
+                ours.unwrap_or(""),
+                theirs.unwrap_or(""),
+            )),
+        }
+    }
     if parts.is_empty() && expected.text != sent.text {
-        parts.push("spelled differently (encoding, case of the host, default port)".to_owned());
+        parts.push(SPELLED.to_owned());
     }
     parts
 }
@@ -168,8 +185,17 @@ mod tests {
     #[case("https://rq.example/cb", "rq.example instead of rp.example")]
     #[case(
         "https://rp.example:443/cb",
-        "spelled differently (encoding, case of the host, default port)"
+        "spelled differently (encoding, case of scheme or host, default port, dots in the path)"
     )]
+    #[case("https://RP.example/cb", SPELLED)]
+    #[case("HTTPS://rp.example/cb", SPELLED)]
+    #[case("https://rp.example/a/../cb", SPELLED)]
+    #[case(
+        "https://hush@rp.example/cb",
+        "a user name or password before the host"
+    )]
+    #[case("https://rp.example/cb?", "an empty query")]
+    #[case("https://rp.example/cb#", "an empty fragment")]
     fn a_difference_is_named_by_its_part(#[case] sent: &str, #[case] says: &str) {
         let registered = "https://rp.example/cb";
         assert_eq!(

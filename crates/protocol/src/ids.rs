@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{encoding, random, time::Timestamp};
 
 /// The longest client identifier, in bytes.
-const LONGEST_CLIENT_ID: usize = 128;
+pub const LONGEST_CLIENT_ID: usize = 128;
 /// What every user identifier begins with, and no client identifier may (RFC 9700 §4.15: a client's `sub` never reads as a user's).
 const USER_PREFIX: &str = "u-";
 

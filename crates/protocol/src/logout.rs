@@ -83,7 +83,8 @@ impl Logout {
     /// by character (`Client::may_return_to`). Without a hint nobody is sent anywhere, because anyone can write a `client_id`.
     ///
     /// # Errors
-    /// `post-logout-redirect-uri-not-registered`; `id-token-hint-refused` if `client_id` is another than the hint's.
+    /// `post-logout-redirect-uri-not-registered`; `logout-client-not-proven` where one is asked for without a hint;
+    /// `id-token-hint-refused` if `client_id` is another than the hint's.
     pub fn of(
         request: &LogoutRequest,
         proven: Option<(&IdTokenHint, &Client)>,
@@ -92,7 +93,7 @@ impl Logout {
             |detail: &str| Refusal::new(Reason::PostLogoutRedirectUriNotRegistered).because(detail);
         let Some((hint, client)) = proven else {
             return match request.post_logout_redirect_uri {
-                Some(_) => Err(not_registered("no id_token_hint proves the client")),
+                Some(_) => Err(Reason::LogoutClientNotProven.into()),
                 None => Ok(Self::default()),
             };
         };

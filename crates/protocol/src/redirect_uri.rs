@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The longest redirect URI, in bytes.
-const LONGEST: usize = 1024;
+pub const LONGEST_REDIRECT_URI: usize = 1024;
 
 /// A redirect URI that a client registered, character by character.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -62,7 +62,7 @@ impl RedirectUri {
     /// # Errors
     /// Says what is wrong with it: RFC 6749 §3.1.2, RFC 8252 §7, RFC 9700 §2.1.
     pub fn register(text: &str) -> Result<Self, RedirectUriError> {
-        if text.len() > LONGEST {
+        if text.len() > LONGEST_REDIRECT_URI {
             return Err(RedirectUriError::TooLong);
         }
         if text

@@ -137,8 +137,10 @@ pub enum RefreshDecision {
     RetryReported,
     /// So many generations in a row were given again that the client's registration has the grant revoked.
     Shared,
-    /// The presented token was replaced and its successor used, or the retry window is over: the grant is revoked.
+    /// The presented token was replaced and its successor used: the grant is revoked.
     Reuse,
+    /// The presented token was replaced, and its successor, which was never used, is too old to be given again: the grant is revoked.
+    RetriedLate,
     /// The grant has ended.
     Dead,
     /// The token was not used in time.
@@ -180,6 +182,7 @@ impl Rotation {
             0 | 1 if self.now >= state.idle_expires_at => RefreshDecision::Expired,
             0 => RefreshDecision::Rotate,
             1 if in_window => self.retry(state),
+            1 => RefreshDecision::RetriedLate,
             _ => RefreshDecision::Reuse,
         }
     }
@@ -201,12 +204,13 @@ impl RefreshDecision {
     /// The refusal, unless tokens may be minted.
     ///
     /// # Errors
-    /// `refresh-token-reused`, `refresh-token-shared`, `grant-ended`, `refresh-token-expired`, `refresh-token-from-lost-history`: all
-    /// `invalid_grant`.
+    /// `refresh-token-reused`, `refresh-token-retried-late`, `refresh-token-shared`, `grant-ended`, `refresh-token-expired`,
+    /// `refresh-token-from-lost-history`: all `invalid_grant`.
     pub fn permits(self) -> Result<(), Refusal> {
         match self {
             Self::Rotate | Self::Retry | Self::RetryReported => Ok(()),
             Self::Reuse => Err(Reason::RefreshTokenReused.into()),
+            Self::RetriedLate => Err(Reason::RefreshTokenRetriedLate.into()),
             Self::Shared => Err(Reason::RefreshTokenShared.into()),
             Self::Dead => Err(Reason::GrantEnded.into()),
             Self::Expired => Err(Reason::RefreshTokenExpired.into()),
@@ -270,7 +274,7 @@ mod tests {
     #[case::current(3, 3, 1_000, RefreshDecision::Rotate)]
     #[case::lost_answer(2, 3, 1_000, RefreshDecision::Retry)]
     #[case::at_the_end_of_the_window(2, 3, 1_060, RefreshDecision::Retry)]
-    #[case::after_the_window(2, 3, 1_061, RefreshDecision::Reuse)]
+    #[case::after_the_window(2, 3, 1_061, RefreshDecision::RetriedLate)]
     #[case::older(1, 3, 1_000, RefreshDecision::Reuse)]
     #[case::ahead(4, 3, 1_000, RefreshDecision::LostHistory)]
     #[case::idle(3, 3, 9_000, RefreshDecision::Expired)]

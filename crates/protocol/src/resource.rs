@@ -99,7 +99,7 @@ impl Resources {
     /// scope an API owns; the `issuer` where no API owns any.
     ///
     /// # Errors
-    /// `resource-unknown`, `resource-not-allowed` (it does not own a scope that another API owns), `resource-ambiguous`.
+    /// `resource-unknown`, `resource-not-allowed` (it does not own a scope that an API owns, or none), `resource-ambiguous`.
     pub fn audience(
         &self,
         asked: Option<&str>,
@@ -129,8 +129,12 @@ impl Resources {
             .0
             .iter()
             .filter(|resource| of_apis.is_within(&resource.scopes));
-        match (owners.next(), owners.next(), asked) {
-            (Some(resource), None, None) => Ok(resource.uri.0.clone()),
+        if asked.is_some() {
+            return Err(Refusal::new(Reason::ResourceNotAllowed)
+                .because(format!("{issuer} does not own: {}", of_apis.briefly())));
+        }
+        match (owners.next(), owners.next()) {
+            (Some(resource), None) => Ok(resource.uri.0.clone()),
             _ => Err(Refusal::new(Reason::ResourceAmbiguous)
                 .because(format!("{} do not name one API", of_apis.briefly()))),
         }
@@ -146,11 +150,11 @@ impl Resources {
 /// The one `resource` of a request. A token is for one API, so a second is refused (RFC 8707 §2 allows a server to).
 ///
 /// # Errors
-/// `resource-ambiguous`.
+/// `resource-repeated`.
 pub fn one_resource(parameters: &Parameters) -> Result<Option<&str>, Refusal> {
     parameters
         .one("resource")
-        .map_err(|_| Refusal::new(Reason::ResourceAmbiguous).because("more than one resource"))
+        .map_err(|_| Reason::ResourceRepeated.into())
 }
 
 /// Whom a token is for: one, or an API and this server (RFC 7519 §4.1.3). Written as a text where there is one.
@@ -252,7 +256,7 @@ mod tests {
     #[case(
         Some("https://id.example"),
         "notes.read",
-        Err(Reason::ResourceAmbiguous)
+        Err(Reason::ResourceNotAllowed)
     )]
     #[case(Some("/relative"), "notes.read", Err(Reason::ResourceUnknown))]
     fn one_token_is_for_one_audience(

@@ -137,7 +137,8 @@ impl ClientCredentialsRequest {
     /// §3.3), as far as the API it names gives it a meaning. Never what only a person can give.
     ///
     /// # Errors
-    /// `scope-not-registered` where nothing is left, and the errors of [`Resources::audience`].
+    /// Where nothing is left, `scope-none-of-its-own`, `scope-needs-a-person` or `scope-not-registered`; and the errors of
+    /// [`Resources::audience`].
     pub fn decide(
         &self,
         client: &Client,
@@ -151,11 +152,14 @@ impl ClientCredentialsRequest {
             None => (self.all_of(&its_own, resources), Scope::default()),
         };
         if scope.is_empty() {
-            let detail = match asked {
-                Some(_) => left_out.briefly(),
-                None => "no scope of its own is registered for it".to_owned(),
+            let reason = match asked {
+                None => return Err(Reason::ScopeNoneOfItsOwn.into()),
+                Some(asked) if asked.intersection(&client.scopes).is_empty() => {
+                    Reason::ScopeNotRegistered
+                }
+                Some(_) => Reason::ScopeNeedsAPerson,
             };
-            return Err(Refusal::new(Reason::ScopeNotRegistered).because(detail));
+            return Err(Refusal::new(reason).because(left_out.briefly()));
         }
         let audience = resources.audience(self.resource.as_deref(), &scope, issuer)?;
         Ok(ClientGrant {

@@ -174,17 +174,16 @@ pub(crate) fn sign_out(issuer: &Issuer) -> HeaderValue {
 /// signing out, asks for [`Browser::sign_out_token`] as well; a pending authorization is sealed to its browser.
 ///
 /// # Errors
-/// `cross-site-form`. Browsers that send no `Sec-Fetch-Site` must send our `Origin`.
+/// `cross-site-form`. Browsers that send no `Sec-Fetch-Site` must send our `Origin`; `form-origin-unknown` where one sends neither,
+/// or hides it.
 pub(crate) fn own_form(issuer: &Issuer, headers: &HeaderMap) -> Result<(), Refusal> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let own = match text("sec-fetch-site") {
-        Some(site) => site == "same-origin",
-        None => text("origin") == Some(issuer.origin().as_str()),
-    };
-    if own {
-        Ok(())
-    } else {
-        Err(Reason::CrossSiteForm.into())
+    let text = |name: &str| headers.get(name).map(HeaderValue::to_str);
+    match (text("sec-fetch-site"), text("origin")) {
+        (Some(Ok("same-origin")), _) => Ok(()),
+        (Some(_), _) => Err(Reason::CrossSiteForm.into()),
+        (None, Some(Ok(origin))) if origin == issuer.origin() => Ok(()),
+        (None, None | Some(Ok("null"))) => Err(Reason::FormOriginUnknown.into()),
+        (None, Some(_)) => Err(Reason::CrossSiteForm.into()),
     }
 }
 

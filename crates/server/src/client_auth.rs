@@ -47,10 +47,10 @@ impl AuthenticatedClient {
     /// Refuses a client without credentials.
     ///
     /// # Errors
-    /// `client-authentication-missing` for a public client.
+    /// `introspection-without-credentials` for a public client.
     pub(crate) fn confidential(self) -> Result<Self, Refusal> {
         if self.client().is_public() {
-            Err(Reason::ClientAuthenticationMissing.into())
+            Err(Reason::IntrospectionWithoutCredentials.into())
         } else {
             Ok(self)
         }
@@ -98,7 +98,7 @@ pub(crate) async fn authenticate(
     Ok(authenticated)
 }
 
-/// Unknown, disabled and wrong look the same, in the same time.
+/// Unknown, disabled and wrong look the same; where it is a secret that is presented, in the same time too.
 fn judge(
     exchange: &Exchange<'_>,
     headers: &HeaderMap,
@@ -119,19 +119,24 @@ fn judge(
         ),
         Credentials::Assertion(_) | Credentials::None => (None, false),
     };
+    // An assertion is answered by what assertions are told, whatever is wrong: another sentence would say that there is a client.
+    let said_of = |other| match presented.credentials {
+        Credentials::Assertion(_) => Reason::ClientAssertionRefused,
+        _ => other,
+    };
     let Some(known) = known else {
-        return Err(Refusal::new(Reason::ClientAuthenticationFailed).because(nobody(&presented.id)));
+        let reason = said_of(Reason::ClientAuthenticationFailed);
+        return Err(Refusal::new(reason).because(nobody(&presented.id)));
     };
     let registered = known.client.authentication;
     let used = presented.credentials.method();
     if used != registered {
-        return Err(
-            Refusal::new(Reason::ClientAuthenticationMethod).because(format!(
-                "registered: {}, used: {}",
-                registered.as_str(),
-                used.as_str()
-            )),
-        );
+        let reason = said_of(Reason::ClientAuthenticationMethod);
+        return Err(Refusal::new(reason).because(format!(
+            "registered: {}, used: {}",
+            registered.as_str(),
+            used.as_str()
+        )));
     }
     let assertion = match &presented.credentials {
         Credentials::Basic(_) | Credentials::Post(_) if right_secret.is_none() => {

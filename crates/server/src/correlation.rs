@@ -1,8 +1,9 @@
-//! Owns the name of a request and its line in the log.
+//! Owns the correlation id of a request and its line in the log.
 //!
-//! The name is in the extensions of the request, in every answer, and in every log line written while it is answered, so
-//! that a person can read it from an error page to the operator. The line says which route matched and how it ended; the
-//! path, the query and the bodies are never logged, because codes, states and secrets travel there.
+//! The id is in the extensions of the request, in every answer, and in every log line written while it is answered, so
+//! that a person can read it from an error page to the operator. Only a head that could not be read (400, 431) is answered without
+//! one, by the HTTP library. The line says which route matched and how it ended; the path, the query and the bodies are never logged,
+//! because codes, states and secrets travel there.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -198,12 +199,11 @@ mod tests {
     use std::sync::Mutex;
 
     use axum::body::Body;
+    use axum::response::IntoResponse;
     use axum::routing::{get, post};
     use rstest::rstest;
     use tower::ServiceExt;
     use tracing::instrument::WithSubscriber;
-
-    use axum::response::IntoResponse as _;
 
     use super::*;
 
@@ -341,7 +341,7 @@ mod tests {
             .unwrap();
         insta::assert_snapshot!(
             str::from_utf8(&body).unwrap(),
-            @r#"{"error":"server_error","error_description":"The server made a mistake. Its operator finds it by the correlation id."}"#
+            @r#"{"error":"server_error","error_description":"Sorry, there is a problem on our side. Try again later."}"#
         );
         assert!(
             telemetry

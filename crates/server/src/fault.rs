@@ -75,8 +75,8 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// The refusal that the caller is given. A fault is logged here, once, and becomes `fault`, `store-unavailable` or
-    /// `clock-not-believed`.
+    /// The refusal that the caller is given. A fault is logged here, once, and becomes `fault`, `store-unavailable`, `store-rewound`,
+    /// `master-key-missing` or `clock-not-believed`.
     pub(crate) fn into_refusal(self) -> Refusal {
         match self {
             Self::Refused(refusal) => refusal,
@@ -88,12 +88,12 @@ impl Failure {
             }
             Self::Faulted(Fault::Store(error @ StoreError::LacksMasterKey { .. })) => {
                 tracing::error!(%error, "this node lacks a master key");
-                Reason::StoreUnavailable.into()
+                Reason::MasterKeyMissing.into()
             }
             Self::ClockNotTrusted(fault) => {
                 tracing::error!(%fault, "there is no time to judge by");
                 match fault {
-                    ClockFault::Rewound => Reason::StoreUnavailable.into(),
+                    ClockFault::Rewound => Reason::StoreRewound.into(),
                     _ => Reason::ClockNotBelieved.into(),
                 }
             }
@@ -147,10 +147,44 @@ impl From<RedeemError> for Failure {
 /// The answer when a handler panicked. What the panic said stays in the log: it may quote the request.
 pub(crate) fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     tracing::error!("a handler panicked; its request is answered with 500");
-    let body = r#"{"error":"server_error","error_description":"The server made a mistake. Its operator finds it by the correlation id."}"#;
+    let entry = Reason::Fault.entry();
+    let body = serde_json::json!({
+        "error": entry.error.as_str(),
+        "error_description": entry.public,
+    });
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    (StatusCode::INTERNAL_SERVER_ERROR, headers, body).into_response()
+    (StatusCode::INTERNAL_SERVER_ERROR, headers, body.to_string()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use safeconduct_store::MasterKeyId;
+
+    use super::*;
+
+    fn store(error: StoreError) -> Failure {
+        error.into()
+    }
+
+    #[rstest]
+    #[case::gone(store(StoreError::Unavailable("refused".into())), Reason::StoreUnavailable)]
+    #[case::nobody_knows(store(StoreError::CommitUnknown("reset".into())), Reason::StoreUnavailable)]
+    #[case::a_key_is_missing(
+        store(StoreError::LacksMasterKey { id: MasterKeyId::of("check") }),
+        Reason::MasterKeyMissing
+    )]
+    #[case::damaged(store(StoreError::Fault("torn".into())), Reason::Fault)]
+    #[case::gone_back(ClockFault::Rewound.into(), Reason::StoreRewound)]
+    #[case::another_time(ClockFault::Off { seconds: 40 }.into(), Reason::ClockNotBelieved)]
+    #[case::our_mistake(Fault::new("oh").into(), Reason::Fault)]
+    fn what_goes_wrong_here_is_told_as_what_it_is(
+        #[case] failure: Failure,
+        #[case] reason: Reason,
+    ) {
+        assert_eq!(failure.into_refusal().reason(), reason);
+    }
 }

@@ -1,4 +1,5 @@
-//! The one place that turns a refusal into an answer: a page on our origin, a redirect to a proven URI, or JSON.
+//! The one place that turns a refusal into an answer: a page on our origin, a redirect to a proven URI, or JSON. The listener and
+//! the router come here too; only a wrong password is told elsewhere, on the sign-in page.
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -37,7 +38,15 @@ pub(crate) fn status(reason: Reason) -> StatusCode {
         (Reason::NotFound, _) => StatusCode::NOT_FOUND,
         (Reason::HostUnexpected, _) => StatusCode::MISDIRECTED_REQUEST,
         (Reason::RequestTooLarge, _) => StatusCode::PAYLOAD_TOO_LARGE,
-        (Reason::CrossSiteForm | Reason::SpeculativeRequest, _) => StatusCode::FORBIDDEN,
+        (
+            Reason::CrossSiteForm
+            | Reason::FormOriginUnknown
+            | Reason::SignOutFormStale
+            | Reason::SpeculativeRequest,
+            _,
+        ) => StatusCode::FORBIDDEN,
+        (Reason::TransferCodingUnsupported, _) => StatusCode::NOT_IMPLEMENTED,
+        (Reason::BodyTooSlow, _) => StatusCode::REQUEST_TIMEOUT,
         (Reason::TooManyAttempts, _) => StatusCode::TOO_MANY_REQUESTS,
         (_, ErrorCode::InvalidClient) => StatusCode::UNAUTHORIZED,
         (_, ErrorCode::TemporarilyUnavailable) => StatusCode::SERVICE_UNAVAILABLE,
@@ -258,6 +267,7 @@ pub(crate) fn refusal_to_client(
     path: ReturnPath<'_>,
 ) -> Response {
     let refusal = logged(failure);
+    server.telemetry().authorize(refusal.error().as_str());
     let parameters = [
         ("error", refusal.error().as_str()),
         ("error_description", refusal.public()),
@@ -406,11 +416,13 @@ fn kind(reason: Reason, status: StatusCode) -> RefusalKind {
     match reason {
         Reason::PendingRequestExpired
         | Reason::PendingRequestNotRecognised
+        | Reason::PendingRequestNotDue
         | Reason::PushedRequestExpired
         | Reason::FormReopened => RefusalKind::Expired,
-        Reason::PendingRequestFromAnotherBrowser | Reason::PendingRequestFromAnotherSession => {
-            RefusalKind::Browser
-        }
+        Reason::PendingRequestWithoutCookie
+        | Reason::PendingRequestFromAnotherBrowser
+        | Reason::PendingRequestFromAnotherSession
+        | Reason::PendingRequestSignedOut => RefusalKind::Browser,
         Reason::SessionCookieUnusable => RefusalKind::SignOut,
         _ => RefusalKind::of_status(status.as_u16()),
     }

@@ -85,9 +85,13 @@ pub(crate) async fn from_refusal(
     };
     let is_over = matches!(
         refusal.reason(),
-        Reason::PendingRequestExpired
+        Reason::PendingRequestNotRecognised
+            | Reason::PendingRequestExpired
+            | Reason::PendingRequestWithoutCookie
             | Reason::PendingRequestFromAnotherBrowser
             | Reason::PendingRequestFromAnotherSession
+            | Reason::PendingRequestSignedOut
+            | Reason::PendingRequestNotDue
             | Reason::PushedRequestExpired
             | Reason::PushedRequestUsed
             | Reason::DecisionMissing

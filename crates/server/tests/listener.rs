@@ -13,6 +13,7 @@ use axum::body::Bytes;
 use axum::extract::Extension;
 use axum::routing::{get, post};
 use rstest::rstest;
+use safeconduct_protocol::error::Reason;
 use safeconduct_protocol::metadata::Issuer;
 use safeconduct_server::CrossOrigin;
 use safeconduct_server::client_address::{ClientAddress, Peer};
@@ -265,7 +266,7 @@ async fn a_body_that_trickles_in_is_answered_408_and_closed(
     stream.write_all(head.as_bytes()).await.unwrap();
     let heard = trickle(stream, drop.as_bytes(), SHORT / 10).await;
     assert!(heard.starts_with("HTTP/1.1 408"), "{heard}");
-    assert!(heard.contains("x-correlation-id: "), "{heard}");
+    assert_names(&heard, Reason::BodyTooSlow);
     assert!(
         house
             .telemetry
@@ -358,8 +359,8 @@ async fn a_handler_that_does_not_answer_is_503_and_the_connection_lives() {
         .unwrap();
     let heard = one_answer(&mut stream).await;
     assert!(heard.starts_with("HTTP/1.1 503"), "{heard}");
-    assert!(heard.contains("retry-after: 1"), "{heard}");
-    assert!(heard.contains("x-correlation-id: "), "{heard}");
+    assert!(heard.contains("retry-after: 2"), "{heard}");
+    assert_names(&heard, Reason::AnswerTooSlow);
     stream
         .write_all(b"GET /hello HTTP/1.1\r\nhost: x\r\n\r\n")
         .await
@@ -503,6 +504,33 @@ async fn pipelined_requests_are_answered_in_order() {
         .map(|answer| answer.split_once("\r\n\r\n").unwrap().1)
         .collect();
     assert_eq!(bodies, ["3", "hello", "2", "hello"]);
+}
+
+/// Asserts that an answer is this refusal of the registry, under an id that finds it in the log.
+fn assert_names(heard: &str, reason: Reason) {
+    let entry = reason.entry();
+    let (error, sentence) = (entry.error.as_str(), entry.public);
+    let body = format!(r#"{{"error":"{error}","error_description":"{sentence}"}}"#);
+    assert!(heard.ends_with(&body), "{heard}");
+    assert!(heard.contains("x-correlation-id: "), "{heard}");
+}
+
+#[rstest]
+#[case::too_large("content-length: 70000\r\n\r\n", Reason::RequestTooLarge)]
+#[case::compressed(
+    "transfer-encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    Reason::TransferCodingUnsupported
+)]
+#[case::no_chunks("transfer-encoding: chunked\r\n\r\nzz\r\n", Reason::BodyMalformed)]
+#[tokio::test]
+async fn what_never_reaches_the_router_is_refused_by_its_name(
+    #[case] rest: &str,
+    #[case] reason: Reason,
+) {
+    let house = House::open(no_limits()).await;
+    let request = format!("POST /length HTTP/1.1\r\nhost: x\r\n{rest}");
+    assert_names(&house.say(request).await, reason);
+    house.assert_serves().await;
 }
 
 /// What is documented of framing (RFC 9112 §6.1, §6.3). Each answer is the whole answer: body and what becomes of the connection.

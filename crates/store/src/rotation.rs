@@ -24,7 +24,8 @@ const ROTATE: &str = concat!(
          revoked_reason = CASE WHEN generation = $4 OR (generation = $5 AND rotated_at >= $9 AND \
                  CASE retried_generation WHEN $5 THEN retried_in_a_row WHEN $4 THEN retried_in_a_row + 1 ELSE 1 END < $10) \
              THEN revoked_reason \
-             WHEN generation = $5 AND rotated_at >= $9 THEN 'refresh-token-shared' ELSE 'refresh-token-reused' END, \
+             WHEN generation = $5 AND rotated_at >= $9 THEN 'refresh-token-shared' \
+             WHEN generation = $5 THEN 'refresh-token-retried-late' ELSE 'refresh-token-reused' END, \
          revoked_by = CASE WHEN generation = $4 OR (generation = $5 AND rotated_at >= $9 AND \
                  CASE retried_generation WHEN $5 THEN retried_in_a_row WHEN $4 THEN retried_in_a_row + 1 ELSE 1 END < $10) \
              THEN revoked_by ELSE $7 END, \
@@ -193,6 +194,7 @@ fn rotated(row: &mut Row, attempt: &str) -> Result<RefreshDecision, DriverError>
     let in_a_row = row.integer()?;
     Ok(match revoked.as_deref() {
         Some("refresh-token-shared") => RefreshDecision::Shared,
+        Some("refresh-token-retried-late") => RefreshDecision::RetriedLate,
         Some(_) => RefreshDecision::Reuse,
         None if rotated => RefreshDecision::Rotate,
         None if counted && in_a_row == SHARED_REPORTED => RefreshDecision::RetryReported,

@@ -128,7 +128,8 @@ impl PendingAuthorization {
     /// Refuses a form that is too old or that another browser brings (RFC 9700 §4.7: a link to a half-finished sign-in is dead elsewhere).
     ///
     /// # Errors
-    /// `pending-request-expired`, `pending-request-from-another-browser`.
+    /// `pending-request-expired`, `pending-request-not-recognised` for one from before a restore, `pending-request-without-cookie`,
+    /// `pending-request-from-another-browser`.
     pub fn resume(
         &self,
         cookie: Option<&str>,
@@ -137,15 +138,18 @@ impl PendingAuthorization {
         now: Timestamp,
     ) -> Result<(), Refusal> {
         let age = now.since(self.grant.born());
-        if age > lifetimes.pending || self.era != era {
-            return Err(Refusal::new(Reason::PendingRequestExpired)
-                .because(format!("started {age} s ago in era {}", self.era)));
+        if self.era != era {
+            return Err(Refusal::new(Reason::PendingRequestNotRecognised)
+                .because("from another era of the database"));
         }
-        let presented = cookie.map(|cookie| encoding::sha256_base64url(cookie.as_bytes()));
-        let same = presented.is_some_and(|hash| {
-            encoding::constant_time_eq(hash.as_bytes(), self.browser.as_bytes())
-        });
-        if same {
+        if age > lifetimes.pending {
+            return Err(
+                Refusal::new(Reason::PendingRequestExpired).because(format!("started {age} s ago"))
+            );
+        }
+        let cookie = cookie.ok_or(Reason::PendingRequestWithoutCookie)?;
+        let hash = encoding::sha256_base64url(cookie.as_bytes());
+        if encoding::constant_time_eq(hash.as_bytes(), self.browser.as_bytes()) {
             Ok(())
         } else {
             Err(Reason::PendingRequestFromAnotherBrowser.into())
@@ -251,7 +255,8 @@ impl PendingAuthorization {
     /// have signed in since, in another tab.
     ///
     /// # Errors
-    /// Those of [`next`](Self::next); `pending-request-from-another-session` where something else is due.
+    /// Those of [`next`](Self::next); `pending-request-from-another-session` where another account was offered, `pending-request-not-due`
+    /// where none was, or something else is due.
     pub fn chosen(
         self,
         client: &Client,
@@ -259,13 +264,13 @@ impl PendingAuthorization {
         subjects: &Subjects,
     ) -> Result<Self, Refusal> {
         let session = person.session.clone();
-        let was_offered = self.stage
-            == Stage::Offered {
-                session: session.clone(),
-            };
-        match self.next(client, Some(person), subjects)? {
-            Next::SelectAccount if was_offered => Ok(self.signed_in(session)),
-            _ => Err(Reason::PendingRequestFromAnotherSession.into()),
+        let next = self.next(client, Some(person), subjects)?;
+        match (&self.stage, next) {
+            (Stage::Offered { session: offered }, _) if *offered != session => {
+                Err(Reason::PendingRequestFromAnotherSession.into())
+            }
+            (Stage::Offered { .. }, Next::SelectAccount) => Ok(self.signed_in(session)),
+            _ => Err(Reason::PendingRequestNotDue.into()),
         }
     }
 
@@ -281,26 +286,29 @@ impl PendingAuthorization {
         self
     }
 
-    /// Judges the answer of the consent form: it must come from the session and the user it was shown to.
+    /// Judges the answer of the consent form: it must come from the session and the user it was shown to. Gives that person.
     ///
     /// # Errors
-    /// `pending-request-from-another-session` otherwise, also for a form that was never a consent form.
-    pub fn answered_by(&self, person: Option<&SignedInUser>) -> Result<(), Refusal> {
-        match (&self.stage, person) {
-            (
-                Stage::Asked {
-                    session,
-                    user,
-                    shown,
-                },
-                Some(person),
-            ) if *session == person.session
-                && *user == person.user
-                && *shown == self.request.to_consent() =>
-            {
-                Ok(())
-            }
-            _ => Err(Reason::PendingRequestFromAnotherSession.into()),
+    /// `pending-request-not-due` for a form that was never a consent form, `pending-request-signed-out`,
+    /// `pending-request-from-another-session`.
+    pub fn answered_by<'p>(
+        &self,
+        person: Option<&'p SignedInUser>,
+    ) -> Result<&'p SignedInUser, Refusal> {
+        let Stage::Asked {
+            session,
+            user,
+            shown,
+        } = &self.stage
+        else {
+            return Err(Reason::PendingRequestNotDue.into());
+        };
+        let person = person.ok_or(Reason::PendingRequestSignedOut)?;
+        if *session == person.session && *user == person.user && *shown == self.request.to_consent()
+        {
+            Ok(person)
+        } else {
+            Err(Reason::PendingRequestFromAnotherSession.into())
         }
     }
 

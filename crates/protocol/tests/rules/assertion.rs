@@ -174,10 +174,10 @@ fn an_assertion_says_who_presents_it(#[case] id: &str, #[case] because: Option<R
 }
 
 #[rstest]
-#[case::no_type("", Reason::ClientAuthenticationMalformed)]
+#[case::no_type("", Reason::ClientAssertionTypeUnsupported)]
 #[case::another_type(
     "urn:ietf:params:oauth:client-assertion-type:saml2-bearer",
-    Reason::ClientAuthenticationMalformed
+    Reason::ClientAssertionTypeUnsupported
 )]
 fn an_assertion_is_of_the_one_type(#[case] kind: &str, #[case] because: Reason) {
     let parameters = sent(&[

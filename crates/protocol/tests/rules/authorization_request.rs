@@ -77,7 +77,7 @@ fn a_second_client_or_redirect_uri_is_refused_before_anything_is_proven(
 #[case("resource", "https://unknown.example", Reason::ResourceUnknown)]
 #[case("resource", "/relative", Reason::ResourceUnknown)]
 #[case("resource", "https://notes.example.com#x", Reason::ResourceUnknown)]
-#[case("resource", ISSUER, Reason::ResourceAmbiguous)]
+#[case("resource", ISSUER, Reason::ResourceNotAllowed)]
 #[case("state", &"x".repeat(4097), Reason::StateTooLong)]
 #[case::escapes_count_as_they_are_sent("state", &"é".repeat(700), Reason::StateTooLong)]
 #[case("state", "a\u{1}b", Reason::RequestMalformed)]
@@ -201,7 +201,7 @@ fn a_token_is_for_one_resource() {
     assert_eq!(reason(check(&one, &confidential())), None);
     let two = asking(&[("resource", NOTES), ("resource", MAIL)]);
     let refused = check(&two, &confidential());
-    assert_eq!(reason(refused), Some(Reason::ResourceAmbiguous));
+    assert_eq!(reason(refused), Some(Reason::ResourceRepeated));
 }
 
 #[test]

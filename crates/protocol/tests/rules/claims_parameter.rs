@@ -138,7 +138,7 @@ fn a_hint_and_a_sub_that_name_two_persons_are_about_nobody() {
         reason(check(&asking(&asked), &client))
     };
     assert_eq!(check(&naming(1)), None);
-    assert_eq!(check(&naming(2)), Some(Reason::LoginRequired));
+    assert_eq!(check(&naming(2)), Some(Reason::SubjectsContradict));
 }
 
 const SINGLE: &str = r#"{"userinfo":{"given_name":null,"phone_number":null},"id_token":{"email":{"essential":true}}}"#;

@@ -176,7 +176,7 @@ fn possession_is_proven_or_was_never_promised(
 #[case::in_its_last_second(59, None)]
 #[case::expired(60, Some(Reason::CodeExpired))]
 #[case::from_a_clock_a_little_ahead(-30, None)]
-#[case::from_no_clock_of_ours(-31, Some(Reason::CodeExpired))]
+#[case::from_no_clock_of_ours(-31, Some(Reason::CodeNotYetValid))]
 fn a_code_lives_a_minute(#[case] age: i64, #[case] because: Option<Reason>) {
     let now = code().issued_at.plus(age);
     let redeemed = code().redeem(
@@ -209,6 +209,7 @@ fn whatever_is_wrong_with_a_code_is_invalid_grant() {
         Reason::CodeNotRecognised,
         Reason::CodeOfAnotherClient,
         Reason::CodeExpired,
+        Reason::CodeNotYetValid,
         Reason::RedirectUriChanged,
         Reason::CodeVerifierMissing,
         Reason::CodeVerifierMalformed,

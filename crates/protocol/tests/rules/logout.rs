@@ -135,9 +135,9 @@ const REFUSED: Reason = Reason::IdTokenHintRefused;
 #[case::where_codes_go(Hint::Good, &[("post_logout_redirect_uri", "https://rp.example/cb")], Err(UNREGISTERED))]
 #[case::modified_hint(Hint::Unsigned, &[("post_logout_redirect_uri", RETURN), ("state", STATE)], Err(REFUSED))]
 #[case::bad_hint(Hint::SignedElsewhere, &[("post_logout_redirect_uri", RETURN), ("state", STATE)], Err(REFUSED))]
-#[case::no_hint(Hint::Absent, &[("post_logout_redirect_uri", RETURN), ("state", STATE)], Err(UNREGISTERED))]
+#[case::no_hint(Hint::Absent, &[("post_logout_redirect_uri", RETURN), ("state", STATE)], Err(Reason::LogoutClientNotProven))]
 #[case::no_hint_but_a_name_anybody_can_write(
-    Hint::Absent, &[("post_logout_redirect_uri", RETURN), ("client_id", "shop")], Err(UNREGISTERED))]
+    Hint::Absent, &[("post_logout_redirect_uri", RETURN), ("client_id", "shop")], Err(Reason::LogoutClientNotProven))]
 #[case::hint_of_another_client(Hint::OfAnotherClient, &[("post_logout_redirect_uri", RETURN)], Err(UNREGISTERED))]
 #[case::hint_of_another_client_than_it_says(Hint::OfAnotherClient, &[("client_id", "shop")], Err(REFUSED))]
 #[case::no_parameters(Hint::Absent, &[], Ok(None))]

@@ -15,14 +15,14 @@ use crate::fixtures::{COOKIE, START, confidential, pending, person, reason, scop
 #[case::at_its_last_second(Some(COOKIE), 1, 900, None)]
 #[case::a_clock_a_little_behind(Some(COOKIE), 1, -5, None)]
 #[case::too_old(Some(COOKIE), 1, 901, Some(Reason::PendingRequestExpired))]
-#[case::before_a_restore(Some(COOKIE), 2, 0, Some(Reason::PendingRequestExpired))]
+#[case::before_a_restore(Some(COOKIE), 2, 0, Some(Reason::PendingRequestNotRecognised))]
 #[case::another_browser(
     Some("another-cookie"),
     1,
     0,
     Some(Reason::PendingRequestFromAnotherBrowser)
 )]
-#[case::no_cookie(None, 1, 0, Some(Reason::PendingRequestFromAnotherBrowser))]
+#[case::no_cookie(None, 1, 0, Some(Reason::PendingRequestWithoutCookie))]
 #[case::an_empty_cookie(Some(""), 1, 0, Some(Reason::PendingRequestFromAnotherBrowser))]
 fn a_form_is_taken_from_the_browser_it_was_made_for(
     #[case] cookie: Option<&str>,
@@ -50,6 +50,7 @@ fn as_user(number: u8) -> SignedInUser {
 }
 
 const REFUSED: Option<Reason> = Some(Reason::PendingRequestFromAnotherSession);
+const NOT_DUE: Option<Reason> = Some(Reason::PendingRequestNotDue);
 
 /// Attacks: L04.
 #[rstest]
@@ -57,7 +58,7 @@ const REFUSED: Option<Reason> = Some(Reason::PendingRequestFromAnotherSession);
 #[case::who_allowed_more_meanwhile(Some(person("notes.read mail.read")), None)]
 #[case::the_same_user_in_another_session(Some(in_session(2)), REFUSED)]
 #[case::another_user_in_the_same_session(Some(as_user(2)), REFUSED)]
-#[case::nobody_any_more(None, REFUSED)]
+#[case::nobody_any_more(None, Some(Reason::PendingRequestSignedOut))]
 fn a_consent_form_is_answered_by_who_was_asked(
     #[case] answering: Option<SignedInUser>,
     #[case] because: Option<Reason>,
@@ -70,7 +71,8 @@ fn a_consent_form_is_answered_by_who_was_asked(
 #[case::a_form_that_just_arrived(pending(&[], &confidential()))]
 #[case::a_sign_in_form(pending(&[], &confidential()).signed_in(session(1)))]
 fn what_was_never_a_consent_form_allows_nothing(#[case] form: PendingAuthorization) {
-    assert_eq!(reason(form.answered_by(Some(&person("")))), REFUSED);
+    assert_eq!(reason(form.answered_by(Some(&person("")))), NOT_DUE);
+    assert_eq!(reason(form.answered_by(None)), NOT_DUE);
 }
 
 /// A form of another release, which would have shown more or less for the same request.
@@ -91,7 +93,7 @@ fn signing_in_again_makes_the_consent_form_stale() {
     let stale = pending(&[], &confidential())
         .asked(&person(""))
         .signed_in(session(1));
-    assert_eq!(reason(stale.answered_by(Some(&person("")))), REFUSED);
+    assert_eq!(reason(stale.answered_by(Some(&person("")))), NOT_DUE);
 }
 
 #[test]

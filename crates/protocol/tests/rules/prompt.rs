@@ -164,14 +164,10 @@ fn each_has_the_error_code_of_the_specification(#[case] reason: Reason, #[case] 
 #[rstest]
 #[case("select_account", 1, None)]
 #[case("select_account consent", 1, None)]
-#[case("", 1, Some(Reason::PendingRequestFromAnotherSession))]
-#[case("login", 1, Some(Reason::PendingRequestFromAnotherSession))]
-#[case(
-    "login select_account",
-    1,
-    Some(Reason::PendingRequestFromAnotherSession)
-)]
-#[case::signed_in_for_already("select_account", 2, Some(Reason::PendingRequestFromAnotherSession))]
+#[case("", 1, Some(Reason::PendingRequestNotDue))]
+#[case("login", 1, Some(Reason::PendingRequestNotDue))]
+#[case("login select_account", 1, Some(Reason::PendingRequestNotDue))]
+#[case::signed_in_for_already("select_account", 2, Some(Reason::PendingRequestNotDue))]
 fn an_account_is_chosen_where_the_choice_was_due(
     #[case] prompt: &str,
     #[case] times: u8,
@@ -198,12 +194,12 @@ fn only_the_account_that_was_offered_can_be_chosen() {
     (bob.user, bob.session) = (user(2), session(2));
     let offered = form.clone().offered(&ada);
     assert_eq!(due(&offered, &client, Some(&bob)), SelectAccount);
-    for (form, person) in [(&offered, &bob), (&form, &ada)] {
+    for (form, person, because) in [
+        (&offered, &bob, Reason::PendingRequestFromAnotherSession),
+        (&form, &ada, Reason::PendingRequestNotDue),
+    ] {
         let chosen = form.clone().chosen(&client, person, &SUBJECTS);
-        assert_eq!(
-            reason(chosen),
-            Some(Reason::PendingRequestFromAnotherSession)
-        );
+        assert_eq!(reason(chosen), Some(because));
     }
     assert!(offered.chosen(&client, &ada, &SUBJECTS).is_ok());
 }
@@ -214,8 +210,5 @@ fn choosing_an_account_is_no_way_around_max_age() {
     let asked = [("prompt", "select_account"), ("max_age", "60")];
     let offered = pending(&asked, &client).offered(&person(""));
     let refused = offered.chosen(&client, &person(""), &SUBJECTS);
-    assert_eq!(
-        reason(refused),
-        Some(Reason::PendingRequestFromAnotherSession)
-    );
+    assert_eq!(reason(refused), Some(Reason::PendingRequestNotDue));
 }

@@ -49,7 +49,7 @@ fn parse(body: &str) -> Result<TokenRequest, Refusal> {
 )]
 #[case(
     "grant_type=authorization_code&code=a&resource=b&resource=c",
-    Reason::ResourceAmbiguous
+    Reason::ResourceRepeated
 )]
 #[case("grant_type=refresh_token", Reason::RefreshTokenMissing)]
 #[case(
@@ -170,8 +170,14 @@ fn a_client_without_credentials_gets_no_token_of_its_own() {
     None,
     Err(Reason::ScopeNotRegistered)
 )]
-#[case::nothing_but_of_people("openid offline_access", None, None, Err(Reason::ScopeNotRegistered))]
-#[case::it_has_nothing("", None, None, Err(Reason::ScopeNotRegistered))]
+#[case::nothing_but_of_people("openid offline_access", None, None, Err(Reason::ScopeNoneOfItsOwn))]
+#[case::what_only_a_person_gives(
+    "openid notes.read",
+    Some("openid admin"),
+    None,
+    Err(Reason::ScopeNeedsAPerson)
+)]
+#[case::it_has_nothing("", None, None, Err(Reason::ScopeNoneOfItsOwn))]
 #[case::what_is_left_out_names_no_api("notes.read", Some("notes.read mail.read"), None, Ok(("notes.read", NOTES)))]
 #[case::for_two_apis("mail.read notes.read", None, None, Err(Reason::ResourceAmbiguous))]
 #[case::for_another_api("notes.read", None, Some(MAIL), Err(Reason::ResourceNotAllowed))]

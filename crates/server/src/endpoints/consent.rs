@@ -32,13 +32,12 @@ async fn answer(server: &Server, form: &PostedForm) -> Result<Response, Failure>
         .person(&exchange, &journey.pending)
         .await?
         .map(|view| view.person);
-    journey.pending.answered_by(person.as_ref())?;
-    let person = person.ok_or(Reason::PendingRequestFromAnotherSession)?;
+    let person = journey.pending.answered_by(person.as_ref())?;
     if server.store().grant(journey.pending.grant).await?.is_some() {
         return Ok(journey.already_answered(&exchange));
     }
     match parameters.one("decision")? {
-        Some("allow") => allow(&exchange, journey, &person).await,
+        Some("allow") => allow(&exchange, journey, person).await,
         Some("deny") => {
             server.telemetry().consent("deny");
             Ok(journey.refuse(&exchange, Reason::ConsentDenied.into()))

@@ -255,9 +255,9 @@ async fn confirmed(server: &Server, form: &PostedForm) -> Result<Response, Failu
         None => Logout::default(),
     };
     if let Some(expected) = browser.sign_out_token() {
-        let presented = parameters.required("csrf", Reason::CrossSiteForm)?;
+        let presented = parameters.required("csrf", Reason::SignOutFormStale)?;
         if !encoding::constant_time_eq(presented.as_bytes(), expected.as_bytes()) {
-            return Err(Reason::CrossSiteForm.into());
+            return Err(Reason::SignOutFormStale.into());
         }
     }
     match browser.session(&exchange).await? {

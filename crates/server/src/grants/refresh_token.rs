@@ -66,9 +66,9 @@ fn open(exchange: &Exchange<'_>, request: &RefreshExchange) -> Result<RefreshTok
 
 fn report(exchange: &Exchange<'_>, token: &RefreshToken, decision: RefreshDecision) {
     match decision {
-        RefreshDecision::Reuse => {
+        RefreshDecision::Reuse | RefreshDecision::RetriedLate => {
             exchange.server.telemetry().refresh_reuse_detected();
-            tracing::warn!(grant_id = %token.grant, client_id = %token.client, "a refresh token was reused; its grant is revoked");
+            tracing::warn!(grant_id = %token.grant, client_id = %token.client, ?decision, "a refresh token that was replaced came back; its grant is revoked");
         }
         RefreshDecision::RetryReported => {
             exchange.server.telemetry().refresh_shared("reported");

@@ -2,7 +2,7 @@
 //! within its time.
 //!
 //! The router never sees half a body, so no handler waits for a client. What is refused here never reached a route; it
-//! has a name and a line in the log all the same.
+//! has a correlation id and a line in the log all the same.
 
 use std::net::SocketAddr;
 
@@ -10,9 +10,10 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
+use safeconduct_protocol::error::Reason;
 use tokio::time::timeout;
 use tower::ServiceExt;
 
@@ -21,6 +22,7 @@ use super::socket::{Answer, Phase};
 use crate::client_address::{Peer, UnnamedProxy, client_address};
 use crate::correlation::{Correlation, RequestLog};
 use crate::cross_origin::CrossOrigin;
+use crate::respond;
 use crate::telemetry::Telemetry;
 
 /// What answers requests, shared by all connections.
@@ -62,13 +64,13 @@ impl RequestHandler {
         }
         let read = match is_understood(&parts.headers) {
             true => self.whole(body).await,
-            false => Err(Unreadable::Encoded),
+            false => Err(Reason::TransferCodingUnsupported),
         };
         let mut response = match read {
-            Ok(body) => self.route(parts, body).await,
-            Err(refused) => {
+            Ok(body) => self.route(parts, body, correlation).await,
+            Err(reason) => {
                 phase.leave_unread();
-                let mut response = self.refuse(&parts, correlation, refused);
+                let mut response = self.refuse(&parts, correlation, reason);
                 self.cross_origin
                     .mark(parts.uri.path(), response.headers_mut());
                 response
@@ -78,7 +80,7 @@ impl RequestHandler {
         response.map(|body| Answer::new(body, phase))
     }
 
-    async fn route(&self, parts: Parts, body: Bytes) -> Response {
+    async fn route(&self, parts: Parts, body: Bytes, correlation: Correlation) -> Response {
         let path = parts.uri.path().to_owned();
         let request = Request::from_parts(parts, Body::from(body));
         match timeout(
@@ -89,14 +91,8 @@ impl RequestHandler {
         {
             Ok(answered) => answered.into_response(),
             Err(_) => {
-                tracing::error!("a handler took longer than the request time-out");
-                let mut response = explain(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "temporarily_unavailable",
-                    "The server did not answer in time. Try again.",
-                );
-                let soon = HeaderValue::from_static("1");
-                response.headers_mut().insert(header::RETRY_AFTER, soon);
+                tracing::error!(%correlation, "a handler took longer than the request time-out");
+                let mut response = refusal(Reason::AnswerTooSlow, correlation);
                 self.cross_origin.mark(&path, response.headers_mut());
                 response
             }
@@ -104,54 +100,33 @@ impl RequestHandler {
     }
 
     /// The body of a request, read to its end. Nothing beyond the cap is kept, however the client frames it.
-    async fn whole(&self, body: Incoming) -> Result<Bytes, Unreadable> {
+    async fn whole(&self, body: Incoming) -> Result<Bytes, Reason> {
         let most = self.limits.max_body_bytes;
         if body.is_end_stream() {
             return Ok(Bytes::new());
         }
         if body.size_hint().lower() > most as u64 {
-            return Err(Unreadable::TooLarge);
+            return Err(Reason::RequestTooLarge);
         }
         timeout(self.limits.body_timeout, read(body, most))
             .await
-            .unwrap_or(Err(Unreadable::TooSlow))
+            .unwrap_or(Err(Reason::BodyTooSlow))
     }
 
-    fn refuse(&self, parts: &Parts, correlation: Correlation, reason: Unreadable) -> Response {
+    fn refuse(&self, parts: &Parts, correlation: Correlation, reason: Reason) -> Response {
         let log = RequestLog::begin(self.telemetry.clone(), correlation, parts);
-        let (status, description) = match reason {
-            Unreadable::TooLarge => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "The request body is larger than this server reads.",
-            ),
-            Unreadable::Encoded => (
-                StatusCode::NOT_IMPLEMENTED,
-                "The request body is in a transfer coding that this server does not read. Send it by its length, or chunked alone.",
-            ),
-            Unreadable::TooSlow => (
-                StatusCode::REQUEST_TIMEOUT,
-                "The request body did not arrive in time.",
-            ),
-            Unreadable::Broken => (
-                StatusCode::BAD_REQUEST,
-                "The request body is not framed as HTTP/1.1 says.",
-            ),
-        };
-        let mut response = explain(status, "invalid_request", description);
+        let mut response = refusal(reason, correlation);
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
-        log.finish(status);
+        log.finish(response.status());
         response
     }
 }
 
-/// Why a body was not read to its end.
-#[derive(Debug)]
-enum Unreadable {
-    Encoded,
-    TooLarge,
-    TooSlow,
-    Broken,
+/// JSON, which every client of this server can read: whose address it is, only the router knows.
+fn refusal(reason: Reason, correlation: Correlation) -> Response {
+    let span = tracing::info_span!("request", correlation_id = %correlation);
+    span.in_scope(|| respond::json_refusal(reason.into()))
 }
 
 /// Whether the body is framed in a way that is read here: chunks and nothing below them (RFC 9112 §6.1). What hyper hands on
@@ -167,15 +142,15 @@ fn is_understood(headers: &HeaderMap) -> bool {
     codings.next().is_none_or(chunked) && codings.next().is_none()
 }
 
-async fn read(mut body: Incoming, most: usize) -> Result<Bytes, Unreadable> {
+async fn read(mut body: Incoming, most: usize) -> Result<Bytes, Reason> {
     let mut whole: Vec<u8> = Vec::new();
     while let Some(frame) = body.frame().await {
         // A frame without data holds trailers, which mean nothing here.
-        let Ok(data) = frame.map_err(|_| Unreadable::Broken)?.into_data() else {
+        let Ok(data) = frame.map_err(|_| Reason::BodyMalformed)?.into_data() else {
             continue;
         };
         if data.len() > most - whole.len() {
-            return Err(Unreadable::TooLarge);
+            return Err(Reason::RequestTooLarge);
         }
         if whole.is_empty() && body.is_end_stream() {
             return Ok(data);
@@ -183,14 +158,4 @@ async fn read(mut body: Incoming, most: usize) -> Result<Bytes, Unreadable> {
         whole.extend_from_slice(&data);
     }
     Ok(whole.into())
-}
-
-/// A refusal by the listener itself, in the form of RFC 6749 §5.2, which every client of this server can read.
-fn explain(status: StatusCode, error: &str, description: &str) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "application/json"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    let body = serde_json::json!({ "error": error, "error_description": description });
-    (status, headers, body.to_string()).into_response()
 }

@@ -6,7 +6,7 @@ use safeconduct_protocol::ids::new_id;
 use safeconduct_protocol::jose::{Algorithm, JwkSet, SigningKey};
 use serde_json::{Value, json};
 
-use crate::client_auth::{FAILED, own_token};
+use crate::client_auth::own_token;
 use crate::support::{
     Answer, Ask, Credentials, Form, ISSUER, TestServer, assertion, assertion_key,
 };
@@ -303,14 +303,14 @@ async fn an_assertion_is_for_the_client_that_signs_it() {
         try_assertion(&server, &theirs.sign_jwt("JWT", &shop).unwrap())
             .await
             .to_string(),
-        FAILED
+        REFUSED
     );
     let nobody = claims(&server, json!({ "iss": "nobody", "sub": "nobody" }));
     assert_eq!(
         try_assertion(&server, &theirs.sign_jwt("JWT", &nobody).unwrap())
             .await
             .to_string(),
-        FAILED
+        REFUSED
     );
     let fresh =
         Credentials::Assertion(theirs.sign_jwt("JWT", &claims(&server, json!({}))).unwrap());
@@ -389,7 +389,7 @@ async fn an_assertion_that_is_no_jwt_is_refused() {
         let answer = server.token_with(&Credentials::Nothing, &form).await;
         assert_eq!(
             answer.to_string(),
-            "401 invalid_client (client-authentication-malformed)"
+            "401 invalid_client (client-assertion-type-unsupported)"
         );
     }
     assert_eq!(try_assertion(&server, &good).await.status, 200);

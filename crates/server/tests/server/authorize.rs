@@ -64,7 +64,7 @@ pub(crate) async fn assert_serves(server: &TestServer, ask: &Ask) {
 #[case::resource_with_fragment(Ask::of("shop").with("resource", "https://notes.example/api#x"), "invalid_target (resource-unknown)")]
 #[case::relative_resource(Ask::of("shop").with("resource", "/api"), "invalid_target (resource-unknown)")]
 #[case::resource_of_other_scopes(Ask::of("shop").with("resource", MAIL), "invalid_target (resource-not-allowed)")]
-#[case::two_resources(Ask::of("shop").with("resource", NOTES).and("resource", MAIL), "invalid_target (resource-ambiguous)")]
+#[case::two_resources(Ask::of("shop").with("resource", NOTES).and("resource", MAIL), "invalid_target (resource-repeated)")]
 #[case::scopes_of_two_resources(Ask::of("mailer").scope("notes.read mail.read"), "invalid_target (resource-ambiguous)")]
 #[case::request_object(Ask::of("shop").with("request", "eyJhbGciOiJub25lIn0.e30."), "request_not_supported (request-object-unsupported)")]
 #[case::request_uri(Ask::of("shop").with("request_uri", "http://169.254.169.254/latest"), "request_uri_not_supported (request-uri-unsupported)")]

@@ -241,7 +241,7 @@ async fn a_node_that_saw_more_of_the_database_than_is_there_serves_nobody() {
     ] {
         assert_eq!(answer.status, 503, "{answer:?}");
         let told = answer.to_string();
-        assert!(told.ends_with("(store-unavailable)"), "{told}");
+        assert!(told.ends_with("(store-rewound)"), "{told}");
     }
     assert_eq!((server.rows(), server.dump()), before);
     server.begin_era().await;

@@ -312,7 +312,7 @@ async fn a_code_is_good_for_a_minute() {
     assert_snapshot!(server.exchange(&slow).await, @"400 invalid_grant (code-expired)");
     // Neither a clock that steps back nor a late replay gives it another life.
     server.advance(-3_600);
-    assert_snapshot!(server.exchange(&slow).await, @"400 invalid_grant (code-expired)");
+    assert_snapshot!(server.exchange(&slow).await, @"400 invalid_grant (code-not-yet-valid)");
     let tokens = server
         .exchange(&ada.code(&Ask::of("shop")).await)
         .await

@@ -173,12 +173,15 @@ async fn an_app_on_the_device_is_asked_about_every_time(#[case] redirect_uri: &s
 
 /// Attacks: L02.
 #[rstest]
-#[case::cross_site(&[("sec-fetch-site", "cross-site")])]
-#[case::same_site(&[("sec-fetch-site", "same-site")])]
-#[case::another_origin(&[("origin", "https://evil.example")])]
-#[case::nothing(&[])]
+#[case::cross_site(&[("sec-fetch-site", "cross-site")], "cross-site-form")]
+#[case::same_site(&[("sec-fetch-site", "same-site")], "cross-site-form")]
+#[case::another_origin(&[("origin", "https://evil.example")], "cross-site-form")]
+#[case::nothing(&[], "form-origin-unknown")]
 #[tokio::test]
-async fn a_form_of_another_site_allows_nothing(#[case] headers: &[(&str, &str)]) {
+async fn a_form_of_another_site_allows_nothing(
+    #[case] headers: &[(&str, &str)],
+    #[case] refused: &str,
+) {
     let server = TestServer::start().await;
     let mut ada = server.sign_in("ada").await;
     let page = ada.authorize(&Ask::of("shop")).await;
@@ -187,7 +190,7 @@ async fn a_form_of_another_site_allows_nothing(#[case] headers: &[(&str, &str)])
         .with("decision", "allow");
     assert_eq!(
         ada.post_from("/consent", &form, headers).await.to_string(),
-        "403 page (cross-site-form)"
+        format!("403 page ({refused})")
     );
     assert!(server.consents("ada").await.is_empty());
     assert!(ada.allow(&page).await.has_code());
@@ -253,7 +256,7 @@ async fn who_is_signed_out_has_nothing_to_answer() {
     ada.sign_out().await;
     assert_eq!(
         ada.allow(&page).await.to_string(),
-        "400 page (pending-request-from-another-session)"
+        "400 page (pending-request-signed-out)"
     );
     let reloaded = ada
         .get(&format!("/authorize?pending={}", page.hidden("pending")))
@@ -273,7 +276,7 @@ async fn a_form_that_was_never_a_question_allows_nothing() {
     let consent = ada.sign_in(&login, "ada").await;
     assert_eq!(
         ada.allow(&login).await.to_string(),
-        "400 page (pending-request-from-another-session)"
+        "400 page (pending-request-not-due)"
     );
     assert!(ada.allow(&consent).await.has_code());
 }

@@ -84,7 +84,7 @@ async fn who_asks_must_authenticate() {
         ),
         (
             Credentials::Id("kiosk".to_owned()),
-            "401 invalid_client (client-authentication-missing)",
+            "401 invalid_client (introspection-without-credentials)",
         ),
         (
             Credentials::Id(NOTES_API.to_owned()),

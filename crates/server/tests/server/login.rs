@@ -16,15 +16,18 @@ fn is_signed_in(browser: &Browser<'_>) -> bool {
 
 /// Attacks: L01.
 #[rstest]
-#[case::cross_site(&[("sec-fetch-site", "cross-site")])]
-#[case::same_site(&[("sec-fetch-site", "same-site"), ("origin", "https://id.example")])]
-#[case::typed_or_bookmarked(&[("sec-fetch-site", "none")])]
-#[case::another_origin(&[("origin", "https://evil.example")])]
-#[case::an_origin_that_begins_alike(&[("origin", "https://id.example.evil.com")])]
-#[case::no_origin_to_tell(&[("origin", "null")])]
-#[case::nothing(&[])]
+#[case::cross_site(&[("sec-fetch-site", "cross-site")], "cross-site-form")]
+#[case::same_site(&[("sec-fetch-site", "same-site"), ("origin", "https://id.example")], "cross-site-form")]
+#[case::typed_or_bookmarked(&[("sec-fetch-site", "none")], "cross-site-form")]
+#[case::another_origin(&[("origin", "https://evil.example")], "cross-site-form")]
+#[case::an_origin_that_begins_alike(&[("origin", "https://id.example.evil.com")], "cross-site-form")]
+#[case::no_origin_to_tell(&[("origin", "null")], "form-origin-unknown")]
+#[case::nothing(&[], "form-origin-unknown")]
 #[tokio::test]
-async fn a_form_of_another_site_signs_nobody_in(#[case] headers: &[(&str, &str)]) {
+async fn a_form_of_another_site_signs_nobody_in(
+    #[case] headers: &[(&str, &str)],
+    #[case] refused: &str,
+) {
     let server = TestServer::start().await;
     let mut browser = server.browser();
     let page = browser.authorize(&Ask::of("portal")).await;
@@ -34,7 +37,8 @@ async fn a_form_of_another_site_signs_nobody_in(#[case] headers: &[(&str, &str)]
         .with("password", &password_of("ada"));
     for path in ["/login", "/login/switch"] {
         let answer = browser.post_from(path, &form, headers).await;
-        assert_eq!(answer.to_string(), "403 page (cross-site-form)", "{path}");
+        let refused = format!("403 page ({refused})");
+        assert_eq!(answer.to_string(), refused, "{path}");
     }
     assert!(!is_signed_in(&browser));
     assert!(browser.sign_in(&page, "ada").await.has_code());
@@ -70,8 +74,12 @@ async fn a_sign_in_that_began_in_another_browser_is_dead() {
     let mut busy = server.browser();
     busy.authorize(&Ask::of("shop")).await;
     let signed_in = server.sign_in("ada").await;
-    for mut victim in [fresh, busy, signed_in] {
-        let refused = "400 page (pending-request-from-another-browser)";
+    let another = "400 page (pending-request-from-another-browser)";
+    for (mut victim, refused) in [
+        (fresh, "400 page (pending-request-without-cookie)"),
+        (busy, another),
+        (signed_in, another),
+    ] {
         assert_eq!(victim.get(&link).await.to_string(), refused);
         assert_eq!(victim.sign_in(&page, "ada").await.to_string(), refused);
         assert_eq!(victim.allow(&page).await.to_string(), refused);

@@ -93,17 +93,35 @@ async fn a_link_signs_nobody_out() {
 
 /// Attacks: O03.
 #[rstest]
-#[case::cross_site(&[("sec-fetch-site", "cross-site")])]
-#[case::same_site(&[("sec-fetch-site", "same-site")])]
-#[case::another_origin(&[("origin", "https://evil.example")])]
-#[case::nothing(&[])]
+#[case::cross_site(&[("sec-fetch-site", "cross-site")], "cross-site-form")]
+#[case::same_site(&[("sec-fetch-site", "same-site")], "cross-site-form")]
+#[case::another_origin(&[("origin", "https://evil.example")], "cross-site-form")]
+#[case::nothing(&[], "form-origin-unknown")]
 #[tokio::test]
-async fn a_form_of_another_site_signs_nobody_out(#[case] headers: &[(&str, &str)]) {
+async fn a_form_of_another_site_signs_nobody_out(
+    #[case] headers: &[(&str, &str)],
+    #[case] refused: &str,
+) {
     let server = TestServer::start().await;
     let mut ada = server.sign_in("ada").await;
     let form = Form::new().with("csrf", &ada.get("/logout").await.hidden("csrf"));
     let answer = ada.post_from("/logout/confirm", &form, headers).await;
-    assert_eq!(answer.to_string(), "403 page (cross-site-form)");
+    assert_eq!(answer.to_string(), format!("403 page ({refused})"));
+    assert!(ada.authorize(&Ask::of("portal")).await.has_code());
+    assert_eq!(ada.sign_out().await.to_string(), "303 /signed-out");
+}
+
+#[tokio::test]
+async fn a_page_from_before_another_sign_in_signs_nobody_out() {
+    let server = TestServer::start().await;
+    let mut ada = server.sign_in("ada").await;
+    let before = Form::new().with("csrf", &ada.get("/logout").await.hidden("csrf"));
+    let page = ada
+        .authorize(&Ask::of("portal").with("prompt", "login"))
+        .await;
+    assert!(ada.sign_in(&page, "ada").await.has_code());
+    let answer = ada.post("/logout/confirm", &before).await;
+    assert_eq!(answer.to_string(), "403 page (sign-out-form-stale)");
     assert!(ada.authorize(&Ask::of("portal")).await.has_code());
     assert_eq!(ada.sign_out().await.to_string(), "303 /signed-out");
 }
@@ -120,7 +138,7 @@ async fn the_form_carries_what_only_this_browser_can_make() {
         let answer = ada
             .post("/logout/confirm", &Form::new().with("csrf", csrf))
             .await;
-        assert_eq!(answer.to_string(), "403 page (cross-site-form)");
+        assert_eq!(answer.to_string(), "403 page (sign-out-form-stale)");
     }
     assert!(ada.authorize(&Ask::of("portal")).await.has_code());
     assert!(

@@ -294,7 +294,7 @@ async fn credentials_are_right_or_wrong_and_nothing_else() {
     let request = server.back_channel("/introspect", &Credentials::Nothing, &typed);
     assert_eq!(
         server.send(request).await.to_string(),
-        "401 invalid_client (client-authentication-malformed)"
+        "401 invalid_client (client-assertion-type-unsupported)"
     );
 }
 
@@ -475,7 +475,7 @@ async fn decisions_and_names(server: &TestServer, browser: &mut Browser<'_>) {
         let answer = browser
             .post("/logout/confirm", &Form::new().with("csrf", csrf))
             .await;
-        assert_eq!(answer.to_string(), "403 page (cross-site-form)");
+        assert_eq!(answer.to_string(), "403 page (sign-out-form-stale)");
     }
     let form = Form::new()
         .with("csrf", &out.hidden("csrf"))

@@ -347,7 +347,7 @@ async fn who_pushes_authenticates_as_registered() {
     let other = ask.form.clone().with("client_id", "shop");
     let other = server.back_channel("/par", &server.credentials("club"), &other);
     let answer = server.send(other).await;
-    assert_snapshot!(answer, @"400 invalid_request (client-authentication-repeated)");
+    assert_snapshot!(answer, @"400 invalid_request (client-id-differs)");
     server.disable_client("club").await;
     assert_eq!(server.push(&ask).await.to_string(), failed);
 }

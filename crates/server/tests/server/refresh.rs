@@ -100,7 +100,7 @@ async fn a_public_client_has_a_minute_to_ask_again() {
     assert_eq!(server.generation(&again).await, 1);
     // The minute is counted from the rotation; asking again does not prolong it.
     server.advance(1);
-    assert_snapshot!(server.refresh("kiosk", &tokens).await, @"400 invalid_grant (refresh-token-reused)");
+    assert_snapshot!(server.refresh("kiosk", &tokens).await, @"400 invalid_grant (refresh-token-retried-late)");
     assert_snapshot!(server.refresh("kiosk", &again).await, @"400 invalid_grant (grant-ended)");
 }
 

@@ -348,7 +348,7 @@ async fn a_token_that_is_for_an_api_alone_is_not_for_here() {
     let answer = server.client_credentials("robot", "openid profile").await;
     assert_eq!(
         answer.to_string(),
-        "400 invalid_scope (scope-not-registered)"
+        "400 invalid_scope (scope-needs-a-person)"
     );
 }
 

@@ -46,6 +46,8 @@ async fn another_browsers_form_leads_back_to_the_app_and_no_further() {
     let mut other = server.sign_in("ada").await;
     let answer = other.sign_in(&page, "ada").await;
     leads_back(&answer, "pending-request-from-another-browser");
+    let answer = server.browser().sign_in(&page, "ada").await;
+    leads_back(&answer, "pending-request-without-cookie");
     // Neither the sealed request nor anything of the other browser's is on the page.
     assert!(!answer.body.contains(&page.hidden("pending")), "{answer:?}");
     assert!(!answer.body.contains("callback"), "{answer:?}");

@@ -27,16 +27,22 @@ const ENDINGS: &str = include_str!("endings.txt");
 const MISTAKES: &str = include_str!("mistakes.txt");
 
 /// Refusals of clients, grants and tokens that no cell shows, with the tests that expect them.
-const ELSEWHERE: [(&str, &str); 6] = [
+const ELSEWHERE: [(&str, &str); 10] = [
+    ("client-assertion-type-unsupported", ASSERTION),
     ("client-authentication-malformed", CLIENT_AUTH),
+    ("code-not-yet-valid", CODE),
     ("code-superseded", CODE),
     ("code-verifier-unexpected", CODE),
+    ("introspection-without-credentials", INTROSPECTION),
     ("refresh-token-from-lost-history", REFRESH),
+    ("refresh-token-retried-late", REFRESH),
     ("refresh-token-reused", REFRESH),
     ("refresh-token-shared", REFRESH),
 ];
+const ASSERTION: &str = include_str!("../assertion.rs");
 const CLIENT_AUTH: &str = include_str!("../client_auth.rs");
 const CODE: &str = include_str!("../code.rs");
+const INTROSPECTION: &str = include_str!("../introspection.rs");
 const REFRESH: &str = include_str!("../refresh.rs");
 
 impl<'s> Stage<'s> {
@@ -253,7 +259,10 @@ async fn a_database_that_was_restored_honours_nothing_from_before() {
 
     server.begin_era().await;
     let answer = ada.allow(&page).await;
-    assert_eq!(answer.to_string(), "400 page (pending-request-expired)");
+    assert_eq!(
+        answer.to_string(),
+        "400 page (pending-request-not-recognised)"
+    );
     assert!(
         !ada.authorize(&Ask::of("portal")).await.has_code(),
         "who signed out since the backup stays signed out"
