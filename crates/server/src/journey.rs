@@ -193,7 +193,7 @@ impl Journey {
             .seal(exchange.seal())
             .map_err(|error| Fault::new(error.to_string()))?;
         tracing::info!(grant_id = %self.pending.grant, client_id = %self.client.id, sub = %person.user, "issued a code");
-        exchange.server.telemetry().authorize("code");
+        exchange.server.telemetry().authorize("issued");
         let parameters = [("code", sealed.as_str())];
         Ok(respond::to_client(
             exchange.server,

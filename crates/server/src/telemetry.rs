@@ -2,7 +2,8 @@
 //!
 //! No recorder is installed for the process: each server counts for itself, so that several can live in one process.
 //! No label names a client, a user or anything else that a stranger chooses; whatever counts calls here with words from
-//! the program. The route that answers `/metrics` belongs to the admin listener.
+//! the program. [`METRICS`] says what there is, and `docs/reference/metrics.md` is that list. The route that answers `/metrics`
+//! belongs to the admin listener.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -116,12 +117,13 @@ impl Telemetry {
         self.add(TOKEN_REQUESTS, [("grant", grant), ("outcome", outcome)], 1);
     }
 
-    /// One answered authorization request. `outcome` is `issued`, `sign_in`, `consent`, or the error code.
+    /// One authorization request that was answered, on whichever page it came to its end. `outcome` is `issued` or the error code.
     pub fn authorize(&self, outcome: &'static str) {
         self.add(AUTHORIZE, [("outcome", outcome)], 1);
     }
 
-    /// One attempt to sign in. `method` is `password`; `outcome` is `signed_in`, `refused`, `throttled` or `busy`.
+    /// One attempt to sign in. `method` is `password`; `outcome` is `success` or `failure` where it was checked, `throttled` or `busy`
+    /// where it was not.
     pub fn login_attempt(&self, method: &'static str, outcome: &'static str) {
         self.add(
             LOGIN_ATTEMPTS,
@@ -159,7 +161,7 @@ impl Telemetry {
         self.gauge(OUTBOX_OLDEST, [("kind", kind.as_str())], oldest as f64);
     }
 
-    /// A refresh token came back after its successor was used: its grant is revoked (RFC 9700 §4.14).
+    /// A refresh token came back after it was replaced, too late to be given its successor again: its grant is revoked (RFC 9700 §4.14).
     pub fn refresh_reuse_detected(&self) {
         self.add(REFRESH_REUSE, [], 1);
     }
@@ -220,6 +222,7 @@ impl Telemetry {
     }
 
     fn add<const N: usize>(&self, name: &'static str, labels: Labels<N>, count: u64) {
+        debug_assert!(is_listed(name, &labels), "{name} {labels:?}");
         self.0
             .recorder
             .register_counter(&key(name, labels), &METADATA)
@@ -227,6 +230,7 @@ impl Telemetry {
     }
 
     fn gauge<const N: usize>(&self, name: &'static str, labels: Labels<N>, value: f64) {
+        debug_assert!(is_listed(name, &labels), "{name} {labels:?}");
         self.0
             .recorder
             .register_gauge(&key(name, labels), &METADATA)
@@ -250,91 +254,102 @@ fn key<const N: usize>(name: &'static str, labels: Labels<N>) -> Key {
     Key::from_parts(name, labels)
 }
 
-/// What each counter counts.
-const COUNTERS: [(&str, &str); 10] = [
-    (TOKEN_REQUESTS, "Token requests by grant type and outcome."),
-    (AUTHORIZE, "Authorization requests by outcome."),
-    (LOGIN_ATTEMPTS, "Attempts to sign in by method and outcome."),
-    (CONSENT, "Answers on the consent page."),
-    (
-        LOGOUT_TOKENS,
-        "Attempts to tell a client that a session has ended, by outcome.",
-    ),
-    (
-        SWEPT,
-        "Rows that had passed their end and were deleted, by kind.",
-    ),
-    (
-        REFRESH_REUSE,
-        "Refresh tokens used again; each revoked its grant.",
-    ),
-    (
-        REFRESH_SHARED,
-        "Refresh tokens that two holders seem to use, by outcome.",
-    ),
-    (
-        RATE_LIMITED,
-        "Refusals for too much of something, by limit.",
-    ),
-    (
-        PASSWORD_HASH_WORK,
-        "Work of the passwords that were hashed: KiB of memory, times passes over it.",
-    ),
+/// How the values of a metric go on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Type {
+    Histogram,
+    Counter,
+    Gauge,
+}
+
+/// One metric: its labels with every value they have, and what it says.
+struct Metric {
+    name: &'static str,
+    of: Type,
+    labels: &'static str,
+    says: &'static str,
+}
+
+const fn metric(name: &'static str, of: Type, labels: &'static str, says: &'static str) -> Metric {
+    Metric {
+        name,
+        of,
+        labels,
+        says,
+    }
+}
+
+/// Every metric there is.
+#[rustfmt::skip]
+static METRICS: [Metric; 20] = [
+    metric(REQUEST_DURATION, Type::Histogram, "`route`: the pattern that matched, or `unmatched`; `status`", "Time from a whole request to its answer, by matched route and status."),
+    metric(TOKEN_REQUESTS, Type::Counter, "`grant`: `authorization_code`, `refresh_token`, `client_credentials`, `unknown`; `outcome`: `issued`, or the error code", "Token requests by grant type and outcome."),
+    metric(AUTHORIZE, Type::Counter, "`outcome`: `issued`, or the error code", "Authorization requests that were answered, with a code or an error, by outcome."),
+    metric(LOGIN_ATTEMPTS, Type::Counter, "`method`: `password`; `outcome`: `success`, `failure`, `throttled`, `busy`", "Attempts to sign in by method and outcome."),
+    metric(CONSENT, Type::Counter, "`decision`: `allow`, `deny`", "Answers on the consent page."),
+    metric(LOGOUT_TOKENS, Type::Counter, "`outcome`: `delivered`, `failed`, `refused`, `given_up`", "Attempts to tell a client that a session has ended, by outcome; what failed is tried again."),
+    metric(REFRESH_REUSE, Type::Counter, "", "Refresh tokens that came back after they were replaced, too late to be given their successor again; each revoked its grant."),
+    metric(REFRESH_SHARED, Type::Counter, "`outcome`: `reported`, `revoked`", "Refresh tokens that two holders seem to use, by outcome."),
+    metric(RATE_LIMITED, Type::Counter, "`limit`: `connections`, `connections_per_address`, `login_pair`, `login_account`, `login_address`, `login_sign_ins`, `password_queue`", "Refusals for too much of something, by limit."),
+    metric(PASSWORD_HASH_QUEUE, Type::Gauge, "", "Passwords that wait for a hashing thread."),
+    metric(PASSWORD_HASH_WORK, Type::Counter, "", "Work of the passwords that were hashed: KiB of memory, times passes over it."),
+    metric(CONNECTIONS, Type::Gauge, "", "Open connections on all listeners."),
+    metric(SWEPT, Type::Counter, "`kind`: the kind of row", "Rows that had passed their end and were deleted, by kind."),
+    metric(SWEEP_BACKLOG, Type::Gauge, "`kind`: the kind of row", "Rows that have passed their end and are still to be deleted, by kind; at most 100,000 are counted."),
+    metric(OUTBOX_ROWS, Type::Gauge, "`kind`: the kind of message", "Messages that are still to be told, by kind; counted every minute."),
+    metric(OUTBOX_OLDEST, Type::Gauge, "`kind`: the kind of message", "Time for which the oldest message in the outbox has waited, by kind."),
+    metric(NOT_READY, Type::Gauge, "`reason`: `store`, `catalog`, `clock`, `rewound`, `writes`, `master-key`", "1 for the reason why requests should be sent to another node."),
+    metric(CLOCK_OFFSET, Type::Gauge, "", "By how much this node's clock is ahead of the database's."),
+    metric(CATALOG_AGE, Type::Gauge, "", "Time since the copy of clients and keys was known to be right."),
+    metric(BUILD_INFO, Type::Gauge, "`version`", "Always 1; the version that runs."),
 ];
 
-/// What each gauge shows.
-const GAUGES: [(&str, &str); 9] = [
-    (
-        PASSWORD_HASH_QUEUE,
-        "Passwords that wait for a hashing thread.",
-    ),
-    (CONNECTIONS, "Open connections on all listeners."),
-    (
-        SWEEP_BACKLOG,
-        "Rows that have passed their end and are still to be deleted, by kind; at most 100,000 are counted.",
-    ),
-    (
-        OUTBOX_ROWS,
-        "Messages that are still to be told, by kind; counted every minute.",
-    ),
-    (
-        OUTBOX_OLDEST,
-        "Time for which the oldest message in the outbox has waited, by kind.",
-    ),
-    (
-        NOT_READY,
-        "1 for the reason why requests should be sent to another node.",
-    ),
-    (
-        CLOCK_OFFSET,
-        "By how much this node's clock is ahead of the database's.",
-    ),
-    (
-        CATALOG_AGE,
-        "Time since the copy of clients and keys was known to be right.",
-    ),
-    (BUILD_INFO, "Always 1; the version that runs."),
-];
+/// Whether the list has such a metric, with these labels and, where it names values, with these.
+fn is_listed(name: &str, labels: &[(&'static str, &'static str)]) -> bool {
+    METRICS
+        .iter()
+        .filter(|metric| metric.name == name)
+        .any(|metric| labels.iter().all(|label| metric.has(*label)))
+}
+
+impl Metric {
+    fn has(&self, (name, value): (&str, &str)) -> bool {
+        let mut labels = self.labels.split("; ");
+        let label = labels.find_map(|label| label.strip_prefix(&format!("`{name}`")));
+        label.is_some_and(|values| {
+            let is_open = !values.contains('`') || values.contains("the error code");
+            is_open || values.contains(&format!("`{value}`"))
+        })
+    }
+}
 
 fn describe(recorder: &PrometheusRecorder) {
-    let text = SharedString::const_str;
-    let name = KeyName::from_const_str;
-    recorder.describe_histogram(
-        name(REQUEST_DURATION),
-        Some(Unit::Seconds),
-        text("Time from a whole request to its answer, by matched route and status."),
-    );
-    for (counter, description) in COUNTERS {
-        recorder.describe_counter(name(counter), None, text(description));
-    }
-    for (gauge, description) in GAUGES {
-        recorder.describe_gauge(name(gauge), None, text(description));
+    for metric in &METRICS {
+        let (name, says) = (
+            KeyName::from_const_str(metric.name),
+            SharedString::const_str(metric.says),
+        );
+        match metric.of {
+            Type::Histogram => recorder.describe_histogram(name, Some(Unit::Seconds), says),
+            Type::Counter => recorder.describe_counter(name, None, says),
+            Type::Gauge => recorder.describe_gauge(name, None, says),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Type {
+        const fn as_str(self) -> &'static str {
+            match self {
+                Self::Histogram => "histogram",
+                Self::Counter => "counter",
+                Self::Gauge => "gauge",
+            }
+        }
+    }
 
     fn line<'a>(rendered: &'a str, start: &str) -> Option<&'a str> {
         rendered.lines().find(|line| line.starts_with(start))
@@ -397,51 +412,74 @@ mod tests {
         );
     }
 
-    #[test]
-    fn every_metric_has_its_help_line_and_type() {
+    /// Every metric at work once.
+    fn at_work() -> Telemetry {
         let telemetry = Telemetry::new();
         telemetry.http_request("/token", StatusCode::OK, Duration::ZERO);
         telemetry.authorize("issued");
-        telemetry.login_attempt("password", "signed_in");
+        telemetry.login_attempt("password", "success");
         telemetry.consent("allow");
-        telemetry.rate_limited("account");
+        telemetry.rate_limited("login_account");
         telemetry.outbox_attempt(OutboxKind::Logout, "delivered");
         telemetry.token_request("refresh_token", "invalid_grant");
-        telemetry.refresh_reuse_detected();
         telemetry.refresh_shared("reported");
         telemetry.password_hash_queue(3);
         telemetry.password_hash_work(7);
         telemetry.catalog_age(Duration::ZERO);
-        let rendered = telemetry.render();
-        for name in [
-            REQUEST_DURATION,
-            TOKEN_REQUESTS,
-            AUTHORIZE,
-            LOGIN_ATTEMPTS,
-            CONSENT,
-            LOGOUT_TOKENS,
-            REFRESH_REUSE,
-            REFRESH_SHARED,
-            RATE_LIMITED,
-            PASSWORD_HASH_QUEUE,
-            CONNECTIONS,
-            SWEPT,
-            SWEEP_BACKLOG,
-            OUTBOX_ROWS,
-            OUTBOX_OLDEST,
-            NOT_READY,
-            CLOCK_OFFSET,
-            CATALOG_AGE,
-            BUILD_INFO,
-        ] {
+        telemetry
+    }
+
+    #[test]
+    fn every_metric_has_its_help_line_and_type_and_no_other_is_there() {
+        let rendered = at_work().render();
+        let mut types: Vec<&str> = rendered
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE "))
+            .collect();
+        types.sort_unstable();
+        let mut listed: Vec<String> = METRICS
+            .iter()
+            .map(|metric| format!("{} {}", metric.name, metric.of.as_str()))
+            .collect();
+        listed.sort_unstable();
+        assert_eq!(types, listed);
+        for Metric { name, says, .. } in &METRICS {
             assert!(
-                line(&rendered, &format!("# HELP {name} ")).is_some(),
-                "{name}"
-            );
-            assert!(
-                line(&rendered, &format!("# TYPE {name} ")).is_some(),
+                line(&rendered, &format!("# HELP {name} {says}")).is_some(),
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn the_reference_lists_what_there_is() {
+        let page = include_str!("../../../docs/reference/metrics.md");
+        let rows: Vec<&str> = page
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+            .collect();
+        let listed: Vec<String> = METRICS
+            .iter()
+            .map(
+                |Metric {
+                     name,
+                     of,
+                     labels,
+                     says,
+                 }| {
+                    format!("| `{name}` | {} | {labels} | {says} |", of.as_str())
+                },
+            )
+            .collect();
+        assert_eq!(rows, listed);
+    }
+
+    #[test]
+    fn a_value_that_is_not_listed_is_told_from_one_that_is() {
+        assert!(is_listed(CONSENT, &[("decision", "deny")]));
+        assert!(!is_listed(CONSENT, &[("decision", "den")]));
+        assert!(!is_listed(CONSENT, &[("outcome", "deny")]));
+        assert!(is_listed(AUTHORIZE, &[("outcome", "invalid_scope")]));
+        assert!(!is_listed("safeconduct_other", &[]));
     }
 }

@@ -1,5 +1,5 @@
 //! Events: what changed that matters to security and administration. One is written in the unit of its change, and only
-//! if there is a change; refusals go to logs and metrics.
+//! if there is a change; refusals go to logs and metrics. [`EVENTS`] says what there is, and `docs/reference/events.md` is that list.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -29,6 +29,46 @@ const BUMP_REVISION: &str = "UPDATE revision SET number = number + 1";
 
 const LIST: &str = "SELECT id, at, kind, user_id, client_id, grant_id, detail FROM events \
      WHERE id > $1 ORDER BY id LIMIT $2";
+
+/// Every event there is: its kind, what it is about, and what its detail is.
+#[rustfmt::skip]
+static EVENTS: [(&str, &str, &str); 35] = [
+    ("cluster-created", "", "the issuer"),
+    ("era-begun", "", ""),
+    ("catalog-changed", "", ""),
+    ("client-created", "client", "`declared` where the configuration did it"),
+    ("client-updated", "client", "`declared` where the configuration did it"),
+    ("client-secret-added", "client", ""),
+    ("client-secret-rehashed", "client", ""),
+    ("client-disabled", "client", "`no longer declared` where the configuration did it"),
+    ("client-enabled", "client", ""),
+    ("client-deleted", "client", ""),
+    ("user-added", "user", ""),
+    ("users-imported", "", ""),
+    ("claims-updated", "user", ""),
+    ("password-set", "user", ""),
+    ("user-locked", "user", ""),
+    ("user-unlocked", "user", ""),
+    ("user-deleted", "user", ""),
+    ("session-started", "user", "the session"),
+    ("session-ended", "", "the session"),
+    ("sessions-ended", "user", ""),
+    ("consent-given", "user, client", "the API"),
+    ("consent-withdrawn", "user, client", ""),
+    ("grant-revoked", "user, client, grant", "why"),
+    ("grants-revoked", "user, client if of one", "why"),
+    ("refresh-token-shared", "user, client, grant", ""),
+    ("access-token-revoked", "client", "the token's `jti`"),
+    ("logout-undelivered", "user, client", "the session"),
+    ("keys-added", "", ""),
+    ("keys-replaced", "", ""),
+    ("key-promoted", "", ""),
+    ("key-deleted", "", "the key"),
+    ("master-key-announced", "", "the master key"),
+    ("master-key-abandoned", "", "the master key"),
+    ("master-key-wraps", "", "the master key"),
+    ("master-key-activated", "", "the master key"),
+];
 
 /// Something that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +125,7 @@ pub(crate) struct NewEvent<'a> {
 
 impl<'a> NewEvent<'a> {
     pub(crate) fn new(kind: &'static str) -> Self {
+        debug_assert!(EVENTS.iter().any(|(listed, ..)| *listed == kind), "{kind}");
         Self {
             kind,
             ..Self::default()
@@ -158,4 +199,41 @@ fn event_id(now: Timestamp) -> String {
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let chance = u64::from_be_bytes(random::bytes());
     format!("{:016x}{count:016x}{chance:016x}", now.seconds().max(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reference_lists_what_there_is() {
+        let page = include_str!("../../../docs/reference/events.md");
+        let rows: Vec<&str> = page
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+            .collect();
+        let listed: Vec<String> = EVENTS
+            .iter()
+            .map(|(kind, about, detail)| format!("| `{kind}` | {about} | {detail} |"))
+            .collect();
+        assert_eq!(rows, listed);
+    }
+
+    #[test]
+    fn what_is_listed_is_written_somewhere() {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
+        let mut sources = String::new();
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "rs") {
+                sources += &std::fs::read_to_string(path).unwrap();
+            }
+        }
+        for (kind, ..) in EVENTS {
+            let written = ["NewEvent::new(\"", ".bind(\""]
+                .iter()
+                .any(|before| sources.contains(&format!("{before}{kind}\")")));
+            assert!(written, "{kind}");
+        }
+    }
 }

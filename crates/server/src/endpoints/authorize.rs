@@ -55,16 +55,18 @@ pub(crate) async fn get(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let parameters = match Parameters::parse(query.unwrap_or_default().as_bytes()) {
-        Ok(parameters) => parameters,
-        Err(refusal) => {
-            return respond::page_refusal(&server, refusal.into(), correlation, &[], None);
+    let parsed = Parameters::parse(query.unwrap_or_default().as_bytes());
+    let (parameters, answer) = match parsed {
+        Ok(parameters) => {
+            let answer = answer(&server, &parameters, &headers).await;
+            (parameters, answer)
         }
+        Err(refusal) => (Parameters::default(), Err(refusal.into())),
     };
-    match answer(&server, &parameters, &headers).await {
+    match answer {
         Ok(response) => response,
         Err(failure) => {
-            server.telemetry().authorize("refused");
+            let failure = counted(&server, failure);
             let received: Vec<(&str, &str)> = parameters
                 .iter()
                 .filter(|(name, _)| !NEVER_SHOWN.contains(name))
@@ -76,6 +78,13 @@ pub(crate) async fn get(
     }
 }
 
+/// The same failure, counted as the end of an authorization request on a page of ours.
+fn counted(server: &Server, failure: Failure) -> Failure {
+    let refusal = failure.into_refusal();
+    server.telemetry().authorize(refusal.error().as_str());
+    refusal.into()
+}
+
 /// `POST /authorize`: the same, brought by a form.
 pub(crate) async fn post(
     State(server): State<Server>,
@@ -83,6 +92,7 @@ pub(crate) async fn post(
     form: PostedForm,
 ) -> Response {
     let answer = posted::redirect(&server, &form, "/authorize", Kind::AuthorizationRequest).await;
+    let answer = answer.map_err(|failure| counted(&server, failure));
     respond::person(&server, answer, correlation)
 }
 
@@ -169,7 +179,6 @@ async fn start(
     let request = match checked {
         Ok(request) => request,
         Err(refusal) => {
-            server.telemetry().authorize("refused");
             let too_large = refusal.reason() == Reason::RequestTooLarge;
             let path = ReturnPath {
                 client_name: &client.name,
@@ -231,5 +240,52 @@ pub(crate) fn fits_every_redirect(request: &CheckedRequest, issuer: &str) -> Res
         None => Ok(()),
         Some((length, longest)) => Err(Refusal::new(Reason::RequestTooLarge)
             .because(format!("a redirect would take {length} bytes of {longest}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use safeconduct_protocol::{
+        authorization::{LONGEST_NONCE, LONGEST_REQUEST, LONGEST_SCOPE, LONGEST_STATE},
+        ids::LONGEST_CLIENT_ID,
+        redirect_uri::LONGEST_REDIRECT_URI,
+    };
+
+    use super::LONGEST_ANSWER;
+    use crate::listener::Limits;
+
+    #[test]
+    fn the_sizes_reference_tells_what_is_taken() {
+        let page = include_str!("../../../../docs/reference/sizes.md");
+        let (_, taken) = page.split_once("## What is taken").unwrap();
+        let (taken, _) = taken.split_once("\n## ").unwrap();
+        let rows: Vec<&str> = taken
+            .lines()
+            .filter(|line| line.starts_with("| "))
+            .skip(1)
+            .collect();
+        let limits = Limits::default();
+        let facts = [
+            ("`state`, form-encoded", LONGEST_STATE),
+            ("`nonce`, form-encoded", LONGEST_NONCE),
+            ("`scope`", LONGEST_SCOPE),
+            ("`client_id`", LONGEST_CLIENT_ID),
+            ("a redirect URI", LONGEST_REDIRECT_URI),
+            ("an authorization request, form-encoded", LONGEST_REQUEST),
+            (
+                "an answer to a client: its redirect URI with code, `state` and `iss`",
+                LONGEST_ANSWER,
+            ),
+            ("a form", limits.max_body_bytes),
+            (
+                "the head of a request, all headers together",
+                limits.max_header_bytes,
+            ),
+        ];
+        let facts = facts.map(|(what, most)| match most {
+            1000.. => format!("| {what} | {},{:03} |", most / 1000, most % 1000),
+            _ => format!("| {what} | {most} |"),
+        });
+        assert_eq!(rows, facts);
     }
 }

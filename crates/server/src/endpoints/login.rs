@@ -153,6 +153,7 @@ async fn authenticate(
         Ok(permit) => permit,
         Err(wait) => {
             server.telemetry().rate_limited(wait.limit.as_str());
+            server.telemetry().login_attempt("password", "throttled");
             return Ok(Attempt::Failed(SignInProblem::Throttled {
                 minutes: wait.seconds.div_ceil(60),
             }));
@@ -171,6 +172,7 @@ async fn authenticate(
     let Ok(verdict) = verified.await else {
         permit.not_tried();
         server.telemetry().rate_limited("password_queue");
+        server.telemetry().login_attempt("password", "busy");
         return Ok(Attempt::Failed(SignInProblem::Busy));
     };
     match (verdict, found) {

@@ -6,7 +6,7 @@ use http_body_util::BodyExt as _;
 use safeconduct_server::routes;
 use tower::ServiceExt as _;
 
-use crate::support::{Answer, Ask, Form, NOTES_API, TestServer, proof_key};
+use crate::support::{Answer, Ask, Credentials, Form, NOTES_API, TestServer, proof_key};
 
 fn assert_unavailable(answer: &Answer) {
     assert_eq!(answer.status, 503, "{answer:?}");
@@ -125,4 +125,44 @@ async fn the_operator_sees_whether_it_lives_serves_and_what_it_counted() {
         ask_the_operators_listener(&server, "/health/ready").await.0,
         503
     );
+}
+
+#[tokio::test]
+async fn what_is_refused_early_is_counted_too() {
+    let server = TestServer::start().await;
+    let good = server.credentials("shop");
+    let code = Form::new().with("grant_type", "authorization_code");
+    let wrong = Credentials::Basic("shop".to_owned(), "wrong".to_owned());
+    for (credentials, form) in [
+        (&wrong, code.clone()),
+        (&good, code),
+        (&good, Form::new().with("grant_type", "password")),
+        (&good, Form::new()),
+    ] {
+        let answer = server.token_with(credentials, &form).await;
+        assert!(matches!(answer.status.as_u16(), 400 | 401), "{answer:?}");
+    }
+    let mut ada = server.sign_in("ada").await;
+    assert_eq!(ada.get("/authorize").await.status, 400);
+    let silent = Ask::of("shop").with("prompt", "none");
+    assert!(!ada.authorize(&silent).await.has_code());
+    let page = ada.authorize(&Ask::of("shop")).await;
+    assert!(!ada.deny(&page).await.has_code());
+    assert!(ada.allow(&page).await.has_code());
+
+    let (_, metrics) = ask_the_operators_listener(&server, "/metrics").await;
+    for line in [
+        r#"safeconduct_token_requests_total{grant="authorization_code",outcome="invalid_client"} 1"#,
+        r#"safeconduct_token_requests_total{grant="authorization_code",outcome="invalid_request"} 1"#,
+        r#"safeconduct_token_requests_total{grant="unknown",outcome="unsupported_grant_type"} 1"#,
+        r#"safeconduct_token_requests_total{grant="unknown",outcome="invalid_request"} 1"#,
+        r#"safeconduct_authorize_total{outcome="invalid_request"} 1"#,
+        r#"safeconduct_authorize_total{outcome="consent_required"} 1"#,
+        r#"safeconduct_authorize_total{outcome="access_denied"} 1"#,
+    ] {
+        assert!(
+            metrics.lines().any(|counted| counted == line),
+            "{line}\n{metrics}"
+        );
+    }
 }
