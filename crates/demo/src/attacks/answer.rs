@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::browser::Page;
 
 /// What the app says to a logout token that it does not believe.
-const LOGOUT_REFUSED: &str = "The message is not from the sign-in service.";
+const LOGOUT_REFUSED: &str = "The message was not believed, or came before.";
 
 /// What must come.
 #[derive(Clone, Copy, Debug)]
