@@ -104,7 +104,10 @@ mod tests {
         assert!(constant_time_eq(b"", b""));
         assert!(constant_time_eq(b"same", b"same"));
         assert!(!constant_time_eq(b"same", b"sane"));
-        assert!(!constant_time_eq(b"same", b"samee"));
+        for (one, other) in [("same", "samee"), ("same", "")] {
+            assert!(!constant_time_eq(one.as_bytes(), other.as_bytes()));
+            assert!(!constant_time_eq(other.as_bytes(), one.as_bytes()));
+        }
     }
 
     proptest! {

@@ -89,6 +89,10 @@ async fn an_answer_without_this_browsers_state_buys_nothing() {
         .filter(|pair| !pair.starts_with("state"))
         .collect::<Vec<_>>()
         .join("&");
+    // The cookie is found by what stands before the dot.
+    let (_, state) = query.split_once("state=").unwrap();
+    let (id, _) = state.split_once('.').unwrap();
+    let another_secret = query.replace(&format!("{id}."), &format!("{id}.x"));
 
     let refused = async |query: &str, cookies: &str| kind(client.finish(query, cookies).await);
     assert_eq!(refused(&query, "").await, Some(ErrorKind::AttemptUnknown));
@@ -98,6 +102,10 @@ async fn an_answer_without_this_browsers_state_buys_nothing() {
     );
     assert_eq!(
         refused(&other_query, &cookies).await,
+        Some(ErrorKind::AttemptUnknown)
+    );
+    assert_eq!(
+        refused(&another_secret, &cookies).await,
         Some(ErrorKind::AttemptUnknown)
     );
     assert_eq!(

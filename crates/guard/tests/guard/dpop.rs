@@ -434,6 +434,22 @@ async fn a_binding_that_cannot_be_checked_lets_nobody_pass(#[case] cnf: Value) {
 }
 
 #[tokio::test]
+async fn a_token_that_is_bound_in_another_way_too_is_refused_with_the_proof_of_its_key() {
+    let stage = Stage::new();
+    let bound_by = async |cnf: Value| {
+        let token = stage.issuer.token().claim("cnf", cnf).sign();
+        let proof = stage.proof(json!({"ath": encoding::sha256_base64url(token.as_bytes())}));
+        let credentials = format!("DPoP {token}");
+        let headers = [("authorization", &*credentials), ("dpop", &*proof)];
+        stage.get(&headers).await
+    };
+    let key = stage.key.kid();
+    assert_eq!(bound_by(json!({"jkt": key})).await.status, 200);
+    let twice = bound_by(json!({"jkt": key, "x5t#S256": "x"})).await;
+    twice.is_denied("DPoP", "invalid_token");
+}
+
+#[tokio::test]
 async fn a_token_that_is_not_good_is_refused_whatever_proves_its_key() {
     let stage = Stage::new();
     let bound = |token: safeconduct_guard::TestToken| {

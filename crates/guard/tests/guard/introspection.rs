@@ -5,6 +5,7 @@ use std::time::Duration;
 use rstest::rstest;
 use safeconduct_guard::{Guard, Reason, Secret};
 use safeconduct_protocol::encoding;
+use safeconduct_protocol::jose::MAX_TOKEN;
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -321,6 +322,18 @@ async fn an_opaque_token_needs_the_issuer_and_no_keys() {
         Err(Reason::Malformed),
         "a guard that reads JWTs alone"
     );
+}
+
+#[tokio::test]
+async fn nobody_is_asked_about_what_is_too_long() {
+    let issuer = FakeIssuer::start().await;
+    let guard = asking(&issuer, 0);
+    let [longest, longer] = [MAX_TOKEN, MAX_TOKEN + 1].map(|length| "x".repeat(length));
+    issuer.activate(&longest, json!({}));
+    issuer.activate(&longer, json!({}));
+    assert_eq!(verdict(&guard, &longest).await, alice());
+    assert_eq!(verdict(&guard, &longer).await, Err(Reason::TooLong));
+    assert_eq!(issuer.asked_about_tokens(), 1);
 }
 
 #[tokio::test]

@@ -503,6 +503,11 @@ async fn what_the_client_may_no_longer_have_is_not_minted_again() {
         .await;
     let less = server.refresh("shop", &tokens).await.tokens();
     assert_eq!(less.scope, "notes.read offline_access");
+    // Something is left, and none of it is the API's that the grant is for.
+    server
+        .change_client("shop", |shop| shop.scopes = registered("offline_access"))
+        .await;
+    assert_snapshot!(server.refresh("shop", &less).await, @"400 invalid_grant (grant-ended)");
     server
         .change_client("shop", |shop| shop.scopes = registered("notes.read"))
         .await;
