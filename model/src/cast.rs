@@ -153,7 +153,7 @@ impl Cast {
         by: &Client,
         now: Timestamp,
     ) -> Result<Rotating, Refusal> {
-        token.present(by, now)?;
+        token.present(by, &self.lifetimes, now)?;
         let grant = self.grant(row.ok_or(Reason::GrantEnded)?);
         narrow(&grant, by, &self.refresh_exchange, None)?;
         let rotation = Rotation::new(token, &grant, by, &self.lifetimes, now);

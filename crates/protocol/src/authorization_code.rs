@@ -1,6 +1,8 @@
 //! The authorization code (RFC 6749 §4.1.2): sealed, short-lived, useless without the client. Nothing is stored until it is
 //! redeemed; redeeming is inserting the grant's row under the id the code carries.
 
+use std::ops::Range;
+
 use crate::{
     claims::ClaimsRequest,
     client::Client,
@@ -11,7 +13,8 @@ use crate::{
     ids::{ClientId, GrantId, SessionId, UserId},
     pkce::CodeChallenge,
     scope::Scope,
-    seal::{Kind, Seal, SealError},
+    seal::{Kind, SealError},
+    sealed::{Payload, Sealed},
     time::Timestamp,
     token::CodeExchange,
 };
@@ -60,24 +63,35 @@ pub struct AuthorizationCode {
     pub claims: ClaimsRequest,
 }
 
+impl Payload for AuthorizationCode {
+    fn write(&self) -> Result<Vec<u8>, SealError> {
+        Ok(compact::write(self))
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        compact::read(bytes)
+    }
+}
+
+impl Sealed for AuthorizationCode {
+    const KIND: Kind = Kind::AuthorizationCode;
+    const NOT_RECOGNISED: Reason = Reason::CodeNotRecognised;
+    const NOT_YET: Reason = Reason::CodeNotYetValid;
+    const OVER: Reason = Reason::CodeExpired;
+
+    fn era(&self) -> i64 {
+        self.era
+    }
+
+    /// A node whose clock is a little behind the issuing one sees a code from the future; more than that is no clock of ours.
+    fn time(&self, lifetimes: &Lifetimes) -> Range<Timestamp> {
+        let end = self.issued_at.plus(lifetimes.code);
+        let latest = lifetimes.latest_redemption(self.grant);
+        self.issued_at.plus(-30)..end.min(latest.plus(1))
+    }
+}
+
 impl AuthorizationCode {
-    /// The code as it is handed out.
-    ///
-    /// # Errors
-    /// [`SealError::NoActiveKey`], [`SealError::TooLarge`].
-    pub fn seal(&self, seal: &Seal) -> Result<String, SealError> {
-        seal.seal_bytes(Kind::AuthorizationCode, &[], &compact::write(self))
-    }
-
-    /// Opens a code that was handed out.
-    ///
-    /// # Errors
-    /// Every [`SealError`] but [`SealError::NoActiveKey`].
-    pub fn open(seal: &Seal, text: &str) -> Result<Self, SealError> {
-        let payload = seal.open_bytes(Kind::AuthorizationCode, &[], text)?;
-        compact::read(&payload).ok_or(SealError::Payload)
-    }
-
     /// Decides whether `client`, which proves to hold `key`, may redeem this code with `exchange`, and what grant that makes.
     /// Whether it is the first to do so is decided by the write that follows.
     ///
@@ -131,21 +145,6 @@ impl AuthorizationCode {
             return Err(Refusal::new(Reason::GrantEnded).because(NOTHING_LEFT));
         }
         Ok(self.grant_for(client, key, lifetimes, now))
-    }
-
-    fn is_current(&self, lifetimes: &Lifetimes, now: Timestamp) -> Result<(), Refusal> {
-        let age = now.since(self.issued_at);
-        let late = now > lifetimes.latest_redemption(self.grant);
-        // A node whose clock is a little behind the issuing one sees a code from the future; more than that is no clock of ours.
-        if age < -30 {
-            return Err(Refusal::new(Reason::CodeNotYetValid)
-                .because(format!("issued {} s from now", -age)));
-        }
-        if age >= lifetimes.code || late {
-            return Err(Refusal::new(Reason::CodeExpired)
-                .because(format!("issued {age} s ago, good for {} s", lifetimes.code)));
-        }
-        Ok(())
     }
 
     fn prove_possession(&self, exchange: &CodeExchange) -> Result<(), Refusal> {

@@ -8,7 +8,7 @@
 //! - a grant comes of it: [`authorization_code`], [`grant`], [`refresh_token`], [`token`], [`dpop`]
 //! - others ask about it: [`introspection`], [`metadata`], [`client_authentication`]
 //! - people type their names and passwords: [`precis`]
-//! - what all of it stands on: [`ids`], [`secret`], [`sent`], [`seal`], [`jose`], [`encoding`], [`random`], [`time`], [`clock`], [`loopback`]; and what a
+//! - what all of it stands on: [`ids`], [`secret`], [`sent`], [`seal`], [`sealed`], [`jose`], [`encoding`], [`random`], [`time`], [`clock`], [`loopback`]; and what a
 //!   browser brings: [`cookie`], [`speculation`]
 
 pub mod authorization;
@@ -41,6 +41,7 @@ pub mod registration;
 pub mod resource;
 pub mod scope;
 pub mod seal;
+pub mod sealed;
 pub mod secret;
 pub mod sent;
 pub mod single_use;

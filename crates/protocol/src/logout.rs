@@ -1,6 +1,8 @@
 //! Signing out: a client's request for it (OpenID Connect RP-Initiated Logout 1.0) and the token that tells clients that a
 //! session has ended (Back-Channel Logout 1.0).
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -8,10 +10,13 @@ use crate::{
     authorization::{LONGEST_STATE, bounded},
     client::Client,
     error::{Reason, Refusal},
+    grant::Lifetimes,
     id_token::IdTokenHint,
     ids::{ClientId, SessionId, new_id},
     parameters::Parameters,
     redirect_uri,
+    seal::Kind,
+    sealed::{Sealed, until},
     time::Timestamp,
 };
 
@@ -21,6 +26,8 @@ pub const LOGOUT_TOKEN_TYP: &str = "logout+jwt";
 pub const BACK_CHANNEL_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 /// Seconds that a logout token is good for.
 pub const LOGOUT_TOKEN_LIFE: i64 = 120;
+/// Seconds in which a person who is asked whether to sign out has to answer, to be returned to the client that asked.
+pub const LOGOUT_LIFE: i64 = 3600;
 
 /// A client's request to sign a person out, as it arrived (RP-Initiated Logout §2).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,7 +63,7 @@ impl LogoutRequest {
     }
 }
 
-/// What a logout comes to, whatever was asked. It travels sealed through the page that asks the person.
+/// What a logout comes to, whatever was asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Logout {
     /// The client that asked, if it proved who it is.
@@ -65,6 +72,91 @@ pub struct Logout {
     /// The proven URI to return to, with the state to send there.
     #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
     pub return_to: Option<ReturnTo>,
+}
+
+/// A logout on its way through a redirect or a form of ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedLogout {
+    /// The history of the database it belongs to.
+    #[serde(rename = "e")]
+    pub era: i64,
+    /// When it was sealed.
+    #[serde(rename = "f")]
+    pub sealed_at: Timestamp,
+    /// How far it has come.
+    #[serde(rename = "s")]
+    pub stage: LogoutStage,
+}
+
+/// How far a logout has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LogoutStage {
+    /// It came by POST, with these parameters, form-encoded.
+    #[serde(rename = "p")]
+    Posted(String),
+    /// It was judged, and the person is asked.
+    #[serde(rename = "a")]
+    Asked(Logout),
+}
+
+impl SealedLogout {
+    /// A request that has just come by POST.
+    pub fn posted(era: i64, now: Timestamp, parameters: String) -> Self {
+        Self {
+            era,
+            sealed_at: now,
+            stage: LogoutStage::Posted(parameters),
+        }
+    }
+
+    /// What the person is asked about now.
+    pub fn asked(era: i64, now: Timestamp, logout: Logout) -> Self {
+        Self {
+            era,
+            sealed_at: now,
+            stage: LogoutStage::Asked(logout),
+        }
+    }
+
+    /// The parameters of a request that came by POST.
+    ///
+    /// # Errors
+    /// `request-malformed` for one that is further.
+    pub fn into_posted(self) -> Result<String, Refusal> {
+        match self.stage {
+            LogoutStage::Posted(parameters) => Ok(parameters),
+            LogoutStage::Asked(_) => Err(Self::at_another_stage()),
+        }
+    }
+
+    /// What the person was asked about.
+    ///
+    /// # Errors
+    /// `request-malformed` for one that has not come so far.
+    pub fn into_asked(self) -> Result<Logout, Refusal> {
+        match self.stage {
+            LogoutStage::Asked(logout) => Ok(logout),
+            LogoutStage::Posted(_) => Err(Self::at_another_stage()),
+        }
+    }
+
+    fn at_another_stage() -> Refusal {
+        Refusal::new(Reason::RequestMalformed).because("sealed at another stage of a logout")
+    }
+}
+
+impl Sealed for SealedLogout {
+    const KIND: Kind = Kind::Logout;
+    const NOT_RECOGNISED: Reason = Reason::RequestMalformed;
+    const OVER: Reason = Reason::RequestMalformed;
+
+    fn era(&self) -> i64 {
+        self.era
+    }
+
+    fn time(&self, _: &Lifetimes) -> Range<Timestamp> {
+        until(self.sealed_at.plus(LOGOUT_LIFE))
+    }
 }
 
 /// Where a person goes after signing out.

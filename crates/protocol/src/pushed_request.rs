@@ -1,13 +1,18 @@
 //! The pushed authorization request (RFC 9126): its `request_uri` is the request itself, sealed. Nothing is stored until a code
 //! is issued from it.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
     dpop::Thumbprint,
     error::{Reason, Refusal},
+    grant::Lifetimes,
     ids::{ClientId, new_id},
     parameters::Parameters,
+    seal::Kind,
+    sealed::{Sealed, until},
     sent::Sent,
     single_use::{SingleUse, UsedId},
     time::Timestamp,
@@ -78,7 +83,12 @@ impl PushedRequest {
     ///
     /// # Errors
     /// `pushed-request-not-recognised`, `pushed-request-expired`.
-    pub fn arrive(&self, client: &ClientId, era: i64, now: Timestamp) -> Result<(), Refusal> {
+    pub fn arrive(
+        &self,
+        client: &ClientId,
+        lifetimes: &Lifetimes,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
         if self.client != *client {
             return Err(
                 Refusal::new(Reason::PushedRequestNotRecognised).because(format!(
@@ -88,14 +98,21 @@ impl PushedRequest {
                 )),
             );
         }
-        if self.era != era {
-            return Err(Refusal::new(Reason::PushedRequestNotRecognised)
-                .because("from another era of the database"));
-        }
-        if now >= self.expires_at {
-            return Err(Reason::PushedRequestExpired.into());
-        }
-        Ok(())
+        self.is_current(lifetimes, now)
+    }
+}
+
+impl Sealed for PushedRequest {
+    const KIND: Kind = Kind::PushedRequest;
+    const NOT_RECOGNISED: Reason = Reason::PushedRequestNotRecognised;
+    const OVER: Reason = Reason::PushedRequestExpired;
+
+    fn era(&self) -> i64 {
+        self.era
+    }
+
+    fn time(&self, _: &Lifetimes) -> Range<Timestamp> {
+        until(self.expires_at)
     }
 }
 

@@ -1,6 +1,8 @@
 //! The refresh token (RFC 6749 §6): sealed, a grant's id and a generation. Each use gives the next generation; a lost answer
 //! gives the same one again; an old one ends the grant (RFC 9700 §4.14.2).
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -10,6 +12,8 @@ use crate::{
     grant::{Grant, Lifetimes, NOTHING_LEFT, one_audience},
     ids::{ClientId, GrantId},
     scope::{OFFLINE_ACCESS, Scope},
+    seal::Kind,
+    sealed::{Sealed, until},
     time::Timestamp,
     token::RefreshExchange,
 };
@@ -50,7 +54,12 @@ impl RefreshToken {
     ///
     /// # Errors
     /// `refresh-token-of-another-client`, `refresh-token-expired`; nothing changes for the rightful owner.
-    pub fn present(&self, client: &Client, now: Timestamp) -> Result<(), Refusal> {
+    pub fn present(
+        &self,
+        client: &Client,
+        lifetimes: &Lifetimes,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
         if self.client != client.id {
             return Err(
                 Refusal::new(Reason::RefreshTokenOfAnotherClient).because(format!(
@@ -59,10 +68,21 @@ impl RefreshToken {
                 )),
             );
         }
-        if now >= self.expires_at {
-            return Err(Reason::RefreshTokenExpired.into());
-        }
-        Ok(())
+        self.is_current(lifetimes, now)
+    }
+}
+
+impl Sealed for RefreshToken {
+    const KIND: Kind = Kind::RefreshToken;
+    const NOT_RECOGNISED: Reason = Reason::RefreshTokenNotRecognised;
+    const OVER: Reason = Reason::RefreshTokenExpired;
+
+    fn era(&self) -> i64 {
+        self.era
+    }
+
+    fn time(&self, _: &Lifetimes) -> Range<Timestamp> {
+        until(self.expires_at)
     }
 }
 

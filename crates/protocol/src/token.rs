@@ -1,5 +1,7 @@
 //! The token endpoint's request and answer (RFC 6749 §4–§6) and what an access token says (RFC 9068).
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -7,12 +9,14 @@ use crate::{
     client::{Client, GrantType},
     dpop::Thumbprint,
     error::{Reason, Refusal},
-    grant::Grant,
+    grant::{Grant, Lifetimes},
     ids::{ClientId, GrantId, new_id},
     parameters::Parameters,
     pkce::CodeVerifier,
     resource::{Audiences, Resources, one_resource},
     scope::{OFFLINE_ACCESS, OPENID, Scope},
+    seal::Kind,
+    sealed::{Sealed, until},
     secret::Secret,
     time::Timestamp,
 };
@@ -359,6 +363,20 @@ impl AccessToken {
     /// How it is presented (RFC 6750 §1.1, RFC 9449 §5).
     pub fn token_type(&self) -> &'static str {
         if self.cnf.is_some() { "DPoP" } else { "Bearer" }
+    }
+}
+
+impl Sealed for AccessToken {
+    const KIND: Kind = Kind::AccessToken;
+    const NOT_RECOGNISED: Reason = Reason::AccessTokenRefused;
+    const OVER: Reason = Reason::AccessTokenRefused;
+
+    fn era(&self) -> i64 {
+        self.era
+    }
+
+    fn time(&self, _: &Lifetimes) -> Range<Timestamp> {
+        until(self.exp)
     }
 }
 

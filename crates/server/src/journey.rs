@@ -10,13 +10,12 @@ use safeconduct_protocol::{
     parameters::Parameters,
     redirect_uri::{RedirectUri, host_of},
     scope::Scope,
-    seal::Kind,
 };
 use safeconduct_store::SessionView;
 
 use crate::{
     browser::{self, Browser},
-    fault::{Failure, Fault},
+    fault::Failure,
     form::{PENDING, PostedForm},
     pages::{
         ConsentPage, ResourceLine, ScopeKind, ScopeLine, SelectAccountPage, SignInPage,
@@ -94,15 +93,8 @@ impl Journey {
         sealed: &str,
         browser: &Browser,
     ) -> Result<Self, Refusal> {
-        let opened = exchange
-            .seal()
-            .open::<PendingAuthorization>(Kind::PendingAuthorization, sealed);
-        let pending = opened.map_err(|error| {
-            Refusal::new(Reason::PendingRequestNotRecognised).because(error.to_string())
-        })?;
-        let binding = browser.binding().map(|secret| secret.expose());
-        let lifetimes = &exchange.server.settings().lifetimes;
-        pending.resume(binding, lifetimes, exchange.era(), exchange.now)?;
+        let pending: PendingAuthorization = exchange.open(sealed)?;
+        pending.resume(browser.binding().map(|secret| secret.expose()))?;
         let client = exchange.catalog.enabled_client(pending.request.client())?;
         client.prove_redirect_uri(pending.request.redirect_uri())?;
         Ok(Self { pending, client })
@@ -189,9 +181,7 @@ impl Journey {
             exchange.server.store().use_ids(&used, exchange.now).await?;
         }
         let code = self.pending.issue(person, exchange.now);
-        let sealed = code
-            .seal(exchange.seal())
-            .map_err(|error| Fault::new(error.to_string()))?;
+        let sealed = exchange.sealed(&code)?;
         tracing::info!(grant_id = %self.pending.grant, client_id = %self.client.id, sub = %person.user, "issued a code");
         exchange.server.telemetry().authorize("issued");
         let parameters = [("code", sealed.as_str())];
@@ -222,7 +212,7 @@ impl Journey {
         &self,
         exchange: &Exchange<'_>,
     ) -> Result<Response, Failure> {
-        let sealed = self.seal(exchange)?;
+        let sealed = exchange.sealed(&self.pending)?;
         let server = exchange.server;
         let url = format!("{}?{PENDING}={sealed}", server.path("/authorize"));
         Ok(respond::lead_to(server, &url))
@@ -240,7 +230,7 @@ impl Journey {
             client_name: &self.client.name,
             client_host: &host_of(self.pending.request.redirect_uri()),
             action: &server.path("/login"),
-            pending: &self.seal(exchange)?,
+            pending: &exchange.sealed(&self.pending)?,
             username: sign_in.username,
             problem: sign_in.problem,
             reauthenticate: sign_in.again_as,
@@ -257,17 +247,14 @@ impl Journey {
         person: &SignedInUser,
     ) -> Result<Response, Failure> {
         let server = exchange.server;
-        let offered = Self {
-            pending: self.pending.clone().offered(person),
-            client: self.client.clone(),
-        };
+        let offered = self.pending.clone().offered(person);
         let html = server.pages().select_account(&SelectAccountPage {
             client_name: &self.client.name,
             client_host: &host_of(self.pending.request.redirect_uri()),
             account: &person.username,
             continue_action: &server.path("/login/continue"),
             use_another_account_action: &server.path("/login/switch"),
-            pending: &offered.seal(exchange)?,
+            pending: &exchange.sealed(&offered)?,
         });
         Ok(respond::page(StatusCode::OK, html))
     }
@@ -281,10 +268,7 @@ impl Journey {
     ) -> Result<Response, Failure> {
         let server = exchange.server;
         let request = &self.pending.request;
-        let asked = Self {
-            pending: self.pending.clone().asked(person),
-            client: self.client.clone(),
-        };
+        let asked = self.pending.clone().asked(person);
         let resource_name = exchange.catalog.resource_name(request.audience());
         let on_device =
             RedirectUri::register(request.redirect_uri()).is_ok_and(|uri| uri.stays_on_device());
@@ -295,7 +279,7 @@ impl Journey {
             account: &person.username,
             action: &server.path("/consent"),
             use_another_account_action: &server.path("/login/switch"),
-            pending: &asked.seal(exchange)?,
+            pending: &exchange.sealed(&asked)?,
             resource: resource_name.as_deref().map(|name| ResourceLine {
                 name,
                 uri: request.audience(),
@@ -312,13 +296,6 @@ impl Journey {
         let client = WayBack::to(self.client.clone(), redirect_uri);
         let html = exchange.server.pages().already_answered(client.link());
         respond::page(StatusCode::OK, html)
-    }
-
-    fn seal(&self, exchange: &Exchange<'_>) -> Result<String, Failure> {
-        let sealed = exchange
-            .seal()
-            .seal(Kind::PendingAuthorization, &self.pending);
-        Ok(sealed.map_err(|error| Fault::new(error.to_string()))?)
     }
 }
 

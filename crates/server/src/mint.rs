@@ -7,7 +7,6 @@ use safeconduct_protocol::{
     id_token::{ID_TOKEN_TYP, IdToken, IdTokenParts},
     refresh_token::RefreshToken,
     scope::{OPENID, Scope},
-    seal::Kind,
     token::{ACCESS_TOKEN_TYP, AccessToken, AccessTokenParts, TokenResponse},
 };
 use serde_json::{Map, Value};
@@ -51,8 +50,7 @@ pub(crate) async fn tokens_of_grant(
     };
     let refresh_token = if Grant::is_refreshable(client) {
         let token = RefreshToken::of(grant, exchange.era());
-        let sealed = exchange.seal().seal(Kind::RefreshToken, &token);
-        Some(sealed.map_err(unsealed)?)
+        Some(exchange.sealed(&token)?)
     } else {
         None
     };
@@ -92,10 +90,7 @@ pub(crate) fn access_token(
             let signed = key.sign_jwt(ACCESS_TOKEN_TYP, &token);
             signed.map_err(|error| Fault::new(format!("signing an access token: {error}")))?
         }
-        AccessTokenFormat::Opaque => exchange
-            .seal()
-            .seal(Kind::AccessToken, &token)
-            .map_err(unsealed)?,
+        AccessTokenFormat::Opaque => exchange.sealed(&token)?,
     };
     Ok(TokenResponse {
         access_token: text,
@@ -154,8 +149,4 @@ async fn asked_in_id_token(
             .of_account(&person.username, person.updated_at);
         claims.select_within(&names, LONGEST_CLAIMS)
     }))
-}
-
-fn unsealed(error: safeconduct_protocol::seal::SealError) -> Fault {
-    Fault::new(format!("sealing: {error}"))
 }

@@ -5,11 +5,12 @@ use axum::response::Response;
 use safeconduct_protocol::{
     error::{Reason, Refusal},
     parameters::Parameters,
-    seal::Kind,
+    sealed::Sealed,
+    time::Timestamp,
 };
 
 use crate::{
-    fault::{Failure, Fault},
+    fault::Failure,
     form::PostedForm,
     respond::{self, LONGEST_LOCATION, sealed_length},
     server::{Exchange, Server},
@@ -18,42 +19,39 @@ use crate::{
 /// The parameter that carries them.
 pub(crate) const POSTED: &str = "arrival";
 
-/// Redirects the browser to `endpoint`, with everything that the form says.
+/// What the seal holds beside the parameters, in bytes of JSON.
+const POSTED_ADDS: usize = 60;
+
+/// Redirects the browser to `endpoint`, with everything that the form says: `posted` makes what is sealed of the era, the moment and
+/// the parameters.
 ///
 /// # Errors
 /// `request-too-large`, and a form that can't be read.
-pub(crate) async fn redirect(
+pub(crate) async fn redirect<T: Sealed>(
     server: &Server,
     form: &PostedForm,
     endpoint: &str,
-    kind: Kind,
+    posted: fn(i64, Timestamp, String) -> T,
 ) -> Result<Response, Failure> {
     let encoded = form.parameters()?.encode();
-    if sealed_length(encoded.len()) > LONGEST_LOCATION {
+    if sealed_length(encoded.len() + POSTED_ADDS) > LONGEST_LOCATION {
         let detail = format!("{} bytes", encoded.len());
         return Err(Refusal::new(Reason::RequestTooLarge).because(detail).into());
     }
     let exchange = Exchange::begin(server).await?;
-    let sealed = exchange.seal().seal(kind, &encoded);
-    let sealed = sealed.map_err(|error| Fault::new(error.to_string()))?;
+    let sealed = exchange.sealed(&posted(exchange.era(), exchange.now, encoded))?;
     let url = format!("{}?{POSTED}={sealed}", server.path(endpoint));
     Ok(respond::lead_to(server, &url))
 }
 
-/// The parameters that came by POST, where `parameters` carry such.
+/// What came by POST, where `parameters` carry such.
 ///
 /// # Errors
-/// `unreadable`, where they do not open.
-pub(crate) fn reopen(
+/// Those of [`Exchange::open`].
+pub(crate) fn reopen<T: Sealed>(
     exchange: &Exchange<'_>,
     parameters: &Parameters,
-    kind: Kind,
-    unreadable: Reason,
-) -> Result<Option<Parameters>, Refusal> {
-    let Some(sealed) = parameters.one(POSTED)? else {
-        return Ok(None);
-    };
-    let opened = exchange.seal().open::<String>(kind, sealed);
-    let encoded = opened.map_err(|error| Refusal::new(unreadable).because(error.to_string()))?;
-    Parameters::parse(encoded.as_bytes()).map(Some)
+) -> Result<Option<T>, Refusal> {
+    let sealed = parameters.one(POSTED)?;
+    sealed.map(|sealed| exchange.open(sealed)).transpose()
 }

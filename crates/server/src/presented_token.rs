@@ -6,6 +6,7 @@ use safeconduct_protocol::{
     jose::{self, Algorithm, Audience, Expectation, Typ},
     refresh_token::RefreshToken,
     seal::Kind,
+    sealed::Sealed,
     token::{ACCESS_TOKEN_TYP, AccessToken},
 };
 
@@ -21,8 +22,7 @@ impl PresentedToken {
     /// Opens or verifies `text`; `None` for anything that is not a token of ours in its time.
     pub(crate) fn read(exchange: &Exchange<'_>, text: &str) -> Option<Self> {
         if text.starts_with(Kind::RefreshToken.prefix()) {
-            let token: RefreshToken = exchange.seal().open(Kind::RefreshToken, text).ok()?;
-            return (token.era == exchange.era()).then_some(Self::Refresh(token));
+            return exchange.recognise(text).ok().map(Self::Refresh);
         }
         read_access_token(exchange, text).map(Self::Access)
     }
@@ -30,29 +30,20 @@ impl PresentedToken {
 
 /// Opens or verifies an access token; `None` for anything else.
 pub(crate) fn read_access_token(exchange: &Exchange<'_>, text: &str) -> Option<AccessToken> {
-    let token = if text.starts_with(Kind::AccessToken.prefix()) {
-        exchange
-            .seal()
-            .open::<AccessToken>(Kind::AccessToken, text)
-            .ok()?
-    } else {
-        let audiences: Vec<&str> = exchange.catalog.audiences(exchange.issuer()).collect();
-        let expectation = Expectation::new(
-            Typ::OneOf(&[ACCESS_TOKEN_TYP]),
-            &Algorithm::ALL,
-            exchange.issuer(),
-            Audience::AnyOf(&audiences),
-        );
-        let verified = jose::verify(
-            text,
-            &expectation,
-            exchange.catalog.keys.verification(),
-            exchange.now,
-        )
-        .ok()?;
-        verified.deserialize::<AccessToken>().ok()?
-    };
-    (token.era == exchange.era() && exchange.now < token.exp).then_some(token)
+    if text.starts_with(Kind::AccessToken.prefix()) {
+        return exchange.open(text).ok();
+    }
+    let audiences: Vec<&str> = exchange.catalog.audiences(exchange.issuer()).collect();
+    let expectation = Expectation::new(
+        Typ::OneOf(&[ACCESS_TOKEN_TYP]),
+        &Algorithm::ALL,
+        exchange.issuer(),
+        Audience::AnyOf(&audiences),
+    );
+    let keys = exchange.catalog.keys.verification();
+    let verified = jose::verify(text, &expectation, keys, exchange.now).ok()?;
+    let token: AccessToken = verified.deserialize().ok()?;
+    token.is_of_era(exchange.era()).ok().map(|()| token)
 }
 
 /// Whether everything that `token` rests on still stands, and it says nothing else than that: one read, of the store and no

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use safeconduct_protocol::{clock::Clock, ids::new_id, seal::Seal, time::Timestamp};
+use safeconduct_protocol::{
+    clock::Clock, error::Refusal, ids::new_id, seal::Seal, sealed::Sealed, time::Timestamp,
+};
 use safeconduct_store::Store;
 
 use crate::{
@@ -204,6 +206,27 @@ impl<'s> Exchange<'s> {
 
     pub(crate) fn seal(&self) -> &Seal {
         self.catalog.keys.seal()
+    }
+
+    /// The text in which an artifact is handed out.
+    pub(crate) fn sealed<T: Sealed>(&self, artifact: &T) -> Result<String, Fault> {
+        let sealed = artifact.seal(self.seal());
+        sealed.map_err(|error| Fault::new(format!("sealing a {}: {error}", T::KIND.name())))
+    }
+
+    /// Takes back what was handed out sealed.
+    ///
+    /// # Errors
+    /// What its kind says to a text that does not open, to one of another era, and to one whose time is over.
+    pub(crate) fn open<T: Sealed>(&self, text: &str) -> Result<T, Refusal> {
+        let opened: T = self.recognise(text)?;
+        opened.is_current(&self.server.settings().lifetimes, self.now)?;
+        Ok(opened)
+    }
+
+    /// The same, whatever its age: for a rule that judges first whose it is, so that a stranger learns nothing of its end.
+    pub(crate) fn recognise<T: Sealed>(&self, text: &str) -> Result<T, Refusal> {
+        T::recognise(self.seal(), text, self.era())
     }
 
     pub(crate) fn era(&self) -> i64 {

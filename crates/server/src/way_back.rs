@@ -12,7 +12,7 @@ use safeconduct_protocol::{
     parameters::Parameters,
     pushed_request::PushedRequest,
     redirect_uri::host_of,
-    seal::Kind,
+    sealed::Sealed,
 };
 
 use crate::{
@@ -110,12 +110,12 @@ pub(crate) async fn from_refusal(
 fn sealed_request(catalog: &Catalog, parameters: &Parameters) -> Option<(ClientId, String)> {
     let seal = catalog.keys.seal();
     if let Some(sealed) = parameters.one(PENDING).ok()? {
-        let pending: PendingAuthorization = seal.open(Kind::PendingAuthorization, sealed).ok()?;
+        let pending = PendingAuthorization::unseal(seal, sealed).ok()?;
         let redirect_uri = pending.request.redirect_uri().to_owned();
         return Some((pending.request.client().clone(), redirect_uri));
     }
     let (_, sealed) = authorization::pushed(parameters).ok()??;
-    let pushed: PushedRequest = seal.open(Kind::PushedRequest, sealed).ok()?;
+    let pushed = PushedRequest::unseal(seal, sealed).ok()?;
     let parameters = Parameters::parse(pushed.parameters.as_bytes()).ok()?;
     let redirect_uri = parameters.one("redirect_uri").ok()??.to_owned();
     Some((pushed.client, redirect_uri))

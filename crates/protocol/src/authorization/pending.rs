@@ -1,6 +1,8 @@
 //! The authorization between its arrival and its answer: what has to happen next for the person at the browser, whose form is
 //! taken, and the code that comes of it.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use super::{CheckedRequest, Prompt};
@@ -13,6 +15,8 @@ use crate::{
     ids::{GrantId, SessionId, UserId, new_id},
     pushed_request::PushedId,
     scope::Scope,
+    seal::Kind,
+    sealed::{Sealed, until},
     subject::Subjects,
     time::Timestamp,
 };
@@ -112,6 +116,59 @@ pub enum Next {
     Issue,
 }
 
+impl Sealed for PendingAuthorization {
+    const KIND: Kind = Kind::PendingAuthorization;
+    const NOT_RECOGNISED: Reason = Reason::PendingRequestNotRecognised;
+    const OVER: Reason = Reason::PendingRequestExpired;
+
+    fn era(&self) -> i64 {
+        self.era
+    }
+
+    fn time(&self, lifetimes: &Lifetimes) -> Range<Timestamp> {
+        until(self.grant.born().plus(lifetimes.pending + 1))
+    }
+}
+
+/// An authorization request that came by POST, on its way to a GET.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostedRequest {
+    /// The history of the database it belongs to.
+    #[serde(rename = "e")]
+    pub era: i64,
+    /// When it came.
+    #[serde(rename = "f")]
+    pub posted_at: Timestamp,
+    /// Its parameters, form-encoded.
+    #[serde(rename = "q")]
+    pub parameters: String,
+}
+
+impl PostedRequest {
+    /// One that has just come.
+    pub fn new(era: i64, now: Timestamp, parameters: String) -> Self {
+        Self {
+            era,
+            posted_at: now,
+            parameters,
+        }
+    }
+}
+
+impl Sealed for PostedRequest {
+    const KIND: Kind = Kind::AuthorizationRequest;
+    const NOT_RECOGNISED: Reason = Reason::PendingRequestNotRecognised;
+    const OVER: Reason = Reason::PendingRequestExpired;
+
+    fn era(&self) -> i64 {
+        self.era
+    }
+
+    fn time(&self, lifetimes: &Lifetimes) -> Range<Timestamp> {
+        until(self.posted_at.plus(lifetimes.pending + 1))
+    }
+}
+
 impl PendingAuthorization {
     /// A request that just arrived in a browser whose cookie hashes to `browser`.
     pub fn arrive(request: CheckedRequest, browser: String, grant: GrantId, era: i64) -> Self {
@@ -125,28 +182,11 @@ impl PendingAuthorization {
         }
     }
 
-    /// Refuses a form that is too old or that another browser brings (RFC 9700 §4.7: a link to a half-finished sign-in is dead elsewhere).
+    /// Refuses a form that another browser brings (RFC 9700 §4.7: a link to a half-finished sign-in is dead elsewhere).
     ///
     /// # Errors
-    /// `pending-request-expired`, `pending-request-not-recognised` for one from before a restore, `pending-request-without-cookie`,
-    /// `pending-request-from-another-browser`.
-    pub fn resume(
-        &self,
-        cookie: Option<&str>,
-        lifetimes: &Lifetimes,
-        era: i64,
-        now: Timestamp,
-    ) -> Result<(), Refusal> {
-        let age = now.since(self.grant.born());
-        if self.era != era {
-            return Err(Refusal::new(Reason::PendingRequestNotRecognised)
-                .because("from another era of the database"));
-        }
-        if age > lifetimes.pending {
-            return Err(
-                Refusal::new(Reason::PendingRequestExpired).because(format!("started {age} s ago"))
-            );
-        }
+    /// `pending-request-without-cookie`, `pending-request-from-another-browser`.
+    pub fn resume(&self, cookie: Option<&str>) -> Result<(), Refusal> {
         let cookie = cookie.ok_or(Reason::PendingRequestWithoutCookie)?;
         let hash = encoding::sha256_base64url(cookie.as_bytes());
         if encoding::constant_time_eq(hash.as_bytes(), self.browser.as_bytes()) {

@@ -5,6 +5,7 @@ use safeconduct_protocol::{
     authorization::{PendingAuthorization, SignedInUser},
     error::Reason,
     grant::Lifetimes,
+    sealed::Sealed,
 };
 
 use crate::fixtures::{COOKIE, START, confidential, pending, person, reason, scope, session, user};
@@ -31,7 +32,10 @@ fn a_form_is_taken_from_the_browser_it_was_made_for(
     #[case] because: Option<Reason>,
 ) {
     let form = pending(&[], &confidential());
-    let resumed = form.resume(cookie, &Lifetimes::default(), era, START.plus(age));
+    let resumed = form
+        .is_of_era(era)
+        .and_then(|()| form.is_current(&Lifetimes::default(), START.plus(age)))
+        .and_then(|()| form.resume(cookie));
     assert_eq!(reason(resumed), because);
 }
 

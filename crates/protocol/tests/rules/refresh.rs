@@ -59,7 +59,8 @@ fn a_refresh_token_is_its_clients_until_its_absolute_end(
     #[case] because: Option<Reason>,
 ) {
     let token = RefreshToken::of(&grant(), 1);
-    assert_eq!(reason(token.present(&client, now)), because);
+    let presented = token.present(&client, &Lifetimes::default(), now);
+    assert_eq!(reason(presented), because);
 }
 
 #[rstest]

@@ -3,19 +3,23 @@
 use proptest::prelude::*;
 use rstest::rstest;
 use safeconduct_protocol::{
-    authorization::{LONGEST_NONCE, LONGEST_REQUEST, LONGEST_STATE, PendingAuthorization},
+    authorization::{
+        LONGEST_NONCE, LONGEST_REQUEST, LONGEST_STATE, PendingAuthorization, PostedRequest,
+    },
     authorization_code::AuthorizationCode,
     claims::ClaimsRequest,
     client::{Client, ResponseMode},
     dpop::Thumbprint,
     encoding,
-    grant::{Epochs, Grant},
+    error::Reason,
+    grant::{Epochs, Grant, Lifetimes},
     ids::ClientId,
-    logout::{Logout, ReturnTo},
+    logout::{Logout, ReturnTo, SealedLogout},
     pkce::CodeChallenge,
     pushed_request::{PushedId, PushedRequest},
     refresh_token::RefreshToken,
     seal::{KeyState, Kind, Seal, SealError, SealKey},
+    sealed::Sealed,
     time::Timestamp,
     token::{AccessToken, AccessTokenParts},
 };
@@ -23,7 +27,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::fixtures::{
     ISSUER, REDIRECT_URI, START, asking, check, client_id, confidential, exchange, grant_id,
-    granted, of_its_own, pending, person, relying_party, scope, sent, session, thumbprint, user,
+    granted, of_its_own, pending, person, reason, relying_party, scope, sent, session, thumbprint,
+    user,
 };
 
 fn seal() -> Seal {
@@ -94,14 +99,23 @@ fn pushed_request() -> PushedRequest {
     }
 }
 
-fn logout() -> Logout {
-    Logout {
+fn posted_request() -> PostedRequest {
+    PostedRequest::new(1, START, "client_id=shop&state=a+b".to_owned())
+}
+
+fn posted_logout() -> SealedLogout {
+    SealedLogout::posted(1, START, "client_id=shop".to_owned())
+}
+
+fn logout() -> SealedLogout {
+    let logout = Logout {
         client: Some(client_id("shop")),
         return_to: Some(ReturnTo {
             uri: "https://rp.example/signed-out".to_owned(),
             state: Some("af0ifjsldkj".to_owned()),
         }),
-    }
+    };
+    SealedLogout::asked(1, START, logout)
 }
 
 fn code_of(pending: &PendingAuthorization) -> AuthorizationCode {
@@ -136,7 +150,7 @@ fn access_token() -> AccessToken {
         &confidential(),
         &exchange(),
         None,
-        &safeconduct_protocol::grant::Lifetimes::default(),
+        &Lifetimes::default(),
         START.plus(20),
     );
     let grant = Grant::of(&new.unwrap());
@@ -193,11 +207,18 @@ fn bound_token() -> AccessToken {
 #[case::client_token(client_token(), r#"{"iss":"https://id.example.com","sub":"shop","aud":"https://notes.example.com","exp":1800000300,"iat":1800000000,"jti":"BAQEBAQEBAQEBAQEBAQEBA","client_id":"shop","scope":"notes.read","client_epoch":2,"era":1}"#)]
 #[case::openid(openid_request(), r#"{"g":"01a3185c-5000-7000-8000-000000000001","e":1,"b":"E2WWUd1z5xun-2k_0CqBiq3vMF4EA9G8gvXE0SwTlcA","q":{"c":"shop","r":"https://rp.example/cb","o":"notes.read openid","a":"https://notes.example.com","t":"af0ifjsldkj","n":"n-0S6_WzA2Mj","p":"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM","f":"form_post","m":["l","c","s"],"x":600,"l":"ada","u":"u-AQEBAQEBAQEBAQEBAQEBAQ","d":{"u":["given_name"],"i":["email"]},"j":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"},"s":"a","p":{"i":"BQUFBQUFBQUFBQUFBQUFBQ","x":1800000060}}"#)]
 #[case::pushed_request(pushed_request(), r#"{"i":"BQUFBQUFBQUFBQUFBQUFBQ","e":1,"c":"shop","q":"response_type=code&state=a+b&client_id=shop","j":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE","x":1800000060}"#)]
+#[case::posted_request(
+    posted_request(),
+    r#"{"e":1,"f":1800000000,"q":"client_id=shop&state=a+b"}"#
+)]
 #[case::logout(
     logout(),
-    r#"{"c":"shop","r":{"u":"https://rp.example/signed-out","t":"af0ifjsldkj"}}"#
+    r#"{"e":1,"f":1800000000,"s":{"a":{"c":"shop","r":{"u":"https://rp.example/signed-out","t":"af0ifjsldkj"}}}}"#
 )]
-#[case::logout_least(Logout::default(), "{}")]
+#[case::posted_logout(
+    posted_logout(),
+    r#"{"e":1,"f":1800000000,"s":{"p":"client_id=shop"}}"#
+)]
 #[case::bound_token(bound_token(), r#"{"iss":"https://id.example.com","sub":"u-AQEBAQEBAQEBAQEBAQEBAQ","aud":["https://notes.example.com","https://id.example.com"],"exp":1800000320,"iat":1800000020,"jti":"BgYGBgYGBgYGBgYGBgYGBg","client_id":"shop","scope":"notes.read openid","auth_time":1799999900,"grant_id":"01a3185c-5000-7000-8000-000000000001","era":1,"cnf":{"jkt":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}}"#)]
 fn the_golden_payloads_hold<T>(#[case] payload: T, #[case] golden: &str)
 where
@@ -242,37 +263,20 @@ fn add_to_every_object(json: &mut serde_json::Value) {
 
 /// Every artifact that leaves the server, with its kind.
 fn artifacts() -> Vec<(Kind, String)> {
-    let seal = seal();
-    let pending = Kind::PendingAuthorization;
+    fn sealed<T: Sealed>(artifact: &T) -> (Kind, String) {
+        (T::KIND, artifact.seal(&seal()).unwrap())
+    }
     vec![
-        (pending, seal.seal(pending, &full_request()).unwrap()),
-        (
-            pending,
-            seal.seal(pending, &full_request().signed_in(session(1)))
-                .unwrap(),
-        ),
-        (
-            pending,
-            seal.seal(pending, &full_request().asked(&person("")))
-                .unwrap(),
-        ),
-        (
-            Kind::AuthorizationCode,
-            code_of(&full_request()).seal(&seal).unwrap(),
-        ),
-        (
-            Kind::RefreshToken,
-            seal.seal(Kind::RefreshToken, &refresh_token()).unwrap(),
-        ),
-        (
-            Kind::AccessToken,
-            seal.seal(Kind::AccessToken, &access_token()).unwrap(),
-        ),
-        (
-            Kind::PushedRequest,
-            seal.seal(Kind::PushedRequest, &pushed_request()).unwrap(),
-        ),
-        (Kind::Logout, seal.seal(Kind::Logout, &logout()).unwrap()),
+        sealed(&full_request()),
+        sealed(&full_request().signed_in(session(1))),
+        sealed(&full_request().asked(&person(""))),
+        sealed(&posted_request()),
+        sealed(&code_of(&full_request())),
+        sealed(&refresh_token()),
+        sealed(&access_token()),
+        sealed(&pushed_request()),
+        sealed(&logout()),
+        sealed(&posted_logout()),
     ]
 }
 
@@ -280,12 +284,13 @@ fn artifacts() -> Vec<(Kind, String)> {
 fn opens(kind: Kind, text: &str) -> bool {
     let seal = seal();
     match kind {
-        Kind::PendingAuthorization => seal.open::<PendingAuthorization>(kind, text).is_ok(),
-        Kind::AuthorizationCode => AuthorizationCode::open(&seal, text).is_ok(),
-        Kind::RefreshToken => seal.open::<RefreshToken>(kind, text).is_ok(),
-        Kind::AccessToken => seal.open::<AccessToken>(kind, text).is_ok(),
-        Kind::PushedRequest => seal.open::<PushedRequest>(kind, text).is_ok(),
-        Kind::Logout => seal.open::<Logout>(kind, text).is_ok(),
+        Kind::PendingAuthorization => PendingAuthorization::unseal(&seal, text).is_ok(),
+        Kind::AuthorizationRequest => PostedRequest::unseal(&seal, text).is_ok(),
+        Kind::AuthorizationCode => AuthorizationCode::unseal(&seal, text).is_ok(),
+        Kind::RefreshToken => RefreshToken::unseal(&seal, text).is_ok(),
+        Kind::AccessToken => AccessToken::unseal(&seal, text).is_ok(),
+        Kind::PushedRequest => PushedRequest::unseal(&seal, text).is_ok(),
+        Kind::Logout => SealedLogout::unseal(&seal, text).is_ok(),
         _ => unreachable!("no such artifact leaves the server"),
     }
 }
@@ -295,6 +300,50 @@ fn every_artifact_opens_as_it_was_sealed() {
     for (kind, text) in artifacts() {
         assert!(opens(kind, &text), "{kind:?}");
     }
+}
+
+/// What is good in era 1 is of no other, and good until its end and from its beginning alone.
+#[rstest]
+#[case::pending(
+    full_request(),
+    Reason::PendingRequestNotRecognised,
+    Reason::PendingRequestExpired
+)]
+#[case::posted(
+    posted_request(),
+    Reason::PendingRequestNotRecognised,
+    Reason::PendingRequestExpired
+)]
+#[case::code(code_of(&full_request()), Reason::CodeNotRecognised, Reason::CodeExpired)]
+#[case::refresh_token(
+    refresh_token(),
+    Reason::RefreshTokenNotRecognised,
+    Reason::RefreshTokenExpired
+)]
+#[case::access_token(access_token(), Reason::AccessTokenRefused, Reason::AccessTokenRefused)]
+#[case::pushed(
+    pushed_request(),
+    Reason::PushedRequestNotRecognised,
+    Reason::PushedRequestExpired
+)]
+#[case::logout(logout(), Reason::RequestMalformed, Reason::RequestMalformed)]
+fn everything_that_is_handed_out_is_of_one_era_and_ends<T: Sealed>(
+    #[case] artifact: T,
+    #[case] of_another_era: Reason,
+    #[case] over: Reason,
+) {
+    let seal = seal();
+    let text = artifact.seal(&seal).unwrap();
+    let recognise = |era| T::recognise(&seal, &text, era).map(drop);
+    assert_eq!(reason(recognise(1)), None);
+    assert_eq!(reason(recognise(2)), Some(of_another_era));
+    let unknown = T::recognise(&seal, "x", 1).map(drop);
+    assert_eq!(reason(unknown), Some(T::NOT_RECOGNISED));
+    let lifetimes = Lifetimes::default();
+    let end = artifact.time(&lifetimes).end;
+    assert!(end > START && end < START.plus(31 * 24 * 3600));
+    assert_eq!(reason(artifact.is_current(&lifetimes, end.plus(-1))), None);
+    assert_eq!(reason(artifact.is_current(&lifetimes, end)), Some(over));
 }
 
 /// Every byte of each, one bit of it: the whole artifact is covered, not a sample.
@@ -373,7 +422,7 @@ fn a_code_is_short() {
         ..ordinary_code()
     };
     let sealed = code.seal(&seal()).unwrap();
-    assert_eq!(AuthorizationCode::open(&seal(), &sealed), Ok(code));
+    assert_eq!(AuthorizationCode::unseal(&seal(), &sealed), Ok(code));
     assert!(sealed.len() < 512, "{} characters", sealed.len());
 }
 
@@ -398,7 +447,10 @@ fn the_golden_codes_hold(#[case] request: PendingAuthorization, #[case] golden: 
     assert_eq!(encoding::encode(&payload.unwrap()), golden);
     let golden = encoding::decode(golden).unwrap();
     let sealed = seal().seal_bytes(Kind::AuthorizationCode, &[], &golden);
-    assert_eq!(AuthorizationCode::open(&seal(), &sealed.unwrap()), Ok(code));
+    assert_eq!(
+        AuthorizationCode::unseal(&seal(), &sealed.unwrap()),
+        Ok(code)
+    );
 }
 
 #[test]
@@ -409,7 +461,7 @@ fn a_code_has_one_form_and_nothing_behind_it() {
     let payload = payload.unwrap().to_vec();
     let open = |bytes: &[u8]| {
         let text = seal.seal_bytes(Kind::AuthorizationCode, &[], bytes);
-        AuthorizationCode::open(&seal, &text.unwrap())
+        AuthorizationCode::unseal(&seal, &text.unwrap())
     };
     assert_eq!(open(&payload), Ok(ordinary_code()));
     for end in 0..payload.len() {
@@ -444,7 +496,7 @@ proptest! {
             ..ordinary_code()
         };
         let sealed = code.seal(&seal()).unwrap();
-        prop_assert_eq!(AuthorizationCode::open(&seal(), &sealed), Ok(code));
+        prop_assert_eq!(AuthorizationCode::unseal(&seal(), &sealed), Ok(code));
     }
 }
 
@@ -469,17 +521,21 @@ fn the_longest_request_fits_its_seal(#[case] character: &str, #[case] sent_as: u
     let request = check(&asking(&changed), &client).unwrap();
     assert_eq!(request.redirect_uri(), REDIRECT_URI);
     let asked = pending(&changed, &client).asked(&person(""));
-    assert!(seal().seal(Kind::PendingAuthorization, &asked).is_ok());
+    assert!(asked.seal(&seal()).is_ok());
     let code = code_of(&asked).seal(&seal()).unwrap();
-    assert_eq!(AuthorizationCode::open(&seal(), &code), Ok(code_of(&asked)));
+    assert_eq!(
+        AuthorizationCode::unseal(&seal(), &code),
+        Ok(code_of(&asked))
+    );
     let pushed = PushedRequest::push(&asking(&changed), &client.id, None, 1, START);
-    assert!(seal().seal(Kind::PushedRequest, &pushed).is_ok());
+    assert!(pushed.seal(&seal()).is_ok());
     let logout = Logout {
+        client: Some(client.id),
         return_to: Some(ReturnTo {
             uri: REDIRECT_URI.to_owned(),
             state: Some(state),
         }),
-        ..logout()
     };
-    assert!(seal().seal(Kind::Logout, &logout).is_ok());
+    let logout = SealedLogout::asked(1, START, logout);
+    assert!(logout.seal(&seal()).is_ok());
 }

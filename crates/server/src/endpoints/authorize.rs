@@ -9,14 +9,13 @@ use axum::{
 use http::HeaderMap;
 use safeconduct_protocol::{
     authorization::{
-        self, Arrival, CheckedRequest, PendingAuthorization, identify, response_mode_to_use,
-        response_url, state_to_return,
+        self, Arrival, CheckedRequest, PendingAuthorization, PostedRequest, identify,
+        response_mode_to_use, response_url, state_to_return,
     },
     error::{Reason, Refusal},
     ids::{ClientId, GrantId},
     parameters::Parameters,
     pushed_request::{PushedId, PushedRequest},
-    seal::Kind,
     secret::Secret,
 };
 
@@ -91,7 +90,7 @@ pub(crate) async fn post(
     Extension(correlation): Extension<Correlation>,
     form: PostedForm,
 ) -> Response {
-    let answer = posted::redirect(&server, &form, "/authorize", Kind::AuthorizationRequest).await;
+    let answer = posted::redirect(&server, &form, "/authorize", PostedRequest::new).await;
     let answer = answer.map_err(|failure| counted(&server, failure));
     respond::person(&server, answer, correlation)
 }
@@ -108,13 +107,10 @@ async fn answer(
             .continue_request(&exchange, &browser)
             .await;
     }
-    let unreadable = Reason::PendingRequestNotRecognised;
-    let posted = posted::reopen(
-        &exchange,
-        parameters,
-        Kind::AuthorizationRequest,
-        unreadable,
-    )?;
+    let posted = match posted::reopen::<PostedRequest>(&exchange, parameters)? {
+        Some(posted) => Some(Parameters::parse(posted.parameters.as_bytes())?),
+        None => None,
+    };
     open_pushed(&exchange, posted.as_ref().unwrap_or(parameters), &browser).await
 }
 
@@ -140,15 +136,10 @@ async fn take_pushed(
     client_id: &ClientId,
     sealed: &str,
 ) -> Result<PushedRequest, Failure> {
-    let opened = exchange
-        .seal()
-        .open::<PushedRequest>(Kind::PushedRequest, sealed);
-    let pushed = opened.map_err(|error| {
-        Refusal::new(Reason::PushedRequestNotRecognised).because(error.to_string())
-    })?;
-    pushed.arrive(client_id, exchange.era(), exchange.now)?;
-    let pending = exchange.server.settings().lifetimes.pending;
-    let used = PushedId::from(&pushed).used(client_id, pending);
+    let lifetimes = &exchange.server.settings().lifetimes;
+    let pushed: PushedRequest = exchange.recognise(sealed)?;
+    pushed.arrive(client_id, lifetimes, exchange.now)?;
+    let used = PushedId::from(&pushed).used(client_id, lifetimes.pending);
     if exchange.server.store().is_used(&used, exchange.now).await? {
         return Err(Reason::PushedRequestUsed.into());
     }

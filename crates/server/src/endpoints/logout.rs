@@ -17,10 +17,9 @@ use safeconduct_protocol::{
     error::{Reason, Refusal},
     id_token::IdTokenHint,
     ids::ClientId,
-    logout::{Logout, LogoutRequest},
+    logout::{Logout, LogoutRequest, SealedLogout},
     parameters::Parameters,
     redirect_uri::host_of,
-    seal::Kind,
     subject::Subjects,
 };
 use safeconduct_store::SessionView;
@@ -28,7 +27,7 @@ use safeconduct_store::SessionView;
 use crate::{
     browser::{self, Browser},
     correlation::Correlation,
-    fault::{Failure, Fault},
+    fault::Failure,
     form::PostedForm,
     outbox::{self, Notified},
     pages::{ReturnTo, SignOutPage, SignedIn, SignedOutPage},
@@ -59,7 +58,7 @@ pub(crate) async fn post(
     Extension(correlation): Extension<Correlation>,
     form: PostedForm,
 ) -> Response {
-    let answer = posted::redirect(&server, &form, "/logout", Kind::Logout).await;
+    let answer = posted::redirect(&server, &form, "/logout", SealedLogout::posted).await;
     respond::person(&server, answer, correlation)
 }
 
@@ -139,8 +138,10 @@ impl ProvenRequest {
     /// # Errors
     /// A request that says more than it proves: nobody is sent anywhere for it.
     fn read(exchange: &Exchange<'_>, parameters: &Parameters) -> Result<Self, Refusal> {
-        let unreadable = Reason::RequestMalformed;
-        let posted = posted::reopen(exchange, parameters, Kind::Logout, unreadable)?;
+        let posted = match posted::reopen::<SealedLogout>(exchange, parameters)? {
+            Some(posted) => Some(Parameters::parse(posted.into_posted()?.as_bytes())?),
+            None => None,
+        };
         let request = LogoutRequest::parse(posted.as_ref().unwrap_or(parameters))?;
         let proof = match &request.id_token_hint {
             Some(hint) => Some(prove(exchange, &request, hint)?),
@@ -228,11 +229,11 @@ fn ask(
     let host = logout.return_to.as_ref().map(|to| host_of(&to.uri));
     let sealed = match *logout == Logout::default() {
         true => None,
-        false => Some(exchange.seal().seal(Kind::Logout, logout)),
+        false => {
+            let asked = SealedLogout::asked(exchange.era(), exchange.now, logout.clone());
+            Some(exchange.sealed(&asked)?)
+        }
     };
-    let sealed = sealed
-        .transpose()
-        .map_err(|error| Fault::new(error.to_string()))?;
     let page = SignOutPage {
         signed_in,
         requested_by: client,
@@ -268,9 +269,9 @@ async fn confirmed(server: &Server, form: &PostedForm) -> Result<Response, Failu
 
 /// What the page carried. If it does not open, the person is signed out all the same, and returned nowhere.
 fn open(exchange: &Exchange<'_>, sealed: &str) -> Logout {
-    let opened = exchange.seal().open(Kind::Logout, sealed);
-    opened.unwrap_or_else(|error| {
-        note(&Refusal::new(Reason::RequestMalformed).because(error.to_string()));
+    let opened = exchange.open(sealed).and_then(SealedLogout::into_asked);
+    opened.unwrap_or_else(|refusal| {
+        note(&refusal);
         Logout::default()
     })
 }

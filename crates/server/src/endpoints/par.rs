@@ -10,13 +10,12 @@ use safeconduct_protocol::{
     authorization::{self, Arrival, CheckedRequest},
     error::{Reason, Refusal},
     pushed_request::{PUSHED_LIFE, PushedRequest, PushedResponse, REQUEST_URI},
-    seal::Kind,
 };
 
 use crate::{
     client_auth, dpop,
     endpoints::authorize::fits_every_redirect,
-    fault::{Failure, Fault},
+    fault::Failure,
     form::PostedForm,
     left_out, respond,
     respond::LONGEST_LOCATION,
@@ -66,10 +65,7 @@ async fn push(server: &Server, form: &PostedForm) -> Result<PushedResponse, Fail
         exchange.era(),
         exchange.now,
     );
-    let sealed = exchange
-        .seal()
-        .seal(Kind::PushedRequest, &pushed)
-        .map_err(|error| Fault::new(error.to_string()))?;
+    let sealed = exchange.sealed(&pushed)?;
     if sealed.len() > LONGEST_LOCATION {
         let detail = format!("a request_uri would take {} bytes", sealed.len());
         return Err(Refusal::new(Reason::RequestTooLarge).because(detail).into());

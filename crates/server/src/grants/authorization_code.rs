@@ -3,7 +3,6 @@
 use safeconduct_protocol::{
     authorization_code::AuthorizationCode,
     client::Client,
-    error::{Reason, Refusal},
     grant::{Grant, NewGrant},
     ids::new_id,
     scope::OPENID,
@@ -22,7 +21,7 @@ pub(crate) async fn redeem(
     request: &CodeExchange,
     key: Option<&ProvenKey>,
 ) -> Result<TokenResponse, Failure> {
-    let code = open(exchange, request)?;
+    let code: AuthorizationCode = exchange.recognise(request.code.expose())?;
 
     let lifetimes = &exchange.server.settings().lifetimes;
     let thumbprint = key.map(ProvenKey::thumbprint);
@@ -54,16 +53,4 @@ pub(crate) async fn redeem(
 /// Whether the client is to be told when the session ends that this sign-in is part of (Back-Channel Logout §2).
 fn wants_to_be_told(client: &Client, new: &NewGrant) -> bool {
     client.openid.backchannel_logout_uri.is_some() && new.scope.contains(OPENID)
-}
-
-fn open(exchange: &Exchange<'_>, request: &CodeExchange) -> Result<AuthorizationCode, Refusal> {
-    let opened = AuthorizationCode::open(exchange.seal(), request.code.expose());
-    let code = opened
-        .map_err(|error| Refusal::new(Reason::CodeNotRecognised).because(error.to_string()))?;
-    if code.era != exchange.era() {
-        return Err(
-            Refusal::new(Reason::CodeNotRecognised).because("from another era of the database")
-        );
-    }
-    Ok(code)
 }

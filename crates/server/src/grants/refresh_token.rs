@@ -1,10 +1,9 @@
 //! `grant_type=refresh_token`: the next generation of a grant's tokens (RFC 6749 §6, RFC 9700 §4.14.2).
 
 use safeconduct_protocol::{
-    error::{Reason, Refusal},
+    error::Reason,
     ids::new_id,
     refresh_token::{RefreshDecision, RefreshToken, Rotation, narrow},
-    seal::Kind,
     token::{RefreshExchange, TokenResponse},
 };
 
@@ -20,10 +19,10 @@ pub(crate) async fn refresh(
     request: &RefreshExchange,
     key: Option<&ProvenKey>,
 ) -> Result<TokenResponse, Failure> {
-    let token = open(exchange, request)?;
+    let token: RefreshToken = exchange.recognise(request.refresh_token.expose())?;
 
     let lifetimes = &exchange.server.settings().lifetimes;
-    token.present(client.client(), exchange.now)?;
+    token.present(client.client(), lifetimes, exchange.now)?;
     let store = exchange.server.store();
     let mut grant = store.grant(token.grant).await?.ok_or(Reason::GrantEnded)?;
     let thumbprint = key.map(ProvenKey::thumbprint);
@@ -48,20 +47,6 @@ pub(crate) async fn refresh(
     report(exchange, &token, decision);
     decision.permits()?;
     Ok(tokens)
-}
-
-fn open(exchange: &Exchange<'_>, request: &RefreshExchange) -> Result<RefreshToken, Refusal> {
-    let opened: Result<RefreshToken, _> = exchange
-        .seal()
-        .open(Kind::RefreshToken, request.refresh_token.expose());
-    let token = opened.map_err(|error| {
-        Refusal::new(Reason::RefreshTokenNotRecognised).because(error.to_string())
-    })?;
-    if token.era != exchange.era() {
-        return Err(Refusal::new(Reason::RefreshTokenNotRecognised)
-            .because("from another era of the database"));
-    }
-    Ok(token)
 }
 
 fn report(exchange: &Exchange<'_>, token: &RefreshToken, decision: RefreshDecision) {

@@ -9,6 +9,7 @@ use safeconduct_protocol::ids::new_id;
 use safeconduct_protocol::jose::{Algorithm, JwkSet};
 use safeconduct_protocol::refresh_token::RefreshToken;
 use safeconduct_protocol::seal::Kind;
+use safeconduct_protocol::sealed::Sealed;
 use safeconduct_server::keys::{
     self, Keys, Lost, Rewrapped, Rotated, Rotating, RotationError, nodes_lacking,
     reseal_credentials, rewrap,
@@ -633,7 +634,7 @@ struct Seen {
 impl Seen {
     async fn by(thief: &Thief, server: &TestServer, code: Code) -> Self {
         let seal = thief.keys.seal();
-        let content = AuthorizationCode::open(seal, &code.text).unwrap();
+        let content = AuthorizationCode::unseal(seal, &code.text).unwrap();
         let tokens = server.exchange(&code).await.tokens();
         Self {
             refresh: seal
