@@ -1453,33 +1453,21 @@ fn a_schema_is_planned_and_then_taken() {
     let directory = on_this_machine();
     assert_snapshot!(directory.prints(&["migrate", "--plan"]), @"
     exit 8
-    out: VERSION  NAME                   STATE
-    out: 1        foundation             left
-    out: 2        openid_connect         left
-    out: 3        many_nodes             left
-    out: 4        grants_of_a_user       left
-    out: 5        recovery_and_fairness  left
-    err: 5 steps left: `safeconduct migrate` takes them, and so does the first node that starts
+    out: VERSION  NAME        STATE
+    out: 1        foundation  left
+    err: 1 step left: `safeconduct migrate` takes them, and so does the first node that starts
     ");
     assert!(!directory.path().join("safeconduct.db").exists());
     assert_snapshot!(directory.prints(&["migrate"]), @"
     exit 0
-    out: VERSION  NAME                   STATE
-    out: 1        foundation             taken now
-    out: 2        openid_connect         taken now
-    out: 3        many_nodes             taken now
-    out: 4        grants_of_a_user       taken now
-    out: 5        recovery_and_fairness  taken now
-    err: 5 steps taken
+    out: VERSION  NAME        STATE
+    out: 1        foundation  taken now
+    err: 1 step taken
     ");
     assert_snapshot!(directory.prints(&["migrate", "--plan"]), @"
     exit 0
-    out: VERSION  NAME                   STATE
-    out: 1        foundation             taken
-    out: 2        openid_connect         taken
-    out: 3        many_nodes             taken
-    out: 4        grants_of_a_user       taken
-    out: 5        recovery_and_fairness  taken
+    out: VERSION  NAME        STATE
+    out: 1        foundation  taken
     err: the schema is up to date
     ");
 }
@@ -1510,7 +1498,7 @@ fn check_looks_at_the_database_if_asked_and_changes_nothing() {
     out: listen         127.0.0.1:8420
     out: admin listen   127.0.0.1:8429
     out: database       safeconduct.db
-    out: schema         version 5
+    out: schema         version 1
     out: master key     master.key
     out: scopes         notes.read
     out: resources      –
