@@ -13,8 +13,8 @@ use crate::{
     ids::{ClientId, GrantId, SessionId, UserId},
     pkce::CodeChallenge,
     scope::Scope,
-    seal::{Kind, SealError},
-    sealed::{Payload, Sealed},
+    seal::Kind,
+    sealed::Sealed,
     time::Timestamp,
     token::CodeExchange,
 };
@@ -61,16 +61,6 @@ pub struct AuthorizationCode {
     pub dpop_jkt: Option<Thumbprint>,
     /// The claims that were asked for one by one.
     pub claims: ClaimsRequest,
-}
-
-impl Payload for AuthorizationCode {
-    fn write(&self) -> Result<Vec<u8>, SealError> {
-        Ok(compact::write(self))
-    }
-
-    fn read(bytes: &[u8]) -> Option<Self> {
-        compact::read(bytes)
-    }
 }
 
 impl Sealed for AuthorizationCode {

@@ -12,14 +12,26 @@ use crate::{
     ids::{ClientId, GrantId, SessionId, UserId},
     pkce::CodeChallenge,
     scope::Scope,
+    seal::SealError,
+    sealed::Payload,
     time::Timestamp,
 };
 
 /// The first byte. Another form gets another one.
 const FORM: u8 = 1;
 
+impl Payload for AuthorizationCode {
+    fn write(&self) -> Result<Vec<u8>, SealError> {
+        Ok(write(self))
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        read(bytes)
+    }
+}
+
 /// `code` in this form.
-pub(super) fn write(code: &AuthorizationCode) -> Vec<u8> {
+fn write(code: &AuthorizationCode) -> Vec<u8> {
     let mut writer = Writer(vec![FORM]);
     writer.0.extend_from_slice(&code.grant.to_bytes());
     writer.text(&code.code_id);
@@ -51,7 +63,7 @@ pub(super) fn write(code: &AuthorizationCode) -> Vec<u8> {
 }
 
 /// The code that `bytes` are; `None` for what is not in this form, or has anything behind it.
-pub(super) fn read(bytes: &[u8]) -> Option<AuthorizationCode> {
+fn read(bytes: &[u8]) -> Option<AuthorizationCode> {
     let rest = bytes.strip_prefix(&[FORM])?;
     let (grant, rest) = rest.split_first_chunk::<16>()?;
     let mut reader = Reader(rest);
