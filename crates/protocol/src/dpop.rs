@@ -2,7 +2,7 @@
 //! that need no memory.
 //!
 //! What a proof must be, and how one is made. That each is used once is decided by whoever can remember ([`Proof::jti`]
-//! until [`Proof::forget_at`]); which requests need a proof, and which a nonce, by the endpoint.
+//! until [`Proof::ends_at`]); which requests need a proof, and which a nonce, by the endpoint.
 //!
 //! ```
 //! use safeconduct_protocol::dpop::{Presented, Proof, ProofKey};

@@ -2,7 +2,7 @@
 //!
 //! No recorder is installed for the process: each server counts for itself, so that several can live in one process.
 //! No label names a client, a user or anything else that a stranger chooses; whatever counts calls here with words from
-//! the program. [`METRICS`] says what there is, and `docs/reference/metrics.md` is that list. The route that answers `/metrics`
+//! the program. `METRICS` says what there is, and `docs/reference/metrics.md` is that list. The route that answers `/metrics`
 //! belongs to the admin listener.
 
 use std::sync::Arc;

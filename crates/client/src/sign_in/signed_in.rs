@@ -5,7 +5,7 @@ use crate::sign_in::identity::Identity;
 use crate::tokens::proof_key::StoredKey;
 use crate::tokens::response::Tokens;
 
-/// A sign-in that ended well. [`Client::start_session`] makes a session of it.
+/// A sign-in that ended well. [`Client::start_session`](crate::Client::start_session) makes a session of it.
 pub struct SignedIn {
     /// What the server gave. Its ID Token, where one was asked for, was judged.
     pub tokens: Tokens,
