@@ -2,8 +2,8 @@
 //!
 //! Whether they are to be believed was decided before, in `id_token.rs` and `user_info.rs`.
 
-use safeconduct_protocol::encoding;
 use safeconduct_protocol::time::Timestamp;
+use safeconduct_protocol::{claims, encoding};
 use serde_json::{Map, Value};
 
 use crate::sign_in::id_token::StoredIdentity;
@@ -24,28 +24,6 @@ const OF_THE_TOKEN: [&str; 14] = [
     "azp",
     "at_hash",
     "sid",
-];
-/// The standard claims of a person (OpenID Connect Core §5.1), `sub` apart.
-const STANDARD: [&str; 19] = [
-    "name",
-    "given_name",
-    "family_name",
-    "middle_name",
-    "nickname",
-    "preferred_username",
-    "profile",
-    "picture",
-    "website",
-    "email",
-    "email_verified",
-    "gender",
-    "birthdate",
-    "zoneinfo",
-    "locale",
-    "phone_number",
-    "phone_number_verified",
-    "address",
-    "updated_at",
 ];
 /// How much of userinfo is kept, in bytes of JSON. Of more, the standard claims alone.
 const LARGEST_USER_INFO: usize = 4 * 1024;
@@ -176,7 +154,7 @@ pub(crate) fn worth_keeping(
         |claims: &Map<String, Value>| serde_json::to_vec(claims).map_or(0, |json| json.len());
     if length(&user_info) > LARGEST_USER_INFO {
         tracing::warn!("userinfo is larger than 4 KiB: its standard claims alone are kept");
-        user_info.retain(|name, _| STANDARD.contains(&&**name));
+        user_info.retain(|name, _| claims::scope_of(name).is_some());
     }
     if length(&user_info) > LARGEST_USER_INFO {
         tracing::warn!(

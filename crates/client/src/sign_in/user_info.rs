@@ -3,6 +3,7 @@
 
 use http::{Method, StatusCode};
 use safeconduct_issuer::{Answer, is_busy};
+use safeconduct_protocol::claims;
 use serde_json::{Map, Value};
 
 use crate::client::Client;
@@ -12,9 +13,6 @@ use crate::issuer::metadata::Metadata;
 use crate::tokens::proof::wants_nonce;
 use crate::tokens::proof_key::StoredKey;
 use crate::tokens::response::Tokens;
-
-/// The scopes whose claims userinfo tells (§5.4).
-const SCOPES_WITH_CLAIMS: [&str; 4] = ["profile", "email", "phone", "address"];
 
 impl Client {
     /// What the issuer says of the person `sub`, whose tokens these are.
@@ -30,9 +28,8 @@ impl Client {
         sub: &str,
     ) -> Result<Map<String, Value>, Error> {
         let promising = || {
-            SCOPES_WITH_CLAIMS
-                .iter()
-                .any(|scope| tokens.scope.contains(scope))
+            let mut with_claims = claims::SCOPES.iter();
+            with_claims.any(|(scope, _)| tokens.scope.contains(scope))
         };
         let asked = match self.config().user_info {
             UserInfo::Never => return Ok(Map::new()),
