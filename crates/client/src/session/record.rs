@@ -84,10 +84,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_of_the_version_before_still_opens() {
-        let before = r#"{"id":"s","created":1800000000,"seen":1800000000,"name":"Ada","data":{"a":1},
+    fn a_record_without_an_identity_opens() {
+        let kept = r#"{"id":"s","created":1800000000,"seen":1800000000,"name":"Ada","data":{"a":1},
             "tokens":{"access_token":"at","refresh_token":"rt","expires":1800000300,"received":1800000000,"scope":"a b"}}"#;
-        let record: Record = serde_json::from_str(before).ok().unwrap();
+        let record: Record = serde_json::from_str(kept).ok().unwrap();
         assert_eq!(record.tokens.access_token.expose(), "at");
         assert!(record.identity.is_none() && record.proof_key.is_none());
     }
