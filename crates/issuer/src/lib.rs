@@ -1,8 +1,11 @@
 //! Trusting an issuer from outside: which addresses may be spoken to, what the issuer says about itself, its keys, and the pace at
 //! which it is asked. What the client library and the guard share; their users never name this crate.
 //!
-//! - [`Address`]: an https URL, kept byte for byte. - [`Http`]: the one way out, bounded. - [`Discovery`]: the metadata. -
-//!   [`Keys`]: the keys, and the search for one that is not known. - [`SingleFlight`]: one task for all who wait for it.
+//! - [`Address`]: an https URL, kept byte for byte.
+//! - [`Http`]: the one way out, bounded.
+//! - [`Discovery`]: the metadata.
+//! - [`Keys`]: the keys, and the search for one that is not known.
+//! - [`SingleFlight`]: one task for all who wait for it.
 //!
 //! What a token must say is the rules' concern (`safeconduct_protocol::jose`), and the caller's.
 
