@@ -176,11 +176,12 @@ impl Refresh {
             Err(error) if error.oauth_error() == Some("invalid_grant") => {
                 self.settle_refusal(&presented, error).await
             }
-            Err(error) => {
+            // A session that ended took its lease along.
+            Err(error) if error.kind() != ErrorKind::SessionEnded => {
                 self.release_lease().await;
                 Err(error)
             }
-            renewed => renewed,
+            settled => settled,
         }
     }
 
@@ -391,9 +392,10 @@ impl Refresh {
         let spent = |record: &Record| record.tokens.refresh_token.as_ref() == Some(presented);
         if let Some(record) = self.client.sessions().end_if(&self.session, spent).await? {
             tracing::info!(session = record.id, error = %refusal, "what a session rested on has ended");
-            return Err(
-                Error::new(ErrorKind::SessionEnded, refusal.to_string()).with_source(refusal)
-            );
+            return Err(match refusal.kind() {
+                ErrorKind::SessionEnded => refusal,
+                _ => Error::new(ErrorKind::SessionEnded, refusal.to_string()).with_source(refusal),
+            });
         }
         let renewed = self.client.sessions().find(&self.session).await?;
         renewed.map(|held| held.record).ok_or_else(gone)

@@ -481,8 +481,14 @@ async fn refreshed_tokens_of_another_user_or_sign_in_end_the_session(#[case] fla
     let (neighbour, other_cookie) = session(&client, &issuer).await;
     clock.advance(300);
     issuer.script([Fault::IdToken(flaw)]);
-    let refused = alice.access_token().await;
-    assert_eq!(kind(refused), Some(ErrorKind::SessionEnded));
+    let refused = alice.access_token().await.err().unwrap();
+    assert_eq!(refused.kind(), ErrorKind::SessionEnded);
+    assert!(
+        refused
+            .to_string()
+            .starts_with("session-ended: the ID Token that came with refreshed tokens: "),
+        "{refused}"
+    );
     assert!(client.session(&cookie).await.unwrap().is_none());
     let given_back = async {
         while issuer.revocations() == 0 {
