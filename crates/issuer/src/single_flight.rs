@@ -47,6 +47,7 @@ enum Slot<T, E> {
     },
     Failed {
         error: E,
+        since: Timestamp,
         until: Timestamp,
         failures: u32,
     },
@@ -126,6 +127,8 @@ where
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
         let now = self.clock.now();
+        // A failure later than now stems from a clock that was set back since.
+        let pauses = |since, until| since <= now && now < until;
         let mut slots = lock(&self.slots);
         let failures_before = match slots.get(&key) {
             Some(Slot::UnderWay { outcome, .. }) if !is_abandoned(outcome) => {
@@ -134,7 +137,12 @@ where
                     started: false,
                 });
             }
-            Some(Slot::Failed { error, until, .. }) if now < *until => {
+            Some(Slot::Failed {
+                error,
+                since,
+                until,
+                ..
+            }) if pauses(*since, *until) => {
                 return Err(error.clone().with_retry_after(until.since(now)));
             }
             Some(Slot::Failed { failures, .. }) => *failures,
@@ -145,7 +153,10 @@ where
         };
         permit()?;
         if slots.len() >= MANY_KEYS {
-            slots.retain(|_, slot| !matches!(slot, Slot::Failed { until, .. } if *until <= now));
+            slots.retain(|_, slot| match slot {
+                Slot::UnderWay { .. } => true,
+                Slot::Failed { since, until, .. } => pauses(*since, *until),
+            });
         }
         let (send, outcome) = watch::channel(None);
         let under_way = Slot::UnderWay {
@@ -191,9 +202,11 @@ where
                 Err(error) => {
                     let pause = (1 << failures_before.min(5)).min(longest);
                     let pause = pause.max(error.retry_after().unwrap_or(0));
+                    let now = clock.now();
                     let failed = Slot::Failed {
                         error: error.clone(),
-                        until: clock.now().plus(pause),
+                        since: now,
+                        until: now.plus(pause),
                         failures: failures_before.saturating_add(1),
                     };
                     settled.insert(key, failed);
@@ -308,6 +321,17 @@ mod tests {
         let error = shared.join(0, || async { Ok(()) }).await.unwrap_err();
         assert_eq!(error.retry_after(), Some(1));
         clock.advance(1);
+        assert!(shared.join(0, || async { Ok(()) }).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_clock_set_back_ends_a_pause() {
+        let clock = Clock::test(START);
+        let shared = single::<()>(&clock);
+        let busy = || async { Err(failure().with_retry_after(90)) };
+        shared.join(0, busy).await.unwrap_err();
+        assert!(shared.join(0, || async { Ok(()) }).await.is_err());
+        clock.advance(-1);
         assert!(shared.join(0, || async { Ok(()) }).await.is_ok());
     }
 
