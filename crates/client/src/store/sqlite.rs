@@ -13,32 +13,26 @@ use crate::error::{Error, ErrorKind};
 /// How long a statement waits for another process to finish its own.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The form of the file that this version reads and writes (`user_version`).
-const FORM: i64 = 2;
-
-/// What makes each form out of the one before it. A process that knows the older form alone goes on with a newer file until it
-/// is started again; the sessions it begins are not found by [`SessionStore::end_all`].
-const STEPS: [&str; 2] = [
-    "
+/// What makes each form of the file (`user_version`) out of the one before it; form 0 is an empty file. Until 0.1.0 there is one
+/// step, edited in place. A process that knows an older form alone goes on with a newer file until it is started again: what comes
+/// after 0.1.0 leaves it everything it asks for.
+const STEPS: &[&str] = &["
     CREATE TABLE sessions (
         key BLOB PRIMARY KEY NOT NULL,
         version INTEGER NOT NULL,
         sealed TEXT NOT NULL,
-        expires_at INTEGER NOT NULL
+        expires_at INTEGER NOT NULL,
+        subject BLOB,
+        server_session BLOB
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX sessions_by_end ON sessions (expires_at);
-    ",
-    "
-    ALTER TABLE sessions ADD COLUMN subject BLOB;
-    ALTER TABLE sessions ADD COLUMN server_session BLOB;
     CREATE INDEX sessions_by_subject ON sessions (subject) WHERE subject IS NOT NULL;
     CREATE INDEX sessions_by_server_session ON sessions (server_session) WHERE server_session IS NOT NULL;
     CREATE TABLE logouts (
         id BLOB PRIMARY KEY NOT NULL,
         remember_until INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
-    ",
-];
+"];
 
 /// Sessions in an SQLite file. Every change is on disk before it is used (`synchronous=FULL`).
 #[derive(Clone)]
@@ -52,7 +46,7 @@ impl SqliteStore {
     pub async fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let path = path.into();
         let named = path.display().to_string();
-        let opened = tokio::task::spawn_blocking(move || open(&path)).await;
+        let opened = tokio::task::spawn_blocking(move || open(&path, STEPS)).await;
         let failed = |error: StoreError| {
             Error::new(ErrorKind::SessionStore, format!("{named}: {error}")).with_source(error)
         };
@@ -176,32 +170,35 @@ fn end_all(connection: &Connection, logout: &Logout) -> rusqlite::Result<Option<
     Ok(Some(u64::try_from(ended).unwrap_or(u64::MAX)))
 }
 
-fn open(path: &Path) -> Result<Connection, StoreError> {
+/// Opens the file, in the form that the last of `steps` makes.
+fn open(path: &Path, steps: &[&str]) -> Result<Connection, StoreError> {
     create_private(path).map_err(StoreError::new)?;
     let mut connection = Connection::open(path).map_err(StoreError::new)?;
-    prepare(&mut connection).map_err(StoreError::new)?;
-    match form(&connection).map_err(StoreError::new)? {
-        FORM => Ok(connection),
-        other => Err(StoreError::new(format!(
-            "the file is of form {other}; this version knows form {FORM}"
-        ))),
+    let known = steps.len() as i64;
+    prepare(&mut connection, steps, known).map_err(StoreError::new)?;
+    let form = form(&connection).map_err(StoreError::new)?;
+    if form != known {
+        return Err(StoreError::new(format!(
+            "the file is of form {form}; this version knows form {known}"
+        )));
     }
+    Ok(connection)
 }
 
-fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
+fn prepare(connection: &mut Connection, steps: &[&str], known: i64) -> rusqlite::Result<()> {
     connection.busy_timeout(PATIENCE)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    if !(0..FORM).contains(&form(connection)?) {
+    if !(0..known).contains(&form(connection)?) {
         return Ok(());
     }
     // Looked at again under the lock: another process may be bringing the file to this form.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let done = usize::try_from(form(&transaction)?).unwrap_or(STEPS.len());
-    for step in STEPS.iter().skip(done) {
+    let done = usize::try_from(form(&transaction)?).unwrap_or(steps.len());
+    for step in steps.iter().skip(done) {
         transaction.execute_batch(step)?;
     }
-    transaction.pragma_update(None, "user_version", FORM.max(form(&transaction)?))?;
+    transaction.pragma_update(None, "user_version", known.max(form(&transaction)?))?;
     transaction.commit()
 }
 
@@ -248,39 +245,44 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_of_a_later_version_is_left_alone() {
+    async fn a_file_of_another_form_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sessions.db");
-        Connection::open(&path)
-            .unwrap()
-            .pragma_update(None, "user_version", FORM + 1)
-            .unwrap();
-        assert!(SqliteStore::open(&path).await.is_err());
+        for other in [2, -1] {
+            Connection::open(&path)
+                .unwrap()
+                .pragma_update(None, "user_version", other)
+                .unwrap();
+            let error = SqliteStore::open(&path).await.err().unwrap();
+            let why = format!("the file is of form {other}; this version knows form 1");
+            assert!(error.to_string().contains(&why), "{error}");
+        }
     }
 
     #[tokio::test]
-    async fn a_file_of_an_earlier_version_is_brought_up_to_date_with_its_sessions() {
+    async fn a_file_of_an_earlier_form_is_brought_up_to_date_with_its_sessions() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sessions.db");
-        let before = Connection::open(&path).unwrap();
-        before.execute_batch(STEPS[0]).unwrap();
-        before.pragma_update(None, "user_version", 1).unwrap();
-        let insert =
-            "INSERT INTO sessions (key, version, sealed, expires_at) VALUES (?1, 3, 'x', 9)";
-        let key = SessionKey::of("ann");
-        before.execute(insert, params![key.as_bytes()]).unwrap();
+        let session = |name: &str| SessionRow {
+            key: SessionKey::of(name),
+            version: 3,
+            sealed: "x".to_owned(),
+            expires_at: Timestamp::from_seconds(9),
+            subject: None,
+            server_session: None,
+        };
+        let before = SqliteStore::open(&path).await.unwrap();
+        before.insert(session("ann")).await.unwrap();
 
-        let store = SqliteStore::open(&path).await.unwrap();
-        let kept = store.find(&key).await.unwrap().unwrap();
-        assert_eq!(
-            (kept.version, kept.subject, kept.server_session),
-            (3, None, None)
-        );
-        SqliteStore::open(&path).await.unwrap();
+        let steps = [STEPS[0], "ALTER TABLE sessions ADD COLUMN made_up TEXT"];
+        let after = SqliteStore(Arc::new(Mutex::new(open(&path, &steps).unwrap())));
+        let kept = after.find(&SessionKey::of("ann")).await.unwrap();
+        assert_eq!(kept.unwrap().version, 3);
+        assert!(open(&path, &steps).is_ok(), "each step is taken once");
         // The process of the version before, which still has the file open.
-        let key = SessionKey::of("bob");
-        before.execute(insert, params![key.as_bytes()]).unwrap();
-        assert!(store.find(&key).await.unwrap().is_some());
+        before.insert(session("bob")).await.unwrap();
+        let begun = after.find(&SessionKey::of("bob")).await.unwrap();
+        assert!(begun.is_some());
     }
 
     /// Attacks: K14.
