@@ -129,7 +129,7 @@ impl<M: Metadata> Keys<M> {
         if self.shared.discovery.is_none() || !snapshot.is_due(now) {
             return Arc::clone(&snapshot.keys);
         }
-        let renewal = self.fetch(None, now);
+        let renewal = self.fetch(None);
         match renewal {
             Ok(pending) if snapshot.fresh_until <= now && !self.shared.failed_lately(now) => {
                 let renewed = pending.wait().await.unwrap_or(snapshot);
@@ -150,7 +150,7 @@ impl<M: Metadata> Keys<M> {
             self.current().await;
             return Ok(());
         }
-        self.fetch(None, now)?.wait().await.map(drop)
+        self.fetch(None)?.wait().await.map(drop)
     }
 
     /// Asks for newer keys, unless [`Keys::current`] already `holds` what a token needs. `name` is what the token calls its key.
@@ -179,7 +179,7 @@ impl<M: Metadata> Keys<M> {
         }
         // A fetch that was under way may have been answered before this key was published; the next one is not.
         for _ in 0..2 {
-            let pending = self.fetch(Some(given_by), now)?;
+            let pending = self.fetch(Some(given_by))?;
             let is_started = pending.is_started();
             let snapshot = pending.wait().await?;
             if holds(&snapshot.keys) {
@@ -188,6 +188,7 @@ impl<M: Metadata> Keys<M> {
             }
             if is_started {
                 if given_by == GivenBy::Anyone {
+                    let now = self.shared.clock.now();
                     self.shared.searches().add_missing(name, now);
                 }
                 return Ok(());
@@ -200,11 +201,11 @@ impl<M: Metadata> Keys<M> {
     fn fetch(
         &self,
         search: Option<GivenBy>,
-        now: Timestamp,
     ) -> Result<Pending<Arc<Snapshot>, FetchError>, FetchError> {
         let permit = || match search {
             None => Ok(()),
             Some(given_by) => {
+                let now = self.shared.clock.now();
                 let taken = self.shared.searches().pace(given_by).take(now);
                 taken.map_err(too_often)
             }

@@ -258,12 +258,21 @@ async fn a_new_key_while_asking_is_not_allowed_is_told_to_come_again_and_then_pa
     assert_eq!(verdict(&guard, &token).await, alice());
 }
 
+#[rstest]
+#[case::at_once(0, 0)]
+#[case::as_soon_as_it_is_allowed(1, 10)]
 #[tokio::test]
-async fn a_key_that_was_published_while_a_fetch_was_under_way_is_asked_for_again() {
+async fn a_key_that_was_published_while_a_fetch_was_under_way_is_asked_for_again(
+    #[case] asked_in_vain: usize,
+    #[case] seconds_under_way: i64,
+) {
     let issuer = FakeIssuer::start().await;
     let guard = issuer.guard();
     let good = issuer.token();
     assert_eq!(verdict(&guard, &good).await, alice());
+    for _ in 0..asked_in_vain {
+        verdict(&guard, &junk(&good)).await.unwrap_err();
+    }
     issuer.pause_answered();
     let stranger = tokio::spawn({
         let (guard, token) = (guard.clone(), junk(&good));
@@ -280,6 +289,7 @@ async fn a_key_that_was_published_while_a_fetch_was_under_way_is_asked_for_again
         request.as_mut().poll(&mut context).is_pending(),
         "it joins the fetch"
     );
+    issuer.clock.advance(seconds_under_way);
     issuer.resume();
     assert_eq!(request.await, alice());
     assert_eq!(stranger.await.unwrap(), Err(Reason::UnknownKey));
