@@ -51,19 +51,19 @@ impl Client {
         }
     }
 
-    /// Judges `token` with the issuer's keys; with newer ones, if it names one that is not among them.
+    /// Judges `token` with the issuer's keys; with newer ones, if it names one that is not among them. `algorithm` is
+    /// [`Client::id_token_algorithm`].
     ///
     /// # Errors
     /// [`ErrorKind::IdToken`] or [`ErrorKind::LogoutToken`] for a refusal; [`ErrorKind::IssuerBusy`], where it is not known whether
     /// the issuer has the key, and whatever kept the keys away.
     pub(crate) async fn judge<T>(
         &self,
-        metadata: &Metadata,
+        algorithm: Algorithm,
         token: &str,
         given_by: GivenBy,
         judgement: impl Fn(&KeySet) -> Result<T, Refused>,
     ) -> Result<T, Error> {
-        let algorithm = self.id_token_algorithm(metadata)?;
         let mut judged = judgement(&*self.keys().current().await);
         // The key of another issuer is not asked for.
         if is_unknown(&judged, token) && unverified_issuer(token).as_deref() == Some(self.issuer())

@@ -59,7 +59,7 @@ impl Client {
         let algorithm = self.id_token_algorithm(&metadata)?;
         let judgement = |keys: &KeySet| self.judge_logout(token, algorithm, keys);
         let said = self
-            .judge(&metadata, token, GivenBy::Anyone, judgement)
+            .judge(algorithm, token, GivenBy::Anyone, judgement)
             .await?;
         let ended = Ended {
             id: self.name_of(&said.jti),

@@ -86,7 +86,7 @@ impl Client {
                     |keys: &KeySet| self.judge_at_sign_in(algorithm, attempt, &tokens, keys);
                 let token = token.expose();
                 Some(
-                    self.judge(metadata, token, GivenBy::Issuer, judgement)
+                    self.judge(algorithm, token, GivenBy::Issuer, judgement)
                         .await?,
                 )
             }

@@ -267,7 +267,7 @@ impl Refresh {
         let rules = self.client.id_token_rules(algorithm, &tokens.access_token);
         let judgement = |keys: &KeySet| rules.at_refresh(token, before, keys, self.client.now());
         self.client
-            .judge(metadata, token.expose(), GivenBy::Issuer, judgement)
+            .judge(algorithm, token.expose(), GivenBy::Issuer, judgement)
             .await
             .map(Some)
     }
