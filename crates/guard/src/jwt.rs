@@ -1,11 +1,10 @@
 //! Validating a JWT access token here, with the issuer's keys (RFC 9068 §4).
 
-use safeconduct_issuer::{FetchErrorKind, GivenBy};
+use safeconduct_issuer::{FetchErrorKind, GivenBy, is_key_unknown};
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::encoding;
 use safeconduct_protocol::jose::{
-    Algorithm, Audience, Expectation, JoseError, KeySet, Typ, Verified, unverified_header,
-    unverified_issuer, verify,
+    Algorithm, Audience, Expectation, JoseError, KeySet, Typ, Verified, unverified_issuer, verify,
 };
 use safeconduct_protocol::sent::{Sent, beside};
 use serde_json::{Map, Value};
@@ -37,8 +36,7 @@ impl Jwt<'_> {
     pub(crate) async fn validate(&self, token: &str) -> Result<Claims, Refusal> {
         let keys = self.keys.current().await;
         let verified = match self.verify(token, &keys) {
-            // The last thing before the signature: the token is one of ours in everything but the key.
-            Err(JoseError::UnknownKey) => self.seek(token).await?,
+            Err(error) if is_key_unknown(error, token) => self.seek(token).await?,
             Err(error) => return Err(self.refusal(error, token)),
             Ok(verified) => verified,
         };
@@ -57,15 +55,14 @@ impl Jwt<'_> {
 
     /// Asks for the key that is not known; not for the token of another issuer.
     async fn seek(&self, token: &str) -> Result<Verified, Refusal> {
-        let header = unverified_header(token)?;
         if unverified_issuer(token).as_deref() != Some(self.issuer) {
             return Err(self.refusal(JoseError::Issuer, token));
         }
-        let (kid, algorithm) = (header.kid.as_deref(), header.algorithm);
-        let name = format!("{algorithm} {kid:?}");
-        let holds =
-            |keys: &KeySet| !matches!(keys.find(kid, algorithm), Err(JoseError::UnknownKey));
-        if let Err(error) = self.keys.seek(&name, GivenBy::Anyone, holds).await {
+        let holds = |keys: &KeySet| {
+            let verified = self.verify(token, keys);
+            !verified.is_err_and(|error| is_key_unknown(error, token))
+        };
+        if let Err(error) = self.keys.seek(token, GivenBy::Anyone, holds).await {
             let seconds = error.retry_after().unwrap_or(1);
             return Err(match error.kind() {
                 FetchErrorKind::TooOften => Refusal::from(Reason::KeyNotKnownYet)

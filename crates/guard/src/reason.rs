@@ -29,7 +29,8 @@ pub enum Reason {
     UnknownKey,
     /// It names no key, and several of the issuer's could have signed it.
     AmbiguousKey,
-    /// As [`Reason::UnknownKey`], but the issuer was asked for keys a moment ago, so that it is not known whether it has this one.
+    /// It names a key that is not known, or none and fits no known one; but the issuer was asked for keys a moment ago, so that it is
+    /// not known whether it has this one.
     KeyNotKnownYet,
     /// The signature is not the issuer's.
     WrongSignature,

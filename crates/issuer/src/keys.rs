@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwapOption;
 use http::HeaderMap;
 use safeconduct_protocol::clock::Clock;
-use safeconduct_protocol::jose::{JwkSet, KeySet};
+use safeconduct_protocol::jose::{JoseError, JwkSet, KeySet, unverified_header};
 use safeconduct_protocol::random;
 use safeconduct_protocol::time::Timestamp;
 
@@ -153,28 +153,32 @@ impl<M: Metadata> Keys<M> {
         self.fetch(None)?.wait().await.map(drop)
     }
 
-    /// Asks for newer keys, unless [`Keys::current`] already `holds` what a token needs. `name` is what the token calls its key.
-    /// Afterwards [`Keys::current`] is all that can be known.
+    /// Asks for newer keys, unless [`Keys::current`] already `holds` what `token` needs, which [`is_key_unknown`] tells. Afterwards
+    /// [`Keys::current`] is all that can be known.
     ///
     /// # Errors
     /// [`FetchErrorKind::TooOften`] where asking is not allowed now, so that it is not known whether the issuer has the key; whatever
     /// keeps the keys away.
     pub async fn seek(
         &self,
-        name: &str,
+        token: &str,
         given_by: GivenBy,
         holds: impl Fn(&KeySet) -> bool,
     ) -> Result<(), FetchError> {
         let now = self.shared.clock.now();
+        // What a stranger's token calls its key. Where it names none, one token tells nothing of the next: the pace alone bounds the
+        // questions.
+        let name = match given_by {
+            GivenBy::Issuer => None,
+            GivenBy::Anyone => name_of_key(token),
+        };
+        let is_missing = |name: &String| self.shared.searches().is_missing(name, now);
         // Another caller may have brought it since this one looked.
         let is_held = || {
             let snapshot = self.shared.usable(now);
             snapshot.is_some_and(|snapshot| holds(&snapshot.keys))
         };
-        if self.shared.discovery.is_none()
-            || given_by == GivenBy::Anyone && self.shared.searches().is_missing(name, now)
-            || is_held()
-        {
+        if self.shared.discovery.is_none() || name.as_ref().is_some_and(is_missing) || is_held() {
             return Ok(());
         }
         // A fetch that was under way may have been answered before this key was published; the next one is not.
@@ -187,7 +191,7 @@ impl<M: Metadata> Keys<M> {
                 return Ok(());
             }
             if is_started {
-                if given_by == GivenBy::Anyone {
+                if let Some(name) = name {
                     let now = self.shared.clock.now();
                     self.shared.searches().add_missing(name, now);
                 }
@@ -312,8 +316,8 @@ impl Searches {
         self.missing.iter().any(|(missing, _)| missing == name)
     }
 
-    fn add_missing(&mut self, name: &str, now: Timestamp) {
-        self.missing.push((name.to_owned(), now.plus(MISSING_FOR)));
+    fn add_missing(&mut self, name: String, now: Timestamp) {
+        self.missing.push((name, now.plus(MISSING_FOR)));
     }
 }
 
@@ -336,9 +340,27 @@ impl Snapshot {
     }
 }
 
+/// Whether the issuer may have a key for `token`, refused with `error`, that was not at hand. A token that names none may be of a new
+/// one when the known ones do not fit.
+pub fn is_key_unknown(error: JoseError, token: &str) -> bool {
+    match error {
+        JoseError::UnknownKey => true,
+        JoseError::Signature | JoseError::AmbiguousKey => {
+            unverified_header(token).is_ok_and(|header| header.kid.is_none())
+        }
+        _ => false,
+    }
+}
+
+/// What `token` calls its key, if it names one.
+fn name_of_key(token: &str) -> Option<String> {
+    let header = unverified_header(token).ok()?;
+    Some(format!("{} {:?}", header.algorithm, header.kid?))
+}
+
 fn too_often(seconds: i64) -> FetchError {
     let detail = format!(
-        "the token names a key that is not known, and the issuer's keys were read a moment ago; they are read again in {seconds} s"
+        "the token is of a key that is not known, and the issuer's keys were read a moment ago; they are read again in {seconds} s"
     );
     FetchError::new(FetchErrorKind::TooOften, detail).with_retry_after(seconds)
 }

@@ -21,5 +21,5 @@ pub use address::{Address, AddressError, is_protected};
 pub use discovery::{Discovery, Metadata, endpoint, metadata_locations, read_document};
 pub use fetch_error::{FetchError, FetchErrorKind};
 pub use http::{Answer, Http, basic, cause, is_busy, read, without_query};
-pub use keys::{GivenBy, Keys, KeysRead};
+pub use keys::{GivenBy, Keys, KeysRead, is_key_unknown};
 pub use single_flight::{Failure, Pending, SingleFlight};

@@ -1,12 +1,10 @@
-//! Judging a token with the issuer's keys, newer ones where it names a key that is not known (OpenID Connect Core §10.1.1).
+//! Judging a token with the issuer's keys, newer ones where it may be of one that is not known (OpenID Connect Core §10.1.1).
 //!
 //! Fetching and keeping the keys is `safeconduct_issuer`'s concern; what a token must say beside its signature, `sign_in/id_token.rs`'s
 //! and `session/back_channel.rs`'s.
 
-use safeconduct_issuer::GivenBy;
-use safeconduct_protocol::jose::{
-    Algorithm, JoseError, KeySet, unverified_header, unverified_issuer,
-};
+use safeconduct_issuer::{GivenBy, is_key_unknown};
+use safeconduct_protocol::jose::{Algorithm, KeySet, unverified_issuer};
 use safeconduct_protocol::secret::Secret;
 
 use crate::client::Client;
@@ -51,7 +49,7 @@ impl Client {
         }
     }
 
-    /// Judges `token` with the issuer's keys; with newer ones, if it names one that is not among them. `algorithm` is
+    /// Judges `token` with the issuer's keys; with newer ones, if it may be of one that is not among them. `algorithm` is
     /// [`Client::id_token_algorithm`].
     ///
     /// # Errors
@@ -68,26 +66,17 @@ impl Client {
         // The key of another issuer is not asked for.
         if is_unknown(&judged, token) && unverified_issuer(token).as_deref() == Some(self.issuer())
         {
-            let header = unverified_header(token).ok();
-            let name = format!("{algorithm} {:?}", header.and_then(|header| header.kid));
             let holds = |keys: &KeySet| !is_unknown(&judgement(keys), token);
-            self.keys().seek(&name, given_by, holds).await?;
+            self.keys().seek(token, given_by, holds).await?;
             judged = judgement(&*self.keys().current().await);
         }
         judged.map_err(|refused| refused.of(kind_of(given_by), algorithm))
     }
 }
 
-/// Whether the issuer may have a key for `token` that was not at hand. A token that names none may be of a new one when the known
-/// ones do not fit.
+/// Whether a newer key may verify `token`.
 fn is_unknown<T>(judged: &Result<T, Refused>, token: &str) -> bool {
-    match judged {
-        Err(Refused::Token(JoseError::UnknownKey)) => true,
-        Err(Refused::Token(JoseError::Signature | JoseError::AmbiguousKey)) => {
-            unverified_header(token).is_ok_and(|header| header.kid.is_none())
-        }
-        _ => false,
-    }
+    matches!(judged, Err(Refused::Token(error)) if is_key_unknown(*error, token))
 }
 
 /// What a refusal of a token is.

@@ -102,6 +102,40 @@ async fn a_new_key_is_accepted_with_its_first_token() {
     assert_eq!(issuer.asked_for_keys(), 2);
 }
 
+/// Attacks: J03.
+#[tokio::test]
+async fn a_new_key_is_accepted_with_its_first_token_that_names_none() {
+    let issuer = FakeIssuer::start().await;
+    let guard = issuer.guard();
+    let unnamed = |key: &SigningKey| {
+        let claims = issuer.claims(json!({}));
+        key.sign_proof("at+jwt", &claims).unwrap()
+    };
+    assert_eq!(verdict(&guard, &unnamed(&issuer.key)).await, alice());
+    assert_eq!(
+        verdict(&guard, &unnamed(&new_key())).await,
+        Err(Reason::WrongSignature)
+    );
+    let next = new_key();
+    issuer.publish(&[&next]);
+    assert_eq!(
+        verdict(&guard, &unnamed(&next)).await,
+        alice(),
+        "a stranger's token said nothing of this one"
+    );
+    assert_eq!(issuer.asked_for_keys(), 3);
+
+    verdict(&guard, &unnamed(&new_key())).await.unwrap_err();
+    for _ in 0..100 {
+        assert_eq!(
+            verdict(&guard, &unnamed(&new_key())).await,
+            Err(Reason::KeyNotKnownYet)
+        );
+    }
+    assert_eq!(issuer.asked_for_keys(), 4);
+    assert_eq!(verdict(&guard, &unnamed(&next)).await, alice());
+}
+
 /// Attacks: J19, A07.
 #[tokio::test]
 async fn a_withdrawn_key_is_refused_once_the_set_is_past_its_time() {
