@@ -5,7 +5,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use safeconduct_issuer::{Discovery, Http, Keys};
+use http::StatusCode;
+use safeconduct_issuer::{Answer, Discovery, FetchError, Http, Keys};
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::seal::Seal;
@@ -102,6 +103,23 @@ impl Client {
     /// As [`Client::metadata`].
     pub async fn server_logout_url(&self) -> Result<Option<Url>, Error> {
         Ok(self.metadata().await?.end_session_endpoint.clone())
+    }
+
+    /// `answer`, of an endpoint that the metadata names. Where the endpoint gave none, it may have moved: the metadata is read again.
+    pub(crate) fn endpoint_answered(
+        &self,
+        answer: Result<Answer, FetchError>,
+    ) -> Result<Answer, FetchError> {
+        let is_there = answer.as_ref().is_ok_and(|answer| {
+            let status = answer.status;
+            status.is_success()
+                || status.is_client_error()
+                    && !matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE)
+        });
+        if !is_there {
+            self.0.discovery.distrust();
+        }
+        answer
     }
 
     pub(crate) fn site(&self) -> Result<&Site, Error> {

@@ -231,21 +231,31 @@ impl Introspection {
             .await
             .map_err(|_| FetchError::new(FetchErrorKind::Busy, "too many requests under way"))?;
         let url = endpoint(issuer).await?;
+        let response = self.send(token, &url, issuer).await;
+        // An endpoint that does not answer as it should may have moved.
+        response.inspect_err(|_| issuer.distrust())
+    }
+
+    async fn send(
+        &self,
+        token: &str,
+        url: &Url,
+        issuer: &Issuer,
+    ) -> Result<Map<String, Value>, FetchError> {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, basic(&self.client_id, &self.secret));
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("token", token)
             .append_pair("token_type_hint", "access_token")
             .finish();
-        let answer = issuer.http().post_form(&url, headers, form).await;
-        let answer = answer.inspect_err(|_| issuer.distrust())?;
+        let answer = issuer.http().post_form(url, headers, form).await?;
         if answer.status == StatusCode::UNAUTHORIZED {
             tracing::error!(
                 client_id = self.client_id,
                 "the issuer refused the guard's own client credentials"
             );
         }
-        let answer = answer.document(&url).inspect_err(|_| issuer.distrust())?;
+        let answer = answer.document(url)?;
         let response: Map<String, Value> = serde_json::from_slice(&answer.body)
             .map_err(|_| FetchError::unusable("the response does not read"))?;
         match response.get("active") {

@@ -64,7 +64,7 @@ impl Client {
         })?;
         let ask = async || {
             let headers = self.show(&tokens.access_token, key, &Method::GET, url)?;
-            let answer = self.http().get(url, headers).await?;
+            let answer = self.endpoint_answered(self.http().get(url, headers).await)?;
             self.nonces().learn(url, &answer.headers);
             Ok::<_, Error>(answer)
         };

@@ -4,13 +4,14 @@
 //! Reading the answer is `response.rs`'s concern.
 
 use http::{HeaderMap, HeaderValue, header};
-use safeconduct_issuer::{Answer, Http};
+use safeconduct_issuer::Answer;
 use safeconduct_protocol::pkce::CodeVerifier;
 use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::secret::Secret;
 use safeconduct_protocol::time::Timestamp;
 use url::Url;
 
+use crate::client::Client;
 use crate::error::Error;
 use crate::issuer::authentication::Credentials;
 use crate::tokens::proof_key::DPOP;
@@ -77,9 +78,10 @@ impl TokenRequest {
     }
 
     /// Sends it. The issuer may have acted on it, though no answer came.
-    pub(crate) async fn send(&self, http: &Http) -> Result<Answer, Error> {
+    pub(crate) async fn send(&self, client: &Client) -> Result<Answer, Error> {
         let form = self.body().to_owned();
-        Ok(http.post_form(&self.url, self.headers(), form).await?)
+        let answer = client.http().post_form(&self.url, self.headers(), form);
+        Ok(client.endpoint_answered(answer.await)?)
     }
 
     pub(crate) fn for_token(

@@ -43,7 +43,7 @@ impl Client {
         };
         let request =
             TokenRequest::for_revocation(endpoint, &self.requester(), refresh_token, self.now())?;
-        let answer = request.send(self.http()).await?;
+        let answer = request.send(self).await?;
         if answer.status.is_success() {
             return Ok(());
         }

@@ -43,13 +43,13 @@ impl Client {
         build: impl Fn() -> Result<TokenRequest, Error>,
     ) -> Result<Answer, Error> {
         let Some(key) = key else {
-            return build()?.send(self.http()).await;
+            return build()?.send(self).await;
         };
         let send = async || {
             let request = build()?;
             let proof = self.prove(key, &Method::POST, request.url(), None)?;
             let request = request.with_proof(proof);
-            let answer = request.send(self.http()).await?;
+            let answer = request.send(self).await?;
             self.nonces().learn(request.url(), &answer.headers);
             Ok::<_, Error>(answer)
         };

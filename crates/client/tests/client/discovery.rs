@@ -5,7 +5,7 @@ use safeconduct_client::testing::{FakeIssuer, Fault};
 use safeconduct_client::{BeginOptions, Client, ErrorKind};
 use serde_json::{Value, json};
 
-use crate::{issuer_and_clock, kind};
+use crate::{cookie_header, issuer_and_clock, kind};
 
 #[tokio::test]
 async fn nothing_is_fetched_before_it_is_needed() {
@@ -119,4 +119,38 @@ async fn an_issuer_that_is_not_there_is_a_clear_error() {
     let error = client.metadata().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::IssuerUnreachable);
     assert!(error.to_string().contains("127.0.0.1:9"), "{error}");
+}
+
+#[rstest]
+#[case::pushed_requests("pushed_authorization_request_endpoint", "par")]
+#[case::tokens("token_endpoint", "token")]
+#[case::userinfo("userinfo_endpoint", "userinfo")]
+#[case::revocation("revocation_endpoint", "revoke")]
+#[tokio::test]
+async fn an_endpoint_that_moved_is_found_again(#[case] member: &str, #[case] path: &str) {
+    let (issuer, clock) = issuer_and_clock().await;
+    issuer.takes_pushed_requests(true);
+    let client = issuer.client().userinfo(true).build().unwrap();
+    let whole_way = async || {
+        let begun = client.begin(&BeginOptions::new()).await?;
+        let back = issuer.authorize(&begun.url).await;
+        let cookies = cookie_header(&begun.set_cookies);
+        let signed_in = client.finish(back.query().unwrap(), &cookies).await?;
+        let started = client.start_session(&signed_in, "").await?;
+        started.session.end().await
+    };
+    issuer.change_metadata(member, format!("{}/before", issuer.url()).into());
+    let first = whole_way().await;
+    assert!(first.is_err() || issuer.revocations() == 0);
+    issuer.change_metadata(member, format!("{}/{path}", issuer.url()).into());
+    clock.advance(10);
+    whole_way().await.unwrap();
+    assert_ne!(issuer.revocations(), 0);
+    assert_eq!(issuer.metadata_requests(), 2);
+
+    issuer.script([Fault::Refuses("invalid_grant")]);
+    whole_way().await.unwrap_err();
+    clock.advance(10);
+    whole_way().await.unwrap();
+    assert_eq!(issuer.metadata_requests(), 2, "a refusal is an answer");
 }

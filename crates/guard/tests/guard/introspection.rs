@@ -225,6 +225,14 @@ async fn without_a_clear_answer_nobody_passes(#[case] reply: Reply) {
     issuer.activate(TOKEN, json!({}));
     issuer.clock.advance(1);
     assert_eq!(verdict(&guard, TOKEN).await, alice());
+    assert_eq!(issuer.asked_for_metadata(), 1);
+    issuer.clock.advance(9);
+    verdict(&guard, "another").await.unwrap_err();
+    assert_eq!(
+        issuer.asked_for_metadata(),
+        2,
+        "the endpoint may have moved"
+    );
 }
 
 /// Attacks: S06.
