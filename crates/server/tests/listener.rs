@@ -44,10 +44,10 @@ fn no_limits() -> Limits {
     }
 }
 
-struct House {
+struct TestListener {
     address: SocketAddr,
     telemetry: Telemetry,
-    /// Told when the handler of `/slow` is entered.
+    /// Notified when the handler of `/slow` is entered.
     entered: Arc<Notify>,
     /// Lets one handler of `/slow` finish.
     release: Arc<Notify>,
@@ -55,14 +55,14 @@ struct House {
     served: JoinHandle<Drained>,
 }
 
-impl House {
+impl TestListener {
     async fn open(limits: Limits) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let telemetry = Telemetry::new();
         let entered = Arc::new(Notify::new());
         let release = Arc::new(Notify::new());
-        let (shutdown, told) = oneshot::channel();
+        let (shutdown, stop) = oneshot::channel();
         let router = correlate(router(entered.clone(), release.clone()), telemetry.clone());
         let served = tokio::spawn(serve(
             vec![listener],
@@ -71,7 +71,7 @@ impl House {
             telemetry.clone(),
             CrossOrigin::of(&Issuer::parse("https://id.example").unwrap()),
             async {
-                let _ = told.await;
+                let _ = stop.await;
             },
         ));
         Self {
@@ -90,12 +90,18 @@ impl House {
 
     /// Everything the server says to `bytes`, until it closes the connection.
     async fn say(&self, bytes: impl AsRef<[u8]>) -> String {
-        let mut stream = self.connect().await;
-        stream.write_all(bytes.as_ref()).await.unwrap();
+        let mut stream = self.send(bytes.as_ref()).await;
         until_closed(&mut stream).await
     }
 
-    /// That the rest of the world is still served.
+    /// A connection on which `bytes` were sent.
+    async fn send(&self, bytes: &[u8]) -> TcpStream {
+        let mut stream = self.connect().await;
+        stream.write_all(bytes).await.unwrap();
+        stream
+    }
+
+    /// That other connections are still served.
     async fn assert_serves(&self) {
         let answer = self
             .say("GET /hello HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
@@ -206,31 +212,27 @@ async fn trickle(mut stream: TcpStream, bytes: &[u8], pause: Duration) -> String
 #[case::the_start_of_tls("\x16\x03\x01")]
 #[tokio::test]
 async fn a_socket_that_does_not_finish_its_head_is_closed(#[case] spoken: &str) {
-    let house = House::open(Limits {
+    let listener = TestListener::open(Limits {
         header_timeout: SHORT,
         ..no_limits()
     })
     .await;
     let begun = Instant::now();
-    let heard = house.say(spoken).await;
+    let heard = listener.say(spoken).await;
     assert!(!heard.contains(" 200 "), "{heard}");
     assert!(begun.elapsed() < PATIENCE);
-    house.assert_serves().await;
+    listener.assert_serves().await;
 }
 
 /// Attacks: T13.
 #[tokio::test]
 async fn a_head_that_trickles_in_is_closed() {
-    let house = House::open(Limits {
+    let listener = TestListener::open(Limits {
         header_timeout: SHORT,
         ..no_limits()
     })
     .await;
-    let mut stream = house.connect().await;
-    stream
-        .write_all(b"GET /hello HTTP/1.1\r\nx-name: ")
-        .await
-        .unwrap();
+    let mut stream = listener.send(b"GET /hello HTTP/1.1\r\nx-name: ").await;
     trickle(stream, b"x", SHORT / 10).await;
 }
 
@@ -257,18 +259,17 @@ async fn a_body_that_trickles_in_is_answered_408_and_closed(
     #[case] head: &str,
     #[case] drop: &str,
 ) {
-    let house = House::open(Limits {
+    let listener = TestListener::open(Limits {
         body_timeout: SHORT,
         ..no_limits()
     })
     .await;
-    let mut stream = house.connect().await;
-    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut stream = listener.send(head.as_bytes()).await;
     let heard = trickle(stream, drop.as_bytes(), SHORT / 10).await;
     assert!(heard.starts_with("HTTP/1.1 408"), "{heard}");
     assert_names(&heard, Reason::BodyTooSlow);
     assert!(
-        house
+        listener
             .telemetry
             .render()
             .contains(r#"route="unmatched",status="408""#)
@@ -278,17 +279,15 @@ async fn a_body_that_trickles_in_is_answered_408_and_closed(
 /// Attacks: T13.
 #[tokio::test]
 async fn an_idle_connection_is_kept_for_its_time_and_then_closed() {
-    let house = House::open(Limits {
+    let listener = TestListener::open(Limits {
         header_timeout: SHORT,
         idle_timeout: SHORT * 4,
         ..no_limits()
     })
     .await;
-    let mut stream = house.connect().await;
-    stream
-        .write_all(b"GET /hello HTTP/1.1\r\nhost: x\r\n\r\n")
-        .await
-        .unwrap();
+    let mut stream = listener
+        .send(b"GET /hello HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await;
     one_answer(&mut stream).await;
     let idle_since = Instant::now();
     assert_eq!(until_closed(&mut stream).await, "");
@@ -301,16 +300,14 @@ async fn an_idle_connection_is_kept_for_its_time_and_then_closed() {
 
 #[tokio::test]
 async fn a_second_head_that_does_not_end_is_closed() {
-    let house = House::open(Limits {
+    let listener = TestListener::open(Limits {
         header_timeout: SHORT,
         ..no_limits()
     })
     .await;
-    let mut stream = house.connect().await;
-    stream
-        .write_all(b"GET /hello HTTP/1.1\r\nhost: x\r\n\r\n")
-        .await
-        .unwrap();
+    let mut stream = listener
+        .send(b"GET /hello HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await;
     one_answer(&mut stream).await;
     stream.write_all(b"GET /hel").await.unwrap();
     assert_eq!(until_closed(&mut stream).await, "");
@@ -318,20 +315,18 @@ async fn a_second_head_that_does_not_end_is_closed() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_its_answer_is_closed() {
-    let house = House::open(Limits {
+    let listener = TestListener::open(Limits {
         write_timeout: SHORT,
         ..no_limits()
     })
     .await;
-    let mut stream = house.connect().await;
-    stream
-        .write_all(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n")
-        .await
-        .unwrap();
+    let mut stream = listener
+        .send(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await;
     // The gauge says when the server let go; reading would be progress.
     let gone = async {
         let mut looks = interval(SHORT / 10);
-        while !house
+        while !listener
             .telemetry
             .render()
             .contains("safeconduct_connections 0")
@@ -347,16 +342,14 @@ async fn a_client_that_does_not_read_its_answer_is_closed() {
 
 #[tokio::test]
 async fn a_handler_that_does_not_answer_is_503_and_the_connection_lives() {
-    let house = House::open(Limits {
+    let listener = TestListener::open(Limits {
         request_timeout: SHORT,
         ..no_limits()
     })
     .await;
-    let mut stream = house.connect().await;
-    stream
-        .write_all(b"GET /never HTTP/1.1\r\nhost: x\r\n\r\n")
-        .await
-        .unwrap();
+    let mut stream = listener
+        .send(b"GET /never HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await;
     let heard = one_answer(&mut stream).await;
     assert!(heard.starts_with("HTTP/1.1 503"), "{heard}");
     assert!(heard.contains("retry-after: 2"), "{heard}");
@@ -371,12 +364,10 @@ async fn a_handler_that_does_not_answer_is_503_and_the_connection_lives() {
 /// Attacks: Z05.
 #[tokio::test]
 async fn a_panic_is_a_500_for_that_request_only() {
-    let house = House::open(no_limits()).await;
-    let mut stream = house.connect().await;
-    stream
-        .write_all(b"GET /panics HTTP/1.1\r\nhost: x\r\n\r\n")
-        .await
-        .unwrap();
+    let listener = TestListener::open(no_limits()).await;
+    let mut stream = listener
+        .send(b"GET /panics HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await;
     let heard = one_answer(&mut stream).await;
     assert!(heard.starts_with("HTTP/1.1 500"), "{heard}");
     assert!(!heard.contains("on purpose"), "{heard}");
@@ -393,11 +384,11 @@ async fn a_panic_is_a_500_for_that_request_only() {
 #[case::one_byte_more(64 * 1024 + 1, "413")]
 #[tokio::test]
 async fn a_body_is_read_up_to_its_cap(#[case] length: usize, #[case] status: &str) {
-    let house = House::open(no_limits()).await;
+    let listener = TestListener::open(no_limits()).await;
     let head = format!(
         "POST /length HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"
     );
-    let heard = house
+    let heard = listener
         .say([head.as_bytes(), &vec![b'x'; length]].concat())
         .await;
     assert!(heard.starts_with(&format!("HTTP/1.1 {status}")), "{heard}");
@@ -408,9 +399,9 @@ async fn a_body_is_read_up_to_its_cap(#[case] length: usize, #[case] status: &st
 
 #[tokio::test]
 async fn a_refusal_before_the_router_is_readable_where_scripts_may_call() {
-    let house = House::open(no_limits()).await;
+    let listener = TestListener::open(no_limits()).await;
     for (path, readable) in [("/token", true), ("/introspect", false), ("/login", false)] {
-        let heard = house
+        let heard = listener
             .say(format!(
                 "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 70000\r\n\r\n"
             ))
@@ -424,28 +415,26 @@ async fn a_refusal_before_the_router_is_readable_where_scripts_may_call() {
 /// Attacks: T12.
 #[tokio::test]
 async fn ten_mebibytes_are_refused_and_the_refusal_arrives() {
-    let house = House::open(no_limits()).await;
+    let listener = TestListener::open(no_limits()).await;
     let length = 10 * 1024 * 1024;
     let head = format!("POST /length HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n");
     let begun = Instant::now();
-    let heard = house
+    let heard = listener
         .say([head.as_bytes(), &vec![b'x'; length]].concat())
         .await;
     assert!(heard.starts_with("HTTP/1.1 413"), "{heard}");
     assert!(heard.contains("connection: close"), "{heard}");
     assert!(begun.elapsed() < PATIENCE);
-    house.assert_serves().await;
+    listener.assert_serves().await;
 }
 
 /// Attacks: T12.
 #[tokio::test]
 async fn chunks_without_an_end_are_refused_at_the_cap() {
-    let house = House::open(no_limits()).await;
-    let mut stream = house.connect().await;
-    stream
-        .write_all(b"POST /length HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n")
-        .await
-        .unwrap();
+    let listener = TestListener::open(no_limits()).await;
+    let mut stream = listener
+        .send(b"POST /length HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n")
+        .await;
     let chunk = [b"1000\r\n".as_slice(), &[b'x'; 4096], b"\r\n"].concat();
     let heard = trickle(stream, &chunk, Duration::from_millis(1)).await;
     assert!(heard.starts_with("HTTP/1.1 413"), "{heard}");
@@ -453,12 +442,12 @@ async fn chunks_without_an_end_are_refused_at_the_cap() {
 
 #[tokio::test]
 async fn a_client_that_asks_first_is_refused_before_it_sends() {
-    let house = House::open(no_limits()).await;
-    let heard = house
+    let listener = TestListener::open(no_limits()).await;
+    let heard = listener
         .say("POST /length HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 70000\r\n\r\n")
         .await;
     assert!(heard.starts_with("HTTP/1.1 413"), "{heard}");
-    house.assert_serves().await;
+    listener.assert_serves().await;
 }
 
 #[rstest]
@@ -468,17 +457,17 @@ async fn a_client_that_asks_first_is_refused_before_it_sends() {
 #[case::no_end(format!("GET /hello HTTP/1.1\r\nhost: x\r\ncookie: {}", "x".repeat(1_000_000)))]
 #[tokio::test]
 async fn a_head_that_is_too_large_is_431(#[case] request: String) {
-    let house = House::open(no_limits()).await;
-    let heard = house.say(request).await;
+    let listener = TestListener::open(no_limits()).await;
+    let heard = listener.say(request).await;
     assert!(heard.starts_with("HTTP/1.1 431"), "{heard}");
-    house.assert_serves().await;
+    listener.assert_serves().await;
 }
 
 #[tokio::test]
 async fn a_head_as_large_as_allowed_is_served() {
-    let house = House::open(no_limits()).await;
+    let listener = TestListener::open(no_limits()).await;
     let cookie = "x".repeat(16 * 1024 - 100);
-    let heard = house
+    let heard = listener
         .say(format!(
             "GET /hello HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncookie: {cookie}\r\n\r\n"
         ))
@@ -489,8 +478,8 @@ async fn a_head_as_large_as_allowed_is_served() {
 /// Attacks: Q30.
 #[tokio::test]
 async fn pipelined_requests_are_answered_in_order() {
-    let house = House::open(no_limits()).await;
-    let heard = house
+    let listener = TestListener::open(no_limits()).await;
+    let heard = listener
         .say(
             "POST /length HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabc\
              GET /hello HTTP/1.1\r\nhost: x\r\n\r\n\
@@ -527,10 +516,10 @@ async fn what_never_reaches_the_router_is_refused_by_its_name(
     #[case] rest: &str,
     #[case] reason: Reason,
 ) {
-    let house = House::open(no_limits()).await;
+    let listener = TestListener::open(no_limits()).await;
     let request = format!("POST /length HTTP/1.1\r\nhost: x\r\n{rest}");
-    assert_names(&house.say(request).await, reason);
-    house.assert_serves().await;
+    assert_names(&listener.say(request).await, reason);
+    listener.assert_serves().await;
 }
 
 /// What is documented of framing (RFC 9112 §6.1, §6.3). Each answer is the whole answer: body and what becomes of the connection.
@@ -575,19 +564,19 @@ async fn a_body_is_framed_in_one_way_or_refused(
     #[case] status: &str,
     #[case] length: &str,
 ) {
-    let house = House::open(Limits {
+    let listener = TestListener::open(Limits {
         idle_timeout: SHORT,
         ..no_limits()
     })
     .await;
     let request = format!("POST /length HTTP/1.1\r\nhost: x\r\n{rest}");
-    let heard = house.say(&request).await;
+    let heard = listener.say(&request).await;
     assert!(heard.starts_with(&format!("HTTP/1.1 {status}")), "{heard}");
     let body = heard.split_once("\r\n\r\n").unwrap().1;
     assert!(status != "200" || body == length, "{heard}");
 
     // Framed in two ways: judged by the chunks, and the last request on its connection. Where one way is left, another may follow.
-    let heard = house.say(format!("{request}{SMUGGLED}")).await;
+    let heard = listener.say(format!("{request}{SMUGGLED}")).await;
     let one_way = rest.contains("content-length: 3\r\ncontent-length: 3");
     assert_eq!(heard.contains("smuggled"), one_way, "{heard}");
 }
@@ -595,12 +584,12 @@ async fn a_body_is_framed_in_one_way_or_refused(
 /// A request without chunks may follow one with them: closing is for those framed in two ways.
 #[tokio::test]
 async fn chunks_alone_leave_the_connection_open() {
-    let house = House::open(Limits {
+    let listener = TestListener::open(Limits {
         idle_timeout: SHORT,
         ..no_limits()
     })
     .await;
-    let heard = house
+    let heard = listener
         .say(format!(
             "POST /length HTTP/1.1\r\nhost: x\r\ntransfer-encoding: Chunked\r\n\r\n0\r\n\r\n{SMUGGLED}"
         ))
@@ -627,14 +616,14 @@ const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nhost: x\r\n\r\n";
 #[case::a_chunk_ended_by_line_feeds("transfer-encoding: chunked\r\n\r\n0\n\n")]
 #[tokio::test]
 async fn a_request_framed_in_two_ways_smuggles_nothing(#[case] rest: &str) {
-    let house = House::open(Limits {
+    let listener = TestListener::open(Limits {
         header_timeout: SHORT,
         body_timeout: SHORT,
         idle_timeout: SHORT,
         ..no_limits()
     })
     .await;
-    let heard = house
+    let heard = listener
         .say(format!(
             "POST /length HTTP/1.1\r\nhost: x\r\n{rest}{SMUGGLED}"
         ))
@@ -642,18 +631,18 @@ async fn a_request_framed_in_two_ways_smuggles_nothing(#[case] rest: &str) {
     assert!(!heard.contains("smuggled"), "{heard}");
     let answers = heard.lines().filter(|line| line.starts_with("HTTP/1.1 "));
     assert_eq!(answers.count(), 1, "{heard}");
-    house.assert_serves().await;
+    listener.assert_serves().await;
 }
 
 /// Attacks: T13, E07.
 #[tokio::test]
 async fn a_connection_too_many_is_closed_at_once_and_counted() {
-    let house = House::open(Limits {
+    let listener = TestListener::open(Limits {
         max_connections: 2,
         ..no_limits()
     })
     .await;
-    let mut kept = [house.connect().await, house.connect().await];
+    let mut kept = [listener.connect().await, listener.connect().await];
     for stream in &mut kept {
         stream
             .write_all(b"GET /hello HTTP/1.1\r\nhost: x\r\n\r\n")
@@ -661,9 +650,9 @@ async fn a_connection_too_many_is_closed_at_once_and_counted() {
             .unwrap();
         one_answer(stream).await;
     }
-    let mut refused = house.connect().await;
+    let mut refused = listener.connect().await;
     assert_eq!(until_closed(&mut refused).await, "");
-    let metrics = house.telemetry.render();
+    let metrics = listener.telemetry.render();
     assert!(metrics.contains("safeconduct_connections 2"), "{metrics}");
     assert!(
         metrics.contains(r#"safeconduct_rate_limited_total{limit="connections"} 1"#),
@@ -674,23 +663,23 @@ async fn a_connection_too_many_is_closed_at_once_and_counted() {
 /// Attacks: T13.
 #[tokio::test]
 async fn one_address_has_its_share_of_connections() {
-    let house = House::open(Limits {
+    let listener = TestListener::open(Limits {
         max_connections_per_address: 1,
         ..no_limits()
     })
     .await;
-    let mut kept = house.connect().await;
+    let mut kept = listener.connect().await;
     kept.write_all(b"GET /hello HTTP/1.1\r\nhost: x\r\n\r\n")
         .await
         .unwrap();
     one_answer(&mut kept).await;
-    assert_eq!(until_closed(&mut house.connect().await).await, "");
+    assert_eq!(until_closed(&mut listener.connect().await).await, "");
     drop(kept);
     let served = async {
         let mut tries = interval(SHORT / 10);
         loop {
             tries.tick().await;
-            let mut stream = house.connect().await;
+            let mut stream = listener.connect().await;
             let _ = stream
                 .write_all(b"GET /hello HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
                 .await;
@@ -712,12 +701,12 @@ async fn every_request_knows_whom_it_came_from_and_its_name(
     #[case] forwarded: &str,
     #[case] expected: &str,
 ) {
-    let house = House::open(Limits {
+    let listener = TestListener::open(Limits {
         trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()],
         ..no_limits()
     })
     .await;
-    let heard = house
+    let heard = listener
         .say(format!(
             "GET /whose HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-forwarded-for: {forwarded}\r\n\r\n"
         ))
@@ -733,46 +722,44 @@ async fn every_request_knows_whom_it_came_from_and_its_name(
 
 #[tokio::test]
 async fn shutdown_finishes_what_is_in_flight_and_refuses_what_is_new() {
-    let house = House::open(no_limits()).await;
-    let mut idle = house.connect().await;
+    let listener = TestListener::open(no_limits()).await;
+    let mut idle = listener.connect().await;
     idle.write_all(b"GET /hello HTTP/1.1\r\nhost: x\r\n\r\n")
         .await
         .unwrap();
     one_answer(&mut idle).await;
-    let mut busy = house.connect().await;
+    let mut busy = listener.connect().await;
     busy.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n")
         .await
         .unwrap();
-    house.entered.notified().await;
+    listener.entered.notified().await;
 
-    house.shutdown.send(()).unwrap();
+    listener.shutdown.send(()).unwrap();
     assert_eq!(until_closed(&mut idle).await, "");
-    assert!(TcpStream::connect(house.address).await.is_err());
-    assert!(!house.served.is_finished());
+    assert!(TcpStream::connect(listener.address).await.is_err());
+    assert!(!listener.served.is_finished());
 
-    house.release.notify_one();
+    listener.release.notify_one();
     let heard = until_closed(&mut busy).await;
     assert!(heard.starts_with("HTTP/1.1 200"), "{heard}");
     assert!(heard.ends_with("done"), "{heard}");
-    let drained = timeout(PATIENCE, house.served).await.expect("it ends");
+    let drained = timeout(PATIENCE, listener.served).await.expect("it ends");
     assert_eq!(drained.unwrap(), Drained { cut: 0 });
 }
 
 #[tokio::test]
 async fn shutdown_cuts_what_does_not_finish_in_time() {
-    let house = House::open(Limits {
+    let listener = TestListener::open(Limits {
         drain_timeout: SHORT,
         ..no_limits()
     })
     .await;
-    let mut stuck = house.connect().await;
-    stuck
-        .write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n")
-        .await
-        .unwrap();
-    house.entered.notified().await;
-    house.shutdown.send(()).unwrap();
-    let drained = timeout(PATIENCE, house.served).await.expect("it ends");
+    let mut stuck = listener
+        .send(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await;
+    listener.entered.notified().await;
+    listener.shutdown.send(()).unwrap();
+    let drained = timeout(PATIENCE, listener.served).await.expect("it ends");
     assert_eq!(drained.unwrap(), Drained { cut: 1 });
     assert_eq!(until_closed(&mut stuck).await, "");
 }

@@ -68,6 +68,12 @@ async fn opened(store: &Store, masters: &MasterKeys, node: &TestServer) -> Keys 
     Keys::open(masters, node.issuer(), &cluster, &catalog.keys, node.now()).unwrap()
 }
 
+/// An access token that says `claims`, signed with the key that signs them.
+fn sign(keys: &Keys, claims: &Map<String, Value>) -> String {
+    let key = keys.signing(Algorithm::Es256).unwrap();
+    key.sign_jwt("at+jwt", claims).unwrap()
+}
+
 #[tokio::test]
 async fn a_token_that_says_something_else_than_its_grant_is_good_for_nothing() {
     let server = TestServer::start().await;
@@ -76,12 +82,7 @@ async fn a_token_that_says_something_else_than_its_grant_is_good_for_nothing() {
     let bob = server.tokens("bob", &ask).await;
     let real = claims(&ada.access);
     let keys = opened(server.server().store(), &server.masters(), &server).await;
-    let signed = |claims: &Map<String, Value>| {
-        keys.signing(Algorithm::Es256)
-            .unwrap()
-            .sign_jwt("at+jwt", claims)
-            .unwrap()
-    };
+    let signed = |claims: &Map<String, Value>| sign(&keys, claims);
     assert!(server.is_active(&signed(&real)).await, "{real:?}");
     assert_eq!(server.userinfo(&signed(&real)).await.status, 200);
     let issuer = server.issuer();
@@ -122,12 +123,7 @@ async fn a_clients_own_token_says_nothing_that_no_client_gets() {
         .tokens();
     let real = claims(&own.access);
     let keys = opened(server.server().store(), &server.masters(), &server).await;
-    let signed = |claims: &Map<String, Value>| {
-        keys.signing(Algorithm::Es256)
-            .unwrap()
-            .sign_jwt("at+jwt", claims)
-            .unwrap()
-    };
+    let signed = |claims: &Map<String, Value>| sign(&keys, claims);
     assert!(server.is_active(&signed(&real)).await, "{real:?}");
     let ada = server.user("ada").await.to_string();
     for (claim, value) in [
