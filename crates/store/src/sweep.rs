@@ -36,7 +36,8 @@ const SESSIONS: &str = "DELETE FROM sessions WHERE id IN \
 const END_OF_USED_IDS: &str = "SELECT MAX(expires_at), MAX(expires_at) FROM \
      (SELECT expires_at FROM used_ids WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS first";
 
-const USED_IDS: &str = "DELETE FROM used_ids WHERE (kind, owner, hash) IN \
+/// The row is looked at once more: a use that comes first may have given it another end.
+const USED_IDS: &str = "DELETE FROM used_ids WHERE expires_at <= $1 AND (kind, owner, hash) IN \
      (SELECT kind, owner, hash FROM used_ids WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)";
 
 const END_OF_REVOKED_TOKENS: &str = "SELECT MAX(expires_at), MAX(expires_at) FROM \

@@ -157,6 +157,33 @@ async fn events_are_kept_for_400_days(database: Kind) {
     assert_eq!(sweep(end.plus(1)).await, Ok(all));
 }
 
+/// An id whose end has passed may be used again. The sweep that had picked its row waits for that use, and finds it used.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_that_is_used_again_while_it_is_swept_stays_used_on_postgresql() {
+    let world = World::on(Kind::Postgresql).await;
+    let proof = [world.id(SingleUse::DpopProof)];
+    world.store.use_ids(&proof, world.now()).await.unwrap();
+    world.advance(2 * SESSION_IDLE);
+    let until = world.now().plus(300).seconds();
+    let waits = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let use_again = format!(
+        "BEGIN; UPDATE used_ids SET expires_at = {until}; \
+         DO $$ BEGIN WHILE NOT EXISTS ({waits}) LOOP PERFORM pg_stat_clear_snapshot(); END LOOP; END $$; COMMIT"
+    );
+    std::thread::scope(|threads| {
+        let used = threads.spawn(|| world.database.sql(&use_again));
+        let holds = "SELECT count(*) FROM pg_locks WHERE relation = 'used_ids'::regclass AND mode = 'RowExclusiveLock'";
+        while world.database.sql(holds) == "0" {}
+        let sweeping = world.store.sweep_some(Sweepable::UsedIds, world.now(), 10);
+        let swept =
+            tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(sweeping));
+        assert_eq!(swept, Ok(0));
+        used.join().unwrap();
+    });
+    let again = world.store.use_ids(&proof, world.now()).await;
+    assert!(again.is_err(), "{again:?}");
+}
+
 /// A statement is planned anew until PostgreSQL thinks that it knows it by heart, at its sixth run. Then, too, what is due is found
 /// by an index, however many rows are not due.
 #[tokio::test]
