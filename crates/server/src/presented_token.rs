@@ -22,7 +22,7 @@ impl PresentedToken {
     /// Opens or verifies `text`; `None` for anything that is not a token of ours in its time.
     pub(crate) fn read(exchange: &Exchange<'_>, text: &str) -> Option<Self> {
         if text.starts_with(Kind::RefreshToken.prefix()) {
-            return exchange.recognise(text).ok().map(Self::Refresh);
+            return exchange.open(text).ok().map(Self::Refresh);
         }
         read_access_token(exchange, text).map(Self::Access)
     }
@@ -46,8 +46,7 @@ pub(crate) fn read_access_token(exchange: &Exchange<'_>, text: &str) -> Option<A
     token.is_of_era(exchange.era()).ok().map(|()| token)
 }
 
-/// Whether everything that `token` rests on still stands, and it says nothing else than that: one read, of the store and no
-/// copy.
+/// Whether everything that `token` rests on still stands (one read, of the store and no copy), and it says nothing else than that.
 pub(crate) async fn is_alive(
     exchange: &Exchange<'_>,
     token: &AccessToken,

@@ -14,7 +14,7 @@ use crate::{
     client_auth,
     fault::Failure,
     form::PostedForm,
-    presented_token::PresentedToken,
+    presented_token::{PresentedToken, is_alive},
     respond,
     server::{Exchange, Server},
 };
@@ -29,33 +29,35 @@ pub(crate) async fn revoke(State(server): State<Server>, form: PostedForm) -> Re
 async fn answer(server: &Server, form: &PostedForm) -> Result<(), Failure> {
     let parameters = form.parameters()?;
     let exchange = Exchange::begin(server).await?;
-    let asker = client_auth::authenticate(&exchange, form.headers(), &parameters).await?;
+    let caller = client_auth::authenticate(&exchange, form.headers(), &parameters).await?;
     let text = parameters.required("token", Reason::TokenMissing)?;
     let store = server.store();
-    client_auth::use_up(&exchange, &asker, None).await?;
+    client_auth::use_up(&exchange, &caller, None).await?;
     // A token that is unknown, expired or broken can't be used any more: that is what was asked for (RFC 7009 §2.2).
     let Some(token) = PresentedToken::read(&exchange, text) else {
         return Ok(());
     };
-    let asker = &asker.client().id;
+    let client = &caller.client().id;
     let owner = match &token {
         PresentedToken::Access(token) => &token.client_id,
         PresentedToken::Refresh(token) => &token.client,
     };
-    if !may_revoke(asker, owner) {
+    if !may_revoke(client, owner) {
         return Err(Refusal::new(Reason::TokenOfAnotherClient)
-            .because(format!("issued to {owner}, presented by {asker}"))
+            .because(format!("issued to {owner}, presented by {client}"))
             .into());
     }
     match token {
+        // One that is good for nothing is not written down: it may say what no grant does.
+        PresentedToken::Access(token) if !is_alive(&exchange, &token).await? => {}
         PresentedToken::Access(token) => {
             store
-                .revoke_access_token(&token.jti, asker, token.exp, exchange.now)
+                .revoke_access_token(&token.jti, client, token.exp, exchange.now)
                 .await?
         }
         PresentedToken::Refresh(token) => {
             store
-                .revoke_grant(token.grant, asker, "revoked-by-client", exchange.now)
+                .revoke_grant(token.grant, client, "revoked-by-client", exchange.now)
                 .await?
         }
     }

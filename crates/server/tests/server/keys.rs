@@ -115,6 +115,21 @@ async fn a_token_that_says_something_else_than_its_grant_is_good_for_nothing() {
 
 /// Attacks: T17.
 #[tokio::test]
+async fn a_token_that_says_another_client_revokes_nothing() {
+    let server = TestServer::start().await;
+    let tokens = server.tokens("bob", &Ask::of("club")).await;
+    let keys = opened(server.server().store(), &server.masters(), &server).await;
+    let mut forged = claims(&tokens.access);
+    forged.insert("client_id".to_owned(), json!("shop"));
+    let forged = sign(&keys, &forged);
+    assert_eq!(server.revoke("shop", &forged).await.status, 200);
+    assert!(server.is_active(&tokens.access).await);
+    assert_eq!(server.revoke("club", &tokens.access).await.status, 200);
+    assert!(!server.is_active(&tokens.access).await);
+}
+
+/// Attacks: T17.
+#[tokio::test]
 async fn a_clients_own_token_says_nothing_that_no_client_gets() {
     let server = TestServer::start().await;
     let own = server

@@ -132,6 +132,20 @@ async fn only_the_client_it_was_issued_to_revokes_a_token() {
     assert_eq!(server.refresh("shop", &tokens).await.status, 200);
 }
 
+/// RFC 7009 §2.2: what has ended is nobody's any more.
+#[tokio::test]
+async fn a_refresh_token_that_has_ended_is_not_told_from_any_other_text() {
+    let server = TestServer::start().await;
+    let tokens = server.tokens("ada", &Ask::of("shop")).await;
+    let refresh_token = tokens.refresh_token();
+    assert_eq!(server.revoke("bank", refresh_token).await.status, 400);
+    server.advance(401 * 24 * 3600);
+    for client in ["bank", "shop"] {
+        let answer = server.revoke(client, refresh_token).await;
+        assert_eq!(answer.to_string(), "200", "{client}");
+    }
+}
+
 /// Attacks: T24.
 #[tokio::test]
 async fn what_cannot_be_used_any_more_counts_as_revoked() {
