@@ -51,7 +51,7 @@ static EVENTS: [(&str, &str, &str); 35] = [
     ("user-unlocked", "user", ""),
     ("user-deleted", "user", ""),
     ("session-started", "user", "the session"),
-    ("session-ended", "", "the session"),
+    ("session-ended", "user", "the session"),
     ("sessions-ended", "user", ""),
     ("consent-given", "user, client", "the API"),
     ("consent-withdrawn", "user, client", ""),

@@ -120,7 +120,11 @@ impl Store {
             .bind(session.absolute_expires_at)
             .expect_some();
         let old = session.replaces.as_ref();
-        let end = old.map(|(old, _)| ending(old, now));
+        let end = old.map(|(old, user)| {
+            let event = NewEvent::new("session-ended").user(user);
+            let event = event.detail(old.as_str()).at(now);
+            ending(old, now).into_iter().chain([event])
+        });
         let event = NewEvent::new("session-started")
             .user(&session.user)
             .detail(session.id.as_str())
@@ -239,7 +243,10 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<OutboxRow>, StoreError> {
         let [queue, forget, end] = ending(id, now);
-        let event = NewEvent::new("session-ended").detail(id.as_str()).at(now);
+        let event = NewEvent::new("session-ended")
+            .user(user)
+            .detail(id.as_str())
+            .at(now);
         let unit = Unit::new([queue, forget, end.expect_some(), event]);
         let queued = match self.run(unit.in_turn(user.as_str())).await? {
             UnitOutcome::Done(rows) => rows.into_iter().next(),

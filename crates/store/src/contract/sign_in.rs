@@ -279,6 +279,15 @@ async fn a_session_that_replaces_another_ends_it(database: Kind) {
             .unwrap()
     );
     assert!(world.person().await.is_none());
+    let events = world.store.events(None, 100).await.unwrap().into_iter();
+    let ended: Vec<_> = events
+        .filter(|event| event.kind == "session-ended")
+        .collect();
+    assert_eq!(ended.len(), 1);
+    assert_eq!(
+        (ended[0].user.as_ref(), ended[0].detail.as_deref()),
+        (Some(&world.user), Some(world.session.as_str()))
+    );
     let view = world
         .store
         .signed_in(session.hash, None, API, world.now())
