@@ -1,4 +1,5 @@
 //! The one form of a client: a metadata document in the words of RFC 7591 §2, with members of our own where that has none.
+//! Its `scope` is a list here, `scopes`; both are read.
 //! The configuration and the command line make such a document. What a client may be, and the words
 //! about what it may not be, are decided here alone.
 
@@ -198,16 +199,24 @@ impl Registration {
     /// # Errors
     /// A value has another type than its member.
     pub fn changed(&self, changes: Map<String, Value>) -> Result<Self, serde_json::Error> {
-        let Value::Object(mut members) = serde_json::to_value(self)? else {
-            return Ok(self.clone());
+        let members = serde_json::to_value(self)?;
+        let Value::Object(mut members) = members else {
+            unreachable!("a document is an object")
         };
         // Keys that the new method does not use go with the old one.
         let method = changes.get("token_endpoint_auth_method");
         let keys = AuthenticationMethod::PrivateKeyJwt.as_str();
-        if method.is_some_and(|method| method != keys) && !changes.contains_key("jwks") {
+        if method.is_some_and(|method| !method.is_null() && method != keys)
+            && !changes.contains_key("jwks")
+        {
             members.remove("jwks");
         }
         for (member, value) in changes {
+            let member = match member.as_str() {
+                "scope" => "scopes".to_owned(),
+                "name" => "client_name".to_owned(),
+                _ => member,
+            };
             if value.is_null() {
                 members.remove(&member);
             } else {
@@ -459,7 +468,6 @@ impl Judge<'_> {
             ),
             AuthenticationMethod::PrivateKeyJwt if !has_secret => {}
             _ if has_keys => self.refuse("jwks", "has a secret and keys", "keep one of them"),
-            AuthenticationMethod::PrivateKeyJwt => {}
             _ => {}
         }
         if client.is_public() && !client.require_pkce {
