@@ -575,6 +575,10 @@ fn a_client_gets_a_secret_that_is_shown_once() {
     ");
     let again = directory.json(&[&create[..], &["--if-not-exists"]].concat());
     assert_eq!(again, serde_json::json!({ "client_id": "web" }));
+    let keys = directory.json(&["key", "list"]);
+    let otherwise = ["--if-not-exists", "--id-token-signed-response-alg", "EdDSA"];
+    directory.json(&[&create[..], &otherwise].concat());
+    assert_eq!(directory.json(&["key", "list"]), keys, "nothing was made");
 
     let rotated = directory.json(&["client", "rotate-secret", "web", "--overlap", "1d"]);
     assert_ne!(rotated["client_secret"], made["client_secret"]);

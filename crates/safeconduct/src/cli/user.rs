@@ -124,10 +124,14 @@ impl Verb {
                 Ok(())
             }
             Self::Delete { user, yes } => {
-                let name = administration.user(&user).await?.username;
-                confirm(&format!("Delete the user {name} for good?"), yes)?;
-                administration.delete_user(&user).await?;
-                note(format_args!("{name} is deleted"));
+                let found = administration.user(&user).await?;
+                confirm(
+                    &format!("Delete the user {} for good?", found.username),
+                    yes,
+                )?;
+                // By the id: while the question stood, the name may have become another user's.
+                administration.delete_user(found.id.as_str()).await?;
+                note(format_args!("{} is deleted", found.username));
                 Ok(())
             }
         }
@@ -231,11 +235,14 @@ async fn set_password(
     source: &PasswordSource,
 ) -> Result<(), Failure> {
     let administration = database.administration();
-    let name = administration.user(user).await?.username;
-    let password = source.read(&name)?;
-    administration.set_password(user, password).await?;
+    let found = administration.user(user).await?;
+    let password = source.read(&found.username)?;
+    // By the id: while the password was typed, the name may have become another user's.
+    let id = found.id.as_str();
+    administration.set_password(id, password).await?;
     note(format_args!(
-        "{name} has a new password, and is signed out everywhere"
+        "{} has a new password, and is signed out everywhere",
+        found.username
     ));
     Ok(())
 }

@@ -69,6 +69,11 @@ impl Administration<'_> {
             None => ClientId::generate(),
         };
         let client = self.register(&id, &Registration::default(), members, &*self.knows_scope)?;
+        // A client that exists is no reason to make keys. Whether it does is decided by the write below.
+        let known = self.clients().await?;
+        if known.iter().any(|record| record.client.id == id) {
+            return Err(Refused::ClientTaken(id));
+        }
         self.make_keys_for(&client).await?;
         let secret = has_secret(&client).then(Secret::generate);
         let hash = secret

@@ -73,11 +73,13 @@ impl Administration<'_> {
             keys: Vec::new(),
         };
         for each in rotating {
-            let step = match rotate(store, masters, issuer, each, now, at_once).await {
-                Err(RotationError::Fault(fault)) => return Err(fault.into()),
-                step => step,
-            };
+            let step = rotate(store, masters, issuer, each, now, at_once).await;
+            let has_failed = matches!(step, Err(RotationError::Fault(_)));
             rotation.steps.push((each, step));
+            // What was rotated before is reported with it.
+            if has_failed {
+                return Ok(rotation);
+            }
         }
         // Passwords are sealed with the key that is active, so that the one before is needed no more.
         if matches!(rotation.steps.as_slice(), [(Rotating::Sealing, Ok(_))]) {
