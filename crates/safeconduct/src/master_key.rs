@@ -1,7 +1,7 @@
 //! The master key: where it comes from, how it is written, and who else may read it. While one takes the place of another, a file
 //! holds several, a line each. What they wrap is the store's.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
@@ -203,13 +203,18 @@ fn replace_private(path: &Path, text: &str) -> io::Result<()> {
         std::fs::remove_file(&new)?;
     }
     write_private(&new, text)?;
-    let written = File::open(&new)?;
+    // It holds every master key: where it can't take the place of the other, it goes.
+    put_in_place(&new, path, &kept).inspect_err(|_| drop(std::fs::remove_file(&new)))
+}
+
+fn put_in_place(new: &Path, path: &Path, kept: &Metadata) -> io::Result<()> {
+    let written = File::open(new)?;
     if (kept.uid(), kept.gid()) != (written.metadata()?.uid(), written.metadata()?.gid()) {
         fchown(&written, Some(kept.uid()), Some(kept.gid()))?;
     }
     written.set_permissions(kept.permissions())?;
     written.sync_all()?;
-    std::fs::rename(&new, path)
+    std::fs::rename(new, path)
 }
 
 fn decode(text: &str) -> Option<[u8; 32]> {

@@ -83,9 +83,9 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
 /// # Errors
 /// There is none, or it can't be used.
 pub(crate) fn master_keys(checked: &Checked) -> Result<MasterKeys, MasterKeyError> {
-    let path = match find_master_keys(checked)? {
+    let (keys, path) = match find_master_keys(checked)? {
         Found::InEnvironment { keys } => return Ok(MasterKeys::new(wrapping(&keys))),
-        Found::InFile { path, .. } => path,
+        Found::InFile { keys, path } => (keys, path),
         Found::ToBeMade { path } => {
             let key = MasterKey::generate();
             match key.write_new(&path) {
@@ -95,10 +95,10 @@ pub(crate) fn master_keys(checked: &Checked) -> Result<MasterKeys, MasterKeyErro
                     if source.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
-            path
+            (MasterKey::read(&path)?, path)
         }
     };
-    let keys = wrapping(&MasterKey::read(&path)?);
+    let keys = wrapping(&keys);
     Ok(MasterKeys::read_again_by(keys, move || {
         let keys = MasterKey::read(&path).map_err(|error| error.to_string())?;
         Ok(wrapping(&keys))
