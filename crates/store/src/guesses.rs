@@ -1,4 +1,4 @@
-//! What the login throttle has to tell other nodes and its own successor: how much each node has counted of guessed
+//! What the login throttle exports to other nodes and to its own successor: how much each node has counted of guessed
 //! passwords.
 //!
 //! The store does not understand it: it is given bytes. A node has one row, whatever is guessed.
@@ -9,10 +9,10 @@ use crate::driver::{Row, Rows, Statement, Unit};
 use crate::error::StoreError;
 use crate::store::Store;
 
-/// The most nodes that are heard. What older rows tell is long over.
+/// The most nodes whose rows are read. What older rows say is long over.
 const MOST_NODES: i64 = 64;
 
-/// How long a row is kept after it was written last, in seconds: longer than anything in it counts.
+/// How long a row is kept after it was written last, in seconds: longer than anything in it counts, which `check` holds the budgets to.
 const KEPT: i64 = 24 * 3600;
 
 const LIST: &str = "SELECT node, version FROM guesses ORDER BY written_at DESC, node LIMIT $1";
@@ -65,16 +65,20 @@ impl Store {
         }))
     }
 
-    /// Tells what a node has counted, in place of what it told before.
+    /// Writes what a node has counted, in place of what it wrote before.
     ///
     /// # Errors
-    /// [`StoreError`]; telling the same again does no harm.
-    pub async fn tell_guesses(&self, told: &NodeGuesses, now: Timestamp) -> Result<(), StoreError> {
+    /// [`StoreError`]; writing the same again does no harm.
+    pub async fn write_guesses(
+        &self,
+        counted: &NodeGuesses,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let row = Statement::new(WRITE)
-            .bind(told.node.as_str())
-            .bind(told.version)
+            .bind(counted.node.as_str())
+            .bind(counted.version)
             .bind(now)
-            .bind(told.spent.as_slice());
+            .bind(counted.spent.as_slice());
         self.commit(Unit::from(row)).await?;
         Ok(())
     }

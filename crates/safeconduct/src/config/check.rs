@@ -280,7 +280,28 @@ fn check_lifetimes(config: &Config, findings: &mut Findings<'_>) {
     }
 }
 
+/// Seconds in which what a node counted of guesses is kept: no budget may take longer to be whole again.
+const LONGEST_BUDGET: i64 = 24 * 3600;
+
 fn check_login(config: &Config, findings: &mut Findings<'_>) {
+    let login = &config.login;
+    let budgets = [
+        ("per_pair", login.per_pair),
+        ("per_account", login.per_account),
+        ("per_address", login.per_address),
+        ("sign_ins", login.sign_ins),
+    ];
+    for (name, budget) in budgets {
+        let whole = i64::from(budget.burst) * budget.refill.as_seconds();
+        if whole > LONGEST_BUDGET {
+            let key = At::key("login").then(name);
+            findings.refuse(
+                &key,
+                format!("`{key}` takes more than a day to be whole again"),
+                "make burst times refill 24h at most: what a node has counted is kept for a day",
+            );
+        }
+    }
     if !config.login.throttle {
         findings.warn(
             &At::key("login").then("throttle"),

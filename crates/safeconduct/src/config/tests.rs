@@ -371,6 +371,10 @@ fn text_that_is_no_configuration_is_placed(#[case] text: &str, #[case] says: &st
     "safeconduct.toml:3: passwords can be guessed at any speed"
 )]
 #[case(
+    "[login.per_account]\nburst = 50\nrefill = \"1h\"",
+    "safeconduct.toml:2: `login.per_account` takes more than a day to be whole again\n    make burst times refill 24h at most: what a node has counted is kept for a day"
+)]
+#[case(
     "[login.per_pair]\nburst = 0\nrefill = \"1s\"",
     "safeconduct.toml:3: `login.per_pair.burst` is 0"
 )]

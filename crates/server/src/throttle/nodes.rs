@@ -45,7 +45,7 @@ impl Throttle {
         self.merge(store, now).await?;
         let exported = self.buckets().export(&self.node, now.seconds());
         if let Some(row) = exported {
-            let written = store.tell_guesses(&row, now).await;
+            let written = store.write_guesses(&row, now).await;
             written.inspect_err(|_| self.buckets().not_exported())?;
         }
         Ok(())

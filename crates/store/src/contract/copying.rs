@@ -44,7 +44,7 @@ impl World {
             version: 1,
             spent: vec![0, 255],
         };
-        store.tell_guesses(&told, now).await.unwrap();
+        store.write_guesses(&told, now).await.unwrap();
         store.mark_time(now).await.unwrap();
         // More than travel together.
         let users = (0..1_100).map(|number| NewUser {

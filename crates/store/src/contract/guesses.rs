@@ -18,7 +18,7 @@ fn told(node: &str, version: i64, spent: &[u8]) -> NodeGuesses {
 
 impl World {
     async fn tell(&self, told: &NodeGuesses) {
-        self.store.tell_guesses(told, self.now()).await.unwrap();
+        self.store.write_guesses(told, self.now()).await.unwrap();
     }
 
     async fn versions(&self) -> Vec<(String, i64)> {
