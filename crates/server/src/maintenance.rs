@@ -86,9 +86,13 @@ impl Server {
         let mut failed = None;
         let mut kinds = Vec::new();
         for kind in Sweepable::ALL {
-            let backlog = self.store().sweep_backlog(kind, now, MOST_COUNTED).await?;
-            self.telemetry().sweep_backlog(kind, backlog);
-            kinds.push((kind, backlog));
+            match self.store().sweep_backlog(kind, now, MOST_COUNTED).await {
+                Ok(backlog) => {
+                    self.telemetry().sweep_backlog(kind, backlog);
+                    kinds.push((kind, backlog));
+                }
+                Err(error) => failed = Some(error),
+            }
         }
         while !kinds.is_empty() && begun.elapsed() < SWEEP {
             let mut left = Vec::with_capacity(kinds.len());
