@@ -1,7 +1,7 @@
 //! What is known about people (OpenID Connect Core §5.1): how it is kept with their accounts, and how it changes.
 //!
-//! Here a person's claims hold their `name` like any other. In the database it has the column that accounts always had, and
-//! the column `claims` holds the rest, so that there are no two names to disagree.
+//! Here a person's claims hold their `name` like any other. In the database it has a column of its own, and the column
+//! `claims` holds the rest, so that there are no two names to disagree.
 
 use safeconduct_protocol::claims::PersonClaims;
 use safeconduct_protocol::ids::UserId;

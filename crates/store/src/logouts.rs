@@ -1,7 +1,8 @@
 //! Which clients a session has to tell that it has ended (OpenID Connect Back-Channel Logout), and how they get into the outbox.
 //!
 //! A client is remembered when its code is redeemed, and goes to the outbox in the unit that ends the session; that unit and a
-//! redemption of the same user take turns, so that neither misses the other. A session that no unit ends lapses, and its clients
+//! redemption of the same user take turns, so that neither misses the other. (An era that begins ends the sessions of all, and takes
+//! none.) A session that no unit ends lapses, and its clients
 //! go to the outbox by its end. What becomes of them there is `outbox.rs`.
 
 use safeconduct_protocol::grant::NewGrant;
@@ -54,7 +55,9 @@ const FORGET_OF_USER: &str =
 
 const QUEUE_ALL: &str = queue!("$1", "1 = 1");
 
-const FORGET_ALL: &str = "DELETE FROM session_clients";
+/// Those that were queued: a redemption that comes between is forgotten with the end of its session.
+const FORGET_ALL: &str = "DELETE FROM session_clients WHERE EXISTS \
+     (SELECT 1 FROM outbox o WHERE o.id = 'logout/' || session_id || '/' || client_id)";
 
 /// The end of the last of the sessions whose clients are due first. Two sweepers that look at the same time find others at different
 /// times: an end is what both can go by.

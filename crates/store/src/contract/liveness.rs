@@ -1,4 +1,4 @@
-//! Whatever a grant rests on: when it ends, every use of the grant ends, and undoing the blow revives nothing.
+//! Whatever a grant rests on: when it ends, every use of the grant ends, and undoing the ending revives nothing.
 
 use rstest_reuse::apply;
 use safeconduct_protocol::authorization_code::Redemption;
@@ -12,7 +12,7 @@ use crate::{NewSession, Sweepable};
 
 /// What ends a grant.
 #[derive(Clone, Copy)]
-enum Blow {
+enum Ending {
     UserLocked,
     UserLockedAndUnlocked,
     PasswordChanged,
@@ -28,8 +28,16 @@ enum Blow {
     GrantsOfUserRevoked,
 }
 
-impl Blow {
-    async fn strike(self, world: &World, grant: Option<safeconduct_protocol::ids::GrantId>) {
+impl Ending {
+    /// A scope whose grant outlives the session: what ends more than that is felt without it.
+    fn scope(self) -> &'static str {
+        match self {
+            Self::SessionEnded | Self::SessionsOfUserEnded => ONLINE,
+            _ => OFFLINE,
+        }
+    }
+
+    async fn happens(self, world: &World, grant: Option<safeconduct_protocol::ids::GrantId>) {
         let (store, user, client, now) = (&world.store, &world.user, &world.client, world.now());
         match self {
             Self::UserLocked => store.lock_user(user, now).await.unwrap(),
@@ -75,23 +83,23 @@ impl Blow {
 async fn a_code_is_worth_nothing_after(
     database: Kind,
     #[values(
-        Blow::UserLocked,
-        Blow::UserLockedAndUnlocked,
-        Blow::PasswordChanged,
-        Blow::UserDeleted,
-        Blow::ClientDisabled,
-        Blow::ClientDisabledAndEnabled,
-        Blow::ClientDeleted,
-        Blow::ConsentWithdrawn,
-        Blow::SessionEnded,
-        Blow::SessionsOfUserEnded,
-        Blow::EraBegun
+        Ending::UserLocked,
+        Ending::UserLockedAndUnlocked,
+        Ending::PasswordChanged,
+        Ending::UserDeleted,
+        Ending::ClientDisabled,
+        Ending::ClientDisabledAndEnabled,
+        Ending::ClientDeleted,
+        Ending::ConsentWithdrawn,
+        Ending::SessionEnded,
+        Ending::SessionsOfUserEnded,
+        Ending::EraBegun
     )]
-    blow: Blow,
+    ending: Ending,
 ) {
     let world = World::on(database).await;
-    let code = world.allow(ONLINE).await;
-    blow.strike(&world, None).await;
+    let code = world.allow(ending.scope()).await;
+    ending.happens(&world, None).await;
     assert_eq!(world.redeem(&code).await, Redemption::Ended);
     assert!(!world.is_active(code.id).await);
 }
@@ -102,28 +110,28 @@ async fn a_code_is_worth_nothing_after(
 async fn a_grant_is_dead_in_every_use_after(
     database: Kind,
     #[values(
-        Blow::UserLocked,
-        Blow::UserLockedAndUnlocked,
-        Blow::PasswordChanged,
-        Blow::UserDeleted,
-        Blow::ClientDisabled,
-        Blow::ClientDisabledAndEnabled,
-        Blow::ClientDeleted,
-        Blow::ConsentWithdrawn,
-        Blow::SessionEnded,
-        Blow::SessionsOfUserEnded,
-        Blow::EraBegun,
-        Blow::GrantRevoked,
-        Blow::GrantsOfUserRevoked
+        Ending::UserLocked,
+        Ending::UserLockedAndUnlocked,
+        Ending::PasswordChanged,
+        Ending::UserDeleted,
+        Ending::ClientDisabled,
+        Ending::ClientDisabledAndEnabled,
+        Ending::ClientDeleted,
+        Ending::ConsentWithdrawn,
+        Ending::SessionEnded,
+        Ending::SessionsOfUserEnded,
+        Ending::EraBegun,
+        Ending::GrantRevoked,
+        Ending::GrantsOfUserRevoked
     )]
-    blow: Blow,
+    ending: Ending,
 ) {
     let world = World::on(database).await;
-    let grant = world.granted(ONLINE).await;
+    let grant = world.granted(ending.scope()).await;
     assert_eq!(world.rotate(&grant, 0).await, RefreshDecision::Rotate);
     assert_eq!(world.rotate(&grant, 0).await, RefreshDecision::Retry);
     assert!(world.is_active(grant.id).await);
-    blow.strike(&world, Some(grant.id)).await;
+    ending.happens(&world, Some(grant.id)).await;
     assert!(!world.is_active(grant.id).await);
     assert_eq!(
         world.rotate(&grant, 0).await,
