@@ -27,13 +27,14 @@ use safeconduct_protocol::{
     id_token::{ID_TOKEN_TYP, IdTokenHint},
     ids::{ClientId, SessionId},
     jose::{self, Algorithm, Audience, Expectation, KeySet, MAX_TOKEN, SigningKey, Typ, verify},
-    logout::{Logout, LogoutRequest},
+    logout::{Logout, LogoutRequest, SealedLogout},
     parameters::Parameters,
     pushed_request::{PushedRequest, REQUEST_URI},
     redirect_uri::RedirectUri,
     resource::Resources,
     scope::{Scope, is_name},
     seal::{KeyState, Kind, MAX_SEALED, Seal, SealKey},
+    sealed::Sealed as _,
     time::Timestamp,
     token::TokenRequest,
 };
@@ -209,7 +210,7 @@ pub fn logout_request(query: &[u8]) {
         session: None,
     };
     if let Ok(logout) = Logout::of(&request, Some((&hint, &CLIENT))) {
-        let sealed = SEAL.seal(Kind::Logout, &logout);
+        let sealed = SealedLogout::asked(1, NOW, logout.clone()).seal(&SEAL);
         assert!(sealed.is_ok(), "what passes fits its seal");
         if let Some(to) = logout.return_to {
             assert_eq!(to.uri, SIGNED_OUT);
@@ -240,7 +241,7 @@ pub fn pushed_request(body: &[u8]) {
     assert_eq!(kept.one("client_id"), Ok(Some("shop")));
     if let Ok(checked) = check(&parameters) {
         assert_eq!(check(&kept), Ok(checked));
-        assert!(SEAL.seal(Kind::PushedRequest, &request).is_ok());
+        assert!(request.seal(&SEAL).is_ok());
     }
 }
 

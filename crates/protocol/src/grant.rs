@@ -17,7 +17,7 @@ use crate::{
 pub struct Lifetimes {
     /// From the first redirect until the person has answered.
     pub pending: i64,
-    /// An authorization code (RFC 6749 §4.1.2): 60 to 600.
+    /// An authorization code (RFC 6749 §4.1.2): 10 to 600.
     pub code: i64,
     /// An access token.
     pub access_token: i64,

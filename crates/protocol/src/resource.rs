@@ -125,14 +125,14 @@ impl Resources {
         if of_apis.is_empty() {
             return Ok(issuer.to_owned());
         }
-        let mut owners = self
-            .0
-            .iter()
-            .filter(|resource| of_apis.is_within(&resource.scopes));
         if asked.is_some() {
             return Err(Refusal::new(Reason::ResourceNotAllowed)
                 .because(format!("{issuer} does not own: {}", of_apis.briefly())));
         }
+        let mut owners = self
+            .0
+            .iter()
+            .filter(|resource| of_apis.is_within(&resource.scopes));
         match (owners.next(), owners.next()) {
             (Some(resource), None) => Ok(resource.uri.0.clone()),
             _ => Err(Refusal::new(Reason::ResourceAmbiguous)

@@ -48,7 +48,7 @@ pub enum Kind {
     LogoutState,
     /// A pushed authorization request: its `request_uri` (RFC 9126).
     PushedRequest,
-    /// A logout that a client asked for, while the person is asked.
+    /// A logout that a client asked for: as it came by POST, or while the person is asked.
     Logout,
 }
 
