@@ -176,7 +176,7 @@ pub(crate) fn authorization(client: &str) -> String {
 fn that_says_where(command: &mut Command) -> Result<(Process, Directory, SocketAddr)> {
     let directory = Directory::empty();
     let mut process = Process::start(command, &directory.path().join("server.log"))?;
-    let line = process.wait_for(":")?;
+    let line = process.wait_for("127.0.0.1:")?;
     let address = line.parse();
     let address = address.with_context(|| format!("{line:?} instead of an address"))?;
     Ok((process, directory, address))

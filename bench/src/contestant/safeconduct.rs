@@ -156,6 +156,7 @@ impl Serve {
 
 /// Builds the program, with the profile that is measured.
 fn build() -> Result<()> {
+    ensure!(!cfg!(debug_assertions), "run this program with --release");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command
