@@ -73,7 +73,7 @@ fn main() -> Result<ExitCode> {
     );
     let good = match arguments.sample {
         None => survivors.count + broken.len() == 0,
-        Some(_) => (judged - survivors.count) * 100 >= judged * ENOUGH_OF_A_SAMPLE,
+        Some(_) => judged > 0 && (judged - survivors.count) * 100 >= judged * ENOUGH_OF_A_SAMPLE,
     };
     Ok(ExitCode::from(u8::from(!good)))
 }
