@@ -20,11 +20,11 @@ use url::{Host, Url};
 use super::addresses::Addresses;
 use super::attacks::{Attack, Attacks, Outcome};
 use super::message::Message;
-use super::next::Next as NextThing;
+use super::next::NextStep;
 use super::pages::{self, AttackPage, Button, HomePage, NotesPage, Pages, Panel, Visitor};
 use super::people::{LONGEST_NOTE, Note};
 use super::recorder::{FlowId, Recorder};
-use super::story::{self, Step};
+use super::story::{self, RENEWAL, Step};
 use super::terminal::Terminal;
 
 /// The longest form, in bytes.
@@ -104,9 +104,9 @@ impl App {
     }
 
     /// What the visitor may do next.
-    fn next_after(&self, steps: &[Step<'_>], is_signed_in: bool) -> NextThing {
+    fn next_after(&self, steps: &[Step<'_>], is_signed_in: bool) -> NextStep {
         let attacks_tried = !self.outcomes().is_empty();
-        NextThing::after(steps, is_signed_in, attacks_tried)
+        NextStep::after(steps, is_signed_in, attacks_tried)
     }
 
     fn remember(&self, outcome: Outcome) {
@@ -262,7 +262,7 @@ async fn renew(
         return Ok(StatusCode::FORBIDDEN.into_response());
     }
     user.renew().await?;
-    Ok(Redirect::to("/notes#step-8").into_response())
+    Ok(Redirect::to(&format!("/notes#step-{RENEWAL}")).into_response())
 }
 
 async fn break_it(

@@ -2,14 +2,11 @@
 
 use serde::Serialize;
 
-use super::story::Step;
-
-/// The number of the step in which the tokens are renewed.
-const RENEWAL: usize = 8;
+use super::story::{RENEWAL, Step};
 
 /// What a visitor has not seen yet, the next thing first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Next {
+pub(crate) enum NextStep {
     SignIn,
     Renew,
     Break,
@@ -26,7 +23,7 @@ pub(crate) struct Hint {
     href: &'static str,
 }
 
-impl Next {
+impl NextStep {
     /// What comes next for somebody who is signed in or not, after these `steps` of theirs, when attacks were tried or not.
     pub(crate) fn after(steps: &[Step<'_>], is_signed_in: bool, attacks_tried: bool) -> Self {
         let renewed = steps.iter().any(|step| step.number == RENEWAL);
@@ -98,21 +95,24 @@ mod tests {
     const RENEWED: [usize; 8] = [1, 2, 3, 4, 5, 6, 7, 8];
 
     #[rstest]
-    #[case::nothing_yet(&[], false, false, Next::SignIn)]
-    #[case::a_sign_in_that_failed(&[1, 2], false, false, Next::SignIn)]
-    #[case::signed_in(&SIGN_IN, true, false, Next::Renew)]
-    #[case::signed_in_and_attacked(&SIGN_IN, true, true, Next::Renew)]
-    #[case::renewed(&RENEWED, true, false, Next::Break)]
-    #[case::renewed_and_attacked(&RENEWED, true, true, Next::SignOut)]
-    #[case::signed_in_too_long_ago(&[], true, false, Next::Break)]
-    #[case::attacked_too(&[], true, true, Next::SignOut)]
-    #[case::signed_out(&[1, 2, 3, 4, 5, 6, 7, 9, 10], false, true, Next::SignInAgain)]
+    #[case::nothing_yet(&[], false, false, NextStep::SignIn)]
+    #[case::a_sign_in_that_failed(&[1, 2], false, false, NextStep::SignIn)]
+    #[case::signed_in(&SIGN_IN, true, false, NextStep::Renew)]
+    #[case::signed_in_and_attacked(&SIGN_IN, true, true, NextStep::Renew)]
+    #[case::renewed(&RENEWED, true, false, NextStep::Break)]
+    #[case::renewed_and_attacked(&RENEWED, true, true, NextStep::SignOut)]
+    #[case::signed_in_too_long_ago(&[], true, false, NextStep::Break)]
+    #[case::attacked_too(&[], true, true, NextStep::SignOut)]
+    #[case::signed_out(&[1, 2, 3, 4, 5, 6, 7, 9, 10], false, true, NextStep::SignInAgain)]
     fn each_thing_leads_to_the_next(
         #[case] seen: &[usize],
         #[case] is_signed_in: bool,
         #[case] attacks_tried: bool,
-        #[case] next: Next,
+        #[case] next: NextStep,
     ) {
-        assert_eq!(Next::after(&steps(seen), is_signed_in, attacks_tried), next);
+        assert_eq!(
+            NextStep::after(&steps(seen), is_signed_in, attacks_tried),
+            next
+        );
     }
 }

@@ -258,7 +258,7 @@ mod tests {
     use super::*;
     use crate::addresses::Ports;
     use crate::attacks::Role;
-    use crate::next::Next;
+    use crate::next::NextStep;
 
     fn visitor(name: Option<&str>) -> Visitor {
         Visitor {
@@ -275,7 +275,7 @@ mod tests {
         let home = |visitor| {
             let addresses = (&addresses).into();
             let panel = Panel::of(Vec::new());
-            let next = Next::SignIn.hint();
+            let next = NextStep::SignIn.hint();
             let page = HomePage {
                 visitor,
                 addresses,
@@ -298,7 +298,7 @@ mod tests {
             addresses: (&addresses).into(),
             notes: vec![Note { text }],
             longest_note: 280,
-            next: Next::Break.hint(),
+            next: NextStep::Break.hint(),
             identity: None,
             panel: Panel::of(Vec::new()),
             attacks: vec![Button::of(Attack::ForgedToken).after(1, false, "200".to_owned())],

@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use super::{Check, MOST_RENEWALS, Step, Story, check, is_bound_to_its_key, is_proven, same};
+use super::{
+    Check, MOST_RENEWALS, RENEWAL, Step, Story, check, is_bound_to_its_key, is_proven, same,
+};
 use crate::message::{Jwt, Message, Party};
 
 impl<'a> Story<'a> {
@@ -203,7 +205,7 @@ impl<'a> Story<'a> {
         let replaced = last.answer.json("refresh_token");
         let skipped = self.refreshes.len().saturating_sub(MOST_RENEWALS);
         Some(Step {
-            number: 8,
+            number: RENEWAL,
             title: "The app renews its tokens".to_owned(),
             from: Party::App,
             to: Party::Server,

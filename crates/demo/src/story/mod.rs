@@ -23,6 +23,8 @@ use super::message::{Jwt, Message, Party};
 
 /// How many failed attempts to sign in are shown.
 const MOST_ATTEMPTS: usize = 3;
+/// The number of the step in which the app renews its tokens.
+pub(crate) const RENEWAL: usize = 8;
 /// How many renewals are shown.
 const MOST_RENEWALS: usize = 3;
 
