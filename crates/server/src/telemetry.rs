@@ -117,7 +117,8 @@ impl Telemetry {
         self.add(TOKEN_REQUESTS, [("grant", grant), ("outcome", outcome)], 1);
     }
 
-    /// One authorization request that was answered, on whichever page it came to its end. `outcome` is `issued` or the error code.
+    /// One authorization request that was answered: with a code, with an error to its client, or with a page that refuses at
+    /// `/authorize`. `outcome` is `issued` or the error code.
     pub fn authorize(&self, outcome: &'static str) {
         self.add(AUTHORIZE, [("outcome", outcome)], 1);
     }
@@ -137,7 +138,7 @@ impl Telemetry {
         self.add(CONSENT, [("decision", decision)], 1);
     }
 
-    /// One attempt to tell a message of the outbox: `delivered`; `failed`, to be tried again; `refused` by the recipient; or
+    /// One attempt to deliver a message of the outbox: `delivered`; `failed`, to be tried again; `refused` by the recipient; or
     /// `given_up`.
     pub(crate) fn outbox_attempt(&self, kind: OutboxKind, outcome: &'static str) {
         match kind {
@@ -172,7 +173,7 @@ impl Telemetry {
         self.add(REFRESH_SHARED, [("outcome", outcome)], 1);
     }
 
-    /// Something was turned away for there being too much of it. `limit` names what: `connections`, `account`, ….
+    /// Something was turned away for there being too much of it. `limit` names what: `connections`, `login_account`, ….
     pub fn rate_limited(&self, limit: &'static str) {
         self.add(RATE_LIMITED, [("limit", limit)], 1);
     }
@@ -296,7 +297,7 @@ static METRICS: [Metric; 20] = [
     metric(CONNECTIONS, Type::Gauge, "", "Open connections on all listeners."),
     metric(SWEPT, Type::Counter, "`kind`: the kind of row", "Rows that had passed their end and were deleted, by kind."),
     metric(SWEEP_BACKLOG, Type::Gauge, "`kind`: the kind of row", "Rows that have passed their end and are still to be deleted, by kind; at most 100,000 are counted."),
-    metric(OUTBOX_ROWS, Type::Gauge, "`kind`: the kind of message", "Messages that are still to be told, by kind; counted every minute."),
+    metric(OUTBOX_ROWS, Type::Gauge, "`kind`: the kind of message", "Messages that are still to be delivered, by kind; counted every minute."),
     metric(OUTBOX_OLDEST, Type::Gauge, "`kind`: the kind of message", "Time for which the oldest message in the outbox has waited, by kind."),
     metric(NOT_READY, Type::Gauge, "`reason`: `store`, `catalog`, `clock`, `rewound`, `writes`, `master-key`", "1 for the reason why requests should be sent to another node."),
     metric(CLOCK_OFFSET, Type::Gauge, "", "By how much this node's clock is ahead of the database's."),

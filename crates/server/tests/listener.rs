@@ -232,7 +232,7 @@ async fn a_head_that_trickles_in_is_closed() {
         ..no_limits()
     })
     .await;
-    let mut stream = listener.send(b"GET /hello HTTP/1.1\r\nx-name: ").await;
+    let stream = listener.send(b"GET /hello HTTP/1.1\r\nx-name: ").await;
     trickle(stream, b"x", SHORT / 10).await;
 }
 
@@ -264,7 +264,7 @@ async fn a_body_that_trickles_in_is_answered_408_and_closed(
         ..no_limits()
     })
     .await;
-    let mut stream = listener.send(head.as_bytes()).await;
+    let stream = listener.send(head.as_bytes()).await;
     let heard = trickle(stream, drop.as_bytes(), SHORT / 10).await;
     assert!(heard.starts_with("HTTP/1.1 408"), "{heard}");
     assert_names(&heard, Reason::BodyTooSlow);
@@ -320,7 +320,7 @@ async fn a_client_that_does_not_read_its_answer_is_closed() {
         ..no_limits()
     })
     .await;
-    let mut stream = listener
+    let stream = listener
         .send(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n")
         .await;
     // The gauge says when the server let go; reading would be progress.
@@ -432,7 +432,7 @@ async fn ten_mebibytes_are_refused_and_the_refusal_arrives() {
 #[tokio::test]
 async fn chunks_without_an_end_are_refused_at_the_cap() {
     let listener = TestListener::open(no_limits()).await;
-    let mut stream = listener
+    let stream = listener
         .send(b"POST /length HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n")
         .await;
     let chunk = [b"1000\r\n".as_slice(), &[b'x'; 4096], b"\r\n"].concat();

@@ -1,6 +1,6 @@
 //! `/logout` (OpenID Connect RP-Initiated Logout 1.0): a person ends their session here, by themselves or because a client
 //! sent them. A client that proves it means the session of this browser is obeyed at once; for everybody else the person is
-//! request, by a form with a token that only this browser's session cookie can make. Telling clients is the `outbox`'s.
+//! asked, by a form with a token that only this browser's session cookie can make. Telling clients is the `outbox`'s.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ use crate::{
     server::{Exchange, Server},
 };
 
-/// The form field that carries what a client request for, sealed.
+/// The form field that carries what a client asked for, sealed.
 const LOGOUT: &str = "logout";
 
 /// `GET /logout`: a client's request to sign a person out, or the person's own wish.
@@ -293,7 +293,7 @@ async fn end(
     Ok(finish(exchange, browser, logout, &notified))
 }
 
-/// The last answer: back to the client that request, unless there is something that the person should read before.
+/// The last answer: back to the client that asked, unless there is something that the person should read before.
 fn finish(
     exchange: &Exchange<'_>,
     browser: &Browser,
