@@ -16,7 +16,7 @@ use crate::{
     id_token::{ACR_VALUES, IdTokenHint},
     ids::ClientId,
     jose::KeySet,
-    parameters::Parameters,
+    parameters::{Parameters, at_most, bounded, sent_length},
     pkce::CodeChallenge,
     pushed_request::REQUEST_URI,
     resource::{Resources, one_resource},
@@ -439,36 +439,4 @@ fn challenge(parameters: &Parameters, client: &Client) -> Result<Option<CodeChal
         (None, None) if !client.needs_pkce() => Ok(None),
         (None, _) => Err(Reason::CodeChallengeMissing.into()),
     }
-}
-
-/// A text that comes back to the client as it was sent: short enough, and without control characters (RFC 6749 Appendix A.5).
-pub(crate) fn bounded(
-    parameters: &Parameters,
-    name: &str,
-    longest: usize,
-    too_long: Reason,
-) -> Result<Option<String>, Refusal> {
-    let Some(value) = parameters.one(name)? else {
-        return Ok(None);
-    };
-    at_most(longest, sent_length(value), too_long)?;
-    if value.chars().any(char::is_control) {
-        let detail = format!("a control character in {name}");
-        return Err(Refusal::new(Reason::RequestMalformed).because(detail));
-    }
-    Ok(Some(value.to_owned()))
-}
-
-fn at_most(longest: usize, length: usize, too_long: Reason) -> Result<(), Refusal> {
-    if length > longest {
-        return Err(Refusal::new(too_long).because(format!("{length} bytes")));
-    }
-    Ok(())
-}
-
-/// The length of `value` form-encoded: what it takes in a URL, and more than it takes when it is sealed.
-fn sent_length(value: &str) -> usize {
-    form_urlencoded::byte_serialize(value.as_bytes())
-        .map(str::len)
-        .sum()
 }

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    authorization::{LONGEST_STATE, bounded},
+    authorization::LONGEST_STATE,
     client::Client,
     error::{Reason, Refusal},
     grant::Lifetimes,
     id_token::IdTokenHint,
     ids::{ClientId, SessionId, new_id},
-    parameters::Parameters,
+    parameters::{Parameters, bounded},
     redirect_uri,
     seal::Kind,
     sealed::{Sealed, until},

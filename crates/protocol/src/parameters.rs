@@ -113,6 +113,39 @@ impl Parameters {
     }
 }
 
+/// A text that comes back to the client as it was sent: short enough, and without control characters (RFC 6749 Appendix A.5).
+pub(crate) fn bounded(
+    parameters: &Parameters,
+    name: &str,
+    longest: usize,
+    too_long: Reason,
+) -> Result<Option<String>, Refusal> {
+    let Some(value) = parameters.one(name)? else {
+        return Ok(None);
+    };
+    at_most(longest, sent_length(value), too_long)?;
+    if value.chars().any(char::is_control) {
+        let detail = format!("a control character in {name}");
+        return Err(Refusal::new(Reason::RequestMalformed).because(detail));
+    }
+    Ok(Some(value.to_owned()))
+}
+
+/// Refuses what is longer than `longest`, in bytes.
+pub(crate) fn at_most(longest: usize, length: usize, too_long: Reason) -> Result<(), Refusal> {
+    if length > longest {
+        return Err(Refusal::new(too_long).because(format!("{length} bytes")));
+    }
+    Ok(())
+}
+
+/// The length of `value` form-encoded: what it takes in a URL, and more than it takes when it is sealed.
+pub(crate) fn sent_length(value: &str) -> usize {
+    form_urlencoded::byte_serialize(value.as_bytes())
+        .map(str::len)
+        .sum()
+}
+
 /// The text of a form-encoded name or value, as the URL Standard reads it; `None` where that is no UTF-8, or holds NUL. The usual
 /// decoder writes U+FFFD for broken bytes, and that is a character which may be sent (RFC 6749 Appendix A).
 fn decode(encoded: &[u8]) -> Option<String> {
