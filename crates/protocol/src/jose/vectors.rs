@@ -140,3 +140,72 @@ fn we_read_the_tokens_of_an_independent_implementation(
     assert_eq!(json!(verified.claims()), claims());
     assert_eq!(verified.algorithm(), algorithm);
 }
+
+/// How the same token ends with the other implementation, told everything that it can be told, and here.
+fn both(header: Value, claims: &str) -> (bool, Result<Verified, JoseError>) {
+    let key = SigningKey::generate(Algorithm::Es256).unwrap();
+    let encode = |text: &str| encoding::encode(text.as_bytes());
+    let input = format!("{}.{}", encode(&header.to_string()), encode(claims));
+    let signature = key.sign(input.as_bytes()).unwrap();
+    let token = format!("{input}.{}", encoding::encode(&signature));
+
+    let jwk: OtherJwk = serde_json::from_value(json!(key.public_jwk())).unwrap();
+    let mut validation = Validation::new(jsonwebtoken::Algorithm::ES256);
+    validation.set_audience(&["https://api.example.com"]);
+    validation.set_issuer(&["https://id.example.com"]);
+    validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+    // It asks the clock of the machine, and can't be told another time.
+    validation.validate_exp = false;
+    let other_key = DecodingKey::from_jwk(&jwk).unwrap();
+    let other = jsonwebtoken::decode::<Value>(&token, &other_key, &validation);
+
+    let expect = Expectation::new(
+        Typ::OneOf(&["at+jwt"]),
+        &[Algorithm::Es256],
+        "https://id.example.com",
+        Audience::Only("https://api.example.com"),
+    );
+    let keys = KeySet::new(vec![key.verification_key()]);
+    let ours = verify(&token, &expect, &keys, Timestamp::from_seconds(NOW));
+    (other.is_ok(), ours)
+}
+
+/// What the record on JOSE says of the other implementation. Where a case fails because that has become stricter, the record
+/// is to be read again.
+#[rstest]
+#[case::another_type(json!({"alg": "ES256", "typ": "logout+jwt"}), "", JoseError::Typ)]
+#[case::no_type(json!({"alg": "ES256"}), "", JoseError::Typ)]
+#[case::a_claim_twice(
+    json!({"alg": "ES256", "typ": "at+jwt"}),
+    r#","scope":"read","scope":"admin""#,
+    JoseError::Claims
+)]
+#[case::issued_in_the_future(
+    json!({"alg": "ES256", "typ": "at+jwt"}),
+    r#","iat":1900000000"#,
+    JoseError::IssuedInFuture
+)]
+#[case::compressed(json!({"alg": "ES256", "typ": "at+jwt", "zip": "DEF"}), "", JoseError::Extension)]
+#[case::an_id_that_is_no_text(json!({"alg": "ES256", "typ": "at+jwt"}), r#","jti":{"a":1}"#, JoseError::Claims)]
+fn what_an_independent_implementation_accepts_and_we_refuse(
+    #[case] header: Value,
+    #[case] more: &str,
+    #[case] refusal: JoseError,
+) {
+    let claims = claims().to_string();
+    let honest = json!({"alg": "ES256", "typ": "at+jwt"});
+    assert!(matches!(both(honest, &claims), (true, Ok(_))));
+    let claims = format!("{}{more}}}", claims.strip_suffix('}').unwrap());
+    assert_eq!(both(header, &claims), (true, Err(refusal)));
+}
+
+#[test]
+fn a_token_for_others_as_well_is_accepted_by_an_independent_implementation_and_not_where_we_ask_for_one()
+ {
+    let claims = claims().to_string().replace(
+        r#""https://api.example.com""#,
+        r#"["https://api.example.com","https://evil.example"]"#,
+    );
+    let honest = json!({"alg": "ES256", "typ": "at+jwt"});
+    assert_eq!(both(honest, &claims), (true, Err(JoseError::Audience)));
+}
