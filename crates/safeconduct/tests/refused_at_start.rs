@@ -112,8 +112,8 @@ fn another_master_key_is_refused_at_start_on_postgresql() {
     assert_eq!(rows(&database), before);
 }
 
-/// Every command that would touch it.
-fn refused_as_newer(operator: &Operator, url: &str) {
+/// Every command that would touch it ends, with what it `says`.
+fn refused(operator: &Operator, url: &str, says: [&str; 2]) {
     let commands: [&[&str]; 7] = [
         &["serve", "--listen", "127.0.0.1:0"],
         &["check", "--connect"],
@@ -125,11 +125,7 @@ fn refused_as_newer(operator: &Operator, url: &str) {
     ];
     for command in commands {
         let told = operator.on(url, command, ISSUER, MASTER_KEY);
-        let says = [
-            "exit 1\n",
-            "the database was upgraded by a later release (its schema is version 99, this release knows ",
-            "run that release or one after it",
-        ];
+        assert!(told.starts_with("exit 1\n"), "{command:?}: {told}");
         assert!(
             says.iter().all(|says| told.contains(says)),
             "{command:?}: {told}"
@@ -141,6 +137,28 @@ fn refused_as_newer(operator: &Operator, url: &str) {
     }
 }
 
+/// Runs SQL on the file of an operator's directory.
+fn sqlite3(operator: &Operator, sql: &str) -> String {
+    let mut sqlite3 = Command::new("sqlite3");
+    let asked = sqlite3
+        .current_dir(operator.directory.path())
+        .args(["safeconduct.db", sql]);
+    String::from_utf8(asked.output().unwrap().stdout).unwrap()
+}
+
+/// A file that the program has founded.
+fn founded_file(operator: &Operator) -> &'static str {
+    let url = "sqlite:safeconduct.db";
+    let told = operator.on(url, &["client", "create", "api"], ISSUER, MASTER_KEY);
+    assert!(told.starts_with("exit 0"), "{told}");
+    url
+}
+
+const SAYS_LATER: [&str; 2] = [
+    "the database was upgraded by a later release (its schema is version 99, this release knows ",
+    "run that release or one after it",
+];
+
 const LATER: &str =
     "INSERT INTO schema_history (version, name, sql) SELECT 98 + 1, 'later', 'SELECT 1'";
 
@@ -151,7 +169,7 @@ fn a_schema_of_a_later_release_is_refused_at_start_on_postgresql() {
     let database = founded(&operator);
     database.sql(LATER);
     let before = rows(&database);
-    refused_as_newer(&operator, &database.url());
+    refused(&operator, &database.url(), SAYS_LATER);
     assert_eq!(rows(&database), before);
 }
 
@@ -159,21 +177,41 @@ fn a_schema_of_a_later_release_is_refused_at_start_on_postgresql() {
 #[test]
 fn a_schema_of_a_later_release_is_refused_at_start_with_sqlite3() {
     let operator = Operator::new();
-    let url = "sqlite:safeconduct.db";
-    let told = operator.on(url, &["client", "create", "api"], ISSUER, MASTER_KEY);
-    assert!(told.starts_with("exit 0"), "{told}");
-    let sqlite3 = |sql: &str| {
-        let mut sqlite3 = Command::new("sqlite3");
-        let asked = sqlite3
-            .current_dir(operator.directory.path())
-            .args(["safeconduct.db", sql]);
-        String::from_utf8(asked.output().unwrap().stdout).unwrap()
-    };
-    sqlite3(LATER);
-    let before = sqlite3(".dump");
+    let url = founded_file(&operator);
+    sqlite3(&operator, LATER);
+    let before = sqlite3(&operator, ".dump");
     assert!(before.contains("(99,"), "{before}");
-    refused_as_newer(&operator, url);
-    assert_eq!(sqlite3(".dump"), before);
+    refused(&operator, url, SAYS_LATER);
+    assert_eq!(sqlite3(&operator, ".dump"), before);
+}
+
+/// What the first step was before it was edited in place.
+const OLDER: &str = "UPDATE schema_history SET sql = 'CREATE TABLE users (id TEXT)'";
+
+const SAYS_OLDER: [&str; 2] = [
+    "the database was made by an older development build, and not by a release (step 1 of its schema is another one)",
+    "use the build that made it, or start with a new database",
+];
+
+#[test]
+fn a_database_of_an_older_development_build_is_refused_at_start_on_postgresql() {
+    let operator = Operator::new();
+    let database = founded(&operator);
+    database.sql(OLDER);
+    let before = rows(&database);
+    refused(&operator, &database.url(), SAYS_OLDER);
+    assert_eq!(rows(&database), before);
+}
+
+#[test]
+fn a_database_of_an_older_development_build_is_refused_at_start_with_sqlite3() {
+    let operator = Operator::new();
+    let url = founded_file(&operator);
+    sqlite3(&operator, OLDER);
+    let before = sqlite3(&operator, ".dump");
+    assert!(before.contains("CREATE TABLE users (id TEXT)"), "{before}");
+    refused(&operator, url, SAYS_OLDER);
+    assert_eq!(sqlite3(&operator, ".dump"), before);
 }
 
 #[test]
