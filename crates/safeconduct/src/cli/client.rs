@@ -24,7 +24,7 @@ pub(crate) enum Verb {
     Create(Box<Create>),
     /// Change a client's registration; what is not named stays as it is
     #[command(
-        after_help = "A flag that can be repeated replaces the whole list, and an empty value clears it: --backchannel-logout-uri ''."
+        after_help = "A flag that can be repeated replaces the whole list. An empty value clears a list or a text: --scope '', --backchannel-logout-uri ''; without a name, people see the id. Keys go with another --token-endpoint-auth-method."
     )]
     Edit(Box<Edit>),
     /// List clients
