@@ -24,39 +24,28 @@ pub struct Client {
     /// How it authenticates at the token endpoint.
     pub authentication: AuthenticationMethod,
     /// The keys that sign its assertions, for `private_key_jwt`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks: Option<JwkSet>,
     /// What `aud` its assertions must carry.
-    #[serde(default)]
     pub assertion_audience: AssertionAudience,
     /// Where its answers may go.
-    #[serde(default)]
     pub redirect_uris: Vec<RedirectUri>,
     /// The grant types it may use.
     pub grant_types: Vec<GrantType>,
     /// The most it may ask for.
-    #[serde(default)]
     pub scopes: Scope,
     /// Whether an authorization request without PKCE is refused. `false` is a weakening, possible only for a confidential client.
-    #[serde(default = "yes")]
     pub require_pkce: bool,
     /// The form of its access tokens.
-    #[serde(default)]
     pub access_token_format: AccessTokenFormat,
     /// When people are asked.
-    #[serde(default)]
     pub consent: ConsentPolicy,
     /// What becomes of a grant whose refresh tokens two holders seem to use in step.
-    #[serde(default)]
     pub refresh_shared: RefreshShared,
     /// How answers may travel to it; the first is the default.
-    #[serde(default = "query_alone")]
     pub response_modes: Vec<ResponseMode>,
     /// Whether an authorization request that was not pushed is refused (RFC 9126 §6).
-    #[serde(default)]
     pub require_pushed_authorization_requests: bool,
     /// Whether tokens that are not bound to a key are refused it (RFC 9449 §5.2).
-    #[serde(default)]
     pub dpop_bound_access_tokens: bool,
     /// What only matters to sign-in with OpenID Connect.
     #[serde(flatten)]
@@ -67,45 +56,28 @@ pub struct Client {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenIdRegistration {
     /// What its ID Tokens are signed with (OpenID Connect Dynamic Client Registration §2).
-    #[serde(default = "rs256")]
     pub id_token_signed_response_alg: Algorithm,
     /// Which `sub` it is given.
-    #[serde(default)]
     pub subject_type: SubjectType,
     /// The host that names its sector, for pairwise subjects; needed where its redirect URIs have several.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sector_identifier: Option<String>,
     /// Where a person may return to after signing out (RP-Initiated Logout §3.1).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub post_logout_redirect_uris: Vec<RedirectUri>,
     /// Where it is told that a session has ended (Back-Channel Logout §2.2).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backchannel_logout_uri: Option<BackChannelUri>,
 }
 
 impl Default for OpenIdRegistration {
     fn default() -> Self {
         Self {
-            id_token_signed_response_alg: rs256(),
+            // OpenID Connect's default (Core §15.1).
+            id_token_signed_response_alg: Algorithm::Rs256,
             subject_type: SubjectType::default(),
             sector_identifier: None,
             post_logout_redirect_uris: Vec::new(),
             backchannel_logout_uri: None,
         }
     }
-}
-
-fn yes() -> bool {
-    true
-}
-
-fn query_alone() -> Vec<ResponseMode> {
-    vec![ResponseMode::Query]
-}
-
-/// OpenID Connect's default (Core §15.1).
-const fn rs256() -> Algorithm {
-    Algorithm::Rs256
 }
 
 /// What becomes of a grant whose refresh tokens were asked for twice in many generations in a row. A thief in step with the owner

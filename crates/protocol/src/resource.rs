@@ -39,15 +39,12 @@ pub struct Resource {
     /// What `resource` names and `aud` carries.
     pub uri: ResourceUri,
     /// What people read on the consent page; the host of the URI if absent.
-    #[serde(default)]
     pub name: Option<String>,
     /// The scopes that this API gives a meaning to.
     pub scopes: Scope,
     /// The client that may introspect tokens for this audience, and no other.
-    #[serde(default)]
     pub client: Option<ClientId>,
     /// What access tokens for it are signed with.
-    #[serde(default = "Resources::default_algorithm")]
     pub access_token_signing_alg: Algorithm,
 }
 
@@ -57,7 +54,6 @@ pub struct ScopeDescription {
     /// The scope's name.
     pub name: String,
     /// The sentence on the consent page, by language tag, like `en` → "Read your notes".
-    #[serde(default)]
     pub text: std::collections::BTreeMap<String, String>,
 }
 

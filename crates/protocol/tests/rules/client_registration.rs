@@ -137,6 +137,7 @@ fn a_registration_is_kept_under_the_names_of_the_specification() {
       "id": "shop",
       "name": "Shop",
       "authentication": "client_secret_basic",
+      "jwks": null,
       "assertion_audience": "issuer",
       "redirect_uris": [
         "https://rp.example/cb"
@@ -335,8 +336,10 @@ fn everything() -> Client {
 
 #[test]
 fn what_a_registration_leaves_out_is_the_safe_choice() {
-    let json = r#"{"id":"shop","name":"Shop","authentication":"none","grant_types":[],"later":1}"#;
-    let client: Client = serde_json::from_str(json).unwrap();
+    let id = client_id("shop").unwrap();
+    let said_nothing = Registration::default();
+    let client = said_nothing.register(&id, SecretOrigin::Generated, &|_| Ok(()));
+    let client = client.unwrap();
     assert!(client.require_pkce);
     assert_eq!(client.consent, ConsentPolicy::Remember);
     assert_eq!(client.assertion_audience, Default::default());
@@ -344,6 +347,18 @@ fn what_a_registration_leaves_out_is_the_safe_choice() {
     assert_eq!(client.response_modes, [ResponseMode::Query]);
     assert_eq!(client.openid, OpenIdRegistration::default());
     assert_eq!(client.refresh_shared, RefreshShared::Report);
+}
+
+/// The defaults are those of a registration, and a row is whole: where a member is missing, nothing is made up.
+#[test]
+fn a_client_is_read_whole_or_not_at_all() {
+    let whole = serde_json::to_value(everything()).unwrap();
+    assert!(serde_json::from_value::<Client>(whole.clone()).is_ok());
+    for member in ["require_pkce", "scopes", "response_modes", "subject_type"] {
+        let mut row = whole.clone();
+        row.as_object_mut().unwrap().remove(member).unwrap();
+        assert!(serde_json::from_value::<Client>(row).is_err(), "{member}");
+    }
 }
 
 /// Attacks: G02.
