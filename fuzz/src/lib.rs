@@ -210,7 +210,12 @@ pub fn logout_request(query: &[u8]) {
         session: None,
     };
     if let Ok(logout) = Logout::of(&request, Some((&hint, &CLIENT))) {
-        let sealed = SealedLogout::asked(1, NOW, logout.clone()).seal(&SEAL);
+        let asked = SealedLogout {
+            era: 1,
+            asked_at: NOW,
+            logout: logout.clone(),
+        };
+        let sealed = asked.seal(&SEAL);
         assert!(sealed.is_ok(), "what passes fits its seal");
         if let Some(to) = logout.return_to {
             assert_eq!(to.uri, SIGNED_OUT);

@@ -27,7 +27,7 @@ use crate::{
 
 mod pending;
 
-pub use pending::{Next, PendingAuthorization, PostedRequest, SignedInUser, Stage};
+pub use pending::{Next, PendingAuthorization, SignedInUser, Stage};
 
 /// The longest authorization request, in bytes as it is sent (form-encoded). Sealed, the longest still fits a form field.
 pub const LONGEST_REQUEST: usize = 8192;

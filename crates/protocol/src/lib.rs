@@ -32,6 +32,7 @@ pub mod loopback;
 pub mod metadata;
 pub mod parameters;
 pub mod pkce;
+pub mod posted_request;
 pub mod precis;
 pub mod pushed_request;
 pub mod random;

@@ -74,75 +74,18 @@ pub struct Logout {
     pub return_to: Option<ReturnTo>,
 }
 
-/// A logout on its way through a redirect or a form of ours.
+/// A logout that was judged, while the person is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedLogout {
     /// The history of the database it belongs to.
     #[serde(rename = "e")]
     pub era: i64,
-    /// When it was sealed.
+    /// Since when the person is asked.
     #[serde(rename = "f")]
-    pub sealed_at: Timestamp,
-    /// How far it has come.
-    #[serde(rename = "s")]
-    pub stage: LogoutStage,
-}
-
-/// How far a logout has come.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum LogoutStage {
-    /// It came by POST, with these parameters, form-encoded.
-    #[serde(rename = "p")]
-    Posted(String),
-    /// It was judged, and the person is asked.
-    #[serde(rename = "a")]
-    Asked(Logout),
-}
-
-impl SealedLogout {
-    /// A request that has just come by POST.
-    pub fn posted(era: i64, now: Timestamp, parameters: String) -> Self {
-        Self {
-            era,
-            sealed_at: now,
-            stage: LogoutStage::Posted(parameters),
-        }
-    }
-
-    /// What the person is asked about now.
-    pub fn asked(era: i64, now: Timestamp, logout: Logout) -> Self {
-        Self {
-            era,
-            sealed_at: now,
-            stage: LogoutStage::Asked(logout),
-        }
-    }
-
-    /// The parameters of a request that came by POST.
-    ///
-    /// # Errors
-    /// `request-malformed` for one that is further.
-    pub fn into_posted(self) -> Result<String, Refusal> {
-        match self.stage {
-            LogoutStage::Posted(parameters) => Ok(parameters),
-            LogoutStage::Asked(_) => Err(Self::at_another_stage()),
-        }
-    }
-
-    /// What the person was asked about.
-    ///
-    /// # Errors
-    /// `request-malformed` for one that has not come so far.
-    pub fn into_asked(self) -> Result<Logout, Refusal> {
-        match self.stage {
-            LogoutStage::Asked(logout) => Ok(logout),
-            LogoutStage::Posted(_) => Err(Self::at_another_stage()),
-        }
-    }
-
-    fn at_another_stage() -> Refusal {
-        Refusal::new(Reason::RequestMalformed).because("sealed at another stage of a logout")
-    }
+    pub asked_at: Timestamp,
+    /// What the person is asked about.
+    #[serde(rename = "l")]
+    pub logout: Logout,
 }
 
 impl Sealed for SealedLogout {
@@ -155,7 +98,7 @@ impl Sealed for SealedLogout {
     }
 
     fn time(&self, _: &Lifetimes) -> Range<Timestamp> {
-        until(self.sealed_at.plus(LOGOUT_LIFE))
+        until(self.asked_at.plus(LOGOUT_LIFE))
     }
 }
 

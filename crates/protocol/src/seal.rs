@@ -27,7 +27,7 @@ pub enum Kind {
     /// An authorization request between sign-in, consent and the redirect.
     PendingAuthorization,
     /// An authorization request that came by POST, on its way to a GET.
-    AuthorizationRequest,
+    PostedRequest,
     /// An authorization code.
     AuthorizationCode,
     /// A refresh token.
@@ -56,7 +56,7 @@ impl Kind {
     /// Every kind, in the order of their keys.
     pub const ALL: [Kind; 13] = [
         Kind::PendingAuthorization,
-        Kind::AuthorizationRequest,
+        Kind::PostedRequest,
         Kind::AuthorizationCode,
         Kind::RefreshToken,
         Kind::AccessToken,
@@ -74,7 +74,7 @@ impl Kind {
     pub const fn prefix(self) -> &'static str {
         match self {
             Kind::PendingAuthorization => "sc_pa_",
-            Kind::AuthorizationRequest => "sc_ar_",
+            Kind::PostedRequest => "sc_po_",
             Kind::AuthorizationCode => "sc_code_",
             Kind::RefreshToken => "sc_rt_",
             Kind::AccessToken => "sc_at_",
@@ -93,7 +93,7 @@ impl Kind {
     pub const fn name(self) -> &'static str {
         match self {
             Kind::PendingAuthorization => "pending-authorization",
-            Kind::AuthorizationRequest => "authorization-request",
+            Kind::PostedRequest => "posted-request",
             Kind::AuthorizationCode => "authorization-code",
             Kind::RefreshToken => "refresh-token",
             Kind::AccessToken => "access-token",
@@ -612,8 +612,8 @@ mod tests {
         "sc_pa_AQAAAAEFBQUFBQUFBQUFBQVhYEdbC5V4hYBoWS4b9_vmKo5gHZAf0oiQEZzCNthCRRzVL8zFzxtrgCYN2Rjy-mD5_WGaZX8"
     )]
     #[case(
-        Kind::AuthorizationRequest,
-        "sc_ar_AQAAAAEFBQUFBQUFBQUFBQUBcB4FNoBYWlA76yCmpI4jkiKeOlQQL6dHMNt-xzeADQXF8E4R9m6c2manHfrcKfInhI02DKY"
+        Kind::PostedRequest,
+        "sc_po_AQAAAAEFBQUFBQUFBQUFBQUjihHlwrcGs9QNGyc3jaz6qY9_rVUxTgGkYkAiVAtc7wNl4rHCGhiY0z8Gh0x4sjA7UrXsSF8"
     )]
     #[case(
         Kind::AuthorizationCode,

@@ -5,8 +5,7 @@ use axum::response::Response;
 use safeconduct_protocol::{
     error::{Reason, Refusal},
     parameters::Parameters,
-    sealed::Sealed,
-    time::Timestamp,
+    posted_request::PostedRequest,
 };
 
 use crate::{
@@ -22,24 +21,27 @@ pub(crate) const POSTED: &str = "arrival";
 /// What the seal holds beside the parameters, in bytes of JSON.
 const POSTED_ADDS: usize = 60;
 
-/// Redirects the browser to `endpoint`, with everything that the form says: `posted` makes what is sealed of the era, the moment and
-/// the parameters.
+/// Redirects the browser to `endpoint`, with everything that the form says.
 ///
 /// # Errors
 /// `request-too-large`, and a form that can't be read.
-pub(crate) async fn redirect<T: Sealed>(
+pub(crate) async fn redirect(
     server: &Server,
     form: &PostedForm,
     endpoint: &str,
-    posted: fn(i64, Timestamp, String) -> T,
 ) -> Result<Response, Failure> {
-    let encoded = form.parameters()?.encode();
-    if sealed_length(encoded.len() + POSTED_ADDS) > LONGEST_LOCATION {
-        let detail = format!("{} bytes", encoded.len());
+    let parameters = form.parameters()?.encode();
+    if sealed_length(parameters.len() + POSTED_ADDS) > LONGEST_LOCATION {
+        let detail = format!("{} bytes", parameters.len());
         return Err(Refusal::new(Reason::RequestTooLarge).because(detail).into());
     }
     let exchange = Exchange::begin(server).await?;
-    let sealed = exchange.sealed(&posted(exchange.era(), exchange.now, encoded))?;
+    let posted = PostedRequest {
+        era: exchange.era(),
+        posted_at: exchange.now,
+        parameters,
+    };
+    let sealed = exchange.sealed(&posted)?;
     let url = format!("{}?{POSTED}={sealed}", server.path(endpoint));
     Ok(respond::lead_to(server, &url))
 }
@@ -48,10 +50,13 @@ pub(crate) async fn redirect<T: Sealed>(
 ///
 /// # Errors
 /// Those of [`Exchange::open`].
-pub(crate) fn reopen<T: Sealed>(
+pub(crate) fn reopen(
     exchange: &Exchange<'_>,
     parameters: &Parameters,
-) -> Result<Option<T>, Refusal> {
-    let sealed = parameters.one(POSTED)?;
-    sealed.map(|sealed| exchange.open(sealed)).transpose()
+) -> Result<Option<Parameters>, Refusal> {
+    let Some(sealed) = parameters.one(POSTED)? else {
+        return Ok(None);
+    };
+    let posted: PostedRequest = exchange.open(sealed)?;
+    Parameters::parse(posted.parameters.as_bytes()).map(Some)
 }

@@ -130,45 +130,6 @@ impl Sealed for PendingAuthorization {
     }
 }
 
-/// An authorization request that came by POST, on its way to a GET.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PostedRequest {
-    /// The history of the database it belongs to.
-    #[serde(rename = "e")]
-    pub era: i64,
-    /// When it came.
-    #[serde(rename = "f")]
-    pub posted_at: Timestamp,
-    /// Its parameters, form-encoded.
-    #[serde(rename = "q")]
-    pub parameters: String,
-}
-
-impl PostedRequest {
-    /// One that has just come.
-    pub fn new(era: i64, now: Timestamp, parameters: String) -> Self {
-        Self {
-            era,
-            posted_at: now,
-            parameters,
-        }
-    }
-}
-
-impl Sealed for PostedRequest {
-    const KIND: Kind = Kind::AuthorizationRequest;
-    const NOT_RECOGNISED: Reason = Reason::PendingRequestNotRecognised;
-    const OVER: Reason = Reason::PendingRequestExpired;
-
-    fn era(&self) -> i64 {
-        self.era
-    }
-
-    fn time(&self, lifetimes: &Lifetimes) -> Range<Timestamp> {
-        until(self.posted_at.plus(lifetimes.pending + 1))
-    }
-}
-
 impl PendingAuthorization {
     /// A request that just arrived in a browser whose cookie hashes to `browser`.
     pub fn arrive(request: CheckedRequest, browser: String, grant: GrantId, era: i64) -> Self {

@@ -3,9 +3,7 @@
 use proptest::prelude::*;
 use rstest::rstest;
 use safeconduct_protocol::{
-    authorization::{
-        LONGEST_NONCE, LONGEST_REQUEST, LONGEST_STATE, PendingAuthorization, PostedRequest,
-    },
+    authorization::{LONGEST_NONCE, LONGEST_REQUEST, LONGEST_STATE, PendingAuthorization},
     authorization_code::AuthorizationCode,
     claims::ClaimsRequest,
     client::{Client, ResponseMode},
@@ -16,6 +14,7 @@ use safeconduct_protocol::{
     ids::ClientId,
     logout::{Logout, ReturnTo, SealedLogout},
     pkce::CodeChallenge,
+    posted_request::PostedRequest,
     pushed_request::{PushedId, PushedRequest},
     refresh_token::RefreshToken,
     seal::{KeyState, Kind, Seal, SealError, SealKey},
@@ -100,11 +99,11 @@ fn pushed_request() -> PushedRequest {
 }
 
 fn posted_request() -> PostedRequest {
-    PostedRequest::new(1, START, "client_id=shop&state=a+b".to_owned())
-}
-
-fn posted_logout() -> SealedLogout {
-    SealedLogout::posted(1, START, "client_id=shop".to_owned())
+    PostedRequest {
+        era: 1,
+        posted_at: START,
+        parameters: "client_id=shop&state=a+b".to_owned(),
+    }
 }
 
 fn logout() -> SealedLogout {
@@ -115,7 +114,11 @@ fn logout() -> SealedLogout {
             state: Some("af0ifjsldkj".to_owned()),
         }),
     };
-    SealedLogout::asked(1, START, logout)
+    SealedLogout {
+        era: 1,
+        asked_at: START,
+        logout,
+    }
 }
 
 fn code_of(pending: &PendingAuthorization) -> AuthorizationCode {
@@ -213,11 +216,7 @@ fn bound_token() -> AccessToken {
 )]
 #[case::logout(
     logout(),
-    r#"{"e":1,"f":1800000000,"s":{"a":{"c":"shop","r":{"u":"https://rp.example/signed-out","t":"af0ifjsldkj"}}}}"#
-)]
-#[case::posted_logout(
-    posted_logout(),
-    r#"{"e":1,"f":1800000000,"s":{"p":"client_id=shop"}}"#
+    r#"{"e":1,"f":1800000000,"l":{"c":"shop","r":{"u":"https://rp.example/signed-out","t":"af0ifjsldkj"}}}"#
 )]
 #[case::bound_token(bound_token(), r#"{"iss":"https://id.example.com","sub":"u-AQEBAQEBAQEBAQEBAQEBAQ","aud":["https://notes.example.com","https://id.example.com"],"exp":1800000320,"iat":1800000020,"jti":"BgYGBgYGBgYGBgYGBgYGBg","client_id":"shop","scope":"notes.read openid","auth_time":1799999900,"grant_id":"01a3185c-5000-7000-8000-000000000001","era":1,"cnf":{"jkt":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}}"#)]
 fn the_golden_payloads_hold<T>(#[case] payload: T, #[case] golden: &str)
@@ -276,7 +275,6 @@ fn artifacts() -> Vec<(Kind, String)> {
         sealed(&access_token()),
         sealed(&pushed_request()),
         sealed(&logout()),
-        sealed(&posted_logout()),
     ]
 }
 
@@ -285,7 +283,7 @@ fn opens(kind: Kind, text: &str) -> bool {
     let seal = seal();
     match kind {
         Kind::PendingAuthorization => PendingAuthorization::unseal(&seal, text).is_ok(),
-        Kind::AuthorizationRequest => PostedRequest::unseal(&seal, text).is_ok(),
+        Kind::PostedRequest => PostedRequest::unseal(&seal, text).is_ok(),
         Kind::AuthorizationCode => AuthorizationCode::unseal(&seal, text).is_ok(),
         Kind::RefreshToken => RefreshToken::unseal(&seal, text).is_ok(),
         Kind::AccessToken => AccessToken::unseal(&seal, text).is_ok(),
@@ -312,7 +310,7 @@ fn every_artifact_opens_as_it_was_sealed() {
 #[case::posted(
     posted_request(),
     Reason::PendingRequestNotRecognised,
-    Reason::PendingRequestExpired
+    Reason::PendingRequestNotRecognised
 )]
 #[case::code(code_of(&full_request()), Reason::CodeNotRecognised, Reason::CodeExpired)]
 #[case::refresh_token(
@@ -536,6 +534,10 @@ fn the_longest_request_fits_its_seal(#[case] character: &str, #[case] sent_as: u
             state: Some(state),
         }),
     };
-    let logout = SealedLogout::asked(1, START, logout);
+    let logout = SealedLogout {
+        era: 1,
+        asked_at: START,
+        logout,
+    };
     assert!(logout.seal(&seal()).is_ok());
 }

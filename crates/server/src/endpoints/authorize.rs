@@ -9,8 +9,8 @@ use axum::{
 use http::HeaderMap;
 use safeconduct_protocol::{
     authorization::{
-        self, Arrival, CheckedRequest, PendingAuthorization, PostedRequest, identify,
-        response_mode_to_use, response_url, state_to_return,
+        self, Arrival, CheckedRequest, PendingAuthorization, identify, response_mode_to_use,
+        response_url, state_to_return,
     },
     error::{Reason, Refusal},
     ids::{ClientId, GrantId},
@@ -90,7 +90,7 @@ pub(crate) async fn post(
     Extension(correlation): Extension<Correlation>,
     form: PostedForm,
 ) -> Response {
-    let answer = posted::redirect(&server, &form, "/authorize", PostedRequest::new).await;
+    let answer = posted::redirect(&server, &form, "/authorize").await;
     let answer = answer.map_err(|failure| counted(&server, failure));
     respond::person(&server, answer, correlation)
 }
@@ -107,10 +107,7 @@ async fn answer(
             .continue_request(&exchange, &browser)
             .await;
     }
-    let posted = match posted::reopen::<PostedRequest>(&exchange, parameters)? {
-        Some(posted) => Some(Parameters::parse(posted.parameters.as_bytes())?),
-        None => None,
-    };
+    let posted = posted::reopen(&exchange, parameters)?;
     open_pushed(&exchange, posted.as_ref().unwrap_or(parameters), &browser).await
 }
 

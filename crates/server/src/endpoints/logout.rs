@@ -58,7 +58,7 @@ pub(crate) async fn post(
     Extension(correlation): Extension<Correlation>,
     form: PostedForm,
 ) -> Response {
-    let answer = posted::redirect(&server, &form, "/logout", SealedLogout::posted).await;
+    let answer = posted::redirect(&server, &form, "/logout").await;
     respond::person(&server, answer, correlation)
 }
 
@@ -138,10 +138,7 @@ impl ProvenRequest {
     /// # Errors
     /// A request that says more than it proves: nobody is sent anywhere for it.
     fn read(exchange: &Exchange<'_>, parameters: &Parameters) -> Result<Self, Refusal> {
-        let posted = match posted::reopen::<SealedLogout>(exchange, parameters)? {
-            Some(posted) => Some(Parameters::parse(posted.into_posted()?.as_bytes())?),
-            None => None,
-        };
+        let posted = posted::reopen(exchange, parameters)?;
         let request = LogoutRequest::parse(posted.as_ref().unwrap_or(parameters))?;
         let proof = match &request.id_token_hint {
             Some(hint) => Some(prove(exchange, &request, hint)?),
@@ -230,7 +227,11 @@ fn ask(
     let sealed = match *logout == Logout::default() {
         true => None,
         false => {
-            let asked = SealedLogout::asked(exchange.era(), exchange.now, logout.clone());
+            let asked = SealedLogout {
+                era: exchange.era(),
+                asked_at: exchange.now,
+                logout: logout.clone(),
+            };
             Some(exchange.sealed(&asked)?)
         }
     };
@@ -269,8 +270,8 @@ async fn confirmed(server: &Server, form: &PostedForm) -> Result<Response, Failu
 
 /// What the page carried. If it does not open, the person is signed out all the same, and returned nowhere.
 fn open(exchange: &Exchange<'_>, sealed: &str) -> Logout {
-    let opened = exchange.open(sealed).and_then(SealedLogout::into_asked);
-    opened.unwrap_or_else(|refusal| {
+    let opened = exchange.open::<SealedLogout>(sealed);
+    opened.map(|asked| asked.logout).unwrap_or_else(|refusal| {
         note(&refusal);
         Logout::default()
     })

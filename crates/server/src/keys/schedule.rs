@@ -13,7 +13,7 @@ pub const ANSWER_WITHIN: i64 = 2;
 /// The kinds of artifact that have a sealing key in the database.
 pub(super) const SEALED: [Kind; 8] = [
     Kind::PendingAuthorization,
-    Kind::AuthorizationRequest,
+    Kind::PostedRequest,
     Kind::AuthorizationCode,
     Kind::RefreshToken,
     Kind::AccessToken,
