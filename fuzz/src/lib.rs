@@ -11,8 +11,8 @@ use std::sync::LazyLock;
 
 use safeconduct_protocol::{
     authorization::{
-        Arrival, CheckedRequest, identify, pushed, response_mode_to_use, response_url,
-        state_to_return,
+        Arrival, CheckedRequest, PendingAuthorization, identify, response_mode_to_use,
+        response_url, state_to_return,
     },
     claims::{ClaimsDemand, ClaimsRequest, scope_of, scopes},
     client::{
@@ -25,11 +25,11 @@ use safeconduct_protocol::{
     encoding,
     error::Refusal,
     id_token::{ID_TOKEN_TYP, IdTokenHint},
-    ids::{ClientId, SessionId},
+    ids::{ClientId, GrantId, SessionId},
     jose::{self, Algorithm, Audience, Expectation, KeySet, MAX_TOKEN, SigningKey, Typ, verify},
     logout::{Logout, LogoutRequest, SealedLogout},
     parameters::Parameters,
-    pushed_request::{PushedRequest, REQUEST_URI},
+    pushed_request::{PushedRequest, REQUEST_URI, pushed},
     redirect_uri::RedirectUri,
     resource::Resources,
     scope::{Scope, is_name},
@@ -166,9 +166,10 @@ pub fn authorization_request(query: &[u8]) {
     assert!(CLIENT.response_modes.contains(&request.response_mode()));
     let hint = request.login_hint().unwrap_or_default();
     assert!(!hint.contains(char::is_control));
-    let sealed = SEAL.seal(Kind::PendingAuthorization, &request);
-    let sealed = sealed.expect("what passes fits its seal");
-    assert_eq!(SEAL.open(Kind::PendingAuthorization, &sealed), Ok(request));
+    let grant = GrantId::generate(NOW.seconds() * 1000);
+    let pending = PendingAuthorization::arrive(request, "x".repeat(43), grant, 1);
+    let sealed = pending.seal(&SEAL).expect("what passes fits its seal");
+    assert_eq!(PendingAuthorization::unseal(&SEAL, &sealed), Ok(pending));
 }
 
 /// Any text as the `claims` parameter. What is read asks for claims of persons alone, and a client gets those it is registered for.

@@ -18,7 +18,6 @@ use crate::{
     jose::KeySet,
     parameters::{Parameters, at_most, bounded, sent_length},
     pkce::CodeChallenge,
-    pushed_request::REQUEST_URI,
     resource::{Resources, one_resource},
     scope::{OPENID, Scope},
     sent::Sent,
@@ -39,21 +38,6 @@ pub const LONGEST_NONCE: usize = 512;
 const LONGEST_LOGIN_HINT: usize = 256;
 /// The longest `scope`, in bytes.
 pub const LONGEST_SCOPE: usize = 2048;
-
-/// The `request_uri` of a pushed request and who brings it, if that is how the request comes (RFC 9126 §4). Whatever else
-/// stands beside them is not looked at: what was pushed counts.
-///
-/// # Errors
-/// `client-id-missing`, `client-unknown` (not even an identifier), `parameter-repeated`.
-pub fn pushed(parameters: &Parameters) -> Result<Option<(ClientId, &str)>, Refusal> {
-    let ours = |uri: &&str| uri.starts_with(REQUEST_URI);
-    let Some(request_uri) = parameters.one("request_uri")?.filter(ours) else {
-        return Ok(None);
-    };
-    let client_id = parameters.required("client_id", Reason::ClientIdMissing)?;
-    let client_id = ClientId::parse(client_id).ok_or(Reason::ClientUnknown)?;
-    Ok(Some((client_id, &request_uri[REQUEST_URI.len()..])))
-}
 
 /// Reads who asks and where the answer should go. Nothing is proven yet: errors belong on a page, never in a redirect.
 ///

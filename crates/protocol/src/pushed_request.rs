@@ -57,6 +57,21 @@ pub struct PushedResponse {
     pub expires_in: i64,
 }
 
+/// The `request_uri` of a pushed request and who brings it, if that is how the request comes (RFC 9126 §4). Whatever else
+/// stands beside them is not looked at: what was pushed counts.
+///
+/// # Errors
+/// `client-id-missing`, `client-unknown` (not even an identifier), `parameter-repeated`.
+pub fn pushed(parameters: &Parameters) -> Result<Option<(ClientId, &str)>, Refusal> {
+    let ours = |uri: &&str| uri.starts_with(REQUEST_URI);
+    let Some(request_uri) = parameters.one("request_uri")?.filter(ours) else {
+        return Ok(None);
+    };
+    let client_id = parameters.required("client_id", Reason::ClientIdMissing)?;
+    let client_id = ClientId::parse(client_id).ok_or(Reason::ClientUnknown)?;
+    Ok(Some((client_id, &request_uri[REQUEST_URI.len()..])))
+}
+
 impl PushedRequest {
     /// What `client` pushed, without its credentials. Who pushed it is whose request it is, also where it does not say so.
     pub fn push(

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use safeconduct_protocol::{
-    authorization::{self, PendingAuthorization},
+    authorization::PendingAuthorization,
     client::Client,
     error::Reason,
     ids::ClientId,
     parameters::Parameters,
-    pushed_request::PushedRequest,
+    pushed_request::{PushedRequest, pushed},
     redirect_uri::host_of,
     sealed::Sealed,
 };
@@ -114,7 +114,7 @@ fn sealed_request(catalog: &Catalog, parameters: &Parameters) -> Option<(ClientI
         let redirect_uri = pending.request.redirect_uri().to_owned();
         return Some((pending.request.client().clone(), redirect_uri));
     }
-    let (_, sealed) = authorization::pushed(parameters).ok()??;
+    let (_, sealed) = pushed(parameters).ok()??;
     let pushed = PushedRequest::unseal(seal, sealed).ok()?;
     let parameters = Parameters::parse(pushed.parameters.as_bytes()).ok()?;
     let redirect_uri = parameters.one("redirect_uri").ok()??.to_owned();

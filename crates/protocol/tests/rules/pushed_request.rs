@@ -2,13 +2,13 @@
 
 use rstest::rstest;
 use safeconduct_protocol::{
-    authorization::{self, Arrival, CheckedRequest, identify, pushed},
+    authorization::{self, Arrival, CheckedRequest, identify},
     client::Client,
     client_authentication::JWT_BEARER,
     error::{ErrorCode, Reason, Refusal},
     grant::Lifetimes,
     parameters::Parameters,
-    pushed_request::{PUSHED_LIFE, PushedId, PushedRequest, REQUEST_URI},
+    pushed_request::{PUSHED_LIFE, PushedId, PushedRequest, REQUEST_URI, pushed},
     sealed::Sealed,
     single_use::{SingleUse, UsedId},
     time::Timestamp,

@@ -15,7 +15,7 @@ use safeconduct_protocol::{
     error::{Reason, Refusal},
     ids::{ClientId, GrantId},
     parameters::Parameters,
-    pushed_request::{PushedId, PushedRequest},
+    pushed_request::{PushedId, PushedRequest, pushed},
     secret::Secret,
 };
 
@@ -117,7 +117,7 @@ async fn open_pushed(
     parameters: &Parameters,
     browser: &Browser,
 ) -> Result<Response, Failure> {
-    match authorization::pushed(parameters)? {
+    match pushed(parameters)? {
         Some((client_id, sealed)) => {
             let pushed = take_pushed(exchange, &client_id, sealed).await?;
             let parameters = Parameters::parse(pushed.parameters.as_bytes())?;
