@@ -83,10 +83,12 @@ CREATE TABLE session_clients (
 );
 CREATE INDEX session_clients_by_end ON session_clients (ends_at);
 
--- A deleted client keeps the row, so that a client_id is never given twice.
+-- A deleted client keeps the row, so that a client_id is never given twice. version rises with each change of the registration: a
+-- change is made of the one that was read, or not at all.
 CREATE TABLE clients (
     id TEXT PRIMARY KEY,
     registration TEXT NOT NULL,
+    version BIGINT NOT NULL,
     enabled BIGINT NOT NULL,
     declared BIGINT NOT NULL,
     epoch BIGINT NOT NULL,

@@ -13,8 +13,8 @@ use crate::error::StoreError;
 use crate::events::{NewEvent, administrative};
 use crate::store::{Store, from_json, stored, to_json};
 
-const CREATE: &str = "INSERT INTO clients (id, registration, enabled, declared, epoch, created_at) \
-     VALUES ($1, $2, 1, $3, 1, $4) ON CONFLICT (id) DO NOTHING";
+const CREATE: &str = "INSERT INTO clients (id, registration, version, enabled, declared, epoch, created_at) \
+     VALUES ($1, $2, 1, 1, $3, 1, $4) ON CONFLICT (id) DO NOTHING";
 
 const ADD_SECRET: &str = "INSERT INTO client_secrets (id, client_id, hash, created_at, hashed_by) VALUES ($1, $2, $3, $4, $5)";
 
@@ -26,11 +26,11 @@ const EXPIRE_SECRETS: &str = "UPDATE client_secrets SET expires_at = $2 \
 
 const DELETE_SECRETS: &str = "DELETE FROM client_secrets WHERE client_id = $1";
 
-const UPDATE: &str =
-    "UPDATE clients SET registration = $2, declared = $3 WHERE id = $1 AND deleted_at IS NULL";
+const UPDATE: &str = "UPDATE clients SET registration = $2, declared = $3, version = version + 1 \
+     WHERE id = $1 AND deleted_at IS NULL";
 
-const UPDATE_REGISTRATION: &str =
-    "UPDATE clients SET registration = $2 WHERE id = $1 AND deleted_at IS NULL";
+const UPDATE_REGISTRATION: &str = "UPDATE clients SET registration = $2, version = version + 1 \
+     WHERE id = $1 AND version = $3 AND deleted_at IS NULL";
 
 const EXISTS: &str = "SELECT 1 FROM clients WHERE id = $1 AND deleted_at IS NULL";
 
@@ -43,7 +43,7 @@ const ENABLE: &str =
 const DELETE: &str = "UPDATE clients SET enabled = 0, epoch = epoch + 1, deleted_at = $2 \
      WHERE id = $1 AND deleted_at IS NULL";
 
-const LIST: &str = "SELECT registration, enabled, declared, epoch, created_at FROM clients \
+const LIST: &str = "SELECT registration, version, enabled, declared, epoch, created_at FROM clients \
      WHERE deleted_at IS NULL ORDER BY id";
 
 const SECRETS: &str = "SELECT client_id, id, hash, created_at, expires_at, hashed_by FROM client_secrets ORDER BY created_at, id";
@@ -53,6 +53,8 @@ const SECRETS: &str = "SELECT client_id, id, hash, created_at, expires_at, hashe
 pub struct ClientRecord {
     /// Its registration.
     pub client: Client,
+    /// Raised when its registration changes.
+    pub version: i64,
     /// Whether it may be used.
     pub enabled: bool,
     /// Whether the configuration file declares it, and is the place to change it.
@@ -113,17 +115,29 @@ impl Store {
         }
     }
 
-    /// Replaces a client's registration. What it may no longer have, its grants lose at the next mint.
+    /// Replaces a client's registration, unless it was changed after `seen`, the `version` of the record that the new one was made
+    /// from; says whether it did. What it may no longer have, its grants lose at the next mint.
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
-    pub async fn update_client(&self, client: &Client, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn update_client(
+        &self,
+        seen: i64,
+        client: &Client,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let update = Statement::new(UPDATE_REGISTRATION)
             .bind(client.id.as_str())
             .bind(to_json(client))
+            .bind(seen)
             .expect_some();
+        let unit = Unit::new([exists(&client.id), update]);
         let event = NewEvent::new("client-updated").client(&client.id);
-        self.change_client(update.into(), event, now).await
+        match self.run(administrative(unit, event, now)).await? {
+            UnitOutcome::Done(_) => Ok(true),
+            UnitOutcome::Unmet { statement: 0 } => Err(StoreError::NotFound("such client")),
+            UnitOutcome::Unmet { .. } => Ok(false),
+        }
     }
 
     /// Adds a secret. The client's other secrets end at `expire_others_at`, or live on beside it if that is `None`.
@@ -307,6 +321,7 @@ fn exists(id: &ClientId) -> Statement {
 fn read(row: &mut Row) -> Result<ClientRecord, DriverError> {
     Ok(ClientRecord {
         client: from_json(&row.text()?, "client's registration")?,
+        version: row.integer()?,
         enabled: row.truth()?,
         declared: row.truth()?,
         epoch: row.integer()?,

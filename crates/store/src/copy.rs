@@ -28,7 +28,7 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
     ),
     (
         "clients",
-        "id, registration, enabled, declared, epoch, created_at, deleted_at",
+        "id, registration, version, enabled, declared, epoch, created_at, deleted_at",
     ),
     (
         "client_secrets",

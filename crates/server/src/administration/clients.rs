@@ -97,7 +97,8 @@ impl Administration<'_> {
     /// Changes members of a client's registration; what is not named stays as it is.
     ///
     /// # Errors
-    /// There is no such client, the configuration declares it, the registration would be wrong, or the database's.
+    /// There is no such client, the configuration declares it, the registration would be wrong, another administrator came between, or
+    /// the database's.
     pub async fn change_client(
         &self,
         id: &str,
@@ -115,13 +116,23 @@ impl Administration<'_> {
         let registered = Registration::from(&before.client);
         let client = self.register(&before.client.id, &registered, members, &knows_scope)?;
         self.make_keys_for(&client).await?;
-        self.store.update_client(&client, self.now).await?;
+        if !self
+            .store
+            .update_client(before.version, &client, self.now)
+            .await?
+        {
+            return Err(Refused::Raced(id.to_owned()));
+        }
         let subjects = |client: &Client| (client.openid.subject_type, client.sector());
         Ok(Changed {
             has_other_subjects: subjects(&before.client) != subjects(&client),
             lacks_secret: has_secret(&client) && before.secrets.is_empty(),
             oddities: registration::oddities(&client),
-            record: ClientRecord { client, ..before },
+            record: ClientRecord {
+                client,
+                version: before.version + 1,
+                ..before
+            },
         })
     }
 

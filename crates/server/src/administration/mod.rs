@@ -64,7 +64,7 @@ pub enum Refused {
         /// How it authenticates.
         method: &'static str,
     },
-    /// Another administrator changed the user at the same time.
+    /// Another administrator changed the user or the client at the same time.
     #[error("{0} was changed by somebody else in this moment")]
     Raced(String),
     /// The registration is wrong.

@@ -123,8 +123,11 @@ async fn every_administrative_change_moves_the_revision_and_only_changes_do(data
     assert!(moved().await);
     store.enable_client(shop, now).await.unwrap();
     assert!(!moved().await);
-    store.update_client(&client("shop"), now).await.unwrap();
+    assert!(store.update_client(1, &client("shop"), now).await.unwrap());
     assert!(moved().await);
+    let late = store.update_client(1, &client("shop"), now).await;
+    assert_eq!(late, Ok(false));
+    assert!(!moved().await);
     store.delete_client(shop, now).await.unwrap();
     assert!(moved().await);
     assert!(
@@ -139,7 +142,7 @@ async fn every_administrative_change_moves_the_revision_and_only_changes_do(data
         Err(StoreError::NotFound("such client"))
     );
     assert_eq!(
-        store.update_client(&client("shop"), now).await,
+        store.update_client(2, &client("shop"), now).await,
         Err(StoreError::NotFound("such client"))
     );
     assert_eq!(
@@ -161,12 +164,35 @@ async fn a_client_comes_back_as_it_was_registered(database: Kind) {
     );
     let mut changed = client("shop");
     changed.name = "A better shop".to_owned();
-    world
+    let update = world
         .store
-        .update_client(&changed, world.now())
-        .await
-        .unwrap();
+        .update_client(kept.version, &changed, world.now());
+    assert_eq!(update.await, Ok(true));
     assert_eq!(record(&world, "shop").await.client, changed);
+}
+
+#[apply(databases)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_64_changes_made_of_one_registration_one_is_kept(database: Kind) {
+    let world = std::sync::Arc::new(World::on(database).await);
+    let seen = record(&world, "shop").await.version;
+    let changes: Vec<_> = (0..64)
+        .map(|number| {
+            let world = std::sync::Arc::clone(&world);
+            tokio::spawn(async move {
+                let mut changed = client("shop");
+                changed.name = format!("Shop {number}");
+                let made = world.store.update_client(seen, &changed, world.now());
+                made.await.unwrap().then_some(changed)
+            })
+        })
+        .collect();
+    let mut made = Vec::new();
+    for change in changes {
+        made.extend(change.await.unwrap());
+    }
+    let kept = record(&world, "shop").await;
+    assert_eq!((made, kept.version), (vec![kept.client], seen + 1));
 }
 
 #[apply(databases)]

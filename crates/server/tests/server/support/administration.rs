@@ -129,10 +129,11 @@ impl TestServer {
     pub(crate) async fn change_client(&self, client: &str, change: impl FnOnce(&mut Client)) {
         let mut client = cast::registration(client);
         change(&mut client);
-        self.store()
-            .update_client(&client, self.now())
-            .await
-            .unwrap();
+        let records = self.store().clients().await.unwrap();
+        let kept = records.iter().find(|record| record.client.id == client.id);
+        let seen = kept.unwrap().version;
+        let changed = self.store().update_client(seen, &client, self.now());
+        assert!(changed.await.unwrap());
         self.refresh_catalog().await;
     }
 
