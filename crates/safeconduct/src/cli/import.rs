@@ -138,13 +138,7 @@ fn person(line: Line) -> Result<Person, String> {
         }
         claims.set(&name, value).map_err(unknown_or_malformed)?;
     }
-    let person = Person {
-        username: line.username,
-        password,
-        claims,
-    };
-    person.check()?;
-    Ok(person)
+    Person::new(line.username, password, claims)
 }
 
 /// Why a member can't be kept, and what was probably meant.
@@ -224,10 +218,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(
-            lines
-                .iter()
-                .map(|person| person.username.as_str())
-                .collect::<Vec<_>>(),
+            lines.iter().map(Person::username).collect::<Vec<_>>(),
             ["bob", "ada"]
         );
     }

@@ -16,14 +16,11 @@ const LONGEST_USERNAME: usize = 128;
 /// How many users are read or written at a time.
 const PAGE: usize = 500;
 
-/// A person who is to be added.
+/// A person who can be added and sign in. Only [`Person::new`] makes one.
 pub struct Person {
-    /// The name to sign in with.
-    pub username: String,
-    /// What to sign in with; without it, not with a password.
-    pub password: Option<NewPassword>,
-    /// What is known about the person.
-    pub claims: PersonClaims,
+    username: String,
+    password: Option<NewPassword>,
+    claims: PersonClaims,
 }
 
 /// The password of a person who is to be added.
@@ -44,17 +41,31 @@ pub struct Imported {
 }
 
 impl Person {
-    /// Whether this person could be added and sign in.
+    /// The person of this name, of whom `claims` are known, with what they sign in with; without it, not with a password.
     ///
     /// # Errors
     /// What is wrong, in a sentence.
-    pub fn check(&self) -> Result<(), String> {
-        check_username(&self.username)?;
-        match &self.password {
-            Some(NewPassword::Clear(password)) => check_password(password),
-            Some(NewPassword::Hash(hash)) if !can_be_checked(hash) => Err("the password_hash can't be checked: it must be $argon2id$v=19$m=…,t=…,p=…$… with m=262144,t=16,p=16 at most".to_owned()),
-            _ => Ok(()),
+    pub fn new(
+        username: String,
+        password: Option<NewPassword>,
+        claims: PersonClaims,
+    ) -> Result<Self, String> {
+        check_username(&username)?;
+        match &password {
+            Some(NewPassword::Clear(password)) => check_password(password)?,
+            Some(NewPassword::Hash(hash)) if !can_be_checked(hash) => return Err("the password_hash can't be checked: it must be $argon2id$v=19$m=…,t=…,p=…$… with m=262144,t=16,p=16 at most".to_owned()),
+            _ => {}
         }
+        Ok(Self {
+            username,
+            password,
+            claims,
+        })
+    }
+
+    /// The name to sign in with.
+    pub fn username(&self) -> &str {
+        &self.username
     }
 }
 
@@ -127,7 +138,7 @@ impl Administration<'_> {
         }
     }
 
-    /// Adds many people, each of whom has passed [`Person::check`]. After an error, some may have been added.
+    /// Adds many people. After an error, some may have been added.
     ///
     /// # Errors
     /// A password can't be hashed, or the database's.
