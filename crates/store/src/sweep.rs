@@ -26,6 +26,9 @@ use crate::single_use::LEEWAY;
 use crate::store::Store;
 use crate::time_marks;
 
+/// How long after a grant was made its code could still make it anew, in seconds: longer than any code lives.
+const CODE_OVER: i64 = 3600;
+
 /// How long events are kept, in seconds: 400 days.
 const EVENTS: i64 = 400 * 24 * 3600;
 
@@ -46,9 +49,10 @@ const END_OF_REVOKED_TOKENS: &str = "SELECT MAX(expires_at), MAX(expires_at) FRO
 const REVOKED_TOKENS: &str = "DELETE FROM revoked_tokens WHERE jti IN \
      (SELECT jti FROM revoked_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)";
 
-/// Without its row a grant is dead, and its tokens with it; only its code could make it anew, and that for no longer than an hour.
+/// Without its row a grant is dead, and its tokens with it; only its code could make it anew, and that for no longer than
+/// [`CODE_OVER`].
 const END_OF_GRANTS: &str = "SELECT MAX(forget_at), \
-         MAX(CASE WHEN created_at + 3600 < forget_at THEN created_at + 3600 ELSE forget_at END) FROM \
+         MAX(CASE WHEN created_at + $3 < forget_at THEN created_at + $3 ELSE forget_at END) FROM \
      (SELECT forget_at, created_at FROM grants WHERE forget_at <= $1 ORDER BY forget_at LIMIT $2) AS first";
 
 const GRANTS: &str = "DELETE FROM grants WHERE id IN \
@@ -147,7 +151,7 @@ impl Sweepable {
 /// What is gone where a row of some kind is, for whom it would be good again.
 struct Forgetting {
     /// Finds the last end among the rows that come first, and until when what they forbade could be good again.
-    end: &'static str,
+    end: Statement,
     /// Deletes them.
     delete: &'static str,
     /// For how many seconds beyond its end a row is kept.
@@ -166,33 +170,37 @@ impl Store {
         limit: u32,
     ) -> Result<u64, StoreError> {
         let until = |sql| Statement::new(sql).bind(now).bind(i64::from(limit));
+        let ended = |sql| {
+            let end = now.plus(-LEEWAY);
+            Statement::new(sql).bind(end).bind(i64::from(limit))
+        };
         match kind {
             Sweepable::Sessions => self.delete(until(SESSIONS)).await,
             Sweepable::SessionClients => self.queue_lapsed(now, limit).await,
             Sweepable::Messages => self.give_up_old_messages(now, limit).await,
             Sweepable::UsedIds => {
                 let forgetting = Forgetting {
-                    end: END_OF_USED_IDS,
+                    end: ended(END_OF_USED_IDS),
                     delete: USED_IDS,
                     kept: LEEWAY,
                 };
-                self.forget(&forgetting, now, limit).await
+                self.forget(forgetting, limit).await
             }
             Sweepable::RevokedTokens => {
                 let forgetting = Forgetting {
-                    end: END_OF_REVOKED_TOKENS,
+                    end: ended(END_OF_REVOKED_TOKENS),
                     delete: REVOKED_TOKENS,
                     kept: LEEWAY,
                 };
-                self.forget(&forgetting, now, limit).await
+                self.forget(forgetting, limit).await
             }
             Sweepable::Grants => {
                 let forgetting = Forgetting {
-                    end: END_OF_GRANTS,
+                    end: until(END_OF_GRANTS).bind(CODE_OVER),
                     delete: GRANTS,
                     kept: 0,
                 };
-                self.forget(&forgetting, now, limit).await
+                self.forget(forgetting, limit).await
             }
             Sweepable::ClientSecrets => self.delete(until(CLIENT_SECRETS)).await,
             Sweepable::Events => self.delete(old_events(OLD_EVENTS, now, limit)).await,
@@ -224,17 +232,9 @@ impl Store {
 
     /// Deletes rows without which something could be good again, and notes until when. The end is found first: rows that come
     /// meanwhile may be deleted in place of others, but none that ends later than what is noted.
-    async fn forget(
-        &self,
-        forgetting: &Forgetting,
-        now: Timestamp,
-        limit: u32,
-    ) -> Result<u64, StoreError> {
-        let find = Statement::new(forgetting.end)
-            .bind(now.plus(-forgetting.kept))
-            .bind(i64::from(limit));
+    async fn forget(&self, forgetting: Forgetting, limit: u32) -> Result<u64, StoreError> {
         let decode = |row: &mut Row| Ok((row.optional_time()?, row.optional_time()?));
-        let found = self.list(find, decode).await?;
+        let found = self.list(forgetting.end, decode).await?;
         let Some((Some(last), Some(good_until))) = found.into_iter().next() else {
             return Ok(0);
         };
