@@ -117,7 +117,7 @@ impl Driver {
     /// Commits `unit` whole or not at all; the answer comes when the commit is durable.
     ///
     /// A unit that was accepted is run even if nobody waits for its answer any more: a revocation does not depend on
-    /// the patience of whoever asked for it.
+    /// how long its caller waits.
     ///
     /// # Errors
     /// After [`DriverError::Unknown`] the unit may or may not have been committed; after any other error it was not.

@@ -36,7 +36,7 @@ const WRITER_CACHE: i64 = 8 * 1024;
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
     /// How long a connection waits for another process before it gives up.
-    pub(super) patience: Duration,
+    pub(super) busy_timeout: Duration,
     /// How many units may wait for the writer; the next one is refused at once.
     pub(super) queue: usize,
     /// The schema to bring the file to.
@@ -46,7 +46,7 @@ pub(super) struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            patience: Duration::from_secs(5),
+            busy_timeout: Duration::from_secs(5),
             queue: 4096,
             migrations: schema::MIGRATIONS,
         }
@@ -65,7 +65,7 @@ pub(crate) struct Sqlite {
 impl Sqlite {
     /// Opens or creates the file at `path` (0600, in a directory that is created 0700) and runs what its schema lacks.
     pub(super) fn open(path: &Path, settings: &Settings) -> Result<Self, OpenError> {
-        let site = Site::prepare(path, settings.patience)?;
+        let site = Site::prepare(path, settings.busy_timeout)?;
         // Looked at before anything is written to it: the file of another program stays as it is.
         if !site
             .connect(Mode::Read)
@@ -102,7 +102,7 @@ impl Sqlite {
         if !path.exists() {
             return Ok(Vec::new());
         }
-        let site = Site::prepare(path, Settings::default().patience)?;
+        let site = Site::prepare(path, Settings::default().busy_timeout)?;
         let connection = site
             .connect(Mode::Read)
             .map_err(|error| site.refusal(error))?;
@@ -183,7 +183,7 @@ fn shutting_down() -> DriverError {
 #[derive(Clone, Debug)]
 struct Site {
     path: PathBuf,
-    patience: Duration,
+    busy_timeout: Duration,
     file: FileId,
 }
 
@@ -195,7 +195,7 @@ enum Mode {
 
 impl Site {
     /// Makes sure that the file exists, created by us with nobody else's permissions.
-    fn prepare(path: &Path, patience: Duration) -> Result<Self, OpenError> {
+    fn prepare(path: &Path, busy_timeout: Duration) -> Result<Self, OpenError> {
         let unwritable = |error: io::Error| OpenError::Unwritable {
             path: path.to_owned(),
             reason: error.to_string(),
@@ -217,7 +217,7 @@ impl Site {
         let file = file_id(&absolute).map_err(unwritable)?;
         Ok(Self {
             path: absolute,
-            patience,
+            busy_timeout,
             file,
         })
     }
@@ -245,7 +245,7 @@ impl Site {
         };
         let connection =
             Connection::open_with_flags(&self.path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        connection.busy_timeout(self.patience)?;
+        connection.busy_timeout(self.busy_timeout)?;
         connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
         // A plan that depends on the values would be made anew, from the text, for each of them.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;

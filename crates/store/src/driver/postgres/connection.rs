@@ -90,7 +90,7 @@ impl Connection {
     }
 
     /// How long an answer is waited for.
-    pub(super) fn patience(&self) -> Duration {
+    pub(super) fn answer_timeout(&self) -> Duration {
         self.statement_timeout + GRACE
     }
 
@@ -121,7 +121,7 @@ impl Connection {
     pub(super) async fn read(&self, statement: &Statement) -> Result<Rows, Failure> {
         self.prepare([statement]).await?;
         self.fits(statement)?;
-        let rows = timeout(self.patience(), self.execute(statement)).await;
+        let rows = timeout(self.answer_timeout(), self.execute(statement)).await;
         let rows = rows.map_err(|_| self.unanswered())?;
         rows.map_err(|error| Failure::undecided(&error))
     }
@@ -147,7 +147,7 @@ impl Connection {
             missing.into_iter().collect()
         };
         let requests = missing.iter().map(|sql| Box::pin(self.client.prepare(sql)));
-        let answers = timeout(self.patience(), pipelined(requests.collect())).await;
+        let answers = timeout(self.answer_timeout(), pipelined(requests.collect())).await;
         let answers = answers.map_err(|_| self.unanswered())?;
         for (sql, made) in missing.iter().zip(answers) {
             let made = made.map_err(|error| Failure::undecided(&error))?;

@@ -146,7 +146,7 @@ impl<'a> Transaction<'a> {
 
     /// The answers to requests that are sent together; `None`, and no more connection, if they do not come.
     async fn answers(&self, requests: Vec<Request<'_>>) -> Option<Vec<Result<Rows, Error>>> {
-        let answers = timeout(self.connection.patience(), pipelined(requests)).await;
+        let answers = timeout(self.connection.answer_timeout(), pipelined(requests)).await;
         if answers.is_err() {
             self.connection.sever();
         }

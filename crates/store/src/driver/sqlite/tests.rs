@@ -32,7 +32,7 @@ const WIDER: &[Migration] = &[
 
 fn settings() -> Settings {
     Settings {
-        patience: Duration::from_millis(10),
+        busy_timeout: Duration::from_millis(10),
         migrations: SHELF,
         ..Settings::default()
     }
@@ -347,7 +347,7 @@ async fn a_full_queue_refuses_at_once_and_keeps_what_it_took() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("safeconduct.db");
     let patient = Settings {
-        patience: Duration::from_secs(60),
+        busy_timeout: Duration::from_secs(60),
         queue: 1,
         ..settings()
     };

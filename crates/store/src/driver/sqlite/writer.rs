@@ -131,11 +131,11 @@ impl Groups {
     fn serve(&mut self, waiting: &Receiver<Job>) {
         while let Ok(first) = waiting.recv() {
             let group = std::iter::once(first).chain(waiting.try_iter().take(GROUP - 1));
-            let (units, askers): (Vec<Unit>, Vec<_>) =
+            let (units, callers): (Vec<Unit>, Vec<_>) =
                 group.map(|job| (job.unit, job.answer)).unzip();
-            for (asker, answer) in askers.into_iter().zip(self.commit(&units)) {
+            for (caller, answer) in callers.into_iter().zip(self.commit(&units)) {
                 // Whoever asked may be gone; the unit is committed all the same.
-                let _ = asker.send(answer);
+                let _ = caller.send(answer);
             }
         }
     }
