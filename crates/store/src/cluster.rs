@@ -1,14 +1,13 @@
 //! Whose database this is: issuer, cluster, master key, and the era of its history.
 
-use std::fmt;
-
 use safeconduct_protocol::ids::new_id;
+use safeconduct_protocol::random;
 use safeconduct_protocol::time::Timestamp;
-use safeconduct_protocol::{encoding, random};
 
 use crate::driver::{DriverError, Row, Statement, Unit};
 use crate::error::StoreError;
 use crate::events::{NewEvent, administrative};
+use crate::master_key_id::MasterKeyId;
 use crate::sessions;
 use crate::store::{Store, stored};
 
@@ -39,29 +38,6 @@ pub struct Cluster {
     pub era: i64,
     /// The master keys that wrap its keys.
     pub master: MasterKeysInUse,
-}
-
-/// The name of a master key: it tells nothing about the key, and no two have one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct MasterKeyId([u8; 4]);
-
-impl MasterKeyId {
-    /// The name of the key that makes `key_check`.
-    pub fn of(key_check: &str) -> Self {
-        let [first, second, third, fourth, ..] = encoding::sha256(key_check.as_bytes());
-        Self([first, second, third, fourth])
-    }
-
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let number = u32::from_str_radix(text, 16).ok()?;
-        (text.len() == 8).then(|| Self(number.to_be_bytes()))
-    }
-}
-
-impl fmt::Display for MasterKeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:08x}", u32::from_be_bytes(self.0))
-    }
 }
 
 /// Which master key wraps, and which one is to.

@@ -5,8 +5,8 @@ use safeconduct_protocol::ids::ClientId;
 use safeconduct_protocol::single_use::SingleUse;
 use thiserror::Error;
 
-use crate::cluster::MasterKeyId;
 use crate::driver::DriverError;
+use crate::master_key_id::MasterKeyId;
 
 /// Why a method of the store did not do what it says.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]

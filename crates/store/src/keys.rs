@@ -2,10 +2,11 @@
 
 use safeconduct_protocol::time::Timestamp;
 
-use crate::cluster::{self, MasterKeyId};
+use crate::cluster;
 use crate::driver::{DriverError, Row, Rows, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::{NewEvent, administrative};
+use crate::master_key_id::MasterKeyId;
 use crate::master_keys::wrapped_with;
 use crate::store::{Store, stored};
 

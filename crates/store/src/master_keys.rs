@@ -3,11 +3,11 @@
 
 use safeconduct_protocol::time::Timestamp;
 
-use crate::cluster::MasterKeyId;
 use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::{NewEvent, administrative};
 use crate::keys::KeyRow;
+use crate::master_key_id::MasterKeyId;
 use crate::store::{Store, stored};
 
 /// One at a time: what adds keys, and what changes which master key wraps them. A statement of its own, so that those behind it
