@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use safeconduct_soak::report::Report;
+use safeconduct_soak::run::Outcome;
 use safeconduct_soak::scenarios::{Length, postgresql, sqlite};
-use safeconduct_soak::stage::Outcome;
 
 /// Drives servers under load through every fault, and holds every answer to what was promised
 #[derive(Debug, Parser)]

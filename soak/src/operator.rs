@@ -7,8 +7,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use crate::caller::World;
-use crate::cast::{APPS, PEOPLE, client_id, username};
 use crate::history::{Act, Answer, App, Event, User};
+use crate::participants::{APPS, PEOPLE, client_id, username};
 use crate::site::Site;
 use crate::visitor::below;
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::history::Answer;
-use crate::stage::Outcome;
+use crate::run::Outcome;
 
 /// The first two lines of the table.
 const HEAD: &str = "\

@@ -15,8 +15,8 @@ use safeconduct_testing_program::{Directory, Process, free_ports};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::cast::{self, Machines, PASSWORD, PEOPLE, SECRET, configuration, username};
 use crate::history::{Node, User};
+use crate::participants::{self, Machines, PASSWORD, PEOPLE, SECRET, configuration, username};
 use crate::wire::{Line, Manner, get};
 
 /// Where a node says whether it is ready.
@@ -287,5 +287,5 @@ fn people() -> String {
         let user = json!({ "username": username(User(number)), "password": PASSWORD });
         format!("{user}\n")
     };
-    (0..cast::PEOPLE).map(line).collect()
+    (0..participants::PEOPLE).map(line).collect()
 }

@@ -8,18 +8,18 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::cast::{
-    API, APPS, CODE_CHALLENGE, CODE_VERIFIER, HOST, PASSWORD, REDIRECT_URI, SCOPE, app_of,
-    authorization, client_id, username,
-};
 use crate::history::{
     Act, Answer, App, Artifact, Event, Identity, Moment, Node, Refusal, Tokens, User,
+};
+use crate::participants::{
+    API, APPS, CODE_CHALLENGE, CODE_VERIFIER, HOST, PASSWORD, REDIRECT_URI, SCOPE, app_of,
+    authorization, client_id, username,
 };
 use crate::wire::{Gone, Line, Manner, Outgoing, Reply, get, judge, post};
 
 pub use world::World;
 
-/// Named after the issuer, [`ISSUER`](crate::cast::ISSUER).
+/// Named after the issuer, [`ISSUER`](crate::participants::ISSUER).
 const SESSION_COOKIE: &str = "__Host-sc-session-iIex0aUE";
 const BROWSER_COOKIE: &str = "__Host-sc-browser-iIex0aUE";
 const STATE: &str = "state-as-long-as-one-that-an-app-would-draw";

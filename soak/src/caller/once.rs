@@ -1,8 +1,8 @@
 //! What is good once: a client's assertion, a proof of its key, a request that was pushed.
 
 use super::{Caller, SESSION_COOKIE, code_in, granted_or_refused, parameters, path_and_query};
-use crate::cast::{HOST, MACHINE, ROBOT, authorization, client_id};
 use crate::history::{Act, Answer, App, Artifact, Moment, Node, Once, Refusal};
+use crate::participants::{HOST, MACHINE, ROBOT, authorization, client_id};
 use crate::wire::{Manner, get, judge, post};
 
 impl Caller {

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use tokio::sync::Semaphore;
 
-use crate::cast::Machines;
 use crate::history::{Act, Answer, Event, Moment, Node, Span, User};
+use crate::participants::Machines;
 
 /// How many passwords are checked at once: nodes turn people away rather than let a long queue grow.
 const PASSWORDS_AT_ONCE: usize = 2;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use crate::history::{Answer, Fault, Node};
-use crate::stage::Outcome;
+use crate::run::Outcome;
 
 /// How long a run is, for those that have no end of their own.
 #[derive(Clone, Copy, Debug)]

@@ -12,8 +12,8 @@ use super::sqlite::{at_once, nothing, outlast};
 use super::{Length, others_served, was_felt, was_long_enough};
 use crate::history::{Answer, Fault, Meanwhile, Node, Span};
 use crate::proxy::{Network, Proxy};
+use crate::run::{Harm, Outcome, Run, beside_program};
 use crate::site::{Memory, READY};
-use crate::stage::{Harm, Outcome, Stage, beside_program};
 
 const NODES: &str = "3, PostgreSQL";
 const ALL: [Node; 3] = [Node(0), Node(1), Node(2)];
@@ -29,10 +29,10 @@ const PACE: Duration = Duration::from_millis(50);
 const MINUTES: [&str; 3] = ["+0", "+180", "-180"];
 const SECONDS: [&str; 3] = ["+0", "+14", "-14"];
 
-/// A database server, the network to it, and a stage on both.
+/// A database server, the network to it, and a run on both.
 struct Cluster {
     /// Dropped first: nodes go before their database.
-    stage: Stage,
+    run: Run,
     proxies: Vec<Proxy>,
     _database: Database,
     postgres: Postgres,
@@ -55,9 +55,9 @@ impl Cluster {
             nodes: proxies.iter().map(|proxy| url(proxy.address())).collect(),
         };
         let within = beside_program()?;
-        let stage = blocking(move || Stage::set(&within, &memory)).await??;
+        let run = blocking(move || Run::prepare(&within, &memory)).await??;
         Ok(Self {
-            stage,
+            run,
             proxies,
             _database: database,
             postgres,
@@ -66,7 +66,7 @@ impl Cluster {
 
     async fn started() -> Result<Self> {
         let cluster = Self::set().await?;
-        cluster.stage.start().await?;
+        cluster.run.start().await?;
         Ok(cluster)
     }
 }
@@ -77,8 +77,8 @@ impl Cluster {
 /// A promise was broken, or nothing happened.
 pub async fn calm(length: &Length) -> Result<Outcome> {
     let cluster = Cluster::started().await?;
-    let plan = async |stage: &Stage| stage.more(length.calm).await;
-    let outcome = cluster.stage.run("calm", NODES, plan, nothing).await?;
+    let plan = async |run: &Run| run.more(length.calm).await;
+    let outcome = cluster.run.carry_out("calm", NODES, plan, nothing).await?;
     was_long_enough(outcome.judged()?, length.calm)
 }
 
@@ -89,27 +89,27 @@ pub async fn calm(length: &Length) -> Result<Outcome> {
 pub async fn one_node(length: &Length) -> Result<Outcome> {
     let cluster = Cluster::started().await?;
     let mut stopped = None;
-    let plan = async |stage: &Stage| {
-        stage.more(length.around_a_fault).await?;
-        let site = &stage.site;
+    let plan = async |run: &Run| {
+        run.more(length.around_a_fault).await?;
+        let site = &run.site;
         let kill = async || site.kill(ONE);
         let start = async || site.launch(ONE, &[]);
         let harm = to_one("kill -9 of a node", Meanwhile::Silence);
-        stage.fault(harm, kill, at_once, start).await?;
-        stage.until_all_ready().await?;
-        stage.more(length.around_a_fault).await?;
+        run.fault(harm, kill, at_once, start).await?;
+        run.until_all_ready().await?;
+        run.more(length.around_a_fault).await?;
 
         let stop = async || site.pause(ONE);
         let go_on = async || site.resume(ONE);
         let wait = async || outlast(length).await;
         let harm = to_one("SIGSTOP of a node", Meanwhile::Silence);
-        stopped = Some(stage.fault(harm, stop, wait, go_on).await?);
-        stage.more(length.around_a_fault).await
+        stopped = Some(run.fault(harm, stop, wait, go_on).await?);
+        run.more(length.around_a_fault).await
     };
     let name = "kill -9 and SIGSTOP of a node";
     let outcome = cluster
-        .stage
-        .run(name, NODES, plan, nothing)
+        .run
+        .carry_out(name, NODES, plan, nothing)
         .await?
         .judged()?;
     let stopped = stopped.context("the plan was carried out")?;
@@ -125,21 +125,21 @@ pub async fn database_killed(length: &Length) -> Result<Outcome> {
     let cluster = Cluster::started().await?;
     let postgres = cluster.postgres.clone();
     let mut away = None;
-    let plan = async |stage: &Stage| {
-        stage.more(length.around_a_fault).await?;
+    let plan = async |run: &Run| {
+        run.more(length.around_a_fault).await?;
         let (one, another) = (postgres.clone(), postgres.clone());
         let kill = async || blocking(move || one.kill()).await;
         let restart = async || blocking(move || another.restart()).await;
         let harm = to_all("kill -9 of PostgreSQL");
-        let fault = stage.fault(harm, kill, for_a_while, restart);
+        let fault = run.fault(harm, kill, for_a_while, restart);
         away = Some(fault.await?);
-        stage.until_all_ready().await?;
-        stage.more(length.around_a_fault).await
+        run.until_all_ready().await?;
+        run.more(length.around_a_fault).await
     };
     let name = "kill -9 of PostgreSQL";
     let outcome = cluster
-        .stage
-        .run(name, NODES, plan, nothing)
+        .run
+        .carry_out(name, NODES, plan, nothing)
         .await?
         .judged()?;
     was_felt(&outcome, away.as_ref().context("the plan was carried out")?)?;
@@ -154,17 +154,17 @@ pub async fn promotion(length: &Length) -> Result<Outcome> {
     let cluster = Cluster::started().await?;
     // Commands go to the primary, of which there will be another: the operator has the day off.
     let Cluster {
-        stage,
+        run,
         proxies,
         postgres: primary,
         _database,
     } = cluster;
-    let stage = stage.without_operator();
+    let run = run.without_operator();
     let standby = follow(&primary).await?;
     let address = SocketAddr::from(([127, 0, 0, 1], standby.port()));
     let mut away = None;
-    let plan = async |stage: &Stage| {
-        stage.more(length.around_a_fault).await?;
+    let plan = async |run: &Run| {
+        run.more(length.around_a_fault).await?;
         let (dying, heir) = (primary.clone(), standby.clone());
         let kill = async || blocking(move || dying.kill()).await;
         let promote = async || {
@@ -176,13 +176,13 @@ pub async fn promotion(length: &Length) -> Result<Outcome> {
             Ok(())
         };
         let harm = to_all("failover to a synchronous standby");
-        let fault = stage.fault(harm, kill, for_a_while, promote);
+        let fault = run.fault(harm, kill, for_a_while, promote);
         away = Some(fault.await?);
-        stage.until_all_ready().await?;
-        stage.more(length.around_a_fault).await
+        run.until_all_ready().await?;
+        run.more(length.around_a_fault).await
     };
     let name = "failover to a synchronous standby";
-    let outcome = stage.run(name, NODES, plan, nothing).await?.judged()?;
+    let outcome = run.carry_out(name, NODES, plan, nothing).await?.judged()?;
     was_felt(&outcome, away.as_ref().context("the plan was carried out")?)?;
     was_long_enough(outcome, length.around_a_fault)
 }
@@ -195,12 +195,12 @@ pub async fn partition(length: &Length) -> Result<Outcome> {
     let cluster = Cluster::started().await?;
     let proxy = &cluster.proxies[ONE.0];
     let mut faults = Vec::new();
-    let plan = async |stage: &Stage| {
+    let plan = async |run: &Run| {
         for (network, name) in [
             (Network::Swallows, "a node whose database is a black hole"),
             (Network::Cuts, "a node whose connections are reset"),
         ] {
-            stage.more(length.around_a_fault).await?;
+            run.more(length.around_a_fault).await?;
             let cut = async || {
                 proxy.set(network);
                 Ok(())
@@ -211,16 +211,16 @@ pub async fn partition(length: &Length) -> Result<Outcome> {
             };
             let wait = async || outlast(length).await;
             let harm = to_one(name, Meanwhile::NothingKnown);
-            let fault = stage.fault(harm, cut, wait, mend);
+            let fault = run.fault(harm, cut, wait, mend);
             faults.push(fault.await?);
-            stage.until_all_ready().await?;
+            run.until_all_ready().await?;
         }
-        stage.more(length.around_a_fault).await
+        run.more(length.around_a_fault).await
     };
     let name = "a node cut off from the database";
     let outcome = cluster
-        .stage
-        .run(name, NODES, plan, nothing)
+        .run
+        .carry_out(name, NODES, plan, nothing)
         .await?
         .judged()?;
     for fault in &faults {
@@ -238,12 +238,12 @@ pub async fn partition(length: &Length) -> Result<Outcome> {
 pub async fn clocks_minutes_apart(length: &Length) -> Result<Outcome> {
     let cluster = Cluster::set().await?;
     let off = [ALL[1], ALL[2]];
-    let began = cluster.stage.now();
-    launch_apart(&cluster.stage, MINUTES).await?;
+    let began = cluster.run.now();
+    launch_apart(&cluster.run, MINUTES).await?;
     let mut apart = None;
-    let plan = async |stage: &Stage| stage.more(2 * length.around_a_fault).await;
-    let set_right = async |stage: &Stage| {
-        let ended = stage.now();
+    let plan = async |run: &Run| run.more(2 * length.around_a_fault).await;
+    let set_right = async |run: &Run| {
+        let ended = run.now();
         let fault = Fault {
             name: "clocks minutes off".to_owned(),
             nodes: off.to_vec(),
@@ -251,18 +251,18 @@ pub async fn clocks_minutes_apart(length: &Length) -> Result<Outcome> {
             effect: began,
             means: Meanwhile::NothingKnown,
         };
-        stage.write_down(fault.clone());
+        run.write_down(fault.clone());
         apart = Some(fault);
         for node in off {
-            stage.site.kill(node)?;
-            stage.site.start(node).await?;
+            run.site.kill(node)?;
+            run.site.start(node).await?;
         }
         Ok(())
     };
     let name = "clocks minutes off";
     let outcome = cluster
-        .stage
-        .run(name, NODES, plan, set_right)
+        .run
+        .carry_out(name, NODES, plan, set_right)
         .await?
         .judged()?;
     let apart = apart.as_ref().context("the plan was carried out")?;
@@ -278,16 +278,16 @@ pub async fn clocks_minutes_apart(length: &Length) -> Result<Outcome> {
 /// A promise was broken, or nothing happened.
 pub async fn clocks_seconds_apart(length: &Length) -> Result<Outcome> {
     let cluster = Cluster::set().await?;
-    launch_apart(&cluster.stage, SECONDS).await?;
-    let plan = async |stage: &Stage| stage.more(2 * length.around_a_fault).await;
+    launch_apart(&cluster.run, SECONDS).await?;
+    let plan = async |run: &Run| run.more(2 * length.around_a_fault).await;
     let name = "clocks 28 s apart";
-    let outcome = cluster.stage.run(name, NODES, plan, nothing).await?;
+    let outcome = cluster.run.carry_out(name, NODES, plan, nothing).await?;
     was_long_enough(outcome.judged()?, 2 * length.around_a_fault)
 }
 
 /// Starts the nodes with clocks that are off by so many seconds, the first of them with the right one. The others say that they
 /// are not ready; what they answer all the same is what this is about.
-async fn launch_apart(stage: &Stage, offsets: [&str; 3]) -> Result<()> {
+async fn launch_apart(run: &Run, offsets: [&str; 3]) -> Result<()> {
     let library = faketime()?;
     for (node, offset) in ALL.into_iter().zip(offsets) {
         let variables = [
@@ -295,12 +295,12 @@ async fn launch_apart(stage: &Stage, offsets: [&str; 3]) -> Result<()> {
             ("FAKETIME", offset),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
         ];
-        stage.site.launch(node, &variables)?;
+        run.site.launch(node, &variables)?;
     }
     for node in ALL {
-        stage.site.until_it_listens(node, START).await?;
+        run.site.until_it_listens(node, START).await?;
     }
-    stage.site.until(ALL[0], READY, START).await
+    run.site.until(ALL[0], READY, START).await
 }
 
 /// Where Debian keeps the library that gives a program another time.

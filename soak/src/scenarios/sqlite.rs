@@ -14,8 +14,8 @@ use tokio::time::{Instant, sleep};
 use super::{Length, was_felt, was_long_enough};
 use crate::checker::RECOVERY;
 use crate::history::{Act, Answer, Fault, Meanwhile, Node, Span};
+use crate::run::{Harm, Outcome, Run, beside_program};
 use crate::site::{Memory, READY};
-use crate::stage::{Harm, Outcome, Stage, beside_program};
 use crate::visitor::below;
 
 const NODES: &str = "1, SQLite";
@@ -28,10 +28,10 @@ const DISK: &CStr = c"size=48m";
 /// # Errors
 /// A promise was broken, or nothing happened.
 pub async fn calm(length: &Length) -> Result<Outcome> {
-    let stage = Stage::set(&beside_program()?, &Memory::Sqlite)?;
-    stage.start().await?;
-    let plan = async |stage: &Stage| stage.more(length.calm).await;
-    let outcome = stage.run("calm", NODES, plan, nothing).await?;
+    let run = Run::prepare(&beside_program()?, &Memory::Sqlite)?;
+    run.start().await?;
+    let plan = async |run: &Run| run.more(length.calm).await;
+    let outcome = run.carry_out("calm", NODES, plan, nothing).await?;
     was_long_enough(outcome.judged()?, length.calm)
 }
 
@@ -40,22 +40,23 @@ pub async fn calm(length: &Length) -> Result<Outcome> {
 /// # Errors
 /// A promise was broken, or nothing happened.
 pub async fn kills(length: &Length) -> Result<Outcome> {
-    let stage = Stage::set(&beside_program()?, &Memory::Sqlite)?;
-    stage.start().await?;
-    let plan = async |stage: &Stage| {
+    let run = Run::prepare(&beside_program()?, &Memory::Sqlite)?;
+    run.start().await?;
+    let plan = async |run: &Run| {
         for _ in 0..length.kills {
-            stage.more_granted(20 + below(200) as u64).await?;
+            run.more_granted(20 + below(200) as u64).await?;
             sleep(Duration::from_micros(below(3_000) as u64)).await;
-            let site = &stage.site;
+            let site = &run.site;
             let kill = async || site.kill(NODE);
             let start = async || site.start(NODE).await;
-            stage
-                .fault(to_the_node("kill -9 of the node"), kill, at_once, start)
+            run.fault(to_the_node("kill -9 of the node"), kill, at_once, start)
                 .await?;
         }
-        stage.more(length.around_a_fault).await
+        run.more(length.around_a_fault).await
     };
-    let outcome = stage.run("kill -9 in a loop", NODES, plan, nothing).await?;
+    let outcome = run
+        .carry_out("kill -9 in a loop", NODES, plan, nothing)
+        .await?;
     let outcome = outcome.judged()?;
     let lost = outcome.count(|answer| *answer == Answer::Lost);
     ensure!(lost > length.kills, "the kills were to hit requests");
@@ -67,20 +68,19 @@ pub async fn kills(length: &Length) -> Result<Outcome> {
 /// # Errors
 /// A promise was broken, or nothing happened.
 pub async fn pause(length: &Length) -> Result<Outcome> {
-    let stage = Stage::set(&beside_program()?, &Memory::Sqlite)?;
-    stage.start().await?;
-    let plan = async |stage: &Stage| {
-        stage.more(length.around_a_fault).await?;
-        let site = &stage.site;
+    let run = Run::prepare(&beside_program()?, &Memory::Sqlite)?;
+    run.start().await?;
+    let plan = async |run: &Run| {
+        run.more(length.around_a_fault).await?;
+        let site = &run.site;
         let stop = async || site.pause(NODE);
         let go_on = async || site.resume(NODE);
         let wait = async || outlast(length).await;
-        stage
-            .fault(to_the_node("SIGSTOP of the node"), stop, wait, go_on)
+        run.fault(to_the_node("SIGSTOP of the node"), stop, wait, go_on)
             .await?;
-        stage.more(length.around_a_fault).await
+        run.more(length.around_a_fault).await
     };
-    let outcome = stage.run("SIGSTOP", NODES, plan, nothing).await?;
+    let outcome = run.carry_out("SIGSTOP", NODES, plan, nothing).await?;
     was_long_enough(outcome.judged()?, length.around_a_fault)
 }
 
@@ -90,29 +90,29 @@ pub async fn pause(length: &Length) -> Result<Outcome> {
 /// A promise was broken, or nothing happened.
 pub async fn full_disk(length: &Length) -> Result<Outcome> {
     let disk = SmallDisk::mount()?;
-    let stage = Stage::set(disk.folder.path(), &Memory::Sqlite)?;
-    stage.start().await?;
+    let run = Run::prepare(disk.folder.path(), &Memory::Sqlite)?;
+    run.start().await?;
     let mut full = None;
-    let plan = async |stage: &Stage| {
-        stage.more(length.around_a_fault).await?;
+    let plan = async |run: &Run| {
+        run.more(length.around_a_fault).await?;
         let fill = async || disk.fill();
         let empty = async || disk.make_room();
         let wait = async || {
             let began = Instant::now();
-            let site = &stage.site;
+            let site = &run.site;
             site.until_unwell(NODE, READY, length.outlasting + RECOVERY)
                 .await?;
             site.until(NODE, "/health/live", RECOVERY).await?;
             sleep(length.outlasting.saturating_sub(began.elapsed())).await;
             Ok(())
         };
-        let fault = stage.fault(to_the_node("disk full"), fill, wait, empty);
+        let fault = run.fault(to_the_node("disk full"), fill, wait, empty);
         full = Some(fault.await?);
-        stage.until_all_ready().await?;
-        stage.more(length.around_a_fault).await
+        run.until_all_ready().await?;
+        run.more(length.around_a_fault).await
     };
-    let outcome = stage
-        .run("disk full", NODES, plan, nothing)
+    let outcome = run
+        .carry_out("disk full", NODES, plan, nothing)
         .await?
         .judged()?;
     let full = full.context("the plan was carried out")?;
@@ -153,7 +153,7 @@ fn to_the_node(name: &str) -> Harm<'_> {
 }
 
 /// Nothing has to be put in order.
-pub(super) async fn nothing(_stage: &Stage) -> Result<()> {
+pub(super) async fn nothing(_stage: &Run) -> Result<()> {
     Ok(())
 }
 

@@ -11,8 +11,8 @@ use safeconduct_protocol::random;
 use tokio::time::sleep;
 
 use crate::caller::{Caller, Hands, TokenTexts, World};
-use crate::cast::APPS;
 use crate::history::{Answer, App, Event, Node, Refusal, User};
+use crate::participants::APPS;
 use crate::wire::Manner;
 
 /// How many grants a visitor keeps, far below the 50 of which the server ends the oldest.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{HELD, Held, Visitor, any_node, below};
 use crate::caller::Hands;
-use crate::cast::APPS;
 use crate::history::{Answer, App};
+use crate::participants::APPS;
 use crate::wire::Manner;
 
 impl Visitor {

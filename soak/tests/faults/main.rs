@@ -10,8 +10,8 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use safeconduct_soak::report::Report;
+use safeconduct_soak::run::Outcome;
 use safeconduct_soak::scenarios::{SHORT, postgresql, sqlite};
-use safeconduct_soak::stage::Outcome;
 use tokio::sync::Mutex;
 
 /// One run at a time, and what they came to.

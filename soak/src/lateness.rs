@@ -1,4 +1,4 @@
-//! How late this process itself is. On a machine that is busy with something else, whoever measures is as late as whoever is
+//! How late this process itself is. On a machine that is busy with something else, what measures is as late as what is
 //! measured; what a run says about seconds is worth no more than this.
 
 use std::time::Duration;
@@ -9,12 +9,12 @@ use tokio::time::sleep;
 
 use crate::history::{Moment, Span};
 
-/// How often it beats.
-const BEAT: Duration = Duration::from_millis(10);
-/// How late a beat is that says that the machine stood still.
+/// How often it looks at the clock.
+const INTERVAL: Duration = Duration::from_millis(10);
+/// How late a look is that says that the machine stood still.
 const STANDSTILL: Duration = Duration::from_millis(500);
 
-/// How late the beats were.
+/// How late the looks were.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lateness {
     /// The latest of them.
@@ -23,18 +23,18 @@ pub struct Lateness {
     pub stalls: Vec<Span>,
 }
 
-/// A pulse that is being felt.
-pub struct Pulse {
+/// Looks at the clock again and again, and measures how late it is each time.
+pub struct LatenessProbe {
     enough: oneshot::Sender<()>,
-    beating: JoinHandle<Lateness>,
+    measuring: JoinHandle<Lateness>,
 }
 
-impl Pulse {
-    /// Feels it from now on; `now` is the clock of the history.
-    pub fn feel(now: impl Fn() -> Moment + Send + 'static) -> Self {
+impl LatenessProbe {
+    /// Measures from now on; `now` is the clock of the history.
+    pub fn start(now: impl Fn() -> Moment + Send + 'static) -> Self {
         let (enough, end) = oneshot::channel();
-        let beating = tokio::spawn(beat(now, end));
-        Self { enough, beating }
+        let measuring = tokio::spawn(measure(now, end));
+        Self { enough, measuring }
     }
 
     /// How late it was until now.
@@ -43,16 +43,16 @@ impl Pulse {
     /// The runtime is being shut down.
     pub async fn lateness(self) -> anyhow::Result<Lateness> {
         drop(self.enough);
-        Ok(self.beating.await?)
+        Ok(self.measuring.await?)
     }
 }
 
-async fn beat(now: impl Fn() -> Moment, mut end: oneshot::Receiver<()>) -> Lateness {
+async fn measure(now: impl Fn() -> Moment, mut end: oneshot::Receiver<()>) -> Lateness {
     let mut lateness = Lateness::default();
     loop {
-        let due = now() + BEAT;
+        let due = now() + INTERVAL;
         tokio::select! {
-            () = sleep(BEAT) => lateness.add(due, now()),
+            () = sleep(INTERVAL) => lateness.add(due, now()),
             _ = &mut end => return lateness,
         }
     }
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_late_beat_is_a_standstill() {
+    fn a_late_look_is_a_standstill() {
         let mut lateness = Lateness::default();
         let (due, came) = (Duration::from_secs(3), Duration::from_secs(4));
         lateness.add(due, due + Duration::from_millis(20));

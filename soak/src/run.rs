@@ -14,11 +14,11 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::caller::World;
-use crate::cast::{Machines, PEOPLE};
 use crate::checker::{RECOVERY, Recovery, Violation, check, recoveries};
 use crate::history::{Act, Answer, Event, Fault, History, Meanwhile, Moment, Node, Span, User};
+use crate::lateness::LatenessProbe;
 use crate::operator;
-use crate::pulse::Pulse;
+use crate::participants::{Machines, PEOPLE};
 use crate::site::{Memory, READY, Site};
 use crate::visitor::Visitor;
 
@@ -129,7 +129,7 @@ pub struct Harm<'a> {
 }
 
 /// What a plan works with while everybody is at it.
-pub struct Stage {
+pub struct Run {
     /// The nodes.
     pub site: Arc<Site>,
     world: Arc<World>,
@@ -138,12 +138,12 @@ pub struct Stage {
     operator_wanted: bool,
 }
 
-impl Stage {
+impl Run {
     /// A site in a folder below `within`, and a world that fits it. Nobody is there yet, and no node runs.
     ///
     /// # Errors
     /// The site can't be prepared.
-    pub fn set(within: &Path, memory: &Memory) -> Result<Self> {
+    pub fn prepare(within: &Path, memory: &Memory) -> Result<Self> {
         let machines = Machines::generate()?;
         let site = Site::prepare(within, memory, &machines)?;
         let subjects = site.subjects()?;
@@ -181,34 +181,34 @@ impl Stage {
     ///
     /// # Errors
     /// The plan's, or nothing gets on any more.
-    pub async fn run(
+    pub async fn carry_out(
         self,
         name: &str,
         nodes: &str,
         plan: impl AsyncFnOnce(&Self) -> Result<()>,
         after: impl AsyncFnOnce(&Self) -> Result<()>,
     ) -> Result<Outcome> {
-        let stage = Arc::new(self);
-        stage.going.store(true, Ordering::Relaxed);
-        let begun = stage.now();
-        let world = Arc::clone(&stage.world);
-        let pulse = Pulse::feel(move || world.now());
-        let people = stage.everybody(Doing::Living);
-        let operator = tokio::spawn(Arc::clone(&stage).operate());
-        let planned = plan(&stage).await;
-        stage.going.store(false, Ordering::Relaxed);
+        let run = Arc::new(self);
+        run.going.store(true, Ordering::Relaxed);
+        let begun = run.now();
+        let world = Arc::clone(&run.world);
+        let probe = LatenessProbe::start(move || world.now());
+        let people = run.everybody(Doing::Living);
+        let operator = tokio::spawn(Arc::clone(&run).operate());
+        let planned = plan(&run).await;
+        run.going.store(false, Ordering::Relaxed);
         let mut events = operator.await?;
         let people = people.join_all().await;
-        planned.with_context(|| stage.last_words())?;
+        planned.with_context(|| run.last_words())?;
 
-        after(&stage).await.with_context(|| stage.last_words())?;
-        let looked_back = stage.everybody(Doing::LookingBack(people)).join_all().await;
+        after(&run).await.with_context(|| run.last_words())?;
+        let looked_back = run.everybody(Doing::LookingBack(people)).join_all().await;
         for visitor in looked_back {
             events.extend(visitor.into_events());
         }
-        let took = stage.now() - begun;
-        let lateness = pulse.lateness().await?;
-        let history = History::new(events, stage.faults(), lateness.stalls);
+        let took = run.now() - begun;
+        let lateness = probe.lateness().await?;
+        let history = History::new(events, run.faults(), lateness.stalls);
         Ok(Outcome {
             name: name.to_owned(),
             nodes: nodes.to_owned(),
@@ -310,11 +310,11 @@ impl Stage {
         match doing {
             Doing::Living => {
                 for user in (0..PEOPLE).map(User) {
-                    let stage = Arc::clone(self);
+                    let run = Arc::clone(self);
                     set.spawn(async move {
                         sleep(APART * u32::try_from(user.0).unwrap_or(u32::MAX)).await;
-                        let mut visitor = Visitor::new(user, &stage.world);
-                        visitor.live(|| stage.is_going()).await;
+                        let mut visitor = Visitor::new(user, &run.world);
+                        visitor.live(|| run.is_going()).await;
                         visitor
                     });
                 }
