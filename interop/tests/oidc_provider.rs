@@ -199,7 +199,7 @@ async fn signing_out_of_oidc_provider_signs_out_of_our_app_with_node() -> Result
         .await?;
     let page = browser.sign_out(page).await?;
     assert_eq!(page.status, 200, "{page}");
-    let told = parties.server.prints("told").await?;
+    let told = parties.server.has_printed("told").await?;
     assert!(told.contains("notes-web"), "{told}");
     let page = parties.home(&browser).await?;
     assert_eq!(page.body, "Nobody is signed in.");

@@ -29,10 +29,10 @@ pub fn get(server: impl ToSocketAddrs, path: &str) -> io::Result<Answer> {
 pub fn send(server: impl ToSocketAddrs, head: &str, body: &str) -> io::Result<Answer> {
     let mut stream = TcpStream::connect(server)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    let (host, length) = (stream.peer_addr()?.port(), body.len());
+    let (port, length) = (stream.peer_addr()?.port(), body.len());
     write!(
         stream,
-        "{head}Host: localhost:{host}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        "{head}Host: localhost:{port}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
     )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;

@@ -104,7 +104,7 @@ impl Process {
     ///
     /// # Errors
     /// As [`Process::wait_for`].
-    pub async fn prints(&mut self, words: &str) -> Result<String> {
+    pub async fn has_printed(&mut self, words: &str) -> Result<String> {
         let begun = Instant::now();
         loop {
             if let Some(line) = self.look_for(words, begun)? {
