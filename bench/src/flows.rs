@@ -193,8 +193,8 @@ impl Worker {
             last: Some(token), ..
         } = &self.work
         {
-            let asker = authorization(API);
-            let active = is_active(&mut self.connection, &self.target, &asker, token).await?;
+            let api = authorization(API);
+            let active = is_active(&mut self.connection, &self.target, &api, token).await?;
             ensure!(!active, "a revoked token is active");
         }
         Ok(())

@@ -8,7 +8,7 @@ use crate::{client::Client, ids::ClientId, resource::Resources, token::AccessTok
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Introspection {
-    /// Not active, not known, or none of the asker's business.
+    /// Not active, not known, or none of the caller's business.
     Inactive {
         /// Always `false`.
         active: bool,
@@ -41,10 +41,10 @@ impl Introspection {
     }
 }
 
-/// Whether `asker` may learn about `token`: only the client that the token's resource names. Tokens for the issuer itself are
+/// Whether `caller` may learn about `token`: only the client that the token's resource names. Tokens for the issuer itself are
 /// nobody's but the client's they were issued to.
 pub fn may_introspect(
-    asker: &Client,
+    caller: &Client,
     token: &AccessToken,
     resources: &Resources,
     issuer: &str,
@@ -54,12 +54,12 @@ pub fn may_introspect(
         .as_slice()
         .iter()
         .any(|audience| match resources.find(audience) {
-            Some(resource) => resource.client.as_ref() == Some(&asker.id),
-            None => audience == issuer && token.client_id == asker.id,
+            Some(resource) => resource.client.as_ref() == Some(&caller.id),
+            None => audience == issuer && token.client_id == caller.id,
         })
 }
 
-/// Whether `asker` may revoke what was issued to `owner`: only its own (RFC 7009 §2.1).
-pub fn may_revoke(asker: &ClientId, owner: &ClientId) -> bool {
-    asker == owner
+/// Whether `caller` may revoke what was issued to `owner`: only its own (RFC 7009 §2.1).
+pub fn may_revoke(caller: &ClientId, owner: &ClientId) -> bool {
+    caller == owner
 }

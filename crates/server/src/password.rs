@@ -430,7 +430,7 @@ mod tests {
 
     const NOON: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
-    const ASKER: Requester = Requester::OURSELVES;
+    const REQUESTER: Requester = Requester::OURSELVES;
 
     const RIGHT: Verdict = Verdict::Right {
         needs_rehash: false,
@@ -439,7 +439,7 @@ mod tests {
 
     async fn check(passwords: &Passwords, password: &str, stored: &str) -> Verdict {
         passwords
-            .verify(ASKER, Secret::new(password), Some(stored))
+            .verify(REQUESTER, Secret::new(password), Some(stored))
             .await
             .unwrap()
     }
@@ -541,7 +541,9 @@ mod tests {
     async fn a_user_who_does_not_exist_is_always_wrong() {
         let passwords = pool(1, 8);
         for password in ["", "correct horse", &"x".repeat(LONGEST + 1)] {
-            let verdict = passwords.verify(ASKER, Secret::new(password), None).await;
+            let verdict = passwords
+                .verify(REQUESTER, Secret::new(password), None)
+                .await;
             assert_eq!(verdict, Ok(Verdict::Wrong));
         }
     }
@@ -601,7 +603,7 @@ mod tests {
         for stored in kept {
             for password in ["password", "wrong", "", too_long.as_str()] {
                 let mut memory = Vec::new();
-                let comparison = passwords.comparison(ASKER, stored);
+                let comparison = passwords.comparison(REQUESTER, stored);
                 comparison.run(&Secret::new(password), &mut memory);
                 assert_eq!(
                     memory.len(),
@@ -634,7 +636,7 @@ mod tests {
         let mut waiting = Vec::new();
         let mut refused = 0;
         for _ in 0..20 {
-            let mut verdict = Box::pin(passwords.verify(ASKER, Secret::new("x"), None));
+            let mut verdict = Box::pin(passwords.verify(REQUESTER, Secret::new("x"), None));
             match ready_now(&mut verdict).await {
                 Some(Err(Busy)) => refused += 1,
                 _ => waiting.push(verdict),
@@ -688,7 +690,7 @@ mod tests {
     async fn a_thousand_that_left_are_not_hashed() {
         let queue = idle_queue();
         let mut waiting: Vec<_> = (0..1_000)
-            .map(|_| Box::pin(queue.submit(ASKER, 1, job)))
+            .map(|_| Box::pin(queue.submit(REQUESTER, 1, job)))
             .collect();
         for waiter in &mut waiting {
             assert!(ready_now(waiter).await.is_none());
@@ -756,7 +758,7 @@ mod tests {
     #[tokio::test]
     async fn a_password_waits_no_longer_than_its_patience() {
         let queue = Queue::new(8, Duration::from_millis(1));
-        assert_eq!(queue.submit(ASKER, 1, job).await, Err(Busy));
+        assert_eq!(queue.submit(REQUESTER, 1, job).await, Err(Busy));
         assert_eq!(queue.state().fair.len(), 0);
         assert!(PATIENCE <= Duration::from_secs(2));
     }
@@ -765,7 +767,7 @@ mod tests {
     async fn a_hash_that_has_begun_is_waited_for_to_its_end() {
         let patience = Duration::from_millis(1);
         let queue = Queue::new(8, patience);
-        let mut waiter = Box::pin(queue.submit(ASKER, 1, job));
+        let mut waiter = Box::pin(queue.submit(REQUESTER, 1, job));
         assert!(ready_now(&mut waiter).await.is_none());
         let Some(Job::Verify { answer, .. }) = queue.next() else {
             panic!("a check waits");
@@ -778,11 +780,11 @@ mod tests {
     #[tokio::test]
     async fn the_threads_end_with_the_pool_and_whoever_waits_learns_of_it() {
         let queue = Arc::new(idle_queue());
-        let mut waiter = Box::pin(queue.submit(ASKER, 1, job));
+        let mut waiter = Box::pin(queue.submit(REQUESTER, 1, job));
         assert!(ready_now(&mut waiter).await.is_none());
         queue.close();
         assert_eq!(waiter.await, Err(Busy));
-        assert_eq!(queue.submit(ASKER, 1, job).await, Err(Busy));
+        assert_eq!(queue.submit(REQUESTER, 1, job).await, Err(Busy));
         let threads = (0..3)
             .map(|_| {
                 let queue = Arc::clone(&queue);

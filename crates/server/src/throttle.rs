@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn guesses_in_parallel_are_paid_for_before_they_are_checked() {
+    fn guesses_in_parallel_are_charged_before_they_are_checked() {
         let throttle = throttle(budget(2, 60), LOOSE, LOOSE);
         let at = ip("192.0.2.1");
         let under_way: Vec<_> = (0..10).map(|_| check(&throttle, "ada", at, NOON)).collect();
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sign_in_takes_back_what_it_paid_and_no_more() {
+    fn a_sign_in_is_refunded_what_it_was_charged_and_no_more() {
         let throttle = throttle(budget(3, 60), budget(3, 60), budget(3, 60));
         let at = ip("192.0.2.1");
         for _ in 0..10 {
@@ -429,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_floods_with_the_right_password_pays_like_a_guesser() {
+    fn a_flood_with_the_right_password_is_charged_like_guesses() {
         let settings = ThrottleSettings {
             per_pair: budget(5, 60),
             sign_ins: budget(20, 1),
@@ -561,7 +561,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_browser_gives_nothing_back_that_was_not_paid() {
+    fn a_known_browser_is_refunded_nothing_that_was_not_charged() {
         let throttle = throttle(budget(5, 60), budget(5, 60), LOOSE);
         let home = ip("192.0.2.1");
         let browser = sign_in(&throttle, "ada", home, NOON);

@@ -97,11 +97,11 @@ fn each_of_its_audiences_accepts_a_token(#[case] audience: &str, #[case] accepte
 #[case::the_api("notes-api", true)]
 #[case::its_own_client("shop", true)]
 #[case::a_stranger("other", false)]
-fn a_token_for_an_api_and_us_is_the_business_of_both(#[case] asker: &str, #[case] may: bool) {
-    let asker = Client {
-        id: client_id(asker),
+fn a_token_for_an_api_and_us_is_the_business_of_both(#[case] caller: &str, #[case] may: bool) {
+    let caller = Client {
+        id: client_id(caller),
         ..confidential()
     };
     let token = token("openid notes.read", "openid notes.read");
-    assert_eq!(may_introspect(&asker, &token, &resources(), ISSUER), may);
+    assert_eq!(may_introspect(&caller, &token, &resources(), ISSUER), may);
 }

@@ -42,17 +42,17 @@ fn token(audience: &str) -> AccessToken {
 #[case::an_api_where_the_token_is_for_us("notes-api", ISSUER, false)]
 #[case::its_owner_where_the_api_is_gone("shop", "https://gone.example.com", false)]
 #[case::an_audience_that_only_begins_alike("notes-api", "https://notes.example.com/", false)]
-fn a_token_is_the_business_of_one_asker(
-    #[case] asker: &str,
+fn a_token_is_the_business_of_one_caller(
+    #[case] caller: &str,
     #[case] audience: &str,
     #[case] may: bool,
 ) {
-    let asker = Client {
-        id: client_id(asker),
+    let caller = Client {
+        id: client_id(caller),
         ..confidential()
     };
     assert_eq!(
-        may_introspect(&asker, &token(audience), &resources(), ISSUER),
+        may_introspect(&caller, &token(audience), &resources(), ISSUER),
         may
     );
 }

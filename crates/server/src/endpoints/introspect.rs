@@ -26,17 +26,17 @@ pub(crate) async fn introspect(State(server): State<Server>, form: PostedForm) -
 async fn answer(server: &Server, form: &PostedForm) -> Result<Introspection, Failure> {
     let parameters = form.parameters()?;
     let exchange = Exchange::begin(server).await?;
-    let asker = client_auth::authenticate(&exchange, form.headers(), &parameters)
+    let caller = client_auth::authenticate(&exchange, form.headers(), &parameters)
         .await?
         .confidential()?;
     let text = parameters.required("token", Reason::TokenMissing)?;
-    client_auth::use_up(&exchange, &asker, None).await?;
+    client_auth::use_up(&exchange, &caller, None).await?;
     // A refresh token is nobody's business but its client's: always inactive.
     let Some(token) = read_access_token(&exchange, text) else {
         return Ok(Introspection::inactive());
     };
     let its_business = may_introspect(
-        asker.client(),
+        caller.client(),
         &token,
         &exchange.catalog.resources,
         exchange.issuer(),

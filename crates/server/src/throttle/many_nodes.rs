@@ -235,7 +235,7 @@ fn a_flood_tells_a_bounded_row_with_the_most_spent_in_it() {
 }
 
 #[test]
-fn whoever_guesses_nothing_tells_nothing() {
+fn a_node_that_counted_nothing_exports_nothing() {
     let mut nodes = Nodes::new(1, budget(2, 60), LOOSE);
     nodes.poll(0, NOON);
     assert!(nodes.rows.is_empty());
