@@ -3,7 +3,6 @@
 //! They share a process and nothing else: the app and the API know the server by its URL, as the published crates have it.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -16,6 +15,7 @@ use safeconduct_protocol::client::{self, AuthenticationMethod, BackChannelUri, G
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::ids::{ClientId, UserId};
 use safeconduct_protocol::metadata::Issuer;
+use safeconduct_protocol::password::{LEAST_MINIMUM, PasswordRule};
 use safeconduct_protocol::redirect_uri::RedirectUri;
 use safeconduct_protocol::resource::{Resource, ResourceUri, Resources, ScopeDescription};
 use safeconduct_protocol::scope::Scope;
@@ -192,7 +192,7 @@ async fn server(
     )?;
     let declared = declared(addresses, &keys, clients).context("the demo's own clients")?;
     store.reconcile(&declared, now).await?;
-    add_people(&store, &keys, people, &clock).await?;
+    add_people(&store, issuer.as_str(), &keys, people, &clock).await?;
     let settings = Settings {
         sign_in_notice: Some(accounts_to_try()),
         ..Settings::new(issuer)
@@ -310,11 +310,13 @@ fn resource(uri: &str, name: &str, scopes: Scope, client: Option<&str>) -> Optio
 /// Adds the users who are not there yet, and introduces all of them to the API.
 async fn add_people(
     store: &Store,
+    issuer: &str,
     keys: &Keys,
     people: &People,
     clock: &Clock,
 ) -> anyhow::Result<()> {
-    let passwords = Arc::new(Passwords::start(PasswordSettings::default())?);
+    let passwords = Passwords::start(PasswordSettings::default())?;
+    let rule = PasswordRule::new(LEAST_MINIMUM, issuer, "Safeconduct");
     for seed in &SEEDS {
         let claims = claims_of(seed)?;
         let id = match store.user_by_name(seed.username).await? {
@@ -327,7 +329,8 @@ async fn add_people(
             }
             None => {
                 let id = UserId::generate();
-                let hash = passwords.hash(Secret::new(PASSWORD)).await?;
+                let password = rule.accept(Secret::new(PASSWORD), seed.username, &claims)?;
+                let hash = passwords.hash(password).await?;
                 let user = NewUser {
                     id: id.clone(),
                     username: seed.username.to_owned(),

@@ -7,7 +7,7 @@
 //! - so does one of OpenID Connect or behind the browser's back: [`claims`], [`subject`], [`id_token`], [`logout`], [`pushed_request`], [`dpop`]
 //! - a grant comes of it: [`authorization_code`], [`grant`], [`refresh_token`], [`token`], [`dpop`]
 //! - others ask about it: [`introspection`], [`metadata`], [`client_authentication`]
-//! - people type their names and passwords: [`precis`]
+//! - people type their names and passwords: [`precis`], [`password`]
 //! - what all of it stands on: [`ids`], [`secret`], [`sent`], [`seal`], [`sealed`], [`jose`], [`encoding`], [`random`], [`time`], [`clock`], [`loopback`]; and what a
 //!   browser brings: [`cookie`], [`speculation`]
 
@@ -31,6 +31,7 @@ pub mod logout;
 pub mod loopback;
 pub mod metadata;
 pub mod parameters;
+pub mod password;
 pub mod pkce;
 pub mod posted_request;
 pub mod precis;

@@ -79,6 +79,17 @@ pub fn password(typed: &str) -> Zeroizing<String> {
     normal
 }
 
+/// A password or a name in one width, one case and composed: what two of them are compared by that are to differ in more than that.
+pub fn folded(text: &str) -> Zeroizing<String> {
+    let mut folded = Zeroizing::new(String::with_capacity(text.len() * LONGEST_EXPANSION));
+    let lower = text
+        .chars()
+        .flat_map(of_usual_width)
+        .flat_map(char::to_lowercase);
+    folded.extend(lower.nfc());
+    folded
+}
+
 /// The most that NFC makes of a text, in bytes for each byte (UAX #15).
 const LONGEST_EXPANSION: usize = 3;
 

@@ -462,12 +462,43 @@ fn a_claim_of_another_form_adds_nobody() {
 #[rstest]
 #[case("", "the password is empty")]
 #[case("seven77", "the password is shorter than 8 characters")]
-fn a_password_that_can_not_be_used_adds_nobody(#[case] password: &str, #[case] says: &str) {
+#[case(&"x".repeat(1_025), "the password is longer than 1024 bytes")]
+#[case("correct\u{7}horse", "the password has U+0007 in it")]
+#[case("PassWord1", "the password is one of those that are tried first")]
+#[case("Countess Ada", "the password is a name or address of the person")]
+#[case("LOVELACE", "the password is a name or address of the person")]
+#[case("safeconduct", "the password is the name or the host of this server")]
+fn a_password_that_can_not_be_used_is_set_for_nobody(#[case] password: &str, #[case] says: &str) {
     let directory = on_this_machine();
-    let output = directory.run_with_input(&["user", "add", "ada", "--stdin"], password);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(directory.printed(&output).contains(says));
+    let name = ["--email", "ada@lovelace.example", "--stdin"];
+    let add = [&["user", "add", "countess.ada"], name.as_slice()].concat();
+    let refused = directory.run_with_input(&add, password);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(directory.printed(&refused).contains(says));
     assert_eq!(directory.json(&["user", "list"]), Value::Array(Vec::new()));
+
+    let added = directory.run_with_input(&add, "correct horse");
+    assert_eq!(added.status.code(), Some(0));
+    let before = directory.json(&["user", "show", "countess.ada"]);
+    let set = ["user", "set-password", "countess.ada", "--stdin"];
+    let refused = directory.run_with_input(&set, password);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(directory.printed(&refused).contains(says));
+    assert_eq!(directory.json(&["user", "show", "countess.ada"]), before);
+}
+
+#[test]
+fn where_the_password_is_the_only_factor_fifteen_characters_can_be_demanded() {
+    let directory = Directory::with_config(
+        "issuer = \"http://localhost:8420\"\nlogin.password_min_length = 15\n",
+    );
+    let set =
+        |password: &str| directory.run_with_input(&["user", "add", "ada", "--stdin"], password);
+    let refused = set("fourteen chars");
+    assert_eq!(refused.status.code(), Some(2));
+    let says = "the password is shorter than 15 characters";
+    assert!(directory.printed(&refused).contains(says));
+    assert_eq!(set("fifteen charact").status.code(), Some(0));
 }
 
 #[test]

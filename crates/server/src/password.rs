@@ -18,6 +18,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use argon2::Block;
+use safeconduct_protocol::password::AcceptedPassword;
 use safeconduct_protocol::precis;
 use safeconduct_protocol::secret::Secret;
 use safeconduct_protocol::time::Timestamp;
@@ -118,11 +119,12 @@ impl Passwords {
     ///
     /// # Errors
     /// [`Unhashed::Busy`], or [`Unhashed::TooLong`]: nothing is ever cut off.
-    pub async fn hash(&self, password: Secret) -> Result<String, Unhashed> {
+    pub async fn hash(&self, password: AcceptedPassword) -> Result<String, Unhashed> {
+        let password = password.secret().clone();
         self.hash_for(Requester::OURSELVES, password).await
     }
 
-    /// The hash of a new password, queued for `requester`.
+    /// The hash of a password that is known to be right, or that was judged, queued for `requester`.
     ///
     /// # Errors
     /// As [`hash`](Self::hash).
@@ -447,7 +449,10 @@ mod tests {
     #[tokio::test]
     async fn a_password_is_itself_and_nothing_else() {
         let passwords = pool(1, 8);
-        let stored = passwords.hash(Secret::new("correct horse")).await.unwrap();
+        let stored = passwords
+            .hash_for(REQUESTER, Secret::new("correct horse"))
+            .await
+            .unwrap();
         assert!(
             stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
             "{stored}"
@@ -461,8 +466,14 @@ mod tests {
     #[tokio::test]
     async fn two_hashes_of_one_password_differ() {
         let passwords = pool(1, 8);
-        let one = passwords.hash(Secret::new("correct horse")).await.unwrap();
-        let other = passwords.hash(Secret::new("correct horse")).await.unwrap();
+        let one = passwords
+            .hash_for(REQUESTER, Secret::new("correct horse"))
+            .await
+            .unwrap();
+        let other = passwords
+            .hash_for(REQUESTER, Secret::new("correct horse"))
+            .await
+            .unwrap();
         assert_ne!(one, other);
     }
 
@@ -471,7 +482,10 @@ mod tests {
     async fn nothing_is_cut_off() {
         let passwords = pool(1, 8);
         let long = "x".repeat(LONGEST);
-        let stored = passwords.hash(Secret::new(long.as_str())).await.unwrap();
+        let stored = passwords
+            .hash_for(REQUESTER, Secret::new(long.as_str()))
+            .await
+            .unwrap();
         assert_eq!(check(&passwords, &long, &stored).await, RIGHT);
         assert_eq!(check(&passwords, &long[1..], &stored).await, Verdict::Wrong);
         assert_eq!(
@@ -479,10 +493,13 @@ mod tests {
             Verdict::Wrong
         );
         let too_long = Secret::new(format!("{long}x"));
-        assert_eq!(passwords.hash(too_long).await, Err(Unhashed::TooLong));
+        assert_eq!(
+            passwords.hash_for(REQUESTER, too_long).await,
+            Err(Unhashed::TooLong)
+        );
         // Of a text that grows to its normal form, that counts.
         let growing = "\u{958}".repeat(LONGEST / 4);
-        let refused = passwords.hash(Secret::new(growing)).await;
+        let refused = passwords.hash_for(REQUESTER, Secret::new(growing)).await;
         assert_eq!(refused, Err(Unhashed::TooLong));
     }
 
@@ -494,7 +511,10 @@ mod tests {
     async fn a_password_is_right_however_it_is_typed() {
         let passwords = pool(1, 8);
         for set in [COMPOSED, DECOMPOSED] {
-            let stored = passwords.hash(Secret::new(set)).await.unwrap();
+            let stored = passwords
+                .hash_for(REQUESTER, Secret::new(set))
+                .await
+                .unwrap();
             for typed in [COMPOSED, DECOMPOSED] {
                 assert_eq!(check(&passwords, typed, &stored).await, RIGHT);
             }
@@ -514,7 +534,10 @@ mod tests {
         let stored = argon2id::hash(&Secret::new(DECOMPOSED), &mut Vec::new());
         assert_eq!(check(&passwords, DECOMPOSED, &stored).await, OUTDATED);
         assert_eq!(check(&passwords, COMPOSED, &stored).await, Verdict::Wrong);
-        let renewed = passwords.hash(Secret::new(DECOMPOSED)).await.unwrap();
+        let renewed = passwords
+            .hash_for(REQUESTER, Secret::new(DECOMPOSED))
+            .await
+            .unwrap();
         assert_eq!(check(&passwords, COMPOSED, &renewed).await, RIGHT);
     }
 
@@ -557,7 +580,10 @@ mod tests {
         let passwords = pool(1, 8);
         assert_eq!(check(&passwords, "password", FOREIGN).await, OUTDATED);
         assert_eq!(check(&passwords, "passwort", FOREIGN).await, Verdict::Wrong);
-        let stored = passwords.hash(Secret::new("password")).await.unwrap();
+        let stored = passwords
+            .hash_for(REQUESTER, Secret::new("password"))
+            .await
+            .unwrap();
         assert_eq!(check(&passwords, "password", &stored).await, RIGHT);
     }
 

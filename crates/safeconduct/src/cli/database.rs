@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::ids::ClientId;
+use safeconduct_protocol::password::PasswordRule;
 use safeconduct_protocol::time::Timestamp;
 use safeconduct_server::Fault;
 use safeconduct_server::administration::Administration;
@@ -156,11 +157,16 @@ impl Database {
 
     /// What administrators can do with it at this moment.
     pub(crate) fn administration(&self) -> Administration<'_> {
-        let declared = &self.checked.declared;
+        let (declared, config) = (&self.checked.declared, &self.checked.config);
         Administration {
             store: &self.store,
             masters: &self.masters,
             keys: &self.keys,
+            passwords: PasswordRule::new(
+                config.login.password_min_length,
+                self.checked.issuer.as_str(),
+                &config.ui.name,
+            ),
             issuer: self.checked.issuer.as_str(),
             cluster: &self.cluster,
             knows_scope: Box::new(|name| declared.knows_scope(name)),

@@ -96,7 +96,9 @@ impl From<Refused> for Failure {
             }
             Refused::Raced(_) => Self::Conflict(said).with_advice("try again"),
             Refused::Declared(_) | Refused::NoSecret { .. } => Self::Conflict(said),
-            Refused::Registration(_) | Refused::Unfit(_) => Self::Usage(said),
+            Refused::Registration(_) | Refused::Unfit(_) | Refused::Password(_) => {
+                Self::Usage(said)
+            }
             Refused::Unreadable(_) => Self::Failed(said),
             Refused::Fault(fault) => fault.into(),
         }

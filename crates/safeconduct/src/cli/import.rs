@@ -4,6 +4,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
 
 use safeconduct_protocol::claims::{self, ClaimError, PersonClaims};
+use safeconduct_protocol::password::PasswordRule;
 use safeconduct_protocol::secret::Secret;
 use safeconduct_server::administration::users::{NewPassword, Person};
 use serde::{Deserialize, Serialize};
@@ -48,16 +49,18 @@ pub(crate) async fn run(
     file: Option<PathBuf>,
     if_not_exists: bool,
 ) -> Result<(), Failure> {
+    let administration = database.administration();
+    let rule = &administration.passwords;
     let people = match &file {
         Some(path) => {
             let shown = path.display();
             let opened = std::fs::File::open(path)
                 .map_err(|error| Failure::failed(&format!("{shown} can't be read"), error))?;
-            read_lines(BufReader::new(opened), &format!("{shown}:"))?
+            read_lines(BufReader::new(opened), &format!("{shown}:"), rule)?
         }
-        None => read_lines(io::stdin().lock(), "line ")?,
+        None => read_lines(io::stdin().lock(), "line ", rule)?,
     };
-    let done = database.administration().import_users(&people).await?;
+    let done = administration.import_users(&people).await?;
     let imported = Imported {
         added: done.added,
         existing: done.existing,
@@ -75,7 +78,11 @@ pub(crate) async fn run(
 
 /// Every line of the file, or what is wrong with each that can't be used: a file is imported whole or not at all. `place` and
 /// its number name a line.
-fn read_lines(mut from: impl io::BufRead, place: &str) -> Result<Vec<Person>, Failure> {
+fn read_lines(
+    mut from: impl io::BufRead,
+    place: &str,
+    rule: &PasswordRule,
+) -> Result<Vec<Person>, Failure> {
     let mut lines = Vec::new();
     let mut wrong = Vec::new();
     for number in 1.. {
@@ -93,7 +100,7 @@ fn read_lines(mut from: impl io::BufRead, place: &str) -> Result<Vec<Person>, Fa
         }
         match serde_json::from_str::<Line>(&text)
             .map_err(|error| in_words(&error))
-            .and_then(person)
+            .and_then(|line| person(line, rule))
         {
             Ok(line) => lines.push(line),
             Err(problem) => wrong.push(format!("{place}{number}: {problem}")),
@@ -123,21 +130,26 @@ fn in_words(error: &serde_json::Error) -> String {
     format!("{words} (column {})", error.column())
 }
 
-fn person(line: Line) -> Result<Person, String> {
+fn person(line: Line, rule: &PasswordRule) -> Result<Person, String> {
     let mut claims = PersonClaims::default();
-    let password = match (line.password, line.password_hash) {
-        (Some(_), Some(_)) => {
-            return Err("it has a password and a password_hash: keep one of them".to_owned());
-        }
-        (Some(password), None) => Some(NewPassword::Clear(password)),
-        (None, hash) => hash.map(NewPassword::Hash),
-    };
     for (name, value) in line.others.0 {
         if claims.claim(&name).is_some() {
             return Err(format!("{name} stands twice"));
         }
         claims.set(&name, value).map_err(unknown_or_malformed)?;
     }
+    let password = match (line.password, line.password_hash) {
+        (Some(_), Some(_)) => {
+            return Err("it has a password and a password_hash: keep one of them".to_owned());
+        }
+        (Some(password), None) => {
+            let accepted = rule.accept(password, &line.username, &claims);
+            Some(NewPassword::Clear(
+                accepted.map_err(|unfit| unfit.to_string())?,
+            ))
+        }
+        (None, hash) => hash.map(NewPassword::Hash),
+    };
     Person::new(line.username, password, claims)
 }
 
@@ -161,13 +173,18 @@ fn unknown_or_malformed(error: ClaimError) -> String {
 mod tests {
     use insta::assert_snapshot;
     use rstest::rstest;
+    use safeconduct_protocol::password::LEAST_MINIMUM;
 
     use super::*;
+
+    fn rule() -> PasswordRule {
+        PasswordRule::new(LEAST_MINIMUM, "https://login.acme.example", "Acme")
+    }
 
     #[test]
     fn an_import_names_every_line_that_is_wrong() {
         let text = "{\"username\":\"ada\",\"password\":\"hush hush\"}\n\n{\"username\":\"bob\",\"pasword\":\"hush\"}\n{\"name\":\"Eve\"}\n{\"username\":\"eve\",\"password_hash\":\"5f4dcc3b\"}\nnot JSON\n{\"username\":\"mallory\",\"password\":48151623}\n\"hush\"\n{\"username\":\"dan\",\"email\":\"dan\"}\n{\"username\":\"dan\",\"email\":\"dan@a.example\",\"email\":\"dan@b.example\"}\n{\"username\":\"dan\",\"updated_at\":7}\n";
-        let Err(failure) = read_lines(text.as_bytes(), "line ") else {
+        let Err(failure) = read_lines(text.as_bytes(), "line ", &rule()) else {
             panic!("nine lines are wrong")
         };
         for secret in ["hush", "4815"] {
@@ -195,10 +212,13 @@ mod tests {
         r#""password_hash":"$argon2id$v=19$m=262145,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc""#
     )]
     #[case::no_password("\"password\":\"\"")]
+    #[case::too_short("\"password\":\"7 chars\"")]
+    #[case::common("\"password\":\"Password1\"")]
+    #[case::the_name_in_another_claim("\"password\":\"Lovelace\",\"family_name\":\"Lovelace\"")]
     #[case::not_typeable(r#""password":"correct\u0000horse""#)]
     fn a_password_that_could_never_be_used_is_not_imported(#[case] password: &str) {
         let line = |password: &str| format!("{{\"username\":\"ada\",{password}}}");
-        let Err(failure) = read_lines(line(password).as_bytes(), "line ") else {
+        let Err(failure) = read_lines(line(password).as_bytes(), "line ", &rule()) else {
             panic!("it was taken")
         };
         assert!(
@@ -207,7 +227,7 @@ mod tests {
             failure.message()
         );
         let good = r#""password_hash":"$argon2id$v=19$m=262144,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc""#;
-        assert!(read_lines(line(good).as_bytes(), "line ").is_ok());
+        assert!(read_lines(line(good).as_bytes(), "line ", &rule()).is_ok());
     }
 
     #[test]
@@ -215,6 +235,7 @@ mod tests {
         let lines = read_lines(
             "\n{\"username\":\"bob\"}\n\n{\"username\":\"ada\",\"name\":\"Ada\"}".as_bytes(),
             "line ",
+            &rule(),
         )
         .unwrap();
         assert_eq!(

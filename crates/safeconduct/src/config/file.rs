@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use safeconduct_protocol::jose::Algorithm;
+use safeconduct_protocol::password;
 use safeconduct_protocol::registration::Registration;
 use safeconduct_protocol::resource::Resources;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -197,9 +198,15 @@ table! {
 }
 
 table! {
-    /// How password guessing is slowed down. Counters are in memory and of a fixed size. All nodes of one database share each budget: they
-    /// tell one another what they counted, twice a second.
+    /// What new passwords must be, and how guessing is slowed down. Counters are in memory and of a fixed size. All nodes of one database
+    /// share each budget: they tell one another what they counted, twice a second.
     Login {
+        /// How many characters a new password has at least (NIST SP 800-63B-4 §3.1.1.2). 8 is right where people show a second factor
+        /// as well; 15 is the recommendation where the password is all they show. Passwords that are set already are never judged. Whatever
+        /// stands here, a new password has at most 1,024 bytes, may be of any characters, and is none of the common ones, no name or address of its
+        /// owner, and no name of this server, in any case.
+        #[schemars(range(min = 8, max = 64))]
+        password_min_length: usize = password::LEAST_MINIMUM,
         /// Whether wrong passwords are counted at all. Switch it off only where something in front does it.
         throttle: bool = true,
         /// The budget of one account from one address.

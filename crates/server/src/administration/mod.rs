@@ -8,6 +8,7 @@ pub mod users;
 
 use safeconduct_protocol::{
     ids::{ClientId, UserId},
+    password::{PasswordRule, UnfitPassword},
     registration::{Finding, KnowsScope},
     time::Timestamp,
 };
@@ -26,6 +27,8 @@ pub struct Administration<'a> {
     pub masters: &'a MasterKeys,
     /// Its keys.
     pub keys: &'a Keys,
+    /// What new passwords must be.
+    pub passwords: PasswordRule,
     /// Whose it is.
     pub issuer: &'a str,
     /// The same, as the database says it.
@@ -73,6 +76,9 @@ pub enum Refused {
     /// A value has another form than it must have; the sentence says which.
     #[error("{0}")]
     Unfit(String),
+    /// The password can't be set; the sentence says why.
+    #[error(transparent)]
+    Password(#[from] UnfitPassword),
     /// Passwords can't be read, and stay as they are.
     #[error("can't be read, and stay as they are: the passwords of {}", names(.0))]
     Unreadable(Vec<UserId>),

@@ -1,16 +1,16 @@
-//! Users: added, described, given passwords, kept out and deleted; and what names and passwords may be.
+//! Users: added, described, given passwords, kept out and deleted; and what names may be.
 
-use safeconduct_protocol::{claims::PersonClaims, ids::UserId, precis, secret::Secret};
+use safeconduct_protocol::{
+    claims::PersonClaims, ids::UserId, password::AcceptedPassword, precis, secret::Secret,
+};
 use safeconduct_store::{NewUser, SealedPassword, StoreError, UserRecord};
 
 use super::{Administration, Refused};
 use crate::{
     fault::Fault,
-    password::{LONGEST, PasswordSettings, Passwords, can_be_checked},
+    password::{PasswordSettings, Passwords, can_be_checked},
 };
 
-/// The shortest password that is accepted from an administrator (NIST SP 800-63B §5.1.1.2).
-const SHORTEST: usize = 8;
 /// The longest username, in characters.
 const LONGEST_USERNAME: usize = 128;
 /// How many users are read or written at a time.
@@ -26,7 +26,7 @@ pub struct Person {
 /// The password of a person who is to be added.
 pub enum NewPassword {
     /// In clear: it is hashed before anything is stored.
-    Clear(Secret),
+    Clear(AcceptedPassword),
     /// An Argon2id hash in PHC form.
     Hash(String),
 }
@@ -52,7 +52,6 @@ impl Person {
     ) -> Result<Self, String> {
         check_username(&username)?;
         match &password {
-            Some(NewPassword::Clear(password)) => check_password(password)?,
             Some(NewPassword::Hash(hash)) if !can_be_checked(hash) => return Err("the password_hash can't be checked: it must be $argon2id$v=19$m=…,t=…,p=…$… with m=262144,t=16,p=16 at most".to_owned()),
             _ => {}
         }
@@ -123,13 +122,14 @@ impl Administration<'_> {
         claims: PersonClaims,
     ) -> Result<UserRecord, Refused> {
         self.check_free(username).await?;
+        let password = self.passwords.accept(password, username, &claims)?;
         let id = UserId::generate();
         let user = NewUser {
             id: id.clone(),
             username: username.to_owned(),
             name: None,
             claims,
-            sealed_password: Some(self.seal(&id, password).await?),
+            sealed_password: Some(self.seal(&hasher()?, &id, password).await?),
         };
         match self.store.add_user(user, self.now).await {
             Ok(()) => self.user(id.as_str()).await,
@@ -151,7 +151,7 @@ impl Administration<'_> {
                 let id = UserId::generate();
                 let sealed_password = match &person.password {
                     Some(NewPassword::Clear(password)) => {
-                        Some(self.seal_with(&passwords, &id, password.clone()).await?)
+                        Some(self.seal(&passwords, &id, password.clone()).await?)
                     }
                     Some(NewPassword::Hash(hash)) => Some(self.keys.seal_password(&id, hash)?),
                     None => None,
@@ -202,9 +202,11 @@ impl Administration<'_> {
     /// # Errors
     /// There is no such user, the password can't be used, or the database's.
     pub async fn set_password(&self, user: &str, password: Secret) -> Result<(), Refused> {
-        let id = self.user(user).await?.id;
-        let sealed = self.seal(&id, password).await?;
-        Ok(self.store.set_password(&id, &sealed, self.now).await?)
+        let found = self.user(user).await?;
+        let (id, name) = (&found.id, &found.username);
+        let password = self.passwords.accept(password, name, &found.claims)?;
+        let sealed = self.seal(&hasher()?, id, password).await?;
+        Ok(self.store.set_password(id, &sealed, self.now).await?)
     }
 
     /// Keeps a user out. Sessions and grants end. Gives the name.
@@ -236,22 +238,12 @@ impl Administration<'_> {
         Ok(self.store.delete_user(&id, self.now).await?)
     }
 
-    /// The hash of a password that is accepted, sealed.
-    async fn seal(&self, id: &UserId, password: Secret) -> Result<SealedPassword, Refused> {
-        if password.expose().chars().count() < SHORTEST {
-            return Err(Refused::Unfit(format!(
-                "the password is shorter than {SHORTEST} characters"
-            )));
-        }
-        check_password(&password).map_err(Refused::Unfit)?;
-        self.seal_with(&hasher()?, id, password).await
-    }
-
-    async fn seal_with(
+    /// The hash of a new password, sealed.
+    async fn seal(
         &self,
         passwords: &Passwords,
         id: &UserId,
-        password: Secret,
+        password: AcceptedPassword,
     ) -> Result<SealedPassword, Refused> {
         let hash = passwords.hash(password).await;
         let hash =
@@ -294,27 +286,6 @@ fn is_unseen(char: char) -> bool {
         || matches!(char, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fffd}')
 }
 
-/// What a password must be so that it can be hashed, and sent by the login page.
-fn check_password(password: &Secret) -> Result<(), String> {
-    let text = password.expose();
-    if text.is_empty() {
-        return Err("the password is empty".to_owned());
-    }
-    if text.len() > LONGEST {
-        return Err(format!("the password is longer than {LONGEST} bytes"));
-    }
-    // Every form with NUL or U+FFFD is refused before anybody looks at the password; other controls are no password (RFC 8265 §4).
-    let unfit = text
-        .chars()
-        .find(|char| char.is_control() || *char == '\u{fffd}');
-    unfit.map_or(Ok(()), |char| {
-        Err(format!(
-            "the password has U+{:04X} in it, which can't be signed in with",
-            u32::from(char)
-        ))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -349,15 +320,5 @@ mod tests {
     fn a_username_that_looks_like_another_is_refused(#[case] username: &str, #[case] says: &str) {
         let told = check_username(username).unwrap_err();
         assert!(told.contains(says), "{told}");
-    }
-
-    #[rstest]
-    #[case("correct\0horse")]
-    #[case("correct\u{fffd}horse")]
-    #[case("correct\u{7}horse")]
-    #[case(&"x".repeat(LONGEST + 1))]
-    fn a_password_that_the_login_page_refuses_is_never_set(#[case] password: &str) {
-        assert!(check_password(&Secret::new(password)).is_err());
-        assert!(check_password(&Secret::new("correct horse")).is_ok());
     }
 }

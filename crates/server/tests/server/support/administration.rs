@@ -1,7 +1,9 @@
 //! What an operator does to users and clients, through the store's own methods. The server knows of it when they return.
 
+use safeconduct_protocol::claims::PersonClaims;
 use safeconduct_protocol::client::Client;
 use safeconduct_protocol::ids::{ClientId, UserId};
+use safeconduct_protocol::password::{AcceptedPassword, LEAST_MINIMUM, PasswordRule};
 use safeconduct_protocol::resource::Resource;
 use safeconduct_protocol::secret::Secret;
 use safeconduct_server::password::{PasswordSettings, Passwords};
@@ -47,7 +49,8 @@ impl TestServer {
     pub(crate) async fn set_password(&self, username: &str, password: &str) {
         let user = self.user(username).await;
         let passwords = Passwords::start(PasswordSettings::default()).unwrap();
-        let hash = passwords.hash(Secret::new(password)).await.unwrap();
+        let password = accepted(self.issuer(), username, password);
+        let hash = passwords.hash(password).await.unwrap();
         let sealed = database::keys(self.store(), self.issuer())
             .await
             .seal_password(&user, &hash)
@@ -190,6 +193,13 @@ impl TestServer {
     async fn refresh_catalog(&self) {
         self.server.refresh().await.unwrap();
     }
+}
+
+/// A password that may be set.
+pub(super) fn accepted(issuer: &str, username: &str, password: &str) -> AcceptedPassword {
+    let rule = PasswordRule::new(LEAST_MINIMUM, issuer, "Safeconduct");
+    let password = rule.accept(Secret::new(password), username, &PersonClaims::default());
+    password.unwrap()
 }
 
 fn id(client: &str) -> ClientId {

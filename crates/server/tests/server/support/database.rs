@@ -18,6 +18,7 @@ use safeconduct_server::password::{PasswordSettings, Passwords};
 use safeconduct_server::{MasterKey, MasterKeys, Server, Settings};
 use safeconduct_store::{Declared, NewUser, Store};
 
+use super::administration::accepted;
 use super::{BEGINNING, TestServer, cast};
 
 /// The name of the file.
@@ -116,10 +117,8 @@ async fn found(issuer: &str) -> Vec<(OsString, Vec<u8>)> {
     let passwords = Passwords::start(PasswordSettings::default()).unwrap();
     for username in cast::USERS {
         let id = UserId::generate();
-        let hash = passwords
-            .hash(Secret::new(cast::password_of(username)))
-            .await
-            .unwrap();
+        let password = accepted(issuer, username, &cast::password_of(username));
+        let hash = passwords.hash(password).await.unwrap();
         let sealed_password = Some(keys.seal_password(&id, &hash).unwrap());
         let user = NewUser {
             id,
