@@ -133,7 +133,7 @@ async fn a_person_signs_in_and_a_client_is_served_over_a_socket() {
         .await
         .unwrap();
     assert_eq!(answer.status(), 200);
-    let answer: Value = answer.json().await.unwrap();
+    let answer: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
     assert!(
         machine
             .server
