@@ -392,7 +392,9 @@ impl Job {
             Self::Hash { answer, .. } if answer.is_closed() => 0,
             Self::Verify { answer, .. } if answer.is_closed() => 0,
             Self::Hash { .. } => COST.work(),
-            Self::Verify { comparison, .. } => comparison.cost().work(),
+            Self::Verify {
+                typed, comparison, ..
+            } => comparison.cost().work() * typed.forms(),
         }
     }
 

@@ -255,6 +255,11 @@ async fn whatever_is_checked_costs_one_hash_as_stored_ones_do() {
             let work = work_of(&server, username, password).await;
             assert_eq!(work, expected, "{username:.9} {password:.9}");
         }
+        // What is not typed in its normal form is compared twice, whoever it is typed for.
+        for username in ["ada", "bob", "nobody"] {
+            let work = work_of(&server, username, "wro\u{308}ng").await;
+            assert_eq!(work, 2 * expected, "{username}");
+        }
         assert_eq!(work_of(&server, "ada", "").await, 0);
         assert_eq!(work_of(&server, "nobody", "").await, 0);
     };
