@@ -27,6 +27,7 @@ use safeconduct_protocol::{
     id_token::{ID_TOKEN_TYP, IdTokenHint},
     ids::{ClientId, GrantId, SessionId},
     jose::{self, Algorithm, Audience, Expectation, KeySet, MAX_TOKEN, SigningKey, Typ, verify},
+    language::Language,
     logout::{Logout, LogoutRequest, SealedLogout},
     parameters::Parameters,
     pushed_request::{PushedRequest, REQUEST_URI, pushed},
@@ -93,6 +94,21 @@ pub fn cookies(before: &[u8], after: &[u8]) {
     let read = cookie::sent([header.as_slice()], OURS);
     assert!(read == Sent::Value(VALUE) || named(before) || named(after));
     assert_ne!(read, Sent::Nothing);
+}
+
+/// Any text as languages that somebody prefers. What is found is what one of them means by itself.
+pub fn languages(text: &str) {
+    if let Some(language) = Language::of_ui_locales(text) {
+        let mut tags = text.split_ascii_whitespace();
+        assert!(tags.any(|tag| Language::lookup(tag) == Some(language)));
+    }
+    if let Some(language) = Language::of_accept_language([text]) {
+        let mut ranges = text.split([',', ';']).map(str::trim);
+        assert!(ranges.any(|range| Language::lookup(range) == Some(language)));
+    }
+    if let Some(language) = Language::lookup(text) {
+        assert!(text[..2].eq_ignore_ascii_case(&language.tag()[..2]));
+    }
 }
 
 /// Any text as a scope. What is read holds scope-tokens alone, and is read alike when it is written again.

@@ -76,6 +76,12 @@ pub const ADDRESSES: &[&str] = &[
     "com.example.app:/cb",
 ];
 
+/// Pieces of language preferences.
+pub const OF_LANGUAGES: &[&str] = &[
+    "de", "PT-", "pt-BR", "ar-EG", "zh-Hant", "x-", "-", "*", " ", ",", ";", "q=", "0.", "1",
+    "999", "é", "../",
+];
+
 /// What scopes are made of.
 pub const OF_SCOPES: &[&str] = &[
     "a",

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use bolero::check;
 use safeconduct_fuzz::{
-    authorization_request, claims, cookies, dpop_proof, id_token_hint, logout_request, parameters,
+    authorization_request, claims, cookies, dpop_proof, id_token_hint, languages, logout_request,
+    parameters,
     pieces::{
-        ADDRESSES, Edit, OF_ADDRESSES, OF_COOKIES, OF_HEADERS, OF_JSON, OF_SCOPES, edited, form, of,
+        ADDRESSES, Edit, OF_ADDRESSES, OF_COOKIES, OF_HEADERS, OF_JSON, OF_LANGUAGES, OF_SCOPES,
+        edited, form, of,
     },
     presented_client, pushed_request, redirect_uri, scope, sealed_text, signed_token,
     token_request,
@@ -40,6 +42,18 @@ fn no_cookie_of_others_hides_ours_or_is_read_as_ours() {
             cookies(before, after);
             let [before, after] = [picked, more].map(|picked| of(OF_COOKIES, picked));
             cookies(before.as_bytes(), after.as_bytes());
+        });
+}
+
+#[test]
+fn a_language_is_found_where_one_is_named() {
+    check!()
+        .with_type::<(String, Vec<u8>)>()
+        .with_iterations(MANY)
+        .with_test_time(SECOND)
+        .for_each(|(text, picked)| {
+            languages(text);
+            languages(&of(OF_LANGUAGES, picked));
         });
 }
 

@@ -16,6 +16,7 @@ use crate::{
     id_token::{ACR_VALUES, IdTokenHint},
     ids::ClientId,
     jose::KeySet,
+    language::Language,
     parameters::{Parameters, at_most, bounded, sent_length},
     pkce::CodeChallenge,
     resource::{Resources, one_resource},
@@ -109,6 +110,8 @@ pub struct CheckedRequest {
     claims: ClaimsRequest,
     #[serde(rename = "j", default, skip_serializing_if = "Option::is_none")]
     dpop_jkt: Option<Thumbprint>,
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    ui_locales: Option<Language>,
 }
 
 /// What a client wants to happen to the person, whatever this server knows about them (OpenID Connect Core §3.1.2.1).
@@ -242,6 +245,7 @@ impl CheckedRequest {
             subject: demand.subject,
             claims,
             dpop_jkt: dpop_jkt(parameters, arrival)?,
+            ui_locales: ui_locales(parameters),
             scope,
             audience,
         })
@@ -280,6 +284,20 @@ impl CheckedRequest {
     /// What the client thinks the person signs in with.
     pub fn login_hint(&self) -> Option<&str> {
         self.login_hint.as_deref()
+    }
+
+    /// The language that its pages are wanted in: the client's wish, or what the person chose since.
+    pub fn ui_locales(&self) -> Option<Language> {
+        self.ui_locales
+    }
+
+    /// The same request in the language that the person at the browser chose, whatever the client wished.
+    #[must_use]
+    pub fn in_language(self, chosen: Language) -> Self {
+        Self {
+            ui_locales: Some(chosen),
+            ..self
+        }
     }
 
     /// The claims that are asked for one by one.
@@ -349,6 +367,13 @@ fn login_hint(parameters: &Parameters) -> Result<Option<String>, Refusal> {
     let shown =
         hint.filter(|hint| hint.len() <= LONGEST_LOGIN_HINT && !hint.chars().any(char::is_control));
     Ok(shown.map(str::to_owned))
+}
+
+/// The language that the pages of a request are wanted in, as far as that can be read (OpenID Connect Core §3.1.2.1). It is a wish: one
+/// that we have none of the languages of is as good as none.
+pub fn ui_locales(parameters: &Parameters) -> Option<Language> {
+    let wish = parameters.one("ui_locales").ok().flatten();
+    wish.and_then(Language::of_ui_locales)
 }
 
 /// What the request demands of the person: whom `id_token_hint` and `claims` name, and an authentication context.

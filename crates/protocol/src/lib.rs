@@ -7,7 +7,7 @@
 //! - so does one of OpenID Connect or behind the browser's back: [`claims`], [`subject`], [`id_token`], [`logout`], [`pushed_request`], [`dpop`]
 //! - a grant comes of it: [`authorization_code`], [`grant`], [`refresh_token`], [`token`], [`dpop`]
 //! - others ask about it: [`introspection`], [`metadata`], [`client_authentication`]
-//! - people type their names and passwords: [`precis`], [`password`]
+//! - people type their names and passwords: [`precis`], [`password`]; they read pages in their own language: [`language`]
 //! - what all of it stands on: [`ids`], [`secret`], [`sent`], [`seal`], [`sealed`], [`jose`], [`encoding`], [`random`], [`time`], [`clock`], [`loopback`]; and what a
 //!   browser brings: [`cookie`], [`speculation`]
 
@@ -27,6 +27,7 @@ pub mod id_token;
 pub mod ids;
 pub mod introspection;
 pub mod jose;
+pub mod language;
 pub mod logout;
 pub mod loopback;
 pub mod metadata;

@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    authorization::LONGEST_STATE,
+    authorization::{LONGEST_STATE, ui_locales},
     client::Client,
     error::{Reason, Refusal},
     grant::Lifetimes,
     id_token::IdTokenHint,
     ids::{ClientId, SessionId, new_id},
+    language::Language,
     parameters::{Parameters, bounded},
     redirect_uri,
     seal::Kind,
@@ -40,6 +41,8 @@ pub struct LogoutRequest {
     pub post_logout_redirect_uri: Option<String>,
     /// To be sent back there.
     pub state: Option<String>,
+    /// The language that the person is to be asked in.
+    pub ui_locales: Option<Language>,
 }
 
 impl LogoutRequest {
@@ -59,6 +62,7 @@ impl LogoutRequest {
             client_id,
             post_logout_redirect_uri: text("post_logout_redirect_uri")?,
             state: bounded(parameters, "state", LONGEST_STATE, Reason::StateTooLong)?,
+            ui_locales: ui_locales(parameters),
         })
     }
 }
@@ -72,6 +76,9 @@ pub struct Logout {
     /// The proven URI to return to, with the state to send there.
     #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
     pub return_to: Option<ReturnTo>,
+    /// The language that the client wants its pages in.
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    pub ui_locales: Option<Language>,
 }
 
 /// A logout that was judged, while the person is asked.
@@ -129,7 +136,10 @@ impl Logout {
         let Some((hint, client)) = proven else {
             return match request.post_logout_redirect_uri {
                 Some(_) => Err(Reason::LogoutClientNotProven.into()),
-                None => Ok(Self::default()),
+                None => Ok(Self {
+                    ui_locales: request.ui_locales,
+                    ..Self::default()
+                }),
             };
         };
         if request
@@ -154,6 +164,7 @@ impl Logout {
         Ok(Self {
             client: Some(client.id.clone()),
             return_to,
+            ui_locales: request.ui_locales,
         })
     }
 }

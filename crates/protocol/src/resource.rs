@@ -8,6 +8,7 @@ use crate::{
     error::{Reason, Refusal},
     ids::{ClientId, Malformed},
     jose::Algorithm,
+    language::Language,
     parameters::Parameters,
     scope::{OPENID, Scope},
 };
@@ -55,6 +56,21 @@ pub struct ScopeDescription {
     pub name: String,
     /// The sentence on the consent page, by language tag, like `en` → "Read your notes".
     pub text: std::collections::BTreeMap<String, String>,
+}
+
+impl ScopeDescription {
+    /// What it says in `language`.
+    pub fn text_in(&self, language: Language) -> Option<&str> {
+        language.text_of(&self.text)
+    }
+
+    /// What it says to people for whose language it has no text: that in the `default` language, in English, or in any.
+    pub fn text_beside(&self, default: Language) -> Option<&str> {
+        let any = || self.text.values().next().map(String::as_str);
+        self.text_in(default)
+            .or_else(|| self.text_in(Language::English))
+            .or_else(any)
+    }
 }
 
 /// Every resource of this server.

@@ -15,6 +15,7 @@ mod granted;
 mod id_token;
 mod id_token_hint;
 mod introspection;
+mod language;
 mod logout;
 mod max_age;
 mod metadata;

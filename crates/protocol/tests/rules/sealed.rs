@@ -113,6 +113,7 @@ fn logout() -> SealedLogout {
             uri: "https://rp.example/signed-out".to_owned(),
             state: Some("af0ifjsldkj".to_owned()),
         }),
+        ui_locales: None,
     };
     SealedLogout {
         era: 1,
@@ -533,6 +534,7 @@ fn the_longest_request_fits_its_seal(#[case] character: &str, #[case] sent_as: u
             uri: REDIRECT_URI.to_owned(),
             state: Some(state),
         }),
+        ui_locales: None,
     };
     let logout = SealedLogout {
         era: 1,
