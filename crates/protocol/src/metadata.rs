@@ -10,6 +10,7 @@ use crate::{
     dpop::PROOF_ALGORITHMS,
     id_token::ACR_VALUES,
     jose::Algorithm,
+    language::Language,
     loopback::is_loopback,
 };
 
@@ -190,7 +191,7 @@ impl Metadata {
             revocation_endpoint_auth_signing_alg_values_supported: signing,
             code_challenge_methods_supported: names(&["S256"]),
             authorization_response_iss_parameter_supported: true,
-            ui_locales_supported: names(&["en"]),
+            ui_locales_supported: names(&Language::ALL.map(Language::tag)),
             claims_supported: claims::supported(),
             claims_parameter_supported: true,
             request_parameter_supported: false,

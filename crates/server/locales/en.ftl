@@ -1,4 +1,4 @@
-# Every word of the pages, in English.
+# Every word of the pages, in English. The other files have the same texts, and those of the refusals, which are English in the registry.
 #
 # A text may hold markup; what is put into it ({ $client }) arrives escaped. Names that somebody chose stand
 # in <bdi>, so that their direction stays their own. Texts for <title>, and those of the scopes, hold no markup.
@@ -12,6 +12,8 @@ reference = Reference
 continue = Continue
 use-another-account = Use another account
 return-to = Return to <bdi>{ $client }</bdi>
+language-label = Language
+language-change = Change
 
 ## Sign in
 

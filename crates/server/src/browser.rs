@@ -1,8 +1,9 @@
-//! What a browser brings: three cookies, and where its form came from.
+//! What a browser brings: its cookies, and where its form came from.
 //!
 //! The *browser* cookie binds a pending authorization to the browser it began in. The *session* cookie is who is signed in.
 //! Both are 256 random bits; the store knows the hash of the second, and nothing of the first. By the *known* cookie the throttle
-//! knows a browser again in which somebody has signed in; it is nobody's proof of who they are.
+//! knows a browser again in which somebody has signed in; it is nobody's proof of who they are. The *language* cookie is what was chosen
+//! at the foot of a page.
 
 use http::{HeaderMap, HeaderValue, header};
 use safeconduct_protocol::{
@@ -10,6 +11,7 @@ use safeconduct_protocol::{
     cookie::{self, Sent},
     encoding,
     error::{Reason, Refusal},
+    language::Language,
     metadata::Issuer,
     secret::Secret,
 };
@@ -168,6 +170,19 @@ pub(crate) fn know(issuer: &Issuer, proof: &Secret) -> HeaderValue {
 /// A `Set-Cookie` value that takes the session cookie away.
 pub(crate) fn sign_out(issuer: &Issuer) -> HeaderValue {
     set_cookie(issuer, "session", "", "; Max-Age=0")
+}
+
+/// A `Set-Cookie` value that remembers the language that the person chose, for a year.
+pub(crate) fn choose_language(issuer: &Issuer, language: Language) -> HeaderValue {
+    set_cookie(issuer, "language", language.tag(), "; Max-Age=31536000")
+}
+
+/// The language that was chosen in this browser. Anything but the tag of one of ours is passed over, whoever left it there.
+pub(crate) fn chosen_language(issuer: &Issuer, headers: &HeaderMap) -> Option<Language> {
+    match sent(headers, &name(issuer, "language")) {
+        Sent::Value(tag) => Language::parse(tag),
+        Sent::Nothing | Sent::Unreadable | Sent::Several => None,
+    }
 }
 
 /// Refuses a form that did not come from a page of ours: the protection against CSRF of every form. What acts on the session alone,

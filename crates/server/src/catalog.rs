@@ -158,11 +158,8 @@ impl Catalog {
     }
 
     /// What people read about a scope.
-    pub(crate) fn scope_text(&self, name: &str) -> Option<&str> {
-        self.scopes
-            .get(name)
-            .and_then(|scope| scope.text.get("en"))
-            .map(String::as_str)
+    pub(crate) fn scope(&self, name: &str) -> Option<&ScopeDescription> {
+        self.scopes.get(name)
     }
 
     /// Names people read instead of the resource's URI.

@@ -14,7 +14,7 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, request};
+use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, request};
 use safeconduct_protocol::random;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
@@ -40,8 +40,8 @@ impl Correlation {
     }
 
     /// The name that a request was given; a new one where it has none.
-    pub(crate) fn of(request: &Request) -> Self {
-        let given = request.extensions().get().copied();
+    pub(crate) fn of(extensions: &Extensions) -> Self {
+        let given = extensions.get().copied();
         given.unwrap_or_else(Self::generate)
     }
 

@@ -11,7 +11,7 @@ use safeconduct_protocol::{
     loopback::is_loopback_literal,
 };
 
-use crate::{addresses::Address, correlation::Correlation, respond, server::Server};
+use crate::{addresses::Address, reader::Reader, respond, server::Server};
 
 /// Lets only requests for the issuer's own host through; and to what apps call, those under a name of `internal_hosts`. On
 /// a development server a person who typed 127.0.0.1 is sent to the issuer's name: to a cookie they are different sites.
@@ -26,8 +26,8 @@ pub(crate) async fn only_ours(
     let named = match named(&request) {
         Ok(named) => named,
         Err(refusal) => {
-            let correlation = Correlation::of(&request);
-            return respond::refusal_at(&server, &address, refusal, correlation);
+            let reader = Reader::of(&server, &request);
+            return respond::refusal_at(&server, &address, refusal, reader);
         }
     };
     let default_port = if issuer.is_development() {
@@ -57,11 +57,12 @@ pub(crate) async fn only_ours(
             .map(|path| path.as_str())
             .filter(|path| path.starts_with('/'))
             .unwrap_or("/");
-        return respond::lead_to(&server, &format!("{}{path}", issuer.origin()));
+        let pages = server.pages().of(Reader::of(&server, &request).language);
+        return respond::lead_to(pages, &format!("{}{path}", issuer.origin()));
     }
     let refusal =
         Refusal::new(Reason::HostUnexpected).because(format!("expected {}", issuer.authority()));
-    respond::misdirected(&server, &address, refusal, Correlation::of(&request))
+    respond::misdirected(&server, &address, refusal, Reader::of(&server, &request))
 }
 
 /// The host that a request names: in its target where that is in absolute form, whatever `Host` says then, else in `Host`

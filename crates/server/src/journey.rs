@@ -21,6 +21,7 @@ use crate::{
         ConsentPage, ResourceLine, ScopeKind, ScopeLine, SelectAccountPage, SignInPage,
         SignInProblem,
     },
+    reader::Reader,
     respond::{self, ReturnPath},
     server::{Exchange, Server},
     way_back::WayBack,
@@ -42,14 +43,19 @@ impl<'s> Step<'s> {
     ///
     /// # Errors
     /// `cross-site-form` unless a page of ours sent it, a form that can't be read, and those of [`Journey::resume`].
-    pub(crate) async fn take(server: &'s Server, form: &PostedForm) -> Result<Self, Failure> {
+    pub(crate) async fn take(
+        server: &'s Server,
+        reader: Reader,
+        form: &PostedForm,
+    ) -> Result<Self, Failure> {
         let issuer = &server.settings().issuer;
         browser::own_form(issuer, form.headers())?;
         let parameters = form.parameters()?;
-        let exchange = Exchange::begin(server).await?;
+        let mut exchange = Exchange::with(server, reader).await?;
         let browser = Browser::read(issuer, form.headers());
         let sealed = parameters.required(PENDING, Reason::PendingRequestNotRecognised)?;
         let journey = Journey::resume(&exchange, sealed, &browser)?;
+        exchange.wished(journey.pending.request.ui_locales());
         Ok(Self {
             exchange,
             browser,
@@ -186,7 +192,7 @@ impl Journey {
         exchange.server.telemetry().authorize("issued");
         let parameters = [("code", sealed.as_str())];
         Ok(respond::to_client(
-            exchange.server,
+            exchange,
             self.return_path(),
             &parameters,
         ))
@@ -194,7 +200,7 @@ impl Journey {
 
     /// Tells the client no.
     pub(crate) fn refuse(&self, exchange: &Exchange<'_>, failure: Failure) -> Response {
-        respond::refusal_to_client(exchange.server, failure, self.return_path())
+        respond::refusal_to_client(exchange, failure, self.return_path())
     }
 
     fn return_path(&self) -> ReturnPath<'_> {
@@ -215,7 +221,7 @@ impl Journey {
         let sealed = exchange.sealed(&self.pending)?;
         let server = exchange.server;
         let url = format!("{}?{PENDING}={sealed}", server.path("/authorize"));
-        Ok(respond::lead_to(server, &url))
+        Ok(respond::lead_to(exchange.pages(), &url))
     }
 
     /// The form that asks for name and password.
@@ -226,7 +232,7 @@ impl Journey {
     ) -> Result<Response, Failure> {
         let server = exchange.server;
         let switch = server.path("/login/switch");
-        let html = server.pages().sign_in(&SignInPage {
+        let html = exchange.pages().sign_in(&SignInPage {
             client_name: &self.client.name,
             client_host: &host_of(self.pending.request.redirect_uri()),
             action: &server.path("/login"),
@@ -248,7 +254,7 @@ impl Journey {
     ) -> Result<Response, Failure> {
         let server = exchange.server;
         let offered = self.pending.clone().offered(person);
-        let html = server.pages().select_account(&SelectAccountPage {
+        let html = exchange.pages().select_account(&SelectAccountPage {
             client_name: &self.client.name,
             client_host: &host_of(self.pending.request.redirect_uri()),
             account: &person.username,
@@ -272,7 +278,7 @@ impl Journey {
         let resource_name = exchange.catalog.resource_name(request.audience());
         let on_device =
             RedirectUri::register(request.redirect_uri()).is_ok_and(|uri| uri.stays_on_device());
-        let html = server.pages().consent(&ConsentPage {
+        let html = exchange.pages().consent(&ConsentPage {
             client_name: &self.client.name,
             client_host: &host_of(request.redirect_uri()),
             loopback: on_device && self.client.is_public(),
@@ -294,7 +300,7 @@ impl Journey {
     pub(crate) fn already_answered(&self, exchange: &Exchange<'_>) -> Response {
         let redirect_uri = self.pending.request.redirect_uri();
         let client = WayBack::to(self.client.clone(), redirect_uri);
-        let html = exchange.server.pages().already_answered(client.link());
+        let html = exchange.pages().already_answered(client.link());
         respond::page(StatusCode::OK, html)
     }
 }
@@ -315,12 +321,17 @@ async fn note_visit(exchange: &Exchange<'_>, view: &SessionView) -> Result<(), F
 }
 
 fn lines<'t>(exchange: &'t Exchange<'_>, scope: &'t Scope, is_new: bool) -> Vec<ScopeLine<'t>> {
+    let (server, language) = (exchange.server, exchange.language());
     let line = |name: &'t str| {
-        let built_in = exchange.server.pages().built_in_scope(name);
-        let text = exchange.catalog.scope_text(name);
+        let built_in = exchange.pages().built_in_scope(name);
+        let written = exchange.catalog.scope(name);
+        let own = written.and_then(|scope| scope.text_in(language));
+        let text = own
+            .or(built_in.as_ref().and_then(|line| line.text))
+            .or_else(|| written?.text_beside(server.settings().default_language));
         ScopeLine {
             name,
-            text: text.or(built_in.as_ref().and_then(|line| line.text)),
+            text,
             is_new,
             kind: built_in.map_or_else(|| ScopeKind::of(name, text.is_some()), |line| line.kind),
         }

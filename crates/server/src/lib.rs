@@ -29,6 +29,7 @@ pub mod pages;
 pub mod password;
 mod posted;
 mod presented_token;
+mod reader;
 mod readiness;
 mod respond;
 pub mod routes;

@@ -11,6 +11,7 @@ use safeconduct_protocol::{
 use crate::{
     fault::Failure,
     form::PostedForm,
+    reader::Reader,
     respond::{self, LONGEST_LOCATION, sealed_length},
     server::{Exchange, Server},
 };
@@ -27,6 +28,7 @@ const POSTED_ADDS: usize = 60;
 /// `request-too-large`, and a form that can't be read.
 pub(crate) async fn redirect(
     server: &Server,
+    reader: Reader,
     form: &PostedForm,
     endpoint: &str,
 ) -> Result<Response, Failure> {
@@ -35,7 +37,7 @@ pub(crate) async fn redirect(
         let detail = format!("{} bytes", parameters.len());
         return Err(Refusal::new(Reason::RequestTooLarge).because(detail).into());
     }
-    let exchange = Exchange::begin(server).await?;
+    let exchange = Exchange::with(server, reader).await?;
     let posted = PostedRequest {
         era: exchange.era(),
         posted_at: exchange.now,
@@ -43,7 +45,7 @@ pub(crate) async fn redirect(
     };
     let sealed = exchange.sealed(&posted)?;
     let url = format!("{}?{POSTED}={sealed}", server.path(endpoint));
-    Ok(respond::lead_to(server, &url))
+    Ok(respond::lead_to(exchange.pages(), &url))
 }
 
 /// What came by POST, where `parameters` carry such.

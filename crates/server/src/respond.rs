@@ -14,13 +14,13 @@ use serde::Serialize;
 
 use crate::{
     addresses::Address,
-    correlation::Correlation,
     fault::{Failure, Fault},
     pages::{
-        self, ClientLink, ContinuePage, Developer, FormPostPage, RefusalKind, RefusalPage,
-        form_post_headers,
+        self, ClientLink, ContinuePage, Developer, FormPostPage, Page, Pages, RefusalKind,
+        RefusalPage, form_post_headers,
     },
-    server::Server,
+    reader::Reader,
+    server::{Exchange, Server},
 };
 
 /// The longest address in a `Location`, in bytes. With all the other headers, cookies among them, the head of the answer stays under
@@ -66,11 +66,11 @@ pub(crate) fn refusal_at(
     server: &Server,
     address: &Address,
     refusal: Refusal,
-    correlation: Correlation,
+    reader: Reader,
 ) -> Response {
     match address {
         Address::ForApps => json_refusal(refusal.into()),
-        Address::ForPeople => page_refusal(server, refusal.into(), correlation, &[], None),
+        Address::ForPeople => page_refusal(server, refusal.into(), reader, &[], None),
     }
 }
 
@@ -79,7 +79,7 @@ pub(crate) fn misdirected(
     server: &Server,
     address: &Address,
     refusal: Refusal,
-    correlation: Correlation,
+    reader: Reader,
 ) -> Response {
     match address {
         Address::ForApps => {
@@ -87,7 +87,7 @@ pub(crate) fn misdirected(
             let description = with_our_name(server, &refusal, refusal.public());
             json_error(&refusal, status(refusal.reason()), &description)
         }
-        Address::ForPeople => page_refusal(server, refusal.into(), correlation, &[], None),
+        Address::ForPeople => page_refusal(server, refusal.into(), reader, &[], None),
     }
 }
 
@@ -145,14 +145,14 @@ fn json_error(refusal: &Refusal, status: StatusCode, description: &str) -> Respo
     never_stored((status, axum::Json(body)).into_response())
 }
 
-/// A page.
-pub(crate) fn page(status: StatusCode, html: String) -> Response {
-    let mut response = (
-        status,
-        [(header::CONTENT_TYPE, "text/html; charset=utf-8")],
-        html,
-    )
-        .into_response();
+/// A page. Another person may get it in another language from the same address (RFC 9110 §12.5.5).
+pub(crate) fn page(status: StatusCode, page: Page) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_LANGUAGE, page.language.tag()),
+        (header::VARY, "Accept-Language, Cookie"),
+    ];
+    let mut response = (status, headers, page.html).into_response();
     for &(name, value) in pages::headers() {
         response
             .headers_mut()
@@ -165,9 +165,9 @@ pub(crate) fn page(status: StatusCode, html: String) -> Response {
 pub(crate) fn person(
     server: &Server,
     answer: Result<Response, Failure>,
-    correlation: Correlation,
+    reader: Reader,
 ) -> Response {
-    answer.unwrap_or_else(|failure| page_refusal(server, failure, correlation, &[], None))
+    answer.unwrap_or_else(|failure| page_refusal(server, failure, reader, &[], None))
 }
 
 /// A page for a person whose request can't be trusted or served. Nothing they did not send is on it; what was expected is
@@ -175,24 +175,33 @@ pub(crate) fn person(
 pub(crate) fn page_refusal(
     server: &Server,
     failure: Failure,
-    correlation: Correlation,
+    reader: Reader,
     received: &[(&str, &str)],
     way_back: Option<ClientLink<'_>>,
 ) -> Response {
     let refusal = logged(failure);
     let status = status(refusal.reason());
+    let (pages, correlation) = (server.pages().of(reader.language), reader.correlation);
     if status == StatusCode::INTERNAL_SERVER_ERROR {
-        return page(status, server.pages().fault(correlation.as_str()));
+        return page(status, pages.fault(correlation.as_str()));
     }
     let detail: Vec<&str> = refusal.detail().into_iter().collect();
     let show_detail = server.settings().issuer.is_development() && !detail.is_empty();
-    let (sentence, what_to_do) = in_two(refusal.public());
-    let html = server.pages().refusal(&RefusalPage {
+    let name = name_shown(server, refusal.reason());
+    let issuer = server.settings().issuer.as_str();
+    let (sentence, what_to_do) = pages.refusal_text(name, issuer).unwrap_or_else(|| {
+        let (sentence, what_to_do) = in_two(refusal.public());
+        (
+            sentence.to_owned(),
+            with_our_name(server, &refusal, what_to_do),
+        )
+    });
+    let html = pages.refusal(&RefusalPage {
         kind: kind(refusal.reason(), status),
         status: status.as_u16(),
-        name: name_shown(server, refusal.reason()),
-        sentence,
-        what_to_do: &with_our_name(server, &refusal, what_to_do),
+        name,
+        sentence: &sentence,
+        what_to_do: &what_to_do,
         correlation_id: correlation.as_str(),
         way_back,
         received,
@@ -223,31 +232,31 @@ pub(crate) struct Answered;
 
 /// An authorization response (RFC 6749 §4.1.2, RFC 9207): `parameters`, the client's `state` and our name.
 pub(crate) fn to_client(
-    server: &Server,
+    exchange: &Exchange<'_>,
     path: ReturnPath<'_>,
     parameters: &[(&str, &str)],
 ) -> Response {
     let mut all = parameters.to_vec();
     all.extend(path.state.map(|state| ("state", state)));
-    all.push(("iss", server.settings().issuer.as_str()));
+    all.push(("iss", exchange.issuer()));
     let mut response = match path.mode {
         ResponseMode::Query => {
             let url = response_url(path.redirect_uri, &all);
-            lead_to_client(server, path.client_name, path.redirect_uri, &url)
+            lead_to_client(exchange.pages(), path.client_name, path.redirect_uri, &url)
         }
-        ResponseMode::FormPost => form_post(server, path, &all),
+        ResponseMode::FormPost => form_post(exchange.pages(), path, &all),
     };
     response.extensions_mut().insert(Answered);
     response
 }
 
 /// A page whose form the browser posts to the client (Form Post Response Mode §2).
-fn form_post(server: &Server, path: ReturnPath<'_>, fields: &[(&str, &str)]) -> Response {
+fn form_post(pages: &Pages, path: ReturnPath<'_>, fields: &[(&str, &str)]) -> Response {
     let Some(own) = form_post_headers(path.redirect_uri) else {
         let failure = Fault::new("form_post to a redirect URI that no policy can name");
         return json_refusal(failure.into());
     };
-    let html = server.pages().form_post(&FormPostPage {
+    let html = pages.form_post(&FormPostPage {
         client_name: path.client_name,
         client_host: &host_of(path.redirect_uri),
         action: path.redirect_uri,
@@ -262,17 +271,18 @@ fn form_post(server: &Server, path: ReturnPath<'_>, fields: &[(&str, &str)]) -> 
 
 /// A refusal that goes back to the client (RFC 6749 §4.1.2.1): its redirect URI is proven.
 pub(crate) fn refusal_to_client(
-    server: &Server,
+    exchange: &Exchange<'_>,
     failure: Failure,
     path: ReturnPath<'_>,
 ) -> Response {
     let refusal = logged(failure);
+    let server = exchange.server;
     server.telemetry().authorize(refusal.error().as_str());
     let parameters = [
         ("error", refusal.error().as_str()),
         ("error_description", refusal.public()),
     ];
-    to_client(server, path, &parameters)
+    to_client(exchange, path, &parameters)
 }
 
 /// JSON for a request that is refused for its access token or the proof beside it (RFC 6750 §3, RFC 9449 §7.1). A request
@@ -327,31 +337,31 @@ fn challenges(refusal: &Refusal) -> [String; 2] {
 
 /// Sends the browser to an address of a client. It ends in a fragment of ours, an empty one: a browser would carry over the one of the
 /// request otherwise (RFC 9110 §10.2.2), and with it whatever somebody put into the link that led here (§17.11).
-pub(crate) fn lead_to_client(server: &Server, name: &str, uri: &str, url: &str) -> Response {
+pub(crate) fn lead_to_client(pages: &Pages, name: &str, uri: &str, url: &str) -> Response {
     let page = ContinuePage {
         client_name: Some(name),
         client_host: &host_of(uri),
         url: &format!("{url}#"),
     };
-    lead_on(server, &page)
+    lead_on(pages, &page)
 }
 
 /// Sends the browser on within this server.
-pub(crate) fn lead_to(server: &Server, url: &str) -> Response {
+pub(crate) fn lead_to(pages: &Pages, url: &str) -> Response {
     let page = ContinuePage {
         url,
         ..ContinuePage::default()
     };
-    lead_on(server, &page)
+    lead_on(pages, &page)
 }
 
 /// By a redirect, or, where that would not fit the head of an answer, by a page that leads there. The browser asks for the same
 /// address by the same method either way.
-fn lead_on(server: &Server, page: &ContinuePage<'_>) -> Response {
+fn lead_on(pages: &Pages, page: &ContinuePage<'_>) -> Response {
     if page.url.len() <= LONGEST_IN_HEAD {
         return see_other(page.url);
     }
-    self::page(StatusCode::OK, server.pages().continue_page(page))
+    self::page(StatusCode::OK, pages.continue_page(page))
 }
 
 /// 303: the browser goes on with GET, and no body with a password follows it anywhere.

@@ -14,8 +14,8 @@ use crate::{
     correlation::correlate,
     cross_origin::{self, CrossOrigin, preflight},
     endpoints::{
-        authorize, consent, health, home, introspect, login, logout, par, revoke, token, userinfo,
-        well_known,
+        authorize, consent, health, home, introspect, language, login, logout, par, revoke, token,
+        userinfo, well_known,
     },
     host,
     server::Server,
@@ -45,6 +45,7 @@ pub fn public(server: &Server) -> Router {
         .route("/login/continue", post(login::continue_as))
         .route("/login/switch", post(login::switch))
         .route("/consent", post(consent::post))
+        .route("/language", post(language::post))
         .route("/token", post(token::token).options(preflight))
         .route("/introspect", post(introspect::introspect))
         .route("/revoke", post(revoke::revoke).options(preflight))

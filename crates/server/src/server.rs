@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use safeconduct_protocol::{
-    clock::Clock, error::Refusal, ids::new_id, seal::Seal, sealed::Sealed, time::Timestamp,
+    clock::Clock, error::Refusal, ids::new_id, language::Language, seal::Seal, sealed::Sealed,
+    time::Timestamp,
 };
 use safeconduct_store::Store;
 
@@ -12,8 +13,9 @@ use crate::{
     fault::{Failure, Fault},
     keys::{self, MasterKeys},
     outbox::Outbox,
-    pages::Pages,
+    pages::{PageSet, Pages},
     password::Passwords,
+    reader::Reader,
     readiness::LastReadiness,
     settings::Settings,
     telemetry::Telemetry,
@@ -29,7 +31,7 @@ struct Parts {
     settings: Settings,
     store: Store,
     catalog: CatalogCache,
-    pages: Pages,
+    pages: PageSet,
     passwords: Passwords,
     throttle: Throttle,
     outbox: Outbox,
@@ -86,7 +88,7 @@ impl Server {
         };
         let catalog = CatalogCache::load(source).await?;
         let guesses = catalog.current().await?.keys.guesses();
-        let pages = Pages::new(&settings.product_name, settings.issuer.path());
+        let pages = PageSet::new(&settings.product_name, settings.issuer.path());
         let passwords = Passwords::start(settings.passwords);
         let passwords = passwords
             .map_err(|error| Fault::new(format!("starting the password threads: {error}")))?;
@@ -143,7 +145,8 @@ impl Server {
         &self.0.name
     }
 
-    pub(crate) fn pages(&self) -> &Pages {
+    /// The pages in every language.
+    pub(crate) fn pages(&self) -> &PageSet {
         &self.0.pages
     }
 
@@ -189,15 +192,41 @@ pub(crate) struct Exchange<'s> {
     pub(crate) server: &'s Server,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) now: Timestamp,
+    /// What the pages are in that it ends with, if it ends with one.
+    language: Language,
 }
 
 impl<'s> Exchange<'s> {
+    /// One with an app, which is shown no page.
     pub(crate) async fn begin(server: &'s Server) -> Result<Self, Failure> {
         Ok(Self {
             server,
             catalog: server.catalog().await?,
             now: server.time().moment()?,
+            language: server.settings().default_language,
         })
+    }
+
+    /// One with a person, in the language of `reader`.
+    pub(crate) async fn with(server: &'s Server, reader: Reader) -> Result<Self, Failure> {
+        let mut exchange = Self::begin(server).await?;
+        exchange.language = reader.language;
+        Ok(exchange)
+    }
+
+    /// From here on the pages are in the language that a request wishes for, if it wishes for one.
+    pub(crate) fn wished(&mut self, ui_locales: Option<Language>) {
+        self.language = ui_locales.unwrap_or(self.language);
+    }
+
+    /// The pages in the language of the person.
+    pub(crate) fn pages(&self) -> &'s Pages {
+        self.server.pages().of(self.language)
+    }
+
+    /// The language of the person.
+    pub(crate) fn language(&self) -> Language {
+        self.language
     }
 
     pub(crate) fn issuer(&self) -> &str {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use safeconduct_protocol::{grant::Lifetimes, metadata::Issuer};
+use safeconduct_protocol::{grant::Lifetimes, language::Language, metadata::Issuer};
 
 use crate::{pages::Notice, password::PasswordSettings, throttle::ThrottleSettings};
 
@@ -16,6 +16,8 @@ pub struct Settings {
     pub internal_hosts: Vec<String>,
     /// The name people know it by, on every page.
     pub product_name: String,
+    /// The language of pages for people who prefer none that there is.
+    pub default_language: Language,
     /// How long codes, tokens and pending authorizations live.
     pub lifetimes: Lifetimes,
     /// How long browser sessions live.
@@ -75,6 +77,7 @@ impl Settings {
             issuer,
             internal_hosts: Vec::new(),
             product_name: "Safeconduct".to_owned(),
+            default_language: Language::default(),
             lifetimes: Lifetimes::default(),
             sessions: SessionLifetimes::default(),
             throttle: ThrottleSettings::default(),

@@ -14,7 +14,7 @@ use safeconduct_protocol::{
     speculation::{HEADERS, is_speculative},
 };
 
-use crate::{addresses::Address, correlation::Correlation, respond, server::Server};
+use crate::{addresses::Address, reader::Reader, respond, server::Server};
 
 /// What an endpoint that acts answers to. HEAD is a GET that nobody reads (RFC 9110 §9.3.2): it could only act.
 fn allowed(address: Address) -> HeaderValue {
@@ -39,8 +39,8 @@ pub(crate) async fn only_when_meant(
     let mut response = match refused {
         None => next.run(request).await,
         Some(reason) => {
-            let correlation = Correlation::of(&request);
-            respond::refusal_at(&server, &address, Refusal::new(reason), correlation)
+            let reader = Reader::of(&server, &request);
+            respond::refusal_at(&server, &address, Refusal::new(reason), reader)
         }
     };
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {

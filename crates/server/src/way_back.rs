@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use safeconduct_protocol::{
-    authorization::PendingAuthorization,
+    authorization::{self, PendingAuthorization},
     client::Client,
     error::Reason,
     ids::ClientId,
+    language::Language,
     parameters::Parameters,
     pushed_request::{PushedRequest, pushed},
     redirect_uri::host_of,
@@ -17,10 +18,10 @@ use safeconduct_protocol::{
 
 use crate::{
     catalog::Catalog,
-    correlation::Correlation,
     fault::Failure,
     form::{PENDING, PostedForm},
     pages::ClientLink,
+    reader::Reader,
     respond,
     server::Server,
 };
@@ -30,6 +31,7 @@ pub(crate) struct WayBack {
     client: Arc<Client>,
     host: String,
     front_page: Option<String>,
+    ui_locales: Option<Language>,
 }
 
 impl WayBack {
@@ -43,7 +45,13 @@ impl WayBack {
             client,
             host: host_of(redirect_uri),
             front_page: origin.map(|origin| format!("{}/", origin.ascii_serialization())),
+            ui_locales: None,
         }
+    }
+
+    /// The language that the request wishes for.
+    pub(crate) fn ui_locales(&self) -> Option<Language> {
+        self.ui_locales
     }
 
     /// As a page shows it.
@@ -61,15 +69,16 @@ pub(crate) async fn person(
     server: &Server,
     form: &PostedForm,
     answer: Result<Response, Failure>,
-    correlation: Correlation,
+    reader: Reader,
 ) -> Response {
     match answer {
         Ok(response) => response,
         Err(failure) => {
             let parameters = form.parameters().unwrap_or_default();
             let way_back = from_refusal(server, &failure, &parameters).await;
+            let reader = reader.wished(way_back.as_ref().and_then(WayBack::ui_locales));
             let way_back = way_back.as_ref().map(WayBack::link);
-            respond::page_refusal(server, failure, correlation, &[], way_back)
+            respond::page_refusal(server, failure, reader, &[], way_back)
         }
     }
 }
@@ -100,23 +109,31 @@ pub(crate) async fn from_refusal(
         return None;
     }
     let catalog = server.catalog().await.ok()?;
-    let (id, redirect_uri) = sealed_request(&catalog, parameters)?;
+    let (id, redirect_uri, ui_locales) = sealed_request(&catalog, parameters)?;
     let client = catalog.enabled_client(&id).ok()?;
     client.prove_redirect_uri(&redirect_uri).ok()?;
-    Some(WayBack::to(client, &redirect_uri))
+    Some(WayBack {
+        ui_locales,
+        ..WayBack::to(client, &redirect_uri)
+    })
 }
 
-/// The client and the redirect URI of the pending or pushed request in `parameters`, whatever became of it.
-fn sealed_request(catalog: &Catalog, parameters: &Parameters) -> Option<(ClientId, String)> {
+/// The client, the redirect URI and the language of the pending or pushed request in `parameters`, whatever became of it.
+fn sealed_request(
+    catalog: &Catalog,
+    parameters: &Parameters,
+) -> Option<(ClientId, String, Option<Language>)> {
     let seal = catalog.keys.seal();
     if let Some(sealed) = parameters.one(PENDING).ok()? {
         let pending = PendingAuthorization::unseal(seal, sealed).ok()?;
-        let redirect_uri = pending.request.redirect_uri().to_owned();
-        return Some((pending.request.client().clone(), redirect_uri));
+        let request = pending.request;
+        let redirect_uri = request.redirect_uri().to_owned();
+        return Some((request.client().clone(), redirect_uri, request.ui_locales()));
     }
     let (_, sealed) = pushed(parameters).ok()??;
     let pushed = PushedRequest::unseal(seal, sealed).ok()?;
     let parameters = Parameters::parse(pushed.parameters.as_bytes()).ok()?;
     let redirect_uri = parameters.one("redirect_uri").ok()??.to_owned();
-    Some((pushed.client, redirect_uri))
+    let ui_locales = authorization::ui_locales(&parameters);
+    Some((pushed.client, redirect_uri, ui_locales))
 }

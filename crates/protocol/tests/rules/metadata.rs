@@ -87,7 +87,13 @@ fn everything_that_works_is_advertised_and_nothing_else() {
       ],
       "authorization_response_iss_parameter_supported": true,
       "ui_locales_supported": [
-        "en"
+        "en",
+        "de",
+        "fr",
+        "es",
+        "pt-BR",
+        "ja",
+        "ar"
       ],
       "claims_supported": [
         "sub",

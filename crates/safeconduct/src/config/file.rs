@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use safeconduct_protocol::jose::Algorithm;
+use safeconduct_protocol::language::Language;
 use safeconduct_protocol::password;
 use safeconduct_protocol::registration::Registration;
 use safeconduct_protocol::resource::Resources;
@@ -249,6 +250,8 @@ table! {
     Ui {
         /// The name at the top of every page.
         name: String = "Safeconduct".to_owned(),
+        /// The language of pages for people whose app, choice and browser name none that there is ([languages](../guides/languages.md)).
+        default_language: Language = Language::English,
     }
 }
 
@@ -280,7 +283,8 @@ pub(crate) enum LogFormat {
 /// the built-in one.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Scope {
-    /// What the consent page says of it, by language: `text.en = "Read your notes"`. English is what this version shows.
+    /// What the consent page says of it, by language tag: `text.en = "Read your notes"`, `text.de = "Ihre Notizen lesen"`. For whom there is no
+    /// text it is that of `ui.default_language`, else the English one, else any.
     #[serde(default)]
     pub(crate) text: BTreeMap<String, String>,
 }

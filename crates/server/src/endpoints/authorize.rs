@@ -2,7 +2,6 @@
 //! of ours; after that they go back to the client.
 
 use axum::{
-    Extension,
     extract::{RawQuery, State},
     response::Response,
 };
@@ -21,12 +20,12 @@ use safeconduct_protocol::{
 
 use crate::{
     browser::{self, Browser},
-    correlation::Correlation,
     fault::Failure,
     form::{PENDING, PostedForm},
     journey::Journey,
     left_out,
     posted::{self, POSTED},
+    reader::Reader,
     respond::{self, Answered, LONGEST_LOCATION, ReturnPath, sealed_length, with_cookie},
     server::{Exchange, Server},
     way_back::{self, WayBack},
@@ -50,14 +49,14 @@ const CODE_ADDS: usize = 400;
 /// `GET /authorize`: a new request, or one that comes back from our own forms.
 pub(crate) async fn get(
     State(server): State<Server>,
-    Extension(correlation): Extension<Correlation>,
+    reader: Reader,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
     let parsed = Parameters::parse(query.unwrap_or_default().as_bytes());
     let (parameters, answer) = match parsed {
         Ok(parameters) => {
-            let answer = answer(&server, &parameters, &headers).await;
+            let answer = answer(&server, reader, &parameters, &headers).await;
             (parameters, answer)
         }
         Err(refusal) => (Parameters::default(), Err(refusal.into())),
@@ -71,8 +70,10 @@ pub(crate) async fn get(
                 .filter(|(name, _)| !NEVER_SHOWN.contains(name))
                 .collect();
             let way_back = way_back::from_refusal(&server, &failure, &parameters).await;
+            let sealed = way_back.as_ref().and_then(WayBack::ui_locales);
+            let reader = reader.wished(sealed.or(authorization::ui_locales(&parameters)));
             let way_back = way_back.as_ref().map(WayBack::link);
-            respond::page_refusal(&server, failure, correlation, &received, way_back)
+            respond::page_refusal(&server, failure, reader, &received, way_back)
         }
     }
 }
@@ -87,33 +88,39 @@ fn counted(server: &Server, failure: Failure) -> Failure {
 /// `POST /authorize`: the same, brought by a form.
 pub(crate) async fn post(
     State(server): State<Server>,
-    Extension(correlation): Extension<Correlation>,
+    reader: Reader,
     form: PostedForm,
 ) -> Response {
-    let answer = posted::redirect(&server, &form, "/authorize").await;
+    let answer = posted::redirect(&server, reader, &form, "/authorize").await;
     let answer = answer.map_err(|failure| counted(&server, failure));
-    respond::person(&server, answer, correlation)
+    respond::person(&server, answer, reader)
 }
 
 async fn answer(
     server: &Server,
+    reader: Reader,
     parameters: &Parameters,
     headers: &HeaderMap,
 ) -> Result<Response, Failure> {
-    let exchange = Exchange::begin(server).await?;
+    let mut exchange = Exchange::with(server, reader).await?;
     let browser = Browser::read(&server.settings().issuer, headers);
     if let Some(sealed) = parameters.one(PENDING)? {
-        return Journey::resume(&exchange, sealed, &browser)?
-            .continue_request(&exchange, &browser)
-            .await;
+        let journey = Journey::resume(&exchange, sealed, &browser)?;
+        exchange.wished(journey.pending.request.ui_locales());
+        return journey.continue_request(&exchange, &browser).await;
     }
     let posted = posted::reopen(&exchange, parameters)?;
-    open_pushed(&exchange, posted.as_ref().unwrap_or(parameters), &browser).await
+    open_pushed(
+        &mut exchange,
+        posted.as_ref().unwrap_or(parameters),
+        &browser,
+    )
+    .await
 }
 
 /// A request that comes for the first time: pushed before, or in the parameters themselves.
 async fn open_pushed(
-    exchange: &Exchange<'_>,
+    exchange: &mut Exchange<'_>,
     parameters: &Parameters,
     browser: &Browser,
 ) -> Result<Response, Failure> {
@@ -144,7 +151,7 @@ async fn take_pushed(
 }
 
 async fn start(
-    exchange: &Exchange<'_>,
+    exchange: &mut Exchange<'_>,
     parameters: &Parameters,
     pushed: Option<&PushedRequest>,
     browser: &Browser,
@@ -153,6 +160,8 @@ async fn start(
     let client = exchange.catalog.enabled_client(&client_id)?;
     client.prove_redirect_uri(redirect_uri)?;
 
+    exchange.wished(authorization::ui_locales(parameters));
+    let exchange = &*exchange;
     let server = exchange.server;
     let arrival = Arrival {
         resources: &exchange.catalog.resources,
@@ -174,7 +183,7 @@ async fn start(
                 mode: response_mode_to_use(parameters, &client),
                 state: state_to_return(parameters).filter(|_| !too_large),
             };
-            return Ok(respond::refusal_to_client(server, refusal.into(), path));
+            return Ok(respond::refusal_to_client(exchange, refusal.into(), path));
         }
     };
     left_out::note(

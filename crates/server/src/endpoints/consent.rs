@@ -1,33 +1,33 @@
 //! `POST /consent`: the person's answer. It counts only from the session and the user the question was shown to.
 
-use axum::{Extension, extract::State, response::Response};
+use axum::{extract::State, response::Response};
 use safeconduct_protocol::{authorization::SignedInUser, error::Reason};
 
 use crate::{
-    correlation::Correlation,
     fault::Failure,
     form::PostedForm,
     journey::{Journey, Step},
+    reader::Reader,
     server::{Exchange, Server},
     way_back,
 };
 
 pub(crate) async fn post(
     State(server): State<Server>,
-    Extension(correlation): Extension<Correlation>,
+    reader: Reader,
     form: PostedForm,
 ) -> Response {
-    let answer = answer(&server, &form).await;
-    way_back::person(&server, &form, answer, correlation).await
+    let answer = answer(&server, reader, &form).await;
+    way_back::person(&server, &form, answer, reader).await
 }
 
-async fn answer(server: &Server, form: &PostedForm) -> Result<Response, Failure> {
+async fn answer(server: &Server, reader: Reader, form: &PostedForm) -> Result<Response, Failure> {
     let Step {
         exchange,
         browser,
         journey,
         parameters,
-    } = Step::take(server, form).await?;
+    } = Step::take(server, reader, form).await?;
     let person = browser
         .person(&exchange, &journey.pending)
         .await?

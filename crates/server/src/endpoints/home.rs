@@ -1,7 +1,6 @@
 //! `GET /`: what this server is, and who is signed in at it. Also the files pages link to, and what stands at no address.
 
 use axum::{
-    Extension,
     extract::{OriginalUri, Path, State, rejection::PathRejection},
     response::{IntoResponse, Response},
 };
@@ -12,23 +11,27 @@ use super::logout::confirmation;
 use crate::{
     addresses::Address,
     browser::Browser,
-    correlation::Correlation,
     fault::Failure,
     pages::{Asset, HomePage, SignedIn},
+    reader::Reader,
     respond,
     server::{Exchange, Server},
 };
 
 pub(crate) async fn home(
     State(server): State<Server>,
-    Extension(correlation): Extension<Correlation>,
+    reader: Reader,
     headers: HeaderMap,
 ) -> Response {
-    respond::person(&server, front_page(&server, &headers).await, correlation)
+    respond::person(&server, front_page(&server, reader, &headers).await, reader)
 }
 
-async fn front_page(server: &Server, headers: &HeaderMap) -> Result<Response, Failure> {
-    let exchange = Exchange::begin(server).await?;
+async fn front_page(
+    server: &Server,
+    reader: Reader,
+    headers: &HeaderMap,
+) -> Result<Response, Failure> {
+    let exchange = Exchange::with(server, reader).await?;
     let browser = Browser::read(&server.settings().issuer, headers);
     let view = browser.session(&exchange).await?;
     let token = browser.sign_out_token();
@@ -43,7 +46,7 @@ async fn front_page(server: &Server, headers: &HeaderMap) -> Result<Response, Fa
         });
     Ok(respond::page(
         StatusCode::OK,
-        server.pages().home(&HomePage {
+        exchange.pages().home(&HomePage {
             signed_in,
             unclear: browser.session_is_unclear(),
         }),
@@ -53,12 +56,12 @@ async fn front_page(server: &Server, headers: &HeaderMap) -> Result<Response, Fa
 /// A file the pages link to, named by its content.
 pub(crate) async fn asset(
     State(server): State<Server>,
-    Extension(correlation): Extension<Correlation>,
+    reader: Reader,
     name: Result<Path<String>, PathRejection>,
 ) -> Response {
     let asked = name.as_ref().ok();
     let Some(asset) = asked.and_then(|Path(name)| server.pages().asset(name)) else {
-        return respond::page_refusal(&server, Reason::NotFound.into(), correlation, &[], None);
+        return respond::page_refusal(&server, Reason::NotFound.into(), reader, &[], None);
     };
     let headers = [
         (header::CONTENT_TYPE, asset.content_type),
@@ -70,25 +73,26 @@ pub(crate) async fn asset(
 
 pub(crate) async fn nothing_here(
     State(server): State<Server>,
-    Extension(correlation): Extension<Correlation>,
+    reader: Reader,
     OriginalUri(uri): OriginalUri,
 ) -> Response {
     let address = Address::at(&server.settings().issuer, &uri);
-    respond::refusal_at(&server, &address, Reason::NotFound.into(), correlation)
+    respond::refusal_at(&server, &address, Reason::NotFound.into(), reader)
 }
 
 /// Where only forms of ours are posted. A browser that restores a tab asks for their address by GET, without what was posted.
-const FORMS: [&str; 5] = [
+const FORMS: [&str; 6] = [
     "/login",
     "/login/continue",
     "/login/switch",
     "/consent",
+    "/language",
     "/logout/confirm",
 ];
 
 pub(crate) async fn not_that_method(
     State(server): State<Server>,
-    Extension(correlation): Extension<Correlation>,
+    reader: Reader,
     method: Method,
     OriginalUri(uri): OriginalUri,
 ) -> Response {
@@ -98,5 +102,5 @@ pub(crate) async fn not_that_method(
         _ => Reason::MethodNotAllowed,
     };
     let address = Address::at(&server.settings().issuer, &uri);
-    respond::refusal_at(&server, &address, reason.into(), correlation)
+    respond::refusal_at(&server, &address, reason.into(), reader)
 }

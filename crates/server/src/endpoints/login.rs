@@ -12,12 +12,12 @@ use safeconduct_store::{Credential, NewSession};
 use crate::{
     browser::{self, Browser},
     client_address::ClientAddress,
-    correlation::Correlation,
     fault::Failure,
     form::PostedForm,
     journey::{Journey, SignIn, Step},
     pages::SignInProblem,
     password::{Requester, Verdict},
+    reader::Reader,
     respond::{self, with_cookie},
     server::{Exchange, Server},
     throttle::KnownBrowser,
@@ -30,7 +30,7 @@ const LONGEST_USERNAME: usize = 256;
 /// `POST /login`.
 pub(crate) async fn post(
     State(server): State<Server>,
-    Extension(correlation): Extension<Correlation>,
+    reader: Reader,
     address: Option<Extension<ClientAddress>>,
     form: PostedForm,
 ) -> Response {
@@ -38,44 +38,52 @@ pub(crate) async fn post(
     let address = address.map_or(IpAddr::from([0, 0, 0, 0]), |Extension(client)| {
         client.address
     });
-    let answer = sign_in(&server, &form, address).await;
-    way_back::person(&server, &form, answer, correlation).await
+    let answer = sign_in(&server, reader, &form, address).await;
+    way_back::person(&server, &form, answer, reader).await
 }
 
 /// `POST /login/switch`: the login form for somebody else than who is signed in.
 pub(crate) async fn switch(
     State(server): State<Server>,
-    Extension(correlation): Extension<Correlation>,
+    reader: Reader,
     form: PostedForm,
 ) -> Response {
-    let answer = ask_for_another(&server, &form).await;
-    way_back::person(&server, &form, answer, correlation).await
+    let answer = ask_for_another(&server, reader, &form).await;
+    way_back::person(&server, &form, answer, reader).await
 }
 
 /// `POST /login/continue`: the account that is signed in was chosen.
 pub(crate) async fn continue_as(
     State(server): State<Server>,
-    Extension(correlation): Extension<Correlation>,
+    reader: Reader,
     form: PostedForm,
 ) -> Response {
-    let answer = continue_with_account(&server, &form).await;
-    way_back::person(&server, &form, answer, correlation).await
+    let answer = continue_with_account(&server, reader, &form).await;
+    way_back::person(&server, &form, answer, reader).await
 }
 
-async fn ask_for_another(server: &Server, form: &PostedForm) -> Result<Response, Failure> {
+async fn ask_for_another(
+    server: &Server,
+    reader: Reader,
+    form: &PostedForm,
+) -> Result<Response, Failure> {
     let Step {
         exchange, journey, ..
-    } = Step::take(server, form).await?;
+    } = Step::take(server, reader, form).await?;
     journey.sign_in_page(&exchange, SignIn::default())
 }
 
-async fn continue_with_account(server: &Server, form: &PostedForm) -> Result<Response, Failure> {
+async fn continue_with_account(
+    server: &Server,
+    reader: Reader,
+    form: &PostedForm,
+) -> Result<Response, Failure> {
     let Step {
         exchange,
         browser,
         journey,
         ..
-    } = Step::take(server, form).await?;
+    } = Step::take(server, reader, form).await?;
     let view = browser.person(&exchange, &journey.pending).await?;
     let person = view.map(|view| view.person);
     let (client, subjects) = (journey.client, exchange.catalog.keys.subjects());
@@ -86,13 +94,18 @@ async fn continue_with_account(server: &Server, form: &PostedForm) -> Result<Res
     Journey { pending, client }.continue_at_authorize(&exchange)
 }
 
-async fn sign_in(server: &Server, form: &PostedForm, address: IpAddr) -> Result<Response, Failure> {
+async fn sign_in(
+    server: &Server,
+    reader: Reader,
+    form: &PostedForm,
+    address: IpAddr,
+) -> Result<Response, Failure> {
     let Step {
         exchange,
         browser,
         journey,
         parameters,
-    } = Step::take(server, form).await?;
+    } = Step::take(server, reader, form).await?;
     let username = parameters.one("username")?.unwrap_or("").trim();
     let guesser = Guesser {
         requester: server.throttle().requester(username, address),

@@ -5,13 +5,12 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension,
     extract::{RawQuery, State},
     response::Response,
 };
 use http::{HeaderMap, StatusCode};
 use safeconduct_protocol::{
-    authorization::{SignedInUser, response_url},
+    authorization::{SignedInUser, response_url, ui_locales},
     client::Client,
     encoding,
     error::{Reason, Refusal},
@@ -26,12 +25,12 @@ use safeconduct_store::SessionView;
 
 use crate::{
     browser::{self, Browser},
-    correlation::Correlation,
     fault::Failure,
     form::PostedForm,
     outbox::{self, Notified},
     pages::{ReturnTo, SignOutPage, SignedIn, SignedOutPage},
     posted,
+    reader::Reader,
     respond::{self, with_cookie},
     server::{Exchange, Server},
 };
@@ -42,60 +41,66 @@ const LOGOUT: &str = "logout";
 /// `GET /logout`: a client's request to sign a person out, or the person's own wish.
 pub(crate) async fn get(
     State(server): State<Server>,
-    Extension(correlation): Extension<Correlation>,
+    reader: Reader,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
     let query = query.unwrap_or_default();
-    let answer = answer(&server, query.as_bytes(), &headers).await;
-    let response = respond::person(&server, answer, correlation);
+    let answer = answer(&server, reader, query.as_bytes(), &headers).await;
+    let response = respond::person(&server, answer, reader);
     without_broken_cookie(&server, &headers, response)
 }
 
 /// `POST /logout`: the same, brought by a form.
 pub(crate) async fn post(
     State(server): State<Server>,
-    Extension(correlation): Extension<Correlation>,
+    reader: Reader,
     form: PostedForm,
 ) -> Response {
-    let answer = posted::redirect(&server, &form, "/logout").await;
-    respond::person(&server, answer, correlation)
+    let answer = posted::redirect(&server, reader, &form, "/logout").await;
+    respond::person(&server, answer, reader)
 }
 
 /// `POST /logout/confirm`: the person's yes, from a form of ours.
 pub(crate) async fn confirm(
     State(server): State<Server>,
-    Extension(correlation): Extension<Correlation>,
+    reader: Reader,
     form: PostedForm,
 ) -> Response {
-    let response = respond::person(&server, confirmed(&server, &form).await, correlation);
+    let answer = confirmed(&server, reader, &form).await;
+    let response = respond::person(&server, answer, reader);
     without_broken_cookie(&server, form.headers(), response)
 }
 
 /// `GET /signed-out`: the news, where it is true.
 pub(crate) async fn signed_out(
     State(server): State<Server>,
-    Extension(correlation): Extension<Correlation>,
+    reader: Reader,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let response = respond::person(
-        &server,
-        signed_out_page(&server, &headers).await,
-        correlation,
-    );
+    let query = Parameters::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+    let reader = reader.wished(ui_locales(&query));
+    let answer = signed_out_page(&server, reader, &headers).await;
+    let response = respond::person(&server, answer, reader);
     without_broken_cookie(&server, &headers, response)
 }
 
-async fn signed_out_page(server: &Server, headers: &HeaderMap) -> Result<Response, Failure> {
+async fn signed_out_page(
+    server: &Server,
+    reader: Reader,
+    headers: &HeaderMap,
+) -> Result<Response, Failure> {
     let browser = readable(server, headers)?;
+    let pages = server.pages().of(reader.language);
     // Somebody may be signed in again, or have typed the address: the front page says who.
     if browser.session_hash().is_some() {
         let exchange = Exchange::begin(server).await?;
         if browser.session(&exchange).await?.is_some() {
-            return Ok(respond::lead_to(server, &server.path("/")));
+            return Ok(respond::lead_to(pages, &server.path("/")));
         }
     }
-    let html = server.pages().signed_out(&SignedOutPage::default());
+    let html = pages.signed_out(&SignedOutPage::default());
     Ok(respond::page(StatusCode::OK, html))
 }
 
@@ -183,10 +188,16 @@ fn prove(
     Ok((hint, client))
 }
 
-async fn answer(server: &Server, query: &[u8], headers: &HeaderMap) -> Result<Response, Failure> {
+async fn answer(
+    server: &Server,
+    reader: Reader,
+    query: &[u8],
+    headers: &HeaderMap,
+) -> Result<Response, Failure> {
     let parameters = Parameters::parse(query)?;
     let browser = readable(server, headers)?;
-    let exchange = Exchange::begin(server).await?;
+    let mut exchange = Exchange::with(server, reader).await?;
+    exchange.wished(ui_locales(&parameters));
     let (request, unverified) = match ProvenRequest::read(&exchange, &parameters) {
         Ok(request) => (request, false),
         Err(refusal) => {
@@ -194,6 +205,7 @@ async fn answer(server: &Server, query: &[u8], headers: &HeaderMap) -> Result<Re
             (ProvenRequest::default(), true)
         }
     };
+    exchange.wished(request.logout.ui_locales);
     let here = browser.session(&exchange).await?;
     let (Some(view), Some(token)) = (here, browser.sign_out_token()) else {
         return Ok(finish(
@@ -242,20 +254,25 @@ fn ask(
         logout: sealed.as_deref(),
         unverified,
     };
-    let html = exchange.server.pages().sign_out_confirm(&page);
+    let html = exchange.pages().sign_out_confirm(&page);
     Ok(respond::page(StatusCode::OK, html))
 }
 
-async fn confirmed(server: &Server, form: &PostedForm) -> Result<Response, Failure> {
+async fn confirmed(
+    server: &Server,
+    reader: Reader,
+    form: &PostedForm,
+) -> Result<Response, Failure> {
     let issuer = &server.settings().issuer;
     browser::own_form(issuer, form.headers())?;
     let parameters = form.parameters()?;
     let browser = readable(server, form.headers())?;
-    let exchange = Exchange::begin(server).await?;
+    let mut exchange = Exchange::with(server, reader).await?;
     let logout = match parameters.one(LOGOUT)? {
         Some(sealed) => open(&exchange, sealed),
         None => Logout::default(),
     };
+    exchange.wished(logout.ui_locales);
     if let Some(expected) = browser.sign_out_token() {
         let presented = parameters.required("csrf", Reason::SignOutFormStale)?;
         if !encoding::constant_time_eq(presented.as_bytes(), expected.as_bytes()) {
@@ -305,10 +322,10 @@ fn finish(
     let return_to = return_to(exchange, logout);
     let response = match &return_to {
         Some((client, url)) if notified.not_yet.is_empty() => {
-            respond::lead_to_client(server, &client.name, url, url)
+            respond::lead_to_client(exchange.pages(), &client.name, url, url)
         }
         None if notified.notified.is_empty() && notified.not_yet.is_empty() => {
-            respond::lead_to(server, &server.path("/signed-out"))
+            respond::lead_to(exchange.pages(), &signed_out_path(exchange, logout))
         }
         _ => {
             let return_to = return_to.as_ref().map(|(client, url)| ReturnTo {
@@ -320,7 +337,7 @@ fn finish(
                 not_told: &names_of(exchange, &notified.not_yet),
                 return_to,
             };
-            respond::page(StatusCode::OK, server.pages().signed_out(&page))
+            respond::page(StatusCode::OK, exchange.pages().signed_out(&page))
         }
     };
     // Only where the cookie came along: an image on another site comes without it, and must not take it away.
@@ -328,6 +345,15 @@ fn finish(
         return response;
     }
     with_cookie(response, browser::sign_out(&server.settings().issuer))
+}
+
+/// The address of the news, in the language that was wished for.
+fn signed_out_path(exchange: &Exchange<'_>, logout: &Logout) -> String {
+    let path = exchange.server.path("/signed-out");
+    match logout.ui_locales {
+        Some(language) => format!("{path}?ui_locales={language}"),
+        None => path,
+    }
 }
 
 /// The client that is returned to and the URL there, if it is still registered: the question may have been open for long.

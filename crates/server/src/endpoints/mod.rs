@@ -5,6 +5,7 @@ pub(crate) mod consent;
 pub(crate) mod health;
 pub(crate) mod home;
 pub(crate) mod introspect;
+pub(crate) mod language;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod par;

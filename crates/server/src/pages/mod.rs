@@ -1,8 +1,8 @@
 //! The pages a person sees: sign in, choose an account, consent, refusal, sign out, and a front page.
 //!
 //! This module turns plain page values into HTML, and owns the look (`assets/`), the markup
-//! (`templates/`) and the words (`locales/en.ftl`). It decides nothing: which page is due, its status
-//! and its cookies belong to the endpoints. Pages need no JavaScript and ask no other host for anything; the one
+//! (`templates/`) and the words (`locales/`). It decides nothing: which page is due, its language, its status
+//! and its cookies belong to others. Pages need no JavaScript and ask no other host for anything; the one
 //! script there is saves a click (`form_post.rs`).
 
 mod consent;
@@ -10,6 +10,7 @@ mod error;
 mod escape;
 mod form_post;
 mod headers;
+mod numerals;
 mod refusal;
 pub mod samples;
 mod session;
@@ -19,11 +20,14 @@ mod tests;
 mod texts;
 
 use std::borrow::Cow;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde, Value};
 use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior};
 use rust_embed::RustEmbed;
+use safeconduct_protocol::language::Language;
 use serde::Serialize;
 
 pub use self::consent::{ConsentPage, ResourceLine, ScopeKind, ScopeLine};
@@ -78,110 +82,190 @@ struct BuiltInScope {
     kind: ScopeKind,
 }
 
-/// Every page of one server: its templates, its words and the files they link to, made ready once.
-pub struct Pages {
-    environment: Environment<'static>,
+/// Every page of one server in every language, and the files they link to, made ready once.
+pub struct PageSet {
+    languages: [Pages; Language::ALL.len()],
     stylesheet: Asset,
     form_post_script: Asset,
-    built_in_scopes: Vec<BuiltInScope>,
 }
 
-impl Pages {
+impl PageSet {
     /// Makes the pages ready under the name people know the server by. `base_path` is the path of the
     /// issuer (`""` or `"/tenant"`), which links to the stylesheet and to the front page start with.
     ///
     /// # Errors
     /// Only for templates, texts or assets that are broken, never for a name.
-    pub fn new(product_name: &str, base_path: &str) -> Result<Pages, PagesError> {
+    pub fn new(product_name: &str, base_path: &str) -> Result<PageSet, PagesError> {
         let base_path = base_path.trim_end_matches('/');
         let stylesheet = asset("safeconduct", "css", "text/css; charset=utf-8")?;
         let form_post_script = asset("form-post", "js", "text/javascript; charset=utf-8")?;
-        let texts = Texts::english()?;
-        let built_in_scopes = built_in_scopes(&texts)?;
-        let mut environment = environment(texts);
+        let mut environment = environment();
         environment.add_global("product", product_name);
-        environment.add_global("home", format!("{base_path}/"));
-        environment.add_global("stylesheet", format!("{base_path}{}", stylesheet.path));
-        environment.add_global(
-            "form_post_script",
-            format!("{base_path}{}", form_post_script.path),
-        );
+        for (name, path) in [
+            ("home", "/"),
+            ("language_action", "/language"),
+            ("stylesheet", &*stylesheet.path),
+            ("form_post_script", &*form_post_script.path),
+        ] {
+            environment.add_global(name, format!("{base_path}{path}"));
+        }
         environment.add_global("mark", text(Assets::get("mark.svg"), "mark.svg")?);
         for name in Templates::iter() {
             let source = text(Templates::get(&name), &name)?;
             environment.add_template_owned(name, source)?;
         }
-        Ok(Pages {
-            environment,
+        let languages = Language::ALL.map(|language| Pages::new(&environment, language));
+        // An array has no way to fail but one by one.
+        let languages: Result<Vec<Pages>, PagesError> = languages.into_iter().collect();
+        let languages = languages?.try_into().ok();
+        Ok(PageSet {
+            languages: languages.expect("one for each language"),
             stylesheet,
             form_post_script,
-            built_in_scopes,
+        })
+    }
+
+    /// The pages in one language.
+    #[must_use]
+    pub fn of(&self, language: Language) -> &Pages {
+        &self.languages[language as usize]
+    }
+
+    /// The file that is served as `/assets/<name>`.
+    #[must_use]
+    pub fn asset(&self, name: &str) -> Option<&Asset> {
+        [&self.stylesheet, &self.form_post_script]
+            .into_iter()
+            .find(|asset| asset.path.strip_prefix(ASSETS) == Some(name))
+    }
+
+    /// The one stylesheet.
+    #[must_use]
+    pub fn stylesheet(&self) -> &Asset {
+        &self.stylesheet
+    }
+}
+
+/// A page as it is sent: its HTML, and the language it is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The whole document.
+    pub html: String,
+    /// What its text is written in.
+    pub language: Language,
+}
+
+impl Deref for Page {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.html
+    }
+}
+
+/// Every page in one language: its templates and its words.
+pub struct Pages {
+    language: Language,
+    environment: Environment<'static>,
+    texts: Arc<Texts>,
+    built_in_scopes: Vec<BuiltInScope>,
+}
+
+impl Pages {
+    /// The pages of `environment`, which lacks nothing but words.
+    fn new(environment: &Environment<'static>, language: Language) -> Result<Pages, PagesError> {
+        let texts = Texts::of(language)?;
+        let mut environment = environment.clone();
+        let direction = match language {
+            Language::Arabic => "rtl",
+            _ => "ltr",
+        };
+        environment.add_global("language", language.tag());
+        environment.add_global("direction", direction);
+        environment.add_global("language_options", language_options(language));
+        let said = Arc::clone(&texts);
+        environment.add_function("t", move |id: &str, named: Kwargs| said.say(id, &named));
+        Ok(Pages {
+            language,
+            built_in_scopes: built_in_scopes(&texts)?,
+            environment,
+            texts,
         })
     }
 
     /// The form that asks for a user's name and password.
     #[must_use]
-    pub fn sign_in(&self, page: &SignInPage<'_>) -> String {
+    pub fn sign_in(&self, page: &SignInPage<'_>) -> Page {
         self.render("sign_in.html", page)
     }
 
     /// The question which account to continue with.
     #[must_use]
-    pub fn select_account(&self, page: &SelectAccountPage<'_>) -> String {
+    pub fn select_account(&self, page: &SelectAccountPage<'_>) -> Page {
         self.render("select_account.html", page)
     }
 
     /// The question whether a client may use the account.
     #[must_use]
-    pub fn consent(&self, page: &ConsentPage<'_>) -> String {
+    pub fn consent(&self, page: &ConsentPage<'_>) -> Page {
         self.render("consent.html", page)
     }
 
     /// The form that takes an authorization response to a client. It is sent with [`form_post_headers`].
     #[must_use]
-    pub fn form_post(&self, page: &FormPostPage<'_>) -> String {
+    pub fn form_post(&self, page: &FormPostPage<'_>) -> Page {
         self.render("form_post.html", page)
+    }
+
+    /// What the refusal `name` says to people in this language, and what they can do. `None` where it is told in the words of
+    /// the registry, which are English.
+    #[must_use]
+    pub fn refusal_text(&self, name: &str, issuer: &str) -> Option<(String, String)> {
+        match self.language {
+            Language::English => None,
+            _ => self.texts.refusal(name, issuer),
+        }
     }
 
     /// The answer to a request that cannot be trusted or served, said to a person.
     #[must_use]
-    pub fn refusal(&self, page: &RefusalPage<'_>) -> String {
+    pub fn refusal(&self, page: &RefusalPage<'_>) -> Page {
         self.render("refusal.html", page)
     }
 
     /// What a form says that was answered before: Back, a second tab, a double click.
     #[must_use]
-    pub fn already_answered(&self, page: ClientLink<'_>) -> String {
+    pub fn already_answered(&self, page: ClientLink<'_>) -> Page {
         self.render("already_answered.html", &AnsweredPage { client: page })
     }
 
     /// The way on, where it is too long for a `Location`.
     #[must_use]
-    pub fn continue_page(&self, page: &ContinuePage<'_>) -> String {
+    pub fn continue_page(&self, page: &ContinuePage<'_>) -> Page {
         self.render("continue.html", page)
     }
 
     /// The question whether to end the session.
     #[must_use]
-    pub fn sign_out_confirm(&self, page: &SignOutPage<'_>) -> String {
+    pub fn sign_out_confirm(&self, page: &SignOutPage<'_>) -> Page {
         self.render("sign_out.html", page)
     }
 
     /// The news that the session has ended.
     #[must_use]
-    pub fn signed_out(&self, page: &SignedOutPage<'_>) -> String {
+    pub fn signed_out(&self, page: &SignedOutPage<'_>) -> Page {
         self.render("signed_out.html", page)
     }
 
     /// The front page: what this server is, and who is signed in.
     #[must_use]
-    pub fn home(&self, page: &HomePage<'_>) -> String {
+    pub fn home(&self, page: &HomePage<'_>) -> Page {
         self.render("home.html", page)
     }
 
     /// An error of ours: nothing but an apology and the id to find it by.
     #[must_use]
-    pub fn fault(&self, correlation_id: &str) -> String {
+    pub fn fault(&self, correlation_id: &str) -> Page {
         self.render("fault.html", &minijinja::context! { correlation_id })
     }
 
@@ -199,33 +283,24 @@ impl Pages {
         })
     }
 
-    /// The file that is served as `/assets/<name>`.
-    #[must_use]
-    pub fn asset(&self, name: &str) -> Option<&Asset> {
-        [&self.stylesheet, &self.form_post_script]
-            .into_iter()
-            .find(|asset| asset.path.strip_prefix(ASSETS) == Some(name))
-    }
-
-    /// The one stylesheet.
-    #[must_use]
-    pub fn stylesheet(&self) -> &Asset {
-        &self.stylesheet
-    }
-
-    fn render(&self, template: &str, page: &impl Serialize) -> String {
+    fn render(&self, template: &str, page: &impl Serialize) -> Page {
         let rendered = self
             .environment
             .get_template(template)
             .and_then(|template| template.render(Value::from(Serde(page))));
-        rendered.unwrap_or_else(|error| {
-            tracing::error!(template, %error, "a page could not be rendered");
-            LAST_RESORT.to_owned()
-        })
+        let (html, language) = match rendered {
+            Ok(html) => (html, self.language),
+            Err(error) => {
+                tracing::error!(template, %error, "a page could not be rendered");
+                (LAST_RESORT.to_owned(), Language::English)
+            }
+        };
+        Page { html, language }
     }
 }
 
-fn environment(texts: Texts) -> Environment<'static> {
+/// The environment of every language, without words.
+fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
@@ -242,7 +317,6 @@ fn environment(texts: Texts) -> Environment<'static> {
         url.starts_with("https://") || url.starts_with("http://")
     });
     environment.add_test("app_url", is_app_url);
-    environment.add_function("t", move |id: &str, named: Kwargs| texts.say(id, &named));
     environment
 }
 
@@ -285,6 +359,29 @@ fn write_value(
         }
     }
     Ok(())
+}
+
+/// The choice of a language: each under its own name, the one of the page chosen.
+fn language_options(of_page: Language) -> Value {
+    let options = Language::ALL.map(|language| {
+        let (tag, name) = (language.tag(), own_name(language));
+        let selected = if language == of_page { " selected" } else { "" };
+        format!("<option value=\"{tag}\" lang=\"{tag}\"{selected}>{name}</option>")
+    });
+    Value::from_safe_string(options.concat())
+}
+
+/// What a language is called by those who speak it.
+const fn own_name(language: Language) -> &'static str {
+    match language {
+        Language::German => "Deutsch",
+        Language::French => "Français",
+        Language::Spanish => "Español",
+        Language::BrazilianPortuguese => "Português (Brasil)",
+        Language::Japanese => "日本語",
+        Language::Arabic => "العربية",
+        Language::English => "English",
+    }
 }
 
 fn built_in_scopes(texts: &Texts) -> Result<Vec<BuiltInScope>, PagesError> {

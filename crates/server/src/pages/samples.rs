@@ -2,7 +2,7 @@
 //! `cargo run -p safeconduct-server --example pages -- DIR` writes for people who change the pages.
 
 use super::{
-    ClientLink, ConsentPage, ContinuePage, Developer, FormPostPage, HomePage, Notice, Pages,
+    ClientLink, ConsentPage, ContinuePage, Developer, FormPostPage, HomePage, Notice, Page, Pages,
     RefusalKind, RefusalPage, ResourceLine, ReturnTo, ScopeKind, ScopeLine, SelectAccountPage,
     SignInPage, SignInProblem, SignOutPage, SignedIn, SignedOutPage,
 };
@@ -14,7 +14,7 @@ const CORRELATION_ID: &str = "01K9XG7Z3M4QV8RBT2WYE5NDCA";
 #[must_use]
 pub fn render(pages: &Pages) -> Vec<(String, String)> {
     let mut samples = Vec::new();
-    let mut add = |name: &str, html: String| samples.push((name.to_owned(), html));
+    let mut add = |name: &str, page: Page| samples.push((name.to_owned(), page.html));
     let notice = notice();
     for (name, page) in sign_in(&notice) {
         add(name, pages.sign_in(&page));
@@ -28,14 +28,14 @@ pub fn render(pages: &Pages) -> Vec<(String, String)> {
     }
     add("form-post", pages.form_post(&form_post()));
     for (name, page) in refusals() {
-        add(name, pages.refusal(&page));
+        add(name, refused(pages, page));
     }
     for (name, kind) in REFUSAL_KINDS {
         let page = RefusalPage {
             kind: *kind,
             ..refusal()
         };
-        add(name, pages.refusal(&page));
+        add(name, refused(pages, page));
     }
     for (name, page) in continue_page() {
         add(name, pages.continue_page(&page));
@@ -250,7 +250,7 @@ const OPENID_CONSENT: &[(&str, &[&str])] = &[
     ("consent-openid-claim", &["openid", "email"]),
 ];
 
-fn openid_consent(pages: &Pages, scopes: &[&str]) -> String {
+fn openid_consent(pages: &Pages, scopes: &[&str]) -> Page {
     let known = |name: &&str| pages.built_in_scope(name);
     let lines: Vec<ScopeLine<'_>> = scopes.iter().filter_map(known).collect();
     pages.consent(&ConsentPage {
@@ -289,6 +289,18 @@ fn refusal() -> RefusalPage<'static> {
         received: &[],
         developer: None,
         docs_url: None,
+    }
+}
+
+/// A refusal in the language of the pages.
+fn refused(pages: &Pages, page: RefusalPage<'_>) -> Page {
+    match pages.refusal_text(page.name, "https://id.example") {
+        Some((sentence, what_to_do)) => pages.refusal(&RefusalPage {
+            sentence: &sentence,
+            what_to_do: &what_to_do,
+            ..page
+        }),
+        None => pages.refusal(&page),
     }
 }
 

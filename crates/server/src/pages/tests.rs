@@ -8,8 +8,14 @@ use rstest::rstest;
 
 use super::*;
 
+fn page_set() -> PageSet {
+    PageSet::new("Safeconduct", "").unwrap()
+}
+
+/// The pages in English.
 fn pages() -> Pages {
-    Pages::new("Safeconduct", "").unwrap()
+    let [english, ..] = page_set().languages;
+    english
 }
 
 fn sample(name: &str) -> String {
@@ -80,13 +86,29 @@ fn by_id<'a>(tags: &'a [Tag], id: &str) -> &'a Tag {
     found.unwrap_or_else(|| panic!("no #{id}"))
 }
 
+/// Attacks: PE77.
 #[test]
 fn every_page_has_one_heading_one_main_part_a_title_and_a_way_to_skip_to_it() {
-    for (name, html) in samples::render(&pages()) {
+    for pages in page_set().languages {
+        every_page_has_them(&pages);
+    }
+}
+
+fn every_page_has_them(pages: &Pages) {
+    let direction = match pages.language {
+        Language::Arabic => "rtl",
+        _ => "ltr",
+    };
+    for (name, html) in samples::render(pages) {
+        let name = format!("{name}.{}", pages.language);
         assert_ne!(html, LAST_RESORT, "{name} could not be rendered");
         let tags = tags(&html);
         let root = only(&tags, "html");
-        assert!(root.is("lang", "en") && root.is("dir", "ltr"), "{name}");
+        let language = pages.language.tag();
+        assert!(
+            root.is("lang", language) && root.is("dir", direction),
+            "{name}"
+        );
         only(&tags, "h1");
         assert!(only(&tags, "main").is("id", "main"), "{name}");
         assert!(
@@ -102,10 +124,10 @@ fn every_page_has_one_heading_one_main_part_a_title_and_a_way_to_skip_to_it() {
             .next()
             .unwrap();
         assert!(
-            title.ends_with("Safeconduct") && !title.contains(['<', '\n']),
+            title.ends_with("Safeconduct") && !title.contains(['<', '\n', '\u{2068}']),
             "{name}: {title}"
         );
-        let referrer = match name.as_str() {
+        let referrer = match name.split_once('.').unwrap().0 {
             "form-post" => "strict-origin",
             _ => "no-referrer",
         };
@@ -117,7 +139,7 @@ fn every_page_has_one_heading_one_main_part_a_title_and_a_way_to_skip_to_it() {
             let found = |tag: &Tag| tag.is("name", meta.0) && tag.is("content", meta.1);
             assert!(tags.iter().any(found), "{name}: {meta:?}");
         }
-        assert!(html.len() < 8 * 1024, "{name} has {} bytes", html.len());
+        assert!(html.len() < 9 * 1024, "{name} has {} bytes", html.len());
     }
 }
 
@@ -225,7 +247,7 @@ fn the_sign_in_form_is_what_password_managers_and_tests_look_for() {
     <input type="hidden" name="pending" value="sc_pend_AQEBAQEBAQEBAQEBAQEB">
     <div class="field">
     <label for="username">Username</label>
-    <input id="username" name="username" type="text" value="" autocomplete="username webauthn" autocapitalize="none" autocorrect="off" spellcheck="false" autofocus>
+    <input id="username" name="username" type="text" dir="auto" value="" autocomplete="username webauthn" autocapitalize="none" autocorrect="off" spellcheck="false" autofocus>
     </div>
     <div class="field">
     <label for="password">Password</label>
@@ -322,6 +344,29 @@ fn signing_in_again_leads_to_another_account_only_where_it_may_be_another() {
     assert!(!sample("sign-in-again").contains("use-another-account"));
 }
 
+#[rstest]
+#[case("sign-in", "pending")]
+#[case("select-account", "pending")]
+#[case("consent", "pending")]
+#[case("home", "back")]
+#[case("signed-out", "back")]
+fn a_page_that_can_be_shown_again_offers_every_language(#[case] name: &str, #[case] by: &str) {
+    let mut samples = samples::render(page_set().of(Language::Japanese)).into_iter();
+    let html = samples.find(|(found, _)| found == name).unwrap().1;
+    let (_, foot) = html.split_once("<footer").unwrap();
+    assert!(foot.contains("method=\"post\" action=\"/language\""));
+    assert!(foot.contains(&format!("name=\"{by}\"")));
+    for language in Language::ALL {
+        let tag = language.tag();
+        let selected = match language {
+            Language::Japanese => " selected",
+            _ => "",
+        };
+        let option = format!("<option value=\"{tag}\" lang=\"{tag}\"{selected}>");
+        assert!(foot.contains(&option), "{option}");
+    }
+}
+
 #[test]
 fn a_hint_fills_the_username_and_leaves_it_open() {
     let tags = tags(&sample("sign-in-hinted"));
@@ -344,8 +389,9 @@ fn choosing_an_account_is_one_form_with_two_ways_out() {
     assert!(goes_on.is("type", "submit") && !goes_on.attributes.contains_key("formaction"));
     let other = by_id(&tags, "select-account-other");
     assert!(other.is("type", "submit") && other.is("formaction", "/login/switch"));
-    let pending = tags.iter().filter(|tag| tag.is("name", "pending"));
-    assert_eq!(pending.count(), 1);
+    let (form, foot) = html.split_once("<footer").unwrap();
+    assert_eq!(form.matches("name=\"pending\"").count(), 1);
+    assert_eq!(foot.matches("name=\"pending\"").count(), 1);
     assert!(html.contains("Continue as <strong><bdi>alice</bdi></strong>"));
 }
 
@@ -544,7 +590,7 @@ fn an_answer_by_form_carries_each_field_to_the_redirect_uri_and_submits_itself()
     let script = only(&tags, "script");
     assert!(html.contains("></script>"), "the script is a file");
     let name = script.attributes["src"].strip_prefix("/assets/").unwrap();
-    let pages = pages();
+    let pages = page_set();
     let file = pages.asset(name).unwrap();
     assert_eq!(file.content_type, "text/javascript; charset=utf-8");
     let source = std::str::from_utf8(&file.bytes).unwrap();
@@ -642,13 +688,13 @@ fn one_returns_to_apps_only(#[case] url: &str, #[case] linked: bool) {
 const HOSTILE: &str = "'\"><script>alert(1)</script><img src=x onerror=alert(1)>--></title></textarea>&lt;{{ 7777*7777 }}\u{202e}\u{2066}\0";
 
 /// A value in every text field of every page, and in lists of two.
-fn everywhere(pages: &Pages, value: &str) -> Vec<String> {
+fn everywhere(pages: &Pages, value: &str) -> Vec<Page> {
     let mut rendered = questions(pages, value);
     rendered.extend(answers(pages, value));
     rendered
 }
 
-fn questions(pages: &Pages, value: &str) -> Vec<String> {
+fn questions(pages: &Pages, value: &str) -> Vec<Page> {
     let scope = |text, kind| ScopeLine {
         name: value,
         text,
@@ -709,7 +755,7 @@ fn questions(pages: &Pages, value: &str) -> Vec<String> {
     ]
 }
 
-fn answers(pages: &Pages, value: &str) -> Vec<String> {
+fn answers(pages: &Pages, value: &str) -> Vec<Page> {
     let url = format!("https://{value}");
     let refusal = RefusalPage {
         kind: RefusalKind::SignInLink,
@@ -788,11 +834,12 @@ fn a_hostile_value_changes_no_structure_and_no_direction() {
         tags.map(|tag| (tag.name, tag.attributes.into_keys().collect()))
             .collect()
     };
-    let hostile_product = Pages::new(HOSTILE, HOSTILE).unwrap();
+    let hostile_product = PageSet::new(HOSTILE, HOSTILE).unwrap();
+    let hostile_product = hostile_product.of(Language::English);
     let harmless = everywhere(&pages(), "harmless");
-    for (hostile, harmless) in everywhere(&hostile_product, HOSTILE).iter().zip(&harmless) {
-        assert_ne!(hostile, LAST_RESORT);
-        assert_eq!(shape(hostile), shape(harmless), "{hostile}");
+    for (hostile, harmless) in everywhere(hostile_product, HOSTILE).iter().zip(&harmless) {
+        assert_ne!(hostile.html, LAST_RESORT);
+        assert_eq!(shape(hostile), shape(harmless), "{}", hostile.html);
         assert_eq!(
             hostile.matches("<script").count(),
             harmless.matches("<script").count()
@@ -805,8 +852,9 @@ fn a_hostile_value_changes_no_structure_and_no_direction() {
 
 #[test]
 fn a_link_starts_with_the_path_of_the_issuer() {
-    let pages = Pages::new("Acme", "/tenant/").unwrap();
-    let path = &pages.stylesheet().path;
+    let set = PageSet::new("Acme", "/tenant/").unwrap();
+    let pages = set.of(Language::English);
+    let path = &set.stylesheet().path;
     assert!(path.starts_with("/assets/safeconduct-") && path.ends_with(".css"));
     let html = pages.sign_out_confirm(&SignOutPage::default());
     assert!(html.contains(&format!("href=\"/tenant{path}\"")));
@@ -815,7 +863,7 @@ fn a_link_starts_with_the_path_of_the_issuer() {
 
 #[test]
 fn a_file_is_found_by_the_name_its_content_gives_it_and_by_no_other() {
-    let pages = pages();
+    let pages = page_set();
     let path = &pages.stylesheet().path;
     let name = path.strip_prefix("/assets/").unwrap();
     assert_eq!(&pages.asset(name).unwrap().path, path);
@@ -842,7 +890,7 @@ fn a_page_may_be_framed_by_nobody_and_posted_on_to_anybody() {
 
 #[test]
 fn the_stylesheet_is_small_and_asks_for_nothing() {
-    let pages = pages();
+    let pages = page_set();
     let stylesheet = pages.stylesheet();
     assert_eq!(stylesheet.content_type, "text/css; charset=utf-8");
     assert!(
@@ -868,7 +916,7 @@ fn colours_can_be_told_apart(
     #[case] fronts: &[&str],
     #[case] grounds: &[&str],
 ) {
-    let pages = pages();
+    let pages = page_set();
     let css = std::str::from_utf8(&pages.stylesheet().bytes).unwrap();
     for front in fronts {
         for ground in grounds {

@@ -435,12 +435,13 @@ async fn a_client_is_told_of_the_session(server: &TestServer) -> bool {
 }
 
 /// What answers without being in the document: our own forms and pages, which lead to one another, and the documents.
-const OURS: [&str; 9] = [
+const OURS: [&str; 10] = [
     "/",
     "/login",
     "/login/continue",
     "/login/switch",
     "/consent",
+    "/language",
     "/logout/confirm",
     "/signed-out",
     "/assets/{name}",

@@ -23,6 +23,7 @@ mod guessing;
 mod id_token;
 mod introspection;
 mod keys;
+mod language;
 mod login;
 mod logout;
 mod matrix;

@@ -57,7 +57,7 @@ async fn the_document_is_whole() {
     token_endpoint: "https://id.example/token"
     token_endpoint_auth_methods_supported: ["client_secret_basic","client_secret_post","private_key_jwt","none"]
     token_endpoint_auth_signing_alg_values_supported: ["ES256","RS256","PS256","EdDSA"]
-    ui_locales_supported: ["en"]
+    ui_locales_supported: ["en","de","fr","es","pt-BR","ja","ar"]
     userinfo_endpoint: "https://id.example/userinfo"
     "#);
     assert_eq!(answer.header("content-type"), "application/json");

@@ -72,6 +72,8 @@ pub(crate) const READ: &[(&str, &[&[&str]])] = &[
     ("/login/continue", &[&["pending"]]),
     ("/login/switch", &[&["pending"]]),
     ("/consent", &[&["pending", "decision"]]),
+    ("/language", &[&["pending", "language", "back"]]),
+    ("/signed-out", &[&["ui_locales"]]),
     ("/logout/confirm", &[&["csrf", "logout"]]),
 ];
 

@@ -1,0 +1,215 @@
+# Every word of the pages, in Arabic (verbal nouns where English has an imperative on a button).
+
+## Every page
+
+skip-to-content = الانتقال إلى المحتوى
+title = { $page } – { $product }
+title-error = خطأ: { $page } – { $product }
+reference = الرقم المرجعي
+continue = متابعة
+use-another-account = استخدام حساب آخر
+return-to = العودة إلى <bdi>{ $client }</bdi>
+language-label = اللغة
+language-change = تغيير
+
+## Sign in
+
+sign-in-heading = تسجيل الدخول
+sign-in-to-continue = للمتابعة إلى <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span>
+sign-in-again-title = تأكيد هويتك
+sign-in-again-heading = يُرجى تأكيد هويتك، <bdi>{ $account }</bdi>
+sign-in-again = يُرجى إدخال كلمة المرور مرة أخرى للمتابعة إلى <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span>
+sign-in-username = اسم المستخدم
+sign-in-password = كلمة المرور
+sign-in-submit = تسجيل الدخول
+
+problem-heading = هناك مشكلة
+problem-credentials = اسم المستخدم أو كلمة المرور غير صحيح. يُرجى التحقق منهما والمحاولة مرة أخرى.
+problem-password = كلمة المرور غير صحيحة. يُرجى التحقق منها والمحاولة مرة أخرى.
+problem-username-missing = يُرجى إدخال اسم المستخدم.
+problem-password-missing = يُرجى إدخال كلمة المرور.
+problem-throttled = محاولات كثيرة جدًا. { $minutes ->
+    [zero] يُرجى الانتظار أقل من دقيقة
+    [one] يُرجى الانتظار دقيقة واحدة
+    [two] يُرجى الانتظار دقيقتين
+    [few] يُرجى الانتظار { $minutes } دقائق
+    [many] يُرجى الانتظار { $minutes } دقيقة
+   *[other] يُرجى الانتظار { $minutes } دقيقة
+ }، ثم المحاولة مرة أخرى.
+problem-busy = عدد من يسجّلون الدخول الآن كبير جدًا. يُرجى الانتظار قليلًا ثم المحاولة مرة أخرى.
+
+## Choosing an account
+
+select-account-heading = اختيار حساب
+select-account-continue = المتابعة باسم <strong><bdi>{ $account }</bdi></strong>
+
+## Consent
+
+consent-title = هل تسمح بوصول { $client }؟
+consent-heading = هل تسمح لـ <bdi>{ $client }</bdi> باستخدام حسابك؟
+consent-account = أنت <strong><bdi>{ $account }</bdi></strong>
+consent-resource = سيُستخدم <strong><bdi>{ $resource }</bdi></strong>
+consent-asks = يطلب <bdi>{ $client }</bdi> الإذن بما يلي
+consent-asks-more = يطلب <bdi>{ $client }</bdi> الآن الإذن أيضًا بما يلي
+consent-asks-nothing = لا يطلب <bdi>{ $client }</bdi> أي إذن معيّن.
+consent-identity = هويتك
+consent-read = القراءة
+consent-change = التغيير
+consent-while-away = أثناء غيابك
+consent-other = أذونات أخرى
+consent-new = جديد
+consent-unknown = الإذن <code><bdi>{ $scope }</bdi></code>، بلا وصف
+consent-unknown-warning = لم يصف أحد ما يسمح به هذا الإذن. لا تسمح به إلا إذا كنت تعرف الغرض منه.
+consent-already-allowed = ما سمحت به من قبل
+consent-return = سيعيدك التطبيق إلى <strong><bdi>{ $host }</bdi></strong>
+consent-loopback = هذا تطبيق على هذا الكمبيوتر. لا تسمح به إلا إذا كنت قد شغّلته بنفسك للتو.
+consent-allow = السماح
+consent-deny = عدم السماح
+
+scope-openid = معرفة أنك أنت
+scope-profile = الاطلاع على اسمك وصورتك وبقية ملفك الشخصي
+scope-email = الاطلاع على عنوان بريدك الإلكتروني
+scope-phone = الاطلاع على رقم هاتفك
+scope-address = الاطلاع على عنوانك البريدي
+scope-offline-access = الاحتفاظ بالوصول أثناء عدم استخدامك التطبيق، إلى أن تزيله
+
+## On the way back to the app
+
+form-post-title = العودة إلى { $client }
+form-post-heading = العودة إلى <bdi>{ $client }</bdi>
+form-post-explanation = إذا لم يحدث شيء، فاختر «متابعة» للانتقال إلى <strong><bdi>{ $host }</bdi></strong>.
+
+## A redirect too long for a header
+
+go-on-heading = لحظة من فضلك
+go-on-explanation = إذا لم يحدث شيء، فاختر «متابعة».
+
+## A form answered before
+
+answered-heading = سبق أن أجبت
+answered-explanation = سبقت الإجابة عن هذا السؤال، ربما في علامة تبويب أخرى. لم يبق شيء لفعله هنا.
+answered-return-where = يُرجى العودة إلى <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span> للمتابعة.
+
+## Signing out
+
+sign-out-heading = هل تريد تسجيل الخروج؟
+sign-out-explanation = ينهي هذا جلستك لدى <bdi>{ $product }</bdi> في هذا المتصفح. قد تُبقيك التطبيقات التي فتحتها مسجّل الدخول إلى أن تسجّل الخروج منها أيضًا.
+sign-out-requested = يطلب <strong><bdi>{ $client }</bdi></strong> تسجيل خروجك من <bdi>{ $product }</bdi> في هذا المتصفح. قد تُبقيك التطبيقات الأخرى التي فتحتها مسجّل الدخول إلى أن تسجّل الخروج منها أيضًا.
+sign-out-return = بعد ذلك تعود إلى <strong><bdi>{ $host }</bdi></strong>
+sign-out-unverified = تعذّر التحقق من طلب التطبيق، ولذلك لن تُعاد إليه.
+sign-out-submit = تسجيل الخروج
+sign-out-cancel = البقاء مسجّل الدخول
+signed-out-heading = تم تسجيل خروجك
+signed-out-explanation = انتهت جلستك لدى <bdi>{ $product }</bdi> في هذا المتصفح.
+signed-out-told = تم تسجيل خروجك أيضًا من
+signed-out-not-told = قد تكون لا تزال مسجّل الدخول إلى
+signed-out-apps-in-general = قد تكون لا تزال مسجّل الدخول إلى تطبيقات فتحتها. على كمبيوتر مشترك، يُرجى تسجيل الخروج منها أيضًا وإغلاق المتصفح.
+signed-out-not-told-advice = تعذّر إبلاغ هذه التطبيقات. على كمبيوتر مشترك، يُرجى تسجيل الخروج منها أيضًا وإغلاق المتصفح.
+
+## The front door
+
+home-explanation = هنا تسأل تطبيقاتك عن هويتك. لتسجيل الدخول، افتح التطبيق الذي تريد استخدامه: سيحضرك إلى هنا.
+home-signed-in = أنت مسجّل الدخول باسم <strong><bdi>{ $account }</bdi></strong>
+home-signed-out = لم يسجّل أحد الدخول في هذا المتصفح.
+home-unclear = أرسل هذا المتصفح ملف تعريف ارتباط لتسجيل الدخول لا يمكن استخدامه، ولذلك لا يمكن معرفة ما إذا كنت مسجّل الدخول. للتأكد، احذف ملفات تعريف الارتباط لهذا الموقع في إعدادات المتصفح.
+
+## Refusals and faults
+
+refusal-sign-in-link = رابط تسجيل الدخول هذا لا يعمل
+refusal-expired = انتهت صلاحية هذه الصفحة
+refusal-browser = هذه الصفحة تخص تسجيل دخول آخر
+refusal-sign-out = لم يُسجَّل خروج أحد
+refusal-forbidden = لا يمكن فعل ذلك من هنا
+refusal-not-found = الصفحة غير موجودة
+refusal-method = لا يمكن فتح هذه الصفحة بهذه الطريقة
+refusal-too-large = كان ذلك أكبر من أن يُقرأ
+refusal-too-many = محاولات كثيرة جدًا
+refusal-unavailable = يُرجى المحاولة مرة أخرى بعد لحظات
+refusal-code = الرمز
+refusal-for-developers = للمطوّرين
+refusal-detail = المشكلة
+refusal-received = ما تلقّيناه
+refusal-received-empty = فارغ
+refusal-received-more = { $count ->
+    [zero] ولا معاملات أخرى
+    [one] ومعامل واحد آخر
+    [two] ومعاملان آخران
+    [few] و{ $count } معاملات أخرى
+    [many] و{ $count } معاملًا آخر
+   *[other] و{ $count } معامل آخر
+ }
+refusal-docs = معنى هذا الرمز
+fault-heading = عذرًا، هناك مشكلة
+fault-explanation = المشكلة من جانبنا وليست من جانبك. يُرجى المحاولة مرة أخرى بعد بضع دقائق. إذا تكررت، فأرسل هذا الرقم المرجعي إلى من يدير الخدمة.
+
+## What each refusal says
+
+reason-request-malformed = تعذّرت قراءة الطلب.
+    .advice = يُرجى العودة إلى التطبيق والبدء من جديد.
+reason-request-too-large = الطلب أكبر مما يقبله هذا الخادم.
+    .advice = يُرجى العودة إلى التطبيق والبدء من جديد.
+reason-parameter-repeated = يذكر الطلب شيئًا مرتين.
+    .advice = يُرجى العودة إلى التطبيق والبدء من جديد.
+reason-method-not-allowed = لا يمكن استدعاء هذا العنوان بهذه الطريقة.
+reason-form-reopened = كانت هذه الصفحة جزءًا من تسجيل دخول أو خروج، ولا يمكن فتحها مرة أخرى بعنوانها.
+    .advice = يُرجى العودة إلى التطبيق والبدء من جديد.
+reason-content-type-unsupported = وصل النموذج بشكل لا يقرؤه هذا الخادم.
+    .advice = يُرجى العودة إلى التطبيق والبدء من جديد.
+reason-credentials-in-query = وصل النموذج بشكل لا يقرؤه هذا الخادم.
+    .advice = يُرجى العودة إلى التطبيق والبدء من جديد.
+reason-not-found = لا يوجد شيء في هذا العنوان.
+reason-host-malformed = لا يذكر الطلب وجهته.
+reason-host-unexpected = ليس هذا الاسم المطلوب اسم هذا الخادم.
+    .advice = عنوانه هو { $issuer }
+reason-speculative-request = طلب متصفح هذا العنوان قبل أن يفتحه أحد.
+    .advice = يُرجى فتحه للحصول على الجواب.
+reason-client-id-missing = لم يعرّف التطبيق نفسه (client_id).
+    .advice = يُرجى العودة إلى التطبيق والمحاولة مرة أخرى.
+reason-client-unknown = التطبيق غير مسجّل هنا.
+    .advice = يُرجى العودة إلى التطبيق والمحاولة مرة أخرى. إذا تكرر ذلك، فأبلغ المسؤول عن التطبيق.
+reason-client-disabled = { reason-client-unknown }
+    .advice = { reason-client-unknown.advice }
+reason-redirect-uri-missing = لم يذكر التطبيق إلى أين تكون العودة (redirect_uri).
+    .advice = يُرجى العودة إلى التطبيق والمحاولة مرة أخرى.
+reason-redirect-uri-not-registered = طلب التطبيق العودة إلى عنوان غير مسجّل له.
+    .advice = يُرجى العودة إلى التطبيق والمحاولة مرة أخرى. إذا تكرر ذلك، فأبلغ المسؤول عن التطبيق.
+reason-pushed-request-not-recognised = لا يعرف هذا الخادم هذا الطلب من ذلك التطبيق.
+    .advice = يُرجى العودة إلى التطبيق والبدء من جديد.
+reason-pushed-request-expired = طلب التطبيق قديم جدًا.
+    .advice = يُرجى العودة إلى التطبيق والبدء من جديد.
+reason-pushed-request-used = سبقت الإجابة عن طلب التطبيق.
+    .advice = يُرجى العودة إلى التطبيق والبدء من جديد.
+reason-pending-request-not-recognised = لا يعرف هذا الخادم هذه الصفحة، أو أنها قديمة جدًا.
+    .advice = يُرجى العودة إلى التطبيق والبدء من جديد.
+reason-pending-request-expired = بدأ تسجيل الدخول هذا قبل وقت طويل جدًا.
+    .advice = يُرجى العودة إلى التطبيق والبدء من جديد.
+reason-pending-request-without-cookie = لم يرسل هذا المتصفح ملف تعريف الارتباط الذي بدأ به تسجيل الدخول: إما أنه بدأ في مكان آخر، أو أُغلق المتصفح، أو أنه لا يحفظ ملفات تعريف الارتباط.
+    .advice = يُرجى العودة إلى التطبيق والبدء من جديد.
+reason-pending-request-from-another-browser = بدأ تسجيل الدخول هذا في متصفح آخر، أو قبل حذف ملفات تعريف الارتباط من هذا المتصفح.
+    .advice = يُرجى العودة إلى التطبيق والبدء من جديد.
+reason-pending-request-from-another-session = جرى تسجيل دخول آخر في هذا المتصفح منذ عرض هذه الصفحة.
+    .advice = يُرجى العودة إلى التطبيق والبدء من جديد.
+reason-pending-request-signed-out = لم تعد مسجّل الدخول هنا.
+    .advice = يُرجى العودة إلى التطبيق والبدء من جديد.
+reason-pending-request-not-due = تسجيل الدخول في خطوة أخرى غير هذه الصفحة.
+    .advice = يُرجى العودة إلى التطبيق والبدء من جديد.
+reason-cross-site-form = أُرسل النموذج من موقع آخر.
+    .advice = يُرجى العودة إلى التطبيق والبدء من جديد.
+reason-form-origin-unknown = لم يذكر المتصفح من أين أُرسل النموذج.
+    .advice = يُرجى العودة إلى التطبيق والبدء من جديد، في متصفح آخر إذا كان هذا المتصفح لا يذكر ذلك.
+reason-sign-out-form-stale = هذه الصفحة تخص تسجيل دخول آخر غير الحالي.
+    .advice = يُرجى فتح صفحة تسجيل الخروج مرة أخرى.
+reason-decision-missing = لم يذكر النموذج السماح ولا عدم السماح.
+    .advice = يُرجى العودة إلى التطبيق والبدء من جديد.
+reason-session-cookie-unusable = أرسل هذا المتصفح ملف تعريف ارتباط لتسجيل الدخول لا يمكن استخدامه، ولذلك لم يُسجَّل خروج أحد.
+    .advice = للتأكد، احذف ملفات تعريف الارتباط لهذا الموقع في إعدادات المتصفح.
+reason-overloaded = لدى الخادم من العمل أكثر مما يستطيع.
+    .advice = يُرجى المحاولة مرة أخرى بعد لحظات.
+reason-store-unavailable = لا تستجيب قاعدة بيانات الخادم أو لا تحفظ شيئًا.
+    .advice = يُرجى المحاولة مرة أخرى بعد لحظات.
+reason-store-rewound = تُظهر قاعدة بيانات الخادم وقتًا أسبق مما كان، ولذلك لا يمكن الحكم على شيء بها.
+    .advice = يُرجى المحاولة مرة أخرى لاحقًا.
+reason-master-key-missing = ينقص هذا الخادم مفتاح تحتاجه قاعدة بياناته.
+    .advice = يُرجى المحاولة مرة أخرى بعد لحظات.
+reason-clock-not-believed = ساعة الخادم غير صحيحة، ولذلك لا يمكنه الحكم على شيء.
+    .advice = يُرجى المحاولة مرة أخرى بعد لحظات.

@@ -1,0 +1,207 @@
+# Every word of the pages, in German (Sie).
+
+## Every page
+
+skip-to-content = Zum Inhalt springen
+title = { $page } – { $product }
+title-error = Fehler: { $page } – { $product }
+reference = Referenz
+continue = Weiter
+use-another-account = Anderes Konto verwenden
+return-to = Zurück zu <bdi>{ $client }</bdi>
+language-label = Sprache
+language-change = Ändern
+
+## Sign in
+
+sign-in-heading = Anmelden
+sign-in-to-continue = weiter zu <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span>
+sign-in-again-title = Bestätigen Sie, dass Sie es sind
+sign-in-again-heading = Bestätigen Sie, dass Sie es sind: <bdi>{ $account }</bdi>
+sign-in-again = Geben Sie Ihr Passwort noch einmal ein, um zu <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span> weiterzugehen
+sign-in-username = Benutzername
+sign-in-password = Passwort
+sign-in-submit = Anmelden
+
+problem-heading = Es gibt ein Problem
+problem-credentials = Benutzername oder Passwort stimmt nicht. Prüfen Sie beides und versuchen Sie es noch einmal.
+problem-password = Das Passwort stimmt nicht. Prüfen Sie es und versuchen Sie es noch einmal.
+problem-username-missing = Geben Sie Ihren Benutzernamen ein.
+problem-password-missing = Geben Sie Ihr Passwort ein.
+problem-throttled = Zu viele Versuche. { $minutes ->
+    [one] Warten Sie 1 Minute
+   *[other] Warten Sie { $minutes } Minuten
+ } und versuchen Sie es dann noch einmal.
+problem-busy = Gerade melden sich zu viele Personen an. Warten Sie einen Moment und versuchen Sie es dann noch einmal.
+
+## Choosing an account
+
+select-account-heading = Konto auswählen
+select-account-continue = Weiter als <strong><bdi>{ $account }</bdi></strong>
+
+## Consent
+
+consent-title = Zugriff für { $client } erlauben?
+consent-heading = Darf <bdi>{ $client }</bdi> auf Ihr Konto zugreifen?
+consent-account = Sie sind <strong><bdi>{ $account }</bdi></strong>
+consent-resource = Verwendet wird <strong><bdi>{ $resource }</bdi></strong>
+consent-asks = <bdi>{ $client }</bdi> bittet um Folgendes
+consent-asks-more = <bdi>{ $client }</bdi> bittet jetzt auch um Folgendes
+consent-asks-nothing = <bdi>{ $client }</bdi> bittet um keine bestimmte Berechtigung.
+consent-identity = Wer Sie sind
+consent-read = Lesen
+consent-change = Ändern
+consent-while-away = Während Sie weg sind
+consent-other = Sonstiges
+consent-new = Neu
+consent-unknown = Berechtigung <code><bdi>{ $scope }</bdi></code>, ohne Beschreibung
+consent-unknown-warning = Niemand hat beschrieben, was damit erlaubt wird. Lassen Sie es nur zu, wenn Sie wissen, wozu es dient.
+consent-already-allowed = Das haben Sie schon erlaubt
+consent-return = Die App bringt Sie zurück zu <strong><bdi>{ $host }</bdi></strong>
+consent-loopback = Das ist eine App auf diesem Computer. Lassen Sie den Zugriff nur zu, wenn Sie sie gerade selbst gestartet haben.
+consent-allow = Zulassen
+consent-deny = Nicht zulassen
+
+scope-openid = Erkennen, dass Sie es sind
+scope-profile = Ihren Namen, Ihr Bild und den Rest Ihres Profils sehen
+scope-email = Ihre E-Mail-Adresse sehen
+scope-phone = Ihre Telefonnummer sehen
+scope-address = Ihre Postanschrift sehen
+scope-offline-access = Zugriff behalten, auch wenn Sie die App nicht benutzen, bis Sie ihn entfernen
+
+## On the way back to the app
+
+form-post-title = Zurück zu { $client }
+form-post-heading = Zurück zu <bdi>{ $client }</bdi>
+form-post-explanation = Falls nichts passiert, wählen Sie „Weiter“, um zu <strong><bdi>{ $host }</bdi></strong> zu gelangen.
+
+## A redirect too long for a header
+
+go-on-heading = Einen Moment
+go-on-explanation = Falls nichts passiert, wählen Sie „Weiter“.
+
+## A form answered before
+
+answered-heading = Das haben Sie schon beantwortet
+answered-explanation = Diese Frage wurde schon beantwortet, vielleicht in einem anderen Tab. Hier ist nichts mehr zu tun.
+answered-return-where = Gehen Sie zurück zu <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span>, um fortzufahren.
+
+## Signing out
+
+sign-out-heading = Abmelden?
+sign-out-explanation = Das beendet Ihre Sitzung bei { $product } in diesem Browser. Apps, die Sie geöffnet haben, lassen Sie womöglich angemeldet, bis Sie sich auch dort abmelden.
+sign-out-requested = <strong><bdi>{ $client }</bdi></strong> möchte Sie in diesem Browser von { $product } abmelden. Andere Apps, die Sie geöffnet haben, lassen Sie womöglich angemeldet, bis Sie sich auch dort abmelden.
+sign-out-return = Danach geht es zurück zu <strong><bdi>{ $host }</bdi></strong>
+sign-out-unverified = Die Anfrage der App ließ sich nicht überprüfen, deshalb werden Sie nicht zu ihr zurückgebracht.
+sign-out-submit = Abmelden
+sign-out-cancel = Angemeldet bleiben
+signed-out-heading = Sie sind abgemeldet
+signed-out-explanation = Ihre Sitzung bei { $product } in diesem Browser ist beendet.
+signed-out-told = Sie sind auch abgemeldet bei
+signed-out-not-told = Sie sind womöglich noch angemeldet bei
+signed-out-apps-in-general = In Apps, die Sie geöffnet haben, sind Sie womöglich noch angemeldet. Melden Sie sich an einem gemeinsam genutzten Computer auch dort ab und schließen Sie den Browser.
+signed-out-not-told-advice = Diese Apps waren nicht zu erreichen. Melden Sie sich an einem gemeinsam genutzten Computer auch dort ab und schließen Sie den Browser.
+
+## The front door
+
+home-explanation = Hier fragen Ihre Apps, wer Sie sind. Öffnen Sie zum Anmelden die App, die Sie benutzen möchten: Sie bringt Sie hierher.
+home-signed-in = Sie sind angemeldet als <strong><bdi>{ $account }</bdi></strong>
+home-signed-out = In diesem Browser ist niemand angemeldet.
+home-unclear = Dieser Browser hat ein Anmelde-Cookie gesendet, das nicht verwendet werden kann. Deshalb lässt sich nicht sagen, ob Sie angemeldet sind. Löschen Sie in den Einstellungen Ihres Browsers die Cookies dieser Website, um sicherzugehen.
+
+## Refusals and faults
+
+refusal-sign-in-link = Dieser Anmeldelink funktioniert nicht
+refusal-expired = Diese Seite ist abgelaufen
+refusal-browser = Diese Seite gehört zu einer anderen Anmeldung
+refusal-sign-out = Niemand wurde abgemeldet
+refusal-forbidden = Das geht von hier aus nicht
+refusal-not-found = Seite nicht gefunden
+refusal-method = Diese Seite lässt sich so nicht öffnen
+refusal-too-large = Das war zu viel auf einmal
+refusal-too-many = Zu viele Versuche
+refusal-unavailable = Versuchen Sie es gleich noch einmal
+refusal-code = Code
+refusal-for-developers = Für Entwickler
+refusal-detail = Was nicht stimmt
+refusal-received = Was bei uns ankam
+refusal-received-empty = leer
+refusal-received-more = { $count ->
+    [one] und 1 weiterer Parameter
+   *[other] und { $count } weitere Parameter
+ }
+refusal-docs = Was dieser Code bedeutet
+fault-heading = Hier gibt es leider ein Problem
+fault-explanation = Das Problem liegt bei uns, nicht bei Ihnen. Versuchen Sie es in ein paar Minuten noch einmal. Wenn es wieder passiert, schicken Sie diese Referenz an den Betreiber des Dienstes.
+
+## What each refusal says
+
+reason-request-malformed = Die Anfrage ließ sich nicht lesen.
+    .advice = Gehen Sie zurück zur App und beginnen Sie von vorn.
+reason-request-too-large = Die Anfrage ist größer, als dieser Server annimmt.
+    .advice = Gehen Sie zurück zur App und beginnen Sie von vorn.
+reason-parameter-repeated = Die Anfrage nennt etwas doppelt.
+    .advice = Gehen Sie zurück zur App und beginnen Sie von vorn.
+reason-method-not-allowed = Diese Adresse lässt sich so nicht aufrufen.
+reason-form-reopened = Diese Seite gehörte zu einer An- oder Abmeldung und lässt sich nicht über ihre Adresse wieder öffnen.
+    .advice = Gehen Sie zurück zur App und beginnen Sie von vorn.
+reason-content-type-unsupported = Das Formular kam in einer Form an, die dieser Server nicht liest.
+    .advice = Gehen Sie zurück zur App und beginnen Sie von vorn.
+reason-credentials-in-query = Das Formular kam in einer Form an, die dieser Server nicht liest.
+    .advice = Gehen Sie zurück zur App und beginnen Sie von vorn.
+reason-not-found = Unter dieser Adresse gibt es nichts.
+reason-host-malformed = Die Anfrage sagt nicht, an wen sie geht.
+reason-host-unexpected = Dieser Server heißt anders, als die Adresse sagt.
+    .advice = Seine Adresse ist { $issuer }
+reason-speculative-request = Ein Browser hat diese Adresse abgerufen, bevor jemand sie geöffnet hat.
+    .advice = Öffnen Sie sie, dann kommt die Antwort.
+reason-client-id-missing = Die App hat nicht gesagt, wer sie ist (client_id).
+    .advice = Gehen Sie zurück zur App und versuchen Sie es noch einmal.
+reason-client-unknown = Die App ist hier nicht registriert.
+    .advice = Gehen Sie zurück zur App und versuchen Sie es noch einmal. Wenn es wieder passiert, sagen Sie es dem Anbieter der App.
+reason-client-disabled = { reason-client-unknown }
+    .advice = { reason-client-unknown.advice }
+reason-redirect-uri-missing = Die App hat nicht gesagt, wohin es zurückgehen soll (redirect_uri).
+    .advice = Gehen Sie zurück zur App und versuchen Sie es noch einmal.
+reason-redirect-uri-not-registered = Die App wollte zu einer Adresse zurück, die nicht für sie registriert ist.
+    .advice = Gehen Sie zurück zur App und versuchen Sie es noch einmal. Wenn es wieder passiert, sagen Sie es dem Anbieter der App.
+reason-pushed-request-not-recognised = Dieser Server kennt von dieser App keine solche Anfrage.
+    .advice = Gehen Sie zurück zur App und beginnen Sie von vorn.
+reason-pushed-request-expired = Die Anfrage der App ist zu alt.
+    .advice = Gehen Sie zurück zur App und beginnen Sie von vorn.
+reason-pushed-request-used = Die Anfrage der App wurde schon beantwortet.
+    .advice = Gehen Sie zurück zur App und beginnen Sie von vorn.
+reason-pending-request-not-recognised = Dieser Server kennt diese Seite nicht, oder sie ist zu alt.
+    .advice = Gehen Sie zurück zur App und beginnen Sie von vorn.
+reason-pending-request-expired = Diese Anmeldung wurde vor zu langer Zeit begonnen.
+    .advice = Gehen Sie zurück zur App und beginnen Sie von vorn.
+reason-pending-request-without-cookie = Dieser Browser hat das Cookie nicht gesendet, mit dem die Anmeldung begann: Sie wurde anderswo begonnen, der Browser wurde geschlossen, oder er behält keine Cookies.
+    .advice = Gehen Sie zurück zur App und beginnen Sie von vorn.
+reason-pending-request-from-another-browser = Diese Anmeldung wurde in einem anderen Browser begonnen, oder bevor die Cookies dieses Browsers gelöscht wurden.
+    .advice = Gehen Sie zurück zur App und beginnen Sie von vorn.
+reason-pending-request-from-another-session = Seit diese Seite angezeigt wurde, gab es in diesem Browser eine andere Anmeldung.
+    .advice = Gehen Sie zurück zur App und beginnen Sie von vorn.
+reason-pending-request-signed-out = Sie sind hier nicht mehr angemeldet.
+    .advice = Gehen Sie zurück zur App und beginnen Sie von vorn.
+reason-pending-request-not-due = Die Anmeldung ist bei einem anderen Schritt als diese Seite.
+    .advice = Gehen Sie zurück zur App und beginnen Sie von vorn.
+reason-cross-site-form = Das Formular wurde von einer anderen Website gesendet.
+    .advice = Gehen Sie zurück zur App und beginnen Sie von vorn.
+reason-form-origin-unknown = Der Browser hat nicht gesagt, woher das Formular kam.
+    .advice = Gehen Sie zurück zur App und beginnen Sie von vorn, in einem anderen Browser, falls dieser das für sich behält.
+reason-sign-out-form-stale = Diese Seite gehört zu einer anderen Anmeldung als der jetzigen.
+    .advice = Öffnen Sie die Seite zum Abmelden noch einmal.
+reason-decision-missing = Das Formular sagte weder „Zulassen“ noch „Nicht zulassen“.
+    .advice = Gehen Sie zurück zur App und beginnen Sie von vorn.
+reason-session-cookie-unusable = Dieser Browser hat ein Anmelde-Cookie gesendet, das nicht verwendet werden kann. Deshalb wurde niemand abgemeldet.
+    .advice = Löschen Sie in den Einstellungen des Browsers die Cookies dieser Website, um sicherzugehen.
+reason-overloaded = Der Server hat mehr zu tun, als er kann.
+    .advice = Versuchen Sie es gleich noch einmal.
+reason-store-unavailable = Die Datenbank des Servers antwortet nicht oder nimmt nichts an.
+    .advice = Versuchen Sie es gleich noch einmal.
+reason-store-rewound = Die Datenbank des Servers zeigt eine frühere Zeit als zuvor, deshalb lässt sich danach nichts beurteilen.
+    .advice = Versuchen Sie es später noch einmal.
+reason-master-key-missing = Diesem Server fehlt ein Schlüssel, den seine Datenbank braucht.
+    .advice = Versuchen Sie es gleich noch einmal.
+reason-clock-not-believed = Die Uhr des Servers geht falsch, deshalb kann er nichts beurteilen.
+    .advice = Versuchen Sie es gleich noch einmal.

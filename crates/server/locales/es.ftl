@@ -1,0 +1,209 @@
+# Every word of the pages, in Spanish (usted).
+
+## Every page
+
+skip-to-content = Ir al contenido
+title = { $page } – { $product }
+title-error = Error: { $page } – { $product }
+reference = Referencia
+continue = Continuar
+use-another-account = Usar otra cuenta
+return-to = Volver a <bdi>{ $client }</bdi>
+language-label = Idioma
+language-change = Cambiar
+
+## Sign in
+
+sign-in-heading = Iniciar sesión
+sign-in-to-continue = para continuar a <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span>
+sign-in-again-title = Confirme que es usted
+sign-in-again-heading = Confirme que es usted, <bdi>{ $account }</bdi>
+sign-in-again = Introduzca de nuevo su contraseña para continuar a <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span>
+sign-in-username = Nombre de usuario
+sign-in-password = Contraseña
+sign-in-submit = Iniciar sesión
+
+problem-heading = Hay un problema
+problem-credentials = El nombre de usuario o la contraseña no son correctos. Compruebe ambos e inténtelo de nuevo.
+problem-password = La contraseña no es correcta. Compruébela e inténtelo de nuevo.
+problem-username-missing = Introduzca su nombre de usuario.
+problem-password-missing = Introduzca su contraseña.
+problem-throttled = Demasiados intentos. { $minutes ->
+    [one] Espere { $minutes } minuto
+    [many] Espere { $minutes } de minutos
+   *[other] Espere { $minutes } minutos
+ } e inténtelo de nuevo.
+problem-busy = Demasiadas personas están iniciando sesión en este momento. Espere un momento e inténtelo de nuevo.
+
+## Choosing an account
+
+select-account-heading = Elija una cuenta
+select-account-continue = Continuar como <strong><bdi>{ $account }</bdi></strong>
+
+## Consent
+
+consent-title = ¿Permitir el acceso de { $client }?
+consent-heading = ¿Permitir que <bdi>{ $client }</bdi> use su cuenta?
+consent-account = Usted es <strong><bdi>{ $account }</bdi></strong>
+consent-resource = Usará <strong><bdi>{ $resource }</bdi></strong>
+consent-asks = <bdi>{ $client }</bdi> pide permiso para
+consent-asks-more = <bdi>{ $client }</bdi> pide ahora permiso también para
+consent-asks-nothing = <bdi>{ $client }</bdi> no pide ningún permiso en particular.
+consent-identity = Quién es usted
+consent-read = Leer
+consent-change = Cambiar
+consent-while-away = Mientras usted no está
+consent-other = Otros
+consent-new = Nuevo
+consent-unknown = Permiso <code><bdi>{ $scope }</bdi></code>, sin descripción
+consent-unknown-warning = Nadie ha descrito qué permite esto. Permítalo solo si sabe para qué sirve.
+consent-already-allowed = Ya ha permitido
+consent-return = La aplicación le devolverá a <strong><bdi>{ $host }</bdi></strong>
+consent-loopback = Es una aplicación de este ordenador. Permítalo solo si acaba de iniciarla usted.
+consent-allow = Permitir
+consent-deny = No permitir
+
+scope-openid = Saber que es usted
+scope-profile = Ver su nombre, su foto y el resto de su perfil
+scope-email = Ver su dirección de correo electrónico
+scope-phone = Ver su número de teléfono
+scope-address = Ver su dirección postal
+scope-offline-access = Mantener el acceso mientras no usa la aplicación, hasta que usted lo quite
+
+## On the way back to the app
+
+form-post-title = Volviendo a { $client }
+form-post-heading = Volviendo a <bdi>{ $client }</bdi>
+form-post-explanation = Si no ocurre nada, elija «Continuar» para ir a <strong><bdi>{ $host }</bdi></strong>.
+
+## A redirect too long for a header
+
+go-on-heading = Un momento
+go-on-explanation = Si no ocurre nada, elija «Continuar».
+
+## A form answered before
+
+answered-heading = Ya ha respondido
+answered-explanation = Esta pregunta ya se respondió, quizá en otra pestaña. Aquí no queda nada por hacer.
+answered-return-where = Vuelva a <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span> para continuar.
+
+## Signing out
+
+sign-out-heading = ¿Cerrar sesión?
+sign-out-explanation = Esto termina su sesión de { $product } en este navegador. Las aplicaciones que ha abierto pueden mantener su sesión iniciada hasta que la cierre también en ellas.
+sign-out-requested = <strong><bdi>{ $client }</bdi></strong> pide cerrar su sesión de { $product } en este navegador. Otras aplicaciones que ha abierto pueden mantener su sesión iniciada hasta que la cierre también en ellas.
+sign-out-return = Después volverá a <strong><bdi>{ $host }</bdi></strong>
+sign-out-unverified = No se pudo verificar la solicitud de la aplicación, por lo que no se le devolverá a ella.
+sign-out-submit = Cerrar sesión
+sign-out-cancel = Mantener la sesión
+signed-out-heading = Ha cerrado la sesión
+signed-out-explanation = Su sesión de { $product } en este navegador ha terminado.
+signed-out-told = También se ha cerrado su sesión en
+signed-out-not-told = Es posible que su sesión siga iniciada en
+signed-out-apps-in-general = Es posible que su sesión siga iniciada en aplicaciones que ha abierto. En un ordenador compartido, ciérrela también en ellas y cierre el navegador.
+signed-out-not-told-advice = No se les pudo avisar. En un ordenador compartido, cierre la sesión también en ellas y cierre el navegador.
+
+## The front door
+
+home-explanation = Aquí sus aplicaciones preguntan quién es usted. Para iniciar sesión, abra la aplicación que quiera usar: ella le trae aquí.
+home-signed-in = Ha iniciado sesión como <strong><bdi>{ $account }</bdi></strong>
+home-signed-out = Nadie ha iniciado sesión en este navegador.
+home-unclear = Este navegador envió una cookie de inicio de sesión que no se puede usar, por lo que no se puede saber si ha iniciado sesión. Para estar seguro, elimine las cookies de este sitio en los ajustes de su navegador.
+
+## Refusals and faults
+
+refusal-sign-in-link = Este enlace de inicio de sesión no funciona
+refusal-expired = Esta página ha caducado
+refusal-browser = Esta página pertenece a otro inicio de sesión
+refusal-sign-out = No se ha cerrado ninguna sesión
+refusal-forbidden = Eso no se puede hacer desde aquí
+refusal-not-found = Página no encontrada
+refusal-method = Esta página no se puede abrir así
+refusal-too-large = Era demasiado para leerlo
+refusal-too-many = Demasiados intentos
+refusal-unavailable = Inténtelo de nuevo dentro de un momento
+refusal-code = Código
+refusal-for-developers = Para desarrolladores
+refusal-detail = Qué está mal
+refusal-received = Lo que hemos recibido
+refusal-received-empty = vacío
+refusal-received-more = { $count ->
+    [one] y { $count } parámetro más
+    [many] y { $count } de parámetros más
+   *[other] y { $count } parámetros más
+ }
+refusal-docs = Qué significa este código
+fault-heading = Lo sentimos, hay un problema
+fault-explanation = El problema es nuestro, no suyo. Inténtelo de nuevo dentro de unos minutos. Si sigue ocurriendo, envíe esta referencia a quien gestiona el servicio.
+
+## What each refusal says
+
+reason-request-malformed = No se pudo leer la solicitud.
+    .advice = Vuelva a la aplicación y empiece de nuevo.
+reason-request-too-large = La solicitud es más larga de lo que este servidor acepta.
+    .advice = Vuelva a la aplicación y empiece de nuevo.
+reason-parameter-repeated = La solicitud dice algo dos veces.
+    .advice = Vuelva a la aplicación y empiece de nuevo.
+reason-method-not-allowed = A esta dirección no se la puede llamar así.
+reason-form-reopened = Esta página formaba parte de un inicio o cierre de sesión y no se puede volver a abrir por su dirección.
+    .advice = Vuelva a la aplicación y empiece de nuevo.
+reason-content-type-unsupported = El formulario llegó en una forma que este servidor no lee.
+    .advice = Vuelva a la aplicación y empiece de nuevo.
+reason-credentials-in-query = El formulario llegó en una forma que este servidor no lee.
+    .advice = Vuelva a la aplicación y empiece de nuevo.
+reason-not-found = No hay nada en esta dirección.
+reason-host-malformed = La solicitud no dice a quién va dirigida.
+reason-host-unexpected = Este servidor no tiene el nombre por el que se preguntó.
+    .advice = Su dirección es { $issuer }
+reason-speculative-request = Un navegador pidió esta dirección antes de que alguien la abriera.
+    .advice = Ábrala y tendrá respuesta.
+reason-client-id-missing = La aplicación no dijo quién es (client_id).
+    .advice = Vuelva a la aplicación e inténtelo de nuevo.
+reason-client-unknown = La aplicación no está registrada aquí.
+    .advice = Vuelva a la aplicación e inténtelo de nuevo. Si sigue ocurriendo, avise a su responsable.
+reason-client-disabled = { reason-client-unknown }
+    .advice = { reason-client-unknown.advice }
+reason-redirect-uri-missing = La aplicación no dijo adónde volver (redirect_uri).
+    .advice = Vuelva a la aplicación e inténtelo de nuevo.
+reason-redirect-uri-not-registered = La aplicación pidió volver a una dirección que no está registrada para ella.
+    .advice = Vuelva a la aplicación e inténtelo de nuevo. Si sigue ocurriendo, avise a su responsable.
+reason-pushed-request-not-recognised = Este servidor no conoce esa solicitud de la aplicación.
+    .advice = Vuelva a la aplicación y empiece de nuevo.
+reason-pushed-request-expired = La solicitud de la aplicación es demasiado antigua.
+    .advice = Vuelva a la aplicación y empiece de nuevo.
+reason-pushed-request-used = La solicitud de la aplicación ya se respondió.
+    .advice = Vuelva a la aplicación y empiece de nuevo.
+reason-pending-request-not-recognised = Este servidor no conoce esta página, o es demasiado antigua.
+    .advice = Vuelva a la aplicación y empiece de nuevo.
+reason-pending-request-expired = Este inicio de sesión se empezó hace demasiado tiempo.
+    .advice = Vuelva a la aplicación y empiece de nuevo.
+reason-pending-request-without-cookie = Este navegador no envió la cookie con la que empezó el inicio de sesión: se empezó en otro lugar, se cerró el navegador o este no guarda cookies.
+    .advice = Vuelva a la aplicación y empiece de nuevo.
+reason-pending-request-from-another-browser = Este inicio de sesión se empezó en otro navegador, o antes de que se eliminaran las cookies de este.
+    .advice = Vuelva a la aplicación y empiece de nuevo.
+reason-pending-request-from-another-session = Ha habido otro inicio de sesión en este navegador desde que se mostró esta página.
+    .advice = Vuelva a la aplicación y empiece de nuevo.
+reason-pending-request-signed-out = Su sesión ya no está iniciada aquí.
+    .advice = Vuelva a la aplicación y empiece de nuevo.
+reason-pending-request-not-due = El inicio de sesión está en otro paso que esta página.
+    .advice = Vuelva a la aplicación y empiece de nuevo.
+reason-cross-site-form = El formulario se envió desde otro sitio.
+    .advice = Vuelva a la aplicación y empiece de nuevo.
+reason-form-origin-unknown = El navegador no dijo desde dónde se envió el formulario.
+    .advice = Vuelva a la aplicación y empiece de nuevo, en otro navegador si este no lo dice.
+reason-sign-out-form-stale = Esta página pertenece a otro inicio de sesión que el actual.
+    .advice = Abra de nuevo la página para cerrar sesión.
+reason-decision-missing = El formulario no decía ni permitir ni no permitir.
+    .advice = Vuelva a la aplicación y empiece de nuevo.
+reason-session-cookie-unusable = Este navegador envió una cookie de inicio de sesión que no se puede usar, por lo que no se cerró ninguna sesión.
+    .advice = Para estar seguro, elimine las cookies de este sitio en los ajustes del navegador.
+reason-overloaded = El servidor tiene más que hacer de lo que puede.
+    .advice = Inténtelo de nuevo dentro de un momento.
+reason-store-unavailable = La base de datos del servidor no responde o no guarda nada.
+    .advice = Inténtelo de nuevo dentro de un momento.
+reason-store-rewound = La base de datos del servidor muestra una hora anterior a la de antes, por lo que no se puede juzgar nada con ella.
+    .advice = Inténtelo de nuevo más tarde.
+reason-master-key-missing = A este servidor le falta una clave que su base de datos necesita.
+    .advice = Inténtelo de nuevo dentro de un momento.
+reason-clock-not-believed = El reloj del servidor no es correcto, por lo que no puede juzgar nada.
+    .advice = Inténtelo de nuevo dentro de un momento.

@@ -1,0 +1,209 @@
+# Every word of the pages, in French (vous). U+202F stands before ? ! ; and inside « ».
+
+## Every page
+
+skip-to-content = Aller au contenu
+title = { $page } – { $product }
+title-error = Erreur : { $page } – { $product }
+reference = Référence
+continue = Continuer
+use-another-account = Utiliser un autre compte
+return-to = Retourner à <bdi>{ $client }</bdi>
+language-label = Langue
+language-change = Changer
+
+## Sign in
+
+sign-in-heading = Se connecter
+sign-in-to-continue = pour continuer vers <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span>
+sign-in-again-title = Confirmez que c’est bien vous
+sign-in-again-heading = Confirmez que c’est bien vous, <bdi>{ $account }</bdi>
+sign-in-again = Saisissez à nouveau votre mot de passe pour continuer vers <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span>
+sign-in-username = Nom d’utilisateur
+sign-in-password = Mot de passe
+sign-in-submit = Se connecter
+
+problem-heading = Un problème est survenu
+problem-credentials = Le nom d’utilisateur ou le mot de passe est incorrect. Vérifiez les deux et réessayez.
+problem-password = Le mot de passe est incorrect. Vérifiez-le et réessayez.
+problem-username-missing = Saisissez votre nom d’utilisateur.
+problem-password-missing = Saisissez votre mot de passe.
+problem-throttled = Trop de tentatives. { $minutes ->
+    [one] Attendez { $minutes } minute
+    [many] Attendez { $minutes } de minutes
+   *[other] Attendez { $minutes } minutes
+ }, puis réessayez.
+problem-busy = Trop de personnes se connectent en ce moment. Patientez un instant, puis réessayez.
+
+## Choosing an account
+
+select-account-heading = Choisissez un compte
+select-account-continue = Continuer en tant que <strong><bdi>{ $account }</bdi></strong>
+
+## Consent
+
+consent-title = Autoriser l’accès de { $client } ?
+consent-heading = Autoriser <bdi>{ $client }</bdi> à utiliser votre compte ?
+consent-account = Vous êtes <strong><bdi>{ $account }</bdi></strong>
+consent-resource = L’application utilisera <strong><bdi>{ $resource }</bdi></strong>
+consent-asks = <bdi>{ $client }</bdi> demande à pouvoir
+consent-asks-more = <bdi>{ $client }</bdi> demande maintenant à pouvoir aussi
+consent-asks-nothing = <bdi>{ $client }</bdi> ne demande aucune autorisation particulière.
+consent-identity = Qui vous êtes
+consent-read = Lire
+consent-change = Modifier
+consent-while-away = En votre absence
+consent-other = Autre
+consent-new = Nouveau
+consent-unknown = Autorisation <code><bdi>{ $scope }</bdi></code>, sans description
+consent-unknown-warning = Personne n’a décrit ce que cela permet. N’autorisez que si vous savez à quoi cela sert.
+consent-already-allowed = Vous avez déjà autorisé
+consent-return = L’application vous renverra vers <strong><bdi>{ $host }</bdi></strong>
+consent-loopback = C’est une application sur cet ordinateur. N’autorisez que si vous venez de la lancer vous-même.
+consent-allow = Autoriser
+consent-deny = Ne pas autoriser
+
+scope-openid = Savoir que c’est vous
+scope-profile = Voir votre nom, votre photo et le reste de votre profil
+scope-email = Voir votre adresse e-mail
+scope-phone = Voir votre numéro de téléphone
+scope-address = Voir votre adresse postale
+scope-offline-access = Garder l’accès quand vous n’utilisez pas l’application, jusqu’à ce que vous le supprimiez
+
+## On the way back to the app
+
+form-post-title = Retour à { $client }
+form-post-heading = Retour à <bdi>{ $client }</bdi>
+form-post-explanation = Si rien ne se passe, choisissez « Continuer » pour aller vers <strong><bdi>{ $host }</bdi></strong>.
+
+## A redirect too long for a header
+
+go-on-heading = Un instant
+go-on-explanation = Si rien ne se passe, choisissez « Continuer ».
+
+## A form answered before
+
+answered-heading = Vous avez déjà répondu
+answered-explanation = Cette question a déjà reçu une réponse, peut-être dans un autre onglet. Il n’y a plus rien à faire ici.
+answered-return-where = Retournez à <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span> pour continuer.
+
+## Signing out
+
+sign-out-heading = Se déconnecter ?
+sign-out-explanation = Cela met fin à votre session { $product } dans ce navigateur. Les applications que vous avez ouvertes peuvent vous garder connecté jusqu’à ce que vous vous y déconnectiez aussi.
+sign-out-requested = <strong><bdi>{ $client }</bdi></strong> demande à vous déconnecter de { $product } dans ce navigateur. Les autres applications que vous avez ouvertes peuvent vous garder connecté jusqu’à ce que vous vous y déconnectiez aussi.
+sign-out-return = Vous retournerez ensuite à <strong><bdi>{ $host }</bdi></strong>
+sign-out-unverified = La demande de l’application n’a pas pu être vérifiée : vous ne serez pas renvoyé vers elle.
+sign-out-submit = Se déconnecter
+sign-out-cancel = Rester connecté
+signed-out-heading = Vous êtes déconnecté
+signed-out-explanation = Votre session { $product } dans ce navigateur est terminée.
+signed-out-told = Vous êtes aussi déconnecté de
+signed-out-not-told = Vous êtes peut-être encore connecté à
+signed-out-apps-in-general = Vous êtes peut-être encore connecté aux applications que vous avez ouvertes. Sur un ordinateur partagé, déconnectez-vous-y aussi et fermez le navigateur.
+signed-out-not-told-advice = Ces applications n’ont pas pu être prévenues. Sur un ordinateur partagé, déconnectez-vous-y aussi et fermez le navigateur.
+
+## The front door
+
+home-explanation = C’est ici que vos applications demandent qui vous êtes. Pour vous connecter, ouvrez l’application que vous voulez utiliser : elle vous amène ici.
+home-signed-in = Vous êtes connecté en tant que <strong><bdi>{ $account }</bdi></strong>
+home-signed-out = Personne n’est connecté dans ce navigateur.
+home-unclear = Ce navigateur a envoyé un cookie de connexion inutilisable : impossible de dire si vous êtes connecté. Pour en être sûr, supprimez les cookies de ce site dans les réglages de votre navigateur.
+
+## Refusals and faults
+
+refusal-sign-in-link = Ce lien de connexion ne fonctionne pas
+refusal-expired = Cette page a expiré
+refusal-browser = Cette page appartient à une autre connexion
+refusal-sign-out = Personne n’a été déconnecté
+refusal-forbidden = Vous ne pouvez pas faire cela d’ici
+refusal-not-found = Page introuvable
+refusal-method = Cette page ne peut pas être ouverte ainsi
+refusal-too-large = C’était trop long à lire
+refusal-too-many = Trop de tentatives
+refusal-unavailable = Réessayez dans un instant
+refusal-code = Code
+refusal-for-developers = Pour les développeurs
+refusal-detail = Ce qui ne va pas
+refusal-received = Ce que nous avons reçu
+refusal-received-empty = vide
+refusal-received-more = { $count ->
+    [one] et { $count } autre paramètre
+    [many] et { $count } d’autres paramètres
+   *[other] et { $count } autres paramètres
+ }
+refusal-docs = Ce que ce code signifie
+fault-heading = Désolé, un problème est survenu
+fault-explanation = Le problème vient de nous, pas de vous. Réessayez dans quelques minutes. S’il persiste, envoyez cette référence à la personne qui gère le service.
+
+## What each refusal says
+
+reason-request-malformed = La demande n’a pas pu être lue.
+    .advice = Retournez à l’application et recommencez.
+reason-request-too-large = La demande est plus longue que ce que ce serveur accepte.
+    .advice = Retournez à l’application et recommencez.
+reason-parameter-repeated = La demande dit deux fois la même chose.
+    .advice = Retournez à l’application et recommencez.
+reason-method-not-allowed = Cette adresse ne peut pas être appelée ainsi.
+reason-form-reopened = Cette page faisait partie d’une connexion ou d’une déconnexion et ne peut pas être rouverte par son adresse.
+    .advice = Retournez à l’application et recommencez.
+reason-content-type-unsupported = Le formulaire est arrivé sous une forme que ce serveur ne lit pas.
+    .advice = Retournez à l’application et recommencez.
+reason-credentials-in-query = Le formulaire est arrivé sous une forme que ce serveur ne lit pas.
+    .advice = Retournez à l’application et recommencez.
+reason-not-found = Il n’y a rien à cette adresse.
+reason-host-malformed = La demande ne dit pas à qui elle s’adresse.
+reason-host-unexpected = Ce serveur ne porte pas le nom qui lui a été demandé.
+    .advice = Son adresse est { $issuer }
+reason-speculative-request = Un navigateur a demandé cette adresse avant que quelqu’un ne l’ouvre.
+    .advice = Ouvrez-la pour obtenir la réponse.
+reason-client-id-missing = L’application n’a pas dit qui elle est (client_id).
+    .advice = Retournez à l’application et réessayez.
+reason-client-unknown = L’application n’est pas enregistrée ici.
+    .advice = Retournez à l’application et réessayez. Si le problème persiste, prévenez son responsable.
+reason-client-disabled = { reason-client-unknown }
+    .advice = { reason-client-unknown.advice }
+reason-redirect-uri-missing = L’application n’a pas dit où revenir (redirect_uri).
+    .advice = Retournez à l’application et réessayez.
+reason-redirect-uri-not-registered = L’application a demandé à revenir à une adresse qui n’est pas enregistrée pour elle.
+    .advice = Retournez à l’application et réessayez. Si le problème persiste, prévenez son responsable.
+reason-pushed-request-not-recognised = Ce serveur ne connaît pas cette demande de l’application.
+    .advice = Retournez à l’application et recommencez.
+reason-pushed-request-expired = La demande de l’application est trop ancienne.
+    .advice = Retournez à l’application et recommencez.
+reason-pushed-request-used = La demande de l’application a déjà reçu une réponse.
+    .advice = Retournez à l’application et recommencez.
+reason-pending-request-not-recognised = Ce serveur ne connaît pas cette page, ou elle est trop ancienne.
+    .advice = Retournez à l’application et recommencez.
+reason-pending-request-expired = Cette connexion a été commencée il y a trop longtemps.
+    .advice = Retournez à l’application et recommencez.
+reason-pending-request-without-cookie = Ce navigateur n’a pas envoyé le cookie avec lequel la connexion a commencé : elle a été commencée ailleurs, le navigateur a été fermé, ou il ne garde pas de cookies.
+    .advice = Retournez à l’application et recommencez.
+reason-pending-request-from-another-browser = Cette connexion a été commencée dans un autre navigateur, ou avant que les cookies de celui-ci ne soient supprimés.
+    .advice = Retournez à l’application et recommencez.
+reason-pending-request-from-another-session = Une autre connexion a eu lieu dans ce navigateur depuis que cette page a été affichée.
+    .advice = Retournez à l’application et recommencez.
+reason-pending-request-signed-out = Vous n’êtes plus connecté ici.
+    .advice = Retournez à l’application et recommencez.
+reason-pending-request-not-due = La connexion en est à une autre étape que cette page.
+    .advice = Retournez à l’application et recommencez.
+reason-cross-site-form = Le formulaire a été envoyé depuis un autre site.
+    .advice = Retournez à l’application et recommencez.
+reason-form-origin-unknown = Le navigateur n’a pas dit d’où le formulaire a été envoyé.
+    .advice = Retournez à l’application et recommencez, dans un autre navigateur si celui-ci ne le dit pas.
+reason-sign-out-form-stale = Cette page appartient à une autre connexion que la connexion actuelle.
+    .advice = Rouvrez la page de déconnexion.
+reason-decision-missing = Le formulaire ne disait ni d’autoriser ni de ne pas autoriser.
+    .advice = Retournez à l’application et recommencez.
+reason-session-cookie-unusable = Ce navigateur a envoyé un cookie de connexion inutilisable : personne n’a été déconnecté.
+    .advice = Pour en être sûr, supprimez les cookies de ce site dans les réglages du navigateur.
+reason-overloaded = Le serveur a plus à faire qu’il ne peut.
+    .advice = Réessayez dans un instant.
+reason-store-unavailable = La base de données du serveur ne répond pas ou n’enregistre rien.
+    .advice = Réessayez dans un instant.
+reason-store-rewound = La base de données du serveur indique une heure antérieure à celle d’avant : rien ne peut être jugé d’après elle.
+    .advice = Réessayez plus tard.
+reason-master-key-missing = Il manque à ce serveur une clé dont sa base de données a besoin.
+    .advice = Réessayez dans un instant.
+reason-clock-not-believed = L’horloge du serveur est fausse : il ne peut rien juger.
+    .advice = Réessayez dans un instant.

@@ -1,0 +1,205 @@
+# Every word of the pages, in Japanese (です・ます).
+
+## Every page
+
+skip-to-content = 本文へ移動
+title = { $page } – { $product }
+title-error = エラー: { $page } – { $product }
+reference = 参照番号
+continue = 続ける
+use-another-account = 別のアカウントを使う
+return-to = <bdi>{ $client }</bdi> に戻る
+language-label = 言語
+language-change = 変更
+
+## Sign in
+
+sign-in-heading = ログイン
+sign-in-to-continue = <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span> に進みます
+sign-in-again-title = ご本人であることの確認
+sign-in-again-heading = <bdi>{ $account }</bdi> さんご本人であることを確認してください
+sign-in-again = <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span> に進むには、パスワードをもう一度入力してください
+sign-in-username = ユーザー名
+sign-in-password = パスワード
+sign-in-submit = ログイン
+
+problem-heading = 問題があります
+problem-credentials = ユーザー名またはパスワードが正しくありません。両方を確認して、もう一度お試しください。
+problem-password = パスワードが正しくありません。確認して、もう一度お試しください。
+problem-username-missing = ユーザー名を入力してください。
+problem-password-missing = パスワードを入力してください。
+problem-throttled = 試行回数が多すぎます。{ $minutes ->
+   *[other] { $minutes } 分
+ }待ってから、もう一度お試しください。
+problem-busy = ただいまログインが集中しています。少し待ってから、もう一度お試しください。
+
+## Choosing an account
+
+select-account-heading = アカウントを選択
+select-account-continue = <strong><bdi>{ $account }</bdi></strong> として続ける
+
+## Consent
+
+consent-title = { $client } のアクセスを許可しますか?
+consent-heading = <bdi>{ $client }</bdi> にアカウントの使用を許可しますか?
+consent-account = <strong><bdi>{ $account }</bdi></strong> としてログインしています
+consent-resource = 使用する API: <strong><bdi>{ $resource }</bdi></strong>
+consent-asks = <bdi>{ $client }</bdi> は次の許可を求めています
+consent-asks-more = <bdi>{ $client }</bdi> は新たに次の許可も求めています
+consent-asks-nothing = <bdi>{ $client }</bdi> は特定の許可を求めていません。
+consent-identity = あなたの情報
+consent-read = 読み取り
+consent-change = 変更
+consent-while-away = 使用していない間
+consent-other = その他
+consent-new = 新規
+consent-unknown = 権限 <code><bdi>{ $scope }</bdi></code> (説明なし)
+consent-unknown-warning = この権限で何が許可されるかの説明がありません。用途がわかる場合にだけ許可してください。
+consent-already-allowed = すでに許可した内容
+consent-return = 許可または拒否すると <strong><bdi>{ $host }</bdi></strong> に戻ります
+consent-loopback = これはこのコンピューター上のアプリです。ご自身で起動したばかりの場合にだけ許可してください。
+consent-allow = 許可
+consent-deny = 許可しない
+
+scope-openid = あなたであることを確認する
+scope-profile = 名前、写真、その他のプロフィールを見る
+scope-email = メールアドレスを見る
+scope-phone = 電話番号を見る
+scope-address = 住所を見る
+scope-offline-access = アプリを使っていない間も、あなたが削除するまでアクセスを続ける
+
+## On the way back to the app
+
+form-post-title = { $client } に戻ります
+form-post-heading = <bdi>{ $client }</bdi> に戻ります
+form-post-explanation = 何も起こらない場合は、「続ける」を選んで <strong><bdi>{ $host }</bdi></strong> に進んでください。
+
+## A redirect too long for a header
+
+go-on-heading = お待ちください
+go-on-explanation = 何も起こらない場合は、「続ける」を選んでください。
+
+## A form answered before
+
+answered-heading = すでに回答済みです
+answered-explanation = この質問には、別のタブなどですでに回答されています。ここで行うことはもうありません。
+answered-return-where = 続けるには <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span> に戻ってください。
+
+## Signing out
+
+sign-out-heading = ログアウトしますか?
+sign-out-explanation = このブラウザーでの { $product } のセッションを終了します。開いたアプリでは、そこでもログアウトするまでログインしたままの場合があります。
+sign-out-requested = <strong><bdi>{ $client }</bdi></strong> が、このブラウザーで { $product } からログアウトすることを求めています。開いたほかのアプリでは、そこでもログアウトするまでログインしたままの場合があります。
+sign-out-return = その後 <strong><bdi>{ $host }</bdi></strong> に戻ります
+sign-out-unverified = アプリの要求を確認できなかったため、アプリには戻りません。
+sign-out-submit = ログアウト
+sign-out-cancel = ログインしたままにする
+signed-out-heading = ログアウトしました
+signed-out-explanation = このブラウザーでの { $product } のセッションは終了しました。
+signed-out-told = 次のアプリからもログアウトしました
+signed-out-not-told = 次のアプリにはまだログインしている可能性があります
+signed-out-apps-in-general = 開いたアプリにはまだログインしている可能性があります。共用のコンピューターでは、それらのアプリからもログアウトし、ブラウザーを閉じてください。
+signed-out-not-told-advice = これらのアプリには通知できませんでした。共用のコンピューターでは、それらのアプリからもログアウトし、ブラウザーを閉じてください。
+
+## The front door
+
+home-explanation = ここは、アプリがあなたを確認する場所です。ログインするには、使いたいアプリを開いてください。アプリからここに移動します。
+home-signed-in = <strong><bdi>{ $account }</bdi></strong> としてログインしています
+home-signed-out = このブラウザーでは誰もログインしていません。
+home-unclear = このブラウザーから送られたログイン用 Cookie は使用できないため、ログインしているかどうかがわかりません。念のため、ブラウザーの設定でこのサイトの Cookie を削除してください。
+
+## Refusals and faults
+
+refusal-sign-in-link = このログイン用リンクは使えません
+refusal-expired = このページは期限切れです
+refusal-browser = このページは別のログインのものです
+refusal-sign-out = 誰もログアウトしませんでした
+refusal-forbidden = ここからはその操作はできません
+refusal-not-found = ページが見つかりません
+refusal-method = このページはその方法では開けません
+refusal-too-large = 大きすぎて読み取れませんでした
+refusal-too-many = 試行回数が多すぎます
+refusal-unavailable = 少し待ってからもう一度お試しください
+refusal-code = コード
+refusal-for-developers = 開発者向け
+refusal-detail = 問題の内容
+refusal-received = 受け取った内容
+refusal-received-empty = 空
+refusal-received-more = { $count ->
+   *[other] ほか { $count } 個のパラメーター
+ }
+refusal-docs = このコードの意味
+fault-heading = 申し訳ありません。問題が発生しました
+fault-explanation = 問題は当方にあり、あなたに原因はありません。数分後にもう一度お試しください。繰り返し発生する場合は、この参照番号をサービスの運営者にお知らせください。
+
+## What each refusal says
+
+reason-request-malformed = 要求を読み取れませんでした。
+    .advice = アプリに戻って、最初からやり直してください。
+reason-request-too-large = 要求がこのサーバーで受け付けられる大きさを超えています。
+    .advice = アプリに戻って、最初からやり直してください。
+reason-parameter-repeated = 要求に同じ項目が複数あります。
+    .advice = アプリに戻って、最初からやり直してください。
+reason-method-not-allowed = このアドレスはその方法では呼び出せません。
+reason-form-reopened = このページはログインまたはログアウトの途中のもので、アドレスから開き直すことはできません。
+    .advice = アプリに戻って、最初からやり直してください。
+reason-content-type-unsupported = フォームが、このサーバーで読み取れない形式で届きました。
+    .advice = アプリに戻って、最初からやり直してください。
+reason-credentials-in-query = フォームが、このサーバーで読み取れない形式で届きました。
+    .advice = アプリに戻って、最初からやり直してください。
+reason-not-found = このアドレスには何もありません。
+reason-host-malformed = 要求の宛先が示されていません。
+reason-host-unexpected = このサーバーは、要求された名前のものではありません。
+    .advice = このサーバーのアドレス: { $issuer }
+reason-speculative-request = 誰かが開く前に、ブラウザーがこのアドレスを要求しました。
+    .advice = 開くと回答されます。
+reason-client-id-missing = アプリが自らを示しませんでした (client_id)。
+    .advice = アプリに戻って、もう一度お試しください。
+reason-client-unknown = このアプリはここに登録されていません。
+    .advice = アプリに戻って、もう一度お試しください。繰り返し発生する場合は、アプリの提供者にお知らせください。
+reason-client-disabled = { reason-client-unknown }
+    .advice = { reason-client-unknown.advice }
+reason-redirect-uri-missing = アプリが戻り先を示しませんでした (redirect_uri)。
+    .advice = アプリに戻って、もう一度お試しください。
+reason-redirect-uri-not-registered = アプリが、登録されていないアドレスへ戻ることを求めました。
+    .advice = アプリに戻って、もう一度お試しください。繰り返し発生する場合は、アプリの提供者にお知らせください。
+reason-pushed-request-not-recognised = このサーバーは、そのアプリからのこの要求を認識できません。
+    .advice = アプリに戻って、最初からやり直してください。
+reason-pushed-request-expired = アプリの要求が古すぎます。
+    .advice = アプリに戻って、最初からやり直してください。
+reason-pushed-request-used = アプリの要求にはすでに回答しました。
+    .advice = アプリに戻って、最初からやり直してください。
+reason-pending-request-not-recognised = このサーバーがこのページを認識できないか、ページが古すぎます。
+    .advice = アプリに戻って、最初からやり直してください。
+reason-pending-request-expired = このログインは始めてから時間が経ちすぎています。
+    .advice = アプリに戻って、最初からやり直してください。
+reason-pending-request-without-cookie = ログインの開始時の Cookie がこのブラウザーから送られませんでした。別の場所で始められたか、ブラウザーが閉じられたか、ブラウザーが Cookie を保存しない設定です。
+    .advice = アプリに戻って、最初からやり直してください。
+reason-pending-request-from-another-browser = このログインは別のブラウザーで始められたか、このブラウザーの Cookie が削除される前に始められました。
+    .advice = アプリに戻って、最初からやり直してください。
+reason-pending-request-from-another-session = このページが表示された後に、このブラウザーで別のログインがありました。
+    .advice = アプリに戻って、最初からやり直してください。
+reason-pending-request-signed-out = ここではもうログインしていません。
+    .advice = アプリに戻って、最初からやり直してください。
+reason-pending-request-not-due = ログインの手順がこのページの段階ではありません。
+    .advice = アプリに戻って、最初からやり直してください。
+reason-cross-site-form = フォームが別のサイトから送信されました。
+    .advice = アプリに戻って、最初からやり直してください。
+reason-form-origin-unknown = フォームの送信元がブラウザーから示されませんでした。
+    .advice = アプリに戻って、最初からやり直してください。このブラウザーが送信元を示さない場合は、別のブラウザーをお使いください。
+reason-sign-out-form-stale = このページは、現在のものとは別のログインのために作られました。
+    .advice = ログアウトのページをもう一度開いてください。
+reason-decision-missing = フォームに許可も拒否も示されていませんでした。
+    .advice = アプリに戻って、最初からやり直してください。
+reason-session-cookie-unusable = このブラウザーから送られたログイン用 Cookie は使用できないため、誰もログアウトしませんでした。
+    .advice = 念のため、ブラウザーの設定でこのサイトの Cookie を削除してください。
+reason-overloaded = サーバーが混み合っています。
+    .advice = 少し待ってから、もう一度お試しください。
+reason-store-unavailable = サーバーのデータベースが応答しないか、保存できません。
+    .advice = 少し待ってから、もう一度お試しください。
+reason-store-rewound = サーバーのデータベースが以前より前の時刻を示しているため、何も判断できません。
+    .advice = しばらくしてから、もう一度お試しください。
+reason-master-key-missing = データベースに必要な鍵がこのサーバーにありません。
+    .advice = 少し待ってから、もう一度お試しください。
+reason-clock-not-believed = サーバーの時計が正しくないため、何も判断できません。
+    .advice = 少し待ってから、もう一度お試しください。

@@ -1,0 +1,209 @@
+# Every word of the pages, in Portuguese as it is written in Brazil (você).
+
+## Every page
+
+skip-to-content = Ir para o conteúdo
+title = { $page } – { $product }
+title-error = Erro: { $page } – { $product }
+reference = Referência
+continue = Continuar
+use-another-account = Usar outra conta
+return-to = Voltar para <bdi>{ $client }</bdi>
+language-label = Idioma
+language-change = Alterar
+
+## Sign in
+
+sign-in-heading = Entrar
+sign-in-to-continue = para continuar em <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span>
+sign-in-again-title = Confirme que é você
+sign-in-again-heading = Confirme que é você, <bdi>{ $account }</bdi>
+sign-in-again = Digite sua senha novamente para continuar em <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span>
+sign-in-username = Nome de usuário
+sign-in-password = Senha
+sign-in-submit = Entrar
+
+problem-heading = Há um problema
+problem-credentials = O nome de usuário ou a senha não está correto. Verifique os dois e tente novamente.
+problem-password = A senha não está correta. Verifique-a e tente novamente.
+problem-username-missing = Digite seu nome de usuário.
+problem-password-missing = Digite sua senha.
+problem-throttled = Tentativas demais. { $minutes ->
+    [one] Aguarde { $minutes } minuto
+    [many] Aguarde { $minutes } de minutos
+   *[other] Aguarde { $minutes } minutos
+ } e tente novamente.
+problem-busy = Há pessoas demais entrando neste momento. Aguarde um instante e tente novamente.
+
+## Choosing an account
+
+select-account-heading = Escolha uma conta
+select-account-continue = Continuar como <strong><bdi>{ $account }</bdi></strong>
+
+## Consent
+
+consent-title = Permitir o acesso de { $client }?
+consent-heading = Permitir que <bdi>{ $client }</bdi> use sua conta?
+consent-account = Você é <strong><bdi>{ $account }</bdi></strong>
+consent-resource = O app vai usar <strong><bdi>{ $resource }</bdi></strong>
+consent-asks = <bdi>{ $client }</bdi> pede permissão para
+consent-asks-more = <bdi>{ $client }</bdi> agora pede permissão também para
+consent-asks-nothing = <bdi>{ $client }</bdi> não pede nenhuma permissão específica.
+consent-identity = Quem é você
+consent-read = Ler
+consent-change = Alterar
+consent-while-away = Enquanto você está ausente
+consent-other = Outros
+consent-new = Novo
+consent-unknown = Permissão <code><bdi>{ $scope }</bdi></code>, sem descrição
+consent-unknown-warning = Ninguém descreveu o que isso permite. Permita somente se você souber para que serve.
+consent-already-allowed = Você já permitiu
+consent-return = O app levará você de volta para <strong><bdi>{ $host }</bdi></strong>
+consent-loopback = Este é um app neste computador. Permita somente se você mesmo acabou de iniciá-lo.
+consent-allow = Permitir
+consent-deny = Não permitir
+
+scope-openid = Saber que é você
+scope-profile = Ver seu nome, sua foto e o restante do seu perfil
+scope-email = Ver seu endereço de e-mail
+scope-phone = Ver seu número de telefone
+scope-address = Ver seu endereço postal
+scope-offline-access = Manter o acesso enquanto você não usa o app, até que você o remova
+
+## On the way back to the app
+
+form-post-title = Voltando para { $client }
+form-post-heading = Voltando para <bdi>{ $client }</bdi>
+form-post-explanation = Se nada acontecer, selecione “Continuar” para ir para <strong><bdi>{ $host }</bdi></strong>.
+
+## A redirect too long for a header
+
+go-on-heading = Um momento
+go-on-explanation = Se nada acontecer, selecione “Continuar”.
+
+## A form answered before
+
+answered-heading = Você já respondeu
+answered-explanation = Esta pergunta já foi respondida, talvez em outra aba. Não há mais nada a fazer aqui.
+answered-return-where = Volte para <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span> para continuar.
+
+## Signing out
+
+sign-out-heading = Sair?
+sign-out-explanation = Isso encerra sua sessão em { $product } neste navegador. Os apps que você abriu podem manter você conectado até que você saia deles também.
+sign-out-requested = <strong><bdi>{ $client }</bdi></strong> pede para encerrar sua sessão em { $product } neste navegador. Outros apps que você abriu podem manter você conectado até que você saia deles também.
+sign-out-return = Depois você volta para <strong><bdi>{ $host }</bdi></strong>
+sign-out-unverified = Não foi possível verificar o pedido do app, por isso você não será levado de volta para ele.
+sign-out-submit = Sair
+sign-out-cancel = Continuar conectado
+signed-out-heading = Você saiu
+signed-out-explanation = Sua sessão em { $product } neste navegador foi encerrada.
+signed-out-told = Você também saiu de
+signed-out-not-told = Você talvez ainda esteja conectado em
+signed-out-apps-in-general = Você talvez ainda esteja conectado em apps que abriu. Em um computador compartilhado, saia deles também e feche o navegador.
+signed-out-not-told-advice = Não foi possível avisá-los. Em um computador compartilhado, saia deles também e feche o navegador.
+
+## The front door
+
+home-explanation = Aqui seus apps perguntam quem é você. Para entrar, abra o app que você quer usar: ele traz você até aqui.
+home-signed-in = Você entrou como <strong><bdi>{ $account }</bdi></strong>
+home-signed-out = Ninguém está conectado neste navegador.
+home-unclear = Este navegador enviou um cookie de acesso que não pode ser usado, por isso não é possível saber se você está conectado. Para ter certeza, exclua os cookies deste site nas configurações do navegador.
+
+## Refusals and faults
+
+refusal-sign-in-link = Este link de acesso não funciona
+refusal-expired = Esta página expirou
+refusal-browser = Esta página pertence a outro acesso
+refusal-sign-out = Ninguém saiu
+refusal-forbidden = Não é possível fazer isso daqui
+refusal-not-found = Página não encontrada
+refusal-method = Esta página não pode ser aberta assim
+refusal-too-large = Era demais para ler
+refusal-too-many = Tentativas demais
+refusal-unavailable = Tente novamente daqui a pouco
+refusal-code = Código
+refusal-for-developers = Para desenvolvedores
+refusal-detail = O que está errado
+refusal-received = O que recebemos
+refusal-received-empty = vazio
+refusal-received-more = { $count ->
+    [one] e mais { $count } parâmetro
+    [many] e mais { $count } de parâmetros
+   *[other] e mais { $count } parâmetros
+ }
+refusal-docs = O que este código significa
+fault-heading = Desculpe, há um problema
+fault-explanation = O problema é nosso, não seu. Tente novamente em alguns minutos. Se continuar acontecendo, envie esta referência a quem administra o serviço.
+
+## What each refusal says
+
+reason-request-malformed = Não foi possível ler o pedido.
+    .advice = Volte para o app e comece de novo.
+reason-request-too-large = O pedido é maior do que este servidor aceita.
+    .advice = Volte para o app e comece de novo.
+reason-parameter-repeated = O pedido diz algo duas vezes.
+    .advice = Volte para o app e comece de novo.
+reason-method-not-allowed = Este endereço não pode ser chamado assim.
+reason-form-reopened = Esta página fazia parte de uma entrada ou saída e não pode ser aberta de novo pelo endereço.
+    .advice = Volte para o app e comece de novo.
+reason-content-type-unsupported = O formulário chegou em um formato que este servidor não lê.
+    .advice = Volte para o app e comece de novo.
+reason-credentials-in-query = O formulário chegou em um formato que este servidor não lê.
+    .advice = Volte para o app e comece de novo.
+reason-not-found = Não há nada neste endereço.
+reason-host-malformed = O pedido não diz a quem se dirige.
+reason-host-unexpected = Este servidor não tem o nome pelo qual foi chamado.
+    .advice = O endereço dele é { $issuer }
+reason-speculative-request = Um navegador pediu este endereço antes que alguém o abrisse.
+    .advice = Abra-o e ele será respondido.
+reason-client-id-missing = O app não disse quem é (client_id).
+    .advice = Volte para o app e tente novamente.
+reason-client-unknown = O app não está registrado aqui.
+    .advice = Volte para o app e tente novamente. Se continuar acontecendo, avise o responsável pelo app.
+reason-client-disabled = { reason-client-unknown }
+    .advice = { reason-client-unknown.advice }
+reason-redirect-uri-missing = O app não disse para onde voltar (redirect_uri).
+    .advice = Volte para o app e tente novamente.
+reason-redirect-uri-not-registered = O app pediu para voltar a um endereço que não está registrado para ele.
+    .advice = Volte para o app e tente novamente. Se continuar acontecendo, avise o responsável pelo app.
+reason-pushed-request-not-recognised = Este servidor não conhece esse pedido do app.
+    .advice = Volte para o app e comece de novo.
+reason-pushed-request-expired = O pedido do app é antigo demais.
+    .advice = Volte para o app e comece de novo.
+reason-pushed-request-used = O pedido do app já foi respondido.
+    .advice = Volte para o app e comece de novo.
+reason-pending-request-not-recognised = Este servidor não conhece esta página, ou ela é antiga demais.
+    .advice = Volte para o app e comece de novo.
+reason-pending-request-expired = Este acesso foi iniciado há tempo demais.
+    .advice = Volte para o app e comece de novo.
+reason-pending-request-without-cookie = Este navegador não enviou o cookie com que o acesso começou: ele foi iniciado em outro lugar, o navegador foi fechado ou não guarda cookies.
+    .advice = Volte para o app e comece de novo.
+reason-pending-request-from-another-browser = Este acesso foi iniciado em outro navegador, ou antes que os cookies deste fossem excluídos.
+    .advice = Volte para o app e comece de novo.
+reason-pending-request-from-another-session = Houve outro acesso neste navegador desde que esta página foi mostrada.
+    .advice = Volte para o app e comece de novo.
+reason-pending-request-signed-out = Você não está mais conectado aqui.
+    .advice = Volte para o app e comece de novo.
+reason-pending-request-not-due = O acesso está em outra etapa que não a desta página.
+    .advice = Volte para o app e comece de novo.
+reason-cross-site-form = O formulário foi enviado de outro site.
+    .advice = Volte para o app e comece de novo.
+reason-form-origin-unknown = O navegador não disse de onde o formulário foi enviado.
+    .advice = Volte para o app e comece de novo, em outro navegador se este não informar isso.
+reason-sign-out-form-stale = Esta página pertence a outro acesso que não o atual.
+    .advice = Abra a página de saída novamente.
+reason-decision-missing = O formulário não disse nem permitir nem não permitir.
+    .advice = Volte para o app e comece de novo.
+reason-session-cookie-unusable = Este navegador enviou um cookie de acesso que não pode ser usado, por isso ninguém saiu.
+    .advice = Para ter certeza, exclua os cookies deste site nas configurações do navegador.
+reason-overloaded = O servidor tem mais trabalho do que consegue fazer.
+    .advice = Tente novamente daqui a pouco.
+reason-store-unavailable = O banco de dados do servidor não responde ou não guarda nada.
+    .advice = Tente novamente daqui a pouco.
+reason-store-rewound = O banco de dados do servidor mostra uma hora anterior à de antes, por isso nada pode ser avaliado por ele.
+    .advice = Tente novamente mais tarde.
+reason-master-key-missing = Falta a este servidor uma chave de que o banco de dados precisa.
+    .advice = Tente novamente daqui a pouco.
+reason-clock-not-believed = O relógio do servidor está errado, por isso ele não pode avaliar nada.
+    .advice = Tente novamente daqui a pouco.

@@ -1,0 +1,70 @@
+//! `POST /language`: the choice at the foot of a page. It is remembered in this browser; a sign-in that is under way goes on in it, whatever
+//! language its client wished for.
+
+use axum::{extract::State, response::Response};
+use safeconduct_protocol::language::Language;
+
+use crate::{
+    browser,
+    fault::Failure,
+    form::{PENDING, PostedForm},
+    journey::{Journey, Step},
+    reader::Reader,
+    respond::{self, with_cookie},
+    server::Server,
+    way_back,
+};
+
+/// The longest path that is gone back to, in bytes.
+const LONGEST_PATH: usize = 256;
+
+pub(crate) async fn post(
+    State(server): State<Server>,
+    reader: Reader,
+    form: PostedForm,
+) -> Response {
+    let answer = choose(&server, reader, &form).await;
+    way_back::person(&server, &form, answer, reader).await
+}
+
+async fn choose(server: &Server, reader: Reader, form: &PostedForm) -> Result<Response, Failure> {
+    let issuer = &server.settings().issuer;
+    browser::own_form(issuer, form.headers())?;
+    let parameters = form.parameters()?;
+    let chosen = parameters.one("language")?.and_then(Language::parse);
+    let response = match parameters.one(PENDING)? {
+        Some(_) => {
+            let step = Step::take(server, reader, form).await?;
+            let Journey {
+                mut pending,
+                client,
+            } = step.journey;
+            if let Some(chosen) = chosen {
+                pending.request = pending.request.in_language(chosen);
+            }
+            Journey { pending, client }.continue_at_authorize(&step.exchange)?
+        }
+        None => {
+            let back = parameters.one("back")?.filter(|path| is_page(server, path));
+            let home = server.path("/");
+            respond::lead_to(
+                server.pages().of(reader.wished(chosen).language),
+                back.unwrap_or(&home),
+            )
+        }
+    };
+    Ok(match chosen {
+        Some(chosen) => with_cookie(response, browser::choose_language(issuer, chosen)),
+        None => response,
+    })
+}
+
+/// Whether a path can be one of a page of ours. The form came from our own page, and still leads nowhere else.
+fn is_page(server: &Server, path: &str) -> bool {
+    let below = path.strip_prefix(server.settings().issuer.path());
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_/".contains(&byte);
+    path.len() <= LONGEST_PATH
+        && path.bytes().all(plain)
+        && below.is_some_and(|below| below.starts_with('/'))
+        && !path.starts_with("//")
+}
