@@ -200,6 +200,7 @@ mod tests {
     #[case("ada", "adah")]
     #[case("jurgen", "j\u{fc}rgen")]
     #[case::eszett("stra\u{df}e", "strasse")]
+    #[case::dotless("in\u{131}", "ini")]
     #[case::cyrillic("ada", "\u{430}d\u{430}")]
     fn two_names_stay_two(#[case] one: &str, #[case] other: &str) {
         assert_ne!(username_key(one), username_key(other));

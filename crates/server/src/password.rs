@@ -1,15 +1,19 @@
-//! Owns what happens to a password: Argon2id on a fixed number of threads, and never more waiting than fits a queue.
+//! Owns what happens to a password: it is hashed on a fixed number of threads, and never more wait than fit a queue.
 //!
-//! A password is hashed in its normal form (RFC 8265 §4.2), so that no keyboard decides whether it is right; it is neither
+//! New hashes are Argon2id (`stored`). Those of other systems are checked as they were made (`forms`, `foreign`, `cost`) and replaced
+//! as soon as their owner signs in. A password is hashed in its normal form (RFC 8265 §4.2), so that no keyboard decides whether it is right; it is neither
 //! trimmed nor cut. Longer than [`LONGEST`] is refused when it is set and wrong when it is typed. Every check costs one whole hash,
 //! whether the user exists, the password is empty, or it is too long, so that the time tells nothing; a name that has no hash costs
 //! what a stored one does (`costs`). What is not typed in its normal form costs two, whoever it is typed for: a hash that was made
 //! before, or elsewhere, may be that of the very bytes. Who is hashed for next is decided by `queue`; who may guess how often is the
 //! throttle's.
 
-mod argon2id;
+mod cost;
 mod costs;
+mod foreign;
+mod forms;
 mod queue;
+mod stored;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,11 +29,17 @@ use safeconduct_protocol::time::Timestamp;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use self::argon2id::{COST, Comparison, Known, give_back};
-pub use self::argon2id::{LONGEST, Verdict};
+use self::cost::COST;
 use self::costs::StoredCosts;
+pub use self::forms::UnreadableHash;
+use self::forms::{Fast, Form};
 pub(crate) use self::queue::Requester;
 use self::queue::{FairQueue, Joined, Ticket};
+pub use self::stored::Verdict;
+use self::stored::{Comparison, Known, give_back};
+
+/// The longest password that is looked at, in bytes; a new one is shorter still ([`safeconduct_protocol::password::LONGEST`]).
+pub const LONGEST: usize = 4096;
 
 /// How long a password waits for a thread. A person would have given up soon after.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -74,17 +84,32 @@ pub enum Unhashed {
     TooLong,
 }
 
-/// Whether `phc` is a stored hash that `Passwords::verify` can check: `$argon2id$v=19$…` with a salt, an output and
-/// affordable parameters. Every password is wrong for any other.
-#[must_use]
-pub fn can_be_checked(phc: &str) -> bool {
-    Known::parse(phc).is_some()
+/// A hash of another system that passwords can be checked against: made by [`ImportedHash::read`] alone.
+pub struct ImportedHash {
+    text: String,
+    /// What is in it, where that is computed in no time.
+    fast: Option<Fast>,
 }
 
-/// What checking against `phc` costs, as the store keeps it beside the sealed hash; `None` if nothing can be checked against
+impl ImportedHash {
+    /// Reads a hash as the other system wrote it, and judges what a check against it would cost. Nothing is computed.
+    ///
+    /// # Errors
+    /// [`UnreadableHash`].
+    pub fn read(text: &str) -> Result<Self, UnreadableHash> {
+        let fast = match forms::read(text)? {
+            Form::Known(_) => None,
+            Form::Fast(fast) => Some(fast),
+        };
+        let text = text.trim_ascii().to_owned();
+        Ok(Self { text, fast })
+    }
+}
+
+/// What checking against `stored` costs, as the store keeps it beside the sealed hash; `None` if nothing can be checked against
 /// it.
-pub(crate) fn cost_of(phc: &str) -> Option<String> {
-    Known::parse(phc).map(|known| known.cost.written())
+pub(crate) fn cost_of(stored: &str) -> Option<String> {
+    Known::parse(stored).map(|known| known.cost.written())
 }
 
 /// The threads that hash passwords. Dropping it ends them, after the hash that each is in.
@@ -144,7 +169,22 @@ impl Passwords {
         Ok(self.queue.submit(requester, COST.work(), job).await?)
     }
 
-    /// Whether `password` is the one that `stored` (a PHC string) was made of. `None` is a user that does not exist: always
+    /// The text to store for a hash of another system: itself, or a fast one inside of a hash of ours.
+    ///
+    /// # Errors
+    /// [`Unhashed::Busy`].
+    pub async fn import(&self, imported: &ImportedHash) -> Result<String, Unhashed> {
+        let Some(fast) = &imported.fast else {
+            return Ok(imported.text.clone());
+        };
+        let password = fast.as_password();
+        let job = |answer| Job::Hash { password, answer };
+        let requester = Requester::OURSELVES;
+        let hash = self.queue.submit(requester, COST.work(), job).await?;
+        Ok(fast.wrapped_in(&hash))
+    }
+
+    /// Whether `password` is the one that `stored` was made of. `None` is a user that does not exist: always
     /// wrong, and as much work as that of one who does.
     ///
     /// # Errors
@@ -171,7 +211,7 @@ impl Passwords {
             let known = Known::parse(stored);
             if known.is_none() {
                 tracing::error!(
-                    "a stored password hash cannot be checked: no argon2id, or too dear"
+                    "a stored password hash cannot be checked: of no known form, or too dear"
                 );
             }
             known
@@ -404,7 +444,7 @@ impl Job {
             Self::Verify { answer, .. } if answer.is_closed() => {}
             Self::Hash { password, answer } => {
                 // Nobody waits any more if this fails.
-                let _ = answer.send(argon2id::hash(&password, memory));
+                let _ = answer.send(stored::hash(&password, memory));
             }
             Self::Verify {
                 typed,
@@ -425,7 +465,7 @@ mod tests {
     use rstest::rstest;
     use tokio::task::JoinSet;
 
-    use super::argon2id::Cost;
+    use super::cost::Cost;
     use super::*;
 
     fn pool(threads: usize, queue: usize) -> Passwords {
@@ -533,7 +573,7 @@ mod tests {
     #[tokio::test]
     async fn a_hash_of_the_very_bytes_is_right_and_asks_for_one_of_the_normal_form() {
         let passwords = pool(1, 8);
-        let stored = argon2id::hash(&Secret::new(DECOMPOSED), &mut Vec::new());
+        let stored = stored::hash(&Secret::new(DECOMPOSED), &mut Vec::new());
         assert_eq!(check(&passwords, DECOMPOSED, &stored).await, OUTDATED);
         assert_eq!(check(&passwords, COMPOSED, &stored).await, Verdict::Wrong);
         let renewed = passwords
@@ -554,7 +594,7 @@ mod tests {
         let passwords = [
             Comparison::Nothing(COST),
             Comparison::With(
-                Known::parse(&argon2id::hash(&Secret::new(COMPOSED), &mut Vec::new())).unwrap(),
+                Known::parse(&stored::hash(&Secret::new(COMPOSED), &mut Vec::new())).unwrap(),
             ),
         ];
         let typed = Typed::of(Secret::new(DECOMPOSED));
@@ -592,11 +632,8 @@ mod tests {
     #[rstest]
     #[case::empty("")]
     #[case::no_hash("password")]
-    #[case::another_algorithm(
-        "$argon2i$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
-    )]
-    #[case::the_old_version(
-        "$argon2id$v=16$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
+    #[case::another_version(
+        "$argon2id$v=17$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
     )]
     #[case::no_output("$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ")]
     #[case::a_short_output("$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFQ")]
@@ -612,9 +649,10 @@ mod tests {
     #[case::an_unknown_parameter(
         "$argon2id$v=19$m=65536,t=2,p=1,x=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
     )]
-    fn a_stored_text_that_is_no_hash_of_ours_cannot_be_checked(#[case] stored: &str) {
-        assert!(!can_be_checked(stored));
-        assert!(can_be_checked(FOREIGN));
+    fn a_stored_text_of_another_form_cannot_be_checked(#[case] stored: &str) {
+        assert!(Known::parse(stored).is_none());
+        assert!(ImportedHash::read(stored).is_err());
+        assert!(ImportedHash::read(FOREIGN).is_ok());
     }
 
     #[tokio::test]
@@ -647,7 +685,7 @@ mod tests {
     /// Attacks: L12.
     #[test]
     fn the_work_tells_neither_the_user_nor_the_kind_of_password() {
-        let stored = argon2id::hash(&Secret::new("password"), &mut Vec::new());
+        let stored = stored::hash(&Secret::new("password"), &mut Vec::new());
         let passwords = pool(1, 8);
         for stored in [stored.as_str(), FOREIGN] {
             passwords.learn_costs(&[(cost_of(stored), 1)], NOON);

@@ -293,7 +293,7 @@ static METRICS: [Metric; 20] = [
     metric(REFRESH_SHARED, Type::Counter, "`outcome`: `reported`, `revoked`", "Refresh tokens that two holders seem to use, by outcome."),
     metric(RATE_LIMITED, Type::Counter, "`limit`: `connections`, `connections_per_address`, `login_pair`, `login_account`, `login_address`, `login_sign_ins`, `password_queue`", "Refusals for too much of something, by limit."),
     metric(PASSWORD_HASH_QUEUE, Type::Gauge, "", "Passwords that wait for a hashing thread."),
-    metric(PASSWORD_HASH_WORK, Type::Counter, "", "Work of the passwords that were hashed: KiB of memory, times passes over it."),
+    metric(PASSWORD_HASH_WORK, Type::Counter, "", "Work of the passwords that were hashed: KiB of memory, times passes over it; for imported hashes of other algorithms, what takes as long."),
     metric(CONNECTIONS, Type::Gauge, "", "Open connections on all listeners."),
     metric(SWEPT, Type::Counter, "`kind`: the kind of row", "Rows that had passed their end and were deleted, by kind."),
     metric(SWEEP_BACKLOG, Type::Gauge, "`kind`: the kind of row", "Rows that have passed their end and are still to be deleted, by kind; at most 100,000 are counted."),

@@ -40,7 +40,7 @@ CREATE TABLE users (
     deleted_at BIGINT
 );
 
--- cost is what checking a password against its hash costs (m=…,t=…,p=…), in the open beside the sealed hash, so that a name that
+-- cost is what checking a password against its hash costs (m=…,t=…,p=…; bcrypt,c=…), in the open beside the sealed hash, so that a name that
 -- has no hash costs as much as one that has; NULL is a hash that can't be checked. sealed_by is the key it is sealed with: a
 -- retired key stays as long as a row names it.
 CREATE TABLE credentials (

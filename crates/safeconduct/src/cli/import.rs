@@ -7,7 +7,9 @@ use safeconduct_protocol::claims::{self, ClaimError, PersonClaims};
 use safeconduct_protocol::password::PasswordRule;
 use safeconduct_protocol::secret::Secret;
 use safeconduct_server::administration::users::{NewPassword, Person};
+use safeconduct_server::password::ImportedHash;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::database::Database;
 use super::failure::Failure;
@@ -26,10 +28,18 @@ struct Line {
     #[serde(default)]
     password: Option<Secret>,
     #[serde(default)]
-    password_hash: Option<String>,
+    password_hash: Option<WrittenHash>,
     /// The claims, and what is none.
     #[serde(flatten)]
     others: Fields,
+}
+
+/// A hash: text, or the object that it is in an export of Keycloak.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum WrittenHash {
+    Text(Secret),
+    Object(serde_json::Map<String, Value>),
 }
 
 /// What an import did.
@@ -122,8 +132,8 @@ fn in_words(error: &serde_json::Error) -> String {
         .split_once(" at line ")
         .map_or(text.as_str(), |(words, _)| words);
     // The words about a value of a wrong type repeat the value, which may be a password.
-    let words = if words.starts_with("invalid") {
-        "a line is an object, and username, password and password_hash are text"
+    let words = if words.starts_with("invalid") || words.starts_with("data did not match") {
+        "a line is an object, with a username, and a password or password_hash, as text"
     } else {
         words
     };
@@ -148,9 +158,18 @@ fn person(line: Line, rule: &PasswordRule) -> Result<Person, String> {
                 accepted.map_err(|unfit| unfit.to_string())?,
             ))
         }
-        (None, hash) => hash.map(NewPassword::Hash),
+        (None, Some(hash)) => Some(NewPassword::Hash(read_hash(hash)?)),
+        (None, None) => None,
     };
     Person::new(line.username, password, claims)
+}
+
+fn read_hash(hash: WrittenHash) -> Result<ImportedHash, String> {
+    let text = match hash {
+        WrittenHash::Text(text) => text,
+        WrittenHash::Object(object) => Secret::new(Value::Object(object).to_string()),
+    };
+    ImportedHash::read(text.expose()).map_err(|error| error.to_string())
 }
 
 /// Why a member can't be kept, and what was probably meant.
@@ -193,10 +212,10 @@ mod tests {
         assert_snapshot!(failure.message(), @"
         line 3: `pasword` is neither username, password or password_hash nor a claim that can be set; did you mean `password`?
         line 4: missing field `username` (column 14)
-        line 5: the password_hash can't be checked: it must be $argon2id$v=19$m=…,t=…,p=…$… with m=262144,t=16,p=16 at most
+        line 5: the password_hash is of no form that can be checked; docs/guides/moving-users.md has those that can
         line 6: expected ident (column 2)
-        line 7: a line is an object, and username, password and password_hash are text (column 41)
-        line 8: a line is an object, and username, password and password_hash are text (column 6)
+        line 7: a line is an object, with a username, and a password or password_hash, as text (column 41)
+        line 8: a line is an object, with a username, and a password or password_hash, as text (column 6)
         line 9: email must be an address like ada@example.com
         line 10: email stands twice
         line 11: `updated_at` is neither username, password or password_hash nor a claim that can be set; `safeconduct user add --help` lists the claims
@@ -205,8 +224,16 @@ mod tests {
     }
 
     #[rstest]
-    #[case::another_algorithm(
-        r#""password_hash":"$argon2i$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc""#
+    #[case::md5(r#""password_hash":"$1$abcdefgh$3Gm4b2oQOUXeLGpXyXKLn/""#)]
+    #[case::the_faulty_bcrypt(
+        r#""password_hash":"$2x$04$fnNfWBEgaV3snohO3qXOfekx4cyKmtgCabT1SNk/iTBhDicHhpF6y""#
+    )]
+    #[case::no_credential_of_keycloak(
+        r#""password_hash":{"credentialData":"{}","secretData":"{}"}"#
+    )]
+    #[case::none_of_django(r#""password_hash":"!Vq0uXo3TzHk""#)]
+    #[case::bcrypt_of_years(
+        r#""password_hash":"$2b$31$fnNfWBEgaV3snohO3qXOfekx4cyKmtgCabT1SNk/iTBhDicHhpF6y""#
     )]
     #[case::too_dear(
         r#""password_hash":"$argon2id$v=19$m=262145,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc""#
@@ -226,8 +253,12 @@ mod tests {
             "{}",
             failure.message()
         );
-        let good = r#""password_hash":"$argon2id$v=19$m=262144,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc""#;
-        assert!(read_lines(line(good).as_bytes(), "line ", &rule()).is_ok());
+        for good in [
+            r#""password_hash":"$argon2id$v=19$m=262144,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc""#,
+            r#""password_hash":{"credentialData":"{\"hashIterations\":1000,\"algorithm\":\"pbkdf2-sha256\"}","secretData":"{\"value\":\"AH9hxLH1EPWGVAMXKGziUw==\",\"salt\":\"5+cTKbEQ6/KzJNwTWilxvA==\"}"}"#,
+        ] {
+            assert!(read_lines(line(good).as_bytes(), "line ", &rule()).is_ok());
+        }
     }
 
     #[test]

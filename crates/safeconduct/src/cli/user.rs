@@ -34,7 +34,7 @@ pub(crate) enum Verb {
     },
     /// Add users from a file of JSON lines: {"username", "password" or "password_hash", "name", "email", …}
     #[command(
-        after_help = "\"password_hash\" is an Argon2id hash in PHC form ($argon2id$…). The other members are the claims of OpenID Connect Core 5.1 under their own names, as `safeconduct user list -o json` shows them. Every line is read before a user is added."
+        after_help = "\"password_hash\" is a hash of this or another system (Argon2, bcrypt, scrypt, PBKDF2, SHA-crypt, LDAP, Keycloak, Django, Firebase: docs/guides/moving-users.md). The other members are the claims of OpenID Connect Core 5.1 under their own names, as `safeconduct user list -o json` shows them. Every line is read before a user is added."
     )]
     Import {
         /// The file; standard input without it

@@ -8,7 +8,7 @@ use safeconduct_store::{NewUser, SealedPassword, StoreError, UserRecord};
 use super::{Administration, Refused};
 use crate::{
     fault::Fault,
-    password::{PasswordSettings, Passwords, can_be_checked},
+    password::{ImportedHash, PasswordSettings, Passwords, Unhashed},
 };
 
 /// The longest username, in characters.
@@ -27,8 +27,8 @@ pub struct Person {
 pub enum NewPassword {
     /// In clear: it is hashed before anything is stored.
     Clear(AcceptedPassword),
-    /// An Argon2id hash in PHC form.
-    Hash(String),
+    /// A hash that this or another system made.
+    Hash(ImportedHash),
 }
 
 /// What an import did.
@@ -51,10 +51,6 @@ impl Person {
         claims: PersonClaims,
     ) -> Result<Self, String> {
         check_username(&username)?;
-        match &password {
-            Some(NewPassword::Hash(hash)) if !can_be_checked(hash) => return Err("the password_hash can't be checked: it must be $argon2id$v=19$m=…,t=…,p=…$… with m=262144,t=16,p=16 at most".to_owned()),
-            _ => {}
-        }
         Ok(Self {
             username,
             password,
@@ -153,7 +149,10 @@ impl Administration<'_> {
                     Some(NewPassword::Clear(password)) => {
                         Some(self.seal(&passwords, &id, password.clone()).await?)
                     }
-                    Some(NewPassword::Hash(hash)) => Some(self.keys.seal_password(&id, hash)?),
+                    Some(NewPassword::Hash(imported)) => {
+                        let hash = passwords.import(imported).await.map_err(unhashed)?;
+                        Some(self.keys.seal_password(&id, &hash)?)
+                    }
                     None => None,
                 };
                 users.push(NewUser {
@@ -245,11 +244,13 @@ impl Administration<'_> {
         id: &UserId,
         password: AcceptedPassword,
     ) -> Result<SealedPassword, Refused> {
-        let hash = passwords.hash(password).await;
-        let hash =
-            hash.map_err(|error| Fault::new(format!("the password can't be hashed: {error}")))?;
+        let hash = passwords.hash(password).await.map_err(unhashed)?;
         Ok(self.keys.seal_password(id, &hash)?)
     }
+}
+
+fn unhashed(error: Unhashed) -> Fault {
+    Fault::new(format!("the password can't be hashed: {error}"))
 }
 
 fn hasher() -> Result<Passwords, Fault> {

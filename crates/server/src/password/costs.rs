@@ -12,7 +12,7 @@ use std::cmp::Reverse;
 
 use safeconduct_protocol::time::Timestamp;
 
-use super::argon2id::{COST, Cost};
+use super::cost::{COST, Cost};
 
 /// How many stored hashes cost how much.
 #[derive(Debug)]

@@ -21,6 +21,7 @@ mod dpop;
 mod form_post;
 mod guessing;
 mod id_token;
+mod imported;
 mod introspection;
 mod keys;
 mod language;

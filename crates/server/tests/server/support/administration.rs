@@ -1,12 +1,14 @@
 //! What an operator does to users and clients, through the store's own methods. The server knows of it when they return.
 
+use std::collections::BTreeMap;
+
 use safeconduct_protocol::claims::PersonClaims;
 use safeconduct_protocol::client::Client;
 use safeconduct_protocol::ids::{ClientId, UserId};
 use safeconduct_protocol::password::{AcceptedPassword, LEAST_MINIMUM, PasswordRule};
 use safeconduct_protocol::resource::Resource;
 use safeconduct_protocol::secret::Secret;
-use safeconduct_server::password::{PasswordSettings, Passwords};
+use safeconduct_server::password::{ImportedHash, PasswordSettings, Passwords};
 use safeconduct_store::{ConsentRecord, Declared, SessionRecord, Store};
 
 use super::{TestServer, cast, database};
@@ -61,17 +63,35 @@ impl TestServer {
             .unwrap();
     }
 
-    /// Gives a user a hash of other parameters, as an import does. No password is right for it.
-    pub(crate) async fn import_password(&self, username: &str, parameters: &str) {
+    /// Gives a user a hash that another system made, as an import does.
+    pub(crate) async fn import_password(&self, username: &str, written: &str) {
         let user = self.user(username).await;
-        let (salt, output) = ("c29tZXNhbHQ", "CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc");
-        let hash = format!("$argon2id$v=19${parameters}${salt}${output}");
+        let passwords = Passwords::start(PasswordSettings::default()).unwrap();
+        let imported = ImportedHash::read(written).unwrap();
+        let hash = passwords.import(&imported).await.unwrap();
         let keys = database::keys(self.store(), self.issuer()).await;
         let password = keys.seal_password(&user, &hash).unwrap();
         self.store()
             .set_password(&user, &password, self.now())
             .await
             .unwrap();
+    }
+
+    /// How many passwords cost how much to check.
+    pub(crate) async fn password_costs(&self) -> BTreeMap<String, u64> {
+        let costs = self.store().password_costs().await.unwrap();
+        let costs = costs.into_iter();
+        costs
+            .map(|(cost, count)| (cost.unwrap_or_default(), count))
+            .collect()
+    }
+
+    /// The hash of a user's password, opened.
+    pub(crate) async fn stored_hash(&self, username: &str) -> String {
+        let credential = self.store().credential(username).await.unwrap().unwrap();
+        let keys = database::keys(self.store(), self.issuer()).await;
+        keys.open_password(&credential.user, &credential.sealed_password.unwrap())
+            .unwrap()
     }
 
     pub(crate) async fn withdraw_consent(&self, username: &str, client: &str) {
