@@ -2,6 +2,7 @@
 //! ends in what it needs beside Rust, so that it can be left out where that is missing (`interop/left-out`).
 
 mod apache;
+mod axe_core;
 mod go;
 mod huskarl;
 mod oauth2_proxy;
