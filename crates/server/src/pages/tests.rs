@@ -894,7 +894,7 @@ fn the_stylesheet_is_small_and_asks_for_nothing() {
     let stylesheet = pages.stylesheet();
     assert_eq!(stylesheet.content_type, "text/css; charset=utf-8");
     assert!(
-        stylesheet.bytes.len() < 12 * 1024,
+        stylesheet.bytes.len() < 14 * 1024,
         "{} bytes",
         stylesheet.bytes.len()
     );
