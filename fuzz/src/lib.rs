@@ -6,7 +6,7 @@
 
 pub mod pieces;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
 use safeconduct_protocol::{
@@ -394,6 +394,7 @@ pub fn sealed_text(changes: &[Edit], text: &str) {
 static CLIENT: LazyLock<Client> = LazyLock::new(|| Client {
     id: ClientId::parse("shop").expect("it is of the form"),
     name: "Shop".to_owned(),
+    names: BTreeMap::new(),
     authentication: AuthenticationMethod::None,
     jwks: None,
     assertion_audience: AssertionAudience::Issuer,

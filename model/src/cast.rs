@@ -1,5 +1,7 @@
 //! Who takes part, as the protocol's own values: what the model's small numbers stand for when a rule is asked.
 
+use std::collections::BTreeMap;
+
 use safeconduct_protocol::authorization_code::AuthorizationCode;
 use safeconduct_protocol::claims::ClaimsRequest;
 use safeconduct_protocol::client::{
@@ -226,6 +228,7 @@ fn client(id: &str, credentials: Credentials) -> Client {
     Client {
         id: ClientId::parse(id).expect("the model's clients are well named"),
         name: "Shop".to_owned(),
+        names: BTreeMap::new(),
         authentication,
         jwks: None,
         assertion_audience: Default::default(),

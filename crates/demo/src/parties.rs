@@ -2,7 +2,7 @@
 //!
 //! They share a process and nothing else: the app and the API know the server by its URL, as the published crates have it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -280,6 +280,7 @@ fn registered(
     Some(client::Client {
         id: ClientId::parse(id)?,
         name: name.to_owned(),
+        names: BTreeMap::new(),
         authentication: AuthenticationMethod::ClientSecretBasic,
         jwks: None,
         assertion_audience: client::AssertionAudience::default(),
@@ -301,6 +302,7 @@ fn resource(uri: &str, name: &str, scopes: Scope, client: Option<&str>) -> Optio
     Some(Resource {
         uri: ResourceUri::parse(uri)?,
         name: Some(name.to_owned()),
+        names: BTreeMap::new(),
         scopes,
         client: client.and_then(ClientId::parse),
         access_token_signing_alg: Resources::default_algorithm(),

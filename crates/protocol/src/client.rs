@@ -1,6 +1,6 @@
 //! A client as it is registered (RFC 7591 §2): what it may ask for, and how it proves who it is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +8,7 @@ use crate::{
     error::{Reason, Refusal},
     ids::{ClientId, Malformed},
     jose::{Algorithm, JwkSet},
+    language::Language,
     loopback::is_loopback,
     redirect_uri::{self, RedirectUri},
     resource::Resources,
@@ -21,6 +22,8 @@ pub struct Client {
     pub id: ClientId,
     /// The name people read on the consent page.
     pub name: String,
+    /// The same for people of other languages, by language tag (RFC 7591 §2.2).
+    pub names: BTreeMap<String, String>,
     /// How it authenticates at the token endpoint.
     pub authentication: AuthenticationMethod,
     /// The keys that sign its assertions, for `private_key_jwt`.
@@ -295,6 +298,11 @@ pub enum ConsentPolicy {
 }
 
 impl Client {
+    /// The name that people read who read `language`.
+    pub fn name_in(&self, language: Language) -> &str {
+        language.text_of(&self.names).unwrap_or(&self.name)
+    }
+
     /// How answers travel to it where the request does not say.
     pub fn default_response_mode(&self) -> ResponseMode {
         self.response_modes.first().copied().unwrap_or_default()

@@ -171,6 +171,14 @@ fn thousandths(parameter: &str) -> Option<u16> {
     }
 }
 
+/// Whether a text is a language tag as texts are told apart by, such as `de` or `pt-BR`.
+pub fn is_tag(text: &str) -> bool {
+    let primary = text.split('-').next().unwrap_or_default();
+    is_range(text)
+        && (2..=3).contains(&primary.len())
+        && primary.bytes().all(|byte| byte.is_ascii_alphabetic())
+}
+
 /// Whether a text is a basic language range (RFC 4647 §2.1) that may name a language. `*` names none.
 fn is_range(text: &str) -> bool {
     let plain = |part: &str| {

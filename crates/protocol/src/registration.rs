@@ -5,6 +5,8 @@
 
 mod document;
 
+use std::collections::BTreeMap;
+
 use crate::{
     client::{
         AuthenticationMethod, BackChannelUri, Client, ConsentPolicy, GrantType, OpenIdRegistration,
@@ -12,11 +14,12 @@ use crate::{
     },
     ids::ClientId,
     jose::JwkSet,
+    language,
     redirect_uri::RedirectUri,
     scope::{OPENID, Scope},
 };
 
-pub use self::document::Registration;
+pub use self::document::{Names, Registration};
 
 /// Where the secret of a client comes from, if it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +64,10 @@ impl Finding {
     }
 }
 
+/// What a name by language looks like.
+const NAMES_BY_LANGUAGE: &str =
+    "write a language tag behind the #, such as client_name#de, and a name as its value";
+
 /// Whether a scope exists; if not, what to do.
 pub type KnowsScope<'a> = dyn Fn(&str) -> Result<(), String> + 'a;
 
@@ -97,6 +104,7 @@ impl Registration {
         let client = Client {
             id: id.clone(),
             name: self.name.clone().unwrap_or_else(|| id.to_string()),
+            names: judge.names(),
             authentication: self.authentication(secret),
             jwks: judge.keys(),
             assertion_audience: self.assertion_audience,
@@ -162,6 +170,18 @@ impl Judge<'_> {
     fn refuse(&mut self, member: &'static str, what: &str, advice: &str) {
         let message = format!("the client `{}` {what}", self.id);
         self.findings.push(Finding::new(member, message, advice));
+    }
+
+    /// The names by language.
+    fn names(&mut self) -> BTreeMap<String, String> {
+        let names = &self.registration.names.0;
+        for (tag, name) in names {
+            if !language::is_tag(tag) || name.trim().is_empty() {
+                let what = format!("has no name in a language as client_name#{tag}");
+                self.refuse("client_name", &what, NAMES_BY_LANGUAGE);
+            }
+        }
+        names.clone()
     }
 
     fn uris(&mut self, member: &'static str, uris: &[String]) -> Vec<RedirectUri> {

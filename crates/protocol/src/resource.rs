@@ -1,5 +1,7 @@
 //! Resources (RFC 8707): the APIs that access tokens are for, and which of them a request means.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -41,6 +43,8 @@ pub struct Resource {
     pub uri: ResourceUri,
     /// What people read on the consent page; the host of the URI if absent.
     pub name: Option<String>,
+    /// The same for people of other languages, by language tag.
+    pub names: BTreeMap<String, String>,
     /// The scopes that this API gives a meaning to.
     pub scopes: Scope,
     /// The client that may introspect tokens for this audience, and no other.
@@ -49,13 +53,20 @@ pub struct Resource {
     pub access_token_signing_alg: Algorithm,
 }
 
+impl Resource {
+    /// The name that people read who read `language`, if it has one.
+    pub fn name_in(&self, language: Language) -> Option<&str> {
+        language.text_of(&self.names).or(self.name.as_deref())
+    }
+}
+
 /// What a scope means to people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScopeDescription {
     /// The scope's name.
     pub name: String,
     /// The sentence on the consent page, by language tag, like `en` → "Read your notes".
-    pub text: std::collections::BTreeMap<String, String>,
+    pub text: BTreeMap<String, String>,
 }
 
 impl ScopeDescription {
@@ -226,6 +237,7 @@ mod tests {
         Resource {
             uri: ResourceUri::parse(uri).unwrap(),
             name: None,
+            names: BTreeMap::new(),
             scopes: Scope::parse(scopes).unwrap(),
             client: None,
             access_token_signing_alg: Resources::default_algorithm(),

@@ -16,6 +16,7 @@ use safeconduct_protocol::{
     error::{Reason, Refusal},
     ids::ClientId,
     jose::{KeySet, VerificationKey},
+    language::Language,
     metadata::{Issuer, Metadata},
     resource::{Resources, ScopeDescription},
     scope::OFFLINE_ACCESS,
@@ -162,15 +163,13 @@ impl Catalog {
         self.scopes.get(name)
     }
 
-    /// Names people read instead of the resource's URI.
-    pub(crate) fn resource_name(&self, audience: &str) -> Option<String> {
-        let resource = self.resources.find(audience)?;
-        Some(
-            resource
-                .name
-                .clone()
-                .unwrap_or_else(|| safeconduct_protocol::redirect_uri::host_of(audience)),
-        )
+    /// The name that people read instead of the resource's URI, in `language`.
+    pub(crate) fn resource_name(&self, audience: &str, language: Language) -> Option<String> {
+        let name = self.resources.find(audience)?.name_in(language);
+        Some(name.map_or_else(
+            || safeconduct_protocol::redirect_uri::host_of(audience),
+            str::to_owned,
+        ))
     }
 
     /// Everything that a token of this server may be for.

@@ -193,20 +193,20 @@ impl Journey {
         let parameters = [("code", sealed.as_str())];
         Ok(respond::to_client(
             exchange,
-            self.return_path(),
+            self.return_path(exchange),
             &parameters,
         ))
     }
 
     /// Tells the client no.
     pub(crate) fn refuse(&self, exchange: &Exchange<'_>, failure: Failure) -> Response {
-        respond::refusal_to_client(exchange, failure, self.return_path())
+        respond::refusal_to_client(exchange, failure, self.return_path(exchange))
     }
 
-    fn return_path(&self) -> ReturnPath<'_> {
+    fn return_path(&self, exchange: &Exchange<'_>) -> ReturnPath<'_> {
         let request = &self.pending.request;
         ReturnPath {
-            client_name: &self.client.name,
+            client_name: self.client.name_in(exchange.language()),
             redirect_uri: request.redirect_uri(),
             mode: request.response_mode(),
             state: request.state(),
@@ -233,7 +233,7 @@ impl Journey {
         let server = exchange.server;
         let switch = server.path("/login/switch");
         let html = exchange.pages().sign_in(&SignInPage {
-            client_name: &self.client.name,
+            client_name: self.client.name_in(exchange.language()),
             client_host: &host_of(self.pending.request.redirect_uri()),
             action: &server.path("/login"),
             pending: &exchange.sealed(&self.pending)?,
@@ -255,7 +255,7 @@ impl Journey {
         let server = exchange.server;
         let offered = self.pending.clone().offered(person);
         let html = exchange.pages().select_account(&SelectAccountPage {
-            client_name: &self.client.name,
+            client_name: self.client.name_in(exchange.language()),
             client_host: &host_of(self.pending.request.redirect_uri()),
             account: &person.username,
             continue_action: &server.path("/login/continue"),
@@ -275,11 +275,13 @@ impl Journey {
         let server = exchange.server;
         let request = &self.pending.request;
         let asked = self.pending.clone().asked(person);
-        let resource_name = exchange.catalog.resource_name(request.audience());
+        let resource_name = exchange
+            .catalog
+            .resource_name(request.audience(), exchange.language());
         let on_device =
             RedirectUri::register(request.redirect_uri()).is_ok_and(|uri| uri.stays_on_device());
         let html = exchange.pages().consent(&ConsentPage {
-            client_name: &self.client.name,
+            client_name: self.client.name_in(exchange.language()),
             client_host: &host_of(request.redirect_uri()),
             loopback: on_device && self.client.is_public(),
             account: &person.username,
@@ -300,7 +302,9 @@ impl Journey {
     pub(crate) fn already_answered(&self, exchange: &Exchange<'_>) -> Response {
         let redirect_uri = self.pending.request.redirect_uri();
         let client = WayBack::to(self.client.clone(), redirect_uri);
-        let html = exchange.pages().already_answered(client.link());
+        let html = exchange
+            .pages()
+            .already_answered(client.link(exchange.language()));
         respond::page(StatusCode::OK, html)
     }
 }

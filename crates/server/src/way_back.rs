@@ -54,10 +54,10 @@ impl WayBack {
         self.ui_locales
     }
 
-    /// As a page shows it.
-    pub(crate) fn link(&self) -> ClientLink<'_> {
+    /// As a page in `language` shows it.
+    pub(crate) fn link(&self, language: Language) -> ClientLink<'_> {
         ClientLink {
-            client_name: &self.client.name,
+            client_name: self.client.name_in(language),
             client_host: &self.host,
             client_url: self.front_page.as_deref(),
         }
@@ -77,7 +77,7 @@ pub(crate) async fn person(
             let parameters = form.parameters().unwrap_or_default();
             let way_back = from_refusal(server, &failure, &parameters).await;
             let reader = reader.wished(way_back.as_ref().and_then(WayBack::ui_locales));
-            let way_back = way_back.as_ref().map(WayBack::link);
+            let way_back = way_back.as_ref().map(|back| back.link(reader.language));
             respond::page_refusal(server, failure, reader, &[], way_back)
         }
     }

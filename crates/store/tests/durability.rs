@@ -4,7 +4,7 @@
 //! The test binary runs itself as the process that redeems.
 #![expect(clippy::unwrap_used, reason = "this file is a test, helpers and all")]
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::env;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
@@ -259,6 +259,7 @@ fn client() -> Client {
     Client {
         id: ClientId::parse("shop").unwrap(),
         name: "Shop".to_owned(),
+        names: BTreeMap::new(),
         authentication: AuthenticationMethod::ClientSecretBasic,
         jwks: None,
         assertion_audience: Default::default(),

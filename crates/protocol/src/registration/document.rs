@@ -1,6 +1,8 @@
 //! The document itself: its members, what they are where nothing is said, and how they change.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -17,13 +19,19 @@ use crate::{
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Registration {
-    /// The name that people see on the consent page. Without it, the id.
+    /// The name that people see on the consent page. Without it, the id. For people of another language, beside it:
+    /// `"name#de" = "Notizen"`, in a document `client_name#de` (RFC 7591 §2.2).
     #[serde(
         rename = "client_name",
         alias = "name",
         skip_serializing_if = "Option::is_none"
     )]
+    #[cfg_attr(feature = "schema", schemars(extend("byLanguage" = true)))]
     pub name: Option<String>,
+    /// The name for people of other languages.
+    #[serde(flatten)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    pub names: Names,
     /// Where an answer may be sent, compared byte for byte: `https://app.example.com` and `https://app.example.com/` are two.
     /// `https`; `http` only on this computer, where an app may listen on any port of `127.0.0.1` and `[::1]`, and on the one
     /// that is written here of `localhost`; or a private scheme in reverse domain form (`com.example.app:/callback`).
@@ -77,6 +85,37 @@ pub struct Registration {
     pub backchannel_logout_uri: Option<String>,
 }
 
+/// How the member begins that holds a name in another language; the language tag follows.
+const NAME_IN: &str = "client_name#";
+
+/// Names by language tag, each a member of its own in the document that they are of: `client_name#de` (RFC 7591 §2.2), also `name#de`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names(pub BTreeMap<String, String>);
+
+impl Serialize for Names {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let names = self.0.iter();
+        serializer.collect_map(names.map(|(tag, name)| (format!("{NAME_IN}{tag}"), name)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let members = BTreeMap::<String, Value>::deserialize(deserializer)?;
+        let mut names = BTreeMap::new();
+        for (member, value) in members {
+            let tag = member
+                .split_once('#')
+                .filter(|(of, _)| ["client_name", "name"].contains(of));
+            if let Some((_, tag)) = tag {
+                let name = String::deserialize(value).map_err(de::Error::custom)?;
+                names.insert(tag.to_owned(), name);
+            }
+        }
+        Ok(Self(names))
+    }
+}
+
 impl Registration {
     /// This document with `changes` in it: each names a member, and `null` takes it away (RFC 7396).
     ///
@@ -99,7 +138,10 @@ impl Registration {
             let member = match member.as_str() {
                 "scope" => "scopes".to_owned(),
                 "name" => "client_name".to_owned(),
-                _ => member,
+                localized => match localized.strip_prefix("name#") {
+                    Some(tag) => format!("{NAME_IN}{tag}"),
+                    None => member,
+                },
             };
             if value.is_null() {
                 members.remove(&member);
@@ -116,6 +158,7 @@ impl Default for Registration {
         let openid = OpenIdRegistration::default();
         Self {
             name: None,
+            names: Names::default(),
             redirect_uris: Vec::new(),
             grant_types: None,
             scopes: Vec::new(),
@@ -147,6 +190,7 @@ impl From<&Client> for Registration {
         let back_channel = openid.backchannel_logout_uri.as_ref();
         Self {
             name: Some(client.name.clone()),
+            names: Names(client.names.clone()),
             redirect_uris: uris(&client.redirect_uris),
             grant_types: Some(client.grant_types.clone()),
             scopes: client.scopes.names().map(str::to_owned).collect(),

@@ -8,6 +8,7 @@ use safeconduct_protocol::{
         RefreshShared, ResponseMode, SubjectType,
     },
     jose::{Algorithm, JwkSet, SigningKey},
+    language::Language,
     redirect_uri::RedirectUri,
     registration::{Registration, SecretOrigin, client_id, oddities},
 };
@@ -136,6 +137,7 @@ fn a_registration_is_kept_under_the_names_of_the_specification() {
     {
       "id": "shop",
       "name": "Shop",
+      "names": {},
       "authentication": "client_secret_basic",
       "jwks": null,
       "assertion_audience": "issuer",
@@ -193,6 +195,46 @@ fn a_document_of_rfc_7591_registers_a_client() {
     );
     let again: Registration = serde_json::from_value(shown).unwrap();
     assert_eq!(again, Registration::from(&everything()));
+}
+
+/// RFC 7591 §2.2.
+#[test]
+fn a_name_in_another_language_is_a_member_of_its_own() {
+    let document = json!({
+        "client_name": "Notes",
+        "client_name#de": "Notizen",
+        "name#pt": "Notas",
+        "logo_uri#de": "what this server does not know is left out",
+        "redirect_uris": ["https://rp.example/cb"],
+    });
+    let read: Registration = serde_json::from_value(document).unwrap();
+    let id = client_id("shop").unwrap();
+    let register =
+        |document: &Registration| document.register(&id, SecretOrigin::Generated, &|_| Ok(()));
+    let client = register(&read).unwrap();
+    for (language, name) in [
+        (Language::German, "Notizen"),
+        (Language::BrazilianPortuguese, "Notas"),
+        (Language::English, "Notes"),
+        (Language::Arabic, "Notes"),
+    ] {
+        assert_eq!(client.name_in(language), name);
+    }
+    let shown = serde_json::to_value(Registration::from(&client)).unwrap();
+    assert_eq!(shown["client_name#pt"], "Notas");
+    let again: Registration = serde_json::from_value(shown).unwrap();
+    assert_eq!(again, Registration::from(&client));
+
+    let changes = json!({ "name#de": null, "client_name#ja": "ノート" });
+    let changed = read.changed(changes.as_object().unwrap().clone()).unwrap();
+    let tags: Vec<&String> = changed.names.0.keys().collect();
+    assert_eq!(tags, ["ja", "pt"]);
+    for (tag, name) in [("", "Notizen"), ("../x", "Notizen"), ("de", " ")] {
+        let wrong = json!({ format!("client_name#{tag}"): name });
+        let wrong = read.changed(wrong.as_object().unwrap().clone()).unwrap();
+        let findings = register(&wrong).unwrap_err();
+        assert_eq!(findings[0].member, "client_name", "{tag}");
+    }
 }
 
 #[rstest]

@@ -1,5 +1,6 @@
 //! One issuer, two APIs, one person, a few clients and a request that is right in every part: each test breaks one of them.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use safeconduct_protocol::{
@@ -83,6 +84,7 @@ pub(crate) fn confidential() -> Client {
     Client {
         id: client_id("shop"),
         name: "Shop".to_owned(),
+        names: BTreeMap::new(),
         authentication: AuthenticationMethod::ClientSecretBasic,
         jwks: None,
         assertion_audience: AssertionAudience::Issuer,
@@ -129,6 +131,7 @@ pub(crate) fn api(uri: &str, scopes: &str, client: Option<&str>) -> Resource {
     Resource {
         uri: ResourceUri::parse(uri).unwrap(),
         name: None,
+        names: BTreeMap::new(),
         scopes: scope(scopes),
         client: client.map(client_id),
         access_token_signing_alg: Resources::default_algorithm(),

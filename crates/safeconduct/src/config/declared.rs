@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use safeconduct_protocol::claims;
 use safeconduct_protocol::ids::ClientId;
+use safeconduct_protocol::language::{self, Language};
 use safeconduct_protocol::resource::{Resource, ResourceUri, ScopeDescription};
 use safeconduct_protocol::scope::{self, OFFLINE_ACCESS, Scope};
 use safeconduct_protocol::secret::Secret;
@@ -145,12 +146,18 @@ fn check_clients(config: &Config, findings: &mut Findings<'_>) -> Vec<DeclaredCl
 fn check_scopes(config: &Config, findings: &mut Findings<'_>) -> Vec<ScopeDescription> {
     for (name, description) in &config.scopes {
         let at = At::key("scopes").then(name);
+        check_texts(
+            "the text of a scope",
+            &description.text,
+            &at.then("text"),
+            findings,
+        );
         if !scope::is_name(name) {
             findings.refuse(&at, format!("`{name}` can't be the name of a scope"), "1 to 128 printable ASCII characters without space, quote and backslash (RFC 6749 §3.3)");
-        } else if description
-            .text
-            .get("en")
-            .is_none_or(|text| text.trim().is_empty())
+        } else if [Language::English, config.ui.default_language]
+            .iter()
+            .filter_map(|language| language.text_of(&description.text))
+            .all(|text| text.trim().is_empty())
         {
             findings.warn(
                 &at,
@@ -166,6 +173,17 @@ fn check_scopes(config: &Config, findings: &mut Findings<'_>) -> Vec<ScopeDescri
     config.scopes.iter().map(description).collect()
 }
 
+/// Refuses texts under what is no language tag: nobody would read them.
+fn check_texts(what: &str, texts: &BTreeMap<String, String>, at: &At, findings: &mut Findings<'_>) {
+    for tag in texts.keys().filter(|tag| !language::is_tag(tag)) {
+        findings.refuse(
+            at,
+            format!("{what} can't be in `{tag}`"),
+            "write a language tag, such as en, de or pt-BR",
+        );
+    }
+}
+
 fn check_resources(
     config: &Config,
     clients: &[DeclaredClient],
@@ -178,6 +196,12 @@ fn check_resources(
         let at = At::key("resources").item(index);
         let uri = resource.uri.as_str();
         let parsed = check_uri(uri, &config.issuer, &at.then("uri"), findings);
+        check_texts(
+            "the name of a resource",
+            &resource.names.0,
+            &at.then("name"),
+            findings,
+        );
         if !uris.insert(uri) {
             findings.refuse(
                 &at.then("uri"),
@@ -214,6 +238,7 @@ fn check_resources(
             resources.push(Resource {
                 uri,
                 name: resource.name.clone(),
+                names: resource.names.0.clone(),
                 scopes,
                 client,
                 access_token_signing_alg: resource.access_token_signing_alg,

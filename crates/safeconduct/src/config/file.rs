@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use safeconduct_protocol::jose::Algorithm;
 use safeconduct_protocol::language::Language;
 use safeconduct_protocol::password;
-use safeconduct_protocol::registration::Registration;
+use safeconduct_protocol::registration::{Names, Registration};
 use safeconduct_protocol::resource::Resources;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -315,9 +315,13 @@ pub(crate) struct Client {
 pub(crate) struct Resource {
     /// Its identifier, an absolute URI without fragment: the `resource` that clients ask for and the `aud` of its tokens.
     pub(crate) uri: String,
-    /// Its name on the consent page. Without it, the host of `uri`.
+    /// Its name on the consent page. Without it, the host of `uri`. For people of another language, beside it: `"name#de" = "Notizen-API"`.
     #[serde(default)]
+    #[schemars(extend("byLanguage" = true))]
     pub(crate) name: Option<String>,
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub(crate) names: Names,
     /// The scopes that belong to it.
     #[serde(default)]
     pub(crate) scopes: Vec<String>,

@@ -62,7 +62,7 @@ impl Reader<'_, '_> {
         let mut values = Map::new();
         let mut meant = Vec::new();
         for (name, value) in table {
-            match keys.get(name.get_ref().as_ref()) {
+            match key_of(name.get_ref(), keys) {
                 Some(key) => {
                     let read = self.value(value, &key.shape, &at.then(name.get_ref()));
                     values.extend(read.map(|read| (name.get_ref().to_string(), read)));
@@ -155,6 +155,15 @@ impl Reader<'_, '_> {
         self.is_readable = false;
         meant.map(str::to_owned)
     }
+}
+
+/// The key that a name stands for: it itself, or it in a language (`"name#de"`).
+fn key_of<'k>(name: &str, keys: &'k BTreeMap<String, Key>) -> Option<&'k Key> {
+    let in_a_language = || {
+        let (of, _) = name.split_once('#')?;
+        keys.get(of).filter(|key| key.by_language)
+    };
+    keys.get(name).or_else(in_a_language)
 }
 
 /// A value of TOML as JSON; `None` for one that JSON does not have.

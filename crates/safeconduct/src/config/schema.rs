@@ -59,6 +59,8 @@ pub(crate) struct Key {
     pub(crate) about: String,
     /// The default as JSON; `None` where there is none.
     pub(crate) default: Option<Value>,
+    /// Whether it may stand there once more for each language: `name` and `"name#de"`.
+    pub(crate) by_language: bool,
 }
 
 /// A single setting outside of lists and chosen names: what an environment variable can reach.
@@ -301,6 +303,7 @@ fn keys_of(schema: &Value) -> BTreeMap<String, Key> {
                 .unwrap_or_default()
                 .to_owned(),
             default: default.cloned(),
+            by_language: property["byLanguage"] == true,
         };
         (name.clone(), key)
     };

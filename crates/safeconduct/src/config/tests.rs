@@ -2,6 +2,7 @@
 
 use insta::assert_snapshot;
 use rstest::rstest;
+use safeconduct_protocol::language::Language;
 
 use super::*;
 
@@ -679,6 +680,62 @@ fn a_resource_that_can_not_work_is_named(#[case] text: &str, #[case] says: &str)
         "[scopes.a]\ntext.en = \"A\"\n[[resources]]\n{text}"
     ));
     assert!(said.starts_with(says), "{said}");
+}
+
+#[test]
+fn a_name_is_written_once_more_for_each_language() {
+    let text = r#"
+[ui]
+default_language = "de"
+[scopes.a]
+text.de = "A tun"
+[[clients]]
+id = "web"
+name = "Notes"
+"name#de" = "Notizen"
+redirect_uris = ["https://a.example/cb"]
+scopes = ["a"]
+[[resources]]
+uri = "https://a.example"
+name = "Notes API"
+"name#pt-BR" = "API de notas"
+scopes = ["a"]
+"#;
+    let text = format!("issuer = \"https://id.example.com\"\n{text}");
+    let checked = check_sources(&sources(&text)).unwrap();
+    let said = checked.warnings.to_string();
+    assert!(!said.contains("no English text"), "{said}");
+    let client = &checked.declared.clients[0].client;
+    assert_eq!(
+        (&*client.name, client.name_in(Language::German)),
+        ("Notes", "Notizen")
+    );
+    let resource = &checked.declared.resources[0];
+    let portuguese = resource.name_in(Language::BrazilianPortuguese);
+    assert_eq!(portuguese, Some("API de notas"));
+}
+
+#[rstest]
+#[case(
+    "[scopes.a]\ntext.german = \"A\"",
+    "the text of a scope can't be in `german`"
+)]
+#[case(
+    "[[resources]]\nuri = \"https://a.example\"\n\"name#\" = \"A\"",
+    "the name of a resource can't be in ``"
+)]
+#[case(
+    "[[clients]]\nid = \"web\"\n\"name#x/y\" = \"A\"",
+    "the client `web` has no name in a language as client_name#x/y"
+)]
+#[case(
+    "[[clients]]\nid = \"web\"\n\"scopes#de\" = \"A\"",
+    "unknown key `clients[0].scopes#de`"
+)]
+#[case("[[clients]]\nid = \"web\"\n\"name#de\" = 1", "must be text")]
+fn a_text_in_no_language_is_refused(#[case] text: &str, #[case] says: &str) {
+    let said = said_below_issuer(text);
+    assert!(said.contains(says), "{said}");
 }
 
 #[test]

@@ -72,7 +72,7 @@ pub(crate) async fn get(
             let way_back = way_back::from_refusal(&server, &failure, &parameters).await;
             let sealed = way_back.as_ref().and_then(WayBack::ui_locales);
             let reader = reader.wished(sealed.or(authorization::ui_locales(&parameters)));
-            let way_back = way_back.as_ref().map(WayBack::link);
+            let way_back = way_back.as_ref().map(|back| back.link(reader.language));
             respond::page_refusal(&server, failure, reader, &received, way_back)
         }
     }
@@ -178,7 +178,7 @@ async fn start(
         Err(refusal) => {
             let too_large = refusal.reason() == Reason::RequestTooLarge;
             let path = ReturnPath {
-                client_name: &client.name,
+                client_name: client.name_in(exchange.language()),
                 redirect_uri,
                 mode: response_mode_to_use(parameters, &client),
                 state: state_to_return(parameters).filter(|_| !too_large),

@@ -321,15 +321,18 @@ fn finish(
     let server = exchange.server;
     let return_to = return_to(exchange, logout);
     let response = match &return_to {
-        Some((client, url)) if notified.not_yet.is_empty() => {
-            respond::lead_to_client(exchange.pages(), &client.name, url, url)
-        }
+        Some((client, url)) if notified.not_yet.is_empty() => respond::lead_to_client(
+            exchange.pages(),
+            client.name_in(exchange.language()),
+            url,
+            url,
+        ),
         None if notified.notified.is_empty() && notified.not_yet.is_empty() => {
             respond::lead_to(exchange.pages(), &signed_out_path(exchange, logout))
         }
         _ => {
             let return_to = return_to.as_ref().map(|(client, url)| ReturnTo {
-                client_name: &client.name,
+                client_name: client.name_in(exchange.language()),
                 url,
             });
             let page = SignedOutPage {
@@ -375,7 +378,9 @@ fn names_of<'e>(exchange: &'e Exchange<'_>, clients: &'e [ClientId]) -> Vec<&'e 
 /// The name people know a client by.
 fn name_of<'e>(exchange: &'e Exchange<'_>, id: &'e ClientId) -> &'e str {
     let known = exchange.catalog.client(id);
-    known.map_or(id.as_str(), |known| &known.client.name)
+    known.map_or(id.as_str(), |known| {
+        known.client.name_in(exchange.language())
+    })
 }
 
 fn note(refusal: &Refusal) {

@@ -276,3 +276,30 @@ async fn a_client_wishes_for_the_language_of_signing_out() {
     let answer = ada.post("/logout/confirm", &form).await;
     assert_eq!(language(&ada.follow(answer).await), "ar");
 }
+
+#[tokio::test]
+async fn what_the_operator_wrote_is_shown_in_the_language_of_the_person() {
+    let server = TestServer::start().await;
+    server
+        .change_client("shop", |shop| {
+            shop.names = [("de".to_owned(), "Der Laden".to_owned())].into();
+        })
+        .await;
+    let mut ada = server.sign_in("ada").await;
+    let asked = |language| ask(language).scope("notes.read notes.write profile");
+    let page = ada.authorize(&asked("de")).await;
+    for said in [
+        "Der Laden",
+        "Notes auf Deutsch",
+        "Ihre Notizen lesen",
+        // For what has no German text the English one, but for what has one of ours.
+        "Change your notes",
+        "Ihren Namen, Ihr Bild",
+    ] {
+        assert!(page.body.contains(said), "{said}: {page:?}");
+    }
+    let page = ada.authorize(&asked("fr")).await;
+    for said in ["The shop", "Read your notes", "Voir votre nom"] {
+        assert!(page.body.contains(said), "{said}: {page:?}");
+    }
+}

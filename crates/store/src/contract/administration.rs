@@ -1,6 +1,6 @@
 //! Clusters, clients, keys, and what the configuration file declares.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use rstest_reuse::apply;
 use safeconduct_protocol::ids::ClientId;
@@ -265,6 +265,7 @@ pub(super) fn declared(clients: &[&str]) -> Declared {
         resources: vec![Resource {
             uri: ResourceUri::parse(API).unwrap(),
             name: None,
+            names: BTreeMap::new(),
             scopes: Scope::parse("notes.read notes.write").unwrap(),
             client: None,
             access_token_signing_alg: Resources::default_algorithm(),

@@ -18,6 +18,7 @@ mod time_marks;
 mod upgrade;
 mod writability;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use safeconduct_protocol::authorization::SignedInUser;
@@ -285,6 +286,7 @@ fn client(id: &str) -> Client {
     Client {
         id: ClientId::parse(id).unwrap(),
         name: "Shop".to_owned(),
+        names: BTreeMap::new(),
         authentication: AuthenticationMethod::ClientSecretBasic,
         jwks: None,
         assertion_audience: Default::default(),

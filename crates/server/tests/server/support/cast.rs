@@ -1,5 +1,6 @@
 //! Who appears in the tests: clients of every kind, two APIs, and a few people.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use safeconduct_protocol::claims::PersonClaims;
@@ -167,6 +168,7 @@ fn usual(client: &str) -> Client {
     Client {
         id: ClientId::parse(client).unwrap(),
         name: format!("The {client}"),
+        names: BTreeMap::new(),
         authentication: AuthenticationMethod::ClientSecretBasic,
         jwks: None,
         assertion_audience: AssertionAudience::Issuer,
@@ -272,13 +274,17 @@ pub(super) fn scopes() -> Vec<ScopeDescription> {
         name: name.to_owned(),
         text: [("en".to_owned(), text.to_owned())].into(),
     };
-    described.map(description).to_vec()
+    let mut scopes = described.map(description);
+    let german = ("de".to_owned(), "Ihre Notizen lesen".to_owned());
+    scopes[0].text.extend([german]);
+    scopes.to_vec()
 }
 
 pub(super) fn resources() -> Vec<Resource> {
     let resource = |(uri, name, scopes, client): (&str, &str, &str, &str)| Resource {
         uri: ResourceUri::parse(uri).unwrap(),
         name: Some(name.to_owned()),
+        names: [("de".to_owned(), format!("{name} auf Deutsch"))].into(),
         scopes: scope(scopes),
         client: ClientId::parse(client),
         access_token_signing_alg: Resources::default_algorithm(),
