@@ -1,4 +1,5 @@
-//! Refusals: why a request was not let through, and the one place that turns that into an answer (RFC 6750 §3, RFC 9449 §7.1).
+//! Refusals: why a request was not let through, and the one place that turns that into an answer (RFC 6750 §3, RFC 9449 §7.1,
+//! RFC 9470 §3).
 //!
 //! The client reads a sentence from a fixed list. What was expected and what came instead goes to the log,
 //! and in development mode on this machine into the body too. The token itself goes nowhere.
@@ -19,6 +20,7 @@ use serde_json::Value;
 use crate::credentials::Scheme;
 use crate::reason::Reason;
 use crate::resource::Resource;
+use crate::step_up::{SignIn, StepUp};
 
 /// Where a client finds the nonce that its next proof must carry (RFC 9449 §8).
 pub(crate) const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
@@ -56,6 +58,7 @@ pub(crate) struct Refusal {
     pub(crate) reason: Reason,
     scheme: Scheme,
     scope: Option<Scope>,
+    step_up: Option<Box<StepUp>>,
     retry_after: Option<i64>,
     nonce: Option<String>,
     /// Whether the token may be one that another guard accepts: nothing says that it is this one's.
@@ -78,6 +81,15 @@ impl Refusal {
             ..Self::from(Reason::InsufficientScope)
         };
         refusal.because(needed, carried)
+    }
+
+    /// The sign-in that is `demanded` against the one behind the token.
+    pub(crate) fn step_up(demanded: &StepUp, sign_in: &SignIn<'_>) -> Self {
+        let refusal = Self {
+            step_up: Some(Box::new(demanded.clone())),
+            ..Self::from(Reason::InsufficientUserAuthentication)
+        };
+        refusal.because(demanded, sign_in)
     }
 
     /// The issuer cannot be asked; it may be worth trying again in `seconds`.
@@ -126,6 +138,7 @@ impl From<Reason> for Refusal {
             reason,
             scheme: Scheme::default(),
             scope: None,
+            step_up: None,
             retry_after: None,
             nonce: None,
             of_another: false,
@@ -141,7 +154,7 @@ impl From<JoseError> for Refusal {
 }
 
 /// A request that was not let through, and the answer it gets: a status, a `WWW-Authenticate` challenge (RFC 6750 §3,
-/// RFC 9449 §7.1) and a JSON body `{"error", "error_description", "correlation_id"}`. The id is in `X-Correlation-Id` as well.
+/// RFC 9449 §7.1, RFC 9470 §3) and a JSON body `{"error", "error_description", "correlation_id"}`. The id is in `X-Correlation-Id` as well.
 ///
 /// As an axum handler's error it answers by itself.
 #[derive(Clone)]
@@ -224,6 +237,9 @@ impl Denied {
             parameters.push(("error", error.to_owned()));
             parameters.push(("error_description", self.reason().description().to_owned()));
         }
+        if let Some(step_up) = &self.0.refusal.step_up {
+            parameters.extend(step_up.parameters());
+        }
         if let Some(scope) = &self.0.refusal.scope {
             parameters.push(("scope", scope.to_string()));
         }
@@ -251,7 +267,8 @@ impl Denied {
     /// The challenge beside the first one: a client that came with no token, or a bad bearer token, may come with a bound one.
     fn second_challenge(&self) -> Option<String> {
         let is_open = self.status() == StatusCode::UNAUTHORIZED && self.scheme() == Scheme::Bearer;
-        is_open.then(|| format!("DPoP algs=\"{}\"", proof_algorithms()))
+        let is_accepted = self.reason() == Reason::InsufficientUserAuthentication;
+        (is_open && !is_accepted).then(|| format!("DPoP algs=\"{}\"", proof_algorithms()))
     }
 
     /// The whole answer.

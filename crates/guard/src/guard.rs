@@ -8,6 +8,7 @@ use http::{Extensions, HeaderMap, Method, Uri};
 use safeconduct_issuer::FetchError;
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::jose::{MAX_TOKEN, unverified_issuer};
+use safeconduct_protocol::time::Timestamp;
 
 use crate::builder::{ConfigError, GuardBuilder, Mode};
 use crate::credentials::{self, Credentials, Scheme};
@@ -189,7 +190,7 @@ impl Guard {
 
     fn accepted(&self, claims: Arc<Claims>) -> Token {
         metrics::counter!("guard_validations_total", "outcome" => "valid").increment(1);
-        Token::new(claims, Arc::clone(&self.0.resource))
+        Token::new(claims, self.clone())
     }
 
     /// Whether the guard could decide on a token now: for a health check. Asks the issuer if it must.
@@ -244,6 +245,15 @@ impl Guard {
 
     pub(crate) fn resource(&self) -> &Arc<Resource> {
         &self.0.resource
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// In seconds.
+    pub(crate) fn leeway(&self) -> i64 {
+        self.0.leeway
     }
 
     pub(crate) fn deny(&self, refusal: impl Into<Refusal>) -> Denied {

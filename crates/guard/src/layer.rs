@@ -26,6 +26,7 @@ use crate::guard::{Guard, Received};
 use crate::reason::Reason;
 #[cfg(feature = "axum")]
 use crate::resource::Resource;
+use crate::step_up::StepUp;
 use crate::token::Token;
 
 /// How long a refused request's form may take to arrive before it is refused without a look at it.
@@ -34,7 +35,7 @@ const FORM_TIMEOUT: Duration = Duration::from_secs(2);
 impl Guard {
     /// Lets requests with a valid token pass, and answers all others.
     pub fn layer(&self) -> GuardLayer {
-        self.demanding(Demand::Token(Scope::default()))
+        self.demanding(Demand::Token(Scope::default(), None))
     }
 
     /// Lets requests without credentials pass too. A bad token is still refused, not ignored; one that is not this guard's (of
@@ -47,12 +48,26 @@ impl Guard {
     /// Stands below [`Guard::layer`] or alone. A name that is no scope (RFC 6749 §3.3) lets no request pass.
     pub fn require(&self, scopes: &str) -> GuardLayer {
         match Scope::parse(scopes) {
-            Some(needed) => self.demanding(Demand::Token(needed)),
+            Some(needed) => self.demanding(Demand::Token(needed, None)),
             None => {
                 tracing::error!(scopes, "a route requires a scope that no token can carry");
                 self.demanding(Demand::Impossible)
             }
         }
+    }
+
+    /// Lets requests pass whose token is of a sign-in with one of the authentication contexts `names` (`acr`): see [`StepUp::acr`].
+    /// 401 `insufficient_user_authentication` names them (RFC 9470 §3). Stands below [`Guard::layer`] or alone.
+    ///
+    /// An operation that demands more than this says all of it with [`GuardLayer::step_up`], so that one sign-in is enough.
+    pub fn require_acr<S: AsRef<str>>(&self, names: impl IntoIterator<Item = S>) -> GuardLayer {
+        self.layer().step_up(StepUp::acr(names))
+    }
+
+    /// Lets requests pass whose user signed in less than `time` ago (`auth_time`): see [`StepUp::within`]. Otherwise as
+    /// [`Guard::require_acr`].
+    pub fn require_auth_within(&self, time: Duration) -> GuardLayer {
+        self.layer().step_up(StepUp::within(time))
     }
 
     fn demanding(&self, demand: Demand) -> GuardLayer {
@@ -65,11 +80,11 @@ impl Guard {
 
 enum Demand {
     Nothing,
-    Token(Scope),
+    Token(Scope, Option<StepUp>),
     Impossible,
 }
 
-/// A tower layer made by [`Guard::layer`], [`Guard::optional_layer`] or [`Guard::require`].
+/// A tower layer made by [`Guard::layer`], [`Guard::optional_layer`], [`Guard::require`] or [`Guard::require_acr`].
 #[derive(Clone)]
 pub struct GuardLayer {
     /// One or more. Each is asked in turn.
@@ -124,6 +139,20 @@ impl GuardLayer {
         self
     }
 
+    /// Demands a sign-in such as `demanded` too: a token that is good and carries the scope, but is of another sign-in, gets 401
+    /// `insufficient_user_authentication`, which names what is demanded and the scope (RFC 9470 §3). A layer that was optional is so no
+    /// more.
+    #[must_use]
+    pub fn step_up(mut self, demanded: StepUp) -> Self {
+        let scope = match &*self.demand {
+            Demand::Impossible => return self,
+            Demand::Nothing => Scope::default(),
+            Demand::Token(scope, _) => scope.clone(),
+        };
+        self.demand = Arc::new(Demand::Token(scope, Some(demanded)));
+        self
+    }
+
     /// Checks the request, and on success leaves its token in the extensions. Gives the nonce that belongs into the answer.
     async fn admit(&self, request: &mut Parts) -> Result<Option<String>, Box<LeftOver>> {
         let first = &self.guards[0];
@@ -153,12 +182,18 @@ impl GuardLayer {
         };
         match (&*self.demand, &token) {
             (Demand::Nothing, _) => {}
-            (Demand::Token(needed), None) => {
+            (Demand::Token(needed, _), None) => {
                 return Err(refused(
                     Refusal::from(Reason::NoCredentials).needing(needed),
                 ));
             }
-            (Demand::Token(needed), Some(token)) => token.carries(needed).map_err(refused)?,
+            (Demand::Token(needed, step_up), Some(token)) => {
+                token.carries(needed).map_err(refused)?;
+                let met = step_up
+                    .as_ref()
+                    .map_or(Ok(()), |step_up| token.meets(step_up));
+                met.map_err(|refusal| refused(refusal.needing(needed)))?;
+            }
             (Demand::Impossible, _) => return Err(refused(Reason::InsufficientScope.into())),
         }
         // A layer that logs the request below does not log the token.

@@ -18,6 +18,7 @@ mod layer;
 mod metadata;
 mod reason;
 mod resource;
+mod step_up;
 #[cfg(any(test, feature = "testing"))]
 mod testing;
 mod token;
@@ -37,6 +38,7 @@ pub use safeconduct_protocol::clock::Clock;
 pub use safeconduct_protocol::dpop::ProofKey;
 pub use safeconduct_protocol::secret::Secret;
 pub use safeconduct_protocol::time::Timestamp;
+pub use step_up::StepUp;
 #[cfg(any(test, feature = "testing"))]
 pub use testing::{TestIssuer, TestToken};
 pub use token::Token;

@@ -68,6 +68,8 @@ pub enum Reason {
     NotActive,
     /// A good token that does not carry the scope that is needed.
     InsufficientScope,
+    /// A good token of a sign-in that is too weak or too long ago, or does not say (RFC 9470 §3).
+    InsufficientUserAuthentication,
     /// The issuer cannot be asked, and nothing that is known here decides.
     IssuerUnavailable,
     /// The handler wants a token on a route that no guard stands before.
@@ -108,6 +110,7 @@ impl Reason {
             Self::TooManyProofs => "too-many-proofs",
             Self::NotActive => "not-active",
             Self::InsufficientScope => "insufficient-scope",
+            Self::InsufficientUserAuthentication => "insufficient-user-authentication",
             Self::IssuerUnavailable => "issuer-unavailable",
             Self::Unguarded => "unguarded",
         }
@@ -154,6 +157,9 @@ impl Reason {
             Self::TooManyProofs => "Too many DPoP proofs at the moment",
             Self::NotActive => "The access token is not active",
             Self::InsufficientScope => "The access token does not carry the scope that is needed",
+            Self::InsufficientUserAuthentication => {
+                "The sign-in behind the access token is too weak or too long ago: have the user sign in again"
+            }
             Self::IssuerUnavailable => "The access token cannot be checked at the moment",
             Self::Unguarded => "The server is not set up to check access tokens here",
         }
@@ -175,7 +181,7 @@ impl Reason {
         }
     }
 
-    /// The error code of the challenge (RFC 6750 §3.1, RFC 9449 §7.1); `None` where it has none.
+    /// The error code of the challenge (RFC 6750 §3.1, RFC 9449 §7.1, RFC 9470 §3); `None` where it has none.
     pub const fn error(self) -> Option<&'static str> {
         match self {
             Self::NoCredentials
@@ -188,6 +194,7 @@ impl Reason {
             | Self::TokenInQuery
             | Self::TokenInBody => Some("invalid_request"),
             Self::InsufficientScope => Some("insufficient_scope"),
+            Self::InsufficientUserAuthentication => Some("insufficient_user_authentication"),
             Self::ProofMissing | Self::SeveralProofs | Self::ProofRefused | Self::ProofReplayed => {
                 Some("invalid_dpop_proof")
             }

@@ -153,6 +153,17 @@ impl TestToken {
         self.claim("cnf", Map::from_iter([("jkt".to_owned(), jkt.into())]))
     }
 
+    /// The authentication context of the sign-in behind it (`acr`).
+    pub fn acr(self, acr: &str) -> Self {
+        self.claim("acr", acr)
+    }
+
+    /// How many seconds ago its user signed in (`auth_time`).
+    pub fn signed_in_ago(self, seconds: i64) -> Self {
+        let auth_time = self.now - seconds;
+        self.claim("auth_time", auth_time)
+    }
+
     /// The type in its header, `at+jwt` if it is to pass.
     pub fn typ(mut self, typ: &str) -> Self {
         self.typ = typ.to_owned();

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use safeconduct_protocol::dpop::Thumbprint;
 use safeconduct_protocol::scope::Scope;
@@ -13,23 +14,26 @@ use serde_json::{Map, Value};
 
 use crate::credentials::Scheme;
 use crate::denied::{CorrelationId, Denied, Refusal};
+use crate::guard::Guard;
 use crate::reason::Reason;
 use crate::resource::Resource;
+use crate::step_up::{SignIn, StepUp};
 
 /// An access token that the guard found valid. Cheap to clone.
 #[derive(Clone)]
 pub struct Token {
     claims: Arc<Claims>,
-    resource: Arc<Resource>,
+    /// The guard that validated it.
+    guard: Guard,
     /// The name of the request that it came with, where that has one.
     request: Option<CorrelationId>,
 }
 
 impl Token {
-    pub(crate) fn new(claims: Arc<Claims>, resource: Arc<Resource>) -> Self {
+    pub(crate) fn new(claims: Arc<Claims>, guard: Guard) -> Self {
         Self {
             claims,
-            resource,
+            guard,
             request: None,
         }
     }
@@ -43,7 +47,7 @@ impl Token {
 
     /// Whether the guard of `resource` validated it, and not another one on the way.
     pub(crate) fn is_for(&self, resource: &Arc<Resource>) -> bool {
-        Arc::ptr_eq(&self.resource, resource)
+        Arc::ptr_eq(self.guard.resource(), resource)
     }
 
     /// Whose data the token gives access to (`sub`). For a client that acts for itself, the client.
@@ -80,9 +84,51 @@ impl Token {
             }
         };
         carried.map_err(|refusal| {
-            let refusal = refusal.under(self.claims.scheme());
-            Denied::new(refusal, Some(&self.resource), self.request.as_ref())
+            self.guard
+                .deny_request(refusal.under(self.claims.scheme()), self.request.as_ref())
         })
+    }
+
+    /// Refuses a token of a sign-in with none of the authentication contexts `names` (`acr`): see [`StepUp::acr`].
+    ///
+    /// # Errors
+    /// As [`Token::require_step_up`].
+    pub fn require_acr<S: AsRef<str>>(
+        &self,
+        names: impl IntoIterator<Item = S>,
+    ) -> Result<(), Denied> {
+        self.require_step_up(&StepUp::acr(names))
+    }
+
+    /// Refuses a token of a sign-in that is `time` ago or longer (`auth_time`): see [`StepUp::within`].
+    ///
+    /// # Errors
+    /// As [`Token::require_step_up`].
+    pub fn require_auth_within(&self, time: Duration) -> Result<(), Denied> {
+        self.require_step_up(&StepUp::within(time))
+    }
+
+    /// Refuses a token of a sign-in that is not what `demanded` says; one that does not say how and when its user signed in, too.
+    ///
+    /// # Errors
+    /// [`Denied`], which answers 401 `insufficient_user_authentication` and names what is demanded (RFC 9470 §3).
+    pub fn require_step_up(&self, demanded: &StepUp) -> Result<(), Denied> {
+        self.meets(demanded)
+            .map_err(|refusal| self.guard.deny_request(refusal, self.request.as_ref()))
+    }
+
+    pub(crate) fn meets(&self, demanded: &StepUp) -> Result<(), Refusal> {
+        let sign_in = SignIn {
+            acr: self.acr(),
+            auth_time: self.auth_time(),
+            now: self.guard.now(),
+            leeway: self.guard.leeway(),
+        };
+        if demanded.is_met_by(&sign_in) {
+            Ok(())
+        } else {
+            Err(Refusal::step_up(demanded, &sign_in).under(self.claims.scheme()))
+        }
     }
 
     pub(crate) fn carries(&self, needed: &Scope) -> Result<(), Refusal> {
@@ -108,6 +154,22 @@ impl Token {
     /// `None` for a bearer token.
     pub fn bound_to(&self) -> Option<&str> {
         self.claims.bound_to.as_ref().map(Thumbprint::as_str)
+    }
+
+    /// The authentication context of the sign-in behind it (`acr`, RFC 9470 §6). A client that acts for itself has none.
+    pub fn acr(&self) -> Option<&str> {
+        self.claims.text("acr")
+    }
+
+    /// The methods that the user proved who they are by (`amr`, RFC 8176), such as `pwd` and `otp`.
+    pub fn amr(&self) -> impl Iterator<Item = &str> {
+        let methods = self.claim("amr").and_then(Value::as_array);
+        methods.into_iter().flatten().filter_map(Value::as_str)
+    }
+
+    /// When the user proved all that `acr` stands for (`auth_time`, RFC 9470 §6). A refresh does not move it.
+    pub fn auth_time(&self) -> Option<Timestamp> {
+        self.claims.time("auth_time")
     }
 
     /// When it expires. Every JWT does.

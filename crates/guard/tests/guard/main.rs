@@ -8,4 +8,5 @@ mod jwt;
 mod keys;
 mod metrics;
 mod requests;
+mod step_up;
 mod support;

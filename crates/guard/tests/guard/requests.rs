@@ -353,6 +353,7 @@ async fn every_reason_has_a_name_of_its_own_and_a_description_that_fits_a_header
         Reason::TooManyProofs,
         Reason::NotActive,
         Reason::InsufficientScope,
+        Reason::InsufficientUserAuthentication,
         Reason::IssuerUnavailable,
         Reason::Unguarded,
     ];
