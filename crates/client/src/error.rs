@@ -10,6 +10,8 @@ use http::StatusCode;
 use safeconduct_issuer::{Answer, Failure, FetchError, FetchErrorKind};
 use safeconduct_protocol::{encoding, random};
 
+use crate::sign_in::step_up::StepUp;
+
 /// Something that kept a person from being signed in, or a token from being had.
 ///
 /// Cheap to clone: one failure may be the answer to many waiting requests. `Display` and `Debug` are for logs and never
@@ -21,6 +23,7 @@ pub struct Error {
     detail: Arc<str>,
     oauth_error: Option<Arc<str>>,
     set_cookie: Option<Arc<str>>,
+    step_up: Option<Arc<StepUp>>,
     /// In how many seconds the issuer is asked again at the earliest.
     retry_after: Option<i64>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
@@ -65,6 +68,12 @@ pub enum ErrorKind {
     IdToken,
     /// The userinfo endpoint gave no answer about the person who signed in (OpenID Connect Core §5.3.2).
     UserInfo,
+    /// The API wants a sign-in that is stronger or more recent (RFC 9470); [`Error::step_up`] says which.
+    StepUpRequired,
+    /// A sign-in that was to be stronger or more recent was not, or the API still wants one that is. Another round would not help.
+    StepUpUnmet,
+    /// Another user signed in than the one who was to step up. The session is as it was.
+    AnotherUser,
     /// No user is signed in.
     SignInRequired,
     /// The session ran out, or what it rested on ended: at the server, or because refreshed tokens were of another sign-in.
@@ -99,6 +108,7 @@ impl Error {
             detail: detail.into().into(),
             oauth_error: None,
             set_cookie: None,
+            step_up: None,
             retry_after: None,
             source: None,
         }
@@ -115,6 +125,11 @@ impl Error {
 
     pub(crate) fn with_oauth_error(mut self, error: &str) -> Self {
         self.oauth_error = Some(error.into());
+        self
+    }
+
+    pub(crate) fn with_step_up(mut self, asked: StepUp) -> Self {
+        self.step_up = Some(Arc::new(asked));
         self
     }
 
@@ -148,6 +163,12 @@ impl Error {
     /// A `Set-Cookie` value to send along with this error, where it ends a sign-in attempt.
     pub fn set_cookie(&self) -> Option<&str> {
         self.set_cookie.as_deref()
+    }
+
+    /// What the API asks of a sign-in, where it asks ([`ErrorKind::StepUpRequired`]): for
+    /// [`BeginOptions::step_up`](crate::BeginOptions::step_up).
+    pub fn step_up(&self) -> Option<&StepUp> {
+        self.step_up.as_deref()
     }
 
     /// A sentence that may be shown to anyone.
@@ -187,6 +208,9 @@ impl ErrorKind {
             Self::TokenResponse => "token-response-invalid",
             Self::IdToken => "id-token-invalid",
             Self::UserInfo => "userinfo-invalid",
+            Self::StepUpRequired => "step-up-required",
+            Self::StepUpUnmet => "step-up-unmet",
+            Self::AnotherUser => "another-user",
             Self::SignInRequired => "sign-in-required",
             Self::SessionEnded => "session-ended",
             Self::CrossSite => "cross-site-form",
@@ -218,8 +242,13 @@ impl ErrorKind {
             Self::InteractionRequired
             | Self::SignInRequired
             | Self::SessionEnded
+            | Self::StepUpRequired
             | Self::ApiUnauthorized => StatusCode::UNAUTHORIZED,
-            Self::AccessDenied | Self::CrossSite | Self::ApiForbidden => StatusCode::FORBIDDEN,
+            Self::AccessDenied
+            | Self::CrossSite
+            | Self::StepUpUnmet
+            | Self::AnotherUser
+            | Self::ApiForbidden => StatusCode::FORBIDDEN,
             Self::IssuerUnreachable | Self::IssuerBusy | Self::SessionStore => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -257,6 +286,11 @@ impl ErrorKind {
             Self::InteractionRequired => "The sign-in service has to ask you something first.",
             Self::TokenRefused | Self::TokenResponse | Self::IdToken | Self::UserInfo => {
                 "The sign-in could not be completed."
+            }
+            Self::StepUpRequired => "For this you have to sign in again.",
+            Self::StepUpUnmet => "Your sign-in is not as strong or as recent as this needs.",
+            Self::AnotherUser => {
+                "Another account signed in than the one that is signed in here. Nothing has changed."
             }
             Self::SignInRequired => "You are not signed in.",
             Self::SessionEnded => "Your session has ended.",
@@ -312,6 +346,13 @@ impl ErrorKind {
             Self::UserInfo => {
                 "The log says what came; the endpoint must answer JSON about the person of the ID Token."
             }
+            Self::StepUpRequired => {
+                "A page that is visited leads to that sign-in by itself; elsewhere begin one with `BeginOptions::step_up`."
+            }
+            Self::StepUpUnmet => {
+                "Compare what the log says was asked with the `acr` and `auth_time` that the issuer gives, and with what the account has to sign in with."
+            }
+            Self::AnotherUser => "Sign out first to use another account.",
             Self::SignInRequired | Self::SessionEnded => "Sign in again.",
             Self::CrossSite => {
                 "Post the form that `User::logout_form` makes, from a page of this app and of this session."

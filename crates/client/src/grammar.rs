@@ -16,6 +16,8 @@ const LONGEST_REQUEST_URI: usize = 6 * 1024;
 const LONGEST_SUBJECT: usize = 255;
 /// The longest `sid`, in bytes. No specification has a limit; the session that keeps it has one.
 const LONGEST_SESSION: usize = 1024;
+/// The longest list of authentication contexts that is asked for, in bytes: attempts keep it, and share one header.
+const LONGEST_ACR_VALUES: usize = 120;
 
 /// `1*VSCHAR`: an access token (RFC 6749 §A.12), a refresh token (§A.17), a code (§A.11). VSCHAR begins with the space.
 pub(crate) fn is_token(text: &str) -> bool {
@@ -59,14 +61,35 @@ pub(crate) fn is_session(text: &str) -> bool {
     is_name(text, LONGEST_SESSION)
 }
 
+/// `acr_values` (RFC 9470 §3, OpenID Connect Core §3.1.2.1): names with spaces between, which fit a quoted string.
+pub(crate) fn is_acr_values(text: &str) -> bool {
+    is_error_code(text) && text.len() <= LONGEST_ACR_VALUES && !text.trim_ascii().is_empty()
+}
+
+/// `max_age` (RFC 9470 §3): a number of seconds, in digits alone.
+pub(crate) fn is_seconds(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Whether a challenge in `headers` names `error` (RFC 6750 §3, RFC 9449 §7.1): a parameter, whose name is of any case and whose
 /// value is quoted or not (RFC 9110 §11.2).
 pub(crate) fn is_challenged_for(headers: &HeaderMap, error: &str) -> bool {
+    challenge_for(headers, error).is_some()
+}
+
+/// The parameters of the header in `headers` that has a challenge which names `error`, in order.
+pub(crate) fn challenge_for<'h>(
+    headers: &'h HeaderMap,
+    error: &str,
+) -> Option<Vec<(&'h str, String)>> {
     let challenges = headers.get_all(header::WWW_AUTHENTICATE).iter();
     challenges
         .filter_map(|value| value.to_str().ok())
-        .flat_map(parameters)
-        .any(|(name, value)| name.eq_ignore_ascii_case("error") && value == error)
+        .map(|value| parameters(value).collect::<Vec<_>>())
+        .find(|parameters| {
+            let mut parameters = parameters.iter();
+            parameters.any(|(name, value)| name.eq_ignore_ascii_case("error") && value == error)
+        })
 }
 
 /// The parameters of all challenges in one header, whichever scheme they belong to.
@@ -151,6 +174,8 @@ mod tests {
     #[case::client_secret_a_2(is_vschar, "empty 20-7E")]
     #[case::error_a_7(is_error_code, "20-21 23-5B 5D-7E")]
     #[case::scope_token_a_4(safeconduct_protocol::scope::is_name, "21 23-5B 5D-7E")]
+    #[case::acr_values_rfc_9470(is_acr_values, "20-21 23-5B 5D-7E")]
+    #[case::max_age_rfc_9470(is_seconds, "")]
     #[case::dpop_nonce_rfc_9449(is_nonce, "21 23-5B 5D-7E")]
     #[case::request_uri_rfc_9126(is_request_uri, "21-7E")]
     #[case::sub_core_2(is_subject, "20-7E E9 2000 8A9E 1F511")]
@@ -196,6 +221,7 @@ mod tests {
     #[rstest]
     #[case::error(is_error_code, 256)]
     #[case::nonce(is_nonce, 512)]
+    #[case::acr_values(is_acr_values, 120)]
     #[case::request_uri(is_request_uri, 6144)]
     #[case::sub(is_subject, 255)]
     #[case::sid(is_session, 1024)]

@@ -29,6 +29,7 @@ pub use sign_in::authorization_request::{Begin, BeginOptions};
 pub use sign_in::identity::Identity;
 pub use sign_in::login_options::{LoginOptions, Prompt};
 pub use sign_in::signed_in::SignedIn;
+pub use sign_in::step_up::StepUp;
 pub use tokens::api::{Api, ApiRequest, ApiResponse};
 pub use tokens::client_credentials::ClientCredentials;
 pub use tokens::request::TokenRequest;

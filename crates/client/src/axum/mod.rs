@@ -19,6 +19,7 @@ use safeconduct_protocol::speculation::{HEADERS, is_speculative};
 use crate::client::Client;
 use crate::error::Error;
 use crate::sign_in::authorization_request::{Begin, BeginOptions};
+use crate::sign_in::step_up::StepUp;
 
 pub use crate::tokens::api::Api;
 pub use extract::{DisplayName, User};
@@ -30,7 +31,7 @@ const CSRF_FIELD: &str = "csrf_token";
 const LONGEST_FORM: usize = 20 * 1024;
 
 impl Client {
-    /// The sign-in routes: `GET /auth/login?next=…`, `GET /auth/callback`, `POST /auth/logout`; and with the scope `openid`
+    /// The sign-in routes: `GET /auth/login?next=…`, which steps up with `acr_values=…` or `max_age=…` (RFC 9470), `GET /auth/callback`, `POST /auth/logout`; and with the scope `openid`
     /// `GET /auth/logged-out`, where the issuer sends people back to after a sign-out, and `POST /auth/backchannel`, where it tells
     /// this app of sign-outs elsewhere.
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
@@ -105,10 +106,21 @@ async fn login(
 ) -> Result<Response, Error> {
     let mut options = BeginOptions::new().cookie_header(cookie_header(&headers));
     let query = query.unwrap_or_default();
-    if let Some((_, next)) =
-        form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "next")
-    {
+    let sent: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+    let one = |wanted: &str| {
+        let mut sent = sent.iter();
+        sent.find_map(|(name, value)| (name == wanted).then_some(&**value))
+    };
+    if let Some(next) = one("next") {
         options = options.return_to(next);
+    }
+    if let Some(asked) =
+        StepUp::parse(one("acr_values"), one("max_age")).filter(|_| client.is_openid())
+    {
+        options = match client.session(cookie_header(&headers)).await? {
+            Some(session) => options.step_up(&session, &asked),
+            None => options.for_any_user(&asked),
+        };
     }
     Ok(client.begin(&options).await?.into_response())
 }

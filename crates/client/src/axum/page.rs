@@ -10,6 +10,7 @@ use super::see_other;
 use super::visit::WantedAnswer;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
+use crate::sign_in::step_up::CHALLENGE;
 
 /// When to come back after a 503, in seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
@@ -26,11 +27,12 @@ impl IntoResponse for Error {
 /// The answer to a request that failed with `error`.
 pub(crate) fn render(error: &Error, client: &Client, asked: &WantedAnswer) -> Response {
     let kind = error.kind();
-    let login = format!("{}/login", client.routes_path());
-    let wants_sign_in = matches!(kind, ErrorKind::SignInRequired | ErrorKind::SessionEnded);
+    let wants_sign_in = matches!(
+        kind,
+        ErrorKind::SignInRequired | ErrorKind::SessionEnded | ErrorKind::StepUpRequired
+    );
     if wants_sign_in && asked.navigation && !is_under(client.routes_path(), &asked.path) {
-        let next: String = form_urlencoded::byte_serialize(asked.path.as_bytes()).collect();
-        return see_other(&format!("{login}?next={next}"), []);
+        return see_other(&login_url(error, client, Some(&asked.path)), []);
     }
     if wants_sign_in {
         tracing::debug!(reference = error.reference(), %error, "not signed in");
@@ -40,8 +42,39 @@ pub(crate) fn render(error: &Error, client: &Client, asked: &WantedAnswer) -> Re
     if asked.html {
         as_page(error, client)
     } else {
-        as_json(error, wants_sign_in.then_some(&login))
+        let login = wants_sign_in.then(|| login_url(error, client, None));
+        as_json(error, login.as_deref())
     }
+}
+
+/// Where the sign-in begins that `error` asks for, and that ends at `next`.
+fn login_url(error: &Error, client: &Client, next: Option<&str>) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    if let Some(next) = next {
+        query.append_pair("next", next);
+    }
+    if let Some(asked) = error.step_up() {
+        query.extend_pairs(asked.parameters());
+    }
+    let login = format!("{}/login", client.routes_path());
+    match query.finish() {
+        query if query.is_empty() => login,
+        query => format!("{login}?{query}"),
+    }
+}
+
+/// What the API asks, passed on to a program (RFC 9470 §3).
+fn challenge(error: &Error) -> Option<HeaderValue> {
+    let mut parameters = vec![
+        ("error", CHALLENGE.to_owned()),
+        ("error_description", error.public_message().to_owned()),
+    ];
+    parameters.extend(error.step_up()?.parameters());
+    let parameters: Vec<String> = parameters
+        .iter()
+        .map(|(name, value)| format!("{name}=\"{value}\""))
+        .collect();
+    HeaderValue::try_from(format!("Bearer {}", parameters.join(", "))).ok()
 }
 
 /// Adds a `Set-Cookie`; one that does not fit a header cannot come from this library.
@@ -110,6 +143,9 @@ fn as_page(error: &Error, client: &Client) -> Response {
 fn finished(mut response: Response, error: &Error) -> Response {
     let unavailable = error.kind().status() == StatusCode::SERVICE_UNAVAILABLE;
     let headers = response.headers_mut();
+    if let Some(challenge) = challenge(error) {
+        headers.insert(header::WWW_AUTHENTICATE, challenge);
+    }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(
         header::REFERRER_POLICY,
@@ -129,7 +165,7 @@ fn finished(mut response: Response, error: &Error) -> Response {
 }
 
 fn page(error: &Error, client: &Client, nonce: &str) -> String {
-    let (target, label) = way_on(error.kind(), client);
+    let (target, label) = way_on(error, client);
     let for_developers = if client.config().cookies.secure {
         String::new()
     } else {
@@ -150,14 +186,17 @@ fn page(error: &Error, client: &Client, nonce: &str) -> String {
 }
 
 /// Where a person can go from here.
-fn way_on(kind: ErrorKind, client: &Client) -> (String, &'static str) {
-    match kind {
+fn way_on(error: &Error, client: &Client) -> (String, &'static str) {
+    match error.kind() {
+        ErrorKind::StepUpRequired => (login_url(error, client, None), "Sign in again"),
         ErrorKind::Configuration
         | ErrorKind::CrossSite
         | ErrorKind::LogoutUnknown
         | ErrorKind::LogoutToken
         | ErrorKind::SessionStore
         | ErrorKind::SessionTooLarge
+        | ErrorKind::StepUpUnmet
+        | ErrorKind::AnotherUser
         | ErrorKind::ForeignApi
         | ErrorKind::ApiUnreachable
         | ErrorKind::ApiFailed

@@ -23,6 +23,7 @@ use crate::session::sessions::{Change, key_of};
 use crate::sign_in::id_token::StoredIdentity;
 use crate::sign_in::identity::Identity;
 use crate::sign_in::signed_in::SignedIn;
+use crate::sign_in::step_up::StepUp;
 use crate::store::SessionKey;
 use crate::tokens::proof_key::StoredKey;
 use crate::tokens::stored::Unwanted;
@@ -53,7 +54,7 @@ pub struct StartedSession {
 
 impl Client {
     /// Begins a session for who just signed in, always under a new cookie. A session that `cookie_header` still names is ended:
-    /// nothing of it is carried over.
+    /// nothing of it is carried over, unless this is the same user who stepped up; then what the app keeps with it is.
     ///
     /// The session keeps the tokens, the ID Token, and what userinfo says beyond it; sealed, all that has to fit 16 KiB, which it
     /// does unless a token is itself many kilobytes long.
@@ -65,8 +66,8 @@ impl Client {
         signed_in: &SignedIn,
         cookie_header: impl AsRef<[u8]>,
     ) -> Result<StartedSession, Error> {
-        self.end_all_named(cookie_header.as_ref()).await;
-        let (cookie, record) = self.sessions().start(signed_in).await?;
+        let before = self.end_all_named(cookie_header.as_ref()).await;
+        let (cookie, record) = self.sessions().start(signed_in, &before).await?;
         let name = &self.config().session_cookie;
         let lifetime = self.sessions().cookie_lifetime();
         tracing::info!(session = record.id, "signed in");
@@ -97,17 +98,21 @@ impl Client {
         self.config().cookies.clear(&self.config().session_cookie)
     }
 
-    /// Ends every session that a browser names, as well as that can be done.
-    pub(crate) async fn end_all_named(&self, cookie_header: &[u8]) {
+    /// Ends every session that a browser names, as well as that can be done, and gives what they were.
+    pub(crate) async fn end_all_named(&self, cookie_header: &[u8]) -> Vec<Record> {
         let keys: Vec<SessionKey> = self
             .session_cookies(cookie_header)
             .filter_map(key_of)
             .collect();
+        let mut ended = Vec::new();
         for key in keys {
-            if let Ok(Some(Record { tokens, .. })) = self.sessions().end_if(&key, |_| true).await {
-                tokens.refresh_token.map(|token| self.revoke(token));
+            if let Ok(Some(record)) = self.sessions().end_if(&key, |_| true).await {
+                let token = record.tokens.refresh_token.clone();
+                token.map(|token| self.revoke(token));
+                ended.push(record);
             }
         }
+        ended
     }
 
     /// At most three values: a sibling port of localhost may have set the same name.
@@ -170,6 +175,14 @@ impl Session {
 
     pub(crate) fn proof_key(&self) -> Option<&StoredKey> {
         self.record.proof_key.as_ref()
+    }
+
+    /// Whether an API that asks for `asked` now would ask in vain: see [`StepUp::was_answered`]. `None` where no user was identified,
+    /// who could step up.
+    pub(crate) fn has_answered(&self, asked: &StepUp) -> Option<bool> {
+        let user = self.identity()?;
+        let before = self.record.step_up.as_ref();
+        Some(asked.was_answered(before, user, self.record.created, self.client.now()))
     }
 
     /// Gives this session a name to show, cut at 200 characters.

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::sign_in::id_token::StoredIdentity;
 use crate::sign_in::signed_in::SignedIn;
+use crate::sign_in::step_up::StepUp;
 use crate::tokens::proof_key::StoredKey;
 use crate::tokens::stored::StoredTokens;
 
@@ -35,6 +36,9 @@ pub(crate) struct Record {
     /// The key the tokens are bound to, if they are (RFC 9449).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) proof_key: Option<StoredKey>,
+    /// What the sign-in was asked for, if it stepped up (RFC 9470).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) step_up: Option<StepUp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) lease: Option<Lease>,
 }
@@ -58,7 +62,22 @@ impl Record {
             tokens: StoredTokens::new(signed_in.tokens.clone()),
             identity: signed_in.identity.clone(),
             proof_key: signed_in.proof_key.clone(),
+            step_up: signed_in.step_up.clone(),
             lease: None,
+        }
+    }
+
+    /// What the app keeps goes on where this session steps up from `before`: the same user's (RFC 9470 §4).
+    pub(crate) fn carry_on(&mut self, before: &Self) {
+        let sub = |record: &Self| {
+            record
+                .identity
+                .as_ref()
+                .map(|identity| identity.sub.clone())
+        };
+        if self.step_up.is_some() && sub(self).is_some() && sub(self) == sub(before) {
+            self.name = before.name.clone();
+            self.data = before.data.clone();
         }
     }
 

@@ -87,11 +87,17 @@ impl Sessions {
     }
 
     /// Begins a session under a new cookie, which is returned.
-    pub(crate) async fn start(&self, signed_in: &SignedIn) -> Result<(Secret, Record), Error> {
+    /// `before` are the records of sessions that it takes the place of.
+    pub(crate) async fn start(
+        &self,
+        signed_in: &SignedIn,
+        before: &[Record],
+    ) -> Result<(Secret, Record), Error> {
         let now = self.clock.now();
         self.sweep(now).await;
         let cookie = Secret::generate();
-        let record = Record::begin(signed_in, now);
+        let mut record = Record::begin(signed_in, now);
+        before.iter().for_each(|before| record.carry_on(before));
         let row = self.row(SessionKey::of(cookie.expose()), &record, 1)?;
         self.storage.store.insert(row).await.map_err(failed)?;
         Ok((cookie, record))

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, ErrorKind};
 use crate::session::cookie::Cookies;
 use crate::sign_in::return_to::ReturnTo;
+use crate::sign_in::step_up::{StepUp, SteppingUp};
 use crate::tokens::proof_key::StoredKey;
 
 /// How long a person may take to sign in, in seconds.
@@ -35,9 +36,21 @@ pub(crate) struct Attempt {
     pub(crate) return_to: ReturnTo,
     /// How long before this attempt the person may have signed in at the issuer, in seconds.
     max_age: Option<i64>,
+    /// What else it is held to if it steps up.
+    pub(crate) step_up: Option<SteppingUp>,
     /// The key that the tokens will be bound to.
     pub(crate) proof_key: Option<StoredKey>,
     expires: Timestamp,
+}
+
+/// What a sign-in is held to, beyond that it is one.
+#[derive(Clone, Default)]
+pub(crate) struct Wanted {
+    /// How long before this attempt the person may have signed in at the issuer, in seconds.
+    pub(crate) max_age: Option<i64>,
+    pub(crate) step_up: Option<SteppingUp>,
+    /// The key that the tokens will be bound to.
+    pub(crate) proof_key: Option<StoredKey>,
 }
 
 /// A sign-in that just began: the attempt, and the `state` that only the issuer and this browser will know.
@@ -62,6 +75,8 @@ struct Sealed<'a> {
     max_age: Option<i64>,
     #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
     proof_key: Option<StoredKey>,
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    step_up: Option<SteppingUp>,
 }
 
 /// The attempts of one client.
@@ -81,6 +96,7 @@ impl Attempt {
             code_verifier: CodeVerifier::parse(&sealed.code_verifier)?,
             return_to: ReturnTo::parse(&sealed.return_to)?,
             max_age: sealed.max_age,
+            step_up: sealed.step_up,
             proof_key: sealed.proof_key,
             expires: sealed.expires,
         })
@@ -93,6 +109,15 @@ impl Attempt {
         encoding::encode(&encoding::hmac_sha256(
             verifier,
             b"safeconduct-client nonce",
+        ))
+    }
+
+    /// What was asked for, if it steps up.
+    pub(crate) fn asked_step_up(&self) -> Option<StepUp> {
+        let step_up = self.step_up.as_ref()?;
+        Some(StepUp::new(
+            step_up.acr_values().map(str::to_owned),
+            self.max_age,
         ))
     }
 
@@ -122,21 +147,16 @@ impl Attempts {
     }
 
     /// Begins an attempt that will end at `return_to`. The state leads with the attempt's id, which names its cookie.
-    pub(crate) fn begin(
-        &self,
-        return_to: ReturnTo,
-        max_age: Option<i64>,
-        proof_key: Option<StoredKey>,
-        now: Timestamp,
-    ) -> Begun {
+    pub(crate) fn begin(&self, return_to: ReturnTo, wanted: Wanted, now: Timestamp) -> Begun {
         let id = encoding::encode(&random::bytes::<8>());
         let state = format!("{id}.{}", random::token());
         let attempt = Attempt {
             id,
             code_verifier: CodeVerifier::generate(),
             return_to,
-            max_age,
-            proof_key,
+            max_age: wanted.max_age,
+            step_up: wanted.step_up,
+            proof_key: wanted.proof_key,
             expires: now.plus(ATTEMPT_LIFETIME),
         };
         Begun { attempt, state }
@@ -160,6 +180,7 @@ impl Attempts {
             expires: attempt.expires,
             max_age: attempt.max_age,
             proof_key: attempt.proof_key.clone(),
+            step_up: attempt.step_up.clone(),
         };
         let value = self
             .seal
@@ -284,6 +305,8 @@ pub struct CodeExchange {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::session::key_ring::KeyRing;
 
@@ -298,8 +321,11 @@ mod tests {
         let key = StoredKey::generate().unwrap();
         let begun = attempts.begin(
             ReturnTo::parse("/notes").unwrap(),
-            Some(300),
-            Some(key),
+            Wanted {
+                max_age: Some(300),
+                step_up: Some(SteppingUp::new(&StepUp::acr(["mfa"]), Some("ada"))),
+                proof_key: Some(key),
+            },
             now,
         );
         let cookies = attempts
@@ -326,6 +352,14 @@ mod tests {
         );
         assert_eq!(found.nonce(), begun.attempt.nonce());
         assert_eq!(found.signed_in_since(), Some(NOW.plus(-300)));
+        let asked = StepUp::acr(["mfa"]).and_within(Duration::from_secs(300));
+        assert_eq!(found.asked_step_up(), Some(asked));
+        assert!(
+            found
+                .step_up
+                .as_ref()
+                .is_some_and(|step_up| !step_up.is_of("eve"))
+        );
         let thumbprint = |attempt: &Attempt| attempt.proof_key.as_ref().unwrap().thumbprint();
         assert_eq!(
             thumbprint(&found).unwrap(),
@@ -422,6 +456,7 @@ mod tests {
         let sealed: Sealed<'_> = serde_json::from_str(before).ok().unwrap();
         assert_eq!(sealed.expires, NOW.plus(600));
         assert!(sealed.max_age.is_none() && sealed.proof_key.is_none());
+        assert!(sealed.step_up.is_none());
     }
 
     /// Attacks: Z04.
@@ -430,9 +465,16 @@ mod tests {
         let attempts = attempts();
         let longest = ReturnTo::parse(&format!("/{}", "a".repeat(511))).unwrap();
         let key = StoredKey::generate().unwrap();
-        let begun = attempts.begin(longest, Some(i64::MAX), Some(key), NOW);
+        let asked = StepUp::acr(["a".repeat(120)]);
+        let wanted = Wanted {
+            max_age: Some(i64::MAX),
+            step_up: Some(SteppingUp::new(&asked, Some("ada"))),
+            proof_key: Some(key),
+        };
+        let begun = attempts.begin(longest, wanted, NOW);
         let cookies = attempts.set_cookies(&begun, b"", NOW).unwrap();
-        assert!(5 * pair(&cookies[0]).len() < 7 * 1024);
+        let length = 5 * pair(&cookies[0]).len();
+        assert!(length < 7 * 1024, "{length}");
     }
 
     #[test]

@@ -8,9 +8,17 @@ use url::Url;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::issuer::metadata::Metadata;
+use crate::session::Session;
+use crate::sign_in::attempt::Wanted;
+use crate::sign_in::id_token::StoredIdentity;
+use crate::sign_in::identity::Identity;
 use crate::sign_in::login_options::LoginOptions;
 use crate::sign_in::return_to::ReturnTo;
+use crate::sign_in::step_up::{StepUp, SteppingUp};
 use crate::tokens::proof_key::StoredKey;
+
+/// The longest ID Token that goes along as a hint, in bytes: it may be a part of an address.
+const LONGEST_HINT: usize = 4 * 1024;
 
 /// How a sign-in begins.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +26,14 @@ pub struct BeginOptions {
     return_to: Option<String>,
     cookie_header: Vec<u8>,
     login: LoginOptions,
+    step_up: Option<StepUpOfUser>,
+}
+
+/// What is asked of a sign-in, and of whom.
+#[derive(Clone, Debug)]
+struct StepUpOfUser {
+    asked: StepUp,
+    session: Option<Session>,
 }
 
 impl BeginOptions {
@@ -45,6 +61,53 @@ impl BeginOptions {
     pub fn login(mut self, wishes: LoginOptions) -> Self {
         self.login = wishes;
         self
+    }
+
+    /// A sign-in of the user whose session this is that is as strong and as recent as `asked` says (RFC 9470 §4). The server is asked for
+    /// it by `acr_values`, `max_age` and `id_token_hint`, and what it answers is held to it: another user ends it with
+    /// [`ErrorKind::AnotherUser`], less than was asked with [`ErrorKind::StepUpUnmet`]; then the session is as it was. Otherwise it is
+    /// replaced by one under a new cookie, which keeps the name and the values that the app gave it.
+    #[must_use]
+    pub fn step_up(mut self, session: &Session, asked: &StepUp) -> Self {
+        self.step_up = Some(StepUpOfUser {
+            asked: asked.clone(),
+            session: Some(session.clone()),
+        });
+        self
+    }
+
+    /// The same where no user is signed in, so that any user may do.
+    #[cfg(feature = "axum")]
+    pub(crate) fn for_any_user(mut self, asked: &StepUp) -> Self {
+        self.step_up = Some(StepUpOfUser {
+            asked: asked.clone(),
+            session: None,
+        });
+        self
+    }
+
+    /// The wishes for this sign-in.
+    fn wishes(&self, general: &LoginOptions) -> LoginOptions {
+        let wishes = self.login.over(general);
+        match &self.step_up {
+            Some(StepUpOfUser { asked, session }) => {
+                let identity = session.as_ref().and_then(Session::identity);
+                wishes.stepping_up(asked, identity.and_then(Identity::acr))
+            }
+            None => wishes,
+        }
+    }
+
+    /// The user who steps up.
+    fn user(&self) -> Option<&StoredIdentity> {
+        self.step_up.as_ref()?.session.as_ref()?.stored_identity()
+    }
+
+    /// What the sign-in is held to if it steps up.
+    fn stepping_up(&self) -> Option<SteppingUp> {
+        let asked = &self.step_up.as_ref()?.asked;
+        let user = self.user().map(|user| user.sub.as_str());
+        Some(SteppingUp::new(asked, user))
     }
 }
 
@@ -123,13 +186,21 @@ impl Client {
             true => Some(StoredKey::generate()?),
             false => None,
         };
-        let wishes = options.login.over(&self.config().login);
-        let max_age = wishes.oldest_sign_in().filter(|_| self.is_openid());
+        let wishes = options.wishes(&self.config().login);
+        let step_up = options.stepping_up();
+        if step_up.is_some() && !self.is_openid() {
+            return Err(Error::configuration(
+                "a step-up needs the scope openid: without it nothing says who signed in, and how",
+            ));
+        }
+        let wanted = Wanted {
+            max_age: wishes.oldest_sign_in().filter(|_| self.is_openid()),
+            step_up,
+            proof_key: proof_key.clone(),
+        };
         let redirect_uri = self.redirect_uri()?;
         let now = self.now();
-        let begun = self
-            .attempts()
-            .begin(self.return_to(options), max_age, proof_key.clone(), now);
+        let begun = self.attempts().begin(self.return_to(options), wanted, now);
         let challenge = begun.attempt.code_verifier.challenge();
         let mut parameters = vec![
             ("response_type", "code".to_owned()),
@@ -147,6 +218,9 @@ impl Client {
         if self.is_openid() {
             parameters.push(("nonce", begun.attempt.nonce()));
             parameters.extend(wishes.parameters());
+            let hint = options.user().map(|user| user.id_token.expose());
+            let hint = hint.filter(|token| token.len() <= LONGEST_HINT);
+            parameters.extend(hint.map(|token| ("id_token_hint", token.to_owned())));
         }
         if let Some(key) = &proof_key {
             parameters.push(("dpop_jkt", key.thumbprint()?.to_string()));

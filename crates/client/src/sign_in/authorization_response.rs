@@ -19,6 +19,7 @@ use crate::sign_in::attempt::{Attempt, CodeExchange};
 use crate::sign_in::id_token::{ExpectedSignIn, StoredIdentity};
 use crate::sign_in::identity::worth_keeping;
 use crate::sign_in::signed_in::SignedIn;
+use crate::sign_in::step_up::SteppingUp;
 use crate::tokens::request::{Offer, TokenRequest};
 use crate::tokens::response::{Tokens, printable};
 
@@ -149,6 +150,7 @@ impl Client {
         let asked = ExpectedSignIn {
             nonce: &attempt.nonce(),
             signed_in_since: attempt.signed_in_since(),
+            step_up: attempt.step_up.as_ref(),
         };
         self.id_token_rules(algorithm, &tokens.access_token)
             .at_sign_in(token, &asked, keys, self.now())
@@ -161,6 +163,7 @@ impl Client {
         identity: Option<StoredIdentity>,
     ) -> SignedIn {
         SignedIn {
+            step_up: exchange.attempt.asked_step_up(),
             tokens,
             return_to: exchange.attempt.return_to.as_str().to_owned(),
             set_cookie: self.attempts().clear(&exchange.attempt),
@@ -176,7 +179,8 @@ impl Client {
     /// # Errors
     /// [`ErrorKind::CallbackMalformed`], [`ErrorKind::AttemptUnknown`], [`ErrorKind::AttemptExpired`],
     /// [`ErrorKind::IssuerMismatch`], [`ErrorKind::AttemptUsed`], and, believed only after all these: [`ErrorKind::AccessDenied`],
-    /// [`ErrorKind::InteractionRequired`], [`ErrorKind::AuthorizationRefused`], [`ErrorKind::IssuerBusy`].
+    /// [`ErrorKind::InteractionRequired`], [`ErrorKind::AuthorizationRefused`], [`ErrorKind::IssuerBusy`],
+    /// [`ErrorKind::StepUpUnmet`], [`ErrorKind::AnotherUser`].
     pub fn authorization_response(
         &self,
         metadata: &Metadata,
@@ -244,7 +248,10 @@ impl Client {
             refused = answer.outcome.is_err(),
             "the issuer answered a sign-in"
         );
-        let code = answer.outcome.map_err(|refused| refused.into_error())?;
+        let code = answer.outcome.map_err(|refused| {
+            let step_up = attempt.step_up.as_ref();
+            refused.into_error(step_up.is_some_and(SteppingUp::is_of_one_user))
+        })?;
         Ok(CodeExchange { code, attempt })
     }
 
@@ -322,8 +329,12 @@ impl AuthorizationResponse {
 }
 
 impl Refusal {
-    fn into_error(self) -> Error {
+    /// As an error of a sign-in, which may have had to be `of_one_user`: then the server, which may show pages, says of another one that
+    /// they are not the one.
+    fn into_error(self, of_one_user: bool) -> Error {
         let kind = match self.error.as_str() {
+            "login_required" if of_one_user => ErrorKind::AnotherUser,
+            "unmet_authentication_requirements" => ErrorKind::StepUpUnmet,
             "access_denied" => ErrorKind::AccessDenied,
             "temporarily_unavailable" | "server_error" => ErrorKind::IssuerBusy,
             "login_required"

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::sign_in::step_up::StepUp;
+
 /// Whether the server shows pages, and which (OpenID Connect Core §3.1.2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -114,6 +116,19 @@ impl LoginOptions {
             acr_values: either(&self.acr_values, &general.acr_values),
             claims: self.claims.clone().or(general.claims.clone()),
         }
+    }
+
+    /// These wishes with what a step-up asks before them: `prompt=none` would forbid the pages it needs, and a sign-in that is only
+    /// to be more recent is not to be weaker than the one with the context `acr` was.
+    pub(crate) fn stepping_up(mut self, asked: &StepUp, acr: Option<&str>) -> Self {
+        self.prompt.retain(|prompt| *prompt != Prompt::None);
+        let mut names = asked.acr_values().peekable();
+        self.acr_values = match names.peek() {
+            Some(_) => Some(names.collect::<Vec<_>>().join(" ")),
+            None => acr.map(str::to_owned).or(self.acr_values),
+        };
+        self.max_age = asked.oldest_sign_in().or(self.max_age);
+        self
     }
 
     /// How long ago, in seconds, the person may have signed in.

@@ -9,4 +9,5 @@ pub(crate) mod login_options;
 pub(crate) mod pushed_request;
 pub(crate) mod return_to;
 pub(crate) mod signed_in;
+pub(crate) mod step_up;
 pub(crate) mod user_info;

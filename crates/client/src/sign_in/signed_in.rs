@@ -2,6 +2,7 @@
 
 use crate::sign_in::id_token::StoredIdentity;
 use crate::sign_in::identity::Identity;
+use crate::sign_in::step_up::StepUp;
 use crate::tokens::proof_key::StoredKey;
 use crate::tokens::response::Tokens;
 
@@ -16,6 +17,8 @@ pub struct SignedIn {
     pub(crate) identity: Option<StoredIdentity>,
     pub(crate) proof_key: Option<StoredKey>,
     pub(crate) issuer: String,
+    /// What it was asked for, if it stepped up.
+    pub(crate) step_up: Option<StepUp>,
 }
 
 impl SignedIn {

@@ -114,7 +114,13 @@ async fn serve_authorize(State(inside): State<Arc<Inside>>, RawQuery(query): Raw
 pub(super) fn authorize(inside: &Inside, query: &str) -> Response {
     let sent = lock(&inside.tokens).parameters(pairs(query.as_bytes()));
     let fault = inside.fault(Endpoint::Authorization);
-    let signed_in = lock(&inside.signed_in).clone();
+    let signed_in = {
+        let mut signed_in = lock(&inside.signed_in);
+        if let Some(sent) = sent.as_ref().filter(|_| lock(&inside.tokens).steps_up) {
+            signed_in.step_up(sent, inside.clock.now());
+        }
+        signed_in.clone()
+    };
     let approved =
         sent.and_then(|sent| Some((lock(&inside.tokens).authorize(&sent, &signed_in)?, sent)));
     let Some(((mut back, code), sent)) = approved else {

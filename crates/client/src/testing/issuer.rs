@@ -139,6 +139,25 @@ impl FakeIssuer {
         *lock(&self.0.inside.signed_in) = sign_in(user, &self.0.inside.clock);
     }
 
+    /// The authentication context and methods (`acr`, `amr`) of the session that is going on, in ID Tokens and access tokens from now
+    /// on: `urn:example:password` and `pwd` at first. Without a context neither says any.
+    pub fn authenticated_by(&self, acr: Option<&str>, methods: &[&str]) {
+        let mut signed_in = lock(&self.0.inside.signed_in);
+        signed_in.acr = acr.map(str::to_owned);
+        signed_in.methods = methods.iter().map(|method| (*method).to_owned()).collect();
+    }
+
+    /// How many seconds ago the session that is going on began (`auth_time`).
+    pub fn signed_in_ago(&self, seconds: i64) {
+        lock(&self.0.inside.signed_in).at = self.0.inside.clock.now().plus(-seconds);
+    }
+
+    /// Does from now on what `acr_values` and `max_age` ask (RFC 9470 §5): the session gets the first context that is asked for, and who
+    /// signed in too long ago signs in again. At first it does not care.
+    pub fn steps_up(&self) {
+        lock(&self.0.inside.tokens).steps_up = true;
+    }
+
     /// The identifier (`sid`) of the session at this issuer that is going on.
     pub fn sid(&self) -> String {
         lock(&self.0.inside.signed_in).sid.clone()
@@ -324,6 +343,8 @@ fn sign_in(user: &str, clock: &Clock) -> SignedIn {
         user: user.to_owned(),
         sid: random::token(),
         at: clock.now(),
+        acr: Some("urn:example:password".to_owned()),
+        methods: vec!["pwd".to_owned()],
     }
 }
 

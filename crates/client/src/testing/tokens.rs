@@ -32,6 +32,7 @@ pub(super) struct Tokens {
     pub(super) access_lifetime: Option<i64>,
     pub(super) refresh_prefix: String,
     pub(super) forgives_retries: bool,
+    pub(super) steps_up: bool,
     pub(super) trusted: Option<VerificationKey>,
     pub(super) refreshes: usize,
     pub(super) revocations: usize,
@@ -53,8 +54,8 @@ struct Grant {
     user: String,
     scope: String,
     resource: String,
-    /// The session at the issuer, and when it began.
-    session: Option<(String, Timestamp)>,
+    /// The session at the issuer.
+    session: Option<SignedIn>,
     nonce: String,
     /// The thumbprint of the key that everything is bound to, if it is.
     jkt: Option<String>,
@@ -76,6 +77,31 @@ pub(super) struct SignedIn {
     pub(super) user: String,
     pub(super) sid: String,
     pub(super) at: Timestamp,
+    pub(super) acr: Option<String>,
+    pub(super) methods: Vec<String>,
+}
+
+impl SignedIn {
+    /// What a token says of the sign-in (RFC 9068 §2.2.1).
+    fn say(&self, claims: &mut Value) {
+        claims["auth_time"] = self.at.seconds().into();
+        claims["amr"] = self.methods.clone().into();
+        if let Some(acr) = &self.acr {
+            claims["acr"] = acr.as_str().into();
+        }
+    }
+
+    /// Proves as much as the request `sent` asks for.
+    pub(super) fn step_up(&mut self, sent: &Pairs, now: Timestamp) {
+        let asked = value(sent, "acr_values").split(' ').next();
+        if let Some(acr) = asked.filter(|acr| !acr.is_empty()) {
+            self.acr = Some(acr.to_owned());
+        }
+        let max_age = value(sent, "max_age").parse();
+        if max_age.is_ok_and(|most: i64| now.since(self.at) >= most) {
+            self.at = now;
+        }
+    }
 }
 
 impl Tokens {
@@ -89,6 +115,7 @@ impl Tokens {
             access_lifetime: Some(300),
             refresh_prefix: "rt-".to_owned(),
             forgives_retries: true,
+            steps_up: false,
             trusted: None,
             refreshes: 0,
             revocations: 0,
@@ -143,7 +170,7 @@ impl Tokens {
             user: who.user.clone(),
             scope: value(sent, "scope").to_owned(),
             resource: value(sent, "resource").to_owned(),
-            session: Some((who.sid.clone(), who.at)),
+            session: Some(who.clone()),
             nonce: value(sent, "nonce").to_owned(),
             jkt: (!jkt.is_empty()).then(|| jkt.to_owned()),
             ..Grant::default()
@@ -297,6 +324,9 @@ impl Tokens {
         if let Some(jkt) = &grant.jkt {
             claims["cnf"] = json!({ "jkt": jkt });
         }
+        if let Some(session) = &grant.session {
+            session.say(&mut claims);
+        }
         let access_token = keys
             .for_access()
             .sign_jwt("at+jwt", &claims)
@@ -330,7 +360,7 @@ impl Tokens {
         access_token: &str,
         flaw: Option<IdTokenFlaw>,
     ) -> Option<String> {
-        let (sid, at) = grant
+        let session = grant
             .session
             .as_ref()
             .filter(|_| grant.scope.split(' ').any(|scope| scope == "openid"))?;
@@ -341,11 +371,9 @@ impl Tokens {
             "aud": FakeIssuer::CLIENT_ID,
             "iat": now,
             "exp": now.plus(300),
-            "auth_time": at,
-            "sid": sid,
-            "acr": "urn:example:password",
-            "amr": ["pwd"],
+            "sid": session.sid,
         });
+        session.say(&mut claims);
         if !grant.nonce.is_empty() {
             claims["nonce"] = grant.nonce.as_str().into();
         }

@@ -18,6 +18,7 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::grammar;
 use crate::session::Session;
+use crate::sign_in::step_up::StepUp;
 use crate::tokens::client_credentials::ClientCredentials;
 use crate::tokens::proof::wants_nonce;
 use crate::tokens::proof_key::{DPOP, StoredKey};
@@ -55,6 +56,7 @@ pub struct ApiRequest {
 pub struct ApiResponse {
     answer: Answer,
     url: String,
+    caller: Caller,
 }
 
 impl Session {
@@ -88,6 +90,14 @@ impl Caller {
         match self {
             Self::Person(session) => session.proof_key(),
             Self::App(source) => source.proof_key(),
+        }
+    }
+
+    /// Whether the user behind the token has signed in for what the API asks; `None` where there is no user who could.
+    fn has_answered(&self, asked: &StepUp) -> Option<bool> {
+        match self {
+            Self::Person(session) => session.has_answered(asked),
+            Self::App(_) => None,
         }
     }
 
@@ -216,6 +226,7 @@ impl ApiRequest {
         Ok(ApiResponse {
             answer,
             url: without_query(url),
+            caller: self.caller.clone(),
         })
     }
 
@@ -292,23 +303,41 @@ impl ApiResponse {
         })
     }
 
+    /// What the API asks of the sign-in behind the token before it lets this request pass (RFC 9470 §3), if it asks. A new token of
+    /// the same sign-in would not be that: none is fetched.
+    pub fn step_up(&self) -> Option<StepUp> {
+        (self.status() == StatusCode::UNAUTHORIZED)
+            .then(|| StepUp::of_answer(self.headers()))
+            .flatten()
+    }
+
     /// This answer, unless its status is a failure.
     ///
     /// # Errors
+    /// [`ErrorKind::StepUpRequired`] where the API asks for a stronger or more recent sign-in, [`ErrorKind::StepUpUnmet`] where it does
+    /// so though the user has just signed in for it: one round, and no more.
     /// [`ErrorKind::ApiUnauthorized`], [`ErrorKind::ApiForbidden`], [`ErrorKind::ApiFailed`].
     pub fn error_for_status(self) -> Result<Self, Error> {
         let status = self.status();
+        let asked = self.step_up();
+        let asked = asked.and_then(|asked| Some((self.caller.has_answered(&asked)?, asked)));
         let kind = match status {
+            StatusCode::UNAUTHORIZED if asked.is_some() => ErrorKind::StepUpRequired,
             StatusCode::UNAUTHORIZED => ErrorKind::ApiUnauthorized,
             StatusCode::FORBIDDEN => ErrorKind::ApiForbidden,
             _ if status.is_client_error() || status.is_server_error() => ErrorKind::ApiFailed,
             _ => return Ok(self),
         };
         let challenge = printable(self.answer.header(header::WWW_AUTHENTICATE));
-        Err(Error::new(
-            kind,
-            format!("{} answered {status} {challenge}", self.url),
-        ))
+        let detail = format!("{} answered {status} {challenge}", self.url);
+        Err(match asked {
+            Some((true, _)) => Error::new(
+                ErrorKind::StepUpUnmet,
+                format!("the user signed in again for this, and {detail}"),
+            ),
+            Some((false, asked)) => Error::new(kind, detail).with_step_up(asked),
+            None => Error::new(kind, detail),
+        })
     }
 }
 

@@ -15,6 +15,7 @@ mod pushed_request;
 mod refresh;
 mod sessions;
 mod sign_in;
+mod step_up;
 mod stores;
 
 use safeconduct_client::testing::FakeIssuer;
