@@ -407,6 +407,7 @@ static CLIENT: LazyLock<Client> = LazyLock::new(|| Client {
     refresh_shared: RefreshShared::Report,
     response_modes: vec![ResponseMode::FormPost],
     require_pushed_authorization_requests: false,
+    require_second_factor: false,
     dpop_bound_access_tokens: false,
     openid: OpenIdRegistration {
         post_logout_redirect_uris: RedirectUri::register(SIGNED_OUT).into_iter().collect(),

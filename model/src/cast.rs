@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use safeconduct_protocol::authentication::{Acr, Authentication, Factor, Factors};
 use safeconduct_protocol::authorization_code::AuthorizationCode;
 use safeconduct_protocol::claims::ClaimsRequest;
 use safeconduct_protocol::client::{
@@ -193,7 +194,7 @@ impl Cast {
             scope: self.scope.clone(),
             audience: API.to_owned(),
             nonce: None,
-            auth_time: self.born,
+            authentication: signed_in(self.born),
             issued_at: issued.at,
             dpop_jkt: None,
             claims: ClaimsRequest::default(),
@@ -207,7 +208,7 @@ impl Cast {
             user: self.user.clone(),
             scope: self.scope.clone(),
             audience: API.to_owned(),
-            auth_time: self.born,
+            authentication: signed_in(self.born),
             generation: row.generation,
             expires_at: row.expires_at,
             idle_expires_at: row.idle_expires_at,
@@ -215,6 +216,14 @@ impl Cast {
             dpop_jkt: None,
             claims: ClaimsRequest::default(),
         }
+    }
+}
+
+/// A sign-in by password at `at`.
+fn signed_in(at: Timestamp) -> Authentication {
+    Authentication {
+        factors: Factors::of(Factor::Password, at),
+        acr: Acr::Password,
     }
 }
 
@@ -241,6 +250,7 @@ fn client(id: &str, credentials: Credentials) -> Client {
         refresh_shared: Default::default(),
         response_modes: vec![ResponseMode::Query],
         require_pushed_authorization_requests: false,
+        require_second_factor: false,
         dpop_bound_access_tokens: false,
         openid: OpenIdRegistration::default(),
     }

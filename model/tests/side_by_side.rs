@@ -4,6 +4,7 @@
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::test_runner::{Config, TestRunner};
 use safeconduct_model::{Blow, Cast, Credentials, GrantRow, IssuedCode, Rows, Write};
+use safeconduct_protocol::authentication::{Factor, Factors};
 use safeconduct_protocol::claims::PersonClaims;
 use safeconduct_protocol::grant::{Lifetimes, NewGrant};
 use safeconduct_protocol::random;
@@ -136,7 +137,7 @@ impl<'s> Pair<'s> {
             id: cast.session().clone(),
             hash: random::bytes(),
             user: cast.user().clone(),
-            auth_time: START,
+            factors: Factors::of(Factor::Password, START),
             user_epoch: 1,
             absolute_expires_at: Timestamp::LATEST,
             idle_expires_at: Timestamp::LATEST,

@@ -293,6 +293,7 @@ fn registered(
         refresh_shared: client::RefreshShared::default(),
         response_modes: vec![client::ResponseMode::Query],
         require_pushed_authorization_requests: false,
+        require_second_factor: false,
         dpop_bound_access_tokens: false,
         openid: client::OpenIdRegistration::default(),
     })

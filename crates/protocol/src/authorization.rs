@@ -9,11 +9,12 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    authentication::Acr,
     claims::{ClaimsDemand, ClaimsRequest},
     client::{Client, GrantType, ResponseMode},
     dpop::Thumbprint,
     error::{Reason, Refusal},
-    id_token::{ACR_VALUES, IdTokenHint},
+    id_token::IdTokenHint,
     ids::ClientId,
     jose::KeySet,
     language::Language,
@@ -27,7 +28,7 @@ use crate::{
 
 mod pending;
 
-pub use pending::{Next, PendingAuthorization, SignedInUser, Stage};
+pub use pending::{Enrolled, Next, PendingAuthorization, Proved, SignedInUser, Stage};
 
 /// The longest authorization request, in bytes as it is sent (form-encoded). Sealed, the longest still fits a form field.
 pub const LONGEST_REQUEST: usize = 8192;
@@ -112,6 +113,59 @@ pub struct CheckedRequest {
     dpop_jkt: Option<Thumbprint>,
     #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
     ui_locales: Option<Language>,
+    #[serde(rename = "k", default, skip_serializing_if = "AcrRequest::is_empty")]
+    acr: AcrRequest,
+}
+
+/// The authentication contexts that a request asks for, the most preferred one first; those that are not served are left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct AcrRequest {
+    #[serde(rename = "n")]
+    names: Vec<Acr>,
+    /// Whether one of them must be met (OpenID Connect Core §5.5.1.1); `acr_values` alone is a wish.
+    #[serde(rename = "e", default, skip_serializing_if = "std::ops::Not::not")]
+    essential: bool,
+}
+
+impl AcrRequest {
+    fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// What `claims` and `acr_values` ask for. What is essential comes before what is wished.
+    ///
+    /// # Errors
+    /// `acr-unmet` where none of those that are essential is served.
+    fn of(demand: &ClaimsDemand, parameters: &Parameters) -> Result<Self, Refusal> {
+        let essential = &demand.essential_acr;
+        if !essential.is_empty() {
+            let names = served(essential.iter().map(String::as_str));
+            if names.is_empty() {
+                let sent = Sent(&essential.join(" ")).to_string();
+                return Err(Refusal::new(Reason::AcrUnmet).because(sent));
+            }
+            return Ok(Self {
+                names,
+                essential: true,
+            });
+        }
+        let wished = parameters.one("acr_values")?.unwrap_or_default();
+        Ok(Self {
+            names: served(wished.split_ascii_whitespace()),
+            essential: false,
+        })
+    }
+}
+
+/// The contexts of these names that are served, each once.
+fn served<'n>(names: impl Iterator<Item = &'n str>) -> Vec<Acr> {
+    let mut served = Vec::new();
+    for acr in names.filter_map(Acr::parse) {
+        if !served.contains(&acr) {
+            served.push(acr);
+        }
+    }
+    served
 }
 
 /// What a client wants to happen to the person, whatever this server knows about them (OpenID Connect Core §3.1.2.1).
@@ -227,6 +281,7 @@ impl CheckedRequest {
             .resources
             .audience(resource, &scope, arrival.issuer)?;
         let demand = demanded(parameters, client, arrival)?;
+        let acr = AcrRequest::of(&demand, parameters)?;
         let claims = if scope.contains(OPENID) {
             demand.request.within(&client.scopes)
         } else {
@@ -246,6 +301,7 @@ impl CheckedRequest {
             claims,
             dpop_jkt: dpop_jkt(parameters, arrival)?,
             ui_locales: ui_locales(parameters),
+            acr,
             scope,
             audience,
         })
@@ -386,10 +442,6 @@ fn demanded(
         Some(text) => ClaimsDemand::parse(text)?,
         None => ClaimsDemand::default(),
     };
-    let acr = &demand.essential_acr;
-    if !acr.is_empty() && !acr.iter().any(|acr| ACR_VALUES.contains(&acr.as_str())) {
-        return Err(Refusal::new(Reason::AcrUnmet).because(Sent(&acr.join(" ")).to_string()));
-    }
     if let Some(hint) = parameters.one("id_token_hint")? {
         let (issuer, keys) = (arrival.issuer, arrival.keys);
         let hint = IdTokenHint::verify(hint, Some(client), issuer, keys, arrival.now)?;

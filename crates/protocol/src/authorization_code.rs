@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use crate::{
+    authentication::Authentication,
     claims::ClaimsRequest,
     client::Client,
     dpop::Thumbprint,
@@ -53,8 +54,8 @@ pub struct AuthorizationCode {
     pub audience: String,
     /// The request's nonce, for the ID Token.
     pub nonce: Option<String>,
-    /// When the person signed in.
-    pub auth_time: Timestamp,
+    /// How the user proved who they are.
+    pub authentication: Authentication,
     /// When it was issued.
     pub issued_at: Timestamp,
     /// The key that its tokens must be bound to.
@@ -171,7 +172,7 @@ impl AuthorizationCode {
             session: self.session.clone(),
             scope: self.scope.intersection(&client.scopes),
             audience: self.audience.clone(),
-            auth_time: self.auth_time,
+            authentication: self.authentication,
             epochs: self.epochs,
             created_at: now,
             expires_at,

@@ -1,6 +1,7 @@
 //! A grant: what a person allowed a client. It is what lives, ends and is revoked; tokens are only its shadows.
 
 use crate::{
+    authentication::Authentication,
     claims::ClaimsRequest,
     client::{Client, GrantType},
     difference::{self, Port},
@@ -79,8 +80,8 @@ pub struct NewGrant {
     pub scope: Scope,
     /// For which API (RFC 8707), or the issuer.
     pub audience: String,
-    /// When the person signed in.
-    pub auth_time: Timestamp,
+    /// How the user proved who they are.
+    pub authentication: Authentication,
     /// What it rests on.
     pub epochs: Epochs,
     /// When the code was redeemed.
@@ -117,8 +118,8 @@ pub struct Grant {
     pub scope: Scope,
     /// For which API, or the issuer.
     pub audience: String,
-    /// When the person signed in.
-    pub auth_time: Timestamp,
+    /// How the user proved who they are.
+    pub authentication: Authentication,
     /// The number of the refresh token that is current.
     pub generation: i64,
     /// When its last refresh token ends, whatever happens.
@@ -142,7 +143,7 @@ impl Grant {
             user: new.user.clone(),
             scope: new.scope.clone(),
             audience: new.audience.clone(),
-            auth_time: new.auth_time,
+            authentication: new.authentication,
             generation: 0,
             expires_at: new.expires_at,
             idle_expires_at: new.idle_expires_at,

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
+    authentication::Acr,
     client::Client,
     encoding,
     error::{Reason, Refusal},
@@ -15,12 +16,6 @@ use crate::{
 
 /// The `typ` of an ID Token.
 pub const ID_TOKEN_TYP: &str = "JWT";
-/// The authentication context of a sign-in with a password alone: the one that there is.
-pub const ACR_PASSWORD: &str = "urn:safeconduct:acr:password";
-/// Every authentication context, as advertised.
-pub const ACR_VALUES: [&str; 1] = [ACR_PASSWORD];
-/// How a password is named among authentication methods (RFC 8176 §2).
-const AMR_PASSWORD: [&str; 1] = ["pwd"];
 
 /// What an ID Token says.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -35,7 +30,7 @@ pub struct IdToken {
     pub exp: Timestamp,
     /// When it was minted.
     pub iat: Timestamp,
-    /// When the person signed in.
+    /// When the person proved all that the context takes.
     pub auth_time: Timestamp,
     /// What the client sent with its request; only in the token that answers it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,9 +38,9 @@ pub struct IdToken {
     /// The beginning of the hash of the access token beside it (§3.1.3.6).
     pub at_hash: String,
     /// The authentication context.
-    pub acr: &'static str,
+    pub acr: Acr,
     /// The authentication methods.
-    pub amr: [&'static str; 1],
+    pub amr: Vec<&'static str>,
     /// The session at this server, as this client knows it (Back-Channel Logout §2.1).
     pub sid: SessionId,
     /// The person's claims that were asked for in the ID Token.
@@ -82,11 +77,11 @@ impl IdToken {
             aud: grant.client.clone(),
             exp: now.plus(parts.lifetime),
             iat: now,
-            auth_time: grant.auth_time,
+            auth_time: grant.authentication.auth_time(),
             nonce: parts.nonce,
             at_hash: at_hash(parts.algorithm, parts.access_token),
-            acr: ACR_PASSWORD,
-            amr: AMR_PASSWORD,
+            acr: grant.authentication.acr,
+            amr: grant.authentication.factors.methods(),
             sid: parts.session,
             claims: parts.claims,
         }

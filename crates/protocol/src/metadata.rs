@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::{
+    authentication::Acr,
     authorization::Prompt,
     claims,
     client::{AuthenticationMethod, GrantType, ResponseMode, SubjectType},
     dpop::PROOF_ALGORITHMS,
-    id_token::ACR_VALUES,
     jose::Algorithm,
     language::Language,
     loopback::is_loopback,
@@ -153,8 +153,9 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// The metadata of the server at `issuer` with these scopes of its APIs, which signs ID Tokens with any of `signs`.
-    pub fn of(issuer: &Issuer, scopes: Vec<String>, signs: &[Algorithm]) -> Self {
+    /// The metadata of the server at `issuer` with these scopes of its APIs, which signs ID Tokens with any of `signs`
+    /// and can meet the contexts `acr`.
+    pub fn of(issuer: &Issuer, scopes: Vec<String>, signs: &[Algorithm], acr: &[Acr]) -> Self {
         let names = |names: &[&str]| {
             names
                 .iter()
@@ -199,7 +200,7 @@ impl Metadata {
             require_pushed_authorization_requests: false,
             prompt_values_supported: names(&Prompt::ALL.map(Prompt::as_str)),
             subject_types_supported: names(&SubjectType::ALL.map(SubjectType::as_str)),
-            acr_values_supported: names(&ACR_VALUES),
+            acr_values_supported: acr.iter().map(|acr| acr.as_str().to_owned()).collect(),
             id_token_signing_alg_values_supported: signs
                 .iter()
                 .map(|alg| alg.to_string())

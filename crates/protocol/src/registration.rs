@@ -117,6 +117,7 @@ impl Registration {
             refresh_shared: self.refresh_shared,
             response_modes: self.response_modes.clone(),
             require_pushed_authorization_requests: self.require_pushed_authorization_requests,
+            require_second_factor: self.require_second_factor,
             dpop_bound_access_tokens: self.dpop_bound_access_tokens,
             openid: OpenIdRegistration {
                 id_token_signed_response_alg: self.id_token_signed_response_alg,

@@ -1,10 +1,11 @@
 //! The token endpoint's request and answer (RFC 6749 §4–§6) and what an access token says (RFC 9068).
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    authentication::Acr,
     claims,
     client::{Client, GrantType},
     dpop::Thumbprint,
@@ -213,9 +214,15 @@ pub struct AccessToken {
     pub client_id: ClientId,
     /// What it lets its bearer do.
     pub scope: Scope,
-    /// When the person signed in.
+    /// When the user proved all that `acr` takes (RFC 9068 §2.2.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<Timestamp>,
+    /// The authentication context (RFC 9068 §2.2.1, RFC 9470 §6).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<Acr>,
+    /// The authentication methods (RFC 9068 §2.2.1).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<Cow<'static, str>>,
     /// The grant it lives and dies with; absent for client credentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant_id: Option<GrantId>,
@@ -227,6 +234,12 @@ pub struct AccessToken {
     /// The key that whoever presents it must prove (RFC 9449 §6.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cnf: Option<Confirmation>,
+}
+
+/// The authentication methods of `grant`, as its access tokens name them.
+fn methods(grant: &Grant) -> Vec<Cow<'static, str>> {
+    let methods = grant.authentication.factors.methods();
+    methods.into_iter().map(Cow::Borrowed).collect()
 }
 
 /// The key a token is bound to (RFC 7800 §3.1, RFC 9449 §6.1).
@@ -261,7 +274,9 @@ impl AccessToken {
     ) -> Self {
         let aud = Audiences::of(&grant.audience, &scope, parts.issuer);
         Self {
-            auth_time: Some(grant.auth_time),
+            auth_time: Some(grant.authentication.auth_time()),
+            acr: Some(grant.authentication.acr),
+            amr: methods(grant),
             grant_id: Some(grant.id),
             ..Self::new(grant.client.clone(), subject, aud, scope, parts)
         }
@@ -307,6 +322,8 @@ impl AccessToken {
             client_id,
             scope,
             auth_time: None,
+            acr: None,
+            amr: Vec::new(),
             grant_id: None,
             client_epoch: None,
             era: parts.era,
@@ -334,7 +351,12 @@ impl AccessToken {
                 "aud",
                 self.aud == Audiences::of(&grant.audience, &self.scope, issuer),
             ),
-            ("auth_time", self.auth_time == Some(grant.auth_time)),
+            (
+                "auth_time",
+                self.auth_time == Some(grant.authentication.auth_time()),
+            ),
+            ("acr", self.acr == Some(grant.authentication.acr)),
+            ("amr", self.amr == methods(grant)),
             ("cnf", may_change_key || key == grant.dpop_jkt.as_ref()),
         ];
         judged.iter().find(|(_, same)| !same).map(|(name, _)| *name)
@@ -352,6 +374,8 @@ impl AccessToken {
             ),
             ("aud", matches!(self.aud, Audiences::One(_))),
             ("auth_time", self.auth_time.is_none()),
+            ("acr", self.acr.is_none()),
+            ("amr", self.amr.is_empty()),
             (
                 "client_epoch",
                 self.client_epoch.is_some() && client.may_use(GrantType::ClientCredentials),

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use safeconduct_protocol::{
+    authentication::Acr,
     claims,
     client::Client,
     clock::Clock,
@@ -126,6 +127,7 @@ impl Catalog {
                 issuer,
                 names,
                 &keys.algorithms(),
+                &[Acr::Password],
             )))?,
             jwks: json(serde_json::to_string(keys.published()))?,
             keys,

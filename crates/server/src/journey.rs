@@ -4,6 +4,7 @@
 use axum::response::Response;
 use http::StatusCode;
 use safeconduct_protocol::{
+    authentication::Authentication,
     authorization::{Next, PendingAuthorization, SignedInUser},
     client::Client,
     error::{Reason, Refusal},
@@ -140,7 +141,9 @@ impl Journey {
             Err(refusal) => return Ok(self.refuse(exchange, refusal.into())),
         };
         match (next, person) {
-            (Next::Issue, Some(person)) => self.issue(exchange, &person).await,
+            (Next::Issue(authentication), Some(person)) => {
+                self.issue(exchange, &person, authentication).await
+            }
             (Next::Consent { new, already }, Some(person)) => {
                 self.consent_page(exchange, &person, &new, &already)
             }
@@ -150,6 +153,10 @@ impl Journey {
                     ..SignIn::default()
                 };
                 self.sign_in_page(exchange, sign_in)
+            }
+            // Nothing can be set up here yet that would meet it.
+            (Next::SecondFactor(_) | Next::Enrol, Some(_)) => {
+                Ok(self.refuse(exchange, Reason::AcrUnmet.into()))
             }
             (Next::SelectAccount, Some(person)) => self.select_account_page(exchange, &person),
             (_, _) => {
@@ -180,13 +187,14 @@ impl Journey {
         &self,
         exchange: &Exchange<'_>,
         person: &SignedInUser,
+        authentication: Authentication,
     ) -> Result<Response, Failure> {
         if let Some(pushed) = &self.pending.pushed {
             let pending = exchange.server.settings().lifetimes.pending;
             let used = [pushed.used(&self.client.id, pending)];
             exchange.server.store().use_ids(&used, exchange.now).await?;
         }
-        let code = self.pending.issue(person, exchange.now);
+        let code = self.pending.issue(person, authentication, exchange.now);
         let sealed = exchange.sealed(&code)?;
         tracing::info!(grant_id = %self.pending.grant, client_id = %self.client.id, sub = %person.user, "issued a code");
         exchange.server.telemetry().authorize("issued");

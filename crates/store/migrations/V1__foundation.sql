@@ -42,7 +42,7 @@ CREATE TABLE users (
 
 -- cost is what checking a password against its hash costs (m=…,t=…,p=…; bcrypt,c=…), in the open beside the sealed hash, so that a name that
 -- has no hash costs as much as one that has; NULL is a hash that can't be checked. sealed_by is the key it is sealed with: a
--- retired key stays as long as a row names it.
+-- retired key stays as long as a row names it. counter only rises: the time step of the last code of an authenticator app.
 CREATE TABLE credentials (
     user_id TEXT NOT NULL,
     kind TEXT NOT NULL,
@@ -50,19 +50,21 @@ CREATE TABLE credentials (
     sealed TEXT NOT NULL,
     sealed_by BIGINT NOT NULL,
     cost TEXT,
+    counter BIGINT,
     changed_at BIGINT NOT NULL,
     PRIMARY KEY (user_id, kind, name)
 );
 CREATE INDEX credentials_by_cost ON credentials (kind, cost);
 
 -- Ending a session is deleting its row. It is kept to its absolute end: what rests on it does not end because its browser idles.
--- No index holds the idle end, so that a visit rewrites no index entry.
+-- No index holds the idle end, so that a visit rewrites no index entry. factors is by what the user proved who they are, and when by
+-- each: names and Unix seconds.
 CREATE TABLE sessions (
     id TEXT PRIMARY KEY,
     hash BYTEA NOT NULL UNIQUE,
     user_id TEXT NOT NULL,
     user_epoch BIGINT NOT NULL,
-    auth_time BIGINT NOT NULL,
+    factors TEXT NOT NULL,
     started_at BIGINT NOT NULL,
     last_seen_at BIGINT NOT NULL,
     idle_expires_at BIGINT NOT NULL,
@@ -133,7 +135,8 @@ CREATE TABLE consents (
 -- attempt made the row, rotated_by made the current generation, revoked_by ended it: each write can recognise itself.
 -- retried_generation, retried_in_a_row and retried_by: which generations of a refresh token were given again, as far as they follow
 -- one another: the last one, how many in a row, and the request that counted it. dpop_jkt is the key that the tokens are bound to,
--- claims are those that were asked for one by one: JSON; NULL is none.
+-- claims are those that were asked for one by one: JSON; NULL is none. factors is how the user signed in, as in sessions, and acr the
+-- name of what that amounts to.
 CREATE TABLE grants (
     id TEXT PRIMARY KEY,
     code_id TEXT NOT NULL,
@@ -145,7 +148,8 @@ CREATE TABLE grants (
     offline BIGINT NOT NULL,
     scope TEXT NOT NULL,
     audience TEXT NOT NULL,
-    auth_time BIGINT NOT NULL,
+    factors TEXT NOT NULL,
+    acr TEXT NOT NULL,
     user_epoch BIGINT NOT NULL,
     client_epoch BIGINT NOT NULL,
     consent_epoch BIGINT NOT NULL,

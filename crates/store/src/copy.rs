@@ -20,11 +20,11 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
     ),
     (
         "credentials",
-        "user_id, kind, name, sealed, sealed_by, cost, changed_at",
+        "user_id, kind, name, sealed, sealed_by, cost, counter, changed_at",
     ),
     (
         "sessions",
-        "id, hash, user_id, user_epoch, auth_time, started_at, last_seen_at, idle_expires_at, absolute_expires_at",
+        "id, hash, user_id, user_epoch, factors, started_at, last_seen_at, idle_expires_at, absolute_expires_at",
     ),
     (
         "clients",
@@ -39,7 +39,7 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
     ("consents", "user_id, client_id, epoch, scopes, changed_at"),
     (
         "grants",
-        "id, code_id, attempt, era, client_id, user_id, session_id, offline, scope, audience, auth_time, \
+        "id, code_id, attempt, era, client_id, user_id, session_id, offline, scope, audience, factors, acr, \
          user_epoch, client_epoch, consent_epoch, generation, rotated_at, rotated_by, retries, retried_generation, \
          retried_in_a_row, retried_by, created_at, last_used_at, expires_at, idle_expires_at, forget_at, revoked_at, \
          revoked_reason, revoked_by, dpop_jkt, claims",

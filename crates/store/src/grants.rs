@@ -3,6 +3,7 @@
 //! The write decides. A redemption is one INSERT under the id that the code carries; the row it returns says who won. It and every
 //! other use ask whether everything stands that the grant rests on (`liveness.rs`).
 
+use safeconduct_protocol::authentication::{Acr, Authentication};
 use safeconduct_protocol::authorization_code::{RedeemedRow, Redemption, TOMBSTONE};
 use safeconduct_protocol::claims::ClaimsRequest;
 use safeconduct_protocol::dpop::Thumbprint;
@@ -19,7 +20,7 @@ use crate::events::{NewEvent, record_revocation};
 use crate::liveness::stands;
 use crate::logouts;
 use crate::single_use::{replayed, uses};
-use crate::store::{Store, client_id, from_json, session_id, stored, to_json, user_id};
+use crate::store::{Store, client_id, factors, from_json, session_id, stored, to_json, user_id};
 
 /// The most grants that one user and one client have alive; one more ends the oldest.
 const MOST_LIVE: i64 = 50;
@@ -33,13 +34,13 @@ const MOST_LIVE: i64 = 50;
 /// (`time_marks.rs`): where one is $21 seconds later, half of that, what is made is dead from the start.
 const REDEEM: &str = concat!(
     "INSERT INTO grants \
-         (id, code_id, attempt, era, client_id, user_id, session_id, offline, scope, audience, auth_time, \
+         (id, code_id, attempt, era, client_id, user_id, session_id, offline, scope, audience, factors, acr, \
           user_epoch, client_epoch, consent_epoch, generation, rotated_at, retries, retried_in_a_row, created_at, \
           last_used_at, expires_at, idle_expires_at, forget_at, dpop_jkt, claims, revoked_at) \
      SELECT n.*, (SELECT n.created_at FROM time_marks t WHERE t.era = n.era AND t.at >= n.created_at + CAST($21 AS BIGINT)) \
      FROM (SELECT CAST($1 AS TEXT) AS id, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS BIGINT) AS era, \
           CAST($5 AS TEXT) AS client_id, CAST($6 AS TEXT) AS user_id, CAST($7 AS TEXT) AS session_id, \
-          CAST($8 AS BIGINT) AS offline, CAST($9 AS TEXT), CAST($10 AS TEXT), CAST($11 AS BIGINT), \
+          CAST($8 AS BIGINT) AS offline, CAST($9 AS TEXT), CAST($10 AS TEXT), CAST($11 AS TEXT), CAST($22 AS TEXT), \
           CAST($12 AS BIGINT) AS user_epoch, CAST($13 AS BIGINT) AS client_epoch, CAST($14 AS BIGINT) AS consent_epoch, \
           0, CAST($15 AS BIGINT), 0, 0, CAST($15 AS BIGINT) AS created_at, CAST($15 AS BIGINT), \
           CAST($16 AS BIGINT), CAST($17 AS BIGINT), CAST($18 AS BIGINT), CAST($19 AS TEXT), CAST($20 AS TEXT)) AS n \
@@ -70,7 +71,7 @@ const END_OLDEST: &str = "UPDATE grants SET revoked_at = $4, revoked_reason = 't
 /// What [`read`] takes of a row that the statement calls `g`.
 macro_rules! columns {
     () => {
-        "g.id, g.client_id, g.user_id, g.scope, g.audience, g.auth_time, g.generation, g.expires_at, g.idle_expires_at, \
+        "g.id, g.client_id, g.user_id, g.scope, g.audience, g.factors, g.acr, g.generation, g.expires_at, g.idle_expires_at, \
          g.session_id, g.dpop_jkt, g.claims"
     };
 }
@@ -292,7 +293,7 @@ fn redemption(grant: &NewGrant, attempt: &str, now: Timestamp) -> Statement {
         .bind(grant.is_offline())
         .bind(grant.scope.to_string())
         .bind(grant.audience.as_str())
-        .bind(grant.auth_time)
+        .bind(grant.authentication.factors.to_string())
         .bind(grant.epochs.user)
         .bind(grant.epochs.client)
         .bind(grant.epochs.consent)
@@ -303,6 +304,7 @@ fn redemption(grant: &NewGrant, attempt: &str, now: Timestamp) -> Statement {
         .bind(grant.dpop_jkt.as_ref().map(Thumbprint::as_str))
         .bind(claims)
         .bind(TOMBSTONE / 2)
+        .bind(grant.authentication.acr.as_str())
 }
 
 fn end_oldest(grant: &NewGrant, attempt: &str, now: Timestamp) -> Statement {
@@ -331,7 +333,10 @@ pub(crate) fn read(row: &mut Row) -> Result<Grant, DriverError> {
         user: user_id(&row.text()?)?,
         scope: stored(Scope::parse(&row.text()?), "scope")?,
         audience: row.text()?,
-        auth_time: row.time()?,
+        authentication: Authentication {
+            factors: factors(&row.text()?)?,
+            acr: stored(Acr::parse(&row.text()?), "authentication context")?,
+        },
         generation: row.integer()?,
         expires_at: row.time()?,
         idle_expires_at: row.time()?,

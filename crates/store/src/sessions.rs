@@ -1,7 +1,8 @@
 //! Browser sessions: known by the hash of their cookie. One that idles no longer says who sits there; it ends with its row, which is
 //! kept until somebody ends it or its absolute end, because the grants that were not meant to outlive it rest on it.
 
-use safeconduct_protocol::authorization::SignedInUser;
+use safeconduct_protocol::authentication::Factors;
+use safeconduct_protocol::authorization::{Enrolled, SignedInUser};
 use safeconduct_protocol::grant::Epochs;
 use safeconduct_protocol::ids::{ClientId, SessionId, UserId};
 use safeconduct_protocol::scope::Scope;
@@ -13,19 +14,20 @@ use crate::error::StoreError;
 use crate::events::NewEvent;
 use crate::logouts;
 use crate::outbox::{self, OutboxRow};
-use crate::store::{Store, session_id, user_id};
+use crate::store::{Store, factors, session_id, user_id};
 
 const START: &str = "INSERT INTO sessions \
-     (id, hash, user_id, user_epoch, auth_time, started_at, last_seen_at, idle_expires_at, absolute_expires_at) \
+     (id, hash, user_id, user_epoch, factors, started_at, last_seen_at, idle_expires_at, absolute_expires_at) \
      SELECT $1, $2, u.id, u.epoch, $5, $6, $6, $7, $8 FROM live_users u \
      WHERE u.id = $3 AND u.epoch = $4";
 
-const RENEW: &str = "UPDATE sessions SET hash = $3, auth_time = $4, last_seen_at = $7, \
+const RENEW: &str = "UPDATE sessions SET hash = $3, factors = $4, last_seen_at = $7, \
          idle_expires_at = CASE WHEN absolute_expires_at < $5 THEN absolute_expires_at ELSE $5 END, user_epoch = $6 \
      WHERE id = $1 AND hash = $2 AND absolute_expires_at > $7 AND EXISTS \
          (SELECT 1 FROM live_users u WHERE u.id = sessions.user_id AND u.epoch = $6)";
 
-const OF_COOKIE: &str = "SELECT s.id, s.user_id, u.username, s.auth_time, \
+const OF_COOKIE: &str = "SELECT s.id, s.user_id, u.username, s.factors, \
+         (SELECT COUNT(*) FROM credentials a WHERE a.user_id = u.id AND a.kind = 'totp'), \
          u.epoch, COALESCE(c.epoch, 0), COALESCE(k.epoch, 0), k.scopes, \
          s.last_seen_at, s.idle_expires_at, s.absolute_expires_at \
      FROM sessions s JOIN live_users u ON u.id = s.user_id AND u.epoch = s.user_epoch \
@@ -57,8 +59,8 @@ pub struct NewSession {
     pub hash: [u8; 32],
     /// Whose.
     pub user: UserId,
-    /// When they proved who they are.
-    pub auth_time: Timestamp,
+    /// By what they proved who they are, and when.
+    pub factors: Factors,
     /// The user's epoch when they proved it.
     pub user_epoch: i64,
     /// When it ends, whatever happens.
@@ -114,7 +116,7 @@ impl Store {
             .bind(session.hash.as_slice())
             .bind(session.user.as_str())
             .bind(session.user_epoch)
-            .bind(session.auth_time)
+            .bind(session.factors.to_string())
             .bind(now)
             .bind(session.idle_expires_at.min(session.absolute_expires_at))
             .bind(session.absolute_expires_at)
@@ -150,7 +152,7 @@ impl Store {
         id: &SessionId,
         old_hash: [u8; 32],
         new_hash: [u8; 32],
-        auth_time: Timestamp,
+        factors: Factors,
         idle_expires_at: Timestamp,
         user_epoch: i64,
         now: Timestamp,
@@ -159,7 +161,7 @@ impl Store {
             .bind(id.as_str())
             .bind(old_hash.as_slice())
             .bind(new_hash.as_slice())
-            .bind(auth_time)
+            .bind(factors.to_string())
             .bind(idle_expires_at)
             .bind(user_epoch)
             .bind(now)
@@ -324,7 +326,12 @@ fn view(row: &mut Row, audience: &str) -> Result<SessionView, DriverError> {
             session: session_id(&row.text()?)?,
             user: user_id(&row.text()?)?,
             username: row.text()?,
-            auth_time: row.time()?,
+            factors: factors(&row.text()?)?,
+            enrolled: Enrolled {
+                otp: row.integer()? > 0,
+                ..Enrolled::default()
+            },
+            second_factor_required: false,
             epochs: Epochs {
                 user: row.integer()?,
                 client: row.integer()?,

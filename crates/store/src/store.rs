@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use safeconduct_protocol::authentication::Factors;
 use safeconduct_protocol::ids::{ClientId, SessionId, UserId};
 use safeconduct_protocol::time::Timestamp;
 use serde::Serialize;
@@ -191,6 +192,11 @@ pub(crate) fn user_id(text: &str) -> Result<UserId, DriverError> {
 /// The client that a column names.
 pub(crate) fn client_id(text: &str) -> Result<ClientId, DriverError> {
     stored(ClientId::parse(text), "client id")
+}
+
+/// The factors that a column names, each with its time.
+pub(crate) fn factors(text: &str) -> Result<Factors, DriverError> {
+    stored(Factors::parse(text), "factors of a sign-in")
 }
 
 /// The session that a column names.

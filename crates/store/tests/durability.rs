@@ -9,6 +9,7 @@ use std::env;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
+use safeconduct_protocol::authentication::{Acr, Authentication, Factor, Factors};
 use safeconduct_protocol::authorization_code::Redemption;
 use safeconduct_protocol::claims::{ClaimsRequest, PersonClaims};
 use safeconduct_protocol::client::{
@@ -240,7 +241,10 @@ fn code(user: &UserId, id: GrantId, code_id: String) -> NewGrant {
         session: SessionId::generate(),
         scope: Scope::parse("notes.read offline_access").unwrap(),
         audience: "https://api.example.com".to_owned(),
-        auth_time: NOW,
+        authentication: Authentication {
+            factors: Factors::of(Factor::Password, NOW),
+            acr: Acr::Password,
+        },
         epochs: Epochs {
             user: 1,
             client: 1,
@@ -272,6 +276,7 @@ fn client() -> Client {
         refresh_shared: Default::default(),
         response_modes: vec![ResponseMode::Query],
         require_pushed_authorization_requests: false,
+        require_second_factor: false,
         dpop_bound_access_tokens: false,
         openid: OpenIdRegistration::default(),
     }

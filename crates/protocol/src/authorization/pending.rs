@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CheckedRequest, Prompt};
 use crate::{
+    authentication::{Authentication, Factor, Factors, Level},
     authorization_code::AuthorizationCode,
     client::{Client, ConsentPolicy},
     encoding,
@@ -39,9 +40,23 @@ pub struct PendingAuthorization {
     /// How far it has come.
     #[serde(rename = "s")]
     pub stage: Stage,
+    /// Who proved who they are for it, if anybody did.
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
+    pub proved: Option<Proved>,
     /// The pushed request it came from.
     #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
     pub pushed: Option<PushedId>,
+}
+
+/// That the user of a session proved who they are for one request, or chose their account for it. It counts in that session alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proved {
+    /// The session.
+    #[serde(rename = "s")]
+    pub session: SessionId,
+    /// The factors that were proved for it, whatever the clocks say.
+    #[serde(rename = "f", default, skip_serializing_if = "Vec::is_empty")]
+    pub factors: Vec<Factor>,
 }
 
 /// How far a pending authorization has come.
@@ -53,13 +68,6 @@ pub enum Stage {
     /// The account that is signed in was offered to choose; the choice counts in its session alone.
     #[serde(rename = "o")]
     Offered {
-        /// That session.
-        #[serde(rename = "s")]
-        session: SessionId,
-    },
-    /// The person signed in for it, or chose the account; the session they had then.
-    #[serde(rename = "i")]
-    SignedIn {
         /// That session.
         #[serde(rename = "s")]
         session: SessionId,
@@ -88,12 +96,40 @@ pub struct SignedInUser {
     pub user: UserId,
     /// The name they sign in with.
     pub username: String,
-    /// When they last proved who they are.
-    pub auth_time: Timestamp,
+    /// By which factors they proved who they are in this session, and when.
+    pub factors: Factors,
+    /// What they can prove beside a password.
+    pub enrolled: Enrolled,
+    /// Whether the server, or a group of theirs, demands a second factor of them.
+    pub second_factor_required: bool,
     /// What is in force for them with the client in question.
     pub epochs: Epochs,
     /// What they have allowed that client before, for the audience in question.
     pub consented: Scope,
+}
+
+/// What an account can prove beside a password.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Enrolled {
+    /// Codes of an authenticator app.
+    pub otp: bool,
+    /// Recovery codes, of which one is left.
+    pub recovery_codes: bool,
+    /// A passkey.
+    pub passkey: bool,
+}
+
+impl Enrolled {
+    /// The highest level that its owner can prove. Recovery codes stand in for an authenticator app; alone they are none.
+    pub const fn reach(self) -> Level {
+        if self.passkey {
+            Level::PhishingResistant
+        } else if self.otp {
+            Level::MultiFactor
+        } else {
+            Level::Password
+        }
+    }
 }
 
 /// What has to happen next.
@@ -103,6 +139,10 @@ pub enum Next {
     SignIn,
     /// Show the login page of the account that is signed in, to prove who sits there.
     Reauthenticate,
+    /// Ask for more than was proved, to at least this level, by what the account has.
+    SecondFactor(Level),
+    /// Let them set up a second factor: one is demanded, and they have none.
+    Enrol,
     /// Let the person choose between the account that is signed in and another.
     SelectAccount,
     /// Show the consent page: ask for `new`; `already` was allowed before.
@@ -112,8 +152,19 @@ pub enum Next {
         /// What was allowed before.
         already: Scope,
     },
-    /// Nothing is left to ask: issue the code.
-    Issue,
+    /// Nothing is left to ask: issue the code, which says so much about how they signed in.
+    Issue(Authentication),
+}
+
+/// Whether the user has still to be asked for what they did not allow before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Consent {
+    Needed,
+    Given,
+}
+
+fn login_required(detail: &str) -> Refusal {
+    Refusal::new(Reason::LoginRequired).because(detail)
 }
 
 impl Sealed for PendingAuthorization {
@@ -139,6 +190,7 @@ impl PendingAuthorization {
             browser,
             request,
             stage: Stage::Arrived,
+            proved: None,
             pushed: None,
         }
     }
@@ -157,71 +209,133 @@ impl PendingAuthorization {
         }
     }
 
-    /// Decides what has to happen next for the person at the browser.
+    /// Decides what has to happen next for the user at the browser: the one rule that orders the pages. From what the request asks,
+    /// what client, server and groups demand, what the account has, and what this session has proved.
     ///
     /// `max_age` counts until the request arrived: who was recent enough then does not have to hurry (OpenID Connect Core §3.1.2.1).
     ///
     /// # Errors
     /// `login-required`, `consent-required` where the request forbids the page that is due; `login-required` where it is about
-    /// another person than the one who signed in for it.
+    /// another person than the one who signed in for it; `acr-unmet` where it demands a context that the account has no way to.
     pub fn next(
         &self,
         client: &Client,
-        person: Option<&SignedInUser>,
+        user: Option<&SignedInUser>,
         subjects: &Subjects,
     ) -> Result<Next, Refusal> {
+        self.due(client, user, subjects, Consent::Needed)
+    }
+
+    /// What has to happen next once the user allowed all that was asked: to issue the code, unless something else is due by now.
+    ///
+    /// # Errors
+    /// Those of [`next`](Self::next).
+    pub fn allowed(
+        &self,
+        client: &Client,
+        user: &SignedInUser,
+        subjects: &Subjects,
+    ) -> Result<Next, Refusal> {
+        self.due(client, Some(user), subjects, Consent::Given)
+    }
+
+    fn due(
+        &self,
+        client: &Client,
+        user: Option<&SignedInUser>,
+        subjects: &Subjects,
+        consent: Consent,
+    ) -> Result<Next, Refusal> {
         let silent = self.request.wants(Prompt::None);
-        let Some(person) = person else {
+        let Some(user) = user else {
             return if silent {
-                Err(Refusal::new(Reason::LoginRequired)
-                    .because("no user is signed in in this browser"))
+                Err(login_required("no user is signed in in this browser"))
             } else {
                 Ok(Next::SignIn)
             };
         };
-        let subject = subjects.subject(client, &person.user);
+        let subject = subjects.subject(client, &user.user);
         let is_named = (self.request.subject.as_ref()).is_none_or(|named| *named == subject);
-        let met = matches!(&self.stage, Stage::SignedIn { session } if *session == person.session);
-        let age = self.grant.born().since(person.auth_time);
-        // Both are whole seconds, so an age that reads as just enough may be most of a second more.
-        let too_long_ago = (self.request.max_age).is_some_and(|most| most == 0 || age >= most);
+        let met = self.proved_in(&user.session).is_some();
+        let too_long_ago = !met && !self.is_recent(user.factors.signed_in_at());
         if !is_named && (met || silent) {
-            return Err(Refusal::new(Reason::LoginRequired).because("another person is signed in"));
+            return Err(login_required("another person is signed in"));
         }
-        if !met && too_long_ago && silent {
-            return Err(Refusal::new(Reason::LoginRequired).because("signed in too long ago"));
-        }
-        if met {
-            return self.consent_or_issue(client, person, silent);
+        if too_long_ago && silent {
+            return Err(login_required("signed in too long ago"));
         }
         if !is_named {
             Ok(Next::SignIn)
-        } else if self.request.wants(Prompt::Login) || too_long_ago {
+        } else if too_long_ago || (!met && self.request.wants(Prompt::Login)) {
             Ok(Next::Reauthenticate)
-        } else if self.request.wants(Prompt::SelectAccount) {
+        } else if !met && self.request.wants(Prompt::SelectAccount) {
             Ok(Next::SelectAccount)
         } else {
-            self.consent_or_issue(client, person, silent)
+            self.after_sign_in(client, user, silent, consent)
+        }
+    }
+
+    /// What is due once it is settled who sits there.
+    fn after_sign_in(
+        &self,
+        client: &Client,
+        user: &SignedInUser,
+        silent: bool,
+        consent: Consent,
+    ) -> Result<Next, Refusal> {
+        let counted = self.counted(user);
+        let acr = &self.request.acr;
+        let reach = user.enrolled.reach();
+        let required =
+            client.require_second_factor || user.second_factor_required || user.enrolled.otp;
+        let mut demanded = if required {
+            Level::MultiFactor
+        } else {
+            Level::Password
+        };
+        let best = acr
+            .names
+            .iter()
+            .find(|acr| acr.level() <= reach.max(demanded));
+        match best {
+            Some(best) if acr.essential || !silent => demanded = demanded.max(best.level()),
+            None if acr.essential => {
+                let detail = "the account has no factor of that kind";
+                return Err(Refusal::new(Reason::AcrUnmet).because(detail));
+            }
+            _ => {}
+        }
+        match Authentication::of(counted, &acr.names) {
+            Some(authentication) if counted.level() >= Some(demanded) => {
+                self.consent_or_issue(client, user, silent, consent, authentication)
+            }
+            _ if silent => Err(login_required("more factors are demanded than were proved")),
+            None => Ok(Next::Reauthenticate),
+            Some(_) if reach < demanded => Ok(Next::Enrol),
+            Some(_) => Ok(Next::SecondFactor(demanded)),
         }
     }
 
     fn consent_or_issue(
         &self,
         client: &Client,
-        person: &SignedInUser,
+        user: &SignedInUser,
         silent: bool,
+        consent: Consent,
+        authentication: Authentication,
     ) -> Result<Next, Refusal> {
         let asked = self.request.to_consent();
         let already = if client.remembers_consent(self.request.redirect_uri()) {
-            asked.intersection(&person.consented)
+            asked.intersection(&user.consented)
         } else {
             Scope::default()
         };
         let new = asked.without(&already);
         let again = self.request.wants(Prompt::Consent);
         match client.consent {
-            ConsentPolicy::Never if !again => Ok(Next::Issue),
-            ConsentPolicy::Remember if new.is_empty() && !again => Ok(Next::Issue),
+            _ if consent == Consent::Given => Ok(Next::Issue(authentication)),
+            ConsentPolicy::Never if !again => Ok(Next::Issue(authentication)),
+            ConsentPolicy::Remember if new.is_empty() && !again => Ok(Next::Issue(authentication)),
             _ if silent => {
                 let detail = format!("{} not allowed yet", new.briefly());
                 Err(Refusal::new(Reason::ConsentRequired).because(detail))
@@ -235,10 +349,58 @@ impl PendingAuthorization {
         }
     }
 
-    /// The same request, marked as signed in for by `session`.
+    /// What was proved for this request, if it was in `session`.
+    fn proved_in(&self, session: &SessionId) -> Option<&Proved> {
+        let proved = self.proved.as_ref();
+        proved.filter(|proved| proved.session == *session)
+    }
+
+    /// Whether a proof of `at` is recent enough for `max_age`. Both are whole seconds, so an age that reads as just enough may be most
+    /// of a second more.
+    fn is_recent(&self, at: Option<Timestamp>) -> bool {
+        let Some(at) = at else { return false };
+        let age = self.grant.born().since(at);
+        (self.request.max_age).is_none_or(|most| most > 0 && age < most)
+    }
+
+    /// The factors of `user` that count for this request: those that were proved for it, and those that it does not want proved again.
+    fn counted(&self, user: &SignedInUser) -> Factors {
+        let proved = self.proved_in(&user.session);
+        let again = self.request.wants(Prompt::Login);
+        let counts = |factor, at| {
+            proved.is_some_and(|proved| proved.factors.contains(&factor))
+                || (!again && self.is_recent(Some(at)))
+        };
+        let kept = user
+            .factors
+            .iter()
+            .filter(|(factor, at)| counts(*factor, *at));
+        kept.fold(Factors::default(), |kept, (factor, at)| {
+            kept.and(factor, at)
+        })
+    }
+
+    /// The same request, for which the user of `session` proved who they are by `factor`. What was proved for it in another session
+    /// counts no more.
     #[must_use]
-    pub fn signed_in(mut self, session: SessionId) -> Self {
-        self.stage = Stage::SignedIn { session };
+    pub fn proved(mut self, session: SessionId, factor: Factor) -> Self {
+        let mut factors = match self.proved.take() {
+            Some(before) if before.session == session => before.factors,
+            _ => Vec::new(),
+        };
+        factors.retain(|other| *other != factor);
+        factors.push(factor);
+        self.proved = Some(Proved { session, factors });
+        self.stage = Stage::Arrived;
+        self
+    }
+
+    fn chosen_in(mut self, session: SessionId) -> Self {
+        self.proved = Some(Proved {
+            session,
+            factors: Vec::new(),
+        });
+        self.stage = Stage::Arrived;
         self
     }
 
@@ -270,7 +432,7 @@ impl PendingAuthorization {
             (Stage::Offered { session: offered }, _) if *offered != session => {
                 Err(Reason::PendingRequestFromAnotherSession.into())
             }
-            (Stage::Offered { .. }, Next::SelectAccount) => Ok(self.signed_in(session)),
+            (Stage::Offered { .. }, Next::SelectAccount) => Ok(self.chosen_in(session)),
             _ => Err(Reason::PendingRequestNotDue.into()),
         }
     }
@@ -313,8 +475,13 @@ impl PendingAuthorization {
         }
     }
 
-    /// The code for what `person` allowed.
-    pub fn issue(&self, person: &SignedInUser, now: Timestamp) -> AuthorizationCode {
+    /// The code for what `person` allowed, who signed in as `authentication` says ([`Next::Issue`]).
+    pub fn issue(
+        &self,
+        person: &SignedInUser,
+        authentication: Authentication,
+        now: Timestamp,
+    ) -> AuthorizationCode {
         AuthorizationCode {
             grant: self.grant,
             code_id: new_id(),
@@ -328,7 +495,7 @@ impl PendingAuthorization {
             scope: self.request.scope.clone(),
             audience: self.request.audience.clone(),
             nonce: self.request.nonce.clone(),
-            auth_time: person.auth_time,
+            authentication,
             issued_at: now,
             dpop_jkt: self.request.dpop_jkt.clone(),
             claims: self.request.claims.clone(),

@@ -5,6 +5,7 @@
 
 use super::AuthorizationCode;
 use crate::{
+    authentication::{Acr, Authentication, Factor, Factors},
     claims::ClaimsRequest,
     dpop::Thumbprint,
     encoding,
@@ -52,7 +53,7 @@ fn write(code: &AuthorizationCode) -> Vec<u8> {
     writer.text(&code.scope.to_string());
     writer.text(&code.audience);
     writer.optional(code.nonce.as_deref());
-    writer.number(code.auth_time.seconds());
+    writer.authentication(&code.authentication);
     writer.number(code.issued_at.seconds());
     writer.optional(code.dpop_jkt.as_ref().map(Thumbprint::as_str));
     let claims = (!code.claims.is_empty()).then(|| {
@@ -84,7 +85,7 @@ fn read(bytes: &[u8]) -> Option<AuthorizationCode> {
         scope: Scope::parse(&reader.text()?)?,
         audience: reader.text()?,
         nonce: reader.optional(|text| Some(text.to_owned()))?,
-        auth_time: Timestamp::from_seconds(reader.number()?),
+        authentication: reader.authentication()?,
         issued_at: Timestamp::from_seconds(reader.number()?),
         dpop_jkt: reader.optional(Thumbprint::parse)?,
         claims: reader
@@ -119,6 +120,17 @@ impl Writer {
         };
         self.unsigned((bytes.len() as u64) << 1 | packed);
         self.0.extend_from_slice(bytes);
+    }
+
+    /// The number of the context, a bit for each factor, and when each of them was proved.
+    fn authentication(&mut self, authentication: &Authentication) {
+        let acr = Acr::ALL.iter().position(|acr| *acr == authentication.acr);
+        self.unsigned(acr.unwrap_or_default() as u64);
+        let proved = authentication.factors.iter();
+        self.unsigned(proved.fold(0, |bits, (factor, _)| bits | 1 << factor as u64));
+        for (_, at) in authentication.factors.iter() {
+            self.number(at.seconds());
+        }
     }
 
     fn optional(&mut self, text: Option<&str>) {
@@ -167,6 +179,21 @@ impl Reader<'_> {
             1 => Some(encoding::encode(bytes)),
             _ => String::from_utf8(bytes.to_vec()).ok(),
         }
+    }
+
+    fn authentication(&mut self) -> Option<Authentication> {
+        let acr = *Acr::ALL.get(usize::try_from(self.unsigned()?).ok()?)?;
+        let mut factors = Factors::default();
+        let proved = self.unsigned()?;
+        for factor in Factor::ALL {
+            if proved & (1 << factor as u64) != 0 {
+                factors = factors.and(factor, Timestamp::from_seconds(self.number()?));
+            }
+        }
+        if proved >> Factor::ALL.len() != 0 {
+            return None;
+        }
+        Some(Authentication { factors, acr })
     }
 
     /// `Some(None)` where there is none; `None` where what is there is not what it should be.

@@ -65,6 +65,8 @@ pub struct Registration {
     pub response_modes: Vec<ResponseMode>,
     /// Whether it must push its authorization requests to `/par` (RFC 9126). Every client may.
     pub require_pushed_authorization_requests: bool,
+    /// Whether users must prove two factors to sign in to it, whatever the request asks.
+    pub require_second_factor: bool,
     /// Whether all of its tokens must be bound to a key by DPoP (RFC 9449). Every client may bind them.
     pub dpop_bound_access_tokens: bool,
     /// What its ID Tokens are signed with. `RS256` and `ES256` have keys from the first start; a key for another one is made
@@ -171,6 +173,7 @@ impl Default for Registration {
             assertion_audience: AssertionAudience::default(),
             response_modes: vec![ResponseMode::default()],
             require_pushed_authorization_requests: false,
+            require_second_factor: false,
             dpop_bound_access_tokens: false,
             id_token_signed_response_alg: openid.id_token_signed_response_alg,
             subject_type: openid.subject_type,
@@ -203,6 +206,7 @@ impl From<&Client> for Registration {
             assertion_audience: client.assertion_audience,
             response_modes: client.response_modes.clone(),
             require_pushed_authorization_requests: client.require_pushed_authorization_requests,
+            require_second_factor: client.require_second_factor,
             dpop_bound_access_tokens: client.dpop_bound_access_tokens,
             id_token_signed_response_alg: openid.id_token_signed_response_alg,
             subject_type: openid.subject_type,

@@ -17,8 +17,8 @@ use safeconduct_protocol::{
 use serde_json::json;
 
 use crate::fixtures::{
-    ISSUER, START, arrival, arriving, asking, client_id, code, confidential, exchange, grant_id,
-    granted, of_its_own, pending, person, public, reason, scope, thumbprint,
+    ISSUER, START, arrival, arriving, asking, by_password, client_id, code, confidential, exchange,
+    grant_id, granted, of_its_own, pending, person, public, reason, scope, thumbprint,
 };
 
 /// A request that names the key of this number, or none, and came with a proof of this key, or without.
@@ -32,7 +32,7 @@ fn bound(named: Option<u8>, proven: Option<u8>) -> Result<Option<Thumbprint>, Re
     let request = arriving(&asking(&[("dpop_jkt", &named)]), &confidential(), &arrival);
     let form =
         request.map(|request| PendingAuthorization::arrive(request, String::new(), grant_id(), 1));
-    form.map(|form| form.issue(&person(""), START).dpop_jkt)
+    form.map(|form| form.issue(&person(""), by_password(100), START).dpop_jkt)
         .map_err(|refused| refused.reason())
 }
 
@@ -249,7 +249,7 @@ fn an_access_token_says_which_key_it_is_bound_to(
 
 #[test]
 fn a_code_that_no_key_was_named_for_carries_none() {
-    let code = pending(&[], &confidential()).issue(&person(""), START);
+    let code = pending(&[], &confidential()).issue(&person(""), by_password(100), START);
     assert_eq!(code.dpop_jkt, None);
 }
 

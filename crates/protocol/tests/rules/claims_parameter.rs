@@ -4,17 +4,17 @@ use std::collections::BTreeSet;
 
 use rstest::rstest;
 use safeconduct_protocol::{
+    authentication::{Acr, Factor},
     authorization::{Next, SignedInUser},
     client::Client,
     error::{ErrorCode, Reason},
     grant::{Grant, Lifetimes},
-    id_token::ACR_PASSWORD,
 };
 use serde_json::{Value, json};
 
 use crate::fixtures::{
-    SERVER_KEY, START, SUBJECTS, asking, check, exchange, granted, id_token, pending, person,
-    reason, relying_party, scope, session, user,
+    SERVER_KEY, START, SUBJECTS, asking, by_password, check, exchange, granted, id_token, issue,
+    pending, person, reason, relying_party, scope, session, user,
 };
 
 fn refusal(claims: &str) -> Option<Reason> {
@@ -55,7 +55,7 @@ fn what_is_no_claims_parameter_is_refused(#[case] claims: &str) {
 #[case::claims_that_nobody_has(json!({"userinfo": {"https://example.com/rank": {"values": [1, 2]}}}))]
 #[case::a_value_that_is_no_text(json!({"userinfo": {"email_verified": {"value": true}}}))]
 #[case::members_of_later_specifications(json!({"verified_claims": {"x": 1}}))]
-#[case::an_acr_we_have(json!({"id_token": {"acr": {"essential": true, "values": ["loa4", ACR_PASSWORD]}}}))]
+#[case::an_acr_we_have(json!({"id_token": {"acr": {"essential": true, "values": ["loa4", Acr::Password.as_str()]}}}))]
 #[case::an_acr_that_would_be_nice(json!({"id_token": {"acr": {"values": ["loa4"]}}}))]
 #[case::any_acr(json!({"id_token": {"acr": {"essential": true}}}))]
 #[case::one_sub_in_both(json!({"userinfo": {"sub": {"value": "u-1"}}, "id_token": {"sub": {"value": "u-1"}}}))]
@@ -67,7 +67,7 @@ fn what_can_be_met_is_accepted(#[case] claims: Value) {
 #[rstest]
 #[case::one(json!({"id_token": {"acr": {"essential": true, "value": "loa4"}}}))]
 #[case::several(json!({"id_token": {"acr": {"essential": true, "values": ["loa3", "loa4"]}}}))]
-#[case::another_case(json!({"id_token": {"acr": {"essential": true, "value": ACR_PASSWORD.to_uppercase()}}}))]
+#[case::another_case(json!({"id_token": {"acr": {"essential": true, "value": Acr::Password.as_str().to_uppercase()}}}))]
 fn an_essential_context_that_is_not_here_is_refused_and_never_lowered(
     #[case] claims: Value,
     #[values("openid", "notes.read")] scope: &str,
@@ -92,7 +92,7 @@ fn acr_values_are_a_wish_and_never_refused() {
 
 /// Attacks: Q11.
 #[rstest]
-#[case::the_person(1, "", Ok(Next::Issue))]
+#[case::the_person(1, "", Ok(issue(100)))]
 #[case::another(2, "", Ok(Next::SignIn))]
 #[case::another_silently(2, "none", Err(Reason::LoginRequired))]
 fn a_sub_that_is_named_is_the_only_one_who_will_do(
@@ -112,10 +112,10 @@ fn a_sub_that_is_named_is_the_only_one_who_will_do(
     let form = pending(&asked, &client);
     let next = form.next(&client, Some(&person), &SUBJECTS);
     assert_eq!(next.map_err(|refused| refused.reason()), expected);
-    let met = form.signed_in(session(1));
+    let met = form.proved(session(1), Factor::Password);
     let next = met.next(&client, Some(&person), &SUBJECTS);
     let expected = if at_the_browser == 1 {
-        Ok(Next::Issue)
+        Ok(issue(100))
     } else {
         Err(Reason::LoginRequired)
     };
@@ -156,7 +156,7 @@ fn a_claim_that_is_asked_for_by_itself_is_asked_of_the_person() {
         }),
         "and not phone, which the client is not registered for"
     );
-    assert_eq!(next("openid email profile"), Ok(Next::Issue));
+    assert_eq!(next("openid email profile"), Ok(issue(100)));
     let asked = form.asked(&person("openid"));
     assert_eq!(asked.request.to_consent(), scope("openid email profile"));
     assert_eq!(reason(asked.answered_by(Some(&person("openid")))), None);
@@ -189,7 +189,7 @@ fn a_grant_knows_which_claims_were_asked_for_and_where() {
 #[test]
 fn what_the_client_lost_before_it_redeemed_is_in_no_grant() {
     let asked = [("scope", "openid"), ("claims", SINGLE)];
-    let code = pending(&asked, &relying_party()).issue(&person(""), START);
+    let code = pending(&asked, &relying_party()).issue(&person(""), by_password(100), START);
     let client = Client {
         scopes: scope("openid profile"),
         ..relying_party()

@@ -12,8 +12,8 @@ use safeconduct_protocol::{
 };
 
 use crate::fixtures::{
-    MAIL, NOTES, REDIRECT_URI, START, VERIFIER, client_id, code, confidential, exchange, pending,
-    person, reason, scope, thumbprint,
+    MAIL, NOTES, REDIRECT_URI, START, VERIFIER, by_password, client_id, code, confidential,
+    exchange, pending, person, reason, scope, thumbprint,
 };
 
 /// Redeems ten seconds after the code was issued.
@@ -111,7 +111,7 @@ fn a_code_is_bound_to_the_redirect_uri_it_was_sent_to(#[case] redirect_uri: Opti
 fn a_loopback_port_is_free_when_the_request_arrives_and_fixed_when_the_code_is_redeemed() {
     let client = crate::fixtures::returning_to("http://127.0.0.1/cb", confidential());
     let sent = [("redirect_uri", "http://127.0.0.1:49152/cb")];
-    let code = pending(&sent, &client).issue(&person(""), START);
+    let code = pending(&sent, &client).issue(&person(""), by_password(100), START);
     let redeem_at = |redirect_uri: &str| {
         let exchange = CodeExchange {
             redirect_uri: Some(redirect_uri.to_owned()),
@@ -132,7 +132,7 @@ fn without_a_challenge() -> AuthorizationCode {
         ..confidential()
     };
     let sent = [("code_challenge", ""), ("code_challenge_method", "")];
-    pending(&sent, &client).issue(&person(""), START.plus(10))
+    pending(&sent, &client).issue(&person(""), by_password(100), START.plus(10))
 }
 
 /// The matrix of RFC 9700 §4.8.2: a challenge demands its verifier, and a verifier demands its challenge.
@@ -263,7 +263,7 @@ fn a_grant_that_can_not_be_refreshed_ends_with_its_access_token() {
 #[test]
 fn a_grant_holds_only_what_its_client_may_still_have() {
     let asked = [("scope", "notes.read notes.write offline_access")];
-    let code = pending(&asked, &confidential()).issue(&person(""), START);
+    let code = pending(&asked, &confidential()).issue(&person(""), by_password(100), START);
     let narrowed = Client {
         scopes: scope("mail.read notes.read"),
         ..confidential()

@@ -7,7 +7,7 @@ use safeconduct_protocol::{
 };
 
 use crate::fixtures::{
-    REDIRECT_URI, SUBJECTS, confidential, pending, person, public, returning_to, scope,
+    REDIRECT_URI, SUBJECTS, confidential, issue, pending, person, public, returning_to, scope,
 };
 
 /// Asked for `notes.read notes.write`: what the page asks for now, and what it says was allowed before.
@@ -40,8 +40,8 @@ const PRIVATE_SCHEME: &str = "com.example.app:/oauth";
 #[case("", ask("notes.read notes.write", ""))]
 #[case("notes.read", ask("notes.write", "notes.read"))]
 #[case("mail.read", ask("notes.read notes.write", ""))]
-#[case("notes.read notes.write", Next::Issue)]
-#[case("mail.read notes.read notes.write", Next::Issue)]
+#[case("notes.read notes.write", issue(100))]
+#[case("mail.read notes.read notes.write", issue(100))]
 fn a_remembered_consent_asks_only_for_what_is_new(
     #[case] consented: &str,
     #[case] expected: Next,
@@ -91,7 +91,7 @@ fn a_first_party_client_never_asks(
 ) {
     assert_eq!(
         next(client, ConsentPolicy::Never, REDIRECT_URI, consented),
-        Next::Issue
+        issue(100)
     );
 }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use safeconduct_protocol::{
-    authorization::{Arrival, CheckedRequest, PendingAuthorization, SignedInUser},
+    authentication::{Authentication, Factor, Factors},
+    authorization::{Arrival, CheckedRequest, Enrolled, Next, PendingAuthorization, SignedInUser},
     authorization_code::AuthorizationCode,
     client::{
         AccessTokenFormat, AssertionAudience, AuthenticationMethod, Client, ConsentPolicy,
@@ -97,6 +98,7 @@ pub(crate) fn confidential() -> Client {
         refresh_shared: RefreshShared::Report,
         response_modes: vec![ResponseMode::Query],
         require_pushed_authorization_requests: false,
+        require_second_factor: false,
         dpop_bound_access_tokens: false,
         openid: OpenIdRegistration::default(),
     }
@@ -221,7 +223,9 @@ pub(crate) fn person(consented: &str) -> SignedInUser {
         session: session(1),
         user: user(1),
         username: "ada".to_owned(),
-        auth_time: START.plus(-100),
+        factors: by_password(100).factors,
+        enrolled: Enrolled::default(),
+        second_factor_required: false,
         epochs: Epochs {
             user: 3,
             client: 2,
@@ -231,9 +235,20 @@ pub(crate) fn person(consented: &str) -> SignedInUser {
     }
 }
 
+/// A sign-in by password, `age` seconds before [`START`].
+pub(crate) fn by_password(age: i64) -> Authentication {
+    let factors = Factors::of(Factor::Password, START.plus(-age));
+    Authentication::of(factors, &[]).unwrap()
+}
+
+/// That nothing is left to ask of somebody who signed in so long ago by password.
+pub(crate) fn issue(age: i64) -> Next {
+    Next::Issue(by_password(age))
+}
+
 /// The code of a request that is right, issued ten seconds after it arrived.
 pub(crate) fn code() -> AuthorizationCode {
-    pending(&[], &confidential()).issue(&person(""), START.plus(10))
+    pending(&[], &confidential()).issue(&person(""), by_password(100), START.plus(10))
 }
 
 /// The grant of a request that is right but for these changes, redeemed at [`START`] by whoever proves `key`.
@@ -242,7 +257,7 @@ pub(crate) fn granted(
     client: &Client,
     key: Option<&Thumbprint>,
 ) -> Grant {
-    let code = pending(changed, client).issue(&person(""), START);
+    let code = pending(changed, client).issue(&person(""), by_password(100), START);
     let new = code.redeem(client, &exchange(), key, &Lifetimes::default(), START);
     Grant::of(&new.unwrap())
 }

@@ -14,8 +14,8 @@ use safeconduct_protocol::{
 };
 
 use crate::fixtures::{
-    ISSUER, MAIL, NOTES, START, SUBJECTS, asking, check, client_id, confidential, exchange,
-    grant_id, person, resources, returning_to, scope, session, user,
+    ISSUER, MAIL, NOTES, START, SUBJECTS, asking, by_password, check, client_id, confidential,
+    exchange, grant_id, person, resources, returning_to, scope, session, user,
 };
 
 /// Scopes of both APIs, of none, and one that only this server gives a meaning to.
@@ -141,13 +141,17 @@ fn consent(story: &Story, pending: &PendingAuthorization) -> Option<Scope> {
     };
     let next = pending.next(&story.client, Some(&person), &SUBJECTS);
     match next.unwrap() {
-        Next::SignIn | Next::Reauthenticate | Next::SelectAccount => {
+        Next::SignIn
+        | Next::Reauthenticate
+        | Next::SelectAccount
+        | Next::SecondFactor(_)
+        | Next::Enrol => {
             unreachable!("the person is signed in, and nothing else is asked of them")
         }
-        Next::Issue if story.client.consent == ConsentPolicy::Never => {
+        Next::Issue(_) if story.client.consent == ConsentPolicy::Never => {
             Some(story.requested.clone())
         }
-        Next::Issue => Some(story.consented.clone()),
+        Next::Issue(_) => Some(story.consented.clone()),
         Next::Consent { new, already } => {
             assert!(
                 already.is_within(&story.consented),
@@ -180,7 +184,7 @@ fn tell(story: &Story) -> Outcome {
     let Some(allowed) = consent(story, &pending) else {
         return Outcome::NotTheirs;
     };
-    let code = pending.issue(&person(""), START);
+    let code = pending.issue(&person(""), by_password(100), START);
     let client = Client {
         scopes: story.registered_at_redemption.clone(),
         ..story.client.clone()
@@ -277,7 +281,7 @@ proptest! {
         let asked = asking(&[("redirect_uri", redirect_uri), ("scope", &thief.requested.to_string())]);
         if let Ok(request) = check(&asked, &thief.client) {
             let code = PendingAuthorization::arrive(request, String::new(), grant_id(), 1)
-                .issue(&person(""), START);
+                .issue(&person(""), by_password(100), START);
             let other = Client { id: client_id(&who), ..thief.client.clone() };
             let refused = code.redeem(&other, &exchange(), None, &Lifetimes::default(), START);
             prop_assert_eq!(refused.map_err(|refusal| refusal.reason()), Err(Reason::CodeOfAnotherClient));

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use rstest::rstest;
 use safeconduct_protocol::{
+    authentication::Factor,
     authorization::{Next, PendingAuthorization, SignedInUser},
     client::{Client, OpenIdRegistration, SubjectType},
     encoding,
@@ -18,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::fixtures::{
     ISSUER, SERVER_KEY, SERVER_KEYS, START, SUBJECTS, asking, check, client_id, granted, id_token,
-    pending, person, reason, relying_party, returning_to, session, user,
+    issue, pending, person, reason, relying_party, returning_to, session, user,
 };
 
 static OTHER_KEY: LazyLock<SigningKey> =
@@ -208,7 +209,7 @@ fn pairwise() -> Client {
 /// Attacks: Q10.
 #[rstest]
 #[case::nobody(None, Ok(Next::SignIn), Err(Reason::LoginRequired))]
-#[case::the_person(Some(as_user(1)), Ok(Next::Issue), Ok(Next::Issue))]
+#[case::the_person(Some(as_user(1)), Ok(issue(100)), Ok(issue(100)))]
 #[case::another(Some(as_user(2)), Ok(Next::SignIn), Err(Reason::LoginRequired))]
 fn a_hint_names_a_person_and_logs_nobody_in(
     #[case] person: Option<SignedInUser>,
@@ -227,7 +228,7 @@ fn who_signs_in_as_somebody_else_than_the_hint_is_sent_back(
     #[values("", "login", "consent", "select_account")] prompt: &str,
 ) {
     let client = relying_party();
-    let form = about_person_1(&client, prompt).signed_in(session(1));
+    let form = about_person_1(&client, prompt).proved(session(1), Factor::Password);
     let next = form.next(&client, Some(&as_user(2)), &SUBJECTS);
     assert_eq!(reason(next), Some(Reason::LoginRequired));
 }

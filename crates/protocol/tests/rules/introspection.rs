@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 use rstest::rstest;
 use safeconduct_protocol::{
+    authentication::Acr,
     client::Client,
     introspection::{Introspection, may_introspect, may_revoke},
     resource::Audiences,
@@ -24,6 +25,8 @@ fn token(audience: &str) -> AccessToken {
         client_id: client_id("shop"),
         scope: scope("notes.read"),
         auth_time: Some(START.plus(-100)),
+        acr: Some(Acr::Password),
+        amr: vec!["pwd".into()],
         grant_id: Some(grant_id()),
         client_epoch: None,
         era: 1,
@@ -86,6 +89,10 @@ fn active_says_what_the_token_says() {
       "client_id": "shop",
       "scope": "notes.read",
       "auth_time": 1799999900,
+      "acr": "urn:safeconduct:acr:password",
+      "amr": [
+        "pwd"
+      ],
       "grant_id": "01a3185c-5000-7000-8000-000000000001",
       "era": 1,
       "token_type": "Bearer"

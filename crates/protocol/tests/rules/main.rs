@@ -25,5 +25,6 @@ mod pushed_request;
 mod refresh;
 mod response_mode;
 mod sealed;
+mod second_factor;
 mod subject;
 mod token_request;

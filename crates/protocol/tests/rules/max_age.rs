@@ -2,18 +2,19 @@
 
 use rstest::rstest;
 use safeconduct_protocol::{
+    authentication::{Factor, Factors},
     authorization::{Next, PendingAuthorization, SignedInUser},
     error::Reason,
 };
 
 use crate::fixtures::{
-    START, SUBJECTS, asking, check, confidential, pending, person, reason, session,
+    START, SUBJECTS, asking, check, confidential, issue, pending, person, reason, session,
 };
 
 /// Somebody who allowed everything and signed in `age` seconds before the request arrived.
 fn signed_in_ago(age: i64) -> SignedInUser {
     SignedInUser {
-        auth_time: START.plus(-age),
+        factors: Factors::of(Factor::Password, START.plus(-age)),
         ..person("notes.read")
     }
 }
@@ -26,24 +27,24 @@ fn next(max_age: &str, prompt: &str, age: i64) -> Result<Next, Reason> {
 }
 
 #[rstest]
-#[case::not_asked_for("", 1_000_000, Next::Issue)]
-#[case::recent_enough("101", 100, Next::Issue)]
+#[case::not_asked_for("", 1_000_000, issue(1_000_000))]
+#[case::recent_enough("101", 100, issue(100))]
 #[case::exactly_as_old("100", 100, Next::Reauthenticate)]
 #[case::too_old("99", 100, Next::Reauthenticate)]
-#[case::a_second_and_just_now("1", 0, Next::Issue)]
+#[case::a_second_and_just_now("1", 0, issue(0))]
 #[case::a_second_and_a_second_ago("1", 1, Next::Reauthenticate)]
 #[case::none_at_all("0", 0, Next::Reauthenticate)]
 #[case::none_at_all_by_a_clock_ahead("0", -1, Next::Reauthenticate)]
-#[case::signed_in_meanwhile_in_another_tab("5", -10, Next::Issue)]
-#[case::longer_than_can_be_counted("99999999999999999999999", 1_000_000, Next::Issue)]
-#[case::leading_zeros("000100", 99, Next::Issue)]
+#[case::signed_in_meanwhile_in_another_tab("5", -10, issue(-10))]
+#[case::longer_than_can_be_counted("99999999999999999999999", 1_000_000, issue(1_000_000))]
+#[case::leading_zeros("000100", 99, issue(99))]
 fn a_sign_in_that_is_too_old_is_done_again(
     #[case] max_age: &str,
     #[case] age: i64,
     #[case] expected: Next,
 ) {
-    let silent = match expected {
-        Next::Issue => Ok(Next::Issue),
+    let silent = match &expected {
+        Next::Issue(_) => Ok(expected.clone()),
         _ => Err(Reason::LoginRequired),
     };
     assert_eq!(next(max_age, "", age), Ok(expected));
@@ -57,8 +58,14 @@ fn who_signed_in_for_the_request_does_not_have_to_hurry(#[values("0", "1", "60")
     let person = signed_in_ago(1_000);
     let next = |form: PendingAuthorization| form.next(&client, Some(&person), &SUBJECTS);
     assert_eq!(next(form.clone()), Ok(Next::Reauthenticate));
-    assert_eq!(next(form.clone().signed_in(session(1))), Ok(Next::Issue));
-    assert_eq!(next(form.signed_in(session(2))), Ok(Next::Reauthenticate));
+    assert_eq!(
+        next(form.clone().proved(session(1), Factor::Password)),
+        Ok(issue(1_000))
+    );
+    assert_eq!(
+        next(form.proved(session(2), Factor::Password)),
+        Ok(Next::Reauthenticate)
+    );
 }
 
 #[rstest]

@@ -2,6 +2,7 @@
 
 use insta::assert_snapshot;
 use safeconduct_protocol::{
+    authentication::Acr,
     jose::Algorithm,
     metadata::{Issuer, Metadata},
 };
@@ -19,6 +20,7 @@ fn everything_that_works_is_advertised_and_nothing_else() {
         &issuer,
         vec!["openid".to_owned(), "notes.read".to_owned()],
         &[Algorithm::Rs256, Algorithm::Es256],
+        &[Acr::Password],
     );
     assert_snapshot!(serde_json::to_string_pretty(&metadata).unwrap(), @r#"
     {

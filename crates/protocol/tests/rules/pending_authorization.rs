@@ -2,13 +2,16 @@
 
 use rstest::rstest;
 use safeconduct_protocol::{
+    authentication::Factor,
     authorization::{PendingAuthorization, SignedInUser},
     error::Reason,
     grant::Lifetimes,
     sealed::Sealed,
 };
 
-use crate::fixtures::{COOKIE, START, confidential, pending, person, reason, scope, session, user};
+use crate::fixtures::{
+    COOKIE, START, by_password, confidential, pending, person, reason, scope, session, user,
+};
 
 /// Attacks: L03, P12.
 #[rstest]
@@ -73,7 +76,7 @@ fn a_consent_form_is_answered_by_who_was_asked(
 
 #[rstest]
 #[case::a_form_that_just_arrived(pending(&[], &confidential()))]
-#[case::a_sign_in_form(pending(&[], &confidential()).signed_in(session(1)))]
+#[case::a_sign_in_form(pending(&[], &confidential()).proved(session(1), Factor::Password))]
 fn what_was_never_a_consent_form_allows_nothing(#[case] form: PendingAuthorization) {
     assert_eq!(reason(form.answered_by(Some(&person("")))), NOT_DUE);
     assert_eq!(reason(form.answered_by(None)), NOT_DUE);
@@ -96,7 +99,7 @@ fn a_form_that_showed_something_else_allows_nothing(#[case] shown: &str) {
 fn signing_in_again_makes_the_consent_form_stale() {
     let stale = pending(&[], &confidential())
         .asked(&person(""))
-        .signed_in(session(1));
+        .proved(session(1), Factor::Password);
     assert_eq!(reason(stale.answered_by(Some(&person("")))), NOT_DUE);
 }
 
@@ -108,7 +111,7 @@ fn a_code_carries_what_was_asked_and_who_allowed_it() {
     ];
     let form = pending(&asked, &confidential());
     let person = person("");
-    let code = form.issue(&person, START.plus(10));
+    let code = form.issue(&person, by_password(100), START.plus(10));
     assert_eq!(code.grant, form.grant);
     assert_eq!(code.era, form.era);
     assert_eq!(code.client, *form.request.client());
@@ -116,8 +119,8 @@ fn a_code_carries_what_was_asked_and_who_allowed_it() {
     assert_eq!(code.audience, form.request.audience());
     assert_eq!(code.nonce.as_deref(), Some("n-0S6_WzA2Mj"));
     assert_eq!(
-        (code.user, code.session, code.epochs, code.auth_time),
-        (person.user, person.session, person.epochs, person.auth_time)
+        (code.user, code.session, code.epochs, code.authentication),
+        (person.user, person.session, person.epochs, by_password(100))
     );
     assert_eq!(code.issued_at, START.plus(10));
 }
@@ -125,7 +128,7 @@ fn a_code_carries_what_was_asked_and_who_allowed_it() {
 #[test]
 fn two_codes_of_one_request_differ_in_their_own_id_alone() {
     let form = pending(&[], &confidential());
-    let [first, mut second] = [(); 2].map(|()| form.issue(&person(""), START));
+    let [first, mut second] = [(); 2].map(|()| form.issue(&person(""), by_password(100), START));
     assert_ne!(first.code_id, second.code_id);
     second.code_id = first.code_id.clone();
     assert_eq!(first, second);

@@ -2,6 +2,7 @@
 
 use rstest::rstest;
 use safeconduct_protocol::{
+    authentication::Factor,
     authorization::{Next, PendingAuthorization, SignedInUser},
     client::{Client, ConsentPolicy},
     error::{ErrorCode, Reason, Refusal},
@@ -31,7 +32,8 @@ fn due(form: &PendingAuthorization, client: &Client, person: Option<&SignedInUse
         Ok(Next::SignIn) => SignIn,
         Ok(Next::Reauthenticate) => Reauthenticate,
         Ok(Next::SelectAccount) => SelectAccount,
-        Ok(Next::Issue) => Issue,
+        Ok(Next::Issue(_)) => Issue,
+        Ok(next @ (Next::SecondFactor(_) | Next::Enrol)) => unreachable!("{next:?}"),
         Ok(Next::Consent { new, already }) => {
             assert_eq!((new, already), (scope("notes.read"), scope("")));
             Consent
@@ -60,7 +62,7 @@ fn due(form: &PendingAuthorization, client: &Client, person: Option<&SignedInUse
 fn a_prompt_decides_which_page_is_due(#[case] prompt: &str, #[case] expected: [Due; 5]) {
     let client = confidential();
     let arrived = pending(&[("prompt", prompt)], &client);
-    let signed_in = arrived.clone().signed_in(session(1));
+    let signed_in = arrived.clone().proved(session(1), Factor::Password);
     let (stranger, friend) = (person(""), person("notes.read"));
     assert_eq!(
         [
@@ -84,7 +86,8 @@ fn a_sign_in_counts_for_the_session_it_made_and_no_other(
     #[case] expected: Due,
 ) {
     let client = confidential();
-    let in_another_session = pending(&[("prompt", prompt)], &client).signed_in(session(2));
+    let in_another_session =
+        pending(&[("prompt", prompt)], &client).proved(session(2), Factor::Password);
     let asked_in_this = pending(&[("prompt", prompt)], &client).asked(&person("notes.read"));
     for form in [in_another_session, asked_in_this] {
         assert_eq!(due(&form, &client, Some(&person("notes.read"))), expected);
@@ -97,7 +100,7 @@ fn a_sign_in_counts_for_the_session_it_made_and_no_other(
 #[case("login", SignIn)]
 fn whoever_signed_out_since_signs_in_again(#[case] prompt: &str, #[case] expected: Due) {
     let client = confidential();
-    let form = pending(&[("prompt", prompt)], &client).signed_in(session(1));
+    let form = pending(&[("prompt", prompt)], &client).proved(session(1), Factor::Password);
     assert_eq!(due(&form, &client, None), expected);
 }
 

@@ -12,14 +12,14 @@ use safeconduct_protocol::{
 };
 
 use crate::fixtures::{
-    ISSUER, MAIL, NOTES, START, client_id, confidential, exchange, pending, person, public, reason,
-    resources, scope,
+    ISSUER, MAIL, NOTES, START, by_password, client_id, confidential, exchange, pending, person,
+    public, reason, resources, scope,
 };
 
 /// A grant of `notes.read notes.write offline_access`, made at [`START`].
 fn grant() -> Grant {
     let asked = [("scope", "notes.read notes.write offline_access")];
-    let code = pending(&asked, &confidential()).issue(&person(""), START);
+    let code = pending(&asked, &confidential()).issue(&person(""), by_password(100), START);
     let new = code.redeem(
         &confidential(),
         &exchange(),

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use rstest::rstest;
 use safeconduct_protocol::{
+    authentication::Factor,
     authorization::{LONGEST_NONCE, LONGEST_REQUEST, LONGEST_STATE, PendingAuthorization},
     authorization_code::AuthorizationCode,
     claims::ClaimsRequest,
@@ -25,9 +26,9 @@ use safeconduct_protocol::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::fixtures::{
-    ISSUER, REDIRECT_URI, START, asking, check, client_id, confidential, exchange, grant_id,
-    granted, of_its_own, pending, person, reason, relying_party, scope, sent, session, thumbprint,
-    user,
+    ISSUER, REDIRECT_URI, START, asking, by_password, check, client_id, confidential, exchange,
+    grant_id, granted, of_its_own, pending, person, reason, relying_party, scope, sent, session,
+    thumbprint, user,
 };
 
 fn seal() -> Seal {
@@ -125,7 +126,7 @@ fn logout() -> SealedLogout {
 fn code_of(pending: &PendingAuthorization) -> AuthorizationCode {
     AuthorizationCode {
         code_id: "AgICAgICAgICAgICAgICAg".to_owned(),
-        ..pending.issue(&person(""), START.plus(10))
+        ..pending.issue(&person(""), by_password(100), START.plus(10))
     }
 }
 
@@ -200,14 +201,14 @@ fn bound_token() -> AccessToken {
 /// A release wrote these; every later one writes the same and reads them to the same value.
 #[rstest]
 #[case::arrived(full_request(), r#"{"g":"01a3185c-5000-7000-8000-000000000001","e":1,"b":"E2WWUd1z5xun-2k_0CqBiq3vMF4EA9G8gvXE0SwTlcA","q":{"c":"shop","r":"https://rp.example/cb","o":"notes.read offline_access","a":"https://notes.example.com","t":"af0ifjsldkj","n":"n-0S6_WzA2Mj","p":"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"},"s":"a"}"#)]
-#[case::signed_in(least_request().signed_in(session(1)), r#"{"g":"01a3185c-5000-7000-8000-000000000001","e":1,"b":"E2WWUd1z5xun-2k_0CqBiq3vMF4EA9G8gvXE0SwTlcA","q":{"c":"shop","r":"https://rp.example/cb","o":"notes.read","a":"https://notes.example.com"},"s":{"i":{"s":"AQEBAQEBAQEBAQEBAQEBAQ"}}}"#)]
+#[case::signed_in(least_request().proved(session(1), Factor::Password), r#"{"g":"01a3185c-5000-7000-8000-000000000001","e":1,"b":"E2WWUd1z5xun-2k_0CqBiq3vMF4EA9G8gvXE0SwTlcA","q":{"c":"shop","r":"https://rp.example/cb","o":"notes.read","a":"https://notes.example.com"},"s":"a","f":{"s":"AQEBAQEBAQEBAQEBAQEBAQ","f":["p"]}}"#)]
 #[case::asked(least_request().asked(&person("")), r#"{"g":"01a3185c-5000-7000-8000-000000000001","e":1,"b":"E2WWUd1z5xun-2k_0CqBiq3vMF4EA9G8gvXE0SwTlcA","q":{"c":"shop","r":"https://rp.example/cb","o":"notes.read","a":"https://notes.example.com"},"s":{"k":{"s":"AQEBAQEBAQEBAQEBAQEBAQ","u":"u-AQEBAQEBAQEBAQEBAQEBAQ","o":"notes.read"}}}"#)]
 #[case::offered(least_request().offered(&person("")), r#"{"g":"01a3185c-5000-7000-8000-000000000001","e":1,"b":"E2WWUd1z5xun-2k_0CqBiq3vMF4EA9G8gvXE0SwTlcA","q":{"c":"shop","r":"https://rp.example/cb","o":"notes.read","a":"https://notes.example.com"},"s":{"o":{"s":"AQEBAQEBAQEBAQEBAQEBAQ"}}}"#)]
 #[case::refresh_token(
     refresh_token(),
     r#"{"g":"01a3185c-5000-7000-8000-000000000001","n":7,"e":1,"c":"shop","x":1802592000}"#
 )]
-#[case::access_token(access_token(), r#"{"iss":"https://id.example.com","sub":"u-AQEBAQEBAQEBAQEBAQEBAQ","aud":"https://notes.example.com","exp":1800000320,"iat":1800000020,"jti":"AwMDAwMDAwMDAwMDAwMDAw","client_id":"shop","scope":"notes.read","auth_time":1799999900,"grant_id":"01a3185c-5000-7000-8000-000000000001","era":1}"#)]
+#[case::access_token(access_token(), r#"{"iss":"https://id.example.com","sub":"u-AQEBAQEBAQEBAQEBAQEBAQ","aud":"https://notes.example.com","exp":1800000320,"iat":1800000020,"jti":"AwMDAwMDAwMDAwMDAwMDAw","client_id":"shop","scope":"notes.read","auth_time":1799999900,"acr":"urn:safeconduct:acr:password","amr":["pwd"],"grant_id":"01a3185c-5000-7000-8000-000000000001","era":1}"#)]
 #[case::client_token(client_token(), r#"{"iss":"https://id.example.com","sub":"shop","aud":"https://notes.example.com","exp":1800000300,"iat":1800000000,"jti":"BAQEBAQEBAQEBAQEBAQEBA","client_id":"shop","scope":"notes.read","client_epoch":2,"era":1}"#)]
 #[case::openid(openid_request(), r#"{"g":"01a3185c-5000-7000-8000-000000000001","e":1,"b":"E2WWUd1z5xun-2k_0CqBiq3vMF4EA9G8gvXE0SwTlcA","q":{"c":"shop","r":"https://rp.example/cb","o":"notes.read openid","a":"https://notes.example.com","t":"af0ifjsldkj","n":"n-0S6_WzA2Mj","p":"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM","f":"form_post","m":["l","c","s"],"x":600,"l":"ada","u":"u-AQEBAQEBAQEBAQEBAQEBAQ","d":{"u":["given_name"],"i":["email"]},"j":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"},"s":"a","p":{"i":"BQUFBQUFBQUFBQUFBQUFBQ","x":1800000060}}"#)]
 #[case::pushed_request(pushed_request(), r#"{"i":"BQUFBQUFBQUFBQUFBQUFBQ","e":1,"c":"shop","q":"response_type=code&state=a+b&client_id=shop","j":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE","x":1800000060}"#)]
@@ -219,7 +220,7 @@ fn bound_token() -> AccessToken {
     logout(),
     r#"{"e":1,"f":1800000000,"l":{"c":"shop","r":{"u":"https://rp.example/signed-out","t":"af0ifjsldkj"}}}"#
 )]
-#[case::bound_token(bound_token(), r#"{"iss":"https://id.example.com","sub":"u-AQEBAQEBAQEBAQEBAQEBAQ","aud":["https://notes.example.com","https://id.example.com"],"exp":1800000320,"iat":1800000020,"jti":"BgYGBgYGBgYGBgYGBgYGBg","client_id":"shop","scope":"notes.read openid","auth_time":1799999900,"grant_id":"01a3185c-5000-7000-8000-000000000001","era":1,"cnf":{"jkt":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}}"#)]
+#[case::bound_token(bound_token(), r#"{"iss":"https://id.example.com","sub":"u-AQEBAQEBAQEBAQEBAQEBAQ","aud":["https://notes.example.com","https://id.example.com"],"exp":1800000320,"iat":1800000020,"jti":"BgYGBgYGBgYGBgYGBgYGBg","client_id":"shop","scope":"notes.read openid","auth_time":1799999900,"acr":"urn:safeconduct:acr:password","amr":["pwd"],"grant_id":"01a3185c-5000-7000-8000-000000000001","era":1,"cnf":{"jkt":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}}"#)]
 fn the_golden_payloads_hold<T>(#[case] payload: T, #[case] golden: &str)
 where
     T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug,
@@ -268,7 +269,7 @@ fn artifacts() -> Vec<(Kind, String)> {
     }
     vec![
         sealed(&full_request()),
-        sealed(&full_request().signed_in(session(1))),
+        sealed(&full_request().proved(session(1), Factor::Password)),
         sealed(&full_request().asked(&person(""))),
         sealed(&posted_request()),
         sealed(&code_of(&full_request())),
@@ -429,15 +430,15 @@ fn a_code_is_short() {
 #[rstest]
 #[case::of_a_full_request(
     full_request(),
-    "AQGjGFxQAHAAgAAAAAAAAAEhAgICAgICAgICAgICAgICAgIHshopIQEBAQEBAQEBAQEBAQEBAQEhAQEBAQEBAQEBAQEBAQEBAQYEAkGKkEqlTCHguXeLletGAGLf11zk9hoie0Ea0rY7wclcfwFBE9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cMybm90ZXMucmVhZCBvZmZsaW5lX2FjY2VzczJodHRwczovL25vdGVzLmV4YW1wbGUuY29tAROf7RLr9bMDYyO4xs60DZTIzrQNAAA"
+    "AQGjGFxQAHAAgAAAAAAAAAEhAgICAgICAgICAgICAgICAgIHshopIQEBAQEBAQEBAQEBAQEBAQEhAQEBAQEBAQEBAQEBAQEBAQYEAkGKkEqlTCHguXeLletGAGLf11zk9hoie0Ea0rY7wclcfwFBE9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cMybm90ZXMucmVhZCBvZmZsaW5lX2FjY2VzczJodHRwczovL25vdGVzLmV4YW1wbGUuY29tAROf7RLr9bMDYyMAAbjGzrQNlMjOtA0AAA"
 )]
 #[case::of_the_least_request(
     least_request(),
-    "AQGjGFxQAHAAgAAAAAAAAAEhAgICAgICAgICAgICAgICAgIHshopIQEBAQEBAQEBAQEBAQEBAQEhAQEBAQEBAQEBAQEBAQEBAQYEAkGKkEqlTCHguXeLletGAGLf11zk9hoie0Ea0rY7wclcfwAUbm90ZXMucmVhZDJodHRwczovL25vdGVzLmV4YW1wbGUuY29tALjGzrQNlMjOtA0AAA"
+    "AQGjGFxQAHAAgAAAAAAAAAEhAgICAgICAgICAgICAgICAgIHshopIQEBAQEBAQEBAQEBAQEBAQEhAQEBAQEBAQEBAQEBAQEBAQYEAkGKkEqlTCHguXeLletGAGLf11zk9hoie0Ea0rY7wclcfwAUbm90ZXMucmVhZDJodHRwczovL25vdGVzLmV4YW1wbGUuY29tAAABuMbOtA2UyM60DQAA"
 )]
 #[case::of_an_openid_request(
     openid_request(),
-    "AQGjGFxQAHAAgAAAAAAAAAEhAgICAgICAgICAgICAgICAgIHshopIQEBAQEBAQEBAQEBAQEBAQEhAQEBAQEBAQEBAQEBAQEBAQYEAkGKkEqlTCHguXeLletGAGLf11zk9hoie0Ea0rY7wclcfwFBE9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cMibm90ZXMucmVhZCBvcGVuaWQyaHR0cHM6Ly9ub3Rlcy5leGFtcGxlLmNvbQETn-0S6_WzA2MjuMbOtA2UyM60DQFBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBRHsidSI6WyJnaXZlbl9uYW1lIl0sImkiOlsiZW1haWwiXX0"
+    "AQGjGFxQAHAAgAAAAAAAAAEhAgICAgICAgICAgICAgICAgIHshopIQEBAQEBAQEBAQEBAQEBAQEhAQEBAQEBAQEBAQEBAQEBAQYEAkGKkEqlTCHguXeLletGAGLf11zk9hoie0Ea0rY7wclcfwFBE9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cMibm90ZXMucmVhZCBvcGVuaWQyaHR0cHM6Ly9ub3Rlcy5leGFtcGxlLmNvbQETn-0S6_WzA2MjAAG4xs60DZTIzrQNAUEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQFEeyJ1IjpbImdpdmVuX25hbWUiXSwiaSI6WyJlbWFpbCJdfQ"
 )]
 fn the_golden_codes_hold(#[case] request: PendingAuthorization, #[case] golden: &str) {
     let code = code_of(&request);

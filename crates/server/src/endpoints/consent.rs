@@ -1,7 +1,11 @@
 //! `POST /consent`: the person's answer. It counts only from the session and the user the question was shown to.
 
 use axum::{extract::State, response::Response};
-use safeconduct_protocol::{authorization::SignedInUser, error::Reason};
+use safeconduct_protocol::{
+    authentication::Authentication,
+    authorization::{Next, SignedInUser},
+    error::Reason,
+};
 
 use crate::{
     fault::Failure,
@@ -37,7 +41,17 @@ async fn answer(server: &Server, reader: Reader, form: &PostedForm) -> Result<Re
         return Ok(journey.already_answered(&exchange));
     }
     match parameters.one("decision")? {
-        Some("allow") => allow(&exchange, journey, person).await,
+        Some("allow") => {
+            let subjects = exchange.catalog.keys.subjects();
+            match journey.pending.allowed(&journey.client, person, subjects) {
+                Ok(Next::Issue(authentication)) => {
+                    allow(&exchange, journey, person, authentication).await
+                }
+                // Something else is due by now, and comes before any answer.
+                Ok(_) => journey.continue_at_authorize(&exchange),
+                Err(refusal) => Ok(journey.refuse(&exchange, refusal.into())),
+            }
+        }
         Some("deny") => {
             server.telemetry().consent("deny");
             Ok(journey.refuse(&exchange, Reason::ConsentDenied.into()))
@@ -50,6 +64,7 @@ async fn allow(
     exchange: &Exchange<'_>,
     journey: Journey,
     person: &SignedInUser,
+    authentication: Authentication,
 ) -> Result<Response, Failure> {
     let request = &journey.pending.request;
     if journey.client.remembers_consent(request.redirect_uri()) {
@@ -67,11 +82,9 @@ async fn allow(
             .await?;
         if !recorded {
             // Withdrawn at the same moment: ask again.
-            let pending = journey.pending.signed_in(person.session.clone());
-            let client = journey.client;
-            return Journey { pending, client }.continue_at_authorize(exchange);
+            return journey.continue_at_authorize(exchange);
         }
     }
     exchange.server.telemetry().consent("allow");
-    journey.issue(exchange, person).await
+    journey.issue(exchange, person, authentication).await
 }

@@ -5,7 +5,12 @@ use std::net::IpAddr;
 use axum::{Extension, extract::State, response::Response};
 use http::{HeaderValue, StatusCode, header};
 use safeconduct_protocol::{
-    authorization::Next, error::Reason, ids::SessionId, parameters::Parameters, secret::Secret,
+    authentication::{Factor, Factors},
+    authorization::Next,
+    error::Reason,
+    ids::SessionId,
+    parameters::Parameters,
+    secret::Secret,
 };
 use safeconduct_store::{Credential, NewSession};
 
@@ -267,6 +272,12 @@ async fn begin_session(
     let secret = Secret::generate();
     let hash = safeconduct_protocol::encoding::sha256(secret.expose().as_bytes());
     let old = browser.session(exchange).await?;
+    // What was proved before the session idled says nothing of who sits there now.
+    let before = old
+        .as_ref()
+        .filter(|view| view.person.user == credential.user && view.idle_expires_at > now)
+        .map_or_else(Factors::default, |view| view.person.factors);
+    let factors = before.and(Factor::Password, now);
     let kept = match (&old, browser.session_hash()) {
         (Some(view), Some(old_hash)) if view.person.user == credential.user => {
             let idle_until = now.plus(lifetimes.idle).min(view.absolute_expires_at);
@@ -276,7 +287,7 @@ async fn begin_session(
                     &view.person.session,
                     old_hash,
                     hash,
-                    now,
+                    factors,
                     idle_until,
                     credential.epoch,
                     now,
@@ -293,7 +304,7 @@ async fn begin_session(
                 id: SessionId::generate(),
                 hash,
                 user: credential.user.clone(),
-                auth_time: now,
+                factors,
                 user_epoch: credential.epoch,
                 idle_expires_at: now.plus(lifetimes.idle),
                 absolute_expires_at: now.plus(lifetimes.absolute),
@@ -311,7 +322,7 @@ async fn begin_session(
     };
     tracing::info!(grant_id = %journey.pending.grant, sub = %credential.user, "signed in");
     let journey = Journey {
-        pending: journey.pending.signed_in(session),
+        pending: journey.pending.proved(session, Factor::Password),
         client: journey.client,
     };
     let response = journey.continue_at_authorize(exchange)?;

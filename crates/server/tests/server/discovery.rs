@@ -388,7 +388,7 @@ async fn acr_values(server: &TestServer, said: BTreeSet<&str>) {
         let id_token = read(server, "club", &tokens, Algorithm::Rs256).await;
         assert_eq!(claim(&id_token, "acr"), acr);
     }
-    let answer = arrive(server, essential("mfa")).await;
+    let answer = arrive(server, essential("phrh")).await;
     let refused = Some("unmet_authentication_requirements");
     assert_eq!(error(&answer).as_deref(), refused, "{answer:?}");
 }

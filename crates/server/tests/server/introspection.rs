@@ -22,7 +22,7 @@ async fn an_api_learns_what_a_token_for_it_says() {
     let server = TestServer::start().await;
     let tokens = server.tokens("ada", &Ask::of("shop")).await;
     let answer = server.introspect(NOTES_API, &tokens.access).await;
-    assert_snapshot!(answer, @r#"200 {"active":true,"aud":"https://notes.example/api","auth_time":1800000000,"client_id":"shop","era":1,"exp":1800000300,"grant_id":"…","iat":1800000000,"iss":"https://id.example","jti":"…","scope":"notes.read","sub":"…","token_type":"Bearer"}"#);
+    assert_snapshot!(answer, @r#"200 {"acr":"urn:safeconduct:acr:password","active":true,"amr":["pwd"],"aud":"https://notes.example/api","auth_time":1800000000,"client_id":"shop","era":1,"exp":1800000300,"grant_id":"…","iat":1800000000,"iss":"https://id.example","jti":"…","scope":"notes.read","sub":"…","token_type":"Bearer"}"#);
     assert_eq!(answer.header("cache-control"), "no-store");
     assert_eq!(answer.json()["sub"], server.user("ada").await.as_str());
 }

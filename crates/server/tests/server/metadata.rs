@@ -183,6 +183,8 @@ async fn the_keys_that_are_published_verify_access_tokens_and_tell_no_secret() {
     assert_eq!(
         names,
         [
+            "acr",
+            "amr",
             "aud",
             "auth_time",
             "client_id",

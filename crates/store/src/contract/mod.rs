@@ -21,6 +21,7 @@ mod writability;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use safeconduct_protocol::authentication::{Authentication, Factor, Factors};
 use safeconduct_protocol::authorization::SignedInUser;
 use safeconduct_protocol::authorization_code::Redemption;
 use safeconduct_protocol::claims::{ClaimsRequest, PersonClaims};
@@ -131,7 +132,7 @@ impl World {
             id: self.session.clone(),
             hash: self.hash,
             user: self.user.clone(),
-            auth_time: self.now(),
+            factors: Factors::of(Factor::Password, self.now()),
             user_epoch: 1,
             absolute_expires_at: self.now().plus(2 * SESSION_IDLE),
             idle_expires_at: self.now().plus(SESSION_IDLE),
@@ -161,7 +162,7 @@ impl World {
             session: person.session,
             scope: Scope::parse(scope).unwrap(),
             audience: API.to_owned(),
-            auth_time: person.auth_time,
+            authentication: Authentication::of(person.factors, &[]).expect("a sign-in by password"),
             epochs: person.epochs,
             created_at: now,
             expires_at: now.plus(LIFE),
@@ -299,6 +300,7 @@ fn client(id: &str) -> Client {
         refresh_shared: Default::default(),
         response_modes: vec![ResponseMode::Query],
         require_pushed_authorization_requests: false,
+        require_second_factor: false,
         dpop_bound_access_tokens: false,
         openid: OpenIdRegistration::default(),
     }

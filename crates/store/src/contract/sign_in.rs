@@ -1,6 +1,7 @@
 //! Users, sessions and remembered consent.
 
 use rstest_reuse::apply;
+use safeconduct_protocol::authentication::{Factor, Factors};
 use safeconduct_protocol::ids::{SessionId, UserId};
 use safeconduct_protocol::random;
 use safeconduct_protocol::scope::Scope;
@@ -322,9 +323,10 @@ async fn renewing_gives_the_session_another_cookie_once(database: Kind) {
     let world = World::on(database).await;
     let (store, now) = (&world.store, world.now().plus(10));
     let (new, other) = (random::bytes(), random::bytes());
+    let proved = Factors::of(Factor::Password, now).and(Factor::Otp, now.plus(-5));
     let renew = async |old, hash, epoch| {
         store
-            .renew_session(&world.session, old, hash, now, now.plus(100), epoch, now)
+            .renew_session(&world.session, old, hash, proved, now.plus(100), epoch, now)
             .await
             .unwrap()
     };
@@ -340,8 +342,8 @@ async fn renewing_gives_the_session_another_cookie_once(database: Kind) {
     assert!(world.person().await.is_none());
     let view = store.signed_in(new, None, API, now).await.unwrap().unwrap();
     assert_eq!(
-        (view.person.session, view.person.auth_time),
-        (world.session.clone(), now)
+        (view.person.session, view.person.factors),
+        (world.session.clone(), proved)
     );
     assert_eq!(view.idle_expires_at, now.plus(100));
 }
@@ -398,7 +400,8 @@ async fn a_session_that_idled_can_be_continued_by_a_new_proof_and_ended(database
 
     let (hash, idle) = (random::bytes(), now.plus(100));
     let renew = async |old, now| {
-        let renewed = store.renew_session(&world.session, old, hash, now, idle, 1, now);
+        let factors = Factors::of(Factor::Password, now);
+        let renewed = store.renew_session(&world.session, old, hash, factors, idle, 1, now);
         renewed.await.unwrap()
     };
     assert!(renew(world.hash, now).await);

@@ -181,6 +181,7 @@ fn usual(client: &str) -> Client {
         refresh_shared: RefreshShared::Report,
         response_modes: vec![ResponseMode::Query],
         require_pushed_authorization_requests: false,
+        require_second_factor: false,
         dpop_bound_access_tokens: false,
         openid: OpenIdRegistration::default(),
     }

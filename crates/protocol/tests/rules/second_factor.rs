@@ -1,0 +1,347 @@
+//! The rule that orders the pages, where more than a password may be due: every combination of what is demanded, what the account has,
+//! what the session has proved and what the request asks.
+
+use rstest::rstest;
+use safeconduct_protocol::{
+    authentication::{Acr, Authentication, Factor, Factors, Level},
+    authorization::{Enrolled, Next, PendingAuthorization, SignedInUser},
+    client::Client,
+    error::Reason,
+};
+
+use crate::fixtures::{START, SUBJECTS, issue, pending, person, relying_party, session};
+
+const PASSWORD: Enrolled = Enrolled {
+    otp: false,
+    recovery_codes: false,
+    passkey: false,
+};
+const OTP: Enrolled = Enrolled {
+    otp: true,
+    recovery_codes: true,
+    passkey: false,
+};
+const PASSKEY: Enrolled = Enrolled {
+    passkey: true,
+    ..PASSWORD
+};
+const BOTH: Enrolled = Enrolled {
+    passkey: true,
+    ..OTP
+};
+
+/// A user who allowed everything, with what they have, and what they proved: names and seconds before the request arrived.
+fn user(enrolled: Enrolled, proved: &str) -> SignedInUser {
+    let proved = proved.split_whitespace().map(|one| {
+        let (name, ago) = one.split_once('-').unwrap();
+        let at = START.plus(-ago.parse::<i64>().unwrap());
+        format!("{name}@{}", at.seconds())
+    });
+    let proved: Vec<String> = proved.collect();
+    SignedInUser {
+        factors: Factors::parse(&proved.join(" ")).unwrap(),
+        enrolled,
+        ..person("openid")
+    }
+}
+
+fn demanding(client: Client) -> Client {
+    Client {
+        require_second_factor: true,
+        ..client
+    }
+}
+
+/// A request for an ID Token with these parameters beside.
+fn request(client: &Client, more: &[(&str, &str)]) -> PendingAuthorization {
+    let all = [&[("scope", "openid")], more].concat();
+    pending(&all, client)
+}
+
+fn essential(acr: &str) -> String {
+    format!(r#"{{"id_token":{{"acr":{{"essential":true,"value":"{acr}"}}}}}}"#)
+}
+
+fn next(form: &PendingAuthorization, client: &Client, user: &SignedInUser) -> Result<Next, Reason> {
+    form.next(client, Some(user), &SUBJECTS)
+        .map_err(|refused| refused.reason())
+}
+
+/// What is due, in a word.
+fn due(next: Result<Next, Reason>) -> String {
+    match next {
+        Ok(Next::Issue(authentication)) => {
+            let age = START.since(authentication.auth_time());
+            format!("issue {} -{age}", authentication.acr.as_str())
+        }
+        Ok(Next::SecondFactor(level)) => format!("second factor {level:?}"),
+        Ok(other) => format!("{other:?}"),
+        Err(reason) => reason.name().to_owned(),
+    }
+}
+
+#[rstest]
+#[case::nothing_is_demanded(PASSWORD, "password-9", &[], "issue urn:safeconduct:acr:password -9")]
+#[case::who_has_an_app_is_asked(OTP, "password-9", &[], "second factor MultiFactor")]
+#[case::who_has_a_passkey_alone_is_not(PASSKEY, "password-9", &[], "issue urn:safeconduct:acr:password -9")]
+#[case::both_proved(OTP, "password-9 otp-5", &[], "issue mfa -9")]
+#[case::by_a_recovery_code(OTP, "password-9 recovery_code-5", &[], "issue mfa -9")]
+#[case::a_passkey_is_enough(BOTH, "passkey-9", &[], "issue phr -9")]
+#[case::a_code_without_a_password(OTP, "otp-5", &[], "Reauthenticate")]
+#[case::silently(OTP, "password-9", &[("prompt", "none")], "login-required")]
+#[case::silently_and_proved(OTP, "password-9 otp-5", &[("prompt", "none")], "issue mfa -9")]
+#[case::wished(OTP, "password-9", &[("acr_values", "phr mfa")], "second factor MultiFactor")]
+#[case::the_first_that_can_be_met(BOTH, "password-9 otp-5", &[("acr_values", "phr mfa")], "second factor PhishingResistant")]
+#[case::wished_and_silent(PASSKEY, "password-9", &[("acr_values", "phr"), ("prompt", "none")], "issue urn:safeconduct:acr:password -9")]
+#[case::wished_in_vain(PASSWORD, "password-9", &[("acr_values", "phr mfa")], "issue urn:safeconduct:acr:password -9")]
+#[case::wished_by_another_name(OTP, "password-9 otp-5", &[("acr_values", "https://refeds.org/profile/mfa")], "issue https://refeds.org/profile/mfa -9")]
+#[case::unknown_names(PASSWORD, "password-9", &[("acr_values", "phrh loa4")], "issue urn:safeconduct:acr:password -9")]
+#[case::less_is_wished_than_was_proved(BOTH, "passkey-9", &[("acr_values", "urn:safeconduct:acr:password")], "issue urn:safeconduct:acr:password -9")]
+#[case::recent_enough(OTP, "password-9 otp-9", &[("max_age", "10")], "issue mfa -9")]
+#[case::an_old_password(OTP, "password-10 otp-9", &[("max_age", "10")], "Reauthenticate")]
+#[case::an_old_code(OTP, "password-9 otp-10", &[("max_age", "10")], "second factor MultiFactor")]
+#[case::an_old_passkey_is_no_proof_today(PASSKEY, "password-9 passkey-10", &[("max_age", "10")], "issue urn:safeconduct:acr:password -9")]
+#[case::again(OTP, "password-9 otp-9", &[("prompt", "login")], "Reauthenticate")]
+/// Cases: PE39, PE45, PE46.
+fn what_is_due(
+    #[case] enrolled: Enrolled,
+    #[case] proved: &str,
+    #[case] asked: &[(&str, &str)],
+    #[case] expected: &str,
+) {
+    let client = relying_party();
+    let form = request(&client, asked);
+    assert_eq!(due(next(&form, &client, &user(enrolled, proved))), expected);
+}
+
+#[rstest]
+#[case::met(BOTH, "passkey-9", "phr", "issue phr -9")]
+#[case::can_be_met(BOTH, "password-9 otp-5", "phr", "second factor PhishingResistant")]
+#[case::can_be_met_by_a_code(OTP, "password-9", "mfa", "second factor MultiFactor")]
+#[case::cannot_be_met(OTP, "password-9 otp-5", "phr", "acr-unmet")]
+#[case::nothing_enrolled(PASSWORD, "password-9", "mfa", "acr-unmet")]
+#[case::met_by_more(PASSKEY, "passkey-9", "mfa", "issue mfa -9")]
+/// Cases: PE45.
+fn an_essential_context_is_met_or_refused(
+    #[case] enrolled: Enrolled,
+    #[case] proved: &str,
+    #[case] acr: &str,
+    #[case] expected: &str,
+) {
+    let client = relying_party();
+    let form = request(&client, &[("claims", &essential(acr))]);
+    let user = user(enrolled, proved);
+    assert_eq!(due(next(&form, &client, &user)), expected);
+}
+
+/// Cases: PE41, PE42, PE43.
+#[test]
+fn client_server_and_groups_demand_a_second_factor() {
+    let client = relying_party();
+    let open = request(&client, &[]);
+    let strict = demanding(relying_party());
+    for enrolled in [PASSWORD, PASSKEY] {
+        let user = user(enrolled, "password-100");
+        let member = SignedInUser {
+            second_factor_required: true,
+            ..user.clone()
+        };
+        let expected = match enrolled {
+            PASSWORD => Ok(Next::Enrol),
+            _ => Ok(Next::SecondFactor(Level::MultiFactor)),
+        };
+        assert_eq!(next(&open, &client, &user), Ok(issue(100)));
+        assert_eq!(next(&open, &client, &member), expected);
+        assert_eq!(next(&open, &strict, &user), expected);
+        let silent = request(&client, &[("prompt", "none")]);
+        assert_eq!(next(&silent, &client, &member), Err(Reason::LoginRequired));
+    }
+}
+
+/// Where one is demanded and none is there, the way to `mfa` is to set one up; there is none to `phr`.
+#[test]
+fn what_is_demanded_anyway_can_be_set_up_for_an_essential_context() {
+    let strict = demanding(relying_party());
+    let user = user(PASSWORD, "password-9");
+    let asking = |acr| request(&strict, &[("claims", &essential(acr))]);
+    assert_eq!(next(&asking("mfa"), &strict, &user), Ok(Next::Enrol));
+    assert_eq!(next(&asking("phr"), &strict, &user), Err(Reason::AcrUnmet));
+}
+
+#[test]
+fn what_was_proved_for_a_request_counts_whatever_the_clocks_say() {
+    let client = relying_party();
+    let user = user(OTP, "password-500 otp-400");
+    let arrived = request(&client, &[("max_age", "10"), ("prompt", "login")]);
+    assert_eq!(next(&arrived, &client, &user), Ok(Next::Reauthenticate));
+    let once = arrived.proved(session(1), Factor::Password);
+    assert_eq!(
+        next(&once, &client, &user),
+        Ok(Next::SecondFactor(Level::MultiFactor))
+    );
+    let elsewhere = once.clone().proved(session(2), Factor::Otp);
+    assert_eq!(next(&elsewhere, &client, &user), Ok(Next::Reauthenticate));
+    let twice = once.proved(session(1), Factor::Otp);
+    assert_eq!(due(next(&twice, &client, &user)), "issue mfa -500");
+}
+
+#[test]
+fn an_allowed_request_is_judged_again_before_its_code() {
+    let client = relying_party();
+    let form = request(&client, &[]);
+    let user = |proved| SignedInUser {
+        consented: Default::default(),
+        ..user(OTP, proved)
+    };
+    let both = user("password-9 otp-5");
+    assert!(matches!(
+        next(&form, &client, &both),
+        Ok(Next::Consent { .. })
+    ));
+    let form = form.asked(&both);
+    let allowed = |user| form.allowed(&client, user, &SUBJECTS).unwrap();
+    assert!(matches!(allowed(&both), Next::Issue(_)));
+    let one = user("password-1");
+    assert_eq!(allowed(&one), Next::SecondFactor(Level::MultiFactor));
+}
+
+/// The user does what the page asks, by the strongest thing they have.
+fn follow(
+    form: PendingAuthorization,
+    mut user: SignedInUser,
+    page: &Next,
+) -> (PendingAuthorization, SignedInUser) {
+    let factor = match page {
+        Next::Reauthenticate => Factor::Password,
+        Next::SecondFactor(_) if user.enrolled.passkey => Factor::Passkey,
+        Next::SecondFactor(_) => Factor::Otp,
+        Next::Enrol => {
+            user.enrolled.otp = true;
+            Factor::Otp
+        }
+        Next::SelectAccount => {
+            let form = form.offered(&user);
+            return (
+                form.chosen(&relying_party(), &user, &SUBJECTS).unwrap(),
+                user,
+            );
+        }
+        Next::SignIn | Next::Consent { .. } | Next::Issue(_) => unreachable!("{page:?}"),
+    };
+    user.factors = user.factors.and(factor, START);
+    let session = user.session.clone();
+    (form.proved(session, factor), user)
+}
+
+/// Every combination: no code without what is demanded, no page where none may be shown, no demand that the page can't meet, and
+/// never a way without an end.
+#[rstest]
+fn no_way_leads_around_what_is_demanded_and_each_has_an_end(
+    #[values(PASSWORD, OTP, PASSKEY, BOTH)] enrolled: Enrolled,
+    #[values(
+        "",
+        "password-20",
+        "password-2",
+        "otp-2",
+        "passkey-20",
+        "password-2 otp-20",
+        "password-20 otp-2",
+        "password-2 otp-2",
+        "password-2 recovery_code-2",
+        "password-20 passkey-2"
+    )]
+    proved: &str,
+    #[values(false, true)] required: bool,
+) {
+    let user = SignedInUser {
+        second_factor_required: required,
+        ..user(enrolled, proved)
+    };
+    let wishes = ["", "mfa", "phr mfa", "phrh", "urn:safeconduct:acr:password"];
+    let wished = wishes.map(|acr| (acr, false));
+    let demanded = ["mfa", "phr", "urn:safeconduct:acr:password"].map(|acr| (acr, true));
+    let mut issued = 0;
+    for (acr, is_essential) in wished.into_iter().chain(demanded) {
+        for prompt in ["", "none", "login", "select_account"] {
+            for max_age in ["", "0", "10"] {
+                let asked = Asked {
+                    acr,
+                    is_essential,
+                    prompt,
+                    max_age,
+                };
+                issued += u32::from(asked.reaches_its_end(user.clone()));
+            }
+        }
+    }
+    assert!(issued >= 30, "{issued}");
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Asked<'a> {
+    acr: &'a str,
+    is_essential: bool,
+    prompt: &'a str,
+    max_age: &'a str,
+}
+
+impl Asked<'_> {
+    /// Follows every page that is due, and says whether a code came of it.
+    fn reaches_its_end(self, mut user: SignedInUser) -> bool {
+        let client = relying_party();
+        let claims = essential(self.acr);
+        let acr = match self.is_essential {
+            true => ("claims", claims.as_str()),
+            false => ("acr_values", self.acr),
+        };
+        let more = [acr, ("prompt", self.prompt), ("max_age", self.max_age)];
+        let mut form = request(&client, &more);
+        for _ in 0..5 {
+            let page = match next(&form, &client, &user) {
+                Ok(Next::Issue(authentication)) => {
+                    self.is_met_by(authentication, &user);
+                    return true;
+                }
+                Ok(page) => page,
+                Err(Reason::LoginRequired) => {
+                    assert_eq!(self.prompt, "none", "{self:?} {user:?}");
+                    return false;
+                }
+                Err(reason) => {
+                    assert_eq!(reason, Reason::AcrUnmet, "{self:?} {user:?}");
+                    let wanted = Acr::parse(self.acr).unwrap().level();
+                    let reach = user.enrolled.reach();
+                    assert!(self.is_essential && reach < wanted, "{self:?} {user:?}");
+                    return false;
+                }
+            };
+            assert_ne!(self.prompt, "none", "{page:?} {self:?} {user:?}");
+            if let Next::SecondFactor(level) = &page {
+                assert!(user.enrolled.reach() >= *level, "{self:?} {user:?}");
+            }
+            if page == Next::Enrol {
+                assert_eq!(user.enrolled, PASSWORD, "{self:?} {user:?}");
+            }
+            (form, user) = follow(form, user, &page);
+        }
+        panic!("no end: {self:?} {user:?}")
+    }
+
+    fn is_met_by(self, authentication: Authentication, user: &SignedInUser) {
+        let level = authentication.factors.level().unwrap();
+        let needs_two = user.second_factor_required || user.enrolled.otp;
+        assert!(
+            !needs_two || level >= Level::MultiFactor,
+            "{self:?} {user:?}"
+        );
+        let named = authentication.acr;
+        assert!(level >= named.level(), "{self:?} {user:?}");
+        assert!(
+            !self.is_essential || named.as_str() == self.acr,
+            "{self:?} {user:?}"
+        );
+        let most = self.max_age.parse().unwrap_or(i64::MAX);
+        let age = START.since(authentication.auth_time());
+        assert!(age < most.max(1), "{age} {self:?} {user:?}");
+    }
+}
