@@ -14,7 +14,7 @@ use crate::{fault::Failure, server::Exchange};
 
 /// A token of ours, signed or sealed by us and not expired.
 pub(crate) enum PresentedToken {
-    Access(AccessToken),
+    Access(Box<AccessToken>),
     Refresh(RefreshToken),
 }
 
@@ -24,7 +24,7 @@ impl PresentedToken {
         if text.starts_with(Kind::RefreshToken.prefix()) {
             return exchange.open(text).ok().map(Self::Refresh);
         }
-        read_access_token(exchange, text).map(Self::Access)
+        read_access_token(exchange, text).map(|token| Self::Access(Box::new(token)))
     }
 }
 

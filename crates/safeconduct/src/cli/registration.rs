@@ -34,6 +34,7 @@ const HEADINGS: [(&str, &[(&str, &str)]); 4] = [
             ("assertion_audience", "AUDIENCE"),
             ("require_pkce", "BOOL"),
             ("require_pushed_authorization_requests", "BOOL"),
+            ("require_second_factor", "BOOL"),
             ("dpop_bound_access_tokens", "BOOL"),
         ],
     ),
