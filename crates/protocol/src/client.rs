@@ -49,7 +49,6 @@ pub struct Client {
     /// Whether an authorization request that was not pushed is refused (RFC 9126 §6).
     pub require_pushed_authorization_requests: bool,
     /// Whether its users must prove two factors, whatever the request asks.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub require_second_factor: bool,
     /// Whether tokens that are not bound to a key are refused it (RFC 9449 §5.2).
     pub dpop_bound_access_tokens: bool,
