@@ -158,6 +158,7 @@ fn a_registration_is_kept_under_the_names_of_the_specification() {
         "query"
       ],
       "require_pushed_authorization_requests": true,
+      "require_second_factor": true,
       "dpop_bound_access_tokens": true,
       "id_token_signed_response_alg": "EdDSA",
       "subject_type": "pairwise",
@@ -361,6 +362,7 @@ fn everything() -> Client {
     Client {
         response_modes: vec![ResponseMode::FormPost, ResponseMode::Query],
         require_pushed_authorization_requests: true,
+        require_second_factor: true,
         dpop_bound_access_tokens: true,
         refresh_shared: RefreshShared::Revoke,
         openid: OpenIdRegistration {
