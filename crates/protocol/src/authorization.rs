@@ -307,6 +307,29 @@ impl CheckedRequest {
         })
     }
 
+    /// The request of a user for a page of this server's own, at the URL `page`: what they must prove before it is shown, by the rule
+    /// that every sign-in goes by. `max_age` is how long ago that may have been, in seconds.
+    pub fn of_account(client: &Client, page: &str, max_age: Option<i64>) -> Self {
+        Self {
+            client: client.id.clone(),
+            redirect_uri: page.to_owned(),
+            scope: client.scopes.clone(),
+            audience: String::new(),
+            state: None,
+            nonce: None,
+            code_challenge: None,
+            response_mode: ResponseMode::Query,
+            prompt: BTreeSet::new(),
+            max_age,
+            login_hint: None,
+            subject: None,
+            claims: ClaimsRequest::default(),
+            dpop_jkt: None,
+            ui_locales: None,
+            acr: AcrRequest::default(),
+        }
+    }
+
     /// Who asks.
     pub fn client(&self) -> &ClientId {
         &self.client

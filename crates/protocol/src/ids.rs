@@ -22,6 +22,9 @@ pub fn new_id() -> String {
 #[serde(try_from = "String", into = "String")]
 pub struct ClientId(String);
 
+/// What no client is called.
+const ACCOUNT_PAGES: &str = "safeconduct:account";
+
 impl ClientId {
     /// Reads a client identifier; `None` if it is not of the form.
     pub fn parse(text: &str) -> Option<Self> {
@@ -29,6 +32,11 @@ impl ClientId {
         let fits =
             !text.is_empty() && text.len() <= LONGEST_CLIENT_ID && !text.starts_with(USER_PREFIX);
         (fits && text.bytes().all(plain)).then(|| Self(text.to_owned()))
+    }
+
+    /// By which this server calls its own account pages where a sign-in leads to them. No client can be registered under it.
+    pub fn account_pages() -> Self {
+        Self(ACCOUNT_PAGES.to_owned())
     }
 
     /// A new identifier for a client that was given none: `c-` and 128 random bits.

@@ -96,6 +96,30 @@ impl Registration {
         secret: SecretOrigin,
         knows_scope: &KnowsScope<'_>,
     ) -> Result<Client, Vec<Finding>> {
+        if *id == ClientId::account_pages() {
+            let message = format!("`{id}` is what this server calls its account pages");
+            let advice = "choose another id";
+            return Err(vec![Finding::new("client_id", message, advice)]);
+        }
+        self.judge(id, secret, knows_scope)
+    }
+
+    /// The account pages of this server, described as a client: the one that has their id.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the description.
+    pub fn register_account_pages(&self) -> Result<Client, Vec<Finding>> {
+        self.judge(&ClientId::account_pages(), SecretOrigin::Generated, &|_| {
+            Ok(())
+        })
+    }
+
+    fn judge(
+        &self,
+        id: &ClientId,
+        secret: SecretOrigin,
+        knows_scope: &KnowsScope<'_>,
+    ) -> Result<Client, Vec<Finding>> {
         let mut judge = Judge {
             registration: self,
             id,

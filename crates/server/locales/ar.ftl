@@ -213,3 +213,28 @@ reason-master-key-missing = ينقص هذا الخادم مفتاح تحتاجه
     .advice = يُرجى المحاولة مرة أخرى بعد لحظات.
 reason-clock-not-believed = ساعة الخادم غير صحيحة، ولذلك لا يمكنه الحكم على شيء.
     .advice = يُرجى المحاولة مرة أخرى بعد لحظات.
+
+## The account page
+
+account-title = حسابك
+account-apps = التطبيقات التي لها حق الوصول
+account-apps-explanation = ما تزيله ينتهي فورًا على هذا الخادم. وقد تقبل واجهة برمجية لا تسأل هذا الخادم آخر رمز لتطبيق مدة أقصاها { $minutes ->
+    [zero] { $minutes } دقيقة
+    [one] دقيقة واحدة
+    [two] دقيقتان
+    [few] { $minutes } دقائق
+    [many] { $minutes } دقيقة
+   *[other] { $minutes } دقيقة
+ }.
+account-no-apps = ليس لأي تطبيق حق الوصول إلى حسابك.
+account-since = منذ { $date }
+account-last-used = آخر استخدام { $date }
+account-remove-access = إزالة الوصول
+account-remove-access-of = إزالة وصول { $client }
+account-sessions = أين سجّلت الدخول
+account-this-session = هذا المتصفح
+account-other-session = متصفح آخر
+account-end-session = تسجيل الخروج هناك
+account-end-session-of = تسجيل الخروج من المتصفح المستخدم آخر مرة { $date }
+account-end-others = تسجيل الخروج من كل مكان آخر
+home-account = حسابك وتطبيقاتك وجلساتك

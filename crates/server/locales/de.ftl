@@ -205,3 +205,24 @@ reason-master-key-missing = Diesem Server fehlt ein Schlüssel, den seine Datenb
     .advice = Versuchen Sie es gleich noch einmal.
 reason-clock-not-believed = Die Uhr des Servers geht falsch, deshalb kann er nichts beurteilen.
     .advice = Versuchen Sie es gleich noch einmal.
+
+## The account page
+
+account-title = Ihr Konto
+account-apps = Apps mit Zugriff
+account-apps-explanation = Was Sie entfernen, endet an diesem Server sofort. Eine API, die diesen Server nicht fragt, nimmt das letzte Token einer App noch bis zu { $minutes } { $minutes ->
+    [one] Minute
+   *[other] Minuten
+ } lang an.
+account-no-apps = Keine App hat Zugriff auf Ihr Konto.
+account-since = Seit { $date }
+account-last-used = Zuletzt benutzt { $date }
+account-remove-access = Zugriff entfernen
+account-remove-access-of = Zugriff von { $client } entfernen
+account-sessions = Wo Sie angemeldet sind
+account-this-session = Dieser Browser
+account-other-session = Ein anderer Browser
+account-end-session = Dort abmelden
+account-end-session-of = Im zuletzt am { $date } benutzten Browser abmelden
+account-end-others = Überall sonst abmelden
+home-account = Ihr Konto, Apps und Sitzungen

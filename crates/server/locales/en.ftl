@@ -137,3 +137,24 @@ refusal-received-more = { $count ->
 refusal-docs = What this code means
 fault-heading = Sorry, there is a problem
 fault-explanation = The problem is ours, not yours. Try again in a few minutes. If it keeps happening, send this reference to whoever runs the service.
+
+## The account page
+
+account-title = Your account
+account-apps = Apps with access
+account-apps-explanation = What you remove ends at once at this server. An API that does not ask this server may take an app’s last token for up to { $minutes } more { $minutes ->
+    [one] minute
+   *[other] minutes
+ }.
+account-no-apps = No app has access to your account.
+account-since = Since { $date }
+account-last-used = Last used { $date }
+account-remove-access = Remove access
+account-remove-access-of = Remove access of { $client }
+account-sessions = Where you are signed in
+account-this-session = This browser
+account-other-session = Another browser
+account-end-session = Sign out there
+account-end-session-of = Sign out of the browser last used { $date }
+account-end-others = Sign out everywhere else
+home-account = Your account, apps and sessions

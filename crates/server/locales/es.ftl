@@ -207,3 +207,25 @@ reason-master-key-missing = A este servidor le falta una clave que su base de da
     .advice = Inténtelo de nuevo dentro de un momento.
 reason-clock-not-believed = El reloj del servidor no es correcto, por lo que no puede juzgar nada.
     .advice = Inténtelo de nuevo dentro de un momento.
+
+## The account page
+
+account-title = Su cuenta
+account-apps = Aplicaciones con acceso
+account-apps-explanation = Lo que quite termina al instante en este servidor. Una API que no consulte a este servidor puede aceptar el último token de una aplicación durante { $minutes ->
+    [one] { $minutes } minuto
+    [many] { $minutes } de minutos
+   *[other] { $minutes } minutos
+ } más como máximo.
+account-no-apps = Ninguna aplicación tiene acceso a su cuenta.
+account-since = Desde el { $date }
+account-last-used = Último uso el { $date }
+account-remove-access = Quitar acceso
+account-remove-access-of = Quitar el acceso de { $client }
+account-sessions = Dónde tiene la sesión iniciada
+account-this-session = Este navegador
+account-other-session = Otro navegador
+account-end-session = Cerrar sesión allí
+account-end-session-of = Cerrar la sesión del navegador usado por última vez el { $date }
+account-end-others = Cerrar las demás sesiones
+home-account = Su cuenta, aplicaciones y sesiones

@@ -207,3 +207,25 @@ reason-master-key-missing = Il manque à ce serveur une clé dont sa base de don
     .advice = Réessayez dans un instant.
 reason-clock-not-believed = L’horloge du serveur est fausse : il ne peut rien juger.
     .advice = Réessayez dans un instant.
+
+## The account page
+
+account-title = Votre compte
+account-apps = Applications ayant accès
+account-apps-explanation = Ce que vous supprimez prend fin aussitôt sur ce serveur. Une API qui n’interroge pas ce serveur peut encore accepter le dernier jeton d’une application pendant { $minutes ->
+    [one] { $minutes } minute
+    [many] { $minutes } de minutes
+   *[other] { $minutes } minutes
+ } au plus.
+account-no-apps = Aucune application n’a accès à votre compte.
+account-since = Depuis le { $date }
+account-last-used = Dernière utilisation le { $date }
+account-remove-access = Supprimer l’accès
+account-remove-access-of = Supprimer l’accès de { $client }
+account-sessions = Où vous êtes connecté
+account-this-session = Ce navigateur
+account-other-session = Un autre navigateur
+account-end-session = Y fermer la session
+account-end-session-of = Fermer la session du navigateur utilisé pour la dernière fois le { $date }
+account-end-others = Fermer toutes les autres sessions
+home-account = Votre compte, vos applications et vos sessions

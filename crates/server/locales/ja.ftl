@@ -203,3 +203,21 @@ reason-master-key-missing = データベースに必要な鍵がこのサーバ�
     .advice = 少し待ってから、もう一度お試しください。
 reason-clock-not-believed = サーバーの時計が正しくないため、何も判断できません。
     .advice = 少し待ってから、もう一度お試しください。
+
+## The account page
+
+account-title = アカウント
+account-apps = アクセス権のあるアプリ
+account-apps-explanation = 削除したアクセス権は、このサーバーではすぐに無効になります。このサーバーに問い合わせない API は、アプリの最後のトークンを最長 { $minutes } 分間受け付けることがあります。
+account-no-apps = アカウントにアクセスできるアプリはありません。
+account-since = { $date } から
+account-last-used = 最終使用 { $date }
+account-remove-access = アクセス権を削除
+account-remove-access-of = { $client } のアクセス権を削除
+account-sessions = ログイン中の場所
+account-this-session = このブラウザー
+account-other-session = 別のブラウザー
+account-end-session = そこでログアウト
+account-end-session-of = 最終使用 { $date } のブラウザーでログアウト
+account-end-others = ほかのすべてでログアウト
+home-account = アカウント、アプリ、セッション

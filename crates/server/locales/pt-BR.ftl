@@ -207,3 +207,25 @@ reason-master-key-missing = Falta a este servidor uma chave de que o banco de da
     .advice = Tente novamente daqui a pouco.
 reason-clock-not-believed = O relógio do servidor está errado, por isso ele não pode avaliar nada.
     .advice = Tente novamente daqui a pouco.
+
+## The account page
+
+account-title = Sua conta
+account-apps = Aplicativos com acesso
+account-apps-explanation = O que você remove termina na hora neste servidor. Uma API que não consulta este servidor pode aceitar o último token de um aplicativo por mais { $minutes ->
+    [one] { $minutes } minuto
+    [many] { $minutes } de minutos
+   *[other] { $minutes } minutos
+ }, no máximo.
+account-no-apps = Nenhum aplicativo tem acesso à sua conta.
+account-since = Desde { $date }
+account-last-used = Último uso em { $date }
+account-remove-access = Remover acesso
+account-remove-access-of = Remover o acesso de { $client }
+account-sessions = Onde você está conectado
+account-this-session = Este navegador
+account-other-session = Outro navegador
+account-end-session = Sair de lá
+account-end-session-of = Sair do navegador usado pela última vez em { $date }
+account-end-others = Sair de todos os outros
+home-account = Sua conta, aplicativos e sessões

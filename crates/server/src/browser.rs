@@ -108,8 +108,17 @@ impl Browser {
 
     /// The token that a sign-out form of this browser carries: it can't be made without the session cookie.
     pub(crate) fn sign_out_token(&self) -> Option<String> {
+        self.form_token("sign-out")
+    }
+
+    /// The same for the forms of the account page.
+    pub(crate) fn account_token(&self) -> Option<String> {
+        self.form_token("account")
+    }
+
+    fn form_token(&self, of: &str) -> Option<String> {
         self.session.secret().map(|secret| {
-            encoding::sha256_base64url(format!("sign-out\n{}", secret.expose()).as_bytes())
+            encoding::sha256_base64url(format!("{of}\n{}", secret.expose()).as_bytes())
         })
     }
 

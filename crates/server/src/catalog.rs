@@ -12,21 +12,23 @@ use arc_swap::ArcSwap;
 use safeconduct_protocol::{
     authentication::Acr,
     claims,
-    client::Client,
+    client::{Client, ConsentPolicy, GrantType},
     clock::Clock,
     error::{Reason, Refusal},
     ids::ClientId,
     jose::{KeySet, VerificationKey},
     language::Language,
     metadata::{Issuer, Metadata},
+    registration::Registration,
     resource::{Resources, ScopeDescription},
-    scope::OFFLINE_ACCESS,
+    scope::{OFFLINE_ACCESS, OPENID},
     sent::Sent,
     time::Timestamp,
 };
 use safeconduct_store::{ClientRecord, Cluster, SecretHash, Store};
 
 use crate::{
+    account,
     fault::Fault,
     keys::{Keys, MasterKeys},
     timekeeping::boot_milliseconds,
@@ -51,6 +53,8 @@ pub(crate) struct Catalog {
     pub(crate) keys: Keys,
     pub(crate) metadata: String,
     pub(crate) jwks: String,
+    /// The account pages, as a sign-in for them knows them.
+    pub(crate) account: Arc<Client>,
 }
 
 /// A client with what it needs to authenticate.
@@ -86,6 +90,20 @@ impl KnownClient {
             .filter(move |secret| secret.expires_at.is_none_or(|end| now < end))
             .map(|secret| &secret.hash)
     }
+}
+
+/// The account pages, as the client that a sign-in for them is for: one that asks for nothing, and is given no code and no token.
+fn account_pages(issuer: &Issuer, product_name: &str) -> Result<Client, Fault> {
+    let registration = Registration {
+        name: Some(product_name.to_owned()),
+        redirect_uris: vec![issuer.endpoint(account::PATH)],
+        grant_types: Some(vec![GrantType::AuthorizationCode]),
+        scopes: vec![OPENID.to_owned()],
+        consent: ConsentPolicy::Never,
+        ..Registration::default()
+    };
+    let client = registration.register_account_pages();
+    client.map_err(|findings| Fault::new(format!("the account pages: {findings:?}")))
 }
 
 impl Catalog {
@@ -130,6 +148,7 @@ impl Catalog {
                 &[Acr::Password],
             )))?,
             jwks: json(serde_json::to_string(keys.published()))?,
+            account: Arc::new(account_pages(issuer, &source.product_name)?),
             keys,
         })
     }
@@ -151,6 +170,24 @@ impl Catalog {
             }
             Some(known) => Ok(known.client.clone()),
         }
+    }
+
+    /// The client that a request of `id` came from and `redirect_uri` leads back to, or this server's account pages.
+    ///
+    /// # Errors
+    /// Those of [`enabled_client`](Self::enabled_client) and of `Client::prove_redirect_uri`: either may be gone by now.
+    pub(crate) fn client_at(
+        &self,
+        id: &ClientId,
+        redirect_uri: &str,
+    ) -> Result<Arc<Client>, Refusal> {
+        let client = if *id == self.account.id {
+            self.account.clone()
+        } else {
+            self.enabled_client(id)?
+        };
+        client.prove_redirect_uri(redirect_uri)?;
+        Ok(client)
     }
 
     /// Whether a scope of that name exists here, whoever is registered for it.
@@ -197,6 +234,8 @@ pub(crate) struct Source {
     pub(crate) masters: MasterKeys,
     pub(crate) issuer: Issuer,
     pub(crate) clock: Clock,
+    /// What people know the server by.
+    pub(crate) product_name: String,
 }
 
 impl CatalogCache {

@@ -1,16 +1,22 @@
 //! A person's way from the authorization request to the redirect back. Login and consent each return here, so that Back,
 //! a second tab or a stale form ends in *continue* or in a proper refusal, never in a dead end.
 
+use std::sync::Arc;
+
 use axum::response::Response;
 use http::StatusCode;
 use safeconduct_protocol::{
     authentication::Authentication,
-    authorization::{Next, PendingAuthorization, SignedInUser},
+    authorization::{CheckedRequest, Next, PendingAuthorization, SignedInUser},
     client::Client,
+    encoding,
     error::{Reason, Refusal},
+    ids::GrantId,
     parameters::Parameters,
+    pushed_request::PushedId,
     redirect_uri::{RedirectUri, host_of},
     scope::Scope,
+    secret::Secret,
 };
 use safeconduct_store::SessionView;
 
@@ -23,7 +29,7 @@ use crate::{
         SignInProblem,
     },
     reader::Reader,
-    respond::{self, ReturnPath},
+    respond::{self, Answered, ReturnPath, with_cookie},
     server::{Exchange, Server},
     way_back::WayBack,
 };
@@ -90,7 +96,7 @@ impl Default for SignIn<'_> {
 /// A pending authorization that this browser may go on with, and its client.
 pub(crate) struct Journey {
     pub(crate) pending: PendingAuthorization,
-    pub(crate) client: std::sync::Arc<Client>,
+    pub(crate) client: Arc<Client>,
 }
 
 impl Journey {
@@ -102,9 +108,37 @@ impl Journey {
     ) -> Result<Self, Refusal> {
         let pending: PendingAuthorization = exchange.open(sealed)?;
         pending.resume(browser.binding().map(|secret| secret.expose()))?;
-        let client = exchange.catalog.enabled_client(pending.request.client())?;
-        client.prove_redirect_uri(pending.request.redirect_uri())?;
+        let request = &pending.request;
+        let client = (exchange.catalog).client_at(request.client(), request.redirect_uri())?;
         Ok(Self { pending, client })
+    }
+
+    /// Begins with a request that is good, in `browser`: with the page that is due, or the answer.
+    pub(crate) async fn begin(
+        exchange: &Exchange<'_>,
+        browser: &Browser,
+        request: CheckedRequest,
+        client: Arc<Client>,
+        pushed: Option<PushedId>,
+    ) -> Result<Response, Failure> {
+        let (binding, is_new) = match browser.binding() {
+            Some(binding) => (binding.clone(), false),
+            None => (Secret::generate(), true),
+        };
+        let pending = PendingAuthorization {
+            pushed,
+            ..arrived(exchange, request, &binding)
+        };
+        let journey = Self { pending, client };
+        let response = journey.next_page(exchange, browser).await?;
+        // An answer that goes straight back needs no binding: nothing is left here that another browser could take over.
+        let comes_back = response.extensions().get::<Answered>().is_none();
+        Ok(if is_new && comes_back {
+            let issuer = &exchange.server.settings().issuer;
+            with_cookie(response, browser::bind(issuer, &binding))
+        } else {
+            response
+        })
     }
 
     /// Continues a request that came back: unless its code was redeemed by now, with the next page.
@@ -189,6 +223,10 @@ impl Journey {
         person: &SignedInUser,
         authentication: Authentication,
     ) -> Result<Response, Failure> {
+        if self.client.id == exchange.catalog.account.id {
+            let page = self.pending.request.redirect_uri();
+            return Ok(respond::lead_to(exchange.pages(), page));
+        }
         if let Some(pushed) = &self.pending.pushed {
             let pending = exchange.server.settings().lifetimes.pending;
             let used = [pushed.used(&self.client.id, pending)];
@@ -317,6 +355,17 @@ impl Journey {
     }
 }
 
+/// `request`, pending since now in the browser that `binding` binds.
+pub(crate) fn arrived(
+    exchange: &Exchange<'_>,
+    request: CheckedRequest,
+    binding: &Secret,
+) -> PendingAuthorization {
+    let hash = encoding::sha256_base64url(binding.expose().as_bytes());
+    let grant = GrantId::generate(exchange.server.clock().milliseconds());
+    PendingAuthorization::arrive(request, hash, grant, exchange.era())
+}
+
 async fn note_visit(exchange: &Exchange<'_>, view: &SessionView) -> Result<(), Failure> {
     if exchange.now.since(view.last_seen_at) < VISIT_EVERY {
         return Ok(());
@@ -330,6 +379,13 @@ async fn note_visit(exchange: &Exchange<'_>, view: &SessionView) -> Result<(), F
         .store()
         .touch_session(&view.person.session, idle_until, exchange.now)
         .await?)
+}
+
+/// What each scope lets an app do, in words.
+pub(crate) fn words(exchange: &Exchange<'_>, scope: &Scope) -> Vec<String> {
+    let lines = lines(exchange, scope, false);
+    let word = |line: &ScopeLine<'_>| line.text.unwrap_or(line.name).to_owned();
+    lines.iter().map(word).collect()
 }
 
 fn lines<'t>(exchange: &'t Exchange<'_>, scope: &'t Scope, is_new: bool) -> Vec<ScopeLine<'t>> {

@@ -4,6 +4,7 @@
 //! [`listener::serve`] puts it on a socket. A request is followed from `routes` to `endpoints`, from there to `client_auth`,
 //! `grants` or `journey`, to the rules in `safeconduct_protocol`, and to the one write in the store.
 
+mod account;
 mod addresses;
 pub mod administration;
 mod browser;

@@ -11,6 +11,7 @@ use axum::{
 use tower::ServiceExt as _;
 
 use crate::{
+    account,
     correlation::correlate,
     cross_origin::{self, CrossOrigin, preflight},
     endpoints::{
@@ -51,6 +52,10 @@ pub fn public(server: &Server) -> Router {
         .route("/revoke", post(revoke::revoke).options(preflight))
         .route("/logout/confirm", post(logout::confirm))
         .route("/signed-out", get(logout::signed_out))
+        .route(account::PATH, get(account::get))
+        .route(account::END_SESSION, post(account::end_session))
+        .route(account::END_OTHERS, post(account::end_others))
+        .route(account::REMOVE_ACCESS, post(account::remove_access))
         .route("/assets/{name}", get(home::asset))
         .route(
             "/.well-known/openid-configuration",

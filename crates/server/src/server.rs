@@ -85,6 +85,7 @@ impl Server {
             masters,
             issuer: settings.issuer.clone(),
             clock: clock.clone(),
+            product_name: settings.product_name.clone(),
         };
         let catalog = CatalogCache::load(source).await?;
         let guesses = catalog.current().await?.keys.guesses();

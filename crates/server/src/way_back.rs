@@ -110,8 +110,7 @@ pub(crate) async fn from_refusal(
     }
     let catalog = server.catalog().await.ok()?;
     let (id, redirect_uri, ui_locales) = sealed_request(&catalog, parameters)?;
-    let client = catalog.enabled_client(&id).ok()?;
-    client.prove_redirect_uri(&redirect_uri).ok()?;
+    let client = catalog.client_at(&id, &redirect_uri).ok()?;
     Some(WayBack {
         ui_locales,
         ..WayBack::to(client, &redirect_uri)

@@ -116,10 +116,7 @@ impl Store {
         client: &ClientId,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let withdraw = Statement::new(WITHDRAW)
-            .bind(user.as_str())
-            .bind(client.as_str())
-            .bind(now);
+        let withdraw = withdrawal(user, client, now);
         let event = NewEvent::new("consent-withdrawn")
             .user(user)
             .client(client)
@@ -147,6 +144,14 @@ impl Store {
         records.retain(|record| !record.scopes.is_empty());
         Ok(records)
     }
+}
+
+/// The statement that withdraws what `user` allowed `client`.
+pub(crate) fn withdrawal(user: &UserId, client: &ClientId, now: Timestamp) -> Statement {
+    Statement::new(WITHDRAW)
+        .bind(user.as_str())
+        .bind(client.as_str())
+        .bind(now)
 }
 
 /// What the column of a consent allows.

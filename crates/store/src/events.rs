@@ -32,7 +32,7 @@ const LIST: &str = "SELECT id, at, kind, user_id, client_id, grant_id, detail FR
 
 /// Every event there is: its kind, what it is about, and what its detail is.
 #[rustfmt::skip]
-static EVENTS: [(&str, &str, &str); 35] = [
+static EVENTS: [(&str, &str, &str); 36] = [
     ("cluster-created", "", "the issuer"),
     ("era-begun", "", ""),
     ("catalog-changed", "", ""),
@@ -55,6 +55,7 @@ static EVENTS: [(&str, &str, &str); 35] = [
     ("sessions-ended", "user", ""),
     ("consent-given", "user, client", "the API"),
     ("consent-withdrawn", "user, client", ""),
+    ("access-removed", "user, client", ""),
     ("grant-revoked", "user, client, grant", "why"),
     ("grants-revoked", "user, client if of one", "why"),
     ("refresh-token-shared", "user, client, grant", ""),

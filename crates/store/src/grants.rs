@@ -14,6 +14,7 @@ use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::single_use::UsedId;
 use safeconduct_protocol::time::Timestamp;
 
+use crate::consents;
 use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
 use crate::error::{RedeemError, StoreError};
 use crate::events::{NewEvent, record_revocation};
@@ -94,6 +95,16 @@ const LIST: &str = concat!(
      WHERE (CAST($1 AS TEXT) IS NULL OR g.user_id = CAST($1 AS TEXT)) \
        AND (CAST($2 AS TEXT) IS NULL OR g.client_id = CAST($2 AS TEXT)) \
      ORDER BY g.created_at DESC, g.id DESC LIMIT $3"
+);
+
+/// Grants of a user that are alive, the newest first.
+const LIVE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    ", g.created_at, g.last_used_at, g.retries, g.revoked_at, g.revoked_reason FROM grants g \
+     WHERE g.user_id = $1 AND g.user_id <> '' AND g.revoked_at IS NULL AND g.expires_at > $2 AND ",
+    stands!("g", "$2"),
+    " ORDER BY g.created_at DESC, g.id DESC LIMIT $3"
 );
 
 /// One try at redeeming a code.
@@ -250,6 +261,48 @@ impl Store {
             .bind(filter.client.as_ref().map(ClientId::as_str))
             .bind(i64::from(limit));
         Ok(self.list(statement, read_record).await?)
+    }
+
+    /// At most `limit` grants of `user` that are alive, the newest first: what clients can do now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn live_grants_of(
+        &self,
+        user: &UserId,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Vec<GrantRecord>, StoreError> {
+        let statement = Statement::new(LIVE)
+            .bind(user.as_str())
+            .bind(now)
+            .bind(i64::from(limit));
+        Ok(self.list(statement, read_record).await?)
+    }
+
+    /// Takes from `client` all that `user` let it do: the consent is withdrawn and every grant is revoked, and the client is to be
+    /// told where it can be. The sessions go on. Doing it twice is doing it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn remove_access(
+        &self,
+        user: &UserId,
+        client: &ClientId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let revoke = Statement::new(REVOKE_OF)
+            .bind(user.as_str())
+            .bind(client.as_str())
+            .bind(now)
+            .bind("access-removed")
+            .bind(new_id());
+        let event = NewEvent::new("access-removed").user(user).client(client);
+        let [queue, forget] = logouts::queue_of_access(user, client, now);
+        let withdraw = consents::withdrawal(user, client, now);
+        let unit = Unit::new([queue, forget, withdraw, revoke, event.at(now)]);
+        self.commit(unit.in_turn(user.as_str())).await?;
+        Ok(())
     }
 
     /// Settles a redemption whose commit nobody confirmed, by looking whose attempt the row names.

@@ -6,7 +6,7 @@
 //! go to the outbox by its end. What becomes of them there is `outbox.rs`.
 
 use safeconduct_protocol::grant::NewGrant;
-use safeconduct_protocol::ids::{SessionId, UserId};
+use safeconduct_protocol::ids::{ClientId, SessionId, UserId};
 use safeconduct_protocol::time::Timestamp;
 
 use crate::driver::{Row, Rows, Statement, Unit};
@@ -52,6 +52,10 @@ const QUEUE_OF_USER: &str = queue!(
 
 const FORGET_OF_USER: &str =
     "DELETE FROM session_clients WHERE session_id IN (SELECT id FROM sessions WHERE user_id = $1)";
+
+const QUEUE_OF_ACCESS: &str = queue!("$3", "user_id = $1 AND client_id = $2");
+
+const FORGET_OF_ACCESS: &str = "DELETE FROM session_clients WHERE user_id = $1 AND client_id = $2";
 
 const QUEUE_ALL: &str = queue!("$1", "1 = 1");
 
@@ -103,6 +107,16 @@ pub(crate) fn queue(session: &SessionId, now: Timestamp) -> [Statement; 2] {
 pub(crate) fn queue_of_user(user: &UserId, now: Timestamp) -> [Statement; 2] {
     let queue = Statement::new(QUEUE_OF_USER).bind(user.as_str()).bind(now);
     [queue, Statement::new(FORGET_OF_USER).bind(user.as_str())]
+}
+
+/// The statements that queue one client of a user's sessions, which go on without it.
+pub(crate) fn queue_of_access(user: &UserId, client: &ClientId, now: Timestamp) -> [Statement; 2] {
+    let of = |sql| {
+        Statement::new(sql)
+            .bind(user.as_str())
+            .bind(client.as_str())
+    };
+    [of(QUEUE_OF_ACCESS).bind(now), of(FORGET_OF_ACCESS)]
 }
 
 /// The statements that queue the clients of all sessions.

@@ -8,25 +8,24 @@ use axum::{
 use http::HeaderMap;
 use safeconduct_protocol::{
     authorization::{
-        self, Arrival, CheckedRequest, PendingAuthorization, identify, response_mode_to_use,
-        response_url, state_to_return,
+        self, Arrival, CheckedRequest, identify, response_mode_to_use, response_url,
+        state_to_return,
     },
     error::{Reason, Refusal},
-    ids::{ClientId, GrantId},
+    ids::ClientId,
     parameters::Parameters,
     pushed_request::{PushedId, PushedRequest, pushed},
-    secret::Secret,
 };
 
 use crate::{
-    browser::{self, Browser},
+    browser::Browser,
     fault::Failure,
     form::{PENDING, PostedForm},
     journey::Journey,
     left_out,
     posted::{self, POSTED},
     reader::Reader,
-    respond::{self, Answered, LONGEST_LOCATION, ReturnPath, sealed_length, with_cookie},
+    respond::{self, LONGEST_LOCATION, ReturnPath, sealed_length},
     server::{Exchange, Server},
     way_back::{self, WayBack},
 };
@@ -162,7 +161,6 @@ async fn start(
 
     exchange.wished(authorization::ui_locales(parameters));
     let exchange = &*exchange;
-    let server = exchange.server;
     let arrival = Arrival {
         resources: &exchange.catalog.resources,
         issuer: exchange.issuer(),
@@ -192,26 +190,8 @@ async fn start(
         &authorization::left_out(parameters, &client),
     );
 
-    let (binding, is_new) = match browser.binding() {
-        Some(binding) => (binding.clone(), false),
-        None => (Secret::generate(), true),
-    };
-    let hash = safeconduct_protocol::encoding::sha256_base64url(binding.expose().as_bytes());
-    let grant = GrantId::generate(server.clock().milliseconds());
-    let pending = PendingAuthorization {
-        pushed: pushed.map(PushedId::from),
-        ..PendingAuthorization::arrive(request, hash, grant, exchange.era())
-    };
-    let journey = Journey { pending, client };
-    let response = journey.next_page(exchange, browser).await?;
-    let issuer = &server.settings().issuer;
-    // An answer that goes straight back needs no binding: nothing is left here that another browser could take over.
-    let comes_back = response.extensions().get::<Answered>().is_none();
-    Ok(if is_new && comes_back {
-        with_cookie(response, browser::bind(issuer, &binding))
-    } else {
-        response
-    })
+    let pushed = pushed.map(PushedId::from);
+    Journey::begin(exchange, browser, request, client, pushed).await
 }
 
 /// Refuses at once what would not fit a URL later on: our own redirect after the sign-in, or the answer to the client.

@@ -9,6 +9,7 @@ use safeconduct_protocol::error::Reason;
 
 use super::logout::confirmation;
 use crate::{
+    account,
     addresses::Address,
     browser::Browser,
     fault::Failure,
@@ -81,13 +82,16 @@ pub(crate) async fn nothing_here(
 }
 
 /// Where only forms of ours are posted. A browser that restores a tab asks for their address by GET, without what was posted.
-const FORMS: [&str; 6] = [
+const FORMS: [&str; 9] = [
     "/login",
     "/login/continue",
     "/login/switch",
     "/consent",
     "/language",
     "/logout/confirm",
+    account::END_SESSION,
+    account::END_OTHERS,
+    account::REMOVE_ACCESS,
 ];
 
 pub(crate) async fn not_that_method(

@@ -5,6 +5,7 @@
 //! and its cookies belong to others. Pages need no JavaScript and ask no other host for anything; the one
 //! script there is saves a click (`form_post.rs`).
 
+mod account;
 mod consent;
 mod error;
 mod escape;
@@ -30,6 +31,7 @@ use rust_embed::RustEmbed;
 use safeconduct_protocol::language::Language;
 use serde::Serialize;
 
+pub use self::account::{AccountPage, AppLine, SessionLine};
 pub use self::consent::{ConsentPage, ResourceLine, ScopeKind, ScopeLine};
 pub use self::error::PagesError;
 pub use self::form_post::{FormPostPage, form_post_headers};
@@ -103,6 +105,7 @@ impl PageSet {
         environment.add_global("product", product_name);
         for (name, path) in [
             ("home", "/"),
+            ("account_page", "/account"),
             ("language_action", "/language"),
             ("stylesheet", &*stylesheet.path),
             ("form_post_script", &*form_post_script.path),
@@ -261,6 +264,12 @@ impl Pages {
     #[must_use]
     pub fn home(&self, page: &HomePage<'_>) -> Page {
         self.render("home.html", page)
+    }
+
+    /// What the user of an account sees of it.
+    #[must_use]
+    pub fn account(&self, page: &AccountPage<'_>) -> Page {
+        self.render("account.html", page)
     }
 
     /// An error of ours: nothing but an apology and the id to find it by.

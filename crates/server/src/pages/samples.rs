@@ -2,9 +2,10 @@
 //! `cargo run -p safeconduct-server --example pages -- DIR` writes for people who change the pages.
 
 use super::{
-    ClientLink, ConsentPage, ContinuePage, Developer, FormPostPage, HomePage, Notice, Page, Pages,
-    RefusalKind, RefusalPage, ResourceLine, ReturnTo, ScopeKind, ScopeLine, SelectAccountPage,
-    SignInPage, SignInProblem, SignOutPage, SignedIn, SignedOutPage,
+    AccountPage, AppLine, ClientLink, ConsentPage, ContinuePage, Developer, FormPostPage, HomePage,
+    Notice, Page, Pages, RefusalKind, RefusalPage, ResourceLine, ReturnTo, ScopeKind, ScopeLine,
+    SelectAccountPage, SessionLine, SignInPage, SignInProblem, SignOutPage, SignedIn,
+    SignedOutPage,
 };
 
 const PENDING: &str = "sc_pend_AQEBAQEBAQEBAQEBAQEB";
@@ -61,8 +62,54 @@ pub fn render(pages: &Pages) -> Vec<(String, String)> {
         ..HomePage::default()
     };
     add("home-unclear", pages.home(&unclear));
+    for (name, page) in account() {
+        add(name, pages.account(&page));
+    }
     add("fault", pages.fault(CORRELATION_ID));
     samples
+}
+
+fn account() -> Vec<(&'static str, AccountPage<'static>)> {
+    let first = AccountPage {
+        account: "alice",
+        csrf: "csrf",
+        end_session_action: "/account/sessions/end",
+        end_others_action: "/account/sessions/end-others",
+        remove_access_action: "/account/apps/remove",
+        sign_out_action: "/logout/confirm",
+        sign_out_csrf: "sign-out",
+        minutes: 5,
+        sessions: &[],
+        apps: &[],
+    };
+    let session = |id: &str, is_this| SessionLine {
+        id: id.to_owned(),
+        is_this,
+        started: "2026-11-01".to_owned(),
+        last_seen: "2026-11-30".to_owned(),
+    };
+    let app = |id: &str, name: &str| AppLine {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        scopes: vec!["Read your notes".to_owned()],
+        since: Some("2026-11-01".to_owned()),
+        last_used: Some("2026-11-30".to_owned()),
+    };
+    let this: &'static [SessionLine] = Box::leak(Box::new([session("a", true)]));
+    let both: &'static [SessionLine] =
+        Box::leak(Box::new([session("a", true), session("b", false)]));
+    let apps: &'static [AppLine] =
+        Box::leak(Box::new([app("notes", "Demo Notes"), app("mail", "Mail")]));
+    let full = AccountPage {
+        sessions: both,
+        apps,
+        ..first.clone()
+    };
+    let empty = AccountPage {
+        sessions: this,
+        ..first
+    };
+    vec![("account", full), ("account-empty", empty)]
 }
 
 fn notice() -> Notice {

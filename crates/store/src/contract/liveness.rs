@@ -21,6 +21,7 @@ enum Ending {
     ClientDisabledAndEnabled,
     ClientDeleted,
     ConsentWithdrawn,
+    AccessRemoved,
     SessionEnded,
     SessionsOfUserEnded,
     EraBegun,
@@ -57,6 +58,7 @@ impl Ending {
             }
             Self::ClientDeleted => store.delete_client(client, now).await.unwrap(),
             Self::ConsentWithdrawn => store.withdraw_consent(user, client, now).await.unwrap(),
+            Self::AccessRemoved => store.remove_access(user, client, now).await.unwrap(),
             Self::SessionEnded => drop(
                 store
                     .end_session(&world.session, &world.user, now)
@@ -91,6 +93,7 @@ async fn a_code_is_worth_nothing_after(
         Ending::ClientDisabledAndEnabled,
         Ending::ClientDeleted,
         Ending::ConsentWithdrawn,
+        Ending::AccessRemoved,
         Ending::SessionEnded,
         Ending::SessionsOfUserEnded,
         Ending::EraBegun
@@ -118,6 +121,7 @@ async fn a_grant_is_dead_in_every_use_after(
         Ending::ClientDisabledAndEnabled,
         Ending::ClientDeleted,
         Ending::ConsentWithdrawn,
+        Ending::AccessRemoved,
         Ending::SessionEnded,
         Ending::SessionsOfUserEnded,
         Ending::EraBegun,

@@ -166,6 +166,24 @@ async fn clients_are_told_of_every_ending(
     assert_eq!(remembered(&world).await, 0);
 }
 
+/// One client is told, and the session goes on for the others.
+#[apply(databases)]
+#[tokio::test]
+async fn a_client_that_loses_its_access_is_told_and_no_other(database: Kind) {
+    let world = signed_in(database).await;
+    assert_eq!(sign_in_to(&world, "wiki", OFFLINE).await, Redemption::Won);
+    let (store, user, now) = (&world.store, &world.user, world.now());
+    let wiki = ClientId::parse("wiki").unwrap();
+    let before = store.live_grants_of(user, 10, now).await.unwrap();
+    store.remove_access(user, &wiki, now).await.unwrap();
+    store.remove_access(user, &wiki, now).await.unwrap();
+    assert_eq!(clients_due(&world).await, ["wiki"]);
+    let left = store.live_grants_of(user, 10, now).await.unwrap();
+    assert_eq!(left.len() + 1, before.len());
+    assert!(left.iter().all(|record| record.grant.client != wiki));
+    assert!(world.person().await.is_some());
+}
+
 #[apply(databases)]
 #[tokio::test]
 async fn whoever_ends_a_session_learns_who_is_to_be_told_once(database: Kind) {

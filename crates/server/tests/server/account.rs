@@ -1,0 +1,189 @@
+//! The account page: who sees it, and what its user ends there. A change wants a fresh proof, and a form that this browser was shown.
+
+use crate::login::WRONG;
+use crate::support::{Answer, Ask, Browser, Form, TestServer};
+
+const ACCOUNT: &str = "Your account – Safeconduct";
+const AGAIN: &str = "Confirm it’s you – Safeconduct";
+
+fn shop() -> Ask {
+    Ask::of("shop").scope("notes.read offline_access")
+}
+
+async fn events(server: &TestServer) -> usize {
+    let store = server.server().store();
+    store.events(None, 1000).await.unwrap().len()
+}
+
+/// The token of the forms on the page.
+fn token(page: &Answer) -> String {
+    let forms = page.body.split("/account/").nth(1).expect("a form");
+    let (_, value) = forms.split_once("name=\"csrf\" value=\"").unwrap();
+    value.split('"').next().unwrap().to_owned()
+}
+
+/// The form of the page that posts `named`.
+fn form(page: &Answer, named: &[(&str, &str)]) -> Form {
+    let form = Form::new().with("csrf", &token(page));
+    named
+        .iter()
+        .fold(form, |form, (name, value)| form.with(name, value))
+}
+
+async fn open(browser: &mut Browser<'_>) -> Answer {
+    let page = browser.open("/account").await;
+    assert_eq!(page.title(), ACCOUNT, "{page:?}");
+    page
+}
+
+async fn remove_shop(browser: &mut Browser<'_>, page: &Answer) -> Answer {
+    let form = form(page, &[("client", "shop")]);
+    let answer = browser.post("/account/apps/remove", &form).await;
+    browser.follow(answer).await
+}
+
+#[tokio::test]
+async fn a_stranger_signs_in_and_comes_back_to_the_page() {
+    let server = TestServer::start().await;
+    let mut browser = server.browser();
+    let page = browser.open("/account").await;
+    assert_eq!(page.title(), "Sign in – Safeconduct", "{page:?}");
+    assert!(page.body.contains("Safeconduct</bdi></strong>"), "{page:?}");
+    let wrong = browser.guess(&page, "ada", "wrong").await;
+    assert_eq!(wrong.to_string(), WRONG);
+    let page = browser.sign_in(&page, "ada").await;
+    assert_eq!(page.title(), ACCOUNT, "{page:?}");
+    assert!(page.body.contains("No app has access"), "{page:?}");
+    assert_eq!(open(&mut browser).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_idle_session_shows_nothing() {
+    let server = TestServer::start().await;
+    let mut ada = server.sign_in("ada").await;
+    open(&mut ada).await;
+    server.advance(24 * 3600 * 30);
+    let page = ada.open("/account").await;
+    assert_ne!(page.title(), ACCOUNT, "{page:?}");
+}
+
+/// Cases: PE72.
+#[tokio::test]
+async fn an_app_that_loses_its_access_can_do_nothing_more_and_asks_anew() {
+    let server = TestServer::start().await;
+    let mut ada = server.sign_in("ada").await;
+    let tokens = ada.tokens(&shop()).await;
+    let bob = server.tokens("bob", &shop()).await;
+    assert!(server.is_active(&tokens.access).await);
+    let page = open(&mut ada).await;
+    assert!(page.body.contains("The shop"), "{page:?}");
+
+    let page = remove_shop(&mut ada, &page).await;
+    assert_eq!(page.title(), ACCOUNT);
+    assert!(page.body.contains("No app has access"), "{page:?}");
+    assert!(!server.is_active(&tokens.access).await);
+    assert_eq!(server.refresh("shop", &tokens).await.status, 400);
+    assert!(server.is_active(&bob.access).await, "others keep theirs");
+    let consent = ada.authorize(&shop()).await;
+    assert!(consent.title().starts_with("Allow "), "{consent:?}");
+    ada.allow(&consent).await;
+}
+
+/// Cases: PE73.
+#[tokio::test]
+async fn other_sessions_end_and_this_one_stays() {
+    let server = TestServer::start().await;
+    let mut here = server.sign_in("ada").await;
+    let mut there = server.sign_in("ada").await;
+    let mut bob = server.sign_in("bob").await;
+    let page = open(&mut here).await;
+    let answer = here
+        .post("/account/sessions/end-others", &form(&page, &[]))
+        .await;
+    assert_eq!(here.follow(answer).await.title(), ACCOUNT);
+    assert_ne!(there.open("/account").await.title(), ACCOUNT);
+    open(&mut bob).await;
+    assert_eq!(server.sessions("ada").await.len(), 1);
+}
+
+#[tokio::test]
+async fn one_session_of_ones_own_ends_and_nobody_elses() {
+    let server = TestServer::start().await;
+    let mut here = server.sign_in("ada").await;
+    let mut there = server.sign_in("ada").await;
+    let mut bob = server.sign_in("bob").await;
+    let bobs = server.sessions("bob").await[0].id.to_string();
+    let page = open(&mut here).await;
+    let answer = here
+        .post("/account/sessions/end", &form(&page, &[("session", &bobs)]))
+        .await;
+    assert_eq!(here.follow(answer).await.title(), ACCOUNT);
+    open(&mut bob).await;
+    let (_, other) = page.body.split_once("name=\"session\" value=\"").unwrap();
+    let other = other.split('"').next().unwrap();
+    here.post("/account/sessions/end", &form(&page, &[("session", other)]))
+        .await;
+    assert_ne!(there.open("/account").await.title(), ACCOUNT);
+    open(&mut here).await;
+}
+
+/// Cases: PE70.
+#[tokio::test]
+async fn a_change_wants_a_fresh_proof_and_a_form_of_this_browser() {
+    let server = TestServer::start().await;
+    let mut ada = server.sign_in("ada").await;
+    let tokens = ada.tokens(&shop()).await;
+    let page = open(&mut ada).await;
+    let right = form(&page, &[("client", "shop")]);
+    let elsewhere = [("sec-fetch-site", "cross-site")];
+    let answer = ada
+        .post_from("/account/apps/remove", &right, &elsewhere)
+        .await;
+    assert_eq!(answer.status, 403, "{answer:?}");
+    for stale in [
+        right.clone().without("csrf"),
+        right.clone().with("csrf", "x"),
+    ] {
+        let answer = ada.post("/account/apps/remove", &stale).await;
+        assert_eq!(ada.follow(answer).await.title(), ACCOUNT);
+    }
+    assert!(server.is_active(&tokens.access).await);
+
+    server.advance(301);
+    let tokens = server.refresh("shop", &tokens).await.tokens();
+    let answer = ada.post("/account/apps/remove", &right).await;
+    let again = ada.follow(answer).await;
+    assert_eq!(again.title(), AGAIN, "{again:?}");
+    assert!(server.is_active(&tokens.access).await);
+    let page = ada.sign_in(&again, "ada").await;
+    assert_eq!(page.title(), ACCOUNT, "{page:?}");
+    remove_shop(&mut ada, &page).await;
+    assert!(!server.is_active(&tokens.access).await);
+}
+
+/// Cases: PE74.
+#[tokio::test]
+async fn an_app_that_is_not_in_the_list_cannot_be_named() {
+    let server = TestServer::start().await;
+    let mut ada = server.sign_in("ada").await;
+    ada.tokens(&shop()).await;
+    let page = open(&mut ada).await;
+    let before = events(&server).await;
+    for client in ["portal", "nobody", "", "safeconduct:account", "\u{202e}"] {
+        let form = form(&page, &[("client", client)]);
+        let answer = ada.post("/account/apps/remove", &form).await;
+        assert_eq!(ada.follow(answer).await.title(), ACCOUNT, "{client}");
+    }
+    assert_eq!(events(&server).await, before);
+}
+
+/// Nobody else than this server can use the name under which a sign-in leads to the account page.
+#[tokio::test]
+async fn the_account_page_is_no_client() {
+    let server = TestServer::start().await;
+    let ask = Ask::of("shop")
+        .with("client_id", "safeconduct:account")
+        .with("redirect_uri", "https://id.example/account");
+    let answer = server.browser().authorize(&ask).await;
+    assert_eq!(answer.status, 400, "{answer:?}");
+}
