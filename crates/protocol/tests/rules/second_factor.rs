@@ -80,6 +80,7 @@ fn due(next: Result<Next, Reason>) -> String {
     }
 }
 
+/// Attacks: PE39, PE46.
 #[rstest]
 #[case::nothing_is_demanded(PASSWORD, "password-9", &[], "issue urn:safeconduct:acr:password -9")]
 #[case::who_has_an_app_is_asked(OTP, "password-9", &[], "second factor MultiFactor")]
@@ -102,7 +103,6 @@ fn due(next: Result<Next, Reason>) -> String {
 #[case::an_old_code(OTP, "password-9 otp-10", &[("max_age", "10")], "second factor MultiFactor")]
 #[case::an_old_passkey_is_no_proof_today(PASSKEY, "password-9 passkey-10", &[("max_age", "10")], "issue urn:safeconduct:acr:password -9")]
 #[case::again(OTP, "password-9 otp-9", &[("prompt", "login")], "Reauthenticate")]
-/// Cases: PE39, PE45, PE46.
 fn what_is_due(
     #[case] enrolled: Enrolled,
     #[case] proved: &str,
@@ -114,6 +114,7 @@ fn what_is_due(
     assert_eq!(due(next(&form, &client, &user(enrolled, proved))), expected);
 }
 
+/// Attacks: PE45.
 #[rstest]
 #[case::met(BOTH, "passkey-9", "phr", "issue phr -9")]
 #[case::can_be_met(BOTH, "password-9 otp-5", "phr", "second factor PhishingResistant")]
@@ -121,7 +122,6 @@ fn what_is_due(
 #[case::cannot_be_met(OTP, "password-9 otp-5", "phr", "acr-unmet")]
 #[case::nothing_enrolled(PASSWORD, "password-9", "mfa", "acr-unmet")]
 #[case::met_by_more(PASSKEY, "passkey-9", "mfa", "issue mfa -9")]
-/// Cases: PE45.
 fn an_essential_context_is_met_or_refused(
     #[case] enrolled: Enrolled,
     #[case] proved: &str,
@@ -134,7 +134,7 @@ fn an_essential_context_is_met_or_refused(
     assert_eq!(due(next(&form, &client, &user)), expected);
 }
 
-/// Cases: PE41, PE42, PE43.
+/// Attacks: PE41, PE42, PE43.
 #[test]
 fn client_server_and_groups_demand_a_second_factor() {
     let client = relying_party();

@@ -67,7 +67,7 @@ async fn an_idle_session_shows_nothing() {
     assert_ne!(page.title(), ACCOUNT, "{page:?}");
 }
 
-/// Cases: PE72.
+/// Attacks: PE72.
 #[tokio::test]
 async fn an_app_that_loses_its_access_can_do_nothing_more_and_asks_anew() {
     let server = TestServer::start().await;
@@ -89,7 +89,7 @@ async fn an_app_that_loses_its_access_can_do_nothing_more_and_asks_anew() {
     ada.allow(&consent).await;
 }
 
-/// Cases: PE73.
+/// Attacks: PE73.
 #[tokio::test]
 async fn other_sessions_end_and_this_one_stays() {
     let server = TestServer::start().await;
@@ -127,7 +127,7 @@ async fn one_session_of_ones_own_ends_and_nobody_elses() {
     open(&mut here).await;
 }
 
-/// Cases: PE70.
+/// Attacks: PE70.
 #[tokio::test]
 async fn a_change_wants_a_fresh_proof_and_a_form_of_this_browser() {
     let server = TestServer::start().await;
@@ -161,7 +161,7 @@ async fn a_change_wants_a_fresh_proof_and_a_form_of_this_browser() {
     assert!(!server.is_active(&tokens.access).await);
 }
 
-/// Cases: PE74.
+/// Attacks: PE74.
 #[tokio::test]
 async fn an_app_that_is_not_in_the_list_cannot_be_named() {
     let server = TestServer::start().await;
