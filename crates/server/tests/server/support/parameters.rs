@@ -75,6 +75,9 @@ pub(crate) const READ: &[(&str, &[&[&str]])] = &[
     ("/language", &[&["pending", "language", "back"]]),
     ("/signed-out", &[&["ui_locales"]]),
     ("/logout/confirm", &[&["csrf", "logout"]]),
+    ("/account/apps/remove", &[&["csrf", "client"]]),
+    ("/account/sessions/end", &[&["csrf", "session"]]),
+    ("/account/sessions/end-others", &[&["csrf"]]),
 ];
 
 /// The names that `path` reads.
