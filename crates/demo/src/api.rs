@@ -1,5 +1,7 @@
 //! The API of the demo, as anybody would write it with the guard crate: notes. Who their owner is, it knows by `sub` alone.
 
+use std::time::Duration;
+
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::routing::get;
 use axum::{Json, Router, middleware};
@@ -11,13 +13,15 @@ use super::people::{NOTES_WRITE, Note, People};
 
 /// The longest request, in bytes.
 const LONGEST_BODY: usize = 8 * 1024;
+/// How long ago somebody may have signed in who deletes a note. Short, so that a visitor sees what happens.
+const JUST_SIGNED_IN: Duration = Duration::from_secs(60);
 
 scope!(pub(crate) NotesRead = "notes.read");
 
 /// The API behind `guard`.
 pub(crate) fn router(guard: &Guard, people: People) -> Router {
     Router::new()
-        .route("/notes", get(list).post(write))
+        .route("/notes", get(list).post(write).delete(forget))
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .layer(guard.layer())
         .merge(guard.metadata_routes())
@@ -47,6 +51,16 @@ async fn write(
     Ok(match people.write(token.subject(), &note.text) {
         true => StatusCode::CREATED,
         false => StatusCode::UNPROCESSABLE_ENTITY,
+    })
+}
+
+/// What is gone is gone: whoever has it done has just shown who they are.
+async fn forget(State(people): State<People>, token: Token) -> Result<StatusCode, Denied> {
+    token.require_scope(NOTES_WRITE)?;
+    token.require_auth_within(JUST_SIGNED_IN)?;
+    Ok(match people.forget_newest(token.subject()) {
+        true => StatusCode::NO_CONTENT,
+        false => StatusCode::NOT_FOUND,
     })
 }
 
@@ -126,6 +140,19 @@ mod tests {
             StatusCode::CREATED
         );
         assert_eq!(people.notes(id.as_str())[0].text, "milk");
+        let recent = |ago: i64, scope: &str| {
+            let token: TestToken = issuer.token().subject(id.as_str()).scope(scope);
+            token.signed_in_ago(ago).sign()
+        };
+        for (ago, scope, expected) in [
+            (60, NOTES_WRITE, StatusCode::UNAUTHORIZED),
+            (59, "notes.read", StatusCode::FORBIDDEN),
+            (59, NOTES_WRITE, StatusCode::NO_CONTENT),
+        ] {
+            let token = recent(ago, scope);
+            assert_eq!(ask(&app, Method::DELETE, "/notes", token).await, expected);
+        }
+        assert_ne!(people.notes(id.as_str())[0].text, "milk");
         let stranger = issuer.token().subject("nobody").scope("notes.write").sign();
         assert_eq!(
             ask(&app, Method::POST, "/notes", stranger).await,

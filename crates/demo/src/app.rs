@@ -138,6 +138,7 @@ pub(crate) fn router(app: App) -> Router {
     Router::new()
         .route("/", get(home))
         .route("/notes", get(notes).post(write_note))
+        .route("/notes/delete", post(delete_note))
         .route("/renew", post(renew))
         .route("/break/{attack}", post(break_it))
         .route("/broken/{run}", get(broken))
@@ -249,6 +250,36 @@ async fn write_note(
 #[derive(Deserialize)]
 struct Ordered {
     csrf_token: String,
+}
+
+/// Deletes the newest note. Where the API wants a more recent sign-in first (RFC 9470), the browser goes for it, and comes back to the
+/// button.
+async fn delete_note(
+    State(app): State<App>,
+    user: User,
+    api: Api,
+    headers: HeaderMap,
+    Form(form): Form<Ordered>,
+) -> Result<Response, Error> {
+    if !is_own_form(&app, &user, &headers, &form.csrf_token) {
+        return Ok(StatusCode::FORBIDDEN.into_response());
+    }
+    let answer = api.request(Method::DELETE, &app.api("/notes")).await?;
+    let refused = match answer.status() {
+        StatusCode::NOT_FOUND => None,
+        _ => answer.error_for_status().err(),
+    };
+    let max_age = refused
+        .as_ref()
+        .and_then(|error| error.step_up()?.max_age());
+    match (refused, max_age) {
+        (None, _) => Ok(Redirect::to("/notes").into_response()),
+        (Some(_), Some(age)) => {
+            let login = format!("/auth/login?next=/notes%23delete&max_age={}", age.as_secs());
+            Ok(Redirect::to(&login).into_response())
+        }
+        (Some(error), None) => Err(error),
+    }
 }
 
 /// Has the app renew its tokens, which it would do by itself shortly before they end.

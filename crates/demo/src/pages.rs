@@ -312,7 +312,7 @@ mod tests {
         let list = html.split_once("id=\"parts\"").unwrap().1;
         let list = list.split_once("</nav>").unwrap().0;
         let parts: Vec<&str> = list.split("href=\"#").skip(1).collect();
-        assert_eq!(parts.len(), 4, "{list}");
+        assert_eq!(parts.len(), 5, "{list}");
         for part in parts {
             let id = part.split('"').next().unwrap();
             assert!(html.contains(&format!("id=\"{id}\"")), "{id}");

@@ -139,6 +139,13 @@ impl People {
         true
     }
 
+    /// Forgets somebody's newest note; `false` if there is none.
+    pub(crate) fn forget_newest(&self, subject: &str) -> bool {
+        let mut people = self.people();
+        let newest = people.get_mut(subject).and_then(Vec::pop);
+        newest.is_some()
+    }
+
     fn people(&self) -> MutexGuard<'_, HashMap<String, Vec<Note>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
