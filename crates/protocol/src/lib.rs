@@ -7,7 +7,8 @@
 //! - so does one of OpenID Connect or behind the browser's back: [`claims`], [`subject`], [`id_token`], [`logout`], [`pushed_request`], [`dpop`]
 //! - a grant comes of it: [`authorization_code`], [`grant`], [`refresh_token`], [`token`], [`dpop`]
 //! - others ask about it: [`introspection`], [`metadata`], [`client_authentication`]
-//! - people type their names and passwords: [`precis`], [`password`]; they read pages in their own language: [`language`]
+//! - people type their names, passwords and codes: [`precis`], [`password`], [`totp`], [`enrolment`], [`recovery_code`]; they read pages in their
+//!   own language: [`language`]
 //! - what all of it stands on: [`ids`], [`secret`], [`sent`], [`seal`], [`sealed`], [`jose`], [`encoding`], [`random`], [`time`], [`clock`], [`loopback`]; and what a
 //!   browser brings: [`cookie`], [`speculation`]
 
@@ -22,6 +23,7 @@ pub mod cookie;
 mod difference;
 pub mod dpop;
 pub mod encoding;
+pub mod enrolment;
 pub mod error;
 pub mod grant;
 pub mod id_token;
@@ -39,6 +41,7 @@ pub mod posted_request;
 pub mod precis;
 pub mod pushed_request;
 pub mod random;
+pub mod recovery_code;
 pub mod redirect_uri;
 pub mod refresh_token;
 pub mod registration;
@@ -53,3 +56,4 @@ pub mod speculation;
 pub mod subject;
 pub mod time;
 pub mod token;
+pub mod totp;

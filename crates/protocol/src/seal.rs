@@ -34,7 +34,7 @@ pub enum Kind {
     RefreshToken,
     /// An access token of a client that asks for opaque ones.
     AccessToken,
-    /// A password hash at rest.
+    /// A password hash, or the secret of an authenticator app, at rest.
     Credential,
     /// A sealing or hashing key at rest.
     Key,
@@ -50,11 +50,13 @@ pub enum Kind {
     PushedRequest,
     /// A logout that a client asked for: as it came by POST, or while the person is asked.
     Logout,
+    /// An authenticator app that is being set up.
+    Enrolment,
 }
 
 impl Kind {
     /// Every kind, in the order of their keys.
-    pub const ALL: [Kind; 13] = [
+    pub const ALL: [Kind; 14] = [
         Kind::PendingAuthorization,
         Kind::PostedRequest,
         Kind::AuthorizationCode,
@@ -68,6 +70,7 @@ impl Kind {
         Kind::LogoutState,
         Kind::PushedRequest,
         Kind::Logout,
+        Kind::Enrolment,
     ];
 
     /// The readable start of the sealed text, for secret scanners and for people.
@@ -86,6 +89,7 @@ impl Kind {
             Kind::LogoutState => "sc_lo_",
             Kind::PushedRequest => "sc_par_",
             Kind::Logout => "sc_out_",
+            Kind::Enrolment => "sc_en_",
         }
     }
 
@@ -105,6 +109,7 @@ impl Kind {
             Kind::LogoutState => "logout-state",
             Kind::PushedRequest => "pushed-request",
             Kind::Logout => "logout",
+            Kind::Enrolment => "enrolment",
         }
     }
 }

@@ -10,6 +10,7 @@ use safeconduct_protocol::{
     client::{Client, ResponseMode},
     dpop::Thumbprint,
     encoding,
+    enrolment::Enrolment,
     error::Reason,
     grant::{Epochs, Grant, Lifetimes},
     ids::ClientId,
@@ -277,6 +278,7 @@ fn artifacts() -> Vec<(Kind, String)> {
         sealed(&access_token()),
         sealed(&pushed_request()),
         sealed(&logout()),
+        sealed(&Enrolment::begin(1, session(1), user(1), START)),
     ]
 }
 
@@ -291,6 +293,7 @@ fn opens(kind: Kind, text: &str) -> bool {
         Kind::AccessToken => AccessToken::unseal(&seal, text).is_ok(),
         Kind::PushedRequest => PushedRequest::unseal(&seal, text).is_ok(),
         Kind::Logout => SealedLogout::unseal(&seal, text).is_ok(),
+        Kind::Enrolment => Enrolment::unseal(&seal, text).is_ok(),
         _ => unreachable!("no such artifact leaves the server"),
     }
 }

@@ -11,7 +11,7 @@ const DAY: i64 = 24 * HOUR;
 pub const ANSWER_WITHIN: i64 = 2;
 
 /// The kinds of artifact that have a sealing key in the database.
-pub(super) const SEALED: [Kind; 8] = [
+pub(super) const SEALED: [Kind; 9] = [
     Kind::PendingAuthorization,
     Kind::PostedRequest,
     Kind::AuthorizationCode,
@@ -20,6 +20,7 @@ pub(super) const SEALED: [Kind; 8] = [
     Kind::Credential,
     Kind::PushedRequest,
     Kind::Logout,
+    Kind::Enrolment,
 ];
 
 /// What a key is for, as its row says it.
