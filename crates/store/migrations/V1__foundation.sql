@@ -56,6 +56,24 @@ CREATE TABLE credentials (
 );
 CREATE INDEX credentials_by_cost ON credentials (kind, cost);
 
+-- The recovery codes that a user has left, each good once. hashed_by is the key it is hashed with: a retired key stays as long as a row
+-- names it.
+CREATE TABLE recovery_codes (
+    user_id TEXT NOT NULL,
+    hash BYTEA NOT NULL,
+    hashed_by BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (user_id, hash)
+);
+
+-- How many codes were judged for a user, on all nodes, and were not right; from resets_at on the count begins anew. A row for each
+-- user who has typed one.
+CREATE TABLE second_factor_guesses (
+    user_id TEXT PRIMARY KEY,
+    judged BIGINT NOT NULL,
+    resets_at BIGINT NOT NULL
+);
+
 -- Ending a session is deleting its row. It is kept to its absolute end: what rests on it does not end because its browser idles.
 -- No index holds the idle end, so that a visit rewrites no index entry. factors is by what the user proved who they are, and when by
 -- each: names and Unix seconds.

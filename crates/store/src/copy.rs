@@ -22,6 +22,8 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
         "credentials",
         "user_id, kind, name, sealed, sealed_by, cost, counter, changed_at",
     ),
+    ("recovery_codes", "user_id, hash, hashed_by, created_at"),
+    ("second_factor_guesses", "user_id, judged, resets_at"),
     (
         "sessions",
         "id, hash, user_id, user_epoch, factors, started_at, last_seen_at, idle_expires_at, absolute_expires_at",

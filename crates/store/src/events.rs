@@ -25,6 +25,14 @@ const RECORD_SHARED: &str = "INSERT INTO events (id, at, kind, user_id, client_i
      SELECT $1, $2, $3, g.user_id, g.client_id, g.id FROM grants g \
      WHERE g.id = $4 AND g.retried_by = $5 AND g.retried_in_a_row = $6";
 
+/// The same for a user whose last recovery code but so many was used in this unit.
+const RECORD_CODE_USED: &str = "INSERT INTO events (id, at, kind, user_id, detail) \
+     SELECT $1, $2, $3, $4, CAST(COUNT(*) AS TEXT) FROM recovery_codes r WHERE r.user_id = $4";
+
+/// The same for a user for whom as many codes as $5 were judged in a row, and were not right.
+const RECORD_GUESSED: &str = "INSERT INTO events (id, at, kind, user_id) \
+     SELECT $1, $2, $3, g.user_id FROM second_factor_guesses g WHERE g.user_id = $4 AND g.judged = $5";
+
 const BUMP_REVISION: &str = "UPDATE revision SET number = number + 1";
 
 const LIST: &str = "SELECT id, at, kind, user_id, client_id, grant_id, detail FROM events \
@@ -32,7 +40,7 @@ const LIST: &str = "SELECT id, at, kind, user_id, client_id, grant_id, detail FR
 
 /// Every event there is: its kind, what it is about, and what its detail is.
 #[rustfmt::skip]
-static EVENTS: [(&str, &str, &str); 36] = [
+static EVENTS: [(&str, &str, &str); 41] = [
     ("cluster-created", "", "the issuer"),
     ("era-begun", "", ""),
     ("catalog-changed", "", ""),
@@ -47,6 +55,11 @@ static EVENTS: [(&str, &str, &str); 36] = [
     ("users-imported", "", ""),
     ("claims-updated", "user", ""),
     ("password-set", "user", ""),
+    ("second-factor-added", "user", "`totp`"),
+    ("second-factor-removed", "user", "`totp`"),
+    ("recovery-codes-made", "user", ""),
+    ("recovery-code-used", "user", "how many are left"),
+    ("second-factor-guessed", "user", ""),
     ("user-locked", "user", ""),
     ("user-unlocked", "user", ""),
     ("user-deleted", "user", ""),
@@ -187,6 +200,25 @@ pub(crate) fn record_shared(grant: GrantId, by: &str, in_a_row: i64, now: Timest
         .bind(grant.to_string())
         .bind(by)
         .bind(in_a_row)
+}
+
+/// Writes that `user` used a recovery code, and how many are left.
+pub(crate) fn record_code_used(user: &UserId, now: Timestamp) -> Statement {
+    Statement::new(RECORD_CODE_USED)
+        .bind(event_id(now))
+        .bind(now)
+        .bind("recovery-code-used")
+        .bind(user.as_str())
+}
+
+/// Writes that the codes of `user` are being guessed, if just as many as `most` were judged by now.
+pub(crate) fn record_guessed(user: &UserId, most: i64, now: Timestamp) -> Statement {
+    Statement::new(RECORD_GUESSED)
+        .bind(event_id(now))
+        .bind(now)
+        .bind("second-factor-guessed")
+        .bind(user.as_str())
+        .bind(most)
 }
 
 /// `unit` as an administrative write: whoever holds a copy of the catalog learns of it, and it is remembered.

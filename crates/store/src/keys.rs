@@ -26,7 +26,8 @@ const DELETE: &str = "DELETE FROM keys WHERE id = $1 AND state <> 'active'";
 /// As long as a row names the key, it is needed.
 const DELETE_UNUSED: &str = "DELETE FROM keys WHERE id = $1 AND state = 'retired' \
      AND NOT EXISTS (SELECT 1 FROM credentials c WHERE c.sealed_by = $1) \
-     AND NOT EXISTS (SELECT 1 FROM client_secrets s WHERE s.hashed_by = $1)";
+     AND NOT EXISTS (SELECT 1 FROM client_secrets s WHERE s.hashed_by = $1) \
+     AND NOT EXISTS (SELECT 1 FROM recovery_codes r WHERE r.hashed_by = $1)";
 
 const WITHDRAW: &str = "DELETE FROM keys WHERE purpose = $1";
 const WITHDRAW_NEXT: &str = "DELETE FROM keys WHERE purpose = $1 AND state = 'next'";

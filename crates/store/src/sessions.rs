@@ -28,6 +28,7 @@ const RENEW: &str = "UPDATE sessions SET hash = $3, factors = $4, last_seen_at =
 
 const OF_COOKIE: &str = "SELECT s.id, s.user_id, u.username, s.factors, \
          (SELECT COUNT(*) FROM credentials a WHERE a.user_id = u.id AND a.kind = 'totp'), \
+         (SELECT COUNT(*) FROM recovery_codes r WHERE r.user_id = u.id), \
          u.epoch, COALESCE(c.epoch, 0), COALESCE(k.epoch, 0), k.scopes, \
          s.last_seen_at, s.idle_expires_at, s.absolute_expires_at \
      FROM sessions s JOIN live_users u ON u.id = s.user_id AND u.epoch = s.user_epoch \
@@ -69,6 +70,38 @@ pub struct NewSession {
     pub idle_expires_at: Timestamp,
     /// The session of another user in the same browser, and who that is: it ends with this start.
     pub replaces: Option<(SessionId, UserId)>,
+}
+
+/// A session about to get a new cookie, because its user has proved who they are once more.
+#[derive(Clone, Debug)]
+pub struct SessionRenewal {
+    /// Its public name (`sid`).
+    pub id: SessionId,
+    /// The hash of the cookie's secret that it has.
+    pub old_hash: [u8; 32],
+    /// The hash of the secret that it gets.
+    pub new_hash: [u8; 32],
+    /// By what its user has proved who they are, and when.
+    pub factors: Factors,
+    /// When it idles if it is not used.
+    pub idle_expires_at: Timestamp,
+    /// The user's epoch when they proved it.
+    pub user_epoch: i64,
+}
+
+impl SessionRenewal {
+    /// The statement that renews it, and fails its unit if the session is not what it was.
+    pub(crate) fn statement(&self, now: Timestamp) -> Statement {
+        Statement::new(RENEW)
+            .bind(self.id.as_str())
+            .bind(self.old_hash.as_slice())
+            .bind(self.new_hash.as_slice())
+            .bind(self.factors.to_string())
+            .bind(self.idle_expires_at)
+            .bind(self.user_epoch)
+            .bind(now)
+            .expect_some()
+    }
 }
 
 /// A session that has not ended, and what its user is to a client.
@@ -157,16 +190,15 @@ impl Store {
         user_epoch: i64,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let renew = Statement::new(RENEW)
-            .bind(id.as_str())
-            .bind(old_hash.as_slice())
-            .bind(new_hash.as_slice())
-            .bind(factors.to_string())
-            .bind(idle_expires_at)
-            .bind(user_epoch)
-            .bind(now)
-            .expect_some();
-        Ok(self.committed(renew).await?)
+        let renewal = SessionRenewal {
+            id: id.clone(),
+            old_hash,
+            new_hash,
+            factors,
+            idle_expires_at,
+            user_epoch,
+        };
+        Ok(self.committed(renewal.statement(now)).await?)
     }
 
     /// The session whose cookie hashes to `hash` while it says who sits there, with what its user is to `client` for tokens of
@@ -329,6 +361,7 @@ fn view(row: &mut Row, audience: &str) -> Result<SessionView, DriverError> {
             factors: factors(&row.text()?)?,
             enrolled: Enrolled {
                 otp: row.integer()? > 0,
+                recovery_codes: row.integer()? > 0,
                 ..Enrolled::default()
             },
             second_factor_required: false,

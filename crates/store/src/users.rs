@@ -59,6 +59,8 @@ const DELETE: &str = "UPDATE users SET deleted_at = $2, epoch = epoch + 1, usern
      WHERE id = $1 AND deleted_at IS NULL";
 
 const DELETE_CREDENTIALS: &str = "DELETE FROM credentials WHERE user_id = $1";
+const DELETE_RECOVERY_CODES: &str = "DELETE FROM recovery_codes WHERE user_id = $1";
+const DELETE_GUESSES: &str = "DELETE FROM second_factor_guesses WHERE user_id = $1";
 const DELETE_CONSENTS: &str = "DELETE FROM consents WHERE user_id = $1";
 
 const CREDENTIAL: &str = "SELECT u.id, u.username, u.epoch, u.locked_at, \
@@ -416,7 +418,12 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`].
     pub async fn delete_user(&self, id: &UserId, now: Timestamp) -> Result<(), StoreError> {
-        let remains = [DELETE_CREDENTIALS, DELETE_CONSENTS];
+        let remains = [
+            DELETE_CREDENTIALS,
+            DELETE_RECOVERY_CODES,
+            DELETE_GUESSES,
+            DELETE_CONSENTS,
+        ];
         let delete = Statement::new(DELETE)
             .bind(id.as_str())
             .bind(now)

@@ -45,6 +45,8 @@ impl World {
             spent: vec![0, 255],
         };
         store.write_guesses(&told, now).await.unwrap();
+        self.enrol().await;
+        store.charge_second_factor(&self.user, now).await.unwrap();
         store.mark_time(now).await.unwrap();
         // More than travel together.
         let users = (0..1_100).map(|number| NewUser {

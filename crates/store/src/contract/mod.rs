@@ -10,6 +10,7 @@ mod logouts;
 mod master_keys;
 mod redemption;
 mod rotation;
+mod second_factors;
 mod sign_in;
 mod single_use;
 mod statements;
