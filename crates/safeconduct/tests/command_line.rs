@@ -346,6 +346,16 @@ fn users_are_added_listed_locked_and_deleted() {
         user
     );
 
+    let factor = directory.json(&["user", "second-factor", "ada"]);
+    assert_eq!(
+        (&factor["kind"], &factor["recovery_codes"]),
+        (&serde_json::Value::Null, &0.into())
+    );
+    assert_snapshot!(directory.prints(&["user", "remove-second-factor", "ada", "--yes"]), @"
+    exit 4
+    err: ada has no second factor
+    ");
+
     assert_snapshot!(directory.prints(&["user", "lock", "ada"]), @"
     exit 0
     err: ada is locked, and signed out everywhere
@@ -1024,6 +1034,7 @@ fn after_a_loss_every_secret_is_listed() {
         format!("master key {old}"),
         "secret of api".to_owned(),
         "passwords of people".to_owned(),
+        "second factors of people".to_owned(),
         "sessions, codes, refresh and access tokens".to_owned(),
     ] {
         assert!(

@@ -38,6 +38,31 @@ problem-throttled = محاولات كثيرة جدًا. { $minutes ->
  }، ثم المحاولة مرة أخرى.
 problem-busy = عدد من يسجّلون الدخول الآن كبير جدًا. يُرجى الانتظار قليلًا ثم المحاولة مرة أخرى.
 
+## A second factor
+
+second-factor-heading = إدخال الرمز
+second-factor-account = تسجيل الدخول باسم <strong><bdi>{ $account }</bdi></strong>
+second-factor-code = الرمز من تطبيق المصادقة
+second-factor-use-recovery-code = استخدام رمز استرداد
+second-factor-recovery-code = رمز الاسترداد
+second-factor-recovery-submit = استخدام رمز الاسترداد هذا
+problem-code = هذا الرمز غير صحيح أو سبق استخدامه. يُرجى انتظار الرمز التالي ثم المحاولة مرة أخرى.
+problem-code-missing = يُرجى إدخال الأرقام الستة التي يعرضها تطبيق المصادقة.
+problem-recovery-code = رمز الاسترداد هذا غير صحيح أو سبق استخدامه.
+problem-recovery-code-missing = يُرجى إدخال أحد رموز الاسترداد: ستة عشر حرفًا ورقمًا.
+
+enrol-heading = إعداد تطبيق المصادقة
+enrol-explanation = يحتاج <strong><bdi>{ $account }</bdi></strong> إلى أكثر من كلمة مرور. يُرجى مسح هذا الرمز بتطبيق مصادقة ثم إدخال الرمز الذي يعرضه.
+enrol-qr = رمز QR لتطبيق المصادقة
+enrol-type = إذا تعذّر المسح، فيمكن كتابة هذا المفتاح في التطبيق:
+enrol-code = الرمز الذي يعرضه التطبيق
+problem-enrolment-over = ظلّت هذه الصفحة مفتوحة مدة طويلة. يُرجى مسح رمز QR الجديد ثم إدخال الرمز الذي يعرضه التطبيق.
+
+recovery-codes-heading = حفظ رموز الاسترداد
+recovery-codes-explanation = يتيح كل رمز منها تسجيل الدخول مرة واحدة بدلًا من تطبيق المصادقة. لن تظهر هذه الرموز إلا هذه المرة.
+recovery-codes-advice = يُرجى طباعتها أو تدوينها، وحفظها في مكان لا يصل إليه أحد غيرك.
+recovery-codes-saved = تم حفظها
+
 ## Choosing an account
 
 select-account-heading = اختيار حساب

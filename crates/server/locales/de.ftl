@@ -34,6 +34,31 @@ problem-throttled = Zu viele Versuche. { $minutes ->
  } und versuchen Sie es dann noch einmal.
 problem-busy = Gerade melden sich zu viele Personen an. Warten Sie einen Moment und versuchen Sie es dann noch einmal.
 
+## A second factor
+
+second-factor-heading = Code eingeben
+second-factor-account = Sie melden sich an als <strong><bdi>{ $account }</bdi></strong>
+second-factor-code = Code aus Ihrer Authenticator-App
+second-factor-use-recovery-code = Wiederherstellungscode verwenden
+second-factor-recovery-code = Wiederherstellungscode
+second-factor-recovery-submit = Diesen Wiederherstellungscode verwenden
+problem-code = Dieser Code stimmt nicht oder wurde schon verwendet. Warten Sie auf den nächsten und versuchen Sie es noch einmal.
+problem-code-missing = Geben Sie die 6 Ziffern ein, die Ihre Authenticator-App anzeigt.
+problem-recovery-code = Dieser Wiederherstellungscode stimmt nicht oder wurde schon verwendet.
+problem-recovery-code-missing = Geben Sie einen Ihrer Wiederherstellungscodes ein: 16 Buchstaben und Ziffern.
+
+enrol-heading = Authenticator-App einrichten
+enrol-explanation = <strong><bdi>{ $account }</bdi></strong> braucht mehr als ein Passwort. Scannen Sie dies mit einer Authenticator-App und geben Sie den Code ein, den sie anzeigt.
+enrol-qr = QR-Code für Ihre Authenticator-App
+enrol-type = Wenn Sie ihn nicht scannen können, tippen Sie diesen Schlüssel in die App:
+enrol-code = Code, den die App anzeigt
+problem-enrolment-over = Diese Seite war zu lange offen. Scannen Sie den neuen QR-Code und geben Sie den Code ein, den die App anzeigt.
+
+recovery-codes-heading = Wiederherstellungscodes aufbewahren
+recovery-codes-explanation = Mit jedem davon melden Sie sich einmal an, anstelle Ihrer Authenticator-App. Sie sehen sie nur dieses eine Mal.
+recovery-codes-advice = Drucken Sie sie aus oder schreiben Sie sie auf, und bewahren Sie sie dort auf, wo nur Sie sie finden.
+recovery-codes-saved = Ich habe sie gespeichert
+
 ## Choosing an account
 
 select-account-heading = Konto auswählen

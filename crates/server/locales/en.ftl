@@ -37,6 +37,31 @@ problem-throttled = Too many attempts. { $minutes ->
  }, then try again.
 problem-busy = Too many people are signing in right now. Wait a moment, then try again.
 
+## A second factor
+
+second-factor-heading = Enter your code
+second-factor-account = You are signing in as <strong><bdi>{ $account }</bdi></strong>
+second-factor-code = Code from your authenticator app
+second-factor-use-recovery-code = Use a recovery code
+second-factor-recovery-code = Recovery code
+second-factor-recovery-submit = Use this recovery code
+problem-code = This code is not right, or was used before. Wait for the next one and try again.
+problem-code-missing = Enter the 6 digits that your authenticator app shows.
+problem-recovery-code = This recovery code is not right, or was used before.
+problem-recovery-code-missing = Enter one of your recovery codes: 16 letters and digits.
+
+enrol-heading = Set up an authenticator app
+enrol-explanation = <strong><bdi>{ $account }</bdi></strong> needs more than a password. Scan this with an authenticator app, and enter the code that it shows.
+enrol-qr = QR code for your authenticator app
+enrol-type = If you can’t scan it, type this key into the app:
+enrol-code = Code that the app shows
+problem-enrolment-over = This page was open for too long. Scan the new QR code, and enter the code that the app shows.
+
+recovery-codes-heading = Save your recovery codes
+recovery-codes-explanation = Each of these signs you in once, in place of your authenticator app. This is the only time you see them.
+recovery-codes-advice = Print them, or write them down, and keep them where only you find them.
+recovery-codes-saved = I have saved them
+
 ## Choosing an account
 
 select-account-heading = Choose an account

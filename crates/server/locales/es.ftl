@@ -35,6 +35,31 @@ problem-throttled = Demasiados intentos. { $minutes ->
  } e inténtelo de nuevo.
 problem-busy = Demasiadas personas están iniciando sesión en este momento. Espere un momento e inténtelo de nuevo.
 
+## A second factor
+
+second-factor-heading = Introduzca su código
+second-factor-account = Va a iniciar sesión como <strong><bdi>{ $account }</bdi></strong>
+second-factor-code = Código de su app de autenticación
+second-factor-use-recovery-code = Usar un código de recuperación
+second-factor-recovery-code = Código de recuperación
+second-factor-recovery-submit = Usar este código de recuperación
+problem-code = Este código no es correcto o ya se usó. Espere al siguiente e inténtelo de nuevo.
+problem-code-missing = Introduzca los 6 dígitos que muestra su app de autenticación.
+problem-recovery-code = Este código de recuperación no es correcto o ya se usó.
+problem-recovery-code-missing = Introduzca uno de sus códigos de recuperación: 16 letras y cifras.
+
+enrol-heading = Configurar una app de autenticación
+enrol-explanation = <strong><bdi>{ $account }</bdi></strong> necesita algo más que una contraseña. Escanee esto con una app de autenticación e introduzca el código que muestra.
+enrol-qr = Código QR para su app de autenticación
+enrol-type = Si no puede escanearlo, escriba esta clave en la app:
+enrol-code = Código que muestra la app
+problem-enrolment-over = Esta página estuvo abierta demasiado tiempo. Escanee el nuevo código QR e introduzca el código que muestra la app.
+
+recovery-codes-heading = Guarde sus códigos de recuperación
+recovery-codes-explanation = Cada uno le permite iniciar sesión una vez, en lugar de su app de autenticación. Solo los verá esta vez.
+recovery-codes-advice = Imprímalos o anótelos, y guárdelos donde solo usted los encuentre.
+recovery-codes-saved = Ya los he guardado
+
 ## Choosing an account
 
 select-account-heading = Elija una cuenta

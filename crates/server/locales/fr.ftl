@@ -35,6 +35,31 @@ problem-throttled = Trop de tentatives. { $minutes ->
  }, puis réessayez.
 problem-busy = Trop de personnes se connectent en ce moment. Patientez un instant, puis réessayez.
 
+## A second factor
+
+second-factor-heading = Saisissez votre code
+second-factor-account = Vous vous connectez en tant que <strong><bdi>{ $account }</bdi></strong>
+second-factor-code = Code de votre application d’authentification
+second-factor-use-recovery-code = Utiliser un code de récupération
+second-factor-recovery-code = Code de récupération
+second-factor-recovery-submit = Utiliser ce code de récupération
+problem-code = Ce code n’est pas correct ou a déjà été utilisé. Attendez le suivant, puis réessayez.
+problem-code-missing = Saisissez les 6 chiffres affichés par votre application d’authentification.
+problem-recovery-code = Ce code de récupération n’est pas correct ou a déjà été utilisé.
+problem-recovery-code-missing = Saisissez l’un de vos codes de récupération : 16 lettres et chiffres.
+
+enrol-heading = Configurer une application d’authentification
+enrol-explanation = <strong><bdi>{ $account }</bdi></strong> a besoin de plus qu’un mot de passe. Scannez ce code avec une application d’authentification, puis saisissez le code qu’elle affiche.
+enrol-qr = Code QR pour votre application d’authentification
+enrol-type = Si vous ne pouvez pas le scanner, saisissez cette clé dans l’application :
+enrol-code = Code affiché par l’application
+problem-enrolment-over = Cette page est restée ouverte trop longtemps. Scannez le nouveau code QR, puis saisissez le code affiché par l’application.
+
+recovery-codes-heading = Enregistrez vos codes de récupération
+recovery-codes-explanation = Chacun d’eux vous connecte une fois, à la place de votre application d’authentification. Vous ne les verrez que cette fois.
+recovery-codes-advice = Imprimez-les ou notez-les, et gardez-les là où vous seul pouvez les trouver.
+recovery-codes-saved = Je les ai enregistrés
+
 ## Choosing an account
 
 select-account-heading = Choisissez un compte

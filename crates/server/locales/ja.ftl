@@ -33,6 +33,31 @@ problem-throttled = 試行回数が多すぎます。{ $minutes ->
  }待ってから、もう一度お試しください。
 problem-busy = ただいまログインが集中しています。少し待ってから、もう一度お試しください。
 
+## A second factor
+
+second-factor-heading = コードを入力してください
+second-factor-account = <strong><bdi>{ $account }</bdi></strong> としてログインします
+second-factor-code = 認証アプリのコード
+second-factor-use-recovery-code = リカバリーコードを使う
+second-factor-recovery-code = リカバリーコード
+second-factor-recovery-submit = このリカバリーコードを使う
+problem-code = コードが正しくないか、すでに使われています。次のコードを待って、もう一度お試しください。
+problem-code-missing = 認証アプリに表示される 6 桁の数字を入力してください。
+problem-recovery-code = リカバリーコードが正しくないか、すでに使われています。
+problem-recovery-code-missing = リカバリーコードを 1 つ入力してください。16 文字の英数字です。
+
+enrol-heading = 認証アプリを設定する
+enrol-explanation = <strong><bdi>{ $account }</bdi></strong> にはパスワードのほかに確認が必要です。これを認証アプリで読み取り、表示されたコードを入力してください。
+enrol-qr = 認証アプリ用の QR コード
+enrol-type = 読み取れない場合は、このキーをアプリに入力してください:
+enrol-code = アプリに表示されたコード
+problem-enrolment-over = このページが開いたまま時間が経ちすぎました。新しい QR コードを読み取り、アプリに表示されたコードを入力してください。
+
+recovery-codes-heading = リカバリーコードを保存してください
+recovery-codes-explanation = それぞれ、認証アプリの代わりに一度だけログインに使えます。表示されるのは今回だけです。
+recovery-codes-advice = 印刷するか書き留めて、ご自分だけが分かる場所に保管してください。
+recovery-codes-saved = 保存しました
+
 ## Choosing an account
 
 select-account-heading = アカウントを選択

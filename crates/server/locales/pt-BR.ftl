@@ -35,6 +35,31 @@ problem-throttled = Tentativas demais. { $minutes ->
  } e tente novamente.
 problem-busy = Há pessoas demais entrando neste momento. Aguarde um instante e tente novamente.
 
+## A second factor
+
+second-factor-heading = Digite seu código
+second-factor-account = Você está entrando como <strong><bdi>{ $account }</bdi></strong>
+second-factor-code = Código do seu app autenticador
+second-factor-use-recovery-code = Usar um código de recuperação
+second-factor-recovery-code = Código de recuperação
+second-factor-recovery-submit = Usar este código de recuperação
+problem-code = Este código não está certo ou já foi usado. Espere o próximo e tente de novo.
+problem-code-missing = Digite os 6 dígitos que seu app autenticador mostra.
+problem-recovery-code = Este código de recuperação não está certo ou já foi usado.
+problem-recovery-code-missing = Digite um dos seus códigos de recuperação: 16 letras e números.
+
+enrol-heading = Configurar um app autenticador
+enrol-explanation = <strong><bdi>{ $account }</bdi></strong> precisa de mais do que uma senha. Escaneie isto com um app autenticador e digite o código que ele mostra.
+enrol-qr = Código QR para seu app autenticador
+enrol-type = Se não puder escaneá-lo, digite esta chave no app:
+enrol-code = Código que o app mostra
+problem-enrolment-over = Esta página ficou aberta por tempo demais. Escaneie o novo código QR e digite o código que o app mostra.
+
+recovery-codes-heading = Guarde seus códigos de recuperação
+recovery-codes-explanation = Cada um deles permite entrar uma vez, no lugar do seu app autenticador. Você só os verá desta vez.
+recovery-codes-advice = Imprima-os ou anote-os e guarde-os onde só você os encontre.
+recovery-codes-saved = Já os guardei
+
 ## Choosing an account
 
 select-account-heading = Escolha uma conta

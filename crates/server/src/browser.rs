@@ -17,7 +17,7 @@ use safeconduct_protocol::{
 };
 use safeconduct_store::SessionView;
 
-use crate::{fault::Failure, server::Exchange, throttle::KNOWN_FOR};
+use crate::{fault::Failure, server::Exchange, settings::SecondFactor, throttle::KNOWN_FOR};
 
 /// The cookies of one request.
 pub(crate) struct Browser {
@@ -132,11 +132,16 @@ impl Browser {
             return Ok(None);
         };
         let (client, audience) = (pending.request.client(), pending.request.audience());
-        Ok(exchange
-            .server
+        let server = exchange.server;
+        let view = server
             .store()
             .signed_in(hash, Some(client), audience, exchange.now)
-            .await?)
+            .await?;
+        let required = server.settings().second_factor == SecondFactor::Required;
+        Ok(view.map(|mut view| {
+            view.person.second_factor_required |= required;
+            view
+        }))
     }
 
     /// The session of this browser, though it may have idled: what a sign-in continues or replaces, and what signing out ends.

@@ -145,7 +145,7 @@ impl Catalog {
                 issuer,
                 names,
                 &keys.algorithms(),
-                &[Acr::Password],
+                source.acr,
             )))?,
             jwks: json(serde_json::to_string(keys.published()))?,
             account: Arc::new(account_pages(issuer, &source.product_name)?),
@@ -236,6 +236,8 @@ pub(crate) struct Source {
     pub(crate) clock: Clock,
     /// What people know the server by.
     pub(crate) product_name: String,
+    /// The authentication contexts that accounts here can meet.
+    pub(crate) acr: &'static [Acr],
 }
 
 impl CatalogCache {

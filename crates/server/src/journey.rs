@@ -6,14 +6,16 @@ use std::sync::Arc;
 use axum::response::Response;
 use http::StatusCode;
 use safeconduct_protocol::{
-    authentication::Authentication,
+    authentication::{Authentication, Level},
     authorization::{CheckedRequest, Next, PendingAuthorization, SignedInUser},
     client::Client,
     encoding,
+    enrolment::Enrolment,
     error::{Reason, Refusal},
     ids::GrantId,
     parameters::Parameters,
     pushed_request::PushedId,
+    recovery_code::RecoveryCode,
     redirect_uri::{RedirectUri, host_of},
     scope::Scope,
     secret::Secret,
@@ -22,15 +24,17 @@ use safeconduct_store::SessionView;
 
 use crate::{
     browser::{self, Browser},
-    fault::Failure,
+    fault::{Failure, Fault},
     form::{PENDING, PostedForm},
     pages::{
-        ConsentPage, ResourceLine, ScopeKind, ScopeLine, SelectAccountPage, SignInPage,
-        SignInProblem,
+        CodeProblem, ConsentPage, EnrolPage, QrDrawing, RecoveryCodesPage, ResourceLine, ScopeKind,
+        ScopeLine, SecondFactorPage, SelectAccountPage, SignInPage, SignInProblem,
     },
     reader::Reader,
     respond::{self, Answered, ReturnPath, with_cookie},
+    second_factor,
     server::{Exchange, Server},
+    settings::SecondFactor,
     way_back::WayBack,
 };
 
@@ -188,10 +192,12 @@ impl Journey {
                 };
                 self.sign_in_page(exchange, sign_in)
             }
-            // Nothing can be set up here yet that would meet it.
-            (Next::SecondFactor(_) | Next::Enrol, Some(_)) => {
-                Ok(self.refuse(exchange, Reason::AcrUnmet.into()))
+            (Next::SecondFactor(level), Some(person)) if self.asks_for_code(&person, level) => {
+                self.second_factor_page(exchange, &person, None)
             }
+            // Nothing here meets it.
+            (Next::SecondFactor(_), Some(_)) => Ok(self.refuse(exchange, Reason::AcrUnmet.into())),
+            (Next::Enrol, Some(person)) => self.begin_enrolment(exchange, &person),
             (Next::SelectAccount, Some(person)) => self.select_account_page(exchange, &person),
             (_, _) => {
                 let sign_in = SignIn {
@@ -264,10 +270,14 @@ impl Journey {
         &self,
         exchange: &Exchange<'_>,
     ) -> Result<Response, Failure> {
-        let sealed = exchange.sealed(&self.pending)?;
-        let server = exchange.server;
-        let url = format!("{}?{PENDING}={sealed}", server.path("/authorize"));
+        let url = self.authorize_url(exchange)?;
         Ok(respond::lead_to(exchange.pages(), &url))
+    }
+
+    fn authorize_url(&self, exchange: &Exchange<'_>) -> Result<String, Fault> {
+        let sealed = exchange.sealed(&self.pending)?;
+        let authorize = exchange.server.path("/authorize");
+        Ok(format!("{authorize}?{PENDING}={sealed}"))
     }
 
     /// The form that asks for name and password.
@@ -290,6 +300,90 @@ impl Journey {
             notice: server.settings().sign_in_notice.as_ref(),
         });
         Ok(respond::page(sign_in.status, html))
+    }
+
+    /// Whether a code of an authenticator app, or a recovery code in its place, is what `person` can prove `level` by.
+    pub(crate) fn asks_for_code(&self, person: &SignedInUser, level: Level) -> bool {
+        person.enrolled.otp && level <= Level::MultiFactor
+    }
+
+    /// Whether an account may be given a second factor.
+    pub(crate) fn may_enrol(exchange: &Exchange<'_>) -> bool {
+        exchange.server.settings().second_factor != SecondFactor::Off
+    }
+
+    /// The forms that ask for a code, or a recovery code.
+    pub(crate) fn second_factor_page(
+        &self,
+        exchange: &Exchange<'_>,
+        person: &SignedInUser,
+        problem: Option<CodeProblem>,
+    ) -> Result<Response, Failure> {
+        let server = exchange.server;
+        let html = exchange.pages().second_factor(&SecondFactorPage {
+            client_name: self.client.name_in(exchange.language()),
+            client_host: &host_of(self.pending.request.redirect_uri()),
+            account: &person.username,
+            action: &server.path("/login/second-factor"),
+            use_another_account_action: &server.path("/login/switch"),
+            pending: &exchange.sealed(&self.pending)?,
+            recovery_codes: person.enrolled.recovery_codes,
+            problem,
+        });
+        Ok(respond::page(StatusCode::OK, html))
+    }
+
+    fn begin_enrolment(
+        &self,
+        exchange: &Exchange<'_>,
+        person: &SignedInUser,
+    ) -> Result<Response, Failure> {
+        if !Self::may_enrol(exchange) {
+            return Ok(self.refuse(exchange, Reason::AcrUnmet.into()));
+        }
+        let enrolment = second_factor::begin_enrolment(exchange, person);
+        self.enrol_page(exchange, person, &enrolment, None)
+    }
+
+    /// The page on which an authenticator app is set up.
+    pub(crate) fn enrol_page(
+        &self,
+        exchange: &Exchange<'_>,
+        person: &SignedInUser,
+        enrolment: &Enrolment,
+        problem: Option<CodeProblem>,
+    ) -> Result<Response, Failure> {
+        let server = exchange.server;
+        let secret = enrolment.secret()?;
+        let uri = secret.to_uri(&server.settings().product_name, &person.username);
+        let html = exchange.pages().enrol(&EnrolPage {
+            client_name: Some(self.client.name_in(exchange.language())),
+            client_host: &host_of(self.pending.request.redirect_uri()),
+            account: &person.username,
+            action: &server.path("/login/enrol"),
+            use_another_account_action: Some(&server.path("/login/switch")),
+            pending: Some(&exchange.sealed(&self.pending)?),
+            enrolment: &exchange.sealed(enrolment)?,
+            qr: QrDrawing::of(uri.expose()).as_ref(),
+            secret: secret.to_groups().expose(),
+            problem,
+        });
+        Ok(respond::page(StatusCode::OK, html))
+    }
+
+    /// The recovery codes of an authenticator app that was just set up, with the way on.
+    pub(crate) fn codes_page(
+        &self,
+        exchange: &Exchange<'_>,
+        codes: &[RecoveryCode],
+    ) -> Result<Response, Failure> {
+        let codes: Vec<_> = codes.iter().map(RecoveryCode::to_groups).collect();
+        let codes: Vec<_> = codes.iter().map(Secret::expose).collect();
+        let html = exchange.pages().recovery_codes(&RecoveryCodesPage {
+            codes: &codes,
+            continue_url: &self.authorize_url(exchange)?,
+        });
+        Ok(respond::page(StatusCode::OK, html))
     }
 
     /// The question which account to go on with.

@@ -1,5 +1,5 @@
 //! The server's keys: the master key, which only wraps, and the rows of `keys` it opens: sealing keys, signing keys, the key that
-//! client secrets are hashed with, the one that pairwise subjects are made with, and the one that guesses are counted under.
+//! client secrets and recovery codes are hashed with, the one that pairwise subjects are made with, and the one that guesses are counted under.
 //!
 //! How one takes the place of another is in `rotation`, how long each step takes in `schedule`, and what is done when keys were
 //! lost in `recovery`.
@@ -17,11 +17,13 @@ use safeconduct_protocol::{
     ids::UserId,
     jose::{Algorithm, JwkSet, KeySet, SigningKey},
     random,
+    recovery_code::RecoveryCode,
     resource::Resources,
     seal::{self, KeyState, Kind, Seal, SealError, SealKey},
     secret::Secret,
     subject::Subjects,
     time::Timestamp,
+    totp::TotpSecret,
 };
 use safeconduct_store::{
     Cluster, HashedSecret, KeyRow, NewKey, ResealedKey, SealedPassword, Store, StoreError,
@@ -45,6 +47,10 @@ const ACTIVE: &str = "active";
 const SIGNED: [Algorithm; 2] = [Algorithm::Es256, Algorithm::Rs256];
 /// The algorithm of access tokens, unless an API is registered for another.
 const ACCESS_TOKENS: Algorithm = Resources::default_algorithm();
+
+/// The kinds of credential there are, as their rows say it.
+const PASSWORD: &str = "password";
+const TOTP: &str = "totp";
 
 /// Every key of the cluster, opened.
 pub struct Keys {
@@ -189,14 +195,9 @@ impl Keys {
     /// # Errors
     /// A fault if there is no key for it.
     pub fn seal_password(&self, user: &UserId, hash: &str) -> Result<SealedPassword, Fault> {
-        let sealed =
-            self.seal
-                .seal_bytes(Kind::Credential, &credential_data(user), hash.as_bytes());
-        let sealed = sealed.map_err(|error| Fault::new(format!("sealing a password: {error}")))?;
+        let (sealed, key) = self.seal_credential(user, PASSWORD, hash.as_bytes())?;
         Ok(SealedPassword {
-            key: seal::key_of(Kind::Credential, &sealed)
-                .map(i64::from)
-                .expect("what was sealed names its key"),
+            key,
             sealed,
             cost: password::cost_of(hash),
         })
@@ -207,13 +208,60 @@ impl Keys {
     /// # Errors
     /// A fault if the row is not this user's, or was made with a key that is gone.
     pub fn open_password(&self, user: &UserId, sealed: &str) -> Result<String, Fault> {
-        let opened = self
-            .seal
-            .open_bytes(Kind::Credential, &credential_data(user), sealed);
+        let data = credential_data(user, PASSWORD);
+        let opened = self.seal.open_bytes(Kind::Credential, &data, sealed);
         let bytes =
             opened.map_err(|error| Fault::new(format!("the password of {user}: {error}")))?;
         String::from_utf8(bytes.to_vec())
             .map_err(|_| Fault::new(format!("the password of {user} is not text")))
+    }
+
+    /// Seals the secret of an authenticator app for the row of `user`: the text, and the number of the key.
+    ///
+    /// # Errors
+    /// A fault if there is no key for it.
+    pub fn seal_otp(&self, user: &UserId, secret: &TotpSecret) -> Result<(String, i64), Fault> {
+        self.seal_credential(user, TOTP, secret.expose_bytes())
+    }
+
+    /// The secret of an authenticator app from the row of `user`.
+    ///
+    /// # Errors
+    /// A fault if the row is not this user's, or was made with a key that is gone.
+    pub fn open_otp(&self, user: &UserId, sealed: &str) -> Result<TotpSecret, Fault> {
+        let data = credential_data(user, TOTP);
+        let opened = self.seal.open_bytes(Kind::Credential, &data, sealed);
+        let secret = opened.ok().and_then(|bytes| TotpSecret::from_bytes(&bytes));
+        secret.ok_or_else(|| Fault::new(format!("the authenticator app of {user} can't be opened")))
+    }
+
+    /// The keyed hash of a recovery code of `user`, as it is stored.
+    pub fn hash_recovery_code(&self, user: &UserId, code: &RecoveryCode) -> HashedSecret {
+        hashed_code(&self.hash, user, code)
+    }
+
+    /// Every hash that a recovery code of `user` may be stored under by now.
+    pub(crate) fn hashes_of_recovery_code(
+        &self,
+        user: &UserId,
+        code: &RecoveryCode,
+    ) -> Vec<HashedSecret> {
+        let keys = [&self.hash].into_iter().chain(&self.other_hashes);
+        keys.map(|key| hashed_code(key, user, code)).collect()
+    }
+
+    /// The sealed text, and the number of the key that it is sealed with.
+    fn seal_credential(
+        &self,
+        user: &UserId,
+        kind: &str,
+        bytes: &[u8],
+    ) -> Result<(String, i64), Fault> {
+        let data = credential_data(user, kind);
+        let sealed = self.seal.seal_bytes(Kind::Credential, &data, bytes);
+        let sealed = sealed.map_err(|error| Fault::new(format!("sealing a {kind}: {error}")))?;
+        let key = seal::key_of(Kind::Credential, &sealed).map(i64::from);
+        Ok((sealed, key.expect("what was sealed names its key")))
     }
 }
 
@@ -262,6 +310,14 @@ fn derived(key: &SealKey, label: &[u8]) -> [u8; 32] {
 fn hashed(key: &SealKey, secret: &Secret) -> HashedSecret {
     HashedSecret {
         hash: encoding::hmac_sha256(key.expose_bytes(), secret.expose().as_bytes()),
+        key: i64::from(key.id()),
+    }
+}
+
+/// Under a key for recovery codes alone that follows from the one that hashes.
+fn hashed_code(key: &SealKey, user: &UserId, code: &RecoveryCode) -> HashedSecret {
+    HashedSecret {
+        hash: code.hash(&derived(key, b"safeconduct recovery codes"), user),
         key: i64::from(key.id()),
     }
 }
@@ -432,6 +488,6 @@ fn row_data(row: &KeyRow) -> Vec<u8> {
     key_data(row.id, &row.purpose, &row.state)
 }
 
-fn credential_data(user: &UserId) -> Vec<u8> {
-    format!("credentials\n{user}\npassword").into_bytes()
+fn credential_data(user: &UserId, kind: &str) -> Vec<u8> {
+    format!("credentials\n{user}\n{kind}").into_bytes()
 }

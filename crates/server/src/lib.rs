@@ -34,6 +34,7 @@ mod reader;
 mod readiness;
 mod respond;
 pub mod routes;
+mod second_factor;
 mod server;
 pub mod settings;
 mod speculation;

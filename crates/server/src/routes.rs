@@ -15,8 +15,8 @@ use crate::{
     correlation::correlate,
     cross_origin::{self, CrossOrigin, preflight},
     endpoints::{
-        authorize, consent, health, home, introspect, language, login, logout, par, revoke, token,
-        userinfo, well_known,
+        authorize, consent, health, home, introspect, language, login, logout, par, revoke,
+        second_factor, token, userinfo, well_known,
     },
     host,
     server::Server,
@@ -45,6 +45,8 @@ pub fn public(server: &Server) -> Router {
         .route("/login", post(login::post))
         .route("/login/continue", post(login::continue_as))
         .route("/login/switch", post(login::switch))
+        .route("/login/second-factor", post(second_factor::post))
+        .route("/login/enrol", post(second_factor::enrol))
         .route("/consent", post(consent::post))
         .route("/language", post(language::post))
         .route("/token", post(token::token).options(preflight))

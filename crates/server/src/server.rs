@@ -86,6 +86,7 @@ impl Server {
             issuer: settings.issuer.clone(),
             clock: clock.clone(),
             product_name: settings.product_name.clone(),
+            acr: settings.second_factor.contexts(),
         };
         let catalog = CatalogCache::load(source).await?;
         let guesses = catalog.current().await?.keys.guesses();

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use safeconduct_protocol::{grant::Lifetimes, language::Language, metadata::Issuer};
+use safeconduct_protocol::{
+    authentication::Acr, grant::Lifetimes, language::Language, metadata::Issuer,
+};
 
 use crate::{pages::Notice, password::PasswordSettings, throttle::ThrottleSettings};
 
@@ -30,8 +32,32 @@ pub struct Settings {
     pub back_channel: BackChannelSettings,
     /// Whether DPoP proofs must carry a nonce of this server (RFC 9449 §8).
     pub dpop_nonce_required: bool,
+    /// Whether people may, or have to, prove a second factor.
+    pub second_factor: SecondFactor,
     /// What the sign-in page says beside its form, if anything.
     pub sign_in_notice: Option<Notice>,
+}
+
+/// What people may, or have to, prove beside a password.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SecondFactor {
+    /// No account can be given a second factor. One that has one is asked for it.
+    #[default]
+    Off,
+    /// An account may have one, and has to where a client demands it.
+    Offered,
+    /// Every account has to.
+    Required,
+}
+
+impl SecondFactor {
+    /// The authentication contexts that accounts can meet.
+    pub(crate) const fn contexts(self) -> &'static [Acr] {
+        match self {
+            Self::Off => &[Acr::Password],
+            Self::Offered | Self::Required => &[Acr::Password, Acr::MultiFactor, Acr::RefedsMfa],
+        }
+    }
 }
 
 /// How long browser sessions live, in seconds.
@@ -84,6 +110,7 @@ impl Settings {
             passwords: PasswordSettings::default(),
             back_channel: BackChannelSettings::default(),
             dpop_nonce_required: false,
+            second_factor: SecondFactor::default(),
             sign_in_notice: None,
         }
     }

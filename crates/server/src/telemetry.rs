@@ -123,7 +123,7 @@ impl Telemetry {
         self.add(AUTHORIZE, [("outcome", outcome)], 1);
     }
 
-    /// One attempt to sign in. `method` is `password`; `outcome` is `success` or `failure` where it was checked, `throttled` or `busy`
+    /// One attempt to sign in. `method` is `password`, `otp` or `recovery_code`; `outcome` is `success` or `failure` where it was checked, `throttled` or `busy`
     /// where it was not.
     pub fn login_attempt(&self, method: &'static str, outcome: &'static str) {
         self.add(
@@ -286,12 +286,12 @@ static METRICS: [Metric; 20] = [
     metric(REQUEST_DURATION, Type::Histogram, "`route`: the pattern that matched, or `unmatched`; `status`", "Time from a whole request to its answer, by matched route and status."),
     metric(TOKEN_REQUESTS, Type::Counter, "`grant`: `authorization_code`, `refresh_token`, `client_credentials`, `unknown`; `outcome`: `issued`, or the error code", "Token requests by grant type and outcome."),
     metric(AUTHORIZE, Type::Counter, "`outcome`: `issued`, or the error code", "Authorization requests that were answered, with a code or an error, by outcome."),
-    metric(LOGIN_ATTEMPTS, Type::Counter, "`method`: `password`; `outcome`: `success`, `failure`, `throttled`, `busy`", "Attempts to sign in by method and outcome."),
+    metric(LOGIN_ATTEMPTS, Type::Counter, "`method`: `password`, `otp`, `recovery_code`; `outcome`: `success`, `failure`, `throttled`, `busy`", "Attempts to sign in by method and outcome."),
     metric(CONSENT, Type::Counter, "`decision`: `allow`, `deny`", "Answers on the consent page."),
     metric(LOGOUT_TOKENS, Type::Counter, "`outcome`: `delivered`, `failed`, `refused`, `given_up`", "Attempts to tell a client that a session has ended, by outcome; what failed is tried again."),
     metric(REFRESH_REUSE, Type::Counter, "", "Refresh tokens that came back after they were replaced, too late to be given their successor again; each revoked its grant."),
     metric(REFRESH_SHARED, Type::Counter, "`outcome`: `reported`, `revoked`", "Refresh tokens that two holders seem to use, by outcome."),
-    metric(RATE_LIMITED, Type::Counter, "`limit`: `connections`, `connections_per_address`, `login_pair`, `login_account`, `login_address`, `login_sign_ins`, `password_queue`", "Refusals for too much of something, by limit."),
+    metric(RATE_LIMITED, Type::Counter, "`limit`: `connections`, `connections_per_address`, `login_pair`, `login_account`, `login_address`, `login_sign_ins`, `second_factor`, `password_queue`", "Refusals for too much of something, by limit."),
     metric(PASSWORD_HASH_QUEUE, Type::Gauge, "", "Passwords that wait for a hashing thread."),
     metric(PASSWORD_HASH_WORK, Type::Counter, "", "Work of the passwords that were hashed: KiB of memory, times passes over it; for imported hashes of other algorithms, what takes as long."),
     metric(CONNECTIONS, Type::Gauge, "", "Open connections on all listeners."),

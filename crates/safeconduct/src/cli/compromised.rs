@@ -181,6 +181,11 @@ async fn secrets(
         "their hashes can be guessed at by whoever has the copies: let people choose new ones where they may be weak",
     ));
     all.push(Secret::new(
+        "second factors of people",
+        "kept",
+        "whoever has the copies can make the codes of authenticator apps: `safeconduct user remove-second-factor` lets people set up new ones",
+    ));
+    all.push(Secret::new(
         "what else was on the machine: password and keys of the database, of the proxy, of backups",
         "not known here",
         "renew what may have been read",

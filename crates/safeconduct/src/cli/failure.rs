@@ -89,6 +89,7 @@ impl From<Refused> for Failure {
             Refused::NoUser(_) => {
                 Self::NotFound(said).with_advice("`safeconduct user list` names them all")
             }
+            Refused::NoSecondFactor(_) => Self::NotFound(said),
             Refused::ClientTaken(_) => Self::Conflict(said)
                 .with_advice("--if-not-exists makes that a success where the client exists"),
             Refused::UserTaken(_) => {

@@ -8,7 +8,7 @@ use safeconduct_protocol::grant::Lifetimes;
 use safeconduct_protocol::secret::Secret;
 use safeconduct_server::keys::MasterKeys;
 use safeconduct_server::listener::{self, Drained, Limits};
-use safeconduct_server::settings::{SessionLifetimes, Settings};
+use safeconduct_server::settings::{SecondFactor, SessionLifetimes, Settings};
 use safeconduct_server::telemetry::Telemetry;
 use safeconduct_server::throttle::{Budget, ThrottleSettings};
 use safeconduct_server::{CrossOrigin, Server, routes};
@@ -408,6 +408,11 @@ fn settings(checked: &Checked) -> Settings {
         sessions: SessionLifetimes {
             idle: sessions.idle.as_seconds(),
             absolute: sessions.absolute.as_seconds(),
+        },
+        second_factor: match login.second_factor {
+            config::SecondFactor::Off => SecondFactor::Off,
+            config::SecondFactor::Offered => SecondFactor::Offered,
+            config::SecondFactor::Required => SecondFactor::Required,
         },
         throttle: ThrottleSettings {
             enabled: login.throttle,

@@ -6,6 +6,7 @@ use clap::Subcommand;
 use safeconduct_protocol::claims::PersonClaims;
 use safeconduct_protocol::ids::UserId;
 use safeconduct_server::administration::Refused;
+use safeconduct_server::administration::users::SecondFactorRecord;
 use safeconduct_store::UserRecord;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -56,6 +57,22 @@ pub(crate) enum Verb {
         user: String,
         #[command(flatten)]
         password: PasswordSource,
+    },
+    /// Show the second factor of a user
+    SecondFactor {
+        /// The username or id
+        user: String,
+    },
+    /// Take the second factor of a user away, with its recovery codes; for a phone that is lost
+    #[command(
+        after_help = "The user signs in with the password alone from then on, until a second factor is demanded: then they set up a new one. Their sessions and grants go on; `safeconduct user lock` ends those."
+    )]
+    RemoveSecondFactor {
+        /// The username or id
+        user: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
     /// Keep a user out; ends the user's sessions and grants
     Lock {
@@ -113,6 +130,13 @@ impl Verb {
                 output.record(&ShownUser::from(administration.user(&user).await?))
             }
             Self::SetPassword { user, password } => set_password(database, &user, &password).await,
+            Self::SecondFactor { user } => {
+                let (found, factor) = administration.second_factor(&user).await?;
+                output.record(&ShownSecondFactor::of(found.username, factor))
+            }
+            Self::RemoveSecondFactor { user, yes } => {
+                remove_second_factor(database, &user, yes).await
+            }
             Self::Lock { user } => {
                 let name = administration.lock_user(&user).await?;
                 note(format_args!("{name} is locked, and signed out everywhere"));
@@ -189,6 +213,39 @@ impl Row for ShownUser {
     }
 }
 
+/// A user's second factor as shown.
+#[derive(Serialize)]
+struct ShownSecondFactor {
+    username: String,
+    kind: Option<&'static str>,
+    added_at: Option<String>,
+    recovery_codes: u64,
+}
+
+impl ShownSecondFactor {
+    fn of(username: String, factor: Option<SecondFactorRecord>) -> Self {
+        Self {
+            username,
+            kind: factor.map(|_| "totp"),
+            added_at: factor.map(|factor| when(factor.added_at)),
+            recovery_codes: factor.map_or(0, |factor| factor.recovery_codes),
+        }
+    }
+}
+
+impl Row for ShownSecondFactor {
+    const COLUMNS: &'static [&'static str] = &["username", "kind", "added", "recovery codes left"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.username.clone(),
+            self.kind.unwrap_or("none").to_owned(),
+            self.added_at.clone().unwrap_or_default(),
+            self.recovery_codes.to_string(),
+        ]
+    }
+}
+
 impl Add {
     async fn run(self: Box<Self>, database: &Database, output: Format) -> Result<(), Failure> {
         let (username, administration) = (self.username, database.administration());
@@ -244,5 +301,21 @@ async fn set_password(
         "{} has a new password, and is signed out everywhere",
         found.username
     ));
+    Ok(())
+}
+
+async fn remove_second_factor(database: &Database, user: &str, yes: bool) -> Result<(), Failure> {
+    let administration = database.administration();
+    let (found, factor) = administration.second_factor(user).await?;
+    let name = &found.username;
+    if factor.is_none() {
+        return Err(Refused::NoSecondFactor(name.clone()).into());
+    }
+    confirm(&format!("Take the second factor of {name} away?"), yes)?;
+    // By the id: while the question stood, the name may have become another user's.
+    administration
+        .remove_second_factor(found.id.as_str())
+        .await?;
+    note(format_args!("{name} signs in with the password alone"));
     Ok(())
 }

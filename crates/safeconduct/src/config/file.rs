@@ -199,9 +199,15 @@ table! {
 }
 
 table! {
-    /// What new passwords must be, and how guessing is slowed down. Counters are in memory and of a fixed size. All nodes of one database
+    /// What people prove when they sign in, what new passwords must be, and how guessing is slowed down. Counters are in memory and of a fixed size. All nodes of one database
     /// share each budget: they tell one another what they counted, twice a second.
     Login {
+        /// Whether people prove a second factor beside their password: codes of an authenticator app, and recovery codes in its place.
+        /// With `off` no account can be given one; an account that has one is asked for it all the same, and a client that demands one
+        /// (`require_second_factor`) signs in no others. With `offered` an account is given one where a client demands it, on the way
+        /// there. With `required` every account has to have one: it is set up at the next sign-in
+        /// ([sign-in methods](../guides/sign-in-methods.md)).
+        second_factor: SecondFactor = SecondFactor::Off,
         /// How many characters a new password has at least (NIST SP 800-63B-4 §3.1.1.2). 8 is right where people show a second factor
         /// as well; 15 is the recommendation where the password is all they show. Passwords that are set already are never judged. Whatever
         /// stands here, a new password has at most 1,024 bytes, may be of any characters, and is none of the common ones, no name or address of its
@@ -232,6 +238,18 @@ table! {
             refill: Span::seconds(1),
         },
     }
+}
+
+/// Whether people prove a second factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SecondFactor {
+    /// No account can be given one.
+    Off,
+    /// An account may have one.
+    Offered,
+    /// Every account has to have one.
+    Required,
 }
 
 /// Wrong passwords that are allowed.

@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use check::Checked;
 pub(crate) use duration::Span;
-pub(crate) use file::{Budget, Config, Log, LogFormat, Server};
+pub(crate) use file::{Budget, Config, Log, LogFormat, SecondFactor, Server};
 pub(crate) use layers::{Flag, Sources};
 pub(crate) use location::{Location, Misnamed};
 pub(crate) use problem::{Origin, Problems};

@@ -50,6 +50,9 @@ pub enum Refused {
     /// There is no such user.
     #[error("there is no user {0}")]
     NoUser(String),
+    /// The user has no second factor.
+    #[error("{0} has no second factor")]
+    NoSecondFactor(String),
     /// A client has the id, or had it once.
     #[error("the client id {0} is, or was once, in use")]
     ClientTaken(ClientId),

@@ -2,6 +2,7 @@
 
 use safeconduct_protocol::{
     claims::PersonClaims, ids::UserId, password::AcceptedPassword, precis, secret::Secret,
+    time::Timestamp,
 };
 use safeconduct_store::{NewUser, SealedPassword, StoreError, UserRecord};
 
@@ -29,6 +30,15 @@ pub enum NewPassword {
     Clear(AcceptedPassword),
     /// A hash that this or another system made.
     Hash(ImportedHash),
+}
+
+/// The authenticator app of a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SecondFactorRecord {
+    /// When it was added.
+    pub added_at: Timestamp,
+    /// How many recovery codes are left beside it.
+    pub recovery_codes: u64,
 }
 
 /// What an import did.
@@ -206,6 +216,37 @@ impl Administration<'_> {
         let password = self.passwords.accept(password, name, &found.claims)?;
         let sealed = self.seal(&hasher()?, id, password).await?;
         Ok(self.store.set_password(id, &sealed, self.now).await?)
+    }
+
+    /// The second factor of a user, if they have one.
+    ///
+    /// # Errors
+    /// There is no such user, or the database's.
+    pub async fn second_factor(
+        &self,
+        user: &str,
+    ) -> Result<(UserRecord, Option<SecondFactorRecord>), Refused> {
+        let found = self.user(user).await?;
+        let otp = self.store.otp(&found.id).await?;
+        let record = otp.map(|otp| SecondFactorRecord {
+            added_at: otp.added_at,
+            recovery_codes: otp.recovery_codes,
+        });
+        Ok((found, record))
+    }
+
+    /// Takes the second factor of a user away, with its recovery codes: their phone is lost. Nothing else of theirs ends. Gives the
+    /// name.
+    ///
+    /// # Errors
+    /// There is no such user, they have none, or the database's.
+    pub async fn remove_second_factor(&self, user: &str) -> Result<String, Refused> {
+        let found = self.user(user).await?;
+        match self.store.remove_otp(&found.id, self.now).await {
+            Ok(()) => Ok(found.username),
+            Err(StoreError::NotFound(_)) => Err(Refused::NoSecondFactor(found.username)),
+            Err(other) => Err(other.into()),
+        }
     }
 
     /// Keeps a user out. Sessions and grants end. Gives the name.

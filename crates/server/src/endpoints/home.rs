@@ -82,10 +82,12 @@ pub(crate) async fn nothing_here(
 }
 
 /// Where only forms of ours are posted. A browser that restores a tab asks for their address by GET, without what was posted.
-const FORMS: [&str; 9] = [
+const FORMS: [&str; 11] = [
     "/login",
     "/login/continue",
     "/login/switch",
+    "/login/second-factor",
+    "/login/enrol",
     "/consent",
     "/language",
     "/logout/confirm",

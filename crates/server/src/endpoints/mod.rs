@@ -10,6 +10,7 @@ pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod par;
 pub(crate) mod revoke;
+pub(crate) mod second_factor;
 pub(crate) mod token;
 pub(crate) mod userinfo;
 pub(crate) mod well_known;

@@ -8,8 +8,8 @@ use safeconduct_store::{
 
 use super::schedule::SEALED;
 use super::{
-    ACTIVE, Keys, MasterKeys, Purpose, Wrapper, context, credential_data, master::Unwrappers,
-    new_key, resealed, span,
+    ACTIVE, Keys, MasterKeys, PASSWORD, Purpose, TOTP, Wrapper, context, credential_data,
+    master::Unwrappers, new_key, resealed, span,
 };
 use crate::fault::Fault;
 
@@ -25,7 +25,7 @@ pub enum Rotating {
     Signing(Algorithm),
     /// Those that seal, of every kind.
     Sealing,
-    /// The one that client secrets are hashed with.
+    /// The one that client secrets and recovery codes are hashed with.
     Hash,
 }
 
@@ -238,7 +238,9 @@ pub async fn reseal_credentials(
 impl Keys {
     /// The credential sealed with the active key, if it can be opened.
     fn reseal(&self, kept: &KeptCredential) -> Option<String> {
-        let data = (kept.kind == "password").then(|| credential_data(&kept.user))?;
+        let kinds = [PASSWORD, TOTP];
+        let kind = kinds.into_iter().find(|kind| *kind == kept.kind)?;
+        let data = credential_data(&kept.user, kind);
         let seal = self.seal();
         let opened = seal.open_bytes(Kind::Credential, &data, &kept.sealed);
         seal.seal_bytes(Kind::Credential, &data, &opened.ok()?).ok()

@@ -1,4 +1,4 @@
-//! The pages a person sees: sign in, choose an account, consent, refusal, sign out, and a front page.
+//! The pages a person sees: sign in, prove a second factor, choose an account, consent, refusal, sign out, and a front page.
 //!
 //! This module turns plain page values into HTML, and owns the look (`assets/`), the markup
 //! (`templates/`) and the words (`locales/`). It decides nothing: which page is due, its language, its status
@@ -14,6 +14,7 @@ mod headers;
 mod numerals;
 mod refusal;
 pub mod samples;
+mod second_factor;
 mod session;
 mod sign_in;
 #[cfg(test)]
@@ -37,6 +38,9 @@ pub use self::error::PagesError;
 pub use self::form_post::{FormPostPage, form_post_headers};
 pub use self::headers::headers;
 pub use self::refusal::{Developer, RefusalKind, RefusalPage};
+pub use self::second_factor::{
+    CodeProblem, EnrolPage, QrDrawing, RecoveryCodesPage, SecondFactorPage,
+};
 use self::session::AnsweredPage;
 pub use self::session::{
     ClientLink, ContinuePage, HomePage, ReturnTo, SignOutPage, SignedIn, SignedOutPage,
@@ -206,6 +210,24 @@ impl Pages {
     #[must_use]
     pub fn select_account(&self, page: &SelectAccountPage<'_>) -> Page {
         self.render("select_account.html", page)
+    }
+
+    /// The forms that ask for a second factor.
+    #[must_use]
+    pub fn second_factor(&self, page: &SecondFactorPage<'_>) -> Page {
+        self.render("second_factor.html", page)
+    }
+
+    /// The page on which an authenticator app is set up.
+    #[must_use]
+    pub fn enrol(&self, page: &EnrolPage<'_>) -> Page {
+        self.render("enrol.html", page)
+    }
+
+    /// Recovery codes, shown once.
+    #[must_use]
+    pub fn recovery_codes(&self, page: &RecoveryCodesPage<'_>) -> Page {
+        self.render("recovery_codes.html", page)
     }
 
     /// The question whether a client may use the account.

@@ -2,10 +2,10 @@
 //! `cargo run -p safeconduct-server --example pages -- DIR` writes for people who change the pages.
 
 use super::{
-    AccountPage, AppLine, ClientLink, ConsentPage, ContinuePage, Developer, FormPostPage, HomePage,
-    Notice, Page, Pages, RefusalKind, RefusalPage, ResourceLine, ReturnTo, ScopeKind, ScopeLine,
-    SelectAccountPage, SessionLine, SignInPage, SignInProblem, SignOutPage, SignedIn,
-    SignedOutPage,
+    AccountPage, AppLine, ClientLink, CodeProblem, ConsentPage, ContinuePage, Developer, EnrolPage,
+    FormPostPage, HomePage, Notice, Page, Pages, QrDrawing, RecoveryCodesPage, RefusalKind,
+    RefusalPage, ResourceLine, ReturnTo, ScopeKind, ScopeLine, SecondFactorPage, SelectAccountPage,
+    SessionLine, SignInPage, SignInProblem, SignOutPage, SignedIn, SignedOutPage,
 };
 
 const PENDING: &str = "sc_pend_AQEBAQEBAQEBAQEBAQEB";
@@ -20,6 +20,14 @@ pub fn render(pages: &Pages) -> Vec<(String, String)> {
     for (name, page) in sign_in(&notice) {
         add(name, pages.sign_in(&page));
     }
+    for (name, page) in second_factor() {
+        add(name, pages.second_factor(&page));
+    }
+    let qr = QrDrawing::of(OTPAUTH);
+    for (name, page) in enrol(qr.as_ref()) {
+        add(name, pages.enrol(&page));
+    }
+    add("recovery-codes", pages.recovery_codes(&recovery_codes()));
     add("select-account", pages.select_account(&select_account()));
     for (name, page) in consent() {
         add(name, pages.consent(&page));
@@ -179,6 +187,98 @@ fn sign_in(notice: &Notice) -> Vec<(&'static str, SignInPage<'_>)> {
         ("sign-in-again-or-another", or_another),
         ("sign-in-again-wrong", reauthenticate(Some(wrong))),
     ]
+}
+
+fn second_factor() -> Vec<(&'static str, SecondFactorPage<'static>)> {
+    let first = SecondFactorPage {
+        client_name: "Demo Notes",
+        client_host: "notes.example",
+        account: "alice",
+        action: "/login/second-factor",
+        use_another_account_action: "/login/switch",
+        pending: PENDING,
+        recovery_codes: true,
+        problem: None,
+    };
+    let again = |problem| SecondFactorPage {
+        problem: Some(problem),
+        ..first.clone()
+    };
+    let no_codes = SecondFactorPage {
+        recovery_codes: false,
+        ..first.clone()
+    };
+    vec![
+        ("second-factor", first.clone()),
+        ("second-factor-no-recovery-codes", no_codes),
+        ("second-factor-missing", again(CodeProblem::NoCode)),
+        ("second-factor-wrong", again(CodeProblem::WrongCode)),
+        (
+            "second-factor-recovery-missing",
+            again(CodeProblem::NoRecoveryCode),
+        ),
+        (
+            "second-factor-recovery-wrong",
+            again(CodeProblem::WrongRecoveryCode),
+        ),
+        (
+            "second-factor-throttled",
+            again(CodeProblem::Throttled { minutes: 5 }),
+        ),
+    ]
+}
+
+const OTPAUTH: &str =
+    "otpauth://totp/Safeconduct:alice?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Safeconduct";
+
+fn enrol(qr: Option<&QrDrawing>) -> Vec<(&'static str, EnrolPage<'_>)> {
+    let first = EnrolPage {
+        client_name: Some("Demo Notes"),
+        client_host: "notes.example",
+        account: "alice",
+        action: "/login/enrol",
+        use_another_account_action: Some("/login/switch"),
+        pending: Some(PENDING),
+        enrolment: "sc_en_AQEBAQEBAQEBAQEBAQEB",
+        qr,
+        secret: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ",
+        problem: None,
+    };
+    let again = |problem| EnrolPage {
+        problem: Some(problem),
+        ..first.clone()
+    };
+    let from_account = EnrolPage {
+        client_name: None,
+        use_another_account_action: None,
+        pending: None,
+        ..first.clone()
+    };
+    vec![
+        ("enrol", first.clone()),
+        ("enrol-from-account", from_account),
+        ("enrol-missing", again(CodeProblem::NoCode)),
+        ("enrol-wrong", again(CodeProblem::WrongCode)),
+        ("enrol-over", again(CodeProblem::Over)),
+    ]
+}
+
+fn recovery_codes() -> RecoveryCodesPage<'static> {
+    RecoveryCodesPage {
+        codes: &[
+            "0R5K-7WQ2-ZC9H-M4TB",
+            "1S6M-8XR3-0D0J-N5VC",
+            "2T7N-9YS4-1E1K-P6WD",
+            "3V8P-AZT5-2F2M-Q7XE",
+            "4W9Q-B0V6-3G3N-R8YF",
+            "5XAR-C1W7-4H4P-S9ZG",
+            "6YBS-D2X8-5J5Q-TA0H",
+            "7ZCT-E3Y9-6K6R-VB1J",
+            "80DV-F4ZA-7M7S-WC2K",
+            "91EW-G50B-8N8T-XD3M",
+        ],
+        continue_url: "/authorize?pending=sc_pend_AQEBAQEBAQEBAQEBAQEB",
+    }
 }
 
 fn select_account() -> SelectAccountPage<'static> {

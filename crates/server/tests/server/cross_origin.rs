@@ -60,6 +60,8 @@ async fn a_preflight_is_refused_where_a_cookie_or_an_api_answers() {
         "/login",
         "/login/continue",
         "/login/switch",
+        "/login/second-factor",
+        "/login/enrol",
         "/consent",
         "/introspect",
         "/logout",

@@ -435,11 +435,13 @@ async fn a_client_is_told_of_the_session(server: &TestServer) -> bool {
 }
 
 /// What answers without being in the document: our own forms and pages, which lead to one another, and the documents.
-const OURS: [&str; 10] = [
+const OURS: [&str; 12] = [
     "/",
     "/login",
     "/login/continue",
     "/login/switch",
+    "/login/second-factor",
+    "/login/enrol",
     "/consent",
     "/language",
     "/logout/confirm",

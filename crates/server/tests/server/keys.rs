@@ -34,7 +34,7 @@ async fn rows(node: &TestServer) -> Vec<KeyRow> {
     node.server().store().catalog().await.unwrap().keys
 }
 
-async fn rotate(
+pub(crate) async fn rotate(
     node: &TestServer,
     rotating: Rotating,
     at_once: bool,
@@ -187,7 +187,7 @@ async fn a_key_is_used_when_its_window_is_over_or_the_operator_says_now() {
 }
 
 /// How many keys of this purpose there are in each state.
-async fn states(node: &TestServer, purpose: &str) -> Vec<String> {
+pub(crate) async fn states(node: &TestServer, purpose: &str) -> Vec<String> {
     let rows = rows(node).await.into_iter();
     let mut states: Vec<String> = rows
         .filter(|row| row.purpose == purpose)

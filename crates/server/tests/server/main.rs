@@ -42,6 +42,7 @@ mod refresh;
 mod retention;
 mod revocation;
 mod scopes;
+mod second_factor;
 mod session;
 mod smoke;
 mod support;

@@ -92,7 +92,13 @@ impl TestServer {
 
     /// Stops it and starts another process on the same database.
     pub(crate) async fn restart(self) -> Self {
-        let settings = self.server.settings().clone();
+        self.restart_with(|_| {}).await
+    }
+
+    /// The same, after its operator changed the settings.
+    pub(crate) async fn restart_with(self, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = self.server.settings().clone();
+        change(&mut settings);
         self.server.store().close().await;
         Self::open(settings, self.clock, self.directory).await
     }

@@ -71,6 +71,11 @@ pub(crate) const READ: &[(&str, &[&[&str]])] = &[
     ("/login", &[&["pending", "username", "password"]]),
     ("/login/continue", &[&["pending"]]),
     ("/login/switch", &[&["pending"]]),
+    (
+        "/login/second-factor",
+        &[&["pending", "code", "recovery_code"]],
+    ),
+    ("/login/enrol", &[&["pending", "enrolment", "code"]]),
     ("/consent", &[&["pending", "decision"]]),
     ("/language", &[&["pending", "language", "back"]]),
     ("/signed-out", &[&["ui_locales"]]),

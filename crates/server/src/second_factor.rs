@@ -1,0 +1,262 @@
+//! Second factors at work: setting up an authenticator app, and proving it or a recovery code. What a page says before and after is
+//! its endpoint's; what is here is the same wherever it is asked.
+
+use http::HeaderValue;
+use safeconduct_protocol::{
+    authentication::Factor, authorization::SignedInUser, encoding, enrolment::Enrolment,
+    error::Refusal, parameters::Parameters, recovery_code::RecoveryCode, secret::Secret,
+    totp::TypedCode,
+};
+use safeconduct_store::{Guess, NewOtp, OtpAddition, SecondFactorUse, SessionRenewal, SessionView};
+
+use crate::{
+    browser::{self, Browser},
+    fault::Failure,
+    pages::CodeProblem,
+    server::Exchange,
+};
+
+/// What an attempt to prove a second factor came to.
+pub(crate) enum Proof {
+    /// It is proved, and the session has a new cookie.
+    Proved(Factor, HeaderValue),
+    /// It is not.
+    Failed(CodeProblem),
+    /// The session is not what it was: what is due has to be found out again.
+    SessionChanged,
+}
+
+/// What an attempt to set up an authenticator app came to.
+pub(crate) enum Enrolling {
+    /// The app is set up, these are its recovery codes, and the session has a new cookie.
+    Done(Vec<RecoveryCode>, HeaderValue),
+    /// It is not yet: this is what is being set up, and what was wrong.
+    Asked(Enrolment, Option<CodeProblem>),
+    /// There is one already, or the session is not what it was: what is due has to be found out again.
+    Changed,
+}
+
+/// Judges the second factor in `parameters` for the user of `view`, if it may be judged.
+///
+/// # Errors
+/// `parameter-repeated`, and the database's.
+pub(crate) async fn prove(
+    exchange: &Exchange<'_>,
+    browser: &Browser,
+    view: &SessionView,
+    parameters: &Parameters,
+) -> Result<Proof, Failure> {
+    let typed = match Typed::read(parameters)? {
+        Ok(typed) => typed,
+        Err(problem) => return Ok(Proof::Failed(problem)),
+    };
+    let telemetry = exchange.server.telemetry();
+    let (store, user) = (exchange.server.store(), &view.person.user);
+    if let Guess::Wait(seconds) = store.charge_second_factor(user, exchange.now).await? {
+        telemetry.rate_limited("second_factor");
+        telemetry.login_attempt(typed.method(), "throttled");
+        let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+        return Ok(Proof::Failed(CodeProblem::Throttled {
+            minutes: seconds.div_ceil(60),
+        }));
+    }
+    let factor = typed.factor();
+    let Some(renewal) = Renewal::of(exchange, browser, view, factor) else {
+        return Ok(Proof::SessionChanged);
+    };
+    let used = match &typed {
+        Typed::Code(code) => use_code(exchange, view, code, &renewal).await?,
+        Typed::RecoveryCode(code) => use_recovery_code(exchange, view, code, &renewal).await?,
+    };
+    Ok(match used {
+        SecondFactorUse::Proved => {
+            telemetry.login_attempt(typed.method(), "success");
+            tracing::info!(sub = %user, method = typed.method(), "proved a second factor");
+            Proof::Proved(factor, renewal.cookie(exchange, view))
+        }
+        SecondFactorUse::Refused => {
+            telemetry.login_attempt(typed.method(), "failure");
+            Proof::Failed(typed.wrong())
+        }
+        SecondFactorUse::SessionChanged => Proof::SessionChanged,
+    })
+}
+
+/// What was typed as a second factor.
+enum Typed {
+    Code(TypedCode),
+    RecoveryCode(RecoveryCode),
+}
+
+impl Typed {
+    fn read(parameters: &Parameters) -> Result<Result<Self, CodeProblem>, Refusal> {
+        let code = parameters.one("code")?;
+        let recovery_code = parameters.one("recovery_code")?;
+        Ok(match (code, recovery_code) {
+            (None, Some(typed)) => RecoveryCode::parse(typed)
+                .map(Self::RecoveryCode)
+                .ok_or(CodeProblem::NoRecoveryCode),
+            (Some(typed), None) => TypedCode::parse(typed)
+                .map(Self::Code)
+                .ok_or(CodeProblem::NoCode),
+            (None, None) | (Some(_), Some(_)) => Err(CodeProblem::NoCode),
+        })
+    }
+
+    fn factor(&self) -> Factor {
+        match self {
+            Self::Code(_) => Factor::Otp,
+            Self::RecoveryCode(_) => Factor::RecoveryCode,
+        }
+    }
+
+    /// Its name in metrics.
+    fn method(&self) -> &'static str {
+        self.factor().as_str()
+    }
+
+    fn wrong(&self) -> CodeProblem {
+        match self {
+            Self::Code(_) => CodeProblem::WrongCode,
+            Self::RecoveryCode(_) => CodeProblem::WrongRecoveryCode,
+        }
+    }
+}
+
+async fn use_code(
+    exchange: &Exchange<'_>,
+    view: &SessionView,
+    code: &TypedCode,
+    renewal: &Renewal,
+) -> Result<SecondFactorUse, Failure> {
+    let (store, user, now) = (exchange.server.store(), &view.person.user, exchange.now);
+    let Some(otp) = store.otp(user).await? else {
+        return Ok(SecondFactorUse::Refused);
+    };
+    // A row that does not open proves nobody; the owner's recovery codes are as good as before.
+    let secret = match exchange.catalog.keys.open_otp(user, &otp.sealed) {
+        Ok(secret) => secret,
+        Err(error) => {
+            tracing::error!(%error, "a second factor can't be judged");
+            return Ok(SecondFactorUse::Refused);
+        }
+    };
+    let Some(step) = secret.step_of(code, Some(otp.last_step), now) else {
+        return Ok(SecondFactorUse::Refused);
+    };
+    let used = store.use_otp(user, &otp, step, &renewal.session, now);
+    Ok(used.await?)
+}
+
+async fn use_recovery_code(
+    exchange: &Exchange<'_>,
+    view: &SessionView,
+    code: &RecoveryCode,
+    renewal: &Renewal,
+) -> Result<SecondFactorUse, Failure> {
+    let (store, user) = (exchange.server.store(), &view.person.user);
+    for hashed in exchange.catalog.keys.hashes_of_recovery_code(user, code) {
+        let used = store.use_recovery_code(user, hashed.hash, &renewal.session, exchange.now);
+        match used.await? {
+            SecondFactorUse::Refused => {}
+            other => return Ok(other),
+        }
+    }
+    Ok(SecondFactorUse::Refused)
+}
+
+/// Begins to set up an authenticator app for `person`. Nothing is stored.
+pub(crate) fn begin_enrolment(exchange: &Exchange<'_>, person: &SignedInUser) -> Enrolment {
+    let (session, user) = (person.session.clone(), person.user.clone());
+    Enrolment::begin(exchange.era(), session, user, exchange.now)
+}
+
+/// Goes on with the enrolment in `parameters`, which the session and the user of `view` must have begun; with a new one where it was
+/// not, or too long ago. The code that confirms it is what stores it.
+///
+/// # Errors
+/// `parameter-repeated`, and the database's.
+pub(crate) async fn enrol(
+    exchange: &Exchange<'_>,
+    browser: &Browser,
+    view: &SessionView,
+    parameters: &Parameters,
+) -> Result<Enrolling, Failure> {
+    let sealed = parameters.one("enrolment")?.unwrap_or_default();
+    let begun = exchange.open::<Enrolment>(sealed).and_then(|begun| {
+        begun.is_of(&view.person.session, &view.person.user)?;
+        begun.secret().map(|secret| (begun, secret))
+    });
+    let Ok((begun, secret)) = begun else {
+        let anew = begin_enrolment(exchange, &view.person);
+        return Ok(Enrolling::Asked(anew, Some(CodeProblem::Over)));
+    };
+    let Some(code) = TypedCode::parse(parameters.one("code")?.unwrap_or_default()) else {
+        return Ok(Enrolling::Asked(begun, Some(CodeProblem::NoCode)));
+    };
+    let Some(step) = begun.confirmed(&code, exchange.now)? else {
+        return Ok(Enrolling::Asked(begun, Some(CodeProblem::WrongCode)));
+    };
+    let Some(renewal) = Renewal::of(exchange, browser, view, Factor::Otp) else {
+        return Ok(Enrolling::Changed);
+    };
+    let (store, user, keys) = (
+        exchange.server.store(),
+        &view.person.user,
+        &exchange.catalog.keys,
+    );
+    let codes = RecoveryCode::generate_set();
+    let (sealed, key) = keys.seal_otp(user, &secret)?;
+    let hashed = codes.iter().map(|code| keys.hash_recovery_code(user, code));
+    let new = NewOtp {
+        sealed,
+        key,
+        step,
+        recovery_codes: hashed.collect(),
+    };
+    let added = store.add_otp(user, &new, &renewal.session, exchange.now);
+    Ok(match added.await? {
+        OtpAddition::Added => {
+            tracing::info!(sub = %user, "added an authenticator app");
+            Enrolling::Done(codes, renewal.cookie(exchange, view))
+        }
+        OtpAddition::Already | OtpAddition::SessionChanged => Enrolling::Changed,
+    })
+}
+
+/// The new cookie of a session in which a factor is proved: what was known of the old one is worth nothing afterwards.
+struct Renewal {
+    session: SessionRenewal,
+    secret: Secret,
+}
+
+impl Renewal {
+    /// `None` without a session cookie.
+    fn of(
+        exchange: &Exchange<'_>,
+        browser: &Browser,
+        view: &SessionView,
+        factor: Factor,
+    ) -> Option<Self> {
+        let (person, now) = (&view.person, exchange.now);
+        let secret = Secret::generate();
+        let idle_until = now.plus(exchange.server.settings().sessions.idle);
+        Some(Self {
+            session: SessionRenewal {
+                id: person.session.clone(),
+                old_hash: browser.session_hash()?,
+                new_hash: encoding::sha256(secret.expose().as_bytes()),
+                factors: person.factors.and(factor, now),
+                idle_expires_at: idle_until.min(view.absolute_expires_at),
+                user_epoch: person.epochs.user,
+            },
+            secret,
+        })
+    }
+
+    fn cookie(&self, exchange: &Exchange<'_>, view: &SessionView) -> HeaderValue {
+        let issuer = &exchange.server.settings().issuer;
+        let lasts = view.absolute_expires_at.since(exchange.now);
+        browser::sign_in(issuer, &self.secret, lasts)
+    }
+}
