@@ -150,7 +150,7 @@ mod tests {
         StepUp::within(Duration::from_secs(seconds))
     }
 
-    /// Cases: PE47.
+    /// Attacks: PE47.
     #[rstest]
     #[case::just(within(300), Some(299), true)]
     #[case::as_long_ago_as_that(within(300), Some(300), false)]

@@ -99,7 +99,7 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
-    /// Cases: PE22, PE35.
+    /// Attacks: PE22, PE35.
     #[test]
     fn an_enrolment_is_of_one_session_one_user_one_era_and_its_time() {
         let [session, other] = [SessionId::generate(), SessionId::generate()];

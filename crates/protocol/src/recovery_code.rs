@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(code.to_groups().expose(), "0123-4567-89AB-CDEF");
     }
 
-    /// Cases: PE37.
+    /// Attacks: PE37.
     #[rstest]
     #[case("")]
     #[case("0123-4567-89AB-CDE")]
@@ -140,7 +140,7 @@ mod tests {
         assert!(RecoveryCode::parse(typed).is_none());
     }
 
-    /// Cases: PE37.
+    /// Attacks: PE37.
     #[test]
     fn a_hash_is_of_one_code_one_user_and_one_key() {
         let [ada, bob] = [UserId::generate(), UserId::generate()];

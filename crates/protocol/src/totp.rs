@@ -207,7 +207,7 @@ mod tests {
         assert_eq!(of_the_rfcs().code_at(now).expose(), code);
     }
 
-    /// Cases: PE30, PE31.
+    /// Attacks: PE30, PE31.
     #[rstest]
     #[case::present(0, None, true)]
     #[case::before(-1, None, true)]
@@ -233,7 +233,7 @@ mod tests {
         }
     }
 
-    /// Cases: PE34.
+    /// Attacks: PE34.
     #[rstest]
     #[case("456789")]
     #[case("456 789")]
@@ -248,7 +248,7 @@ mod tests {
         assert_eq!(typed(text).0, *b"456789");
     }
 
-    /// Cases: PE34.
+    /// Attacks: PE34.
     #[rstest]
     #[case("")]
     #[case("45678")]

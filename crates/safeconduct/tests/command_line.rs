@@ -1072,6 +1072,9 @@ fn after_a_loss_a_signing_key_is_withdrawn_by_its_name_in_the_jwks() {
         signing("sign:RS256", "active"),
     );
     let kid = lost["kid"].as_str().unwrap();
+    // One in 64 begins like a flag.
+    let missing = directory.run(&["key", "compromised", "--yes", "--signing-key", "-x"]);
+    assert_eq!(missing.status.code(), Some(4), "{missing:?}");
     let listed = directory.json(&["key", "compromised", "--yes", "--signing-key", kid]);
     let done = |key: &Value| {
         let secret = format!("{} {} ", key["purpose"].as_str().unwrap(), key["id"]);

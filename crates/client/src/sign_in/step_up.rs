@@ -207,7 +207,7 @@ mod tests {
         StepUp::of_answer(&headers).map(|asked| (asked.acr_values, asked.max_age))
     }
 
-    /// Cases: PE48.
+    /// Attacks: PE48.
     #[rstest]
     #[case::both(
         r#"Bearer error="insufficient_user_authentication", error_description="x", acr_values="phr mfa", max_age="300""#,
@@ -276,7 +276,7 @@ mod tests {
         assert_eq!(one.covers(&other), covers);
     }
 
-    /// Cases: PE50.
+    /// Attacks: PE50.
     #[rstest]
     #[case::it_did_not_step_up(None, Some("mfa"), Some(0), 60, false)]
     #[case::for_something_else(Some(StepUp::acr(["phr"])), Some("mfa"), Some(0), 60, false)]

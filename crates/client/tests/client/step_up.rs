@@ -126,7 +126,7 @@ async fn round(visitor: &Visitor) -> Page {
     visitor.get("/notes").await
 }
 
-/// Cases: PE44, PE48.
+/// Attacks: PE44, PE48.
 #[tokio::test]
 async fn a_page_that_needs_more_leads_to_a_sign_in_and_back() {
     let app = app(wants_strong).await;
@@ -194,7 +194,7 @@ async fn a_handler_begins_a_step_up_of_its_own() {
     assert_eq!(visitor.get("/notes").await.text(), "done");
 }
 
-/// Cases: PE50.
+/// Attacks: PE50.
 #[rstest]
 #[case::none_of_those_asked(Some("urn:example:password"))]
 #[case::a_part_of_one(Some("ph"))]
@@ -218,7 +218,7 @@ async fn a_server_that_gives_too_little_ends_the_round(#[case] acr: Option<&str>
     );
 }
 
-/// Cases: PE50.
+/// Attacks: PE50.
 #[rstest]
 #[case::strong(STRONG)]
 #[case::recent(RECENT)]
@@ -243,7 +243,7 @@ async fn an_api_that_is_never_content_is_asked_once_more_and_no_more(
     );
 }
 
-/// Cases: PE48.
+/// Attacks: PE48.
 #[tokio::test]
 async fn what_was_recent_once_steps_up_again() {
     let (issuer, clock) = issuer_and_clock().await;
@@ -290,7 +290,7 @@ async fn what_was_recent_once_steps_up_again() {
     }
 }
 
-/// Cases: PE49.
+/// Attacks: PE49.
 #[tokio::test]
 async fn another_user_steps_up_for_nobody() {
     let app = app(wants_strong).await;
@@ -308,7 +308,7 @@ async fn another_user_steps_up_for_nobody() {
     );
 }
 
-/// Cases: PE45, PE49.
+/// Attacks: PE45, PE49.
 #[rstest]
 #[case::another_user("login_required", ErrorKind::AnotherUser)]
 #[case::cannot_be_met("unmet_authentication_requirements", ErrorKind::StepUpUnmet)]
@@ -330,7 +330,7 @@ async fn what_the_server_says_of_a_step_up_has_its_own_words(
     assert!(session.access_token().await.is_ok(), "the session goes on");
 }
 
-/// Cases: PE50.
+/// Attacks: PE50.
 #[rstest]
 #[case::too_long_ago(IdTokenFlaw::OldSignIn, ErrorKind::StepUpUnmet)]
 #[case::it_does_not_say(IdTokenFlaw::NoSignInTime, ErrorKind::IdToken)]

@@ -99,7 +99,7 @@ async fn get_with(app: &Router, path: &str, token: TestToken) -> String {
     answer(app, path, &format!("Bearer {}", token.sign())).await
 }
 
-/// Cases: PE48.
+/// Attacks: PE48.
 #[tokio::test]
 async fn a_challenge_says_what_is_asked() {
     let (app, issuer) = api();
@@ -143,7 +143,7 @@ async fn a_challenge_says_what_is_asked() {
     "#);
 }
 
-/// Cases: PE47, PE48.
+/// Attacks: PE47, PE48.
 #[rstest]
 #[case::just_recent("/delete", Some("a"), Some(299), StatusCode::OK)]
 #[case::as_long_ago_as_that("/delete", Some("a"), Some(300), StatusCode::UNAUTHORIZED)]
@@ -208,7 +208,7 @@ async fn what_is_of_another_type_is_not_said(#[case] claims: Value) {
     assert!(token.require_step_up(&demanded).is_err());
 }
 
-/// Cases: PE48, PE51.
+/// Attacks: PE48, PE51.
 #[tokio::test]
 async fn what_introspection_says_counts_as_much() {
     let issuer = FakeIssuer::start().await;

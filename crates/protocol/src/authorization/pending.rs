@@ -100,7 +100,7 @@ pub struct SignedInUser {
     pub factors: Factors,
     /// What they can prove beside a password.
     pub enrolled: Enrolled,
-    /// Whether the server, or a group of theirs, demands a second factor of them.
+    /// Whether the server demands a second factor of everybody.
     pub second_factor_required: bool,
     /// What is in force for them with the client in question.
     pub epochs: Epochs,
@@ -210,7 +210,7 @@ impl PendingAuthorization {
     }
 
     /// Decides what has to happen next for the user at the browser: the one rule that orders the pages. From what the request asks,
-    /// what client, server and groups demand, what the account has, and what this session has proved.
+    /// what client and server demand, what the account has, and what this session has proved.
     ///
     /// `max_age` counts until the request arrived: who was recent enough then does not have to hurry (OpenID Connect Core §3.1.2.1).
     ///

@@ -134,15 +134,15 @@ fn an_essential_context_is_met_or_refused(
     assert_eq!(due(next(&form, &client, &user)), expected);
 }
 
-/// Attacks: PE41, PE42, PE43.
+/// Attacks: PE41, PE42.
 #[test]
-fn client_server_and_groups_demand_a_second_factor() {
+fn client_and_server_demand_a_second_factor() {
     let client = relying_party();
     let open = request(&client, &[]);
     let strict = demanding(relying_party());
     for enrolled in [PASSWORD, PASSKEY] {
         let user = user(enrolled, "password-100");
-        let member = SignedInUser {
+        let required = SignedInUser {
             second_factor_required: true,
             ..user.clone()
         };
@@ -151,10 +151,13 @@ fn client_server_and_groups_demand_a_second_factor() {
             _ => Ok(Next::SecondFactor(Level::MultiFactor)),
         };
         assert_eq!(next(&open, &client, &user), Ok(issue(100)));
-        assert_eq!(next(&open, &client, &member), expected);
+        assert_eq!(next(&open, &client, &required), expected);
         assert_eq!(next(&open, &strict, &user), expected);
         let silent = request(&client, &[("prompt", "none")]);
-        assert_eq!(next(&silent, &client, &member), Err(Reason::LoginRequired));
+        assert_eq!(
+            next(&silent, &client, &required),
+            Err(Reason::LoginRequired)
+        );
     }
 }
 

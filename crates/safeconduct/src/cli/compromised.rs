@@ -15,7 +15,7 @@ use super::prompt::confirm;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Compromised {
     /// Withdraw this signing key, by its `kid` in the JWKS and in `key list`; once for each [default: all of them]
-    #[arg(long, value_name = "KID")]
+    #[arg(long, value_name = "KID", allow_hyphen_values = true)]
     signing_key: Vec<String>,
     /// Go on with this master key, which is here, instead of a new one: only if it was made after the loss
     #[arg(long, value_name = "ID")]

@@ -11,7 +11,7 @@ use safeconduct_server::settings::SecondFactor;
 use serde_json::Value;
 
 use crate::keys::{rotate, states};
-use crate::support::{Answer, Ask, Browser, Form, ISSUER, TestServer, password_of};
+use crate::support::{Answer, Ask, Browser, Form, ISSUER, NOTES_API, TestServer, password_of};
 
 const ENROL: &str = "200 page “Set up an authenticator app – Safeconduct”";
 const ENROL_AGAIN: &str = "400 page “Error: Set up an authenticator app – Safeconduct”";
@@ -150,16 +150,52 @@ async fn events(server: &TestServer, kind: &str) -> usize {
     events.iter().filter(|event| event.kind == kind).count()
 }
 
-/// What introspection says of how the user signed in.
-async fn introspected(server: &TestServer, answer: &Answer, ask: &Ask) -> (Value, Value) {
+/// What the access token says of how the user signed in.
+async fn said(server: &TestServer, answer: &Answer, ask: &Ask) -> (Value, Value) {
     let tokens = server.exchange(&answer.code(ask)).await.tokens();
-    let payload = tokens.access.split('.').nth(1).unwrap().to_owned();
-    let payload = safeconduct_protocol::encoding::decode(&payload).unwrap();
-    let payload: Value = serde_json::from_slice(&payload).unwrap();
+    let payload = payload(&tokens.access);
     (payload["acr"].clone(), payload["amr"].clone())
 }
 
-/// Cases: PE32, PE41, PE42.
+/// The claims of a signed token.
+fn payload(token: &str) -> Value {
+    let payload = token.split('.').nth(1).unwrap();
+    let payload = safeconduct_protocol::encoding::decode(payload).unwrap();
+    serde_json::from_slice(&payload).unwrap()
+}
+
+/// Attacks: PE48, PE51.
+#[tokio::test]
+async fn every_token_says_the_same_of_how_its_user_signed_in() {
+    let (server, app) = enrolled().await;
+    let ask = Ask::of("club").scope("openid notes.read offline_access");
+    let mut ada = server.browser();
+    let page = ada.asked_on_the_way_to(&ask).await;
+    let signed_in = server.now();
+    server.advance(20);
+    let answer = ada.code_typed(&page, &app.code(&server)).await;
+    let consent = ada.follow(answer).await;
+    let code = ada.allow(&consent).await.code(&ask);
+    let mut tokens = server.exchange(&code).await.tokens();
+    for _ in 0..2 {
+        let introspected = server.introspect(NOTES_API, &tokens.access).await;
+        let said = [
+            payload(tokens.id_token()),
+            payload(&tokens.access),
+            introspected.json(),
+        ];
+        for said in said {
+            assert_eq!(said["acr"], "mfa", "{said}");
+            assert_eq!(said["amr"], serde_json::json!(["pwd", "otp", "mfa"]));
+            // Two factors are as old as the older one, and stay so.
+            assert_eq!(said["auth_time"], signed_in.seconds(), "{said}");
+        }
+        server.advance(3600);
+        tokens = server.refresh("club", &tokens).await.tokens();
+    }
+}
+
+/// Attacks: PE32, PE41, PE42.
 #[tokio::test]
 async fn an_app_is_set_up_on_the_way_to_a_client_that_demands_one() {
     let server = start(SecondFactor::Offered).await;
@@ -188,7 +224,7 @@ async fn an_app_is_set_up_on_the_way_to_a_client_that_demands_one() {
     assert_ne!(ada.session(), before);
     let url = between(&done.body, "id=\"recovery-codes-saved\" href=\"", "\"");
     let answer = ada.open(url).await;
-    let (acr, amr) = introspected(&server, &answer, &ask).await;
+    let (acr, amr) = said(&server, &answer, &ask).await;
     assert_eq!(
         (acr, amr),
         ("mfa".into(), serde_json::json!(["pwd", "otp", "mfa"]))
@@ -204,7 +240,7 @@ async fn an_app_is_set_up_on_the_way_to_a_client_that_demands_one() {
     assert!(other.follow(answer).await.has_code());
 }
 
-/// Cases: PE42.
+/// Attacks: PE42.
 #[tokio::test]
 async fn a_session_with_a_password_is_asked_for_what_the_client_demands() {
     let (server, app) = enrolled().await;
@@ -217,13 +253,13 @@ async fn a_session_with_a_password_is_asked_for_what_the_client_demands() {
     assert!(ada.follow(answer).await.has_code());
     // Single sign-on: what was proved is not asked for again.
     let answer = ada.authorize(&ask).await;
-    let (acr, amr) = introspected(&server, &answer, &ask).await;
+    let (acr, amr) = said(&server, &answer, &ask).await;
     assert_eq!(acr, "https://refeds.org/profile/mfa");
     assert_eq!(amr, serde_json::json!(["pwd", "otp", "mfa"]));
     assert_ne!(ada.session(), before);
 }
 
-/// Cases: PE44.
+/// Attacks: PE44.
 #[tokio::test]
 async fn a_cookie_from_before_the_code_is_dead_after_it() {
     let (server, app) = enrolled().await;
@@ -238,7 +274,7 @@ async fn a_cookie_from_before_the_code_is_dead_after_it() {
     assert_eq!(page.to_string(), "200 page “Sign in – Safeconduct”");
 }
 
-/// Cases: PE29, PE30, PE31.
+/// Attacks: PE29, PE30, PE31.
 #[tokio::test]
 async fn a_code_is_good_once_and_only_about_its_time() {
     let (server, app) = enrolled().await;
@@ -273,7 +309,7 @@ async fn a_code_is_good_once_and_only_about_its_time() {
     assert!(other.follow(answer).await.has_code());
 }
 
-/// Cases: PE34.
+/// Attacks: PE34.
 #[tokio::test]
 async fn a_code_is_read_as_people_type_it_and_what_is_none_is_no_guess() {
     let (server, app) = enrolled().await;
@@ -295,7 +331,7 @@ async fn a_code_is_read_as_people_type_it_and_what_is_none_is_no_guess() {
     assert!(ada.follow(answer).await.has_code());
 }
 
-/// Cases: PE33.
+/// Attacks: PE33.
 #[tokio::test]
 async fn ten_guesses_are_judged_whatever_the_session_the_node_and_the_address() {
     let (server, app) = enrolled().await;
@@ -324,7 +360,7 @@ async fn ten_guesses_are_judged_whatever_the_session_the_node_and_the_address() 
     assert!(ada.follow(answer).await.has_code());
 }
 
-/// Cases: PE36, PE37.
+/// Attacks: PE36, PE37.
 #[tokio::test]
 async fn a_recovery_code_signs_in_once() {
     let (server, app) = enrolled().await;
@@ -339,7 +375,7 @@ async fn a_recovery_code_signs_in_once() {
     let typed = code.to_lowercase().replace('-', " ");
     let answer = ada.recovery_code_typed(&page, &typed).await;
     let answer = ada.follow(answer).await;
-    let (acr, amr) = introspected(&server, &answer, &ask).await;
+    let (acr, amr) = said(&server, &answer, &ask).await;
     assert_eq!(
         (acr, amr),
         ("mfa".into(), serde_json::json!(["pwd", "mfa"]))
@@ -356,7 +392,7 @@ async fn a_recovery_code_signs_in_once() {
     assert_eq!(left.recovery_codes, 9);
 }
 
-/// Cases: PE39, PE40.
+/// Attacks: PE39, PE40.
 #[tokio::test]
 async fn between_password_and_code_there_is_no_way_on() {
     let (server, _) = enrolled().await;
@@ -404,7 +440,7 @@ async fn between_password_and_code_there_is_no_way_on() {
     assert_eq!(page.to_string(), "200 page “Sign in – Safeconduct”");
 }
 
-/// Cases: PE41.
+/// Attacks: PE41.
 #[tokio::test]
 async fn where_one_is_demanded_there_is_no_way_round_setting_it_up() {
     let server = start(SecondFactor::Required).await;
@@ -428,7 +464,7 @@ async fn where_one_is_demanded_there_is_no_way_round_setting_it_up() {
     assert_eq!(silent.parameter("error").as_deref(), Some("login_required"));
 }
 
-/// Cases: PE22, PE35.
+/// Attacks: PE22, PE35.
 #[tokio::test]
 async fn an_enrolment_is_good_in_its_session_alone() {
     let server = start(SecondFactor::Required).await;
@@ -490,7 +526,7 @@ async fn a_form_of_another_site_or_another_browser_proves_nothing(#[case] path: 
     );
 }
 
-/// Cases: PE60.
+/// Attacks: PE60.
 #[tokio::test]
 async fn a_new_password_takes_no_second_factor_away() {
     let (server, app) = enrolled().await;
@@ -536,7 +572,7 @@ async fn the_metadata_names_the_contexts_that_can_be_met(
 
 /// The secret is sealed for its own row: what another row holds proves nobody, and nobody is shut out by it.
 ///
-/// Cases: PE35.
+/// Attacks: PE35.
 #[tokio::test]
 async fn the_secret_of_another_row_proves_nobody() {
     let (server, app) = enrolled().await;

@@ -143,7 +143,7 @@ async fn an_app_is_added_once_with_its_codes_and_a_new_cookie(database: Kind) {
     );
 }
 
-/// Cases: PE30, PE32.
+/// Attacks: PE30, PE32.
 #[apply(databases)]
 #[tokio::test]
 async fn a_step_is_used_once_and_none_before_it_is_used_after_it(database: Kind) {
@@ -179,7 +179,7 @@ async fn a_step_is_used_once_and_none_before_it_is_used_after_it(database: Kind)
     );
 }
 
-/// Cases: PE44.
+/// Attacks: PE44.
 #[apply(databases)]
 #[tokio::test]
 async fn a_code_that_comes_too_late_for_its_session_is_not_used_up(database: Kind) {
@@ -213,7 +213,7 @@ async fn a_code_that_comes_too_late_for_its_session_is_not_used_up(database: Kin
     assert_eq!(used.unwrap(), SecondFactorUse::SessionChanged);
 }
 
-/// Cases: PE29, PE36.
+/// Attacks: PE29, PE36.
 #[apply(databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_64_uses_at_once_one_wins(
@@ -251,7 +251,7 @@ async fn of_64_uses_at_once_one_wins(
     assert_eq!(world.left().await, left);
 }
 
-/// Cases: PE37.
+/// Attacks: PE37.
 #[apply(databases)]
 #[tokio::test]
 async fn a_recovery_code_is_of_one_user_and_one_set(database: Kind) {
@@ -303,7 +303,7 @@ async fn a_recovery_code_is_of_one_user_and_one_set(database: Kind) {
     assert_eq!(world.kinds("recovery-codes-made").await, [None]);
 }
 
-/// Cases: PE33.
+/// Attacks: PE33.
 #[apply(databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_64_guesses_at_once_ten_are_judged(database: Kind) {
@@ -327,7 +327,7 @@ async fn of_64_guesses_at_once_ten_are_judged(database: Kind) {
     assert_eq!(world.charge().await, Guess::Judged);
 }
 
-/// Cases: PE33.
+/// Attacks: PE33.
 #[apply(databases)]
 #[tokio::test]
 async fn in_no_five_minutes_more_than_ten_are_judged(database: Kind) {
