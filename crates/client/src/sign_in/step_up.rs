@@ -122,6 +122,7 @@ impl StepUp {
     }
 
     /// Its parameters, as in a challenge or in an authorization request.
+    #[cfg(feature = "axum")]
     pub(crate) fn parameters(&self) -> impl Iterator<Item = (&'static str, String)> {
         let acr = self.acr_values.clone().map(|values| ("acr_values", values));
         let max_age = self.max_age.map(|age| ("max_age", age.to_string()));
