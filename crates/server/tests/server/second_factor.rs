@@ -164,6 +164,19 @@ fn payload(token: &str) -> Value {
     serde_json::from_slice(&payload).unwrap()
 }
 
+/// What was proved before the session idled says nothing of who sits there now.
+#[tokio::test]
+async fn after_idling_both_factors_are_asked_for() {
+    let (server, app) = enrolled().await;
+    let mut ada = server.browser();
+    let page = ada.asked_for_code().await;
+    let answer = ada.code_typed(&page, &app.code(&server)).await;
+    assert!(ada.follow(answer).await.has_code());
+    assert!(ada.authorize(&Ask::of("portal")).await.has_code());
+    server.advance(server.server().settings().sessions.idle + 1);
+    ada.asked_for_code().await;
+}
+
 /// Attacks: PE48, PE51.
 #[tokio::test]
 async fn every_token_says_the_same_of_how_its_user_signed_in() {
