@@ -167,10 +167,9 @@ mod tests {
     #[case("http://127.8.8.8")]
     #[case("http://[::1]:8420")]
     fn https_and_this_machine_are_trusted(#[case] text: &str) {
-        assert_eq!(
-            Address::identifier(text).map(|address| address.to_string()),
-            Ok(text.to_owned())
-        );
+        let address = Address::identifier(text).unwrap();
+        assert_eq!(address.to_string(), text);
+        assert_eq!(address.is_https(), text.starts_with("https:"));
         assert!(is_protected(&Url::parse(text).unwrap()));
     }
 

@@ -244,6 +244,22 @@ mod tests {
         }
     }
 
+    #[rstest]
+    #[case::web("https://notes.example/api?v=1", true)]
+    #[case::on_this_machine("http://localhost:8422", true)]
+    #[case::urn("urn:example:notes", true)]
+    #[case::longest(&format!("https://notes.example/{}", "a".repeat(490)), true)]
+    #[case::longer(&format!("https://notes.example/{}", "a".repeat(491)), false)]
+    #[case::fragment("https://notes.example/#a", false)]
+    #[case::empty_fragment("https://notes.example/#", false)]
+    #[case::space("https://notes.example/a b", false)]
+    #[case::not_ascii("https://notes.example/ä", false)]
+    #[case::relative("notes", false)]
+    #[case::another_scheme("ftp://notes.example", false)]
+    fn the_uri_of_an_api_is_short_absolute_and_plain(#[case] text: &str, #[case] good: bool) {
+        assert_eq!(ResourceUri::parse(text).is_some(), good);
+    }
+
     /// Attacks: Q17.
     #[rstest]
     #[case(None, "notes.read", Ok("https://notes.example"))]
