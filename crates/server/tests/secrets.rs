@@ -498,8 +498,15 @@ async fn almost_right(server: &TestServer) -> Vec<(&'static str, Credentials, Fo
         ("/login", nobody(), Form::new()),
         ("/login/continue", nobody(), Form::new()),
         ("/login/switch", nobody(), Form::new()),
+        ("/login/second-factor", nobody(), Form::new()),
+        ("/login/enrol", nobody(), Form::new()),
         ("/consent", nobody(), Form::new()),
+        ("/language", nobody(), Form::new()),
+        ("/signed-out", nobody(), Form::new()),
         ("/logout/confirm", nobody(), Form::new()),
+        ("/account/apps/remove", nobody(), Form::new()),
+        ("/account/sessions/end", nobody(), Form::new()),
+        ("/account/sessions/end-others", nobody(), Form::new()),
     ]
 }
 
