@@ -195,6 +195,7 @@ async fn a_choice_is_made_on_our_own_pages_alone() {
 #[rstest]
 #[case::a_page("/signed-out", "/signed-out")]
 #[case::another_host("//evil.example", "/")]
+#[case::another_host_without_a_dot("//evil", "/")]
 #[case::another_scheme("https://evil.example", "/")]
 #[case::a_backslash("/\\evil.example", "/")]
 #[case::a_query("/logout?x=y", "/")]
