@@ -294,20 +294,35 @@ mod tests {
         #[case] began_ago: i64,
         #[case] expected: bool,
     ) {
-        let now = Timestamp::from_seconds(1_800_000_000);
+        let (user, began) = (identity(acr, signed_in_ago), NOW.plus(-began_ago));
+        assert_eq!(
+            both().was_answered(before.as_ref(), &user, began, NOW),
+            expected
+        );
+    }
+
+    #[test]
+    fn a_recent_sign_in_alone_needs_no_context() {
+        let asked = StepUp::within(Duration::from_secs(300));
+        let answered = |ago| {
+            let user = identity(None, Some(ago));
+            asked.was_answered(Some(&asked), &user, NOW.plus(-60), NOW)
+        };
+        assert!(answered(299) && !answered(300));
+    }
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    /// A user whose ID Token says so.
+    fn identity(acr: Option<&str>, signed_in_ago: Option<i64>) -> Identity {
         let mut claims = serde_json::json!({ "acr": acr });
         if let Some(ago) = signed_in_ago {
-            claims["auth_time"] = now.plus(-ago).seconds().into();
+            claims["auth_time"] = NOW.plus(-ago).seconds().into();
         }
         let id_token = format!("x.{}.x", encoding::encode(claims.to_string().as_bytes()));
         let held = serde_json::json!({ "id_token": id_token, "sub": "u-1", "nonce": "n" });
         let held = serde_json::from_value(held).unwrap();
-        let user = Identity::of(&held, "https://id.example.com");
-        let began = now.plus(-began_ago);
-        assert_eq!(
-            both().was_answered(before.as_ref(), &user, began, now),
-            expected
-        );
+        Identity::of(&held, "https://id.example.com")
     }
 
     fn both() -> StepUp {

@@ -45,6 +45,7 @@ async fn an_active_token_passes_and_the_guard_says_who_asks() {
         ("alice", "app", Some("grant-1"))
     );
     assert!(token.has_scope("notes.read"));
+    assert!(!token.has_scope("notes.write"));
     assert_eq!(
         issuer.last_form(),
         "token=abc%2B%2F%3D&token_type_hint=access_token"
