@@ -28,7 +28,7 @@ use crate::{
 
 mod pending;
 
-pub use pending::{Enrolled, Next, PendingAuthorization, Proved, SignedInUser, Stage};
+pub use pending::{Enrolled, FRESH, Next, PendingAuthorization, Proved, SignedInUser, Stage};
 
 /// The longest authorization request, in bytes as it is sent (form-encoded). Sealed, the longest still fits a form field.
 pub const LONGEST_REQUEST: usize = 8192;

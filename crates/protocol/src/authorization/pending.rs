@@ -22,6 +22,10 @@ use crate::{
     time::Timestamp,
 };
 
+/// How long ago, in seconds, users may have signed in when they change anything of their account: what they sign in with, where they
+/// are signed in, which apps have access.
+pub const FRESH: i64 = 300;
+
 /// An authorization between its arrival and its answer. It travels sealed in a form field, bound to one browser.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingAuthorization {
@@ -311,6 +315,8 @@ impl PendingAuthorization {
             }
             _ if silent => Err(login_required("more factors are demanded than were proved")),
             None => Ok(Next::Reauthenticate),
+            // Who was signed in long ago may be somebody else by now, and a factor that they set up would be theirs.
+            Some(_) if reach < demanded && !self.is_fresh(user) => Ok(Next::Reauthenticate),
             Some(_) if reach < demanded => Ok(Next::Enrol),
             Some(_) => Ok(Next::SecondFactor(demanded)),
         }
@@ -361,6 +367,14 @@ impl PendingAuthorization {
         let Some(at) = at else { return false };
         let age = self.grant.born().since(at);
         (self.request.max_age).is_none_or(|most| most > 0 && age < most)
+    }
+
+    /// Whether `user` signed in for this request, or so shortly before that they may change what they sign in with.
+    fn is_fresh(&self, user: &SignedInUser) -> bool {
+        let signed_in_at = user.factors.signed_in_at();
+        let recently = signed_in_at.is_some_and(|at| self.grant.born().since(at) < FRESH);
+        let proved = self.proved_in(&user.session);
+        recently || proved.is_some_and(|proved| !proved.factors.is_empty())
     }
 
     /// The factors of `user` that count for this request: those that were proved for it, and those that it does not want proved again.

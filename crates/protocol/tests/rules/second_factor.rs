@@ -161,6 +161,24 @@ fn client_and_server_demand_a_second_factor() {
     }
 }
 
+/// A browser that was left open is no place to set up a factor: the password is asked for first, unless it was given a moment ago.
+///
+/// Attacks: PE23.
+#[test]
+fn a_second_factor_is_set_up_behind_a_fresh_sign_in() {
+    let client = demanding(relying_party());
+    let form = request(&client, &[]);
+    let next = |form: &PendingAuthorization, ago: &str| {
+        next(form, &client, &user(PASSWORD, &format!("password-{ago}")))
+    };
+    assert_eq!(next(&form, "299"), Ok(Next::Enrol));
+    assert_eq!(next(&form, "300"), Ok(Next::Reauthenticate));
+    let proved = form.clone().proved(session(1), Factor::Password);
+    assert_eq!(next(&proved, "300"), Ok(Next::Enrol));
+    let elsewhere = form.proved(session(2), Factor::Password);
+    assert_eq!(next(&elsewhere, "300"), Ok(Next::Reauthenticate));
+}
+
 /// Where one is demanded and none is there, the way to `mfa` is to set one up; there is none to `phr`.
 #[test]
 fn what_is_demanded_anyway_can_be_set_up_for_an_essential_context() {
