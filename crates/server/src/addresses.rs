@@ -14,6 +14,12 @@ const FOR_APPS: [&str; 6] = [
     ".well-known",
 ];
 
+/// The account page, below the issuer, and where its forms are posted: the end of one session, of all others, and of an app's access.
+pub(crate) const ACCOUNT: &str = "/account";
+pub(crate) const END_SESSION: &str = "/account/sessions/end";
+pub(crate) const END_OTHERS: &str = "/account/sessions/end-others";
+pub(crate) const REMOVE_ACCESS: &str = "/account/apps/remove";
+
 /// Who reads the answer.
 #[derive(Clone, Copy)]
 pub(crate) enum Address {

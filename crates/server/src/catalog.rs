@@ -28,7 +28,7 @@ use safeconduct_protocol::{
 use safeconduct_store::{ClientRecord, Cluster, SecretHash, Store};
 
 use crate::{
-    account,
+    addresses::ACCOUNT,
     fault::Fault,
     keys::{Keys, MasterKeys},
     timekeeping::boot_milliseconds,
@@ -96,7 +96,7 @@ impl KnownClient {
 fn account_pages(issuer: &Issuer, product_name: &str) -> Result<Client, Fault> {
     let registration = Registration {
         name: Some(product_name.to_owned()),
-        redirect_uris: vec![issuer.endpoint(account::PATH)],
+        redirect_uris: vec![issuer.endpoint(ACCOUNT)],
         grant_types: Some(vec![GrantType::AuthorizationCode]),
         scopes: vec![OPENID.to_owned()],
         consent: ConsentPolicy::Never,

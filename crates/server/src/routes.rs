@@ -12,6 +12,7 @@ use tower::ServiceExt as _;
 
 use crate::{
     account,
+    addresses::{ACCOUNT, END_OTHERS, END_SESSION, REMOVE_ACCESS},
     correlation::correlate,
     cross_origin::{self, CrossOrigin, preflight},
     endpoints::{
@@ -54,10 +55,10 @@ pub fn public(server: &Server) -> Router {
         .route("/revoke", post(revoke::revoke).options(preflight))
         .route("/logout/confirm", post(logout::confirm))
         .route("/signed-out", get(logout::signed_out))
-        .route(account::PATH, get(account::get))
-        .route(account::END_SESSION, post(account::end_session))
-        .route(account::END_OTHERS, post(account::end_others))
-        .route(account::REMOVE_ACCESS, post(account::remove_access))
+        .route(ACCOUNT, get(account::get))
+        .route(END_SESSION, post(account::end_session))
+        .route(END_OTHERS, post(account::end_others))
+        .route(REMOVE_ACCESS, post(account::remove_access))
         .route("/assets/{name}", get(home::asset))
         .route(
             "/.well-known/openid-configuration",

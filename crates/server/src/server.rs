@@ -15,7 +15,6 @@ use crate::{
     outbox::Outbox,
     pages::{PageSet, Pages},
     password::Passwords,
-    reader::Reader,
     readiness::LastReadiness,
     settings::Settings,
     telemetry::Telemetry,
@@ -209,10 +208,10 @@ impl<'s> Exchange<'s> {
         })
     }
 
-    /// One with a person, in the language of `reader`.
-    pub(crate) async fn with(server: &'s Server, reader: Reader) -> Result<Self, Failure> {
+    /// One with a person who reads `language`.
+    pub(crate) async fn with(server: &'s Server, language: Language) -> Result<Self, Failure> {
         let mut exchange = Self::begin(server).await?;
-        exchange.language = reader.language;
+        exchange.language = language;
         Ok(exchange)
     }
 

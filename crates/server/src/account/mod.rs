@@ -7,7 +7,7 @@
 use axum::{extract::State, response::Response};
 use http::{HeaderMap, StatusCode};
 use safeconduct_protocol::{
-    authorization::{CheckedRequest, Next},
+    authorization::{CheckedRequest, FRESH, Next},
     encoding,
     ids::ClientId,
     parameters::Parameters,
@@ -18,7 +18,9 @@ use safeconduct_protocol::{
 use safeconduct_store::SessionView;
 
 use crate::{
+    addresses::{ACCOUNT, END_OTHERS, END_SESSION, REMOVE_ACCESS},
     browser::{self, Browser},
+    endpoints::logout::confirmation,
     fault::Failure,
     form::PostedForm,
     journey::{Journey, arrived, words},
@@ -29,17 +31,6 @@ use crate::{
     server::{Exchange, Server},
 };
 
-/// Where the account pages are, below the issuer.
-pub(crate) const PATH: &str = "/account";
-/// Where a session is ended from there, and where an app loses its access.
-pub(crate) const END_SESSION: &str = "/account/sessions/end";
-/// The same for all sessions but this one.
-pub(crate) const END_OTHERS: &str = "/account/sessions/end-others";
-/// Where an app loses its access.
-pub(crate) const REMOVE_ACCESS: &str = "/account/apps/remove";
-
-/// How long ago, in seconds, the user may have proved who they are when they change anything.
-const FRESH: i64 = 300;
 /// The most grants that are looked through for the list of apps.
 const MOST_GRANTS: u32 = 500;
 
@@ -103,7 +94,7 @@ impl Visitor {
         max_age: Option<i64>,
     ) -> Result<Self, Failure> {
         let client = exchange.catalog.account.clone();
-        let page = exchange.server.settings().issuer.endpoint(PATH);
+        let page = exchange.server.settings().issuer.endpoint(ACCOUNT);
         let request = CheckedRequest::of_account(&client, &page, max_age);
         let binding = browser.binding().cloned().unwrap_or_else(Secret::generate);
         let pending = arrived(exchange, request.clone(), &binding);
@@ -119,7 +110,7 @@ impl Visitor {
 }
 
 async fn show(server: &Server, reader: Reader, headers: &HeaderMap) -> Result<Response, Failure> {
-    let exchange = Exchange::with(server, reader).await?;
+    let exchange = Exchange::with(server, reader.language).await?;
     let browser = Browser::read(&server.settings().issuer, headers);
     match Visitor::at(&exchange, &browser, None).await? {
         Visitor::Unproven(response) => Ok(response),
@@ -151,7 +142,7 @@ async fn page(
         end_session_action: &server.path(END_SESSION),
         end_others_action: &server.path(END_OTHERS),
         remove_access_action: &server.path(REMOVE_ACCESS),
-        sign_out_action: &server.path("/logout/confirm"),
+        sign_out_action: &confirmation(server),
         sign_out_csrf: &browser.sign_out_token().unwrap_or_default(),
         minutes: server
             .settings()
@@ -178,7 +169,7 @@ async fn apps(exchange: &Exchange<'_>, view: &SessionView) -> Result<Vec<AppLine
     clients.sort();
     clients.dedup();
     let lines = clients.into_iter().filter_map(|id| {
-        let client = exchange.catalog.enabled_client(id).ok()?;
+        let client = &exchange.catalog.client(id)?.client;
         let of_this = || grants.iter().filter(|record| record.grant.client == *id);
         let consent = consents.iter().find(|consent| consent.client == *id);
         let allowed = consent
@@ -191,7 +182,7 @@ async fn apps(exchange: &Exchange<'_>, view: &SessionView) -> Result<Vec<AppLine
         let last_used = of_this().map(|record| record.last_used_at).max();
         Some(AppLine {
             id: id.as_str().to_owned(),
-            name: client.name.clone(),
+            name: client.name_in(exchange.language()).to_owned(),
             scopes: words(exchange, &scope),
             since: since.map(date),
             last_used: last_used.map(date),
@@ -222,18 +213,19 @@ async fn changed(
     browser::own_form(issuer, form.headers())?;
     let parameters = form.parameters()?;
     let browser = Browser::read(issuer, form.headers());
-    let exchange = Exchange::with(server, reader).await?;
+    let exchange = Exchange::with(server, reader.language).await?;
     let view = match Visitor::at(&exchange, &browser, Some(FRESH)).await? {
         Visitor::Unproven(response) => return Ok(response),
         Visitor::User(view) => view,
     };
     let presented = parameters.one("csrf")?.unwrap_or_default();
-    let expected = browser.account_token().unwrap_or_default();
+    let is_ours =
+        |expected: String| encoding::constant_time_eq(presented.as_bytes(), expected.as_bytes());
     // A form of an earlier sign-in asks for nothing: the page is shown as it is now.
-    if encoding::constant_time_eq(presented.as_bytes(), expected.as_bytes()) {
+    if browser.account_token().is_some_and(is_ours) {
         apply(&exchange, &view, &parameters, change).await?;
     }
-    Ok(respond::lead_to(exchange.pages(), &server.path(PATH)))
+    Ok(respond::lead_to(exchange.pages(), &server.path(ACCOUNT)))
 }
 
 async fn apply(
@@ -261,16 +253,17 @@ async fn apply(
         }
         Change::EndSession | Change::EndOthers => {
             let named = parameters.one("session")?.unwrap_or_default();
+            let mut queued = Vec::new();
             for session in store.list_sessions(Some(&user.user), now).await? {
                 let is_meant = match change {
                     Change::EndSession => session.id.as_str() == named,
                     _ => session.id != user.session,
                 };
                 if is_meant {
-                    let queued = store.end_session(&session.id, &user.user, now).await?;
-                    outbox::notify(server, queued).await;
+                    queued.extend(store.end_session(&session.id, &user.user, now).await?);
                 }
             }
+            outbox::notify(server, queued).await;
         }
     }
     Ok(())

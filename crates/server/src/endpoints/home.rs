@@ -9,8 +9,7 @@ use safeconduct_protocol::error::Reason;
 
 use super::logout::confirmation;
 use crate::{
-    account,
-    addresses::Address,
+    addresses::{Address, END_OTHERS, END_SESSION, REMOVE_ACCESS},
     browser::Browser,
     fault::Failure,
     pages::{Asset, HomePage, SignedIn},
@@ -32,7 +31,7 @@ async fn front_page(
     reader: Reader,
     headers: &HeaderMap,
 ) -> Result<Response, Failure> {
-    let exchange = Exchange::with(server, reader).await?;
+    let exchange = Exchange::with(server, reader.language).await?;
     let browser = Browser::read(&server.settings().issuer, headers);
     let view = browser.session(&exchange).await?;
     let token = browser.sign_out_token();
@@ -91,9 +90,9 @@ const FORMS: [&str; 11] = [
     "/consent",
     "/language",
     "/logout/confirm",
-    account::END_SESSION,
-    account::END_OTHERS,
-    account::REMOVE_ACCESS,
+    END_SESSION,
+    END_OTHERS,
+    REMOVE_ACCESS,
 ];
 
 pub(crate) async fn not_that_method(

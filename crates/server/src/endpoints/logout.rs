@@ -196,7 +196,7 @@ async fn answer(
 ) -> Result<Response, Failure> {
     let parameters = Parameters::parse(query)?;
     let browser = readable(server, headers)?;
-    let mut exchange = Exchange::with(server, reader).await?;
+    let mut exchange = Exchange::with(server, reader.language).await?;
     exchange.wished(ui_locales(&parameters));
     let (request, unverified) = match ProvenRequest::read(&exchange, &parameters) {
         Ok(request) => (request, false),
@@ -267,7 +267,7 @@ async fn confirmed(
     browser::own_form(issuer, form.headers())?;
     let parameters = form.parameters()?;
     let browser = readable(server, form.headers())?;
-    let mut exchange = Exchange::with(server, reader).await?;
+    let mut exchange = Exchange::with(server, reader.language).await?;
     let logout = match parameters.one(LOGOUT)? {
         Some(sealed) => open(&exchange, sealed),
         None => Logout::default(),
