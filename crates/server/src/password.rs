@@ -12,6 +12,7 @@ mod cost;
 mod costs;
 mod foreign;
 mod forms;
+mod known;
 mod queue;
 mod stored;
 
@@ -30,16 +31,14 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use self::cost::COST;
+pub use self::cost::LONGEST;
 use self::costs::StoredCosts;
 pub use self::forms::UnreadableHash;
 use self::forms::{Fast, Form};
 pub(crate) use self::queue::Requester;
 use self::queue::{FairQueue, Joined, Ticket};
 pub use self::stored::Verdict;
-use self::stored::{Comparison, Known, give_back};
-
-/// The longest password that is looked at, in bytes; a new one is shorter still ([`safeconduct_protocol::password::LONGEST`]).
-pub const LONGEST: usize = 4096;
+use self::stored::{Comparison, give_back};
 
 /// How long a password waits for a thread. A person would have given up soon after.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -109,7 +108,7 @@ impl ImportedHash {
 /// What checking against `stored` costs, as the store keeps it beside the sealed hash; `None` if nothing can be checked against
 /// it.
 pub(crate) fn cost_of(stored: &str) -> Option<String> {
-    Known::parse(stored).map(|known| known.cost.written())
+    forms::known(stored).map(|known| known.cost.written())
 }
 
 /// The threads that hash passwords. Dropping it ends them, after the hash that each is in.
@@ -208,7 +207,7 @@ impl Passwords {
 
     fn comparison(&self, requester: Requester, stored: Option<&str>) -> Comparison {
         let known = stored.and_then(|stored| {
-            let known = Known::parse(stored);
+            let known = forms::known(stored);
             if known.is_none() {
                 tracing::error!(
                     "a stored password hash cannot be checked: of no known form, or too dear"
@@ -594,7 +593,7 @@ mod tests {
         let passwords = [
             Comparison::Nothing(COST),
             Comparison::With(
-                Known::parse(&stored::hash(&Secret::new(COMPOSED), &mut Vec::new())).unwrap(),
+                forms::known(&stored::hash(&Secret::new(COMPOSED), &mut Vec::new())).unwrap(),
             ),
         ];
         let typed = Typed::of(Secret::new(DECOMPOSED));
@@ -650,7 +649,7 @@ mod tests {
         "$argon2id$v=19$m=65536,t=2,p=1,x=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
     )]
     fn a_stored_text_of_another_form_cannot_be_checked(#[case] stored: &str) {
-        assert!(Known::parse(stored).is_none());
+        assert!(forms::known(stored).is_none());
         assert!(ImportedHash::read(stored).is_err());
         assert!(ImportedHash::read(FOREIGN).is_ok());
     }
@@ -691,7 +690,7 @@ mod tests {
             passwords.learn_costs(&[(cost_of(stored), 1)], NOON);
             let mut works = work_of_each_class(&passwords, stored);
             works.dedup();
-            assert_eq!(works, [Known::parse(stored).unwrap().cost.work()]);
+            assert_eq!(works, [forms::known(stored).unwrap().cost.work()]);
         }
     }
 
@@ -867,7 +866,7 @@ mod tests {
     #[test]
     fn memory_beyond_the_usual_is_given_back() {
         let mut memory = Vec::new();
-        Comparison::With(Known::parse(FOREIGN).unwrap()).run(&Secret::new("password"), &mut memory);
+        Comparison::With(forms::known(FOREIGN).unwrap()).run(&Secret::new("password"), &mut memory);
         assert_eq!(memory.len(), 65536);
         give_back(&mut memory);
         assert_eq!(memory.len(), COST.blocks());

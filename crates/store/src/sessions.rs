@@ -176,28 +176,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is a column; a struct would only name them twice"
-    )]
     pub async fn renew_session(
         &self,
-        id: &SessionId,
-        old_hash: [u8; 32],
-        new_hash: [u8; 32],
-        factors: Factors,
-        idle_expires_at: Timestamp,
-        user_epoch: i64,
+        renewal: &SessionRenewal,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let renewal = SessionRenewal {
-            id: id.clone(),
-            old_hash,
-            new_hash,
-            factors,
-            idle_expires_at,
-            user_epoch,
-        };
         Ok(self.committed(renewal.statement(now)).await?)
     }
 

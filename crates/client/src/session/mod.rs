@@ -181,8 +181,9 @@ impl Session {
     /// who could step up.
     pub(crate) fn has_answered(&self, asked: &StepUp) -> Option<bool> {
         let user = self.identity()?;
-        let before = self.record.step_up.as_ref();
-        Some(asked.was_answered(before, user, self.record.created, self.client.now()))
+        let signed_in = (user.acr(), user.auth_time());
+        let (before, began) = (self.record.step_up.as_ref(), self.record.created);
+        Some(asked.was_answered(before, signed_in, began, self.client.now()))
     }
 
     /// Gives this session a name to show, cut at 200 characters.

@@ -12,7 +12,7 @@ use safeconduct_protocol::{
     parameters::Parameters,
     secret::Secret,
 };
-use safeconduct_store::{Credential, NewSession};
+use safeconduct_store::{Credential, NewSession, SessionRenewal};
 
 use crate::{
     browser::{self, Browser},
@@ -273,27 +273,23 @@ async fn begin_session(
     let hash = safeconduct_protocol::encoding::sha256(secret.expose().as_bytes());
     let old = browser.session(exchange).await?;
     // What was proved before the session idled says nothing of who sits there now.
-    let before = old
-        .as_ref()
-        .filter(|view| view.person.user == credential.user && view.idle_expires_at > now)
+    let same = (old.as_ref()).filter(|view| view.person.user == credential.user);
+    let before = same
+        .filter(|view| view.idle_expires_at > now)
         .map_or_else(Factors::default, |view| view.person.factors);
     let factors = before.and(Factor::Password, now);
-    let kept = match (&old, browser.session_hash()) {
-        (Some(view), Some(old_hash)) if view.person.user == credential.user => {
-            let idle_until = now.plus(lifetimes.idle).min(view.absolute_expires_at);
-            let renewed = server
-                .store()
-                .renew_session(
-                    &view.person.session,
-                    old_hash,
-                    hash,
-                    factors,
-                    idle_until,
-                    credential.epoch,
-                    now,
-                )
-                .await?;
-            renewed.then(|| view.person.session.clone())
+    let kept = match (same, browser.session_hash()) {
+        (Some(view), Some(old_hash)) => {
+            let renewal = SessionRenewal {
+                id: view.person.session.clone(),
+                old_hash,
+                new_hash: hash,
+                factors,
+                idle_expires_at: now.plus(lifetimes.idle).min(view.absolute_expires_at),
+                user_epoch: credential.epoch,
+            };
+            let renewed = server.store().renew_session(&renewal, now).await?;
+            renewed.then_some(renewal.id)
         }
         _ => None,
     };

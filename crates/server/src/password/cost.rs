@@ -7,8 +7,6 @@ use std::num::NonZeroU32;
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use aws_lc_rs::pbkdf2;
 
-use super::LONGEST;
-
 /// What a new hash costs: Argon2id with 19 MiB, two passes, one lane; about 15 ms of a core.
 pub(super) const COST: Cost = Cost::Argon2 {
     algorithm: Algorithm::Argon2id,
@@ -25,6 +23,9 @@ const MOST_LANES: u32 = 16;
 /// The most work of one check: sixteen passes over the most memory, some two seconds of a core. Beyond, one sign-in would stop all
 /// others.
 const MOST_WORK: u64 = 16 * MOST_MEMORY;
+
+/// The longest password that is looked at, in bytes; a new one is shorter still ([`safeconduct_protocol::password::LONGEST`]).
+pub const LONGEST: usize = 4096;
 
 /// The longest password that SHA-crypt is asked about, in bytes: it hashes the password in each of its rounds.
 const LONGEST_FOR_SHA_CRYPT: usize = 256;

@@ -4,50 +4,22 @@
 //! would cost is judged before any of it is done.
 
 mod keycloak;
+mod parts;
 
 use argon2::{Algorithm, Version};
 use base64::Engine as _;
-use base64::alphabet::{self, Alphabet};
+use base64::alphabet;
 use base64::engine::general_purpose::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use safeconduct_protocol::secret::Secret;
 
-use super::cost::{Cost, Digest, NotACost, decimal, numbers};
+use super::cost::{Cost, Digest, decimal, numbers};
 use super::foreign::{After, Before};
-use super::stored::Known;
+use super::known::Known;
+pub use parts::UnreadableHash;
+use parts::{LONGEST_SALT, argon2_of, base64, letters, pbkdf2_of, plain};
 
 /// The longest text, in bytes.
 const LONGEST_TEXT: usize = 4096;
-/// The lengths of a hash, in bytes.
-const OUTPUTS: std::ops::RangeInclusive<usize> = 16..=128;
-/// The longest salt, in bytes.
-const LONGEST_SALT: usize = 256;
-
-/// Why a hash of another system is not imported. The sentence repeats nothing of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UnreadableHash {
-    /// It is the way in which another system says that there is none.
-    #[error("the password_hash says that this user has no password: leave it out")]
-    NoPassword,
-    /// It is of no form that is known.
-    #[error(
-        "the password_hash is of no form that can be checked; docs/guides/moving-users.md has those that can"
-    )]
-    Unknown,
-    /// It begins like one and goes on otherwise.
-    #[error("the password_hash begins like one of {0} and goes on otherwise")]
-    Malformed(&'static str),
-    /// Its parameters are beyond what a sign-in may cost.
-    #[error(
-        "the password_hash can't be checked for what it costs: at most 256 MiB, 16 lanes, and the work of 16 passes over 256 MiB"
-    )]
-    TooDear,
-    /// It was made by an algorithm that is broken.
-    #[error(
-        "the password_hash is of {0}, by which other passwords are right as well, or too quickly guessed: leave it out, and let this user set a new password"
-    )]
-    Broken(&'static str),
-}
 
 /// What a text is.
 pub(super) enum Form {
@@ -98,6 +70,14 @@ pub(super) fn read(text: &str) -> Result<Form, UnreadableHash> {
         None => django(text),
     }
     .map(Form::Known)
+}
+
+/// The hash that a stored text is; `None` for anything that can't be checked.
+pub(super) fn known(stored: &str) -> Option<Known> {
+    match read(stored) {
+        Ok(Form::Known(known)) => Some(known),
+        _ => None,
+    }
 }
 
 fn is_of_scheme(byte: u8) -> bool {
@@ -231,18 +211,6 @@ fn argon2(name: &str, rest: &str) -> Result<Known, UnreadableHash> {
     argon2_of(cost, salt, output, malformed)
 }
 
-fn argon2_of(
-    cost: Cost,
-    salt: Vec<u8>,
-    output: Vec<u8>,
-    malformed: UnreadableHash,
-) -> Result<Known, UnreadableHash> {
-    if salt.len() < argon2::MIN_SALT_LEN {
-        return Err(malformed);
-    }
-    plain(cost, salt, output, malformed)
-}
-
 /// `ln=16,r=8,p=1$salt$hash`.
 fn scrypt(rest: &str) -> Result<Known, UnreadableHash> {
     let malformed = UnreadableHash::Malformed("scrypt");
@@ -279,22 +247,6 @@ fn pbkdf2(digest: Digest, rest: &str) -> Result<Known, UnreadableHash> {
     };
     let rounds = decimal(parameters).or(named).or_else(with_length);
     pbkdf2_of(digest, rounds.ok_or(malformed)?, salt, output, malformed)
-}
-
-fn pbkdf2_of(
-    digest: Digest,
-    rounds: u32,
-    salt: Vec<u8>,
-    output: Vec<u8>,
-    malformed: UnreadableHash,
-) -> Result<Known, UnreadableHash> {
-    let length = u32::try_from(output.len()).unwrap_or(u32::MAX);
-    let cost = Cost::Pbkdf2 {
-        digest,
-        rounds,
-        length,
-    };
-    plain(cost, salt, output, malformed)
 }
 
 /// `12$`, 22 letters of salt, 31 letters of hash.
@@ -433,53 +385,15 @@ fn fast(digest: Digest, rest: &str) -> Result<Form, UnreadableHash> {
     }))
 }
 
-/// A hash of a cost that was judged.
-fn plain(
-    cost: Cost,
-    salt: Vec<u8>,
-    output: Vec<u8>,
-    malformed: UnreadableHash,
-) -> Result<Known, UnreadableHash> {
-    let cost = cost.checked().map_err(|error| match error {
-        NotACost::OutOfRange => malformed,
-        NotACost::TooDear => UnreadableHash::TooDear,
-    })?;
-    if salt.len() > LONGEST_SALT || !OUTPUTS.contains(&output.len()) {
-        return Err(malformed);
-    }
-    Ok(Known::plain(cost, salt, output))
-}
-
 /// Exactly so many parts between dollar signs.
 fn parts<const N: usize>(text: &str) -> Option<[&str; N]> {
     let parts: Vec<&str> = text.split('$').collect();
     parts.try_into().ok()
 }
 
-/// base64 as these systems write it: padded or not, with `+` or `.` or `-` for 62, `/` or `_` for 63.
-fn base64(text: &str) -> Option<Vec<u8>> {
-    let usual: String = text
-        .trim_end_matches('=')
-        .chars()
-        .map(|letter| match letter {
-            '.' | '-' => '+',
-            '_' => '/',
-            other => other,
-        })
-        .collect();
-    letters(&alphabet::STANDARD, &usual)
-}
-
 /// bcrypt's own base64. Many programs leave bits in the last letter that mean nothing.
 fn bcrypt_letters(text: &str) -> Option<Vec<u8>> {
     letters(&alphabet::BCRYPT, text)
-}
-
-fn letters(alphabet: &Alphabet, text: &str) -> Option<Vec<u8>> {
-    let config = GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::RequireNone)
-        .with_decode_allow_trailing_bits(true);
-    GeneralPurpose::new(alphabet, config).decode(text).ok()
 }
 
 #[cfg(test)]

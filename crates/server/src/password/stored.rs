@@ -2,13 +2,11 @@
 
 use argon2::Block;
 use password_hash::phc::{Ident, Output, PasswordHash, Salt};
-use safeconduct_protocol::encoding::constant_time_eq;
 use safeconduct_protocol::random;
 use safeconduct_protocol::secret::Secret;
 
 use super::cost::{COST, Cost};
-use super::foreign::{After, Before};
-use super::forms;
+use super::known::{Known, OUTPUT_LENGTH};
 
 /// What a check found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +19,6 @@ pub enum Verdict {
         needs_rehash: bool,
     },
 }
-
-const OUTPUT_LENGTH: usize = 32;
 
 /// The memory of one hash of ours, in blocks.
 const BLOCKS: usize = 19_456;
@@ -83,58 +79,5 @@ impl Comparison {
                 Verdict::Wrong
             }
         }
-    }
-}
-
-/// A stored hash that can be checked.
-pub(super) struct Known {
-    pub(super) cost: Cost,
-    pub(super) salt: Vec<u8>,
-    /// What comes out for the right password, after everything.
-    pub(super) output: Vec<u8>,
-    /// How many bytes are derived.
-    pub(super) length: usize,
-    pub(super) before: Before,
-    pub(super) after: After,
-}
-
-impl Known {
-    /// Reads a stored hash; `None` for anything that can't be checked.
-    pub(super) fn parse(stored: &str) -> Option<Self> {
-        match forms::read(stored) {
-            Ok(forms::Form::Known(known)) => Some(known),
-            _ => None,
-        }
-    }
-
-    /// A hash that is derived from the password as it is, and compared as it is.
-    pub(super) fn plain(cost: Cost, salt: Vec<u8>, output: Vec<u8>) -> Self {
-        Self {
-            cost,
-            salt,
-            length: output.len(),
-            output,
-            before: Before::Nothing,
-            after: After::Nothing,
-        }
-    }
-
-    fn matches(&self, password: &[u8], memory: &mut Vec<Block>) -> bool {
-        let prepared = self.before.prepare(password);
-        let password = prepared
-            .as_ref()
-            .map_or(password, |prepared| prepared.expose().as_bytes());
-        let derived = self.cost.run(password, &self.salt, self.length, memory);
-        let output = self.after.finish(derived);
-        constant_time_eq(&output, &self.output)
-    }
-
-    /// Whether it is what a new hash would be.
-    fn is_of_today(&self) -> bool {
-        let plain = matches!(
-            (&self.before, &self.after),
-            (Before::Nothing, After::Nothing)
-        );
-        plain && self.cost == COST && self.length == OUTPUT_LENGTH
     }
 }

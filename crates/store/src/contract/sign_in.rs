@@ -9,7 +9,7 @@ use safeconduct_protocol::scope::Scope;
 use super::{API, SESSION_IDLE, World, sealed};
 use crate::databases::{Kind, databases};
 use crate::driver::Statement;
-use crate::{NewSession, NewUser, SealedPassword, StoreError, UserRecord};
+use crate::{NewSession, NewUser, SealedPassword, SessionRenewal, StoreError, UserRecord};
 
 fn scope(text: &str) -> Scope {
     Scope::parse(text).unwrap()
@@ -325,10 +325,15 @@ async fn renewing_gives_the_session_another_cookie_once(database: Kind) {
     let (new, other) = (random::bytes(), random::bytes());
     let proved = Factors::of(Factor::Password, now).and(Factor::Otp, now.plus(-5));
     let renew = async |old, hash, epoch| {
-        store
-            .renew_session(&world.session, old, hash, proved, now.plus(100), epoch, now)
-            .await
-            .unwrap()
+        let renewal = SessionRenewal {
+            id: world.session.clone(),
+            old_hash: old,
+            new_hash: hash,
+            factors: proved,
+            idle_expires_at: now.plus(100),
+            user_epoch: epoch,
+        };
+        store.renew_session(&renewal, now).await.unwrap()
     };
     assert!(
         !renew(world.hash, new, 2).await,
@@ -400,9 +405,15 @@ async fn a_session_that_idled_can_be_continued_by_a_new_proof_and_ended(database
 
     let (hash, idle) = (random::bytes(), now.plus(100));
     let renew = async |old, now| {
-        let factors = Factors::of(Factor::Password, now);
-        let renewed = store.renew_session(&world.session, old, hash, factors, idle, 1, now);
-        renewed.await.unwrap()
+        let renewal = SessionRenewal {
+            id: world.session.clone(),
+            old_hash: old,
+            new_hash: hash,
+            factors: Factors::of(Factor::Password, now),
+            idle_expires_at: idle,
+            user_epoch: 1,
+        };
+        store.renew_session(&renewal, now).await.unwrap()
     };
     assert!(renew(world.hash, now).await);
     let view = store

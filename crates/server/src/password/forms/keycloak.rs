@@ -4,8 +4,8 @@ use argon2::{Algorithm, Version};
 use serde_json::Value;
 
 use super::super::cost::{Cost, Digest, decimal};
-use super::super::stored::Known;
-use super::{UnreadableHash, argon2_of, base64, pbkdf2_of};
+use super::super::known::Known;
+use super::parts::{UnreadableHash, argon2_of, base64, pbkdf2_of};
 
 const MALFORMED: UnreadableHash = UnreadableHash::Malformed("Keycloak");
 

@@ -103,7 +103,7 @@ fn hashes(#[case] written: &str) {}
 
 /// What comes of comparing `typed` with a hash as it is stored.
 fn compared(stored: &str, typed: &str) -> Verdict {
-    let known = Known::parse(stored).expect("what was imported can be checked");
+    let known = super::known(stored).expect("what was imported can be checked");
     Comparison::With(known).run(&Secret::new(typed), &mut Vec::new())
 }
 
@@ -140,7 +140,7 @@ async fn a_hash_of_another_system_is_right_for_its_password_alone(#[case] writte
 #[tokio::test]
 async fn what_its_check_costs_is_written_down_and_read_again(#[case] written: &str) {
     let stored = stored(written).await;
-    let known = Known::parse(&stored).unwrap();
+    let known = super::known(&stored).unwrap();
     let cost = cost_of(&stored).unwrap();
     assert_eq!(Cost::parse(&cost), Some(known.cost), "{cost}");
     assert!(cost.len() < 64);
