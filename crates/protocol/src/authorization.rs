@@ -2,14 +2,13 @@
 //!
 //! It arrives untrusted: until client and redirect URI are proven, errors go to a page of ours ([`identify`], then
 //! `Client::prove_redirect_uri`). After that they go back to the client ([`CheckedRequest::check`]). What has to survive login
-//! and consent is sealed into the forms as a [`PendingAuthorization`]; nothing is stored. What has to happen to it is in `pending`.
+//! and consent is sealed into the forms as a [`PendingAuthorization`]; nothing is stored. What has to happen to it is in `next`.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    authentication::Acr,
     claims::{ClaimsDemand, ClaimsRequest},
     client::{Client, GrantType, ResponseMode},
     dpop::Thumbprint,
@@ -26,9 +25,15 @@ use crate::{
     time::Timestamp,
 };
 
+mod acr_request;
+mod next;
 mod pending;
+mod signed_in_user;
 
-pub use pending::{Enrolled, FRESH, Next, PendingAuthorization, Proved, SignedInUser, Stage};
+use acr_request::AcrRequest;
+pub use next::{FRESH, Next};
+pub use pending::{PendingAuthorization, Proved, Stage};
+pub use signed_in_user::{Enrolled, SignedInUser};
 
 /// The longest authorization request, in bytes as it is sent (form-encoded). Sealed, the longest still fits a form field.
 pub const LONGEST_REQUEST: usize = 8192;
@@ -115,57 +120,6 @@ pub struct CheckedRequest {
     ui_locales: Option<Language>,
     #[serde(rename = "k", default, skip_serializing_if = "AcrRequest::is_empty")]
     acr: AcrRequest,
-}
-
-/// The authentication contexts that a request asks for, the most preferred one first; those that are not served are left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct AcrRequest {
-    #[serde(rename = "n")]
-    names: Vec<Acr>,
-    /// Whether one of them must be met (OpenID Connect Core §5.5.1.1); `acr_values` alone is a wish.
-    #[serde(rename = "e", default, skip_serializing_if = "std::ops::Not::not")]
-    essential: bool,
-}
-
-impl AcrRequest {
-    fn is_empty(&self) -> bool {
-        self.names.is_empty()
-    }
-
-    /// What `claims` and `acr_values` ask for. What is essential comes before what is wished.
-    ///
-    /// # Errors
-    /// `acr-unmet` where none of those that are essential is served.
-    fn of(demand: &ClaimsDemand, parameters: &Parameters) -> Result<Self, Refusal> {
-        let essential = &demand.essential_acr;
-        if !essential.is_empty() {
-            let names = served(essential.iter().map(String::as_str));
-            if names.is_empty() {
-                let sent = Sent(&essential.join(" ")).to_string();
-                return Err(Refusal::new(Reason::AcrUnmet).because(sent));
-            }
-            return Ok(Self {
-                names,
-                essential: true,
-            });
-        }
-        let wished = parameters.one("acr_values")?.unwrap_or_default();
-        Ok(Self {
-            names: served(wished.split_ascii_whitespace()),
-            essential: false,
-        })
-    }
-}
-
-/// The contexts of these names that are served, each once.
-fn served<'n>(names: impl Iterator<Item = &'n str>) -> Vec<Acr> {
-    let mut served = Vec::new();
-    for acr in names.filter_map(Acr::parse) {
-        if !served.contains(&acr) {
-            served.push(acr);
-        }
-    }
-    served
 }
 
 /// What a client wants to happen to the person, whatever this server knows about them (OpenID Connect Core §3.1.2.1).

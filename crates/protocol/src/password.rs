@@ -258,7 +258,7 @@ mod tests {
         assert_eq!(judged(password), Ok(()));
     }
 
-    /// Attacks: L26.
+    /// Attacks: L26, PE53.
     #[rstest]
     fn its_length_is_counted_in_characters_of_the_normal_form(
         #[values("x", "\u{fc}", "u\u{308}", "\u{1f984}", " ")] character: &str,
@@ -278,7 +278,7 @@ mod tests {
         );
     }
 
-    /// Attacks: L26.
+    /// Attacks: L26, PE53.
     #[rstest]
     #[case::as_typed("x", 1)]
     #[case::in_many_bytes("\u{1f984}", 4)]
@@ -293,6 +293,7 @@ mod tests {
         assert_eq!(judged(&(longest + "x")), Err(UnfitPassword::TooLong));
     }
 
+    /// Attacks: PE53.
     #[rstest]
     #[case("correct\0horse", '\0')]
     #[case("correct\u{7}horse", '\u{7}')]
@@ -302,6 +303,7 @@ mod tests {
         assert_eq!(judged(password), Err(UnfitPassword::Character(char)));
     }
 
+    /// Attacks: PE54.
     #[rstest]
     fn a_common_password_is_refused_in_any_case(
         #[values(
@@ -319,6 +321,7 @@ mod tests {
         assert_eq!(judged(password), Err(UnfitPassword::Common));
     }
 
+    /// Attacks: PE54.
     #[rstest]
     fn a_name_of_the_person_is_refused_in_any_case_and_spelling(
         #[values(
@@ -340,6 +343,7 @@ mod tests {
         assert_eq!(judged(password), Err(UnfitPassword::OfPerson));
     }
 
+    /// Attacks: PE54.
     #[rstest]
     fn a_name_of_the_server_is_refused_in_any_case_and_spelling(
         #[values("login.acme.example", "ACME.example", "Acme Accounts", "accounts")] password: &str,

@@ -34,6 +34,7 @@ async fn passwords(server: &TestServer) -> u64 {
     server.password_costs().await.values().sum()
 }
 
+/// Attacks: PE55.
 #[rstest]
 #[case::bcrypt(BCRYPT, "bcrypt,c=4")]
 #[case::scrypt(
@@ -87,6 +88,7 @@ async fn a_fast_hash_is_ours_from_its_import_on_and_replaced_too() {
     assert!(lets_in(&server, "ada", PASSWORD).await);
 }
 
+/// Attacks: PE55.
 #[tokio::test]
 async fn two_sign_ins_at_once_replace_it_once_and_both_get_in() {
     let server = TestServer::start().await;
@@ -102,6 +104,7 @@ async fn two_sign_ins_at_once_replace_it_once_and_both_get_in() {
     assert!(lets_in(&node, "ada", PASSWORD).await);
 }
 
+/// Attacks: PE52.
 #[tokio::test]
 async fn a_hash_of_a_decomposed_password_is_right_as_typed_and_then_in_either_form() {
     let server = TestServer::start().await;
@@ -113,7 +116,7 @@ async fn a_hash_of_a_decomposed_password_is_right_as_typed_and_then_in_either_fo
     }
 }
 
-/// Attacks: L11, L14.
+/// Attacks: L11, L14, PE57.
 #[tokio::test]
 async fn one_account_has_one_budget_however_its_name_is_typed() {
     let server = TestServer::start().await;

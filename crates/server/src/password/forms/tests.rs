@@ -187,7 +187,7 @@ fn bcrypt_is_right_for_what_it_read_and_asks_for_a_new_hash() {
     assert_eq!(compared(stored, &"x".repeat(71)), Verdict::Wrong);
 }
 
-/// Attacks: Z01.
+/// Attacks: Z01, PE56.
 #[rstest]
 #[case::scrypt_of_256_gib(
     "$scrypt$ln=31,r=8,p=1$mTOmNCZkrPUeA2DsndP6nw$tJSLovlVY7tAnnS9W6Dv6n3J00S3wAcHGBmuKXQ9e/E"

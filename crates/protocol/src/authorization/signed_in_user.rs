@@ -1,0 +1,53 @@
+//! The user at the browser, as a request finds them: what their session proved, what their account has, what they allowed.
+
+use crate::{
+    authentication::{Factors, Level},
+    grant::Epochs,
+    ids::{SessionId, UserId},
+    scope::Scope,
+};
+
+/// The person at the browser, as the session and the user's row tell it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedInUser {
+    /// The session.
+    pub session: SessionId,
+    /// The user.
+    pub user: UserId,
+    /// The name they sign in with.
+    pub username: String,
+    /// By which factors they proved who they are in this session, and when.
+    pub factors: Factors,
+    /// What they can prove beside a password.
+    pub enrolled: Enrolled,
+    /// Whether the server demands a second factor of everybody.
+    pub second_factor_required: bool,
+    /// What is in force for them with the client in question.
+    pub epochs: Epochs,
+    /// What they have allowed that client before, for the audience in question.
+    pub consented: Scope,
+}
+
+/// What an account can prove beside a password.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Enrolled {
+    /// Codes of an authenticator app.
+    pub otp: bool,
+    /// Recovery codes, of which one is left.
+    pub recovery_codes: bool,
+    /// A passkey.
+    pub passkey: bool,
+}
+
+impl Enrolled {
+    /// The highest level that its owner can prove. Recovery codes stand in for an authenticator app; alone they are none.
+    pub const fn reach(self) -> Level {
+        if self.passkey {
+            Level::PhishingResistant
+        } else if self.otp {
+            Level::MultiFactor
+        } else {
+            Level::Password
+        }
+    }
+}
