@@ -8,7 +8,7 @@ use insta::assert_snapshot;
 use rstest::rstest;
 use safeconduct_protocol::client::GrantType;
 
-use crate::support::{Answer, Ask, CALLBACK, MAIL, NOTES, STATE, TestServer};
+use crate::support::{Answer, Ask, CALLBACK, MAIL, NOTES, STATE, TestServer, changed_at};
 
 /// A page of ours that leads nowhere, for a request that cannot be trusted.
 pub(crate) fn assert_page(answer: &Answer, name: &str) {
@@ -370,13 +370,7 @@ async fn what_we_send_to_ourselves_cannot_be_changed_on_the_way() {
         .await;
     let arrival = sent.location();
     assert_eq!(server.browser().open(arrival).await.status, 200);
-    let at = arrival.len() - 20;
-    let flipped = format!(
-        "{}{}{}",
-        &arrival[..at],
-        if &arrival[at..=at] == "A" { "B" } else { "A" },
-        &arrival[at + 1..]
-    );
+    let flipped = changed_at(arrival, arrival.len() - 20);
     assert_page(
         &server.browser().open(&flipped).await,
         "pending-request-not-recognised",

@@ -10,7 +10,7 @@ use safeconduct_protocol::resource::Resource;
 use serde_json::Value;
 
 use crate::support::{
-    Answer, Ask, Code, Credentials, Form, MAIL, NOTES, STATE, TestServer, secret_of,
+    Answer, Ask, Code, Credentials, Form, MAIL, NOTES, STATE, TestServer, changed_at, secret_of,
 };
 
 /// Attacks: T24.
@@ -329,10 +329,7 @@ async fn a_code_has_one_spelling() {
     let other = ada.code(&Ask::of("shop")).await;
     let tokens = server.exchange(&other).await.tokens();
     let text = &code.text;
-    let flipped = (0..text.len()).step_by(7).map(|at| {
-        let other = if &text[at..=at] == "A" { "B" } else { "A" };
-        format!("{}{other}{}", &text[..at], &text[at + 1..])
-    });
+    let flipped = (0..text.len()).step_by(7).map(|at| changed_at(text, at));
     let spellings = [
         text[..text.len() - 1].to_owned(),
         format!("{text}A"),

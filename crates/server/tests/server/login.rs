@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use rstest::rstest;
 
-use crate::support::{Answer, Ask, Browser, Form, ISSUER, TestServer, password_of};
+use crate::support::{Answer, Ask, Browser, Form, ISSUER, TestServer, changed_at, password_of};
 
 pub(crate) const WRONG: &str = "400 page “Error: Sign in – Safeconduct”";
 pub(crate) const SIGN_IN: &str = "200 page “Sign in – Safeconduct”";
@@ -333,13 +333,7 @@ async fn what_the_form_carries_cannot_be_changed_or_exchanged() {
     let mut browser = server.browser();
     let page = browser.authorize(&Ask::of("portal")).await;
     let pending = page.hidden("pending");
-    let middle = pending.len() / 2;
-    let other = if &pending[middle..=middle] == "A" {
-        "B"
-    } else {
-        "A"
-    };
-    let flipped = format!("{}{other}{}", &pending[..middle], &pending[middle + 1..]);
+    let flipped = changed_at(&pending, pending.len() / 2);
     for sealed in [
         flipped.as_str(),
         &pending[..pending.len() - 1],

@@ -9,7 +9,7 @@ use safeconduct_server::settings::SessionLifetimes;
 
 use crate::login::SIGN_IN;
 use crate::support::{
-    Answer, Ask, Credentials, Form, ISSUER, MAIL, NOTES, TestServer, Tokens, secret_of,
+    Answer, Ask, Credentials, Form, ISSUER, MAIL, NOTES, TestServer, Tokens, changed_at, secret_of,
 };
 
 const DAY: i64 = 24 * 3_600;
@@ -322,10 +322,7 @@ async fn a_refresh_token_has_one_spelling() {
         .tokens();
     let code = ada.code(&Ask::of("shop")).await;
     let text = tokens.refresh_token();
-    let flipped = (0..text.len()).step_by(7).map(|at| {
-        let other = if &text[at..=at] == "A" { "B" } else { "A" };
-        format!("{}{other}{}", &text[..at], &text[at + 1..])
-    });
+    let flipped = (0..text.len()).step_by(7).map(|at| changed_at(text, at));
     let spellings = [
         text[..text.len() - 1].to_owned(),
         format!("{text}A"),

@@ -50,6 +50,12 @@ pub(crate) const BEGINNING: Timestamp = Timestamp::from_seconds(1_800_000_000);
 /// Where requests come from unless a test says otherwise (RFC 5737).
 pub(crate) const SOMEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
+/// `text` with another letter at byte `at`, whatever stands there: a letter that is always the same would now and then be the right one.
+pub(crate) fn changed_at(text: &str, at: usize) -> String {
+    let other = if &text[at..=at] == "A" { "B" } else { "A" };
+    format!("{}{other}{}", &text[..at], &text[at + 1..])
+}
+
 /// A server with the whole cast of clients and users.
 pub(crate) struct TestServer {
     server: Server,
