@@ -142,6 +142,7 @@ impl<'s> Pair<'s> {
             absolute_expires_at: Timestamp::LATEST,
             idle_expires_at: Timestamp::LATEST,
             replaces: None,
+            mail: None,
         };
         let client = cast.client();
         store
@@ -259,7 +260,11 @@ impl<'s> Pair<'s> {
         match blow {
             Blow::Lock => store.lock_user(user, now).await,
             Blow::Unlock => store.unlock_user(user, now).await,
-            Blow::SetPassword => store.set_password(user, &sealed("another"), now).await,
+            Blow::SetPassword => {
+                store
+                    .set_password(user, &sealed("another"), None, now)
+                    .await
+            }
             Blow::Disable => store.disable_client(client, now).await,
             Blow::Enable => store.enable_client(client, now).await,
             Blow::Withdraw => store.withdraw_consent(user, client, now).await,

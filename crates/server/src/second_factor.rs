@@ -4,8 +4,8 @@
 use http::HeaderValue;
 use safeconduct_protocol::{
     authentication::Factor, authorization::SignedInUser, encoding, enrolment::Enrolment,
-    error::Refusal, parameters::Parameters, recovery_code::RecoveryCode, secret::Secret,
-    totp::TypedCode,
+    error::Refusal, mail::MailPurpose, parameters::Parameters, recovery_code::RecoveryCode,
+    secret::Secret, totp::TypedCode,
 };
 use safeconduct_store::{Guess, NewOtp, OtpAddition, SecondFactorUse, SessionRenewal, SessionView};
 
@@ -52,7 +52,11 @@ pub(crate) async fn prove(
     };
     let telemetry = exchange.server.telemetry();
     let (store, user) = (exchange.server.store(), &view.person.user);
-    if let Guess::Wait(seconds) = store.charge_second_factor(user, exchange.now).await? {
+    let mail = exchange
+        .notice(user, MailPurpose::SecondFactorGuessed)
+        .await?;
+    let charged = store.charge_second_factor(user, mail.as_ref(), exchange.now);
+    if let Guess::Wait(seconds) = charged.await? {
         telemetry.rate_limited("second_factor");
         telemetry.login_attempt(typed.method(), "throttled");
         let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
@@ -155,8 +159,10 @@ async fn use_recovery_code(
     renewal: &Renewal,
 ) -> Result<SecondFactorUse, Failure> {
     let (store, user) = (exchange.server.store(), &view.person.user);
+    let mail = exchange.notice(user, MailPurpose::RecoveryCodeUsed).await?;
     for hashed in exchange.catalog.keys.hashes_of_recovery_code(user, code) {
-        let used = store.use_recovery_code(user, hashed.hash, &renewal.session, exchange.now);
+        let (renewal, mail, now) = (&renewal.session, mail.as_ref(), exchange.now);
+        let used = store.use_recovery_code(user, hashed.hash, renewal, mail, now);
         match used.await? {
             SecondFactorUse::Refused => {}
             other => return Ok(other),
@@ -213,6 +219,7 @@ pub(crate) async fn enrol(
         key,
         step,
         recovery_codes: hashed.collect(),
+        mail: exchange.notice(user, MailPurpose::OtpAdded).await?,
     };
     let added = store.add_otp(user, &new, &renewal.session, exchange.now);
     Ok(match added.await? {

@@ -1,9 +1,10 @@
 //! What an operator decides about a server, ready to use. Reading it from a file belongs to the program.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use safeconduct_protocol::{
-    authentication::Acr, grant::Lifetimes, language::Language, metadata::Issuer,
+    authentication::Acr, grant::Lifetimes, language::Language, mail::MailAddress, metadata::Issuer,
+    secret::Secret,
 };
 
 use crate::{pages::Notice, password::PasswordSettings, throttle::ThrottleSettings};
@@ -28,6 +29,8 @@ pub struct Settings {
     pub throttle: ThrottleSettings,
     /// How many passwords are hashed at once.
     pub passwords: PasswordSettings,
+    /// By what mails are sent; none are without it.
+    pub mail: Option<MailSettings>,
     /// How long apps that are told of a sign-out are waited for.
     pub back_channel: BackChannelSettings,
     /// Whether DPoP proofs must carry a nonce of this server (RFC 9449 §8).
@@ -96,6 +99,49 @@ impl Default for BackChannelSettings {
     }
 }
 
+/// By what mails are sent.
+#[derive(Clone)]
+pub struct MailSettings {
+    /// The host of the mail server, which its certificate must name.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How the connection to it is encrypted.
+    pub tls: MailTls,
+    /// Who the server is to it, if it wants to know.
+    pub credentials: Option<MailCredentials>,
+    /// Whom mails are from.
+    pub from: MailAddress,
+    /// What the server calls itself there; without it, the host of the issuer.
+    pub hello_name: Option<String>,
+    /// The file with the certificates that may vouch for it; without it, those that this machine trusts.
+    pub ca_file: Option<PathBuf>,
+    /// How long one mail may take, from the connection to the last answer.
+    pub deadline: Duration,
+    /// Whether people are told of a sign-in with a browser that is not known.
+    pub new_device: bool,
+}
+
+/// How the connection to a mail server is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailTls {
+    /// From its first byte (RFC 8314 §3.3).
+    Implicit,
+    /// After a word in clear (RFC 3207), or nothing is sent.
+    StartTls,
+    /// Not at all: to a server on this machine, for development.
+    Plain,
+}
+
+/// What the server signs in to a mail server with.
+#[derive(Clone)]
+pub struct MailCredentials {
+    /// Its name there.
+    pub username: String,
+    /// Its password.
+    pub password: Secret,
+}
+
 impl Settings {
     /// The defaults for a server at `issuer`.
     pub fn new(issuer: Issuer) -> Self {
@@ -108,6 +154,7 @@ impl Settings {
             sessions: SessionLifetimes::default(),
             throttle: ThrottleSettings::default(),
             passwords: PasswordSettings::default(),
+            mail: None,
             back_channel: BackChannelSettings::default(),
             dpop_nonce_required: false,
             second_factor: SecondFactor::default(),

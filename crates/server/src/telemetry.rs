@@ -22,6 +22,7 @@ const AUTHORIZE: &str = "safeconduct_authorize_total";
 const LOGIN_ATTEMPTS: &str = "safeconduct_login_attempts_total";
 const CONSENT: &str = "safeconduct_consent_total";
 const LOGOUT_TOKENS: &str = "safeconduct_logout_tokens_total";
+const MAILS: &str = "safeconduct_mails_total";
 const SWEPT: &str = "safeconduct_swept_rows_total";
 const SWEEP_BACKLOG: &str = "safeconduct_sweep_backlog_rows";
 const OUTBOX_ROWS: &str = "safeconduct_outbox_rows";
@@ -138,11 +139,12 @@ impl Telemetry {
         self.add(CONSENT, [("decision", decision)], 1);
     }
 
-    /// One attempt to deliver a message of the outbox: `delivered`; `failed`, to be tried again; `refused` by the recipient; or
-    /// `given_up`.
+    /// One attempt to deliver a message of the outbox: `delivered`; `failed`, to be tried again; `unavailable`, the same for all mails;
+    /// `refused` by the recipient; or `given_up`.
     pub(crate) fn outbox_attempt(&self, kind: OutboxKind, outcome: &'static str) {
         match kind {
             OutboxKind::Logout => self.add(LOGOUT_TOKENS, [("outcome", outcome)], 1),
+            OutboxKind::Mail => self.add(MAILS, [("outcome", outcome)], 1),
         }
     }
 
@@ -282,13 +284,14 @@ const fn metric(name: &'static str, of: Type, labels: &'static str, says: &'stat
 
 /// Every metric there is.
 #[rustfmt::skip]
-static METRICS: [Metric; 20] = [
+static METRICS: [Metric; 21] = [
     metric(REQUEST_DURATION, Type::Histogram, "`route`: the pattern that matched, or `unmatched`; `status`", "Time from a whole request to its answer, by matched route and status."),
     metric(TOKEN_REQUESTS, Type::Counter, "`grant`: `authorization_code`, `refresh_token`, `client_credentials`, `unknown`; `outcome`: `issued`, or the error code", "Token requests by grant type and outcome."),
     metric(AUTHORIZE, Type::Counter, "`outcome`: `issued`, or the error code", "Authorization requests that were answered, with a code or an error, by outcome."),
     metric(LOGIN_ATTEMPTS, Type::Counter, "`method`: `password`, `otp`, `recovery_code`; `outcome`: `success`, `failure`, `throttled`, `busy`", "Attempts to sign in by method and outcome."),
     metric(CONSENT, Type::Counter, "`decision`: `allow`, `deny`", "Answers on the consent page."),
     metric(LOGOUT_TOKENS, Type::Counter, "`outcome`: `delivered`, `failed`, `refused`, `given_up`", "Attempts to tell a client that a session has ended, by outcome; what failed is tried again."),
+    metric(MAILS, Type::Counter, "`outcome`: `delivered`, `failed`, `unavailable`, `refused`, `given_up`", "Attempts to hand a mail to the mail server, by outcome; what failed is tried again, and so is what could not be tried because the server is unavailable: no connection, no TLS, no sign-in."),
     metric(REFRESH_REUSE, Type::Counter, "", "Refresh tokens that came back after they were replaced, too late to be given their successor again; each revoked its grant."),
     metric(REFRESH_SHARED, Type::Counter, "`outcome`: `reported`, `revoked`", "Refresh tokens that two holders seem to use, by outcome."),
     metric(RATE_LIMITED, Type::Counter, "`limit`: `connections`, `connections_per_address`, `login_pair`, `login_account`, `login_address`, `login_sign_ins`, `second_factor`, `password_queue`", "Refusals for too much of something, by limit."),
@@ -422,6 +425,7 @@ mod tests {
         telemetry.consent("allow");
         telemetry.rate_limited("login_account");
         telemetry.outbox_attempt(OutboxKind::Logout, "delivered");
+        telemetry.outbox_attempt(OutboxKind::Mail, "unavailable");
         telemetry.token_request("refresh_token", "invalid_grant");
         telemetry.refresh_shared("reported");
         telemetry.password_hash_queue(3);

@@ -99,6 +99,12 @@ impl Throttle {
         })
     }
 
+    /// Whether the account of this name has signed in with `browser` of late.
+    pub(crate) fn knows(&self, username: &str, browser: &KnownBrowser, now: Timestamp) -> bool {
+        let account = self.account(&canonical(username));
+        browser.known_to(account, now).is_some()
+    }
+
     /// Permission to check one password for `username` from `address`, in `browser`. It is charged at once.
     ///
     /// `username` is what was typed; case and surrounding white space do not make another account of it.

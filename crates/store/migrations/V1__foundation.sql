@@ -291,6 +291,18 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_by_recipient ON outbox (kind, recipient, next_at);
 CREATE INDEX outbox_by_age ON outbox (created_at);
 
+-- How many mails of a topic went to an address of late; from resets_at on the count begins anew. recipient is a hash of the address, so
+-- that no list of who was written to is kept. last_mail is the mail that was counted last: a write recognises its own.
+CREATE TABLE mail_budgets (
+    recipient BYTEA NOT NULL,
+    topic TEXT NOT NULL,
+    mails BIGINT NOT NULL,
+    resets_at BIGINT NOT NULL,
+    last_mail TEXT NOT NULL,
+    PRIMARY KEY (recipient, topic)
+);
+CREATE INDEX mail_budgets_by_reset ON mail_budgets (resets_at);
+
 -- Changes of state that matter to security and administration; an id sorts by its time.
 CREATE TABLE events (
     id TEXT PRIMARY KEY,

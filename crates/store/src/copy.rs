@@ -64,6 +64,10 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
         "outbox",
         "id, kind, recipient, user_id, about, created_at, attempts, next_at",
     ),
+    (
+        "mail_budgets",
+        "recipient, topic, mails, resets_at, last_mail",
+    ),
     ("guesses", "node, version, written_at, spent"),
     ("time_marks", "era, at, number, forgotten"),
     ("master_keys", "id, place, wrapping, changed_at"),

@@ -40,7 +40,7 @@ const LIST: &str = "SELECT id, at, kind, user_id, client_id, grant_id, detail FR
 
 /// Every event there is: its kind, what it is about, and what its detail is.
 #[rustfmt::skip]
-static EVENTS: [(&str, &str, &str); 41] = [
+static EVENTS: [(&str, &str, &str); 42] = [
     ("cluster-created", "", "the issuer"),
     ("era-begun", "", ""),
     ("catalog-changed", "", ""),
@@ -74,6 +74,7 @@ static EVENTS: [(&str, &str, &str); 41] = [
     ("refresh-token-shared", "user, client, grant", ""),
     ("access-token-revoked", "client", "the token's `jti`"),
     ("logout-undelivered", "user, client", "the session"),
+    ("mail-undelivered", "user", "what it was about"),
     ("keys-added", "", ""),
     ("keys-replaced", "", ""),
     ("key-promoted", "", ""),
@@ -211,14 +212,16 @@ pub(crate) fn record_code_used(user: &UserId, now: Timestamp) -> Statement {
         .bind(user.as_str())
 }
 
-/// Writes that the codes of `user` are being guessed, if just as many as `most` were judged by now.
-pub(crate) fn record_guessed(user: &UserId, most: i64, now: Timestamp) -> Statement {
-    Statement::new(RECORD_GUESSED)
-        .bind(event_id(now))
+/// Writes that the codes of `user` are being guessed, if just as many as `most` were judged by now; and the id of that event.
+pub(crate) fn record_guessed(user: &UserId, most: i64, now: Timestamp) -> (String, Statement) {
+    let id = event_id(now);
+    let record = Statement::new(RECORD_GUESSED)
+        .bind(id.as_str())
         .bind(now)
         .bind("second-factor-guessed")
         .bind(user.as_str())
-        .bind(most)
+        .bind(most);
+    (id, record)
 }
 
 /// `unit` as an administrative write: whoever holds a copy of the catalog learns of it, and it is remembered.

@@ -26,6 +26,7 @@ mod guesses;
 mod keys;
 mod liveness;
 mod logouts;
+mod mail;
 mod master_key_id;
 mod master_keys;
 mod outbox;

@@ -7,11 +7,13 @@
 //! What is due is asked for recipient by recipient, so that many rows for one of them stand in nobody else's way.
 
 use safeconduct_protocol::ids::{ClientId, SessionId, UserId};
+use safeconduct_protocol::mail::Mail;
 use safeconduct_protocol::time::Timestamp;
 
 use crate::driver::{DriverError, Row, Statement, Unit};
 use crate::error::StoreError;
 use crate::events::NewEvent;
+use crate::mail;
 use crate::store::{Store, client_id, session_id, stored, user_id};
 
 /// How long a row is tried, in seconds: a day.
@@ -32,7 +34,7 @@ const RECIPIENTS: &str = "SELECT recipient FROM ( \
 /// What [`read`] takes of a row.
 macro_rules! columns {
     () => {
-        "id, kind, recipient, user_id, about, attempts"
+        "id, kind, recipient, user_id, about, attempts, created_at"
     };
 }
 
@@ -66,16 +68,19 @@ const BACKLOG: &str = "SELECT kind, COUNT(*), MIN(created_at) FROM outbox GROUP 
 pub enum OutboxKind {
     /// A client is told that a session has ended (OpenID Connect Back-Channel Logout 1.0).
     Logout,
+    /// A person is told of something by mail.
+    Mail,
 }
 
 impl OutboxKind {
     /// Every kind.
-    pub const ALL: [Self; 1] = [Self::Logout];
+    pub const ALL: [Self; 2] = [Self::Logout, Self::Mail];
 
     /// Its name in the column, and in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Logout => "logout",
+            Self::Mail => mail::KIND,
         }
     }
 
@@ -96,6 +101,8 @@ pub enum Message {
         /// The session.
         session: SessionId,
     },
+    /// A mail, which the mail server takes.
+    Mail(Mail),
 }
 
 impl Message {
@@ -103,13 +110,15 @@ impl Message {
     pub fn kind(&self) -> OutboxKind {
         match self {
             Self::Logout { .. } => OutboxKind::Logout,
+            Self::Mail(_) => OutboxKind::Mail,
         }
     }
 
-    /// Who is told: a slow one delays nobody but itself.
+    /// Who is told: a slow one delays nobody but itself. All mails are for the mail server.
     pub fn recipient(&self) -> &str {
         match self {
             Self::Logout { client, .. } => client.as_str(),
+            Self::Mail(_) => mail::KIND,
         }
     }
 
@@ -124,6 +133,9 @@ impl Message {
                 .client(client)
                 .user(user)
                 .detail(session.as_str()),
+            Self::Mail(mail) => NewEvent::new("mail-undelivered")
+                .user(&mail.user)
+                .detail(mail.purpose.as_str()),
         }
     }
 }
@@ -137,6 +149,8 @@ pub struct OutboxRow {
     pub message: Message,
     /// How often a node had taken it on when it was read.
     pub attempts: i64,
+    /// When it was written.
+    pub created_at: Timestamp,
 }
 
 /// What waits in the outbox.
@@ -304,10 +318,12 @@ pub(crate) fn read(row: &mut Row) -> Result<OutboxRow, DriverError> {
             user: user_id(&user)?,
             session: session_id(&about)?,
         },
+        OutboxKind::Mail => Message::Mail(mail::read(user_id(&user)?, &about)?),
     };
     Ok(OutboxRow {
         id,
         message,
         attempts: row.integer()?,
+        created_at: row.time()?,
     })
 }

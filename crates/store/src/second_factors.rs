@@ -3,12 +3,14 @@
 //! may be judged is counted before they are.
 
 use safeconduct_protocol::ids::UserId;
+use safeconduct_protocol::mail::Mail;
 use safeconduct_protocol::time::Timestamp;
 
 use crate::clients::HashedSecret;
 use crate::driver::{Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::{NewEvent, record_code_used, record_guessed};
+use crate::mail;
 use crate::sessions::SessionRenewal;
 use crate::store::Store;
 
@@ -80,6 +82,8 @@ pub struct NewOtp {
     pub step: i64,
     /// Its recovery codes, hashed.
     pub recovery_codes: Vec<HashedSecret>,
+    /// What tells its owner.
+    pub mail: Option<Mail>,
 }
 
 /// What adding an authenticator app came to.
@@ -152,6 +156,7 @@ impl Store {
         let unit = Unit::new([add, renewal.statement(now)])
             .and(new_codes(user, &otp.recovery_codes, now))
             .then(event.detail("totp").at(now))
+            .and(mail::queue(otp.mail.as_ref(), now))
             .in_turn(user.as_str());
         Ok(match self.run(unit).await? {
             UnitOutcome::Done(_) => OtpAddition::Added,
@@ -161,12 +166,14 @@ impl Store {
     }
 
     /// Counts one more code that is about to be judged for `user`, if it may be: this write decides, before anything is compared.
+    /// `mail` is sent if it is the last one.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn charge_second_factor(
         &self,
         user: &UserId,
+        mail: Option<&Mail>,
         now: Timestamp,
     ) -> Result<Guess, StoreError> {
         let charge = Statement::new(CHARGE)
@@ -175,7 +182,10 @@ impl Store {
             .bind(now.plus(GUESSES_SPAN))
             .bind(MOST_GUESSES)
             .expect_some();
-        let unit = Unit::from(charge).then(record_guessed(user, MOST_GUESSES, now));
+        let (event, record) = record_guessed(user, MOST_GUESSES, now);
+        let unit = Unit::from(charge)
+            .then(record)
+            .and(mail::queue_if_recorded(mail, &event, now));
         if self.committed(unit).await? {
             return Ok(Guess::Judged);
         }
@@ -202,7 +212,7 @@ impl Store {
             .bind(user.as_str())
             .bind(otp.added_at)
             .bind(step);
-        self.prove(user, spend, None, renewal, now).await
+        self.prove(user, spend, [], renewal, now).await
     }
 
     /// Uses the recovery code of `user` that hashes to `hash`, and gives the session a new cookie.
@@ -214,25 +224,27 @@ impl Store {
         user: &UserId,
         hash: [u8; 32],
         renewal: &SessionRenewal,
+        mail: Option<&Mail>,
         now: Timestamp,
     ) -> Result<SecondFactorUse, StoreError> {
         let spend = Statement::new(USE_CODE)
             .bind(user.as_str())
             .bind(hash.as_slice());
         let event = record_code_used(user, now);
-        self.prove(user, spend, Some(event), renewal, now).await
+        let told = [event].into_iter().chain(mail::queue(mail, now));
+        self.prove(user, spend, told, renewal, now).await
     }
 
     async fn prove(
         &self,
         user: &UserId,
         spend: Statement,
-        event: Option<Statement>,
+        told: impl IntoIterator<Item = Statement>,
         renewal: &SessionRenewal,
         now: Timestamp,
     ) -> Result<SecondFactorUse, StoreError> {
         let give_back = Statement::new(GIVE_BACK).bind(user.as_str());
-        let unit = Unit::new([spend.expect_some(), renewal.statement(now), give_back]).and(event);
+        let unit = Unit::new([spend.expect_some(), renewal.statement(now), give_back]).and(told);
         Ok(match self.run(unit).await? {
             UnitOutcome::Done(_) => SecondFactorUse::Proved,
             UnitOutcome::Unmet { statement: 0 } => SecondFactorUse::Refused,
@@ -248,6 +260,7 @@ impl Store {
         &self,
         user: &UserId,
         codes: &[HashedSecret],
+        mail: Option<&Mail>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let has_app = Statement::new(HAS_OTP).bind(user.as_str()).expect_some();
@@ -255,6 +268,7 @@ impl Store {
         let unit = Unit::from(has_app)
             .and(new_codes(user, codes, now))
             .then(event.at(now))
+            .and(mail::queue(mail, now))
             .in_turn(user.as_str());
         if self.committed(unit).await? {
             return Ok(());
@@ -266,12 +280,18 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] where there is none.
-    pub async fn remove_otp(&self, user: &UserId, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn remove_otp(
+        &self,
+        user: &UserId,
+        mail: Option<&Mail>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let remove = Statement::new(REMOVE_OTP).bind(user.as_str()).expect_some();
         let event = NewEvent::new("second-factor-removed").user(user);
         let unit = Unit::from(remove)
             .then(Statement::new(FORGET_CODES).bind(user.as_str()))
             .then(event.detail("totp").at(now))
+            .and(mail::queue(mail, now))
             .in_turn(user.as_str());
         if self.committed(unit).await? {
             return Ok(());

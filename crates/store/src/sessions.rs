@@ -5,6 +5,7 @@ use safeconduct_protocol::authentication::Factors;
 use safeconduct_protocol::authorization::{Enrolled, SignedInUser};
 use safeconduct_protocol::grant::Epochs;
 use safeconduct_protocol::ids::{ClientId, SessionId, UserId};
+use safeconduct_protocol::mail::Mail;
 use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::time::Timestamp;
 
@@ -13,6 +14,7 @@ use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::NewEvent;
 use crate::logouts;
+use crate::mail;
 use crate::outbox::{self, OutboxRow};
 use crate::store::{Store, factors, session_id, user_id};
 
@@ -70,6 +72,8 @@ pub struct NewSession {
     pub idle_expires_at: Timestamp,
     /// The session of another user in the same browser, and who that is: it ends with this start.
     pub replaces: Option<(SessionId, UserId)>,
+    /// What tells its owner of it.
+    pub mail: Option<Mail>,
 }
 
 /// A session about to get a new cookie, because its user has proved who they are once more.
@@ -164,7 +168,10 @@ impl Store {
             .user(&session.user)
             .detail(session.id.as_str())
             .at(now);
-        let mut unit = Unit::from(start).and(end.into_iter().flatten()).then(event);
+        let mut unit = Unit::from(start)
+            .and(end.into_iter().flatten())
+            .then(event)
+            .and(mail::queue(session.mail.as_ref(), now));
         if let Some((_, user)) = old {
             unit = unit.in_turn(user.as_str());
         }

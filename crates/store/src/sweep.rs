@@ -13,7 +13,8 @@
 //! | client secrets | the end that a replacement set | the secret: no longer good at that moment |
 //!
 //! Of the others nothing that is presented names a row: events are kept for 400 days, messages of the outbox are tried for a day,
-//! and what a node counted of guesses is kept for a day after it was written last.
+//! what a node counted of guesses is kept for a day after it was written last, and how many mails went to an address until an hour
+//! after the last one.
 //!
 //! Of some rows nothing can be said once they are gone: an id that was used once, a token that was revoked, a code that was
 //! redeemed. With those it is noted, in the same unit, until when what they forbade could be good again (`time_marks.rs`).
@@ -64,6 +65,13 @@ const CLIENT_SECRETS: &str = "DELETE FROM client_secrets WHERE id IN \
 const OLD_EVENTS: &str =
     "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id < $1 ORDER BY id LIMIT $2)";
 
+/// The row is looked at once more: a mail that comes first may have moved its end.
+const MAIL_BUDGETS: &str = "DELETE FROM mail_budgets WHERE resets_at <= $1 AND (recipient, topic) IN \
+     (SELECT recipient, topic FROM mail_budgets WHERE resets_at <= $1 ORDER BY resets_at LIMIT $2)";
+
+const MAIL_BUDGETS_LEFT: &str =
+    "SELECT COUNT(*) FROM (SELECT 1 FROM mail_budgets WHERE resets_at <= $1 LIMIT $2) AS due";
+
 const SESSIONS_LEFT: &str = "SELECT COUNT(*) FROM \
      (SELECT 1 FROM sessions WHERE absolute_expires_at <= $1 LIMIT $2) AS due";
 
@@ -103,11 +111,13 @@ pub enum Sweepable {
     Events,
     /// What nodes that are gone have counted of guessed passwords.
     Guesses,
+    /// Counts of mails to addresses that none went to for an hour.
+    MailBudgets,
 }
 
 impl Sweepable {
     /// Every kind, in the order in which they are swept: what sessions leave behind comes after them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Sessions,
         Self::SessionClients,
         Self::Messages,
@@ -117,6 +127,7 @@ impl Sweepable {
         Self::ClientSecrets,
         Self::Events,
         Self::Guesses,
+        Self::MailBudgets,
     ];
 
     /// Its name in metrics: its table's.
@@ -131,6 +142,7 @@ impl Sweepable {
             Self::ClientSecrets => "client_secrets",
             Self::Events => "events",
             Self::Guesses => "guesses",
+            Self::MailBudgets => "mail_budgets",
         }
     }
 
@@ -143,6 +155,7 @@ impl Sweepable {
             Self::Grants => Some(GRANTS_LEFT),
             Self::ClientSecrets => Some(CLIENT_SECRETS_LEFT),
             Self::Events => Some(OLD_EVENTS_LEFT),
+            Self::MailBudgets => Some(MAIL_BUDGETS_LEFT),
             Self::SessionClients | Self::Messages | Self::Guesses => None,
         }
     }
@@ -205,6 +218,7 @@ impl Store {
             Sweepable::ClientSecrets => self.delete(until(CLIENT_SECRETS)).await,
             Sweepable::Events => self.delete(old_events(OLD_EVENTS, now, limit)).await,
             Sweepable::Guesses => self.sweep_guesses(now).await,
+            Sweepable::MailBudgets => self.delete(until(MAIL_BUDGETS)).await,
         }
     }
 

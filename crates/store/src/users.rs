@@ -3,6 +3,7 @@
 
 use safeconduct_protocol::claims::PersonClaims;
 use safeconduct_protocol::ids::UserId;
+use safeconduct_protocol::mail::Mail;
 use safeconduct_protocol::precis;
 use safeconduct_protocol::time::Timestamp;
 
@@ -10,6 +11,7 @@ use crate::claims::{self, Kept};
 use crate::driver::{DriverError, Row, Rows, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::NewEvent;
+use crate::mail;
 use crate::sessions::ending_of_user;
 use crate::store::{Store, user_id};
 
@@ -291,6 +293,7 @@ impl Store {
         &self,
         id: &UserId,
         password: &SealedPassword,
+        mail: Option<&Mail>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let unit = Unit::new([
@@ -303,6 +306,7 @@ impl Store {
                 .bind(password.key),
         ])
         .and(ending_of_user(id, now))
+        .and(mail::queue(mail, now))
         .in_turn(id.as_str());
         self.change_user(unit, NewEvent::new("password-set").user(id), now)
             .await

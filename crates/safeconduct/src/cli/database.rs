@@ -6,10 +6,10 @@ use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::ids::ClientId;
 use safeconduct_protocol::password::PasswordRule;
 use safeconduct_protocol::time::Timestamp;
-use safeconduct_server::Fault;
 use safeconduct_server::administration::Administration;
 use safeconduct_server::administration::master_keys::MasterKeyRotation;
 use safeconduct_server::keys::{self, Keys, MasterKeys};
+use safeconduct_server::{Fault, Notices};
 use safeconduct_store::{Cluster, OpenError, Store, StoreError};
 use tokio::time::{Instant, sleep};
 
@@ -167,6 +167,7 @@ impl Database {
                 self.checked.issuer.as_str(),
                 &config.ui.name,
             ),
+            notices: Notices::new(None, config.ui.default_language),
             issuer: self.checked.issuer.as_str(),
             cluster: &self.cluster,
             knows_scope: Box::new(|name| declared.knows_scope(name)),

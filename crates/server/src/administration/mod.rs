@@ -17,6 +17,7 @@ use safeconduct_store::{Cluster, Store, StoreError};
 use crate::{
     fault::Fault,
     keys::{Keys, MasterKeys},
+    notices::Notices,
 };
 
 /// What the verbs work on, at one moment.
@@ -29,6 +30,8 @@ pub struct Administration<'a> {
     pub keys: &'a Keys,
     /// What new passwords must be.
     pub passwords: PasswordRule,
+    /// By what people are told of what is done to their accounts.
+    pub notices: Notices,
     /// Whose it is.
     pub issuer: &'a str,
     /// The same, as the database says it.

@@ -1,8 +1,8 @@
 //! Users: added, described, given passwords, kept out and deleted; and what names may be.
 
 use safeconduct_protocol::{
-    claims::PersonClaims, ids::UserId, password::AcceptedPassword, precis, secret::Secret,
-    time::Timestamp,
+    claims::PersonClaims, ids::UserId, mail::MailPurpose, password::AcceptedPassword, precis,
+    secret::Secret, time::Timestamp,
 };
 use safeconduct_store::{NewUser, SealedPassword, StoreError, UserRecord};
 
@@ -215,7 +215,11 @@ impl Administration<'_> {
         let (id, name) = (&found.id, &found.username);
         let password = self.passwords.accept(password, name, &found.claims)?;
         let sealed = self.seal(&hasher()?, id, password).await?;
-        Ok(self.store.set_password(id, &sealed, self.now).await?)
+        let mail = self.notices.to(&found, MailPurpose::PasswordChanged);
+        Ok(self
+            .store
+            .set_password(id, &sealed, mail.as_ref(), self.now)
+            .await?)
     }
 
     /// The second factor of a user, if they have one.
@@ -242,7 +246,9 @@ impl Administration<'_> {
     /// There is no such user, they have none, or the database's.
     pub async fn remove_second_factor(&self, user: &str) -> Result<String, Refused> {
         let found = self.user(user).await?;
-        match self.store.remove_otp(&found.id, self.now).await {
+        let mail = self.notices.to(&found, MailPurpose::OtpRemoved);
+        let removed = self.store.remove_otp(&found.id, mail.as_ref(), self.now);
+        match removed.await {
             Ok(()) => Ok(found.username),
             Err(StoreError::NotFound(_)) => Err(Refused::NoSecondFactor(found.username)),
             Err(other) => Err(other.into()),

@@ -9,6 +9,7 @@ use safeconduct_protocol::{
     authorization::Next,
     error::Reason,
     ids::SessionId,
+    mail::{Mail, MailPurpose},
     parameters::Parameters,
     secret::Secret,
 };
@@ -119,7 +120,11 @@ async fn sign_in(
     };
     match authenticate(&exchange, username, &parameters, &guesser).await? {
         Attempt::Proven(credential, known) => {
-            let response = begin_session(&exchange, journey, &browser, &credential).await?;
+            // A browser that can't become known would be new each time.
+            let knows = |browser| server.throttle().knows(username, browser, exchange.now);
+            let is_new = known.is_some() && !knows(&guesser.browser);
+            let proven = Proven { credential, is_new };
+            let response = begin_session(&exchange, journey, &browser, &proven).await?;
             let issuer = &server.settings().issuer;
             Ok(match known {
                 Some(known) => with_cookie(response, browser::know(issuer, &known)),
@@ -143,6 +148,12 @@ enum Attempt {
     /// The account, and by what the throttle knows the browser from now on.
     Proven(Credential, Option<Secret>),
     Failed(SignInProblem),
+}
+
+/// Who has proved who they are, and whether their account has not signed in with this browser of late.
+struct Proven {
+    credential: Credential,
+    is_new: bool,
 }
 
 async fn authenticate(
@@ -265,9 +276,10 @@ async fn begin_session(
     exchange: &Exchange<'_>,
     journey: Journey,
     browser: &Browser,
-    credential: &Credential,
+    proven: &Proven,
 ) -> Result<Response, Failure> {
     let (server, now) = (exchange.server, exchange.now);
+    let credential = &proven.credential;
     let lifetimes = server.settings().sessions;
     let secret = Secret::generate();
     let hash = safeconduct_protocol::encoding::sha256(secret.expose().as_bytes());
@@ -307,6 +319,7 @@ async fn begin_session(
                 replaces: old
                     .filter(|view| view.person.user != credential.user)
                     .map(|view| (view.person.session, view.person.user)),
+                mail: notice_of_device(exchange, proven).await?,
             };
             if !server.store().start_session(&new, now).await? {
                 // Locked, or the password changed, between the check and this write.
@@ -326,6 +339,19 @@ async fn begin_session(
         response,
         browser::sign_in(&server.settings().issuer, &secret, lifetimes.absolute),
     ))
+}
+
+/// What tells the owner of an account of a browser that is new to it.
+async fn notice_of_device(
+    exchange: &Exchange<'_>,
+    proven: &Proven,
+) -> Result<Option<Mail>, Failure> {
+    let mail = exchange.server.settings().mail.as_ref();
+    if !proven.is_new || mail.is_none_or(|mail| !mail.new_device) {
+        return Ok(None);
+    }
+    let user = &proven.credential.user;
+    Ok(exchange.notice(user, MailPurpose::NewDevice).await?)
 }
 
 /// The login page again, with what was wrong.

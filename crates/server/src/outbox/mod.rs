@@ -48,11 +48,11 @@ pub(crate) struct Notified {
 /// What is not done by then goes on.
 pub(crate) async fn notify(server: &Server, queued: Vec<OutboxRow>) -> Notified {
     let deadline = Instant::now() + server.settings().back_channel.wait;
-    let client = |row: &OutboxRow| {
-        let Message::Logout { client, .. } = &row.message;
-        client.clone()
+    let client = |row: &OutboxRow| match &row.message {
+        Message::Logout { client, .. } => Some(client.clone()),
+        Message::Mail(_) => None,
     };
-    let mut not_yet: Vec<ClientId> = queued.iter().map(client).collect();
+    let mut not_yet: Vec<ClientId> = queued.iter().filter_map(client).collect();
     let (sender, mut answers) = mpsc::unbounded_channel();
     for row in queued {
         let deliveries = &server.outbox().deliveries;
@@ -64,7 +64,7 @@ pub(crate) async fn notify(server: &Server, queued: Vec<OutboxRow>) -> Notified 
         let delivering = async move {
             if deliver(&server, &row, &delivery).await == Outcome::Delivered {
                 // The receiver is gone where the person has been answered.
-                let _ = sender.send(client(&row));
+                let _ = client(&row).map(|client| sender.send(client));
             }
         };
         tokio::spawn(delivering.in_current_span());
@@ -140,7 +140,10 @@ async fn begin_due(server: &Server, deliveries: &mut JoinSet<Outcome>) -> Result
     let under_way = &server.outbox().deliveries;
     let mut is_more_due = false;
     let mut waiting = Vec::new();
-    for kind in OutboxKind::ALL {
+    // A node that has no mail server leaves mails to those that have one.
+    let sends_mail = server.settings().mail.is_some();
+    let kinds = OutboxKind::ALL.into_iter();
+    for kind in kinds.filter(|kind| *kind != OutboxKind::Mail || sends_mail) {
         for recipient in server.store().due_recipients(kind, ripe).await? {
             let Some(free) = under_way.free(kind, &recipient, now) else {
                 continue;
@@ -208,6 +211,7 @@ async fn deliver(server: &Server, row: &OutboxRow, delivery: &concurrency::Deliv
                 user,
                 session,
             } => logout::attempt(&exchange, client, user, session).await,
+            Message::Mail(_) => Answer::Failed("this node sends no mail".to_owned()),
         }
     };
     delivery.ended(!matches!(answer, Answer::Silent(_)), exchange.now);

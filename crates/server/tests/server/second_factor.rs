@@ -630,7 +630,7 @@ async fn a_second_factor_outlives_the_keys_it_was_made_under() {
     server.server().sweep().await.unwrap();
     assert_eq!(states(&server, "seal:credential").await, ["active"]);
     assert_eq!(states(&server, "hash").await, ["active", "retired"]);
-    store.remove_otp(&user, server.now()).await.unwrap();
+    store.remove_otp(&user, None, server.now()).await.unwrap();
     server.server().sweep().await.unwrap();
     assert_eq!(states(&server, "hash").await, ["active"]);
 }

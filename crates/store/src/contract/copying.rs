@@ -46,7 +46,10 @@ impl World {
         };
         store.write_guesses(&told, now).await.unwrap();
         self.enrol().await;
-        store.charge_second_factor(&self.user, now).await.unwrap();
+        store
+            .charge_second_factor(&self.user, None, now)
+            .await
+            .unwrap();
         store.mark_time(now).await.unwrap();
         // More than travel together.
         let users = (0..1_100).map(|number| NewUser {

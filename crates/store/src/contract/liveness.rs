@@ -47,7 +47,7 @@ impl Ending {
                 store.unlock_user(user, now).await.unwrap();
             }
             Self::PasswordChanged => store
-                .set_password(user, &sealed("sealed:new"), now)
+                .set_password(user, &sealed("sealed:new"), None, now)
                 .await
                 .unwrap(),
             Self::UserDeleted => store.delete_user(user, now).await.unwrap(),

@@ -76,7 +76,10 @@ async fn clients_due(world: &World) -> Vec<String> {
             client,
             user,
             session,
-        } = &row.message;
+        } = &row.message
+        else {
+            panic!("{row:?}");
+        };
         assert_eq!((session, user), (&world.session, &world.user));
         assert_eq!(row.attempts, 0);
         client.to_string()
@@ -116,7 +119,7 @@ impl Ending {
             Self::EverySessionOfTheUser => store.end_sessions_of(user, now).await.unwrap(),
             Self::AnotherUserSignedIn => replace_session(world).await,
             Self::PasswordChanged => store
-                .set_password(user, &sealed("sealed:new"), now)
+                .set_password(user, &sealed("sealed:new"), None, now)
                 .await
                 .unwrap(),
             Self::Locked => store.lock_user(user, now).await.unwrap(),

@@ -7,6 +7,7 @@ mod eras;
 mod guesses;
 mod liveness;
 mod logouts;
+mod mail;
 mod master_keys;
 mod redemption;
 mod rotation;
@@ -138,6 +139,7 @@ impl World {
             absolute_expires_at: self.now().plus(2 * SESSION_IDLE),
             idle_expires_at: self.now().plus(SESSION_IDLE),
             replaces: None,
+            mail: None,
         }
     }
 

@@ -23,6 +23,7 @@ fn app(step: i64) -> NewOtp {
         key: 1,
         step,
         recovery_codes: codes(10),
+        mail: None,
     }
 }
 
@@ -75,12 +76,14 @@ impl World {
         let hash = hashed(byte).hash;
         let used = self
             .store
-            .use_recovery_code(user, hash, &renewal, self.now());
+            .use_recovery_code(user, hash, &renewal, None, self.now());
         used.await.unwrap()
     }
 
     async fn charge(&self) -> Guess {
-        let charged = self.store.charge_second_factor(&self.user, self.now());
+        let charged = self
+            .store
+            .charge_second_factor(&self.user, None, self.now());
         charged.await.unwrap()
     }
 
@@ -161,7 +164,7 @@ async fn a_step_is_used_once_and_none_before_it_is_used_after_it(database: Kind)
     world.advance(1);
     world
         .store
-        .remove_otp(&world.user, world.now())
+        .remove_otp(&world.user, None, world.now())
         .await
         .unwrap();
     assert_eq!(
@@ -200,7 +203,7 @@ async fn a_code_that_comes_too_late_for_its_session_is_not_used_up(database: Kin
     assert_eq!(use_it(&renewal).await.unwrap(), SecondFactorUse::Proved);
     let code = hashed(10).hash;
     let used = store
-        .use_recovery_code(&world.user, code, &renewal, now)
+        .use_recovery_code(&world.user, code, &renewal, None, now)
         .await;
     assert_eq!(used.unwrap(), SecondFactorUse::SessionChanged);
     assert_eq!(world.left().await, 10);
@@ -232,7 +235,7 @@ async fn of_64_uses_at_once_one_wins(
                 Factor::Otp => store.use_otp(user, &otp, STEP + 1, &renewal, now).await,
                 _ => {
                     store
-                        .use_recovery_code(user, hashed(10).hash, &renewal, now)
+                        .use_recovery_code(user, hashed(10).hash, &renewal, None, now)
                         .await
                 }
             };
@@ -258,7 +261,7 @@ async fn a_recovery_code_is_of_one_user_and_one_set(database: Kind) {
     let world = World::on(database).await;
     let (store, now) = (&world.store, world.now());
     let no_app = store
-        .replace_recovery_codes(&world.user, &codes(30), now)
+        .replace_recovery_codes(&world.user, &codes(30), None, now)
         .await;
     assert_eq!(no_app, Err(StoreError::NotFound("such authenticator app")));
     world.enrol().await;
@@ -288,7 +291,7 @@ async fn a_recovery_code_is_of_one_user_and_one_set(database: Kind) {
     let used = world.kinds("recovery-code-used").await;
     assert_eq!(used, [Some("9".to_owned()), Some("8".to_owned())]);
     store
-        .replace_recovery_codes(&world.user, &codes(30), now)
+        .replace_recovery_codes(&world.user, &codes(30), None, now)
         .await
         .unwrap();
     assert_eq!(world.left().await, 10);
@@ -369,16 +372,19 @@ async fn a_new_password_leaves_the_second_factor_and_removing_it_takes_all_of_it
     let world = World::on(database).await;
     let (store, user, now) = (&world.store, &world.user, world.now());
     let missing = StoreError::NotFound("such authenticator app");
-    assert_eq!(store.remove_otp(user, now).await, Err(missing.clone()));
+    assert_eq!(
+        store.remove_otp(user, None, now).await,
+        Err(missing.clone())
+    );
     world.enrol().await;
     store
-        .set_password(user, &super::sealed("sealed:new"), now)
+        .set_password(user, &super::sealed("sealed:new"), None, now)
         .await
         .unwrap();
     assert_eq!(world.left().await, 10);
-    store.remove_otp(user, now).await.unwrap();
+    store.remove_otp(user, None, now).await.unwrap();
     assert!(store.otp(user).await.unwrap().is_none());
-    assert_eq!(store.remove_otp(user, now).await, Err(missing));
+    assert_eq!(store.remove_otp(user, None, now).await, Err(missing));
     let rows = store.count_rows().await.unwrap();
     assert!(
         rows.iter()

@@ -566,7 +566,7 @@ async fn what_passwords_cost_is_counted_as_they_come_change_and_go(database: Kin
     );
     assert_eq!(costs().await, [(usual.clone(), others + 1), (dear, 2)]);
     store
-        .set_password(&ids[1], &of_cost(&None), world.now())
+        .set_password(&ids[1], &of_cost(&None), None, world.now())
         .await
         .unwrap();
     store.delete_user(&ids[2], world.now()).await.unwrap();

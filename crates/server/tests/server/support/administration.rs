@@ -58,7 +58,7 @@ impl TestServer {
             .seal_password(&user, &hash)
             .unwrap();
         self.store()
-            .set_password(&user, &sealed, self.now())
+            .set_password(&user, &sealed, None, self.now())
             .await
             .unwrap();
     }
@@ -72,7 +72,7 @@ impl TestServer {
         let keys = database::keys(self.store(), self.issuer()).await;
         let password = keys.seal_password(&user, &hash).unwrap();
         self.store()
-            .set_password(&user, &password, self.now())
+            .set_password(&user, &password, None, self.now())
             .await
             .unwrap();
     }

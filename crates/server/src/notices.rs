@@ -1,0 +1,116 @@
+//! What people are told by mail of their own accounts: to which address, in which language. A notice is decided on here, and written by
+//! the store in the unit of what it tells of.
+
+use safeconduct_protocol::{
+    claims::PersonClaims,
+    ids::UserId,
+    language::Language,
+    mail::{Mail, MailAddress, MailPurpose},
+};
+use safeconduct_store::{StoreError, UserRecord};
+
+use crate::{server::Exchange, settings::MailSettings};
+
+/// Whether people are told by mail, and in which language those who never said.
+#[derive(Clone, Copy, Debug)]
+pub struct Notices {
+    is_mail_set_up: bool,
+    fallback: Language,
+}
+
+impl Notices {
+    /// Those of a server with these settings of mail.
+    pub fn new(mail: Option<&MailSettings>, default_language: Language) -> Self {
+        Self {
+            is_mail_set_up: mail.is_some(),
+            fallback: default_language,
+        }
+    }
+
+    /// The mail that tells `user` of something, if mail is set up and they have an address that is known to be theirs.
+    pub fn to(&self, user: &UserRecord, purpose: MailPurpose) -> Option<Mail> {
+        if !self.is_mail_set_up {
+            return None;
+        }
+        Some(Mail {
+            purpose,
+            to: verified_address(&user.claims)?,
+            user: user.id.clone(),
+            language: language_of(&user.claims).unwrap_or(self.fallback),
+        })
+    }
+}
+
+impl Exchange<'_> {
+    /// The mail that tells the user of something, as [`Notices::to`]. Where no mail is set up, nothing is looked up.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(crate) async fn notice(
+        &self,
+        user: &UserId,
+        purpose: MailPurpose,
+    ) -> Result<Option<Mail>, StoreError> {
+        let notices = Notices::new(self.server.settings().mail.as_ref(), self.language());
+        if !notices.is_mail_set_up {
+            return Ok(None);
+        }
+        let user = self.server.store().user(user).await?;
+        Ok(user.and_then(|user| notices.to(&user, purpose)))
+    }
+}
+
+/// The address that somebody is known to read: their `email`, where `email_verified` says so.
+pub(crate) fn verified_address(claims: &PersonClaims) -> Option<MailAddress> {
+    let is_verified = claims.claim("email_verified")?.as_bool()?;
+    let address = MailAddress::parse(claims.claim("email")?.as_str()?).ok()?;
+    is_verified.then_some(address)
+}
+
+/// The language that somebody has said to read, if it is one of ours.
+fn language_of(claims: &PersonClaims) -> Option<Language> {
+    // The claim is a language tag, with an underscore in some places (OpenID Connect Core §5.1).
+    let locale = claims.claim("locale")?.as_str()?.replace('_', "-");
+    Language::lookup(&locale)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn claims(of: &[(&str, Value)]) -> PersonClaims {
+        let mut claims = PersonClaims::default();
+        for (name, value) in of {
+            claims.set(name, value.clone()).unwrap();
+        }
+        claims
+    }
+
+    #[rstest]
+    #[case::verified(&[("email", json!("ada@example.com")), ("email_verified", json!(true))], Some("ada@example.com"))]
+    #[case::not_verified(&[("email", json!("ada@example.com")), ("email_verified", json!(false))], None)]
+    #[case::never_said(&[("email", json!("ada@example.com"))], None)]
+    #[case::none(&[("email_verified", json!(true))], None)]
+    #[case::two(&[("email", json!("ada@example.com,eve@example.com")), ("email_verified", json!(true))], None)]
+    fn only_an_address_that_was_verified_is_written_to(
+        #[case] of: &[(&str, Value)],
+        #[case] address: Option<&str>,
+    ) {
+        let found = verified_address(&claims(of));
+        assert_eq!(found.as_ref().map(MailAddress::as_str), address);
+    }
+
+    #[rstest]
+    #[case("de-AT", Some(Language::German))]
+    #[case("pt_BR", Some(Language::BrazilianPortuguese))]
+    #[case("xx", None)]
+    fn somebody_is_told_in_the_language_of_their_account(
+        #[case] locale: &str,
+        #[case] language: Option<Language>,
+    ) {
+        assert_eq!(language_of(&claims(&[("locale", json!(locale))])), language);
+    }
+}
