@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Result;
 use safeconduct_interop::install_npm;
 use safeconduct_protocol::language::Language;
-use safeconduct_server::pages::{PageSet, samples};
+use safeconduct_server::pages::{Look, PageSet, samples};
 use safeconduct_testing_browser::in_browser;
 use serde_json::{Value, json};
 use thirtyfour::prelude::*;
@@ -68,7 +68,7 @@ async fn every_page_in_every_state_is_flawless_to_axe_with_chromium() -> Result<
 
 /// Every page in both languages, with its stylesheet. The script of the page that submits itself stays behind.
 fn write(directory: &Path) -> Result<Vec<String>> {
-    let set = PageSet::new("Safeconduct", ".")?;
+    let set = PageSet::new("Safeconduct", ".", &Look::default())?;
     let stylesheet = set.stylesheet();
     fs::create_dir_all(directory.join("assets"))?;
     let path = stylesheet.path.trim_start_matches('/');

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use safeconduct_protocol::language::Language;
-use safeconduct_server::pages::{PageSet, samples};
+use safeconduct_server::pages::{Look, PageSet, samples};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let directory = std::env::args_os()
@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let directory = PathBuf::from(directory);
     // A base of `.` makes the link to the stylesheet relative, so that files can be opened as they are.
     // The script stays behind: it would leave the form_post page before anybody saw it.
-    let pages = PageSet::new("Safeconduct", ".")?;
+    let pages = PageSet::new("Safeconduct", ".", &Look::default())?;
     let stylesheet = pages.stylesheet();
     fs::create_dir_all(directory.join("assets"))?;
     fs::write(

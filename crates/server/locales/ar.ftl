@@ -11,6 +11,10 @@ use-another-account = استخدام حساب آخر
 return-to = العودة إلى <bdi>{ $client }</bdi>
 language-label = اللغة
 language-change = تغيير
+links = روابط
+link-help = المساعدة
+link-privacy = الخصوصية
+link-terms = شروط الاستخدام
 
 ## Sign in
 

@@ -11,6 +11,10 @@ use-another-account = Anderes Konto verwenden
 return-to = Zurück zu <bdi>{ $client }</bdi>
 language-label = Sprache
 language-change = Ändern
+links = Links
+link-help = Hilfe
+link-privacy = Datenschutz
+link-terms = Nutzungsbedingungen
 
 ## Sign in
 

@@ -14,6 +14,10 @@ use-another-account = Use another account
 return-to = Return to <bdi>{ $client }</bdi>
 language-label = Language
 language-change = Change
+links = Links
+link-help = Help
+link-privacy = Privacy
+link-terms = Terms
 
 ## Sign in
 

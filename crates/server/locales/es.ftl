@@ -11,6 +11,10 @@ use-another-account = Usar otra cuenta
 return-to = Volver a <bdi>{ $client }</bdi>
 language-label = Idioma
 language-change = Cambiar
+links = Enlaces
+link-help = Ayuda
+link-privacy = Privacidad
+link-terms = Condiciones de uso
 
 ## Sign in
 

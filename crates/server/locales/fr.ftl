@@ -11,6 +11,10 @@ use-another-account = Utiliser un autre compte
 return-to = Retourner à <bdi>{ $client }</bdi>
 language-label = Langue
 language-change = Changer
+links = Liens
+link-help = Aide
+link-privacy = Confidentialité
+link-terms = Conditions d’utilisation
 
 ## Sign in
 

@@ -11,6 +11,10 @@ use-another-account = 別のアカウントを使う
 return-to = <bdi>{ $client }</bdi> に戻る
 language-label = 言語
 language-change = 変更
+links = リンク
+link-help = ヘルプ
+link-privacy = プライバシー
+link-terms = 利用規約
 
 ## Sign in
 

@@ -11,6 +11,10 @@ use-another-account = Usar outra conta
 return-to = Voltar para <bdi>{ $client }</bdi>
 language-label = Idioma
 language-change = Alterar
+links = Links
+link-help = Ajuda
+link-privacy = Privacidade
+link-terms = Termos de uso
 
 ## Sign in
 

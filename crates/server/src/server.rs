@@ -89,7 +89,11 @@ impl Server {
         };
         let catalog = CatalogCache::load(source).await?;
         let guesses = catalog.current().await?.keys.guesses();
-        let pages = PageSet::new(&settings.product_name, settings.issuer.path());
+        let pages = PageSet::new(
+            &settings.product_name,
+            settings.issuer.path(),
+            &settings.look,
+        );
         let passwords = Passwords::start(settings.passwords);
         let passwords = passwords
             .map_err(|error| Fault::new(format!("starting the password threads: {error}")))?;

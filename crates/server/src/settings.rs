@@ -7,7 +7,11 @@ use safeconduct_protocol::{
     secret::Secret,
 };
 
-use crate::{pages::Notice, password::PasswordSettings, throttle::ThrottleSettings};
+use crate::{
+    pages::{Look, Notice},
+    password::PasswordSettings,
+    throttle::ThrottleSettings,
+};
 
 /// The settings of one server.
 #[derive(Clone)]
@@ -19,6 +23,8 @@ pub struct Settings {
     pub internal_hosts: Vec<String>,
     /// The name people know it by, on every page.
     pub product_name: String,
+    /// How the pages look.
+    pub look: Look,
     /// The language of pages for people who prefer none that there is.
     pub default_language: Language,
     /// How long codes, tokens and pending authorizations live.
@@ -149,6 +155,7 @@ impl Settings {
             issuer,
             internal_hosts: Vec::new(),
             product_name: "Safeconduct".to_owned(),
+            look: Look::default(),
             default_language: Language::default(),
             lifetimes: Lifetimes::default(),
             sessions: SessionLifetimes::default(),

@@ -395,6 +395,7 @@ fn settings(checked: &Checked) -> Settings {
     Settings {
         internal_hosts: server.internal_hosts.clone(),
         product_name: ui.name.clone(),
+        look: checked.look.clone(),
         default_language: ui.default_language,
         dpop_nonce_required: dpop.require_nonce,
         lifetimes: Lifetimes {

@@ -8,6 +8,7 @@ use http::uri::Authority;
 use safeconduct_protocol::metadata::{Issuer, IssuerError};
 use safeconduct_protocol::secret::Secret;
 use safeconduct_server::client_address::Network;
+use safeconduct_server::pages::Look;
 use safeconduct_store::{OpenError, Store};
 use url::Url;
 
@@ -19,6 +20,7 @@ use super::findings::Findings;
 use super::layers::Layers;
 use super::location::{Location, Misnamed};
 use super::log_level;
+use super::look;
 use super::problem::{Origin, Problems};
 
 /// A configuration whose values fit together. Made by [`check`] alone.
@@ -33,6 +35,7 @@ pub(crate) struct Checked {
     /// The file that holds the master key, where one is named.
     pub(crate) master_key_file: Option<PathBuf>,
     pub(crate) declared: Declared,
+    pub(crate) look: Look,
     pub(crate) warnings: Problems,
 }
 
@@ -78,6 +81,7 @@ pub(super) fn check(
         .map(|path| layers.resolve(&key_file, path));
     let password_origin = layers.origin(&At::key("database").then("password_file"));
     let declared = declared::check(&config, &mut findings);
+    let look = look::check(&config, &mut findings);
     let Findings {
         problems, warnings, ..
     } = findings;
@@ -91,6 +95,7 @@ pub(super) fn check(
             password_origin,
             master_key_file,
             declared,
+            look,
             warnings: warnings.sorted(),
         }),
         _ => Err(problems.sorted()),

@@ -174,7 +174,12 @@ fn check_scopes(config: &Config, findings: &mut Findings<'_>) -> Vec<ScopeDescri
 }
 
 /// Refuses texts under what is no language tag: nobody would read them.
-fn check_texts(what: &str, texts: &BTreeMap<String, String>, at: &At, findings: &mut Findings<'_>) {
+pub(super) fn check_texts(
+    what: &str,
+    texts: &BTreeMap<String, String>,
+    at: &At,
+    findings: &mut Findings<'_>,
+) {
     for tag in texts.keys().filter(|tag| !language::is_tag(tag)) {
         findings.refuse(
             at,

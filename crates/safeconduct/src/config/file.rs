@@ -270,6 +270,69 @@ table! {
         name: String = "Safeconduct".to_owned(),
         /// The language of pages for people whose app, choice and browser name none that there is ([languages](../guides/languages.md)).
         default_language: Language = Language::English,
+        /// The image beside the name, in place of ours: a file of SVG, PNG, JPEG or WebP, at most 64 KiB. It is read at start, shown two
+        /// lines high, and served by this server.
+        logo: Option<PathBuf> = None,
+        /// What the sign-in page says below its form, by language tag: `sign_in_text.en = "Your name is the one of your badge."` For whom
+        /// there is no text it is that of `default_language`, else the English one, else any.
+        sign_in_text: BTreeMap<String, String> = BTreeMap::new(),
+        colours: Colours = Colours::default(),
+        links: Links = Links::default(),
+    }
+}
+
+table! {
+    /// The colours of the pages, each as `#rrggbb`, in the light and in the dark. What is left out is ours; all others follow from these.
+    /// Two that stand on one another and have less contrast than 4.5:1 are refused with their ratio, lines with less than 3:1 (WCAG 2.2).
+    Colours {
+        accent: Accent = Accent::default(),
+        background: Background = Background::default(),
+        card: Card = Card::default(),
+        text: Ink = Ink::default(),
+    }
+}
+
+/// Makes the table of one colour.
+macro_rules! shade {
+    ($(#[$about:meta])* $name:ident) => {
+        table! {
+            $(#[$about])*
+            $name {
+                /// Where people prefer light pages, or nothing.
+                light: Option<String> = None,
+                /// Where people prefer dark ones.
+                dark: Option<String> = None,
+            }
+        }
+    };
+}
+
+shade! {
+    /// Links, and the buttons that lead on. What is written on such a button is white where that can be read, else black.
+    Accent
+}
+shade! {
+    /// The page around the card.
+    Background
+}
+shade! {
+    /// The card that everything stands on.
+    Card
+}
+shade! {
+    /// What is written on the card.
+    Ink
+}
+
+table! {
+    /// Where the links at the foot of every page lead: `https` URLs. A link that is left out is not there.
+    Links {
+        /// Help for people who cannot sign in. It may be an address of mail too: `mailto:help@example.com`.
+        help: Option<String> = None,
+        /// The privacy policy.
+        privacy: Option<String> = None,
+        /// The terms of service.
+        terms: Option<String> = None,
     }
 }
 

@@ -13,6 +13,7 @@ mod findings;
 mod layers;
 mod location;
 mod log_level;
+mod look;
 mod problem;
 mod reading;
 #[cfg(test)]

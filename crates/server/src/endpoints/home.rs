@@ -67,6 +67,11 @@ pub(crate) async fn asset(
         (header::CONTENT_TYPE, asset.content_type),
         (header::CACHE_CONTROL, Asset::CACHE_CONTROL),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // A drawing that is opened by itself is a document at our origin, and runs what is written in it.
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+        ),
     ];
     (headers, asset.bytes.clone().into_owned()).into_response()
 }

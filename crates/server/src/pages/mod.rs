@@ -11,6 +11,7 @@ mod error;
 mod escape;
 mod form_post;
 mod headers;
+mod look;
 mod numerals;
 mod refusal;
 pub mod samples;
@@ -29,7 +30,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde, Value};
 use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior};
 use rust_embed::RustEmbed;
-use safeconduct_protocol::language::Language;
+use safeconduct_protocol::{encoding, language::Language};
 use serde::Serialize;
 
 pub use self::account::{AccountPage, AppLine, SessionLine};
@@ -37,6 +38,7 @@ pub use self::consent::{ConsentPage, ResourceLine, ScopeKind, ScopeLine};
 pub use self::error::PagesError;
 pub use self::form_post::{FormPostPage, form_post_headers};
 pub use self::headers::headers;
+pub use self::look::{Colour, Colours, Links, Logo, Look, LowContrast, Shade};
 pub use self::refusal::{Developer, RefusalKind, RefusalPage};
 pub use self::second_factor::{
     CodeProblem, EnrolPage, QrDrawing, RecoveryCodesPage, SecondFactorPage,
@@ -93,6 +95,7 @@ pub struct PageSet {
     languages: [Pages; Language::ALL.len()],
     stylesheet: Asset,
     form_post_script: Asset,
+    logo: Option<Asset>,
 }
 
 impl PageSet {
@@ -100,10 +103,11 @@ impl PageSet {
     /// issuer (`""` or `"/tenant"`), which links to the stylesheet and to the front page start with.
     ///
     /// # Errors
-    /// Only for templates, texts or assets that are broken, never for a name.
-    pub fn new(product_name: &str, base_path: &str) -> Result<PageSet, PagesError> {
+    /// Only for templates, texts or assets that are broken, never for a name or a look.
+    pub fn new(product_name: &str, base_path: &str, look: &Look) -> Result<PageSet, PagesError> {
         let base_path = base_path.trim_end_matches('/');
-        let stylesheet = asset("safeconduct", "css", "text/css; charset=utf-8")?;
+        let stylesheet = stylesheet(look)?;
+        let logo = look.logo.as_ref().map(Logo::asset);
         let form_post_script = asset("form-post", "js", "text/javascript; charset=utf-8")?;
         let mut environment = environment();
         environment.add_global("product", product_name);
@@ -116,12 +120,22 @@ impl PageSet {
         ] {
             environment.add_global(name, format!("{base_path}{path}"));
         }
+        let logo_path = logo
+            .as_ref()
+            .map(|logo| format!("{base_path}{}", logo.path));
+        environment.add_global("logo", logo_path);
         environment.add_global("mark", text(Assets::get("mark.svg"), "mark.svg")?);
+        environment.add_global("links", Value::from(Serde(look.links.clone())));
         for name in Templates::iter() {
             let source = text(Templates::get(&name), &name)?;
             environment.add_template_owned(name, source)?;
         }
-        let languages = Language::ALL.map(|language| Pages::new(&environment, language));
+        let languages = Language::ALL.map(|language| {
+            let mut environment = environment.clone();
+            let said = look.sign_in_text[language as usize].clone();
+            environment.add_global("sign_in_text", said);
+            Pages::new(environment, language)
+        });
         // An array has no way to fail but one by one.
         let languages: Result<Vec<Pages>, PagesError> = languages.into_iter().collect();
         let languages = languages?.try_into().ok();
@@ -129,6 +143,7 @@ impl PageSet {
             languages: languages.expect("one for each language"),
             stylesheet,
             form_post_script,
+            logo,
         })
     }
 
@@ -143,6 +158,7 @@ impl PageSet {
     pub fn asset(&self, name: &str) -> Option<&Asset> {
         [&self.stylesheet, &self.form_post_script]
             .into_iter()
+            .chain(&self.logo)
             .find(|asset| asset.path.strip_prefix(ASSETS) == Some(name))
     }
 
@@ -180,9 +196,8 @@ pub struct Pages {
 
 impl Pages {
     /// The pages of `environment`, which lacks nothing but words.
-    fn new(environment: &Environment<'static>, language: Language) -> Result<Pages, PagesError> {
+    fn new(mut environment: Environment<'static>, language: Language) -> Result<Pages, PagesError> {
         let texts = Texts::of(language)?;
-        let mut environment = environment.clone();
         let direction = match language {
             Language::Arabic => "rtl",
             _ => "ltr",
@@ -427,15 +442,37 @@ fn built_in_scopes(texts: &Texts) -> Result<Vec<BuiltInScope>, PagesError> {
 fn asset(stem: &str, extension: &str, content_type: &'static str) -> Result<Asset, PagesError> {
     let name = format!("{stem}.{extension}");
     let file = Assets::get(&name).ok_or(PagesError::Missing(name))?;
-    let hash: String = file.metadata.sha256_hash()[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
     Ok(Asset {
-        path: format!("{ASSETS}{stem}-{hash}.{extension}"),
+        path: path_of(stem, extension, &file.metadata.sha256_hash()),
         bytes: file.data,
         content_type,
     })
+}
+
+/// Our stylesheet, and behind it the colours that the operator chose.
+fn stylesheet(look: &Look) -> Result<Asset, PagesError> {
+    let ours = asset("safeconduct", "css", "text/css; charset=utf-8")?;
+    let css = our_stylesheet()?;
+    let chosen = look.colours.css(&css);
+    if chosen.is_empty() {
+        return Ok(ours);
+    }
+    let css = format!("{css}{chosen}");
+    Ok(Asset {
+        path: path_of("safeconduct", "css", &encoding::sha256(css.as_bytes())),
+        bytes: Cow::Owned(css.into_bytes()),
+        ..ours
+    })
+}
+
+fn our_stylesheet() -> Result<String, PagesError> {
+    text(Assets::get("safeconduct.css"), "safeconduct.css")
+}
+
+/// The path of a file that is named by the hash of its content.
+fn path_of(stem: &str, extension: &str, hash: &[u8; 32]) -> String {
+    let hash: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{ASSETS}{stem}-{hash}.{extension}")
 }
 
 fn text(file: Option<rust_embed::EmbeddedFile>, name: &str) -> Result<String, PagesError> {

@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use insta::assert_snapshot;
 use rstest::rstest;
 
+use super::look::{PAIRS, of_stylesheet};
 use super::*;
 
 fn page_set() -> PageSet {
-    PageSet::new("Safeconduct", "").unwrap()
+    PageSet::new("Safeconduct", "", &Look::default()).unwrap()
 }
 
 /// The pages in English.
@@ -834,7 +835,7 @@ fn a_hostile_value_changes_no_structure_and_no_direction() {
         tags.map(|tag| (tag.name, tag.attributes.into_keys().collect()))
             .collect()
     };
-    let hostile_product = PageSet::new(HOSTILE, HOSTILE).unwrap();
+    let hostile_product = PageSet::new(HOSTILE, HOSTILE, &Look::default()).unwrap();
     let hostile_product = hostile_product.of(Language::English);
     let harmless = everywhere(&pages(), "harmless");
     for (hostile, harmless) in everywhere(hostile_product, HOSTILE).iter().zip(&harmless) {
@@ -852,7 +853,7 @@ fn a_hostile_value_changes_no_structure_and_no_direction() {
 
 #[test]
 fn a_link_starts_with_the_path_of_the_issuer() {
-    let set = PageSet::new("Acme", "/tenant/").unwrap();
+    let set = PageSet::new("Acme", "/tenant/", &Look::default()).unwrap();
     let pages = set.of(Language::English);
     let path = &set.stylesheet().path;
     assert!(path.starts_with("/assets/safeconduct-") && path.ends_with(".css"));
@@ -903,52 +904,88 @@ fn the_stylesheet_is_small_and_asks_for_nothing() {
 }
 
 /// WCAG 2.2: 1.4.6 for text, 1.4.11 for edges and the focus ring.
-#[rstest]
-#[case(7.0, &["ink", "quiet"], &["paper", "card", "sunken"])]
-#[case(7.0, &["accent", "accent-hover", "alarm", "caution"], &["card"])]
-#[case(7.0, &["alarm", "ink"], &["alarm-wash"])]
-#[case(7.0, &["caution", "ink"], &["caution-wash"])]
-#[case(7.0, &["on-accent"], &["accent", "accent-hover"])]
-#[case(7.0, &["ink"], &["line"])]
-#[case(3.0, &["edge", "focus"], &["paper", "card", "sunken"])]
-fn colours_can_be_told_apart(
-    #[case] least: f64,
-    #[case] fronts: &[&str],
-    #[case] grounds: &[&str],
-) {
+#[test]
+fn our_colours_can_be_told_apart() {
     let pages = page_set();
     let css = std::str::from_utf8(&pages.stylesheet().bytes).unwrap();
-    for front in fronts {
-        for ground in grounds {
-            let pairs = colour(css, front).into_iter().zip(colour(css, ground));
-            for (scheme, (front_light, ground_light)) in ["light", "dark"].iter().zip(pairs) {
-                let (high, low) = (front_light.max(ground_light), front_light.min(ground_light));
-                let contrast = (high + 0.05) / (low + 0.05);
+    let mut seen = 0;
+    for (at, (least, fronts, grounds)) in [0, 1]
+        .into_iter()
+        .flat_map(|at| PAIRS.iter().map(move |pair| (at, pair)))
+    {
+        for front in *fronts {
+            for ground in *grounds {
+                let [ours, behind] =
+                    [front, ground].map(|name| of_stylesheet(css, name, at).unwrap());
+                let contrast = ours.contrast(behind);
                 assert!(
-                    contrast >= least,
-                    "{front} on {ground}, {scheme}: {contrast:.2}"
+                    contrast >= *least,
+                    "{front} on {ground}, {at}: {contrast:.2}"
                 );
+                seen += 1;
             }
         }
     }
+    assert_eq!(seen, 2 * 25);
 }
 
-/// The relative luminance of a colour token, light and dark.
-fn colour(css: &str, token: &str) -> [f64; 2] {
-    let pair = css
-        .split(&format!("--{token}: light-dark("))
-        .nth(1)
-        .unwrap();
-    let (light, dark) = pair.split(')').next().unwrap().split_once(", ").unwrap();
-    [light, dark].map(|hex| {
-        let channel = |at: usize| {
-            let value = f64::from(u8::from_str_radix(&hex[at..at + 2], 16).unwrap()) / 255.0;
-            if value <= 0.04045 {
-                value / 12.92
-            } else {
-                ((value + 0.055) / 1.055).powf(2.4)
+/// A look in which nothing is ours.
+fn look_of_acme() -> Look {
+    let purple = Shade {
+        light: Colour::parse("#6a1b9a"),
+        dark: Colour::parse("#e1bee7"),
+    };
+    let logo = b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>".to_vec();
+    Look {
+        logo: Some(Logo::new(logo).unwrap()),
+        colours: Colours {
+            accent: purple,
+            ..Colours::default()
+        },
+        links: Links {
+            help: Some("mailto:help@acme.example".to_owned()),
+            privacy: Some("https://acme.example/privacy?a=b&c=d".to_owned()),
+            terms: None,
+        },
+        sign_in_text: Language::ALL.map(|language| format!("<b>{language}</b>")),
+    }
+}
+
+#[test]
+fn an_own_look_is_on_every_page_and_served_by_us() {
+    let pages = PageSet::new("Acme", "/tenant", &look_of_acme()).unwrap();
+    for language in Language::ALL {
+        for (name, html) in samples::render(pages.of(language)) {
+            // Two pages stand by themselves, and lead on at once.
+            let is_framed = html.contains("class=\"brand\"");
+            for part in [
+                "<img src=\"/tenant/assets/logo-",
+                "href=\"mailto:help@acme.example\"",
+                "href=\"https://acme.example/privacy?a=b&amp;c=d\"",
+            ] {
+                assert_eq!(html.contains(part), is_framed, "{name} {language}: {part}");
             }
-        };
-        0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
-    })
+            assert!(!html.contains("link-terms"), "{name}");
+            assert!(!html.contains("<b>"), "{name}");
+        }
+    }
+    let sign_in = pages.of(Language::German).sign_in(&SignInPage::default());
+    assert!(sign_in.contains("&lt;b&gt;de&lt;/b&gt;"));
+    let (_, rest) = sign_in.split_once("/tenant/assets/logo-").unwrap();
+    let name = format!("logo-{}", rest.split_once('"').unwrap().0);
+    assert_eq!(pages.asset(&name).unwrap().content_type, "image/svg+xml");
+}
+
+#[test]
+fn chosen_colours_win_and_bring_those_that_follow_from_them() {
+    let [ours, own] =
+        [Look::default(), look_of_acme()].map(|look| PageSet::new("Acme", "", &look).unwrap());
+    let [ours, own] = [ours, own].map(|pages| pages.stylesheet().clone());
+    assert_ne!(ours.path, own.path);
+    let css = std::str::from_utf8(&own.bytes).unwrap();
+    let added = css
+        .strip_prefix(std::str::from_utf8(&ours.bytes).unwrap())
+        .unwrap();
+    let purple = "@layer tokens { :root { --accent: light-dark(#6a1b9a, #e1bee7);--accent-hover: light-dark(#56167e, #e6c9eb);--on-accent: light-dark(#ffffff, #000000); } }\n";
+    assert_eq!(added, purple);
 }

@@ -7,6 +7,8 @@ use insta::assert_snapshot;
 use safeconduct_protocol::jose::{
     self, Algorithm, Audience, Expectation, JwkSet, KeySet, Typ, VerificationKey,
 };
+use safeconduct_protocol::metadata::Issuer;
+use safeconduct_server::{Settings, pages::Logo};
 use serde_json::Value;
 
 use crate::support::{Ask, ISSUER, NOTES, NOTES_API, TestServer, assertion_key, secret_of};
@@ -141,6 +143,24 @@ async fn nothing_answers_that_is_not_said() {
         assert_eq!(answer.status, 404, "{nothing}");
     }
     assert_eq!(server.get("/").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_logo_that_is_opened_by_itself_runs_nothing() {
+    let mut settings = Settings::new(Issuer::parse(ISSUER).unwrap());
+    let drawing = b"<svg xmlns=\"http://www.w3.org/2000/svg\"><script>alert(1)</script></svg>";
+    settings.look.logo = Some(Logo::new(drawing.to_vec()).unwrap());
+    let server = TestServer::start_with(settings).await;
+    let page = server.get("/").await.body;
+    let (_, rest) = page.split_once("<img src=\"").unwrap();
+    let answer = server.get(rest.split_once('"').unwrap().0).await;
+    assert_eq!(answer.header("content-type"), "image/svg+xml");
+    let policy = answer.header("content-security-policy");
+    assert_eq!(
+        policy,
+        "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+    );
+    assert_eq!(answer.body.as_bytes(), drawing);
 }
 
 /// Attacks: I12.
