@@ -53,7 +53,7 @@ class App {
     const url = new URL(request.url, this.base);
     switch (`${request.method} ${url.pathname}`) {
       case 'GET /login':
-        return this.login(response, url.searchParams.get('prompt'));
+        return this.login(response, Object.fromEntries(url.searchParams));
       case 'POST /callback':
         return this.callback(response, url, await body(request));
       case 'GET /me':
@@ -69,10 +69,12 @@ class App {
     }
   }
 
-  async login(response, prompt) {
+  // Asks for what the address asks for: `prompt`, `acr_values`, `max_age`.
+  async login(response, asked) {
     const state = client.randomState();
     const attempt = {
       nonce: client.randomNonce(),
+      maxAge: asked.max_age && Number(asked.max_age),
       verifier: client.randomPKCECodeVerifier(),
       DPoP: client.getDPoPHandle(this.config, await client.randomDPoPKeyPair('ES256')),
     };
@@ -85,7 +87,7 @@ class App {
       nonce: attempt.nonce,
       code_challenge: await client.calculatePKCECodeChallenge(attempt.verifier),
       code_challenge_method: 'S256',
-      ...(prompt && { prompt }),
+      ...asked,
     };
     const leave = await client.buildAuthorizationUrlWithPAR(this.config, parameters, { DPoP: attempt.DPoP });
     redirect(response, leave);
@@ -93,14 +95,14 @@ class App {
 
   async callback(response, url, form) {
     const state = new URLSearchParams(form).get('state');
-    const { nonce, verifier, DPoP } = this.attempts.get(state);
+    const { nonce, maxAge, verifier, DPoP } = this.attempts.get(state);
     this.attempts.delete(state);
     const answer = new Request(url, {
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
       body: form,
     });
-    const checks = { expectedState: state, expectedNonce: nonce, pkceCodeVerifier: verifier, idTokenExpected: true };
+    const checks = { expectedState: state, expectedNonce: nonce, pkceCodeVerifier: verifier, maxAge, idTokenExpected: true };
     const tokens = await client.authorizationCodeGrant(this.config, answer, checks, undefined, { DPoP });
     const id = client.randomState();
     this.sessions.set(id, { id, tokens, claims: tokens.claims(), DPoP });

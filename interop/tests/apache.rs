@@ -7,7 +7,9 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
-use safeconduct_interop::{SECRET, SECRET_FILE, Safeconduct, browser, folder_of, start};
+use safeconduct_interop::{
+    Authenticator, SECRET, SECRET_FILE, Safeconduct, browser, folder_of, second_factor, start,
+};
 use safeconduct_testing_program::{Process, free_ports};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -48,7 +50,9 @@ impl Site {
             scopes = ["openid", "profile", "email", "notes.read"]
             post_logout_redirect_uris = ["{base}/signed-out.html"]
             backchannel_logout_uri = "{base}/gate?logout=backchannel"
-            "#
+            {}
+            "#,
+            second_factor()
         ))?;
         let folder = tempfile::tempdir()?;
         open(folder.path())?;
@@ -194,4 +198,27 @@ fn publish(from: &Path, to: &Path) -> Result<()> {
 /// Lets everybody read a file, or enter a folder.
 fn open(path: &Path) -> Result<()> {
     Ok(fs::set_permissions(path, Permissions::from_mode(0o755))?)
+}
+
+/// Attacks: PE46.
+#[tokio::test]
+async fn a_gate_of_apache_asks_for_a_second_factor_where_a_place_demands_it_with_apache()
+-> Result<()> {
+    let site = Site::start().await?;
+    let [browser, other] = [browser()?, browser()?];
+    let page = browser.sign_in(&site.url("/staff/")).await?;
+    assert_eq!(page.status, 200, "{page}");
+
+    let authenticator = Authenticator::set_up(&site.server, other).await?;
+    let page = browser.visit(&site.url("/vault/")).await?;
+    let (_, begin) = (page
+        .body
+        .split_once("http-equiv=\"refresh\" content=\"0; url="))
+    .with_context(|| format!("no way to sign in anew: {page}"))?;
+    let (begin, _) = begin.split_once('"').context("the end of the address")?;
+    let page = browser.sign_in(begin).await?;
+    let page = authenticator.pass(&browser, page).await?;
+    assert_eq!((page.status, page.url.path()), (200, "/vault/"), "{page}");
+    assert!(page.body.contains("ada, by mfa (pwd,otp,mfa)"), "{page}");
+    Ok(())
 }

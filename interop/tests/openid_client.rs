@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
-use safeconduct_interop::{Safeconduct, browser, install_npm, start};
+use safeconduct_interop::{Authenticator, Safeconduct, browser, install_npm, second_factor, start};
 use safeconduct_testing_browser::{Browser, Form, Page};
 use safeconduct_testing_program::{Process, free_ports};
 use serde_json::{Value, json};
@@ -38,9 +38,11 @@ impl App {
             require_pushed_authorization_requests = true
             dpop_bound_access_tokens = true
             jwks.keys = [{{ kty = "EC", crv = "P-256", alg = "ES256", use = "sig", kid = "of the app", x = "{}", y = "{}" }}]
+            {}
             "#,
             coordinate("x")?,
             coordinate("y")?,
+            second_factor(),
         ))?;
         let key_file = server.folder().join("key.json");
         fs::write(&key_file, &key.stdout)?;
@@ -111,5 +113,34 @@ async fn openid_client_signs_in_calls_refreshes_and_logs_out_with_node() -> Resu
         (502, "login_required"),
         "{page}"
     );
+    Ok(())
+}
+
+/// What the app says of how its user signed in, as its library read it.
+fn how(me: &Value) -> Value {
+    json!([me["id_token"]["acr"], me["id_token"]["amr"]])
+}
+
+/// Attacks: PE46.
+#[tokio::test]
+async fn openid_client_asks_for_a_second_factor_and_is_told_the_truth_with_node() -> Result<()> {
+    let app = App::start().await?;
+    let [browser, other] = [browser()?, browser()?];
+    let me: Value = app.sign_in(&browser, "/login").await?.json()?;
+    assert_eq!(how(&me), json!(["urn:safeconduct:acr:password", ["pwd"]]));
+
+    let authenticator = Authenticator::set_up(&app.server, other).await?;
+    let url = app.url("/login?acr_values=phr+mfa&max_age=1000");
+    let page = browser.sign_in(&url).await?;
+    let page = authenticator.pass(&browser, page).await?;
+    let page = browser.submit(page.form("form-post-continue")?).await?;
+    let stronger: Value = page.json()?;
+    assert_eq!(how(&stronger), json!(["mfa", ["pwd", "otp", "mfa"]]));
+    assert!(stronger["id_token"]["auth_time"].is_u64(), "{stronger}");
+
+    let refreshed = app.press(&browser, "/refresh").await?;
+    assert_eq!(refreshed.status, 200, "{refreshed}");
+    let again: Value = app.sign_in(&browser, "/login?prompt=none").await?.json()?;
+    assert_eq!(how(&again), how(&stronger));
     Ok(())
 }

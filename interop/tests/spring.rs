@@ -3,7 +3,9 @@
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
-use safeconduct_interop::{SECRET, SECRET_FILE, Safeconduct, browser, build_maven, start};
+use safeconduct_interop::{
+    Authenticator, SECRET, SECRET_FILE, Safeconduct, browser, build_maven, second_factor, start,
+};
 use safeconduct_testing_program::{Process, free_ports};
 use serde_json::{Value, json};
 
@@ -20,7 +22,7 @@ impl App {
         let built = build_maven("spring").await?;
         let [port] = free_ports();
         let base = format!("http://127.0.0.1:{port}");
-        let server = Safeconduct::start(&configuration(&base))?;
+        let server = Safeconduct::start(&[configuration(&base), second_factor()].concat())?;
         let libraries = std::fs::read_to_string(built.join("classpath"))?;
         let classes = built.join("classes");
         let process = start(
@@ -167,5 +169,23 @@ async fn an_api_of_spring_takes_only_the_access_tokens_meant_for_it_with_spring(
     assert_eq!(status, 401, "{challenge}");
     assert!(challenge.contains("aud"), "{challenge}");
     assert_eq!(app.call(None).await?.0, 401);
+    Ok(())
+}
+
+/// Attacks: PE46.
+#[tokio::test]
+async fn a_spring_app_asks_for_a_second_factor_and_is_told_the_truth_with_spring() -> Result<()> {
+    let app = App::start().await?;
+    let [browser, other] = [browser()?, browser()?];
+    let how = |me: &Value| json!([me["id_token"]["acr"], me["id_token"]["amr"]]);
+    let me: Value = browser.sign_in(&app.url("/me")).await?.json()?;
+    assert_eq!(how(&me), json!(["urn:safeconduct:acr:password", ["pwd"]]));
+
+    let authenticator = Authenticator::set_up(&app.server, other).await?;
+    let begin = app.url("/oauth2/authorization/safeconduct?acr_values=mfa");
+    let page = browser.sign_in(&begin).await?;
+    authenticator.pass(&browser, page).await?;
+    let me: Value = browser.visit(&app.url("/me")).await?.json()?;
+    assert_eq!(how(&me), json!(["mfa", ["pwd", "otp", "mfa"]]));
     Ok(())
 }

@@ -55,7 +55,8 @@ public class App {
         return http.authorizeHttpRequests(requests -> requests
                         .requestMatchers("/signed-out", "/error").permitAll()
                         .anyRequest().authenticated())
-                .oauth2Login(Customizer.withDefaults())
+                .oauth2Login(login -> login.authorizationEndpoint(
+                        leave -> leave.authorizationRequestResolver(new StepUp(registrations))))
                 .logout(logout -> logout.logoutSuccessHandler(endedThere))
                 .oidcLogout(logout -> logout.backChannel(Customizer.withDefaults()))
                 .build();
