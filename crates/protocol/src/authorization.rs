@@ -27,11 +27,13 @@ use crate::{
 
 mod acr_request;
 mod next;
+mod offer;
 mod pending;
 mod signed_in_user;
 
 use acr_request::AcrRequest;
 pub use next::{FRESH, Next};
+pub use offer::{Offer, Offers};
 pub use pending::{PendingAuthorization, Proved, Stage};
 pub use signed_in_user::{Enrolled, SignedInUser};
 
@@ -120,6 +122,9 @@ pub struct CheckedRequest {
     ui_locales: Option<Language>,
     #[serde(rename = "k", default, skip_serializing_if = "AcrRequest::is_empty")]
     acr: AcrRequest,
+    /// Whether it is for a change of the account itself.
+    #[serde(rename = "w", default, skip_serializing_if = "std::ops::Not::not")]
+    changes_account: bool,
 }
 
 /// What a client wants to happen to the person, whatever this server knows about them (OpenID Connect Core §3.1.2.1).
@@ -258,12 +263,14 @@ impl CheckedRequest {
             acr,
             scope,
             audience,
+            changes_account: false,
         })
     }
 
     /// The request of a user for a page of this server's own, at the URL `page`: what they must prove before it is shown, by the rule
-    /// that every sign-in goes by. `max_age` is how long ago that may have been, in seconds.
-    pub fn of_account(client: &Client, page: &str, max_age: Option<i64>) -> Self {
+    /// that every sign-in goes by. For a page that changes something of the account that is at most [`FRESH`] ago, and by the strongest
+    /// that the account has.
+    pub fn of_account(client: &Client, page: &str, changes: bool) -> Self {
         Self {
             client: client.id.clone(),
             redirect_uri: page.to_owned(),
@@ -274,14 +281,20 @@ impl CheckedRequest {
             code_challenge: None,
             response_mode: ResponseMode::Query,
             prompt: BTreeSet::new(),
-            max_age,
+            max_age: changes.then_some(FRESH),
             login_hint: None,
             subject: None,
             claims: ClaimsRequest::default(),
             dpop_jkt: None,
             ui_locales: None,
             acr: AcrRequest::default(),
+            changes_account: changes,
         }
+    }
+
+    /// Whether it is for a change of the account itself: no recovery code counts for it.
+    pub fn changes_account(&self) -> bool {
+        self.changes_account
     }
 
     /// Who asks.

@@ -57,10 +57,15 @@ problem-recovery-code-missing = يُرجى إدخال أحد رموز الاست
 
 enrol-heading = إعداد تطبيق المصادقة
 enrol-explanation = يحتاج <strong><bdi>{ $account }</bdi></strong> إلى أكثر من كلمة مرور. يُرجى مسح هذا الرمز بتطبيق مصادقة ثم إدخال الرمز الذي يعرضه.
+enrol-scan = يُرجى مسح هذا بتطبيق مصادقة وإدخال الرمز الذي يعرضه.
 enrol-qr = رمز QR لتطبيق المصادقة
 enrol-type = إذا تعذّر المسح، فيمكن كتابة هذا المفتاح في التطبيق:
 enrol-code = الرمز الذي يعرضه التطبيق
 problem-enrolment-over = ظلّت هذه الصفحة مفتوحة مدة طويلة. يُرجى مسح رمز QR الجديد ثم إدخال الرمز الذي يعرضه التطبيق.
+
+offer-heading = زيادة أمان حسابك
+offer-explanation = لا يحمي <strong><bdi>{ $account }</bdi></strong> سوى كلمة مرور. يستطيع كل من يعرفها تسجيل الدخول، ورمز من هاتفك يمنع ذلك.
+offer-not-now = ليس الآن
 
 recovery-codes-heading = حفظ رموز الاسترداد
 recovery-codes-explanation = يتيح كل رمز منها تسجيل الدخول مرة واحدة بدلًا من تطبيق المصادقة. لن تظهر هذه الرموز إلا هذه المرة.
@@ -246,6 +251,10 @@ reason-clock-not-believed = ساعة الخادم غير صحيحة، ولذلك
 ## The account page
 
 account-title = حسابك
+account-overview = نظرة عامة
+account-apps-short = التطبيقات
+account-sessions-short = الجلسات
+account-again = تأكدنا من هويتك. لم يتغير شيء بعد: يُرجى اختيار ما أردته مرة أخرى.
 account-apps = التطبيقات التي لها حق الوصول
 account-apps-explanation = ما تزيله ينتهي فورًا على هذا الخادم. وقد تقبل واجهة برمجية لا تسأل هذا الخادم آخر رمز لتطبيق مدة أقصاها { $minutes ->
     [zero] { $minutes } دقيقة
@@ -257,11 +266,28 @@ account-apps-explanation = ما تزيله ينتهي فورًا على هذا �
  }.
 account-no-apps = ليس لأي تطبيق حق الوصول إلى حسابك.
 account-since = منذ { $date }
-account-last-used = آخر استخدام { $date }
+account-last-used = آخر استخدام: { $date }
 account-remove-access = إزالة الوصول
 account-sessions = أين سجّلت الدخول
 account-this-session = هذا المتصفح
 account-other-session = متصفح آخر
+account-signed-in-with = تم تسجيل الدخول بواسطة
 account-end-session = تسجيل الخروج هناك
 account-end-others = تسجيل الخروج من كل مكان آخر
 home-account = حسابك وتطبيقاتك وجلساتك
+
+## When, and by what
+
+moment-now = خلال الساعة الأخيرة
+moment-hours = { $hours ->
+    [zero] قبل { $hours } ساعة
+    [one] قبل ساعة واحدة
+    [two] قبل ساعتين
+    [few] قبل { $hours } ساعات
+    [many] قبل { $hours } ساعة
+   *[other] قبل { $hours } ساعة
+ }
+factor-password = كلمة المرور
+factor-otp = تطبيق المصادقة
+factor-recovery-code = رمز الاسترداد
+factor-passkey = مفتاح المرور

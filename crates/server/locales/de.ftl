@@ -53,10 +53,15 @@ problem-recovery-code-missing = Geben Sie einen Ihrer Wiederherstellungscodes ei
 
 enrol-heading = Authenticator-App einrichten
 enrol-explanation = <strong><bdi>{ $account }</bdi></strong> braucht mehr als ein Passwort. Scannen Sie dies mit einer Authenticator-App und geben Sie den Code ein, den sie anzeigt.
+enrol-scan = Scannen Sie dies mit einer Authenticator-App und geben Sie den Code ein, den sie anzeigt.
 enrol-qr = QR-Code für Ihre Authenticator-App
 enrol-type = Wenn Sie ihn nicht scannen können, tippen Sie diesen Schlüssel in die App:
 enrol-code = Code, den die App anzeigt
 problem-enrolment-over = Diese Seite war zu lange offen. Scannen Sie den neuen QR-Code und geben Sie den Code ein, den die App anzeigt.
+
+offer-heading = Schützen Sie Ihr Konto besser
+offer-explanation = <strong><bdi>{ $account }</bdi></strong> ist nur durch ein Passwort geschützt. Wer es erfährt, kann sich anmelden. Ein Code von Ihrem Telefon hält ihn draußen.
+offer-not-now = Nicht jetzt
 
 recovery-codes-heading = Wiederherstellungscodes aufbewahren
 recovery-codes-explanation = Mit jedem davon melden Sie sich einmal an, anstelle Ihrer Authenticator-App. Sie sehen sie nur dieses eine Mal.
@@ -238,6 +243,10 @@ reason-clock-not-believed = Die Uhr des Servers geht falsch, deshalb kann er nic
 ## The account page
 
 account-title = Ihr Konto
+account-overview = Übersicht
+account-apps-short = Apps
+account-sessions-short = Sitzungen
+account-again = Sie sind es. Noch hat sich nichts geändert: Wählen Sie noch einmal, was Sie wollten.
 account-apps = Apps mit Zugriff
 account-apps-explanation = Was Sie entfernen, endet an diesem Server sofort. Eine API, die diesen Server nicht fragt, nimmt das letzte Token einer App noch bis zu { $minutes } { $minutes ->
     [one] Minute
@@ -245,11 +254,24 @@ account-apps-explanation = Was Sie entfernen, endet an diesem Server sofort. Ein
  } lang an.
 account-no-apps = Keine App hat Zugriff auf Ihr Konto.
 account-since = Seit { $date }
-account-last-used = Zuletzt benutzt { $date }
+account-last-used = Zuletzt benutzt: { $date }
 account-remove-access = Zugriff entfernen
 account-sessions = Wo Sie angemeldet sind
 account-this-session = Dieser Browser
 account-other-session = Ein anderer Browser
+account-signed-in-with = Angemeldet mit
 account-end-session = Dort abmelden
 account-end-others = Überall sonst abmelden
 home-account = Ihr Konto, Apps und Sitzungen
+
+## When, and by what
+
+moment-now = in der letzten Stunde
+moment-hours = { $hours ->
+    [one] vor 1 Stunde
+   *[other] vor { $hours } Stunden
+ }
+factor-password = Passwort
+factor-otp = Authenticator-App
+factor-recovery-code = Wiederherstellungscode
+factor-passkey = Passkey

@@ -56,10 +56,15 @@ problem-recovery-code-missing = Enter one of your recovery codes: 16 letters and
 
 enrol-heading = Set up an authenticator app
 enrol-explanation = <strong><bdi>{ $account }</bdi></strong> needs more than a password. Scan this with an authenticator app, and enter the code that it shows.
+enrol-scan = Scan this with an authenticator app, and enter the code that it shows.
 enrol-qr = QR code for your authenticator app
 enrol-type = If you can’t scan it, type this key into the app:
 enrol-code = Code that the app shows
 problem-enrolment-over = This page was open for too long. Scan the new QR code, and enter the code that the app shows.
+
+offer-heading = Make your account safer
+offer-explanation = <strong><bdi>{ $account }</bdi></strong> is protected by a password alone. Whoever learns it can sign in. A code from your phone keeps them out.
+offer-not-now = Not now
 
 recovery-codes-heading = Save your recovery codes
 recovery-codes-explanation = Each of these signs you in once, in place of your authenticator app. This is the only time you see them.
@@ -170,6 +175,10 @@ fault-explanation = The problem is ours, not yours. Try again in a few minutes. 
 ## The account page
 
 account-title = Your account
+account-overview = Overview
+account-apps-short = Apps
+account-sessions-short = Sessions
+account-again = It’s you. Nothing has changed yet: select what you wanted once more.
 account-apps = Apps with access
 account-apps-explanation = What you remove ends at once at this server. An API that does not ask this server may take an app’s last token for up to { $minutes } more { $minutes ->
     [one] minute
@@ -177,11 +186,24 @@ account-apps-explanation = What you remove ends at once at this server. An API t
  }.
 account-no-apps = No app has access to your account.
 account-since = Since { $date }
-account-last-used = Last used { $date }
+account-last-used = Last used: { $date }
 account-remove-access = Remove access
 account-sessions = Where you are signed in
 account-this-session = This browser
 account-other-session = Another browser
+account-signed-in-with = Signed in with
 account-end-session = Sign out there
 account-end-others = Sign out everywhere else
 home-account = Your account, apps and sessions
+
+## When, and by what
+
+moment-now = within the last hour
+moment-hours = { $hours ->
+    [one] 1 hour ago
+   *[other] { $hours } hours ago
+ }
+factor-password = Password
+factor-otp = Authenticator app
+factor-recovery-code = Recovery code
+factor-passkey = Passkey

@@ -54,10 +54,15 @@ problem-recovery-code-missing = Introduzca uno de sus códigos de recuperación:
 
 enrol-heading = Configurar una app de autenticación
 enrol-explanation = <strong><bdi>{ $account }</bdi></strong> necesita algo más que una contraseña. Escanee esto con una app de autenticación e introduzca el código que muestra.
+enrol-scan = Escanee esto con una app de autenticación e introduzca el código que muestra.
 enrol-qr = Código QR para su app de autenticación
 enrol-type = Si no puede escanearlo, escriba esta clave en la app:
 enrol-code = Código que muestra la app
 problem-enrolment-over = Esta página estuvo abierta demasiado tiempo. Escanee el nuevo código QR e introduzca el código que muestra la app.
+
+offer-heading = Proteja mejor su cuenta
+offer-explanation = <strong><bdi>{ $account }</bdi></strong> solo está protegida por una contraseña. Quien la averigüe puede iniciar sesión. Un código de su teléfono lo impide.
+offer-not-now = Ahora no
 
 recovery-codes-heading = Guarde sus códigos de recuperación
 recovery-codes-explanation = Cada uno le permite iniciar sesión una vez, en lugar de su app de autenticación. Solo los verá esta vez.
@@ -240,6 +245,10 @@ reason-clock-not-believed = El reloj del servidor no es correcto, por lo que no 
 ## The account page
 
 account-title = Su cuenta
+account-overview = Resumen
+account-apps-short = Aplicaciones
+account-sessions-short = Sesiones
+account-again = Es usted. Aún no ha cambiado nada: elija otra vez lo que quería.
 account-apps = Aplicaciones con acceso
 account-apps-explanation = Lo que quite termina al instante en este servidor. Una API que no consulte a este servidor puede aceptar el último token de una aplicación durante { $minutes ->
     [one] { $minutes } minuto
@@ -248,11 +257,25 @@ account-apps-explanation = Lo que quite termina al instante en este servidor. Un
  } más como máximo.
 account-no-apps = Ninguna aplicación tiene acceso a su cuenta.
 account-since = Desde el { $date }
-account-last-used = Último uso el { $date }
+account-last-used = Último uso: { $date }
 account-remove-access = Quitar acceso
 account-sessions = Dónde tiene la sesión iniciada
 account-this-session = Este navegador
 account-other-session = Otro navegador
+account-signed-in-with = Sesión iniciada con
 account-end-session = Cerrar sesión allí
 account-end-others = Cerrar las demás sesiones
 home-account = Su cuenta, aplicaciones y sesiones
+
+## When, and by what
+
+moment-now = hace menos de una hora
+moment-hours = { $hours ->
+    [one] hace { $hours } hora
+    [many] hace { $hours } de horas
+   *[other] hace { $hours } horas
+ }
+factor-password = Contraseña
+factor-otp = App de autenticación
+factor-recovery-code = Código de recuperación
+factor-passkey = Clave de acceso

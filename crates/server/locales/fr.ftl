@@ -54,10 +54,15 @@ problem-recovery-code-missing = Saisissez l’un de vos codes de récupération�
 
 enrol-heading = Configurer une application d’authentification
 enrol-explanation = <strong><bdi>{ $account }</bdi></strong> a besoin de plus qu’un mot de passe. Scannez ce code avec une application d’authentification, puis saisissez le code qu’elle affiche.
+enrol-scan = Scannez ceci avec une application d’authentification et saisissez le code qu’elle affiche.
 enrol-qr = Code QR pour votre application d’authentification
 enrol-type = Si vous ne pouvez pas le scanner, saisissez cette clé dans l’application :
 enrol-code = Code affiché par l’application
 problem-enrolment-over = Cette page est restée ouverte trop longtemps. Scannez le nouveau code QR, puis saisissez le code affiché par l’application.
+
+offer-heading = Protégez mieux votre compte
+offer-explanation = <strong><bdi>{ $account }</bdi></strong> n’est protégé que par un mot de passe. Quiconque l’apprend peut se connecter. Un code de votre téléphone l’en empêche.
+offer-not-now = Pas maintenant
 
 recovery-codes-heading = Enregistrez vos codes de récupération
 recovery-codes-explanation = Chacun d’eux vous connecte une fois, à la place de votre application d’authentification. Vous ne les verrez que cette fois.
@@ -240,6 +245,10 @@ reason-clock-not-believed = L’horloge du serveur est fausse : il ne peut rien
 ## The account page
 
 account-title = Votre compte
+account-overview = Aperçu
+account-apps-short = Applications
+account-sessions-short = Sessions
+account-again = C’est bien vous. Rien n’a encore changé : choisissez une nouvelle fois ce que vous vouliez.
 account-apps = Applications ayant accès
 account-apps-explanation = Ce que vous supprimez prend fin aussitôt sur ce serveur. Une API qui n’interroge pas ce serveur peut encore accepter le dernier jeton d’une application pendant { $minutes ->
     [one] { $minutes } minute
@@ -248,11 +257,25 @@ account-apps-explanation = Ce que vous supprimez prend fin aussitôt sur ce serv
  } au plus.
 account-no-apps = Aucune application n’a accès à votre compte.
 account-since = Depuis le { $date }
-account-last-used = Dernière utilisation le { $date }
+account-last-used = Dernière utilisation : { $date }
 account-remove-access = Supprimer l’accès
 account-sessions = Où vous êtes connecté
 account-this-session = Ce navigateur
 account-other-session = Un autre navigateur
+account-signed-in-with = Connecté avec
 account-end-session = Y fermer la session
 account-end-others = Fermer toutes les autres sessions
 home-account = Votre compte, vos applications et vos sessions
+
+## When, and by what
+
+moment-now = il y a moins d’une heure
+moment-hours = { $hours ->
+    [one] il y a { $hours } heure
+    [many] il y a { $hours } d’heures
+   *[other] il y a { $hours } heures
+ }
+factor-password = Mot de passe
+factor-otp = Application d’authentification
+factor-recovery-code = Code de récupération
+factor-passkey = Clé d’accès

@@ -52,10 +52,15 @@ problem-recovery-code-missing = リカバリーコードを 1 つ入力してく
 
 enrol-heading = 認証アプリを設定する
 enrol-explanation = <strong><bdi>{ $account }</bdi></strong> にはパスワードのほかに確認が必要です。これを認証アプリで読み取り、表示されたコードを入力してください。
+enrol-scan = これを認証アプリで読み取り、表示されたコードを入力してください。
 enrol-qr = 認証アプリ用の QR コード
 enrol-type = 読み取れない場合は、このキーをアプリに入力してください:
 enrol-code = アプリに表示されたコード
 problem-enrolment-over = このページが開いたまま時間が経ちすぎました。新しい QR コードを読み取り、アプリに表示されたコードを入力してください。
+
+offer-heading = アカウントの安全性を高めましょう
+offer-explanation = <strong><bdi>{ $account }</bdi></strong> はパスワードだけで保護されています。パスワードを知った人は誰でもログインできます。スマートフォンのコードを使うと、それを防げます。
+offer-not-now = 後で
 
 recovery-codes-heading = リカバリーコードを保存してください
 recovery-codes-explanation = それぞれ、認証アプリの代わりに一度だけログインに使えます。表示されるのは今回だけです。
@@ -236,15 +241,29 @@ reason-clock-not-believed = サーバーの時計が正しくないため、何�
 ## The account page
 
 account-title = アカウント
+account-overview = 概要
+account-apps-short = アプリ
+account-sessions-short = セッション
+account-again = ご本人であることを確認しました。まだ何も変更されていません。もう一度選択してください。
 account-apps = アクセス権のあるアプリ
 account-apps-explanation = 削除したアクセス権は、このサーバーではすぐに無効になります。このサーバーに問い合わせない API は、アプリの最後のトークンを最長 { $minutes } 分間受け付けることがあります。
 account-no-apps = アカウントにアクセスできるアプリはありません。
 account-since = { $date } から
-account-last-used = 最終使用 { $date }
+account-last-used = 最終使用: { $date }
 account-remove-access = アクセス権を削除
 account-sessions = ログイン中の場所
 account-this-session = このブラウザー
 account-other-session = 別のブラウザー
+account-signed-in-with = ログイン方法
 account-end-session = そこでログアウト
 account-end-others = ほかのすべてでログアウト
 home-account = アカウント、アプリ、セッション
+
+## When, and by what
+
+moment-now = 1 時間以内
+moment-hours = { $hours } 時間前
+factor-password = パスワード
+factor-otp = 認証アプリ
+factor-recovery-code = リカバリーコード
+factor-passkey = パスキー

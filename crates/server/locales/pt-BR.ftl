@@ -54,10 +54,15 @@ problem-recovery-code-missing = Digite um dos seus códigos de recuperação: 16
 
 enrol-heading = Configurar um app autenticador
 enrol-explanation = <strong><bdi>{ $account }</bdi></strong> precisa de mais do que uma senha. Escaneie isto com um app autenticador e digite o código que ele mostra.
+enrol-scan = Leia isto com um app autenticador e digite o código que ele mostra.
 enrol-qr = Código QR para seu app autenticador
 enrol-type = Se não puder escaneá-lo, digite esta chave no app:
 enrol-code = Código que o app mostra
 problem-enrolment-over = Esta página ficou aberta por tempo demais. Escaneie o novo código QR e digite o código que o app mostra.
+
+offer-heading = Proteja melhor sua conta
+offer-explanation = <strong><bdi>{ $account }</bdi></strong> está protegida apenas por uma senha. Quem a descobrir pode entrar. Um código do seu telefone impede isso.
+offer-not-now = Agora não
 
 recovery-codes-heading = Guarde seus códigos de recuperação
 recovery-codes-explanation = Cada um deles permite entrar uma vez, no lugar do seu app autenticador. Você só os verá desta vez.
@@ -240,6 +245,10 @@ reason-clock-not-believed = O relógio do servidor está errado, por isso ele n�
 ## The account page
 
 account-title = Sua conta
+account-overview = Visão geral
+account-apps-short = Aplicativos
+account-sessions-short = Sessões
+account-again = É você mesmo. Nada mudou ainda: escolha mais uma vez o que queria.
 account-apps = Aplicativos com acesso
 account-apps-explanation = O que você remove termina na hora neste servidor. Uma API que não consulta este servidor pode aceitar o último token de um aplicativo por mais { $minutes ->
     [one] { $minutes } minuto
@@ -248,11 +257,25 @@ account-apps-explanation = O que você remove termina na hora neste servidor. Um
  }, no máximo.
 account-no-apps = Nenhum aplicativo tem acesso à sua conta.
 account-since = Desde { $date }
-account-last-used = Último uso em { $date }
+account-last-used = Último uso: { $date }
 account-remove-access = Remover acesso
 account-sessions = Onde você está conectado
 account-this-session = Este navegador
 account-other-session = Outro navegador
+account-signed-in-with = Conectado com
 account-end-session = Sair de lá
 account-end-others = Sair de todos os outros
 home-account = Sua conta, aplicativos e sessões
+
+## When, and by what
+
+moment-now = há menos de uma hora
+moment-hours = { $hours ->
+    [one] há { $hours } hora
+    [many] há { $hours } de horas
+   *[other] há { $hours } horas
+ }
+factor-password = Senha
+factor-otp = App autenticador
+factor-recovery-code = Código de recuperação
+factor-passkey = Chave de acesso

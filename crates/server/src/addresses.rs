@@ -14,8 +14,20 @@ const FOR_APPS: [&str; 6] = [
     ".well-known",
 ];
 
-/// The account page, below the issuer, and where its forms are posted: the end of one session, of all others, and of an app's access.
+/// Where the answer to an offer is posted, below the issuer.
+pub(crate) const OFFER: &str = "/login/offer";
+
+/// The account pages, below the issuer.
 pub(crate) const ACCOUNT: &str = "/account";
+pub(crate) const ACCOUNT_APPS: &str = "/account/apps";
+pub(crate) const ACCOUNT_SESSIONS: &str = "/account/sessions";
+pub(crate) const ACCOUNT_PAGES: [&str; 3] = [ACCOUNT, ACCOUNT_APPS, ACCOUNT_SESSIONS];
+
+/// What follows the address of an account page where a change that was asked for there waits for its user to ask once more: they had
+/// to prove who they are before.
+pub(crate) const AGAIN: &str = "?again=1";
+
+/// Where the forms of the account pages are posted: the end of one session, of all others, and of an app's access.
 pub(crate) const END_SESSION: &str = "/account/sessions/end";
 pub(crate) const END_OTHERS: &str = "/account/sessions/end-others";
 pub(crate) const REMOVE_ACCESS: &str = "/account/apps/remove";

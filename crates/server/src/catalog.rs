@@ -28,7 +28,7 @@ use safeconduct_protocol::{
 use safeconduct_store::{ClientRecord, Cluster, SecretHash, Store};
 
 use crate::{
-    addresses::ACCOUNT,
+    addresses::{ACCOUNT_PAGES, AGAIN},
     fault::Fault,
     keys::{Keys, MasterKeys},
     timekeeping::boot_milliseconds,
@@ -96,7 +96,11 @@ impl KnownClient {
 fn account_pages(issuer: &Issuer, product_name: &str) -> Result<Client, Fault> {
     let registration = Registration {
         name: Some(product_name.to_owned()),
-        redirect_uris: vec![issuer.endpoint(ACCOUNT)],
+        redirect_uris: ACCOUNT_PAGES
+            .into_iter()
+            .flat_map(|page| [page.to_owned(), format!("{page}{AGAIN}")])
+            .map(|page| issuer.endpoint(&page))
+            .collect(),
         grant_types: Some(vec![GrantType::AuthorizationCode]),
         scopes: vec![OPENID.to_owned()],
         consent: ConsentPolicy::Never,

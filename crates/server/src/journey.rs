@@ -10,12 +10,10 @@ use safeconduct_protocol::{
     authorization::{CheckedRequest, Next, PendingAuthorization, SignedInUser},
     client::Client,
     encoding,
-    enrolment::Enrolment,
     error::{Reason, Refusal},
     ids::GrantId,
     parameters::Parameters,
     pushed_request::PushedId,
-    recovery_code::RecoveryCode,
     redirect_uri::{RedirectUri, host_of},
     scope::Scope,
     secret::Secret,
@@ -27,12 +25,11 @@ use crate::{
     fault::{Failure, Fault},
     form::{PENDING, PostedForm},
     pages::{
-        CodeProblem, ConsentPage, EnrolPage, QrDrawing, RecoveryCodesPage, ResourceLine, ScopeKind,
-        ScopeLine, SecondFactorPage, SelectAccountPage, SignInPage, SignInProblem,
+        CodeProblem, ConsentPage, ResourceLine, ScopeKind, ScopeLine, SecondFactorPage,
+        SelectAccountPage, SignInPage, SignInProblem,
     },
     reader::Reader,
     respond::{self, Answered, ReturnPath, with_cookie},
-    second_factor,
     server::{Exchange, Server},
     settings::SecondFactor,
     way_back::WayBack,
@@ -95,6 +92,15 @@ impl Default for SignIn<'_> {
             problem: None,
         }
     }
+}
+
+/// Whose wish it is that an account is given a second factor.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// The client, a group or the server demands it.
+    Demanded,
+    /// Its user was offered it, and may go on without.
+    Offered,
 }
 
 /// A pending authorization that this browser may go on with, and its client.
@@ -173,12 +179,17 @@ impl Journey {
         if let Some(view) = &view {
             note_visit(exchange, view).await?;
         }
-        let person = view.map(|view| view.person);
-        let next = match self.next(exchange, person.as_ref()) {
+        let next = match self.next(exchange, view.as_ref().map(|view| &view.person)) {
             Ok(next) => next,
             Err(refusal) => return Ok(self.refuse(exchange, refusal.into())),
         };
-        match (next, person) {
+        if let Some(view) = &view {
+            let offers = self.offers(exchange, view, &next);
+            if !offers.is_empty() {
+                return self.offer_page(exchange, &view.person, &offers);
+            }
+        }
+        match (next, view.map(|view| view.person)) {
             (Next::Issue(authentication), Some(person)) => {
                 self.issue(exchange, &person, authentication).await
             }
@@ -197,7 +208,7 @@ impl Journey {
             }
             // Nothing here meets it.
             (Next::SecondFactor(_), Some(_)) => Ok(self.refuse(exchange, Reason::AcrUnmet.into())),
-            (Next::Enrol, Some(person)) => self.begin_enrolment(exchange, &person),
+            (Next::Enrol, Some(person)) => self.begin_enrolment(exchange, &person, Wish::Demanded),
             (Next::SelectAccount, Some(person)) => self.select_account_page(exchange, &person),
             (_, _) => {
                 let sign_in = SignIn {
@@ -274,7 +285,7 @@ impl Journey {
         Ok(respond::lead_to(exchange.pages(), &url))
     }
 
-    fn authorize_url(&self, exchange: &Exchange<'_>) -> Result<String, Fault> {
+    pub(crate) fn authorize_url(&self, exchange: &Exchange<'_>) -> Result<String, Fault> {
         let sealed = exchange.sealed(&self.pending)?;
         let authorize = exchange.server.path("/authorize");
         Ok(format!("{authorize}?{PENDING}={sealed}"))
@@ -307,6 +318,11 @@ impl Journey {
         person.enrolled.otp && level <= Level::MultiFactor
     }
 
+    /// Whether a recovery code may stand in for what is not at hand.
+    pub(crate) fn takes_recovery_codes(&self) -> bool {
+        !self.pending.request.changes_account()
+    }
+
     /// Whether an account may be given a second factor.
     pub(crate) fn may_enrol(exchange: &Exchange<'_>) -> bool {
         exchange.server.settings().second_factor != SecondFactor::Off
@@ -327,61 +343,8 @@ impl Journey {
             action: &server.path("/login/second-factor"),
             use_another_account_action: &server.path("/login/switch"),
             pending: &exchange.sealed(&self.pending)?,
-            recovery_codes: person.enrolled.recovery_codes,
+            recovery_codes: person.enrolled.recovery_codes && self.takes_recovery_codes(),
             problem,
-        });
-        Ok(respond::page(StatusCode::OK, html))
-    }
-
-    fn begin_enrolment(
-        &self,
-        exchange: &Exchange<'_>,
-        person: &SignedInUser,
-    ) -> Result<Response, Failure> {
-        if !Self::may_enrol(exchange) {
-            return Ok(self.refuse(exchange, Reason::AcrUnmet.into()));
-        }
-        let enrolment = second_factor::begin_enrolment(exchange, person);
-        self.enrol_page(exchange, person, &enrolment, None)
-    }
-
-    /// The page on which an authenticator app is set up.
-    pub(crate) fn enrol_page(
-        &self,
-        exchange: &Exchange<'_>,
-        person: &SignedInUser,
-        enrolment: &Enrolment,
-        problem: Option<CodeProblem>,
-    ) -> Result<Response, Failure> {
-        let server = exchange.server;
-        let secret = enrolment.secret()?;
-        let uri = secret.to_uri(&server.settings().product_name, &person.username);
-        let html = exchange.pages().enrol(&EnrolPage {
-            client_name: Some(self.client.name_in(exchange.language())),
-            client_host: &host_of(self.pending.request.redirect_uri()),
-            account: &person.username,
-            action: &server.path("/login/enrol"),
-            use_another_account_action: Some(&server.path("/login/switch")),
-            pending: Some(&exchange.sealed(&self.pending)?),
-            enrolment: &exchange.sealed(enrolment)?,
-            qr: QrDrawing::of(uri.expose()).as_ref(),
-            secret: secret.to_groups().expose(),
-            problem,
-        });
-        Ok(respond::page(StatusCode::OK, html))
-    }
-
-    /// The recovery codes of an authenticator app that was just set up, with the way on.
-    pub(crate) fn codes_page(
-        &self,
-        exchange: &Exchange<'_>,
-        codes: &[RecoveryCode],
-    ) -> Result<Response, Failure> {
-        let codes: Vec<_> = codes.iter().map(RecoveryCode::to_groups).collect();
-        let codes: Vec<_> = codes.iter().map(Secret::expose).collect();
-        let html = exchange.pages().recovery_codes(&RecoveryCodesPage {
-            codes: &codes,
-            continue_url: &self.authorize_url(exchange)?,
         });
         Ok(respond::page(StatusCode::OK, html))
     }

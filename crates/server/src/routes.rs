@@ -12,11 +12,13 @@ use tower::ServiceExt as _;
 
 use crate::{
     account,
-    addresses::{ACCOUNT, END_OTHERS, END_SESSION, REMOVE_ACCESS},
+    addresses::{
+        ACCOUNT, ACCOUNT_APPS, ACCOUNT_SESSIONS, END_OTHERS, END_SESSION, OFFER, REMOVE_ACCESS,
+    },
     correlation::correlate,
     cross_origin::{self, CrossOrigin, preflight},
     endpoints::{
-        authorize, consent, health, home, introspect, language, login, logout, par, revoke,
+        authorize, consent, health, home, introspect, language, login, logout, offer, par, revoke,
         second_factor, token, userinfo, well_known,
     },
     host,
@@ -48,6 +50,7 @@ pub fn public(server: &Server) -> Router {
         .route("/login/switch", post(login::switch))
         .route("/login/second-factor", post(second_factor::post))
         .route("/login/enrol", post(second_factor::enrol))
+        .route(OFFER, post(offer::post))
         .route("/consent", post(consent::post))
         .route("/language", post(language::post))
         .route("/token", post(token::token).options(preflight))
@@ -55,10 +58,12 @@ pub fn public(server: &Server) -> Router {
         .route("/revoke", post(revoke::revoke).options(preflight))
         .route("/logout/confirm", post(logout::confirm))
         .route("/signed-out", get(logout::signed_out))
-        .route(ACCOUNT, get(account::get))
-        .route(END_SESSION, post(account::end_session))
-        .route(END_OTHERS, post(account::end_others))
-        .route(REMOVE_ACCESS, post(account::remove_access))
+        .route(ACCOUNT, get(account::overview::get))
+        .route(ACCOUNT_APPS, get(account::apps::get))
+        .route(REMOVE_ACCESS, post(account::apps::remove))
+        .route(ACCOUNT_SESSIONS, get(account::sessions::get))
+        .route(END_SESSION, post(account::sessions::end))
+        .route(END_OTHERS, post(account::sessions::end_others))
         .route("/assets/{name}", get(home::asset))
         .route(
             "/.well-known/openid-configuration",

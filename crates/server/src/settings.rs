@@ -3,7 +3,12 @@
 use std::{path::PathBuf, time::Duration};
 
 use safeconduct_protocol::{
-    authentication::Acr, grant::Lifetimes, language::Language, mail::MailAddress, metadata::Issuer,
+    authentication::Acr,
+    authorization::{Offer, Offers},
+    grant::Lifetimes,
+    language::Language,
+    mail::MailAddress,
+    metadata::Issuer,
     secret::Secret,
 };
 
@@ -66,6 +71,12 @@ impl SecondFactor {
             Self::Off => &[Acr::Password],
             Self::Offered | Self::Required => &[Acr::Password, Acr::MultiFactor, Acr::RefedsMfa],
         }
+    }
+
+    /// What is offered after a sign-in to people who do not have it.
+    pub(crate) fn offers(self) -> Offers {
+        let offered = (self == Self::Offered).then_some(Offer::Otp);
+        offered.into_iter().collect()
     }
 }
 

@@ -500,6 +500,7 @@ async fn almost_right(server: &TestServer) -> Vec<(&'static str, Credentials, Fo
         ("/login/switch", nobody(), Form::new()),
         ("/login/second-factor", nobody(), Form::new()),
         ("/login/enrol", nobody(), Form::new()),
+        ("/login/offer", nobody(), Form::new()),
         ("/consent", nobody(), Form::new()),
         ("/language", nobody(), Form::new()),
         ("/signed-out", nobody(), Form::new()),

@@ -26,7 +26,8 @@ INSERT INTO revision (one, number) VALUES (1, 0);
 
 -- A deleted user keeps the row, so that a sub is never given twice; the name is free again (username_key is NULL).
 -- What is known about a person is in claims: JSON, claim by claim; NULL is nothing. What the account is called (name) is the claim
--- "name": it is in its own column and never in there. updated_at is when either changed last.
+-- "name": it is in its own column and never in there. updated_at is when either changed last. declined_offers
+-- names what its user was offered after a sign-in and did not want.
 CREATE TABLE users (
     id TEXT PRIMARY KEY,
     username TEXT NOT NULL,
@@ -37,7 +38,8 @@ CREATE TABLE users (
     locked_at BIGINT,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
-    deleted_at BIGINT
+    deleted_at BIGINT,
+    declined_offers TEXT
 );
 
 -- cost is what checking a password against its hash costs (m=…,t=…,p=…; bcrypt,c=…), in the open beside the sealed hash, so that a name that
@@ -73,6 +75,23 @@ CREATE TABLE second_factor_guesses (
     judged BIGINT NOT NULL,
     resets_at BIGINT NOT NULL
 );
+
+-- What people belong to, by name. Where second_factor_required is 1, its members have to prove a second factor, whatever they sign in
+-- to: looked up at every request of theirs.
+CREATE TABLE groups (
+    name TEXT PRIMARY KEY,
+    display TEXT,
+    second_factor_required BIGINT NOT NULL,
+    created_at BIGINT NOT NULL
+);
+
+CREATE TABLE group_members (
+    user_id TEXT NOT NULL,
+    group_name TEXT NOT NULL,
+    added_at BIGINT NOT NULL,
+    PRIMARY KEY (user_id, group_name)
+);
+CREATE INDEX members_of_group ON group_members (group_name);
 
 -- Ending a session is deleting its row. It is kept to its absolute end: what rests on it does not end because its browser idles.
 -- No index holds the idle end, so that a visit rewrites no index entry. factors is by what the user proved who they are, and when by
@@ -201,7 +220,7 @@ CREATE INDEX grants_by_end ON grants (forget_at);
 -- Liveness is named here, and copied nowhere: who may sign in, which clients may be used, and who could hold a grant now, under which
 -- epochs.
 CREATE VIEW live_users AS
-SELECT id, username, epoch FROM users WHERE locked_at IS NULL AND deleted_at IS NULL;
+SELECT id, username, epoch, declined_offers FROM users WHERE locked_at IS NULL AND deleted_at IS NULL;
 
 CREATE VIEW live_clients AS
 SELECT id, epoch FROM clients WHERE enabled = 1 AND deleted_at IS NULL;

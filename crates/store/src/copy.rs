@@ -16,7 +16,8 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
     ("revision", "one, number"),
     (
         "users",
-        "id, username, username_key, name, claims, epoch, locked_at, created_at, updated_at, deleted_at",
+        "id, username, username_key, name, claims, epoch, locked_at, created_at, updated_at, deleted_at, \
+         declined_offers",
     ),
     (
         "credentials",
@@ -24,6 +25,11 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
     ),
     ("recovery_codes", "user_id, hash, hashed_by, created_at"),
     ("second_factor_guesses", "user_id, judged, resets_at"),
+    (
+        "groups",
+        "name, display, second_factor_required, created_at",
+    ),
+    ("group_members", "user_id, group_name, added_at"),
     (
         "sessions",
         "id, hash, user_id, user_epoch, factors, started_at, last_seen_at, idle_expires_at, absolute_expires_at",

@@ -2,7 +2,7 @@
 //! kept until somebody ends it or its absolute end, because the grants that were not meant to outlive it rest on it.
 
 use safeconduct_protocol::authentication::Factors;
-use safeconduct_protocol::authorization::{Enrolled, SignedInUser};
+use safeconduct_protocol::authorization::{Enrolled, Offers, SignedInUser};
 use safeconduct_protocol::grant::Epochs;
 use safeconduct_protocol::ids::{ClientId, SessionId, UserId};
 use safeconduct_protocol::mail::Mail;
@@ -31,8 +31,10 @@ const RENEW: &str = "UPDATE sessions SET hash = $3, factors = $4, last_seen_at =
 const OF_COOKIE: &str = "SELECT s.id, s.user_id, u.username, s.factors, \
          (SELECT COUNT(*) FROM credentials a WHERE a.user_id = u.id AND a.kind = 'totp'), \
          (SELECT COUNT(*) FROM recovery_codes r WHERE r.user_id = u.id), \
+         (SELECT COUNT(*) FROM group_members m JOIN groups g ON g.name = m.group_name \
+             WHERE m.user_id = u.id AND g.second_factor_required = 1), \
          u.epoch, COALESCE(c.epoch, 0), COALESCE(k.epoch, 0), k.scopes, \
-         s.last_seen_at, s.idle_expires_at, s.absolute_expires_at \
+         s.last_seen_at, s.idle_expires_at, s.absolute_expires_at, u.declined_offers \
      FROM sessions s JOIN live_users u ON u.id = s.user_id AND u.epoch = s.user_epoch \
      LEFT JOIN clients c ON c.id = $2 \
      LEFT JOIN consents k ON k.user_id = s.user_id AND k.client_id = $2 \
@@ -42,13 +44,15 @@ const TOUCH: &str = "UPDATE sessions SET last_seen_at = $3, \
          idle_expires_at = CASE WHEN absolute_expires_at < $2 THEN absolute_expires_at ELSE $2 END \
      WHERE id = $1 AND idle_expires_at > $3";
 
+const DECLINE: &str = "UPDATE users SET declined_offers = $2 WHERE id = $1 AND deleted_at IS NULL";
+
 const END: &str = "DELETE FROM sessions WHERE id = $1";
 
 const END_OF_USER: &str = "DELETE FROM sessions WHERE user_id = $1";
 
 const END_ALL: &str = "DELETE FROM sessions";
 
-const LIST: &str = "SELECT s.id, s.user_id, u.username, s.started_at, s.last_seen_at, s.idle_expires_at \
+const LIST: &str = "SELECT s.id, s.user_id, u.username, s.factors, s.started_at, s.last_seen_at, s.idle_expires_at \
      FROM sessions s JOIN live_users u ON u.id = s.user_id AND u.epoch = s.user_epoch \
      WHERE s.absolute_expires_at > $2 AND (CAST($1 AS TEXT) IS NULL OR s.user_id = CAST($1 AS TEXT)) \
      ORDER BY s.started_at, s.id";
@@ -119,6 +123,8 @@ pub struct SessionView {
     pub idle_expires_at: Timestamp,
     /// When it ends, whatever happens.
     pub absolute_expires_at: Timestamp,
+    /// What its user was offered after a sign-in, and did not want.
+    pub declined: Offers,
 }
 
 /// A session in a list, idle or not.
@@ -130,6 +136,8 @@ pub struct SessionRecord {
     pub user: UserId,
     /// The name they sign in with.
     pub username: String,
+    /// By what they proved who they are, and when.
+    pub factors: Factors,
     /// When it began.
     pub started_at: Timestamp,
     /// When it was last used.
@@ -255,6 +263,21 @@ impl Store {
         Ok(())
     }
 
+    /// Remembers that the user of a session does not want what they were offered after signing in, and what they did not want before.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn decline_offers(
+        &self,
+        view: &SessionView,
+        offers: &Offers,
+    ) -> Result<(), StoreError> {
+        let declined = view.declined.and(offers).to_string();
+        let decline = Statement::new(DECLINE).bind(view.person.user.as_str());
+        self.commit(decline.bind(declined)).await?;
+        Ok(())
+    }
+
     /// Ends a session of `user`, and with it every grant that was not meant to outlive it. The clients that are to be told are queued
     /// in the same unit, and returned so that somebody may tell them at once. Ending twice is ending.
     ///
@@ -311,6 +334,7 @@ impl Store {
                 id: session_id(&row.text()?)?,
                 user: user_id(&row.text()?)?,
                 username: row.text()?,
+                factors: factors(&row.text()?)?,
                 started_at: row.time()?,
                 last_seen_at: row.time()?,
                 idle_expires_at: row.time()?,
@@ -354,7 +378,7 @@ fn view(row: &mut Row, audience: &str) -> Result<SessionView, DriverError> {
                 recovery_codes: row.integer()? > 0,
                 ..Enrolled::default()
             },
-            second_factor_required: false,
+            second_factor_required: row.integer()? > 0,
             epochs: Epochs {
                 user: row.integer()?,
                 client: row.integer()?,
@@ -370,5 +394,9 @@ fn view(row: &mut Row, audience: &str) -> Result<SessionView, DriverError> {
         last_seen_at: row.time()?,
         idle_expires_at: row.time()?,
         absolute_expires_at: row.time()?,
+        declined: row
+            .optional_text()?
+            .map(|names| Offers::parse(&names))
+            .unwrap_or_default(),
     })
 }

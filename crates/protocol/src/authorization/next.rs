@@ -2,7 +2,7 @@
 
 use super::{PendingAuthorization, Prompt, SignedInUser, Stage};
 use crate::{
-    authentication::{Authentication, Factors, Level},
+    authentication::{Authentication, Factor, Factors, Level},
     client::{Client, ConsentPolicy},
     error::{Reason, Refusal},
     scope::Scope,
@@ -134,6 +134,9 @@ impl PendingAuthorization {
         } else {
             Level::Password
         };
+        if self.request.changes_account {
+            demanded = demanded.max(reach);
+        }
         let best = acr
             .names
             .iter()
@@ -209,10 +212,14 @@ impl PendingAuthorization {
     }
 
     /// The factors of `user` that count for this request: those that were proved for it, and those that it does not want proved again.
+    /// A recovery code signs in, and changes nothing of the account: whoever finds a list of them must not be able to keep it.
     fn counted(&self, user: &SignedInUser) -> Factors {
         let proved = self.proved_in(&user.session);
         let again = self.request.wants(Prompt::Login);
         let counts = |factor, at| {
+            if self.request.changes_account && factor == Factor::RecoveryCode {
+                return false;
+            }
             proved.is_some_and(|proved| proved.factors.contains(&factor))
                 || (!again && self.is_recent(Some(at)))
         };

@@ -20,7 +20,7 @@ pub struct SignedInUser {
     pub factors: Factors,
     /// What they can prove beside a password.
     pub enrolled: Enrolled,
-    /// Whether the server demands a second factor of everybody.
+    /// Whether a second factor is demanded of them, whatever they sign in to: by a group of theirs, or of everybody.
     pub second_factor_required: bool,
     /// What is in force for them with the client in question.
     pub epochs: Epochs,

@@ -9,7 +9,7 @@ use safeconduct_protocol::error::Reason;
 
 use super::logout::confirmation;
 use crate::{
-    addresses::{Address, END_OTHERS, END_SESSION, REMOVE_ACCESS},
+    addresses::{Address, END_OTHERS, END_SESSION, OFFER, REMOVE_ACCESS},
     browser::Browser,
     fault::Failure,
     pages::{Asset, HomePage, SignedIn},
@@ -86,12 +86,13 @@ pub(crate) async fn nothing_here(
 }
 
 /// Where only forms of ours are posted. A browser that restores a tab asks for their address by GET, without what was posted.
-const FORMS: [&str; 11] = [
+const FORMS: [&str; 12] = [
     "/login",
     "/login/continue",
     "/login/switch",
     "/login/second-factor",
     "/login/enrol",
+    OFFER,
     "/consent",
     "/language",
     "/logout/confirm",

@@ -8,6 +8,7 @@ pub(crate) mod introspect;
 pub(crate) mod language;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod offer;
 pub(crate) mod par;
 pub(crate) mod revoke;
 pub(crate) mod second_factor;

@@ -3,18 +3,27 @@
 
 use axum::{extract::State, response::Response};
 use http::{HeaderValue, StatusCode, header};
-use safeconduct_protocol::{authentication::Factor, authorization::Next, error::Reason};
+use safeconduct_protocol::{
+    authentication::Factor,
+    authorization::{Next, Offer, SignedInUser},
+    enrolment::Enrolment,
+    error::Reason,
+    recovery_code::RecoveryCode,
+    redirect_uri::host_of,
+    secret::Secret,
+};
 use safeconduct_store::SessionView;
 
 use crate::{
+    addresses::OFFER,
     fault::Failure,
     form::PostedForm,
-    journey::{Journey, Step},
-    pages::CodeProblem,
+    journey::{Journey, Step, Wish},
+    pages::{CodeProblem, EnrolPage, QrDrawing, RecoveryCodesPage},
     reader::Reader,
     respond::{self, with_cookie},
     second_factor::{self, Enrolling, Proof},
-    server::Server,
+    server::{Exchange, Server},
     way_back,
 };
 
@@ -42,7 +51,7 @@ async fn prove(server: &Server, reader: Reader, form: &PostedForm) -> Result<Res
     let step = Step::take(server, reader, form).await?;
     let view = match due(&step).await? {
         Due::SecondFactor(view) => view,
-        Due::Enrol(_) | Due::Other => return step.journey.continue_at_authorize(&step.exchange),
+        Due::Enrol(..) | Due::Other => return step.journey.continue_at_authorize(&step.exchange),
         Due::Refused(response) => return Ok(response),
     };
     let Step {
@@ -51,6 +60,12 @@ async fn prove(server: &Server, reader: Reader, form: &PostedForm) -> Result<Res
         journey,
         parameters,
     } = step;
+    if !journey.takes_recovery_codes() && parameters.one("recovery_code")?.is_some() {
+        // Its page offers none, and this one stays good.
+        let problem = CodeProblem::NoCode;
+        let page = journey.second_factor_page(&exchange, &view.person, Some(problem))?;
+        return Ok(asked_again(page, status(problem), problem));
+    }
     match second_factor::prove(&exchange, &browser, &view, &parameters).await? {
         Proof::Proved(factor, cookie) => {
             let response = proved(journey, &view, factor).continue_at_authorize(&exchange)?;
@@ -67,8 +82,8 @@ async fn prove(server: &Server, reader: Reader, form: &PostedForm) -> Result<Res
 
 async fn set_up(server: &Server, reader: Reader, form: &PostedForm) -> Result<Response, Failure> {
     let step = Step::take(server, reader, form).await?;
-    let view = match due(&step).await? {
-        Due::Enrol(view) => view,
+    let (view, wish) = match due(&step).await? {
+        Due::Enrol(view, wish) => (view, wish),
         Due::SecondFactor(_) | Due::Other => {
             return step.journey.continue_at_authorize(&step.exchange);
         }
@@ -86,7 +101,8 @@ async fn set_up(server: &Server, reader: Reader, form: &PostedForm) -> Result<Re
             Ok(with_cookie(response, cookie))
         }
         Enrolling::Asked(enrolment, problem) => {
-            let page = journey.enrol_page(&exchange, &view.person, &enrolment, problem)?;
+            let shown = (&enrolment, problem);
+            let page = journey.enrol_page(&exchange, &view.person, wish, shown)?;
             Ok(match problem {
                 Some(problem) => asked_again(page, status(problem), problem),
                 None => page,
@@ -99,7 +115,7 @@ async fn set_up(server: &Server, reader: Reader, form: &PostedForm) -> Result<Re
 /// What a step is due for, as far as second factors go.
 enum Due {
     SecondFactor(Box<SessionView>),
-    Enrol(Box<SessionView>),
+    Enrol(Box<SessionView>, Wish),
     /// Something else: an old form, or another tab was faster.
     Other,
     /// Nothing can be: the client is told.
@@ -116,7 +132,12 @@ async fn due(step: &Step<'_>) -> Result<Due, Failure> {
         Ok(Next::SecondFactor(level)) if journey.asks_for_code(&view.person, level) => {
             Due::SecondFactor(Box::new(view))
         }
-        Ok(Next::Enrol) if Journey::may_enrol(exchange) => Due::Enrol(Box::new(view)),
+        Ok(Next::Enrol) if Journey::may_enrol(exchange) => {
+            Due::Enrol(Box::new(view), Wish::Demanded)
+        }
+        Ok(next) if journey.offers(exchange, &view, &next).contains(Offer::Otp) => {
+            Due::Enrol(Box::new(view), Wish::Offered)
+        }
         Ok(_) => Due::Other,
         Err(refusal) => Due::Refused(journey.refuse(exchange, refusal.into())),
     })
@@ -146,4 +167,62 @@ fn asked_again(mut page: Response, status: StatusCode, problem: CodeProblem) -> 
         page.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
     page
+}
+
+impl Journey {
+    /// The page on which an authenticator app is set up, begun anew.
+    pub(crate) fn begin_enrolment(
+        &self,
+        exchange: &Exchange<'_>,
+        person: &SignedInUser,
+        wish: Wish,
+    ) -> Result<Response, Failure> {
+        if !Self::may_enrol(exchange) {
+            return Ok(self.refuse(exchange, Reason::AcrUnmet.into()));
+        }
+        let enrolment = second_factor::begin_enrolment(exchange, person);
+        self.enrol_page(exchange, person, wish, (&enrolment, None))
+    }
+
+    /// The page on which an authenticator app is set up.
+    pub(crate) fn enrol_page(
+        &self,
+        exchange: &Exchange<'_>,
+        person: &SignedInUser,
+        wish: Wish,
+        (enrolment, problem): (&Enrolment, Option<CodeProblem>),
+    ) -> Result<Response, Failure> {
+        let server = exchange.server;
+        let secret = enrolment.secret()?;
+        let uri = secret.to_uri(&server.settings().product_name, &person.username);
+        let html = exchange.pages().enrol(&EnrolPage {
+            client_name: Some(self.client.name_in(exchange.language())),
+            client_host: &host_of(self.pending.request.redirect_uri()),
+            account: &person.username,
+            action: &server.path("/login/enrol"),
+            use_another_account_action: Some(&server.path("/login/switch")),
+            pending: Some(&exchange.sealed(&self.pending)?),
+            not_now_action: (wish == Wish::Offered).then_some(&server.path(OFFER)),
+            enrolment: &exchange.sealed(enrolment)?,
+            qr: QrDrawing::of(uri.expose()).as_ref(),
+            secret: secret.to_groups().expose(),
+            problem,
+        });
+        Ok(respond::page(StatusCode::OK, html))
+    }
+
+    /// The recovery codes of an authenticator app that was just set up, with the way on.
+    pub(crate) fn codes_page(
+        &self,
+        exchange: &Exchange<'_>,
+        codes: &[RecoveryCode],
+    ) -> Result<Response, Failure> {
+        let codes: Vec<_> = codes.iter().map(RecoveryCode::to_groups).collect();
+        let codes: Vec<_> = codes.iter().map(Secret::expose).collect();
+        let html = exchange.pages().recovery_codes(&RecoveryCodesPage {
+            codes: &codes,
+            continue_url: &self.authorize_url(exchange)?,
+        });
+        Ok(respond::page(StatusCode::OK, html))
+    }
 }

@@ -1,30 +1,106 @@
-//! The account page: where its user is signed in, and which apps have access.
+//! The account pages: what their user sees of the account, in one frame.
 
 use serde::Serialize;
 
-/// A user's own account.
+use super::dates::Moment;
+
+/// What stands around every account page.
 #[derive(Clone, Default, Serialize)]
-pub struct AccountPage<'a> {
+pub struct AccountFrame<'a> {
     /// The name of the account.
     pub account: &'a str,
+    /// Which of the pages it is, or belongs to.
+    pub section: Section,
+    /// Its path.
+    pub path: &'a str,
     /// The token that binds the forms of the page to this browser, posted as `csrf`.
     pub csrf: &'a str,
-    /// Where a session's end is posted, with its id as `session`.
-    pub end_session_action: &'a str,
-    /// Where the end of all other sessions is posted.
-    pub end_others_action: &'a str,
-    /// Where the end of an app's access is posted, with its id as `client`.
-    pub remove_access_action: &'a str,
     /// Where the wish to sign out is posted.
     pub sign_out_action: &'a str,
     /// The token of that form, posted as `csrf`.
     pub sign_out_csrf: &'a str,
+    /// Whether the user had to prove who they are before a change, and has to ask for it once more.
+    pub again: bool,
+}
+
+/// The account pages that lead to one another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Section {
+    /// Whose account it is, and the way to the others.
+    #[default]
+    Overview,
+    /// Which apps have access.
+    Apps,
+    /// Where the user is signed in.
+    Sessions,
+}
+
+/// What one of the account pages is about.
+#[derive(Clone, Serialize)]
+#[serde(untagged)]
+pub enum AccountPage<'a> {
+    /// Whose account it is, and the way to the other pages.
+    Overview {},
+    /// Which apps have access.
+    Apps(AppsPage<'a>),
+    /// Where the user is signed in.
+    Sessions(SessionsPage<'a>),
+}
+
+impl AccountPage<'_> {
+    /// The template that shows it.
+    pub(super) const fn template(&self) -> &'static str {
+        match self {
+            Self::Overview {} => "account_overview.html",
+            Self::Apps(_) => "account_apps.html",
+            Self::Sessions(_) => "account_sessions.html",
+        }
+    }
+}
+
+/// An account page in its frame, as templates see it.
+#[derive(Serialize)]
+pub(super) struct Framed<'a> {
+    pub(super) frame: &'a AccountFrame<'a>,
+    pub(super) page: &'a AccountPage<'a>,
+}
+
+/// Which apps have access.
+#[derive(Clone, Default, Serialize)]
+pub struct AppsPage<'a> {
+    /// Where the end of an app's access is posted, with its id as `client`.
+    pub remove_access_action: &'a str,
     /// For how many minutes an app that has lost its access may go on at an API that doesn't ask this server.
     pub minutes: i64,
-    /// Where the user is signed in, the oldest first.
-    pub sessions: &'a [SessionLine],
-    /// The apps that have access, by name.
+    /// The apps, by name.
     pub apps: &'a [AppLine],
+}
+
+/// An app that has access.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct AppLine {
+    /// Its `client_id`.
+    pub id: String,
+    /// Its name, in the language of the page.
+    pub name: String,
+    /// What it may do, in words.
+    pub scopes: Vec<String>,
+    /// The day since which it may.
+    pub since: Option<String>,
+    /// When it last asked for tokens, if it has any.
+    pub last_used: Option<Moment>,
+}
+
+/// Where the user is signed in.
+#[derive(Clone, Default, Serialize)]
+pub struct SessionsPage<'a> {
+    /// Where a session's end is posted, with its id as `session`.
+    pub end_session_action: &'a str,
+    /// Where the end of all other sessions is posted.
+    pub end_others_action: &'a str,
+    /// The sessions, the oldest first.
+    pub sessions: &'a [SessionLine],
 }
 
 /// A session of the user.
@@ -34,23 +110,10 @@ pub struct SessionLine {
     pub id: String,
     /// Whether it is that of this browser.
     pub is_this: bool,
-    /// The day it began, as `YYYY-MM-DD`.
+    /// The day it began.
     pub started: String,
-    /// The day it was last used.
-    pub last_seen: String,
-}
-
-/// An app that has access.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct AppLine {
-    /// Its `client_id`.
-    pub id: String,
-    /// Its name, as registered.
-    pub name: String,
-    /// What it may do, in words.
-    pub scopes: Vec<String>,
-    /// The day since which it may, as `YYYY-MM-DD`.
-    pub since: Option<String>,
-    /// The day it last asked for tokens, if it has any.
-    pub last_used: Option<String>,
+    /// When it was last used.
+    pub last_seen: Moment,
+    /// By what the user proved who they are, by the names of [`Factor`](safeconduct_protocol::authentication::Factor).
+    pub factors: Vec<&'static str>,
 }

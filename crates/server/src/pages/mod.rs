@@ -7,6 +7,7 @@
 
 mod account;
 mod consent;
+mod dates;
 mod error;
 mod escape;
 mod form_post;
@@ -30,18 +31,22 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde, Value};
 use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior};
 use rust_embed::RustEmbed;
-use safeconduct_protocol::{encoding, language::Language};
+use safeconduct_protocol::{encoding, language::Language, time::Timestamp};
 use serde::Serialize;
 
-pub use self::account::{AccountPage, AppLine, SessionLine};
+use self::account::Framed;
+pub use self::account::{
+    AccountFrame, AccountPage, AppLine, AppsPage, Section, SessionLine, SessionsPage,
+};
 pub use self::consent::{ConsentPage, ResourceLine, ScopeKind, ScopeLine};
+pub use self::dates::Moment;
 pub use self::error::PagesError;
 pub use self::form_post::{FormPostPage, form_post_headers};
 pub use self::headers::headers;
 pub use self::look::{Colour, Colours, Links, Logo, Look, LowContrast, Shade};
 pub use self::refusal::{Developer, RefusalKind, RefusalPage};
 pub use self::second_factor::{
-    CodeProblem, EnrolPage, QrDrawing, RecoveryCodesPage, SecondFactorPage,
+    CodeProblem, EnrolPage, OfferPage, QrDrawing, RecoveryCodesPage, SecondFactorPage,
 };
 use self::session::AnsweredPage;
 pub use self::session::{
@@ -239,6 +244,12 @@ impl Pages {
         self.render("enrol.html", page)
     }
 
+    /// What a user may add to the account after a sign-in, or leave.
+    #[must_use]
+    pub fn offer(&self, page: &OfferPage<'_>) -> Page {
+        self.render("offer.html", page)
+    }
+
     /// Recovery codes, shown once.
     #[must_use]
     pub fn recovery_codes(&self, page: &RecoveryCodesPage<'_>) -> Page {
@@ -305,8 +316,20 @@ impl Pages {
 
     /// What the user of an account sees of it.
     #[must_use]
-    pub fn account(&self, page: &AccountPage<'_>) -> Page {
-        self.render("account.html", page)
+    pub fn account(&self, frame: &AccountFrame<'_>, page: &AccountPage<'_>) -> Page {
+        self.render(page.template(), &Framed { frame, page })
+    }
+
+    /// The day of `at`, as this language writes it.
+    #[must_use]
+    pub fn date(&self, at: Timestamp) -> String {
+        dates::date(self.language, at)
+    }
+
+    /// When `at` was, to who reads the page at `now`.
+    #[must_use]
+    pub fn moment(&self, at: Timestamp, now: Timestamp) -> Moment {
+        Moment::of(self.language, at, now)
     }
 
     /// An error of ours: nothing but an apology and the id to find it by.

@@ -41,6 +41,21 @@ pub(super) fn write_as_in(language: Language, bundle: &mut FluentBundle<FluentRe
     }));
 }
 
+/// The digits of a whole number as `language` writes them, with nothing between them: those of a date.
+pub(super) fn digits(language: Language, number: i64) -> String {
+    let numerals = match language {
+        Language::Arabic => &ARABIC,
+        _ => &COMMA,
+    };
+    let zero = u32::from(numerals.zero);
+    let digits = number.to_string();
+    let digit = |digit: char| {
+        let value = digit.to_digit(10)?;
+        char::from_u32(zero + value)
+    };
+    digits.chars().filter_map(digit).collect()
+}
+
 /// A whole number in `numerals`. Others do not occur, and stay as they are.
 fn written(value: &FluentValue<'_>, numerals: &Numerals) -> Option<String> {
     let FluentValue::Number(number) = value else {

@@ -1,11 +1,13 @@
 //! One sample of every page in every state, rendered: what the tests look at, and what
 //! `cargo run -p safeconduct-server --example pages -- DIR` writes for people who change the pages.
 
+mod account;
+
 use super::{
-    AccountPage, AppLine, ClientLink, CodeProblem, ConsentPage, ContinuePage, Developer, EnrolPage,
-    FormPostPage, HomePage, Notice, Page, Pages, QrDrawing, RecoveryCodesPage, RefusalKind,
+    ClientLink, CodeProblem, ConsentPage, ContinuePage, Developer, EnrolPage, FormPostPage,
+    HomePage, Notice, OfferPage, Page, Pages, QrDrawing, RecoveryCodesPage, RefusalKind,
     RefusalPage, ResourceLine, ReturnTo, ScopeKind, ScopeLine, SecondFactorPage, SelectAccountPage,
-    SessionLine, SignInPage, SignInProblem, SignOutPage, SignedIn, SignedOutPage,
+    SignInPage, SignInProblem, SignOutPage, SignedIn, SignedOutPage,
 };
 
 const PENDING: &str = "sc_pend_AQEBAQEBAQEBAQEBAQEB";
@@ -27,6 +29,15 @@ pub fn render(pages: &Pages) -> Vec<(String, String)> {
     for (name, page) in enrol(qr.as_ref()) {
         add(name, pages.enrol(&page));
     }
+    let offer = OfferPage {
+        client_name: "Demo Notes",
+        client_host: "notes.example",
+        account: "alice",
+        action: "/login/offer",
+        pending: PENDING,
+        otp: true,
+    };
+    add("offer", pages.offer(&offer));
     add("recovery-codes", pages.recovery_codes(&recovery_codes()));
     add("select-account", pages.select_account(&select_account()));
     for (name, page) in consent() {
@@ -70,54 +81,11 @@ pub fn render(pages: &Pages) -> Vec<(String, String)> {
         ..HomePage::default()
     };
     add("home-unclear", pages.home(&unclear));
-    for (name, page) in account() {
-        add(name, pages.account(&page));
+    for (name, frame, page) in account::samples(pages) {
+        add(name, pages.account(&frame, &page));
     }
     add("fault", pages.fault(CORRELATION_ID));
     samples
-}
-
-fn account() -> Vec<(&'static str, AccountPage<'static>)> {
-    let first = AccountPage {
-        account: "alice",
-        csrf: "csrf",
-        end_session_action: "/account/sessions/end",
-        end_others_action: "/account/sessions/end-others",
-        remove_access_action: "/account/apps/remove",
-        sign_out_action: "/logout/confirm",
-        sign_out_csrf: "sign-out",
-        minutes: 5,
-        sessions: &[],
-        apps: &[],
-    };
-    let session = |id: &str, is_this| SessionLine {
-        id: id.to_owned(),
-        is_this,
-        started: "2026-11-01".to_owned(),
-        last_seen: "2026-11-30".to_owned(),
-    };
-    let app = |id: &str, name: &str| AppLine {
-        id: id.to_owned(),
-        name: name.to_owned(),
-        scopes: vec!["Read your notes".to_owned()],
-        since: Some("2026-11-01".to_owned()),
-        last_used: Some("2026-11-30".to_owned()),
-    };
-    let this: &'static [SessionLine] = Box::leak(Box::new([session("a", true)]));
-    let both: &'static [SessionLine] =
-        Box::leak(Box::new([session("a", true), session("b", false)]));
-    let apps: &'static [AppLine] =
-        Box::leak(Box::new([app("notes", "Demo Notes"), app("mail", "Mail")]));
-    let full = AccountPage {
-        sessions: both,
-        apps,
-        ..first.clone()
-    };
-    let empty = AccountPage {
-        sessions: this,
-        ..first
-    };
-    vec![("account", full), ("account-empty", empty)]
 }
 
 fn notice() -> Notice {
@@ -239,6 +207,7 @@ fn enrol(qr: Option<&QrDrawing>) -> Vec<(&'static str, EnrolPage<'_>)> {
         action: "/login/enrol",
         use_another_account_action: Some("/login/switch"),
         pending: Some(PENDING),
+        not_now_action: None,
         enrolment: "sc_en_AQEBAQEBAQEBAQEBAQEB",
         qr,
         secret: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ",
@@ -254,9 +223,14 @@ fn enrol(qr: Option<&QrDrawing>) -> Vec<(&'static str, EnrolPage<'_>)> {
         pending: None,
         ..first.clone()
     };
+    let offered = EnrolPage {
+        not_now_action: Some("/login/offer"),
+        ..first.clone()
+    };
     vec![
         ("enrol", first.clone()),
         ("enrol-from-account", from_account),
+        ("enrol-offered", offered),
         ("enrol-missing", again(CodeProblem::NoCode)),
         ("enrol-wrong", again(CodeProblem::WrongCode)),
         ("enrol-over", again(CodeProblem::Over)),

@@ -39,6 +39,8 @@ pub struct EnrolPage<'a> {
     pub use_another_account_action: Option<&'a str>,
     /// The sealed pending authorization, posted back as `pending`, if there is one.
     pub pending: Option<&'a str>,
+    /// Where *Not now* is posted, with `pending`, where it is an offer.
+    pub not_now_action: Option<&'a str>,
     /// The sealed enrolment, posted back as `enrolment`.
     pub enrolment: &'a str,
     /// The QR code that an app scans; none where what it would say is too long.
@@ -47,6 +49,23 @@ pub struct EnrolPage<'a> {
     pub secret: &'a str,
     /// What went wrong with the attempt before, if there was one.
     pub problem: Option<CodeProblem>,
+}
+
+/// What a user may add to the account after a sign-in, or leave.
+#[derive(Clone, Default, Serialize)]
+pub struct OfferPage<'a> {
+    /// The client's name, as registered.
+    pub client_name: &'a str,
+    /// The host that client is returned to.
+    pub client_host: &'a str,
+    /// The name of the account that is signed in.
+    pub account: &'a str,
+    /// Where the answer is posted, as `decision`: the name of an offer, or `not-now`.
+    pub action: &'a str,
+    /// The sealed pending authorization, posted back as `pending`.
+    pub pending: &'a str,
+    /// Whether an authenticator app is offered.
+    pub otp: bool,
 }
 
 /// Recovery codes, shown once.

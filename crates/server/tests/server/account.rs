@@ -4,6 +4,9 @@ use crate::login::WRONG;
 use crate::support::{Answer, Ask, Browser, Form, TestServer};
 
 const ACCOUNT: &str = "Your account – Safeconduct";
+const APPS: &str = "Apps with access – Safeconduct";
+const SESSIONS: &str = "Where you are signed in – Safeconduct";
+const ONCE_MORE: &str = "Nothing has changed yet";
 const AGAIN: &str = "Confirm it’s you – Safeconduct";
 
 fn shop() -> Ask {
@@ -15,15 +18,15 @@ async fn events(server: &TestServer) -> usize {
     store.events(None, 1000).await.unwrap().len()
 }
 
-/// The token of the forms on the page.
+/// The token of the forms on the page: the page has one of another kind as well.
 fn token(page: &Answer) -> String {
-    let forms = page.body.split("/account/").nth(1).expect("a form");
+    let (_, forms) = page.body.split_once("action=\"/account/").expect("a form");
     let (_, value) = forms.split_once("name=\"csrf\" value=\"").unwrap();
     value.split('"').next().unwrap().to_owned()
 }
 
 /// The form of the page that posts `named`.
-fn form(page: &Answer, named: &[(&str, &str)]) -> Form {
+pub(crate) fn form(page: &Answer, named: &[(&str, &str)]) -> Form {
     let form = Form::new().with("csrf", &token(page));
     named
         .iter()
@@ -33,6 +36,18 @@ fn form(page: &Answer, named: &[(&str, &str)]) -> Form {
 async fn open(browser: &mut Browser<'_>) -> Answer {
     let page = browser.open("/account").await;
     assert_eq!(page.title(), ACCOUNT, "{page:?}");
+    page
+}
+
+async fn apps(browser: &mut Browser<'_>) -> Answer {
+    let page = browser.open("/account/apps").await;
+    assert_eq!(page.title(), APPS, "{page:?}");
+    page
+}
+
+async fn sessions(browser: &mut Browser<'_>) -> Answer {
+    let page = browser.open("/account/sessions").await;
+    assert_eq!(page.title(), SESSIONS, "{page:?}");
     page
 }
 
@@ -53,8 +68,15 @@ async fn a_stranger_signs_in_and_comes_back_to_the_page() {
     assert_eq!(wrong.to_string(), WRONG);
     let page = browser.sign_in(&page, "ada").await;
     assert_eq!(page.title(), ACCOUNT, "{page:?}");
-    assert!(page.body.contains("No app has access"), "{page:?}");
-    assert_eq!(open(&mut browser).await.status, 200);
+    for path in ["apps", "sessions"] {
+        let mut browser = server.browser();
+        let page = browser.open(&format!("/account/{path}")).await;
+        let page = browser.sign_in(&page, "ada").await;
+        assert!([APPS, SESSIONS].contains(&page.title()), "{page:?}");
+        let here = format!("href=\"/account/{path}\" aria-current=\"page\"");
+        assert!(page.body.contains(&here), "{page:?}");
+        assert!(!page.body.contains(ONCE_MORE), "{page:?}");
+    }
 }
 
 #[tokio::test]
@@ -75,11 +97,12 @@ async fn an_app_that_loses_its_access_can_do_nothing_more_and_asks_anew() {
     let tokens = ada.tokens(&shop()).await;
     let bob = server.tokens("bob", &shop()).await;
     assert!(server.is_active(&tokens.access).await);
-    let page = open(&mut ada).await;
+    let page = apps(&mut ada).await;
     assert!(page.body.contains("The shop"), "{page:?}");
+    assert!(page.body.contains("name=\"shop\""), "a link may lead to it");
 
     let page = remove_shop(&mut ada, &page).await;
-    assert_eq!(page.title(), ACCOUNT);
+    assert_eq!(page.title(), APPS);
     assert!(page.body.contains("No app has access"), "{page:?}");
     assert!(!server.is_active(&tokens.access).await);
     assert_eq!(server.refresh("shop", &tokens).await.status, 400);
@@ -96,11 +119,11 @@ async fn other_sessions_end_and_this_one_stays() {
     let mut here = server.sign_in("ada").await;
     let mut there = server.sign_in("ada").await;
     let mut bob = server.sign_in("bob").await;
-    let page = open(&mut here).await;
+    let page = sessions(&mut here).await;
     let answer = here
         .post("/account/sessions/end-others", &form(&page, &[]))
         .await;
-    assert_eq!(here.follow(answer).await.title(), ACCOUNT);
+    assert_eq!(here.follow(answer).await.title(), SESSIONS);
     assert_ne!(there.open("/account").await.title(), ACCOUNT);
     open(&mut bob).await;
     assert_eq!(server.sessions("ada").await.len(), 1);
@@ -113,11 +136,12 @@ async fn one_session_of_ones_own_ends_and_nobody_elses() {
     let mut there = server.sign_in("ada").await;
     let mut bob = server.sign_in("bob").await;
     let bobs = server.sessions("bob").await[0].id.to_string();
-    let page = open(&mut here).await;
+    let page = sessions(&mut here).await;
+    assert_eq!(page.body.matches("Password</span>").count(), 2, "{page:?}");
     let answer = here
         .post("/account/sessions/end", &form(&page, &[("session", &bobs)]))
         .await;
-    assert_eq!(here.follow(answer).await.title(), ACCOUNT);
+    assert_eq!(here.follow(answer).await.title(), SESSIONS);
     open(&mut bob).await;
     let (_, other) = page.body.split_once("name=\"session\" value=\"").unwrap();
     let other = other.split('"').next().unwrap();
@@ -133,7 +157,7 @@ async fn a_change_wants_a_fresh_proof_and_a_form_of_this_browser() {
     let server = TestServer::start().await;
     let mut ada = server.sign_in("ada").await;
     let tokens = ada.tokens(&shop()).await;
-    let page = open(&mut ada).await;
+    let page = apps(&mut ada).await;
     let right = form(&page, &[("client", "shop")]);
     let elsewhere = [("sec-fetch-site", "cross-site")];
     let answer = ada
@@ -145,7 +169,7 @@ async fn a_change_wants_a_fresh_proof_and_a_form_of_this_browser() {
         right.clone().with("csrf", "x"),
     ] {
         let answer = ada.post("/account/apps/remove", &stale).await;
-        assert_eq!(ada.follow(answer).await.title(), ACCOUNT);
+        assert_eq!(ada.follow(answer).await.title(), APPS);
     }
     assert!(server.is_active(&tokens.access).await);
 
@@ -156,7 +180,8 @@ async fn a_change_wants_a_fresh_proof_and_a_form_of_this_browser() {
     assert_eq!(again.title(), AGAIN, "{again:?}");
     assert!(server.is_active(&tokens.access).await);
     let page = ada.sign_in(&again, "ada").await;
-    assert_eq!(page.title(), ACCOUNT, "{page:?}");
+    assert_eq!(page.title(), APPS, "{page:?}");
+    assert!(page.body.contains(ONCE_MORE), "{page:?}");
     remove_shop(&mut ada, &page).await;
     assert!(!server.is_active(&tokens.access).await);
 }
@@ -167,12 +192,12 @@ async fn an_app_that_is_not_in_the_list_cannot_be_named() {
     let server = TestServer::start().await;
     let mut ada = server.sign_in("ada").await;
     ada.tokens(&shop()).await;
-    let page = open(&mut ada).await;
+    let page = apps(&mut ada).await;
     let before = events(&server).await;
     for client in ["portal", "nobody", "", "safeconduct:account", "\u{202e}"] {
         let form = form(&page, &[("client", client)]);
         let answer = ada.post("/account/apps/remove", &form).await;
-        assert_eq!(ada.follow(answer).await.title(), ACCOUNT, "{client}");
+        assert_eq!(ada.follow(answer).await.title(), APPS, "{client}");
     }
     assert_eq!(events(&server).await, before);
 }

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod account;
+mod account_security;
 mod anonymous;
 mod answer_sizes;
 mod assertion;
@@ -31,6 +32,7 @@ mod logout;
 mod matrix;
 mod metadata;
 mod nodes;
+mod offer;
 mod on_its_own;
 mod outage;
 mod parameters;

@@ -13,14 +13,14 @@ use serde_json::Value;
 use crate::keys::{rotate, states};
 use crate::support::{Answer, Ask, Browser, Form, ISSUER, NOTES_API, TestServer, password_of};
 
-const ENROL: &str = "200 page “Set up an authenticator app – Safeconduct”";
+pub(crate) const ENROL: &str = "200 page “Set up an authenticator app – Safeconduct”";
 const ENROL_AGAIN: &str = "400 page “Error: Set up an authenticator app – Safeconduct”";
-const CODES: &str = "200 page “Save your recovery codes – Safeconduct”";
-const ASKED: &str = "200 page “Enter your code – Safeconduct”";
-const WRONG: &str = "400 page “Error: Enter your code – Safeconduct”";
+pub(crate) const CODES: &str = "200 page “Save your recovery codes – Safeconduct”";
+pub(crate) const ASKED: &str = "200 page “Enter your code – Safeconduct”";
+pub(crate) const WRONG: &str = "400 page “Error: Enter your code – Safeconduct”";
 const THROTTLED: &str = "429 page “Error: Enter your code – Safeconduct”";
 
-async fn start(second_factor: SecondFactor) -> TestServer {
+pub(crate) async fn start(second_factor: SecondFactor) -> TestServer {
     let settings = Settings::new(Issuer::parse(ISSUER).unwrap());
     TestServer::start_with(Settings {
         second_factor,
@@ -30,7 +30,7 @@ async fn start(second_factor: SecondFactor) -> TestServer {
 }
 
 /// A server on which `ada` has an authenticator app, and the app.
-async fn enrolled() -> (TestServer, App) {
+pub(crate) async fn enrolled() -> (TestServer, App) {
     let server = start(SecondFactor::Required).await;
     let mut browser = server.browser();
     let page = browser.authorize(&Ask::of("portal")).await;
@@ -48,14 +48,14 @@ async fn enrolled() -> (TestServer, App) {
 }
 
 /// What a person has at hand.
-struct App {
+pub(crate) struct App {
     secret: TotpSecret,
-    recovery_codes: Vec<String>,
+    pub(crate) recovery_codes: Vec<String>,
 }
 
 impl App {
     /// Reads the secret off the page that sets it up.
-    fn scanned(page: &Answer) -> Self {
+    pub(crate) fn scanned(page: &Answer) -> Self {
         assert!(page.body.contains("<svg class=\"qr\""), "{page:?}");
         let letters = between(&page.body, "<code id=\"secret\" dir=\"ltr\">", "</code>");
         let (mut bits, mut count, mut bytes) = (0_u32, 0, Vec::new());
@@ -75,12 +75,12 @@ impl App {
         }
     }
 
-    fn code(&self, server: &TestServer) -> String {
+    pub(crate) fn code(&self, server: &TestServer) -> String {
         self.code_in(server, 0)
     }
 
     /// The code so many steps from now.
-    fn code_in(&self, server: &TestServer, steps: i64) -> String {
+    pub(crate) fn code_in(&self, server: &TestServer, steps: i64) -> String {
         let at = server.now().plus(30 * steps);
         self.secret.code_at(at).expose().to_owned()
     }
@@ -95,7 +95,7 @@ impl App {
 
 impl Browser<'_> {
     /// Types the code on the page that sets an app up.
-    async fn confirm(&mut self, page: &Answer, code: &str) -> Answer {
+    pub(crate) async fn confirm(&mut self, page: &Answer, code: &str) -> Answer {
         let form = Form::new()
             .with("pending", &page.hidden("pending"))
             .with("enrolment", &page.hidden("enrolment"))
@@ -104,11 +104,11 @@ impl Browser<'_> {
     }
 
     /// Types the code on the page that asks for one; the answer to the form itself.
-    async fn code_typed(&mut self, page: &Answer, code: &str) -> Answer {
+    pub(crate) async fn code_typed(&mut self, page: &Answer, code: &str) -> Answer {
         self.prove(page, "code", code).await
     }
 
-    async fn recovery_code_typed(&mut self, page: &Answer, code: &str) -> Answer {
+    pub(crate) async fn recovery_code_typed(&mut self, page: &Answer, code: &str) -> Answer {
         self.prove(page, "recovery_code", code).await
     }
 
@@ -120,11 +120,11 @@ impl Browser<'_> {
     }
 
     /// Signs in as `ada` as far as the page that asks for a code.
-    async fn asked_for_code(&mut self) -> Answer {
+    pub(crate) async fn asked_for_code(&mut self) -> Answer {
         self.asked_on_the_way_to(&Ask::of("portal")).await
     }
 
-    async fn asked_on_the_way_to(&mut self, ask: &Ask) -> Answer {
+    pub(crate) async fn asked_on_the_way_to(&mut self, ask: &Ask) -> Answer {
         let page = self.authorize(ask).await;
         let page = self.sign_in(&page, "ada").await;
         assert_eq!(page.to_string(), ASKED);
@@ -132,12 +132,12 @@ impl Browser<'_> {
     }
 }
 
-fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
+pub(crate) fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
     let (_, rest) = text.split_once(start).unwrap();
     rest.split_once(end).unwrap().0
 }
 
-fn recovery_codes(page: &Answer) -> Vec<String> {
+pub(crate) fn recovery_codes(page: &Answer) -> Vec<String> {
     let list = between(&page.body, "id=\"recovery-codes\">", "</ol>");
     let codes = list.split("<code dir=\"ltr\">").skip(1);
     codes
@@ -145,7 +145,7 @@ fn recovery_codes(page: &Answer) -> Vec<String> {
         .collect()
 }
 
-async fn events(server: &TestServer, kind: &str) -> usize {
+pub(crate) async fn events(server: &TestServer, kind: &str) -> usize {
     let events = server.server().store().events(None, 1000).await.unwrap();
     events.iter().filter(|event| event.kind == kind).count()
 }
@@ -217,7 +217,7 @@ async fn an_app_is_set_up_on_the_way_to_a_client_that_demands_one() {
         client.consent = ConsentPolicy::Never;
     };
     server.change_client("shop", demand).await;
-    let mut ada = server.sign_in("ada").await;
+    let mut ada = server.decline("ada").await;
     let ask = Ask::of("shop");
     let page = ada.authorize(&ask).await;
     assert_eq!(page.to_string(), ENROL);
@@ -638,7 +638,7 @@ async fn a_second_factor_outlives_the_keys_it_was_made_under() {
 #[tokio::test]
 async fn where_none_is_demanded_none_is_set_up() {
     let server = start(SecondFactor::Offered).await;
-    let mut ada = server.sign_in("ada").await;
+    let mut ada = server.decline("ada").await;
     let page = ada.authorize(&Ask::of("shop")).await;
     let consent = "200 page “Allow The shop? – Safeconduct”";
     assert_eq!(page.to_string(), consent);
@@ -650,7 +650,7 @@ async fn where_none_is_demanded_none_is_set_up() {
 }
 
 impl TestServer {
-    async fn sign_in_with_code(&self, user: &str, app: &App) -> Browser<'_> {
+    pub(crate) async fn sign_in_with_code(&self, user: &str, app: &App) -> Browser<'_> {
         let mut browser = self.browser();
         let page = browser.authorize(&Ask::of("portal")).await;
         let page = browser.sign_in(&page, user).await;

@@ -76,6 +76,7 @@ pub(crate) const READ: &[(&str, &[&[&str]])] = &[
         &[&["pending", "code", "recovery_code"]],
     ),
     ("/login/enrol", &[&["pending", "enrolment", "code"]]),
+    ("/login/offer", &[&["pending", "decision"]]),
     ("/consent", &[&["pending", "decision"]]),
     ("/language", &[&["pending", "language", "back"]]),
     ("/signed-out", &[&["ui_locales"]]),

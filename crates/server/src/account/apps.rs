@@ -1,0 +1,123 @@
+//! `/account/apps`: the apps that have access to the account, and the end of that.
+
+use axum::{
+    extract::{RawQuery, State},
+    response::Response,
+};
+use http::HeaderMap;
+use safeconduct_protocol::{ids::ClientId, scope::Scope};
+
+use super::visit::{Demand, Visit, Visitor};
+use crate::{
+    addresses::{ACCOUNT_APPS, REMOVE_ACCESS},
+    fault::Failure,
+    form::PostedForm,
+    journey::words,
+    pages::{AccountPage, AppLine, AppsPage, Section},
+    reader::Reader,
+    respond,
+    server::Server,
+};
+
+/// The most grants that are looked through for the list of apps.
+const MOST_GRANTS: u32 = 500;
+
+/// `GET /account/apps`.
+pub(crate) async fn get(
+    State(server): State<Server>,
+    reader: Reader,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let answer = show(&server, reader, query.as_deref(), &headers).await;
+    respond::person(&server, answer, reader)
+}
+
+/// `POST /account/apps/remove`: an app loses all that this user let it do.
+pub(crate) async fn remove(
+    State(server): State<Server>,
+    reader: Reader,
+    form: PostedForm,
+) -> Response {
+    respond::person(&server, remove_access(&server, reader, &form).await, reader)
+}
+
+async fn show(
+    server: &Server,
+    reader: Reader,
+    query: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<Response, Failure> {
+    let visit = match Visit::of(server, reader, headers, ACCOUNT_APPS, Demand::SignedIn).await? {
+        Visitor::Known(visit) => visit,
+        Visitor::Unproven(response) => return Ok(response),
+    };
+    let apps = apps(&visit).await?;
+    let lifetimes = &server.settings().lifetimes;
+    let minutes = lifetimes.access_token.div_euclid(60).max(1);
+    let page = AccountPage::Apps(AppsPage {
+        remove_access_action: &server.path(REMOVE_ACCESS),
+        minutes,
+        apps: &apps,
+    });
+    Ok(visit.page((Section::Apps, ACCOUNT_APPS), query, &page))
+}
+
+/// The apps that can do something for the user now, or that need not ask again: by name.
+async fn apps(visit: &Visit<'_>) -> Result<Vec<AppLine>, Failure> {
+    let exchange = &visit.exchange;
+    let (store, user) = (exchange.server.store(), &visit.view.person.user);
+    let consents = store.list_consents(user).await?;
+    let grants = store
+        .live_grants_of(user, MOST_GRANTS, exchange.now)
+        .await?;
+    let consented = consents.iter().map(|consent| &consent.client);
+    let granted = grants.iter().map(|record| &record.grant.client);
+    let mut clients: Vec<&ClientId> = consented.chain(granted).collect();
+    clients.sort();
+    clients.dedup();
+    let lines = clients.into_iter().filter_map(|id| {
+        let client = &exchange.catalog.client(id)?.client;
+        let of_this = || grants.iter().filter(|record| record.grant.client == *id);
+        let consent = consents.iter().find(|consent| consent.client == *id);
+        let allowed = consent
+            .into_iter()
+            .flat_map(|consent| consent.scopes.values());
+        let scopes = allowed.chain(of_this().map(|record| &record.grant.scope));
+        let scope = scopes.fold(Scope::default(), |all, scope| all.union(scope));
+        let since = of_this().map(|record| record.created_at);
+        let since = since.chain(consent.map(|consent| consent.changed_at)).min();
+        let last_used = of_this().map(|record| record.last_used_at).max();
+        Some(AppLine {
+            id: id.as_str().to_owned(),
+            name: client.name_in(exchange.language()).to_owned(),
+            scopes: words(exchange, &scope),
+            since: since.map(|at| exchange.pages().date(at)),
+            last_used: last_used.map(|at| exchange.pages().moment(at, exchange.now)),
+        })
+    });
+    let mut lines: Vec<AppLine> = lines.collect();
+    lines.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+    Ok(lines)
+}
+
+async fn remove_access(
+    server: &Server,
+    reader: Reader,
+    form: &PostedForm,
+) -> Result<Response, Failure> {
+    let changing = Visit::changing(server, reader, form, ACCOUNT_APPS).await?;
+    let (visit, parameters) = match changing {
+        Visitor::Known(known) => known,
+        Visitor::Unproven(response) => return Ok(response),
+    };
+    let (user, now) = (&visit.view.person.user, visit.exchange.now);
+    let named = parameters.one("client")?.unwrap_or_default();
+    // Only what is in the user's own list can be named.
+    let is_listed = apps(&visit).await?.iter().any(|app| app.id == named);
+    if let Some(client) = ClientId::parse(named).filter(|_| is_listed) {
+        server.store().remove_access(user, &client, now).await?;
+        tracing::info!(sub = %user, client_id = %client, "access was removed by the user");
+    }
+    Ok(visit.lead_to(ACCOUNT_APPS))
+}

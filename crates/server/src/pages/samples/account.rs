@@ -1,0 +1,106 @@
+//! The account pages in every state.
+
+use safeconduct_protocol::time::Timestamp;
+
+use crate::pages::{
+    AccountFrame, AccountPage, AppLine, AppsPage, Pages, Section, SessionLine, SessionsPage,
+};
+
+/// 30 November 2026, noon.
+const NOW: Timestamp = Timestamp::from_seconds(1_796_040_000);
+
+type Sample = (&'static str, AccountFrame<'static>, AccountPage<'static>);
+
+/// What a sample is made of lives as long as the process that looks at it.
+fn kept<T>(values: Vec<T>) -> &'static [T] {
+    Box::leak(values.into_boxed_slice())
+}
+
+fn frame(section: Section, path: &'static str) -> AccountFrame<'static> {
+    AccountFrame {
+        account: "alice",
+        section,
+        path,
+        csrf: "csrf",
+        sign_out_action: "/logout/confirm",
+        sign_out_csrf: "sign-out",
+        again: false,
+    }
+}
+
+pub(super) fn samples(pages: &Pages) -> Vec<Sample> {
+    let overview = frame(Section::Overview, "/account");
+    let mut samples = vec![("account", overview, AccountPage::Overview {})];
+    samples.extend(apps(pages));
+    samples.extend(sessions(pages));
+    samples
+}
+
+fn apps(pages: &Pages) -> [Sample; 3] {
+    let app = |id: &str, name: &str| AppLine {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        scopes: vec!["Read your notes".to_owned()],
+        since: Some(pages.date(NOW.plus(-90 * 86_400))),
+        last_used: Some(pages.moment(NOW.plus(-3 * 3600), NOW)),
+    };
+    let unused = AppLine {
+        last_used: None,
+        scopes: Vec::new(),
+        ..app("main", "Calendar")
+    };
+    let some = AppsPage {
+        remove_access_action: "/account/apps/remove",
+        minutes: 5,
+        apps: kept(vec![unused, app("demo-notes", "Demo Notes")]),
+    };
+    let none = AppsPage {
+        apps: &[],
+        ..some.clone()
+    };
+    let frame = frame(Section::Apps, "/account/apps");
+    let again = AccountFrame {
+        again: true,
+        ..frame.clone()
+    };
+    [
+        (
+            "account-apps",
+            frame.clone(),
+            AccountPage::Apps(some.clone()),
+        ),
+        ("account-apps-again", again, AccountPage::Apps(some)),
+        ("account-apps-none", frame, AccountPage::Apps(none)),
+    ]
+}
+
+fn sessions(pages: &Pages) -> [Sample; 2] {
+    let session = |id: &str, is_this, factors: &[&'static str], ago: i64| SessionLine {
+        id: id.to_owned(),
+        is_this,
+        started: pages.date(NOW.plus(-90 * 86_400)),
+        last_seen: pages.moment(NOW.plus(-ago), NOW),
+        factors: factors.to_vec(),
+    };
+    let this = session("a", true, &["password", "otp"], 60);
+    let passkey = session("b", false, &["passkey"], 2 * 3600);
+    let code = session("c", false, &["password", "recovery_code"], 40 * 86_400);
+    let all = SessionsPage {
+        end_session_action: "/account/sessions/end",
+        end_others_action: "/account/sessions/end-others",
+        sessions: kept(vec![this.clone(), passkey, code]),
+    };
+    let one = SessionsPage {
+        sessions: kept(vec![this]),
+        ..all.clone()
+    };
+    let frame = frame(Section::Sessions, "/account/sessions");
+    [
+        (
+            "account-sessions",
+            frame.clone(),
+            AccountPage::Sessions(all),
+        ),
+        ("account-sessions-one", frame, AccountPage::Sessions(one)),
+    ]
+}
