@@ -383,6 +383,68 @@ fn users_are_added_listed_locked_and_deleted() {
 }
 
 #[test]
+fn groups_are_made_changed_joined_left_and_removed() {
+    let directory = on_this_machine();
+    directory.run_with_input(&["user", "add", "ada", "--stdin"], "correct horse\n");
+    let made = directory.json(&["group", "add", "staff", "--display", "The staff"]);
+    assert_eq!(
+        (&made["display"], &made["require_second_factor"]),
+        (&"The staff".into(), &false.into())
+    );
+    assert_snapshot!(directory.prints(&["group", "add", "staff"]), @"
+    exit 5
+    err: there is a group staff already
+    err:     --if-not-exists makes that a success
+    ");
+    let kept = directory.run(&["group", "add", "staff", "--if-not-exists"]);
+    assert_eq!(kept.status.code(), Some(0));
+    let edited = directory.json(&["group", "edit", "staff", "--require-second-factor", "true"]);
+    assert_eq!(
+        (&edited["display"], &edited["require_second_factor"]),
+        (&"The staff".into(), &true.into())
+    );
+    assert_eq!(
+        directory.run(&["group", "edit", "staff"]).status.code(),
+        Some(2)
+    );
+    assert_eq!(
+        directory.run(&["group", "add", " staff"]).status.code(),
+        Some(2)
+    );
+
+    assert_snapshot!(directory.prints(&["group", "add-member", "staff", "Ada"]), @"
+    exit 0
+    err: ada belongs to staff
+    ");
+    let shown = directory.json(&["group", "show", "staff"]);
+    assert_eq!(shown["members"][0]["username"], "ada");
+    assert_eq!(directory.json(&["group", "list"])[0]["members"], 1);
+    for nobody in [["nobody", "ada"], ["staff", "nobody"]] {
+        let [group, user] = nobody;
+        let refused = directory.run(&["group", "add-member", group, user]);
+        assert_eq!(refused.status.code(), Some(4), "{nobody:?}");
+    }
+    assert_snapshot!(directory.prints(&["group", "remove-member", "staff", "ada"]), @"
+    exit 0
+    err: ada does not belong to staff
+    ");
+    assert_snapshot!(directory.prints(&["group", "remove", "staff"]), @"
+    exit 2
+    err: Remove the group staff, to which 0 belong?
+    err:     there is no terminal to ask on: repeat it with --yes
+    ");
+    assert_snapshot!(directory.prints(&["group", "remove", "staff", "--yes"]), @"
+    exit 0
+    err: staff is removed
+    ");
+    assert_snapshot!(directory.prints(&["group", "show", "staff"]), @"
+    exit 4
+    err: there is no group staff
+    err:     `safeconduct group list` names them all
+    ");
+}
+
+#[test]
 fn what_is_known_about_a_user_is_set_shown_and_taken_away() {
     let directory = on_this_machine();
     let added = directory.run_with_input(

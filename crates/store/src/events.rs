@@ -40,7 +40,7 @@ const LIST: &str = "SELECT id, at, kind, user_id, client_id, grant_id, detail FR
 
 /// Every event there is: its kind, what it is about, and what its detail is.
 #[rustfmt::skip]
-static EVENTS: [(&str, &str, &str); 42] = [
+static EVENTS: [(&str, &str, &str); 47] = [
     ("cluster-created", "", "the issuer"),
     ("era-begun", "", ""),
     ("catalog-changed", "", ""),
@@ -63,6 +63,11 @@ static EVENTS: [(&str, &str, &str); 42] = [
     ("user-locked", "user", ""),
     ("user-unlocked", "user", ""),
     ("user-deleted", "user", ""),
+    ("group-added", "", "the group"),
+    ("group-changed", "", "the group"),
+    ("group-removed", "", "the group"),
+    ("group-member-added", "user", "the group"),
+    ("group-member-removed", "user", "the group"),
     ("session-started", "user", "the session"),
     ("session-ended", "user", "the session"),
     ("sessions-ended", "user", ""),

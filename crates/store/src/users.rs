@@ -11,6 +11,7 @@ use crate::claims::{self, Kept};
 use crate::driver::{DriverError, Row, Rows, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::NewEvent;
+use crate::groups;
 use crate::mail;
 use crate::sessions::ending_of_user;
 use crate::store::{Store, user_id};
@@ -427,6 +428,7 @@ impl Store {
             DELETE_RECOVERY_CODES,
             DELETE_GUESSES,
             DELETE_CONSENTS,
+            groups::LEAVE_ALL,
         ];
         let delete = Statement::new(DELETE)
             .bind(id.as_str())

@@ -89,10 +89,13 @@ impl From<Refused> for Failure {
             Refused::NoUser(_) => {
                 Self::NotFound(said).with_advice("`safeconduct user list` names them all")
             }
+            Refused::NoGroup(_) => {
+                Self::NotFound(said).with_advice("`safeconduct group list` names them all")
+            }
             Refused::NoSecondFactor(_) => Self::NotFound(said),
             Refused::ClientTaken(_) => Self::Conflict(said)
                 .with_advice("--if-not-exists makes that a success where the client exists"),
-            Refused::UserTaken(_) => {
+            Refused::UserTaken(_) | Refused::GroupTaken(_) => {
                 Self::Conflict(said).with_advice("--if-not-exists makes that a success")
             }
             Refused::Raced(_) => Self::Conflict(said).with_advice("try again"),

@@ -8,6 +8,7 @@ mod context;
 mod copy;
 mod database;
 mod failure;
+mod group;
 mod import;
 mod init;
 mod key;
@@ -78,6 +79,9 @@ enum Command {
     /// Users: the people who sign in
     #[command(subcommand)]
     User(user::Verb),
+    /// Groups: what users belong to, and what is demanded of them there
+    #[command(subcommand)]
+    Group(group::Verb),
     /// Keys: those that sign and seal, and the master key that wraps them
     #[command(subcommand)]
     Key(key::Verb),
@@ -145,6 +149,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
             context.on_database(async |database, output| verb.run(database, output).await)
         }
         Command::User(verb) => {
+            context.on_database(async |database, output| verb.run(database, output).await)
+        }
+        Command::Group(verb) => {
             context.on_database(async |database, output| verb.run(database, output).await)
         }
         Command::Key(verb) => verb.run(&context),

@@ -2,6 +2,7 @@
 //! command line asks by these, and holds no rule of its own.
 
 pub mod clients;
+pub mod groups;
 pub mod keys;
 pub mod master_keys;
 pub mod users;
@@ -53,6 +54,9 @@ pub enum Refused {
     /// There is no such user.
     #[error("there is no user {0}")]
     NoUser(String),
+    /// There is no such group.
+    #[error("there is no group {0}")]
+    NoGroup(String),
     /// The user has no second factor.
     #[error("{0} has no second factor")]
     NoSecondFactor(String),
@@ -62,6 +66,9 @@ pub enum Refused {
     /// A user has the name.
     #[error("there is a user {0} already")]
     UserTaken(String),
+    /// A group has the name.
+    #[error("there is a group {0} already")]
+    GroupTaken(String),
     /// The configuration declares the client, and is the place to change it.
     #[error("{0} is declared in the configuration")]
     Declared(ClientId),

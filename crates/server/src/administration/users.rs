@@ -329,7 +329,7 @@ fn check_username(username: &str) -> Result<(), String> {
 
 /// Whether a character shows nothing, turns the text around it, or stands for bytes that were no text: two names that differ
 /// by it alone look alike.
-fn is_unseen(char: char) -> bool {
+pub(super) fn is_unseen(char: char) -> bool {
     char.is_control()
         || matches!(char, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fffd}')
 }

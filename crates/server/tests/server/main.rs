@@ -21,6 +21,7 @@ mod crowding;
 mod discovery;
 mod dpop;
 mod form_post;
+mod groups;
 mod guessing;
 mod id_token;
 mod imported;

@@ -4,6 +4,7 @@ mod administration;
 mod claims;
 mod copying;
 mod eras;
+mod groups;
 mod guesses;
 mod liveness;
 mod logouts;

@@ -1,0 +1,137 @@
+//! Groups: made, changed and removed; who belongs to them, and what names they may have.
+
+use safeconduct_store::{Group, GroupRecord, Member, Membership, StoreError, UserRecord};
+
+use super::{Administration, Refused, users::is_unseen};
+
+/// The longest name of a group, in characters.
+const LONGEST_NAME: usize = 128;
+/// The longest name that people read instead, in characters.
+const LONGEST_DISPLAY: usize = 256;
+
+impl Administration<'_> {
+    /// Every group, by name.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn groups(&self) -> Result<Vec<GroupRecord>, Refused> {
+        Ok(self.store.groups().await?)
+    }
+
+    /// The group of that name.
+    ///
+    /// # Errors
+    /// There is none, or the database's.
+    pub async fn group(&self, name: &str) -> Result<GroupRecord, Refused> {
+        let found = self.store.group(name).await?;
+        found.ok_or_else(|| Refused::NoGroup(name.to_owned()))
+    }
+
+    /// Who belongs to a group, by name.
+    ///
+    /// # Errors
+    /// There is no such group, or the database's.
+    pub async fn members(&self, group: &str) -> Result<(GroupRecord, Vec<Member>), Refused> {
+        let found = self.group(group).await?;
+        let members = self.store.members_of(group).await?;
+        Ok((found, members))
+    }
+
+    /// Makes a group.
+    ///
+    /// # Errors
+    /// A name that can't be one, a group of that name, or the database's.
+    pub async fn add_group(&self, group: &Group) -> Result<GroupRecord, Refused> {
+        check("a group’s name", &group.name, LONGEST_NAME)?;
+        if let Some(display) = &group.display {
+            check("what a group is called", display, LONGEST_DISPLAY)?;
+        }
+        match self.store.add_group(group, self.now).await {
+            Ok(()) => self.group(&group.name).await,
+            Err(StoreError::Conflict(_)) => Err(Refused::GroupTaken(group.name.clone())),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Changes what is named of a group; an empty `display` is none.
+    ///
+    /// # Errors
+    /// There is no such group, what it is to be called can't be, or the database's.
+    pub async fn change_group(
+        &self,
+        name: &str,
+        display: Option<&str>,
+        second_factor_required: Option<bool>,
+    ) -> Result<GroupRecord, Refused> {
+        if let Some(display) = display.filter(|display| !display.is_empty()) {
+            check("what a group is called", display, LONGEST_DISPLAY)?;
+        }
+        let changed = self
+            .store
+            .change_group(name, display, second_factor_required, self.now);
+        found(changed.await, name)?;
+        self.group(name).await
+    }
+
+    /// Removes a group.
+    ///
+    /// # Errors
+    /// There is no such group, or the database's.
+    pub async fn remove_group(&self, name: &str) -> Result<(), Refused> {
+        found(self.store.remove_group(name, self.now).await, name)
+    }
+
+    /// Adds a user to a group, if they are not in it. Gives the user.
+    ///
+    /// # Errors
+    /// There is no such group or user, or the database's.
+    pub async fn add_member(&self, group: &str, user: &str) -> Result<UserRecord, Refused> {
+        let member = self.user(user).await?;
+        let added = self.store.add_member(group, &member.id, self.now).await?;
+        joined(added, group, user).map(|()| member)
+    }
+
+    /// Takes a user out of a group, if they are in it. Gives the user.
+    ///
+    /// # Errors
+    /// There is no such group or user, or the database's.
+    pub async fn remove_member(&self, group: &str, user: &str) -> Result<UserRecord, Refused> {
+        let member = self.user(user).await?;
+        let removed = self
+            .store
+            .remove_member(group, &member.id, self.now)
+            .await?;
+        joined(removed, group, user).map(|()| member)
+    }
+}
+
+fn found(changed: Result<(), StoreError>, name: &str) -> Result<(), Refused> {
+    match changed {
+        Err(StoreError::NotFound(_)) => Err(Refused::NoGroup(name.to_owned())),
+        other => Ok(other?),
+    }
+}
+
+/// Joining twice is joining, and leaving twice is leaving.
+fn joined(membership: Membership, group: &str, user: &str) -> Result<(), Refused> {
+    match membership {
+        Membership::Changed | Membership::Already => Ok(()),
+        Membership::NoGroup => Err(Refused::NoGroup(group.to_owned())),
+        Membership::NoUser => Err(Refused::NoUser(user.to_owned())),
+    }
+}
+
+/// A name of a group must be something that can be typed and seen.
+fn check(what: &str, name: &str, longest: usize) -> Result<(), Refused> {
+    let length = name.chars().count();
+    let told = if !(1..=longest).contains(&length) {
+        format!("{what} has 1 to {longest} characters")
+    } else if name.trim() != name {
+        format!("{what} has no space at either end")
+    } else if name.chars().any(is_unseen) {
+        format!("{what} has no control or invisible characters")
+    } else {
+        return Ok(());
+    };
+    Err(Refused::Unfit(told))
+}

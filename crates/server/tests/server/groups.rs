@@ -1,0 +1,79 @@
+//! Groups that demand a second factor of their members: at the next request, wherever they are signed in.
+
+use safeconduct_server::settings::SecondFactor;
+use safeconduct_store::{Group, Membership};
+
+use crate::second_factor::{ASKED, ENROL, enrolled, start};
+use crate::support::{Ask, TestServer};
+
+impl TestServer {
+    async fn add_group(&self, name: &str, second_factor_required: bool) {
+        let group = Group {
+            name: name.to_owned(),
+            display: None,
+            second_factor_required,
+        };
+        let store = self.server().store();
+        store.add_group(&group, self.now()).await.unwrap();
+    }
+
+    async fn join(&self, group: &str, username: &str) {
+        let user = self.user(username).await;
+        let store = self.server().store();
+        let joined = store.add_member(group, &user, self.now()).await;
+        assert_eq!(joined.unwrap(), Membership::Changed);
+    }
+}
+
+/// Attacks: PE43.
+#[tokio::test]
+async fn what_a_group_begins_to_demand_is_asked_of_sessions_that_are_there() {
+    let server = start(SecondFactor::Offered).await;
+    let mut ada = server.decline("ada").await;
+    let mut bob = server.decline("bob").await;
+    let ask = Ask::of("portal");
+    server.add_group("staff", false).await;
+    server.join("staff", "ada").await;
+    assert!(ada.authorize(&ask).await.has_code());
+
+    let store = server.server().store();
+    let changed = store.change_group("staff", None, Some(true), server.now());
+    changed.await.unwrap();
+    assert_eq!(ada.authorize(&ask).await.to_string(), ENROL);
+    let silent = ada.authorize(&ask.clone().with("prompt", "none")).await;
+    assert_eq!(silent.parameter("error").as_deref(), Some("login_required"));
+    assert_eq!(ada.open("/account").await.to_string(), ENROL);
+    assert!(bob.authorize(&ask).await.has_code(), "others go on");
+
+    let changed = store.change_group("staff", None, Some(false), server.now());
+    changed.await.unwrap();
+    assert!(ada.authorize(&ask).await.has_code());
+}
+
+#[tokio::test]
+async fn who_joins_a_group_that_demands_one_is_asked_at_the_next_request() {
+    let server = start(SecondFactor::Offered).await;
+    let mut bob = server.decline("bob").await;
+    server.add_group("staff", true).await;
+    server.join("staff", "bob").await;
+    let ask = Ask::of("portal");
+    assert_eq!(bob.authorize(&ask).await.to_string(), ENROL);
+    let store = server.server().store();
+    store.remove_group("staff", server.now()).await.unwrap();
+    assert!(bob.authorize(&ask).await.has_code());
+
+    // A group that is made anew under that name has no members.
+    server.add_group("staff", true).await;
+    assert!(bob.authorize(&ask).await.has_code());
+}
+
+#[tokio::test]
+async fn who_has_proved_two_factors_is_in_whatever_the_group_demands() {
+    let (server, app) = enrolled().await;
+    let mut ada = server.sign_in_with_code("ada", &app).await;
+    server.add_group("staff", true).await;
+    server.join("staff", "ada").await;
+    assert!(ada.authorize(&Ask::of("portal")).await.has_code());
+    let mut elsewhere = server.browser();
+    assert_eq!(elsewhere.asked_for_code().await.to_string(), ASKED);
+}

@@ -1,0 +1,134 @@
+//! Groups: one of a name, whoever joins and leaves, and what they demand of a session.
+
+use std::sync::Arc;
+
+use rstest_reuse::apply;
+
+use super::World;
+use crate::databases::{Kind, databases};
+use crate::{Group, Membership, StoreError};
+
+fn group(name: &str, second_factor_required: bool) -> Group {
+    Group {
+        name: name.to_owned(),
+        display: None,
+        second_factor_required,
+    }
+}
+
+impl World {
+    async fn add_group(&self, name: &str, second_factor_required: bool) {
+        let group = group(name, second_factor_required);
+        self.store.add_group(&group, self.now()).await.unwrap();
+    }
+
+    async fn join(&self, name: &str) -> Membership {
+        let joined = self.store.add_member(name, &self.user, self.now());
+        joined.await.unwrap()
+    }
+
+    async fn is_demanded(&self) -> bool {
+        self.person().await.unwrap().second_factor_required
+    }
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn a_group_is_made_changed_and_removed(database: Kind) {
+    let world = World::on(database).await;
+    let (store, now) = (&world.store, world.now());
+    world.add_group("staff", false).await;
+    let again = store.add_group(&group("staff", true), now).await;
+    assert!(matches!(again, Err(StoreError::Conflict(_))), "{again:?}");
+    let change = |display, required| store.change_group("staff", display, required, now);
+    change(Some("The staff"), Some(true)).await.unwrap();
+    change(None, None).await.unwrap();
+    let kept = store.group("staff").await.unwrap().unwrap();
+    assert_eq!(kept.group.display.as_deref(), Some("The staff"));
+    assert!(kept.group.second_factor_required);
+    change(Some(""), None).await.unwrap();
+    let kept = store.group("staff").await.unwrap().unwrap();
+    assert_eq!((kept.group.display, kept.members), (None, 0));
+    assert_eq!(store.groups().await.unwrap().len(), 1);
+
+    store.remove_group("staff", now).await.unwrap();
+    for gone in [
+        store.remove_group("staff", now).await,
+        change(None, Some(true)).await,
+    ] {
+        assert!(matches!(gone, Err(StoreError::NotFound(_))), "{gone:?}");
+    }
+    assert_eq!(store.group("staff").await.unwrap(), None);
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn what_a_group_demands_is_demanded_of_its_members_alone(database: Kind) {
+    let world = World::on(database).await;
+    let (store, now) = (&world.store, world.now());
+    assert_eq!(world.join("staff").await, Membership::NoGroup);
+    world.add_group("staff", true).await;
+    world.add_group("guests", false).await;
+    assert!(!world.is_demanded().await);
+    assert_eq!(world.join("guests").await, Membership::Changed);
+    assert!(!world.is_demanded().await);
+    assert_eq!(world.join("staff").await, Membership::Changed);
+    assert_eq!(world.join("staff").await, Membership::Already);
+    assert!(world.is_demanded().await);
+    assert_eq!(
+        store.groups_of(&world.user).await.unwrap(),
+        ["guests", "staff"]
+    );
+    let members = store.members_of("staff").await.unwrap();
+    assert_eq!(members.len(), 1);
+    assert_eq!(members[0].username, "ada");
+
+    let left = store.remove_member("staff", &world.user, now);
+    assert_eq!(left.await.unwrap(), Membership::Changed);
+    let left = store.remove_member("staff", &world.user, now);
+    assert_eq!(left.await.unwrap(), Membership::Already);
+    assert!(!world.is_demanded().await);
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn a_user_who_is_deleted_and_a_group_that_is_removed_leave_no_member(database: Kind) {
+    let world = World::on(database).await;
+    let (store, now) = (&world.store, world.now());
+    world.add_group("staff", true).await;
+    world.join("staff").await;
+    store.remove_group("staff", now).await.unwrap();
+    world.add_group("staff", true).await;
+    assert!(
+        !world.is_demanded().await,
+        "a new group of that name is empty"
+    );
+    world.join("staff").await;
+    store.delete_user(&world.user, now).await.unwrap();
+    assert_eq!(store.members_of("staff").await.unwrap(), []);
+    assert_eq!(store.group("staff").await.unwrap().unwrap().members, 0);
+    assert_eq!(world.join("staff").await, Membership::NoUser);
+}
+
+/// However they come together, no member outlives the group it joined.
+#[apply(databases)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_joins_while_the_group_is_removed_is_in_no_later_one(database: Kind) {
+    let world = Arc::new(World::on(database).await);
+    let now = world.now();
+    for _ in 0..16 {
+        world.add_group("staff", true).await;
+        let joining = tokio::spawn({
+            let world = Arc::clone(&world);
+            async move { world.join("staff").await }
+        });
+        world.store.remove_group("staff", now).await.unwrap();
+        let joined = joining.await.unwrap();
+        assert!(
+            matches!(joined, Membership::Changed | Membership::NoGroup),
+            "{joined:?}"
+        );
+        assert!(!world.is_demanded().await);
+        assert_eq!(world.store.members_of("staff").await.unwrap(), []);
+    }
+}

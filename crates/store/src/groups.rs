@@ -1,0 +1,273 @@
+//! Groups of users, by name, and what each demands of its members. Who belongs where is looked up at every request: nothing copies it.
+
+use safeconduct_protocol::ids::UserId;
+use safeconduct_protocol::time::Timestamp;
+
+use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
+use crate::error::StoreError;
+use crate::events::NewEvent;
+use crate::store::{Store, user_id};
+
+const ADD: &str = "INSERT INTO groups (name, display, second_factor_required, created_at) VALUES ($1, $2, $3, $4) \
+     ON CONFLICT (name) DO NOTHING";
+
+const CHANGE: &str = "UPDATE groups SET \
+         display = CASE WHEN CAST($2 AS TEXT) IS NULL THEN display WHEN CAST($2 AS TEXT) = '' THEN NULL ELSE CAST($2 AS TEXT) END, \
+         second_factor_required = COALESCE(CAST($3 AS BIGINT), second_factor_required) \
+     WHERE name = $1";
+
+const REMOVE: &str = "DELETE FROM groups WHERE name = $1";
+const REMOVE_MEMBERS: &str = "DELETE FROM group_members WHERE group_name = $1";
+
+const EXISTS: &str = "SELECT 1 FROM groups WHERE name = $1";
+
+const LIST: &str = "SELECT g.name, g.display, g.second_factor_required, g.created_at, \
+         (SELECT COUNT(*) FROM group_members m JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL WHERE m.group_name = g.name) \
+     FROM groups g WHERE CAST($1 AS TEXT) IS NULL OR g.name = CAST($1 AS TEXT) ORDER BY g.name";
+
+const MEMBERS: &str = "SELECT u.id, u.username, m.added_at \
+     FROM group_members m JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL \
+     WHERE m.group_name = $1 ORDER BY u.username_key";
+
+const OF_USER: &str =
+    "SELECT m.group_name FROM group_members m WHERE m.user_id = $1 ORDER BY m.group_name";
+
+const ADD_MEMBER: &str = "INSERT INTO group_members (user_id, group_name, added_at) VALUES ($1, $2, $3) \
+     ON CONFLICT (user_id, group_name) DO NOTHING";
+
+const REMOVE_MEMBER: &str = "DELETE FROM group_members WHERE user_id = $1 AND group_name = $2";
+
+/// A user who is deleted belongs nowhere.
+pub(crate) const LEAVE_ALL: &str = "DELETE FROM group_members WHERE user_id = $1";
+
+/// What a group is, and what it demands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Its name, which no other group has.
+    pub name: String,
+    /// What people read instead, if anything.
+    pub display: Option<String>,
+    /// Whether its members have to prove a second factor, whatever they sign in to.
+    pub second_factor_required: bool,
+}
+
+/// A group as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupRecord {
+    /// What it is.
+    pub group: Group,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// How many belong to it.
+    pub members: u64,
+}
+
+/// A member of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The user.
+    pub user: UserId,
+    /// The name they sign in with.
+    pub username: String,
+    /// Since when.
+    pub added_at: Timestamp,
+}
+
+/// What a change of who belongs to a group came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Membership {
+    /// It is as was asked.
+    Changed,
+    /// It was so before.
+    Already,
+    /// There is no such group.
+    NoGroup,
+    /// There is no such user.
+    NoUser,
+}
+
+impl Store {
+    /// Makes a group.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if there is one of that name.
+    pub async fn add_group(&self, group: &Group, now: Timestamp) -> Result<(), StoreError> {
+        let add = Statement::new(ADD)
+            .bind(group.name.as_str())
+            .bind(group.display.as_deref())
+            .bind(i64::from(group.second_factor_required))
+            .bind(now)
+            .expect_some();
+        let event = NewEvent::new("group-added").detail(&group.name).at(now);
+        if self.committed(Unit::new([add, event])).await? {
+            return Ok(());
+        }
+        let told = format!("there is a group {} already", group.name);
+        Err(StoreError::Conflict(told))
+    }
+
+    /// Changes what is named of a group; an empty `display` is none. What it demands is demanded of the next request of each member.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn change_group(
+        &self,
+        name: &str,
+        display: Option<&str>,
+        second_factor_required: Option<bool>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let change = Statement::new(CHANGE)
+            .bind(name)
+            .bind(display)
+            .bind(second_factor_required.map(i64::from));
+        let event = NewEvent::new("group-changed").detail(name).at(now);
+        self.of_group(Unit::new([change.expect_some(), event]))
+            .await
+    }
+
+    /// Removes a group. Nobody belongs to it any more, nor to one that is made under its name later.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn remove_group(&self, name: &str, now: Timestamp) -> Result<(), StoreError> {
+        let event = NewEvent::new("group-removed").detail(name).at(now);
+        let unit = Unit::new([
+            Statement::new(REMOVE).bind(name).expect_some(),
+            Statement::new(REMOVE_MEMBERS).bind(name),
+            event,
+        ]);
+        self.of_group(unit.in_turn(&turn(name))).await
+    }
+
+    /// Every group, by name.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn groups(&self) -> Result<Vec<GroupRecord>, StoreError> {
+        Ok(self
+            .list(Statement::new(LIST).bind(None::<&str>), read)
+            .await?)
+    }
+
+    /// The group of that name, if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn group(&self, name: &str) -> Result<Option<GroupRecord>, StoreError> {
+        let row = self.row(Statement::new(LIST).bind(Some(name))).await?;
+        Ok(row.map(|mut row| read(&mut row)).transpose()?)
+    }
+
+    /// Who belongs to a group, by name.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn members_of(&self, group: &str) -> Result<Vec<Member>, StoreError> {
+        let decode = |row: &mut Row| {
+            Ok(Member {
+                user: user_id(&row.text()?)?,
+                username: row.text()?,
+                added_at: row.time()?,
+            })
+        };
+        Ok(self
+            .list(Statement::new(MEMBERS).bind(group), decode)
+            .await?)
+    }
+
+    /// The names of the groups that a user belongs to.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn groups_of(&self, user: &UserId) -> Result<Vec<String>, StoreError> {
+        let statement = Statement::new(OF_USER).bind(user.as_str());
+        Ok(self.list(statement, |row| row.text()).await?)
+    }
+
+    /// Adds a user to a group.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn add_member(
+        &self,
+        group: &str,
+        user: &UserId,
+        now: Timestamp,
+    ) -> Result<Membership, StoreError> {
+        let add = Statement::new(ADD_MEMBER)
+            .bind(user.as_str())
+            .bind(group)
+            .bind(now);
+        self.membership((group, user), NewEvent::new("group-member-added"), add, now)
+            .await
+    }
+
+    /// Takes a user out of a group.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn remove_member(
+        &self,
+        group: &str,
+        user: &UserId,
+        now: Timestamp,
+    ) -> Result<Membership, StoreError> {
+        let remove = Statement::new(REMOVE_MEMBER)
+            .bind(user.as_str())
+            .bind(group);
+        self.membership(
+            (group, user),
+            NewEvent::new("group-member-removed"),
+            remove,
+            now,
+        )
+        .await
+    }
+
+    async fn membership<'e>(
+        &self,
+        (group, user): (&'e str, &'e UserId),
+        event: NewEvent<'e>,
+        change: Statement,
+        now: Timestamp,
+    ) -> Result<Membership, StoreError> {
+        let unit = Unit::new([
+            Statement::new(EXISTS).bind(group).expect_some(),
+            crate::users::exists(user),
+            change.expect_some(),
+            event.user(user).detail(group).at(now),
+        ]);
+        Ok(match self.run(unit.in_turn(&turn(group))).await? {
+            UnitOutcome::Done(_) => Membership::Changed,
+            UnitOutcome::Unmet { statement: 0 } => Membership::NoGroup,
+            UnitOutcome::Unmet { statement: 1 } => Membership::NoUser,
+            UnitOutcome::Unmet { .. } => Membership::Already,
+        })
+    }
+
+    /// Commits a change whose first statement finds the group.
+    async fn of_group(&self, unit: Unit) -> Result<(), StoreError> {
+        if self.committed(unit).await? {
+            return Ok(());
+        }
+        Err(StoreError::NotFound("such group"))
+    }
+}
+
+/// Who joins a group while it is removed comes before or after that: nobody is left in it unseen.
+fn turn(group: &str) -> String {
+    format!("group {group}")
+}
+
+fn read(row: &mut Row) -> Result<GroupRecord, DriverError> {
+    Ok(GroupRecord {
+        group: Group {
+            name: row.text()?,
+            display: row.optional_text()?,
+            second_factor_required: row.integer()? != 0,
+        },
+        created_at: row.time()?,
+        members: row.integer()?.unsigned_abs(),
+    })
+}
