@@ -8,7 +8,7 @@
 //! - a grant comes of it: [`authorization_code`], [`grant`], [`refresh_token`], [`token`], [`dpop`]
 //! - others ask about it: [`introspection`], [`metadata`], [`client_authentication`]
 //! - people type their names, passwords and codes: [`precis`], [`password`], [`totp`], [`enrolment`], [`recovery_code`]; they read pages in their
-//!   own language: [`language`]; they are told of what happens to their accounts: [`mail`]
+//!   own language: [`language`]; they are told of what happens to their accounts: [`mail`]; they open links that were made for them: [`link`]
 //! - what all of it stands on: [`ids`], [`secret`], [`sent`], [`seal`], [`sealed`], [`jose`], [`encoding`], [`random`], [`time`], [`clock`], [`loopback`]; and what a
 //!   browser brings: [`cookie`], [`speculation`]
 
@@ -31,6 +31,7 @@ pub mod ids;
 pub mod introspection;
 pub mod jose;
 pub mod language;
+pub mod link;
 pub mod logout;
 pub mod loopback;
 pub mod mail;

@@ -88,6 +88,11 @@ impl PasswordRule {
         }
     }
 
+    /// How many characters a new password has at least.
+    pub fn minimum(&self) -> usize {
+        self.minimum
+    }
+
     /// Judges a new password of the person who signs in as `username` and of whom `claims` are known.
     ///
     /// # Errors

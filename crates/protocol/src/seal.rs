@@ -52,11 +52,13 @@ pub enum Kind {
     Logout,
     /// An authenticator app that is being set up.
     Enrolment,
+    /// A one-time link.
+    Link,
 }
 
 impl Kind {
     /// Every kind, in the order of their keys.
-    pub const ALL: [Kind; 14] = [
+    pub const ALL: [Kind; 15] = [
         Kind::PendingAuthorization,
         Kind::PostedRequest,
         Kind::AuthorizationCode,
@@ -71,6 +73,7 @@ impl Kind {
         Kind::PushedRequest,
         Kind::Logout,
         Kind::Enrolment,
+        Kind::Link,
     ];
 
     /// The readable start of the sealed text, for secret scanners and for people.
@@ -90,6 +93,7 @@ impl Kind {
             Kind::PushedRequest => "sc_par_",
             Kind::Logout => "sc_out_",
             Kind::Enrolment => "sc_en_",
+            Kind::Link => "sc_ln_",
         }
     }
 
@@ -110,6 +114,7 @@ impl Kind {
             Kind::PushedRequest => "pushed-request",
             Kind::Logout => "logout",
             Kind::Enrolment => "enrolment",
+            Kind::Link => "link",
         }
     }
 }

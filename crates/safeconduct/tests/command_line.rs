@@ -445,6 +445,63 @@ fn groups_are_made_changed_joined_left_and_removed() {
 }
 
 #[test]
+fn a_person_is_invited_and_recovers_by_a_link_that_stands_alone_on_standard_output() {
+    let directory = on_this_machine();
+    let invited = directory.run(&["user", "invite", "ada", "--name", "Ada Lovelace"]);
+    let said = directory.printed(&invited);
+    assert_eq!(invited.status.code(), Some(0), "{said}");
+    let link = String::from_utf8(invited.stdout).unwrap();
+    let link = link.strip_suffix('\n').unwrap();
+    let text = link.strip_prefix("http://localhost:8420/link?link=sc_ln_");
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    assert!(text.is_some_and(|text| text.bytes().all(plain)), "{link}");
+    assert!(
+        said.contains("ada is added, and has no password yet"),
+        "{said}"
+    );
+
+    let again = directory.json(&["user", "invite", "ada"]);
+    assert_eq!(
+        (&again["username"], &again["purpose"]),
+        (&"ada".into(), &"invite".into())
+    );
+    assert_ne!(again["link"], link);
+    assert_eq!(
+        directory.json(&["user", "show", "ada"])["name"],
+        "Ada Lovelace"
+    );
+    assert_snapshot!(directory.prints(&["user", "invite", "ada", "--name", "Augusta"]), @"
+    exit 5
+    err: there is a user ada already
+    err:     the claims are those of a new user; `safeconduct user set` changes them
+    ");
+
+    let set = directory.run_with_input(
+        &["user", "set-password", "ada", "--stdin"],
+        "correct horse\n",
+    );
+    assert_eq!(set.status.code(), Some(0));
+    assert_snapshot!(directory.prints(&["user", "invite", "ada"]), @"
+    exit 5
+    err: ada has a password already
+    err:     `safeconduct user recover` makes a link for another password
+    ");
+    let recovery = directory.json(&["user", "recover", "ada"]);
+    assert_eq!(recovery["purpose"], "recover");
+    assert_snapshot!(directory.prints(&["user", "recover", "eve"]), @"
+    exit 4
+    err: there is no user eve
+    err:     `safeconduct user list` names them all
+    ");
+    directory.prints(&["user", "lock", "ada"]);
+    assert_snapshot!(directory.prints(&["user", "recover", "ada"]), @"
+    exit 5
+    err: ada is locked
+    err:     `safeconduct user unlock` lets them sign in again
+    ");
+}
+
+#[test]
 fn what_is_known_about_a_user_is_set_shown_and_taken_away() {
     let directory = on_this_machine();
     let added = directory.run_with_input(

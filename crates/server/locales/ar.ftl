@@ -72,6 +72,23 @@ recovery-codes-explanation = يتيح كل رمز منها تسجيل الدخو
 recovery-codes-advice = يُرجى طباعتها أو تدوينها، وحفظها في مكان لا يصل إليه أحد غيرك.
 recovery-codes-saved = تم حفظها
 
+## A password, by a link
+
+first-password-heading = اختيار كلمة مرور
+new-password-heading = اختيار كلمة مرور جديدة
+new-password-ends = يؤدي هذا إلى تسجيل خروجك من كل مكان آخر، وتفقد التطبيقات وصولها إلى أن تسمح به من جديد.
+new-password-label = كلمة المرور الجديدة
+new-password-again = كلمة المرور الجديدة مرة أخرى
+new-password-advice = الحد الأدنى لعدد الأحرف: { $minimum }. من السهل تذكّر بضع كلمات متتالية.
+new-password-submit = تعيين كلمة المرور
+problem-new-password-missing = يُرجى إدخال كلمة مرور جديدة.
+problem-new-password-differs = كلمتا المرور غير متطابقتين. يُرجى إدخال كلمة المرور الجديدة مرتين.
+problem-new-password-short = كلمة المرور هذه قصيرة جدًا. الحد الأدنى لعدد الأحرف: { $minimum }.
+problem-new-password-long = كلمة المرور هذه طويلة جدًا. يُرجى اختيار كلمة أقصر.
+problem-new-password-character = تحتوي كلمة المرور هذه على حرف لا يمكن كتابته عند تسجيل الدخول. يُرجى اختيار كلمة لا تحتوي عليه.
+problem-new-password-common = كلمة المرور هذه من الكلمات التي تُجرَّب أولًا. يُرجى اختيار غيرها، مثل بضع كلمات متتالية.
+problem-new-password-name = كلمة المرور هذه اسم أو عنوان لك أو لهذه الخدمة. يُرجى اختيار كلمة لا تدل على أيٍّ منهما.
+
 ## Choosing an account
 
 select-account-heading = اختيار حساب
@@ -153,6 +170,7 @@ refusal-sign-in-link = رابط تسجيل الدخول هذا لا يعمل
 refusal-expired = انتهت صلاحية هذه الصفحة
 refusal-browser = هذه الصفحة تخص تسجيل دخول آخر
 refusal-sign-out = لم يُسجَّل خروج أحد
+refusal-link = هذا الرابط لا يعمل
 refusal-forbidden = لا يمكن فعل ذلك من هنا
 refusal-not-found = الصفحة غير موجودة
 refusal-method = لا يمكن فتح هذه الصفحة بهذه الطريقة
@@ -237,6 +255,12 @@ reason-decision-missing = لم يذكر النموذج السماح ولا عد�
     .advice = يُرجى العودة إلى التطبيق والبدء من جديد.
 reason-session-cookie-unusable = أرسل هذا المتصفح ملف تعريف ارتباط لتسجيل الدخول لا يمكن استخدامه، ولذلك لم يُسجَّل خروج أحد.
     .advice = للتأكد، احذف ملفات تعريف الارتباط لهذا الموقع في إعدادات المتصفح.
+reason-link-not-recognised = لم يُنشئ هذا الخادم رابطًا كهذا، أو لم يصل الرابط كاملًا.
+    .advice = يُرجى فتحه مرة أخرى من حيث وصلك، أو طلب رابط جديد هناك.
+reason-link-expired = هذا الرابط قديم جدًا.
+    .advice = يُرجى طلب رابط جديد من حيث وصلك.
+reason-link-used = لم يعد هذا الرابط صالحًا: فقد استُخدم، أو تغيّر الحساب منذ ذلك الحين.
+    .advice = يُرجى تسجيل الدخول كالمعتاد، وإذا تعذّر ذلك فيُرجى طلب رابط جديد من حيث وصلك هذا الرابط.
 reason-overloaded = لدى الخادم من العمل أكثر مما يستطيع.
     .advice = يُرجى المحاولة مرة أخرى بعد لحظات.
 reason-store-unavailable = لا تستجيب قاعدة بيانات الخادم أو لا تحفظ شيئًا.

@@ -68,6 +68,23 @@ recovery-codes-explanation = Mit jedem davon melden Sie sich einmal an, anstelle
 recovery-codes-advice = Drucken Sie sie aus oder schreiben Sie sie auf, und bewahren Sie sie dort auf, wo nur Sie sie finden.
 recovery-codes-saved = Ich habe sie gespeichert
 
+## A password, by a link
+
+first-password-heading = Passwort wählen
+new-password-heading = Neues Passwort wählen
+new-password-ends = Damit werden Sie überall sonst abgemeldet, und Apps verlieren ihren Zugriff, bis Sie ihn wieder erlauben.
+new-password-label = Neues Passwort
+new-password-again = Neues Passwort, noch einmal
+new-password-advice = Mindestens { $minimum } Zeichen. Ein paar Wörter hintereinander lassen sich leicht merken.
+new-password-submit = Passwort festlegen
+problem-new-password-missing = Geben Sie ein neues Passwort ein.
+problem-new-password-differs = Die beiden Passwörter sind nicht gleich. Geben Sie das neue Passwort zweimal ein.
+problem-new-password-short = Dieses Passwort ist zu kurz. Es braucht mindestens { $minimum } Zeichen.
+problem-new-password-long = Dieses Passwort ist zu lang. Wählen Sie ein kürzeres.
+problem-new-password-character = Dieses Passwort enthält ein Zeichen, das sich beim Anmelden nicht eingeben lässt. Wählen Sie eines ohne dieses Zeichen.
+problem-new-password-common = Dieses Passwort ist eines von denen, die zuerst probiert werden. Wählen Sie ein anderes, zum Beispiel ein paar Wörter hintereinander.
+problem-new-password-name = Dieses Passwort ist ein Name oder eine Adresse von Ihnen oder von diesem Dienst. Wählen Sie eines, das über beide nichts verrät.
+
 ## Choosing an account
 
 select-account-heading = Konto auswählen
@@ -149,6 +166,7 @@ refusal-sign-in-link = Dieser Anmeldelink funktioniert nicht
 refusal-expired = Diese Seite ist abgelaufen
 refusal-browser = Diese Seite gehört zu einer anderen Anmeldung
 refusal-sign-out = Niemand wurde abgemeldet
+refusal-link = Dieser Link funktioniert nicht
 refusal-forbidden = Das geht von hier aus nicht
 refusal-not-found = Seite nicht gefunden
 refusal-method = Diese Seite lässt sich so nicht öffnen
@@ -229,6 +247,12 @@ reason-decision-missing = Das Formular sagte weder „Zulassen“ noch „Nicht 
     .advice = Gehen Sie zurück zur App und beginnen Sie von vorn.
 reason-session-cookie-unusable = Dieser Browser hat ein Anmelde-Cookie gesendet, das nicht verwendet werden kann. Deshalb wurde niemand abgemeldet.
     .advice = Löschen Sie in den Einstellungen des Browsers die Cookies dieser Website, um sicherzugehen.
+reason-link-not-recognised = Dieser Server hat keinen solchen Link gemacht, oder er kam nicht ganz an.
+    .advice = Öffnen Sie ihn noch einmal dort, wo Sie ihn bekommen haben, oder bitten Sie dort um einen neuen.
+reason-link-expired = Dieser Link ist zu alt.
+    .advice = Bitten Sie dort um einen neuen, wo Sie ihn bekommen haben.
+reason-link-used = Dieser Link gilt nicht mehr: Er wurde benutzt, oder das Konto hat sich seitdem geändert.
+    .advice = Melden Sie sich an wie sonst; wenn das nicht geht, bitten Sie dort um einen neuen Link, wo Sie diesen bekommen haben.
 reason-overloaded = Der Server hat mehr zu tun, als er kann.
     .advice = Versuchen Sie es gleich noch einmal.
 reason-store-unavailable = Die Datenbank des Servers antwortet nicht oder nimmt nichts an.

@@ -71,6 +71,23 @@ recovery-codes-explanation = Each of these signs you in once, in place of your a
 recovery-codes-advice = Print them, or write them down, and keep them where only you find them.
 recovery-codes-saved = I have saved them
 
+## A password, by a link
+
+first-password-heading = Choose a password
+new-password-heading = Choose a new password
+new-password-ends = This signs you out everywhere else, and apps lose their access until you allow it again.
+new-password-label = New password
+new-password-again = New password, again
+new-password-advice = At least { $minimum } characters. A few words in a row are easy to remember.
+new-password-submit = Set password
+problem-new-password-missing = Enter a new password.
+problem-new-password-differs = The two passwords are not the same. Enter the new password twice.
+problem-new-password-short = This password is too short. It needs at least { $minimum } characters.
+problem-new-password-long = This password is too long. Choose a shorter one.
+problem-new-password-character = This password has a character in it that can’t be typed when you sign in. Choose one without it.
+problem-new-password-common = This password is one of those that are tried first. Choose another, for instance a few words in a row.
+problem-new-password-name = This password is a name or address of yours or of this service. Choose one that says nothing about either.
+
 ## Choosing an account
 
 select-account-heading = Choose an account
@@ -153,6 +170,7 @@ refusal-sign-in-link = This sign-in link doesn’t work
 refusal-expired = This page has expired
 refusal-browser = This page belongs to another sign-in
 refusal-sign-out = Nobody was signed out
+refusal-link = This link doesn’t work
 refusal-forbidden = You can’t do that from here
 refusal-not-found = Page not found
 refusal-method = This page can’t be opened that way

@@ -69,6 +69,23 @@ recovery-codes-explanation = Cada uno le permite iniciar sesión una vez, en lug
 recovery-codes-advice = Imprímalos o anótelos, y guárdelos donde solo usted los encuentre.
 recovery-codes-saved = Ya los he guardado
 
+## A password, by a link
+
+first-password-heading = Elige una contraseña
+new-password-heading = Elige una contraseña nueva
+new-password-ends = Esto cierra tu sesión en todos los demás sitios, y las apps pierden su acceso hasta que lo permitas de nuevo.
+new-password-label = Contraseña nueva
+new-password-again = Contraseña nueva, otra vez
+new-password-advice = Al menos { $minimum } caracteres. Unas cuantas palabras seguidas son fáciles de recordar.
+new-password-submit = Establecer la contraseña
+problem-new-password-missing = Introduce una contraseña nueva.
+problem-new-password-differs = Las dos contraseñas no son iguales. Introduce dos veces la contraseña nueva.
+problem-new-password-short = Esta contraseña es demasiado corta. Necesita al menos { $minimum } caracteres.
+problem-new-password-long = Esta contraseña es demasiado larga. Elige una más corta.
+problem-new-password-character = Esta contraseña contiene un carácter que no se puede escribir al iniciar sesión. Elige una que no lo tenga.
+problem-new-password-common = Esta contraseña es una de las que se prueban primero. Elige otra, por ejemplo unas cuantas palabras seguidas.
+problem-new-password-name = Esta contraseña es un nombre o una dirección, tuya o de este servicio. Elige una que no diga nada de ninguno de los dos.
+
 ## Choosing an account
 
 select-account-heading = Elija una cuenta
@@ -150,6 +167,7 @@ refusal-sign-in-link = Este enlace de inicio de sesión no funciona
 refusal-expired = Esta página ha caducado
 refusal-browser = Esta página pertenece a otro inicio de sesión
 refusal-sign-out = No se ha cerrado ninguna sesión
+refusal-link = Este enlace no funciona
 refusal-forbidden = Eso no se puede hacer desde aquí
 refusal-not-found = Página no encontrada
 refusal-method = Esta página no se puede abrir así
@@ -231,6 +249,12 @@ reason-decision-missing = El formulario no decía ni permitir ni no permitir.
     .advice = Vuelva a la aplicación y empiece de nuevo.
 reason-session-cookie-unusable = Este navegador envió una cookie de inicio de sesión que no se puede usar, por lo que no se cerró ninguna sesión.
     .advice = Para estar seguro, elimine las cookies de este sitio en los ajustes del navegador.
+reason-link-not-recognised = Este servidor no ha creado ningún enlace así, o no llegó entero.
+    .advice = Ábrelo de nuevo donde lo recibiste, o pide allí uno nuevo.
+reason-link-expired = Este enlace es demasiado antiguo.
+    .advice = Pide uno nuevo donde lo recibiste.
+reason-link-used = Este enlace ya no es válido: se ha usado, o la cuenta ha cambiado desde entonces.
+    .advice = Inicia sesión como siempre; si no puedes, pide un enlace nuevo donde recibiste este.
 reason-overloaded = El servidor tiene más que hacer de lo que puede.
     .advice = Inténtelo de nuevo dentro de un momento.
 reason-store-unavailable = La base de datos del servidor no responde o no guarda nada.

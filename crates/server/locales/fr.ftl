@@ -69,6 +69,23 @@ recovery-codes-explanation = Chacun d’eux vous connecte une fois, à la place 
 recovery-codes-advice = Imprimez-les ou notez-les, et gardez-les là où vous seul pouvez les trouver.
 recovery-codes-saved = Je les ai enregistrés
 
+## A password, by a link
+
+first-password-heading = Choisissez un mot de passe
+new-password-heading = Choisissez un nouveau mot de passe
+new-password-ends = Cela vous déconnecte partout ailleurs, et les applications perdent leur accès jusqu’à ce que vous l’autorisiez de nouveau.
+new-password-label = Nouveau mot de passe
+new-password-again = Nouveau mot de passe, encore une fois
+new-password-advice = Au moins { $minimum } caractères. Quelques mots à la suite se retiennent facilement.
+new-password-submit = Définir le mot de passe
+problem-new-password-missing = Saisissez un nouveau mot de passe.
+problem-new-password-differs = Les deux mots de passe ne sont pas identiques. Saisissez deux fois le nouveau mot de passe.
+problem-new-password-short = Ce mot de passe est trop court. Il lui faut au moins { $minimum } caractères.
+problem-new-password-long = Ce mot de passe est trop long. Choisissez-en un plus court.
+problem-new-password-character = Ce mot de passe contient un caractère qui ne peut pas être saisi à la connexion. Choisissez-en un qui ne le contient pas.
+problem-new-password-common = Ce mot de passe est l’un de ceux qui sont essayés en premier. Choisissez-en un autre, par exemple quelques mots à la suite.
+problem-new-password-name = Ce mot de passe est un nom ou une adresse, de vous ou de ce service. Choisissez-en un qui ne révèle rien de l’un ni de l’autre.
+
 ## Choosing an account
 
 select-account-heading = Choisissez un compte
@@ -150,6 +167,7 @@ refusal-sign-in-link = Ce lien de connexion ne fonctionne pas
 refusal-expired = Cette page a expiré
 refusal-browser = Cette page appartient à une autre connexion
 refusal-sign-out = Personne n’a été déconnecté
+refusal-link = Ce lien ne fonctionne pas
 refusal-forbidden = Vous ne pouvez pas faire cela d’ici
 refusal-not-found = Page introuvable
 refusal-method = Cette page ne peut pas être ouverte ainsi
@@ -231,6 +249,12 @@ reason-decision-missing = Le formulaire ne disait ni d’autoriser ni de ne pas 
     .advice = Retournez à l’application et recommencez.
 reason-session-cookie-unusable = Ce navigateur a envoyé un cookie de connexion inutilisable : personne n’a été déconnecté.
     .advice = Pour en être sûr, supprimez les cookies de ce site dans les réglages du navigateur.
+reason-link-not-recognised = Ce serveur n’a créé aucun lien de ce genre, ou il n’est pas arrivé entier.
+    .advice = Ouvrez-le de nouveau là où vous l’avez reçu, ou demandez-y un nouveau lien.
+reason-link-expired = Ce lien est trop ancien.
+    .advice = Demandez-en un nouveau là où vous l’avez reçu.
+reason-link-used = Ce lien n’est plus valable, car il a été utilisé ou le compte a changé depuis.
+    .advice = Connectez-vous comme d’habitude, ou si c’est impossible, demandez un nouveau lien là où vous avez reçu celui-ci.
 reason-overloaded = Le serveur a plus à faire qu’il ne peut.
     .advice = Réessayez dans un instant.
 reason-store-unavailable = La base de données du serveur ne répond pas ou n’enregistre rien.

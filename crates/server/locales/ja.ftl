@@ -67,6 +67,23 @@ recovery-codes-explanation = それぞれ、認証アプリの代わりに一度
 recovery-codes-advice = 印刷するか書き留めて、ご自分だけが分かる場所に保管してください。
 recovery-codes-saved = 保存しました
 
+## A password, by a link
+
+first-password-heading = パスワードを決める
+new-password-heading = 新しいパスワードを決める
+new-password-ends = ほかの場所ではすべてログアウトし、アプリのアクセス権はもう一度許可するまでなくなります。
+new-password-label = 新しいパスワード
+new-password-again = 新しいパスワード（もう一度）
+new-password-advice = { $minimum } 文字以上。いくつかの単語を並べると覚えやすくなります。
+new-password-submit = パスワードを設定
+problem-new-password-missing = 新しいパスワードを入力してください。
+problem-new-password-differs = 2 つのパスワードが一致しません。新しいパスワードを 2 回入力してください。
+problem-new-password-short = このパスワードは短すぎます。{ $minimum } 文字以上が必要です。
+problem-new-password-long = このパスワードは長すぎます。もっと短いものにしてください。
+problem-new-password-character = このパスワードには、ログインのときに入力できない文字が含まれています。その文字のないものにしてください。
+problem-new-password-common = このパスワードは、最初に試されるものの一つです。いくつかの単語を並べるなど、別のものにしてください。
+problem-new-password-name = このパスワードは、あなたかこのサービスの名前またはアドレスです。どちらとも関係のないものにしてください。
+
 ## Choosing an account
 
 select-account-heading = アカウントを選択
@@ -148,6 +165,7 @@ refusal-sign-in-link = このログイン用リンクは使えません
 refusal-expired = このページは期限切れです
 refusal-browser = このページは別のログインのものです
 refusal-sign-out = 誰もログアウトしませんでした
+refusal-link = このリンクは使えません
 refusal-forbidden = ここからはその操作はできません
 refusal-not-found = ページが見つかりません
 refusal-method = このページはその方法では開けません
@@ -227,6 +245,12 @@ reason-decision-missing = フォームに許可も拒否も示されていませ
     .advice = アプリに戻って、最初からやり直してください。
 reason-session-cookie-unusable = このブラウザーから送られたログイン用 Cookie は使用できないため、誰もログアウトしませんでした。
     .advice = 念のため、ブラウザーの設定でこのサイトの Cookie を削除してください。
+reason-link-not-recognised = このサーバーが作ったリンクではないか、リンクが途中で切れています。
+    .advice = 受け取ったところからもう一度開くか、そこで新しいものを依頼してください。
+reason-link-expired = このリンクは古すぎます。
+    .advice = 受け取ったところで新しいものを依頼してください。
+reason-link-used = このリンクはもう使えません。すでに使われたか、その後アカウントが変わりました。
+    .advice = いつもどおりログインしてください。できない場合は、受け取ったところで新しいリンクを依頼してください。
 reason-overloaded = サーバーが混み合っています。
     .advice = 少し待ってから、もう一度お試しください。
 reason-store-unavailable = サーバーのデータベースが応答しないか、保存できません。

@@ -69,6 +69,23 @@ recovery-codes-explanation = Cada um deles permite entrar uma vez, no lugar do s
 recovery-codes-advice = Imprima-os ou anote-os e guarde-os onde só você os encontre.
 recovery-codes-saved = Já os guardei
 
+## A password, by a link
+
+first-password-heading = Escolha uma senha
+new-password-heading = Escolha uma nova senha
+new-password-ends = Isso encerra seu acesso em todos os outros lugares, e os apps perdem o acesso até que você o permita de novo.
+new-password-label = Nova senha
+new-password-again = Nova senha, mais uma vez
+new-password-advice = Pelo menos { $minimum } caracteres. Algumas palavras seguidas são fáceis de lembrar.
+new-password-submit = Definir senha
+problem-new-password-missing = Digite uma nova senha.
+problem-new-password-differs = As duas senhas não são iguais. Digite a nova senha duas vezes.
+problem-new-password-short = Esta senha é curta demais. Ela precisa de pelo menos { $minimum } caracteres.
+problem-new-password-long = Esta senha é longa demais. Escolha uma mais curta.
+problem-new-password-character = Esta senha contém um caractere que não pode ser digitado ao entrar. Escolha uma sem ele.
+problem-new-password-common = Esta senha é uma das que são tentadas primeiro. Escolha outra, por exemplo algumas palavras seguidas.
+problem-new-password-name = Esta senha é um nome ou um endereço seu ou deste serviço. Escolha uma que não diga nada sobre nenhum dos dois.
+
 ## Choosing an account
 
 select-account-heading = Escolha uma conta
@@ -150,6 +167,7 @@ refusal-sign-in-link = Este link de acesso não funciona
 refusal-expired = Esta página expirou
 refusal-browser = Esta página pertence a outro acesso
 refusal-sign-out = Ninguém saiu
+refusal-link = Este link não funciona
 refusal-forbidden = Não é possível fazer isso daqui
 refusal-not-found = Página não encontrada
 refusal-method = Esta página não pode ser aberta assim
@@ -231,6 +249,12 @@ reason-decision-missing = O formulário não disse nem permitir nem não permiti
     .advice = Volte para o app e comece de novo.
 reason-session-cookie-unusable = Este navegador enviou um cookie de acesso que não pode ser usado, por isso ninguém saiu.
     .advice = Para ter certeza, exclua os cookies deste site nas configurações do navegador.
+reason-link-not-recognised = Este servidor não criou nenhum link assim, ou ele não chegou inteiro.
+    .advice = Abra-o de novo onde você o recebeu, ou peça um novo por lá.
+reason-link-expired = Este link é antigo demais.
+    .advice = Peça um novo onde você o recebeu.
+reason-link-used = Este link não vale mais: ele foi usado, ou a conta mudou desde então.
+    .advice = Entre como de costume; se não conseguir, peça um novo link onde você recebeu este.
 reason-overloaded = O servidor tem mais trabalho do que consegue fazer.
     .advice = Tente novamente daqui a pouco.
 reason-store-unavailable = O banco de dados do servidor não responde ou não guarda nada.

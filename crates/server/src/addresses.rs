@@ -32,6 +32,9 @@ pub(crate) const END_SESSION: &str = "/account/sessions/end";
 pub(crate) const END_OTHERS: &str = "/account/sessions/end-others";
 pub(crate) const REMOVE_ACCESS: &str = "/account/apps/remove";
 
+/// What one-time links lead to, below the issuer: the page on which a password is set.
+pub(crate) const LINK: &str = "/link";
+
 /// Who reads the answer.
 #[derive(Clone, Copy)]
 pub(crate) enum Address {

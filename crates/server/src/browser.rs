@@ -3,7 +3,7 @@
 //! The *browser* cookie binds a pending authorization to the browser it began in. The *session* cookie is who is signed in.
 //! Both are 256 random bits; the store knows the hash of the second, and nothing of the first. By the *known* cookie the throttle
 //! knows a browser again in which somebody has signed in; it is nobody's proof of who they are. The *language* cookie is what was chosen
-//! at the foot of a page.
+//! at the foot of a page. The *link* cookie holds the one-time link that was opened, on its way to a page without it in its address.
 
 use http::{HeaderMap, HeaderValue, header};
 use safeconduct_protocol::{
@@ -24,6 +24,7 @@ pub(crate) struct Browser {
     binding: SentSecret,
     session: SentSecret,
     known: Option<Secret>,
+    link: Option<Secret>,
 }
 
 /// What came under the name of one of our cookies.
@@ -74,6 +75,10 @@ impl Browser {
                 Sent::Value(value) => Some(Secret::new(value)),
                 _ => None,
             },
+            link: match sent(headers, &name(issuer, "link")) {
+                Sent::Value(value) => Some(Secret::new(value)),
+                _ => None,
+            },
         }
     }
 
@@ -97,6 +102,11 @@ impl Browser {
     /// What the throttle may know this browser by.
     pub(crate) fn known(&self) -> Option<&Secret> {
         self.known.as_ref()
+    }
+
+    /// The one-time link that was opened here.
+    pub(crate) fn link(&self) -> Option<&Secret> {
+        self.link.as_ref()
     }
 
     /// The hash that the store knows its session by.
@@ -179,6 +189,17 @@ pub(crate) fn sign_in(issuer: &Issuer, secret: &Secret, seconds: i64) -> HeaderV
 pub(crate) fn know(issuer: &Issuer, proof: &Secret) -> HeaderValue {
     let attributes = format!("; Max-Age={KNOWN_FOR}");
     set_cookie(issuer, "known", proof.expose(), &attributes)
+}
+
+/// A `Set-Cookie` value that keeps a one-time link, which is base64url, out of the address of the page that it leads to, until the browser
+/// is closed.
+pub(crate) fn open_link(issuer: &Issuer, link: &Secret) -> HeaderValue {
+    set_cookie(issuer, "link", link.expose(), "")
+}
+
+/// A `Set-Cookie` value that takes that away.
+pub(crate) fn forget_link(issuer: &Issuer) -> HeaderValue {
+    set_cookie(issuer, "link", "", "; Max-Age=0")
 }
 
 /// A `Set-Cookie` value that takes the session cookie away.

@@ -433,6 +433,7 @@ fn kind(reason: Reason, status: StatusCode) -> RefusalKind {
         | Reason::PendingRequestFromAnotherBrowser
         | Reason::PendingRequestFromAnotherSession
         | Reason::PendingRequestSignedOut => RefusalKind::Browser,
+        Reason::LinkNotRecognised | Reason::LinkExpired | Reason::LinkUsed => RefusalKind::Link,
         Reason::SessionCookieUnusable => RefusalKind::SignOut,
         _ => RefusalKind::of_status(status.as_u16()),
     }

@@ -13,13 +13,14 @@ use tower::ServiceExt as _;
 use crate::{
     account,
     addresses::{
-        ACCOUNT, ACCOUNT_APPS, ACCOUNT_SESSIONS, END_OTHERS, END_SESSION, OFFER, REMOVE_ACCESS,
+        ACCOUNT, ACCOUNT_APPS, ACCOUNT_SESSIONS, END_OTHERS, END_SESSION, LINK, OFFER,
+        REMOVE_ACCESS,
     },
     correlation::correlate,
     cross_origin::{self, CrossOrigin, preflight},
     endpoints::{
-        authorize, consent, health, home, introspect, language, login, logout, offer, par, revoke,
-        second_factor, token, userinfo, well_known,
+        authorize, consent, health, home, introspect, language, link, login, logout, offer, par,
+        revoke, second_factor, token, userinfo, well_known,
     },
     host,
     server::Server,
@@ -53,6 +54,7 @@ pub fn public(server: &Server) -> Router {
         .route(OFFER, post(offer::post))
         .route("/consent", post(consent::post))
         .route("/language", post(language::post))
+        .route(LINK, get(link::get).post(link::post))
         .route("/token", post(token::token).options(preflight))
         .route("/introspect", post(introspect::introspect))
         .route("/revoke", post(revoke::revoke).options(preflight))

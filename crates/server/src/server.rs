@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use safeconduct_protocol::{
-    clock::Clock, error::Refusal, ids::new_id, language::Language, seal::Seal, sealed::Sealed,
-    time::Timestamp,
+    clock::Clock, error::Refusal, ids::new_id, language::Language, password::PasswordRule,
+    seal::Seal, sealed::Sealed, time::Timestamp,
 };
 use safeconduct_store::Store;
 
@@ -32,6 +32,7 @@ struct Parts {
     catalog: CatalogCache,
     pages: PageSet,
     passwords: Passwords,
+    password_rule: PasswordRule,
     throttle: Throttle,
     outbox: Outbox,
     telemetry: Telemetry,
@@ -101,6 +102,11 @@ impl Server {
         Ok(Self(Arc::new(Parts {
             pages: pages.map_err(|error| Fault::new(error.to_string()))?,
             passwords,
+            password_rule: PasswordRule::new(
+                settings.password_min_length,
+                settings.issuer.as_str(),
+                &settings.product_name,
+            ),
             throttle: Throttle::new(settings.throttle, guesses),
             outbox: Outbox::default(),
             telemetry,
@@ -157,6 +163,11 @@ impl Server {
 
     pub(crate) fn passwords(&self) -> &Passwords {
         &self.0.passwords
+    }
+
+    /// What new passwords must be.
+    pub(crate) fn password_rule(&self) -> &PasswordRule {
+        &self.0.password_rule
     }
 
     pub(crate) fn throttle(&self) -> &Throttle {

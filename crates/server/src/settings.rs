@@ -9,6 +9,7 @@ use safeconduct_protocol::{
     language::Language,
     mail::MailAddress,
     metadata::Issuer,
+    password::LEAST_MINIMUM,
     secret::Secret,
 };
 
@@ -42,6 +43,8 @@ pub struct Settings {
     pub passwords: PasswordSettings,
     /// By what mails are sent; none are without it.
     pub mail: Option<MailSettings>,
+    /// How many characters a new password has at least.
+    pub password_min_length: usize,
     /// How long apps that are told of a sign-out are waited for.
     pub back_channel: BackChannelSettings,
     /// Whether DPoP proofs must carry a nonce of this server (RFC 9449 §8).
@@ -173,6 +176,7 @@ impl Settings {
             throttle: ThrottleSettings::default(),
             passwords: PasswordSettings::default(),
             mail: None,
+            password_min_length: LEAST_MINIMUM,
             back_channel: BackChannelSettings::default(),
             dpop_nonce_required: false,
             second_factor: SecondFactor::default(),

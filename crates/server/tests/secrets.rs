@@ -503,6 +503,7 @@ async fn almost_right(server: &TestServer) -> Vec<(&'static str, Credentials, Fo
         ("/login/offer", nobody(), Form::new()),
         ("/consent", nobody(), Form::new()),
         ("/language", nobody(), Form::new()),
+        ("/link", nobody(), Form::new()),
         ("/signed-out", nobody(), Form::new()),
         ("/logout/confirm", nobody(), Form::new()),
         ("/account/apps/remove", nobody(), Form::new()),
@@ -557,7 +558,7 @@ async fn nothing_that_is_sent_is_repeated_in_the_log_but_its_beginning() {
 async fn send(server: &TestServer, path: &str, credentials: &Credentials, form: Form) {
     let mut browser = server.browser();
     match path {
-        "/authorize" | "/logout" => {
+        "/authorize" | "/logout" | "/link" => {
             browser.get(&format!("{path}?{}", form.encode())).await;
             let answer = browser.post(path, &form).await;
             if !answer.location().is_empty() {

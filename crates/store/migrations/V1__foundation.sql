@@ -28,12 +28,14 @@ INSERT INTO revision (one, number) VALUES (1, 0);
 -- What is known about a person is in claims: JSON, claim by claim; NULL is nothing. What the account is called (name) is the claim
 -- "name": it is in its own column and never in there. updated_at is when either changed last. declined_offers
 -- names what its user was offered after a sign-in and did not want.
+-- link_version only rises: one-time links are good for the version that they were made of.
 CREATE TABLE users (
     id TEXT PRIMARY KEY,
     username TEXT NOT NULL,
     username_key TEXT UNIQUE,
     name TEXT,
     epoch BIGINT NOT NULL,
+    link_version BIGINT NOT NULL DEFAULT 1,
     claims TEXT,
     locked_at BIGINT,
     created_at BIGINT NOT NULL,

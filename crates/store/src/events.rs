@@ -40,7 +40,7 @@ const LIST: &str = "SELECT id, at, kind, user_id, client_id, grant_id, detail FR
 
 /// Every event there is: its kind, what it is about, and what its detail is.
 #[rustfmt::skip]
-static EVENTS: [(&str, &str, &str); 47] = [
+static EVENTS: [(&str, &str, &str); 48] = [
     ("cluster-created", "", "the issuer"),
     ("era-begun", "", ""),
     ("catalog-changed", "", ""),
@@ -54,7 +54,8 @@ static EVENTS: [(&str, &str, &str); 47] = [
     ("user-added", "user", ""),
     ("users-imported", "", ""),
     ("claims-updated", "user", ""),
-    ("password-set", "user", ""),
+    ("password-set", "user", "`invite` or `recover` where a link did it"),
+    ("link-made", "user", "`invite` or `recover`, by command"),
     ("second-factor-added", "user", "`totp`"),
     ("second-factor-removed", "user", "`totp`"),
     ("recovery-codes-made", "user", ""),

@@ -48,7 +48,8 @@ const SEALED_OTHERWISE: &str = "SELECT user_id, kind, name, sealed FROM credenti
 const RESEAL: &str = "UPDATE credentials SET sealed = $5, sealed_by = $6 \
      WHERE user_id = $1 AND kind = $2 AND name = $3 AND sealed = $4";
 
-const RAISE_EPOCH: &str = "UPDATE users SET epoch = epoch + 1 WHERE id = $1 AND deleted_at IS NULL";
+const RAISE_EPOCH: &str = "UPDATE users SET epoch = epoch + 1, link_version = link_version + 1 \
+     WHERE id = $1 AND deleted_at IS NULL";
 
 const EXISTS: &str = "SELECT 1 FROM users WHERE id = $1 AND deleted_at IS NULL";
 
@@ -286,7 +287,7 @@ impl Store {
         Ok(self.list(statement, read).await?)
     }
 
-    /// Gives a user another password. Their sessions and everything they allowed end.
+    /// Gives a user another password. Their sessions and everything they allowed end, and so do links that were made for them.
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
@@ -299,12 +300,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let unit = Unit::new([
             Statement::new(RAISE_EPOCH).bind(id.as_str()).expect_some(),
-            Statement::new(SET_PASSWORD)
-                .bind(id.as_str())
-                .bind(password.sealed.as_str())
-                .bind(now)
-                .bind(password.cost.as_deref())
-                .bind(password.key),
+            password_replacement(id, password, now),
         ])
         .and(ending_of_user(id, now))
         .and(mail::queue(mail, now))
@@ -486,6 +482,20 @@ fn password_addition(user: &NewUser, now: Timestamp) -> Option<Statement> {
             .bind(password.cost.as_deref())
             .bind(password.key),
     )
+}
+
+/// The statement that puts `password` in the place of the one a user had.
+pub(crate) fn password_replacement(
+    id: &UserId,
+    password: &SealedPassword,
+    now: Timestamp,
+) -> Statement {
+    Statement::new(SET_PASSWORD)
+        .bind(id.as_str())
+        .bind(password.sealed.as_str())
+        .bind(now)
+        .bind(password.cost.as_deref())
+        .bind(password.key)
 }
 
 /// The statement that fails its unit if there is no such user.

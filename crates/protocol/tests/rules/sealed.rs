@@ -14,6 +14,7 @@ use safeconduct_protocol::{
     error::Reason,
     grant::{Epochs, Grant, Lifetimes},
     ids::ClientId,
+    link::{Link, LinkPurpose},
     logout::{Logout, ReturnTo, SealedLogout},
     pkce::CodeChallenge,
     posted_request::PostedRequest,
@@ -221,6 +222,10 @@ fn bound_token() -> AccessToken {
     logout(),
     r#"{"e":1,"f":1800000000,"l":{"c":"shop","r":{"u":"https://rp.example/signed-out","t":"af0ifjsldkj"}}}"#
 )]
+#[case::link(
+    invitation(),
+    r#"{"e":1,"f":1800000000,"p":"invite","u":"u-AQEBAQEBAQEBAQEBAQEBAQ","v":7}"#
+)]
 #[case::bound_token(bound_token(), r#"{"iss":"https://id.example.com","sub":"u-AQEBAQEBAQEBAQEBAQEBAQ","aud":["https://notes.example.com","https://id.example.com"],"exp":1800000320,"iat":1800000020,"jti":"BgYGBgYGBgYGBgYGBgYGBg","client_id":"shop","scope":"notes.read openid","auth_time":1799999900,"acr":"urn:safeconduct:acr:password","amr":["pwd"],"grant_id":"01a3185c-5000-7000-8000-000000000001","era":1,"cnf":{"jkt":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}}"#)]
 fn the_golden_payloads_hold<T>(#[case] payload: T, #[case] golden: &str)
 where
@@ -242,6 +247,7 @@ where
 #[case::openid(openid_request())]
 #[case::pushed_request(pushed_request())]
 #[case::logout(logout())]
+#[case::link(invitation())]
 fn what_a_later_release_adds_is_ignored<T>(#[case] payload: T)
 where
     T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug,
@@ -263,6 +269,10 @@ fn add_to_every_object(json: &mut serde_json::Value) {
     }
 }
 
+fn invitation() -> Link {
+    Link::make(LinkPurpose::Invite, user(1), 7, 1, START)
+}
+
 /// Every artifact that leaves the server, with its kind.
 fn artifacts() -> Vec<(Kind, String)> {
     fn sealed<T: Sealed>(artifact: &T) -> (Kind, String) {
@@ -279,6 +289,7 @@ fn artifacts() -> Vec<(Kind, String)> {
         sealed(&pushed_request()),
         sealed(&logout()),
         sealed(&Enrolment::begin(1, session(1), user(1), START)),
+        sealed(&invitation()),
     ]
 }
 
@@ -294,6 +305,7 @@ fn opens(kind: Kind, text: &str) -> bool {
         Kind::PushedRequest => PushedRequest::unseal(&seal, text).is_ok(),
         Kind::Logout => SealedLogout::unseal(&seal, text).is_ok(),
         Kind::Enrolment => Enrolment::unseal(&seal, text).is_ok(),
+        Kind::Link => Link::unseal(&seal, text).is_ok(),
         _ => unreachable!("no such artifact leaves the server"),
     }
 }
@@ -330,6 +342,7 @@ fn every_artifact_opens_as_it_was_sealed() {
     Reason::PushedRequestExpired
 )]
 #[case::logout(logout(), Reason::RequestMalformed, Reason::RequestMalformed)]
+#[case::link(invitation(), Reason::LinkNotRecognised, Reason::LinkExpired)]
 fn everything_that_is_handed_out_is_of_one_era_and_ends<T: Sealed>(
     #[case] artifact: T,
     #[case] of_another_era: Reason,

@@ -98,6 +98,11 @@ impl From<Refused> for Failure {
             Refused::UserTaken(_) | Refused::GroupTaken(_) => {
                 Self::Conflict(said).with_advice("--if-not-exists makes that a success")
             }
+            Refused::HasPassword(_) => Self::Conflict(said).with_advice(
+                "`safeconduct user recover` makes a link for another password",
+            ),
+            Refused::Locked(_) => Self::Conflict(said)
+                .with_advice("`safeconduct user unlock` lets them sign in again"),
             Refused::Raced(_) => Self::Conflict(said).with_advice("try again"),
             Refused::Declared(_) | Refused::NoSecret { .. } => Self::Conflict(said),
             Refused::Registration(_) | Refused::Unfit(_) | Refused::Password(_) => {

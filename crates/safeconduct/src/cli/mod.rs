@@ -12,6 +12,7 @@ mod group;
 mod import;
 mod init;
 mod key;
+mod link;
 mod master_key_rotation;
 mod migrate;
 mod output;

@@ -410,6 +410,7 @@ fn settings(checked: &Checked) -> Settings {
             idle: sessions.idle.as_seconds(),
             absolute: sessions.absolute.as_seconds(),
         },
+        password_min_length: login.password_min_length,
         second_factor: match login.second_factor {
             config::SecondFactor::Off => SecondFactor::Off,
             config::SecondFactor::Offered => SecondFactor::Offered,

@@ -15,6 +15,7 @@ use super::claims::NamedClaims;
 use super::database::Database;
 use super::failure::Failure;
 use super::import;
+use super::link;
 use super::output::{Format, Row, note, when};
 use super::prompt::{PasswordSource, confirm};
 
@@ -23,6 +24,24 @@ use super::prompt::{PasswordSource, confirm};
 pub(crate) enum Verb {
     /// Add a user; the password is asked for
     Add(Box<Add>),
+    /// Print a one-time link by which a person sets the first password of an account; adds the user if there is none
+    #[command(
+        after_help = "The link is good once and for three days. Whoever has it can use it: send it by a way that only the person reads. A later one does not end the one before, but the first to be used ends them all. The claims are those of a new user."
+    )]
+    Invite {
+        /// The name to sign in with, or the username or id of a user without a password
+        username: String,
+        #[command(flatten)]
+        claims: NamedClaims,
+    },
+    /// Print a one-time link by which a user sets another password
+    #[command(
+        after_help = "The link is good once and for 30 minutes. Until it is used, nothing changes; when it is, the user's sessions and grants end. A second factor stays, and is asked for as before."
+    )]
+    Recover {
+        /// The username or id
+        user: String,
+    },
     /// Change what is known about a user; what is not named stays as it is
     #[command(
         after_help = "An empty value takes a claim away: --nickname ''. A new --email or --phone-number is not verified unless that is said again. An address is replaced whole."
@@ -117,6 +136,10 @@ impl Verb {
         let administration = database.administration();
         match self {
             Self::Add(add) => add.run(database, output).await,
+            Self::Invite { username, claims } => {
+                link::invite(database, output, &username, &claims).await
+            }
+            Self::Recover { user } => link::recover(database, output, &user).await,
             Self::Set { user, claims } => set(database, output, &user, &claims).await,
             Self::Import {
                 file,

@@ -4,6 +4,7 @@
 pub mod clients;
 pub mod groups;
 pub mod keys;
+pub mod links;
 pub mod master_keys;
 pub mod users;
 
@@ -60,6 +61,12 @@ pub enum Refused {
     /// The user has no second factor.
     #[error("{0} has no second factor")]
     NoSecondFactor(String),
+    /// The user may not sign in.
+    #[error("{0} is locked")]
+    Locked(String),
+    /// The user has a password, so that there is no first one to set.
+    #[error("{0} has a password already")]
+    HasPassword(String),
     /// A client has the id, or had it once.
     #[error("the client id {0} is, or was once, in use")]
     ClientTaken(ClientId),

@@ -6,6 +6,7 @@ pub(crate) mod health;
 pub(crate) mod home;
 pub(crate) mod introspect;
 pub(crate) mod language;
+pub(crate) mod link;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod offer;

@@ -11,7 +11,7 @@ const DAY: i64 = 24 * HOUR;
 pub const ANSWER_WITHIN: i64 = 2;
 
 /// The kinds of artifact that have a sealing key in the database.
-pub(super) const SEALED: [Kind; 9] = [
+pub(super) const SEALED: [Kind; 10] = [
     Kind::PendingAuthorization,
     Kind::PostedRequest,
     Kind::AuthorizationCode,
@@ -21,6 +21,7 @@ pub(super) const SEALED: [Kind; 9] = [
     Kind::PushedRequest,
     Kind::Logout,
     Kind::Enrolment,
+    Kind::Link,
 ];
 
 /// What a key is for, as its row says it.
@@ -91,6 +92,8 @@ impl Purpose {
             Self::Seal(Kind::Credential) | Self::Hash => minute(Retention::WhileUsed(HOUR)),
             // `tokens.refresh_ttl` is 400 days at most, `tokens.access_ttl` one; what else is sealed lives for minutes.
             Self::Seal(Kind::RefreshToken) => minute(Retention::For(401 * DAY)),
+            // An invitation lives for three days.
+            Self::Seal(Kind::Link) => minute(Retention::For(4 * DAY)),
             Self::Seal(Kind::AccessToken) => minute(Retention::For(2 * DAY)),
             Self::Seal(_) => minute(Retention::For(2 * HOUR)),
             Self::Subjects | Self::Guesses => Window {

@@ -13,6 +13,7 @@ mod escape;
 mod form_post;
 mod headers;
 mod look;
+mod new_password;
 mod numerals;
 mod refusal;
 pub mod samples;
@@ -44,6 +45,7 @@ pub use self::error::PagesError;
 pub use self::form_post::{FormPostPage, form_post_headers};
 pub use self::headers::headers;
 pub use self::look::{Colour, Colours, Links, Logo, Look, LowContrast, Shade};
+pub use self::new_password::{NewPasswordPage, NewPasswordProblem};
 pub use self::refusal::{Developer, RefusalKind, RefusalPage};
 pub use self::second_factor::{
     CodeProblem, EnrolPage, OfferPage, QrDrawing, RecoveryCodesPage, SecondFactorPage,
@@ -254,6 +256,12 @@ impl Pages {
     #[must_use]
     pub fn recovery_codes(&self, page: &RecoveryCodesPage<'_>) -> Page {
         self.render("recovery_codes.html", page)
+    }
+
+    /// The form on which a one-time link's holder sets a password.
+    #[must_use]
+    pub fn new_password(&self, page: &NewPasswordPage<'_>) -> Page {
+        self.render("new_password.html", page)
     }
 
     /// The question whether a client may use the account.

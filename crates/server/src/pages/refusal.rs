@@ -49,6 +49,8 @@ pub enum RefusalKind {
     Expired,
     /// The form belongs to another browser, or another session of this one.
     Browser,
+    /// A one-time link is not good, or not any more.
+    Link,
     /// Somebody wants to sign out, and nobody knows whether they are signed in.
     SignOut,
     /// The request came from another site, or from someone without the right to it.

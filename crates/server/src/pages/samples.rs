@@ -5,9 +5,10 @@ mod account;
 
 use super::{
     ClientLink, CodeProblem, ConsentPage, ContinuePage, Developer, EnrolPage, FormPostPage,
-    HomePage, Notice, OfferPage, Page, Pages, QrDrawing, RecoveryCodesPage, RefusalKind,
-    RefusalPage, ResourceLine, ReturnTo, ScopeKind, ScopeLine, SecondFactorPage, SelectAccountPage,
-    SignInPage, SignInProblem, SignOutPage, SignedIn, SignedOutPage,
+    HomePage, NewPasswordPage, NewPasswordProblem, Notice, OfferPage, Page, Pages, QrDrawing,
+    RecoveryCodesPage, RefusalKind, RefusalPage, ResourceLine, ReturnTo, ScopeKind, ScopeLine,
+    SecondFactorPage, SelectAccountPage, SignInPage, SignInProblem, SignOutPage, SignedIn,
+    SignedOutPage,
 };
 
 const PENDING: &str = "sc_pend_AQEBAQEBAQEBAQEBAQEB";
@@ -39,6 +40,9 @@ pub fn render(pages: &Pages) -> Vec<(String, String)> {
     };
     add("offer", pages.offer(&offer));
     add("recovery-codes", pages.recovery_codes(&recovery_codes()));
+    for (name, page) in new_password() {
+        add(name, pages.new_password(&page));
+    }
     add("select-account", pages.select_account(&select_account()));
     for (name, page) in consent() {
         add(name, pages.consent(&page));
@@ -234,6 +238,39 @@ fn enrol(qr: Option<&QrDrawing>) -> Vec<(&'static str, EnrolPage<'_>)> {
         ("enrol-missing", again(CodeProblem::NoCode)),
         ("enrol-wrong", again(CodeProblem::WrongCode)),
         ("enrol-over", again(CodeProblem::Over)),
+    ]
+}
+
+fn new_password() -> Vec<(&'static str, NewPasswordPage<'static>)> {
+    use NewPasswordProblem as Problem;
+
+    let first = NewPasswordPage {
+        account: "alice",
+        is_first: true,
+        action: "/link",
+        link: "sc_ln_AQEBAQEBAQEBAQEBAQEB",
+        minimum: 8,
+        problem: None,
+    };
+    let another = NewPasswordPage {
+        is_first: false,
+        ..first.clone()
+    };
+    let again = |problem| NewPasswordPage {
+        problem: Some(problem),
+        ..another.clone()
+    };
+    vec![
+        ("first-password", first),
+        ("new-password", another.clone()),
+        ("new-password-missing", again(Problem::Missing)),
+        ("new-password-differs", again(Problem::Differs)),
+        ("new-password-short", again(Problem::Short)),
+        ("new-password-long", again(Problem::Long)),
+        ("new-password-character", again(Problem::Character)),
+        ("new-password-common", again(Problem::Common)),
+        ("new-password-name", again(Problem::Name)),
+        ("new-password-busy", again(Problem::Busy)),
     ]
 }
 

@@ -188,10 +188,10 @@ fn every_id_is_given_once_and_every_reference_to_one_leads_somewhere() {
         );
         for tag in &tags {
             for attribute in ["for", "aria-describedby", "aria-labelledby"] {
-                let Some(target) = tag.attributes.get(attribute) else {
-                    continue;
-                };
-                assert!(ids.contains(&target), "{name}: {tag:?}");
+                let targets = tag.attributes.get(attribute);
+                for target in targets.iter().flat_map(|list| list.split(' ')) {
+                    assert!(ids.iter().any(|id| *id == target), "{name}: {tag:?}");
+                }
             }
             if let Some(target) = tag
                 .attributes

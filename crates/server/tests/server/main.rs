@@ -28,6 +28,7 @@ mod imported;
 mod introspection;
 mod keys;
 mod language;
+mod links;
 mod login;
 mod logout;
 mod matrix;

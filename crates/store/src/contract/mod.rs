@@ -6,6 +6,7 @@ mod copying;
 mod eras;
 mod groups;
 mod guesses;
+mod links;
 mod liveness;
 mod logouts;
 mod mail;

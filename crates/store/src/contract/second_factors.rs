@@ -92,7 +92,7 @@ impl World {
         otp.map_or(0, |otp| otp.recovery_codes)
     }
 
-    async fn kinds(&self, kind: &str) -> Vec<Option<String>> {
+    pub(super) async fn kinds(&self, kind: &str) -> Vec<Option<String>> {
         let events = self.store.events(None, 1000).await.unwrap().into_iter();
         let of_kind = events.filter(|event| event.kind == kind);
         of_kind

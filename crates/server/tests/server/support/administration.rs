@@ -5,9 +5,13 @@ use std::collections::BTreeMap;
 use safeconduct_protocol::claims::PersonClaims;
 use safeconduct_protocol::client::Client;
 use safeconduct_protocol::ids::{ClientId, UserId};
+use safeconduct_protocol::language::Language;
 use safeconduct_protocol::password::{AcceptedPassword, LEAST_MINIMUM, PasswordRule};
 use safeconduct_protocol::resource::Resource;
 use safeconduct_protocol::secret::Secret;
+use safeconduct_server::Notices;
+use safeconduct_server::administration::links::MadeLink;
+use safeconduct_server::administration::{Administration, Refused};
 use safeconduct_server::password::{ImportedHash, PasswordSettings, Passwords};
 use safeconduct_store::{ConsentRecord, Declared, SessionRecord, Store};
 
@@ -61,6 +65,41 @@ impl TestServer {
             .set_password(&user, &sealed, None, self.now())
             .await
             .unwrap();
+    }
+
+    /// A one-time link that an administrator made, as its path and query.
+    pub(crate) async fn invite(&self, username: &str) -> String {
+        self.administer(async |administration| administration.invite(username, None).await)
+            .await
+    }
+
+    /// The same for another password.
+    pub(crate) async fn recover(&self, username: &str) -> String {
+        self.administer(async |administration| administration.recover(username).await)
+            .await
+    }
+
+    async fn administer(
+        &self,
+        verb: impl AsyncFnOnce(Administration<'_>) -> Result<MadeLink, Refused>,
+    ) -> String {
+        let (masters, cluster) = (self.masters(), self.store().cluster().await.unwrap());
+        let keys = database::keys(self.store(), self.issuer()).await;
+        let administration = Administration {
+            store: self.store(),
+            masters: &masters,
+            keys: &keys,
+            passwords: PasswordRule::new(LEAST_MINIMUM, self.issuer(), "Safeconduct"),
+            issuer: self.issuer(),
+            cluster: &cluster.unwrap(),
+            knows_scope: Box::new(|_| Ok(())),
+            declared: Vec::new(),
+            notices: Notices::new(None, Language::default()),
+            now: self.now(),
+        };
+        let made = verb(administration).await.unwrap();
+        let origin = self.server.settings().issuer.origin();
+        made.url.expose().strip_prefix(&origin).unwrap().to_owned()
     }
 
     /// Gives a user a hash that another system made, as an import does.

@@ -79,6 +79,7 @@ pub(crate) const READ: &[(&str, &[&[&str]])] = &[
     ("/login/offer", &[&["pending", "decision"]]),
     ("/consent", &[&["pending", "decision"]]),
     ("/language", &[&["pending", "language", "back"]]),
+    ("/link", &[&["link", "password", "again"]]),
     ("/signed-out", &[&["ui_locales"]]),
     ("/logout/confirm", &[&["csrf", "logout"]]),
     ("/account/apps/remove", &[&["csrf", "client"]]),

@@ -1,0 +1,83 @@
+//! `safeconduct user invite` and `safeconduct user recover`: one-time links. The link is the one thing on standard output.
+
+use safeconduct_protocol::claims::PersonClaims;
+use safeconduct_protocol::ids::UserId;
+use safeconduct_protocol::link::LinkPurpose;
+use safeconduct_server::administration::Refused;
+use safeconduct_server::administration::links::MadeLink;
+use serde::Serialize;
+
+use super::claims::NamedClaims;
+use super::database::Database;
+use super::failure::Failure;
+use super::output::{Format, note, when, write_out};
+
+/// A link as shown.
+#[derive(Serialize)]
+struct ShownLink<'a> {
+    username: &'a str,
+    id: &'a UserId,
+    purpose: &'static str,
+    link: &'a str,
+    expires_at: String,
+}
+
+/// Makes an invitation, and the account for it if there is none.
+///
+/// # Errors
+/// A name or a claim that can't be used, a user who has a password or is locked, or the database's.
+pub(super) async fn invite(
+    database: &Database,
+    output: Format,
+    username: &str,
+    named: &NamedClaims,
+) -> Result<(), Failure> {
+    let mut claims = PersonClaims::default();
+    named.set_in(&mut claims).map_err(Failure::Usage)?;
+    let claims = (!named.is_empty()).then_some(claims);
+    let made = database.administration().invite(username, claims).await;
+    let made = made.map_err(|refused| match refused {
+        Refused::UserTaken(_) => Failure::Conflict(refused.to_string())
+            .with_advice("the claims are those of a new user; `safeconduct user set` changes them"),
+        refused => refused.into(),
+    })?;
+    show(output, &made)
+}
+
+/// Makes a link for another password.
+///
+/// # Errors
+/// No such user, one who is locked, or the database's.
+pub(super) async fn recover(
+    database: &Database,
+    output: Format,
+    user: &str,
+) -> Result<(), Failure> {
+    let made = database.administration().recover(user).await?;
+    show(output, &made)
+}
+
+fn show(output: Format, made: &MadeLink) -> Result<(), Failure> {
+    let name = &made.username;
+    if made.added {
+        note(format_args!("{name} is added, and has no password yet"));
+    }
+    let what = match made.purpose {
+        LinkPurpose::Invite => "sets a password",
+        LinkPurpose::Recover => "sets another password, and is signed out everywhere by that",
+    };
+    note(format_args!(
+        "{name} {what} at this address, once, until {}",
+        when(made.expires_at)
+    ));
+    match output {
+        Format::Table => write_out(made.url.expose()),
+        Format::Json => output.record(&ShownLink {
+            username: name,
+            id: &made.user,
+            purpose: made.purpose.name(),
+            link: made.url.expose(),
+            expires_at: when(made.expires_at),
+        }),
+    }
+}

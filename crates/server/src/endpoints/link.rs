@@ -1,0 +1,217 @@
+//! `/link`: a one-time link is opened, and its holder sets a password. Opening one uses nothing up, however often and whoever does it; the
+//! form does, and the write behind it says who was first.
+//!
+//! A link proves that its holder may set the password, and no factor of a sign-in: who set it is signed in by that password alone, and
+//! the rule that every sign-in goes by asks for whatever else the account has.
+
+use std::net::IpAddr;
+
+use axum::{
+    Extension,
+    extract::{RawQuery, State},
+    response::Response,
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use safeconduct_protocol::{
+    authentication::{Factor, Factors},
+    encoding,
+    error::{Reason, Refusal},
+    ids::SessionId,
+    link::{Link, LinkPurpose},
+    mail::MailPurpose,
+    parameters::Parameters,
+    secret::Secret,
+};
+use safeconduct_store::{LinkedUser, NewSession};
+
+use crate::{
+    addresses::{ACCOUNT, LINK},
+    browser::{self, Browser},
+    client_address::ClientAddress,
+    fault::Failure,
+    form::PostedForm,
+    new_password::{self, Owner},
+    pages::{NewPasswordPage, NewPasswordProblem, Page},
+    reader::Reader,
+    respond::{self, with_cookie},
+    server::{Exchange, Server},
+};
+
+/// The parameter and form field that carries a link.
+const FIELD: &str = "link";
+/// The longest text that is kept as a link, in bytes.
+const LONGEST: usize = 512;
+
+/// `GET /link`: with the link in the query, the way to the page without it; else that page.
+pub(crate) async fn get(
+    State(server): State<Server>,
+    reader: Reader,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let answer = match query.filter(|query| !query.is_empty()) {
+        Some(query) => out_of_the_address(&server, reader, &query),
+        None => show(&server, reader, &headers).await,
+    };
+    respond::person(&server, answer, reader)
+}
+
+/// `POST /link`: a password is set.
+pub(crate) async fn post(
+    State(server): State<Server>,
+    reader: Reader,
+    address: Option<Extension<ClientAddress>>,
+    form: PostedForm,
+) -> Response {
+    // Without the accept loop in front there is one address for everybody.
+    let address = address.map_or(IpAddr::from([0, 0, 0, 0]), |Extension(client)| {
+        client.address
+    });
+    let answer = set_password(&server, reader, &form, address).await;
+    respond::person(&server, answer, reader)
+}
+
+/// The address of a page stays in the history of a browser and may be sent on, so a link does not stay in it.
+fn out_of_the_address(server: &Server, reader: Reader, query: &str) -> Result<Response, Failure> {
+    let parameters = Parameters::parse(query.as_bytes())?;
+    let link = parameters.required(FIELD, Reason::LinkNotRecognised)?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    if link.len() > LONGEST || !link.bytes().all(plain) {
+        return Err(Reason::LinkNotRecognised.into());
+    }
+    let response = respond::lead_to(server.pages().of(reader.language), &server.path(LINK));
+    let cookie = browser::open_link(&server.settings().issuer, &Secret::new(link));
+    Ok(with_cookie(response, cookie))
+}
+
+async fn show(server: &Server, reader: Reader, headers: &HeaderMap) -> Result<Response, Failure> {
+    let exchange = Exchange::with(server, reader.language).await?;
+    let browser = Browser::read(&server.settings().issuer, headers);
+    let text = browser.link().ok_or(Reason::LinkNotRecognised)?;
+    let (link, user) = judged(&exchange, text.expose()).await?;
+    let html = page(&exchange, text.expose(), &link, &user, None);
+    Ok(respond::page(StatusCode::OK, html))
+}
+
+/// A link that can be used now, as far as that can be told before it is, and whose it is.
+async fn judged(exchange: &Exchange<'_>, text: &str) -> Result<(Link, LinkedUser), Failure> {
+    let link: Link = exchange.open(text)?;
+    let user = exchange.server.store().linked_user(link.user()).await?;
+    let user = user.filter(|user| !user.locked);
+    let user = user.ok_or_else(|| Refusal::new(Reason::LinkUsed).because("deleted or locked"))?;
+    link.is_unused(user.link_version)?;
+    Ok((link, user))
+}
+
+fn page(
+    exchange: &Exchange<'_>,
+    text: &str,
+    link: &Link,
+    user: &LinkedUser,
+    problem: Option<NewPasswordProblem>,
+) -> Page {
+    let server = exchange.server;
+    exchange.pages().new_password(&NewPasswordPage {
+        account: &user.username,
+        is_first: link.purpose() == LinkPurpose::Invite,
+        action: &server.path(LINK),
+        link: text,
+        minimum: server.password_rule().minimum(),
+        problem,
+    })
+}
+
+async fn set_password(
+    server: &Server,
+    reader: Reader,
+    form: &PostedForm,
+    address: IpAddr,
+) -> Result<Response, Failure> {
+    let issuer = &server.settings().issuer;
+    browser::own_form(issuer, form.headers())?;
+    let parameters = form.parameters()?;
+    let exchange = Exchange::with(server, reader.language).await?;
+    // The link of the page that was filled in, whichever was opened in another tab since.
+    let text = parameters.required(FIELD, Reason::LinkNotRecognised)?;
+    let (link, user) = judged(&exchange, text).await?;
+    let owner = Owner {
+        user: link.user(),
+        username: &user.username,
+        claims: &user.claims,
+    };
+    let requester = server.throttle().requester(&user.username, address);
+    let password = match new_password::chosen(&exchange, &owner, requester, &parameters).await? {
+        Ok(password) => password,
+        Err(problem) => {
+            let html = page(&exchange, text, &link, &user, Some(problem));
+            return Ok(again(html, problem));
+        }
+    };
+    let store = server.store();
+    let mail = match link.purpose() {
+        LinkPurpose::Invite => None,
+        LinkPurpose::Recover => {
+            let purpose = MailPurpose::PasswordChanged;
+            exchange.notice(link.user(), purpose).await?
+        }
+    };
+    let set = store.set_password_by_link(&link, &password, mail.as_ref(), exchange.now);
+    let Some(epoch) = set.await? else {
+        return Err(Refusal::new(Reason::LinkUsed)
+            .because("used by another request in this moment")
+            .into());
+    };
+    tracing::info!(sub = %link.user(), purpose = link.purpose().name(), "a password was set by a link");
+    let response = respond::lead_to(exchange.pages(), &server.path(ACCOUNT));
+    let response = with_cookie(response, browser::forget_link(issuer));
+    let browser = Browser::read(issuer, form.headers());
+    Ok(
+        match begin_session(&exchange, &browser, &link, epoch).await? {
+            Some(secret) => {
+                let seconds = server.settings().sessions.absolute;
+                with_cookie(response, browser::sign_in(issuer, &secret, seconds))
+            }
+            None => response,
+        },
+    )
+}
+
+/// Signs the user in by the password that they have just set. The session of another user in this browser ends. `None` if they were
+/// locked meanwhile: then the account page asks who it is.
+async fn begin_session(
+    exchange: &Exchange<'_>,
+    browser: &Browser,
+    link: &Link,
+    epoch: i64,
+) -> Result<Option<Secret>, Failure> {
+    let (store, now) = (exchange.server.store(), exchange.now);
+    let lifetimes = exchange.server.settings().sessions;
+    let secret = Secret::generate();
+    let old = browser.session(exchange).await?;
+    let new = NewSession {
+        id: SessionId::generate(),
+        hash: encoding::sha256(secret.expose().as_bytes()),
+        user: link.user().clone(),
+        factors: Factors::of(Factor::Password, now),
+        user_epoch: epoch,
+        idle_expires_at: now.plus(lifetimes.idle),
+        absolute_expires_at: now.plus(lifetimes.absolute),
+        // Who set the password knows of this browser, and the mail about the password says the rest.
+        mail: None,
+        replaces: old.map(|view| (view.person.session, view.person.user)),
+    };
+    let started = store.start_session(&new, now).await?;
+    Ok(started.then_some(secret))
+}
+
+/// The form again.
+fn again(html: Page, problem: NewPasswordProblem) -> Response {
+    if problem != NewPasswordProblem::Busy {
+        return respond::page(StatusCode::BAD_REQUEST, html);
+    }
+    tracing::info!(refusal = Reason::Overloaded.name(), "refused");
+    let mut response = respond::page(respond::status(Reason::Overloaded), html);
+    let headers = response.headers_mut();
+    headers.insert(header::RETRY_AFTER, HeaderValue::from(2));
+    response
+}

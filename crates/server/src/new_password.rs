@@ -1,0 +1,57 @@
+//! A password that a person chooses: judged by the rule that commands judge by, and hashed in the queue in which sign-ins are.
+
+use safeconduct_protocol::{
+    claims::PersonClaims, ids::UserId, parameters::Parameters, secret::Secret,
+};
+use safeconduct_store::SealedPassword;
+
+use crate::{
+    fault::{Failure, Fault},
+    pages::NewPasswordProblem,
+    password::{Requester, Unhashed},
+    server::Exchange,
+};
+
+/// Whose password it is to be.
+pub(crate) struct Owner<'a> {
+    pub(crate) user: &'a UserId,
+    pub(crate) username: &'a str,
+    pub(crate) claims: &'a PersonClaims,
+}
+
+/// Takes the fields `password` and `again` of a form as the new password of `owner`: hashed and sealed, or what is wrong with it.
+///
+/// # Errors
+/// A field that came twice, or a fault.
+pub(crate) async fn chosen(
+    exchange: &Exchange<'_>,
+    owner: &Owner<'_>,
+    requester: Requester,
+    parameters: &Parameters,
+) -> Result<Result<SealedPassword, NewPasswordProblem>, Failure> {
+    let again = parameters.one("again")?.unwrap_or_default();
+    let Some(typed) = parameters.one("password")? else {
+        return Ok(Err(NewPasswordProblem::Missing));
+    };
+    if typed != again {
+        return Ok(Err(NewPasswordProblem::Differs));
+    }
+    let server = exchange.server;
+    let rule = server.password_rule();
+    let accepted = match rule.accept(Secret::new(typed), owner.username, owner.claims) {
+        Ok(accepted) => accepted,
+        Err(unfit) => return Ok(Err(unfit.into())),
+    };
+    let password = accepted.secret().clone();
+    match server.passwords().hash_for(requester, password).await {
+        Ok(hash) => {
+            let sealed = exchange.catalog.keys.seal_password(owner.user, &hash)?;
+            Ok(Ok(sealed))
+        }
+        Err(Unhashed::Busy(_)) => {
+            server.telemetry().rate_limited("password_queue");
+            Ok(Err(NewPasswordProblem::Busy))
+        }
+        Err(Unhashed::TooLong) => Err(Fault::new("an accepted password was too long").into()),
+    }
+}

@@ -1,0 +1,55 @@
+//! The page on which a password is set by a one-time link.
+
+use safeconduct_protocol::password::UnfitPassword;
+use serde::Serialize;
+
+/// The form on which the holder of a one-time link sets a password.
+#[derive(Clone, Default, Serialize)]
+pub struct NewPasswordPage<'a> {
+    /// The name of the account.
+    pub account: &'a str,
+    /// Whether it is the first password of the account.
+    pub is_first: bool,
+    /// Where the form is posted: the path of `/link` below the issuer, which is also the page's own.
+    pub action: &'a str,
+    /// The link, sealed, posted back as `link`.
+    pub link: &'a str,
+    /// How many characters the password has at least.
+    pub minimum: usize,
+    /// What was wrong with the attempt before, if there was one.
+    pub problem: Option<NewPasswordProblem>,
+}
+
+/// Why a new password was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum NewPasswordProblem {
+    /// Nothing was typed.
+    Missing,
+    /// The two that were typed differ.
+    Differs,
+    /// It has fewer characters than are demanded.
+    Short,
+    /// It has more bytes than anything is kept of.
+    Long,
+    /// It has a character that can't be typed at a sign-in.
+    Character,
+    /// It is one of those that are tried first.
+    Common,
+    /// It is a name of the person or of the server, or a part of one.
+    Name,
+    /// The server has too many passwords to hash right now.
+    Busy,
+}
+
+impl From<UnfitPassword> for NewPasswordProblem {
+    fn from(unfit: UnfitPassword) -> Self {
+        match unfit {
+            UnfitPassword::TooShort { .. } => Self::Short,
+            UnfitPassword::TooLong => Self::Long,
+            UnfitPassword::Character(_) => Self::Character,
+            UnfitPassword::Common => Self::Common,
+            UnfitPassword::OfPerson | UnfitPassword::OfService => Self::Name,
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! One-time links: what one is judged by, and its use. No row is kept of a link; a user's link version says which ones are still good, and
+//! the write that raises it says who was first.
+
+use safeconduct_protocol::claims::PersonClaims;
+use safeconduct_protocol::ids::UserId;
+use safeconduct_protocol::link::{Link, LinkPurpose};
+use safeconduct_protocol::mail::Mail;
+use safeconduct_protocol::time::Timestamp;
+
+use crate::claims;
+use crate::driver::{Statement, Unit, UnitOutcome};
+use crate::error::StoreError;
+use crate::events::NewEvent;
+use crate::mail;
+use crate::sessions::ending_of_user;
+use crate::store::Store;
+use crate::users::{SealedPassword, exists, password_replacement};
+
+const LINKED: &str = "SELECT u.username, u.link_version, u.locked_at, \
+         (SELECT COUNT(*) FROM credentials c WHERE c.user_id = u.id AND c.kind = 'password'), \
+         u.name, u.claims \
+     FROM users u WHERE u.id = $1 AND u.deleted_at IS NULL";
+
+const USE: &str = "UPDATE users SET epoch = epoch + 1, link_version = link_version + 1 \
+     WHERE id = $1 AND link_version = $2 AND locked_at IS NULL AND deleted_at IS NULL RETURNING epoch";
+
+/// What a link is made of, and judged by when it is opened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LinkedUser {
+    /// What they sign in with.
+    pub username: String,
+    /// The version that a link must be of to be good.
+    pub link_version: i64,
+    /// Whether they may not sign in.
+    pub locked: bool,
+    /// Whether they have a password.
+    pub has_password: bool,
+    /// What is known about them, their `name` included.
+    pub claims: PersonClaims,
+}
+
+impl Store {
+    /// What links of this user are judged by; `None` if there is no such user.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn linked_user(&self, id: &UserId) -> Result<Option<LinkedUser>, StoreError> {
+        let row = self.row(Statement::new(LINKED).bind(id.as_str())).await?;
+        let Some(mut row) = row else { return Ok(None) };
+        Ok(Some(LinkedUser {
+            username: row.text()?,
+            link_version: row.integer()?,
+            locked: row.optional_time()?.is_some(),
+            has_password: row.integer()? > 0,
+            claims: claims::read(&mut row)?,
+        }))
+    }
+
+    /// Notes that an administrator made a link of this user. Nothing of the link itself is kept.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn link_made(
+        &self,
+        id: &UserId,
+        purpose: LinkPurpose,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let event = NewEvent::new("link-made").user(id).detail(purpose.name());
+        if self
+            .committed(Unit::from(exists(id)).then(event.at(now)))
+            .await?
+        {
+            return Ok(());
+        }
+        Err(StoreError::NotFound("such user"))
+    }
+
+    /// Uses `link` to give its user a password, if it is still good: of many at the same moment one does. Their sessions and everything
+    /// they allowed end, and so does every other link of theirs; what they sign in with beside a password stays. `mail` tells them. Gives the epoch that a
+    /// new session rests on; `None` if the link is no longer good, and then nothing is changed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn set_password_by_link(
+        &self,
+        link: &Link,
+        password: &SealedPassword,
+        mail: Option<&Mail>,
+        now: Timestamp,
+    ) -> Result<Option<i64>, StoreError> {
+        let user = link.user();
+        let spend = Statement::new(USE)
+            .bind(user.as_str())
+            .bind(link.version())
+            .expect_some();
+        let event = NewEvent::new("password-set")
+            .user(user)
+            .detail(link.purpose().name())
+            .at(now);
+        let unit = Unit::new([spend, password_replacement(user, password, now)])
+            .and(ending_of_user(user, now))
+            .then(event)
+            .and(mail::queue(mail, now))
+            .in_turn(user.as_str());
+        let UnitOutcome::Done(rows) = self.run(unit).await? else {
+            return Ok(None);
+        };
+        let row = rows.into_iter().next().and_then(|rows| rows.into_first());
+        Ok(row.map(|mut row| row.integer()).transpose()?)
+    }
+}
