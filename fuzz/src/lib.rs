@@ -16,8 +16,8 @@ use safeconduct_protocol::{
     },
     claims::{ClaimsDemand, ClaimsRequest, scope_of, scopes},
     client::{
-        AccessTokenFormat, AssertionAudience, AuthenticationMethod, Client, ConsentPolicy,
-        GrantType, OpenIdRegistration, RefreshShared, ResponseMode,
+        AccessTokenFormat, AssertionAudience, AuthenticationMethod, Client, ClientInformation,
+        ConsentPolicy, GrantType, OpenIdRegistration, RefreshShared, ResponseMode,
     },
     client_authentication::{Credentials, PresentedClient},
     cookie::{self, Sent},
@@ -409,6 +409,7 @@ static CLIENT: LazyLock<Client> = LazyLock::new(|| Client {
     require_pushed_authorization_requests: false,
     require_second_factor: false,
     dpop_bound_access_tokens: false,
+    about: ClientInformation::default(),
     openid: OpenIdRegistration {
         post_logout_redirect_uris: RedirectUri::register(SIGNED_OUT).into_iter().collect(),
         ..OpenIdRegistration::default()

@@ -6,7 +6,7 @@ use safeconduct_protocol::authentication::{Acr, Authentication, Factor, Factors}
 use safeconduct_protocol::authorization_code::AuthorizationCode;
 use safeconduct_protocol::claims::ClaimsRequest;
 use safeconduct_protocol::client::{
-    AuthenticationMethod, Client, GrantType, OpenIdRegistration, ResponseMode,
+    AuthenticationMethod, Client, ClientInformation, GrantType, OpenIdRegistration, ResponseMode,
 };
 use safeconduct_protocol::encoding;
 use safeconduct_protocol::error::{Reason, Refusal};
@@ -252,6 +252,7 @@ fn client(id: &str, credentials: Credentials) -> Client {
         require_pushed_authorization_requests: false,
         require_second_factor: false,
         dpop_bound_access_tokens: false,
+        about: ClientInformation::default(),
         openid: OpenIdRegistration::default(),
     }
 }

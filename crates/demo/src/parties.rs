@@ -295,6 +295,7 @@ fn registered(
         require_pushed_authorization_requests: false,
         require_second_factor: false,
         dpop_bound_access_tokens: false,
+        about: client::ClientInformation::default(),
         openid: client::OpenIdRegistration::default(),
     })
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::{Reason, Refusal},
     ids::{ClientId, Malformed},
+    image::Image,
     jose::{Algorithm, JwkSet},
     language::Language,
     loopback::is_loopback,
@@ -52,9 +53,23 @@ pub struct Client {
     pub require_second_factor: bool,
     /// Whether tokens that are not bound to a key are refused it (RFC 9449 §5.2).
     pub dpop_bound_access_tokens: bool,
+    /// What people are shown of it.
+    #[serde(flatten)]
+    pub about: ClientInformation,
     /// What only matters to sign-in with OpenID Connect.
     #[serde(flatten)]
     pub openid: OpenIdRegistration,
+}
+
+/// What people are shown of a client beside its name (RFC 7591 §2).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientInformation {
+    /// Its logo, which is shown from here and never from elsewhere.
+    pub logo_uri: Option<Image>,
+    /// Where it says what becomes of what it learns.
+    pub policy_uri: Option<String>,
+    /// Where it says under which terms it is used.
+    pub tos_uri: Option<String>,
 }
 
 /// The part of a registration that OpenID Connect adds.
@@ -163,18 +178,25 @@ impl ResponseMode {
 #[serde(try_from = "String", into = "String")]
 pub struct BackChannelUri(String);
 
+/// Whether `text` is the URL of a page or endpoint of a client: `https`, or `http` on loopback, without fragment and user name.
+pub(crate) fn is_web_address(text: &str) -> bool {
+    let Ok(url) = url::Url::parse(text) else {
+        return false;
+    };
+    let plain = text.len() <= 2048 && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let bare = !text.contains('#') && url.username().is_empty() && url.password().is_none();
+    let reachable = match url.scheme() {
+        "https" => url.host().is_some(),
+        "http" => is_loopback(&url),
+        _ => false,
+    };
+    plain && bare && reachable
+}
+
 impl BackChannelUri {
     /// Reads the URL; `None` for one that is never called.
     pub fn parse(text: &str) -> Option<Self> {
-        let url = url::Url::parse(text).ok()?;
-        let plain = text.len() <= 2048 && text.bytes().all(|byte| byte.is_ascii_graphic());
-        let bare = !text.contains('#') && url.username().is_empty() && url.password().is_none();
-        let reachable = match url.scheme() {
-            "https" => url.host().is_some(),
-            "http" => is_loopback(&url),
-            _ => false,
-        };
-        (plain && bare && reachable).then(|| Self(text.to_owned()))
+        is_web_address(text).then(|| Self(text.to_owned()))
     }
 
     /// The URL.

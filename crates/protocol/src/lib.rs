@@ -28,6 +28,7 @@ pub mod error;
 pub mod grant;
 pub mod id_token;
 pub mod ids;
+pub mod image;
 pub mod introspection;
 pub mod jose;
 pub mod language;

@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 
 use crate::{
     client::{
-        AuthenticationMethod, BackChannelUri, Client, ConsentPolicy, GrantType, OpenIdRegistration,
-        ResponseMode, SubjectType,
+        AuthenticationMethod, BackChannelUri, Client, ClientInformation, ConsentPolicy, GrantType,
+        OpenIdRegistration, ResponseMode, SubjectType, is_web_address,
     },
     ids::ClientId,
+    image::Image,
     jose::JwkSet,
     language,
     redirect_uri::RedirectUri,
@@ -67,6 +68,10 @@ impl Finding {
 /// What a name by language looks like.
 const NAMES_BY_LANGUAGE: &str =
     "write a language tag behind the #, such as client_name#de, and a name as its value";
+
+/// What the address of a page or endpoint of a client looks like.
+const WEB_ADDRESS: &str =
+    "write an https URL, or http on a loopback address, without fragment and user name";
 
 /// Whether a scope exists; if not, what to do.
 pub type KnowsScope<'a> = dyn Fn(&str) -> Result<(), String> + 'a;
@@ -143,6 +148,11 @@ impl Registration {
             require_pushed_authorization_requests: self.require_pushed_authorization_requests,
             require_second_factor: self.require_second_factor,
             dpop_bound_access_tokens: self.dpop_bound_access_tokens,
+            about: ClientInformation {
+                logo_uri: judge.logo(),
+                policy_uri: judge.page("policy_uri", self.policy_uri.as_deref()),
+                tos_uri: judge.page("tos_uri", self.tos_uri.as_deref()),
+            },
             openid: OpenIdRegistration {
                 id_token_signed_response_alg: self.id_token_signed_response_alg,
                 subject_type: self.subject_type,
@@ -209,6 +219,28 @@ impl Judge<'_> {
         names.clone()
     }
 
+    fn logo(&mut self) -> Option<Image> {
+        match Image::parse(self.registration.logo_uri.as_deref()?) {
+            Ok(logo) => return Some(logo),
+            Err(what) => self.refuse(
+                "logo_uri",
+                &format!("has a logo that {what}"),
+                "give the image itself: an SVG, PNG, JPEG or WebP of at most 64 KiB, in base64 behind data:image/…;base64,",
+            ),
+        }
+        None
+    }
+
+    /// A page of the client's that people are led to.
+    fn page(&mut self, member: &'static str, uri: Option<&str>) -> Option<String> {
+        let uri = uri?;
+        if !is_web_address(uri) {
+            let what = format!("has a {member} that leads nowhere: `{uri}`");
+            self.refuse(member, &what, WEB_ADDRESS);
+        }
+        Some(uri.to_owned())
+    }
+
     fn uris(&mut self, member: &'static str, uris: &[String]) -> Vec<RedirectUri> {
         let mut registered = Vec::new();
         for (item, uri) in uris.iter().enumerate() {
@@ -231,7 +263,7 @@ impl Judge<'_> {
             self.findings.push(Finding::new(
                 "backchannel_logout_uri",
                 format!("the back-channel logout URI `{uri}` can't be called"),
-                "write an https URL, or http on a loopback address, without fragment and user name",
+                WEB_ADDRESS,
             ));
         }
         parsed

@@ -114,6 +114,7 @@ consent-unknown-warning = لم يصف أحد ما يسمح به هذا الإذ�
 consent-already-allowed = ما سمحت به من قبل
 consent-return = سيعيدك التطبيق إلى <strong><bdi>{ $host }</bdi></strong>
 consent-loopback = هذا تطبيق على هذا الكمبيوتر. لا تسمح به إلا إذا كنت قد شغّلته بنفسك للتو.
+consent-client-pages = المزيد من <bdi>{ $client }</bdi>:
 consent-allow = السماح
 consent-deny = عدم السماح
 

@@ -110,6 +110,7 @@ consent-unknown-warning = Niemand hat beschrieben, was damit erlaubt wird. Lasse
 consent-already-allowed = Das haben Sie schon erlaubt
 consent-return = Die App bringt Sie zurück zu <strong><bdi>{ $host }</bdi></strong>
 consent-loopback = Das ist eine App auf diesem Computer. Lassen Sie den Zugriff nur zu, wenn Sie sie gerade selbst gestartet haben.
+consent-client-pages = Mehr von <bdi>{ $client }</bdi>:
 consent-allow = Zulassen
 consent-deny = Nicht zulassen
 

@@ -113,6 +113,7 @@ consent-unknown-warning = Nobody has described what this permits. Allow it only 
 consent-already-allowed = You have already allowed
 consent-return = The app will return you to <strong><bdi>{ $host }</bdi></strong>
 consent-loopback = This is an app on this computer. Allow it only if you have just started it yourself.
+consent-client-pages = More from <bdi>{ $client }</bdi>:
 consent-allow = Allow
 consent-deny = Don’t allow
 

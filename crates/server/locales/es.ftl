@@ -111,6 +111,7 @@ consent-unknown-warning = Nadie ha descrito qué permite esto. Permítalo solo s
 consent-already-allowed = Ya ha permitido
 consent-return = La aplicación le devolverá a <strong><bdi>{ $host }</bdi></strong>
 consent-loopback = Es una aplicación de este ordenador. Permítalo solo si acaba de iniciarla usted.
+consent-client-pages = Más información de <bdi>{ $client }</bdi>:
 consent-allow = Permitir
 consent-deny = No permitir
 

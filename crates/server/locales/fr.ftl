@@ -111,6 +111,7 @@ consent-unknown-warning = Personne n’a décrit ce que cela permet. N’autoris
 consent-already-allowed = Vous avez déjà autorisé
 consent-return = L’application vous renverra vers <strong><bdi>{ $host }</bdi></strong>
 consent-loopback = C’est une application sur cet ordinateur. N’autorisez que si vous venez de la lancer vous-même.
+consent-client-pages = Plus d’informations de <bdi>{ $client }</bdi> :
 consent-allow = Autoriser
 consent-deny = Ne pas autoriser
 

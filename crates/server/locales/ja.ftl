@@ -109,6 +109,7 @@ consent-unknown-warning = この権限で何が許可されるかの説明があ
 consent-already-allowed = すでに許可した内容
 consent-return = 許可または拒否すると <strong><bdi>{ $host }</bdi></strong> に戻ります
 consent-loopback = これはこのコンピューター上のアプリです。ご自身で起動したばかりの場合にだけ許可してください。
+consent-client-pages = <bdi>{ $client }</bdi> からのご案内:
 consent-allow = 許可
 consent-deny = 許可しない
 

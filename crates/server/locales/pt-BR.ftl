@@ -111,6 +111,7 @@ consent-unknown-warning = Ninguém descreveu o que isso permite. Permita somente
 consent-already-allowed = Você já permitiu
 consent-return = O app levará você de volta para <strong><bdi>{ $host }</bdi></strong>
 consent-loopback = Este é um app neste computador. Permita somente se você mesmo acabou de iniciá-lo.
+consent-client-pages = Mais informações de <bdi>{ $client }</bdi>:
 consent-allow = Permitir
 consent-deny = Não permitir
 

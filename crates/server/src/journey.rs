@@ -12,6 +12,7 @@ use safeconduct_protocol::{
     encoding,
     error::{Reason, Refusal},
     ids::GrantId,
+    image::Image,
     parameters::Parameters,
     pushed_request::PushedId,
     redirect_uri::{RedirectUri, host_of},
@@ -383,9 +384,13 @@ impl Journey {
             .resource_name(request.audience(), exchange.language());
         let on_device =
             RedirectUri::register(request.redirect_uri()).is_ok_and(|uri| uri.stays_on_device());
+        let about = &self.client.about;
         let html = exchange.pages().consent(&ConsentPage {
             client_name: self.client.name_in(exchange.language()),
             client_host: &host_of(request.redirect_uri()),
+            logo: about.logo_uri.as_ref().map(Image::to_data_url).as_deref(),
+            policy_uri: about.policy_uri.as_deref(),
+            tos_uri: about.tos_uri.as_deref(),
             loopback: on_device && self.client.is_public(),
             account: &person.username,
             action: &server.path("/consent"),

@@ -13,7 +13,7 @@ use safeconduct_protocol::authentication::{Acr, Authentication, Factor, Factors}
 use safeconduct_protocol::authorization_code::Redemption;
 use safeconduct_protocol::claims::{ClaimsRequest, PersonClaims};
 use safeconduct_protocol::client::{
-    AuthenticationMethod, Client, GrantType, OpenIdRegistration, ResponseMode,
+    AuthenticationMethod, Client, ClientInformation, GrantType, OpenIdRegistration, ResponseMode,
 };
 use safeconduct_protocol::grant::{Epochs, Grant, NewGrant};
 use safeconduct_protocol::ids::new_id;
@@ -278,6 +278,7 @@ fn client() -> Client {
         require_pushed_authorization_requests: false,
         require_second_factor: false,
         dpop_bound_access_tokens: false,
+        about: ClientInformation::default(),
         openid: OpenIdRegistration::default(),
     }
 }

@@ -10,6 +10,7 @@ use crate::{
         AccessTokenFormat, AssertionAudience, AuthenticationMethod, Client, ConsentPolicy,
         GrantType, OpenIdRegistration, RefreshShared, ResponseMode, SubjectType,
     },
+    image::Image,
     jose::{Algorithm, JwkSet},
     redirect_uri::RedirectUri,
 };
@@ -32,6 +33,16 @@ pub struct Registration {
     #[serde(flatten)]
     #[cfg_attr(feature = "schema", schemars(skip))]
     pub names: Names,
+    /// Its logo on the consent page: a `data:` URL of an SVG, PNG, JPEG or WebP in base64, of at most 64 KiB. Any other URL is refused:
+    /// what people see is served by this server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logo_uri: Option<String>,
+    /// Its privacy policy, which the consent page links to: an `https` URL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_uri: Option<String>,
+    /// Its terms of service, which the consent page links to: an `https` URL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tos_uri: Option<String>,
     /// Where an answer may be sent, compared byte for byte: `https://app.example.com` and `https://app.example.com/` are two.
     /// `https`; `http` only on this computer, where an app may listen on any port of `127.0.0.1` and `[::1]`, and on the one
     /// that is written here of `localhost`; or a private scheme in reverse domain form (`com.example.app:/callback`).
@@ -161,6 +172,9 @@ impl Default for Registration {
         Self {
             name: None,
             names: Names::default(),
+            logo_uri: None,
+            policy_uri: None,
+            tos_uri: None,
             redirect_uris: Vec::new(),
             grant_types: None,
             scopes: Vec::new(),
@@ -194,6 +208,9 @@ impl From<&Client> for Registration {
         Self {
             name: Some(client.name.clone()),
             names: Names(client.names.clone()),
+            logo_uri: client.about.logo_uri.as_ref().map(Image::to_data_url),
+            policy_uri: client.about.policy_uri.clone(),
+            tos_uri: client.about.tos_uri.clone(),
             redirect_uris: uris(&client.redirect_uris),
             grant_types: Some(client.grant_types.clone()),
             scopes: client.scopes.names().map(str::to_owned).collect(),

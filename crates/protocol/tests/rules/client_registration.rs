@@ -4,8 +4,8 @@ use insta::assert_snapshot;
 use rstest::rstest;
 use safeconduct_protocol::{
     client::{
-        AuthenticationMethod, BackChannelUri, Client, ConsentPolicy, GrantType, OpenIdRegistration,
-        RefreshShared, ResponseMode, SubjectType,
+        AuthenticationMethod, BackChannelUri, Client, ClientInformation, ConsentPolicy, GrantType,
+        OpenIdRegistration, RefreshShared, ResponseMode, SubjectType,
     },
     jose::{Algorithm, JwkSet, SigningKey},
     language::Language,
@@ -46,6 +46,7 @@ fn pairwise(redirect_uris: &[&str], sector: Option<&str>) -> Client {
         redirect_uris: registered
             .map(|uri| RedirectUri::register(uri).unwrap())
             .collect(),
+        about: ClientInformation::default(),
         openid: OpenIdRegistration {
             subject_type: SubjectType::Pairwise,
             sector_identifier: sector.map(str::to_owned),
@@ -124,9 +125,51 @@ fn what_makes_sense_is_accepted(#[case] client: Client) {
 #[case::a_sector_with_a_port(pairwise(&TWO_HOSTS, Some("sector.example:443")), "sector_identifier")]
 #[case::a_sector_in_another_case(pairwise(&TWO_HOSTS, Some("Sector.example")), "sector_identifier")]
 #[case::an_empty_sector(pairwise(&TWO_HOSTS, Some("")), "sector_identifier")]
+#[case::a_policy_that_is_a_program(about(Some("javascript:alert(1)"), None), "policy_uri")]
+#[case::a_policy_in_the_clear(about(Some("http://app.example/privacy"), None), "policy_uri")]
+#[case::terms_with_a_user(about(None, Some("https://user@app.example/terms")), "tos_uri")]
 #[case::keys_that_nobody_asks_for(Client { jwks: keys(), ..confidential() }, "jwks")]
 fn what_makes_no_sense_is_refused(#[case] client: Client, #[case] member: &'static str) {
     assert_eq!(registered(&client), Err(vec![member]));
+}
+
+/// A client that says this about itself.
+fn about(policy: Option<&str>, terms: Option<&str>) -> Client {
+    let about = ClientInformation {
+        policy_uri: policy.map(str::to_owned),
+        tos_uri: terms.map(str::to_owned),
+        ..ClientInformation::default()
+    };
+    Client {
+        about,
+        ..confidential()
+    }
+}
+
+#[test]
+fn a_client_says_more_about_itself() {
+    let pages = ["https://app.example/privacy", "https://app.example/terms"];
+    let client = about(Some(pages[0]), Some(pages[1]));
+    assert_eq!(registered(&client), Ok(client));
+}
+
+/// A logo at another host would tell it who looks at the consent page.
+#[test]
+fn a_logo_is_given_and_not_fetched() {
+    let refused = |logo: &str| {
+        let changes = json!({ "logo_uri": logo });
+        let document = Registration::from(&confidential());
+        let document = document
+            .changed(changes.as_object().unwrap().clone())
+            .unwrap();
+        let id = confidential().id;
+        let registered = document.register(&id, SecretOrigin::Given, &|_| Ok(()));
+        registered.map(|client| client.about.logo_uri.unwrap().content_type())
+    };
+    let drawing = "data:image/svg+xml;base64,PHN2Zy8+";
+    assert_eq!(refused(drawing), Ok("image/svg+xml"));
+    let findings = refused("https://app.example/logo.svg").unwrap_err();
+    assert_eq!(findings[0].member, "logo_uri");
 }
 
 #[test]
@@ -160,6 +203,9 @@ fn a_registration_is_kept_under_the_names_of_the_specification() {
       "require_pushed_authorization_requests": true,
       "require_second_factor": true,
       "dpop_bound_access_tokens": true,
+      "logo_uri": null,
+      "policy_uri": null,
+      "tos_uri": null,
       "id_token_signed_response_alg": "EdDSA",
       "subject_type": "pairwise",
       "sector_identifier": "sector.example",
@@ -365,6 +411,7 @@ fn everything() -> Client {
         require_second_factor: true,
         dpop_bound_access_tokens: true,
         refresh_shared: RefreshShared::Revoke,
+        about: ClientInformation::default(),
         openid: OpenIdRegistration {
             id_token_signed_response_alg: Algorithm::EdDsa,
             subject_type: SubjectType::Pairwise,

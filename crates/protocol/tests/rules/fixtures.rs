@@ -8,8 +8,8 @@ use safeconduct_protocol::{
     authorization::{Arrival, CheckedRequest, Enrolled, Next, PendingAuthorization, SignedInUser},
     authorization_code::AuthorizationCode,
     client::{
-        AccessTokenFormat, AssertionAudience, AuthenticationMethod, Client, ConsentPolicy,
-        GrantType, OpenIdRegistration, RefreshShared, ResponseMode,
+        AccessTokenFormat, AssertionAudience, AuthenticationMethod, Client, ClientInformation,
+        ConsentPolicy, GrantType, OpenIdRegistration, RefreshShared, ResponseMode,
     },
     dpop::Thumbprint,
     encoding,
@@ -100,6 +100,7 @@ pub(crate) fn confidential() -> Client {
         require_pushed_authorization_requests: false,
         require_second_factor: false,
         dpop_bound_access_tokens: false,
+        about: ClientInformation::default(),
         openid: OpenIdRegistration::default(),
     }
 }

@@ -7,7 +7,7 @@ use rstest::rstest;
 use safeconduct_protocol::{
     authentication::Factor,
     authorization::{Next, PendingAuthorization, SignedInUser},
-    client::{Client, OpenIdRegistration, SubjectType},
+    client::{Client, ClientInformation, OpenIdRegistration, SubjectType},
     encoding,
     error::Reason,
     id_token::{ID_TOKEN_TYP, IdTokenHint},
@@ -198,6 +198,7 @@ fn about_person_1(client: &Client, prompt: &str) -> PendingAuthorization {
 
 fn pairwise() -> Client {
     Client {
+        about: ClientInformation::default(),
         openid: OpenIdRegistration {
             subject_type: SubjectType::Pairwise,
             ..OpenIdRegistration::default()

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use rstest::rstest;
 use safeconduct_protocol::{
     authorization::{LONGEST_STATE, response_url},
-    client::{Client, OpenIdRegistration},
+    client::{Client, ClientInformation, OpenIdRegistration},
     encoding,
     error::{Reason, Refusal},
     id_token::IdTokenHint,
@@ -30,6 +30,7 @@ const LOOPBACK: &str = "http://127.0.0.1/signed-out";
 fn leaving() -> Client {
     let uris = [RETURN, LOOPBACK].map(|uri| RedirectUri::register(uri).unwrap());
     Client {
+        about: ClientInformation::default(),
         openid: OpenIdRegistration {
             post_logout_redirect_uris: uris.to_vec(),
             ..OpenIdRegistration::default()

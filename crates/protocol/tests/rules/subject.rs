@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use rstest::rstest;
 use safeconduct_protocol::{
-    client::{Client, OpenIdRegistration, SubjectType},
+    client::{Client, ClientInformation, OpenIdRegistration, SubjectType},
     ids::{ClientId, SessionId, UserId},
     redirect_uri::RedirectUri,
     subject::Subjects,
@@ -19,6 +19,7 @@ fn pairwise(id: &str, redirect_uris: &[&str], sector: Option<&str>) -> Client {
     Client {
         id: client_id(id),
         redirect_uris: registered.collect(),
+        about: ClientInformation::default(),
         openid: OpenIdRegistration {
             subject_type: SubjectType::Pairwise,
             sector_identifier: sector.map(str::to_owned),

@@ -158,6 +158,11 @@ fn cell_of(value: &Value) -> String {
     match value {
         Value::Null => "–".to_owned(),
         Value::String(text) if text.is_empty() => "–".to_owned(),
+        // An image is nothing to read.
+        Value::String(text) if text.starts_with("data:") => {
+            let kind = text.split_once(',').map_or("data:", |(kind, _)| kind);
+            format!("{kind},…")
+        }
         Value::String(text) => text.clone(),
         Value::Array(items) if items.is_empty() => "–".to_owned(),
         Value::Array(items) => items.iter().map(cell_of).collect::<Vec<_>>().join("\n"),

@@ -14,11 +14,19 @@ use super::prompt::read_file;
 use crate::config::{self, Key, Kind, Shape, one_line};
 
 /// Each member with what stands behind its flag, below a heading of `--help`; the rest is in [`MEMBERS`].
-const HEADINGS: [(&str, &[(&str, &str)]); 4] = [
+const HEADINGS: [(&str, &[(&str, &str)]); 5] = [
+    (
+        "What people are shown",
+        &[
+            ("client_name", "NAME"),
+            ("logo_uri", "FILE"),
+            ("policy_uri", "URL"),
+            ("tos_uri", "URL"),
+        ],
+    ),
     (
         "What it may ask for",
         &[
-            ("client_name", "NAME"),
             ("redirect_uris", "URI"),
             ("scopes", "NAME"),
             ("grant_types", "TYPE"),
@@ -67,14 +75,16 @@ fn flag_of(member: &str) -> String {
     match (member, &MEMBERS[member].shape) {
         ("client_name", _) => "name".to_owned(),
         ("jwks", _) => JWKS_FILE.to_owned(),
+        ("logo_uri", _) => LOGO_FILE.to_owned(),
         ("require_pkce", _) => WITHOUT_PKCE.to_owned(),
         (_, Shape::List(_)) => member.trim_end_matches('s').replace('_', "-"),
         _ => member.replace('_', "-"),
     }
 }
 
-/// The flag that names a file instead of a value.
+/// The flags that name a file instead of a value.
 const JWKS_FILE: &str = "jwks-file";
+const LOGO_FILE: &str = "logo-file";
 /// The flag that says the opposite of its member.
 const WITHOUT_PKCE: &str = "without-pkce";
 
@@ -92,13 +102,14 @@ static MEMBERS: LazyLock<BTreeMap<String, Key>> = LazyLock::new(config::registra
 pub(super) struct NamedMembers {
     members: Map<String, Value>,
     jwks_file: Option<PathBuf>,
+    logo_file: Option<PathBuf>,
 }
 
 impl NamedMembers {
-    /// What changes, the keys read from their file.
+    /// What changes, keys and logo read from their files.
     ///
     /// # Errors
-    /// The file can't be read, or holds no JSON.
+    /// A file can't be read, or holds no JSON or no image.
     pub(super) fn changes(&self) -> Result<Map<String, Value>, Failure> {
         let mut members = self.members.clone();
         if let Some(path) = &self.jwks_file {
@@ -106,6 +117,12 @@ impl NamedMembers {
                 Failure::Usage(format!("{} is no JWK set: {error}", path.display()))
             })?;
             members.insert("jwks".to_owned(), keys);
+        }
+        if let Some(path) = &self.logo_file {
+            let logo = config::read_image(path);
+            let logo =
+                logo.map_err(|what| Failure::Usage(format!("the logo {} {what}", path.display())))?;
+            members.insert("logo_uri".to_owned(), logo.to_data_url().into());
         }
         Ok(members)
     }
@@ -156,9 +173,16 @@ impl FromArgMatches for NamedMembers {
             };
             let values: Vec<&str> = values.map(String::as_str).collect();
             let last = values.last().copied().unwrap_or_default();
-            if member == "jwks" {
-                self.jwks_file = Some(last.into());
-                continue;
+            match member {
+                "jwks" => {
+                    self.jwks_file = Some(last.into());
+                    continue;
+                }
+                "logo_uri" if !last.is_empty() => {
+                    self.logo_file = Some(last.into());
+                    continue;
+                }
+                _ => {}
             }
             let value = match &MEMBERS[member].shape {
                 // One empty value stands for an empty list.
@@ -181,6 +205,7 @@ fn help(flag: &str, key: &Key) -> String {
     let about = one_line(&key.about);
     let sentence = match flag {
         JWKS_FILE => "The file that holds its public keys, a JWK set",
+        LOGO_FILE => "The file of its logo: SVG, PNG, JPEG or WebP, at most 64 KiB",
         WITHOUT_PKCE => {
             "Let it go without PKCE, because it can't: a weakening, for clients with a secret or keys only"
         }

@@ -10,6 +10,7 @@ use safeconduct_protocol::secret::Secret;
 use super::at::At;
 use super::file::Client;
 use super::findings::Findings;
+use super::look;
 use super::problem::Origin;
 use super::secret_file;
 
@@ -47,6 +48,7 @@ pub(super) fn register(
             "client_id" => "id",
             "client_name" => "name",
             "jwks" if declared.jwks_file.is_some() => "jwks_file",
+            "logo_uri" if declared.logo_file.is_some() => "logo_file",
             member => member,
         };
         let at = at.then(key);
@@ -56,6 +58,7 @@ pub(super) fn register(
     };
     let registration = Registration {
         jwks: keys_of(declared, at, findings)?,
+        logo_uri: logo_of(declared, at, findings)?,
         ..declared.registration.clone()
     };
     let secret = match &declared.secret_file {
@@ -86,6 +89,16 @@ pub(super) fn register(
         secret_file: secret_file.map(|path| findings.layers.resolve(&at, path)),
         origin: findings.layers.origin(&at),
     })
+}
+
+/// The logo in the file that is named for it, else the one that is written in place; `None` where the file holds none, which the
+/// findings then say.
+fn logo_of(declared: &Client, at: &At, findings: &mut Findings<'_>) -> Option<Option<String>> {
+    let Some(path) = &declared.logo_file else {
+        return Some(declared.registration.logo_uri.clone());
+    };
+    let logo = look::image(path, &at.then("logo_file"), findings)?;
+    Some(Some(logo.to_data_url()))
 }
 
 /// The public keys in the file that is named for them, else those that are written in place; `None` where the file can't be read,

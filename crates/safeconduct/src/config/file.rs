@@ -383,6 +383,9 @@ pub(crate) struct Client {
     /// The file that holds its `jwks`.
     #[serde(default)]
     pub(crate) jwks_file: Option<PathBuf>,
+    /// The file of its logo on the consent page: SVG, PNG, JPEG or WebP, at most 64 KiB. It is what `logo_uri` would be.
+    #[serde(default)]
+    pub(crate) logo_file: Option<PathBuf>,
     /// Whether the file takes over a client of this id that was made by `safeconduct client create`: what is written here, its secret
     /// included, replaces what is registered. Without it, a file that declares such a client is refused.
     #[serde(default)]

@@ -1,8 +1,11 @@
 //! How the pages look, as the configuration has it: whether the logo is an image, the colours can be told apart, and the links lead
 //! somewhere.
 
+use std::path::Path;
+
+use safeconduct_protocol::image::Image;
 use safeconduct_protocol::language::Language;
-use safeconduct_server::pages::{Colour, Colours, Links, Logo, Look, Shade};
+use safeconduct_server::pages::{Colour, Colours, Links, Look, Shade};
 
 use super::at::At;
 use super::declared::check_texts;
@@ -23,13 +26,16 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) -> Look {
     }
 }
 
-fn logo(ui: &file::Ui, at: &At, findings: &mut Findings<'_>) -> Option<Logo> {
-    let path = findings.layers.resolve(at, ui.logo.as_deref()?);
+fn logo(ui: &file::Ui, at: &At, findings: &mut Findings<'_>) -> Option<Image> {
+    image(ui.logo.as_deref()?, at, findings)
+}
+
+/// The image in the file at `path`, which was named at `at`.
+pub(super) fn image(path: &Path, at: &At, findings: &mut Findings<'_>) -> Option<Image> {
+    let path = findings.layers.resolve(at, path);
     let shown = path.display();
-    let read = std::fs::read(&path);
-    let logo = read.map_err(|error| format!("can't be read: {error}"));
-    match logo.and_then(|bytes| Logo::new(bytes).map_err(str::to_owned)) {
-        Ok(logo) => Some(logo),
+    match read_image(&path) {
+        Ok(image) => Some(image),
         Err(what) => {
             let advice =
                 "name a file of SVG, PNG, JPEG or WebP of at most 64 KiB that safeconduct may read";
@@ -37,6 +43,16 @@ fn logo(ui: &file::Ui, at: &At, findings: &mut Findings<'_>) -> Option<Logo> {
             None
         }
     }
+}
+
+/// The image in the file at `path`.
+///
+/// # Errors
+/// What is wrong with it, behind its name.
+pub(crate) fn read_image(path: &Path) -> Result<Image, String> {
+    let read = std::fs::read(path);
+    let bytes = read.map_err(|error| format!("can't be read: {error}"))?;
+    Image::new(bytes).map_err(str::to_owned)
 }
 
 fn colours(colours: &file::Colours, at: &At, findings: &mut Findings<'_>) -> Colours {
@@ -146,12 +162,12 @@ mod tests {
     #[rstest]
     #[case::too_pale(
         "colours.accent.light = \"#9fd8c8\"",
-        "in the light, `accent` on `card` has a contrast of 1.59:1, and 4.5:1 is the least"
+        "in the light, `accent` on `background` has a contrast of 1.44:1, and 4.5:1 is the least"
     )]
-    #[case::just_too_pale("colours.accent.light = \"#777777\"", "4.47:1")]
+    #[case::just_too_pale("colours.accent.light = \"#707070\"", "4.47:1")]
     #[case::text_on_itself(
         "colours.text.dark = \"#171e1c\"",
-        "in the dark, `ink` on `card` has a contrast of 1.00:1"
+        "in the dark, `text` on `card` has a contrast of 1.00:1"
     )]
     #[case::no_colour("colours.card.light = \"white\"", "`white` is no colour")]
     #[case::a_sign("colours.card.light = \"#+fffff\"", "`#+fffff` is no colour")]
@@ -168,7 +184,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case("colours.accent.light = \"#767676\"")]
+    #[case("colours.accent.light = \"#6f6f6f\"")]
     #[case("colours.accent = { light = \"#7a1fa2\", dark = \"#e1bee7\" }")]
     #[case(
         "colours.card.light = \"#fffdf7\"\ncolours.background.light = \"#f4efe2\"\ncolours.text.light = \"#201a10\""
@@ -194,6 +210,24 @@ mod tests {
             "Bonjour"
         );
         assert_eq!(text("", Language::English), "");
+    }
+
+    #[test]
+    fn the_logo_of_a_client_is_in_a_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("notes.svg");
+        std::fs::write(&path, "<svg/>").unwrap();
+        let client = |file: &str| {
+            look(&format!(
+                "[[clients]]\nid = \"notes\"\nredirect_uris = [\"https://notes.example/cb\"]\nlogo_file = \"{file}\""
+            ))
+        };
+        assert!(client(&path.display().to_string()).is_ok());
+        let said = client("none.svg").err().unwrap();
+        assert!(
+            said.contains("safeconduct.toml:6: the logo none.svg can't be read"),
+            "{said}"
+        );
     }
 
     #[test]

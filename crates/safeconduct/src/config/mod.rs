@@ -31,6 +31,7 @@ pub(crate) use duration::Span;
 pub(crate) use file::{Budget, Config, Log, LogFormat, SecondFactor, Server};
 pub(crate) use layers::{Flag, Sources};
 pub(crate) use location::{Location, Misnamed};
+pub(crate) use look::read_image;
 pub(crate) use problem::{Origin, Problems};
 pub(crate) use schema::{Key, Kind, Shape, meant, one_line, registration};
 

@@ -9,6 +9,12 @@ pub struct ConsentPage<'a> {
     pub client_name: &'a str,
     /// The host that client is returned to (`notes.example`, `localhost:8421`).
     pub client_host: &'a str,
+    /// The client's logo as a `data:` URL, if it has one.
+    pub logo: Option<&'a str>,
+    /// Where the client says what becomes of what it learns, if it does.
+    pub policy_uri: Option<&'a str>,
+    /// Where the client says under which terms it is used, if it does.
+    pub tos_uri: Option<&'a str>,
     /// Whether the answer goes to a program on the user's own computer, which any program there can claim.
     pub loopback: bool,
     /// The name of the account that is signed in.

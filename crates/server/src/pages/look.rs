@@ -4,13 +4,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use safeconduct_protocol::{encoding, language::Language};
+use safeconduct_protocol::{encoding, image::Image, language::Language};
 use serde::Serialize;
 
 use super::{Asset, path_of};
 
-/// The largest logo, in bytes: it is sent with the first page that somebody sees.
-const LARGEST_LOGO: usize = 64 * 1024;
 /// The least contrast of a text to what it stands on (WCAG 2.2, 1.4.3), and of an edge or the focus ring (1.4.11).
 const LEAST_OF_TEXT: f64 = 4.5;
 const LEAST_OF_EDGE: f64 = 3.0;
@@ -32,7 +30,7 @@ pub(super) const PAIRS: &[(f64, &[&str], &[&str])] = &[
 #[derive(Clone, Debug, Default)]
 pub struct Look {
     /// What stands beside the server's name, in place of our mark.
-    pub logo: Option<Logo>,
+    pub logo: Option<Image>,
     /// The colours that are not ours.
     pub colours: Colours,
     /// Where the links at the foot of every page lead.
@@ -52,66 +50,12 @@ pub struct Links {
     pub terms: Option<String>,
 }
 
-/// An image that the pages show, served by this server.
-#[derive(Clone, Debug)]
-pub struct Logo {
-    bytes: Vec<u8>,
-    extension: &'static str,
-    content_type: &'static str,
-}
-
-impl Logo {
-    /// The image in `bytes`: SVG, PNG, JPEG or WebP, told apart by how they begin.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub fn new(bytes: Vec<u8>) -> Result<Self, &'static str> {
-        if bytes.len() > LARGEST_LOGO {
-            return Err("is larger than 64 KiB");
-        }
-        let (extension, content_type) = kind_of(&bytes).ok_or("is no SVG, PNG, JPEG or WebP")?;
-        Ok(Self {
-            bytes,
-            extension,
-            content_type,
-        })
-    }
-
-    pub(super) fn asset(&self) -> Asset {
-        let path = path_of("logo", self.extension, &encoding::sha256(&self.bytes));
-        Asset {
-            path,
-            bytes: Cow::Owned(self.bytes.clone()),
-            content_type: self.content_type,
-        }
-    }
-}
-
-fn kind_of(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
-    match bytes {
-        [0x89, b'P', b'N', b'G', ..] => Some(("png", "image/png")),
-        [0xff, 0xd8, 0xff, ..] => Some(("jpg", "image/jpeg")),
-        [
-            b'R',
-            b'I',
-            b'F',
-            b'F',
-            _,
-            _,
-            _,
-            _,
-            b'W',
-            b'E',
-            b'B',
-            b'P',
-            ..,
-        ] => Some(("webp", "image/webp")),
-        _ => {
-            let text = std::str::from_utf8(bytes).ok()?;
-            let text = text.trim_start_matches('\u{feff}').trim_start();
-            let begins = text.starts_with("<svg") || text.starts_with("<?xml");
-            (begins && text.contains("<svg")).then_some(("svg", "image/svg+xml"))
-        }
+/// A logo as it is served.
+pub(super) fn asset_of(logo: &Image) -> Asset {
+    Asset {
+        path: path_of("logo", logo.extension(), &encoding::sha256(logo.bytes())),
+        bytes: Cow::Owned(logo.bytes().to_vec()),
+        content_type: logo.content_type(),
     }
 }
 
@@ -248,6 +192,11 @@ impl fmt::Display for LowContrast {
             ratio,
             least,
         } = self;
+        let [front, ground] = [front, ground].map(|name| match *name {
+            "ink" => "text",
+            "paper" => "background",
+            other => other,
+        });
         // Cut, not rounded: 4.499 is no 4.5.
         let ratio = (ratio * 100.0).floor() / 100.0;
         write!(

@@ -44,7 +44,8 @@ pub use self::dates::Moment;
 pub use self::error::PagesError;
 pub use self::form_post::{FormPostPage, form_post_headers};
 pub use self::headers::headers;
-pub use self::look::{Colour, Colours, Links, Logo, Look, LowContrast, Shade};
+use self::look::asset_of;
+pub use self::look::{Colour, Colours, Links, Look, LowContrast, Shade};
 pub use self::new_password::{NewPasswordPage, NewPasswordProblem};
 pub use self::refusal::{Developer, RefusalKind, RefusalPage};
 pub use self::second_factor::{
@@ -114,7 +115,7 @@ impl PageSet {
     pub fn new(product_name: &str, base_path: &str, look: &Look) -> Result<PageSet, PagesError> {
         let base_path = base_path.trim_end_matches('/');
         let stylesheet = stylesheet(look)?;
-        let logo = look.logo.as_ref().map(Logo::asset);
+        let logo = look.logo.as_ref().map(asset_of);
         let form_post_script = asset("form-post", "js", "text/javascript; charset=utf-8")?;
         let mut environment = environment();
         environment.add_global("product", product_name);
@@ -130,7 +131,7 @@ impl PageSet {
         let logo_path = logo
             .as_ref()
             .map(|logo| format!("{base_path}{}", logo.path));
-        environment.add_global("logo", logo_path);
+        environment.add_global("brand_logo", logo_path);
         environment.add_global("mark", text(Assets::get("mark.svg"), "mark.svg")?);
         environment.add_global("links", Value::from(Serde(look.links.clone())));
         for name in Templates::iter() {

@@ -362,6 +362,11 @@ fn consent() -> Vec<(&'static str, ConsentPage<'static>)> {
     let more = ConsentPage {
         scopes: &[WRITE],
         already_allowed: &[PROFILE, READ],
+        logo: Some(
+            "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciLz4=",
+        ),
+        policy_uri: Some("https://notes.example/privacy"),
+        tos_uri: Some("https://notes.example/terms"),
         ..first.clone()
     };
     let unknown = ConsentPage {

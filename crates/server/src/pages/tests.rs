@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use insta::assert_snapshot;
 use rstest::rstest;
+use safeconduct_protocol::image::Image;
 
 use super::look::{PAIRS, of_stylesheet};
 use super::*;
@@ -153,12 +154,15 @@ fn no_page_holds_a_script_an_inline_style_or_anything_from_elsewhere() {
                 continue;
             }
             assert!(
-                !["script", "style", "iframe", "img", "base"].contains(&&*tag.name),
+                !["script", "style", "iframe", "base"].contains(&&*tag.name),
                 "{name}: {tag:?}"
             );
-            for attribute in tag.attributes.keys() {
+            for (attribute, value) in &tag.attributes {
+                let is_logo = tag.name == "img" && value.starts_with("data:image/");
                 assert!(
-                    attribute != "style" && attribute != "src" && !attribute.starts_with("on"),
+                    attribute != "style"
+                        && (attribute != "src" || is_logo)
+                        && !attribute.starts_with("on"),
                     "{name}: {tag:?}"
                 );
             }
@@ -482,6 +486,19 @@ fn no_scope_is_lost_whatever_its_kind(
     assert!(html.contains("Do the thing") && html.contains("the.scope"));
 }
 
+#[test]
+fn a_client_is_shown_with_its_logo_and_what_it_says_about_itself() {
+    let html = sample("consent-more");
+    for part in [
+        "<img class=\"logo\" src=\"data:image/svg+xml;base64,PHN2",
+        "href=\"https://notes.example/privacy\" rel=\"noreferrer\"",
+        "href=\"https://notes.example/terms\" rel=\"noreferrer\"",
+    ] {
+        assert!(html.contains(part), "{part}");
+        assert!(!sample("consent").contains(part), "{part}");
+    }
+}
+
 #[rstest]
 #[case::by_itself("consent-openid", &["Know that it is you"])]
 #[case::a_single_claim("consent-openid-claim", &["See your email address"])]
@@ -728,6 +745,9 @@ fn questions(pages: &Pages, value: &str) -> Vec<Page> {
     let consent = ConsentPage {
         client_name: value,
         client_host: value,
+        logo: Some(value),
+        policy_uri: Some(value),
+        tos_uri: Some(value),
         loopback: true,
         account: value,
         action: value,
@@ -937,7 +957,7 @@ fn look_of_acme() -> Look {
     };
     let logo = b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>".to_vec();
     Look {
-        logo: Some(Logo::new(logo).unwrap()),
+        logo: Some(Image::new(logo).unwrap()),
         colours: Colours {
             accent: purple,
             ..Colours::default()

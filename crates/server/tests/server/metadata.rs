@@ -4,11 +4,12 @@
 use std::collections::HashSet;
 
 use insta::assert_snapshot;
+use safeconduct_protocol::image::Image;
 use safeconduct_protocol::jose::{
     self, Algorithm, Audience, Expectation, JwkSet, KeySet, Typ, VerificationKey,
 };
 use safeconduct_protocol::metadata::Issuer;
-use safeconduct_server::{Settings, pages::Logo};
+use safeconduct_server::Settings;
 use serde_json::Value;
 
 use crate::support::{Ask, ISSUER, NOTES, NOTES_API, TestServer, assertion_key, secret_of};
@@ -149,7 +150,7 @@ async fn nothing_answers_that_is_not_said() {
 async fn a_logo_that_is_opened_by_itself_runs_nothing() {
     let mut settings = Settings::new(Issuer::parse(ISSUER).unwrap());
     let drawing = b"<svg xmlns=\"http://www.w3.org/2000/svg\"><script>alert(1)</script></svg>";
-    settings.look.logo = Some(Logo::new(drawing.to_vec()).unwrap());
+    settings.look.logo = Some(Image::new(drawing.to_vec()).unwrap());
     let server = TestServer::start_with(settings).await;
     let page = server.get("/").await.body;
     let (_, rest) = page.split_once("<img src=\"").unwrap();

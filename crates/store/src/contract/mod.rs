@@ -30,7 +30,7 @@ use safeconduct_protocol::authorization::SignedInUser;
 use safeconduct_protocol::authorization_code::Redemption;
 use safeconduct_protocol::claims::{ClaimsRequest, PersonClaims};
 use safeconduct_protocol::client::{
-    AuthenticationMethod, Client, GrantType, OpenIdRegistration, ResponseMode,
+    AuthenticationMethod, Client, ClientInformation, GrantType, OpenIdRegistration, ResponseMode,
 };
 use safeconduct_protocol::grant::{Grant, NewGrant};
 use safeconduct_protocol::ids::new_id;
@@ -307,6 +307,7 @@ fn client(id: &str) -> Client {
         require_pushed_authorization_requests: false,
         require_second_factor: false,
         dpop_bound_access_tokens: false,
+        about: ClientInformation::default(),
         openid: OpenIdRegistration::default(),
     }
 }

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use safeconduct_protocol::claims::PersonClaims;
 use safeconduct_protocol::client::SubjectType;
 use safeconduct_protocol::client::{
-    AccessTokenFormat, AssertionAudience, AuthenticationMethod, Client, ConsentPolicy, GrantType,
-    OpenIdRegistration, RefreshShared, ResponseMode,
+    AccessTokenFormat, AssertionAudience, AuthenticationMethod, Client, ClientInformation,
+    ConsentPolicy, GrantType, OpenIdRegistration, RefreshShared, ResponseMode,
 };
 use safeconduct_protocol::ids::ClientId;
 use safeconduct_protocol::ids::new_id;
@@ -183,6 +183,7 @@ fn usual(client: &str) -> Client {
         require_pushed_authorization_requests: false,
         require_second_factor: false,
         dpop_bound_access_tokens: false,
+        about: ClientInformation::default(),
         openid: OpenIdRegistration::default(),
     }
 }
