@@ -277,6 +277,10 @@ reason-clock-not-believed = ساعة الخادم غير صحيحة، ولذلك
 
 account-title = حسابك
 account-overview = نظرة عامة
+account-security = طريقة تسجيل دخولك
+account-security-short = تسجيل الدخول
+account-activity = النشاط الأخير
+account-activity-short = النشاط
 account-apps-short = التطبيقات
 account-sessions-short = الجلسات
 account-again = تأكدنا من هويتك. لم يتغير شيء بعد: يُرجى اختيار ما أردته مرة أخرى.
@@ -299,6 +303,48 @@ account-other-session = متصفح آخر
 account-signed-in-with = تم تسجيل الدخول بواسطة
 account-end-session = تسجيل الخروج هناك
 account-end-others = تسجيل الخروج من كل مكان آخر
+account-password-changed = تم التعيين في { $date }
+account-no-password = ليس لحسابك كلمة مرور.
+account-change-password = تغيير كلمة المرور
+account-no-authenticator = رمز من هاتفك يمنع من يعرف كلمة مرورك من الدخول.
+account-authenticator-off = تطبيقات المصادقة معطلة هنا.
+account-authenticator-demanded = يُطلب منك عامل ثانٍ، ولذلك لا يمكن إزالته.
+account-remove-authenticator = إزالة تطبيق المصادقة
+account-recovery-codes = رموز الاسترداد
+account-recovery-codes-left = { $count ->
+    [zero] لم يتبقَّ أي رمز استرداد.
+    [one] تبقّى رمز استرداد واحد.
+    [two] تبقّى رمزا استرداد.
+    [few] تبقّت { $count } رموز استرداد.
+    [many] تبقّى { $count } رمز استرداد.
+   *[other] تبقّى { $count } رمز استرداد.
+ }
+account-new-recovery-codes = إنشاء رموز استرداد جديدة
+account-new-recovery-codes-note = ستتوقف الرموز التي لديك الآن عن العمل.
+account-no-activity = لم يحدث شيء بعد.
+account-earlier = ما قبل ذلك
+event-user-added = تم إنشاء الحساب
+event-user-locked = تم قفل الحساب
+event-user-unlocked = تم فتح قفل الحساب
+event-claims-updated = تم تغيير بيانات حسابك
+event-password-set = تم تعيين كلمة المرور
+event-second-factor-added = تمت إضافة تطبيق المصادقة
+event-second-factor-removed = تمت إزالة تطبيق المصادقة
+event-recovery-codes-made = تم إنشاء رموز استرداد جديدة
+event-recovery-code-used = تم استخدام رمز استرداد، { $left ->
+    [zero] ولم يتبقَّ أي رمز
+    [one] وتبقّى رمز واحد
+    [two] وتبقّى رمزان
+    [few] وتبقّت { $left } رموز
+    [many] وتبقّى { $left } رمزًا
+   *[other] وتبقّى { $left } رمز
+ }
+event-second-factor-guessed = حاول شخص يعرف كلمة مرورك تخمين الرموز
+event-session-started = تم تسجيل الدخول
+event-session-ended = تم تسجيل الخروج من متصفح
+event-sessions-ended = تم تسجيل الخروج من كل مكان
+event-consent-given = تم منح <bdi>{ $client }</bdi> حق الوصول
+event-access-removed = تمت إزالة وصول <bdi>{ $client }</bdi>
 home-account = حسابك وتطبيقاتك وجلساتك
 
 ## When, and by what

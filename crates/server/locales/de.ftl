@@ -269,6 +269,10 @@ reason-clock-not-believed = Die Uhr des Servers geht falsch, deshalb kann er nic
 
 account-title = Ihr Konto
 account-overview = Übersicht
+account-security = Wie Sie sich anmelden
+account-security-short = Anmeldung
+account-activity = Letzte Aktivitäten
+account-activity-short = Aktivitäten
 account-apps-short = Apps
 account-sessions-short = Sitzungen
 account-again = Sie sind es. Noch hat sich nichts geändert: Wählen Sie noch einmal, was Sie wollten.
@@ -287,6 +291,40 @@ account-other-session = Ein anderer Browser
 account-signed-in-with = Angemeldet mit
 account-end-session = Dort abmelden
 account-end-others = Überall sonst abmelden
+account-password-changed = Festgelegt am { $date }
+account-no-password = Ihr Konto hat kein Passwort.
+account-change-password = Passwort ändern
+account-no-authenticator = Ein Code von Ihrem Telefon hält jeden draußen, der Ihr Passwort erfährt.
+account-authenticator-off = Authenticator-Apps sind hier ausgeschaltet.
+account-authenticator-demanded = Von Ihnen wird ein zweiter Faktor verlangt, deshalb lässt sie sich nicht entfernen.
+account-remove-authenticator = Authenticator-App entfernen
+account-recovery-codes = Wiederherstellungscodes
+account-recovery-codes-left = { $count ->
+    [one] Es ist noch 1 Wiederherstellungscode übrig.
+   *[other] Es sind noch { $count } Wiederherstellungscodes übrig.
+ }
+account-new-recovery-codes = Neue Wiederherstellungscodes erstellen
+account-new-recovery-codes-note = Die Codes, die Sie jetzt haben, gelten dann nicht mehr.
+account-no-activity = Noch ist nichts geschehen.
+account-earlier = Früher
+event-user-added = Konto angelegt
+event-user-locked = Konto gesperrt
+event-user-unlocked = Konto entsperrt
+event-claims-updated = Angaben zu Ihrem Konto geändert
+event-password-set = Passwort festgelegt
+event-second-factor-added = Authenticator-App hinzugefügt
+event-second-factor-removed = Authenticator-App entfernt
+event-recovery-codes-made = Neue Wiederherstellungscodes erstellt
+event-recovery-code-used = Wiederherstellungscode verwendet, { $left ->
+    [one] 1 ist übrig
+   *[other] { $left } sind übrig
+ }
+event-second-factor-guessed = Jemand, der Ihr Passwort kennt, hat Codes geraten
+event-session-started = Angemeldet
+event-session-ended = In einem Browser abgemeldet
+event-sessions-ended = Überall abgemeldet
+event-consent-given = <bdi>{ $client }</bdi> hat Zugriff erhalten
+event-access-removed = Zugriff von <bdi>{ $client }</bdi> entfernt
 home-account = Ihr Konto, Apps und Sitzungen
 
 ## When, and by what

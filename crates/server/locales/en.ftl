@@ -195,6 +195,10 @@ fault-explanation = The problem is ours, not yours. Try again in a few minutes. 
 
 account-title = Your account
 account-overview = Overview
+account-security = How you sign in
+account-security-short = Sign-in
+account-activity = Recent activity
+account-activity-short = Activity
 account-apps-short = Apps
 account-sessions-short = Sessions
 account-again = It’s you. Nothing has changed yet: select what you wanted once more.
@@ -213,6 +217,40 @@ account-other-session = Another browser
 account-signed-in-with = Signed in with
 account-end-session = Sign out there
 account-end-others = Sign out everywhere else
+account-password-changed = Set on { $date }
+account-no-password = Your account has no password.
+account-change-password = Change password
+account-no-authenticator = A code from your phone keeps out whoever learns your password.
+account-authenticator-off = Authenticator apps are switched off here.
+account-authenticator-demanded = A second factor is demanded of you, so it can’t be removed.
+account-remove-authenticator = Remove authenticator app
+account-recovery-codes = Recovery codes
+account-recovery-codes-left = { $count ->
+    [one] 1 recovery code is left.
+   *[other] { $count } recovery codes are left.
+ }
+account-new-recovery-codes = Make new recovery codes
+account-new-recovery-codes-note = The codes that you have now stop working.
+account-no-activity = Nothing has happened yet.
+account-earlier = Earlier
+event-user-added = Account created
+event-user-locked = Account locked
+event-user-unlocked = Account unlocked
+event-claims-updated = Details of your account changed
+event-password-set = Password set
+event-second-factor-added = Authenticator app added
+event-second-factor-removed = Authenticator app removed
+event-recovery-codes-made = New recovery codes made
+event-recovery-code-used = Recovery code used, { $left ->
+    [one] 1 is left
+   *[other] { $left } are left
+ }
+event-second-factor-guessed = Somebody who knows your password guessed codes
+event-session-started = Signed in
+event-session-ended = Signed out of a browser
+event-sessions-ended = Signed out everywhere
+event-consent-given = <bdi>{ $client }</bdi> was given access
+event-access-removed = Access of <bdi>{ $client }</bdi> removed
 home-account = Your account, apps and sessions
 
 ## When, and by what

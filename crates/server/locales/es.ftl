@@ -271,6 +271,10 @@ reason-clock-not-believed = El reloj del servidor no es correcto, por lo que no 
 
 account-title = Su cuenta
 account-overview = Resumen
+account-security = Cómo inicia sesión
+account-security-short = Inicio de sesión
+account-activity = Actividad reciente
+account-activity-short = Actividad
 account-apps-short = Aplicaciones
 account-sessions-short = Sesiones
 account-again = Es usted. Aún no ha cambiado nada: elija otra vez lo que quería.
@@ -290,6 +294,42 @@ account-other-session = Otro navegador
 account-signed-in-with = Sesión iniciada con
 account-end-session = Cerrar sesión allí
 account-end-others = Cerrar las demás sesiones
+account-password-changed = Establecida el { $date }
+account-no-password = Su cuenta no tiene contraseña.
+account-change-password = Cambiar la contraseña
+account-no-authenticator = Un código de su teléfono detiene a quien averigüe su contraseña.
+account-authenticator-off = Las apps de autenticación están desactivadas aquí.
+account-authenticator-demanded = Se le exige un segundo factor, por lo que no se puede quitar.
+account-remove-authenticator = Quitar la app de autenticación
+account-recovery-codes = Códigos de recuperación
+account-recovery-codes-left = { $count ->
+    [one] Queda { $count } código de recuperación.
+    [many] Quedan { $count } de códigos de recuperación.
+   *[other] Quedan { $count } códigos de recuperación.
+ }
+account-new-recovery-codes = Crear nuevos códigos de recuperación
+account-new-recovery-codes-note = Los códigos que tiene ahora dejarán de funcionar.
+account-no-activity = Todavía no ha ocurrido nada.
+account-earlier = Anteriores
+event-user-added = Cuenta creada
+event-user-locked = Cuenta bloqueada
+event-user-unlocked = Cuenta desbloqueada
+event-claims-updated = Datos de su cuenta modificados
+event-password-set = Contraseña establecida
+event-second-factor-added = App de autenticación añadida
+event-second-factor-removed = App de autenticación quitada
+event-recovery-codes-made = Nuevos códigos de recuperación creados
+event-recovery-code-used = Código de recuperación usado, { $left ->
+    [one] queda { $left }
+    [many] quedan { $left }
+   *[other] quedan { $left }
+ }
+event-second-factor-guessed = Alguien que conoce su contraseña intentó adivinar códigos
+event-session-started = Sesión iniciada
+event-session-ended = Sesión cerrada en un navegador
+event-sessions-ended = Sesión cerrada en todas partes
+event-consent-given = Acceso dado a <bdi>{ $client }</bdi>
+event-access-removed = Acceso de <bdi>{ $client }</bdi> quitado
 home-account = Su cuenta, aplicaciones y sesiones
 
 ## When, and by what

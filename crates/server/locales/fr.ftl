@@ -271,6 +271,10 @@ reason-clock-not-believed = L’horloge du serveur est fausse : il ne peut rien
 
 account-title = Votre compte
 account-overview = Aperçu
+account-security = Comment vous vous connectez
+account-security-short = Connexion
+account-activity = Activité récente
+account-activity-short = Activité
 account-apps-short = Applications
 account-sessions-short = Sessions
 account-again = C’est bien vous. Rien n’a encore changé : choisissez une nouvelle fois ce que vous vouliez.
@@ -290,6 +294,42 @@ account-other-session = Un autre navigateur
 account-signed-in-with = Connecté avec
 account-end-session = Y fermer la session
 account-end-others = Fermer toutes les autres sessions
+account-password-changed = Défini le { $date }
+account-no-password = Votre compte n’a pas de mot de passe.
+account-change-password = Changer le mot de passe
+account-no-authenticator = Un code de votre téléphone arrête quiconque apprend votre mot de passe.
+account-authenticator-off = Les applications d’authentification sont désactivées ici.
+account-authenticator-demanded = Un second facteur est exigé de vous : elle ne peut pas être supprimée.
+account-remove-authenticator = Supprimer l’application d’authentification
+account-recovery-codes = Codes de récupération
+account-recovery-codes-left = { $count ->
+    [one] Il reste { $count } code de récupération.
+    [many] Il reste { $count } de codes de récupération.
+   *[other] Il reste { $count } codes de récupération.
+ }
+account-new-recovery-codes = Créer de nouveaux codes de récupération
+account-new-recovery-codes-note = Les codes que vous avez maintenant ne fonctionneront plus.
+account-no-activity = Rien ne s’est encore passé.
+account-earlier = Plus tôt
+event-user-added = Compte créé
+event-user-locked = Compte verrouillé
+event-user-unlocked = Compte déverrouillé
+event-claims-updated = Informations de votre compte modifiées
+event-password-set = Mot de passe défini
+event-second-factor-added = Application d’authentification ajoutée
+event-second-factor-removed = Application d’authentification supprimée
+event-recovery-codes-made = Nouveaux codes de récupération créés
+event-recovery-code-used = Code de récupération utilisé, il en reste { $left ->
+    [one] { $left }
+    [many] { $left }
+   *[other] { $left }
+ }
+event-second-factor-guessed = Quelqu’un qui connaît votre mot de passe a essayé de deviner des codes
+event-session-started = Connexion
+event-session-ended = Déconnexion d’un navigateur
+event-sessions-ended = Déconnexion partout
+event-consent-given = Accès donné à <bdi>{ $client }</bdi>
+event-access-removed = Accès de <bdi>{ $client }</bdi> supprimé
 home-account = Votre compte, vos applications et vos sessions
 
 ## When, and by what

@@ -271,6 +271,10 @@ reason-clock-not-believed = O relógio do servidor está errado, por isso ele n�
 
 account-title = Sua conta
 account-overview = Visão geral
+account-security = Como você entra
+account-security-short = Acesso
+account-activity = Atividade recente
+account-activity-short = Atividade
 account-apps-short = Aplicativos
 account-sessions-short = Sessões
 account-again = É você mesmo. Nada mudou ainda: escolha mais uma vez o que queria.
@@ -290,6 +294,42 @@ account-other-session = Outro navegador
 account-signed-in-with = Conectado com
 account-end-session = Sair de lá
 account-end-others = Sair de todos os outros
+account-password-changed = Definida em { $date }
+account-no-password = Sua conta não tem senha.
+account-change-password = Alterar a senha
+account-no-authenticator = Um código do seu telefone barra quem descobrir sua senha.
+account-authenticator-off = Os apps autenticadores estão desativados aqui.
+account-authenticator-demanded = Um segundo fator é exigido de você, por isso ele não pode ser removido.
+account-remove-authenticator = Remover o app autenticador
+account-recovery-codes = Códigos de recuperação
+account-recovery-codes-left = { $count ->
+    [one] Resta { $count } código de recuperação.
+    [many] Restam { $count } de códigos de recuperação.
+   *[other] Restam { $count } códigos de recuperação.
+ }
+account-new-recovery-codes = Criar novos códigos de recuperação
+account-new-recovery-codes-note = Os códigos que você tem agora deixarão de funcionar.
+account-no-activity = Nada aconteceu ainda.
+account-earlier = Anteriores
+event-user-added = Conta criada
+event-user-locked = Conta bloqueada
+event-user-unlocked = Conta desbloqueada
+event-claims-updated = Dados da sua conta alterados
+event-password-set = Senha definida
+event-second-factor-added = App autenticador adicionado
+event-second-factor-removed = App autenticador removido
+event-recovery-codes-made = Novos códigos de recuperação criados
+event-recovery-code-used = Código de recuperação usado, { $left ->
+    [one] resta { $left }
+    [many] restam { $left }
+   *[other] restam { $left }
+ }
+event-second-factor-guessed = Alguém que conhece sua senha tentou adivinhar códigos
+event-session-started = Entrada
+event-session-ended = Saída de um navegador
+event-sessions-ended = Saída de todos os lugares
+event-consent-given = Acesso dado a <bdi>{ $client }</bdi>
+event-access-removed = Acesso de <bdi>{ $client }</bdi> removido
 home-account = Sua conta, aplicativos e sessões
 
 ## When, and by what

@@ -19,18 +19,33 @@ pub(crate) const OFFER: &str = "/login/offer";
 
 /// The account pages, below the issuer.
 pub(crate) const ACCOUNT: &str = "/account";
+pub(crate) const ACCOUNT_SECURITY: &str = "/account/security";
+pub(crate) const ACCOUNT_AUTHENTICATOR: &str = "/account/security/authenticator";
 pub(crate) const ACCOUNT_APPS: &str = "/account/apps";
 pub(crate) const ACCOUNT_SESSIONS: &str = "/account/sessions";
-pub(crate) const ACCOUNT_PAGES: [&str; 3] = [ACCOUNT, ACCOUNT_APPS, ACCOUNT_SESSIONS];
+pub(crate) const ACCOUNT_ACTIVITY: &str = "/account/activity";
+
+/// Every account page that a sign-in may lead to.
+pub(crate) const ACCOUNT_PAGES: [&str; 6] = [
+    ACCOUNT,
+    ACCOUNT_SECURITY,
+    ACCOUNT_AUTHENTICATOR,
+    ACCOUNT_APPS,
+    ACCOUNT_SESSIONS,
+    ACCOUNT_ACTIVITY,
+];
 
 /// What follows the address of an account page where a change that was asked for there waits for its user to ask once more: they had
 /// to prove who they are before.
 pub(crate) const AGAIN: &str = "?again=1";
 
-/// Where the forms of the account pages are posted: the end of one session, of all others, and of an app's access.
+/// Where the forms of the account pages are posted that are no page themselves: the end of one session, of all others, and of an app's
+/// access; the end of an authenticator app, and other recovery codes.
 pub(crate) const END_SESSION: &str = "/account/sessions/end";
 pub(crate) const END_OTHERS: &str = "/account/sessions/end-others";
 pub(crate) const REMOVE_ACCESS: &str = "/account/apps/remove";
+pub(crate) const REMOVE_AUTHENTICATOR: &str = "/account/security/authenticator/remove";
+pub(crate) const NEW_RECOVERY_CODES: &str = "/account/security/recovery-codes";
 
 /// What one-time links lead to, below the issuer: the page on which a password is set.
 pub(crate) const LINK: &str = "/link";

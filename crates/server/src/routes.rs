@@ -13,8 +13,9 @@ use tower::ServiceExt as _;
 use crate::{
     account,
     addresses::{
-        ACCOUNT, ACCOUNT_APPS, ACCOUNT_SESSIONS, END_OTHERS, END_SESSION, LINK, OFFER,
-        REMOVE_ACCESS,
+        ACCOUNT, ACCOUNT_ACTIVITY, ACCOUNT_APPS, ACCOUNT_AUTHENTICATOR, ACCOUNT_SECURITY,
+        ACCOUNT_SESSIONS, END_OTHERS, END_SESSION, LINK, NEW_RECOVERY_CODES, OFFER, REMOVE_ACCESS,
+        REMOVE_AUTHENTICATOR,
     },
     correlation::correlate,
     cross_origin::{self, CrossOrigin, preflight},
@@ -45,6 +46,7 @@ pub fn public(server: &Server) -> Router {
         ));
     let below_issuer = Router::new()
         .merge(acting)
+        .merge(account_pages())
         .route("/par", post(par::par).options(preflight))
         .route("/login", post(login::post))
         .route("/login/continue", post(login::continue_as))
@@ -60,12 +62,6 @@ pub fn public(server: &Server) -> Router {
         .route("/revoke", post(revoke::revoke).options(preflight))
         .route("/logout/confirm", post(logout::confirm))
         .route("/signed-out", get(logout::signed_out))
-        .route(ACCOUNT, get(account::overview::get))
-        .route(ACCOUNT_APPS, get(account::apps::get))
-        .route(REMOVE_ACCESS, post(account::apps::remove))
-        .route(ACCOUNT_SESSIONS, get(account::sessions::get))
-        .route(END_SESSION, post(account::sessions::end))
-        .route(END_OTHERS, post(account::sessions::end_others))
         .route("/assets/{name}", get(home::asset))
         .route(
             "/.well-known/openid-configuration",
@@ -100,6 +96,25 @@ pub fn public(server: &Server) -> Router {
         CrossOrigin::of(issuer),
         cross_origin::readable,
     ))
+}
+
+/// What users see and change of their own account.
+fn account_pages() -> Router<Server> {
+    Router::new()
+        .route(ACCOUNT, get(account::overview::get))
+        .route(ACCOUNT_SECURITY, get(account::security::get))
+        .route(
+            ACCOUNT_AUTHENTICATOR,
+            get(account::authenticator::get).post(account::authenticator::post),
+        )
+        .route(REMOVE_AUTHENTICATOR, post(account::authenticator::remove))
+        .route(NEW_RECOVERY_CODES, post(account::codes::renew))
+        .route(ACCOUNT_ACTIVITY, get(account::activity::get))
+        .route(ACCOUNT_APPS, get(account::apps::get))
+        .route(REMOVE_ACCESS, post(account::apps::remove))
+        .route(ACCOUNT_SESSIONS, get(account::sessions::get))
+        .route(END_SESSION, post(account::sessions::end))
+        .route(END_OTHERS, post(account::sessions::end_others))
 }
 
 /// What only the operator sees before there is a server: the process is alive, and not ready. From the moment that `started` holds

@@ -334,3 +334,5 @@ CREATE TABLE events (
     grant_id TEXT,
     detail TEXT
 );
+-- For the pages of an account; no other statement looks by user.
+CREATE INDEX events_of_user ON events (user_id, id) WHERE user_id IS NOT NULL;

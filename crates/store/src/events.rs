@@ -7,7 +7,7 @@ use safeconduct_protocol::ids::{ClientId, GrantId, UserId};
 use safeconduct_protocol::random;
 use safeconduct_protocol::time::Timestamp;
 
-use crate::driver::{Row, Statement, Unit};
+use crate::driver::{DriverError, Row, Statement, Unit};
 use crate::error::StoreError;
 use crate::store::Store;
 
@@ -37,6 +37,13 @@ const BUMP_REVISION: &str = "UPDATE revision SET number = number + 1";
 
 const LIST: &str = "SELECT id, at, kind, user_id, client_id, grant_id, detail FROM events \
      WHERE id > $1 ORDER BY id LIMIT $2";
+
+/// Those of one user, the newest first. $2 is the name of the one before which they were, or behind every name there can be.
+const OF_USER: &str = "SELECT id, at, kind, user_id, client_id, grant_id, detail FROM events \
+     WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+
+/// Sorts behind the name of every event, which begins with a hexadecimal digit.
+const BEHIND_ALL: &str = "g";
 
 /// Every event there is: its kind, what it is about, and what its detail is.
 #[rustfmt::skip]
@@ -119,20 +126,38 @@ impl Store {
         let statement = Statement::new(LIST)
             .bind(after.unwrap_or_default())
             .bind(i64::from(limit));
-        let decode = |row: &mut Row| {
-            let optional = |text: Option<String>| text.unwrap_or_default();
-            Ok(Event {
-                id: row.text()?,
-                at: row.time()?,
-                kind: row.text()?,
-                user: UserId::parse(&optional(row.optional_text()?)),
-                client: ClientId::parse(&optional(row.optional_text()?)),
-                grant: GrantId::parse(&optional(row.optional_text()?)),
-                detail: row.optional_text()?,
-            })
-        };
-        Ok(self.list(statement, decode).await?)
+        Ok(self.list(statement, read).await?)
     }
+
+    /// At most `limit` events about `user` before the one named `before`, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn events_of(
+        &self,
+        user: &UserId,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Event>, StoreError> {
+        let statement = Statement::new(OF_USER)
+            .bind(user.as_str())
+            .bind(before.unwrap_or(BEHIND_ALL))
+            .bind(i64::from(limit));
+        Ok(self.list(statement, read).await?)
+    }
+}
+
+fn read(row: &mut Row) -> Result<Event, DriverError> {
+    let optional = |text: Option<String>| text.unwrap_or_default();
+    Ok(Event {
+        id: row.text()?,
+        at: row.time()?,
+        kind: row.text()?,
+        user: UserId::parse(&optional(row.optional_text()?)),
+        client: ClientId::parse(&optional(row.optional_text()?)),
+        grant: GrantId::parse(&optional(row.optional_text()?)),
+        detail: row.optional_text()?,
+    })
 }
 
 /// An event about to be written.

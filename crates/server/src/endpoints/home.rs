@@ -9,7 +9,10 @@ use safeconduct_protocol::error::Reason;
 
 use super::logout::confirmation;
 use crate::{
-    addresses::{Address, END_OTHERS, END_SESSION, OFFER, REMOVE_ACCESS},
+    addresses::{
+        Address, END_OTHERS, END_SESSION, NEW_RECOVERY_CODES, OFFER, REMOVE_ACCESS,
+        REMOVE_AUTHENTICATOR,
+    },
     browser::Browser,
     fault::Failure,
     pages::{Asset, HomePage, SignedIn},
@@ -86,7 +89,7 @@ pub(crate) async fn nothing_here(
 }
 
 /// Where only forms of ours are posted. A browser that restores a tab asks for their address by GET, without what was posted.
-const FORMS: [&str; 12] = [
+const FORMS: [&str; 14] = [
     "/login",
     "/login/continue",
     "/login/switch",
@@ -99,6 +102,8 @@ const FORMS: [&str; 12] = [
     END_SESSION,
     END_OTHERS,
     REMOVE_ACCESS,
+    REMOVE_AUTHENTICATOR,
+    NEW_RECOVERY_CODES,
 ];
 
 pub(crate) async fn not_that_method(

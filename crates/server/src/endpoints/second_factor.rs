@@ -202,6 +202,7 @@ impl Journey {
             action: &server.path("/login/enrol"),
             use_another_account_action: Some(&server.path("/login/switch")),
             pending: Some(&exchange.sealed(&self.pending)?),
+            csrf: None,
             not_now_action: (wish == Wish::Offered).then_some(&server.path(OFFER)),
             enrolment: &exchange.sealed(enrolment)?,
             qr: QrDrawing::of(uri.expose()).as_ref(),

@@ -30,10 +30,14 @@ pub enum Section {
     /// Whose account it is, and the way to the others.
     #[default]
     Overview,
+    /// How the user signs in.
+    Security,
     /// Which apps have access.
     Apps,
     /// Where the user is signed in.
     Sessions,
+    /// What happened.
+    Activity,
 }
 
 /// What one of the account pages is about.
@@ -42,10 +46,14 @@ pub enum Section {
 pub enum AccountPage<'a> {
     /// Whose account it is, and the way to the other pages.
     Overview {},
+    /// How the user signs in.
+    Security(SecurityPage<'a>),
     /// Which apps have access.
     Apps(AppsPage<'a>),
     /// Where the user is signed in.
     Sessions(SessionsPage<'a>),
+    /// What happened.
+    Activity(ActivityPage<'a>),
 }
 
 impl AccountPage<'_> {
@@ -53,8 +61,10 @@ impl AccountPage<'_> {
     pub(super) const fn template(&self) -> &'static str {
         match self {
             Self::Overview {} => "account_overview.html",
+            Self::Security(_) => "account_security.html",
             Self::Apps(_) => "account_apps.html",
             Self::Sessions(_) => "account_sessions.html",
+            Self::Activity(_) => "account_activity.html",
         }
     }
 }
@@ -64,6 +74,38 @@ impl AccountPage<'_> {
 pub(super) struct Framed<'a> {
     pub(super) frame: &'a AccountFrame<'a>,
     pub(super) page: &'a AccountPage<'a>,
+}
+
+/// How the user signs in.
+#[derive(Clone, Default, Serialize)]
+pub struct SecurityPage<'a> {
+    /// The day since which the password is what it is, if there is one.
+    pub password_changed: Option<&'a str>,
+    /// Where it is changed, if it may be.
+    pub password_page: Option<&'a str>,
+    /// The authenticator app, if there is one.
+    pub authenticator: Option<&'a AuthenticatorLine>,
+    /// Whether one may be added.
+    pub may_add_authenticator: bool,
+    /// Where one is added.
+    pub authenticator_page: &'a str,
+    /// Where its end is posted.
+    pub remove_authenticator_action: &'a str,
+    /// Where the wish for other recovery codes is posted.
+    pub new_recovery_codes_action: &'a str,
+}
+
+/// The authenticator app of the user.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct AuthenticatorLine {
+    /// The day it was added.
+    pub added: String,
+    /// How many recovery codes are left beside it.
+    pub recovery_codes: i64,
+    /// Whether that is so few that there should be new ones.
+    pub few: bool,
+    /// Whether it is demanded, and so can't be removed.
+    pub is_demanded: bool,
 }
 
 /// Which apps have access.
@@ -116,4 +158,26 @@ pub struct SessionLine {
     pub last_seen: Moment,
     /// By what the user proved who they are, by the names of [`Factor`](safeconduct_protocol::authentication::Factor).
     pub factors: Vec<&'static str>,
+}
+
+/// What happened to the account, the newest first.
+#[derive(Clone, Default, Serialize)]
+pub struct ActivityPage<'a> {
+    /// What happened.
+    pub events: &'a [EventLine],
+    /// Where what happened before is, if anything did.
+    pub earlier: Option<&'a str>,
+}
+
+/// Something that happened to the account.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct EventLine {
+    /// What, by the name of the event.
+    pub kind: &'static str,
+    /// When.
+    pub at: Moment,
+    /// The name of the app that it is about, if it is about one.
+    pub app: String,
+    /// How many recovery codes were left, where one was used.
+    pub left: i64,
 }

@@ -37,7 +37,8 @@ use serde::Serialize;
 
 use self::account::Framed;
 pub use self::account::{
-    AccountFrame, AccountPage, AppLine, AppsPage, Section, SessionLine, SessionsPage,
+    AccountFrame, AccountPage, ActivityPage, AppLine, AppsPage, AuthenticatorLine, EventLine,
+    Section, SecurityPage, SessionLine, SessionsPage,
 };
 pub use self::consent::{ConsentPage, ResourceLine, ScopeKind, ScopeLine};
 pub use self::dates::Moment;

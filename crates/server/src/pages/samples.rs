@@ -30,15 +30,7 @@ pub fn render(pages: &Pages) -> Vec<(String, String)> {
     for (name, page) in enrol(qr.as_ref()) {
         add(name, pages.enrol(&page));
     }
-    let offer = OfferPage {
-        client_name: "Demo Notes",
-        client_host: "notes.example",
-        account: "alice",
-        action: "/login/offer",
-        pending: PENDING,
-        otp: true,
-    };
-    add("offer", pages.offer(&offer));
+    add("offer", pages.offer(&offer()));
     add("recovery-codes", pages.recovery_codes(&recovery_codes()));
     for (name, page) in new_password() {
         add(name, pages.new_password(&page));
@@ -211,6 +203,7 @@ fn enrol(qr: Option<&QrDrawing>) -> Vec<(&'static str, EnrolPage<'_>)> {
         action: "/login/enrol",
         use_another_account_action: Some("/login/switch"),
         pending: Some(PENDING),
+        csrf: None,
         not_now_action: None,
         enrolment: "sc_en_AQEBAQEBAQEBAQEBAQEB",
         qr,
@@ -222,6 +215,7 @@ fn enrol(qr: Option<&QrDrawing>) -> Vec<(&'static str, EnrolPage<'_>)> {
         ..first.clone()
     };
     let from_account = EnrolPage {
+        csrf: Some("csrf"),
         client_name: None,
         use_another_account_action: None,
         pending: None,
@@ -272,6 +266,17 @@ fn new_password() -> Vec<(&'static str, NewPasswordPage<'static>)> {
         ("new-password-name", again(Problem::Name)),
         ("new-password-busy", again(Problem::Busy)),
     ]
+}
+
+fn offer() -> OfferPage<'static> {
+    OfferPage {
+        client_name: "Demo Notes",
+        client_host: "notes.example",
+        account: "alice",
+        action: "/login/offer",
+        pending: PENDING,
+        otp: true,
+    }
 }
 
 fn recovery_codes() -> RecoveryCodesPage<'static> {

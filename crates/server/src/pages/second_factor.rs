@@ -39,6 +39,8 @@ pub struct EnrolPage<'a> {
     pub use_another_account_action: Option<&'a str>,
     /// The sealed pending authorization, posted back as `pending`, if there is one.
     pub pending: Option<&'a str>,
+    /// The token that binds the form to this browser, posted as `csrf`, on an account page.
+    pub csrf: Option<&'a str>,
     /// Where *Not now* is posted, with `pending`, where it is an offer.
     pub not_now_action: Option<&'a str>,
     /// The sealed enrolment, posted back as `enrolment`.

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod account;
+mod account_activity;
 mod account_security;
 mod anonymous;
 mod answer_sizes;

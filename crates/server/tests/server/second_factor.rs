@@ -86,7 +86,7 @@ impl App {
     }
 
     /// A code of the right form that is none of those that are good now.
-    fn wrong_code(&self, server: &TestServer) -> String {
+    pub(crate) fn wrong_code(&self, server: &TestServer) -> String {
         let good = [-1, 0, 1].map(|steps| self.code_in(server, steps));
         let mut wrong = (0..4).map(|number| format!("{number:06}"));
         wrong.find(|code| !good.contains(code)).unwrap()

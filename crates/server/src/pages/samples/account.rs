@@ -3,7 +3,8 @@
 use safeconduct_protocol::time::Timestamp;
 
 use crate::pages::{
-    AccountFrame, AccountPage, AppLine, AppsPage, Pages, Section, SessionLine, SessionsPage,
+    AccountFrame, AccountPage, ActivityPage, AppLine, AppsPage, AuthenticatorLine, EventLine,
+    Pages, Section, SecurityPage, SessionLine, SessionsPage,
 };
 
 /// 30 November 2026, noon.
@@ -31,8 +32,10 @@ fn frame(section: Section, path: &'static str) -> AccountFrame<'static> {
 pub(super) fn samples(pages: &Pages) -> Vec<Sample> {
     let overview = frame(Section::Overview, "/account");
     let mut samples = vec![("account", overview, AccountPage::Overview {})];
+    samples.extend(security(pages));
     samples.extend(apps(pages));
     samples.extend(sessions(pages));
+    samples.extend(activity(pages));
     samples
 }
 
@@ -102,5 +105,81 @@ fn sessions(pages: &Pages) -> [Sample; 2] {
             AccountPage::Sessions(all),
         ),
         ("account-sessions-one", frame, AccountPage::Sessions(one)),
+    ]
+}
+
+fn security(pages: &Pages) -> [Sample; 4] {
+    let added = pages.date(NOW.plus(-90 * 86_400));
+    let app = |recovery_codes, few, is_demanded| AuthenticatorLine {
+        added: added.clone(),
+        recovery_codes,
+        few,
+        is_demanded,
+    };
+    let changed: &'static str = Box::leak(added.clone().into_boxed_str());
+    let page = |authenticator: Option<AuthenticatorLine>| SecurityPage {
+        password_changed: Some(changed),
+        password_page: Some("/account/security/password"),
+        authenticator: authenticator.map(|line| &*Box::leak(Box::new(line))),
+        may_add_authenticator: true,
+        authenticator_page: "/account/security/authenticator",
+        remove_authenticator_action: "/account/security/authenticator/remove",
+        new_recovery_codes_action: "/account/security/recovery-codes",
+    };
+    let bare = SecurityPage {
+        password_changed: None,
+        may_add_authenticator: false,
+        ..page(None)
+    };
+    let frame = frame(Section::Security, "/account/security");
+    let sample = |name, page| (name, frame.clone(), AccountPage::Security(page));
+    [
+        sample("account-security", page(Some(app(10, false, false)))),
+        sample("account-security-few", page(Some(app(2, true, true)))),
+        sample("account-security-none", page(None)),
+        sample("account-security-bare", bare),
+    ]
+}
+
+fn activity(pages: &Pages) -> [Sample; 2] {
+    let event = |kind| EventLine {
+        kind,
+        at: pages.moment(NOW.plus(-3 * 3600), NOW),
+        app: "Demo Notes".to_owned(),
+        left: 4,
+    };
+    let kinds = [
+        "user-added",
+        "user-locked",
+        "user-unlocked",
+        "claims-updated",
+        "password-set",
+        "second-factor-added",
+        "second-factor-removed",
+        "recovery-codes-made",
+        "recovery-code-used",
+        "second-factor-guessed",
+        "session-started",
+        "session-ended",
+        "sessions-ended",
+        "consent-given",
+        "access-removed",
+    ];
+    let some = ActivityPage {
+        events: kept(kinds.map(event).into()),
+        earlier: Some("/account/activity?before=1"),
+    };
+    let frame = frame(Section::Activity, "/account/activity");
+    [
+        (
+            "account-activity",
+            frame.clone(),
+            AccountPage::Activity(some),
+        ),
+        (
+            "account-activity-none",
+            frame,
+            AccountPage::Activity(ActivityPage::default()),
+        ),
     ]
 }

@@ -82,6 +82,13 @@ pub(crate) const READ: &[(&str, &[&[&str]])] = &[
     ("/link", &[&["link", "password", "again"]]),
     ("/signed-out", &[&["ui_locales"]]),
     ("/logout/confirm", &[&["csrf", "logout"]]),
+    ("/account/activity", &[&["before"]]),
+    (
+        "/account/security/authenticator",
+        &[&["csrf", "enrolment", "code"]],
+    ),
+    ("/account/security/authenticator/remove", &[&["csrf"]]),
+    ("/account/security/recovery-codes", &[&["csrf"]]),
     ("/account/apps/remove", &[&["csrf", "client"]]),
     ("/account/sessions/end", &[&["csrf", "session"]]),
     ("/account/sessions/end-others", &[&["csrf"]]),

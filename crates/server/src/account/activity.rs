@@ -1,0 +1,110 @@
+//! `/account/activity`: what happened to the account, in words, the newest first. What is not in the list of kinds is nobody's business but
+//! the operator's, or has no words yet.
+
+use axum::{
+    extract::{RawQuery, State},
+    response::Response,
+};
+use http::HeaderMap;
+use safeconduct_protocol::parameters::Parameters;
+use safeconduct_store::Event;
+
+use super::visit::{Demand, Visit, Visitor};
+use crate::{
+    addresses::ACCOUNT_ACTIVITY,
+    fault::Failure,
+    pages::{AccountPage, ActivityPage, EventLine, Section},
+    reader::Reader,
+    respond,
+    server::Server,
+};
+
+/// How many events are looked at for a page.
+const PAGE: u32 = 50;
+
+/// The events that are told to the user they are about.
+const KINDS: [&str; 16] = [
+    "user-added",
+    "user-locked",
+    "user-unlocked",
+    "claims-updated",
+    "password-set",
+    "second-factor-added",
+    "second-factor-removed",
+    "recovery-codes-made",
+    "recovery-code-used",
+    "second-factor-guessed",
+    "session-started",
+    "session-ended",
+    "sessions-ended",
+    "consent-given",
+    "consent-withdrawn",
+    "access-removed",
+];
+
+/// `GET /account/activity`.
+pub(crate) async fn get(
+    State(server): State<Server>,
+    reader: Reader,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let query = query.unwrap_or_default();
+    let answer = show(&server, reader, &query, &headers).await;
+    respond::person(&server, answer, reader)
+}
+
+async fn show(
+    server: &Server,
+    reader: Reader,
+    query: &str,
+    headers: &HeaderMap,
+) -> Result<Response, Failure> {
+    let demand = Demand::SignedIn;
+    let visit = match Visit::of(server, reader, headers, ACCOUNT_ACTIVITY, demand).await? {
+        Visitor::Known(visit) => visit,
+        Visitor::Unproven(response) => return Ok(response),
+    };
+    let parameters = Parameters::parse(query.as_bytes()).unwrap_or_default();
+    let before = parameters.one("before").ok().flatten();
+    let before = before.filter(|name| is_name(name));
+    let user = &visit.view.person.user;
+    let events = server.store().events_of(user, before, PAGE).await?;
+    let lines: Vec<EventLine> = events
+        .iter()
+        .filter_map(|event| line(&visit, event))
+        .collect();
+    let is_full = u32::try_from(events.len()).is_ok_and(|read| read == PAGE);
+    let last = events.last().filter(|_| is_full);
+    let earlier = last.map(|last| {
+        let page = server.path(ACCOUNT_ACTIVITY);
+        format!("{page}?before={}", last.id)
+    });
+    let page = AccountPage::Activity(ActivityPage {
+        events: &lines,
+        earlier: earlier.as_deref(),
+    });
+    Ok(visit.page((Section::Activity, ACCOUNT_ACTIVITY), None, &page))
+}
+
+/// Whether a text can be the name of an event: what else is sent begins at the newest.
+fn is_name(text: &str) -> bool {
+    text.len() == 48 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn line(visit: &Visit<'_>, event: &Event) -> Option<EventLine> {
+    let exchange = &visit.exchange;
+    let kind = KINDS.into_iter().find(|kind| *kind == event.kind)?;
+    let app = event.client.as_ref().map(|id| {
+        let known = exchange.catalog.client(id);
+        let name = known.map(|known| known.client.name_in(exchange.language()));
+        name.unwrap_or(id.as_str()).to_owned()
+    });
+    let left = event.detail.as_deref().and_then(|left| left.parse().ok());
+    Some(EventLine {
+        kind,
+        at: exchange.pages().moment(event.at, exchange.now),
+        app: app.unwrap_or_default(),
+        left: left.unwrap_or_default(),
+    })
+}

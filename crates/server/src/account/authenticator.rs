@@ -1,0 +1,135 @@
+//! `/account/security/authenticator`: the user's authenticator app, set up and taken away. Where a group or the server demands a second
+//! factor, the one there is can't be taken away: the next request would ask for another.
+
+use axum::{extract::State, response::Response};
+use http::{HeaderMap, StatusCode};
+use safeconduct_protocol::{enrolment::Enrolment, mail::MailPurpose};
+use safeconduct_store::StoreError;
+
+use super::{
+    codes,
+    visit::{Demand, Visit, Visitor},
+};
+use crate::{
+    addresses::{ACCOUNT_AUTHENTICATOR, ACCOUNT_SECURITY},
+    fault::Failure,
+    form::PostedForm,
+    journey::Journey,
+    pages::{CodeProblem, EnrolPage, QrDrawing},
+    reader::Reader,
+    respond::{self, with_cookie},
+    second_factor::{self, Enrolling},
+    server::Server,
+};
+
+/// `GET /account/security/authenticator`.
+pub(crate) async fn get(
+    State(server): State<Server>,
+    reader: Reader,
+    headers: HeaderMap,
+) -> Response {
+    respond::person(&server, begin(&server, reader, &headers).await, reader)
+}
+
+/// `POST /account/security/authenticator`: the code that the app made.
+pub(crate) async fn post(
+    State(server): State<Server>,
+    reader: Reader,
+    form: PostedForm,
+) -> Response {
+    respond::person(&server, confirm(&server, reader, &form).await, reader)
+}
+
+/// `POST /account/security/authenticator/remove`.
+pub(crate) async fn remove(
+    State(server): State<Server>,
+    reader: Reader,
+    form: PostedForm,
+) -> Response {
+    respond::person(&server, take_away(&server, reader, &form).await, reader)
+}
+
+async fn begin(server: &Server, reader: Reader, headers: &HeaderMap) -> Result<Response, Failure> {
+    let page = ACCOUNT_AUTHENTICATOR;
+    let visit = match Visit::of(server, reader, headers, page, Demand::Fresh).await? {
+        Visitor::Known(visit) => visit,
+        Visitor::Unproven(response) => return Ok(response),
+    };
+    if !may_add(&visit) {
+        return Ok(visit.lead_to(ACCOUNT_SECURITY));
+    }
+    let enrolment = second_factor::begin_enrolment(&visit.exchange, &visit.view.person);
+    enrol_page(&visit, &enrolment, None)
+}
+
+fn may_add(visit: &Visit<'_>) -> bool {
+    Journey::may_enrol(&visit.exchange) && !visit.view.person.enrolled.otp
+}
+
+fn enrol_page(
+    visit: &Visit<'_>,
+    enrolment: &Enrolment,
+    problem: Option<CodeProblem>,
+) -> Result<Response, Failure> {
+    let (exchange, username) = (&visit.exchange, &visit.view.person.username);
+    let server = exchange.server;
+    let secret = enrolment.secret()?;
+    let uri = secret.to_uri(&server.settings().product_name, username);
+    let html = exchange.pages().enrol(&EnrolPage {
+        account: username,
+        action: &server.path(ACCOUNT_AUTHENTICATOR),
+        csrf: visit.browser.account_token().as_deref(),
+        enrolment: &exchange.sealed(enrolment)?,
+        qr: QrDrawing::of(uri.expose()).as_ref(),
+        secret: secret.to_groups().expose(),
+        problem,
+        ..EnrolPage::default()
+    });
+    let status = problem.map_or(StatusCode::OK, |_| StatusCode::BAD_REQUEST);
+    Ok(respond::page(status, html))
+}
+
+async fn confirm(server: &Server, reader: Reader, form: &PostedForm) -> Result<Response, Failure> {
+    let changing = Visit::changing(server, reader, form, ACCOUNT_AUTHENTICATOR).await?;
+    let (visit, parameters) = match changing {
+        Visitor::Known(known) => known,
+        Visitor::Unproven(response) => return Ok(response),
+    };
+    if !may_add(&visit) {
+        return Ok(visit.lead_to(ACCOUNT_SECURITY));
+    }
+    let (exchange, browser) = (&visit.exchange, &visit.browser);
+    match second_factor::enrol(exchange, browser, &visit.view, &parameters).await? {
+        Enrolling::Done(codes, cookie) => Ok(with_cookie(codes::page(&visit, &codes), cookie)),
+        Enrolling::Asked(enrolment, problem) => enrol_page(&visit, &enrolment, problem),
+        Enrolling::Changed => Ok(visit.lead_to(ACCOUNT_SECURITY)),
+    }
+}
+
+async fn take_away(
+    server: &Server,
+    reader: Reader,
+    form: &PostedForm,
+) -> Result<Response, Failure> {
+    let (visit, _) = match Visit::changing(server, reader, form, ACCOUNT_SECURITY).await? {
+        Visitor::Known(known) => known,
+        Visitor::Unproven(response) => return Ok(response),
+    };
+    let (exchange, person) = (&visit.exchange, &visit.view.person);
+    if !person.second_factor_required {
+        let mail = exchange
+            .notice(&person.user, MailPurpose::OtpRemoved)
+            .await?;
+        let store = server.store();
+        match store
+            .remove_otp(&person.user, mail.as_ref(), exchange.now)
+            .await
+        {
+            Ok(()) => tracing::info!(sub = %person.user, "removed an authenticator app"),
+            // Another tab was faster.
+            Err(StoreError::NotFound(_)) => {}
+            Err(other) => return Err(other.into()),
+        }
+    }
+    Ok(visit.lead_to(ACCOUNT_SECURITY))
+}

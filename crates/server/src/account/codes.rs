@@ -1,0 +1,55 @@
+//! Recovery codes on the account pages: another set, and the page that shows one once.
+
+use axum::{extract::State, response::Response};
+use http::StatusCode;
+use safeconduct_protocol::{mail::MailPurpose, recovery_code::RecoveryCode, secret::Secret};
+use safeconduct_store::StoreError;
+
+use super::visit::{Visit, Visitor};
+use crate::{
+    addresses::ACCOUNT_SECURITY, fault::Failure, form::PostedForm, pages::RecoveryCodesPage,
+    reader::Reader, respond, server::Server,
+};
+
+/// `POST /account/security/recovery-codes`: another set in the place of the one there is.
+pub(crate) async fn renew(
+    State(server): State<Server>,
+    reader: Reader,
+    form: PostedForm,
+) -> Response {
+    respond::person(&server, replace(&server, reader, &form).await, reader)
+}
+
+async fn replace(server: &Server, reader: Reader, form: &PostedForm) -> Result<Response, Failure> {
+    let (visit, _) = match Visit::changing(server, reader, form, ACCOUNT_SECURITY).await? {
+        Visitor::Known(known) => known,
+        Visitor::Unproven(response) => return Ok(response),
+    };
+    let (exchange, user) = (&visit.exchange, &visit.view.person.user);
+    let codes = RecoveryCode::generate_set();
+    let keys = &exchange.catalog.keys;
+    let hashed = codes.iter().map(|code| keys.hash_recovery_code(user, code));
+    let hashed: Vec<_> = hashed.collect();
+    let store = server.store();
+    let mail = exchange
+        .notice(user, MailPurpose::RecoveryCodesMade)
+        .await?;
+    let replaced = store.replace_recovery_codes(user, &hashed, mail.as_ref(), exchange.now);
+    match replaced.await {
+        Ok(()) => Ok(page(&visit, &codes)),
+        // There is no app for them to stand in for.
+        Err(StoreError::NotFound(_)) => Ok(visit.lead_to(ACCOUNT_SECURITY)),
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// The page that shows `codes`, and leads back.
+pub(super) fn page(visit: &Visit<'_>, codes: &[RecoveryCode]) -> Response {
+    let codes: Vec<_> = codes.iter().map(RecoveryCode::to_groups).collect();
+    let codes: Vec<_> = codes.iter().map(Secret::expose).collect();
+    let html = visit.exchange.pages().recovery_codes(&RecoveryCodesPage {
+        codes: &codes,
+        continue_url: &visit.exchange.server.path(ACCOUNT_SECURITY),
+    });
+    respond::page(StatusCode::OK, html)
+}

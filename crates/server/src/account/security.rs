@@ -1,0 +1,65 @@
+//! `/account/security`: how the user signs in, and the way to change each of it.
+
+use axum::{
+    extract::{RawQuery, State},
+    response::Response,
+};
+use http::HeaderMap;
+use safeconduct_protocol::recovery_code::FEW;
+
+use super::visit::{Demand, Visit, Visitor};
+use crate::{
+    addresses::{
+        ACCOUNT_AUTHENTICATOR, ACCOUNT_SECURITY, NEW_RECOVERY_CODES, REMOVE_AUTHENTICATOR,
+    },
+    fault::Failure,
+    journey::Journey,
+    pages::{AccountPage, AuthenticatorLine, Section, SecurityPage},
+    reader::Reader,
+    respond,
+    server::Server,
+};
+
+/// `GET /account/security`.
+pub(crate) async fn get(
+    State(server): State<Server>,
+    reader: Reader,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let answer = show(&server, reader, query.as_deref(), &headers).await;
+    respond::person(&server, answer, reader)
+}
+
+async fn show(
+    server: &Server,
+    reader: Reader,
+    query: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<Response, Failure> {
+    let demand = Demand::SignedIn;
+    let visit = match Visit::of(server, reader, headers, ACCOUNT_SECURITY, demand).await? {
+        Visitor::Known(visit) => visit,
+        Visitor::Unproven(response) => return Ok(response),
+    };
+    let (store, person) = (server.store(), &visit.view.person);
+    let pages = visit.exchange.pages();
+    let password = store.password_changed_at(&person.user).await?;
+    let password_changed = password.map(|at| pages.date(at));
+    let app = store.otp(&person.user).await?.map(|app| AuthenticatorLine {
+        added: pages.date(app.added_at),
+        recovery_codes: i64::try_from(app.recovery_codes).unwrap_or(i64::MAX),
+        few: app.recovery_codes <= FEW as u64,
+        is_demanded: person.second_factor_required,
+    });
+    let page = AccountPage::Security(SecurityPage {
+        password_changed: password_changed.as_deref(),
+        password_page: None,
+        authenticator: app.as_ref(),
+        may_add_authenticator: Journey::may_enrol(&visit.exchange),
+        authenticator_page: &server.path(ACCOUNT_AUTHENTICATOR),
+        remove_authenticator_action: &server.path(REMOVE_AUTHENTICATOR),
+        new_recovery_codes_action: &server.path(NEW_RECOVERY_CODES),
+    });
+    Ok(visit.page((Section::Security, ACCOUNT_SECURITY), query, &page))
+}
