@@ -8,7 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use url::Host;
 
-use crate::{ids::UserId, language::Language};
+use crate::{claims::PersonClaims, ids::UserId, language::Language};
 
 /// How many mails of one [`Topic`] go to an address in any hour.
 pub const MOST_IN_AN_HOUR: i64 = 3;
@@ -180,6 +180,13 @@ impl MailAddress {
         (address.len() <= LONGEST_ADDRESS)
             .then_some(Self(address))
             .ok_or(NotAnAddress)
+    }
+
+    /// The address that a person is known to read: their `email`, where `email_verified` says so.
+    pub fn of(claims: &PersonClaims) -> Option<Self> {
+        let is_verified = claims.claim("email_verified")?.as_bool()?;
+        let address = Self::parse(claims.claim("email")?.as_str()?).ok()?;
+        is_verified.then_some(address)
     }
 
     /// The address.

@@ -70,6 +70,16 @@ recovery-codes-saved = Ich habe sie gespeichert
 
 ## A password, by a link
 
+recover-link = Passwort vergessen?
+recover-heading = Zurück in Ihr Konto
+recover-explanation = Geben Sie den Namen ein, mit dem Sie sich anmelden, oder Ihre E-Mail-Adresse. Wir senden einen Link, mit dem Sie ein neues Passwort wählen.
+recover-account = Benutzername oder E-Mail-Adresse
+recover-submit = Link senden
+problem-recover-missing = Geben Sie Ihren Benutzernamen oder Ihre E-Mail-Adresse ein.
+recovery-asked-heading = Sehen Sie in Ihre E-Mails
+recovery-asked-explanation = Wenn es ein Konto mit diesem Namen oder dieser Adresse gibt und wir eine E-Mail-Adresse kennen, die seinem Inhaber gehört, ist ein Link dorthin unterwegs. Er funktioniert einmal, 30 Minuten lang.
+recovery-asked-advice = Nichts angekommen? Sehen Sie im Spam nach, prüfen Sie, was Sie eingegeben haben, und fragen Sie den Betreiber dieses Dienstes, wenn nichts kommt.
+
 first-password-heading = Passwort wählen
 new-password-heading = Neues Passwort wählen
 new-password-ends = Damit werden Sie überall sonst abgemeldet, und Apps verlieren ihren Zugriff, bis Sie ihn wieder erlauben.

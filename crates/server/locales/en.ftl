@@ -73,6 +73,16 @@ recovery-codes-saved = I have saved them
 
 ## A password, by a link
 
+recover-link = Forgot your password?
+recover-heading = Get back into your account
+recover-explanation = Enter the name you sign in with, or your email address. We send a link by which you choose a new password.
+recover-account = Username or email address
+recover-submit = Send the link
+problem-recover-missing = Enter your username or your email address.
+recovery-asked-heading = Check your email
+recovery-asked-explanation = If there is an account of that name or address, and we know an email address that is its owner’s, a link is on its way there. It works once, for 30 minutes.
+recovery-asked-advice = Nothing arrived? Look among the spam, check what you typed, and ask whoever runs this service if it stays away.
+
 first-password-heading = Choose a password
 new-password-heading = Choose a new password
 new-password-ends = This signs you out everywhere else, and apps lose their access until you allow it again.

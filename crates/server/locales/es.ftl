@@ -71,6 +71,16 @@ recovery-codes-saved = Ya los he guardado
 
 ## A password, by a link
 
+recover-link = He olvidado la contraseña
+recover-heading = Recupera el acceso a tu cuenta
+recover-explanation = Introduce el nombre con el que inicias sesión o tu dirección de correo. Enviamos un enlace para elegir una contraseña nueva.
+recover-account = Nombre de usuario o dirección de correo
+recover-submit = Enviar el enlace
+problem-recover-missing = Introduce tu nombre de usuario o tu dirección de correo.
+recovery-asked-heading = Mira tu correo
+recovery-asked-explanation = Si hay una cuenta con ese nombre o esa dirección, y conocemos una dirección de correo de su titular, un enlace va de camino. Funciona una vez, durante 30 minutos.
+recovery-asked-advice = Si no llega nada, mira en el correo no deseado, comprueba lo que has escrito y pregunta a quien gestiona este servicio.
+
 first-password-heading = Elige una contraseña
 new-password-heading = Elige una contraseña nueva
 new-password-ends = Esto cierra tu sesión en todos los demás sitios, y las apps pierden su acceso hasta que lo permitas de nuevo.

@@ -71,6 +71,16 @@ recovery-codes-saved = Je les ai enregistrés
 
 ## A password, by a link
 
+recover-link = Mot de passe oublié
+recover-heading = Retrouver l’accès à votre compte
+recover-explanation = Saisissez le nom avec lequel vous vous connectez, ou votre adresse e-mail. Nous envoyons un lien qui permet de choisir un nouveau mot de passe.
+recover-account = Nom d’utilisateur ou adresse e-mail
+recover-submit = Envoyer le lien
+problem-recover-missing = Saisissez votre nom d’utilisateur ou votre adresse e-mail.
+recovery-asked-heading = Consultez vos e-mails
+recovery-asked-explanation = S’il existe un compte avec ce nom ou cette adresse, et si nous connaissons une adresse e-mail qui appartient à son titulaire, un lien y est en route. Il fonctionne une fois, pendant 30 minutes.
+recovery-asked-advice = Si rien n’arrive, regardez parmi les indésirables, vérifiez votre saisie, puis adressez-vous à la personne qui gère ce service.
+
 first-password-heading = Choisissez un mot de passe
 new-password-heading = Choisissez un nouveau mot de passe
 new-password-ends = Cela vous déconnecte partout ailleurs, et les applications perdent leur accès jusqu’à ce que vous l’autorisiez de nouveau.

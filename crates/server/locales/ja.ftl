@@ -69,6 +69,16 @@ recovery-codes-saved = 保存しました
 
 ## A password, by a link
 
+recover-link = パスワードを忘れた場合
+recover-heading = アカウントを取り戻す
+recover-explanation = ログインに使う名前かメールアドレスを入力してください。新しいパスワードを決めるためのリンクを送ります。
+recover-account = ユーザー名またはメールアドレス
+recover-submit = リンクを送信
+problem-recover-missing = ユーザー名かメールアドレスを入力してください。
+recovery-asked-heading = メールを確認してください
+recovery-asked-explanation = その名前またはアドレスのアカウントがあり、持ち主のメールアドレスがわかっていれば、そこへリンクを送りました。リンクは 30 分間、1 回だけ使えます。
+recovery-asked-advice = 届かないときは、迷惑メールと入力した内容を確認し、それでも届かなければこのサービスの管理者に問い合わせてください。
+
 first-password-heading = パスワードを決める
 new-password-heading = 新しいパスワードを決める
 new-password-ends = ほかの場所ではすべてログアウトし、アプリのアクセス権はもう一度許可するまでなくなります。

@@ -71,6 +71,16 @@ recovery-codes-saved = Já os guardei
 
 ## A password, by a link
 
+recover-link = Esqueci minha senha
+recover-heading = Recupere o acesso à sua conta
+recover-explanation = Digite o nome com que você entra ou seu endereço de e-mail. Enviamos um link para escolher uma nova senha.
+recover-account = Nome de usuário ou endereço de e-mail
+recover-submit = Enviar o link
+problem-recover-missing = Digite seu nome de usuário ou seu endereço de e-mail.
+recovery-asked-heading = Veja seus e-mails
+recovery-asked-explanation = Se houver uma conta com esse nome ou endereço, e se conhecermos um endereço de e-mail do titular, um link está a caminho. Ele funciona uma vez, por 30 minutos.
+recovery-asked-advice = Se nada chegar, procure no spam, confira o que digitou e pergunte a quem administra este serviço.
+
 first-password-heading = Escolha uma senha
 new-password-heading = Escolha uma nova senha
 new-password-ends = Isso encerra seu acesso em todos os outros lugares, e os apps perdem o acesso até que você o permita de novo.

@@ -50,6 +50,9 @@ pub(crate) const NEW_RECOVERY_CODES: &str = "/account/security/recovery-codes";
 /// What one-time links lead to, below the issuer: the page on which a password is set.
 pub(crate) const LINK: &str = "/link";
 
+/// Where a person who can't sign in asks for a link, below the issuer.
+pub(crate) const RECOVER: &str = "/recover";
+
 /// Who reads the answer.
 #[derive(Clone, Copy)]
 pub(crate) enum Address {

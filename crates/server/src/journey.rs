@@ -309,6 +309,7 @@ impl Journey {
             problem: sign_in.problem,
             reauthenticate: sign_in.again_as,
             use_another_account_action: sign_in.again_as.map(|_| switch.as_str()),
+            recover_url: server.recover_url().as_deref(),
             notice: server.settings().sign_in_notice.as_ref(),
         });
         Ok(respond::page(sign_in.status, html))

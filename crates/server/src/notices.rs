@@ -34,7 +34,7 @@ impl Notices {
         }
         Some(Mail {
             purpose,
-            to: verified_address(&user.claims)?,
+            to: MailAddress::of(&user.claims)?,
             user: user.id.clone(),
             language: language_of(&user.claims).unwrap_or(self.fallback),
         })
@@ -58,13 +58,6 @@ impl Exchange<'_> {
         let user = self.server.store().user(user).await?;
         Ok(user.and_then(|user| notices.to(&user, purpose)))
     }
-}
-
-/// The address that somebody is known to read: their `email`, where `email_verified` says so.
-pub(crate) fn verified_address(claims: &PersonClaims) -> Option<MailAddress> {
-    let is_verified = claims.claim("email_verified")?.as_bool()?;
-    let address = MailAddress::parse(claims.claim("email")?.as_str()?).ok()?;
-    is_verified.then_some(address)
 }
 
 /// The language that somebody has said to read, if it is one of ours.
@@ -99,7 +92,7 @@ mod tests {
         #[case] of: &[(&str, Value)],
         #[case] address: Option<&str>,
     ) {
-        let found = verified_address(&claims(of));
+        let found = MailAddress::of(&claims(of));
         assert_eq!(found.as_ref().map(MailAddress::as_str), address);
     }
 

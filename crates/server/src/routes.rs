@@ -14,14 +14,14 @@ use crate::{
     account,
     addresses::{
         ACCOUNT, ACCOUNT_ACTIVITY, ACCOUNT_APPS, ACCOUNT_AUTHENTICATOR, ACCOUNT_SECURITY,
-        ACCOUNT_SESSIONS, END_OTHERS, END_SESSION, LINK, NEW_RECOVERY_CODES, OFFER, REMOVE_ACCESS,
-        REMOVE_AUTHENTICATOR,
+        ACCOUNT_SESSIONS, END_OTHERS, END_SESSION, LINK, NEW_RECOVERY_CODES, OFFER, RECOVER,
+        REMOVE_ACCESS, REMOVE_AUTHENTICATOR,
     },
     correlation::correlate,
     cross_origin::{self, CrossOrigin, preflight},
     endpoints::{
         authorize, consent, health, home, introspect, language, link, login, logout, offer, par,
-        revoke, second_factor, token, userinfo, well_known,
+        recover, revoke, second_factor, token, userinfo, well_known,
     },
     host,
     server::Server,
@@ -57,6 +57,7 @@ pub fn public(server: &Server) -> Router {
         .route("/consent", post(consent::post))
         .route("/language", post(language::post))
         .route(LINK, get(link::get).post(link::post))
+        .route(RECOVER, get(recover::get).post(recover::post))
         .route("/token", post(token::token).options(preflight))
         .route("/introspect", post(introspect::introspect))
         .route("/revoke", post(revoke::revoke).options(preflight))

@@ -9,6 +9,7 @@ use safeconduct_protocol::{
 use safeconduct_store::Store;
 
 use crate::{
+    addresses::RECOVER,
     catalog::{Catalog, CatalogCache, Source},
     fault::{Failure, Fault},
     keys::{self, MasterKeys},
@@ -184,6 +185,12 @@ impl Server {
 
     pub(crate) fn cache(&self) -> &CatalogCache {
         &self.0.catalog
+    }
+
+    /// Where a person asks for a link by mail, if mail is set up.
+    pub(crate) fn recover_url(&self) -> Option<String> {
+        let mail = self.settings().mail.as_ref();
+        mail.map(|_| self.path(RECOVER))
     }
 
     /// The path of an endpoint on this origin, below the issuer's own path.

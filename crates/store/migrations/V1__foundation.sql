@@ -28,7 +28,8 @@ INSERT INTO revision (one, number) VALUES (1, 0);
 -- What is known about a person is in claims: JSON, claim by claim; NULL is nothing. What the account is called (name) is the claim
 -- "name": it is in its own column and never in there. updated_at is when either changed last. declined_offers
 -- names what its user was offered after a sign-in and did not want.
--- link_version only rises: one-time links are good for the version that they were made of.
+-- link_version only rises: one-time links are good for the version that they were made of. address_key is the one form of the mail address
+-- that is known to be the user's, NULL without one: several users may share an address.
 CREATE TABLE users (
     id TEXT PRIMARY KEY,
     username TEXT NOT NULL,
@@ -36,6 +37,7 @@ CREATE TABLE users (
     name TEXT,
     epoch BIGINT NOT NULL,
     link_version BIGINT NOT NULL DEFAULT 1,
+    address_key TEXT,
     claims TEXT,
     locked_at BIGINT,
     created_at BIGINT NOT NULL,
@@ -43,6 +45,7 @@ CREATE TABLE users (
     deleted_at BIGINT,
     declined_offers TEXT
 );
+CREATE INDEX users_by_address ON users (address_key);
 
 -- cost is what checking a password against its hash costs (m=…,t=…,p=…; bcrypt,c=…), in the open beside the sealed hash, so that a name that
 -- has no hash costs as much as one that has; NULL is a hash that can't be checked. sealed_by is the key it is sealed with: a

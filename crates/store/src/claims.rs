@@ -5,6 +5,7 @@
 
 use safeconduct_protocol::claims::PersonClaims;
 use safeconduct_protocol::ids::UserId;
+use safeconduct_protocol::mail::MailAddress;
 use safeconduct_protocol::time::Timestamp;
 use serde_json::Value;
 
@@ -16,12 +17,15 @@ use crate::users;
 
 const NAME: &str = "name";
 
-const UPDATE: &str = "UPDATE users SET name = $3, claims = $4, updated_at = $5 \
+/// Another address ends the links that were made for the old one.
+const UPDATE: &str = "UPDATE users SET name = $3, claims = $4, updated_at = $5, address_key = CAST($6 AS TEXT), \
+         link_version = link_version \
+             + CASE WHEN COALESCE(address_key, '') = COALESCE(CAST($6 AS TEXT), '') THEN 0 ELSE 1 END \
      WHERE id = $1 AND updated_at = $2 AND deleted_at IS NULL";
 
 impl Store {
     /// Replaces everything that is known about a user, `name` included, unless it was changed after `seen`, the `updated_at` of
-    /// the record that the new claims were made from; says whether it did. Nothing ends.
+    /// the record that the new claims were made from; says whether it did. Nothing ends but, with another verified mail address, the links that were made before.
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
@@ -40,6 +44,7 @@ impl Store {
             .bind(kept.name)
             .bind(kept.claims)
             .bind(now.max(seen.plus(1)))
+            .bind(kept.address_key)
             .expect_some();
         let event = NewEvent::new("claims-updated").user(user).at(now);
         match self
@@ -57,6 +62,8 @@ impl Store {
 pub(crate) struct Kept {
     pub(crate) name: Option<String>,
     pub(crate) claims: Option<String>,
+    /// By which the account is found where its address is typed.
+    pub(crate) address_key: Option<String>,
 }
 
 impl Kept {
@@ -70,6 +77,7 @@ impl Kept {
         Self {
             name: name.or_else(claimed).map(str::to_owned),
             claims: (!others.is_empty()).then(|| to_json(&others)),
+            address_key: MailAddress::of(claims).map(|address| address.key()),
         }
     }
 }

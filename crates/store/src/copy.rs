@@ -17,7 +17,7 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
     (
         "users",
         "id, username, username_key, name, claims, epoch, locked_at, created_at, updated_at, deleted_at, \
-         declined_offers, link_version",
+         declined_offers, link_version, address_key",
     ),
     (
         "credentials",

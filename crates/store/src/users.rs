@@ -22,8 +22,8 @@ const BATCH: usize = 500;
 /// The most costs that are counted: those of most passwords.
 const MOST_COSTS: i64 = 64;
 
-const ADD: &str = "INSERT INTO users (id, username, username_key, name, claims, epoch, created_at, updated_at) \
-     VALUES ($1, $2, $3, $4, $5, 1, $6, $6) ON CONFLICT (username_key) DO NOTHING";
+const ADD: &str = "INSERT INTO users (id, username, username_key, name, claims, address_key, epoch, created_at, updated_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $7) ON CONFLICT (username_key) DO NOTHING";
 
 const ADD_PASSWORD: &str = "INSERT INTO credentials (user_id, kind, name, sealed, changed_at, cost, sealed_by) \
      SELECT u.id, 'password', '', $2, $3, $4, CAST($5 AS BIGINT) FROM users u WHERE u.id = $1";
@@ -62,7 +62,7 @@ const LOCK: &str = "UPDATE users SET locked_at = $2, epoch = epoch + 1 \
 const UNLOCK: &str = "UPDATE users SET locked_at = NULL WHERE id = $1 AND locked_at IS NOT NULL AND deleted_at IS NULL";
 
 const DELETE: &str = "UPDATE users SET deleted_at = $2, epoch = epoch + 1, username = '', username_key = NULL, \
-         name = NULL, claims = NULL \
+         name = NULL, claims = NULL, address_key = NULL \
      WHERE id = $1 AND deleted_at IS NULL";
 
 const DELETE_CREDENTIALS: &str = "DELETE FROM credentials WHERE user_id = $1";
@@ -82,6 +82,13 @@ macro_rules! columns {
 }
 
 const BY_NAME: &str = concat!("SELECT ", columns!(), " FROM users WHERE username_key = $1");
+
+/// Of several, the one that was there first.
+const BY_ADDRESS: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM users WHERE address_key = $1 ORDER BY created_at, id LIMIT 1"
+);
 
 const BY_ID: &str = concat!(
     "SELECT ",
@@ -253,6 +260,15 @@ impl Store {
     /// [`StoreError`].
     pub async fn user_by_name(&self, username: &str) -> Result<Option<UserRecord>, StoreError> {
         let row = self.row_of(BY_NAME, username).await?;
+        Ok(row.map(|mut row| read(&mut row)).transpose()?)
+    }
+
+    /// A user whose verified mail address has this [key](safeconduct_protocol::mail::MailAddress::key): of several, the one who was added first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn user_by_address(&self, key: &str) -> Result<Option<UserRecord>, StoreError> {
+        let row = self.row(Statement::new(BY_ADDRESS).bind(key)).await?;
         Ok(row.map(|mut row| read(&mut row)).transpose()?)
     }
 
@@ -482,6 +498,7 @@ fn addition(user: &NewUser, now: Timestamp) -> Statement {
         .bind(precis::username_key(&user.username))
         .bind(kept.name)
         .bind(kept.claims)
+        .bind(kept.address_key)
         .bind(now)
 }
 

@@ -15,6 +15,7 @@ mod headers;
 mod look;
 mod new_password;
 mod numerals;
+mod recover;
 mod refusal;
 pub mod samples;
 mod second_factor;
@@ -48,6 +49,7 @@ pub use self::headers::headers;
 use self::look::asset_of;
 pub use self::look::{Colour, Colours, Links, Look, LowContrast, Shade};
 pub use self::new_password::{NewPasswordPage, NewPasswordProblem};
+pub use self::recover::{RecoverPage, RecoverProblem};
 pub use self::refusal::{Developer, RefusalKind, RefusalPage};
 pub use self::second_factor::{
     CodeProblem, EnrolPage, OfferPage, QrDrawing, RecoveryCodesPage, SecondFactorPage,
@@ -258,6 +260,18 @@ impl Pages {
     #[must_use]
     pub fn recovery_codes(&self, page: &RecoveryCodesPage<'_>) -> Page {
         self.render("recovery_codes.html", page)
+    }
+
+    /// The form that asks for a link by mail.
+    #[must_use]
+    pub fn recover(&self, page: &RecoverPage<'_>) -> Page {
+        self.render("recover.html", page)
+    }
+
+    /// What is said to who asked, whether there is such an account or not.
+    #[must_use]
+    pub fn recovery_asked(&self) -> Page {
+        self.render("recovery_asked.html", &minijinja::context! {})
     }
 
     /// The form on which a one-time link's holder sets a password.

@@ -2,13 +2,13 @@
 //! `cargo run -p safeconduct-server --example pages -- DIR` writes for people who change the pages.
 
 mod account;
+mod links;
 
 use super::{
     ClientLink, CodeProblem, ConsentPage, ContinuePage, Developer, EnrolPage, FormPostPage,
-    HomePage, NewPasswordPage, NewPasswordProblem, Notice, OfferPage, Page, Pages, QrDrawing,
-    RecoveryCodesPage, RefusalKind, RefusalPage, ResourceLine, ReturnTo, ScopeKind, ScopeLine,
-    SecondFactorPage, SelectAccountPage, SignInPage, SignInProblem, SignOutPage, SignedIn,
-    SignedOutPage,
+    HomePage, Notice, OfferPage, Page, Pages, QrDrawing, RecoveryCodesPage, RefusalKind,
+    RefusalPage, ResourceLine, ReturnTo, ScopeKind, ScopeLine, SecondFactorPage, SelectAccountPage,
+    SignInPage, SignInProblem, SignOutPage, SignedIn, SignedOutPage,
 };
 
 const PENDING: &str = "sc_pend_AQEBAQEBAQEBAQEBAQEB";
@@ -32,9 +32,6 @@ pub fn render(pages: &Pages) -> Vec<(String, String)> {
     }
     add("offer", pages.offer(&offer()));
     add("recovery-codes", pages.recovery_codes(&recovery_codes()));
-    for (name, page) in new_password() {
-        add(name, pages.new_password(&page));
-    }
     add("select-account", pages.select_account(&select_account()));
     for (name, page) in consent() {
         add(name, pages.consent(&page));
@@ -81,6 +78,7 @@ pub fn render(pages: &Pages) -> Vec<(String, String)> {
         add(name, pages.account(&frame, &page));
     }
     add("fault", pages.fault(CORRELATION_ID));
+    samples.extend(links::samples(pages));
     samples
 }
 
@@ -115,6 +113,10 @@ fn sign_in(notice: &Notice) -> Vec<(&'static str, SignInPage<'_>)> {
         notice: Some(notice),
         ..first.clone()
     };
+    let recoverable = SignInPage {
+        recover_url: Some("/recover"),
+        ..first.clone()
+    };
     let nobody = SignInPage {
         username: "",
         ..again(SignInProblem::MissingBoth)
@@ -131,6 +133,7 @@ fn sign_in(notice: &Notice) -> Vec<(&'static str, SignInPage<'_>)> {
     vec![
         ("sign-in", first.clone()),
         ("sign-in-notice", noted),
+        ("sign-in-recover", recoverable),
         ("sign-in-wrong", again(wrong)),
         (
             "sign-in-missing-username",
@@ -232,39 +235,6 @@ fn enrol(qr: Option<&QrDrawing>) -> Vec<(&'static str, EnrolPage<'_>)> {
         ("enrol-missing", again(CodeProblem::NoCode)),
         ("enrol-wrong", again(CodeProblem::WrongCode)),
         ("enrol-over", again(CodeProblem::Over)),
-    ]
-}
-
-fn new_password() -> Vec<(&'static str, NewPasswordPage<'static>)> {
-    use NewPasswordProblem as Problem;
-
-    let first = NewPasswordPage {
-        account: "alice",
-        is_first: true,
-        action: "/link",
-        link: "sc_ln_AQEBAQEBAQEBAQEBAQEB",
-        minimum: 8,
-        problem: None,
-    };
-    let another = NewPasswordPage {
-        is_first: false,
-        ..first.clone()
-    };
-    let again = |problem| NewPasswordPage {
-        problem: Some(problem),
-        ..another.clone()
-    };
-    vec![
-        ("first-password", first),
-        ("new-password", another.clone()),
-        ("new-password-missing", again(Problem::Missing)),
-        ("new-password-differs", again(Problem::Differs)),
-        ("new-password-short", again(Problem::Short)),
-        ("new-password-long", again(Problem::Long)),
-        ("new-password-character", again(Problem::Character)),
-        ("new-password-common", again(Problem::Common)),
-        ("new-password-name", again(Problem::Name)),
-        ("new-password-busy", again(Problem::Busy)),
     ]
 }
 

@@ -736,6 +736,7 @@ fn questions(pages: &Pages, value: &str) -> Vec<Page> {
         problem: Some(SignInProblem::WrongCredentials),
         reauthenticate: None,
         use_another_account_action: Some(value),
+        recover_url: Some(value),
         notice: Some(&notice),
     };
     let again = SignInPage {

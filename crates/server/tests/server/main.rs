@@ -42,6 +42,7 @@ mod parameters;
 mod postgresql;
 mod prompt;
 mod pushed;
+mod recover;
 mod redirect_uri;
 mod refresh;
 mod retention;

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use rstest_reuse::apply;
+use safeconduct_protocol::claims::PersonClaims;
 use safeconduct_protocol::ids::UserId;
 use safeconduct_protocol::link::{Link, LinkPurpose};
+use serde_json::json;
 
 use super::{World, sealed};
 use crate::databases::{Kind, databases};
@@ -118,6 +120,56 @@ async fn a_link_dies_with_the_password_that_was_there_and_is_of_no_use_to_who_is
     let made = store.link_made(&world.user, LinkPurpose::Recover, now);
     assert!(matches!(made.await, Err(StoreError::NotFound(_))));
     assert!(world.kinds("link-made").await.is_empty());
+}
+
+/// Attacks: PE59, PE64.
+#[apply(databases)]
+#[tokio::test]
+async fn another_verified_address_ends_links_and_finds_the_account(database: Kind) {
+    let world = World::on(database).await;
+    let claims = |address: &str, is_verified: bool| {
+        let mut claims = PersonClaims::default();
+        claims.set("email", json!(address)).unwrap();
+        claims.set("email_verified", json!(is_verified)).unwrap();
+        claims
+    };
+    let change = async |known: &PersonClaims| {
+        let (store, id, now) = (&world.store, &world.user, world.now());
+        let seen = store.user(id).await.unwrap().unwrap().updated_at;
+        assert!(store.update_claims(id, seen, known, now).await.unwrap());
+    };
+    let found = async |key: &str| {
+        let found = world.store.user_by_address(key).await.unwrap();
+        found.map(|user| user.id)
+    };
+    let link = world.link(LinkPurpose::Recover).await;
+    change(&claims("Ada@example.com", false)).await;
+    assert_eq!(found("ada@example.com").await, None, "nobody verified it");
+    assert_eq!(world.linked().await.link_version, link.version());
+    change(&claims("Ada@example.com", true)).await;
+    assert_eq!(found("ada@example.com").await, Some(world.user.clone()));
+    assert_eq!(world.use_link(&link, "by link").await, None);
+    let link = world.link(LinkPurpose::Recover).await;
+    change(&claims("ada@EXAMPLE.com", true)).await;
+    assert_eq!(world.linked().await.link_version, link.version());
+    change(&claims("ada@new.example", true)).await;
+    assert_eq!(found("ada@example.com").await, None);
+    assert_eq!(world.use_link(&link, "by link").await, None);
+    let bob = NewUser {
+        id: UserId::generate(),
+        claims: claims("ada@new.example", true),
+        ..world.new_user("bob")
+    };
+    world.advance(1);
+    world.store.add_user(bob, world.now()).await.unwrap();
+    assert_eq!(found("ada@new.example").await, Some(world.user.clone()));
+    world
+        .store
+        .delete_user(&world.user, world.now())
+        .await
+        .unwrap();
+    let left = world.store.user_by_address("ada@new.example").await;
+    assert_eq!(left.unwrap().unwrap().username, "bob");
 }
 
 /// Attacks: PE59.

@@ -80,6 +80,7 @@ pub(crate) const READ: &[(&str, &[&[&str]])] = &[
     ("/consent", &[&["pending", "decision"]]),
     ("/language", &[&["pending", "language", "back"]]),
     ("/link", &[&["link", "password", "again"]]),
+    ("/recover", &[&["account"]]),
     ("/signed-out", &[&["ui_locales"]]),
     ("/logout/confirm", &[&["csrf", "logout"]]),
     ("/account/activity", &[&["before"]]),

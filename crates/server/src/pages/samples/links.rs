@@ -1,0 +1,70 @@
+//! The pages of one-time links, and of who asks for one.
+
+use crate::pages::{NewPasswordPage, NewPasswordProblem, Page, Pages, RecoverPage, RecoverProblem};
+
+/// Each of them in every state.
+pub(super) fn samples(pages: &Pages) -> Vec<(String, String)> {
+    let asks = recover().into_iter();
+    let asks = asks.map(|(name, page)| (name, pages.recover(&page)));
+    let sets = new_password().into_iter();
+    let sets = sets.map(|(name, page)| (name, pages.new_password(&page)));
+    let asked = [("recovery-asked", pages.recovery_asked())];
+    let all = asks.chain(asked).chain(sets);
+    all.map(|(name, page): (&str, Page)| (name.to_owned(), page.html))
+        .collect()
+}
+
+fn recover() -> Vec<(&'static str, RecoverPage<'static>)> {
+    let first = RecoverPage {
+        action: "/recover",
+        typed: "",
+        problem: None,
+    };
+    let missing = RecoverPage {
+        problem: Some(RecoverProblem::Missing),
+        ..first.clone()
+    };
+    let throttled = RecoverPage {
+        typed: "alice",
+        problem: Some(RecoverProblem::Throttled { minutes: 2 }),
+        ..first.clone()
+    };
+    vec![
+        ("recover", first),
+        ("recover-missing", missing),
+        ("recover-throttled", throttled),
+    ]
+}
+
+fn new_password() -> Vec<(&'static str, NewPasswordPage<'static>)> {
+    use NewPasswordProblem as Problem;
+
+    let first = NewPasswordPage {
+        account: "alice",
+        is_first: true,
+        action: "/link",
+        link: "sc_ln_AQEBAQEBAQEBAQEBAQEB",
+        minimum: 8,
+        problem: None,
+    };
+    let another = NewPasswordPage {
+        is_first: false,
+        ..first.clone()
+    };
+    let again = |problem| NewPasswordPage {
+        problem: Some(problem),
+        ..another.clone()
+    };
+    vec![
+        ("first-password", first),
+        ("new-password", another.clone()),
+        ("new-password-missing", again(Problem::Missing)),
+        ("new-password-differs", again(Problem::Differs)),
+        ("new-password-short", again(Problem::Short)),
+        ("new-password-long", again(Problem::Long)),
+        ("new-password-character", again(Problem::Character)),
+        ("new-password-common", again(Problem::Common)),
+        ("new-password-name", again(Problem::Name)),
+        ("new-password-busy", again(Problem::Busy)),
+    ]
+}
