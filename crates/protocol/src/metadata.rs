@@ -93,6 +93,11 @@ impl Issuer {
         self.url.authority()
     }
 
+    /// The host alone, without its port.
+    pub fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
+    }
+
     /// Whether this is a development server: http on loopback.
     pub fn is_development(&self) -> bool {
         self.url.scheme() == "http"

@@ -283,6 +283,64 @@ reason-master-key-missing = ينقص هذا الخادم مفتاح تحتاجه
 reason-clock-not-believed = ساعة الخادم غير صحيحة، ولذلك لا يمكنه الحكم على شيء.
     .advice = يُرجى المحاولة مرة أخرى بعد لحظات.
 
+## Mails
+
+mail-invite-subject = إعداد حسابك في { $product }
+mail-invite = أُنشئ لك حساب في <bdi>{ $product }</bdi>. يُرجى اختيار طريقة تسجيل الدخول.
+mail-invite-action = إعداد الحساب
+mail-verify-subject = تأكيد عنوانك في { $product }
+mail-verify = أدخل أحدهم هذا العنوان في <bdi>{ $product }</bdi>. إن كان ذلك منك فيُرجى تأكيد أنه عنوانك. وإلا فلا حاجة إلى فعل شيء: لن يحدث شيء من دونك.
+mail-verify-action = تأكيد هذا العنوان
+mail-recover-subject = كلمة مرور جديدة في { $product }
+mail-recover = طلب أحدهم، والأرجح أنه طلبك، كلمة مرور جديدة لحسابك <bdi>{ $account }</bdi> في <bdi>{ $product }</bdi>. إن لم يكن الطلب منك فلا حاجة إلى فعل شيء: تبقى كلمة مرورك كما هي.
+mail-recover-action = اختيار كلمة مرور جديدة
+mail-account-exists-subject = لديك حساب في { $product } من قبل
+mail-account-exists = حاول أحدهم، والأرجح أنها محاولتك، التسجيل في <bdi>{ $product }</bdi> بهذا العنوان. وهو عنوان حسابك <bdi>{ $account }</bdi>. يُرجى تسجيل الدخول به.
+mail-address-changed-subject = تغيّر عنوانك في { $product }
+mail-address-changed = منذ { $when } صار لحسابك <bdi>{ $account }</bdi> في <bdi>{ $product }</bdi> عنوان آخر. هذه آخر رسالة إلى هذا العنوان.
+mail-password-changed-subject = تغيّرت كلمة مرورك في { $product }
+mail-password-changed = تغيّرت كلمة مرور حسابك <bdi>{ $account }</bdi> في <bdi>{ $product }</bdi> ({ $when }).
+mail-otp-added-subject = أُضيف تطبيق مصادقة في { $product }
+mail-otp-added = أُضيف تطبيق مصادقة إلى حسابك <bdi>{ $account }</bdi> في <bdi>{ $product }</bdi> ({ $when }).
+mail-otp-removed-subject = أُزيل تطبيق المصادقة في { $product }
+mail-otp-removed = أُزيل تطبيق المصادقة من حسابك <bdi>{ $account }</bdi> في <bdi>{ $product }</bdi> مع رموز الاسترداد ({ $when }).
+mail-passkey-added-subject = أُضيف مفتاح مرور في { $product }
+mail-passkey-added = أُضيف مفتاح مرور إلى حسابك <bdi>{ $account }</bdi> في <bdi>{ $product }</bdi> ({ $when }).
+mail-passkey-removed-subject = أُزيل مفتاح مرور في { $product }
+mail-passkey-removed = أُزيل مفتاح مرور من حسابك <bdi>{ $account }</bdi> في <bdi>{ $product }</bdi> ({ $when }).
+mail-recovery-codes-made-subject = رموز استرداد جديدة في { $product }
+mail-recovery-codes-made = أُنشئت رموز استرداد جديدة لحسابك <bdi>{ $account }</bdi> في <bdi>{ $product }</bdi> ({ $when }). لم تعد الرموز القديمة صالحة.
+mail-recovery-code-used-subject = استُخدم رمز استرداد في { $product }
+mail-recovery-code-used = استُخدم رمز استرداد لتسجيل الدخول إلى حسابك <bdi>{ $account }</bdi> في <bdi>{ $product }</bdi> ({ $when }).
+mail-second-factor-guessed-subject = رموز غير صحيحة في { $product }
+mail-second-factor-guessed = أُدخلت رموز غير صحيحة كثيرة لحسابك <bdi>{ $account }</bdi> في <bdi>{ $product }</bdi> ({ $when }). لن يُقبل أي رمز لمدة خمس دقائق.
+mail-guessed-advice = من أدخلها يعرف كلمة مرورك. إن لم يكن ذلك منك فيُرجى تغييرها.
+mail-new-device-subject = تسجيل دخول جديد في { $product }
+mail-new-device = سجّل أحدهم الدخول إلى حسابك <bdi>{ $account }</bdi> في <bdi>{ $product }</bdi> من متصفح لم تستخدمه هناك مؤخرًا ({ $when }).
+mail-not-you = إن لم يكن ذلك منك فربما يستخدم شخص آخر حسابك: يُرجى تغيير كلمة مرورك ومراجعة طرق تسجيل الدخول وأجهزتك.
+mail-account-action = فتح حسابك
+mail-link = إذا لم يعمل الزر فيُرجى نسخ هذا العنوان إلى المتصفح:
+mail-link-minutes = الرابط صالح لمدة { $minutes ->
+    [zero] { $minutes } دقيقة
+    [one] دقيقة واحدة
+    [two] دقيقتين
+    [few] { $minutes } دقائق
+    [many] { $minutes } دقيقة
+   *[other] { $minutes } دقيقة
+ } ولمرة واحدة.
+mail-link-hours = الرابط صالح لمدة { $hours ->
+    [zero] { $hours } ساعة
+    [one] ساعة واحدة
+    [two] ساعتين
+    [few] { $hours } ساعات
+    [many] { $hours } ساعة
+   *[other] { $hours } ساعة
+ } ولمرة واحدة.
+mail-footer = أرسل <bdi>{ $product }</bdi> هذه الرسالة تلقائيًا. لا أحد يقرأ الردود عليها.
+mail-test-subject = رسالة تجريبية من { $product }
+mail-test = تُظهر هذه الرسالة أن <bdi>{ $product }</bdi> يستطيع إرسال البريد إليك.
+mail-test-action = فتح <bdi>{ $product }</bdi>
+
 ## The account page
 
 account-title = حسابك

@@ -275,6 +275,56 @@ reason-master-key-missing = Diesem Server fehlt ein Schlüssel, den seine Datenb
 reason-clock-not-believed = Die Uhr des Servers geht falsch, deshalb kann er nichts beurteilen.
     .advice = Versuchen Sie es gleich noch einmal.
 
+## Mails
+
+mail-invite-subject = Richten Sie Ihr Konto bei { $product } ein
+mail-invite = Für Sie wurde ein Konto bei <bdi>{ $product }</bdi> angelegt. Wählen Sie, wie Sie sich anmelden möchten.
+mail-invite-action = Konto einrichten
+mail-verify-subject = Bestätigen Sie Ihre Adresse für { $product }
+mail-verify = Jemand hat diese Adresse bei <bdi>{ $product }</bdi> angegeben. Wenn Sie das waren, bestätigen Sie, dass sie Ihnen gehört. Wenn nicht, müssen Sie nichts tun: Ohne Sie geschieht nichts.
+mail-verify-action = Adresse bestätigen
+mail-recover-subject = Ein neues Passwort für { $product }
+mail-recover = Jemand, wahrscheinlich Sie, möchte ein neues Passwort für Ihr Konto <bdi>{ $account }</bdi> bei <bdi>{ $product }</bdi>. Wenn Sie das nicht waren, müssen Sie nichts tun: Ihr Passwort bleibt, wie es ist.
+mail-recover-action = Neues Passwort wählen
+mail-account-exists-subject = Sie haben bereits ein Konto bei { $product }
+mail-account-exists = Jemand, wahrscheinlich Sie, wollte sich mit dieser Adresse bei <bdi>{ $product }</bdi> registrieren. Sie gehört zu Ihrem Konto <bdi>{ $account }</bdi>. Melden Sie sich damit an.
+mail-address-changed-subject = Ihre Adresse bei { $product } wurde geändert
+mail-address-changed = Ihr Konto <bdi>{ $account }</bdi> bei <bdi>{ $product }</bdi> hat seit { $when } eine andere Adresse. Dies ist die letzte Nachricht an diese hier.
+mail-password-changed-subject = Ihr Passwort bei { $product } wurde geändert
+mail-password-changed = Das Passwort Ihres Kontos <bdi>{ $account }</bdi> bei <bdi>{ $product }</bdi> wurde geändert ({ $when }).
+mail-otp-added-subject = Eine Authenticator-App wurde bei { $product } hinzugefügt
+mail-otp-added = Ihrem Konto <bdi>{ $account }</bdi> bei <bdi>{ $product }</bdi> wurde eine Authenticator-App hinzugefügt ({ $when }).
+mail-otp-removed-subject = Die Authenticator-App wurde bei { $product } entfernt
+mail-otp-removed = Die Authenticator-App Ihres Kontos <bdi>{ $account }</bdi> bei <bdi>{ $product }</bdi> wurde entfernt, mit ihren Wiederherstellungscodes ({ $when }).
+mail-passkey-added-subject = Ein Passkey wurde bei { $product } hinzugefügt
+mail-passkey-added = Ihrem Konto <bdi>{ $account }</bdi> bei <bdi>{ $product }</bdi> wurde ein Passkey hinzugefügt ({ $when }).
+mail-passkey-removed-subject = Ein Passkey wurde bei { $product } entfernt
+mail-passkey-removed = Ein Passkey Ihres Kontos <bdi>{ $account }</bdi> bei <bdi>{ $product }</bdi> wurde entfernt ({ $when }).
+mail-recovery-codes-made-subject = Neue Wiederherstellungscodes bei { $product }
+mail-recovery-codes-made = Für Ihr Konto <bdi>{ $account }</bdi> bei <bdi>{ $product }</bdi> wurden neue Wiederherstellungscodes erstellt ({ $when }). Die alten gelten nicht mehr.
+mail-recovery-code-used-subject = Ein Wiederherstellungscode wurde bei { $product } benutzt
+mail-recovery-code-used = Mit einem Wiederherstellungscode Ihres Kontos <bdi>{ $account }</bdi> bei <bdi>{ $product }</bdi> hat sich jemand angemeldet ({ $when }).
+mail-second-factor-guessed-subject = Falsche Codes bei { $product }
+mail-second-factor-guessed = Für Ihr Konto <bdi>{ $account }</bdi> bei <bdi>{ $product }</bdi> wurden zu viele falsche Codes eingegeben ({ $when }). Fünf Minuten lang wird keiner mehr geprüft.
+mail-guessed-advice = Wer sie eingegeben hat, kennt Ihr Passwort. Wenn Sie das nicht waren, ändern Sie es.
+mail-new-device-subject = Eine neue Anmeldung bei { $product }
+mail-new-device = Jemand hat sich bei Ihrem Konto <bdi>{ $account }</bdi> bei <bdi>{ $product }</bdi> in einem Browser angemeldet, den Sie dort zuletzt nicht benutzt haben ({ $when }).
+mail-not-you = Wenn Sie das nicht waren, benutzt vielleicht jemand anderes Ihr Konto: Ändern Sie Ihr Passwort, und sehen Sie Ihre Anmeldemethoden und Geräte durch.
+mail-account-action = Konto öffnen
+mail-link = Wenn die Schaltfläche nicht funktioniert, kopieren Sie diese Adresse in Ihren Browser:
+mail-link-minutes = Der Link gilt { $minutes ->
+    [one] 1 Minute
+   *[other] { $minutes } Minuten
+ } lang und einmal.
+mail-link-hours = Der Link gilt { $hours ->
+    [one] 1 Stunde
+   *[other] { $hours } Stunden
+ } lang und einmal.
+mail-footer = <bdi>{ $product }</bdi> hat diese Nachricht automatisch gesendet. Antworten darauf liest niemand.
+mail-test-subject = Ein Test von { $product }
+mail-test = Diese Nachricht zeigt, dass <bdi>{ $product }</bdi> Ihnen E-Mails senden kann.
+mail-test-action = <bdi>{ $product }</bdi> öffnen
+
 ## The account page
 
 account-title = Ihr Konto

@@ -201,6 +201,56 @@ refusal-docs = What this code means
 fault-heading = Sorry, there is a problem
 fault-explanation = The problem is ours, not yours. Try again in a few minutes. If it keeps happening, send this reference to whoever runs the service.
 
+## Mails. In the subject and in the text without markup, <bdi> is left out.
+
+mail-invite-subject = Set up your account at { $product }
+mail-invite = You have been given an account at <bdi>{ $product }</bdi>. Choose how you want to sign in.
+mail-invite-action = Set up your account
+mail-verify-subject = Confirm your address for { $product }
+mail-verify = Somebody gave this address at <bdi>{ $product }</bdi>. If it was you, confirm that it is yours. If not, there is nothing to do: nothing happens without you.
+mail-verify-action = Confirm this address
+mail-recover-subject = A new password for { $product }
+mail-recover = Somebody, most likely you, wants a new password for your account <bdi>{ $account }</bdi> at <bdi>{ $product }</bdi>. If it was not you, there is nothing to do: your password stays as it is.
+mail-recover-action = Choose a new password
+mail-account-exists-subject = You have an account at { $product } already
+mail-account-exists = Somebody, most likely you, tried to sign up at <bdi>{ $product }</bdi> with this address. It belongs to your account <bdi>{ $account }</bdi>. Sign in with that.
+mail-address-changed-subject = Your address at { $product } was changed
+mail-address-changed = Since { $when }, your account <bdi>{ $account }</bdi> at <bdi>{ $product }</bdi> has another address. This is the last message to this one.
+mail-password-changed-subject = Your password at { $product } was changed
+mail-password-changed = The password of your account <bdi>{ $account }</bdi> at <bdi>{ $product }</bdi> was changed ({ $when }).
+mail-otp-added-subject = An authenticator app was added at { $product }
+mail-otp-added = An authenticator app was added to your account <bdi>{ $account }</bdi> at <bdi>{ $product }</bdi> ({ $when }).
+mail-otp-removed-subject = The authenticator app was removed at { $product }
+mail-otp-removed = The authenticator app of your account <bdi>{ $account }</bdi> at <bdi>{ $product }</bdi> was removed, with its recovery codes ({ $when }).
+mail-passkey-added-subject = A passkey was added at { $product }
+mail-passkey-added = A passkey was added to your account <bdi>{ $account }</bdi> at <bdi>{ $product }</bdi> ({ $when }).
+mail-passkey-removed-subject = A passkey was removed at { $product }
+mail-passkey-removed = A passkey of your account <bdi>{ $account }</bdi> at <bdi>{ $product }</bdi> was removed ({ $when }).
+mail-recovery-codes-made-subject = New recovery codes at { $product }
+mail-recovery-codes-made = New recovery codes were made for your account <bdi>{ $account }</bdi> at <bdi>{ $product }</bdi> ({ $when }). The old ones are no longer good.
+mail-recovery-code-used-subject = A recovery code was used at { $product }
+mail-recovery-code-used = A recovery code of your account <bdi>{ $account }</bdi> at <bdi>{ $product }</bdi> was used to sign in ({ $when }).
+mail-second-factor-guessed-subject = Wrong codes at { $product }
+mail-second-factor-guessed = Too many wrong codes were entered for your account <bdi>{ $account }</bdi> at <bdi>{ $product }</bdi> ({ $when }). For five minutes, no more are tried.
+mail-guessed-advice = Whoever entered them knows your password. If it was not you, change it.
+mail-new-device-subject = A new sign-in at { $product }
+mail-new-device = Somebody signed in to your account <bdi>{ $account }</bdi> at <bdi>{ $product }</bdi> in a browser that you have not used there lately ({ $when }).
+mail-not-you = If it was not you, somebody else may use your account: change your password, and look through your sign-in methods and devices.
+mail-account-action = Open your account
+mail-link = If the button does not work, copy this address into your browser:
+mail-link-minutes = The link is good for { $minutes ->
+    [one] 1 minute
+   *[other] { $minutes } minutes
+ }, and once.
+mail-link-hours = The link is good for { $hours ->
+    [one] 1 hour
+   *[other] { $hours } hours
+ }, and once.
+mail-footer = <bdi>{ $product }</bdi> sent this message automatically. Nobody reads answers to it.
+mail-test-subject = A test from { $product }
+mail-test = This message shows that <bdi>{ $product }</bdi> can send mail to you.
+mail-test-action = Open <bdi>{ $product }</bdi>
+
 ## The account page
 
 account-title = Your account

@@ -277,6 +277,58 @@ reason-master-key-missing = A este servidor le falta una clave que su base de da
 reason-clock-not-believed = El reloj del servidor no es correcto, por lo que no puede juzgar nada.
     .advice = Inténtelo de nuevo dentro de un momento.
 
+## Mails
+
+mail-invite-subject = Configure su cuenta en { $product }
+mail-invite = Se ha creado una cuenta para usted en <bdi>{ $product }</bdi>. Elija cómo quiere iniciar sesión.
+mail-invite-action = Configurar la cuenta
+mail-verify-subject = Confirme su dirección para { $product }
+mail-verify = Alguien ha indicado esta dirección en <bdi>{ $product }</bdi>. Si ha sido usted, confirme que es suya. Si no, no tiene que hacer nada: sin usted no ocurre nada.
+mail-verify-action = Confirmar esta dirección
+mail-recover-subject = Una contraseña nueva para { $product }
+mail-recover = Alguien, probablemente usted, quiere una contraseña nueva para su cuenta <bdi>{ $account }</bdi> en <bdi>{ $product }</bdi>. Si no ha sido usted, no tiene que hacer nada: su contraseña sigue igual.
+mail-recover-action = Elegir una contraseña nueva
+mail-account-exists-subject = Ya tiene una cuenta en { $product }
+mail-account-exists = Alguien, probablemente usted, ha querido registrarse en <bdi>{ $product }</bdi> con esta dirección. Pertenece a su cuenta <bdi>{ $account }</bdi>. Inicie sesión con ella.
+mail-address-changed-subject = Su dirección en { $product } ha cambiado
+mail-address-changed = Desde { $when }, su cuenta <bdi>{ $account }</bdi> en <bdi>{ $product }</bdi> tiene otra dirección. Este es el último mensaje a esta.
+mail-password-changed-subject = Su contraseña en { $product } ha cambiado
+mail-password-changed = Se ha cambiado la contraseña de su cuenta <bdi>{ $account }</bdi> en <bdi>{ $product }</bdi> ({ $when }).
+mail-otp-added-subject = Se ha añadido una app de autenticación en { $product }
+mail-otp-added = Se ha añadido una app de autenticación a su cuenta <bdi>{ $account }</bdi> en <bdi>{ $product }</bdi> ({ $when }).
+mail-otp-removed-subject = Se ha quitado la app de autenticación en { $product }
+mail-otp-removed = Se ha quitado la app de autenticación de su cuenta <bdi>{ $account }</bdi> en <bdi>{ $product }</bdi>, con sus códigos de recuperación ({ $when }).
+mail-passkey-added-subject = Se ha añadido una clave de acceso en { $product }
+mail-passkey-added = Se ha añadido una clave de acceso a su cuenta <bdi>{ $account }</bdi> en <bdi>{ $product }</bdi> ({ $when }).
+mail-passkey-removed-subject = Se ha quitado una clave de acceso en { $product }
+mail-passkey-removed = Se ha quitado una clave de acceso de su cuenta <bdi>{ $account }</bdi> en <bdi>{ $product }</bdi> ({ $when }).
+mail-recovery-codes-made-subject = Nuevos códigos de recuperación en { $product }
+mail-recovery-codes-made = Se han creado nuevos códigos de recuperación para su cuenta <bdi>{ $account }</bdi> en <bdi>{ $product }</bdi> ({ $when }). Los anteriores ya no valen.
+mail-recovery-code-used-subject = Se ha usado un código de recuperación en { $product }
+mail-recovery-code-used = Alguien ha iniciado sesión con un código de recuperación de su cuenta <bdi>{ $account }</bdi> en <bdi>{ $product }</bdi> ({ $when }).
+mail-second-factor-guessed-subject = Códigos incorrectos en { $product }
+mail-second-factor-guessed = Se han introducido demasiados códigos incorrectos para su cuenta <bdi>{ $account }</bdi> en <bdi>{ $product }</bdi> ({ $when }). Durante cinco minutos no se comprueba ninguno más.
+mail-guessed-advice = Quien los ha introducido conoce su contraseña. Si no ha sido usted, cámbiela.
+mail-new-device-subject = Nuevo inicio de sesión en { $product }
+mail-new-device = Alguien ha iniciado sesión en su cuenta <bdi>{ $account }</bdi> en <bdi>{ $product }</bdi> con un navegador que usted no ha usado allí últimamente ({ $when }).
+mail-not-you = Si no ha sido usted, quizá otra persona use su cuenta: cambie su contraseña y revise sus métodos de inicio de sesión y sus dispositivos.
+mail-account-action = Abrir su cuenta
+mail-link = Si el botón no funciona, copie esta dirección en su navegador:
+mail-link-minutes = El enlace vale durante { $minutes ->
+    [one] 1 minuto
+    [many] { $minutes } de minutos
+   *[other] { $minutes } minutos
+ } y una sola vez.
+mail-link-hours = El enlace vale durante { $hours ->
+    [one] 1 hora
+    [many] { $hours } de horas
+   *[other] { $hours } horas
+ } y una sola vez.
+mail-footer = <bdi>{ $product }</bdi> ha enviado este mensaje automáticamente. Nadie lee las respuestas.
+mail-test-subject = Una prueba de { $product }
+mail-test = Este mensaje muestra que <bdi>{ $product }</bdi> puede enviarle correo.
+mail-test-action = Abrir <bdi>{ $product }</bdi>
+
 ## The account page
 
 account-title = Su cuenta

@@ -277,6 +277,58 @@ reason-master-key-missing = Il manque à ce serveur une clé dont sa base de don
 reason-clock-not-believed = L’horloge du serveur est fausse : il ne peut rien juger.
     .advice = Réessayez dans un instant.
 
+## Mails
+
+mail-invite-subject = Configurez votre compte sur { $product }
+mail-invite = Un compte a été créé pour vous sur <bdi>{ $product }</bdi>. Choisissez comment vous connecter.
+mail-invite-action = Configurer le compte
+mail-verify-subject = Confirmez votre adresse pour { $product }
+mail-verify = Quelqu’un a indiqué cette adresse sur <bdi>{ $product }</bdi>. Si c’était vous, confirmez qu’elle est à vous. Sinon, vous n’avez rien à faire : rien ne se passe sans vous.
+mail-verify-action = Confirmer cette adresse
+mail-recover-subject = Un nouveau mot de passe pour { $product }
+mail-recover = Quelqu’un, sans doute vous, demande un nouveau mot de passe pour votre compte <bdi>{ $account }</bdi> sur <bdi>{ $product }</bdi>. Si ce n’était pas vous, vous n’avez rien à faire : votre mot de passe reste le même.
+mail-recover-action = Choisir un nouveau mot de passe
+mail-account-exists-subject = Vous avez déjà un compte sur { $product }
+mail-account-exists = Quelqu’un, sans doute vous, a voulu s’inscrire sur <bdi>{ $product }</bdi> avec cette adresse. Elle appartient à votre compte <bdi>{ $account }</bdi>. Connectez-vous avec celui-ci.
+mail-address-changed-subject = Votre adresse sur { $product } a été modifiée
+mail-address-changed = Depuis { $when }, votre compte <bdi>{ $account }</bdi> sur <bdi>{ $product }</bdi> a une autre adresse. Ceci est le dernier message envoyé à celle-ci.
+mail-password-changed-subject = Votre mot de passe sur { $product } a été modifié
+mail-password-changed = Le mot de passe de votre compte <bdi>{ $account }</bdi> sur <bdi>{ $product }</bdi> a été modifié ({ $when }).
+mail-otp-added-subject = Une application d’authentification a été ajoutée sur { $product }
+mail-otp-added = Une application d’authentification a été ajoutée à votre compte <bdi>{ $account }</bdi> sur <bdi>{ $product }</bdi> ({ $when }).
+mail-otp-removed-subject = L’application d’authentification a été retirée sur { $product }
+mail-otp-removed = L’application d’authentification de votre compte <bdi>{ $account }</bdi> sur <bdi>{ $product }</bdi> a été retirée, avec ses codes de récupération ({ $when }).
+mail-passkey-added-subject = Une clé d’accès a été ajoutée sur { $product }
+mail-passkey-added = Une clé d’accès a été ajoutée à votre compte <bdi>{ $account }</bdi> sur <bdi>{ $product }</bdi> ({ $when }).
+mail-passkey-removed-subject = Une clé d’accès a été retirée sur { $product }
+mail-passkey-removed = Une clé d’accès de votre compte <bdi>{ $account }</bdi> sur <bdi>{ $product }</bdi> a été retirée ({ $when }).
+mail-recovery-codes-made-subject = Nouveaux codes de récupération sur { $product }
+mail-recovery-codes-made = De nouveaux codes de récupération ont été créés pour votre compte <bdi>{ $account }</bdi> sur <bdi>{ $product }</bdi> ({ $when }). Les anciens ne sont plus valables.
+mail-recovery-code-used-subject = Un code de récupération a été utilisé sur { $product }
+mail-recovery-code-used = Un code de récupération de votre compte <bdi>{ $account }</bdi> sur <bdi>{ $product }</bdi> a servi à une connexion ({ $when }).
+mail-second-factor-guessed-subject = Codes incorrects sur { $product }
+mail-second-factor-guessed = Trop de codes incorrects ont été saisis pour votre compte <bdi>{ $account }</bdi> sur <bdi>{ $product }</bdi> ({ $when }). Pendant cinq minutes, aucun autre n’est vérifié.
+mail-guessed-advice = La personne qui les a saisis connaît votre mot de passe. Si ce n’était pas vous, changez-le.
+mail-new-device-subject = Nouvelle connexion sur { $product }
+mail-new-device = Quelqu’un s’est connecté à votre compte <bdi>{ $account }</bdi> sur <bdi>{ $product }</bdi> dans un navigateur que vous n’y avez pas utilisé récemment ({ $when }).
+mail-not-you = Si ce n’était pas vous, quelqu’un d’autre utilise peut-être votre compte : changez votre mot de passe, et passez en revue vos méthodes de connexion et vos appareils.
+mail-account-action = Ouvrir votre compte
+mail-link = Si le bouton ne fonctionne pas, copiez cette adresse dans votre navigateur :
+mail-link-minutes = Le lien est valable { $minutes ->
+    [one] { $minutes } minute
+    [many] { $minutes } minutes
+   *[other] { $minutes } minutes
+ }, et une seule fois.
+mail-link-hours = Le lien est valable { $hours ->
+    [one] { $hours } heure
+    [many] { $hours } heures
+   *[other] { $hours } heures
+ }, et une seule fois.
+mail-footer = <bdi>{ $product }</bdi> a envoyé ce message automatiquement. Personne ne lit les réponses.
+mail-test-subject = Un test de { $product }
+mail-test = Ce message montre que <bdi>{ $product }</bdi> peut vous envoyer des e-mails.
+mail-test-action = Ouvrir <bdi>{ $product }</bdi>
+
 ## The account page
 
 account-title = Votre compte

@@ -273,6 +273,54 @@ reason-master-key-missing = データベースに必要な鍵がこのサーバ�
 reason-clock-not-believed = サーバーの時計が正しくないため、何も判断できません。
     .advice = 少し待ってから、もう一度お試しください。
 
+## Mails
+
+mail-invite-subject = { $product } のアカウントを設定してください
+mail-invite = <bdi>{ $product }</bdi> にあなたのアカウントが作成されました。ログイン方法を選んでください。
+mail-invite-action = アカウントを設定
+mail-verify-subject = { $product } で使うアドレスの確認
+mail-verify = <bdi>{ $product }</bdi> でこのメールアドレスが入力されました。ご本人の場合は、あなたのアドレスであることを確認してください。心当たりがない場合は、何もする必要はありません。確認されない限り、何も起こりません。
+mail-verify-action = アドレスを確認
+mail-recover-subject = { $product } の新しいパスワード
+mail-recover = <bdi>{ $product }</bdi> のアカウント <bdi>{ $account }</bdi> について、新しいパスワードの設定が求められました。心当たりがない場合は、何もする必要はありません。パスワードは変わりません。
+mail-recover-action = 新しいパスワードを設定
+mail-account-exists-subject = { $product } のアカウントはすでにあります
+mail-account-exists = このアドレスで <bdi>{ $product }</bdi> に登録しようとした方がいます。このアドレスはあなたのアカウント <bdi>{ $account }</bdi> のものです。そのアカウントでログインしてください。
+mail-address-changed-subject = { $product } のアドレスが変更されました
+mail-address-changed = { $when } から、<bdi>{ $product }</bdi> のアカウント <bdi>{ $account }</bdi> のアドレスは別のものになりました。このアドレスへのお知らせはこれが最後です。
+mail-password-changed-subject = { $product } のパスワードが変更されました
+mail-password-changed = <bdi>{ $product }</bdi> のアカウント <bdi>{ $account }</bdi> のパスワードが変更されました ({ $when })。
+mail-otp-added-subject = { $product } に認証アプリが追加されました
+mail-otp-added = <bdi>{ $product }</bdi> のアカウント <bdi>{ $account }</bdi> に認証アプリが追加されました ({ $when })。
+mail-otp-removed-subject = { $product } の認証アプリが削除されました
+mail-otp-removed = <bdi>{ $product }</bdi> のアカウント <bdi>{ $account }</bdi> の認証アプリが、リカバリーコードとともに削除されました ({ $when })。
+mail-passkey-added-subject = { $product } にパスキーが追加されました
+mail-passkey-added = <bdi>{ $product }</bdi> のアカウント <bdi>{ $account }</bdi> にパスキーが追加されました ({ $when })。
+mail-passkey-removed-subject = { $product } のパスキーが削除されました
+mail-passkey-removed = <bdi>{ $product }</bdi> のアカウント <bdi>{ $account }</bdi> のパスキーが削除されました ({ $when })。
+mail-recovery-codes-made-subject = { $product } の新しいリカバリーコード
+mail-recovery-codes-made = <bdi>{ $product }</bdi> のアカウント <bdi>{ $account }</bdi> の新しいリカバリーコードが作成されました ({ $when })。以前のコードは使えません。
+mail-recovery-code-used-subject = { $product } でリカバリーコードが使われました
+mail-recovery-code-used = <bdi>{ $product }</bdi> のアカウント <bdi>{ $account }</bdi> へのログインにリカバリーコードが使われました ({ $when })。
+mail-second-factor-guessed-subject = { $product } で誤ったコードが入力されました
+mail-second-factor-guessed = <bdi>{ $product }</bdi> のアカウント <bdi>{ $account }</bdi> で、誤ったコードが何度も入力されました ({ $when })。5 分間はコードを受け付けません。
+mail-guessed-advice = 入力した人はあなたのパスワードを知っています。心当たりがない場合は、パスワードを変更してください。
+mail-new-device-subject = { $product } への新しいログイン
+mail-new-device = 最近使っていないブラウザーから、<bdi>{ $product }</bdi> のアカウント <bdi>{ $account }</bdi> へのログインがありました ({ $when })。
+mail-not-you = 心当たりがない場合は、ほかの人がアカウントを使っているおそれがあります。パスワードを変更し、ログイン方法とデバイスを確認してください。
+mail-account-action = アカウントを開く
+mail-link = ボタンが使えない場合は、次のアドレスをブラウザーにコピーしてください:
+mail-link-minutes = このリンクは { $minutes ->
+   *[other] { $minutes } 分間
+ }、1 回だけ使えます。
+mail-link-hours = このリンクは { $hours ->
+   *[other] { $hours } 時間
+ }、1 回だけ使えます。
+mail-footer = このメールは <bdi>{ $product }</bdi> から自動的に送信されました。返信は読まれません。
+mail-test-subject = { $product } からのテスト
+mail-test = このメールが届けば、<bdi>{ $product }</bdi> からメールを送信できます。
+mail-test-action = <bdi>{ $product }</bdi> を開く
+
 ## The account page
 
 account-title = アカウント

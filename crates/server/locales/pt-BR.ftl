@@ -277,6 +277,58 @@ reason-master-key-missing = Falta a este servidor uma chave de que o banco de da
 reason-clock-not-believed = O relógio do servidor está errado, por isso ele não pode avaliar nada.
     .advice = Tente novamente daqui a pouco.
 
+## Mails
+
+mail-invite-subject = Configure sua conta em { $product }
+mail-invite = Uma conta foi criada para você em <bdi>{ $product }</bdi>. Escolha como quer entrar.
+mail-invite-action = Configurar a conta
+mail-verify-subject = Confirme seu endereço para { $product }
+mail-verify = Alguém informou este endereço em <bdi>{ $product }</bdi>. Se foi você, confirme que ele é seu. Se não foi, não é preciso fazer nada: sem você, nada acontece.
+mail-verify-action = Confirmar este endereço
+mail-recover-subject = Uma nova senha para { $product }
+mail-recover = Alguém, provavelmente você, quer uma nova senha para a sua conta <bdi>{ $account }</bdi> em <bdi>{ $product }</bdi>. Se não foi você, não é preciso fazer nada: sua senha continua a mesma.
+mail-recover-action = Escolher uma nova senha
+mail-account-exists-subject = Você já tem uma conta em { $product }
+mail-account-exists = Alguém, provavelmente você, tentou se cadastrar em <bdi>{ $product }</bdi> com este endereço. Ele pertence à sua conta <bdi>{ $account }</bdi>. Entre com ela.
+mail-address-changed-subject = Seu endereço em { $product } foi alterado
+mail-address-changed = Desde { $when }, sua conta <bdi>{ $account }</bdi> em <bdi>{ $product }</bdi> tem outro endereço. Esta é a última mensagem para este.
+mail-password-changed-subject = Sua senha em { $product } foi alterada
+mail-password-changed = A senha da sua conta <bdi>{ $account }</bdi> em <bdi>{ $product }</bdi> foi alterada ({ $when }).
+mail-otp-added-subject = Um app autenticador foi adicionado em { $product }
+mail-otp-added = Um app autenticador foi adicionado à sua conta <bdi>{ $account }</bdi> em <bdi>{ $product }</bdi> ({ $when }).
+mail-otp-removed-subject = O app autenticador foi removido em { $product }
+mail-otp-removed = O app autenticador da sua conta <bdi>{ $account }</bdi> em <bdi>{ $product }</bdi> foi removido, com seus códigos de recuperação ({ $when }).
+mail-passkey-added-subject = Uma chave de acesso foi adicionada em { $product }
+mail-passkey-added = Uma chave de acesso foi adicionada à sua conta <bdi>{ $account }</bdi> em <bdi>{ $product }</bdi> ({ $when }).
+mail-passkey-removed-subject = Uma chave de acesso foi removida em { $product }
+mail-passkey-removed = Uma chave de acesso da sua conta <bdi>{ $account }</bdi> em <bdi>{ $product }</bdi> foi removida ({ $when }).
+mail-recovery-codes-made-subject = Novos códigos de recuperação em { $product }
+mail-recovery-codes-made = Novos códigos de recuperação foram criados para a sua conta <bdi>{ $account }</bdi> em <bdi>{ $product }</bdi> ({ $when }). Os antigos não valem mais.
+mail-recovery-code-used-subject = Um código de recuperação foi usado em { $product }
+mail-recovery-code-used = Um código de recuperação da sua conta <bdi>{ $account }</bdi> em <bdi>{ $product }</bdi> foi usado para entrar ({ $when }).
+mail-second-factor-guessed-subject = Códigos errados em { $product }
+mail-second-factor-guessed = Foram digitados códigos errados demais para a sua conta <bdi>{ $account }</bdi> em <bdi>{ $product }</bdi> ({ $when }). Por cinco minutos, nenhum outro é verificado.
+mail-guessed-advice = Quem os digitou conhece a sua senha. Se não foi você, altere-a.
+mail-new-device-subject = Um novo acesso em { $product }
+mail-new-device = Alguém entrou na sua conta <bdi>{ $account }</bdi> em <bdi>{ $product }</bdi> com um navegador que você não usou lá ultimamente ({ $when }).
+mail-not-you = Se não foi você, talvez outra pessoa use a sua conta: altere sua senha e confira suas formas de entrar e seus dispositivos.
+mail-account-action = Abrir sua conta
+mail-link = Se o botão não funcionar, copie este endereço para o navegador:
+mail-link-minutes = O link vale por { $minutes ->
+    [one] { $minutes } minuto
+    [many] { $minutes } de minutos
+   *[other] { $minutes } minutos
+ } e uma única vez.
+mail-link-hours = O link vale por { $hours ->
+    [one] { $hours } hora
+    [many] { $hours } de horas
+   *[other] { $hours } horas
+ } e uma única vez.
+mail-footer = <bdi>{ $product }</bdi> enviou esta mensagem automaticamente. Ninguém lê as respostas.
+mail-test-subject = Um teste de { $product }
+mail-test = Esta mensagem mostra que <bdi>{ $product }</bdi> consegue enviar e-mails para você.
+mail-test-action = Abrir <bdi>{ $product }</bdi>
+
 ## The account page
 
 account-title = Sua conta

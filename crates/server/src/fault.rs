@@ -159,6 +159,15 @@ pub(crate) fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, headers, body.to_string()).into_response()
 }
 
+/// The cause at the bottom, which says "connection refused".
+pub(crate) fn cause_of(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;

@@ -39,6 +39,7 @@ pub mod routes;
 mod second_factor;
 mod server;
 pub mod settings;
+pub mod smtp;
 mod speculation;
 pub mod telemetry;
 pub mod throttle;

@@ -18,6 +18,7 @@ use crate::{
     password::Passwords,
     readiness::LastReadiness,
     settings::Settings,
+    smtp::MailServer,
     telemetry::Telemetry,
     throttle::Throttle,
     timekeeping::Timekeeper,
@@ -36,6 +37,7 @@ struct Parts {
     password_rule: PasswordRule,
     throttle: Throttle,
     outbox: Outbox,
+    mail_server: Option<MailServer>,
     telemetry: Telemetry,
     time: Timekeeper,
     last_readiness: LastReadiness,
@@ -100,6 +102,8 @@ impl Server {
         let passwords = passwords
             .map_err(|error| Fault::new(format!("starting the password threads: {error}")))?;
         passwords.learn_costs(&store.password_costs().await?, now);
+        let mail_server = settings.mail.as_ref();
+        let mail_server = mail_server.map(|mail| MailServer::new(mail, settings.issuer.host()));
         Ok(Self(Arc::new(Parts {
             pages: pages.map_err(|error| Fault::new(error.to_string()))?,
             passwords,
@@ -110,6 +114,7 @@ impl Server {
             ),
             throttle: Throttle::new(settings.throttle, guesses),
             outbox: Outbox::default(),
+            mail_server: mail_server.transpose()?,
             telemetry,
             time: Timekeeper::start(clock, &store).await?,
             last_readiness: LastReadiness::default(),
@@ -177,6 +182,11 @@ impl Server {
 
     pub(crate) fn outbox(&self) -> &Outbox {
         &self.0.outbox
+    }
+
+    /// What mails are handed to, if they are.
+    pub(crate) fn mail_server(&self) -> Option<&MailServer> {
+        self.0.mail_server.as_ref()
     }
 
     pub(crate) async fn catalog(&self) -> Result<Arc<Catalog>, Failure> {

@@ -13,8 +13,8 @@ use safeconduct_protocol::{
 };
 use serde::Deserialize;
 
-use super::state::{Answer, cause_of};
-use crate::server::Exchange;
+use super::state::Answer;
+use crate::{fault::cause_of, server::Exchange};
 
 /// The most that is read of a refusal, in bytes, and the most of it that is logged, in characters.
 const LONGEST_REFUSAL: usize = 4 * 1024;

@@ -5,10 +5,11 @@
 //! A recipient that is slow delays itself alone: due rows are asked for recipient by recipient and taken in turn, no recipient
 //! has more than its share of what is under way (`concurrency`), and no delivery waits for a batch.
 //!
-//! How a message is put to its recipient is its kind's own file: `logout` for Back-Channel Logout.
+//! How a message is put to its recipient is its kind's own file: `logout` for Back-Channel Logout, `mail` for what a mail server takes.
 
 mod concurrency;
 mod logout;
+mod mail;
 mod state;
 
 use std::time::Duration;
@@ -201,18 +202,17 @@ async fn deliver(server: &Server, row: &OutboxRow, delivery: &concurrency::Deliv
     if !claim(&exchange, row).await {
         return Outcome::LeftAlone;
     }
-    let answer = if attempts(row) > PAUSES.len() {
+    let answer = match &row.message {
         // A node claimed the last attempt, and was gone before it could say how that went.
-        Answer::Failed("the last attempt did not end".to_owned())
-    } else {
-        match &row.message {
-            Message::Logout {
-                client,
-                user,
-                session,
-            } => logout::attempt(&exchange, client, user, session).await,
-            Message::Mail(_) => Answer::Failed("this node sends no mail".to_owned()),
+        Message::Logout { .. } if attempts(row) > PAUSES.len() => {
+            Answer::Failed("the last attempt did not end".to_owned())
         }
+        Message::Logout {
+            client,
+            user,
+            session,
+        } => logout::attempt(&exchange, client, user, session).await,
+        Message::Mail(mail) => mail::attempt(&exchange, row, mail).await,
     };
     delivery.ended(!matches!(answer, Answer::Silent(_)), exchange.now);
     settle(&exchange, row, answer).await
@@ -221,8 +221,12 @@ async fn deliver(server: &Server, row: &OutboxRow, delivery: &concurrency::Deliv
 /// Claims the row. Until the lease is over no other node does, and after it any may: a node that dies loses nothing.
 async fn claim(exchange: &Exchange<'_>, row: &OutboxRow) -> bool {
     let server = exchange.server;
-    let longest = server.settings().back_channel.answer.as_secs();
-    let longest = i64::try_from(longest).unwrap_or(PAUSES[0]);
+    let settings = server.settings();
+    let longest = match (&row.message, &settings.mail) {
+        (Message::Mail(_), Some(mail)) => mail.deadline,
+        _ => settings.back_channel.answer,
+    };
+    let longest = i64::try_from(longest.as_secs()).unwrap_or(PAUSES[0]);
     let lease_ends = exchange.now.plus(longest.saturating_add(SLACK));
     let claimed = server
         .store()
@@ -245,12 +249,21 @@ async fn settle(exchange: &Exchange<'_>, row: &OutboxRow, answer: Answer) -> Out
     let store = exchange.server.store();
     let (kind, recipient) = (row.message.kind(), row.message.recipient());
     let (what, attempt) = (kind.as_str(), row.attempts + 1);
-    let pause = PAUSES.get(attempts(row));
+    let pause = match &row.message {
+        Message::Logout { .. } => PAUSES.get(attempts(row)).copied(),
+        Message::Mail(mail) => mail::pause(mail, row, &answer, &PAUSES, exchange.now),
+    };
     let (label, outcome, written) = match (answer, pause) {
         (Answer::Delivered, _) => {
             tracing::info!(kind = what, recipient, attempt, "delivered");
             let written = store.message_delivered(row).await;
             ("delivered", Outcome::Delivered, written)
+        }
+        (Answer::Silent(detail), Some(pause)) if kind == OutboxKind::Mail => {
+            tracing::error!(attempt, detail, "no mail can be sent; all of it waits");
+            let next_at = exchange.now.plus(pause);
+            let written = store.retry_message(row, next_at).await;
+            ("unavailable", Outcome::Failed, written)
         }
         (Answer::Failed(detail) | Answer::Silent(detail), Some(pause)) => {
             tracing::info!(
@@ -260,7 +273,7 @@ async fn settle(exchange: &Exchange<'_>, row: &OutboxRow, answer: Answer) -> Out
                 detail,
                 "could not be delivered; it is tried again"
             );
-            let next_at = exchange.now.plus(*pause);
+            let next_at = exchange.now.plus(pause);
             let written = store.retry_message(row, next_at).await;
             ("failed", Outcome::Failed, written)
         }

@@ -5,7 +5,7 @@ use std::{sync::OnceLock, time::Duration};
 use reqwest::redirect::Policy;
 
 use super::concurrency::Deliveries;
-use crate::fault::Fault;
+use crate::fault::{Fault, cause_of};
 
 /// The deliveries of this node, and what makes them.
 #[derive(Default)]
@@ -45,13 +45,4 @@ impl Outbox {
             })?;
         Ok(self.http.get_or_init(|| made))
     }
-}
-
-/// The cause at the bottom, which says "connection refused".
-pub(super) fn cause_of(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    cause.to_string()
 }

@@ -81,7 +81,7 @@ pub(super) fn initial(name: &str) -> String {
 
 /// Control characters, bidirectional controls (UAX #9), and what takes no room on the screen. The joiners
 /// U+200C and U+200D stay: Persian and emoji are spelt with them.
-fn misleads(character: char) -> bool {
+pub(super) fn misleads(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'

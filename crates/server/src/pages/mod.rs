@@ -13,6 +13,7 @@ mod escape;
 mod form_post;
 mod headers;
 mod look;
+mod mail;
 mod new_password;
 mod numerals;
 mod recover;
@@ -48,6 +49,7 @@ pub use self::form_post::{FormPostPage, form_post_headers};
 pub use self::headers::headers;
 use self::look::asset_of;
 pub use self::look::{Colour, Colours, Links, Look, LowContrast, Shade};
+pub use self::mail::{MailPage, MailText};
 pub use self::new_password::{NewPasswordPage, NewPasswordProblem};
 pub use self::recover::{RecoverPage, RecoverProblem};
 pub use self::refusal::{Developer, RefusalKind, RefusalPage};
@@ -145,7 +147,7 @@ impl PageSet {
             let mut environment = environment.clone();
             let said = look.sign_in_text[language as usize].clone();
             environment.add_global("sign_in_text", said);
-            Pages::new(environment, language)
+            Pages::new(environment, product_name, language)
         });
         // An array has no way to fail but one by one.
         let languages: Result<Vec<Pages>, PagesError> = languages.into_iter().collect();
@@ -202,12 +204,18 @@ pub struct Pages {
     language: Language,
     environment: Environment<'static>,
     texts: Arc<Texts>,
+    /// The name people know the server by.
+    product: String,
     built_in_scopes: Vec<BuiltInScope>,
 }
 
 impl Pages {
     /// The pages of `environment`, which lacks nothing but words.
-    fn new(mut environment: Environment<'static>, language: Language) -> Result<Pages, PagesError> {
+    fn new(
+        mut environment: Environment<'static>,
+        product: &str,
+        language: Language,
+    ) -> Result<Pages, PagesError> {
         let texts = Texts::of(language)?;
         let direction = match language {
             Language::Arabic => "rtl",
@@ -223,6 +231,7 @@ impl Pages {
             built_in_scopes: built_in_scopes(&texts)?,
             environment,
             texts,
+            product: product.to_owned(),
         })
     }
 

@@ -92,7 +92,12 @@ impl Texts {
             .then(|| (sentence, advice.unwrap_or_default()))
     }
 
-    fn format(&self, id: &str, arguments: Option<&FluentArgs<'_>>) -> Result<String, String> {
+    /// The text `id` with these values in its places, as they are.
+    pub(super) fn format(
+        &self,
+        id: &str,
+        arguments: Option<&FluentArgs<'_>>,
+    ) -> Result<String, String> {
         let pattern = self
             .bundle
             .get_message(id)
@@ -366,6 +371,7 @@ mod tests {
         }
         let scopes = super::super::consent::BUILT_IN_SCOPES.iter();
         used.extend(scopes.map(|(_, text, _)| (*text).to_owned()));
+        used.extend(super::super::mail::texts().map(str::to_owned));
         let present: BTreeSet<String> = source(Language::English)
             .lines()
             .filter(|line| line.starts_with(|first: char| first.is_ascii_alphabetic()))

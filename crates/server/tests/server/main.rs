@@ -32,6 +32,7 @@ mod language;
 mod links;
 mod login;
 mod logout;
+mod mail;
 mod matrix;
 mod metadata;
 mod nodes;

@@ -111,7 +111,13 @@ impl TestServer {
 
     /// Another node: a second server with the same settings on the same database, at the same time.
     pub(crate) async fn another_node(&self) -> Self {
-        let (settings, clock) = (self.server.settings().clone(), self.clock.clone());
+        self.another_node_with(|_| {}).await
+    }
+
+    /// The same, with other settings.
+    pub(crate) async fn another_node_with(&self, change: impl FnOnce(&mut Settings)) -> Self {
+        let (mut settings, clock) = (self.server.settings().clone(), self.clock.clone());
+        change(&mut settings);
         Self::open(settings, clock, Arc::clone(&self.directory)).await
     }
 
