@@ -20,15 +20,17 @@ pub(crate) const OFFER: &str = "/login/offer";
 /// The account pages, below the issuer.
 pub(crate) const ACCOUNT: &str = "/account";
 pub(crate) const ACCOUNT_SECURITY: &str = "/account/security";
+pub(crate) const ACCOUNT_PASSWORD: &str = "/account/security/password";
 pub(crate) const ACCOUNT_AUTHENTICATOR: &str = "/account/security/authenticator";
 pub(crate) const ACCOUNT_APPS: &str = "/account/apps";
 pub(crate) const ACCOUNT_SESSIONS: &str = "/account/sessions";
 pub(crate) const ACCOUNT_ACTIVITY: &str = "/account/activity";
 
 /// Every account page that a sign-in may lead to.
-pub(crate) const ACCOUNT_PAGES: [&str; 6] = [
+pub(crate) const ACCOUNT_PAGES: [&str; 7] = [
     ACCOUNT,
     ACCOUNT_SECURITY,
+    ACCOUNT_PASSWORD,
     ACCOUNT_AUTHENTICATOR,
     ACCOUNT_APPS,
     ACCOUNT_SESSIONS,

@@ -13,9 +13,9 @@ use tower::ServiceExt as _;
 use crate::{
     account,
     addresses::{
-        ACCOUNT, ACCOUNT_ACTIVITY, ACCOUNT_APPS, ACCOUNT_AUTHENTICATOR, ACCOUNT_SECURITY,
-        ACCOUNT_SESSIONS, END_OTHERS, END_SESSION, LINK, NEW_RECOVERY_CODES, OFFER, RECOVER,
-        REMOVE_ACCESS, REMOVE_AUTHENTICATOR,
+        ACCOUNT, ACCOUNT_ACTIVITY, ACCOUNT_APPS, ACCOUNT_AUTHENTICATOR, ACCOUNT_PASSWORD,
+        ACCOUNT_SECURITY, ACCOUNT_SESSIONS, END_OTHERS, END_SESSION, LINK, NEW_RECOVERY_CODES,
+        OFFER, RECOVER, REMOVE_ACCESS, REMOVE_AUTHENTICATOR,
     },
     correlation::correlate,
     cross_origin::{self, CrossOrigin, preflight},
@@ -104,6 +104,10 @@ fn account_pages() -> Router<Server> {
     Router::new()
         .route(ACCOUNT, get(account::overview::get))
         .route(ACCOUNT_SECURITY, get(account::security::get))
+        .route(
+            ACCOUNT_PASSWORD,
+            get(account::password::get).post(account::password::post),
+        )
         .route(
             ACCOUNT_AUTHENTICATOR,
             get(account::authenticator::get).post(account::authenticator::post),
