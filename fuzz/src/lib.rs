@@ -4,7 +4,10 @@
 //! `cargo test -p safeconduct-fuzz` runs each for a second on the stable toolchain. `cargo bolero test <target>` runs one
 //! for as long as you like with a fuzzer behind it.
 
+mod passkey;
 pub mod pieces;
+
+pub use passkey::passkey;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;

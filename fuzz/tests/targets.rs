@@ -5,7 +5,7 @@ use std::time::Duration;
 use bolero::check;
 use safeconduct_fuzz::{
     authorization_request, claims, cookies, dpop_proof, id_token_hint, languages, logout_request,
-    parameters,
+    parameters, passkey,
     pieces::{
         ADDRESSES, Edit, OF_ADDRESSES, OF_COOKIES, OF_HEADERS, OF_JSON, OF_LANGUAGES, OF_SCOPES,
         edited, form, of,
@@ -230,4 +230,14 @@ fn nothing_proves_a_key_but_as_it_was_signed() {
         .with_iterations(MANY)
         .with_test_time(SECOND)
         .for_each(|(edits, text)| dpop_proof(edits, text, &edited(GOOD, edits, OF_JSON)));
+}
+
+/// Attacks: PE13, PE20.
+#[test]
+fn no_passkey_proves_anybody_but_as_it_signed() {
+    check!()
+        .with_type::<(u8, Vec<Edit>, Vec<u8>)>()
+        .with_iterations(MANY)
+        .with_test_time(SECOND)
+        .for_each(|(member, edits, bytes)| passkey(*member, edits, bytes));
 }

@@ -98,6 +98,11 @@ impl Issuer {
         self.url.host_str().unwrap_or_default()
     }
 
+    /// The host's name; `None` where it is an IP address.
+    pub fn domain(&self) -> Option<&str> {
+        self.url.domain()
+    }
+
     /// Whether this is a development server: http on loopback.
     pub fn is_development(&self) -> bool {
         self.url.scheme() == "http"

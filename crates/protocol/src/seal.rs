@@ -54,11 +54,13 @@ pub enum Kind {
     Enrolment,
     /// A one-time link.
     Link,
+    /// The challenge of a passkey, and what it is for.
+    PasskeyCeremony,
 }
 
 impl Kind {
     /// Every kind, in the order of their keys.
-    pub const ALL: [Kind; 15] = [
+    pub const ALL: [Kind; 16] = [
         Kind::PendingAuthorization,
         Kind::PostedRequest,
         Kind::AuthorizationCode,
@@ -74,6 +76,7 @@ impl Kind {
         Kind::Logout,
         Kind::Enrolment,
         Kind::Link,
+        Kind::PasskeyCeremony,
     ];
 
     /// The readable start of the sealed text, for secret scanners and for people.
@@ -94,6 +97,7 @@ impl Kind {
             Kind::Logout => "sc_out_",
             Kind::Enrolment => "sc_en_",
             Kind::Link => "sc_ln_",
+            Kind::PasskeyCeremony => "sc_pk_",
         }
     }
 
@@ -115,6 +119,7 @@ impl Kind {
             Kind::Logout => "logout",
             Kind::Enrolment => "enrolment",
             Kind::Link => "link",
+            Kind::PasskeyCeremony => "passkey-ceremony",
         }
     }
 }

@@ -14,6 +14,8 @@ pub enum SingleUse {
     DpopProof,
     /// A pushed authorization request from which a code was issued (RFC 9126 §7.3).
     PushedRequest,
+    /// The challenge of a passkey (WebAuthn Level 3 §13.4.3).
+    PasskeyChallenge,
 }
 
 impl SingleUse {
@@ -23,6 +25,7 @@ impl SingleUse {
             Self::ClientAssertion => "client-assertion",
             Self::DpopProof => "dpop-proof",
             Self::PushedRequest => "pushed-request",
+            Self::PasskeyChallenge => "passkey-challenge",
         }
     }
 
@@ -32,6 +35,7 @@ impl SingleUse {
             Self::ClientAssertion => Reason::ClientAssertionReplayed.into(),
             Self::DpopProof => Reason::DpopProofReplayed.into(),
             Self::PushedRequest => Reason::PushedRequestUsed.into(),
+            Self::PasskeyChallenge => Reason::PendingRequestNotDue.into(),
         }
     }
 }
@@ -41,7 +45,7 @@ impl SingleUse {
 pub struct UsedId {
     /// What it names.
     pub kind: SingleUse,
-    /// Whose it is: the client's id, or the thumbprint of the proof's key. Another owner may use the same id.
+    /// Whose it is: the client's id, or the thumbprint of the proof's key; nobody's for a challenge. Another owner may use the same id.
     pub owner: String,
     /// The id.
     pub id: String,

@@ -16,6 +16,7 @@ use safeconduct_protocol::{
     ids::ClientId,
     link::{Link, LinkPurpose},
     logout::{Logout, ReturnTo, SealedLogout},
+    passkey::{Ceremony, Purpose},
     pkce::CodeChallenge,
     posted_request::PostedRequest,
     pushed_request::{PushedId, PushedRequest},
@@ -290,7 +291,12 @@ fn artifacts() -> Vec<(Kind, String)> {
         sealed(&logout()),
         sealed(&Enrolment::begin(1, session(1), user(1), START)),
         sealed(&invitation()),
+        sealed(&ceremony()),
     ]
+}
+
+fn ceremony() -> Ceremony {
+    Ceremony::begin(1, Purpose::add(session(1), user(1), None), START)
 }
 
 /// Whether it opens as what it was sealed as.
@@ -306,6 +312,7 @@ fn opens(kind: Kind, text: &str) -> bool {
         Kind::Logout => SealedLogout::unseal(&seal, text).is_ok(),
         Kind::Enrolment => Enrolment::unseal(&seal, text).is_ok(),
         Kind::Link => Link::unseal(&seal, text).is_ok(),
+        Kind::PasskeyCeremony => Ceremony::unseal(&seal, text).is_ok(),
         _ => unreachable!("no such artifact leaves the server"),
     }
 }
