@@ -27,7 +27,8 @@ INSERT INTO revision (one, number) VALUES (1, 0);
 -- A deleted user keeps the row, so that a sub is never given twice; the name is free again (username_key is NULL).
 -- What is known about a person is in claims: JSON, claim by claim; NULL is nothing. What the account is called (name) is the claim
 -- "name": it is in its own column and never in there. updated_at is when either changed last. declined_offers
--- names what its user was offered after a sign-in and did not want.
+-- names what its user was offered after a sign-in and did not want. passkey_handle is the random name by which authenticators know the
+-- account, from its first passkey on.
 -- link_version only rises: one-time links are good for the version that they were made of. address_key is the one form of the mail address
 -- that is known to be the user's, NULL without one: several users may share an address.
 CREATE TABLE users (
@@ -43,7 +44,8 @@ CREATE TABLE users (
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
     deleted_at BIGINT,
-    declined_offers TEXT
+    declined_offers TEXT,
+    passkey_handle BYTEA
 );
 CREATE INDEX users_by_address ON users (address_key);
 
@@ -62,6 +64,27 @@ CREATE TABLE credentials (
     PRIMARY KEY (user_id, kind, name)
 );
 CREATE INDEX credentials_by_cost ON credentials (kind, cost);
+
+-- Passkeys, each under the name that its authenticator gave it: no two users have one of the same name. public_key is as COSE writes it,
+-- algorithm its number there; nothing here is secret. sign_count only rises. backup_eligible is 1 where the key may be copied to other
+-- devices of its owner, and never becomes 0 again; backed_up says whether it is. aaguid, hexadecimal, is what made it by its own account.
+-- rp_id is the host that it is good at.
+CREATE TABLE passkeys (
+    id BYTEA PRIMARY KEY,
+    user_id TEXT NOT NULL,
+    public_key BYTEA NOT NULL,
+    algorithm BIGINT NOT NULL,
+    sign_count BIGINT NOT NULL,
+    backup_eligible BIGINT NOT NULL,
+    backed_up BIGINT NOT NULL,
+    transports TEXT NOT NULL,
+    aaguid TEXT NOT NULL,
+    rp_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    last_used_at BIGINT
+);
+CREATE INDEX passkeys_of_user ON passkeys (user_id);
 
 -- The recovery codes that a user has left, each good once. hashed_by is the key it is hashed with: a retired key stays as long as a row
 -- names it.

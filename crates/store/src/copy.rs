@@ -17,11 +17,16 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
     (
         "users",
         "id, username, username_key, name, claims, epoch, locked_at, created_at, updated_at, deleted_at, \
-         declined_offers, link_version, address_key",
+         declined_offers, passkey_handle, link_version, address_key",
     ),
     (
         "credentials",
         "user_id, kind, name, sealed, sealed_by, cost, counter, changed_at",
+    ),
+    (
+        "passkeys",
+        "id, user_id, public_key, algorithm, sign_count, backup_eligible, backed_up, transports, aaguid, rp_id, name, created_at, \
+         last_used_at",
     ),
     ("recovery_codes", "user_id, hash, hashed_by, created_at"),
     ("second_factor_guesses", "user_id, judged, resets_at"),

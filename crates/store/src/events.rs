@@ -33,6 +33,10 @@ const RECORD_CODE_USED: &str = "INSERT INTO events (id, at, kind, user_id, detai
 const RECORD_GUESSED: &str = "INSERT INTO events (id, at, kind, user_id) \
      SELECT $1, $2, $3, g.user_id FROM second_factor_guesses g WHERE g.user_id = $4 AND g.judged = $5";
 
+/// The same for a passkey of a user, whose name is the detail.
+const RECORD_OF_PASSKEY: &str = "INSERT INTO events (id, at, kind, user_id, detail) \
+     SELECT $1, $2, $3, p.user_id, p.name FROM passkeys p WHERE p.id = $4";
+
 const BUMP_REVISION: &str = "UPDATE revision SET number = number + 1";
 
 const LIST: &str = "SELECT id, at, kind, user_id, client_id, grant_id, detail FROM events \
@@ -47,7 +51,7 @@ const BEHIND_ALL: &str = "g";
 
 /// Every event there is: its kind, what it is about, and what its detail is.
 #[rustfmt::skip]
-static EVENTS: [(&str, &str, &str); 48] = [
+static EVENTS: [(&str, &str, &str); 53] = [
     ("cluster-created", "", "the issuer"),
     ("era-begun", "", ""),
     ("catalog-changed", "", ""),
@@ -65,6 +69,11 @@ static EVENTS: [(&str, &str, &str); 48] = [
     ("link-made", "user", "`invite` or `recover`, by command"),
     ("second-factor-added", "user", "`totp`"),
     ("second-factor-removed", "user", "`totp`"),
+    ("passkey-added", "user", "its name"),
+    ("passkey-renamed", "user", "its new name"),
+    ("passkey-removed", "user", "its name"),
+    ("passkey-backup-eligible", "user", "its name"),
+    ("passkey-count-behind", "user", "`let in` or `refused`"),
     ("recovery-codes-made", "user", ""),
     ("recovery-code-used", "user", "how many are left"),
     ("second-factor-guessed", "user", ""),
@@ -234,6 +243,16 @@ pub(crate) fn record_shared(grant: GrantId, by: &str, in_a_row: i64, now: Timest
         .bind(in_a_row)
 }
 
+/// Writes that `kind` happened to the passkey of this id, as it is called at that point of the unit.
+pub(crate) fn record_of_passkey(kind: &'static str, id: &[u8], now: Timestamp) -> Statement {
+    debug_assert!(EVENTS.iter().any(|(listed, ..)| *listed == kind), "{kind}");
+    Statement::new(RECORD_OF_PASSKEY)
+        .bind(event_id(now))
+        .bind(now)
+        .bind(kind)
+        .bind(id)
+}
+
 /// Writes that `user` used a recovery code, and how many are left.
 pub(crate) fn record_code_used(user: &UserId, now: Timestamp) -> Statement {
     Statement::new(RECORD_CODE_USED)
@@ -297,9 +316,9 @@ mod tests {
             }
         }
         for (kind, ..) in EVENTS {
-            let written = ["NewEvent::new(\"", ".bind(\""]
+            let written = ["NewEvent::new(\"", ".bind(\"", "record_of_passkey(\""]
                 .iter()
-                .any(|before| sources.contains(&format!("{before}{kind}\")")));
+                .any(|before| sources.contains(&format!("{before}{kind}\"")));
             assert!(written, "{kind}");
         }
     }

@@ -32,7 +32,7 @@ mod mail;
 mod master_key_id;
 mod master_keys;
 mod outbox;
-mod password_changes;
+mod passkeys;
 mod rotation;
 mod schema;
 mod second_factors;
@@ -61,10 +61,13 @@ pub use links::LinkedUser;
 pub use master_key_id::MasterKeyId;
 pub use master_keys::{MasterKeyAnswer, MasterKeyRecord};
 pub use outbox::{Message, OutboxBacklog, OutboxKind, OutboxRow};
-pub use password_changes::PasswordChange;
+pub use passkeys::{
+    NewPasskeyRow, PasskeyAddition, PasskeyAnswer, PasskeyOwner, PasskeyRecord, PasskeyRemoval,
+    PasskeyUse,
+};
 pub use schema::SchemaStep;
 pub use second_factors::{Guess, KeptOtp, NewOtp, OtpAddition, SecondFactorUse};
-pub use sessions::{NewSession, SessionRecord, SessionRenewal, SessionView};
+pub use sessions::{NewSession, SessionRecord, SessionRenewal, SessionView, SignIn};
 pub use store::Store;
 pub use sweep::Sweepable;
 pub use time_marks::TimeMark;

@@ -31,6 +31,7 @@ const RENEW: &str = "UPDATE sessions SET hash = $3, factors = $4, last_seen_at =
 const OF_COOKIE: &str = "SELECT s.id, s.user_id, u.username, s.factors, \
          (SELECT COUNT(*) FROM credentials a WHERE a.user_id = u.id AND a.kind = 'totp'), \
          (SELECT COUNT(*) FROM recovery_codes r WHERE r.user_id = u.id), \
+         (SELECT COUNT(*) FROM passkeys p WHERE p.user_id = u.id), \
          (SELECT COUNT(*) FROM group_members m JOIN groups g ON g.name = m.group_name \
              WHERE m.user_id = u.id AND g.second_factor_required = 1), \
          u.epoch, COALESCE(c.epoch, 0), COALESCE(k.epoch, 0), k.scopes, \
@@ -80,6 +81,41 @@ pub struct NewSession {
     pub mail: Option<Mail>,
 }
 
+impl NewSession {
+    /// The unit that starts it behind `first`. The statement after those fails it if the user is not what they were.
+    pub(crate) fn begin(&self, first: Vec<Statement>, now: Timestamp) -> Unit {
+        let start = Statement::new(START)
+            .bind(self.id.as_str())
+            .bind(self.hash.as_slice())
+            .bind(self.user.as_str())
+            .bind(self.user_epoch)
+            .bind(self.factors.to_string())
+            .bind(now)
+            .bind(self.idle_expires_at.min(self.absolute_expires_at))
+            .bind(self.absolute_expires_at)
+            .expect_some();
+        let old = self.replaces.as_ref();
+        let end = old.map(|(old, user)| {
+            let event = NewEvent::new("session-ended").user(user);
+            let event = event.detail(old.as_str()).at(now);
+            ending(old, now).into_iter().chain([event])
+        });
+        let event = NewEvent::new("session-started")
+            .user(&self.user)
+            .detail(self.id.as_str())
+            .at(now);
+        let unit = Unit::new(first)
+            .then(start)
+            .and(end.into_iter().flatten())
+            .then(event)
+            .and(mail::queue(self.mail.as_ref(), now));
+        match old {
+            Some((_, user)) => unit.in_turn(user.as_str()),
+            None => unit,
+        }
+    }
+}
+
 /// A session about to get a new cookie, because its user has proved who they are once more.
 #[derive(Clone, Debug)]
 pub struct SessionRenewal {
@@ -109,6 +145,25 @@ impl SessionRenewal {
             .bind(self.user_epoch)
             .bind(now)
             .expect_some()
+    }
+}
+
+/// The session that a sign-in begins or goes on with.
+#[derive(Clone, Debug)]
+pub enum SignIn {
+    /// A new one.
+    Start(NewSession),
+    /// One of the same user's, which gets a new cookie.
+    Renew(SessionRenewal),
+}
+
+impl SignIn {
+    /// The unit that begins or renews it behind `first`. The statement after those fails it if session or user are not what they were.
+    pub(crate) fn unit(&self, first: Vec<Statement>, now: Timestamp) -> Unit {
+        match self {
+            Self::Start(session) => session.begin(first, now),
+            Self::Renew(renewal) => Unit::new(first).then(renewal.statement(now)),
+        }
     }
 }
 
@@ -156,34 +211,15 @@ impl Store {
         session: &NewSession,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let start = Statement::new(START)
-            .bind(session.id.as_str())
-            .bind(session.hash.as_slice())
-            .bind(session.user.as_str())
-            .bind(session.user_epoch)
-            .bind(session.factors.to_string())
-            .bind(now)
-            .bind(session.idle_expires_at.min(session.absolute_expires_at))
-            .bind(session.absolute_expires_at)
-            .expect_some();
-        let old = session.replaces.as_ref();
-        let end = old.map(|(old, user)| {
-            let event = NewEvent::new("session-ended").user(user);
-            let event = event.detail(old.as_str()).at(now);
-            ending(old, now).into_iter().chain([event])
-        });
-        let event = NewEvent::new("session-started")
-            .user(&session.user)
-            .detail(session.id.as_str())
-            .at(now);
-        let mut unit = Unit::from(start)
-            .and(end.into_iter().flatten())
-            .then(event)
-            .and(mail::queue(session.mail.as_ref(), now));
-        if let Some((_, user)) = old {
-            unit = unit.in_turn(user.as_str());
-        }
-        Ok(self.committed(unit).await?)
+        Ok(self.committed(session.begin(Vec::new(), now)).await?)
+    }
+
+    /// Begins or renews a session; `false` where [`start_session`](Self::start_session) or [`renew_session`](Self::renew_session) is.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn sign_in(&self, session: &SignIn, now: Timestamp) -> Result<bool, StoreError> {
+        Ok(self.committed(session.unit(Vec::new(), now)).await?)
     }
 
     /// Gives the session of a user who has just proved who they are again a new cookie, whether it had idled or not; `false` if
@@ -376,7 +412,7 @@ fn view(row: &mut Row, audience: &str) -> Result<SessionView, DriverError> {
             enrolled: Enrolled {
                 otp: row.integer()? > 0,
                 recovery_codes: row.integer()? > 0,
-                ..Enrolled::default()
+                passkey: row.integer()? > 0,
             },
             second_factor_required: row.integer()? > 0,
             epochs: Epochs {

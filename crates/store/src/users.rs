@@ -40,6 +40,9 @@ const REFRESH_PASSWORD: &str = "UPDATE credentials SET sealed = $3, cost = $4, s
 const PASSWORD_COSTS: &str = "SELECT cost, COUNT(*) FROM credentials WHERE kind = 'password' \
      GROUP BY cost ORDER BY COUNT(*) DESC LIMIT $1";
 
+const PASSWORD_CHANGED_AT: &str =
+    "SELECT changed_at FROM credentials WHERE user_id = $1 AND kind = 'password' AND name = ''";
+
 const SEALED_OTHERWISE: &str = "SELECT user_id, kind, name, sealed FROM credentials \
      WHERE sealed_by <> $1 \
        AND (user_id > $2 OR (user_id = $2 AND (kind > $3 OR (kind = $3 AND name > $4)))) \
@@ -59,10 +62,11 @@ const LOCK: &str = "UPDATE users SET locked_at = $2, epoch = epoch + 1 \
 const UNLOCK: &str = "UPDATE users SET locked_at = NULL WHERE id = $1 AND locked_at IS NOT NULL AND deleted_at IS NULL";
 
 const DELETE: &str = "UPDATE users SET deleted_at = $2, epoch = epoch + 1, username = '', username_key = NULL, \
-         name = NULL, claims = NULL, address_key = NULL \
+         name = NULL, claims = NULL, address_key = NULL, passkey_handle = NULL \
      WHERE id = $1 AND deleted_at IS NULL";
 
 const DELETE_CREDENTIALS: &str = "DELETE FROM credentials WHERE user_id = $1";
+const DELETE_PASSKEYS: &str = "DELETE FROM passkeys WHERE user_id = $1";
 const DELETE_RECOVERY_CODES: &str = "DELETE FROM recovery_codes WHERE user_id = $1";
 const DELETE_GUESSES: &str = "DELETE FROM second_factor_guesses WHERE user_id = $1";
 const DELETE_CONSENTS: &str = "DELETE FROM consents WHERE user_id = $1";
@@ -325,6 +329,16 @@ impl Store {
             .await
     }
 
+    /// Since when the password of a user is what it is; `None` if they have none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn password_changed_at(&self, id: &UserId) -> Result<Option<Timestamp>, StoreError> {
+        let statement = Statement::new(PASSWORD_CHANGED_AT).bind(id.as_str());
+        let found = self.list(statement, |row| row.time()).await?;
+        Ok(found.into_iter().next())
+    }
+
     /// Replaces the hash of the same password by a better one, unless the password was changed meanwhile; says whether it
     /// did. Nothing ends.
     ///
@@ -437,6 +451,7 @@ impl Store {
     pub async fn delete_user(&self, id: &UserId, now: Timestamp) -> Result<(), StoreError> {
         let remains = [
             DELETE_CREDENTIALS,
+            DELETE_PASSKEYS,
             DELETE_RECOVERY_CODES,
             DELETE_GUESSES,
             DELETE_CONSENTS,

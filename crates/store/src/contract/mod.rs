@@ -11,7 +11,7 @@ mod liveness;
 mod logouts;
 mod mail;
 mod master_keys;
-mod password_changes;
+mod passkeys;
 mod redemption;
 mod rotation;
 mod second_factors;
