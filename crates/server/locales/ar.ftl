@@ -27,6 +27,11 @@ sign-in-username = اسم المستخدم
 sign-in-password = كلمة المرور
 sign-in-submit = تسجيل الدخول
 
+passkey-use = استخدام مفتاح مرور
+passkey-cancelled = لم يُستخدم أي مفتاح مرور. حاول مرة أخرى أو اختر طريقة أخرى.
+passkey-failed = لا يمكن لهذا المتصفح استخدام مفتاح مرور هنا. اختر طريقة أخرى.
+passkey-needs-script = لاستخدام مفتاح المرور، فعّل JavaScript لهذه الصفحة في متصفح يدعم مفاتيح المرور.
+
 problem-heading = هناك مشكلة
 problem-credentials = اسم المستخدم أو كلمة المرور غير صحيح. يُرجى التحقق منهما والمحاولة مرة أخرى.
 problem-password = كلمة المرور غير صحيحة. يُرجى التحقق منها والمحاولة مرة أخرى.
@@ -40,10 +45,12 @@ problem-throttled = محاولات كثيرة جدًا. { $minutes ->
     [many] يُرجى الانتظار { $minutes } دقيقة
    *[other] يُرجى الانتظار { $minutes } دقيقة
  }، ثم المحاولة مرة أخرى.
+problem-passkey = لم يُقبل مفتاح المرور هذا. حاول مرة أخرى أو اختر طريقة أخرى.
 problem-busy = عدد من يسجّلون الدخول الآن كبير جدًا. يُرجى الانتظار قليلًا ثم المحاولة مرة أخرى.
 
 ## A second factor
 
+second-factor-passkey-heading = التأكيد بمفتاح المرور
 second-factor-heading = إدخال الرمز
 second-factor-account = تسجيل الدخول باسم <strong><bdi>{ $account }</bdi></strong>
 second-factor-code = الرمز من تطبيق المصادقة
@@ -90,7 +97,6 @@ new-password-ends = يؤدي هذا إلى تسجيل خروجك من كل مك�
 new-password-label = كلمة المرور الجديدة
 new-password-again = كلمة المرور الجديدة مرة أخرى
 new-password-advice = الحد الأدنى لعدد الأحرف: { $minimum }. من السهل تذكّر بضع كلمات متتالية.
-new-password-end-others = تسجيل الخروج من كل مكان آخر وإنهاء ما مُنح للتطبيقات. ستطلبه من جديد.
 new-password-submit = تعيين كلمة المرور
 problem-new-password-missing = يُرجى إدخال كلمة مرور جديدة.
 problem-new-password-differs = كلمتا المرور غير متطابقتين. يُرجى إدخال كلمة المرور الجديدة مرتين.
@@ -431,3 +437,37 @@ factor-password = كلمة المرور
 factor-otp = تطبيق المصادقة
 factor-recovery-code = رمز الاسترداد
 factor-passkey = مفتاح المرور
+
+## Passkeys
+
+account-passkeys = مفاتيح المرور
+account-passkeys-explanation = يتيح لك مفتاح المرور تسجيل الدخول بلا كلمة مرور: ببصمتك أو وجهك أو رمز PIN لجهازك.
+account-no-passkeys = ليس لديك مفتاح مرور بعد.
+account-add-passkey = إضافة مفتاح مرور
+account-passkey-added = تاريخ الإضافة: { $date }
+account-passkey-unused = لم يُستخدم بعد
+account-passkey-synced = على أجهزتك
+account-passkey-one-device = على جهاز واحد أو مفتاح أمان
+account-passkey-rename = تغيير الاسم
+account-passkey-name = الاسم
+account-passkey-save-name = حفظ الاسم
+account-passkey-remove = إزالة
+account-passkey-last = مفتاح المرور هذا هو طريقتك الوحيدة لتسجيل الدخول. أضف مفتاحًا آخر قبل إزالته.
+new-passkey-explanation = يسألك المتصفح عن مكان حفظه: على هذا الجهاز أو في مدير كلمات المرور أو على مفتاح أمان.
+new-passkey-submit = إنشاء مفتاح مرور
+new-passkey-cancelled = لم يُنشأ أي مفتاح مرور. حاول مرة أخرى عندما تكون مستعدًا.
+new-passkey-there = يوجد في ذلك المكان مفتاح مرور لحسابك بالفعل.
+new-passkey-failed = لا يمكن لهذا المتصفح إنشاء مفتاح مرور هنا. جرّب متصفحًا أو جهازًا آخر.
+problem-new-passkey = تعذّرت إضافة مفتاح المرور هذا. حاول مرة أخرى.
+problem-new-passkey-over = ظلت هذه الصفحة مفتوحة مدة طويلة. حاول مرة أخرى.
+problem-new-passkey-not-verified = عيّن أولًا رمز PIN لهذا المفتاح، أو استخدم جهازًا تفتح قفله ببصمتك أو وجهك أو رمز PIN.
+problem-new-passkey-not-discoverable = لا يتسع مفتاح الأمان هذا لمفتاح مرور أو لا يمكنه حفظه. استخدم مفتاحًا آخر.
+problem-new-passkey-known = مفتاح المرور هذا مرتبط بحساب بالفعل.
+problem-new-passkey-too-many = لديك أكبر عدد ممكن من مفاتيح المرور. أزِل واحدًا أولًا.
+passkey-name = مفتاح مرور
+passkey-security-key = مفتاح أمان
+account-your-passkeys = مفاتيح المرور الخاصة بك
+event-passkey-added = أُضيف مفتاح مرور
+event-passkey-renamed = غُيّر اسم مفتاح مرور
+event-passkey-removed = أُزيل مفتاح مرور
+event-passkey-count-behind = استُخدم مفتاح مرور ربما نُسخ

@@ -27,6 +27,11 @@ sign-in-username = Benutzername
 sign-in-password = Passwort
 sign-in-submit = Anmelden
 
+passkey-use = Passkey verwenden
+passkey-cancelled = Es wurde kein Passkey verwendet. Versuchen Sie es noch einmal oder wählen Sie einen anderen Weg.
+passkey-failed = Dieser Browser kann hier keinen Passkey verwenden. Wählen Sie einen anderen Weg.
+passkey-needs-script = Um Ihren Passkey zu verwenden, schalten Sie JavaScript für diese Seite ein, in einem Browser, der Passkeys kennt.
+
 problem-heading = Es gibt ein Problem
 problem-credentials = Benutzername oder Passwort stimmt nicht. Prüfen Sie beides und versuchen Sie es noch einmal.
 problem-password = Das Passwort stimmt nicht. Prüfen Sie es und versuchen Sie es noch einmal.
@@ -36,10 +41,12 @@ problem-throttled = Zu viele Versuche. { $minutes ->
     [one] Warten Sie 1 Minute
    *[other] Warten Sie { $minutes } Minuten
  } und versuchen Sie es dann noch einmal.
+problem-passkey = Dieser Passkey wurde nicht angenommen. Versuchen Sie es noch einmal oder wählen Sie einen anderen Weg.
 problem-busy = Gerade melden sich zu viele Personen an. Warten Sie einen Moment und versuchen Sie es dann noch einmal.
 
 ## A second factor
 
+second-factor-passkey-heading = Mit Ihrem Passkey bestätigen
 second-factor-heading = Code eingeben
 second-factor-account = Sie melden sich an als <strong><bdi>{ $account }</bdi></strong>
 second-factor-code = Code aus Ihrer Authenticator-App
@@ -86,7 +93,6 @@ new-password-ends = Damit werden Sie überall sonst abgemeldet, und Apps verlier
 new-password-label = Neues Passwort
 new-password-again = Neues Passwort, noch einmal
 new-password-advice = Mindestens { $minimum } Zeichen. Ein paar Wörter hintereinander lassen sich leicht merken.
-new-password-end-others = Überall sonst abmelden und beenden, was Apps gewährt wurde. Sie fragen dann neu.
 new-password-submit = Passwort festlegen
 problem-new-password-missing = Geben Sie ein neues Passwort ein.
 problem-new-password-differs = Die beiden Passwörter sind nicht gleich. Geben Sie das neue Passwort zweimal ein.
@@ -399,3 +405,37 @@ factor-password = Passwort
 factor-otp = Authenticator-App
 factor-recovery-code = Wiederherstellungscode
 factor-passkey = Passkey
+
+## Passkeys
+
+account-passkeys = Passkeys
+account-passkeys-explanation = Mit einem Passkey melden Sie sich ohne Passwort an: mit Ihrem Fingerabdruck, Ihrem Gesicht oder der PIN Ihres Geräts.
+account-no-passkeys = Sie haben noch keinen Passkey.
+account-add-passkey = Passkey hinzufügen
+account-passkey-added = Hinzugefügt: { $date }
+account-passkey-unused = Noch nicht verwendet
+account-passkey-synced = Auf Ihren Geräten
+account-passkey-one-device = Auf einem Gerät oder Sicherheitsschlüssel
+account-passkey-rename = Namen ändern
+account-passkey-name = Name
+account-passkey-save-name = Namen speichern
+account-passkey-remove = Entfernen
+account-passkey-last = Dieser Passkey ist Ihr einziger Weg, sich anzumelden. Fügen Sie einen weiteren hinzu, bevor Sie ihn entfernen.
+new-passkey-explanation = Ihr Browser fragt, wo er aufbewahrt werden soll: auf diesem Gerät, in Ihrem Passwortmanager oder auf einem Sicherheitsschlüssel.
+new-passkey-submit = Passkey erstellen
+new-passkey-cancelled = Es wurde kein Passkey erstellt. Versuchen Sie es noch einmal, wenn Sie so weit sind.
+new-passkey-there = An diesem Ort gibt es schon einen Passkey für Ihr Konto.
+new-passkey-failed = Dieser Browser kann hier keinen Passkey erstellen. Versuchen Sie es mit einem anderen Browser oder Gerät.
+problem-new-passkey = Dieser Passkey konnte nicht hinzugefügt werden. Versuchen Sie es noch einmal.
+problem-new-passkey-over = Diese Seite war zu lange offen. Versuchen Sie es noch einmal.
+problem-new-passkey-not-verified = Richten Sie zuerst eine PIN für diesen Schlüssel ein, oder verwenden Sie ein Gerät, das Sie mit Fingerabdruck, Gesicht oder PIN entsperren.
+problem-new-passkey-not-discoverable = Dieser Sicherheitsschlüssel hat keinen Platz für einen Passkey oder kann keinen aufbewahren. Verwenden Sie einen anderen.
+problem-new-passkey-known = Dieser Passkey gehört schon zu einem Konto.
+problem-new-passkey-too-many = Sie haben so viele Passkeys, wie es geben kann. Entfernen Sie zuerst einen.
+passkey-name = Passkey
+passkey-security-key = Sicherheitsschlüssel
+account-your-passkeys = Ihre Passkeys
+event-passkey-added = Ein Passkey wurde hinzugefügt
+event-passkey-renamed = Ein Passkey bekam einen anderen Namen
+event-passkey-removed = Ein Passkey wurde entfernt
+event-passkey-count-behind = Ein Passkey, der kopiert worden sein könnte, wurde verwendet

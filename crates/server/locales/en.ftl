@@ -30,6 +30,11 @@ sign-in-username = Username
 sign-in-password = Password
 sign-in-submit = Sign in
 
+passkey-use = Use a passkey
+passkey-cancelled = No passkey was used. Try again, or choose another way.
+passkey-failed = This browser can’t use a passkey here. Choose another way.
+passkey-needs-script = To use your passkey, turn on JavaScript for this page, in a browser that knows passkeys.
+
 problem-heading = There is a problem
 problem-credentials = The username or password is not right. Check both and try again.
 problem-password = The password is not right. Check it and try again.
@@ -39,10 +44,12 @@ problem-throttled = Too many attempts. { $minutes ->
     [one] Wait 1 minute
    *[other] Wait { $minutes } minutes
  }, then try again.
+problem-passkey = This passkey was not accepted. Try again, or choose another way.
 problem-busy = Too many people are signing in right now. Wait a moment, then try again.
 
 ## A second factor
 
+second-factor-passkey-heading = Confirm with your passkey
 second-factor-heading = Enter your code
 second-factor-account = You are signing in as <strong><bdi>{ $account }</bdi></strong>
 second-factor-code = Code from your authenticator app
@@ -89,7 +96,6 @@ new-password-ends = This signs you out everywhere else, and apps lose their acce
 new-password-label = New password
 new-password-again = New password, again
 new-password-advice = At least { $minimum } characters. A few words in a row are easy to remember.
-new-password-end-others = Sign out everywhere else, and end what apps were granted. They ask again.
 new-password-submit = Set password
 problem-new-password-missing = Enter a new password.
 problem-new-password-differs = The two passwords are not the same. Enter the new password twice.
@@ -325,3 +331,37 @@ factor-password = Password
 factor-otp = Authenticator app
 factor-recovery-code = Recovery code
 factor-passkey = Passkey
+
+## Passkeys
+
+account-passkeys = Passkeys
+account-passkeys-explanation = A passkey signs you in without a password: with your fingerprint, your face, or the PIN of your device.
+account-no-passkeys = You have no passkey yet.
+account-add-passkey = Add a passkey
+account-passkey-added = Added: { $date }
+account-passkey-unused = Not used yet
+account-passkey-synced = On your devices
+account-passkey-one-device = On one device or security key
+account-passkey-rename = Change the name
+account-passkey-name = Name
+account-passkey-save-name = Save the name
+account-passkey-remove = Remove
+account-passkey-last = This passkey is your only way to sign in. Add another one before you remove it.
+new-passkey-explanation = Your browser asks where to keep it: on this device, in your password manager, or on a security key.
+new-passkey-submit = Create a passkey
+new-passkey-cancelled = No passkey was created. Try again when you are ready.
+new-passkey-there = There is a passkey for your account in that place already.
+new-passkey-failed = This browser can’t create a passkey here. Try another browser or device.
+problem-new-passkey = This passkey could not be added. Try again.
+problem-new-passkey-over = This page was open for too long. Try again.
+problem-new-passkey-not-verified = Set a PIN for this key first, or use a device that you unlock with your fingerprint, your face or a PIN.
+problem-new-passkey-not-discoverable = This security key has no room for a passkey, or can’t keep one. Use another one.
+problem-new-passkey-known = This passkey belongs to an account already.
+problem-new-passkey-too-many = You have as many passkeys as there can be. Remove one first.
+passkey-name = Passkey
+passkey-security-key = Security key
+account-your-passkeys = Your passkeys
+event-passkey-added = A passkey was added
+event-passkey-renamed = A passkey got another name
+event-passkey-removed = A passkey was removed
+event-passkey-count-behind = A passkey that may have been copied was used

@@ -27,6 +27,11 @@ sign-in-username = Nombre de usuario
 sign-in-password = Contraseña
 sign-in-submit = Iniciar sesión
 
+passkey-use = Usar una clave de acceso
+passkey-cancelled = No se ha usado ninguna clave de acceso. Inténtalo de nuevo o elige otra forma.
+passkey-failed = Este navegador no puede usar claves de acceso aquí. Elige otra forma.
+passkey-needs-script = Para usar tu clave de acceso, activa JavaScript en esta página, en un navegador que conozca las claves de acceso.
+
 problem-heading = Hay un problema
 problem-credentials = El nombre de usuario o la contraseña no son correctos. Compruebe ambos e inténtelo de nuevo.
 problem-password = La contraseña no es correcta. Compruébela e inténtelo de nuevo.
@@ -37,10 +42,12 @@ problem-throttled = Demasiados intentos. { $minutes ->
     [many] Espere { $minutes } de minutos
    *[other] Espere { $minutes } minutos
  } e inténtelo de nuevo.
+problem-passkey = Esta clave de acceso no se ha aceptado. Inténtalo de nuevo o elige otra forma.
 problem-busy = Demasiadas personas están iniciando sesión en este momento. Espere un momento e inténtelo de nuevo.
 
 ## A second factor
 
+second-factor-passkey-heading = Confirma con tu clave de acceso
 second-factor-heading = Introduzca su código
 second-factor-account = Va a iniciar sesión como <strong><bdi>{ $account }</bdi></strong>
 second-factor-code = Código de su app de autenticación
@@ -87,7 +94,6 @@ new-password-ends = Esto cierra tu sesión en todos los demás sitios, y las app
 new-password-label = Contraseña nueva
 new-password-again = Contraseña nueva, otra vez
 new-password-advice = Al menos { $minimum } caracteres. Unas cuantas palabras seguidas son fáciles de recordar.
-new-password-end-others = Cerrar las demás sesiones y terminar lo concedido a las aplicaciones. Volverán a pedirlo.
 new-password-submit = Establecer la contraseña
 problem-new-password-missing = Introduce una contraseña nueva.
 problem-new-password-differs = Las dos contraseñas no son iguales. Introduce dos veces la contraseña nueva.
@@ -407,3 +413,37 @@ factor-password = Contraseña
 factor-otp = App de autenticación
 factor-recovery-code = Código de recuperación
 factor-passkey = Clave de acceso
+
+## Passkeys
+
+account-passkeys = Claves de acceso
+account-passkeys-explanation = Con una clave de acceso inicias sesión sin contraseña: con tu huella, tu cara o el PIN de tu dispositivo.
+account-no-passkeys = Aún no tienes ninguna clave de acceso.
+account-add-passkey = Añadir una clave de acceso
+account-passkey-added = Añadida: { $date }
+account-passkey-unused = Aún sin usar
+account-passkey-synced = En tus dispositivos
+account-passkey-one-device = En un dispositivo o una llave de seguridad
+account-passkey-rename = Cambiar el nombre
+account-passkey-name = Nombre
+account-passkey-save-name = Guardar el nombre
+account-passkey-remove = Quitar
+account-passkey-last = Esta clave de acceso es tu única forma de iniciar sesión. Añade otra antes de quitarla.
+new-passkey-explanation = Tu navegador pregunta dónde guardarla: en este dispositivo, en tu gestor de contraseñas o en una llave de seguridad.
+new-passkey-submit = Crear una clave de acceso
+new-passkey-cancelled = No se ha creado ninguna clave de acceso. Inténtalo de nuevo cuando quieras.
+new-passkey-there = En ese lugar ya hay una clave de acceso para tu cuenta.
+new-passkey-failed = Este navegador no puede crear claves de acceso aquí. Prueba con otro navegador o dispositivo.
+problem-new-passkey = No se ha podido añadir esta clave de acceso. Inténtalo de nuevo.
+problem-new-passkey-over = Esta página ha estado abierta demasiado tiempo. Inténtalo de nuevo.
+problem-new-passkey-not-verified = Pon primero un PIN a esta llave, o usa un dispositivo que desbloquees con tu huella, tu cara o un PIN.
+problem-new-passkey-not-discoverable = Esta llave de seguridad no tiene sitio para una clave de acceso o no puede guardarla. Usa otra.
+problem-new-passkey-known = Esta clave de acceso ya pertenece a una cuenta.
+problem-new-passkey-too-many = Tienes tantas claves de acceso como puede haber. Quita primero una.
+passkey-name = Clave de acceso
+passkey-security-key = Llave de seguridad
+account-your-passkeys = Tus claves de acceso
+event-passkey-added = Se ha añadido una clave de acceso
+event-passkey-renamed = Una clave de acceso tiene otro nombre
+event-passkey-removed = Se ha quitado una clave de acceso
+event-passkey-count-behind = Se ha usado una clave de acceso que puede estar copiada

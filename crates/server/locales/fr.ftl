@@ -27,6 +27,11 @@ sign-in-username = Nom d’utilisateur
 sign-in-password = Mot de passe
 sign-in-submit = Se connecter
 
+passkey-use = Utiliser une clé d’accès
+passkey-cancelled = Aucune clé d’accès n’a été utilisée. Réessayez ou choisissez un autre moyen.
+passkey-failed = Ce navigateur ne peut pas utiliser de clé d’accès ici. Choisissez un autre moyen.
+passkey-needs-script = Pour utiliser votre clé d’accès, activez JavaScript pour cette page, dans un navigateur qui connaît les clés d’accès.
+
 problem-heading = Un problème est survenu
 problem-credentials = Le nom d’utilisateur ou le mot de passe est incorrect. Vérifiez les deux et réessayez.
 problem-password = Le mot de passe est incorrect. Vérifiez-le et réessayez.
@@ -37,10 +42,12 @@ problem-throttled = Trop de tentatives. { $minutes ->
     [many] Attendez { $minutes } de minutes
    *[other] Attendez { $minutes } minutes
  }, puis réessayez.
+problem-passkey = Cette clé d’accès n’a pas été acceptée. Réessayez ou choisissez un autre moyen.
 problem-busy = Trop de personnes se connectent en ce moment. Patientez un instant, puis réessayez.
 
 ## A second factor
 
+second-factor-passkey-heading = Confirmer avec votre clé d’accès
 second-factor-heading = Saisissez votre code
 second-factor-account = Vous vous connectez en tant que <strong><bdi>{ $account }</bdi></strong>
 second-factor-code = Code de votre application d’authentification
@@ -87,7 +94,6 @@ new-password-ends = Cela vous déconnecte partout ailleurs, et les applications 
 new-password-label = Nouveau mot de passe
 new-password-again = Nouveau mot de passe, encore une fois
 new-password-advice = Au moins { $minimum } caractères. Quelques mots à la suite se retiennent facilement.
-new-password-end-others = Fermer toutes les autres sessions et mettre fin à ce qui a été accordé aux applications. Elles redemanderont.
 new-password-submit = Définir le mot de passe
 problem-new-password-missing = Saisissez un nouveau mot de passe.
 problem-new-password-differs = Les deux mots de passe ne sont pas identiques. Saisissez deux fois le nouveau mot de passe.
@@ -407,3 +413,37 @@ factor-password = Mot de passe
 factor-otp = Application d’authentification
 factor-recovery-code = Code de récupération
 factor-passkey = Clé d’accès
+
+## Passkeys
+
+account-passkeys = Clés d’accès
+account-passkeys-explanation = Une clé d’accès vous connecte sans mot de passe : avec votre empreinte digitale, votre visage ou le code de votre appareil.
+account-no-passkeys = Vous n’avez pas encore de clé d’accès.
+account-add-passkey = Ajouter une clé d’accès
+account-passkey-added = Ajoutée : { $date }
+account-passkey-unused = Pas encore utilisée
+account-passkey-synced = Sur vos appareils
+account-passkey-one-device = Sur un appareil ou une clé de sécurité
+account-passkey-rename = Changer le nom
+account-passkey-name = Nom
+account-passkey-save-name = Enregistrer le nom
+account-passkey-remove = Supprimer
+account-passkey-last = Cette clé d’accès est votre seul moyen de vous connecter. Ajoutez-en une autre avant de la supprimer.
+new-passkey-explanation = Votre navigateur demande où la conserver : sur cet appareil, dans votre gestionnaire de mots de passe ou sur une clé de sécurité.
+new-passkey-submit = Créer une clé d’accès
+new-passkey-cancelled = Aucune clé d’accès n’a été créée. Réessayez quand vous serez prêt.
+new-passkey-there = Il y a déjà une clé d’accès pour votre compte à cet endroit.
+new-passkey-failed = Ce navigateur ne peut pas créer de clé d’accès ici. Essayez avec un autre navigateur ou appareil.
+problem-new-passkey = Cette clé d’accès n’a pas pu être ajoutée. Réessayez.
+problem-new-passkey-over = Cette page est restée ouverte trop longtemps. Réessayez.
+problem-new-passkey-not-verified = Définissez d’abord un code PIN pour cette clé, ou utilisez un appareil que vous déverrouillez avec votre empreinte, votre visage ou un code.
+problem-new-passkey-not-discoverable = Cette clé de sécurité n’a plus de place pour une clé d’accès ou ne peut pas en conserver. Utilisez-en une autre.
+problem-new-passkey-known = Cette clé d’accès appartient déjà à un compte.
+problem-new-passkey-too-many = Vous avez autant de clés d’accès qu’il peut y en avoir. Supprimez-en d’abord une.
+passkey-name = Clé d’accès
+passkey-security-key = Clé de sécurité
+account-your-passkeys = Vos clés d’accès
+event-passkey-added = Une clé d’accès a été ajoutée
+event-passkey-renamed = Une clé d’accès a reçu un autre nom
+event-passkey-removed = Une clé d’accès a été supprimée
+event-passkey-count-behind = Une clé d’accès peut-être copiée a été utilisée

@@ -27,6 +27,11 @@ sign-in-username = ユーザー名
 sign-in-password = パスワード
 sign-in-submit = ログイン
 
+passkey-use = パスキーを使用
+passkey-cancelled = パスキーは使用されませんでした。もう一度試すか、別の方法を選んでください。
+passkey-failed = このブラウザーではここでパスキーを使用できません。別の方法を選んでください。
+passkey-needs-script = パスキーを使用するには、パスキーに対応したブラウザーで、このページの JavaScript を有効にしてください。
+
 problem-heading = 問題があります
 problem-credentials = ユーザー名またはパスワードが正しくありません。両方を確認して、もう一度お試しください。
 problem-password = パスワードが正しくありません。確認して、もう一度お試しください。
@@ -35,10 +40,12 @@ problem-password-missing = パスワードを入力してください。
 problem-throttled = 試行回数が多すぎます。{ $minutes ->
    *[other] { $minutes } 分
  }待ってから、もう一度お試しください。
+problem-passkey = このパスキーは受け付けられませんでした。もう一度試すか、別の方法を選んでください。
 problem-busy = ただいまログインが集中しています。少し待ってから、もう一度お試しください。
 
 ## A second factor
 
+second-factor-passkey-heading = パスキーで確認
 second-factor-heading = コードを入力してください
 second-factor-account = <strong><bdi>{ $account }</bdi></strong> としてログインします
 second-factor-code = 認証アプリのコード
@@ -85,7 +92,6 @@ new-password-ends = ほかの場所ではすべてログアウトし、アプリ
 new-password-label = 新しいパスワード
 new-password-again = 新しいパスワード（もう一度）
 new-password-advice = { $minimum } 文字以上。いくつかの単語を並べると覚えやすくなります。
-new-password-end-others = ほかのすべてでログアウトし、アプリに与えた権限を終了します。アプリは再度確認します。
 new-password-submit = パスワードを設定
 problem-new-password-missing = 新しいパスワードを入力してください。
 problem-new-password-differs = 2 つのパスワードが一致しません。新しいパスワードを 2 回入力してください。
@@ -383,3 +389,37 @@ factor-password = パスワード
 factor-otp = 認証アプリ
 factor-recovery-code = リカバリーコード
 factor-passkey = パスキー
+
+## Passkeys
+
+account-passkeys = パスキー
+account-passkeys-explanation = パスキーを使うと、パスワードなしで、指紋、顔、またはデバイスの PIN でログインできます。
+account-no-passkeys = パスキーはまだありません。
+account-add-passkey = パスキーを追加
+account-passkey-added = 追加日: { $date }
+account-passkey-unused = まだ使用されていません
+account-passkey-synced = お使いのデバイス
+account-passkey-one-device = 1 台のデバイスまたはセキュリティキー
+account-passkey-rename = 名前を変更
+account-passkey-name = 名前
+account-passkey-save-name = 名前を保存
+account-passkey-remove = 削除
+account-passkey-last = このパスキーは唯一のログイン方法です。削除する前に別のパスキーを追加してください。
+new-passkey-explanation = 保存先 (このデバイス、パスワードマネージャー、セキュリティキー) はブラウザーが尋ねます。
+new-passkey-submit = パスキーを作成
+new-passkey-cancelled = パスキーは作成されませんでした。準備ができたらもう一度お試しください。
+new-passkey-there = その場所には、このアカウントのパスキーがすでにあります。
+new-passkey-failed = このブラウザーではここでパスキーを作成できません。別のブラウザーかデバイスをお試しください。
+problem-new-passkey = このパスキーを追加できませんでした。もう一度お試しください。
+problem-new-passkey-over = このページを開いていた時間が長すぎました。もう一度お試しください。
+problem-new-passkey-not-verified = 先にこのキーの PIN を設定するか、指紋、顔、または PIN でロックを解除するデバイスを使用してください。
+problem-new-passkey-not-discoverable = このセキュリティキーには空きがないか、パスキーを保存できません。別のキーを使用してください。
+problem-new-passkey-known = このパスキーはすでにアカウントに登録されています。
+problem-new-passkey-too-many = パスキーの数が上限に達しています。先に 1 つ削除してください。
+passkey-name = パスキー
+passkey-security-key = セキュリティキー
+account-your-passkeys = あなたのパスキー
+event-passkey-added = パスキーが追加されました
+event-passkey-renamed = パスキーの名前が変更されました
+event-passkey-removed = パスキーが削除されました
+event-passkey-count-behind = 複製された可能性のあるパスキーが使用されました

@@ -27,6 +27,11 @@ sign-in-username = Nome de usuário
 sign-in-password = Senha
 sign-in-submit = Entrar
 
+passkey-use = Usar uma chave de acesso
+passkey-cancelled = Nenhuma chave de acesso foi usada. Tente de novo ou escolha outra forma.
+passkey-failed = Este navegador não pode usar chaves de acesso aqui. Escolha outra forma.
+passkey-needs-script = Para usar sua chave de acesso, ative o JavaScript para esta página, em um navegador que conheça chaves de acesso.
+
 problem-heading = Há um problema
 problem-credentials = O nome de usuário ou a senha não está correto. Verifique os dois e tente novamente.
 problem-password = A senha não está correta. Verifique-a e tente novamente.
@@ -37,10 +42,12 @@ problem-throttled = Tentativas demais. { $minutes ->
     [many] Aguarde { $minutes } de minutos
    *[other] Aguarde { $minutes } minutos
  } e tente novamente.
+problem-passkey = Esta chave de acesso não foi aceita. Tente de novo ou escolha outra forma.
 problem-busy = Há pessoas demais entrando neste momento. Aguarde um instante e tente novamente.
 
 ## A second factor
 
+second-factor-passkey-heading = Confirme com sua chave de acesso
 second-factor-heading = Digite seu código
 second-factor-account = Você está entrando como <strong><bdi>{ $account }</bdi></strong>
 second-factor-code = Código do seu app autenticador
@@ -87,7 +94,6 @@ new-password-ends = Isso encerra seu acesso em todos os outros lugares, e os app
 new-password-label = Nova senha
 new-password-again = Nova senha, mais uma vez
 new-password-advice = Pelo menos { $minimum } caracteres. Algumas palavras seguidas são fáceis de lembrar.
-new-password-end-others = Sair de todos os outros lugares e encerrar o que foi concedido aos aplicativos. Eles pedirão de novo.
 new-password-submit = Definir senha
 problem-new-password-missing = Digite uma nova senha.
 problem-new-password-differs = As duas senhas não são iguais. Digite a nova senha duas vezes.
@@ -407,3 +413,37 @@ factor-password = Senha
 factor-otp = App autenticador
 factor-recovery-code = Código de recuperação
 factor-passkey = Chave de acesso
+
+## Passkeys
+
+account-passkeys = Chaves de acesso
+account-passkeys-explanation = Com uma chave de acesso você entra sem senha: com sua digital, seu rosto ou o PIN do seu dispositivo.
+account-no-passkeys = Você ainda não tem nenhuma chave de acesso.
+account-add-passkey = Adicionar uma chave de acesso
+account-passkey-added = Adicionada: { $date }
+account-passkey-unused = Ainda não usada
+account-passkey-synced = Nos seus dispositivos
+account-passkey-one-device = Em um dispositivo ou uma chave de segurança
+account-passkey-rename = Mudar o nome
+account-passkey-name = Nome
+account-passkey-save-name = Salvar o nome
+account-passkey-remove = Remover
+account-passkey-last = Esta chave de acesso é sua única forma de entrar. Adicione outra antes de removê-la.
+new-passkey-explanation = Seu navegador pergunta onde guardá-la: neste dispositivo, no seu gerenciador de senhas ou em uma chave de segurança.
+new-passkey-submit = Criar uma chave de acesso
+new-passkey-cancelled = Nenhuma chave de acesso foi criada. Tente de novo quando quiser.
+new-passkey-there = Nesse lugar já há uma chave de acesso para sua conta.
+new-passkey-failed = Este navegador não pode criar chaves de acesso aqui. Tente com outro navegador ou dispositivo.
+problem-new-passkey = Não foi possível adicionar esta chave de acesso. Tente de novo.
+problem-new-passkey-over = Esta página ficou aberta por tempo demais. Tente de novo.
+problem-new-passkey-not-verified = Defina primeiro um PIN para esta chave, ou use um dispositivo que você desbloqueia com sua digital, seu rosto ou um PIN.
+problem-new-passkey-not-discoverable = Esta chave de segurança não tem espaço para uma chave de acesso ou não pode guardá-la. Use outra.
+problem-new-passkey-known = Esta chave de acesso já pertence a uma conta.
+problem-new-passkey-too-many = Você tem tantas chaves de acesso quantas pode haver. Remova uma primeiro.
+passkey-name = Chave de acesso
+passkey-security-key = Chave de segurança
+account-your-passkeys = Suas chaves de acesso
+event-passkey-added = Uma chave de acesso foi adicionada
+event-passkey-renamed = Uma chave de acesso recebeu outro nome
+event-passkey-removed = Uma chave de acesso foi removida
+event-passkey-count-behind = Uma chave de acesso que pode ter sido copiada foi usada

@@ -20,18 +20,21 @@ pub(crate) const OFFER: &str = "/login/offer";
 /// The account pages, below the issuer.
 pub(crate) const ACCOUNT: &str = "/account";
 pub(crate) const ACCOUNT_SECURITY: &str = "/account/security";
-pub(crate) const ACCOUNT_PASSWORD: &str = "/account/security/password";
 pub(crate) const ACCOUNT_AUTHENTICATOR: &str = "/account/security/authenticator";
 pub(crate) const ACCOUNT_APPS: &str = "/account/apps";
 pub(crate) const ACCOUNT_SESSIONS: &str = "/account/sessions";
 pub(crate) const ACCOUNT_ACTIVITY: &str = "/account/activity";
+pub(crate) const ACCOUNT_PASSKEYS: &str = "/account/passkeys";
+/// The page that makes a passkey, and where its form is posted.
+pub(crate) const ADD_PASSKEY: &str = "/account/passkeys/add";
 
 /// Every account page that a sign-in may lead to.
-pub(crate) const ACCOUNT_PAGES: [&str; 7] = [
+pub(crate) const ACCOUNT_PAGES: [&str; 8] = [
     ACCOUNT,
     ACCOUNT_SECURITY,
-    ACCOUNT_PASSWORD,
     ACCOUNT_AUTHENTICATOR,
+    ACCOUNT_PASSKEYS,
+    ADD_PASSKEY,
     ACCOUNT_APPS,
     ACCOUNT_SESSIONS,
     ACCOUNT_ACTIVITY,
@@ -48,6 +51,8 @@ pub(crate) const END_OTHERS: &str = "/account/sessions/end-others";
 pub(crate) const REMOVE_ACCESS: &str = "/account/apps/remove";
 pub(crate) const REMOVE_AUTHENTICATOR: &str = "/account/security/authenticator/remove";
 pub(crate) const NEW_RECOVERY_CODES: &str = "/account/security/recovery-codes";
+pub(crate) const RENAME_PASSKEY: &str = "/account/passkeys/rename";
+pub(crate) const REMOVE_PASSKEY: &str = "/account/passkeys/remove";
 
 /// What one-time links lead to, below the issuer: the page on which a password is set.
 pub(crate) const LINK: &str = "/link";

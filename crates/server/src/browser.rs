@@ -147,9 +147,12 @@ impl Browser {
             .store()
             .signed_in(hash, Some(client), audience, exchange.now)
             .await?;
-        let required = server.settings().second_factor == SecondFactor::Required;
+        let settings = server.settings();
+        let required = settings.second_factor == SecondFactor::Required;
+        let passkeys = settings.relying_party().is_some();
         Ok(view.map(|mut view| {
             view.person.second_factor_required |= required;
+            view.person.enrolled.passkey &= passkeys;
             view
         }))
     }

@@ -14,6 +14,7 @@ use safeconduct_protocol::{
     ids::GrantId,
     image::Image,
     parameters::Parameters,
+    passkey::CredentialId,
     pushed_request::PushedId,
     redirect_uri::{RedirectUri, host_of},
     scope::Scope,
@@ -29,6 +30,7 @@ use crate::{
         CodeProblem, ConsentPage, ResourceLine, ScopeKind, ScopeLine, SecondFactorPage,
         SelectAccountPage, SignInPage, SignInProblem,
     },
+    passkey,
     reader::Reader,
     respond::{self, Answered, ReturnPath, with_cookie},
     server::{Exchange, Server},
@@ -80,8 +82,10 @@ pub(crate) struct SignIn<'a> {
     /// What stands in the form already.
     pub(crate) username: &'a str,
     /// Whoever is signed in, where they have to prove it again.
-    pub(crate) again_as: Option<&'a str>,
+    pub(crate) again_as: Option<&'a SignedInUser>,
     pub(crate) problem: Option<SignInProblem>,
+    /// A passkey that this server does not know.
+    pub(crate) unknown_passkey: Option<CredentialId>,
 }
 
 impl Default for SignIn<'_> {
@@ -91,6 +95,7 @@ impl Default for SignIn<'_> {
             username: "",
             again_as: None,
             problem: None,
+            unknown_passkey: None,
         }
     }
 }
@@ -199,16 +204,15 @@ impl Journey {
             }
             (Next::Reauthenticate, Some(person)) => {
                 let sign_in = SignIn {
-                    again_as: Some(&person.username),
+                    again_as: Some(&person),
                     ..SignIn::default()
                 };
-                self.sign_in_page(exchange, sign_in)
+                self.sign_in_page(exchange, sign_in).await
             }
-            (Next::SecondFactor(level), Some(person)) if self.asks_for_code(&person, level) => {
-                self.second_factor_page(exchange, &person, None)
+            (Next::SecondFactor(level), Some(person)) => {
+                self.second_factor_page(exchange, &person, level, None)
+                    .await
             }
-            // Nothing here meets it.
-            (Next::SecondFactor(_), Some(_)) => Ok(self.refuse(exchange, Reason::AcrUnmet.into())),
             (Next::Enrol, Some(person)) => self.begin_enrolment(exchange, &person, Wish::Demanded),
             (Next::SelectAccount, Some(person)) => self.select_account_page(exchange, &person),
             (_, _) => {
@@ -216,7 +220,7 @@ impl Journey {
                     username: self.pending.request.login_hint().unwrap_or_default(),
                     ..SignIn::default()
                 };
-                self.sign_in_page(exchange, sign_in)
+                self.sign_in_page(exchange, sign_in).await
             }
         }
     }
@@ -292,14 +296,23 @@ impl Journey {
         Ok(format!("{authorize}?{PENDING}={sealed}"))
     }
 
-    /// The form that asks for name and password.
-    pub(crate) fn sign_in_page(
+    /// The forms that ask for name and password, or for a passkey.
+    pub(crate) async fn sign_in_page(
         &self,
         exchange: &Exchange<'_>,
         sign_in: SignIn<'_>,
     ) -> Result<Response, Failure> {
         let server = exchange.server;
         let switch = server.path("/login/switch");
+        let mut passkey = match sign_in.again_as {
+            Some(person) => passkey::of(exchange, person).await?,
+            None => passkey::of_anybody(exchange, &self.pending)?,
+        };
+        if let Some(prompt) = &mut passkey {
+            prompt.unknown = sign_in.unknown_passkey.map(|id| id.to_string());
+            // One that was not taken is not offered again by itself.
+            prompt.conditional &= sign_in.problem != Some(SignInProblem::Passkey);
+        }
         let html = exchange.pages().sign_in(&SignInPage {
             client_name: self.client.name_in(exchange.language()),
             client_host: &host_of(self.pending.request.redirect_uri()),
@@ -307,12 +320,17 @@ impl Journey {
             pending: &exchange.sealed(&self.pending)?,
             username: sign_in.username,
             problem: sign_in.problem,
-            reauthenticate: sign_in.again_as,
+            reauthenticate: sign_in.again_as.map(|person| person.username.as_str()),
             use_another_account_action: sign_in.again_as.map(|_| switch.as_str()),
             recover_url: server.recover_url().as_deref(),
             notice: server.settings().sign_in_notice.as_ref(),
+            passkey: passkey.as_ref(),
         });
-        Ok(respond::page(sign_in.status, html))
+        Ok(respond::page_with_script(
+            sign_in.status,
+            html,
+            passkey.is_some(),
+        ))
     }
 
     /// Whether a code of an authenticator app, or a recovery code in its place, is what `person` can prove `level` by.
@@ -330,14 +348,20 @@ impl Journey {
         exchange.server.settings().second_factor != SecondFactor::Off
     }
 
-    /// The forms that ask for a code, or a recovery code.
-    pub(crate) fn second_factor_page(
+    /// The forms that ask for what `person` can prove `level` by: a passkey, a code, a recovery code. The client is told where nothing is.
+    pub(crate) async fn second_factor_page(
         &self,
         exchange: &Exchange<'_>,
         person: &SignedInUser,
+        level: Level,
         problem: Option<CodeProblem>,
     ) -> Result<Response, Failure> {
         let server = exchange.server;
+        let passkey = passkey::of(exchange, person).await?;
+        let code = self.asks_for_code(person, level);
+        if passkey.is_none() && !code {
+            return Ok(self.refuse(exchange, Reason::AcrUnmet.into()));
+        }
         let html = exchange.pages().second_factor(&SecondFactorPage {
             client_name: self.client.name_in(exchange.language()),
             client_host: &host_of(self.pending.request.redirect_uri()),
@@ -345,10 +369,16 @@ impl Journey {
             action: &server.path("/login/second-factor"),
             use_another_account_action: &server.path("/login/switch"),
             pending: &exchange.sealed(&self.pending)?,
-            recovery_codes: person.enrolled.recovery_codes && self.takes_recovery_codes(),
+            code,
+            recovery_codes: code && person.enrolled.recovery_codes && self.takes_recovery_codes(),
+            passkey: passkey.as_ref(),
             problem,
         });
-        Ok(respond::page(StatusCode::OK, html))
+        Ok(respond::page_with_script(
+            StatusCode::OK,
+            html,
+            passkey.is_some(),
+        ))
     }
 
     /// The question which account to go on with.

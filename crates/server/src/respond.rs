@@ -161,6 +161,17 @@ pub(crate) fn page(status: StatusCode, page: Page) -> Response {
     response
 }
 
+/// A page that may run scripts of ours, if it `has_script`.
+pub(crate) fn page_with_script(status: StatusCode, html: Page, has_script: bool) -> Response {
+    let mut response = page(status, html);
+    if has_script {
+        let name = header::CONTENT_SECURITY_POLICY;
+        let policy = pages::scripted_policy();
+        response.headers_mut().insert(name, policy);
+    }
+    response
+}
+
 /// The answer to a person: the page or redirect that was made, or a page that refuses.
 pub(crate) fn person(
     server: &Server,

@@ -13,15 +13,16 @@ use tower::ServiceExt as _;
 use crate::{
     account,
     addresses::{
-        ACCOUNT, ACCOUNT_ACTIVITY, ACCOUNT_APPS, ACCOUNT_AUTHENTICATOR, ACCOUNT_PASSWORD,
-        ACCOUNT_SECURITY, ACCOUNT_SESSIONS, END_OTHERS, END_SESSION, LINK, NEW_RECOVERY_CODES,
-        OFFER, RECOVER, REMOVE_ACCESS, REMOVE_AUTHENTICATOR,
+        ACCOUNT, ACCOUNT_ACTIVITY, ACCOUNT_APPS, ACCOUNT_AUTHENTICATOR, ACCOUNT_PASSKEYS,
+        ACCOUNT_SECURITY, ACCOUNT_SESSIONS, ADD_PASSKEY, END_OTHERS, END_SESSION, LINK,
+        NEW_RECOVERY_CODES, OFFER, RECOVER, REMOVE_ACCESS, REMOVE_AUTHENTICATOR, REMOVE_PASSKEY,
+        RENAME_PASSKEY,
     },
     correlation::correlate,
     cross_origin::{self, CrossOrigin, preflight},
     endpoints::{
         authorize, consent, health, home, introspect, language, link, login, logout, offer, par,
-        recover, revoke, second_factor, token, userinfo, well_known,
+        passkey, recover, revoke, second_factor, token, userinfo, well_known,
     },
     host,
     server::Server,
@@ -72,6 +73,7 @@ pub fn public(server: &Server) -> Router {
             "/.well-known/jwks.json",
             get(well_known::jwks).options(preflight),
         )
+        .merge(of_passkeys(server))
         .route("/", get(home::home));
     let router = match issuer.path() {
         "" => below_issuer,
@@ -85,6 +87,7 @@ pub fn public(server: &Server) -> Router {
             &issuer.well_known("oauth-authorization-server"),
             get(well_known::metadata).options(preflight),
         )
+        .merge(of_passkeys_at_the_host(server))
         .fallback(home::nothing_here)
         .method_not_allowed_fallback(home::not_that_method)
         .layer(middleware::from_fn_with_state(
@@ -105,10 +108,6 @@ fn account_pages() -> Router<Server> {
         .route(ACCOUNT, get(account::overview::get))
         .route(ACCOUNT_SECURITY, get(account::security::get))
         .route(
-            ACCOUNT_PASSWORD,
-            get(account::password::get).post(account::password::post),
-        )
-        .route(
             ACCOUNT_AUTHENTICATOR,
             get(account::authenticator::get).post(account::authenticator::post),
         )
@@ -120,6 +119,31 @@ fn account_pages() -> Router<Server> {
         .route(ACCOUNT_SESSIONS, get(account::sessions::get))
         .route(END_SESSION, post(account::sessions::end))
         .route(END_OTHERS, post(account::sessions::end_others))
+}
+
+/// What there is where people sign in with passkeys.
+fn of_passkeys(server: &Server) -> Router<Server> {
+    if server.settings().relying_party().is_none() {
+        return Router::new();
+    }
+    Router::new()
+        .route("/login/passkey", post(passkey::post))
+        .route(ACCOUNT_PASSKEYS, get(account::passkeys::get))
+        .route(
+            ADD_PASSKEY,
+            get(account::passkeys::ask).post(account::passkeys::add),
+        )
+        .route(RENAME_PASSKEY, post(account::passkeys::rename))
+        .route(REMOVE_PASSKEY, post(account::passkeys::remove))
+}
+
+/// The same at the host of the issuer, whatever its path is.
+fn of_passkeys_at_the_host(server: &Server) -> Router<Server> {
+    if server.settings().relying_party().is_none() {
+        return Router::new();
+    }
+    let endpoints = get(well_known::passkey_endpoints);
+    Router::new().route("/.well-known/passkey-endpoints", endpoints)
 }
 
 /// What only the operator sees before there is a server: the process is alive, and not ready. From the moment that `started` holds

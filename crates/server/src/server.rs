@@ -89,7 +89,7 @@ impl Server {
             issuer: settings.issuer.clone(),
             clock: clock.clone(),
             product_name: settings.product_name.clone(),
-            acr: settings.second_factor.contexts(),
+            acr: settings.contexts(),
         };
         let catalog = CatalogCache::load(source).await?;
         let guesses = catalog.current().await?.keys.guesses();

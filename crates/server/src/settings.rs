@@ -9,6 +9,7 @@ use safeconduct_protocol::{
     language::Language,
     mail::MailAddress,
     metadata::Issuer,
+    passkey::RelyingParty,
     password::LEAST_MINIMUM,
     secret::Secret,
 };
@@ -51,6 +52,8 @@ pub struct Settings {
     pub dpop_nonce_required: bool,
     /// Whether people may, or have to, prove a second factor.
     pub second_factor: SecondFactor,
+    /// Whether people may sign in with passkeys, where browsers make any for the issuer's host.
+    pub passkeys: bool,
     /// What the sign-in page says beside its form, if anything.
     pub sign_in_notice: Option<Notice>,
 }
@@ -68,14 +71,6 @@ pub enum SecondFactor {
 }
 
 impl SecondFactor {
-    /// The authentication contexts that accounts can meet.
-    pub(crate) const fn contexts(self) -> &'static [Acr] {
-        match self {
-            Self::Off => &[Acr::Password],
-            Self::Offered | Self::Required => &[Acr::Password, Acr::MultiFactor, Acr::RefedsMfa],
-        }
-    }
-
     /// What is offered after a sign-in to people who do not have it.
     pub(crate) fn offers(self) -> Offers {
         let offered = (self == Self::Offered).then_some(Offer::Otp);
@@ -163,6 +158,25 @@ pub struct MailCredentials {
 }
 
 impl Settings {
+    /// Whose passkeys people sign in with. `None` where they are off, or the issuer's host is an IP address, for which browsers make none
+    /// (WebAuthn Level 3 §5.1.3 step 7).
+    pub fn relying_party(&self) -> Option<RelyingParty> {
+        let id = self.issuer.domain()?;
+        self.passkeys.then(|| RelyingParty {
+            id: id.to_owned(),
+            origin: self.issuer.origin(),
+        })
+    }
+
+    /// The authentication contexts that accounts can meet.
+    pub(crate) fn contexts(&self) -> &'static [Acr] {
+        match (self.relying_party(), self.second_factor) {
+            (Some(_), _) => &Acr::ALL,
+            (None, SecondFactor::Off) => &[Acr::Password],
+            (None, _) => &[Acr::Password, Acr::MultiFactor, Acr::RefedsMfa],
+        }
+    }
+
     /// The defaults for a server at `issuer`.
     pub fn new(issuer: Issuer) -> Self {
         Self {
@@ -180,6 +194,7 @@ impl Settings {
             back_channel: BackChannelSettings::default(),
             dpop_nonce_required: false,
             second_factor: SecondFactor::default(),
+            passkeys: true,
             sign_in_notice: None,
         }
     }

@@ -124,7 +124,7 @@ impl Telemetry {
         self.add(AUTHORIZE, [("outcome", outcome)], 1);
     }
 
-    /// One attempt to sign in. `method` is `password`, `otp` or `recovery_code`; `outcome` is `success` or `failure` where it was checked, `throttled` or `busy`
+    /// One attempt to sign in. `method` is `password`, `passkey`, `otp` or `recovery_code`; `outcome` is `success` or `failure` where it was checked, `throttled` or `busy`
     /// where it was not.
     pub fn login_attempt(&self, method: &'static str, outcome: &'static str) {
         self.add(
@@ -288,7 +288,7 @@ static METRICS: [Metric; 21] = [
     metric(REQUEST_DURATION, Type::Histogram, "`route`: the pattern that matched, or `unmatched`; `status`", "Time from a whole request to its answer, by matched route and status."),
     metric(TOKEN_REQUESTS, Type::Counter, "`grant`: `authorization_code`, `refresh_token`, `client_credentials`, `unknown`; `outcome`: `issued`, or the error code", "Token requests by grant type and outcome."),
     metric(AUTHORIZE, Type::Counter, "`outcome`: `issued`, or the error code", "Authorization requests that were answered, with a code or an error, by outcome."),
-    metric(LOGIN_ATTEMPTS, Type::Counter, "`method`: `password`, `otp`, `recovery_code`; `outcome`: `success`, `failure`, `throttled`, `busy`", "Attempts to sign in by method and outcome."),
+    metric(LOGIN_ATTEMPTS, Type::Counter, "`method`: `password`, `passkey`, `otp`, `recovery_code`; `outcome`: `success`, `failure`, `throttled`, `busy`", "Attempts to sign in by method and outcome."),
     metric(CONSENT, Type::Counter, "`decision`: `allow`, `deny`", "Answers on the consent page."),
     metric(LOGOUT_TOKENS, Type::Counter, "`outcome`: `delivered`, `failed`, `refused`, `given_up`", "Attempts to tell a client that a session has ended, by outcome; what failed is tried again."),
     metric(MAILS, Type::Counter, "`outcome`: `delivered`, `failed`, `unavailable`, `refused`, `given_up`", "Attempts to hand a mail to the mail server, by outcome; what failed is tried again, and so is what could not be tried because the server is unavailable: no connection, no TLS, no sign-in."),

@@ -135,7 +135,32 @@ impl Throttle {
             permit.keys.guessed = self.hash([b"k", b"", name.as_bytes()]);
             permit.charged = &[Limit::Pair, Limit::Account];
         }
-        let (keys, now) = (permit.keys, now.seconds());
+        self.charge(permit)
+    }
+
+    /// Permission to judge one answer of a passkey, which is of `username` where that is known. Nobody guesses a signature, so that the
+    /// address alone is charged, and not even that in a browser in which the account has signed in before.
+    pub(crate) fn check_passkey(
+        &self,
+        username: &str,
+        address: IpAddr,
+        browser: &KnownBrowser,
+        now: Timestamp,
+    ) -> Result<Permit<'_>, RetryAfter> {
+        let keys = self.keys(username, address);
+        let is_known = browser.known_to(keys.account, now).is_some();
+        let free = is_known || !self.settings.enabled;
+        self.charge(Permit {
+            throttle: self,
+            keys,
+            now,
+            charged: if free { &[] } else { &[Limit::Address] },
+        })
+    }
+
+    /// `permit`, once everything is charged that it costs.
+    fn charge<'t>(&self, permit: Permit<'t>) -> Result<Permit<'t>, RetryAfter> {
+        let (keys, now) = (permit.keys, permit.now.seconds());
         let mut buckets = self.buckets();
         let wait = |limit: &Limit| {
             let seconds = buckets.wait(*limit, keys.of(*limit), now)?;

@@ -498,6 +498,7 @@ async fn almost_right(server: &TestServer) -> Vec<(&'static str, Credentials, Fo
         ("/login", nobody(), Form::new()),
         ("/login/continue", nobody(), Form::new()),
         ("/login/switch", nobody(), Form::new()),
+        ("/login/passkey", nobody(), Form::new()),
         ("/login/second-factor", nobody(), Form::new()),
         ("/login/enrol", nobody(), Form::new()),
         ("/login/offer", nobody(), Form::new()),
@@ -508,7 +509,6 @@ async fn almost_right(server: &TestServer) -> Vec<(&'static str, Credentials, Fo
         ("/signed-out", nobody(), Form::new()),
         ("/logout/confirm", nobody(), Form::new()),
         ("/account/activity", nobody(), Form::new()),
-        ("/account/security/password", nobody(), Form::new()),
         ("/account/security/authenticator", nobody(), Form::new()),
         (
             "/account/security/authenticator/remove",
@@ -516,6 +516,9 @@ async fn almost_right(server: &TestServer) -> Vec<(&'static str, Credentials, Fo
             Form::new(),
         ),
         ("/account/security/recovery-codes", nobody(), Form::new()),
+        ("/account/passkeys/add", nobody(), Form::new()),
+        ("/account/passkeys/rename", nobody(), Form::new()),
+        ("/account/passkeys/remove", nobody(), Form::new()),
         ("/account/apps/remove", nobody(), Form::new()),
         ("/account/sessions/end", nobody(), Form::new()),
         ("/account/sessions/end-others", nobody(), Form::new()),
@@ -575,7 +578,7 @@ async fn send(server: &TestServer, path: &str, credentials: &Credentials, form: 
                 browser.get(answer.location()).await;
             }
         }
-        "/login" | "/login/continue" | "/login/switch" | "/consent" => {
+        "/login" | "/login/continue" | "/login/switch" | "/login/passkey" | "/consent" => {
             let page = browser.authorize(&Ask::of("club")).await;
             let form = match form.get("pending") {
                 Some(_) => form,

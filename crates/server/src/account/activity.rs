@@ -23,7 +23,7 @@ use crate::{
 const PAGE: u32 = 50;
 
 /// The events that are told to the user they are about.
-const KINDS: [&str; 16] = [
+const KINDS: [&str; 20] = [
     "user-added",
     "user-locked",
     "user-unlocked",
@@ -31,6 +31,10 @@ const KINDS: [&str; 16] = [
     "password-set",
     "second-factor-added",
     "second-factor-removed",
+    "passkey-added",
+    "passkey-renamed",
+    "passkey-removed",
+    "passkey-count-behind",
     "recovery-codes-made",
     "recovery-code-used",
     "second-factor-guessed",

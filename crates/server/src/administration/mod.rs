@@ -67,6 +67,16 @@ pub enum Refused {
     /// The user has a password, so that there is no first one to set.
     #[error("{0} has a password already")]
     HasPassword(String),
+    /// The user has no such passkey, or several of that name.
+    #[error("{user} has {count} passkeys called {name}")]
+    NoPasskey {
+        /// Which user.
+        user: String,
+        /// What was said.
+        name: String,
+        /// How many are called so.
+        count: usize,
+    },
     /// A client has the id, or had it once.
     #[error("the client id {0} is, or was once, in use")]
     ClientTaken(ClientId),

@@ -4,7 +4,9 @@ use safeconduct_protocol::{
     claims::PersonClaims, ids::UserId, mail::MailPurpose, password::AcceptedPassword, precis,
     secret::Secret, time::Timestamp,
 };
-use safeconduct_store::{NewUser, SealedPassword, StoreError, UserRecord};
+use safeconduct_store::{
+    NewUser, PasskeyRecord, PasskeyRemoval, SealedPassword, StoreError, UserRecord,
+};
 
 use super::{Administration, Refused};
 use crate::{
@@ -252,6 +254,63 @@ impl Administration<'_> {
             Ok(()) => Ok(found.username),
             Err(StoreError::NotFound(_)) => Err(Refused::NoSecondFactor(found.username)),
             Err(other) => Err(other.into()),
+        }
+    }
+
+    /// The passkeys of a user, oldest first.
+    ///
+    /// # Errors
+    /// There is no such user, or the database's.
+    pub async fn passkeys(&self, user: &str) -> Result<(UserRecord, Vec<PasskeyRecord>), Refused> {
+        let found = self.user(user).await?;
+        let passkeys = self.store.passkeys_of(&found.id).await?;
+        Ok((found, passkeys))
+    }
+
+    /// The passkey of a user that is called `name`, or has it as its id.
+    ///
+    /// # Errors
+    /// There is no such user, none or several of that name, or the database's.
+    pub async fn passkey(
+        &self,
+        user: &str,
+        name: &str,
+    ) -> Result<(UserRecord, PasskeyRecord), Refused> {
+        let (found, mut passkeys) = self.passkeys(user).await?;
+        let by_id = passkeys
+            .iter()
+            .position(|passkey| passkey.id.to_string() == name);
+        if let Some(place) = by_id {
+            return Ok((found, passkeys.swap_remove(place)));
+        }
+        passkeys.retain(|passkey| passkey.name == name);
+        match (passkeys.pop(), passkeys.len()) {
+            (Some(passkey), 0) => Ok((found, passkey)),
+            (last, others) => Err(Refused::NoPasskey {
+                user: found.username,
+                name: name.to_owned(),
+                count: others + usize::from(last.is_some()),
+            }),
+        }
+    }
+
+    /// Takes a passkey of a user away, the last one as well: what it was on is lost. Nothing else of theirs ends.
+    ///
+    /// # Errors
+    /// There is no such user, they have no such passkey, or the database's.
+    pub async fn remove_passkey(&self, user: &str, passkey: &PasskeyRecord) -> Result<(), Refused> {
+        let found = self.user(user).await?;
+        let mail = self.notices.to(&found, MailPurpose::PasskeyRemoved);
+        let removed =
+            self.store
+                .remove_passkey(&found.id, &passkey.id, true, mail.as_ref(), self.now);
+        match removed.await? {
+            PasskeyRemoval::Removed => Ok(()),
+            PasskeyRemoval::Absent | PasskeyRemoval::LastWayIn => Err(Refused::NoPasskey {
+                user: found.username,
+                name: passkey.name.clone(),
+                count: 0,
+            }),
         }
     }
 

@@ -11,7 +11,7 @@ use super::logout::confirmation;
 use crate::{
     addresses::{
         Address, END_OTHERS, END_SESSION, NEW_RECOVERY_CODES, OFFER, REMOVE_ACCESS,
-        REMOVE_AUTHENTICATOR,
+        REMOVE_AUTHENTICATOR, REMOVE_PASSKEY, RENAME_PASSKEY,
     },
     browser::Browser,
     fault::Failure,
@@ -89,10 +89,11 @@ pub(crate) async fn nothing_here(
 }
 
 /// Where only forms of ours are posted. A browser that restores a tab asks for their address by GET, without what was posted.
-const FORMS: [&str; 14] = [
+const FORMS: [&str; 17] = [
     "/login",
     "/login/continue",
     "/login/switch",
+    "/login/passkey",
     "/login/second-factor",
     "/login/enrol",
     OFFER,
@@ -104,6 +105,8 @@ const FORMS: [&str; 14] = [
     REMOVE_ACCESS,
     REMOVE_AUTHENTICATOR,
     NEW_RECOVERY_CODES,
+    RENAME_PASSKEY,
+    REMOVE_PASSKEY,
 ];
 
 pub(crate) async fn not_that_method(

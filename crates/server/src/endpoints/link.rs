@@ -115,9 +115,7 @@ fn page(
         account: &user.username,
         is_first: link.purpose() == LinkPurpose::Invite,
         action: &server.path(LINK),
-        link: Some(text),
-        csrf: None,
-        ends_others: false,
+        link: text,
         minimum: server.password_rule().minimum(),
         problem,
     })

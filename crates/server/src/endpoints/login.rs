@@ -5,15 +5,10 @@ use std::net::IpAddr;
 use axum::{Extension, extract::State, response::Response};
 use http::{HeaderValue, StatusCode, header};
 use safeconduct_protocol::{
-    authentication::{Factor, Factors},
-    authorization::Next,
-    error::Reason,
-    ids::SessionId,
-    mail::{Mail, MailPurpose},
-    parameters::Parameters,
+    authentication::Factor, authorization::Next, error::Reason, parameters::Parameters,
     secret::Secret,
 };
-use safeconduct_store::{Credential, NewSession, SessionRenewal};
+use safeconduct_store::Credential;
 
 use crate::{
     browser::{self, Browser},
@@ -26,6 +21,7 @@ use crate::{
     reader::Reader,
     respond::{self, with_cookie},
     server::{Exchange, Server},
+    sign_in::{self, Proven},
     throttle::KnownBrowser,
     way_back,
 };
@@ -76,7 +72,7 @@ async fn ask_for_another(
     let Step {
         exchange, journey, ..
     } = Step::take(server, reader, form).await?;
-    journey.sign_in_page(&exchange, SignIn::default())
+    journey.sign_in_page(&exchange, SignIn::default()).await
 }
 
 async fn continue_with_account(
@@ -123,8 +119,7 @@ async fn sign_in(
             // A browser that can't become known would be new each time.
             let knows = |browser| server.throttle().knows(username, browser, exchange.now);
             let is_new = known.is_some() && !knows(&guesser.browser);
-            let proven = Proven { credential, is_new };
-            let response = begin_session(&exchange, journey, &browser, &proven).await?;
+            let response = begin_session(&exchange, journey, &browser, &credential, is_new).await?;
             let issuer = &server.settings().issuer;
             Ok(match known {
                 Some(known) => with_cookie(response, browser::know(issuer, &known)),
@@ -148,12 +143,6 @@ enum Attempt {
     /// The account, and by what the throttle knows the browser from now on.
     Proven(Credential, Option<Secret>),
     Failed(SignInProblem),
-}
-
-/// Who has proved who they are, and whether their account has not signed in with this browser of late.
-struct Proven {
-    credential: Credential,
-    is_new: bool,
 }
 
 async fn authenticate(
@@ -271,87 +260,36 @@ async fn rehash(
     }
 }
 
-/// The same person again keeps the session, idle or not, and gets a new secret; another one gets a new session, and the old one ends.
 async fn begin_session(
     exchange: &Exchange<'_>,
     journey: Journey,
     browser: &Browser,
-    proven: &Proven,
+    credential: &Credential,
+    is_new: bool,
 ) -> Result<Response, Failure> {
-    let (server, now) = (exchange.server, exchange.now);
-    let credential = &proven.credential;
-    let lifetimes = server.settings().sessions;
-    let secret = Secret::generate();
-    let hash = safeconduct_protocol::encoding::sha256(secret.expose().as_bytes());
+    let store = exchange.server.store();
+    let proven = Proven {
+        user: &credential.user,
+        epoch: credential.epoch,
+        factor: Factor::Password,
+        notice: sign_in::notice_of_device(exchange, &credential.user, is_new).await?,
+    };
     let old = browser.session(exchange).await?;
-    // What was proved before the session idled says nothing of who sits there now.
-    let same = (old.as_ref()).filter(|view| view.person.user == credential.user);
-    let before = same
-        .filter(|view| view.idle_expires_at > now)
-        .map_or_else(Factors::default, |view| view.person.factors);
-    let factors = before.and(Factor::Password, now);
-    let kept = match (same, browser.session_hash()) {
-        (Some(view), Some(old_hash)) => {
-            let renewal = SessionRenewal {
-                id: view.person.session.clone(),
-                old_hash,
-                new_hash: hash,
-                factors,
-                idle_expires_at: now.plus(lifetimes.idle).min(view.absolute_expires_at),
-                user_epoch: credential.epoch,
+    let ways = sign_in::begin(exchange, old.as_ref(), browser.session_hash(), &proven);
+    for begun in ways {
+        if store.sign_in(&begun.session, exchange.now).await? {
+            tracing::info!(grant_id = %journey.pending.grant, sub = %credential.user, "signed in");
+            let journey = Journey {
+                pending: (journey.pending).proved(begun.id().clone(), Factor::Password),
+                client: journey.client,
             };
-            let renewed = server.store().renew_session(&renewal, now).await?;
-            renewed.then_some(renewal.id)
+            let response = journey.continue_at_authorize(exchange)?;
+            return Ok(with_cookie(response, begun.cookie(exchange)));
         }
-        _ => None,
-    };
-    let session = match kept {
-        Some(session) => session,
-        None => {
-            let new = NewSession {
-                id: SessionId::generate(),
-                hash,
-                user: credential.user.clone(),
-                factors,
-                user_epoch: credential.epoch,
-                idle_expires_at: now.plus(lifetimes.idle),
-                absolute_expires_at: now.plus(lifetimes.absolute),
-                replaces: old
-                    .filter(|view| view.person.user != credential.user)
-                    .map(|view| (view.person.session, view.person.user)),
-                mail: notice_of_device(exchange, proven).await?,
-            };
-            if !server.store().start_session(&new, now).await? {
-                // Locked, or the password changed, between the check and this write.
-                let (name, problem) = (&credential.username, SignInProblem::WrongCredentials);
-                return show_problem(exchange, &journey, browser, name, problem).await;
-            }
-            new.id
-        }
-    };
-    tracing::info!(grant_id = %journey.pending.grant, sub = %credential.user, "signed in");
-    let journey = Journey {
-        pending: journey.pending.proved(session, Factor::Password),
-        client: journey.client,
-    };
-    let response = journey.continue_at_authorize(exchange)?;
-    Ok(with_cookie(
-        response,
-        browser::sign_in(&server.settings().issuer, &secret, lifetimes.absolute),
-    ))
-}
-
-/// What tells the owner of an account of a browser that is new to it.
-async fn notice_of_device(
-    exchange: &Exchange<'_>,
-    proven: &Proven,
-) -> Result<Option<Mail>, Failure> {
-    let mail = exchange.server.settings().mail.as_ref();
-    if !proven.is_new || mail.is_none_or(|mail| !mail.new_device) {
-        return Ok(None);
     }
-    let user = &proven.credential.user;
-    Ok(exchange.notice(user, MailPurpose::NewDevice).await?)
+    // Locked, or the password changed, between the check and this write.
+    let (name, problem) = (&credential.username, SignInProblem::WrongCredentials);
+    show_problem(exchange, &journey, browser, name, problem).await
 }
 
 /// The login page again, with what was wrong.
@@ -376,15 +314,15 @@ async fn show_problem(
         journey.next(exchange, person.as_ref()),
         Ok(Next::Reauthenticate)
     );
-    let account = person.as_ref().map(|person| person.username.as_str());
     let shown: String = username.chars().take(LONGEST_USERNAME).collect();
     let sign_in = SignIn {
         status: refusal.map_or(StatusCode::BAD_REQUEST, respond::status),
         username: &shown,
-        again_as: account.filter(|account| again && *account == username),
+        again_as: (person.as_ref()).filter(|person| again && person.username == username),
         problem: Some(problem),
+        unknown_passkey: None,
     };
-    let mut response = journey.sign_in_page(exchange, sign_in)?;
+    let mut response = journey.sign_in_page(exchange, sign_in).await?;
     if let Some(seconds) = retry_after {
         response
             .headers_mut()

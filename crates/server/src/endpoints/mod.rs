@@ -11,6 +11,7 @@ pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod offer;
 pub(crate) mod par;
+pub(crate) mod passkey;
 pub(crate) mod recover;
 pub(crate) mod revoke;
 pub(crate) mod second_factor;

@@ -4,7 +4,7 @@
 use axum::{extract::State, response::Response};
 use http::{HeaderValue, StatusCode, header};
 use safeconduct_protocol::{
-    authentication::Factor,
+    authentication::{Factor, Level},
     authorization::{Next, Offer, SignedInUser},
     enrolment::Enrolment,
     error::Reason,
@@ -49,8 +49,8 @@ pub(crate) async fn enrol(
 
 async fn prove(server: &Server, reader: Reader, form: &PostedForm) -> Result<Response, Failure> {
     let step = Step::take(server, reader, form).await?;
-    let view = match due(&step).await? {
-        Due::SecondFactor(view) => view,
+    let (view, level) = match due(&step).await? {
+        Due::SecondFactor(view, level) => (view, level),
         Due::Enrol(..) | Due::Other => return step.journey.continue_at_authorize(&step.exchange),
         Due::Refused(response) => return Ok(response),
     };
@@ -63,7 +63,8 @@ async fn prove(server: &Server, reader: Reader, form: &PostedForm) -> Result<Res
     if !journey.takes_recovery_codes() && parameters.one("recovery_code")?.is_some() {
         // Its page offers none, and this one stays good.
         let problem = CodeProblem::NoCode;
-        let page = journey.second_factor_page(&exchange, &view.person, Some(problem))?;
+        let page = journey.second_factor_page(&exchange, &view.person, level, Some(problem));
+        let page = page.await?;
         return Ok(asked_again(page, status(problem), problem));
     }
     match second_factor::prove(&exchange, &browser, &view, &parameters).await? {
@@ -74,7 +75,8 @@ async fn prove(server: &Server, reader: Reader, form: &PostedForm) -> Result<Res
         Proof::SessionChanged => journey.continue_at_authorize(&exchange),
         Proof::Failed(problem) => {
             let status = status(problem);
-            let page = journey.second_factor_page(&exchange, &view.person, Some(problem))?;
+            let page = journey.second_factor_page(&exchange, &view.person, level, Some(problem));
+            let page = page.await?;
             Ok(asked_again(page, status, problem))
         }
     }
@@ -84,7 +86,7 @@ async fn set_up(server: &Server, reader: Reader, form: &PostedForm) -> Result<Re
     let step = Step::take(server, reader, form).await?;
     let (view, wish) = match due(&step).await? {
         Due::Enrol(view, wish) => (view, wish),
-        Due::SecondFactor(_) | Due::Other => {
+        Due::SecondFactor(..) | Due::Other => {
             return step.journey.continue_at_authorize(&step.exchange);
         }
         Due::Refused(response) => return Ok(response),
@@ -114,7 +116,7 @@ async fn set_up(server: &Server, reader: Reader, form: &PostedForm) -> Result<Re
 
 /// What a step is due for, as far as second factors go.
 enum Due {
-    SecondFactor(Box<SessionView>),
+    SecondFactor(Box<SessionView>, Level),
     Enrol(Box<SessionView>, Wish),
     /// Something else: an old form, or another tab was faster.
     Other,
@@ -130,7 +132,7 @@ async fn due(step: &Step<'_>) -> Result<Due, Failure> {
     };
     Ok(match journey.next(exchange, Some(&view.person)) {
         Ok(Next::SecondFactor(level)) if journey.asks_for_code(&view.person, level) => {
-            Due::SecondFactor(Box::new(view))
+            Due::SecondFactor(Box::new(view), level)
         }
         Ok(Next::Enrol) if Journey::may_enrol(exchange) => {
             Due::Enrol(Box::new(view), Wish::Demanded)

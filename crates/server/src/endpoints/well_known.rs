@@ -1,4 +1,5 @@
-//! The documents that parties find the server by: metadata (RFC 8414) and keys (RFC 7517 §5). Made when the catalog changes, not here.
+//! The documents that parties find the server by: metadata (RFC 8414) and keys (RFC 7517 §5), made when the catalog changes; and where
+//! people have their passkeys.
 
 use std::sync::Arc;
 
@@ -8,7 +9,14 @@ use axum::{
 };
 use http::header;
 
-use crate::{catalog::Catalog, respond, server::Server};
+use serde_json::json;
+
+use crate::{
+    addresses::{ACCOUNT_PASSKEYS, ADD_PASSKEY},
+    catalog::Catalog,
+    respond,
+    server::Server,
+};
 
 /// How long parties may keep a document: long enough to spare requests, short against the time a key is published before its use.
 const MAX_AGE: &str = "public, max-age=300";
@@ -19,6 +27,18 @@ pub(crate) async fn metadata(State(server): State<Server>) -> Response {
 
 pub(crate) async fn jwks(State(server): State<Server>) -> Response {
     document(&server, |catalog| catalog.jwks.clone()).await
+}
+
+/// Where people add and see their passkeys, for password managers (W3C, A Well-Known URL for Relying Party Passkey Endpoints).
+pub(crate) async fn passkey_endpoints(State(server): State<Server>) -> Response {
+    let endpoint = |path| server.settings().issuer.endpoint(path);
+    let body = json!({ "enroll": endpoint(ADD_PASSKEY), "manage": endpoint(ACCOUNT_PASSKEYS) });
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, MAX_AGE),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, body.to_string()).into_response()
 }
 
 async fn document(server: &Server, pick: impl Fn(&Arc<Catalog>) -> String) -> Response {

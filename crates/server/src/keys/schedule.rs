@@ -11,7 +11,7 @@ const DAY: i64 = 24 * HOUR;
 pub const ANSWER_WITHIN: i64 = 2;
 
 /// The kinds of artifact that have a sealing key in the database.
-pub(super) const SEALED: [Kind; 10] = [
+pub(super) const SEALED: [Kind; 11] = [
     Kind::PendingAuthorization,
     Kind::PostedRequest,
     Kind::AuthorizationCode,
@@ -22,6 +22,7 @@ pub(super) const SEALED: [Kind; 10] = [
     Kind::Logout,
     Kind::Enrolment,
     Kind::Link,
+    Kind::PasskeyCeremony,
 ];
 
 /// What a key is for, as its row says it.

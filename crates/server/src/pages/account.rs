@@ -3,12 +3,15 @@
 use serde::Serialize;
 
 use super::dates::Moment;
+use super::passkey::{AddPasskeyPage, PasskeysPage};
 
 /// What stands around every account page.
 #[derive(Clone, Default, Serialize)]
 pub struct AccountFrame<'a> {
     /// The name of the account.
     pub account: &'a str,
+    /// Whether there are passkeys.
+    pub passkeys: bool,
     /// Which of the pages it is, or belongs to.
     pub section: Section,
     /// Its path.
@@ -54,6 +57,10 @@ pub enum AccountPage<'a> {
     Sessions(SessionsPage<'a>),
     /// What happened.
     Activity(ActivityPage<'a>),
+    /// Their passkeys.
+    Passkeys(PasskeysPage<'a>),
+    /// Another passkey.
+    AddPasskey(AddPasskeyPage<'a>),
 }
 
 impl AccountPage<'_> {
@@ -65,6 +72,8 @@ impl AccountPage<'_> {
             Self::Apps(_) => "account_apps.html",
             Self::Sessions(_) => "account_sessions.html",
             Self::Activity(_) => "account_activity.html",
+            Self::Passkeys(_) => "account_passkeys.html",
+            Self::AddPasskey(_) => "account_add_passkey.html",
         }
     }
 }
@@ -81,8 +90,8 @@ pub(super) struct Framed<'a> {
 pub struct SecurityPage<'a> {
     /// The day since which the password is what it is, if there is one.
     pub password_changed: Option<&'a str>,
-    /// Where it is changed, or a first one set.
-    pub password_page: &'a str,
+    /// Where it is changed, if it may be.
+    pub password_page: Option<&'a str>,
     /// The authenticator app, if there is one.
     pub authenticator: Option<&'a AuthenticatorLine>,
     /// Whether one may be added.

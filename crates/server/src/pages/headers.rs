@@ -1,5 +1,9 @@
 //! The headers of every page.
 
+use http::HeaderValue;
+
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'";
+
 /// What every page is sent with, refusals and faults included.
 ///
 /// `form-action` is left out on purpose: Chromium and WebKit hold the whole redirect chain that follows a
@@ -8,10 +12,7 @@
 #[must_use]
 pub const fn headers() -> &'static [(&'static str, &'static str)] {
     &[
-        (
-            "content-security-policy",
-            "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'",
-        ),
+        ("content-security-policy", POLICY),
         ("x-frame-options", "DENY"),
         ("x-content-type-options", "nosniff"),
         ("referrer-policy", "no-referrer"),
@@ -23,4 +24,11 @@ pub const fn headers() -> &'static [(&'static str, &'static str)] {
             "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
         ),
     ]
+}
+
+/// The policy of a page that asks for a passkey: the same, and scripts of ours.
+#[must_use]
+pub fn scripted_policy() -> HeaderValue {
+    let policy = format!("{POLICY}; script-src 'self'");
+    HeaderValue::try_from(policy).expect("a policy is visible ASCII")
 }

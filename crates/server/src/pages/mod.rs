@@ -2,8 +2,8 @@
 //!
 //! This module turns plain page values into HTML, and owns the look (`assets/`), the markup
 //! (`templates/`) and the words (`locales/`). It decides nothing: which page is due, its language, its status
-//! and its cookies belong to others. Pages need no JavaScript and ask no other host for anything; the one
-//! script there is saves a click (`form_post.rs`).
+//! and its cookies belong to others. Pages need no JavaScript and ask no other host for anything; of the two
+//! scripts there are one saves a click (`form_post.rs`), and one asks for passkeys (`passkey.rs`).
 
 mod account;
 mod consent;
@@ -16,6 +16,7 @@ mod look;
 mod mail;
 mod new_password;
 mod numerals;
+mod passkey;
 mod recover;
 mod refusal;
 pub mod samples;
@@ -46,11 +47,14 @@ pub use self::consent::{ConsentPage, ResourceLine, ScopeKind, ScopeLine};
 pub use self::dates::Moment;
 pub use self::error::PagesError;
 pub use self::form_post::{FormPostPage, form_post_headers};
-pub use self::headers::headers;
+pub use self::headers::{headers, scripted_policy};
 use self::look::asset_of;
 pub use self::look::{Colour, Colours, Links, Look, LowContrast, Shade};
 pub use self::mail::{MailPage, MailText};
 pub use self::new_password::{NewPasswordPage, NewPasswordProblem};
+pub use self::passkey::{
+    AddPasskeyPage, AddPasskeyProblem, PasskeyLine, PasskeyPrompt, PasskeysPage,
+};
 pub use self::recover::{RecoverPage, RecoverProblem};
 pub use self::refusal::{Developer, RefusalKind, RefusalPage};
 pub use self::second_factor::{
@@ -108,6 +112,7 @@ pub struct PageSet {
     languages: [Pages; Language::ALL.len()],
     stylesheet: Asset,
     form_post_script: Asset,
+    passkey_script: Asset,
     logo: Option<Asset>,
 }
 
@@ -122,6 +127,7 @@ impl PageSet {
         let stylesheet = stylesheet(look)?;
         let logo = look.logo.as_ref().map(asset_of);
         let form_post_script = asset("form-post", "js", "text/javascript; charset=utf-8")?;
+        let passkey_script = asset("passkey", "js", "text/javascript; charset=utf-8")?;
         let mut environment = environment();
         environment.add_global("product", product_name);
         for (name, path) in [
@@ -130,6 +136,7 @@ impl PageSet {
             ("language_action", "/language"),
             ("stylesheet", &*stylesheet.path),
             ("form_post_script", &*form_post_script.path),
+            ("passkey_script", &*passkey_script.path),
         ] {
             environment.add_global(name, format!("{base_path}{path}"));
         }
@@ -156,6 +163,7 @@ impl PageSet {
             languages: languages.expect("one for each language"),
             stylesheet,
             form_post_script,
+            passkey_script,
             logo,
         })
     }
@@ -169,10 +177,14 @@ impl PageSet {
     /// The file that is served as `/assets/<name>`.
     #[must_use]
     pub fn asset(&self, name: &str) -> Option<&Asset> {
-        [&self.stylesheet, &self.form_post_script]
-            .into_iter()
-            .chain(&self.logo)
-            .find(|asset| asset.path.strip_prefix(ASSETS) == Some(name))
+        [
+            &self.stylesheet,
+            &self.form_post_script,
+            &self.passkey_script,
+        ]
+        .into_iter()
+        .chain(&self.logo)
+        .find(|asset| asset.path.strip_prefix(ASSETS) == Some(name))
     }
 
     /// The one stylesheet.
@@ -369,6 +381,18 @@ impl Pages {
     #[must_use]
     pub fn fault(&self, correlation_id: &str) -> Page {
         self.render("fault.html", &minijinja::context! { correlation_id })
+    }
+
+    /// What a passkey is called whose maker is not known.
+    #[must_use]
+    pub fn passkey(&self) -> String {
+        self.texts.plain(passkey::NAMES[0]).unwrap_or_default()
+    }
+
+    /// The same for a security key.
+    #[must_use]
+    pub fn security_key(&self) -> String {
+        self.texts.plain(passkey::NAMES[1]).unwrap_or_default()
     }
 
     /// A scope that OpenID Connect defines, as the consent page names it (`is_new` unset). `None` for any other:

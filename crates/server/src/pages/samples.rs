@@ -4,11 +4,13 @@
 mod account;
 mod links;
 
+use std::sync::LazyLock;
+
 use super::{
     ClientLink, CodeProblem, ConsentPage, ContinuePage, Developer, EnrolPage, FormPostPage,
-    HomePage, Notice, OfferPage, Page, Pages, QrDrawing, RecoveryCodesPage, RefusalKind,
-    RefusalPage, ResourceLine, ReturnTo, ScopeKind, ScopeLine, SecondFactorPage, SelectAccountPage,
-    SignInPage, SignInProblem, SignOutPage, SignedIn, SignedOutPage,
+    HomePage, Notice, OfferPage, Page, Pages, PasskeyPrompt, QrDrawing, RecoveryCodesPage,
+    RefusalKind, RefusalPage, ResourceLine, ReturnTo, ScopeKind, ScopeLine, SecondFactorPage,
+    SelectAccountPage, SignInPage, SignInProblem, SignOutPage, SignedIn, SignedOutPage,
 };
 
 const PENDING: &str = "sc_pend_AQEBAQEBAQEBAQEBAQEB";
@@ -21,6 +23,9 @@ pub fn render(pages: &Pages) -> Vec<(String, String)> {
     let mut add = |name: &str, page: Page| samples.push((name.to_owned(), page.html));
     let notice = notice();
     for (name, page) in sign_in(&notice) {
+        add(name, pages.sign_in(&page));
+    }
+    for (name, page) in sign_in_by_passkey() {
         add(name, pages.sign_in(&page));
     }
     for (name, page) in second_factor() {
@@ -156,6 +161,45 @@ fn sign_in(notice: &Notice) -> Vec<(&'static str, SignInPage<'_>)> {
     ]
 }
 
+fn sign_in_by_passkey() -> [(&'static str, SignInPage<'static>); 3] {
+    let first = SignInPage {
+        client_name: "Demo Notes",
+        client_host: "notes.example",
+        action: "/login",
+        pending: PENDING,
+        passkey: Some(passkey_prompt()),
+        ..SignInPage::default()
+    };
+    let wrong = SignInPage {
+        problem: Some(SignInProblem::Passkey),
+        ..first.clone()
+    };
+    let again = SignInPage {
+        reauthenticate: Some("alice"),
+        ..first.clone()
+    };
+    [
+        ("sign-in-passkey", first),
+        ("sign-in-passkey-wrong", wrong),
+        ("sign-in-passkey-again", again),
+    ]
+}
+
+/// A form that asks for a passkey, as it is once the script has found that the browser knows them.
+fn passkey_prompt() -> &'static PasskeyPrompt {
+    static PROMPT: LazyLock<PasskeyPrompt> = LazyLock::new(|| {
+        PasskeyPrompt {
+        action: "/login/passkey".to_owned(),
+        ceremony: "sc_pk_AQEBAQEBAQEBAQEBAQEB".to_owned(),
+        options: r#"{"rpId":"id.example","challenge":"AQEB","allowCredentials":[],"userVerification":"required"}"#
+            .to_owned(),
+        conditional: true,
+        unknown: None,
+    }
+    });
+    &PROMPT
+}
+
 fn second_factor() -> Vec<(&'static str, SecondFactorPage<'static>)> {
     let first = SecondFactorPage {
         client_name: "Demo Notes",
@@ -164,8 +208,23 @@ fn second_factor() -> Vec<(&'static str, SecondFactorPage<'static>)> {
         action: "/login/second-factor",
         use_another_account_action: "/login/switch",
         pending: PENDING,
+        code: true,
         recovery_codes: true,
+        passkey: None,
         problem: None,
+    };
+    let with_passkey = SecondFactorPage {
+        passkey: Some(passkey_prompt()),
+        ..first.clone()
+    };
+    let passkey_alone = SecondFactorPage {
+        code: false,
+        recovery_codes: false,
+        ..with_passkey.clone()
+    };
+    let passkey_wrong = SecondFactorPage {
+        problem: Some(CodeProblem::Passkey),
+        ..passkey_alone.clone()
     };
     let again = |problem| SecondFactorPage {
         problem: Some(problem),
@@ -177,6 +236,9 @@ fn second_factor() -> Vec<(&'static str, SecondFactorPage<'static>)> {
     };
     vec![
         ("second-factor", first.clone()),
+        ("second-factor-or-passkey", with_passkey),
+        ("second-factor-passkey", passkey_alone),
+        ("second-factor-passkey-wrong", passkey_wrong),
         ("second-factor-no-recovery-codes", no_codes),
         ("second-factor-missing", again(CodeProblem::NoCode)),
         ("second-factor-wrong", again(CodeProblem::WrongCode)),

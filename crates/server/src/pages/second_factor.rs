@@ -3,6 +3,8 @@
 use qrcode::{Color, EcLevel, QrCode};
 use serde::Serialize;
 
+use super::passkey::PasskeyPrompt;
+
 /// The forms that ask for a code of an authenticator app, or for a recovery code.
 #[derive(Clone, Default, Serialize)]
 pub struct SecondFactorPage<'a> {
@@ -18,8 +20,12 @@ pub struct SecondFactorPage<'a> {
     pub use_another_account_action: &'a str,
     /// The sealed pending authorization, posted back as `pending` by each form.
     pub pending: &'a str,
+    /// Whether a code of an authenticator app is one of the ways.
+    pub code: bool,
     /// Whether there is a recovery code left to use.
     pub recovery_codes: bool,
+    /// The form that asks for a passkey of the account, if it has one.
+    pub passkey: Option<&'a PasskeyPrompt>,
     /// What went wrong with the attempt before, if there was one.
     pub problem: Option<CodeProblem>,
 }
@@ -93,6 +99,8 @@ pub enum CodeProblem {
     WrongRecoveryCode,
     /// The page that sets up an app was open for too long, or belongs to another sign-in: it begins anew.
     Over,
+    /// The passkey was not taken.
+    Passkey,
     /// Too many wrong codes for this account.
     Throttled {
         /// How long to wait, rounded up.

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::passkey::PasskeyPrompt;
+
 /// The form that asks for a user's name and password, on the way to a client.
 #[derive(Clone, Default, Serialize)]
 pub struct SignInPage<'a> {
@@ -26,6 +28,8 @@ pub struct SignInPage<'a> {
     pub recover_url: Option<&'a str>,
     /// What the operator says beside the form ([`Settings::sign_in_notice`](crate::Settings::sign_in_notice)).
     pub notice: Option<&'a Notice>,
+    /// The form that asks for a passkey, where there are any: of `reauthenticate`, or of anybody.
+    pub passkey: Option<&'a PasskeyPrompt>,
 }
 
 /// The question which account to continue with (`prompt=select_account`).
@@ -65,6 +69,8 @@ pub enum SignInProblem {
     },
     /// The server has too many passwords to check right now.
     Busy,
+    /// The passkey was not taken: an unknown one, and a bad answer, are one thing.
+    Passkey,
 }
 
 /// A notice on a page: plain text, which is escaped.

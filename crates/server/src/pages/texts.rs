@@ -372,6 +372,7 @@ mod tests {
         let scopes = super::super::consent::BUILT_IN_SCOPES.iter();
         used.extend(scopes.map(|(_, text, _)| (*text).to_owned()));
         used.extend(super::super::mail::texts().map(str::to_owned));
+        used.extend(super::super::passkey::NAMES.map(str::to_owned));
         let present: BTreeSet<String> = source(Language::English)
             .lines()
             .filter(|line| line.starts_with(|first: char| first.is_ascii_alphabetic()))

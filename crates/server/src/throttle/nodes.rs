@@ -31,11 +31,33 @@ impl Throttle {
         browser: &KnownBrowser,
         now: Timestamp,
     ) -> Result<Result<Permit<'_>, RetryAfter>, StoreError> {
+        self.catch_up(store, now).await?;
+        Ok(self.check(username, address, browser, now))
+    }
+
+    /// The same for [`check_passkey`](Throttle::check_passkey).
+    ///
+    /// # Errors
+    /// The store's, where it had to be asked.
+    pub(crate) async fn permit_passkey(
+        &self,
+        store: &Store,
+        username: &str,
+        address: IpAddr,
+        browser: &KnownBrowser,
+        now: Timestamp,
+    ) -> Result<Result<Permit<'_>, RetryAfter>, StoreError> {
+        self.catch_up(store, now).await?;
+        Ok(self.check_passkey(username, address, browser, now))
+    }
+
+    /// Merges what others have counted, where that was too long ago.
+    async fn catch_up(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
         let merged_at = self.merged_at.load(Ordering::Acquire);
         if self.settings.enabled && boot_milliseconds().saturating_sub(merged_at) > OLDEST {
             self.merge(store, now).await?;
         }
-        Ok(self.check(username, address, browser, now))
+        Ok(())
     }
 
     /// Permission to have a mail sent that is asked for by `name`: from the same budgets under a name of its own, so that no guess at a

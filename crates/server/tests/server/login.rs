@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use rstest::rstest;
 
+use crate::passkeys::asked_for;
 use crate::support::{Answer, Ask, Browser, Form, ISSUER, TestServer, changed_at, password_of};
 
 pub(crate) const WRONG: &str = "400 page “Error: Sign in – Safeconduct”";
@@ -98,7 +99,7 @@ async fn a_sign_in_that_began_in_another_browser_is_dead() {
 async fn a_failed_guess_tells_nothing_about_the_account() {
     let server = TestServer::start().await;
     server.lock_user("bob").await;
-    // What differs by chance: the sealed form, the request's name, and the user name that was typed.
+    // What differs by chance: what is sealed, the challenge, the request's name, and the user name that was typed.
     let told = |mut answer: Answer, username: &str| {
         let (pending, name) = (
             answer.hidden("pending"),
@@ -106,6 +107,10 @@ async fn a_failed_guess_tells_nothing_about_the_account() {
         );
         answer.headers.remove("x-correlation-id");
         answer.body = answer.body.replace(&pending, "…").replace(&name, "…");
+        let challenge = asked_for(&answer)["challenge"].as_str().unwrap().to_owned();
+        for chance in [answer.hidden("ceremony"), challenge] {
+            answer.body = answer.body.replace(&chance, "…");
+        }
         answer.body = answer
             .body
             .replace(&format!("value=\"{username}\""), "value=\"…\"");

@@ -7,7 +7,6 @@
 
 mod account;
 mod account_activity;
-mod account_password;
 mod account_security;
 mod anonymous;
 mod answer_sizes;
@@ -41,6 +40,7 @@ mod offer;
 mod on_its_own;
 mod outage;
 mod parameters;
+mod passkeys;
 mod postgresql;
 mod prompt;
 mod pushed;

@@ -28,7 +28,7 @@ async fn the_document_is_whole() {
         .collect();
     lines.sort();
     assert_snapshot!(lines.join("\n"), @r#"
-    acr_values_supported: ["urn:safeconduct:acr:password"]
+    acr_values_supported: ["urn:safeconduct:acr:password","mfa","https://refeds.org/profile/mfa","phr"]
     authorization_endpoint: "https://id.example/authorize"
     authorization_response_iss_parameter_supported: true
     backchannel_logout_session_supported: true

@@ -158,7 +158,7 @@ async fn said(server: &TestServer, answer: &Answer, ask: &Ask) -> (Value, Value)
 }
 
 /// The claims of a signed token.
-fn payload(token: &str) -> Value {
+pub(crate) fn payload(token: &str) -> Value {
     let payload = token.split('.').nth(1).unwrap();
     let payload = safeconduct_protocol::encoding::decode(payload).unwrap();
     serde_json::from_slice(&payload).unwrap()
@@ -570,16 +570,20 @@ async fn where_they_are_off_none_is_set_up_and_one_that_is_there_is_asked_for() 
 }
 
 #[rstest]
-#[case(SecondFactor::Off, &["urn:safeconduct:acr:password"])]
-#[case(SecondFactor::Offered, &["urn:safeconduct:acr:password", "mfa", "https://refeds.org/profile/mfa"])]
-#[case(SecondFactor::Required, &["urn:safeconduct:acr:password", "mfa", "https://refeds.org/profile/mfa"])]
+#[case(SecondFactor::Off, false, &["urn:safeconduct:acr:password"])]
+#[case(SecondFactor::Offered, false, &["urn:safeconduct:acr:password", "mfa", "https://refeds.org/profile/mfa"])]
+#[case(SecondFactor::Required, false, &["urn:safeconduct:acr:password", "mfa", "https://refeds.org/profile/mfa"])]
+#[case(SecondFactor::Off, true, &["urn:safeconduct:acr:password", "mfa", "https://refeds.org/profile/mfa", "phr"])]
 #[tokio::test]
 async fn the_metadata_names_the_contexts_that_can_be_met(
     #[case] second_factor: SecondFactor,
+    #[case] passkeys: bool,
     #[case] names: &[&str],
 ) {
     let server = start(second_factor).await;
-    let metadata = server.get("/.well-known/openid-configuration").await.json();
+    let server = server.restart_with(|settings| settings.passkeys = passkeys);
+    let metadata = server.await.get("/.well-known/openid-configuration").await;
+    let metadata = metadata.json();
     assert_eq!(metadata["acr_values_supported"], serde_json::json!(names));
 }
 

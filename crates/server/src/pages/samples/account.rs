@@ -3,8 +3,9 @@
 use safeconduct_protocol::time::Timestamp;
 
 use crate::pages::{
-    AccountFrame, AccountPage, ActivityPage, AppLine, AppsPage, AuthenticatorLine, EventLine,
-    Pages, Section, SecurityPage, SessionLine, SessionsPage,
+    AccountFrame, AccountPage, ActivityPage, AddPasskeyPage, AddPasskeyProblem, AppLine, AppsPage,
+    AuthenticatorLine, EventLine, Pages, PasskeyLine, PasskeysPage, Section, SecurityPage,
+    SessionLine, SessionsPage,
 };
 
 /// 30 November 2026, noon.
@@ -21,6 +22,7 @@ fn frame(section: Section, path: &'static str) -> AccountFrame<'static> {
     AccountFrame {
         account: "alice",
         section,
+        passkeys: true,
         path,
         csrf: "csrf",
         sign_out_action: "/logout/confirm",
@@ -36,6 +38,7 @@ pub(super) fn samples(pages: &Pages) -> Vec<Sample> {
     samples.extend(apps(pages));
     samples.extend(sessions(pages));
     samples.extend(activity(pages));
+    samples.extend(passkeys(pages));
     samples
 }
 
@@ -119,7 +122,7 @@ fn security(pages: &Pages) -> [Sample; 4] {
     let changed: &'static str = Box::leak(added.clone().into_boxed_str());
     let page = |authenticator: Option<AuthenticatorLine>| SecurityPage {
         password_changed: Some(changed),
-        password_page: "/account/security/password",
+        password_page: Some("/account/security/password"),
         authenticator: authenticator.map(|line| &*Box::leak(Box::new(line))),
         may_add_authenticator: true,
         authenticator_page: "/account/security/authenticator",
@@ -156,6 +159,10 @@ fn activity(pages: &Pages) -> [Sample; 2] {
         "password-set",
         "second-factor-added",
         "second-factor-removed",
+        "passkey-added",
+        "passkey-renamed",
+        "passkey-removed",
+        "passkey-count-behind",
         "recovery-codes-made",
         "recovery-code-used",
         "second-factor-guessed",
@@ -182,4 +189,79 @@ fn activity(pages: &Pages) -> [Sample; 2] {
             AccountPage::Activity(ActivityPage::default()),
         ),
     ]
+}
+
+fn passkeys(pages: &Pages) -> Vec<Sample> {
+    let passkey = |name: &str, synced, ago: Option<i64>| PasskeyLine {
+        id: "AQEB".to_owned(),
+        name: name.to_owned(),
+        synced,
+        created: pages.date(NOW.plus(-90 * 86_400)),
+        last_used: ago.map(|ago| pages.moment(NOW.plus(-ago), NOW)),
+    };
+    let some = PasskeysPage {
+        add: "/account/passkeys/add",
+        rename_action: "/account/passkeys/rename",
+        remove_action: "/account/passkeys/remove",
+        passkeys: kept(vec![
+            passkey("Google Password Manager", true, Some(60)),
+            passkey("The key in the drawer", false, None),
+        ]),
+        accepted: Some(
+            r#"{"rpId":"id.example","userId":"AQEB","allAcceptedCredentialIds":["AQEB"]}"#,
+        ),
+        last_way_in: false,
+    };
+    let none = PasskeysPage {
+        passkeys: &[],
+        accepted: None,
+        ..some.clone()
+    };
+    let last = PasskeysPage {
+        last_way_in: true,
+        ..some.clone()
+    };
+    let frame = frame(Section::Security, "/account/passkeys");
+    let mut samples = vec![
+        (
+            "account-passkeys",
+            frame.clone(),
+            AccountPage::Passkeys(some),
+        ),
+        (
+            "account-passkeys-none",
+            frame.clone(),
+            AccountPage::Passkeys(none),
+        ),
+        ("account-passkeys-last", frame, AccountPage::Passkeys(last)),
+    ];
+    samples.extend(new_passkey());
+    samples
+}
+
+fn new_passkey() -> impl Iterator<Item = Sample> {
+    use AddPasskeyProblem::{Known, NotDiscoverable, NotTaken, NotVerified, Over, TooMany};
+
+    let samples = [
+        ("account-add-passkey", None),
+        ("account-add-passkey-over", Some(Over)),
+        ("account-add-passkey-not-verified", Some(NotVerified)),
+        (
+            "account-add-passkey-not-discoverable",
+            Some(NotDiscoverable),
+        ),
+        ("account-add-passkey-known", Some(Known)),
+        ("account-add-passkey-too-many", Some(TooMany)),
+        ("account-add-passkey-not-taken", Some(NotTaken)),
+    ];
+    samples.into_iter().map(|(name, problem)| {
+        let page = AddPasskeyPage {
+            action: "/account/passkeys/add",
+            ceremony: "sc_pk_AQEBAQEBAQEBAQEBAQEB",
+            options: r#"{"rp":{"id":"id.example","name":"Acme"},"user":{"id":"AQEB","name":"alice","displayName":"alice"}}"#,
+            problem,
+        };
+        let frame = frame(Section::Security, "/account/passkeys/add");
+        (name, frame, AccountPage::AddPasskey(page))
+    })
 }

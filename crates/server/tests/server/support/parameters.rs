@@ -71,6 +71,7 @@ pub(crate) const READ: &[(&str, &[&[&str]])] = &[
     ("/login", &[&["pending", "username", "password"]]),
     ("/login/continue", &[&["pending"]]),
     ("/login/switch", &[&["pending"]]),
+    ("/login/passkey", &[&["pending", "ceremony", "credential"]]),
     (
         "/login/second-factor",
         &[&["pending", "code", "recovery_code"]],
@@ -85,15 +86,17 @@ pub(crate) const READ: &[(&str, &[&[&str]])] = &[
     ("/logout/confirm", &[&["csrf", "logout"]]),
     ("/account/activity", &[&["before"]]),
     (
-        "/account/security/password",
-        &[&["csrf", "password", "again", "end_others"]],
-    ),
-    (
         "/account/security/authenticator",
         &[&["csrf", "enrolment", "code"]],
     ),
     ("/account/security/authenticator/remove", &[&["csrf"]]),
     ("/account/security/recovery-codes", &[&["csrf"]]),
+    (
+        "/account/passkeys/add",
+        &[&["csrf", "ceremony", "credential"]],
+    ),
+    ("/account/passkeys/rename", &[&["csrf", "passkey", "name"]]),
+    ("/account/passkeys/remove", &[&["csrf", "passkey"]]),
     ("/account/apps/remove", &[&["csrf", "client"]]),
     ("/account/sessions/end", &[&["csrf", "session"]]),
     ("/account/sessions/end-others", &[&["csrf"]]),

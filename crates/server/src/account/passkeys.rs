@@ -1,0 +1,338 @@
+//! `/account/passkeys`: the passkeys of the user, a new one, another name, and the end of one.
+
+use axum::{
+    extract::{RawQuery, State},
+    response::Response,
+};
+use http::{HeaderMap, StatusCode};
+use safeconduct_protocol::{
+    encoding,
+    mail::MailPurpose,
+    parameters::Parameters,
+    passkey::{
+        Ceremony, CredentialId, NewPasskey, PasskeyName, PasskeyProblem, Purpose, Registration,
+        RelyingParty, SuggestedName, creation_options,
+    },
+};
+use safeconduct_store::{NewPasskeyRow, PasskeyAddition, PasskeyRecord, PasskeyRemoval};
+use serde_json::json;
+
+use super::visit::{Demand, Visit, Visitor};
+use crate::{
+    addresses::{ACCOUNT_PASSKEYS, ADD_PASSKEY, REMOVE_PASSKEY, RENAME_PASSKEY},
+    fault::Failure,
+    form::PostedForm,
+    pages::{
+        AccountPage, AddPasskeyPage, AddPasskeyProblem, PasskeyLine, PasskeysPage, Section,
+        scripted_policy,
+    },
+    reader::Reader,
+    respond,
+    server::{Exchange, Server},
+};
+
+/// `GET /account/passkeys`.
+pub(crate) async fn get(
+    State(server): State<Server>,
+    reader: Reader,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let answer = show(&server, reader, query.as_deref(), &headers).await;
+    respond::person(&server, answer, reader)
+}
+
+/// `GET /account/passkeys/add`: the form that has the browser make one.
+pub(crate) async fn ask(
+    State(server): State<Server>,
+    reader: Reader,
+    headers: HeaderMap,
+) -> Response {
+    respond::person(&server, show_form(&server, reader, &headers).await, reader)
+}
+
+/// `POST /account/passkeys/add`: what the browser made.
+pub(crate) async fn add(
+    State(server): State<Server>,
+    reader: Reader,
+    form: PostedForm,
+) -> Response {
+    respond::person(&server, add_one(&server, reader, &form).await, reader)
+}
+
+/// `POST /account/passkeys/rename`.
+pub(crate) async fn rename(
+    State(server): State<Server>,
+    reader: Reader,
+    form: PostedForm,
+) -> Response {
+    respond::person(&server, rename_one(&server, reader, &form).await, reader)
+}
+
+/// `POST /account/passkeys/remove`.
+pub(crate) async fn remove(
+    State(server): State<Server>,
+    reader: Reader,
+    form: PostedForm,
+) -> Response {
+    respond::person(&server, remove_one(&server, reader, &form).await, reader)
+}
+
+async fn show(
+    server: &Server,
+    reader: Reader,
+    query: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<Response, Failure> {
+    let demand = Demand::SignedIn;
+    let visit = match Visit::of(server, reader, headers, ACCOUNT_PASSKEYS, demand).await? {
+        Visitor::Known(visit) => visit,
+        Visitor::Unproven(response) => return Ok(response),
+    };
+    list(&visit, query, false).await
+}
+
+/// The list, and with it to the browser what of its own is still good.
+async fn list(
+    visit: &Visit<'_>,
+    query: Option<&str>,
+    last_way_in: bool,
+) -> Result<Response, Failure> {
+    let (exchange, user) = (&visit.exchange, &visit.view.person.user);
+    let server = exchange.server;
+    let passkeys = server.store().passkeys_of(user).await?;
+    let handle = server.store().passkey_handle(user).await?;
+    let party = server.settings().relying_party();
+    let accepted = party.as_ref().zip(handle).map(|(party, handle)| {
+        let here = passkeys.iter().filter(|passkey| passkey.rp_id == party.id);
+        let ids: Vec<_> = here.map(|passkey| passkey.id.to_string()).collect();
+        let user = encoding::encode(&handle);
+        json!({ "rpId": party.id, "userId": user, "allAcceptedCredentialIds": ids }).to_string()
+    });
+    let lines: Vec<_> = passkeys
+        .iter()
+        .map(|passkey| line(exchange, passkey))
+        .collect();
+    let page = AccountPage::Passkeys(PasskeysPage {
+        add: &server.path(ADD_PASSKEY),
+        rename_action: &server.path(RENAME_PASSKEY),
+        remove_action: &server.path(REMOVE_PASSKEY),
+        passkeys: &lines,
+        accepted: accepted.as_deref(),
+        last_way_in,
+    });
+    let mut response = visit.page((Section::Security, ACCOUNT_PASSKEYS), query, &page);
+    if accepted.is_some() {
+        with_script(&mut response);
+    }
+    if last_way_in {
+        *response.status_mut() = StatusCode::BAD_REQUEST;
+    }
+    Ok(response)
+}
+
+fn line(exchange: &Exchange<'_>, passkey: &PasskeyRecord) -> PasskeyLine {
+    let pages = exchange.pages();
+    let last_used = passkey.last_used_at;
+    PasskeyLine {
+        id: passkey.id.to_string(),
+        name: passkey.name.clone(),
+        synced: passkey.kept.backup_eligible,
+        created: pages.date(passkey.created_at),
+        last_used: last_used.map(|at| pages.moment(at, exchange.now)),
+    }
+}
+
+async fn show_form(
+    server: &Server,
+    reader: Reader,
+    headers: &HeaderMap,
+) -> Result<Response, Failure> {
+    let demand = Demand::Fresh;
+    let visit = match Visit::of(server, reader, headers, ADD_PASSKEY, demand).await? {
+        Visitor::Known(visit) => visit,
+        Visitor::Unproven(response) => return Ok(response),
+    };
+    match server.settings().relying_party() {
+        Some(party) => form(&visit, &party, None).await,
+        None => Ok(visit.lead_to(ACCOUNT_PASSKEYS)),
+    }
+}
+
+/// The form that has the browser make a passkey.
+async fn form(
+    visit: &Visit<'_>,
+    party: &RelyingParty,
+    problem: Option<AddPasskeyProblem>,
+) -> Result<Response, Failure> {
+    let (exchange, person) = (&visit.exchange, &visit.view.person);
+    let server = exchange.server;
+    let passkeys = server.store().passkeys_of(&person.user).await?;
+    let handle = server.store().passkey_handle(&person.user).await?;
+    let purpose = Purpose::add(
+        person.session.clone(),
+        person.user.clone(),
+        handle.as_deref(),
+    );
+    let ceremony = Ceremony::begin(exchange.era(), purpose, exchange.now);
+    let handle = ceremony.adds(&person.session, &person.user)?;
+    let known: Vec<_> = passkeys.iter().map(PasskeyRecord::known).collect();
+    let options = creation_options(
+        party,
+        &server.settings().product_name,
+        ceremony.challenge(),
+        &encoding::encode(&handle),
+        &person.username,
+        &known,
+    );
+    let page = AccountPage::AddPasskey(AddPasskeyPage {
+        action: &server.path(ADD_PASSKEY),
+        ceremony: &exchange.sealed(&ceremony)?,
+        options: &options.to_string(),
+        problem,
+    });
+    let mut response = visit.page((Section::Security, ADD_PASSKEY), None, &page);
+    with_script(&mut response);
+    if problem.is_some() {
+        *response.status_mut() = StatusCode::BAD_REQUEST;
+    }
+    Ok(response)
+}
+
+fn with_script(response: &mut Response) {
+    let policy = http::header::CONTENT_SECURITY_POLICY;
+    response.headers_mut().insert(policy, scripted_policy());
+}
+
+async fn add_one(server: &Server, reader: Reader, form: &PostedForm) -> Result<Response, Failure> {
+    let changing = Visit::changing(server, reader, form, ADD_PASSKEY).await?;
+    let (visit, parameters) = match changing {
+        Visitor::Known(known) => known,
+        Visitor::Unproven(response) => return Ok(response),
+    };
+    let Some(party) = server.settings().relying_party() else {
+        return Ok(visit.lead_to(ACCOUNT_PASSKEYS));
+    };
+    match added(&visit, &parameters, &party).await? {
+        Ok(name) => {
+            tracing::info!(sub = %visit.view.person.user, name = name.as_str(), "added a passkey");
+            Ok(visit.lead_to(ACCOUNT_PASSKEYS))
+        }
+        Err(problem) => self::form(&visit, &party, Some(problem)).await,
+    }
+}
+
+/// Keeps what the browser made, if that is an answer to the challenge that this session was given.
+async fn added(
+    visit: &Visit<'_>,
+    parameters: &Parameters,
+    party: &RelyingParty,
+) -> Result<Result<PasskeyName, AddPasskeyProblem>, Failure> {
+    let (exchange, person) = (&visit.exchange, &visit.view.person);
+    let sealed = parameters.one("ceremony")?.unwrap_or_default();
+    let ceremony = exchange.open::<Ceremony>(sealed);
+    let ceremony = ceremony.and_then(|ceremony| {
+        let handle = ceremony.adds(&person.session, &person.user)?;
+        Ok((ceremony, handle))
+    });
+    let Ok((ceremony, handle)) = ceremony else {
+        return Ok(Err(AddPasskeyProblem::Over));
+    };
+    let answer = parameters.one("credential")?.unwrap_or_default();
+    let made =
+        Registration::parse(answer).and_then(|answer| answer.check(ceremony.challenge(), party));
+    let made = match made {
+        Ok(made) => made,
+        Err(problem) => {
+            tracing::info!(%problem, "a new passkey was not taken");
+            return Ok(Err(match problem {
+                PasskeyProblem::NotVerified => AddPasskeyProblem::NotVerified,
+                PasskeyProblem::NotDiscoverable => AddPasskeyProblem::NotDiscoverable,
+                _ => AddPasskeyProblem::NotTaken,
+            }));
+        }
+    };
+    let typed = parameters.one("name")?.and_then(PasskeyName::typed);
+    let name = typed.unwrap_or_else(|| suggested(exchange, &made));
+    let mail = exchange
+        .notice(&person.user, MailPurpose::PasskeyAdded)
+        .await?;
+    let new = NewPasskeyRow {
+        user: &person.user,
+        passkey: &made,
+        name: &name,
+        handle: &handle,
+        rp_id: &party.id,
+        challenge: &ceremony.used(&exchange.server.settings().lifetimes),
+        mail: mail.as_ref(),
+    };
+    let added = exchange.server.store().add_passkey(&new, exchange.now);
+    Ok(match added.await? {
+        PasskeyAddition::Added => Ok(name),
+        PasskeyAddition::Over => Err(AddPasskeyProblem::Over),
+        PasskeyAddition::Known => Err(AddPasskeyProblem::Known),
+        PasskeyAddition::TooMany => Err(AddPasskeyProblem::TooMany),
+    })
+}
+
+/// What a passkey is called before its owner calls it anything.
+fn suggested(exchange: &Exchange<'_>, made: &NewPasskey) -> PasskeyName {
+    let pages = exchange.pages();
+    let name = match SuggestedName::of(made) {
+        SuggestedName::Maker(name) => name.to_owned(),
+        SuggestedName::SecurityKey => pages.security_key(),
+        SuggestedName::Passkey => pages.passkey(),
+    };
+    PasskeyName::typed(&name).expect("the names that are suggested are names")
+}
+
+async fn rename_one(
+    server: &Server,
+    reader: Reader,
+    form: &PostedForm,
+) -> Result<Response, Failure> {
+    let changing = Visit::changing(server, reader, form, ACCOUNT_PASSKEYS).await?;
+    let (visit, parameters) = match changing {
+        Visitor::Known(known) => known,
+        Visitor::Unproven(response) => return Ok(response),
+    };
+    let name = parameters.one("name")?.and_then(PasskeyName::typed);
+    if let (Some(id), Some(name)) = (named(&parameters)?, name) {
+        let (user, now) = (&visit.view.person.user, visit.exchange.now);
+        server.store().rename_passkey(user, &id, &name, now).await?;
+    }
+    Ok(visit.lead_to(ACCOUNT_PASSKEYS))
+}
+
+async fn remove_one(
+    server: &Server,
+    reader: Reader,
+    form: &PostedForm,
+) -> Result<Response, Failure> {
+    let changing = Visit::changing(server, reader, form, ACCOUNT_PASSKEYS).await?;
+    let (visit, parameters) = match changing {
+        Visitor::Known(known) => known,
+        Visitor::Unproven(response) => return Ok(response),
+    };
+    let (user, now) = (&visit.view.person.user, visit.exchange.now);
+    if let Some(id) = named(&parameters)? {
+        let mail = visit
+            .exchange
+            .notice(user, MailPurpose::PasskeyRemoved)
+            .await?;
+        let removed = server
+            .store()
+            .remove_passkey(user, &id, false, mail.as_ref(), now);
+        match removed.await? {
+            PasskeyRemoval::Removed => tracing::info!(sub = %user, "removed a passkey"),
+            PasskeyRemoval::LastWayIn => return list(&visit, None, true).await,
+            PasskeyRemoval::Absent => {}
+        }
+    }
+    Ok(visit.lead_to(ACCOUNT_PASSKEYS))
+}
+
+/// The passkey that a form is about.
+fn named(parameters: &Parameters) -> Result<Option<CredentialId>, Failure> {
+    Ok(parameters.one("passkey")?.and_then(CredentialId::parse))
+}

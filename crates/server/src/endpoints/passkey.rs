@@ -1,0 +1,128 @@
+//! `POST /login/passkey`: what a passkey answered makes a session, or proves more in one. Whatever is wrong with it looks the same.
+
+use std::net::IpAddr;
+
+use axum::{Extension, extract::State, response::Response};
+use http::{HeaderValue, StatusCode, header};
+use safeconduct_protocol::{
+    authentication::Factor,
+    authorization::Next,
+    error::Reason,
+    passkey::{CredentialId, RelyingParty},
+};
+
+use crate::{
+    browser::Browser,
+    client_address::ClientAddress,
+    fault::Failure,
+    form::PostedForm,
+    journey::{Journey, SignIn, Step},
+    pages::{CodeProblem, SignInProblem},
+    passkey::{self, Attempt},
+    reader::Reader,
+    respond::{self, with_cookie},
+    server::{Exchange, Server},
+    way_back,
+};
+
+/// `POST /login/passkey`.
+pub(crate) async fn post(
+    State(server): State<Server>,
+    reader: Reader,
+    address: Option<Extension<ClientAddress>>,
+    form: PostedForm,
+) -> Response {
+    // Without the accept loop in front there is one address for everybody.
+    let address = address.map_or(IpAddr::from([0, 0, 0, 0]), |Extension(client)| {
+        client.address
+    });
+    let party = server.settings().relying_party();
+    let party = party.expect("there is no such route without one");
+    let answer = sign_in(&server, reader, &form, address, &party).await;
+    way_back::person(&server, &form, answer, reader).await
+}
+
+async fn sign_in(
+    server: &Server,
+    reader: Reader,
+    form: &PostedForm,
+    address: IpAddr,
+    party: &RelyingParty,
+) -> Result<Response, Failure> {
+    let Step {
+        exchange,
+        browser,
+        journey,
+        parameters,
+    } = Step::take(server, reader, form).await?;
+    match passkey::prove(&exchange, party, &browser, &parameters, address).await? {
+        Attempt::Proved { session, cookies } => {
+            let journey = Journey {
+                pending: journey.pending.proved(session, Factor::Passkey),
+                client: journey.client,
+            };
+            let response = journey.continue_at_authorize(&exchange)?;
+            Ok(cookies.into_iter().fold(response, with_cookie))
+        }
+        Attempt::Refused { unknown } => {
+            asked_again(&exchange, &browser, &journey, Problem::Refused(unknown)).await
+        }
+        Attempt::Throttled { seconds } => {
+            let minutes = seconds.div_ceil(60);
+            asked_again(&exchange, &browser, &journey, Problem::Throttled(minutes)).await
+        }
+    }
+}
+
+enum Problem {
+    Refused(Option<CredentialId>),
+    Throttled(u32),
+}
+
+/// The page that is due, with what was wrong: that which asks for a second factor, or the sign-in page.
+async fn asked_again(
+    exchange: &Exchange<'_>,
+    browser: &Browser,
+    journey: &Journey,
+    problem: Problem,
+) -> Result<Response, Failure> {
+    let view = browser.person(exchange, &journey.pending).await?;
+    let person = view.map(|view| view.person);
+    let (minutes, unknown) = match problem {
+        Problem::Refused(unknown) => (None, unknown),
+        Problem::Throttled(minutes) => (Some(minutes), None),
+    };
+    let status = match minutes {
+        Some(_) => respond::status(Reason::TooManyAttempts),
+        None => StatusCode::BAD_REQUEST,
+    };
+    let mut page = match (journey.next(exchange, person.as_ref()), &person) {
+        (Ok(Next::SecondFactor(level)), Some(person)) => {
+            let problem = minutes.map_or(CodeProblem::Passkey, |minutes| CodeProblem::Throttled {
+                minutes,
+            });
+            let page = journey.second_factor_page(exchange, person, level, Some(problem));
+            page.await?
+        }
+        (next, person) => {
+            let again = matches!(next, Ok(Next::Reauthenticate));
+            let problem = minutes.map_or(SignInProblem::Passkey, |minutes| {
+                SignInProblem::Throttled { minutes }
+            });
+            let sign_in = SignIn {
+                again_as: person.as_ref().filter(|_| again),
+                problem: Some(problem),
+                unknown_passkey: unknown,
+                ..SignIn::default()
+            };
+            journey.sign_in_page(exchange, sign_in).await?
+        }
+    };
+    *page.status_mut() = status;
+    if let Some(minutes) = minutes {
+        tracing::info!(refusal = Reason::TooManyAttempts.name(), "refused");
+        let seconds = HeaderValue::from(minutes * 60);
+        page.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    Ok(page)
+}
