@@ -10,4 +10,5 @@ mod oidc_client_ts;
 mod oidc_provider;
 mod openid_client;
 mod openidconnect;
+mod passkeys;
 mod spring;

@@ -93,6 +93,8 @@ impl From<Refused> for Failure {
                 Self::NotFound(said).with_advice("`safeconduct group list` names them all")
             }
             Refused::NoSecondFactor(_) => Self::NotFound(said),
+            Refused::NoPasskey { .. } => Self::NotFound(said)
+                .with_advice("`safeconduct user passkeys` names them all; an id names one of several"),
             Refused::ClientTaken(_) => Self::Conflict(said)
                 .with_advice("--if-not-exists makes that a success where the client exists"),
             Refused::UserTaken(_) | Refused::GroupTaken(_) => {

@@ -411,6 +411,7 @@ fn settings(checked: &Checked) -> Settings {
             absolute: sessions.absolute.as_seconds(),
         },
         password_min_length: login.password_min_length,
+        passkeys: login.passkeys,
         second_factor: match login.second_factor {
             config::SecondFactor::Off => SecondFactor::Off,
             config::SecondFactor::Offered => SecondFactor::Offered,

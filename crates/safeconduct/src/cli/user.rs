@@ -7,7 +7,7 @@ use safeconduct_protocol::claims::PersonClaims;
 use safeconduct_protocol::ids::UserId;
 use safeconduct_server::administration::Refused;
 use safeconduct_server::administration::users::SecondFactorRecord;
-use safeconduct_store::UserRecord;
+use safeconduct_store::{PasskeyRecord, UserRecord};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -93,6 +93,24 @@ pub(crate) enum Verb {
         #[arg(long)]
         yes: bool,
     },
+    /// List the passkeys of a user
+    Passkeys {
+        /// The username or id
+        user: String,
+    },
+    /// Take a passkey of a user away; for a device that is lost
+    #[command(
+        after_help = "The last one goes as well: without a password the user cannot sign in until you give them one. Their sessions and grants go on; `safeconduct user lock` ends those."
+    )]
+    RemovePasskey {
+        /// The username or id
+        user: String,
+        /// What the user calls it, or its id
+        passkey: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
     /// Keep a user out; ends the user's sessions and grants
     Lock {
         /// The username or id
@@ -159,6 +177,18 @@ impl Verb {
             }
             Self::RemoveSecondFactor { user, yes } => {
                 remove_second_factor(database, &user, yes).await
+            }
+            Self::Passkeys { user } => {
+                let (_, passkeys) = administration.passkeys(&user).await?;
+                output.list(
+                    &passkeys
+                        .into_iter()
+                        .map(ShownPasskey::from)
+                        .collect::<Vec<_>>(),
+                )
+            }
+            Self::RemovePasskey { user, passkey, yes } => {
+                remove_passkey(database, &user, &passkey, yes).await
             }
             Self::Lock { user } => {
                 let name = administration.lock_user(&user).await?;
@@ -269,6 +299,42 @@ impl Row for ShownSecondFactor {
     }
 }
 
+/// A passkey as shown.
+#[derive(Serialize)]
+struct ShownPasskey {
+    name: String,
+    id: String,
+    synced: bool,
+    added_at: String,
+    last_used_at: Option<String>,
+}
+
+impl From<PasskeyRecord> for ShownPasskey {
+    fn from(passkey: PasskeyRecord) -> Self {
+        Self {
+            id: passkey.id.to_string(),
+            synced: passkey.kept.backup_eligible,
+            added_at: when(passkey.created_at),
+            last_used_at: passkey.last_used_at.map(when),
+            name: passkey.name,
+        }
+    }
+}
+
+impl Row for ShownPasskey {
+    const COLUMNS: &'static [&'static str] = &["name", "synced", "added", "last used", "id"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.name.clone(),
+            if self.synced { "yes" } else { "no" }.to_owned(),
+            self.added_at.clone(),
+            self.last_used_at.clone().unwrap_or_default(),
+            self.id.clone(),
+        ]
+    }
+}
+
 impl Add {
     async fn run(self: Box<Self>, database: &Database, output: Format) -> Result<(), Failure> {
         let (username, administration) = (self.username, database.administration());
@@ -340,5 +406,23 @@ async fn remove_second_factor(database: &Database, user: &str, yes: bool) -> Res
         .remove_second_factor(found.id.as_str())
         .await?;
     note(format_args!("{name} signs in with the password alone"));
+    Ok(())
+}
+
+async fn remove_passkey(
+    database: &Database,
+    user: &str,
+    passkey: &str,
+    yes: bool,
+) -> Result<(), Failure> {
+    let administration = database.administration();
+    let (found, passkey) = administration.passkey(user, passkey).await?;
+    let (name, called) = (&found.username, &passkey.name);
+    confirm(&format!("Take the passkey {called} of {name} away?"), yes)?;
+    // By the id: while the question stood, the name may have become another user's.
+    administration
+        .remove_passkey(found.id.as_str(), &passkey)
+        .await?;
+    note(format_args!("{called} signs {name} in no more"));
     Ok(())
 }

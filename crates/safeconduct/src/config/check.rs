@@ -70,7 +70,7 @@ pub(super) fn check(
     check_port(&config, &mut findings);
     check_proxies(&config, &mut findings);
     check_lifetimes(&config, &mut findings);
-    check_login(&config, &mut findings);
+    check_login(&config, issuer.as_ref(), &mut findings);
     check_log(&config, &mut findings);
     let database = database(&config, &mut findings);
     let key_file = At::key("secrets").then("master_key_file");
@@ -288,7 +288,7 @@ fn check_lifetimes(config: &Config, findings: &mut Findings<'_>) {
 /// Seconds in which what a node counted of guesses is kept: no budget may take longer to be whole again.
 const LONGEST_BUDGET: i64 = 24 * 3600;
 
-fn check_login(config: &Config, findings: &mut Findings<'_>) {
+fn check_login(config: &Config, issuer: Option<&Issuer>, findings: &mut Findings<'_>) {
     let login = &config.login;
     let budgets = [
         ("per_pair", login.per_pair),
@@ -306,6 +306,15 @@ fn check_login(config: &Config, findings: &mut Findings<'_>) {
                 "make burst times refill 24h at most: what a node has counted is kept for a day",
             );
         }
+    }
+    // On a developer's own machine nobody misses them.
+    let is_address = |issuer: &Issuer| issuer.domain().is_none() && !issuer.is_development();
+    if login.passkeys && issuer.is_some_and(is_address) {
+        findings.warn(
+            &At::key("login").then("passkeys"),
+            "nobody can have a passkey: browsers make none for an IP address",
+            "give the issuer a name, or set `login.passkeys` to false",
+        );
     }
     if !config.login.throttle {
         findings.warn(

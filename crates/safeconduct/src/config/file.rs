@@ -208,6 +208,10 @@ table! {
         /// there. With `required` every account has to have one: it is set up at the next sign-in
         /// ([sign-in methods](../guides/sign-in-methods.md)).
         second_factor: SecondFactor = SecondFactor::Off,
+        /// Whether people sign in with passkeys, and add them on their account page. One is two factors: who signs in with it is asked for no
+        /// code. Browsers make passkeys for a name and not for an IP address: where the issuer's host is one, there are none. They belong to the issuer's host: at
+        /// another one every passkey is dead.
+        passkeys: bool = true,
         /// How many characters a new password has at least (NIST SP 800-63B-4 §3.1.1.2). 8 is right where people show a second factor
         /// as well; 15 is the recommendation where the password is all they show. Passwords that are set already are never judged. Whatever
         /// stands here, a new password has at most 1,024 bytes, may be of any characters, and is none of the common ones, no name or address of its

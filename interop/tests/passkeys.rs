@@ -1,0 +1,325 @@
+//! Chromium's virtual authenticator, which knows nothing of us, with our pages and our script: passkeys made, offered in the field of the
+//! name, asked for by the button, proved for more, removed, and refused.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use safeconduct_interop::{PASSWORD, SECRET, SECRET_FILE, Safeconduct, USERNAME};
+use safeconduct_testing_browser::in_browser;
+use serde_json::{Value, json};
+use thirtyfour::prelude::*;
+
+/// How long a page may take; the machine may have much else to do.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A password manager: it verifies its user, and copies its keys.
+fn manager() -> Value {
+    json!({
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": true,
+        "hasUserVerification": true,
+        "isUserVerified": true,
+        "automaticPresenceSimulation": true,
+        "defaultBackupEligibility": true,
+        "defaultBackupState": true,
+    })
+}
+
+/// A person at a Chromium, and Safeconduct.
+struct Person {
+    driver: WebDriver,
+    server: Safeconduct,
+    authenticator: String,
+}
+
+impl Person {
+    async fn tool(&self, command: &str, mut with: Value) -> WebDriverResult<Value> {
+        with["authenticatorId"] = json!(self.authenticator);
+        let command = format!("WebAuthn.{command}");
+        self.driver.cdp().send_raw(&command, with).await
+    }
+
+    async fn open(&self, path: &str) -> WebDriverResult<()> {
+        self.driver.goto(&self.server.url(path)).await
+    }
+
+    /// The element, once it can be seen.
+    async fn seen(&self, id: &str) -> WebDriverResult<WebElement> {
+        let element = self.driver.query(By::Id(id));
+        let element = element.wait(PATIENCE, Duration::from_millis(50));
+        element.and_displayed().first().await
+    }
+
+    async fn press(&self, id: &str) -> WebDriverResult<()> {
+        self.seen(id).await?.click().await
+    }
+
+    async fn type_password(&self) -> WebDriverResult<()> {
+        let username = self.seen("username").await?;
+        if username.prop("value").await?.unwrap_or_default().is_empty() {
+            username.send_keys(USERNAME).await?;
+        }
+        self.seen("password").await?.send_keys(PASSWORD).await?;
+        self.press("login-submit").await
+    }
+
+    /// What the authenticator keeps.
+    async fn kept(&self) -> WebDriverResult<Vec<Value>> {
+        let kept = self.tool("getCredentials", json!({})).await?;
+        Ok(kept["credentials"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// Signs out, by forgetting who is signed in.
+    async fn leave(&self) -> WebDriverResult<()> {
+        self.driver.delete_all_cookies().await
+    }
+
+    /// Whether nobody is signed in.
+    async fn is_left(&self) -> WebDriverResult<bool> {
+        let cookies = self.driver.get_all_cookies().await?;
+        Ok(!cookies
+            .iter()
+            .any(|one| one.name.starts_with("sc-session-")))
+    }
+
+    async fn body(&self) -> WebDriverResult<String> {
+        self.driver.find(By::Css("main")).await?.text().await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_lives_by_passkeys_with_chromium() -> Result<()> {
+    let server = Safeconduct::start(&format!(
+        r#"
+        [[clients]]
+        id = "vault"
+        redirect_uris = ["https://vault.example/callback"]
+        scopes = ["openid"]
+        secret_file = "{SECRET_FILE}"
+        require_pkce = false
+        consent = "never"
+        "#
+    ))?;
+    assert!(!SECRET.is_empty());
+    in_browser(|driver| async move {
+        let tools = driver.cdp();
+        let _: Value = tools.send_raw("WebAuthn.enable", json!({})).await?;
+        let with = json!({ "options": manager() });
+        let added: Value = tools
+            .send_raw("WebAuthn.addVirtualAuthenticator", with)
+            .await?;
+        let authenticator = added["authenticatorId"].as_str().unwrap_or_default();
+        let person = Person {
+            authenticator: authenticator.to_owned(),
+            driver: driver.clone(),
+            server,
+        };
+        adds_one(&person).await?;
+        is_offered_it_in_the_field_of_the_name(&person).await?;
+        signs_in_by_the_button(&person).await?;
+        proves_more(&person).await?;
+        is_refused_unverified_and_by_a_bogus_signature(&person).await?;
+        adds_another_and_removes_it(&person).await?;
+        is_refused_what_was_removed(&person).await?;
+        Ok(())
+    })
+    .await;
+    Ok(())
+}
+
+async fn adds_one(person: &Person) -> WebDriverResult<()> {
+    person.open("/account/passkeys/add").await?;
+    person.type_password().await?;
+    person.press("new-passkey-submit").await?;
+    person.seen("add-passkey").await?;
+    assert!(person.body().await?.contains("On your devices"));
+    let kept = person.kept().await?;
+    assert_eq!(kept.len(), 1);
+    assert_eq!(kept[0]["isResidentCredential"], true);
+    assert_eq!(kept[0]["rpId"], "localhost");
+    assert_eq!(kept[0]["userName"], USERNAME);
+    Ok(())
+}
+
+/// A virtual authenticator is chosen at once: the page signs in by itself.
+async fn is_offered_it_in_the_field_of_the_name(person: &Person) -> WebDriverResult<()> {
+    person.leave().await?;
+    person.open("/account").await?;
+    person.seen("place-passkeys").await?;
+    assert!(!person.is_left().await?);
+    Ok(())
+}
+
+/// Who is asked in the field of the name and does not answer has the button.
+async fn signs_in_by_the_button(person: &Person) -> WebDriverResult<()> {
+    person.leave().await?;
+    let absent = json!({ "enabled": false });
+    person
+        .tool("setAutomaticPresenceSimulation", absent)
+        .await?;
+    person.open("/account").await?;
+    person.press("passkey-submit").await?;
+    assert!(person.is_left().await?);
+    let there = json!({ "enabled": true });
+    person.tool("setAutomaticPresenceSimulation", there).await?;
+    person.seen("place-passkeys").await?;
+    Ok(())
+}
+
+async fn proves_more(person: &Person) -> WebDriverResult<()> {
+    person.leave().await?;
+    let absent = json!({ "enabled": false });
+    person
+        .tool("setAutomaticPresenceSimulation", absent)
+        .await?;
+    let request = "/authorize?response_type=code&client_id=vault&redirect_uri=https%3A%2F%2Fvault.example%2Fcallback\
+         &scope=openid&acr_values=phr";
+    person.open(request).await?;
+    person.type_password().await?;
+    let button = person.seen("passkey-submit").await?;
+    assert!(person.body().await?.contains("Confirm with your passkey"));
+    let there = json!({ "enabled": true });
+    person.tool("setAutomaticPresenceSimulation", there).await?;
+    button.click().await?;
+    for _ in 0..600 {
+        let url = person.driver.current_url().await?;
+        if url
+            .as_str()
+            .starts_with("https://vault.example/callback?code=")
+        {
+            return Ok(());
+        }
+    }
+    panic!("{}", person.body().await?);
+}
+
+async fn is_refused_unverified_and_by_a_bogus_signature(person: &Person) -> WebDriverResult<()> {
+    for bits in [
+        json!({ "isBadUV": true }),
+        json!({ "isBadUP": true }),
+        json!({ "isBogusSignature": true }),
+    ] {
+        person.open("/signed-out").await?;
+        person.leave().await?;
+        person.tool("setResponseOverrideBits", bits).await?;
+        person.open("/account").await?;
+        let said = person.driver.query(By::Css("[role=alert]"));
+        let said = said.wait(PATIENCE, Duration::from_millis(50));
+        let said = said.and_displayed().first().await?.text().await?;
+        assert!(said.contains("not accepted"), "{said}");
+        assert!(person.is_left().await?);
+        // Once more on that page, and well: it is as good as the first.
+        person.tool("setResponseOverrideBits", json!({})).await?;
+        assert_eq!(person.kept().await?.len(), 1, "nothing is to be forgotten");
+    }
+    // The authenticator says itself that nobody was verified: the browser does not ask us.
+    person.open("/signed-out").await?;
+    person.leave().await?;
+    let unverified = json!({ "isUserVerified": false });
+    person.tool("setUserVerified", unverified).await?;
+    person.open("/account").await?;
+    person.press("passkey-submit").await?;
+    let said = person.driver.query(By::Css("[data-say=cancelled]"));
+    let said = said.wait(PATIENCE, Duration::from_millis(50));
+    said.and_displayed().first().await?;
+    assert!(person.is_left().await?);
+    person
+        .tool("setUserVerified", json!({ "isUserVerified": true }))
+        .await?;
+    person.press("passkey-submit").await?;
+    person.seen("place-passkeys").await?;
+    Ok(())
+}
+
+async fn adds_another_and_removes_it(person: &Person) -> WebDriverResult<()> {
+    person.open("/account/passkeys/add").await?;
+    // The one that is there is excluded.
+    person.press("new-passkey-submit").await?;
+    let said = person.driver.query(By::Css("[data-say=known]"));
+    let said = said.wait(PATIENCE, Duration::from_millis(50));
+    said.and_displayed().first().await?;
+    // On another authenticator.
+    let key = json!({
+        "protocol": "ctap2",
+        "transport": "usb",
+        "hasResidentKey": true,
+        "hasUserVerification": true,
+        "isUserVerified": true,
+        "automaticPresenceSimulation": true,
+    });
+    let tools = person.driver.cdp();
+    let with = json!({ "options": key });
+    let added: Value = tools
+        .send_raw("WebAuthn.addVirtualAuthenticator", with)
+        .await?;
+    let absent = json!({ "enabled": false });
+    person
+        .tool("setAutomaticPresenceSimulation", absent)
+        .await?;
+    person.press("new-passkey-submit").await?;
+    person.seen("add-passkey").await?;
+    assert!(person.body().await?.contains("Security key"));
+    let there = json!({ "enabled": true });
+    person.tool("setAutomaticPresenceSimulation", there).await?;
+    let named = json!({ "authenticatorId": added["authenticatorId"] });
+    let _: Value = tools
+        .send_raw("WebAuthn.removeVirtualAuthenticator", named)
+        .await?;
+    let buttons = person
+        .driver
+        .find_all(By::Css("form[action$='/remove'] button"))
+        .await?;
+    assert_eq!(buttons.len(), 2);
+    buttons[1].click().await?;
+    let one = "return document.querySelectorAll(\"form[action$='/remove']\").length === 1";
+    for _ in 0..600 {
+        if person.driver.execute(one, vec![]).await?.convert()? {
+            return Ok(());
+        }
+    }
+    panic!("{}", person.body().await?);
+}
+
+async fn is_refused_what_was_removed(person: &Person) -> WebDriverResult<()> {
+    let mut kept = person.kept().await?;
+    let credential = kept.remove(0);
+    person.press_remove().await?;
+    person.seen("no-passkeys").await?;
+    // The page has told the browser that none is good any more.
+    person.forgotten().await?;
+    person.leave().await?;
+    // It comes back, as from a copy, and is to be forgotten again.
+    person.open("/signed-out").await?;
+    person
+        .tool("addCredential", json!({ "credential": credential }))
+        .await?;
+    person.open("/account").await?;
+    let said = person.driver.query(By::Css("[role=alert]"));
+    let said = said.wait(PATIENCE, Duration::from_millis(50));
+    let said = said.and_displayed().first().await?.text().await?;
+    assert!(said.contains("not accepted"), "{said}");
+    assert!(person.is_left().await?);
+    person.forgotten().await?;
+    // And the password is as good as ever.
+    person.type_password().await?;
+    person.seen("place-passkeys").await?;
+    Ok(())
+}
+
+impl Person {
+    async fn press_remove(&self) -> WebDriverResult<()> {
+        let remove = By::Css("form[action$='/remove'] button");
+        self.driver.find(remove).await?.click().await
+    }
+
+    /// Waits until the authenticator keeps nothing.
+    async fn forgotten(&self) -> WebDriverResult<()> {
+        for _ in 0..600 {
+            if self.kept().await?.is_empty() {
+                return Ok(());
+            }
+        }
+        panic!("{:?}", self.kept().await?);
+    }
+}
