@@ -97,6 +97,7 @@ new-password-ends = يؤدي هذا إلى تسجيل خروجك من كل مك�
 new-password-label = كلمة المرور الجديدة
 new-password-again = كلمة المرور الجديدة مرة أخرى
 new-password-advice = الحد الأدنى لعدد الأحرف: { $minimum }. من السهل تذكّر بضع كلمات متتالية.
+new-password-end-others = تسجيل الخروج من كل مكان آخر وإنهاء ما مُنح للتطبيقات. ستطلبه من جديد.
 new-password-submit = تعيين كلمة المرور
 problem-new-password-missing = يُرجى إدخال كلمة مرور جديدة.
 problem-new-password-differs = كلمتا المرور غير متطابقتين. يُرجى إدخال كلمة المرور الجديدة مرتين.

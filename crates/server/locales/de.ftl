@@ -93,6 +93,7 @@ new-password-ends = Damit werden Sie überall sonst abgemeldet, und Apps verlier
 new-password-label = Neues Passwort
 new-password-again = Neues Passwort, noch einmal
 new-password-advice = Mindestens { $minimum } Zeichen. Ein paar Wörter hintereinander lassen sich leicht merken.
+new-password-end-others = Überall sonst abmelden und beenden, was Apps gewährt wurde. Sie fragen dann neu.
 new-password-submit = Passwort festlegen
 problem-new-password-missing = Geben Sie ein neues Passwort ein.
 problem-new-password-differs = Die beiden Passwörter sind nicht gleich. Geben Sie das neue Passwort zweimal ein.

@@ -96,6 +96,7 @@ new-password-ends = This signs you out everywhere else, and apps lose their acce
 new-password-label = New password
 new-password-again = New password, again
 new-password-advice = At least { $minimum } characters. A few words in a row are easy to remember.
+new-password-end-others = Sign out everywhere else, and end what apps were granted. They ask again.
 new-password-submit = Set password
 problem-new-password-missing = Enter a new password.
 problem-new-password-differs = The two passwords are not the same. Enter the new password twice.

@@ -94,6 +94,7 @@ new-password-ends = Esto cierra tu sesión en todos los demás sitios, y las app
 new-password-label = Contraseña nueva
 new-password-again = Contraseña nueva, otra vez
 new-password-advice = Al menos { $minimum } caracteres. Unas cuantas palabras seguidas son fáciles de recordar.
+new-password-end-others = Cerrar las demás sesiones y terminar lo concedido a las aplicaciones. Volverán a pedirlo.
 new-password-submit = Establecer la contraseña
 problem-new-password-missing = Introduce una contraseña nueva.
 problem-new-password-differs = Las dos contraseñas no son iguales. Introduce dos veces la contraseña nueva.

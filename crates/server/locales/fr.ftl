@@ -94,6 +94,7 @@ new-password-ends = Cela vous déconnecte partout ailleurs, et les applications 
 new-password-label = Nouveau mot de passe
 new-password-again = Nouveau mot de passe, encore une fois
 new-password-advice = Au moins { $minimum } caractères. Quelques mots à la suite se retiennent facilement.
+new-password-end-others = Fermer toutes les autres sessions et mettre fin à ce qui a été accordé aux applications. Elles redemanderont.
 new-password-submit = Définir le mot de passe
 problem-new-password-missing = Saisissez un nouveau mot de passe.
 problem-new-password-differs = Les deux mots de passe ne sont pas identiques. Saisissez deux fois le nouveau mot de passe.

@@ -92,6 +92,7 @@ new-password-ends = ほかの場所ではすべてログアウトし、アプリ
 new-password-label = 新しいパスワード
 new-password-again = 新しいパスワード（もう一度）
 new-password-advice = { $minimum } 文字以上。いくつかの単語を並べると覚えやすくなります。
+new-password-end-others = ほかのすべてでログアウトし、アプリに与えた権限を終了します。アプリは再度確認します。
 new-password-submit = パスワードを設定
 problem-new-password-missing = 新しいパスワードを入力してください。
 problem-new-password-differs = 2 つのパスワードが一致しません。新しいパスワードを 2 回入力してください。

@@ -94,6 +94,7 @@ new-password-ends = Isso encerra seu acesso em todos os outros lugares, e os app
 new-password-label = Nova senha
 new-password-again = Nova senha, mais uma vez
 new-password-advice = Pelo menos { $minimum } caracteres. Algumas palavras seguidas são fáceis de lembrar.
+new-password-end-others = Sair de todos os outros lugares e encerrar o que foi concedido aos aplicativos. Eles pedirão de novo.
 new-password-submit = Definir senha
 problem-new-password-missing = Digite uma nova senha.
 problem-new-password-differs = As duas senhas não são iguais. Digite a nova senha duas vezes.

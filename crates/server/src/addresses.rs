@@ -20,6 +20,7 @@ pub(crate) const OFFER: &str = "/login/offer";
 /// The account pages, below the issuer.
 pub(crate) const ACCOUNT: &str = "/account";
 pub(crate) const ACCOUNT_SECURITY: &str = "/account/security";
+pub(crate) const ACCOUNT_PASSWORD: &str = "/account/security/password";
 pub(crate) const ACCOUNT_AUTHENTICATOR: &str = "/account/security/authenticator";
 pub(crate) const ACCOUNT_APPS: &str = "/account/apps";
 pub(crate) const ACCOUNT_SESSIONS: &str = "/account/sessions";
@@ -29,9 +30,10 @@ pub(crate) const ACCOUNT_PASSKEYS: &str = "/account/passkeys";
 pub(crate) const ADD_PASSKEY: &str = "/account/passkeys/add";
 
 /// Every account page that a sign-in may lead to.
-pub(crate) const ACCOUNT_PAGES: [&str; 8] = [
+pub(crate) const ACCOUNT_PAGES: [&str; 9] = [
     ACCOUNT,
     ACCOUNT_SECURITY,
+    ACCOUNT_PASSWORD,
     ACCOUNT_AUTHENTICATOR,
     ACCOUNT_PASSKEYS,
     ADD_PASSKEY,

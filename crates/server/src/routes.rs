@@ -14,9 +14,9 @@ use crate::{
     account,
     addresses::{
         ACCOUNT, ACCOUNT_ACTIVITY, ACCOUNT_APPS, ACCOUNT_AUTHENTICATOR, ACCOUNT_PASSKEYS,
-        ACCOUNT_SECURITY, ACCOUNT_SESSIONS, ADD_PASSKEY, END_OTHERS, END_SESSION, LINK,
-        NEW_RECOVERY_CODES, OFFER, RECOVER, REMOVE_ACCESS, REMOVE_AUTHENTICATOR, REMOVE_PASSKEY,
-        RENAME_PASSKEY,
+        ACCOUNT_PASSWORD, ACCOUNT_SECURITY, ACCOUNT_SESSIONS, ADD_PASSKEY, END_OTHERS, END_SESSION,
+        LINK, NEW_RECOVERY_CODES, OFFER, RECOVER, REMOVE_ACCESS, REMOVE_AUTHENTICATOR,
+        REMOVE_PASSKEY, RENAME_PASSKEY,
     },
     correlation::correlate,
     cross_origin::{self, CrossOrigin, preflight},
@@ -107,6 +107,10 @@ fn account_pages() -> Router<Server> {
     Router::new()
         .route(ACCOUNT, get(account::overview::get))
         .route(ACCOUNT_SECURITY, get(account::security::get))
+        .route(
+            ACCOUNT_PASSWORD,
+            get(account::password::get).post(account::password::post),
+        )
         .route(
             ACCOUNT_AUTHENTICATOR,
             get(account::authenticator::get).post(account::authenticator::post),

@@ -231,19 +231,30 @@ pub(crate) async fn enrol(
     })
 }
 
-/// The new cookie of a session in which a factor is proved: what was known of the old one is worth nothing afterwards.
-struct Renewal {
-    session: SessionRenewal,
+/// The new cookie of a session in which a factor is proved, or how its user signs in is changed: what was known of the old one is worth nothing afterwards.
+pub(crate) struct Renewal {
+    pub(crate) session: SessionRenewal,
     secret: Secret,
 }
 
 impl Renewal {
-    /// `None` without a session cookie.
+    /// One in which `factor` is proved; `None` without a session cookie.
     fn of(
         exchange: &Exchange<'_>,
         browser: &Browser,
         view: &SessionView,
         factor: Factor,
+    ) -> Option<Self> {
+        let mut renewal = Self::kept(exchange, browser, view)?;
+        renewal.session.factors = view.person.factors.and(factor, exchange.now);
+        Some(renewal)
+    }
+
+    /// One in which nothing more is proved than was before.
+    pub(crate) fn kept(
+        exchange: &Exchange<'_>,
+        browser: &Browser,
+        view: &SessionView,
     ) -> Option<Self> {
         let (person, now) = (&view.person, exchange.now);
         let secret = Secret::generate();
@@ -253,7 +264,7 @@ impl Renewal {
                 id: person.session.clone(),
                 old_hash: browser.session_hash()?,
                 new_hash: encoding::sha256(secret.expose().as_bytes()),
-                factors: person.factors.and(factor, now),
+                factors: person.factors,
                 idle_expires_at: idle_until.min(view.absolute_expires_at),
                 user_epoch: person.epochs.user,
             },
@@ -261,7 +272,7 @@ impl Renewal {
         })
     }
 
-    fn cookie(&self, exchange: &Exchange<'_>, view: &SessionView) -> HeaderValue {
+    pub(crate) fn cookie(&self, exchange: &Exchange<'_>, view: &SessionView) -> HeaderValue {
         let issuer = &exchange.server.settings().issuer;
         let lasts = view.absolute_expires_at.since(exchange.now);
         browser::sign_in(issuer, &self.secret, lasts)

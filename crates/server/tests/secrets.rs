@@ -509,6 +509,7 @@ async fn almost_right(server: &TestServer) -> Vec<(&'static str, Credentials, Fo
         ("/signed-out", nobody(), Form::new()),
         ("/logout/confirm", nobody(), Form::new()),
         ("/account/activity", nobody(), Form::new()),
+        ("/account/security/password", nobody(), Form::new()),
         ("/account/security/authenticator", nobody(), Form::new()),
         (
             "/account/security/authenticator/remove",

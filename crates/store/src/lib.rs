@@ -33,6 +33,7 @@ mod master_key_id;
 mod master_keys;
 mod outbox;
 mod passkeys;
+mod password_changes;
 mod rotation;
 mod schema;
 mod second_factors;
@@ -65,6 +66,7 @@ pub use passkeys::{
     NewPasskeyRow, PasskeyAddition, PasskeyAnswer, PasskeyOwner, PasskeyRecord, PasskeyRemoval,
     PasskeyUse,
 };
+pub use password_changes::PasswordChange;
 pub use schema::SchemaStep;
 pub use second_factors::{Guess, KeptOtp, NewOtp, OtpAddition, SecondFactorUse};
 pub use sessions::{NewSession, SessionRecord, SessionRenewal, SessionView, SignIn};

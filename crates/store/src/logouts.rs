@@ -53,6 +53,19 @@ const QUEUE_OF_USER: &str = queue!(
 const FORGET_OF_USER: &str =
     "DELETE FROM session_clients WHERE session_id IN (SELECT id FROM sessions WHERE user_id = $1)";
 
+/// Those of a user's sessions but one.
+const QUEUE_OF_OTHERS: &str = concat!(
+    queue!(
+        "$2",
+        "session_id IN (SELECT id FROM sessions WHERE user_id = $1 AND id <> $3)"
+    ),
+    " RETURNING ",
+    outbox::columns!()
+);
+
+const FORGET_OF_OTHERS: &str = "DELETE FROM session_clients WHERE session_id IN \
+     (SELECT id FROM sessions WHERE user_id = $1 AND id <> $2)";
+
 const QUEUE_OF_ACCESS: &str = queue!("$3", "user_id = $1 AND client_id = $2");
 
 const FORGET_OF_ACCESS: &str = "DELETE FROM session_clients WHERE user_id = $1 AND client_id = $2";
@@ -107,6 +120,16 @@ pub(crate) fn queue(session: &SessionId, now: Timestamp) -> [Statement; 2] {
 pub(crate) fn queue_of_user(user: &UserId, now: Timestamp) -> [Statement; 2] {
     let queue = Statement::new(QUEUE_OF_USER).bind(user.as_str()).bind(now);
     [queue, Statement::new(FORGET_OF_USER).bind(user.as_str())]
+}
+
+/// The statements that queue the clients of a user's sessions but `kept`. They stand before those that end the sessions. The first one
+/// returns them, for [`outbox::read`](crate::outbox::read).
+pub(crate) fn queue_of_others(user: &UserId, kept: &SessionId, now: Timestamp) -> [Statement; 2] {
+    let queue = Statement::new(QUEUE_OF_OTHERS)
+        .bind(user.as_str())
+        .bind(now);
+    let forget = Statement::new(FORGET_OF_OTHERS).bind(user.as_str());
+    [queue.bind(kept.as_str()), forget.bind(kept.as_str())]
 }
 
 /// The statements that queue one client of a user's sessions, which go on without it.

@@ -40,9 +40,6 @@ const REFRESH_PASSWORD: &str = "UPDATE credentials SET sealed = $3, cost = $4, s
 const PASSWORD_COSTS: &str = "SELECT cost, COUNT(*) FROM credentials WHERE kind = 'password' \
      GROUP BY cost ORDER BY COUNT(*) DESC LIMIT $1";
 
-const PASSWORD_CHANGED_AT: &str =
-    "SELECT changed_at FROM credentials WHERE user_id = $1 AND kind = 'password' AND name = ''";
-
 const SEALED_OTHERWISE: &str = "SELECT user_id, kind, name, sealed FROM credentials \
      WHERE sealed_by <> $1 \
        AND (user_id > $2 OR (user_id = $2 AND (kind > $3 OR (kind = $3 AND name > $4)))) \
@@ -327,16 +324,6 @@ impl Store {
         .in_turn(id.as_str());
         self.change_user(unit, NewEvent::new("password-set").user(id), now)
             .await
-    }
-
-    /// Since when the password of a user is what it is; `None` if they have none.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn password_changed_at(&self, id: &UserId) -> Result<Option<Timestamp>, StoreError> {
-        let statement = Statement::new(PASSWORD_CHANGED_AT).bind(id.as_str());
-        let found = self.list(statement, |row| row.time()).await?;
-        Ok(found.into_iter().next())
     }
 
     /// Replaces the hash of the same password by a better one, unless the password was changed meanwhile; says whether it

@@ -8,6 +8,7 @@ pub(crate) mod codes;
 mod frame;
 pub(crate) mod overview;
 pub(crate) mod passkeys;
+pub(crate) mod password;
 pub(crate) mod security;
 pub(crate) mod sessions;
 mod visit;

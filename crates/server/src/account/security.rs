@@ -10,7 +10,8 @@ use safeconduct_protocol::recovery_code::FEW;
 use super::visit::{Demand, Visit, Visitor};
 use crate::{
     addresses::{
-        ACCOUNT_AUTHENTICATOR, ACCOUNT_SECURITY, NEW_RECOVERY_CODES, REMOVE_AUTHENTICATOR,
+        ACCOUNT_AUTHENTICATOR, ACCOUNT_PASSWORD, ACCOUNT_SECURITY, NEW_RECOVERY_CODES,
+        REMOVE_AUTHENTICATOR,
     },
     fault::Failure,
     journey::Journey,
@@ -54,7 +55,7 @@ async fn show(
     });
     let page = AccountPage::Security(SecurityPage {
         password_changed: password_changed.as_deref(),
-        password_page: None,
+        password_page: &server.path(ACCOUNT_PASSWORD),
         authenticator: app.as_ref(),
         may_add_authenticator: Journey::may_enrol(&visit.exchange),
         authenticator_page: &server.path(ACCOUNT_AUTHENTICATOR),

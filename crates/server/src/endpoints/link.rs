@@ -115,7 +115,9 @@ fn page(
         account: &user.username,
         is_first: link.purpose() == LinkPurpose::Invite,
         action: &server.path(LINK),
-        link: text,
+        link: Some(text),
+        csrf: None,
+        ends_others: false,
         minimum: server.password_rule().minimum(),
         problem,
     })

@@ -90,8 +90,8 @@ pub(super) struct Framed<'a> {
 pub struct SecurityPage<'a> {
     /// The day since which the password is what it is, if there is one.
     pub password_changed: Option<&'a str>,
-    /// Where it is changed, if it may be.
-    pub password_page: Option<&'a str>,
+    /// Where it is changed, or a first one set.
+    pub password_page: &'a str,
     /// The authenticator app, if there is one.
     pub authenticator: Option<&'a AuthenticatorLine>,
     /// Whether one may be added.

@@ -1,19 +1,23 @@
-//! The page on which a password is set by a one-time link.
+//! The page on which a password is set: by a one-time link, or on the account pages.
 
 use safeconduct_protocol::password::UnfitPassword;
 use serde::Serialize;
 
-/// The form on which the holder of a one-time link sets a password.
+/// The form on which the holder of a one-time link, or who is signed in, sets a password.
 #[derive(Clone, Default, Serialize)]
 pub struct NewPasswordPage<'a> {
     /// The name of the account.
     pub account: &'a str,
     /// Whether it is the first password of the account.
     pub is_first: bool,
-    /// Where the form is posted: the path of `/link` below the issuer, which is also the page's own.
+    /// Where the form is posted, which is also the page's own path.
     pub action: &'a str,
-    /// The link, sealed, posted back as `link`.
-    pub link: &'a str,
+    /// The link, sealed, posted back as `link`; none on an account page.
+    pub link: Option<&'a str>,
+    /// The token that binds the form to this browser, posted as `csrf`, on an account page.
+    pub csrf: Option<&'a str>,
+    /// Whether the box is checked that ends everything else, posted as `end_others`, on an account page.
+    pub ends_others: bool,
     /// How many characters the password has at least.
     pub minimum: usize,
     /// What was wrong with the attempt before, if there was one.

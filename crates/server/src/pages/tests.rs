@@ -227,7 +227,7 @@ fn every_field_a_person_fills_in_has_a_label_and_says_what_it_is_for() {
                 "{name}: {input:?}"
             );
             assert!(
-                input.attributes.contains_key("autocomplete"),
+                input.is("type", "checkbox") || input.attributes.contains_key("autocomplete"),
                 "{name}: {input:?}"
             );
             assert!(

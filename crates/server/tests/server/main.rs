@@ -7,6 +7,7 @@
 
 mod account;
 mod account_activity;
+mod account_password;
 mod account_security;
 mod anonymous;
 mod answer_sizes;

@@ -12,6 +12,7 @@ mod logouts;
 mod mail;
 mod master_keys;
 mod passkeys;
+mod password_changes;
 mod redemption;
 mod rotation;
 mod second_factors;

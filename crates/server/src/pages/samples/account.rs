@@ -122,7 +122,7 @@ fn security(pages: &Pages) -> [Sample; 4] {
     let changed: &'static str = Box::leak(added.clone().into_boxed_str());
     let page = |authenticator: Option<AuthenticatorLine>| SecurityPage {
         password_changed: Some(changed),
-        password_page: Some("/account/security/password"),
+        password_page: "/account/security/password",
         authenticator: authenticator.map(|line| &*Box::leak(Box::new(line))),
         may_add_authenticator: true,
         authenticator_page: "/account/security/authenticator",

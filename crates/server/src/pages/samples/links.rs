@@ -43,7 +43,9 @@ fn new_password() -> Vec<(&'static str, NewPasswordPage<'static>)> {
         account: "alice",
         is_first: true,
         action: "/link",
-        link: "sc_ln_AQEBAQEBAQEBAQEBAQEB",
+        link: Some("sc_ln_AQEBAQEBAQEBAQEBAQEB"),
+        csrf: None,
+        ends_others: false,
         minimum: 8,
         problem: None,
     };
@@ -51,11 +53,19 @@ fn new_password() -> Vec<(&'static str, NewPasswordPage<'static>)> {
         is_first: false,
         ..first.clone()
     };
+    let from_account = NewPasswordPage {
+        action: "/account/security/password",
+        link: None,
+        csrf: Some("csrf"),
+        ends_others: true,
+        ..another.clone()
+    };
     let again = |problem| NewPasswordPage {
         problem: Some(problem),
         ..another.clone()
     };
     vec![
+        ("new-password-from-account", from_account),
         ("first-password", first),
         ("new-password", another.clone()),
         ("new-password-missing", again(Problem::Missing)),

@@ -86,6 +86,10 @@ pub(crate) const READ: &[(&str, &[&[&str]])] = &[
     ("/logout/confirm", &[&["csrf", "logout"]]),
     ("/account/activity", &[&["before"]]),
     (
+        "/account/security/password",
+        &[&["csrf", "password", "again", "end_others"]],
+    ),
+    (
         "/account/security/authenticator",
         &[&["csrf", "enrolment", "code"]],
     ),
