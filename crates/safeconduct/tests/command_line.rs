@@ -84,6 +84,59 @@ fn check_says_what_it_found() {
     );
 }
 
+#[test]
+fn mails_are_shown_in_a_language_and_written_as_text_and_html() {
+    let directory = on_this_machine();
+    let shown = directory.prints(&[
+        "mail",
+        "preview",
+        "--purpose",
+        "recover",
+        "--language",
+        "de",
+    ]);
+    for line in [
+        "exit 0\nout: recover: Ein neues Passwort für Safeconduct\n",
+        "out: http://localhost:8420/link?link=sc_link_only-a-sample-that-opens-nothing\n",
+        "out: Der Link gilt 30 Minuten lang und einmal.\n",
+    ] {
+        assert!(shown.contains(line), "{shown}");
+    }
+    let written = directory.run(&["mail", "preview", "--out", "mails"]);
+    assert_eq!(written.status.code(), Some(0));
+    let html = directory.path().join("mails/password-changed.en.html");
+    let html = fs::read_to_string(html).unwrap();
+    assert!(html.contains("http://localhost:8420/account"), "{html}");
+    assert_eq!(
+        fs::read_dir(directory.path().join("mails"))
+            .unwrap()
+            .count(),
+        28
+    );
+    let unknown = directory.run(&["mail", "preview", "--purpose", "spam"]);
+    assert_eq!(unknown.status.code(), Some(2));
+}
+
+#[test]
+fn a_test_mail_wants_a_mail_server_and_an_address() {
+    let directory = on_this_machine();
+    assert_snapshot!(directory.prints(&["mail", "test", "ada@example.com"]), @"
+    exit 3
+    err: no mail server is set up
+    err:     name it in the configuration: [mail] host
+    ");
+    let two = directory.run(&["mail", "test", "ada@example.com,eve@example.com"]);
+    assert_eq!(two.status.code(), Some(2));
+    // Nobody listens at the discard port.
+    let directory = Directory::with_config(
+        "issuer = \"http://localhost:8420\"\n[mail]\nhost = \"127.0.0.1\"\nport = 9\ntls = \"none\"\nfrom = \"no-reply@a.example\"\n",
+    );
+    assert_snapshot!(directory.prints(&["mail", "test", "ada@example.com"]), @"
+    exit 1
+    err: the mail server can't be used: connecting: Connection refused (os error 111)
+    ");
+}
+
 /// As Kubernetes and Docker mount secrets: readable by everyone who sees the mount, and read-only, so that no `chmod` helps.
 #[test]
 fn a_secret_on_a_read_only_mount_may_be_readable_by_its_mode_with_unshare() {

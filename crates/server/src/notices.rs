@@ -9,7 +9,7 @@ use safeconduct_protocol::{
 };
 use safeconduct_store::{StoreError, UserRecord};
 
-use crate::{server::Exchange, settings::MailSettings};
+use crate::server::Exchange;
 
 /// Whether people are told by mail, and in which language those who never said.
 #[derive(Clone, Copy, Debug)]
@@ -19,11 +19,11 @@ pub struct Notices {
 }
 
 impl Notices {
-    /// Those of a server with these settings of mail.
-    pub fn new(mail: Option<&MailSettings>, default_language: Language) -> Self {
+    /// Those of a server. `fallback` is the language for those who never said which they read.
+    pub fn new(is_mail_set_up: bool, fallback: Language) -> Self {
         Self {
-            is_mail_set_up: mail.is_some(),
-            fallback: default_language,
+            is_mail_set_up,
+            fallback,
         }
     }
 
@@ -51,7 +51,7 @@ impl Exchange<'_> {
         user: &UserId,
         purpose: MailPurpose,
     ) -> Result<Option<Mail>, StoreError> {
-        let notices = Notices::new(self.server.settings().mail.as_ref(), self.language());
+        let notices = Notices::new(self.server.settings().mail.is_some(), self.language());
         if !notices.is_mail_set_up {
             return Ok(None);
         }

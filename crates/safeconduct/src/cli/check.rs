@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use safeconduct_protocol::clock::Clock;
+use safeconduct_server::smtp::MailServer;
 use safeconduct_store::Store;
 use serde::Serialize;
 
@@ -58,6 +59,9 @@ impl Check {
         secrets?;
         let master_key = master_key_origin(&checked)?;
         checked.database_url()?;
+        if let Some(mail) = checked.mail_settings()? {
+            MailServer::new(&mail, checked.issuer.host())?;
+        }
         let mut schema = None;
         if self.connect || checked.database.file().is_some_and(Path::exists) {
             let looked = block_on(look(&checked))?;

@@ -167,7 +167,7 @@ impl Database {
                 self.checked.issuer.as_str(),
                 &config.ui.name,
             ),
-            notices: Notices::new(None, config.ui.default_language),
+            notices: Notices::new(self.checked.mail.is_some(), config.ui.default_language),
             issuer: self.checked.issuer.as_str(),
             cluster: &self.cluster,
             knows_scope: Box::new(|name| declared.knows_scope(name)),

@@ -13,6 +13,7 @@ mod import;
 mod init;
 mod key;
 mod link;
+mod mail;
 mod master_key_rotation;
 mod migrate;
 mod output;
@@ -86,6 +87,9 @@ enum Command {
     /// Keys: those that sign and seal, and the master key that wraps them
     #[command(subcommand)]
     Key(key::Verb),
+    /// Mails: what people are sent, and whether it arrives
+    #[command(subcommand)]
+    Mail(mail::Verb),
     /// Bring the schema of the database up to date; nodes may serve meanwhile
     Migrate(migrate::Migrate),
     /// Copy everything into a new database, such as from SQLite to PostgreSQL
@@ -156,6 +160,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             context.on_database(async |database, output| verb.run(database, output).await)
         }
         Command::Key(verb) => verb.run(&context),
+        Command::Mail(verb) => verb.run(&context),
         Command::Restored(restored) => restored.run(&context),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -178,7 +178,7 @@ fn cell_of(value: &Value) -> String {
 }
 
 /// `text` without what a terminal would obey.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| {
             if c.is_control() && c != '\n' {

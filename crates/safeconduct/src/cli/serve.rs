@@ -212,7 +212,7 @@ async fn start(
     masters: MasterKeys,
     telemetry: Telemetry,
 ) -> Result<Server, Failure> {
-    let settings = settings(&checked);
+    let settings = settings(&checked)?;
     let database = Database::open_late(checked, masters).await?;
     reconcile(&database, secrets).await?;
     let Database {
@@ -381,7 +381,7 @@ fn announce(server: &Server, listeners: &[TcpListener], admin_listen: &str) {
     );
 }
 
-fn settings(checked: &Checked) -> Settings {
+fn settings(checked: &Checked) -> Result<Settings, Failure> {
     let Config {
         server,
         tokens,
@@ -392,9 +392,10 @@ fn settings(checked: &Checked) -> Settings {
         ..
     } = &checked.config;
     let defaults = Settings::new(checked.issuer.clone());
-    Settings {
+    Ok(Settings {
         internal_hosts: server.internal_hosts.clone(),
         product_name: ui.name.clone(),
+        mail: checked.mail_settings()?,
         look: checked.look.clone(),
         default_language: ui.default_language,
         dpop_nonce_required: dpop.require_nonce,
@@ -426,7 +427,7 @@ fn settings(checked: &Checked) -> Settings {
             ..defaults.throttle
         },
         ..defaults
-    }
+    })
 }
 
 fn budget(budget: config::Budget) -> Budget {

@@ -9,6 +9,7 @@ use safeconduct_protocol::metadata::{Issuer, IssuerError};
 use safeconduct_protocol::secret::Secret;
 use safeconduct_server::client_address::Network;
 use safeconduct_server::pages::Look;
+use safeconduct_server::settings::MailSettings;
 use safeconduct_store::{OpenError, Store};
 use url::Url;
 
@@ -21,6 +22,7 @@ use super::layers::Layers;
 use super::location::{Location, Misnamed};
 use super::log_level;
 use super::look;
+use super::mail;
 use super::problem::{Origin, Problems};
 
 /// A configuration whose values fit together. Made by [`check`] alone.
@@ -35,11 +37,21 @@ pub(crate) struct Checked {
     /// The file that holds the master key, where one is named.
     pub(crate) master_key_file: Option<PathBuf>,
     pub(crate) declared: Declared,
+    /// The mail server, where there is one.
+    pub(crate) mail: Option<mail::Mail>,
     pub(crate) look: Look,
     pub(crate) warnings: Problems,
 }
 
 impl Checked {
+    /// What mails are sent by, with the password for it.
+    ///
+    /// # Errors
+    /// The password can't be read.
+    pub(crate) fn mail_settings(&self) -> Result<Option<MailSettings>, Problems> {
+        self.mail.as_ref().map(mail::Mail::settings).transpose()
+    }
+
     /// The database's URL as the store opens it, with the password.
     ///
     /// # Errors
@@ -80,6 +92,7 @@ pub(super) fn check(
         .as_deref()
         .map(|path| layers.resolve(&key_file, path));
     let password_origin = layers.origin(&At::key("database").then("password_file"));
+    let mail = mail::check(&config, &mut findings);
     let declared = declared::check(&config, &mut findings);
     let look = look::check(&config, &mut findings);
     let Findings {
@@ -95,6 +108,7 @@ pub(super) fn check(
             password_origin,
             master_key_file,
             declared,
+            mail,
             look,
             warnings: warnings.sorted(),
         }),

@@ -60,6 +60,8 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) login: Login,
     #[serde(default)]
+    pub(crate) mail: Mail,
+    #[serde(default)]
     pub(crate) ui: Ui,
     #[serde(default)]
     pub(crate) log: Log,
@@ -265,6 +267,48 @@ pub(crate) struct Budget {
     /// The time after which one more is allowed.
     #[schemars(extend("least" = "1s", "most" = "1d"))]
     pub(crate) refill: Span,
+}
+
+table! {
+    /// The mail server by which people are told of what happens to their accounts, and are sent their links ([mail](../guides/mail.md)).
+    /// `safeconduct mail test` sends a mail by it.
+    Mail {
+        /// The host of the mail server. Its certificate has to name it. Without this key, no mail is sent and none is queued.
+        host: Option<String> = None,
+        /// Its port. Without this key: 465 with `tls = "implicit"`, 587 with `starttls`, 25 with `none`.
+        port: Option<u16> = None,
+        /// How the connection is encrypted: `implicit` from its first byte (RFC 8314), `starttls` after a word in clear, or not sent at
+        /// all. With `none` nothing is encrypted, which is only allowed to a server on this machine (`localhost`, `127.0.0.1`).
+        tls: MailTls = MailTls::Implicit,
+        /// The name to sign in with at the mail server, if it wants one.
+        username: Option<String> = None,
+        /// The file that holds the password for it, on one line. It is read at every start.
+        password_file: Option<PathBuf> = None,
+        /// The address that mails come from. The name beside it is `ui.name`.
+        from: Option<String> = None,
+        /// What this server calls itself to the mail server. Without this key, the host of the issuer.
+        hello_name: Option<String> = None,
+        /// The file with the certificates (PEM) of the authority that may vouch for the mail server. Without this key, those that this
+        /// machine trusts.
+        ca_file: Option<PathBuf> = None,
+        /// How long a mail may take, from the connection to the last answer. What took longer is tried again, and may arrive twice.
+        #[schemars(extend("least" = "5s", "most" = "10m"))]
+        timeout: Span = Span::seconds(60),
+        /// Whether people are told of a sign-in with a browser that their account was not used in during the last 30 days.
+        new_device: bool = true,
+    }
+}
+
+/// How the connection to a mail server is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum MailTls {
+    /// From its first byte.
+    Implicit,
+    /// After a word in clear.
+    Starttls,
+    /// Not at all.
+    None,
 }
 
 table! {

@@ -14,6 +14,7 @@ mod layers;
 mod location;
 mod log_level;
 mod look;
+mod mail;
 mod problem;
 mod reading;
 #[cfg(test)]

@@ -16,7 +16,7 @@ const PAGE: &str = concat!(
 );
 
 /// The tables in the order in which a reader meets them.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "server",
     "database",
     "secrets",
@@ -24,6 +24,7 @@ const TABLES: [&str; 12] = [
     "dpop",
     "sessions",
     "login",
+    "mail",
     "ui",
     "log",
     "scopes",

@@ -380,6 +380,42 @@ fn text_that_is_no_configuration_is_placed(#[case] text: &str, #[case] says: &st
     "safeconduct.toml:3: `login.per_pair.burst` is 0"
 )]
 #[case(
+    "[mail]\nfrom = \"no-reply@a.example\"",
+    "safeconduct.toml:3: `mail.from` is set, and no mail server is named\n    name it with `mail.host`, or take this out"
+)]
+#[case(
+    "[mail]\nhost = \"smtp.a.example\"",
+    "safeconduct.toml:3: a mail server is named, and no sender\n    write the address that mails come from as `mail.from`"
+)]
+#[case(
+    "[mail]\nhost = \"smtp.a.example:465\"\nfrom = \"no-reply@a.example\"",
+    "safeconduct.toml:3: `mail.host` is no name of a host"
+)]
+#[case(
+    "[mail]\nhost = \"smtp.a.example\"\nfrom = \"A <no-reply@a.example>\"",
+    "safeconduct.toml:4: `mail.from` is not an address that mails can be sent to"
+)]
+#[case(
+    "[mail]\nhost = \"smtp.a.example\"\nfrom = \"no-reply@a.example\"\ntls = \"none\"",
+    "safeconduct.toml:5: mails, and the links in them, would go over the network in clear"
+)]
+#[case(
+    "[mail]\nhost = \"smtp.a.example\"\nfrom = \"no-reply@a.example\"\nusername = \"a\"",
+    "safeconduct.toml:5: `mail.username` is set, and no password"
+)]
+#[case(
+    "[mail]\nhost = \"smtp.a.example\"\nfrom = \"no-reply@a.example\"\npassword_file = \"p\"",
+    "safeconduct.toml:5: `mail.password_file` is set, and no name to sign in with"
+)]
+#[case(
+    "[mail]\nhost = \"smtp.a.example\"\nfrom = \"no-reply@a.example\"\nhello_name = \"a b\"",
+    "safeconduct.toml:5: `mail.hello_name` is no name of a host"
+)]
+#[case(
+    "[mail]\nhost = \"smtp.a.example\"\nfrom = \"no-reply@a.example\"\ntimeout = \"1s\"",
+    "safeconduct.toml:5: `mail.timeout` is 1s"
+)]
+#[case(
     "[database]\nurl = \"postgres://ada:hush@db/x\"",
     "safeconduct.toml:3: `database.url` holds a password\n    put it into a file that only safeconduct may read, and name that with `database.password_file`"
 )]

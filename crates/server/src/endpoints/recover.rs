@@ -82,7 +82,7 @@ async fn ask(
         return Ok(throttled(&exchange, typed, wait.seconds));
     }
     let found = look_up(&exchange, typed).await?;
-    let notices = Notices::new(server.settings().mail.as_ref(), exchange.language());
+    let notices = Notices::new(server.settings().mail.is_some(), exchange.language());
     let mail = found.and_then(|user| notices.to(&user, MailPurpose::Recover));
     store.queue_asked_mail(mail.as_ref(), exchange.now).await?;
     let html = exchange.pages().recovery_asked();

@@ -3,11 +3,7 @@
 //!
 //! What is wrong with the server keeps every mail where it is, and is said aloud: an operator has to know before people do.
 
-use safeconduct_protocol::{
-    link::{Link, LinkPurpose},
-    mail::{Mail, MailPurpose},
-    time::Timestamp,
-};
+use safeconduct_protocol::{link::Link, mail::Mail, time::Timestamp};
 use safeconduct_store::OutboxRow;
 
 use super::state::Answer;
@@ -113,7 +109,7 @@ async fn subject(exchange: &Exchange<'_>, mail: &Mail) -> Result<Option<Subject>
     let Some(user) = exchange.server.store().linked_user(&mail.user).await? else {
         return Ok(None);
     };
-    let Some(purpose) = link_purpose(mail.purpose) else {
+    let Some(purpose) = mail.purpose.link() else {
         return Ok(Some(Subject {
             account: user.username,
             link: issuer.endpoint(ACCOUNT),
@@ -134,15 +130,6 @@ async fn subject(exchange: &Exchange<'_>, mail: &Mail) -> Result<Option<Subject>
     }))
 }
 
-/// The link that a mail brings, if it brings one.
-const fn link_purpose(purpose: MailPurpose) -> Option<LinkPurpose> {
-    match purpose {
-        MailPurpose::Invite => Some(LinkPurpose::Invite),
-        MailPurpose::Recover => Some(LinkPurpose::Recover),
-        _ => None,
-    }
-}
-
 /// A moment as mails say it: to the minute, the same in every language, wherever its reader lives.
 fn moment(at: Timestamp) -> String {
     let at = jiff::Timestamp::from_second(at.seconds()).unwrap_or_default();
@@ -152,7 +139,11 @@ fn moment(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
-    use safeconduct_protocol::{ids::UserId, language::Language, mail::MailAddress};
+    use safeconduct_protocol::{
+        ids::UserId,
+        language::Language,
+        mail::{MailAddress, MailPurpose},
+    };
     use safeconduct_store::Message;
 
     use super::*;

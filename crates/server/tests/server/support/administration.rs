@@ -94,7 +94,7 @@ impl TestServer {
             cluster: &cluster.unwrap(),
             knows_scope: Box::new(|_| Ok(())),
             declared: Vec::new(),
-            notices: Notices::new(None, Language::default()),
+            notices: Notices::new(false, Language::default()),
             now: self.now(),
         };
         let made = verb(administration).await.unwrap();
