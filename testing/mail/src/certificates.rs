@@ -3,20 +3,26 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tempfile::TempDir;
 
-pub(crate) struct Authority {
+/// A certificate authority that only those trust who are given its file.
+pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     file: PathBuf,
     _directory: TempDir,
 }
 
 impl Authority {
-    pub(crate) fn new() -> Self {
+    /// A new one.
+    #[expect(
+        clippy::new_without_default,
+        reason = "there is nothing usual about it"
+    )]
+    pub fn new() -> Self {
         let mut parameters = CertificateParams::default();
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("a key");
@@ -31,17 +37,30 @@ impl Authority {
         }
     }
 
-    pub(crate) fn file(&self) -> &Path {
+    /// The file with its certificate.
+    pub fn file(&self) -> &Path {
         &self.file
+    }
+
+    /// Writes a certificate for `name` and its key into `folder`; gives the files.
+    pub fn issue(&self, name: &str, folder: &Path) -> (PathBuf, PathBuf) {
+        let (certificate, key) = self.certify(name);
+        let files = (folder.join("certificate.pem"), folder.join("key.pem"));
+        std::fs::write(&files.0, certificate.pem()).expect("a file");
+        std::fs::write(&files.1, key.serialize_pem()).expect("a file");
+        files
+    }
+
+    fn certify(&self, name: &str) -> (Certificate, KeyPair) {
+        let key = KeyPair::generate().expect("a key");
+        let parameters = CertificateParams::new([name.to_owned()]).expect("a name of a host");
+        let certificate = parameters.signed_by(&key, &self.issuer);
+        (certificate.expect("a certificate"), key)
     }
 
     /// How a server speaks TLS that is called `name`.
     pub(crate) fn server(&self, name: &str) -> Arc<ServerConfig> {
-        let key = KeyPair::generate().expect("a key");
-        let parameters = CertificateParams::new([name.to_owned()]).expect("a name of a host");
-        let certificate = parameters
-            .signed_by(&key, &self.issuer)
-            .expect("a certificate");
+        let (certificate, key) = self.certify(name);
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-use certificates::Authority;
+pub use certificates::Authority;
 
 /// The name in its certificate, unless a test wants another.
 pub const HOST: &str = "localhost";
