@@ -29,9 +29,12 @@ pub(crate) const ACCOUNT_PASSKEYS: &str = "/account/passkeys";
 /// The page that makes a passkey, and where its form is posted.
 pub(crate) const ADD_PASSKEY: &str = "/account/passkeys/add";
 
+pub(crate) const ACCOUNT_DELETE: &str = "/account/delete";
+
 /// Every account page that a sign-in may lead to.
-pub(crate) const ACCOUNT_PAGES: [&str; 9] = [
+pub(crate) const ACCOUNT_PAGES: [&str; 10] = [
     ACCOUNT,
+    ACCOUNT_DELETE,
     ACCOUNT_SECURITY,
     ACCOUNT_PASSWORD,
     ACCOUNT_AUTHENTICATOR,
@@ -47,11 +50,12 @@ pub(crate) const ACCOUNT_PAGES: [&str; 9] = [
 pub(crate) const AGAIN: &str = "?again=1";
 
 /// Where the forms of the account pages are posted that are no page themselves: the end of one session, of all others, and of an app's
-/// access; the end of an authenticator app, and other recovery codes.
+/// access; the end of an authenticator app, other recovery codes, and another name.
 pub(crate) const END_SESSION: &str = "/account/sessions/end";
 pub(crate) const END_OTHERS: &str = "/account/sessions/end-others";
 pub(crate) const REMOVE_ACCESS: &str = "/account/apps/remove";
 pub(crate) const REMOVE_AUTHENTICATOR: &str = "/account/security/authenticator/remove";
+pub(crate) const ACCOUNT_NAME: &str = "/account/name";
 pub(crate) const NEW_RECOVERY_CODES: &str = "/account/security/recovery-codes";
 pub(crate) const RENAME_PASSKEY: &str = "/account/passkeys/rename";
 pub(crate) const REMOVE_PASSKEY: &str = "/account/passkeys/remove";

@@ -13,10 +13,10 @@ use tower::ServiceExt as _;
 use crate::{
     account,
     addresses::{
-        ACCOUNT, ACCOUNT_ACTIVITY, ACCOUNT_APPS, ACCOUNT_AUTHENTICATOR, ACCOUNT_PASSKEYS,
-        ACCOUNT_PASSWORD, ACCOUNT_SECURITY, ACCOUNT_SESSIONS, ADD_PASSKEY, END_OTHERS, END_SESSION,
-        LINK, NEW_RECOVERY_CODES, OFFER, RECOVER, REMOVE_ACCESS, REMOVE_AUTHENTICATOR,
-        REMOVE_PASSKEY, RENAME_PASSKEY,
+        ACCOUNT, ACCOUNT_ACTIVITY, ACCOUNT_APPS, ACCOUNT_AUTHENTICATOR, ACCOUNT_DELETE,
+        ACCOUNT_NAME, ACCOUNT_PASSKEYS, ACCOUNT_PASSWORD, ACCOUNT_SECURITY, ACCOUNT_SESSIONS,
+        ADD_PASSKEY, END_OTHERS, END_SESSION, LINK, NEW_RECOVERY_CODES, OFFER, RECOVER,
+        REMOVE_ACCESS, REMOVE_AUTHENTICATOR, REMOVE_PASSKEY, RENAME_PASSKEY,
     },
     correlation::correlate,
     cross_origin::{self, CrossOrigin, preflight},
@@ -106,6 +106,11 @@ pub fn public(server: &Server) -> Router {
 fn account_pages() -> Router<Server> {
     Router::new()
         .route(ACCOUNT, get(account::overview::get))
+        .route(ACCOUNT_NAME, post(account::overview::rename))
+        .route(
+            ACCOUNT_DELETE,
+            get(account::deletion::get).post(account::deletion::post),
+        )
         .route(ACCOUNT_SECURITY, get(account::security::get))
         .route(
             ACCOUNT_PASSWORD,

@@ -54,6 +54,8 @@ pub struct Settings {
     pub second_factor: SecondFactor,
     /// Whether people may sign in with passkeys, where browsers make any for the issuer's host.
     pub passkeys: bool,
+    /// Whether users may delete their accounts.
+    pub account_deletion: bool,
     /// What the sign-in page says beside its form, if anything.
     pub sign_in_notice: Option<Notice>,
 }
@@ -195,6 +197,7 @@ impl Settings {
             dpop_nonce_required: false,
             second_factor: SecondFactor::default(),
             passkeys: true,
+            account_deletion: false,
             sign_in_notice: None,
         }
     }

@@ -508,6 +508,8 @@ async fn almost_right(server: &TestServer) -> Vec<(&'static str, Credentials, Fo
         ("/recover", nobody(), Form::new()),
         ("/signed-out", nobody(), Form::new()),
         ("/logout/confirm", nobody(), Form::new()),
+        ("/account/name", nobody(), Form::new()),
+        ("/account/delete", nobody(), Form::new()),
         ("/account/activity", nobody(), Form::new()),
         ("/account/security/password", nobody(), Form::new()),
         ("/account/security/authenticator", nobody(), Form::new()),

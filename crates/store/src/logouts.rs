@@ -12,7 +12,7 @@ use safeconduct_protocol::time::Timestamp;
 use crate::driver::{Row, Rows, Statement, Unit};
 use crate::error::StoreError;
 use crate::outbox;
-use crate::store::Store;
+use crate::store::{Store, client_id};
 
 /// Remembers the client of the grant that an attempt made, while the session lives. One that may go on without the session
 /// once may go on.
@@ -87,7 +87,21 @@ const QUEUE_LAPSED: &str = queue!("$2", "ends_at <= $1 AND offline = 0");
 
 const FORGET_LAPSED: &str = "DELETE FROM session_clients WHERE ends_at <= $1";
 
+const OF_SESSION: &str =
+    "SELECT client_id FROM session_clients WHERE session_id = $1 ORDER BY client_id";
+
 impl Store {
+    /// The clients that are to be told when a session ends.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn clients_to_tell(&self, session: &SessionId) -> Result<Vec<ClientId>, StoreError> {
+        let statement = Statement::new(OF_SESSION).bind(session.as_str());
+        Ok(self
+            .list(statement, |row: &mut Row| client_id(&row.text()?))
+            .await?)
+    }
+
     /// Queues the clients of sessions that have lapsed, about `limit` of them; how many there were.
     pub(crate) async fn queue_lapsed(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
         let due = Statement::new(LAPSED).bind(now).bind(i64::from(limit));

@@ -388,6 +388,7 @@ fn settings(checked: &Checked) -> Result<Settings, Failure> {
         dpop,
         sessions,
         login,
+        account,
         ui,
         ..
     } = &checked.config;
@@ -411,6 +412,7 @@ fn settings(checked: &Checked) -> Result<Settings, Failure> {
             idle: sessions.idle.as_seconds(),
             absolute: sessions.absolute.as_seconds(),
         },
+        account_deletion: account.delete,
         password_min_length: login.password_min_length,
         passkeys: login.passkeys,
         second_factor: match login.second_factor {

@@ -62,6 +62,8 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) mail: Mail,
     #[serde(default)]
+    pub(crate) account: Account,
+    #[serde(default)]
     pub(crate) ui: Ui,
     #[serde(default)]
     pub(crate) log: Log,
@@ -267,6 +269,14 @@ pub(crate) struct Budget {
     /// The time after which one more is allowed.
     #[schemars(extend("least" = "1s", "most" = "1d"))]
     pub(crate) refill: Span,
+}
+
+table! {
+    /// What people may do with their accounts by themselves.
+    Account {
+        /// Whether users may delete their accounts, on a page that asks for the name of the account. What is deleted does not come back.
+        delete: bool = false,
+    }
 }
 
 table! {

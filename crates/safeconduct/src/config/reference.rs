@@ -16,7 +16,7 @@ const PAGE: &str = concat!(
 );
 
 /// The tables in the order in which a reader meets them.
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 14] = [
     "server",
     "database",
     "secrets",
@@ -25,6 +25,7 @@ const TABLES: [&str; 13] = [
     "sessions",
     "login",
     "mail",
+    "account",
     "ui",
     "log",
     "scopes",

@@ -5,6 +5,7 @@ pub(crate) mod activity;
 pub(crate) mod apps;
 pub(crate) mod authenticator;
 pub(crate) mod codes;
+pub(crate) mod deletion;
 mod frame;
 pub(crate) mod overview;
 pub(crate) mod passkeys;

@@ -1,31 +1,162 @@
-//! `GET /account`: whose account this is, and what the other pages are about.
+//! `/account`: whose account this is, what apps can be told of it, and the name that people read, which the user changes here.
 
-use axum::{extract::State, response::Response};
-use http::HeaderMap;
+use axum::{
+    extract::{RawQuery, State},
+    response::Response,
+};
+use http::{HeaderMap, StatusCode};
+use safeconduct_protocol::claims::PersonClaims;
+use serde_json::Value;
 
 use super::visit::{Demand, Visit, Visitor};
 use crate::{
-    addresses::ACCOUNT,
+    addresses::{ACCOUNT, ACCOUNT_DELETE, ACCOUNT_NAME},
     fault::Failure,
-    pages::{AccountPage, Section},
+    form::PostedForm,
+    pages::{AccountPage, FactLine, OverviewPage, Section},
     reader::Reader,
     respond,
     server::Server,
 };
 
+/// The longest name, in characters.
+const LONGEST_NAME: usize = 128;
+
+/// What is shown of what is known about the user, beside the name; apps are told it by the scopes that they were allowed.
+const SHOWN: [&str; 2] = ["email", "phone_number"];
+
+/// `GET /account`.
 pub(crate) async fn get(
     State(server): State<Server>,
     reader: Reader,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    respond::person(&server, show(&server, reader, &headers).await, reader)
+    let answer = show(&server, reader, query.as_deref(), &headers).await;
+    respond::person(&server, answer, reader)
 }
 
-async fn show(server: &Server, reader: Reader, headers: &HeaderMap) -> Result<Response, Failure> {
+/// `POST /account/name`: the user is called otherwise.
+pub(crate) async fn rename(
+    State(server): State<Server>,
+    reader: Reader,
+    form: PostedForm,
+) -> Response {
+    respond::person(&server, change_name(&server, reader, &form).await, reader)
+}
+
+async fn show(
+    server: &Server,
+    reader: Reader,
+    query: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<Response, Failure> {
     let visit = match Visit::of(server, reader, headers, ACCOUNT, Demand::SignedIn).await? {
         Visitor::Known(visit) => visit,
         Visitor::Unproven(response) => return Ok(response),
     };
-    let place = (Section::Overview, ACCOUNT);
-    Ok(visit.page(place, None, &AccountPage::Overview {}))
+    page(&visit, query, None).await
+}
+
+/// The page; with the name that was typed, where it can't be one.
+async fn page(
+    visit: &Visit<'_>,
+    query: Option<&str>,
+    unfit: Option<&str>,
+) -> Result<Response, Failure> {
+    let server = visit.exchange.server;
+    let known = server.store().user(&visit.view.person.user).await?;
+    let claims = known.map(|known| known.claims).unwrap_or_default();
+    let text = |claim| claims.claim(claim).and_then(Value::as_str);
+    let facts = SHOWN.iter().filter_map(|kind| {
+        Some(FactLine {
+            kind,
+            value: text(kind)?,
+        })
+    });
+    let delete_page = server.path(ACCOUNT_DELETE);
+    let page = AccountPage::Overview(OverviewPage {
+        name: unfit.or(text("name")).unwrap_or_default(),
+        is_unfit: unfit.is_some(),
+        rename_action: &server.path(ACCOUNT_NAME),
+        facts: &facts.collect::<Vec<_>>(),
+        delete_page: server
+            .settings()
+            .account_deletion
+            .then_some(delete_page.as_str()),
+    });
+    let mut response = visit.page((Section::Overview, ACCOUNT), query, &page);
+    if unfit.is_some() {
+        *response.status_mut() = StatusCode::BAD_REQUEST;
+    }
+    Ok(response)
+}
+
+async fn change_name(
+    server: &Server,
+    reader: Reader,
+    form: &PostedForm,
+) -> Result<Response, Failure> {
+    let (visit, parameters) = match Visit::changing(server, reader, form, ACCOUNT).await? {
+        Visitor::Known(known) => known,
+        Visitor::Unproven(response) => return Ok(response),
+    };
+    let name = parameters.one("name")?.unwrap_or_default().trim();
+    if !can_be_a_name(name) {
+        let shown: String = name.chars().take(LONGEST_NAME).collect();
+        return page(&visit, None, Some(&shown)).await;
+    }
+    let (store, user) = (server.store(), &visit.view.person.user);
+    if let Some(known) = store.user(user).await? {
+        let claims = renamed(known.claims, name);
+        let now = visit.exchange.now;
+        // Where another change came first, the page says what is so now.
+        if store
+            .update_claims(user, known.updated_at, &claims, now)
+            .await?
+        {
+            tracing::info!(sub = %user, "changed the name");
+        }
+    }
+    Ok(visit.lead_to(ACCOUNT))
+}
+
+/// The claims with another name; without one where it is empty.
+fn renamed(mut claims: PersonClaims, name: &str) -> PersonClaims {
+    let name = match name {
+        "" => Value::Null,
+        name => Value::from(name),
+    };
+    claims
+        .set("name", name)
+        .expect("text, or nothing, is what this claim may be");
+    claims
+}
+
+/// What people read in place of a name must be short, and neither turn the text around it nor break the line.
+fn can_be_a_name(name: &str) -> bool {
+    let misleads = |char: char| {
+        char.is_control()
+            || matches!(char, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffd}')
+    };
+    name.chars().count() <= LONGEST_NAME && !name.chars().any(misleads)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::nobody("", true)]
+    #[case::ada("Ada Lovelace", true)]
+    #[case::joined("می\u{200c}خواهم", true)]
+    #[case::turned("\u{202e}adA", false)]
+    #[case::line("Ada\nLovelace", false)]
+    #[case::longest(&"x".repeat(128), true)]
+    #[case::longer(&"x".repeat(129), false)]
+    fn a_name_is_short_and_misleads_nobody(#[case] name: &str, #[case] fits: bool) {
+        assert_eq!(can_be_a_name(name), fits);
+    }
 }

@@ -10,7 +10,7 @@ use safeconduct_protocol::error::Reason;
 use super::logout::confirmation;
 use crate::{
     addresses::{
-        Address, END_OTHERS, END_SESSION, NEW_RECOVERY_CODES, OFFER, REMOVE_ACCESS,
+        ACCOUNT_NAME, Address, END_OTHERS, END_SESSION, NEW_RECOVERY_CODES, OFFER, REMOVE_ACCESS,
         REMOVE_AUTHENTICATOR, REMOVE_PASSKEY, RENAME_PASSKEY,
     },
     browser::Browser,
@@ -89,7 +89,7 @@ pub(crate) async fn nothing_here(
 }
 
 /// Where only forms of ours are posted. A browser that restores a tab asks for their address by GET, without what was posted.
-const FORMS: [&str; 17] = [
+const FORMS: [&str; 18] = [
     "/login",
     "/login/continue",
     "/login/switch",
@@ -107,6 +107,7 @@ const FORMS: [&str; 17] = [
     NEW_RECOVERY_CODES,
     RENAME_PASSKEY,
     REMOVE_PASSKEY,
+    ACCOUNT_NAME,
 ];
 
 pub(crate) async fn not_that_method(

@@ -224,15 +224,16 @@ async fn answer(
         sign_out_action: &action,
         csrf: &token,
     };
-    ask(&exchange, signed_in, &request.logout, unverified)
+    let told = server.store().clients_to_tell(&view.person.session).await?;
+    ask(&exchange, signed_in, &told, (&request.logout, unverified))
 }
 
 /// Asks the person: a link or an image on another site must not sign anybody out.
 fn ask(
     exchange: &Exchange<'_>,
     signed_in: SignedIn<'_>,
-    logout: &Logout,
-    unverified: bool,
+    told: &[ClientId],
+    (logout, unverified): (&Logout, bool),
 ) -> Result<Response, Failure> {
     let client = logout.client.as_ref().map(|id| name_of(exchange, id));
     let host = logout.return_to.as_ref().map(|to| host_of(&to.uri));
@@ -250,6 +251,7 @@ fn ask(
     let page = SignOutPage {
         signed_in,
         requested_by: client,
+        told: &names_of(exchange, told),
         returns_to: host.as_deref(),
         logout: sealed.as_deref(),
         unverified,

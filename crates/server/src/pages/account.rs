@@ -48,7 +48,9 @@ pub enum Section {
 #[serde(untagged)]
 pub enum AccountPage<'a> {
     /// Whose account it is, and the way to the other pages.
-    Overview {},
+    Overview(OverviewPage<'a>),
+    /// The question whether to delete it.
+    Delete(DeletePage<'a>),
     /// How the user signs in.
     Security(SecurityPage<'a>),
     /// Which apps have access.
@@ -67,7 +69,8 @@ impl AccountPage<'_> {
     /// The template that shows it.
     pub(super) const fn template(&self) -> &'static str {
         match self {
-            Self::Overview {} => "account_overview.html",
+            Self::Overview(_) => "account_overview.html",
+            Self::Delete(_) => "account_delete.html",
             Self::Security(_) => "account_security.html",
             Self::Apps(_) => "account_apps.html",
             Self::Sessions(_) => "account_sessions.html",
@@ -83,6 +86,39 @@ impl AccountPage<'_> {
 pub(super) struct Framed<'a> {
     pub(super) frame: &'a AccountFrame<'a>,
     pub(super) page: &'a AccountPage<'a>,
+}
+
+/// Whose account it is.
+#[derive(Clone, Default, Serialize)]
+pub struct OverviewPage<'a> {
+    /// What the user is called, or what was typed.
+    pub name: &'a str,
+    /// Whether what was typed can't be a name.
+    pub is_unfit: bool,
+    /// Where another name is posted, as `name`.
+    pub rename_action: &'a str,
+    /// What else is known that apps may be told.
+    pub facts: &'a [FactLine<'a>],
+    /// Where the account is deleted, if its user may.
+    pub delete_page: Option<&'a str>,
+}
+
+/// Something that is known about the user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FactLine<'a> {
+    /// The claim: `email` or `phone_number`.
+    pub kind: &'a str,
+    /// What it says.
+    pub value: &'a str,
+}
+
+/// The question whether to delete the account.
+#[derive(Clone, Default, Serialize)]
+pub struct DeletePage<'a> {
+    /// Where the answer is posted, with the name of the account as `confirmation`.
+    pub action: &'a str,
+    /// Whether another name was typed.
+    pub is_unconfirmed: bool,
 }
 
 /// How the user signs in.

@@ -40,8 +40,8 @@ use serde::Serialize;
 
 use self::account::Framed;
 pub use self::account::{
-    AccountFrame, AccountPage, ActivityPage, AppLine, AppsPage, AuthenticatorLine, EventLine,
-    Section, SecurityPage, SessionLine, SessionsPage,
+    AccountFrame, AccountPage, ActivityPage, AppLine, AppsPage, AuthenticatorLine, DeletePage,
+    EventLine, FactLine, OverviewPage, Section, SecurityPage, SessionLine, SessionsPage,
 };
 pub use self::consent::{ConsentPage, ResourceLine, ScopeKind, ScopeLine};
 pub use self::dates::Moment;
@@ -363,6 +363,12 @@ impl Pages {
     #[must_use]
     pub fn account(&self, frame: &AccountFrame<'_>, page: &AccountPage<'_>) -> Page {
         self.render(page.template(), &Framed { frame, page })
+    }
+
+    /// The news that an account is deleted.
+    #[must_use]
+    pub fn account_deleted(&self) -> Page {
+        self.render("account_deleted.html", &minijinja::context! {})
     }
 
     /// The day of `at`, as this language writes it.

@@ -82,6 +82,7 @@ pub fn render(pages: &Pages) -> Vec<(String, String)> {
     for (name, frame, page) in account::samples(pages) {
         add(name, pages.account(&frame, &page));
     }
+    add("account-deleted", pages.account_deleted());
     add("fault", pages.fault(CORRELATION_ID));
     samples.extend(links::samples(pages));
     samples
@@ -587,6 +588,7 @@ fn sign_out() -> Vec<(&'static str, SignOutPage<'static>)> {
     };
     let requested = SignOutPage {
         requested_by: Some("Demo Notes"),
+        told: &["Demo Notes", "Calendar"],
         returns_to: Some("notes.example"),
         logout: Some("sc_lgrq_AQEBAQEBAQEBAQEBAQEB"),
         ..plain

@@ -29,6 +29,8 @@ pub struct SignOutPage<'a> {
     pub signed_in: SignedIn<'a>,
     /// The name of the client that sent the person here (RP-initiated logout), if that is proven.
     pub requested_by: Option<&'a str>,
+    /// The names of the apps that are told of it.
+    pub told: &'a [&'a str],
     /// The host the person is returned to afterwards (`notes.example`), if that is proven.
     pub returns_to: Option<&'a str>,
     /// The sealed logout request, posted back as `logout`.

@@ -823,6 +823,7 @@ fn answers(pages: &Pages, value: &str) -> Vec<Page> {
     let sign_out = SignOutPage {
         signed_in,
         requested_by: Some(value),
+        told: &[value, value],
         returns_to: Some(value),
         logout: Some(value),
         unverified: true,

@@ -1,7 +1,7 @@
 //! The account page: who sees it, and what its user ends there. A change wants a fresh proof, and a form that this browser was shown.
 
 use crate::login::WRONG;
-use crate::support::{Answer, Ask, Browser, Form, TestServer};
+use crate::support::{Answer, Ask, Browser, Form, TestServer, password_of};
 
 const ACCOUNT: &str = "Your account – Safeconduct";
 const APPS: &str = "Apps with access – Safeconduct";
@@ -211,4 +211,91 @@ async fn the_account_page_is_no_client() {
         .with("redirect_uri", "https://id.example/account");
     let answer = server.browser().authorize(&ask).await;
     assert_eq!(answer.status, 400, "{answer:?}");
+}
+
+/// Attacks: PE70.
+#[tokio::test]
+async fn a_user_is_called_what_they_say_and_apps_see_it() {
+    let server = TestServer::start().await;
+    let mut ada = server.sign_in("ada").await;
+    let page = open(&mut ada).await;
+    let named = |page: &Answer, name: &str| form(page, &[("name", name)]);
+    let elsewhere = [("sec-fetch-site", "cross-site")];
+    let wanted = named(&page, "Ada <King>");
+    let answer = ada.post_from("/account/name", &wanted, &elsewhere).await;
+    assert_eq!(answer.status, 403, "{answer:?}");
+    for unfit in [
+        "\u{202e}adA".to_owned(),
+        "x".repeat(10_240),
+        "a\nb".to_owned(),
+    ] {
+        let answer = ada.post("/account/name", &named(&page, &unfit)).await;
+        assert_eq!(answer.status, 400, "{unfit:.20}");
+        assert!(!answer.body.contains(&"x".repeat(129)), "it is cut");
+    }
+    let stale = wanted.clone().without("csrf");
+    let answer = ada.post("/account/name", &stale).await;
+    assert!(!ada.follow(answer).await.body.contains("King"));
+    let answer = ada.post("/account/name", &wanted).await;
+    let page = ada.follow(answer).await;
+    assert_eq!(page.title(), ACCOUNT);
+    assert!(page.body.contains("value=\"Ada &lt;King&gt;\""), "{page:?}");
+    let user = server.user("ada").await;
+    let known = server.server().store().user(&user).await.unwrap().unwrap();
+    assert_eq!(known.claims.claim("name").unwrap(), "Ada <King>");
+
+    server.advance(301);
+    let answer = ada.post("/account/name", &named(&page, "Eve")).await;
+    assert_eq!(ada.follow(answer).await.title(), AGAIN);
+}
+
+/// Attacks: PE70.
+#[tokio::test]
+async fn a_user_deletes_the_account_where_that_is_offered_and_by_its_name() {
+    let server = TestServer::start().await;
+    let mut ada = server.sign_in("ada").await;
+    let page = open(&mut ada).await;
+    assert!(!page.body.contains("id=\"delete-account\""), "{page:?}");
+    assert_eq!(ada.open("/account/delete").await.status, 404);
+    let confirmed = form(&page, &[("confirmation", "ada")]);
+    assert_eq!(ada.post("/account/delete", &confirmed).await.status, 404);
+
+    let server = server
+        .restart_with(|settings| settings.account_deletion = true)
+        .await;
+    let mut ada = server.sign_in("ada").await;
+    let tokens = ada.tokens(&shop()).await;
+    let page = open(&mut ada).await;
+    assert!(page.body.contains("id=\"delete-account\""), "{page:?}");
+    let page = ada.open("/account/delete").await;
+    assert_eq!(page.title(), "Delete your account – Safeconduct");
+    let confirmed = form(&page, &[("confirmation", " ADA ")]);
+    let elsewhere = [("sec-fetch-site", "same-site")];
+    let answer = ada
+        .post_from("/account/delete", &confirmed, &elsewhere)
+        .await;
+    assert_eq!(answer.status, 403, "{answer:?}");
+    for wrong in ["", "bob", "a da"] {
+        let form = form(&page, &[("confirmation", wrong)]);
+        assert_eq!(
+            ada.post("/account/delete", &form).await.status,
+            400,
+            "{wrong}"
+        );
+    }
+    server.advance(301);
+    let answer = ada.post("/account/delete", &confirmed).await;
+    let again = ada.follow(answer).await;
+    assert_eq!(again.title(), AGAIN);
+    let page = ada.sign_in(&again, "ada").await;
+    let tokens = server.refresh("shop", &tokens).await.tokens();
+    let confirmed = form(&page, &[("confirmation", " ADA ")]);
+    let answer = ada.post("/account/delete", &confirmed).await;
+    assert_eq!(answer.title(), "Your account is deleted – Safeconduct");
+    assert!(ada.session().0.is_empty(), "the cookie is gone");
+    assert!(!server.is_active(&tokens.access).await);
+    let page = ada.open("/account").await;
+    let wrong = ada.guess(&page, "ada", &password_of("ada")).await;
+    assert_eq!(wrong.to_string(), WRONG);
+    assert!(server.sign_in("bob").await.open("/account").await.status == 200);
 }

@@ -218,6 +218,20 @@ async fn only_who_was_signed_in_to_in_this_session_is_told() {
     visit(&mut ada, "sister").await;
     visit(&mut elsewhere, "circle").await;
     visit(&mut bob, "club").await;
+    let question = ada.open("/logout").await;
+    let told = question
+        .body
+        .split_once("id=\"told\">")
+        .expect("the apps that are told");
+    assert_eq!(
+        told.1
+            .split_once("</ul>")
+            .unwrap()
+            .0
+            .matches("<li>")
+            .count(),
+        1
+    );
     assert_eq!(ada.sign_out().await.to_string(), RESULT);
     later(&server, 60).await;
     assert_eq!((club.heard().len(), circle.heard().len()), (1, 0));

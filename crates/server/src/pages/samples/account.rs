@@ -4,8 +4,8 @@ use safeconduct_protocol::time::Timestamp;
 
 use crate::pages::{
     AccountFrame, AccountPage, ActivityPage, AddPasskeyPage, AddPasskeyProblem, AppLine, AppsPage,
-    AuthenticatorLine, EventLine, Pages, PasskeyLine, PasskeysPage, Section, SecurityPage,
-    SessionLine, SessionsPage,
+    AuthenticatorLine, DeletePage, EventLine, FactLine, OverviewPage, Pages, PasskeyLine,
+    PasskeysPage, Section, SecurityPage, SessionLine, SessionsPage,
 };
 
 /// 30 November 2026, noon.
@@ -32,14 +32,52 @@ fn frame(section: Section, path: &'static str) -> AccountFrame<'static> {
 }
 
 pub(super) fn samples(pages: &Pages) -> Vec<Sample> {
-    let overview = frame(Section::Overview, "/account");
-    let mut samples = vec![("account", overview, AccountPage::Overview {})];
+    let mut samples = overview();
     samples.extend(security(pages));
     samples.extend(apps(pages));
     samples.extend(sessions(pages));
     samples.extend(activity(pages));
     samples.extend(passkeys(pages));
     samples
+}
+
+fn overview() -> Vec<Sample> {
+    let facts = [
+        ("email", "alice@example.com"),
+        ("phone_number", "+1 555 0100"),
+    ];
+    let some = OverviewPage {
+        name: "Alice Liddell",
+        is_unfit: false,
+        rename_action: "/account/name",
+        facts: kept(facts.map(|(kind, value)| FactLine { kind, value }).into()),
+        delete_page: Some("/account/delete"),
+    };
+    let none = OverviewPage {
+        name: "",
+        facts: &[],
+        delete_page: None,
+        ..some.clone()
+    };
+    let unfit = OverviewPage {
+        is_unfit: true,
+        ..some.clone()
+    };
+    let delete = |is_unconfirmed| {
+        AccountPage::Delete(DeletePage {
+            action: "/account/delete",
+            is_unconfirmed,
+        })
+    };
+    let account = frame(Section::Overview, "/account");
+    let deletion = frame(Section::Overview, "/account/delete");
+    vec![
+        ("account", account.clone(), AccountPage::Overview(some)),
+        ("account-bare", account.clone(), AccountPage::Overview(none)),
+        ("account-unfit-name", account, AccountPage::Overview(unfit)),
+        ("account-delete", deletion.clone(), delete(false)),
+        ("account-delete-unconfirmed", deletion, delete(true)),
+    ]
 }
 
 fn apps(pages: &Pages) -> [Sample; 3] {

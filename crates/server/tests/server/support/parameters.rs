@@ -84,6 +84,8 @@ pub(crate) const READ: &[(&str, &[&[&str]])] = &[
     ("/recover", &[&["account"]]),
     ("/signed-out", &[&["ui_locales"]]),
     ("/logout/confirm", &[&["csrf", "logout"]]),
+    ("/account/name", &[&["csrf", "name"]]),
+    ("/account/delete", &[&["csrf", "confirmation"]]),
     ("/account/activity", &[&["before"]]),
     (
         "/account/security/password",
