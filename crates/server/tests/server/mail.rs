@@ -16,7 +16,7 @@ use safeconduct_testing_mail::{
 };
 
 use crate::second_factor::{App, CODES, WRONG};
-use crate::support::{Ask, ISSUER, Log, TestServer};
+use crate::support::{Ask, Form, ISSUER, Log, TestServer};
 
 /// Ada's address, which was verified.
 const ADDRESS: &str = "ada@lovelace.example";
@@ -402,6 +402,35 @@ async fn a_browser_is_new_to_an_account_once_and_only_where_that_is_asked_for() 
         .await;
     server.sign_in("ada").await;
     assert_eq!(waiting(&server), 0);
+}
+
+#[tokio::test]
+async fn a_forgotten_password_is_chosen_anew_by_the_link_in_the_mail() {
+    let (server, mail) = both().await;
+    let form = Form::new().with("account", "ada");
+    server.browser().post("/recover", &form).await;
+    // However late it is sent, the link lives from then on.
+    later(&server, 20 * 60).await;
+    let mails = mail.mails();
+    assert_eq!(mails[0].to, format!("<{ADDRESS}>"));
+    let said = mails[0].said();
+    assert!(said.contains("The link is good for 30 minutes"), "{said}");
+    let mut links = said.lines().filter_map(|line| line.strip_prefix(ISSUER));
+    let link = links.next().unwrap();
+    server.advance(29 * 60);
+    let mut ada = server.browser();
+    let answer = ada.get(link).await;
+    let page = ada.follow(answer).await;
+    let title = "200 page “Choose a new password – Safeconduct”";
+    assert_eq!(page.to_string(), title);
+    let form = Form::new()
+        .with("link", &page.hidden("link"))
+        .with("password", "seven small boats at noon")
+        .with("again", "seven small boats at noon");
+    ada.post("/link", &form).await;
+    later(&server, 3).await;
+    let told = "Your password at Safeconduct was changed";
+    assert_eq!(subjects(&mail), ["A new password for Safeconduct", told]);
 }
 
 /// Attacks: PE33.
