@@ -146,7 +146,7 @@ async fn adds_one(person: &Person) -> WebDriverResult<()> {
 async fn is_offered_it_in_the_field_of_the_name(person: &Person) -> WebDriverResult<()> {
     person.leave().await?;
     person.open("/account").await?;
-    person.seen("place-passkeys").await?;
+    person.seen("place-security").await?;
     assert!(!person.is_left().await?);
     Ok(())
 }
@@ -163,7 +163,7 @@ async fn signs_in_by_the_button(person: &Person) -> WebDriverResult<()> {
     assert!(person.is_left().await?);
     let there = json!({ "enabled": true });
     person.tool("setAutomaticPresenceSimulation", there).await?;
-    person.seen("place-passkeys").await?;
+    person.seen("place-security").await?;
     Ok(())
 }
 
@@ -228,7 +228,7 @@ async fn is_refused_unverified_and_by_a_bogus_signature(person: &Person) -> WebD
         .tool("setUserVerified", json!({ "isUserVerified": true }))
         .await?;
     person.press("passkey-submit").await?;
-    person.seen("place-passkeys").await?;
+    person.seen("place-security").await?;
     Ok(())
 }
 
@@ -303,7 +303,7 @@ async fn is_refused_what_was_removed(person: &Person) -> WebDriverResult<()> {
     person.forgotten().await?;
     // And the password is as good as ever.
     person.type_password().await?;
-    person.seen("place-passkeys").await?;
+    person.seen("place-security").await?;
     Ok(())
 }
 

@@ -409,6 +409,16 @@ fn users_are_added_listed_locked_and_deleted() {
     err: ada has no second factor
     ");
 
+    assert_eq!(
+        directory.json(&["user", "passkeys", "ada"]),
+        serde_json::json!([])
+    );
+    assert_snapshot!(directory.prints(&["user", "remove-passkey", "ada", "Phone", "--yes"]), @"
+    exit 4
+    err: ada has 0 passkeys called Phone
+    err:     `safeconduct user passkeys` names them all; an id names one of several
+    ");
+
     assert_snapshot!(directory.prints(&["user", "lock", "ada"]), @"
     exit 0
     err: ada is locked, and signed out everywhere

@@ -114,6 +114,14 @@
     needs.hidden = true;
   }
 
+  // Whether a passkey can be made here, for the offer after a sign-in with a password.
+  for (const makes of document.querySelectorAll("input[name=makes_passkeys]")) {
+    PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable?.().then(
+      (can) => (makes.value = can ? "yes" : ""),
+      () => {},
+    );
+  }
+
   // What an account has, whole: a passkey that is left out may be forgotten for ever.
   for (const list of document.querySelectorAll("[data-accepted]")) {
     signal("signalAllAcceptedCredentials", JSON.parse(list.dataset.accepted));

@@ -487,3 +487,4 @@ event-passkey-added = أُضيف مفتاح مرور
 event-passkey-renamed = غُيّر اسم مفتاح مرور
 event-passkey-removed = أُزيل مفتاح مرور
 event-passkey-count-behind = استُخدم مفتاح مرور ربما نُسخ
+offer-passkey-explanation = في المرة القادمة سجّل الدخول باسم <strong><bdi>{ $account }</bdi></strong> بلا كلمة مرور: ببصمتك أو وجهك أو رمز PIN لهذا الجهاز. لا يمكن لأحد تخمينه أو طلبه منك.

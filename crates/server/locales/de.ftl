@@ -455,3 +455,4 @@ event-passkey-added = Ein Passkey wurde hinzugefügt
 event-passkey-renamed = Ein Passkey bekam einen anderen Namen
 event-passkey-removed = Ein Passkey wurde entfernt
 event-passkey-count-behind = Ein Passkey, der kopiert worden sein könnte, wurde verwendet
+offer-passkey-explanation = Melden Sie sich das nächste Mal ohne Passwort als <strong><bdi>{ $account }</bdi></strong> an: mit Ihrem Fingerabdruck, Ihrem Gesicht oder der PIN dieses Geräts. Das kann niemand erraten oder Ihnen entlocken.

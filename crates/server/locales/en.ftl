@@ -381,3 +381,4 @@ event-passkey-added = A passkey was added
 event-passkey-renamed = A passkey got another name
 event-passkey-removed = A passkey was removed
 event-passkey-count-behind = A passkey that may have been copied was used
+offer-passkey-explanation = Next time, sign in as <strong><bdi>{ $account }</bdi></strong> without a password: with your fingerprint, your face, or the PIN of this device. Nobody can guess it or ask you for it.

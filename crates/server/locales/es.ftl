@@ -463,3 +463,4 @@ event-passkey-added = Se ha añadido una clave de acceso
 event-passkey-renamed = Una clave de acceso tiene otro nombre
 event-passkey-removed = Se ha quitado una clave de acceso
 event-passkey-count-behind = Se ha usado una clave de acceso que puede estar copiada
+offer-passkey-explanation = La próxima vez, inicia sesión como <strong><bdi>{ $account }</bdi></strong> sin contraseña: con tu huella, tu cara o el PIN de este dispositivo. Nadie puede adivinarla ni pedírtela.

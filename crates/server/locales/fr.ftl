@@ -463,3 +463,4 @@ event-passkey-added = Une clé d’accès a été ajoutée
 event-passkey-renamed = Une clé d’accès a reçu un autre nom
 event-passkey-removed = Une clé d’accès a été supprimée
 event-passkey-count-behind = Une clé d’accès peut-être copiée a été utilisée
+offer-passkey-explanation = La prochaine fois, connectez-vous à <strong><bdi>{ $account }</bdi></strong> sans mot de passe : avec votre empreinte digitale, votre visage ou le code de cet appareil. Personne ne peut le deviner ni vous le soutirer.

@@ -439,3 +439,4 @@ event-passkey-added = パスキーが追加されました
 event-passkey-renamed = パスキーの名前が変更されました
 event-passkey-removed = パスキーが削除されました
 event-passkey-count-behind = 複製された可能性のあるパスキーが使用されました
+offer-passkey-explanation = 次回は、パスワードなしで、指紋、顔、またはこのデバイスの PIN で <strong><bdi>{ $account }</bdi></strong> としてログインできます。推測されることも、聞き出されることもありません。

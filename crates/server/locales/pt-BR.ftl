@@ -463,3 +463,4 @@ event-passkey-added = Uma chave de acesso foi adicionada
 event-passkey-renamed = Uma chave de acesso recebeu outro nome
 event-passkey-removed = Uma chave de acesso foi removida
 event-passkey-count-behind = Uma chave de acesso que pode ter sido copiada foi usada
+offer-passkey-explanation = Da próxima vez, entre como <strong><bdi>{ $account }</bdi></strong> sem senha: com sua digital, seu rosto ou o PIN deste dispositivo. Ninguém pode adivinhá-la nem pedi-la a você.

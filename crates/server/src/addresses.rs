@@ -16,6 +16,8 @@ const FOR_APPS: [&str; 6] = [
 
 /// Where the answer to an offer is posted, below the issuer.
 pub(crate) const OFFER: &str = "/login/offer";
+/// Where a passkey that was offered is posted.
+pub(crate) const ADD_OFFERED_PASSKEY: &str = "/login/passkey/add";
 
 /// The account pages, below the issuer.
 pub(crate) const ACCOUNT: &str = "/account";

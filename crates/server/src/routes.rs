@@ -15,8 +15,8 @@ use crate::{
     addresses::{
         ACCOUNT, ACCOUNT_ACTIVITY, ACCOUNT_APPS, ACCOUNT_AUTHENTICATOR, ACCOUNT_DELETE,
         ACCOUNT_NAME, ACCOUNT_PASSKEYS, ACCOUNT_PASSWORD, ACCOUNT_SECURITY, ACCOUNT_SESSIONS,
-        ADD_PASSKEY, END_OTHERS, END_SESSION, LINK, NEW_RECOVERY_CODES, OFFER, RECOVER,
-        REMOVE_ACCESS, REMOVE_AUTHENTICATOR, REMOVE_PASSKEY, RENAME_PASSKEY,
+        ADD_OFFERED_PASSKEY, ADD_PASSKEY, END_OTHERS, END_SESSION, LINK, NEW_RECOVERY_CODES, OFFER,
+        RECOVER, REMOVE_ACCESS, REMOVE_AUTHENTICATOR, REMOVE_PASSKEY, RENAME_PASSKEY,
     },
     correlation::correlate,
     cross_origin::{self, CrossOrigin, preflight},
@@ -137,6 +137,7 @@ fn of_passkeys(server: &Server) -> Router<Server> {
     }
     Router::new()
         .route("/login/passkey", post(passkey::post))
+        .route(ADD_OFFERED_PASSKEY, post(passkey::add))
         .route(ACCOUNT_PASSKEYS, get(account::passkeys::get))
         .route(
             ADD_PASSKEY,

@@ -520,6 +520,7 @@ async fn almost_right(server: &TestServer) -> Vec<(&'static str, Credentials, Fo
         ),
         ("/account/security/recovery-codes", nobody(), Form::new()),
         ("/account/passkeys/add", nobody(), Form::new()),
+        ("/login/passkey/add", nobody(), Form::new()),
         ("/account/passkeys/rename", nobody(), Form::new()),
         ("/account/passkeys/remove", nobody(), Form::new()),
         ("/account/apps/remove", nobody(), Form::new()),

@@ -169,10 +169,9 @@ impl Signer {
         match self {
             Self::P256(key) => cose_p256(key.public_key().as_ref()),
             Self::Rsa(key) => {
-                let key = key.public_key();
-                let n = key.modulus().big_endian_without_leading_zero();
-                let e = key.exponent().big_endian_without_leading_zero();
-                cose_rsa(n, e)
+                // SEQUENCE { INTEGER n, INTEGER e } of 2048 bits and 65537 (RFC 8017 §A.1.1).
+                let der = key.public_key().as_ref();
+                cose_rsa(&der[9..265], &der[der.len() - 3..])
             }
         }
     }

@@ -43,6 +43,9 @@ pub struct PendingAuthorization {
     /// The pushed request it came from.
     #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
     pub pushed: Option<PushedId>,
+    /// Whether its browser has said that a passkey can be made there.
+    #[serde(rename = "w", default, skip_serializing_if = "std::ops::Not::not")]
+    pub makes_passkeys: bool,
 }
 
 /// That the user of a session proved who they are for one request, or chose their account for it. It counts in that session alone.
@@ -109,6 +112,7 @@ impl PendingAuthorization {
             stage: Stage::Arrived,
             proved: None,
             pushed: None,
+            makes_passkeys: false,
         }
     }
 

@@ -9,12 +9,9 @@ use safeconduct_protocol::{
     encoding,
     mail::MailPurpose,
     parameters::Parameters,
-    passkey::{
-        Ceremony, CredentialId, NewPasskey, PasskeyName, PasskeyProblem, Purpose, Registration,
-        RelyingParty, SuggestedName, creation_options,
-    },
+    passkey::{CredentialId, PasskeyName, RelyingParty},
 };
-use safeconduct_store::{NewPasskeyRow, PasskeyAddition, PasskeyRecord, PasskeyRemoval};
+use safeconduct_store::{PasskeyRecord, PasskeyRemoval};
 use serde_json::json;
 
 use super::visit::{Demand, Visit, Visitor};
@@ -26,6 +23,7 @@ use crate::{
         AccountPage, AddPasskeyPage, AddPasskeyProblem, PasskeyLine, PasskeysPage, Section,
         scripted_policy,
     },
+    passkey,
     reader::Reader,
     respond,
     server::{Exchange, Server},
@@ -166,29 +164,11 @@ async fn form(
     problem: Option<AddPasskeyProblem>,
 ) -> Result<Response, Failure> {
     let (exchange, person) = (&visit.exchange, &visit.view.person);
-    let server = exchange.server;
-    let passkeys = server.store().passkeys_of(&person.user).await?;
-    let handle = server.store().passkey_handle(&person.user).await?;
-    let purpose = Purpose::add(
-        person.session.clone(),
-        person.user.clone(),
-        handle.as_deref(),
-    );
-    let ceremony = Ceremony::begin(exchange.era(), purpose, exchange.now);
-    let handle = ceremony.adds(&person.session, &person.user)?;
-    let known: Vec<_> = passkeys.iter().map(PasskeyRecord::known).collect();
-    let options = creation_options(
-        party,
-        &server.settings().product_name,
-        ceremony.challenge(),
-        &encoding::encode(&handle),
-        &person.username,
-        &known,
-    );
+    let new = passkey::new_one(exchange, party, person).await?;
     let page = AccountPage::AddPasskey(AddPasskeyPage {
-        action: &server.path(ADD_PASSKEY),
-        ceremony: &exchange.sealed(&ceremony)?,
-        options: &options.to_string(),
+        action: &exchange.server.path(ADD_PASSKEY),
+        ceremony: &new.ceremony,
+        options: &new.options,
         problem,
     });
     let mut response = visit.page((Section::Security, ADD_PASSKEY), None, &page);
@@ -213,77 +193,10 @@ async fn add_one(server: &Server, reader: Reader, form: &PostedForm) -> Result<R
     let Some(party) = server.settings().relying_party() else {
         return Ok(visit.lead_to(ACCOUNT_PASSKEYS));
     };
-    match added(&visit, &parameters, &party).await? {
-        Ok(name) => {
-            tracing::info!(sub = %visit.view.person.user, name = name.as_str(), "added a passkey");
-            Ok(visit.lead_to(ACCOUNT_PASSKEYS))
-        }
+    match passkey::add(&visit.exchange, &visit.view.person, &parameters, &party).await? {
+        Ok(_) => Ok(visit.lead_to(ACCOUNT_PASSKEYS)),
         Err(problem) => self::form(&visit, &party, Some(problem)).await,
     }
-}
-
-/// Keeps what the browser made, if that is an answer to the challenge that this session was given.
-async fn added(
-    visit: &Visit<'_>,
-    parameters: &Parameters,
-    party: &RelyingParty,
-) -> Result<Result<PasskeyName, AddPasskeyProblem>, Failure> {
-    let (exchange, person) = (&visit.exchange, &visit.view.person);
-    let sealed = parameters.one("ceremony")?.unwrap_or_default();
-    let ceremony = exchange.open::<Ceremony>(sealed);
-    let ceremony = ceremony.and_then(|ceremony| {
-        let handle = ceremony.adds(&person.session, &person.user)?;
-        Ok((ceremony, handle))
-    });
-    let Ok((ceremony, handle)) = ceremony else {
-        return Ok(Err(AddPasskeyProblem::Over));
-    };
-    let answer = parameters.one("credential")?.unwrap_or_default();
-    let made =
-        Registration::parse(answer).and_then(|answer| answer.check(ceremony.challenge(), party));
-    let made = match made {
-        Ok(made) => made,
-        Err(problem) => {
-            tracing::info!(%problem, "a new passkey was not taken");
-            return Ok(Err(match problem {
-                PasskeyProblem::NotVerified => AddPasskeyProblem::NotVerified,
-                PasskeyProblem::NotDiscoverable => AddPasskeyProblem::NotDiscoverable,
-                _ => AddPasskeyProblem::NotTaken,
-            }));
-        }
-    };
-    let typed = parameters.one("name")?.and_then(PasskeyName::typed);
-    let name = typed.unwrap_or_else(|| suggested(exchange, &made));
-    let mail = exchange
-        .notice(&person.user, MailPurpose::PasskeyAdded)
-        .await?;
-    let new = NewPasskeyRow {
-        user: &person.user,
-        passkey: &made,
-        name: &name,
-        handle: &handle,
-        rp_id: &party.id,
-        challenge: &ceremony.used(&exchange.server.settings().lifetimes),
-        mail: mail.as_ref(),
-    };
-    let added = exchange.server.store().add_passkey(&new, exchange.now);
-    Ok(match added.await? {
-        PasskeyAddition::Added => Ok(name),
-        PasskeyAddition::Over => Err(AddPasskeyProblem::Over),
-        PasskeyAddition::Known => Err(AddPasskeyProblem::Known),
-        PasskeyAddition::TooMany => Err(AddPasskeyProblem::TooMany),
-    })
-}
-
-/// What a passkey is called before its owner calls it anything.
-fn suggested(exchange: &Exchange<'_>, made: &NewPasskey) -> PasskeyName {
-    let pages = exchange.pages();
-    let name = match SuggestedName::of(made) {
-        SuggestedName::Maker(name) => name.to_owned(),
-        SuggestedName::SecurityKey => pages.security_key(),
-        SuggestedName::Passkey => pages.passkey(),
-    };
-    PasskeyName::typed(&name).expect("the names that are suggested are names")
 }
 
 async fn rename_one(

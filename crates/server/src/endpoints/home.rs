@@ -10,8 +10,8 @@ use safeconduct_protocol::error::Reason;
 use super::logout::confirmation;
 use crate::{
     addresses::{
-        ACCOUNT_NAME, Address, END_OTHERS, END_SESSION, NEW_RECOVERY_CODES, OFFER, REMOVE_ACCESS,
-        REMOVE_AUTHENTICATOR, REMOVE_PASSKEY, RENAME_PASSKEY,
+        ACCOUNT_NAME, ADD_OFFERED_PASSKEY, Address, END_OTHERS, END_SESSION, NEW_RECOVERY_CODES,
+        OFFER, REMOVE_ACCESS, REMOVE_AUTHENTICATOR, REMOVE_PASSKEY, RENAME_PASSKEY,
     },
     browser::Browser,
     fault::Failure,
@@ -89,11 +89,12 @@ pub(crate) async fn nothing_here(
 }
 
 /// Where only forms of ours are posted. A browser that restores a tab asks for their address by GET, without what was posted.
-const FORMS: [&str; 18] = [
+const FORMS: [&str; 19] = [
     "/login",
     "/login/continue",
     "/login/switch",
     "/login/passkey",
+    ADD_OFFERED_PASSKEY,
     "/login/second-factor",
     "/login/enrol",
     OFFER,

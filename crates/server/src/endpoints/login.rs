@@ -105,9 +105,10 @@ async fn sign_in(
     let Step {
         exchange,
         browser,
-        journey,
+        mut journey,
         parameters,
     } = Step::take(server, reader, form).await?;
+    journey.pending.makes_passkeys = parameters.one("makes_passkeys")? == Some("yes");
     let username = parameters.one("username")?.unwrap_or("").trim();
     let guesser = Guesser {
         requester: server.throttle().requester(username, address),

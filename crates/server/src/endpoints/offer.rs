@@ -47,6 +47,11 @@ async fn decide(server: &Server, reader: Reader, form: &PostedForm) -> Result<Re
             Some(Offer::Otp) if offers.contains(Offer::Otp) => {
                 return journey.begin_enrolment(&exchange, &view.person, Wish::Offered);
             }
+            Some(Offer::Passkey) if offers.contains(Offer::Passkey) => {
+                return journey
+                    .new_passkey_page(&exchange, &view.person, None)
+                    .await;
+            }
             None if decision == Some("not-now") && !offers.is_empty() => {
                 server.store().decline_offers(&view, &offers).await?;
             }
@@ -69,7 +74,13 @@ impl Journey {
         if !is_settled || self.client.id == exchange.catalog.account.id {
             return Offers::default();
         }
-        let available = exchange.server.settings().second_factor.offers();
+        let settings = exchange.server.settings();
+        let makes_passkeys = self.pending.makes_passkeys && settings.relying_party().is_some();
+        let passkey = makes_passkeys
+            .then_some(Offer::Passkey)
+            .into_iter()
+            .collect();
+        let available = settings.second_factor.offers().and(&passkey);
         let (user, declined) = (&view.person, &view.declined);
         self.pending.offers(user, declined, &available)
     }
@@ -88,6 +99,7 @@ impl Journey {
             action: &exchange.server.path(OFFER),
             pending: &exchange.sealed(&self.pending)?,
             otp: offers.contains(Offer::Otp),
+            passkey: offers.contains(Offer::Passkey),
         });
         Ok(respond::page(StatusCode::OK, html))
     }

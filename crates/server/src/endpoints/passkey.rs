@@ -6,18 +6,20 @@ use axum::{Extension, extract::State, response::Response};
 use http::{HeaderValue, StatusCode, header};
 use safeconduct_protocol::{
     authentication::Factor,
-    authorization::Next,
+    authorization::{Next, Offer, SignedInUser},
     error::Reason,
     passkey::{CredentialId, RelyingParty},
+    redirect_uri::host_of,
 };
 
 use crate::{
+    addresses::{ADD_OFFERED_PASSKEY, OFFER},
     browser::Browser,
     client_address::ClientAddress,
     fault::Failure,
     form::PostedForm,
     journey::{Journey, SignIn, Step},
-    pages::{CodeProblem, SignInProblem},
+    pages::{AddPasskeyPage, AddPasskeyProblem, CodeProblem, NewPasskeyPage, SignInProblem},
     passkey::{self, Attempt},
     reader::Reader,
     respond::{self, with_cookie},
@@ -40,6 +42,72 @@ pub(crate) async fn post(
     let party = party.expect("there is no such route without one");
     let answer = sign_in(&server, reader, &form, address, &party).await;
     way_back::person(&server, &form, answer, reader).await
+}
+
+/// `POST /login/passkey/add`: a passkey that was offered after a sign-in with a password.
+pub(crate) async fn add(
+    State(server): State<Server>,
+    reader: Reader,
+    form: PostedForm,
+) -> Response {
+    let answer = add_one(&server, reader, &form).await;
+    way_back::person(&server, &form, answer, reader).await
+}
+
+async fn add_one(server: &Server, reader: Reader, form: &PostedForm) -> Result<Response, Failure> {
+    let Step {
+        exchange,
+        browser,
+        journey,
+        parameters,
+    } = Step::take(server, reader, form).await?;
+    // The rule is asked again: a page that was shown proves nothing.
+    if let Some(party) = server.settings().relying_party()
+        && let Some(view) = browser.person(&exchange, &journey.pending).await?
+        && let Ok(next) = journey.next(&exchange, Some(&view.person))
+        && journey
+            .offers(&exchange, &view, &next)
+            .contains(Offer::Passkey)
+        && let Err(problem) = passkey::add(&exchange, &view.person, &parameters, &party).await?
+    {
+        return journey
+            .new_passkey_page(&exchange, &view.person, Some(problem))
+            .await;
+    }
+    journey.continue_at_authorize(&exchange)
+}
+
+impl Journey {
+    /// The page that has the browser make a passkey for `person`, on the way to the client.
+    pub(crate) async fn new_passkey_page(
+        &self,
+        exchange: &Exchange<'_>,
+        person: &SignedInUser,
+        problem: Option<AddPasskeyProblem>,
+    ) -> Result<Response, Failure> {
+        let server = exchange.server;
+        let Some(party) = server.settings().relying_party() else {
+            return self.continue_at_authorize(exchange);
+        };
+        let new = passkey::new_one(exchange, &party, person).await?;
+        let html = exchange.pages().new_passkey(&NewPasskeyPage {
+            client_name: self.client.name_in(exchange.language()),
+            client_host: &host_of(self.pending.request.redirect_uri()),
+            not_now_action: &server.path(OFFER),
+            pending: &exchange.sealed(&self.pending)?,
+            page: AddPasskeyPage {
+                action: &server.path(ADD_OFFERED_PASSKEY),
+                ceremony: &new.ceremony,
+                options: &new.options,
+                problem,
+            },
+        });
+        let status = match problem {
+            Some(_) => StatusCode::BAD_REQUEST,
+            None => StatusCode::OK,
+        };
+        Ok(respond::page_with_script(status, html, true))
+    }
 }
 
 async fn sign_in(

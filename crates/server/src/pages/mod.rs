@@ -53,7 +53,7 @@ pub use self::look::{Colour, Colours, Links, Look, LowContrast, Shade};
 pub use self::mail::{MailPage, MailText};
 pub use self::new_password::{NewPasswordPage, NewPasswordProblem};
 pub use self::passkey::{
-    AddPasskeyPage, AddPasskeyProblem, PasskeyLine, PasskeyPrompt, PasskeysPage,
+    AddPasskeyPage, AddPasskeyProblem, NewPasskeyPage, PasskeyLine, PasskeyPrompt, PasskeysPage,
 };
 pub use self::recover::{RecoverPage, RecoverProblem};
 pub use self::refusal::{Developer, RefusalKind, RefusalPage};
@@ -387,6 +387,12 @@ impl Pages {
     #[must_use]
     pub fn fault(&self, correlation_id: &str) -> Page {
         self.render("fault.html", &minijinja::context! { correlation_id })
+    }
+
+    /// The form that has the browser make a passkey that was offered.
+    #[must_use]
+    pub fn new_passkey(&self, page: &NewPasskeyPage<'_>) -> Page {
+        self.render("new_passkey.html", page)
     }
 
     /// What a passkey is called whose maker is not known.

@@ -85,3 +85,18 @@ pub enum AddPasskeyProblem {
     /// Anything else that is wrong with it.
     NotTaken,
 }
+
+/// The form that has the browser make a passkey, on the way to a client: it was offered, and may be left.
+#[derive(Clone, Default, Serialize)]
+pub struct NewPasskeyPage<'a> {
+    /// The client's name, as registered.
+    pub client_name: &'a str,
+    /// The host that client is returned to.
+    pub client_host: &'a str,
+    /// Where *Not now* is posted.
+    pub not_now_action: &'a str,
+    /// The sealed pending authorization, posted back as `pending` by either.
+    pub pending: &'a str,
+    /// The form.
+    pub page: AddPasskeyPage<'a>,
+}

@@ -7,10 +7,11 @@ mod links;
 use std::sync::LazyLock;
 
 use super::{
-    ClientLink, CodeProblem, ConsentPage, ContinuePage, Developer, EnrolPage, FormPostPage,
-    HomePage, Notice, OfferPage, Page, Pages, PasskeyPrompt, QrDrawing, RecoveryCodesPage,
-    RefusalKind, RefusalPage, ResourceLine, ReturnTo, ScopeKind, ScopeLine, SecondFactorPage,
-    SelectAccountPage, SignInPage, SignInProblem, SignOutPage, SignedIn, SignedOutPage,
+    AddPasskeyPage, ClientLink, CodeProblem, ConsentPage, ContinuePage, Developer, EnrolPage,
+    FormPostPage, HomePage, NewPasskeyPage, Notice, OfferPage, Page, Pages, PasskeyPrompt,
+    QrDrawing, RecoveryCodesPage, RefusalKind, RefusalPage, ResourceLine, ReturnTo, ScopeKind,
+    ScopeLine, SecondFactorPage, SelectAccountPage, SignInPage, SignInProblem, SignOutPage,
+    SignedIn, SignedOutPage,
 };
 
 const PENDING: &str = "sc_pend_AQEBAQEBAQEBAQEBAQEB";
@@ -36,6 +37,8 @@ pub fn render(pages: &Pages) -> Vec<(String, String)> {
         add(name, pages.enrol(&page));
     }
     add("offer", pages.offer(&offer()));
+    add("offer-passkey", pages.offer(&offer_of_passkey()));
+    add("new-passkey", pages.new_passkey(&new_passkey()));
     add("recovery-codes", pages.recovery_codes(&recovery_codes()));
     add("select-account", pages.select_account(&select_account()));
     for (name, page) in consent() {
@@ -309,6 +312,29 @@ fn offer() -> OfferPage<'static> {
         action: "/login/offer",
         pending: PENDING,
         otp: true,
+        passkey: false,
+    }
+}
+
+fn offer_of_passkey() -> OfferPage<'static> {
+    OfferPage {
+        passkey: true,
+        ..offer()
+    }
+}
+
+fn new_passkey() -> NewPasskeyPage<'static> {
+    NewPasskeyPage {
+        client_name: "Demo Notes",
+        client_host: "notes.example",
+        not_now_action: "/login/offer",
+        pending: PENDING,
+        page: AddPasskeyPage {
+            action: "/login/passkey/add",
+            ceremony: "sc_pk_AQEBAQEBAQEBAQEBAQEB",
+            options: r#"{"rp":{"id":"id.example","name":"Acme"},"user":{"id":"AQEB"}}"#,
+            problem: None,
+        },
     }
 }
 

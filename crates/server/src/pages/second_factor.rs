@@ -74,6 +74,8 @@ pub struct OfferPage<'a> {
     pub pending: &'a str,
     /// Whether an authenticator app is offered.
     pub otp: bool,
+    /// Whether a passkey is offered.
+    pub passkey: bool,
 }
 
 /// Recovery codes, shown once.

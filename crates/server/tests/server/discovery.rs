@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::client_auth::own_token;
 use crate::id_token::{claim, read, sign_in};
+use crate::passkeys::Holder;
 use crate::support::{Answer, Ask, Credentials, Form, ISSUER, Listener, TestServer};
 
 /// The names of a list, in order.
@@ -383,8 +384,17 @@ async fn acr_values(server: &TestServer, said: BTreeSet<&str>) {
         let claims = json!({ "id_token": { "acr": { "essential": true, "value": acr } } });
         sign_in("club").with("claims", &claims.to_string())
     };
+    // A passkey proves each of them.
+    let ada = Holder::manager(server, "ada").await;
     for acr in said {
-        let tokens = server.tokens("ada", &essential(acr)).await;
+        let (mut browser, ask) = (server.browser(), essential(acr));
+        let page = browser.authorize(&ask).await;
+        let signed_in = browser.passkey(&page, &ada.answer(&page)).await;
+        let mut answer = browser.follow(signed_in).await;
+        if !answer.has_code() {
+            answer = browser.allow(&answer).await;
+        }
+        let tokens = server.exchange(&answer.code(&ask)).await.tokens();
         let id_token = read(server, "club", &tokens, Algorithm::Rs256).await;
         assert_eq!(claim(&id_token, "acr"), acr);
     }
@@ -435,11 +445,12 @@ async fn a_client_is_told_of_the_session(server: &TestServer) -> bool {
 }
 
 /// What answers without being in the document: our own forms and pages, which lead to one another, and the documents.
-const OURS: [&str; 12] = [
+const OURS: [&str; 14] = [
     "/",
     "/login",
     "/login/continue",
     "/login/switch",
+    "/login/passkey",
     "/login/second-factor",
     "/login/enrol",
     "/consent",
@@ -448,6 +459,7 @@ const OURS: [&str; 12] = [
     "/signed-out",
     "/assets/{name}",
     "/.well-known/openid-configuration",
+    "/.well-known/passkey-endpoints",
 ];
 
 #[tokio::test]

@@ -10,28 +10,30 @@ use safeconduct_testing_passkey::{Asked, BE, BS, Created, Device, Passkey, UP, U
 use serde_json::{Value, json};
 
 use crate::second_factor::payload;
-use crate::support::{Answer, Ask, Browser, Form, ISSUER, SOMEWHERE, TestServer};
+use crate::support::{Answer, Ask, Browser, Form, ISSUER, SOMEWHERE, TestServer, password_of};
 
 const SIGN_IN: &str = "200 page “Sign in – Safeconduct”";
 const REFUSED: &str = "400 page “Error: Sign in – Safeconduct”";
 const AGAIN: &str = "200 page “Confirm it’s you – Safeconduct”";
 const REFUSED_AGAIN: &str = "400 page “Error: Confirm it’s you – Safeconduct”";
 const PROVE: &str = "200 page “Confirm with your passkey – Safeconduct”";
+const OFFERED: &str = "200 page “Make your account safer – Safeconduct”";
 const LIST: &str = "200 page “Passkeys – Safeconduct”";
 const ADD: &str = "200 page “Add a passkey – Safeconduct”";
 const NOT_ADDED: &str = "400 page “Add a passkey – Safeconduct”";
 const NOT_PROVED: &str = "400 page “Error: Confirm with your passkey – Safeconduct”";
 
 /// What a person holds: a device with a passkey on it.
-struct Holder {
+pub(crate) struct Holder {
     device: Device,
     passkey: Passkey,
 }
 
 impl Holder {
     /// A password manager with a passkey of `user`'s.
-    async fn manager(server: &TestServer, user: &str) -> Self {
-        Self::with(server, user, Device::manager(ISSUER)).await
+    pub(crate) async fn manager(server: &TestServer, user: &str) -> Self {
+        let origin = server.server().settings().issuer.origin();
+        Self::with(server, user, Device::manager(&origin)).await
     }
 
     /// A security key with a passkey of `user`'s.
@@ -42,13 +44,13 @@ impl Holder {
     async fn with(server: &TestServer, user: &str, device: Device) -> Self {
         let mut browser = server.sign_in(user).await;
         let (passkey, added) = browser.add_passkey(&device).await;
-        assert_eq!(added.to_string(), "303 /account/passkeys");
+        assert_eq!(added.status, 303, "{added:?}");
         browser.sign_out().await;
         Self { device, passkey }
     }
 
     /// The answer to what `page` asks for.
-    fn answer(&self, page: &Answer) -> String {
+    pub(crate) fn answer(&self, page: &Answer) -> String {
         self.device.sign(&self.passkey, &asked_for(page))
     }
 
@@ -80,7 +82,7 @@ fn attribute(page: &Answer, name: &str) -> Value {
 
 impl Browser<'_> {
     /// Posts an answer as the script of `page` does; the answer to the form itself.
-    async fn passkey(&mut self, page: &Answer, answer: &str) -> Answer {
+    pub(crate) async fn passkey(&mut self, page: &Answer, answer: &str) -> Answer {
         let form = passkey_form(page, answer);
         self.post("/login/passkey", &form).await
     }
@@ -830,7 +832,7 @@ impl Browser<'_> {
 
     /// Adds a passkey to the account that has just signed in here.
     async fn add_passkey(&mut self, device: &Device) -> (Passkey, Answer) {
-        let page = self.open("/account/passkeys/add").await;
+        let page = self.open(&self.path("/account/passkeys/add")).await;
         assert_eq!(page.to_string(), ADD);
         self.make(&page, device).await
     }
@@ -842,4 +844,87 @@ impl Browser<'_> {
         let proved = self.passkey(&page, &answer).await;
         self.follow(proved).await
     }
+}
+
+impl Browser<'_> {
+    /// Types the password in a browser that says whether it can make passkeys; the page behind it.
+    async fn password_typed(&mut self, page: &Answer, makes_passkeys: &str) -> Answer {
+        let form = Form::new()
+            .with("pending", &page.hidden("pending"))
+            .with("username", "ada")
+            .with("password", &password_of("ada"))
+            .with("makes_passkeys", makes_passkeys);
+        let answer = self.post("/login", &form).await;
+        self.follow(answer).await
+    }
+
+    async fn decided(&mut self, page: &Answer, decision: &str) -> Answer {
+        let form = Form::new()
+            .with("pending", &page.hidden("pending"))
+            .with("decision", decision);
+        let answer = self.post("/login/offer", &form).await;
+        self.follow(answer).await
+    }
+}
+
+/// Attacks: PE28.
+#[tokio::test]
+async fn a_passkey_is_offered_once_after_a_password_where_the_browser_can_make_one() {
+    let server = TestServer::start().await;
+    let mut browser = server.browser();
+    let page = browser.asked(&portal()).await;
+    assert!(browser.password_typed(&page, "").await.has_code());
+    let page = server.browser_asked(&mut browser).await;
+    let offer = browser.password_typed(&page, "yes").await;
+    assert_eq!(offer.to_string(), OFFERED);
+    // Looked at, and left: the choice is still there.
+    let page = browser.decided(&offer, "passkey").await;
+    assert_eq!(page.to_string(), ADD);
+    assert!(browser.decided(&page, "not-now").await.has_code());
+    let page = server.browser_asked(&mut browser).await;
+    assert!(
+        browser.password_typed(&page, "yes").await.has_code(),
+        "not again"
+    );
+}
+
+#[tokio::test]
+async fn a_passkey_that_was_offered_is_made_on_the_way_and_signs_in_the_next_time() {
+    let server = TestServer::start().await;
+    let device = Device::manager(ISSUER);
+    let mut browser = server.browser();
+    let page = browser.asked(&portal()).await;
+    let offer = browser.password_typed(&page, "yes").await;
+    let page = browser.decided(&offer, "passkey").await;
+    let (passkey, created) = device.create(&asked_for(&page));
+    let form = |credential: &str| {
+        Form::new()
+            .with("pending", &page.hidden("pending"))
+            .with("ceremony", &page.hidden("ceremony"))
+            .with("credential", credential)
+    };
+    let wrong = browser.post("/login/passkey/add", &form("{}")).await;
+    assert_eq!(
+        wrong.to_string(),
+        "400 page “Error: Add a passkey – Safeconduct”"
+    );
+    let added = browser
+        .post("/login/passkey/add", &form(&created.json()))
+        .await;
+    assert!(browser.follow(added).await.has_code());
+    let page = server.browser_asked(&mut browser).await;
+    let answer = device.sign(&passkey, &asked_for(&page));
+    let signed_in = browser.passkey(&page, &answer).await;
+    assert!(browser.follow(signed_in).await.has_code());
+    // Who signed in by it, or was not offered one, makes none on this way.
+    let page = browser.authorize(&portal().with("prompt", "login")).await;
+    let (_, another) = device.create(&made_up());
+    let form = Form::new()
+        .with("pending", &page.hidden("pending"))
+        .with("credential", &another.json());
+    let answer = browser.post("/login/passkey/add", &form).await;
+    assert_eq!(browser.follow(answer).await.to_string(), AGAIN);
+    let user = server.user("ada").await;
+    let kept = server.server().store().passkeys_of(&user).await;
+    assert_eq!(kept.unwrap().len(), 1);
 }

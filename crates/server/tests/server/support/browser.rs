@@ -253,7 +253,8 @@ impl<'s> Browser<'s> {
             .unwrap_or_default()
     }
 
-    fn path(&self, endpoint: &str) -> String {
+    /// The path of an endpoint, below the issuer.
+    pub(crate) fn path(&self, endpoint: &str) -> String {
         format!(
             "{}{endpoint}",
             self.server.server().settings().issuer.path()

@@ -68,7 +68,10 @@ pub(crate) const READ: &[(&str, &[&[&str]])] = &[
             "arrival",
         ]],
     ),
-    ("/login", &[&["pending", "username", "password"]]),
+    (
+        "/login",
+        &[&["pending", "username", "password", "makes_passkeys"]],
+    ),
     ("/login/continue", &[&["pending"]]),
     ("/login/switch", &[&["pending"]]),
     ("/login/passkey", &[&["pending", "ceremony", "credential"]]),
@@ -100,6 +103,10 @@ pub(crate) const READ: &[(&str, &[&[&str]])] = &[
     (
         "/account/passkeys/add",
         &[&["csrf", "ceremony", "credential"]],
+    ),
+    (
+        "/login/passkey/add",
+        &[&["pending", "ceremony", "credential"]],
     ),
     ("/account/passkeys/rename", &[&["csrf", "passkey", "name"]]),
     ("/account/passkeys/remove", &[&["csrf", "passkey"]]),
