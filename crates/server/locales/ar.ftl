@@ -15,6 +15,8 @@ links = روابط
 link-help = المساعدة
 link-privacy = الخصوصية
 link-terms = شروط الاستخدام
+password-show = إظهار كلمة المرور
+password-hide = إخفاء كلمة المرور
 
 ## Sign in
 

@@ -15,6 +15,8 @@ links = Links
 link-help = Hilfe
 link-privacy = Datenschutz
 link-terms = Nutzungsbedingungen
+password-show = Passwort anzeigen
+password-hide = Passwort verbergen
 
 ## Sign in
 

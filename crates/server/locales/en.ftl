@@ -18,6 +18,8 @@ links = Links
 link-help = Help
 link-privacy = Privacy
 link-terms = Terms
+password-show = Show password
+password-hide = Hide password
 
 ## Sign in
 

@@ -15,6 +15,8 @@ links = Enlaces
 link-help = Ayuda
 link-privacy = Privacidad
 link-terms = Condiciones de uso
+password-show = Mostrar la contraseña
+password-hide = Ocultar la contraseña
 
 ## Sign in
 

@@ -15,6 +15,8 @@ links = Liens
 link-help = Aide
 link-privacy = Confidentialité
 link-terms = Conditions d’utilisation
+password-show = Afficher le mot de passe
+password-hide = Masquer le mot de passe
 
 ## Sign in
 

@@ -15,6 +15,8 @@ links = リンク
 link-help = ヘルプ
 link-privacy = プライバシー
 link-terms = 利用規約
+password-show = パスワードを表示
+password-hide = パスワードを隠す
 
 ## Sign in
 

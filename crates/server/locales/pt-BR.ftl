@@ -15,6 +15,8 @@ links = Links
 link-help = Ajuda
 link-privacy = Privacidade
 link-terms = Termos de uso
+password-show = Mostrar a senha
+password-hide = Ocultar a senha
 
 ## Sign in
 

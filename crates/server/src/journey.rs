@@ -326,11 +326,7 @@ impl Journey {
             notice: server.settings().sign_in_notice.as_ref(),
             passkey: passkey.as_ref(),
         });
-        Ok(respond::page_with_script(
-            sign_in.status,
-            html,
-            passkey.is_some(),
-        ))
+        Ok(respond::page(sign_in.status, html))
     }
 
     /// Whether a code of an authenticator app, or a recovery code in its place, is what `person` can prove `level` by.
@@ -374,11 +370,7 @@ impl Journey {
             passkey: passkey.as_ref(),
             problem,
         });
-        Ok(respond::page_with_script(
-            StatusCode::OK,
-            html,
-            passkey.is_some(),
-        ))
+        Ok(respond::page(StatusCode::OK, html))
     }
 
     /// The question which account to go on with.

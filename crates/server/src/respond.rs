@@ -153,21 +153,12 @@ pub(crate) fn page(status: StatusCode, page: Page) -> Response {
         (header::VARY, "Accept-Language, Cookie"),
     ];
     let mut response = (status, headers, page.html).into_response();
+    let headers = response.headers_mut();
     for &(name, value) in pages::headers() {
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
+        headers.insert(name, HeaderValue::from_static(value));
     }
-    response
-}
-
-/// A page that may run scripts of ours, if it `has_script`.
-pub(crate) fn page_with_script(status: StatusCode, html: Page, has_script: bool) -> Response {
-    let mut response = page(status, html);
-    if has_script {
-        let name = header::CONTENT_SECURITY_POLICY;
-        let policy = pages::scripted_policy();
-        response.headers_mut().insert(name, policy);
+    if page.has_script {
+        headers.insert(header::CONTENT_SECURITY_POLICY, pages::scripted_policy());
     }
     response
 }

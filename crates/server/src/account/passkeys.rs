@@ -19,10 +19,7 @@ use crate::{
     addresses::{ACCOUNT_PASSKEYS, ADD_PASSKEY, REMOVE_PASSKEY, RENAME_PASSKEY},
     fault::Failure,
     form::PostedForm,
-    pages::{
-        AccountPage, AddPasskeyPage, AddPasskeyProblem, PasskeyLine, PasskeysPage, Section,
-        scripted_policy,
-    },
+    pages::{AccountPage, AddPasskeyPage, AddPasskeyProblem, PasskeyLine, PasskeysPage, Section},
     passkey,
     reader::Reader,
     respond,
@@ -120,9 +117,6 @@ async fn list(
         last_way_in,
     });
     let mut response = visit.page((Section::Security, ACCOUNT_PASSKEYS), query, &page);
-    if accepted.is_some() {
-        with_script(&mut response);
-    }
     if last_way_in {
         *response.status_mut() = StatusCode::BAD_REQUEST;
     }
@@ -172,16 +166,10 @@ async fn form(
         problem,
     });
     let mut response = visit.page((Section::Security, ADD_PASSKEY), None, &page);
-    with_script(&mut response);
     if problem.is_some() {
         *response.status_mut() = StatusCode::BAD_REQUEST;
     }
     Ok(response)
-}
-
-fn with_script(response: &mut Response) {
-    let policy = http::header::CONTENT_SECURITY_POLICY;
-    response.headers_mut().insert(policy, scripted_policy());
 }
 
 async fn add_one(server: &Server, reader: Reader, form: &PostedForm) -> Result<Response, Failure> {

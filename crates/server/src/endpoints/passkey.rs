@@ -106,7 +106,7 @@ impl Journey {
             Some(_) => StatusCode::BAD_REQUEST,
             None => StatusCode::OK,
         };
-        Ok(respond::page_with_script(status, html, true))
+        Ok(respond::page(status, html))
     }
 }
 

@@ -26,7 +26,7 @@ pub const fn headers() -> &'static [(&'static str, &'static str)] {
     ]
 }
 
-/// The policy of a page that asks for a passkey: the same, and scripts of ours.
+/// The policy of a page that has a script: the same, and scripts of ours.
 #[must_use]
 pub fn scripted_policy() -> HeaderValue {
     let policy = format!("{POLICY}; script-src 'self'");

@@ -2,8 +2,8 @@
 //!
 //! This module turns plain page values into HTML, and owns the look (`assets/`), the markup
 //! (`templates/`) and the words (`locales/`). It decides nothing: which page is due, its language, its status
-//! and its cookies belong to others. Pages need no JavaScript and ask no other host for anything; of the two
-//! scripts there are one saves a click (`form_post.rs`), and one asks for passkeys (`passkey.rs`).
+//! and its cookies belong to others. Pages need no JavaScript and ask no other host for anything; of the three
+//! scripts there are one saves a click (`form_post.rs`), one asks for passkeys (`passkey.rs`), and one shows what was typed as a password.
 
 mod account;
 mod consent;
@@ -113,6 +113,7 @@ pub struct PageSet {
     stylesheet: Asset,
     form_post_script: Asset,
     passkey_script: Asset,
+    password_script: Asset,
     logo: Option<Asset>,
 }
 
@@ -128,6 +129,7 @@ impl PageSet {
         let logo = look.logo.as_ref().map(asset_of);
         let form_post_script = asset("form-post", "js", "text/javascript; charset=utf-8")?;
         let passkey_script = asset("passkey", "js", "text/javascript; charset=utf-8")?;
+        let password_script = asset("password", "js", "text/javascript; charset=utf-8")?;
         let mut environment = environment();
         environment.add_global("product", product_name);
         for (name, path) in [
@@ -137,6 +139,7 @@ impl PageSet {
             ("stylesheet", &*stylesheet.path),
             ("form_post_script", &*form_post_script.path),
             ("passkey_script", &*passkey_script.path),
+            ("password_script", &*password_script.path),
         ] {
             environment.add_global(name, format!("{base_path}{path}"));
         }
@@ -164,6 +167,7 @@ impl PageSet {
             stylesheet,
             form_post_script,
             passkey_script,
+            password_script,
             logo,
         })
     }
@@ -181,6 +185,7 @@ impl PageSet {
             &self.stylesheet,
             &self.form_post_script,
             &self.passkey_script,
+            &self.password_script,
         ]
         .into_iter()
         .chain(&self.logo)
@@ -201,6 +206,8 @@ pub struct Page {
     pub html: String,
     /// What its text is written in.
     pub language: Language,
+    /// Whether it asks for scripts of ours, which its policy has to allow then.
+    pub has_script: bool,
 }
 
 impl Deref for Page {
@@ -433,7 +440,12 @@ impl Pages {
                 (LAST_RESORT.to_owned(), Language::English)
             }
         };
-        Page { html, language }
+        Page {
+            // No value can write this: every one is escaped.
+            has_script: html.contains("<script "),
+            html,
+            language,
+        }
     }
 }
 

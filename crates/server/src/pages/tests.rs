@@ -151,6 +151,7 @@ fn no_page_holds_a_script_an_inline_style_or_anything_from_elsewhere() {
     for (name, html) in samples::render(&pages()) {
         let asks = html.contains(" data-passkey=")
             || html.contains(" data-accepted=")
+            || html.contains(" data-shows=")
             || name == "form-post";
         for tag in tags(&html) {
             if asks && tag.name == "script" {
@@ -261,6 +262,7 @@ fn the_sign_in_form_is_what_password_managers_and_tests_look_for() {
     <div class="field">
     <label for="password">Password</label>
     <input id="password" name="password" type="password" autocomplete="current-password">
+    <button class="link show" type="button" data-shows="password" data-hide="Hide password" hidden>Show password</button>
     </div>
     <button class="button primary" id="login-submit" type="submit">Sign in</button>
     </form>
