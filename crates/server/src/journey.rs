@@ -187,7 +187,7 @@ impl Journey {
         }
         let next = match self.next(exchange, view.as_ref().map(|view| &view.person)) {
             Ok(next) => next,
-            Err(refusal) => return Ok(self.refuse(exchange, refusal.into())),
+            Err(refusal) => return self.refuse(exchange, refusal.into()),
         };
         if let Some(view) = &view {
             let offers = self.offers(exchange, view, &next);
@@ -267,8 +267,19 @@ impl Journey {
     }
 
     /// Tells the client no.
-    pub(crate) fn refuse(&self, exchange: &Exchange<'_>, failure: Failure) -> Response {
-        respond::refusal_to_client(exchange, failure, self.return_path(exchange))
+    ///
+    /// # Errors
+    /// `failure`, where the client is our own account pages: they would ask again, and be told the same.
+    pub(crate) fn refuse(
+        &self,
+        exchange: &Exchange<'_>,
+        failure: Failure,
+    ) -> Result<Response, Failure> {
+        if self.client.id == exchange.catalog.account.id {
+            return Err(failure);
+        }
+        let path = self.return_path(exchange);
+        Ok(respond::refusal_to_client(exchange, failure, path))
     }
 
     fn return_path(&self, exchange: &Exchange<'_>) -> ReturnPath<'_> {
@@ -356,7 +367,7 @@ impl Journey {
         let passkey = passkey::of(exchange, person).await?;
         let code = self.asks_for_code(person, level);
         if passkey.is_none() && !code {
-            return Ok(self.refuse(exchange, Reason::AcrUnmet.into()));
+            return self.refuse(exchange, Reason::AcrUnmet.into());
         }
         let html = exchange.pages().second_factor(&SecondFactorPage {
             client_name: self.client.name_in(exchange.language()),

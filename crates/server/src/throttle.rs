@@ -158,6 +158,34 @@ impl Throttle {
         })
     }
 
+    /// Permission to have a mail sent that is asked for by `name`: budgets of their own, and the whole network that `address` is in. A
+    /// guess at a password uses none of them up, and they none of its.
+    pub(crate) fn check_mail(
+        &self,
+        name: &str,
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Result<Permit<'_>, RetryAfter> {
+        let (name, address) = (canonical(name), octets(network(address)));
+        let account = self.hash([b"l", b"", name.as_bytes()]);
+        let keys = Keys {
+            pair: self.hash([b"q", &address, name.as_bytes()]),
+            account,
+            guessed: account,
+            address: self.hash([b"m", &address, b""]),
+        };
+        self.charge(Permit {
+            throttle: self,
+            keys,
+            now,
+            charged: if self.settings.enabled {
+                &Limit::OF_A_GUESS
+            } else {
+                &[]
+            },
+        })
+    }
+
     /// `permit`, once everything is charged that it costs.
     fn charge<'t>(&self, permit: Permit<'t>) -> Result<Permit<'t>, RetryAfter> {
         let (keys, now) = (permit.keys, permit.now.seconds());
@@ -188,16 +216,13 @@ impl Throttle {
 
     fn keys(&self, username: &str, address: IpAddr) -> Keys {
         let username = canonical(username);
-        let address = match neighbourhood(address) {
-            IpAddr::V4(address) => address.to_ipv6_mapped(),
-            IpAddr::V6(address) => address,
-        };
+        let address = octets(neighbourhood(address));
         let account = self.account(&username);
         Keys {
-            pair: self.hash([b"p", &address.octets(), username.as_bytes()]),
+            pair: self.hash([b"p", &address, username.as_bytes()]),
             account,
             guessed: account,
-            address: self.hash([b"a", &address.octets(), b""]),
+            address: self.hash([b"a", &address, b""]),
         }
     }
 
@@ -282,6 +307,14 @@ impl Keys {
             Limit::SignIns => self.account,
             Limit::Address => self.address,
         }
+    }
+}
+
+/// An address in 16 bytes, of either kind.
+fn octets(address: IpAddr) -> [u8; 16] {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+        IpAddr::V6(address) => address.octets(),
     }
 }
 
@@ -377,6 +410,24 @@ mod tests {
         assert_ne!(
             throttle.keys("jurgen", ip("192.0.2.1")).account,
             keys[0].account
+        );
+    }
+
+    #[test]
+    fn who_asks_for_mails_uses_up_no_guess_and_the_other_way_round() {
+        let throttle = throttle(LOOSE, LOOSE, budget(2, 60));
+        let (asks, guesses) = (ip("2001:db8:1::1"), ip("2001:db8:1:0::9"));
+        for _ in 0..2 {
+            assert!(throttle.check_mail("ada", asks, NOON).is_ok());
+        }
+        assert!(throttle.check_mail("bob", asks, NOON).is_err());
+        assert!(guess(&throttle, "bob", guesses, NOON).is_none());
+        assert!(guess(&throttle, "bob", guesses, NOON).is_none());
+        assert!(guess(&throttle, "bob", guesses, NOON).is_some());
+        assert!(
+            throttle
+                .check_mail("ada", ip("2001:db8:2::1"), NOON)
+                .is_ok()
         );
     }
 

@@ -195,7 +195,8 @@ impl Store {
             .bind(recipient)
             .bind(now)
             .bind(i64::try_from(limit).unwrap_or(i64::MAX));
-        Ok(self.list(statement, read).await?)
+        let due = self.list(statement, read_any).await?;
+        Ok(due.into_iter().filter_map(Result::ok).collect())
     }
 
     /// Takes a message on until the lease ends: `false` if another node has, or it was told. The node that has it tells it
@@ -282,9 +283,15 @@ impl Store {
         let statement = Statement::new(TOO_OLD)
             .bind(now.plus(-PATIENCE))
             .bind(i64::from(limit));
-        let old = self.list(statement, read).await?;
+        let old = self.list(statement, read_any).await?;
         for row in &old {
-            self.give_up(row, row.attempts, now).await?;
+            match row {
+                Ok(row) => self.give_up(row, row.attempts, now).await?,
+                Err(unreadable) => {
+                    let delete = Statement::new(DELIVERED).bind(unreadable.id.as_str());
+                    self.commit(delete).await?;
+                }
+            }
         }
         Ok(old.len() as u64)
     }
@@ -305,25 +312,48 @@ impl Store {
     }
 }
 
-/// A message from its [`columns`].
+/// A row that this release can't read, such as one of a purpose that a later release has. It stands in nobody's way: a node that can
+/// read it tells it, or its time runs out.
+struct Unreadable {
+    id: String,
+    error: DriverError,
+}
+
+/// A message that this node has just written, from its [`columns`].
 pub(crate) fn read(row: &mut Row) -> Result<OutboxRow, DriverError> {
+    read_any(row)?.map_err(|unreadable| unreadable.error)
+}
+
+/// A message from its [`columns`], whoever wrote it.
+fn read_any(row: &mut Row) -> Result<Result<OutboxRow, Unreadable>, DriverError> {
     let id = row.text()?;
-    let kind = stored(OutboxKind::parse(&row.text()?), "kind of message")?;
+    let kind = row.text()?;
     let recipient = row.text()?;
     let user = row.optional_text()?.unwrap_or_default();
     let about = row.text()?;
-    let message = match kind {
+    let (attempts, created_at) = (row.integer()?, row.time()?);
+    Ok(match message(&kind, &recipient, &user, &about) {
+        Ok(message) => Ok(OutboxRow {
+            id,
+            message,
+            attempts,
+            created_at,
+        }),
+        Err(error) => {
+            tracing::warn!(id, %error, "a message can't be read by this release");
+            Err(Unreadable { id, error })
+        }
+    })
+}
+
+fn message(kind: &str, recipient: &str, user: &str, about: &str) -> Result<Message, DriverError> {
+    let kind = stored(OutboxKind::parse(kind), "kind of message")?;
+    Ok(match kind {
         OutboxKind::Logout => Message::Logout {
-            client: client_id(&recipient)?,
-            user: user_id(&user)?,
-            session: session_id(&about)?,
+            client: client_id(recipient)?,
+            user: user_id(user)?,
+            session: session_id(about)?,
         },
-        OutboxKind::Mail => Message::Mail(mail::read(user_id(&user)?, &about)?),
-    };
-    Ok(OutboxRow {
-        id,
-        message,
-        attempts: row.integer()?,
-        created_at: row.time()?,
+        OutboxKind::Mail => Message::Mail(mail::read(user_id(user)?, about)?),
     })
 }

@@ -10,6 +10,7 @@ use super::database::Database;
 use super::failure::Failure;
 use super::output::{Format, Row, note, when};
 use super::prompt::confirm;
+use crate::config::SecondFactor;
 
 /// What can be done with groups.
 #[derive(Debug, Subcommand)]
@@ -105,7 +106,9 @@ impl Verb {
                 }
                 let changed =
                     administration.change_group(&name, display.as_deref(), require_second_factor);
-                output.record(&ShownGroup::from(changed.await?))
+                let changed = changed.await?;
+                warn_of_demand(database, &changed);
+                output.record(&ShownGroup::from(changed))
             }
             Self::Remove { name, yes } => {
                 let members = administration.group(&name).await?.members;
@@ -154,7 +157,19 @@ async fn add(
         }
         added => added?,
     };
+    warn_of_demand(database, &added);
     output.record(&ShownGroup::from(added))
+}
+
+/// Says what becomes of members who can't set up what the group demands.
+fn warn_of_demand(database: &Database, record: &GroupRecord) {
+    let off = database.checked.config.login.second_factor == SecondFactor::Off;
+    if off && record.group.second_factor_required {
+        note(
+            "warning: login.second_factor is off, so members who have no second factor can set none up, and are kept out of every app\n    \
+             set it to \"offered\"",
+        );
+    }
 }
 
 /// A group as shown.

@@ -12,7 +12,7 @@ use safeconduct_protocol::secret::Secret;
 
 use super::at::At;
 use super::clients::{self, DeclaredClient};
-use super::file::{self, Config};
+use super::file::{self, Config, SecondFactor};
 use super::findings::Findings;
 use super::problem::Problems;
 use super::schema;
@@ -138,9 +138,23 @@ fn check_clients(config: &Config, findings: &mut Findings<'_>) -> Vec<DeclaredCl
                 format!("the first one is at {origin}"),
             );
         }
+        warn_of_demand(config, client, &at, findings);
         clients.extend(clients::register(client, &at, &knows_scope, findings));
     }
     clients
+}
+
+/// What a client demands that its users can't set up keeps them out.
+fn warn_of_demand(config: &Config, client: &file::Client, at: &At, findings: &mut Findings<'_>) {
+    if client.registration.require_second_factor && config.login.second_factor == SecondFactor::Off
+    {
+        let id = &client.id;
+        findings.warn(
+            &at.then("require_second_factor"),
+            format!("users of `{id}` who have no second factor can set none up, and are kept out"),
+            "set login.second_factor to \"offered\"",
+        );
+    }
 }
 
 fn check_scopes(config: &Config, findings: &mut Findings<'_>) -> Vec<ScopeDescription> {

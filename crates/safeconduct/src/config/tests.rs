@@ -46,6 +46,16 @@ fn an_issuer_with_a_path_trusts_its_whole_origin() {
 }
 
 #[test]
+fn a_client_whose_demand_cannot_be_met_is_warned_of() {
+    let client = "[[clients]]\nid = \"bank\"\nredirect_uris = [\"https://bank.example/cb\"]\nrequire_second_factor = true\n";
+    let said = said_below_issuer(client);
+    let expected = "safeconduct.toml:5: users of `bank` who have no second factor can set none up, and are kept out";
+    assert!(said.contains(expected), "{said}");
+    let said = said_below_issuer(&format!("login.second_factor = \"offered\"\n{client}"));
+    assert!(!said.contains("second factor"), "{said}");
+}
+
+#[test]
 fn an_issuer_is_enough() {
     let checked = check_sources(&sources("issuer = \"https://id.example.com\"")).unwrap();
     assert_eq!(

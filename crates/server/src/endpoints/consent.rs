@@ -49,12 +49,12 @@ async fn answer(server: &Server, reader: Reader, form: &PostedForm) -> Result<Re
                 }
                 // Something else is due by now, and comes before any answer.
                 Ok(_) => journey.continue_at_authorize(&exchange),
-                Err(refusal) => Ok(journey.refuse(&exchange, refusal.into())),
+                Err(refusal) => journey.refuse(&exchange, refusal.into()),
             }
         }
         Some("deny") => {
             server.telemetry().consent("deny");
-            Ok(journey.refuse(&exchange, Reason::ConsentDenied.into()))
+            journey.refuse(&exchange, Reason::ConsentDenied.into())
         }
         _ => Err(Reason::DecisionMissing.into()),
     }

@@ -141,7 +141,7 @@ async fn due(step: &Step<'_>) -> Result<Due, Failure> {
             Due::Enrol(Box::new(view), Wish::Offered)
         }
         Ok(_) => Due::Other,
-        Err(refusal) => Due::Refused(journey.refuse(exchange, refusal.into())),
+        Err(refusal) => Due::Refused(journey.refuse(exchange, refusal.into())?),
     })
 }
 
@@ -180,7 +180,7 @@ impl Journey {
         wish: Wish,
     ) -> Result<Response, Failure> {
         if !Self::may_enrol(exchange) {
-            return Ok(self.refuse(exchange, Reason::AcrUnmet.into()));
+            return self.refuse(exchange, Reason::AcrUnmet.into());
         }
         let enrolment = second_factor::begin_enrolment(exchange, person);
         self.enrol_page(exchange, person, wish, (&enrolment, None))

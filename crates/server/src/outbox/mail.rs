@@ -3,7 +3,11 @@
 //!
 //! What is wrong with the server keeps every mail where it is, and is said aloud: an operator has to know before people do.
 
-use safeconduct_protocol::{link::Link, mail::Mail, time::Timestamp};
+use safeconduct_protocol::{
+    link::Link,
+    mail::{Mail, MailAddress, MailPurpose},
+    time::Timestamp,
+};
 use safeconduct_store::OutboxRow;
 
 use super::state::Answer;
@@ -49,7 +53,7 @@ pub(super) async fn attempt(exchange: &Exchange<'_>, row: &OutboxRow, mail: &Mai
     }
     let says = match words(exchange, row, mail).await {
         Ok(Some(says)) => says,
-        Ok(None) => return Answer::Refused("its account is gone".to_owned()),
+        Ok(None) => return Answer::Refused("there is nobody left whom it is for".to_owned()),
         Err(failure) => {
             let refusal = failure.into_refusal();
             return Answer::Failed(format!("it could not be made: {}", refusal.reason().name()));
@@ -116,7 +120,10 @@ async fn subject(exchange: &Exchange<'_>, mail: &Mail) -> Result<Option<Subject>
             minutes: None,
         }));
     };
-    if user.locked {
+    // A way in is for who reads the address that is the account's now, however long the mail has waited.
+    let known = MailAddress::of(&user.claims);
+    let is_theirs = known.is_some_and(|known| known.key() == mail.to.key());
+    if user.locked || (mail.purpose == MailPurpose::Recover && !is_theirs) {
         return Ok(None);
     }
     // Made now, so that none waits in the outbox, and each lives as long as it should.
@@ -139,11 +146,7 @@ fn moment(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
-    use safeconduct_protocol::{
-        ids::UserId,
-        language::Language,
-        mail::{MailAddress, MailPurpose},
-    };
+    use safeconduct_protocol::{ids::UserId, language::Language};
     use safeconduct_store::Message;
 
     use super::*;

@@ -8,15 +8,11 @@ use safeconduct_protocol::time::Timestamp;
 use safeconduct_store::{Store, StoreError};
 
 use super::{KnownBrowser, Permit, RetryAfter, Throttle};
-use crate::client_address::network;
 use crate::timekeeping::boot_milliseconds;
 
 /// How long ago others may have been merged before a guess merges them again, in milliseconds: where nothing polls, or the node
 /// was suspended.
 const OLDEST: i64 = 1_000;
-
-/// What stands before a name for which a mail is asked.
-const MAIL: &str = "mail\u{1f}";
 
 impl Throttle {
     /// Permission to check one password, as [`check`](Self::check) gives it, by what all nodes have counted.
@@ -60,8 +56,7 @@ impl Throttle {
         Ok(())
     }
 
-    /// Permission to have a mail sent that is asked for by `name`: from the same budgets under a name of its own, so that no guess at a
-    /// password is used up, and for the whole network that `address` is in. It is not given back.
+    /// The same for [`check_mail`](Throttle::check_mail). It is not given back.
     ///
     /// # Errors
     /// The store's, where it had to be asked.
@@ -72,9 +67,8 @@ impl Throttle {
         address: IpAddr,
         now: Timestamp,
     ) -> Result<Result<(), RetryAfter>, StoreError> {
-        let (name, browser) = (format!("{MAIL}{}", name.trim()), KnownBrowser::default());
-        let permit = self.permit(store, &name, network(address), &browser, now);
-        Ok(permit.await?.map(Permit::failed))
+        self.catch_up(store, now).await?;
+        Ok(self.check_mail(name, address, now).map(Permit::failed))
     }
 
     /// Merges what others have counted and exports what was counted here, if anything was, in one row.

@@ -77,3 +77,17 @@ async fn who_has_proved_two_factors_is_in_whatever_the_group_demands() {
     let mut elsewhere = server.browser();
     assert_eq!(elsewhere.asked_for_code().await.to_string(), ASKED);
 }
+
+/// The account pages are a client of our own, whose redirect URI is themselves.
+#[tokio::test]
+async fn what_nobody_can_meet_is_told_and_leads_nowhere() {
+    let server = start(SecondFactor::Off).await;
+    let mut ada = server.sign_in("ada").await;
+    server.add_group("staff", true).await;
+    server.join("staff", "ada").await;
+    let answer = ada.open("/account").await;
+    assert_eq!(answer.to_string(), "400 page (acr-unmet)");
+    let answer = ada.authorize(&Ask::of("portal")).await;
+    let error = answer.parameter("error");
+    assert_eq!(error.as_deref(), Some("unmet_authentication_requirements"));
+}

@@ -337,6 +337,34 @@ async fn a_mail_that_is_refused_for_good_is_dropped_with_an_event_and_no_address
     assert!(!log.contains(ADDRESS) && !log.contains(PASSWORD), "{log}");
 }
 
+/// Attacks: PE64.
+#[rstest]
+#[case::of_before("ada@before.example", &[], &["recover"])]
+#[case::of_now(ADDRESS, &["A new password for Safeconduct"], &[])]
+#[tokio::test]
+async fn a_way_in_that_had_to_wait_goes_to_the_address_that_is_known_by_then(
+    #[case] asked_at: &str,
+    #[case] sent: &[&str],
+    #[case] given_up: &[&str],
+) {
+    let (server, mail) = both().await;
+    let way_in = Mail {
+        purpose: MailPurpose::Recover,
+        to: MailAddress::parse(asked_at).unwrap(),
+        user: server.user("ada").await,
+        language: Language::English,
+    };
+    let store = server.server().store();
+    let queued = store.queue_asked_mail(Some(&way_in), server.now()).await;
+    assert!(queued.unwrap());
+    later(&server, 3).await;
+    assert_eq!(
+        (subjects(&mail), waiting(&server)),
+        (sent.iter().map(|&subject| subject.to_owned()).collect(), 0)
+    );
+    assert_eq!(undelivered(&server).await, given_up);
+}
+
 /// Attacks: PE68.
 #[tokio::test]
 async fn a_mail_whose_node_died_or_whose_end_was_not_confirmed_has_the_same_message_id() {

@@ -245,3 +245,23 @@ async fn how_many_mails_went_to_an_address_is_forgotten_an_hour_after_the_last(d
     assert_eq!(sweep(end).await, Ok(2));
     assert_eq!(world.rows_of("mail_budgets").await, 0);
 }
+
+/// What a later release has written stands in nobody's way: neither what else is due, nor the end of its own time.
+#[apply(databases)]
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_passed_over_until_it_is_too_old(database: Kind) {
+    let world = World::on(database).await;
+    assert!(world.ask(Some(&world.mail(MailPurpose::Recover))).await);
+    let later = "UPDATE outbox SET about = '{\"purpose\":\"of-a-later-release\"}'";
+    world.store.commit(Statement::new(later)).await.unwrap();
+    assert!(world.ask(Some(&world.mail(MailPurpose::Recover))).await);
+    assert_eq!(purposes(&world.mails_due().await), [MailPurpose::Recover]);
+    assert_eq!(world.rows_of("outbox").await, 2);
+    let tomorrow = world.now().plus(25 * HOUR);
+    world
+        .store
+        .give_up_old_messages(tomorrow, 10)
+        .await
+        .unwrap();
+    assert_eq!(world.rows_of("outbox").await, 0);
+}
