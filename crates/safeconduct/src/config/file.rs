@@ -208,8 +208,8 @@ table! {
     Login {
         /// Whether people prove a second factor beside their password: codes of an authenticator app, and recovery codes in its place.
         /// With `off` no account can be given one; an account that has one is asked for it all the same, and a client that demands one
-        /// (`require_second_factor`) signs in no others. With `offered` an account is given one where a client demands it, on the way
-        /// there. With `required` every account has to have one: it is set up at the next sign-in
+        /// (`require_second_factor`) signs in no others. With `offered` an account is given one where a client or a group demands it,
+        /// on the way there, and others are offered one after a sign-in with the password alone, until they say *Not now*. With `required` every account has to have one: it is set up at the next sign-in
         /// ([sign-in methods](../guides/sign-in-methods.md)).
         second_factor: SecondFactor = SecondFactor::Off,
         /// Whether people sign in with passkeys, and add them on their account page. One is two factors: who signs in with it is asked for no
