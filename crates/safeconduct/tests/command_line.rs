@@ -118,6 +118,34 @@ fn mails_are_shown_in_a_language_and_written_as_text_and_html() {
 }
 
 #[test]
+fn a_link_goes_by_mail_to_the_address_that_is_known_and_is_not_shown() {
+    let invite = [
+        "user",
+        "invite",
+        "grace",
+        "--email",
+        "grace@a.example",
+        "--mail",
+    ];
+    let without = on_this_machine();
+    assert_eq!(without.run(&invite).status.code(), Some(3));
+    let directory = Directory::with_config(
+        "issuer = \"http://localhost:8420\"\n[mail]\nhost = \"127.0.0.1\"\ntls = \"none\"\nfrom = \"no-reply@a.example\"\n",
+    );
+    assert_snapshot!(directory.prints(&invite), @"
+    exit 0
+    err:  INFO made a master key path=master.key
+    err:  INFO made a new database path=safeconduct.db
+    err: grace is sent a link to grace@a.example, by the next node that serves
+    ");
+    // Nobody has proved yet that this address is read by her.
+    assert_snapshot!(directory.prints(&["user", "recover", "grace", "--mail"]), @"
+    exit 2
+    err: grace has no address that is known to be theirs
+    ");
+}
+
+#[test]
 fn a_test_mail_wants_a_mail_server_and_an_address() {
     let directory = on_this_machine();
     assert_snapshot!(directory.prints(&["mail", "test", "ada@example.com"]), @"

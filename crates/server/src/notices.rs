@@ -27,6 +27,23 @@ impl Notices {
         }
     }
 
+    /// Whether people are told by mail at all.
+    pub fn is_mail_set_up(&self) -> bool {
+        self.is_mail_set_up
+    }
+
+    /// The mail that invites `user`, if mail is set up and they have an address, which nobody has verified yet.
+    pub fn invitation(&self, user: &UserRecord) -> Option<Mail> {
+        let address = user.claims.claim("email")?.as_str()?;
+        let mail = Mail {
+            purpose: MailPurpose::Invite,
+            to: MailAddress::parse(address).ok()?,
+            user: user.id.clone(),
+            language: language_of(&user.claims).unwrap_or(self.fallback),
+        };
+        self.is_mail_set_up.then_some(mail)
+    }
+
     /// The mail that tells `user` of something, if mail is set up and they have an address that is known to be theirs.
     pub fn to(&self, user: &UserRecord, purpose: MailPurpose) -> Option<Mail> {
         if !self.is_mail_set_up {

@@ -29,6 +29,7 @@ struct ShownLink<'a> {
 pub(super) async fn invite(
     database: &Database,
     output: Format,
+    way: Way,
     username: &str,
     named: &NamedClaims,
 ) -> Result<(), Failure> {
@@ -41,7 +42,7 @@ pub(super) async fn invite(
             .with_advice("the claims are those of a new user; `safeconduct user set` changes them"),
         refused => refused.into(),
     })?;
-    show(output, &made)
+    hand_out(database, output, way, &made).await
 }
 
 /// Makes a link for another password.
@@ -51,10 +52,52 @@ pub(super) async fn invite(
 pub(super) async fn recover(
     database: &Database,
     output: Format,
+    way: Way,
     user: &str,
 ) -> Result<(), Failure> {
     let made = database.administration().recover(user).await?;
-    show(output, &made)
+    hand_out(database, output, way, &made).await
+}
+
+/// How a link gets to its user.
+#[derive(Clone, Copy)]
+pub(super) enum Way {
+    /// It is printed, and the operator's to hand over.
+    Printed,
+    /// By mail, and never seen here.
+    Mail,
+}
+
+impl Way {
+    /// The way that was asked for.
+    ///
+    /// # Errors
+    /// By mail, and no mail server is set up.
+    pub(super) fn of(mail: bool, database: &Database) -> Result<Self, Failure> {
+        if mail && database.checked.mail.is_none() {
+            let said = "no mail server is set up\n    name it in the configuration: [mail] host";
+            return Err(Failure::Configuration(said.to_owned()));
+        }
+        Ok(if mail { Self::Mail } else { Self::Printed })
+    }
+}
+
+async fn hand_out(
+    database: &Database,
+    output: Format,
+    way: Way,
+    made: &MadeLink,
+) -> Result<(), Failure> {
+    if let Way::Printed = way {
+        return show(output, made);
+    }
+    let administration = database.administration();
+    let address = administration.mail_link(&made.user, made.purpose).await?;
+    note(format_args!(
+        "{} is sent a link to {address}, by the next node that serves",
+        made.username
+    ));
+    Ok(())
 }
 
 fn show(output: Format, made: &MadeLink) -> Result<(), Failure> {

@@ -15,7 +15,7 @@ use super::claims::NamedClaims;
 use super::database::Database;
 use super::failure::Failure;
 use super::import;
-use super::link;
+use super::link::{self, Way};
 use super::output::{Format, Row, note, when};
 use super::prompt::{PasswordSource, confirm};
 
@@ -33,6 +33,9 @@ pub(crate) enum Verb {
         username: String,
         #[command(flatten)]
         claims: NamedClaims,
+        /// Send it by mail to the address of the user, instead of printing it
+        #[arg(long)]
+        mail: bool,
     },
     /// Print a one-time link by which a user sets another password
     #[command(
@@ -41,6 +44,9 @@ pub(crate) enum Verb {
     Recover {
         /// The username or id
         user: String,
+        /// Send it by mail to the verified address of the user, instead of printing it
+        #[arg(long)]
+        mail: bool,
     },
     /// Change what is known about a user; what is not named stays as it is
     #[command(
@@ -154,10 +160,18 @@ impl Verb {
         let administration = database.administration();
         match self {
             Self::Add(add) => add.run(database, output).await,
-            Self::Invite { username, claims } => {
-                link::invite(database, output, &username, &claims).await
+            Self::Invite {
+                username,
+                claims,
+                mail,
+            } => {
+                let way = Way::of(mail, database)?;
+                link::invite(database, output, way, &username, &claims).await
             }
-            Self::Recover { user } => link::recover(database, output, &user).await,
+            Self::Recover { user, mail } => {
+                let way = Way::of(mail, database)?;
+                link::recover(database, output, way, &user).await
+            }
             Self::Set { user, claims } => set(database, output, &user, &claims).await,
             Self::Import {
                 file,

@@ -4,6 +4,7 @@ use safeconduct_protocol::{
     claims::PersonClaims,
     ids::UserId,
     link::{Link, LinkPurpose},
+    mail::{MailAddress, MailPurpose},
     sealed::Sealed as _,
     secret::Secret,
     time::Timestamp,
@@ -59,6 +60,37 @@ impl Administration<'_> {
     pub async fn recover(&self, user: &str) -> Result<MadeLink, Refused> {
         let user = self.user(user).await?.id;
         self.link(&user, LinkPurpose::Recover, false).await
+    }
+
+    /// Has a link of this user sent by mail, made when it is sent: an invitation to the address that is known of them, any other to the one
+    /// that was verified. Gives the address.
+    ///
+    /// # Errors
+    /// There is no such user, no mail server, no address, or three such mails went there within an hour; or the database's.
+    pub async fn mail_link(
+        &self,
+        user: &UserId,
+        purpose: LinkPurpose,
+    ) -> Result<MailAddress, Refused> {
+        let user = self.user(user.as_str()).await?;
+        let name = &user.username;
+        let mail = match purpose {
+            LinkPurpose::Invite => self.notices.invitation(&user),
+            _ => self.notices.to(&user, MailPurpose::Recover),
+        };
+        let Some(mail) = mail else {
+            let lacks = match purpose {
+                LinkPurpose::Invite => "no address that a mail could go to",
+                _ => "no address that is known to be theirs",
+            };
+            return Err(Refused::Unfit(format!("{name} has {lacks}")));
+        };
+        if self.store.queue_asked_mail(Some(&mail), self.now).await? {
+            return Ok(mail.to);
+        }
+        Err(Refused::Unfit(format!(
+            "three mails went to {name} within an hour, and no more do"
+        )))
     }
 
     async fn newcomer(&self, username: &str, claims: PersonClaims) -> Result<UserId, Refused> {
