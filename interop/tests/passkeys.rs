@@ -88,6 +88,7 @@ impl Person {
     }
 }
 
+/// Attacks: PE05, PE13, PE24, PE25, PE28.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_lives_by_passkeys_with_chromium() -> Result<()> {
     let server = Safeconduct::start(&format!(

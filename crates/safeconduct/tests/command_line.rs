@@ -391,6 +391,22 @@ fn init_takes_no_issuer_that_serve_would_refuse() {
 }
 
 #[test]
+fn a_user_who_has_no_passkey_has_none_to_remove() {
+    let directory = on_this_machine();
+    let added = directory.run_with_input(&["user", "add", "ada", "--stdin"], "correct horse\n");
+    assert_eq!(added.status.code(), Some(0));
+    assert_eq!(
+        directory.json(&["user", "passkeys", "ada"]),
+        serde_json::json!([])
+    );
+    assert_snapshot!(directory.prints(&["user", "remove-passkey", "ada", "Phone", "--yes"]), @"
+    exit 4
+    err: ada has 0 passkeys called Phone
+    err:     `safeconduct user passkeys` names them all; an id names one of several
+    ");
+}
+
+#[test]
 fn users_are_added_listed_locked_and_deleted() {
     let directory = on_this_machine();
     let added = directory.run_with_input(
@@ -435,16 +451,6 @@ fn users_are_added_listed_locked_and_deleted() {
     assert_snapshot!(directory.prints(&["user", "remove-second-factor", "ada", "--yes"]), @"
     exit 4
     err: ada has no second factor
-    ");
-
-    assert_eq!(
-        directory.json(&["user", "passkeys", "ada"]),
-        serde_json::json!([])
-    );
-    assert_snapshot!(directory.prints(&["user", "remove-passkey", "ada", "Phone", "--yes"]), @"
-    exit 4
-    err: ada has 0 passkeys called Phone
-    err:     `safeconduct user passkeys` names them all; an id names one of several
     ");
 
     assert_snapshot!(directory.prints(&["user", "lock", "ada"]), @"
