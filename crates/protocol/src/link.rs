@@ -1,4 +1,4 @@
-//! One-time links: what a person is handed so that they can set a password of their own. Nothing is stored for one. It is sealed over
+//! One-time links: what a person is handed so that they can set a password of their own, or confirm a mail address. Nothing is stored for one. It is sealed over
 //! its user's *link version*, which every use raises, and so does a new password: of all links that are out, one use ends each.
 
 use std::ops::Range;
@@ -9,6 +9,7 @@ use crate::{
     error::{Reason, Refusal},
     grant::Lifetimes,
     ids::UserId,
+    mail::{MailAddress, MailPurpose},
     seal::Kind,
     sealed::{Sealed, until},
     time::Timestamp,
@@ -22,6 +23,8 @@ pub enum LinkPurpose {
     Invite,
     /// Set another password.
     Recover,
+    /// Confirm that a mail address is the user's, who signs in for it.
+    ChangeAddress,
 }
 
 impl LinkPurpose {
@@ -30,6 +33,17 @@ impl LinkPurpose {
         match self {
             Self::Invite => "invite",
             Self::Recover => "recover",
+            Self::ChangeAddress => "change-address",
+        }
+    }
+
+    /// What the link of a mail lets its reader do, if it brings one.
+    pub const fn of_mail(purpose: MailPurpose) -> Option<Self> {
+        match purpose {
+            MailPurpose::Invite => Some(Self::Invite),
+            MailPurpose::Recover => Some(Self::Recover),
+            MailPurpose::Verify => Some(Self::ChangeAddress),
+            _ => None,
         }
     }
 
@@ -38,6 +52,7 @@ impl LinkPurpose {
         match self {
             Self::Invite => 72 * 3600,
             Self::Recover => 30 * 60,
+            Self::ChangeAddress => 3600,
         }
     }
 }
@@ -60,6 +75,9 @@ pub struct Link {
     /// The user's link version when it was made.
     #[serde(rename = "v")]
     version: i64,
+    /// The address that it confirms.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    address: Option<MailAddress>,
 }
 
 impl Link {
@@ -77,7 +95,22 @@ impl Link {
             purpose,
             user,
             version,
+            address: None,
         }
+    }
+
+    /// The same about an address, to which it is sent.
+    #[must_use]
+    pub fn about(self, address: MailAddress) -> Self {
+        Self {
+            address: Some(address),
+            ..self
+        }
+    }
+
+    /// The address that it confirms, if it confirms one.
+    pub fn address(&self) -> Option<&MailAddress> {
+        self.address.as_ref()
     }
 
     /// What it is for.
@@ -139,6 +172,7 @@ mod tests {
     #[rstest]
     #[case(LinkPurpose::Invite, 259_200)]
     #[case(LinkPurpose::Recover, 1_800)]
+    #[case(LinkPurpose::ChangeAddress, 3_600)]
     fn a_link_is_good_for_its_purpose_its_time_and_one_version(
         #[case] purpose: LinkPurpose,
         #[case] seconds: i64,

@@ -8,7 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use url::Host;
 
-use crate::{claims::PersonClaims, ids::UserId, language::Language, link::LinkPurpose};
+use crate::{claims::PersonClaims, ids::UserId, language::Language};
 
 /// How many mails of one [`Topic`] go to an address in any hour.
 pub const MOST_IN_AN_HOUR: i64 = 3;
@@ -121,15 +121,6 @@ impl MailPurpose {
     /// to say to strangers.
     pub const fn is_to_anybody(self) -> bool {
         matches!(self, Self::Invite | Self::Verify)
-    }
-
-    /// The link that it brings, if it brings one.
-    pub const fn link(self) -> Option<LinkPurpose> {
-        match self {
-            Self::Invite => Some(LinkPurpose::Invite),
-            Self::Recover => Some(LinkPurpose::Recover),
-            _ => None,
-        }
     }
 
     /// For how many seconds it is tried. Whoever asked for a way back has long asked again, or given up.

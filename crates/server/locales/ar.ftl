@@ -283,6 +283,8 @@ reason-link-expired = هذا الرابط قديم جدًا.
     .advice = يُرجى طلب رابط جديد من حيث وصلك.
 reason-link-used = لم يعد هذا الرابط صالحًا: فقد استُخدم، أو تغيّر الحساب منذ ذلك الحين.
     .advice = يُرجى تسجيل الدخول كالمعتاد، وإذا تعذّر ذلك فيُرجى طلب رابط جديد من حيث وصلك هذا الرابط.
+reason-link-of-another-user = هذا الرابط لحساب غير الحساب الذي سجّل الدخول هنا.
+    .advice = يُرجى تسجيل الخروج ثم فتحه مرة أخرى.
 reason-overloaded = لدى الخادم من العمل أكثر مما يستطيع.
     .advice = يُرجى المحاولة مرة أخرى بعد لحظات.
 reason-store-unavailable = لا تستجيب قاعدة بيانات الخادم أو لا تحفظ شيئًا.
@@ -490,3 +492,20 @@ event-passkey-renamed = غُيّر اسم مفتاح مرور
 event-passkey-removed = أُزيل مفتاح مرور
 event-passkey-count-behind = استُخدم مفتاح مرور ربما نُسخ
 offer-passkey-explanation = في المرة القادمة سجّل الدخول باسم <strong><bdi>{ $account }</bdi></strong> بلا كلمة مرور: ببصمتك أو وجهك أو رمز PIN لهذا الجهاز. لا يمكن لأحد تخمينه أو طلبه منك.
+
+
+## The mail address of the account
+
+account-address = عنوان البريد الإلكتروني
+address-change = تغيير عنوان البريد الإلكتروني
+address-confirmed = مؤكَّد
+address-not-confirmed = لم يُؤكَّد بعد
+address-unknown = لا يوجد عنوان بريد إلكتروني معروف.
+address-explanation = نرسل رابطًا إلى العنوان الذي تُدخله. يصبح العنوان لك عند فتح الرابط هنا وتأكيده. ومنذ ذلك الحين ترى التطبيقات المسموح لها برؤية عنوانك العنوانَ الجديد.
+address-new = عنوان البريد الإلكتروني الجديد
+address-by-operator = لا يمكن تغييره هنا. يُرجى سؤال من يدير هذه الخدمة.
+address-sent = الرابط في طريقه إلى <strong><bdi>{ $address }</bdi></strong>. يُرجى فتحه في هذا المتصفح خلال ساعة وتأكيده هناك.
+problem-address = يُرجى إدخال عنوان بريد إلكتروني، مثل ada@example.com.
+confirm-address-heading = تأكيد عنوان بريدك الإلكتروني
+confirm-address-explanation = من الآن فصاعدًا، <strong><bdi>{ $address }</bdi></strong> هو عنوان البريد الإلكتروني لحسابك <strong><bdi>{ $account }</bdi></strong>.
+confirm-address-submit = تأكيد هذا العنوان

@@ -275,6 +275,8 @@ reason-link-expired = Dieser Link ist zu alt.
     .advice = Bitten Sie dort um einen neuen, wo Sie ihn bekommen haben.
 reason-link-used = Dieser Link gilt nicht mehr: Er wurde benutzt, oder das Konto hat sich seitdem geändert.
     .advice = Melden Sie sich an wie sonst; wenn das nicht geht, bitten Sie dort um einen neuen Link, wo Sie diesen bekommen haben.
+reason-link-of-another-user = Dieser Link ist für ein anderes Konto als das, das hier angemeldet ist.
+    .advice = Melden Sie sich ab, und öffnen Sie ihn noch einmal.
 reason-overloaded = Der Server hat mehr zu tun, als er kann.
     .advice = Versuchen Sie es gleich noch einmal.
 reason-store-unavailable = Die Datenbank des Servers antwortet nicht oder nimmt nichts an.
@@ -458,3 +460,20 @@ event-passkey-renamed = Ein Passkey bekam einen anderen Namen
 event-passkey-removed = Ein Passkey wurde entfernt
 event-passkey-count-behind = Ein Passkey, der kopiert worden sein könnte, wurde verwendet
 offer-passkey-explanation = Melden Sie sich das nächste Mal ohne Passwort als <strong><bdi>{ $account }</bdi></strong> an: mit Ihrem Fingerabdruck, Ihrem Gesicht oder der PIN dieses Geräts. Das kann niemand erraten oder Ihnen entlocken.
+
+
+## The mail address of the account
+
+account-address = E-Mail-Adresse
+address-change = E-Mail-Adresse ändern
+address-confirmed = Bestätigt
+address-not-confirmed = Noch nicht bestätigt
+address-unknown = Es ist keine E-Mail-Adresse bekannt.
+address-explanation = Wir senden einen Link an die Adresse, die Sie eingeben. Sie wird Ihre, wenn Sie den Link hier öffnen und bestätigen. Apps, die Ihre Adresse sehen dürfen, sehen von da an die neue.
+address-new = Neue E-Mail-Adresse
+address-by-operator = Sie lässt sich hier nicht ändern. Fragen Sie den Betreiber dieses Dienstes.
+address-sent = Ein Link ist unterwegs an <strong><bdi>{ $address }</bdi></strong>. Öffnen Sie ihn innerhalb einer Stunde in diesem Browser, und bestätigen Sie dort.
+problem-address = Geben Sie eine E-Mail-Adresse ein, zum Beispiel ada@example.com.
+confirm-address-heading = E-Mail-Adresse bestätigen
+confirm-address-explanation = Von nun an ist <strong><bdi>{ $address }</bdi></strong> die E-Mail-Adresse Ihres Kontos <strong><bdi>{ $account }</bdi></strong>.
+confirm-address-submit = Diese Adresse bestätigen

@@ -384,3 +384,20 @@ event-passkey-renamed = A passkey got another name
 event-passkey-removed = A passkey was removed
 event-passkey-count-behind = A passkey that may have been copied was used
 offer-passkey-explanation = Next time, sign in as <strong><bdi>{ $account }</bdi></strong> without a password: with your fingerprint, your face, or the PIN of this device. Nobody can guess it or ask you for it.
+
+
+## The mail address of the account
+
+account-address = Email address
+address-change = Change email address
+address-confirmed = Confirmed
+address-not-confirmed = Not confirmed yet
+address-unknown = No email address is known.
+address-explanation = We send a link to the address that you enter. It becomes yours when you open the link here and confirm it. Apps that may see your address see the new one from then on.
+address-new = New email address
+address-by-operator = It can’t be changed here. Ask whoever runs this service.
+address-sent = A link is on its way to <strong><bdi>{ $address }</bdi></strong>. Open it in this browser within an hour, and confirm it there.
+problem-address = Enter an email address, such as ada@example.com.
+confirm-address-heading = Confirm your email address
+confirm-address-explanation = From now on, <strong><bdi>{ $address }</bdi></strong> is the email address of your account <strong><bdi>{ $account }</bdi></strong>.
+confirm-address-submit = Confirm this address

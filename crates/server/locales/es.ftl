@@ -277,6 +277,8 @@ reason-link-expired = Este enlace es demasiado antiguo.
     .advice = Pide uno nuevo donde lo recibiste.
 reason-link-used = Este enlace ya no es válido: se ha usado, o la cuenta ha cambiado desde entonces.
     .advice = Inicia sesión como siempre; si no puedes, pide un enlace nuevo donde recibiste este.
+reason-link-of-another-user = Este enlace es para otra cuenta que la que ha iniciado sesión aquí.
+    .advice = Cierra la sesión y ábrelo de nuevo.
 reason-overloaded = El servidor tiene más que hacer de lo que puede.
     .advice = Inténtelo de nuevo dentro de un momento.
 reason-store-unavailable = La base de datos del servidor no responde o no guarda nada.
@@ -466,3 +468,20 @@ event-passkey-renamed = Una clave de acceso tiene otro nombre
 event-passkey-removed = Se ha quitado una clave de acceso
 event-passkey-count-behind = Se ha usado una clave de acceso que puede estar copiada
 offer-passkey-explanation = La próxima vez, inicia sesión como <strong><bdi>{ $account }</bdi></strong> sin contraseña: con tu huella, tu cara o el PIN de este dispositivo. Nadie puede adivinarla ni pedírtela.
+
+
+## The mail address of the account
+
+account-address = Dirección de correo
+address-change = Cambiar la dirección de correo
+address-confirmed = Confirmada
+address-not-confirmed = Sin confirmar todavía
+address-unknown = No se conoce ninguna dirección de correo.
+address-explanation = Enviamos un enlace a la dirección que introduces. Pasa a ser tuya cuando abres el enlace aquí y la confirmas. Las apps que pueden ver tu dirección ven desde entonces la nueva.
+address-new = Nueva dirección de correo
+address-by-operator = No se puede cambiar aquí. Pregunta a quien gestiona este servicio.
+address-sent = Un enlace va de camino a <strong><bdi>{ $address }</bdi></strong>. Ábrelo en este navegador en el plazo de una hora y confírmala allí.
+problem-address = Introduce una dirección de correo, por ejemplo ada@example.com.
+confirm-address-heading = Confirma tu dirección de correo
+confirm-address-explanation = A partir de ahora, <strong><bdi>{ $address }</bdi></strong> es la dirección de correo de tu cuenta <strong><bdi>{ $account }</bdi></strong>.
+confirm-address-submit = Confirmar esta dirección

@@ -277,6 +277,8 @@ reason-link-expired = Ce lien est trop ancien.
     .advice = Demandez-en un nouveau là où vous l’avez reçu.
 reason-link-used = Ce lien n’est plus valable, car il a été utilisé ou le compte a changé depuis.
     .advice = Connectez-vous comme d’habitude, ou si c’est impossible, demandez un nouveau lien là où vous avez reçu celui-ci.
+reason-link-of-another-user = Ce lien est destiné à un autre compte que celui qui est connecté ici.
+    .advice = Déconnectez-vous, puis ouvrez-le de nouveau.
 reason-overloaded = Le serveur a plus à faire qu’il ne peut.
     .advice = Réessayez dans un instant.
 reason-store-unavailable = La base de données du serveur ne répond pas ou n’enregistre rien.
@@ -466,3 +468,20 @@ event-passkey-renamed = Une clé d’accès a reçu un autre nom
 event-passkey-removed = Une clé d’accès a été supprimée
 event-passkey-count-behind = Une clé d’accès peut-être copiée a été utilisée
 offer-passkey-explanation = La prochaine fois, connectez-vous à <strong><bdi>{ $account }</bdi></strong> sans mot de passe : avec votre empreinte digitale, votre visage ou le code de cet appareil. Personne ne peut le deviner ni vous le soutirer.
+
+
+## The mail address of the account
+
+account-address = Adresse e-mail
+address-change = Changer d’adresse e-mail
+address-confirmed = Confirmée
+address-not-confirmed = Pas encore confirmée
+address-unknown = Aucune adresse e-mail n’est connue.
+address-explanation = Nous envoyons un lien à l’adresse que vous saisissez. Elle devient la vôtre lorsque vous ouvrez le lien ici et que vous la confirmez. Les applications qui peuvent voir votre adresse voient alors la nouvelle.
+address-new = Nouvelle adresse e-mail
+address-by-operator = Elle ne peut pas être changée ici. Adressez-vous à la personne qui gère ce service.
+address-sent = Un lien est en route vers <strong><bdi>{ $address }</bdi></strong>. Ouvrez-le dans ce navigateur dans l’heure qui vient et confirmez.
+problem-address = Saisissez une adresse e-mail, par exemple ada@example.com.
+confirm-address-heading = Confirmez votre adresse e-mail
+confirm-address-explanation = Désormais, <strong><bdi>{ $address }</bdi></strong> est l’adresse e-mail de votre compte <strong><bdi>{ $account }</bdi></strong>.
+confirm-address-submit = Confirmer cette adresse

@@ -273,6 +273,8 @@ reason-link-expired = このリンクは古すぎます。
     .advice = 受け取ったところで新しいものを依頼してください。
 reason-link-used = このリンクはもう使えません。すでに使われたか、その後アカウントが変わりました。
     .advice = いつもどおりログインしてください。できない場合は、受け取ったところで新しいリンクを依頼してください。
+reason-link-of-another-user = このリンクは、ここでログインしているのとは別のアカウントのものです。
+    .advice = ログアウトしてから、もう一度開いてください。
 reason-overloaded = サーバーが混み合っています。
     .advice = 少し待ってから、もう一度お試しください。
 reason-store-unavailable = サーバーのデータベースが応答しないか、保存できません。
@@ -442,3 +444,20 @@ event-passkey-renamed = パスキーの名前が変更されました
 event-passkey-removed = パスキーが削除されました
 event-passkey-count-behind = 複製された可能性のあるパスキーが使用されました
 offer-passkey-explanation = 次回は、パスワードなしで、指紋、顔、またはこのデバイスの PIN で <strong><bdi>{ $account }</bdi></strong> としてログインできます。推測されることも、聞き出されることもありません。
+
+
+## The mail address of the account
+
+account-address = メールアドレス
+address-change = メールアドレスを変更
+address-confirmed = 確認済み
+address-not-confirmed = 未確認
+address-unknown = メールアドレスは登録されていません。
+address-explanation = 入力したアドレスにリンクを送ります。リンクをここで開いて確認すると、あなたのアドレスになります。アドレスを見られるアプリには、それから新しいアドレスが表示されます。
+address-new = 新しいメールアドレス
+address-by-operator = ここでは変更できません。このサービスの管理者に問い合わせてください。
+address-sent = <strong><bdi>{ $address }</bdi></strong> にリンクを送りました。1 時間以内にこのブラウザーで開き、そこで確認してください。
+problem-address = ada@example.com のようなメールアドレスを入力してください。
+confirm-address-heading = メールアドレスの確認
+confirm-address-explanation = これから <strong><bdi>{ $address }</bdi></strong> がアカウント <strong><bdi>{ $account }</bdi></strong> のメールアドレスになります。
+confirm-address-submit = このアドレスを確認

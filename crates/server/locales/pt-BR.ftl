@@ -277,6 +277,8 @@ reason-link-expired = Este link é antigo demais.
     .advice = Peça um novo onde você o recebeu.
 reason-link-used = Este link não vale mais: ele foi usado, ou a conta mudou desde então.
     .advice = Entre como de costume; se não conseguir, peça um novo link onde você recebeu este.
+reason-link-of-another-user = Este link é para outra conta, não a que está conectada aqui.
+    .advice = Saia e abra-o de novo.
 reason-overloaded = O servidor tem mais trabalho do que consegue fazer.
     .advice = Tente novamente daqui a pouco.
 reason-store-unavailable = O banco de dados do servidor não responde ou não guarda nada.
@@ -466,3 +468,20 @@ event-passkey-renamed = Uma chave de acesso recebeu outro nome
 event-passkey-removed = Uma chave de acesso foi removida
 event-passkey-count-behind = Uma chave de acesso que pode ter sido copiada foi usada
 offer-passkey-explanation = Da próxima vez, entre como <strong><bdi>{ $account }</bdi></strong> sem senha: com sua digital, seu rosto ou o PIN deste dispositivo. Ninguém pode adivinhá-la nem pedi-la a você.
+
+
+## The mail address of the account
+
+account-address = Endereço de e-mail
+address-change = Mudar o endereço de e-mail
+address-confirmed = Confirmado
+address-not-confirmed = Ainda não confirmado
+address-unknown = Nenhum endereço de e-mail é conhecido.
+address-explanation = Enviamos um link ao endereço que você digitar. Ele passa a ser seu quando você abre o link aqui e o confirma. Os apps que podem ver seu endereço veem o novo a partir daí.
+address-new = Novo endereço de e-mail
+address-by-operator = Não é possível mudá-lo aqui. Pergunte a quem administra este serviço.
+address-sent = Um link está a caminho de <strong><bdi>{ $address }</bdi></strong>. Abra-o neste navegador em até uma hora e confirme lá.
+problem-address = Digite um endereço de e-mail, por exemplo ada@example.com.
+confirm-address-heading = Confirme seu endereço de e-mail
+confirm-address-explanation = A partir de agora, <strong><bdi>{ $address }</bdi></strong> é o endereço de e-mail da sua conta <strong><bdi>{ $account }</bdi></strong>.
+confirm-address-submit = Confirmar este endereço

@@ -34,7 +34,9 @@ pub(crate) const ADD_PASSKEY: &str = "/account/passkeys/add";
 pub(crate) const ACCOUNT_DELETE: &str = "/account/delete";
 
 /// Every account page that a sign-in may lead to.
-pub(crate) const ACCOUNT_PAGES: [&str; 10] = [
+pub(crate) const ACCOUNT_PAGES: [&str; 12] = [
+    ACCOUNT_ADDRESS,
+    LINK,
     ACCOUNT,
     ACCOUNT_DELETE,
     ACCOUNT_SECURITY,
@@ -61,6 +63,9 @@ pub(crate) const ACCOUNT_NAME: &str = "/account/name";
 pub(crate) const NEW_RECOVERY_CODES: &str = "/account/security/recovery-codes";
 pub(crate) const RENAME_PASSKEY: &str = "/account/passkeys/rename";
 pub(crate) const REMOVE_PASSKEY: &str = "/account/passkeys/remove";
+
+/// The page of the account's mail address, below the issuer.
+pub(crate) const ACCOUNT_ADDRESS: &str = "/account/address";
 
 /// What one-time links lead to, below the issuer: the page on which a password is set.
 pub(crate) const LINK: &str = "/link";

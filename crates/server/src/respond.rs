@@ -435,7 +435,10 @@ fn kind(reason: Reason, status: StatusCode) -> RefusalKind {
         | Reason::PendingRequestFromAnotherBrowser
         | Reason::PendingRequestFromAnotherSession
         | Reason::PendingRequestSignedOut => RefusalKind::Browser,
-        Reason::LinkNotRecognised | Reason::LinkExpired | Reason::LinkUsed => RefusalKind::Link,
+        Reason::LinkNotRecognised
+        | Reason::LinkExpired
+        | Reason::LinkUsed
+        | Reason::LinkOfAnotherUser => RefusalKind::Link,
         Reason::SessionCookieUnusable => RefusalKind::SignOut,
         _ => RefusalKind::of_status(status.as_u16()),
     }

@@ -13,10 +13,11 @@ use tower::ServiceExt as _;
 use crate::{
     account,
     addresses::{
-        ACCOUNT, ACCOUNT_ACTIVITY, ACCOUNT_APPS, ACCOUNT_AUTHENTICATOR, ACCOUNT_DELETE,
-        ACCOUNT_NAME, ACCOUNT_PASSKEYS, ACCOUNT_PASSWORD, ACCOUNT_SECURITY, ACCOUNT_SESSIONS,
-        ADD_OFFERED_PASSKEY, ADD_PASSKEY, END_OTHERS, END_SESSION, LINK, NEW_RECOVERY_CODES, OFFER,
-        RECOVER, REMOVE_ACCESS, REMOVE_AUTHENTICATOR, REMOVE_PASSKEY, RENAME_PASSKEY,
+        ACCOUNT, ACCOUNT_ACTIVITY, ACCOUNT_ADDRESS, ACCOUNT_APPS, ACCOUNT_AUTHENTICATOR,
+        ACCOUNT_DELETE, ACCOUNT_NAME, ACCOUNT_PASSKEYS, ACCOUNT_PASSWORD, ACCOUNT_SECURITY,
+        ACCOUNT_SESSIONS, ADD_OFFERED_PASSKEY, ADD_PASSKEY, END_OTHERS, END_SESSION, LINK,
+        NEW_RECOVERY_CODES, OFFER, RECOVER, REMOVE_ACCESS, REMOVE_AUTHENTICATOR, REMOVE_PASSKEY,
+        RENAME_PASSKEY,
     },
     correlation::correlate,
     cross_origin::{self, CrossOrigin, preflight},
@@ -57,6 +58,10 @@ pub fn public(server: &Server) -> Router {
         .route(OFFER, post(offer::post))
         .route("/consent", post(consent::post))
         .route("/language", post(language::post))
+        .route(
+            ACCOUNT_ADDRESS,
+            get(account::address::get).post(account::address::post),
+        )
         .route(LINK, get(link::get).post(link::post))
         .route(RECOVER, get(recover::get).post(recover::post))
         .route("/token", post(token::token).options(preflight))

@@ -505,6 +505,7 @@ async fn almost_right(server: &TestServer) -> Vec<(&'static str, Credentials, Fo
         ("/consent", nobody(), Form::new()),
         ("/language", nobody(), Form::new()),
         ("/link", nobody(), Form::new()),
+        ("/account/address", nobody(), Form::new()),
         ("/recover", nobody(), Form::new()),
         ("/signed-out", nobody(), Form::new()),
         ("/logout/confirm", nobody(), Form::new()),

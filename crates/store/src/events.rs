@@ -64,7 +64,7 @@ static EVENTS: [(&str, &str, &str); 53] = [
     ("client-deleted", "client", ""),
     ("user-added", "user", ""),
     ("users-imported", "", ""),
-    ("claims-updated", "user", ""),
+    ("claims-updated", "user", "`email` where its user confirmed another address"),
     ("password-set", "user", "`invite` or `recover` where a link did it"),
     ("link-made", "user", "`invite` or `recover`, by command"),
     ("second-factor-added", "user", "`totp`"),

@@ -7,14 +7,14 @@ use safeconduct_protocol::link::{Link, LinkPurpose};
 use safeconduct_protocol::mail::Mail;
 use safeconduct_protocol::time::Timestamp;
 
-use crate::claims;
+use crate::claims::{self, Kept};
 use crate::driver::{Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::NewEvent;
 use crate::mail;
 use crate::sessions::ending_of_user;
 use crate::store::Store;
-use crate::users::{SealedPassword, exists, password_replacement};
+use crate::users::{SealedPassword, UserRecord, exists, password_replacement};
 
 const LINKED: &str = "SELECT u.username, u.link_version, u.locked_at, \
          (SELECT COUNT(*) FROM credentials c WHERE c.user_id = u.id AND c.kind = 'password'), \
@@ -23,6 +23,11 @@ const LINKED: &str = "SELECT u.username, u.link_version, u.locked_at, \
 
 const USE: &str = "UPDATE users SET epoch = epoch + 1, link_version = link_version + 1 \
      WHERE id = $1 AND link_version = $2 AND locked_at IS NULL AND deleted_at IS NULL RETURNING epoch";
+
+/// $2 is when what the change was made from was changed last.
+const CHANGE_ADDRESS: &str = "UPDATE users SET name = $3, claims = $4, updated_at = $5, address_key = CAST($6 AS TEXT), \
+         link_version = link_version + 1 \
+     WHERE id = $1 AND updated_at = $2 AND link_version = $7 AND locked_at IS NULL AND deleted_at IS NULL";
 
 /// What a link is made of, and judged by when it is opened.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,6 +79,48 @@ impl Store {
             return Ok(());
         }
         Err(StoreError::NotFound("such user"))
+    }
+
+    /// Uses `link` to give its user the mail address that it is about, verified by that, if it is still good: of many at the same moment one
+    /// does. `user` is what was known of them; `mail` tells who reads the address of before. Every other link of theirs ends, and nothing
+    /// else. `false` if the link is no longer good, or something else about them was changed since.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn change_address_by_link(
+        &self,
+        link: &Link,
+        user: &UserRecord,
+        mail: Option<&Mail>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let Some(address) = link.address() else {
+            return Ok(false);
+        };
+        let mut claims = user.claims.clone();
+        for (name, value) in [
+            ("email", address.as_str().into()),
+            ("email_verified", true.into()),
+        ] {
+            claims
+                .set(name, value)
+                .map_err(|error| StoreError::Conflict(error.to_string()))?;
+        }
+        let kept = Kept::of(None, &claims);
+        let change = Statement::new(CHANGE_ADDRESS)
+            .bind(link.user().as_str())
+            .bind(user.updated_at)
+            .bind(kept.name)
+            .bind(kept.claims)
+            .bind(now.max(user.updated_at.plus(1)))
+            .bind(kept.address_key)
+            .bind(link.version())
+            .expect_some();
+        let event = NewEvent::new("claims-updated").user(link.user());
+        let unit = Unit::from(change)
+            .then(event.detail("email").at(now))
+            .and(mail::queue(mail, now));
+        Ok(self.committed(unit).await?)
     }
 
     /// Uses `link` to give its user a password, if it is still good: of many at the same moment one does. Their sessions and everything

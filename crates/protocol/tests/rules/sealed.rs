@@ -16,6 +16,7 @@ use safeconduct_protocol::{
     ids::ClientId,
     link::{Link, LinkPurpose},
     logout::{Logout, ReturnTo, SealedLogout},
+    mail::MailAddress,
     passkey::{Ceremony, Purpose},
     pkce::CodeChallenge,
     posted_request::PostedRequest,
@@ -227,6 +228,10 @@ fn bound_token() -> AccessToken {
     invitation(),
     r#"{"e":1,"f":1800000000,"p":"invite","u":"u-AQEBAQEBAQEBAQEBAQEBAQ","v":7}"#
 )]
+#[case::link_about_an_address(
+    confirmation(),
+    r#"{"e":1,"f":1800000000,"p":"change_address","u":"u-AQEBAQEBAQEBAQEBAQEBAQ","v":7,"a":"ada@example.com"}"#
+)]
 #[case::bound_token(bound_token(), r#"{"iss":"https://id.example.com","sub":"u-AQEBAQEBAQEBAQEBAQEBAQ","aud":["https://notes.example.com","https://id.example.com"],"exp":1800000320,"iat":1800000020,"jti":"BgYGBgYGBgYGBgYGBgYGBg","client_id":"shop","scope":"notes.read openid","auth_time":1799999900,"acr":"urn:safeconduct:acr:password","amr":["pwd"],"grant_id":"01a3185c-5000-7000-8000-000000000001","era":1,"cnf":{"jkt":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}}"#)]
 fn the_golden_payloads_hold<T>(#[case] payload: T, #[case] golden: &str)
 where
@@ -274,6 +279,11 @@ fn invitation() -> Link {
     Link::make(LinkPurpose::Invite, user(1), 7, 1, START)
 }
 
+fn confirmation() -> Link {
+    let link = Link::make(LinkPurpose::ChangeAddress, user(1), 7, 1, START);
+    link.about(MailAddress::parse("ada@example.com").unwrap())
+}
+
 /// Every artifact that leaves the server, with its kind.
 fn artifacts() -> Vec<(Kind, String)> {
     fn sealed<T: Sealed>(artifact: &T) -> (Kind, String) {
@@ -292,6 +302,7 @@ fn artifacts() -> Vec<(Kind, String)> {
         sealed(&Enrolment::begin(1, session(1), user(1), START)),
         sealed(&invitation()),
         sealed(&ceremony()),
+        sealed(&confirmation()),
     ]
 }
 

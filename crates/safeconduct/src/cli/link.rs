@@ -107,7 +107,9 @@ fn show(output: Format, made: &MadeLink) -> Result<(), Failure> {
     }
     let what = match made.purpose {
         LinkPurpose::Invite => "sets a password",
-        LinkPurpose::Recover => "sets another password, and is signed out everywhere by that",
+        LinkPurpose::Recover | LinkPurpose::ChangeAddress => {
+            "sets another password, and is signed out everywhere by that"
+        }
     };
     note(format_args!(
         "{name} {what} at this address, once, until {}",

@@ -6,6 +6,7 @@ use clap::Subcommand;
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::ids::new_id;
 use safeconduct_protocol::language::Language;
+use safeconduct_protocol::link::LinkPurpose;
 use safeconduct_protocol::mail::{MailAddress, MailPurpose};
 use safeconduct_server::pages::{MailPage, MailText, PageSet};
 use safeconduct_server::smtp::{Letter, MailServer};
@@ -93,7 +94,7 @@ fn preview(
     let purposes = purpose.map_or_else(|| MailPurpose::ALL.to_vec(), |one| vec![one]);
     let mut shown = Vec::new();
     for purpose in &purposes {
-        let path = purpose.link().map_or(ACCOUNT, |_| SAMPLE_LINK);
+        let path = LinkPurpose::of_mail(*purpose).map_or(ACCOUNT, |_| SAMPLE_LINK);
         let link = checked.issuer.endpoint(path);
         let says = say(&pages, language, Some(*purpose), &link)?;
         match out {
@@ -172,6 +173,6 @@ fn say(
 
 /// For how long the link of a mail is good, where it brings one.
 fn minutes(purpose: Option<MailPurpose>) -> Option<i64> {
-    let link = purpose?.link()?;
+    let link = LinkPurpose::of_mail(purpose?)?;
     Some(link.lifetime() / 60)
 }

@@ -2,6 +2,7 @@
 //! rule that every sign-in goes by, as if the account pages were a client.
 
 pub(crate) mod activity;
+pub(crate) mod address;
 pub(crate) mod apps;
 pub(crate) mod authenticator;
 pub(crate) mod codes;

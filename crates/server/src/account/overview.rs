@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::visit::{Demand, Visit, Visitor};
 use crate::{
-    addresses::{ACCOUNT, ACCOUNT_DELETE, ACCOUNT_NAME},
+    addresses::{ACCOUNT, ACCOUNT_ADDRESS, ACCOUNT_DELETE, ACCOUNT_NAME},
     fault::Failure,
     form::PostedForm,
     pages::{AccountPage, FactLine, OverviewPage, Section},
@@ -75,11 +75,14 @@ async fn page(
         })
     });
     let delete_page = server.path(ACCOUNT_DELETE);
+    let address_page = server.path(ACCOUNT_ADDRESS);
+    let mail = server.settings().mail.as_ref();
     let page = AccountPage::Overview(OverviewPage {
         name: unfit.or(text("name")).unwrap_or_default(),
         is_unfit: unfit.is_some(),
         rename_action: &server.path(ACCOUNT_NAME),
         facts: &facts.collect::<Vec<_>>(),
+        address_page: mail.map(|_| address_page.as_str()),
         delete_page: server
             .settings()
             .account_deletion

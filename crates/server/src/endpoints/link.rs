@@ -1,4 +1,4 @@
-//! `/link`: a one-time link is opened, and its holder sets a password. Opening one uses nothing up, however often and whoever does it; the
+//! `/link`: a one-time link is opened, and its holder sets a password, or confirms an address (`account::address`). Opening one uses nothing up, however often and whoever does it; the
 //! form does, and the write behind it says who was first.
 //!
 //! A link proves that its holder may set the password, and no factor of a sign-in: who set it is signed in by that password alone, and
@@ -25,6 +25,7 @@ use safeconduct_protocol::{
 use safeconduct_store::{LinkedUser, NewSession};
 
 use crate::{
+    account::address,
     addresses::{ACCOUNT, LINK},
     browser::{self, Browser},
     client_address::ClientAddress,
@@ -40,7 +41,7 @@ use crate::{
 /// The parameter and form field that carries a link.
 const FIELD: &str = "link";
 /// The longest text that is kept as a link, in bytes.
-const LONGEST: usize = 512;
+const LONGEST: usize = 1024;
 
 /// `GET /link`: with the link in the query, the way to the page without it; else that page.
 pub(crate) async fn get(
@@ -67,7 +68,7 @@ pub(crate) async fn post(
     let address = address.map_or(IpAddr::from([0, 0, 0, 0]), |Extension(client)| {
         client.address
     });
-    let answer = set_password(&server, reader, &form, address).await;
+    let answer = used(&server, reader, &form, address).await;
     respond::person(&server, answer, reader)
 }
 
@@ -88,19 +89,23 @@ async fn show(server: &Server, reader: Reader, headers: &HeaderMap) -> Result<Re
     let exchange = Exchange::with(server, reader.language).await?;
     let browser = Browser::read(&server.settings().issuer, headers);
     let text = browser.link().ok_or(Reason::LinkNotRecognised)?;
-    let (link, user) = judged(&exchange, text.expose()).await?;
+    let link: Link = exchange.open(text.expose())?;
+    if link.purpose() == LinkPurpose::ChangeAddress {
+        let link = (text.expose(), &link);
+        return address::ask_to_confirm(server, reader, headers, link).await;
+    }
+    let user = judged(&exchange, &link).await?;
     let html = page(&exchange, text.expose(), &link, &user, None);
     Ok(respond::page(StatusCode::OK, html))
 }
 
-/// A link that can be used now, as far as that can be told before it is, and whose it is.
-async fn judged(exchange: &Exchange<'_>, text: &str) -> Result<(Link, LinkedUser), Failure> {
-    let link: Link = exchange.open(text)?;
+/// Whose link it is, if it can be used now, as far as that can be told before it is.
+async fn judged(exchange: &Exchange<'_>, link: &Link) -> Result<LinkedUser, Failure> {
     let user = exchange.server.store().linked_user(link.user()).await?;
     let user = user.filter(|user| !user.locked);
     let user = user.ok_or_else(|| Refusal::new(Reason::LinkUsed).because("deleted or locked"))?;
     link.is_unused(user.link_version)?;
-    Ok((link, user))
+    Ok(user)
 }
 
 fn page(
@@ -123,11 +128,11 @@ fn page(
     })
 }
 
-async fn set_password(
+async fn used(
     server: &Server,
     reader: Reader,
     form: &PostedForm,
-    address: IpAddr,
+    from: IpAddr,
 ) -> Result<Response, Failure> {
     let issuer = &server.settings().issuer;
     browser::own_form(issuer, form.headers())?;
@@ -135,13 +140,17 @@ async fn set_password(
     let exchange = Exchange::with(server, reader.language).await?;
     // The link of the page that was filled in, whichever was opened in another tab since.
     let text = parameters.required(FIELD, Reason::LinkNotRecognised)?;
-    let (link, user) = judged(&exchange, text).await?;
+    let link: Link = exchange.open(text)?;
+    if link.purpose() == LinkPurpose::ChangeAddress {
+        return address::confirm(server, reader, form, (&parameters, &link)).await;
+    }
+    let user = judged(&exchange, &link).await?;
     let owner = Owner {
         user: link.user(),
         username: &user.username,
         claims: &user.claims,
     };
-    let requester = server.throttle().requester(&user.username, address);
+    let requester = server.throttle().requester(&user.username, from);
     let password = match new_password::chosen(&exchange, &owner, requester, &parameters).await? {
         Ok(password) => password,
         Err(problem) => {
@@ -151,7 +160,7 @@ async fn set_password(
     };
     let store = server.store();
     let mail = match link.purpose() {
-        LinkPurpose::Invite => None,
+        LinkPurpose::Invite | LinkPurpose::ChangeAddress => None,
         LinkPurpose::Recover => {
             let purpose = MailPurpose::PasswordChanged;
             exchange.notice(link.user(), purpose).await?

@@ -4,7 +4,7 @@
 //! What is wrong with the server keeps every mail where it is, and is said aloud: an operator has to know before people do.
 
 use safeconduct_protocol::{
-    link::Link,
+    link::{Link, LinkPurpose},
     mail::{Mail, MailAddress, MailPurpose},
     time::Timestamp,
 };
@@ -113,7 +113,7 @@ async fn subject(exchange: &Exchange<'_>, mail: &Mail) -> Result<Option<Subject>
     let Some(user) = exchange.server.store().linked_user(&mail.user).await? else {
         return Ok(None);
     };
-    let Some(purpose) = mail.purpose.link() else {
+    let Some(purpose) = LinkPurpose::of_mail(mail.purpose) else {
         return Ok(Some(Subject {
             account: user.username,
             link: issuer.endpoint(ACCOUNT),
@@ -128,7 +128,10 @@ async fn subject(exchange: &Exchange<'_>, mail: &Mail) -> Result<Option<Subject>
     }
     // Made now, so that none waits in the outbox, and each lives as long as it should.
     let (version, era) = (user.link_version, exchange.era());
-    let link = Link::make(purpose, mail.user.clone(), version, era, exchange.now);
+    let mut link = Link::make(purpose, mail.user.clone(), version, era, exchange.now);
+    if purpose == LinkPurpose::ChangeAddress {
+        link = link.about(mail.to.clone());
+    }
     let sealed = exchange.sealed(&link)?;
     Ok(Some(Subject {
         account: user.username,

@@ -51,6 +51,8 @@ pub enum AccountPage<'a> {
     Overview(OverviewPage<'a>),
     /// The question whether to delete it.
     Delete(DeletePage<'a>),
+    /// The mail address of the account.
+    Address(AddressPage<'a>),
     /// How the user signs in.
     Security(SecurityPage<'a>),
     /// Which apps have access.
@@ -71,6 +73,7 @@ impl AccountPage<'_> {
         match self {
             Self::Overview(_) => "account_overview.html",
             Self::Delete(_) => "account_delete.html",
+            Self::Address(_) => "account_address.html",
             Self::Security(_) => "account_security.html",
             Self::Apps(_) => "account_apps.html",
             Self::Sessions(_) => "account_sessions.html",
@@ -99,6 +102,8 @@ pub struct OverviewPage<'a> {
     pub rename_action: &'a str,
     /// What else is known that apps may be told.
     pub facts: &'a [FactLine<'a>],
+    /// Where the mail address is changed, if it can be.
+    pub address_page: Option<&'a str>,
     /// Where the account is deleted, if its user may.
     pub delete_page: Option<&'a str>,
 }
@@ -119,6 +124,46 @@ pub struct DeletePage<'a> {
     pub action: &'a str,
     /// Whether another name was typed.
     pub is_unconfirmed: bool,
+}
+
+/// The mail address of the account.
+#[derive(Clone, Default, Serialize)]
+pub struct AddressPage<'a> {
+    /// The one that is known.
+    pub address: Option<&'a str>,
+    /// Whether it is known to be the user's.
+    pub is_verified: bool,
+    /// Where the form is posted; none where no mail can be sent.
+    pub action: Option<&'a str>,
+    /// What was typed before; else empty.
+    pub typed: &'a str,
+    /// What was wrong with it.
+    pub problem: Option<AddressProblem>,
+    /// The address that a link was sent to just now.
+    pub sent_to: Option<&'a str>,
+}
+
+/// Why no link was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AddressProblem {
+    /// What was typed is no address.
+    Malformed,
+}
+
+/// The question whether an address is to be the user's.
+#[derive(Clone, Default, Serialize)]
+pub struct ConfirmAddressPage<'a> {
+    /// The name of the account.
+    pub account: &'a str,
+    /// The address.
+    pub address: &'a str,
+    /// Where the form is posted: the path of `/link` below the issuer, which is also the page's own.
+    pub action: &'a str,
+    /// The link, sealed, posted back as `link`.
+    pub link: &'a str,
+    /// The token that binds the form to this browser, posted as `csrf`.
+    pub csrf: &'a str,
 }
 
 /// How the user signs in.

@@ -40,8 +40,9 @@ use serde::Serialize;
 
 use self::account::Framed;
 pub use self::account::{
-    AccountFrame, AccountPage, ActivityPage, AppLine, AppsPage, AuthenticatorLine, DeletePage,
-    EventLine, FactLine, OverviewPage, Section, SecurityPage, SessionLine, SessionsPage,
+    AccountFrame, AccountPage, ActivityPage, AddressPage, AddressProblem, AppLine, AppsPage,
+    AuthenticatorLine, ConfirmAddressPage, DeletePage, EventLine, FactLine, OverviewPage, Section,
+    SecurityPage, SessionLine, SessionsPage,
 };
 pub use self::consent::{ConsentPage, ResourceLine, ScopeKind, ScopeLine};
 pub use self::dates::Moment;
@@ -294,6 +295,12 @@ impl Pages {
     #[must_use]
     pub fn recover(&self, page: &RecoverPage<'_>) -> Page {
         self.render("recover.html", page)
+    }
+
+    /// The question whether an address is to be the user's.
+    #[must_use]
+    pub fn confirm_address(&self, page: &ConfirmAddressPage<'_>) -> Page {
+        self.render("confirm_address.html", page)
     }
 
     /// What is said to who asked, whether there is such an account or not.

@@ -49,7 +49,7 @@ async fn server_with(mail: MailSettings) -> TestServer {
 }
 
 /// A server, and the mail server that it uses after STARTTLS.
-async fn both() -> (TestServer, MailServer) {
+pub(crate) async fn both() -> (TestServer, MailServer) {
     let mail = MailServer::start(Encryption::StartTls).await;
     let server = server_with(settings_of(&mail, MailTls::StartTls)).await;
     (server, mail)
@@ -70,7 +70,7 @@ async fn something_happens(server: &TestServer) {
 }
 
 /// Lets so many seconds pass, then sends what it is time to send.
-async fn later(server: &TestServer, seconds: i64) {
+pub(crate) async fn later(server: &TestServer, seconds: i64) {
     server.advance(seconds);
     server.server().deliver_outbox().await.unwrap();
 }

@@ -9,6 +9,7 @@ mod account;
 mod account_activity;
 mod account_password;
 mod account_security;
+mod address;
 mod anonymous;
 mod answer_sizes;
 mod assertion;

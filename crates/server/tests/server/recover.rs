@@ -60,7 +60,7 @@ async fn mails(server: &TestServer) -> Vec<Mail> {
 }
 
 /// Changes what is known about a user.
-async fn set(server: &TestServer, username: &str, claims: &[(&str, serde_json::Value)]) {
+pub(crate) async fn set(server: &TestServer, username: &str, claims: &[(&str, serde_json::Value)]) {
     let store = server.server().store();
     let user = store.user_by_name(username).await.unwrap().unwrap();
     let mut known = user.claims;

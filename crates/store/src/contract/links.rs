@@ -6,6 +6,7 @@ use rstest_reuse::apply;
 use safeconduct_protocol::claims::PersonClaims;
 use safeconduct_protocol::ids::UserId;
 use safeconduct_protocol::link::{Link, LinkPurpose};
+use safeconduct_protocol::mail::MailAddress;
 use serde_json::json;
 
 use super::{World, sealed};
@@ -120,6 +121,42 @@ async fn a_link_dies_with_the_password_that_was_there_and_is_of_no_use_to_who_is
     let made = store.link_made(&world.user, LinkPurpose::Recover, now);
     assert!(matches!(made.await, Err(StoreError::NotFound(_))));
     assert!(world.kinds("link-made").await.is_empty());
+}
+
+/// Attacks: PE59, PE64.
+#[apply(databases)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_64_confirmations_of_addresses_at_once_one_wins(database: Kind) {
+    let world = Arc::new(World::on(database).await);
+    let user = world.store.user(&world.user).await.unwrap().unwrap();
+    let recovery = world.link(LinkPurpose::Recover).await;
+    let confirmations: Vec<_> = (0..64)
+        .map(|number| {
+            let (world, user, recovery) = (Arc::clone(&world), user.clone(), recovery.clone());
+            tokio::spawn(async move {
+                let address = MailAddress::parse(&format!("ada{number}@example.com")).unwrap();
+                let link = recovery.about(address.clone());
+                let (store, now) = (&world.store, world.now());
+                let changed = store.change_address_by_link(&link, &user, None, now);
+                changed.await.unwrap().then_some(address)
+            })
+        })
+        .collect();
+    let mut won = Vec::new();
+    for confirmation in confirmations {
+        won.extend(confirmation.await.unwrap());
+    }
+    assert_eq!(won.len(), 1);
+    let kept = world.store.user(&world.user).await.unwrap().unwrap();
+    assert_eq!(MailAddress::of(&kept.claims), won.pop());
+    assert_eq!(kept.epoch, user.epoch, "nothing ends");
+    assert!(world.person().await.is_some());
+    assert_eq!(world.kinds("claims-updated").await.len(), 1);
+    assert_eq!(world.use_link(&recovery, "by link").await, None);
+    let about_nothing = world.link(LinkPurpose::ChangeAddress).await;
+    let (store, now) = (&world.store, world.now());
+    let changed = store.change_address_by_link(&about_nothing, &kept, None, now);
+    assert!(!changed.await.unwrap());
 }
 
 /// Attacks: PE59, PE64.

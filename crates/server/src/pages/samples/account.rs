@@ -3,9 +3,10 @@
 use safeconduct_protocol::time::Timestamp;
 
 use crate::pages::{
-    AccountFrame, AccountPage, ActivityPage, AddPasskeyPage, AddPasskeyProblem, AppLine, AppsPage,
-    AuthenticatorLine, DeletePage, EventLine, FactLine, OverviewPage, Pages, PasskeyLine,
-    PasskeysPage, Section, SecurityPage, SessionLine, SessionsPage,
+    AccountFrame, AccountPage, ActivityPage, AddPasskeyPage, AddPasskeyProblem, AddressPage,
+    AddressProblem, AppLine, AppsPage, AuthenticatorLine, DeletePage, EventLine, FactLine,
+    OverviewPage, Pages, PasskeyLine, PasskeysPage, Section, SecurityPage, SessionLine,
+    SessionsPage,
 };
 
 /// 30 November 2026, noon.
@@ -33,6 +34,7 @@ fn frame(section: Section, path: &'static str) -> AccountFrame<'static> {
 
 pub(super) fn samples(pages: &Pages) -> Vec<Sample> {
     let mut samples = overview();
+    samples.extend(addresses());
     samples.extend(security(pages));
     samples.extend(apps(pages));
     samples.extend(sessions(pages));
@@ -51,11 +53,13 @@ fn overview() -> Vec<Sample> {
         is_unfit: false,
         rename_action: "/account/name",
         facts: kept(facts.map(|(kind, value)| FactLine { kind, value }).into()),
+        address_page: Some("/account/address"),
         delete_page: Some("/account/delete"),
     };
     let none = OverviewPage {
         name: "",
         facts: &[],
+        address_page: None,
         delete_page: None,
         ..some.clone()
     };
@@ -78,6 +82,44 @@ fn overview() -> Vec<Sample> {
         ("account-delete", deletion.clone(), delete(false)),
         ("account-delete-unconfirmed", deletion, delete(true)),
     ]
+}
+
+fn addresses() -> Vec<Sample> {
+    let known = AddressPage {
+        address: Some("alice@example.com"),
+        is_verified: true,
+        action: Some("/account/address"),
+        ..AddressPage::default()
+    };
+    let malformed = AddressPage {
+        typed: "alice",
+        problem: Some(AddressProblem::Malformed),
+        ..known.clone()
+    };
+    let sent = AddressPage {
+        sent_to: Some("alice@new.example"),
+        ..known.clone()
+    };
+    let without_mail = AddressPage {
+        action: None,
+        ..known.clone()
+    };
+    let unknown = AddressPage {
+        action: Some("/account/address"),
+        ..AddressPage::default()
+    };
+    let address = |(name, page)| {
+        let frame = frame(Section::Overview, "/account/address");
+        (name, frame, AccountPage::Address(page))
+    };
+    let pages = [
+        ("account-address", known),
+        ("account-address-malformed", malformed),
+        ("account-address-sent", sent),
+        ("account-address-without-mail", without_mail),
+        ("account-address-unknown", unknown),
+    ];
+    pages.map(address).into()
 }
 
 fn apps(pages: &Pages) -> [Sample; 3] {

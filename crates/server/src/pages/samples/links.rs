@@ -1,6 +1,9 @@
 //! The pages of one-time links, and of who asks for one.
 
-use crate::pages::{NewPasswordPage, NewPasswordProblem, Page, Pages, RecoverPage, RecoverProblem};
+use crate::pages::{
+    ConfirmAddressPage, NewPasswordPage, NewPasswordProblem, Page, Pages, RecoverPage,
+    RecoverProblem,
+};
 
 /// Each of them in every state.
 pub(super) fn samples(pages: &Pages) -> Vec<(String, String)> {
@@ -8,8 +11,16 @@ pub(super) fn samples(pages: &Pages) -> Vec<(String, String)> {
     let asks = asks.map(|(name, page)| (name, pages.recover(&page)));
     let sets = new_password().into_iter();
     let sets = sets.map(|(name, page)| (name, pages.new_password(&page)));
+    let confirm = ConfirmAddressPage {
+        account: "alice",
+        address: "alice@new.example",
+        action: "/link",
+        link: "sc_ln_AQEBAQEBAQEBAQEBAQEB",
+        csrf: "csrf",
+    };
+    let confirm = [("confirm-address", pages.confirm_address(&confirm))];
     let asked = [("recovery-asked", pages.recovery_asked())];
-    let all = asks.chain(asked).chain(sets);
+    let all = asks.chain(asked).chain(sets).chain(confirm);
     all.map(|(name, page): (&str, Page)| (name.to_owned(), page.html))
         .collect()
 }

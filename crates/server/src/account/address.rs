@@ -1,0 +1,243 @@
+//! `/account/address`: the mail address of the account, and another one in its place. An address becomes the user's where a link that was
+//! sent to it is opened by the user, signed in, and confirmed by a form: neither who reads the mail alone nor who is signed in alone does it.
+
+use std::net::IpAddr;
+
+use axum::{
+    Extension,
+    extract::{RawQuery, State},
+    response::Response,
+};
+use http::{HeaderMap, StatusCode};
+use safeconduct_protocol::{
+    claims::PersonClaims,
+    encoding,
+    error::{Reason, Refusal},
+    link::Link,
+    mail::{Mail, MailAddress, MailPurpose},
+    parameters::Parameters,
+};
+use safeconduct_store::UserRecord;
+use serde_json::Value;
+
+use super::visit::{Demand, Visit, Visitor};
+use crate::{
+    addresses::{ACCOUNT, ACCOUNT_ADDRESS, LINK},
+    browser,
+    client_address::ClientAddress,
+    fault::Failure,
+    form::PostedForm,
+    notices::Notices,
+    pages::{AccountPage, AddressPage, AddressProblem, ConfirmAddressPage, Section},
+    reader::Reader,
+    respond::{self, with_cookie},
+    server::Server,
+};
+
+const PLACE: (Section, &str) = (Section::Overview, ACCOUNT_ADDRESS);
+
+/// `GET /account/address`.
+pub(crate) async fn get(
+    State(server): State<Server>,
+    reader: Reader,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let answer = show(&server, reader, query.as_deref(), &headers).await;
+    respond::person(&server, answer, reader)
+}
+
+/// `POST /account/address`: a link is sent to another address.
+pub(crate) async fn post(
+    State(server): State<Server>,
+    reader: Reader,
+    address: Option<Extension<ClientAddress>>,
+    form: PostedForm,
+) -> Response {
+    // Without the accept loop in front there is one address for everybody.
+    let address = address.map_or(IpAddr::from([0, 0, 0, 0]), |Extension(client)| {
+        client.address
+    });
+    let answer = send(&server, reader, &form, address).await;
+    respond::person(&server, answer, reader)
+}
+
+async fn show(
+    server: &Server,
+    reader: Reader,
+    query: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<Response, Failure> {
+    let demand = Demand::Fresh;
+    match Visit::of(server, reader, headers, ACCOUNT_ADDRESS, demand).await? {
+        Visitor::Known(visit) => page(&visit, query, &AddressPage::default()).await,
+        Visitor::Unproven(response) => Ok(response),
+    }
+}
+
+async fn page(
+    visit: &Visit<'_>,
+    query: Option<&str>,
+    page: &AddressPage<'_>,
+) -> Result<Response, Failure> {
+    let server = visit.exchange.server;
+    let user = user(visit).await?;
+    let known = Known::of(&user);
+    let mail = server.settings().mail.as_ref();
+    let action = mail.map(|_| server.path(ACCOUNT_ADDRESS));
+    let page = AccountPage::Address(AddressPage {
+        address: known.address,
+        is_verified: known.is_verified,
+        action: action.as_deref(),
+        ..page.clone()
+    });
+    Ok(visit.page(PLACE, query, &page))
+}
+
+/// What is known of the address of a user.
+pub(super) struct Known<'a> {
+    pub(super) address: Option<&'a str>,
+    pub(super) is_verified: bool,
+}
+
+impl<'a> Known<'a> {
+    pub(super) fn of(user: &'a UserRecord) -> Self {
+        Self {
+            address: user.claims.claim("email").and_then(Value::as_str),
+            is_verified: MailAddress::of(&user.claims).is_some(),
+        }
+    }
+}
+
+/// The user as they are known now.
+pub(super) async fn user(visit: &Visit<'_>) -> Result<UserRecord, Failure> {
+    let store = visit.exchange.server.store();
+    let user = store.user(&visit.view.person.user).await?;
+    Ok(user.ok_or(Reason::LinkUsed)?)
+}
+
+async fn send(
+    server: &Server,
+    reader: Reader,
+    form: &PostedForm,
+    from: IpAddr,
+) -> Result<Response, Failure> {
+    let (visit, parameters) = match Visit::changing(server, reader, form, ACCOUNT_ADDRESS).await? {
+        Visitor::Known(known) => known,
+        Visitor::Unproven(response) => return Ok(response),
+    };
+    if server.settings().mail.is_none() {
+        return Ok(visit.lead_to(ACCOUNT_ADDRESS));
+    }
+    let typed = parameters.one("email")?.unwrap_or_default().trim();
+    let Some(to) = as_claim(typed) else {
+        let problem = Some(AddressProblem::Malformed);
+        let again = AddressPage {
+            typed,
+            problem,
+            ..AddressPage::default()
+        };
+        let mut response = page(&visit, None, &again).await?;
+        *response.status_mut() = StatusCode::BAD_REQUEST;
+        return Ok(response);
+    };
+    let (store, now) = (server.store(), visit.exchange.now);
+    let person = &visit.view.person;
+    let permit = server
+        .throttle()
+        .permit_mail(store, &person.username, from, now);
+    if let Err(wait) = permit.await? {
+        server.telemetry().rate_limited(wait.limit.as_str());
+        return Err(Refusal::new(Reason::TooManyAttempts).into());
+    }
+    let mail = Mail {
+        purpose: MailPurpose::Verify,
+        to,
+        user: person.user.clone(),
+        language: visit.exchange.language(),
+    };
+    store.queue_asked_mail(Some(&mail), now).await?;
+    let sent = AddressPage {
+        sent_to: Some(mail.to.as_str()),
+        ..AddressPage::default()
+    };
+    page(&visit, None, &sent).await
+}
+
+/// An address that mails can be sent to, and that can be known of a person.
+fn as_claim(typed: &str) -> Option<MailAddress> {
+    let address = MailAddress::parse(typed).ok()?;
+    let claim = PersonClaims::default().set("email", address.as_str().into());
+    claim.is_ok().then_some(address)
+}
+
+/// The page of a link that confirms an address: for the user of the link, signed in.
+pub(crate) async fn ask_to_confirm(
+    server: &Server,
+    reader: Reader,
+    headers: &HeaderMap,
+    (text, link): (&str, &Link),
+) -> Result<Response, Failure> {
+    let visit = match Visit::of(server, reader, headers, LINK, Demand::SignedIn).await? {
+        Visitor::Known(visit) => visit,
+        Visitor::Unproven(response) => return Ok(response),
+    };
+    let address = judged(&visit, link).await?;
+    let html = visit.exchange.pages().confirm_address(&ConfirmAddressPage {
+        account: &visit.view.person.username,
+        address: address.as_str(),
+        action: &server.path(LINK),
+        link: text,
+        csrf: &visit.browser.account_token().unwrap_or_default(),
+    });
+    Ok(respond::page(StatusCode::OK, html))
+}
+
+/// The form of that page: the address becomes the user's.
+pub(crate) async fn confirm(
+    server: &Server,
+    reader: Reader,
+    form: &PostedForm,
+    (parameters, link): (&Parameters, &Link),
+) -> Result<Response, Failure> {
+    let issuer = &server.settings().issuer;
+    browser::own_form(issuer, form.headers())?;
+    let visit = match Visit::of(server, reader, form.headers(), LINK, Demand::SignedIn).await? {
+        Visitor::Known(visit) => visit,
+        Visitor::Unproven(response) => return Ok(response),
+    };
+    judged(&visit, link).await?;
+    let presented = parameters.one("csrf")?.unwrap_or_default();
+    let is_ours =
+        |expected: String| encoding::constant_time_eq(presented.as_bytes(), expected.as_bytes());
+    // A form of an earlier sign-in asks for nothing: the page is shown as it is now.
+    if !visit.browser.account_token().is_some_and(is_ours) {
+        return Ok(visit.lead_to(LINK));
+    }
+    let user = user(&visit).await?;
+    let notices = Notices::new(server.settings().mail.is_some(), visit.exchange.language());
+    let to_before = notices.to(&user, MailPurpose::AddressChanged);
+    let mail = to_before.filter(|mail| Some(&mail.to) != link.address());
+    let (store, now) = (server.store(), visit.exchange.now);
+    let changed = store.change_address_by_link(link, &user, mail.as_ref(), now);
+    if !changed.await? {
+        return Err(Refusal::new(Reason::LinkUsed)
+            .because("used, or the user was changed, by another request in this moment")
+            .into());
+    }
+    tracing::info!(sub = %link.user(), "another mail address was confirmed");
+    let response = visit.lead_to(ACCOUNT);
+    Ok(with_cookie(response, browser::forget_link(issuer)))
+}
+
+/// The address that a link confirms, if the one who is signed in may confirm it.
+async fn judged<'l>(visit: &Visit<'_>, link: &'l Link) -> Result<&'l MailAddress, Failure> {
+    let person = &visit.view.person;
+    if person.user != *link.user() {
+        return Err(Reason::LinkOfAnotherUser.into());
+    }
+    let known = visit.exchange.server.store().linked_user(link.user());
+    let known = known.await?.ok_or(Reason::LinkUsed)?;
+    link.is_unused(known.link_version)?;
+    Ok(link.address().ok_or(Reason::LinkNotRecognised)?)
+}
