@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use safeconduct_protocol::passkey::{
-    Assertion, KeptPasskey, PasskeyKey, Registration, RelyingParty, creation_options,
+    AskedOf, Assertion, KeptPasskey, PasskeyKey, Registration, RelyingParty, creation_options,
     request_options,
 };
 use safeconduct_testing_passkey::{Device, base64};
@@ -56,7 +56,7 @@ pub fn passkey(member: u8, edits: &[Edit], bytes: &[u8]) {
         let is_good = answer["response"][member] == text;
         answer["response"][member] = json!(text);
         let judged = Assertion::parse(&answer.to_string())
-            .and_then(|answer| answer.check(&good.kept, CHALLENGE, &PARTY));
+            .and_then(|answer| answer.check(&good.kept, CHALLENGE, AskedOf::Anybody, &PARTY));
         assert_eq!(judged.is_ok(), is_good, "{member}: {text}");
     }
     for text in changed(&good.created["response"]["attestationObject"], edits, bytes) {

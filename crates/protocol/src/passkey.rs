@@ -22,6 +22,6 @@ pub use self::options::{Known, creation_options, request_options};
 pub use self::problem::PasskeyProblem;
 pub use self::public_key::{PasskeyAlgorithm, PasskeyKey};
 pub use self::response::{
-    Asserted, Assertion, CredentialId, KeptPasskey, MOST_PASSKEYS, NewPasskey, Registration,
-    SignCount, USER_HANDLE,
+    AskedOf, Asserted, Assertion, CredentialId, KeptPasskey, MOST_PASSKEYS, NewPasskey,
+    Registration, SignCount, USER_HANDLE,
 };

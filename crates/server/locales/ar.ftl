@@ -473,6 +473,7 @@ account-passkey-name = الاسم
 account-passkey-save-name = حفظ الاسم
 account-passkey-remove = إزالة
 account-passkey-last = مفتاح المرور هذا هو طريقتك الوحيدة لتسجيل الدخول. أضف مفتاحًا آخر قبل إزالته.
+account-passkey-demanded = يُطلب منك عامل ثانٍ، ومفتاح المرور هذا هو الوحيد. أضف مفتاحًا آخر أو تطبيق مصادقة قبل إزالته.
 new-passkey-explanation = يسألك المتصفح عن مكان حفظه: على هذا الجهاز أو في مدير كلمات المرور أو على مفتاح أمان.
 new-passkey-submit = إنشاء مفتاح مرور
 new-passkey-cancelled = لم يُنشأ أي مفتاح مرور. حاول مرة أخرى عندما تكون مستعدًا.

@@ -441,6 +441,7 @@ account-passkey-name = Name
 account-passkey-save-name = Namen speichern
 account-passkey-remove = Entfernen
 account-passkey-last = Dieser Passkey ist Ihr einziger Weg, sich anzumelden. Fügen Sie einen weiteren hinzu, bevor Sie ihn entfernen.
+account-passkey-demanded = Von Ihnen wird ein zweiter Faktor verlangt, und dieser Passkey ist der einzige. Fügen Sie einen weiteren oder eine Authenticator-App hinzu, bevor Sie ihn entfernen.
 new-passkey-explanation = Ihr Browser fragt, wo er aufbewahrt werden soll: auf diesem Gerät, in Ihrem Passwortmanager oder auf einem Sicherheitsschlüssel.
 new-passkey-submit = Passkey erstellen
 new-passkey-cancelled = Es wurde kein Passkey erstellt. Versuchen Sie es noch einmal, wenn Sie so weit sind.

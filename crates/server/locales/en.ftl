@@ -365,6 +365,7 @@ account-passkey-name = Name
 account-passkey-save-name = Save the name
 account-passkey-remove = Remove
 account-passkey-last = This passkey is your only way to sign in. Add another one before you remove it.
+account-passkey-demanded = A second factor is demanded of you, and this passkey is the only one. Add another one, or an authenticator app, before you remove it.
 new-passkey-explanation = Your browser asks where to keep it: on this device, in your password manager, or on a security key.
 new-passkey-submit = Create a passkey
 new-passkey-cancelled = No passkey was created. Try again when you are ready.

@@ -449,6 +449,7 @@ account-passkey-name = Nombre
 account-passkey-save-name = Guardar el nombre
 account-passkey-remove = Quitar
 account-passkey-last = Esta clave de acceso es tu única forma de iniciar sesión. Añade otra antes de quitarla.
+account-passkey-demanded = Se te exige un segundo factor, y esta clave de acceso es el único. Añade otra, o una app de autenticación, antes de quitarla.
 new-passkey-explanation = Tu navegador pregunta dónde guardarla: en este dispositivo, en tu gestor de contraseñas o en una llave de seguridad.
 new-passkey-submit = Crear una clave de acceso
 new-passkey-cancelled = No se ha creado ninguna clave de acceso. Inténtalo de nuevo cuando quieras.

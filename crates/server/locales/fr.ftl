@@ -449,6 +449,7 @@ account-passkey-name = Nom
 account-passkey-save-name = Enregistrer le nom
 account-passkey-remove = Supprimer
 account-passkey-last = Cette clé d’accès est votre seul moyen de vous connecter. Ajoutez-en une autre avant de la supprimer.
+account-passkey-demanded = Un second facteur est exigé de vous, et cette clé d’accès est le seul. Ajoutez-en une autre, ou une application d’authentification, avant de la supprimer.
 new-passkey-explanation = Votre navigateur demande où la conserver : sur cet appareil, dans votre gestionnaire de mots de passe ou sur une clé de sécurité.
 new-passkey-submit = Créer une clé d’accès
 new-passkey-cancelled = Aucune clé d’accès n’a été créée. Réessayez quand vous serez prêt.

@@ -425,6 +425,7 @@ account-passkey-name = 名前
 account-passkey-save-name = 名前を保存
 account-passkey-remove = 削除
 account-passkey-last = このパスキーは唯一のログイン方法です。削除する前に別のパスキーを追加してください。
+account-passkey-demanded = 2 つ目の要素が必須で、このパスキーがその唯一のものです。削除する前に、別のパスキーまたは認証アプリを追加してください。
 new-passkey-explanation = 保存先 (このデバイス、パスワードマネージャー、セキュリティキー) はブラウザーが尋ねます。
 new-passkey-submit = パスキーを作成
 new-passkey-cancelled = パスキーは作成されませんでした。準備ができたらもう一度お試しください。

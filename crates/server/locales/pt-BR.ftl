@@ -449,6 +449,7 @@ account-passkey-name = Nome
 account-passkey-save-name = Salvar o nome
 account-passkey-remove = Remover
 account-passkey-last = Esta chave de acesso é sua única forma de entrar. Adicione outra antes de removê-la.
+account-passkey-demanded = Um segundo fator é exigido de você, e esta chave de acesso é o único. Adicione outra, ou um app autenticador, antes de removê-la.
 new-passkey-explanation = Seu navegador pergunta onde guardá-la: neste dispositivo, no seu gerenciador de senhas ou em uma chave de segurança.
 new-passkey-submit = Criar uma chave de acesso
 new-passkey-cancelled = Nenhuma chave de acesso foi criada. Tente de novo quando quiser.

@@ -7,7 +7,7 @@
 
 use http::{HeaderMap, HeaderValue, header};
 use safeconduct_protocol::{
-    authorization::PendingAuthorization,
+    authorization::{PendingAuthorization, SignedInUser},
     cookie::{self, Sent},
     encoding,
     error::{Reason, Refusal},
@@ -15,7 +15,7 @@ use safeconduct_protocol::{
     metadata::Issuer,
     secret::Secret,
 };
-use safeconduct_store::SessionView;
+use safeconduct_store::{SessionSeen, SessionView};
 
 use crate::{fault::Failure, server::Exchange, settings::SecondFactor, throttle::KNOWN_FOR};
 
@@ -143,18 +143,28 @@ impl Browser {
         };
         let (client, audience) = (pending.request.client(), pending.request.audience());
         let server = exchange.server;
+        let settings = server.settings();
+        let party = settings.relying_party();
+        let party = party.as_ref().map(|party| party.id.as_str());
         let view = server
             .store()
-            .signed_in(hash, Some(client), audience, exchange.now)
+            .signed_in(hash, Some(client), audience, party, exchange.now)
             .await?;
-        let settings = server.settings();
         let required = settings.second_factor == SecondFactor::Required;
-        let passkeys = settings.relying_party().is_some();
         Ok(view.map(|mut view| {
             view.person.second_factor_required |= required;
-            view.person.enrolled.passkey &= passkeys;
             view
         }))
+    }
+
+    /// The session in which `person`, who is signed in here, may change something of their account.
+    pub(crate) fn seen(&self, person: &SignedInUser) -> SessionSeen {
+        let hash = self.session_hash();
+        SessionSeen {
+            id: person.session.clone(),
+            hash: hash.expect("who is signed in here has the cookie of a session"),
+            user_epoch: person.epochs.user,
+        }
     }
 
     /// The session of this browser, though it may have idled: what a sign-in continues or replaces, and what signing out ends.

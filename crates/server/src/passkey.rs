@@ -60,16 +60,22 @@ pub(crate) fn of_anybody(
     prompt(exchange, purpose, &[])
 }
 
-/// What a page asks for that wants proof of `person`: one of their passkeys. `None` where they have none.
+/// What a page asks for that wants proof of `person`: one of their passkeys. `None` where they have none that is good at this host.
 pub(crate) async fn of(
     exchange: &Exchange<'_>,
     person: &SignedInUser,
 ) -> Result<Option<PasskeyPrompt>, Failure> {
-    if !person.enrolled.passkey {
+    let party = exchange.server.settings().relying_party();
+    let Some(party) = party.filter(|_| person.enrolled.passkey) else {
+        return Ok(None);
+    };
+    let passkeys = exchange.server.store().passkeys_of(&person.user).await?;
+    let here = passkeys.iter().filter(|passkey| passkey.rp_id == party.id);
+    let known: Vec<_> = here.map(PasskeyRecord::known).collect();
+    // The last one went meanwhile: a list of none would ask for anybody's.
+    if known.is_empty() {
         return Ok(None);
     }
-    let passkeys = exchange.server.store().passkeys_of(&person.user).await?;
-    let known: Vec<_> = passkeys.iter().map(PasskeyRecord::known).collect();
     let purpose = Purpose::Prove {
         session: person.session.clone(),
         user: person.user.clone(),
@@ -209,6 +215,7 @@ pub(crate) async fn new_one(
 /// `parameter-repeated`, and the database's.
 pub(crate) async fn add(
     exchange: &Exchange<'_>,
+    browser: &Browser,
     person: &SignedInUser,
     parameters: &Parameters,
     party: &RelyingParty,
@@ -247,6 +254,7 @@ pub(crate) async fn add(
         handle: &handle,
         rp_id: &party.id,
         challenge: &ceremony.used(&exchange.server.settings().lifetimes),
+        session: &browser.seen(person),
         mail: mail.as_ref(),
     };
     let added = exchange.server.store().add_passkey(&new, exchange.now);
@@ -319,7 +327,13 @@ impl Asked<'_> {
             Err(refused) => return Ok(Err(refused)),
         };
         let challenge = ceremony.used(&exchange.server.settings().lifetimes);
-        let asserted = match answer.check(&passkey.kept, ceremony.challenge(), self.party) {
+        let judged = answer.check(
+            &passkey.kept,
+            ceremony.challenge(),
+            ceremony.asks(),
+            self.party,
+        );
+        let asserted = match judged {
             Ok(asserted) => asserted,
             Err(problem) => {
                 if problem == PasskeyProblem::SignCount {

@@ -68,8 +68,10 @@ pub use passkeys::{
 };
 pub use password_changes::PasswordChange;
 pub use schema::SchemaStep;
-pub use second_factors::{Guess, KeptOtp, NewOtp, OtpAddition, SecondFactorUse};
-pub use sessions::{NewSession, SessionRecord, SessionRenewal, SessionView, SignIn};
+pub use second_factors::{
+    Guess, KeptOtp, NewOtp, OtpAddition, OtpRemoval, Remover, SecondFactorUse,
+};
+pub use sessions::{NewSession, SessionRecord, SessionRenewal, SessionSeen, SessionView, SignIn};
 pub use store::Store;
 pub use sweep::Sweepable;
 pub use time_marks::TimeMark;

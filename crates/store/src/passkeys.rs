@@ -14,7 +14,8 @@ use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::{NewEvent, record_of_passkey};
 use crate::mail;
-use crate::sessions::SignIn;
+use crate::second_factors::Remover;
+use crate::sessions::{SessionSeen, SignIn};
 use crate::single_use::uses;
 use crate::store::{Store, stored, user_id};
 
@@ -62,10 +63,10 @@ const RENAME: &str = "UPDATE passkeys SET name = $3 WHERE id = $1 AND user_id = 
 
 const IS_THERE: &str = "SELECT 1 FROM passkeys WHERE id = $1 AND user_id = $2";
 
-/// Something else has to be left to sign in with.
+/// Something else has to be left to sign in with: a passkey of another host is nothing.
 const REMOVE: &str = "DELETE FROM passkeys WHERE id = $1 AND user_id = $2 AND (CAST($3 AS BIGINT) = 1 \
      OR EXISTS (SELECT 1 FROM credentials c WHERE c.user_id = $2 AND c.kind = 'password') \
-     OR EXISTS (SELECT 1 FROM passkeys o WHERE o.user_id = $2 AND o.id <> $1))";
+     OR EXISTS (SELECT 1 FROM passkeys o WHERE o.user_id = $2 AND o.id <> $1 AND o.rp_id = CAST($4 AS TEXT)))";
 
 /// A passkey as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,6 +126,8 @@ pub struct NewPasskeyRow<'a> {
     pub rp_id: &'a str,
     /// The challenge that it answers.
     pub challenge: &'a UsedId,
+    /// The session in which its owner adds it.
+    pub session: &'a SessionSeen,
     /// The mail that tells its owner.
     pub mail: Option<&'a Mail>,
 }
@@ -134,7 +137,8 @@ pub struct NewPasskeyRow<'a> {
 pub enum PasskeyAddition {
     /// It is added.
     Added,
-    /// Its challenge was answered before, or another passkey came first: what is being added has to begin anew.
+    /// Its challenge was answered before, another passkey came first, or the session is not what it was: what is being added has to begin
+    /// anew.
     Over,
     /// There is a passkey of that name, this user's or another's.
     Known,
@@ -149,8 +153,12 @@ pub enum PasskeyRemoval {
     Removed,
     /// There is nothing else to sign in with.
     LastWayIn,
+    /// A second factor is demanded, and there would be none.
+    Demanded,
     /// There is no such passkey.
     Absent,
+    /// The session is not what it was. Nothing is removed.
+    SessionChanged,
 }
 
 /// What a passkey answered, once it was judged.
@@ -248,6 +256,7 @@ impl Store {
         let checks = [name_account, has_room, add].map(Statement::expect_some);
         let unit = Unit::new(uses(std::slice::from_ref(new.challenge), now))
             .and(checks)
+            .then(new.session.statement(new.user, now))
             .then(event.detail(new.name.as_str()).at(now))
             .and(mail::queue(new.mail, now))
             .in_turn(user);
@@ -345,8 +354,8 @@ impl Store {
         Ok(self.committed(unit).await?)
     }
 
-    /// Takes a passkey of `user` away. Unless `even_the_last`, something else has to be left to sign in with: a password, or another
-    /// passkey. `mail` tells its owner.
+    /// Takes a passkey of `user` away. Where they do it themselves, something else has to be left to sign in with: a password, or another
+    /// passkey. `mail` tells them.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -354,20 +363,26 @@ impl Store {
         &self,
         user: &UserId,
         id: &CredentialId,
-        even_the_last: bool,
+        by: Remover<'_>,
         mail: Option<&Mail>,
         now: Timestamp,
     ) -> Result<PasskeyRemoval, StoreError> {
         let of = |sql| Statement::new(sql).bind(id.as_bytes()).bind(user.as_str());
+        let remove = of(REMOVE)
+            .bind(matches!(by, Remover::Operator))
+            .bind(by.relying_party());
         let unit = Unit::from(of(IS_THERE).expect_some())
             .then(record_of_passkey("passkey-removed", id.as_bytes(), now))
-            .then(of(REMOVE).bind(even_the_last).expect_some())
+            .then(remove.expect_some())
+            .and(by.conditions(user, now))
             .and(mail::queue(mail, now))
             .in_turn(user.as_str());
         Ok(match self.run(unit).await? {
             UnitOutcome::Done(_) => PasskeyRemoval::Removed,
             UnitOutcome::Unmet { statement: 0 } => PasskeyRemoval::Absent,
-            UnitOutcome::Unmet { .. } => PasskeyRemoval::LastWayIn,
+            UnitOutcome::Unmet { statement: 1 | 2 } => PasskeyRemoval::LastWayIn,
+            UnitOutcome::Unmet { statement: 3 } => PasskeyRemoval::SessionChanged,
+            UnitOutcome::Unmet { .. } => PasskeyRemoval::Demanded,
         })
     }
 }

@@ -11,7 +11,7 @@ use crate::driver::{Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::{NewEvent, record_code_used, record_guessed};
 use crate::mail;
-use crate::sessions::SessionRenewal;
+use crate::sessions::{SessionRenewal, SessionSeen};
 use crate::store::Store;
 
 /// How many codes that are not right are judged for a user, whatever the session and the node.
@@ -33,6 +33,13 @@ const USE_OTP: &str = "UPDATE credentials SET counter = $3 \
      WHERE user_id = $1 AND kind = 'totp' AND name = '' AND changed_at = $2 AND counter < $3";
 
 const REMOVE_OTP: &str = "DELETE FROM credentials WHERE user_id = $1 AND kind = 'totp'";
+
+/// What is left fulfils what is demanded. $2 is whether it is demanded anyway, $3 the host that passkeys have to be good at.
+const MEETS_DEMAND: &str = "SELECT 1 FROM users u WHERE u.id = $1 AND ( \
+         (CAST($2 AS BIGINT) = 0 AND NOT EXISTS (SELECT 1 FROM group_members m JOIN groups g ON g.name = m.group_name \
+             WHERE m.user_id = u.id AND g.second_factor_required = 1)) \
+         OR EXISTS (SELECT 1 FROM credentials a WHERE a.user_id = u.id AND a.kind = 'totp') \
+         OR EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = u.id AND p.rp_id = CAST($3 AS TEXT)))";
 
 const ADD_CODE: &str =
     "INSERT INTO recovery_codes (user_id, hash, hashed_by, created_at) VALUES ($1, $2, $3, $4)";
@@ -95,6 +102,65 @@ pub enum OtpAddition {
     Already,
     /// The session is not what it was. Nothing is added.
     SessionChanged,
+}
+
+/// On whose word something that proves a user is taken away.
+#[derive(Clone, Copy)]
+pub enum Remover<'a> {
+    /// The operator's: whatever is left.
+    Operator,
+    /// Its owner's. What is left has to let them in, and to fulfil what is demanded of them.
+    Owner {
+        /// The session in which they do it.
+        session: &'a SessionSeen,
+        /// The host that passkeys have to be good at, if any are good.
+        relying_party: Option<&'a str>,
+        /// Whether a second factor is demanded, beside what groups demand.
+        second_factor_required: bool,
+    },
+}
+
+impl Remover<'_> {
+    /// The host that passkeys have to be good at.
+    pub(crate) fn relying_party(&self) -> Option<&str> {
+        match self {
+            Self::Operator => None,
+            Self::Owner { relying_party, .. } => *relying_party,
+        }
+    }
+
+    /// The statements behind a removal that undo it: the first unless the session is what it was, the second unless what is left
+    /// fulfils what is demanded. The same for passkeys and authenticator apps, as each stands in for the other.
+    pub(crate) fn conditions(&self, user: &UserId, now: Timestamp) -> Vec<Statement> {
+        match self {
+            Self::Operator => Vec::new(),
+            Self::Owner {
+                session,
+                relying_party,
+                second_factor_required,
+            } => {
+                let meets_demand = Statement::new(MEETS_DEMAND)
+                    .bind(user.as_str())
+                    .bind(*second_factor_required)
+                    .bind(*relying_party)
+                    .expect_some();
+                vec![session.statement(user, now), meets_demand]
+            }
+        }
+    }
+}
+
+/// What removing an authenticator app came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtpRemoval {
+    /// It is removed, with its recovery codes.
+    Removed,
+    /// There is none.
+    Absent,
+    /// The session is not what it was. Nothing is removed.
+    SessionChanged,
+    /// A second factor is demanded, and there would be none.
+    Demanded,
 }
 
 /// What using a code came to.
@@ -252,14 +318,15 @@ impl Store {
         })
     }
 
-    /// Gives a user with an authenticator app another set of recovery codes. Those from before are no more.
+    /// Gives a user with an authenticator app another set of recovery codes, in a session of theirs. Those from before are no more.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] where there is no app for them to stand in for.
+    /// [`StoreError::NotFound`] where there is no app for them to stand in for, or the session is not what it was.
     pub async fn replace_recovery_codes(
         &self,
         user: &UserId,
         codes: &[HashedSecret],
+        session: &SessionSeen,
         mail: Option<&Mail>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
@@ -267,36 +334,44 @@ impl Store {
         let event = NewEvent::new("recovery-codes-made").user(user);
         let unit = Unit::from(has_app)
             .and(new_codes(user, codes, now))
+            .then(session.statement(user, now))
             .then(event.at(now))
             .and(mail::queue(mail, now))
             .in_turn(user.as_str());
-        if self.committed(unit).await? {
-            return Ok(());
+        match self.run(unit).await? {
+            UnitOutcome::Done(_) => Ok(()),
+            UnitOutcome::Unmet { statement: 0 } => {
+                Err(StoreError::NotFound("such authenticator app"))
+            }
+            UnitOutcome::Unmet { .. } => Err(StoreError::NotFound("such session")),
         }
-        Err(StoreError::NotFound("such authenticator app"))
     }
 
     /// Takes the authenticator app of a user away, with its recovery codes.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] where there is none.
+    /// [`StoreError`].
     pub async fn remove_otp(
         &self,
         user: &UserId,
+        by: Remover<'_>,
         mail: Option<&Mail>,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<OtpRemoval, StoreError> {
         let remove = Statement::new(REMOVE_OTP).bind(user.as_str()).expect_some();
         let event = NewEvent::new("second-factor-removed").user(user);
         let unit = Unit::from(remove)
             .then(Statement::new(FORGET_CODES).bind(user.as_str()))
+            .and(by.conditions(user, now))
             .then(event.detail("totp").at(now))
             .and(mail::queue(mail, now))
             .in_turn(user.as_str());
-        if self.committed(unit).await? {
-            return Ok(());
-        }
-        Err(StoreError::NotFound("such authenticator app"))
+        Ok(match self.run(unit).await? {
+            UnitOutcome::Done(_) => OtpRemoval::Removed,
+            UnitOutcome::Unmet { statement: 0 } => OtpRemoval::Absent,
+            UnitOutcome::Unmet { statement: 1 | 2 } => OtpRemoval::SessionChanged,
+            UnitOutcome::Unmet { .. } => OtpRemoval::Demanded,
+        })
     }
 }
 

@@ -31,7 +31,7 @@ const RENEW: &str = "UPDATE sessions SET hash = $3, factors = $4, last_seen_at =
 const OF_COOKIE: &str = "SELECT s.id, s.user_id, u.username, s.factors, \
          (SELECT COUNT(*) FROM credentials a WHERE a.user_id = u.id AND a.kind = 'totp'), \
          (SELECT COUNT(*) FROM recovery_codes r WHERE r.user_id = u.id), \
-         (SELECT COUNT(*) FROM passkeys p WHERE p.user_id = u.id), \
+         (SELECT COUNT(*) FROM passkeys p WHERE p.user_id = u.id AND p.rp_id = CAST($4 AS TEXT)), \
          (SELECT COUNT(*) FROM group_members m JOIN groups g ON g.name = m.group_name \
              WHERE m.user_id = u.id AND g.second_factor_required = 1), \
          u.epoch, COALESCE(c.epoch, 0), COALESCE(k.epoch, 0), k.scopes, \
@@ -40,6 +40,11 @@ const OF_COOKIE: &str = "SELECT s.id, s.user_id, u.username, s.factors, \
      LEFT JOIN clients c ON c.id = $2 \
      LEFT JOIN consents k ON k.user_id = s.user_id AND k.client_id = $2 \
      WHERE s.hash = $1 AND s.absolute_expires_at > $3";
+
+/// The row is written so that nothing ends it meanwhile.
+const STANDS: &str = "UPDATE sessions SET last_seen_at = $5 \
+     WHERE id = $1 AND hash = $2 AND user_id = $3 AND user_epoch = $4 AND absolute_expires_at > $5 AND EXISTS \
+         (SELECT 1 FROM live_users u WHERE u.id = sessions.user_id AND u.epoch = $4)";
 
 const TOUCH: &str = "UPDATE sessions SET last_seen_at = $3, \
          idle_expires_at = CASE WHEN absolute_expires_at < $2 THEN absolute_expires_at ELSE $2 END \
@@ -148,6 +153,31 @@ impl SessionRenewal {
     }
 }
 
+/// The session in which a user may change something of their account, as it was when that was found.
+#[derive(Clone, Debug)]
+pub struct SessionSeen {
+    /// Its public name (`sid`).
+    pub id: SessionId,
+    /// The hash of the cookie's secret that it had.
+    pub hash: [u8; 32],
+    /// The user's epoch.
+    pub user_epoch: i64,
+}
+
+impl SessionSeen {
+    /// The statement that fails its unit if the session is not what it was: ended, with another cookie, or of a user who is locked or
+    /// has another password.
+    pub(crate) fn statement(&self, user: &UserId, now: Timestamp) -> Statement {
+        Statement::new(STANDS)
+            .bind(self.id.as_str())
+            .bind(self.hash.as_slice())
+            .bind(user.as_str())
+            .bind(self.user_epoch)
+            .bind(now)
+            .expect_some()
+    }
+}
+
 /// The session that a sign-in begins or goes on with.
 #[derive(Clone, Debug)]
 pub enum SignIn {
@@ -236,7 +266,7 @@ impl Store {
     }
 
     /// The session whose cookie hashes to `hash` while it says who sits there, with what its user is to `client` for tokens of
-    /// `audience`.
+    /// `audience`. Passkeys count that are good at the host `relying_party`.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -245,9 +275,12 @@ impl Store {
         hash: [u8; 32],
         client: Option<&ClientId>,
         audience: &str,
+        relying_party: Option<&str>,
         now: Timestamp,
     ) -> Result<Option<SessionView>, StoreError> {
-        let view = self.session_of(hash, client, audience, now).await?;
+        let view = self
+            .session_of(hash, client, audience, relying_party, now)
+            .await?;
         Ok(view.filter(|view| view.idle_expires_at > now))
     }
 
@@ -261,7 +294,7 @@ impl Store {
         hash: [u8; 32],
         now: Timestamp,
     ) -> Result<Option<SessionView>, StoreError> {
-        self.session_of(hash, None, "", now).await
+        self.session_of(hash, None, "", None, now).await
     }
 
     async fn session_of(
@@ -269,12 +302,14 @@ impl Store {
         hash: [u8; 32],
         client: Option<&ClientId>,
         audience: &str,
+        relying_party: Option<&str>,
         now: Timestamp,
     ) -> Result<Option<SessionView>, StoreError> {
         let statement = Statement::new(OF_COOKIE)
             .bind(hash.as_slice())
             .bind(client.map(ClientId::as_str))
-            .bind(now);
+            .bind(now)
+            .bind(relying_party);
         let row = self.row(statement).await?;
         Ok(row.map(|mut row| view(&mut row, audience)).transpose()?)
     }

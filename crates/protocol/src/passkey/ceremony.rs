@@ -17,7 +17,7 @@ use crate::{
     time::Timestamp,
 };
 
-use super::response::USER_HANDLE;
+use super::response::{AskedOf, USER_HANDLE};
 
 /// A challenge and what it is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +100,14 @@ impl Ceremony {
     /// The challenge, base64url.
     pub fn challenge(&self) -> &str {
         &self.challenge
+    }
+
+    /// Who is asked.
+    pub fn asks(&self) -> AskedOf {
+        match self.purpose {
+            Purpose::Prove { .. } => AskedOf::OneUser,
+            Purpose::SignIn { .. } | Purpose::Add { .. } => AskedOf::Anybody,
+        }
     }
 
     /// Whom an answer may prove, where it comes from the browser with this binding and the session of this user: `None` is anybody.
@@ -206,6 +214,8 @@ mod tests {
         );
         let add = Ceremony::begin(3, Purpose::add(session.clone(), ada.clone(), None), NOW);
 
+        assert_eq!(sign_in().asks(), AskedOf::Anybody);
+        assert_eq!(prove.asks(), AskedOf::OneUser);
         assert!(sign_in().proves(Some("mine"), None).unwrap().is_none());
         assert!(sign_in().proves(Some("theirs"), None).is_err());
         assert!(sign_in().proves(None, Some((&session, &ada))).is_err());

@@ -232,6 +232,15 @@ pub struct Assertion {
     user_handle: Option<Vec<u8>>,
 }
 
+/// Who was asked for a passkey.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskedOf {
+    /// Whoever it is.
+    Anybody,
+    /// One user, by the names of their passkeys.
+    OneUser,
+}
+
 /// What is known of a passkey from an answer that is good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asserted {
@@ -275,8 +284,8 @@ impl Assertion {
         })
     }
 
-    /// Judges it as the answer to `challenge` by the passkey `kept` (§7.2). That a user handle comes is demanded: what is asked for are
-    /// keys that know whose they are.
+    /// Judges it as the answer to `challenge` by the passkey `kept` (§7.2). Where anybody was asked, a user handle has to come: who answers
+    /// is found by it. Where one user was, a key may leave it out, as those do that know no accounts (step 6); another one is refused.
     ///
     /// # Errors
     /// [`PasskeyProblem`]; [`PasskeyProblem::SignCount`] after everything else.
@@ -284,9 +293,14 @@ impl Assertion {
         &self,
         kept: &KeptPasskey,
         challenge: &str,
+        asked: AskedOf,
         party: &RelyingParty,
     ) -> Result<Asserted, PasskeyProblem> {
-        if self.user_handle.as_deref() != Some(kept.user_handle.as_slice()) {
+        let is_owner = match &self.user_handle {
+            Some(handle) => *handle == kept.user_handle,
+            None => asked == AskedOf::OneUser,
+        };
+        if !is_owner {
             return Err(PasskeyProblem::UserHandle);
         }
         client_data::check(&self.client_data, "webauthn.get", challenge, party)?;

@@ -43,7 +43,11 @@ fn kept(passkey: &Passkey, created: &Created) -> KeptPasskey {
 }
 
 fn assert_by(kept: &KeptPasskey, json: &str) -> Result<Asserted, PasskeyProblem> {
-    Assertion::parse(json)?.check(kept, CHALLENGE, &party())
+    assert_of(AskedOf::Anybody, kept, json)
+}
+
+fn assert_of(asked: AskedOf, kept: &KeptPasskey, json: &str) -> Result<Asserted, PasskeyProblem> {
+    Assertion::parse(json)?.check(kept, CHALLENGE, asked, &party())
 }
 
 /// A password manager with a passkey that is registered.
@@ -258,6 +262,29 @@ fn only_the_key_that_is_kept_and_its_own_account_are_believed() {
         };
         let answer = without.signed_by(&passkey);
         assert_eq!(assert_by(&kept, &answer), Err(PasskeyProblem::UserHandle));
+    }
+}
+
+/// §7.2 step 6.
+///
+/// Attacks: PE11.
+#[test]
+fn who_was_asked_by_name_may_leave_the_handle_out_and_gives_no_other() {
+    let (device, passkey, kept) = registered();
+    let asked = device.get(&passkey, &to_get());
+    for (handle, expected) in [
+        (None, Ok(())),
+        (Some(vec![]), Ok(())),
+        (Some(passkey.handle.clone()), Ok(())),
+        (Some(vec![8; USER_HANDLE]), Err(PasskeyProblem::UserHandle)),
+    ] {
+        let with = Asked {
+            user_handle: handle,
+            ..asked.clone()
+        };
+        let answer = with.signed_by(&passkey);
+        let judged = assert_of(AskedOf::OneUser, &kept, &answer);
+        assert_eq!(judged.map(drop), expected);
     }
 }
 

@@ -1,10 +1,10 @@
 //! `/account/security/authenticator`: the user's authenticator app, set up and taken away. Where a group or the server demands a second
-//! factor, the one there is can't be taken away: the next request would ask for another.
+//! factor, the last one there is can't be taken away: the next request would ask for another.
 
 use axum::{extract::State, response::Response};
 use http::{HeaderMap, StatusCode};
 use safeconduct_protocol::{enrolment::Enrolment, mail::MailPurpose};
-use safeconduct_store::StoreError;
+use safeconduct_store::{OtpRemoval, Remover};
 
 use super::{
     codes,
@@ -116,20 +116,21 @@ async fn take_away(
         Visitor::Unproven(response) => return Ok(response),
     };
     let (exchange, person) = (&visit.exchange, &visit.view.person);
-    if !person.second_factor_required {
-        let mail = exchange
-            .notice(&person.user, MailPurpose::OtpRemoved)
-            .await?;
-        let store = server.store();
-        match store
-            .remove_otp(&person.user, mail.as_ref(), exchange.now)
-            .await
-        {
-            Ok(()) => tracing::info!(sub = %person.user, "removed an authenticator app"),
-            // Another tab was faster.
-            Err(StoreError::NotFound(_)) => {}
-            Err(other) => return Err(other.into()),
-        }
+    let mail = exchange
+        .notice(&person.user, MailPurpose::OtpRemoved)
+        .await?;
+    let party = server.settings().relying_party();
+    let by = Remover::Owner {
+        session: &visit.seen(),
+        relying_party: party.as_ref().map(|party| party.id.as_str()),
+        second_factor_required: person.second_factor_required,
+    };
+    let store = server.store();
+    let removed = store.remove_otp(&person.user, by, mail.as_ref(), exchange.now);
+    match removed.await? {
+        OtpRemoval::Removed => tracing::info!(sub = %person.user, "removed an authenticator app"),
+        // Another tab was faster, or the page says already that it stays.
+        OtpRemoval::Absent | OtpRemoval::SessionChanged | OtpRemoval::Demanded => {}
     }
     Ok(visit.lead_to(ACCOUNT_SECURITY))
 }

@@ -30,14 +30,15 @@ async fn replace(server: &Server, reader: Reader, form: &PostedForm) -> Result<R
     let keys = &exchange.catalog.keys;
     let hashed = codes.iter().map(|code| keys.hash_recovery_code(user, code));
     let hashed: Vec<_> = hashed.collect();
-    let store = server.store();
+    let (store, session) = (server.store(), visit.seen());
     let mail = exchange
         .notice(user, MailPurpose::RecoveryCodesMade)
         .await?;
-    let replaced = store.replace_recovery_codes(user, &hashed, mail.as_ref(), exchange.now);
+    let replaced =
+        store.replace_recovery_codes(user, &hashed, &session, mail.as_ref(), exchange.now);
     match replaced.await {
         Ok(()) => Ok(page(&visit, &codes)),
-        // There is no app for them to stand in for.
+        // There is no app for them to stand in for, or the session is over.
         Err(StoreError::NotFound(_)) => Ok(visit.lead_to(ACCOUNT_SECURITY)),
         Err(other) => Err(other.into()),
     }

@@ -11,7 +11,7 @@ use safeconduct_protocol::{
     parameters::Parameters,
     passkey::{CredentialId, PasskeyName, RelyingParty},
 };
-use safeconduct_store::{PasskeyRecord, PasskeyRemoval};
+use safeconduct_store::{PasskeyRecord, PasskeyRemoval, Remover};
 use serde_json::json;
 
 use super::visit::{Demand, Visit, Visitor};
@@ -19,7 +19,10 @@ use crate::{
     addresses::{ACCOUNT_PASSKEYS, ADD_PASSKEY, REMOVE_PASSKEY, RENAME_PASSKEY},
     fault::Failure,
     form::PostedForm,
-    pages::{AccountPage, AddPasskeyPage, AddPasskeyProblem, PasskeyLine, PasskeysPage, Section},
+    pages::{
+        AccountPage, AddPasskeyPage, AddPasskeyProblem, PasskeyLine, PasskeysPage,
+        RemovePasskeyProblem, Section,
+    },
     passkey,
     reader::Reader,
     respond,
@@ -84,14 +87,14 @@ async fn show(
         Visitor::Known(visit) => visit,
         Visitor::Unproven(response) => return Ok(response),
     };
-    list(&visit, query, false).await
+    list(&visit, query, None).await
 }
 
 /// The list, and with it to the browser what of its own is still good.
 async fn list(
     visit: &Visit<'_>,
     query: Option<&str>,
-    last_way_in: bool,
+    problem: Option<RemovePasskeyProblem>,
 ) -> Result<Response, Failure> {
     let (exchange, user) = (&visit.exchange, &visit.view.person.user);
     let server = exchange.server;
@@ -114,10 +117,10 @@ async fn list(
         remove_action: &server.path(REMOVE_PASSKEY),
         passkeys: &lines,
         accepted: accepted.as_deref(),
-        last_way_in,
+        problem,
     });
     let mut response = visit.page((Section::Security, ACCOUNT_PASSKEYS), query, &page);
-    if last_way_in {
+    if problem.is_some() {
         *response.status_mut() = StatusCode::BAD_REQUEST;
     }
     Ok(response)
@@ -181,7 +184,8 @@ async fn add_one(server: &Server, reader: Reader, form: &PostedForm) -> Result<R
     let Some(party) = server.settings().relying_party() else {
         return Ok(visit.lead_to(ACCOUNT_PASSKEYS));
     };
-    match passkey::add(&visit.exchange, &visit.view.person, &parameters, &party).await? {
+    let (exchange, person) = (&visit.exchange, &visit.view.person);
+    match passkey::add(exchange, &visit.browser, person, &parameters, &party).await? {
         Ok(_) => Ok(visit.lead_to(ACCOUNT_PASSKEYS)),
         Err(problem) => self::form(&visit, &party, Some(problem)).await,
     }
@@ -221,13 +225,26 @@ async fn remove_one(
             .exchange
             .notice(user, MailPurpose::PasskeyRemoved)
             .await?;
+        let party = server.settings().relying_party();
+        let by = Remover::Owner {
+            session: &visit.seen(),
+            relying_party: party.as_ref().map(|party| party.id.as_str()),
+            second_factor_required: visit.view.person.second_factor_required,
+        };
         let removed = server
             .store()
-            .remove_passkey(user, &id, false, mail.as_ref(), now);
-        match removed.await? {
-            PasskeyRemoval::Removed => tracing::info!(sub = %user, "removed a passkey"),
-            PasskeyRemoval::LastWayIn => return list(&visit, None, true).await,
-            PasskeyRemoval::Absent => {}
+            .remove_passkey(user, &id, by, mail.as_ref(), now);
+        let problem = match removed.await? {
+            PasskeyRemoval::Removed => {
+                tracing::info!(sub = %user, "removed a passkey");
+                None
+            }
+            PasskeyRemoval::LastWayIn => Some(RemovePasskeyProblem::LastWayIn),
+            PasskeyRemoval::Demanded => Some(RemovePasskeyProblem::Demanded),
+            PasskeyRemoval::Absent | PasskeyRemoval::SessionChanged => None,
+        };
+        if problem.is_some() {
+            return list(&visit, None, problem).await;
         }
     }
     Ok(visit.lead_to(ACCOUNT_PASSKEYS))

@@ -51,7 +51,7 @@ async fn show(
         added: pages.date(app.added_at),
         recovery_codes: i64::try_from(app.recovery_codes).unwrap_or(i64::MAX),
         few: app.recovery_codes <= FEW as u64,
-        is_demanded: person.second_factor_required,
+        is_demanded: person.second_factor_required && !person.enrolled.passkey,
     });
     let page = AccountPage::Security(SecurityPage {
         password_changed: password_changed.as_deref(),

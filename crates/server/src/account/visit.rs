@@ -12,7 +12,7 @@ use safeconduct_protocol::{
     parameters::Parameters,
     secret::Secret,
 };
-use safeconduct_store::SessionView;
+use safeconduct_store::{SessionSeen, SessionView};
 
 use crate::{
     addresses::AGAIN,
@@ -121,6 +121,11 @@ impl<'s> Visit<'s> {
         }
         let response = Journey::begin(&exchange, &browser, request, client, None).await?;
         Ok(Visitor::Unproven(response))
+    }
+
+    /// The session that a change is made in, which the write asks for again.
+    pub(super) fn seen(&self) -> SessionSeen {
+        self.browser.seen(&self.view.person)
     }
 
     /// Sends the browser to another of the account pages.

@@ -5,7 +5,8 @@ use safeconduct_protocol::{
     secret::Secret, time::Timestamp,
 };
 use safeconduct_store::{
-    NewUser, PasskeyRecord, PasskeyRemoval, SealedPassword, StoreError, UserRecord,
+    NewUser, OtpRemoval, PasskeyRecord, PasskeyRemoval, Remover, SealedPassword, StoreError,
+    UserRecord,
 };
 
 use super::{Administration, Refused};
@@ -249,11 +250,13 @@ impl Administration<'_> {
     pub async fn remove_second_factor(&self, user: &str) -> Result<String, Refused> {
         let found = self.user(user).await?;
         let mail = self.notices.to(&found, MailPurpose::OtpRemoved);
-        let removed = self.store.remove_otp(&found.id, mail.as_ref(), self.now);
-        match removed.await {
-            Ok(()) => Ok(found.username),
-            Err(StoreError::NotFound(_)) => Err(Refused::NoSecondFactor(found.username)),
-            Err(other) => Err(other.into()),
+        let by = Remover::Operator;
+        let removed = self
+            .store
+            .remove_otp(&found.id, by, mail.as_ref(), self.now);
+        match removed.await? {
+            OtpRemoval::Removed => Ok(found.username),
+            _ => Err(Refused::NoSecondFactor(found.username)),
         }
     }
 
@@ -301,12 +304,13 @@ impl Administration<'_> {
     pub async fn remove_passkey(&self, user: &str, passkey: &PasskeyRecord) -> Result<(), Refused> {
         let found = self.user(user).await?;
         let mail = self.notices.to(&found, MailPurpose::PasskeyRemoved);
+        let by = Remover::Operator;
         let removed =
             self.store
-                .remove_passkey(&found.id, &passkey.id, true, mail.as_ref(), self.now);
+                .remove_passkey(&found.id, &passkey.id, by, mail.as_ref(), self.now);
         match removed.await? {
             PasskeyRemoval::Removed => Ok(()),
-            PasskeyRemoval::Absent | PasskeyRemoval::LastWayIn => Err(Refused::NoPasskey {
+            _ => Err(Refused::NoPasskey {
                 user: found.username,
                 name: passkey.name.clone(),
                 count: 0,

@@ -68,7 +68,8 @@ async fn add_one(server: &Server, reader: Reader, form: &PostedForm) -> Result<R
         && journey
             .offers(&exchange, &view, &next)
             .contains(Offer::Passkey)
-        && let Err(problem) = passkey::add(&exchange, &view.person, &parameters, &party).await?
+        && let person = &view.person
+        && let Err(problem) = passkey::add(&exchange, &browser, person, &parameters, &party).await?
     {
         return journey
             .new_passkey_page(&exchange, &view.person, Some(problem))

@@ -194,7 +194,7 @@ pub struct AuthenticatorLine {
     pub recovery_codes: i64,
     /// Whether that is so few that there should be new ones.
     pub few: bool,
-    /// Whether it is demanded, and so can't be removed.
+    /// Whether it is the only one where a second factor is demanded, and so can't be removed.
     pub is_demanded: bool,
 }
 

@@ -55,6 +55,7 @@ pub use self::mail::{MailPage, MailText};
 pub use self::new_password::{NewPasswordPage, NewPasswordProblem};
 pub use self::passkey::{
     AddPasskeyPage, AddPasskeyProblem, NewPasskeyPage, PasskeyLine, PasskeyPrompt, PasskeysPage,
+    RemovePasskeyProblem,
 };
 pub use self::recover::{RecoverPage, RecoverProblem};
 pub use self::refusal::{Developer, RefusalKind, RefusalPage};

@@ -36,8 +36,18 @@ pub struct PasskeysPage<'a> {
     pub passkeys: &'a [PasskeyLine],
     /// What the browser is told of those that are still good: JSON, whole. Nothing where the account never had one.
     pub accepted: Option<&'a str>,
-    /// Whether one was to be removed without which its owner could not sign in.
-    pub last_way_in: bool,
+    /// Why one was not removed.
+    pub problem: Option<RemovePasskeyProblem>,
+}
+
+/// Why a passkey is not removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RemovePasskeyProblem {
+    /// Without it its owner could not sign in.
+    LastWayIn,
+    /// A second factor is demanded of its owner, and there would be none.
+    Demanded,
 }
 
 /// One passkey of an account.

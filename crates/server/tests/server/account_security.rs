@@ -1,12 +1,13 @@
 //! What a user changes of how they sign in, on the account page, and what that is proved by.
 
 use safeconduct_server::settings::SecondFactor;
+use safeconduct_testing_passkey::Device;
 
 use crate::account;
 use crate::second_factor::{
     ASKED, App, CODES, ENROL, between, enrolled, events, recovery_codes, start,
 };
-use crate::support::{Answer, Browser, Form, TestServer};
+use crate::support::{Answer, Browser, Form, ISSUER, TestServer};
 
 const SECURITY: &str = "200 page “How you sign in – Safeconduct”";
 const ENROL_AGAIN: &str = "400 page “Error: Set up an authenticator app – Safeconduct”";
@@ -124,6 +125,30 @@ async fn what_is_demanded_is_not_taken_away() {
     let answer = ada.post(REMOVE, &form).await;
     assert_eq!(ada.follow(answer).await.to_string(), SECURITY);
     assert_eq!(events(&server, "second-factor-removed").await, 0);
+}
+
+#[tokio::test]
+async fn what_a_passkey_stands_in_for_is_taken_away() {
+    let (server, app) = enrolled().await;
+    let mut ada = server.sign_in_with_code("ada", &app).await;
+    let device = Device::manager(ISSUER);
+    let (passkey, added) = ada.add_passkey(&device).await;
+    assert_eq!(added.to_string(), "303 /account/passkeys");
+    ada.prove_again(&device, &passkey).await;
+    let page = ada.security().await;
+    assert!(
+        page.body.contains("id=\"remove-authenticator\""),
+        "{page:?}"
+    );
+    ada.post(REMOVE, &account::form(&page, &[])).await;
+    assert_eq!(events(&server, "second-factor-removed").await, 1);
+
+    // The other way round it stays.
+    let list = ada.open("/account/passkeys").await;
+    let form = account::form(&list, &[("passkey", &passkey.name())]);
+    let refused = ada.post("/account/passkeys/remove", &form).await;
+    assert_eq!(refused.to_string(), "400 page “Passkeys – Safeconduct”");
+    assert_eq!(events(&server, "passkey-removed").await, 0);
 }
 
 /// Attacks: PE37.

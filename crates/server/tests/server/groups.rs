@@ -3,7 +3,9 @@
 use safeconduct_server::settings::SecondFactor;
 use safeconduct_store::{Group, Membership};
 
-use crate::second_factor::{ASKED, ENROL, enrolled, start};
+use crate::account;
+use crate::passkeys::Holder;
+use crate::second_factor::{ASKED, ENROL, enrolled, events, start};
 use crate::support::{Ask, TestServer};
 
 impl TestServer {
@@ -90,4 +92,32 @@ async fn what_nobody_can_meet_is_told_and_leads_nowhere() {
     let answer = ada.authorize(&Ask::of("portal")).await;
     let error = answer.parameter("error");
     assert_eq!(error.as_deref(), Some("unmet_authentication_requirements"));
+}
+
+/// Attacks: PE43.
+#[tokio::test]
+async fn the_passkey_that_fulfils_what_a_group_demands_is_not_removed() {
+    let server = TestServer::start().await;
+    let holder = Holder::manager(&server, "bob").await;
+    server.add_group("staff", true).await;
+    server.join("staff", "bob").await;
+    let mut bob = server.browser();
+    let page = bob.authorize(&Ask::of("portal")).await;
+    let answer = bob.passkey(&page, &holder.answer(&page)).await;
+    assert!(bob.follow(answer).await.has_code());
+    let list = bob.open("/account/passkeys").await;
+    let form = account::form(&list, &[("passkey", &list.hidden("passkey"))]);
+    let refused = bob.post("/account/passkeys/remove", &form).await;
+    assert_eq!(refused.to_string(), "400 page “Passkeys – Safeconduct”");
+    assert!(
+        refused.body.contains("A second factor is demanded of you"),
+        "{refused:?}"
+    );
+    assert_eq!(events(&server, "passkey-removed").await, 0);
+
+    let store = server.server().store();
+    let changed = store.change_group("staff", None, Some(false), server.now());
+    changed.await.unwrap();
+    bob.post("/account/passkeys/remove", &form).await;
+    assert_eq!(events(&server, "passkey-removed").await, 1);
 }

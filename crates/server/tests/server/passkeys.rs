@@ -5,7 +5,7 @@ use safeconduct_protocol::metadata::Issuer;
 use safeconduct_protocol::passkey::{RelyingParty, USER_HANDLE, creation_options};
 use safeconduct_protocol::random;
 use safeconduct_server::Settings;
-use safeconduct_store::PasskeyRemoval;
+use safeconduct_store::{PasskeyRemoval, Remover};
 use safeconduct_testing_passkey::{Asked, BE, BS, Created, Device, Passkey, UP, UV, base64};
 use serde_json::{Value, json};
 
@@ -373,6 +373,58 @@ async fn who_has_to_prove_it_again_does_so_with_their_own_passkey_alone() {
     assert_eq!(old.authorize(&portal()).await.to_string(), SIGN_IN);
 }
 
+/// A key that knows no accounts answers who was asked by name (WebAuthn Level 3 §7.2 step 6), and signs nobody in by itself.
+///
+/// Attacks: PE11.
+#[tokio::test]
+async fn a_key_that_does_not_say_whose_it_is_proves_again_and_signs_nobody_in() {
+    let server = TestServer::start().await;
+    let ada = Holder::manager(&server, "ada").await;
+    let mute = |page: &Answer| {
+        let asked = Asked {
+            user_handle: None,
+            ..ada.asked(page)
+        };
+        asked.signed_by(&ada.passkey)
+    };
+    let mut browser = server.browser();
+    let page = browser.asked(&portal()).await;
+    let refused = browser.passkey(&page, &mute(&page)).await;
+    assert_eq!(refused.to_string(), REFUSED);
+    let mut browser = server.sign_in("ada").await;
+    let page = browser.authorize(&portal().with("prompt", "login")).await;
+    let proved = browser.passkey(&page, &mute(&page)).await;
+    assert!(browser.follow(proved).await.has_code());
+}
+
+/// As after the server got another name: who has a password goes on by it.
+#[tokio::test]
+async fn passkeys_of_another_host_are_asked_for_nowhere() {
+    let server = TestServer::start().await;
+    let old = Holder::manager(&server, "ada").await;
+    server.change("UPDATE passkeys SET rp_id = 'old.example'");
+    let mut browser = server.sign_in("ada").await;
+    let device = Device::manager(ISSUER);
+    let (new, added) = browser.add_passkey(&device).await;
+    let list = browser.follow(added).await;
+    assert_eq!(list.to_string(), LIST);
+    let page = browser.authorize(&portal().with("prompt", "login")).await;
+    let allowed = &asked_for(&page)["allowCredentials"];
+    assert_eq!(allowed.as_array().map(Vec::len), Some(1));
+    assert_eq!(allowed[0]["id"], json!(new.name()));
+
+    // The old one can be seen, and removed.
+    browser.prove_again(&device, &new).await;
+    let list = browser.open("/account/passkeys").await;
+    let form = Form::new()
+        .with("csrf", &list.hidden("csrf"))
+        .with("passkey", &old.passkey.name());
+    assert!(list.body.contains(&old.passkey.name()));
+    browser.post("/account/passkeys/remove", &form).await;
+    let list = browser.open("/account/passkeys").await;
+    assert!(!list.body.contains(&old.passkey.name()));
+}
+
 /// Another account than the one that is signed in: as with a password, it gets a session of its own, and the other one ends.
 #[tokio::test]
 async fn the_passkey_of_somebody_else_begins_another_session() {
@@ -501,7 +553,7 @@ async fn a_passkey_that_was_removed_is_refused_and_to_be_forgotten() {
     let ada = Holder::manager(&server, "ada").await;
     let (store, user) = (server.server().store(), server.user("ada").await);
     let kept = store.passkeys_of(&user).await.unwrap();
-    let removed = store.remove_passkey(&user, &kept[0].id, false, None, server.now());
+    let removed = store.remove_passkey(&user, &kept[0].id, Remover::Operator, None, server.now());
     assert_eq!(removed.await.unwrap(), PasskeyRemoval::Removed);
     let mut browser = server.browser();
     let page = browser.asked(&portal()).await;
@@ -826,14 +878,14 @@ impl Browser<'_> {
     }
 
     /// Adds a passkey to the account that has just signed in here.
-    async fn add_passkey(&mut self, device: &Device) -> (Passkey, Answer) {
+    pub(crate) async fn add_passkey(&mut self, device: &Device) -> (Passkey, Answer) {
         let page = self.open(&self.path("/account/passkeys/add")).await;
         assert_eq!(page.to_string(), ADD);
         self.make(&page, device).await
     }
 
     /// Proves who sits here with a passkey of theirs, on the way to the page that adds another.
-    async fn prove_again(&mut self, device: &Device, passkey: &Passkey) -> Answer {
+    pub(crate) async fn prove_again(&mut self, device: &Device, passkey: &Passkey) -> Answer {
         let page = self.open("/account/passkeys/add").await;
         let answer = device.sign(passkey, &asked_for(&page));
         let proved = self.passkey(&page, &answer).await;

@@ -8,6 +8,7 @@ use safeconduct_protocol::totp::TotpSecret;
 use safeconduct_server::Settings;
 use safeconduct_server::keys::{Rotated, Rotating, reseal_credentials};
 use safeconduct_server::settings::SecondFactor;
+use safeconduct_store::{OtpRemoval, Remover};
 use serde_json::Value;
 
 use crate::keys::{rotate, states};
@@ -634,7 +635,8 @@ async fn a_second_factor_outlives_the_keys_it_was_made_under() {
     server.server().sweep().await.unwrap();
     assert_eq!(states(&server, "seal:credential").await, ["active"]);
     assert_eq!(states(&server, "hash").await, ["active", "retired"]);
-    store.remove_otp(&user, None, server.now()).await.unwrap();
+    let removed = store.remove_otp(&user, Remover::Operator, None, server.now());
+    assert_eq!(removed.await.unwrap(), OtpRemoval::Removed);
     server.server().sweep().await.unwrap();
     assert_eq!(states(&server, "hash").await, ["active"]);
 }

@@ -17,12 +17,12 @@ fn group(name: &str, second_factor_required: bool) -> Group {
 }
 
 impl World {
-    async fn add_group(&self, name: &str, second_factor_required: bool) {
+    pub(super) async fn add_group(&self, name: &str, second_factor_required: bool) {
         let group = group(name, second_factor_required);
         self.store.add_group(&group, self.now()).await.unwrap();
     }
 
-    async fn join(&self, name: &str) -> Membership {
+    pub(super) async fn join(&self, name: &str) -> Membership {
         let joined = self.store.add_member(name, &self.user, self.now());
         joined.await.unwrap()
     }

@@ -1,5 +1,6 @@
 //! What the store promises, claim by claim, on every database there is.
 
+mod account_changes;
 mod administration;
 mod claims;
 mod copying;
@@ -45,10 +46,15 @@ use safeconduct_protocol::single_use::{SingleUse, UsedId};
 use safeconduct_protocol::time::Timestamp;
 
 use crate::databases::{Empty, Kind};
-use crate::{NewSession, NewUser, RedeemError, Redeeming, SealedPassword, Store, Sweepable};
+use crate::{
+    NewSession, NewUser, RedeemError, Redeeming, Remover, SealedPassword, SessionSeen, Store,
+    Sweepable,
+};
 
 const API: &str = "https://api.example.com";
 const ISSUER: &str = "https://id.example.com";
+/// At which passkeys are good.
+const HOST: Option<&str> = Some("id.example.com");
 const ONLINE: &str = "notes.read";
 const OFFLINE: &str = "notes.read offline_access";
 /// How long the tests let a successor lie unused, a grant live and a session idle, in seconds.
@@ -65,6 +71,15 @@ struct World {
     hash: [u8; 32],
     now: AtomicI64,
     database: Empty,
+}
+
+/// The user themselves, in that session, of whom nothing is demanded but by groups.
+fn owner(session: &SessionSeen) -> Remover<'_> {
+    Remover::Owner {
+        session,
+        relying_party: HOST,
+        second_factor_required: false,
+    }
 }
 
 /// A sealed hash of the usual cost.
@@ -147,10 +162,19 @@ impl World {
         }
     }
 
+    /// The session as it is, to change something of the account in.
+    fn seen(&self) -> SessionSeen {
+        SessionSeen {
+            id: self.session.clone(),
+            hash: self.hash,
+            user_epoch: 1,
+        }
+    }
+
     async fn person(&self) -> Option<SignedInUser> {
         let view = self
             .store
-            .signed_in(self.hash, Some(&self.client), API, self.now())
+            .signed_in(self.hash, Some(&self.client), API, HOST, self.now())
             .await
             .unwrap();
         view.map(|view| view.person)

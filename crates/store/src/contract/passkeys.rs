@@ -12,11 +12,11 @@ use safeconduct_protocol::passkey::{
 use safeconduct_protocol::random;
 use safeconduct_protocol::single_use::{SingleUse, UsedId};
 
-use super::{SESSION_IDLE, World};
+use super::{HOST, SESSION_IDLE, World, owner};
 use crate::databases::{Kind, databases};
 use crate::{
     NewPasskeyRow, NewSession, NewUser, PasskeyAddition, PasskeyAnswer, PasskeyRecord,
-    PasskeyRemoval, PasskeyUse, SessionRenewal, SignIn,
+    PasskeyRemoval, PasskeyUse, Remover, SessionRenewal, SessionSeen, SignIn,
 };
 
 const HANDLE: [u8; USER_HANDLE] = [7; USER_HANDLE];
@@ -68,22 +68,42 @@ impl World {
     }
 
     async fn add(&self, user: &UserId, passkey: &NewPasskey, handle: &[u8]) -> PasskeyAddition {
+        self.add_at("id.example.com", &self.seen(), user, passkey, handle)
+            .await
+    }
+
+    async fn add_at(
+        &self,
+        rp_id: &str,
+        session: &SessionSeen,
+        user: &UserId,
+        passkey: &NewPasskey,
+        handle: &[u8],
+    ) -> PasskeyAddition {
         let new = NewPasskeyRow {
             user,
             passkey,
             name: &PasskeyName::typed("My key").unwrap(),
             handle,
-            rp_id: "id.example.com",
+            rp_id,
             challenge: &self.challenge(),
+            session,
             mail: None,
         };
         self.store.add_passkey(&new, self.now()).await.unwrap()
     }
 
-    async fn added(&self, name: &str, sign_count: u32) {
+    pub(super) async fn added(&self, name: &str, sign_count: u32) {
         let passkey = made(name, sign_count, false);
         let added = self.add(&self.user, &passkey, &HANDLE).await;
         assert_eq!(added, PasskeyAddition::Added);
+    }
+
+    /// Adds a passkey of the user in a session of theirs.
+    pub(super) async fn add_in(&self, session: &SessionSeen, name: &str) -> PasskeyAddition {
+        let passkey = made(name, 0, false);
+        self.add_at("id.example.com", session, &self.user, &passkey, &HANDLE)
+            .await
     }
 
     fn start(&self) -> SignIn {
@@ -125,10 +145,14 @@ impl World {
     }
 
     async fn remove(&self, name: &str) -> PasskeyRemoval {
+        self.remove_by(owner(&self.seen()), name).await
+    }
+
+    pub(super) async fn remove_by(&self, by: Remover<'_>, name: &str) -> PasskeyRemoval {
         let (id, now) = (id(name), self.now());
         let removed = self
             .store
-            .remove_passkey(&self.user, &id, false, None, now)
+            .remove_passkey(&self.user, &id, by, None, now)
             .await;
         removed.unwrap()
     }
@@ -137,11 +161,16 @@ impl World {
     async fn without_password(database: Kind) -> Self {
         let mut world = Self::on(database).await;
         world.user = UserId::generate();
+        world.session = SessionId::generate();
+        world.hash = random::bytes();
         let user = NewUser {
             sealed_password: None,
             ..world.new_user("bob")
         };
         world.store.add_user(user, world.now()).await.unwrap();
+        let session = world.new_session();
+        let started = world.store.start_session(&session, world.now()).await;
+        assert!(started.unwrap());
         world
     }
 }
@@ -241,6 +270,7 @@ async fn an_account_has_one_handle_and_a_challenge_adds_one_passkey(database: Ki
             handle: &HANDLE,
             rp_id: "id.example.com",
             challenge: &challenge,
+            session: &world.seen(),
             mail: None,
         };
         let added = world.store.add_passkey(&new, world.now()).await;
@@ -433,7 +463,7 @@ async fn a_passkey_renews_a_session_or_changes_nothing(database: Kind) {
     assert!(world.person().await.is_none(), "the old cookie is dead");
     let view = world
         .store
-        .signed_in(renewal.new_hash, None, "", world.now());
+        .signed_in(renewal.new_hash, None, "", HOST, world.now());
     let person = view.await.unwrap().unwrap().person;
     assert_eq!(
         (person.session, person.factors),
@@ -476,7 +506,7 @@ async fn a_passkey_is_renamed_and_removed_by_its_owner_alone(database: Kind) {
     }
     assert_eq!(world.passkey("one").await.name, "Phone");
     let removed = store
-        .remove_passkey(&stranger, &id("one"), true, None, now)
+        .remove_passkey(&stranger, &id("one"), Remover::Operator, None, now)
         .await;
     assert_eq!(removed.unwrap(), PasskeyRemoval::Absent);
     assert_eq!(world.remove("one").await, PasskeyRemoval::Removed);
@@ -513,8 +543,36 @@ async fn of_two_passkeys_that_are_removed_at_once_without_a_password_one_stays(d
     );
     let left = world.store.passkeys_of(&world.user).await.unwrap();
     assert_eq!(left.len(), 1);
-    let last = world
-        .store
-        .remove_passkey(&world.user, &left[0].id, true, None, world.now());
+    let last = world.store.remove_passkey(
+        &world.user,
+        &left[0].id,
+        Remover::Operator,
+        None,
+        world.now(),
+    );
     assert_eq!(last.await.unwrap(), PasskeyRemoval::Removed);
+}
+
+/// Attacks: PE71.
+#[apply(databases)]
+#[tokio::test]
+async fn a_passkey_of_another_host_counts_for_nothing(database: Kind) {
+    let world = World::without_password(database).await;
+    let (seen, old) = (world.seen(), made("old", 0, false));
+    let added = world.add_at("old.example.com", &seen, &world.user, &old, &HANDLE);
+    assert_eq!(added.await, PasskeyAddition::Added);
+    for (host, counts) in [
+        (HOST, false),
+        (Some("old.example.com"), true),
+        (None, false),
+    ] {
+        let view = world
+            .store
+            .signed_in(world.hash, None, "", host, world.now());
+        let person = view.await.unwrap().unwrap().person;
+        assert_eq!(person.enrolled.passkey, counts, "{host:?}");
+    }
+    world.added("one", 0).await;
+    assert_eq!(world.remove("one").await, PasskeyRemoval::LastWayIn);
+    assert_eq!(world.remove("old").await, PasskeyRemoval::Removed);
 }

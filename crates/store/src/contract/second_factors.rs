@@ -8,11 +8,11 @@ use safeconduct_protocol::ids::{SessionId, UserId};
 use safeconduct_protocol::random;
 
 use super::administration::hashed;
-use super::{SESSION_IDLE, World};
+use super::{HOST, SESSION_IDLE, World};
 use crate::databases::{Kind, databases};
 use crate::{
-    Guess, HashedSecret, KeptOtp, NewOtp, NewSession, NewUser, OtpAddition, SecondFactorUse,
-    SessionRenewal, StoreError,
+    Guess, HashedSecret, KeptOtp, NewOtp, NewSession, NewUser, OtpAddition, OtpRemoval, Remover,
+    SecondFactorUse, SessionRenewal, StoreError,
 };
 
 const STEP: i64 = 60_000_000;
@@ -27,7 +27,7 @@ fn app(step: i64) -> NewOtp {
     }
 }
 
-fn codes(from: u8) -> Vec<HashedSecret> {
+pub(super) fn codes(from: u8) -> Vec<HashedSecret> {
     (from..from + 10).map(hashed).collect()
 }
 
@@ -121,7 +121,7 @@ async fn an_app_is_added_once_with_its_codes_and_a_new_cookie(database: Kind) {
     assert_eq!(added.unwrap(), OtpAddition::Added);
     assert!(world.person().await.is_none(), "the old cookie is dead");
     let view = store
-        .signed_in(renewal.new_hash, None, "", now)
+        .signed_in(renewal.new_hash, None, "", HOST, now)
         .await
         .unwrap();
     let person = view.unwrap().person;
@@ -164,7 +164,7 @@ async fn a_step_is_used_once_and_none_before_it_is_used_after_it(database: Kind)
     world.advance(1);
     world
         .store
-        .remove_otp(&world.user, None, world.now())
+        .remove_otp(&world.user, Remover::Operator, None, world.now())
         .await
         .unwrap();
     assert_eq!(
@@ -261,7 +261,7 @@ async fn a_recovery_code_is_of_one_user_and_one_set(database: Kind) {
     let world = World::on(database).await;
     let (store, now) = (&world.store, world.now());
     let no_app = store
-        .replace_recovery_codes(&world.user, &codes(30), None, now)
+        .replace_recovery_codes(&world.user, &codes(30), &world.seen(), None, now)
         .await;
     assert_eq!(no_app, Err(StoreError::NotFound("such authenticator app")));
     world.enrol().await;
@@ -291,7 +291,7 @@ async fn a_recovery_code_is_of_one_user_and_one_set(database: Kind) {
     let used = world.kinds("recovery-code-used").await;
     assert_eq!(used, [Some("9".to_owned()), Some("8".to_owned())]);
     store
-        .replace_recovery_codes(&world.user, &codes(30), None, now)
+        .replace_recovery_codes(&world.user, &codes(30), &world.seen(), None, now)
         .await
         .unwrap();
     assert_eq!(world.left().await, 10);
@@ -371,20 +371,20 @@ async fn what_was_right_is_no_guess(database: Kind) {
 async fn a_new_password_leaves_the_second_factor_and_removing_it_takes_all_of_it(database: Kind) {
     let world = World::on(database).await;
     let (store, user, now) = (&world.store, &world.user, world.now());
-    let missing = StoreError::NotFound("such authenticator app");
-    assert_eq!(
-        store.remove_otp(user, None, now).await,
-        Err(missing.clone())
-    );
+    let remove = async || {
+        let removed = store.remove_otp(user, Remover::Operator, None, now);
+        removed.await.unwrap()
+    };
+    assert_eq!(remove().await, OtpRemoval::Absent);
     world.enrol().await;
     store
         .set_password(user, &super::sealed("sealed:new"), None, now)
         .await
         .unwrap();
     assert_eq!(world.left().await, 10);
-    store.remove_otp(user, None, now).await.unwrap();
+    assert_eq!(remove().await, OtpRemoval::Removed);
     assert!(store.otp(user).await.unwrap().is_none());
-    assert_eq!(store.remove_otp(user, None, now).await, Err(missing));
+    assert_eq!(remove().await, OtpRemoval::Absent);
     let rows = store.count_rows().await.unwrap();
     assert!(
         rows.iter()

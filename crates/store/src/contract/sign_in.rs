@@ -6,7 +6,7 @@ use safeconduct_protocol::ids::{SessionId, UserId};
 use safeconduct_protocol::random;
 use safeconduct_protocol::scope::Scope;
 
-use super::{API, SESSION_IDLE, World, sealed};
+use super::{API, HOST, SESSION_IDLE, World, sealed};
 use crate::databases::{Kind, databases};
 use crate::driver::Statement;
 use crate::{NewSession, NewUser, SealedPassword, SessionRenewal, StoreError, UserRecord};
@@ -291,7 +291,7 @@ async fn a_session_that_replaces_another_ends_it(database: Kind) {
     );
     let view = world
         .store
-        .signed_in(session.hash, None, API, world.now())
+        .signed_in(session.hash, None, API, HOST, world.now())
         .await
         .unwrap()
         .unwrap();
@@ -345,7 +345,11 @@ async fn renewing_gives_the_session_another_cookie_once(database: Kind) {
         "the old cookie is used up"
     );
     assert!(world.person().await.is_none());
-    let view = store.signed_in(new, None, API, now).await.unwrap().unwrap();
+    let view = store
+        .signed_in(new, None, API, HOST, now)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(
         (view.person.session, view.person.factors),
         (world.session.clone(), proved)
@@ -368,7 +372,7 @@ async fn a_session_idles_out_and_no_touch_carries_it_past_its_end(database: Kind
         .unwrap();
     let view = world
         .store
-        .signed_in(world.hash, None, API, world.now())
+        .signed_in(world.hash, None, API, HOST, world.now())
         .await
         .unwrap()
         .unwrap();
@@ -417,7 +421,7 @@ async fn a_session_that_idled_can_be_continued_by_a_new_proof_and_ended(database
     };
     assert!(renew(world.hash, now).await);
     let view = store
-        .signed_in(hash, None, API, now)
+        .signed_in(hash, None, API, HOST, now)
         .await
         .unwrap()
         .unwrap();

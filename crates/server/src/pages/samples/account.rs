@@ -5,8 +5,8 @@ use safeconduct_protocol::time::Timestamp;
 use crate::pages::{
     AccountFrame, AccountPage, ActivityPage, AddPasskeyPage, AddPasskeyProblem, AddressPage,
     AddressProblem, AppLine, AppsPage, AuthenticatorLine, DeletePage, EventLine, FactLine,
-    OverviewPage, Pages, PasskeyLine, PasskeysPage, Section, SecurityPage, SessionLine,
-    SessionsPage,
+    OverviewPage, Pages, PasskeyLine, PasskeysPage, RemovePasskeyProblem, Section, SecurityPage,
+    SessionLine, SessionsPage,
 };
 
 /// 30 November 2026, noon.
@@ -290,7 +290,7 @@ fn passkeys(pages: &Pages) -> Vec<Sample> {
         accepted: Some(
             r#"{"rpId":"id.example","userId":"AQEB","allAcceptedCredentialIds":["AQEB"]}"#,
         ),
-        last_way_in: false,
+        problem: None,
     };
     let none = PasskeysPage {
         passkeys: &[],
@@ -298,7 +298,11 @@ fn passkeys(pages: &Pages) -> Vec<Sample> {
         ..some.clone()
     };
     let last = PasskeysPage {
-        last_way_in: true,
+        problem: Some(RemovePasskeyProblem::LastWayIn),
+        ..some.clone()
+    };
+    let demanded = PasskeysPage {
+        problem: Some(RemovePasskeyProblem::Demanded),
         ..some.clone()
     };
     let frame = frame(Section::Security, "/account/passkeys");
@@ -313,7 +317,16 @@ fn passkeys(pages: &Pages) -> Vec<Sample> {
             frame.clone(),
             AccountPage::Passkeys(none),
         ),
-        ("account-passkeys-last", frame, AccountPage::Passkeys(last)),
+        (
+            "account-passkeys-last",
+            frame.clone(),
+            AccountPage::Passkeys(last),
+        ),
+        (
+            "account-passkeys-demanded",
+            frame,
+            AccountPage::Passkeys(demanded),
+        ),
     ];
     samples.extend(new_passkey());
     samples
