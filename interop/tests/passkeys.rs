@@ -51,6 +51,20 @@ impl Person {
         element.and_displayed().first().await
     }
 
+    /// What the first element that `css` selects says, once it can be seen.
+    async fn said(&self, css: &str) -> WebDriverResult<String> {
+        let element = self.driver.query(By::Css(css));
+        let element = element.wait(PATIENCE, Duration::from_millis(50));
+        element.and_displayed().first().await?.text().await
+    }
+
+    /// Whether somebody touches the authenticator when it asks.
+    async fn is_present(&self, present: bool) -> WebDriverResult<()> {
+        let enabled = json!({ "enabled": present });
+        let tool = "setAutomaticPresenceSimulation";
+        self.tool(tool, enabled).await.map(drop)
+    }
+
     async fn press(&self, id: &str) -> WebDriverResult<()> {
         self.seen(id).await?.click().await
     }
@@ -120,7 +134,8 @@ async fn a_person_lives_by_passkeys_with_chromium() -> Result<()> {
         is_offered_it_in_the_field_of_the_name(&person).await?;
         signs_in_by_the_button(&person).await?;
         proves_more(&person).await?;
-        is_refused_unverified_and_by_a_bogus_signature(&person).await?;
+        is_refused_what_the_authenticator_got_wrong(&person).await?;
+        is_not_verified(&person).await?;
         adds_another_and_removes_it(&person).await?;
         is_refused_what_was_removed(&person).await?;
         Ok(())
@@ -155,33 +170,25 @@ async fn is_offered_it_in_the_field_of_the_name(person: &Person) -> WebDriverRes
 /// Who is asked in the field of the name and does not answer has the button.
 async fn signs_in_by_the_button(person: &Person) -> WebDriverResult<()> {
     person.leave().await?;
-    let absent = json!({ "enabled": false });
-    person
-        .tool("setAutomaticPresenceSimulation", absent)
-        .await?;
+    person.is_present(false).await?;
     person.open("/account").await?;
     person.press("passkey-submit").await?;
     assert!(person.is_left().await?);
-    let there = json!({ "enabled": true });
-    person.tool("setAutomaticPresenceSimulation", there).await?;
+    person.is_present(true).await?;
     person.seen("place-security").await?;
     Ok(())
 }
 
 async fn proves_more(person: &Person) -> WebDriverResult<()> {
     person.leave().await?;
-    let absent = json!({ "enabled": false });
-    person
-        .tool("setAutomaticPresenceSimulation", absent)
-        .await?;
+    person.is_present(false).await?;
     let request = "/authorize?response_type=code&client_id=vault&redirect_uri=https%3A%2F%2Fvault.example%2Fcallback\
          &scope=openid&acr_values=phr";
     person.open(request).await?;
     person.type_password().await?;
     let button = person.seen("passkey-submit").await?;
     assert!(person.body().await?.contains("Confirm with your passkey"));
-    let there = json!({ "enabled": true });
-    person.tool("setAutomaticPresenceSimulation", there).await?;
+    person.is_present(true).await?;
     button.click().await?;
     for _ in 0..600 {
         let url = person.driver.current_url().await?;
@@ -195,7 +202,7 @@ async fn proves_more(person: &Person) -> WebDriverResult<()> {
     panic!("{}", person.body().await?);
 }
 
-async fn is_refused_unverified_and_by_a_bogus_signature(person: &Person) -> WebDriverResult<()> {
+async fn is_refused_what_the_authenticator_got_wrong(person: &Person) -> WebDriverResult<()> {
     for bits in [
         json!({ "isBadUV": true }),
         json!({ "isBadUP": true }),
@@ -205,15 +212,17 @@ async fn is_refused_unverified_and_by_a_bogus_signature(person: &Person) -> WebD
         person.leave().await?;
         person.tool("setResponseOverrideBits", bits).await?;
         person.open("/account").await?;
-        let said = person.driver.query(By::Css("[role=alert]"));
-        let said = said.wait(PATIENCE, Duration::from_millis(50));
-        let said = said.and_displayed().first().await?.text().await?;
+        let said = person.said("[role=alert]").await?;
         assert!(said.contains("not accepted"), "{said}");
         assert!(person.is_left().await?);
         // Once more on that page, and well: it is as good as the first.
         person.tool("setResponseOverrideBits", json!({})).await?;
         assert_eq!(person.kept().await?.len(), 1, "nothing is to be forgotten");
     }
+    Ok(())
+}
+
+async fn is_not_verified(person: &Person) -> WebDriverResult<()> {
     // The authenticator says itself that nobody was verified: the browser does not ask us.
     person.open("/signed-out").await?;
     person.leave().await?;
@@ -221,9 +230,7 @@ async fn is_refused_unverified_and_by_a_bogus_signature(person: &Person) -> WebD
     person.tool("setUserVerified", unverified).await?;
     person.open("/account").await?;
     person.press("passkey-submit").await?;
-    let said = person.driver.query(By::Css("[data-say=cancelled]"));
-    let said = said.wait(PATIENCE, Duration::from_millis(50));
-    said.and_displayed().first().await?;
+    person.said("[data-say=cancelled]").await?;
     assert!(person.is_left().await?);
     person
         .tool("setUserVerified", json!({ "isUserVerified": true }))
@@ -237,10 +244,22 @@ async fn adds_another_and_removes_it(person: &Person) -> WebDriverResult<()> {
     person.open("/account/passkeys/add").await?;
     // The one that is there is excluded.
     person.press("new-passkey-submit").await?;
-    let said = person.driver.query(By::Css("[data-say=known]"));
-    let said = said.wait(PATIENCE, Duration::from_millis(50));
-    said.and_displayed().first().await?;
-    // On another authenticator.
+    person.said("[data-say=known]").await?;
+    adds_one_of_another_authenticator(person).await?;
+    let remove = By::Css("form[action$='/remove'] button");
+    let buttons = person.driver.find_all(remove).await?;
+    assert_eq!(buttons.len(), 2);
+    buttons[1].click().await?;
+    let one = "return document.querySelectorAll(\"form[action$='/remove']\").length === 1";
+    for _ in 0..600 {
+        if person.driver.execute(one, vec![]).await?.convert()? {
+            return Ok(());
+        }
+    }
+    panic!("{}", person.body().await?);
+}
+
+async fn adds_one_of_another_authenticator(person: &Person) -> WebDriverResult<()> {
     let key = json!({
         "protocol": "ctap2",
         "transport": "usb",
@@ -254,32 +273,16 @@ async fn adds_another_and_removes_it(person: &Person) -> WebDriverResult<()> {
     let added: Value = tools
         .send_raw("WebAuthn.addVirtualAuthenticator", with)
         .await?;
-    let absent = json!({ "enabled": false });
-    person
-        .tool("setAutomaticPresenceSimulation", absent)
-        .await?;
+    person.is_present(false).await?;
     person.press("new-passkey-submit").await?;
     person.seen("add-passkey").await?;
     assert!(person.body().await?.contains("Security key"));
-    let there = json!({ "enabled": true });
-    person.tool("setAutomaticPresenceSimulation", there).await?;
+    person.is_present(true).await?;
     let named = json!({ "authenticatorId": added["authenticatorId"] });
     let _: Value = tools
         .send_raw("WebAuthn.removeVirtualAuthenticator", named)
         .await?;
-    let buttons = person
-        .driver
-        .find_all(By::Css("form[action$='/remove'] button"))
-        .await?;
-    assert_eq!(buttons.len(), 2);
-    buttons[1].click().await?;
-    let one = "return document.querySelectorAll(\"form[action$='/remove']\").length === 1";
-    for _ in 0..600 {
-        if person.driver.execute(one, vec![]).await?.convert()? {
-            return Ok(());
-        }
-    }
-    panic!("{}", person.body().await?);
+    Ok(())
 }
 
 async fn is_refused_what_was_removed(person: &Person) -> WebDriverResult<()> {
@@ -296,9 +299,7 @@ async fn is_refused_what_was_removed(person: &Person) -> WebDriverResult<()> {
         .tool("addCredential", json!({ "credential": credential }))
         .await?;
     person.open("/account").await?;
-    let said = person.driver.query(By::Css("[role=alert]"));
-    let said = said.wait(PATIENCE, Duration::from_millis(50));
-    let said = said.and_displayed().first().await?.text().await?;
+    let said = person.said("[role=alert]").await?;
     assert!(said.contains("not accepted"), "{said}");
     assert!(person.is_left().await?);
     person.forgotten().await?;
