@@ -101,6 +101,7 @@ enum Meanwhile {
     NewPassword,
     Locked,
     AnotherCookie,
+    AnotherEpoch,
     Over,
 }
 
@@ -114,6 +115,7 @@ async fn nothing_is_changed_in_a_session_that_is_over(
         Meanwhile::NewPassword,
         Meanwhile::Locked,
         Meanwhile::AnotherCookie,
+        Meanwhile::AnotherEpoch,
         Meanwhile::Over
     )]
     meanwhile: Meanwhile,
@@ -137,6 +139,7 @@ async fn nothing_is_changed_in_a_session_that_is_over(
         }
         Meanwhile::Locked => store.lock_user(user, world.now()).await.unwrap(),
         Meanwhile::AnotherCookie => seen.hash[0] ^= 1,
+        Meanwhile::AnotherEpoch => seen.user_epoch -= 1,
         Meanwhile::Over => world.advance(1_000_000),
     }
     let by = owner(&seen);
