@@ -98,7 +98,7 @@ async fn none_is_answered_at_once_where_nothing_is_left_to_ask() {
     );
 }
 
-/// Attacks: Q08.
+/// Attacks: Q08, PE69.
 #[rstest]
 #[case::none_and_another("none login")]
 #[case::none_last("consent none")]
