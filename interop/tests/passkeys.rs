@@ -44,18 +44,39 @@ impl Person {
         self.driver.goto(&self.server.url(path)).await
     }
 
-    /// The element, once it can be seen.
-    async fn seen(&self, id: &str) -> WebDriverResult<WebElement> {
-        let element = self.driver.query(By::Id(id));
-        let element = element.wait(PATIENCE, Duration::from_millis(50));
-        element.and_displayed().first().await
+    /// What `script` gives, once it gives something. A page that is just being left gives nothing.
+    async fn given(&self, script: &str) -> Value {
+        let waiting = async {
+            loop {
+                let given = self.driver.execute(script, Vec::new()).await;
+                match given.map(|given| given.json().clone()) {
+                    Ok(Value::Null) | Err(_) => {}
+                    Ok(given) => return given,
+                }
+            }
+        };
+        match tokio::time::timeout(PATIENCE, waiting).await {
+            Ok(given) => given,
+            Err(_) => panic!("{script}: {:?}", self.body().await),
+        }
     }
 
     /// What the first element that `css` selects says, once it can be seen.
     async fn said(&self, css: &str) -> WebDriverResult<String> {
-        let element = self.driver.query(By::Css(css));
-        let element = element.wait(PATIENCE, Duration::from_millis(50));
-        element.and_displayed().first().await?.text().await
+        let script = format!(
+            "return [...document.querySelectorAll(\"{css}\")].find(one => one.checkVisibility())?.innerText"
+        );
+        let said = self.given(&script).await;
+        Ok(said.as_str().unwrap_or_default().to_owned())
+    }
+
+    /// The element, once it can be seen.
+    async fn seen(&self, id: &str) -> WebDriverResult<WebElement> {
+        self.given(&format!(
+            "return document.getElementById(\"{id}\")?.checkVisibility() || null"
+        ))
+        .await;
+        self.driver.find(By::Id(id)).await
     }
 
     /// Whether somebody touches the authenticator when it asks.
@@ -78,6 +99,13 @@ impl Person {
         self.press("login-submit").await
     }
 
+    async fn is_at_the_client(&self) -> WebDriverResult<bool> {
+        let url = self.driver.current_url().await?;
+        Ok(url
+            .as_str()
+            .starts_with("https://vault.example/callback?code="))
+    }
+
     /// What the authenticator keeps.
     async fn kept(&self) -> WebDriverResult<Vec<Value>> {
         let kept = self.tool("getCredentials", json!({})).await?;
@@ -98,7 +126,10 @@ impl Person {
     }
 
     async fn body(&self) -> WebDriverResult<String> {
-        self.driver.find(By::Css("main")).await?.text().await
+        let body = self
+            .driver
+            .execute("return document.body.innerText", Vec::new());
+        Ok(body.await?.json().as_str().unwrap_or_default().to_owned())
     }
 }
 
@@ -172,9 +203,11 @@ async fn signs_in_by_the_button(person: &Person) -> WebDriverResult<()> {
     person.leave().await?;
     person.is_present(false).await?;
     person.open("/account").await?;
-    person.press("passkey-submit").await?;
+    let button = person.seen("passkey-submit").await?;
     assert!(person.is_left().await?);
+    // What was asked while nobody was there stays open until the button ends it.
     person.is_present(true).await?;
+    button.click().await?;
     person.seen("place-security").await?;
     Ok(())
 }
@@ -186,20 +219,18 @@ async fn proves_more(person: &Person) -> WebDriverResult<()> {
          &scope=openid&acr_values=phr";
     person.open(request).await?;
     person.type_password().await?;
+    // The page before has such a button as well.
+    let asked = "return document.title.startsWith('Confirm with your passkey') || null";
+    person.given(asked).await;
     let button = person.seen("passkey-submit").await?;
-    assert!(person.body().await?.contains("Confirm with your passkey"));
     person.is_present(true).await?;
     button.click().await?;
-    for _ in 0..600 {
-        let url = person.driver.current_url().await?;
-        if url
-            .as_str()
-            .starts_with("https://vault.example/callback?code=")
-        {
-            return Ok(());
-        }
-    }
-    panic!("{}", person.body().await?);
+    let waiting = async {
+        while !person.is_at_the_client().await? {}
+        Ok(())
+    };
+    let arrived = tokio::time::timeout(PATIENCE, waiting).await;
+    arrived.expect("the client is called with a code")
 }
 
 async fn is_refused_what_the_authenticator_got_wrong(person: &Person) -> WebDriverResult<()> {
@@ -250,13 +281,9 @@ async fn adds_another_and_removes_it(person: &Person) -> WebDriverResult<()> {
     let buttons = person.driver.find_all(remove).await?;
     assert_eq!(buttons.len(), 2);
     buttons[1].click().await?;
-    let one = "return document.querySelectorAll(\"form[action$='/remove']\").length === 1";
-    for _ in 0..600 {
-        if person.driver.execute(one, vec![]).await?.convert()? {
-            return Ok(());
-        }
-    }
-    panic!("{}", person.body().await?);
+    let one = "return document.querySelectorAll(\"form[action$='/remove']\").length === 1 || null";
+    person.given(one).await;
+    Ok(())
 }
 
 async fn adds_one_of_another_authenticator(person: &Person) -> WebDriverResult<()> {
@@ -317,11 +344,11 @@ impl Person {
 
     /// Waits until the authenticator keeps nothing.
     async fn forgotten(&self) -> WebDriverResult<()> {
-        for _ in 0..600 {
-            if self.kept().await?.is_empty() {
-                return Ok(());
-            }
-        }
-        panic!("{:?}", self.kept().await?);
+        let waiting = async {
+            while !self.kept().await?.is_empty() {}
+            Ok(())
+        };
+        let forgotten = tokio::time::timeout(PATIENCE, waiting).await;
+        forgotten.expect("the authenticator keeps nothing")
     }
 }
