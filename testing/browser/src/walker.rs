@@ -123,7 +123,8 @@ impl Browser {
             .with("password", &self.password)
     }
 
-    /// Visits an address and goes through whatever Safeconduct asks on the way: signs the user in, and allows what is asked.
+    /// Visits an address and goes through whatever Safeconduct asks on the way: signs the user in, allows what is asked, and puts off what
+    /// is offered.
     /// Gives the page behind that.
     ///
     /// # Errors
@@ -147,6 +148,8 @@ impl Browser {
                 self.submit(form).await?
             } else if page.has("consent-allow") {
                 self.submit(page.form("consent-allow")?).await?
+            } else if page.has("offer-not-now") {
+                self.submit(page.form("offer-not-now")?).await?
             } else {
                 return Ok(page);
             };
