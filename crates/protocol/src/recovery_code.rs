@@ -55,7 +55,7 @@ impl RecoveryCode {
         (count == LETTERS).then_some(Self(letters))
     }
 
-    /// It as it is shown: `XXXX-XXXX-XXXX-XXXX`.
+    /// It as it is shown: four groups of four letters, with hyphens between them.
     pub fn to_groups(&self) -> Secret {
         let mut groups = String::with_capacity(LETTERS + LETTERS / 4);
         for (place, letter) in self.0.iter().enumerate() {

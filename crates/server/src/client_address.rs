@@ -2,12 +2,14 @@
 //!
 //! What an address may do is not decided here; the connection caps and the login throttle do that.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use http::HeaderMap;
+use axum::extract::FromRequestParts;
+use http::{HeaderMap, request::Parts};
 
 /// The other end of the socket, in the extensions of every request: a client, or the proxy in front of us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +23,19 @@ pub struct ClientAddress {
     /// A trusted proxy passed on something that is no address. The request then counts under the proxy's own address:
     /// garbage never buys a fresh budget.
     pub hostile: bool,
+}
+
+/// Where a request comes from, for a handler that counts it. Without the accept loop in front there is one address for everybody.
+pub(crate) struct RequestAddress(pub(crate) IpAddr);
+
+impl<S: Sync> FromRequestParts<S> for RequestAddress {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let client = parts.extensions.get::<ClientAddress>();
+        let nobody = IpAddr::from([0, 0, 0, 0]);
+        Ok(Self(client.map_or(nobody, |client| client.address)))
+    }
 }
 
 /// The address of the client that speaks through `peer`.

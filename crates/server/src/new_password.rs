@@ -1,14 +1,17 @@
 //! A password that a person chooses: judged by the rule that commands judge by, and hashed in the queue in which sign-ins are.
 
+use axum::response::Response;
+use http::{HeaderValue, StatusCode, header};
 use safeconduct_protocol::{
-    claims::PersonClaims, ids::UserId, parameters::Parameters, secret::Secret,
+    claims::PersonClaims, error::Reason, ids::UserId, parameters::Parameters, secret::Secret,
 };
 use safeconduct_store::SealedPassword;
 
 use crate::{
     fault::{Failure, Fault},
-    pages::NewPasswordProblem,
+    pages::{NewPasswordProblem, Page},
     password::{Requester, Unhashed},
+    respond,
     server::Exchange,
 };
 
@@ -54,4 +57,16 @@ pub(crate) async fn chosen(
         }
         Err(Unhashed::TooLong) => Err(Fault::new("an accepted password was too long").into()),
     }
+}
+
+/// The form again, with what was wrong.
+pub(crate) fn again(html: Page, problem: NewPasswordProblem) -> Response {
+    if problem != NewPasswordProblem::Busy {
+        return respond::page(StatusCode::BAD_REQUEST, html);
+    }
+    tracing::info!(refusal = Reason::Overloaded.name(), "refused");
+    let mut response = respond::page(respond::status(Reason::Overloaded), html);
+    let headers = response.headers_mut();
+    headers.insert(header::RETRY_AFTER, HeaderValue::from(2));
+    response
 }

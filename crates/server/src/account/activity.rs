@@ -1,22 +1,14 @@
 //! `/account/activity`: what happened to the account, in words, the newest first. What is not in the list of kinds is nobody's business but
 //! the operator's, or has no words yet.
 
-use axum::{
-    extract::{RawQuery, State},
-    response::Response,
-};
-use http::HeaderMap;
+use axum::response::Response;
 use safeconduct_protocol::parameters::Parameters;
 use safeconduct_store::Event;
 
-use super::visit::{Demand, Visit, Visitor};
+use super::visit::{Answer, Demand, PageRequest, Visit};
 use crate::{
     addresses::ACCOUNT_ACTIVITY,
-    fault::Failure,
     pages::{AccountPage, ActivityPage, EventLine, Section},
-    reader::Reader,
-    respond,
-    server::Server,
 };
 
 /// How many events are looked at for a page.
@@ -47,28 +39,13 @@ const KINDS: [&str; 20] = [
 ];
 
 /// `GET /account/activity`.
-pub(crate) async fn get(
-    State(server): State<Server>,
-    reader: Reader,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Response {
-    let query = query.unwrap_or_default();
-    let answer = show(&server, reader, &query, &headers).await;
-    respond::person(&server, answer, reader)
+pub(crate) async fn get(request: PageRequest) -> Response {
+    request.answer(show(&request).await)
 }
 
-async fn show(
-    server: &Server,
-    reader: Reader,
-    query: &str,
-    headers: &HeaderMap,
-) -> Result<Response, Failure> {
-    let demand = Demand::SignedIn;
-    let visit = match Visit::of(server, reader, headers, ACCOUNT_ACTIVITY, demand).await? {
-        Visitor::Known(visit) => visit,
-        Visitor::Unproven(response) => return Ok(response),
-    };
+async fn show(request: &PageRequest) -> Answer {
+    let visit = request.visit(ACCOUNT_ACTIVITY, Demand::SignedIn).await?;
+    let (server, query) = (visit.exchange.server, request.query().unwrap_or_default());
     let parameters = Parameters::parse(query.as_bytes()).unwrap_or_default();
     let before = parameters.one("before").ok().flatten();
     let before = before.filter(|name| is_name(name));

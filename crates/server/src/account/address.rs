@@ -1,17 +1,10 @@
 //! `/account/address`: the mail address of the account, and another one in its place. An address becomes the user's where a link that was
 //! sent to it is opened by the user, signed in, and confirmed by a form: neither who reads the mail alone nor who is signed in alone does it.
 
-use std::net::IpAddr;
-
-use axum::{
-    Extension,
-    extract::{RawQuery, State},
-    response::Response,
-};
+use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use safeconduct_protocol::{
     claims::PersonClaims,
-    encoding,
     error::{Reason, Refusal},
     link::Link,
     mail::{Mail, MailAddress, MailPurpose},
@@ -20,11 +13,10 @@ use safeconduct_protocol::{
 use safeconduct_store::UserRecord;
 use serde_json::Value;
 
-use super::visit::{Demand, Visit, Visitor};
+use super::visit::{Answer, Demand, FormRequest, PageRequest, Visit};
 use crate::{
     addresses::{ACCOUNT, ACCOUNT_ADDRESS, LINK},
     browser,
-    client_address::ClientAddress,
     fault::Failure,
     form::PostedForm,
     notices::Notices,
@@ -37,49 +29,21 @@ use crate::{
 const PLACE: (Section, &str) = (Section::Overview, ACCOUNT_ADDRESS);
 
 /// `GET /account/address`.
-pub(crate) async fn get(
-    State(server): State<Server>,
-    reader: Reader,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Response {
-    let answer = show(&server, reader, query.as_deref(), &headers).await;
-    respond::person(&server, answer, reader)
+pub(crate) async fn get(request: PageRequest) -> Response {
+    request.answer(show(&request).await)
 }
 
 /// `POST /account/address`: a link is sent to another address.
-pub(crate) async fn post(
-    State(server): State<Server>,
-    reader: Reader,
-    address: Option<Extension<ClientAddress>>,
-    form: PostedForm,
-) -> Response {
-    // Without the accept loop in front there is one address for everybody.
-    let address = address.map_or(IpAddr::from([0, 0, 0, 0]), |Extension(client)| {
-        client.address
-    });
-    let answer = send(&server, reader, &form, address).await;
-    respond::person(&server, answer, reader)
+pub(crate) async fn post(request: FormRequest) -> Response {
+    request.answer(send(&request).await)
 }
 
-async fn show(
-    server: &Server,
-    reader: Reader,
-    query: Option<&str>,
-    headers: &HeaderMap,
-) -> Result<Response, Failure> {
-    let demand = Demand::Fresh;
-    match Visit::of(server, reader, headers, ACCOUNT_ADDRESS, demand).await? {
-        Visitor::Known(visit) => page(&visit, query, &AddressPage::default()).await,
-        Visitor::Unproven(response) => Ok(response),
-    }
+async fn show(request: &PageRequest) -> Answer {
+    let visit = request.visit(ACCOUNT_ADDRESS, Demand::Fresh).await?;
+    page(&visit, request.query(), &AddressPage::default()).await
 }
 
-async fn page(
-    visit: &Visit<'_>,
-    query: Option<&str>,
-    page: &AddressPage<'_>,
-) -> Result<Response, Failure> {
+async fn page(visit: &Visit<'_>, query: Option<&str>, page: &AddressPage<'_>) -> Answer {
     let server = visit.exchange.server;
     let user = user(visit).await?;
     let known = Known::of(&user);
@@ -116,16 +80,9 @@ pub(super) async fn user(visit: &Visit<'_>) -> Result<UserRecord, Failure> {
     Ok(user.ok_or(Reason::LinkUsed)?)
 }
 
-async fn send(
-    server: &Server,
-    reader: Reader,
-    form: &PostedForm,
-    from: IpAddr,
-) -> Result<Response, Failure> {
-    let (visit, parameters) = match Visit::changing(server, reader, form, ACCOUNT_ADDRESS).await? {
-        Visitor::Known(known) => known,
-        Visitor::Unproven(response) => return Ok(response),
-    };
+async fn send(request: &FormRequest) -> Answer {
+    let (visit, parameters) = request.visit(ACCOUNT_ADDRESS).await?;
+    let server = visit.exchange.server;
     if server.settings().mail.is_none() {
         return Ok(visit.lead_to(ACCOUNT_ADDRESS));
     }
@@ -145,7 +102,7 @@ async fn send(
     let person = &visit.view.person;
     let permit = server
         .throttle()
-        .permit_mail(store, &person.username, from, now);
+        .permit_mail(store, &person.username, request.address(), now);
     if let Err(wait) = permit.await? {
         server.telemetry().rate_limited(wait.limit.as_str());
         return Err(Refusal::new(Reason::TooManyAttempts).into());
@@ -177,11 +134,8 @@ pub(crate) async fn ask_to_confirm(
     reader: Reader,
     headers: &HeaderMap,
     (text, link): (&str, &Link),
-) -> Result<Response, Failure> {
-    let visit = match Visit::of(server, reader, headers, LINK, Demand::SignedIn).await? {
-        Visitor::Known(visit) => visit,
-        Visitor::Unproven(response) => return Ok(response),
-    };
+) -> Answer {
+    let visit = Visit::of(server, reader, headers, LINK, Demand::SignedIn).await?;
     let address = judged(&visit, link).await?;
     let html = visit.exchange.pages().confirm_address(&ConfirmAddressPage {
         account: &visit.view.person.username,
@@ -199,21 +153,12 @@ pub(crate) async fn confirm(
     reader: Reader,
     form: &PostedForm,
     (parameters, link): (&Parameters, &Link),
-) -> Result<Response, Failure> {
+) -> Answer {
     let issuer = &server.settings().issuer;
     browser::own_form(issuer, form.headers())?;
-    let visit = match Visit::of(server, reader, form.headers(), LINK, Demand::SignedIn).await? {
-        Visitor::Known(visit) => visit,
-        Visitor::Unproven(response) => return Ok(response),
-    };
+    let visit = Visit::of(server, reader, form.headers(), LINK, Demand::SignedIn).await?;
     judged(&visit, link).await?;
-    let presented = parameters.one("csrf")?.unwrap_or_default();
-    let is_ours =
-        |expected: String| encoding::constant_time_eq(presented.as_bytes(), expected.as_bytes());
-    // A form of an earlier sign-in asks for nothing: the page is shown as it is now.
-    if !visit.browser.account_token().is_some_and(is_ours) {
-        return Ok(visit.lead_to(LINK));
-    }
+    visit.posts_own(parameters, LINK)?;
     let user = user(&visit).await?;
     let notices = Notices::new(server.settings().mail.is_some(), visit.exchange.language());
     let to_before = notices.to(&user, MailPurpose::AddressChanged);

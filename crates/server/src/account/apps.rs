@@ -1,57 +1,32 @@
 //! `/account/apps`: the apps that have access to the account, and the end of that.
 
-use axum::{
-    extract::{RawQuery, State},
-    response::Response,
-};
-use http::HeaderMap;
+use axum::response::Response;
 use safeconduct_protocol::{ids::ClientId, scope::Scope};
 
-use super::visit::{Demand, Visit, Visitor};
+use super::visit::{Answer, Demand, FormRequest, PageRequest, Visit};
 use crate::{
     addresses::{ACCOUNT_APPS, REMOVE_ACCESS},
     fault::Failure,
-    form::PostedForm,
     journey::words,
     pages::{AccountPage, AppLine, AppsPage, Section},
-    reader::Reader,
-    respond,
-    server::Server,
 };
 
 /// The most grants that are looked through for the list of apps.
 const MOST_GRANTS: u32 = 500;
 
 /// `GET /account/apps`.
-pub(crate) async fn get(
-    State(server): State<Server>,
-    reader: Reader,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Response {
-    let answer = show(&server, reader, query.as_deref(), &headers).await;
-    respond::person(&server, answer, reader)
+pub(crate) async fn get(request: PageRequest) -> Response {
+    request.answer(show(&request).await)
 }
 
 /// `POST /account/apps/remove`: an app loses all that this user let it do.
-pub(crate) async fn remove(
-    State(server): State<Server>,
-    reader: Reader,
-    form: PostedForm,
-) -> Response {
-    respond::person(&server, remove_access(&server, reader, &form).await, reader)
+pub(crate) async fn remove(request: FormRequest) -> Response {
+    request.answer(remove_access(&request).await)
 }
 
-async fn show(
-    server: &Server,
-    reader: Reader,
-    query: Option<&str>,
-    headers: &HeaderMap,
-) -> Result<Response, Failure> {
-    let visit = match Visit::of(server, reader, headers, ACCOUNT_APPS, Demand::SignedIn).await? {
-        Visitor::Known(visit) => visit,
-        Visitor::Unproven(response) => return Ok(response),
-    };
+async fn show(request: &PageRequest) -> Answer {
+    let visit = request.visit(ACCOUNT_APPS, Demand::SignedIn).await?;
+    let server = visit.exchange.server;
     let apps = apps(&visit).await?;
     let lifetimes = &server.settings().lifetimes;
     let minutes = lifetimes.access_token.div_euclid(60).max(1);
@@ -60,7 +35,7 @@ async fn show(
         minutes,
         apps: &apps,
     });
-    Ok(visit.page((Section::Apps, ACCOUNT_APPS), query, &page))
+    Ok(visit.page((Section::Apps, ACCOUNT_APPS), request.query(), &page))
 }
 
 /// The apps that can do something for the user now, or that need not ask again: by name.
@@ -101,22 +76,15 @@ async fn apps(visit: &Visit<'_>) -> Result<Vec<AppLine>, Failure> {
     Ok(lines)
 }
 
-async fn remove_access(
-    server: &Server,
-    reader: Reader,
-    form: &PostedForm,
-) -> Result<Response, Failure> {
-    let changing = Visit::changing(server, reader, form, ACCOUNT_APPS).await?;
-    let (visit, parameters) = match changing {
-        Visitor::Known(known) => known,
-        Visitor::Unproven(response) => return Ok(response),
-    };
+async fn remove_access(request: &FormRequest) -> Answer {
+    let (visit, parameters) = request.visit(ACCOUNT_APPS).await?;
     let (user, now) = (&visit.view.person.user, visit.exchange.now);
     let named = parameters.one("client")?.unwrap_or_default();
     // Only what is in the user's own list can be named.
     let is_listed = apps(&visit).await?.iter().any(|app| app.id == named);
     if let Some(client) = ClientId::parse(named).filter(|_| is_listed) {
-        server.store().remove_access(user, &client, now).await?;
+        let store = visit.exchange.server.store();
+        store.remove_access(user, &client, now).await?;
         tracing::info!(sub = %user, client_id = %client, "access was removed by the user");
     }
     Ok(visit.lead_to(ACCOUNT_APPS))

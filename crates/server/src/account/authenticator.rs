@@ -1,60 +1,40 @@
 //! `/account/security/authenticator`: the user's authenticator app, set up and taken away. Where a group or the server demands a second
 //! factor, the last one there is can't be taken away: the next request would ask for another.
 
-use axum::{extract::State, response::Response};
-use http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use http::StatusCode;
 use safeconduct_protocol::{enrolment::Enrolment, mail::MailPurpose};
 use safeconduct_store::{OtpRemoval, Remover};
 
 use super::{
     codes,
-    visit::{Demand, Visit, Visitor},
+    visit::{Answer, Demand, FormRequest, PageRequest, Visit},
 };
 use crate::{
     addresses::{ACCOUNT_AUTHENTICATOR, ACCOUNT_SECURITY},
-    fault::Failure,
-    form::PostedForm,
     journey::Journey,
     pages::{CodeProblem, EnrolPage, QrDrawing},
-    reader::Reader,
     respond::{self, with_cookie},
     second_factor::{self, Enrolling},
-    server::Server,
 };
 
 /// `GET /account/security/authenticator`.
-pub(crate) async fn get(
-    State(server): State<Server>,
-    reader: Reader,
-    headers: HeaderMap,
-) -> Response {
-    respond::person(&server, begin(&server, reader, &headers).await, reader)
+pub(crate) async fn get(request: PageRequest) -> Response {
+    request.answer(begin(&request).await)
 }
 
 /// `POST /account/security/authenticator`: the code that the app made.
-pub(crate) async fn post(
-    State(server): State<Server>,
-    reader: Reader,
-    form: PostedForm,
-) -> Response {
-    respond::person(&server, confirm(&server, reader, &form).await, reader)
+pub(crate) async fn post(request: FormRequest) -> Response {
+    request.answer(confirm(&request).await)
 }
 
 /// `POST /account/security/authenticator/remove`.
-pub(crate) async fn remove(
-    State(server): State<Server>,
-    reader: Reader,
-    form: PostedForm,
-) -> Response {
-    respond::person(&server, take_away(&server, reader, &form).await, reader)
+pub(crate) async fn remove(request: FormRequest) -> Response {
+    request.answer(take_away(&request).await)
 }
 
-async fn begin(server: &Server, reader: Reader, headers: &HeaderMap) -> Result<Response, Failure> {
-    let page = ACCOUNT_AUTHENTICATOR;
-    let visit = match Visit::of(server, reader, headers, page, Demand::Fresh).await? {
-        Visitor::Known(visit) => visit,
-        Visitor::Unproven(response) => return Ok(response),
-    };
+async fn begin(request: &PageRequest) -> Answer {
+    let visit = request.visit(ACCOUNT_AUTHENTICATOR, Demand::Fresh).await?;
     if !may_add(&visit) {
         return Ok(visit.lead_to(ACCOUNT_SECURITY));
     }
@@ -66,11 +46,7 @@ fn may_add(visit: &Visit<'_>) -> bool {
     Journey::may_enrol(&visit.exchange) && !visit.view.person.enrolled.otp
 }
 
-fn enrol_page(
-    visit: &Visit<'_>,
-    enrolment: &Enrolment,
-    problem: Option<CodeProblem>,
-) -> Result<Response, Failure> {
+fn enrol_page(visit: &Visit<'_>, enrolment: &Enrolment, problem: Option<CodeProblem>) -> Answer {
     let (exchange, username) = (&visit.exchange, &visit.view.person.username);
     let server = exchange.server;
     let secret = enrolment.secret()?;
@@ -89,12 +65,8 @@ fn enrol_page(
     Ok(respond::page(status, html))
 }
 
-async fn confirm(server: &Server, reader: Reader, form: &PostedForm) -> Result<Response, Failure> {
-    let changing = Visit::changing(server, reader, form, ACCOUNT_AUTHENTICATOR).await?;
-    let (visit, parameters) = match changing {
-        Visitor::Known(known) => known,
-        Visitor::Unproven(response) => return Ok(response),
-    };
+async fn confirm(request: &FormRequest) -> Answer {
+    let (visit, parameters) = request.visit(ACCOUNT_AUTHENTICATOR).await?;
     if !may_add(&visit) {
         return Ok(visit.lead_to(ACCOUNT_SECURITY));
     }
@@ -106,19 +78,13 @@ async fn confirm(server: &Server, reader: Reader, form: &PostedForm) -> Result<R
     }
 }
 
-async fn take_away(
-    server: &Server,
-    reader: Reader,
-    form: &PostedForm,
-) -> Result<Response, Failure> {
-    let (visit, _) = match Visit::changing(server, reader, form, ACCOUNT_SECURITY).await? {
-        Visitor::Known(known) => known,
-        Visitor::Unproven(response) => return Ok(response),
-    };
+async fn take_away(request: &FormRequest) -> Answer {
+    let (visit, _) = request.visit(ACCOUNT_SECURITY).await?;
     let (exchange, person) = (&visit.exchange, &visit.view.person);
     let mail = exchange
         .notice(&person.user, MailPurpose::OtpRemoved)
         .await?;
+    let server = exchange.server;
     let party = server.settings().relying_party();
     let by = Remover::Owner {
         session: &visit.seen(),

@@ -1,36 +1,26 @@
 //! Recovery codes on the account pages: another set, and the page that shows one once.
 
-use axum::{extract::State, response::Response};
+use axum::response::Response;
 use http::StatusCode;
 use safeconduct_protocol::{mail::MailPurpose, recovery_code::RecoveryCode, secret::Secret};
 use safeconduct_store::StoreError;
 
-use super::visit::{Visit, Visitor};
-use crate::{
-    addresses::ACCOUNT_SECURITY, fault::Failure, form::PostedForm, pages::RecoveryCodesPage,
-    reader::Reader, respond, server::Server,
-};
+use super::visit::{Answer, FormRequest, Visit};
+use crate::{addresses::ACCOUNT_SECURITY, pages::RecoveryCodesPage, respond};
 
 /// `POST /account/security/recovery-codes`: another set in the place of the one there is.
-pub(crate) async fn renew(
-    State(server): State<Server>,
-    reader: Reader,
-    form: PostedForm,
-) -> Response {
-    respond::person(&server, replace(&server, reader, &form).await, reader)
+pub(crate) async fn renew(request: FormRequest) -> Response {
+    request.answer(replace(&request).await)
 }
 
-async fn replace(server: &Server, reader: Reader, form: &PostedForm) -> Result<Response, Failure> {
-    let (visit, _) = match Visit::changing(server, reader, form, ACCOUNT_SECURITY).await? {
-        Visitor::Known(known) => known,
-        Visitor::Unproven(response) => return Ok(response),
-    };
+async fn replace(request: &FormRequest) -> Answer {
+    let (visit, _) = request.visit(ACCOUNT_SECURITY).await?;
     let (exchange, user) = (&visit.exchange, &visit.view.person.user);
     let codes = RecoveryCode::generate_set();
     let keys = &exchange.catalog.keys;
     let hashed = codes.iter().map(|code| keys.hash_recovery_code(user, code));
     let hashed: Vec<_> = hashed.collect();
-    let (store, session) = (server.store(), visit.seen());
+    let (store, session) = (exchange.server.store(), visit.seen());
     let mail = exchange
         .notice(user, MailPurpose::RecoveryCodesMade)
         .await?;

@@ -1,44 +1,29 @@
 //! `/account/delete`: the user deletes the account, where the operator lets them. They type the name of the account, so that nobody does it
 //! by a slip; what is deleted does not come back.
 
-use axum::{
-    extract::{RawQuery, State},
-    response::Response,
-};
-use http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use http::StatusCode;
 use safeconduct_protocol::{error::Reason, precis};
 use safeconduct_store::StoreError;
 
-use super::visit::{Demand, Visit, Visitor};
+use super::visit::{Answer, Demand, FormRequest, PageRequest, Visit};
 use crate::{
     addresses::ACCOUNT_DELETE,
     browser,
     fault::Failure,
-    form::PostedForm,
     pages::{AccountPage, DeletePage, Section},
-    reader::Reader,
     respond::{self, with_cookie},
     server::Server,
 };
 
 /// `GET /account/delete`.
-pub(crate) async fn get(
-    State(server): State<Server>,
-    reader: Reader,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Response {
-    let answer = show(&server, reader, query.as_deref(), &headers).await;
-    respond::person(&server, answer, reader)
+pub(crate) async fn get(request: PageRequest) -> Response {
+    request.answer(show(&request).await)
 }
 
 /// `POST /account/delete`.
-pub(crate) async fn post(
-    State(server): State<Server>,
-    reader: Reader,
-    form: PostedForm,
-) -> Response {
-    respond::person(&server, delete(&server, reader, &form).await, reader)
+pub(crate) async fn post(request: FormRequest) -> Response {
+    request.answer(delete(&request).await)
 }
 
 /// Where accounts are not deleted by their users, there is no such page.
@@ -49,18 +34,10 @@ fn is_offered(server: &Server) -> Result<(), Failure> {
     }
 }
 
-async fn show(
-    server: &Server,
-    reader: Reader,
-    query: Option<&str>,
-    headers: &HeaderMap,
-) -> Result<Response, Failure> {
-    is_offered(server)?;
-    let visit = match Visit::of(server, reader, headers, ACCOUNT_DELETE, Demand::Fresh).await? {
-        Visitor::Known(visit) => visit,
-        Visitor::Unproven(response) => return Ok(response),
-    };
-    Ok(page(&visit, query, false))
+async fn show(request: &PageRequest) -> Answer {
+    is_offered(request.server())?;
+    let visit = request.visit(ACCOUNT_DELETE, Demand::Fresh).await?;
+    Ok(page(&visit, request.query(), false))
 }
 
 fn page(visit: &Visit<'_>, query: Option<&str>, is_unconfirmed: bool) -> Response {
@@ -71,12 +48,10 @@ fn page(visit: &Visit<'_>, query: Option<&str>, is_unconfirmed: bool) -> Respons
     visit.page((Section::Overview, ACCOUNT_DELETE), query, &page)
 }
 
-async fn delete(server: &Server, reader: Reader, form: &PostedForm) -> Result<Response, Failure> {
+async fn delete(request: &FormRequest) -> Answer {
+    let server = request.server();
     is_offered(server)?;
-    let (visit, parameters) = match Visit::changing(server, reader, form, ACCOUNT_DELETE).await? {
-        Visitor::Known(known) => known,
-        Visitor::Unproven(response) => return Ok(response),
-    };
+    let (visit, parameters) = request.visit(ACCOUNT_DELETE).await?;
     let person = &visit.view.person;
     let typed = parameters.one("confirmation")?.unwrap_or_default().trim();
     if precis::username_key(typed) != precis::username_key(&person.username) {

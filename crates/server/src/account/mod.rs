@@ -14,3 +14,5 @@ pub(crate) mod password;
 pub(crate) mod security;
 pub(crate) mod sessions;
 mod visit;
+
+pub(crate) use visit::settled;

@@ -1,22 +1,14 @@
 //! `/account`: whose account this is, what apps can be told of it, and the name that people read, which the user changes here.
 
-use axum::{
-    extract::{RawQuery, State},
-    response::Response,
-};
-use http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use http::StatusCode;
 use safeconduct_protocol::claims::PersonClaims;
 use serde_json::Value;
 
-use super::visit::{Demand, Visit, Visitor};
+use super::visit::{Answer, Demand, FormRequest, PageRequest, Visit};
 use crate::{
     addresses::{ACCOUNT, ACCOUNT_ADDRESS, ACCOUNT_DELETE, ACCOUNT_NAME},
-    fault::Failure,
-    form::PostedForm,
     pages::{AccountPage, FactLine, OverviewPage, Section},
-    reader::Reader,
-    respond,
-    server::Server,
 };
 
 /// The longest name, in characters.
@@ -26,44 +18,22 @@ const LONGEST_NAME: usize = 128;
 const SHOWN: [&str; 2] = ["email", "phone_number"];
 
 /// `GET /account`.
-pub(crate) async fn get(
-    State(server): State<Server>,
-    reader: Reader,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Response {
-    let answer = show(&server, reader, query.as_deref(), &headers).await;
-    respond::person(&server, answer, reader)
+pub(crate) async fn get(request: PageRequest) -> Response {
+    request.answer(show(&request).await)
 }
 
 /// `POST /account/name`: the user is called otherwise.
-pub(crate) async fn rename(
-    State(server): State<Server>,
-    reader: Reader,
-    form: PostedForm,
-) -> Response {
-    respond::person(&server, change_name(&server, reader, &form).await, reader)
+pub(crate) async fn rename(request: FormRequest) -> Response {
+    request.answer(change_name(&request).await)
 }
 
-async fn show(
-    server: &Server,
-    reader: Reader,
-    query: Option<&str>,
-    headers: &HeaderMap,
-) -> Result<Response, Failure> {
-    let visit = match Visit::of(server, reader, headers, ACCOUNT, Demand::SignedIn).await? {
-        Visitor::Known(visit) => visit,
-        Visitor::Unproven(response) => return Ok(response),
-    };
-    page(&visit, query, None).await
+async fn show(request: &PageRequest) -> Answer {
+    let visit = request.visit(ACCOUNT, Demand::SignedIn).await?;
+    page(&visit, request.query(), None).await
 }
 
 /// The page; with the name that was typed, where it can't be one.
-async fn page(
-    visit: &Visit<'_>,
-    query: Option<&str>,
-    unfit: Option<&str>,
-) -> Result<Response, Failure> {
+async fn page(visit: &Visit<'_>, query: Option<&str>, unfit: Option<&str>) -> Answer {
     let server = visit.exchange.server;
     let known = server.store().user(&visit.view.person.user).await?;
     let claims = known.map(|known| known.claims).unwrap_or_default();
@@ -95,21 +65,14 @@ async fn page(
     Ok(response)
 }
 
-async fn change_name(
-    server: &Server,
-    reader: Reader,
-    form: &PostedForm,
-) -> Result<Response, Failure> {
-    let (visit, parameters) = match Visit::changing(server, reader, form, ACCOUNT).await? {
-        Visitor::Known(known) => known,
-        Visitor::Unproven(response) => return Ok(response),
-    };
+async fn change_name(request: &FormRequest) -> Answer {
+    let (visit, parameters) = request.visit(ACCOUNT).await?;
     let name = parameters.one("name")?.unwrap_or_default().trim();
     if !can_be_a_name(name) {
         let shown: String = name.chars().take(LONGEST_NAME).collect();
         return page(&visit, None, Some(&shown)).await;
     }
-    let (store, user) = (server.store(), &visit.view.person.user);
+    let (store, user) = (visit.exchange.server.store(), &visit.view.person.user);
     if let Some(known) = store.user(user).await? {
         let claims = renamed(known.claims, name);
         let now = visit.exchange.now;

@@ -1,10 +1,7 @@
 //! `/account/passkeys`: the passkeys of the user, a new one, another name, and the end of one.
 
-use axum::{
-    extract::{RawQuery, State},
-    response::Response,
-};
-use http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use http::StatusCode;
 use safeconduct_protocol::{
     encoding,
     mail::MailPurpose,
@@ -14,80 +11,46 @@ use safeconduct_protocol::{
 use safeconduct_store::{PasskeyRecord, PasskeyRemoval, Remover};
 use serde_json::json;
 
-use super::visit::{Demand, Visit, Visitor};
+use super::visit::{Answer, Demand, FormRequest, PageRequest, Visit};
 use crate::{
     addresses::{ACCOUNT_PASSKEYS, ADD_PASSKEY, REMOVE_PASSKEY, RENAME_PASSKEY},
     fault::Failure,
-    form::PostedForm,
     pages::{
         AccountPage, AddPasskeyPage, AddPasskeyProblem, PasskeyLine, PasskeysPage,
         RemovePasskeyProblem, Section,
     },
     passkey,
-    reader::Reader,
-    respond,
-    server::{Exchange, Server},
+    server::Exchange,
 };
 
 /// `GET /account/passkeys`.
-pub(crate) async fn get(
-    State(server): State<Server>,
-    reader: Reader,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Response {
-    let answer = show(&server, reader, query.as_deref(), &headers).await;
-    respond::person(&server, answer, reader)
+pub(crate) async fn get(request: PageRequest) -> Response {
+    request.answer(show(&request).await)
 }
 
 /// `GET /account/passkeys/add`: the form that has the browser make one.
-pub(crate) async fn ask(
-    State(server): State<Server>,
-    reader: Reader,
-    headers: HeaderMap,
-) -> Response {
-    respond::person(&server, show_form(&server, reader, &headers).await, reader)
+pub(crate) async fn ask(request: PageRequest) -> Response {
+    request.answer(show_form(&request).await)
 }
 
 /// `POST /account/passkeys/add`: what the browser made.
-pub(crate) async fn add(
-    State(server): State<Server>,
-    reader: Reader,
-    form: PostedForm,
-) -> Response {
-    respond::person(&server, add_one(&server, reader, &form).await, reader)
+pub(crate) async fn add(request: FormRequest) -> Response {
+    request.answer(add_one(&request).await)
 }
 
 /// `POST /account/passkeys/rename`.
-pub(crate) async fn rename(
-    State(server): State<Server>,
-    reader: Reader,
-    form: PostedForm,
-) -> Response {
-    respond::person(&server, rename_one(&server, reader, &form).await, reader)
+pub(crate) async fn rename(request: FormRequest) -> Response {
+    request.answer(rename_one(&request).await)
 }
 
 /// `POST /account/passkeys/remove`.
-pub(crate) async fn remove(
-    State(server): State<Server>,
-    reader: Reader,
-    form: PostedForm,
-) -> Response {
-    respond::person(&server, remove_one(&server, reader, &form).await, reader)
+pub(crate) async fn remove(request: FormRequest) -> Response {
+    request.answer(remove_one(&request).await)
 }
 
-async fn show(
-    server: &Server,
-    reader: Reader,
-    query: Option<&str>,
-    headers: &HeaderMap,
-) -> Result<Response, Failure> {
-    let demand = Demand::SignedIn;
-    let visit = match Visit::of(server, reader, headers, ACCOUNT_PASSKEYS, demand).await? {
-        Visitor::Known(visit) => visit,
-        Visitor::Unproven(response) => return Ok(response),
-    };
-    list(&visit, query, None).await
+async fn show(request: &PageRequest) -> Answer {
+    let visit = request.visit(ACCOUNT_PASSKEYS, Demand::SignedIn).await?;
+    list(&visit, request.query(), None).await
 }
 
 /// The list, and with it to the browser what of its own is still good.
@@ -95,7 +58,7 @@ async fn list(
     visit: &Visit<'_>,
     query: Option<&str>,
     problem: Option<RemovePasskeyProblem>,
-) -> Result<Response, Failure> {
+) -> Answer {
     let (exchange, user) = (&visit.exchange, &visit.view.person.user);
     let server = exchange.server;
     let passkeys = server.store().passkeys_of(user).await?;
@@ -138,17 +101,9 @@ fn line(exchange: &Exchange<'_>, passkey: &PasskeyRecord) -> PasskeyLine {
     }
 }
 
-async fn show_form(
-    server: &Server,
-    reader: Reader,
-    headers: &HeaderMap,
-) -> Result<Response, Failure> {
-    let demand = Demand::Fresh;
-    let visit = match Visit::of(server, reader, headers, ADD_PASSKEY, demand).await? {
-        Visitor::Known(visit) => visit,
-        Visitor::Unproven(response) => return Ok(response),
-    };
-    match server.settings().relying_party() {
+async fn show_form(request: &PageRequest) -> Answer {
+    let visit = request.visit(ADD_PASSKEY, Demand::Fresh).await?;
+    match visit.exchange.server.settings().relying_party() {
         Some(party) => form(&visit, &party, None).await,
         None => Ok(visit.lead_to(ACCOUNT_PASSKEYS)),
     }
@@ -159,7 +114,7 @@ async fn form(
     visit: &Visit<'_>,
     party: &RelyingParty,
     problem: Option<AddPasskeyProblem>,
-) -> Result<Response, Failure> {
+) -> Answer {
     let (exchange, person) = (&visit.exchange, &visit.view.person);
     let new = passkey::new_one(exchange, party, person).await?;
     let page = AccountPage::AddPasskey(AddPasskeyPage {
@@ -175,56 +130,38 @@ async fn form(
     Ok(response)
 }
 
-async fn add_one(server: &Server, reader: Reader, form: &PostedForm) -> Result<Response, Failure> {
-    let changing = Visit::changing(server, reader, form, ADD_PASSKEY).await?;
-    let (visit, parameters) = match changing {
-        Visitor::Known(known) => known,
-        Visitor::Unproven(response) => return Ok(response),
-    };
-    let Some(party) = server.settings().relying_party() else {
+async fn add_one(request: &FormRequest) -> Answer {
+    let (visit, parameters) = request.visit(ADD_PASSKEY).await?;
+    let Some(party) = visit.exchange.server.settings().relying_party() else {
         return Ok(visit.lead_to(ACCOUNT_PASSKEYS));
     };
     let (exchange, person) = (&visit.exchange, &visit.view.person);
     match passkey::add(exchange, &visit.browser, person, &parameters, &party).await? {
         Ok(_) => Ok(visit.lead_to(ACCOUNT_PASSKEYS)),
-        Err(problem) => self::form(&visit, &party, Some(problem)).await,
+        Err(problem) => form(&visit, &party, Some(problem)).await,
     }
 }
 
-async fn rename_one(
-    server: &Server,
-    reader: Reader,
-    form: &PostedForm,
-) -> Result<Response, Failure> {
-    let changing = Visit::changing(server, reader, form, ACCOUNT_PASSKEYS).await?;
-    let (visit, parameters) = match changing {
-        Visitor::Known(known) => known,
-        Visitor::Unproven(response) => return Ok(response),
-    };
+async fn rename_one(request: &FormRequest) -> Answer {
+    let (visit, parameters) = request.visit(ACCOUNT_PASSKEYS).await?;
     let name = parameters.one("name")?.and_then(PasskeyName::typed);
     if let (Some(id), Some(name)) = (named(&parameters)?, name) {
         let (user, now) = (&visit.view.person.user, visit.exchange.now);
-        server.store().rename_passkey(user, &id, &name, now).await?;
+        let store = visit.exchange.server.store();
+        store.rename_passkey(user, &id, &name, now).await?;
     }
     Ok(visit.lead_to(ACCOUNT_PASSKEYS))
 }
 
-async fn remove_one(
-    server: &Server,
-    reader: Reader,
-    form: &PostedForm,
-) -> Result<Response, Failure> {
-    let changing = Visit::changing(server, reader, form, ACCOUNT_PASSKEYS).await?;
-    let (visit, parameters) = match changing {
-        Visitor::Known(known) => known,
-        Visitor::Unproven(response) => return Ok(response),
-    };
+async fn remove_one(request: &FormRequest) -> Answer {
+    let (visit, parameters) = request.visit(ACCOUNT_PASSKEYS).await?;
     let (user, now) = (&visit.view.person.user, visit.exchange.now);
     if let Some(id) = named(&parameters)? {
         let mail = visit
             .exchange
             .notice(user, MailPurpose::PasskeyRemoved)
             .await?;
+        let server = visit.exchange.server;
         let party = server.settings().relying_party();
         let by = Remover::Owner {
             session: &visit.seen(),

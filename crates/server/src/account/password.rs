@@ -3,56 +3,34 @@
 
 use std::net::IpAddr;
 
-use axum::{Extension, extract::State, response::Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
-use safeconduct_protocol::{error::Reason, mail::MailPurpose, parameters::Parameters};
+use axum::response::Response;
+use http::StatusCode;
+use safeconduct_protocol::{mail::MailPurpose, parameters::Parameters};
 use safeconduct_store::PasswordChange;
 
-use super::visit::{Demand, Visit, Visitor};
+use super::visit::{Answer, Demand, FormRequest, PageRequest, Visit};
 use crate::{
     addresses::{ACCOUNT_PASSWORD, ACCOUNT_SECURITY},
-    client_address::ClientAddress,
     fault::Failure,
-    form::PostedForm,
     new_password::{self, Owner},
     outbox,
     pages::{NewPasswordPage, NewPasswordProblem, Page},
-    reader::Reader,
     respond::{self, with_cookie},
     second_factor::Renewal,
-    server::Server,
 };
 
 /// `GET /account/security/password`.
-pub(crate) async fn get(
-    State(server): State<Server>,
-    reader: Reader,
-    headers: HeaderMap,
-) -> Response {
-    respond::person(&server, show(&server, reader, &headers).await, reader)
+pub(crate) async fn get(request: PageRequest) -> Response {
+    request.answer(show(&request).await)
 }
 
 /// `POST /account/security/password`.
-pub(crate) async fn post(
-    State(server): State<Server>,
-    reader: Reader,
-    address: Option<Extension<ClientAddress>>,
-    form: PostedForm,
-) -> Response {
-    // Without the accept loop in front there is one address for everybody.
-    let address = address.map_or(IpAddr::from([0, 0, 0, 0]), |Extension(client)| {
-        client.address
-    });
-    let answer = change(&server, reader, &form, address).await;
-    respond::person(&server, answer, reader)
+pub(crate) async fn post(request: FormRequest) -> Response {
+    request.answer(change(&request).await)
 }
 
-async fn show(server: &Server, reader: Reader, headers: &HeaderMap) -> Result<Response, Failure> {
-    let (page, demand) = (ACCOUNT_PASSWORD, Demand::Fresh);
-    let visit = match Visit::of(server, reader, headers, page, demand).await? {
-        Visitor::Known(visit) => visit,
-        Visitor::Unproven(response) => return Ok(response),
-    };
+async fn show(request: &PageRequest) -> Answer {
+    let visit = request.visit(ACCOUNT_PASSWORD, Demand::Fresh).await?;
     let html = self::page(&visit, true, None).await?;
     Ok(respond::page(StatusCode::OK, html))
 }
@@ -76,22 +54,13 @@ async fn page(
     }))
 }
 
-async fn change(
-    server: &Server,
-    reader: Reader,
-    form: &PostedForm,
-    address: IpAddr,
-) -> Result<Response, Failure> {
-    let changing = Visit::changing(server, reader, form, ACCOUNT_PASSWORD).await?;
-    let (visit, parameters) = match changing {
-        Visitor::Known(known) => known,
-        Visitor::Unproven(response) => return Ok(response),
-    };
-    match changed(&visit, &parameters, address).await? {
+async fn change(request: &FormRequest) -> Answer {
+    let (visit, parameters) = request.visit(ACCOUNT_PASSWORD).await?;
+    match changed(&visit, &parameters, request.address()).await? {
         Ok(response) => Ok(response),
         Err(problem) => {
             let html = page(&visit, ends_others(&parameters)?, Some(problem)).await?;
-            Ok(again(html, problem))
+            Ok(new_password::again(html, problem))
         }
     }
 }
@@ -142,16 +111,4 @@ async fn changed(
     outbox::notify(server, queued).await;
     let cookie = renewal.cookie(exchange, &visit.view);
     Ok(Ok(with_cookie(response, cookie)))
-}
-
-/// The form again.
-fn again(html: Page, problem: NewPasswordProblem) -> Response {
-    if problem != NewPasswordProblem::Busy {
-        return respond::page(StatusCode::BAD_REQUEST, html);
-    }
-    tracing::info!(refusal = Reason::Overloaded.name(), "refused");
-    let mut response = respond::page(respond::status(Reason::Overloaded), html);
-    let headers = response.headers_mut();
-    headers.insert(header::RETRY_AFTER, HeaderValue::from(2));
-    response
 }

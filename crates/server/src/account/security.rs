@@ -1,48 +1,26 @@
 //! `/account/security`: how the user signs in, and the way to change each of it.
 
-use axum::{
-    extract::{RawQuery, State},
-    response::Response,
-};
-use http::HeaderMap;
+use axum::response::Response;
 use safeconduct_protocol::recovery_code::FEW;
 
-use super::visit::{Demand, Visit, Visitor};
+use super::visit::{Answer, Demand, PageRequest};
 use crate::{
     addresses::{
         ACCOUNT_AUTHENTICATOR, ACCOUNT_PASSWORD, ACCOUNT_SECURITY, NEW_RECOVERY_CODES,
         REMOVE_AUTHENTICATOR,
     },
-    fault::Failure,
     journey::Journey,
     pages::{AccountPage, AuthenticatorLine, Section, SecurityPage},
-    reader::Reader,
-    respond,
-    server::Server,
 };
 
 /// `GET /account/security`.
-pub(crate) async fn get(
-    State(server): State<Server>,
-    reader: Reader,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Response {
-    let answer = show(&server, reader, query.as_deref(), &headers).await;
-    respond::person(&server, answer, reader)
+pub(crate) async fn get(request: PageRequest) -> Response {
+    request.answer(show(&request).await)
 }
 
-async fn show(
-    server: &Server,
-    reader: Reader,
-    query: Option<&str>,
-    headers: &HeaderMap,
-) -> Result<Response, Failure> {
-    let demand = Demand::SignedIn;
-    let visit = match Visit::of(server, reader, headers, ACCOUNT_SECURITY, demand).await? {
-        Visitor::Known(visit) => visit,
-        Visitor::Unproven(response) => return Ok(response),
-    };
+async fn show(request: &PageRequest) -> Answer {
+    let visit = request.visit(ACCOUNT_SECURITY, Demand::SignedIn).await?;
+    let server = visit.exchange.server;
     let (store, person) = (server.store(), &visit.view.person);
     let pages = visit.exchange.pages();
     let password = store.password_changed_at(&person.user).await?;
@@ -62,5 +40,9 @@ async fn show(
         remove_authenticator_action: &server.path(REMOVE_AUTHENTICATOR),
         new_recovery_codes_action: &server.path(NEW_RECOVERY_CODES),
     });
-    Ok(visit.page((Section::Security, ACCOUNT_SECURITY), query, &page))
+    Ok(visit.page(
+        (Section::Security, ACCOUNT_SECURITY),
+        request.query(),
+        &page,
+    ))
 }

@@ -1,54 +1,29 @@
 //! `/account/sessions`: where the user is signed in, and the end of that.
 
-use axum::{
-    extract::{RawQuery, State},
-    response::Response,
-};
-use http::HeaderMap;
+use axum::response::Response;
 use safeconduct_protocol::authentication::Factor;
 use safeconduct_store::SessionRecord;
 
-use super::visit::{Demand, Visit, Visitor};
+use super::visit::{Answer, Demand, FormRequest, PageRequest, Visit};
 use crate::{
     addresses::{ACCOUNT_SESSIONS, END_OTHERS, END_SESSION},
-    fault::Failure,
-    form::PostedForm,
     outbox,
     pages::{AccountPage, Section, SessionLine, SessionsPage},
-    reader::Reader,
-    respond,
-    server::Server,
 };
 
 /// `GET /account/sessions`.
-pub(crate) async fn get(
-    State(server): State<Server>,
-    reader: Reader,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Response {
-    let answer = show(&server, reader, query.as_deref(), &headers).await;
-    respond::person(&server, answer, reader)
+pub(crate) async fn get(request: PageRequest) -> Response {
+    request.answer(show(&request).await)
 }
 
 /// `POST /account/sessions/end`: a session of this user's ends.
-pub(crate) async fn end(
-    State(server): State<Server>,
-    reader: Reader,
-    form: PostedForm,
-) -> Response {
-    let answer = end_some(&server, reader, &form, Which::Named).await;
-    respond::person(&server, answer, reader)
+pub(crate) async fn end(request: FormRequest) -> Response {
+    request.answer(end_some(&request, Which::Named).await)
 }
 
 /// `POST /account/sessions/end-others`: every session of this user's ends but this one.
-pub(crate) async fn end_others(
-    State(server): State<Server>,
-    reader: Reader,
-    form: PostedForm,
-) -> Response {
-    let answer = end_some(&server, reader, &form, Which::Others).await;
-    respond::person(&server, answer, reader)
+pub(crate) async fn end_others(request: FormRequest) -> Response {
+    request.answer(end_some(&request, Which::Others).await)
 }
 
 /// Which sessions are to end.
@@ -57,18 +32,10 @@ enum Which {
     Others,
 }
 
-async fn show(
-    server: &Server,
-    reader: Reader,
-    query: Option<&str>,
-    headers: &HeaderMap,
-) -> Result<Response, Failure> {
-    let demand = Demand::SignedIn;
-    let visit = match Visit::of(server, reader, headers, ACCOUNT_SESSIONS, demand).await? {
-        Visitor::Known(visit) => visit,
-        Visitor::Unproven(response) => return Ok(response),
-    };
+async fn show(request: &PageRequest) -> Answer {
+    let visit = request.visit(ACCOUNT_SESSIONS, Demand::SignedIn).await?;
     let (user, now) = (&visit.view.person.user, visit.exchange.now);
+    let server = visit.exchange.server;
     let sessions = server.store().list_sessions(Some(user), now).await?;
     let lines: Vec<SessionLine> = sessions
         .iter()
@@ -79,7 +46,11 @@ async fn show(
         end_others_action: &server.path(END_OTHERS),
         sessions: &lines,
     });
-    Ok(visit.page((Section::Sessions, ACCOUNT_SESSIONS), query, &page))
+    Ok(visit.page(
+        (Section::Sessions, ACCOUNT_SESSIONS),
+        request.query(),
+        &page,
+    ))
 }
 
 fn line(visit: &Visit<'_>, session: &SessionRecord) -> SessionLine {
@@ -94,17 +65,9 @@ fn line(visit: &Visit<'_>, session: &SessionRecord) -> SessionLine {
     }
 }
 
-async fn end_some(
-    server: &Server,
-    reader: Reader,
-    form: &PostedForm,
-    which: Which,
-) -> Result<Response, Failure> {
-    let changing = Visit::changing(server, reader, form, ACCOUNT_SESSIONS).await?;
-    let (visit, parameters) = match changing {
-        Visitor::Known(known) => known,
-        Visitor::Unproven(response) => return Ok(response),
-    };
+async fn end_some(request: &FormRequest, which: Which) -> Answer {
+    let (visit, parameters) = request.visit(ACCOUNT_SESSIONS).await?;
+    let server = visit.exchange.server;
     let (store, now) = (server.store(), visit.exchange.now);
     let person = &visit.view.person;
     let named = parameters.one("session")?.unwrap_or_default();

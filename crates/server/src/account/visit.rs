@@ -4,8 +4,14 @@
 //! demands, and to change anything they want it fresh and by what the account has, for which no recovery code stands in. A form here acts
 //! on the session alone, so it carries a token that only this browser's session cookie can make.
 
-use axum::response::Response;
-use http::HeaderMap;
+use std::convert::Infallible;
+use std::net::IpAddr;
+
+use axum::{
+    extract::{FromRequest, FromRequestParts, Request, rejection::BytesRejection},
+    response::Response,
+};
+use http::{HeaderMap, request::Parts};
 use safeconduct_protocol::{
     authorization::{CheckedRequest, Next},
     encoding,
@@ -17,6 +23,7 @@ use safeconduct_store::{SessionSeen, SessionView};
 use crate::{
     addresses::AGAIN,
     browser::{self, Browser},
+    client_address::RequestAddress,
     fault::Failure,
     form::PostedForm,
     journey::{Journey, arrived},
@@ -32,12 +39,132 @@ pub(super) struct Visit<'s> {
     pub(super) view: Box<SessionView>,
 }
 
-/// What a request for an account page comes to.
-pub(super) enum Visitor<T> {
-    /// The user has proved what is demanded.
-    Known(T),
-    /// Something is due before, or the form is not one of this sign-in.
-    Unproven(Response),
+/// Why a request ends before its page does: something is due first, or it can't be served.
+pub(crate) enum Interruption {
+    /// This answers it instead.
+    Due(Box<Response>),
+    /// It is refused, or something failed.
+    Failed(Failure),
+}
+
+impl<E: Into<Failure>> From<E> for Interruption {
+    fn from(failure: E) -> Self {
+        Self::Failed(failure.into())
+    }
+}
+
+/// The answer of an account page.
+pub(crate) type Answer = Result<Response, Interruption>;
+
+/// An answer as other pages know it: what is due is as good as any.
+pub(crate) fn settled(answer: Answer) -> Result<Response, Failure> {
+    answer.or_else(|interruption| match interruption {
+        Interruption::Due(response) => Ok(*response),
+        Interruption::Failed(failure) => Err(failure),
+    })
+}
+
+/// A request for an account page.
+pub(crate) struct PageRequest {
+    server: Server,
+    reader: Reader,
+    query: Option<String>,
+    headers: HeaderMap,
+}
+
+impl PageRequest {
+    pub(super) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// What it says behind the path.
+    pub(super) fn query(&self) -> Option<&str> {
+        self.query.as_deref()
+    }
+
+    /// Who is there, if they have proved what `page` demands.
+    ///
+    /// # Errors
+    /// What is due before; the database's.
+    pub(super) async fn visit(
+        &self,
+        page: &str,
+        demand: Demand,
+    ) -> Result<Visit<'_>, Interruption> {
+        Visit::of(&self.server, self.reader, &self.headers, page, demand).await
+    }
+
+    pub(super) fn answer(&self, answer: Answer) -> Response {
+        respond::person(&self.server, settled(answer), self.reader)
+    }
+}
+
+impl FromRequestParts<Server> for PageRequest {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, server: &Server) -> Result<Self, Infallible> {
+        Ok(Self {
+            server: server.clone(),
+            reader: Reader::from_request_parts(parts, server).await?,
+            query: parts.uri.query().map(str::to_owned),
+            headers: parts.headers.clone(),
+        })
+    }
+}
+
+/// A form of an account page, as it came in.
+pub(crate) struct FormRequest {
+    server: Server,
+    reader: Reader,
+    address: IpAddr,
+    form: PostedForm,
+}
+
+impl FormRequest {
+    pub(super) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Where it comes from.
+    pub(super) fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// Who posts it, and what it says: it changes something, and leads to `page` afterwards.
+    ///
+    /// # Errors
+    /// `cross-site-form` unless a page of ours sent it, a form that can't be read; what is due before; the database's.
+    pub(super) async fn visit(&self, page: &str) -> Result<(Visit<'_>, Parameters), Interruption> {
+        let headers = self.form.headers();
+        browser::own_form(&self.server.settings().issuer, headers)?;
+        let parameters = self.form.parameters()?;
+        let (asked, demand) = (format!("{page}{AGAIN}"), Demand::Fresh);
+        let visit = Visit::of(&self.server, self.reader, headers, &asked, demand).await?;
+        visit.posts_own(&parameters, page)?;
+        Ok((visit, parameters))
+    }
+
+    pub(super) fn answer(&self, answer: Answer) -> Response {
+        respond::person(&self.server, settled(answer), self.reader)
+    }
+}
+
+impl FromRequest<Server> for FormRequest {
+    type Rejection = BytesRejection;
+
+    async fn from_request(request: Request, server: &Server) -> Result<Self, BytesRejection> {
+        let (mut parts, body) = request.into_parts();
+        let Ok(reader) = Reader::from_request_parts(&mut parts, server).await;
+        let Ok(RequestAddress(address)) =
+            RequestAddress::from_request_parts(&mut parts, server).await;
+        let request = Request::from_parts(parts, body);
+        Ok(Self {
+            server: server.clone(),
+            reader,
+            address,
+            form: PostedForm::from_request(request, server).await?,
+        })
+    }
 }
 
 /// What a page demands of its user.
@@ -50,60 +177,19 @@ pub(super) enum Demand {
 }
 
 impl<'s> Visit<'s> {
-    /// Somebody asks for `page`.
+    /// Judges who asks for `page`.
     ///
     /// # Errors
-    /// The database's.
+    /// What is due before; the database's.
     pub(super) async fn of(
         server: &'s Server,
         reader: Reader,
         headers: &HeaderMap,
         page: &str,
         demand: Demand,
-    ) -> Result<Visitor<Self>, Failure> {
+    ) -> Result<Self, Interruption> {
         let exchange = Exchange::with(server, reader.language).await?;
         let browser = Browser::read(&server.settings().issuer, headers);
-        Self::at(exchange, browser, page, demand).await
-    }
-
-    /// Somebody posts a form that changes something, and is led to `page` afterwards.
-    ///
-    /// # Errors
-    /// `cross-site-form` unless a page of ours sent it, a form that can't be read, and the database's.
-    pub(super) async fn changing(
-        server: &'s Server,
-        reader: Reader,
-        form: &PostedForm,
-        page: &str,
-    ) -> Result<Visitor<(Self, Parameters)>, Failure> {
-        let issuer = &server.settings().issuer;
-        browser::own_form(issuer, form.headers())?;
-        let parameters = form.parameters()?;
-        let exchange = Exchange::with(server, reader.language).await?;
-        let browser = Browser::read(issuer, form.headers());
-        let asked = format!("{page}{AGAIN}");
-        let visit = match Self::at(exchange, browser, &asked, Demand::Fresh).await? {
-            Visitor::Known(visit) => visit,
-            Visitor::Unproven(response) => return Ok(Visitor::Unproven(response)),
-        };
-        let presented = parameters.one("csrf")?.unwrap_or_default();
-        let is_ours = |expected: String| {
-            encoding::constant_time_eq(presented.as_bytes(), expected.as_bytes())
-        };
-        // A form of an earlier sign-in asks for nothing: the page is shown as it is now.
-        if !visit.browser.account_token().is_some_and(is_ours) {
-            return Ok(Visitor::Unproven(visit.lead_to(page)));
-        }
-        Ok(Visitor::Known((visit, parameters)))
-    }
-
-    /// Judges who sits at `browser`.
-    async fn at(
-        exchange: Exchange<'s>,
-        browser: Browser,
-        page: &str,
-        demand: Demand,
-    ) -> Result<Visitor<Self>, Failure> {
         let client = exchange.catalog.account.clone();
         let url = exchange.server.settings().issuer.endpoint(page);
         let request = CheckedRequest::of_account(&client, &url, demand == Demand::Fresh);
@@ -113,14 +199,33 @@ impl<'s> Visit<'s> {
         let user = view.as_ref().map(|view| &view.person);
         let next = pending.next(&client, user, exchange.catalog.keys.subjects());
         if let (Ok(Next::Issue(_)), Some(view)) = (next, view) {
-            return Ok(Visitor::Known(Self {
+            return Ok(Self {
                 view: Box::new(view),
                 exchange,
                 browser,
-            }));
+            });
         }
-        let response = Journey::begin(&exchange, &browser, request, client, None).await?;
-        Ok(Visitor::Unproven(response))
+        let due = Journey::begin(&exchange, &browser, request, client, None).await?;
+        Err(Interruption::Due(Box::new(due)))
+    }
+
+    /// Goes on with a form of this sign-in. One of an earlier sign-in asks for nothing: `page` is shown as it is now.
+    ///
+    /// # Errors
+    /// The way to `page`.
+    pub(super) fn posts_own(
+        &self,
+        parameters: &Parameters,
+        page: &str,
+    ) -> Result<(), Interruption> {
+        let presented = parameters.one("csrf")?.unwrap_or_default();
+        let is_ours = |expected: String| {
+            encoding::constant_time_eq(presented.as_bytes(), expected.as_bytes())
+        };
+        match self.browser.account_token().is_some_and(is_ours) {
+            true => Ok(()),
+            false => Err(Interruption::Due(Box::new(self.lead_to(page)))),
+        }
     }
 
     /// The session that a change is made in, which the write asks for again.

@@ -7,11 +7,10 @@
 use std::net::IpAddr;
 
 use axum::{
-    Extension,
     extract::{RawQuery, State},
     response::Response,
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use safeconduct_protocol::{
     authentication::{Factor, Factors},
     encoding,
@@ -25,10 +24,10 @@ use safeconduct_protocol::{
 use safeconduct_store::{LinkedUser, NewSession};
 
 use crate::{
-    account::address,
+    account::{address, settled},
     addresses::{ACCOUNT, LINK},
     browser::{self, Browser},
-    client_address::ClientAddress,
+    client_address::RequestAddress,
     fault::Failure,
     form::PostedForm,
     new_password::{self, Owner},
@@ -61,13 +60,9 @@ pub(crate) async fn get(
 pub(crate) async fn post(
     State(server): State<Server>,
     reader: Reader,
-    address: Option<Extension<ClientAddress>>,
+    RequestAddress(address): RequestAddress,
     form: PostedForm,
 ) -> Response {
-    // Without the accept loop in front there is one address for everybody.
-    let address = address.map_or(IpAddr::from([0, 0, 0, 0]), |Extension(client)| {
-        client.address
-    });
     let answer = used(&server, reader, &form, address).await;
     respond::person(&server, answer, reader)
 }
@@ -92,7 +87,7 @@ async fn show(server: &Server, reader: Reader, headers: &HeaderMap) -> Result<Re
     let link: Link = exchange.open(text.expose())?;
     if link.purpose() == LinkPurpose::ChangeAddress {
         let link = (text.expose(), &link);
-        return address::ask_to_confirm(server, reader, headers, link).await;
+        return settled(address::ask_to_confirm(server, reader, headers, link).await);
     }
     let user = judged(&exchange, &link).await?;
     let html = page(&exchange, text.expose(), &link, &user, None);
@@ -142,7 +137,8 @@ async fn used(
     let text = parameters.required(FIELD, Reason::LinkNotRecognised)?;
     let link: Link = exchange.open(text)?;
     if link.purpose() == LinkPurpose::ChangeAddress {
-        return address::confirm(server, reader, form, (&parameters, &link)).await;
+        let answer = address::confirm(server, reader, form, (&parameters, &link));
+        return settled(answer.await);
     }
     let user = judged(&exchange, &link).await?;
     let owner = Owner {
@@ -155,7 +151,7 @@ async fn used(
         Ok(password) => password,
         Err(problem) => {
             let html = page(&exchange, text, &link, &user, Some(problem));
-            return Ok(again(html, problem));
+            return Ok(new_password::again(html, problem));
         }
     };
     let store = server.store();
@@ -213,16 +209,4 @@ async fn begin_session(
     };
     let started = store.start_session(&new, now).await?;
     Ok(started.then_some(secret))
-}
-
-/// The form again.
-fn again(html: Page, problem: NewPasswordProblem) -> Response {
-    if problem != NewPasswordProblem::Busy {
-        return respond::page(StatusCode::BAD_REQUEST, html);
-    }
-    tracing::info!(refusal = Reason::Overloaded.name(), "refused");
-    let mut response = respond::page(respond::status(Reason::Overloaded), html);
-    let headers = response.headers_mut();
-    headers.insert(header::RETRY_AFTER, HeaderValue::from(2));
-    response
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use axum::{Extension, extract::State, response::Response};
+use axum::{extract::State, response::Response};
 use http::{HeaderValue, StatusCode, header};
 use safeconduct_protocol::{
     authentication::Factor, authorization::Next, error::Reason, parameters::Parameters,
@@ -12,7 +12,7 @@ use safeconduct_store::Credential;
 
 use crate::{
     browser::{self, Browser},
-    client_address::ClientAddress,
+    client_address::RequestAddress,
     fault::Failure,
     form::PostedForm,
     journey::{Journey, SignIn, Step},
@@ -33,13 +33,9 @@ const LONGEST_USERNAME: usize = 256;
 pub(crate) async fn post(
     State(server): State<Server>,
     reader: Reader,
-    address: Option<Extension<ClientAddress>>,
+    RequestAddress(address): RequestAddress,
     form: PostedForm,
 ) -> Response {
-    // Without the accept loop in front there is one address for everybody.
-    let address = address.map_or(IpAddr::from([0, 0, 0, 0]), |Extension(client)| {
-        client.address
-    });
     let answer = sign_in(&server, reader, &form, address).await;
     way_back::person(&server, &form, answer, reader).await
 }

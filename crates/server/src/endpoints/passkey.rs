@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use axum::{Extension, extract::State, response::Response};
+use axum::{extract::State, response::Response};
 use http::{HeaderValue, StatusCode, header};
 use safeconduct_protocol::{
     authentication::Factor,
@@ -15,7 +15,7 @@ use safeconduct_protocol::{
 use crate::{
     addresses::{ADD_OFFERED_PASSKEY, OFFER},
     browser::Browser,
-    client_address::ClientAddress,
+    client_address::RequestAddress,
     fault::Failure,
     form::PostedForm,
     journey::{Journey, SignIn, Step},
@@ -31,13 +31,9 @@ use crate::{
 pub(crate) async fn post(
     State(server): State<Server>,
     reader: Reader,
-    address: Option<Extension<ClientAddress>>,
+    RequestAddress(address): RequestAddress,
     form: PostedForm,
 ) -> Response {
-    // Without the accept loop in front there is one address for everybody.
-    let address = address.map_or(IpAddr::from([0, 0, 0, 0]), |Extension(client)| {
-        client.address
-    });
     let party = server.settings().relying_party();
     let party = party.expect("there is no such route without one");
     let answer = sign_in(&server, reader, &form, address, &party).await;

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use axum::{Extension, extract::State, response::Response};
+use axum::{extract::State, response::Response};
 use http::{HeaderValue, StatusCode, header};
 use safeconduct_protocol::{
     error::Reason,
@@ -15,7 +15,7 @@ use safeconduct_store::UserRecord;
 use crate::{
     addresses::RECOVER,
     browser,
-    client_address::ClientAddress,
+    client_address::RequestAddress,
     fault::Failure,
     form::PostedForm,
     notices::Notices,
@@ -37,13 +37,9 @@ pub(crate) async fn get(State(server): State<Server>, reader: Reader) -> Respons
 pub(crate) async fn post(
     State(server): State<Server>,
     reader: Reader,
-    address: Option<Extension<ClientAddress>>,
+    RequestAddress(address): RequestAddress,
     form: PostedForm,
 ) -> Response {
-    // Without the accept loop in front there is one address for everybody.
-    let address = address.map_or(IpAddr::from([0, 0, 0, 0]), |Extension(client)| {
-        client.address
-    });
     let answer = ask(&server, reader, &form, address).await;
     respond::person(&server, answer, reader)
 }
