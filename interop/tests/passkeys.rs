@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use safeconduct_interop::{PASSWORD, SECRET, SECRET_FILE, Safeconduct, USERNAME};
+use safeconduct_interop::{PASSWORD, SECRET_FILE, Safeconduct, USERNAME};
 use safeconduct_testing_browser::in_browser;
 use serde_json::{Value, json};
 use thirtyfour::prelude::*;
@@ -147,7 +147,6 @@ async fn a_person_lives_by_passkeys_with_chromium() -> Result<()> {
         consent = "never"
         "#
     ))?;
-    assert!(!SECRET.is_empty());
     in_browser(|driver| async move {
         let tools = driver.cdp();
         let _: Value = tools.send_raw("WebAuthn.enable", json!({})).await?;

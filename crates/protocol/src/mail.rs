@@ -32,8 +32,6 @@ pub enum MailPurpose {
     Verify,
     /// A link to choose a new password.
     Recover,
-    /// Somebody tried to sign up with the address of an account.
-    AccountExists,
     /// The account has another address; to the old one.
     AddressChanged,
     /// The account has another password.
@@ -52,7 +50,7 @@ pub enum MailPurpose {
     RecoveryCodeUsed,
     /// Codes were guessed until no more are judged.
     SecondFactorGuessed,
-    /// Somebody signed in with a browser that the account had not signed in with lately.
+    /// A sign-in with a browser that the account had not been used in lately.
     NewDevice,
 }
 
@@ -67,11 +65,10 @@ pub enum Topic {
 
 impl MailPurpose {
     /// Every purpose.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 13] = [
         Self::Invite,
         Self::Verify,
         Self::Recover,
-        Self::AccountExists,
         Self::AddressChanged,
         Self::PasswordChanged,
         Self::OtpAdded,
@@ -90,7 +87,6 @@ impl MailPurpose {
             Self::Invite => "invite",
             Self::Verify => "verify",
             Self::Recover => "recover",
-            Self::AccountExists => "account-exists",
             Self::AddressChanged => "address-changed",
             Self::PasswordChanged => "password-changed",
             Self::OtpAdded => "otp-added",
@@ -112,7 +108,7 @@ impl MailPurpose {
     /// What it is counted with.
     pub const fn topic(self) -> Topic {
         match self {
-            Self::Invite | Self::Verify | Self::Recover | Self::AccountExists => Topic::Asked,
+            Self::Invite | Self::Verify | Self::Recover => Topic::Asked,
             happened => Topic::Happened(happened),
         }
     }
@@ -123,10 +119,10 @@ impl MailPurpose {
         matches!(self, Self::Invite | Self::Verify)
     }
 
-    /// For how many seconds it is tried. Whoever asked for a way back has long asked again, or given up.
+    /// For how many seconds it is tried. A user who asked for a link has long asked again, or given up.
     pub const fn patience(self) -> i64 {
         match self {
-            Self::Recover | Self::AccountExists => HALF_AN_HOUR,
+            Self::Recover => HALF_AN_HOUR,
             _ => DAY,
         }
     }

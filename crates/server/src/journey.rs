@@ -462,7 +462,7 @@ pub(crate) fn arrived(
     PendingAuthorization::arrive(request, hash, grant, exchange.era())
 }
 
-async fn note_visit(exchange: &Exchange<'_>, view: &SessionView) -> Result<(), Failure> {
+pub(crate) async fn note_visit(exchange: &Exchange<'_>, view: &SessionView) -> Result<(), Failure> {
     if exchange.now.since(view.last_seen_at) < VISIT_EVERY {
         return Ok(());
     }

@@ -1,7 +1,7 @@
 //! A password that a person chooses: judged by the rule that commands judge by, and hashed in the queue in which sign-ins are.
 
 use axum::response::Response;
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use safeconduct_protocol::{
     claims::PersonClaims, error::Reason, ids::UserId, parameters::Parameters, secret::Secret,
 };
@@ -64,9 +64,5 @@ pub(crate) fn again(html: Page, problem: NewPasswordProblem) -> Response {
     if problem != NewPasswordProblem::Busy {
         return respond::page(StatusCode::BAD_REQUEST, html);
     }
-    tracing::info!(refusal = Reason::Overloaded.name(), "refused");
-    let mut response = respond::page(respond::status(Reason::Overloaded), html);
-    let headers = response.headers_mut();
-    headers.insert(header::RETRY_AFTER, HeaderValue::from(2));
-    response
+    respond::try_later(respond::page(StatusCode::OK, html), Reason::Overloaded, 2)
 }

@@ -150,7 +150,14 @@ pub(crate) async fn prove(
         is_new: server.settings().throttle.enabled
             && !(server.throttle()).knows(owner.unwrap_or_default(), &known, exchange.now),
     };
-    match asked.judge(answer, found).await? {
+    let judged = match asked.judge(answer, found).await {
+        Ok(judged) => judged,
+        Err(failure) => {
+            permit.not_tried();
+            return Err(failure);
+        }
+    };
+    match judged {
         Ok((session, owner, cookie)) => {
             tracing::info!(sub = %owner.user, "signed in with a passkey");
             server.telemetry().login_attempt("passkey", "success");

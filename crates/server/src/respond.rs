@@ -163,6 +163,15 @@ pub(crate) fn page(status: StatusCode, page: Page) -> Response {
     response
 }
 
+/// A form again, which is not judged before so many seconds have passed (RFC 6585 §4, RFC 9110 §10.2.3).
+pub(crate) fn try_later(mut form: Response, reason: Reason, seconds: u32) -> Response {
+    tracing::info!(refusal = reason.name(), "refused");
+    *form.status_mut() = status(reason);
+    form.headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    form
+}
+
 /// The answer to a person: the page or redirect that was made, or a page that refuses.
 pub(crate) fn person(
     server: &Server,

@@ -105,6 +105,19 @@ impl Throttle {
         browser.known_to(account, now).is_some()
     }
 
+    /// What makes a browser known to the account of this name without a guess: it was proved otherwise whose it is. `None` where nothing
+    /// is counted.
+    pub(crate) fn know(
+        &self,
+        username: &str,
+        browser: &KnownBrowser,
+        now: Timestamp,
+    ) -> Option<Secret> {
+        let account = self.account(&canonical(username));
+        let proof = || browser.after_sign_in(&self.key.load(), account, now);
+        self.settings.enabled.then(proof)
+    }
+
     /// Permission to check one password for `username` from `address`, in `browser`. It is charged at once.
     ///
     /// `username` is what was typed; case and surrounding white space do not make another account of it.

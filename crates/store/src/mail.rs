@@ -59,8 +59,8 @@ struct About {
 }
 
 impl Store {
-    /// Queues a mail that a stranger asked for; says whether it is queued. `None` is asked for somebody who is not known, and takes as
-    /// long: whoever asks learns nothing.
+    /// Queues a mail that a stranger asked for; says whether it is queued. `None` stands for an unknown user, and takes as long: the
+    /// requester learns nothing.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -57,7 +57,7 @@ impl<'a> AuthenticatorData<'a> {
         })
     }
 
-    /// Checks for whom they were made, that somebody was there and verified, and that the flags of backup fit together.
+    /// Checks for whom they were made, that the user was present and verified, and that the flags of backup fit together.
     pub(super) fn check(&self, rp_id_hash: &[u8; 32]) -> Result<(), PasskeyProblem> {
         if self.rp_id_hash != rp_id_hash {
             return Err(PasskeyProblem::RelyingParty);

@@ -39,7 +39,7 @@ pub struct Ceremony {
 /// What a challenge is for. An answer to it is good for nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Purpose {
-    /// To sign in, whoever it is, in one browser.
+    /// To sign in as any user, in one browser.
     #[serde(rename = "s")]
     SignIn {
         /// SHA-256 of the browser's cookie, base64url.

@@ -33,7 +33,7 @@ pub enum PasskeyProblem {
     /// For another relying party.
     #[error("made for another relying party")]
     RelyingParty,
-    /// Nobody was there.
+    /// The user was not present.
     #[error("the user was not present")]
     NotPresent,
     /// The authenticator did not verify its user.
@@ -63,7 +63,7 @@ pub enum PasskeyProblem {
     /// No user handle, or one of another account.
     #[error("the user handle is missing or another account's")]
     UserHandle,
-    /// The sign count did not rise, and the key can't be copied by itself: somebody else may have it (§7.2 step 22).
+    /// The sign count did not rise, and the key can't be copied by itself: there may be a copy (§7.2 step 22).
     #[error("the sign count did not rise")]
     SignCount,
 }

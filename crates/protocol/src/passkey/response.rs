@@ -235,7 +235,7 @@ pub struct Assertion {
 /// Who was asked for a passkey.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AskedOf {
-    /// Whoever it is.
+    /// Any user.
     Anybody,
     /// One user, by the names of their passkeys.
     OneUser,

@@ -97,7 +97,15 @@ fn logo_of(declared: &Client, at: &At, findings: &mut Findings<'_>) -> Option<Op
     let Some(path) = &declared.logo_file else {
         return Some(declared.registration.logo_uri.clone());
     };
-    let logo = look::image(path, &at.then("logo_file"), findings)?;
+    let at = at.then("logo_file");
+    if declared.registration.logo_uri.is_some() {
+        let message = format!(
+            "the logo of the client `{}` stands in two places",
+            declared.id
+        );
+        findings.refuse(&at, message, "keep logo_uri or logo_file");
+    }
+    let logo = look::image(path, &at, findings)?;
     Some(Some(logo.to_data_url()))
 }
 

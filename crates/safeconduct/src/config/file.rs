@@ -207,7 +207,7 @@ table! {
     /// share each budget: they tell one another what they counted, twice a second.
     Login {
         /// Whether people prove a second factor beside their password: codes of an authenticator app, and recovery codes in its place.
-        /// With `off` no account can be given one; an account that has one is asked for it all the same, and a client that demands one
+        /// With `off` no account can be given an app; an account that has one is asked for a code all the same, and a client that demands one
         /// (`require_second_factor`) signs in no others. With `offered` an account is given one where a client or a group demands it,
         /// on the way there, and others are offered one after a sign-in with the password alone, until they say *Not now*. With `required` every account has to have one: it is set up at the next sign-in
         /// ([sign-in methods](../guides/sign-in-methods.md)).
@@ -222,7 +222,7 @@ table! {
         /// owner, and no name of this server, in any case.
         #[schemars(range(min = 8, max = 64))]
         password_min_length: usize = password::LEAST_MINIMUM,
-        /// Whether wrong passwords are counted at all. Switch it off only where something in front does it.
+        /// Whether wrong passwords, refused passkeys and requests for mail are counted at all. Switch it off only where something in front does it.
         throttle: bool = true,
         /// The budget of one account from one address.
         per_pair: Budget = Budget {
@@ -252,7 +252,7 @@ table! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum SecondFactor {
-    /// No account can be given one.
+    /// No account can be given an authenticator app.
     Off,
     /// An account may have one.
     Offered,

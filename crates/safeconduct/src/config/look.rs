@@ -223,6 +223,15 @@ mod tests {
             ))
         };
         assert!(client(&path.display().to_string()).is_ok());
+        let both = format!(
+            "{}\"\nlogo_uri = \"data:image/svg+xml;base64,PHN2Zy8+",
+            path.display()
+        );
+        let said = client(&both).err().unwrap();
+        assert!(
+            said.contains("the logo of the client `notes` stands in two places"),
+            "{said}"
+        );
         let said = client("none.svg").err().unwrap();
         assert!(
             said.contains("safeconduct.toml:6: the logo none.svg can't be read"),

@@ -1,5 +1,5 @@
-//! `/account/activity`: what happened to the account, in words, the newest first. What is not in the list of kinds is nobody's business but
-//! the operator's, or has no words yet.
+//! `/account/activity`: what happened to the account, in words, the newest first. What is not in the list of kinds is for
+//! the operator, or has no words yet.
 
 use axum::response::Response;
 use safeconduct_protocol::parameters::Parameters;

@@ -105,7 +105,17 @@ async fn send(request: &FormRequest) -> Answer {
         .permit_mail(store, &person.username, request.address(), now);
     if let Err(wait) = permit.await? {
         server.telemetry().rate_limited(wait.limit.as_str());
-        return Err(Refusal::new(Reason::TooManyAttempts).into());
+        let minutes = wait.seconds.div_ceil(60);
+        let again = AddressPage {
+            typed,
+            problem: Some(AddressProblem::Throttled { minutes }),
+            ..AddressPage::default()
+        };
+        return Ok(respond::try_later(
+            page(&visit, None, &again).await?,
+            Reason::TooManyAttempts,
+            minutes * 60,
+        ));
     }
     let mail = Mail {
         purpose: MailPurpose::Verify,

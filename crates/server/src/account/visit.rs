@@ -26,7 +26,7 @@ use crate::{
     client_address::RequestAddress,
     fault::Failure,
     form::PostedForm,
-    journey::{Journey, arrived},
+    journey::{Journey, arrived, note_visit},
     reader::Reader,
     respond,
     server::{Exchange, Server},
@@ -199,6 +199,7 @@ impl<'s> Visit<'s> {
         let user = view.as_ref().map(|view| &view.person);
         let next = pending.next(&client, user, exchange.catalog.keys.subjects());
         if let (Ok(Next::Issue(_)), Some(view)) = (next, view) {
+            note_visit(&exchange, &view).await?;
             return Ok(Self {
                 view: Box::new(view),
                 exchange,

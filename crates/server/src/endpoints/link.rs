@@ -90,7 +90,7 @@ async fn show(server: &Server, reader: Reader, headers: &HeaderMap) -> Result<Re
         return settled(address::ask_to_confirm(server, reader, headers, link).await);
     }
     let user = judged(&exchange, &link).await?;
-    let html = page(&exchange, text.expose(), &link, &user, None);
+    let html = page(&exchange, text.expose(), &user, None);
     Ok(respond::page(StatusCode::OK, html))
 }
 
@@ -106,14 +106,13 @@ async fn judged(exchange: &Exchange<'_>, link: &Link) -> Result<LinkedUser, Fail
 fn page(
     exchange: &Exchange<'_>,
     text: &str,
-    link: &Link,
     user: &LinkedUser,
     problem: Option<NewPasswordProblem>,
 ) -> Page {
     let server = exchange.server;
     exchange.pages().new_password(&NewPasswordPage {
         account: &user.username,
-        is_first: link.purpose() == LinkPurpose::Invite,
+        is_first: !user.has_password,
         action: &server.path(LINK),
         link: Some(text),
         csrf: None,
@@ -150,7 +149,7 @@ async fn used(
     let password = match new_password::chosen(&exchange, &owner, requester, &parameters).await? {
         Ok(password) => password,
         Err(problem) => {
-            let html = page(&exchange, text, &link, &user, Some(problem));
+            let html = page(&exchange, text, &user, Some(problem));
             return Ok(new_password::again(html, problem));
         }
     };
@@ -176,7 +175,13 @@ async fn used(
         match begin_session(&exchange, &browser, &link, epoch).await? {
             Some(secret) => {
                 let seconds = server.settings().sessions.absolute;
-                with_cookie(response, browser::sign_in(issuer, &secret, seconds))
+                let response = with_cookie(response, browser::sign_in(issuer, &secret, seconds));
+                let (throttle, now) = (server.throttle(), exchange.now);
+                let known = throttle.known_browser(browser.known());
+                match throttle.know(&user.username, &known, now) {
+                    Some(known) => with_cookie(response, browser::know(issuer, &known)),
+                    None => response,
+                }
             }
             None => response,
         },

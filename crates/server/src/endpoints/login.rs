@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use axum::{extract::State, response::Response};
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use safeconduct_protocol::{
     authentication::Factor, authorization::Next, error::Reason, parameters::Parameters,
     secret::Secret,
@@ -297,14 +297,11 @@ async fn show_problem(
     username: &str,
     problem: SignInProblem,
 ) -> Result<Response, Failure> {
-    let (refusal, retry_after) = match problem {
-        SignInProblem::Throttled { minutes } => (Some(Reason::TooManyAttempts), Some(minutes * 60)),
-        SignInProblem::Busy => (Some(Reason::Overloaded), Some(2)),
-        _ => (None, None),
+    let wait = match problem {
+        SignInProblem::Throttled { minutes } => Some((Reason::TooManyAttempts, minutes * 60)),
+        SignInProblem::Busy => Some((Reason::Overloaded, 2)),
+        _ => None,
     };
-    if let Some(reason) = refusal {
-        tracing::info!(refusal = reason.name(), "refused");
-    }
     let view = browser.person(exchange, &journey.pending).await?;
     let person = view.map(|view| view.person);
     let again = matches!(
@@ -313,17 +310,15 @@ async fn show_problem(
     );
     let shown: String = username.chars().take(LONGEST_USERNAME).collect();
     let sign_in = SignIn {
-        status: refusal.map_or(StatusCode::BAD_REQUEST, respond::status),
+        status: StatusCode::BAD_REQUEST,
         username: &shown,
         again_as: (person.as_ref()).filter(|person| again && person.username == username),
         problem: Some(problem),
         unknown_passkey: None,
     };
-    let mut response = journey.sign_in_page(exchange, sign_in).await?;
-    if let Some(seconds) = retry_after {
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    Ok(response)
+    let form = journey.sign_in_page(exchange, sign_in).await?;
+    Ok(match wait {
+        Some((reason, seconds)) => respond::try_later(form, reason, seconds),
+        None => form,
+    })
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use axum::{extract::State, response::Response};
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use safeconduct_protocol::{
     authentication::Factor,
     authorization::{Next, Offer, SignedInUser},
@@ -184,10 +184,8 @@ async fn asked_again(
         }
     };
     *page.status_mut() = status;
-    if let Some(minutes) = minutes {
-        tracing::info!(refusal = Reason::TooManyAttempts.name(), "refused");
-        let seconds = HeaderValue::from(minutes * 60);
-        page.headers_mut().insert(header::RETRY_AFTER, seconds);
-    }
-    Ok(page)
+    Ok(match minutes {
+        Some(minutes) => respond::try_later(page, Reason::TooManyAttempts, minutes * 60),
+        None => page,
+    })
 }

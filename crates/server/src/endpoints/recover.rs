@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use axum::{extract::State, response::Response};
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use safeconduct_protocol::{
     error::Reason,
     mail::{MailAddress, MailPurpose},
@@ -107,14 +107,11 @@ fn page(exchange: &Exchange<'_>, typed: &str, problem: Option<RecoverProblem>) -
 fn throttled(exchange: &Exchange<'_>, typed: &str, seconds: u32) -> Response {
     let minutes = seconds.div_ceil(60);
     let shown: String = typed.chars().take(LONGEST).collect();
-    tracing::info!(refusal = Reason::TooManyAttempts.name(), "refused");
     let html = page(
         exchange,
         &shown,
         Some(RecoverProblem::Throttled { minutes }),
     );
-    let mut response = respond::page(respond::status(Reason::TooManyAttempts), html);
-    let seconds = HeaderValue::from(minutes * 60);
-    response.headers_mut().insert(header::RETRY_AFTER, seconds);
-    response
+    let form = respond::page(StatusCode::OK, html);
+    respond::try_later(form, Reason::TooManyAttempts, minutes * 60)
 }

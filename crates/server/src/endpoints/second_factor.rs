@@ -2,7 +2,7 @@
 //! nowhere else.
 
 use axum::{extract::State, response::Response};
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use safeconduct_protocol::{
     authentication::{Factor, Level},
     authorization::{Next, Offer, SignedInUser},
@@ -161,13 +161,10 @@ fn status(problem: CodeProblem) -> StatusCode {
 }
 
 fn asked_again(mut page: Response, status: StatusCode, problem: CodeProblem) -> Response {
-    *page.status_mut() = status;
     if let CodeProblem::Throttled { minutes } = problem {
-        let refusal = Reason::TooManyAttempts.name();
-        tracing::info!(refusal, "refused");
-        let seconds = HeaderValue::from(minutes * 60);
-        page.headers_mut().insert(header::RETRY_AFTER, seconds);
+        return respond::try_later(page, Reason::TooManyAttempts, minutes * 60);
     }
+    *page.status_mut() = status;
     page
 }
 

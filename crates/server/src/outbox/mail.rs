@@ -5,7 +5,7 @@
 
 use safeconduct_protocol::{
     link::{Link, LinkPurpose},
-    mail::{Mail, MailAddress, MailPurpose},
+    mail::{Mail, MailAddress},
     time::Timestamp,
 };
 use safeconduct_store::OutboxRow;
@@ -123,7 +123,7 @@ async fn subject(exchange: &Exchange<'_>, mail: &Mail) -> Result<Option<Subject>
     // A way in is for who reads the address that is the account's now, however long the mail has waited.
     let known = MailAddress::of(&user.claims);
     let is_theirs = known.is_some_and(|known| known.key() == mail.to.key());
-    if user.locked || (mail.purpose == MailPurpose::Recover && !is_theirs) {
+    if user.locked || !(mail.purpose.is_to_anybody() || is_theirs) {
         return Ok(None);
     }
     // Made now, so that none waits in the outbox, and each lives as long as it should.
@@ -149,7 +149,7 @@ fn moment(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
-    use safeconduct_protocol::{ids::UserId, language::Language};
+    use safeconduct_protocol::{ids::UserId, language::Language, mail::MailPurpose};
     use safeconduct_store::Message;
 
     use super::*;

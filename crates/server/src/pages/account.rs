@@ -145,10 +145,15 @@ pub struct AddressPage<'a> {
 
 /// Why no link was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum AddressProblem {
     /// What was typed is no address.
     Malformed,
+    /// Too many were asked for by this account or from this network.
+    Throttled {
+        /// How long to wait, rounded up.
+        minutes: u32,
+    },
 }
 
 /// The question whether an address is to be the user's.

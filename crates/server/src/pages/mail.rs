@@ -59,7 +59,6 @@ const fn words(purpose: Option<MailPurpose>) -> Words {
         Some(MailPurpose::Invite) => ("mail-invite-subject", "mail-invite", None, "mail-invite-action"),
         Some(MailPurpose::Verify) => ("mail-verify-subject", "mail-verify", None, "mail-verify-action"),
         Some(MailPurpose::Recover) => ("mail-recover-subject", "mail-recover", None, "mail-recover-action"),
-        Some(MailPurpose::AccountExists) => ("mail-account-exists-subject", "mail-account-exists", None, ACCOUNT),
         Some(MailPurpose::AddressChanged) => ("mail-address-changed-subject", "mail-address-changed", NOT_YOU, ACCOUNT),
         Some(MailPurpose::PasswordChanged) => ("mail-password-changed-subject", "mail-password-changed", NOT_YOU, ACCOUNT),
         Some(MailPurpose::OtpAdded) => ("mail-otp-added-subject", "mail-otp-added", NOT_YOU, ACCOUNT),

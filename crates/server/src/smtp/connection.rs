@@ -2,7 +2,7 @@
 //! ours, and little: lettre, which holds the conversation, only ever sees a connection that is encrypted (or, on this machine, one that the
 //! operator wants in clear).
 //!
-//! What the server sends in clear behind its word for STARTTLS was sent by whoever is in between, and ends the connection: taken along into
+//! What the server sends in clear behind its word for STARTTLS was sent by an attacker on the path, and ends the connection: taken along into
 //! TLS it would count as the server's own (CVE-2011-0411 and its kind).
 
 use std::{

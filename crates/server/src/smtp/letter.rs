@@ -1,4 +1,4 @@
-//! Writes a mail down (RFC 5322, MIME): text first, then the same as HTML; said to be nobody's own, so that no machine answers it
+//! Writes a mail down (RFC 5322, MIME): text first, then the same as HTML; marked as automatic, so that no machine answers it
 //! (RFC 3834 §5); and under an id that stays the same however often it is sent.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -57,6 +57,20 @@ async fn remove_shop(browser: &mut Browser<'_>, page: &Answer) -> Answer {
     browser.follow(answer).await
 }
 
+/// A session idles out eight hours after the last visit, whatever was visited.
+#[tokio::test]
+async fn who_works_on_the_account_is_not_idle() {
+    let server = TestServer::start().await;
+    let mut ada = server.sign_in("ada").await;
+    let mut idle = server.sign_in("ada").await;
+    for _ in 0..2 {
+        server.advance(5 * 3600);
+        open(&mut ada).await;
+    }
+    let page = idle.open("/account").await;
+    assert_eq!(page.title(), "Sign in – Safeconduct", "{page:?}");
+}
+
 #[tokio::test]
 async fn a_stranger_signs_in_and_comes_back_to_the_page() {
     let server = TestServer::start().await;

@@ -203,3 +203,22 @@ async fn a_password_is_recovered_by_mail_at_the_address_that_is_known_when_it_is
     later(&server, 3).await;
     assert_eq!(sent_to(&mail, NEW).len(), 2, "told of the change");
 }
+
+#[tokio::test]
+async fn who_asks_too_often_keeps_the_form_and_is_told_how_long_to_wait() {
+    let (server, _) = both().await;
+    let mut ada = server.browser();
+    let page = ada.at_address("ada").await;
+    for _ in 0..5 {
+        assert_eq!(ada.change_address(&page, NEW).await.to_string(), PAGE);
+    }
+    let answer = ada.change_address(&page, NEW).await;
+    assert_eq!(answer.status, 429, "{answer:?}");
+    assert_eq!(answer.header("retry-after"), "60");
+    assert!(
+        answer.body.contains(&format!("value=\"{NEW}\"")),
+        "{answer:?}"
+    );
+    server.advance(61);
+    assert_eq!(ada.change_address(&page, NEW).await.to_string(), PAGE);
+}

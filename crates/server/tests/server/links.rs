@@ -59,6 +59,11 @@ async fn a_newcomer_sets_a_password_and_is_signed_in() {
     assert_eq!(answer.to_string(), "303 /account");
     assert_eq!(grace.follow(answer).await.to_string(), ACCOUNT);
     assert!(grace.cookies.keys().all(|name| !name.contains("sc-link-")));
+    let is_known = |name: &String| name.contains("sc-known-");
+    assert!(
+        grace.cookies.keys().any(is_known),
+        "an attack on the name does not stop her here"
+    );
     assert!(grace.authorize(&Ask::of("portal")).await.has_code());
     assert_eq!(
         events(&server, "link-made").await,

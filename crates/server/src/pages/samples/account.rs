@@ -96,6 +96,11 @@ fn addresses() -> Vec<Sample> {
         problem: Some(AddressProblem::Malformed),
         ..known.clone()
     };
+    let throttled = AddressPage {
+        typed: "alice@new.example",
+        problem: Some(AddressProblem::Throttled { minutes: 5 }),
+        ..known.clone()
+    };
     let sent = AddressPage {
         sent_to: Some("alice@new.example"),
         ..known.clone()
@@ -115,6 +120,7 @@ fn addresses() -> Vec<Sample> {
     let pages = [
         ("account-address", known),
         ("account-address-malformed", malformed),
+        ("account-address-throttled", throttled),
         ("account-address-sent", sent),
         ("account-address-without-mail", without_mail),
         ("account-address-unknown", unknown),
