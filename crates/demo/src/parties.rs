@@ -327,7 +327,9 @@ async fn add_people(
             Some(known) => {
                 if known.claims != claims {
                     let (id, seen) = (&known.id, known.updated_at);
-                    store.update_claims(id, seen, &claims, clock.now()).await?;
+                    store
+                        .update_claims(id, seen, &claims, None, clock.now())
+                        .await?;
                 }
                 known.id
             }

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::NewEvent;
+use crate::sessions::SessionSeen;
 use crate::store::{Store, from_json, to_json};
 use crate::users;
 
@@ -25,7 +26,8 @@ const UPDATE: &str = "UPDATE users SET name = $3, claims = $4, updated_at = $5, 
 
 impl Store {
     /// Replaces everything that is known about a user, `name` included, unless it was changed after `seen`, the `updated_at` of
-    /// the record that the new claims were made from; says whether it did. Nothing ends but, with another verified mail address, the links that were made before.
+    /// the record that the new claims were made from; says whether it did. Where the user does it themselves, it is in a `session`, and
+    /// nothing is replaced if that is not what it was. Nothing ends but, with another verified mail address, the links that were made before.
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
@@ -34,6 +36,7 @@ impl Store {
         user: &UserId,
         seen: Timestamp,
         claims: &PersonClaims,
+        session: Option<&SessionSeen>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let kept = Kept::of(None, claims);
@@ -47,10 +50,10 @@ impl Store {
             .bind(kept.address_key)
             .expect_some();
         let event = NewEvent::new("claims-updated").user(user).at(now);
-        match self
-            .run(Unit::new([users::exists(user), update, event]))
-            .await?
-        {
+        let unit = Unit::new([users::exists(user), update, event])
+            .and(session.map(|session| session.statement(user, now)))
+            .in_turn(user.as_str());
+        match self.run(unit).await? {
             UnitOutcome::Done(_) => Ok(true),
             UnitOutcome::Unmet { statement: 0 } => Err(StoreError::NotFound("such user")),
             UnitOutcome::Unmet { .. } => Ok(false),

@@ -12,7 +12,7 @@ use crate::driver::{Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::NewEvent;
 use crate::mail;
-use crate::sessions::ending_of_user;
+use crate::sessions::{SessionSeen, ending_of_user};
 use crate::store::Store;
 use crate::users::{SealedPassword, UserRecord, exists, password_replacement};
 
@@ -82,8 +82,9 @@ impl Store {
     }
 
     /// Uses `link` to give its user the mail address that it is about, verified by that, if it is still good: of many at the same moment one
-    /// does. `user` is what was known of them; `mail` tells who reads the address of before. Every other link of theirs ends, and nothing
-    /// else. `false` if the link is no longer good, or something else about them was changed since.
+    /// does. `user` is what was known of them, and `session` the one they do it in; `mail` tells who reads the address of before. Every other
+    /// link of theirs ends, and nothing else. `false` if the link is no longer good, the session is not what it was, or something else about
+    /// them was changed since.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -91,6 +92,7 @@ impl Store {
         &self,
         link: &Link,
         user: &UserRecord,
+        session: &SessionSeen,
         mail: Option<&Mail>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
@@ -119,7 +121,9 @@ impl Store {
         let event = NewEvent::new("claims-updated").user(link.user());
         let unit = Unit::from(change)
             .then(event.detail("email").at(now))
-            .and(mail::queue(mail, now));
+            .and(mail::queue(mail, now))
+            .then(session.statement(link.user(), now))
+            .in_turn(link.user().as_str());
         Ok(self.committed(unit).await?)
     }
 

@@ -333,7 +333,7 @@ impl Store {
         Ok(())
     }
 
-    /// Gives a passkey of `user` another name; `false` if there is none.
+    /// Gives a passkey of `user` another name, in a session of theirs; `false` if there is none, or the session is not what it was.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -342,6 +342,7 @@ impl Store {
         user: &UserId,
         id: &CredentialId,
         name: &PasskeyName,
+        session: &SessionSeen,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let rename = Statement::new(RENAME)
@@ -350,7 +351,10 @@ impl Store {
             .bind(name.as_str())
             .expect_some();
         let event = NewEvent::new("passkey-renamed").user(user);
-        let unit = Unit::from(rename).then(event.detail(name.as_str()).at(now));
+        let unit = Unit::from(rename)
+            .then(event.detail(name.as_str()).at(now))
+            .then(session.statement(user, now))
+            .in_turn(user.as_str());
         Ok(self.committed(unit).await?)
     }
 

@@ -13,7 +13,7 @@ use crate::error::StoreError;
 use crate::events::NewEvent;
 use crate::groups;
 use crate::mail;
-use crate::sessions::ending_of_user;
+use crate::sessions::{SessionSeen, ending_of_user};
 use crate::store::{Store, user_id};
 
 /// The most users that one unit of an import adds.
@@ -436,6 +436,32 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`].
     pub async fn delete_user(&self, id: &UserId, now: Timestamp) -> Result<(), StoreError> {
+        match self.delete_account(id, None, now).await? {
+            true => Ok(()),
+            false => Err(StoreError::NotFound("such user")),
+        }
+    }
+
+    /// [Deletes](Self::delete_user) a user who does it themselves, in a session of theirs; `false` if that is not what it was, and then
+    /// nothing is deleted.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn delete_own_account(
+        &self,
+        id: &UserId,
+        session: &SessionSeen,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.delete_account(id, Some(session), now).await
+    }
+
+    async fn delete_account(
+        &self,
+        id: &UserId,
+        session: Option<&SessionSeen>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let remains = [
             DELETE_CREDENTIALS,
             DELETE_PASSKEYS,
@@ -448,12 +474,14 @@ impl Store {
             .bind(id.as_str())
             .bind(now)
             .expect_some();
-        let unit = Unit::from(delete)
+        // The session is asked for first: the rest ends it.
+        let unit = Unit::new(session.map(|session| session.statement(id, now)))
+            .then(delete)
             .and(remains.map(|sql| Statement::new(sql).bind(id.as_str())))
             .and(ending_of_user(id, now))
+            .then(NewEvent::new("user-deleted").user(id).at(now))
             .in_turn(id.as_str());
-        self.change_user(unit, NewEvent::new("user-deleted").user(id), now)
-            .await
+        Ok(self.committed(unit).await?)
     }
 
     /// The row that `sql` finds for a name.

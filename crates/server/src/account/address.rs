@@ -173,8 +173,8 @@ pub(crate) async fn confirm(
     let notices = Notices::new(server.settings().mail.is_some(), visit.exchange.language());
     let to_before = notices.to(&user, MailPurpose::AddressChanged);
     let mail = to_before.filter(|mail| Some(&mail.to) != link.address());
-    let (store, now) = (server.store(), visit.exchange.now);
-    let changed = store.change_address_by_link(link, &user, mail.as_ref(), now);
+    let (store, session, now) = (server.store(), visit.seen(), visit.exchange.now);
+    let changed = store.change_address_by_link(link, &user, &session, mail.as_ref(), now);
     if !changed.await? {
         return Err(Refusal::new(Reason::LinkUsed)
             .because("used, or the user was changed, by another request in this moment")

@@ -4,7 +4,6 @@
 use axum::response::Response;
 use http::StatusCode;
 use safeconduct_protocol::{error::Reason, precis};
-use safeconduct_store::StoreError;
 
 use super::visit::{Answer, Demand, FormRequest, PageRequest, Visit};
 use crate::{
@@ -60,13 +59,13 @@ async fn delete(request: &FormRequest) -> Answer {
         return Ok(response);
     }
     // Their apps are told by the rows that the same unit leaves in the outbox.
-    let deleted = server.store().delete_user(&person.user, visit.exchange.now);
-    match deleted.await {
-        Ok(()) => tracing::info!(sub = %person.user, "deleted by the user"),
-        // Another tab was faster.
-        Err(StoreError::NotFound(_)) => {}
-        Err(other) => return Err(other.into()),
+    let (store, session, now) = (server.store(), visit.seen(), visit.exchange.now);
+    let deleted = store.delete_own_account(&person.user, &session, now);
+    if !deleted.await? {
+        // Another tab was faster, or the session is over: the page asks who this is.
+        return Ok(visit.lead_to(ACCOUNT_DELETE));
     }
+    tracing::info!(sub = %person.user, "deleted by the user");
     let html = visit.exchange.pages().account_deleted();
     let response = respond::page(StatusCode::OK, html);
     Ok(with_cookie(

@@ -76,11 +76,10 @@ async fn change_name(request: &FormRequest) -> Answer {
     if let Some(known) = store.user(user).await? {
         let claims = renamed(known.claims, name);
         let now = visit.exchange.now;
-        // Where another change came first, the page says what is so now.
-        if store
-            .update_claims(user, known.updated_at, &claims, now)
-            .await?
-        {
+        let session = visit.seen();
+        // Where another change came first, or the session is over, the page says what is so now.
+        let changed = store.update_claims(user, known.updated_at, &claims, Some(&session), now);
+        if changed.await? {
             tracing::info!(sub = %user, "changed the name");
         }
     }

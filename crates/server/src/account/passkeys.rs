@@ -147,8 +147,11 @@ async fn rename_one(request: &FormRequest) -> Answer {
     let name = parameters.one("name")?.and_then(PasskeyName::typed);
     if let (Some(id), Some(name)) = (named(&parameters)?, name) {
         let (user, now) = (&visit.view.person.user, visit.exchange.now);
-        let store = visit.exchange.server.store();
-        store.rename_passkey(user, &id, &name, now).await?;
+        let (store, session) = (visit.exchange.server.store(), visit.seen());
+        // Where it was removed meanwhile, or the session is over, the page says what is so now.
+        store
+            .rename_passkey(user, &id, &name, &session, now)
+            .await?;
     }
     Ok(visit.lead_to(ACCOUNT_PASSKEYS))
 }

@@ -201,7 +201,7 @@ impl Administration<'_> {
         let (id, read_at) = (found.id, found.updated_at);
         if !self
             .store
-            .update_claims(&id, read_at, &claims, self.now)
+            .update_claims(&id, read_at, &claims, None, self.now)
             .await?
         {
             return Err(Refused::Raced(user.to_owned()));

@@ -195,7 +195,7 @@ async fn a_person_of_whom_much_is_known_signs_in_as_well() {
     }
     let address = json!({"street_address": "x".repeat(1_000), "formatted": "y".repeat(1_000)});
     known.set("address", address).unwrap();
-    let changed = store.update_claims(&ada.id, ada.updated_at, &known, server.now());
+    let changed = store.update_claims(&ada.id, ada.updated_at, &known, None, server.now());
     assert!(changed.await.unwrap());
 
     let all: Map<String, Value> = claims::SCOPES

@@ -115,7 +115,7 @@ async fn what_is_known_about_a_person_is_told_at_once() {
     let ada = store.user_by_name("ada").await.unwrap().unwrap();
     let mut claims = ada.claims.clone();
     claims.set("nickname", json!("Enchantress")).unwrap();
-    let changed = store.update_claims(&ada.id, ada.updated_at, &claims, one.now());
+    let changed = store.update_claims(&ada.id, ada.updated_at, &claims, None, one.now());
     assert!(changed.await.unwrap());
     let told = other.userinfo(&tokens.access).await;
     assert_eq!(told.json()["nickname"], "Enchantress");

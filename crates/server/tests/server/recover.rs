@@ -68,7 +68,7 @@ pub(crate) async fn set(server: &TestServer, username: &str, claims: &[(&str, se
         known.set(name, value.clone()).unwrap();
     }
     let (seen, now) = (user.updated_at, server.now());
-    let changed = store.update_claims(&user.id, seen, &known, now);
+    let changed = store.update_claims(&user.id, seen, &known, None, now);
     assert!(changed.await.unwrap());
 }
 

@@ -3,7 +3,12 @@
 use std::sync::Arc;
 
 use rstest_reuse::apply;
+use safeconduct_protocol::claims::PersonClaims;
+use safeconduct_protocol::link::{Link, LinkPurpose};
+use safeconduct_protocol::mail::MailAddress;
+use safeconduct_protocol::passkey::PasskeyName;
 
+use super::passkeys::id;
 use super::second_factors::codes;
 use super::{HOST, World, owner, sealed};
 use crate::databases::{Kind, databases};
@@ -27,6 +32,23 @@ impl World {
         let app = self.store.otp(&self.user).await.unwrap();
         let passkeys = self.store.passkeys_of(&self.user).await.unwrap();
         (app.is_some(), passkeys.len())
+    }
+
+    /// What becomes of the session of the user between the look at it, `seen`, and the write.
+    async fn pass(&self, meanwhile: Meanwhile, seen: &mut SessionSeen) {
+        let (store, user) = (&self.store, &self.user);
+        match meanwhile {
+            Meanwhile::Ended => drop(store.end_session(&seen.id, user, self.now()).await.unwrap()),
+            Meanwhile::NewPassword => {
+                let password = sealed("sealed:new");
+                let set = store.set_password(user, &password, None, self.now());
+                set.await.unwrap();
+            }
+            Meanwhile::Locked => store.lock_user(user, self.now()).await.unwrap(),
+            Meanwhile::AnotherCookie => seen.hash[0] ^= 1,
+            Meanwhile::AnotherEpoch => seen.user_epoch -= 1,
+            Meanwhile::Over => self.advance(1_000_000),
+        }
     }
 }
 
@@ -125,23 +147,7 @@ async fn nothing_is_changed_in_a_session_that_is_over(
     world.added("one", 0).await;
     world.enrol().await;
     let mut seen: SessionSeen = world.seen();
-    match meanwhile {
-        Meanwhile::Ended => drop(
-            store
-                .end_session(&seen.id, user, world.now())
-                .await
-                .unwrap(),
-        ),
-        Meanwhile::NewPassword => {
-            let password = sealed("sealed:new");
-            let set = store.set_password(user, &password, None, world.now());
-            set.await.unwrap();
-        }
-        Meanwhile::Locked => store.lock_user(user, world.now()).await.unwrap(),
-        Meanwhile::AnotherCookie => seen.hash[0] ^= 1,
-        Meanwhile::AnotherEpoch => seen.user_epoch -= 1,
-        Meanwhile::Over => world.advance(1_000_000),
-    }
+    world.pass(meanwhile, &mut seen).await;
     let by = owner(&seen);
     let another = codes(30);
     let replaced = store.replace_recovery_codes(user, &another, &seen, None, world.now());
@@ -159,4 +165,71 @@ async fn nothing_is_changed_in_a_session_that_is_over(
     ] {
         assert!(world.kinds(kind).await.is_empty(), "{kind}");
     }
+}
+
+/// Attacks: PE70.
+#[apply(databases)]
+#[tokio::test]
+async fn nothing_is_renamed_or_deleted_in_a_session_that_is_over(
+    database: Kind,
+    #[values(
+        Meanwhile::Ended,
+        Meanwhile::NewPassword,
+        Meanwhile::Locked,
+        Meanwhile::AnotherCookie,
+        Meanwhile::AnotherEpoch,
+        Meanwhile::Over
+    )]
+    meanwhile: Meanwhile,
+) {
+    let world = World::on(database).await;
+    let (store, user) = (&world.store, &world.user);
+    world.added("one", 0).await;
+    let mut seen = world.seen();
+    world.pass(meanwhile, &mut seen).await;
+    let now = world.now();
+    let known = store.user(user).await.unwrap().unwrap();
+    let mut called = PersonClaims::default();
+    called.set("name", "Ada".into()).unwrap();
+    let changed = store.update_claims(user, known.updated_at, &called, Some(&seen), now);
+    assert!(!changed.await.unwrap());
+    // Of the version that is good now: what a password set meanwhile makes of links is another matter.
+    let version = store.linked_user(user).await.unwrap().unwrap().link_version;
+    let link = Link::make(LinkPurpose::ChangeAddress, user.clone(), version, 1, now);
+    let link = link.about(MailAddress::parse("ada@new.example").unwrap());
+    let changed = store.change_address_by_link(&link, &known, &seen, None, now);
+    assert!(!changed.await.unwrap());
+    let (one, name) = (id("one"), PasskeyName::typed("Phone").unwrap());
+    let renamed = store.rename_passkey(user, &one, &name, &seen, now);
+    assert!(!renamed.await.unwrap());
+    let deleted = store.delete_own_account(user, &seen, now);
+    assert!(!deleted.await.unwrap());
+    assert_eq!(store.user(user).await.unwrap(), Some(known));
+    assert_eq!(world.passkey("one").await.name, "My key");
+    let linked = store.linked_user(user).await.unwrap().unwrap();
+    assert_eq!(linked.link_version, version);
+    for kind in ["claims-updated", "passkey-renamed", "user-deleted"] {
+        assert!(world.kinds(kind).await.is_empty(), "{kind}");
+    }
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn a_session_that_stands_changes_what_is_known_and_deletes_the_account(database: Kind) {
+    let world = World::on(database).await;
+    let (store, user, seen, now) = (&world.store, &world.user, world.seen(), world.now());
+    let known = store.user(user).await.unwrap().unwrap();
+    let mut called = PersonClaims::default();
+    called.set("name", "Ada".into()).unwrap();
+    let changed = store.update_claims(user, known.updated_at, &called, Some(&seen), now);
+    assert!(changed.await.unwrap());
+    let known = store.user(user).await.unwrap().unwrap();
+    assert_eq!(known.claims, called);
+    let deleted = store.delete_own_account(user, &seen, now);
+    assert!(deleted.await.unwrap());
+    assert!(store.user(user).await.unwrap().is_none());
+    assert!(world.person().await.is_none());
+    let once_more = store.delete_own_account(user, &seen, now);
+    assert!(!once_more.await.unwrap());
+    assert_eq!(world.kinds("user-deleted").await.len(), 1);
 }

@@ -143,7 +143,7 @@ async fn changing_what_is_known_replaces_all_of_it_and_ends_nothing(database: Ki
     let known = claims(&[("name", json!("Ada")), ("nickname", json!("Countess"))]);
     let update = async |seen, known: &PersonClaims| {
         store
-            .update_claims(user, seen, known, world.now())
+            .update_claims(user, seen, known, None, world.now())
             .await
             .unwrap()
     };
@@ -186,7 +186,7 @@ async fn of_64_changes_to_the_same_record_one_is_made_within_its_very_second(dat
                 let known = claims(&[("nickname", json!(format!("number {n}")))]);
                 let made = world
                     .store
-                    .update_claims(&world.user, seen, &known, world.now())
+                    .update_claims(&world.user, seen, &known, None, world.now())
                     .await
                     .unwrap();
                 made.then_some(known)
@@ -209,7 +209,9 @@ async fn nothing_is_known_of_a_deleted_user(database: Kind) {
     let id = bob.id.clone();
     store.add_user(bob, now).await.unwrap();
     store.delete_user(&id, now).await.unwrap();
-    let gone = store.update_claims(&id, now, &known_of_bob(), now).await;
+    let gone = store
+        .update_claims(&id, now, &known_of_bob(), None, now)
+        .await;
     assert_eq!(gone, Err(StoreError::NotFound("such user")));
     let row = store
         .row(
@@ -261,7 +263,7 @@ async fn userinfo_tells_of_the_person_and_of_what_they_allowed(database: Kind) {
     let known = claims(&[("name", json!("Ada")), ("email", json!("ada@example.com"))]);
     assert!(
         store
-            .update_claims(&world.user, now, &known, now)
+            .update_claims(&world.user, now, &known, None, now)
             .await
             .unwrap()
     );

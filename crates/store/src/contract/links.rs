@@ -136,8 +136,8 @@ async fn of_64_confirmations_of_addresses_at_once_one_wins(database: Kind) {
             tokio::spawn(async move {
                 let address = MailAddress::parse(&format!("ada{number}@example.com")).unwrap();
                 let link = recovery.about(address.clone());
-                let (store, now) = (&world.store, world.now());
-                let changed = store.change_address_by_link(&link, &user, None, now);
+                let (store, session, now) = (&world.store, world.seen(), world.now());
+                let changed = store.change_address_by_link(&link, &user, &session, None, now);
                 changed.await.unwrap().then_some(address)
             })
         })
@@ -154,8 +154,8 @@ async fn of_64_confirmations_of_addresses_at_once_one_wins(database: Kind) {
     assert_eq!(world.kinds("claims-updated").await.len(), 1);
     assert_eq!(world.use_link(&recovery, "by link").await, None);
     let about_nothing = world.link(LinkPurpose::ChangeAddress).await;
-    let (store, now) = (&world.store, world.now());
-    let changed = store.change_address_by_link(&about_nothing, &kept, None, now);
+    let (store, session, now) = (&world.store, world.seen(), world.now());
+    let changed = store.change_address_by_link(&about_nothing, &kept, &session, None, now);
     assert!(!changed.await.unwrap());
 }
 
@@ -173,7 +173,8 @@ async fn another_verified_address_ends_links_and_finds_the_account(database: Kin
     let change = async |known: &PersonClaims| {
         let (store, id, now) = (&world.store, &world.user, world.now());
         let seen = store.user(id).await.unwrap().unwrap().updated_at;
-        assert!(store.update_claims(id, seen, known, now).await.unwrap());
+        let changed = store.update_claims(id, seen, known, None, now);
+        assert!(changed.await.unwrap());
     };
     let found = async |key: &str| {
         let found = world.store.user_by_address(key).await.unwrap();

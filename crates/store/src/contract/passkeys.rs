@@ -34,7 +34,7 @@ fn key() -> PasskeyKey {
     PasskeyKey::read(&bytes).unwrap()
 }
 
-fn id(name: &str) -> CredentialId {
+pub(super) fn id(name: &str) -> CredentialId {
     CredentialId::from_bytes(name.as_bytes()).unwrap()
 }
 
@@ -134,7 +134,7 @@ impl World {
             .await
     }
 
-    async fn passkey(&self, name: &str) -> PasskeyRecord {
+    pub(super) async fn passkey(&self, name: &str) -> PasskeyRecord {
         let found = self.store.passkey(&id(name)).await.unwrap();
         found.unwrap().0
     }
@@ -498,11 +498,31 @@ async fn a_passkey_is_renamed_and_removed_by_its_owner_alone(database: Kind) {
     let world = World::on(database).await;
     world.added("one", 0).await;
     let (store, now) = (&world.store, world.now());
-    let name = PasskeyName::typed("Phone").unwrap();
-    let stranger = UserId::generate();
-    for (user, done) in [(&stranger, false), (&world.user, true)] {
-        let renamed = store.rename_passkey(user, &id("one"), &name, now).await;
-        assert_eq!(renamed.unwrap(), done);
+    let (one, name) = (id("one"), PasskeyName::typed("Phone").unwrap());
+    let bob = NewUser {
+        id: UserId::generate(),
+        ..world.new_user("bob")
+    };
+    let stranger = bob.id.clone();
+    let of_stranger = NewSession {
+        id: SessionId::generate(),
+        hash: random::bytes(),
+        user: stranger.clone(),
+        ..world.new_session()
+    };
+    store.add_user(bob, now).await.unwrap();
+    assert!(store.start_session(&of_stranger, now).await.unwrap());
+    let seen_of_stranger = SessionSeen {
+        id: of_stranger.id,
+        hash: of_stranger.hash,
+        user_epoch: 1,
+    };
+    for (user, session, done) in [
+        (&stranger, &seen_of_stranger, false),
+        (&world.user, &world.seen(), true),
+    ] {
+        let renamed = store.rename_passkey(user, &one, &name, session, now);
+        assert_eq!(renamed.await.unwrap(), done);
     }
     assert_eq!(world.passkey("one").await.name, "Phone");
     let removed = store
