@@ -53,7 +53,7 @@ const RAISE_EPOCH: &str = "UPDATE users SET epoch = epoch + 1, link_version = li
 
 const EXISTS: &str = "SELECT 1 FROM users WHERE id = $1 AND deleted_at IS NULL";
 
-const LOCK: &str = "UPDATE users SET locked_at = $2, epoch = epoch + 1 \
+const LOCK: &str = "UPDATE users SET locked_at = $2, epoch = epoch + 1, link_version = link_version + 1 \
      WHERE id = $1 AND locked_at IS NULL AND deleted_at IS NULL";
 
 const UNLOCK: &str = "UPDATE users SET locked_at = NULL WHERE id = $1 AND locked_at IS NOT NULL AND deleted_at IS NULL";
@@ -399,7 +399,7 @@ impl Store {
         Ok(rows.iter().map(Rows::count).sum())
     }
 
-    /// Locks a user out: their sessions and everything they allowed end, and stay ended if they are unlocked. Locking
+    /// Locks a user out: their sessions, links and everything they allowed end, and stay ended if they are unlocked. Locking
     /// twice is locking.
     ///
     /// # Errors

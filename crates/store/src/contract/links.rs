@@ -113,6 +113,12 @@ async fn a_link_dies_with_the_password_that_was_there_and_is_of_no_use_to_who_is
     assert_eq!(world.use_link(&link, "by link").await, None);
     store.unlock_user(&world.user, now).await.unwrap();
     assert_eq!(world.password().await.as_deref(), Some("set"));
+    assert_eq!(
+        world.use_link(&link, "by link").await,
+        None,
+        "an unlock revives nothing"
+    );
+    let link = world.link(LinkPurpose::Recover).await;
     assert_eq!(world.use_link(&link, "by link").await, Some(4));
     let link = world.link(LinkPurpose::Recover).await;
     store.delete_user(&world.user, now).await.unwrap();
