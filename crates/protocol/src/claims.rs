@@ -173,10 +173,9 @@ fn form(name: &str, value: &Value) -> (bool, &'static str) {
             is_address(value),
             "an object with formatted, street_address, locality, region, postal_code or country",
         ),
-        "profile" | "picture" | "website" => (
-            text(value).is_some_and(is_web_address),
-            "an http or https URL",
-        ),
+        "profile" | "picture" | "website" => {
+            (text(value).is_some_and(is_web_url), "an http or https URL")
+        }
         "email" => (
             text(value).is_some_and(is_email),
             "an address like ada@example.com",
@@ -198,7 +197,7 @@ fn text(value: &Value) -> Option<&str> {
     plain.then_some(text)
 }
 
-fn is_web_address(text: &str) -> bool {
+fn is_web_url(text: &str) -> bool {
     Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
 }
 

@@ -179,7 +179,7 @@ impl ResponseMode {
 pub struct BackChannelUri(String);
 
 /// Whether `text` is the URL of a page or endpoint of a client: `https`, or `http` on loopback, without fragment and user name.
-pub(crate) fn is_web_address(text: &str) -> bool {
+pub fn is_web_address(text: &str) -> bool {
     let Ok(url) = url::Url::parse(text) else {
         return false;
     };

@@ -133,6 +133,14 @@ impl Language {
         exact.or_else(near).map(String::as_str)
     }
 
+    /// The text of `texts` for people for whose language there is none, where this is the default: in this language, in English, or in any.
+    pub fn text_beside(self, texts: &BTreeMap<String, String>) -> Option<&str> {
+        let any = || texts.values().next().map(String::as_str);
+        self.text_of(texts)
+            .or_else(|| Self::English.text_of(texts))
+            .or_else(any)
+    }
+
     /// The language without its region.
     fn primary(self) -> &'static str {
         let tag = self.tag();

@@ -20,6 +20,16 @@ pub enum NotAUsername {
     Directions,
 }
 
+/// Whether a character misleads who reads the text it is in: control characters, bidirectional controls (UAX #9), and what takes no room on the screen. The joiners
+/// U+200C and U+200D stay: Persian and emoji are spelt with them.
+pub fn misleads(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
 /// The form in which a name is kept and shown: `UsernameCasePreserved` (RFC 8265 §3.4).
 pub fn username(name: &str) -> String {
     if name.is_ascii() {

@@ -77,10 +77,7 @@ impl ScopeDescription {
 
     /// What it says to people for whose language it has no text: that in the `default` language, in English, or in any.
     pub fn text_beside(&self, default: Language) -> Option<&str> {
-        let any = || self.text.values().next().map(String::as_str);
-        self.text_in(default)
-            .or_else(|| self.text_in(Language::English))
-            .or_else(any)
+        default.text_beside(&self.text)
     }
 }
 

@@ -97,7 +97,7 @@ fn mails_are_shown_in_a_language_and_written_as_text_and_html() {
     ]);
     for line in [
         "exit 0\nout: recover: Ein neues Passwort für Safeconduct\n",
-        "out: http://localhost:8420/link?link=sc_link_only-a-sample-that-opens-nothing\n",
+        "out: http://localhost:8420/link?link=sc_ln_only-a-sample-that-opens-nothing\n",
         "out: Der Link gilt 30 Minuten lang und einmal.\n",
     ] {
         assert!(shown.contains(line), "{shown}");
@@ -111,7 +111,7 @@ fn mails_are_shown_in_a_language_and_written_as_text_and_html() {
         fs::read_dir(directory.path().join("mails"))
             .unwrap()
             .count(),
-        28
+        26
     );
     let unknown = directory.run(&["mail", "preview", "--purpose", "spam"]);
     assert_eq!(unknown.status.code(), Some(2));

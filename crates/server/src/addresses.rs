@@ -70,6 +70,11 @@ pub(crate) const ACCOUNT_ADDRESS: &str = "/account/address";
 /// What one-time links lead to, below the issuer: the page on which a password is set.
 pub(crate) const LINK: &str = "/link";
 
+/// Where a one-time link leads, below the issuer.
+pub(crate) fn of_link(sealed: &str) -> String {
+    format!("{LINK}?link={sealed}")
+}
+
 /// Where a person who can't sign in asks for a link, below the issuer.
 pub(crate) const RECOVER: &str = "/recover";
 

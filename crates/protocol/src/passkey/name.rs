@@ -1,25 +1,26 @@
 //! What people call their passkeys: what they typed, or before that what made them.
 
 use super::response::NewPasskey;
+use crate::precis;
 
 /// Characters of a name that is kept.
 const LONGEST: usize = 60;
 
 /// What made a passkey, where that is known. It says so itself and proves nothing: a name, never a reason to let anybody in.
 #[rustfmt::skip]
-const MAKERS: [(&str, &str); 12] = [
-    ("fbfc3007154e4ecc8c0b6e020557d7bd", "Apple Passwords"),
-    ("ea9b8d664d011d213ce4b6b48cb575d4", "Google Password Manager"),
-    ("08987058cadc4b81b6e130de50dcbe96", "Windows Hello"),
-    ("9ddd1817af5a4672a2b93e3dd95000a9", "Windows Hello"),
-    ("6028b017b1d44c02b4b3afcdafc96bb2", "Windows Hello"),
-    ("d345266801fd4c12926c83a4204853aa", "Microsoft Password Manager"),
-    ("bada5566a7aa401fbd9645619a55120d", "1Password"),
-    ("d548826e79b4db40a3d811116f7e8349", "Bitwarden"),
-    ("50726f746f6e5061737350726f746f6e", "Proton Pass"),
-    ("fdb141b25d84443e8a354698c205a502", "KeePassXC"),
-    ("531126d6e717415c93203d9aa6981239", "Dashlane"),
-    ("53414d53554e47000000000000000000", "Samsung Pass"),
+const MAKERS: [(u128, &str); 12] = [
+    (0xfbfc3007_154e4ecc_8c0b6e02_0557d7bd, "Apple Passwords"),
+    (0xea9b8d66_4d011d21_3ce4b6b4_8cb575d4, "Google Password Manager"),
+    (0x08987058_cadc4b81_b6e130de_50dcbe96, "Windows Hello"),
+    (0x9ddd1817_af5a4672_a2b93e3d_d95000a9, "Windows Hello"),
+    (0x6028b017_b1d44c02_b4b3afcd_afc96bb2, "Windows Hello"),
+    (0xd3452668_01fd4c12_926c83a4_204853aa, "Microsoft Password Manager"),
+    (0xbada5566_a7aa401f_bd964561_9a55120d, "1Password"),
+    (0xd548826e_79b4db40_a3d81111_6f7e8349, "Bitwarden"),
+    (0x50726f74_6f6e5061_73735072_6f746f6e, "Proton Pass"),
+    (0xfdb141b2_5d84443e_8a354698_c205a502, "KeePassXC"),
+    (0x531126d6_e717415c_93203d9a_a6981239, "Dashlane"),
+    (0x53414d53_554e4700_00000000_00000000, "Samsung Pass"),
 ];
 
 /// The name that a new passkey gets.
@@ -36,8 +37,8 @@ pub enum SuggestedName {
 impl SuggestedName {
     /// The name for a passkey by what it says of itself.
     pub fn of(passkey: &NewPasskey) -> Self {
-        let hex = passkey.aaguid.map(|byte| format!("{byte:02x}")).concat();
-        let known = MAKERS.iter().find(|(aaguid, _)| *aaguid == hex);
+        let aaguid = u128::from_be_bytes(passkey.aaguid);
+        let known = MAKERS.iter().find(|(maker, _)| *maker == aaguid);
         if let Some((_, name)) = known {
             return Self::Maker(name);
         }
@@ -58,7 +59,9 @@ pub struct PasskeyName(String);
 impl PasskeyName {
     /// The name that was typed; `None` where nothing is left of it.
     pub fn typed(text: &str) -> Option<Self> {
-        let shown = text.chars().filter(|character| !is_mark(*character));
+        let shown = text
+            .chars()
+            .filter(|character| !precis::misleads(*character));
         let name: String = shown.take(LONGEST).collect();
         let name = name.trim();
         (!name.is_empty()).then(|| Self(name.to_owned()))
@@ -67,26 +70,5 @@ impl PasskeyName {
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-/// Control characters, and the embeddings, overrides and isolates of Unicode's Bidirectional Algorithm.
-fn is_mark(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn makers_are_known_by_sixteen_bytes() {
-        for (aaguid, name) in MAKERS {
-            let is_hex = aaguid
-                .bytes()
-                .all(|byte| b"0123456789abcdef".contains(&byte));
-            assert!(aaguid.len() == 32 && is_hex, "{name}");
-        }
     }
 }

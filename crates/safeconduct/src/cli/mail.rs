@@ -18,7 +18,7 @@ use super::output::{counted, note, printable, write_out};
 use crate::config::Checked;
 
 /// What stands for a link in a preview: it opens nothing.
-const SAMPLE_LINK: &str = "/link?link=sc_link_only-a-sample-that-opens-nothing";
+const SAMPLE_LINK: &str = "/link?link=sc_ln_only-a-sample-that-opens-nothing";
 
 /// Where the others lead.
 const ACCOUNT: &str = "/account";

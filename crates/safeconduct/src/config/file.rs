@@ -383,7 +383,7 @@ shade! {
 }
 
 table! {
-    /// Where the links at the foot of every page lead: `https` URLs. A link that is left out is not there.
+    /// Where the links at the foot of every page lead: `https` URLs, or `http` on loopback. A link that is left out is not there.
     Links {
         /// Help for people who cannot sign in. It may be an address of mail too: `mailto:help@example.com`.
         help: Option<String> = None,

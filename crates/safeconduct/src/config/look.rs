@@ -3,8 +3,10 @@
 
 use std::path::Path;
 
+use safeconduct_protocol::client::is_web_address;
 use safeconduct_protocol::image::Image;
 use safeconduct_protocol::language::Language;
+use safeconduct_protocol::mail::MailAddress;
 use safeconduct_server::pages::{Colour, Colours, Links, Look, Shade};
 
 use super::at::At;
@@ -95,9 +97,9 @@ fn colour(text: Option<&str>, at: &At, findings: &mut Findings<'_>) -> Option<Co
 fn links(links: &file::Links, at: &At, findings: &mut Findings<'_>) -> Links {
     let mut link = |name: &str, url: &Option<String>| {
         let url = url.as_deref()?;
-        let good = url.starts_with("https://") || (name == "help" && url.starts_with("mailto:"));
-        let visible = url.bytes().all(|byte| byte.is_ascii_graphic());
-        if !(good && visible) {
+        let mail = url.strip_prefix("mailto:").filter(|_| name == "help");
+        let good = mail.is_some_and(|mail| MailAddress::parse(mail).is_ok()) || is_web_address(url);
+        if !good {
             let message = format!("`{url}` is no link to the web");
             findings.refuse(
                 &at.then(name),
@@ -130,12 +132,9 @@ fn sign_in_text(
         );
     }
     Language::ALL.map(|language| {
-        let beside = [ui.default_language, Language::English];
         let own = language.text_of(texts);
-        let text = own.or_else(|| beside.into_iter().find_map(|beside| beside.text_of(texts)));
-        text.or_else(|| texts.values().next().map(String::as_str))
-            .unwrap_or_default()
-            .to_owned()
+        let text = own.or_else(|| ui.default_language.text_beside(texts));
+        text.unwrap_or_default().to_owned()
     })
 }
 
@@ -175,6 +174,8 @@ mod tests {
     #[case::script("links.help = \"javascript:alert(1)\"", "is no link to the web")]
     #[case::mail_for_terms("links.terms = \"mailto:a@b.example\"", "is no link to the web")]
     #[case::http("links.privacy = \"http://b.example\"", "is no link to the web")]
+    #[case::nowhere("links.privacy = \"https://\"", "is no link to the web")]
+    #[case::mail_to_nobody("links.help = \"mailto:\"", "is no link to the web")]
     #[case::space("links.privacy = \"https://b.example/a b\"", "is no link to the web")]
     #[case::no_file("logo = \"none.svg\"", "the logo none.svg can't be read")]
     #[case::tag("sign_in_text.english = \"Hello\"", "can't be in `english`")]

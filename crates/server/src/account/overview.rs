@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use http::StatusCode;
-use safeconduct_protocol::claims::PersonClaims;
+use safeconduct_protocol::{claims::PersonClaims, precis};
 use serde_json::Value;
 
 use super::visit::{Answer, Demand, FormRequest, PageRequest, Visit};
@@ -100,10 +100,7 @@ fn renamed(mut claims: PersonClaims, name: &str) -> PersonClaims {
 
 /// What people read in place of a name must be short, and neither turn the text around it nor break the line.
 fn can_be_a_name(name: &str) -> bool {
-    let misleads = |char: char| {
-        char.is_control()
-            || matches!(char, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffd}')
-    };
+    let misleads = |char: char| precis::misleads(char) || char == '\u{fffd}';
     name.chars().count() <= LONGEST_NAME && !name.chars().any(misleads)
 }
 

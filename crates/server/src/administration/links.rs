@@ -12,7 +12,7 @@ use safeconduct_protocol::{
 use safeconduct_store::{NewUser, StoreError};
 
 use super::{Administration, Refused};
-use crate::{addresses::LINK, fault::Fault};
+use crate::{addresses::of_link, fault::Fault};
 
 /// A one-time link, made.
 pub struct MadeLink {
@@ -135,7 +135,7 @@ impl Administration<'_> {
             user: id.clone(),
             added,
             purpose,
-            url: Secret::new(format!("{}{LINK}?link={text}", self.issuer)),
+            url: Secret::new(format!("{}{}", self.issuer, of_link(&text))),
             expires_at: link.expires_at(),
         })
     }

@@ -390,11 +390,10 @@ fn check_username(username: &str) -> Result<(), String> {
         .map_err(|error| format!("this can't be a username (RFC 8265 §3): {error}"))
 }
 
-/// Whether a character shows nothing, turns the text around it, or stands for bytes that were no text: two names that differ
-/// by it alone look alike.
+/// Whether a character misleads, joins what stands beside it, or stands for bytes that were no text: two names that differ by it alone look
+/// alike.
 pub(super) fn is_unseen(char: char) -> bool {
-    char.is_control()
-        || matches!(char, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fffd}')
+    precis::misleads(char) || matches!(char, '\u{200c}' | '\u{200d}' | '\u{fffd}')
 }
 
 #[cfg(test)]

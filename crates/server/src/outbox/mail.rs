@@ -12,7 +12,7 @@ use safeconduct_store::OutboxRow;
 
 use super::state::Answer;
 use crate::{
-    addresses::{ACCOUNT, LINK},
+    addresses::{ACCOUNT, of_link},
     fault::{Failure, Fault},
     pages::{MailPage, MailText},
     server::Exchange,
@@ -135,7 +135,7 @@ async fn subject(exchange: &Exchange<'_>, mail: &Mail) -> Result<Option<Subject>
     let sealed = exchange.sealed(&link)?;
     Ok(Some(Subject {
         account: user.username,
-        link: issuer.endpoint(&format!("{LINK}?link={sealed}")),
+        link: issuer.endpoint(&of_link(&sealed)),
         minutes: Some(purpose.lifetime() / 60),
     }))
 }

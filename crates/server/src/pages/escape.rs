@@ -5,6 +5,8 @@
 
 use std::fmt::{self, Write};
 
+use safeconduct_protocol::precis::misleads;
+
 /// How much of a received value a page repeats, in characters.
 const SHOWN: usize = 200;
 
@@ -77,16 +79,6 @@ pub(super) fn initial(name: &str) -> String {
             || "•".to_owned(),
             |character| character.to_uppercase().collect(),
         )
-}
-
-/// Control characters, bidirectional controls (UAX #9), and what takes no room on the screen. The joiners
-/// U+200C and U+200D stay: Persian and emoji are spelt with them.
-pub(super) fn misleads(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
-            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::iter;
 
 use fluent_bundle::{FluentArgs, FluentValue};
 use minijinja::{Value, context};
-use safeconduct_protocol::mail::MailPurpose;
+use safeconduct_protocol::{mail::MailPurpose, precis::misleads};
 
 use super::{Pages, PagesError, escape, texts::Texts};
 
@@ -176,7 +176,7 @@ impl Said<'_> {
         let mut written = String::with_capacity(said.len());
         for character in said.chars() {
             match PLACES.iter().position(|place| *place == character) {
-                Some(at) => written.extend(values[at].chars().filter(|c| !escape::misleads(*c))),
+                Some(at) => written.extend(values[at].chars().filter(|c| !misleads(*c))),
                 None => written.push(character),
             }
         }
@@ -226,7 +226,7 @@ mod tests {
                         assert!(!said.contains(['<', '{', '&']), "{of}: {said}");
                     }
                     for said in [&mail.subject, &mail.text, &mail.html] {
-                        let misleads = |c: char| escape::misleads(c) && c != '\n';
+                        let misleads = |c: char| misleads(c) && c != '\n';
                         assert!(!said.contains(misleads), "{of}: {said}");
                         assert!(!said.contains(['\u{e000}', '\u{e001}', '\u{e002}']), "{of}");
                     }
