@@ -167,7 +167,7 @@ table! {
         /// when this time is over.
         #[schemars(extend("least" = "30s", "most" = "1d"))]
         access_ttl: Span = Span::minutes(5),
-        /// How long a sign-in can be kept alive by refreshing, counted from the consent.
+        /// How long a sign-in can be kept alive by refreshing, counted from the redemption of its code.
         #[schemars(extend("least" = "1m", "most" = "400d"))]
         refresh_ttl: Span = Span::days(30),
         /// How long a refresh token may lie unused.
