@@ -1,5 +1,5 @@
 //! The one place that turns a refusal into an answer: a page on our origin, a redirect to a proven URI, or JSON. The listener and
-//! the router come here too; only a wrong password is told elsewhere, on the sign-in page.
+//! the router come here too; only a wrong password, code or passkey is told elsewhere, on the page that asked for it.
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};

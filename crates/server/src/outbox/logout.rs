@@ -1,5 +1,5 @@
 //! Notifying a client that a session has ended (OpenID Connect Back-Channel Logout 1.0 §2.5): the one place from which this
-//! server calls anybody. The client is called once for each claim of its row; which answer it gave decides what becomes of that.
+//! server makes an HTTP request. The client is called once for each claim of its row; which answer it gave decides what becomes of that.
 //!
 //! The addresses are those that the operator registered. Apps live on loopback and in private networks, so these are called
 //! like any other; no stranger can register an address here. Redirects are not followed, no proxy is asked, and nothing is
