@@ -174,7 +174,7 @@ table! {
         #[schemars(extend("least" = "1m", "most" = "400d"))]
         refresh_idle: Span = Span::days(7),
         /// How long a public client may repeat a refresh whose answer it lost. `0s` allows none. A client that
-        /// authenticates may always repeat its last one.
+        /// authenticates, or whose tokens are bound to a key, may always repeat its last one.
         #[schemars(extend("least" = "0s", "most" = "5m"))]
         refresh_retry_window: Span = Span::seconds(60),
     }
