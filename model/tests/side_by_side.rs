@@ -10,7 +10,7 @@ use safeconduct_protocol::grant::{Lifetimes, NewGrant};
 use safeconduct_protocol::random;
 use safeconduct_protocol::time::Timestamp;
 use safeconduct_store::{
-    GrantFilter, NewSession, NewUser, Redeeming, SealedPassword, Store, Sweepable,
+    ActingStore, By, GrantFilter, NewSession, NewUser, Redeeming, SealedPassword, Store, Sweepable,
 };
 use safeconduct_testing_postgres::Postgres;
 use tempfile::TempDir;
@@ -88,14 +88,14 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-async fn open(url: &str) -> Store {
-    let store = Store::open(url).await.unwrap();
+async fn open(url: &str) -> ActingStore {
+    let store = Store::open(url).await.unwrap().by(By::server());
     let issuer = "https://id.example.com";
     store.join_cluster(issuer, &["check"], START).await.unwrap();
     store
 }
 
-async fn both(store: &Store, credentials: Credentials, offline: bool, events: &[Event]) {
+async fn both(store: &ActingStore, credentials: Credentials, offline: bool, events: &[Event]) {
     let mut pair = Pair::new(store, credentials, offline).await;
     for event in events {
         pair.let_happen(*event).await;
@@ -105,7 +105,7 @@ async fn both(store: &Store, credentials: Credentials, offline: bool, events: &[
 
 /// The same user, client and grant twice: in the model's rows and in the store's.
 struct Pair<'s> {
-    store: &'s Store,
+    store: &'s ActingStore,
     cast: Cast,
     rows: Rows,
     codes: [Option<IssuedCode>; 2],
@@ -123,7 +123,7 @@ fn sealed(text: &str) -> SealedPassword {
 }
 
 impl<'s> Pair<'s> {
-    async fn new(store: &'s Store, credentials: Credentials, offline: bool) -> Self {
+    async fn new(store: &'s ActingStore, credentials: Credentials, offline: bool) -> Self {
         let client_id = format!("shop-{}", random::token());
         let cast = Cast::new(&client_id, credentials, offline, LIFETIMES, START);
         let user = NewUser {

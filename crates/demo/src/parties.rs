@@ -26,7 +26,7 @@ use safeconduct_server::pages::Notice;
 use safeconduct_server::password::{PasswordSettings, Passwords};
 use safeconduct_server::telemetry::Telemetry;
 use safeconduct_server::{CrossOrigin, MasterKey, MasterKeys, Server, Settings, routes};
-use safeconduct_store::{Declared, NewUser, Store};
+use safeconduct_store::{ActingStore, By, Declared, NewUser, Store};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -179,10 +179,11 @@ async fn server(
     ))
     .await?;
     let now = clock.now();
-    let cluster = store
+    let own = store.by(By::server());
+    let cluster = own
         .join_cluster(issuer.as_str(), &masters.check_values(), now)
         .await?;
-    keys::create_missing(&store, &masters, issuer.as_str(), &cluster, &[], now).await?;
+    keys::create_missing(&own, &masters, issuer.as_str(), &cluster, &[], now).await?;
     let keys = Keys::open(
         &masters,
         issuer.as_str(),
@@ -191,8 +192,8 @@ async fn server(
         now,
     )?;
     let declared = declared(addresses, &keys, clients).context("the demo's own clients")?;
-    store.reconcile(&declared, now).await?;
-    add_people(&store, issuer.as_str(), &keys, people, &clock).await?;
+    own.reconcile(&declared, now).await?;
+    add_people(&own, issuer.as_str(), &keys, people, &clock).await?;
     let settings = Settings {
         sign_in_notice: Some(accounts_to_try()),
         ..Settings::new(issuer)
@@ -313,7 +314,7 @@ fn resource(uri: &str, name: &str, scopes: Scope, client: Option<&str>) -> Optio
 
 /// Adds the users who are not there yet, and introduces all of them to the API.
 async fn add_people(
-    store: &Store,
+    store: &ActingStore,
     issuer: &str,
     keys: &Keys,
     people: &People,

@@ -1345,6 +1345,7 @@ fn add_master_key(directory: &Directory, last: u8, announced: bool, wrapping: bo
     );
     let announce = async {
         let store = safeconduct_store::Store::open(&url).await.unwrap();
+        let store = store.by(safeconduct_store::By::server());
         let active = store.cluster().await.unwrap().unwrap().master.active;
         let now = safeconduct_protocol::clock::Clock::system().now();
         store.announce_master_key(active, id, now).await.unwrap();

@@ -86,7 +86,8 @@ pub(crate) async fn authenticate(
 ) -> Result<AuthenticatedClient, Refusal> {
     let authenticated = judge(exchange, headers, parameters)?;
     if let Some((old, new)) = &authenticated.rehashed {
-        let (store, id) = (exchange.server.store(), &authenticated.client().id);
+        let id = &authenticated.client().id;
+        let store = exchange.store_of_client(id);
         // Failing to is no reason to turn the client away; the next request tries again.
         if let Err(error) = store
             .rehash_client_secret(id, old, *new, exchange.now)

@@ -10,6 +10,8 @@ use safeconduct_protocol::{
     parameters::Parameters,
 };
 
+use crate::origin::Origin;
+
 /// The parameter and form field that carries a sealed pending authorization.
 pub(crate) const PENDING: &str = "pending";
 
@@ -17,6 +19,7 @@ pub(crate) const PENDING: &str = "pending";
 pub(crate) struct PostedForm {
     uri: Uri,
     headers: HeaderMap,
+    origin: Origin,
     body: Bytes,
 }
 
@@ -24,6 +27,11 @@ impl PostedForm {
     /// Its headers.
     pub(crate) fn headers(&self) -> &HeaderMap {
         &self.headers
+    }
+
+    /// Where it comes from.
+    pub(crate) fn origin(&self) -> Origin {
+        self.origin
     }
 
     /// Reads its parameters from the body.
@@ -57,8 +65,14 @@ impl<S: Send + Sync> FromRequest<S> for PostedForm {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, BytesRejection> {
         let (uri, headers) = (request.uri().clone(), request.headers().clone());
+        let origin = Origin::of(request.extensions());
         let body = Bytes::from_request(request, state).await?;
-        Ok(Self { uri, headers, body })
+        Ok(Self {
+            uri,
+            headers,
+            origin,
+            body,
+        })
     }
 }
 

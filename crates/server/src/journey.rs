@@ -62,7 +62,7 @@ impl<'s> Step<'s> {
         let issuer = &server.settings().issuer;
         browser::own_form(issuer, form.headers())?;
         let parameters = form.parameters()?;
-        let mut exchange = Exchange::with(server, reader.language).await?;
+        let mut exchange = Exchange::with(server, reader).await?;
         let browser = Browser::read(issuer, form.headers());
         let sealed = parameters.required(PENDING, Reason::PendingRequestNotRecognised)?;
         let journey = Journey::resume(&exchange, sealed, &browser)?;

@@ -26,7 +26,7 @@ use safeconduct_protocol::{
     totp::TotpSecret,
 };
 use safeconduct_store::{
-    Cluster, HashedSecret, KeyRow, NewKey, ResealedKey, SealedPassword, Store, StoreError,
+    ActingStore, Cluster, HashedSecret, KeyRow, NewKey, ResealedKey, SealedPassword, StoreError,
 };
 
 use self::master::Wrapper;
@@ -271,7 +271,7 @@ impl Keys {
 /// # Errors
 /// The store's, or a fault if the random source or the key generation fails.
 pub async fn create_missing(
-    store: &Store,
+    store: &ActingStore,
     masters: &MasterKeys,
     issuer: &str,
     cluster: &Cluster,

@@ -27,6 +27,7 @@ mod maintenance;
 mod mint;
 mod new_password;
 mod notices;
+mod origin;
 mod outbox;
 pub mod pages;
 mod passkey;

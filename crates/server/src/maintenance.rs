@@ -118,7 +118,10 @@ impl Server {
         now: Timestamp,
     ) -> Result<Option<u64>, StoreError> {
         let begun = Instant::now();
-        let swept = self.store().sweep_some(kind, now, SWEPT_AT_ONCE).await?;
+        let swept = self
+            .own_store()
+            .sweep_some(kind, now, SWEPT_AT_ONCE)
+            .await?;
         self.telemetry().swept(kind, swept);
         let left = backlog.saturating_sub(swept);
         if swept < u64::from(SWEPT_AT_ONCE) {
@@ -147,10 +150,10 @@ impl Server {
         let catalog = self.cache().current().await?;
         for key in catalog.keys.to_be_forgotten(now) {
             if key.goes_with_its_rows() {
-                self.store().delete_unused_key(key.id, now).await?;
+                self.own_store().delete_unused_key(key.id, now).await?;
                 continue;
             }
-            match self.store().delete_key(key.id, now).await {
+            match self.own_store().delete_key(key.id, now).await {
                 // Another node was faster.
                 Ok(()) | Err(StoreError::Conflict(_)) => {}
                 Err(error) => return Err(error.into()),

@@ -264,7 +264,8 @@ pub(crate) async fn add(
         session: &browser.seen(person),
         mail: mail.as_ref(),
     };
-    let added = exchange.server.store().add_passkey(&new, exchange.now);
+    let store = exchange.store_of_person(&person.user);
+    let added = store.add_passkey(&new, exchange.now);
     Ok(match added.await? {
         PasskeyAddition::Added => {
             tracing::info!(sub = %person.user, "added a passkey");
@@ -323,7 +324,7 @@ impl Asked<'_> {
         answer: Result<Assertion, PasskeyProblem>,
         found: Option<(PasskeyRecord, PasskeyOwner)>,
     ) -> Result<Result<(SessionId, PasskeyOwner, HeaderValue), Refused>, Failure> {
-        let (exchange, store) = (self.exchange, self.exchange.server.store());
+        let exchange = self.exchange;
         let (answer, passkey, owner) = match (answer, found) {
             (Ok(answer), Some((passkey, owner))) => (answer, passkey, owner),
             (Ok(answer), None) => return Ok(Err(Refused::Unknown(answer.id))),
@@ -344,6 +345,7 @@ impl Asked<'_> {
             Ok(asserted) => asserted,
             Err(problem) => {
                 if problem == PasskeyProblem::SignCount {
+                    let store = exchange.store_of_nobody();
                     let noted = store.note_copied_passkey(&owner.user, &challenge, exchange.now);
                     noted.await?;
                 }
@@ -366,6 +368,7 @@ impl Asked<'_> {
             asserted: &asserted,
             challenge: &challenge,
         };
+        let store = exchange.store_of_person(&owner.user);
         for begun in ways {
             let used = store.use_passkey(&answer, &begun.session, exchange.now);
             match used.await? {

@@ -37,7 +37,7 @@ pub(crate) async fn redirect(
         let detail = format!("{} bytes", parameters.len());
         return Err(Refusal::new(Reason::RequestTooLarge).because(detail).into());
     }
-    let exchange = Exchange::with(server, reader.language).await?;
+    let exchange = Exchange::with(server, reader).await?;
     let posted = PostedRequest {
         era: exchange.era(),
         posted_at: exchange.now,

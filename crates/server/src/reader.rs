@@ -1,4 +1,4 @@
-//! Who reads a page: the language it is written in for them, and the name of their request. The one place that decides a language.
+//! Who reads a page: the language it is written in for them, and where their request comes from. The one place that decides a language.
 //!
 //! First what the client wished for (`ui_locales`), or what the person chose on the way since; then what they chose in this browser before;
 //! then what the browser prefers; then the operator's default. Whatever is sent is a wish: what means none of our languages is passed over.
@@ -9,12 +9,12 @@ use axum::extract::{FromRequestParts, Request};
 use http::{Extensions, HeaderMap, header, request::Parts};
 use safeconduct_protocol::language::Language;
 
-use crate::{browser, correlation::Correlation, server::Server};
+use crate::{browser, origin::Origin, server::Server};
 
 /// Who reads the answer to a request.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader {
-    pub(crate) correlation: Correlation,
+    pub(crate) origin: Origin,
     pub(crate) language: Language,
 }
 
@@ -32,7 +32,7 @@ impl Reader {
         };
         let language = browser::chosen_language(&settings.issuer, headers).or_else(preferred);
         Self {
-            correlation: Correlation::of(extensions),
+            origin: Origin::of(extensions),
             language: language.unwrap_or(settings.default_language),
         }
     }

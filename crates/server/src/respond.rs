@@ -192,7 +192,10 @@ pub(crate) fn page_refusal(
 ) -> Response {
     let refusal = logged(failure);
     let status = status(refusal.reason());
-    let (pages, correlation) = (server.pages().of(reader.language), reader.correlation);
+    let (pages, correlation) = (
+        server.pages().of(reader.language),
+        reader.origin.correlation,
+    );
     if status == StatusCode::INTERNAL_SERVER_ERROR {
         return page(status, pages.fault(correlation.as_str()));
     }

@@ -51,7 +51,8 @@ pub(crate) async fn prove(
         Err(problem) => return Ok(Proof::Failed(problem)),
     };
     let telemetry = exchange.server.telemetry();
-    let (store, user) = (exchange.server.store(), &view.person.user);
+    let user = &view.person.user;
+    let store = exchange.store_of_person(user);
     let mail = exchange
         .notice(user, MailPurpose::SecondFactorGuessed)
         .await?;
@@ -158,7 +159,8 @@ async fn use_recovery_code(
     code: &RecoveryCode,
     renewal: &Renewal,
 ) -> Result<SecondFactorUse, Failure> {
-    let (store, user) = (exchange.server.store(), &view.person.user);
+    let user = &view.person.user;
+    let store = exchange.store_of_person(user);
     let mail = exchange.notice(user, MailPurpose::RecoveryCodeUsed).await?;
     for hashed in exchange.catalog.keys.hashes_of_recovery_code(user, code) {
         let (renewal, mail, now) = (&renewal.session, mail.as_ref(), exchange.now);
@@ -207,7 +209,7 @@ pub(crate) async fn enrol(
         return Ok(Enrolling::Changed);
     };
     let (store, user, keys) = (
-        exchange.server.store(),
+        exchange.store_of_person(&view.person.user),
         &view.person.user,
         &exchange.catalog.keys,
     );

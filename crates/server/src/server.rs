@@ -3,19 +3,27 @@
 use std::sync::Arc;
 
 use safeconduct_protocol::{
-    clock::Clock, error::Refusal, ids::new_id, language::Language, password::PasswordRule,
-    seal::Seal, sealed::Sealed, time::Timestamp,
+    clock::Clock,
+    error::Refusal,
+    ids::{ClientId, UserId, new_id},
+    language::Language,
+    password::PasswordRule,
+    seal::Seal,
+    sealed::Sealed,
+    time::Timestamp,
 };
-use safeconduct_store::Store;
+use safeconduct_store::{ActingStore, By, Door, Store, Who};
 
 use crate::{
     addresses::RECOVER,
     catalog::{Catalog, CatalogCache, Source},
     fault::{Failure, Fault},
     keys::{self, MasterKeys},
+    origin::Origin,
     outbox::Outbox,
     pages::{PageSet, Pages},
     password::Passwords,
+    reader::Reader,
     readiness::LastReadiness,
     settings::Settings,
     smtp::MailServer,
@@ -71,7 +79,8 @@ impl Server {
     ) -> Result<Self, Fault> {
         let masters = masters.into();
         let issuer = settings.issuer.as_str();
-        let cluster = store
+        let own = store.by(By::server());
+        let cluster = own
             .join_cluster(issuer, &masters.check_values(), clock.now())
             .await?;
         let registered = store.catalog().await?;
@@ -82,7 +91,7 @@ impl Server {
             .chain(apis.map(|api| api.access_token_signing_alg))
             .collect();
         let now = clock.now();
-        keys::create_missing(&store, &masters, issuer, &cluster, &algorithms, now).await?;
+        keys::create_missing(&own, &masters, issuer, &cluster, &algorithms, now).await?;
         let source = Source {
             store: store.clone(),
             masters,
@@ -133,6 +142,11 @@ impl Server {
     /// Its store.
     pub fn store(&self) -> &Store {
         &self.0.store
+    }
+
+    /// The store in the server's own hands: for what happens because it is time.
+    pub(crate) fn own_store(&self) -> ActingStore {
+        self.store().by(By::server())
     }
 
     /// Its metrics.
@@ -225,25 +239,28 @@ pub(crate) struct Exchange<'s> {
     pub(crate) server: &'s Server,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) now: Timestamp,
+    /// `None` where no request is answered.
+    origin: Option<Origin>,
     /// What the pages are in that it ends with, if it ends with one.
     language: Language,
 }
 
 impl<'s> Exchange<'s> {
-    /// One with an app, which is shown no page.
-    pub(crate) async fn begin(server: &'s Server) -> Result<Self, Failure> {
+    /// One with an app, which is shown no page; or with nobody, where no request is answered.
+    pub(crate) async fn begin(server: &'s Server, origin: Option<Origin>) -> Result<Self, Failure> {
         Ok(Self {
             server,
             catalog: server.catalog().await?,
             now: server.time().moment()?,
+            origin,
             language: server.settings().default_language,
         })
     }
 
-    /// One with a person who reads `language`.
-    pub(crate) async fn with(server: &'s Server, language: Language) -> Result<Self, Failure> {
-        let mut exchange = Self::begin(server).await?;
-        exchange.language = language;
+    /// One with a person.
+    pub(crate) async fn with(server: &'s Server, reader: Reader) -> Result<Self, Failure> {
+        let mut exchange = Self::begin(server, Some(reader.origin)).await?;
+        exchange.language = reader.language;
         Ok(exchange)
     }
 
@@ -260,6 +277,29 @@ impl<'s> Exchange<'s> {
     /// The language of the person.
     pub(crate) fn language(&self) -> Language {
         self.language
+    }
+
+    /// The store in the hands of a person who has proved who they are.
+    pub(crate) fn store_of_person(&self, person: &UserId) -> ActingStore {
+        self.store_of(Who::Person(person.clone()), Door::Page)
+    }
+
+    /// The store in the hands of a client.
+    pub(crate) fn store_of_client(&self, client: &ClientId) -> ActingStore {
+        self.store_of(Who::Client(client.clone()), Door::Endpoint)
+    }
+
+    /// The store in the hands of who has not proved who they are.
+    pub(crate) fn store_of_nobody(&self) -> ActingStore {
+        self.store_of(Who::Unknown, Door::Page)
+    }
+
+    fn store_of(&self, who: Who, door: Door) -> ActingStore {
+        let by = match self.origin {
+            Some(origin) => origin.by(who, door),
+            None => By::new(who, door),
+        };
+        self.server.store().by(by)
     }
 
     pub(crate) fn issuer(&self) -> &str {

@@ -350,7 +350,9 @@ CREATE TABLE mail_budgets (
 );
 CREATE INDEX mail_budgets_by_reset ON mail_budgets (resets_at);
 
--- Changes of state that matter to security and administration; an id sorts by its time.
+-- Changes of state that matter to security and administration; an id sorts by its time. Who did it: by_kind says what they are
+-- ('person', 'client', 'shell', 'server', 'unknown') and by_name which of those, door is by which they came, address from where, and
+-- correlation_id in which request.
 CREATE TABLE events (
     id TEXT PRIMARY KEY,
     at BIGINT NOT NULL,
@@ -358,7 +360,12 @@ CREATE TABLE events (
     user_id TEXT,
     client_id TEXT,
     grant_id TEXT,
-    detail TEXT
+    detail TEXT,
+    by_kind TEXT NOT NULL,
+    by_name TEXT,
+    door TEXT NOT NULL,
+    address TEXT,
+    correlation_id TEXT
 );
 -- For the pages of an account; no other statement looks by user.
 CREATE INDEX events_of_user ON events (user_id, id) WHERE user_id IS NOT NULL;

@@ -12,7 +12,7 @@ use crate::error::StoreError;
 use crate::events::NewEvent;
 use crate::grants;
 use crate::liveness::stands;
-use crate::store::{Store, user_id};
+use crate::store::{ActingStore, Store, user_id};
 
 /// The grant of a token that is good, and its user. One statement for introspection and for UserInfo: what is dead for the
 /// one is dead for the other.
@@ -97,7 +97,9 @@ impl Store {
             .bind(era);
         Ok(self.row(statement).await?.is_some())
     }
+}
 
+impl ActingStore {
     /// Revokes one access token of `owner` and nothing else. Revoking twice is revoking.
     ///
     /// # Errors
@@ -117,7 +119,7 @@ impl Store {
         let event = NewEvent::new("access-token-revoked")
             .client(owner)
             .detail(jti)
-            .at(now);
+            .by(self.by(), now);
         self.committed(Unit::new([revoke, event])).await?;
         Ok(())
     }

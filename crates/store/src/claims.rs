@@ -13,7 +13,7 @@ use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::NewEvent;
 use crate::sessions::SessionSeen;
-use crate::store::{Store, from_json, to_json};
+use crate::store::{ActingStore, from_json, to_json};
 use crate::users;
 
 const NAME: &str = "name";
@@ -24,7 +24,7 @@ const UPDATE: &str = "UPDATE users SET name = $3, claims = $4, updated_at = $5, 
              + CASE WHEN COALESCE(address_key, '') = COALESCE(CAST($6 AS TEXT), '') THEN 0 ELSE 1 END \
      WHERE id = $1 AND updated_at = $2 AND deleted_at IS NULL";
 
-impl Store {
+impl ActingStore {
     /// Replaces everything that is known about a user, `name` included, unless it was changed after `seen`, the `updated_at` of
     /// the record that the new claims were made from; says whether it did. Where the user does it themselves, it is in a `session`, and
     /// nothing is replaced if that is not what it was. Nothing ends but, with another verified mail address, the links that were made before.
@@ -49,7 +49,9 @@ impl Store {
             .bind(now.max(seen.plus(1)))
             .bind(kept.address_key)
             .expect_some();
-        let event = NewEvent::new("claims-updated").user(user).at(now);
+        let event = NewEvent::new("claims-updated")
+            .user(user)
+            .by(self.by(), now);
         let unit = Unit::new([users::exists(user), update, event])
             .and(session.map(|session| session.statement(user, now)))
             .in_turn(user.as_str());

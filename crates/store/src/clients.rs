@@ -11,7 +11,7 @@ use safeconduct_protocol::time::Timestamp;
 use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::{NewEvent, administrative};
-use crate::store::{Store, from_json, stored, to_json};
+use crate::store::{ActingStore, Store, from_json, stored, to_json};
 
 const CREATE: &str = "INSERT INTO clients (id, registration, version, enabled, declared, epoch, created_at) \
      VALUES ($1, $2, 1, 1, $3, 1, $4) ON CONFLICT (id) DO NOTHING";
@@ -92,6 +92,27 @@ pub struct SecretHash {
 }
 
 impl Store {
+    /// Every client that was not deleted, by id.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn clients(&self) -> Result<Vec<ClientRecord>, StoreError> {
+        // A secret read before its client is a client without one for a moment; the other way round is a refusal too many.
+        let mut records = self.list(Statement::new(LIST), read).await?;
+        let mut secrets: HashMap<String, Vec<SecretHash>> = HashMap::new();
+        for (client, secret) in self.list(Statement::new(SECRETS), read_secret).await? {
+            secrets.entry(client).or_default().push(secret);
+        }
+        for record in &mut records {
+            record.secrets = secrets
+                .remove(record.client.id.as_str())
+                .unwrap_or_default();
+        }
+        Ok(records)
+    }
+}
+
+impl ActingStore {
     /// Registers a client, with the hash of its secret if it has one.
     ///
     /// # Errors
@@ -105,7 +126,10 @@ impl Store {
     ) -> Result<(), StoreError> {
         let unit = Unit::new(creation(client, secret, declared, now));
         let event = NewEvent::new("client-created").client(&client.id);
-        if self.committed(administrative(unit, event, now)).await? {
+        if self
+            .committed(administrative(unit, event, self.by(), now))
+            .await?
+        {
             Ok(())
         } else {
             Err(StoreError::Conflict(format!(
@@ -133,7 +157,10 @@ impl Store {
             .expect_some();
         let unit = Unit::new([exists(&client.id), update]);
         let event = NewEvent::new("client-updated").client(&client.id);
-        match self.run(administrative(unit, event, now)).await? {
+        match self
+            .run(administrative(unit, event, self.by(), now))
+            .await?
+        {
             UnitOutcome::Done(_) => Ok(true),
             UnitOutcome::Unmet { statement: 0 } => Err(StoreError::NotFound("such client")),
             UnitOutcome::Unmet { .. } => Ok(false),
@@ -184,7 +211,7 @@ impl Store {
             .expect_some();
         let event = NewEvent::new("client-secret-rehashed").client(id);
         Ok(self
-            .committed(administrative(rehash.into(), event, now))
+            .committed(administrative(rehash.into(), event, self.by(), now))
             .await?)
     }
 
@@ -226,25 +253,6 @@ impl Store {
             .await
     }
 
-    /// Every client that was not deleted, by id.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn clients(&self) -> Result<Vec<ClientRecord>, StoreError> {
-        // A secret read before its client is a client without one for a moment; the other way round is a refusal too many.
-        let mut records = self.list(Statement::new(LIST), read).await?;
-        let mut secrets: HashMap<String, Vec<SecretHash>> = HashMap::new();
-        for (client, secret) in self.list(Statement::new(SECRETS), read_secret).await? {
-            secrets.entry(client).or_default().push(secret);
-        }
-        for record in &mut records {
-            record.secrets = secrets
-                .remove(record.client.id.as_str())
-                .unwrap_or_default();
-        }
-        Ok(records)
-    }
-
     /// Commits a change whose first statement finds the client and whose others may find that there is nothing to do.
     async fn change_client(
         &self,
@@ -252,7 +260,10 @@ impl Store {
         event: NewEvent<'_>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        match self.run(administrative(unit, event, now)).await? {
+        match self
+            .run(administrative(unit, event, self.by(), now))
+            .await?
+        {
             UnitOutcome::Unmet { statement: 0 } => Err(StoreError::NotFound("such client")),
             UnitOutcome::Unmet { .. } | UnitOutcome::Done(_) => Ok(()),
         }

@@ -9,7 +9,7 @@ use crate::error::StoreError;
 use crate::events::{NewEvent, administrative};
 use crate::master_key_id::MasterKeyId;
 use crate::sessions;
-use crate::store::{Store, stored};
+use crate::store::{ActingStore, Store, stored};
 
 /// Claims a new database: issuer, cluster id, key check.
 const CLAIM: &str = "INSERT INTO meta (one, issuer, cluster_id, era, key_check) VALUES (1, $1, $2, 1, $3) \
@@ -67,6 +67,29 @@ impl MasterKeysInUse {
 }
 
 impl Store {
+    /// The cluster that the database belongs to; `None` until one has joined.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn cluster(&self) -> Result<Option<Cluster>, StoreError> {
+        let row = self.row(Statement::new(READ)).await?;
+        Ok(row.map(|mut row| read(&mut row)).transpose()?)
+    }
+
+    /// What the database takes for the time; `None` where it has no clock but this machine's.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn database_time(&self) -> Result<Option<Timestamp>, StoreError> {
+        let Some(sql) = self.clock() else {
+            return Ok(None);
+        };
+        let row = self.row(Statement::new(sql)).await?;
+        Ok(row.map(|mut row| row.time()).transpose()?)
+    }
+}
+
+impl ActingStore {
     /// Makes the database this cluster's, or proves that it is: the first caller's `issuer` and the first of its `key_checks`
     /// (something that only a master key can make) are kept, and every later caller must bring the same issuer, and every
     /// master key that wraps something by then.
@@ -85,7 +108,8 @@ impl Store {
             .bind(key_checks.first().map_or("", AsRef::as_ref))
             .expect_some();
         let event = NewEvent::new("cluster-created").detail(issuer);
-        self.run(administrative(claim.into(), event, now)).await?;
+        self.run(administrative(claim.into(), event, self.by(), now))
+            .await?;
         let mut row = self.row(Statement::new(READ)).await?.ok_or_else(gone)?;
         let cluster = read(&mut row)?;
         let (kept_issuer, replaced) = (row.text()?, row.integer()?);
@@ -114,27 +138,6 @@ impl Store {
         Ok(cluster)
     }
 
-    /// The cluster that the database belongs to; `None` until one has joined.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn cluster(&self) -> Result<Option<Cluster>, StoreError> {
-        let row = self.row(Statement::new(READ)).await?;
-        Ok(row.map(|mut row| read(&mut row)).transpose()?)
-    }
-
-    /// What the database takes for the time; `None` where it has no clock but this machine's.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn database_time(&self) -> Result<Option<Timestamp>, StoreError> {
-        let Some(sql) = self.clock() else {
-            return Ok(None);
-        };
-        let row = self.row(Statement::new(sql)).await?;
-        Ok(row.map(|mut row| row.time()).transpose()?)
-    }
-
     /// Begins a new era and gives its number: everything that was handed out before it is refused, and everybody signs in
     /// again. For a database that was restored from a backup and has forgotten what it revoked, redeemed and ended since.
     ///
@@ -146,7 +149,12 @@ impl Store {
     pub async fn begin_era(&self, now: Timestamp) -> Result<i64, StoreError> {
         let unit = Unit::new(beginning(now));
         let rows = self
-            .commit(administrative(unit, NewEvent::new("era-begun"), now))
+            .commit(administrative(
+                unit,
+                NewEvent::new("era-begun"),
+                self.by(),
+                now,
+            ))
             .await?;
         let era = rows
             .into_iter()

@@ -9,7 +9,7 @@ use safeconduct_protocol::time::Timestamp;
 use crate::driver::{DriverError, Row, Statement, Unit};
 use crate::error::StoreError;
 use crate::events::NewEvent;
-use crate::store::{Store, client_id, from_json, to_json};
+use crate::store::{ActingStore, Store, client_id, from_json, to_json};
 
 /// How often another answer of the same person may come first before we give up.
 const TRIES: usize = 8;
@@ -44,6 +44,28 @@ pub struct ConsentRecord {
 }
 
 impl Store {
+    /// What `user` allows which clients without being asked again.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn list_consents(&self, user: &UserId) -> Result<Vec<ConsentRecord>, StoreError> {
+        let decode = |row: &mut Row| {
+            Ok(ConsentRecord {
+                client: client_id(&row.text()?)?,
+                epoch: row.integer()?,
+                scopes: read(&row.text()?)?,
+                changed_at: row.time()?,
+            })
+        };
+        let mut records = self
+            .list(Statement::new(LIST).bind(user.as_str()), decode)
+            .await?;
+        records.retain(|record| !record.scopes.is_empty());
+        Ok(records)
+    }
+}
+
+impl ActingStore {
     /// Remembers that `user` lets `client` have `scope` at `audience`, beside what they allowed before. `false` if they
     /// have withdrawn their consent since the page was shown, which was in the epoch `epoch_seen`.
     ///
@@ -93,7 +115,7 @@ impl Store {
                 .user(user)
                 .client(client)
                 .detail(audience)
-                .at(now);
+                .by(self.by(), now);
             if self
                 .committed(Unit::new([write.expect_some(), event]))
                 .await?
@@ -120,29 +142,9 @@ impl Store {
         let event = NewEvent::new("consent-withdrawn")
             .user(user)
             .client(client)
-            .at(now);
+            .by(self.by(), now);
         self.commit(Unit::new([withdraw, event])).await?;
         Ok(())
-    }
-
-    /// What `user` allows which clients without being asked again.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn list_consents(&self, user: &UserId) -> Result<Vec<ConsentRecord>, StoreError> {
-        let decode = |row: &mut Row| {
-            Ok(ConsentRecord {
-                client: client_id(&row.text()?)?,
-                epoch: row.integer()?,
-                scopes: read(&row.text()?)?,
-                changed_at: row.time()?,
-            })
-        };
-        let mut records = self
-            .list(Statement::new(LIST).bind(user.as_str()), decode)
-            .await?;
-        records.retain(|record| !record.scopes.is_empty());
-        Ok(records)
     }
 }
 

@@ -8,11 +8,12 @@ use safeconduct_protocol::ids::ClientId;
 use safeconduct_protocol::resource::{Resource, ScopeDescription};
 use safeconduct_protocol::time::Timestamp;
 
+use crate::by::By;
 use crate::clients::{self, ClientRecord, HashedSecret};
 use crate::driver::{Row, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::NewEvent;
-use crate::store::{Store, to_json};
+use crate::store::{ActingStore, Store, to_json};
 
 /// How often another administrative write may come first before we give up.
 const TRIES: usize = 8;
@@ -85,39 +86,7 @@ impl Reconciled {
 }
 
 impl Store {
-    /// Makes the database say what the file says, in one unit; writes nothing where it does already. A client gone from
-    /// the file is disabled, and nobody is enabled here.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] for a client id that belonged to a deleted client, [`StoreError::NotAdopted`] and
-    /// [`StoreError::Undeclared`] where more would happen than the file has a word for. Nothing is changed then.
-    pub async fn reconcile(
-        &self,
-        declared: &Declared,
-        now: Timestamp,
-    ) -> Result<Reconciled, StoreError> {
-        for _ in 0..TRIES {
-            let revision = self.revision().await?;
-            self.refuse_deleted(declared).await?;
-            let (unit, reconciled) = self.difference(declared, now).await?;
-            declared.judge(&reconciled)?;
-            if !reconciled.changes_anything() {
-                return Ok(reconciled);
-            }
-            // The difference was taken from what was there at this revision; if it has moved, it is taken again.
-            let claim = Statement::new(CLAIM_REVISION).bind(revision).expect_some();
-            if let UnitOutcome::Done(_) =
-                self.run(Unit::new([claim].into_iter().chain(unit))).await?
-            {
-                return Ok(reconciled);
-            }
-        }
-        Err(StoreError::Unavailable(
-            "the configuration is being changed by others all the time".to_owned(),
-        ))
-    }
-
-    /// What [`Store::reconcile`] would do if it had a word for everything. Nothing is changed.
+    /// What [`ActingStore::reconcile`] would do if it had a word for everything. Nothing is changed.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] for a client id that belonged to a deleted client.
@@ -127,33 +96,32 @@ impl Store {
     ) -> Result<Reconciled, StoreError> {
         self.refuse_deleted(declared).await?;
         let (_, reconciled) = self
-            .difference(declared, Timestamp::from_seconds(0))
+            .difference(declared, &By::server(), Timestamp::from_seconds(0))
             .await?;
         Ok(reconciled)
     }
 
+    /// What reconciling changes, as `by` does it.
     async fn difference(
         &self,
         declared: &Declared,
+        by: &By,
         now: Timestamp,
     ) -> Result<(Vec<Statement>, Reconciled), StoreError> {
         let records = self.clients().await?;
-        let mut unit = Vec::new();
-        let mut reconciled = Reconciled::default();
+        let mut difference = Difference::new(by, now);
         for (client, secret) in &declared.clients {
             match records.iter().find(|record| record.client.id == client.id) {
-                None => create(client, *secret, now, &mut unit, &mut reconciled),
-                Some(record) => change(record, client, *secret, now, &mut unit, &mut reconciled),
+                None => difference.create(client, *secret),
+                Some(record) => difference.change(record, client, *secret),
             }
         }
-        disable_gone(&records, declared, now, &mut unit, &mut reconciled);
+        difference.disable_gone(&records, declared);
         if self.scopes().await? != declared.scopes || self.resources().await? != declared.resources
         {
-            unit.extend(catalog_replacement(declared));
-            unit.push(NewEvent::new("catalog-changed").at(now));
-            reconciled.catalog_changed = true;
+            difference.replace_catalog(declared);
         }
-        Ok((unit, reconciled))
+        Ok((difference.unit, difference.reconciled))
     }
 
     async fn refuse_deleted(&self, declared: &Declared) -> Result<(), StoreError> {
@@ -176,84 +144,118 @@ impl Store {
     }
 }
 
-fn create(
-    client: &Client,
-    secret: Option<HashedSecret>,
-    now: Timestamp,
-    unit: &mut Vec<Statement>,
-    reconciled: &mut Reconciled,
-) {
-    unit.extend(clients::creation(client, secret, true, now));
-    unit.push(
-        NewEvent::new("client-created")
-            .client(&client.id)
-            .detail("declared")
-            .at(now),
-    );
-    reconciled.created.push(client.id.clone());
+impl ActingStore {
+    /// Makes the database say what the file says, in one unit; writes nothing where it does already. A client gone from
+    /// the file is disabled, and nobody is enabled here.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] for a client id that belonged to a deleted client, [`StoreError::NotAdopted`] and
+    /// [`StoreError::Undeclared`] where more would happen than the file has a word for. Nothing is changed then.
+    pub async fn reconcile(
+        &self,
+        declared: &Declared,
+        now: Timestamp,
+    ) -> Result<Reconciled, StoreError> {
+        for _ in 0..TRIES {
+            let revision = self.revision().await?;
+            self.refuse_deleted(declared).await?;
+            let (unit, reconciled) = self.difference(declared, self.by(), now).await?;
+            declared.judge(&reconciled)?;
+            if !reconciled.changes_anything() {
+                return Ok(reconciled);
+            }
+            // The difference was taken from what was there at this revision; if it has moved, it is taken again.
+            let claim = Statement::new(CLAIM_REVISION).bind(revision).expect_some();
+            if let UnitOutcome::Done(_) =
+                self.run(Unit::new([claim].into_iter().chain(unit))).await?
+            {
+                return Ok(reconciled);
+            }
+        }
+        Err(StoreError::Unavailable(
+            "the configuration is being changed by others all the time".to_owned(),
+        ))
+    }
 }
 
-fn change(
-    record: &ClientRecord,
-    client: &Client,
-    secret: Option<HashedSecret>,
+/// What there is to write, while it is found out, and what that comes to.
+struct Difference<'b> {
+    by: &'b By,
     now: Timestamp,
-    unit: &mut Vec<Statement>,
-    reconciled: &mut Reconciled,
-) {
-    if !record.enabled {
-        reconciled.still_disabled.push(client.id.clone());
-    }
-    if !record.declared {
-        reconciled.taken_over.push(client.id.clone());
-    }
-    let same_registration = record.declared && record.client == *client;
-    let same_secret = record
-        .secrets
-        .iter()
-        .map(|kept| kept.hash)
-        .eq(secret.map(|secret| secret.hash));
-    if same_registration && same_secret {
-        return;
-    }
-    unit.push(clients::declaration(client));
-    if !same_secret {
-        unit.extend(clients::secret_replacement(&client.id, secret, now));
-    }
-    unit.push(
-        NewEvent::new("client-updated")
-            .client(&client.id)
-            .detail("declared")
-            .at(now),
-    );
-    reconciled.changed.push(client.id.clone());
+    unit: Vec<Statement>,
+    reconciled: Reconciled,
 }
 
-fn disable_gone(
-    records: &[ClientRecord],
-    declared: &Declared,
-    now: Timestamp,
-    unit: &mut Vec<Statement>,
-    reconciled: &mut Reconciled,
-) {
-    let named: HashSet<&ClientId> = declared
-        .clients
-        .iter()
-        .map(|(client, _)| &client.id)
-        .collect();
-    let gone = records
-        .iter()
-        .filter(|record| record.declared && record.enabled && !named.contains(&record.client.id));
-    for record in gone {
-        let id = &record.client.id;
-        unit.push(clients::disabling(id).expect_some());
-        unit.push(
-            NewEvent::new("client-disabled")
-                .client(id)
-                .detail("no longer declared")
-                .at(now),
-        );
-        reconciled.disabled.push(id.clone());
+impl<'b> Difference<'b> {
+    fn new(by: &'b By, now: Timestamp) -> Self {
+        Self {
+            by,
+            now,
+            unit: Vec::new(),
+            reconciled: Reconciled::default(),
+        }
+    }
+
+    fn record(&mut self, event: NewEvent<'_>) {
+        self.unit.push(event.by(self.by, self.now));
+    }
+
+    fn create(&mut self, client: &Client, secret: Option<HashedSecret>) {
+        self.unit
+            .extend(clients::creation(client, secret, true, self.now));
+        let event = NewEvent::new("client-created").client(&client.id);
+        self.record(event.detail("declared"));
+        self.reconciled.created.push(client.id.clone());
+    }
+
+    fn change(&mut self, record: &ClientRecord, client: &Client, secret: Option<HashedSecret>) {
+        if !record.enabled {
+            self.reconciled.still_disabled.push(client.id.clone());
+        }
+        if !record.declared {
+            self.reconciled.taken_over.push(client.id.clone());
+        }
+        let same_registration = record.declared && record.client == *client;
+        let same_secret = record
+            .secrets
+            .iter()
+            .map(|kept| kept.hash)
+            .eq(secret.map(|secret| secret.hash));
+        if same_registration && same_secret {
+            return;
+        }
+        self.unit.push(clients::declaration(client));
+        if !same_secret {
+            let replacement = clients::secret_replacement(&client.id, secret, self.now);
+            self.unit.extend(replacement);
+        }
+        let event = NewEvent::new("client-updated").client(&client.id);
+        self.record(event.detail("declared"));
+        self.reconciled.changed.push(client.id.clone());
+    }
+
+    fn disable_gone(&mut self, records: &[ClientRecord], declared: &Declared) {
+        let named: HashSet<&ClientId> = declared
+            .clients
+            .iter()
+            .map(|(client, _)| &client.id)
+            .collect();
+        let gone = records.iter().filter(|record| {
+            record.declared && record.enabled && !named.contains(&record.client.id)
+        });
+        for record in gone {
+            let id = &record.client.id;
+            self.unit.push(clients::disabling(id).expect_some());
+            let event = NewEvent::new("client-disabled").client(id);
+            self.record(event.detail("no longer declared"));
+            self.reconciled.disabled.push(id.clone());
+        }
+    }
+
+    fn replace_catalog(&mut self, declared: &Declared) {
+        self.unit.extend(catalog_replacement(declared));
+        self.record(NewEvent::new("catalog-changed"));
+        self.reconciled.catalog_changed = true;
     }
 }
 

@@ -7,44 +7,82 @@ use safeconduct_protocol::ids::{ClientId, GrantId, UserId};
 use safeconduct_protocol::random;
 use safeconduct_protocol::time::Timestamp;
 
+use crate::by::By;
 use crate::driver::{DriverError, Row, Statement, Unit};
 use crate::error::StoreError;
 use crate::store::Store;
 
-/// Writes one event: id, at, kind, user, client, grant, detail.
-const RECORD: &str = "INSERT INTO events (id, at, kind, user_id, client_id, grant_id, detail) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7)";
+/// The columns that [`begun`] binds: the name of an event, when and what, and who did it.
+macro_rules! begin {
+    ($also:literal) => {
+        concat!(
+            "INSERT INTO events (id, at, kind, by_kind, by_name, door, address, correlation_id, ",
+            $also,
+            ") "
+        )
+    };
+}
+
+/// Writes one event.
+const RECORD: &str = concat!(
+    begin!("user_id, client_id, grant_id, detail"),
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+);
 
 /// The same for a grant, unless this write was not the one that revoked it.
-const RECORD_REVOCATION: &str = "INSERT INTO events (id, at, kind, user_id, client_id, grant_id, detail) \
-     SELECT $1, $2, $3, g.user_id, g.client_id, g.id, g.revoked_reason FROM grants g WHERE g.id = $4 AND g.revoked_by = $5";
+const RECORD_REVOCATION: &str = concat!(
+    begin!("user_id, client_id, grant_id, detail"),
+    "SELECT $1, $2, $3, $4, $5, $6, $7, $8, g.user_id, g.client_id, g.id, g.revoked_reason FROM grants g \
+     WHERE g.id = $9 AND g.revoked_by = $10"
+);
 
-/// The same for a grant whose generations in a row were given again so often, $6, unless this write was not the one that counted the
+/// The same for a grant whose generations in a row were given again so often, $11, unless this write was not the one that counted the
 /// last.
-const RECORD_SHARED: &str = "INSERT INTO events (id, at, kind, user_id, client_id, grant_id) \
-     SELECT $1, $2, $3, g.user_id, g.client_id, g.id FROM grants g \
-     WHERE g.id = $4 AND g.retried_by = $5 AND g.retried_in_a_row = $6";
+const RECORD_SHARED: &str = concat!(
+    begin!("user_id, client_id, grant_id"),
+    "SELECT $1, $2, $3, $4, $5, $6, $7, $8, g.user_id, g.client_id, g.id FROM grants g \
+     WHERE g.id = $9 AND g.retried_by = $10 AND g.retried_in_a_row = $11"
+);
 
 /// The same for a user whose last recovery code but so many was used in this unit.
-const RECORD_CODE_USED: &str = "INSERT INTO events (id, at, kind, user_id, detail) \
-     SELECT $1, $2, $3, $4, CAST(COUNT(*) AS TEXT) FROM recovery_codes r WHERE r.user_id = $4";
+const RECORD_CODE_USED: &str = concat!(
+    begin!("user_id, detail"),
+    "SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, CAST(COUNT(*) AS TEXT) FROM recovery_codes r WHERE r.user_id = $9"
+);
 
-/// The same for a user for whom as many codes as $5 were judged in a row, and were not right.
-const RECORD_GUESSED: &str = "INSERT INTO events (id, at, kind, user_id) \
-     SELECT $1, $2, $3, g.user_id FROM second_factor_guesses g WHERE g.user_id = $4 AND g.judged = $5";
+/// The same for a user for whom as many codes as $10 were judged in a row, and were not right.
+const RECORD_GUESSED: &str = concat!(
+    begin!("user_id"),
+    "SELECT $1, $2, $3, $4, $5, $6, $7, $8, g.user_id FROM second_factor_guesses g WHERE g.user_id = $9 AND g.judged = $10"
+);
 
 /// The same for a passkey of a user, whose name is the detail.
-const RECORD_OF_PASSKEY: &str = "INSERT INTO events (id, at, kind, user_id, detail) \
-     SELECT $1, $2, $3, p.user_id, p.name FROM passkeys p WHERE p.id = $4";
+const RECORD_OF_PASSKEY: &str = concat!(
+    begin!("user_id, detail"),
+    "SELECT $1, $2, $3, $4, $5, $6, $7, $8, p.user_id, p.name FROM passkeys p WHERE p.id = $9"
+);
 
 const BUMP_REVISION: &str = "UPDATE revision SET number = number + 1";
 
-const LIST: &str = "SELECT id, at, kind, user_id, client_id, grant_id, detail FROM events \
-     WHERE id > $1 ORDER BY id LIMIT $2";
+/// What [`read`] takes of a row.
+macro_rules! columns {
+    () => {
+        "id, at, kind, user_id, client_id, grant_id, detail, by_kind, by_name, door, address, correlation_id"
+    };
+}
+
+const LIST: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM events WHERE id > $1 ORDER BY id LIMIT $2"
+);
 
 /// Those of one user, the newest first. $2 is the name of the one before which they were, or behind every name there can be.
-const OF_USER: &str = "SELECT id, at, kind, user_id, client_id, grant_id, detail FROM events \
-     WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+const OF_USER: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM events WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"
+);
 
 /// Sorts behind the name of every event, which begins with a hexadecimal digit.
 const BEHIND_ALL: &str = "g";
@@ -124,6 +162,8 @@ pub struct Event {
     pub grant: Option<GrantId>,
     /// What else there is to say; never a secret.
     pub detail: Option<String>,
+    /// Who did it, and how.
+    pub by: By,
 }
 
 impl Store {
@@ -166,6 +206,7 @@ fn read(row: &mut Row) -> Result<Event, DriverError> {
         client: ClientId::parse(&optional(row.optional_text()?)),
         grant: GrantId::parse(&optional(row.optional_text()?)),
         detail: row.optional_text()?,
+        by: By::read(row)?,
     })
 }
 
@@ -208,12 +249,9 @@ impl<'a> NewEvent<'a> {
         }
     }
 
-    /// The statement that writes it.
-    pub(crate) fn at(self, now: Timestamp) -> Statement {
-        Statement::new(RECORD)
-            .bind(event_id(now))
-            .bind(now)
-            .bind(self.kind)
+    /// The statement that writes it: `by` did it.
+    pub(crate) fn by(self, by: &By, now: Timestamp) -> Statement {
+        begun(RECORD, event_id(now), self.kind, by, now)
             .bind(self.user.map(UserId::as_str))
             .bind(self.client.map(ClientId::as_str))
             .bind(None::<&str>)
@@ -221,62 +259,85 @@ impl<'a> NewEvent<'a> {
     }
 }
 
-/// Writes that `grant` was revoked, if the write named `by` did it.
-pub(crate) fn record_revocation(grant: GrantId, by: &str, now: Timestamp) -> Statement {
-    Statement::new(RECORD_REVOCATION)
-        .bind(event_id(now))
-        .bind(now)
-        .bind("grant-revoked")
-        .bind(grant.to_string())
-        .bind(by)
+/// `sql` with the values of its first eight parameters.
+fn begun(sql: &'static str, id: String, kind: &'static str, by: &By, now: Timestamp) -> Statement {
+    debug_assert!(EVENTS.iter().any(|(listed, ..)| *listed == kind), "{kind}");
+    by.bind_to(Statement::new(sql).bind(id).bind(now).bind(kind))
 }
 
-/// Writes that two holders may use the refresh tokens of `grant`, if the write named `by` counted the generation that makes it
-/// `in_a_row`.
-pub(crate) fn record_shared(grant: GrantId, by: &str, in_a_row: i64, now: Timestamp) -> Statement {
-    Statement::new(RECORD_SHARED)
-        .bind(event_id(now))
-        .bind(now)
-        .bind("refresh-token-shared")
+/// Writes that `grant` was revoked, if the write named `attempt` did it.
+pub(crate) fn record_revocation(
+    grant: GrantId,
+    attempt: &str,
+    by: &By,
+    now: Timestamp,
+) -> Statement {
+    begun(RECORD_REVOCATION, event_id(now), "grant-revoked", by, now)
         .bind(grant.to_string())
-        .bind(by)
-        .bind(in_a_row)
+        .bind(attempt)
+}
+
+/// Writes that two holders may use the refresh tokens of `grant`, if the write named `attempt` counted the generation that makes it
+/// `in_a_row`.
+pub(crate) fn record_shared(
+    grant: GrantId,
+    attempt: &str,
+    in_a_row: i64,
+    by: &By,
+    now: Timestamp,
+) -> Statement {
+    begun(
+        RECORD_SHARED,
+        event_id(now),
+        "refresh-token-shared",
+        by,
+        now,
+    )
+    .bind(grant.to_string())
+    .bind(attempt)
+    .bind(in_a_row)
 }
 
 /// Writes that `kind` happened to the passkey of this id, as it is called at that point of the unit.
-pub(crate) fn record_of_passkey(kind: &'static str, id: &[u8], now: Timestamp) -> Statement {
-    debug_assert!(EVENTS.iter().any(|(listed, ..)| *listed == kind), "{kind}");
-    Statement::new(RECORD_OF_PASSKEY)
-        .bind(event_id(now))
-        .bind(now)
-        .bind(kind)
-        .bind(id)
+pub(crate) fn record_of_passkey(
+    kind: &'static str,
+    id: &[u8],
+    by: &By,
+    now: Timestamp,
+) -> Statement {
+    begun(RECORD_OF_PASSKEY, event_id(now), kind, by, now).bind(id)
 }
 
 /// Writes that `user` used a recovery code, and how many are left.
-pub(crate) fn record_code_used(user: &UserId, now: Timestamp) -> Statement {
-    Statement::new(RECORD_CODE_USED)
-        .bind(event_id(now))
-        .bind(now)
-        .bind("recovery-code-used")
-        .bind(user.as_str())
+pub(crate) fn record_code_used(user: &UserId, by: &By, now: Timestamp) -> Statement {
+    begun(
+        RECORD_CODE_USED,
+        event_id(now),
+        "recovery-code-used",
+        by,
+        now,
+    )
+    .bind(user.as_str())
 }
 
 /// Writes that the codes of `user` are being guessed, if just as many as `most` were judged by now; and the id of that event.
-pub(crate) fn record_guessed(user: &UserId, most: i64, now: Timestamp) -> (String, Statement) {
+pub(crate) fn record_guessed(
+    user: &UserId,
+    most: i64,
+    by: &By,
+    now: Timestamp,
+) -> (String, Statement) {
     let id = event_id(now);
-    let record = Statement::new(RECORD_GUESSED)
-        .bind(id.as_str())
-        .bind(now)
-        .bind("second-factor-guessed")
+    let record = begun(RECORD_GUESSED, id.clone(), "second-factor-guessed", by, now)
         .bind(user.as_str())
         .bind(most);
     (id, record)
 }
 
 /// `unit` as an administrative write: whoever holds a copy of the catalog learns of it, and it is remembered.
-pub(crate) fn administrative(unit: Unit, event: NewEvent<'_>, now: Timestamp) -> Unit {
-    unit.then(Statement::new(BUMP_REVISION)).then(event.at(now))
+pub(crate) fn administrative(unit: Unit, event: NewEvent<'_>, by: &By, now: Timestamp) -> Unit {
+    unit.then(Statement::new(BUMP_REVISION))
+        .then(event.by(by, now))
 }
 
 /// Hexadecimal digits alone, which every collation sorts alike: the second, a count within this process, chance.
@@ -296,6 +357,7 @@ mod tests {
         let page = include_str!("../../../docs/reference/events.md");
         let rows: Vec<&str> = page
             .lines()
+            .skip_while(|line| !line.starts_with("| kind |"))
             .filter(|line| line.starts_with("| `"))
             .collect();
         let listed: Vec<String> = EVENTS
@@ -315,10 +377,9 @@ mod tests {
                 sources += &std::fs::read_to_string(path).unwrap();
             }
         }
+        // Once in the list, and where it happens.
         for (kind, ..) in EVENTS {
-            let written = ["NewEvent::new(\"", ".bind(\"", "record_of_passkey(\""]
-                .iter()
-                .any(|before| sources.contains(&format!("{before}{kind}\"")));
+            let written = sources.matches(&format!("\"{kind}\"")).count() > 1;
             assert!(written, "{kind}");
         }
     }

@@ -21,7 +21,9 @@ use crate::events::{NewEvent, record_revocation};
 use crate::liveness::stands;
 use crate::logouts;
 use crate::single_use::{replayed, uses};
-use crate::store::{Store, client_id, factors, from_json, session_id, stored, to_json, user_id};
+use crate::store::{
+    ActingStore, Store, client_id, factors, from_json, session_id, stored, to_json, user_id,
+};
 
 /// The most grants that one user and one client have alive; one more ends the oldest.
 const MOST_LIVE: i64 = 50;
@@ -147,48 +149,6 @@ pub struct GrantRecord {
 }
 
 impl Store {
-    /// Redeems a code: makes the grant unless its code was redeemed before, and says who won. A replay revokes what the code
-    /// bought; a code from before another one of the same request changes nothing.
-    ///
-    /// # Errors
-    /// [`RedeemError::Replayed`], and nothing was changed; [`StoreError::CommitUnknown`] if neither the write nor the read
-    /// after it could tell. The code is then worth another try, and this attempt's tokens must not be sent.
-    pub async fn redeem_code(
-        &self,
-        redeeming: &Redeeming<'_>,
-        now: Timestamp,
-    ) -> Result<Redemption, RedeemError> {
-        let Redeeming {
-            grant,
-            attempt,
-            used_ids: ids,
-            tell_of_logout,
-        } = *redeeming;
-        let unit = Unit::new(uses(ids, now))
-            .and([
-                redemption(grant, attempt, now),
-                end_oldest(grant, attempt, now),
-                record_revocation(grant.id, attempt, now),
-            ])
-            .and(tell_of_logout.then(|| logouts::remember(grant, attempt, now)))
-            .in_turn(grant.user.as_str());
-        match self.run(unit).await {
-            Ok(UnitOutcome::Unmet { statement }) => Err(replayed(ids, statement)),
-            Ok(UnitOutcome::Done(mut rows)) => {
-                let row = rows
-                    .swap_remove(ids.len())
-                    .into_first()
-                    .map(|mut row| redeemed(&mut row))
-                    .transpose()?;
-                Ok(Redemption::settle(row.as_ref(), attempt, &grant.code_id))
-            }
-            Err(DriverError::Unknown(reason)) => {
-                Ok(self.settle_redemption(grant, attempt, reason).await?)
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
     /// The grant as it was made, alive or not; `None` for one that no code made yet, or whose row was swept.
     ///
     /// # Errors
@@ -196,55 +156,6 @@ impl Store {
     pub async fn grant(&self, id: GrantId) -> Result<Option<Grant>, StoreError> {
         let row = self.row(Statement::new(GRANT).bind(id.to_string())).await?;
         Ok(row.map(|mut row| read(&mut row)).transpose()?)
-    }
-
-    /// Revokes a grant of `owner`. Another client's grant, an unknown one and one that is revoked stay what they are.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn revoke_grant(
-        &self,
-        grant: GrantId,
-        owner: &ClientId,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let by = new_id();
-        let revoke = Statement::new(REVOKE)
-            .bind(grant.to_string())
-            .bind(owner.as_str())
-            .bind(now)
-            .bind(reason)
-            .bind(by.as_str())
-            .expect_some();
-        self.committed(Unit::new([revoke, record_revocation(grant, &by, now)]))
-            .await?;
-        Ok(())
-    }
-
-    /// Revokes every grant of a user, or those to one client.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn revoke_grants_of(
-        &self,
-        user: &UserId,
-        client: Option<&ClientId>,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let revoke = Statement::new(REVOKE_OF)
-            .bind(user.as_str())
-            .bind(client.map(ClientId::as_str))
-            .bind(now)
-            .bind(reason)
-            .bind(new_id())
-            .expect_some();
-        let event = NewEvent::new("grants-revoked").user(user).detail(reason);
-        let event = client.map_or(event, |client| event.client(client));
-        let unit = Unit::new([revoke, event.at(now)]);
-        self.committed(unit.in_turn(user.as_str())).await?;
-        Ok(())
     }
 
     /// At most `limit` grants, the newest first.
@@ -280,31 +191,6 @@ impl Store {
         Ok(self.list(statement, read_record).await?)
     }
 
-    /// Takes from `client` all that `user` let it do: the consent is withdrawn and every grant is revoked, and the client is to be
-    /// told where it can be. The sessions go on. Doing it twice is doing it.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn remove_access(
-        &self,
-        user: &UserId,
-        client: &ClientId,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let revoke = Statement::new(REVOKE_OF)
-            .bind(user.as_str())
-            .bind(client.as_str())
-            .bind(now)
-            .bind("access-removed")
-            .bind(new_id());
-        let event = NewEvent::new("access-removed").user(user).client(client);
-        let [queue, forget] = logouts::queue_of_access(user, client, now);
-        let withdraw = consents::withdrawal(user, client, now);
-        let unit = Unit::new([queue, forget, withdraw, revoke, event.at(now)]);
-        self.commit(unit.in_turn(user.as_str())).await?;
-        Ok(())
-    }
-
     /// Settles a redemption whose commit nobody confirmed, by looking whose attempt the row names.
     pub(crate) async fn settle_redemption(
         &self,
@@ -330,6 +216,127 @@ impl Store {
             Some(redemption) => Ok(redemption),
             None => Err(StoreError::Unavailable(reason)),
         }
+    }
+}
+
+impl ActingStore {
+    /// Redeems a code: makes the grant unless its code was redeemed before, and says who won. A replay revokes what the code
+    /// bought; a code from before another one of the same request changes nothing.
+    ///
+    /// # Errors
+    /// [`RedeemError::Replayed`], and nothing was changed; [`StoreError::CommitUnknown`] if neither the write nor the read
+    /// after it could tell. The code is then worth another try, and this attempt's tokens must not be sent.
+    pub async fn redeem_code(
+        &self,
+        redeeming: &Redeeming<'_>,
+        now: Timestamp,
+    ) -> Result<Redemption, RedeemError> {
+        let Redeeming {
+            grant,
+            attempt,
+            used_ids: ids,
+            tell_of_logout,
+        } = *redeeming;
+        let unit = Unit::new(uses(ids, now))
+            .and([
+                redemption(grant, attempt, now),
+                end_oldest(grant, attempt, now),
+                record_revocation(grant.id, attempt, self.by(), now),
+            ])
+            .and(tell_of_logout.then(|| logouts::remember(grant, attempt, now)))
+            .in_turn(grant.user.as_str());
+        match self.run(unit).await {
+            Ok(UnitOutcome::Unmet { statement }) => Err(replayed(ids, statement)),
+            Ok(UnitOutcome::Done(mut rows)) => {
+                let row = rows
+                    .swap_remove(ids.len())
+                    .into_first()
+                    .map(|mut row| redeemed(&mut row))
+                    .transpose()?;
+                Ok(Redemption::settle(row.as_ref(), attempt, &grant.code_id))
+            }
+            Err(DriverError::Unknown(reason)) => {
+                Ok(self.settle_redemption(grant, attempt, reason).await?)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Revokes a grant of `owner`. Another client's grant, an unknown one and one that is revoked stay what they are.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn revoke_grant(
+        &self,
+        grant: GrantId,
+        owner: &ClientId,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let attempt = new_id();
+        let revoke = Statement::new(REVOKE)
+            .bind(grant.to_string())
+            .bind(owner.as_str())
+            .bind(now)
+            .bind(reason)
+            .bind(attempt.as_str())
+            .expect_some();
+        self.committed(Unit::new([
+            revoke,
+            record_revocation(grant, &attempt, self.by(), now),
+        ]))
+        .await?;
+        Ok(())
+    }
+
+    /// Revokes every grant of a user, or those to one client.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn revoke_grants_of(
+        &self,
+        user: &UserId,
+        client: Option<&ClientId>,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let revoke = Statement::new(REVOKE_OF)
+            .bind(user.as_str())
+            .bind(client.map(ClientId::as_str))
+            .bind(now)
+            .bind(reason)
+            .bind(new_id())
+            .expect_some();
+        let event = NewEvent::new("grants-revoked").user(user).detail(reason);
+        let event = client.map_or(event, |client| event.client(client));
+        let unit = Unit::new([revoke, event.by(self.by(), now)]);
+        self.committed(unit.in_turn(user.as_str())).await?;
+        Ok(())
+    }
+
+    /// Takes from `client` all that `user` let it do: the consent is withdrawn and every grant is revoked, and the client is to be
+    /// told where it can be. The sessions go on. Doing it twice is doing it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn remove_access(
+        &self,
+        user: &UserId,
+        client: &ClientId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let revoke = Statement::new(REVOKE_OF)
+            .bind(user.as_str())
+            .bind(client.as_str())
+            .bind(now)
+            .bind("access-removed")
+            .bind(new_id());
+        let event = NewEvent::new("access-removed").user(user).client(client);
+        let [queue, forget] = logouts::queue_of_access(user, client, now);
+        let withdraw = consents::withdrawal(user, client, now);
+        let unit = Unit::new([queue, forget, withdraw, revoke, event.by(self.by(), now)]);
+        self.commit(unit.in_turn(user.as_str())).await?;
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use safeconduct_protocol::time::Timestamp;
 use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::NewEvent;
-use crate::store::{Store, user_id};
+use crate::store::{ActingStore, Store, user_id};
 
 const ADD: &str = "INSERT INTO groups (name, display, second_factor_required, created_at) VALUES ($1, $2, $3, $4) \
      ON CONFLICT (name) DO NOTHING";
@@ -87,59 +87,6 @@ pub enum Membership {
 }
 
 impl Store {
-    /// Makes a group.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] if there is one of that name.
-    pub async fn add_group(&self, group: &Group, now: Timestamp) -> Result<(), StoreError> {
-        let add = Statement::new(ADD)
-            .bind(group.name.as_str())
-            .bind(group.display.as_deref())
-            .bind(i64::from(group.second_factor_required))
-            .bind(now)
-            .expect_some();
-        let event = NewEvent::new("group-added").detail(&group.name).at(now);
-        if self.committed(Unit::new([add, event])).await? {
-            return Ok(());
-        }
-        let told = format!("there is a group {} already", group.name);
-        Err(StoreError::Conflict(told))
-    }
-
-    /// Changes what is named of a group; an empty `display` is none. What it demands is demanded of the next request of each member.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`].
-    pub async fn change_group(
-        &self,
-        name: &str,
-        display: Option<&str>,
-        second_factor_required: Option<bool>,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let change = Statement::new(CHANGE)
-            .bind(name)
-            .bind(display)
-            .bind(second_factor_required.map(i64::from));
-        let event = NewEvent::new("group-changed").detail(name).at(now);
-        self.of_group(Unit::new([change.expect_some(), event]))
-            .await
-    }
-
-    /// Removes a group. Nobody belongs to it any more, nor to one that is made under its name later.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`].
-    pub async fn remove_group(&self, name: &str, now: Timestamp) -> Result<(), StoreError> {
-        let event = NewEvent::new("group-removed").detail(name).at(now);
-        let unit = Unit::new([
-            Statement::new(REMOVE).bind(name).expect_some(),
-            Statement::new(REMOVE_MEMBERS).bind(name),
-            event,
-        ]);
-        self.of_group(unit.in_turn(&turn(name))).await
-    }
-
     /// Every group, by name.
     ///
     /// # Errors
@@ -183,6 +130,67 @@ impl Store {
     pub async fn groups_of(&self, user: &UserId) -> Result<Vec<String>, StoreError> {
         let statement = Statement::new(OF_USER).bind(user.as_str());
         Ok(self.list(statement, |row| row.text()).await?)
+    }
+}
+
+impl ActingStore {
+    /// Makes a group.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if there is one of that name.
+    pub async fn add_group(&self, group: &Group, now: Timestamp) -> Result<(), StoreError> {
+        let add = Statement::new(ADD)
+            .bind(group.name.as_str())
+            .bind(group.display.as_deref())
+            .bind(i64::from(group.second_factor_required))
+            .bind(now)
+            .expect_some();
+        let event = NewEvent::new("group-added")
+            .detail(&group.name)
+            .by(self.by(), now);
+        if self.committed(Unit::new([add, event])).await? {
+            return Ok(());
+        }
+        let told = format!("there is a group {} already", group.name);
+        Err(StoreError::Conflict(told))
+    }
+
+    /// Changes what is named of a group; an empty `display` is none. What it demands is demanded of the next request of each member.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn change_group(
+        &self,
+        name: &str,
+        display: Option<&str>,
+        second_factor_required: Option<bool>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let change = Statement::new(CHANGE)
+            .bind(name)
+            .bind(display)
+            .bind(second_factor_required.map(i64::from));
+        let event = NewEvent::new("group-changed")
+            .detail(name)
+            .by(self.by(), now);
+        self.of_group(Unit::new([change.expect_some(), event]))
+            .await
+    }
+
+    /// Removes a group. Nobody belongs to it any more, nor to one that is made under its name later.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn remove_group(&self, name: &str, now: Timestamp) -> Result<(), StoreError> {
+        let event = NewEvent::new("group-removed")
+            .detail(name)
+            .by(self.by(), now);
+        let unit = Unit::new([
+            Statement::new(REMOVE).bind(name).expect_some(),
+            Statement::new(REMOVE_MEMBERS).bind(name),
+            event,
+        ]);
+        self.of_group(unit.in_turn(&turn(name))).await
     }
 
     /// Adds a user to a group.
@@ -236,7 +244,7 @@ impl Store {
             Statement::new(EXISTS).bind(group).expect_some(),
             crate::users::exists(user),
             change.expect_some(),
-            event.user(user).detail(group).at(now),
+            event.user(user).detail(group).by(self.by(), now),
         ]);
         Ok(match self.run(unit.in_turn(&turn(group))).await? {
             UnitOutcome::Done(_) => Membership::Changed,

@@ -8,7 +8,7 @@ use crate::error::StoreError;
 use crate::events::{NewEvent, administrative};
 use crate::master_key_id::MasterKeyId;
 use crate::master_keys::wrapped_with;
-use crate::store::{Store, stored};
+use crate::store::{ActingStore, Store, stored};
 
 const ADD: &str = "INSERT INTO keys (id, purpose, state, sealed, created_at, activated_at, master) \
      VALUES ($1, $2, $3, $4, $5, $6, $7)";
@@ -96,6 +96,24 @@ pub struct Replacement {
 }
 
 impl Store {
+    pub(crate) async fn keys(&self) -> Result<Vec<KeyRow>, StoreError> {
+        let decode = |row: &mut Row| {
+            Ok(KeyRow {
+                id: row.integer()?,
+                purpose: row.text()?,
+                state: row.text()?,
+                sealed: row.text()?,
+                created_at: row.time()?,
+                activated_at: row.optional_time()?,
+                retired_at: row.optional_time()?,
+                master: stored(MasterKeyId::parse(&row.text()?), "master key's id")?,
+            })
+        };
+        Ok(self.list(Statement::new(LIST), decode).await?)
+    }
+}
+
+impl ActingStore {
     /// Keeps new keys, all of them or none.
     ///
     /// # Errors
@@ -108,7 +126,12 @@ impl Store {
         let statements = keys.into_iter().map(|key| addition(key, now));
         let unit = Unit::new(wrapped_with(master)).and(statements);
         match self
-            .run(administrative(unit, NewEvent::new("keys-added"), now))
+            .run(administrative(
+                unit,
+                NewEvent::new("keys-added"),
+                self.by(),
+                now,
+            ))
             .await
         {
             Ok(UnitOutcome::Done(_)) => Ok(()),
@@ -146,7 +169,12 @@ impl Store {
         }
         unit = unit.and(replacement.new.into_iter().map(|key| addition(key, now)));
         match self
-            .run(administrative(unit, NewEvent::new("keys-replaced"), now))
+            .run(administrative(
+                unit,
+                NewEvent::new("keys-replaced"),
+                self.by(),
+                now,
+            ))
             .await
         {
             Ok(UnitOutcome::Done(rows)) => {
@@ -172,7 +200,12 @@ impl Store {
             .and(active.map(|key| set(RETIRE, key, now)))
             .then(set(ACTIVATE, next, now));
         match self
-            .run(administrative(unit, NewEvent::new("key-promoted"), now))
+            .run(administrative(
+                unit,
+                NewEvent::new("key-promoted"),
+                self.by(),
+                now,
+            ))
             .await
         {
             Ok(UnitOutcome::Done(_)) => Ok(()),
@@ -205,22 +238,6 @@ impl Store {
         self.forget_key(DELETE_UNUSED, id, now).await
     }
 
-    pub(crate) async fn keys(&self) -> Result<Vec<KeyRow>, StoreError> {
-        let decode = |row: &mut Row| {
-            Ok(KeyRow {
-                id: row.integer()?,
-                purpose: row.text()?,
-                state: row.text()?,
-                sealed: row.text()?,
-                created_at: row.time()?,
-                activated_at: row.optional_time()?,
-                retired_at: row.optional_time()?,
-                master: stored(MasterKeyId::parse(&row.text()?), "master key's id")?,
-            })
-        };
-        Ok(self.list(Statement::new(LIST), decode).await?)
-    }
-
     async fn forget_key(
         &self,
         sql: &'static str,
@@ -231,7 +248,7 @@ impl Store {
         let detail = id.to_string();
         let event = NewEvent::new("key-deleted").detail(&detail);
         Ok(self
-            .committed(administrative(delete.into(), event, now))
+            .committed(administrative(delete.into(), event, self.by(), now))
             .await?)
     }
 }

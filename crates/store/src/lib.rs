@@ -7,6 +7,7 @@
 //! `driver` is the seam to the database below.
 
 mod access_tokens;
+mod by;
 mod catalog;
 mod claims;
 mod clients;
@@ -45,6 +46,7 @@ mod time_marks;
 mod users;
 
 pub use access_tokens::PersonView;
+pub use by::{By, Door, Who};
 pub use catalog::Catalog;
 pub use clients::{ClientRecord, HashedSecret, SecretHash};
 pub use cluster::{Cluster, MasterKeysInUse, NextMasterKey};
@@ -72,7 +74,7 @@ pub use second_factors::{
     Guess, KeptOtp, NewOtp, OtpAddition, OtpRemoval, Remover, SecondFactorUse,
 };
 pub use sessions::{NewSession, SessionRecord, SessionRenewal, SessionSeen, SessionView, SignIn};
-pub use store::Store;
+pub use store::{ActingStore, Store};
 pub use sweep::Sweepable;
 pub use time_marks::TimeMark;
 pub use users::{Credential, Imported, KeptCredential, NewUser, SealedPassword, UserRecord};

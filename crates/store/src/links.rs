@@ -13,7 +13,7 @@ use crate::error::StoreError;
 use crate::events::NewEvent;
 use crate::mail;
 use crate::sessions::{SessionSeen, ending_of_user};
-use crate::store::Store;
+use crate::store::{ActingStore, Store};
 use crate::users::{SealedPassword, UserRecord, exists, password_replacement};
 
 const LINKED: &str = "SELECT u.username, u.link_version, u.locked_at, \
@@ -60,7 +60,9 @@ impl Store {
             claims: claims::read(&mut row)?,
         }))
     }
+}
 
+impl ActingStore {
     /// Notes that an administrator made a link of this user. Nothing of the link itself is kept.
     ///
     /// # Errors
@@ -73,7 +75,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let event = NewEvent::new("link-made").user(id).detail(purpose.name());
         if self
-            .committed(Unit::from(exists(id)).then(event.at(now)))
+            .committed(Unit::from(exists(id)).then(event.by(self.by(), now)))
             .await?
         {
             return Ok(());
@@ -120,7 +122,7 @@ impl Store {
             .expect_some();
         let event = NewEvent::new("claims-updated").user(link.user());
         let unit = Unit::from(change)
-            .then(event.detail("email").at(now))
+            .then(event.detail("email").by(self.by(), now))
             .and(mail::queue(mail, now))
             .then(session.statement(link.user(), now))
             .in_turn(link.user().as_str());
@@ -148,7 +150,7 @@ impl Store {
         let event = NewEvent::new("password-set")
             .user(user)
             .detail(link.purpose().name())
-            .at(now);
+            .by(self.by(), now);
         let unit = Unit::new([spend, password_replacement(user, password, now)])
             .and(ending_of_user(user, now))
             .then(event)

@@ -8,7 +8,7 @@ use crate::error::StoreError;
 use crate::events::{NewEvent, administrative};
 use crate::keys::KeyRow;
 use crate::master_key_id::MasterKeyId;
-use crate::store::{Store, stored};
+use crate::store::{ActingStore, Store, stored};
 
 /// One at a time: what adds keys, and what changes which master key wraps them. A statement of its own, so that those behind it
 /// see what was committed while this one waited.
@@ -92,86 +92,6 @@ impl Store {
         Ok(self.list(Statement::new(LIST), decode).await?)
     }
 
-    /// Announces the master key `next`, which is to take the place of `active`. Every running node answers within a poll.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] where another one was announced before, or `next` was there before and never comes back.
-    pub async fn announce_master_key(
-        &self,
-        active: MasterKeyId,
-        next: MasterKeyId,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let named = |sql, id: MasterKeyId| Statement::new(sql).bind(id.to_string()).bind(now);
-        let detail = next.to_string();
-        let unit = Unit::new([
-            named(REMEMBER, active),
-            named(ANNOUNCE, next),
-            Statement::new(CLEAR_ANSWERS),
-        ]);
-        let event = NewEvent::new("master-key-announced").detail(&detail);
-        match self.run(administrative(unit, event, now)).await {
-            Err(DriverError::Constraint(_)) => Err(StoreError::Conflict(
-                "another master key was announced before this one, or this one was there before"
-                    .to_owned(),
-            )),
-            other => Ok(other.map(drop)?),
-        }
-    }
-
-    /// Takes the announcement of `next` back.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] where it wraps keys already, or was not announced.
-    pub async fn abandon_master_key(
-        &self,
-        next: MasterKeyId,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let detail = next.to_string();
-        let unit = Unit::new([
-            Statement::new(LOCK),
-            Statement::new(ABANDON).bind(detail.as_str()).expect_some(),
-            Statement::new(CLEAR_ANSWERS),
-        ]);
-        let event = NewEvent::new("master-key-abandoned").detail(&detail);
-        if self.committed(administrative(unit, event, now)).await? {
-            Ok(())
-        } else {
-            Err(StoreError::Conflict(format!(
-                "the master key {next} is not one that was announced and wraps nothing yet"
-            )))
-        }
-    }
-
-    /// Lets the announced master key wrap what is written from now on. Doing so twice is doing so.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] where it does not wrap afterwards, as when its announcement was taken back.
-    pub async fn begin_wrapping(
-        &self,
-        next: MasterKeyId,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let detail = next.to_string();
-        let begin = Statement::new(BEGIN)
-            .bind(detail.as_str())
-            .bind(now)
-            .expect_some();
-        let unit = Unit::new([Statement::new(LOCK), begin]);
-        let event = NewEvent::new("master-key-wraps").detail(&detail);
-        if self.committed(administrative(unit, event, now)).await? {
-            return Ok(());
-        }
-        let cluster = self.cluster().await?;
-        if cluster.is_some_and(|cluster| cluster.master.wraps() == next) {
-            return Ok(());
-        }
-        Err(StoreError::Conflict(format!(
-            "the master key {next} is not announced any more, and wraps nothing"
-        )))
-    }
-
     /// Keeps `row` wrapped with `master` as `sealed`, unless it was changed meanwhile, or `master` is not the one that wraps any
     /// more; says whether it did.
     ///
@@ -191,41 +111,6 @@ impl Store {
             .expect_some();
         let unit = Unit::new(wrapped_with(master)).then(rewrap);
         Ok(self.committed(unit).await?)
-    }
-
-    /// Makes `next` the active master key and retires the one before, if no key is wrapped with another one than `next`. Says
-    /// whether it is active now.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn activate_master_key(
-        &self,
-        next: MasterKeyId,
-        key_check: &str,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let id = next.to_string();
-        let unit = Unit::new([
-            Statement::new(LOCK),
-            Statement::new(ACTIVATE)
-                .bind(key_check)
-                .bind(id.as_str())
-                .expect_some(),
-            Statement::new(RETIRE).bind(now),
-            Statement::new(PROMOTE)
-                .bind(id.as_str())
-                .bind(now)
-                .expect_some(),
-            Statement::new(CLEAR_ANSWERS),
-        ]);
-        let event = NewEvent::new("master-key-activated").detail(&id);
-        match self.run(administrative(unit, event, now)).await? {
-            UnitOutcome::Done(_) => Ok(true),
-            UnitOutcome::Unmet { .. } => {
-                let cluster = self.cluster().await?;
-                Ok(cluster.is_some_and(|cluster| cluster.master.active == next))
-            }
-        }
     }
 
     /// Writes down what this node says to the announcement of `master`.
@@ -263,6 +148,132 @@ impl Store {
         };
         let statement = Statement::new(ANSWERS).bind(master.to_string());
         Ok(self.list(statement, decode).await?)
+    }
+}
+
+impl ActingStore {
+    /// Announces the master key `next`, which is to take the place of `active`. Every running node answers within a poll.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where another one was announced before, or `next` was there before and never comes back.
+    pub async fn announce_master_key(
+        &self,
+        active: MasterKeyId,
+        next: MasterKeyId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let named = |sql, id: MasterKeyId| Statement::new(sql).bind(id.to_string()).bind(now);
+        let detail = next.to_string();
+        let unit = Unit::new([
+            named(REMEMBER, active),
+            named(ANNOUNCE, next),
+            Statement::new(CLEAR_ANSWERS),
+        ]);
+        let event = NewEvent::new("master-key-announced").detail(&detail);
+        match self.run(administrative(unit, event, self.by(), now)).await {
+            Err(DriverError::Constraint(_)) => Err(StoreError::Conflict(
+                "another master key was announced before this one, or this one was there before"
+                    .to_owned(),
+            )),
+            other => Ok(other.map(drop)?),
+        }
+    }
+
+    /// Takes the announcement of `next` back.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where it wraps keys already, or was not announced.
+    pub async fn abandon_master_key(
+        &self,
+        next: MasterKeyId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let detail = next.to_string();
+        let unit = Unit::new([
+            Statement::new(LOCK),
+            Statement::new(ABANDON).bind(detail.as_str()).expect_some(),
+            Statement::new(CLEAR_ANSWERS),
+        ]);
+        let event = NewEvent::new("master-key-abandoned").detail(&detail);
+        if self
+            .committed(administrative(unit, event, self.by(), now))
+            .await?
+        {
+            Ok(())
+        } else {
+            Err(StoreError::Conflict(format!(
+                "the master key {next} is not one that was announced and wraps nothing yet"
+            )))
+        }
+    }
+
+    /// Lets the announced master key wrap what is written from now on. Doing so twice is doing so.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where it does not wrap afterwards, as when its announcement was taken back.
+    pub async fn begin_wrapping(
+        &self,
+        next: MasterKeyId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let detail = next.to_string();
+        let begin = Statement::new(BEGIN)
+            .bind(detail.as_str())
+            .bind(now)
+            .expect_some();
+        let unit = Unit::new([Statement::new(LOCK), begin]);
+        let event = NewEvent::new("master-key-wraps").detail(&detail);
+        if self
+            .committed(administrative(unit, event, self.by(), now))
+            .await?
+        {
+            return Ok(());
+        }
+        let cluster = self.cluster().await?;
+        if cluster.is_some_and(|cluster| cluster.master.wraps() == next) {
+            return Ok(());
+        }
+        Err(StoreError::Conflict(format!(
+            "the master key {next} is not announced any more, and wraps nothing"
+        )))
+    }
+
+    /// Makes `next` the active master key and retires the one before, if no key is wrapped with another one than `next`. Says
+    /// whether it is active now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn activate_master_key(
+        &self,
+        next: MasterKeyId,
+        key_check: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let id = next.to_string();
+        let unit = Unit::new([
+            Statement::new(LOCK),
+            Statement::new(ACTIVATE)
+                .bind(key_check)
+                .bind(id.as_str())
+                .expect_some(),
+            Statement::new(RETIRE).bind(now),
+            Statement::new(PROMOTE)
+                .bind(id.as_str())
+                .bind(now)
+                .expect_some(),
+            Statement::new(CLEAR_ANSWERS),
+        ]);
+        let event = NewEvent::new("master-key-activated").detail(&id);
+        match self
+            .run(administrative(unit, event, self.by(), now))
+            .await?
+        {
+            UnitOutcome::Done(_) => Ok(true),
+            UnitOutcome::Unmet { .. } => {
+                let cluster = self.cluster().await?;
+                Ok(cluster.is_some_and(|cluster| cluster.master.active == next))
+            }
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::driver::{DriverError, Row, Statement, Unit};
 use crate::error::StoreError;
 use crate::events::NewEvent;
 use crate::mail;
-use crate::store::{Store, client_id, session_id, stored, user_id};
+use crate::store::{ActingStore, Store, client_id, session_id, stored, user_id};
 
 /// How long a row is tried, in seconds: a day.
 const PATIENCE: i64 = 24 * 3600;
@@ -246,6 +246,23 @@ impl Store {
         Ok(())
     }
 
+    /// What waits, kind by kind; a kind of which nothing waits is left out.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn outbox_backlog(&self) -> Result<Vec<OutboxBacklog>, StoreError> {
+        let decode = |row: &mut Row| {
+            Ok(OutboxBacklog {
+                kind: stored(OutboxKind::parse(&row.text()?), "kind of message")?,
+                rows: row.integer()?.unsigned_abs(),
+                oldest: row.time()?,
+            })
+        };
+        Ok(self.list(Statement::new(BACKLOG), decode).await?)
+    }
+}
+
+impl ActingStore {
     /// Gives up a message that this node has claimed, which leaves an event; nothing happens if another node has taken it on
     /// since. Giving up twice is giving up.
     ///
@@ -269,7 +286,7 @@ impl Store {
             .bind(row.id.as_str())
             .bind(attempts)
             .expect_some();
-        let event = row.message.undelivered().at(now);
+        let event = row.message.undelivered().by(self.by(), now);
         self.committed(Unit::new([delete, event])).await?;
         Ok(())
     }
@@ -294,21 +311,6 @@ impl Store {
             }
         }
         Ok(old.len() as u64)
-    }
-
-    /// What waits, kind by kind; a kind of which nothing waits is left out.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn outbox_backlog(&self) -> Result<Vec<OutboxBacklog>, StoreError> {
-        let decode = |row: &mut Row| {
-            Ok(OutboxBacklog {
-                kind: stored(OutboxKind::parse(&row.text()?), "kind of message")?,
-                rows: row.integer()?.unsigned_abs(),
-                oldest: row.time()?,
-            })
-        };
-        Ok(self.list(Statement::new(BACKLOG), decode).await?)
     }
 }
 

@@ -17,7 +17,7 @@ use crate::mail;
 use crate::second_factors::Remover;
 use crate::sessions::{SessionSeen, SignIn};
 use crate::single_use::uses;
-use crate::store::{Store, stored, user_id};
+use crate::store::{ActingStore, Store, stored, user_id};
 
 /// What [`record`] takes of a row.
 macro_rules! columns {
@@ -226,7 +226,9 @@ impl Store {
         let Some(mut row) = row else { return Ok(None) };
         Ok(row.optional_blob()?)
     }
+}
 
+impl ActingStore {
     /// Adds a passkey to the account of a user who may sign in.
     ///
     /// # Errors
@@ -257,7 +259,7 @@ impl Store {
         let unit = Unit::new(uses(std::slice::from_ref(new.challenge), now))
             .and(checks)
             .then(new.session.statement(new.user, now))
-            .then(event.detail(new.name.as_str()).at(now))
+            .then(event.detail(new.name.as_str()).by(self.by(), now))
             .and(mail::queue(new.mail, now))
             .in_turn(user);
         Ok(match self.run(unit).await? {
@@ -303,11 +305,14 @@ impl Store {
         first.push(spend);
         let behind = (asserted.sign_count == SignCount::Behind).then(|| {
             let event = NewEvent::new("passkey-count-behind").user(owner);
-            event.detail("let in").at(now)
+            event.detail("let in").by(self.by(), now)
         });
         let eligible = (asserted.newly_eligible)
-            .then(|| record_of_passkey("passkey-backup-eligible", id.as_bytes(), now));
-        let unit = session.unit(first, now).and(behind).and(eligible);
+            .then(|| record_of_passkey("passkey-backup-eligible", id.as_bytes(), self.by(), now));
+        let unit = session
+            .unit(first, self.by(), now)
+            .and(behind)
+            .and(eligible);
         Ok(match self.run(unit).await? {
             UnitOutcome::Done(_) => PasskeyUse::Proved,
             UnitOutcome::Unmet { statement: 0 } => PasskeyUse::Replayed,
@@ -328,7 +333,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let event = NewEvent::new("passkey-count-behind").user(owner);
         let unit = Unit::new(uses(std::slice::from_ref(challenge), now))
-            .then(event.detail("refused").at(now));
+            .then(event.detail("refused").by(self.by(), now));
         self.committed(unit).await?;
         Ok(())
     }
@@ -352,7 +357,7 @@ impl Store {
             .expect_some();
         let event = NewEvent::new("passkey-renamed").user(user);
         let unit = Unit::from(rename)
-            .then(event.detail(name.as_str()).at(now))
+            .then(event.detail(name.as_str()).by(self.by(), now))
             .then(session.statement(user, now))
             .in_turn(user.as_str());
         Ok(self.committed(unit).await?)
@@ -376,7 +381,12 @@ impl Store {
             .bind(matches!(by, Remover::Operator))
             .bind(by.relying_party());
         let unit = Unit::from(of(IS_THERE).expect_some())
-            .then(record_of_passkey("passkey-removed", id.as_bytes(), now))
+            .then(record_of_passkey(
+                "passkey-removed",
+                id.as_bytes(),
+                self.by(),
+                now,
+            ))
             .then(remove.expect_some())
             .and(by.conditions(user, now))
             .and(mail::queue(mail, now))

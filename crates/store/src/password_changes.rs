@@ -11,7 +11,7 @@ use crate::logouts;
 use crate::mail;
 use crate::outbox::{self, OutboxRow};
 use crate::sessions::SessionRenewal;
-use crate::store::Store;
+use crate::store::{ActingStore, Store};
 use crate::users::{SealedPassword, password_replacement};
 
 /// Links that were made before are of another password.
@@ -41,6 +41,21 @@ pub struct PasswordChange<'a> {
 }
 
 impl Store {
+    /// Since when the password of a user is what it is; `None` if they have none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn password_changed_at(
+        &self,
+        user: &UserId,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let statement = Statement::new(CHANGED_AT).bind(user.as_str());
+        let found = self.list(statement, |row: &mut Row| row.time()).await?;
+        Ok(found.into_iter().next())
+    }
+}
+
+impl ActingStore {
     /// Changes a password, and gives the session a new cookie. Gives the apps to be told of sessions that ended by it; `None` if the
     /// session is not what it was, or another change came first: then nothing is changed.
     ///
@@ -68,7 +83,7 @@ impl Store {
         let unit = Unit::new([raise.expect_some(), renewal.statement(now)])
             .then(password_replacement(user, change.password, now))
             .and(others)
-            .then(NewEvent::new("password-set").user(user).at(now))
+            .then(NewEvent::new("password-set").user(user).by(self.by(), now))
             .and(mail::queue(change.mail, now))
             .in_turn(user.as_str());
         let UnitOutcome::Done(rows) = self.run(unit).await? else {
@@ -78,19 +93,6 @@ impl Store {
         let queued = queued.into_iter().flatten();
         let queued = queued.map(|mut row| outbox::read(&mut row));
         Ok(Some(queued.collect::<Result<_, _>>()?))
-    }
-
-    /// Since when the password of a user is what it is; `None` if they have none.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn password_changed_at(
-        &self,
-        user: &UserId,
-    ) -> Result<Option<Timestamp>, StoreError> {
-        let statement = Statement::new(CHANGED_AT).bind(user.as_str());
-        let found = self.list(statement, |row: &mut Row| row.time()).await?;
-        Ok(found.into_iter().next())
     }
 }
 

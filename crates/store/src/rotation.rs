@@ -11,7 +11,7 @@ use crate::error::{RedeemError, StoreError};
 use crate::events::{record_revocation, record_shared};
 use crate::liveness::stands;
 use crate::single_use::{replayed, uses};
-use crate::store::Store;
+use crate::store::{ActingStore, Store};
 
 /// Rotates ($4 is current), gives the successor again ($5 is current, and not for too long), or revokes: for a reuse, or because so
 /// many generations in a row, $10, were given again. A grant that is dead, was idle too long or never had this generation is left
@@ -63,46 +63,6 @@ struct Looked {
 }
 
 impl Store {
-    /// Uses a refresh token: rotates it, gives its successor again after a lost answer, or ends its grant because an old one
-    /// came back or two holders seem to be in step. For a retry nothing has moved but its count. `attempt` is a new random name for
-    /// this try. `idle_seconds` is how long the successor may lie unused. What the request uses up, `ids`, is used up in the same
-    /// unit.
-    ///
-    /// # Errors
-    /// [`RedeemError::Replayed`], and nothing was changed; [`StoreError::Unavailable`] also where an unconfirmed commit turned out not to
-    /// have rotated: the same token is worth another try.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the protocol's own values; a struct around them would mean nothing"
-    )]
-    pub async fn rotate_refresh_token(
-        &self,
-        token: &RefreshToken,
-        rotation: &Rotation,
-        attempt: &str,
-        ids: &[UsedId],
-        idle_seconds: i64,
-        now: Timestamp,
-    ) -> Result<RefreshDecision, RedeemError> {
-        let rotate = rotate(token, rotation, attempt, now.plus(idle_seconds));
-        let unit = Unit::new(uses(ids, now)).and([
-            rotate,
-            record_revocation(token.grant, attempt, now),
-            record_shared(token.grant, attempt, SHARED_REPORTED, now),
-        ]);
-        match self.run(unit).await {
-            Ok(UnitOutcome::Unmet { statement }) => Err(replayed(ids, statement)),
-            Ok(UnitOutcome::Done(mut rows)) => match rows.swap_remove(ids.len()).into_first() {
-                Some(mut row) => Ok(rotated(&mut row, attempt)?),
-                None => Ok(self.explain(token, rotation).await?),
-            },
-            Err(DriverError::Unknown(reason)) => Ok(self
-                .settle_rotation(token, rotation, attempt, reason)
-                .await?),
-            Err(error) => Err(error.into()),
-        }
-    }
-
     /// Why nothing was changed. A row that is not there is dead: no token outlives its grant's row.
     async fn explain(
         &self,
@@ -159,6 +119,48 @@ impl Store {
             .await?
             .map(|mut row| look(&mut row))
             .transpose()
+    }
+}
+
+impl ActingStore {
+    /// Uses a refresh token: rotates it, gives its successor again after a lost answer, or ends its grant because an old one
+    /// came back or two holders seem to be in step. For a retry nothing has moved but its count. `attempt` is a new random name for
+    /// this try. `idle_seconds` is how long the successor may lie unused. What the request uses up, `ids`, is used up in the same
+    /// unit.
+    ///
+    /// # Errors
+    /// [`RedeemError::Replayed`], and nothing was changed; [`StoreError::Unavailable`] also where an unconfirmed commit turned out not to
+    /// have rotated: the same token is worth another try.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the protocol's own values; a struct around them would mean nothing"
+    )]
+    pub async fn rotate_refresh_token(
+        &self,
+        token: &RefreshToken,
+        rotation: &Rotation,
+        attempt: &str,
+        ids: &[UsedId],
+        idle_seconds: i64,
+        now: Timestamp,
+    ) -> Result<RefreshDecision, RedeemError> {
+        let rotate = rotate(token, rotation, attempt, now.plus(idle_seconds));
+        let unit = Unit::new(uses(ids, now)).and([
+            rotate,
+            record_revocation(token.grant, attempt, self.by(), now),
+            record_shared(token.grant, attempt, SHARED_REPORTED, self.by(), now),
+        ]);
+        match self.run(unit).await {
+            Ok(UnitOutcome::Unmet { statement }) => Err(replayed(ids, statement)),
+            Ok(UnitOutcome::Done(mut rows)) => match rows.swap_remove(ids.len()).into_first() {
+                Some(mut row) => Ok(rotated(&mut row, attempt)?),
+                None => Ok(self.explain(token, rotation).await?),
+            },
+            Err(DriverError::Unknown(reason)) => Ok(self
+                .settle_rotation(token, rotation, attempt, reason)
+                .await?),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

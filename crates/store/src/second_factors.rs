@@ -12,7 +12,7 @@ use crate::error::StoreError;
 use crate::events::{NewEvent, record_code_used, record_guessed};
 use crate::mail;
 use crate::sessions::{SessionRenewal, SessionSeen};
-use crate::store::Store;
+use crate::store::{ActingStore, Store};
 
 /// How many codes that are not right are judged for a user, whatever the session and the node.
 const MOST_GUESSES: i64 = 10;
@@ -199,6 +199,45 @@ impl Store {
         }))
     }
 
+    /// Uses the code of `step`, which the secret of `otp` makes, and gives the session a new cookie: if no code of that step or a
+    /// later one was used, and the app is still the one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn use_otp(
+        &self,
+        user: &UserId,
+        otp: &KeptOtp,
+        step: i64,
+        renewal: &SessionRenewal,
+        now: Timestamp,
+    ) -> Result<SecondFactorUse, StoreError> {
+        let spend = Statement::new(USE_OTP)
+            .bind(user.as_str())
+            .bind(otp.added_at)
+            .bind(step);
+        self.prove(user, spend, [], renewal, now).await
+    }
+
+    async fn prove(
+        &self,
+        user: &UserId,
+        spend: Statement,
+        told: impl IntoIterator<Item = Statement>,
+        renewal: &SessionRenewal,
+        now: Timestamp,
+    ) -> Result<SecondFactorUse, StoreError> {
+        let give_back = Statement::new(GIVE_BACK).bind(user.as_str());
+        let unit = Unit::new([spend.expect_some(), renewal.statement(now), give_back]).and(told);
+        Ok(match self.run(unit).await? {
+            UnitOutcome::Done(_) => SecondFactorUse::Proved,
+            UnitOutcome::Unmet { statement: 0 } => SecondFactorUse::Refused,
+            UnitOutcome::Unmet { .. } => SecondFactorUse::SessionChanged,
+        })
+    }
+}
+
+impl ActingStore {
     /// Adds the authenticator app of a user who has none, and gives their session, in which they confirmed it, a new cookie. Recovery
     /// codes from before are no more.
     ///
@@ -221,7 +260,7 @@ impl Store {
         let event = NewEvent::new("second-factor-added").user(user);
         let unit = Unit::new([add, renewal.statement(now)])
             .and(new_codes(user, &otp.recovery_codes, now))
-            .then(event.detail("totp").at(now))
+            .then(event.detail("totp").by(self.by(), now))
             .and(mail::queue(otp.mail.as_ref(), now))
             .in_turn(user.as_str());
         Ok(match self.run(unit).await? {
@@ -248,7 +287,7 @@ impl Store {
             .bind(now.plus(GUESSES_SPAN))
             .bind(MOST_GUESSES)
             .expect_some();
-        let (event, record) = record_guessed(user, MOST_GUESSES, now);
+        let (event, record) = record_guessed(user, MOST_GUESSES, self.by(), now);
         let unit = Unit::from(charge)
             .then(record)
             .and(mail::queue_if_recorded(mail, &event, now));
@@ -259,26 +298,6 @@ impl Store {
         let until = self.list(waits, |row| row.time()).await?;
         let wait = until.first().map_or(GUESSES_SPAN, |until| until.since(now));
         Ok(Guess::Wait(wait.max(1)))
-    }
-
-    /// Uses the code of `step`, which the secret of `otp` makes, and gives the session a new cookie: if no code of that step or a
-    /// later one was used, and the app is still the one.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn use_otp(
-        &self,
-        user: &UserId,
-        otp: &KeptOtp,
-        step: i64,
-        renewal: &SessionRenewal,
-        now: Timestamp,
-    ) -> Result<SecondFactorUse, StoreError> {
-        let spend = Statement::new(USE_OTP)
-            .bind(user.as_str())
-            .bind(otp.added_at)
-            .bind(step);
-        self.prove(user, spend, [], renewal, now).await
     }
 
     /// Uses the recovery code of `user` that hashes to `hash`, and gives the session a new cookie.
@@ -296,26 +315,9 @@ impl Store {
         let spend = Statement::new(USE_CODE)
             .bind(user.as_str())
             .bind(hash.as_slice());
-        let event = record_code_used(user, now);
+        let event = record_code_used(user, self.by(), now);
         let told = [event].into_iter().chain(mail::queue(mail, now));
         self.prove(user, spend, told, renewal, now).await
-    }
-
-    async fn prove(
-        &self,
-        user: &UserId,
-        spend: Statement,
-        told: impl IntoIterator<Item = Statement>,
-        renewal: &SessionRenewal,
-        now: Timestamp,
-    ) -> Result<SecondFactorUse, StoreError> {
-        let give_back = Statement::new(GIVE_BACK).bind(user.as_str());
-        let unit = Unit::new([spend.expect_some(), renewal.statement(now), give_back]).and(told);
-        Ok(match self.run(unit).await? {
-            UnitOutcome::Done(_) => SecondFactorUse::Proved,
-            UnitOutcome::Unmet { statement: 0 } => SecondFactorUse::Refused,
-            UnitOutcome::Unmet { .. } => SecondFactorUse::SessionChanged,
-        })
     }
 
     /// Gives a user with an authenticator app another set of recovery codes, in a session of theirs. Those from before are no more.
@@ -335,7 +337,7 @@ impl Store {
         let unit = Unit::from(has_app)
             .and(new_codes(user, codes, now))
             .then(session.statement(user, now))
-            .then(event.at(now))
+            .then(event.by(self.by(), now))
             .and(mail::queue(mail, now))
             .in_turn(user.as_str());
         match self.run(unit).await? {
@@ -363,7 +365,7 @@ impl Store {
         let unit = Unit::from(remove)
             .then(Statement::new(FORGET_CODES).bind(user.as_str()))
             .and(by.conditions(user, now))
-            .then(event.detail("totp").at(now))
+            .then(event.detail("totp").by(self.by(), now))
             .and(mail::queue(mail, now))
             .in_turn(user.as_str());
         Ok(match self.run(unit).await? {

@@ -9,6 +9,7 @@ use safeconduct_protocol::mail::Mail;
 use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::time::Timestamp;
 
+use crate::by::By;
 use crate::consents;
 use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
@@ -16,7 +17,7 @@ use crate::events::NewEvent;
 use crate::logouts;
 use crate::mail;
 use crate::outbox::{self, OutboxRow};
-use crate::store::{Store, factors, session_id, user_id};
+use crate::store::{ActingStore, Store, factors, session_id, user_id};
 
 const START: &str = "INSERT INTO sessions \
      (id, hash, user_id, user_epoch, factors, started_at, last_seen_at, idle_expires_at, absolute_expires_at) \
@@ -88,7 +89,7 @@ pub struct NewSession {
 
 impl NewSession {
     /// The unit that starts it behind `first`. The statement after those fails it if the user is not what they were.
-    pub(crate) fn begin(&self, first: Vec<Statement>, now: Timestamp) -> Unit {
+    pub(crate) fn begin(&self, first: Vec<Statement>, by: &By, now: Timestamp) -> Unit {
         let start = Statement::new(START)
             .bind(self.id.as_str())
             .bind(self.hash.as_slice())
@@ -102,13 +103,13 @@ impl NewSession {
         let old = self.replaces.as_ref();
         let end = old.map(|(old, user)| {
             let event = NewEvent::new("session-ended").user(user);
-            let event = event.detail(old.as_str()).at(now);
+            let event = event.detail(old.as_str()).by(by, now);
             ending(old, now).into_iter().chain([event])
         });
         let event = NewEvent::new("session-started")
             .user(&self.user)
             .detail(self.id.as_str())
-            .at(now);
+            .by(by, now);
         let unit = Unit::new(first)
             .then(start)
             .and(end.into_iter().flatten())
@@ -189,9 +190,9 @@ pub enum SignIn {
 
 impl SignIn {
     /// The unit that begins or renews it behind `first`. The statement after those fails it if session or user are not what they were.
-    pub(crate) fn unit(&self, first: Vec<Statement>, now: Timestamp) -> Unit {
+    pub(crate) fn unit(&self, first: Vec<Statement>, by: &By, now: Timestamp) -> Unit {
         match self {
-            Self::Start(session) => session.begin(first, now),
+            Self::Start(session) => session.begin(first, by, now),
             Self::Renew(renewal) => Unit::new(first).then(renewal.statement(now)),
         }
     }
@@ -232,26 +233,6 @@ pub struct SessionRecord {
 }
 
 impl Store {
-    /// Starts a session; `false` if the user was locked, deleted or given another password since they signed in.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn start_session(
-        &self,
-        session: &NewSession,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        Ok(self.committed(session.begin(Vec::new(), now)).await?)
-    }
-
-    /// Begins or renews a session; `false` where [`start_session`](Self::start_session) or [`renew_session`](Self::renew_session) is.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn sign_in(&self, session: &SignIn, now: Timestamp) -> Result<bool, StoreError> {
-        Ok(self.committed(session.unit(Vec::new(), now)).await?)
-    }
-
     /// Gives the session of a user who has just proved who they are again a new cookie, whether it had idled or not; `false` if
     /// it is not what it was: ended, renewed by another request, or its user is locked.
     ///
@@ -349,45 +330,6 @@ impl Store {
         Ok(())
     }
 
-    /// Ends a session of `user`, and with it every grant that was not meant to outlive it. The clients that are to be told are queued
-    /// in the same unit, and returned so that somebody may tell them at once. Ending twice is ending.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn end_session(
-        &self,
-        id: &SessionId,
-        user: &UserId,
-        now: Timestamp,
-    ) -> Result<Vec<OutboxRow>, StoreError> {
-        let [queue, forget, end] = ending(id, now);
-        let event = NewEvent::new("session-ended")
-            .user(user)
-            .detail(id.as_str())
-            .at(now);
-        let unit = Unit::new([queue, forget, end.expect_some(), event]);
-        let queued = match self.run(unit.in_turn(user.as_str())).await? {
-            UnitOutcome::Done(rows) => rows.into_iter().next(),
-            UnitOutcome::Unmet { .. } => None,
-        };
-        let rows = queued.into_iter().flatten();
-        Ok(rows
-            .map(|mut row| outbox::read(&mut row))
-            .collect::<Result<_, _>>()?)
-    }
-
-    /// Ends every session of a user. The clients that are to be told are queued.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn end_sessions_of(&self, user: &UserId, now: Timestamp) -> Result<(), StoreError> {
-        let [queue, forget, end] = ending_of_user(user, now);
-        let event = NewEvent::new("sessions-ended").user(user).at(now);
-        let unit = Unit::new([queue, forget, end.expect_some(), event]);
-        self.committed(unit.in_turn(user.as_str())).await?;
-        Ok(())
-    }
-
     /// Sessions that have not ended, of one user or of all, oldest first.
     ///
     /// # Errors
@@ -412,6 +354,73 @@ impl Store {
             })
         };
         Ok(self.list(statement, decode).await?)
+    }
+}
+
+impl ActingStore {
+    /// Starts a session; `false` if the user was locked, deleted or given another password since they signed in.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn start_session(
+        &self,
+        session: &NewSession,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        Ok(self
+            .committed(session.begin(Vec::new(), self.by(), now))
+            .await?)
+    }
+
+    /// Begins or renews a session; `false` where [`start_session`](Self::start_session) or [`renew_session`](Self::renew_session) is.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn sign_in(&self, session: &SignIn, now: Timestamp) -> Result<bool, StoreError> {
+        Ok(self
+            .committed(session.unit(Vec::new(), self.by(), now))
+            .await?)
+    }
+
+    /// Ends a session of `user`, and with it every grant that was not meant to outlive it. The clients that are to be told are queued
+    /// in the same unit, and returned so that somebody may tell them at once. Ending twice is ending.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn end_session(
+        &self,
+        id: &SessionId,
+        user: &UserId,
+        now: Timestamp,
+    ) -> Result<Vec<OutboxRow>, StoreError> {
+        let [queue, forget, end] = ending(id, now);
+        let event = NewEvent::new("session-ended")
+            .user(user)
+            .detail(id.as_str())
+            .by(self.by(), now);
+        let unit = Unit::new([queue, forget, end.expect_some(), event]);
+        let queued = match self.run(unit.in_turn(user.as_str())).await? {
+            UnitOutcome::Done(rows) => rows.into_iter().next(),
+            UnitOutcome::Unmet { .. } => None,
+        };
+        let rows = queued.into_iter().flatten();
+        Ok(rows
+            .map(|mut row| outbox::read(&mut row))
+            .collect::<Result<_, _>>()?)
+    }
+
+    /// Ends every session of a user. The clients that are to be told are queued.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn end_sessions_of(&self, user: &UserId, now: Timestamp) -> Result<(), StoreError> {
+        let [queue, forget, end] = ending_of_user(user, now);
+        let event = NewEvent::new("sessions-ended")
+            .user(user)
+            .by(self.by(), now);
+        let unit = Unit::new([queue, forget, end.expect_some(), event]);
+        self.committed(unit.in_turn(user.as_str())).await?;
+        Ok(())
     }
 }
 

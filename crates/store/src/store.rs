@@ -1,5 +1,6 @@
 //! The [`Store`] itself: opening, closing, and how its methods reach the driver.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use safeconduct_protocol::authentication::Factors;
@@ -9,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
+use crate::by::By;
 use crate::driver::{Driver, DriverError, OpenError, Row, Rows, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::schema::{self, SchemaStep};
@@ -19,6 +21,33 @@ pub struct Store {
     driver: Arc<Driver>,
     /// When it was last tried whether something can be written, and why it could not.
     tried: Arc<Mutex<Option<(Timestamp, StoreError)>>>,
+}
+
+/// The store in somebody's hands: every event that its methods write says whose. [`Store::by`] makes one; whatever a [`Store`] can be asked
+/// it can be asked as well.
+#[derive(Clone)]
+pub struct ActingStore {
+    store: Store,
+    by: By,
+}
+
+impl ActingStore {
+    pub(crate) fn new(store: Store, by: By) -> Self {
+        Self { store, by }
+    }
+
+    /// In whose hands it is.
+    pub(crate) fn by(&self) -> &By {
+        &self.by
+    }
+}
+
+impl Deref for ActingStore {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        &self.store
+    }
 }
 
 /// Writes a little that means nothing: the marks of eras that are over are forgotten with the next mark. What is written has to

@@ -24,7 +24,7 @@ use safeconduct_protocol::time::Timestamp;
 use crate::driver::{Row, Rows, Statement, Unit};
 use crate::error::StoreError;
 use crate::single_use::LEEWAY;
-use crate::store::Store;
+use crate::store::{ActingStore, Store};
 use crate::time_marks;
 
 /// How long after a grant was made its code could still make it anew, in seconds: longer than any code lives.
@@ -172,6 +172,50 @@ struct Forgetting {
 }
 
 impl Store {
+    /// How many rows of a kind have passed their end and are there still; no more than `most` are counted.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn sweep_backlog(
+        &self,
+        kind: Sweepable,
+        now: Timestamp,
+        most: u32,
+    ) -> Result<u64, StoreError> {
+        let statement = match (kind, kind.left()) {
+            (_, None) => return Ok(0),
+            (Sweepable::Events, Some(sql)) => old_events(sql, now, most),
+            (Sweepable::UsedIds | Sweepable::RevokedTokens, Some(sql)) => Statement::new(sql)
+                .bind(now.plus(-LEEWAY))
+                .bind(i64::from(most)),
+            (_, Some(sql)) => Statement::new(sql).bind(now).bind(i64::from(most)),
+        };
+        let counted = self.list(statement, |row| row.integer()).await?;
+        Ok(counted.first().map_or(0, |count| count.unsigned_abs()))
+    }
+
+    /// Deletes rows without which something could be good again, and notes until when. The end is found first: rows that come
+    /// meanwhile may be deleted in place of others, but none that ends later than what is noted.
+    async fn forget(&self, forgetting: Forgetting, limit: u32) -> Result<u64, StoreError> {
+        let decode = |row: &mut Row| Ok((row.optional_time()?, row.optional_time()?));
+        let found = self.list(forgetting.end, decode).await?;
+        let Some((Some(last), Some(good_until))) = found.into_iter().next() else {
+            return Ok(0);
+        };
+        let note = time_marks::forgotten(good_until.plus(forgetting.kept));
+        let delete = Statement::new(forgetting.delete)
+            .bind(last)
+            .bind(i64::from(limit));
+        let rows = self.commit(Unit::new([note, delete])).await?;
+        Ok(rows.last().map_or(0, Rows::count))
+    }
+
+    async fn delete(&self, statement: Statement) -> Result<u64, StoreError> {
+        Ok(self.commit(statement).await?.iter().map(Rows::count).sum())
+    }
+}
+
+impl ActingStore {
     /// Deletes at most `limit` rows of one kind, in one unit; how many. As many as `limit` means that there may be more.
     ///
     /// # Errors
@@ -220,48 +264,6 @@ impl Store {
             Sweepable::Guesses => self.sweep_guesses(now).await,
             Sweepable::MailBudgets => self.delete(until(MAIL_BUDGETS)).await,
         }
-    }
-
-    /// How many rows of a kind have passed their end and are there still; no more than `most` are counted.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn sweep_backlog(
-        &self,
-        kind: Sweepable,
-        now: Timestamp,
-        most: u32,
-    ) -> Result<u64, StoreError> {
-        let statement = match (kind, kind.left()) {
-            (_, None) => return Ok(0),
-            (Sweepable::Events, Some(sql)) => old_events(sql, now, most),
-            (Sweepable::UsedIds | Sweepable::RevokedTokens, Some(sql)) => Statement::new(sql)
-                .bind(now.plus(-LEEWAY))
-                .bind(i64::from(most)),
-            (_, Some(sql)) => Statement::new(sql).bind(now).bind(i64::from(most)),
-        };
-        let counted = self.list(statement, |row| row.integer()).await?;
-        Ok(counted.first().map_or(0, |count| count.unsigned_abs()))
-    }
-
-    /// Deletes rows without which something could be good again, and notes until when. The end is found first: rows that come
-    /// meanwhile may be deleted in place of others, but none that ends later than what is noted.
-    async fn forget(&self, forgetting: Forgetting, limit: u32) -> Result<u64, StoreError> {
-        let decode = |row: &mut Row| Ok((row.optional_time()?, row.optional_time()?));
-        let found = self.list(forgetting.end, decode).await?;
-        let Some((Some(last), Some(good_until))) = found.into_iter().next() else {
-            return Ok(0);
-        };
-        let note = time_marks::forgotten(good_until.plus(forgetting.kept));
-        let delete = Statement::new(forgetting.delete)
-            .bind(last)
-            .bind(i64::from(limit));
-        let rows = self.commit(Unit::new([note, delete])).await?;
-        Ok(rows.last().map_or(0, Rows::count))
-    }
-
-    async fn delete(&self, statement: Statement) -> Result<u64, StoreError> {
-        Ok(self.commit(statement).await?.iter().map(Rows::count).sum())
     }
 }
 

@@ -14,7 +14,7 @@ use crate::events::NewEvent;
 use crate::groups;
 use crate::mail;
 use crate::sessions::{SessionSeen, ending_of_user};
-use crate::store::{Store, user_id};
+use crate::store::{ActingStore, Store, user_id};
 
 /// The most users that one unit of an import adds.
 const BATCH: usize = 500;
@@ -187,54 +187,6 @@ pub struct Imported {
 }
 
 impl Store {
-    /// Adds a user.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] if the name is taken.
-    pub async fn add_user(&self, user: NewUser, now: Timestamp) -> Result<(), StoreError> {
-        let unit = Unit::from(addition(&user, now).expect_some())
-            .and(password_addition(&user, now))
-            .then(NewEvent::new("user-added").user(&user.id).at(now));
-        if self.committed(unit).await? {
-            Ok(())
-        } else {
-            Err(StoreError::Conflict(format!(
-                "the username {} is taken",
-                user.username
-            )))
-        }
-    }
-
-    /// Adds many users, leaving out those whose name is taken. After an error, what came before may have been added:
-    /// running the import again adds the rest.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn import_users(
-        &self,
-        users: Vec<NewUser>,
-        now: Timestamp,
-    ) -> Result<Imported, StoreError> {
-        let mut imported = Imported::default();
-        for (batch, users) in users.chunks(BATCH).enumerate() {
-            let additions = users.iter().map(|user| addition(user, now));
-            // The password of a user that was not added finds no user to belong to.
-            let passwords = users.iter().filter_map(|user| password_addition(user, now));
-            let event = NewEvent::new("users-imported").at(now);
-            let rows = self
-                .commit(Unit::new(additions.chain(passwords).chain([event])))
-                .await?;
-            for (position, rows) in rows.iter().take(users.len()).enumerate() {
-                if rows.count() == 0 {
-                    imported.taken.push(batch * BATCH + position);
-                } else {
-                    imported.added += 1;
-                }
-            }
-        }
-        Ok(imported)
-    }
-
     /// What a sign-in as `username` is judged by; `None` if there is no such user.
     ///
     /// # Errors
@@ -302,28 +254,6 @@ impl Store {
         let read = |row: &mut Row| Ok((row.optional_text()?, row.integer()?.unsigned_abs()));
         let statement = Statement::new(PASSWORD_COSTS).bind(MOST_COSTS);
         Ok(self.list(statement, read).await?)
-    }
-
-    /// Gives a user another password. Their sessions and everything they allowed end, and so do links that were made for them.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`].
-    pub async fn set_password(
-        &self,
-        id: &UserId,
-        password: &SealedPassword,
-        mail: Option<&Mail>,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let unit = Unit::new([
-            Statement::new(RAISE_EPOCH).bind(id.as_str()).expect_some(),
-            password_replacement(id, password, now),
-        ])
-        .and(ending_of_user(id, now))
-        .and(mail::queue(mail, now))
-        .in_turn(id.as_str());
-        self.change_user(unit, NewEvent::new("password-set").user(id), now)
-            .await
     }
 
     /// Replaces the hash of the same password by a better one, unless the password was changed meanwhile; says whether it
@@ -397,6 +327,91 @@ impl Store {
         });
         let rows = self.commit(Unit::new(statements)).await?;
         Ok(rows.iter().map(Rows::count).sum())
+    }
+
+    /// The row that `sql` finds for a name.
+    async fn row_of(&self, sql: &'static str, username: &str) -> Result<Option<Row>, StoreError> {
+        if !can_be(username) {
+            return Ok(None);
+        }
+        let key = precis::username_key(username);
+        Ok(self.row(Statement::new(sql).bind(key)).await?)
+    }
+}
+
+impl ActingStore {
+    /// Adds a user.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the name is taken.
+    pub async fn add_user(&self, user: NewUser, now: Timestamp) -> Result<(), StoreError> {
+        let unit = Unit::from(addition(&user, now).expect_some())
+            .and(password_addition(&user, now))
+            .then(
+                NewEvent::new("user-added")
+                    .user(&user.id)
+                    .by(self.by(), now),
+            );
+        if self.committed(unit).await? {
+            Ok(())
+        } else {
+            Err(StoreError::Conflict(format!(
+                "the username {} is taken",
+                user.username
+            )))
+        }
+    }
+
+    /// Adds many users, leaving out those whose name is taken. After an error, what came before may have been added:
+    /// running the import again adds the rest.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn import_users(
+        &self,
+        users: Vec<NewUser>,
+        now: Timestamp,
+    ) -> Result<Imported, StoreError> {
+        let mut imported = Imported::default();
+        for (batch, users) in users.chunks(BATCH).enumerate() {
+            let additions = users.iter().map(|user| addition(user, now));
+            // The password of a user that was not added finds no user to belong to.
+            let passwords = users.iter().filter_map(|user| password_addition(user, now));
+            let event = NewEvent::new("users-imported").by(self.by(), now);
+            let rows = self
+                .commit(Unit::new(additions.chain(passwords).chain([event])))
+                .await?;
+            for (position, rows) in rows.iter().take(users.len()).enumerate() {
+                if rows.count() == 0 {
+                    imported.taken.push(batch * BATCH + position);
+                } else {
+                    imported.added += 1;
+                }
+            }
+        }
+        Ok(imported)
+    }
+
+    /// Gives a user another password. Their sessions and everything they allowed end, and so do links that were made for them.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn set_password(
+        &self,
+        id: &UserId,
+        password: &SealedPassword,
+        mail: Option<&Mail>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let unit = Unit::new([
+            Statement::new(RAISE_EPOCH).bind(id.as_str()).expect_some(),
+            password_replacement(id, password, now),
+        ])
+        .and(ending_of_user(id, now))
+        .and(mail::queue(mail, now))
+        .in_turn(id.as_str());
+        self.change_user(unit, NewEvent::new("password-set").user(id), now)
+            .await
     }
 
     /// Locks a user out: their sessions, links and everything they allowed end, and stay ended if they are unlocked. Locking
@@ -479,18 +494,9 @@ impl Store {
             .then(delete)
             .and(remains.map(|sql| Statement::new(sql).bind(id.as_str())))
             .and(ending_of_user(id, now))
-            .then(NewEvent::new("user-deleted").user(id).at(now))
+            .then(NewEvent::new("user-deleted").user(id).by(self.by(), now))
             .in_turn(id.as_str());
         Ok(self.committed(unit).await?)
-    }
-
-    /// The row that `sql` finds for a name.
-    async fn row_of(&self, sql: &'static str, username: &str) -> Result<Option<Row>, StoreError> {
-        if !can_be(username) {
-            return Ok(None);
-        }
-        let key = precis::username_key(username);
-        Ok(self.row(Statement::new(sql).bind(key)).await?)
     }
 
     /// Commits a change whose first statement finds the user and whose others may find that there is nothing to do.
@@ -500,7 +506,7 @@ impl Store {
         event: NewEvent<'_>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        match self.run(unit.then(event.at(now))).await? {
+        match self.run(unit.then(event.by(self.by(), now))).await? {
             UnitOutcome::Unmet { statement: 0 } => Err(StoreError::NotFound("such user")),
             UnitOutcome::Unmet { .. } | UnitOutcome::Done(_) => Ok(()),
         }

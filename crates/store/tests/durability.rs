@@ -23,7 +23,7 @@ use safeconduct_protocol::redirect_uri::RedirectUri;
 use safeconduct_protocol::refresh_token::{RefreshDecision, RefreshToken, Rotation};
 use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::time::Timestamp;
-use safeconduct_store::{GrantFilter, NewUser, Redeeming, Store};
+use safeconduct_store::{ActingStore, By, GrantFilter, NewUser, Redeeming, Store};
 use safeconduct_testing_postgres::{Database, Postgres};
 
 const DATABASE: &str = "SAFECONDUCT_DURABILITY_DATABASE";
@@ -129,7 +129,7 @@ fn run_until(url: &str, end: impl Fn(&mut Child)) -> Told {
 }
 
 async fn redeem_until_killed(url: &str) {
-    let store = Store::open(url).await.unwrap();
+    let store = Store::open(url).await.unwrap().by(By::server());
     let user = store.user_by_name("ada").await.unwrap().unwrap().id;
     let workers: Vec<_> = (0..8)
         .map(|_| tokio::spawn(redeem_for_ever(store.clone(), user.clone())))
@@ -139,13 +139,13 @@ async fn redeem_until_killed(url: &str) {
     }
 }
 
-async fn redeem_for_ever(store: Store, user: UserId) {
+async fn redeem_for_ever(store: ActingStore, user: UserId) {
     loop {
         redeem_and_rotate(&store, &user).await;
     }
 }
 
-async fn redeem_and_rotate(store: &Store, user: &UserId) {
+async fn redeem_and_rotate(store: &ActingStore, user: &UserId) {
     let code = code(user, GrantId::generate(NOW.seconds() * 1000), new_id());
     say(&format!("try {} {}", code.id, code.code_id));
     assert_eq!(redeem(store, &code).await, Redemption::Won);
@@ -165,7 +165,7 @@ async fn redeem_and_rotate(store: &Store, user: &UserId) {
     say(&format!("rotated {}", code.id));
 }
 
-async fn redeem(store: &Store, code: &NewGrant) -> Redemption {
+async fn redeem(store: &ActingStore, code: &NewGrant) -> Redemption {
     let redeeming = Redeeming {
         grant: code,
         attempt: &new_id(),
@@ -176,7 +176,7 @@ async fn redeem(store: &Store, code: &NewGrant) -> Redemption {
 }
 
 async fn compare(url: &str, told: &Told) {
-    let store = Store::open(url).await.unwrap();
+    let store = Store::open(url).await.unwrap().by(By::server());
     let filter = GrantFilter::default();
     let kept: HashMap<String, i64> = store
         .list_grants(&filter, u32::MAX)
@@ -211,7 +211,7 @@ async fn compare(url: &str, told: &Told) {
 }
 
 async fn register(url: &str) {
-    let store = Store::open(url).await.unwrap();
+    let store = Store::open(url).await.unwrap().by(By::server());
     store
         .join_cluster("https://id.example.com", &["check"], NOW)
         .await

@@ -14,6 +14,7 @@ use super::context::{Context, block_on, master_key_origin, master_keys_if_made};
 use super::database::undeclared;
 use super::failure::Failure;
 use super::output::{counted, note};
+use super::shell_user;
 use crate::config::Checked;
 
 /// How far a node's clock may be off the database's before an operator should look, in seconds; at 5 it is not ready.
@@ -161,6 +162,7 @@ async fn is_ours(store: &Store, checked: &Checked) -> Result<(), Failure> {
     if let (true, Some(masters)) = (founded, master_keys_if_made(checked)?) {
         // Of a database that is founded nothing is changed by this.
         store
+            .by(shell_user::by())
             .join_cluster(
                 checked.issuer.as_str(),
                 &masters.check_values(),

@@ -10,10 +10,11 @@ use safeconduct_server::administration::Administration;
 use safeconduct_server::administration::master_keys::MasterKeyRotation;
 use safeconduct_server::keys::{self, Keys, MasterKeys};
 use safeconduct_server::{Fault, Notices};
-use safeconduct_store::{Cluster, OpenError, Store, StoreError};
+use safeconduct_store::{ActingStore, By, Cluster, OpenError, Store, StoreError};
 use tokio::time::{Instant, sleep};
 
 use super::failure::Failure;
+use super::shell_user;
 use super::supervisor;
 use crate::config::Checked;
 
@@ -25,7 +26,8 @@ const SLACK: Duration = Duration::from_secs(60);
 /// An open database.
 pub(crate) struct Database {
     pub(crate) checked: Checked,
-    pub(crate) store: Store,
+    /// In the hands of who runs the command; in its own for a server.
+    pub(crate) store: ActingStore,
     pub(crate) cluster: Cluster,
     pub(crate) masters: MasterKeys,
     pub(crate) keys: Keys,
@@ -35,7 +37,8 @@ pub(crate) struct Database {
 /// A database that is known to be this issuer's and these master keys', its keys not looked at.
 pub(crate) struct Connected {
     pub(crate) checked: Checked,
-    pub(crate) store: Store,
+    /// In the hands of who runs the command; in its own for a server.
+    pub(crate) store: ActingStore,
     pub(crate) cluster: Cluster,
     pub(crate) masters: MasterKeys,
     pub(crate) clock: Clock,
@@ -59,7 +62,13 @@ impl Connected {
     /// It can't be opened, or belongs to another issuer or another master key.
     pub(crate) async fn open(checked: Checked, masters: MasterKeys) -> Result<Self, Failure> {
         let url = checked.database_url()?;
-        Self::on(Store::open(url.expose()), checked, masters).await
+        Self::on(
+            Store::open(url.expose()),
+            shell_user::by(),
+            checked,
+            masters,
+        )
+        .await
     }
 
     /// The same for a server that starts: it waits for a database that comes late, as long as the configuration says.
@@ -69,18 +78,25 @@ impl Connected {
     async fn open_late(checked: Checked, masters: MasterKeys) -> Result<Self, Failure> {
         let wait = checked.config.database.wait.as_duration();
         let url = checked.database_url()?;
-        Self::on(await_database(url.expose(), wait), checked, masters).await
+        Self::on(
+            await_database(url.expose(), wait),
+            By::server(),
+            checked,
+            masters,
+        )
+        .await
     }
 
     async fn on(
         opening: impl Future<Output = Result<Store, OpenError>>,
+        by: By,
         checked: Checked,
         masters: MasterKeys,
     ) -> Result<Self, Failure> {
         let clock = Clock::system();
         let file = checked.database.file();
         let new_file = file.filter(|file| !file.exists());
-        let store = opening.await?;
+        let store = opening.await?.by(by);
         if let Some(path) = new_file {
             tracing::info!(path = %path.display(), "made a new database");
         }

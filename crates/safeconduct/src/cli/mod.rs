@@ -21,6 +21,7 @@ mod prompt;
 mod registration;
 mod restored;
 mod serve;
+mod shell_user;
 mod supervisor;
 mod user;
 

@@ -12,7 +12,7 @@ use safeconduct_server::settings::{SecondFactor, SessionLifetimes, Settings};
 use safeconduct_server::telemetry::Telemetry;
 use safeconduct_server::throttle::{Budget, ThrottleSettings};
 use safeconduct_server::{CrossOrigin, Server, routes};
-use safeconduct_store::Reconciled;
+use safeconduct_store::{Reconciled, Store};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -221,7 +221,7 @@ async fn start(
         clock,
         ..
     } = database;
-    Ok(Server::counting(settings, store, masters, clock, telemetry).await?)
+    Ok(Server::counting(settings, Store::clone(&store), masters, clock, telemetry).await?)
 }
 
 /// Makes the database agree with what the configuration declares.

@@ -173,7 +173,7 @@ pub(crate) async fn confirm(
     let notices = Notices::new(server.settings().mail.is_some(), visit.exchange.language());
     let to_before = notices.to(&user, MailPurpose::AddressChanged);
     let mail = to_before.filter(|mail| Some(&mail.to) != link.address());
-    let (store, session, now) = (server.store(), visit.seen(), visit.exchange.now);
+    let (store, session, now) = (visit.store(), visit.seen(), visit.exchange.now);
     let changed = store.change_address_by_link(link, &user, &session, mail.as_ref(), now);
     if !changed.await? {
         return Err(Refusal::new(Reason::LinkUsed)

@@ -83,7 +83,7 @@ async fn remove_access(request: &FormRequest) -> Answer {
     // Only what is in the user's own list can be named.
     let is_listed = apps(&visit).await?.iter().any(|app| app.id == named);
     if let Some(client) = ClientId::parse(named).filter(|_| is_listed) {
-        let store = visit.exchange.server.store();
+        let store = visit.store();
         store.remove_access(user, &client, now).await?;
         tracing::info!(sub = %user, client_id = %client, "access was removed by the user");
     }

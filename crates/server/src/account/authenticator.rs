@@ -91,7 +91,7 @@ async fn take_away(request: &FormRequest) -> Answer {
         relying_party: party.as_ref().map(|party| party.id.as_str()),
         second_factor_required: person.second_factor_required,
     };
-    let store = server.store();
+    let store = visit.store();
     let removed = store.remove_otp(&person.user, by, mail.as_ref(), exchange.now);
     match removed.await? {
         OtpRemoval::Removed => tracing::info!(sub = %person.user, "removed an authenticator app"),

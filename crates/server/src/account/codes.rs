@@ -20,7 +20,7 @@ async fn replace(request: &FormRequest) -> Answer {
     let keys = &exchange.catalog.keys;
     let hashed = codes.iter().map(|code| keys.hash_recovery_code(user, code));
     let hashed: Vec<_> = hashed.collect();
-    let (store, session) = (exchange.server.store(), visit.seen());
+    let (store, session) = (visit.store(), visit.seen());
     let mail = exchange
         .notice(user, MailPurpose::RecoveryCodesMade)
         .await?;

@@ -59,7 +59,7 @@ async fn delete(request: &FormRequest) -> Answer {
         return Ok(response);
     }
     // Their apps are told by the rows that the same unit leaves in the outbox.
-    let (store, session, now) = (server.store(), visit.seen(), visit.exchange.now);
+    let (store, session, now) = (visit.store(), visit.seen(), visit.exchange.now);
     let deleted = store.delete_own_account(&person.user, &session, now);
     if !deleted.await? {
         // Another tab was faster, or the session is over: the page asks who this is.

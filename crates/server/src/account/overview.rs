@@ -72,7 +72,7 @@ async fn change_name(request: &FormRequest) -> Answer {
         let shown: String = name.chars().take(LONGEST_NAME).collect();
         return page(&visit, None, Some(&shown)).await;
     }
-    let (store, user) = (visit.exchange.server.store(), &visit.view.person.user);
+    let (store, user) = (visit.store(), &visit.view.person.user);
     if let Some(known) = store.user(user).await? {
         let claims = renamed(known.claims, name);
         let now = visit.exchange.now;

@@ -147,7 +147,7 @@ async fn rename_one(request: &FormRequest) -> Answer {
     let name = parameters.one("name")?.and_then(PasskeyName::typed);
     if let (Some(id), Some(name)) = (named(&parameters)?, name) {
         let (user, now) = (&visit.view.person.user, visit.exchange.now);
-        let (store, session) = (visit.exchange.server.store(), visit.seen());
+        let (store, session) = (visit.store(), visit.seen());
         // Where it was removed meanwhile, or the session is over, the page says what is so now.
         store
             .rename_passkey(user, &id, &name, &session, now)
@@ -171,9 +171,8 @@ async fn remove_one(request: &FormRequest) -> Answer {
             relying_party: party.as_ref().map(|party| party.id.as_str()),
             second_factor_required: visit.view.person.second_factor_required,
         };
-        let removed = server
-            .store()
-            .remove_passkey(user, &id, by, mail.as_ref(), now);
+        let store = visit.store();
+        let removed = store.remove_passkey(user, &id, by, mail.as_ref(), now);
         let problem = match removed.await? {
             PasskeyRemoval::Removed => {
                 tracing::info!(sub = %user, "removed a passkey");

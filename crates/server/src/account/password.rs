@@ -77,7 +77,7 @@ async fn changed(
 ) -> Result<Result<Response, NewPasswordProblem>, Failure> {
     let (exchange, person) = (&visit.exchange, &visit.view.person);
     let server = exchange.server;
-    let (store, user) = (server.store(), &person.user);
+    let (store, user) = (visit.store(), &person.user);
     let ends_others = ends_others(parameters)?;
     let known = store.user(user).await?;
     let Some((known, renewal)) = known.zip(Renewal::kept(exchange, &visit.browser, &visit.view))

@@ -68,7 +68,7 @@ fn line(visit: &Visit<'_>, session: &SessionRecord) -> SessionLine {
 async fn end_some(request: &FormRequest, which: Which) -> Answer {
     let (visit, parameters) = request.visit(ACCOUNT_SESSIONS).await?;
     let server = visit.exchange.server;
-    let (store, now) = (server.store(), visit.exchange.now);
+    let (store, now) = (visit.store(), visit.exchange.now);
     let person = &visit.view.person;
     let named = parameters.one("session")?.unwrap_or_default();
     let mut queued = Vec::new();

@@ -18,7 +18,7 @@ use safeconduct_protocol::{
     parameters::Parameters,
     secret::Secret,
 };
-use safeconduct_store::{SessionSeen, SessionView};
+use safeconduct_store::{ActingStore, SessionSeen, SessionView};
 
 use crate::{
     addresses::AGAIN,
@@ -188,7 +188,7 @@ impl<'s> Visit<'s> {
         page: &str,
         demand: Demand,
     ) -> Result<Self, Interruption> {
-        let exchange = Exchange::with(server, reader.language).await?;
+        let exchange = Exchange::with(server, reader).await?;
         let browser = Browser::read(&server.settings().issuer, headers);
         let client = exchange.catalog.account.clone();
         let url = exchange.server.settings().issuer.endpoint(page);
@@ -232,6 +232,11 @@ impl<'s> Visit<'s> {
     /// The session that a change is made in, which the write asks for again.
     pub(super) fn seen(&self) -> SessionSeen {
         self.browser.seen(&self.view.person)
+    }
+
+    /// The store in the hands of its user.
+    pub(super) fn store(&self) -> ActingStore {
+        self.exchange.store_of_person(&self.view.person.user)
     }
 
     /// Sends the browser to another of the account pages.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use safeconduct_protocol::time::Timestamp;
-use safeconduct_store::{Cluster, MasterKeyId, NextMasterKey, Store, StoreError};
+use safeconduct_store::{ActingStore, Cluster, MasterKeyId, NextMasterKey, StoreError};
 
 use crate::{
     fault::Fault,
@@ -14,7 +14,7 @@ use crate::{
 /// What a rotation works on. It needs no key of the database to open.
 pub struct MasterKeyRotation<'a> {
     /// The database.
-    pub store: &'a Store,
+    pub store: &'a ActingStore,
     /// The master keys that are here.
     pub masters: &'a MasterKeys,
     /// What the database said of itself when it was opened.

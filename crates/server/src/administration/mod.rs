@@ -14,7 +14,7 @@ use safeconduct_protocol::{
     registration::{Finding, KnowsScope},
     time::Timestamp,
 };
-use safeconduct_store::{Cluster, Store, StoreError};
+use safeconduct_store::{ActingStore, Cluster, StoreError};
 
 use crate::{
     fault::Fault,
@@ -25,7 +25,7 @@ use crate::{
 /// What the verbs work on, at one moment.
 pub struct Administration<'a> {
     /// The database.
-    pub store: &'a Store,
+    pub store: &'a ActingStore,
     /// What unwraps its keys.
     pub masters: &'a MasterKeys,
     /// Its keys.

@@ -101,7 +101,7 @@ async fn answer(
     parameters: &Parameters,
     headers: &HeaderMap,
 ) -> Result<Response, Failure> {
-    let mut exchange = Exchange::with(server, reader.language).await?;
+    let mut exchange = Exchange::with(server, reader).await?;
     let browser = Browser::read(&server.settings().issuer, headers);
     if let Some(sealed) = parameters.one(PENDING)? {
         let journey = Journey::resume(&exchange, sealed, &browser)?;

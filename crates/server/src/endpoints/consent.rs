@@ -69,7 +69,10 @@ async fn allow(
     let request = &journey.pending.request;
     if journey.client.remembers_consent(request.redirect_uri()) {
         let allowed = person.consented.union(&request.to_consent());
-        let (store, epoch) = (exchange.server.store(), person.epochs.consent);
+        let (store, epoch) = (
+            exchange.store_of_person(&person.user),
+            person.epochs.consent,
+        );
         let recorded = store
             .record_consent(
                 &person.user,

@@ -34,7 +34,7 @@ async fn front_page(
     reader: Reader,
     headers: &HeaderMap,
 ) -> Result<Response, Failure> {
-    let exchange = Exchange::with(server, reader.language).await?;
+    let exchange = Exchange::with(server, reader).await?;
     let browser = Browser::read(&server.settings().issuer, headers);
     let view = browser.session(&exchange).await?;
     let token = browser.sign_out_token();

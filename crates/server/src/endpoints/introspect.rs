@@ -25,7 +25,7 @@ pub(crate) async fn introspect(State(server): State<Server>, form: PostedForm) -
 
 async fn answer(server: &Server, form: &PostedForm) -> Result<Introspection, Failure> {
     let parameters = form.parameters()?;
-    let exchange = Exchange::begin(server).await?;
+    let exchange = Exchange::begin(server, Some(form.origin())).await?;
     let caller = client_auth::authenticate(&exchange, form.headers(), &parameters)
         .await?
         .confidential()?;

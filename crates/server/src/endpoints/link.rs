@@ -81,7 +81,7 @@ fn out_of_the_address(server: &Server, reader: Reader, query: &str) -> Result<Re
 }
 
 async fn show(server: &Server, reader: Reader, headers: &HeaderMap) -> Result<Response, Failure> {
-    let exchange = Exchange::with(server, reader.language).await?;
+    let exchange = Exchange::with(server, reader).await?;
     let browser = Browser::read(&server.settings().issuer, headers);
     let text = browser.link().ok_or(Reason::LinkNotRecognised)?;
     let link: Link = exchange.open(text.expose())?;
@@ -131,7 +131,7 @@ async fn used(
     let issuer = &server.settings().issuer;
     browser::own_form(issuer, form.headers())?;
     let parameters = form.parameters()?;
-    let exchange = Exchange::with(server, reader.language).await?;
+    let exchange = Exchange::with(server, reader).await?;
     // The link of the page that was filled in, whichever was opened in another tab since.
     let text = parameters.required(FIELD, Reason::LinkNotRecognised)?;
     let link: Link = exchange.open(text)?;
@@ -153,7 +153,7 @@ async fn used(
             return Ok(new_password::again(html, problem));
         }
     };
-    let store = server.store();
+    let store = exchange.store_of_person(link.user());
     let mail = match link.purpose() {
         LinkPurpose::Invite | LinkPurpose::ChangeAddress => None,
         LinkPurpose::Recover => {
@@ -196,7 +196,7 @@ async fn begin_session(
     link: &Link,
     epoch: i64,
 ) -> Result<Option<Secret>, Failure> {
-    let (store, now) = (exchange.server.store(), exchange.now);
+    let (store, now) = (exchange.store_of_person(link.user()), exchange.now);
     let lifetimes = exchange.server.settings().sessions;
     let secret = Secret::generate();
     let old = browser.session(exchange).await?;

@@ -264,7 +264,7 @@ async fn begin_session(
     credential: &Credential,
     is_new: bool,
 ) -> Result<Response, Failure> {
-    let store = exchange.server.store();
+    let store = exchange.store_of_person(&credential.user);
     let proven = Proven {
         user: &credential.user,
         epoch: credential.epoch,

@@ -95,7 +95,7 @@ async fn signed_out_page(
     let pages = server.pages().of(reader.language);
     // Somebody may be signed in again, or have typed the address: the front page says who.
     if browser.session_hash().is_some() {
-        let exchange = Exchange::begin(server).await?;
+        let exchange = Exchange::with(server, reader).await?;
         if browser.session(&exchange).await?.is_some() {
             return Ok(respond::lead_to(pages, &server.path("/")));
         }
@@ -196,7 +196,7 @@ async fn answer(
 ) -> Result<Response, Failure> {
     let parameters = Parameters::parse(query)?;
     let browser = readable(server, headers)?;
-    let mut exchange = Exchange::with(server, reader.language).await?;
+    let mut exchange = Exchange::with(server, reader).await?;
     exchange.wished(ui_locales(&parameters));
     let (request, unverified) = match ProvenRequest::read(&exchange, &parameters) {
         Ok(request) => (request, false),
@@ -269,7 +269,7 @@ async fn confirmed(
     browser::own_form(issuer, form.headers())?;
     let parameters = form.parameters()?;
     let browser = readable(server, form.headers())?;
-    let mut exchange = Exchange::with(server, reader.language).await?;
+    let mut exchange = Exchange::with(server, reader).await?;
     let logout = match parameters.one(LOGOUT)? {
         Some(sealed) => open(&exchange, sealed),
         None => Logout::default(),
@@ -304,8 +304,8 @@ async fn end(
 ) -> Result<Response, Failure> {
     let server = exchange.server;
     let person = &view.person;
-    let queued = server
-        .store()
+    let queued = exchange
+        .store_of_person(&person.user)
         .end_session(&person.session, &person.user, exchange.now)
         .await?;
     tracing::info!(sub = %person.user, "signed out");

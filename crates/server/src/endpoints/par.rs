@@ -32,7 +32,7 @@ pub(crate) async fn par(State(server): State<Server>, form: PostedForm) -> Respo
 
 async fn push(server: &Server, form: &PostedForm) -> Result<PushedResponse, Failure> {
     let parameters = form.parameters()?;
-    let exchange = Exchange::begin(server).await?;
+    let exchange = Exchange::begin(server, Some(form.origin())).await?;
     let authenticated = client_auth::authenticate(&exchange, form.headers(), &parameters).await?;
     let client = authenticated.client();
     let key = dpop::proven_key(&exchange, form.headers(), "POST", "/par", None)?;

@@ -54,7 +54,7 @@ async fn begin(server: &Server, reader: Reader) -> Result<Exchange<'_>, Failure>
     if server.settings().mail.is_none() {
         return Err(Reason::NotFound.into());
     }
-    Exchange::with(server, reader.language).await
+    Exchange::with(server, reader).await
 }
 
 async fn ask(

@@ -28,10 +28,9 @@ pub(crate) async fn revoke(State(server): State<Server>, form: PostedForm) -> Re
 
 async fn answer(server: &Server, form: &PostedForm) -> Result<(), Failure> {
     let parameters = form.parameters()?;
-    let exchange = Exchange::begin(server).await?;
+    let exchange = Exchange::begin(server, Some(form.origin())).await?;
     let caller = client_auth::authenticate(&exchange, form.headers(), &parameters).await?;
     let text = parameters.required("token", Reason::TokenMissing)?;
-    let store = server.store();
     client_auth::use_up(&exchange, &caller, None).await?;
     // A token that is unknown, expired or broken can't be used any more: that is what was asked for (RFC 7009 §2.2).
     let Some(token) = PresentedToken::read(&exchange, text) else {
@@ -47,6 +46,7 @@ async fn answer(server: &Server, form: &PostedForm) -> Result<(), Failure> {
             .because(format!("issued to {owner}, presented by {client}"))
             .into());
     }
+    let store = exchange.store_of_client(client);
     match token {
         // One that is good for nothing is not written down: it may say what no grant does.
         PresentedToken::Access(token) if !is_alive(&exchange, &token).await? => {}

@@ -1,7 +1,6 @@
 //! `POST /token` (RFC 6749 §3.2): authenticate the client, see which key it proves, pick the grant, answer.
 
 use axum::{extract::State, response::Response};
-use http::HeaderMap;
 use safeconduct_protocol::{
     client::GrantType,
     parameters::Parameters,
@@ -24,7 +23,7 @@ pub(crate) async fn token(State(server): State<Server>, form: PostedForm) -> Res
     let (grant_type, answer) = match form.parameters() {
         Ok(parameters) => (
             named_grant_type(&parameters),
-            answer(&server, form.headers(), &parameters).await,
+            answer(&server, &form, &parameters).await,
         ),
         Err(refusal) => (UNKNOWN, Err(refusal.into())),
     };
@@ -50,10 +49,11 @@ fn named_grant_type(parameters: &Parameters) -> &'static str {
 
 async fn answer(
     server: &Server,
-    headers: &HeaderMap,
+    form: &PostedForm,
     parameters: &Parameters,
 ) -> Result<TokenResponse, Failure> {
-    let exchange = Exchange::begin(server).await?;
+    let headers = form.headers();
+    let exchange = Exchange::begin(server, Some(form.origin())).await?;
     let client = client_auth::authenticate(&exchange, headers, parameters).await?;
     let request = TokenRequest::parse(parameters)?;
     let key = dpop::proven_key(&exchange, headers, "POST", "/token", None)?;

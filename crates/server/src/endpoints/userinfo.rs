@@ -17,6 +17,7 @@ use crate::{
     dpop,
     fault::Failure,
     form::PostedForm,
+    origin::Origin,
     presented_token::{read_access_token, says_what_was_granted},
     respond,
     server::{Exchange, Server},
@@ -24,7 +25,8 @@ use crate::{
 
 /// `GET /userinfo`, with the token in the header.
 pub(crate) async fn get(State(server): State<Server>, request: Request) -> Response {
-    let answer = answer(&server, &Method::GET, request.headers(), None).await;
+    let from = (Origin::of(request.extensions()), request.headers());
+    let answer = answer(&server, &Method::GET, from, None).await;
     respond(&server, answer).await
 }
 
@@ -32,7 +34,10 @@ pub(crate) async fn get(State(server): State<Server>, request: Request) -> Respo
 pub(crate) async fn post(State(server): State<Server>, form: PostedForm) -> Response {
     let parameters = form.parameters_if_any();
     let answer = match &parameters {
-        Ok(parameters) => answer(&server, &Method::POST, form.headers(), parameters.as_ref()).await,
+        Ok(parameters) => {
+            let from = (form.origin(), form.headers());
+            answer(&server, &Method::POST, from, parameters.as_ref()).await
+        }
         Err(refusal) => Err(refusal.clone().into()),
     };
     respond(&server, answer).await
@@ -49,10 +54,10 @@ async fn respond(server: &Server, answer: Result<Map<String, Value>, Failure>) -
 async fn answer(
     server: &Server,
     method: &Method,
-    headers: &HeaderMap,
+    (origin, headers): (Origin, &HeaderMap),
     form: Option<&Parameters>,
 ) -> Result<Map<String, Value>, Failure> {
-    let exchange = Exchange::begin(server).await?;
+    let exchange = Exchange::begin(server, Some(origin)).await?;
     let bearer = Bearer::read(headers, form)?;
     let token = read_access_token(&exchange, &bearer.token)
         .filter(|token| token.aud.contains(exchange.issuer()))

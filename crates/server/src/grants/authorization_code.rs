@@ -44,7 +44,7 @@ pub(crate) async fn redeem(
         used_ids: &client.used(key),
         tell_of_logout: wants_to_be_told(client.client(), &new),
     };
-    let store = exchange.server.store();
+    let store = exchange.store_of_client(&client.client().id);
     store.redeem_code(&redeeming, exchange.now).await?.won()?;
     tracing::info!(grant_id = %new.id, client_id = %new.client, "redeemed a code");
     Ok(tokens)

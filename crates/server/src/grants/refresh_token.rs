@@ -23,7 +23,7 @@ pub(crate) async fn refresh(
 
     let lifetimes = &exchange.server.settings().lifetimes;
     token.present(client.client(), lifetimes, exchange.now)?;
-    let store = exchange.server.store();
+    let store = exchange.store_of_client(&client.client().id);
     let mut grant = store.grant(token.grant).await?.ok_or(Reason::GrantEnded)?;
     let thumbprint = key.map(ProvenKey::thumbprint);
     let scope = narrow(&grant, client.client(), request, thumbprint)?;

@@ -1,7 +1,7 @@
 //! When keys were lost: everything that a thief could seal, sign or read with them is worth nothing from one write on.
 
 use safeconduct_protocol::{jose::Algorithm, seal::Kind, time::Timestamp};
-use safeconduct_store::{KeyRow, Replacement, Store};
+use safeconduct_store::{ActingStore, KeyRow, Replacement};
 
 use super::schedule::SEALED;
 use super::{ACTIVE, MasterKeys, Purpose, new_key, resealed, rotation::Opened};
@@ -47,7 +47,7 @@ pub struct Recovered {
 /// # Errors
 /// The database's; a fault if a row that is still needed does not open, or a number is no signing key's.
 pub async fn replace_lost(
-    store: &Store,
+    store: &ActingStore,
     masters: &MasterKeys,
     issuer: &str,
     lost: &Lost,

@@ -3,7 +3,7 @@
 
 use safeconduct_protocol::{ids::UserId, jose::Algorithm, seal::Kind, time::Timestamp};
 use safeconduct_store::{
-    Cluster, KeptCredential, KeyRow, MasterKeyAnswer, MasterKeyId, Store, StoreError,
+    ActingStore, Cluster, KeptCredential, KeyRow, MasterKeyAnswer, MasterKeyId, Store, StoreError,
 };
 
 use super::schedule::SEALED;
@@ -119,7 +119,7 @@ impl Opened {
 /// # Errors
 /// [`RotationError`].
 pub async fn rotate(
-    store: &Store,
+    store: &ActingStore,
     masters: &MasterKeys,
     issuer: &str,
     rotating: Rotating,
@@ -285,7 +285,7 @@ pub struct Rewrapped {
 /// The database's, or a fault if `next` is not here. A conflict where its announcement was taken back, or the file of the master
 /// key does not hold it any more.
 pub async fn rewrap(
-    store: &Store,
+    store: &ActingStore,
     masters: &MasterKeys,
     issuer: &str,
     next: MasterKeyId,

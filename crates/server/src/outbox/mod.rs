@@ -191,7 +191,7 @@ enum Outcome {
 }
 
 async fn deliver(server: &Server, row: &OutboxRow, delivery: &concurrency::Delivery) -> Outcome {
-    let exchange = match Exchange::begin(server).await {
+    let exchange = match Exchange::begin(server, None).await {
         Ok(exchange) => exchange,
         Err(failure) => {
             // Logs the fault; no request waits for an answer.
@@ -246,7 +246,7 @@ fn attempts(row: &OutboxRow) -> usize {
 
 /// Notes how an attempt ended, in the store, the log and the metrics.
 async fn settle(exchange: &Exchange<'_>, row: &OutboxRow, answer: Answer) -> Outcome {
-    let store = exchange.server.store();
+    let store = exchange.server.own_store();
     let (kind, recipient) = (row.message.kind(), row.message.recipient());
     let (what, attempt) = (kind.as_str(), row.attempts + 1);
     let pause = match &row.message {

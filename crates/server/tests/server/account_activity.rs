@@ -43,7 +43,7 @@ async fn what_was_long_ago_is_on_another_page() {
     let page = ada.open("/account/activity").await;
     assert!(!page.body.contains("id=\"earlier\""), "{page:?}");
     let user = server.user("ada").await;
-    let store = server.server().store();
+    let store = &server.store();
     for _ in 0..50 {
         store.lock_user(&user, server.now()).await.unwrap();
         store.unlock_user(&user, server.now()).await.unwrap();

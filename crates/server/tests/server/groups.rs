@@ -15,13 +15,13 @@ impl TestServer {
             display: None,
             second_factor_required,
         };
-        let store = self.server().store();
+        let store = &self.store();
         store.add_group(&group, self.now()).await.unwrap();
     }
 
     async fn join(&self, group: &str, username: &str) {
         let user = self.user(username).await;
-        let store = self.server().store();
+        let store = &self.store();
         let joined = store.add_member(group, &user, self.now()).await;
         assert_eq!(joined.unwrap(), Membership::Changed);
     }
@@ -38,7 +38,7 @@ async fn what_a_group_begins_to_demand_is_asked_of_sessions_that_are_there() {
     server.join("staff", "ada").await;
     assert!(ada.authorize(&ask).await.has_code());
 
-    let store = server.server().store();
+    let store = &server.store();
     let changed = store.change_group("staff", None, Some(true), server.now());
     changed.await.unwrap();
     assert_eq!(ada.authorize(&ask).await.to_string(), ENROL);
@@ -60,7 +60,7 @@ async fn who_joins_a_group_that_demands_one_is_asked_at_the_next_request() {
     server.join("staff", "bob").await;
     let ask = Ask::of("portal");
     assert_eq!(bob.authorize(&ask).await.to_string(), ENROL);
-    let store = server.server().store();
+    let store = &server.store();
     store.remove_group("staff", server.now()).await.unwrap();
     assert!(bob.authorize(&ask).await.has_code());
 
@@ -115,7 +115,7 @@ async fn the_passkey_that_fulfils_what_a_group_demands_is_not_removed() {
     );
     assert_eq!(events(&server, "passkey-removed").await, 0);
 
-    let store = server.server().store();
+    let store = &server.store();
     let changed = store.change_group("staff", None, Some(false), server.now());
     changed.await.unwrap();
     bob.post("/account/passkeys/remove", &form).await;

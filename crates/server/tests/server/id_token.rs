@@ -179,7 +179,7 @@ async fn only_a_request_of_openid_connect_gets_one() {
 #[tokio::test]
 async fn a_person_of_whom_much_is_known_signs_in_as_well() {
     let server = TestServer::start().await;
-    let store = server.server().store();
+    let store = &server.store();
     let ada = store.user_by_name("ada").await.unwrap().unwrap();
     let mut known = ada.claims.clone();
     let names = [

@@ -15,7 +15,7 @@ use safeconduct_server::keys::{
     reseal_credentials, rewrap,
 };
 use safeconduct_server::{Fault, MasterKey, MasterKeys, NotReady, Server};
-use safeconduct_store::{KeyRow, MasterKeyId, Store, StoreError};
+use safeconduct_store::{By, KeyRow, MasterKeyId, Store, StoreError};
 use serde_json::{Map, Value, json};
 
 use crate::login::SIGN_IN;
@@ -39,7 +39,7 @@ pub(crate) async fn rotate(
     rotating: Rotating,
     at_once: bool,
 ) -> Result<Rotated, RotationError> {
-    let (store, masters, now) = (node.server().store(), node.masters(), node.now());
+    let (store, masters, now) = (&node.store(), node.masters(), node.now());
     let rotated = keys::rotate(store, &masters, node.issuer(), rotating, now, at_once).await;
     poll(node).await;
     rotated
@@ -216,7 +216,7 @@ async fn what_was_sealed_before_a_rotation_is_good_until_its_own_end() {
     assert!(other.is_active(&tokens.access).await, "sealed, not signed");
     assert_eq!(other.refresh("vault", &tokens).await.status, 200);
 
-    let (store, masters) = (server.server().store(), server.masters());
+    let (store, masters) = (&server.store(), server.masters());
     let resealed = reseal_credentials(store, &masters, server.issuer(), server.now());
     let resealed = resealed.await.unwrap();
     assert!(resealed.credentials >= 2 && resealed.unreadable.is_empty());
@@ -298,14 +298,14 @@ async fn a_client_secret_is_hashed_anew_when_it_is_used_and_then_the_old_key_goe
 
 /// Announces the master key `next` as the operator beside `node` does.
 async fn announce(node: &TestServer, next: MasterKeyId) {
-    let store = node.server().store();
+    let store = &node.store();
     let active = store.cluster().await.unwrap().unwrap().master.active;
     let announced = store.announce_master_key(active, next, node.now());
     announced.await.unwrap();
 }
 
 async fn wrap(node: &TestServer, next: MasterKeyId) -> Rewrapped {
-    let (store, masters) = (node.server().store(), node.masters());
+    let (store, masters) = (&node.store(), node.masters());
     let wrapped = rewrap(store, &masters, node.issuer(), next, node.now());
     wrapped.await.unwrap()
 }
@@ -322,7 +322,7 @@ async fn a_master_key_takes_the_place_of_another_while_nodes_serve() {
     let tokens = server.tokens("ada", &Ask::of("shop")).await;
     let next = server.add_master_key().id();
     announce(&server, next).await;
-    let (store, masters) = (server.server().store(), server.masters());
+    let (store, masters) = (&server.store(), server.masters());
     for node in [&server, &other] {
         poll(node).await;
     }
@@ -373,7 +373,7 @@ async fn a_node_that_lacks_the_next_master_key_is_named_and_not_ready_once_that_
         Ok(()),
         "nothing is wrapped with it yet"
     );
-    let (store, masters) = (server.server().store(), server.masters());
+    let (store, masters) = (&server.store(), server.masters());
     let lacking = nodes_lacking(store, &masters, next, &[]).await.unwrap();
     assert_eq!(lacking.len(), 1);
     let process = format!("process {}", std::process::id());
@@ -398,7 +398,7 @@ async fn what_nodes_say_after_they_were_asked_counts_and_nothing_else() {
     let server = TestServer::start().await;
     let without = node_without(&server).await.unwrap();
     let next = server.add_master_key().id();
-    let (store, masters) = (server.server().store(), server.masters());
+    let (store, masters) = (&server.store(), server.masters());
     let ask = || async { store.master_key_answers(next).await.unwrap() };
     announce(&server, next).await;
     for _ in 0..2 {
@@ -446,7 +446,7 @@ async fn wraps(node: &TestServer, next: MasterKeyId) -> bool {
 async fn a_master_key_that_was_taken_back_meanwhile_wraps_nothing() {
     let server = TestServer::start().await;
     let before = rows(&server).await;
-    let (next, store) = (server.add_master_key().id(), server.server().store());
+    let (next, store) = (server.add_master_key().id(), &server.store());
     announce(&server, next).await;
     store.abandon_master_key(next, server.now()).await.unwrap();
     let masters = server.masters();
@@ -463,7 +463,7 @@ fn is_conflict(fault: &Fault) -> bool {
 #[tokio::test]
 async fn a_master_key_that_another_operator_wrote_over_does_not_wrap_and_is_not_activated() {
     let server = TestServer::start().await;
-    let (next, store) = (server.add_master_key(), server.server().store());
+    let (next, store) = (server.add_master_key(), &server.store());
     let id = next.id();
     announce(&server, id).await;
     // The file has the key this many times, and is written over then.
@@ -494,12 +494,12 @@ async fn wrapping_goes_on_wherever_it_was_cut_off() {
     let mut before = old(&server);
     for cut in [0, 1, 2, all / 2, all - 1, all] {
         let next = server.add_master_key();
-        let (id, store) = (next.id(), server.server().store());
+        let (id, store) = (next.id(), &server.store());
         announce(&server, id).await;
         // A copy of the database does it whole; of that, as much is taken over as was done when it was cut off.
         let folder = tempfile::tempdir().unwrap();
         let copy = format!("sqlite:{}", folder.path().join("copy.db").display());
-        let copy = Store::open(&copy).await.unwrap();
+        let copy = Store::open(&copy).await.unwrap().by(By::server());
         copy.copy_from(store, |_, _| {}).await.unwrap();
         rewrap(&copy, &server.masters(), server.issuer(), id, server.now())
             .await
@@ -562,6 +562,7 @@ impl Thief {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("loot.db").display());
         let (loot, masters) = (Store::open(&url).await.unwrap(), server.masters());
+        let loot = loot.by(By::server());
         loot.copy_from(server.server().store(), |_, _| {})
             .await
             .unwrap();
@@ -616,7 +617,7 @@ pub(crate) async fn recover(server: &TestServer, lost: &Lost) -> keys::Recovered
     let next = server.add_master_key().id();
     announce(server, next).await;
     assert!(wrap(server, next).await.done);
-    let (store, masters, now) = (server.server().store(), server.masters(), server.now());
+    let (store, masters, now) = (&server.store(), server.masters(), server.now());
     let recovered = keys::replace_lost(store, &masters, server.issuer(), lost, now);
     let recovered = recovered.await.unwrap();
     reseal_credentials(store, &masters, server.issuer(), now)
@@ -789,7 +790,7 @@ async fn a_named_signing_key_is_withdrawn_alone_and_nothing_waits_behind_it() {
     assert_eq!(states(&server, "sign:ES256").await, ["active", "next"]);
     let tokens = server.tokens("ada", &Ask::of("club").scope("openid")).await;
     assert_eq!(server.userinfo(&tokens.access).await.status, 200);
-    let (store, masters) = (server.server().store(), server.masters());
+    let (store, masters) = (&server.store(), server.masters());
     let unknown = Lost::SigningKeys(vec![active]);
     let refused = keys::replace_lost(store, &masters, server.issuer(), &unknown, server.now());
     assert!(refused.await.is_err());

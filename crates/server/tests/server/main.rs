@@ -23,6 +23,7 @@ mod cross_origin;
 mod crowding;
 mod discovery;
 mod dpop;
+mod events;
 mod form_post;
 mod groups;
 mod guessing;

@@ -8,7 +8,7 @@ use safeconduct_protocol::redirect_uri::RedirectUri;
 use safeconduct_protocol::secret::Secret;
 use safeconduct_server::keys::{self, Keys, Rotating};
 use safeconduct_server::{MasterKey, Server};
-use safeconduct_store::{Cluster, Declared};
+use safeconduct_store::{By, Cluster, Declared};
 use serde_json::json;
 
 use crate::login::{CONSENT, SIGN_IN};
@@ -111,7 +111,7 @@ async fn what_is_known_about_a_person_is_told_at_once() {
     let (one, other) = two_nodes().await;
     let ask = Ask::of("club").scope("openid profile");
     let tokens = one.tokens("ada", &ask).await;
-    let store = one.server().store();
+    let store = &one.store();
     let ada = store.user_by_name("ada").await.unwrap().unwrap();
     let mut claims = ada.claims.clone();
     claims.set("nickname", json!("Enchantress")).unwrap();
@@ -157,7 +157,7 @@ async fn a_rotated_secret_is_dead_after_a_poll() {
 async fn a_client_that_is_new_is_known_after_a_poll() {
     let (one, other) = two_nodes().await;
     let ask = Ask::of("shop").with("client_id", "newcomer");
-    let store = one.server().store();
+    let store = &one.store();
     let mut known = store.catalog().await.unwrap().clients.into_iter();
     let shop = known.find(|known| known.client.id.as_str() == "shop");
     let newcomer = Client {
@@ -218,7 +218,7 @@ async fn another_registration_is_true_after_a_poll() {
 #[tokio::test]
 async fn what_a_scope_is_called_is_shown_after_a_poll() {
     let (one, other) = two_nodes().await;
-    let (store, wording) = (one.server().store(), "Leaf through your notes");
+    let (store, wording) = (&one.store(), "Leaf through your notes");
     let kept = store.catalog().await.unwrap();
     let mut declared = Declared {
         clients: Vec::new(),
@@ -260,7 +260,7 @@ async fn rotate_key(node: &TestServer, algorithm: Algorithm, time: bool) {
         Rotating::Signing(algorithm),
     );
     keys::rotate(
-        server.store(),
+        &server.store().by(By::server()),
         &master().into(),
         issuer,
         rotating,

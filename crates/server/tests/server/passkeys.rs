@@ -551,7 +551,7 @@ impl TestServer {
 async fn a_passkey_that_was_removed_is_refused_and_to_be_forgotten() {
     let server = TestServer::start().await;
     let ada = Holder::manager(&server, "ada").await;
-    let (store, user) = (server.server().store(), server.user("ada").await);
+    let (store, user) = (&server.store(), server.user("ada").await);
     let kept = store.passkeys_of(&user).await.unwrap();
     let removed = store.remove_passkey(&user, &kept[0].id, Remover::Operator, None, server.now());
     assert_eq!(removed.await.unwrap(), PasskeyRemoval::Removed);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::metadata::Issuer;
 use safeconduct_server::{ClockFault, MasterKey, NotReady, Server, Settings};
-use safeconduct_store::Store;
+use safeconduct_store::{By, Store};
 use safeconduct_testing_postgres::Postgres;
 
 use crate::support::ISSUER;
@@ -110,7 +110,12 @@ async fn a_database_that_goes_back_is_not_served_until_a_new_era_on_postgresql()
             "{goes_back}: what was lost is not there again"
         );
         let now = Clock::system().now();
-        server.store().begin_era(now).await.unwrap();
+        server
+            .store()
+            .by(By::server())
+            .begin_era(now)
+            .await
+            .unwrap();
     }
     set(&clock, 0);
     assert_eq!(server.readiness().await, Ok(()));

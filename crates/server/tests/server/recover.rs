@@ -49,7 +49,7 @@ impl Browser<'_> {
 
 /// What waits to be sent.
 async fn mails(server: &TestServer) -> Vec<Mail> {
-    let store = server.server().store();
+    let store = &server.store();
     let due = store.due_messages(OutboxKind::Mail, "mail", server.now(), 100);
     let due = due.await.unwrap().into_iter();
     due.map(|row| match row.message {
@@ -61,7 +61,7 @@ async fn mails(server: &TestServer) -> Vec<Mail> {
 
 /// Changes what is known about a user.
 pub(crate) async fn set(server: &TestServer, username: &str, claims: &[(&str, serde_json::Value)]) {
-    let store = server.server().store();
+    let store = &server.store();
     let user = store.user_by_name(username).await.unwrap().unwrap();
     let mut known = user.claims;
     for (name, value) in claims {

@@ -612,7 +612,7 @@ async fn a_second_factor_outlives_the_keys_it_was_made_under() {
     let (server, app) = enrolled().await;
     let rotated = rotate(&server, Rotating::Sealing, true).await.unwrap();
     assert_eq!(rotated, Rotated::Used);
-    let (store, masters) = (server.server().store(), server.masters());
+    let (store, masters) = (&server.store(), server.masters());
     let resealed = reseal_credentials(store, &masters, server.issuer(), server.now()).await;
     let resealed = resealed.unwrap();
     assert!(resealed.credentials >= 2 && resealed.unreadable.is_empty());

@@ -11,7 +11,7 @@ use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::single_use::SingleUse;
 
 use super::administration::{hashed, master};
-use super::{API, ISSUER, OFFLINE, World};
+use super::{API, ISSUER, OFFLINE, World, operator};
 use crate::databases::{Empty, Kind, databases};
 use crate::{CopyError, Declared, NewKey, NewUser, NodeGuesses, RedeemError, Store, TableRows};
 
@@ -62,7 +62,7 @@ impl World {
     /// This world on a copy of its database.
     async fn moved_to(self, target: Kind) -> Self {
         let database = Empty::of(target);
-        let store = Store::open(database.url()).await.unwrap();
+        let store = Store::open(database.url()).await.unwrap().by(operator());
         store.copy_from(&self.store, |_, _| {}).await.unwrap();
         Self {
             store,
@@ -137,7 +137,7 @@ async fn progress_is_told_and_ends_at_what_was_counted(database: Kind) {
     let world = World::on(database).await;
     world.live().await;
     let target = Empty::of(database);
-    let store = Store::open(target.url()).await.unwrap();
+    let store = Store::open(target.url()).await.unwrap().by(operator());
     let mut told = Vec::new();
     let copied = store
         .copy_from(&world.store, |table, rows| told.push((table, rows)))
@@ -165,7 +165,7 @@ async fn a_database_in_use_is_no_target_and_an_unused_one_no_source(database: Ki
     assert_eq!(other.store.count_rows().await.unwrap(), rows);
 
     let unused = Empty::of(database);
-    let unused = Store::open(unused.url()).await.unwrap();
+    let unused = Store::open(unused.url()).await.unwrap().by(operator());
     let refusal = other.store.copy_from(&unused, |_, _| {}).await;
     assert_eq!(refusal, Err(CopyError::Unused));
 }
@@ -176,7 +176,7 @@ async fn a_source_that_is_written_to_meanwhile_leaves_the_target_empty(database:
     let world = World::on(database).await;
     world.live().await;
     let target = Empty::of(database);
-    let store = Store::open(target.url()).await.unwrap();
+    let store = Store::open(target.url()).await.unwrap().by(operator());
     // As many rows as before: no count would show it.
     let rename = "UPDATE users SET name = 'Eve' WHERE username_key = 'user 7'";
     let mut renamed = false;
@@ -210,7 +210,7 @@ async fn what_the_target_cannot_hold_leaves_it_empty_on_postgresql() {
         "UPDATE events SET detail = 'a' || char(0) || 'b' WHERE id = (SELECT MAX(id) FROM events)";
     connection.execute(detail, []).unwrap();
     let database = Empty::of(Kind::Postgresql);
-    let store = Store::open(database.url()).await.unwrap();
+    let store = Store::open(database.url()).await.unwrap().by(operator());
     let refusal = store.copy_from(&world.store, |_, _| {}).await;
     assert!(matches!(refusal, Err(CopyError::Unfit(_))), "{refusal:?}");
     let rows = by_name(&store.count_rows().await.unwrap());

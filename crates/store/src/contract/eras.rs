@@ -4,7 +4,7 @@ use rstest_reuse::apply;
 use safeconduct_protocol::authorization_code::Redemption;
 use safeconduct_protocol::time::Timestamp;
 
-use super::{OFFLINE, World};
+use super::{OFFLINE, World, operator};
 use crate::Store;
 use crate::databases::{Kind, databases};
 
@@ -79,7 +79,7 @@ impl World {
         self.store.close().await;
         let database = self.database.copy();
         Self {
-            store: Store::open(database.url()).await.unwrap(),
+            store: Store::open(database.url()).await.unwrap().by(operator()),
             client: self.client.clone(),
             user: self.user.clone(),
             session: self.session.clone(),

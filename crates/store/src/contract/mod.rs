@@ -47,8 +47,8 @@ use safeconduct_protocol::time::Timestamp;
 
 use crate::databases::{Empty, Kind};
 use crate::{
-    NewSession, NewUser, RedeemError, Redeeming, Remover, SealedPassword, SessionSeen, Store,
-    Sweepable,
+    ActingStore, By, NewSession, NewUser, RedeemError, Redeeming, Remover, SealedPassword,
+    SessionSeen, Store, Sweepable,
 };
 
 const API: &str = "https://api.example.com";
@@ -64,7 +64,7 @@ const SESSION_IDLE: i64 = 20_000;
 
 /// A store with one client, one user and their session, at a time that tests move.
 struct World {
-    store: Store,
+    store: ActingStore,
     client: ClientId,
     user: UserId,
     session: SessionId,
@@ -82,6 +82,11 @@ fn owner(session: &SessionSeen) -> Remover<'_> {
     }
 }
 
+/// Who does what the tests do.
+fn operator() -> By {
+    By::shell("ada (uid 1000)")
+}
+
 /// A sealed hash of the usual cost.
 fn sealed(text: &str) -> SealedPassword {
     SealedPassword {
@@ -95,7 +100,7 @@ impl World {
     async fn on(database: Kind) -> Self {
         let database = Empty::with_schema(database).await;
         let world = Self {
-            store: Store::open(database.url()).await.unwrap(),
+            store: Store::open(database.url()).await.unwrap().by(operator()),
             client: ClientId::parse("shop").unwrap(),
             user: UserId::generate(),
             session: SessionId::generate(),

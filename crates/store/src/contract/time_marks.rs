@@ -4,7 +4,7 @@ use rstest_reuse::apply;
 use safeconduct_protocol::single_use::SingleUse;
 use safeconduct_protocol::time::Timestamp;
 
-use super::{OFFLINE, World};
+use super::{OFFLINE, World, operator};
 use crate::databases::{Empty, Kind, databases};
 use crate::{Store, StoreError, Sweepable, TimeMark};
 
@@ -132,7 +132,7 @@ async fn an_era_begins_without_a_mark_and_is_later_than_any_before_it(database: 
 #[tokio::test]
 async fn a_database_without_a_cluster_has_no_mark(database: Kind) {
     let empty = Empty::of(database);
-    let store = Store::open(empty.url()).await.unwrap();
+    let store = Store::open(empty.url()).await.unwrap().by(operator());
     assert_eq!(
         store
             .mark_time(Timestamp::from_seconds(1_800_000_000))

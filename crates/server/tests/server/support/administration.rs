@@ -13,13 +13,14 @@ use safeconduct_server::Notices;
 use safeconduct_server::administration::links::MadeLink;
 use safeconduct_server::administration::{Administration, Refused};
 use safeconduct_server::password::{ImportedHash, PasswordSettings, Passwords};
-use safeconduct_store::{ConsentRecord, Declared, SessionRecord, Store};
+use safeconduct_store::{ActingStore, By, ConsentRecord, Declared, SessionRecord};
 
 use super::{TestServer, cast, database};
 
 impl TestServer {
-    fn store(&self) -> &Store {
-        self.server.store()
+    /// The store in the hands of an operator.
+    pub(crate) fn store(&self) -> ActingStore {
+        self.server.store().by(By::shell("grace (uid 1000)"))
     }
 
     pub(crate) async fn user(&self, username: &str) -> UserId {
@@ -57,7 +58,7 @@ impl TestServer {
         let passwords = Passwords::start(PasswordSettings::default()).unwrap();
         let password = accepted(self.issuer(), username, password);
         let hash = passwords.hash(password).await.unwrap();
-        let sealed = database::keys(self.store(), self.issuer())
+        let sealed = database::keys(&self.store(), self.issuer())
             .await
             .seal_password(&user, &hash)
             .unwrap();
@@ -83,10 +84,11 @@ impl TestServer {
         &self,
         verb: impl AsyncFnOnce(Administration<'_>) -> Result<MadeLink, Refused>,
     ) -> String {
-        let (masters, cluster) = (self.masters(), self.store().cluster().await.unwrap());
-        let keys = database::keys(self.store(), self.issuer()).await;
+        let store = self.store();
+        let (masters, cluster) = (self.masters(), store.cluster().await.unwrap());
+        let keys = database::keys(&self.store(), self.issuer()).await;
         let administration = Administration {
-            store: self.store(),
+            store: &store,
             masters: &masters,
             keys: &keys,
             passwords: PasswordRule::new(LEAST_MINIMUM, self.issuer(), "Safeconduct"),
@@ -108,7 +110,7 @@ impl TestServer {
         let passwords = Passwords::start(PasswordSettings::default()).unwrap();
         let imported = ImportedHash::read(written).unwrap();
         let hash = passwords.import(&imported).await.unwrap();
-        let keys = database::keys(self.store(), self.issuer()).await;
+        let keys = database::keys(&self.store(), self.issuer()).await;
         let password = keys.seal_password(&user, &hash).unwrap();
         self.store()
             .set_password(&user, &password, None, self.now())
@@ -128,7 +130,7 @@ impl TestServer {
     /// The hash of a user's password, opened.
     pub(crate) async fn stored_hash(&self, username: &str) -> String {
         let credential = self.store().credential(username).await.unwrap().unwrap();
-        let keys = database::keys(self.store(), self.issuer()).await;
+        let keys = database::keys(&self.store(), self.issuer()).await;
         keys.open_password(&credential.user, &credential.sealed_password.unwrap())
             .unwrap()
     }
@@ -194,14 +196,15 @@ impl TestServer {
         let records = self.store().clients().await.unwrap();
         let kept = records.iter().find(|record| record.client.id == client.id);
         let seen = kept.unwrap().version;
-        let changed = self.store().update_client(seen, &client, self.now());
+        let store = self.store();
+        let changed = store.update_client(seen, &client, self.now());
         assert!(changed.await.unwrap());
         self.refresh_catalog().await;
     }
 
     /// Gives a client another secret; the old one is good for `overlap` more seconds.
     pub(crate) async fn rotate_secret(&self, client: &str, secret: &str, overlap: i64) {
-        let hash = database::keys(self.store(), self.issuer())
+        let hash = database::keys(&self.store(), self.issuer())
             .await
             .hash_client_secret(&Secret::new(secret));
         let until = Some(self.now().plus(overlap));

@@ -16,7 +16,7 @@ use safeconduct_protocol::secret::Secret;
 use safeconduct_server::keys::Keys;
 use safeconduct_server::password::{PasswordSettings, Passwords};
 use safeconduct_server::{MasterKey, MasterKeys, Server, Settings};
-use safeconduct_store::{Declared, NewUser, Store};
+use safeconduct_store::{By, Declared, NewUser, Store};
 
 use super::administration::accepted;
 use super::{BEGINNING, TestServer, cast};
@@ -87,10 +87,11 @@ fn founded(issuer: &str) -> Files {
 async fn found(issuer: &str) -> Vec<(OsString, Vec<u8>)> {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(&url(directory.path())).await.unwrap();
+    let store = store.by(By::server());
     let settings = Settings::new(Issuer::parse(issuer).unwrap());
     Server::new(
         settings,
-        store.clone(),
+        Store::clone(&store),
         master_key(),
         Clock::test(BEGINNING),
     )
