@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use safeconduct_protocol::passkey::{
-    AskedOf, Assertion, KeptPasskey, PasskeyKey, Registration, RelyingParty, creation_options,
+    AskedOf, Assertion, CredentialRecord, PasskeyKey, Registration, RelyingParty, creation_options,
     request_options,
 };
 use safeconduct_testing_passkey::{Device, base64};
@@ -22,7 +22,7 @@ static PARTY: LazyLock<RelyingParty> = LazyLock::new(|| RelyingParty {
 struct Good {
     created: Value,
     signed: Value,
-    kept: KeptPasskey,
+    kept: CredentialRecord,
 }
 
 static GOOD: LazyLock<Good> = LazyLock::new(|| {
@@ -37,7 +37,7 @@ static GOOD: LazyLock<Good> = LazyLock::new(|| {
     Good {
         created: read(&created),
         signed: read(&signed),
-        kept: KeptPasskey {
+        kept: CredentialRecord {
             key: made.key,
             sign_count: made.sign_count,
             backup_eligible: made.backup_eligible,

@@ -18,10 +18,10 @@ mod tests;
 pub use self::ceremony::{Ceremony, Purpose};
 pub use self::client_data::RelyingParty;
 pub use self::name::{PasskeyName, SuggestedName};
-pub use self::options::{Known, creation_options, request_options};
+pub use self::options::{CredentialDescriptor, creation_options, request_options};
 pub use self::problem::PasskeyProblem;
 pub use self::public_key::{PasskeyAlgorithm, PasskeyKey};
 pub use self::response::{
-    AskedOf, Asserted, Assertion, CredentialId, KeptPasskey, MOST_PASSKEYS, NewPasskey,
+    AskedOf, Asserted, Assertion, CredentialId, CredentialRecord, MOST_PASSKEYS, NewPasskey,
     Registration, SignCount, USER_HANDLE,
 };

@@ -13,8 +13,9 @@ use safeconduct_protocol::{
     mail::MailPurpose,
     parameters::Parameters,
     passkey::{
-        Assertion, Ceremony, CredentialId, Known, NewPasskey, PasskeyName, PasskeyProblem, Purpose,
-        Registration, RelyingParty, SuggestedName, creation_options, request_options,
+        Assertion, Ceremony, CredentialDescriptor, CredentialId, NewPasskey, PasskeyName,
+        PasskeyProblem, Purpose, Registration, RelyingParty, SuggestedName, creation_options,
+        request_options,
     },
 };
 use safeconduct_store::{
@@ -71,7 +72,7 @@ pub(crate) async fn of(
     };
     let passkeys = exchange.server.store().passkeys_of(&person.user).await?;
     let here = passkeys.iter().filter(|passkey| passkey.rp_id == party.id);
-    let known: Vec<_> = here.map(PasskeyRecord::known).collect();
+    let known: Vec<_> = here.map(PasskeyRecord::descriptor).collect();
     // The last one went meanwhile: a list of none would ask for anybody's.
     if known.is_empty() {
         return Ok(None);
@@ -86,7 +87,7 @@ pub(crate) async fn of(
 fn prompt(
     exchange: &Exchange<'_>,
     purpose: Purpose,
-    known: &[Known],
+    known: &[CredentialDescriptor],
 ) -> Result<Option<PasskeyPrompt>, Failure> {
     let Some(party) = exchange.server.settings().relying_party() else {
         return Ok(None);
@@ -201,7 +202,7 @@ pub(crate) async fn new_one(
     let purpose = Purpose::add(session, user, handle.as_deref());
     let ceremony = Ceremony::begin(exchange.era(), purpose, exchange.now);
     let handle = ceremony.adds(&person.session, &person.user)?;
-    let known: Vec<_> = passkeys.iter().map(PasskeyRecord::known).collect();
+    let known: Vec<_> = passkeys.iter().map(PasskeyRecord::descriptor).collect();
     let options = creation_options(
         party,
         &server.settings().product_name,

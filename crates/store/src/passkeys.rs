@@ -4,8 +4,8 @@
 use safeconduct_protocol::ids::UserId;
 use safeconduct_protocol::mail::Mail;
 use safeconduct_protocol::passkey::{
-    Asserted, CredentialId, KeptPasskey, Known, MOST_PASSKEYS, NewPasskey, PasskeyKey, PasskeyName,
-    SignCount,
+    Asserted, CredentialDescriptor, CredentialId, CredentialRecord, MOST_PASSKEYS, NewPasskey,
+    PasskeyKey, PasskeyName, SignCount,
 };
 use safeconduct_protocol::single_use::UsedId;
 use safeconduct_protocol::time::Timestamp;
@@ -76,7 +76,7 @@ pub struct PasskeyRecord {
     /// What its owner calls it.
     pub name: String,
     /// What a sign-in is judged by.
-    pub kept: KeptPasskey,
+    pub kept: CredentialRecord,
     /// Whether it is copied to other devices of its owner.
     pub backed_up: bool,
     /// How it is reached.
@@ -91,8 +91,8 @@ pub struct PasskeyRecord {
 
 impl PasskeyRecord {
     /// It to a browser.
-    pub fn known(&self) -> Known {
-        Known {
+    pub fn descriptor(&self) -> CredentialDescriptor {
+        CredentialDescriptor {
             id: self.id.clone(),
             transports: self.transports.clone(),
         }
@@ -419,7 +419,7 @@ fn record(row: &mut Row) -> Result<PasskeyRecord, DriverError> {
         rp_id: row.text()?,
         created_at: row.time()?,
         last_used_at: row.optional_time()?,
-        kept: KeptPasskey {
+        kept: CredentialRecord {
             key,
             sign_count,
             backup_eligible,

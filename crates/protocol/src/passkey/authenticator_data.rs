@@ -20,11 +20,11 @@ pub(super) struct AuthenticatorData<'a> {
     flags: u8,
     pub(super) sign_count: u32,
     /// The key that was made, where one was.
-    pub(super) attested: Option<Attested<'a>>,
+    pub(super) attested: Option<AttestedCredentialData<'a>>,
 }
 
 /// A key that was just made.
-pub(super) struct Attested<'a> {
+pub(super) struct AttestedCredentialData<'a> {
     pub(super) aaguid: [u8; 16],
     pub(super) id: &'a [u8],
     /// The key, as COSE writes it.
@@ -44,7 +44,7 @@ impl<'a> AuthenticatorData<'a> {
         let attested = if flags & ATTESTED == 0 {
             None
         } else {
-            Some(Attested::take(&mut rest)?)
+            Some(AttestedCredentialData::take(&mut rest)?)
         };
         if flags & EXTENDED != 0 {
             value(&mut rest)?.as_map()?;
@@ -85,7 +85,7 @@ impl<'a> AuthenticatorData<'a> {
     }
 }
 
-impl<'a> Attested<'a> {
+impl<'a> AttestedCredentialData<'a> {
     fn take(rest: &mut &'a [u8]) -> Option<Self> {
         let (aaguid, behind) = rest.split_first_chunk::<16>()?;
         let (length, behind) = behind.split_first_chunk::<2>()?;

@@ -10,14 +10,14 @@ const TIMEOUT: u32 = 300_000;
 
 /// A passkey that an account has, to a browser.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Known {
+pub struct CredentialDescriptor {
     /// Its name among all there are.
     pub id: CredentialId,
     /// How it is reached.
     pub transports: Vec<String>,
 }
 
-impl Known {
+impl CredentialDescriptor {
     fn described(&self) -> Value {
         json!({ "type": "public-key", "id": self.id.to_string(), "transports": self.transports })
     }
@@ -31,7 +31,7 @@ pub fn creation_options(
     challenge: &str,
     handle: &str,
     username: &str,
-    known: &[Known],
+    known: &[CredentialDescriptor],
 ) -> Value {
     let algorithms = PasskeyAlgorithm::ALL
         .map(|algorithm| json!({ "type": "public-key", "alg": algorithm.number() }));
@@ -41,7 +41,7 @@ pub fn creation_options(
         "challenge": challenge,
         "pubKeyCredParams": algorithms,
         "timeout": TIMEOUT,
-        "excludeCredentials": known.iter().map(Known::described).collect::<Vec<_>>(),
+        "excludeCredentials": known.iter().map(CredentialDescriptor::described).collect::<Vec<_>>(),
         "authenticatorSelection": {
             "residentKey": "required",
             "requireResidentKey": true,
@@ -53,12 +53,16 @@ pub fn creation_options(
 }
 
 /// What `get()` is asked for. `known` is empty where anybody may sign in: a list would tell who has an account.
-pub fn request_options(party: &RelyingParty, challenge: &str, known: &[Known]) -> Value {
+pub fn request_options(
+    party: &RelyingParty,
+    challenge: &str,
+    known: &[CredentialDescriptor],
+) -> Value {
     json!({
         "rpId": party.id,
         "challenge": challenge,
         "timeout": TIMEOUT,
-        "allowCredentials": known.iter().map(Known::described).collect::<Vec<_>>(),
+        "allowCredentials": known.iter().map(CredentialDescriptor::described).collect::<Vec<_>>(),
         "userVerification": "required",
     })
 }

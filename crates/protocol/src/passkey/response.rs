@@ -211,7 +211,7 @@ impl Registration {
 
 /// A passkey as it is kept, as far as a sign-in is judged by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptPasskey {
+pub struct CredentialRecord {
     /// Its public key.
     pub key: PasskeyKey,
     /// The highest count that it was seen with.
@@ -291,7 +291,7 @@ impl Assertion {
     /// [`PasskeyProblem`]; [`PasskeyProblem::SignCount`] after everything else.
     pub fn check(
         &self,
-        kept: &KeptPasskey,
+        kept: &CredentialRecord,
         challenge: &str,
         asked: AskedOf,
         party: &RelyingParty,
@@ -327,7 +327,7 @@ impl Assertion {
 }
 
 /// Whether the key could have been copied by its own means is what was known of it before: who copied it otherwise may say anything.
-fn count(kept: &KeptPasskey, count: u32) -> Result<SignCount, PasskeyProblem> {
+fn count(kept: &CredentialRecord, count: u32) -> Result<SignCount, PasskeyProblem> {
     match (kept.sign_count, count) {
         (0, 0) => Ok(SignCount::Unused),
         (kept, count) if count > kept => Ok(SignCount::Risen(count)),

@@ -32,9 +32,9 @@ fn register(json: &str) -> Result<NewPasskey, PasskeyProblem> {
     Registration::parse(json)?.check(CHALLENGE, &party())
 }
 
-fn kept(passkey: &Passkey, created: &Created) -> KeptPasskey {
+fn kept(passkey: &Passkey, created: &Created) -> CredentialRecord {
     let new = register(&created.json()).unwrap();
-    KeptPasskey {
+    CredentialRecord {
         key: new.key,
         sign_count: new.sign_count,
         backup_eligible: new.backup_eligible,
@@ -42,16 +42,20 @@ fn kept(passkey: &Passkey, created: &Created) -> KeptPasskey {
     }
 }
 
-fn assert_by(kept: &KeptPasskey, json: &str) -> Result<Asserted, PasskeyProblem> {
+fn assert_by(kept: &CredentialRecord, json: &str) -> Result<Asserted, PasskeyProblem> {
     assert_of(AskedOf::Anybody, kept, json)
 }
 
-fn assert_of(asked: AskedOf, kept: &KeptPasskey, json: &str) -> Result<Asserted, PasskeyProblem> {
+fn assert_of(
+    asked: AskedOf,
+    kept: &CredentialRecord,
+    json: &str,
+) -> Result<Asserted, PasskeyProblem> {
     Assertion::parse(json)?.check(kept, CHALLENGE, asked, &party())
 }
 
 /// A password manager with a passkey that is registered.
-fn registered() -> (Device, Passkey, KeptPasskey) {
+fn registered() -> (Device, Passkey, CredentialRecord) {
     let device = Device::manager(ORIGIN);
     let (passkey, created) = device.create(&to_create());
     let kept = kept(&passkey, &created);
@@ -177,7 +181,7 @@ fn a_key_may_become_eligible_for_backup_and_never_cease_to_be() {
     let raised = assert_by(&kept_before, &synced.sign(&passkey, &to_get())).unwrap();
     assert!(raised.newly_eligible && raised.backup_eligible && raised.backed_up);
 
-    let kept_after = KeptPasskey {
+    let kept_after = CredentialRecord {
         backup_eligible: true,
         ..kept_before
     };
@@ -212,7 +216,7 @@ fn a_count_that_does_not_rise_matters_where_the_key_cannot_be_copied(
         (Device::manager(ORIGIN), of_a_manager),
     ] {
         let (mut passkey, created) = device.create(&to_create());
-        let kept = KeptPasskey {
+        let kept = CredentialRecord {
             sign_count: before,
             ..kept(&passkey, &created)
         };
@@ -229,7 +233,7 @@ fn a_count_that_does_not_rise_matters_where_the_key_cannot_be_copied(
 fn a_copy_of_a_security_key_does_not_get_in_by_calling_itself_synced() {
     let device = Device::security_key(ORIGIN);
     let (mut passkey, created) = device.create(&to_create());
-    let kept = KeptPasskey {
+    let kept = CredentialRecord {
         sign_count: 5,
         ..kept(&passkey, &created)
     };
@@ -550,7 +554,7 @@ fn what_is_no_credential_is_refused(#[case] json: &str) {
 /// Attacks: PE21.
 #[test]
 fn what_is_asked_for_is_a_verified_user_and_a_key_that_is_found_without_a_name() {
-    let known = [Known {
+    let known = [CredentialDescriptor {
         id: CredentialId::from_bytes(b"one").unwrap(),
         transports: vec!["usb".to_owned()],
     }];

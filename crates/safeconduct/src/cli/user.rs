@@ -318,7 +318,8 @@ impl Row for ShownSecondFactor {
 struct ShownPasskey {
     name: String,
     id: String,
-    synced: bool,
+    backup_eligible: bool,
+    backed_up: bool,
     added_at: String,
     last_used_at: Option<String>,
 }
@@ -327,7 +328,8 @@ impl From<PasskeyRecord> for ShownPasskey {
     fn from(passkey: PasskeyRecord) -> Self {
         Self {
             id: passkey.id.to_string(),
-            synced: passkey.kept.backup_eligible,
+            backup_eligible: passkey.kept.backup_eligible,
+            backed_up: passkey.backed_up,
             added_at: when(passkey.created_at),
             last_used_at: passkey.last_used_at.map(when),
             name: passkey.name,
@@ -336,12 +338,17 @@ impl From<PasskeyRecord> for ShownPasskey {
 }
 
 impl Row for ShownPasskey {
-    const COLUMNS: &'static [&'static str] = &["name", "synced", "added", "last used", "id"];
+    const COLUMNS: &'static [&'static str] = &["name", "backup", "added", "last used", "id"];
 
     fn cells(&self) -> Vec<String> {
+        let backup = match (self.backup_eligible, self.backed_up) {
+            (_, true) => "backed up",
+            (true, false) => "eligible",
+            (false, false) => "no",
+        };
         vec![
             self.name.clone(),
-            if self.synced { "yes" } else { "no" }.to_owned(),
+            backup.to_owned(),
             self.added_at.clone(),
             self.last_used_at.clone().unwrap_or_default(),
             self.id.clone(),

@@ -95,7 +95,7 @@ fn line(exchange: &Exchange<'_>, passkey: &PasskeyRecord) -> PasskeyLine {
     PasskeyLine {
         id: passkey.id.to_string(),
         name: passkey.name.clone(),
-        synced: passkey.kept.backup_eligible,
+        backup_eligible: passkey.kept.backup_eligible,
         created: pages.date(passkey.created_at),
         last_used: last_used.map(|at| pages.moment(at, exchange.now)),
     }

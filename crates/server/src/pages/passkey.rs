@@ -58,7 +58,7 @@ pub struct PasskeyLine {
     /// What its owner calls it.
     pub name: String,
     /// Whether it may be on several devices of its owner.
-    pub synced: bool,
+    pub backup_eligible: bool,
     /// The day it was added.
     pub created: String,
     /// When it was last used, if it was.

@@ -278,10 +278,10 @@ fn activity(pages: &Pages) -> [Sample; 2] {
 }
 
 fn passkeys(pages: &Pages) -> Vec<Sample> {
-    let passkey = |name: &str, synced, ago: Option<i64>| PasskeyLine {
+    let passkey = |name: &str, backup_eligible, ago: Option<i64>| PasskeyLine {
         id: "AQEB".to_owned(),
         name: name.to_owned(),
-        synced,
+        backup_eligible,
         created: pages.date(NOW.plus(-90 * 86_400)),
         last_used: ago.map(|ago| pages.moment(NOW.plus(-ago), NOW)),
     };
