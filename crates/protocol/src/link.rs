@@ -19,9 +19,9 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkPurpose {
-    /// Set the first password of an account.
+    /// Set the first password of an account, or make a passkey.
     Invite,
-    /// Set another password.
+    /// Set another password, or make a passkey where that takes no second factor away.
     Recover,
     /// Confirm that a mail address is the user's, who signs in for it.
     ChangeAddress,

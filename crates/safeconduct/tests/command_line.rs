@@ -553,7 +553,7 @@ fn a_person_is_invited_and_recovers_by_a_link_that_stands_alone_on_standard_outp
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     assert!(text.is_some_and(|text| text.bytes().all(plain)), "{link}");
     assert!(
-        said.contains("ada is added, and has no password yet"),
+        said.contains("ada is added, and can't sign in yet"),
         "{said}"
     );
 

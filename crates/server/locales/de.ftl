@@ -62,6 +62,8 @@ problem-recovery-code-missing = Geben Sie einen Ihrer Wiederherstellungscodes ei
 
 enrol-heading = Authenticator-App einrichten
 enrol-explanation = <strong><bdi>{ $account }</bdi></strong> braucht mehr als ein Passwort. Scannen Sie dies mit einer Authenticator-App und geben Sie den Code ein, den sie anzeigt.
+enrol-choice-heading = Weiteren Nachweis hinzufügen
+enrol-choice-explanation = <strong><bdi>{ $account }</bdi></strong> braucht hier mehr als ein Passwort. Fügen Sie etwas hinzu, womit Sie sich zusätzlich ausweisen.
 enrol-scan = Scannen Sie dies mit einer Authenticator-App und geben Sie den Code ein, den sie anzeigt.
 enrol-qr = QR-Code für Ihre Authenticator-App
 enrol-type = Wenn Sie ihn nicht scannen können, tippen Sie diesen Schlüssel in die App:
@@ -89,6 +91,7 @@ recovery-asked-heading = Sehen Sie in Ihre E-Mails
 recovery-asked-explanation = Wenn es ein Konto mit diesem Namen oder dieser Adresse gibt und wir eine E-Mail-Adresse kennen, die seinem Inhaber gehört, ist ein Link dorthin unterwegs. Er funktioniert einmal, 30 Minuten lang.
 recovery-asked-advice = Nichts angekommen? Sehen Sie im Spam nach, prüfen Sie, was Sie eingegeben haben, und fragen Sie den Betreiber dieses Dienstes, wenn nichts kommt.
 
+first-sign-in-heading = Wählen Sie, wie Sie sich anmelden
 first-password-heading = Passwort wählen
 new-password-heading = Neues Passwort wählen
 new-password-ends = Damit werden Sie überall sonst abgemeldet, und Apps verlieren ihren Zugriff, bis Sie ihn wieder erlauben.

@@ -65,6 +65,8 @@ problem-recovery-code-missing = Enter one of your recovery codes: 16 letters and
 
 enrol-heading = Set up an authenticator app
 enrol-explanation = <strong><bdi>{ $account }</bdi></strong> needs more than a password. Scan this with an authenticator app, and enter the code that it shows.
+enrol-choice-heading = Add a second way to prove it’s you
+enrol-choice-explanation = <strong><bdi>{ $account }</bdi></strong> needs more than a password here. Add something else that proves it’s you.
 enrol-scan = Scan this with an authenticator app, and enter the code that it shows.
 enrol-qr = QR code for your authenticator app
 enrol-type = If you can’t scan it, type this key into the app:
@@ -92,6 +94,7 @@ recovery-asked-heading = Check your email
 recovery-asked-explanation = If there is an account of that name or address, and we know an email address that is its owner’s, a link is on its way there. It works once, for 30 minutes.
 recovery-asked-advice = Nothing arrived? Look among the spam, check what you typed, and ask whoever runs this service if it stays away.
 
+first-sign-in-heading = Choose how you sign in
 first-password-heading = Choose a password
 new-password-heading = Choose a new password
 new-password-ends = This signs you out everywhere else, and apps lose their access until you allow it again.

@@ -63,6 +63,8 @@ problem-recovery-code-missing = Introduzca uno de sus códigos de recuperación:
 
 enrol-heading = Configurar una app de autenticación
 enrol-explanation = <strong><bdi>{ $account }</bdi></strong> necesita algo más que una contraseña. Escanee esto con una app de autenticación e introduzca el código que muestra.
+enrol-choice-heading = Añada una segunda forma de demostrar que es usted
+enrol-choice-explanation = <strong><bdi>{ $account }</bdi></strong> necesita aquí algo más que una contraseña. Añada otra forma de confirmar que es usted.
 enrol-scan = Escanee esto con una app de autenticación e introduzca el código que muestra.
 enrol-qr = Código QR para su app de autenticación
 enrol-type = Si no puede escanearlo, escriba esta clave en la app:
@@ -90,6 +92,7 @@ recovery-asked-heading = Mira tu correo
 recovery-asked-explanation = Si hay una cuenta con ese nombre o esa dirección, y conocemos una dirección de correo de su titular, un enlace va de camino. Funciona una vez, durante 30 minutos.
 recovery-asked-advice = Si no llega nada, mira en el correo no deseado, comprueba lo que has escrito y pregunta a quien gestiona este servicio.
 
+first-sign-in-heading = Elija cómo iniciar sesión
 first-password-heading = Elige una contraseña
 new-password-heading = Elige una contraseña nueva
 new-password-ends = Esto cierra tu sesión en todos los demás sitios, y las apps pierden su acceso hasta que lo permitas de nuevo.

@@ -63,6 +63,8 @@ problem-recovery-code-missing = Saisissez l’un de vos codes de récupération�
 
 enrol-heading = Configurer une application d’authentification
 enrol-explanation = <strong><bdi>{ $account }</bdi></strong> a besoin de plus qu’un mot de passe. Scannez ce code avec une application d’authentification, puis saisissez le code qu’elle affiche.
+enrol-choice-heading = Ajoutez un second moyen de prouver votre identité
+enrol-choice-explanation = <strong><bdi>{ $account }</bdi></strong> a besoin ici de plus qu’un mot de passe. Ajoutez un autre moyen de confirmer que c’est vous.
 enrol-scan = Scannez ceci avec une application d’authentification et saisissez le code qu’elle affiche.
 enrol-qr = Code QR pour votre application d’authentification
 enrol-type = Si vous ne pouvez pas le scanner, saisissez cette clé dans l’application :
@@ -90,6 +92,7 @@ recovery-asked-heading = Consultez vos e-mails
 recovery-asked-explanation = S’il existe un compte avec ce nom ou cette adresse, et si nous connaissons une adresse e-mail qui appartient à son titulaire, un lien y est en route. Il fonctionne une fois, pendant 30 minutes.
 recovery-asked-advice = Si rien n’arrive, regardez parmi les indésirables, vérifiez votre saisie, puis adressez-vous à la personne qui gère ce service.
 
+first-sign-in-heading = Choisissez comment vous connecter
 first-password-heading = Choisissez un mot de passe
 new-password-heading = Choisissez un nouveau mot de passe
 new-password-ends = Cela vous déconnecte partout ailleurs, et les applications perdent leur accès jusqu’à ce que vous l’autorisiez de nouveau.

@@ -61,6 +61,8 @@ problem-recovery-code-missing = リカバリーコードを 1 つ入力してく
 
 enrol-heading = 認証アプリを設定する
 enrol-explanation = <strong><bdi>{ $account }</bdi></strong> にはパスワードのほかに確認が必要です。これを認証アプリで読み取り、表示されたコードを入力してください。
+enrol-choice-heading = ご本人であることを示す方法をもう 1 つ追加してください
+enrol-choice-explanation = ここでは <strong><bdi>{ $account }</bdi></strong> にパスワードのほかに確認が必要です。ご本人であることを示すものをもう 1 つ追加してください。
 enrol-scan = これを認証アプリで読み取り、表示されたコードを入力してください。
 enrol-qr = 認証アプリ用の QR コード
 enrol-type = 読み取れない場合は、このキーをアプリに入力してください:
@@ -88,6 +90,7 @@ recovery-asked-heading = メールを確認してください
 recovery-asked-explanation = その名前またはアドレスのアカウントがあり、持ち主のメールアドレスがわかっていれば、そこへリンクを送りました。リンクは 30 分間、1 回だけ使えます。
 recovery-asked-advice = 届かないときは、迷惑メールと入力した内容を確認し、それでも届かなければこのサービスの管理者に問い合わせてください。
 
+first-sign-in-heading = ログイン方法を選ぶ
 first-password-heading = パスワードを決める
 new-password-heading = 新しいパスワードを決める
 new-password-ends = ほかの場所ではすべてログアウトし、アプリのアクセス権はもう一度許可するまでなくなります。

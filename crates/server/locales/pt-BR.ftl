@@ -63,6 +63,8 @@ problem-recovery-code-missing = Digite um dos seus códigos de recuperação: 16
 
 enrol-heading = Configurar um app autenticador
 enrol-explanation = <strong><bdi>{ $account }</bdi></strong> precisa de mais do que uma senha. Escaneie isto com um app autenticador e digite o código que ele mostra.
+enrol-choice-heading = Adicione uma segunda forma de provar que é você
+enrol-choice-explanation = <strong><bdi>{ $account }</bdi></strong> precisa de mais do que uma senha aqui. Adicione outra forma de confirmar que é você.
 enrol-scan = Leia isto com um app autenticador e digite o código que ele mostra.
 enrol-qr = Código QR para seu app autenticador
 enrol-type = Se não puder escaneá-lo, digite esta chave no app:
@@ -90,6 +92,7 @@ recovery-asked-heading = Veja seus e-mails
 recovery-asked-explanation = Se houver uma conta com esse nome ou endereço, e se conhecermos um endereço de e-mail do titular, um link está a caminho. Ele funciona uma vez, por 30 minutos.
 recovery-asked-advice = Se nada chegar, procure no spam, confira o que digitou e pergunte a quem administra este serviço.
 
+first-sign-in-heading = Escolha como entrar
 first-password-heading = Escolha uma senha
 new-password-heading = Escolha uma nova senha
 new-password-ends = Isso encerra seu acesso em todos os outros lugares, e os apps perdem o acesso até que você o permita de novo.

@@ -153,6 +153,7 @@ impl Browser {
         let required = settings.second_factor == SecondFactor::Required;
         Ok(view.map(|mut view| {
             view.person.second_factor_required |= required;
+            view.person.addable = settings.addable();
             view
         }))
     }

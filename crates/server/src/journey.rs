@@ -7,7 +7,7 @@ use axum::response::Response;
 use http::StatusCode;
 use safeconduct_protocol::{
     authentication::{Authentication, Level},
-    authorization::{CheckedRequest, Next, PendingAuthorization, SignedInUser},
+    authorization::{CheckedRequest, Next, Offers, PendingAuthorization, SignedInUser},
     client::Client,
     encoding,
     error::{Reason, Refusal},
@@ -34,7 +34,6 @@ use crate::{
     reader::Reader,
     respond::{self, Answered, ReturnPath, with_cookie},
     server::{Exchange, Server},
-    settings::SecondFactor,
     way_back::WayBack,
 };
 
@@ -101,10 +100,9 @@ impl Default for SignIn<'_> {
 }
 
 /// Whose wish it is that an account is given a second factor.
-#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wish {
-    /// The client, a group or the server demands it.
-    Demanded,
+    /// The client, a group or the server demands it: one of these has to be added.
+    Demanded(Offers),
     /// Its user was offered it, and may go on without.
     Offered,
 }
@@ -213,7 +211,10 @@ impl Journey {
                 self.second_factor_page(exchange, &person, level, None)
                     .await
             }
-            (Next::Enrol, Some(person)) => self.begin_enrolment(exchange, &person, Wish::Demanded),
+            (Next::Enrol(ways), Some(person)) => {
+                let wish = Wish::Demanded(ways);
+                self.begin_enrolment(exchange, &person, &wish).await
+            }
             (Next::SelectAccount, Some(person)) => self.select_account_page(exchange, &person),
             (_, _) => {
                 let sign_in = SignIn {
@@ -348,11 +349,6 @@ impl Journey {
     /// Whether a recovery code may stand in for what is not at hand.
     pub(crate) fn takes_recovery_codes(&self) -> bool {
         !self.pending.request.changes_account()
-    }
-
-    /// Whether an account may be given a second factor.
-    pub(crate) fn may_enrol(exchange: &Exchange<'_>) -> bool {
-        exchange.server.settings().second_factor != SecondFactor::Off
     }
 
     /// The forms that ask for what `person` can prove `level` by: a passkey, a code, a recovery code. The client is told where nothing is.

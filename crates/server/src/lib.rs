@@ -25,6 +25,7 @@ mod left_out;
 pub mod listener;
 mod maintenance;
 mod mint;
+mod new_passkey;
 mod new_password;
 mod notices;
 mod origin;

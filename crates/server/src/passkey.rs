@@ -1,5 +1,5 @@
 //! Passkeys at work: what a page asks a browser for, and what its answer comes to. What a page says before and after is its endpoint's; what
-//! is here is the same wherever a passkey is asked for.
+//! is here is the same wherever a passkey is asked for. How one is made is in `new_passkey`.
 
 use std::net::IpAddr;
 
@@ -7,26 +7,20 @@ use http::HeaderValue;
 use safeconduct_protocol::{
     authentication::Factor,
     authorization::{PendingAuthorization, SignedInUser},
-    encoding,
     error::Refusal,
     ids::SessionId,
-    mail::MailPurpose,
     parameters::Parameters,
     passkey::{
-        Assertion, Ceremony, CredentialDescriptor, CredentialId, NewPasskey, PasskeyName,
-        PasskeyProblem, Purpose, Registration, RelyingParty, SuggestedName, creation_options,
-        request_options,
+        Assertion, Ceremony, CredentialDescriptor, CredentialId, PasskeyProblem, Purpose,
+        RelyingParty, request_options,
     },
 };
-use safeconduct_store::{
-    NewPasskeyRow, PasskeyAddition, PasskeyAnswer, PasskeyOwner, PasskeyRecord, PasskeyUse,
-    SessionView,
-};
+use safeconduct_store::{PasskeyAnswer, PasskeyOwner, PasskeyRecord, PasskeyUse, SessionView};
 
 use crate::{
     browser::{self, Browser},
     fault::Failure,
-    pages::{AddPasskeyProblem, PasskeyPrompt},
+    pages::PasskeyPrompt,
     server::Exchange,
     sign_in::{self, Proven},
 };
@@ -179,114 +173,6 @@ pub(crate) async fn prove(
             Ok(Attempt::Refused { unknown })
         }
     }
-}
-
-/// What a page asks a browser for that is to make a passkey.
-pub(crate) struct NewOne {
-    /// The sealed challenge.
-    pub(crate) ceremony: String,
-    /// What the browser is asked for: JSON.
-    pub(crate) options: String,
-}
-
-/// What a page asks for to give `person` another passkey. Nothing is stored.
-pub(crate) async fn new_one(
-    exchange: &Exchange<'_>,
-    party: &RelyingParty,
-    person: &SignedInUser,
-) -> Result<NewOne, Failure> {
-    let server = exchange.server;
-    let passkeys = server.store().passkeys_of(&person.user).await?;
-    let handle = server.store().passkey_handle(&person.user).await?;
-    let (session, user) = (person.session.clone(), person.user.clone());
-    let purpose = Purpose::add(session, user, handle.as_deref());
-    let ceremony = Ceremony::begin(exchange.era(), purpose, exchange.now);
-    let handle = ceremony.adds(&person.session, &person.user)?;
-    let known: Vec<_> = passkeys.iter().map(PasskeyRecord::descriptor).collect();
-    let options = creation_options(
-        party,
-        &server.settings().product_name,
-        ceremony.challenge(),
-        &encoding::encode(&handle),
-        &person.username,
-        &known,
-    );
-    Ok(NewOne {
-        ceremony: exchange.sealed(&ceremony)?,
-        options: options.to_string(),
-    })
-}
-
-/// Keeps what the browser made, if that is an answer to the challenge that the session of `person` was given. Gives its name.
-///
-/// # Errors
-/// `parameter-repeated`, and the database's.
-pub(crate) async fn add(
-    exchange: &Exchange<'_>,
-    browser: &Browser,
-    person: &SignedInUser,
-    parameters: &Parameters,
-    party: &RelyingParty,
-) -> Result<Result<PasskeyName, AddPasskeyProblem>, Failure> {
-    let sealed = parameters.one("ceremony")?.unwrap_or_default();
-    let ceremony = exchange.open::<Ceremony>(sealed);
-    let ceremony = ceremony.and_then(|ceremony| {
-        let handle = ceremony.adds(&person.session, &person.user)?;
-        Ok((ceremony, handle))
-    });
-    let Ok((ceremony, handle)) = ceremony else {
-        return Ok(Err(AddPasskeyProblem::Over));
-    };
-    let answer = parameters.one("credential")?.unwrap_or_default();
-    let made =
-        Registration::parse(answer).and_then(|answer| answer.check(ceremony.challenge(), party));
-    let made = match made {
-        Ok(made) => made,
-        Err(problem) => {
-            tracing::info!(%problem, "a new passkey was not taken");
-            return Ok(Err(match problem {
-                PasskeyProblem::NotVerified => AddPasskeyProblem::NotVerified,
-                PasskeyProblem::NotDiscoverable => AddPasskeyProblem::NotDiscoverable,
-                _ => AddPasskeyProblem::NotTaken,
-            }));
-        }
-    };
-    let name = suggested(exchange, &made);
-    let mail = exchange
-        .notice(&person.user, MailPurpose::PasskeyAdded)
-        .await?;
-    let new = NewPasskeyRow {
-        user: &person.user,
-        passkey: &made,
-        name: &name,
-        handle: &handle,
-        rp_id: &party.id,
-        challenge: &ceremony.used(&exchange.server.settings().lifetimes),
-        session: &browser.seen(person),
-        mail: mail.as_ref(),
-    };
-    let store = exchange.store_of_person(&person.user);
-    let added = store.add_passkey(&new, exchange.now);
-    Ok(match added.await? {
-        PasskeyAddition::Added => {
-            tracing::info!(sub = %person.user, "added a passkey");
-            Ok(name)
-        }
-        PasskeyAddition::Over => Err(AddPasskeyProblem::Over),
-        PasskeyAddition::Known => Err(AddPasskeyProblem::Known),
-        PasskeyAddition::TooMany => Err(AddPasskeyProblem::TooMany),
-    })
-}
-
-/// What a passkey is called before its owner calls it anything.
-fn suggested(exchange: &Exchange<'_>, made: &NewPasskey) -> PasskeyName {
-    let pages = exchange.pages();
-    let name = match SuggestedName::of(made) {
-        SuggestedName::Maker(name) => name.to_owned(),
-        SuggestedName::SecurityKey => pages.security_key(),
-        SuggestedName::Passkey => pages.passkey(),
-    };
-    PasskeyName::typed(&name).expect("the names that are suggested are names")
 }
 
 /// Why a passkey is not taken: for the log, and for nobody else.

@@ -179,6 +179,17 @@ pub(crate) fn begin_enrolment(exchange: &Exchange<'_>, person: &SignedInUser) ->
     Enrolment::begin(exchange.era(), session, user, exchange.now)
 }
 
+/// The enrolment in `sealed`, where the session of `person` began it, and not too long ago.
+pub(crate) fn begun(
+    exchange: &Exchange<'_>,
+    sealed: &str,
+    person: &SignedInUser,
+) -> Option<Enrolment> {
+    let begun: Enrolment = exchange.open(sealed).ok()?;
+    begun.is_of(&person.session, &person.user).ok()?;
+    begun.secret().is_ok().then_some(begun)
+}
+
 /// Goes on with the enrolment in `parameters`, which the session and the user of `view` must have begun; with a new one where it was
 /// not, or too long ago. The code that confirms it is what stores it.
 ///
@@ -191,14 +202,11 @@ pub(crate) async fn enrol(
     parameters: &Parameters,
 ) -> Result<Enrolling, Failure> {
     let sealed = parameters.one("enrolment")?.unwrap_or_default();
-    let begun = exchange.open::<Enrolment>(sealed).and_then(|begun| {
-        begun.is_of(&view.person.session, &view.person.user)?;
-        begun.secret().map(|secret| (begun, secret))
-    });
-    let Ok((begun, secret)) = begun else {
+    let Some(begun) = begun(exchange, sealed, &view.person) else {
         let anew = begin_enrolment(exchange, &view.person);
         return Ok(Enrolling::Asked(anew, Some(CodeProblem::Over)));
     };
+    let secret = begun.secret()?;
     let Some(code) = TypedCode::parse(parameters.one("code")?.unwrap_or_default()) else {
         return Ok(Enrolling::Asked(begun, Some(CodeProblem::NoCode)));
     };

@@ -63,7 +63,7 @@ pub struct Settings {
 /// What people may, or have to, prove beside a password.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SecondFactor {
-    /// No account can be given a second factor. One that has one is asked for it.
+    /// No account can be given an authenticator app. One that has one is asked for a code.
     #[default]
     Off,
     /// An account may have one, and has to where a client demands it.
@@ -168,6 +168,13 @@ impl Settings {
             id: id.to_owned(),
             origin: self.issuer.origin(),
         })
+    }
+
+    /// What accounts can be given here to prove more by than a password.
+    pub(crate) fn addable(&self) -> Offers {
+        let otp = (self.second_factor != SecondFactor::Off).then_some(Offer::Otp);
+        let passkey = self.relying_party().map(|_| Offer::Passkey);
+        otp.into_iter().chain(passkey).collect()
     }
 
     /// The authentication contexts that accounts can meet.

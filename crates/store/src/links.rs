@@ -21,6 +21,16 @@ const LINKED: &str = "SELECT u.username, u.link_version, u.locked_at, \
          u.name, u.claims \
      FROM users u WHERE u.id = $1 AND u.deleted_at IS NULL";
 
+/// A passkey that the holder of a link brings stands in for no other factor: the account has no authenticator app, and no passkey that is
+/// beside a password, or demanded. $2 is the host that passkeys have to be good at, $3 whether a second factor is demanded anyway.
+const MAY_BRING_PASSKEY: &str = "SELECT 1 FROM users u WHERE u.id = $1 \
+     AND NOT EXISTS (SELECT 1 FROM credentials a WHERE a.user_id = u.id AND a.kind = 'totp') \
+     AND NOT (EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = u.id AND p.rp_id = $2) \
+         AND (CAST($3 AS BIGINT) = 1 \
+             OR EXISTS (SELECT 1 FROM credentials c WHERE c.user_id = u.id AND c.kind = 'password') \
+             OR EXISTS (SELECT 1 FROM group_members m JOIN groups g ON g.name = m.group_name \
+                 WHERE m.user_id = u.id AND g.second_factor_required = 1)))";
+
 const USE: &str = "UPDATE users SET epoch = epoch + 1, link_version = link_version + 1 \
      WHERE id = $1 AND link_version = $2 AND locked_at IS NULL AND deleted_at IS NULL RETURNING epoch";
 
@@ -59,6 +69,22 @@ impl Store {
             has_password: row.integer()? > 0,
             claims: claims::read(&mut row)?,
         }))
+    }
+
+    /// Whether the holder of a link of this user may bring a passkey that is good at the host `relying_party`: not where it would stand in
+    /// for another factor, because a link proves none. `second_factor_required` is whether one is demanded of every user. The write that
+    /// adds it asks the same.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn may_bring_passkey(
+        &self,
+        id: &UserId,
+        relying_party: &str,
+        second_factor_required: bool,
+    ) -> Result<bool, StoreError> {
+        let asked = may_bring_passkey(id, relying_party, second_factor_required);
+        Ok(self.row(asked).await?.is_some())
     }
 }
 
@@ -143,15 +169,11 @@ impl ActingStore {
         now: Timestamp,
     ) -> Result<Option<i64>, StoreError> {
         let user = link.user();
-        let spend = Statement::new(USE)
-            .bind(user.as_str())
-            .bind(link.version())
-            .expect_some();
         let event = NewEvent::new("password-set")
             .user(user)
             .detail(link.purpose().name())
             .by(self.by(), now);
-        let unit = Unit::new([spend, password_replacement(user, password, now)])
+        let unit = Unit::new([spend(link), password_replacement(user, password, now)])
             .and(ending_of_user(user, now))
             .then(event)
             .and(mail::queue(mail, now))
@@ -162,4 +184,25 @@ impl ActingStore {
         let row = rows.into_iter().next().and_then(|rows| rows.into_first());
         Ok(row.map(|mut row| row.integer()).transpose()?)
     }
+}
+
+/// The statement that uses `link` up, and fails its unit where it is no longer good. It gives the epoch that a new session rests on.
+pub(crate) fn spend(link: &Link) -> Statement {
+    Statement::new(USE)
+        .bind(link.user().as_str())
+        .bind(link.version())
+        .expect_some()
+}
+
+/// The statement that fails its unit where a passkey would stand in for another factor of `user`.
+pub(crate) fn may_bring_passkey(
+    user: &UserId,
+    relying_party: &str,
+    second_factor_required: bool,
+) -> Statement {
+    Statement::new(MAY_BRING_PASSKEY)
+        .bind(user.as_str())
+        .bind(relying_party)
+        .bind(second_factor_required)
+        .expect_some()
 }

@@ -2,6 +2,7 @@
 //! and a sign count that has to rise is raised by a condition, not after a look.
 
 use safeconduct_protocol::ids::UserId;
+use safeconduct_protocol::link::Link;
 use safeconduct_protocol::mail::Mail;
 use safeconduct_protocol::passkey::{
     Asserted, CredentialDescriptor, CredentialId, CredentialRecord, MOST_PASSKEYS, NewPasskey,
@@ -13,9 +14,10 @@ use safeconduct_protocol::time::Timestamp;
 use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::{NewEvent, record_of_passkey};
+use crate::links;
 use crate::mail;
 use crate::second_factors::Remover;
-use crate::sessions::{SessionSeen, SignIn};
+use crate::sessions::{SessionSeen, SignIn, ending_of_user};
 use crate::single_use::uses;
 use crate::store::{ActingStore, Store, stored, user_id};
 
@@ -126,10 +128,49 @@ pub struct NewPasskeyRow<'a> {
     pub rp_id: &'a str,
     /// The challenge that it answers.
     pub challenge: &'a UsedId,
-    /// The session in which its owner adds it.
-    pub session: &'a SessionSeen,
+    /// By what its owner adds it.
+    pub by: PasskeyAdder<'a>,
     /// The mail that tells its owner.
     pub mail: Option<&'a Mail>,
+}
+
+/// By what the owner of an account adds a passkey.
+#[derive(Clone, Copy)]
+pub enum PasskeyAdder<'a> {
+    /// A session of theirs.
+    Session(&'a SessionSeen),
+    /// A one-time link of theirs, which is used up by it: everything that rests on the account ends, as with a new password. Only where the
+    /// passkey stands in for no other factor ([`Store::may_bring_passkey`]).
+    Link {
+        /// The link.
+        link: &'a Link,
+        /// Whether a second factor is demanded of every user.
+        second_factor_required: bool,
+    },
+}
+
+impl PasskeyAdder<'_> {
+    /// The statements before it is added, which fail the unit unless it may be.
+    fn before(&self, user: &UserId, rp_id: &str) -> Vec<Statement> {
+        match self {
+            Self::Session(_) => Vec::new(),
+            Self::Link {
+                link,
+                second_factor_required,
+            } => vec![
+                links::spend(link),
+                links::may_bring_passkey(user, rp_id, *second_factor_required),
+            ],
+        }
+    }
+
+    /// The statements behind that.
+    fn behind(&self, user: &UserId, now: Timestamp) -> Vec<Statement> {
+        match self {
+            Self::Session(session) => vec![session.statement(user, now)],
+            Self::Link { .. } => ending_of_user(user, now).into(),
+        }
+    }
 }
 
 /// What adding a passkey came to.
@@ -144,6 +185,8 @@ pub enum PasskeyAddition {
     Known,
     /// The account has as many as it may.
     TooMany,
+    /// The link is no longer good.
+    LinkUsed,
 }
 
 /// What removing a passkey came to.
@@ -229,7 +272,7 @@ impl Store {
 }
 
 impl ActingStore {
-    /// Adds a passkey to the account of a user who may sign in.
+    /// Adds a passkey to the account of a user who may sign in. By a link, of many at the same moment one adds it, or sets a password.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -256,17 +299,25 @@ impl ActingStore {
             .bind(now);
         let event = NewEvent::new("passkey-added").user(new.user);
         let checks = [name_account, has_room, add].map(Statement::expect_some);
+        let before = new.by.before(new.user, new.rp_id);
+        let first_check = 1 + before.len();
         let unit = Unit::new(uses(std::slice::from_ref(new.challenge), now))
+            .and(before)
             .and(checks)
-            .then(new.session.statement(new.user, now))
+            .and(new.by.behind(new.user, now))
             .then(event.detail(new.name.as_str()).by(self.by(), now))
             .and(mail::queue(new.mail, now))
             .in_turn(user);
-        Ok(match self.run(unit).await? {
-            UnitOutcome::Done(_) => PasskeyAddition::Added,
-            UnitOutcome::Unmet { statement: 2 } => PasskeyAddition::TooMany,
-            UnitOutcome::Unmet { statement: 3 } => PasskeyAddition::Known,
-            UnitOutcome::Unmet { .. } => PasskeyAddition::Over,
+        let statement = match self.run(unit).await? {
+            UnitOutcome::Done(_) => return Ok(PasskeyAddition::Added),
+            UnitOutcome::Unmet { statement } => statement,
+        };
+        let by_link = matches!(new.by, PasskeyAdder::Link { .. });
+        Ok(match statement {
+            1 if by_link => PasskeyAddition::LinkUsed,
+            _ if statement == first_check + 1 => PasskeyAddition::TooMany,
+            _ if statement == first_check + 2 => PasskeyAddition::Known,
+            _ => PasskeyAddition::Over,
         })
     }
 

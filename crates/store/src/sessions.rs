@@ -459,6 +459,7 @@ fn view(row: &mut Row, audience: &str) -> Result<SessionView, DriverError> {
                 passkey: row.integer()? > 0,
             },
             second_factor_required: row.integer()? > 0,
+            addable: Offers::default(),
             epochs: Epochs {
                 user: row.integer()?,
                 client: row.integer()?,

@@ -1,6 +1,6 @@
 //! The one rule that orders the pages: what is due next for the user at the browser, and when a code may be issued.
 
-use super::{PendingAuthorization, Prompt, SignedInUser, Stage};
+use super::{Offers, PendingAuthorization, Prompt, SignedInUser, Stage};
 use crate::{
     authentication::{Authentication, Factor, Factors, Level},
     client::{Client, ConsentPolicy},
@@ -23,8 +23,9 @@ pub enum Next {
     Reauthenticate,
     /// Ask for more than was proved, to at least this level, by what the account has.
     SecondFactor(Level),
-    /// Let them set up a second factor: one is demanded, and they have none.
-    Enrol,
+    /// Let them add one of these to their account: a second factor is demanded, and they have none. Adding it proves nothing yet; what it
+    /// proves is due then.
+    Enrol(Offers),
     /// Let the person choose between the account that is signed in and another.
     SelectAccount,
     /// Show the consent page: ask for `new`; `already` was allowed before.
@@ -57,7 +58,7 @@ impl PendingAuthorization {
     ///
     /// # Errors
     /// `login-required`, `consent-required` where the request forbids the page that is due; `login-required` where it is about
-    /// another person than the one who signed in for it; `acr-unmet` where it demands a context that the account has no way to.
+    /// another person than the one who signed in for it; `acr-unmet` where more is demanded than the account has a way to.
     pub fn next(
         &self,
         client: &Client,
@@ -141,12 +142,9 @@ impl PendingAuthorization {
             .names
             .iter()
             .find(|acr| acr.level() <= reach.max(demanded));
-        match best {
-            Some(best) if acr.essential || !silent => demanded = demanded.max(best.level()),
-            None if acr.essential => {
-                let detail = "the account has no factor of that kind";
-                return Err(Refusal::new(Reason::AcrUnmet).because(detail));
-            }
+        match best.map(|best| best.level()) {
+            Some(best) if acr.essential || !silent => demanded = demanded.max(best),
+            None if acr.essential => demanded = demanded.max(self.essential_to_add(user)?),
             _ => {}
         }
         match Authentication::of(counted, &acr.names) {
@@ -155,10 +153,35 @@ impl PendingAuthorization {
             }
             _ if silent => Err(login_required("more factors are demanded than were proved")),
             None => Ok(Next::Reauthenticate),
-            // Who was signed in long ago may be somebody else by now, and a factor that they set up would be theirs.
-            Some(_) if reach < demanded && !self.is_fresh(user) => Ok(Next::Reauthenticate),
-            Some(_) if reach < demanded => Ok(Next::Enrol),
+            Some(_) if reach < demanded => self.enrolment(user, demanded),
             Some(_) => Ok(Next::SecondFactor(demanded)),
+        }
+    }
+
+    /// What an essential context takes that the account of `user` can be given a way to. A wish gives nobody a factor, and an account that
+    /// has one is given another on its own pages alone, behind that one.
+    fn essential_to_add(&self, user: &SignedInUser) -> Result<Level, Refusal> {
+        let names = self.request.acr.names.iter();
+        let levels = names.map(|acr| acr.level());
+        let to_add = levels.filter(|level| !user.addable.proving(*level).is_empty());
+        let has_none = user.enrolled.reach() == Level::Password;
+        to_add.min().filter(|_| has_none).ok_or_else(|| {
+            Refusal::new(Reason::AcrUnmet).because("the account has no factor of that kind")
+        })
+    }
+
+    /// The account has less than is demanded: what it can be given for that.
+    fn enrolment(&self, user: &SignedInUser, demanded: Level) -> Result<Next, Refusal> {
+        let ways = user.addable.proving(demanded);
+        if ways.is_empty() {
+            let detail = "a second factor is demanded, and no account can be given one";
+            return Err(Refusal::new(Reason::AcrUnmet).because(detail));
+        }
+        // Who was signed in long ago may be somebody else by now, and a factor that they set up would be theirs.
+        if self.is_fresh(user) {
+            Ok(Next::Enrol(ways))
+        } else {
+            Ok(Next::Reauthenticate)
         }
     }
 

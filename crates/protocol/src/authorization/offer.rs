@@ -1,11 +1,12 @@
-//! What a user is offered after signing in with a password alone: each once, until they say *Not now*.
+//! What a user may add to their account on the way to a client: because more is demanded than it has, or as an offer after signing in with a
+//! password alone, each once, until they say *Not now*.
 
 use std::collections::BTreeSet;
 
 use super::{PendingAuthorization, SignedInUser};
 use crate::authentication::{Factor, Level};
 
-/// Something that a user may add to their account, and need not.
+/// Something that a user may add to their account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Offer {
     /// An authenticator app, beside the password.
@@ -17,6 +18,14 @@ pub enum Offer {
 impl Offer {
     /// Every offer.
     pub const ALL: [Self; 2] = [Self::Otp, Self::Passkey];
+
+    /// What an account that has it can prove.
+    pub const fn level(self) -> Level {
+        match self {
+            Self::Otp => Level::MultiFactor,
+            Self::Passkey => Level::PhishingResistant,
+        }
+    }
 
     /// Its name, by which it is kept and posted.
     pub const fn as_str(self) -> &'static str {
@@ -51,6 +60,12 @@ impl Offers {
     #[must_use]
     pub fn and(&self, others: &Self) -> Self {
         Self(self.0.union(&others.0).copied().collect())
+    }
+
+    /// Those that prove `level`.
+    #[must_use]
+    pub fn proving(&self, level: Level) -> Self {
+        self.iter().filter(|offer| offer.level() >= level).collect()
     }
 
     /// Each, in order.

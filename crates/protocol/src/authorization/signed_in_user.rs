@@ -1,5 +1,6 @@
 //! The user at the browser, as a request finds them: what their session proved, what their account has, what they allowed.
 
+use super::Offers;
 use crate::{
     authentication::{Factors, Level},
     grant::Epochs,
@@ -22,6 +23,8 @@ pub struct SignedInUser {
     pub enrolled: Enrolled,
     /// Whether a second factor is demanded of them, whatever they sign in to: by a group of theirs, or of everybody.
     pub second_factor_required: bool,
+    /// What can be added to their account here, where more is demanded than it has.
+    pub addable: Offers,
     /// What is in force for them with the client in question.
     pub epochs: Epochs,
     /// What they have allowed that client before, for the audience in question.

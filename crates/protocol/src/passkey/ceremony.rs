@@ -10,6 +10,7 @@ use crate::{
     error::{Reason, Refusal},
     grant::Lifetimes,
     ids::{SessionId, UserId},
+    link::Link,
     random,
     seal::Kind,
     sealed::{Sealed, until},
@@ -69,20 +70,53 @@ pub enum Purpose {
         #[serde(rename = "h")]
         handle: String,
     },
+    /// To add a passkey to the account of a one-time link's user, which uses the link up.
+    #[serde(rename = "l")]
+    Link {
+        /// The user.
+        #[serde(rename = "u")]
+        user: UserId,
+        /// The link version that the link is of.
+        #[serde(rename = "v")]
+        version: i64,
+        /// As above.
+        #[serde(rename = "h")]
+        handle: String,
+    },
 }
 
 impl Purpose {
     /// To add a passkey. Without a handle that the account has already, it gets a new one.
     pub fn add(session: SessionId, user: UserId, handle: Option<&[u8]>) -> Self {
-        let handle = match handle {
-            Some(handle) => encoding::encode(handle),
-            None => encoding::encode(&random::bytes::<USER_HANDLE>()),
-        };
         Self::Add {
             session,
             user,
-            handle,
+            handle: handle_or_new(handle),
         }
+    }
+
+    /// The same by a link of its user.
+    pub fn add_by_link(link: &Link, handle: Option<&[u8]>) -> Self {
+        Self::Link {
+            user: link.user().clone(),
+            version: link.version(),
+            handle: handle_or_new(handle),
+        }
+    }
+
+    /// The name by which authenticators know the account that a passkey is added to, base64url; empty for any other purpose.
+    fn handle(&self) -> &str {
+        match self {
+            Self::Add { handle, .. } | Self::Link { handle, .. } => handle,
+            Self::SignIn { .. } | Self::Prove { .. } => "",
+        }
+    }
+}
+
+fn handle_or_new(handle: Option<&[u8]>) -> String {
+    match handle {
+        Some(handle) => encoding::encode(handle),
+        None => encoding::encode(&random::bytes::<USER_HANDLE>()),
     }
 }
 
@@ -106,7 +140,7 @@ impl Ceremony {
     pub fn asks(&self) -> AskedOf {
         match self.purpose {
             Purpose::Prove { .. } => AskedOf::OneUser,
-            Purpose::SignIn { .. } | Purpose::Add { .. } => AskedOf::Anybody,
+            Purpose::SignIn { .. } | Purpose::Add { .. } | Purpose::Link { .. } => AskedOf::Anybody,
         }
     }
 
@@ -134,8 +168,15 @@ impl Ceremony {
                 user: whose,
             } if session == Some((of, whose)) => Ok(Some(whose)),
             Purpose::Prove { .. } => Err(Reason::PendingRequestFromAnotherSession.into()),
-            Purpose::Add { .. } => Err(Reason::PendingRequestNotRecognised.into()),
+            Purpose::Add { .. } | Purpose::Link { .. } => {
+                Err(Reason::PendingRequestNotRecognised.into())
+            }
         }
+    }
+
+    /// The name by which authenticators know the account that a passkey is added to, base64url.
+    pub fn handle(&self) -> &str {
+        self.purpose.handle()
     }
 
     /// The handle of the account that a passkey is added to, where that is the one of this session and user.
@@ -146,7 +187,7 @@ impl Ceremony {
         let Purpose::Add {
             session: of,
             user: whose,
-            handle,
+            ..
         } = &self.purpose
         else {
             return Err(Reason::PendingRequestNotRecognised.into());
@@ -154,7 +195,26 @@ impl Ceremony {
         if (of, whose) != (session, user) {
             return Err(Reason::PendingRequestFromAnotherSession.into());
         }
-        encoding::decode(handle).ok_or_else(|| Reason::PendingRequestNotRecognised.into())
+        self.decoded_handle()
+    }
+
+    /// The same, where it is the account of `link`, at the version of that.
+    ///
+    /// # Errors
+    /// `pending-request-not-recognised`.
+    pub fn adds_by(&self, link: &Link) -> Result<Vec<u8>, Refusal> {
+        match &self.purpose {
+            Purpose::Link { user, version, .. }
+                if (user, *version) == (link.user(), link.version()) =>
+            {
+                self.decoded_handle()
+            }
+            _ => Err(Reason::PendingRequestNotRecognised.into()),
+        }
+    }
+
+    fn decoded_handle(&self) -> Result<Vec<u8>, Refusal> {
+        encoding::decode(self.handle()).ok_or_else(|| Reason::PendingRequestNotRecognised.into())
     }
 
     /// What its answer uses up, whoever gives it.
@@ -185,6 +245,7 @@ impl Sealed for Ceremony {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::link::LinkPurpose;
     use crate::seal::{KeyState, Seal, SealKey};
 
     const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -231,6 +292,27 @@ mod tests {
         assert!(add.adds(&other, &ada).is_err());
         assert!(add.adds(&session, &bob).is_err());
         assert!(add.proves(Some("mine"), Some((&session, &ada))).is_err());
+    }
+
+    /// Attacks: PE04, PE22.
+    #[test]
+    fn a_challenge_of_a_link_is_of_one_user_and_one_version() {
+        let session = SessionId::generate();
+        let [ada, bob] = [UserId::generate(), UserId::generate()];
+        let link =
+            |user: &UserId, version| Link::make(LinkPurpose::Invite, user.clone(), version, 3, NOW);
+        let of_link = Purpose::add_by_link(&link(&ada, 4), None);
+        let of_link = Ceremony::begin(3, of_link, NOW);
+        let add = Ceremony::begin(3, Purpose::add(session.clone(), ada.clone(), None), NOW);
+
+        assert_eq!(of_link.adds_by(&link(&ada, 4)).unwrap().len(), USER_HANDLE);
+        assert!(of_link.adds_by(&link(&ada, 5)).is_err());
+        assert!(of_link.adds_by(&link(&bob, 4)).is_err());
+        assert!(of_link.adds(&session, &ada).is_err());
+        let proves = of_link.proves(Some("mine"), Some((&session, &ada)));
+        assert!(proves.is_err());
+        assert!(add.adds_by(&link(&ada, 4)).is_err());
+        assert!(sign_in().adds_by(&link(&ada, 4)).is_err());
     }
 
     /// Attacks: PE04.

@@ -5,7 +5,9 @@ use std::sync::LazyLock;
 
 use safeconduct_protocol::{
     authentication::{Authentication, Factor, Factors},
-    authorization::{Arrival, CheckedRequest, Enrolled, Next, PendingAuthorization, SignedInUser},
+    authorization::{
+        Arrival, CheckedRequest, Enrolled, Next, Offers, PendingAuthorization, SignedInUser,
+    },
     authorization_code::AuthorizationCode,
     client::{
         AccessTokenFormat, AssertionAudience, AuthenticationMethod, Client, ClientInformation,
@@ -227,6 +229,7 @@ pub(crate) fn person(consented: &str) -> SignedInUser {
         factors: by_password(100).factors,
         enrolled: Enrolled::default(),
         second_factor_required: false,
+        addable: Offers::default(),
         epochs: Epochs {
             user: 3,
             client: 2,

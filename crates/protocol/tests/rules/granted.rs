@@ -145,7 +145,7 @@ fn consent(story: &Story, pending: &PendingAuthorization) -> Option<Scope> {
         | Next::Reauthenticate
         | Next::SelectAccount
         | Next::SecondFactor(_)
-        | Next::Enrol => {
+        | Next::Enrol(_) => {
             unreachable!("the person is signed in, and nothing else is asked of them")
         }
         Next::Issue(_) if story.client.consent == ConsentPolicy::Never => {

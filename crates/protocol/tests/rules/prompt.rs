@@ -33,7 +33,7 @@ fn due(form: &PendingAuthorization, client: &Client, person: Option<&SignedInUse
         Ok(Next::Reauthenticate) => Reauthenticate,
         Ok(Next::SelectAccount) => SelectAccount,
         Ok(Next::Issue(_)) => Issue,
-        Ok(next @ (Next::SecondFactor(_) | Next::Enrol)) => unreachable!("{next:?}"),
+        Ok(next @ (Next::SecondFactor(_) | Next::Enrol(_))) => unreachable!("{next:?}"),
         Ok(Next::Consent { new, already }) => {
             assert_eq!((new, already), (scope("notes.read"), scope("")));
             Consent

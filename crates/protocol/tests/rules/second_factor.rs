@@ -4,7 +4,7 @@
 use rstest::rstest;
 use safeconduct_protocol::{
     authentication::{Acr, Authentication, Factor, Factors, Level},
-    authorization::{Enrolled, Next, PendingAuthorization, SignedInUser},
+    authorization::{Enrolled, Next, Offer, Offers, PendingAuthorization, SignedInUser},
     client::Client,
     error::Reason,
 };
@@ -30,7 +30,13 @@ const BOTH: Enrolled = Enrolled {
     ..OTP
 };
 
-/// A user who allowed everything, with what they have, and what they proved: names and seconds before the request arrived.
+/// Offers by their names.
+fn offers(names: &str) -> Offers {
+    Offers::parse(names)
+}
+
+/// A user who allowed everything, with what they have, and what they proved: names and seconds before the request arrived. They may be given
+/// whatever there is.
 fn user(enrolled: Enrolled, proved: &str) -> SignedInUser {
     let proved = proved.split_whitespace().map(|one| {
         let (name, ago) = one.split_once('-').unwrap();
@@ -41,6 +47,7 @@ fn user(enrolled: Enrolled, proved: &str) -> SignedInUser {
     SignedInUser {
         factors: Factors::parse(&proved.join(" ")).unwrap(),
         enrolled,
+        addable: Offer::ALL.into_iter().collect(),
         ..person("openid")
     }
 }
@@ -62,6 +69,13 @@ fn essential(acr: &str) -> String {
     format!(r#"{{"id_token":{{"acr":{{"essential":true,"value":"{acr}"}}}}}}"#)
 }
 
+/// The same where any of several will do.
+fn essential_of(acrs: &str) -> String {
+    let acrs: Vec<_> = acrs.split(' ').collect();
+    let values = serde_json::to_string(&acrs).unwrap();
+    format!(r#"{{"id_token":{{"acr":{{"essential":true,"values":{values}}}}}}}"#)
+}
+
 fn next(form: &PendingAuthorization, client: &Client, user: &SignedInUser) -> Result<Next, Reason> {
     form.next(client, Some(user), &SUBJECTS)
         .map_err(|refused| refused.reason())
@@ -75,6 +89,7 @@ fn due(next: Result<Next, Reason>) -> String {
             format!("issue {} -{age}", authentication.acr.as_str())
         }
         Ok(Next::SecondFactor(level)) => format!("second factor {level:?}"),
+        Ok(Next::Enrol(ways)) => format!("enrol {ways}"),
         Ok(other) => format!("{other:?}"),
         Err(reason) => reason.name().to_owned(),
     }
@@ -120,7 +135,8 @@ fn what_is_due(
 #[case::can_be_met(BOTH, "password-9 otp-5", "phr", "second factor PhishingResistant")]
 #[case::can_be_met_by_a_code(OTP, "password-9", "mfa", "second factor MultiFactor")]
 #[case::cannot_be_met(OTP, "password-9 otp-5", "phr", "acr-unmet")]
-#[case::nothing_enrolled(PASSWORD, "password-9", "mfa", "acr-unmet")]
+#[case::nothing_enrolled(PASSWORD, "password-9", "mfa", "enrol otp passkey")]
+#[case::a_passkey_alone_is_as_much(PASSWORD, "password-9", "phr", "enrol passkey")]
 #[case::met_by_more(PASSKEY, "passkey-9", "mfa", "issue mfa -9")]
 fn an_essential_context_is_met_or_refused(
     #[case] enrolled: Enrolled,
@@ -147,7 +163,7 @@ fn client_and_server_demand_a_second_factor() {
             ..user.clone()
         };
         let expected = match enrolled {
-            PASSWORD => Ok(Next::Enrol),
+            PASSWORD => Ok(Next::Enrol(offers("otp passkey"))),
             _ => Ok(Next::SecondFactor(Level::MultiFactor)),
         };
         assert_eq!(next(&open, &client, &user), Ok(issue(100)));
@@ -171,22 +187,60 @@ fn a_second_factor_is_set_up_behind_a_fresh_sign_in() {
     let next = |form: &PendingAuthorization, ago: &str| {
         next(form, &client, &user(PASSWORD, &format!("password-{ago}")))
     };
-    assert_eq!(next(&form, "299"), Ok(Next::Enrol));
+    let enrol = Next::Enrol(offers("otp passkey"));
+    assert_eq!(next(&form, "299"), Ok(enrol.clone()));
     assert_eq!(next(&form, "300"), Ok(Next::Reauthenticate));
     let proved = form.clone().proved(session(1), Factor::Password);
-    assert_eq!(next(&proved, "300"), Ok(Next::Enrol));
+    assert_eq!(next(&proved, "300"), Ok(enrol));
     let elsewhere = form.proved(session(2), Factor::Password);
     assert_eq!(next(&elsewhere, "300"), Ok(Next::Reauthenticate));
 }
 
-/// Where one is demanded and none is there, the way to `mfa` is to set one up; there is none to `phr`.
-#[test]
-fn what_is_demanded_anyway_can_be_set_up_for_an_essential_context() {
-    let strict = demanding(relying_party());
-    let user = user(PASSWORD, "password-9");
-    let asking = |acr| request(&strict, &[("claims", &essential(acr))]);
-    assert_eq!(next(&asking("mfa"), &strict, &user), Ok(Next::Enrol));
-    assert_eq!(next(&asking("phr"), &strict, &user), Err(Reason::AcrUnmet));
+/// What is demanded, by the client or as an essential context, is met by what can be set up here, or by nothing; what is wished gives nobody
+/// a factor.
+///
+/// Attacks: PE41, PE45.
+#[rstest]
+#[case::either("otp passkey", "", "enrol otp passkey")]
+#[case::an_app_alone("otp", "", "enrol otp")]
+#[case::a_passkey_alone("passkey", "", "enrol passkey")]
+#[case::neither("", "", "acr-unmet")]
+#[case::an_app_is_no_passkey("otp passkey", "phr", "enrol passkey")]
+#[case::nor_where_there_are_none("otp", "phr", "acr-unmet")]
+#[case::the_least_of_what_will_do("otp passkey", "phr mfa", "enrol otp passkey")]
+#[case::what_there_is_of_it("otp", "phr mfa", "enrol otp")]
+fn what_is_demanded_is_set_up_where_it_can_be(
+    #[case] addable: &str,
+    #[case] acr: &str,
+    #[case] expected: &str,
+) {
+    let user = SignedInUser {
+        addable: offers(addable),
+        ..user(PASSWORD, "password-9")
+    };
+    let (client, strict) = (relying_party(), demanding(relying_party()));
+    let claims = match acr {
+        "" => String::new(),
+        acr => essential_of(acr),
+    };
+    let demanded = request(&strict, &[("claims", &claims)]);
+    assert_eq!(due(next(&demanded, &strict, &user)), expected);
+    let silent = request(&strict, &[("claims", &claims), ("prompt", "none")]);
+    let told = if acr == "phr" && addable == "otp" {
+        "acr-unmet"
+    } else {
+        "login-required"
+    };
+    assert_eq!(due(next(&silent, &strict, &user)), told);
+    let wished = request(&client, &[("acr_values", acr)]);
+    assert_eq!(
+        due(next(&wished, &client, &user)),
+        "issue urn:safeconduct:acr:password -9"
+    );
+    if !acr.is_empty() {
+        let essential = request(&client, &[("claims", &claims)]);
+        assert_eq!(due(next(&essential, &client, &user)), expected);
+    }
 }
 
 #[test]
@@ -226,7 +280,7 @@ fn an_allowed_request_is_judged_again_before_its_code() {
     assert_eq!(allowed(&one), Next::SecondFactor(Level::MultiFactor));
 }
 
-/// The user does what the page asks, by the strongest thing they have.
+/// The user does what the page asks, by the strongest thing they have. A passkey that was made is not proved by that: it is asked for then.
 fn follow(
     form: PendingAuthorization,
     mut user: SignedInUser,
@@ -236,7 +290,11 @@ fn follow(
         Next::Reauthenticate => Factor::Password,
         Next::SecondFactor(_) if user.enrolled.passkey => Factor::Passkey,
         Next::SecondFactor(_) => Factor::Otp,
-        Next::Enrol => {
+        Next::Enrol(ways) if ways.contains(Offer::Passkey) => {
+            user.enrolled.passkey = true;
+            return (form, user);
+        }
+        Next::Enrol(_) => {
             user.enrolled.otp = true;
             Factor::Otp
         }
@@ -273,9 +331,11 @@ fn no_way_leads_around_what_is_demanded_and_each_has_an_end(
     )]
     proved: &str,
     #[values(false, true)] required: bool,
+    #[values("", "otp", "passkey", "otp passkey")] addable: &str,
 ) {
     let user = SignedInUser {
         second_factor_required: required,
+        addable: offers(addable),
         ..user(enrolled, proved)
     };
     let wishes = ["", "mfa", "phr mfa", "phrh", "urn:safeconduct:acr:password"];
@@ -295,7 +355,8 @@ fn no_way_leads_around_what_is_demanded_and_each_has_an_end(
             }
         }
     }
-    assert!(issued >= 30, "{issued}");
+    let can_be_met = enrolled != PASSWORD || !required || !addable.is_empty();
+    assert!(!can_be_met || issued >= 30, "{issued}");
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -330,9 +391,7 @@ impl Asked<'_> {
                 }
                 Err(reason) => {
                     assert_eq!(reason, Reason::AcrUnmet, "{self:?} {user:?}");
-                    let wanted = Acr::parse(self.acr).unwrap().level();
-                    let reach = user.enrolled.reach();
-                    assert!(self.is_essential && reach < wanted, "{self:?} {user:?}");
+                    assert!(self.is_beyond(&user), "{self:?} {user:?}");
                     return false;
                 }
             };
@@ -340,12 +399,28 @@ impl Asked<'_> {
             if let Next::SecondFactor(level) = &page {
                 assert!(user.enrolled.reach() >= *level, "{self:?} {user:?}");
             }
-            if page == Next::Enrol {
+            if let Next::Enrol(ways) = &page {
                 assert_eq!(user.enrolled, PASSWORD, "{self:?} {user:?}");
+                assert!(!ways.is_empty() && user.addable.and(ways) == user.addable);
             }
             (form, user) = follow(form, user, &page);
         }
         panic!("no end: {self:?} {user:?}")
+    }
+
+    /// Whether the account has no way to what is demanded, and can be given none on this way.
+    fn is_beyond(self, user: &SignedInUser) -> bool {
+        let wanted = match Acr::parse(self.acr) {
+            Some(acr) if self.is_essential => acr.level(),
+            _ => Level::Password,
+        };
+        let demanded = match user.second_factor_required {
+            true => Level::MultiFactor,
+            false => Level::Password,
+        };
+        let (wanted, reach) = (wanted.max(demanded), user.enrolled.reach());
+        let can_be_given = reach == Level::Password && !user.addable.proving(wanted).is_empty();
+        reach < wanted && !can_be_given
     }
 
     fn is_met_by(self, authentication: Authentication, user: &SignedInUser) {

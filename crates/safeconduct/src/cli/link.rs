@@ -103,12 +103,12 @@ async fn hand_out(
 fn show(output: Format, made: &MadeLink) -> Result<(), Failure> {
     let name = &made.username;
     if made.added {
-        note(format_args!("{name} is added, and has no password yet"));
+        note(format_args!("{name} is added, and can't sign in yet"));
     }
     let what = match made.purpose {
-        LinkPurpose::Invite => "sets a password",
+        LinkPurpose::Invite => "chooses a password or a passkey",
         LinkPurpose::Recover | LinkPurpose::ChangeAddress => {
-            "sets another password, and is signed out everywhere by that"
+            "chooses another password or passkey, and is signed out everywhere by that,"
         }
     };
     note(format_args!(

@@ -24,7 +24,7 @@ use super::prompt::{PasswordSource, confirm};
 pub(crate) enum Verb {
     /// Add a user; the password is asked for
     Add(Box<Add>),
-    /// Print a one-time link by which a person sets the first password of an account; adds the user if there is none
+    /// Print a one-time link by which a person sets the first password or makes a passkey; adds the user if there is none
     #[command(
         after_help = "The link is good once and for three days. Whoever has it can use it: send it by a way that only the person reads. A later one does not end the one before, but the first to be used ends them all. The claims are those of a new user."
     )]
@@ -37,7 +37,7 @@ pub(crate) enum Verb {
         #[arg(long)]
         mail: bool,
     },
-    /// Print a one-time link by which a user sets another password
+    /// Print a one-time link by which a user sets another password, or makes another passkey
     #[command(
         after_help = "The link is good once and for 30 minutes. Until it is used, nothing changes; when it is, the user's sessions and grants end. A second factor stays, and is asked for as before."
     )]

@@ -3,7 +3,7 @@
 
 use axum::response::Response;
 use http::StatusCode;
-use safeconduct_protocol::{enrolment::Enrolment, mail::MailPurpose};
+use safeconduct_protocol::{authorization::Offer, enrolment::Enrolment, mail::MailPurpose};
 use safeconduct_store::{OtpRemoval, Remover};
 
 use super::{
@@ -12,7 +12,6 @@ use super::{
 };
 use crate::{
     addresses::{ACCOUNT_AUTHENTICATOR, ACCOUNT_SECURITY},
-    journey::Journey,
     pages::{CodeProblem, EnrolPage, QrDrawing},
     respond::{self, with_cookie},
     second_factor::{self, Enrolling},
@@ -43,7 +42,7 @@ async fn begin(request: &PageRequest) -> Answer {
 }
 
 fn may_add(visit: &Visit<'_>) -> bool {
-    Journey::may_enrol(&visit.exchange) && !visit.view.person.enrolled.otp
+    visit.view.person.addable.contains(Offer::Otp) && !visit.view.person.enrolled.otp
 }
 
 fn enrol_page(visit: &Visit<'_>, enrolment: &Enrolment, problem: Option<CodeProblem>) -> Answer {

@@ -15,11 +15,11 @@ use super::visit::{Answer, Demand, FormRequest, PageRequest, Visit};
 use crate::{
     addresses::{ACCOUNT_PASSKEYS, ADD_PASSKEY, REMOVE_PASSKEY, RENAME_PASSKEY},
     fault::Failure,
+    new_passkey,
     pages::{
         AccountPage, AddPasskeyPage, AddPasskeyProblem, PasskeyLine, PasskeysPage,
         RemovePasskeyProblem, Section,
     },
-    passkey,
     server::Exchange,
 };
 
@@ -116,7 +116,7 @@ async fn form(
     problem: Option<AddPasskeyProblem>,
 ) -> Answer {
     let (exchange, person) = (&visit.exchange, &visit.view.person);
-    let new = passkey::new_one(exchange, party, person).await?;
+    let new = new_passkey::begin(exchange, party, person).await?;
     let page = AccountPage::AddPasskey(AddPasskeyPage {
         action: &exchange.server.path(ADD_PASSKEY),
         ceremony: &new.ceremony,
@@ -136,7 +136,7 @@ async fn add_one(request: &FormRequest) -> Answer {
         return Ok(visit.lead_to(ACCOUNT_PASSKEYS));
     };
     let (exchange, person) = (&visit.exchange, &visit.view.person);
-    match passkey::add(exchange, &visit.browser, person, &parameters, &party).await? {
+    match new_passkey::add(exchange, &visit.browser, person, &parameters, &party).await? {
         Ok(_) => Ok(visit.lead_to(ACCOUNT_PASSKEYS)),
         Err(problem) => form(&visit, &party, Some(problem)).await,
     }

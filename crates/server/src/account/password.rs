@@ -45,12 +45,14 @@ async fn page(
     Ok(visit.exchange.pages().new_password(&NewPasswordPage {
         account: &person.username,
         is_first: is_first.is_none(),
+        is_invited: false,
         action: &server.path(ACCOUNT_PASSWORD),
         link: None,
         csrf: visit.browser.account_token().as_deref(),
         ends_others,
         minimum: server.password_rule().minimum(),
         problem,
+        passkey: None,
     }))
 }
 

@@ -1,7 +1,7 @@
 //! `/account/security`: how the user signs in, and the way to change each of it.
 
 use axum::response::Response;
-use safeconduct_protocol::recovery_code::FEW;
+use safeconduct_protocol::{authorization::Offer, recovery_code::FEW};
 
 use super::visit::{Answer, Demand, PageRequest};
 use crate::{
@@ -9,7 +9,6 @@ use crate::{
         ACCOUNT_AUTHENTICATOR, ACCOUNT_PASSWORD, ACCOUNT_SECURITY, NEW_RECOVERY_CODES,
         REMOVE_AUTHENTICATOR,
     },
-    journey::Journey,
     pages::{AccountPage, AuthenticatorLine, Section, SecurityPage},
 };
 
@@ -35,7 +34,7 @@ async fn show(request: &PageRequest) -> Answer {
         password_changed: password_changed.as_deref(),
         password_page: &server.path(ACCOUNT_PASSWORD),
         authenticator: app.as_ref(),
-        may_add_authenticator: Journey::may_enrol(&visit.exchange),
+        may_add_authenticator: visit.view.person.addable.contains(Offer::Otp),
         authenticator_page: &server.path(ACCOUNT_AUTHENTICATOR),
         remove_authenticator_action: &server.path(REMOVE_AUTHENTICATOR),
         new_recovery_codes_action: &server.path(NEW_RECOVERY_CODES),

@@ -31,7 +31,7 @@ pub struct MadeLink {
 }
 
 impl Administration<'_> {
-    /// A link by which a person sets the first password of an account. One that does not exist is added, without a password and with
+    /// A link by which a person sets the first password of an account, or makes a passkey. One that does not exist is added, without a password and with
     /// `claims`.
     ///
     /// # Errors
@@ -53,7 +53,7 @@ impl Administration<'_> {
         self.link(&user, LinkPurpose::Invite, false).await
     }
 
-    /// A link by which the user of an account sets another password.
+    /// A link by which the user of an account sets another password, or makes another passkey.
     ///
     /// # Errors
     /// There is no such user, they are locked, or the database's.

@@ -1,8 +1,9 @@
-//! `/link`: a one-time link is opened, and its holder sets a password, or confirms an address (`account::address`). Opening one uses nothing up, however often and whoever does it; the
-//! form does, and the write behind it says who was first.
+//! `/link`: a one-time link is opened, and its holder sets a password, brings a passkey, or confirms an address (`account::address`). Opening
+//! one uses nothing up, however often and whoever does it; the form does, and the write behind it says who was first.
 //!
 //! A link proves that its holder may set the password, and no factor of a sign-in: who set it is signed in by that password alone, and
-//! the rule that every sign-in goes by asks for whatever else the account has.
+//! the rule that every sign-in goes by asks for whatever else the account has. A passkey is brought only where it stands in for nothing that
+//! the account has; who made it signs in with it, because making it proves nothing.
 
 use std::net::IpAddr;
 
@@ -30,8 +31,9 @@ use crate::{
     client_address::RequestAddress,
     fault::Failure,
     form::PostedForm,
+    new_passkey,
     new_password::{self, Owner},
-    pages::{NewPasswordPage, NewPasswordProblem, Page},
+    pages::{AddPasskeyPage, AddPasskeyProblem, NewPasswordPage, NewPasswordProblem, Page},
     reader::Reader,
     respond::{self, with_cookie},
     server::{Exchange, Server},
@@ -56,7 +58,7 @@ pub(crate) async fn get(
     respond::person(&server, answer, reader)
 }
 
-/// `POST /link`: a password is set.
+/// `POST /link`: a password is set, or a passkey is brought.
 pub(crate) async fn post(
     State(server): State<Server>,
     reader: Reader,
@@ -90,7 +92,7 @@ async fn show(server: &Server, reader: Reader, headers: &HeaderMap) -> Result<Re
         return settled(address::ask_to_confirm(server, reader, headers, link).await);
     }
     let user = judged(&exchange, &link).await?;
-    let html = page(&exchange, text.expose(), &user, None);
+    let html = page(&exchange, (text.expose(), &link), &user, None, None).await?;
     Ok(respond::page(StatusCode::OK, html))
 }
 
@@ -103,23 +105,34 @@ async fn judged(exchange: &Exchange<'_>, link: &Link) -> Result<LinkedUser, Fail
     Ok(user)
 }
 
-fn page(
+async fn page(
     exchange: &Exchange<'_>,
-    text: &str,
+    (text, link): (&str, &Link),
     user: &LinkedUser,
     problem: Option<NewPasswordProblem>,
-) -> Page {
+    passkey_problem: Option<AddPasskeyProblem>,
+) -> Result<Page, Failure> {
     let server = exchange.server;
-    exchange.pages().new_password(&NewPasswordPage {
+    let action = server.path(LINK);
+    let passkey = new_passkey::begin_by_link(exchange, link, &user.username).await?;
+    let html = exchange.pages().new_password(&NewPasswordPage {
         account: &user.username,
         is_first: !user.has_password,
-        action: &server.path(LINK),
+        is_invited: link.purpose() == LinkPurpose::Invite,
+        action: &action,
         link: Some(text),
         csrf: None,
         ends_others: false,
         minimum: server.password_rule().minimum(),
         problem,
-    })
+        passkey: passkey.as_ref().map(|new| AddPasskeyPage {
+            action: &action,
+            ceremony: &new.ceremony,
+            options: &new.options,
+            problem: passkey_problem,
+        }),
+    });
+    Ok(html)
 }
 
 async fn used(
@@ -140,6 +153,10 @@ async fn used(
         return settled(answer.await);
     }
     let user = judged(&exchange, &link).await?;
+    if parameters.one("credential")?.is_some() {
+        let browser = Browser::read(issuer, form.headers());
+        return bring_passkey(&exchange, &browser, (text, &link), &user, &parameters).await;
+    }
     let owner = Owner {
         user: link.user(),
         username: &user.username,
@@ -149,8 +166,8 @@ async fn used(
     let password = match new_password::chosen(&exchange, &owner, requester, &parameters).await? {
         Ok(password) => password,
         Err(problem) => {
-            let html = page(&exchange, text, &user, Some(problem));
-            return Ok(new_password::again(html, problem));
+            let html = page(&exchange, (text, &link), &user, Some(problem), None);
+            return Ok(new_password::again(html.await?, problem));
         }
     };
     let store = exchange.store_of_person(link.user());
@@ -163,9 +180,7 @@ async fn used(
     };
     let set = store.set_password_by_link(&link, &password, mail.as_ref(), exchange.now);
     let Some(epoch) = set.await? else {
-        return Err(Refusal::new(Reason::LinkUsed)
-            .because("used by another request in this moment")
-            .into());
+        return Err(used_meanwhile());
     };
     tracing::info!(sub = %link.user(), purpose = link.purpose().name(), "a password was set by a link");
     let response = respond::lead_to(exchange.pages(), &server.path(ACCOUNT));
@@ -176,16 +191,63 @@ async fn used(
             Some(secret) => {
                 let seconds = server.settings().sessions.absolute;
                 let response = with_cookie(response, browser::sign_in(issuer, &secret, seconds));
-                let (throttle, now) = (server.throttle(), exchange.now);
-                let known = throttle.known_browser(browser.known());
-                match throttle.know(&user.username, &known, now) {
-                    Some(known) => with_cookie(response, browser::know(issuer, &known)),
-                    None => response,
-                }
+                known_from_now_on(&exchange, &browser, &user, response)
             }
             None => response,
         },
     )
+}
+
+fn used_meanwhile() -> Failure {
+    let refusal = Refusal::new(Reason::LinkUsed);
+    refusal
+        .because("used by another request in this moment")
+        .into()
+}
+
+/// Adds the passkey that the holder of a link made, and leads to the account page, where it is asked for. Whoever was signed in in this browser
+/// is not any more.
+async fn bring_passkey(
+    exchange: &Exchange<'_>,
+    browser: &Browser,
+    (text, link): (&str, &Link),
+    user: &LinkedUser,
+    parameters: &Parameters,
+) -> Result<Response, Failure> {
+    let added = new_passkey::add_by_link(exchange, link, parameters).await?;
+    if let Err(problem) = added.ok_or_else(used_meanwhile)? {
+        let html = page(exchange, (text, link), user, None, Some(problem)).await?;
+        return Ok(respond::page(StatusCode::BAD_REQUEST, html));
+    }
+    let server = exchange.server;
+    let issuer = &server.settings().issuer;
+    if let Some(old) = browser.session(exchange).await? {
+        let (id, of) = (&old.person.session, &old.person.user);
+        let store = exchange.store_of_person(link.user());
+        store.end_session(id, of, exchange.now).await?;
+    }
+    let response = respond::lead_to(exchange.pages(), &server.path(ACCOUNT));
+    let response = with_cookie(response, browser::forget_link(issuer));
+    let response = with_cookie(response, browser::sign_out(issuer));
+    Ok(known_from_now_on(exchange, browser, user, response))
+}
+
+/// The owner of an account knows of the browser in which they used its link.
+fn known_from_now_on(
+    exchange: &Exchange<'_>,
+    browser: &Browser,
+    user: &LinkedUser,
+    response: Response,
+) -> Response {
+    let throttle = exchange.server.throttle();
+    let known = throttle.known_browser(browser.known());
+    match throttle.know(&user.username, &known, exchange.now) {
+        Some(known) => {
+            let issuer = &exchange.server.settings().issuer;
+            with_cookie(response, browser::know(issuer, &known))
+        }
+        None => response,
+    }
 }
 
 /// Signs the user in by the password that they have just set. The session of another user in this browser ends. `None` if they were

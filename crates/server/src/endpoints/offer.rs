@@ -45,11 +45,13 @@ async fn decide(server: &Server, reader: Reader, form: &PostedForm) -> Result<Re
         let decision = parameters.one("decision")?;
         match decision.and_then(Offer::parse) {
             Some(Offer::Otp) if offers.contains(Offer::Otp) => {
-                return journey.begin_enrolment(&exchange, &view.person, Wish::Offered);
+                return journey
+                    .begin_enrolment(&exchange, &view.person, &Wish::Offered)
+                    .await;
             }
             Some(Offer::Passkey) if offers.contains(Offer::Passkey) => {
                 return journey
-                    .new_passkey_page(&exchange, &view.person, None)
+                    .new_passkey_page(&exchange, &view.person, &Wish::Offered, None)
                     .await;
             }
             None if decision == Some("not-now") && !offers.is_empty() => {

@@ -11,18 +11,22 @@ use safeconduct_protocol::{
     passkey::{CredentialId, RelyingParty},
     redirect_uri::host_of,
 };
+use safeconduct_store::SessionView;
 
 use crate::{
     addresses::{ADD_OFFERED_PASSKEY, OFFER},
     browser::Browser,
     client_address::RequestAddress,
+    endpoints::second_factor::Shown,
     fault::Failure,
     form::PostedForm,
-    journey::{Journey, SignIn, Step},
+    journey::{Journey, SignIn, Step, Wish},
+    new_passkey,
     pages::{AddPasskeyPage, AddPasskeyProblem, CodeProblem, NewPasskeyPage, SignInProblem},
     passkey::{self, Attempt},
     reader::Reader,
     respond::{self, with_cookie},
+    second_factor,
     server::{Exchange, Server},
     way_back,
 };
@@ -40,7 +44,9 @@ pub(crate) async fn post(
     way_back::person(&server, &form, answer, reader).await
 }
 
-/// `POST /login/passkey/add`: a passkey that was offered after a sign-in with a password.
+/// `POST /login/passkey/add`: a passkey that was made on the way to a client, because it was offered after a sign-in with a password, or because
+/// more is demanded than the account had. What it can prove is asked for behind that: that it was made proves nothing (there is no signature
+/// of it: WebAuthn Level 3 §6.5, no attestation).
 pub(crate) async fn add(
     State(server): State<Server>,
     reader: Reader,
@@ -57,40 +63,65 @@ async fn add_one(server: &Server, reader: Reader, form: &PostedForm) -> Result<R
         journey,
         parameters,
     } = Step::take(server, reader, form).await?;
-    // The rule is asked again: a page that was shown proves nothing.
     if let Some(party) = server.settings().relying_party()
         && let Some(view) = browser.person(&exchange, &journey.pending).await?
-        && let Ok(next) = journey.next(&exchange, Some(&view.person))
-        && journey
-            .offers(&exchange, &view, &next)
-            .contains(Offer::Passkey)
+        && let Some(wish) = journey.wishes_passkey(&exchange, &view)
         && let person = &view.person
-        && let Err(problem) = passkey::add(&exchange, &browser, person, &parameters, &party).await?
+        && let Err(problem) =
+            new_passkey::add(&exchange, &browser, person, &parameters, &party).await?
     {
-        return journey
-            .new_passkey_page(&exchange, &view.person, Some(problem))
-            .await;
+        if !matches!(&wish, Wish::Demanded(ways) if ways.contains(Offer::Otp)) {
+            let page = journey.new_passkey_page(&exchange, person, &wish, Some(problem));
+            return page.await;
+        }
+        // The app beside it may be set up half by now.
+        let sealed = parameters.one("enrolment")?.unwrap_or_default();
+        let begun = second_factor::begun(&exchange, sealed, person);
+        let shown = Shown {
+            enrolment: &begun.unwrap_or_else(|| second_factor::begin_enrolment(&exchange, person)),
+            problem: None,
+            passkey_problem: Some(problem),
+        };
+        return journey.enrol_page(&exchange, person, &wish, shown).await;
     }
     journey.continue_at_authorize(&exchange)
 }
 
 impl Journey {
+    /// Whose wish it is that the user of `view` makes a passkey now; `None` where nobody's is. The rule is asked again: a page that was
+    /// shown proves nothing.
+    fn wishes_passkey(&self, exchange: &Exchange<'_>, view: &SessionView) -> Option<Wish> {
+        match self.next(exchange, Some(&view.person)).ok()? {
+            Next::Enrol(ways) => ways
+                .contains(Offer::Passkey)
+                .then_some(Wish::Demanded(ways)),
+            next => {
+                let offers = self.offers(exchange, view, &next);
+                offers.contains(Offer::Passkey).then_some(Wish::Offered)
+            }
+        }
+    }
+
     /// The page that has the browser make a passkey for `person`, on the way to the client.
     pub(crate) async fn new_passkey_page(
         &self,
         exchange: &Exchange<'_>,
         person: &SignedInUser,
+        wish: &Wish,
         problem: Option<AddPasskeyProblem>,
     ) -> Result<Response, Failure> {
         let server = exchange.server;
         let Some(party) = server.settings().relying_party() else {
             return self.continue_at_authorize(exchange);
         };
-        let new = passkey::new_one(exchange, &party, person).await?;
+        let new = new_passkey::begin(exchange, &party, person).await?;
+        let is_demanded = matches!(wish, Wish::Demanded(_));
         let html = exchange.pages().new_passkey(&NewPasskeyPage {
             client_name: self.client.name_in(exchange.language()),
             client_host: &host_of(self.pending.request.redirect_uri()),
-            not_now_action: &server.path(OFFER),
+            demanded_of: is_demanded.then_some(&person.username),
+            not_now_action: (!is_demanded).then_some(&server.path(OFFER)),
+            use_another_account_action: is_demanded.then_some(&server.path("/login/switch")),
             pending: &exchange.sealed(&self.pending)?,
             page: AddPasskeyPage {
                 action: &server.path(ADD_OFFERED_PASSKEY),

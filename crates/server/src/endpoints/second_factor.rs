@@ -15,11 +15,14 @@ use safeconduct_protocol::{
 use safeconduct_store::SessionView;
 
 use crate::{
-    addresses::OFFER,
+    addresses::{ADD_OFFERED_PASSKEY, OFFER},
     fault::Failure,
     form::PostedForm,
     journey::{Journey, Step, Wish},
-    pages::{CodeProblem, EnrolPage, QrDrawing, RecoveryCodesPage},
+    new_passkey,
+    pages::{
+        AddPasskeyPage, AddPasskeyProblem, CodeProblem, EnrolPage, QrDrawing, RecoveryCodesPage,
+    },
     reader::Reader,
     respond::{self, with_cookie},
     second_factor::{self, Enrolling, Proof},
@@ -103,8 +106,13 @@ async fn set_up(server: &Server, reader: Reader, form: &PostedForm) -> Result<Re
             Ok(with_cookie(response, cookie))
         }
         Enrolling::Asked(enrolment, problem) => {
-            let shown = (&enrolment, problem);
-            let page = journey.enrol_page(&exchange, &view.person, wish, shown)?;
+            let shown = Shown {
+                enrolment: &enrolment,
+                problem,
+                passkey_problem: None,
+            };
+            let page = journey.enrol_page(&exchange, &view.person, &wish, shown);
+            let page = page.await?;
             Ok(match problem {
                 Some(problem) => asked_again(page, status(problem), problem),
                 None => page,
@@ -134,8 +142,8 @@ async fn due(step: &Step<'_>) -> Result<Due, Failure> {
         Ok(Next::SecondFactor(level)) if journey.asks_for_code(&view.person, level) => {
             Due::SecondFactor(Box::new(view), level)
         }
-        Ok(Next::Enrol) if Journey::may_enrol(exchange) => {
-            Due::Enrol(Box::new(view), Wish::Demanded)
+        Ok(Next::Enrol(ways)) if ways.contains(Offer::Otp) => {
+            Due::Enrol(Box::new(view), Wish::Demanded(ways))
         }
         Ok(next) if journey.offers(exchange, &view, &next).contains(Offer::Otp) => {
             Due::Enrol(Box::new(view), Wish::Offered)
@@ -168,32 +176,54 @@ fn asked_again(mut page: Response, status: StatusCode, problem: CodeProblem) -> 
     page
 }
 
+/// What stands on the page on which an authenticator app is set up.
+pub(crate) struct Shown<'a> {
+    pub(crate) enrolment: &'a Enrolment,
+    pub(crate) problem: Option<CodeProblem>,
+    /// What was wrong with the passkey that was made there instead.
+    pub(crate) passkey_problem: Option<AddPasskeyProblem>,
+}
+
 impl Journey {
-    /// The page on which an authenticator app is set up, begun anew.
-    pub(crate) fn begin_enrolment(
+    /// The page on which an account is given a second factor, begun anew: an authenticator app, a passkey, or either.
+    pub(crate) async fn begin_enrolment(
         &self,
         exchange: &Exchange<'_>,
         person: &SignedInUser,
-        wish: Wish,
+        wish: &Wish,
     ) -> Result<Response, Failure> {
-        if !Self::may_enrol(exchange) {
-            return self.refuse(exchange, Reason::AcrUnmet.into());
+        if let Wish::Demanded(ways) = wish
+            && !ways.contains(Offer::Otp)
+        {
+            return self.new_passkey_page(exchange, person, wish, None).await;
         }
-        let enrolment = second_factor::begin_enrolment(exchange, person);
-        self.enrol_page(exchange, person, wish, (&enrolment, None))
+        let shown = Shown {
+            enrolment: &second_factor::begin_enrolment(exchange, person),
+            problem: None,
+            passkey_problem: None,
+        };
+        self.enrol_page(exchange, person, wish, shown).await
     }
 
-    /// The page on which an authenticator app is set up.
-    pub(crate) fn enrol_page(
+    /// The page on which an authenticator app is set up, or a passkey is made where that will do.
+    pub(crate) async fn enrol_page(
         &self,
         exchange: &Exchange<'_>,
         person: &SignedInUser,
-        wish: Wish,
-        (enrolment, problem): (&Enrolment, Option<CodeProblem>),
+        wish: &Wish,
+        shown: Shown<'_>,
     ) -> Result<Response, Failure> {
         let server = exchange.server;
-        let secret = enrolment.secret()?;
+        let secret = shown.enrolment.secret()?;
         let uri = secret.to_uri(&server.settings().product_name, &person.username);
+        let passkey = match (wish, server.settings().relying_party()) {
+            (Wish::Demanded(ways), Some(party)) if ways.contains(Offer::Passkey) => {
+                Some(new_passkey::begin(exchange, &party, person).await?)
+            }
+            _ => None,
+        };
+        let add_passkey = server.path(ADD_OFFERED_PASSKEY);
+        let is_offered = matches!(wish, Wish::Offered);
         let html = exchange.pages().enrol(&EnrolPage {
             client_name: Some(self.client.name_in(exchange.language())),
             client_host: &host_of(self.pending.request.redirect_uri()),
@@ -202,13 +232,23 @@ impl Journey {
             use_another_account_action: Some(&server.path("/login/switch")),
             pending: Some(&exchange.sealed(&self.pending)?),
             csrf: None,
-            not_now_action: (wish == Wish::Offered).then_some(&server.path(OFFER)),
-            enrolment: &exchange.sealed(enrolment)?,
+            not_now_action: is_offered.then_some(&server.path(OFFER)),
+            passkey: passkey.as_ref().map(|new| AddPasskeyPage {
+                action: &add_passkey,
+                ceremony: &new.ceremony,
+                options: &new.options,
+                problem: shown.passkey_problem,
+            }),
+            enrolment: &exchange.sealed(shown.enrolment)?,
             qr: QrDrawing::of(uri.expose()).as_ref(),
             secret: secret.to_groups().expose(),
-            problem,
+            problem: shown.problem,
         });
-        Ok(respond::page(StatusCode::OK, html))
+        let status = match shown.passkey_problem {
+            Some(_) => StatusCode::BAD_REQUEST,
+            None => StatusCode::OK,
+        };
+        Ok(respond::page(status, html))
     }
 
     /// The recovery codes of an authenticator app that was just set up, with the way on.

@@ -1,7 +1,9 @@
-//! The page on which a password is set: by a one-time link, or on the account pages.
+//! The page on which a password is set: by a one-time link, where a passkey may do instead, or on the account pages.
 
 use safeconduct_protocol::password::UnfitPassword;
 use serde::Serialize;
+
+use super::passkey::AddPasskeyPage;
 
 /// The form on which the holder of a one-time link, or who is signed in, sets a password.
 #[derive(Clone, Default, Serialize)]
@@ -10,6 +12,8 @@ pub struct NewPasswordPage<'a> {
     pub account: &'a str,
     /// Whether it is the first password of the account.
     pub is_first: bool,
+    /// Whether its holder is new to the account, where a link leads here.
+    pub is_invited: bool,
     /// Where the form is posted, which is also the page's own path.
     pub action: &'a str,
     /// The link, sealed, posted back as `link`; none on an account page.
@@ -22,6 +26,8 @@ pub struct NewPasswordPage<'a> {
     pub minimum: usize,
     /// What was wrong with the attempt before, if there was one.
     pub problem: Option<NewPasswordProblem>,
+    /// The form that has the browser make a passkey instead, where one may be brought by the link.
+    pub passkey: Option<AddPasskeyPage<'a>>,
 }
 
 /// Why a new password was not taken.

@@ -96,16 +96,20 @@ pub enum AddPasskeyProblem {
     NotTaken,
 }
 
-/// The form that has the browser make a passkey, on the way to a client: it was offered, and may be left.
+/// The form that has the browser make a passkey, on the way to a client: it was offered and may be left, or is demanded.
 #[derive(Clone, Default, Serialize)]
 pub struct NewPasskeyPage<'a> {
     /// The client's name, as registered.
     pub client_name: &'a str,
     /// The host that client is returned to.
     pub client_host: &'a str,
-    /// Where *Not now* is posted.
-    pub not_now_action: &'a str,
-    /// The sealed pending authorization, posted back as `pending` by either.
+    /// The name of the account that it is demanded of.
+    pub demanded_of: Option<&'a str>,
+    /// Where *Not now* is posted, where it is an offer.
+    pub not_now_action: Option<&'a str>,
+    /// Where the wish for another account is posted, where it is demanded.
+    pub use_another_account_action: Option<&'a str>,
+    /// The sealed pending authorization, posted back as `pending` by each.
     pub pending: &'a str,
     /// The form.
     pub page: AddPasskeyPage<'a>,

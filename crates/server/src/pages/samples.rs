@@ -7,11 +7,11 @@ mod links;
 use std::sync::LazyLock;
 
 use super::{
-    AddPasskeyPage, ClientLink, CodeProblem, ConsentPage, ContinuePage, Developer, EnrolPage,
-    FormPostPage, HomePage, NewPasskeyPage, Notice, OfferPage, Page, Pages, PasskeyPrompt,
-    QrDrawing, RecoveryCodesPage, RefusalKind, RefusalPage, ResourceLine, ReturnTo, ScopeKind,
-    ScopeLine, SecondFactorPage, SelectAccountPage, SignInPage, SignInProblem, SignOutPage,
-    SignedIn, SignedOutPage,
+    AddPasskeyPage, AddPasskeyProblem, ClientLink, CodeProblem, ConsentPage, ContinuePage,
+    Developer, EnrolPage, FormPostPage, HomePage, NewPasskeyPage, Notice, OfferPage, Page, Pages,
+    PasskeyPrompt, QrDrawing, RecoveryCodesPage, RefusalKind, RefusalPage, ResourceLine, ReturnTo,
+    ScopeKind, ScopeLine, SecondFactorPage, SelectAccountPage, SignInPage, SignInProblem,
+    SignOutPage, SignedIn, SignedOutPage,
 };
 
 const PENDING: &str = "sc_pend_AQEBAQEBAQEBAQEBAQEB";
@@ -23,10 +23,7 @@ pub fn render(pages: &Pages) -> Vec<(String, String)> {
     let mut samples = Vec::new();
     let mut add = |name: &str, page: Page| samples.push((name.to_owned(), page.html));
     let notice = notice();
-    for (name, page) in sign_in(&notice) {
-        add(name, pages.sign_in(&page));
-    }
-    for (name, page) in sign_in_by_passkey() {
+    for (name, page) in sign_in(&notice).into_iter().chain(sign_in_by_passkey()) {
         add(name, pages.sign_in(&page));
     }
     for (name, page) in second_factor() {
@@ -36,9 +33,12 @@ pub fn render(pages: &Pages) -> Vec<(String, String)> {
     for (name, page) in enrol(qr.as_ref()) {
         add(name, pages.enrol(&page));
     }
-    add("offer", pages.offer(&offer()));
-    add("offer-passkey", pages.offer(&offer_of_passkey()));
-    add("new-passkey", pages.new_passkey(&new_passkey()));
+    for (name, page) in [("offer", offer()), ("offer-passkey", offer_of_passkey())] {
+        add(name, pages.offer(&page));
+    }
+    for (name, page) in new_passkeys() {
+        add(name, pages.new_passkey(&page));
+    }
     add("recovery-codes", pages.recovery_codes(&recovery_codes()));
     add("select-account", pages.select_account(&select_account()));
     for (name, page) in consent() {
@@ -274,6 +274,7 @@ fn enrol(qr: Option<&QrDrawing>) -> Vec<(&'static str, EnrolPage<'_>)> {
         pending: Some(PENDING),
         csrf: None,
         not_now_action: None,
+        passkey: None,
         enrolment: "sc_en_AQEBAQEBAQEBAQEBAQEB",
         qr,
         secret: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ",
@@ -294,13 +295,39 @@ fn enrol(qr: Option<&QrDrawing>) -> Vec<(&'static str, EnrolPage<'_>)> {
         not_now_action: Some("/login/offer"),
         ..first.clone()
     };
+    let or_passkey = EnrolPage {
+        passkey: Some(new_passkey().page),
+        ..first.clone()
+    };
+    let passkey_wrong = EnrolPage {
+        passkey: Some(AddPasskeyPage {
+            problem: Some(AddPasskeyProblem::NotVerified),
+            ..new_passkey().page
+        }),
+        ..first.clone()
+    };
     vec![
         ("enrol", first.clone()),
+        ("enrol-or-passkey", or_passkey),
+        ("enrol-passkey-wrong", passkey_wrong),
         ("enrol-from-account", from_account),
         ("enrol-offered", offered),
         ("enrol-missing", again(CodeProblem::NoCode)),
         ("enrol-wrong", again(CodeProblem::WrongCode)),
         ("enrol-over", again(CodeProblem::Over)),
+    ]
+}
+
+fn new_passkeys() -> [(&'static str, NewPasskeyPage<'static>); 2] {
+    let demanded = NewPasskeyPage {
+        demanded_of: Some("alice"),
+        not_now_action: None,
+        use_another_account_action: Some("/login/switch"),
+        ..new_passkey()
+    };
+    [
+        ("new-passkey", new_passkey()),
+        ("new-passkey-demanded", demanded),
     ]
 }
 
@@ -327,7 +354,7 @@ fn new_passkey() -> NewPasskeyPage<'static> {
     NewPasskeyPage {
         client_name: "Demo Notes",
         client_host: "notes.example",
-        not_now_action: "/login/offer",
+        not_now_action: Some("/login/offer"),
         pending: PENDING,
         page: AddPasskeyPage {
             action: "/login/passkey/add",
@@ -335,6 +362,7 @@ fn new_passkey() -> NewPasskeyPage<'static> {
             options: r#"{"rp":{"id":"id.example","name":"Acme"},"user":{"id":"AQEB"}}"#,
             problem: None,
         },
+        ..NewPasskeyPage::default()
     }
 }
 

@@ -3,7 +3,7 @@
 use qrcode::{Color, EcLevel, QrCode};
 use serde::Serialize;
 
-use super::passkey::PasskeyPrompt;
+use super::passkey::{AddPasskeyPage, PasskeyPrompt};
 
 /// The forms that ask for a code of an authenticator app, or for a recovery code.
 #[derive(Clone, Default, Serialize)]
@@ -49,6 +49,8 @@ pub struct EnrolPage<'a> {
     pub csrf: Option<&'a str>,
     /// Where *Not now* is posted, with `pending`, where it is an offer.
     pub not_now_action: Option<&'a str>,
+    /// The form that has the browser make a passkey, where one will do as well.
+    pub passkey: Option<AddPasskeyPage<'a>>,
     /// The sealed enrolment, posted back as `enrolment`.
     pub enrolment: &'a str,
     /// The QR code that an app scans; none where what it would say is too long.

@@ -5,7 +5,7 @@ use safeconduct_testing_passkey::Device;
 
 use crate::account;
 use crate::second_factor::{
-    ASKED, App, CODES, ENROL, between, enrolled, events, recovery_codes, start,
+    ASKED, App, CODES, SET_UP_APP, between, enrolled, events, recovery_codes, start,
 };
 use crate::support::{Answer, Browser, Form, ISSUER, TestServer};
 
@@ -82,7 +82,7 @@ async fn an_authenticator_app_is_added_and_taken_away_on_the_account_page() {
     let page = ada.security().await;
     assert!(page.body.contains("id=\"add-authenticator\""), "{page:?}");
     let page = ada.open(AUTHENTICATOR).await;
-    assert_eq!(page.to_string(), ENROL);
+    assert_eq!(page.to_string(), SET_UP_APP);
     let app = App::scanned(&page);
     let before = ada.session();
     let wrong = ada.confirm_here(&page, &app.wrong_code(&server)).await;

@@ -84,6 +84,8 @@ async fn who_has_proved_two_factors_is_in_whatever_the_group_demands() {
 #[tokio::test]
 async fn what_nobody_can_meet_is_told_and_leads_nowhere() {
     let server = start(SecondFactor::Off).await;
+    let server = server.restart_with(|settings| settings.passkeys = false);
+    let server = server.await;
     let mut ada = server.sign_in("ada").await;
     server.add_group("staff", true).await;
     server.join("staff", "ada").await;

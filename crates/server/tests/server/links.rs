@@ -6,9 +6,9 @@ use rstest::rstest;
 use crate::second_factor::enrolled;
 use crate::support::{Answer, Ask, Browser, Form, TestServer, password_of};
 
-const FIRST: &str = "200 page “Choose a password – Safeconduct”";
-const ANOTHER: &str = "200 page “Choose a new password – Safeconduct”";
-const AGAIN: &str = "400 page “Error: Choose a new password – Safeconduct”";
+const FIRST: &str = "200 page “Choose how you sign in – Safeconduct”";
+const ANOTHER: &str = "200 page “Get back into your account – Safeconduct”";
+const AGAIN: &str = "400 page “Error: Get back into your account – Safeconduct”";
 const ACCOUNT: &str = "200 page “Your account – Safeconduct”";
 const SIGN_IN: &str = "200 page “Sign in – Safeconduct”";
 const USED: &str = "400 page (link-used)";
@@ -91,10 +91,15 @@ async fn opening_a_link_uses_nothing_up() {
             .await;
         let page = scanner.open(&link).await;
         assert_eq!(page.to_string(), ANOTHER, "{opened}");
-        // It shows what was typed as a password.
-        let scripts = page.body.matches("<script src=\"/assets/").count();
-        let of_passwords = page.body.matches("<script src=\"/assets/password-").count();
-        assert_eq!((scripts, of_passwords), (1, 1), "nothing submits it");
+        // They show what was typed as a password, and make a passkey where somebody presses the button.
+        let scripts = |name| {
+            page.body
+                .matches(&format!("<script src=\"/assets/{name}"))
+                .count()
+        };
+        let both = (scripts("password-"), scripts("passkey-"));
+        assert_eq!((scripts(""), both), (2, (1, 1)), "nothing submits it");
+        assert!(!page.body.contains("data-conditional"), "nor that");
         assert!(!page.body.contains("http-equiv"), "nothing submits it");
     }
     let mut before = server.browser();

@@ -449,7 +449,7 @@ async fn a_forgotten_password_is_chosen_anew_by_the_link_in_the_mail() {
     let mut ada = server.browser();
     let answer = ada.get(link).await;
     let page = ada.follow(answer).await;
-    let title = "200 page “Choose a new password – Safeconduct”";
+    let title = "200 page “Get back into your account – Safeconduct”";
     assert_eq!(page.to_string(), title);
     let form = Form::new()
         .with("link", &page.hidden("link"))

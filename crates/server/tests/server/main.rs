@@ -43,6 +43,8 @@ mod offer;
 mod on_its_own;
 mod outage;
 mod parameters;
+mod passkey_by_link;
+mod passkey_demanded;
 mod passkeys;
 mod postgresql;
 mod prompt;

@@ -2,7 +2,7 @@
 
 use safeconduct_server::settings::SecondFactor;
 
-use crate::second_factor::{App, CODES, ENROL, between, recovery_codes, start};
+use crate::second_factor::{App, CODES, SET_UP_APP, between, recovery_codes, start};
 use crate::support::{Answer, Ask, Browser, Form, TestServer};
 
 const OFFER: &str = "200 page “Make your account safer – Safeconduct”";
@@ -58,7 +58,7 @@ async fn an_app_is_set_up_by_an_offer_and_the_way_goes_on() {
     let page = ada.authorize(&Ask::of("portal")).await;
     let page = ada.sign_in(&page, "ada").await;
     let page = ada.answer_offer(&page, "otp").await;
-    assert_eq!(page.to_string(), ENROL);
+    assert_eq!(page.to_string(), SET_UP_APP);
     assert!(page.body.contains("id=\"offer-not-now\""), "{page:?}");
     let app = App::scanned(&page);
     let done = ada.confirm(&page, &app.code(&server)).await;

@@ -393,6 +393,8 @@ async fn what_only_helps_stands_in_nobodys_way(#[case] name: &str, #[case] value
 #[tokio::test]
 async fn an_authentication_that_cannot_be_had_is_refused_and_not_passed_over() {
     let server = TestServer::start().await;
+    let server = server.restart_with(|settings| settings.passkeys = false);
+    let server = server.await;
     let mut ada = server.sign_in("ada").await;
     for acr in [
         r#"{"essential":true,"value":"mfa"}"#,

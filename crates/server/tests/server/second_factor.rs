@@ -14,8 +14,9 @@ use serde_json::Value;
 use crate::keys::{rotate, states};
 use crate::support::{Answer, Ask, Browser, Form, ISSUER, NOTES_API, TestServer, password_of};
 
-pub(crate) const ENROL: &str = "200 page “Set up an authenticator app – Safeconduct”";
-const ENROL_AGAIN: &str = "400 page “Error: Set up an authenticator app – Safeconduct”";
+pub(crate) const ENROL: &str = "200 page “Add a second way to prove it’s you – Safeconduct”";
+const ENROL_AGAIN: &str = "400 page “Error: Add a second way to prove it’s you – Safeconduct”";
+pub(crate) const SET_UP_APP: &str = "200 page “Set up an authenticator app – Safeconduct”";
 pub(crate) const CODES: &str = "200 page “Save your recovery codes – Safeconduct”";
 pub(crate) const ASKED: &str = "200 page “Enter your code – Safeconduct”";
 pub(crate) const WRONG: &str = "400 page “Error: Enter your code – Safeconduct”";
@@ -469,7 +470,10 @@ async fn where_one_is_demanded_there_is_no_way_round_setting_it_up() {
         let answer = ada.post(path, form).await;
         let answer = ada.follow(answer).await;
         let title = answer.title().trim_start_matches("Error: ").to_owned();
-        assert_eq!(title, "Set up an authenticator app – Safeconduct", "{path}");
+        assert_eq!(
+            title, "Add a second way to prove it’s you – Safeconduct",
+            "{path}"
+        );
     }
     assert_eq!(ada.authorize(&Ask::of("shop")).await.to_string(), ENROL);
     let silent = ada
@@ -554,6 +558,8 @@ async fn a_new_password_takes_no_second_factor_away() {
 #[tokio::test]
 async fn where_they_are_off_none_is_set_up_and_one_that_is_there_is_asked_for() {
     let server = start(SecondFactor::Off).await;
+    let server = server.restart_with(|settings| settings.passkeys = false);
+    let server = server.await;
     let demand = |client: &mut Client| client.require_second_factor = true;
     server.change_client("shop", demand).await;
     let mut ada = server.sign_in("ada").await;

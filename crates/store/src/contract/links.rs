@@ -14,16 +14,16 @@ use crate::databases::{Kind, databases};
 use crate::{LinkedUser, NewUser, StoreError};
 
 impl World {
-    async fn linked(&self) -> LinkedUser {
+    pub(super) async fn linked(&self) -> LinkedUser {
         self.store.linked_user(&self.user).await.unwrap().unwrap()
     }
 
-    async fn link(&self, purpose: LinkPurpose) -> Link {
+    pub(super) async fn link(&self, purpose: LinkPurpose) -> Link {
         let version = self.linked().await.link_version;
         Link::make(purpose, self.user.clone(), version, 1, self.now())
     }
 
-    async fn use_link(&self, link: &Link, password: &str) -> Option<i64> {
+    pub(super) async fn use_link(&self, link: &Link, password: &str) -> Option<i64> {
         let password = sealed(password);
         let used = self
             .store
@@ -31,7 +31,7 @@ impl World {
         used.await.unwrap()
     }
 
-    async fn password(&self) -> Option<String> {
+    pub(super) async fn password(&self) -> Option<String> {
         let credential = self.store.credential("ada").await.unwrap();
         credential.unwrap().sealed_password
     }

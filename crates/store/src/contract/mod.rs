@@ -13,6 +13,7 @@ mod logouts;
 mod mail;
 mod master_keys;
 mod passkeys;
+mod passkeys_by_link;
 mod password_changes;
 mod redemption;
 mod rotation;

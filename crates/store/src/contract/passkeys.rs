@@ -15,11 +15,11 @@ use safeconduct_protocol::single_use::{SingleUse, UsedId};
 use super::{HOST, SESSION_IDLE, World, owner};
 use crate::databases::{Kind, databases};
 use crate::{
-    NewPasskeyRow, NewSession, NewUser, PasskeyAddition, PasskeyAnswer, PasskeyRecord,
-    PasskeyRemoval, PasskeyUse, Remover, SessionRenewal, SessionSeen, SignIn,
+    NewPasskeyRow, NewSession, NewUser, PasskeyAdder, PasskeyAddition, PasskeyAnswer,
+    PasskeyRecord, PasskeyRemoval, PasskeyUse, Remover, SessionRenewal, SessionSeen, SignIn,
 };
 
-const HANDLE: [u8; USER_HANDLE] = [7; USER_HANDLE];
+pub(super) const HANDLE: [u8; USER_HANDLE] = [7; USER_HANDLE];
 
 /// A public key: the base point of P-256, which is on the curve.
 const KEY: &str = "a5010203262001215820\
@@ -38,7 +38,7 @@ pub(super) fn id(name: &str) -> CredentialId {
     CredentialId::from_bytes(name.as_bytes()).unwrap()
 }
 
-fn made(name: &str, sign_count: u32, backup_eligible: bool) -> NewPasskey {
+pub(super) fn made(name: &str, sign_count: u32, backup_eligible: bool) -> NewPasskey {
     NewPasskey {
         id: id(name),
         key: key(),
@@ -60,7 +60,7 @@ fn asserted(sign_count: SignCount) -> Asserted {
 }
 
 impl World {
-    fn challenge(&self) -> UsedId {
+    pub(super) fn challenge(&self) -> UsedId {
         UsedId {
             owner: String::new(),
             ..self.id(SingleUse::PasskeyChallenge)
@@ -87,7 +87,7 @@ impl World {
             handle,
             rp_id,
             challenge: &self.challenge(),
-            session,
+            by: PasskeyAdder::Session(session),
             mail: None,
         };
         self.store.add_passkey(&new, self.now()).await.unwrap()
@@ -158,7 +158,7 @@ impl World {
     }
 
     /// A user without a password, in place of the one that there is.
-    async fn without_password(database: Kind) -> Self {
+    pub(super) async fn without_password(database: Kind) -> Self {
         let mut world = Self::on(database).await;
         world.user = UserId::generate();
         world.session = SessionId::generate();
@@ -270,7 +270,7 @@ async fn an_account_has_one_handle_and_a_challenge_adds_one_passkey(database: Ki
             handle: &HANDLE,
             rp_id: "id.example.com",
             challenge: &challenge,
-            session: &world.seen(),
+            by: PasskeyAdder::Session(&world.seen()),
             mail: None,
         };
         let added = world.store.add_passkey(&new, world.now()).await;

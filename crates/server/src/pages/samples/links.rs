@@ -1,8 +1,8 @@
 //! The pages of one-time links, and of who asks for one.
 
 use crate::pages::{
-    ConfirmAddressPage, NewPasswordPage, NewPasswordProblem, Page, Pages, RecoverPage,
-    RecoverProblem,
+    AddPasskeyPage, AddPasskeyProblem, ConfirmAddressPage, NewPasswordPage, NewPasswordProblem,
+    Page, Pages, RecoverPage, RecoverProblem,
 };
 
 /// Each of them in every state.
@@ -47,21 +47,34 @@ fn recover() -> Vec<(&'static str, RecoverPage<'static>)> {
     ]
 }
 
+/// The form that brings a passkey by a link.
+fn by_link(problem: Option<AddPasskeyProblem>) -> AddPasskeyPage<'static> {
+    AddPasskeyPage {
+        action: "/link",
+        ceremony: "sc_pk_AQEBAQEBAQEBAQEBAQEB",
+        options: r#"{"rp":{"id":"id.example","name":"Acme"},"user":{"id":"AQEB"}}"#,
+        problem,
+    }
+}
+
 fn new_password() -> Vec<(&'static str, NewPasswordPage<'static>)> {
     use NewPasswordProblem as Problem;
 
     let first = NewPasswordPage {
         account: "alice",
         is_first: true,
+        is_invited: true,
         action: "/link",
         link: Some("sc_ln_AQEBAQEBAQEBAQEBAQEB"),
         csrf: None,
         ends_others: false,
         minimum: 8,
         problem: None,
+        passkey: None,
     };
     let another = NewPasswordPage {
         is_first: false,
+        is_invited: false,
         ..first.clone()
     };
     let from_account = NewPasswordPage {
@@ -75,7 +88,22 @@ fn new_password() -> Vec<(&'static str, NewPasswordPage<'static>)> {
         problem: Some(problem),
         ..another.clone()
     };
+    let first_or_passkey = NewPasswordPage {
+        passkey: Some(by_link(None)),
+        ..first.clone()
+    };
+    let another_or_passkey = NewPasswordPage {
+        passkey: Some(by_link(None)),
+        ..another.clone()
+    };
+    let passkey_wrong = NewPasswordPage {
+        passkey: Some(by_link(Some(AddPasskeyProblem::NotVerified))),
+        ..first.clone()
+    };
     vec![
+        ("first-sign-in", first_or_passkey),
+        ("first-sign-in-passkey-wrong", passkey_wrong),
+        ("new-sign-in", another_or_passkey),
         ("new-password-from-account", from_account),
         ("first-password", first),
         ("new-password", another.clone()),

@@ -83,7 +83,17 @@ pub(crate) const READ: &[(&str, &[&[&str]])] = &[
     ("/login/offer", &[&["pending", "decision"]]),
     ("/consent", &[&["pending", "decision"]]),
     ("/language", &[&["pending", "language", "back"]]),
-    ("/link", &[&["link", "password", "again", "csrf"]]),
+    (
+        "/link",
+        &[&[
+            "link",
+            "password",
+            "again",
+            "ceremony",
+            "credential",
+            "csrf",
+        ]],
+    ),
     ("/account/address", &[&["csrf", "email"]]),
     ("/recover", &[&["account"]]),
     ("/signed-out", &[&["ui_locales"]]),
@@ -107,7 +117,7 @@ pub(crate) const READ: &[(&str, &[&[&str]])] = &[
     ),
     (
         "/login/passkey/add",
-        &[&["pending", "ceremony", "credential"]],
+        &[&["pending", "ceremony", "credential", "enrolment"]],
     ),
     ("/account/passkeys/rename", &[&["csrf", "passkey", "name"]]),
     ("/account/passkeys/remove", &[&["csrf", "passkey"]]),
