@@ -98,6 +98,13 @@ pub struct NewGrant {
     pub claims: ClaimsRequest,
 }
 
+impl Grant {
+    /// Whether it outlives the browser session it came from.
+    pub fn is_offline(&self) -> bool {
+        self.scope.contains(OFFLINE_ACCESS)
+    }
+}
+
 impl NewGrant {
     /// Whether the grant outlives the browser session it came from.
     pub fn is_offline(&self) -> bool {

@@ -25,6 +25,7 @@ CREATE TABLE revision (
 INSERT INTO revision (one, number) VALUES (1, 0);
 
 -- A deleted user keeps the row, so that a sub is never given twice; the name is free again (username_key is NULL).
+-- username_bytes is username_key as bytes: lists and searches by the beginning of a name go by it, in one order whatever the collation.
 -- What is known about a person is in claims: JSON, claim by claim; NULL is nothing. What the account is called (name) is the claim
 -- "name": it is in its own column and never in there. updated_at is when either changed last. declined_offers
 -- names what its user was offered after a sign-in and did not want. passkey_handle is the random name by which authenticators know the
@@ -35,6 +36,7 @@ CREATE TABLE users (
     id TEXT PRIMARY KEY,
     username TEXT NOT NULL,
     username_key TEXT UNIQUE,
+    username_bytes BYTEA,
     name TEXT,
     epoch BIGINT NOT NULL,
     link_version BIGINT NOT NULL DEFAULT 1,
@@ -47,6 +49,7 @@ CREATE TABLE users (
     declined_offers TEXT,
     passkey_handle BYTEA
 );
+CREATE INDEX users_by_name ON users (username_bytes);
 CREATE INDEX users_by_address ON users (address_key);
 
 -- cost is what checking a password against its hash costs (m=…,t=…,p=…; bcrypt,c=…), in the open beside the sealed hash, so that a name that
@@ -324,7 +327,7 @@ CREATE TABLE guesses (
 );
 
 -- What is still to be told to others: kind says what, recipient to whom, about of what. attempts counts which node took it on;
--- no other node does before next_at. A recipient's rows are next to one another, so that each is asked for by itself.
+-- no other node does before next_at. last_answer is what came of it the last time, NULL before that. A recipient's rows are next to one another, so that each is asked for by itself.
 CREATE TABLE outbox (
     id TEXT PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -333,7 +336,8 @@ CREATE TABLE outbox (
     about TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     attempts BIGINT NOT NULL,
-    next_at BIGINT NOT NULL
+    next_at BIGINT NOT NULL,
+    last_answer TEXT
 );
 CREATE INDEX outbox_by_recipient ON outbox (kind, recipient, next_at);
 CREATE INDEX outbox_by_age ON outbox (created_at);
@@ -367,5 +371,9 @@ CREATE TABLE events (
     address TEXT,
     correlation_id TEXT
 );
--- For the pages of an account; no other statement looks by user.
+-- For the pages of an account, and for operators.
 CREATE INDEX events_of_user ON events (user_id, id) WHERE user_id IS NOT NULL;
+-- For operators.
+CREATE INDEX events_of_client ON events (client_id, id) WHERE client_id IS NOT NULL;
+CREATE INDEX events_of_grant ON events (grant_id, id) WHERE grant_id IS NOT NULL;
+CREATE INDEX events_of_request ON events (correlation_id) WHERE correlation_id IS NOT NULL;

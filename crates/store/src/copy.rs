@@ -16,7 +16,7 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
     ("revision", "one, number"),
     (
         "users",
-        "id, username, username_key, name, claims, epoch, locked_at, created_at, updated_at, deleted_at, \
+        "id, username, username_key, username_bytes, name, claims, epoch, locked_at, created_at, updated_at, deleted_at, \
          declined_offers, passkey_handle, link_version, address_key",
     ),
     (
@@ -73,7 +73,7 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
     ),
     (
         "outbox",
-        "id, kind, recipient, user_id, about, created_at, attempts, next_at",
+        "id, kind, recipient, user_id, about, created_at, attempts, next_at, last_answer",
     ),
     (
         "mail_budgets",

@@ -71,6 +71,8 @@ macro_rules! columns {
     };
 }
 
+pub(crate) use columns;
+
 const LIST: &str = concat!(
     "SELECT ",
     columns!(),
@@ -89,7 +91,7 @@ const BEHIND_ALL: &str = "g";
 
 /// Every event there is: its kind, what it is about, and what its detail is.
 #[rustfmt::skip]
-static EVENTS: [(&str, &str, &str); 53] = [
+static EVENTS: [(&str, &str, &str); 56] = [
     ("cluster-created", "", "the issuer"),
     ("era-begun", "", ""),
     ("catalog-changed", "", ""),
@@ -126,6 +128,7 @@ static EVENTS: [(&str, &str, &str); 53] = [
     ("session-started", "user", "the session"),
     ("session-ended", "user", "the session"),
     ("sessions-ended", "user", ""),
+    ("all-sessions-ended", "", ""),
     ("consent-given", "user, client", "the API"),
     ("consent-withdrawn", "user, client", ""),
     ("access-removed", "user, client", ""),
@@ -135,6 +138,8 @@ static EVENTS: [(&str, &str, &str); 53] = [
     ("access-token-revoked", "client", "the token's `jti`"),
     ("logout-undelivered", "user, client", "the session"),
     ("mail-undelivered", "user", "what it was about"),
+    ("message-retried", "user, client of a logout", "`mail` or `logout`"),
+    ("message-dropped", "user, client of a logout", "`mail` or `logout`"),
     ("keys-added", "", ""),
     ("keys-replaced", "", ""),
     ("key-promoted", "", ""),
@@ -144,6 +149,11 @@ static EVENTS: [(&str, &str, &str); 53] = [
     ("master-key-wraps", "", "the master key"),
     ("master-key-activated", "", "the master key"),
 ];
+
+/// The kinds of events, each with what it is about and what its detail is.
+pub fn event_kinds() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    EVENTS.iter().copied()
+}
 
 /// Something that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,7 +206,7 @@ impl Store {
     }
 }
 
-fn read(row: &mut Row) -> Result<Event, DriverError> {
+pub(crate) fn read(row: &mut Row) -> Result<Event, DriverError> {
     let optional = |text: Option<String>| text.unwrap_or_default();
     Ok(Event {
         id: row.text()?,

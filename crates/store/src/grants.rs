@@ -419,7 +419,8 @@ fn claims_request(column: Option<String>) -> Result<ClaimsRequest, DriverError> 
     )
 }
 
-fn read_record(row: &mut Row) -> Result<GrantRecord, DriverError> {
+/// A grant in a list, from its [`columns`] and five more.
+pub(crate) fn read_record(row: &mut Row) -> Result<GrantRecord, DriverError> {
     Ok(GrantRecord {
         grant: read(row)?,
         created_at: row.time()?,

@@ -16,6 +16,9 @@ use crate::events::NewEvent;
 use crate::mail;
 use crate::store::{ActingStore, Store, client_id, session_id, stored, user_id};
 
+/// The most characters that are kept of what came of a message.
+const LONGEST_ANSWER: usize = 300;
+
 /// How long a row is tried, in seconds: a day.
 const PATIENCE: i64 = 24 * 3600;
 
@@ -49,7 +52,8 @@ const DUE: &str = concat!(
 const CLAIM: &str = "UPDATE outbox SET attempts = attempts + 1, next_at = $3 \
      WHERE id = $1 AND attempts = $2 AND next_at <= $4";
 
-const RETRY: &str = "UPDATE outbox SET next_at = $3 WHERE id = $1 AND attempts = $2";
+const RETRY: &str =
+    "UPDATE outbox SET next_at = $3, last_answer = $4 WHERE id = $1 AND attempts = $2";
 
 const DELIVERED: &str = "DELETE FROM outbox WHERE id = $1";
 
@@ -119,6 +123,22 @@ impl Message {
         match self {
             Self::Logout { client, .. } => client.as_str(),
             Self::Mail(_) => mail::KIND,
+        }
+    }
+
+    /// Whom it is about.
+    pub fn user(&self) -> &UserId {
+        match self {
+            Self::Logout { user, .. } => user,
+            Self::Mail(mail) => &mail.user,
+        }
+    }
+
+    /// The client that is told, if one is.
+    pub fn client(&self) -> Option<&ClientId> {
+        match self {
+            Self::Logout { client, .. } => Some(client),
+            Self::Mail(_) => None,
         }
     }
 
@@ -219,7 +239,8 @@ impl Store {
         Ok(self.committed(claim).await?)
     }
 
-    /// Lets a message that this node has claimed be due again, unless another node has taken it on since.
+    /// Lets a message that this node has claimed be due again, unless another node has taken it on since. `answer` is what came of it, for
+    /// operators.
     ///
     /// # Errors
     /// [`StoreError`]; it is due again when the lease is over.
@@ -227,11 +248,14 @@ impl Store {
         &self,
         claimed: &OutboxRow,
         next_at: Timestamp,
+        answer: &str,
     ) -> Result<(), StoreError> {
+        let storable = answer.chars().filter(|char| !char.is_control());
         let retry = Statement::new(RETRY)
             .bind(claimed.id.as_str())
             .bind(claimed.attempts + 1)
-            .bind(next_at);
+            .bind(next_at)
+            .bind(storable.take(LONGEST_ANSWER).collect::<String>());
         self.commit(retry).await?;
         Ok(())
     }
@@ -324,6 +348,11 @@ struct Unreadable {
 /// A message that this node has just written, from its [`columns`].
 pub(crate) fn read(row: &mut Row) -> Result<OutboxRow, DriverError> {
     read_any(row)?.map_err(|unreadable| unreadable.error)
+}
+
+/// A message from its [`columns`]; `None` for one that this release can't read.
+pub(crate) fn read_known(row: &mut Row) -> Result<Option<OutboxRow>, DriverError> {
+    Ok(read_any(row)?.ok())
 }
 
 /// A message from its [`columns`], whoever wrote it.

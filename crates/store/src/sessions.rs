@@ -59,10 +59,22 @@ const END_OF_USER: &str = "DELETE FROM sessions WHERE user_id = $1";
 
 const END_ALL: &str = "DELETE FROM sessions";
 
-const LIST: &str = "SELECT s.id, s.user_id, u.username, s.factors, s.started_at, s.last_seen_at, s.idle_expires_at \
-     FROM sessions s JOIN live_users u ON u.id = s.user_id AND u.epoch = s.user_epoch \
+/// What [`read_record`] takes of a row.
+macro_rules! columns {
+    () => {
+        "s.id, s.user_id, u.username, s.factors, s.started_at, s.last_seen_at, s.idle_expires_at"
+    };
+}
+
+pub(crate) use columns;
+
+const LIST: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM sessions s JOIN live_users u ON u.id = s.user_id AND u.epoch = s.user_epoch \
      WHERE s.absolute_expires_at > $2 AND (CAST($1 AS TEXT) IS NULL OR s.user_id = CAST($1 AS TEXT)) \
-     ORDER BY s.started_at, s.id";
+     ORDER BY s.started_at, s.id"
+);
 
 /// A session about to start.
 #[derive(Clone, Debug)]
@@ -342,18 +354,7 @@ impl Store {
         let statement = Statement::new(LIST)
             .bind(user.map(UserId::as_str))
             .bind(now);
-        let decode = |row: &mut Row| {
-            Ok(SessionRecord {
-                id: session_id(&row.text()?)?,
-                user: user_id(&row.text()?)?,
-                username: row.text()?,
-                factors: factors(&row.text()?)?,
-                started_at: row.time()?,
-                last_seen_at: row.time()?,
-                idle_expires_at: row.time()?,
-            })
-        };
-        Ok(self.list(statement, decode).await?)
+        Ok(self.list(statement, read_record).await?)
     }
 }
 
@@ -444,6 +445,19 @@ pub(crate) fn ending_of_user(user: &UserId, now: Timestamp) -> [Statement; 3] {
 pub(crate) fn ending_all(now: Timestamp) -> [Statement; 3] {
     let [queue, forget] = logouts::queue_all(now);
     [queue, forget, Statement::new(END_ALL)]
+}
+
+/// A session from its [`columns`].
+pub(crate) fn read_record(row: &mut Row) -> Result<SessionRecord, DriverError> {
+    Ok(SessionRecord {
+        id: session_id(&row.text()?)?,
+        user: user_id(&row.text()?)?,
+        username: row.text()?,
+        factors: factors(&row.text()?)?,
+        started_at: row.time()?,
+        last_seen_at: row.time()?,
+        idle_expires_at: row.time()?,
+    })
 }
 
 fn view(row: &mut Row, audience: &str) -> Result<SessionView, DriverError> {

@@ -22,8 +22,8 @@ const BATCH: usize = 500;
 /// The most costs that are counted: those of most passwords.
 const MOST_COSTS: i64 = 64;
 
-const ADD: &str = "INSERT INTO users (id, username, username_key, name, claims, address_key, epoch, created_at, updated_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $7) ON CONFLICT (username_key) DO NOTHING";
+const ADD: &str = "INSERT INTO users (id, username, username_key, name, claims, address_key, epoch, created_at, updated_at, username_bytes) \
+     VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $7, $8) ON CONFLICT (username_key) DO NOTHING";
 
 const ADD_PASSWORD: &str = "INSERT INTO credentials (user_id, kind, name, sealed, changed_at, cost, sealed_by) \
      SELECT u.id, 'password', '', $2, $3, $4, CAST($5 AS BIGINT) FROM users u WHERE u.id = $1";
@@ -59,7 +59,7 @@ const LOCK: &str = "UPDATE users SET locked_at = $2, epoch = epoch + 1, link_ver
 const UNLOCK: &str = "UPDATE users SET locked_at = NULL WHERE id = $1 AND locked_at IS NOT NULL AND deleted_at IS NULL";
 
 const DELETE: &str = "UPDATE users SET deleted_at = $2, epoch = epoch + 1, username = '', username_key = NULL, \
-         name = NULL, claims = NULL, address_key = NULL, passkey_handle = NULL \
+         username_bytes = NULL, name = NULL, claims = NULL, address_key = NULL, passkey_handle = NULL \
      WHERE id = $1 AND deleted_at IS NULL";
 
 const DELETE_CREDENTIALS: &str = "DELETE FROM credentials WHERE user_id = $1";
@@ -97,7 +97,7 @@ const BY_ID: &str = concat!(
 const LIST: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM users WHERE username_key > $1 ORDER BY username_key LIMIT $2"
+    " FROM users WHERE username_bytes >= $1 AND username_bytes < $2 AND username_bytes > $3 ORDER BY username_bytes LIMIT $4"
 );
 
 /// A user about to be added.
@@ -231,17 +231,23 @@ impl Store {
         Ok(row.map(|mut row| read(&mut row)).transpose()?)
     }
 
-    /// At most `limit` users behind the one whose [key](UserRecord::username_key) is `after`, in the order of their keys.
+    /// At most `limit` users whose [key](UserRecord::username_key) begins with `prefix`, behind the one whose key is `after`, in the order of
+    /// their keys' bytes.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn list_users(
         &self,
+        prefix: &str,
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<UserRecord>, StoreError> {
+        // No text holds the byte 0xff.
+        let end = [prefix.as_bytes(), &[0xff]].concat();
         let statement = Statement::new(LIST)
-            .bind(after.unwrap_or_default())
+            .bind(prefix.as_bytes())
+            .bind(end)
+            .bind(after.unwrap_or_default().as_bytes())
             .bind(i64::from(limit));
         Ok(self.list(statement, read).await?)
     }
@@ -523,6 +529,7 @@ fn addition(user: &NewUser, now: Timestamp) -> Statement {
         .bind(kept.claims)
         .bind(kept.address_key)
         .bind(now)
+        .bind(precis::username_key(&user.username).into_bytes())
 }
 
 fn password_addition(user: &NewUser, now: Timestamp) -> Option<Statement> {

@@ -92,6 +92,16 @@ impl From<Refused> for Failure {
             Refused::NoGroup(_) => {
                 Self::NotFound(said).with_advice("`safeconduct group list` names them all")
             }
+            Refused::NoSession(_) => {
+                Self::NotFound(said).with_advice("`safeconduct session list` names those that there are")
+            }
+            Refused::NoGrant(_) => Self::NotFound(said)
+                .with_advice("`safeconduct grant list` names those that are alive"),
+            Refused::NoConsent { .. } => Self::NotFound(said)
+                .with_advice("`safeconduct consent list` names what a user allows"),
+            Refused::NoDelivery(_) => Self::NotFound(said).with_advice(
+                "`safeconduct delivery list` names what waits; what was told or given up waits no more",
+            ),
             Refused::NoSecondFactor(_) => Self::NotFound(said),
             Refused::NoPasskey { .. } => Self::NotFound(said)
                 .with_advice("`safeconduct user passkeys` names them all; an id names one of several"),

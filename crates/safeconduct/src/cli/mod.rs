@@ -1,13 +1,17 @@
 //! The command line: a noun and a verb. This file is the map of the commands; each noun has a file of its own.
 
+mod audit;
 mod check;
 mod claims;
 mod client;
 mod compromised;
+mod consent;
 mod context;
 mod copy;
 mod database;
+mod delivery;
 mod failure;
+mod grant;
 mod group;
 mod import;
 mod init;
@@ -17,10 +21,12 @@ mod mail;
 mod master_key_rotation;
 mod migrate;
 mod output;
+mod page;
 mod prompt;
 mod registration;
 mod restored;
 mod serve;
+mod session;
 mod shell_user;
 mod supervisor;
 mod user;
@@ -85,6 +91,20 @@ enum Command {
     /// Groups: what users belong to, and what is demanded of them there
     #[command(subcommand)]
     Group(group::Verb),
+    /// Sessions: who is signed in
+    #[command(subcommand)]
+    Session(session::Verb),
+    /// Grants: what users let apps do
+    #[command(subcommand)]
+    Grant(grant::Verb),
+    /// Consents: what users let apps have without being asked again
+    #[command(subcommand)]
+    Consent(consent::Verb),
+    /// Deliveries: mails and logouts that wait to be told
+    #[command(subcommand)]
+    Delivery(delivery::Verb),
+    /// What happened, who did it and by which door; the newest first
+    Audit(Box<audit::Audit>),
     /// Keys: those that sign and seal, and the master key that wraps them
     #[command(subcommand)]
     Key(key::Verb),
@@ -159,6 +179,21 @@ fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Group(verb) => {
             context.on_database(async |database, output| verb.run(database, output).await)
+        }
+        Command::Session(verb) => {
+            context.on_database(async |database, output| verb.run(database, output).await)
+        }
+        Command::Grant(verb) => {
+            context.on_database(async |database, output| verb.run(database, output).await)
+        }
+        Command::Consent(verb) => {
+            context.on_database(async |database, output| verb.run(database, output).await)
+        }
+        Command::Delivery(verb) => {
+            context.on_database(async |database, output| verb.run(database, output).await)
+        }
+        Command::Audit(audit) => {
+            context.on_database(async |database, output| audit.run(database, output).await)
         }
         Command::Key(verb) => verb.run(&context),
         Command::Mail(verb) => verb.run(&context),

@@ -144,14 +144,21 @@ fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     write_out(&text)
 }
 
+/// Writes a line to standard output, and says whether anybody is there to read the next one.
+///
+/// # Errors
+/// Standard output can't be written.
+pub(crate) fn write_line(text: &str) -> Result<bool, Failure> {
+    match writeln!(io::stdout(), "{text}") {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::failed("standard output can't be written", error)),
+    }
+}
+
 /// Writes `text` and a newline to standard output. A reader that went away (`| head`) is no failure.
 pub(crate) fn write_out(text: &str) -> Result<(), Failure> {
-    match writeln!(io::stdout(), "{text}") {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::failed("standard output can't be written", error))
-        }
-        _ => Ok(()),
-    }
+    write_line(text).map(drop)
 }
 
 fn cell_of(value: &Value) -> String {

@@ -17,6 +17,7 @@ use super::failure::Failure;
 use super::import;
 use super::link::{self, Way};
 use super::output::{Format, Row, note, when};
+use super::page::Paging;
 use super::prompt::{PasswordSource, confirm};
 
 /// What can be done with users.
@@ -69,8 +70,14 @@ pub(crate) enum Verb {
         #[arg(long)]
         if_not_exists: bool,
     },
-    /// List users
-    List,
+    /// List users, by name
+    List {
+        /// Only those whose name begins so, however it is typed
+        #[arg(long, default_value = "", hide_default_value = true)]
+        prefix: String,
+        #[command(flatten)]
+        paging: Paging,
+    },
     /// Show a user
     Show {
         /// The username, or the id that tokens carry as `sub`
@@ -177,10 +184,7 @@ impl Verb {
                 file,
                 if_not_exists,
             } => import::run(database, output, file, if_not_exists).await,
-            Self::List => {
-                let users = administration.users().await?.into_iter();
-                output.list(&users.map(ShownUser::from).collect::<Vec<_>>())
-            }
+            Self::List { prefix, paging } => list(database, output, &prefix, &paging).await,
             Self::Show { user } => {
                 output.record(&ShownUser::from(administration.user(&user).await?))
             }
@@ -194,12 +198,8 @@ impl Verb {
             }
             Self::Passkeys { user } => {
                 let (_, passkeys) = administration.passkeys(&user).await?;
-                output.list(
-                    &passkeys
-                        .into_iter()
-                        .map(ShownPasskey::from)
-                        .collect::<Vec<_>>(),
-                )
+                let shown = passkeys.into_iter().map(ShownPasskey::from);
+                output.list(&shown.collect::<Vec<_>>())
             }
             Self::RemovePasskey { user, passkey, yes } => {
                 remove_passkey(database, &user, &passkey, yes).await
@@ -373,6 +373,21 @@ impl Add {
         note(format_args!("{username} can sign in"));
         output.record(&ShownUser::from(added))
     }
+}
+
+async fn list(
+    database: &Database,
+    output: Format,
+    prefix: &str,
+    paging: &Paging,
+) -> Result<(), Failure> {
+    let administration = database.administration();
+    let users = administration.users(prefix, &paging.page()).await?;
+    let last = users.last().map(|user| user.username.clone());
+    let rows: Vec<_> = users.into_iter().map(ShownUser::from).collect();
+    output.list(&rows)?;
+    paging.say_more(rows.len(), last.as_deref());
+    Ok(())
 }
 
 async fn set(

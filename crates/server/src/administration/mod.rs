@@ -2,10 +2,15 @@
 //! command line asks by these, and holds no rule of its own.
 
 pub mod clients;
+pub mod consents;
+pub mod deliveries;
+pub mod events;
+pub mod grants;
 pub mod groups;
 pub mod keys;
 pub mod links;
 pub mod master_keys;
+pub mod sessions;
 pub mod users;
 
 use safeconduct_protocol::{
@@ -46,6 +51,23 @@ pub struct Administration<'a> {
     pub now: Timestamp,
 }
 
+/// Which part of a list.
+#[derive(Clone, Copy, Debug)]
+pub struct Page<'a> {
+    /// The name behind which it begins: that of the last one on the page before.
+    pub after: Option<&'a str>,
+    /// The most that it holds.
+    pub limit: u32,
+}
+
+impl Page<'_> {
+    /// All that there is, of what is few.
+    pub const ALL: Self = Self {
+        after: None,
+        limit: u32::MAX,
+    };
+}
+
 /// Why a verb did nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
@@ -58,6 +80,23 @@ pub enum Refused {
     /// There is no such group.
     #[error("there is no group {0}")]
     NoGroup(String),
+    /// There is no such session, or it has ended.
+    #[error("there is no session {0}")]
+    NoSession(String),
+    /// There is no such grant.
+    #[error("there is no grant {0}")]
+    NoGrant(String),
+    /// The user lets the client have nothing without being asked.
+    #[error("{user} lets {client} have nothing without being asked")]
+    NoConsent {
+        /// Which user.
+        user: String,
+        /// Which client.
+        client: ClientId,
+    },
+    /// Nothing of that name waits to be told.
+    #[error("nothing called {0} waits to be told")]
+    NoDelivery(String),
     /// The user has no second factor.
     #[error("{0} has no second factor")]
     NoSecondFactor(String),

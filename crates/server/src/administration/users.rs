@@ -9,7 +9,7 @@ use safeconduct_store::{
     UserRecord,
 };
 
-use super::{Administration, Refused};
+use super::{Administration, Page, Refused};
 use crate::{
     fault::Fault,
     password::{ImportedHash, PasswordSettings, Passwords, Unhashed},
@@ -78,22 +78,17 @@ impl Person {
 }
 
 impl Administration<'_> {
-    /// Every user, by name.
+    /// Users whose name begins with `prefix`, however it is typed, by name; the page begins behind a username.
     ///
     /// # Errors
     /// The database's.
-    pub async fn users(&self) -> Result<Vec<UserRecord>, Refused> {
-        let mut users: Vec<UserRecord> = Vec::new();
-        let limit = u32::try_from(PAGE).unwrap_or(u32::MAX);
-        loop {
-            let after = users.last().map(|user| user.username_key.as_str());
-            let page = self.store.list_users(after, limit).await?;
-            let is_last = page.len() < PAGE;
-            users.extend(page);
-            if is_last {
-                return Ok(users);
-            }
-        }
+    pub async fn users(&self, prefix: &str, page: &Page<'_>) -> Result<Vec<UserRecord>, Refused> {
+        let after = page.after.map(precis::username_key);
+        let prefix = precis::username_key(prefix);
+        Ok(self
+            .store
+            .list_users(&prefix, after.as_deref(), page.limit)
+            .await?)
     }
 
     /// The user of this name or id.

@@ -262,7 +262,7 @@ async fn settle(exchange: &Exchange<'_>, row: &OutboxRow, answer: Answer) -> Out
         (Answer::Silent(detail), Some(pause)) if kind == OutboxKind::Mail => {
             tracing::error!(attempt, detail, "no mail can be sent; all of it waits");
             let next_at = exchange.now.plus(pause);
-            let written = store.retry_message(row, next_at).await;
+            let written = store.retry_message(row, next_at, &detail).await;
             ("unavailable", Outcome::Failed, written)
         }
         (Answer::Failed(detail) | Answer::Silent(detail), Some(pause)) => {
@@ -274,7 +274,7 @@ async fn settle(exchange: &Exchange<'_>, row: &OutboxRow, answer: Answer) -> Out
                 "could not be delivered; it is tried again"
             );
             let next_at = exchange.now.plus(pause);
-            let written = store.retry_message(row, next_at).await;
+            let written = store.retry_message(row, next_at, &detail).await;
             ("failed", Outcome::Failed, written)
         }
         (Answer::Failed(detail) | Answer::Silent(detail), None) => {

@@ -41,6 +41,7 @@ mod metadata;
 mod nodes;
 mod offer;
 mod on_its_own;
+mod operators;
 mod outage;
 mod parameters;
 mod passkey_by_link;

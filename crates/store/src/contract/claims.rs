@@ -67,7 +67,7 @@ async fn what_is_known_of_a_person_comes_back_with_their_name(database: Kind) {
     assert_eq!(kept.updated_at, world.now());
     let (store, by_name) = (&world.store, Some(kept));
     assert_eq!(store.user_by_name("BOB").await.unwrap(), by_name);
-    let listed = store.list_users(Some("ada"), 10).await.unwrap();
+    let listed = store.list_users("", Some("ada"), 10).await.unwrap();
     assert_eq!(listed.into_iter().next(), by_name);
 }
 

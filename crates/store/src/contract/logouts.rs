@@ -427,12 +427,18 @@ async fn what_a_node_says_of_a_message_counts_until_another_has_taken_it_on(data
     world.advance(30);
     let awake = due(&world).await.remove(0);
     assert!(claim(&world, &awake).await);
-    store.retry_message(&slept, world.now()).await.unwrap();
+    store
+        .retry_message(&slept, world.now(), "503")
+        .await
+        .unwrap();
     store.give_up_message(&slept, world.now()).await.unwrap();
     assert_eq!(due(&world).await, [], "the other node has it still");
     let given_up = "logout-undelivered".to_owned();
     assert!(!world.events().await.contains(&given_up));
-    store.retry_message(&awake, world.now()).await.unwrap();
+    store
+        .retry_message(&awake, world.now(), "503")
+        .await
+        .unwrap();
     assert_eq!(due(&world).await.len(), 1);
     store.give_up_message(&awake, world.now()).await.unwrap();
     assert_eq!(due(&world).await, []);

@@ -21,7 +21,7 @@ const FILL: &str = "INSERT INTO outbox (id, kind, recipient, user_id, about, cre
      SELECT 'filler/' || number, 'mail', 'mail', 'u', '', 0, 0, CAST($2 AS BIGINT) FROM numbers";
 
 impl World {
-    fn mail(&self, purpose: MailPurpose) -> Mail {
+    pub(super) fn mail(&self, purpose: MailPurpose) -> Mail {
         Mail {
             purpose,
             to: MailAddress::parse("ada@example.com").unwrap(),
@@ -30,7 +30,7 @@ impl World {
         }
     }
 
-    async fn mails_due(&self) -> Vec<OutboxRow> {
+    pub(super) async fn mails_due(&self) -> Vec<OutboxRow> {
         let store = &self.store;
         let recipients = store.due_recipients(OutboxKind::Mail, self.now());
         let mut due = Vec::new();
@@ -41,7 +41,7 @@ impl World {
         due
     }
 
-    async fn ask(&self, mail: Option<&Mail>) -> bool {
+    pub(super) async fn ask(&self, mail: Option<&Mail>) -> bool {
         let asked = self.store.queue_asked_mail(mail, self.now());
         asked.await.unwrap()
     }

@@ -8,6 +8,7 @@ mod eras;
 mod groups;
 mod guesses;
 mod links;
+mod listed;
 mod liveness;
 mod logouts;
 mod mail;

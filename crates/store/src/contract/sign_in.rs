@@ -91,16 +91,16 @@ async fn no_user_is_listed_twice_or_left_out_where_two_names_have_become_one(dat
     let other = "UPDATE users SET username = $1, username_key = $2 WHERE username_key = 'kept'";
     let other = Statement::new(other).bind(OTHER).bind(OTHER.to_lowercase());
     store.commit(other).await.unwrap();
-    let all = store.list_users(None, 100).await.unwrap();
+    let all = store.list_users("", None, 100).await.unwrap();
     assert_eq!(all.len(), 5);
     let mut paged: Vec<UserRecord> = Vec::new();
     for _ in &all {
         let after = paged.last().map(|user| user.username_key.as_str());
-        paged.extend(store.list_users(after, 1).await.unwrap());
+        paged.extend(store.list_users("", after, 1).await.unwrap());
     }
     assert_eq!(paged, all);
     let last = all.last().map(|user| user.username_key.as_str());
-    assert_eq!(store.list_users(last, 1).await.unwrap(), []);
+    assert_eq!(store.list_users("", last, 1).await.unwrap(), []);
 }
 
 /// Attacks: I15.
@@ -150,7 +150,11 @@ async fn an_import_adds_who_is_new_and_names_who_is_not(database: Kind) {
         .collect();
     let imported = world.store.import_users(users, world.now()).await.unwrap();
     assert_eq!((imported.added, imported.taken), (1_099, vec![700]));
-    let page = world.store.list_users(Some("user0498"), 3).await.unwrap();
+    let page = world
+        .store
+        .list_users("", Some("user0498"), 3)
+        .await
+        .unwrap();
     let names: Vec<_> = page.iter().map(|user| user.username.as_str()).collect();
     assert_eq!(names, ["user0499", "user0500", "user0501"]);
     let credential = world.store.credential("user0701").await.unwrap().unwrap();

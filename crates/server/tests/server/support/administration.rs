@@ -70,20 +70,26 @@ impl TestServer {
 
     /// A one-time link that an administrator made, as its path and query.
     pub(crate) async fn invite(&self, username: &str) -> String {
-        self.administer(async |administration| administration.invite(username, None).await)
-            .await
+        let made = self.administer(async |verbs| verbs.invite(username, None).await);
+        self.path_of(&made.await)
     }
 
     /// The same for another password.
     pub(crate) async fn recover(&self, username: &str) -> String {
-        self.administer(async |administration| administration.recover(username).await)
-            .await
+        let made = self.administer(async |verbs| verbs.recover(username).await);
+        self.path_of(&made.await)
     }
 
-    async fn administer(
+    fn path_of(&self, made: &MadeLink) -> String {
+        let origin = self.server.settings().issuer.origin();
+        made.url.expose().strip_prefix(&origin).unwrap().to_owned()
+    }
+
+    /// What an operator does by a verb, which must not be refused.
+    pub(crate) async fn administer<T>(
         &self,
-        verb: impl AsyncFnOnce(Administration<'_>) -> Result<MadeLink, Refused>,
-    ) -> String {
+        verb: impl AsyncFnOnce(&Administration<'_>) -> Result<T, Refused>,
+    ) -> T {
         let store = self.store();
         let (masters, cluster) = (self.masters(), store.cluster().await.unwrap());
         let keys = database::keys(&self.store(), self.issuer()).await;
@@ -99,9 +105,7 @@ impl TestServer {
             notices: Notices::new(false, Language::default()),
             now: self.now(),
         };
-        let made = verb(administration).await.unwrap();
-        let origin = self.server.settings().issuer.origin();
-        made.url.expose().strip_prefix(&origin).unwrap().to_owned()
+        verb(&administration).await.unwrap()
     }
 
     /// Gives a user a hash that another system made, as an import does.

@@ -1,0 +1,298 @@
+//! What operators list, look for and end: sessions, grants, events, and what waits to be told.
+
+use rstest_reuse::apply;
+use safeconduct_protocol::ids::{ClientId, SessionId, UserId};
+use safeconduct_protocol::mail::MailPurpose;
+use safeconduct_protocol::time::Timestamp;
+
+use super::{OFFLINE, ONLINE, World, operator};
+use crate::databases::{Kind, databases};
+use crate::{By, Door, Event, EventFilter, NewSession, Store, Who};
+
+fn kinds(events: &[Event]) -> Vec<&str> {
+    events.iter().map(|event| event.kind.as_str()).collect()
+}
+
+impl World {
+    async fn adds(&self, username: &str) -> UserId {
+        let id = UserId::generate();
+        let user = crate::NewUser {
+            id: id.clone(),
+            ..self.new_user(username)
+        };
+        self.store.add_user(user, self.now()).await.unwrap();
+        id
+    }
+
+    async fn begins(&self, user: &UserId) -> SessionId {
+        let session = NewSession {
+            id: SessionId::generate(),
+            hash: safeconduct_protocol::random::bytes(),
+            user: user.clone(),
+            ..self.new_session()
+        };
+        let begun = self.store.start_session(&session, self.now()).await;
+        assert!(begun.unwrap());
+        session.id
+    }
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn sessions_are_listed_by_pages_and_ended_together(database: Kind) {
+    let world = World::on(database).await;
+    let (store, now) = (&world.store, world.now());
+    let grace = world.adds("grace").await;
+    let mut expected = vec![world.session.clone()];
+    for _ in 0..4 {
+        expected.push(world.begins(&grace).await);
+    }
+    expected.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+
+    let (mut paged, mut after): (Vec<SessionId>, Option<SessionId>) = (Vec::new(), None);
+    loop {
+        let page = store.sessions_after(None, after.as_ref(), 2, now).await;
+        let page = page.unwrap();
+        after = page.last().map(|session| session.id.clone());
+        paged.extend(page.into_iter().map(|session| session.id));
+        if after.is_none() {
+            break;
+        }
+    }
+    // Every session once: the order is the database's, by a name that is random.
+    paged.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+    assert_eq!(paged, expected);
+    let of_grace = store.sessions_after(Some(&grace), None, 100, now).await;
+    assert_eq!(of_grace.unwrap().len(), 4);
+    assert_eq!(store.count_sessions(now).await.unwrap(), 5);
+    let found = store.session(&world.session, now).await.unwrap().unwrap();
+    assert_eq!((found.username.as_str(), &found.user), ("ada", &world.user));
+
+    store.end_all_sessions(now).await.unwrap();
+    assert_eq!(store.count_sessions(now).await.unwrap(), 0);
+    assert_eq!(store.session(&world.session, now).await.unwrap(), None);
+    let ended = |events: &[String]| {
+        let ended = events.iter().filter(|kind| *kind == "all-sessions-ended");
+        ended.count()
+    };
+    assert_eq!(ended(&world.events().await), 1);
+    // Nothing ends twice, and nothing says so.
+    store.end_all_sessions(now).await.unwrap();
+    assert_eq!(ended(&world.events().await), 1);
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn grants_are_listed_while_they_live_and_shown_when_they_do_not(database: Kind) {
+    let world = World::on(database).await;
+    let (store, now) = (&world.store, world.now());
+    let (online, offline) = (world.granted(ONLINE).await, world.granted(OFFLINE).await);
+    let (ada, shop) = (Some(&world.user), Some(&world.client));
+    let other = ClientId::parse("other").unwrap();
+    let listed = async |user, client, before| -> Vec<_> {
+        let found = store.live_grants_before((user, client), before, 10, now);
+        let found = found.await.unwrap().into_iter();
+        found.map(|grant| grant.grant.id).collect()
+    };
+    let mut newest_first = vec![online.id, offline.id];
+    newest_first.sort_by_key(|id| std::cmp::Reverse(id.to_string()));
+    for (user, client) in [(None, None), (ada, None), (None, shop), (ada, shop)] {
+        assert_eq!(listed(user, client, None).await, newest_first);
+    }
+    assert_eq!(listed(None, Some(&other), None).await, []);
+    assert_eq!(
+        listed(ada, None, Some(newest_first[0])).await,
+        [newest_first[1]]
+    );
+
+    // What rests on the session is no more, and is shown all the same.
+    store
+        .end_session(&world.session, &world.user, now)
+        .await
+        .unwrap();
+    assert_eq!(listed(ada, None, None).await, [offline.id]);
+    let shown = store.listed_grant(online.id, now).await.unwrap().unwrap();
+    assert!(!shown.lives && shown.record.revoked_at.is_none());
+    assert!(
+        store
+            .listed_grant(offline.id, now)
+            .await
+            .unwrap()
+            .unwrap()
+            .lives
+    );
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn events_are_found_by_what_they_are_about_and_by_who_did_it(database: Kind) {
+    let world = World::on(database).await;
+    let now = world.now();
+    let grant = world.granted(ONLINE).await;
+    let client = world.client.clone();
+    let in_request = |name: &str| {
+        let by = By::new(Who::Client(client.clone()), Door::Endpoint);
+        by.in_request(Some([192, 0, 2, 7].into()), name)
+    };
+    let store = Store::clone(&world.store);
+    let app = store.by(in_request("0123456789abcdef"));
+    app.revoke_grant(grant.id, &world.client, "by-test", now)
+        .await
+        .unwrap();
+    let filter = EventFilter::default;
+    let found = async |filter: EventFilter| {
+        let oldest = store.events_after(&filter, "", 100).await.unwrap();
+        let mut newest = store.events_before(&filter, None, 100).await.unwrap();
+        newest.reverse();
+        assert_eq!(oldest, newest);
+        oldest
+    };
+    let revoked = found(EventFilter {
+        correlation_id: Some("0123456789abcdef".to_owned()),
+        ..filter()
+    });
+    let revoked = revoked.await;
+    assert_eq!(kinds(&revoked), ["grant-revoked"]);
+    assert_eq!(revoked[0].by, in_request("0123456789abcdef"));
+    for narrow in [
+        EventFilter {
+            grant: Some(grant.id),
+            ..filter()
+        },
+        EventFilter {
+            door: Some(Door::Endpoint),
+            ..filter()
+        },
+        EventFilter {
+            kinds: vec!["grant-revoked".to_owned()],
+            ..filter()
+        },
+        EventFilter {
+            client: Some(world.client.clone()),
+            user: Some(world.user.clone()),
+            ..filter()
+        },
+    ] {
+        assert_eq!(found(narrow.clone()).await, revoked, "{narrow:?}");
+    }
+    let of_ada = found(EventFilter {
+        user: Some(world.user.clone()),
+        ..filter()
+    })
+    .await;
+    assert_eq!(
+        kinds(&of_ada),
+        ["user-added", "session-started", "grant-revoked"]
+    );
+    assert_eq!(of_ada[0].by, operator());
+    let nothing = [
+        EventFilter {
+            since: Some(now.plus(1)),
+            ..filter()
+        },
+        EventFilter {
+            until: Some(now),
+            ..filter()
+        },
+        EventFilter {
+            kinds: vec!["grant".to_owned(), "revoked".to_owned()],
+            ..filter()
+        },
+        EventFilter {
+            correlation_id: Some("%".to_owned()),
+            ..filter()
+        },
+    ];
+    for narrow in nothing {
+        assert_eq!(found(narrow.clone()).await, [], "{narrow:?}");
+    }
+    let all = found(EventFilter {
+        since: Some(now),
+        until: Some(now.plus(1)),
+        ..filter()
+    })
+    .await;
+    assert_eq!(all.len(), world.events().await.len());
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn a_prefix_finds_names_by_their_bytes_and_pages_lose_none(database: Kind) {
+    let world = World::on(database).await;
+    let store = &world.store;
+    for name in ["ad", "ad-hoc", "adam", "ad_am", "ädam", "a%", "b"] {
+        world.adds(name).await;
+    }
+    let names = async |prefix: &str, after: Option<&str>, limit| -> Vec<String> {
+        let found = store.list_users(prefix, after, limit).await.unwrap();
+        found.into_iter().map(|user| user.username).collect()
+    };
+    let ad = ["ad", "ad-hoc", "ad_am", "ada", "adam"];
+    assert_eq!(names("ad", None, 10).await, ad);
+    assert_eq!(names("ad", Some("ad"), 2).await, ad[1..3]);
+    assert_eq!(names("a%", None, 10).await, ["a%"]);
+    assert_eq!(names("ä", None, 10).await, ["ädam"]);
+    assert_eq!(names("c", None, 10).await, [""; 0]);
+    let all = names("", None, 10).await;
+    assert_eq!(all.len(), 8);
+    assert!(
+        all.is_sorted_by_key(|name| name.as_bytes().to_vec()),
+        "{all:?}"
+    );
+    store.delete_user(&world.user, world.now()).await.unwrap();
+    assert_eq!(names("ada", None, 10).await, ["adam"]);
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn what_waits_is_told_at_once_or_never_as_an_operator_says(database: Kind) {
+    let world = World::on(database).await;
+    let store = &world.store;
+    let mail = world.mail(MailPurpose::Recover);
+    assert!(world.ask(Some(&mail)).await);
+    let waiting = world.mails_due().await.remove(0);
+    let later = world.now().plus(600);
+    store
+        .claim_message(&waiting, later, world.now())
+        .await
+        .unwrap();
+    store
+        .retry_message(&waiting, later, "503: try\nlater")
+        .await
+        .unwrap();
+    let listed = store.messages_after("", 10).await.unwrap();
+    assert_eq!(listed.len(), 1);
+    let kept = store.message(&waiting.id).await.unwrap().unwrap();
+    assert_eq!(listed[0], kept);
+    assert_eq!((kept.next_at, kept.row.attempts), (later, 1));
+    assert_eq!(kept.last_answer.as_deref(), Some("503: trylater"));
+
+    let due = async |now: Timestamp| {
+        let (kind, to) = (kept.row.message.kind(), kept.row.message.recipient());
+        store.due_messages(kind, to, now, 10).await.unwrap().len()
+    };
+    assert_eq!(due(world.now()).await, 0);
+    assert!(
+        store
+            .retry_message_now(&kept.row, world.now())
+            .await
+            .unwrap()
+    );
+    assert_eq!(due(world.now()).await, 1);
+    assert!(store.drop_message(&kept.row, world.now()).await.unwrap());
+    assert_eq!(due(later).await, 0);
+    // What is gone is neither told nor dropped again, and leaves no event.
+    assert!(
+        !store
+            .retry_message_now(&kept.row, world.now())
+            .await
+            .unwrap()
+    );
+    assert!(!store.drop_message(&kept.row, world.now()).await.unwrap());
+    let events = world.events().await;
+    let said: Vec<_> = events
+        .iter()
+        .filter(|kind| kind.starts_with("message-"))
+        .collect();
+    assert_eq!(said, ["message-retried", "message-dropped"]);
+}
