@@ -63,7 +63,7 @@ impl Parties {
             login.scopes(["openid", "profile"])
         };
         serve(app_port, web_app(&login.build()?, &api)).await?;
-        serve(api_port, notes_api(&Guard::new(&issuer, &api)?.build())).await?;
+        serve(api_port, notes_api(&Guard::new(&issuer, &api)?.build()?)).await?;
         Ok(Self {
             issuer,
             app,

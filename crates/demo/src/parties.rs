@@ -389,6 +389,6 @@ fn guard(addresses: &Addresses, api: &Credentials) -> anyhow::Result<Guard> {
         .scopes_supported([NOTES_READ, NOTES_WRITE])
         .introspection(api.id, api.secret.clone())
         .introspection_cache(Duration::ZERO)
-        .build();
+        .build()?;
     Ok(guard)
 }

@@ -1,39 +1,32 @@
 //! Setting up a guard. Nothing is asked of the issuer here: the API and its issuer may start in any order.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use safeconduct_issuer::{Address, AddressError, Http};
+use safeconduct_issuer::{Address, Http};
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::dpop::NonceKey;
 use safeconduct_protocol::scope::{self, Scope};
 use safeconduct_protocol::secret::Secret;
 
+use crate::config_error::ConfigError;
+use crate::dialect::Dialect;
 use crate::dpop::Dpop;
-use crate::guard::{Guard, Validation};
+use crate::foreign::Foreign;
+use crate::guard::{Guard, Parts, Validation};
 use crate::introspection::{self, Introspection};
 use crate::metadata::{self, Issuer, Keys};
+use crate::profile::Profile;
 use crate::resource::Resource;
+use crate::trusted::{self, Trusted, TrustedIssuers};
 
 /// How the guard names itself to its issuer.
 const USER_AGENT: &str = concat!("safeconduct-guard/", env!("CARGO_PKG_VERSION"));
 const HTTP_TIMEOUT: Duration = Duration::from_secs(10);
 const SHORTEST_HTTP_TIMEOUT: Duration = Duration::from_millis(100);
 const LONGEST_LEEWAY: Duration = Duration::from_secs(60);
-
-/// Why a guard cannot be set up.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// The issuer cannot be trusted.
-    #[error("the issuer {0:?} {1}")]
-    Issuer(String, AddressError),
-    /// The audience is no identifier of an API.
-    #[error("the audience {0:?} {1}")]
-    Audience(String, AddressError),
-    /// The URL that clients reach the API at is none.
-    #[error("the base URL {0:?} {1}")]
-    BaseUrl(String, AddressError),
-}
+/// Where a template has the tenant.
+const TENANT: &str = "{tid}";
 
 /// How tokens are validated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +42,8 @@ pub enum Mode {
 /// A guard being set up: see [`Guard::new`](crate::Guard::new).
 #[must_use = "nothing is guarded until `build`"]
 pub struct GuardBuilder {
-    issuer: Address,
+    issuers: Vec<Named>,
+    pub(crate) foreign: Foreign,
     resource: Resource,
     introspection: Option<(Mode, String, Secret)>,
     introspection_cache: Duration,
@@ -60,15 +54,53 @@ pub struct GuardBuilder {
     clock: Clock,
 }
 
+/// An issuer to be trusted.
+struct Named {
+    address: Address,
+    tenant: Option<String>,
+    /// `None`: that of the guard.
+    profile: Option<Profile>,
+}
+
 impl GuardBuilder {
     pub(crate) fn new(issuer: &str, audience: &str) -> Result<Self, ConfigError> {
-        let issuer = Address::identifier(issuer)
-            .map_err(|error| ConfigError::Issuer(issuer.to_owned(), error))?;
-        let audience = Address::identifier(audience)
+        let mut builder = Self::without_issuers(audience)?;
+        builder.add(issuer, None, None)?;
+        Ok(builder)
+    }
+
+    pub(crate) fn of_tenants<S: AsRef<str>>(
+        template: &str,
+        tenants: impl IntoIterator<Item = S>,
+        audience: &str,
+    ) -> Result<Self, ConfigError> {
+        let no_tenant = |text: &str| ConfigError::Tenant(text.to_owned());
+        let Some((before, behind)) = template.split_once(TENANT) else {
+            return Err(no_tenant(template));
+        };
+        let mut builder = Self::without_issuers(audience)?;
+        for tenant in tenants {
+            let tenant = tenant.as_ref();
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+            if tenant.is_empty() || !tenant.bytes().all(is_plain) {
+                return Err(no_tenant(tenant));
+            }
+            let issuer = [before, tenant, behind].concat();
+            builder.add(&issuer, Some(tenant.to_owned()), None)?;
+        }
+        if builder.issuers.is_empty() {
+            return Err(no_tenant(template));
+        }
+        Ok(builder)
+    }
+
+    fn without_issuers(audience: &str) -> Result<Self, ConfigError> {
+        let address = Address::identifier(audience)
             .map_err(|error| ConfigError::Audience(audience.to_owned(), error))?;
         Ok(Self {
-            issuer,
-            resource: Resource::new(audience),
+            issuers: Vec::new(),
+            foreign: Foreign::new(audience),
+            resource: Resource::new(address),
             introspection: None,
             introspection_cache: introspection::LONGEST_CACHE,
             base_url: None,
@@ -77,6 +109,33 @@ impl GuardBuilder {
             http_timeout: HTTP_TIMEOUT,
             clock: Clock::system(),
         })
+    }
+
+    fn add(
+        &mut self,
+        issuer: &str,
+        tenant: Option<String>,
+        profile: Option<Profile>,
+    ) -> Result<(), ConfigError> {
+        let address = Address::identifier(issuer)
+            .map_err(|error| ConfigError::Issuer(issuer.to_owned(), error))?;
+        self.issuers.push(Named {
+            address,
+            tenant,
+            profile,
+        });
+        Ok(())
+    }
+
+    /// Accepts the tokens of `issuer` too, which writes them by `profile`. Whose token one is, its `iss` says, and then the keys of that
+    /// issuer alone verify it. All other settings hold for every issuer; where they differ, make a guard for each and join them with
+    /// [`GuardLayer::or`](crate::GuardLayer::or).
+    ///
+    /// # Errors
+    /// [`ConfigError::Issuer`], as [`Guard::new`].
+    pub fn trust(mut self, issuer: impl AsRef<str>, profile: Profile) -> Result<Self, ConfigError> {
+        self.add(issuer.as_ref(), None, Some(profile))?;
+        Ok(self)
     }
 
     /// The scopes that the API gives a meaning to, for its metadata (RFC 9728 §2). Names that break RFC 6749 §3.3 are
@@ -159,7 +218,7 @@ impl GuardBuilder {
     }
 
     /// How far ahead of ours the issuer's clock may be: at most, and by default, 60 seconds. It moves `nbf` and `iat`;
-    /// no token lives past its `exp`.
+    /// no token lives past its `exp`, unless [`GuardBuilder::expiry_leeway`] says so.
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway.min(LONGEST_LEEWAY);
         self
@@ -188,50 +247,91 @@ impl GuardBuilder {
     }
 
     /// The guard.
-    pub fn build(mut self) -> Guard {
-        let issuer = self.issuer();
-        let keys = || Keys::new(issuer.clone(), self.clock.clone(), metadata::count);
-        let validation = match self.introspection.take() {
-            None => Validation::Jwt(keys()),
-            Some((mode, client_id, secret)) => {
-                let introspection =
-                    Introspection::new(client_id, secret, self.introspection_cache, self.leeway);
-                match mode {
-                    Mode::Introspection => Validation::Introspection(introspection),
-                    Mode::Jwt | Mode::Both => Validation::Both(keys(), introspection),
-                }
-            }
-        };
-        self.assemble(issuer, validation)
+    ///
+    /// # Errors
+    /// [`ConfigError`], where settings do not fit one another or their issuer.
+    pub fn build(self) -> Result<Guard, ConfigError> {
+        let clock = self.clock.clone();
+        self.assemble(|issuer| Keys::new(issuer.clone(), clock.clone(), metadata::count))
     }
 
     /// The guard that trusts `keys` and makes no request.
     #[cfg(any(test, feature = "testing"))]
-    pub(crate) fn build_with_keys(self, keys: safeconduct_protocol::jose::KeySet) -> Guard {
-        let issuer = self.issuer();
-        let validation = Validation::Jwt(Keys::fixed(keys, self.clock.clone()));
-        self.assemble(issuer, validation)
+    pub(crate) fn build_with_keys(
+        self,
+        keys: &safeconduct_protocol::jose::KeySet,
+    ) -> Result<Guard, ConfigError> {
+        let clock = self.clock.clone();
+        self.assemble(|_| Keys::fixed(keys.clone(), clock.clone()))
     }
 
-    fn issuer(&self) -> Issuer {
-        let http = Http::new(USER_AGENT, self.http_timeout, self.issuer.is_loopback());
-        Issuer::new(self.issuer.clone(), false, http, self.clock.clone())
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn first_issuer(&self) -> String {
+        self.issuers[0].address.to_string()
     }
 
-    fn assemble(self, issuer: Issuer, validation: Validation) -> Guard {
+    fn assemble(mut self, keys: impl Fn(&Issuer) -> Keys) -> Result<Guard, ConfigError> {
+        let expiry_leeway = self.foreign.expiry_leeway()?;
+        let leeway = i64::try_from(self.leeway.as_secs()).unwrap_or(0);
+        let issuers = self.trusted(keys)?;
+        let validation = match self.introspection.take() {
+            None => Validation::Jwt,
+            Some(_) if self.issuers.len() > 1 => return Err(ConfigError::SeveralIntrospected),
+            Some((mode, client_id, secret)) => {
+                let cache = self.introspection_cache;
+                let introspection =
+                    Introspection::new(client_id, secret, cache, leeway, expiry_leeway);
+                match mode {
+                    Mode::Introspection => Validation::Introspection(introspection),
+                    Mode::Jwt | Mode::Both => Validation::Both(introspection),
+                }
+            }
+        };
         let base_url = match &self.base_url {
             Some(url) => url.without_end(),
             None => self.resource.audience.origin(),
         };
-        let dpop = Dpop::new(base_url.to_owned(), self.nonces);
-        Guard::assemble(
-            issuer,
-            self.resource,
+        let parts = Parts {
+            issuers,
+            audiences: self.foreign.audiences,
             validation,
-            dpop,
-            self.leeway,
-            self.clock,
-        )
+            dpop: Dpop::new(base_url.to_owned(), self.nonces),
+            leeway,
+            expiry_leeway,
+            clock: self.clock,
+        };
+        Ok(Guard::assemble(parts, self.resource))
+    }
+
+    fn trusted(&self, keys: impl Fn(&Issuer) -> Keys) -> Result<TrustedIssuers, ConfigError> {
+        let mut trusted: Vec<Trusted> = Vec::new();
+        let mut dialects: Vec<Arc<Dialect>> = Vec::new();
+        for named in &self.issuers {
+            let profile = named.profile.unwrap_or(self.foreign.profile);
+            let known = dialects.iter().find(|known| known.profile == profile);
+            let dialect = match known {
+                Some(dialect) => Arc::clone(dialect),
+                None => Arc::new(self.foreign.dialect(profile)?),
+            };
+            dialects.push(Arc::clone(&dialect));
+            let (names, tenant) = trusted::names(&named.address, profile, named.tenant.clone())
+                .map_err(ConfigError::Tenant)?;
+            let mut before = trusted.iter().flat_map(|trusted| &trusted.names);
+            if let Some(twice) = before.find(|name| names.contains(name)) {
+                return Err(ConfigError::IssuerTwice(twice.clone()));
+            }
+            let address = named.address.clone();
+            let http = Http::new(USER_AGENT, self.http_timeout, address.is_loopback());
+            let issuer = Issuer::new(address, profile.is_openid_first(), http, self.clock.clone());
+            trusted.push(Trusted {
+                keys: keys(&issuer),
+                issuer,
+                dialect,
+                names,
+                tenant,
+            });
+        }
+        Ok(TrustedIssuers::new(trusted))
     }
 }
 

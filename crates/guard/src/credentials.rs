@@ -3,6 +3,8 @@
 //!
 //! What token and proof are worth is for others to say.
 
+use std::borrow::Cow;
+
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, Uri};
 use http_body_util::BodyExt;
@@ -14,7 +16,7 @@ use crate::reason::Reason;
 pub(crate) const DPOP: HeaderName = HeaderName::from_static("dpop");
 
 /// The parameter of the other two methods (RFC 6750 §2.2, §2.3), which leak and are refused.
-const PARAMETER: &str = "access_token";
+pub(crate) const PARAMETER: &str = "access_token";
 /// How much of a refused request's form is looked at.
 const FORM_LIMIT: usize = 16 * 1024;
 
@@ -39,19 +41,22 @@ impl Scheme {
     }
 }
 
-/// What an `Authorization` header says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A token as it was presented.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Credentials<'a> {
     pub(crate) scheme: Scheme,
-    pub(crate) token: &'a str,
+    pub(crate) token: Cow<'a, str>,
 }
 
-/// The access token in the request, or `None` if the request has no credentials of a kind that is known here.
+/// The access token in the request, or `None` if the request has no credentials of a kind that is known here. One in the query is
+/// refused unless the route takes it from there, by this very name.
 pub(crate) fn presented<'a>(
     headers: &'a HeaderMap,
     uri: &Uri,
+    is_in_query: bool,
 ) -> Result<Option<Credentials<'a>>, Refusal> {
-    if uri.query().is_some_and(|query| has_token(query.as_bytes())) {
+    let has_token = |query: &str| has_token(query.as_bytes());
+    if !is_in_query && uri.query().is_some_and(has_token) {
         return Err(Reason::TokenInQuery.into());
     }
     let mut values = headers.get_all(AUTHORIZATION).iter();
@@ -69,7 +74,10 @@ pub(crate) fn presented<'a>(
     };
     let token = token.trim_start_matches(' ');
     if is_b64token(token) {
-        Ok(Some(Credentials { scheme, token }))
+        Ok(Some(Credentials {
+            scheme,
+            token: Cow::Borrowed(token),
+        }))
     } else {
         Err(Refusal::from(Reason::MalformedCredentials).under(scheme))
     }
@@ -123,7 +131,7 @@ fn has_token(parameters: &[u8]) -> bool {
 }
 
 /// `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="` (RFC 6750 §2.1).
-fn is_b64token(text: &str) -> bool {
+pub(crate) fn is_b64token(text: &str) -> bool {
     let body = text.trim_end_matches('=');
     !body.is_empty()
         && body
@@ -145,9 +153,9 @@ mod tests {
         for value in values {
             headers.append(AUTHORIZATION, HeaderValue::from_bytes(value).unwrap());
         }
-        match presented(&headers, &uri.parse().unwrap()) {
+        match presented(&headers, &uri.parse().unwrap(), false) {
             Ok(None) => Ok(None),
-            Ok(Some(credentials)) => Ok(Some((credentials.scheme, credentials.token.to_owned()))),
+            Ok(Some(credentials)) => Ok(Some((credentials.scheme, credentials.token.into_owned()))),
             Err(refusal) => Err(refusal.reason),
         }
     }

@@ -63,7 +63,17 @@ pub(crate) struct Refusal {
     nonce: Option<String>,
     /// Whether the token may be one that another guard accepts: nothing says that it is this one's.
     pub(crate) of_another: bool,
+    words: Option<Box<Words>>,
     detail: Option<Box<Detail>>,
+}
+
+/// What is said beside the reason.
+#[derive(Clone, Debug, PartialEq)]
+enum Words {
+    /// By the application, in place of the reason's sentence.
+    Description(String),
+    /// To whoever set the guard up, in the log.
+    Hint(String),
 }
 
 /// Expected against got. For the log.
@@ -90,6 +100,14 @@ impl Refusal {
             ..Self::from(Reason::InsufficientUserAuthentication)
         };
         refusal.because(demanded, sign_in)
+    }
+
+    /// The application's own.
+    pub(crate) fn forbidden(description: String) -> Self {
+        Self {
+            words: Some(Box::new(Words::Description(description))),
+            ..Self::from(Reason::Forbidden)
+        }
     }
 
     /// The issuer cannot be asked; it may be worth trying again in `seconds`.
@@ -121,6 +139,19 @@ impl Refusal {
         self
     }
 
+    fn hint_given(&self) -> Option<&str> {
+        match self.words.as_deref() {
+            Some(Words::Hint(hint)) => Some(hint),
+            _ => None,
+        }
+    }
+
+    /// Adds what may help.
+    pub(crate) fn hint(mut self, hint: Option<String>) -> Self {
+        self.words = hint.map(|hint| Box::new(Words::Hint(hint)));
+        self
+    }
+
     /// Adds what was expected and what came. What a token says is not repeated whole: [`beside`](safeconduct_protocol::sent::beside).
     pub(crate) fn because(mut self, expected: impl fmt::Display, got: impl fmt::Display) -> Self {
         let got = got.to_string().chars().take(200).collect();
@@ -142,6 +173,7 @@ impl From<Reason> for Refusal {
             retry_after: None,
             nonce: None,
             of_another: false,
+            words: None,
             detail: None,
         }
     }
@@ -174,6 +206,8 @@ struct Body<'a> {
     correlation_id: &'a str,
     #[serde(flatten)]
     detail: Option<&'a Detail>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
 }
 
 impl Denied {
@@ -189,6 +223,7 @@ impl Denied {
             Some(detail) => (Some(detail.expected.as_str()), Some(detail.got.as_str())),
             None => (None, None),
         };
+        let hint = refusal.hint_given();
         let reason = refusal.reason.name();
         metrics::counter!("guard_validations_total", "outcome" => reason).increment(1);
         match refusal.reason {
@@ -201,13 +236,28 @@ impl Denied {
             Reason::IssuerUnavailable | Reason::TooManyProofs => {
                 tracing::warn!(reason, correlation_id, "request denied");
             }
-            _ => tracing::info!(reason, correlation_id, expected, got, "request denied"),
+            _ => {
+                tracing::info!(
+                    reason,
+                    correlation_id,
+                    expected,
+                    got,
+                    hint,
+                    "request denied"
+                );
+            }
         }
         Self(Box::new(Inner {
             refusal,
             resource: resource.cloned(),
             correlation_id: id,
         }))
+    }
+
+    /// A refusal of the application's own: 403, with `access_denied` and `description` in the body. For a request that comes with a
+    /// token, [`Token::forbid`](crate::Token::forbid) names it too.
+    pub fn forbidden(description: impl Into<String>) -> Self {
+        Self::new(Refusal::forbidden(description.into()), None, None)
     }
 
     /// Why.
@@ -225,10 +275,10 @@ impl Denied {
         &self.0.correlation_id.0
     }
 
-    /// The `WWW-Authenticate` challenge, in the scheme that the request used; `None` for 500 and 503, where other credentials
-    /// would not help.
+    /// The `WWW-Authenticate` challenge, in the scheme that the request used; `None` for 500 and 503 and for what
+    /// the application refuses, where other credentials would not help.
     pub fn challenge(&self) -> Option<String> {
-        if self.status().is_server_error() {
+        if self.status().is_server_error() || self.reason() == Reason::Forbidden {
             return None;
         }
         let scheme = self.scheme();
@@ -296,6 +346,13 @@ impl Denied {
         response
     }
 
+    fn description(&self) -> &str {
+        match self.0.refusal.words.as_deref() {
+            Some(Words::Description(description)) => description,
+            _ => self.reason().description(),
+        }
+    }
+
     fn body(&self) -> Vec<u8> {
         let explains = self
             .0
@@ -304,9 +361,10 @@ impl Denied {
             .is_some_and(|resource| resource.explains);
         let body = Body {
             error: self.reason().body_error(),
-            error_description: self.reason().description(),
+            error_description: self.description(),
             correlation_id: self.correlation_id(),
             detail: self.0.refusal.detail.as_deref().filter(|_| explains),
+            hint: self.0.refusal.hint_given().filter(|_| explains),
         };
         serde_json::to_vec(&body).unwrap_or_default()
     }
@@ -328,7 +386,7 @@ impl fmt::Debug for Denied {
 
 impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.reason().description())
+        f.write_str(self.description())
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::{Extensions, HeaderMap, Method, Uri};
 use safeconduct_issuer::FetchError;
@@ -10,30 +9,42 @@ use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::jose::{MAX_TOKEN, unverified_issuer};
 use safeconduct_protocol::time::Timestamp;
 
-use crate::builder::{ConfigError, GuardBuilder, Mode};
+use crate::builder::{GuardBuilder, Mode};
+use crate::config_error::ConfigError;
 use crate::credentials::{self, Credentials, Scheme};
 use crate::denied::{CorrelationId, Denied, Refusal};
 use crate::dpop::{Dpop, PresentedProof};
+use crate::hint;
 use crate::introspection::{self, Introspection};
 use crate::jwt::{self, Jwt};
 use crate::layer::Accepted;
-use crate::metadata::{Issuer, Keys};
+use crate::places::{self, TokenPlace};
 use crate::reason::Reason;
 use crate::resource::{Resource, ResourceMetadata};
 use crate::token::{Claims, Token};
+use crate::trusted::TrustedIssuers;
 
-/// Protects one API with the access tokens of one issuer. Cheap to clone; the clones share keys and answers.
+/// Protects one API with the access tokens of one issuer or several. Cheap to clone; the clones share keys and answers.
 #[derive(Clone)]
 pub struct Guard(Arc<Inner>);
 
 struct Inner {
-    issuer: Issuer,
+    parts: Parts,
     resource: Arc<Resource>,
-    validation: Validation,
-    dpop: Dpop,
+}
+
+/// What a guard is made of, beside the API.
+pub(crate) struct Parts {
+    pub(crate) issuers: TrustedIssuers,
+    /// What `aud` may hold. One or more.
+    pub(crate) audiences: Vec<String>,
+    pub(crate) validation: Validation,
+    pub(crate) dpop: Dpop,
     /// In seconds.
-    leeway: i64,
-    clock: Clock,
+    pub(crate) leeway: i64,
+    /// In seconds.
+    pub(crate) expiry_leeway: i64,
+    pub(crate) clock: Clock,
 }
 
 /// What of a request matters here.
@@ -43,6 +54,8 @@ pub(crate) struct Received<'a> {
     pub(crate) headers: &'a HeaderMap,
     /// As the client sent it: its path is proven.
     pub(crate) uri: &'a Uri,
+    /// Where a token may stand beside the `Authorization` header.
+    pub(crate) places: &'a [TokenPlace],
 }
 
 /// A request that may pass.
@@ -54,9 +67,9 @@ pub(crate) struct Admitted {
 
 /// Who decides whether a token is good.
 pub(crate) enum Validation {
-    Jwt(Keys),
+    Jwt,
     Introspection(Introspection),
-    Both(Keys, Introspection),
+    Both(Introspection),
 }
 
 /// Why a guard cannot decide on tokens yet. It tries again by itself with the next request.
@@ -84,22 +97,24 @@ impl Guard {
         GuardBuilder::new(issuer.as_ref(), audience.as_ref())
     }
 
-    pub(crate) fn assemble(
-        issuer: Issuer,
-        resource: Resource,
-        validation: Validation,
-        dpop: Dpop,
-        leeway: Duration,
-        clock: Clock,
-    ) -> Self {
-        let leeway = i64::try_from(leeway.as_secs()).unwrap_or(0);
+    /// Sets up the guard of the API `audience`, which accepts the tokens of one issuer for several tenants. `template` is the issuer with
+    /// `{tid}` where the tenant stands, such as `https://login.microsoftonline.com/{tid}/v2.0`; the claim `tid` has to say the same tenant.
+    /// A token of a tenant that is not listed is of another issuer.
+    ///
+    /// # Errors
+    /// [`ConfigError`]: as [`Guard::new`]; a template that names no tenant, no tenants, or one that could not stand in a URL.
+    pub fn of_tenants<S: AsRef<str>>(
+        template: &str,
+        tenants: impl IntoIterator<Item = S>,
+        audience: impl AsRef<str>,
+    ) -> Result<GuardBuilder, ConfigError> {
+        GuardBuilder::of_tenants(template, tenants, audience.as_ref())
+    }
+
+    pub(crate) fn assemble(parts: Parts, resource: Resource) -> Self {
         Self(Arc::new(Inner {
-            issuer,
+            parts,
             resource: Arc::new(resource),
-            validation,
-            dpop,
-            leeway,
-            clock,
         }))
     }
 
@@ -119,6 +134,7 @@ impl Guard {
             method,
             headers,
             uri,
+            places: &[],
         };
         match self.admit(received).await {
             Ok(Some(admitted)) => Ok(admitted.token),
@@ -129,11 +145,12 @@ impl Guard {
 
     /// As [`Guard::authenticate`], but `None` for a request without credentials. Bad ones are still refused.
     pub(crate) async fn admit(&self, received: Received<'_>) -> Result<Option<Admitted>, Refusal> {
-        let Some(credentials) = credentials::presented(received.headers, received.uri)? else {
+        let Some(credentials) = places::presented(received.headers, received.uri, received.places)?
+        else {
             return Ok(None);
         };
         let (claims, fresh_nonce) = match credentials.scheme {
-            Scheme::Bearer => (self.bearer(credentials.token).await?, None),
+            Scheme::Bearer => (self.bearer(&credentials.token).await?, None),
             Scheme::Dpop => self
                 .bound(received, credentials)
                 .await
@@ -176,15 +193,15 @@ impl Guard {
         credentials: Credentials<'_>,
     ) -> Result<(Arc<Claims>, Option<String>), Refusal> {
         let proof = credentials::proof(received.headers)?;
-        let claims = self.0.claims(credentials.token).await?;
+        let claims = self.0.claims(&credentials.token).await?;
         let presented = PresentedProof {
             proof,
             method: received.method,
             path: received.uri.path(),
-            token: credentials.token,
+            token: &credentials.token,
             key: claims.bound_to.as_ref().ok_or(Reason::NotBound)?,
         };
-        let fresh_nonce = self.0.dpop.accept(&presented, &self.0.clock)?;
+        let fresh_nonce = self.0.parts.dpop.accept(&presented, &self.0.parts.clock)?;
         Ok((claims, fresh_nonce))
     }
 
@@ -198,22 +215,28 @@ impl Guard {
     /// # Errors
     /// [`NotReady`], with the reason for the operator of the API.
     pub async fn ready(&self) -> Result<(), NotReady> {
-        self.0
-            .validation
-            .ready(&self.0.issuer)
-            .await
-            .map_err(|error| NotReady {
-                issuer: self.issuer().to_owned(),
-                reason: error.to_string(),
-            })
+        let parts = &self.0.parts;
+        let not_ready = |issuer: &str, error: FetchError| NotReady {
+            issuer: issuer.to_owned(),
+            reason: error.to_string(),
+        };
+        if let Validation::Jwt | Validation::Both(_) = parts.validation {
+            let ready = parts.issuers.have_keys().await;
+            ready.map_err(|(issuer, error)| not_ready(issuer, error))?;
+        }
+        if let Validation::Introspection(_) | Validation::Both(_) = parts.validation {
+            let endpoint = introspection::endpoint(&parts.issuers.first().issuer).await;
+            endpoint.map_err(|error| not_ready(self.issuer(), error))?;
+        }
+        Ok(())
     }
 
     /// How tokens are validated.
     pub fn mode(&self) -> Mode {
-        match self.0.validation {
-            Validation::Jwt(_) => Mode::Jwt,
+        match self.0.parts.validation {
+            Validation::Jwt => Mode::Jwt,
             Validation::Introspection(_) => Mode::Introspection,
-            Validation::Both(..) => Mode::Both,
+            Validation::Both(_) => Mode::Both,
         }
     }
 
@@ -223,19 +246,26 @@ impl Guard {
         Accepted::of(extensions).by(self).cloned()
     }
 
-    /// The issuer whose tokens are accepted.
+    /// The issuer whose tokens are accepted; of several the first.
     pub fn issuer(&self) -> &str {
-        self.0.issuer.issuer().as_str()
+        self.0.parts.issuers.first().issuer.issuer().as_str()
     }
 
-    /// The audience that tokens must be for.
+    /// Every issuer whose tokens are accepted.
+    pub fn issuers(&self) -> impl Iterator<Item = &str> {
+        let issuers = self.0.parts.issuers.iter();
+        issuers.map(|trusted| trusted.issuer.issuer().as_str())
+    }
+
+    /// The API, which tokens must be for unless [`GuardBuilder::audiences`] says how else they call it.
     pub fn audience(&self) -> &str {
         self.0.resource.audience.as_str()
     }
 
     /// What the API says of itself (RFC 9728), to be served as JSON at [`Guard::metadata_path`].
     pub fn metadata(&self) -> ResourceMetadata {
-        self.0.resource.metadata(self.0.issuer.issuer())
+        let issuers = self.issuers().map(str::to_owned).collect();
+        self.0.resource.metadata(issuers)
     }
 
     /// Where the metadata belongs: `/.well-known/oauth-protected-resource`, and the audience's path behind it.
@@ -248,12 +278,12 @@ impl Guard {
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        self.0.clock.now()
+        self.0.parts.clock.now()
     }
 
     /// In seconds.
     pub(crate) fn leeway(&self) -> i64 {
-        self.0.leeway
+        self.0.parts.leeway
     }
 
     pub(crate) fn deny(&self, refusal: impl Into<Refusal>) -> Denied {
@@ -282,19 +312,20 @@ impl fmt::Debug for Guard {
 
 impl Inner {
     async fn claims(&self, token: &str) -> Result<Arc<Claims>, Refusal> {
-        self.judge(token).await.map_err(|mut refusal| {
-            refusal.of_another = self.may_be_of_another(token, refusal.reason);
-            refusal
+        self.parts.judge(token).await.map_err(|mut refusal| {
+            refusal.of_another = self.parts.may_be_of_another(token, refusal.reason);
+            let hint = self.parts.hints().hint(token, refusal.reason);
+            refusal.hint(hint)
         })
     }
+}
 
+impl Parts {
     /// Whether a token that was refused for `reason` may be another guard's. One that says it is our issuer's is ours, unless it is
     /// for another audience; of one that says nothing, no more is known than that it is unknown.
     fn may_be_of_another(&self, token: &str, reason: Reason) -> bool {
         match unverified_issuer(token) {
-            Some(issuer) if issuer == self.issuer.issuer().as_str() => {
-                reason == Reason::WrongAudience
-            }
+            Some(issuer) if self.issuers.contains(&issuer) => reason == Reason::WrongAudience,
             Some(_) => true,
             None => matches!(
                 reason,
@@ -313,10 +344,10 @@ impl Inner {
             return Err(Reason::TooLong.into());
         }
         match &self.validation {
-            Validation::Jwt(keys) => self.jwt(keys).validate(token).await.map(Arc::new),
+            Validation::Jwt => self.verify(token).await.map(Arc::new),
             Validation::Introspection(introspection) => self.introspect(introspection, token).await,
-            Validation::Both(keys, introspection) if jwt::is_jwt(token) => {
-                let claims = self.jwt(keys).validate(token).await?;
+            Validation::Both(introspection) if jwt::is_jwt(token) => {
+                let claims = self.verify(token).await?;
                 let answer = self.introspect(introspection, token).await?;
                 // An issuer that names a key names the one in the token.
                 if answer.bound_to.is_some() && answer.bound_to != claims.bound_to {
@@ -324,18 +355,21 @@ impl Inner {
                 }
                 Ok(Arc::new(claims))
             }
-            Validation::Both(_, introspection) => self.introspect(introspection, token).await,
+            Validation::Both(introspection) => self.introspect(introspection, token).await,
         }
     }
 
-    fn jwt<'a>(&'a self, keys: &'a Keys) -> Jwt<'a> {
-        Jwt {
-            issuer: self.issuer.issuer().as_str(),
-            audience: self.resource.audience.as_str(),
+    async fn verify(&self, token: &str) -> Result<Claims, Refusal> {
+        let (trusted, issuer) = self.issuers.of_token(token)?;
+        let jwt = Jwt {
+            trusted,
+            issuer,
+            audiences: &self.audiences,
             leeway: self.leeway,
-            keys,
+            expiry_leeway: self.expiry_leeway,
             clock: &self.clock,
-        }
+        };
+        jwt.validate(token).await
     }
 
     async fn introspect(
@@ -343,25 +377,17 @@ impl Inner {
         introspection: &Introspection,
         token: &str,
     ) -> Result<Arc<Claims>, Refusal> {
+        let trusted = self.issuers.first();
         introspection
-            .introspect(
-                token,
-                self.resource.audience.as_str(),
-                &self.issuer,
-                &self.clock,
-            )
+            .introspect(token, &self.audiences, trusted, &self.clock)
             .await
     }
-}
 
-impl Validation {
-    async fn ready(&self, issuer: &Issuer) -> Result<(), FetchError> {
-        if let Self::Jwt(keys) | Self::Both(keys, _) = self {
-            keys.ready().await?;
+    fn hints(&self) -> hint::Context<'_> {
+        hint::Context {
+            issuers: &self.issuers,
+            audiences: &self.audiences,
+            introspects: !matches!(self.validation, Validation::Jwt),
         }
-        if let Self::Introspection(_) | Self::Both(..) = self {
-            introspection::endpoint(issuer).await?;
-        }
-        Ok(())
     }
 }

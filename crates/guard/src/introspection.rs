@@ -23,9 +23,11 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::denied::{Refusal, text_of};
+use crate::dialect::{Dialect, Origin};
 use crate::metadata::Issuer;
 use crate::reason::Reason;
 use crate::token::Claims;
+use crate::trusted::Trusted;
 
 /// The longest time for which an answer is remembered.
 pub(crate) const LONGEST_CACHE: Duration = Duration::from_secs(30);
@@ -57,6 +59,8 @@ pub(crate) struct Introspection {
     remembered_for: i64,
     /// How far ahead of ours the issuer's clock may be, in seconds.
     leeway: i64,
+    /// For how many seconds a token is accepted past its `exp`.
+    expiry_leeway: i64,
     answers: Cache<[u8; 32], Remembered, ByMemory>,
     /// When answers past their time were last freed, in milliseconds.
     swept: AtomicI64,
@@ -85,12 +89,14 @@ impl Weighter<[u8; 32], Remembered> for ByMemory {
 }
 
 impl Introspection {
-    /// Remembers answers for `cache`, at most [`LONGEST_CACHE`]. The issuer's clock may be `leeway` ahead of ours.
+    /// Remembers answers for `cache`, at most [`LONGEST_CACHE`]. The issuer's clock may be `leeway` seconds ahead of ours, and
+    /// `expiry_leeway` behind.
     pub(crate) fn new(
         client_id: String,
         secret: Secret,
         cache: Duration,
-        leeway: Duration,
+        leeway: i64,
+        expiry_leeway: i64,
     ) -> Self {
         let room = OptionsBuilder::new()
             .estimated_items_capacity(USUAL_ANSWERS)
@@ -102,7 +108,8 @@ impl Introspection {
             client_id,
             secret,
             remembered_for: i64::try_from(cache.min(LONGEST_CACHE).as_millis()).unwrap_or(0),
-            leeway: i64::try_from(leeway.as_secs()).unwrap_or(0),
+            leeway,
+            expiry_leeway,
             answers: Cache::with_options(
                 room,
                 ByMemory,
@@ -114,16 +121,16 @@ impl Introspection {
         }
     }
 
-    /// What `token` is worth at the API `audience`.
+    /// What `token` is worth at the API that tokens call one of `audiences`.
     pub(crate) async fn introspect(
         &self,
         token: &str,
-        audience: &str,
-        issuer: &Issuer,
+        audiences: &[String],
+        trusted: &Trusted,
         clock: &Clock,
     ) -> Answer {
         if self.remembered_for == 0 {
-            return self.ask(token, audience, issuer, clock).await;
+            return self.ask(token, audiences, trusted, clock).await;
         }
         self.sweep(clock.milliseconds());
         let key = encoding::sha256(token.as_bytes());
@@ -142,7 +149,7 @@ impl Introspection {
         });
         match entry.await {
             EntryResult::Vacant(entry) | EntryResult::Replaced(entry, _) => {
-                let answer = self.ask(token, audience, issuer, clock).await;
+                let answer = self.ask(token, audiences, trusted, clock).await;
                 // The entry may be gone if the cache is full: then nothing is remembered.
                 let _ = entry.insert(self.remember(answer.clone(), clock.milliseconds()));
                 answer
@@ -189,7 +196,8 @@ impl Introspection {
         if let Ok(claims) = &answer
             && let Some(exp) = claims.expires_at
         {
-            until = until.min(exp.seconds().saturating_mul(1000));
+            let end = exp.plus(self.expiry_leeway);
+            until = until.min(end.seconds().saturating_mul(1000));
         }
         let claims = answer.as_ref().map_or(0, |claims| claims.memory());
         Remembered {
@@ -200,7 +208,14 @@ impl Introspection {
         }
     }
 
-    async fn ask(&self, token: &str, audience: &str, issuer: &Issuer, clock: &Clock) -> Answer {
+    async fn ask(
+        &self,
+        token: &str,
+        audiences: &[String],
+        trusted: &Trusted,
+        clock: &Clock,
+    ) -> Answer {
+        let issuer = &trusted.issuer;
         let response = match self.request(token, issuer).await {
             Ok(response) => response,
             Err(error) => {
@@ -210,14 +225,15 @@ impl Introspection {
                 return Err(Refusal::unavailable(seconds));
             }
         };
-        let latest = clock.now().plus(self.leeway);
-        let answer = judge(
-            response,
-            issuer.issuer().as_str(),
-            audience,
-            clock.now(),
-            latest,
-        );
+        let now = clock.now();
+        let expected = Expected {
+            names: &trusted.names,
+            audiences,
+            dialect: &trusted.dialect,
+            latest: now.plus(self.leeway),
+            earliest: Timestamp::from_seconds(now.seconds() - self.expiry_leeway),
+        };
+        let answer = expected.judge(response);
         count(if answer.is_ok() { "active" } else { "refused" });
         answer
     }
@@ -273,56 +289,66 @@ impl Remembered {
     }
 }
 
-/// Accepts or refuses what the issuer said (RFC 7662 §2.2). `active` alone lets no token pass: a token for another API is
-/// active too. At `latest` it must have begun to be valid.
-fn judge(
-    response: Map<String, Value>,
-    issuer: &str,
-    audience: &str,
-    now: Timestamp,
+/// What an active token is held to.
+struct Expected<'a> {
+    /// What `iss` may be.
+    names: &'a [String],
+    audiences: &'a [String],
+    dialect: &'a Arc<Dialect>,
+    /// When it must have begun to be valid.
     latest: Timestamp,
-) -> Answer {
-    if response.get("active") != Some(&Value::Bool(true)) {
-        return Err(Reason::NotActive.into());
-    }
-    if let Some(iss) = response.get("iss")
-        && iss != issuer
-    {
-        return Err(
-            Refusal::from(Reason::WrongIssuer).because(issuer, beside(issuer, &text_of(iss)))
-        );
-    }
-    let aud = response.get("aud").unwrap_or(&Value::Null);
-    let is_for_us = match aud {
-        Value::String(member) => member == audience,
-        Value::Array(members) => members.iter().any(|member| member == audience),
-        _ => false,
-    };
-    if !is_for_us {
-        return Err(
-            Refusal::from(Reason::WrongAudience).because(audience, beside(audience, &text_of(aud)))
-        );
-    }
-    let kind = response
-        .get("token_type")
-        .map_or(Some("Bearer"), Value::as_str);
-    let is_a = |name: &str| kind.is_some_and(|kind| kind.eq_ignore_ascii_case(name));
-    let (is_bearer, is_dpop) = (is_a("Bearer"), is_a("DPoP"));
-    let claims = Claims::read(response)?;
-    // A token that is no bearer token must say which key it needs (RFC 9449 §6.2).
-    if !(is_bearer || is_dpop && claims.bound_to.is_some()) {
-        return Err(Reason::UnknownBinding.into());
-    }
-    if claims.expires_at.is_some_and(|exp| exp <= now) {
-        return Err(Reason::Expired.into());
-    }
-    match claims.not_before {
-        Some(nbf) if nbf > latest => {
-            let (latest, nbf) = (latest.seconds(), nbf.seconds());
-            let expected = format_args!("nbf up to {latest}");
-            Err(Refusal::from(Reason::NotYetValid).because(expected, nbf))
+    /// When it must not have ended.
+    earliest: Timestamp,
+}
+
+impl Expected<'_> {
+    /// Accepts or refuses what the issuer said (RFC 7662 §2.2). `active` alone lets no token pass: a token for another API is
+    /// active too.
+    fn judge(&self, response: Map<String, Value>) -> Answer {
+        if response.get("active") != Some(&Value::Bool(true)) {
+            return Err(Reason::NotActive.into());
         }
-        _ => Ok(Arc::new(claims)),
+        if let Some(iss) = response.get("iss")
+            && !self.names.iter().any(|name| iss == name)
+        {
+            let issuer = &self.names[0];
+            let refusal = Refusal::from(Reason::WrongIssuer);
+            return Err(refusal.because(issuer, beside(issuer, &text_of(iss))));
+        }
+        let aud = response.get("aud");
+        let is_ours = |member: &Value| self.audiences.iter().any(|audience| member == audience);
+        let is_for_us = match aud {
+            Some(Value::Array(members)) => members.iter().any(is_ours),
+            Some(aud) => is_ours(aud),
+            // `Claims::read` holds the client to the list.
+            None => self.dialect.clients.is_some(),
+        };
+        if !is_for_us {
+            let audience = &self.audiences[0];
+            let got = beside(audience, &aud.map_or_else(String::new, text_of));
+            return Err(Refusal::from(Reason::WrongAudience).because(audience, got));
+        }
+        let kind = response
+            .get("token_type")
+            .map_or(Some("Bearer"), Value::as_str);
+        let is_a = |name: &str| kind.is_some_and(|kind| kind.eq_ignore_ascii_case(name));
+        let (is_bearer, is_dpop) = (is_a("Bearer"), is_a("DPoP"));
+        let claims = Claims::read(response, self.dialect, Origin::Introspection)?;
+        // A token that is no bearer token must say which key it needs (RFC 9449 §6.2).
+        if !(is_bearer || is_dpop && claims.bound_to.is_some()) {
+            return Err(Reason::UnknownBinding.into());
+        }
+        if claims.expires_at.is_some_and(|exp| exp <= self.earliest) {
+            return Err(Reason::Expired.into());
+        }
+        match claims.not_before {
+            Some(nbf) if nbf > self.latest => {
+                let (latest, nbf) = (self.latest.seconds(), nbf.seconds());
+                let expected = format_args!("nbf up to {latest}");
+                Err(Refusal::from(Reason::NotYetValid).because(expected, nbf))
+            }
+            _ => Ok(Arc::new(claims)),
+        }
     }
 }
 
@@ -348,6 +374,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::profile::Profile;
 
     const ISSUER: &str = "https://id.example.com";
     const API: &str = "https://api.example.com";
@@ -370,9 +397,16 @@ mod tests {
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
         let now = Timestamp::from_seconds(NOW);
-        judge(response, ISSUER, API, now, now.plus(60))
-            .map(|_| ())
-            .map_err(|refusal| refusal.reason)
+        let audiences = [API.to_owned()];
+        let expected = Expected {
+            names: &[ISSUER.to_owned()],
+            dialect: &strict(),
+            audiences: &audiences,
+            latest: now.plus(60),
+            earliest: now,
+        };
+        let judged = expected.judge(response);
+        judged.map(|_| ()).map_err(|refusal| refusal.reason)
     }
 
     #[rstest]
@@ -388,6 +422,7 @@ mod tests {
         assert_eq!(judged(change), Ok(()));
     }
 
+    /// Attacks: LI26.
     #[rstest]
     #[case(json!({"active": false}), Reason::NotActive)]
     #[case(json!({"active": "true"}), Reason::NotActive)]
@@ -420,21 +455,25 @@ mod tests {
         assert_eq!(judged(change), Err(reason));
     }
 
+    fn strict() -> Arc<Dialect> {
+        Arc::new(Profile::Rfc9068.dialect(&[API.to_owned()]))
+    }
+
     fn remembering() -> Introspection {
         let minute = Duration::from_secs(60);
-        Introspection::new("api".into(), Secret::new("s"), minute, minute)
+        Introspection::new("api".into(), Secret::new("s"), minute, 60, 0)
     }
 
     /// An answer of 30 kB that takes five times as much once it is read: many small maps.
     fn large(number: usize) -> Arc<Claims> {
-        let mut response = json!({"sub": format!("user-{number}"), "client_id": "app"});
+        let mut response = json!({"sub": format!("user-{number}"), "client_id": "app", "aud": API});
         let small = (0..200).map(|n| json!({ "n": n }));
         response["groups"] = small.collect();
         response["text"] = "x".repeat(28_000).into();
         let Value::Object(response) = response else {
             panic!("an object")
         };
-        Arc::new(Claims::read(response).unwrap())
+        Arc::new(Claims::read(response, &strict(), Origin::Introspection).unwrap())
     }
 
     fn keep(introspection: &Introspection, number: usize, answer: Answer, now: i64) {
@@ -475,7 +514,9 @@ mod tests {
         }) else {
             panic!("an object")
         };
-        let memory = Claims::read(response).unwrap().memory();
+        let memory = Claims::read(response, &strict(), Origin::Introspection)
+            .unwrap()
+            .memory();
         assert!((1_000..4_000).contains(&memory), "{memory}");
     }
 

@@ -23,6 +23,7 @@ use crate::credentials;
 use crate::denied::{CorrelationId, Denied};
 use crate::denied::{DPOP_NONCE, Refusal};
 use crate::guard::{Guard, Received};
+use crate::places::TokenPlace;
 use crate::reason::Reason;
 #[cfg(feature = "axum")]
 use crate::resource::Resource;
@@ -35,7 +36,7 @@ const FORM_TIMEOUT: Duration = Duration::from_secs(2);
 impl Guard {
     /// Lets requests with a valid token pass, and answers all others.
     pub fn layer(&self) -> GuardLayer {
-        self.demanding(Demand::Token(Scope::default(), None))
+        self.demanding(Demand::Token(Needed::default()))
     }
 
     /// Lets requests without credentials pass too. A bad token is still refused, not ignored; one that is not this guard's (of
@@ -48,12 +49,24 @@ impl Guard {
     /// Stands below [`Guard::layer`] or alone. A name that is no scope (RFC 6749 §3.3) lets no request pass.
     pub fn require(&self, scopes: &str) -> GuardLayer {
         match Scope::parse(scopes) {
-            Some(needed) => self.demanding(Demand::Token(needed, None)),
+            Some(scope) => self.demanding(Demand::Token(Needed {
+                scope,
+                ..Needed::default()
+            })),
             None => {
                 tracing::error!(scopes, "a route requires a scope that no token can carry");
                 self.demanding(Demand::Impossible)
             }
         }
+    }
+
+    /// Lets requests pass whose token carries the role `name` ([`Token::roles`]); 403 `insufficient_scope` otherwise. Stands below
+    /// [`Guard::layer`] or alone.
+    pub fn require_role(&self, name: impl Into<String>) -> GuardLayer {
+        self.demanding(Demand::Token(Needed {
+            role: Some(name.into()),
+            ..Needed::default()
+        }))
     }
 
     /// Lets requests pass whose token is of a sign-in with one of the authentication contexts `names` (`acr`): see [`StepUp::acr`].
@@ -73,6 +86,7 @@ impl Guard {
     fn demanding(&self, demand: Demand) -> GuardLayer {
         GuardLayer {
             guards: vec![self.clone()],
+            places: Vec::new(),
             demand: Arc::new(demand),
         }
     }
@@ -80,8 +94,31 @@ impl Guard {
 
 enum Demand {
     Nothing,
-    Token(Scope, Option<StepUp>),
+    Token(Needed),
     Impossible,
+}
+
+/// What a token has to have, beside being good.
+#[derive(Clone, Default)]
+struct Needed {
+    scope: Scope,
+    role: Option<String>,
+    step_up: Option<StepUp>,
+}
+
+impl Needed {
+    fn is_met_by(&self, token: &Token) -> Result<(), Refusal> {
+        token.carries(&self.scope)?;
+        if let Some(role) = &self.role {
+            token.plays(role)?;
+        }
+        match &self.step_up {
+            Some(step_up) => token
+                .meets(step_up)
+                .map_err(|refusal| refusal.needing(&self.scope)),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A tower layer made by [`Guard::layer`], [`Guard::optional_layer`], [`Guard::require`] or [`Guard::require_acr`].
@@ -89,6 +126,8 @@ enum Demand {
 pub struct GuardLayer {
     /// One or more. Each is asked in turn.
     guards: Vec<Guard>,
+    /// Where a token may stand beside the header.
+    places: Vec<TokenPlace>,
     demand: Arc<Demand>,
 }
 
@@ -144,12 +183,32 @@ impl GuardLayer {
     /// more.
     #[must_use]
     pub fn step_up(mut self, demanded: StepUp) -> Self {
-        let scope = match &*self.demand {
+        let mut needed = match &*self.demand {
             Demand::Impossible => return self,
-            Demand::Nothing => Scope::default(),
-            Demand::Token(scope, _) => scope.clone(),
+            Demand::Nothing => Needed::default(),
+            Demand::Token(needed) => needed.clone(),
         };
-        self.demand = Arc::new(Demand::Token(scope, Some(demanded)));
+        needed.step_up = Some(demanded);
+        self.demand = Arc::new(Demand::Token(needed));
+        self
+    }
+
+    /// Takes the token of a WebSocket from its subprotocols too: `base64url.bearer.authorization.NAME.` and the token in base64url
+    /// without padding, beside another one, which the application answers with. The application does not see the token's. Only bearer
+    /// tokens can be sent so, and the connection lives past the token's end unless the application ends it
+    /// ([`Token::expires_at`]).
+    #[must_use]
+    pub fn or_websocket_protocol(mut self, name: &str) -> Self {
+        self.places.push(TokenPlace::web_socket(name));
+        self
+    }
+
+    /// Takes a bearer token from the query parameter `name` too. URLs are logged and handed on: only for a route that nothing but a link
+    /// or an `EventSource` can reach, and for tokens that live a minute. The application does not see the parameter; whatever stands
+    /// in front of the guard does.
+    #[must_use]
+    pub fn or_query_parameter(mut self, name: &str) -> Self {
+        self.places.push(TokenPlace::query(name));
         self
     }
 
@@ -182,18 +241,12 @@ impl GuardLayer {
         };
         match (&*self.demand, &token) {
             (Demand::Nothing, _) => {}
-            (Demand::Token(needed, _), None) => {
+            (Demand::Token(needed), None) => {
                 return Err(refused(
-                    Refusal::from(Reason::NoCredentials).needing(needed),
+                    Refusal::from(Reason::NoCredentials).needing(&needed.scope),
                 ));
             }
-            (Demand::Token(needed, step_up), Some(token)) => {
-                token.carries(needed).map_err(refused)?;
-                let met = step_up
-                    .as_ref()
-                    .map_or(Ok(()), |step_up| token.meets(step_up));
-                met.map_err(|refusal| refused(refusal.needing(needed)))?;
-            }
+            (Demand::Token(needed), Some(token)) => needed.is_met_by(token).map_err(refused)?,
             (Demand::Impossible, _) => return Err(refused(Reason::InsufficientScope.into())),
         }
         // A layer that logs the request below does not log the token.
@@ -207,11 +260,23 @@ impl GuardLayer {
             .extensions
             .insert(Guarded(Arc::clone(first.resource())));
         if let Some(token) = token {
+            self.clear(request);
             request.extensions.insert(token);
             request.extensions.remove::<LeftOver>();
         }
         request.extensions.insert(accepted);
         Ok(fresh_nonce)
+    }
+
+    /// Takes an accepted token out of where only this layer looks for one.
+    fn clear(&self, request: &mut Parts) {
+        for place in &self.places {
+            place.clear(&mut request.headers, &mut request.uri);
+            #[cfg(feature = "axum")]
+            if let Some(axum::extract::OriginalUri(uri)) = request.extensions.get_mut() {
+                place.clear(&mut request.headers, uri);
+            }
+        }
     }
 
     /// Asks the guards in turn, until one accepts the token or refuses it as its own.
@@ -220,6 +285,7 @@ impl GuardLayer {
             method: &request.method,
             headers: &request.headers,
             uri: sent_uri(request),
+            places: &self.places,
         };
         let mut left: Option<Box<LeftOver>> = None;
         for guard in &self.guards {

@@ -68,6 +68,12 @@ pub enum Reason {
     NotActive,
     /// A good token that does not carry the scope that is needed.
     InsufficientScope,
+    /// A good token without the role that is needed.
+    InsufficientRole,
+    /// A good token without the role that is needed, whose issuer left the roles out because they are too many.
+    GroupsNotInToken,
+    /// The application allows it not.
+    Forbidden,
     /// A good token of a sign-in that is too weak or too long ago, or does not say (RFC 9470 §3).
     InsufficientUserAuthentication,
     /// The issuer cannot be asked, and nothing that is known here decides.
@@ -110,6 +116,9 @@ impl Reason {
             Self::TooManyProofs => "too-many-proofs",
             Self::NotActive => "not-active",
             Self::InsufficientScope => "insufficient-scope",
+            Self::InsufficientRole => "insufficient-role",
+            Self::GroupsNotInToken => "groups-not-in-token",
+            Self::Forbidden => "forbidden",
             Self::InsufficientUserAuthentication => "insufficient-user-authentication",
             Self::IssuerUnavailable => "issuer-unavailable",
             Self::Unguarded => "unguarded",
@@ -157,6 +166,11 @@ impl Reason {
             Self::TooManyProofs => "Too many DPoP proofs at the moment",
             Self::NotActive => "The access token is not active",
             Self::InsufficientScope => "The access token does not carry the scope that is needed",
+            Self::InsufficientRole => "The access token does not carry the role that is needed",
+            Self::GroupsNotInToken => {
+                "The access token does not carry the role that is needed: its issuer left the groups out"
+            }
+            Self::Forbidden => "The request is not allowed",
             Self::InsufficientUserAuthentication => {
                 "The sign-in behind the access token is too weak or too long ago: have the user sign in again"
             }
@@ -172,7 +186,10 @@ impl Reason {
             | Self::SeveralCredentials
             | Self::TokenInQuery
             | Self::TokenInBody => StatusCode::BAD_REQUEST,
-            Self::InsufficientScope => StatusCode::FORBIDDEN,
+            Self::InsufficientScope
+            | Self::InsufficientRole
+            | Self::GroupsNotInToken
+            | Self::Forbidden => StatusCode::FORBIDDEN,
             Self::IssuerUnavailable | Self::KeyNotKnownYet | Self::TooManyProofs => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -185,6 +202,7 @@ impl Reason {
     pub const fn error(self) -> Option<&'static str> {
         match self {
             Self::NoCredentials
+            | Self::Forbidden
             | Self::IssuerUnavailable
             | Self::KeyNotKnownYet
             | Self::TooManyProofs
@@ -193,7 +211,9 @@ impl Reason {
             | Self::SeveralCredentials
             | Self::TokenInQuery
             | Self::TokenInBody => Some("invalid_request"),
-            Self::InsufficientScope => Some("insufficient_scope"),
+            Self::InsufficientScope | Self::InsufficientRole | Self::GroupsNotInToken => {
+                Some("insufficient_scope")
+            }
             Self::InsufficientUserAuthentication => Some("insufficient_user_authentication"),
             Self::ProofMissing | Self::SeveralProofs | Self::ProofRefused | Self::ProofReplayed => {
                 Some("invalid_dpop_proof")
@@ -207,6 +227,7 @@ impl Reason {
     pub(crate) const fn body_error(self) -> &'static str {
         match self {
             Self::NoCredentials => "missing_token",
+            Self::Forbidden => "access_denied",
             Self::IssuerUnavailable | Self::KeyNotKnownYet | Self::TooManyProofs => {
                 "temporarily_unavailable"
             }

@@ -40,10 +40,10 @@ impl Resource {
         self.audience.well_known_path(WELL_KNOWN)
     }
 
-    pub(crate) fn metadata(&self, issuer: &Address) -> ResourceMetadata {
+    pub(crate) fn metadata(&self, issuers: Vec<String>) -> ResourceMetadata {
         ResourceMetadata {
             resource: self.audience.to_string(),
-            authorization_servers: [issuer.to_string()],
+            authorization_servers: issuers,
             scopes_supported: self.scopes_supported.names().map(str::to_owned).collect(),
             bearer_methods_supported: ["header"],
             dpop_signing_alg_values_supported: PROOF_ALGORITHMS.map(|algorithm| algorithm.name()),
@@ -53,12 +53,12 @@ impl Resource {
     }
 }
 
-/// What an API says of itself, as JSON (RFC 9728 §2): which authorization server issues tokens for it, and for which
+/// What an API says of itself, as JSON (RFC 9728 §2): which authorization servers issue tokens for it, and for which
 /// scopes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ResourceMetadata {
     resource: String,
-    authorization_servers: [String; 1],
+    authorization_servers: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     scopes_supported: Vec<String>,
     bearer_methods_supported: [&'static str; 1],
@@ -77,13 +77,13 @@ mod tests {
 
     #[test]
     fn an_api_names_its_issuer_and_its_scopes() {
-        let issuer = Address::identifier("https://id.example.com").unwrap();
+        let issuers = vec!["https://id.example.com".to_owned()];
         let mut resource =
             Resource::new(Address::identifier("https://api.example.com/notes").unwrap());
         resource.scopes_supported = Scope::parse("notes.write notes.read").unwrap();
         resource.name = Some("Notes".into());
         assert_snapshot!(
-            serde_json::to_string_pretty(&resource.metadata(&issuer)).unwrap(),
+            serde_json::to_string_pretty(&resource.metadata(issuers)).unwrap(),
             @r#"
             {
               "resource": "https://api.example.com/notes",

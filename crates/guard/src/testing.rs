@@ -10,6 +10,7 @@ use safeconduct_protocol::time::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::builder::GuardBuilder;
+use crate::config_error::ConfigError;
 use crate::guard::Guard;
 
 const ISSUER: &str = "https://issuer.test";
@@ -32,22 +33,39 @@ impl Guard {
         audience: &str,
         settings: impl FnOnce(GuardBuilder) -> GuardBuilder,
     ) -> (Guard, TestIssuer) {
+        let builder = Guard::new(ISSUER, audience)
+            .expect("the audience of a test is an identifier of an API");
+        settings(builder)
+            .build_for_tests()
+            .expect("the settings of a test fit one another")
+    }
+}
+
+impl GuardBuilder {
+    /// As [`GuardBuilder::build`], with an issuer in the test, which goes by the name of the first that the guard trusts. Its key is every
+    /// issuer's.
+    ///
+    /// # Errors
+    /// As [`GuardBuilder::build`].
+    ///
+    /// # Panics
+    /// If no keys can be made.
+    pub fn build_for_tests(self) -> Result<(Guard, TestIssuer), ConfigError> {
         let clock = Clock::test(Clock::system().now());
         let generate =
             || Arc::new(SigningKey::generate(Algorithm::Es256).expect("the provider makes keys"));
+        let (key, stranger) = (generate(), generate());
+        let name = self.first_issuer();
+        let keys = KeySet::new(vec![key.verification_key()]);
+        let guard = self.clock(clock.clone()).build_with_keys(&keys)?;
         let issuer = TestIssuer {
-            key: generate(),
-            stranger: generate(),
-            audience: audience.to_owned(),
+            key,
+            stranger,
+            name,
+            audience: guard.audience().to_owned(),
             clock,
         };
-        let builder = GuardBuilder::new(ISSUER, audience)
-            .expect("the audience of a test is an identifier of an API");
-        let keys = KeySet::new(vec![issuer.key.verification_key()]);
-        let guard = settings(builder)
-            .clock(issuer.clock.clone())
-            .build_with_keys(keys);
-        (guard, issuer)
+        Ok((guard, issuer))
     }
 }
 
@@ -56,6 +74,7 @@ impl Guard {
 pub struct TestIssuer {
     key: Arc<SigningKey>,
     stranger: Arc<SigningKey>,
+    name: String,
     audience: String,
     clock: Clock,
 }
@@ -65,7 +84,7 @@ impl TestIssuer {
     pub fn token(&self) -> TestToken {
         let now = self.clock.now().seconds();
         let claims = [
-            ("iss", ISSUER.into()),
+            ("iss", self.name.clone().into()),
             ("aud", self.audience.clone().into()),
             ("sub", "alice".into()),
             ("client_id", "app".into()),
@@ -76,7 +95,7 @@ impl TestIssuer {
         let claims = claims.map(|(name, value): (&str, Value)| (name.to_owned(), value));
         TestToken {
             key: Arc::clone(&self.key),
-            typ: "at+jwt".into(),
+            typ: Some("at+jwt".into()),
             now,
             claims: Map::from_iter(claims),
             issuer: self.clone(),
@@ -110,7 +129,7 @@ impl TestIssuer {
 pub struct TestToken {
     issuer: TestIssuer,
     key: Arc<SigningKey>,
-    typ: String,
+    typ: Option<String>,
     now: i64,
     claims: Map<String, Value>,
 }
@@ -166,7 +185,13 @@ impl TestToken {
 
     /// The type in its header, `at+jwt` if it is to pass.
     pub fn typ(mut self, typ: &str) -> Self {
-        self.typ = typ.to_owned();
+        self.typ = Some(typ.to_owned());
+        self
+    }
+
+    /// Leaves the type out of its header.
+    pub fn without_typ(mut self) -> Self {
+        self.typ = None;
         self
     }
 
@@ -193,8 +218,10 @@ impl TestToken {
     /// # Panics
     /// If it would be longer than 16 KiB.
     pub fn sign(self) -> String {
-        self.key
-            .sign_jwt(&self.typ, &self.claims)
-            .expect("a test's claims fit into a token")
+        let signed = match &self.typ {
+            Some(typ) => self.key.sign_jwt(typ, &self.claims),
+            None => self.key.sign_untyped_jwt(&self.claims),
+        };
+        signed.expect("a test's claims fit into a token")
     }
 }

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use safeconduct_protocol::dpop::Thumbprint;
 use safeconduct_protocol::scope::Scope;
+use safeconduct_protocol::sent::Sent;
 use safeconduct_protocol::time::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::credentials::Scheme;
 use crate::denied::{CorrelationId, Denied, Refusal};
+use crate::dialect::{Dialect, Origin};
 use crate::guard::Guard;
 use crate::reason::Reason;
 use crate::resource::Resource;
@@ -55,7 +57,14 @@ impl Token {
         &self.claims.subject
     }
 
-    /// The client that the token was issued to (`client_id`).
+    /// The issuer of the token. A subject means nothing without it.
+    pub fn issuer(&self) -> &str {
+        self.claims
+            .text("iss")
+            .unwrap_or_else(|| self.guard.issuer())
+    }
+
+    /// The client that the token was issued to (`client_id`, or where its issuer names it).
     pub fn client_id(&self) -> &str {
         &self.claims.client_id
     }
@@ -87,6 +96,53 @@ impl Token {
             self.guard
                 .deny_request(refusal.under(self.claims.scheme()), self.request.as_ref())
         })
+    }
+
+    /// The roles that the token's issuer gave its subject for this API, from where the guard's profile or
+    /// [`GuardBuilder::roles_at`](crate::GuardBuilder::roles_at) says they stand; `roles` (RFC 9068 §2.2.3.1) by default.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.claims.dialect.roles(&self.claims.members)
+    }
+
+    /// Whether the token carries the role `name`.
+    pub fn has_role(&self, name: &str) -> bool {
+        self.roles().any(|role| role == name)
+    }
+
+    /// Refuses a token without the role `name`.
+    ///
+    /// # Errors
+    /// [`Denied`], which answers 403 `insufficient_scope`. Where the issuer left the roles out of the token because they are too many,
+    /// the reason says that.
+    pub fn require_role(&self, name: &str) -> Result<(), Denied> {
+        self.plays(name)
+            .map_err(|refusal| self.guard.deny_request(refusal, self.request.as_ref()))
+    }
+
+    pub(crate) fn plays(&self, role: &str) -> Result<(), Refusal> {
+        if self.has_role(role) {
+            return Ok(());
+        }
+        let is_elsewhere = self
+            .claims
+            .dialect
+            .has_roles_elsewhere(&self.claims.members);
+        let (reason, got) = match is_elsewhere {
+            true => (Reason::GroupsNotInToken, "_claim_names".to_owned()),
+            false => (
+                Reason::InsufficientRole,
+                self.roles().collect::<Vec<_>>().join(" "),
+            ),
+        };
+        let refusal = Refusal::from(reason).because(format_args!("the role {role}"), Sent(&got));
+        Err(refusal.under(self.claims.scheme()))
+    }
+
+    /// A refusal of the application's own, for a request whose token is good and whose wish is not: 403 with `access_denied` and
+    /// `description`. See [`Denied::forbidden`].
+    pub fn forbid(&self, description: impl Into<String>) -> Denied {
+        let refusal = Refusal::forbidden(description.into()).under(self.claims.scheme());
+        self.guard.deny_request(refusal, self.request.as_ref())
     }
 
     /// Refuses a token of a sign-in with none of the authentication contexts `names` (`acr`): see [`StepUp::acr`].
@@ -140,7 +196,7 @@ impl Token {
         }
     }
 
-    /// The token's own id (`jti`). Every JWT has one.
+    /// The token's own id (`jti`). Every JWT of RFC 9068 has one.
     pub fn jti(&self) -> Option<&str> {
         self.claims.text("jti")
     }
@@ -223,38 +279,38 @@ pub(crate) struct Claims {
     pub(crate) not_before: Option<Timestamp>,
     /// The key that the client must prove.
     pub(crate) bound_to: Option<Thumbprint>,
+    /// How its issuer writes.
+    dialect: Arc<Dialect>,
     members: Map<String, Value>,
 }
 
 impl Claims {
     /// Reads the claims of an access token. A subject and a client are required: a token that names a client alone
     /// is no access token.
-    pub(crate) fn read(members: Map<String, Value>) -> Result<Self, Refusal> {
-        let text = |name: &'static str| match members.get(name).and_then(Value::as_str) {
-            Some(text) if !text.is_empty() => Ok(text.to_owned()),
-            _ => Err(Refusal::from(Reason::MalformedClaims)
-                .because(format_args!("the claim {name}"), "none")),
+    pub(crate) fn read(
+        members: Map<String, Value>,
+        dialect: &Arc<Dialect>,
+        origin: Origin,
+    ) -> Result<Self, Refusal> {
+        dialect.check(&members, origin)?;
+        let subject = match members.get("sub").and_then(Value::as_str) {
+            Some(subject) if !subject.is_empty() => subject.to_owned(),
+            _ => {
+                return Err(Refusal::from(Reason::MalformedClaims).because("the claim sub", "none"));
+            }
         };
+        let client_id = dialect.client(&members, origin)?;
+        dialect.check_client(&client_id, &members)?;
         Ok(Self {
-            subject: text("sub")?,
-            client_id: text("client_id")?,
-            scope: read_scope(members.get("scope"))?,
+            subject,
+            client_id,
+            scope: dialect.scope(&members, origin)?,
             expires_at: read_time(members.get("exp"))?,
             not_before: read_time(members.get("nbf"))?,
             bound_to: read_binding(members.get("cnf"))?,
+            dialect: Arc::clone(dialect),
             members,
         })
-    }
-
-    /// Requires what every JWT access token has (RFC 9068 §2.2) and an introspection response may lack.
-    pub(crate) fn complete(self) -> Result<Self, Refusal> {
-        for name in ["jti", "iat", "exp"] {
-            if !self.members.contains_key(name) {
-                return Err(Refusal::from(Reason::MalformedClaims)
-                    .because(format_args!("the claim {name}"), "none"));
-            }
-        }
-        Ok(self)
     }
 
     /// About how much memory they take, in bytes.
@@ -312,16 +368,6 @@ fn memory_of_text(text: &str) -> usize {
         0 => 0,
         // As allocators round it.
         length => 16 + length.next_multiple_of(16),
-    }
-}
-
-fn read_scope(scope: Option<&Value>) -> Result<Scope, Refusal> {
-    match scope {
-        None => Ok(Scope::default()),
-        Some(Value::String(text)) => {
-            Scope::parse(text).ok_or_else(|| Reason::MalformedClaims.into())
-        }
-        Some(_) => Err(Reason::MalformedClaims.into()),
     }
 }
 

@@ -106,7 +106,7 @@ async fn the_log_tells_expected_against_got_and_never_the_token() {
     insta::assert_snapshot!(lines[..3].join("\n"), @r#"
     INFO safeconduct_guard::denied: request denied reason="wrong-audience" correlation_id="ID" expected="https://api.example.com" got="https://other.exampl… (13 bytes)"
     INFO safeconduct_guard::denied: request denied reason="wrong-issuer" correlation_id="ID" expected="https://issuer.test" got="https://evil.example… (25 bytes)"
-    INFO safeconduct_guard::denied: request denied reason="wrong-type" correlation_id="ID" expected="at+jwt" got="JWT"
+    INFO safeconduct_guard::denied: request denied reason="wrong-type" correlation_id="ID" expected="at+jwt" got="JWT" hint="the token has the form of Profile::Zitadel, Profile::Auth0, Profile::Hydra"
     "#);
     insta::assert_snapshot!(lines.last().unwrap().trim_start(), @r#"INFO safeconduct_guard::denied: request denied reason="proof-refused" correlation_id="ID" expected="a fresh proof for this request and token" got="htu is not https://api.example.com/""#);
 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwapOption;
 use http::HeaderMap;
 use safeconduct_protocol::clock::Clock;
-use safeconduct_protocol::jose::{JoseError, JwkSet, KeySet, unverified_header};
+use safeconduct_protocol::jose::{JoseError, KeySet, unverified_header};
 use safeconduct_protocol::random;
 use safeconduct_protocol::time::Timestamp;
 
@@ -265,12 +265,13 @@ impl<M: Metadata> Shared<M> {
             })?;
             let answer = discovery.http().get(url, HeaderMap::new()).await?;
             let answer = answer.document(url)?;
-            let set: JwkSet = serde_json::from_slice(&answer.body).map_err(|error| {
+            let keys = KeySet::of_issuer(&answer.body).map_err(|error| {
                 FetchError::unusable(format!("{url}: the key set does not read: {error}"))
             })?;
-            let keys = KeySet::from(&set);
             if keys.is_empty() {
-                let detail = format!("{url}: the key set holds no key that verifies");
+                let detail = format!(
+                    "{url}: the key set holds no key that verifies; an issuer that signs with its clients' secrets (HS256) publishes none"
+                );
                 return Err(FetchError::unusable(detail));
             }
             Ok((keys, answer.lifetime()))

@@ -24,6 +24,13 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     output
 }
 
+/// The SHA-384 digest of `bytes`.
+pub fn sha384(bytes: &[u8]) -> [u8; 48] {
+    let mut output = [0; 48];
+    output.copy_from_slice(digest::digest(&digest::SHA384, bytes).as_ref());
+    output
+}
+
 /// The SHA-512 digest of `bytes`.
 pub fn sha512(bytes: &[u8]) -> [u8; 64] {
     let mut output = [0; 64];

@@ -96,7 +96,12 @@ pub fn at_hash(algorithm: Algorithm, access_token: &str) -> String {
         Algorithm::Es256 | Algorithm::Rs256 | Algorithm::Ps256 => {
             encoding::encode(&encoding::sha256(message)[..16])
         }
-        Algorithm::EdDsa => encoding::encode(&encoding::sha512(message)[..32]),
+        Algorithm::Es384 | Algorithm::Rs384 | Algorithm::Ps384 => {
+            encoding::encode(&encoding::sha384(message)[..24])
+        }
+        Algorithm::Es512 | Algorithm::Rs512 | Algorithm::Ps512 | Algorithm::EdDsa => {
+            encoding::encode(&encoding::sha512(message)[..32])
+        }
     }
 }
 

@@ -701,7 +701,8 @@ async fn an_introspected_token_needs_its_proof() {
     let guard = issuer
         .guard_builder()
         .introspection("notes-api", Secret::new("secret"))
-        .build();
+        .build()
+        .unwrap();
     let headers = |scheme: &str, token: &str| {
         let proof = key.prove(
             "GET",

@@ -22,7 +22,10 @@ fn asking(issuer: &FakeIssuer, seconds: u64) -> Guard {
     let builder = issuer
         .guard_builder()
         .introspection_cache(Duration::from_secs(seconds));
-    builder.introspection_only("notes-api", secret()).build()
+    builder
+        .introspection_only("notes-api", secret())
+        .build()
+        .unwrap()
 }
 
 /// A guard that reads JWTs, and asks about every token each time.
@@ -32,6 +35,7 @@ fn reading_and_asking(issuer: &FakeIssuer) -> Guard {
         .introspection("notes-api", secret())
         .introspection_cache(Duration::ZERO)
         .build()
+        .unwrap()
 }
 
 #[tokio::test]

@@ -41,7 +41,7 @@ async fn a_token_says_who_and_what_and_until_when() {
     insta::assert_snapshot!(format!("{token:?}"), @r#"Token { subject: "alice", client_id: "app", scope: "notes.read notes.write", jti: Some("t-1"), grant_id: Some("grant-1"), .. }"#);
 }
 
-/// Attacks: J10.
+/// Attacks: J10, LI24.
 #[rstest]
 #[case::all_the_same(json!({}))]
 #[case::for_us_among_others(json!({"aud": ["https://stranger.example", API]}))]
@@ -59,7 +59,7 @@ async fn a_good_token_passes(#[case] change: Value) {
     );
 }
 
-/// Attacks: J07, S02.
+/// Attacks: J07, S02, LI04, LI19, LI24.
 #[rstest]
 #[case::aud_other(json!({"aud": "https://other.example"}), Reason::WrongAudience)]
 #[case::aud_absent(json!({"aud": null}), Reason::WrongAudience)]
@@ -442,6 +442,7 @@ async fn a_smaller_leeway_is_kept_and_a_larger_one_is_not() {
             .guard_builder()
             .leeway(std::time::Duration::from_secs(seconds))
             .build()
+            .unwrap()
     };
     assert_eq!(verdict(&leeway(5), &ahead(5)).await, alice());
     assert_eq!(

@@ -209,7 +209,7 @@ async fn ten_thousand_unknown_names_ask_twice_at_most() {
     assert_eq!(verdict(&guard, &issuer.token()).await, alice());
 }
 
-/// Attacks: E20.
+/// Attacks: E20, LI29.
 #[tokio::test]
 async fn four_rotations_in_a_row_refuse_no_token_in_flight() {
     let issuer = FakeIssuer::start().await;
@@ -266,6 +266,7 @@ async fn a_set_that_differs_at_every_look_gives_strangers_no_more_questions() {
     assert_eq!(issuer.asked_for_keys(), 2);
 }
 
+/// Attacks: LI27.
 #[tokio::test]
 async fn a_new_key_while_asking_is_not_allowed_is_told_to_come_again_and_then_passes() {
     let issuer = FakeIssuer::start().await;
@@ -359,7 +360,11 @@ async fn an_issuer_that_starts_after_the_api_is_found() {
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let url = format!("http://{}", socket.local_addr().unwrap());
     let clock = Clock::test(Timestamp::from_seconds(START));
-    let guard = Guard::new(&url, API).unwrap().clock(clock.clone()).build();
+    let guard = Guard::new(&url, API)
+        .unwrap()
+        .clock(clock.clone())
+        .build()
+        .unwrap();
     let not_ready = guard.ready().await.unwrap_err().to_string();
     insta::assert_snapshot!(not_ready.replace(&url, "ISSUER"), @"the issuer ISSUER cannot be asked: ISSUER/.well-known/oauth-authorization-server: no answer: Connection refused (os error 111)");
 
@@ -404,6 +409,7 @@ async fn an_issuer_that_is_down_gives_503_and_a_time_to_come_back() {
     assert_eq!(verdict(&guard, &issuer.token()).await, alice());
 }
 
+/// Attacks: LI28.
 #[tokio::test]
 async fn an_issuer_that_wants_to_be_left_alone_is_and_known_keys_serve() {
     let issuer = FakeIssuer::start().await;
@@ -560,7 +566,8 @@ async fn an_issuer_that_never_answers_is_given_up() {
     let guard = issuer
         .guard_builder()
         .http_timeout(std::time::Duration::from_millis(100))
-        .build();
+        .build()
+        .unwrap();
     assert_eq!(
         verdict(&guard, &issuer.token()).await,
         Err(Reason::IssuerUnavailable)

@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod dpop;
+mod foreign;
 mod introspection;
+mod issuers;
 mod jwt;
 mod keys;
 mod metrics;
+mod places;
 mod requests;
 mod step_up;
 mod support;

@@ -86,7 +86,8 @@ fn every_validation_is_counted_by_its_outcome() {
         let guard = issuer
             .guard_builder()
             .introspection("notes-api", Secret::new("secret"))
-            .build();
+            .build()
+            .unwrap();
         let token = issuer.token();
         issuer.activate(&token, json!({}));
         for _ in 0..3 {

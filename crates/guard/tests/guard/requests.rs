@@ -501,6 +501,7 @@ async fn guards_side_by_side_take_their_own_tokens() {
     assert_eq!(ask(&app, "/one", &other.token()).await.0, 401);
 }
 
+/// Attacks: LI30.
 #[tokio::test]
 async fn a_route_may_take_the_tokens_of_either_guard() {
     let [(one, first), (other, second)] = two_issuers().await;
@@ -548,7 +549,10 @@ async fn an_opaque_token_is_asked_about_at_each_issuer_in_turn() {
     let [(one, _), (other, _)] = two_issuers().await;
     let asking = |issuer: &FakeIssuer| {
         let builder = issuer.guard_builder();
-        builder.introspection_only("api", Secret::new("s")).build()
+        builder
+            .introspection_only("api", Secret::new("s"))
+            .build()
+            .unwrap()
     };
     let app = Router::new()
         .route("/", get(issuer_of))
@@ -562,6 +566,7 @@ async fn an_opaque_token_is_asked_about_at_each_issuer_in_turn() {
     assert_eq!(ask(&app, "/", "another").await.0, 503);
 }
 
+/// Attacks: LI30.
 #[tokio::test]
 async fn an_optional_guard_leaves_the_tokens_of_another_to_the_guard_below() {
     let [(one, first), (other, second)] = two_issuers().await;

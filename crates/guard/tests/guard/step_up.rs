@@ -220,7 +220,8 @@ async fn what_introspection_says_counts_as_much() {
     let guard = issuer
         .guard_builder()
         .introspection_only("notes-api", Secret::new("secret"))
-        .build();
+        .build()
+        .unwrap();
     let token = guard.validate("opaque").await.unwrap();
     assert_eq!(token.acr(), Some("mfa"));
     assert_eq!(token.amr().collect::<Vec<_>>(), ["pwd", "otp", "mfa"]);

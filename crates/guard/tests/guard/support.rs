@@ -164,7 +164,7 @@ impl FakeIssuer {
 
     /// A guard of [`API`] that trusts this issuer.
     pub(crate) fn guard(&self) -> Guard {
-        self.guard_builder().build()
+        self.guard_builder().build().unwrap()
     }
 
     pub(crate) fn publish(&self, keys: &[&SigningKey]) {

@@ -21,15 +21,44 @@ pub enum Algorithm {
     /// Ed25519.
     #[serde(rename = "EdDSA")]
     EdDsa,
+    /// ECDSA over P-384. This one and those below: see [`Algorithm::FOREIGN`].
+    #[serde(rename = "ES384", skip_deserializing)]
+    Es384,
+    /// ECDSA over P-521.
+    #[serde(rename = "ES512", skip_deserializing)]
+    Es512,
+    /// RSA with SHA-384.
+    #[serde(rename = "RS384", skip_deserializing)]
+    Rs384,
+    /// RSA with SHA-512.
+    #[serde(rename = "RS512", skip_deserializing)]
+    Rs512,
+    /// RSA-PSS with SHA-384.
+    #[serde(rename = "PS384", skip_deserializing)]
+    Ps384,
+    /// RSA-PSS with SHA-512.
+    #[serde(rename = "PS512", skip_deserializing)]
+    Ps512,
 }
 
 impl Algorithm {
-    /// Every algorithm there is.
+    /// The algorithms that are signed with here, and accepted of everybody. They alone are read from a name.
     pub const ALL: [Algorithm; 4] = [
         Algorithm::Es256,
         Algorithm::Rs256,
         Algorithm::Ps256,
         Algorithm::EdDsa,
+    ];
+
+    /// What other issuers sign with. They are verified where a party names them for one of those issuers, and read from no name but
+    /// that in a token and in an issuer's key set.
+    pub const FOREIGN: [Algorithm; 6] = [
+        Algorithm::Es384,
+        Algorithm::Es512,
+        Algorithm::Rs384,
+        Algorithm::Rs512,
+        Algorithm::Ps384,
+        Algorithm::Ps512,
     ];
 
     /// The name as it stands in `alg`.
@@ -39,7 +68,23 @@ impl Algorithm {
             Algorithm::Rs256 => "RS256",
             Algorithm::Ps256 => "PS256",
             Algorithm::EdDsa => "EdDSA",
+            Algorithm::Es384 => "ES384",
+            Algorithm::Es512 => "ES512",
+            Algorithm::Rs384 => "RS384",
+            Algorithm::Rs512 => "RS512",
+            Algorithm::Ps384 => "PS384",
+            Algorithm::Ps512 => "PS512",
         }
+    }
+
+    /// Both lists.
+    pub(super) fn every() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().chain(Self::FOREIGN)
+    }
+
+    /// The algorithm of this name in a token or a key, whoever accepts it.
+    pub(super) fn of_name(name: &str) -> Option<Self> {
+        Self::every().find(|algorithm| algorithm.name() == name)
     }
 }
 
@@ -79,6 +124,18 @@ mod tests {
             assert_eq!(json, format!("\"{algorithm}\""));
             assert_eq!(serde_json::from_str::<Algorithm>(&json).unwrap(), algorithm);
         }
+    }
+
+    #[test]
+    fn an_algorithm_of_other_issuers_is_read_in_a_token_and_nowhere_else() {
+        for algorithm in Algorithm::FOREIGN {
+            assert_eq!(Algorithm::of_name(algorithm.name()), Some(algorithm));
+            assert_eq!(algorithm.name().parse::<Algorithm>(), Err(UnknownAlgorithm));
+            let json = serde_json::to_value(algorithm).unwrap();
+            assert_eq!(json, algorithm.name());
+            assert!(serde_json::from_value::<Algorithm>(json).is_err());
+        }
+        assert_eq!(Algorithm::of_name("HS256"), None);
     }
 
     /// Attacks: J01, I13.

@@ -40,7 +40,7 @@ impl Header {
         }
         let algorithm = text(members, "alg")?.ok_or(JoseError::Header)?;
         Ok(Self {
-            algorithm: algorithm.parse().map_err(|_| JoseError::Algorithm)?,
+            algorithm: Algorithm::of_name(algorithm).ok_or(JoseError::Algorithm)?,
             typ: text(members, "typ")?.map(str::to_owned),
             kid: text(members, "kid")?.map(str::to_owned),
         })

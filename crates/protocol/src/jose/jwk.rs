@@ -22,7 +22,7 @@ const MAX_EXPONENT_LEN: usize = 4;
 /// The members that only a private or symmetric key has (RFC 7518 §6.2.2, §6.3.2, §6.4.1).
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-/// A public key for verifying signatures: P-256, Ed25519 or RSA of 2048 to 8192 bits.
+/// A public key for verifying signatures: P-256, Ed25519 or RSA of 2048 to 8192 bits; of other issuers P-384 and P-521 too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Jwk {
     kid: Option<String>,
@@ -35,6 +35,8 @@ pub struct Jwk {
 pub(super) enum Material {
     P256 { x: [u8; 32], y: [u8; 32] },
     Ed25519 { x: [u8; 32] },
+    P384 { x: [u8; 48], y: [u8; 48] },
+    P521 { x: [u8; 66], y: [u8; 66] },
     Rsa { n: Vec<u8>, e: Vec<u8> },
 }
 
@@ -66,7 +68,7 @@ impl Jwk {
         let material = members.material()?;
         members.check_use()?;
         let algorithm = match members.text("alg")? {
-            Some(name) => Some(name.parse().map_err(|_| KeyError::Algorithm)?),
+            Some(name) => Some(Algorithm::of_name(name).ok_or(KeyError::Algorithm)?),
             None => None,
         };
         if algorithm.is_some_and(|algorithm| !material.fits(algorithm)) {
@@ -86,11 +88,16 @@ impl Jwk {
         self.algorithm
     }
 
-    /// The algorithms the key can verify: its own one, or all that fit its kind.
+    /// The algorithms of [`Algorithm::ALL`] that the key can verify: its own one, or those that fit its kind.
     pub fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
         Algorithm::ALL
             .into_iter()
             .filter(|algorithm| self.is_for(*algorithm))
+    }
+
+    /// The same, with those of [`Algorithm::FOREIGN`].
+    pub(super) fn every_algorithm(&self) -> impl Iterator<Item = Algorithm> {
+        Algorithm::every().filter(|algorithm| self.is_for(*algorithm))
     }
 
     /// Whether the key may verify signatures of `algorithm`.
@@ -135,22 +142,31 @@ impl Material {
     }
 
     pub(super) fn fits(&self, algorithm: Algorithm) -> bool {
+        use Algorithm::{EdDsa, Es256, Es384, Es512, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
         matches!(
             (self, algorithm),
-            (Self::P256 { .. }, Algorithm::Es256)
-                | (Self::Ed25519 { .. }, Algorithm::EdDsa)
-                | (Self::Rsa { .. }, Algorithm::Rs256 | Algorithm::Ps256)
+            (Self::P256 { .. }, Es256)
+                | (Self::P384 { .. }, Es384)
+                | (Self::P521 { .. }, Es512)
+                | (Self::Ed25519 { .. }, EdDsa)
+                | (
+                    Self::Rsa { .. },
+                    Rs256 | Rs384 | Rs512 | Ps256 | Ps384 | Ps512
+                )
         )
     }
 
     /// The required members in lexicographic order, without white space (RFC 7638 §3.2, RFC 8037 §2).
     pub(super) fn thumbprint(&self) -> String {
         let encode = encoding::encode;
+        let on_curve = |curve: &str, x: &[u8], y: &[u8]| {
+            let (x, y) = (encode(x), encode(y));
+            format!(r#"{{"crv":"{curve}","kty":"EC","x":"{x}","y":"{y}"}}"#)
+        };
         let canonical = match self {
-            Self::P256 { x, y } => {
-                let (x, y) = (encode(x), encode(y));
-                format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#)
-            }
+            Self::P256 { x, y } => on_curve("P-256", x, y),
+            Self::P384 { x, y } => on_curve("P-384", x, y),
+            Self::P521 { x, y } => on_curve("P-521", x, y),
             Self::Ed25519 { x } => {
                 let x = encode(x);
                 format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#)
@@ -168,13 +184,16 @@ impl Serialize for Jwk {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let encode = encoding::encode;
         let mut members = serializer.serialize_map(None)?;
+        let mut on_curve = |curve: &str, x: &[u8], y: &[u8]| {
+            members.serialize_entry("kty", "EC")?;
+            members.serialize_entry("crv", curve)?;
+            members.serialize_entry("x", &encode(x))?;
+            members.serialize_entry("y", &encode(y))
+        };
         match &self.material {
-            Material::P256 { x, y } => {
-                members.serialize_entry("kty", "EC")?;
-                members.serialize_entry("crv", "P-256")?;
-                members.serialize_entry("x", &encode(x))?;
-                members.serialize_entry("y", &encode(y))?;
-            }
+            Material::P256 { x, y } => on_curve("P-256", x, y)?,
+            Material::P384 { x, y } => on_curve("P-384", x, y)?,
+            Material::P521 { x, y } => on_curve("P-521", x, y)?,
             Material::Ed25519 { x } => {
                 members.serialize_entry("kty", "OKP")?;
                 members.serialize_entry("crv", "Ed25519")?;
@@ -208,8 +227,8 @@ impl<'de> Deserialize<'de> for Jwk {
 
 /// A set of public keys, as it stands at a `jwks_uri` (RFC 7517 §5).
 ///
-/// Reading skips the keys that are not for us: kinds and algorithms that are not here, keys for encryption, malformed
-/// and weak ones. A set that holds a private key is refused as a whole: that key is disclosed, and its owner must hear it.
+/// Reading skips the keys that are not for us: kinds and algorithms that are not in [`Algorithm::ALL`], keys for encryption,
+/// malformed and weak ones. A set that holds a private key is refused as a whole: that key is disclosed, and its owner must hear it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct JwkSet {
     /// The keys, in the order of their publication.
@@ -218,6 +237,17 @@ pub struct JwkSet {
 
 impl<'de> Deserialize<'de> for JwkSet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut set = Self::with_every_kind(deserializer)?;
+        set.keys.retain(|key| key.algorithms().next().is_some());
+        Ok(set)
+    }
+}
+
+impl JwkSet {
+    /// Reads a set with the keys for [`Algorithm::FOREIGN`] in it.
+    pub(super) fn with_every_kind<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
         let Value::Object(set) = Unique::deserialize(deserializer)?.0 else {
             return Err(D::Error::custom("a key set is a JSON object"));
         };
@@ -263,7 +293,7 @@ impl<'a> Members<'a> {
     }
 
     /// A coordinate, which keeps its leading zeros (RFC 7518 §6.2.1.2).
-    fn coordinate(&self, name: &str) -> Result<[u8; 32], KeyError> {
+    fn coordinate<const LENGTH: usize>(&self, name: &str) -> Result<[u8; LENGTH], KeyError> {
         let bytes = self.bytes(name)?;
         bytes.try_into().map_err(|_| KeyError::Malformed)
     }
@@ -272,6 +302,14 @@ impl<'a> Members<'a> {
         let kty = self.text("kty")?.ok_or(KeyError::Malformed)?;
         match (kty, self.text("crv")?) {
             ("EC", Some("P-256")) => Ok(Material::P256 {
+                x: self.coordinate("x")?,
+                y: self.coordinate("y")?,
+            }),
+            ("EC", Some("P-384")) => Ok(Material::P384 {
+                x: self.coordinate("x")?,
+                y: self.coordinate("y")?,
+            }),
+            ("EC", Some("P-521")) => Ok(Material::P521 {
                 x: self.coordinate("x")?,
                 y: self.coordinate("y")?,
             }),
@@ -326,6 +364,7 @@ mod tests {
     use rstest::rstest;
     use serde_json::json;
 
+    use super::super::SigningKey;
     use super::*;
 
     const P256: &str = r#"{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}"#;
@@ -369,7 +408,8 @@ mod tests {
     #[rstest]
     #[case::no_kind(json!({}), KeyError::Malformed)]
     #[case::symmetric(json!({"kty": "oct"}), KeyError::Kind)]
-    #[case::another_curve(with(P256, "crv", json!("P-384")), KeyError::Kind)]
+    #[case::another_curve(with(P256, "crv", json!("secp256k1")), KeyError::Kind)]
+    #[case::a_point_of_another_curve(with(P256, "crv", json!("P-384")), KeyError::Malformed)]
     #[case::key_agreement(with(ED25519, "crv", json!("X25519")), KeyError::Kind)]
     #[case::short_coordinate(with(P256, "x", json!("f83O")), KeyError::Malformed)]
     #[case::padded_coordinate(with(P256, "x", json!("f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU=")), KeyError::Malformed)]
@@ -447,7 +487,11 @@ mod tests {
             {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AAAA"},
             {"kty": "RSA", "n": "AQAB", "e": "AQAB"},
             {"kid": "empty"},
+            SigningKey::generate(Algorithm::Es384).unwrap().public_jwk(),
+            {"kty": "RSA", "n": encoding::encode(&[0xff; 256]), "e": "AQAB", "alg": "RS512"},
         ]});
+        let every = JwkSet::with_every_kind(&set).unwrap();
+        assert_eq!(every.keys.len(), 3);
         let set: JwkSet = serde_json::from_value(set).unwrap();
         assert_eq!(set.keys.len(), 1);
         assert_eq!(set.keys[0].kid(), Some("signs"));

@@ -2,8 +2,10 @@
 
 use aws_lc_rs::rsa::PublicKeyComponents;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
-    RSA_PSS_2048_8192_SHA256,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519,
+    EcdsaVerificationAlgorithm, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
+    RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256,
+    RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512,
 };
 
 use super::jwk::Material;
@@ -61,15 +63,21 @@ impl VerificationKey {
 }
 
 fn parse(material: &Material, algorithm: Algorithm) -> Result<ParsedPublicKey, KeyError> {
+    let point = |curve: &'static EcdsaVerificationAlgorithm, x: &[u8], y: &[u8]| {
+        ParsedPublicKey::new(curve, [&[0x04], x, y].concat()).map_err(|_| KeyError::Point)
+    };
     match material {
-        Material::P256 { x, y } => {
-            let point = [&[0x04], x.as_slice(), y].concat();
-            ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).map_err(|_| KeyError::Point)
-        }
+        Material::P256 { x, y } => point(&ECDSA_P256_SHA256_FIXED, x, y),
+        Material::P384 { x, y } => point(&ECDSA_P384_SHA384_FIXED, x, y),
+        Material::P521 { x, y } => point(&ECDSA_P521_SHA512_FIXED, x, y),
         Material::Ed25519 { x } => ParsedPublicKey::new(&ED25519, x).map_err(|_| KeyError::Point),
         Material::Rsa { n, e } => {
             let parameters = match algorithm {
                 Algorithm::Ps256 => &RSA_PSS_2048_8192_SHA256,
+                Algorithm::Ps384 => &RSA_PSS_2048_8192_SHA384,
+                Algorithm::Ps512 => &RSA_PSS_2048_8192_SHA512,
+                Algorithm::Rs384 => &RSA_PKCS1_2048_8192_SHA384,
+                Algorithm::Rs512 => &RSA_PKCS1_2048_8192_SHA512,
                 _ => &RSA_PKCS1_2048_8192_SHA256,
             };
             PublicKeyComponents { n, e }
@@ -89,6 +97,23 @@ impl KeySet {
     /// A set of `keys`.
     pub fn new(keys: Vec<VerificationKey>) -> Self {
         Self { keys }
+    }
+
+    /// Reads the key set that an issuer publishes (RFC 7517 §5), with the keys for [`Algorithm::FOREIGN`]; it is as strict as
+    /// [`JwkSet`] otherwise. Which algorithms are accepted, an [`Expectation`](super::Expectation) says.
+    ///
+    /// # Errors
+    /// [`serde_json::Error`] if it is no set, or one with a private key in it.
+    pub fn of_issuer(json: &[u8]) -> Result<Self, serde_json::Error> {
+        let mut deserializer = serde_json::Deserializer::from_slice(json);
+        let set = JwkSet::with_every_kind(&mut deserializer)?;
+        deserializer.end()?;
+        let usable = |jwk: &Jwk| -> Vec<VerificationKey> {
+            jwk.every_algorithm()
+                .filter_map(|algorithm| VerificationKey::new(jwk, algorithm).ok())
+                .collect()
+        };
+        Ok(Self::new(set.keys.iter().flat_map(usable).collect()))
     }
 
     /// The one key for `kid` and `algorithm`; without a `kid`, the one key for `algorithm`.

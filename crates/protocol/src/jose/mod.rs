@@ -41,7 +41,9 @@ pub use header::{Header, MAX_TOKEN, unverified_header, unverified_issuer};
 pub use jwk::{Jwk, JwkSet, MAX_KEYS};
 pub use key_set::{KeySet, VerificationKey};
 pub use signing_key::SigningKey;
-pub use verify::{Audience, Expectation, LEEWAY, Typ, Verified, verify, verify_proof};
+pub use verify::{
+    Audience, Expectation, LEEWAY, MAX_EXPIRY_LEEWAY, Typ, Verified, verify, verify_proof,
+};
 
 /// The JSON object in `text`, read as strictly as a token's: no member twice, at any depth. `None` for anything else.
 pub fn json_object(text: &str) -> Option<serde_json::Map<String, serde_json::Value>> {

@@ -4,8 +4,10 @@ use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256,
-    RSA_PSS_SHA256, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
+    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair,
+    RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384,
+    RSA_PSS_SHA512, RsaKeyPair,
 };
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -24,7 +26,7 @@ pub struct SigningKey {
 }
 
 enum Pair {
-    P256(EcdsaKeyPair),
+    Ec(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
     Rsa(RsaKeyPair),
 }
@@ -36,13 +38,11 @@ impl SigningKey {
     /// [`KeyError::Generation`] if the provider fails.
     pub fn generate(algorithm: Algorithm) -> Result<Self, KeyError> {
         let pair = match algorithm {
-            Algorithm::Es256 => {
-                EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map(Pair::P256)
+            Algorithm::Es256 | Algorithm::Es384 | Algorithm::Es512 => {
+                EcdsaKeyPair::generate(curve(algorithm)).map(Pair::Ec)
             }
             Algorithm::EdDsa => Ed25519KeyPair::generate().map(Pair::Ed25519),
-            Algorithm::Rs256 | Algorithm::Ps256 => {
-                RsaKeyPair::generate(KeySize::Rsa2048).map(Pair::Rsa)
-            }
+            _ => RsaKeyPair::generate(KeySize::Rsa2048).map(Pair::Rsa),
         };
         Self::new(algorithm, pair.map_err(|_| KeyError::Generation)?)
     }
@@ -54,11 +54,11 @@ impl SigningKey {
     /// [`KeyError::Unsound`] for an RSA exponent that nobody should trust.
     pub fn from_pkcs8(algorithm: Algorithm, pkcs8: &[u8]) -> Result<Self, KeyError> {
         let pair = match algorithm {
-            Algorithm::Es256 => {
-                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).map(Pair::P256)
+            Algorithm::Es256 | Algorithm::Es384 | Algorithm::Es512 => {
+                EcdsaKeyPair::from_pkcs8(curve(algorithm), pkcs8).map(Pair::Ec)
             }
             Algorithm::EdDsa => Ed25519KeyPair::from_pkcs8(pkcs8).map(Pair::Ed25519),
-            Algorithm::Rs256 | Algorithm::Ps256 => RsaKeyPair::from_pkcs8(pkcs8).map(Pair::Rsa),
+            _ => RsaKeyPair::from_pkcs8(pkcs8).map(Pair::Rsa),
         };
         Self::new(algorithm, pair.map_err(|_| KeyError::Malformed)?)
     }
@@ -80,7 +80,7 @@ impl SigningKey {
     pub fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         let wiped = |bytes: &[u8]| Zeroizing::new(bytes.to_vec());
         let pkcs8 = match &self.pair {
-            Pair::P256(pair) => pair.to_pkcs8v1().map(|document| wiped(document.as_ref())),
+            Pair::Ec(pair) => pair.to_pkcs8v1().map(|document| wiped(document.as_ref())),
             Pair::Ed25519(pair) => pair.to_pkcs8v1().map(|document| wiped(document.as_ref())),
             Pair::Rsa(pair) => pair.as_der().map(|der: Pkcs8V1Der<'_>| wiped(der.as_ref())),
         };
@@ -180,7 +180,7 @@ impl SigningKey {
     pub(super) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
         let random = SystemRandom::new();
         match &self.pair {
-            Pair::P256(pair) => {
+            Pair::Ec(pair) => {
                 let signature = pair
                     .sign(&random, message)
                     .map_err(|_| SignError::Signature)?;
@@ -193,6 +193,10 @@ impl SigningKey {
             Pair::Rsa(pair) => {
                 let padding = match self.algorithm {
                     Algorithm::Ps256 => &RSA_PSS_SHA256,
+                    Algorithm::Ps384 => &RSA_PSS_SHA384,
+                    Algorithm::Ps512 => &RSA_PSS_SHA512,
+                    Algorithm::Rs384 => &RSA_PKCS1_SHA384,
+                    Algorithm::Rs512 => &RSA_PKCS1_SHA512,
                     _ => &RSA_PKCS1_SHA256,
                 };
                 let mut signature = vec![0; pair.public_modulus_len()];
@@ -218,16 +222,7 @@ struct ProtectedHeader<'a> {
 impl Pair {
     fn material(&self) -> Result<Material, KeyError> {
         match self {
-            Pair::P256(pair) => {
-                let point = pair.public_key().as_ref();
-                match point.split_at_checked(33) {
-                    Some(([0x04, x @ ..], y)) => Ok(Material::P256 {
-                        x: x.try_into().map_err(|_| KeyError::Malformed)?,
-                        y: y.try_into().map_err(|_| KeyError::Malformed)?,
-                    }),
-                    _ => Err(KeyError::Malformed),
-                }
-            }
+            Pair::Ec(pair) => point(pair.public_key().as_ref()).ok_or(KeyError::Malformed),
             Pair::Ed25519(pair) => {
                 let x = pair.public_key().as_ref();
                 Material::ed25519(x.try_into().map_err(|_| KeyError::Malformed)?)
@@ -238,6 +233,38 @@ impl Pair {
             }
         }
     }
+}
+
+/// The curve that `algorithm` signs on.
+fn curve(algorithm: Algorithm) -> &'static EcdsaSigningAlgorithm {
+    match algorithm {
+        Algorithm::Es384 => &ECDSA_P384_SHA384_FIXED_SIGNING,
+        Algorithm::Es512 => &ECDSA_P521_SHA512_FIXED_SIGNING,
+        _ => &ECDSA_P256_SHA256_FIXED_SIGNING,
+    }
+}
+
+/// The coordinates of an uncompressed point, whose length tells its curve.
+fn point(point: &[u8]) -> Option<Material> {
+    let [0x04, coordinates @ ..] = point else {
+        return None;
+    };
+    let (x, y) = coordinates.split_at(coordinates.len() / 2);
+    Some(match x.len() {
+        32 => Material::P256 {
+            x: x.try_into().ok()?,
+            y: y.try_into().ok()?,
+        },
+        48 => Material::P384 {
+            x: x.try_into().ok()?,
+            y: y.try_into().ok()?,
+        },
+        66 => Material::P521 {
+            x: x.try_into().ok()?,
+            y: y.try_into().ok()?,
+        },
+        _ => return None,
+    })
 }
 
 /// Modulus and exponent of a DER `RSAPublicKey`, two positive integers in a sequence (RFC 8017 §A.1.1), without the zero

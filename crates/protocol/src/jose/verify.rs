@@ -17,6 +17,9 @@ pub const LEEWAY: i64 = 30;
 
 const MAX_LEEWAY: i64 = 60;
 
+/// The longest that a token may be accepted past its `exp`, in seconds.
+pub const MAX_EXPIRY_LEEWAY: i64 = 300;
+
 /// The types of token that a party accepts (RFC 8725 §3.11).
 #[derive(Clone, Copy, Debug)]
 pub enum Typ<'a> {
@@ -38,6 +41,9 @@ pub enum Audience<'a> {
     ExactlyString(&'a [&'a str]),
     /// One of these is among them.
     AnyOf(&'a [&'a str]),
+    /// As [`Audience::AnyOf`], or there is no `aud` at all: tokens of issuers that write none. Whoever accepts one knows by something
+    /// else that it is meant for them.
+    AnyOfOrAbsent(&'a [&'a str]),
     /// Exactly one, whoever it is: an `id_token_hint`, which names the client, so that the caller learns it from the token.
     OneParty,
 }
@@ -50,6 +56,7 @@ pub struct Expectation<'a> {
     /// Issuer and audience; a proof names neither.
     parties: Option<(&'a str, Audience<'a>)>,
     leeway: i64,
+    expiry_leeway: i64,
     max_age: Option<i64>,
     max_lifetime: Option<i64>,
     even_if_expired: bool,
@@ -68,6 +75,7 @@ impl<'a> Expectation<'a> {
             algorithms,
             parties: Some((issuer, audience)),
             leeway: LEEWAY,
+            expiry_leeway: 0,
             max_age: None,
             max_lifetime: None,
             even_if_expired: false,
@@ -80,6 +88,7 @@ impl<'a> Expectation<'a> {
             algorithms,
             parties: None,
             leeway: LEEWAY,
+            expiry_leeway: 0,
             max_age: Some(max_age),
             max_lifetime: None,
             even_if_expired: false,
@@ -87,10 +96,18 @@ impl<'a> Expectation<'a> {
     }
 
     /// How far ahead of ours the issuer's clock may be, in seconds from 0 to 60: `nbf` and `iat` may lie that far in the
-    /// future. It lengthens no life: `exp` is exact.
+    /// future. It lengthens no life: `exp` is exact, save for [`Expectation::expiry_leeway`].
     #[must_use]
     pub fn leeway(mut self, seconds: i64) -> Self {
         self.leeway = seconds.clamp(0, MAX_LEEWAY);
+        self
+    }
+
+    /// How far behind ours the issuer's clock may be, in seconds from 0, the default, to 300: for so long a token is accepted past
+    /// its `exp`.
+    #[must_use]
+    pub fn expiry_leeway(mut self, seconds: i64) -> Self {
+        self.expiry_leeway = seconds.clamp(0, MAX_EXPIRY_LEEWAY);
         self
     }
 
@@ -152,7 +169,7 @@ impl<'a> Expectation<'a> {
                 return Err(JoseError::TooOld);
             }
         }
-        if now >= claims.exp && !self.even_if_expired {
+        if now >= claims.exp.plus(self.expiry_leeway) && !self.even_if_expired {
             return Err(JoseError::Expired);
         }
         if claims.nbf.is_some_and(|nbf| nbf > latest) {
@@ -178,6 +195,9 @@ impl Audience<'_> {
                 .and_then(Value::as_str)
                 .is_some_and(|aud| ours.contains(&aud)),
             Self::AnyOf(ours) => members.iter().any(|member| ours.contains(member)),
+            Self::AnyOfOrAbsent(ours) => {
+                aud.is_none() || members.iter().any(|member| ours.contains(member))
+            }
             Self::OneParty => members.len() == 1,
         })
     }

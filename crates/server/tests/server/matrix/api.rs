@@ -33,8 +33,8 @@ impl Api {
         let secret = Secret::new(secret_of(NOTES_API));
         let asking = guard().introspection(NOTES_API, secret);
         Self {
-            by_keys: guard().build(),
-            by_asking: asking.introspection_cache(Duration::ZERO).build(),
+            by_keys: guard().build().unwrap(),
+            by_asking: asking.introspection_cache(Duration::ZERO).build().unwrap(),
         }
     }
 

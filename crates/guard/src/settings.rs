@@ -1,0 +1,106 @@
+//! The settings of a guard for issuers whose access tokens differ from RFC 9068: a profile, or single ones. Each takes something back of
+//! what is strict by default, and can be searched for by its name.
+
+use std::time::Duration;
+
+use safeconduct_protocol::jose::Algorithm;
+
+use crate::builder::GuardBuilder;
+use crate::dialect::{ClaimPath, Proof};
+use crate::profile::Profile;
+
+/// Issuers that write otherwise.
+impl GuardBuilder {
+    /// Reads the tokens of an issuer that writes them in its own way: [`Profile::Rfc9068`] by default.
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.foreign.profile = profile;
+        self
+    }
+
+    /// What tokens call this API, in place of its URL: any texts, one of which has to be in `aud`.
+    pub fn audiences<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.foreign.audiences = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Who may send tokens that carry no `aud`, as those of [`Profile::Cognito`] (client ids) and [`Profile::Clerk`] (origins): any other
+    /// client of the issuer could use its tokens here otherwise. Where a token carries one all the same, it has to be right too.
+    pub fn clients_in_place_of_audience<S: Into<String>>(
+        mut self,
+        clients: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.foreign.clients = Some(clients.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// For how long a token is accepted past its `exp`, for an issuer whose clock is behind: not at all by default, 300 seconds at most.
+    pub fn expiry_leeway(mut self, leeway: Duration) -> Self {
+        self.foreign.expiry_leeway = leeway;
+        self
+    }
+
+    /// The types of token that are accepted (`typ` in the header), in place of the profile's. With any but `at+jwt`,
+    /// [`GuardBuilder::require_claim`] or [`GuardBuilder::refuse_claim`] has to tell access tokens from ID Tokens, where no profile does.
+    pub fn accept_typ(mut self, types: impl IntoIterator<Item = &'static str>) -> Self {
+        self.foreign.types = Some(types.into_iter().collect());
+        self
+    }
+
+    /// Accepts tokens whose header has no `typ`. Otherwise as [`GuardBuilder::accept_typ`].
+    pub fn accept_no_typ(mut self) -> Self {
+        self.foreign.accepts_no_typ = true;
+        self
+    }
+
+    /// Accepts these algorithms beside ES256, RS256, PS256 and EdDSA: [`Algorithm::FOREIGN`] are to be had.
+    pub fn accept_algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        self.foreign.algorithms.extend(algorithms);
+        self
+    }
+
+    /// Where a token names its client: `["azp"]`, or all names on the way to a claim inside others.
+    pub fn client_at<S: Into<String>>(mut self, path: impl IntoIterator<Item = S>) -> Self {
+        self.foreign.client = Some(ClaimPath::new(path));
+        self
+    }
+
+    /// Where a token has its scopes, otherwise as [`GuardBuilder::client_at`].
+    pub fn scope_at<S: Into<String>>(mut self, path: impl IntoIterator<Item = S>) -> Self {
+        self.foreign.scope = Some(ClaimPath::new(path));
+        self
+    }
+
+    /// Accepts scopes as a list of texts, beside one text with spaces.
+    pub fn accept_scope_list(mut self) -> Self {
+        self.foreign.accepts_scope_list = true;
+        self
+    }
+
+    /// Where a token has its roles, in place of where the profile looks; called again, there too. A path is all names on the way, so that
+    /// a name may hold dots: `["resource_access", "api.example", "roles"]`. The roles are a list of texts, one text, or the names of an
+    /// object.
+    pub fn roles_at<S: Into<String>>(mut self, path: impl IntoIterator<Item = S>) -> Self {
+        let roles = self.foreign.roles.get_or_insert_default();
+        roles.push(ClaimPath::new(path));
+        self
+    }
+
+    /// Demands that the claim at `path` be one of `values`, as only access tokens of the issuer say it: `(["token_use"], ["access"])`.
+    pub fn require_claim<N: Into<String>, V: Into<String>>(
+        mut self,
+        path: impl IntoIterator<Item = N>,
+        values: impl IntoIterator<Item = V>,
+    ) -> Self {
+        let values = values.into_iter().map(Into::into).collect();
+        self.foreign
+            .proofs
+            .push(Proof::Says(ClaimPath::new(path), values));
+        self
+    }
+
+    /// Refuses tokens with the claim `name`, as only other tokens of the issuer have it: `at_hash`.
+    pub fn refuse_claim(mut self, name: &'static str) -> Self {
+        self.foreign.proofs.push(Proof::Lacks(name));
+        self
+    }
+}
