@@ -8,6 +8,7 @@ use safeconduct_protocol::ids::new_id;
 use safeconduct_protocol::language::Language;
 use safeconduct_protocol::link::LinkPurpose;
 use safeconduct_protocol::mail::{MailAddress, MailPurpose};
+use safeconduct_protocol::time::Timestamp;
 use safeconduct_server::pages::{MailPage, MailText, PageSet};
 use safeconduct_server::smtp::{Letter, MailServer};
 use serde::Serialize;
@@ -19,6 +20,9 @@ use crate::config::Checked;
 
 /// What stands for a link in a preview: it opens nothing.
 const SAMPLE_LINK: &str = "/link?link=sc_ln_only-a-sample-that-opens-nothing";
+
+/// When everything in a preview happened: 15 January 2027, 8:00 UTC.
+const SAMPLE_MOMENT: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
 /// Where the others lead.
 const ACCOUNT: &str = "/account";
@@ -164,15 +168,8 @@ fn say(
     let said = pages.of(language).mail(&MailPage {
         purpose,
         account: "ada",
-        when: "2027-01-15 08:00 UTC",
+        when: SAMPLE_MOMENT,
         link,
-        minutes: minutes(purpose),
     });
     said.map_err(|error| Failure::failed("the mail can't be said", error))
-}
-
-/// For how long the link of a mail is good, where it brings one.
-fn minutes(purpose: Option<MailPurpose>) -> Option<i64> {
-    let link = LinkPurpose::of_mail(purpose?)?;
-    Some(link.lifetime() / 60)
 }

@@ -92,9 +92,8 @@ async fn words(
     let page = MailPage {
         purpose: Some(mail.purpose),
         account: &subject.account,
-        when: &moment(row.created_at),
+        when: row.created_at,
         link: &subject.link,
-        minutes: subject.minutes,
     };
     let said = pages.mail(&page);
     let said = said.map_err(|error| Fault::new(format!("saying a mail: {error}")))?;
@@ -105,7 +104,6 @@ async fn words(
 struct Subject {
     account: String,
     link: String,
-    minutes: Option<i64>,
 }
 
 async fn subject(exchange: &Exchange<'_>, mail: &Mail) -> Result<Option<Subject>, Failure> {
@@ -117,7 +115,6 @@ async fn subject(exchange: &Exchange<'_>, mail: &Mail) -> Result<Option<Subject>
         return Ok(Some(Subject {
             account: user.username,
             link: issuer.endpoint(ACCOUNT),
-            minutes: None,
         }));
     };
     // A way in is for who reads the address that is the account's now, however long the mail has waited.
@@ -136,14 +133,7 @@ async fn subject(exchange: &Exchange<'_>, mail: &Mail) -> Result<Option<Subject>
     Ok(Some(Subject {
         account: user.username,
         link: issuer.endpoint(&of_link(&sealed)),
-        minutes: Some(purpose.lifetime() / 60),
     }))
-}
-
-/// A moment as mails say it: to the minute, the same in every language, wherever its reader lives.
-fn moment(at: Timestamp) -> String {
-    let at = jiff::Timestamp::from_second(at.seconds()).unwrap_or_default();
-    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 #[cfg(test)]
@@ -197,10 +187,5 @@ mod tests {
         };
         let found = pause(&mail, &row, &answer, &PAUSES, START.plus(age));
         assert_eq!(found, expected);
-    }
-
-    #[test]
-    fn a_moment_is_said_to_the_minute() {
-        assert_eq!(moment(START), "2027-01-15 08:00 UTC");
     }
 }

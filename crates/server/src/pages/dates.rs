@@ -1,4 +1,5 @@
-//! Days as each language writes them (CLDR, the long form), in UTC; and how long ago something was, where that says more.
+//! Days as each language writes them (CLDR, the long form), and times of day (the short one), in UTC, since nobody's zone is known; and how
+//! long ago something was, where that says more.
 
 use safeconduct_protocol::{language::Language, time::Timestamp};
 use serde::Serialize;
@@ -42,10 +43,36 @@ impl Moment {
     }
 }
 
+/// The minute of `at` in `language`, with its zone.
+pub(super) fn date_and_time(language: Language, at: Timestamp) -> String {
+    let (day, time) = (date(language, at), in_utc(at).time());
+    let digits = |number: i8| numerals::digits(language, number.into());
+    let two_digits = |number: i8| format!("{}{}", digits(number / 10), digits(number % 10));
+    let (hour, minute) = (time.hour(), two_digits(time.minute()));
+    let long_hour = two_digits(hour);
+    match language {
+        Language::English => format!("{day} at {long_hour}:{minute} UTC"),
+        Language::German => format!("{day} um {long_hour}:{minute} UTC"),
+        Language::French => format!("{day} à {long_hour}:{minute} UTC"),
+        Language::Spanish => format!("{day}, {}:{minute} UTC", digits(hour)),
+        Language::BrazilianPortuguese => format!("{day} às {long_hour}:{minute} UTC"),
+        Language::Japanese => format!("{day} {}:{minute} UTC", digits(hour)),
+        Language::Arabic => {
+            let half = if hour < 12 { "ص" } else { "م" };
+            let hour = digits((hour + 11) % 12 + 1);
+            format!("{day} في {hour}:{minute} {half} UTC")
+        }
+    }
+}
+
+fn in_utc(at: Timestamp) -> jiff::Zoned {
+    let at = jiff::Timestamp::from_second(at.seconds()).unwrap_or_default();
+    at.to_zoned(jiff::tz::TimeZone::UTC)
+}
+
 /// The day of `at` in `language`.
 pub(super) fn date(language: Language, at: Timestamp) -> String {
-    let at = jiff::Timestamp::from_second(at.seconds()).unwrap_or_default();
-    let day = at.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let day = in_utc(at).date();
     let digits = |number: i64| numerals::digits(language, number);
     let (year, number) = (digits(day.year().into()), digits(day.day().into()));
     let month = usize::try_from(day.month() - 1).unwrap_or_default();
@@ -125,6 +152,48 @@ mod tests {
     ) {
         assert_eq!(date(language, MARCH), first);
         assert_eq!(date(language, MARCH.plus(-1)), day_before);
+    }
+
+    #[rstest]
+    #[case(
+        Language::English,
+        "1 March 2027 at 00:00 UTC",
+        "1 March 2027 at 13:05 UTC"
+    )]
+    #[case(
+        Language::German,
+        "1. März 2027 um 00:00 UTC",
+        "1. März 2027 um 13:05 UTC"
+    )]
+    #[case(
+        Language::French,
+        "1er mars 2027 à 00:00 UTC",
+        "1er mars 2027 à 13:05 UTC"
+    )]
+    #[case(
+        Language::Spanish,
+        "1 de marzo de 2027, 0:00 UTC",
+        "1 de marzo de 2027, 13:05 UTC"
+    )]
+    #[case(
+        Language::BrazilianPortuguese,
+        "1 de março de 2027 às 00:00 UTC",
+        "1 de março de 2027 às 13:05 UTC"
+    )]
+    #[case(Language::Japanese, "2027年3月1日 0:00 UTC", "2027年3月1日 13:05 UTC")]
+    #[case(
+        Language::Arabic,
+        "١ مارس ٢٠٢٧ في ١٢:٠٠ ص UTC",
+        "١ مارس ٢٠٢٧ في ١:٠٥ م UTC"
+    )]
+    fn a_minute_is_written_as_the_language_writes_it_and_names_its_zone(
+        #[case] language: Language,
+        #[case] midnight: &str,
+        #[case] afternoon: &str,
+    ) {
+        assert_eq!(date_and_time(language, MARCH), midnight);
+        let later = MARCH.plus(13 * HOUR + 5 * 60 + 59);
+        assert_eq!(date_and_time(language, later), afternoon);
     }
 
     #[test]

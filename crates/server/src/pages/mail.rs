@@ -7,9 +7,11 @@ use std::iter;
 
 use fluent_bundle::{FluentArgs, FluentValue};
 use minijinja::{Value, context};
-use safeconduct_protocol::{mail::MailPurpose, precis::misleads};
+use safeconduct_protocol::{
+    link::LinkPurpose, mail::MailPurpose, precis::misleads, time::Timestamp,
+};
 
-use super::{Pages, PagesError, escape, texts::Texts};
+use super::{Pages, PagesError, dates, escape, texts::Texts};
 
 const LINK: &str = "mail-link";
 const LINK_MINUTES: &str = "mail-link-minutes";
@@ -23,12 +25,18 @@ pub struct MailPage<'a> {
     pub purpose: Option<MailPurpose>,
     /// The account that it is about. Not said where the address may be anybody's.
     pub account: &'a str,
-    /// When it happened, in words.
-    pub when: &'a str,
+    /// When it happened.
+    pub when: Timestamp,
     /// Where its button leads.
     pub link: &'a str,
-    /// For how many minutes the link is good, unless for ever.
-    pub minutes: Option<i64>,
+}
+
+impl MailPage<'_> {
+    /// For how many minutes the link is good, if it is one that ends.
+    fn minutes(&self) -> Option<i64> {
+        let purpose = self.purpose.and_then(LinkPurpose::of_mail)?;
+        Some(purpose.lifetime() / 60)
+    }
 }
 
 /// A mail in words.
@@ -91,9 +99,13 @@ impl Pages {
     /// # Errors
     /// Only for texts and a template that are broken, which the tests rule out for every mail in every language.
     pub fn mail(&self, page: &MailPage<'_>) -> Result<MailText, PagesError> {
-        let said = Said { pages: self, page };
+        let said = Said {
+            pages: self,
+            page,
+            when: dates::date_and_time(self.language, page.when),
+        };
         let (subject, says, advises, action) = words(page.purpose);
-        let life = page.minutes.map(|minutes| match minutes % 60 {
+        let life = page.minutes().map(|minutes| match minutes % 60 {
             0 => LINK_HOURS,
             _ => LINK_MINUTES,
         });
@@ -134,6 +146,7 @@ impl Pages {
 struct Said<'a> {
     pages: &'a Pages,
     page: &'a MailPage<'a>,
+    when: String,
 }
 
 impl Said<'_> {
@@ -147,12 +160,12 @@ impl Said<'_> {
         let named = [
             ("product", self.pages.product.as_str()),
             ("account", self.page.account),
-            ("when", self.page.when),
+            ("when", self.when.as_str()),
         ];
         for (at, (name, value)) in named.into_iter().enumerate() {
             facts.set(name, fact(at, value));
         }
-        let minutes = self.page.minutes.unwrap_or_default();
+        let minutes = self.page.minutes().unwrap_or_default();
         facts.set("minutes", FluentValue::from(minutes));
         facts.set("hours", FluentValue::from(minutes / 60));
         facts
@@ -172,7 +185,7 @@ impl Said<'_> {
         let said = self.texts().format(name, Some(&facts));
         let said = said.map_err(PagesError::Texts)?;
         let said = said.replace("<bdi>", "").replace("</bdi>", "");
-        let values = [&self.pages.product, self.page.account, self.page.when];
+        let values = [&self.pages.product, self.page.account, &self.when];
         let mut written = String::with_capacity(said.len());
         for character in said.chars() {
             match PLACES.iter().position(|place| *place == character) {
@@ -198,9 +211,8 @@ mod tests {
         MailPage {
             purpose,
             account: "ada",
-            when: "2027-01-15 08:00 UTC",
+            when: Timestamp::from_seconds(1_800_000_000),
             link: LINK,
-            minutes: Some(30),
         }
     }
 
@@ -214,26 +226,20 @@ mod tests {
         let pages = PageSet::new("Acme", "", &Look::default()).unwrap();
         for language in Language::ALL {
             for purpose in all() {
-                for minutes in [None, Some(30), Some(60), Some(72 * 60)] {
-                    let page = MailPage {
-                        minutes,
-                        ..page(purpose)
-                    };
-                    let mail = pages.of(language).mail(&page).unwrap();
-                    let of = format!("{purpose:?} in {language}");
-                    assert!(mail.subject.contains("Acme"), "{of}");
-                    for said in [&mail.subject, &mail.text] {
-                        assert!(!said.contains(['<', '{', '&']), "{of}: {said}");
-                    }
-                    for said in [&mail.subject, &mail.text, &mail.html] {
-                        let misleads = |c: char| misleads(c) && c != '\n';
-                        assert!(!said.contains(misleads), "{of}: {said}");
-                        assert!(!said.contains(['\u{e000}', '\u{e001}', '\u{e002}']), "{of}");
-                    }
-                    assert!(!mail.subject.contains('\n'), "{of}");
-                    assert_eq!(mail.text.matches(LINK).count(), 1, "{of}");
-                    assert_eq!(mail.html.matches(LINK).count(), 3, "{of}");
+                let mail = pages.of(language).mail(&page(purpose)).unwrap();
+                let of = format!("{purpose:?} in {language}");
+                assert!(mail.subject.contains("Acme"), "{of}");
+                for said in [&mail.subject, &mail.text] {
+                    assert!(!said.contains(['<', '{', '&']), "{of}: {said}");
                 }
+                for said in [&mail.subject, &mail.text, &mail.html] {
+                    let misleads = |c: char| misleads(c) && c != '\n';
+                    assert!(!said.contains(misleads), "{of}: {said}");
+                    assert!(!said.contains(['\u{e000}', '\u{e001}', '\u{e002}']), "{of}");
+                }
+                assert!(!mail.subject.contains('\n'), "{of}");
+                assert_eq!(mail.text.matches(LINK).count(), 1, "{of}");
+                assert_eq!(mail.html.matches(LINK).count(), 3, "{of}");
             }
         }
     }
