@@ -6,11 +6,13 @@ use proptest::test_runner::{Config, TestRunner};
 use safeconduct_model::{Blow, Cast, Credentials, GrantRow, IssuedCode, Rows, Write};
 use safeconduct_protocol::authentication::{Factor, Factors};
 use safeconduct_protocol::claims::PersonClaims;
+use safeconduct_protocol::device::Device;
 use safeconduct_protocol::grant::{Lifetimes, NewGrant};
 use safeconduct_protocol::random;
 use safeconduct_protocol::time::Timestamp;
 use safeconduct_store::{
-    ActingStore, By, GrantFilter, NewSession, NewUser, Redeeming, SealedPassword, Store, Sweepable,
+    ActingStore, By, GrantFilter, NewSession, NewUser, Redeeming, SealedPassword, SignIn, Store,
+    Sweepable,
 };
 use safeconduct_testing_postgres::Postgres;
 use tempfile::TempDir;
@@ -143,6 +145,7 @@ impl<'s> Pair<'s> {
             idle_expires_at: Timestamp::LATEST,
             replaces: None,
             mail: None,
+            device: Device::default(),
         };
         let client = cast.client();
         store
@@ -152,7 +155,7 @@ impl<'s> Pair<'s> {
         store.add_user(user, START).await.unwrap();
         // What was swept before by a later clock is not this era's.
         let era = store.begin_era(START).await.unwrap();
-        assert!(store.start_session(&session, START).await.unwrap());
+        assert!(store.sign_in(&SignIn::Start(session), START).await.unwrap());
         Self {
             store,
             cast,

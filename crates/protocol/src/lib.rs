@@ -21,6 +21,7 @@ pub mod client;
 pub mod client_authentication;
 pub mod clock;
 pub mod cookie;
+pub mod device;
 mod difference;
 pub mod dpop;
 pub mod encoding;

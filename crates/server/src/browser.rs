@@ -1,4 +1,4 @@
-//! What a browser brings: its cookies, and where its form came from.
+//! What a browser brings: its cookies, what kind of browser it says it is, and where its form came from.
 //!
 //! The *browser* cookie binds a pending authorization to the browser it began in. The *session* cookie is who is signed in.
 //! Both are 256 random bits; the store knows the hash of the second, and nothing of the first. By the *known* cookie the throttle
@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, header};
 use safeconduct_protocol::{
     authorization::{PendingAuthorization, SignedInUser},
     cookie::{self, Sent},
+    device::Device,
     encoding,
     error::{Reason, Refusal},
     language::Language,
@@ -25,6 +26,7 @@ pub(crate) struct Browser {
     session: SentSecret,
     known: Option<Secret>,
     link: Option<Secret>,
+    device: Device,
 }
 
 /// What came under the name of one of our cookies.
@@ -79,7 +81,15 @@ impl Browser {
                 Sent::Value(value) => Some(Secret::new(value)),
                 _ => None,
             },
+            device: Device::of_user_agent(
+                (headers.get(header::USER_AGENT)).map_or(&[], HeaderValue::as_bytes),
+            ),
         }
+    }
+
+    /// What it says it is.
+    pub(crate) fn device(&self) -> Device {
+        self.device
     }
 
     /// Whether a session cookie came that can't be used: then nobody knows whether somebody is signed in here, and nothing

@@ -39,6 +39,7 @@ mod reader;
 mod readiness;
 mod respond;
 pub mod routes;
+mod scope_words;
 mod second_factor;
 mod server;
 pub mod settings;

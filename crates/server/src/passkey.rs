@@ -248,7 +248,7 @@ impl Asked<'_> {
             factor: Factor::Passkey,
             notice: sign_in::notice_of_device(exchange, &owner.user, self.is_new).await?,
         };
-        let ways = sign_in::begin(exchange, self.old, self.browser.session_hash(), &proven);
+        let ways = sign_in::begin(exchange, self.old, self.browser, &proven);
         let answer = PasskeyAnswer {
             id: &passkey.id,
             owner: &owner.user,

@@ -10,7 +10,11 @@ use safeconduct_protocol::{
 };
 use safeconduct_store::{NewSession, SessionRenewal, SessionView, SignIn};
 
-use crate::{browser, fault::Failure, server::Exchange};
+use crate::{
+    browser::{self, Browser},
+    fault::Failure,
+    server::Exchange,
+};
 
 /// Who has just proved who they are, and by what.
 pub(crate) struct Proven<'a> {
@@ -44,12 +48,12 @@ impl Begun {
     }
 }
 
-/// What a sign-in makes of the session `old` of its browser: the same person again keeps it, idle or not, and gets a new secret; another
+/// What a sign-in makes of the session `old` of its `browser`: the same person again keeps it, idle or not, and gets a new secret; another
 /// one gets a new session, and the old one ends. Gives the ways to try, the first that the store takes is the one.
 pub(crate) fn begin(
     exchange: &Exchange<'_>,
     old: Option<&SessionView>,
-    old_hash: Option<[u8; 32]>,
+    browser: &Browser,
     proven: &Proven<'_>,
 ) -> Vec<Begun> {
     let now = exchange.now;
@@ -65,7 +69,7 @@ pub(crate) fn begin(
         let session = session(encoding::sha256(secret.expose().as_bytes()));
         Begun { session, secret }
     };
-    let kept = same.zip(old_hash).map(|(view, old_hash)| {
+    let kept = same.zip(browser.session_hash()).map(|(view, old_hash)| {
         begun(&|new_hash| {
             SignIn::Renew(SessionRenewal {
                 id: view.person.session.clone(),
@@ -89,6 +93,7 @@ pub(crate) fn begin(
             absolute_expires_at: now.plus(lifetimes.absolute),
             replaces: other.map(|view| (view.person.session.clone(), view.person.user.clone())),
             mail: proven.notice.clone(),
+            device: browser.device(),
         })
     });
     kept.into_iter().chain([new]).collect()

@@ -126,7 +126,8 @@ CREATE INDEX members_of_group ON group_members (group_name);
 
 -- Ending a session is deleting its row. It is kept to its absolute end: what rests on it does not end because its browser idles.
 -- No index holds the idle end, so that a visit rewrites no index entry. factors is by what the user proved who they are, and when by
--- each: names and Unix seconds.
+-- each: names and Unix seconds. device is the kind of its browser and of the system, each a name of a table in the program, with a slash
+-- between them: nothing that was sent.
 CREATE TABLE sessions (
     id TEXT PRIMARY KEY,
     hash BYTEA NOT NULL UNIQUE,
@@ -136,7 +137,8 @@ CREATE TABLE sessions (
     started_at BIGINT NOT NULL,
     last_seen_at BIGINT NOT NULL,
     idle_expires_at BIGINT NOT NULL,
-    absolute_expires_at BIGINT NOT NULL
+    absolute_expires_at BIGINT NOT NULL,
+    device TEXT NOT NULL
 );
 CREATE INDEX sessions_of_user ON sessions (user_id);
 CREATE INDEX sessions_by_absolute_end ON sessions (absolute_expires_at);

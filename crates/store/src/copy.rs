@@ -37,7 +37,7 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
     ("group_members", "user_id, group_name, added_at"),
     (
         "sessions",
-        "id, hash, user_id, user_epoch, factors, started_at, last_seen_at, idle_expires_at, absolute_expires_at",
+        "id, hash, user_id, user_epoch, factors, started_at, last_seen_at, idle_expires_at, absolute_expires_at, device",
     ),
     (
         "clients",

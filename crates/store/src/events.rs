@@ -127,7 +127,7 @@ static EVENTS: [(&str, &str, &str); 56] = [
     ("group-member-removed", "user", "the group"),
     ("session-started", "user", "the session"),
     ("session-ended", "user", "the session"),
-    ("sessions-ended", "user", ""),
+    ("sessions-ended", "user", "the session that goes on, if one does"),
     ("all-sessions-ended", "", ""),
     ("consent-given", "user, client", "the API"),
     ("consent-withdrawn", "user, client", ""),

@@ -20,6 +20,7 @@ use crate::error::{RedeemError, StoreError};
 use crate::events::{NewEvent, record_revocation};
 use crate::liveness::stands;
 use crate::logouts;
+use crate::sessions::SessionSeen;
 use crate::single_use::{replayed, uses};
 use crate::store::{
     ActingStore, Store, client_id, factors, from_json, session_id, stored, to_json, user_id,
@@ -315,7 +316,8 @@ impl ActingStore {
     }
 
     /// Takes from `client` all that `user` let it do: the consent is withdrawn and every grant is revoked, and the client is to be
-    /// told where it can be. The sessions go on. Doing it twice is doing it.
+    /// told where it can be. The sessions go on. Doing it twice is doing it. Where the user does it themselves, it is in a `session`, and
+    /// `false` says that nothing is changed, as that is not what it was.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -323,8 +325,9 @@ impl ActingStore {
         &self,
         user: &UserId,
         client: &ClientId,
+        session: Option<&SessionSeen>,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let revoke = Statement::new(REVOKE_OF)
             .bind(user.as_str())
             .bind(client.as_str())
@@ -334,9 +337,9 @@ impl ActingStore {
         let event = NewEvent::new("access-removed").user(user).client(client);
         let [queue, forget] = logouts::queue_of_access(user, client, now);
         let withdraw = consents::withdrawal(user, client, now);
-        let unit = Unit::new([queue, forget, withdraw, revoke, event.by(self.by(), now)]);
-        self.commit(unit.in_turn(user.as_str())).await?;
-        Ok(())
+        let unit = Unit::new([queue, forget, withdraw, revoke, event.by(self.by(), now)])
+            .and(session.map(|session| session.statement(user, now)));
+        Ok(self.committed(unit.in_turn(user.as_str())).await?)
     }
 }
 

@@ -35,6 +35,7 @@ mod mail;
 mod master_key_id;
 mod master_keys;
 mod outbox;
+mod own_sessions;
 mod passkeys;
 mod password_changes;
 mod rotation;

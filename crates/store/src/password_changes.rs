@@ -1,15 +1,15 @@
 //! Users who change their password themselves: the session they do it in goes on with a new cookie, and the others where they say so.
 
-use safeconduct_protocol::ids::{SessionId, UserId};
+use safeconduct_protocol::ids::UserId;
 use safeconduct_protocol::mail::Mail;
 use safeconduct_protocol::time::Timestamp;
 
 use crate::driver::{Row, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::NewEvent;
-use crate::logouts;
 use crate::mail;
 use crate::outbox::{self, OutboxRow};
+use crate::own_sessions::ending_others;
 use crate::sessions::SessionRenewal;
 use crate::store::{ActingStore, Store};
 use crate::users::{SealedPassword, password_replacement};
@@ -20,8 +20,6 @@ const NEW_VERSION: &str = "UPDATE users SET link_version = link_version + 1 \
 
 const NEW_EPOCH: &str = "UPDATE users SET link_version = link_version + 1, epoch = epoch + 1 \
      WHERE id = $1 AND epoch = $2 AND deleted_at IS NULL";
-
-const END_OTHERS: &str = "DELETE FROM sessions WHERE user_id = $1 AND id <> $2";
 
 const CHANGED_AT: &str =
     "SELECT changed_at FROM credentials WHERE user_id = $1 AND kind = 'password' AND name = ''";
@@ -94,13 +92,4 @@ impl ActingStore {
         let queued = queued.map(|mut row| outbox::read(&mut row));
         Ok(Some(queued.collect::<Result<_, _>>()?))
     }
-}
-
-/// The statements that end every session of a user but one. The first one returns the clients to be told.
-fn ending_others(user: &UserId, kept: &SessionId, now: Timestamp) -> [Statement; 3] {
-    let [queue, forget] = logouts::queue_of_others(user, kept, now);
-    let end = Statement::new(END_OTHERS)
-        .bind(user.as_str())
-        .bind(kept.as_str());
-    [queue, forget, end]
 }

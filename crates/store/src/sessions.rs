@@ -3,6 +3,7 @@
 
 use safeconduct_protocol::authentication::Factors;
 use safeconduct_protocol::authorization::{Enrolled, Offers, SignedInUser};
+use safeconduct_protocol::device::Device;
 use safeconduct_protocol::grant::Epochs;
 use safeconduct_protocol::ids::{ClientId, SessionId, UserId};
 use safeconduct_protocol::mail::Mail;
@@ -20,8 +21,8 @@ use crate::outbox::{self, OutboxRow};
 use crate::store::{ActingStore, Store, factors, session_id, user_id};
 
 const START: &str = "INSERT INTO sessions \
-     (id, hash, user_id, user_epoch, factors, started_at, last_seen_at, idle_expires_at, absolute_expires_at) \
-     SELECT $1, $2, u.id, u.epoch, $5, $6, $6, $7, $8 FROM live_users u \
+     (id, hash, user_id, user_epoch, factors, started_at, last_seen_at, idle_expires_at, absolute_expires_at, device) \
+     SELECT $1, $2, u.id, u.epoch, $5, $6, $6, $7, $8, $9 FROM live_users u \
      WHERE u.id = $3 AND u.epoch = $4";
 
 const RENEW: &str = "UPDATE sessions SET hash = $3, factors = $4, last_seen_at = $7, \
@@ -62,7 +63,7 @@ const END_ALL: &str = "DELETE FROM sessions";
 /// What [`read_record`] takes of a row.
 macro_rules! columns {
     () => {
-        "s.id, s.user_id, u.username, s.factors, s.started_at, s.last_seen_at, s.idle_expires_at"
+        "s.id, s.user_id, u.username, s.factors, s.started_at, s.last_seen_at, s.idle_expires_at, s.device"
     };
 }
 
@@ -97,6 +98,8 @@ pub struct NewSession {
     pub replaces: Option<(SessionId, UserId)>,
     /// What tells its owner of it.
     pub mail: Option<Mail>,
+    /// What it began in.
+    pub device: Device,
 }
 
 impl NewSession {
@@ -111,6 +114,7 @@ impl NewSession {
             .bind(now)
             .bind(self.idle_expires_at.min(self.absolute_expires_at))
             .bind(self.absolute_expires_at)
+            .bind(self.device.to_string())
             .expect_some();
         let old = self.replaces.as_ref();
         let end = old.map(|(old, user)| {
@@ -242,22 +246,11 @@ pub struct SessionRecord {
     pub last_seen_at: Timestamp,
     /// When it idles if it is not used.
     pub idle_expires_at: Timestamp,
+    /// What it began in.
+    pub device: Device,
 }
 
 impl Store {
-    /// Gives the session of a user who has just proved who they are again a new cookie, whether it had idled or not; `false` if
-    /// it is not what it was: ended, renewed by another request, or its user is locked.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn renew_session(
-        &self,
-        renewal: &SessionRenewal,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        Ok(self.committed(renewal.statement(now)).await?)
-    }
-
     /// The session whose cookie hashes to `hash` while it says who sits there, with what its user is to `client` for tokens of
     /// `audience`. Passkeys count that are good at the host `relying_party`.
     ///
@@ -359,21 +352,8 @@ impl Store {
 }
 
 impl ActingStore {
-    /// Starts a session; `false` if the user was locked, deleted or given another password since they signed in.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn start_session(
-        &self,
-        session: &NewSession,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        Ok(self
-            .committed(session.begin(Vec::new(), self.by(), now))
-            .await?)
-    }
-
-    /// Begins or renews a session; `false` where [`start_session`](Self::start_session) or [`renew_session`](Self::renew_session) is.
+    /// Begins or renews a session, whether it had idled or not; `false` if its user was locked, deleted or given another password since they
+    /// proved who they are, or the session to be renewed is not what it was: ended, or renewed by another request.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -457,6 +437,7 @@ pub(crate) fn read_record(row: &mut Row) -> Result<SessionRecord, DriverError> {
         started_at: row.time()?,
         last_seen_at: row.time()?,
         idle_expires_at: row.time()?,
+        device: Device::parse(&row.text()?),
     })
 }
 

@@ -81,6 +81,11 @@ fn line(visit: &Visit<'_>, event: &Event) -> Option<EventLine> {
         let name = known.map(|known| known.client.name_in(exchange.language()));
         name.unwrap_or(id.as_str()).to_owned()
     });
+    // The session that went on is named.
+    let kind = match (kind, &event.detail) {
+        ("sessions-ended", Some(_)) => "other-sessions-ended",
+        (kind, _) => kind,
+    };
     let left = event.detail.as_deref().and_then(|left| left.parse().ok());
     Some(EventLine {
         kind,

@@ -7,8 +7,8 @@ use super::visit::{Answer, Demand, FormRequest, PageRequest, Visit};
 use crate::{
     addresses::{ACCOUNT_APPS, REMOVE_ACCESS},
     fault::Failure,
-    journey::words,
     pages::{AccountPage, AppLine, AppsPage, Section},
+    scope_words::words,
 };
 
 /// The most grants that are looked through for the list of apps.
@@ -83,9 +83,12 @@ async fn remove_access(request: &FormRequest) -> Answer {
     // Only what is in the user's own list can be named.
     let is_listed = apps(&visit).await?.iter().any(|app| app.id == named);
     if let Some(client) = ClientId::parse(named).filter(|_| is_listed) {
-        let store = visit.store();
-        store.remove_access(user, &client, now).await?;
-        tracing::info!(sub = %user, client_id = %client, "access was removed by the user");
+        let (store, session) = (visit.store(), visit.seen());
+        let removed = store.remove_access(user, &client, Some(&session), now);
+        // Where the session is over, the page asks who this is.
+        if removed.await? {
+            tracing::info!(sub = %user, client_id = %client, "access was removed by the user");
+        }
     }
     Ok(visit.lead_to(ACCOUNT_APPS))
 }

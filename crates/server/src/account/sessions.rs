@@ -1,7 +1,7 @@
 //! `/account/sessions`: where the user is signed in, and the end of that.
 
 use axum::response::Response;
-use safeconduct_protocol::authentication::Factor;
+use safeconduct_protocol::{authentication::Factor, ids::SessionId};
 use safeconduct_store::SessionRecord;
 
 use super::visit::{Answer, Demand, FormRequest, PageRequest, Visit};
@@ -18,18 +18,12 @@ pub(crate) async fn get(request: PageRequest) -> Response {
 
 /// `POST /account/sessions/end`: a session of this user's ends.
 pub(crate) async fn end(request: FormRequest) -> Response {
-    request.answer(end_some(&request, Which::Named).await)
+    request.answer(end_one(&request).await)
 }
 
 /// `POST /account/sessions/end-others`: every session of this user's ends but this one.
 pub(crate) async fn end_others(request: FormRequest) -> Response {
-    request.answer(end_some(&request, Which::Others).await)
-}
-
-/// Which sessions are to end.
-enum Which {
-    Named,
-    Others,
+    request.answer(end_all_others(&request).await)
 }
 
 async fn show(request: &PageRequest) -> Answer {
@@ -61,27 +55,31 @@ fn line(visit: &Visit<'_>, session: &SessionRecord) -> SessionLine {
         is_this: session.id == visit.view.person.session,
         started: pages.date(session.started_at),
         last_seen: pages.moment(session.last_seen_at, now),
+        browser: session.device.browser(),
+        system: session.device.system(),
         factors: factors.map(|(factor, _)| Factor::as_str(factor)).collect(),
     }
 }
 
-async fn end_some(request: &FormRequest, which: Which) -> Answer {
+async fn end_one(request: &FormRequest) -> Answer {
     let (visit, parameters) = request.visit(ACCOUNT_SESSIONS).await?;
-    let server = visit.exchange.server;
-    let (store, now) = (visit.store(), visit.exchange.now);
-    let person = &visit.view.person;
-    let named = parameters.one("session")?.unwrap_or_default();
-    let mut queued = Vec::new();
-    // Only what is in the user's own list can be named.
-    for session in store.list_sessions(Some(&person.user), now).await? {
-        let is_meant = match which {
-            Which::Named => session.id.as_str() == named,
-            Which::Others => session.id != person.session,
-        };
-        if is_meant {
-            queued.extend(store.end_session(&session.id, &person.user, now).await?);
-        }
+    let (server, user) = (visit.exchange.server, &visit.view.person.user);
+    let named = parameters.one("session")?.and_then(SessionId::parse);
+    if let Some(id) = named {
+        let (seen, now) = (visit.seen(), visit.exchange.now);
+        let store = visit.store();
+        let ended = store.end_own_session(&id, user, &seen, now);
+        outbox::notify(server, ended.await?).await;
     }
-    outbox::notify(server, queued).await;
+    Ok(visit.lead_to(ACCOUNT_SESSIONS))
+}
+
+async fn end_all_others(request: &FormRequest) -> Answer {
+    let (visit, _) = request.visit(ACCOUNT_SESSIONS).await?;
+    let (server, user) = (visit.exchange.server, &visit.view.person.user);
+    let (seen, now) = (visit.seen(), visit.exchange.now);
+    let store = visit.store();
+    let ended = store.end_other_sessions(user, &seen, now);
+    outbox::notify(server, ended.await?).await;
     Ok(visit.lead_to(ACCOUNT_SESSIONS))
 }

@@ -41,6 +41,9 @@ impl Administration<'_> {
         user: &UserRecord,
         client: &ClientId,
     ) -> Result<(), Refused> {
-        Ok(self.store.remove_access(&user.id, client, self.now).await?)
+        self.store
+            .remove_access(&user.id, client, None, self.now)
+            .await?;
+        Ok(())
     }
 }

@@ -11,18 +11,16 @@ use axum::{
     extract::{RawQuery, State},
     response::Response,
 };
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use safeconduct_protocol::{
-    authentication::{Factor, Factors},
-    encoding,
+    authentication::Factor,
     error::{Reason, Refusal},
-    ids::SessionId,
     link::{Link, LinkPurpose},
     mail::MailPurpose,
     parameters::Parameters,
     secret::Secret,
 };
-use safeconduct_store::{LinkedUser, NewSession};
+use safeconduct_store::LinkedUser;
 
 use crate::{
     account::{address, settled},
@@ -37,6 +35,7 @@ use crate::{
     reader::Reader,
     respond::{self, with_cookie},
     server::{Exchange, Server},
+    sign_in::{self, Proven},
 };
 
 /// The parameter and form field that carries a link.
@@ -188,9 +187,8 @@ async fn used(
     let browser = Browser::read(issuer, form.headers());
     Ok(
         match begin_session(&exchange, &browser, &link, epoch).await? {
-            Some(secret) => {
-                let seconds = server.settings().sessions.absolute;
-                let response = with_cookie(response, browser::sign_in(issuer, &secret, seconds));
+            Some(cookie) => {
+                let response = with_cookie(response, cookie);
                 known_from_now_on(&exchange, &browser, &user, response)
             }
             None => response,
@@ -257,23 +255,20 @@ async fn begin_session(
     browser: &Browser,
     link: &Link,
     epoch: i64,
-) -> Result<Option<Secret>, Failure> {
-    let (store, now) = (exchange.store_of_person(link.user()), exchange.now);
-    let lifetimes = exchange.server.settings().sessions;
-    let secret = Secret::generate();
-    let old = browser.session(exchange).await?;
-    let new = NewSession {
-        id: SessionId::generate(),
-        hash: encoding::sha256(secret.expose().as_bytes()),
-        user: link.user().clone(),
-        factors: Factors::of(Factor::Password, now),
-        user_epoch: epoch,
-        idle_expires_at: now.plus(lifetimes.idle),
-        absolute_expires_at: now.plus(lifetimes.absolute),
+) -> Result<Option<HeaderValue>, Failure> {
+    let proven = Proven {
+        user: link.user(),
+        epoch,
+        factor: Factor::Password,
         // Who set the password knows of this browser, and the mail about the password says the rest.
-        mail: None,
-        replaces: old.map(|view| (view.person.session, view.person.user)),
+        notice: None,
     };
-    let started = store.start_session(&new, now).await?;
-    Ok(started.then_some(secret))
+    let old = browser.session(exchange).await?;
+    for begun in sign_in::begin(exchange, old.as_ref(), browser, &proven) {
+        let store = exchange.store_of_person(link.user());
+        if store.sign_in(&begun.session, exchange.now).await? {
+            return Ok(Some(begun.cookie(exchange)));
+        }
+    }
+    Ok(None)
 }

@@ -272,7 +272,7 @@ async fn begin_session(
         notice: sign_in::notice_of_device(exchange, &credential.user, is_new).await?,
     };
     let old = browser.session(exchange).await?;
-    let ways = sign_in::begin(exchange, old.as_ref(), browser.session_hash(), &proven);
+    let ways = sign_in::begin(exchange, old.as_ref(), browser, &proven);
     for begun in ways {
         if store.sign_in(&begun.session, exchange.now).await? {
             tracing::info!(grant_id = %journey.pending.grant, sub = %credential.user, "signed in");

@@ -247,6 +247,10 @@ pub struct SessionLine {
     pub id: String,
     /// Whether it is that of this browser.
     pub is_this: bool,
+    /// The kind of browser it began in, if that is known.
+    pub browser: Option<&'static str>,
+    /// The system of that browser, if it is known.
+    pub system: Option<&'static str>,
     /// The day it began.
     pub started: String,
     /// When it was last used.

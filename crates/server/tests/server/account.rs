@@ -143,6 +143,28 @@ async fn other_sessions_end_and_this_one_stays() {
     assert_eq!(server.sessions("ada").await.len(), 1);
 }
 
+/// The header names the browser, and no more of it than its kind is kept or shown.
+#[tokio::test]
+async fn a_session_is_shown_by_what_it_began_in() {
+    const HEADER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) <b>60481729</b> Firefox/145.0";
+    let server = TestServer::start().await;
+    let mut here = server.sign_in("ada").await;
+    let mut there = server.browser().calling_itself(HEADER);
+    let page = there.open("/account").await;
+    there.sign_in(&page, "ada").await;
+    let page = sessions(&mut here).await;
+    let device = "<bdi>Firefox</bdi> on <bdi>Linux</bdi>";
+    assert_eq!(page.body.matches(device).count(), 1, "{page:?}");
+    assert!(!page.body.contains("60481729"), "{page:?}");
+    let kept: Vec<_> = server.sessions("ada").await;
+    let mut kept: Vec<_> = kept.iter().map(|one| one.device.to_string()).collect();
+    kept.sort();
+    assert_eq!(kept, ["/", "Firefox/Linux"]);
+    // What it calls itself later changes nothing.
+    let page = sessions(&mut there.calling_itself("curl")).await;
+    assert_eq!(page.body.matches(device).count(), 1, "{page:?}");
+}
+
 #[tokio::test]
 async fn one_session_of_ones_own_ends_and_nobody_elses() {
     let server = TestServer::start().await;

@@ -1,19 +1,23 @@
 //! What users take away and add of what they sign in with: what is demanded of them is left, and the session they do it in still stands.
 
+use std::slice;
 use std::sync::Arc;
 
 use rstest_reuse::apply;
 use safeconduct_protocol::claims::PersonClaims;
+use safeconduct_protocol::ids::{SessionId, UserId};
 use safeconduct_protocol::link::{Link, LinkPurpose};
 use safeconduct_protocol::mail::MailAddress;
 use safeconduct_protocol::passkey::PasskeyName;
+use safeconduct_protocol::random;
 
 use super::passkeys::id;
 use super::second_factors::codes;
 use super::{HOST, World, owner, sealed};
 use crate::databases::{Kind, databases};
 use crate::{
-    Membership, OtpRemoval, PasskeyAddition, PasskeyRemoval, Remover, SessionSeen, StoreError,
+    Membership, NewSession, NewUser, OtpRemoval, PasskeyAddition, PasskeyRemoval, Remover,
+    SessionSeen, StoreError,
 };
 
 impl World {
@@ -202,13 +206,20 @@ async fn nothing_is_renamed_or_deleted_in_a_session_that_is_over(
     let (one, name) = (id("one"), PasskeyName::typed("Phone").unwrap());
     let renamed = store.rename_passkey(user, &one, &name, &seen, now);
     assert!(!renamed.await.unwrap());
+    let removed = store.remove_access(user, &world.client, Some(&seen), now);
+    assert!(!removed.await.unwrap());
     let deleted = store.delete_own_account(user, &seen, now);
     assert!(!deleted.await.unwrap());
     assert_eq!(store.user(user).await.unwrap(), Some(known));
     assert_eq!(world.passkey("one").await.name, "My key");
     let linked = store.linked_user(user).await.unwrap().unwrap();
     assert_eq!(linked.link_version, version);
-    for kind in ["claims-updated", "passkey-renamed", "user-deleted"] {
+    for kind in [
+        "claims-updated",
+        "passkey-renamed",
+        "access-removed",
+        "user-deleted",
+    ] {
         assert!(world.kinds(kind).await.is_empty(), "{kind}");
     }
 }
@@ -232,4 +243,71 @@ async fn a_session_that_stands_changes_what_is_known_and_deletes_the_account(dat
     let once_more = store.delete_own_account(user, &seen, now);
     assert!(!once_more.await.unwrap());
     assert_eq!(world.kinds("user-deleted").await.len(), 1);
+}
+
+/// Another session of the user's, and one of somebody else's.
+async fn two_more_sessions(world: &World) -> (NewSession, NewSession) {
+    let session = |user: &UserId| NewSession {
+        id: SessionId::generate(),
+        hash: random::bytes(),
+        user: user.clone(),
+        ..world.new_session()
+    };
+    let (bob, now) = (UserId::generate(), world.now());
+    let added = NewUser {
+        id: bob.clone(),
+        ..world.new_user("bob")
+    };
+    world.store.add_user(added, now).await.unwrap();
+    let (other, of_bob) = (session(&world.user), session(&bob));
+    for session in [&other, &of_bob] {
+        assert!(world.store.start_session(session, now).await.unwrap());
+    }
+    (other, of_bob)
+}
+
+async fn ids(world: &World, user: &UserId) -> Vec<SessionId> {
+    let sessions = world.store.list_sessions(Some(user), world.now()).await;
+    let sessions = sessions.unwrap().into_iter();
+    sessions.map(|session| session.id).collect()
+}
+
+/// Attacks: PE70, PE73.
+#[apply(databases)]
+#[tokio::test]
+async fn a_user_ends_sessions_of_their_own_and_only_in_one_that_stands(
+    database: Kind,
+    #[values(false, true)] all_others: bool,
+) {
+    let world = World::on(database).await;
+    let (store, user, now) = (&world.store, &world.user, world.now());
+    let (other, of_bob) = two_more_sessions(&world).await;
+    let end = async |seen: &SessionSeen, id: &SessionId| {
+        let ended = match all_others {
+            true => store.end_other_sessions(user, seen, now).await,
+            false => store.end_own_session(id, user, seen, now).await,
+        };
+        ended.unwrap();
+    };
+    let seen = world.seen();
+    let over = SessionSeen {
+        hash: random::bytes(),
+        ..world.seen()
+    };
+    end(&over, &other.id).await;
+    if !all_others {
+        end(&seen, &of_bob.id).await;
+    }
+    assert_eq!(ids(&world, user).await.len(), 2);
+    end(&seen, &other.id).await;
+    // Twice is once.
+    end(&seen, &other.id).await;
+    assert_eq!(ids(&world, user).await, slice::from_ref(&world.session));
+    assert_eq!(ids(&world, &of_bob.user).await, slice::from_ref(&of_bob.id));
+    let (kind, detail) = match all_others {
+        true => ("sessions-ended", &world.session),
+        false => ("session-ended", &other.id),
+    };
+    let told = Some(detail.as_str().to_owned());
+    assert_eq!(world.kinds(kind).await, [told]);
 }

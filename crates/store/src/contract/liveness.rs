@@ -58,7 +58,10 @@ impl Ending {
             }
             Self::ClientDeleted => store.delete_client(client, now).await.unwrap(),
             Self::ConsentWithdrawn => store.withdraw_consent(user, client, now).await.unwrap(),
-            Self::AccessRemoved => store.remove_access(user, client, now).await.unwrap(),
+            Self::AccessRemoved => {
+                let removed = store.remove_access(user, client, None, now);
+                assert!(removed.await.unwrap());
+            }
             Self::SessionEnded => drop(
                 store
                     .end_session(&world.session, &world.user, now)

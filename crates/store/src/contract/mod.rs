@@ -37,6 +37,7 @@ use safeconduct_protocol::claims::{ClaimsRequest, PersonClaims};
 use safeconduct_protocol::client::{
     AuthenticationMethod, Client, ClientInformation, GrantType, OpenIdRegistration, ResponseMode,
 };
+use safeconduct_protocol::device::Device;
 use safeconduct_protocol::grant::{Grant, NewGrant};
 use safeconduct_protocol::ids::new_id;
 use safeconduct_protocol::ids::{ClientId, GrantId, SessionId, UserId};
@@ -50,7 +51,7 @@ use safeconduct_protocol::time::Timestamp;
 use crate::databases::{Empty, Kind};
 use crate::{
     ActingStore, By, NewSession, NewUser, RedeemError, Redeeming, Remover, SealedPassword,
-    SessionSeen, Store, Sweepable,
+    SessionRenewal, SessionSeen, SignIn, Store, StoreError, Sweepable,
 };
 
 const API: &str = "https://api.example.com";
@@ -95,6 +96,25 @@ fn sealed(text: &str) -> SealedPassword {
         sealed: text.to_owned(),
         key: 1,
         cost: Some("m=19456,t=2,p=1".to_owned()),
+    }
+}
+
+/// The two halves of a sign-in, each by itself.
+impl ActingStore {
+    async fn start_session(
+        &self,
+        session: &NewSession,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.sign_in(&SignIn::Start(session.clone()), now).await
+    }
+
+    async fn renew_session(
+        &self,
+        renewal: &SessionRenewal,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.sign_in(&SignIn::Renew(renewal.clone()), now).await
     }
 }
 
@@ -166,6 +186,7 @@ impl World {
             idle_expires_at: self.now().plus(SESSION_IDLE),
             replaces: None,
             mail: None,
+            device: Device::default(),
         }
     }
 

@@ -170,6 +170,8 @@ fn sessions(pages: &Pages) -> [Sample; 2] {
     let session = |id: &str, is_this, factors: &[&'static str], ago: i64| SessionLine {
         id: id.to_owned(),
         is_this,
+        browser: Some("Firefox").filter(|_| id != "c"),
+        system: Some("Windows").filter(|_| id != "b"),
         started: pages.date(NOW.plus(-90 * 86_400)),
         last_seen: pages.moment(NOW.plus(-ago), NOW),
         factors: factors.to_vec(),
@@ -255,6 +257,7 @@ fn activity(pages: &Pages) -> [Sample; 2] {
         "session-started",
         "session-ended",
         "sessions-ended",
+        "other-sessions-ended",
         "consent-given",
         "access-removed",
     ];

@@ -98,6 +98,7 @@ pub(crate) struct Browser<'s> {
     /// What a neighbour host has set for the whole domain: it comes first in every `Cookie` header.
     pub(crate) planted: Vec<u8>,
     address: IpAddr,
+    user_agent: Option<&'static str>,
 }
 
 impl<'s> Browser<'s> {
@@ -107,6 +108,7 @@ impl<'s> Browser<'s> {
             cookies: BTreeMap::new(),
             planted: Vec::new(),
             address: SOMEWHERE,
+            user_agent: None,
         }
     }
 
@@ -114,6 +116,14 @@ impl<'s> Browser<'s> {
     pub(crate) fn at(self, address: impl Into<IpAddr>) -> Self {
         Self {
             address: address.into(),
+            ..self
+        }
+    }
+
+    /// The same browser with this `User-Agent`.
+    pub(crate) fn calling_itself(self, user_agent: &'static str) -> Self {
+        Self {
+            user_agent: Some(user_agent),
             ..self
         }
     }
@@ -275,6 +285,10 @@ impl<'s> Browser<'s> {
             .method(method)
             .uri(url)
             .extension(from(self.address));
+        let request = match self.user_agent {
+            Some(user_agent) => request.header(header::USER_AGENT, user_agent),
+            None => request,
+        };
         if cookies.is_empty() {
             request
         } else {
