@@ -1,4 +1,5 @@
-//! A request that came by POST, on its way to a GET of the same address: its parameters, sealed.
+//! A request on its way to a GET of the same address, with its parameters sealed: it came by POST, or was refused and is shown again in
+//! another language.
 //!
 //! For which address is not in it: what was posted to one could have been posted to the other.
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::Reason,
     grant::Lifetimes,
+    language::Language,
     seal::Kind,
     sealed::{Sealed, until},
     time::Timestamp,
@@ -26,6 +28,9 @@ pub struct PostedRequest {
     /// Its parameters, form-encoded.
     #[serde(rename = "q")]
     pub parameters: String,
+    /// What the person at the browser chose to read the answer in, whatever the client wishes.
+    #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
 }
 
 impl Sealed for PostedRequest {

@@ -216,6 +216,12 @@ refusal-received-more = { $count ->
    *[other] و{ $count } معامل آخر
  }
 refusal-docs = معنى هذا الرمز
+refusal-recover = طلب رابط جديد
+refusal-front-page = الصفحة الرئيسية لـ <bdi>{ $product }</bdi>
+error-entry-error = رمز الخطأ
+error-entry-spec = المواصفة
+error-entry-why = سبب حدوث ذلك
+error-entry-remedy = ما يمكن أن يفعله القائمون على التطبيق أو هذا الخادم
 fault-heading = عذرًا، هناك مشكلة
 fault-explanation = المشكلة من جانبنا وليست من جانبك. يُرجى المحاولة مرة أخرى بعد بضع دقائق. إذا تكررت، فأرسل هذا الرقم المرجعي إلى من يدير الخدمة.
 
@@ -382,6 +388,7 @@ account-remove-access = إزالة الوصول
 account-sessions = أين سجّلت الدخول
 account-this-session = هذا المتصفح
 account-other-session = متصفح آخر
+session-device = <bdi>{ $browser }</bdi> على <bdi>{ $system }</bdi>
 account-signed-in-with = تم تسجيل الدخول بواسطة
 account-end-session = تسجيل الخروج هناك
 account-end-others = تسجيل الخروج من كل مكان آخر
@@ -425,6 +432,7 @@ event-second-factor-guessed = حاول شخص يعرف كلمة مرورك تخ�
 event-session-started = تم تسجيل الدخول
 event-session-ended = تم تسجيل الخروج من متصفح
 event-sessions-ended = تم تسجيل الخروج من كل مكان
+event-other-sessions-ended = تم تسجيل الخروج من كل مكان آخر
 event-consent-given = تم منح <bdi>{ $client }</bdi> حق الوصول
 event-access-removed = تمت إزالة وصول <bdi>{ $client }</bdi>
 account-name = الاسم

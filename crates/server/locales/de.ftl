@@ -208,6 +208,12 @@ refusal-received-more = { $count ->
    *[other] und { $count } weitere Parameter
  }
 refusal-docs = Was dieser Code bedeutet
+refusal-recover = Neuen Link anfordern
+refusal-front-page = Startseite von <bdi>{ $product }</bdi>
+error-entry-error = Fehlercode
+error-entry-spec = Spezifikation
+error-entry-why = Warum das geschieht
+error-entry-remedy = Was die Betreiber der App oder dieses Servers tun können
 fault-heading = Hier gibt es leider ein Problem
 fault-explanation = Das Problem liegt bei uns, nicht bei Ihnen. Versuchen Sie es in ein paar Minuten noch einmal. Wenn es wieder passiert, schicken Sie diese Referenz an den Betreiber des Dienstes.
 
@@ -303,7 +309,7 @@ mail-recover-subject = Ein neues Passwort für { $product }
 mail-recover = Jemand, wahrscheinlich Sie, möchte ein neues Passwort für Ihr Konto <bdi>{ $account }</bdi> bei <bdi>{ $product }</bdi>. Wenn Sie das nicht waren, müssen Sie nichts tun: Ihr Passwort bleibt, wie es ist.
 mail-recover-action = Neues Passwort wählen
 mail-address-changed-subject = Ihre Adresse bei { $product } wurde geändert
-mail-address-changed = Ihr Konto <bdi>{ $account }</bdi> bei <bdi>{ $product }</bdi> hat seit { $when } eine andere Adresse. Dies ist die letzte Nachricht an diese hier.
+mail-address-changed = Ihr Konto <bdi>{ $account }</bdi> bei <bdi>{ $product }</bdi> hat seit dem { $when } eine andere Adresse. Dies ist die letzte Nachricht an diese hier.
 mail-password-changed-subject = Ihr Passwort bei { $product } wurde geändert
 mail-password-changed = Das Passwort Ihres Kontos <bdi>{ $account }</bdi> bei <bdi>{ $product }</bdi> wurde geändert ({ $when }).
 mail-otp-added-subject = Eine Authenticator-App wurde bei { $product } hinzugefügt
@@ -362,6 +368,7 @@ account-remove-access = Zugriff entfernen
 account-sessions = Wo Sie angemeldet sind
 account-this-session = Dieser Browser
 account-other-session = Ein anderer Browser
+session-device = <bdi>{ $browser }</bdi> auf <bdi>{ $system }</bdi>
 account-signed-in-with = Angemeldet mit
 account-end-session = Dort abmelden
 account-end-others = Überall sonst abmelden
@@ -397,6 +404,7 @@ event-second-factor-guessed = Jemand, der Ihr Passwort kennt, hat Codes geraten
 event-session-started = Angemeldet
 event-session-ended = In einem Browser abgemeldet
 event-sessions-ended = Überall abgemeldet
+event-other-sessions-ended = Überall sonst abgemeldet
 event-consent-given = <bdi>{ $client }</bdi> hat Zugriff erhalten
 event-access-removed = Zugriff von <bdi>{ $client }</bdi> entfernt
 account-name = Name

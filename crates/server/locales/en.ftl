@@ -212,6 +212,12 @@ refusal-received-more = { $count ->
    *[other] and { $count } more parameters
  }
 refusal-docs = What this code means
+refusal-recover = Ask for a new link
+refusal-front-page = Front page of <bdi>{ $product }</bdi>
+error-entry-error = Error code
+error-entry-spec = Specification
+error-entry-why = Why it happens
+error-entry-remedy = What those who run the app or this server can do
 fault-heading = Sorry, there is a problem
 fault-explanation = The problem is ours, not yours. Try again in a few minutes. If it keeps happening, send this reference to whoever runs the service.
 
@@ -286,6 +292,7 @@ account-remove-access = Remove access
 account-sessions = Where you are signed in
 account-this-session = This browser
 account-other-session = Another browser
+session-device = <bdi>{ $browser }</bdi> on <bdi>{ $system }</bdi>
 account-signed-in-with = Signed in with
 account-end-session = Sign out there
 account-end-others = Sign out everywhere else
@@ -321,6 +328,7 @@ event-second-factor-guessed = Somebody who knows your password guessed codes
 event-session-started = Signed in
 event-session-ended = Signed out of a browser
 event-sessions-ended = Signed out everywhere
+event-other-sessions-ended = Signed out everywhere else
 event-consent-given = <bdi>{ $client }</bdi> was given access
 event-access-removed = Access of <bdi>{ $client }</bdi> removed
 account-name = Name

@@ -210,6 +210,12 @@ refusal-received-more = { $count ->
    *[other] y { $count } parámetros más
  }
 refusal-docs = Qué significa este código
+refusal-recover = Pedir un enlace nuevo
+refusal-front-page = Página principal de <bdi>{ $product }</bdi>
+error-entry-error = Código de error
+error-entry-spec = Especificación
+error-entry-why = Por qué ocurre
+error-entry-remedy = Qué pueden hacer los responsables de la app o de este servidor
 fault-heading = Lo sentimos, hay un problema
 fault-explanation = El problema es nuestro, no suyo. Inténtelo de nuevo dentro de unos minutos. Si sigue ocurriendo, envíe esta referencia a quien gestiona el servicio.
 
@@ -305,7 +311,7 @@ mail-recover-subject = Una contraseña nueva para { $product }
 mail-recover = Alguien, probablemente usted, quiere una contraseña nueva para su cuenta <bdi>{ $account }</bdi> en <bdi>{ $product }</bdi>. Si no ha sido usted, no tiene que hacer nada: su contraseña sigue igual.
 mail-recover-action = Elegir una contraseña nueva
 mail-address-changed-subject = Su dirección en { $product } ha cambiado
-mail-address-changed = Desde { $when }, su cuenta <bdi>{ $account }</bdi> en <bdi>{ $product }</bdi> tiene otra dirección. Este es el último mensaje a esta.
+mail-address-changed = Desde el { $when }, su cuenta <bdi>{ $account }</bdi> en <bdi>{ $product }</bdi> tiene otra dirección. Este es el último mensaje a esta.
 mail-password-changed-subject = Su contraseña en { $product } ha cambiado
 mail-password-changed = Se ha cambiado la contraseña de su cuenta <bdi>{ $account }</bdi> en <bdi>{ $product }</bdi> ({ $when }).
 mail-otp-added-subject = Se ha añadido una app de autenticación en { $product }
@@ -367,6 +373,7 @@ account-remove-access = Quitar acceso
 account-sessions = Dónde tiene la sesión iniciada
 account-this-session = Este navegador
 account-other-session = Otro navegador
+session-device = <bdi>{ $browser }</bdi> en <bdi>{ $system }</bdi>
 account-signed-in-with = Sesión iniciada con
 account-end-session = Cerrar sesión allí
 account-end-others = Cerrar las demás sesiones
@@ -404,6 +411,7 @@ event-second-factor-guessed = Alguien que conoce su contraseña intentó adivina
 event-session-started = Sesión iniciada
 event-session-ended = Sesión cerrada en un navegador
 event-sessions-ended = Sesión cerrada en todas partes
+event-other-sessions-ended = Sesión cerrada en todas las demás partes
 event-consent-given = Acceso dado a <bdi>{ $client }</bdi>
 event-access-removed = Acceso de <bdi>{ $client }</bdi> quitado
 account-name = Nombre

@@ -210,6 +210,12 @@ refusal-received-more = { $count ->
    *[other] et { $count } autres paramètres
  }
 refusal-docs = Ce que ce code signifie
+refusal-recover = Demander un nouveau lien
+refusal-front-page = Page d’accueil de <bdi>{ $product }</bdi>
+error-entry-error = Code d’erreur
+error-entry-spec = Spécification
+error-entry-why = Pourquoi cela se produit
+error-entry-remedy = Ce que peuvent faire les responsables de l’application ou de ce serveur
 fault-heading = Désolé, un problème est survenu
 fault-explanation = Le problème vient de nous, pas de vous. Réessayez dans quelques minutes. S’il persiste, envoyez cette référence à la personne qui gère le service.
 
@@ -305,7 +311,7 @@ mail-recover-subject = Un nouveau mot de passe pour { $product }
 mail-recover = Quelqu’un, sans doute vous, demande un nouveau mot de passe pour votre compte <bdi>{ $account }</bdi> sur <bdi>{ $product }</bdi>. Si ce n’était pas vous, vous n’avez rien à faire : votre mot de passe reste le même.
 mail-recover-action = Choisir un nouveau mot de passe
 mail-address-changed-subject = Votre adresse sur { $product } a été modifiée
-mail-address-changed = Depuis { $when }, votre compte <bdi>{ $account }</bdi> sur <bdi>{ $product }</bdi> a une autre adresse. Ceci est le dernier message envoyé à celle-ci.
+mail-address-changed = Depuis le { $when }, votre compte <bdi>{ $account }</bdi> sur <bdi>{ $product }</bdi> a une autre adresse. Ceci est le dernier message envoyé à celle-ci.
 mail-password-changed-subject = Votre mot de passe sur { $product } a été modifié
 mail-password-changed = Le mot de passe de votre compte <bdi>{ $account }</bdi> sur <bdi>{ $product }</bdi> a été modifié ({ $when }).
 mail-otp-added-subject = Une application d’authentification a été ajoutée sur { $product }
@@ -367,6 +373,7 @@ account-remove-access = Supprimer l’accès
 account-sessions = Où vous êtes connecté
 account-this-session = Ce navigateur
 account-other-session = Un autre navigateur
+session-device = <bdi>{ $browser }</bdi> sur <bdi>{ $system }</bdi>
 account-signed-in-with = Connecté avec
 account-end-session = Y fermer la session
 account-end-others = Fermer toutes les autres sessions
@@ -404,6 +411,7 @@ event-second-factor-guessed = Quelqu’un qui connaît votre mot de passe a essa
 event-session-started = Connexion
 event-session-ended = Déconnexion d’un navigateur
 event-sessions-ended = Déconnexion partout
+event-other-sessions-ended = Déconnexion partout ailleurs
 event-consent-given = Accès donné à <bdi>{ $client }</bdi>
 event-access-removed = Accès de <bdi>{ $client }</bdi> supprimé
 account-name = Nom

@@ -206,6 +206,12 @@ refusal-received-more = { $count ->
    *[other] ほか { $count } 個のパラメーター
  }
 refusal-docs = このコードの意味
+refusal-recover = 新しいリンクを請求する
+refusal-front-page = <bdi>{ $product }</bdi> のトップページ
+error-entry-error = エラーコード
+error-entry-spec = 仕様
+error-entry-why = 原因
+error-entry-remedy = アプリやこのサーバーの管理者ができること
 fault-heading = 申し訳ありません。問題が発生しました
 fault-explanation = 問題は当方にあり、あなたに原因はありません。数分後にもう一度お試しください。繰り返し発生する場合は、この参照番号をサービスの運営者にお知らせください。
 
@@ -355,6 +361,7 @@ account-remove-access = アクセス権を削除
 account-sessions = ログイン中の場所
 account-this-session = このブラウザー
 account-other-session = 別のブラウザー
+session-device = <bdi>{ $system }</bdi> の <bdi>{ $browser }</bdi>
 account-signed-in-with = ログイン方法
 account-end-session = そこでログアウト
 account-end-others = ほかのすべてでログアウト
@@ -384,6 +391,7 @@ event-second-factor-guessed = パスワードを知っている誰かがコー�
 event-session-started = ログインしました
 event-session-ended = ブラウザーでログアウトしました
 event-sessions-ended = すべてからログアウトしました
+event-other-sessions-ended = ほかのすべての場所からログアウトしました
 event-consent-given = <bdi>{ $client }</bdi> にアクセスを許可しました
 event-access-removed = <bdi>{ $client }</bdi> のアクセス権を削除しました
 account-name = 名前

@@ -210,6 +210,12 @@ refusal-received-more = { $count ->
    *[other] e mais { $count } parâmetros
  }
 refusal-docs = O que este código significa
+refusal-recover = Pedir um novo link
+refusal-front-page = Página inicial de <bdi>{ $product }</bdi>
+error-entry-error = Código de erro
+error-entry-spec = Especificação
+error-entry-why = Por que isso acontece
+error-entry-remedy = O que os responsáveis pelo app ou por este servidor podem fazer
 fault-heading = Desculpe, há um problema
 fault-explanation = O problema é nosso, não seu. Tente novamente em alguns minutos. Se continuar acontecendo, envie esta referência a quem administra o serviço.
 
@@ -367,6 +373,7 @@ account-remove-access = Remover acesso
 account-sessions = Onde você está conectado
 account-this-session = Este navegador
 account-other-session = Outro navegador
+session-device = <bdi>{ $browser }</bdi> no <bdi>{ $system }</bdi>
 account-signed-in-with = Conectado com
 account-end-session = Sair de lá
 account-end-others = Sair de todos os outros
@@ -404,6 +411,7 @@ event-second-factor-guessed = Alguém que conhece sua senha tentou adivinhar có
 event-session-started = Entrada
 event-session-ended = Saída de um navegador
 event-sessions-ended = Saída de todos os lugares
+event-other-sessions-ended = Saída de todos os outros lugares
 event-consent-given = Acesso dado a <bdi>{ $client }</bdi>
 event-access-removed = Acesso de <bdi>{ $client }</bdi> removido
 account-name = Nome

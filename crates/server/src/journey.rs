@@ -13,6 +13,7 @@ use safeconduct_protocol::{
     error::{Reason, Refusal},
     ids::GrantId,
     image::Image,
+    language::Language,
     parameters::Parameters,
     passkey::CredentialId,
     pushed_request::PushedId,
@@ -27,12 +28,13 @@ use crate::{
     fault::{Failure, Fault},
     form::{PENDING, PostedForm},
     pages::{
-        CodeProblem, ConsentPage, ResourceLine, ScopeKind, ScopeLine, SecondFactorPage,
-        SelectAccountPage, SignInPage, SignInProblem,
+        CodeProblem, ConsentPage, ResourceLine, SecondFactorPage, SelectAccountPage, SignInPage,
+        SignInProblem,
     },
     passkey,
     reader::Reader,
     respond::{self, Answered, ReturnPath, with_cookie},
+    scope_words::lines,
     server::{Exchange, Server},
     way_back::WayBack,
 };
@@ -125,6 +127,13 @@ impl Journey {
         let request = &pending.request;
         let client = (exchange.catalog).client_at(request.client(), request.redirect_uri())?;
         Ok(Self { pending, client })
+    }
+
+    /// From here on its pages are in `chosen`, if anything was chosen, whatever its client wished for.
+    pub(crate) fn read_in(&mut self, chosen: Option<Language>) {
+        if let Some(chosen) = chosen {
+            self.pending.request = self.pending.request.clone().in_language(chosen);
+        }
     }
 
     /// Begins with a request that is good, in `browser`: with the page that is due, or the answer.
@@ -471,30 +480,4 @@ pub(crate) async fn note_visit(exchange: &Exchange<'_>, view: &SessionView) -> R
         .store()
         .touch_session(&view.person.session, idle_until, exchange.now)
         .await?)
-}
-
-/// What each scope lets an app do, in words.
-pub(crate) fn words(exchange: &Exchange<'_>, scope: &Scope) -> Vec<String> {
-    let lines = lines(exchange, scope, false);
-    let word = |line: &ScopeLine<'_>| line.text.unwrap_or(line.name).to_owned();
-    lines.iter().map(word).collect()
-}
-
-fn lines<'t>(exchange: &'t Exchange<'_>, scope: &'t Scope, is_new: bool) -> Vec<ScopeLine<'t>> {
-    let (server, language) = (exchange.server, exchange.language());
-    let line = |name: &'t str| {
-        let built_in = exchange.pages().built_in_scope(name);
-        let written = exchange.catalog.scope(name);
-        let own = written.and_then(|scope| scope.text_in(language));
-        let text = own
-            .or(built_in.as_ref().and_then(|line| line.text))
-            .or_else(|| written?.text_beside(server.settings().default_language));
-        ScopeLine {
-            name,
-            text,
-            is_new,
-            kind: built_in.map_or_else(|| ScopeKind::of(name, text.is_some()), |line| line.kind),
-        }
-    };
-    scope.names().map(line).collect()
 }

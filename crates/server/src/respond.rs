@@ -7,7 +7,7 @@ use safeconduct_protocol::{
     authorization::response_url,
     client::ResponseMode,
     dpop::PROOF_ALGORITHMS,
-    error::{ErrorCode, Reason, Refusal},
+    error::{Entry, ErrorCode, Reason, Refusal},
     redirect_uri::host_of,
 };
 use serde::Serialize;
@@ -70,7 +70,7 @@ pub(crate) fn refusal_at(
 ) -> Response {
     match address {
         Address::ForApps => json_refusal(refusal.into()),
-        Address::ForPeople => page_refusal(server, refusal.into(), reader, &[], None),
+        Address::ForPeople => page_refusal(server, refusal.into(), reader, &WayOn::default()),
     }
 }
 
@@ -84,16 +84,16 @@ pub(crate) fn misdirected(
     match address {
         Address::ForApps => {
             let refusal = logged(refusal.into());
-            let description = with_our_name(server, &refusal, refusal.public());
+            let description = with_our_name(server, refusal.reason(), refusal.public());
             json_error(&refusal, status(refusal.reason()), &description)
         }
-        Address::ForPeople => page_refusal(server, refusal.into(), reader, &[], None),
+        Address::ForPeople => page_refusal(server, refusal.into(), reader, &WayOn::default()),
     }
 }
 
 /// What to do, which ends in our name where the request went to another one.
-fn with_our_name(server: &Server, refusal: &Refusal, what_to_do: &str) -> String {
-    match refusal.reason() {
+fn with_our_name(server: &Server, reason: Reason, what_to_do: &str) -> String {
+    match reason {
         Reason::HostUnexpected => {
             format!("{what_to_do} It is {}", server.settings().issuer.as_str())
         }
@@ -178,7 +178,18 @@ pub(crate) fn person(
     answer: Result<Response, Failure>,
     reader: Reader,
 ) -> Response {
-    answer.unwrap_or_else(|failure| page_refusal(server, failure, reader, &[], None))
+    answer.unwrap_or_else(|failure| page_refusal(server, failure, reader, &WayOn::default()))
+}
+
+/// What a page that refuses has beside what is wrong.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct WayOn<'a> {
+    /// The parameters as they were sent.
+    pub(crate) received: &'a [(&'a str, &'a str)],
+    /// The client to go back to.
+    pub(crate) client: Option<ClientLink<'a>>,
+    /// The sealed request by which the page is shown again in another language.
+    pub(crate) again: Option<&'a str>,
 }
 
 /// A page for a person whose request can't be trusted or served. Nothing they did not send is on it; what was expected is
@@ -187,8 +198,7 @@ pub(crate) fn page_refusal(
     server: &Server,
     failure: Failure,
     reader: Reader,
-    received: &[(&str, &str)],
-    way_back: Option<ClientLink<'_>>,
+    way_on: &WayOn<'_>,
 ) -> Response {
     let refusal = logged(failure);
     let status = status(refusal.reason());
@@ -196,31 +206,28 @@ pub(crate) fn page_refusal(
         server.pages().of(reader.language),
         reader.origin.correlation,
     );
+    let shown = reason_shown(server, refusal.reason());
+    let name = shown.name();
     if status == StatusCode::INTERNAL_SERVER_ERROR {
-        return page(status, pages.fault(correlation.as_str()));
+        return page(status, pages.fault(name, correlation.as_str()));
     }
     let detail: Vec<&str> = refusal.detail().into_iter().collect();
     let show_detail = server.settings().issuer.is_development() && !detail.is_empty();
-    let name = name_shown(server, refusal.reason());
-    let issuer = server.settings().issuer.as_str();
-    let (sentence, what_to_do) = pages.refusal_text(name, issuer).unwrap_or_else(|| {
-        let (sentence, what_to_do) = in_two(refusal.public());
-        (
-            sentence.to_owned(),
-            with_our_name(server, &refusal, what_to_do),
-        )
-    });
+    let kind = kind(refusal.reason(), status);
+    let recover_url = server.recover_url().filter(|_| kind == RefusalKind::Link);
+    let (sentence, what_to_do) = in_words(server, pages, shown.entry());
     let html = pages.refusal(&RefusalPage {
-        kind: kind(refusal.reason(), status),
+        kind,
         status: status.as_u16(),
         name,
         sentence: &sentence,
         what_to_do: &what_to_do,
         correlation_id: correlation.as_str(),
-        way_back,
-        received,
+        way_back: way_on.client,
+        recover_url: recover_url.as_deref(),
+        again: way_on.again,
+        received: way_on.received,
         developer: show_detail.then_some(Developer { detail: &detail }),
-        docs_url: None,
     });
     let mut response = page(status, html);
     if status == StatusCode::SERVICE_UNAVAILABLE {
@@ -426,14 +433,24 @@ fn logged(failure: Failure) -> Refusal {
     refusal
 }
 
-/// The name on the page. That a client exists is no stranger's business: a disabled one reads as unknown.
-fn name_shown(server: &Server, reason: Reason) -> &'static str {
+/// What the page says. That a client exists is no stranger's business: a disabled one reads as unknown.
+fn reason_shown(server: &Server, reason: Reason) -> Reason {
     match reason {
         Reason::ClientDisabled if !server.settings().issuer.is_development() => {
-            Reason::ClientUnknown.name()
+            Reason::ClientUnknown
         }
-        reason => reason.name(),
+        reason => reason,
     }
+}
+
+/// What is wrong, and what a person can do, in the language of `pages`.
+pub(crate) fn in_words(server: &Server, pages: &Pages, entry: &Entry) -> (String, String) {
+    let issuer = server.settings().issuer.as_str();
+    pages.refusal_text(entry.name, issuer).unwrap_or_else(|| {
+        let (sentence, what_to_do) = in_two(entry.public);
+        let what_to_do = with_our_name(server, entry.reason, what_to_do);
+        (sentence.to_owned(), what_to_do)
+    })
 }
 
 fn kind(reason: Reason, status: StatusCode) -> RefusalKind {

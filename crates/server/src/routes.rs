@@ -22,8 +22,8 @@ use crate::{
     correlation::correlate,
     cross_origin::{self, CrossOrigin, preflight},
     endpoints::{
-        authorize, consent, health, home, introspect, language, link, login, logout, offer, par,
-        passkey, recover, revoke, second_factor, token, userinfo, well_known,
+        authorize, consent, errors, health, home, introspect, language, link, login, logout, offer,
+        par, passkey, recover, revoke, second_factor, token, userinfo, well_known,
     },
     host,
     server::Server,
@@ -58,10 +58,6 @@ pub fn public(server: &Server) -> Router {
         .route(OFFER, post(offer::post))
         .route("/consent", post(consent::post))
         .route("/language", post(language::post))
-        .route(
-            ACCOUNT_ADDRESS,
-            get(account::address::get).post(account::address::post),
-        )
         .route(LINK, get(link::get).post(link::post))
         .route(RECOVER, get(recover::get).post(recover::post))
         .route("/token", post(token::token).options(preflight))
@@ -70,6 +66,7 @@ pub fn public(server: &Server) -> Router {
         .route("/logout/confirm", post(logout::confirm))
         .route("/signed-out", get(logout::signed_out))
         .route("/assets/{name}", get(home::asset))
+        .route("/errors/{name}", get(errors::get))
         .route(
             "/.well-known/openid-configuration",
             get(well_known::metadata).options(preflight),
@@ -112,6 +109,10 @@ fn account_pages() -> Router<Server> {
     Router::new()
         .route(ACCOUNT, get(account::overview::get))
         .route(ACCOUNT_NAME, post(account::overview::rename))
+        .route(
+            ACCOUNT_ADDRESS,
+            get(account::address::get).post(account::address::post),
+        )
         .route(
             ACCOUNT_DELETE,
             get(account::deletion::get).post(account::deletion::post),

@@ -21,8 +21,9 @@ use crate::{
     fault::Failure,
     form::{PENDING, PostedForm},
     pages::ClientLink,
+    posted,
     reader::Reader,
-    respond,
+    respond::{self, WayOn},
     server::Server,
 };
 
@@ -77,10 +78,24 @@ pub(crate) async fn person(
             let parameters = form.parameters().unwrap_or_default();
             let way_back = from_refusal(server, &failure, &parameters).await;
             let reader = reader.wished(way_back.as_ref().and_then(WayBack::ui_locales));
-            let way_back = way_back.as_ref().map(|back| back.link(reader.language));
-            respond::page_refusal(server, failure, reader, &[], way_back)
+            let again = match &way_back {
+                Some(_) => posted::to_ask_again(server, reader, &sealed_alone(&parameters)).await,
+                None => None,
+            };
+            let way_on = WayOn {
+                client: way_back.as_ref().map(|back| back.link(reader.language)),
+                again: again.as_deref(),
+                ..WayOn::default()
+            };
+            respond::page_refusal(server, failure, reader, &way_on)
         }
     }
+}
+
+/// Of what a form says, the sealed request: passwords are none of what is asked again.
+fn sealed_alone(parameters: &Parameters) -> Parameters {
+    let pending = parameters.one(PENDING).ok().flatten();
+    Parameters::default().with(PENDING, pending.unwrap_or_default())
 }
 
 /// Where the person can go on, if `failure` says that a sealed request in `parameters` is over.

@@ -105,6 +105,7 @@ fn pushed_request() -> PushedRequest {
 
 fn posted_request() -> PostedRequest {
     PostedRequest {
+        language: None,
         era: 1,
         posted_at: START,
         parameters: "client_id=shop&state=a+b".to_owned(),

@@ -13,6 +13,7 @@ use safeconduct_protocol::{
     },
     error::{Reason, Refusal},
     ids::ClientId,
+    language::Language,
     parameters::Parameters,
     pushed_request::{PushedId, PushedRequest, pushed},
 };
@@ -25,7 +26,7 @@ use crate::{
     left_out,
     posted::{self, POSTED},
     reader::Reader,
-    respond::{self, LONGEST_LOCATION, ReturnPath, sealed_length},
+    respond::{self, LONGEST_LOCATION, ReturnPath, WayOn, sealed_length},
     server::{Exchange, Server},
     way_back::{self, WayBack},
 };
@@ -52,29 +53,40 @@ pub(crate) async fn get(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let parsed = Parameters::parse(query.unwrap_or_default().as_bytes());
-    let (parameters, answer) = match parsed {
-        Ok(parameters) => {
-            let answer = answer(&server, reader, &parameters, &headers).await;
-            (parameters, answer)
-        }
-        Err(refusal) => (Parameters::default(), Err(refusal.into())),
-    };
-    match answer {
+    let mut asked = Asked::default();
+    let query = query.unwrap_or_default();
+    match answer(&server, reader, &query, &headers, &mut asked).await {
         Ok(response) => response,
-        Err(failure) => {
-            let failure = counted(&server, failure);
-            let received: Vec<(&str, &str)> = parameters
-                .iter()
-                .filter(|(name, _)| !NEVER_SHOWN.contains(name))
-                .collect();
-            let way_back = way_back::from_refusal(&server, &failure, &parameters).await;
-            let sealed = way_back.as_ref().and_then(WayBack::ui_locales);
-            let reader = reader.wished(sealed.or(authorization::ui_locales(&parameters)));
-            let way_back = way_back.as_ref().map(|back| back.link(reader.language));
-            respond::page_refusal(&server, failure, reader, &received, way_back)
-        }
+        Err(failure) => refuse(&server, reader, &asked, counted(&server, failure)).await,
     }
+}
+
+/// What was asked for, as far as it could be read.
+#[derive(Default)]
+struct Asked {
+    parameters: Parameters,
+    /// What the person chose to read the answer in.
+    chosen: Option<Language>,
+}
+
+/// The page that says what is wrong, with what was received, and the way back where there is one.
+async fn refuse(server: &Server, reader: Reader, asked: &Asked, failure: Failure) -> Response {
+    let parameters = &asked.parameters;
+    let received: Vec<(&str, &str)> = parameters
+        .iter()
+        .filter(|(name, _)| !NEVER_SHOWN.contains(name))
+        .collect();
+    let way_back = way_back::from_refusal(server, &failure, parameters).await;
+    let wished = || authorization::ui_locales(parameters);
+    let sealed = way_back.as_ref().and_then(WayBack::ui_locales);
+    let reader = reader.wished(asked.chosen.or(sealed).or_else(wished));
+    let again = posted::to_ask_again(server, reader, parameters).await;
+    let way_on = WayOn {
+        received: &received,
+        client: way_back.as_ref().map(|back| back.link(reader.language)),
+        again: again.as_deref(),
+    };
+    respond::page_refusal(server, failure, reader, &way_on)
 }
 
 /// The same failure, counted as the end of an authorization request on a page of ours.
@@ -98,38 +110,41 @@ pub(crate) async fn post(
 async fn answer(
     server: &Server,
     reader: Reader,
-    parameters: &Parameters,
+    query: &str,
     headers: &HeaderMap,
+    asked: &mut Asked,
 ) -> Result<Response, Failure> {
+    asked.parameters = Parameters::parse(query.as_bytes())?;
     let mut exchange = Exchange::with(server, reader).await?;
     let browser = Browser::read(&server.settings().issuer, headers);
+    if let Some(posted) = posted::reopen(&exchange, &asked.parameters)? {
+        asked.parameters = posted.parameters;
+        asked.chosen = posted.language;
+    }
+    let Asked { parameters, chosen } = &*asked;
     if let Some(sealed) = parameters.one(PENDING)? {
-        let journey = Journey::resume(&exchange, sealed, &browser)?;
+        let mut journey = Journey::resume(&exchange, sealed, &browser)?;
+        journey.read_in(*chosen);
         exchange.wished(journey.pending.request.ui_locales());
         return journey.continue_request(&exchange, &browser).await;
     }
-    let posted = posted::reopen(&exchange, parameters)?;
-    open_pushed(
-        &mut exchange,
-        posted.as_ref().unwrap_or(parameters),
-        &browser,
-    )
-    .await
+    open_pushed(&mut exchange, parameters, *chosen, &browser).await
 }
 
 /// A request that comes for the first time: pushed before, or in the parameters themselves.
 async fn open_pushed(
     exchange: &mut Exchange<'_>,
     parameters: &Parameters,
+    chosen: Option<Language>,
     browser: &Browser,
 ) -> Result<Response, Failure> {
     match pushed(parameters)? {
         Some((client_id, sealed)) => {
             let pushed = take_pushed(exchange, &client_id, sealed).await?;
             let parameters = Parameters::parse(pushed.parameters.as_bytes())?;
-            start(exchange, &parameters, Some(&pushed), browser).await
+            start(exchange, &parameters, Some(&pushed), chosen, browser).await
         }
-        None => start(exchange, parameters, None, browser).await,
+        None => start(exchange, parameters, None, chosen, browser).await,
     }
 }
 
@@ -153,13 +168,14 @@ async fn start(
     exchange: &mut Exchange<'_>,
     parameters: &Parameters,
     pushed: Option<&PushedRequest>,
+    chosen: Option<Language>,
     browser: &Browser,
 ) -> Result<Response, Failure> {
     let (client_id, redirect_uri) = identify(parameters)?;
     let client = exchange.catalog.enabled_client(&client_id)?;
     client.prove_redirect_uri(redirect_uri)?;
 
-    exchange.wished(authorization::ui_locales(parameters));
+    exchange.wished(chosen.or_else(|| authorization::ui_locales(parameters)));
     let exchange = &*exchange;
     let arrival = Arrival {
         resources: &exchange.catalog.resources,
@@ -191,6 +207,10 @@ async fn start(
     );
 
     let pushed = pushed.map(PushedId::from);
+    let request = match chosen {
+        Some(chosen) => request.in_language(chosen),
+        None => request,
+    };
     Journey::begin(exchange, browser, request, client, pushed).await
 }
 

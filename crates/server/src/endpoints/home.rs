@@ -64,7 +64,12 @@ pub(crate) async fn asset(
 ) -> Response {
     let asked = name.as_ref().ok();
     let Some(asset) = asked.and_then(|Path(name)| server.pages().asset(name)) else {
-        return respond::page_refusal(&server, Reason::NotFound.into(), reader, &[], None);
+        return respond::refusal_at(
+            &server,
+            &Address::ForPeople,
+            Reason::NotFound.into(),
+            reader,
+        );
     };
     let headers = [
         (header::CONTENT_TYPE, asset.content_type),

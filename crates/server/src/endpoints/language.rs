@@ -1,5 +1,5 @@
-//! `POST /language`: the choice at the foot of a page. It is remembered in this browser; a sign-in that is under way goes on in it, whatever
-//! language its client wished for.
+//! `POST /language`: the choice at the foot of a page. It is remembered in this browser; a sign-in that is under way goes on in it, and
+//! an authorization request that was refused is refused in it, whatever language its client wished for.
 
 use axum::{extract::State, response::Response};
 use safeconduct_protocol::language::Language;
@@ -8,7 +8,8 @@ use crate::{
     browser,
     fault::Failure,
     form::{PENDING, PostedForm},
-    journey::{Journey, Step},
+    journey::Step,
+    posted::{self, POSTED},
     reader::Reader,
     respond::{self, with_cookie},
     server::Server,
@@ -32,19 +33,18 @@ async fn choose(server: &Server, reader: Reader, form: &PostedForm) -> Result<Re
     browser::own_form(issuer, form.headers())?;
     let parameters = form.parameters()?;
     let chosen = parameters.one("language")?.and_then(Language::parse);
-    let response = match parameters.one(PENDING)? {
-        Some(_) => {
-            let step = Step::take(server, reader, form).await?;
-            let Journey {
-                mut pending,
-                client,
-            } = step.journey;
-            if let Some(chosen) = chosen {
-                pending.request = pending.request.in_language(chosen);
-            }
-            Journey { pending, client }.continue_at_authorize(&step.exchange)?
+    let response = match (parameters.one(PENDING)?, parameters.one(POSTED)?) {
+        (Some(_), _) => {
+            let Step {
+                exchange,
+                mut journey,
+                ..
+            } = Step::take(server, reader, form).await?;
+            journey.read_in(chosen);
+            journey.continue_at_authorize(&exchange)?
         }
-        None => {
+        (None, Some(again)) => posted::ask_again(server, reader, again, chosen).await?,
+        (None, None) => {
             let back = parameters.one("back")?.filter(|path| is_page(server, path));
             let home = server.path("/");
             respond::lead_to(

@@ -144,7 +144,11 @@ impl ProvenRequest {
     /// A request that says more than it proves: nobody is sent anywhere for it.
     fn read(exchange: &Exchange<'_>, parameters: &Parameters) -> Result<Self, Refusal> {
         let posted = posted::reopen(exchange, parameters)?;
-        let request = LogoutRequest::parse(posted.as_ref().unwrap_or(parameters))?;
+        let request = LogoutRequest::parse(
+            posted
+                .as_ref()
+                .map_or(parameters, |posted| &posted.parameters),
+        )?;
         let proof = match &request.id_token_hint {
             Some(hint) => Some(prove(exchange, &request, hint)?),
             None => None,

@@ -2,6 +2,7 @@
 
 pub(crate) mod authorize;
 pub(crate) mod consent;
+pub(crate) mod errors;
 pub(crate) mod health;
 pub(crate) mod home;
 pub(crate) mod introspect;

@@ -9,6 +9,7 @@ mod account;
 mod consent;
 mod dates;
 mod error;
+mod error_entry;
 mod escape;
 mod form_post;
 mod headers;
@@ -47,6 +48,8 @@ pub use self::account::{
 pub use self::consent::{ConsentPage, ResourceLine, ScopeKind, ScopeLine};
 pub use self::dates::Moment;
 pub use self::error::PagesError;
+pub use self::error_entry::ErrorEntryPage;
+use self::error_entry::Told;
 pub use self::form_post::{FormPostPage, form_post_headers};
 pub use self::headers::{headers, scripted_policy};
 use self::look::asset_of;
@@ -74,6 +77,9 @@ const LAST_RESORT: &str = "<!doctype html>\n<html lang=\"en\" dir=\"ltr\">\n<met
      <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
      <meta name=\"color-scheme\" content=\"light dark\">\n<title>Sorry, there is a problem</title>\n\
      <main><h1>Sorry, there is a problem</h1><p>Try again in a few minutes.</p></main>\n</html>\n";
+
+/// Where the entries of the errors reference are, below the issuer.
+const ERRORS: &str = "/errors";
 
 /// Where the files that pages link to are served, below the issuer.
 const ASSETS: &str = "/assets/";
@@ -138,6 +144,7 @@ impl PageSet {
             ("home", "/"),
             ("account_page", "/account"),
             ("language_action", "/language"),
+            ("errors", ERRORS),
             ("stylesheet", &*stylesheet.path),
             ("form_post_script", &*form_post_script.path),
             ("passkey_script", &*passkey_script.path),
@@ -159,7 +166,7 @@ impl PageSet {
             let mut environment = environment.clone();
             let said = look.sign_in_text[language as usize].clone();
             environment.add_global("sign_in_text", said);
-            Pages::new(environment, product_name, language)
+            Pages::new(environment, (product_name, base_path), language)
         });
         // An array has no way to fail but one by one.
         let languages: Result<Vec<Pages>, PagesError> = languages.into_iter().collect();
@@ -227,6 +234,8 @@ pub struct Pages {
     texts: Arc<Texts>,
     /// The name people know the server by.
     product: String,
+    /// The path of the issuer, without a slash at its end.
+    base_path: String,
     built_in_scopes: Vec<BuiltInScope>,
 }
 
@@ -234,7 +243,7 @@ impl Pages {
     /// The pages of `environment`, which lacks nothing but words.
     fn new(
         mut environment: Environment<'static>,
-        product: &str,
+        (product, base_path): (&str, &str),
         language: Language,
     ) -> Result<Pages, PagesError> {
         let texts = Texts::of(language)?;
@@ -253,6 +262,7 @@ impl Pages {
             environment,
             texts,
             product: product.to_owned(),
+            base_path: base_path.to_owned(),
         })
     }
 
@@ -344,6 +354,16 @@ impl Pages {
         self.render("refusal.html", page)
     }
 
+    /// What a refusal means.
+    #[must_use]
+    pub fn error_entry(&self, page: &ErrorEntryPage<'_>) -> Page {
+        let below = self.base_path.as_str();
+        self.render(
+            "error_entry.html",
+            &Told::of(page, &format!("{below}{ERRORS}")),
+        )
+    }
+
     /// What a form says that was answered before: Back, a second tab, a double click.
     #[must_use]
     pub fn already_answered(&self, page: ClientLink<'_>) -> Page {
@@ -398,10 +418,10 @@ impl Pages {
         Moment::of(self.language, at, now)
     }
 
-    /// An error of ours: nothing but an apology and the id to find it by.
+    /// An error of ours: nothing but an apology, its name and the id to find it by.
     #[must_use]
-    pub fn fault(&self, correlation_id: &str) -> Page {
-        self.render("fault.html", &minijinja::context! { correlation_id })
+    pub fn fault(&self, name: &str, correlation_id: &str) -> Page {
+        self.render("fault.html", &minijinja::context! { name, correlation_id })
     }
 
     /// The form that has the browser make a passkey that was offered.

@@ -24,12 +24,14 @@ pub struct RefusalPage<'a> {
     pub correlation_id: &'a str,
     /// The client to go back to, where a request that this server sealed proves which one it is.
     pub way_back: Option<ClientLink<'a>>,
+    /// Where another link is asked for, if a link was refused and there are mails.
+    pub recover_url: Option<&'a str>,
+    /// The sealed request by which the page is shown again in another language. Without one, its entry of the errors reference is.
+    pub again: Option<&'a str>,
     /// The parameters as they were sent. Shown escaped, each cut after 200 characters, the first 24 of them.
     pub received: &'a [(&'a str, &'a str)],
     /// What only the developer of this very machine may see.
     pub developer: Option<Developer<'a>>,
-    /// The entry of the errors reference, if it can be reached.
-    pub docs_url: Option<&'a str>,
 }
 
 /// The private half of a refusal, for development on loopback.

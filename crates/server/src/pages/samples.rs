@@ -8,10 +8,10 @@ use std::sync::LazyLock;
 
 use super::{
     AddPasskeyPage, AddPasskeyProblem, ClientLink, CodeProblem, ConsentPage, ContinuePage,
-    Developer, EnrolPage, FormPostPage, HomePage, NewPasskeyPage, Notice, OfferPage, Page, Pages,
-    PasskeyPrompt, QrDrawing, RecoveryCodesPage, RefusalKind, RefusalPage, ResourceLine, ReturnTo,
-    ScopeKind, ScopeLine, SecondFactorPage, SelectAccountPage, SignInPage, SignInProblem,
-    SignOutPage, SignedIn, SignedOutPage,
+    Developer, EnrolPage, ErrorEntryPage, FormPostPage, HomePage, NewPasskeyPage, Notice,
+    OfferPage, Page, Pages, PasskeyPrompt, QrDrawing, RecoveryCodesPage, RefusalKind, RefusalPage,
+    ResourceLine, ReturnTo, ScopeKind, ScopeLine, SecondFactorPage, SelectAccountPage, SignInPage,
+    SignInProblem, SignOutPage, SignedIn, SignedOutPage,
 };
 
 const PENDING: &str = "sc_pend_AQEBAQEBAQEBAQEBAQEB";
@@ -86,7 +86,8 @@ pub fn render(pages: &Pages) -> Vec<(String, String)> {
         add(name, pages.account(&frame, &page));
     }
     add("account-deleted", pages.account_deleted());
-    add("fault", pages.fault(CORRELATION_ID));
+    add("fault", pages.fault("fault", CORRELATION_ID));
+    add("error-entry", pages.error_entry(&error_entry()));
     samples.extend(links::samples(pages));
     samples
 }
@@ -543,7 +544,8 @@ fn refusal() -> RefusalPage<'static> {
         way_back: None,
         received: &[],
         developer: None,
-        docs_url: None,
+        recover_url: None,
+        again: None,
     }
 }
 
@@ -559,6 +561,16 @@ fn refused(pages: &Pages, page: RefusalPage<'_>) -> Page {
     }
 }
 
+fn error_entry() -> ErrorEntryPage<'static> {
+    ErrorEntryPage {
+        name: "redirect-uri-not-registered",
+        error: "invalid_request",
+        spec: "RFC 6749 §3.1.2.4",
+        sentence: "The app asked to return to an address that is not registered for it.",
+        what_to_do: "Go back to the app and try again; if it keeps happening, tell the app’s owner.",
+    }
+}
+
 fn refusals() -> Vec<(&'static str, RefusalPage<'static>)> {
     let received = RefusalPage {
         received: &[
@@ -568,7 +580,7 @@ fn refusals() -> Vec<(&'static str, RefusalPage<'static>)> {
             ("scope", "openid profile notes.read"),
             ("state", ""),
         ],
-        docs_url: Some("https://safeconduct.example/errors#redirect-uri-not-registered"),
+        again: Some("sc_po_AQEBAQEBAQEBAQEBAQEB"),
         ..refusal()
     };
     let developer = RefusalPage {
@@ -597,7 +609,16 @@ fn refusals() -> Vec<(&'static str, RefusalPage<'static>)> {
         received: &[("resource", "https://api.example.com"); 30],
         ..refusal()
     };
+    let over = RefusalPage {
+        kind: RefusalKind::Link,
+        name: "link-expired",
+        sentence: "This link is too old.",
+        what_to_do: "Ask for a new one.",
+        recover_url: Some("/recover"),
+        ..refusal()
+    };
     vec![
+        ("refusal-link-over", over),
         ("refusal-link", refusal()),
         ("refusal-link-received", received),
         ("refusal-link-developer", developer),

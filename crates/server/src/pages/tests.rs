@@ -360,6 +360,10 @@ fn signing_in_again_leads_to_another_account_only_where_it_may_be_another() {
 #[case("select-account", "pending")]
 #[case("consent", "pending")]
 #[case("home", "back")]
+#[case("refusal-link", "back")]
+#[case("refusal-link-received", "arrival")]
+#[case("error-entry", "back")]
+#[case("fault", "back")]
 #[case("signed-out", "back")]
 fn a_page_that_can_be_shown_again_offers_every_language(#[case] name: &str, #[case] by: &str) {
     let mut samples = samples::render(page_set().of(Language::Japanese)).into_iter();
@@ -589,7 +593,8 @@ fn what_was_received_is_cut_where_it_is_long_or_much() {
         way_back: None,
         received: &received,
         developer: None,
-        docs_url: None,
+        recover_url: None,
+        again: None,
     });
     assert!(html.contains(&format!("<bdi>{}…</bdi>", "x".repeat(200))));
     assert!(html.contains("and 976 more parameters"));
@@ -715,6 +720,7 @@ const HOSTILE: &str = "'\"><script>alert(1)</script><img src=x onerror=alert(1)>
 fn everywhere(pages: &Pages, value: &str) -> Vec<Page> {
     let mut rendered = questions(pages, value);
     rendered.extend(answers(pages, value));
+    rendered.extend(refusals(pages, value));
     rendered
 }
 
@@ -784,7 +790,7 @@ fn questions(pages: &Pages, value: &str) -> Vec<Page> {
     ]
 }
 
-fn answers(pages: &Pages, value: &str) -> Vec<Page> {
+fn refusals(pages: &Pages, value: &str) -> [Page; 3] {
     let url = format!("https://{value}");
     let refusal = RefusalPage {
         kind: RefusalKind::SignInLink,
@@ -802,8 +808,31 @@ fn answers(pages: &Pages, value: &str) -> Vec<Page> {
         developer: Some(Developer {
             detail: &[value, value],
         }),
-        docs_url: Some(&url),
+        recover_url: None,
+        again: Some(value),
     };
+    let led_on = RefusalPage {
+        way_back: None,
+        recover_url: Some(value),
+        again: None,
+        ..refusal.clone()
+    };
+    let entry = ErrorEntryPage {
+        name: value,
+        error: value,
+        spec: value,
+        sentence: value,
+        what_to_do: value,
+    };
+    [
+        pages.refusal(&refusal),
+        pages.refusal(&led_on),
+        pages.error_entry(&entry),
+    ]
+}
+
+fn answers(pages: &Pages, value: &str) -> Vec<Page> {
+    let url = format!("https://{value}");
     let answered = ClientLink {
         client_name: value,
         client_host: value,
@@ -845,14 +874,13 @@ fn answers(pages: &Pages, value: &str) -> Vec<Page> {
         fields: &[(value, value), (value, value)],
     };
     vec![
-        pages.refusal(&refusal),
         pages.already_answered(answered),
         pages.already_answered(unlinked),
         pages.form_post(&form_post),
         pages.sign_out_confirm(&sign_out),
         pages.signed_out(&signed_out),
         pages.home(&home),
-        pages.fault(value),
+        pages.fault(value, value),
     ]
 }
 

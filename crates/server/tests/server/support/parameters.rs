@@ -82,7 +82,7 @@ pub(crate) const READ: &[(&str, &[&[&str]])] = &[
     ("/login/enrol", &[&["pending", "enrolment", "code"]]),
     ("/login/offer", &[&["pending", "decision"]]),
     ("/consent", &[&["pending", "decision"]]),
-    ("/language", &[&["pending", "language", "back"]]),
+    ("/language", &[&["pending", "arrival", "language", "back"]]),
     (
         "/link",
         &[&[
