@@ -46,9 +46,11 @@ impl TokenPlace {
     pub(crate) fn clear(&self, headers: &mut HeaderMap, uri: &mut Uri) {
         match self {
             Self::WebSocket(prefix) => {
-                let others: Vec<&str> = subprotocols(headers)
-                    .filter(|protocol| !protocol.starts_with(&**prefix))
-                    .collect();
+                let is_other = |protocol: &&str| !protocol.starts_with(&**prefix);
+                if subprotocols(headers).all(|protocol| is_other(&protocol)) {
+                    return;
+                }
+                let others: Vec<&str> = subprotocols(headers).filter(is_other).collect();
                 if let Ok(others) = HeaderValue::try_from(others.join(", ")) {
                     headers.insert(SEC_WEBSOCKET_PROTOCOL, others);
                 }

@@ -336,6 +336,10 @@ async fn what_keycloak_makes_beside_access_tokens_is_none() {
     let (reason, hint) = advice(&guard, &token().without("sub").sign()).await;
     assert_eq!(reason, Reason::MalformedClaims);
     assert!(hint.contains("scope `basic`"), "{hint}");
+    assert_eq!(
+        self::reason(&guard, token().without_typ()).await,
+        Reason::WrongType
+    );
     assert!(guard.validate(&token().typ("at+jwt").sign()).await.is_ok());
 }
 
@@ -705,6 +709,8 @@ async fn single_settings_read_the_tokens_of_an_issuer_that_has_no_profile() {
     ] {
         assert_eq!(reason(&guard, wrong).await, Reason::WrongType);
     }
+    let for_another = token.clone().audience("urn:another");
+    assert_eq!(reason(&guard, for_another).await, Reason::WrongAudience);
     assert_eq!(
         reason(&guard, token.without("jti")).await,
         Reason::MalformedClaims

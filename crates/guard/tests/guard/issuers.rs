@@ -51,6 +51,9 @@ async fn whose_token_it_is_the_token_says_and_only_that_issuers_keys_prove() {
     assert_eq!(verdict(&guard, &typ).await, Err(Reason::WrongType));
     let forged = one.sign(&other.key, "at+jwt", json!({}));
     assert_eq!(verdict(&guard, &forged).await, Err(Reason::UnknownKey));
+    let under_the_others_name = one.token_with(json!({"iss": other.url}));
+    let refused = verdict(&guard, &under_the_others_name).await;
+    assert_eq!(refused, Err(Reason::UnknownKey));
     let unsigned = format!("{}.", of_other.rsplit_once('.').unwrap().0);
     assert_eq!(
         verdict(&guard, &unsigned).await,

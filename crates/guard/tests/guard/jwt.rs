@@ -154,6 +154,18 @@ async fn a_token_of_another_type_is_no_access_token(#[case] typ: &str) {
 }
 
 /// That a guard refuses `token`, and lets an honest one in afterwards.
+/// Attacks: J06.
+#[tokio::test]
+async fn a_token_without_a_type_is_no_access_token() {
+    let issuer = FakeIssuer::start().await;
+    let token = issuer.key.sign_untyped_jwt(&issuer.claims(json!({})));
+    assert_eq!(
+        verdict(&issuer.guard(), &token.unwrap()).await,
+        Err(Reason::WrongType)
+    );
+    assert_eq!(verdict(&issuer.guard(), &issuer.token()).await, alice());
+}
+
 async fn assert_refused(issuer: &FakeIssuer, token: &str, reason: Reason) {
     let guard = issuer.guard();
     assert_eq!(verdict(&guard, token).await, Err(reason));

@@ -22,11 +22,11 @@ async fn seen(
 ) -> String {
     let protocols = headers.get_all("sec-websocket-protocol").iter();
     let protocols: Vec<_> = protocols.map(|value| value.to_str().unwrap()).collect();
-    format!(
-        "{} {uri} {original} [{}]",
-        token.subject(),
-        protocols.join(", ")
-    )
+    let protocols = match protocols.is_empty() {
+        true => "none".to_owned(),
+        false => format!("[{}]", protocols.join(", ")),
+    };
+    format!("{} {uri} {original} {protocols}", token.subject())
 }
 
 fn api() -> (Router, TestIssuer) {
@@ -86,7 +86,9 @@ async fn a_web_socket_brings_its_token_as_a_subprotocol_that_the_application_doe
         &[("authorization", &authorization), (protocol, "chat")],
     )
     .await;
-    assert_eq!(by_header.0, 200);
+    assert_eq!(by_header, (200, "alice /socket /socket [chat]".to_owned()));
+    let without = answer(&app, "/socket", &[("authorization", &authorization)]).await;
+    assert_eq!(without, (200, "alice /socket /socket none".to_owned()));
     assert_eq!(answer(&app, "/socket", &[(protocol, "chat")]).await.0, 401);
     // A route that does not take it from there does not look.
     let offered = format!("chat, {token}");
@@ -149,16 +151,16 @@ async fn a_token_in_the_query_passes_where_the_route_names_the_parameter() {
         seen,
         (
             200,
-            "alice /events?from=1&to=%20 /events?from=1&to=%20 []".to_owned()
+            "alice /events?from=1&to=%20 /events?from=1&to=%20 none".to_owned()
         )
     );
     assert_eq!(
         answer(format!("/file?ticket={token}")).await,
-        (200, "alice /file /file []".to_owned())
+        (200, "alice /file /file none".to_owned())
     );
     assert_eq!(
         answer(format!("/file?%74icket={token}&a")).await,
-        (200, "alice /file?a /file?a []".to_owned())
+        (200, "alice /file?a /file?a none".to_owned())
     );
     for (uri, status) in [
         (format!("/plain?access_token={token}"), 400),
