@@ -419,7 +419,7 @@ impl From<FetchError> for Error {
             FetchErrorKind::NoTls => ErrorKind::Configuration,
             FetchErrorKind::Unreachable => ErrorKind::IssuerUnreachable,
             FetchErrorKind::Busy | FetchErrorKind::TooOften => ErrorKind::IssuerBusy,
-            FetchErrorKind::Unusable => ErrorKind::IssuerMetadata,
+            FetchErrorKind::Unusable | FetchErrorKind::NoKeys => ErrorKind::IssuerMetadata,
         };
         Self {
             retry_after: error.retry_after(),

@@ -233,7 +233,7 @@ impl Denied {
                 correlation_id,
                 "a handler takes a token, but `guard.layer()` does not stand before its route"
             ),
-            Reason::IssuerUnavailable | Reason::TooManyProofs => {
+            Reason::IssuerUnavailable | Reason::IssuerHasNoKeys | Reason::TooManyProofs => {
                 tracing::warn!(reason, correlation_id, "request denied");
             }
             _ => {

@@ -73,6 +73,7 @@ impl Context<'_> {
     }
 
     fn of_jwt(&self, seen: &Seen, reason: Reason) -> Option<String> {
+        let profile = self.issuers.first().dialect.profile;
         let typ = seen.header("typ");
         if typ.to_ascii_lowercase().contains("okta-internal") {
             return Some("the token is for Okta's own APIs: use a custom authorization server, or introspection".to_owned());
@@ -97,6 +98,12 @@ impl Context<'_> {
             Reason::WrongAudience if differ_by_slash(&self.audiences[0], &seen.claim("aud")) => {
                 Some("the audiences differ by the last slash".to_owned())
             }
+            Reason::WrongAudience if profile == Profile::Keycloak => {
+                Some("Keycloak puts an API into `aud` by an audience mapper".to_owned())
+            }
+            Reason::WrongAudience if profile == Profile::Zitadel => Some(
+                "ZITADEL puts a project into `aud` by the scope `urn:zitadel:iam:org:project:id:ID:aud`".to_owned(),
+            ),
             Reason::WrongType | Reason::MalformedClaims | Reason::WrongAudience => {
                 self.profiles(seen, reason)
             }

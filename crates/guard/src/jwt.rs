@@ -91,6 +91,9 @@ impl Jwt<'_> {
                 FetchErrorKind::TooOften => Refusal::from(Reason::KeyNotKnownYet)
                     .retry_after(seconds)
                     .because("a key of the issuer", Sent(&Seen::of(token).header("kid"))),
+                FetchErrorKind::NoKeys => {
+                    Refusal::from(Reason::IssuerHasNoKeys).retry_after(seconds)
+                }
                 _ => Refusal::unavailable(seconds),
             });
         }

@@ -78,6 +78,8 @@ pub enum Reason {
     InsufficientUserAuthentication,
     /// The issuer cannot be asked, and nothing that is known here decides.
     IssuerUnavailable,
+    /// The issuer publishes no key that verifies a signature.
+    IssuerHasNoKeys,
     /// The handler wants a token on a route that no guard stands before.
     Unguarded,
 }
@@ -121,6 +123,7 @@ impl Reason {
             Self::Forbidden => "forbidden",
             Self::InsufficientUserAuthentication => "insufficient-user-authentication",
             Self::IssuerUnavailable => "issuer-unavailable",
+            Self::IssuerHasNoKeys => "issuer-has-no-keys",
             Self::Unguarded => "unguarded",
         }
     }
@@ -174,7 +177,9 @@ impl Reason {
             Self::InsufficientUserAuthentication => {
                 "The sign-in behind the access token is too weak or too long ago: have the user sign in again"
             }
-            Self::IssuerUnavailable => "The access token cannot be checked at the moment",
+            Self::IssuerUnavailable | Self::IssuerHasNoKeys => {
+                "The access token cannot be checked at the moment"
+            }
             Self::Unguarded => "The server is not set up to check access tokens here",
         }
     }
@@ -190,9 +195,10 @@ impl Reason {
             | Self::InsufficientRole
             | Self::GroupsNotInToken
             | Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::IssuerUnavailable | Self::KeyNotKnownYet | Self::TooManyProofs => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::IssuerUnavailable
+            | Self::IssuerHasNoKeys
+            | Self::KeyNotKnownYet
+            | Self::TooManyProofs => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unguarded => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::UNAUTHORIZED,
         }
@@ -204,6 +210,7 @@ impl Reason {
             Self::NoCredentials
             | Self::Forbidden
             | Self::IssuerUnavailable
+            | Self::IssuerHasNoKeys
             | Self::KeyNotKnownYet
             | Self::TooManyProofs
             | Self::Unguarded => None,
@@ -228,9 +235,10 @@ impl Reason {
         match self {
             Self::NoCredentials => "missing_token",
             Self::Forbidden => "access_denied",
-            Self::IssuerUnavailable | Self::KeyNotKnownYet | Self::TooManyProofs => {
-                "temporarily_unavailable"
-            }
+            Self::IssuerUnavailable
+            | Self::IssuerHasNoKeys
+            | Self::KeyNotKnownYet
+            | Self::TooManyProofs => "temporarily_unavailable",
             Self::Unguarded => "server_error",
             _ => match self.error() {
                 Some(error) => error,

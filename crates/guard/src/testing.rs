@@ -28,7 +28,7 @@ impl Guard {
     /// As [`Guard::for_tests`], with `settings` applied.
     ///
     /// # Panics
-    /// As [`Guard::for_tests`].
+    /// As [`Guard::for_tests`], and if the settings do not fit one another.
     pub fn for_tests_with(
         audience: &str,
         settings: impl FnOnce(GuardBuilder) -> GuardBuilder,

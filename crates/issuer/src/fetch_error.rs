@@ -15,6 +15,8 @@ pub enum FetchErrorKind {
     Busy,
     /// The answer is not what was asked for.
     Unusable,
+    /// There is a key set, and no key in it that verifies.
+    NoKeys,
     /// Nothing was asked: it was a moment ago, in vain.
     TooOften,
 }

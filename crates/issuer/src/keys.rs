@@ -14,6 +14,8 @@ use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::jose::{JoseError, KeySet, unverified_header};
 use safeconduct_protocol::random;
 use safeconduct_protocol::time::Timestamp;
+use serde_json::{Map, Value};
+use url::Url;
 
 use crate::discovery::{Discovery, LONGEST_PAUSE, LONGEST_USE, Metadata};
 use crate::fetch_error::{FetchError, FetchErrorKind};
@@ -265,15 +267,7 @@ impl<M: Metadata> Shared<M> {
             })?;
             let answer = discovery.http().get(url, HeaderMap::new()).await?;
             let answer = answer.document(url)?;
-            let keys = KeySet::of_issuer(&answer.body).map_err(|error| {
-                FetchError::unusable(format!("{url}: the key set does not read: {error}"))
-            })?;
-            if keys.is_empty() {
-                let detail = format!(
-                    "{url}: the key set holds no key that verifies; an issuer that signs with its clients' secrets (HS256) publishes none"
-                );
-                return Err(FetchError::unusable(detail));
-            }
+            let keys = read_keys(url, &answer.body)?;
             Ok((keys, answer.lifetime()))
         };
         read.await.inspect_err(|_| discovery.distrust())
@@ -339,6 +333,26 @@ impl Snapshot {
     fn is_due(&self, now: Timestamp) -> bool {
         now >= self.renew_at || now < self.read_at
     }
+}
+
+/// The keys in the answer of `url`, one at least.
+fn read_keys(url: &Url, body: &[u8]) -> Result<KeySet, FetchError> {
+    // What some issuers publish that have nothing to publish.
+    let is_bare =
+        serde_json::from_slice::<Map<String, Value>>(body).is_ok_and(|set| set.is_empty());
+    let keys = match is_bare {
+        true => KeySet::default(),
+        false => KeySet::of_issuer(body).map_err(|error| {
+            FetchError::unusable(format!("{url}: the key set does not read: {error}"))
+        })?,
+    };
+    if keys.is_empty() {
+        let detail = format!(
+            "{url}: the key set holds no key that verifies; an issuer that signs with its clients' secrets (HS256) publishes none"
+        );
+        return Err(FetchError::new(FetchErrorKind::NoKeys, detail));
+    }
+    Ok(keys)
 }
 
 /// Whether the issuer may have a key for `token`, refused with `error`, that was not at hand. A token that names none may be of a new

@@ -570,6 +570,21 @@ async fn scopes_that_stand_twice_are_the_same() {
     }
 }
 
+/// Attacks: LI04.
+#[tokio::test]
+async fn how_an_api_comes_into_the_audience_is_said() {
+    for (profile, words) in [
+        (Profile::Keycloak, "audience mapper"),
+        (Profile::Zitadel, "urn:zitadel:iam:org:project:id:ID:aud"),
+    ] {
+        let (guard, issuer) = guard(profile);
+        let token = documented(profile, &issuer).claim("aud", json!(["account"]));
+        let (reason, hint) = advice(&guard, &token.sign()).await;
+        assert_eq!(reason, Reason::WrongAudience);
+        assert!(hint.contains(words), "{hint}");
+    }
+}
+
 /// Attacks: LI25.
 #[tokio::test]
 async fn a_token_past_its_end_passes_where_that_is_asked_for_and_not_for_long() {

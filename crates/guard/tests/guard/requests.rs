@@ -353,8 +353,12 @@ async fn every_reason_has_a_name_of_its_own_and_a_description_that_fits_a_header
         Reason::TooManyProofs,
         Reason::NotActive,
         Reason::InsufficientScope,
+        Reason::InsufficientRole,
+        Reason::GroupsNotInToken,
+        Reason::Forbidden,
         Reason::InsufficientUserAuthentication,
         Reason::IssuerUnavailable,
+        Reason::IssuerHasNoKeys,
         Reason::Unguarded,
     ];
     let names: std::collections::HashSet<_> = reasons.iter().map(|reason| reason.name()).collect();
