@@ -277,6 +277,7 @@ fn check(parameters: &Parameters) -> Result<CheckedRequest, Refusal> {
         keys: &KEYS,
         pushed: false,
         dpop_jkt: None,
+        sign_up: true,
         now: NOW,
     };
     CheckedRequest::check(parameters, &CLIENT, REDIRECT_URI, &arrival)

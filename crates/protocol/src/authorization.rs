@@ -142,11 +142,31 @@ pub enum Prompt {
     /// Choose the account.
     #[serde(rename = "s")]
     SelectAccount,
+    /// Create an account (Initiating User Registration via OpenID Connect 1.0 §4.1).
+    #[serde(rename = "r")]
+    Create,
 }
 
 impl Prompt {
-    /// Every value, as advertised.
-    pub const ALL: [Prompt; 4] = [Self::None, Self::Login, Self::Consent, Self::SelectAccount];
+    const ALL: [Prompt; 5] = [
+        Self::None,
+        Self::Login,
+        Self::Consent,
+        Self::SelectAccount,
+        Self::Create,
+    ];
+
+    /// The values that are served, and advertised: `create` where people may `sign_up` by themselves.
+    pub fn served(sign_up: bool) -> impl Iterator<Item = Self> {
+        let served = move |prompt: &Self| sign_up || *prompt != Self::Create;
+        Self::ALL.into_iter().filter(served)
+    }
+
+    /// Whether it stands alone: nothing may be asked beside `none`, and what a user has to prove again can't be asked of one who is to be
+    /// created.
+    const fn is_alone(self) -> bool {
+        matches!(self, Self::None | Self::Create)
+    }
 
     /// The name as it is sent.
     pub const fn as_str(self) -> &'static str {
@@ -155,6 +175,7 @@ impl Prompt {
             Self::Login => "login",
             Self::Consent => "consent",
             Self::SelectAccount => "select_account",
+            Self::Create => "create",
         }
     }
 }
@@ -194,6 +215,8 @@ pub struct Arrival<'a> {
     pub pushed: bool,
     /// The key that a DPoP proof beside the pushed request proved (RFC 9449 §10.1).
     pub dpop_jkt: Option<&'a Thumbprint>,
+    /// Whether people may create accounts by themselves.
+    pub sign_up: bool,
     /// When.
     pub now: Timestamp,
 }
@@ -253,7 +276,7 @@ impl CheckedRequest {
             nonce: bounded(parameters, "nonce", LONGEST_NONCE, Reason::NonceTooLong)?,
             code_challenge: challenge(parameters, client)?,
             response_mode: response_mode(parameters, client)?,
-            prompt: prompts(parameters)?,
+            prompt: prompts(parameters, arrival.sign_up)?,
             max_age: max_age(parameters)?,
             login_hint: login_hint(parameters)?,
             subject: demand.subject,
@@ -377,20 +400,16 @@ fn response_mode(parameters: &Parameters, client: &Client) -> Result<ResponseMod
         })
 }
 
-fn prompts(parameters: &Parameters) -> Result<BTreeSet<Prompt>, Refusal> {
+fn prompts(parameters: &Parameters, sign_up: bool) -> Result<BTreeSet<Prompt>, Refusal> {
     let malformed =
         |text: &str| Refusal::new(Reason::PromptMalformed).because(Sent(text).to_string());
     let text = parameters.one("prompt")?.unwrap_or_default();
-    let known = |name: &str| {
-        Prompt::ALL
-            .into_iter()
-            .find(|prompt| prompt.as_str() == name)
-    };
+    let known = |name: &str| Prompt::served(sign_up).find(|prompt| prompt.as_str() == name);
     let prompts = text
         .split_ascii_whitespace()
         .map(|name| known(name).ok_or_else(|| malformed(text)))
         .collect::<Result<BTreeSet<_>, _>>()?;
-    if prompts.contains(&Prompt::None) && prompts.len() > 1 {
+    if prompts.len() > 1 && prompts.iter().any(|prompt| prompt.is_alone()) {
         return Err(malformed(text));
     }
     Ok(prompts)

@@ -9,7 +9,7 @@
 //! - others ask about it: [`introspection`], [`metadata`], [`client_authentication`]
 //! - people sign in with a passkey: [`passkey`]
 //! - people type their names, passwords and codes: [`precis`], [`password`], [`totp`], [`enrolment`], [`recovery_code`]; they read pages in their
-//!   own language: [`language`]; they are told of what happens to their accounts: [`mail`]; they open links that were made for them: [`link`]
+//!   own language: [`language`]; they are told of what happens to their accounts: [`mail`]; they open links that were made for them: [`link`]; they sign up: [`sign_up`]
 //! - what all of it stands on: [`ids`], [`secret`], [`sent`], [`seal`], [`sealed`], [`jose`], [`encoding`], [`random`], [`time`], [`clock`], [`loopback`]; and what a
 //!   browser brings: [`cookie`], [`speculation`]
 
@@ -57,6 +57,7 @@ pub mod seal;
 pub mod sealed;
 pub mod secret;
 pub mod sent;
+pub mod sign_up;
 pub mod single_use;
 pub mod speculation;
 pub mod subject;

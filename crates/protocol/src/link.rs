@@ -1,5 +1,6 @@
 //! One-time links: what a person is handed so that they can set a password of their own, or confirm a mail address. Nothing is stored for one. It is sealed over
-//! its user's *link version*, which every use raises, and so does a new password: of all links that are out, one use ends each.
+//! its user's *link version*, which every use raises, and so does a new password: of all links that are out, one use ends each. One to sign up
+//! names the user who will be: its use is that there is one.
 
 use std::ops::Range;
 
@@ -25,6 +26,10 @@ pub enum LinkPurpose {
     Recover,
     /// Confirm that a mail address is the user's, who signs in for it.
     ChangeAddress,
+    /// Create an account: somebody asked for it with this address.
+    SignUp,
+    /// The same: an operator invited whoever reads mail at this address.
+    SignUpInvite,
 }
 
 impl LinkPurpose {
@@ -34,6 +39,8 @@ impl LinkPurpose {
             Self::Invite => "invite",
             Self::Recover => "recover",
             Self::ChangeAddress => "change-address",
+            Self::SignUp => "sign-up",
+            Self::SignUpInvite => "sign-up-invite",
         }
     }
 
@@ -43,14 +50,22 @@ impl LinkPurpose {
             MailPurpose::Invite => Some(Self::Invite),
             MailPurpose::Recover => Some(Self::Recover),
             MailPurpose::Verify => Some(Self::ChangeAddress),
+            MailPurpose::SignUp => Some(Self::SignUp),
+            MailPurpose::SignUpInvite => Some(Self::SignUpInvite),
             _ => None,
         }
+    }
+
+    /// Whether it creates an account.
+    pub const fn is_to_sign_up(self) -> bool {
+        matches!(self, Self::SignUp | Self::SignUpInvite)
     }
 
     /// How long such a link is good, in seconds.
     pub const fn lifetime(self) -> i64 {
         match self {
-            Self::Invite => 72 * 3600,
+            Self::Invite | Self::SignUpInvite => 72 * 3600,
+            Self::SignUp => 24 * 3600,
             Self::Recover => 30 * 60,
             Self::ChangeAddress => 3600,
         }
@@ -99,6 +114,17 @@ impl Link {
         }
     }
 
+    /// A link by which whoever reads mail at `address` creates the account of `user`, which does not exist yet: it has no version.
+    pub fn to_sign_up(
+        purpose: LinkPurpose,
+        user: UserId,
+        address: MailAddress,
+        era: i64,
+        now: Timestamp,
+    ) -> Self {
+        Self::make(purpose, user, 0, era, now).about(address)
+    }
+
     /// The same about an address, to which it is sent.
     #[must_use]
     pub fn about(self, address: MailAddress) -> Self {
@@ -108,7 +134,7 @@ impl Link {
         }
     }
 
-    /// The address that it confirms, if it confirms one.
+    /// The address that it confirms, if it confirms one. One to sign up always does.
     pub fn address(&self) -> Option<&MailAddress> {
         self.address.as_ref()
     }
@@ -118,7 +144,7 @@ impl Link {
         self.purpose
     }
 
-    /// Whose account it is about.
+    /// Whose account it is about, or will be.
     pub fn user(&self) -> &UserId {
         &self.user
     }
@@ -173,6 +199,8 @@ mod tests {
     #[case(LinkPurpose::Invite, 259_200)]
     #[case(LinkPurpose::Recover, 1_800)]
     #[case(LinkPurpose::ChangeAddress, 3_600)]
+    #[case(LinkPurpose::SignUp, 86_400)]
+    #[case(LinkPurpose::SignUpInvite, 259_200)]
     fn a_link_is_good_for_its_purpose_its_time_and_one_version(
         #[case] purpose: LinkPurpose,
         #[case] seconds: i64,

@@ -32,6 +32,12 @@ pub enum MailPurpose {
     Verify,
     /// A link to choose a new password.
     Recover,
+    /// A link to create an account, which somebody asked for with this address.
+    SignUp,
+    /// The same, by which an operator invites whoever reads this address.
+    SignUpInvite,
+    /// Somebody asked for an account with an address that one has already.
+    AccountExists,
     /// The account has another address; to the old one.
     AddressChanged,
     /// The account has another password.
@@ -65,10 +71,13 @@ pub enum Topic {
 
 impl MailPurpose {
     /// Every purpose.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Invite,
         Self::Verify,
         Self::Recover,
+        Self::SignUp,
+        Self::SignUpInvite,
+        Self::AccountExists,
         Self::AddressChanged,
         Self::PasswordChanged,
         Self::OtpAdded,
@@ -87,6 +96,9 @@ impl MailPurpose {
             Self::Invite => "invite",
             Self::Verify => "verify",
             Self::Recover => "recover",
+            Self::SignUp => "sign-up",
+            Self::SignUpInvite => "sign-up-invite",
+            Self::AccountExists => "account-exists",
             Self::AddressChanged => "address-changed",
             Self::PasswordChanged => "password-changed",
             Self::OtpAdded => "otp-added",
@@ -108,7 +120,12 @@ impl MailPurpose {
     /// What it is counted with.
     pub const fn topic(self) -> Topic {
         match self {
-            Self::Invite | Self::Verify | Self::Recover => Topic::Asked,
+            Self::Invite
+            | Self::Verify
+            | Self::Recover
+            | Self::SignUp
+            | Self::SignUpInvite
+            | Self::AccountExists => Topic::Asked,
             happened => Topic::Happened(happened),
         }
     }
@@ -116,13 +133,16 @@ impl MailPurpose {
     /// Whether the address may be anybody's: then nothing that the requester chose is in the mail, or it would carry what they want
     /// to say to strangers.
     pub const fn is_to_anybody(self) -> bool {
-        matches!(self, Self::Invite | Self::Verify)
+        matches!(
+            self,
+            Self::Invite | Self::Verify | Self::SignUp | Self::SignUpInvite
+        )
     }
 
     /// For how many seconds it is tried. A user who asked for a link has long asked again, or given up.
     pub const fn patience(self) -> i64 {
         match self {
-            Self::Recover => HALF_AN_HOUR,
+            Self::Recover | Self::SignUp | Self::AccountExists => HALF_AN_HOUR,
             _ => DAY,
         }
     }

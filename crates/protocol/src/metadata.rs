@@ -163,9 +163,15 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// The metadata of the server at `issuer` with these scopes of its APIs, which signs ID Tokens with any of `signs`
-    /// and can meet the contexts `acr`.
-    pub fn of(issuer: &Issuer, scopes: Vec<String>, signs: &[Algorithm], acr: &[Acr]) -> Self {
+    /// The metadata of the server at `issuer` with these scopes of its APIs, which signs ID Tokens with any of `signs`,
+    /// can meet the contexts `acr`, and where people may `sign_up` by themselves or not.
+    pub fn of(
+        issuer: &Issuer,
+        scopes: Vec<String>,
+        signs: &[Algorithm],
+        acr: &[Acr],
+        sign_up: bool,
+    ) -> Self {
         let names = |names: &[&str]| {
             names
                 .iter()
@@ -208,7 +214,9 @@ impl Metadata {
             request_parameter_supported: false,
             request_uri_parameter_supported: false,
             require_pushed_authorization_requests: false,
-            prompt_values_supported: names(&Prompt::ALL.map(Prompt::as_str)),
+            prompt_values_supported: Prompt::served(sign_up)
+                .map(|prompt| prompt.as_str().to_owned())
+                .collect(),
             subject_types_supported: names(&SubjectType::ALL.map(SubjectType::as_str)),
             acr_values_supported: acr.iter().map(|acr| acr.as_str().to_owned()).collect(),
             id_token_signing_alg_values_supported: signs

@@ -111,7 +111,7 @@ fn mails_are_shown_in_a_language_and_written_as_text_and_html() {
         fs::read_dir(directory.path().join("mails"))
             .unwrap()
             .count(),
-        26
+        32
     );
     let unknown = directory.run(&["mail", "preview", "--purpose", "spam"]);
     assert_eq!(unknown.status.code(), Some(2));
@@ -143,6 +143,59 @@ fn a_link_goes_by_mail_to_the_address_that_is_known_and_is_not_shown() {
     exit 2
     err: grace has no address that is known to be theirs
     ");
+}
+
+#[test]
+fn an_address_is_invited_to_sign_up_where_anybody_may() {
+    let invite = ["user", "invite", "--sign-up", "grace@a.example"];
+    assert_snapshot!(on_this_machine().prints(&invite), @"
+    exit 3
+    err:  INFO made a master key path=master.key
+    err:  INFO made a new database path=safeconduct.db
+    err: nobody may sign up
+    err:     set account.registration to \"invite\" in the configuration, or invite a user by name
+    ");
+    let directory = Directory::with_config(
+        "issuer = \"http://localhost:8420\"\naccount.registration = \"invite\"\n",
+    );
+    let invited = directory.run(&invite);
+    let said = directory.printed(&invited);
+    assert_eq!(invited.status.code(), Some(0), "{said}");
+    let link = String::from_utf8(invited.stdout).unwrap();
+    assert!(link.starts_with("http://localhost:8420/link?link=sc_ln_"));
+    let says = "whoever opens this address creates an account for grace@a.example, once, until ";
+    assert!(said.contains(says), "{said}");
+    let shown = directory.json(&invite);
+    assert_eq!(
+        (&shown["email"], &shown["purpose"]),
+        (&"grace@a.example".into(), &"sign-up-invite".into())
+    );
+    assert_eq!(directory.run(&["user", "list"]).stdout, b"");
+    assert_snapshot!(directory.prints(&["user", "invite", "--sign-up", "grace"]), @"
+    exit 2
+    err: grace is not an address that mails can be sent to, such as ada@example.com
+    ");
+    let with_a_name = [&invite[..], &["--name", "Grace"]].concat();
+    assert_snapshot!(directory.prints(&with_a_name), @"
+    exit 2
+    err: who signs up says by themselves what is known about them: leave the claims out
+    ");
+    let added = [
+        "user",
+        "invite",
+        "ada",
+        "--email",
+        "Grace@A.example",
+        "--email-verified",
+    ];
+    assert_eq!(directory.run(&added).status.code(), Some(0));
+    assert_snapshot!(directory.prints(&invite), @"
+    exit 5
+    err: grace@a.example is the address of the account ada
+    err:     `safeconduct user recover` makes a link to another password for its owner
+    ");
+    let mailed = [&invite[..], &["--mail"]].concat();
+    assert_eq!(directory.run(&mailed).status.code(), Some(3));
 }
 
 #[test]

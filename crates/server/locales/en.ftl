@@ -232,6 +232,13 @@ mail-verify-action = Confirm this address
 mail-recover-subject = A new password for { $product }
 mail-recover = Somebody, most likely you, wants a new password for your account <bdi>{ $account }</bdi> at <bdi>{ $product }</bdi>. If it was not you, there is nothing to do: your password stays as it is.
 mail-recover-action = Choose a new password
+mail-sign-up-subject = Create your account at { $product }
+mail-sign-up = Somebody gave this address to create an account at <bdi>{ $product }</bdi>. If it was you, go on here. If not, there is nothing to do: no account is created without you.
+mail-sign-up-action = Create your account
+mail-sign-up-invite-subject = You are invited to { $product }
+mail-sign-up-invite = You are invited to create an account at <bdi>{ $product }</bdi>. You choose your own username and password.
+mail-account-exists-subject = You have an account at { $product } already
+mail-account-exists = Somebody, most likely you, tried to create an account at <bdi>{ $product }</bdi> with this address. It belongs to your account <bdi>{ $account }</bdi>. Sign in with that; if you have forgotten the password, you can choose a new one there.
 mail-address-changed-subject = Your address at { $product } was changed
 mail-address-changed = Since { $when }, your account <bdi>{ $account }</bdi> at <bdi>{ $product }</bdi> has another address. This is the last message to this one.
 mail-password-changed-subject = Your password at { $product } was changed
@@ -411,3 +418,18 @@ problem-address = Enter an email address, such as ada@example.com.
 confirm-address-heading = Confirm your email address
 confirm-address-explanation = From now on, <strong><bdi>{ $address }</bdi></strong> is the email address of your account <strong><bdi>{ $account }</bdi></strong>.
 confirm-address-submit = Confirm this address
+
+## Signing up
+
+sign-up-heading = Create an account
+sign-up-explanation = Enter your email address. We send you a link by which you choose a username and a password.
+sign-up-domains = Only addresses at:
+sign-up-sign-in = I already have an account
+problem-sign-up-domain = Nobody can sign up here with an address of that domain.
+sign-up-asked-explanation = A message is on its way to that address. Its link creates your account, within 24 hours, or the message says that you have one already. Open it in this browser to go on where you were.
+new-account-for = for <strong><bdi>{ $address }</bdi></strong>
+new-account-username-hint = What you sign in with.
+new-account-name = Name (optional)
+problem-username-unfit = This can’t be a username. Use letters of one script, digits and signs, at most 128.
+problem-username-address = A username that looks like an email address has to be your own address.
+problem-username-taken = This username is taken. Choose another one.

@@ -78,6 +78,10 @@ pub(crate) fn of_link(sealed: &str) -> String {
 /// Where a person who can't sign in asks for a link, below the issuer.
 pub(crate) const RECOVER: &str = "/recover";
 
+/// Where somebody asks for an account, below the issuer; and the same page on the way to a client.
+pub(crate) const SIGN_UP: &str = "/sign-up";
+pub(crate) const SIGN_UP_FOR: &str = "/login/sign-up";
+
 /// Who reads the answer.
 #[derive(Clone, Copy)]
 pub(crate) enum Address {

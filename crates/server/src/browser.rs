@@ -3,7 +3,8 @@
 //! The *browser* cookie binds a pending authorization to the browser it began in. The *session* cookie is who is signed in.
 //! Both are 256 random bits; the store knows the hash of the second, and nothing of the first. By the *known* cookie the throttle
 //! knows a browser again in which somebody has signed in; it is nobody's proof of who they are. The *language* cookie is what was chosen
-//! at the foot of a page. The *link* cookie holds the one-time link that was opened, on its way to a page without it in its address.
+//! at the foot of a page. The *link* cookie holds the one-time link that was opened, on its way to a page without it in its address. The
+//! *request* cookie holds the pending authorization for which somebody went to create an account, sealed, until they come back from their mail.
 
 use http::{HeaderMap, HeaderValue, header};
 use safeconduct_protocol::{
@@ -27,6 +28,7 @@ pub(crate) struct Browser {
     known: Option<Secret>,
     link: Option<Secret>,
     device: Device,
+    request: Option<Secret>,
 }
 
 /// What came under the name of one of our cookies.
@@ -84,6 +86,10 @@ impl Browser {
             device: Device::of_user_agent(
                 (headers.get(header::USER_AGENT)).map_or(&[], HeaderValue::as_bytes),
             ),
+            request: match sent(headers, &name(issuer, "request")) {
+                Sent::Value(value) => Some(Secret::new(value)),
+                _ => None,
+            },
         }
     }
 
@@ -117,6 +123,11 @@ impl Browser {
     /// The one-time link that was opened here.
     pub(crate) fn link(&self) -> Option<&Secret> {
         self.link.as_ref()
+    }
+
+    /// The pending authorization, sealed, for which somebody went to create an account here.
+    pub(crate) fn request(&self) -> Option<&Secret> {
+        self.request.as_ref()
     }
 
     /// The hash that the store knows its session by.
@@ -224,6 +235,17 @@ pub(crate) fn open_link(issuer: &Issuer, link: &Secret) -> HeaderValue {
 /// A `Set-Cookie` value that takes that away.
 pub(crate) fn forget_link(issuer: &Issuer) -> HeaderValue {
     set_cookie(issuer, "link", "", "; Max-Age=0")
+}
+
+/// A `Set-Cookie` value that keeps a pending authorization, sealed, for as many `seconds`.
+pub(crate) fn keep_request(issuer: &Issuer, sealed: &Secret, seconds: i64) -> HeaderValue {
+    let attributes = format!("; Max-Age={seconds}");
+    set_cookie(issuer, "request", sealed.expose(), &attributes)
+}
+
+/// A `Set-Cookie` value that takes that away.
+pub(crate) fn forget_request(issuer: &Issuer) -> HeaderValue {
+    set_cookie(issuer, "request", "", "; Max-Age=0")
 }
 
 /// A `Set-Cookie` value that takes the session cookie away.

@@ -150,6 +150,7 @@ impl Catalog {
                 names,
                 &keys.algorithms(),
                 source.acr,
+                source.sign_up,
             )))?,
             jwks: json(serde_json::to_string(keys.published()))?,
             account: Arc::new(account_pages(issuer, &source.product_name)?),
@@ -242,6 +243,8 @@ pub(crate) struct Source {
     pub(crate) product_name: String,
     /// The authentication contexts that accounts here can meet.
     pub(crate) acr: &'static [Acr],
+    /// Whether people may create accounts by themselves.
+    pub(crate) sign_up: bool,
 }
 
 impl CatalogCache {

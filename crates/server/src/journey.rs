@@ -225,6 +225,9 @@ impl Journey {
                 self.begin_enrolment(exchange, &person, &wish).await
             }
             (Next::SelectAccount, Some(person)) => self.select_account_page(exchange, &person),
+            (Next::SignUp, _) if exchange.server.settings().people_sign_up() => {
+                self.sign_up_page(exchange)
+            }
             (_, _) => {
                 let sign_in = SignIn {
                     username: self.pending.request.login_hint().unwrap_or_default(),
@@ -344,6 +347,10 @@ impl Journey {
             reauthenticate: sign_in.again_as.map(|person| person.username.as_str()),
             use_another_account_action: sign_in.again_as.map(|_| switch.as_str()),
             recover_url: server.recover_url().as_deref(),
+            sign_up_action: (sign_in.again_as.is_none())
+                .then(|| server.sign_up_action())
+                .flatten()
+                .as_deref(),
             notice: server.settings().sign_in_notice.as_ref(),
             passkey: passkey.as_ref(),
         });

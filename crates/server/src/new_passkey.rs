@@ -146,12 +146,12 @@ pub(crate) async fn add_by_link(
         Err(problem) => return Ok(Some(Err(problem))),
     };
     let mail = match link.purpose() {
-        LinkPurpose::Invite | LinkPurpose::ChangeAddress => None,
         LinkPurpose::Recover => {
             exchange
                 .notice(link.user(), MailPurpose::PasskeyAdded)
                 .await?
         }
+        _ => None,
     };
     let new = NewPasskeyRow {
         user: link.user(),

@@ -32,6 +32,11 @@ impl Notices {
         self.is_mail_set_up
     }
 
+    /// The language for those who never said which they read.
+    pub fn fallback(&self) -> Language {
+        self.fallback
+    }
+
     /// The mail that invites `user`, if mail is set up and they have an address, which nobody has verified yet.
     pub fn invitation(&self, user: &UserRecord) -> Option<Mail> {
         let address = user.claims.claim("email")?.as_str()?;

@@ -40,6 +40,7 @@ pub(crate) fn status(reason: Reason) -> StatusCode {
         (Reason::RequestTooLarge, _) => StatusCode::PAYLOAD_TOO_LARGE,
         (
             Reason::CrossSiteForm
+            | Reason::RegistrationClosed
             | Reason::FormOriginUnknown
             | Reason::SignOutFormStale
             | Reason::SpeculativeRequest,
@@ -467,7 +468,8 @@ fn kind(reason: Reason, status: StatusCode) -> RefusalKind {
         Reason::LinkNotRecognised
         | Reason::LinkExpired
         | Reason::LinkUsed
-        | Reason::LinkOfAnotherUser => RefusalKind::Link,
+        | Reason::LinkOfAnotherUser
+        | Reason::AddressTaken => RefusalKind::Link,
         Reason::SessionCookieUnusable => RefusalKind::SignOut,
         _ => RefusalKind::of_status(status.as_u16()),
     }

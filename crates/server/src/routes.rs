@@ -17,13 +17,13 @@ use crate::{
         ACCOUNT_DELETE, ACCOUNT_NAME, ACCOUNT_PASSKEYS, ACCOUNT_PASSWORD, ACCOUNT_SECURITY,
         ACCOUNT_SESSIONS, ADD_OFFERED_PASSKEY, ADD_PASSKEY, END_OTHERS, END_SESSION, LINK,
         NEW_RECOVERY_CODES, OFFER, RECOVER, REMOVE_ACCESS, REMOVE_AUTHENTICATOR, REMOVE_PASSKEY,
-        RENAME_PASSKEY,
+        RENAME_PASSKEY, SIGN_UP, SIGN_UP_FOR,
     },
     correlation::correlate,
     cross_origin::{self, CrossOrigin, preflight},
     endpoints::{
         authorize, consent, errors, health, home, introspect, language, link, login, logout, offer,
-        par, passkey, recover, revoke, second_factor, token, userinfo, well_known,
+        par, passkey, recover, revoke, second_factor, sign_up, token, userinfo, well_known,
     },
     host,
     server::Server,
@@ -58,8 +58,7 @@ pub fn public(server: &Server) -> Router {
         .route(OFFER, post(offer::post))
         .route("/consent", post(consent::post))
         .route("/language", post(language::post))
-        .route(LINK, get(link::get).post(link::post))
-        .route(RECOVER, get(recover::get).post(recover::post))
+        .merge(for_people_without_a_password())
         .route("/token", post(token::token).options(preflight))
         .route("/introspect", post(introspect::introspect))
         .route("/revoke", post(revoke::revoke).options(preflight))
@@ -102,6 +101,15 @@ pub fn public(server: &Server) -> Router {
         CrossOrigin::of(issuer),
         cross_origin::readable,
     ))
+}
+
+/// What there is for people who have no account or can't sign in to it: what they ask for, and where the link leads that they are sent.
+fn for_people_without_a_password() -> Router<Server> {
+    Router::new()
+        .route(LINK, get(link::get).post(link::post))
+        .route(RECOVER, get(recover::get).post(recover::post))
+        .route(SIGN_UP, get(sign_up::get).post(sign_up::post))
+        .route(SIGN_UP_FOR, post(sign_up::on_the_way))
 }
 
 /// What users see and change of their own account.

@@ -15,7 +15,7 @@ use safeconduct_protocol::{
 use safeconduct_store::{ActingStore, By, Door, Store, Who};
 
 use crate::{
-    addresses::RECOVER,
+    addresses::{RECOVER, SIGN_UP_FOR},
     catalog::{Catalog, CatalogCache, Source},
     fault::{Failure, Fault},
     keys::{self, MasterKeys},
@@ -99,6 +99,7 @@ impl Server {
             clock: clock.clone(),
             product_name: settings.product_name.clone(),
             acr: settings.contexts(),
+            sign_up: settings.people_sign_up(),
         };
         let catalog = CatalogCache::load(source).await?;
         let guesses = catalog.current().await?.keys.guesses();
@@ -215,6 +216,12 @@ impl Server {
     pub(crate) fn recover_url(&self) -> Option<String> {
         let mail = self.settings().mail.as_ref();
         mail.map(|_| self.path(RECOVER))
+    }
+
+    /// Where the wish for an account is posted on the way to a client, where people may create one.
+    pub(crate) fn sign_up_action(&self) -> Option<String> {
+        let people_sign_up = self.settings().people_sign_up();
+        people_sign_up.then(|| self.path(SIGN_UP_FOR))
     }
 
     /// The path of an endpoint on this origin, below the issuer's own path.

@@ -12,6 +12,7 @@ use safeconduct_protocol::{
     passkey::RelyingParty,
     password::LEAST_MINIMUM,
     secret::Secret,
+    sign_up::SignUp,
 };
 
 use crate::{
@@ -56,6 +57,8 @@ pub struct Settings {
     pub passkeys: bool,
     /// Whether users may delete their accounts.
     pub account_deletion: bool,
+    /// Who may create an account by themselves. Where no mail is set up, nobody can but whom an operator invites.
+    pub sign_up: SignUp,
     /// What the sign-in page says beside its form, if anything.
     pub sign_in_notice: Option<Notice>,
 }
@@ -186,6 +189,11 @@ impl Settings {
         }
     }
 
+    /// Whether people may create accounts by themselves: they prove their address by a mail.
+    pub(crate) fn people_sign_up(&self) -> bool {
+        self.sign_up.is_open() && self.mail.is_some()
+    }
+
     /// The defaults for a server at `issuer`.
     pub fn new(issuer: Issuer) -> Self {
         Self {
@@ -205,6 +213,7 @@ impl Settings {
             second_factor: SecondFactor::default(),
             passkeys: true,
             account_deletion: false,
+            sign_up: SignUp::default(),
             sign_in_notice: None,
         }
     }

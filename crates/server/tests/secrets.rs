@@ -14,12 +14,15 @@ use axum::extract::Request;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use http::header;
+use safeconduct_protocol::metadata::Issuer;
 use safeconduct_protocol::sent::SHOWN;
+use safeconduct_protocol::sign_up::SignUp;
 use safeconduct_protocol::{encoding, random};
+use safeconduct_server::Settings;
 
 use support::{
-    Ask, Browser, Code, Credentials, Form, Listener, Log, NOTES_API, READ, Reply, TestServer,
-    Tokens, password_of, proof_key, read_at, with_proof,
+    Ask, Browser, Code, Credentials, Form, ISSUER, Listener, Log, NOTES_API, READ, Reply,
+    TestServer, Tokens, mail_to_nowhere, password_of, proof_key, read_at, with_proof,
 };
 
 /// What the whole process logs, at every level.
@@ -507,6 +510,8 @@ async fn almost_right(server: &TestServer) -> Vec<(&'static str, Credentials, Fo
         ("/link", nobody(), Form::new()),
         ("/account/address", nobody(), Form::new()),
         ("/recover", nobody(), Form::new()),
+        ("/sign-up", nobody(), Form::new()),
+        ("/login/sign-up", nobody(), Form::new()),
         ("/signed-out", nobody(), Form::new()),
         ("/logout/confirm", nobody(), Form::new()),
         ("/account/name", nobody(), Form::new()),
@@ -535,7 +540,13 @@ async fn almost_right(server: &TestServer) -> Vec<(&'static str, Credentials, Fo
 #[tokio::test]
 async fn nothing_that_is_sent_is_repeated_in_the_log_but_its_beginning() {
     let log = log();
-    let server = TestServer::start().await;
+    let issuer = Issuer::parse(ISSUER).unwrap();
+    let server = TestServer::start_with(Settings {
+        mail: Some(mail_to_nowhere()),
+        sign_up: SignUp::Open,
+        ..Settings::new(issuer)
+    })
+    .await;
     let misplaced = misplaced(&server).await;
     let mut visited = Vec::new();
     for (path, credentials, form) in almost_right(&server).await {

@@ -91,7 +91,7 @@ const BEHIND_ALL: &str = "g";
 
 /// Every event there is: its kind, what it is about, and what its detail is.
 #[rustfmt::skip]
-static EVENTS: [(&str, &str, &str); 56] = [
+static EVENTS: [(&str, &str, &str); 57] = [
     ("cluster-created", "", "the issuer"),
     ("era-begun", "", ""),
     ("catalog-changed", "", ""),
@@ -103,10 +103,11 @@ static EVENTS: [(&str, &str, &str); 56] = [
     ("client-enabled", "client", ""),
     ("client-deleted", "client", ""),
     ("user-added", "user", ""),
+    ("user-signed-up", "user", "`invited` where an operator's link did it"),
     ("users-imported", "", ""),
     ("claims-updated", "user", "`email` where its user confirmed another address"),
     ("password-set", "user", "`invite` or `recover` where a link did it"),
-    ("link-made", "user", "`invite` or `recover`, by command"),
+    ("link-made", "user", "`invite`, `recover` or `sign-up-invite`, by command"),
     ("second-factor-added", "user", "`totp`"),
     ("second-factor-removed", "user", "`totp`"),
     ("passkey-added", "user", "its name"),

@@ -42,6 +42,7 @@ mod rotation;
 mod schema;
 mod second_factors;
 mod sessions;
+mod sign_up;
 mod single_use;
 mod store;
 mod sweep;
@@ -79,6 +80,7 @@ pub use second_factors::{
     Guess, KeptOtp, NewOtp, OtpAddition, OtpRemoval, Remover, SecondFactorUse,
 };
 pub use sessions::{NewSession, SessionRecord, SessionRenewal, SessionSeen, SessionView, SignIn};
+pub use sign_up::{SignUpState, SignedUp};
 pub use store::{ActingStore, Store};
 pub use sweep::Sweepable;
 pub use time_marks::TimeMark;

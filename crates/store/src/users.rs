@@ -351,7 +351,7 @@ impl ActingStore {
     /// # Errors
     /// [`StoreError::Conflict`] if the name is taken.
     pub async fn add_user(&self, user: NewUser, now: Timestamp) -> Result<(), StoreError> {
-        let unit = Unit::from(addition(&user, now).expect_some())
+        let unit = Unit::from(addition(ADD, &user, now).expect_some())
             .and(password_addition(&user, now))
             .then(
                 NewEvent::new("user-added")
@@ -380,7 +380,7 @@ impl ActingStore {
     ) -> Result<Imported, StoreError> {
         let mut imported = Imported::default();
         for (batch, users) in users.chunks(BATCH).enumerate() {
-            let additions = users.iter().map(|user| addition(user, now));
+            let additions = users.iter().map(|user| addition(ADD, user, now));
             // The password of a user that was not added finds no user to belong to.
             let passwords = users.iter().filter_map(|user| password_addition(user, now));
             let event = NewEvent::new("users-imported").by(self.by(), now);
@@ -519,9 +519,10 @@ impl ActingStore {
     }
 }
 
-fn addition(user: &NewUser, now: Timestamp) -> Statement {
+/// The statement `sql` with what is kept of a new user, in the order of the columns that [`ADD`] names.
+pub(crate) fn addition(sql: &'static str, user: &NewUser, now: Timestamp) -> Statement {
     let kept = Kept::of(user.name.as_deref(), &user.claims);
-    Statement::new(ADD)
+    Statement::new(sql)
         .bind(user.id.as_str())
         .bind(precis::username(&user.username))
         .bind(precis::username_key(&user.username))
@@ -532,7 +533,7 @@ fn addition(user: &NewUser, now: Timestamp) -> Statement {
         .bind(precis::username_key(&user.username).into_bytes())
 }
 
-fn password_addition(user: &NewUser, now: Timestamp) -> Option<Statement> {
+pub(crate) fn password_addition(user: &NewUser, now: Timestamp) -> Option<Statement> {
     let password = user.sealed_password.as_ref()?;
     Some(
         Statement::new(ADD_PASSWORD)

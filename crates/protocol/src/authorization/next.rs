@@ -19,6 +19,8 @@ pub const FRESH: i64 = 300;
 pub enum Next {
     /// Show the login page.
     SignIn,
+    /// Show the page on which an account is asked for.
+    SignUp,
     /// Show the login page of the account that is signed in, to prove who sits there.
     Reauthenticate,
     /// Ask for more than was proved, to at least this level, by what the account has.
@@ -89,6 +91,10 @@ impl PendingAuthorization {
         consent: Consent,
     ) -> Result<Next, Refusal> {
         let silent = self.request.wants(Prompt::None);
+        let met = user.is_some_and(|user| self.proved_in(&user.session).is_some());
+        if !met && self.request.wants(Prompt::Create) {
+            return Ok(Next::SignUp);
+        }
         let Some(user) = user else {
             return if silent {
                 Err(login_required("no user is signed in in this browser"))
@@ -98,7 +104,6 @@ impl PendingAuthorization {
         };
         let subject = subjects.subject(client, &user.user);
         let is_named = (self.request.subject.as_ref()).is_none_or(|named| *named == subject);
-        let met = self.proved_in(&user.session).is_some();
         let too_long_ago = !met && !self.is_recent(user.factors.signed_in_at());
         if !is_named && (met || silent) {
             return Err(login_required("another person is signed in"));

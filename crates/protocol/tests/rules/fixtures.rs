@@ -193,6 +193,7 @@ pub(crate) fn arrival() -> Arrival<'static> {
         keys: &SERVER_KEYS,
         pushed: false,
         dpop_jkt: None,
+        sign_up: false,
         now: START,
     }
 }

@@ -142,6 +142,7 @@ fn consent(story: &Story, pending: &PendingAuthorization) -> Option<Scope> {
     let next = pending.next(&story.client, Some(&person), &SUBJECTS);
     match next.unwrap() {
         Next::SignIn
+        | Next::SignUp
         | Next::Reauthenticate
         | Next::SelectAccount
         | Next::SecondFactor(_)

@@ -21,6 +21,7 @@ fn everything_that_works_is_advertised_and_nothing_else() {
         vec!["openid".to_owned(), "notes.read".to_owned()],
         &[Algorithm::Rs256, Algorithm::Es256],
         &[Acr::Password],
+        true,
     );
     assert_snapshot!(serde_json::to_string_pretty(&metadata).unwrap(), @r#"
     {
@@ -137,7 +138,8 @@ fn everything_that_works_is_advertised_and_nothing_else() {
         "none",
         "login",
         "consent",
-        "select_account"
+        "select_account",
+        "create"
       ],
       "subject_types_supported": [
         "public",

@@ -3,19 +3,21 @@
 use rstest::rstest;
 use safeconduct_protocol::{
     authentication::Factor,
-    authorization::{Next, PendingAuthorization, SignedInUser},
+    authorization::{Arrival, Next, PendingAuthorization, SignedInUser},
     client::{Client, ConsentPolicy},
     error::{ErrorCode, Reason, Refusal},
 };
 
 use crate::fixtures::{
-    SUBJECTS, asking, check, confidential, pending, person, reason, scope, session, user,
+    SUBJECTS, arrival, arriving, asking, check, confidential, pending, person, reason, scope,
+    session, user,
 };
 
 /// What a request with `prompt` comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Due {
     SignIn,
+    SignUp,
     Reauthenticate,
     SelectAccount,
     /// Nothing was allowed before: all of it is asked.
@@ -25,11 +27,14 @@ enum Due {
     ConsentRequired,
 }
 
-use Due::{Consent, ConsentRequired, Issue, LoginRequired, Reauthenticate, SelectAccount, SignIn};
+use Due::{
+    Consent, ConsentRequired, Issue, LoginRequired, Reauthenticate, SelectAccount, SignIn, SignUp,
+};
 
 fn due(form: &PendingAuthorization, client: &Client, person: Option<&SignedInUser>) -> Due {
     match form.next(client, person, &SUBJECTS) {
         Ok(Next::SignIn) => SignIn,
+        Ok(Next::SignUp) => SignUp,
         Ok(Next::Reauthenticate) => Reauthenticate,
         Ok(Next::SelectAccount) => SelectAccount,
         Ok(Next::Issue(_)) => Issue,
@@ -147,6 +152,41 @@ fn what_is_no_prompt_is_refused(#[case] prompt: &str) {
     assert_eq!(reason(right), None);
     let refused = check(&asking(&[("prompt", prompt)]), &confidential());
     assert_eq!(reason(refused), Some(Reason::PromptMalformed));
+}
+
+/// Nobody is signed in, somebody is, somebody signed up or in for this very request, somebody did in another session.
+/// Attacks: PE69.
+#[test]
+fn an_account_is_created_before_anything_else_is_due() {
+    let client = confidential();
+    let arrival = Arrival {
+        sign_up: true,
+        ..arrival()
+    };
+    let create = asking(&[("prompt", "create")]);
+    let request = arriving(&create, &client, &arrival).unwrap();
+    let arrived = PendingAuthorization {
+        request,
+        ..pending(&[], &client)
+    };
+    let friend = person("notes.read");
+    let elsewhere = arrived.clone().proved(session(2), Factor::Password);
+    for (form, person) in [
+        (&arrived, None),
+        (&arrived, Some(&friend)),
+        (&elsewhere, Some(&friend)),
+    ] {
+        assert_eq!(due(form, &client, person), SignUp);
+    }
+    let signed_up = arrived.clone().proved(session(1), Factor::Password);
+    assert_eq!(due(&signed_up, &client, Some(&person(""))), Consent);
+    assert_eq!(due(&signed_up, &client, Some(&friend)), Issue);
+    assert_eq!(due(&signed_up, &client, None), SignUp, "signed out since");
+    assert!(arrived.chosen(&client, &friend, &SUBJECTS).is_err());
+    for beside in ["create login", "consent create", "none create"] {
+        let refused = arriving(&asking(&[("prompt", beside)]), &client, &arrival);
+        assert_eq!(reason(refused), Some(Reason::PromptMalformed), "{beside}");
+    }
 }
 
 #[test]

@@ -305,7 +305,9 @@ fn follow(
                 user,
             );
         }
-        Next::SignIn | Next::Consent { .. } | Next::Issue(_) => unreachable!("{page:?}"),
+        Next::SignIn | Next::SignUp | Next::Consent { .. } | Next::Issue(_) => {
+            unreachable!("{page:?}")
+        }
     };
     user.factors = user.factors.and(factor, START);
     let session = user.session.clone();

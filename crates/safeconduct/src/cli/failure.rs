@@ -110,6 +110,9 @@ impl From<Refused> for Failure {
             Refused::UserTaken(_) | Refused::GroupTaken(_) => {
                 Self::Conflict(said).with_advice("--if-not-exists makes that a success")
             }
+            Refused::AddressTaken { .. } => Self::Conflict(said).with_advice(
+                "`safeconduct user recover` makes a link to another password for its owner",
+            ),
             Refused::HasPassword(_) => Self::Conflict(said).with_advice(
                 "`safeconduct user recover` makes a link for another password",
             ),

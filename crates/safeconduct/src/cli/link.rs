@@ -3,6 +3,7 @@
 use safeconduct_protocol::claims::PersonClaims;
 use safeconduct_protocol::ids::UserId;
 use safeconduct_protocol::link::LinkPurpose;
+use safeconduct_protocol::sign_up::SignUp;
 use safeconduct_server::administration::Refused;
 use safeconduct_server::administration::links::MadeLink;
 use serde::Serialize;
@@ -16,6 +17,16 @@ use super::output::{Format, note, when, write_out};
 #[derive(Serialize)]
 struct ShownLink<'a> {
     username: &'a str,
+    id: &'a UserId,
+    purpose: &'static str,
+    link: &'a str,
+    expires_at: String,
+}
+
+/// A link to sign up as shown.
+#[derive(Serialize)]
+struct ShownInvitation<'a> {
+    email: &'a str,
     id: &'a UserId,
     purpose: &'static str,
     link: &'a str,
@@ -43,6 +54,51 @@ pub(super) async fn invite(
         refused => refused.into(),
     })?;
     hand_out(database, output, way, &made).await
+}
+
+/// Invites whoever reads mail at an address to create an account.
+///
+/// # Errors
+/// Nobody may sign up, claims that are theirs to say, an address that can't be one or is an account's, or the database's.
+pub(super) async fn invite_to_sign_up(
+    database: &Database,
+    output: Format,
+    way: Way,
+    address: &str,
+    named: &NamedClaims,
+) -> Result<(), Failure> {
+    if database.checked.sign_up == SignUp::Off {
+        let said = "nobody may sign up\n    set account.registration to \"invite\" in the configuration, or invite a user by name";
+        return Err(Failure::Configuration(said.to_owned()));
+    }
+    if !named.is_empty() {
+        let said = "who signs up says by themselves what is known about them: leave the claims out";
+        return Err(Failure::Usage(said.to_owned()));
+    }
+    let administration = database.administration();
+    if let Way::Mail = way {
+        let address = administration.mail_invitation_to_sign_up(address).await?;
+        note(format_args!(
+            "a link is sent to {address}, by the next node that serves"
+        ));
+        return Ok(());
+    }
+    let made = administration.invite_to_sign_up(address).await?;
+    let expires_at = when(made.expires_at);
+    note(format_args!(
+        "whoever opens this address creates an account for {}, once, until {expires_at}",
+        made.address
+    ));
+    match output {
+        Format::Table => write_out(made.url.expose()),
+        Format::Json => output.record(&ShownInvitation {
+            email: made.address.as_str(),
+            id: &made.user,
+            purpose: LinkPurpose::SignUpInvite.name(),
+            link: made.url.expose(),
+            expires_at,
+        }),
+    }
 }
 
 /// Makes a link for another password.
@@ -107,7 +163,10 @@ fn show(output: Format, made: &MadeLink) -> Result<(), Failure> {
     }
     let what = match made.purpose {
         LinkPurpose::Invite => "chooses a password or a passkey",
-        LinkPurpose::Recover | LinkPurpose::ChangeAddress => {
+        LinkPurpose::Recover
+        | LinkPurpose::ChangeAddress
+        | LinkPurpose::SignUp
+        | LinkPurpose::SignUpInvite => {
             "chooses another password or passkey, and is signed out everywhere by that,"
         }
     };

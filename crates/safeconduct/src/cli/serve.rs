@@ -413,6 +413,7 @@ fn settings(checked: &Checked) -> Result<Settings, Failure> {
             absolute: sessions.absolute.as_seconds(),
         },
         account_deletion: account.delete,
+        sign_up: checked.sign_up.clone(),
         password_min_length: login.password_min_length,
         passkeys: login.passkeys,
         second_factor: match login.second_factor {

@@ -27,17 +27,9 @@ pub(crate) enum Verb {
     Add(Box<Add>),
     /// Print a one-time link by which a person sets the first password or makes a passkey; adds the user if there is none
     #[command(
-        after_help = "The link is good once and for three days. Whoever has it can use it: send it by a way that only the person reads. A later one does not end the one before, but the first to be used ends them all. The claims are those of a new user."
+        after_help = "The link is good once and for three days. Whoever has it can use it: send it by a way that only the person reads. A later one does not end the one before, but the first to be used ends them all. The claims are those of a new user.\n\nWith --sign-up nothing is added: whoever opens the link chooses username and password, and has an account with that address, verified, by that. It needs account.registration to be other than \"off\"."
     )]
-    Invite {
-        /// The name to sign in with, or the username or id of a user without a password
-        username: String,
-        #[command(flatten)]
-        claims: NamedClaims,
-        /// Send it by mail to the address of the user, instead of printing it
-        #[arg(long)]
-        mail: bool,
-    },
+    Invite(Box<Invite>),
     /// Print a one-time link by which a user sets another password, or makes another passkey
     #[command(
         after_help = "The link is good once and for 30 minutes. Until it is used, nothing changes; when it is, the user's sessions and grants end. A second factor stays, and is asked for as before."
@@ -158,6 +150,33 @@ pub(crate) struct Add {
     claims: NamedClaims,
 }
 
+/// Whom to invite.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Invite {
+    /// The name to sign in with, or the username or id of a user without a password
+    #[arg(required_unless_present = "sign_up")]
+    username: Option<String>,
+    #[command(flatten)]
+    claims: NamedClaims,
+    /// Invite whoever reads mail at this address, which is no account's, to create one
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "username")]
+    sign_up: Option<String>,
+    /// Send it by mail to the address of the user, or to the one that is invited, instead of printing it
+    #[arg(long)]
+    mail: bool,
+}
+
+impl Invite {
+    async fn run(self, database: &Database, output: Format) -> Result<(), Failure> {
+        let (way, claims) = (Way::of(self.mail, database)?, &self.claims);
+        if let Some(address) = &self.sign_up {
+            return link::invite_to_sign_up(database, output, way, address, claims).await;
+        }
+        let username = self.username.unwrap_or_default();
+        link::invite(database, output, way, &username, claims).await
+    }
+}
+
 impl Verb {
     /// Does it.
     ///
@@ -167,14 +186,7 @@ impl Verb {
         let administration = database.administration();
         match self {
             Self::Add(add) => add.run(database, output).await,
-            Self::Invite {
-                username,
-                claims,
-                mail,
-            } => {
-                let way = Way::of(mail, database)?;
-                link::invite(database, output, way, &username, &claims).await
-            }
+            Self::Invite(invite) => invite.run(database, output).await,
             Self::Recover { user, mail } => {
                 let way = Way::of(mail, database)?;
                 link::recover(database, output, way, &user).await

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use http::uri::Authority;
 use safeconduct_protocol::metadata::{Issuer, IssuerError};
 use safeconduct_protocol::secret::Secret;
+use safeconduct_protocol::sign_up::SignUp;
 use safeconduct_server::client_address::Network;
 use safeconduct_server::pages::Look;
 use safeconduct_server::settings::MailSettings;
@@ -24,6 +25,7 @@ use super::log_level;
 use super::look;
 use super::mail;
 use super::problem::{Origin, Problems};
+use super::sign_up;
 
 /// A configuration whose values fit together. Made by [`check`] alone.
 pub(crate) struct Checked {
@@ -39,6 +41,8 @@ pub(crate) struct Checked {
     pub(crate) declared: Declared,
     /// The mail server, where there is one.
     pub(crate) mail: Option<mail::Mail>,
+    /// Who may create an account by themselves.
+    pub(crate) sign_up: SignUp,
     pub(crate) look: Look,
     pub(crate) warnings: Problems,
 }
@@ -93,6 +97,7 @@ pub(super) fn check(
         .map(|path| layers.resolve(&key_file, path));
     let password_origin = layers.origin(&At::key("database").then("password_file"));
     let mail = mail::check(&config, &mut findings);
+    let sign_up = sign_up::check(&config, &mut findings);
     let declared = declared::check(&config, &mut findings);
     let look = look::check(&config, &mut findings);
     let Findings {
@@ -109,6 +114,7 @@ pub(super) fn check(
             master_key_file,
             declared,
             mail,
+            sign_up,
             look,
             warnings: warnings.sorted(),
         }),

@@ -276,6 +276,45 @@ table! {
     Account {
         /// Whether users may delete their accounts, on a page that asks for the name of the account. What is deleted does not come back.
         delete: bool = false,
+        /// Who may create an account by themselves, each with a mail address that they prove to read: nobody; whom you invite
+        /// (`safeconduct user invite --sign-up`); everybody; or everybody at one of these mail domains, and whom you invite:
+        /// `registration = ["example.com"]`. What is below a domain is another domain. All but `off` and `invite` need `[mail]`, have
+        /// *Create an account* on the sign-in page, and serve `prompt=create`. A link to sign up that is out when this changes is judged by what
+        /// stands here then ([sign-in methods](../guides/sign-in-methods.md)). In the environment, domains stand with commas between them.
+        registration: SignUp = SignUp::Word(SignUpWord::Off),
+    }
+}
+
+/// Who may create an account by themselves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum SignUp {
+    Word(SignUpWord),
+    /// Everybody whose address is at one of these.
+    Domains(Vec<String>),
+}
+
+/// Who may, if that is no matter of domains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SignUpWord {
+    /// Nobody.
+    Off,
+    /// Whom an operator invites.
+    Invite,
+    /// Everybody.
+    Open,
+}
+
+impl JsonSchema for SignUp {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "SignUp".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut words = SignUpWord::json_schema(generator);
+        words.insert("orList".to_owned(), true.into());
+        words
     }
 }
 

@@ -219,6 +219,10 @@ fn value_of<'a>(text: &'a str, shape: &Shape, span: &Range<usize>) -> DeValue<'a
                     .collect(),
             )
         }
+        Shape::Leaf(Kind::WordOrList(words)) if words.iter().all(|(word, _)| word != text) => {
+            let list = Shape::List(Box::new(Shape::Leaf(Kind::Text)));
+            value_of(text, &list, span)
+        }
         Shape::Leaf(Kind::Integer { .. } | Kind::Boolean) => DeValue::parse(text.trim())
             .map_or_else(|_| DeValue::String(text.into()), Spanned::into_inner),
         _ => DeValue::String(text.into()),

@@ -21,6 +21,7 @@ mod reading;
 mod reference;
 mod schema;
 mod secret_file;
+mod sign_up;
 #[cfg(test)]
 mod tests;
 mod variables;

@@ -195,7 +195,7 @@ fn write_key(page: &mut String, path: &[&str], key: &schema::Key, has_variable: 
         Shape::List(item) => item,
         shape => shape,
     };
-    if let Shape::Leaf(Kind::Word(words)) = one {
+    if let Shape::Leaf(Kind::Word(words) | Kind::WordOrList(words)) = one {
         page.push('\n');
         words
             .iter()

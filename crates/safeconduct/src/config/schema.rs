@@ -46,6 +46,8 @@ pub(crate) enum Kind {
     Address,
     /// One of these words, each with its meaning.
     Word(Vec<(String, String)>),
+    /// The same, or a list of texts.
+    WordOrList(Vec<(String, String)>),
     /// Anything; judged where it is used.
     Free,
 }
@@ -89,6 +91,10 @@ impl Kind {
             Self::Duration { .. } => text.is_some_and(|text| text.parse::<Span>().is_ok()),
             Self::Address => text.is_some_and(|text| text.parse::<SocketAddr>().is_ok()),
             Self::Word(words) => words.iter().any(|(word, _)| Some(word.as_str()) == text),
+            Self::WordOrList(words) => match value.as_array() {
+                Some(items) => items.iter().all(Value::is_string),
+                None => words.iter().any(|(word, _)| Some(word.as_str()) == text),
+            },
             Self::Free => true,
         }
     }
@@ -163,6 +169,10 @@ impl Shape {
             ),
             Self::Leaf(Kind::Address) => ("an IP address and a port", "such as \"127.0.0.1:8420\""),
             Self::Leaf(Kind::Word(words)) => return demand_of_words(words, written),
+            Self::Leaf(Kind::WordOrList(words)) => {
+                let (what, advice) = demand_of_words(words, written);
+                return (format!("{what}, or a list in brackets"), advice);
+            }
         };
         (what.to_owned(), advice.to_owned())
     }
@@ -255,7 +265,11 @@ fn shape_of(schema: &Value) -> Shape {
         let words = words
             .iter()
             .map(|word| (text(&word["const"]), one_line(&text(&word["description"]))));
-        return Shape::Leaf(Kind::Word(words.collect()));
+        let words = words.collect();
+        return Shape::Leaf(match schema["orList"] == true {
+            true => Kind::WordOrList(words),
+            false => Kind::Word(words),
+        });
     }
     match type_of(schema) {
         "object" if schema["properties"].is_object() => Shape::Table(keys_of(schema)),

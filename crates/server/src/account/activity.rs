@@ -15,8 +15,9 @@ use crate::{
 const PAGE: u32 = 50;
 
 /// The events that are told to the user they are about.
-const KINDS: [&str; 20] = [
+const KINDS: [&str; 21] = [
     "user-added",
+    "user-signed-up",
     "user-locked",
     "user-unlocked",
     "claims-updated",

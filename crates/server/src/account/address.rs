@@ -132,7 +132,7 @@ async fn send(request: &FormRequest) -> Answer {
 }
 
 /// An address that mails can be sent to, and that can be known of a person.
-fn as_claim(typed: &str) -> Option<MailAddress> {
+pub(crate) fn as_claim(typed: &str) -> Option<MailAddress> {
     let address = MailAddress::parse(typed).ok()?;
     let claim = PersonClaims::default().set("email", address.as_str().into());
     claim.is_ok().then_some(address)

@@ -99,7 +99,7 @@ fn renamed(mut claims: PersonClaims, name: &str) -> PersonClaims {
 }
 
 /// What people read in place of a name must be short, and neither turn the text around it nor break the line.
-fn can_be_a_name(name: &str) -> bool {
+pub(crate) fn can_be_a_name(name: &str) -> bool {
     let misleads = |char: char| precis::misleads(char) || char == '\u{fffd}';
     name.chars().count() <= LONGEST_NAME && !name.chars().any(misleads)
 }

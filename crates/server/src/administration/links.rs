@@ -4,7 +4,7 @@ use safeconduct_protocol::{
     claims::PersonClaims,
     ids::UserId,
     link::{Link, LinkPurpose},
-    mail::{MailAddress, MailPurpose},
+    mail::{Mail, MailAddress, MailPurpose, NotAnAddress},
     sealed::Sealed as _,
     secret::Secret,
     time::Timestamp,
@@ -13,6 +13,18 @@ use safeconduct_store::{NewUser, StoreError};
 
 use super::{Administration, Refused};
 use crate::{addresses::of_link, fault::Fault};
+
+/// A link by which whoever reads mail at an address creates an account, made.
+pub struct MadeInvitation {
+    /// The address.
+    pub address: MailAddress,
+    /// Whose account it will be.
+    pub user: UserId,
+    /// The whole address of the page.
+    pub url: Secret,
+    /// From when on it is no longer good.
+    pub expires_at: Timestamp,
+}
 
 /// A one-time link, made.
 pub struct MadeLink {
@@ -62,6 +74,59 @@ impl Administration<'_> {
         self.link(&user, LinkPurpose::Recover, false).await
     }
 
+    /// A link by which whoever reads mail at this address, which is nobody's yet, creates an account: name and password are theirs to choose.
+    ///
+    /// # Errors
+    /// It is no address, or an account's; or the database's.
+    pub async fn invite_to_sign_up(&self, address: &str) -> Result<MadeInvitation, Refused> {
+        let address = self.free_address(address).await?;
+        let (user, era, now) = (UserId::generate(), self.cluster.era, self.now);
+        let purpose = LinkPurpose::SignUpInvite;
+        let link = Link::to_sign_up(purpose, user.clone(), address.clone(), era, now);
+        let url = self.sealed(&link)?;
+        self.store.sign_up_link_made(&user, now).await?;
+        Ok(MadeInvitation {
+            address,
+            user,
+            url,
+            expires_at: link.expires_at(),
+        })
+    }
+
+    /// Has such a link sent to this address, made when it is sent. Gives the address.
+    ///
+    /// # Errors
+    /// It is no address, or an account's; three such mails went there within an hour; or the database's.
+    pub async fn mail_invitation_to_sign_up(&self, address: &str) -> Result<MailAddress, Refused> {
+        let address = self.free_address(address).await?;
+        let mail = Mail {
+            purpose: MailPurpose::SignUpInvite,
+            to: address,
+            user: UserId::generate(),
+            language: self.notices.fallback(),
+        };
+        self.store.sign_up_link_made(&mail.user, self.now).await?;
+        self.queue(&mail, mail.to.as_str()).await?;
+        Ok(mail.to)
+    }
+
+    /// An address that an account can be created with.
+    async fn free_address(&self, address: &str) -> Result<MailAddress, Refused> {
+        let parsed = MailAddress::parse(address).ok().filter(|parsed| {
+            let claim = PersonClaims::default().set("email", parsed.as_str().into());
+            claim.is_ok()
+        });
+        let unfit = || Refused::Unfit(format!("{address} is {NotAnAddress}"));
+        let parsed = parsed.ok_or_else(unfit)?;
+        match self.store.user_by_address(&parsed.key()).await? {
+            Some(owner) => Err(Refused::AddressTaken {
+                address: parsed,
+                username: owner.username,
+            }),
+            None => Ok(parsed),
+        }
+    }
+
     /// Has a link of this user sent by mail, made when it is sent: an invitation to the address that is known of them, any other to the one
     /// that was verified. Gives the address.
     ///
@@ -85,12 +150,24 @@ impl Administration<'_> {
             };
             return Err(Refused::Unfit(format!("{name} has {lacks}")));
         };
-        if self.store.queue_asked_mail(Some(&mail), self.now).await? {
-            return Ok(mail.to);
+        self.queue(&mail, name).await?;
+        Ok(mail.to)
+    }
+
+    async fn queue(&self, mail: &Mail, name: &str) -> Result<(), Refused> {
+        if self.store.queue_asked_mail(Some(mail), self.now).await? {
+            return Ok(());
         }
         Err(Refused::Unfit(format!(
             "three mails went to {name} within an hour, and no more do"
         )))
+    }
+
+    /// The whole address of a link.
+    fn sealed(&self, link: &Link) -> Result<Secret, Fault> {
+        let text = link.seal(self.keys.seal());
+        let text = text.map_err(|error| Fault::new(format!("sealing a link: {error}")))?;
+        Ok(Secret::new(format!("{}{}", self.issuer, of_link(&text))))
     }
 
     async fn newcomer(&self, username: &str, claims: PersonClaims) -> Result<UserId, Refused> {
@@ -126,8 +203,7 @@ impl Administration<'_> {
         }
         let era = self.cluster.era;
         let link = Link::make(purpose, id.clone(), user.link_version, era, self.now);
-        let text = link.seal(self.keys.seal());
-        let text = text.map_err(|error| Fault::new(format!("sealing a link: {error}")))?;
+        let url = self.sealed(&link)?;
         // Said before the link is handed out: one that nobody knows of would be worse than one that nobody has.
         self.store.link_made(id, purpose, self.now).await?;
         Ok(MadeLink {
@@ -135,7 +211,7 @@ impl Administration<'_> {
             user: id.clone(),
             added,
             purpose,
-            url: Secret::new(format!("{}{}", self.issuer, of_link(&text))),
+            url,
             expires_at: link.expires_at(),
         })
     }

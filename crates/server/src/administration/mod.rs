@@ -15,6 +15,7 @@ pub mod users;
 
 use safeconduct_protocol::{
     ids::{ClientId, UserId},
+    mail::MailAddress,
     password::{PasswordRule, UnfitPassword},
     registration::{Finding, KnowsScope},
     time::Timestamp,
@@ -122,6 +123,14 @@ pub enum Refused {
     /// A user has the name.
     #[error("there is a user {0} already")]
     UserTaken(String),
+    /// An account has the mail address.
+    #[error("{address} is the address of the account {username}")]
+    AddressTaken {
+        /// The address.
+        address: MailAddress,
+        /// Whose it is.
+        username: String,
+    },
     /// A group has the name.
     #[error("there is a group {0} already")]
     GroupTaken(String),

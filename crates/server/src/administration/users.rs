@@ -364,7 +364,7 @@ fn hasher() -> Result<Passwords, Fault> {
 }
 
 /// What a username must be: something that can be typed, seen and told from an id.
-fn check_username(username: &str) -> Result<(), String> {
+pub(crate) fn check_username(username: &str) -> Result<(), String> {
     let length = username.chars().count();
     if !(1..=LONGEST_USERNAME).contains(&length) {
         return Err(format!("a username has 1 to {LONGEST_USERNAME} characters"));

@@ -183,6 +183,7 @@ async fn start(
         keys: exchange.catalog.keys.verification(),
         pushed: pushed.is_some(),
         dpop_jkt: pushed.and_then(|pushed| pushed.dpop_jkt.as_ref()),
+        sign_up: exchange.server.settings().people_sign_up(),
         now: exchange.now,
     };
     let checked = CheckedRequest::check(parameters, &client, redirect_uri, &arrival)

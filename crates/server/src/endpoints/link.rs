@@ -1,5 +1,5 @@
-//! `/link`: a one-time link is opened, and its holder sets a password, brings a passkey, or confirms an address (`account::address`). Opening
-//! one uses nothing up, however often and whoever does it; the form does, and the write behind it says who was first.
+//! `/link`: a one-time link is opened, and its holder sets a password, brings a passkey, confirms an address (`account::address`), or creates an
+//! account (`new_account`). Opening one uses nothing up, however often and whoever does it; the form does, and the write behind it says who was first.
 //!
 //! A link proves that its holder may set the password, and no factor of a sign-in: who set it is signed in by that password alone, and
 //! the rule that every sign-in goes by asks for whatever else the account has. A passkey is brought only where it stands in for nothing that
@@ -27,6 +27,7 @@ use crate::{
     addresses::{ACCOUNT, LINK},
     browser::{self, Browser},
     client_address::RequestAddress,
+    endpoints::new_account,
     fault::Failure,
     form::PostedForm,
     new_passkey,
@@ -90,6 +91,9 @@ async fn show(server: &Server, reader: Reader, headers: &HeaderMap) -> Result<Re
         let link = (text.expose(), &link);
         return settled(address::ask_to_confirm(server, reader, headers, link).await);
     }
+    if link.purpose().is_to_sign_up() {
+        return new_account::show(&exchange, (text.expose(), &link)).await;
+    }
     let user = judged(&exchange, &link).await?;
     let html = page(&exchange, (text.expose(), &link), &user, None, None).await?;
     Ok(respond::page(StatusCode::OK, html))
@@ -151,6 +155,9 @@ async fn used(
         let answer = address::confirm(server, reader, form, (&parameters, &link));
         return settled(answer.await);
     }
+    if link.purpose().is_to_sign_up() {
+        return new_account::create(&exchange, form, &parameters, (text, &link), from).await;
+    }
     let user = judged(&exchange, &link).await?;
     if parameters.one("credential")?.is_some() {
         let browser = Browser::read(issuer, form.headers());
@@ -171,11 +178,11 @@ async fn used(
     };
     let store = exchange.store_of_person(link.user());
     let mail = match link.purpose() {
-        LinkPurpose::Invite | LinkPurpose::ChangeAddress => None,
         LinkPurpose::Recover => {
             let purpose = MailPurpose::PasswordChanged;
             exchange.notice(link.user(), purpose).await?
         }
+        _ => None,
     };
     let set = store.set_password_by_link(&link, &password, mail.as_ref(), exchange.now);
     let Some(epoch) = set.await? else {

@@ -48,6 +48,7 @@ async fn push(server: &Server, form: &PostedForm) -> Result<PushedResponse, Fail
         keys: exchange.catalog.keys.verification(),
         pushed: true,
         dpop_jkt: jkt,
+        sign_up: server.settings().people_sign_up(),
         now: exchange.now,
     };
     let request = CheckedRequest::check(&parameters, client, redirect_uri, &arrival)?;

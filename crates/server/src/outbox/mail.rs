@@ -8,7 +8,7 @@ use safeconduct_protocol::{
     mail::{Mail, MailAddress},
     time::Timestamp,
 };
-use safeconduct_store::OutboxRow;
+use safeconduct_store::{OutboxRow, SignUpState};
 
 use super::state::Answer;
 use crate::{
@@ -108,10 +108,14 @@ struct Subject {
 
 async fn subject(exchange: &Exchange<'_>, mail: &Mail) -> Result<Option<Subject>, Failure> {
     let issuer = &exchange.server.settings().issuer;
+    let purpose = LinkPurpose::of_mail(mail.purpose);
+    if let Some(purpose) = purpose.filter(|purpose| purpose.is_to_sign_up()) {
+        return to_sign_up(exchange, mail, purpose).await;
+    }
     let Some(user) = exchange.server.store().linked_user(&mail.user).await? else {
         return Ok(None);
     };
-    let Some(purpose) = LinkPurpose::of_mail(mail.purpose) else {
+    let Some(purpose) = purpose else {
         return Ok(Some(Subject {
             account: user.username,
             link: issuer.endpoint(ACCOUNT),
@@ -133,6 +137,26 @@ async fn subject(exchange: &Exchange<'_>, mail: &Mail) -> Result<Option<Subject>
     Ok(Some(Subject {
         account: user.username,
         link: issuer.endpoint(&of_link(&sealed)),
+    }))
+}
+
+/// Nobody's account, and a link that creates it; `None` where it could not by now.
+async fn to_sign_up(
+    exchange: &Exchange<'_>,
+    mail: &Mail,
+    purpose: LinkPurpose,
+) -> Result<Option<Subject>, Failure> {
+    let settings = exchange.server.settings();
+    let (user, to, era) = (mail.user.clone(), mail.to.clone(), exchange.era());
+    let link = Link::to_sign_up(purpose, user, to, era, exchange.now);
+    let state = (exchange.server.store()).sign_up_state(link.user(), &mail.to);
+    if settings.sign_up.allows(&link).is_err() || state.await? != SignUpState::Open {
+        return Ok(None);
+    }
+    let sealed = exchange.sealed(&link)?;
+    Ok(Some(Subject {
+        account: String::new(),
+        link: settings.issuer.endpoint(&of_link(&sealed)),
     }))
 }
 

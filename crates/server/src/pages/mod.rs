@@ -24,6 +24,7 @@ pub mod samples;
 mod second_factor;
 mod session;
 mod sign_in;
+mod sign_up;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -70,6 +71,7 @@ pub use self::session::{
     ClientLink, ContinuePage, HomePage, ReturnTo, SignOutPage, SignedIn, SignedOutPage,
 };
 pub use self::sign_in::{Notice, SelectAccountPage, SignInPage, SignInProblem};
+pub use self::sign_up::{NewAccountPage, SignUpClient, SignUpPage, SignUpProblem, UsernameProblem};
 use self::texts::Texts;
 
 /// Sent when a template fails at run time, which the tests rule out for every page in every state.
@@ -306,6 +308,24 @@ impl Pages {
     #[must_use]
     pub fn recover(&self, page: &RecoverPage<'_>) -> Page {
         self.render("recover.html", page)
+    }
+
+    /// The form that asks for an account.
+    #[must_use]
+    pub fn sign_up(&self, page: &SignUpPage<'_>) -> Page {
+        self.render("sign_up.html", page)
+    }
+
+    /// What is said to who asked for an account, whether there is one already or not.
+    #[must_use]
+    pub fn sign_up_asked(&self) -> Page {
+        self.render("sign_up_asked.html", &minijinja::context! {})
+    }
+
+    /// The form on which whoever reads mail at an address creates an account.
+    #[must_use]
+    pub fn new_account(&self, page: &NewAccountPage<'_>) -> Page {
+        self.render("new_account.html", page)
     }
 
     /// The question whether an address is to be the user's.

@@ -3,6 +3,7 @@
 
 mod account;
 mod links;
+mod sign_up;
 
 use std::sync::LazyLock;
 
@@ -89,6 +90,7 @@ pub fn render(pages: &Pages) -> Vec<(String, String)> {
     add("fault", pages.fault("fault", CORRELATION_ID));
     add("error-entry", pages.error_entry(&error_entry()));
     samples.extend(links::samples(pages));
+    samples.extend(sign_up::samples(pages));
     samples
 }
 
@@ -127,6 +129,10 @@ fn sign_in(notice: &Notice) -> Vec<(&'static str, SignInPage<'_>)> {
         recover_url: Some("/recover"),
         ..first.clone()
     };
+    let open_to_people = SignInPage {
+        sign_up_action: Some("/login/sign-up"),
+        ..recoverable.clone()
+    };
     let nobody = SignInPage {
         username: "",
         ..again(SignInProblem::MissingBoth)
@@ -144,6 +150,7 @@ fn sign_in(notice: &Notice) -> Vec<(&'static str, SignInPage<'_>)> {
         ("sign-in", first.clone()),
         ("sign-in-notice", noted),
         ("sign-in-recover", recoverable),
+        ("sign-in-sign-up", open_to_people),
         ("sign-in-wrong", again(wrong)),
         (
             "sign-in-missing-username",

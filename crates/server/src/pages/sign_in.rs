@@ -26,6 +26,8 @@ pub struct SignInPage<'a> {
     pub use_another_account_action: Option<&'a str>,
     /// Where a person goes who can't sign in, if anything can be done for them without an operator.
     pub recover_url: Option<&'a str>,
+    /// Where the wish for an account is posted, with `pending`, where people may create one.
+    pub sign_up_action: Option<&'a str>,
     /// What the operator says beside the form ([`Settings::sign_in_notice`](crate::Settings::sign_in_notice)).
     pub notice: Option<&'a Notice>,
     /// The form that asks for a passkey, where there are any: of `reauthenticate`, or of anybody.

@@ -749,6 +749,7 @@ fn questions(pages: &Pages, value: &str) -> Vec<Page> {
         reauthenticate: None,
         use_another_account_action: Some(value),
         recover_url: Some(value),
+        sign_up_action: Some(value),
         notice: Some(&notice),
         passkey: None,
     };

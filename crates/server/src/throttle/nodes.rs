@@ -47,6 +47,18 @@ impl Throttle {
         Ok(self.check_passkey(username, address, browser, now))
     }
 
+    /// Permission to learn whether a name is free, by a link to sign up that is `of` a user who will be: from the same budgets.
+    pub(crate) async fn permit_question(
+        &self,
+        store: &Store,
+        of: &str,
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Result<Result<Permit<'_>, RetryAfter>, StoreError> {
+        self.catch_up(store, now).await?;
+        Ok(self.check_mail(of, address, now))
+    }
+
     /// Merges what others have counted, where that was too long ago.
     async fn catch_up(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
         let merged_at = self.merged_at.load(Ordering::Acquire);

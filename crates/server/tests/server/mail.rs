@@ -48,6 +48,15 @@ async fn server_with(mail: MailSettings) -> TestServer {
     .await
 }
 
+/// The same as [`both`], where something else is decided.
+pub(crate) async fn both_with(change: impl FnOnce(&mut Settings)) -> (TestServer, MailServer) {
+    let mail = MailServer::start(Encryption::StartTls).await;
+    let mut settings = Settings::new(Issuer::parse(ISSUER).unwrap());
+    settings.mail = Some(settings_of(&mail, MailTls::StartTls));
+    change(&mut settings);
+    (TestServer::start_with(settings).await, mail)
+}
+
 /// A server, and the mail server that it uses after STARTTLS.
 pub(crate) async fn both() -> (TestServer, MailServer) {
     let mail = MailServer::start(Encryption::StartTls).await;

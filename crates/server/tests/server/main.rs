@@ -58,6 +58,7 @@ mod revocation;
 mod scopes;
 mod second_factor;
 mod session;
+mod sign_up;
 mod smoke;
 mod support;
 mod unready;

@@ -1,17 +1,15 @@
 //! A forgotten password: whatever is typed is answered with the same page, and a mail goes to the address that is known, if to any.
 
 use std::net::Ipv6Addr;
-use std::time::Duration;
 
 use rstest::rstest;
-use safeconduct_protocol::mail::{Mail, MailAddress, MailPurpose};
+use safeconduct_protocol::mail::{Mail, MailPurpose};
 use safeconduct_protocol::metadata::Issuer;
 use safeconduct_server::Settings;
-use safeconduct_server::settings::{MailSettings, MailTls};
 use safeconduct_store::{Message, OutboxKind};
 use serde_json::json;
 
-use crate::support::{Answer, Ask, Browser, Form, ISSUER, TestServer};
+use crate::support::{Answer, Ask, Browser, Form, ISSUER, TestServer, mail_to_nowhere};
 
 const FORM: &str = "200 page “Get back into your account – Safeconduct”";
 const AGAIN: &str = "400 page “Error: Get back into your account – Safeconduct”";
@@ -22,19 +20,8 @@ const ADA: &str = "ada@lovelace.example";
 
 async fn start() -> TestServer {
     let settings = Settings::new(Issuer::parse(ISSUER).unwrap());
-    let mail = MailSettings {
-        host: "mail.acme.example".to_owned(),
-        port: 465,
-        tls: MailTls::Implicit,
-        credentials: None,
-        from: MailAddress::parse("login@acme.example").unwrap(),
-        hello_name: None,
-        ca_file: None,
-        deadline: Duration::from_secs(1),
-        new_device: false,
-    };
     TestServer::start_with(Settings {
-        mail: Some(mail),
+        mail: Some(mail_to_nowhere()),
         ..settings
     })
     .await
@@ -48,7 +35,7 @@ impl Browser<'_> {
 }
 
 /// What waits to be sent.
-async fn mails(server: &TestServer) -> Vec<Mail> {
+pub(crate) async fn mails(server: &TestServer) -> Vec<Mail> {
     let store = &server.store();
     let due = store.due_messages(OutboxKind::Mail, "mail", server.now(), 100);
     let due = due.await.unwrap().into_iter();
@@ -73,7 +60,7 @@ pub(crate) async fn set(server: &TestServer, username: &str, claims: &[(&str, se
 }
 
 /// A network of its own for each number.
-fn somewhere(number: u16) -> Ipv6Addr {
+pub(crate) fn somewhere(number: u16) -> Ipv6Addr {
     Ipv6Addr::from([0x2001, 0xdb8, number, 0, 0, 0, 0, 1])
 }
 

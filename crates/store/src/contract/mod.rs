@@ -20,6 +20,7 @@ mod redemption;
 mod rotation;
 mod second_factors;
 mod sign_in;
+mod sign_up;
 mod single_use;
 mod statements;
 mod sweeping;

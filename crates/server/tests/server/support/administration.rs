@@ -10,7 +10,6 @@ use safeconduct_protocol::password::{AcceptedPassword, LEAST_MINIMUM, PasswordRu
 use safeconduct_protocol::resource::Resource;
 use safeconduct_protocol::secret::Secret;
 use safeconduct_server::Notices;
-use safeconduct_server::administration::links::MadeLink;
 use safeconduct_server::administration::{Administration, Refused};
 use safeconduct_server::password::{ImportedHash, PasswordSettings, Passwords};
 use safeconduct_store::{ActingStore, By, ConsentRecord, Declared, SessionRecord};
@@ -71,18 +70,24 @@ impl TestServer {
     /// A one-time link that an administrator made, as its path and query.
     pub(crate) async fn invite(&self, username: &str) -> String {
         let made = self.administer(async |verbs| verbs.invite(username, None).await);
-        self.path_of(&made.await)
+        self.path_of(&made.await.url)
     }
 
     /// The same for another password.
     pub(crate) async fn recover(&self, username: &str) -> String {
         let made = self.administer(async |verbs| verbs.recover(username).await);
-        self.path_of(&made.await)
+        self.path_of(&made.await.url)
     }
 
-    fn path_of(&self, made: &MadeLink) -> String {
+    /// A link by which whoever reads mail at this address creates an account.
+    pub(crate) async fn invite_to_sign_up(&self, address: &str) -> String {
+        let made = self.administer(async |verbs| verbs.invite_to_sign_up(address).await);
+        self.path_of(&made.await.url)
+    }
+
+    fn path_of(&self, url: &Secret) -> String {
         let origin = self.server.settings().issuer.origin();
-        made.url.expose().strip_prefix(&origin).unwrap().to_owned()
+        url.expose().strip_prefix(&origin).unwrap().to_owned()
     }
 
     /// What an operator does by a verb, which must not be refused.

@@ -70,7 +70,7 @@ impl Answer {
         assert_eq!(self.header("x-frame-options"), "DENY", "{self:?}");
         assert_eq!(self.header("cache-control"), "no-store", "{self:?}");
         // Three kinds of page have a script: the one that submits itself to a client, which may see where it comes from, those that
-        // ask for a passkey, and those that can show a password.
+        // ask for a passkey or whether there could be one, and those that can show a password.
         let (referrer, scripts) = match self.is_form_post() {
             true => ("strict-origin", 1),
             false => {
@@ -78,7 +78,11 @@ impl Answer {
                     let mut attributes = attributes.iter();
                     usize::from(attributes.any(|named| self.body.contains(named)))
                 };
-                let asks = has(&[" data-passkey=", " data-accepted="]);
+                let asks = has(&[
+                    " data-passkey=",
+                    " data-accepted=",
+                    "name=\"makes_passkeys\"",
+                ]);
                 ("no-referrer", asks + has(&[" data-shows="]))
             }
         };

@@ -16,15 +16,18 @@ mod proof;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use http::header;
 use safeconduct_protocol::clock::Clock;
+use safeconduct_protocol::mail::MailAddress;
 use safeconduct_protocol::metadata::Issuer;
 use safeconduct_protocol::time::Timestamp;
 use safeconduct_server::client_address::ClientAddress;
+use safeconduct_server::settings::{MailSettings, MailTls};
 use safeconduct_server::{MasterKey, MasterKeys, Server, Settings, routes};
 use safeconduct_store::Store;
 use tempfile::TempDir;
@@ -223,6 +226,21 @@ impl TestServer {
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(Request::get(path).body(Body::empty()).unwrap())
             .await
+    }
+}
+
+/// A mail server that nothing is ever sent to: mails wait.
+pub(crate) fn mail_to_nowhere() -> MailSettings {
+    MailSettings {
+        host: "mail.acme.example".to_owned(),
+        port: 465,
+        tls: MailTls::Implicit,
+        credentials: None,
+        from: MailAddress::parse("login@acme.example").unwrap(),
+        hello_name: None,
+        ca_file: None,
+        deadline: Duration::from_secs(1),
+        new_device: false,
     }
 }
 

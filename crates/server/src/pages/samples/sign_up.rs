@@ -1,0 +1,121 @@
+//! The pages on which somebody asks for an account, and creates it.
+
+use super::PENDING;
+use crate::pages::{
+    NewAccountPage, NewPasswordProblem, Page, Pages, SignUpClient, SignUpPage, SignUpProblem,
+    UsernameProblem,
+};
+
+/// Each of them in every state.
+pub(super) fn samples(pages: &Pages) -> Vec<(String, String)> {
+    let asks = asks().into_iter();
+    let asks = asks.map(|(name, page)| (name, pages.sign_up(&page)));
+    let creates = creates().into_iter();
+    let creates = creates.map(|(name, page)| (name, pages.new_account(&page)));
+    let asked = [("sign-up-asked", pages.sign_up_asked())];
+    let all = asks.chain(asked).chain(creates);
+    all.map(|(name, page): (&str, Page)| (name.to_owned(), page.html))
+        .collect()
+}
+
+fn asks() -> Vec<(&'static str, SignUpPage<'static>)> {
+    let first = SignUpPage {
+        action: "/sign-up",
+        sign_in_url: "/account",
+        ..SignUpPage::default()
+    };
+    let again = |typed, problem| SignUpPage {
+        typed,
+        problem: Some(problem),
+        ..first.clone()
+    };
+    let on_the_way = SignUpPage {
+        client: Some(SignUpClient {
+            name: "Demo Notes",
+            host: "notes.example",
+            pending: PENDING,
+            sign_in_action: "/login/switch".to_owned(),
+        }),
+        ..first.clone()
+    };
+    let of_domains = SignUpPage {
+        domains: &["acme.example", "a-company-with-a-long-name.example"],
+        ..on_the_way.clone()
+    };
+    let of_another = SignUpPage {
+        domains: of_domains.domains,
+        ..again("ada@beta.example", SignUpProblem::Domain)
+    };
+    vec![
+        ("sign-up", first.clone()),
+        ("sign-up-on-the-way", on_the_way),
+        ("sign-up-domains", of_domains),
+        ("sign-up-missing", again("", SignUpProblem::Missing)),
+        ("sign-up-malformed", again("ada", SignUpProblem::Malformed)),
+        ("sign-up-domain", of_another),
+        (
+            "sign-up-throttled",
+            again("ada@acme.example", SignUpProblem::Throttled { minutes: 2 }),
+        ),
+    ]
+}
+
+fn creates() -> Vec<(&'static str, NewAccountPage<'static>)> {
+    let first = NewAccountPage {
+        address: "ada@acme.example",
+        action: "/link",
+        link: "sc_ln_AQEBAQEBAQEBAQEBAQEB",
+        minimum: 8,
+        passkeys: true,
+        ..NewAccountPage::default()
+    };
+    let named = |problem| NewAccountPage {
+        username: "ada",
+        name: "Ada Lovelace",
+        username_problem: Some(problem),
+        ..first.clone()
+    };
+    let secret = |problem| NewAccountPage {
+        username: "ada",
+        password_problem: Some(problem),
+        ..first.clone()
+    };
+    let called = NewAccountPage {
+        username: "ada",
+        is_name_unfit: true,
+        ..first.clone()
+    };
+    let missing = NewAccountPage {
+        username: "",
+        is_name_unfit: true,
+        ..named(UsernameProblem::Missing)
+    };
+    vec![
+        ("new-account", first.clone()),
+        ("new-account-username-missing", missing),
+        ("new-account-username-unfit", named(UsernameProblem::Unfit)),
+        (
+            "new-account-username-address",
+            named(UsernameProblem::Address),
+        ),
+        ("new-account-username-taken", named(UsernameProblem::Taken)),
+        (
+            "new-account-username-throttled",
+            named(UsernameProblem::Throttled { minutes: 2 }),
+        ),
+        ("new-account-name", called),
+        (
+            "new-account-password-missing",
+            secret(NewPasswordProblem::Missing),
+        ),
+        (
+            "new-account-password-differs",
+            secret(NewPasswordProblem::Differs),
+        ),
+        (
+            "new-account-password-short",
+            secret(NewPasswordProblem::Short),
+        ),
+        ("new-account-busy", secret(NewPasswordProblem::Busy)),
+    ]
+}
