@@ -75,9 +75,9 @@ impl GuardBuilder {
         audience: &str,
     ) -> Result<Self, ConfigError> {
         let no_tenant = |text: &str| ConfigError::Tenant(text.to_owned());
-        let Some((before, behind)) = template.split_once(TENANT) else {
+        if !template.contains(TENANT) {
             return Err(no_tenant(template));
-        };
+        }
         let mut builder = Self::without_issuers(audience)?;
         for tenant in tenants {
             let tenant = tenant.as_ref();
@@ -85,8 +85,11 @@ impl GuardBuilder {
             if tenant.is_empty() || !tenant.bytes().all(is_plain) {
                 return Err(no_tenant(tenant));
             }
-            let issuer = [before, tenant, behind].concat();
-            builder.add(&issuer, Some(tenant.to_owned()), None)?;
+            builder.add(
+                &template.replace(TENANT, tenant),
+                Some(tenant.to_owned()),
+                None,
+            )?;
         }
         if builder.issuers.is_empty() {
             return Err(no_tenant(template));

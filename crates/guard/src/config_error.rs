@@ -47,7 +47,7 @@ pub enum ConfigError {
     ExpiryLeeway(Duration),
     /// What should name a tenant does not.
     #[error(
-        "{0:?} names no tenant: the issuer of Entra ID is that of one tenant, by its id; for several there is `Guard::of_tenants`, whose template has `{{tid}}` once and whose tenants are ids"
+        "{0:?} names no tenant: the issuer of Entra ID is that of one tenant, by its id; for several there is `Guard::of_tenants`, whose template has `{{tid}}` in it and whose tenants are ids"
     )]
     Tenant(String),
     /// Two issuers of one name.

@@ -757,7 +757,16 @@ fn settings_that_do_not_fit_make_no_guard(
 #[case("https://login.microsoftonline.com/{tid}/v2.0", &[TENANT, ".."])]
 #[case("https://login.microsoftonline.com/{tid}/v2.0", &[""])]
 #[case("https://login.microsoftonline.com/{tid}/v2.0", &["a/b"])]
-fn a_template_names_tenants(#[case] template: &str, #[case] tenants: &[&str]) {
+fn a_template_without_a_tenant_makes_no_guard(#[case] template: &str, #[case] tenants: &[&str]) {
     let refused = Guard::of_tenants(template, tenants, API).err().unwrap();
     assert!(matches!(refused, ConfigError::Tenant(_)), "{refused}");
+}
+
+#[test]
+fn a_template_may_name_the_tenant_in_the_host_too() {
+    let template = "https://{tid}.ciamlogin.com/{tid}/v2.0";
+    let builder = Guard::of_tenants(template, [TENANT, OTHER_TENANT], API).unwrap();
+    let guard = builder.profile(Profile::Entra).build().unwrap();
+    let expected = [TENANT, OTHER_TENANT].map(|tid| template.replace("{tid}", tid));
+    assert!(guard.issuers().eq(expected.iter().map(String::as_str)));
 }

@@ -305,7 +305,15 @@ mod tests {
 
     #[rstest]
     fn a_key_survives_pkcs8(
-        #[values(Algorithm::Es256, Algorithm::Rs256, Algorithm::Ps256, Algorithm::EdDsa)]
+        #[values(
+            Algorithm::Es256,
+            Algorithm::Rs256,
+            Algorithm::Ps256,
+            Algorithm::EdDsa,
+            Algorithm::Es384,
+            Algorithm::Es512,
+            Algorithm::Ps384
+        )]
         algorithm: Algorithm,
     ) {
         let key = SigningKey::generate(algorithm).unwrap();

@@ -86,7 +86,15 @@ fn claims() -> Value {
 
 #[rstest]
 fn an_independent_implementation_reads_our_tokens(
-    #[values(Algorithm::Es256, Algorithm::Rs256, Algorithm::Ps256, Algorithm::EdDsa)]
+    #[values(
+        Algorithm::Es256,
+        Algorithm::Rs256,
+        Algorithm::Ps256,
+        Algorithm::EdDsa,
+        Algorithm::Es384,
+        Algorithm::Rs512,
+        Algorithm::Ps384
+    )]
     algorithm: Algorithm,
 ) {
     let key = SigningKey::generate(algorithm).unwrap();

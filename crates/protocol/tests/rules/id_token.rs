@@ -90,6 +90,10 @@ fn claims_of_the_person_stand_beside_those_of_the_protocol() {
 #[case(Algorithm::Rs256, "77QmUPtjPfzWtF2AnpK9RQ")]
 #[case(Algorithm::Ps256, "77QmUPtjPfzWtF2AnpK9RQ")]
 #[case(Algorithm::EdDsa, "q7nS86GgvvFaZkzALLWqJYaJIKw2wCDAVfCAsm5CrBM")]
+#[case(Algorithm::Es384, "jtAeDp945y1dDqU3nkIVGNZP1HjH_MFs")]
+#[case(Algorithm::Ps384, "jtAeDp945y1dDqU3nkIVGNZP1HjH_MFs")]
+#[case(Algorithm::Rs512, "q7nS86GgvvFaZkzALLWqJYaJIKw2wCDAVfCAsm5CrBM")]
+#[case(Algorithm::Es512, "q7nS86GgvvFaZkzALLWqJYaJIKw2wCDAVfCAsm5CrBM")]
 fn at_hash_is_half_of_the_hash_of_the_signature_algorithm(
     #[case] algorithm: Algorithm,
     #[case] expected: &str,
