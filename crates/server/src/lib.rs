@@ -15,6 +15,7 @@ pub mod correlation;
 mod cross_origin;
 mod dpop;
 mod endpoints;
+mod failed_sign_ins;
 mod fault;
 mod form;
 mod grants;

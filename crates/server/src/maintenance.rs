@@ -55,6 +55,9 @@ impl Server {
         if may_share && let Err(fault) = self.share_guesses().await {
             tracing::warn!(%fault, "the counts of guessed passwords could not be shared; the next poll tries again");
         }
+        if may_share && let Err(error) = self.write_failed_sign_ins().await {
+            tracing::warn!(%error, "sign-ins that failed could not be written down; the next poll tries again");
+        }
         if may_share && let Err(fault) = self.learn_password_costs().await {
             tracing::warn!(%fault, "what stored passwords cost could not be read; the next poll reads it");
         }
@@ -64,13 +67,14 @@ impl Server {
     }
 
     /// Does now what happens by itself twice a second: reads what other nodes and the operator have changed, compares the
-    /// clock, shares the counts of guessed passwords, and once a minute counts what checking a stored password costs.
+    /// clock, shares the counts of guessed passwords, writes down which sign-ins failed, and once a minute counts what checking a stored password costs.
     ///
     /// # Errors
     /// The store's.
     pub async fn refresh(&self) -> Result<(), Fault> {
         self.look().await?;
         self.share_guesses().await?;
+        self.write_failed_sign_ins().await?;
         self.learn_password_costs().await?;
         self.answer_for_master_key().await
     }

@@ -13,7 +13,7 @@ use crate::{client_address::ClientAddress, correlation::Correlation};
 #[derive(Clone, Copy)]
 pub(crate) struct Origin {
     /// `None` without the accept loop in front.
-    address: Option<IpAddr>,
+    pub(crate) address: Option<IpAddr>,
     pub(crate) correlation: Correlation,
 }
 

@@ -19,6 +19,7 @@ use safeconduct_store::{PasskeyAnswer, PasskeyOwner, PasskeyRecord, PasskeyUse, 
 
 use crate::{
     browser::{self, Browser},
+    failed_sign_ins::Cause,
     fault::Failure,
     pages::PasskeyPrompt,
     server::Exchange,
@@ -36,11 +37,13 @@ pub(crate) enum Attempt {
     Refused {
         /// The passkey that this server does not know, so that the browser may forget it.
         unknown: Option<CredentialId>,
+        cause: Cause,
     },
     /// It was not judged: too many were refused from that address.
     Throttled {
         /// Seconds until the next.
         seconds: u32,
+        cause: Cause,
     },
 }
 
@@ -130,8 +133,10 @@ pub(crate) async fn prove(
         Err(wait) => {
             server.telemetry().rate_limited(wait.limit.as_str());
             server.telemetry().login_attempt("passkey", "throttled");
+            let owner = found.as_ref().map(|(_, owner)| &owner.user);
             return Ok(Attempt::Throttled {
                 seconds: wait.seconds,
+                cause: Cause::new(wait.limit.reason(), owner),
             });
         }
     };
@@ -145,6 +150,7 @@ pub(crate) async fn prove(
         is_new: server.settings().throttle.enabled
             && !(server.throttle()).knows(owner.unwrap_or_default(), &known, exchange.now),
     };
+    let account = found.as_ref().map(|(_, owner)| owner.user.clone());
     let judged = match asked.judge(answer, found).await {
         Ok(judged) => judged,
         Err(failure) => {
@@ -166,11 +172,12 @@ pub(crate) async fn prove(
             permit.failed();
             tracing::info!(problem = %refused, "a passkey was not taken");
             server.telemetry().login_attempt("passkey", "failure");
+            let cause = Cause::new(refused.reason(), account.as_ref());
             let unknown = match refused {
                 Refused::Unknown(id) => Some(id),
                 _ => None,
             };
-            Ok(Attempt::Refused { unknown })
+            Ok(Attempt::Refused { unknown, cause })
         }
     }
 }
@@ -192,6 +199,29 @@ enum Refused {
     Replayed,
     #[error("the passkey or its owner changed meanwhile")]
     Changed,
+}
+
+impl Refused {
+    /// Its name in events.
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Answer(problem) => match problem {
+                PasskeyProblem::Challenge => "passkey-challenge",
+                PasskeyProblem::Origin | PasskeyProblem::CrossOrigin => "passkey-origin",
+                PasskeyProblem::RelyingParty => "passkey-relying-party",
+                PasskeyProblem::NotPresent | PasskeyProblem::NotVerified => "passkey-not-verified",
+                PasskeyProblem::SignCount => "passkey-count-behind",
+                PasskeyProblem::Signature => "passkey-signature",
+                _ => "passkey-answer",
+            },
+            Self::Unknown(_) => "passkey-unknown",
+            Self::Another => "passkey-of-another",
+            Self::Locked => "locked",
+            Self::Challenge(_) => "passkey-challenge",
+            Self::Replayed => "passkey-replayed",
+            Self::Changed => "changed-meanwhile",
+        }
+    }
 }
 
 /// One answer under way.

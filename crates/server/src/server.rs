@@ -17,6 +17,7 @@ use safeconduct_store::{ActingStore, By, Door, Store, Who};
 use crate::{
     addresses::{RECOVER, SIGN_UP_FOR},
     catalog::{Catalog, CatalogCache, Source},
+    failed_sign_ins::FailedAttempts,
     fault::{Failure, Fault},
     keys::{self, MasterKeys},
     origin::Origin,
@@ -44,6 +45,7 @@ struct Parts {
     passwords: Passwords,
     password_rule: PasswordRule,
     throttle: Throttle,
+    failed_attempts: FailedAttempts,
     outbox: Outbox,
     mail_server: Option<MailServer>,
     telemetry: Telemetry,
@@ -123,6 +125,7 @@ impl Server {
                 &settings.product_name,
             ),
             throttle: Throttle::new(settings.throttle, guesses),
+            failed_attempts: FailedAttempts::default(),
             outbox: Outbox::default(),
             mail_server: mail_server.transpose()?,
             telemetry,
@@ -193,6 +196,11 @@ impl Server {
 
     pub(crate) fn throttle(&self) -> &Throttle {
         &self.0.throttle
+    }
+
+    /// The sign-ins that failed and are not written yet.
+    pub(crate) fn failed_attempts(&self) -> &FailedAttempts {
+        &self.0.failed_attempts
     }
 
     pub(crate) fn outbox(&self) -> &Outbox {
@@ -299,6 +307,11 @@ impl<'s> Exchange<'s> {
     /// The store in the hands of who has not proved who they are.
     pub(crate) fn store_of_nobody(&self) -> ActingStore {
         self.store_of(Who::Unknown, Door::Page)
+    }
+
+    /// Where the request comes from that is answered, if one is.
+    pub(crate) fn origin(&self) -> Option<Origin> {
+        self.origin
     }
 
     fn store_of(&self, who: Who, door: Door) -> ActingStore {

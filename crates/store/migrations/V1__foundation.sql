@@ -358,7 +358,8 @@ CREATE INDEX mail_budgets_by_reset ON mail_budgets (resets_at);
 
 -- Changes of state that matter to security and administration; an id sorts by its time. Who did it: by_kind says what they are
 -- ('person', 'client', 'shell', 'server', 'unknown') and by_name which of those, door is by which they came, address from where, and
--- correlation_id in which request.
+-- correlation_id in which request. times is how often, where several are one row, and name_hash the keyed hash of a name that was typed and
+-- may be nobody's: of sign-ins that failed, which are swept sooner.
 CREATE TABLE events (
     id TEXT PRIMARY KEY,
     at BIGINT NOT NULL,
@@ -371,11 +372,15 @@ CREATE TABLE events (
     by_name TEXT,
     door TEXT NOT NULL,
     address TEXT,
-    correlation_id TEXT
+    correlation_id TEXT,
+    times BIGINT,
+    name_hash TEXT
 );
 -- For the pages of an account, and for operators.
 CREATE INDEX events_of_user ON events (user_id, id) WHERE user_id IS NOT NULL;
 -- For operators.
 CREATE INDEX events_of_client ON events (client_id, id) WHERE client_id IS NOT NULL;
 CREATE INDEX events_of_grant ON events (grant_id, id) WHERE grant_id IS NOT NULL;
+CREATE INDEX events_of_name ON events (name_hash, id) WHERE name_hash IS NOT NULL;
+CREATE INDEX failed_sign_ins ON events (id) WHERE kind = 'sign-in-failed';
 CREATE INDEX events_of_request ON events (correlation_id) WHERE correlation_id IS NOT NULL;

@@ -65,7 +65,7 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
     ),
     (
         "events",
-        "id, at, kind, user_id, client_id, grant_id, detail, by_kind, by_name, door, address, correlation_id",
+        "id, at, kind, user_id, client_id, grant_id, detail, by_kind, by_name, door, address, correlation_id, times, name_hash",
     ),
     (
         "session_clients",

@@ -30,6 +30,8 @@ pub struct EventFilter {
     pub kinds: Vec<String>,
     /// By this door.
     pub door: Option<Door>,
+    /// Of sign-ins that failed under a name with this keyed hash.
+    pub name_hash: Option<String>,
     /// In the request of this name.
     pub correlation_id: Option<String>,
     /// From this moment on.
@@ -53,6 +55,7 @@ macro_rules! select {
              AND (CAST($6 AS TEXT) IS NULL OR correlation_id = CAST($6 AS TEXT)) \
              AND (CAST($7 AS TEXT) IS NULL OR door = CAST($7 AS TEXT)) \
              AND (CAST($8 AS TEXT) IS NULL OR CAST($8 AS TEXT) LIKE '%,' || kind || ',%') \
+             AND (CAST($10 AS TEXT) IS NULL OR name_hash = CAST($10 AS TEXT)) \
              ORDER BY id ",
             $order,
             " LIMIT $9"
@@ -66,6 +69,7 @@ macro_rules! selects {
         [
             select!("AND correlation_id = CAST($6 AS TEXT)", $order),
             select!("AND grant_id = CAST($5 AS TEXT)", $order),
+            select!("AND name_hash = CAST($10 AS TEXT)", $order),
             select!("AND user_id = CAST($3 AS TEXT)", $order),
             select!("AND client_id = CAST($4 AS TEXT)", $order),
             select!("", $order),
@@ -73,18 +77,19 @@ macro_rules! selects {
     };
 }
 
-const OLDEST_FIRST: [&str; 5] = selects!("ASC");
-const NEWEST_FIRST: [&str; 5] = selects!("DESC");
+const OLDEST_FIRST: [&str; 6] = selects!("ASC");
+const NEWEST_FIRST: [&str; 6] = selects!("DESC");
 
 /// Sorts behind the name of every event, which begins with a hexadecimal digit.
 const BEHIND_ALL: &str = "g";
 
 impl EventFilter {
-    /// Which of the five statements finds the fewest.
+    /// Which of the six statements finds the fewest.
     fn lead(&self) -> usize {
         let said = [
             self.correlation_id.is_some(),
             self.grant.is_some(),
+            self.name_hash.is_some(),
             self.user.is_some(),
             self.client.is_some(),
         ];
@@ -93,7 +98,7 @@ impl EventFilter {
 
     fn statement(
         &self,
-        sql: [&'static str; 5],
+        sql: [&'static str; 6],
         after: &str,
         before: &str,
         limit: u32,
@@ -111,6 +116,7 @@ impl EventFilter {
             .bind(self.door.map(Door::as_str))
             .bind(kinds)
             .bind(i64::from(limit))
+            .bind(self.name_hash.as_deref())
     }
 }
 

@@ -67,7 +67,7 @@ const BUMP_REVISION: &str = "UPDATE revision SET number = number + 1";
 /// What [`read`] takes of a row.
 macro_rules! columns {
     () => {
-        "id, at, kind, user_id, client_id, grant_id, detail, by_kind, by_name, door, address, correlation_id"
+        "id, at, kind, user_id, client_id, grant_id, detail, by_kind, by_name, door, address, correlation_id, times, name_hash"
     };
 }
 
@@ -91,7 +91,7 @@ const BEHIND_ALL: &str = "g";
 
 /// Every event there is: its kind, what it is about, and what its detail is.
 #[rustfmt::skip]
-static EVENTS: [(&str, &str, &str); 57] = [
+static EVENTS: &[(&str, &str, &str)] = &[
     ("cluster-created", "", "the issuer"),
     ("era-begun", "", ""),
     ("catalog-changed", "", ""),
@@ -127,6 +127,7 @@ static EVENTS: [(&str, &str, &str); 57] = [
     ("group-member-added", "user", "the group"),
     ("group-member-removed", "user", "the group"),
     ("session-started", "user", "the session"),
+    ("sign-in-failed", "user if known, client", "why"),
     ("session-ended", "user", "the session"),
     ("sessions-ended", "user", "the session that goes on, if one does"),
     ("all-sessions-ended", "", ""),
@@ -173,6 +174,10 @@ pub struct Event {
     pub grant: Option<GrantId>,
     /// What else there is to say; never a secret.
     pub detail: Option<String>,
+    /// How often, where several are told as one.
+    pub times: u64,
+    /// The keyed hash of a name that was typed and may be nobody's.
+    pub name_hash: Option<String>,
     /// Who did it, and how.
     pub by: By,
 }
@@ -218,6 +223,8 @@ pub(crate) fn read(row: &mut Row) -> Result<Event, DriverError> {
         grant: GrantId::parse(&optional(row.optional_text()?)),
         detail: row.optional_text()?,
         by: By::read(row)?,
+        times: row.optional_integer()?.map_or(1, i64::unsigned_abs),
+        name_hash: row.optional_text()?,
     })
 }
 

@@ -12,7 +12,7 @@
 //! | grants | the end of the last access token, and of the code with [`TOMBSTONE`](safeconduct_protocol::authorization_code::TOMBSTONE) | a refresh token, an access token: expired. The code: expired, also on a node that has slept |
 //! | client secrets | the end that a replacement set | the secret: no longer good at that moment |
 //!
-//! Of the others nothing that is presented names a row: events are kept for 400 days, messages of the outbox are tried for a day,
+//! Of the others nothing that is presented names a row: events are kept for 400 days (sign-ins that failed for 90), messages of the outbox are tried for a day,
 //! what a node counted of guesses is kept for a day after it was written last, and how many mails went to an address until an hour
 //! after the last one.
 //!
@@ -29,6 +29,9 @@ use crate::time_marks;
 
 /// How long after a grant was made its code could still make it anew, in seconds: longer than any code lives.
 const CODE_OVER: i64 = 3600;
+
+/// How long sign-ins that failed are kept, in seconds: 90 days. Strangers write them, and they say from where.
+const FAILED: i64 = 90 * 24 * 3600;
 
 /// How long events are kept, in seconds: 400 days.
 const EVENTS: i64 = 400 * 24 * 3600;
@@ -64,6 +67,12 @@ const CLIENT_SECRETS: &str = "DELETE FROM client_secrets WHERE id IN \
 
 const OLD_EVENTS: &str =
     "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id < $1 ORDER BY id LIMIT $2)";
+
+const OLD_FAILED: &str = "DELETE FROM events WHERE id IN \
+     (SELECT id FROM events WHERE kind = 'sign-in-failed' AND id < $1 ORDER BY id LIMIT $2)";
+
+const OLD_FAILED_LEFT: &str = "SELECT COUNT(*) FROM \
+     (SELECT 1 FROM events WHERE kind = 'sign-in-failed' AND id < $1 LIMIT $2) AS due";
 
 /// The row is looked at once more: a mail that comes first may have moved its end.
 const MAIL_BUDGETS: &str = "DELETE FROM mail_budgets WHERE resets_at <= $1 AND (recipient, topic) IN \
@@ -107,6 +116,8 @@ pub enum Sweepable {
     Grants,
     /// Client secrets that were replaced.
     ClientSecrets,
+    /// Sign-ins that failed more than 90 days ago.
+    FailedSignIns,
     /// Events older than 400 days.
     Events,
     /// What nodes that are gone have counted of guessed passwords.
@@ -117,7 +128,7 @@ pub enum Sweepable {
 
 impl Sweepable {
     /// Every kind, in the order in which they are swept: what sessions leave behind comes after them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Sessions,
         Self::SessionClients,
         Self::Messages,
@@ -125,6 +136,7 @@ impl Sweepable {
         Self::RevokedTokens,
         Self::Grants,
         Self::ClientSecrets,
+        Self::FailedSignIns,
         Self::Events,
         Self::Guesses,
         Self::MailBudgets,
@@ -140,6 +152,7 @@ impl Sweepable {
             Self::RevokedTokens => "revoked_tokens",
             Self::Grants => "grants",
             Self::ClientSecrets => "client_secrets",
+            Self::FailedSignIns => "failed_sign_ins",
             Self::Events => "events",
             Self::Guesses => "guesses",
             Self::MailBudgets => "mail_budgets",
@@ -154,6 +167,7 @@ impl Sweepable {
             Self::RevokedTokens => Some(REVOKED_TOKENS_LEFT),
             Self::Grants => Some(GRANTS_LEFT),
             Self::ClientSecrets => Some(CLIENT_SECRETS_LEFT),
+            Self::FailedSignIns => Some(OLD_FAILED_LEFT),
             Self::Events => Some(OLD_EVENTS_LEFT),
             Self::MailBudgets => Some(MAIL_BUDGETS_LEFT),
             Self::SessionClients | Self::Messages | Self::Guesses => None,
@@ -184,7 +198,8 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let statement = match (kind, kind.left()) {
             (_, None) => return Ok(0),
-            (Sweepable::Events, Some(sql)) => old_events(sql, now, most),
+            (Sweepable::FailedSignIns, Some(sql)) => old_events(sql, now.plus(-FAILED), most),
+            (Sweepable::Events, Some(sql)) => old_events(sql, now.plus(-EVENTS), most),
             (Sweepable::UsedIds | Sweepable::RevokedTokens, Some(sql)) => Statement::new(sql)
                 .bind(now.plus(-LEEWAY))
                 .bind(i64::from(most)),
@@ -260,14 +275,21 @@ impl ActingStore {
                 self.forget(forgetting, limit).await
             }
             Sweepable::ClientSecrets => self.delete(until(CLIENT_SECRETS)).await,
-            Sweepable::Events => self.delete(old_events(OLD_EVENTS, now, limit)).await,
+            Sweepable::FailedSignIns => {
+                self.delete(old_events(OLD_FAILED, now.plus(-FAILED), limit))
+                    .await
+            }
+            Sweepable::Events => {
+                self.delete(old_events(OLD_EVENTS, now.plus(-EVENTS), limit))
+                    .await
+            }
             Sweepable::Guesses => self.sweep_guesses(now).await,
             Sweepable::MailBudgets => self.delete(until(MAIL_BUDGETS)).await,
         }
     }
 }
 
-fn old_events(sql: &'static str, now: Timestamp, limit: u32) -> Statement {
-    let oldest = format!("{:016x}", now.plus(-EVENTS).seconds().max(0));
+fn old_events(sql: &'static str, before: Timestamp, limit: u32) -> Statement {
+    let oldest = format!("{:016x}", before.seconds().max(0));
     Statement::new(sql).bind(oldest).bind(i64::from(limit))
 }

@@ -59,6 +59,9 @@ struct Named {
     /// Only about this user, by username or id
     #[arg(long)]
     user: Option<String>,
+    /// Only sign-ins that failed under this name, which may be nobody's
+    #[arg(long, conflicts_with = "user")]
+    typed: Option<String>,
     /// Only about this client
     #[arg(long, value_parser = client)]
     client: Option<ClientId>,
@@ -171,6 +174,9 @@ impl Named {
                 Some(user) => Some(who(database, &user).await?),
                 None => None,
             },
+            name_hash: self
+                .typed
+                .map(|name| database.administration().hash_of_typed_name(&name)),
             client: self.client,
             grant: self.grant,
             kinds: self.kind,
@@ -257,6 +263,8 @@ pub(crate) struct ShownEvent {
     client: Option<ClientId>,
     grant: Option<GrantId>,
     detail: Option<String>,
+    times: u64,
+    name_hash: Option<String>,
     by: ShownBy,
     door: &'static str,
     address: Option<String>,
@@ -288,6 +296,8 @@ impl From<Event> for ShownEvent {
             client: event.client,
             grant: event.grant,
             detail: event.detail,
+            times: event.times,
+            name_hash: event.name_hash,
         }
     }
 }
@@ -298,8 +308,13 @@ impl Row for ShownEvent {
     ];
 
     fn cells(&self) -> Vec<String> {
+        let times = match self.times {
+            1 => String::new(),
+            times => format!(" ×{times}"),
+        };
         let about = [
             self.user.as_ref().map(ToString::to_string),
+            self.name_hash.clone(),
             self.client.as_ref().map(ToString::to_string),
             self.grant.map(|grant| grant.to_string()),
         ];
@@ -308,7 +323,7 @@ impl Row for ShownEvent {
             self.at.clone(),
             self.kind.clone(),
             about.into_iter().flatten().collect::<Vec<_>>().join(" "),
-            self.detail.clone().unwrap_or_default(),
+            format!("{}{times}", self.detail.as_deref().unwrap_or_default()),
             by.to_owned(),
             self.door.to_owned(),
             self.address.clone().unwrap_or_default(),

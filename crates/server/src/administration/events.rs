@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use safeconduct_protocol::time::Timestamp;
 use safeconduct_store::{Event, EventFilter, SETTLED, Store, StoreError};
 
+use crate::failed_sign_ins::hash_of_name;
+
 use super::{Administration, Page, Refused};
 
 /// How many are read at a time.
@@ -40,6 +42,11 @@ impl Administration<'_> {
             next: last.filter(|_| is_more),
             events,
         })
+    }
+
+    /// What stands for a name in the events of sign-ins that failed, where it is nobody's.
+    pub fn hash_of_typed_name(&self, name: &str) -> String {
+        hash_of_name(&self.keys.guesses(), name)
     }
 
     /// Some events behind the one named `after`, oldest first, as far as nothing can appear between them any more: whoever goes on

@@ -5,14 +5,15 @@ use std::net::IpAddr;
 use axum::{extract::State, response::Response};
 use http::StatusCode;
 use safeconduct_protocol::{
-    authentication::Factor, authorization::Next, error::Reason, parameters::Parameters,
-    secret::Secret,
+    authentication::Factor, authorization::Next, error::Reason, ids::UserId,
+    parameters::Parameters, secret::Secret,
 };
 use safeconduct_store::Credential;
 
 use crate::{
     browser::{self, Browser},
     client_address::RequestAddress,
+    failed_sign_ins::Cause,
     fault::Failure,
     form::PostedForm,
     journey::{Journey, SignIn, Step},
@@ -123,7 +124,11 @@ async fn sign_in(
                 None => response,
             })
         }
-        Attempt::Failed(problem) => {
+        Attempt::Failed(problem, cause) => {
+            if let Some(cause) = cause {
+                let of = (&journey.client.id, journey.pending.grant);
+                exchange.sign_in_failed(&cause.of(Some(username), of));
+            }
             show_problem(&exchange, &journey, &browser, username, problem).await
         }
     }
@@ -139,7 +144,18 @@ struct Guesser {
 enum Attempt {
     /// The account, and by what the throttle knows the browser from now on.
     Proven(Credential, Option<Secret>),
-    Failed(SignInProblem),
+    /// What the page says; and why it was, where something was tried.
+    Failed(SignInProblem, Option<Cause>),
+}
+
+impl Attempt {
+    fn incomplete(problem: SignInProblem) -> Self {
+        Self::Failed(problem, None)
+    }
+
+    fn failed(problem: SignInProblem, reason: &'static str, user: Option<&UserId>) -> Self {
+        Self::Failed(problem, Some(Cause::new(reason, user)))
+    }
 }
 
 async fn authenticate(
@@ -149,9 +165,9 @@ async fn authenticate(
     guesser: &Guesser,
 ) -> Result<Attempt, Failure> {
     let password = match (username, parameters.one("password")?) {
-        ("", None) => return Ok(Attempt::Failed(SignInProblem::MissingBoth)),
-        ("", Some(_)) => return Ok(Attempt::Failed(SignInProblem::MissingUsername)),
-        (_, None) => return Ok(Attempt::Failed(SignInProblem::MissingPassword)),
+        ("", None) => return Ok(Attempt::incomplete(SignInProblem::MissingBoth)),
+        ("", Some(_)) => return Ok(Attempt::incomplete(SignInProblem::MissingUsername)),
+        (_, None) => return Ok(Attempt::incomplete(SignInProblem::MissingPassword)),
         (_, Some(password)) => Secret::new(password),
     };
     let server = exchange.server;
@@ -169,9 +185,9 @@ async fn authenticate(
         Err(wait) => {
             server.telemetry().rate_limited(wait.limit.as_str());
             server.telemetry().login_attempt("password", "throttled");
-            return Ok(Attempt::Failed(SignInProblem::Throttled {
-                minutes: wait.seconds.div_ceil(60),
-            }));
+            let minutes = wait.seconds.div_ceil(60);
+            let problem = SignInProblem::Throttled { minutes };
+            return Ok(Attempt::failed(problem, wait.limit.reason(), None));
         }
     };
     let (found, stored) = match look_up(exchange, username).await {
@@ -188,7 +204,8 @@ async fn authenticate(
         permit.not_tried();
         server.telemetry().rate_limited("password_queue");
         server.telemetry().login_attempt("password", "busy");
-        return Ok(Attempt::Failed(SignInProblem::Busy));
+        let user = found.as_ref().map(|found| &found.user);
+        return Ok(Attempt::failed(SignInProblem::Busy, "busy", user));
     };
     match (verdict, found) {
         (Verdict::Right { needs_rehash }, Some(credential)) if !credential.locked => {
@@ -199,10 +216,20 @@ async fn authenticate(
             }
             Ok(Attempt::Proven(credential, known))
         }
-        _ => {
+        (verdict, found) => {
             permit.failed();
             server.telemetry().login_attempt("password", "failure");
-            Ok(Attempt::Failed(SignInProblem::WrongCredentials))
+            let reason = match (&verdict, &found) {
+                (_, None) => "unknown-name",
+                (Verdict::Right { .. }, Some(_)) => "locked",
+                (_, Some(credential)) if credential.sealed_password.is_none() => "no-password",
+                (_, Some(_)) => "wrong-password",
+            };
+            let (problem, user) = (
+                SignInProblem::WrongCredentials,
+                found.map(|found| found.user),
+            );
+            Ok(Attempt::failed(problem, reason, user.as_ref()))
         }
     }
 }
@@ -285,6 +312,8 @@ async fn begin_session(
         }
     }
     // Locked, or the password changed, between the check and this write.
+    let cause = Cause::new("changed-meanwhile", Some(&credential.user));
+    exchange.sign_in_failed(&cause.of(None, (&journey.client.id, journey.pending.grant)));
     let (name, problem) = (&credential.username, SignInProblem::WrongCredentials);
     show_problem(exchange, &journey, browser, name, problem).await
 }

@@ -160,10 +160,14 @@ async fn sign_in(
             let response = journey.continue_at_authorize(&exchange)?;
             Ok(cookies.into_iter().fold(response, with_cookie))
         }
-        Attempt::Refused { unknown } => {
+        Attempt::Refused { unknown, cause } => {
+            let of = (&journey.client.id, journey.pending.grant);
+            exchange.sign_in_failed(&cause.of(None, of));
             asked_again(&exchange, &browser, &journey, Problem::Refused(unknown)).await
         }
-        Attempt::Throttled { seconds } => {
+        Attempt::Throttled { seconds, cause } => {
+            let of = (&journey.client.id, journey.pending.grant);
+            exchange.sign_in_failed(&cause.of(None, of));
             let minutes = seconds.div_ceil(60);
             asked_again(&exchange, &browser, &journey, Problem::Throttled(minutes)).await
         }

@@ -16,6 +16,7 @@ use safeconduct_store::SessionView;
 
 use crate::{
     addresses::{ADD_OFFERED_PASSKEY, OFFER},
+    failed_sign_ins::Cause,
     fault::Failure,
     form::PostedForm,
     journey::{Journey, Step, Wish},
@@ -77,6 +78,11 @@ async fn prove(server: &Server, reader: Reader, form: &PostedForm) -> Result<Res
         }
         Proof::SessionChanged => journey.continue_at_authorize(&exchange),
         Proof::Failed(problem) => {
+            if let Some(reason) = reason(problem) {
+                let cause = Cause::new(reason, Some(&view.person.user));
+                let of = (&journey.client.id, journey.pending.grant);
+                exchange.sign_in_failed(&cause.of(None, of));
+            }
             let status = status(problem);
             let page = journey.second_factor_page(&exchange, &view.person, level, Some(problem));
             let page = page.await?;
@@ -120,6 +126,19 @@ async fn set_up(server: &Server, reader: Reader, form: &PostedForm) -> Result<Re
         }
         Enrolling::Changed => journey.continue_at_authorize(&exchange),
     }
+}
+
+/// Why a sign-in failed with a second factor, in events; `None` where nothing was tried.
+fn reason(problem: CodeProblem) -> Option<&'static str> {
+    Some(match problem {
+        CodeProblem::WrongCode => "wrong-code",
+        CodeProblem::WrongRecoveryCode => "wrong-recovery-code",
+        CodeProblem::Throttled { .. } => "throttled-second-factor",
+        CodeProblem::NoCode
+        | CodeProblem::NoRecoveryCode
+        | CodeProblem::Over
+        | CodeProblem::Passkey => return None,
+    })
 }
 
 /// What a step is due for, as far as second factors go.

@@ -90,6 +90,16 @@ impl Limit {
             Self::SignIns => "login_sign_ins",
         }
     }
+
+    /// Why a sign-in failed that it did not let through, in events.
+    pub(crate) fn reason(self) -> &'static str {
+        match self {
+            Self::Pair => "throttled-pair",
+            Self::Account => "throttled-account",
+            Self::Address => "throttled-address",
+            Self::SignIns => "throttled-sign-ins",
+        }
+    }
 }
 
 /// A guess that may not be made yet.

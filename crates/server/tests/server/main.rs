@@ -24,6 +24,7 @@ mod crowding;
 mod discovery;
 mod dpop;
 mod events;
+mod failed_sign_ins;
 mod form_post;
 mod groups;
 mod guessing;

@@ -235,7 +235,7 @@ async fn what_waits_in_the_outbox_is_a_metric() {
     let server = TestServer::start().await;
     let now = server.now().seconds();
     server.change(&format!(
-        "INSERT INTO outbox SELECT 'a row', 'logout', 'club', id, 'a session', {now}, 0, {now} FROM users LIMIT 1"
+        "INSERT INTO outbox SELECT 'a row', 'logout', 'club', id, 'a session', {now}, 0, {now}, NULL FROM users LIMIT 1"
     ));
     server.advance(100);
     server.server().sweep().await.unwrap();

@@ -7,7 +7,7 @@ use safeconduct_protocol::time::Timestamp;
 
 use super::{OFFLINE, ONLINE, World, operator};
 use crate::databases::{Kind, databases};
-use crate::{By, Door, Event, EventFilter, NewSession, Store, Who};
+use crate::{By, Door, Event, EventFilter, FailedSignIns, NewSession, Store, Who};
 
 fn kinds(events: &[Event]) -> Vec<&str> {
     events.iter().map(|event| event.kind.as_str()).collect()
@@ -295,4 +295,66 @@ async fn what_waits_is_told_at_once_or_never_as_an_operator_says(database: Kind)
         .filter(|kind| kind.starts_with("message-"))
         .collect();
     assert_eq!(said, ["message-retried", "message-dropped"]);
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn sign_ins_that_failed_alike_are_one_event_with_a_count(database: Kind) {
+    let world = World::on(database).await;
+    let (store, now) = (&world.store, world.now());
+    let failed = |times, name: Option<&'static str>| FailedSignIns {
+        minute: now,
+        last_at: now.plus(times),
+        times,
+        reason: "unknown-name",
+        user: None,
+        name_hash: name,
+        client: Some(&world.client),
+        network: Some([192, 0, 2, 0].into()),
+        correlation_id: Some("0123456789abcdef"),
+    };
+    for times in [7, 2] {
+        let written = [failed(times, Some("one")), failed(1, Some("other"))];
+        store.write_failed_sign_ins(written).await.unwrap();
+    }
+    let of_one = EventFilter {
+        name_hash: Some("one".to_owned()),
+        ..EventFilter::default()
+    };
+    let found = store.events_before(&of_one, None, 10).await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].times, found[0].at), (9, now.plus(7)));
+    assert_eq!(found[0].detail.as_deref(), Some("unknown-name"));
+    assert_eq!(found[0].by.who(), &Who::Unknown);
+    let kinds = EventFilter {
+        kinds: vec!["sign-in-failed".to_owned()],
+        ..EventFilter::default()
+    };
+    assert_eq!(store.events_after(&kinds, "", 10).await.unwrap().len(), 2);
+
+    // 64 at once, from as many nodes, in any order: all are counted.
+    let all = (0..64).map(|node| {
+        let (store, client) = (Store::clone(store), world.client.clone());
+        tokio::spawn(async move {
+            let failed = |name: &'static str| FailedSignIns {
+                minute: now.plus(60),
+                last_at: now.plus(60),
+                times: 1,
+                reason: "unknown-name",
+                user: None,
+                name_hash: Some(name),
+                client: Some(&client),
+                network: None,
+                correlation_id: None,
+            };
+            let mut rows = [failed("one"), failed("two"), failed("three")];
+            rows.rotate_left(node % 3);
+            store.write_failed_sign_ins(rows).await.unwrap();
+        })
+    });
+    for written in all.collect::<Vec<_>>() {
+        written.await.unwrap();
+    }
+    let found = store.events_before(&of_one, None, 1).await.unwrap();
+    assert_eq!(found[0].times, 64);
 }

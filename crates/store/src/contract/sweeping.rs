@@ -193,7 +193,7 @@ async fn the_tenth_sweep_finds_what_is_due_by_an_index_on_postgresql() {
     world.database.sql(&format!(
         "INSERT INTO used_ids SELECT 'dpop', 'shop', decode(md5(n::text), 'hex'), {now} + n FROM generate_series(-20, 50000) n; \
          INSERT INTO revoked_tokens SELECT n::text, 'shop', {now} + n FROM generate_series(-20, 50000) n; \
-         INSERT INTO outbox SELECT n::text, 'logout', 'shop', 'u', 's', {now}, 0, {now} + n FROM generate_series(1, 50000) n; \
+         INSERT INTO outbox SELECT n::text, 'logout', 'shop', 'u', 's', {now}, 0, {now} + n, NULL FROM generate_series(1, 50000) n; \
          INSERT INTO session_clients SELECT n::text, 'shop', 'u', 0, {now} + n FROM generate_series(-20, 50000) n; \
          ANALYZE"
     ));
