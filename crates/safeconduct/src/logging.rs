@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Log, LogFormat};
+use crate::json_lines::JsonLines;
 
 /// Starts the log of a server.
 pub(crate) fn start(log: &Log) {
@@ -27,12 +28,7 @@ pub(crate) fn start(log: &Log) {
             .with_target(false)
             .with_ansi(colours())
             .init(),
-        LogFormat::Json => lines
-            .json()
-            .flatten_event(true)
-            .with_current_span(true)
-            .with_span_list(false)
-            .init(),
+        LogFormat::Json => lines.json().event_format(JsonLines).init(),
     }
 }
 

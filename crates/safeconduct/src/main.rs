@@ -2,6 +2,7 @@
 
 mod cli;
 mod config;
+mod json_lines;
 mod logging;
 mod master_key;
 mod private_file;

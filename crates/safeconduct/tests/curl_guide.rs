@@ -1,4 +1,4 @@
-//! Runs `docs/guides/curl.md` and `docs/guides/quickstart.md` as their reader would: each ```` ```sh ```` block in one bash, against the built binary. A
+//! Runs `docs/guides/curl.md`, `docs/guides/quickstart.md` and `docs/guides/operating.md` as their reader would: each ```` ```sh ```` block in one bash, against the built binary. A
 //! ```` ```text ```` block is what the block before it must have printed, line by line, with `…` for what differs each time.
 
 use std::env;
@@ -9,6 +9,7 @@ use std::process::{Command, Output};
 use safeconduct_testing_program::{free_ports, program};
 
 const CURL: &str = include_str!("../../../docs/guides/curl.md");
+const OPERATING: &str = include_str!("../../../docs/guides/operating.md");
 const QUICKSTART: &str = include_str!("../../../docs/guides/quickstart.md");
 
 /// Printed between two blocks, so that their output can be told apart.
@@ -22,6 +23,11 @@ fn the_whole_flow_works_as_written_with_curl() {
 #[test]
 fn the_quickstart_works_as_written_with_curl() {
     walk(QUICKSTART, 4);
+}
+
+#[test]
+fn the_operator_s_day_works_as_written_with_curl() {
+    walk(OPERATING, 8);
 }
 
 /// Runs the commands of `guide` in a new folder, and holds what they print against what stands below them.

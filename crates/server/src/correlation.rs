@@ -86,7 +86,8 @@ async fn follow(State(telemetry): State<Telemetry>, request: Request, next: Next
     // The accept loop names what it hands in, so that what it refuses by itself has a name as well.
     let correlation = *parts.extensions.get_or_insert_with(Correlation::generate);
     let log = RequestLog::begin(telemetry, correlation, &parts);
-    let span = tracing::info_span!("request", correlation_id = %correlation);
+    let trace_id = trace_id(&parts.headers);
+    let span = tracing::info_span!("request", correlation_id = %correlation, trace_id);
     let mut response = next
         .run(Request::from_parts(parts, body))
         .instrument(span)
@@ -105,6 +106,7 @@ pub(crate) struct RequestLog {
     route: Option<Arc<str>>,
     address: Option<IpAddr>,
     request_id: Option<String>,
+    trace_id: Option<String>,
     begun: Instant,
     finished: bool,
 }
@@ -127,6 +129,7 @@ impl RequestLog {
                 .get::<ClientAddress>()
                 .map(|client| client.address),
             request_id: plain_request_id(&request.headers),
+            trace_id: trace_id(&request.headers),
             begun: Instant::now(),
             finished: false,
         }
@@ -145,6 +148,7 @@ impl RequestLog {
             milliseconds = milliseconds(elapsed),
             address = self.address.map(tracing::field::display),
             request_id = self.request_id,
+            trace_id = self.trace_id,
             "answered"
         );
     }
@@ -162,6 +166,7 @@ impl Drop for RequestLog {
             milliseconds = milliseconds(self.begun.elapsed()),
             address = self.address.map(tracing::field::display),
             request_id = self.request_id,
+            trace_id = self.trace_id,
             "given up before there was an answer"
         );
     }
@@ -184,6 +189,28 @@ fn known_method(method: &Method) -> &'static str {
         "PATCH" => "PATCH",
         _ => "other",
     }
+}
+
+/// The trace that the request is part of (W3C Trace Context §3.2.2), if it says so in the form that there is: one header, of a version that
+/// is known or begins like it.
+fn trace_id(headers: &HeaderMap) -> Option<String> {
+    let mut values = headers.get_all("traceparent").iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
+    let mut parts = value.to_str().ok()?.split('-');
+    let mut part = |length: usize| {
+        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        let part = parts.next()?;
+        (part.len() == length && part.bytes().all(digit)).then_some(part)
+    };
+    let (version, trace, parent, _flags) = (part(2)?, part(32)?, part(16)?, part(2)?);
+    let is_known = match version {
+        "00" => parts.next().is_none(),
+        other => other != "ff",
+    };
+    let is_zero = |id: &str| id.bytes().all(|byte| byte == b'0');
+    (is_known && !is_zero(trace) && !is_zero(parent)).then(|| trace.to_owned())
 }
 
 /// What the caller or a proxy calls this request, if it is short and plain enough to stand in a log.
@@ -279,6 +306,28 @@ mod tests {
             .unwrap();
         assert_eq!(body, name);
         assert_eq!(fields(&log)["correlation_id"], *name);
+    }
+
+    #[rstest]
+    #[case("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", true)]
+    #[case(
+        "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what-comes",
+        true
+    )]
+    #[case("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more", false)]
+    #[case("ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", false)]
+    #[case("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", false)]
+    #[case("00-00000000000000000000000000000000-00f067aa0ba902b7-01", false)]
+    #[case("00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01", false)]
+    #[case("00-4bf92f3577b34da6a3ce929d0e0e473-00f067aa0ba902b7-01", false)]
+    #[case("", false)]
+    fn a_trace_is_taken_on_where_it_is_one(#[case] value: &str, #[case] is_taken: bool) {
+        let mut headers = HeaderMap::new();
+        headers.insert("traceparent", HeaderValue::from_str(value).unwrap());
+        let taken = trace_id(&headers);
+        assert_eq!(taken.is_some(), is_taken, "{taken:?}");
+        headers.append("traceparent", HeaderValue::from_str(value).unwrap());
+        assert_eq!(trace_id(&headers), None, "two of them");
     }
 
     #[tokio::test]

@@ -10,6 +10,7 @@ mod context;
 mod copy;
 mod database;
 mod delivery;
+mod explain;
 mod failure;
 mod grant;
 mod group;
@@ -103,6 +104,8 @@ enum Command {
     /// Deliveries: mails and logouts that wait to be told
     #[command(subcommand)]
     Delivery(delivery::Verb),
+    /// Say what is known of a request, a grant, a user or a client, and what mends it
+    Explain(explain::Explain),
     /// What happened, who did it and by which door; the newest first
     Audit(Box<audit::Audit>),
     /// Keys: those that sign and seal, and the master key that wraps them
@@ -191,6 +194,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Delivery(verb) => {
             context.on_database(async |database, output| verb.run(database, output).await)
+        }
+        Command::Explain(explain) => {
+            context.on_database(async |database, output| explain.run(database, output).await)
         }
         Command::Audit(audit) => {
             context.on_database(async |database, output| audit.run(database, output).await)

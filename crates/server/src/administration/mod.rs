@@ -5,6 +5,7 @@ pub mod clients;
 pub mod consents;
 pub mod deliveries;
 pub mod events;
+pub mod explain;
 pub mod grants;
 pub mod groups;
 pub mod keys;
