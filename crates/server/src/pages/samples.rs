@@ -89,8 +89,7 @@ pub fn render(pages: &Pages) -> Vec<(String, String)> {
     add("account-deleted", pages.account_deleted());
     add("fault", pages.fault("fault", CORRELATION_ID));
     add("error-entry", pages.error_entry(&error_entry()));
-    samples.extend(links::samples(pages));
-    samples.extend(sign_up::samples(pages));
+    samples.extend([links::samples(pages), sign_up::samples(pages)].concat());
     samples
 }
 
