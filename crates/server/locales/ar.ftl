@@ -25,6 +25,7 @@ sign-in-to-continue = للمتابعة إلى <strong><bdi>{ $client }</bdi></st
 sign-in-again-title = تأكيد هويتك
 sign-in-again-heading = يُرجى تأكيد هويتك، <bdi>{ $account }</bdi>
 sign-in-again = يُرجى إدخال كلمة المرور مرة أخرى للمتابعة إلى <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span>
+sign-in-again-or-passkey = يُرجى إدخال كلمة المرور مرة أخرى أو استخدام مفتاح مرور للمتابعة إلى <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span>
 sign-in-username = اسم المستخدم
 sign-in-password = كلمة المرور
 sign-in-submit = تسجيل الدخول

@@ -25,6 +25,7 @@ sign-in-to-continue = weiter zu <strong><bdi>{ $client }</bdi></strong> <span cl
 sign-in-again-title = Bestätigen Sie, dass Sie es sind
 sign-in-again-heading = Bestätigen Sie, dass Sie es sind: <bdi>{ $account }</bdi>
 sign-in-again = Geben Sie Ihr Passwort noch einmal ein, um zu <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span> weiterzugehen
+sign-in-again-or-passkey = Geben Sie Ihr Passwort noch einmal ein, oder verwenden Sie einen Passkey, um zu <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span> weiterzugehen
 sign-in-username = Benutzername
 sign-in-password = Passwort
 sign-in-submit = Anmelden

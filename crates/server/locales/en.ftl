@@ -28,6 +28,7 @@ sign-in-to-continue = to continue to <strong><bdi>{ $client }</bdi></strong> <sp
 sign-in-again-title = Confirm it’s you
 sign-in-again-heading = Confirm it’s you, <bdi>{ $account }</bdi>
 sign-in-again = Enter your password again to continue to <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span>
+sign-in-again-or-passkey = Enter your password again, or use a passkey, to continue to <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span>
 sign-in-username = Username
 sign-in-password = Password
 sign-in-submit = Sign in

@@ -25,6 +25,7 @@ sign-in-to-continue = para continuar a <strong><bdi>{ $client }</bdi></strong> <
 sign-in-again-title = Confirme que es usted
 sign-in-again-heading = Confirme que es usted, <bdi>{ $account }</bdi>
 sign-in-again = Introduzca de nuevo su contraseña para continuar a <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span>
+sign-in-again-or-passkey = Introduzca de nuevo su contraseña, o use una clave de acceso, para continuar a <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span>
 sign-in-username = Nombre de usuario
 sign-in-password = Contraseña
 sign-in-submit = Iniciar sesión

@@ -25,6 +25,7 @@ sign-in-to-continue = pour continuer vers <strong><bdi>{ $client }</bdi></strong
 sign-in-again-title = Confirmez que c’est bien vous
 sign-in-again-heading = Confirmez que c’est bien vous, <bdi>{ $account }</bdi>
 sign-in-again = Saisissez à nouveau votre mot de passe pour continuer vers <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span>
+sign-in-again-or-passkey = Saisissez à nouveau votre mot de passe, ou utilisez une clé d’accès, pour continuer vers <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span>
 sign-in-username = Nom d’utilisateur
 sign-in-password = Mot de passe
 sign-in-submit = Se connecter

@@ -25,6 +25,7 @@ sign-in-to-continue = <strong><bdi>{ $client }</bdi></strong> <span class="host"
 sign-in-again-title = ご本人であることの確認
 sign-in-again-heading = <bdi>{ $account }</bdi> さんご本人であることを確認してください
 sign-in-again = <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span> に進むには、パスワードをもう一度入力してください
+sign-in-again-or-passkey = <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span> に進むには、パスワードをもう一度入力するか、パスキーを使用してください
 sign-in-username = ユーザー名
 sign-in-password = パスワード
 sign-in-submit = ログイン

@@ -25,6 +25,7 @@ sign-in-to-continue = para continuar em <strong><bdi>{ $client }</bdi></strong> 
 sign-in-again-title = Confirme que é você
 sign-in-again-heading = Confirme que é você, <bdi>{ $account }</bdi>
 sign-in-again = Digite sua senha novamente para continuar em <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span>
+sign-in-again-or-passkey = Digite sua senha novamente, ou use uma chave de acesso, para continuar em <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span>
 sign-in-username = Nome de usuário
 sign-in-password = Senha
 sign-in-submit = Entrar

@@ -165,8 +165,7 @@ impl Browser {
         let (client, audience) = (pending.request.client(), pending.request.audience());
         let server = exchange.server;
         let settings = server.settings();
-        let party = settings.relying_party();
-        let party = party.as_ref().map(|party| party.id.as_str());
+        let party = settings.passkey_host();
         let view = server
             .store()
             .signed_in(hash, Some(client), audience, party, exchange.now)

@@ -146,9 +146,9 @@ pub(crate) async fn prove(
         browser,
         sealed,
         old: old.as_ref(),
-        // A browser that can't become known would be new each time.
-        is_new: server.settings().throttle.enabled
-            && !(server.throttle()).knows(owner.unwrap_or_default(), &known, exchange.now),
+        is_new: server
+            .throttle()
+            .is_new(owner.unwrap_or_default(), &known, exchange.now),
     };
     let account = found.as_ref().map(|(_, owner)| owner.user.clone());
     let judged = match asked.judge(answer, found).await {

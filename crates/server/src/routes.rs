@@ -88,7 +88,7 @@ pub fn public(server: &Server) -> Router {
             &issuer.well_known("oauth-authorization-server"),
             get(well_known::metadata).options(preflight),
         )
-        .merge(of_passkeys_at_the_host(server))
+        .merge(at_the_host(server))
         .fallback(home::nothing_here)
         .method_not_allowed_fallback(home::not_that_method)
         .layer(middleware::from_fn_with_state(
@@ -146,7 +146,7 @@ fn account_pages() -> Router<Server> {
 
 /// What there is where people sign in with passkeys.
 fn of_passkeys(server: &Server) -> Router<Server> {
-    if server.settings().relying_party().is_none() {
+    if server.settings().passkey_host().is_none() {
         return Router::new();
     }
     Router::new()
@@ -161,13 +161,15 @@ fn of_passkeys(server: &Server) -> Router<Server> {
         .route(REMOVE_PASSKEY, post(account::passkeys::remove))
 }
 
-/// The same at the host of the issuer, whatever its path is.
-fn of_passkeys_at_the_host(server: &Server) -> Router<Server> {
-    if server.settings().relying_party().is_none() {
-        return Router::new();
+/// What password managers look for at the host of the issuer, whatever its path is.
+fn at_the_host(server: &Server) -> Router<Server> {
+    let change_password = get(well_known::change_password);
+    let router = Router::new().route("/.well-known/change-password", change_password);
+    if server.settings().passkey_host().is_none() {
+        return router;
     }
     let endpoints = get(well_known::passkey_endpoints);
-    Router::new().route("/.well-known/passkey-endpoints", endpoints)
+    router.route("/.well-known/passkey-endpoints", endpoints)
 }
 
 /// What only the operator sees before there is a server: the process is alive, and not ready. From the moment that `started` holds

@@ -55,6 +55,8 @@ pub struct Settings {
     pub second_factor: SecondFactor,
     /// Whether people may sign in with passkeys, where browsers make any for the issuer's host.
     pub passkeys: bool,
+    /// The host that passkeys belong to, where it is a domain above the issuer's ([`RelyingParty::may_be_id`]).
+    pub passkey_rp_id: Option<String>,
     /// Whether users may delete their accounts.
     pub account_deletion: bool,
     /// Who may create an account by themselves. Where no mail is set up, nobody can but whom an operator invites.
@@ -163,12 +165,18 @@ pub struct MailCredentials {
 }
 
 impl Settings {
-    /// Whose passkeys people sign in with. `None` where they are off, or the issuer's host is an IP address, for which browsers make none
+    /// The host that passkeys belong to. `None` where they are off, or the issuer's host is an IP address, for which browsers make none
     /// (WebAuthn Level 3 §5.1.3 step 7).
+    pub fn passkey_host(&self) -> Option<&str> {
+        let own = self.issuer.domain()?;
+        let host = self.passkey_rp_id.as_deref().unwrap_or(own);
+        self.passkeys.then_some(host)
+    }
+
+    /// Whose passkeys people sign in with, if they do.
     pub fn relying_party(&self) -> Option<RelyingParty> {
-        let id = self.issuer.domain()?;
-        self.passkeys.then(|| RelyingParty {
-            id: id.to_owned(),
+        self.passkey_host().map(|host| RelyingParty {
+            id: host.to_owned(),
             origin: self.issuer.origin(),
         })
     }
@@ -176,13 +184,13 @@ impl Settings {
     /// What accounts can be given here to prove more by than a password.
     pub(crate) fn addable(&self) -> Offers {
         let otp = (self.second_factor != SecondFactor::Off).then_some(Offer::Otp);
-        let passkey = self.relying_party().map(|_| Offer::Passkey);
+        let passkey = self.passkey_host().map(|_| Offer::Passkey);
         otp.into_iter().chain(passkey).collect()
     }
 
     /// The authentication contexts that accounts can meet.
     pub(crate) fn contexts(&self) -> &'static [Acr] {
-        match (self.relying_party(), self.second_factor) {
+        match (self.passkey_host(), self.second_factor) {
             (Some(_), _) => &Acr::ALL,
             (None, SecondFactor::Off) => &[Acr::Password],
             (None, _) => &[Acr::Password, Acr::MultiFactor, Acr::RefedsMfa],
@@ -212,6 +220,7 @@ impl Settings {
             dpop_nonce_required: false,
             second_factor: SecondFactor::default(),
             passkeys: true,
+            passkey_rp_id: None,
             account_deletion: false,
             sign_up: SignUp::default(),
             sign_in_notice: None,

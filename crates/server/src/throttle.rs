@@ -99,10 +99,11 @@ impl Throttle {
         })
     }
 
-    /// Whether the account of this name has signed in with `browser` of late.
-    pub(crate) fn knows(&self, username: &str, browser: &KnownBrowser, now: Timestamp) -> bool {
+    /// Whether the account of this name has not signed in with `browser` of late. Where nothing is counted no browser becomes known, and none is
+    /// new: each would be, each time.
+    pub(crate) fn is_new(&self, username: &str, browser: &KnownBrowser, now: Timestamp) -> bool {
         let account = self.account(&canonical(username));
-        browser.known_to(account, now).is_some()
+        self.settings.enabled && browser.known_to(account, now).is_none()
     }
 
     /// What makes a browser known to the account of this name without a guess: it was proved otherwise whose it is. `None` where nothing

@@ -15,6 +15,13 @@ pub struct RelyingParty {
 }
 
 impl RelyingParty {
+    /// Whether the passkeys of a server at `host` can belong to `id`: its own host, or a domain above it (WebAuthn Level 3 §4, RP ID). Browsers
+    /// refuse besides what is nobody's own, such as `co.uk`, by a list that is theirs.
+    pub fn may_be_id(id: &str, host: &str) -> bool {
+        let above = host.strip_suffix(id);
+        id == host || (id.contains('.') && above.is_some_and(|below| below.ends_with('.')))
+    }
+
     /// What authenticators sign in place of the host.
     pub(super) fn hash(&self) -> [u8; 32] {
         encoding::sha256(self.id.as_bytes())

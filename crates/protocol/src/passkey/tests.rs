@@ -551,6 +551,23 @@ fn what_is_no_credential_is_refused(#[case] json: &str) {
     );
 }
 
+/// A suffix that is no domain of its own, and a domain of somebody else, are no relying party.
+#[rstest]
+#[case::own_host("id.acme.example", true)]
+#[case::above_it("acme.example", true)]
+#[case::one_label("example", false)]
+#[case::cut_within_a_label("cme.example", false)]
+#[case::below_it("a.id.acme.example", false)]
+#[case::beside_it("www.acme.example", false)]
+#[case::somebody_elses("acme.example.evil.com", false)]
+#[case::with_a_dot(".acme.example", false)]
+#[case::in_capitals("ACME.example", false)]
+#[case::nothing("", false)]
+fn passkeys_belong_to_the_host_or_a_domain_above_it(#[case] id: &str, #[case] may: bool) {
+    assert_eq!(RelyingParty::may_be_id(id, "id.acme.example"), may);
+    assert!(RelyingParty::may_be_id("localhost", "localhost"));
+}
+
 /// Attacks: PE21.
 #[test]
 fn what_is_asked_for_is_a_verified_user_and_a_key_that_is_found_without_a_name() {

@@ -416,6 +416,7 @@ fn settings(checked: &Checked) -> Result<Settings, Failure> {
         sign_up: checked.sign_up.clone(),
         password_min_length: login.password_min_length,
         passkeys: login.passkeys,
+        passkey_rp_id: login.passkey_rp_id.clone(),
         second_factor: match login.second_factor {
             config::SecondFactor::Off => SecondFactor::Off,
             config::SecondFactor::Offered => SecondFactor::Offered,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use http::uri::Authority;
 use safeconduct_protocol::metadata::{Issuer, IssuerError};
+use safeconduct_protocol::passkey::RelyingParty;
 use safeconduct_protocol::secret::Secret;
 use safeconduct_protocol::sign_up::SignUp;
 use safeconduct_server::client_address::Network;
@@ -336,11 +337,32 @@ fn check_login(config: &Config, issuer: Option<&Issuer>, findings: &mut Findings
             "give the issuer a name, or set `login.passkeys` to false",
         );
     }
+    if let (Some(id), Some(host)) = (&login.passkey_rp_id, issuer.map(Issuer::host)) {
+        check_passkey_host(id, host, findings);
+    }
     if !config.login.throttle {
         findings.warn(
             &At::key("login").then("throttle"),
             "passwords can be guessed at any speed",
             "switch it off only where something in front counts failed sign-ins",
+        );
+    }
+}
+
+/// Passkeys of a domain are those of every server in it.
+fn check_passkey_host(id: &str, host: &str, findings: &mut Findings<'_>) {
+    let key = At::key("login").then("passkey_rp_id");
+    if !RelyingParty::may_be_id(id, host) {
+        findings.refuse(
+            &key,
+            format!("`{key}` is `{id}`, and browsers make no passkeys for that at {host}"),
+            "name the issuer's own host, or a domain above it that is yours; without the key it is the issuer's",
+        );
+    } else if id != host {
+        findings.warn(
+            &key,
+            format!("every server below {id} can ask for the passkeys of this one, make others in their place and have them forgotten"),
+            "leave the key out, unless another of your servers has to share the passkeys and you trust all that there are",
         );
     }
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use safeconduct_protocol::claims;
 use safeconduct_protocol::ids::ClientId;
 use safeconduct_protocol::language::{self, Language};
+use safeconduct_protocol::metadata::Issuer;
 use safeconduct_protocol::resource::{Resource, ResourceUri, ScopeDescription};
 use safeconduct_protocol::scope::{self, OFFLINE_ACCESS, Scope};
 use safeconduct_protocol::secret::Secret;
@@ -146,13 +147,15 @@ fn check_clients(config: &Config, findings: &mut Findings<'_>) -> Vec<DeclaredCl
 
 /// What a client demands that its users can't set up keeps them out.
 fn warn_of_demand(config: &Config, client: &file::Client, at: &At, findings: &mut Findings<'_>) {
-    if client.registration.require_second_factor && config.login.second_factor == SecondFactor::Off
-    {
+    let has_domain = |issuer: Issuer| issuer.domain().is_some();
+    let has_passkeys = config.login.passkeys && Issuer::parse(&config.issuer).is_ok_and(has_domain);
+    let can_set_up = has_passkeys || config.login.second_factor != SecondFactor::Off;
+    if client.registration.require_second_factor && !can_set_up {
         let id = &client.id;
         findings.warn(
             &at.then("require_second_factor"),
             format!("users of `{id}` who have no second factor can set none up, and are kept out"),
-            "set login.second_factor to \"offered\"",
+            "set login.second_factor to \"offered\", or login.passkeys to true",
         );
     }
 }

@@ -207,15 +207,20 @@ table! {
     /// share each budget: they tell one another what they counted, twice a second.
     Login {
         /// Whether people prove a second factor beside their password: codes of an authenticator app, and recovery codes in its place.
-        /// With `off` no account can be given an app; an account that has one is asked for a code all the same, and a client that demands one
-        /// (`require_second_factor`) signs in no others. With `offered` an account is given one where a client or a group demands it,
-        /// on the way there, and others are offered one after a sign-in with the password alone, until they say *Not now*. With `required` every account has to have one: it is set up at the next sign-in
+        /// With `off` no account can be given an app; an account that has one is asked for a code all the same. With `offered` an account is given one where a client
+        /// (`require_second_factor`) or a group demands it, on the way there, and others are offered one after a sign-in with the password alone, until they say *Not now*. With `required` every
+        /// account has to have one: it is set up at the next sign-in. Wherever one is demanded, a passkey will do as well, if there are any, and with `off` it is what the page there makes
         /// ([sign-in methods](../guides/sign-in-methods.md)).
         second_factor: SecondFactor = SecondFactor::Off,
         /// Whether people sign in with passkeys, and add them on their account page. One is two factors: who signs in with it is asked for no
         /// code. Browsers make passkeys for a name and not for an IP address: where the issuer's host is one, there are none. They belong to the issuer's host: at
         /// another one every passkey is dead.
         passkeys: bool = true,
+        /// The host that passkeys belong to, where it is not the issuer's own: a domain above it, such as `acme.example` where the issuer is
+        /// `https://id.acme.example`. Every server of that domain can ask for the passkeys of this one then, and make others in their place
+        /// (WebAuthn Level 3 §13.4.8): set it only where another of your servers has to share them, and you trust all of them. Another host kills
+        /// every passkey that was made before.
+        passkey_rp_id: Option<String> = None,
         /// How many characters a new password has at least (NIST SP 800-63B-4 §3.1.1.2). 8 is right where people show a second factor
         /// as well; 15 is the recommendation where the password is all they show. Passwords that are set already are never judged. Whatever
         /// stands here, a new password has at most 1,024 bytes, may be of any characters, and is none of the common ones, no name or address of its

@@ -49,9 +49,12 @@ fn an_issuer_with_a_path_trusts_its_whole_origin() {
 fn a_client_whose_demand_cannot_be_met_is_warned_of() {
     let client = "[[clients]]\nid = \"bank\"\nredirect_uris = [\"https://bank.example/cb\"]\nrequire_second_factor = true\n";
     let said = said_below_issuer(client);
-    let expected = "safeconduct.toml:5: users of `bank` who have no second factor can set none up, and are kept out";
+    assert!(!said.contains("second factor"), "passkeys: {said}");
+    let off = format!("login.passkeys = false\n{client}");
+    let said = said_below_issuer(&off);
+    let expected = "safeconduct.toml:6: users of `bank` who have no second factor can set none up, and are kept out";
     assert!(said.contains(expected), "{said}");
-    let said = said_below_issuer(&format!("login.second_factor = \"offered\"\n{client}"));
+    let said = said_below_issuer(&format!("login.second_factor = \"offered\"\n{off}"));
     assert!(!said.contains("second factor"), "{said}");
 }
 
@@ -380,6 +383,18 @@ fn text_that_is_no_configuration_is_placed(#[case] text: &str, #[case] says: &st
 #[case(
     "[login]\nthrottle = false",
     "safeconduct.toml:3: passwords can be guessed at any speed"
+)]
+#[case(
+    "[login]\npasskey_rp_id = \"acme.example\"",
+    "safeconduct.toml:3: `login.passkey_rp_id` is `acme.example`, and browsers make no passkeys for that at id.example.com\n    name the issuer's own host, or a domain above it that is yours"
+)]
+#[case(
+    "[login]\npasskey_rp_id = \"com\"",
+    "safeconduct.toml:3: `login.passkey_rp_id` is `com`, and browsers make no passkeys"
+)]
+#[case(
+    "[login]\npasskey_rp_id = \"example.com\"",
+    "safeconduct.toml:3: every server below example.com can ask for the passkeys of this one"
 )]
 #[case(
     "[login.per_account]\nburst = 50\nrefill = \"1h\"",

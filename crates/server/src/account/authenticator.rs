@@ -4,7 +4,7 @@
 use axum::response::Response;
 use http::StatusCode;
 use safeconduct_protocol::{authorization::Offer, enrolment::Enrolment, mail::MailPurpose};
-use safeconduct_store::{OtpRemoval, Remover};
+use safeconduct_store::OtpRemoval;
 
 use super::{
     codes,
@@ -83,13 +83,8 @@ async fn take_away(request: &FormRequest) -> Answer {
     let mail = exchange
         .notice(&person.user, MailPurpose::OtpRemoved)
         .await?;
-    let server = exchange.server;
-    let party = server.settings().relying_party();
-    let by = Remover::Owner {
-        session: &visit.seen(),
-        relying_party: party.as_ref().map(|party| party.id.as_str()),
-        second_factor_required: person.second_factor_required,
-    };
+    let seen = visit.seen();
+    let by = visit.remover(&seen);
     let store = visit.store();
     let removed = store.remove_otp(&person.user, by, mail.as_ref(), exchange.now);
     match removed.await? {

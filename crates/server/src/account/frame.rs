@@ -23,7 +23,7 @@ impl Visit<'_> {
         let frame = AccountFrame {
             account: &self.view.person.username,
             section,
-            passkeys: server.settings().relying_party().is_some(),
+            passkeys: server.settings().passkey_host().is_some(),
             path: &server.path(path),
             csrf: &self.browser.account_token().unwrap_or_default(),
             sign_out_action: &confirmation(server),

@@ -8,7 +8,7 @@ use safeconduct_protocol::{
     parameters::Parameters,
     passkey::{CredentialId, PasskeyName, RelyingParty},
 };
-use safeconduct_store::{PasskeyRecord, PasskeyRemoval, Remover};
+use safeconduct_store::{PasskeyRecord, PasskeyRemoval};
 use serde_json::json;
 
 use super::visit::{Answer, Demand, FormRequest, PageRequest, Visit};
@@ -164,13 +164,8 @@ async fn remove_one(request: &FormRequest) -> Answer {
             .exchange
             .notice(user, MailPurpose::PasskeyRemoved)
             .await?;
-        let server = visit.exchange.server;
-        let party = server.settings().relying_party();
-        let by = Remover::Owner {
-            session: &visit.seen(),
-            relying_party: party.as_ref().map(|party| party.id.as_str()),
-            second_factor_required: visit.view.person.second_factor_required,
-        };
+        let seen = visit.seen();
+        let by = visit.remover(&seen);
         let store = visit.store();
         let removed = store.remove_passkey(user, &id, by, mail.as_ref(), now);
         let problem = match removed.await? {

@@ -18,7 +18,7 @@ use safeconduct_protocol::{
     parameters::Parameters,
     secret::Secret,
 };
-use safeconduct_store::{ActingStore, SessionSeen, SessionView};
+use safeconduct_store::{ActingStore, Remover, SessionSeen, SessionView};
 
 use crate::{
     addresses::AGAIN,
@@ -237,6 +237,15 @@ impl<'s> Visit<'s> {
     /// The store in the hands of its user.
     pub(super) fn store(&self) -> ActingStore {
         self.exchange.store_of_person(&self.view.person.user)
+    }
+
+    /// The user themselves, who takes something away that they sign in with, in the session `seen`.
+    pub(super) fn remover<'v>(&'v self, seen: &'v SessionSeen) -> Remover<'v> {
+        Remover::Owner {
+            session: seen,
+            relying_party: self.exchange.server.settings().passkey_host(),
+            second_factor_required: self.view.person.second_factor_required,
+        }
     }
 
     /// Sends the browser to another of the account pages.

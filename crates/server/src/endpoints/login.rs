@@ -114,9 +114,8 @@ async fn sign_in(
     };
     match authenticate(&exchange, username, &parameters, &guesser).await? {
         Attempt::Proven(credential, known) => {
-            // A browser that can't become known would be new each time.
-            let knows = |browser| server.throttle().knows(username, browser, exchange.now);
-            let is_new = known.is_some() && !knows(&guesser.browser);
+            let throttle = server.throttle();
+            let is_new = throttle.is_new(username, &guesser.browser, exchange.now);
             let response = begin_session(&exchange, journey, &browser, &credential, is_new).await?;
             let issuer = &server.settings().issuer;
             Ok(match known {

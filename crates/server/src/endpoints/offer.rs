@@ -77,7 +77,7 @@ impl Journey {
             return Offers::default();
         }
         let settings = exchange.server.settings();
-        let makes_passkeys = self.pending.makes_passkeys && settings.relying_party().is_some();
+        let makes_passkeys = self.pending.makes_passkeys && settings.passkey_host().is_some();
         let passkey = makes_passkeys
             .then_some(Offer::Passkey)
             .into_iter()

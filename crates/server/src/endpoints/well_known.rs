@@ -1,5 +1,5 @@
 //! The documents that parties find the server by: metadata (RFC 8414) and keys (RFC 7517 §5), made when the catalog changes; and where
-//! people have their passkeys.
+//! people have their passkeys and their password.
 
 use std::sync::Arc;
 
@@ -12,8 +12,9 @@ use http::header;
 use serde_json::json;
 
 use crate::{
-    addresses::{ACCOUNT_PASSKEYS, ADD_PASSKEY},
+    addresses::{ACCOUNT_PASSKEYS, ACCOUNT_PASSWORD, ADD_PASSKEY},
     catalog::Catalog,
+    reader::Reader,
     respond,
     server::Server,
 };
@@ -39,6 +40,12 @@ pub(crate) async fn passkey_endpoints(State(server): State<Server>) -> Response 
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
     (headers, body.to_string()).into_response()
+}
+
+/// Where people change their password, for password managers (W3C, A Well-Known URL for Changing Passwords).
+pub(crate) async fn change_password(State(server): State<Server>, reader: Reader) -> Response {
+    let pages = server.pages().of(reader.language);
+    respond::lead_to(pages, &server.path(ACCOUNT_PASSWORD))
 }
 
 async fn document(server: &Server, pick: impl Fn(&Arc<Catalog>) -> String) -> Response {

@@ -460,6 +460,7 @@ const OURS: [&str; 15] = [
     "/assets/{name}",
     "/errors/{name}",
     "/.well-known/openid-configuration",
+    "/.well-known/change-password",
     "/.well-known/passkey-endpoints",
 ];
 

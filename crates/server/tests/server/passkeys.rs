@@ -425,6 +425,40 @@ async fn passkeys_of_another_host_are_asked_for_nowhere() {
     assert!(!list.body.contains(&old.passkey.name()));
 }
 
+/// The operator's word for all of it: what is asked for, what is taken, what the browser is told, and which passkeys count.
+///
+/// Attacks: PE02.
+#[tokio::test]
+async fn passkeys_may_belong_to_a_domain_above_the_issuers_host() {
+    let server = TestServer::start_at("https://id.acme.example").await;
+    let own = Holder::manager(&server, "ada").await;
+    let server = server
+        .restart_with(|settings| settings.passkey_rp_id = Some("acme.example".to_owned()))
+        .await;
+    let device = Device::manager("https://id.acme.example");
+    let mut browser = server.sign_in("ada").await;
+    // Hers of the host counts for nothing any more: she is not asked for it.
+    let page = browser.open("/account/passkeys/add").await;
+    assert_eq!(page.to_string(), ADD);
+    assert_eq!(asked_for(&page)["rp"]["id"], "acme.example");
+    let (passkey, added) = browser.make(&page, &device).await;
+    let list = browser.follow(added).await;
+    assert_eq!(accepted(&list)["rpId"], "acme.example");
+    assert_eq!(
+        accepted(&list)["allAcceptedCredentialIds"],
+        json!([passkey.name()])
+    );
+    let page = server.browser_asked(&mut browser).await;
+    assert_eq!(asked_for(&page)["rpId"], "acme.example");
+    let mut elsewhere = own.asked(&page);
+    elsewhere.authenticator_data.rp_id = "id.acme.example".to_owned();
+    let refused = elsewhere.signed_by(&own.passkey);
+    assert_eq!(browser.passkey(&page, &refused).await.to_string(), REFUSED);
+    let answer = device.sign(&passkey, &asked_for(&page));
+    let signed_in = browser.passkey(&page, &answer).await;
+    assert!(browser.follow(signed_in).await.has_code());
+}
+
 /// Another account than the one that is signed in: as with a password, it gets a session of its own, and the other one ends.
 #[tokio::test]
 async fn the_passkey_of_somebody_else_begins_another_session() {
@@ -845,6 +879,17 @@ async fn the_last_way_in_is_not_removed() {
         accepted(&refused)["allAcceptedCredentialIds"],
         json!([passkey.name()])
     );
+}
+
+/// Whether there are passkeys or not.
+#[tokio::test]
+async fn password_managers_are_led_to_the_page_that_changes_the_password() {
+    let server = TestServer::start_at("https://id.example/tenant").await;
+    let led = server.get("/.well-known/change-password").await;
+    assert_eq!(led.to_string(), "303 /tenant/account/security/password");
+    let nothing = server
+        .get("/.well-known/resource-that-should-not-exist-whose-status-code-should-not-be-200");
+    assert_eq!(nothing.await.status, 404);
 }
 
 #[tokio::test]
