@@ -133,7 +133,7 @@ impl Person {
     }
 }
 
-/// Attacks: PE05, PE13, PE24, PE25, PE28.
+/// Attacks: PE05, PE13, PE24, PE25, PE27, PE28.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_lives_by_passkeys_with_chromium() -> Result<()> {
     let server = Safeconduct::start(&format!(
@@ -163,6 +163,7 @@ async fn a_person_lives_by_passkeys_with_chromium() -> Result<()> {
         adds_one(&person).await?;
         is_offered_it_in_the_field_of_the_name(&person).await?;
         signs_in_by_the_button(&person).await?;
+        comes_back_to_a_page_that_was_left_open(&person).await?;
         proves_more(&person).await?;
         is_refused_what_the_authenticator_got_wrong(&person).await?;
         is_not_verified(&person).await?;
@@ -208,6 +209,35 @@ async fn signs_in_by_the_button(person: &Person) -> WebDriverResult<()> {
     person.is_present(true).await?;
     button.click().await?;
     person.seen("place-security").await?;
+    Ok(())
+}
+
+/// A page that is left open asks for another challenge before its own ends, and signs in by that. Its script waits for minutes, the first time
+/// of which is over at once here.
+async fn comes_back_to_a_page_that_was_left_open(person: &Person) -> WebDriverResult<()> {
+    person.leave().await?;
+    person.is_present(false).await?;
+    let hurry = "const wait = window.setTimeout; let waited = false;\
+         window.setTimeout = (then, ms) => { const now = ms >= 600000 && !waited; waited ||= now; return wait(then, now ? 0 : ms); };\
+         addEventListener('DOMContentLoaded', () => { window.first = document.querySelector('[name=ceremony]')?.value; });";
+    let tools = person.driver.cdp();
+    let added: Value = tools
+        .send_raw(
+            "Page.addScriptToEvaluateOnNewDocument",
+            json!({ "source": hurry }),
+        )
+        .await?;
+    person.open("/account").await?;
+    let another = "const now = document.querySelector('[name=ceremony]')?.value;\
+         return window.first && now && now !== window.first || null";
+    person.given(another).await;
+    assert!(person.is_left().await?);
+    person.is_present(true).await?;
+    person.press("passkey-submit").await?;
+    person.seen("place-security").await?;
+    let _: Value = tools
+        .send_raw("Page.removeScriptToEvaluateOnNewDocument", added)
+        .await?;
     Ok(())
 }
 

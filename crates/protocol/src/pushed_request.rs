@@ -144,13 +144,13 @@ pub struct PushedId {
 
 impl PushedId {
     /// The use of a pushed request of `client`, remembered until nothing that came from it can be answered any more: `pending`
-    /// is how many seconds a pending authorization lives.
-    pub fn used(&self, client: &ClientId, pending: i64) -> UsedId {
+    /// is how many seconds a pending authorization lives. While it is not used one may arrive again, so that the youngest is as old as the use.
+    pub fn used(&self, client: &ClientId, pending: i64, now: Timestamp) -> UsedId {
         UsedId {
             kind: SingleUse::PushedRequest,
             owner: client.to_string(),
             id: self.id.clone(),
-            expires_at: self.expires_at.plus(pending),
+            expires_at: self.expires_at.max(now.plus(1)).plus(pending),
         }
     }
 }

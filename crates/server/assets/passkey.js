@@ -26,17 +26,21 @@
 
   // One request at a time: the one in the field of the name ends before another begins.
   let asking = null;
-  const ask = async (request) => {
+  const ask = async (inField, request) => {
     asking?.controller.abort();
     await asking?.ended;
     const controller = new AbortController();
     const answer = request(controller.signal);
-    asking = { controller, ended: answer.then(() => {}, () => {}) };
+    const mine = { controller, inField };
+    mine.ended = answer
+      .then(() => {}, () => {})
+      .then(() => (asking = asking === mine ? null : asking));
+    asking = mine;
     return answer;
   };
 
   const get = (options, mediation) =>
-    ask((signal) =>
+    ask(mediation === "conditional", (signal) =>
       navigator.credentials.get({
         mediation,
         signal,
@@ -48,7 +52,7 @@
       }),
     );
   const create = (options) =>
-    ask((signal) =>
+    ask(false, (signal) =>
       navigator.credentials.create({
         signal,
         publicKey: {
@@ -91,23 +95,26 @@
   const reason = (error) =>
     ({ NotAllowedError: "cancelled", InvalidStateError: "known", AbortError: "" })[error.name] ?? "failed";
 
+  const asked = (form) => JSON.parse(form.dataset.options);
   for (const form of forms) {
     form.hidden = false;
-    const options = JSON.parse(form.dataset.options);
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       say(form, "");
       try {
-        post(form, await (form.dataset.passkey === "create" ? create(options) : get(options)));
+        post(form, await (form.dataset.passkey === "create" ? create(asked(form)) : get(asked(form))));
       } catch (error) {
         say(form, reason(error));
       }
     });
     if (form.dataset.unknown) {
-      signal("signalUnknownCredential", { rpId: options.rpId, credentialId: form.dataset.unknown });
+      signal("signalUnknownCredential", { rpId: asked(form).rpId, credentialId: form.dataset.unknown });
     }
     if (form.dataset.conditional) {
-      offer(form, options);
+      offer(form);
+    }
+    if (form.dataset.renew) {
+      renewLater(form, form.dataset.after);
     }
   }
   for (const needs of document.querySelectorAll("[data-needs-script]")) {
@@ -128,14 +135,47 @@
   }
 
   // Offers passkeys in the field of the name, where the browser can.
-  async function offer(form, options) {
+  async function offer(form) {
     try {
       const canOffer = await PublicKeyCredential.isConditionalMediationAvailable?.();
-      if (canOffer && !asking) {
-        post(form, await get(options, "conditional"));
+      if (canOffer && (!asking || asking.inField)) {
+        post(form, await get(asked(form), "conditional"));
       }
     } catch {
       // The button is there for it.
+    }
+  }
+
+  // A page that stays open asks for another challenge before its own ends, and every form of it goes on with that.
+  function renewLater(form, seconds) {
+    setTimeout(() => renew(form), seconds * 1000);
+  }
+  async function renew(form) {
+    // Whoever is choosing a passkey now answers the challenge that they were asked with.
+    if (asking && !asking.inField) {
+      return renewLater(form, 5);
+    }
+    try {
+      const body = new URLSearchParams({ pending: form.elements.pending.value });
+      const answer = await fetch(form.dataset.renew, { method: "POST", body });
+      if (!answer.ok) {
+        return;
+      }
+      const renewed = await answer.json();
+      if (asking && !asking.inField) {
+        return renewLater(form, 5);
+      }
+      for (const field of document.querySelectorAll("input[name=pending]")) {
+        field.value = renewed.pending;
+      }
+      form.elements.ceremony.value = renewed.ceremony;
+      form.dataset.options = renewed.options;
+      renewLater(form, form.dataset.after);
+    } catch {
+      return renewLater(form, 10);
+    }
+    if (form.dataset.conditional) {
+      offer(form);
     }
   }
 })();

@@ -19,6 +19,9 @@ pub(crate) const OFFER: &str = "/login/offer";
 /// Where a passkey that was offered is posted.
 pub(crate) const ADD_OFFERED_PASSKEY: &str = "/login/passkey/add";
 
+/// Where a sign-in page that stays open asks for another challenge.
+pub(crate) const RENEW_CHALLENGE: &str = "/login/passkey/renew";
+
 /// The account pages, below the issuer.
 pub(crate) const ACCOUNT: &str = "/account";
 pub(crate) const ACCOUNT_SECURITY: &str = "/account/security";

@@ -264,7 +264,7 @@ impl Journey {
         }
         if let Some(pushed) = &self.pending.pushed {
             let pending = exchange.server.settings().lifetimes.pending;
-            let used = [pushed.used(&self.client.id, pending)];
+            let used = [pushed.used(&self.client.id, pending, exchange.now)];
             exchange.server.store().use_ids(&used, exchange.now).await?;
         }
         let code = self.pending.issue(person, authentication, exchange.now);

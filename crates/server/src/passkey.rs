@@ -18,10 +18,11 @@ use safeconduct_protocol::{
 use safeconduct_store::{PasskeyAnswer, PasskeyOwner, PasskeyRecord, PasskeyUse, SessionView};
 
 use crate::{
+    addresses::RENEW_CHALLENGE,
     browser::{self, Browser},
     failed_sign_ins::Cause,
     fault::Failure,
-    pages::PasskeyPrompt,
+    pages::{PasskeyPrompt, Renewal},
     server::Exchange,
     sign_in::{self, Proven},
 };
@@ -97,7 +98,17 @@ fn prompt(
         options: options.to_string(),
         conditional: known.is_empty(),
         unknown: None,
+        renewal: known.is_empty().then(|| Renewal {
+            action: exchange.server.path(RENEW_CHALLENGE),
+            seconds: renewed_after(exchange.server.settings().lifetimes.pending),
+        }),
     }))
+}
+
+/// After how many seconds a page asks for another challenge, whose request lives as long as `pending`: well before that ends, as browsers call
+/// pages that nobody sees late.
+fn renewed_after(pending: i64) -> i64 {
+    pending - (pending / 2).min(180)
 }
 
 /// Judges the answer in `parameters`, which `browser` brings from `address`.

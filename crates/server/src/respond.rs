@@ -153,13 +153,16 @@ pub(crate) fn page(status: StatusCode, page: Page) -> Response {
         (header::CONTENT_LANGUAGE, page.language.tag()),
         (header::VARY, "Accept-Language, Cookie"),
     ];
+    let policy = page
+        .has_script
+        .then(|| pages::scripted_policy(page.connects));
     let mut response = (status, headers, page.html).into_response();
     let headers = response.headers_mut();
     for &(name, value) in pages::headers() {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    if page.has_script {
-        headers.insert(header::CONTENT_SECURITY_POLICY, pages::scripted_policy());
+    if let Some(policy) = policy {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     response
 }

@@ -17,7 +17,7 @@ use crate::{
         ACCOUNT_DELETE, ACCOUNT_NAME, ACCOUNT_PASSKEYS, ACCOUNT_PASSWORD, ACCOUNT_SECURITY,
         ACCOUNT_SESSIONS, ADD_OFFERED_PASSKEY, ADD_PASSKEY, END_OTHERS, END_SESSION, LINK,
         NEW_RECOVERY_CODES, OFFER, RECOVER, REMOVE_ACCESS, REMOVE_AUTHENTICATOR, REMOVE_PASSKEY,
-        RENAME_PASSKEY, SIGN_UP, SIGN_UP_FOR,
+        RENAME_PASSKEY, RENEW_CHALLENGE, SIGN_UP, SIGN_UP_FOR,
     },
     correlation::correlate,
     cross_origin::{self, CrossOrigin, preflight},
@@ -152,6 +152,7 @@ fn of_passkeys(server: &Server) -> Router<Server> {
     Router::new()
         .route("/login/passkey", post(passkey::post))
         .route(ADD_OFFERED_PASSKEY, post(passkey::add))
+        .route(RENEW_CHALLENGE, post(passkey::renew))
         .route(ACCOUNT_PASSKEYS, get(account::passkeys::get))
         .route(
             ADD_PASSKEY,

@@ -116,6 +116,16 @@ impl PendingAuthorization {
         }
     }
 
+    /// The same request in the same browser, as if it arrived now: nothing is proved for it, nobody was asked.
+    #[must_use]
+    pub fn again(self, grant: GrantId) -> Self {
+        Self {
+            pushed: self.pushed,
+            makes_passkeys: self.makes_passkeys,
+            ..Self::arrive(self.request, self.browser, grant, self.era)
+        }
+    }
+
     /// Refuses a form that another browser brings (RFC 9700 §4.7: a link to a half-finished sign-in is dead elsewhere).
     ///
     /// # Errors

@@ -229,7 +229,12 @@ fn no_two_pushed_requests_have_one_name() {
 fn a_use_is_remembered_as_long_as_anything_of_the_request_could_be_answered() {
     let request = push(&asking(&[]));
     let lifetimes = Lifetimes::default();
-    let used = PushedId::from(&request).used(&client_id("shop"), lifetimes.pending);
+    let used = |now| PushedId::from(&request).used(&client_id("shop"), lifetimes.pending, now);
+    // One that arrived again just now lives as long as any other.
+    let late = START.plus(10_000);
+    let expires_at = late.plus(lifetimes.pending + 1);
+    assert_eq!(used(late).expires_at, expires_at);
+    let used = used(START);
     let last_answer: Timestamp = START.plus(PUSHED_LIFE - 1 + lifetimes.pending);
     assert_eq!(
         used,

@@ -157,7 +157,7 @@ async fn take_pushed(
     let lifetimes = &exchange.server.settings().lifetimes;
     let pushed: PushedRequest = exchange.recognise(sealed)?;
     pushed.arrive(client_id, lifetimes, exchange.now)?;
-    let used = PushedId::from(&pushed).used(client_id, lifetimes.pending);
+    let used = PushedId::from(&pushed).used(client_id, lifetimes.pending, exchange.now);
     if exchange.server.store().is_used(&used, exchange.now).await? {
         return Err(Reason::PushedRequestUsed.into());
     }

@@ -12,6 +12,7 @@ use crate::{
     addresses::{
         ACCOUNT_NAME, ADD_OFFERED_PASSKEY, Address, END_OTHERS, END_SESSION, NEW_RECOVERY_CODES,
         OFFER, REMOVE_ACCESS, REMOVE_AUTHENTICATOR, REMOVE_PASSKEY, RENAME_PASSKEY,
+        RENEW_CHALLENGE,
     },
     browser::Browser,
     fault::Failure,
@@ -94,12 +95,13 @@ pub(crate) async fn nothing_here(
 }
 
 /// Where only forms of ours are posted. A browser that restores a tab asks for their address by GET, without what was posted.
-const FORMS: [&str; 19] = [
+const FORMS: [&str; 20] = [
     "/login",
     "/login/continue",
     "/login/switch",
     "/login/passkey",
     ADD_OFFERED_PASSKEY,
+    RENEW_CHALLENGE,
     "/login/second-factor",
     "/login/enrol",
     OFFER,

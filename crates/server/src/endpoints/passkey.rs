@@ -8,10 +8,12 @@ use safeconduct_protocol::{
     authentication::Factor,
     authorization::{Next, Offer, SignedInUser},
     error::Reason,
+    ids::GrantId,
     passkey::{CredentialId, RelyingParty},
     redirect_uri::host_of,
 };
 use safeconduct_store::SessionView;
+use serde::Serialize;
 
 use crate::{
     addresses::{ADD_OFFERED_PASSKEY, OFFER},
@@ -56,6 +58,41 @@ pub(crate) async fn add(
     way_back::person(&server, &form, answer, reader).await
 }
 
+/// `POST /login/passkey/renew`: a sign-in page that stays open goes on with its request as if it had arrived now, and another challenge. Nothing
+/// is written.
+pub(crate) async fn renew(
+    State(server): State<Server>,
+    reader: Reader,
+    form: PostedForm,
+) -> Response {
+    match renewed(&server, reader, &form).await {
+        Ok(renewed) => respond::json(&renewed),
+        Err(failure) => respond::json_refusal(failure),
+    }
+}
+
+/// What the forms of a page carry from now on.
+#[derive(Serialize)]
+struct Renewed {
+    pending: String,
+    ceremony: String,
+    options: String,
+}
+
+async fn renewed(server: &Server, reader: Reader, form: &PostedForm) -> Result<Renewed, Failure> {
+    let Step {
+        exchange, journey, ..
+    } = Step::take(server, reader, form).await?;
+    let journey = journey.arrive_again(&exchange).await?;
+    let prompt = passkey::of_anybody(&exchange, &journey.pending)?;
+    let prompt = prompt.expect("there is no such route without a relying party");
+    Ok(Renewed {
+        pending: exchange.sealed(&journey.pending)?,
+        ceremony: prompt.ceremony,
+        options: prompt.options,
+    })
+}
+
 async fn add_one(server: &Server, reader: Reader, form: &PostedForm) -> Result<Response, Failure> {
     let Step {
         exchange,
@@ -88,6 +125,29 @@ async fn add_one(server: &Server, reader: Reader, form: &PostedForm) -> Result<R
 }
 
 impl Journey {
+    /// The same request as if it arrived now. One that was answered does not.
+    ///
+    /// # Errors
+    /// `pending-request-not-due` once its code was redeemed, `pushed-request-used` once one was issued for what was pushed.
+    async fn arrive_again(self, exchange: &Exchange<'_>) -> Result<Self, Failure> {
+        let (server, now) = (exchange.server, exchange.now);
+        if server.store().grant(self.pending.grant).await?.is_some() {
+            return Err(Reason::PendingRequestNotDue.into());
+        }
+        if let Some(pushed) = &self.pending.pushed {
+            let lifetimes = &server.settings().lifetimes;
+            let used = pushed.used(&self.client.id, lifetimes.pending, now);
+            if server.store().is_used(&used, now).await? {
+                return Err(Reason::PushedRequestUsed.into());
+            }
+        }
+        let grant = GrantId::generate(server.clock().milliseconds());
+        Ok(Self {
+            pending: self.pending.again(grant),
+            client: self.client,
+        })
+    }
+
     /// Whose wish it is that the user of `view` makes a passkey now; `None` where nobody's is. The rule is asked again: a page that was
     /// shown proves nothing.
     fn wishes_passkey(&self, exchange: &Exchange<'_>, view: &SessionView) -> Option<Wish> {

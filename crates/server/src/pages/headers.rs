@@ -26,9 +26,10 @@ pub const fn headers() -> &'static [(&'static str, &'static str)] {
     ]
 }
 
-/// The policy of a page that has a script: the same, and scripts of ours.
+/// The policy of a page that has a script: the same, and scripts of ours, which may ask this server for something where the page `connects`.
 #[must_use]
-pub fn scripted_policy() -> HeaderValue {
-    let policy = format!("{POLICY}; script-src 'self'");
+pub fn scripted_policy(connects: bool) -> HeaderValue {
+    let connections = if connects { "; connect-src 'self'" } else { "" };
+    let policy = format!("{POLICY}; script-src 'self'{connections}");
     HeaderValue::try_from(policy).expect("a policy is visible ASCII")
 }

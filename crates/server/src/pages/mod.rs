@@ -59,7 +59,7 @@ pub use self::mail::{MailPage, MailText};
 pub use self::new_password::{NewPasswordPage, NewPasswordProblem};
 pub use self::passkey::{
     AddPasskeyPage, AddPasskeyProblem, NewPasskeyPage, PasskeyLine, PasskeyPrompt, PasskeysPage,
-    RemovePasskeyProblem,
+    RemovePasskeyProblem, Renewal,
 };
 pub use self::recover::{RecoverPage, RecoverProblem};
 pub use self::refusal::{Developer, RefusalKind, RefusalPage};
@@ -219,6 +219,8 @@ pub struct Page {
     pub language: Language,
     /// Whether it asks for scripts of ours, which its policy has to allow then.
     pub has_script: bool,
+    /// Whether those ask this server for something, which its policy has to allow then.
+    pub connects: bool,
 }
 
 impl Deref for Page {
@@ -491,6 +493,7 @@ impl Pages {
         Page {
             // No value can write this: every one is escaped.
             has_script: html.contains("<script "),
+            connects: html.contains(" data-renew=\""),
             html,
             language,
         }

@@ -21,6 +21,17 @@ pub struct PasskeyPrompt {
     pub conditional: bool,
     /// A passkey that this server does not know, so that the browser may forget it: its id in base64url.
     pub unknown: Option<String>,
+    /// Where another challenge is asked for before this one ends, if the page may go on with one.
+    pub renewal: Option<Renewal>,
+}
+
+/// How a page that stays open goes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Renewal {
+    /// Where `pending` is posted; JSON comes back, with what the fields of that name and `ceremony` carry from then on, and `options`.
+    pub action: String,
+    /// After how many seconds.
+    pub seconds: i64,
 }
 
 /// The passkeys of an account.

@@ -11,8 +11,8 @@ use super::{
     AddPasskeyPage, AddPasskeyProblem, ClientLink, CodeProblem, ConsentPage, ContinuePage,
     Developer, EnrolPage, ErrorEntryPage, FormPostPage, HomePage, NewPasskeyPage, Notice,
     OfferPage, Page, Pages, PasskeyPrompt, QrDrawing, RecoveryCodesPage, RefusalKind, RefusalPage,
-    ResourceLine, ReturnTo, ScopeKind, ScopeLine, SecondFactorPage, SelectAccountPage, SignInPage,
-    SignInProblem, SignOutPage, SignedIn, SignedOutPage,
+    Renewal, ResourceLine, ReturnTo, ScopeKind, ScopeLine, SecondFactorPage, SelectAccountPage,
+    SignInPage, SignInProblem, SignOutPage, SignedIn, SignedOutPage,
 };
 
 const PENDING: &str = "sc_pend_AQEBAQEBAQEBAQEBAQEB";
@@ -206,6 +206,7 @@ fn passkey_prompt() -> &'static PasskeyPrompt {
             .to_owned(),
         conditional: true,
         unknown: None,
+        renewal: Some(Renewal { action: "/login/passkey/renew".to_owned(), seconds: 720 }),
     }
     });
     &PROMPT

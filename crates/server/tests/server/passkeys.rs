@@ -324,6 +324,135 @@ async fn a_challenge_lives_as_long_as_its_page() {
     assert_eq!(over.to_string(), REFUSED);
 }
 
+impl Browser<'_> {
+    /// What the script of `page` asks for before the challenge of it ends.
+    async fn renew(&mut self, page: &Answer) -> Answer {
+        let form = Form::new().with("pending", &page.hidden("pending"));
+        self.post("/login/passkey/renew", &form).await
+    }
+}
+
+/// A page that stays open goes on as if its request had arrived now, as often as it takes, and nothing is written for it.
+///
+/// Attacks: PE27.
+#[tokio::test]
+async fn a_page_that_is_left_open_signs_in_long_after_its_first_challenge() {
+    let server = TestServer::start().await;
+    let ada = Holder::manager(&server, "ada").await;
+    let mut browser = server.browser();
+    let ask = portal().with("max_age", "60");
+    let page = browser.asked(&ask).await;
+    assert!(
+        page.body
+            .contains(" data-renew=\"/login/passkey/renew\" data-after=\"720\"")
+    );
+    assert!(
+        page.header("content-security-policy")
+            .ends_with("; connect-src 'self'")
+    );
+    let rows = server.server().store().count_rows().await.unwrap();
+    let mut carried = (
+        page.hidden("pending"),
+        page.hidden("ceremony"),
+        asked_for(&page),
+    );
+    for _ in 0..5 {
+        server.advance(12 * 60);
+        let form = Form::new().with("pending", &carried.0);
+        let renewed = browser.post("/login/passkey/renew", &form).await;
+        assert_eq!(renewed.status, 200, "{renewed:?}");
+        assert_eq!(renewed.header("cache-control"), "no-store");
+        let renewed = renewed.json();
+        let text = |name: &str| renewed[name].as_str().unwrap().to_owned();
+        let options: Value = serde_json::from_str(&text("options")).unwrap();
+        assert_eq!(options["allowCredentials"], json!([]));
+        assert_ne!(options["challenge"], carried.2["challenge"]);
+        carried = (text("pending"), text("ceremony"), options);
+    }
+    assert_eq!(server.server().store().count_rows().await.unwrap(), rows);
+    // The page as it was is over.
+    let late = browser.passkey(&page, &ada.answer(&page)).await;
+    assert_eq!(late.to_string(), "400 page (pending-request-expired)");
+    let late = browser.renew(&page).await;
+    assert_eq!(late.status, 400, "{late:?}");
+    let form = Form::new()
+        .with("pending", &carried.0)
+        .with("ceremony", &carried.1)
+        .with("credential", &ada.device.sign(&ada.passkey, &carried.2));
+    let signed_in = browser.post("/login/passkey", &form).await;
+    assert!(browser.follow(signed_in).await.has_code());
+}
+
+/// It is no way to keep what was proved for a request, nor to answer one twice.
+///
+/// Attacks: PE27, PE47.
+#[tokio::test]
+async fn what_was_proved_for_a_request_is_not_kept_by_renewing_it() {
+    let server = TestServer::start().await;
+    let mut browser = server.browser();
+    let ask = Ask::of("shop").with("max_age", "600");
+    let page = browser.asked(&ask).await;
+    let consent = browser.sign_in(&page, "ada").await;
+    assert_eq!(
+        consent.to_string(),
+        "200 page “Allow The shop? – Safeconduct”"
+    );
+    server.advance(601);
+    let renewed = browser.renew(&consent).await.json();
+    let form = Form::new().with("pending", renewed["pending"].as_str().unwrap());
+    let again = browser.post("/login/continue", &form).await;
+    assert!(!browser.follow(again).await.has_code());
+    let url = format!(
+        "/authorize?pending={}",
+        renewed["pending"].as_str().unwrap()
+    );
+    assert_eq!(browser.open(&url).await.to_string(), AGAIN);
+
+    // Of another browser, from another site, and once it was answered.
+    let mut other = server.sign_in("bob").await;
+    assert_eq!(other.renew(&consent).await.status, 400);
+    let form = Form::new().with("pending", &consent.hidden("pending"));
+    let foreign = [("sec-fetch-site", "cross-site")];
+    let refused = browser
+        .post_from("/login/passkey/renew", &form, &foreign)
+        .await;
+    assert_eq!(refused.status, 403);
+    let page = browser.open(&url).await;
+    let consent = browser.sign_in(&page, "ada").await;
+    let code = browser.allow(&consent).await.code(&ask);
+    server.exchange(&code).await.tokens();
+    assert_eq!(browser.renew(&consent).await.status, 400);
+}
+
+/// What was pushed is answered once, however often its page was renewed, and as long as any page of it could be answered.
+///
+/// Attacks: PE27, Q24.
+#[tokio::test]
+async fn a_pushed_request_that_was_answered_is_not_renewed() {
+    let server = TestServer::start().await;
+    let mut browser = server.browser();
+    let ask = Ask::of("club").scope("openid");
+    let pushed = server.push(&ask).await;
+    let sent = ask.pushed_as(&pushed);
+    let page = browser.asked(&sent).await;
+    server.advance(14 * 60);
+    let one = browser.renew(&page).await.json();
+    server.advance(14 * 60);
+    let url = |pending: &Value| format!("/authorize?pending={}", pending.as_str().unwrap());
+    let form = Form::new().with("pending", one["pending"].as_str().unwrap());
+    let other = browser.post("/login/passkey/renew", &form).await.json();
+    let page = browser.open(&url(&other["pending"])).await;
+    let consent = browser.sign_in(&page, "ada").await;
+    assert!(browser.allow(&consent).await.has_code());
+    let form = Form::new().with("pending", other["pending"].as_str().unwrap());
+    let again = browser.post("/login/passkey/renew", &form).await;
+    assert_eq!(again.status, 400, "{again:?}");
+    // To its last second, the other page is of no use.
+    server.advance(60);
+    let answer = browser.open(&url(&one["pending"])).await;
+    assert_eq!(answer.to_string(), "400 page (pushed-request-used)");
+}
+
 /// Attacks: PE10.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_answer_64_times_at_once_over_two_nodes_is_one_session() {

@@ -75,6 +75,7 @@ pub(crate) const READ: &[(&str, &[&[&str]])] = &[
     ("/login/continue", &[&["pending"]]),
     ("/login/switch", &[&["pending"]]),
     ("/login/passkey", &[&["pending", "ceremony", "credential"]]),
+    ("/login/passkey/renew", &[&["pending"]]),
     (
         "/login/second-factor",
         &[&["pending", "code", "recovery_code"]],
