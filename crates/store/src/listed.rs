@@ -47,26 +47,33 @@ macro_rules! grants_where {
     };
 }
 
-/// Those that are alive, the newest first: the id of a grant says when it was born.
+/// Those that are alive, in the order `$order`, the newest first: the id of a grant says when it was born.
 macro_rules! live_grants_where {
-    ($which:literal) => {
+    ($which:literal, $order:literal) => {
         concat!(
             grants_where!("g.id < $1 AND g.revoked_at IS NULL AND g.expires_at > $2 AND "),
             $which,
             stands!("g", "$2"),
-            " ORDER BY g.id DESC LIMIT $3"
+            $order,
+            " LIMIT $3"
         )
     };
 }
 
-const GRANTS: &str = live_grants_where!("");
+const GRANTS: &str = live_grants_where!("", " ORDER BY g.id DESC");
 
-const GRANTS_OF: &str = live_grants_where!("g.user_id = $4 AND g.user_id <> '' AND ");
+/// In an order that the primary key does not have: it would be gone through for a user who has few.
+const GRANTS_OF: &str = live_grants_where!(
+    "g.user_id = $4 AND g.user_id <> '' AND ",
+    " ORDER BY g.created_at DESC, g.id DESC"
+);
 
-const GRANTS_TO: &str = live_grants_where!("g.client_id = $4 AND ");
+const GRANTS_TO: &str = live_grants_where!("g.client_id = $4 AND ", " ORDER BY g.id DESC");
 
-const GRANTS_OF_TO: &str =
-    live_grants_where!("g.user_id = $4 AND g.user_id <> '' AND g.client_id = $5 AND ");
+const GRANTS_OF_TO: &str = live_grants_where!(
+    "g.user_id = $4 AND g.user_id <> '' AND g.client_id = $5 AND ",
+    " ORDER BY g.created_at DESC, g.id DESC"
+);
 
 const GRANT: &str = grants_where!("g.id = $1");
 

@@ -88,8 +88,10 @@ async fn no_user_is_listed_twice_or_left_out_where_two_names_have_become_one(dat
         };
         store.add_user(user, world.now()).await.unwrap();
     }
-    let other = "UPDATE users SET username = $1, username_key = $2 WHERE username_key = 'kept'";
-    let other = Statement::new(other).bind(OTHER).bind(OTHER.to_lowercase());
+    let other = "UPDATE users SET username = $1, username_key = $2, username_bytes = $3 WHERE username_key = 'kept'";
+    let key = OTHER.to_lowercase();
+    let bytes = key.clone().into_bytes();
+    let other = Statement::new(other).bind(OTHER).bind(key).bind(bytes);
     store.commit(other).await.unwrap();
     let all = store.list_users("", None, 100).await.unwrap();
     assert_eq!(all.len(), 5);

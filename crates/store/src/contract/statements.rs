@@ -14,7 +14,8 @@ async fn however_few_grants_there_are_they_are_looked_for_as_if_there_were_many_
     assert!(statements.len() > 80, "where are the statements?");
     let of_grants = statements.iter().filter(|sql| sql.contains(" grants "));
     // What administrators list may take its time.
-    let asked = of_grants.filter(|sql| !sql.contains("CAST($1 AS TEXT) IS NULL"));
+    let listed = ["CAST($1 AS TEXT) IS NULL", "ORDER BY g.id DESC"];
+    let asked = of_grants.filter(|sql| !listed.iter().any(|of_list| sql.contains(of_list)));
     let plan = |(number, sql): (usize, &String)| {
         let is_used = |place: &usize| sql.contains(&format!("${place}"));
         let places = (1..100).rev().find(is_used).unwrap();
