@@ -162,7 +162,7 @@ fn concluded_by<'s, 'm>(
             (false, true) => &[3],
             (false, false) => &[],
         },
-        (Party::Server, "POST /login") => &[2],
+        (Party::Server, "POST /login" | "POST /login/passkey") => &[2],
         (Party::Server, "POST /consent")
             if steps
                 .iter()

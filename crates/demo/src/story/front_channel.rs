@@ -72,6 +72,9 @@ impl<'a> Story<'a> {
     }
 
     pub(super) fn signed_in(&self) -> Option<Step<'a>> {
+        if let Some(step) = self.signed_in_by_passkey() {
+            return Some(step);
+        }
         let Some(last) = self.sign_ins.last() else {
             return self.already_signed_in();
         };
@@ -120,6 +123,37 @@ impl<'a> Story<'a> {
             proof,
             checks,
             messages: self.sign_ins[skipped..].to_vec(),
+        })
+    }
+
+    /// A passkey signed, after whatever was typed before.
+    fn signed_in_by_passkey(&self) -> Option<Step<'a>> {
+        let typed = self.sign_ins.last().map(|typed| typed.ended);
+        let last = self.passkeys.last()?;
+        if last.answer.redirect.is_none() || typed.is_some_and(|typed| typed > last.ended) {
+            return None;
+        }
+        let cookie = last.answer.header("set-cookie").any(is_guarded);
+        Some(Step {
+            number: 2,
+            title: "A passkey signs in at the server".to_owned(),
+            from: Party::Browser,
+            to: Party::Server,
+            said: "signed in with a passkey".to_owned(),
+            proof: format!("passkey, {} ms", last.milliseconds),
+            checks: vec![
+                check(
+                    "The form came from the server's own page, which an attacker's page cannot send",
+                    "RFC 6749 §10.12",
+                    is_own_form(last),
+                ),
+                check(
+                    "The session lives in a new cookie that no script can read",
+                    "RFC 6265 §4.1.2.6",
+                    cookie,
+                ),
+            ],
+            messages: vec![last],
         })
     }
 

@@ -97,6 +97,7 @@ struct Story<'a> {
     /// Where the sign-in returned to.
     asked_again: Option<&'a Message>,
     sign_ins: Vec<&'a Message>,
+    passkeys: Vec<&'a Message>,
     decision: Option<&'a Message>,
     /// The answer that leads back to the app, with a code or with an error.
     leading_back: Option<&'a Message>,
@@ -154,6 +155,7 @@ impl<'a> Story<'a> {
             asked: asked.iter().copied().find(is_first),
             asked_again: asked.iter().copied().rfind(|again| !is_first(again)),
             sign_ins: to(Party::Server, "POST /login"),
+            passkeys: to(Party::Server, "POST /login/passkey"),
             decision: decisions.last().copied(),
             callback: accepted_or_last(&to(Party::App, "GET /auth/callback")),
             exchange: token("authorization_code").first().copied(),

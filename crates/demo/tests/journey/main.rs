@@ -7,6 +7,7 @@ mod pictures;
 mod stage;
 
 use safeconduct_testing_program::Directory;
+use serde_json::{Value, json};
 use stage::{Demo, Stage};
 use thirtyfour::prelude::*;
 
@@ -47,6 +48,7 @@ async fn a_newcomer_walks_through_the_flow_and_breaks_nothing_in_a_browser() {
         says_no_as_bob(&stage).await?;
         tries_to_break_it(&stage).await?;
         asks_bob_after_all(&stage).await?;
+        lives_by_a_passkey_and_removes_access(&stage).await?;
         is_told_what_is_wrong(&stage).await?;
         followed_it_on_the_terminal(&stage);
         Ok(())
@@ -365,6 +367,57 @@ async fn asks_bob_after_all(stage: &Stage) -> WebDriverResult<()> {
     stage.shows("main", &asked).await
 }
 
+/// What the account at the server is for, live: a passkey in place of the password, and the end of what the app was allowed.
+async fn lives_by_a_passkey_and_removes_access(stage: &Stage) -> WebDriverResult<()> {
+    stage.driver.delete_all_cookies().await?;
+    let server = &stage.demo.server;
+    stage
+        .visit(&format!("{server}/account/passkeys/add"))
+        .await?;
+    stage.fill("username", "alice").await?;
+    stage.fill("password", PASSWORD).await?;
+    stage.press("login-submit").await?;
+    stage.wait_for("#new-passkey-submit").await?;
+    let tools = stage.driver.cdp();
+    let _: Value = tools.send_raw("WebAuthn.enable", json!({})).await?;
+    let manager = json!({
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": true,
+        "hasUserVerification": true,
+        "isUserVerified": true,
+        "automaticPresenceSimulation": true,
+    });
+    let _: Value = tools
+        .send_raw(
+            "WebAuthn.addVirtualAuthenticator",
+            json!({ "options": manager }),
+        )
+        .await?;
+    stage.press("new-passkey-submit").await?;
+    stage.wait_for("#add-passkey").await?;
+    stage.driver.delete_all_cookies().await?;
+    // In the field of the name: she presses nothing at the server.
+    stage.visit(&stage.demo.app).await?;
+    stage.press("sign-in").await?;
+    stage.wait_for(".notes").await?;
+    stage.shows("h1", &["Hello Alice"]).await?;
+    stage.shows("#step-2", &["A passkey signs in"]).await?;
+    stage.visit(&format!("{server}/account/apps")).await?;
+    stage
+        .leave_by("form[action$='/apps/remove'] button")
+        .await?;
+    stage.wait_for("#no-apps").await?;
+    // The app is told over the back channel, and not by this browser.
+    for _ in 0..200 {
+        stage.visit(&stage.demo.app).await?;
+        if stage.count("#sign-in").await? == 1 {
+            break;
+        }
+    }
+    stage.has(1, "#sign-in").await
+}
+
 async fn is_told_what_is_wrong(stage: &Stage) -> WebDriverResult<()> {
     let request = "/authorize?response_type=code&client_id=demo-notes&redirect_uri=http://localhost/evil&state=%3Cscript%3E";
     let url = format!("{}{request}", stage.demo.server);
@@ -382,6 +435,7 @@ fn followed_it_on_the_terminal(stage: &Stage) {
         "pushed; PKCE S256",
         "2 browser -> server   alice could not sign in",
         "2 browser -> server   alice signed in",
+        "2 browser -> server   signed in with a passkey",
         "3 browser -> server   did not allow Demo Notes",
         "3 browser -> server   allowed Demo Notes",
         "4 server  -> app      code sc_code_",
