@@ -131,14 +131,10 @@ pub(crate) async fn prove(
         Err(_) => None,
     };
     let owner = found.as_ref().map(|(_, owner)| owner.username.as_str());
-    let known = server.throttle().known_browser(browser.known());
-    let permit = server.throttle().permit_passkey(
-        server.store(),
-        owner.unwrap_or_default(),
-        address,
-        &known,
-        exchange.now,
-    );
+    let (owner, now) = (owner.unwrap_or_default(), exchange.now);
+    let (store, throttle) = (server.store(), server.throttle());
+    let known = throttle.known_browser(browser.known());
+    let permit = throttle.permit_passkey(store, owner, address, &known, now);
     let permit = match permit.await? {
         Ok(permit) => permit,
         Err(wait) => {
@@ -157,9 +153,7 @@ pub(crate) async fn prove(
         browser,
         sealed,
         old: old.as_ref(),
-        is_new: server
-            .throttle()
-            .is_new(owner.unwrap_or_default(), &known, exchange.now),
+        is_new: throttle.is_new(owner, &known, now),
     };
     let account = found.as_ref().map(|(_, owner)| owner.user.clone());
     let judged = match asked.judge(answer, found).await {

@@ -48,7 +48,8 @@ async fn a_newcomer_walks_through_the_flow_and_breaks_nothing_in_a_browser() {
         says_no_as_bob(&stage).await?;
         tries_to_break_it(&stage).await?;
         asks_bob_after_all(&stage).await?;
-        lives_by_a_passkey_and_removes_access(&stage).await?;
+        makes_a_passkey(&stage).await?;
+        removes_access(&stage).await?;
         is_told_what_is_wrong(&stage).await?;
         followed_it_on_the_terminal(&stage);
         Ok(())
@@ -367,8 +368,8 @@ async fn asks_bob_after_all(stage: &Stage) -> WebDriverResult<()> {
     stage.shows("main", &asked).await
 }
 
-/// What the account at the server is for, live: a passkey in place of the password, and the end of what the app was allowed.
-async fn lives_by_a_passkey_and_removes_access(stage: &Stage) -> WebDriverResult<()> {
+/// What the account at the server is for, live: a passkey in place of the password.
+async fn makes_a_passkey(stage: &Stage) -> WebDriverResult<()> {
     stage.driver.delete_all_cookies().await?;
     let server = &stage.demo.server;
     stage
@@ -396,8 +397,13 @@ async fn lives_by_a_passkey_and_removes_access(stage: &Stage) -> WebDriverResult
         .await?;
     stage.press("new-passkey-submit").await?;
     stage.wait_for("#add-passkey").await?;
+    Ok(())
+}
+
+/// Signs in in the field of the name, pressing nothing at the server, and ends there what the app was allowed.
+async fn removes_access(stage: &Stage) -> WebDriverResult<()> {
+    let server = &stage.demo.server;
     stage.driver.delete_all_cookies().await?;
-    // In the field of the name: she presses nothing at the server.
     stage.visit(&stage.demo.app).await?;
     stage.press("sign-in").await?;
     stage.wait_for(".notes").await?;
