@@ -50,21 +50,27 @@ impl Notices {
     }
 
     /// The mail that tells `user` of something, if mail is set up and they have an address that is known to be theirs.
-    pub fn to(&self, user: &UserRecord, purpose: MailPurpose) -> Option<Mail> {
+    pub fn to(&self, user: &UserId, claims: &PersonClaims, purpose: MailPurpose) -> Option<Mail> {
         if !self.is_mail_set_up {
             return None;
         }
         Some(Mail {
             purpose,
-            to: MailAddress::of(&user.claims)?,
-            user: user.id.clone(),
-            language: language_of(&user.claims).unwrap_or(self.fallback),
+            to: MailAddress::of(claims)?,
+            user: user.clone(),
+            language: language_of(claims).unwrap_or(self.fallback),
         })
     }
 }
 
 impl Exchange<'_> {
-    /// The mail that tells the user of something, as [`Notices::to`]. Where no mail is set up, nothing is looked up.
+    /// How people are told by mail; who never said which language they read, in that of the page.
+    pub(crate) fn notices(&self) -> Notices {
+        Notices::new(self.server.settings().mail.is_some(), self.language())
+    }
+
+    /// The mail that tells the user of something, as [`Notices::to`], where nothing is known of them yet. Where no mail is set up, nothing is
+    /// looked up.
     ///
     /// # Errors
     /// The database's.
@@ -73,12 +79,12 @@ impl Exchange<'_> {
         user: &UserId,
         purpose: MailPurpose,
     ) -> Result<Option<Mail>, StoreError> {
-        let notices = Notices::new(self.server.settings().mail.is_some(), self.language());
+        let notices = self.notices();
         if !notices.is_mail_set_up {
             return Ok(None);
         }
         let user = self.server.store().user(user).await?;
-        Ok(user.and_then(|user| notices.to(&user, purpose)))
+        Ok(user.and_then(|user| notices.to(&user.id, &user.claims, purpose)))
     }
 }
 

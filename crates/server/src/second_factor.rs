@@ -1,7 +1,8 @@
 //! Second factors at work: setting up an authenticator app, and proving it or a recovery code. What a page says before and after is
 //! its endpoint's; what is here is the same wherever it is asked.
 
-use http::HeaderValue;
+use axum::response::Response;
+use http::{HeaderValue, StatusCode};
 use safeconduct_protocol::{
     authentication::Factor, authorization::SignedInUser, encoding, enrolment::Enrolment,
     error::Refusal, mail::MailPurpose, parameters::Parameters, recovery_code::RecoveryCode,
@@ -12,9 +13,21 @@ use safeconduct_store::{Guess, NewOtp, OtpAddition, SecondFactorUse, SessionRene
 use crate::{
     browser::{self, Browser},
     fault::Failure,
-    pages::CodeProblem,
+    pages::{CodeProblem, RecoveryCodesPage},
+    respond,
     server::Exchange,
 };
+
+/// The page that shows recovery codes, and leads on.
+pub(crate) fn codes_page(exchange: &Exchange<'_>, codes: &[RecoveryCode], on: &str) -> Response {
+    let codes: Vec<_> = codes.iter().map(RecoveryCode::to_groups).collect();
+    let codes: Vec<_> = codes.iter().map(Secret::expose).collect();
+    let html = exchange.pages().recovery_codes(&RecoveryCodesPage {
+        codes: &codes,
+        continue_url: on,
+    });
+    respond::page(StatusCode::OK, html)
+}
 
 /// What an attempt to prove a second factor came to.
 pub(crate) enum Proof {

@@ -358,6 +358,13 @@ pub(crate) fn administrative(unit: Unit, event: NewEvent<'_>, by: &By, now: Time
         .then(event.by(by, now))
 }
 
+impl Event {
+    /// Whether `text` can be the id of an event.
+    pub fn is_id(text: &str) -> bool {
+        text.len() == 48 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+    }
+}
+
 /// Hexadecimal digits alone, which every collation sorts alike: the second, a count within this process, chance.
 fn event_id(now: Timestamp) -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);

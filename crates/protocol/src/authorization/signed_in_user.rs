@@ -31,6 +31,14 @@ pub struct SignedInUser {
     pub consented: Scope,
 }
 
+impl SignedInUser {
+    /// Whether an authenticator app is all that they meet the demand for a second factor by. The write that takes one away asks the same
+    /// of what there is then.
+    pub const fn needs_otp(&self) -> bool {
+        self.second_factor_required && !self.enrolled.passkey
+    }
+}
+
 /// What an account can prove beside a password.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Enrolled {

@@ -49,7 +49,8 @@ async fn show(request: &PageRequest) -> Answer {
     let (server, query) = (visit.exchange.server, request.query().unwrap_or_default());
     let parameters = Parameters::parse(query.as_bytes()).unwrap_or_default();
     let before = parameters.one("before").ok().flatten();
-    let before = before.filter(|name| is_name(name));
+    // What can be no event begins at the newest.
+    let before = before.filter(|id| Event::is_id(id));
     let user = &visit.view.person.user;
     let events = server.store().events_of(user, before, PAGE).await?;
     let lines: Vec<EventLine> = events
@@ -67,11 +68,6 @@ async fn show(request: &PageRequest) -> Answer {
         earlier: earlier.as_deref(),
     });
     Ok(visit.page((Section::Activity, ACCOUNT_ACTIVITY), None, &page))
-}
-
-/// Whether a text can be the name of an event: what else is sent begins at the newest.
-fn is_name(text: &str) -> bool {
-    text.len() == 48 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn line(visit: &Visit<'_>, event: &Event) -> Option<EventLine> {

@@ -19,7 +19,6 @@ use crate::{
     browser,
     fault::Failure,
     form::PostedForm,
-    notices::Notices,
     pages::{AccountPage, AddressPage, AddressProblem, ConfirmAddressPage, Section},
     reader::Reader,
     respond::{self, with_cookie},
@@ -105,17 +104,7 @@ async fn send(request: &FormRequest) -> Answer {
         .permit_mail(store, &person.username, request.address(), now);
     if let Err(wait) = permit.await? {
         server.telemetry().rate_limited(wait.limit.as_str());
-        let minutes = wait.seconds.div_ceil(60);
-        let again = AddressPage {
-            typed,
-            problem: Some(AddressProblem::Throttled { minutes }),
-            ..AddressPage::default()
-        };
-        return Ok(respond::try_later(
-            page(&visit, None, &again).await?,
-            Reason::TooManyAttempts,
-            minutes * 60,
-        ));
+        return throttled(&visit, typed, wait.seconds.div_ceil(60)).await;
     }
     let mail = Mail {
         purpose: MailPurpose::Verify,
@@ -123,12 +112,27 @@ async fn send(request: &FormRequest) -> Answer {
         user: person.user.clone(),
         language: visit.exchange.language(),
     };
-    store.queue_asked_mail(Some(&mail), now).await?;
+    if !store.queue_asked_mail(Some(&mail), now).await? {
+        // As many as may went to that address within this hour.
+        return throttled(&visit, typed, 60).await;
+    }
     let sent = AddressPage {
         sent_to: Some(mail.to.as_str()),
         ..AddressPage::default()
     };
     page(&visit, None, &sent).await
+}
+
+/// The form again, where no link is sent before so many minutes have passed.
+async fn throttled(visit: &Visit<'_>, typed: &str, minutes: u32) -> Answer {
+    let again = AddressPage {
+        typed,
+        problem: Some(AddressProblem::Throttled { minutes }),
+        ..AddressPage::default()
+    };
+    let form = page(visit, None, &again).await?;
+    let (reason, seconds) = (Reason::TooManyAttempts, minutes * 60);
+    Ok(respond::try_later(form, reason, seconds))
 }
 
 /// An address that mails can be sent to, and that can be known of a person.
@@ -170,8 +174,8 @@ pub(crate) async fn confirm(
     judged(&visit, link).await?;
     visit.posts_own(parameters, LINK)?;
     let user = user(&visit).await?;
-    let notices = Notices::new(server.settings().mail.is_some(), visit.exchange.language());
-    let to_before = notices.to(&user, MailPurpose::AddressChanged);
+    let notices = visit.exchange.notices();
+    let to_before = notices.to(&user.id, &user.claims, MailPurpose::AddressChanged);
     let mail = to_before.filter(|mail| Some(&mail.to) != link.address());
     let (store, session, now) = (visit.store(), visit.seen(), visit.exchange.now);
     let changed = store.change_address_by_link(link, &user, &session, mail.as_ref(), now);

@@ -1,7 +1,16 @@
 //! `/account/apps`: the apps that have access to the account, and the end of that.
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 use axum::response::Response;
-use safeconduct_protocol::{ids::ClientId, scope::Scope};
+use safeconduct_protocol::{
+    claims::ClaimsRequest,
+    client::Client,
+    ids::ClientId,
+    scope::{OPENID, Scope},
+};
+use serde_json::Value;
 
 use super::visit::{Answer, Demand, FormRequest, PageRequest, Visit};
 use crate::{
@@ -51,6 +60,11 @@ async fn apps(visit: &Visit<'_>) -> Result<Vec<AppLine>, Failure> {
     let mut clients: Vec<&ClientId> = consented.chain(granted).collect();
     clients.sort();
     clients.dedup();
+    let known = store
+        .user(user)
+        .await?
+        .map(|known| (known.claims).of_account(&known.username, known.updated_at));
+    let known = known.unwrap_or_default();
     let lines = clients.into_iter().filter_map(|id| {
         let client = &exchange.catalog.client(id)?.client;
         let of_this = || grants.iter().filter(|record| record.grant.client == *id);
@@ -60,6 +74,7 @@ async fn apps(visit: &Visit<'_>) -> Result<Vec<AppLine>, Failure> {
             .flat_map(|consent| consent.scopes.values());
         let scopes = allowed.chain(of_this().map(|record| &record.grant.scope));
         let scope = scopes.fold(Scope::default(), |all, scope| all.union(scope));
+        let seen = seen_by(client, &scope, of_this().map(|record| &record.grant.claims));
         let since = of_this().map(|record| record.created_at);
         let since = since.chain(consent.map(|consent| consent.changed_at)).min();
         let last_used = of_this().map(|record| record.last_used_at).max();
@@ -67,6 +82,10 @@ async fn apps(visit: &Visit<'_>) -> Result<Vec<AppLine>, Failure> {
             id: id.as_str().to_owned(),
             name: client.name_in(exchange.language()).to_owned(),
             scopes: words(exchange, &scope),
+            sees: exchange.pages().claims(|claim| {
+                let known = known.claim(claim).filter(|_| seen.contains(claim));
+                known.map(in_one_line)
+            }),
             since: since.map(|at| exchange.pages().date(at)),
             last_used: last_used.map(|at| exchange.pages().moment(at, exchange.now)),
         })
@@ -74,6 +93,40 @@ async fn apps(visit: &Visit<'_>) -> Result<Vec<AppLine>, Failure> {
     let mut lines: Vec<AppLine> = lines.collect();
     lines.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
     Ok(lines)
+}
+
+/// The claims that an app can have with `scope`, or asked for one by one: at UserInfo, or in an ID Token.
+fn seen_by<'g>(
+    client: &Client,
+    scope: &Scope,
+    asked: impl Iterator<Item = &'g ClaimsRequest>,
+) -> BTreeSet<&'g str> {
+    static NONE: LazyLock<ClaimsRequest> = LazyLock::new(ClaimsRequest::default);
+    let scope = scope.intersection(&client.scopes);
+    if !scope.contains(OPENID) {
+        return BTreeSet::new();
+    }
+    let by_scope = NONE.for_userinfo(&scope, &client.scopes);
+    let one_by_one = asked.flat_map(|asked| {
+        let in_id_token = asked.for_id_token(&client.scopes);
+        let at_userinfo = asked.for_userinfo(&Scope::default(), &client.scopes);
+        in_id_token.into_iter().chain(at_userinfo)
+    });
+    by_scope.into_iter().chain(one_by_one).collect()
+}
+
+/// What a claim says. An address is in parts, of which one may be the whole.
+fn in_one_line(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Object(parts) => {
+            let whole = parts.get("formatted").and_then(Value::as_str);
+            let parts = parts.values().filter_map(Value::as_str);
+            let parts = || parts.collect::<Vec<_>>().join(", ");
+            whole.map_or_else(parts, |whole| whole.lines().collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
+    }
 }
 
 async fn remove_access(request: &FormRequest) -> Answer {

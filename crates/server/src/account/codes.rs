@@ -1,12 +1,11 @@
 //! Recovery codes on the account pages: another set, and the page that shows one once.
 
 use axum::response::Response;
-use http::StatusCode;
-use safeconduct_protocol::{mail::MailPurpose, recovery_code::RecoveryCode, secret::Secret};
+use safeconduct_protocol::{mail::MailPurpose, recovery_code::RecoveryCode};
 use safeconduct_store::StoreError;
 
 use super::visit::{Answer, FormRequest, Visit};
-use crate::{addresses::ACCOUNT_SECURITY, pages::RecoveryCodesPage, respond};
+use crate::{addresses::ACCOUNT_SECURITY, second_factor};
 
 /// `POST /account/security/recovery-codes`: another set in the place of the one there is.
 pub(crate) async fn renew(request: FormRequest) -> Response {
@@ -36,11 +35,6 @@ async fn replace(request: &FormRequest) -> Answer {
 
 /// The page that shows `codes`, and leads back.
 pub(super) fn page(visit: &Visit<'_>, codes: &[RecoveryCode]) -> Response {
-    let codes: Vec<_> = codes.iter().map(RecoveryCode::to_groups).collect();
-    let codes: Vec<_> = codes.iter().map(Secret::expose).collect();
-    let html = visit.exchange.pages().recovery_codes(&RecoveryCodesPage {
-        codes: &codes,
-        continue_url: &visit.exchange.server.path(ACCOUNT_SECURITY),
-    });
-    respond::page(StatusCode::OK, html)
+    let back = visit.exchange.server.path(ACCOUNT_SECURITY);
+    second_factor::codes_page(&visit.exchange, codes, &back)
 }

@@ -96,7 +96,8 @@ async fn changed(
         Ok(password) => password,
         Err(problem) => return Ok(Err(problem)),
     };
-    let mail = exchange.notice(user, MailPurpose::PasswordChanged).await?;
+    let notices = exchange.notices();
+    let mail = notices.to(user, &known.claims, MailPurpose::PasswordChanged);
     let change = PasswordChange {
         user,
         password: &password,

@@ -28,7 +28,7 @@ async fn show(request: &PageRequest) -> Answer {
         added: pages.date(app.added_at),
         recovery_codes: i64::try_from(app.recovery_codes).unwrap_or(i64::MAX),
         few: app.recovery_codes <= FEW as u64,
-        is_demanded: person.second_factor_required && !person.enrolled.passkey,
+        is_demanded: person.needs_otp(),
     });
     let page = AccountPage::Security(SecurityPage {
         password_changed: password_changed.as_deref(),

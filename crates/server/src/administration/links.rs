@@ -9,7 +9,6 @@ use safeconduct_protocol::{
     secret::Secret,
     time::Timestamp,
 };
-use safeconduct_store::{NewUser, StoreError};
 
 use super::{Administration, Refused};
 use crate::{addresses::of_link, fault::Fault};
@@ -141,7 +140,9 @@ impl Administration<'_> {
         let name = &user.username;
         let mail = match purpose {
             LinkPurpose::Invite => self.notices.invitation(&user),
-            _ => self.notices.to(&user, MailPurpose::Recover),
+            _ => self
+                .notices
+                .to(&user.id, &user.claims, MailPurpose::Recover),
         };
         let Some(mail) = mail else {
             let lacks = match purpose {
@@ -173,18 +174,8 @@ impl Administration<'_> {
     async fn newcomer(&self, username: &str, claims: PersonClaims) -> Result<UserId, Refused> {
         self.check_free(username).await?;
         let id = UserId::generate();
-        let user = NewUser {
-            id: id.clone(),
-            username: username.to_owned(),
-            name: None,
-            claims,
-            sealed_password: None,
-        };
-        match self.store.add_user(user, self.now).await {
-            Ok(()) => Ok(id),
-            Err(StoreError::Conflict(_)) => Err(Refused::UserTaken(username.to_owned())),
-            Err(other) => Err(other.into()),
-        }
+        self.insert(&id, username, claims, None).await?;
+        Ok(id)
     }
 
     async fn link(

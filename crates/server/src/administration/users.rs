@@ -128,15 +128,28 @@ impl Administration<'_> {
         self.check_free(username).await?;
         let password = self.passwords.accept(password, username, &claims)?;
         let id = UserId::generate();
+        let password = self.seal(&hasher()?, &id, password).await?;
+        self.insert(&id, username, claims, Some(password)).await?;
+        self.user(id.as_str()).await
+    }
+
+    /// Adds somebody under a name that can be used, with a password or without.
+    pub(super) async fn insert(
+        &self,
+        id: &UserId,
+        username: &str,
+        claims: PersonClaims,
+        sealed_password: Option<SealedPassword>,
+    ) -> Result<(), Refused> {
         let user = NewUser {
             id: id.clone(),
             username: username.to_owned(),
             name: None,
             claims,
-            sealed_password: Some(self.seal(&hasher()?, &id, password).await?),
+            sealed_password,
         };
         match self.store.add_user(user, self.now).await {
-            Ok(()) => self.user(id.as_str()).await,
+            Ok(()) => Ok(()),
             Err(StoreError::Conflict(_)) => Err(Refused::UserTaken(username.to_owned())),
             Err(other) => Err(other.into()),
         }
@@ -213,7 +226,9 @@ impl Administration<'_> {
         let (id, name) = (&found.id, &found.username);
         let password = self.passwords.accept(password, name, &found.claims)?;
         let sealed = self.seal(&hasher()?, id, password).await?;
-        let mail = self.notices.to(&found, MailPurpose::PasswordChanged);
+        let mail = self
+            .notices
+            .to(&found.id, &found.claims, MailPurpose::PasswordChanged);
         Ok(self
             .store
             .set_password(id, &sealed, mail.as_ref(), self.now)
@@ -244,7 +259,9 @@ impl Administration<'_> {
     /// There is no such user, they have none, or the database's.
     pub async fn remove_second_factor(&self, user: &str) -> Result<String, Refused> {
         let found = self.user(user).await?;
-        let mail = self.notices.to(&found, MailPurpose::OtpRemoved);
+        let mail = self
+            .notices
+            .to(&found.id, &found.claims, MailPurpose::OtpRemoved);
         let by = Remover::Operator;
         let removed = self
             .store
@@ -298,7 +315,9 @@ impl Administration<'_> {
     /// There is no such user, they have no such passkey, or the database's.
     pub async fn remove_passkey(&self, user: &str, passkey: &PasskeyRecord) -> Result<(), Refused> {
         let found = self.user(user).await?;
-        let mail = self.notices.to(&found, MailPurpose::PasskeyRemoved);
+        let mail = self
+            .notices
+            .to(&found.id, &found.claims, MailPurpose::PasskeyRemoved);
         let by = Remover::Operator;
         let removed =
             self.store

@@ -180,7 +180,7 @@ async fn used(
     let mail = match link.purpose() {
         LinkPurpose::Recover => {
             let purpose = MailPurpose::PasswordChanged;
-            exchange.notice(link.user(), purpose).await?
+            exchange.notices().to(link.user(), &user.claims, purpose)
         }
         _ => None,
     };

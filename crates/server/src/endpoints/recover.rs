@@ -79,7 +79,7 @@ async fn ask(
     }
     let found = look_up(&exchange, typed).await?;
     let notices = Notices::new(server.settings().mail.is_some(), exchange.language());
-    let mail = found.and_then(|user| notices.to(&user, MailPurpose::Recover));
+    let mail = found.and_then(|user| notices.to(&user.id, &user.claims, MailPurpose::Recover));
     store.queue_asked_mail(mail.as_ref(), exchange.now).await?;
     let html = exchange.pages().recovery_asked();
     Ok(respond::page(StatusCode::OK, html))

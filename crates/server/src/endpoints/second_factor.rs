@@ -10,7 +10,6 @@ use safeconduct_protocol::{
     error::Reason,
     recovery_code::RecoveryCode,
     redirect_uri::host_of,
-    secret::Secret,
 };
 use safeconduct_store::SessionView;
 
@@ -21,9 +20,7 @@ use crate::{
     form::PostedForm,
     journey::{Journey, Step, Wish},
     new_passkey,
-    pages::{
-        AddPasskeyPage, AddPasskeyProblem, CodeProblem, EnrolPage, QrDrawing, RecoveryCodesPage,
-    },
+    pages::{AddPasskeyPage, AddPasskeyProblem, CodeProblem, EnrolPage, QrDrawing},
     reader::Reader,
     respond::{self, with_cookie},
     second_factor::{self, Enrolling, Proof},
@@ -276,12 +273,7 @@ impl Journey {
         exchange: &Exchange<'_>,
         codes: &[RecoveryCode],
     ) -> Result<Response, Failure> {
-        let codes: Vec<_> = codes.iter().map(RecoveryCode::to_groups).collect();
-        let codes: Vec<_> = codes.iter().map(Secret::expose).collect();
-        let html = exchange.pages().recovery_codes(&RecoveryCodesPage {
-            codes: &codes,
-            continue_url: &self.authorize_url(exchange)?,
-        });
-        Ok(respond::page(StatusCode::OK, html))
+        let on = self.authorize_url(exchange)?;
+        Ok(second_factor::codes_page(exchange, codes, &on))
     }
 }

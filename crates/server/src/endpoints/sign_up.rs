@@ -167,7 +167,7 @@ async fn mail_to(exchange: &Exchange<'_>, address: &MailAddress) -> Result<Optio
     let notices = Notices::new(true, exchange.language());
     Ok(match owner {
         Some(owner) if owner.locked => None,
-        Some(owner) => notices.to(&owner, MailPurpose::AccountExists),
+        Some(owner) => notices.to(&owner.id, &owner.claims, MailPurpose::AccountExists),
         None => Some(Mail {
             purpose: MailPurpose::SignUp,
             to: address.clone(),

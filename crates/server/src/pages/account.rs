@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::claims::ClaimLine;
 use super::dates::Moment;
 use super::passkey::{AddPasskeyPage, PasskeysPage};
 
@@ -223,6 +224,8 @@ pub struct AppLine {
     pub name: String,
     /// What it may do, in words.
     pub scopes: Vec<String>,
+    /// What is known about the user that it can see now.
+    pub sees: Vec<ClaimLine>,
     /// The day since which it may.
     pub since: Option<String>,
     /// When it last asked for tokens, if it has any.

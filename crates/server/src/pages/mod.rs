@@ -6,6 +6,7 @@
 //! scripts there are one saves a click (`form_post.rs`), one asks for passkeys (`passkey.rs`), and one shows what was typed as a password.
 
 mod account;
+mod claims;
 mod consent;
 mod dates;
 mod error;
@@ -46,6 +47,7 @@ pub use self::account::{
     AuthenticatorLine, ConfirmAddressPage, DeletePage, EventLine, FactLine, OverviewPage, Section,
     SecurityPage, SessionLine, SessionsPage,
 };
+pub use self::claims::ClaimLine;
 pub use self::consent::{ConsentPage, ResourceLine, ScopeKind, ScopeLine};
 pub use self::dates::Moment;
 pub use self::error::PagesError;

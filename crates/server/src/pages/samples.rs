@@ -3,20 +3,20 @@
 
 mod account;
 mod links;
+mod refusals;
 mod sign_up;
 
 use std::sync::LazyLock;
 
 use super::{
     AddPasskeyPage, AddPasskeyProblem, ClientLink, CodeProblem, ConsentPage, ContinuePage,
-    Developer, EnrolPage, ErrorEntryPage, FormPostPage, HomePage, NewPasskeyPage, Notice,
-    OfferPage, Page, Pages, PasskeyPrompt, QrDrawing, RecoveryCodesPage, RefusalKind, RefusalPage,
-    Renewal, ResourceLine, ReturnTo, ScopeKind, ScopeLine, SecondFactorPage, SelectAccountPage,
-    SignInPage, SignInProblem, SignOutPage, SignedIn, SignedOutPage,
+    EnrolPage, FormPostPage, HomePage, NewPasskeyPage, Notice, OfferPage, Page, Pages,
+    PasskeyPrompt, QrDrawing, RecoveryCodesPage, Renewal, ResourceLine, ReturnTo, ScopeKind,
+    ScopeLine, SecondFactorPage, SelectAccountPage, SignInPage, SignInProblem, SignOutPage,
+    SignedIn, SignedOutPage,
 };
 
 const PENDING: &str = "sc_pend_AQEBAQEBAQEBAQEBAQEB";
-const CORRELATION_ID: &str = "01K9XG7Z3M4QV8RBT2WYE5NDCA";
 
 /// Every page in every state: a name to file it under, and its HTML.
 #[must_use]
@@ -49,16 +49,6 @@ pub fn render(pages: &Pages) -> Vec<(String, String)> {
         add(name, openid_consent(pages, scopes));
     }
     add("form-post", pages.form_post(&form_post()));
-    for (name, page) in refusals() {
-        add(name, refused(pages, page));
-    }
-    for (name, kind) in REFUSAL_KINDS {
-        let page = RefusalPage {
-            kind: *kind,
-            ..refusal()
-        };
-        add(name, refused(pages, page));
-    }
     for (name, page) in continue_page() {
         add(name, pages.continue_page(&page));
     }
@@ -87,8 +77,7 @@ pub fn render(pages: &Pages) -> Vec<(String, String)> {
         add(name, pages.account(&frame, &page));
     }
     add("account-deleted", pages.account_deleted());
-    add("fault", pages.fault("fault", CORRELATION_ID));
-    add("error-entry", pages.error_entry(&error_entry()));
+    samples.extend(refusals::samples(pages));
     samples.extend([links::samples(pages), sign_up::samples(pages)].concat());
     samples
 }
@@ -526,112 +515,6 @@ fn openid_consent(pages: &Pages, scopes: &[&str]) -> Page {
         scopes: &lines,
         ..ConsentPage::default()
     })
-}
-
-const REFUSAL_KINDS: &[(&str, RefusalKind)] = &[
-    ("refusal-expired", RefusalKind::Expired),
-    ("refusal-browser", RefusalKind::Browser),
-    ("refusal-sign-out", RefusalKind::SignOut),
-    ("refusal-forbidden", RefusalKind::Forbidden),
-    ("refusal-not-found", RefusalKind::NotFound),
-    ("refusal-method", RefusalKind::Method),
-    ("refusal-too-large", RefusalKind::TooLarge),
-    ("refusal-too-many", RefusalKind::TooMany),
-    ("refusal-unavailable", RefusalKind::Unavailable),
-];
-
-fn refusal() -> RefusalPage<'static> {
-    RefusalPage {
-        kind: RefusalKind::SignInLink,
-        status: 400,
-        name: "redirect-uri-not-registered",
-        sentence: "The app asked to be answered at an address that is not registered for it.",
-        what_to_do: "Go back to the app and try again. If it keeps happening, send the app’s owner the code below.",
-        correlation_id: CORRELATION_ID,
-        way_back: None,
-        received: &[],
-        developer: None,
-        recover_url: None,
-        again: None,
-    }
-}
-
-/// A refusal in the language of the pages.
-fn refused(pages: &Pages, page: RefusalPage<'_>) -> Page {
-    match pages.refusal_text(page.name, "https://id.example") {
-        Some((sentence, what_to_do)) => pages.refusal(&RefusalPage {
-            sentence: &sentence,
-            what_to_do: &what_to_do,
-            ..page
-        }),
-        None => pages.refusal(&page),
-    }
-}
-
-fn error_entry() -> ErrorEntryPage<'static> {
-    ErrorEntryPage {
-        name: "redirect-uri-not-registered",
-        error: "invalid_request",
-        spec: "RFC 6749 §3.1.2.4",
-        sentence: "The app asked to return to an address that is not registered for it.",
-        what_to_do: "Go back to the app and try again; if it keeps happening, tell the app’s owner.",
-    }
-}
-
-fn refusals() -> Vec<(&'static str, RefusalPage<'static>)> {
-    let received = RefusalPage {
-        received: &[
-            ("client_id", "notes-web"),
-            ("redirect_uri", "http://notes.example.com/auth/callback/"),
-            ("response_type", "code"),
-            ("scope", "openid profile notes.read"),
-            ("state", ""),
-        ],
-        again: Some("sc_po_AQEBAQEBAQEBAQEBAQEB"),
-        ..refusal()
-    };
-    let developer = RefusalPage {
-        developer: Some(Developer {
-            detail: &[
-                "http instead of https",
-                "a trailing slash too many",
-                "registered: https://notes.example.com/auth/callback",
-            ],
-        }),
-        ..received.clone()
-    };
-    let way_back = RefusalPage {
-        kind: RefusalKind::Expired,
-        name: "pending-request-expired",
-        sentence: "This sign-in was started too long ago.",
-        what_to_do: "Go back to the app and start again.",
-        way_back: Some(ClientLink {
-            client_name: "Demo Notes",
-            client_host: "notes.example",
-            client_url: Some("https://notes.example/"),
-        }),
-        ..refusal()
-    };
-    let many = RefusalPage {
-        received: &[("resource", "https://api.example.com"); 30],
-        ..refusal()
-    };
-    let over = RefusalPage {
-        kind: RefusalKind::Link,
-        name: "link-expired",
-        sentence: "This link is too old.",
-        what_to_do: "Ask for a new one.",
-        recover_url: Some("/recover"),
-        ..refusal()
-    };
-    vec![
-        ("refusal-link-over", over),
-        ("refusal-link", refusal()),
-        ("refusal-link-received", received),
-        ("refusal-link-developer", developer),
-        ("refusal-link-many", many),
-        ("refusal-way-back", way_back),
-    ]
 }
 
 fn continue_page() -> Vec<(&'static str, ContinuePage<'static>)> {

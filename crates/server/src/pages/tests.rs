@@ -147,7 +147,7 @@ fn every_page_has_them(pages: &Pages) {
 
 /// Attacks: L25, C15, G03.
 #[test]
-fn no_page_holds_a_script_an_inline_style_or_anything_from_elsewhere() {
+fn every_page_asks_for_our_own_files_alone_and_holds_no_style_or_script_of_its_own() {
     for (name, html) in samples::render(&pages()) {
         let asks = html.contains(" data-passkey=")
             || html.contains(" data-accepted=")

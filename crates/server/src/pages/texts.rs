@@ -373,6 +373,8 @@ mod tests {
         used.extend(scopes.map(|(_, text, _)| (*text).to_owned()));
         used.extend(super::super::mail::texts().map(str::to_owned));
         used.extend(super::super::passkey::NAMES.map(str::to_owned));
+        let claims = super::super::claims::NAMES.iter();
+        used.extend(claims.map(|(_, text)| (*text).to_owned()));
         let present: BTreeSet<String> = source(Language::English)
             .lines()
             .filter(|line| line.starts_with(|first: char| first.is_ascii_alphabetic()))

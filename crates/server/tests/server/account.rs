@@ -126,6 +126,30 @@ async fn an_app_that_loses_its_access_can_do_nothing_more_and_asks_anew() {
     ada.allow(&consent).await;
 }
 
+/// Exactly what UserInfo would tell the app: by the scopes that were allowed, and by what was asked for one by one.
+#[tokio::test]
+async fn an_app_is_shown_with_what_it_can_see() {
+    let server = TestServer::start().await;
+    let mut ada = server.sign_in("ada").await;
+    ada.tokens(&Ask::of("club").scope("openid email")).await;
+    let page = apps(&mut ada).await;
+    assert!(
+        page.body.contains("<bdi>ada@lovelace.example</bdi>"),
+        "{page:?}"
+    );
+    assert!(!page.body.contains("<bdi>Ada Lovelace</bdi>"), "{page:?}");
+    let one = r#"{"id_token":{"name":null}}"#;
+    let asked = Ask::of("club").scope("openid").with("claims", one);
+    ada.tokens(&asked).await;
+    let page = apps(&mut ada).await;
+    assert!(page.body.contains("<bdi>Ada Lovelace</bdi>"), "{page:?}");
+    // An app that is told nothing of a person is shown with nothing of them.
+    let mut bob = server.sign_in("bob").await;
+    bob.tokens(&shop()).await;
+    let page = apps(&mut bob).await;
+    assert!(!page.body.contains("id=\"sees-"), "{page:?}");
+}
+
 /// Attacks: PE73.
 #[tokio::test]
 async fn other_sessions_end_and_this_one_stays() {

@@ -133,12 +133,22 @@ fn apps(pages: &Pages) -> [Sample; 3] {
         id: id.to_owned(),
         name: name.to_owned(),
         scopes: vec!["Read your notes".to_owned()],
+        sees: pages.claims(|claim| {
+            let known = match claim {
+                "name" => "Alice <Liddell>",
+                "email" => "alice@example.com",
+                "address" => "12 St James’s Square, London",
+                _ => return None,
+            };
+            Some(known.to_owned())
+        }),
         since: Some(pages.date(NOW.plus(-90 * 86_400))),
         last_used: Some(pages.moment(NOW.plus(-3 * 3600), NOW)),
     };
     let unused = AppLine {
         last_used: None,
         scopes: Vec::new(),
+        sees: Vec::new(),
         ..app("main", "Calendar")
     };
     let some = AppsPage {
