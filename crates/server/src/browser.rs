@@ -9,17 +9,22 @@
 use http::{HeaderMap, HeaderValue, header};
 use safeconduct_protocol::{
     authorization::{PendingAuthorization, SignedInUser},
-    cookie::{self, Sent},
+    cookie::Sent,
     device::Device,
     encoding,
     error::{Reason, Refusal},
-    language::Language,
     metadata::Issuer,
     secret::Secret,
 };
 use safeconduct_store::{SessionSeen, SessionView};
 
-use crate::{fault::Failure, server::Exchange, settings::SecondFactor, throttle::KNOWN_FOR};
+use crate::{
+    cookies::{self, name, sent},
+    fault::Failure,
+    server::Exchange,
+    settings::SecondFactor,
+    throttle::KNOWN_FOR,
+};
 
 /// The cookies of one request.
 pub(crate) struct Browser {
@@ -57,11 +62,6 @@ impl SentSecret {
             Self::Nothing | Self::Broken | Self::Several => None,
         }
     }
-}
-
-fn sent<'h>(headers: &'h HeaderMap, name: &str) -> Sent<'h> {
-    let lines = headers.get_all(header::COOKIE).iter();
-    cookie::sent(lines.map(HeaderValue::as_bytes), name)
 }
 
 /// Whether a value is of the form that we give out: 256 bits.
@@ -206,12 +206,12 @@ impl Browser {
 
 /// A `Set-Cookie` value that binds the browser until it is closed.
 pub(crate) fn bind(issuer: &Issuer, secret: &Secret) -> HeaderValue {
-    set_cookie(issuer, "browser", secret.expose(), "")
+    cookies::set(issuer, "browser", secret.expose(), "")
 }
 
 /// A `Set-Cookie` value that signs the browser in for at most `seconds`.
 pub(crate) fn sign_in(issuer: &Issuer, secret: &Secret, seconds: i64) -> HeaderValue {
-    set_cookie(
+    cookies::set(
         issuer,
         "session",
         secret.expose(),
@@ -222,47 +222,34 @@ pub(crate) fn sign_in(issuer: &Issuer, secret: &Secret, seconds: i64) -> HeaderV
 /// A `Set-Cookie` value by which the throttle knows the browser again.
 pub(crate) fn know(issuer: &Issuer, proof: &Secret) -> HeaderValue {
     let attributes = format!("; Max-Age={KNOWN_FOR}");
-    set_cookie(issuer, "known", proof.expose(), &attributes)
+    cookies::set(issuer, "known", proof.expose(), &attributes)
 }
 
 /// A `Set-Cookie` value that keeps a one-time link, which is base64url, out of the address of the page that it leads to, until the browser
 /// is closed.
 pub(crate) fn open_link(issuer: &Issuer, link: &Secret) -> HeaderValue {
-    set_cookie(issuer, "link", link.expose(), "")
+    cookies::set(issuer, "link", link.expose(), "")
 }
 
 /// A `Set-Cookie` value that takes that away.
 pub(crate) fn forget_link(issuer: &Issuer) -> HeaderValue {
-    set_cookie(issuer, "link", "", "; Max-Age=0")
+    cookies::set(issuer, "link", "", "; Max-Age=0")
 }
 
 /// A `Set-Cookie` value that keeps a pending authorization, sealed, for as many `seconds`.
 pub(crate) fn keep_request(issuer: &Issuer, sealed: &Secret, seconds: i64) -> HeaderValue {
     let attributes = format!("; Max-Age={seconds}");
-    set_cookie(issuer, "request", sealed.expose(), &attributes)
+    cookies::set(issuer, "request", sealed.expose(), &attributes)
 }
 
 /// A `Set-Cookie` value that takes that away.
 pub(crate) fn forget_request(issuer: &Issuer) -> HeaderValue {
-    set_cookie(issuer, "request", "", "; Max-Age=0")
+    cookies::set(issuer, "request", "", "; Max-Age=0")
 }
 
 /// A `Set-Cookie` value that takes the session cookie away.
 pub(crate) fn sign_out(issuer: &Issuer) -> HeaderValue {
-    set_cookie(issuer, "session", "", "; Max-Age=0")
-}
-
-/// A `Set-Cookie` value that remembers the language that the person chose, for a year.
-pub(crate) fn choose_language(issuer: &Issuer, language: Language) -> HeaderValue {
-    set_cookie(issuer, "language", language.tag(), "; Max-Age=31536000")
-}
-
-/// The language that was chosen in this browser. Anything but the tag of one of ours is passed over, whoever left it there.
-pub(crate) fn chosen_language(issuer: &Issuer, headers: &HeaderMap) -> Option<Language> {
-    match sent(headers, &name(issuer, "language")) {
-        Sent::Value(tag) => Language::parse(tag),
-        Sent::Nothing | Sent::Unreadable | Sent::Several => None,
-    }
+    cookies::set(issuer, "session", "", "; Max-Age=0")
 }
 
 /// Refuses a form that did not come from a page of ours: the protection against CSRF of every form. What acts on the session alone,
@@ -280,33 +267,6 @@ pub(crate) fn own_form(issuer: &Issuer, headers: &HeaderMap) -> Result<(), Refus
         (None, None | Some(Ok("null"))) => Err(Reason::FormOriginUnknown.into()),
         (None, Some(_)) => Err(Reason::CrossSiteForm.into()),
     }
-}
-
-/// `__Host-` pins a cookie to this host, to https and to every path; http on loopback can't have it. The mark is the issuer's
-/// own: two issuers at one host, told apart by path or port, would take each other's cookies away.
-fn name(issuer: &Issuer, of: &str) -> String {
-    let prefix = if issuer.is_development() {
-        ""
-    } else {
-        "__Host-"
-    };
-    format!("{prefix}sc-{of}-{}", cookie::mark(issuer.as_str()))
-}
-
-fn set_cookie(issuer: &Issuer, of: &str, value: &str, more: &str) -> HeaderValue {
-    let secure = if issuer.is_development() {
-        ""
-    } else {
-        "; Secure"
-    };
-    let text = format!(
-        "{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{more}",
-        name(issuer, of)
-    );
-    let mut header =
-        HeaderValue::try_from(text).expect("names and base64url values are visible ASCII");
-    header.set_sensitive(true);
-    header
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub(crate) async fn only_ours(
     let named = match named(&request) {
         Ok(named) => named,
         Err(refusal) => {
-            let reader = Reader::of(&server, &request);
+            let reader = Reader::of(server.settings(), &request);
             return respond::refusal_at(&server, &address, refusal, reader);
         }
     };
@@ -57,12 +57,19 @@ pub(crate) async fn only_ours(
             .map(|path| path.as_str())
             .filter(|path| path.starts_with('/'))
             .unwrap_or("/");
-        let pages = server.pages().of(Reader::of(&server, &request).language);
+        let pages = server
+            .pages()
+            .of(Reader::of(server.settings(), &request).language);
         return respond::lead_to(pages, &format!("{}{path}", issuer.origin()));
     }
     let refusal =
         Refusal::new(Reason::HostUnexpected).because(format!("expected {}", issuer.authority()));
-    respond::misdirected(&server, &address, refusal, Reader::of(&server, &request))
+    respond::misdirected(
+        &server,
+        &address,
+        refusal,
+        Reader::of(server.settings(), &request),
+    )
 }
 
 /// The host that a request names: in its target where that is in absolute form, whatever `Host` says then, else in `Host`

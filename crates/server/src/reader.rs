@@ -9,7 +9,7 @@ use axum::extract::{FromRequestParts, Request};
 use http::{Extensions, HeaderMap, header, request::Parts};
 use safeconduct_protocol::language::Language;
 
-use crate::{browser, origin::Origin, server::Server};
+use crate::{cookies, origin::Origin, settings::Settings};
 
 /// Who reads the answer to a request.
 #[derive(Clone, Copy)]
@@ -20,17 +20,16 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// Who reads the answer to a request, as far as its headers say.
-    pub(crate) fn of(server: &Server, request: &Request) -> Self {
-        Self::in_front(server, request.extensions(), request.headers())
+    pub(crate) fn of(settings: &Settings, request: &Request) -> Self {
+        Self::in_front(settings, request.extensions(), request.headers())
     }
 
-    fn in_front(server: &Server, extensions: &Extensions, headers: &HeaderMap) -> Self {
-        let settings = server.settings();
+    fn in_front(settings: &Settings, extensions: &Extensions, headers: &HeaderMap) -> Self {
         let preferred = || {
             let lines = headers.get_all(header::ACCEPT_LANGUAGE).iter();
             Language::of_accept_language(lines.filter_map(|line| line.to_str().ok()))
         };
-        let language = browser::chosen_language(&settings.issuer, headers).or_else(preferred);
+        let language = cookies::chosen_language(&settings.issuer, headers).or_else(preferred);
         Self {
             origin: Origin::of(extensions),
             language: language.unwrap_or(settings.default_language),
@@ -47,10 +46,14 @@ impl Reader {
     }
 }
 
-impl FromRequestParts<Server> for Reader {
+impl<S: AsRef<Settings> + Sync> FromRequestParts<S> for Reader {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, server: &Server) -> Result<Self, Infallible> {
-        Ok(Self::in_front(server, &parts.extensions, &parts.headers))
+    async fn from_request_parts(parts: &mut Parts, server: &S) -> Result<Self, Infallible> {
+        Ok(Self::in_front(
+            server.as_ref(),
+            &parts.extensions,
+            &parts.headers,
+        ))
     }
 }

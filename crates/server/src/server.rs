@@ -17,7 +17,7 @@ use safeconduct_store::{ActingStore, By, Door, Store, Who};
 use crate::{
     addresses::{RECOVER, SIGN_UP_FOR},
     catalog::{Catalog, CatalogCache, Source},
-    failed_sign_ins::FailedAttempts,
+    failed_attempts::FailedAttempts,
     fault::{Failure, Fault},
     keys::{self, MasterKeys},
     origin::Origin,
@@ -52,6 +52,12 @@ struct Parts {
     time: Timekeeper,
     last_readiness: LastReadiness,
     name: String,
+}
+
+impl AsRef<Settings> for Server {
+    fn as_ref(&self) -> &Settings {
+        self.settings()
+    }
 }
 
 impl Server {

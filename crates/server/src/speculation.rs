@@ -39,7 +39,7 @@ pub(crate) async fn only_when_meant(
     let mut response = match refused {
         None => next.run(request).await,
         Some(reason) => {
-            let reader = Reader::of(&server, &request);
+            let reader = Reader::of(server.settings(), &request);
             respond::refusal_at(&server, &address, Refusal::new(reason), reader)
         }
     };

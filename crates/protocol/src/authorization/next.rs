@@ -1,6 +1,6 @@
 //! The one rule that orders the pages: what is due next for the user at the browser, and when a code may be issued.
 
-use super::{Offers, PendingAuthorization, Prompt, SignedInUser, Stage};
+use super::{Offer, Offers, PendingAuthorization, Prompt, SignedInUser, Stage};
 use crate::{
     authentication::{Authentication, Factor, Factors, Level},
     client::{Client, ConsentPolicy},
@@ -282,5 +282,25 @@ impl PendingAuthorization {
             (Stage::Offered { .. }, Next::SelectAccount) => Ok(self.chosen_in(session)),
             _ => Err(Reason::PendingRequestNotDue.into()),
         }
+    }
+}
+
+impl PendingAuthorization {
+    /// Which of the offers that are `available` here are made to `user` now: those that they have not `declined`, once they have
+    /// proved who they are for this very request by a password, and by no passkey. Who is signed in already is not held up.
+    pub fn offers(&self, user: &SignedInUser, declined: &Offers, available: &Offers) -> Offers {
+        let by_password = self.proved_in(&user.session).is_some_and(|proved| {
+            proved.factors.contains(&Factor::Password) && !proved.factors.contains(&Factor::Passkey)
+        });
+        if !by_password {
+            return Offers::default();
+        }
+        let has = |offer| match offer {
+            Offer::Otp => user.enrolled.reach() > Level::Password,
+            Offer::Passkey => user.enrolled.passkey,
+        };
+        let open = available.iter();
+        open.filter(|offer| !declined.contains(*offer) && !has(*offer))
+            .collect()
     }
 }

@@ -3,8 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{PendingAuthorization, SignedInUser};
-use crate::authentication::{Factor, Level};
+use crate::authentication::Level;
 
 /// Something that a user may add to their account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,25 +91,5 @@ impl std::fmt::Display for Offers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let names: Vec<_> = self.iter().map(Offer::as_str).collect();
         f.write_str(&names.join(" "))
-    }
-}
-
-impl PendingAuthorization {
-    /// Which of the offers that are `available` here are made to `user` now: those that they have not `declined`, once they have
-    /// proved who they are for this very request by a password, and by no passkey. Who is signed in already is not held up.
-    pub fn offers(&self, user: &SignedInUser, declined: &Offers, available: &Offers) -> Offers {
-        let by_password = self.proved_in(&user.session).is_some_and(|proved| {
-            proved.factors.contains(&Factor::Password) && !proved.factors.contains(&Factor::Passkey)
-        });
-        if !by_password {
-            return Offers::default();
-        }
-        let has = |offer| match offer {
-            Offer::Otp => user.enrolled.reach() > Level::Password,
-            Offer::Passkey => user.enrolled.passkey,
-        };
-        let open = available.iter();
-        open.filter(|offer| !declined.contains(*offer) && !has(*offer))
-            .collect()
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use safeconduct_protocol::time::Timestamp;
 use safeconduct_store::{Event, EventFilter, SETTLED, Store, StoreError};
 
-use crate::failed_sign_ins::hash_of_name;
+use crate::failed_attempts::hash_of_name;
 
 use super::{Administration, Page, Refused};
 

@@ -5,7 +5,7 @@ use axum::{extract::State, response::Response};
 use safeconduct_protocol::language::Language;
 
 use crate::{
-    browser,
+    browser, cookies,
     fault::Failure,
     form::{PENDING, PostedForm},
     journey::Step,
@@ -54,7 +54,7 @@ async fn choose(server: &Server, reader: Reader, form: &PostedForm) -> Result<Re
         }
     };
     Ok(match chosen {
-        Some(chosen) => with_cookie(response, browser::choose_language(issuer, chosen)),
+        Some(chosen) => with_cookie(response, cookies::choose_language(issuer, chosen)),
         None => response,
     })
 }

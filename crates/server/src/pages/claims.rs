@@ -2,8 +2,6 @@
 
 use serde::Serialize;
 
-use super::Pages;
-
 /// What people are shown of what is known about them, in this order, and the text that names each. Whether an address is confirmed and
 /// when the account was changed are told to apps as well; what they are about stands here.
 pub(super) const NAMES: [(&str, &str); 16] = [
@@ -32,17 +30,4 @@ pub struct ClaimLine {
     pub name: String,
     /// What it says.
     pub value: String,
-}
-
-impl Pages {
-    /// What is known of the claims that people are shown, by what `value` finds of each.
-    pub fn claims(&self, value: impl Fn(&str) -> Option<String>) -> Vec<ClaimLine> {
-        let lines = NAMES.iter().filter_map(|(claim, text)| {
-            Some(ClaimLine {
-                value: value(claim)?,
-                name: self.texts.plain(text).unwrap_or_default(),
-            })
-        });
-        lines.collect()
-    }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use safeconduct_protocol::{encoding, image::Image, language::Language};
 use serde::Serialize;
 
-use super::{Asset, path_of};
+use super::assets::{Asset, our_stylesheet, path_of};
 
 /// The least contrast of a text to what it stands on (WCAG 2.2, 1.4.3), and of an edge or the focus ring (1.4.11).
 const LEAST_OF_TEXT: f64 = 4.5;
@@ -215,7 +215,7 @@ impl Colours {
     /// # Errors
     /// The pair with the least contrast of those that have too little.
     pub fn check(&self) -> Result<(), LowContrast> {
-        self.check_beside(&super::our_stylesheet().unwrap_or_default())
+        self.check_beside(&our_stylesheet().unwrap_or_default())
     }
 
     fn check_beside(&self, stylesheet: &str) -> Result<(), LowContrast> {

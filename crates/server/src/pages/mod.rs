@@ -6,6 +6,7 @@
 //! scripts there are one saves a click (`form_post.rs`), one asks for passkeys (`passkey.rs`), and one shows what was typed as a password.
 
 mod account;
+mod assets;
 mod claims;
 mod consent;
 mod dates;
@@ -47,6 +48,8 @@ pub use self::account::{
     AuthenticatorLine, ConfirmAddressPage, DeletePage, EventLine, FactLine, OverviewPage, Section,
     SecurityPage, SessionLine, SessionsPage,
 };
+pub use self::assets::Asset;
+use self::assets::{ASSETS, Assets, asset, our_stylesheet, path_of, text};
 pub use self::claims::ClaimLine;
 pub use self::consent::{ConsentPage, ResourceLine, ScopeKind, ScopeLine};
 pub use self::dates::Moment;
@@ -85,32 +88,9 @@ const LAST_RESORT: &str = "<!doctype html>\n<html lang=\"en\" dir=\"ltr\">\n<met
 /// Where the entries of the errors reference are, below the issuer.
 const ERRORS: &str = "/errors";
 
-/// Where the files that pages link to are served, below the issuer.
-const ASSETS: &str = "/assets/";
-
 #[derive(RustEmbed)]
 #[folder = "templates"]
 struct Templates;
-
-#[derive(RustEmbed)]
-#[folder = "assets"]
-struct Assets;
-
-/// A file the pages link to; its path names its content, so that it may be cached for ever.
-#[derive(Clone, Debug)]
-pub struct Asset {
-    /// The path below the issuer, with the content's hash in it: `/assets/safeconduct-<hash>.css`.
-    pub path: String,
-    /// The content.
-    pub bytes: Cow<'static, [u8]>,
-    /// The value for `Content-Type`.
-    pub content_type: &'static str,
-}
-
-impl Asset {
-    /// The value for `Cache-Control`: whoever has the path has this content.
-    pub const CACHE_CONTROL: &'static str = "public, max-age=31536000, immutable";
-}
 
 /// A scope that has words of its own.
 struct BuiltInScope {
@@ -466,6 +446,17 @@ impl Pages {
         self.texts.plain(passkey::NAMES[1]).unwrap_or_default()
     }
 
+    /// What is known of the claims that people are shown, by what `value` finds of each.
+    pub fn claims(&self, value: impl Fn(&str) -> Option<String>) -> Vec<ClaimLine> {
+        let lines = claims::NAMES.iter().filter_map(|(claim, text)| {
+            Some(ClaimLine {
+                value: value(claim)?,
+                name: self.texts.plain(text).unwrap_or_default(),
+            })
+        });
+        lines.collect()
+    }
+
     /// A scope that OpenID Connect defines, as the consent page names it (`is_new` unset). `None` for any other:
     /// those are described by whoever registers them.
     #[must_use]
@@ -596,16 +587,6 @@ fn built_in_scopes(texts: &Texts) -> Result<Vec<BuiltInScope>, PagesError> {
     scopes.collect()
 }
 
-fn asset(stem: &str, extension: &str, content_type: &'static str) -> Result<Asset, PagesError> {
-    let name = format!("{stem}.{extension}");
-    let file = Assets::get(&name).ok_or(PagesError::Missing(name))?;
-    Ok(Asset {
-        path: path_of(stem, extension, &file.metadata.sha256_hash()),
-        bytes: file.data,
-        content_type,
-    })
-}
-
 /// Our stylesheet, and behind it the colours that the operator chose.
 fn stylesheet(look: &Look) -> Result<Asset, PagesError> {
     let ours = asset("safeconduct", "css", "text/css; charset=utf-8")?;
@@ -620,19 +601,4 @@ fn stylesheet(look: &Look) -> Result<Asset, PagesError> {
         bytes: Cow::Owned(css.into_bytes()),
         ..ours
     })
-}
-
-fn our_stylesheet() -> Result<String, PagesError> {
-    text(Assets::get("safeconduct.css"), "safeconduct.css")
-}
-
-/// The path of a file that is named by the hash of its content.
-fn path_of(stem: &str, extension: &str, hash: &[u8; 32]) -> String {
-    let hash: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{ASSETS}{stem}-{hash}.{extension}")
-}
-
-fn text(file: Option<rust_embed::EmbeddedFile>, name: &str) -> Result<String, PagesError> {
-    file.and_then(|file| String::from_utf8(file.data.into_owned()).ok())
-        .ok_or_else(|| PagesError::Missing(name.to_owned()))
 }

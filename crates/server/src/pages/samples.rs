@@ -78,7 +78,7 @@ pub fn render(pages: &Pages) -> Vec<(String, String)> {
     }
     add("account-deleted", pages.account_deleted());
     samples.extend(refusals::samples(pages));
-    samples.extend([links::samples(pages), sign_up::samples(pages)].concat());
+    samples.extend([links::samples(pages), sign_up::samples(pages, PENDING)].concat());
     samples
 }
 

@@ -1,14 +1,13 @@
 //! The pages on which somebody asks for an account, and creates it.
 
-use super::PENDING;
 use crate::pages::{
     NewAccountPage, NewPasswordProblem, Page, Pages, SignUpClient, SignUpPage, SignUpProblem,
     UsernameProblem,
 };
 
-/// Each of them in every state.
-pub(super) fn samples(pages: &Pages) -> Vec<(String, String)> {
-    let asks = asks().into_iter();
+/// Each of them in every state, on the way to a client where `pending` says so.
+pub(super) fn samples(pages: &Pages, pending: &'static str) -> Vec<(String, String)> {
+    let asks = asks(pending).into_iter();
     let asks = asks.map(|(name, page)| (name, pages.sign_up(&page)));
     let creates = creates().into_iter();
     let creates = creates.map(|(name, page)| (name, pages.new_account(&page)));
@@ -18,7 +17,7 @@ pub(super) fn samples(pages: &Pages) -> Vec<(String, String)> {
         .collect()
 }
 
-fn asks() -> Vec<(&'static str, SignUpPage<'static>)> {
+fn asks(pending: &'static str) -> Vec<(&'static str, SignUpPage<'static>)> {
     let first = SignUpPage {
         action: "/sign-up",
         sign_in_url: "/account",
@@ -33,7 +32,7 @@ fn asks() -> Vec<(&'static str, SignUpPage<'static>)> {
         client: Some(SignUpClient {
             name: "Demo Notes",
             host: "notes.example",
-            pending: PENDING,
+            pending,
             sign_in_action: "/login/switch".to_owned(),
         }),
         ..first.clone()
