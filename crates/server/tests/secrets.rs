@@ -502,6 +502,7 @@ async fn almost_right(server: &TestServer) -> Vec<(&'static str, Credentials, Fo
         ("/login/continue", nobody(), Form::new()),
         ("/login/switch", nobody(), Form::new()),
         ("/login/passkey", nobody(), Form::new()),
+        ("/login/passkey/renew", nobody(), Form::new()),
         ("/login/second-factor", nobody(), Form::new()),
         ("/login/enrol", nobody(), Form::new()),
         ("/login/offer", nobody(), Form::new()),
