@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use unicode_security::MixedScript as _;
+use unicode_security::{GeneralSecurityProfile as _, MixedScript as _, skeleton};
 
 use crate::{
     error::{Reason, Refusal},
@@ -106,7 +106,8 @@ impl fmt::Display for MailDomain {
 /// Why people can't give themselves a name that an operator could give them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Misleading {
-    /// Its letters are of several scripts, of which one looks like another (UTS #39 §5.1).
+    /// Its letters are of several scripts, of which one looks like another (UTS #39 §5.1); one of them is in no identifier (§3.1), or all of it
+    /// looks like a name in ASCII (§4).
     Scripts,
     /// It reads like the address of somebody: who types that address would be taken for its bearer.
     Address,
@@ -118,7 +119,12 @@ pub enum Misleading {
 /// [`Misleading`].
 pub fn check_chosen_name(name: &str, address: &MailAddress) -> Result<(), Misleading> {
     let key = precis::username_key(name);
-    if !key.as_str().is_single_script() {
+    let is_usual = |c: char| c.is_ascii() || c.identifier_allowed();
+    let looks_like_ascii = !key.is_ascii() && skeleton(&key).all(|c| c.is_ascii());
+    // Nobody sees a dot above a letter that has one.
+    let has_two_dots = key.contains("i\u{307}") || key.contains("j\u{307}");
+    let is_of_one_script = key.as_str().is_single_script() && key.chars().all(is_usual);
+    if !is_of_one_script || looks_like_ascii || has_two_dots {
         return Err(Misleading::Scripts);
     }
     if key.contains('@') && key != precis::username_key(address.as_str()) {
@@ -235,6 +241,11 @@ mod tests {
     #[case::own_address_in_capitals("ADA@acme.example", Ok(()))]
     #[case::cyrillic_in_latin("\u{430}da", Err(Misleading::Scripts))]
     #[case::greek_in_latin("ad\u{3b1}", Err(Misleading::Scripts))]
+    #[case::letter_of_phonetics("\u{261}race", Err(Misleading::Scripts))]
+    #[case::dot_above("admi\u{307}n", Err(Misleading::Scripts))]
+    #[case::turkish("yıldız ağa", Ok(()))]
+    #[case::all_like_ascii("admın", Err(Misleading::Scripts))]
+    #[case::cyrillic_like_ascii("\u{441}\u{43e}\u{441}\u{43e}", Err(Misleading::Scripts))]
     #[case::another_address("eve@acme.example", Err(Misleading::Address))]
     #[case::at_another_domain("ada@evil.example", Err(Misleading::Address))]
     #[case::full_width_sign("eve\u{ff20}acme.example", Err(Misleading::Address))]

@@ -3,7 +3,12 @@
 use axum::response::Response;
 use http::StatusCode;
 use safeconduct_protocol::{
-    claims::PersonClaims, error::Reason, ids::UserId, parameters::Parameters, secret::Secret,
+    claims::PersonClaims,
+    error::{Reason, Refusal},
+    ids::UserId,
+    parameters::Parameters,
+    password::AcceptedPassword,
+    secret::Secret,
 };
 use safeconduct_store::SealedPassword;
 
@@ -32,6 +37,21 @@ pub(crate) async fn chosen(
     requester: Requester,
     parameters: &Parameters,
 ) -> Result<Result<SealedPassword, NewPasswordProblem>, Failure> {
+    match judged(exchange, owner, parameters)? {
+        Ok(accepted) => hashed(exchange, owner, requester, &accepted).await,
+        Err(problem) => Ok(Err(problem)),
+    }
+}
+
+/// The same fields, judged and not hashed.
+///
+/// # Errors
+/// A field that came twice.
+pub(crate) fn judged(
+    exchange: &Exchange<'_>,
+    owner: &Owner<'_>,
+    parameters: &Parameters,
+) -> Result<Result<AcceptedPassword, NewPasswordProblem>, Refusal> {
     let again = parameters.one("again")?.unwrap_or_default();
     let Some(typed) = parameters.one("password")? else {
         return Ok(Err(NewPasswordProblem::Missing));
@@ -39,12 +59,22 @@ pub(crate) async fn chosen(
     if typed != again {
         return Ok(Err(NewPasswordProblem::Differs));
     }
+    let rule = exchange.server.password_rule();
+    let accepted = rule.accept(Secret::new(typed), owner.username, owner.claims);
+    Ok(accepted.map_err(Into::into))
+}
+
+/// Hashes and seals what was judged.
+///
+/// # Errors
+/// A fault.
+pub(crate) async fn hashed(
+    exchange: &Exchange<'_>,
+    owner: &Owner<'_>,
+    requester: Requester,
+    accepted: &AcceptedPassword,
+) -> Result<Result<SealedPassword, NewPasswordProblem>, Failure> {
     let server = exchange.server;
-    let rule = server.password_rule();
-    let accepted = match rule.accept(Secret::new(typed), owner.username, owner.claims) {
-        Ok(accepted) => accepted,
-        Err(unfit) => return Ok(Err(unfit.into())),
-    };
     let password = accepted.secret().clone();
     match server.passwords().hash_for(requester, password).await {
         Ok(hash) => {

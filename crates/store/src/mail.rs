@@ -23,7 +23,9 @@ pub(crate) const KIND: &str = "mail";
 
 const HOUR: i64 = 3600;
 
-/// How many mails wait at most: what strangers ask for finds no room where there is still some for what people must be told.
+/// How many mails wait at most: what strangers ask for finds no room where there is still some for what people must be told, and what they
+/// ask for at addresses that are nobody's yet finds none where there is still some for who has an account.
+const ROOM_SIGN_UP: i64 = 5_000;
 const ROOM_ASKED: i64 = 10_000;
 const ROOM: i64 = 20_000;
 
@@ -73,7 +75,7 @@ impl Store {
             .bind(b"".as_slice())
             .bind(now.plus(HOUR));
         let queue = match mail {
-            Some(mail) => statements(mail, None, ROOM_ASKED, now),
+            Some(mail) => statements(mail, None, room(mail), now),
             None => nothing(now),
         };
         let unit = Unit::from(asked).and(queue);
@@ -99,9 +101,10 @@ pub(crate) fn queue_if_recorded(
 }
 
 fn room(mail: &Mail) -> i64 {
-    match mail.purpose.topic() {
-        Topic::Asked => ROOM_ASKED,
-        Topic::Happened(_) => ROOM,
+    match (mail.purpose, mail.purpose.topic()) {
+        (MailPurpose::SignUp, _) => ROOM_SIGN_UP,
+        (_, Topic::Asked) => ROOM_ASKED,
+        (_, Topic::Happened(_)) => ROOM,
     }
 }
 

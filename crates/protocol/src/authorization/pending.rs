@@ -46,6 +46,10 @@ pub struct PendingAuthorization {
     /// Whether its browser has said that a passkey can be made there.
     #[serde(rename = "w", default, skip_serializing_if = "std::ops::Not::not")]
     pub makes_passkeys: bool,
+    /// The [key](crate::mail::MailAddress::key) of the address for which an account was asked for on its way: it goes on with the account of
+    /// that address alone.
+    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
+    pub signing_up: Option<String>,
 }
 
 /// That the user of a session proved who they are for one request, or chose their account for it. It counts in that session alone.
@@ -113,6 +117,7 @@ impl PendingAuthorization {
             proved: None,
             pushed: None,
             makes_passkeys: false,
+            signing_up: None,
         }
     }
 

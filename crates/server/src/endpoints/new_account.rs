@@ -101,13 +101,21 @@ pub(crate) async fn create(
     };
     let refused = |problems| again(exchange, text, address, &chosen, problems);
     let problems = Problems {
-        username: unfit(exchange, link, address, chosen.username, from).await?,
+        username: unfit(chosen.username, address),
         is_name_unfit: !can_be_a_name(chosen.name),
         password: None,
     };
     if problems.username.is_some() || problems.is_name_unfit {
         return Ok(refused(problems));
     }
+    let of_username = |problem| Problems {
+        username: Some(problem),
+        ..Problems::default()
+    };
+    let of_password = |problem| Problems {
+        password: Some(problem),
+        ..Problems::default()
+    };
     let claims = claims(address, chosen.name)?;
     let requester = (exchange.server.throttle()).requester(chosen.username, from);
     let owner = Owner {
@@ -115,14 +123,17 @@ pub(crate) async fn create(
         username: chosen.username,
         claims: &claims,
     };
-    let password = match new_password::chosen(exchange, &owner, requester, parameters).await? {
+    let accepted = match new_password::judged(exchange, &owner, parameters)? {
+        Ok(accepted) => accepted,
+        Err(problem) => return Ok(refused(of_password(problem))),
+    };
+    // Only now: whoever asks which names are free uses the link up by the first that is.
+    if let Some(problem) = taken(exchange, link, chosen.username, from).await? {
+        return Ok(refused(of_username(problem)));
+    }
+    let password = match new_password::hashed(exchange, &owner, requester, &accepted).await? {
         Ok(password) => password,
-        Err(problem) => {
-            return Ok(refused(Problems {
-                password: Some(problem),
-                ..Problems::default()
-            }));
-        }
+        Err(problem) => return Ok(refused(of_password(problem))),
     };
     match add(exchange, link, chosen.username, claims, password).await? {
         SignedUp::Done { epoch } => {
@@ -136,31 +147,30 @@ pub(crate) async fn create(
             };
             created.lead_on(exchange, form).await
         }
-        SignedUp::NameTaken => Ok(refused(Problems {
-            username: Some(UsernameProblem::Taken),
-            ..Problems::default()
-        })),
+        SignedUp::NameTaken => Ok(refused(of_username(UsernameProblem::Taken))),
         SignedUp::Over(state) => Err(no_longer_good(state).into()),
     }
 }
 
-/// What is wrong with a name, if anything. Who asks for names that others have waits, by the link and by the network; one that is free costs
-/// nothing.
-async fn unfit(
+/// What is wrong with a name, whoever has it, if anything.
+fn unfit(username: &str, address: &MailAddress) -> Option<UsernameProblem> {
+    if username.is_empty() {
+        return Some(UsernameProblem::Missing);
+    }
+    match check_username(username).map(|()| check_chosen_name(username, address)) {
+        Err(_) | Ok(Err(Misleading::Scripts)) => Some(UsernameProblem::Unfit),
+        Ok(Err(Misleading::Address)) => Some(UsernameProblem::Address),
+        Ok(Ok(())) => None,
+    }
+}
+
+/// Whether somebody has a name already. Who asks for such names waits, by the link and by the network.
+async fn taken(
     exchange: &Exchange<'_>,
     link: &Link,
-    address: &MailAddress,
     username: &str,
     from: IpAddr,
 ) -> Result<Option<UsernameProblem>, Failure> {
-    if username.is_empty() {
-        return Ok(Some(UsernameProblem::Missing));
-    }
-    match check_username(username).map(|()| check_chosen_name(username, address)) {
-        Err(_) | Ok(Err(Misleading::Scripts)) => return Ok(Some(UsernameProblem::Unfit)),
-        Ok(Err(Misleading::Address)) => return Ok(Some(UsernameProblem::Address)),
-        Ok(Ok(())) => {}
-    }
     let server = exchange.server;
     let (store, throttle) = (server.store(), server.throttle());
     let permit = throttle.permit_question(store, link.user().as_str(), from, exchange.now);
@@ -249,7 +259,7 @@ impl Created<'_> {
         let store = exchange.store_of_person(self.link.user());
         for begun in ways {
             if store.sign_in(&begun.session, exchange.now).await? {
-                if let Some(journey) = sign_up::under_way(exchange, &browser) {
+                if let Some(journey) = sign_up::under_way(exchange, &browser, self.link) {
                     let mut pending =
                         (journey.pending).proved(begun.id().clone(), Factor::Password);
                     pending.makes_passkeys = self.makes_passkeys;

@@ -5,10 +5,11 @@
 use std::net::IpAddr;
 
 use axum::{extract::State, response::Response};
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use safeconduct_protocol::{
     error::Reason,
     ids::UserId,
+    link::Link,
     mail::{Mail, MailAddress, MailPurpose},
     parameters::Parameters,
     redirect_uri::host_of,
@@ -153,10 +154,13 @@ async fn ask(
     store.queue_asked_mail(mail.as_ref(), now).await?;
     let html = asking.exchange.pages().sign_up_asked();
     let response = respond::page(StatusCode::OK, html);
-    Ok(match asking.journey {
-        Some(journey) => kept(&asking.exchange, response, &journey)?,
-        None => response,
-    })
+    let kept = match asking.journey {
+        Some(journey) => kept(&asking.exchange, journey, key)?,
+        None => None,
+    };
+    let issuer = &server.settings().issuer;
+    let cookie = kept.unwrap_or_else(|| browser::forget_request(issuer));
+    Ok(with_cookie(response, cookie))
 }
 
 /// What is sent there: a link; or, where the address is known to be somebody's, word of their account. To who is locked nothing is sent, and no
@@ -177,22 +181,38 @@ async fn mail_to(exchange: &Exchange<'_>, address: &MailAddress) -> Result<Optio
     })
 }
 
-/// The same answer, by which this browser keeps what its user was on the way to, if that is short enough.
-fn kept(exchange: &Exchange<'_>, response: Response, journey: &Journey) -> Result<Response, Fault> {
+/// The cookie by which this browser keeps what its user was on the way to when they asked for an account of the address of `key`, if that is
+/// short enough.
+fn kept(
+    exchange: &Exchange<'_>,
+    mut journey: Journey,
+    key: String,
+) -> Result<Option<HeaderValue>, Fault> {
     let settings = exchange.server.settings();
+    journey.pending.signing_up = Some(key);
     let sealed = exchange.sealed(&journey.pending)?;
     if sealed.len() > LONGEST_KEPT {
-        return Ok(response);
+        return Ok(None);
     }
-    let seconds = settings.lifetimes.pending;
-    let cookie = browser::keep_request(&settings.issuer, &Secret::new(sealed), seconds);
-    Ok(with_cookie(response, cookie))
+    let (sealed, seconds) = (Secret::new(sealed), settings.lifetimes.pending);
+    Ok(Some(browser::keep_request(
+        &settings.issuer,
+        &sealed,
+        seconds,
+    )))
 }
 
-/// What the user of this browser was on the way to when they asked for an account here. In no other browser is it anybody's.
-pub(crate) fn under_way(exchange: &Exchange<'_>, browser: &Browser) -> Option<Journey> {
+/// What the user of this browser was on the way to when they asked for the account of `link` here. In no other browser is it anybody's, and
+/// behind no other link: whoever sends theirs gets nobody into their account.
+pub(crate) fn under_way(
+    exchange: &Exchange<'_>,
+    browser: &Browser,
+    link: &Link,
+) -> Option<Journey> {
     let sealed = browser.request()?;
-    Journey::resume(exchange, sealed.expose(), browser).ok()
+    let mut journey = Journey::resume(exchange, sealed.expose(), browser).ok()?;
+    let asked = journey.pending.signing_up.take()?;
+    (asked == link.address()?.key()).then_some(journey)
 }
 
 impl Journey {
