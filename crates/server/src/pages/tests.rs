@@ -953,7 +953,7 @@ fn the_stylesheet_is_small_and_asks_for_nothing() {
     let stylesheet = pages.stylesheet();
     assert_eq!(stylesheet.content_type, "text/css; charset=utf-8");
     assert!(
-        stylesheet.bytes.len() < 15 * 1024,
+        stylesheet.bytes.len() < 14 * 1024,
         "{} bytes",
         stylesheet.bytes.len()
     );
