@@ -14,10 +14,7 @@ use safeconduct_protocol::{
 };
 use safeconduct_store::{NewPasskeyRow, PasskeyAdder, PasskeyAddition, PasskeyRecord};
 
-use crate::{
-    browser::Browser, fault::Failure, pages::AddPasskeyProblem, server::Exchange,
-    settings::SecondFactor,
-};
+use crate::{browser::Browser, fault::Failure, pages::AddPasskeyProblem, server::Exchange};
 
 /// What a page asks a browser for that is to make a passkey.
 pub(crate) struct NewOne {
@@ -48,18 +45,13 @@ pub(crate) async fn begin_by_link(
     let Some(party) = settings.relying_party() else {
         return Ok(None);
     };
-    let (store, required) = (exchange.server.store(), is_demanded(exchange));
-    let may = store.may_bring_passkey(link.user(), &party.id, required);
-    if !may.await? {
+    let store = exchange.server.store();
+    if !store.may_bring_passkey(link.user(), &party.id).await? {
         return Ok(None);
     }
     let purpose = |handle: Option<&[u8]>| Purpose::add_by_link(link, handle);
     let new = begin_for(exchange, &party, (link.user(), username), purpose);
     new.await.map(Some)
-}
-
-fn is_demanded(exchange: &Exchange<'_>) -> bool {
-    exchange.server.settings().second_factor == SecondFactor::Required
 }
 
 async fn begin_for(
@@ -160,10 +152,7 @@ pub(crate) async fn add_by_link(
         handle: &made.handle,
         rp_id: &party.id,
         challenge: &made.ceremony.used(&settings.lifetimes),
-        by: PasskeyAdder::Link {
-            link,
-            second_factor_required: is_demanded(exchange),
-        },
+        by: PasskeyAdder::Link(link),
         mail: mail.as_ref(),
     };
     let store = exchange.store_of_person(link.user());

@@ -21,15 +21,11 @@ const LINKED: &str = "SELECT u.username, u.link_version, u.locked_at, \
          u.name, u.claims \
      FROM users u WHERE u.id = $1 AND u.deleted_at IS NULL";
 
-/// A passkey that the holder of a link brings stands in for no other factor: the account has no authenticator app, and no passkey that is
-/// beside a password, or demanded. $2 is the host that passkeys have to be good at, $3 whether a second factor is demanded anyway.
+/// A passkey that the holder of a link brings stands in for no other factor: the account has no authenticator app, and no passkey that is good
+/// at the host $2. Whether one is demanded is not asked: by a client, by an essential context, it may be at any time.
 const MAY_BRING_PASSKEY: &str = "SELECT 1 FROM users u WHERE u.id = $1 \
      AND NOT EXISTS (SELECT 1 FROM credentials a WHERE a.user_id = u.id AND a.kind = 'totp') \
-     AND NOT (EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = u.id AND p.rp_id = $2) \
-         AND (CAST($3 AS BIGINT) = 1 \
-             OR EXISTS (SELECT 1 FROM credentials c WHERE c.user_id = u.id AND c.kind = 'password') \
-             OR EXISTS (SELECT 1 FROM group_members m JOIN groups g ON g.name = m.group_name \
-                 WHERE m.user_id = u.id AND g.second_factor_required = 1)))";
+     AND NOT EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = u.id AND p.rp_id = $2)";
 
 const USE: &str = "UPDATE users SET epoch = epoch + 1, link_version = link_version + 1 \
      WHERE id = $1 AND link_version = $2 AND locked_at IS NULL AND deleted_at IS NULL RETURNING epoch";
@@ -72,8 +68,7 @@ impl Store {
     }
 
     /// Whether the holder of a link of this user may bring a passkey that is good at the host `relying_party`: not where it would stand in
-    /// for another factor, because a link proves none. `second_factor_required` is whether one is demanded of every user. The write that
-    /// adds it asks the same.
+    /// for another factor, because a link proves none. The write that adds it asks the same.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -81,9 +76,8 @@ impl Store {
         &self,
         id: &UserId,
         relying_party: &str,
-        second_factor_required: bool,
     ) -> Result<bool, StoreError> {
-        let asked = may_bring_passkey(id, relying_party, second_factor_required);
+        let asked = may_bring_passkey(id, relying_party);
         Ok(self.row(asked).await?.is_some())
     }
 }
@@ -195,14 +189,9 @@ pub(crate) fn spend(link: &Link) -> Statement {
 }
 
 /// The statement that fails its unit where a passkey would stand in for another factor of `user`.
-pub(crate) fn may_bring_passkey(
-    user: &UserId,
-    relying_party: &str,
-    second_factor_required: bool,
-) -> Statement {
+pub(crate) fn may_bring_passkey(user: &UserId, relying_party: &str) -> Statement {
     Statement::new(MAY_BRING_PASSKEY)
         .bind(user.as_str())
         .bind(relying_party)
-        .bind(second_factor_required)
         .expect_some()
 }

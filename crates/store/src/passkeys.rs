@@ -141,12 +141,7 @@ pub enum PasskeyAdder<'a> {
     Session(&'a SessionSeen),
     /// A one-time link of theirs, which is used up by it: everything that rests on the account ends, as with a new password. Only where the
     /// passkey stands in for no other factor ([`Store::may_bring_passkey`]).
-    Link {
-        /// The link.
-        link: &'a Link,
-        /// Whether a second factor is demanded of every user.
-        second_factor_required: bool,
-    },
+    Link(&'a Link),
 }
 
 impl PasskeyAdder<'_> {
@@ -154,13 +149,7 @@ impl PasskeyAdder<'_> {
     fn before(&self, user: &UserId, rp_id: &str) -> Vec<Statement> {
         match self {
             Self::Session(_) => Vec::new(),
-            Self::Link {
-                link,
-                second_factor_required,
-            } => vec![
-                links::spend(link),
-                links::may_bring_passkey(user, rp_id, *second_factor_required),
-            ],
+            Self::Link(link) => vec![links::spend(link), links::may_bring_passkey(user, rp_id)],
         }
     }
 
@@ -168,7 +157,7 @@ impl PasskeyAdder<'_> {
     fn behind(&self, user: &UserId, now: Timestamp) -> Vec<Statement> {
         match self {
             Self::Session(session) => vec![session.statement(user, now)],
-            Self::Link { .. } => ending_of_user(user, now).into(),
+            Self::Link(_) => ending_of_user(user, now).into(),
         }
     }
 }
@@ -312,7 +301,7 @@ impl ActingStore {
             UnitOutcome::Done(_) => return Ok(PasskeyAddition::Added),
             UnitOutcome::Unmet { statement } => statement,
         };
-        let by_link = matches!(new.by, PasskeyAdder::Link { .. });
+        let by_link = matches!(new.by, PasskeyAdder::Link(_));
         Ok(match statement {
             1 if by_link => PasskeyAddition::LinkUsed,
             _ if statement == first_check + 1 => PasskeyAddition::TooMany,

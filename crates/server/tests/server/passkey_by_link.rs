@@ -1,6 +1,7 @@
 //! One-time links that bring a passkey in place of a password: once, never in place of a factor that is there, and proving nothing.
 
 use rstest::rstest;
+use safeconduct_protocol::client::Client;
 use safeconduct_server::settings::SecondFactor;
 use safeconduct_testing_passkey::{Created, Device, Passkey, UV};
 
@@ -187,46 +188,12 @@ async fn the_session_of_another_user_in_the_browser_ends() {
     assert!(server.sessions("bob").await.is_empty());
 }
 
-/// Who lost what they signed in with, and has nothing else.
-#[tokio::test]
-async fn who_lost_the_only_passkey_brings_another_and_removes_the_lost_one() {
-    let server = TestServer::start().await;
-    let lost = Holder::manager(&server, "ada").await;
-    server.change("DELETE FROM credentials WHERE kind = 'password'");
-    let (store, user) = (server.server().store(), server.user("ada").await);
-    let old = store.passkeys_of(&user).await.unwrap().remove(0);
-    let session = server.sign_in_with_passkey(&lost).await;
-    let seen = store
-        .list_sessions(Some(&user), server.now())
-        .await
-        .unwrap();
-    assert_eq!(seen.len(), 1);
-    drop(session);
-
-    let mut ada = server.browser();
-    let page = ada.open(&server.recover("ada").await).await;
-    assert_eq!(page.to_string(), RECOVER);
-    let (passkey, answer) = ada.bring(&page).await;
-    assert!(server.sessions("ada").await.is_empty(), "sessions end");
-    let page = ada.follow(answer).await;
-    let answer = Device::manager(ISSUER).sign(&passkey, &asked_for(&page));
-    let signed_in = ada.passkey(&page, &answer).await;
-    assert_eq!(ada.follow(signed_in).await.to_string(), ACCOUNT);
-    let list = ada.open("/account/passkeys").await;
-    let form = Form::new()
-        .with("csrf", &list.hidden("csrf"))
-        .with("passkey", &old.id.to_string());
-    let removed = ada.post("/account/passkeys/remove", &form).await;
-    assert_eq!(removed.status, 303);
-    assert_eq!(kept(&server, "ada").await, 1);
-}
-
 /// A link sets a password, whatever the account has; a passkey, which would be two factors, only where it stands in for none.
 ///
 /// Attacks: PE60.
 #[rstest]
 #[case::beside_an_app(true)]
-#[case::beside_a_password_and_a_passkey(false)]
+#[case::beside_a_passkey(false)]
 #[tokio::test]
 async fn a_link_takes_no_second_factor_away_by_a_passkey(#[case] has_app: bool) {
     let server = if has_app {
@@ -269,24 +236,30 @@ async fn a_factor_that_came_since_the_page_was_shown_is_not_passed_by() {
     assert_eq!(kept(&server, "ada").await, 1);
 }
 
-/// What the server demands of everybody, and a passkey alone meets, is not replaced by a mail.
+/// Whoever reads the mail of somebody who has passkeys alone sets a password, and what a client demands is asked for behind it.
+///
+/// Attacks: PE60.
 #[tokio::test]
-async fn where_a_second_factor_is_demanded_the_only_passkey_is_not_replaced() {
+async fn the_only_passkey_of_an_account_is_not_replaced_by_a_mail() {
     let server = TestServer::start().await;
     Holder::manager(&server, "ada").await;
     server.change("DELETE FROM credentials WHERE kind = 'password'");
-    let mut ada = server.browser();
-    let shown = ada.open(&server.recover("ada").await).await;
-    assert_eq!(shown.to_string(), RECOVER);
-    let (_, created) = create(&shown);
-    let server = server
-        .restart_with(|settings| settings.second_factor = SecondFactor::Required)
-        .await;
-    let mut ada = server.browser();
-    let page = ada.open(&server.recover("ada").await).await;
+    let demand = |client: &mut Client| client.require_second_factor = true;
+    server.change_client("club", demand).await;
+    let mut thief = server.browser();
+    let page = thief.open(&server.recover("ada").await).await;
+    assert_eq!(
+        page.to_string(),
+        "200 page “Choose a password – Safeconduct”"
+    );
     assert!(!page.body.contains("new-passkey-form"), "{page:?}");
-    let answer = ada.post("/link", &brought(&shown, &created.json())).await;
-    assert_eq!(answer.status, 400);
+    let set = thief.set_password(&page, "seven small boats at noon").await;
+    assert_eq!(set.to_string(), "303 /account");
+    let asked = thief.authorize(&Ask::of("club")).await;
+    assert_eq!(
+        asked.to_string(),
+        "200 page “Confirm with your passkey – Safeconduct”"
+    );
     assert_eq!(kept(&server, "ada").await, 1);
 }
 
@@ -308,14 +281,4 @@ async fn where_passkeys_are_off_a_link_sets_a_password() {
     assert_eq!(grace.post("/link", &form).await.status, 400);
     let set = grace.set_password(&page, "seven small boats at noon").await;
     assert_eq!(set.to_string(), "303 /account");
-}
-
-impl TestServer {
-    async fn sign_in_with_passkey(&self, holder: &Holder) -> Browser<'_> {
-        let mut browser = self.browser();
-        let page = browser.authorize(&Ask::of("portal")).await;
-        let signed_in = browser.passkey(&page, &holder.answer(&page)).await;
-        assert!(browser.follow(signed_in).await.has_code());
-        browser
-    }
 }

@@ -16,15 +16,6 @@ const HOST: &str = "id.example.com";
 
 impl World {
     async fn bring(&self, link: &Link, name: &str) -> PasskeyAddition {
-        self.bring_where_demanded(link, name, false).await
-    }
-
-    async fn bring_where_demanded(
-        &self,
-        link: &Link,
-        name: &str,
-        second_factor_required: bool,
-    ) -> PasskeyAddition {
         let new = NewPasskeyRow {
             user: link.user(),
             passkey: &made(name, 0, true),
@@ -32,19 +23,14 @@ impl World {
             handle: &HANDLE,
             rp_id: HOST,
             challenge: &self.challenge(),
-            by: PasskeyAdder::Link {
-                link,
-                second_factor_required,
-            },
+            by: PasskeyAdder::Link(link),
             mail: None,
         };
         self.store.add_passkey(&new, self.now()).await.unwrap()
     }
 
-    async fn may_bring(&self, host: &str, second_factor_required: bool) -> bool {
-        let may = self
-            .store
-            .may_bring_passkey(&self.user, host, second_factor_required);
+    async fn may_bring(&self, host: &str) -> bool {
+        let may = self.store.may_bring_passkey(&self.user, host);
         may.await.unwrap()
     }
 }
@@ -132,20 +118,20 @@ async fn of_64_passkeys_and_passwords_at_once_by_one_link_one_wins(database: Kin
     assert_eq!(world.linked().await.link_version, link.version() + 1);
 }
 
-/// A link proves no factor, and a passkey is two: it is brought where the account has one factor or none, and where what there is is not
-/// demanded. What is good at another host only is no factor.
+/// A link proves no factor, and a passkey is two: it is brought where the account has a password or nothing. What is good at another host only
+/// is no factor.
 ///
 /// Attacks: PE60.
 #[apply(databases)]
 #[tokio::test]
 async fn a_passkey_that_a_link_brings_stands_in_for_no_other_factor(database: Kind) {
-    // A password alone, whatever is demanded: its owner would add one behind it.
+    // A password alone: its owner would add one behind it.
     let world = World::on(database).await;
-    assert!(world.may_bring(HOST, true).await);
+    assert!(world.may_bring(HOST).await);
     // Beside an authenticator app.
     world.enrol().await;
     let link = world.link(LinkPurpose::Recover).await;
-    assert!(!world.may_bring(HOST, false).await);
+    assert!(!world.may_bring(HOST).await);
     assert_eq!(world.bring(&link, "one").await, PasskeyAddition::Over);
     assert!(
         world.use_link(&link, "new").await.is_some(),
@@ -156,28 +142,17 @@ async fn a_passkey_that_a_link_brings_stands_in_for_no_other_factor(database: Ki
     let world = World::on(database).await;
     world.added("one", 0).await;
     let link = world.link(LinkPurpose::Recover).await;
-    assert!(!world.may_bring(HOST, false).await);
-    assert!(world.may_bring("new.example", false).await);
+    assert!(!world.may_bring(HOST).await);
+    assert!(world.may_bring("new.example").await);
     assert_eq!(world.bring(&link, "two").await, PasskeyAddition::Over);
 
-    // A passkey alone, which is lost: another one, unless it is demanded.
+    // A passkey alone, whether or not anything demands it by now.
     let world = World::without_password(database).await;
-    assert!(world.may_bring(HOST, true).await, "there is none yet");
+    assert!(world.may_bring(HOST).await, "there is none yet");
     world.added("one", 0).await;
-    assert!(world.may_bring(HOST, false).await && !world.may_bring(HOST, true).await);
+    assert!(!world.may_bring(HOST).await);
     let link = world.link(LinkPurpose::Recover).await;
-    let demanded = world.bring_where_demanded(&link, "two", true).await;
-    assert_eq!(demanded, PasskeyAddition::Over);
-    world.add_group("staff", true).await;
-    world.join("staff").await;
-    assert!(!world.may_bring(HOST, false).await);
     assert_eq!(world.bring(&link, "two").await, PasskeyAddition::Over);
-    world
-        .store
-        .remove_group("staff", world.now())
-        .await
-        .unwrap();
-    assert_eq!(world.bring(&link, "two").await, PasskeyAddition::Added);
 
     let set = world.link(LinkPurpose::Recover).await;
     let password = sealed("new");
