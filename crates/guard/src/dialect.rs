@@ -38,8 +38,6 @@ pub(crate) struct Dialect {
     pub(crate) proofs: Vec<Proof>,
     /// Where the client is named; the first that is there counts.
     pub(crate) client: Vec<ClaimPath>,
-    /// Whether one audience alone is the client too.
-    pub(crate) client_may_be_audience: bool,
     /// Where the scopes are; where several say so, they say the same.
     pub(crate) scope: Vec<ClaimPath>,
     pub(crate) scope_may_be_list: bool,
@@ -98,17 +96,15 @@ impl std::fmt::Display for Proof {
 
 impl Proof {
     fn is_met(&self, claims: &Map<String, Value>, origin: Origin) -> bool {
-        let is_introspected = origin == Origin::Introspection;
         match self {
             Self::Says(path, values) => match path.find(claims) {
                 Some(Value::String(text)) => values.contains(text),
                 Some(_) => false,
-                None => is_introspected,
+                // An introspection response says what kind it is by `token_type`, if at all.
+                None => origin == Origin::Introspection,
             },
-            Self::HasOneOf(names) => {
-                is_introspected || names.iter().any(|name| claims.contains_key(*name))
-            }
-            Self::Lacks(name) => is_introspected || !claims.contains_key(*name),
+            Self::HasOneOf(names) => names.iter().any(|name| claims.contains_key(*name)),
+            Self::Lacks(name) => !claims.contains_key(*name),
         }
     }
 }
@@ -149,13 +145,6 @@ impl Dialect {
         let mut named = self.client.iter().find_map(|path| path.find(claims));
         if named.is_none() && origin == Origin::Introspection {
             named = claims.get("client_id");
-        }
-        if named.is_none() && self.client_may_be_audience {
-            named = match claims.get("aud") {
-                Some(Value::Array(members)) if members.len() == 1 => members.first(),
-                Some(Value::Array(_)) => None,
-                one => one,
-            };
         }
         match named {
             Some(Value::String(client)) if !client.is_empty() => Ok(client.clone()),

@@ -328,6 +328,14 @@ impl Expected<'_> {
             let got = beside(audience, &aud.map_or_else(String::new, text_of));
             return Err(Refusal::from(Reason::WrongAudience).because(audience, got));
         }
+        // Some answer for every kind of token that they issue.
+        if let Some(kind) = response.get("token_use")
+            && kind != "access_token"
+            && kind != "access"
+        {
+            let refusal = Refusal::from(Reason::WrongType);
+            return Err(refusal.because("token_use with access_token", text_of(kind)));
+        }
         let kind = response
             .get("token_type")
             .map_or(Some("Bearer"), Value::as_str);
@@ -415,6 +423,7 @@ mod tests {
     #[case::without_what_is_optional(json!({"iss": null, "exp": null, "token_type": null, "scope": null}))]
     #[case::any_case(json!({"token_type": "bearer"}))]
     #[case::valid_since(json!({"nbf": NOW}))]
+    #[case::of_the_kind(json!({"token_use": "access_token"}))]
     #[case::valid_within_the_leeway(json!({"nbf": NOW + 60}))]
     #[case::fractions(json!({"exp": 1_800_000_001.9, "nbf": 1_800_000_060.9}))]
     #[case::bound(json!({"token_type": "DPoP", "cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}))]
@@ -425,6 +434,8 @@ mod tests {
     /// Attacks: LI26.
     #[rstest]
     #[case(json!({"active": false}), Reason::NotActive)]
+    #[case(json!({"token_use": "refresh_token"}), Reason::WrongType)]
+    #[case(json!({"token_use": 1}), Reason::WrongType)]
     #[case(json!({"active": "true"}), Reason::NotActive)]
     #[case(json!({"active": null}), Reason::NotActive)]
     #[case(json!({"iss": "https://id.example.com/"}), Reason::WrongIssuer)]

@@ -31,8 +31,6 @@ pub enum Profile {
     Zitadel,
     /// authentik. The audience is the client's id.
     Authentik,
-    /// Dex. The audience is the id of the client, or of a peer.
-    Dex,
     /// Rauthy.
     Rauthy,
     /// Ory Hydra, with JWT access tokens.
@@ -51,7 +49,7 @@ const OF_A_SIGN_IN: [&str; 3] = ["nonce", "at_hash", "c_hash"];
 
 impl Profile {
     /// In the order in which they are looked through for what a refused token looks like.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Rfc9068,
         Self::Keycloak,
         Self::Entra,
@@ -65,7 +63,6 @@ impl Profile {
         Self::Auth0,
         Self::Hydra,
         Self::PingOne,
-        Self::Dex,
     ];
 
     /// Whether tokens name no API, so that those who may send them are listed instead.
@@ -87,7 +84,6 @@ impl Profile {
             algorithms: Algorithm::ALL.to_vec(),
             proofs: lacking(&OF_A_SIGN_IN),
             client: paths(&["client_id"]),
-            client_may_be_audience: false,
             scope: paths(&["scope"]),
             scope_may_be_list: false,
             roles: paths(&["roles"]),
@@ -123,15 +119,6 @@ impl Profile {
                     [Proof::HasOneOf(vec!["uid"])],
                 ),
                 client: paths(&["azp"]),
-                roles: paths(&["groups"]),
-                ..plain
-            },
-            Self::Dex => Dialect {
-                types: Vec::new(),
-                type_may_be_absent: true,
-                proofs: lacking(&["at_hash", "c_hash"]),
-                client: paths(&["azp"]),
-                client_may_be_audience: true,
                 roles: paths(&["groups"]),
                 ..plain
             },

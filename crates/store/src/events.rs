@@ -83,7 +83,7 @@ const LIST: &str = concat!(
 const OF_USER: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM events WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"
+    " FROM events WHERE user_id = $1 AND id < $2 AND kind <> 'sign-in-failed' ORDER BY id DESC LIMIT $3"
 );
 
 /// Sorts behind the name of every event, which begins with a hexadecimal digit.

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use safeconduct_guard::{Guard, Profile};
 use serde_json::Value;
 
-const PROFILES: [Profile; 14] = [
+const PROFILES: [Profile; 13] = [
     Profile::Rfc9068,
     Profile::Keycloak,
     Profile::Entra,
@@ -13,7 +13,6 @@ const PROFILES: [Profile; 14] = [
     Profile::Cognito,
     Profile::Zitadel,
     Profile::Authentik,
-    Profile::Dex,
     Profile::Rauthy,
     Profile::Hydra,
     Profile::Duende,

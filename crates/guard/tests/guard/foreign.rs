@@ -118,10 +118,6 @@ fn of_servers(profile: Profile, bare: TestToken) -> TestToken {
             .claim("uid", "u-1")
             .claim("nonce", "n")
             .claim("groups", json!(["editor"])),
-        Profile::Dex => bare
-            .without_typ()
-            .claim("nonce", "n")
-            .claim("groups", json!(["editor"])),
         Profile::Rauthy => azp(bare.typ("JWT"))
             .claim("typ", "Bearer")
             .claim("roles", json!(["editor"]))
@@ -182,7 +178,6 @@ async fn a_token_as_its_issuer_documents_it_passes_by_its_profile(
         Profile::Cognito,
         Profile::Zitadel,
         Profile::Authentik,
-        Profile::Dex,
         Profile::Rauthy,
         Profile::Hydra,
         Profile::Duende,
@@ -200,7 +195,6 @@ async fn a_token_as_its_issuer_documents_it_passes_by_its_profile(
     let client = match profile {
         Profile::Rfc9068 => "app",
         Profile::Clerk => "https://app.example.com",
-        Profile::Dex => "api",
         _ => "web",
     };
     assert_eq!(token.client_id(), client);
@@ -218,7 +212,6 @@ async fn an_id_token_of_the_same_issuer_passes_by_no_profile(
         Profile::Cognito,
         Profile::Zitadel,
         Profile::Authentik,
-        Profile::Dex,
         Profile::Rauthy,
         Profile::Hydra,
         Profile::Duende,
@@ -245,7 +238,6 @@ async fn a_token_for_nobody_or_for_another_api_passes_by_no_profile(
         Profile::Cognito,
         Profile::Zitadel,
         Profile::Authentik,
-        Profile::Dex,
         Profile::Rauthy,
         Profile::Hydra,
         Profile::Duende,

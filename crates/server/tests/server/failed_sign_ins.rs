@@ -68,6 +68,27 @@ async fn a_failed_sign_in_says_why_to_operators_and_nothing_to_the_page() {
     assert_eq!(pages.len(), 1, "{pages:?}");
 }
 
+/// What strangers type hides nothing that happened from its owner, and no name that somebody chose stands in a command.
+#[tokio::test]
+async fn an_owner_sees_what_happened_and_an_operator_commands_that_name_an_id() {
+    let server = TestServer::start().await;
+    let ada = server.user("ada").await;
+    for _ in 0..4 {
+        guess(&server, "ada", "wrong", HERE).await;
+    }
+    server.sign_in("ada").await;
+    assert!(!failed(&server).await.is_empty());
+    let seen = server.store().events_of(&ada, None, 50).await.unwrap();
+    let kinds: Vec<_> = seen.iter().map(|event| event.kind.as_str()).collect();
+    assert!(kinds.contains(&"session-started"));
+    assert!(!kinds.contains(&"sign-in-failed"), "{kinds:?}");
+    let story = server
+        .administer(async |verbs| verbs.explain("ada").await)
+        .await;
+    let advice = story.advice.join("\n");
+    assert!(advice.contains(&format!("user recover {ada}`")), "{advice}");
+}
+
 #[tokio::test]
 async fn who_is_slowed_down_is_told_apart_from_who_is_wrong() {
     let server = TestServer::start().await;
