@@ -5,15 +5,16 @@ use std::collections::HashSet;
 use safeconduct_protocol::time::Timestamp;
 use safeconduct_store::{Event, EventFilter, SETTLED, Store, StoreError};
 
-use crate::failed_attempts::hash_of_name;
+use crate::failed_attempts::{MINUTE, hash_of_name};
 
 use super::{Administration, Page, Refused};
 
 /// How many are read at a time.
 const PAGE: u32 = 500;
 
-/// How many seconds back each look of a [`Follower`] goes; every tenth goes back as far as an event may be late.
-const LOOK: i64 = 10;
+/// How many seconds back each look of a [`Follower`] goes: sign-ins that failed are named by the start of their minute, and counted on within
+/// it. Every tenth goes back as far as an event may be late.
+const LOOK: i64 = MINUTE + 10;
 
 /// Some events, and where to go on.
 pub struct EventPage {
@@ -74,18 +75,19 @@ impl Administration<'_> {
     }
 }
 
-/// Gives events as they appear, each once, in the order in which they appear.
+/// Gives events as they appear, each once, in the order in which they appear; sign-ins that failed again where their count has grown.
 pub struct Follower {
     filter: EventFilter,
-    /// Those that were given and are young enough to be met again, with their moments.
-    given: HashSet<String>,
+    /// Those that were given and are young enough to be met again, with their counts.
+    given: HashSet<(String, u64)>,
     looks: u64,
     looked_at: Option<Timestamp>,
 }
 
 impl Follower {
-    /// One that begins with what happens from `since` on.
+    /// One that begins with what happens from the minute of `since` on.
     pub fn new(filter: EventFilter, since: Timestamp) -> Self {
+        let since = since.plus(-since.seconds().rem_euclid(MINUTE));
         Self {
             filter: EventFilter {
                 since: Some(filter.since.map_or(since, |from| from.max(since))),
@@ -124,10 +126,10 @@ impl Follower {
         }
         (self.looks, self.looked_at) = (self.looks + 1, Some(now));
         if is_deep {
-            let met: HashSet<&str> = found.iter().map(|event| event.id.as_str()).collect();
-            self.given.retain(|id| met.contains(id.as_str()));
+            let met: HashSet<_> = found.iter().map(|event| (&event.id, event.times)).collect();
+            self.given.retain(|(id, times)| met.contains(&(id, *times)));
         }
-        found.retain(|event| self.given.insert(event.id.clone()));
+        found.retain(|event| self.given.insert((event.id.clone(), event.times)));
         Ok(found)
     }
 }

@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use safeconduct_store::{Event, EventFilter};
 
+use safeconduct_server::administration::events::Follower;
+
 use crate::support::{Answer, Ask, Log, TestServer, password_of};
 
 const HERE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
@@ -66,6 +68,27 @@ async fn a_failed_sign_in_says_why_to_operators_and_nothing_to_the_page() {
     }
     pages.dedup();
     assert_eq!(pages.len(), 1, "{pages:?}");
+}
+
+/// Whoever follows from the middle of a minute on sees the attempts of that minute, and how many there are by now.
+#[tokio::test]
+async fn who_follows_sees_attempts_and_their_count() {
+    let server = TestServer::start().await;
+    server.advance(60 - server.now().seconds().rem_euclid(60) + 30);
+    let mut follower = Follower::new(EventFilter::default(), server.now());
+    for times in [1, 2] {
+        guess(&server, "ada", "wrong", HERE).await;
+        server.server().refresh().await.unwrap();
+        for expected in [vec![times], vec![]] {
+            let seen = follower.look(&server.store(), server.now()).await.unwrap();
+            let seen: Vec<_> = seen
+                .iter()
+                .filter(|event| event.kind == "sign-in-failed")
+                .map(|event| event.times)
+                .collect();
+            assert_eq!(seen, expected);
+        }
+    }
 }
 
 /// What strangers type hides nothing that happened from its owner, and no name that somebody chose stands in a command.
