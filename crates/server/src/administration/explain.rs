@@ -217,8 +217,7 @@ impl Administration<'_> {
 
     /// What mends what the last events of a user say; `has_way_in` is whether they have anything to sign in with.
     fn advice_for(&self, user: &UserRecord, events: &[Event], has_way_in: bool) -> Vec<String> {
-        // Not their name, which is theirs to choose, and would be the shell's to read.
-        let id = &user.id;
+        let whom = in_a_command(user);
         let since = self.now.plus(-24 * 3600);
         let failed = |reason: &str| -> u64 {
             let recent = events.iter().filter(|event| event.at >= since);
@@ -234,19 +233,19 @@ impl Administration<'_> {
         let mut advice = Vec::new();
         if user.locked {
             advice.push(format!(
-                "locked: `safeconduct user unlock {id}` lets them sign in again"
+                "locked: `safeconduct user unlock {whom}` lets them sign in again"
             ));
         }
         if !has_way_in {
-            advice.push(format!("nothing to sign in with: `safeconduct user invite {id}` makes a link for a password"));
+            advice.push(format!("nothing to sign in with: `safeconduct user invite {whom}` makes a link for a password"));
         }
         if failed("wrong-password") >= FORGOTTEN {
             advice.push(format!(
-                "wrong passwords: `safeconduct user recover {id}` makes a link for another one"
+                "wrong passwords: `safeconduct user recover {whom}` makes a link for another one"
             ));
         }
         if failed("wrong-code") + failed("throttled-second-factor") >= FORGOTTEN {
-            advice.push(format!("wrong codes, or a phone whose clock is wrong: `safeconduct user remove-second-factor {id}` if it is lost"));
+            advice.push(format!("wrong codes, or a phone whose clock is wrong: `safeconduct user remove-second-factor {whom}` if it is lost"));
         }
         if failed("throttled-") > 0 {
             advice.push(
@@ -255,7 +254,7 @@ impl Administration<'_> {
             );
         }
         if failed("passkey-") > 0 {
-            advice.push(format!("passkeys that were not taken: `safeconduct user passkeys {id}` shows which there are"));
+            advice.push(format!("passkeys that were not taken: `safeconduct user passkeys {whom}` shows which there are"));
         }
         let undelivered = |event: &&Event| event.kind == "mail-undelivered";
         if events.iter().any(|event| undelivered(&event)) {
@@ -305,5 +304,16 @@ impl Administration<'_> {
             story.advice.push(told);
         }
         Ok(story)
+    }
+}
+
+/// What names a user in a command that somebody may paste into a shell: their name where that is one plain word; else their id, because
+/// names are chosen by those who bear them.
+fn in_a_command(user: &UserRecord) -> &str {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '_';
+    if user.username.chars().all(is_plain) {
+        &user.username
+    } else {
+        user.id.as_str()
     }
 }

@@ -93,7 +93,7 @@ async fn who_follows_sees_attempts_and_their_count() {
 
 /// What strangers type hides nothing that happened from its owner, and no name that somebody chose stands in a command.
 #[tokio::test]
-async fn an_owner_sees_what_happened_and_an_operator_commands_that_name_an_id() {
+async fn an_owner_sees_what_happened_and_an_operator_commands_without_chosen_words() {
     let server = TestServer::start().await;
     let ada = server.user("ada").await;
     for _ in 0..4 {
@@ -109,7 +109,14 @@ async fn an_owner_sees_what_happened_and_an_operator_commands_that_name_an_id() 
         .administer(async |verbs| verbs.explain("ada").await)
         .await;
     let advice = story.advice.join("\n");
-    assert!(advice.contains(&format!("user recover {ada}`")), "{advice}");
+    assert!(advice.contains("user recover ada`"), "{advice}");
+    server.change("UPDATE users SET username = 'x;id' WHERE username = 'ada'");
+    let story = server
+        .administer(async |verbs| verbs.explain(ada.as_str()).await)
+        .await;
+    let advice = story.advice.join("\n");
+    let by_id = advice.contains(&format!("user recover {ada}`"));
+    assert!(by_id && !advice.contains("x;id"), "{advice}");
 }
 
 #[tokio::test]
