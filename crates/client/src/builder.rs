@@ -18,6 +18,8 @@ use crate::session::key_ring::{KeyRing, secret_variable};
 use crate::session::sessions::{Sessions, Storage};
 use crate::sign_in::attempt::Attempts;
 use crate::sign_in::login_options::LoginOptions;
+#[cfg(feature = "native")]
+use crate::store::TokenFile;
 use crate::store::{MemoryStore, SessionStore};
 use crate::tokens::proof_key::Nonces;
 use crate::tokens::refreshes::Refreshes;
@@ -26,6 +28,9 @@ use crate::tokens::refreshes::Refreshes;
 const USER_AGENT: &str = concat!("safeconduct-client/", env!("CARGO_PKG_VERSION"));
 /// How long a request to the issuer or the API may take.
 const HTTP_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a session in a file lasts.
+#[cfg(feature = "native")]
+const YEAR: Duration = Duration::from_hours(365 * 24);
 
 /// What a client will be. Nothing is checked before [`ClientBuilder::build`], which names the first setting that is wrong.
 #[must_use]
@@ -33,6 +38,8 @@ pub struct ClientBuilder {
     settings: Settings,
     store: Option<Arc<dyn SessionStore>>,
     session_keys: Option<KeyRing>,
+    #[cfg(feature = "native")]
+    token_file: Option<TokenFile>,
     clock: Clock,
     http_timeout: Duration,
 }
@@ -49,6 +56,8 @@ impl Client {
             settings: Settings::new(issuer.into(), client_id.into()),
             store: None,
             session_keys: None,
+            #[cfg(feature = "native")]
+            token_file: None,
             clock: Clock::system(),
             http_timeout: HTTP_TIMEOUT,
         }
@@ -191,6 +200,17 @@ impl ClientBuilder {
         self
     }
 
+    /// Where an app on a person's own computer keeps its session ([`Client::native`]): instead of a [`ClientBuilder::store`] and
+    /// [`ClientBuilder::session_keys`]. The session lasts for a year, unless [`ClientBuilder::session_lifetimes`] says otherwise after
+    /// this: how long the tokens are good is the server's to say.
+    #[cfg(feature = "native")]
+    pub fn token_file(mut self, file: TokenFile) -> Self {
+        self.session_keys = Some(file.keys());
+        self.store = Some(Arc::new(file.clone()));
+        self.token_file = Some(file);
+        self.session_lifetimes(YEAR, YEAR)
+    }
+
     /// How long a session lasts without a request (8 hours), and in all (14 days).
     pub fn session_lifetimes(mut self, idle: Duration, absolute: Duration) -> Self {
         self.settings.session_idle = idle;
@@ -268,6 +288,8 @@ impl ClientBuilder {
             seal,
             sessions: Sessions::new(storage, config.lifetimes, clock.clone()),
             refreshes: Refreshes::new(clock.clone()),
+            #[cfg(feature = "native")]
+            token_file: self.token_file,
             config,
             clock,
         }))

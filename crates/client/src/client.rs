@@ -18,6 +18,8 @@ use crate::error::Error;
 use crate::issuer::metadata::Metadata;
 use crate::session::sessions::Sessions;
 use crate::sign_in::attempt::Attempts;
+#[cfg(feature = "native")]
+use crate::store::TokenFile;
 use crate::tokens::proof_key::Nonces;
 use crate::tokens::refreshes::Refreshes;
 
@@ -35,6 +37,8 @@ pub(crate) struct Parts {
     pub(crate) attempts: Attempts,
     pub(crate) sessions: Sessions,
     pub(crate) refreshes: Refreshes,
+    #[cfg(feature = "native")]
+    pub(crate) token_file: Option<TokenFile>,
     pub(crate) clock: Clock,
 }
 
@@ -158,6 +162,11 @@ impl Client {
 
     pub(crate) fn refreshes(&self) -> &Refreshes {
         &self.0.refreshes
+    }
+
+    #[cfg(feature = "native")]
+    pub(crate) fn token_file(&self) -> Option<&TokenFile> {
+        self.0.token_file.as_ref()
     }
 
     pub(crate) fn clock(&self) -> &Clock {

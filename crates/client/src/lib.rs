@@ -8,6 +8,8 @@ mod config;
 mod error;
 mod grammar;
 mod issuer;
+#[cfg(feature = "native")]
+pub mod native;
 mod session;
 mod sign_in;
 pub mod store;

@@ -9,8 +9,9 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use safeconduct_client::testing::{FakeIssuer, Fault, LogoutFlaw, LogoutToken};
-use safeconduct_client::{BeginOptions, Clock, Timestamp};
+use safeconduct_client::{BeginOptions, Client, Clock, Timestamp};
 use tracing_subscriber::fmt::MakeWriter;
+use url::Url;
 
 /// A log kept in memory.
 #[derive(Clone, Default)]
@@ -51,6 +52,25 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
+fn parameter(answer: &Url, name: &str) -> String {
+    let mut pairs = answer.query_pairs();
+    pairs.find(|(key, _)| key == name).unwrap().1.into_owned()
+}
+
+/// Signs in as an app on a person's own computer does, by a wrong answer and the right one; what must not be told of it.
+async fn signs_in_beside_a_browser(client: &Client, issuer: &FakeIssuer) -> [String; 3] {
+    let sign_in = client.native().begin(&BeginOptions::new()).await.unwrap();
+    let url = sign_in.url().to_string();
+    let back = issuer.authorize(sign_in.url()).await;
+    let answers = sign_in.answers();
+    let waiting = tokio::spawn(sign_in.wait());
+    let none = back.as_str().replace("state=", "state=x");
+    assert!(answers.give(&none).await.is_err());
+    answers.give(back.as_str()).await.unwrap();
+    waiting.await.unwrap().unwrap();
+    [url, parameter(&back, "code"), parameter(&back, "state")]
+}
+
 /// Attacks: K14, A03.
 #[tokio::test]
 async fn no_secret_is_in_the_log_at_its_most_talkative() {
@@ -87,6 +107,8 @@ async fn no_secret_is_in_the_log_at_its_most_talkative() {
     let back = issuer.end_session(&signed_out.url.unwrap()).await;
     client.logged_out(back.query().unwrap()).unwrap();
 
+    let of_native = signs_in_beside_a_browser(&client, &issuer).await;
+
     let text = log.text();
     for told in [
         "a sign-in begins",
@@ -97,14 +119,6 @@ async fn no_secret_is_in_the_log_at_its_most_talkative() {
     ] {
         assert!(text.contains(told), "{told} is not in\n{text}");
     }
-    let parameter = |name: &str| {
-        answer
-            .query_pairs()
-            .find(|(key, _)| key == name)
-            .unwrap()
-            .1
-            .into_owned()
-    };
     let value = |pair: &str| pair.split_once('=').unwrap().1.to_owned();
     let secrets = [
         first.expose().to_owned(),
@@ -113,8 +127,8 @@ async fn no_secret_is_in_the_log_at_its_most_talkative() {
         logout,
         "alice@example.com".to_owned(),
         back.query().unwrap().to_owned(),
-        parameter("code"),
-        parameter("state"),
+        parameter(&answer, "code"),
+        parameter(&answer, "state"),
         value(&attempt_cookie),
         value(&pair(&started.set_cookie)),
         "rt-0-0".to_owned(),
@@ -123,7 +137,7 @@ async fn no_secret_is_in_the_log_at_its_most_talkative() {
         "a secret for tests".to_owned(),
         "hush-hush".to_owned(),
     ];
-    for secret in secrets {
+    for secret in secrets.into_iter().chain(of_native) {
         assert!(!text.contains(&secret), "{secret} is in\n{text}");
     }
 }

@@ -93,6 +93,42 @@ impl Client {
         Ok(None)
     }
 
+    /// As [`Client::start_session`], where there is no browser that keeps a cookie: in the place of the session under `before`.
+    #[cfg(feature = "native")]
+    pub(crate) async fn start_session_in_place_of(
+        &self,
+        before: Option<SessionKey>,
+        signed_in: &SignedIn,
+    ) -> Result<(SessionKey, Session), Error> {
+        let ended = match &before {
+            Some(key) => self.sessions().end_if(key, |_| true).await?,
+            None => None,
+        };
+        let token = ended.as_ref();
+        let token = token.and_then(|record| record.tokens.refresh_token.clone());
+        let revoking = token.map(|token| self.revoke(token));
+        let (cookie, record) = self.sessions().start(signed_in, ended.as_slice()).await?;
+        tracing::info!(session = record.id, "signed in");
+        if let Some(revoking) = revoking {
+            // The process may end right after this.
+            self.wait_for_revocation(revoking).await;
+        }
+        let session = Session::new(self, cookie.expose(), record);
+        Ok((session.key, session))
+    }
+
+    /// The session under `key`, if it is alive.
+    #[cfg(feature = "native")]
+    pub(crate) async fn session_under(&self, key: SessionKey) -> Result<Option<Session>, Error> {
+        let Some(held) = self.sessions().find(&key).await? else {
+            return Ok(None);
+        };
+        self.sessions().touch(&key, &held.record).await;
+        // There is no form that could carry it.
+        let csrf_token = String::new();
+        Ok(Some(Session::under(self, key, csrf_token, held.record)))
+    }
+
     /// The `Set-Cookie` value that takes the session's cookie from the browser.
     pub fn clear_session_cookie(&self) -> String {
         self.config().cookies.clear(&self.config().session_cookie)
@@ -132,12 +168,17 @@ impl Session {
     fn new(client: &Client, cookie: &str, record: Record) -> Self {
         let csrf_token =
             encoding::hmac_sha256(cookie.as_bytes(), b"safeconduct-client sign-out form");
+        let csrf_token = encoding::encode(&csrf_token);
+        Self::under(client, SessionKey::of(cookie), csrf_token, record)
+    }
+
+    fn under(client: &Client, key: SessionKey, csrf_token: String, record: Record) -> Self {
         let identity = record.identity.as_ref();
         let identity = identity.map(|held| Identity::of(held, client.issuer()));
         Self {
             client: client.clone(),
-            key: SessionKey::of(cookie),
-            csrf_token: encoding::encode(&csrf_token),
+            key,
+            csrf_token,
             identity: identity.map(Arc::new),
             record,
         }

@@ -40,6 +40,8 @@ pub(crate) struct Attempt {
     pub(crate) step_up: Option<SteppingUp>,
     /// The key that the tokens will be bound to.
     pub(crate) proof_key: Option<StoredKey>,
+    /// Where the answer goes, if that is not the client's own redirect URI.
+    pub(crate) redirect_uri: Option<String>,
     expires: Timestamp,
 }
 
@@ -51,6 +53,8 @@ pub(crate) struct Wanted {
     pub(crate) step_up: Option<SteppingUp>,
     /// The key that the tokens will be bound to.
     pub(crate) proof_key: Option<StoredKey>,
+    /// Where the answer goes, if that is not the client's own redirect URI.
+    pub(crate) redirect_uri: Option<String>,
 }
 
 /// A sign-in that just began: the attempt, and the `state` that only the issuer and this browser will know.
@@ -77,6 +81,8 @@ struct Sealed<'a> {
     proof_key: Option<StoredKey>,
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
     step_up: Option<SteppingUp>,
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    redirect_uri: Option<String>,
 }
 
 /// The attempts of one client.
@@ -98,6 +104,7 @@ impl Attempt {
             max_age: sealed.max_age,
             step_up: sealed.step_up,
             proof_key: sealed.proof_key,
+            redirect_uri: sealed.redirect_uri,
             expires: sealed.expires,
         })
     }
@@ -157,6 +164,7 @@ impl Attempts {
             max_age: wanted.max_age,
             step_up: wanted.step_up,
             proof_key: wanted.proof_key,
+            redirect_uri: wanted.redirect_uri,
             expires: now.plus(ATTEMPT_LIFETIME),
         };
         Begun { attempt, state }
@@ -181,6 +189,7 @@ impl Attempts {
             max_age: attempt.max_age,
             proof_key: attempt.proof_key.clone(),
             step_up: attempt.step_up.clone(),
+            redirect_uri: attempt.redirect_uri.clone(),
         };
         let value = self
             .seal
@@ -325,6 +334,7 @@ mod tests {
                 max_age: Some(300),
                 step_up: Some(SteppingUp::new(&StepUp::acr(["mfa"]), Some("ada"))),
                 proof_key: Some(key),
+                redirect_uri: None,
             },
             now,
         );
@@ -470,6 +480,8 @@ mod tests {
             max_age: Some(i64::MAX),
             step_up: Some(SteppingUp::new(&asked, Some("ada"))),
             proof_key: Some(key),
+            // An app with one has no browser that keeps cookies.
+            redirect_uri: None,
         };
         let begun = attempts.begin(longest, wanted, NOW);
         let cookies = attempts.set_cookies(&begun, b"", NOW).unwrap();

@@ -27,6 +27,8 @@ pub struct BeginOptions {
     cookie_header: Vec<u8>,
     login: LoginOptions,
     step_up: Option<StepUpOfUser>,
+    /// Where the answer goes, if that is not the client's own redirect URI.
+    redirect_uri: Option<String>,
 }
 
 /// What is asked of a sign-in, and of whom.
@@ -83,6 +85,13 @@ impl BeginOptions {
             asked: asked.clone(),
             session: None,
         });
+        self
+    }
+
+    /// The same with the answer going to `redirect_uri`, which the app listens at for this sign-in alone.
+    #[cfg(feature = "native")]
+    pub(crate) fn redirect_uri(mut self, redirect_uri: &str) -> Self {
+        self.redirect_uri = Some(redirect_uri.to_owned());
         self
     }
 
@@ -197,8 +206,12 @@ impl Client {
             max_age: wishes.oldest_sign_in().filter(|_| self.is_openid()),
             step_up,
             proof_key: proof_key.clone(),
+            redirect_uri: options.redirect_uri.clone(),
         };
-        let redirect_uri = self.redirect_uri()?;
+        let redirect_uri = match &options.redirect_uri {
+            Some(redirect_uri) => redirect_uri,
+            None => self.redirect_uri()?,
+        };
         let now = self.now();
         let begun = self.attempts().begin(self.return_to(options), wanted, now);
         let challenge = begun.attempt.code_verifier.challenge();

@@ -222,10 +222,14 @@ impl Client {
         metadata: &Metadata,
         exchange: &CodeExchange,
     ) -> Result<TokenRequest, Error> {
+        let attempt = &exchange.attempt;
         let offer = Offer::AuthorizationCode {
             code: &exchange.code,
-            code_verifier: &exchange.attempt.code_verifier,
-            redirect_uri: self.redirect_uri()?,
+            code_verifier: &attempt.code_verifier,
+            redirect_uri: match &attempt.redirect_uri {
+                Some(redirect_uri) => redirect_uri,
+                None => self.redirect_uri()?,
+            },
         };
         TokenRequest::for_token(
             &metadata.token_endpoint,

@@ -2,6 +2,8 @@
 //!
 //! What is in the sealed text, and when it changes, is `session/sessions.rs`'s concern.
 
+#[cfg(feature = "native")]
+mod file;
 mod memory;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -14,6 +16,8 @@ use std::pin::Pin;
 use safeconduct_protocol::encoding;
 use safeconduct_protocol::time::Timestamp;
 
+#[cfg(feature = "native")]
+pub use file::TokenFile;
 pub use memory::MemoryStore;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
@@ -263,6 +267,39 @@ mod tests {
     #[tokio::test]
     async fn memory_keeps_the_contract() {
         keeps_the_contract(&MemoryStore::new()).await;
+    }
+
+    #[cfg(feature = "native")]
+    #[tokio::test]
+    async fn a_file_keeps_the_contract() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = TokenFile::open(folder.path().join("notes/tokens.json")).unwrap();
+        keeps_the_contract(&file).await;
+    }
+
+    /// As many processes would: each opens the file for itself.
+    #[cfg(feature = "native")]
+    #[tokio::test]
+    async fn of_many_replacements_in_a_file_one_wins_and_no_other_row_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes/tokens.json");
+        let file = TokenFile::open(&path).unwrap();
+        file.insert(row("ann", 1)).await.unwrap();
+        let mut tasks = tokio::task::JoinSet::new();
+        for number in 0..64 {
+            let path = path.clone();
+            tasks.spawn(async move {
+                let file = TokenFile::open(path).unwrap();
+                file.insert(row(&number.to_string(), 1)).await.unwrap();
+                file.replace(row("ann", 2)).await.unwrap()
+            });
+        }
+        let won = tasks.join_all().await;
+        assert_eq!(won.into_iter().filter(|won| *won).count(), 1);
+        for number in 0..64 {
+            let key = SessionKey::of(&number.to_string());
+            assert!(file.find(&key).await.unwrap().is_some(), "{number}");
+        }
     }
 
     #[cfg(feature = "sqlite")]

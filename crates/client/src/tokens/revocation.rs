@@ -28,6 +28,11 @@ impl Client {
     /// As [`Client::revoke`], waiting a little for the outcome.
     pub(crate) async fn revoke_and_wait(&self, refresh_token: Secret) {
         let telling = self.revoke(refresh_token);
+        self.wait_for_revocation(telling).await;
+    }
+
+    /// Waits a little for the outcome of a revocation.
+    pub(crate) async fn wait_for_revocation(&self, telling: JoinHandle<()>) {
         if tokio::time::timeout(LONGEST_WAIT_AT_LOGOUT, telling)
             .await
             .is_err()

@@ -115,7 +115,8 @@ pub(crate) fn exposed<S: Serializer>(secret: &Secret, serializer: S) -> Result<S
     serializer.serialize_str(secret.expose())
 }
 
-fn perhaps_exposed<S: Serializer>(
+/// The same, where there may be none.
+pub(crate) fn perhaps_exposed<S: Serializer>(
     secret: &Option<Secret>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {

@@ -11,6 +11,7 @@ mod dpop;
 mod identity;
 mod itself;
 mod logout;
+mod native;
 mod pushed_request;
 mod refresh;
 mod sessions;
