@@ -64,7 +64,7 @@ pub enum MailPurpose {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Topic {
     /// What a stranger can have sent, who needs nothing but the address.
-    Asked,
+    Requested,
     /// What happened to an account, each kind by itself: no stranger can use up what its owner must be told with.
     Happened(MailPurpose),
 }
@@ -125,7 +125,7 @@ impl MailPurpose {
             | Self::Recover
             | Self::SignUp
             | Self::SignUpInvite
-            | Self::AccountExists => Topic::Asked,
+            | Self::AccountExists => Topic::Requested,
             happened => Topic::Happened(happened),
         }
     }
@@ -152,7 +152,7 @@ impl Topic {
     /// Its name among the budgets of an address.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Asked => "asked",
+            Self::Requested => "requested",
             Self::Happened(purpose) => purpose.as_str(),
         }
     }
@@ -344,7 +344,7 @@ mod tests {
     #[test]
     fn what_strangers_can_ask_for_uses_up_nothing_of_what_an_owner_is_told() {
         for purpose in MailPurpose::ALL {
-            let is_asked = purpose.topic() == Topic::Asked;
+            let is_asked = purpose.topic() == Topic::Requested;
             let alone = MailPurpose::ALL
                 .into_iter()
                 .filter(|other| other.topic() == purpose.topic())

@@ -147,7 +147,7 @@ pub(crate) async fn prove(
             });
         }
     };
-    let asked = Asked {
+    let asked = Judging {
         exchange,
         party,
         browser,
@@ -230,7 +230,7 @@ impl Refused {
 }
 
 /// One answer under way.
-struct Asked<'a> {
+struct Judging<'a> {
     exchange: &'a Exchange<'a>,
     party: &'a RelyingParty,
     browser: &'a Browser,
@@ -240,7 +240,7 @@ struct Asked<'a> {
     is_new: bool,
 }
 
-impl Asked<'_> {
+impl Judging<'_> {
     async fn judge(
         &self,
         answer: Result<Assertion, PasskeyProblem>,

@@ -44,7 +44,7 @@ pub(crate) enum Enrolling {
     /// The app is set up, these are its recovery codes, and the session has a new cookie.
     Done(Vec<RecoveryCode>, HeaderValue),
     /// It is not yet: this is what is being set up, and what was wrong.
-    Asked(Enrolment, Option<CodeProblem>),
+    NotYet(Enrolment, Option<CodeProblem>),
     /// There is one already, or the session is not what it was: what is due has to be found out again.
     Changed,
 }
@@ -217,14 +217,14 @@ pub(crate) async fn enrol(
     let sealed = parameters.one("enrolment")?.unwrap_or_default();
     let Some(begun) = begun(exchange, sealed, &view.person) else {
         let anew = begin_enrolment(exchange, &view.person);
-        return Ok(Enrolling::Asked(anew, Some(CodeProblem::Over)));
+        return Ok(Enrolling::NotYet(anew, Some(CodeProblem::Over)));
     };
     let secret = begun.secret()?;
     let Some(code) = TypedCode::parse(parameters.one("code")?.unwrap_or_default()) else {
-        return Ok(Enrolling::Asked(begun, Some(CodeProblem::NoCode)));
+        return Ok(Enrolling::NotYet(begun, Some(CodeProblem::NoCode)));
     };
     let Some(step) = begun.confirmed(&code, exchange.now)? else {
-        return Ok(Enrolling::Asked(begun, Some(CodeProblem::WrongCode)));
+        return Ok(Enrolling::NotYet(begun, Some(CodeProblem::WrongCode)));
     };
     let Some(renewal) = Renewal::of(exchange, browser, view, Factor::Otp) else {
         return Ok(Enrolling::Changed);

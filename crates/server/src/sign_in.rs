@@ -27,12 +27,12 @@ pub(crate) struct Proven<'a> {
 }
 
 /// A session about to be written, and the cookie's secret that it is known by.
-pub(crate) struct Begun {
+pub(crate) struct PreparedSession {
     pub(crate) session: SignIn,
     secret: Secret,
 }
 
-impl Begun {
+impl PreparedSession {
     /// Its public name (`sid`).
     pub(crate) fn id(&self) -> &SessionId {
         match &self.session {
@@ -55,7 +55,7 @@ pub(crate) fn begin(
     old: Option<&SessionView>,
     browser: &Browser,
     proven: &Proven<'_>,
-) -> Vec<Begun> {
+) -> Vec<PreparedSession> {
     let now = exchange.now;
     let lifetimes = exchange.server.settings().sessions;
     let same = old.filter(|view| view.person.user == *proven.user);
@@ -67,7 +67,7 @@ pub(crate) fn begin(
     let begun = |session: &dyn Fn([u8; 32]) -> SignIn| {
         let secret = Secret::generate();
         let session = session(encoding::sha256(secret.expose().as_bytes()));
-        Begun { session, secret }
+        PreparedSession { session, secret }
     };
     let kept = same.zip(browser.session_hash()).map(|(view, old_hash)| {
         begun(&|new_hash| {

@@ -39,7 +39,7 @@ impl ActingStore {
         session: Option<&SessionSeen>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let kept = Kept::of(None, claims);
+        let kept = ClaimColumns::of(None, claims);
         // Later than what was seen even within its second, so that of two changes one is refused.
         let update = Statement::new(UPDATE)
             .bind(user.as_str())
@@ -64,14 +64,14 @@ impl ActingStore {
 }
 
 /// What is known about a person, as the columns `name` and `claims` hold it.
-pub(crate) struct Kept {
+pub(crate) struct ClaimColumns {
     pub(crate) name: Option<String>,
     pub(crate) claims: Option<String>,
     /// By which the account is found where its address is typed.
     pub(crate) address_key: Option<String>,
 }
 
-impl Kept {
+impl ClaimColumns {
     /// The columns of a person who is called `name`, or what their claims say if that is `None`.
     pub(crate) fn of(name: Option<&str>, claims: &PersonClaims) -> Self {
         let claimed = || claims.claim(NAME).and_then(Value::as_str);

@@ -35,10 +35,10 @@ fn drivers(#[case] database: Kind) {}
 /// An empty database, gone with this handle.
 pub(crate) struct Empty {
     url: String,
-    kept: Kept,
+    kept: Storage,
 }
 
-enum Kept {
+enum Storage {
     Directory(#[expect(dead_code, reason = "it is kept for its end")] TempDir),
     Database(Database),
 }
@@ -50,7 +50,7 @@ impl Empty {
                 let directory = TempDir::new().unwrap();
                 Self {
                     url: format!("sqlite:{}", directory.path().join("test.db").display()),
-                    kept: Kept::Directory(directory),
+                    kept: Storage::Directory(directory),
                 }
             }
             Kind::Pgbouncer => {
@@ -59,14 +59,14 @@ impl Empty {
                 let database = Postgres::shared().create_database();
                 Self {
                     url: POOLER.url(&database),
-                    kept: Kept::Database(database),
+                    kept: Storage::Database(database),
                 }
             }
             Kind::Postgresql => {
                 let database = Postgres::shared().create_database();
                 Self {
                     url: database.url(),
-                    kept: Kept::Database(database),
+                    kept: Storage::Database(database),
                 }
             }
         }
@@ -86,24 +86,24 @@ impl Empty {
         let database = Postgres::shared().create_database_like(template.await.name());
         Self {
             url: database.url(),
-            kept: Kept::Database(database),
+            kept: Storage::Database(database),
         }
     }
 
     /// Another one with everything that is in this one, to which nobody may be connected.
     pub(crate) fn copy(&self) -> Self {
         match &self.kept {
-            Kept::Directory(_) => {
+            Storage::Directory(_) => {
                 let copy = Self::of(Kind::Sqlite);
                 let [from, to] = [self, &copy].map(|one| one.url.strip_prefix("sqlite:").unwrap());
                 std::fs::copy(from, to).unwrap();
                 copy
             }
-            Kept::Database(database) => {
+            Storage::Database(database) => {
                 let database = Postgres::shared().create_database_like(database.name());
                 Self {
                     url: database.url(),
-                    kept: Kept::Database(database),
+                    kept: Storage::Database(database),
                 }
             }
         }
@@ -112,8 +112,8 @@ impl Empty {
     /// Runs SQL in it that no driver is asked for, on PostgreSQL.
     pub(crate) fn sql(&self, sql: &str) -> String {
         match &self.kept {
-            Kept::Database(database) => database.sql(sql),
-            Kept::Directory(_) => panic!("this database is a file"),
+            Storage::Database(database) => database.sql(sql),
+            Storage::Directory(_) => panic!("this database is a file"),
         }
     }
 

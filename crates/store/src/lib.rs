@@ -79,11 +79,11 @@ pub use passkeys::{
 pub use password_changes::PasswordChange;
 pub use schema::SchemaStep;
 pub use second_factors::{
-    Guess, KeptOtp, NewOtp, OtpAddition, OtpRemoval, Remover, SecondFactorUse,
+    AuthenticatorRecord, Guess, NewOtp, OtpAddition, OtpRemoval, Remover, SecondFactorUse,
 };
 pub use sessions::{NewSession, SessionRecord, SessionRenewal, SessionSeen, SessionView, SignIn};
 pub use sign_up::{SignUpState, SignedUp};
 pub use store::{ActingStore, Store};
 pub use sweep::Sweepable;
 pub use time_marks::TimeMark;
-pub use users::{Credential, Imported, KeptCredential, NewUser, SealedPassword, UserRecord};
+pub use users::{Credential, Imported, NewUser, SealedCredential, SealedPassword, UserRecord};

@@ -7,7 +7,7 @@ use safeconduct_protocol::link::{Link, LinkPurpose};
 use safeconduct_protocol::mail::Mail;
 use safeconduct_protocol::time::Timestamp;
 
-use crate::claims::{self, Kept};
+use crate::claims::{self, ClaimColumns};
 use crate::driver::{Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::NewEvent;
@@ -130,7 +130,7 @@ impl ActingStore {
                 .set(name, value)
                 .map_err(|error| StoreError::Conflict(error.to_string()))?;
         }
-        let kept = Kept::of(None, &claims);
+        let kept = ClaimColumns::of(None, &claims);
         let change = Statement::new(CHANGE_ADDRESS)
             .bind(link.user().as_str())
             .bind(user.updated_at)

@@ -26,7 +26,7 @@ const HOUR: i64 = 3600;
 /// How many mails wait at most: what strangers ask for finds no room where there is still some for what people must be told, and what they
 /// ask for at addresses that are nobody's yet finds none where there is still some for who has an account.
 const ROOM_SIGN_UP: i64 = 5_000;
-const ROOM_ASKED: i64 = 10_000;
+const ROOM_REQUESTED: i64 = 10_000;
 const ROOM: i64 = 20_000;
 
 /// Counts a mail, if there may be one more. As the hour begins behind the last one and not the first, there is no hour in which more
@@ -103,7 +103,7 @@ pub(crate) fn queue_if_recorded(
 fn room(mail: &Mail) -> i64 {
     match (mail.purpose, mail.purpose.topic()) {
         (MailPurpose::SignUp, _) => ROOM_SIGN_UP,
-        (_, Topic::Asked) => ROOM_ASKED,
+        (_, Topic::Requested) => ROOM_REQUESTED,
         (_, Topic::Happened(_)) => ROOM,
     }
 }
@@ -126,7 +126,7 @@ fn statements(mail: &Mail, event: Option<&str>, room: i64, now: Timestamp) -> [S
 fn nothing(now: Timestamp) -> [Statement; 2] {
     let budget = Budget {
         recipient: sha256(&[]),
-        topic: Topic::Asked,
+        topic: Topic::Requested,
         room: 0,
     };
     budget.statements("", "", None, now)

@@ -68,7 +68,7 @@ const GIVE_BACK: &str =
 
 /// The authenticator app of a user.
 #[derive(Clone)]
-pub struct KeptOtp {
+pub struct AuthenticatorRecord {
     /// Its secret, sealed.
     pub sealed: String,
     /// The last step whose code was used.
@@ -188,10 +188,10 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn otp(&self, user: &UserId) -> Result<Option<KeptOtp>, StoreError> {
+    pub async fn otp(&self, user: &UserId) -> Result<Option<AuthenticatorRecord>, StoreError> {
         let row = self.row(Statement::new(OTP).bind(user.as_str())).await?;
         let Some(mut row) = row else { return Ok(None) };
-        Ok(Some(KeptOtp {
+        Ok(Some(AuthenticatorRecord {
             sealed: row.text()?,
             last_step: row.integer()?,
             added_at: row.time()?,
@@ -207,7 +207,7 @@ impl Store {
     pub async fn use_otp(
         &self,
         user: &UserId,
-        otp: &KeptOtp,
+        otp: &AuthenticatorRecord,
         step: i64,
         renewal: &SessionRenewal,
         now: Timestamp,

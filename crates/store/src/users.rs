@@ -7,7 +7,7 @@ use safeconduct_protocol::mail::Mail;
 use safeconduct_protocol::precis;
 use safeconduct_protocol::time::Timestamp;
 
-use crate::claims::{self, Kept};
+use crate::claims::{self, ClaimColumns};
 use crate::driver::{DriverError, Row, Rows, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::NewEvent;
@@ -166,7 +166,7 @@ pub struct Credential {
 
 /// A credential as it is kept, to be sealed anew.
 #[derive(Clone)]
-pub struct KeptCredential {
+pub struct SealedCredential {
     /// Whose.
     pub user: UserId,
     /// What it is, like `password`.
@@ -290,9 +290,9 @@ impl Store {
     pub async fn credentials_sealed_otherwise(
         &self,
         active: i64,
-        after: Option<&KeptCredential>,
+        after: Option<&SealedCredential>,
         limit: u32,
-    ) -> Result<Vec<KeptCredential>, StoreError> {
+    ) -> Result<Vec<SealedCredential>, StoreError> {
         let [user, kind, name] = after.map_or(["", "", ""], |last| {
             [last.user.as_str(), last.kind.as_str(), last.name.as_str()]
         });
@@ -303,7 +303,7 @@ impl Store {
             .bind(name)
             .bind(i64::from(limit));
         let decode = |row: &mut Row| {
-            Ok(KeptCredential {
+            Ok(SealedCredential {
                 user: user_id(&row.text()?)?,
                 kind: row.text()?,
                 name: row.text()?,
@@ -319,7 +319,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn reseal_credentials(
         &self,
-        resealed: &[(KeptCredential, String)],
+        resealed: &[(SealedCredential, String)],
         key: i64,
     ) -> Result<u64, StoreError> {
         let statements = resealed.iter().map(|(kept, sealed)| {
@@ -521,7 +521,7 @@ impl ActingStore {
 
 /// The statement `sql` with what is kept of a new user, in the order of the columns that [`ADD`] names.
 pub(crate) fn addition(sql: &'static str, user: &NewUser, now: Timestamp) -> Statement {
-    let kept = Kept::of(user.name.as_deref(), &user.claims);
+    let kept = ClaimColumns::of(user.name.as_deref(), &user.claims);
     Statement::new(sql)
         .bind(user.id.as_str())
         .bind(precis::username(&user.username))

@@ -93,8 +93,8 @@ impl Device {
     }
 
     /// What the passkey answers to `options`, unsigned yet.
-    pub fn get(&self, passkey: &Passkey, options: &Value) -> Asked {
-        Asked {
+    pub fn get(&self, passkey: &Passkey, options: &Value) -> UnsignedAssertion {
+        UnsignedAssertion {
             id: base64(&passkey.id),
             raw_id: base64(&passkey.id),
             client_data: self.client_data("webauthn.get", options),
@@ -291,7 +291,7 @@ impl Created {
 
 /// What `get()` gives, before it is signed.
 #[derive(Clone)]
-pub struct Asked {
+pub struct UnsignedAssertion {
     /// `id`.
     pub id: String,
     /// `rawId`.
@@ -304,7 +304,7 @@ pub struct Asked {
     pub user_handle: Option<Vec<u8>>,
 }
 
-impl Asked {
+impl UnsignedAssertion {
     /// It as it is posted, signed by `passkey`.
     pub fn signed_by(&self, passkey: &Passkey) -> String {
         self.signed_of(

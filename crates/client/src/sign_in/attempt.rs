@@ -58,7 +58,7 @@ pub(crate) struct Wanted {
 }
 
 /// A sign-in that just began: the attempt, and the `state` that only the issuer and this browser will know.
-pub(crate) struct Begun {
+pub(crate) struct StartedAttempt {
     pub(crate) attempt: Attempt,
     pub(crate) state: String,
 }
@@ -154,7 +154,12 @@ impl Attempts {
     }
 
     /// Begins an attempt that will end at `return_to`. The state leads with the attempt's id, which names its cookie.
-    pub(crate) fn begin(&self, return_to: ReturnTo, wanted: Wanted, now: Timestamp) -> Begun {
+    pub(crate) fn begin(
+        &self,
+        return_to: ReturnTo,
+        wanted: Wanted,
+        now: Timestamp,
+    ) -> StartedAttempt {
         let id = encoding::encode(&random::bytes::<8>());
         let state = format!("{id}.{}", random::token());
         let attempt = Attempt {
@@ -167,7 +172,7 @@ impl Attempts {
             redirect_uri: wanted.redirect_uri,
             expires: now.plus(ATTEMPT_LIFETIME),
         };
-        Begun { attempt, state }
+        StartedAttempt { attempt, state }
     }
 
     /// The cookies that go with a new attempt: its own, and the removal of old ones from `cookie_header`.
@@ -176,7 +181,7 @@ impl Attempts {
     /// [`ErrorKind::Configuration`] if there is no key to seal with.
     pub(crate) fn set_cookies(
         &self,
-        begun: &Begun,
+        begun: &StartedAttempt,
         cookie_header: &[u8],
         now: Timestamp,
     ) -> Result<Vec<String>, Error> {
@@ -326,7 +331,7 @@ mod tests {
         Attempts::new(Arc::new(seal), Cookies { secure: true }, "mark")
     }
 
-    fn begin(attempts: &Attempts, header: &str, now: Timestamp) -> (Begun, Vec<String>) {
+    fn begin(attempts: &Attempts, header: &str, now: Timestamp) -> (StartedAttempt, Vec<String>) {
         let key = StoredKey::generate().unwrap();
         let begun = attempts.begin(
             ReturnTo::parse("/notes").unwrap(),

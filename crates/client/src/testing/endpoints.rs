@@ -16,7 +16,7 @@ use url::Url;
 use super::fault::{Endpoint, Fault, broken_off};
 use super::issuer::{FakeIssuer, Inside, Pairs, lock, value};
 use super::proofs::Unproven;
-use super::tokens::Asked;
+use super::tokens::AuthenticatedRequest;
 
 pub(super) fn router(inside: Arc<Inside>) -> Router {
     let metadata = || get(serve_metadata);
@@ -92,7 +92,7 @@ async fn serve_pushing(
         Ok(jkt) => jkt,
         Err(refusal) => return *refusal,
     };
-    let asked = Asked {
+    let asked = AuthenticatedRequest {
         sent: &sent,
         jkt,
         fault: None,
@@ -169,7 +169,7 @@ async fn serve_token(
     {
         return answer;
     }
-    let asked = Asked {
+    let asked = AuthenticatedRequest {
         sent: &sent,
         jkt,
         fault,

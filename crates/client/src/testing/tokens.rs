@@ -64,7 +64,7 @@ struct Grant {
 }
 
 /// A request of an authenticated client, and what is to go wrong with the answer.
-pub(super) struct Asked<'a> {
+pub(super) struct AuthenticatedRequest<'a> {
     pub(super) sent: &'a Pairs,
     /// The thumbprint of the key that was proven.
     pub(super) jkt: Option<String>,
@@ -126,7 +126,7 @@ impl Tokens {
     }
 
     /// Keeps a pushed authorization request, and gives its `request_uri`.
-    pub(super) fn push(&mut self, asked: &Asked<'_>) -> Result<String, Refused> {
+    pub(super) fn push(&mut self, asked: &AuthenticatedRequest<'_>) -> Result<String, Refused> {
         if value(asked.sent, "client_id") != FakeIssuer::CLIENT_ID
             || !value(asked.sent, "request_uri").is_empty()
         {
@@ -186,7 +186,11 @@ impl Tokens {
     }
 
     /// The answer to a token request.
-    pub(super) fn redeem(&mut self, keys: &Keys, asked: &Asked<'_>) -> Result<Value, Refused> {
+    pub(super) fn redeem(
+        &mut self,
+        keys: &Keys,
+        asked: &AuthenticatedRequest<'_>,
+    ) -> Result<Value, Refused> {
         let sent = asked.sent;
         let grant = match value(sent, "grant_type") {
             "authorization_code" => self.redeem_code(asked)?,
@@ -250,7 +254,7 @@ impl Tokens {
         self.grants.iter_mut().for_each(|grant| grant.dead = true);
     }
 
-    fn redeem_code(&mut self, asked: &Asked<'_>) -> Result<usize, Refused> {
+    fn redeem_code(&mut self, asked: &AuthenticatedRequest<'_>) -> Result<usize, Refused> {
         let sent = asked.sent;
         let code = self
             .codes
@@ -430,7 +434,7 @@ impl Tokens {
 }
 
 /// The grant of a client that acts for itself.
-fn app_itself(asked: &Asked<'_>) -> Grant {
+fn app_itself(asked: &AuthenticatedRequest<'_>) -> Grant {
     Grant {
         user: FakeIssuer::CLIENT_ID.to_owned(),
         scope: value(asked.sent, "scope").to_owned(),

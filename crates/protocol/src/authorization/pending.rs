@@ -78,7 +78,7 @@ pub enum Stage {
     },
     /// The person was asked; the form's answer must come from the session and user it was shown to.
     #[serde(rename = "k")]
-    Asked {
+    ConsentAsked {
         /// The session it was shown to.
         #[serde(rename = "s")]
         session: SessionId,
@@ -189,7 +189,7 @@ impl PendingAuthorization {
     #[must_use]
     pub fn asked(mut self, person: &SignedInUser) -> Self {
         let shown = self.request.to_consent();
-        self.stage = Stage::Asked {
+        self.stage = Stage::ConsentAsked {
             session: person.session.clone(),
             user: person.user.clone(),
             shown,
@@ -206,7 +206,7 @@ impl PendingAuthorization {
         &self,
         person: Option<&'p SignedInUser>,
     ) -> Result<&'p SignedInUser, Refusal> {
-        let Stage::Asked {
+        let Stage::ConsentAsked {
             session,
             user,
             shown,

@@ -2,8 +2,8 @@
 
 use rstest::rstest;
 use safeconduct_testing_passkey::{
-    AT, Asked, BE, BS, Created, Device, ED, Passkey, Signer, UP, UV, base64, cbor_bytes, cbor_map,
-    cbor_text, cose_p256, cose_rsa,
+    AT, BE, BS, Created, Device, ED, Passkey, Signer, UP, UV, UnsignedAssertion, base64,
+    cbor_bytes, cbor_map, cbor_text, cose_p256, cose_rsa,
 };
 use serde_json::{Value, json};
 
@@ -260,7 +260,7 @@ fn only_the_key_that_is_kept_and_its_own_account_are_believed() {
         assert_eq!(assert_by(&kept, &answer), Err(PasskeyProblem::Signature));
     }
     for handle in [None, Some(vec![]), Some(vec![8; USER_HANDLE])] {
-        let without = Asked {
+        let without = UnsignedAssertion {
             user_handle: handle,
             ..asked.clone()
         };
@@ -282,7 +282,7 @@ fn who_was_asked_by_name_may_leave_the_handle_out_and_gives_no_other() {
         (Some(passkey.handle.clone()), Ok(())),
         (Some(vec![8; USER_HANDLE]), Err(PasskeyProblem::UserHandle)),
     ] {
-        let with = Asked {
+        let with = UnsignedAssertion {
             user_handle: handle,
             ..asked.clone()
         };
@@ -320,7 +320,7 @@ fn nothing_that_was_signed_can_be_changed() {
 fn a_passkey_has_one_name_of_a_length_that_is_allowed() {
     let (device, passkey, kept) = registered();
     let asked = device.get(&passkey, &to_get());
-    let two = Asked {
+    let two = UnsignedAssertion {
         raw_id: base64(b"another"),
         ..asked.clone()
     };

@@ -39,7 +39,7 @@ pub(crate) struct Explain {
 
 /// A story as shown.
 #[derive(Serialize)]
-struct Shown {
+struct StoryRecord {
     about: &'static str,
     known: Map<String, Value>,
     events: Vec<ShownEvent>,
@@ -65,7 +65,7 @@ impl Explain {
         }
         let mut advice = story.advice;
         advice.extend(advice_for(&log));
-        let shown = Shown {
+        let shown = StoryRecord {
             about: story.subject.as_str(),
             known: (story.facts.iter())
                 .map(|(name, value)| ((*name).to_owned(), value.as_str().into()))
@@ -81,7 +81,7 @@ impl Explain {
     }
 }
 
-fn print(facts: &[(&str, String)], shown: &Shown) -> Result<(), Failure> {
+fn print(facts: &[(&str, String)], shown: &StoryRecord) -> Result<(), Failure> {
     for (name, value) in facts {
         write_out(&format!("{name}: {}", printable(value)))?;
     }

@@ -20,7 +20,7 @@ pub(crate) struct Restored {
 }
 
 #[derive(Serialize)]
-struct Begun {
+struct EraRecord {
     database: String,
     era: i64,
 }
@@ -51,7 +51,7 @@ impl Restored {
             self.yes,
         )?;
         let era = database.store.begin_era(database.now()).await?;
-        output.record(&Begun {
+        output.record(&EraRecord {
             database: name,
             era,
         })?;

@@ -72,7 +72,7 @@ async fn confirm(request: &FormRequest) -> Answer {
     let (exchange, browser) = (&visit.exchange, &visit.browser);
     match second_factor::enrol(exchange, browser, &visit.view, &parameters).await? {
         Enrolling::Done(codes, cookie) => Ok(with_cookie(codes::page(&visit, &codes), cookie)),
-        Enrolling::Asked(enrolment, problem) => enrol_page(&visit, &enrolment, problem),
+        Enrolling::NotYet(enrolment, problem) => enrol_page(&visit, &enrolment, problem),
         Enrolling::Changed => Ok(visit.lead_to(ACCOUNT_SECURITY)),
     }
 }

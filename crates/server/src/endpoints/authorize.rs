@@ -53,7 +53,7 @@ pub(crate) async fn get(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let mut asked = Asked::default();
+    let mut asked = RequestAsRead::default();
     let query = query.unwrap_or_default();
     match answer(&server, reader, &query, &headers, &mut asked).await {
         Ok(response) => response,
@@ -63,14 +63,19 @@ pub(crate) async fn get(
 
 /// What was asked for, as far as it could be read.
 #[derive(Default)]
-struct Asked {
+struct RequestAsRead {
     parameters: Parameters,
     /// What the person chose to read the answer in.
     chosen: Option<Language>,
 }
 
 /// The page that says what is wrong, with what was received, and the way back where there is one.
-async fn refuse(server: &Server, reader: Reader, asked: &Asked, failure: Failure) -> Response {
+async fn refuse(
+    server: &Server,
+    reader: Reader,
+    asked: &RequestAsRead,
+    failure: Failure,
+) -> Response {
     let parameters = &asked.parameters;
     let received: Vec<(&str, &str)> = parameters
         .iter()
@@ -112,7 +117,7 @@ async fn answer(
     reader: Reader,
     query: &str,
     headers: &HeaderMap,
-    asked: &mut Asked,
+    asked: &mut RequestAsRead,
 ) -> Result<Response, Failure> {
     asked.parameters = Parameters::parse(query.as_bytes())?;
     let mut exchange = Exchange::with(server, reader).await?;
@@ -121,7 +126,7 @@ async fn answer(
         asked.parameters = posted.parameters;
         asked.chosen = posted.language;
     }
-    let Asked { parameters, chosen } = &*asked;
+    let RequestAsRead { parameters, chosen } = &*asked;
     if let Some(sealed) = parameters.one(PENDING)? {
         let mut journey = Journey::resume(&exchange, sealed, &browser)?;
         journey.read_in(*chosen);

@@ -19,7 +19,7 @@ use crate::{
     addresses::{ADD_OFFERED_PASSKEY, OFFER},
     browser::Browser,
     client_address::RequestAddress,
-    endpoints::second_factor::Shown,
+    endpoints::second_factor::EnrolmentForm,
     fault::Failure,
     form::PostedForm,
     journey::{Journey, SignIn, Step, Wish},
@@ -114,7 +114,7 @@ async fn add_one(server: &Server, reader: Reader, form: &PostedForm) -> Result<R
         // The app beside it may be set up half by now.
         let sealed = parameters.one("enrolment")?.unwrap_or_default();
         let begun = second_factor::begun(&exchange, sealed, person);
-        let shown = Shown {
+        let shown = EnrolmentForm {
             enrolment: &begun.unwrap_or_else(|| second_factor::begin_enrolment(&exchange, person)),
             problem: None,
             passkey_problem: Some(problem),

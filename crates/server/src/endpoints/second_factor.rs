@@ -108,8 +108,8 @@ async fn set_up(server: &Server, reader: Reader, form: &PostedForm) -> Result<Re
             let response = proved(journey, &view, Factor::Otp).codes_page(&exchange, &codes)?;
             Ok(with_cookie(response, cookie))
         }
-        Enrolling::Asked(enrolment, problem) => {
-            let shown = Shown {
+        Enrolling::NotYet(enrolment, problem) => {
+            let shown = EnrolmentForm {
                 enrolment: &enrolment,
                 problem,
                 passkey_problem: None,
@@ -193,7 +193,7 @@ fn asked_again(mut page: Response, status: StatusCode, problem: CodeProblem) -> 
 }
 
 /// What stands on the page on which an authenticator app is set up.
-pub(crate) struct Shown<'a> {
+pub(crate) struct EnrolmentForm<'a> {
     pub(crate) enrolment: &'a Enrolment,
     pub(crate) problem: Option<CodeProblem>,
     /// What was wrong with the passkey that was made there instead.
@@ -213,7 +213,7 @@ impl Journey {
         {
             return self.new_passkey_page(exchange, person, wish, None).await;
         }
-        let shown = Shown {
+        let shown = EnrolmentForm {
             enrolment: &second_factor::begin_enrolment(exchange, person),
             problem: None,
             passkey_problem: None,
@@ -227,7 +227,7 @@ impl Journey {
         exchange: &Exchange<'_>,
         person: &SignedInUser,
         wish: &Wish,
-        shown: Shown<'_>,
+        shown: EnrolmentForm<'_>,
     ) -> Result<Response, Failure> {
         let server = exchange.server;
         let secret = shown.enrolment.secret()?;

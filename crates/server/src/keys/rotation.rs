@@ -3,7 +3,7 @@
 
 use safeconduct_protocol::{ids::UserId, jose::Algorithm, seal::Kind, time::Timestamp};
 use safeconduct_store::{
-    ActingStore, Cluster, KeptCredential, KeyRow, MasterKeyAnswer, MasterKeyId, Store, StoreError,
+    ActingStore, Cluster, KeyRow, MasterKeyAnswer, MasterKeyId, SealedCredential, Store, StoreError,
 };
 
 use super::schedule::SEALED;
@@ -208,7 +208,7 @@ pub async fn reseal_credentials(
         .map_or(0, |row| row.id);
     let mut done = Resealed::default();
     for _ in 0..PASSES {
-        let (mut last, mut changed): (Option<KeptCredential>, u64) = (None, 0);
+        let (mut last, mut changed): (Option<SealedCredential>, u64) = (None, 0);
         done.unreadable.clear();
         loop {
             let page = store
@@ -237,7 +237,7 @@ pub async fn reseal_credentials(
 
 impl Keys {
     /// The credential sealed with the active key, if it can be opened.
-    fn reseal(&self, kept: &KeptCredential) -> Option<String> {
+    fn reseal(&self, kept: &SealedCredential) -> Option<String> {
         let kinds = [PASSWORD, TOTP];
         let kind = kinds.into_iter().find(|kind| *kind == kept.kind)?;
         let data = credential_data(&kept.user, kind);

@@ -29,7 +29,7 @@ pub(super) struct Piece {
 
 /// The page as its template sees it.
 #[derive(Serialize)]
-pub(super) struct Told<'a> {
+pub(super) struct EntryWithTexts<'a> {
     #[serde(flatten)]
     page: &'a ErrorEntryPage<'a>,
     why: Vec<Piece>,
@@ -37,7 +37,7 @@ pub(super) struct Told<'a> {
     path: String,
 }
 
-impl<'a> Told<'a> {
+impl<'a> EntryWithTexts<'a> {
     /// The page with what the reference says; `below` is the path of all of them.
     pub(super) fn of(page: &'a ErrorEntryPage<'a>, below: &str) -> Self {
         Self {
@@ -104,7 +104,7 @@ mod tests {
                 name: entry.name,
                 ..ErrorEntryPage::default()
             };
-            let told = Told::of(&page, "/errors");
+            let told = EntryWithTexts::of(&page, "/errors");
             let written =
                 |pieces: &[Piece]| -> String { pieces.iter().map(|piece| piece.text).collect() };
             for text in [written(&told.why), written(&told.remedy)] {

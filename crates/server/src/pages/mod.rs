@@ -54,8 +54,8 @@ pub use self::claims::ClaimLine;
 pub use self::consent::{ConsentPage, ResourceLine, ScopeKind, ScopeLine};
 pub use self::dates::Moment;
 pub use self::error::PagesError;
+use self::error_entry::EntryWithTexts;
 pub use self::error_entry::ErrorEntryPage;
-use self::error_entry::Told;
 pub use self::form_post::{FormPostPage, form_post_headers};
 pub use self::headers::{headers, scripted_policy};
 use self::look::asset_of;
@@ -364,7 +364,7 @@ impl Pages {
         let below = self.base_path.as_str();
         self.render(
             "error_entry.html",
-            &Told::of(page, &format!("{below}{ERRORS}")),
+            &EntryWithTexts::of(page, &format!("{below}{ERRORS}")),
         )
     }
 

@@ -6,7 +6,9 @@ use safeconduct_protocol::passkey::{RelyingParty, USER_HANDLE, creation_options}
 use safeconduct_protocol::random;
 use safeconduct_server::Settings;
 use safeconduct_store::{PasskeyRemoval, Remover};
-use safeconduct_testing_passkey::{Asked, BE, BS, Created, Device, Passkey, UP, UV, base64};
+use safeconduct_testing_passkey::{
+    BE, BS, Created, Device, Passkey, UP, UV, UnsignedAssertion, base64,
+};
 use serde_json::{Value, json};
 
 use crate::second_factor::payload;
@@ -55,7 +57,7 @@ impl Holder {
     }
 
     /// The same before it is signed.
-    fn asked(&self, page: &Answer) -> Asked {
+    fn asked(&self, page: &Answer) -> UnsignedAssertion {
         self.device.get(&self.passkey, &asked_for(page))
     }
 }
@@ -177,14 +179,15 @@ async fn whatever_is_wrong_looks_the_same_and_signs_nobody_in() {
     let mut browser = server.browser();
     let page = browser.asked(&portal()).await;
     let asked = ada.asked(&page);
-    let with = |change: &dyn Fn(&mut Asked)| {
+    let with = |change: &dyn Fn(&mut UnsignedAssertion)| {
         let mut changed = asked.clone();
         change(&mut changed);
         changed.signed_by(&ada.passkey)
     };
-    let flags = |flags| with(&move |asked: &mut Asked| asked.authenticator_data.flags = flags);
+    let flags =
+        |flags| with(&move |asked: &mut UnsignedAssertion| asked.authenticator_data.flags = flags);
     let client = |member: &'static str, value: Value| {
-        with(&move |asked: &mut Asked| asked.client_data[member] = value.clone())
+        with(&move |asked: &mut UnsignedAssertion| asked.client_data[member] = value.clone())
     };
     let cut = asked.authenticator_data.bytes();
     let json = asked.client_data.to_string();
@@ -510,7 +513,7 @@ async fn a_key_that_does_not_say_whose_it_is_proves_again_and_signs_nobody_in() 
     let server = TestServer::start().await;
     let ada = Holder::manager(&server, "ada").await;
     let mute = |page: &Answer| {
-        let asked = Asked {
+        let asked = UnsignedAssertion {
             user_handle: None,
             ..ada.asked(page)
         };

@@ -11,8 +11,8 @@ use super::administration::hashed;
 use super::{HOST, SESSION_IDLE, World, operator};
 use crate::databases::{Kind, databases};
 use crate::{
-    Guess, HashedSecret, KeptOtp, NewOtp, NewSession, NewUser, OtpAddition, OtpRemoval, Remover,
-    SecondFactorUse, SessionRenewal, Store, StoreError,
+    AuthenticatorRecord, Guess, HashedSecret, NewOtp, NewSession, NewUser, OtpAddition, OtpRemoval,
+    Remover, SecondFactorUse, SessionRenewal, Store, StoreError,
 };
 
 const STEP: i64 = 60_000_000;
@@ -55,7 +55,7 @@ impl World {
         self.renewal(&session.id, session.hash, factor)
     }
 
-    pub(super) async fn enrol(&self) -> KeptOtp {
+    pub(super) async fn enrol(&self) -> AuthenticatorRecord {
         let renewal = self.another(Factor::Otp).await;
         let app = app(STEP);
         let added = self.store.add_otp(&self.user, &app, &renewal, self.now());
@@ -63,7 +63,7 @@ impl World {
         self.store.otp(&self.user).await.unwrap().unwrap()
     }
 
-    async fn use_step(&self, otp: &KeptOtp, step: i64) -> SecondFactorUse {
+    async fn use_step(&self, otp: &AuthenticatorRecord, step: i64) -> SecondFactorUse {
         let renewal = self.another(Factor::Otp).await;
         let used = self
             .store
