@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use crate::edit::Tests;
 use crate::list::Target;
@@ -27,6 +27,12 @@ pub struct Cargo {
 
 /// What the compiler did not take, by file and line.
 pub type Errors = Vec<(String, usize)>;
+
+/// How often it is looked whether a test has failed.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// How long what tests have started may take to end by itself once they are gone.
+const AFTERWARDS: Duration = Duration::from_secs(1);
 
 /// What tests say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +67,7 @@ impl Cargo {
             .env("CARGO_TARGET_DIR", &self.target)
             // Nobody debugs these.
             .env("CARGO_PROFILE_DEV_DEBUG", "0");
-        let built = self.run(cargo, Duration::from_secs(3600))?;
+        let built = self.run(cargo, Duration::from_secs(3600), false)?;
         let said = self.said();
         if !built.is_some_and(|status| status.success()) {
             let errors = errors_in(&said);
@@ -79,7 +85,7 @@ impl Cargo {
         Ok(Ok(()))
     }
 
-    /// Runs tests while the change of this number is made, or none. They are ended after `longest`.
+    /// Runs tests while the change of this number is made, or none. They are ended after `longest`; with a change, once one has failed.
     ///
     /// # Errors
     /// If they can't be run.
@@ -99,15 +105,20 @@ impl Cargo {
             Some(number) => command.env(VARIABLE, number.to_string()),
             None => command.env_remove(VARIABLE),
         };
-        let status = self.run(command, longest)?;
+        let status = self.run(command, longest, change.is_some())?;
         Ok(match status.is_some_and(|status| status.success()) {
             true => Verdict::Passed(passed_in(&self.said())),
             false => Verdict::Failed,
         })
     }
 
-    /// `None` for what was ended.
-    fn run(&self, mut command: Command, longest: Duration) -> Result<Option<ExitStatus>> {
+    /// `None` for what was ended: after `longest`, or because one of its tests has failed and that is all there is to know.
+    fn run(
+        &self,
+        mut command: Command,
+        longest: Duration,
+        to_first_failure: bool,
+    ) -> Result<Option<ExitStatus>> {
         let output = File::create(&self.output)?;
         command
             .stdin(Stdio::null())
@@ -120,15 +131,19 @@ impl Cargo {
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let (ended, end) = mpsc::channel();
         thread::spawn(move || ended.send(child.wait()));
-        match end.recv_timeout(longest) {
-            Ok(status) => Ok(Some(status?)),
-            Err(_) => {
-                if let Some(group) = group {
-                    kill_process_group(group, Signal::KILL).context("ending what hangs")?;
-                }
-                Ok(None)
+        let begun = Instant::now();
+        loop {
+            if let Ok(status) = end.recv_timeout(LOOK) {
+                return Ok(Some(status?));
+            }
+            if begun.elapsed() >= longest || (to_first_failure && has_failure(&self.said())) {
+                break;
             }
         }
+        if let Some(process) = group {
+            end_group(process).context("ending what need not go on")?;
+        }
+        Ok(None)
     }
 
     /// What the last command said.
@@ -158,6 +173,28 @@ fn errors_in(said: &str) -> Errors {
         }
     }
     errors
+}
+
+/// Ends the tests, and then what they have started: the keepers of its servers clean up in between.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what other processes leave behind gives no event"
+)]
+fn end_group(tests: Pid) -> rustix::io::Result<()> {
+    kill_process(tests, Signal::KILL)?;
+    thread::sleep(AFTERWARDS);
+    // There may be nobody left.
+    let _ = kill_process_group(tests, Signal::KILL);
+    Ok(())
+}
+
+/// Whether a test has failed, as the harness says it behind the test's name.
+#[must_use]
+pub fn has_failure(said: &str) -> bool {
+    said.lines().any(|line| {
+        line.strip_prefix("test ")
+            .is_some_and(|line| line.ends_with(" ... FAILED"))
+    })
 }
 
 fn passed_in(said: &str) -> u64 {

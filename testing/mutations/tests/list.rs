@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use safeconduct_testing_mutations::cargo::has_failure;
 use safeconduct_testing_mutations::edit::{Edit, places};
 use safeconduct_testing_mutations::list::List;
 use safeconduct_testing_mutations::switch::{VARIABLE, switched};
@@ -129,4 +130,13 @@ mod tests {
         5,
         "true, false, and another operator in each of three places"
     );
+}
+
+#[test]
+fn a_failure_is_seen_before_the_end_of_all_tests() {
+    let running = "\nrunning 2 tests\ntest code::once ... ok\n";
+    assert!(!has_failure(running));
+    assert!(has_failure(&format!(
+        "{running}test code::twice ... FAILED\n"
+    )));
 }
