@@ -12,7 +12,7 @@ use safeconduct_protocol::secret::Secret;
 use crate::config_error::ConfigError;
 use crate::dialect::Dialect;
 use crate::dpop::Dpop;
-use crate::foreign::Foreign;
+use crate::foreign::{self, Foreign};
 use crate::guard::{Guard, Parts, Validation};
 use crate::introspection::{self, Introspection};
 use crate::metadata::{self, Issuer, Keys};
@@ -281,6 +281,8 @@ impl GuardBuilder {
             None => Validation::Jwt,
             Some(_) if self.issuers.len() > 1 => return Err(ConfigError::SeveralIntrospected),
             Some((mode, client_id, secret)) => {
+                let alone = mode == Mode::Introspection;
+                foreign::check_introspection(&issuers.first().dialect, alone)?;
                 let cache = self.introspection_cache;
                 let introspection =
                     Introspection::new(client_id, secret, cache, leeway, expiry_leeway);

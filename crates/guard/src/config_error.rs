@@ -53,6 +53,16 @@ pub enum ConfigError {
     /// Two issuers of one name.
     #[error("the issuer {0:?} is there twice")]
     IssuerTwice(String),
+    /// Introspection by issuers that answer none.
+    #[error(
+        "issuers of Profile::{0:?} answer no introspection: leave `.introspection(…)` out, and have its tokens live for minutes"
+    )]
+    NotIntrospected(Profile),
+    /// Introspection alone, of which nothing tells an access token from another token.
+    #[error(
+        "what issuers of Profile::{0:?} answer to introspection does not say whether a token is an access token: have tokens read here as well, `.introspection(…)`"
+    )]
+    KindNotIntrospected(Profile),
     /// Introspection where there are several issuers.
     #[error(
         "one client cannot ask several issuers about tokens: make a guard for each, and join them with `first.layer().or(&second)`"

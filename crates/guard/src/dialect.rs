@@ -27,6 +27,25 @@ pub(crate) enum Proof {
     Lacks(&'static str),
 }
 
+/// What an introspection response tells of the kind of token that it is about.
+#[derive(Clone, Debug)]
+pub(crate) enum Introspected {
+    /// That it is an access token, where all of this holds.
+    Proven(Vec<Proof>),
+    /// Nothing: the issuer answers in the same way for others. Only a token that was read before may be asked about.
+    Unsaid,
+    /// The issuer answers no introspection.
+    Never,
+}
+
+/// Where an issuer writes roles.
+#[derive(Clone, Debug)]
+pub(crate) struct Roles {
+    pub(crate) at: ClaimPath,
+    /// Whether they are the names of an object's members, and not a list of texts or one.
+    pub(crate) are_members: bool,
+}
+
 /// How an issuer writes its access tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct Dialect {
@@ -35,14 +54,18 @@ pub(crate) struct Dialect {
     pub(crate) types: Vec<&'static str>,
     pub(crate) type_may_be_absent: bool,
     pub(crate) algorithms: Vec<Algorithm>,
+    /// What makes a JWT an access token of the issuer.
     pub(crate) proofs: Vec<Proof>,
+    pub(crate) introspected: Introspected,
+    /// What the guard's own settings demand beside either.
+    pub(crate) demanded: Vec<Proof>,
     /// Where the client is named; the first that is there counts.
     pub(crate) client: Vec<ClaimPath>,
     /// Where the scopes are; where several say so, they say the same.
     pub(crate) scope: Vec<ClaimPath>,
     pub(crate) scope_may_be_list: bool,
     /// Where roles are: all of them count.
-    pub(crate) roles: Vec<ClaimPath>,
+    pub(crate) roles: Vec<Roles>,
     /// Claims that there must be beside `sub` and `exp`.
     pub(crate) required: Vec<&'static str>,
     /// Those who may send a token without an audience.
@@ -53,8 +76,10 @@ pub(crate) struct Dialect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     Token,
-    /// An introspection response, which may leave out what a token has, and names client and scope as RFC 7662 §2.2 does.
+    /// An introspection response, which names client and scope as RFC 7662 §2.2 does.
     Introspection,
+    /// An introspection response about a token that was read here as well: what it leaves out, the token has said.
+    Confirmation,
 }
 
 impl ClaimPath {
@@ -96,14 +121,16 @@ impl std::fmt::Display for Proof {
 
 impl Proof {
     fn is_met(&self, claims: &Map<String, Value>, origin: Origin) -> bool {
+        let may_be_silent = origin == Origin::Confirmation;
         match self {
             Self::Says(path, values) => match path.find(claims) {
                 Some(Value::String(text)) => values.contains(text),
                 Some(_) => false,
-                // An introspection response says what kind it is by `token_type`, if at all.
-                None => origin == Origin::Introspection,
+                None => may_be_silent,
             },
-            Self::HasOneOf(names) => names.iter().any(|name| claims.contains_key(*name)),
+            Self::HasOneOf(names) => {
+                may_be_silent || names.iter().any(|name| claims.contains_key(*name))
+            }
             Self::Lacks(name) => !claims.contains_key(*name),
         }
     }
@@ -119,13 +146,20 @@ impl Dialect {
         }
     }
 
+    /// Whether an introspection response by itself says that a token is an access token.
+    pub(crate) fn is_proven_by_introspection(&self) -> bool {
+        matches!(self.introspected, Introspected::Proven(_)) || !self.demanded.is_empty()
+    }
+
     /// Refuses what is no access token of the issuer's, or not a whole one.
     pub(crate) fn check(&self, claims: &Map<String, Value>, origin: Origin) -> Result<(), Refusal> {
-        if let Some(proof) = self
-            .proofs
-            .iter()
-            .find(|proof| !proof.is_met(claims, origin))
-        {
+        let own = match (origin, &self.introspected) {
+            (Origin::Token, _) => &*self.proofs,
+            (_, Introspected::Proven(proofs)) => proofs,
+            (_, Introspected::Unsaid | Introspected::Never) => &[],
+        };
+        let mut proofs = own.iter().chain(&self.demanded);
+        if let Some(proof) = proofs.find(|proof| !proof.is_met(claims, origin)) {
             return Err(Refusal::from(Reason::WrongType).because(proof, "another kind of token"));
         }
         let missing = |name: &&&str| !claims.contains_key(**name);
@@ -143,7 +177,7 @@ impl Dialect {
         origin: Origin,
     ) -> Result<String, Refusal> {
         let mut named = self.client.iter().find_map(|path| path.find(claims));
-        if named.is_none() && origin == Origin::Introspection {
+        if named.is_none() && origin != Origin::Token {
             named = claims.get("client_id");
         }
         match named {
@@ -174,7 +208,7 @@ impl Dialect {
         }
         match (found, claims.get("scope")) {
             (Some(scope), _) => Ok(scope),
-            (None, Some(value)) if origin == Origin::Introspection => self
+            (None, Some(value)) if origin != Origin::Token => self
                 .read_scope(value)
                 .ok_or_else(|| Reason::MalformedClaims.into()),
             (None, _) => Ok(Scope::default()),
@@ -197,17 +231,22 @@ impl Dialect {
         }
     }
 
-    /// The roles of the token: lists of texts, one text, or an object that has them for names.
+    /// The roles of the token. A member that an object denies, with `false` or `null`, is none.
     pub(crate) fn roles<'a>(
         &'a self,
         claims: &'a Map<String, Value>,
     ) -> impl Iterator<Item = &'a str> {
-        let values = self.roles.iter().filter_map(|path| path.find(claims));
-        values.flat_map(|value| -> Vec<&str> {
-            match value {
-                Value::String(role) => vec![role],
-                Value::Array(roles) => roles.iter().filter_map(Value::as_str).collect(),
-                Value::Object(roles) => roles.keys().map(String::as_str).collect(),
+        let is_given = |given: &Value| !matches!(given, Value::Null | Value::Bool(false));
+        self.roles.iter().flat_map(move |roles| -> Vec<&str> {
+            match (roles.at.find(claims), roles.are_members) {
+                (Some(Value::String(role)), false) => vec![role],
+                (Some(Value::Array(roles)), false) => {
+                    roles.iter().filter_map(Value::as_str).collect()
+                }
+                (Some(Value::Object(members)), true) => {
+                    let given = members.iter().filter(|(_, given)| is_given(given));
+                    given.map(|(role, _)| role.as_str()).collect()
+                }
                 _ => Vec::new(),
             }
         })
@@ -219,7 +258,7 @@ impl Dialect {
         elsewhere.is_some_and(|names| {
             self.roles
                 .iter()
-                .any(|path| names.contains_key(path.first()))
+                .any(|roles| names.contains_key(roles.at.first()))
         })
     }
 

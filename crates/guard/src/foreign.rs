@@ -6,7 +6,7 @@ use std::time::Duration;
 use safeconduct_protocol::jose::{Algorithm, MAX_EXPIRY_LEEWAY};
 
 use crate::config_error::ConfigError;
-use crate::dialect::{ClaimPath, Dialect, Proof};
+use crate::dialect::{ClaimPath, Dialect, Introspected, Proof, Roles};
 use crate::profile::Profile;
 
 /// What the settings say.
@@ -20,8 +20,8 @@ pub(crate) struct Foreign {
     pub(crate) client: Option<ClaimPath>,
     pub(crate) scope: Option<ClaimPath>,
     pub(crate) accepts_scope_list: bool,
-    pub(crate) roles: Option<Vec<ClaimPath>>,
-    pub(crate) proofs: Vec<Proof>,
+    pub(crate) roles: Option<Vec<Roles>>,
+    pub(crate) demanded: Vec<Proof>,
     pub(crate) clients: Option<BTreeSet<String>>,
 }
 
@@ -38,7 +38,7 @@ impl Foreign {
             scope: None,
             accepts_scope_list: false,
             roles: None,
-            proofs: Vec::new(),
+            demanded: Vec::new(),
             clients: None,
         }
     }
@@ -71,13 +71,13 @@ impl Foreign {
             dialect.types.clone_from(types);
         }
         dialect.type_may_be_absent |= self.accepts_no_typ;
-        dialect.proofs.extend(self.proofs.iter().cloned());
+        dialect.demanded.clone_from(&self.demanded);
         let is_strict = !dialect.type_may_be_absent
             && dialect
                 .types
                 .iter()
                 .all(|typ| typ.eq_ignore_ascii_case("at+jwt"));
-        if !is_strict && dialect.proofs.is_empty() {
+        if !is_strict && dialect.proofs.is_empty() && dialect.demanded.is_empty() {
             return Err(ConfigError::NoProof);
         }
         dialect.algorithms.extend(&self.algorithms);
@@ -92,10 +92,25 @@ impl Foreign {
         if let Some(path) = &self.scope {
             dialect.scope = vec![named("scope_at", path)?];
         }
-        if let Some(paths) = &self.roles {
-            let paths = paths.iter().map(|path| named("roles_at", path));
-            dialect.roles = paths.collect::<Result<_, _>>()?;
+        if let Some(roles) = &self.roles {
+            for Roles { at, are_members } in roles {
+                named(if *are_members { "role_names_at" } else { "roles_at" }, at)?;
+            }
+            dialect.roles.clone_from(roles);
         }
         Ok(dialect)
+    }
+}
+
+/// Refuses introspection where no answers are to be had, or where they would let another token pass: `alone` says that tokens are not
+/// read here as well.
+pub(crate) fn check_introspection(dialect: &Dialect, alone: bool) -> Result<(), ConfigError> {
+    let profile = dialect.profile;
+    match dialect.introspected {
+        Introspected::Never => Err(ConfigError::NotIntrospected(profile)),
+        _ if alone && !dialect.is_proven_by_introspection() => {
+            Err(ConfigError::KindNotIntrospected(profile))
+        }
+        _ => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! The guard: takes a request's token and says whether it may pass. The order of every validation stands here.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,14 +9,16 @@ use safeconduct_issuer::FetchError;
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::jose::{MAX_TOKEN, unverified_issuer};
 use safeconduct_protocol::time::Timestamp;
+use tokio::task::JoinSet;
 
 use crate::builder::{GuardBuilder, Mode};
 use crate::config_error::ConfigError;
 use crate::credentials::{self, Credentials, Scheme};
 use crate::denied::{CorrelationId, Denied, Refusal};
+use crate::dialect::Origin;
 use crate::dpop::{Dpop, PresentedProof};
 use crate::hint;
-use crate::introspection::{self, Introspection};
+use crate::introspection::{self, Introspection, Question};
 use crate::jwt::{self, Jwt};
 use crate::layer::Accepted;
 use crate::places::{self, TokenPlace};
@@ -72,13 +75,10 @@ pub(crate) enum Validation {
     Both(Introspection),
 }
 
-/// Why a guard cannot decide on tokens yet. It tries again by itself with the next request.
+/// Why tokens cannot be decided on yet. The guard tries again by itself with the next request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the issuer {issuer} cannot be asked: {reason}")]
-pub struct NotReady {
-    issuer: String,
-    reason: String,
-}
+#[error("{0}")]
+pub struct NotReady(String);
 
 impl Guard {
     /// Sets up the guard of the API `audience`, which accepts the tokens of `issuer` for exactly that audience. Both are
@@ -210,25 +210,52 @@ impl Guard {
         Token::new(claims, self.clone())
     }
 
-    /// Whether the guard could decide on a token now: for a health check. Asks the issuer if it must.
+    /// Whether the guard could decide on a token now: for a health check. Asks the issuer if it must. Of several issuers one is enough:
+    /// an API is not taken away from the users of one because another is down. [`Guard::readiness`] says it of each.
     ///
     /// # Errors
-    /// [`NotReady`], with the reason for the operator of the API.
+    /// [`NotReady`], with the reasons for the operator of the API.
     pub async fn ready(&self) -> Result<(), NotReady> {
-        let parts = &self.0.parts;
-        let not_ready = |issuer: &str, error: FetchError| NotReady {
-            issuer: issuer.to_owned(),
-            reason: error.to_string(),
-        };
-        if let Validation::Jwt | Validation::Both(_) = parts.validation {
-            let ready = parts.issuers.have_keys().await;
-            ready.map_err(|(issuer, error)| not_ready(issuer, error))?;
+        let mut asked = self.ask_issuers();
+        let mut reasons = BTreeMap::new();
+        while let Some(answer) = asked.join_next().await {
+            match answer {
+                Ok((_, _, Ok(()))) => return Ok(()),
+                Ok((number, _, Err(not_ready))) => {
+                    reasons.insert(number, not_ready.0);
+                }
+                // A task that the runtime ended on its way down.
+                Err(_) => {}
+            }
         }
-        if let Validation::Introspection(_) | Validation::Both(_) = parts.validation {
-            let endpoint = introspection::endpoint(&parts.issuers.first().issuer).await;
-            endpoint.map_err(|error| not_ready(self.issuer(), error))?;
+        let reasons: Vec<String> = reasons.into_values().collect();
+        Err(NotReady(reasons.join("; ")))
+    }
+
+    /// Of each issuer, whether its tokens could be decided on now. All are asked at once.
+    pub async fn readiness(&self) -> Vec<(String, Result<(), NotReady>)> {
+        let mut answers = self.ask_issuers().join_all().await;
+        answers.sort_by_key(|(number, ..)| *number);
+        let answers = answers.into_iter();
+        answers
+            .map(|(_, issuer, readiness)| (issuer, readiness))
+            .collect()
+    }
+
+    /// Asks every issuer for what its tokens need, by the number that it has.
+    fn ask_issuers(&self) -> JoinSet<(usize, String, Result<(), NotReady>)> {
+        let mut asked = JoinSet::new();
+        for (number, issuer) in self.issuers().map(str::to_owned).enumerate() {
+            let guard = self.clone();
+            asked.spawn(async move {
+                let ready = guard.0.parts.is_ready(number).await;
+                let ready = ready.map_err(|error| {
+                    NotReady(format!("the issuer {issuer} cannot be asked: {error}"))
+                });
+                (number, issuer, ready)
+            });
         }
-        Ok(())
+        asked
     }
 
     /// How tokens are validated.
@@ -345,17 +372,31 @@ impl Parts {
         }
         match &self.validation {
             Validation::Jwt => self.verify(token).await.map(Arc::new),
-            Validation::Introspection(introspection) => self.introspect(introspection, token).await,
+            Validation::Introspection(introspection) => {
+                self.introspect(introspection, token, Origin::Introspection)
+                    .await
+            }
             Validation::Both(introspection) if jwt::is_jwt(token) => {
                 let claims = self.verify(token).await?;
-                let answer = self.introspect(introspection, token).await?;
+                let answer = self
+                    .introspect(introspection, token, Origin::Confirmation)
+                    .await?;
                 // An issuer that names a key names the one in the token.
                 if answer.bound_to.is_some() && answer.bound_to != claims.bound_to {
                     return Err(Reason::UnknownBinding.into());
                 }
                 Ok(Arc::new(claims))
             }
-            Validation::Both(introspection) => self.introspect(introspection, token).await,
+            // Of a token that cannot be read here, the answer would have to say that it is an access token.
+            Validation::Both(_)
+                if !self.issuers.first().dialect.is_proven_by_introspection() =>
+            {
+                Err(Reason::Malformed.into())
+            }
+            Validation::Both(introspection) => {
+                self.introspect(introspection, token, Origin::Introspection)
+                    .await
+            }
         }
     }
 
@@ -376,11 +417,27 @@ impl Parts {
         &self,
         introspection: &Introspection,
         token: &str,
+        origin: Origin,
     ) -> Result<Arc<Claims>, Refusal> {
-        let trusted = self.issuers.first();
-        introspection
-            .introspect(token, &self.audiences, trusted, &self.clock)
-            .await
+        let question = Question {
+            audiences: &self.audiences,
+            trusted: self.issuers.first(),
+            origin,
+            clock: &self.clock,
+        };
+        introspection.introspect(token, question).await
+    }
+
+    /// Whether tokens of the issuer with this number can be decided on.
+    async fn is_ready(&self, number: usize) -> Result<(), FetchError> {
+        let trusted = self.issuers.at(number);
+        if let Validation::Jwt | Validation::Both(_) = self.validation {
+            trusted.keys.ready().await?;
+        }
+        if let Validation::Introspection(_) | Validation::Both(_) = self.validation {
+            introspection::endpoint(&trusted.issuer).await?;
+        }
+        Ok(())
     }
 
     fn hints(&self) -> hint::Context<'_> {

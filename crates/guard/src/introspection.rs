@@ -51,6 +51,18 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// When it may be worth trying again, in seconds.
 const RETRY_AFTER: i64 = 5;
 
+/// What is asked about a token.
+#[derive(Clone, Copy)]
+pub(crate) struct Question<'a> {
+    /// The API, as tokens call it.
+    pub(crate) audiences: &'a [String],
+    /// Whose token it is.
+    pub(crate) trusted: &'a Trusted,
+    /// [`Origin::Confirmation`] where the token was read here before.
+    pub(crate) origin: Origin,
+    pub(crate) clock: &'a Clock,
+}
+
 /// The client that introspects, and what it was told.
 pub(crate) struct Introspection {
     client_id: String,
@@ -121,16 +133,11 @@ impl Introspection {
         }
     }
 
-    /// What `token` is worth at the API that tokens call one of `audiences`.
-    pub(crate) async fn introspect(
-        &self,
-        token: &str,
-        audiences: &[String],
-        trusted: &Trusted,
-        clock: &Clock,
-    ) -> Answer {
+    /// What `token` is worth.
+    pub(crate) async fn introspect(&self, token: &str, question: Question<'_>) -> Answer {
+        let clock = question.clock;
         if self.remembered_for == 0 {
-            return self.ask(token, audiences, trusted, clock).await;
+            return self.ask(token, question).await;
         }
         self.sweep(clock.milliseconds());
         let key = encoding::sha256(token.as_bytes());
@@ -149,7 +156,7 @@ impl Introspection {
         });
         match entry.await {
             EntryResult::Vacant(entry) | EntryResult::Replaced(entry, _) => {
-                let answer = self.ask(token, audiences, trusted, clock).await;
+                let answer = self.ask(token, question).await;
                 // The entry may be gone if the cache is full: then nothing is remembered.
                 let _ = entry.insert(self.remember(answer.clone(), clock.milliseconds()));
                 answer
@@ -208,13 +215,8 @@ impl Introspection {
         }
     }
 
-    async fn ask(
-        &self,
-        token: &str,
-        audiences: &[String],
-        trusted: &Trusted,
-        clock: &Clock,
-    ) -> Answer {
+    async fn ask(&self, token: &str, question: Question<'_>) -> Answer {
+        let Question { trusted, clock, .. } = question;
         let issuer = &trusted.issuer;
         let response = match self.request(token, issuer).await {
             Ok(response) => response,
@@ -228,8 +230,9 @@ impl Introspection {
         let now = clock.now();
         let expected = Expected {
             names: &trusted.names,
-            audiences,
+            audiences: question.audiences,
             dialect: &trusted.dialect,
+            origin: question.origin,
             latest: now.plus(self.leeway),
             earliest: Timestamp::from_seconds(now.seconds() - self.expiry_leeway),
         };
@@ -295,6 +298,7 @@ struct Expected<'a> {
     names: &'a [String],
     audiences: &'a [String],
     dialect: &'a Arc<Dialect>,
+    origin: Origin,
     /// When it must have begun to be valid.
     latest: Timestamp,
     /// When it must not have ended.
@@ -341,7 +345,7 @@ impl Expected<'_> {
             .map_or(Some("Bearer"), Value::as_str);
         let is_a = |name: &str| kind.is_some_and(|kind| kind.eq_ignore_ascii_case(name));
         let (is_bearer, is_dpop) = (is_a("Bearer"), is_a("DPoP"));
-        let claims = Claims::read(response, self.dialect, Origin::Introspection)?;
+        let claims = Claims::read(response, self.dialect, self.origin)?;
         // A token that is no bearer token must say which key it needs (RFC 9449 §6.2).
         if !(is_bearer || is_dpop && claims.bound_to.is_some()) {
             return Err(Reason::UnknownBinding.into());
@@ -409,6 +413,7 @@ mod tests {
         let expected = Expected {
             names: &[ISSUER.to_owned()],
             dialect: &strict(),
+            origin: Origin::Introspection,
             audiences: &audiences,
             latest: now.plus(60),
             earliest: now,

@@ -5,7 +5,7 @@
 
 use safeconduct_protocol::jose::Algorithm;
 
-use crate::dialect::{ClaimPath, Dialect, Proof};
+use crate::dialect::{ClaimPath, Dialect, Introspected, Proof, Roles};
 
 /// How an issuer writes its access tokens. Without one, a token is held to RFC 9068.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -75,6 +75,27 @@ impl Profile {
         !matches!(self, Self::Rfc9068)
     }
 
+    /// What an introspection response of its issuers tells of the kind of token.
+    fn introspected(self) -> Introspected {
+        Introspected::Proven(match self {
+            Self::Rfc9068 => Vec::new(),
+            // The response has the claims of the token.
+            Self::Keycloak => vec![saying("typ", &["Bearer", "DPoP"])],
+            // It has what an ID Token would say at the time, for access tokens and refresh tokens alike: `uid` and `azp` for neither,
+            // `at_hash` for the latter.
+            Self::Authentik => lacking(&["at_hash", "c_hash"]),
+            Self::Hydra => vec![saying("token_use", &["access_token"])],
+            Self::Zitadel => with(
+                lacking(&OF_A_SIGN_IN),
+                [Proof::Lacks("azp"), Proof::Lacks("typ")],
+            ),
+            Self::Okta | Self::Duende => lacking(&OF_A_SIGN_IN),
+            // Rauthy answers the same for every token that it signed. The others document no mark of access tokens.
+            Self::Rauthy | Self::PingOne | Self::Auth0 => return Introspected::Unsaid,
+            Self::Entra | Self::Cognito | Self::Clerk => return Introspected::Never,
+        })
+    }
+
     /// How its tokens for one of `audiences` look.
     pub(crate) fn dialect(self, audiences: &[String]) -> Dialect {
         let plain = Dialect {
@@ -83,10 +104,12 @@ impl Profile {
             type_may_be_absent: false,
             algorithms: Algorithm::ALL.to_vec(),
             proofs: lacking(&OF_A_SIGN_IN),
+            introspected: self.introspected(),
+            demanded: Vec::new(),
             client: paths(&["client_id"]),
             scope: paths(&["scope"]),
             scope_may_be_list: false,
-            roles: paths(&["roles"]),
+            roles: lists(&["roles"]),
             required: vec!["iat"],
             clients: None,
         };
@@ -119,7 +142,7 @@ impl Profile {
                     [Proof::HasOneOf(vec!["uid"])],
                 ),
                 client: paths(&["azp"]),
-                roles: paths(&["groups"]),
+                roles: lists(&["groups"]),
                 ..plain
             },
             Self::Rauthy => Dialect {
@@ -166,20 +189,20 @@ impl Profile {
                 client: paths(&["cid"]),
                 scope: paths(&["scp", "scope"]),
                 scope_may_be_list: true,
-                roles: paths(&["groups"]),
+                roles: lists(&["groups"]),
                 ..plain
             },
             Self::Auth0 => Dialect {
                 proofs: with(plain.proofs, [Proof::Lacks("typ")]),
                 client: paths(&["azp", "client_id"]),
-                roles: paths(&["permissions"]),
+                roles: lists(&["permissions"]),
                 ..plain
             },
             Self::Cognito => Dialect {
                 types: Vec::new(),
                 type_may_be_absent: true,
                 proofs: vec![saying("token_use", &["access"])],
-                roles: paths(&["cognito:groups"]),
+                roles: lists(&["cognito:groups"]),
                 ..plain
             },
             Self::Duende => Dialect {
@@ -211,6 +234,17 @@ fn paths(names: &[&str]) -> Vec<ClaimPath> {
     names.iter().map(|name| ClaimPath::new([*name])).collect()
 }
 
+fn lists(names: &[&str]) -> Vec<Roles> {
+    paths(names).into_iter().map(list).collect()
+}
+
+fn list(at: ClaimPath) -> Roles {
+    Roles {
+        at,
+        are_members: false,
+    }
+}
+
 fn saying(name: &str, values: &[&str]) -> Proof {
     let values = values.iter().map(|value| (*value).to_owned()).collect();
     Proof::Says(ClaimPath::new([name]), values)
@@ -226,18 +260,22 @@ fn with<const N: usize>(mut proofs: Vec<Proof>, more: [Proof; N]) -> Vec<Proof> 
 }
 
 /// The roles of the realm, and those of the audiences, which are clients there. What a person is at another client is not for us.
-fn of_keycloak(audiences: &[String]) -> Vec<ClaimPath> {
+fn of_keycloak(audiences: &[String]) -> Vec<Roles> {
     let of_clients = audiences
         .iter()
         .map(|audience| ClaimPath::new(["resource_access", audience, "roles"]));
     [ClaimPath::new(["realm_access", "roles"])]
         .into_iter()
         .chain(of_clients)
+        .map(list)
         .collect()
 }
 
 /// The roles of the projects that the audiences are. The claim without an id is about the project of the client.
-fn of_zitadel(audiences: &[String]) -> Vec<ClaimPath> {
-    let roles = |id: &String| ClaimPath::new([format!("urn:zitadel:iam:org:project:{id}:roles")]);
+fn of_zitadel(audiences: &[String]) -> Vec<Roles> {
+    let roles = |id: &String| Roles {
+        at: ClaimPath::new([format!("urn:zitadel:iam:org:project:{id}:roles")]),
+        are_members: true,
+    };
     audiences.iter().map(roles).collect()
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use safeconduct_protocol::jose::Algorithm;
 
 use crate::builder::GuardBuilder;
-use crate::dialect::{ClaimPath, Proof};
+use crate::dialect::{ClaimPath, Proof, Roles};
 use crate::profile::Profile;
 
 /// Issuers that write otherwise.
@@ -77,15 +77,25 @@ impl GuardBuilder {
     }
 
     /// Where a token has its roles, in place of where the profile looks; called again, there too. A path is all names on the way, so that
-    /// a name may hold dots: `["resource_access", "api.example", "roles"]`. The roles are a list of texts, one text, or the names of an
-    /// object.
-    pub fn roles_at<S: Into<String>>(mut self, path: impl IntoIterator<Item = S>) -> Self {
+    /// a name may hold dots: `["resource_access", "api.example", "roles"]`. The roles are a list of texts, or one text.
+    pub fn roles_at<S: Into<String>>(self, path: impl IntoIterator<Item = S>) -> Self {
+        self.add_roles(ClaimPath::new(path), false)
+    }
+
+    /// As [`GuardBuilder::roles_at`], where the roles are the names of an object's members: `{"editor": {…}, "owner": {…}}`. A member that
+    /// is `false` or `null` is no role.
+    pub fn role_names_at<S: Into<String>>(self, path: impl IntoIterator<Item = S>) -> Self {
+        self.add_roles(ClaimPath::new(path), true)
+    }
+
+    fn add_roles(mut self, at: ClaimPath, are_members: bool) -> Self {
         let roles = self.foreign.roles.get_or_insert_default();
-        roles.push(ClaimPath::new(path));
+        roles.push(Roles { at, are_members });
         self
     }
 
-    /// Demands that the claim at `path` be one of `values`, as only access tokens of the issuer say it: `(["token_use"], ["access"])`.
+    /// Demands that the claim at `path` be one of `values`, as only access tokens of the issuer say it: `(["token_use"], ["access"])`. Where
+    /// the issuer is asked about a token that is not read here, its answer has to say so.
     pub fn require_claim<N: Into<String>, V: Into<String>>(
         mut self,
         path: impl IntoIterator<Item = N>,
@@ -93,14 +103,14 @@ impl GuardBuilder {
     ) -> Self {
         let values = values.into_iter().map(Into::into).collect();
         self.foreign
-            .proofs
+            .demanded
             .push(Proof::Says(ClaimPath::new(path), values));
         self
     }
 
     /// Refuses tokens with the claim `name`, as only other tokens of the issuer have it: `at_hash`.
     pub fn refuse_claim(mut self, name: &'static str) -> Self {
-        self.foreign.proofs.push(Proof::Lacks(name));
+        self.foreign.demanded.push(Proof::Lacks(name));
         self
     }
 }

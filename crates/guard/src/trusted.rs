@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use safeconduct_issuer::{Address, FetchError};
+use safeconduct_issuer::Address;
 use safeconduct_protocol::jose::unverified_issuer;
 use safeconduct_protocol::sent::beside;
 
@@ -51,6 +51,11 @@ impl TrustedIssuers {
         &self.issuers[0]
     }
 
+    /// The one with this number, in the order in which they were named.
+    pub(crate) fn at(&self, number: usize) -> &Trusted {
+        &self.issuers[number]
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Trusted> {
         self.issuers.iter()
     }
@@ -88,18 +93,6 @@ impl TrustedIssuers {
         names
             .find(|name| differ_by_slash(name, issuer))
             .unwrap_or(&self.first().names[0])
-    }
-
-    /// Whether keys can be had of every one.
-    ///
-    /// # Errors
-    /// The first one that cannot be asked, and why.
-    pub(crate) async fn have_keys(&self) -> Result<(), (&str, FetchError)> {
-        for trusted in &self.issuers {
-            let ready = trusted.keys.ready().await;
-            ready.map_err(|error| (trusted.names[0].as_str(), error))?;
-        }
-        Ok(())
     }
 }
 

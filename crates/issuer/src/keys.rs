@@ -1,7 +1,8 @@
 //! An issuer's keys, as a snapshot that is swapped whole. A caller whose key is known never waits.
 //!
 //! - At 80 % of its time the snapshot is renewed in the background.
-//! - A snapshot past its time is used only if the issuer was asked lately and did not answer, and for a day at most.
+//! - A snapshot past its time is used only if the issuer was asked lately and did not answer, and for a day at most. A set without a
+//!   key that verifies is an answer: the issuer has none now.
 //! - A key that is not known is asked for at once (OpenID Connect Core §10.1.1), for all who look for one together. Only questions that
 //!   brought no such key count against [`Pace`]; where it allows none, it is not known whether there is the key.
 
@@ -134,8 +135,11 @@ impl<M: Metadata> Keys<M> {
         let renewal = self.fetch(None);
         match renewal {
             Ok(pending) if snapshot.fresh_until <= now && !self.shared.failed_lately(now) => {
-                let renewed = pending.wait().await.unwrap_or(snapshot);
-                Arc::clone(&renewed.keys)
+                match pending.wait().await {
+                    Ok(renewed) => Arc::clone(&renewed.keys),
+                    Err(error) if error.kind() == FetchErrorKind::NoKeys => Arc::default(),
+                    Err(_) => Arc::clone(&snapshot.keys),
+                }
             }
             _ => Arc::clone(&snapshot.keys),
         }
@@ -233,6 +237,10 @@ impl<M: Metadata> Shared<M> {
         match &read {
             Ok(snapshot) => self.snapshot.store(Some(Arc::clone(snapshot))),
             Err(error) => {
+                // The issuer was heard: it has taken its keys back.
+                if error.kind() == FetchErrorKind::NoKeys {
+                    self.snapshot.store(None);
+                }
                 // How often an issuer is asked that does not answer, the pauses decide.
                 if let Some(given_by) = search {
                     self.searches().pace(given_by).give_back();

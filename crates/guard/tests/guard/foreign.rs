@@ -306,6 +306,49 @@ async fn roles_are_those_of_the_realm_and_of_this_api_alone() {
     assert_eq!(token.roles().collect::<Vec<_>>(), ["editor"]);
 }
 
+/// Attacks: LI02.
+#[tokio::test]
+async fn members_of_an_object_are_roles_where_that_is_said_and_none_that_is_denied() {
+    let roles = async |guard: &Guard, token: TestToken| {
+        let token = guard.validate(&token.sign()).await.unwrap();
+        token.roles().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let members = json!({"editor": {"org": "example.com"}, "owner": false, "admin": null, "reader": true});
+    let (guard, issuer) = self::guard(Profile::Zitadel);
+    let token = documented(Profile::Zitadel, &issuer);
+    let token = token.claim("urn:zitadel:iam:org:project:api:roles", members.clone());
+    assert_eq!(roles(&guard, token).await, ["editor", "reader"]);
+    let token = documented(Profile::Zitadel, &issuer);
+    let token = token.claim("urn:zitadel:iam:org:project:api:roles", json!(["owner"]));
+    assert_eq!(roles(&guard, token).await, [""; 0]);
+
+    let at_all = [
+        Profile::Rfc9068,
+        Profile::Keycloak,
+        Profile::Okta,
+        Profile::Auth0,
+        Profile::Cognito,
+        Profile::Authentik,
+    ];
+    for profile in at_all {
+        let (guard, issuer) = self::guard(profile);
+        let mut token = documented(profile, &issuer);
+        for name in ["roles", "groups", "permissions", "cognito:groups"] {
+            token = token.claim(name, members.clone());
+        }
+        let realm = json!({"roles": members});
+        let token = token.claim("realm_access", realm).without("resource_access");
+        assert_eq!(roles(&guard, token).await, [""; 0], "{profile:?}");
+    }
+    let (guard, issuer) = guard_with("https://id.example.com", Profile::Rfc9068, |builder| {
+        builder.role_names_at(["app", "granted"]).roles_at(["roles"])
+    });
+    let token = documented(Profile::Rfc9068, &issuer)
+        .claim("app", json!({"granted": members}))
+        .claim("roles", "writer");
+    assert_eq!(roles(&guard, token).await, ["editor", "reader", "writer"]);
+}
+
 /// Attacks: LI03, LI05.
 #[tokio::test]
 async fn what_keycloak_makes_beside_access_tokens_is_none() {
@@ -731,6 +774,7 @@ async fn single_settings_read_the_tokens_of_an_issuer_that_has_no_profile() {
 #[case::no_type_without_a_proof(|builder: GuardBuilder| builder.accept_no_typ(), ConfigError::NoProof)]
 #[case::a_client_nowhere(|builder: GuardBuilder| builder.client_at(Vec::<String>::new()), ConfigError::ClaimPath("client_at"))]
 #[case::scopes_nowhere(|builder: GuardBuilder| builder.scope_at(Vec::<String>::new()), ConfigError::ClaimPath("scope_at"))]
+#[case::role_names_nowhere(|builder: GuardBuilder| builder.role_names_at(Vec::<String>::new()), ConfigError::ClaimPath("role_names_at"))]
 #[case::roles_nowhere(|builder: GuardBuilder| builder.roles_at(Vec::<String>::new()), ConfigError::ClaimPath("roles_at"))]
 #[case::entra_without_a_tenant(|builder: GuardBuilder| builder.profile(Profile::Entra), ConfigError::Tenant("common".into()))]
 #[case::twice(|builder: GuardBuilder| builder.trust("https://id.example.com/common", Profile::Okta).unwrap(), ConfigError::IssuerTwice("https://id.example.com/common".into()))]

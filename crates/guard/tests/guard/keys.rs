@@ -380,6 +380,35 @@ async fn an_issuer_that_starts_after_the_api_is_found() {
     assert_eq!(guard.ready().await, Ok(()));
 }
 
+/// Attacks: LI21.
+#[rstest]
+#[case::no_keys(r#"{"keys":[]}"#)]
+#[case::nothing("{}")]
+#[tokio::test]
+async fn keys_that_the_issuer_has_taken_back_verify_nothing_more(#[case] emptied: &str) {
+    let issuer = FakeIssuer::start().await;
+    let guard = issuer.guard();
+    let token = issuer.token_with(json!({"exp": issuer.clock.now().seconds() + 7200}));
+    assert_eq!(verdict(&guard, &token).await, alice());
+    issuer.answer_keys(Reply::text(emptied));
+    // Past the time of what was read: the issuer is asked, and answers.
+    issuer.clock.advance(16 * 60);
+    let denied = guard.validate(&token).await.unwrap_err();
+    assert_eq!(
+        (denied.status().as_u16(), denied.reason()),
+        (503, Reason::IssuerHasNoKeys)
+    );
+    assert!(guard.ready().await.is_err());
+
+    // One that only fails has not.
+    issuer.clock.advance(10);
+    issuer.publish(&[&issuer.key]);
+    assert_eq!(verdict(&guard, &token).await, alice());
+    issuer.answer_keys(Reply::text("neither JSON nor keys"));
+    issuer.clock.advance(16 * 60);
+    assert_eq!(verdict(&guard, &token).await, alice());
+}
+
 /// Attacks: S05.
 #[tokio::test]
 async fn an_issuer_that_is_down_gives_503_and_a_time_to_come_back() {

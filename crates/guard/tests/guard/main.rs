@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod anything;
+mod asked;
 mod dpop;
 mod foreign;
 mod introspection;
