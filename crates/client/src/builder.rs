@@ -139,6 +139,29 @@ impl ClientBuilder {
         self
     }
 
+    /// Who may be named in the `aud` of this client's ID Tokens beside the client itself: the projects or APIs that some issuers name
+    /// there. Such a token has to say in `azp` that it is this client's; one that names anybody else is refused.
+    pub fn trusted_audiences<S: Into<String>>(
+        mut self,
+        names: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.settings.trusted_audiences = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// How far ahead of ours the issuer's clock may be: 30 seconds unless set, 60 at most. It moves `iat`, `nbf` and `auth_time`.
+    pub fn leeway(mut self, leeway: Duration) -> Self {
+        self.settings.leeway = leeway;
+        self
+    }
+
+    /// For how long an ID Token or logout token is taken past its `exp`, for an issuer whose clock is behind: not at all unless set, 300
+    /// seconds at most.
+    pub fn expiry_leeway(mut self, leeway: Duration) -> Self {
+        self.settings.expiry_leeway = leeway;
+        self
+    }
+
     /// Whether a logout token must be of the type `logout+jwt`, and not of none or `JWT`, as with issuers that follow the first
     /// drafts of Back-Channel Logout. Unless set, `events` and the absent `nonce` tell it from other tokens, as the specification
     /// has it (§2.4, §4.1); set it where the issuer names the type, and no other token can ever be taken for one.
@@ -373,6 +396,9 @@ mod tests {
     #[case::secret_with_a_byte_order_mark(builder().secret(Secret::new("\u{feff}secret")), "the client secret holds something")]
     #[case::basic_without_secret(builder().authentication(ClientAuthentication::Basic), "needs `.secret(…)`")]
     #[case::none_with_secret(builder().secret(Secret::new("s")).authentication(ClientAuthentication::None), "does not use one")]
+    #[case::nameless_audience(builder().trusted_audiences(["api", ""]), "trusted_audiences holds an empty text")]
+    #[case::leeway(builder().leeway(Duration::from_millis(60_001)), "leeway is longer than 60s")]
+    #[case::expiry_leeway(builder().expiry_leeway(Duration::from_secs(301)), "expiry_leeway is longer than 300s")]
     #[case::cookie_name(builder().cookie_name("a b"), "cookie_name may hold")]
     #[case::empty_cookie_name(builder().cookie_name(""), "cookie_name is empty")]
     #[case::no_life(builder().session_lifetimes(Duration::ZERO, Duration::ZERO), "at least a second")]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use safeconduct_issuer::{Address, is_protected};
 use safeconduct_protocol::cookie;
-use safeconduct_protocol::jose::Algorithm;
+use safeconduct_protocol::jose::{Algorithm, LEEWAY, MAX_EXPIRY_LEEWAY};
 use safeconduct_protocol::resource::ResourceUri;
 use safeconduct_protocol::scope::{self, Scope};
 use safeconduct_protocol::secret::Secret;
@@ -19,12 +19,15 @@ use crate::issuer::authentication::{ClientAuthentication, Credentials};
 use crate::session::cookie::Cookies;
 use crate::session::key_ring::read_secret_file;
 use crate::session::sessions::Lifetimes;
+use crate::sign_in::id_token::Leeway;
 use crate::sign_in::login_options::LoginOptions;
 
 /// The scope that makes a request one for an identity (OpenID Connect Core §3.1.2.1).
 pub(crate) const OPENID: &str = "openid";
 
 const HOUR: u64 = 3600;
+/// The furthest that an issuer's clock may be ahead of ours, in seconds.
+const LONGEST_LEEWAY: i64 = 60;
 
 /// Whether authorization requests are pushed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,6 +68,9 @@ pub(crate) struct Settings {
     pub(crate) authentication: Option<ClientAuthentication>,
     pub(crate) id_token_algorithm: Option<Algorithm>,
     pub(crate) logout_token_typ_required: bool,
+    pub(crate) trusted_audiences: Vec<String>,
+    pub(crate) leeway: Duration,
+    pub(crate) expiry_leeway: Duration,
     pub(crate) login: LoginOptions,
     pub(crate) user_info: UserInfo,
     pub(crate) pushed_requests: PushedRequests,
@@ -88,6 +94,9 @@ pub(crate) struct Config {
     pub(crate) id_token_algorithm: Option<Algorithm>,
     /// Whether a logout token must name its type.
     pub(crate) logout_token_typ_required: bool,
+    /// Who may be named in `aud` beside this client.
+    pub(crate) trusted_audiences: Vec<String>,
+    pub(crate) leeway: Leeway,
     pub(crate) login: LoginOptions,
     pub(crate) user_info: UserInfo,
     pub(crate) pushed_requests: PushedRequests,
@@ -128,6 +137,9 @@ impl Settings {
             authentication: None,
             id_token_algorithm: None,
             logout_token_typ_required: false,
+            trusted_audiences: Vec::new(),
+            leeway: Duration::from_secs(LEEWAY.unsigned_abs()),
+            expiry_leeway: Duration::ZERO,
             login: LoginOptions::new(),
             user_info: UserInfo::default(),
             pushed_requests: PushedRequests::default(),
@@ -171,6 +183,11 @@ impl Settings {
             resource: self.resource.map(resource).transpose()?,
             id_token_algorithm: self.id_token_algorithm,
             logout_token_typ_required: self.logout_token_typ_required,
+            trusted_audiences: trusted_audiences(self.trusted_audiences)?,
+            leeway: Leeway {
+                ahead: at_most("leeway", self.leeway, LONGEST_LEEWAY)?,
+                past_expiry: at_most("expiry_leeway", self.expiry_leeway, MAX_EXPIRY_LEEWAY)?,
+            },
             login: self.login,
             user_info: self.user_info,
             pushed_requests: self.pushed_requests,
@@ -294,6 +311,26 @@ fn resource(text: String) -> Result<String, Error> {
         return refuse("is longer than 512 bytes, or holds a space or something outside ASCII");
     }
     Ok(text)
+}
+
+fn trusted_audiences(names: Vec<String>) -> Result<Vec<String>, Error> {
+    match names.iter().any(String::is_empty) {
+        true => Err(Error::configuration(
+            "trusted_audiences holds an empty text: name them as they stand in `aud`",
+        )),
+        false => Ok(names),
+    }
+}
+
+/// `leeway` in seconds, `most` at the most. `name` is the setting, for the message.
+fn at_most(name: &str, leeway: Duration, most: i64) -> Result<i64, Error> {
+    let most = Duration::from_secs(most.unsigned_abs());
+    match i64::try_from(leeway.as_secs()) {
+        Ok(seconds) if leeway <= most => Ok(seconds),
+        _ => Err(Error::configuration(format!(
+            "{name} is longer than {most:?}: set the clocks right instead"
+        ))),
+    }
 }
 
 fn seconds(duration: Duration) -> Result<i64, Error> {

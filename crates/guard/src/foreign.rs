@@ -94,7 +94,14 @@ impl Foreign {
         }
         if let Some(roles) = &self.roles {
             for Roles { at, are_members } in roles {
-                named(if *are_members { "role_names_at" } else { "roles_at" }, at)?;
+                named(
+                    if *are_members {
+                        "role_names_at"
+                    } else {
+                        "roles_at"
+                    },
+                    at,
+                )?;
             }
             dialect.roles.clone_from(roles);
         }

@@ -388,9 +388,7 @@ impl Parts {
                 Ok(Arc::new(claims))
             }
             // Of a token that cannot be read here, the answer would have to say that it is an access token.
-            Validation::Both(_)
-                if !self.issuers.first().dialect.is_proven_by_introspection() =>
-            {
+            Validation::Both(_) if !self.issuers.first().dialect.is_proven_by_introspection() => {
                 Err(Reason::Malformed.into())
             }
             Validation::Both(introspection) => {

@@ -20,6 +20,14 @@ use crate::single_flight::Failure;
 
 /// The longest answer that is read from an issuer, in bytes.
 const LONGEST_ANSWER: usize = 1024 * 1024;
+/// What JSON is sent as, beside types of its own.
+const JSON: [&str; 5] = [
+    "application/json",
+    "text/json",
+    "text/plain",
+    "application/octet-stream",
+    "",
+];
 /// How long an answer is fresh that says nothing about it, in seconds.
 const DEFAULT_LIFETIME: i64 = 15 * 60;
 const SHORTEST_LIFETIME: i64 = 5 * 60;
@@ -38,10 +46,12 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Whether the body says of itself that it is JSON.
+    /// Whether the body may be JSON, by what it says of itself. One rule for every endpoint: it is `application/json` or another kind of
+    /// JSON (`…+json`, RFC 6839 §3.1), or says nothing of its form, as servers do that were not told: no type, plain text, bytes.
     pub fn is_json(&self) -> bool {
         let kind = self.header(header::CONTENT_TYPE).split(';').next();
-        kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+        let kind = kind.unwrap_or_default().trim().to_ascii_lowercase();
+        kind.starts_with("application/") && kind.ends_with("+json") || JSON.contains(&&*kind)
     }
 
     /// For how many seconds the issuer wants to be left alone, where it says so as a number (`Retry-After`, RFC 9110 §10.2.3).
@@ -85,7 +95,16 @@ impl Answer {
     /// [`FetchErrorKind::Busy`], [`FetchErrorKind::Unusable`].
     pub fn document(self, url: &Url) -> Result<Self, FetchError> {
         let kind = match self.status {
-            StatusCode::OK => return Ok(self),
+            StatusCode::OK if self.is_json() => return Ok(self),
+            StatusCode::OK => {
+                let kind: String = self
+                    .header(header::CONTENT_TYPE)
+                    .chars()
+                    .take(100)
+                    .collect();
+                let detail = format!("{} answered {kind:?}, and not JSON", without_query(url));
+                return Err(FetchError::unusable(detail));
+            }
             status if is_busy(status) => FetchErrorKind::Busy,
             _ => FetchErrorKind::Unusable,
         };
@@ -288,6 +307,30 @@ mod tests {
         assert_eq!(retry_after(503), (FetchErrorKind::Busy, seconds));
         assert_eq!(retry_after(404), (FetchErrorKind::Unusable, None));
         assert_eq!(answer(429, &[]).retry_after(), None);
+    }
+
+    #[rstest]
+    #[case("application/json", true)]
+    #[case("Application/JSON; charset=utf-8", true)]
+    #[case("application/jwk-set+json", true)]
+    #[case("text/plain; charset=utf-8", true)]
+    #[case("application/octet-stream", true)]
+    #[case("", true)]
+    #[case("text/html", false)]
+    #[case("application/jwt", false)]
+    #[case("application/x-www-form-urlencoded", false)]
+    #[case("application/json-seq", false)]
+    #[case("text/plain+json", false)]
+    fn json_is_known_by_its_type_or_by_none_that_says_otherwise(
+        #[case] kind: &'static str,
+        #[case] is_json: bool,
+    ) {
+        let answer = answer(200, &[(header::CONTENT_TYPE, kind)]);
+        assert_eq!(answer.is_json(), is_json);
+        let url = Url::parse("https://id.example.com/jwks?key=hush").unwrap();
+        let refused = answer.document(&url).err().map(|error| error.to_string());
+        assert_eq!(refused.is_none(), is_json);
+        assert!(refused.is_none_or(|why| why.contains(kind) && !why.contains("hush")));
     }
 
     #[rstest]

@@ -23,6 +23,8 @@ impl Client {
         IdTokenRules {
             issuer: self.issuer(),
             client_id: self.client_id(),
+            trusted: &self.config().trusted_audiences,
+            leeway: self.config().leeway,
             algorithm,
             access_token,
         }
@@ -36,15 +38,24 @@ impl Client {
     /// [`ErrorKind::Configuration`] if the issuer announces others alone.
     pub(crate) fn id_token_algorithm(&self, metadata: &Metadata) -> Result<Algorithm, Error> {
         let announced = metadata.id_token_algorithms.as_deref();
-        let registered = match (self.config().id_token_algorithm, announced) {
+        // What only other issuers sign with is taken where the app names it.
+        let usual = announced.unwrap_or_default().iter();
+        let usual: Vec<_> = usual
+            .filter(|algorithm| Algorithm::ALL.contains(algorithm))
+            .collect();
+        let registered = match (self.config().id_token_algorithm, usual.as_slice()) {
             (Some(named), _) => named,
-            (None, Some([only])) => *only,
+            (None, [only]) => **only,
             (None, _) => Algorithm::Rs256,
         };
         match announced {
-            Some(list) if !list.contains(&registered) => Err(Error::configuration(format!(
-                "the issuer does not sign ID Tokens with {registered}; name what this client is registered with (id_token_signed_response_alg): `.id_token_algorithm(…)`"
-            ))),
+            Some(list) if !list.contains(&registered) => {
+                let with = list.iter().map(|algorithm| algorithm.name());
+                let with = with.collect::<Vec<_>>().join(", ");
+                Err(Error::configuration(format!(
+                    "the issuer does not sign ID Tokens with {registered} but with {with}; name what this client is registered with (id_token_signed_response_alg): `.id_token_algorithm(…)`"
+                )))
+            }
             _ => Ok(registered),
         }
     }
@@ -70,7 +81,8 @@ impl Client {
             self.keys().seek(token, given_by, holds).await?;
             judged = judgement(&*self.keys().current().await);
         }
-        judged.map_err(|refused| refused.of(kind_of(given_by), algorithm))
+        let kind = kind_of(given_by);
+        judged.map_err(|refused| refused.of(kind, algorithm, self.issuer(), token))
     }
 }
 

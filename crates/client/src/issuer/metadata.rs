@@ -23,7 +23,7 @@ pub struct Metadata {
     pub(crate) jwks_uri: Option<Url>,
     /// Whether an authorization request must be pushed (RFC 9126 §5).
     pub(crate) requires_pushed_requests: bool,
-    /// What ID Tokens may be signed with, of what is known here; `None` if the issuer does not say.
+    /// What ID Tokens may be signed with, of what can be verified here; `None` if the issuer does not say.
     pub(crate) id_token_algorithms: Option<Vec<Algorithm>>,
     /// Whether proofs signed with ES256 are taken, as far as the issuer says (RFC 9449 §5.1).
     pub(crate) takes_es256_proofs: bool,
@@ -102,9 +102,10 @@ impl safeconduct_issuer::Metadata for Metadata {
             )?,
             jwks_uri: endpoint("jwks_uri", &document.jwks_uri)?,
             requires_pushed_requests: document.require_pushed_authorization_requests,
-            id_token_algorithms: document
-                .id_token_signing_alg_values_supported
-                .map(|names| names.iter().filter_map(|name| name.parse().ok()).collect()),
+            id_token_algorithms: document.id_token_signing_alg_values_supported.map(|names| {
+                let known = names.iter().filter_map(|name| Algorithm::announced(name));
+                known.collect()
+            }),
             takes_es256_proofs: document
                 .dpop_signing_alg_values_supported
                 .is_none_or(|names| names.iter().any(|name| name == Algorithm::Es256.name())),
@@ -163,10 +164,11 @@ mod tests {
     fn algorithms_that_are_not_here_are_passed_over() {
         let mut document = document();
         document["id_token_signing_alg_values_supported"] =
-            json!(["none", "HS256", "RS256", "ES512"]);
+            json!(["none", "HS256", "RS256", "ES512", "RS1"]);
         document["dpop_signing_alg_values_supported"] = json!(["RS256"]);
         let metadata = parse(&document).unwrap();
-        assert_eq!(metadata.id_token_algorithms, Some(vec![Algorithm::Rs256]));
+        let known = vec![Algorithm::Rs256, Algorithm::Es512];
+        assert_eq!(metadata.id_token_algorithms, Some(known));
         assert!(!metadata.takes_es256_proofs);
     }
 

@@ -86,13 +86,19 @@ impl Client {
             true => Typ::OneOf(&[LOGOUT_TOKEN_TYP]),
             false => Typ::OneOfOrAbsent(&[LOGOUT_TOKEN_TYP, ID_TOKEN_TYP]),
         };
+        let config = self.config();
+        let trusted = config.trusted_audiences.iter().map(String::as_str);
+        let trusted: Vec<&str> = trusted.collect();
         let expectation = Expectation::new(
             typ,
             std::slice::from_ref(&algorithm),
             self.issuer(),
-            Audience::Only(self.client_id()),
-        );
-        let claims = verify(token, &expectation.max_age(OLDEST), keys, self.now())?;
+            Audience::OnlyWith(self.client_id(), &trusted),
+        )
+        .leeway(config.leeway.ahead)
+        .expiry_leeway(config.leeway.past_expiry)
+        .max_age(OLDEST);
+        let claims = verify(token, &expectation, keys, self.now())?;
         if !is_back_channel_logout(&claims) {
             return Err(Refused::Claim(
                 "events is not the one event of a back-channel logout",

@@ -117,10 +117,13 @@ impl Client {
         let tokens = tokens.bound_as_asked(exchange.attempt.proof_key.is_some())?;
         let identity = match self.id_token(&tokens)? {
             None => None,
-            Some(_) => {
+            Some(token) => {
                 let algorithm = self.id_token_algorithm(metadata)?;
                 let judged = self.judge_at_sign_in(algorithm, &exchange.attempt, &tokens, keys);
-                Some(judged.map_err(|refused| refused.of(ErrorKind::IdToken, algorithm))?)
+                let error = |refused: Refused| {
+                    refused.of(ErrorKind::IdToken, algorithm, self.issuer(), token.expose())
+                };
+                Some(judged.map_err(error)?)
             }
         };
         Ok(self.complete(exchange, tokens, identity))

@@ -5,9 +5,7 @@
 
 use safeconduct_protocol::encoding;
 use safeconduct_protocol::id_token::{ID_TOKEN_TYP, at_hash};
-use safeconduct_protocol::jose::{
-    Algorithm, Audience, Expectation, KeySet, LEEWAY, Typ, Verified, verify,
-};
+use safeconduct_protocol::jose::{Algorithm, Audience, Expectation, KeySet, Typ, Verified, verify};
 use safeconduct_protocol::secret::Secret;
 use safeconduct_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -39,10 +37,22 @@ pub(crate) struct StoredIdentity {
     pub(crate) user_info: Map<String, Value>,
 }
 
+/// How far the issuer's clock may be off, in seconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Leeway {
+    /// Ahead of ours.
+    pub(crate) ahead: i64,
+    /// Behind ours: for how long a token is taken past its `exp`.
+    pub(crate) past_expiry: i64,
+}
+
 /// What every ID Token for this client is held to.
 pub(crate) struct IdTokenRules<'a> {
     pub(crate) issuer: &'a str,
     pub(crate) client_id: &'a str,
+    /// Who may be named in `aud` beside this client.
+    pub(crate) trusted: &'a [String],
+    pub(crate) leeway: Leeway,
     /// The one that this client is registered with.
     pub(crate) algorithm: Algorithm,
     /// The access token it came with.
@@ -73,12 +83,12 @@ impl IdTokenRules<'_> {
         if !encoding::constant_time_eq(nonce.as_bytes(), asked.nonce.as_bytes()) {
             return Err(Refused::Claim("nonce is not the one that was sent"));
         }
-        let auth_time = auth_time(&claims, now)?;
+        let auth_time = self.auth_time(&claims, now)?;
         if let Some(since) = asked.signed_in_since {
             let auth_time = auth_time.ok_or(Refused::Claim(
                 "auth_time is missing, though max_age was asked",
             ))?;
-            if auth_time.plus(LEEWAY) < since {
+            if auth_time.plus(self.leeway.ahead) < since {
                 let why = "auth_time is longer ago than max_age";
                 return Err(match asked.step_up {
                     Some(_) => Refused::TooLittle(why),
@@ -113,7 +123,7 @@ impl IdTokenRules<'_> {
         if subject(&claims)? != before.sub {
             return Err(Refused::AnotherSignIn("sub is another user"));
         }
-        let auth_time = auth_time(&claims, now)?;
+        let auth_time = self.auth_time(&claims, now)?;
         if auth_time.is_some() && before.auth_time.is_some() && auth_time != before.auth_time {
             return Err(Refused::AnotherSignIn("auth_time is of another sign-in"));
         }
@@ -130,21 +140,32 @@ impl IdTokenRules<'_> {
 
     /// What holds for both.
     fn verify(&self, token: &Secret, keys: &KeySet, now: Timestamp) -> Result<Verified, Refused> {
+        let trusted: Vec<&str> = self.trusted.iter().map(String::as_str).collect();
         let expectation = Expectation::new(
             Typ::OneOfOrAbsent(&[ID_TOKEN_TYP]),
             std::slice::from_ref(&self.algorithm),
             self.issuer,
-            Audience::Only(self.client_id),
-        );
-        let claims = verify(token.expose(), &expectation.max_age(OLDEST), keys, now)?;
+            Audience::OnlyWith(self.client_id, &trusted),
+        )
+        .leeway(self.leeway.ahead)
+        .expiry_leeway(self.leeway.past_expiry)
+        .max_age(OLDEST);
+        let claims = verify(token.expose(), &expectation, keys, now)?;
         // A logout token without a type of its own reads like a refreshed ID Token, which needs no nonce.
         if claims.claim("events").is_some() {
             return Err(Refused::Claim(
                 "events is there: this may be a logout token",
             ));
         }
-        if text(&claims, "azp")?.is_some_and(|party| party != self.client_id) {
-            return Err(Refused::Claim("azp is another client"));
+        match text(&claims, "azp")? {
+            Some(party) if party != self.client_id => {
+                return Err(Refused::Claim("azp is another client"));
+            }
+            // Which of them asked for it, nothing else says (§3.1.3.7 item 4).
+            None if claims.aud().iter().any(|member| *member != self.client_id) => {
+                return Err(Refused::Claim("azp is missing beside several audiences"));
+            }
+            _ => {}
         }
         if let Some(sent) = text(&claims, "at_hash")? {
             let hash = at_hash(claims.algorithm(), self.access_token.expose());
@@ -153,6 +174,18 @@ impl IdTokenRules<'_> {
             }
         }
         Ok(claims)
+    }
+
+    fn auth_time(&self, claims: &Verified, now: Timestamp) -> Result<Option<Timestamp>, Refused> {
+        let Some(claim) = claims.claim("auth_time") else {
+            return Ok(None);
+        };
+        let auth_time = Timestamp::from_numeric_date(claim)
+            .ok_or(Refused::Claim("auth_time is no number of seconds"))?;
+        if auth_time > now.plus(self.leeway.ahead) {
+            return Err(Refused::Claim("auth_time lies in the future"));
+        }
+        Ok(Some(auth_time))
     }
 }
 
@@ -184,24 +217,19 @@ pub(crate) fn session(claims: &Verified) -> Result<Option<&str>, Refused> {
     }
 }
 
-fn auth_time(claims: &Verified, now: Timestamp) -> Result<Option<Timestamp>, Refused> {
-    let Some(claim) = claims.claim("auth_time") else {
-        return Ok(None);
-    };
-    let auth_time = Timestamp::from_numeric_date(claim)
-        .ok_or(Refused::Claim("auth_time is no number of seconds"))?;
-    if auth_time > now.plus(LEEWAY) {
-        return Err(Refused::Claim("auth_time lies in the future"));
-    }
-    Ok(Some(auth_time))
-}
-
 /// A claim that is text, if it is there.
 fn text<'c>(claims: &'c Verified, name: &str) -> Result<Option<&'c str>, Refused> {
     match claims.claim(name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(Refused::Claim("a claim that must be text is none")),
+        Some(_) => Err(Refused::Claim(match name {
+            "nonce" => "nonce is no text",
+            "acr" => "acr is no text",
+            "azp" => "azp is no text",
+            "at_hash" => "at_hash is no text",
+            "sid" => "sid is no text",
+            _ => "a claim that must be text is none",
+        })),
     }
 }
 
@@ -210,7 +238,7 @@ mod tests {
     use std::sync::LazyLock;
 
     use rstest::rstest;
-    use safeconduct_protocol::jose::{JoseError, SigningKey};
+    use safeconduct_protocol::jose::{JoseError, LEEWAY, SigningKey};
     use safeconduct_protocol::logout::BACK_CHANNEL_EVENT;
     use serde_json::json;
 
@@ -246,6 +274,11 @@ mod tests {
         IdTokenRules {
             issuer: ISSUER,
             client_id: US,
+            trusted: &[],
+            leeway: Leeway {
+                ahead: LEEWAY,
+                past_expiry: 0,
+            },
             algorithm,
             access_token: &ACCESS_TOKEN,
         }
@@ -323,6 +356,90 @@ mod tests {
     #[case::empty_session(with("sid", json!("")))]
     fn what_does_not_answer_this_sign_in_is_refused(#[case] claims: Value) {
         assert!(matches!(refusal(&claims), Refused::Claim(_)));
+    }
+
+    /// Attacks: LI36.
+    #[test]
+    fn another_audience_is_taken_where_it_is_trusted_and_this_client_asked() {
+        let trusted = ["project".to_owned(), "api".to_owned()];
+        let rules = IdTokenRules {
+            trusted: &trusted,
+            ..rules(Algorithm::Es256)
+        };
+        let judge = |aud: Value, azp: Value| {
+            let mut claims = with("aud", aud);
+            claims["azp"] = azp;
+            let asked = ExpectedSignIn {
+                nonce: "n-1",
+                signed_in_since: None,
+                step_up: None,
+            };
+            let judged = rules.at_sign_in(&signed(&claims), &asked, &keys(), NOW);
+            judged.map(|identity| identity.sub)
+        };
+        let us = || json!(US);
+        assert_eq!(judge(json!([US, "project"]), us()).unwrap(), "ada");
+        assert_eq!(judge(json!(["api", US, "project"]), us()).unwrap(), "ada");
+        let audience = Some(Refused::Token(JoseError::Audience));
+        for aud in [
+            json!([US, "other"]),
+            json!([US, "project", "other"]),
+            json!(["project"]),
+            json!("project"),
+            json!([]),
+        ] {
+            assert_eq!(judge(aud, us()).err(), audience);
+        }
+        for azp in [json!("project"), json!(null), json!([US])] {
+            let refused = judge(json!([US, "project"]), azp).err().unwrap();
+            assert!(matches!(refused, Refused::Claim(_)), "{refused:?}");
+        }
+        let mut silent = with("aud", json!([US, "project"]));
+        silent.as_object_mut().unwrap().remove("azp");
+        let missing = rules.verify(&signed(&silent), &keys(), NOW).err();
+        let expected = Refused::Claim("azp is missing beside several audiences");
+        assert_eq!(missing, Some(expected));
+    }
+
+    /// Attacks: LI24, LI25.
+    #[test]
+    fn a_fraction_of_a_second_and_a_clock_that_is_off_keep_nobody_out() {
+        let rules = |leeway| IdTokenRules {
+            leeway,
+            ..rules(Algorithm::Es256)
+        };
+        let exact = Leeway {
+            ahead: 0,
+            past_expiry: 0,
+        };
+        let lenient = Leeway {
+            ahead: 60,
+            past_expiry: 120,
+        };
+        let verify = |leeway, name: &str, value: Value| {
+            let verified = rules(leeway).verify(&signed(&with(name, value)), &keys(), NOW);
+            verified.map(drop)
+        };
+        let refused = |error| Err(Refused::Token(error));
+        assert_eq!(verify(exact, "exp", json!(1_800_000_001.9)), Ok(()));
+        assert_eq!(
+            verify(exact, "exp", json!(1_800_000_000.9)),
+            refused(JoseError::Expired)
+        );
+        assert_eq!(
+            verify(exact, "exp", json!("1800000300")),
+            refused(JoseError::Claims)
+        );
+        assert_eq!(verify(lenient, "exp", json!(NOW.plus(-119))), Ok(()));
+        assert_eq!(
+            verify(lenient, "exp", json!(NOW.plus(-120))),
+            refused(JoseError::Expired)
+        );
+        assert_eq!(verify(lenient, "iat", json!(NOW.plus(60))), Ok(()));
+        assert_eq!(
+            verify(exact, "iat", json!(NOW.plus(1))),
+            refused(JoseError::IssuedInFuture)
+        );
     }
 
     #[test]

@@ -168,9 +168,14 @@ impl FakeIssuer {
         lock(&self.0.inside.claims).insert(user.to_owned(), claims);
     }
 
-    /// What ID Tokens and logout tokens are signed with from now on, RS256 or ES256; RS256 at first.
+    /// What ID Tokens and logout tokens are signed with from now on; RS256 at first.
     pub fn id_tokens_signed_with(&self, algorithm: Algorithm) {
-        lock(&self.0.inside.keys).algorithm = algorithm;
+        lock(&self.0.inside.keys).sign_with(algorithm);
+    }
+
+    /// What ID Tokens say from now on beside or instead of the usual: the members of a JSON object, of which `null` takes one away.
+    pub fn id_tokens_say(&self, claims: Value) {
+        lock(&self.0.inside.keys).claims = claims;
     }
 
     /// Signs with a new key from now on where that is ES256. The old one stays published.

@@ -23,8 +23,12 @@ pub(super) struct Keys {
     rsa: SigningKey,
     /// The last one signs.
     p256: Vec<SigningKey>,
+    /// Of other algorithms than RS256 and ES256.
+    others: Vec<SigningKey>,
     /// What ID Tokens and logout tokens are signed with.
     pub(super) algorithm: Algorithm,
+    /// What ID Tokens say beside or instead of the usual.
+    pub(super) claims: Value,
 }
 
 impl Keys {
@@ -33,7 +37,18 @@ impl Keys {
         Self {
             rsa: SigningKey::from_pkcs8(Algorithm::Rs256, &pkcs8).expect("it is an RSA key"),
             p256: vec![new_p256()],
+            others: Vec::new(),
             algorithm: Algorithm::Rs256,
+            claims: json!({}),
+        }
+    }
+
+    /// Signs ID Tokens with `algorithm` from now on.
+    pub(super) fn sign_with(&mut self, algorithm: Algorithm) {
+        self.algorithm = algorithm;
+        let is_known = self.all().any(|key| key.algorithm() == algorithm);
+        if !is_known {
+            self.others.push(new_key(algorithm));
         }
     }
 
@@ -59,12 +74,18 @@ impl Keys {
     fn for_identity(&self) -> &SigningKey {
         match self.algorithm {
             Algorithm::Es256 => self.for_access(),
-            _ => &self.rsa,
+            algorithm => {
+                let mut others = self.others.iter();
+                others
+                    .find(|key| key.algorithm() == algorithm)
+                    .unwrap_or(&self.rsa)
+            }
         }
     }
 
     fn all(&self) -> impl Iterator<Item = &SigningKey> {
-        std::iter::once(&self.rsa).chain(&self.p256)
+        let usual = std::iter::once(&self.rsa).chain(&self.p256);
+        usual.chain(&self.others)
     }
 
     /// The ID Token with these claims, beside `access_token`; with `flaw`, if there is to be one.
@@ -81,6 +102,10 @@ impl Keys {
             Some(Flaw::Type) => "at+jwt",
             _ => ID_TOKEN_TYP,
         };
+        if let (Some(claims), Some(more)) = (claims.as_object_mut(), self.claims.as_object()) {
+            claims.extend(more.clone());
+            claims.retain(|_, value| !value.is_null());
+        }
         if let Some(flaw) = flaw {
             spoil(&mut claims, flaw);
         }
@@ -106,6 +131,16 @@ impl Keys {
 
 fn new_p256() -> SigningKey {
     SigningKey::generate(Algorithm::Es256).expect("a P-256 key can be made")
+}
+
+/// A key for an algorithm that is none of the usual two. Of RSA there is one key, for whatever hash.
+fn new_key(algorithm: Algorithm) -> SigningKey {
+    let is_rsa = algorithm.name().starts_with(['R', 'P']);
+    if !is_rsa {
+        return SigningKey::generate(algorithm).expect("a key can be made");
+    }
+    let pkcs8 = encoding::decode(RSA_KEY.expose()).expect("it was encoded");
+    SigningKey::from_pkcs8(algorithm, &pkcs8).expect("it is an RSA key")
 }
 
 fn spoil(claims: &mut Value, flaw: Flaw) {

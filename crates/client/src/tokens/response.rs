@@ -54,21 +54,21 @@ impl std::fmt::Debug for Tokens {
     }
 }
 
-/// RFC 6749 §5.1. A repeated member, or one of the wrong type, is refused.
+/// RFC 6749 §5.1. A repeated member is refused. Each is held to its type by name.
 #[derive(Deserialize)]
 struct Grant {
     #[serde(default)]
-    access_token: Option<Secret>,
+    access_token: Value,
     #[serde(default)]
-    token_type: Option<String>,
+    token_type: Value,
     #[serde(default, deserialize_with = "present")]
     expires_in: Option<Value>,
     #[serde(default)]
-    refresh_token: Option<Secret>,
+    refresh_token: Value,
     #[serde(default)]
-    id_token: Option<Secret>,
+    id_token: Value,
     #[serde(default)]
-    scope: Option<String>,
+    scope: Value,
 }
 
 /// What an answer to a refresh holds in place of the refresh token that bought it, whatever else is wrong with the answer: the old
@@ -126,35 +126,24 @@ impl Tokens {
         }
         let unusable = |why: &str| Error::new(ErrorKind::TokenResponse, why);
         if !is_json {
-            return Err(unusable("the answer is not application/json"));
+            return Err(unusable("the answer says that it is not JSON"));
         }
         // The parser's own message may quote the answer, and with it a token.
         let grant: Grant = serde_json::from_slice(body)
             .map_err(|_| unusable("the answer is not the JSON of RFC 6749 §5.1"))?;
-        let Some(access_token) = grant.access_token else {
+        let access_token = secret("access_token", grant.access_token)?;
+        let Some(access_token) = access_token else {
             // Some servers refuse with 200.
             return Err(match Refused::read(StatusCode::BAD_REQUEST, true, body) {
                 Some(refused) => refused.into_error(ErrorKind::TokenRefused, status),
                 None => unusable("there is no access_token"),
             });
         };
-        let token_type = grant
-            .token_type
+        let token_type = text("token_type", grant.token_type)?
             .ok_or_else(|| unusable("there is no token_type"))?;
         let token_type = TokenType::read(&token_type)
             .ok_or_else(|| unusable("the token_type is neither Bearer nor DPoP"))?;
-        let tokens = [
-            ("access_token", Some(&access_token)),
-            ("refresh_token", grant.refresh_token.as_ref()),
-            ("id_token", grant.id_token.as_ref()),
-        ];
-        for (name, token) in tokens {
-            if token.is_some_and(|token| !grammar::is_token(token.expose())) {
-                let why = format!("the {name} is empty or holds characters no token has");
-                return Err(unusable(&why));
-            }
-        }
-        let scope = match grant.scope {
+        let scope = match text("scope", grant.scope)? {
             Some(text) => Scope::parse(&text).ok_or_else(|| unusable("the scope is malformed"))?,
             None => asked.clone(),
         };
@@ -168,8 +157,8 @@ impl Tokens {
             access_token,
             token_type,
             expires_at: life.map(|seconds| now.plus(seconds)),
-            refresh_token: grant.refresh_token,
-            id_token: grant.id_token,
+            refresh_token: secret("refresh_token", grant.refresh_token)?,
+            id_token: secret("id_token", grant.id_token)?,
             scope,
             received_at: now,
         })
@@ -236,6 +225,29 @@ impl Successor {
             }
             Some(_) => Self::Unusable,
         }
+    }
+}
+
+/// The token in the member `name`, if there is one. What it says instead is no affair of the log's.
+fn secret(name: &str, member: Value) -> Result<Option<Secret>, Error> {
+    match text(name, member)?.map(Secret::new) {
+        Some(token) if !grammar::is_token(token.expose()) => Err(Error::new(
+            ErrorKind::TokenResponse,
+            format!("the {name} is empty or holds characters no token has"),
+        )),
+        token => Ok(token),
+    }
+}
+
+/// The text in the member `name`; `null` is none.
+fn text(name: &str, member: Value) -> Result<Option<String>, Error> {
+    match member {
+        Value::String(text) => Ok(Some(text)),
+        Value::Null => Ok(None),
+        _ => Err(Error::new(
+            ErrorKind::TokenResponse,
+            format!("the {name} is no text"),
+        )),
     }
 }
 
@@ -350,6 +362,7 @@ mod tests {
         );
     }
 
+    /// Attacks: LI42.
     #[rstest]
     #[case::a_number("300", 300)]
     #[case::nothing_left("0", 0)]
@@ -369,6 +382,7 @@ mod tests {
         );
     }
 
+    /// Attacks: LI42, LI45.
     #[rstest]
     #[case::no_token_type(r#"{"access_token":"at"}"#, "there is no token_type")]
     #[case::no_access_token(r#"{"token_type":"Bearer"}"#, "there is no access_token")]
@@ -379,6 +393,18 @@ mod tests {
     #[case::refresh_token(
         r#"{"access_token":"at","token_type":"Bearer","refresh_token":"a\nb"}"#,
         "the refresh_token"
+    )]
+    #[case::a_number(
+        r#"{"access_token":1,"token_type":"Bearer"}"#,
+        "the access_token is no text"
+    )]
+    #[case::a_list(
+        r#"{"access_token":"at","token_type":"Bearer","scope":["a"]}"#,
+        "the scope is no text"
+    )]
+    #[case::an_object(
+        r#"{"access_token":"at","token_type":"Bearer","id_token":{}}"#,
+        "the id_token is no text"
     )]
     fn what_is_wrong_with_an_answer_is_named(#[case] body: &str, #[case] named: &str) {
         let error = read(200, body).unwrap_err().to_string();
@@ -466,6 +492,7 @@ mod tests {
         assert_eq!(tokens.expires_at, Some(NOW.plus(315_360_000)));
     }
 
+    /// Attacks: LI43.
     #[rstest]
     #[case(
         400,

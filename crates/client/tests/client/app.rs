@@ -514,7 +514,7 @@ impl TwoClients {
     }
 }
 
-/// Attacks: K04.
+/// Attacks: K04, LI52.
 #[rstest]
 #[case::a_outside(|pages: Router, a: &Client, b: &Client| pages.layer(b.layer()).layer(a.layer()), "b")]
 #[case::b_outside(|pages: Router, a: &Client, b: &Client| pages.layer(a.layer()).layer(b.layer()), "a")]

@@ -33,7 +33,7 @@ async fn metadata_is_looked_for_in_both_places(#[case] scopes: &[&str]) {
     assert_eq!(issuer.metadata_requests(), 2);
 }
 
-/// Attacks: K05.
+/// Attacks: K05, LI38.
 #[rstest]
 #[case::another_issuer("issuer", json!("https://evil.example"))]
 #[case::plain_endpoint("token_endpoint", json!("http://evil.example/token"))]
@@ -68,6 +68,7 @@ async fn broken_metadata_is_not_followed(#[case] fault: Fault, #[case] expected:
     assert_eq!(kind(client.metadata().await), Some(expected));
 }
 
+/// Attacks: LI50.
 #[tokio::test]
 async fn an_issuer_without_s256_is_not_signed_in_at() {
     let issuer = FakeIssuer::start().await;

@@ -468,7 +468,7 @@ async fn refreshed_tokens_of_somebody_else_are_not_used(#[case] flaw: Flaw) {
     assert!(!issuer.saw_reuse());
 }
 
-/// Attacks: K07.
+/// Attacks: K07, LI47.
 #[rstest]
 #[case::another_user(Flaw::OtherSubject)]
 #[case::another_sign_in(Flaw::OldSignIn)]
@@ -511,6 +511,7 @@ async fn refreshed_tokens_of_another_user_or_sign_in_end_the_session(#[case] fla
     assert!(!issuer.saw_reuse());
 }
 
+/// Attacks: LI47.
 #[tokio::test]
 async fn a_refresh_needs_no_id_token() {
     let (issuer, clock) = issuer_and_clock().await;
@@ -523,6 +524,7 @@ async fn a_refresh_needs_no_id_token() {
     assert_eq!(kept.identity(), session.identity());
 }
 
+/// Attacks: LI53.
 #[tokio::test]
 async fn large_claims_fit_or_are_left_out() {
     let (issuer, _) = issuer_and_clock().await;

@@ -206,6 +206,7 @@ async fn a_logout_token_that_is_not_to_be_believed_ends_nothing(#[case] flaw: Fl
     honest("bob").await;
 }
 
+/// Attacks: LI51.
 #[rstest]
 #[case::of_its_own_type(Some("logout+jwt"), true)]
 #[case::of_its_own_type_in_full(Some("application/logout+jwt"), true)]
@@ -233,7 +234,7 @@ async fn a_logout_token_is_taken_without_a_type_of_its_own_unless_that_is_demand
     }
 }
 
-/// Attacks: J06, O06.
+/// Attacks: J06, O06, LI51.
 #[rstest]
 #[tokio::test]
 async fn no_id_token_and_no_access_token_ends_a_session(

@@ -8,6 +8,7 @@
 mod app;
 mod discovery;
 mod dpop;
+mod foreign;
 mod identity;
 mod itself;
 mod logout;

@@ -165,6 +165,7 @@ async fn a_refresh_token_of_every_visible_character_and_the_space_is_sent_back()
     assert!(!issuer.saw_reuse());
 }
 
+/// Attacks: LI46.
 #[tokio::test]
 async fn a_successor_outlives_keys_that_can_not_be_had() {
     let (issuer, clock) = issuer_and_clock().await;
@@ -187,6 +188,7 @@ async fn a_successor_outlives_keys_that_can_not_be_had() {
     assert!(client.session(&cookie).await.unwrap().is_some());
 }
 
+/// Attacks: LI46.
 #[rstest]
 #[case::an_id_token_for_another_client(Fault::IdToken(IdTokenFlaw::Audience), ErrorKind::IdToken)]
 #[case::an_unsigned_id_token(Fault::IdToken(IdTokenFlaw::Unsigned), ErrorKind::IdToken)]

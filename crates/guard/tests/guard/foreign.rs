@@ -313,7 +313,8 @@ async fn members_of_an_object_are_roles_where_that_is_said_and_none_that_is_deni
         let token = guard.validate(&token.sign()).await.unwrap();
         token.roles().map(str::to_owned).collect::<Vec<_>>()
     };
-    let members = json!({"editor": {"org": "example.com"}, "owner": false, "admin": null, "reader": true});
+    let members =
+        json!({"editor": {"org": "example.com"}, "owner": false, "admin": null, "reader": true});
     let (guard, issuer) = self::guard(Profile::Zitadel);
     let token = documented(Profile::Zitadel, &issuer);
     let token = token.claim("urn:zitadel:iam:org:project:api:roles", members.clone());
@@ -337,11 +338,15 @@ async fn members_of_an_object_are_roles_where_that_is_said_and_none_that_is_deni
             token = token.claim(name, members.clone());
         }
         let realm = json!({"roles": members});
-        let token = token.claim("realm_access", realm).without("resource_access");
+        let token = token
+            .claim("realm_access", realm)
+            .without("resource_access");
         assert_eq!(roles(&guard, token).await, [""; 0], "{profile:?}");
     }
     let (guard, issuer) = guard_with("https://id.example.com", Profile::Rfc9068, |builder| {
-        builder.role_names_at(["app", "granted"]).roles_at(["roles"])
+        builder
+            .role_names_at(["app", "granted"])
+            .roles_at(["roles"])
     });
     let token = documented(Profile::Rfc9068, &issuer)
         .claim("app", json!({"granted": members}))

@@ -191,7 +191,7 @@ async fn remove(token: Token) -> Result<&'static str, Denied> {
 #[rstest]
 #[case(json!(["admin"]), 200, "")]
 #[case(json!("admin"), 200, "")]
-#[case(json!({"admin": {}}), 200, "")]
+#[case(json!({"admin": {}}), 403, "insufficient_scope")]
 #[case(json!(["administrator"]), 403, "insufficient_scope")]
 #[case(json!("admin user"), 403, "insufficient_scope")]
 #[case(json!([["admin"]]), 403, "insufficient_scope")]

@@ -51,7 +51,7 @@ impl Algorithm {
     ];
 
     /// What other issuers sign with. They are verified where a party names them for one of those issuers, and read from no name but
-    /// that in a token and in an issuer's key set.
+    /// that in a token, in an issuer's key set and in its metadata.
     pub const FOREIGN: [Algorithm; 6] = [
         Algorithm::Es384,
         Algorithm::Es512,
@@ -75,6 +75,11 @@ impl Algorithm {
             Algorithm::Ps384 => "PS384",
             Algorithm::Ps512 => "PS512",
         }
+    }
+
+    /// The algorithm of this name among those that an issuer says it signs with, whoever accepts it.
+    pub fn announced(name: &str) -> Option<Self> {
+        Self::of_name(name)
     }
 
     /// Both lists.
@@ -130,6 +135,7 @@ mod tests {
     fn an_algorithm_of_other_issuers_is_read_in_a_token_and_nowhere_else() {
         for algorithm in Algorithm::FOREIGN {
             assert_eq!(Algorithm::of_name(algorithm.name()), Some(algorithm));
+            assert_eq!(Algorithm::announced(algorithm.name()), Some(algorithm));
             assert_eq!(algorithm.name().parse::<Algorithm>(), Err(UnknownAlgorithm));
             let json = serde_json::to_value(algorithm).unwrap();
             assert_eq!(json, algorithm.name());

@@ -37,6 +37,9 @@ pub enum Audience<'a> {
     Member(&'a str),
     /// This one and nobody else: ID Tokens.
     Only(&'a str),
+    /// The first one is among them, and nobody else but those in the list, whom it trusts: ID Tokens of issuers that name an API or a
+    /// project beside the client.
+    OnlyWith(&'a str, &'a [&'a str]),
     /// One of these, as a text and not as a list: client assertions.
     ExactlyString(&'a [&'a str]),
     /// One of these is among them.
@@ -191,6 +194,10 @@ impl Audience<'_> {
         Ok(match self {
             Self::Member(us) => members.contains(us),
             Self::Only(us) => !members.is_empty() && members.iter().all(|member| member == us),
+            Self::OnlyWith(us, trusted) => {
+                let mut all = members.iter();
+                members.contains(us) && all.all(|member| member == us || trusted.contains(member))
+            }
             Self::ExactlyString(ours) => aud
                 .and_then(Value::as_str)
                 .is_some_and(|aud| ours.contains(&aud)),
