@@ -23,6 +23,7 @@ use crate::store::TokenFile;
 use crate::store::{MemoryStore, SessionStore};
 use crate::tokens::proof_key::Nonces;
 use crate::tokens::refreshes::Refreshes;
+use crate::tokens::resource::Resource;
 
 /// How this library names itself to issuers and APIs.
 const USER_AGENT: &str = concat!("safeconduct-client/", env!("CARGO_PKG_VERSION"));
@@ -107,9 +108,22 @@ impl ClientBuilder {
         self
     }
 
-    /// The one API that tokens are for (RFC 8707). Tokens are sent to URLs under it and nowhere else.
-    pub fn resource(mut self, uri: impl Into<String>) -> Self {
-        self.settings.resource = Some(uri.into());
+    /// An API that tokens are for (RFC 8707). Its tokens are sent to URLs under it and nowhere else. A text names the API and says where
+    /// it is; a [`Resource`] may say the two apart.
+    ///
+    /// Called again, this is another API. The first one's token comes with the sign-in; one for another is fetched when it is first
+    /// needed, with the refresh token (`offline_access`). Issuers differ in whether they give tokens for several APIs on one sign-in:
+    /// Safeconduct gives them for one.
+    pub fn resource(mut self, api: impl Into<Resource>) -> Self {
+        self.settings.resources.push(api.into());
+        self
+    }
+
+    /// Adds a parameter to every request for a token, as some issuers want one: Auth0's `audience` for an app that acts for itself.
+    /// What this library says itself is refused. [`LoginOptions::parameter`] is for the sign-in.
+    pub fn token_parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let added = (name.into(), value.into());
+        self.settings.token_parameters.push(added);
         self
     }
 
@@ -389,6 +403,15 @@ mod tests {
     #[case::relative_resource(builder().resource("/notes"), "is not an absolute URI")]
     #[case::resource_with_a_fragment(builder().resource("https://api.example.com#a"), "must not carry a fragment")]
     #[case::long_resource(builder().resource(format!("https://api.example.com/{}", "a".repeat(500))), "is longer than 512 bytes")]
+    #[case::one_place_twice(builder().resource("https://api.example.com").resource(Resource::new("urn:x").reached_at("https://api.example.com")), "two resources are reached at `https://api.example.com/`")]
+    #[case::one_name_twice(builder().resource("urn:x").resource("urn:x"), "the resource `urn:x` is there twice")]
+    #[case::nothing_apart(builder().resource("https://a.example").resource(Resource::at("https://b.example")), "nothing tells a token for `https://b.example`")]
+    #[case::plain_place(builder().resource(Resource::new("urn:x").reached_at("http://b.example")), "`http://b.example` is no place to send a token to")]
+    #[case::place_with_a_query(builder().resource(Resource::at("https://b.example?a")), "is no place to send a token to")]
+    #[case::scope_of_a_resource(builder().resource(Resource::at("https://b.example").scopes(["a b"])), "scopes `a b`: name them one by one")]
+    #[case::parameter_of_ours(builder().login(LoginOptions::new().parameter("state", "x")), "the parameter `state` is this library's own")]
+    #[case::parameter_with_a_setting(builder().login(LoginOptions::new().parameter("prompt", "x")), "has a setting of its own in `LoginOptions`")]
+    #[case::token_parameter(builder().token_parameter("grant_type", "x"), "the parameter `grant_type` is this library's own")]
     #[case::two_secrets(builder().secret(Secret::new("s")).secret_file("/f"), "both a secret and a secret_file")]
     #[case::missing_secret_file(builder().secret_file("/nowhere/at/all"), "cannot read /nowhere/at/all")]
     #[case::empty_secret(builder().secret(Secret::new("")), "the client secret is empty")]

@@ -22,6 +22,7 @@ use crate::sign_in::attempt::Attempts;
 use crate::store::TokenFile;
 use crate::tokens::proof_key::Nonces;
 use crate::tokens::refreshes::Refreshes;
+use crate::tokens::resource::Targets;
 
 /// An app at an issuer. Cheap to clone, and one type whatever it is built with; keep it in your state.
 #[derive(Clone)]
@@ -68,9 +69,13 @@ impl Client {
         &self.0.config.scope
     }
 
-    /// The API that tokens are for (RFC 8707), where one is configured.
+    /// The API that the tokens of a sign-in are for (RFC 8707), where one is configured and has such a name.
     pub fn resource(&self) -> Option<&str> {
-        self.0.config.resource.as_deref()
+        self.0.config.targets.first()?.indicator.as_deref()
+    }
+
+    pub(crate) fn targets(&self) -> &Targets {
+        &self.0.config.targets
     }
 
     /// Where the issuer sends browsers back to: what must be registered there, character by character.

@@ -5,22 +5,22 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use safeconduct_issuer::{Address, is_protected};
+use safeconduct_issuer::Address;
 use safeconduct_protocol::cookie;
 use safeconduct_protocol::jose::{Algorithm, LEEWAY, MAX_EXPIRY_LEEWAY};
-use safeconduct_protocol::resource::ResourceUri;
-use safeconduct_protocol::scope::{self, Scope};
+use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::secret::Secret;
-use url::Url;
 
 use crate::error::Error;
 use crate::grammar;
 use crate::issuer::authentication::{ClientAuthentication, Credentials};
+use crate::parameters::{self, Request};
 use crate::session::cookie::Cookies;
 use crate::session::key_ring::read_secret_file;
 use crate::session::sessions::Lifetimes;
 use crate::sign_in::id_token::Leeway;
 use crate::sign_in::login_options::LoginOptions;
+use crate::tokens::resource::{Resource, Targets, scope};
 
 /// The scope that makes a request one for an identity (OpenID Connect Core §3.1.2.1).
 pub(crate) const OPENID: &str = "openid";
@@ -62,7 +62,8 @@ pub(crate) struct Settings {
     pub(crate) client_id: String,
     pub(crate) base_url: Option<String>,
     pub(crate) scopes: Vec<String>,
-    pub(crate) resource: Option<String>,
+    pub(crate) resources: Vec<Resource>,
+    pub(crate) token_parameters: Vec<(String, String)>,
     pub(crate) secret: Option<Secret>,
     pub(crate) secret_file: Option<PathBuf>,
     pub(crate) authentication: Option<ClientAuthentication>,
@@ -89,7 +90,10 @@ pub(crate) struct Config {
     pub(crate) client_id: String,
     pub(crate) credentials: Credentials,
     pub(crate) scope: Scope,
-    pub(crate) resource: Option<String>,
+    /// The APIs that tokens are for.
+    pub(crate) targets: Targets,
+    /// What every request for a token says beside the usual.
+    pub(crate) token_parameters: Vec<(String, String)>,
     /// What this client is registered to get ID Tokens and logout tokens signed with, where the app says so.
     pub(crate) id_token_algorithm: Option<Algorithm>,
     /// Whether a logout token must name its type.
@@ -131,7 +135,8 @@ impl Settings {
             client_id,
             base_url: None,
             scopes: Vec::new(),
-            resource: None,
+            resources: Vec::new(),
+            token_parameters: Vec::new(),
             secret: None,
             secret_file: None,
             authentication: None,
@@ -159,6 +164,9 @@ impl Settings {
     /// [`ErrorKind::Configuration`](crate::ErrorKind), naming the first setting that is wrong.
     pub(crate) fn check(self) -> Result<Config, Error> {
         let issuer = address("issuer", &self.issuer)?;
+        let targets = Targets::check(&self.resources)?;
+        self.login.check()?;
+        parameters::check(Request::Token, &self.token_parameters)?;
         let site = self.site()?;
         let redirect_uri = site.as_ref().map_or("", |site| &site.redirect_uri);
         let context = format!("{issuer}\n{}\n{redirect_uri}", self.client_id);
@@ -179,8 +187,12 @@ impl Settings {
                 self.authentication,
                 secret(self.secret, self.secret_file)?,
             )?,
-            scope: scope(&self.scopes)?,
-            resource: self.resource.map(resource).transpose()?,
+            scope: match targets.first() {
+                Some(first) => scope(&self.scopes)?.union(&first.scope),
+                None => scope(&self.scopes)?,
+            },
+            targets,
+            token_parameters: self.token_parameters,
             id_token_algorithm: self.id_token_algorithm,
             logout_token_typ_required: self.logout_token_typ_required,
             trusted_audiences: trusted_audiences(self.trusted_audiences)?,
@@ -284,33 +296,6 @@ fn secret(secret: Option<Secret>, file: Option<PathBuf>) -> Result<Option<Secret
         ));
     }
     Ok(Some(secret))
-}
-
-fn scope(names: &[String]) -> Result<Scope, Error> {
-    if let Some(bad) = names.iter().find(|name| !scope::is_name(name)) {
-        return Err(Error::configuration(match bad.contains(' ') {
-            true => format!("scopes `{bad}`: name them one by one"),
-            false => format!("`{bad}` is no name of a scope (RFC 6749 §3.3)"),
-        }));
-    }
-    Scope::parse(&names.join(" ")).ok_or_else(|| Error::configuration("more than 100 scopes"))
-}
-
-fn resource(text: String) -> Result<String, Error> {
-    let refuse = |why: &str| Err(Error::configuration(format!("resource `{text}` {why}")));
-    let Ok(url) = Url::parse(&text) else {
-        return refuse("is not an absolute URI such as https://api.example.com");
-    };
-    if !is_protected(&url) && url.scheme() != "urn" {
-        return refuse("must be https or urn; http is for localhost, 127.0.0.1 and [::1] alone");
-    }
-    if text.contains('#') {
-        return refuse("must not carry a fragment");
-    }
-    if ResourceUri::parse(&text).is_none() {
-        return refuse("is longer than 512 bytes, or holds a space or something outside ASCII");
-    }
-    Ok(text)
 }
 
 fn trusted_audiences(names: Vec<String>) -> Result<Vec<String>, Error> {

@@ -10,6 +10,7 @@ mod grammar;
 mod issuer;
 #[cfg(feature = "native")]
 pub mod native;
+mod parameters;
 mod session;
 mod sign_in;
 pub mod store;
@@ -35,6 +36,7 @@ pub use sign_in::step_up::StepUp;
 pub use tokens::api::{Api, ApiRequest, ApiResponse};
 pub use tokens::client_credentials::ClientCredentials;
 pub use tokens::request::TokenRequest;
+pub use tokens::resource::Resource;
 pub use tokens::response::{TokenType, Tokens};
 
 pub use safeconduct_protocol::clock::Clock;

@@ -26,6 +26,7 @@ use crate::sign_in::signed_in::SignedIn;
 use crate::sign_in::step_up::StepUp;
 use crate::store::SessionKey;
 use crate::tokens::proof_key::StoredKey;
+use crate::tokens::resource::TargetName;
 use crate::tokens::stored::Unwanted;
 
 /// The longest name a session carries, in characters.
@@ -256,19 +257,31 @@ impl Session {
         serde_json::from_value(value.clone()).ok()
     }
 
-    /// An access token that is good now, renewed first if it must be.
+    /// An access token for the first API that is good now, renewed first if it must be. [`Session::authorize`] shows the right one to
+    /// whichever API a request goes to.
     ///
     /// # Errors
     /// [`ErrorKind::SessionEnded`] if the person must sign in again; otherwise whatever kept a new token away.
     pub async fn access_token(&self) -> Result<Secret, Error> {
-        self.client.fresh_access_token(&self.key, None).await
+        self.client.fresh_access_token(&self.key, &None, None).await
+    }
+
+    /// As [`Session::access_token`], for the API of this name.
+    pub(crate) async fn access_token_for(&self, api: &TargetName) -> Result<Secret, Error> {
+        self.client.fresh_access_token(&self.key, api, None).await
     }
 
     /// The access token to try after an API refused `refused`: another one, or the same if a new one would not help.
-    pub(crate) async fn access_token_instead_of(&self, refused: &Secret) -> Result<Secret, Error> {
-        self.client
-            .fresh_access_token(&self.key, Some(Unwanted::Refused(refused.clone())))
-            .await
+    pub(crate) async fn access_token_instead_of(
+        &self,
+        refused: &Secret,
+        api: &TargetName,
+    ) -> Result<Secret, Error> {
+        let refused = Unwanted::Refused(refused.clone());
+        let renewed = self
+            .client
+            .fresh_access_token(&self.key, api, Some(refused));
+        renewed.await
     }
 
     /// Renews the tokens now, though they may be good for long: where what the person may do has just changed, say. Once for
@@ -278,7 +291,7 @@ impl Session {
     /// As [`Session::access_token`].
     pub async fn renew(&self) -> Result<(), Error> {
         let held = Unwanted::Replaced(self.record.tokens.access_token.clone());
-        let renewed = self.client.fresh_access_token(&self.key, Some(held));
+        let renewed = self.client.fresh_access_token(&self.key, &None, Some(held));
         renewed.await.map(drop)
     }
 

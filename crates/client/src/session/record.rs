@@ -14,7 +14,9 @@ use crate::sign_in::id_token::StoredIdentity;
 use crate::sign_in::signed_in::SignedIn;
 use crate::sign_in::step_up::StepUp;
 use crate::tokens::proof_key::StoredKey;
-use crate::tokens::stored::StoredTokens;
+use crate::tokens::resource::TargetName;
+use crate::tokens::response::Tokens;
+use crate::tokens::stored::{Need, StoredTokens, Unwanted};
 
 /// A lease not renewed for so many seconds belongs to a process that died.
 pub(crate) const LEASE: i64 = 15;
@@ -30,6 +32,9 @@ pub(crate) struct Record {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) data: BTreeMap<String, Value>,
     pub(crate) tokens: StoredTokens,
+    /// Access tokens for other APIs than the one that sign-ins ask for, by its name. The refresh token is that of `tokens`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) others: BTreeMap<String, StoredTokens>,
     /// Who signed in, where that was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) identity: Option<StoredIdentity>,
@@ -60,6 +65,7 @@ impl Record {
             name: None,
             data: BTreeMap::new(),
             tokens: StoredTokens::new(signed_in.tokens.clone()),
+            others: BTreeMap::new(),
             identity: signed_in.identity.clone(),
             proof_key: signed_in.proof_key.clone(),
             step_up: signed_in.step_up.clone(),
@@ -78,6 +84,42 @@ impl Record {
         if self.step_up.is_some() && sub(self).is_some() && sub(self) == sub(before) {
             self.name = before.name.clone();
             self.data = before.data.clone();
+        }
+    }
+
+    /// The access token for the API of this name, where there is one.
+    pub(crate) fn access(&self, api: &TargetName) -> Option<&StoredTokens> {
+        match api {
+            None => Some(&self.tokens),
+            Some(name) => self.others.get(&**name),
+        }
+    }
+
+    /// What has to be done before the access token for that API is used.
+    pub(crate) fn need(
+        &self,
+        api: &TargetName,
+        unwanted: Option<&Unwanted>,
+        now: Timestamp,
+    ) -> Need {
+        let access = self.access(api);
+        access.map_or(Need::Now, |tokens| tokens.need(unwanted, now))
+    }
+
+    /// Takes `tokens`, which were given for the API of this name.
+    pub(crate) fn renew(&mut self, api: &TargetName, mut tokens: Tokens, after_refusal: bool) {
+        let Some(name) = api else {
+            return self.tokens.renew(tokens, after_refusal);
+        };
+        if let Some(next) = tokens.refresh_token.take() {
+            self.tokens.refresh_token = Some(next);
+        }
+        match self.others.get_mut(&**name) {
+            Some(held) => held.renew(tokens, after_refusal),
+            None => {
+                let name = name.to_string();
+                self.others.insert(name, StoredTokens::new(tokens));
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use safeconduct_protocol::encoding;
 use safeconduct_protocol::pkce::CodeVerifier;
 use safeconduct_protocol::random;
+use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::seal::{Kind, Seal};
 use safeconduct_protocol::secret::Secret;
 use safeconduct_protocol::time::Timestamp;
@@ -22,8 +23,11 @@ use crate::tokens::proof_key::StoredKey;
 
 /// How long a person may take to sign in, in seconds.
 pub(crate) const ATTEMPT_LIFETIME: i64 = 600;
-/// How many attempts one browser keeps; the oldest give way, so that no header outgrows a proxy's limit.
+/// How many attempts one browser keeps, and how many bytes of them; the oldest give way, so that no header outgrows a proxy's limit.
 const MOST_ATTEMPTS: usize = 5;
+const MOST_BYTES: usize = 7 * 1024;
+/// The longest list of scopes of one sign-in, in bytes.
+const LONGEST_SCOPE: usize = 1024;
 /// How many used attempts are remembered. Beyond it the oldest are forgotten, though not yet expired.
 const MOST_USED: usize = 100_000;
 /// What the names of all attempt cookies begin with; the mark of this client follows.
@@ -42,6 +46,8 @@ pub(crate) struct Attempt {
     pub(crate) proof_key: Option<StoredKey>,
     /// Where the answer goes, if that is not the client's own redirect URI.
     pub(crate) redirect_uri: Option<String>,
+    /// What it asked for, where that is not what all sign-ins do.
+    pub(crate) scope: Option<Scope>,
     expires: Timestamp,
 }
 
@@ -55,6 +61,8 @@ pub(crate) struct Wanted {
     pub(crate) proof_key: Option<StoredKey>,
     /// Where the answer goes, if that is not the client's own redirect URI.
     pub(crate) redirect_uri: Option<String>,
+    /// What is asked for, where that is not what all sign-ins ask for.
+    pub(crate) scope: Option<Scope>,
 }
 
 /// A sign-in that just began: the attempt, and the `state` that only the issuer and this browser will know.
@@ -83,6 +91,8 @@ struct Sealed<'a> {
     step_up: Option<SteppingUp>,
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
     redirect_uri: Option<String>,
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    scope: Option<Scope>,
 }
 
 /// The attempts of one client.
@@ -105,6 +115,7 @@ impl Attempt {
             step_up: sealed.step_up,
             proof_key: sealed.proof_key,
             redirect_uri: sealed.redirect_uri,
+            scope: sealed.scope,
             expires: sealed.expires,
         })
     }
@@ -170,6 +181,7 @@ impl Attempts {
             step_up: wanted.step_up,
             proof_key: wanted.proof_key,
             redirect_uri: wanted.redirect_uri,
+            scope: wanted.scope,
             expires: now.plus(ATTEMPT_LIFETIME),
         };
         StartedAttempt { attempt, state }
@@ -186,6 +198,12 @@ impl Attempts {
         now: Timestamp,
     ) -> Result<Vec<String>, Error> {
         let attempt = &begun.attempt;
+        let scope = attempt.scope.as_ref();
+        if scope.is_some_and(|scope| scope.to_string().len() > LONGEST_SCOPE) {
+            return Err(Error::configuration(
+                "the scopes of one sign-in are longer than 1 KiB: name them as the client's, which no cookie keeps",
+            ));
+        }
         let sealed = Sealed {
             code_verifier: attempt.code_verifier.expose().into(),
             state_hash: encoding::sha256_base64url(begun.state.as_bytes()),
@@ -195,6 +213,7 @@ impl Attempts {
             proof_key: attempt.proof_key.clone(),
             step_up: attempt.step_up.clone(),
             redirect_uri: attempt.redirect_uri.clone(),
+            scope: attempt.scope.clone(),
         };
         let value = self
             .seal
@@ -203,8 +222,9 @@ impl Attempts {
         let own = self
             .cookies
             .set(&self.cookie(&attempt.id), &value, ATTEMPT_LIFETIME);
+        let room = MOST_BYTES.saturating_sub(self.cookie(&attempt.id).len() + value.len());
         let mut all = vec![own];
-        all.extend(self.surplus(cookie_header, now));
+        all.extend(self.surplus(cookie_header, room, now));
         Ok(all)
     }
 
@@ -271,19 +291,25 @@ impl Attempts {
         self.cookies.clear(&self.cookie(&attempt.id))
     }
 
-    /// Removals for every attempt cookie that is broken, expired, or one too many beside a new one.
-    fn surplus(&self, cookie_header: &[u8], now: Timestamp) -> Vec<String> {
+    /// Removals for every attempt cookie that is broken, expired, or one too many beside a new one, which leaves `room` bytes to them.
+    fn surplus(&self, cookie_header: &[u8], room: usize, now: Timestamp) -> Vec<String> {
         let mut live = Vec::new();
         let mut surplus = Vec::new();
         for (name, value) in self.cookies.beginning(cookie_header, &self.name) {
             match self.seal.open::<Sealed<'_>>(Kind::LoginAttempt, value) {
-                Ok(sealed) if now < sealed.expires => live.push((sealed.expires, name)),
+                Ok(sealed) if now < sealed.expires => {
+                    live.push((sealed.expires, name, name.len() + value.len()));
+                }
                 _ => surplus.push(name),
             }
         }
         live.sort_unstable();
-        let too_many = (live.len() + 1).saturating_sub(MOST_ATTEMPTS);
-        surplus.extend(live.iter().take(too_many).map(|(_, name)| *name));
+        let mut taken = 0;
+        let newest_first = live.iter().rev().enumerate();
+        surplus.extend(newest_first.filter_map(|(number, (_, name, length))| {
+            taken += length;
+            (number + 1 >= MOST_ATTEMPTS || taken > room).then_some(*name)
+        }));
         surplus
             .into_iter()
             .filter(|name| {
@@ -340,6 +366,7 @@ mod tests {
                 step_up: Some(SteppingUp::new(&StepUp::acr(["mfa"]), Some("ada"))),
                 proof_key: Some(key),
                 redirect_uri: None,
+                scope: None,
             },
             now,
         );
@@ -471,7 +498,7 @@ mod tests {
         let sealed: Sealed<'_> = serde_json::from_str(before).ok().unwrap();
         assert_eq!(sealed.expires, NOW.plus(600));
         assert!(sealed.max_age.is_none() && sealed.proof_key.is_none());
-        assert!(sealed.step_up.is_none());
+        assert!(sealed.step_up.is_none() && sealed.scope.is_none());
     }
 
     /// Attacks: Z04.
@@ -487,6 +514,7 @@ mod tests {
             proof_key: Some(key),
             // An app with one has no browser that keeps cookies.
             redirect_uri: None,
+            scope: None,
         };
         let begun = attempts.begin(longest, wanted, NOW);
         let cookies = attempts.set_cookies(&begun, b"", NOW).unwrap();
@@ -519,6 +547,48 @@ mod tests {
             "__Host-sc-login-mark-{}=; Path=/; Max-Age=0",
             names[0]
         )));
+    }
+
+    /// Attacks: Z04.
+    #[test]
+    fn attempts_that_ask_for_much_push_out_the_oldest_before_a_header_is_too_long() {
+        let attempts = attempts();
+        let names: Vec<String> = (0..50)
+            .map(|n| format!("api.example.scope{n:02}"))
+            .collect();
+        let mut jar: Vec<String> = Vec::new();
+        for second in 0..8 {
+            let scope = Scope::parse(&names.join(" ")).unwrap();
+            let wanted = Wanted {
+                scope: Some(scope.clone()),
+                ..Wanted::default()
+            };
+            let now = NOW.plus(second);
+            let begun = attempts.begin(ReturnTo::default(), wanted, now);
+            let header = jar.join("; ");
+            let cookies = attempts
+                .set_cookies(&begun, header.as_bytes(), now)
+                .unwrap();
+            for removed in &cookies[1..] {
+                let name = removed.split('=').next().unwrap();
+                jar.retain(|kept| !kept.starts_with(name));
+            }
+            jar.push(pair(&cookies[0]).to_owned());
+            let length = jar.join("; ").len();
+            assert!(length < 8 * 1024, "{length}");
+            let header = jar.join("; ");
+            let found = attempts.find(&begun.state, header.as_bytes(), now).unwrap();
+            assert_eq!(found.scope, Some(scope));
+        }
+        assert!(jar.len() > 1, "there is room for more than one");
+        let too_much = Scope::parse(&"s".repeat(LONGEST_SCOPE + 1));
+        let wanted = Wanted {
+            scope: too_much,
+            ..Wanted::default()
+        };
+        let begun = attempts.begin(ReturnTo::default(), wanted, NOW);
+        let refused = attempts.set_cookies(&begun, b"", NOW).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Configuration);
     }
 
     #[test]

@@ -3,19 +3,24 @@
 //!
 //! Everything but [`Client::begin`] is pure. Pushing the request is `pushed_request.rs`'s concern, the answer `authorization_response.rs`'s.
 
+use std::borrow::Cow;
+
+use safeconduct_protocol::scope::Scope;
 use url::Url;
 
 use crate::client::Client;
+use crate::config::OPENID;
 use crate::error::{Error, ErrorKind};
 use crate::issuer::metadata::Metadata;
 use crate::session::Session;
-use crate::sign_in::attempt::Wanted;
+use crate::sign_in::attempt::{StartedAttempt, Wanted};
 use crate::sign_in::id_token::StoredIdentity;
 use crate::sign_in::identity::Identity;
 use crate::sign_in::login_options::LoginOptions;
 use crate::sign_in::return_to::ReturnTo;
 use crate::sign_in::step_up::{StepUp, SteppingUp};
 use crate::tokens::proof_key::StoredKey;
+use crate::tokens::resource::scope;
 
 /// The longest ID Token that goes along as a hint, in bytes: it may be a part of an address.
 const LONGEST_HINT: usize = 4 * 1024;
@@ -26,6 +31,7 @@ pub struct BeginOptions {
     return_to: Option<String>,
     cookie_header: Vec<u8>,
     login: LoginOptions,
+    scopes: Option<Vec<String>>,
     step_up: Option<StepUpOfUser>,
     /// Where the answer goes, if that is not the client's own redirect URI.
     redirect_uri: Option<String>,
@@ -63,6 +69,29 @@ impl BeginOptions {
     pub fn login(mut self, wishes: LoginOptions) -> Self {
         self.login = wishes;
         self
+    }
+
+    /// What this sign-in asks for, in place of the client's scopes. `openid` goes along where the client has it.
+    #[must_use]
+    pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
+        self.scopes = Some(scopes.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// What this sign-in asks for where that is not what all of `client` do.
+    fn own_scope(&self, client: &Client) -> Result<Option<Scope>, Error> {
+        let Some(names) = &self.scopes else {
+            return Ok(None);
+        };
+        let own = scope(names)?;
+        let openid = Scope::parse(OPENID).unwrap_or_default();
+        match (client.is_openid(), own.contains(OPENID)) {
+            (true, _) => Ok(Some(own.union(&openid))),
+            (false, false) => Ok(Some(own)),
+            (false, true) => Err(Error::configuration(
+                "`openid` is for all sign-ins of a client or for none: name it in `.scopes(…)` of the client",
+            )),
+        }
     }
 
     /// A sign-in of the user whose session this is that is as strong and as recent as `asked` says (RFC 9470 §4). The server is asked for
@@ -131,7 +160,7 @@ pub struct Begin {
 
 /// An authorization request before it is put into an address or pushed.
 struct Prepared {
-    parameters: Vec<(&'static str, String)>,
+    parameters: Vec<(Cow<'static, str>, String)>,
     proof_key: Option<StoredKey>,
     set_cookies: Vec<String>,
 }
@@ -149,7 +178,7 @@ impl Client {
         let key = prepared.proof_key.as_ref();
         let pushed = self.push(&metadata, &prepared.parameters, key).await?;
         let url = match pushed {
-            Some(request_uri) => self.address(endpoint, &[("request_uri", request_uri)]),
+            Some(request_uri) => self.address(endpoint, &[("request_uri".into(), request_uri)]),
             None => self.address(endpoint, &prepared.parameters),
         };
         Ok(Begin {
@@ -195,6 +224,8 @@ impl Client {
             true => Some(StoredKey::generate()?),
             false => None,
         };
+        options.login.check()?;
+        let own_scope = options.own_scope(self)?;
         let wishes = options.wishes(&self.config().login);
         let step_up = options.stepping_up();
         if step_up.is_some() && !self.is_openid() {
@@ -207,37 +238,11 @@ impl Client {
             step_up,
             proof_key: proof_key.clone(),
             redirect_uri: options.redirect_uri.clone(),
-        };
-        let redirect_uri = match &options.redirect_uri {
-            Some(redirect_uri) => redirect_uri,
-            None => self.redirect_uri()?,
+            scope: own_scope,
         };
         let now = self.now();
         let begun = self.attempts().begin(self.return_to(options), wanted, now);
-        let challenge = begun.attempt.code_verifier.challenge();
-        let mut parameters = vec![
-            ("response_type", "code".to_owned()),
-            ("redirect_uri", redirect_uri.to_owned()),
-            ("state", begun.state.clone()),
-            ("code_challenge", challenge.as_str().to_owned()),
-            ("code_challenge_method", "S256".to_owned()),
-        ];
-        if !self.scope().is_empty() {
-            parameters.push(("scope", self.scope().to_string()));
-        }
-        if let Some(resource) = self.resource() {
-            parameters.push(("resource", resource.to_owned()));
-        }
-        if self.is_openid() {
-            parameters.push(("nonce", begun.attempt.nonce()));
-            parameters.extend(wishes.parameters());
-            let hint = options.user().map(|user| user.id_token.expose());
-            let hint = hint.filter(|token| token.len() <= LONGEST_HINT);
-            parameters.extend(hint.map(|token| ("id_token_hint", token.to_owned())));
-        }
-        if let Some(key) = &proof_key {
-            parameters.push(("dpop_jkt", key.thumbprint()?.to_string()));
-        }
+        let parameters = self.parameters(&begun, options, &wishes)?;
         let set_cookies = self
             .attempts()
             .set_cookies(&begun, &options.cookie_header, now)?;
@@ -249,7 +254,51 @@ impl Client {
         })
     }
 
-    fn address(&self, endpoint: &Url, parameters: &[(&'static str, String)]) -> Url {
+    /// What the issuer is asked for by the attempt `begun`.
+    fn parameters(
+        &self,
+        begun: &StartedAttempt,
+        options: &BeginOptions,
+        wishes: &LoginOptions,
+    ) -> Result<Vec<(Cow<'static, str>, String)>, Error> {
+        let attempt = &begun.attempt;
+        let redirect_uri = match &attempt.redirect_uri {
+            Some(redirect_uri) => redirect_uri,
+            None => self.redirect_uri()?,
+        };
+        let challenge = attempt.code_verifier.challenge();
+        let mut parameters = vec![
+            ("response_type", "code".to_owned()),
+            ("redirect_uri", redirect_uri.to_owned()),
+            ("state", begun.state.clone()),
+            ("code_challenge", challenge.as_str().to_owned()),
+            ("code_challenge_method", "S256".to_owned()),
+        ];
+        let scope = attempt.scope.as_ref().unwrap_or(self.scope());
+        if !scope.is_empty() {
+            parameters.push(("scope", scope.to_string()));
+        }
+        // All of them: what was not named here may be refused when its token is asked for (RFC 8707 §2.2).
+        let indicators = self.targets().indicators().map(str::to_owned);
+        parameters.extend(indicators.map(|resource| ("resource", resource)));
+        if self.is_openid() {
+            parameters.push(("nonce", attempt.nonce()));
+            parameters.extend(wishes.parameters());
+            let hint = options.user().map(|user| user.id_token.expose());
+            let hint = hint.filter(|token| token.len() <= LONGEST_HINT);
+            parameters.extend(hint.map(|token| ("id_token_hint", token.to_owned())));
+        }
+        if let Some(key) = &attempt.proof_key {
+            parameters.push(("dpop_jkt", key.thumbprint()?.to_string()));
+        }
+        let more = wishes.more().iter().cloned();
+        let more = more.map(|(name, value)| (Cow::Owned(name), value));
+        let usual = parameters.into_iter();
+        let usual = usual.map(|(name, value)| (Cow::Borrowed(name), value));
+        Ok(usual.chain(more).collect())
+    }
+
+    fn address(&self, endpoint: &Url, parameters: &[(Cow<'static, str>, String)]) -> Url {
         let mut url = endpoint.clone();
         url.query_pairs_mut()
             .append_pair("client_id", self.client_id())

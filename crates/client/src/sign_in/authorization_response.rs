@@ -63,7 +63,8 @@ impl Client {
         }
         let key = exchange.attempt.proof_key.as_ref();
         let build = || self.unproven_code_request(metadata, &exchange);
-        let tokens = self.ask(key, build, self.scope()).await?;
+        let asked = exchange.attempt.scope.as_ref().unwrap_or(self.scope());
+        let tokens = self.ask(key, build, asked).await?;
         let refresh_token = tokens.refresh_token.clone();
         let taken = self.take(metadata, exchange, tokens).await;
         if taken.is_err() {

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::error::Error;
+use crate::parameters::{self, Request};
 use crate::sign_in::step_up::StepUp;
 
 /// Whether the server shows pages, and which (OpenID Connect Core §3.1.2.1).
@@ -19,7 +21,8 @@ pub enum Prompt {
     SelectAccount,
 }
 
-/// Wishes for a sign-in. What is not set is left to the server. They need the scope `openid`: without it they are not sent.
+/// Wishes for a sign-in. What is not set is left to the server. They need the scope `openid`: without it they are not sent, save
+/// [`LoginOptions::parameter`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -37,6 +40,8 @@ pub struct LoginOptions {
     ui_locales: Option<String>,
     acr_values: Option<String>,
     claims: Option<Value>,
+    /// Beside those of the specifications.
+    more: Vec<(String, String)>,
 }
 
 impl Prompt {
@@ -100,6 +105,21 @@ impl LoginOptions {
         self
     }
 
+    /// Adds a parameter that the issuer wants beside those of the specifications: `kc_idp_hint`, `access_type`, `audience`, `connection`.
+    /// What this library says itself, such as `state` or `redirect_uri`, is refused: for all sign-ins by
+    /// [`ClientBuilder::build`](crate::ClientBuilder::build), for one when it begins.
+    #[must_use]
+    pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.more.push((name.into(), value.into()));
+        self
+    }
+
+    /// # Errors
+    /// [`ErrorKind::Configuration`](crate::ErrorKind) for a parameter that may not be added.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        parameters::check(Request::Authorization, &self.more)
+    }
+
     /// These wishes, and where they are silent the ones in `general`.
     pub(crate) fn over(&self, general: &Self) -> Self {
         let prompt = if self.prompt.is_empty() {
@@ -115,7 +135,14 @@ impl LoginOptions {
             ui_locales: either(&self.ui_locales, &general.ui_locales),
             acr_values: either(&self.acr_values, &general.acr_values),
             claims: self.claims.clone().or(general.claims.clone()),
+            more: self.more_over(&general.more),
         }
+    }
+
+    fn more_over(&self, general: &[(String, String)]) -> Vec<(String, String)> {
+        let is_ours = |name: &String| self.more.iter().any(|(own, _)| own == name);
+        let others = general.iter().filter(|(name, _)| !is_ours(name));
+        others.chain(&self.more).cloned().collect()
     }
 
     /// These wishes with what a step-up asks before them: `prompt=none` would forbid the pages it needs, and a sign-in that is only
@@ -134,6 +161,11 @@ impl LoginOptions {
     /// How long ago, in seconds, the person may have signed in.
     pub(crate) fn oldest_sign_in(&self) -> Option<i64> {
         self.max_age
+    }
+
+    /// What was added to the parameters of the specifications.
+    pub(crate) fn more(&self) -> &[(String, String)] {
+        &self.more
     }
 
     /// The parameters of the authorization request.
@@ -191,6 +223,21 @@ mod tests {
         ];
         let sent: Vec<_> = sent.iter().map(|(name, value)| (*name, &**value)).collect();
         assert_eq!(sent, expected);
+    }
+
+    #[test]
+    fn an_added_parameter_of_one_sign_in_goes_before_the_general_one_of_its_name() {
+        let general = LoginOptions::new()
+            .parameter("kc_idp_hint", "google")
+            .parameter("audience", "api");
+        let once = LoginOptions::new().parameter("kc_idp_hint", "github");
+        let both = once.over(&general);
+        let more: Vec<_> = both
+            .more()
+            .iter()
+            .map(|(name, value)| (&**name, &**value))
+            .collect();
+        assert_eq!(more, [("audience", "api"), ("kc_idp_hint", "github")]);
     }
 
     #[test]

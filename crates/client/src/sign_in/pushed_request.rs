@@ -1,6 +1,8 @@
 //! Pushed authorization requests (RFC 9126): the issuer is told what is asked before the browser leaves, which then carries a
 //! reference and nothing that could be read or changed on the way.
 
+use std::borrow::Cow;
+
 use http::StatusCode;
 use safeconduct_issuer::{Answer, is_busy};
 use serde::Deserialize;
@@ -28,7 +30,7 @@ impl Client {
     pub(crate) async fn push(
         &self,
         metadata: &Metadata,
-        parameters: &[(&'static str, String)],
+        parameters: &[(Cow<'static, str>, String)],
         key: Option<&StoredKey>,
     ) -> Result<Option<String>, Error> {
         if !self.pushes(metadata)? {

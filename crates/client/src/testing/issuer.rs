@@ -287,6 +287,18 @@ impl FakeIssuer {
         lock(&self.0.inside.tokens).refreshes
     }
 
+    /// The value of a parameter in the last request that was pushed, if it was there.
+    pub fn last_pushed(&self, parameter: &str) -> Option<String> {
+        let tokens = lock(&self.0.inside.tokens);
+        values(&tokens.last_pushed, parameter).pop()
+    }
+
+    /// The value of a parameter in the last request for a token, if it was there.
+    pub fn last_token_request(&self, parameter: &str) -> Option<String> {
+        let tokens = lock(&self.0.inside.tokens);
+        values(&tokens.last_request, parameter).pop()
+    }
+
     /// How many grants were ended by the client, at the revocation endpoint.
     pub fn revocations(&self) -> usize {
         lock(&self.0.inside.tokens).revocations
@@ -380,6 +392,12 @@ impl Inside {
 pub(super) fn value<'a>(sent: &'a Pairs, name: &str) -> &'a str {
     let found = sent.iter().find(|(key, _)| key == name);
     found.map_or("", |(_, value)| value)
+}
+
+/// All values of a parameter.
+pub(super) fn values(sent: &Pairs, name: &str) -> Vec<String> {
+    let found = sent.iter().filter(|(key, _)| key == name);
+    found.map(|(_, value)| value.clone()).collect()
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

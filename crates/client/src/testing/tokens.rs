@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::fault::{Fault, IdTokenFlaw};
-use super::issuer::{FakeIssuer, Pairs, value};
+use super::issuer::{FakeIssuer, Pairs, value, values};
 use super::keys::Keys;
 
 /// An OAuth error code.
@@ -37,6 +37,10 @@ pub(super) struct Tokens {
     pub(super) refreshes: usize,
     pub(super) revocations: usize,
     pub(super) saw_reuse: bool,
+    /// The form of the last request of the client's for a token.
+    pub(super) last_request: Pairs,
+    /// The last authorization request that was pushed.
+    pub(super) last_pushed: Pairs,
     pub(super) authentications: Vec<&'static str>,
     /// The assertions that were used.
     assertions: HashSet<String>,
@@ -53,7 +57,8 @@ struct Code {
 struct Grant {
     user: String,
     scope: String,
-    resource: String,
+    /// The APIs that were named, the first of which tokens are for unless another one is asked for.
+    resources: Vec<String>,
     /// The session at the issuer.
     session: Option<SignedIn>,
     nonce: String,
@@ -120,6 +125,8 @@ impl Tokens {
             refreshes: 0,
             revocations: 0,
             saw_reuse: false,
+            last_request: Pairs::new(),
+            last_pushed: Pairs::new(),
             authentications: Vec::new(),
             assertions: HashSet::new(),
         }
@@ -137,6 +144,7 @@ impl Tokens {
             return Err("invalid_dpop_proof");
         }
         let request_uri = format!("urn:ietf:params:oauth:request_uri:{}", random::token());
+        self.last_pushed.clone_from(asked.sent);
         self.pushed.insert(request_uri.clone(), asked.sent.clone());
         Ok(request_uri)
     }
@@ -169,7 +177,7 @@ impl Tokens {
         let grant = Grant {
             user: who.user.clone(),
             scope: value(sent, "scope").to_owned(),
-            resource: value(sent, "resource").to_owned(),
+            resources: values(sent, "resource"),
             session: Some(who.clone()),
             nonce: value(sent, "nonce").to_owned(),
             jkt: (!jkt.is_empty()).then(|| jkt.to_owned()),
@@ -192,9 +200,10 @@ impl Tokens {
         asked: &AuthenticatedRequest<'_>,
     ) -> Result<Value, Refused> {
         let sent = asked.sent;
+        self.last_request.clone_from(sent);
         let grant = match value(sent, "grant_type") {
             "authorization_code" => self.redeem_code(asked)?,
-            "refresh_token" => self.rotate(value(sent, "refresh_token"), &asked.jkt)?,
+            "refresh_token" => self.rotate(sent, &asked.jkt)?,
             "client_credentials" => {
                 let itself = app_itself(asked);
                 return Ok(self.answer(keys, &itself, asked.fault));
@@ -202,7 +211,7 @@ impl Tokens {
             _ => return Err("unsupported_grant_type"),
         };
         let kept = &self.grants[grant];
-        let mut answer = self.answer(keys, kept, asked.fault);
+        let mut answer = self.answer(keys, &narrowed(kept, sent), asked.fault);
         if kept.scope.contains("offline_access") {
             let prefix = &self.refresh_prefix;
             answer["refresh_token"] = format!("{prefix}{grant}-{}", kept.generation).into();
@@ -280,12 +289,18 @@ impl Tokens {
     }
 
     /// The current token rotates; the one before it is a retry and gets the same successor; an older one is a theft.
-    fn rotate(&mut self, presented: &str, jkt: &Option<String>) -> Result<usize, Refused> {
+    fn rotate(&mut self, sent: &Pairs, jkt: &Option<String>) -> Result<usize, Refused> {
+        let presented = value(sent, "refresh_token");
         self.refreshes += 1;
         let (grant, generation) = self.grant_of(presented).ok_or("invalid_grant")?;
         let kept = &mut self.grants[grant];
         if kept.dead || generation > kept.generation || kept.jkt != *jkt {
             return Err("invalid_grant");
+        }
+        if let Some(resource) = values(sent, "resource").first()
+            && !kept.resources.contains(resource)
+        {
+            return Err("invalid_target");
         }
         if generation == kept.generation {
             kept.generation += 1;
@@ -310,11 +325,7 @@ impl Tokens {
     fn answer(&self, keys: &Keys, grant: &Grant, fault: Option<Fault>) -> Value {
         let now = self.clock.now();
         let life = self.access_lifetime.unwrap_or(300);
-        let audience = if grant.resource.is_empty() {
-            &self.url
-        } else {
-            &grant.resource
-        };
+        let audience = grant.resources.first().unwrap_or(&self.url);
         let mut claims = json!({
             "iss": self.url,
             "sub": grant.user,
@@ -433,12 +444,25 @@ impl Tokens {
     }
 }
 
+/// `grant`, for the API and the scope that a token request names.
+fn narrowed(grant: &Grant, sent: &Pairs) -> Grant {
+    let mut grant = grant.clone();
+    let named = values(sent, "resource");
+    if !named.is_empty() {
+        grant.resources = named;
+    }
+    if !value(sent, "scope").is_empty() {
+        value(sent, "scope").clone_into(&mut grant.scope);
+    }
+    grant
+}
+
 /// The grant of a client that acts for itself.
 fn app_itself(asked: &AuthenticatedRequest<'_>) -> Grant {
     Grant {
         user: FakeIssuer::CLIENT_ID.to_owned(),
         scope: value(asked.sent, "scope").to_owned(),
-        resource: value(asked.sent, "resource").to_owned(),
+        resources: values(asked.sent, "resource"),
         jkt: asked.jkt.clone(),
         ..Grant::default()
     }

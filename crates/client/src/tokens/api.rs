@@ -8,7 +8,7 @@ use std::pin::Pin;
 use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use safeconduct_issuer::{Answer, cause, is_protected, read, without_query};
+use safeconduct_issuer::{Answer, cause, read, without_query};
 use safeconduct_protocol::secret::Secret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -20,8 +20,9 @@ use crate::grammar;
 use crate::session::Session;
 use crate::sign_in::step_up::StepUp;
 use crate::tokens::client_credentials::ClientCredentials;
-use crate::tokens::proof::wants_nonce;
+use crate::tokens::proof::{is_nonce_wanted, wants_nonce};
 use crate::tokens::proof_key::{DPOP, StoredKey};
+use crate::tokens::resource::TargetName;
 use crate::tokens::response::printable;
 
 /// The longest answer read from an API: 10 MiB.
@@ -101,22 +102,93 @@ impl Caller {
         }
     }
 
-    async fn token(&self) -> Result<Secret, Error> {
+    async fn token(&self, api: &TargetName) -> Result<Secret, Error> {
         match self {
-            Self::Person(session) => session.access_token().await,
-            Self::App(source) => source.token().await,
+            Self::Person(session) => session.access_token_for(api).await,
+            Self::App(source) => source.token_for(api).await,
         }
     }
 
-    async fn token_instead_of(&self, refused: &Secret) -> Result<Secret, Error> {
+    async fn token_instead_of(&self, refused: &Secret, api: &TargetName) -> Result<Secret, Error> {
         match self {
-            Self::Person(session) => session.access_token_instead_of(refused).await,
-            Self::App(source) => source.token_instead_of(refused).await,
+            Self::Person(session) => session.access_token_instead_of(refused, api).await,
+            Self::App(source) => source.token_for_instead_of(api, refused).await,
         }
+    }
+
+    /// The URL, and whose token may be sent there.
+    fn destination(&self, url: &str) -> Result<(Url, TargetName), Error> {
+        let foreign = |why: String| Error::new(ErrorKind::ForeignApi, why);
+        let targets = self.client().targets();
+        let parsed = Url::parse(&of_http(url)).ok();
+        let api = parsed.as_ref().and_then(|url| targets.of(url));
+        if let (Some(url), Some(api)) = (parsed.clone(), api) {
+            return Ok((url, api));
+        }
+        let reached = targets.urls();
+        if reached.is_empty() {
+            return Err(foreign(
+                "the client was built without a `.resource(…)` on the web".to_owned(),
+            ));
+        }
+        let asked = parsed.map_or_else(|| "no URL".to_owned(), |url| without_query(&url));
+        Err(foreign(format!("`{asked}` is not under {reached}")))
+    }
+
+    /// The headers that show the token for `url` there.
+    async fn authorization(&self, method: &Method, url: &str) -> Result<HeaderMap, Error> {
+        let (url, api) = self.destination(url)?;
+        let token = self.token(&api).await?;
+        self.client().show(&token, self.proof_key(), method, &url)
+    }
+}
+
+impl Session {
+    /// Makes `request`, which the app sends itself, one of this person's: with a fresh token for the API that it goes to, and the proof of
+    /// its key where it is bound to one (RFC 9449). For what [`Api`] does not do: streams, gRPC, WebSockets. A proof is for one
+    /// request; one that is sent again needs another.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ForeignApi`], and nothing is added, unless its URI lies under a [`Resource`](crate::Resource) of the client; otherwise as
+    /// [`Session::access_token`].
+    pub async fn authorize<B>(&self, request: &mut http::Request<B>) -> Result<(), Error> {
+        self.api().authorize(request).await
     }
 }
 
 impl Api {
+    /// As [`Session::authorize`].
+    ///
+    /// # Errors
+    /// As [`Session::authorize`].
+    pub async fn authorize<B>(&self, request: &mut http::Request<B>) -> Result<(), Error> {
+        let headers = self
+            .authorization(request.method(), &request.uri().to_string())
+            .await?;
+        request.headers_mut().remove(DPOP);
+        request.headers_mut().extend(headers);
+        Ok(())
+    }
+
+    /// The headers that make a request with `method` to `url` one of this caller's, for an app that has another type of request.
+    /// `ws` and `wss` count as `http` and `https`, which a WebSocket begins with.
+    ///
+    /// # Errors
+    /// As [`Session::authorize`].
+    pub async fn authorization(&self, method: &Method, url: &str) -> Result<HeaderMap, Error> {
+        self.caller.authorization(method, url).await
+    }
+
+    /// Learns the nonce that an API gave in the `headers` of its answer from `url`, for the proofs to come (RFC 9449 §8.2). Says whether the
+    /// answer asks for the same request with it.
+    pub fn take_nonce(&self, url: &str, headers: &HeaderMap) -> bool {
+        let Ok((url, _)) = self.caller.destination(url) else {
+            return false;
+        };
+        self.caller.client().nonces().learn(&url, headers);
+        is_nonce_wanted(headers)
+    }
+
     /// A `GET` of `url`.
     pub fn get(&self, url: &str) -> ApiRequest {
         self.request(Method::GET, url)
@@ -128,7 +200,7 @@ impl Api {
     }
 
     /// A request with any method. Awaiting it fails with [`ErrorKind::ForeignApi`], and sends nothing, unless `url` lies under
-    /// the client's `resource`.
+    /// a `resource` of the client; of several it gets the token of that one.
     pub fn request(&self, method: Method, url: &str) -> ApiRequest {
         ApiRequest {
             caller: self.caller.clone(),
@@ -184,37 +256,17 @@ impl ApiRequest {
         if let Some(mistake) = self.mistake.take() {
             return Err(mistake);
         }
-        let url = self.allowed_url()?;
-        let token = self.caller.token().await?;
+        let (url, api) = self.caller.destination(&self.url)?;
+        let token = self.caller.token(&api).await?;
         let answer = self.send_with(&url, &token).await?;
         if !is_token_refused(&answer) {
             return Ok(answer);
         }
-        let another = self.caller.token_instead_of(&token).await?;
+        let another = self.caller.token_instead_of(&token, &api).await?;
         if another == token {
             return Ok(answer);
         }
         self.send_with(&url, &another).await
-    }
-
-    /// The URL, if the token may be sent there.
-    fn allowed_url(&self) -> Result<Url, Error> {
-        let foreign = |why: String| Error::new(ErrorKind::ForeignApi, why);
-        let resource = self.caller.client().resource();
-        let resource = resource.and_then(|uri| Url::parse(uri).ok());
-        let Some(resource) = resource.filter(is_protected) else {
-            return Err(foreign(
-                "the client was built without a `.resource(…)` on the web".to_owned(),
-            ));
-        };
-        let url = Url::parse(&self.url)
-            .ok()
-            .filter(|url| is_under(&resource, url));
-        url.ok_or_else(|| {
-            let asked = Url::parse(&self.url)
-                .map_or_else(|_| "no URL".to_owned(), |url| without_query(&url));
-            foreign(format!("`{asked}` is not under the resource `{resource}`"))
-        })
     }
 
     /// Sends the request with `token`; once more if the API wants a nonce in the proof.
@@ -356,52 +408,11 @@ fn is_token_refused(response: &ApiResponse) -> bool {
         && grammar::is_challenged_for(response.headers(), "invalid_token")
 }
 
-/// Whether `url` lies at or below `base`: same scheme, host and port, and a path that continues it at a `/`.
-fn is_under(base: &Url, url: &Url) -> bool {
-    let prefix = base.path().trim_end_matches('/');
-    let below = url
-        .path()
-        .strip_prefix(prefix)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    base.origin() == url.origin()
-        && below
-        && url.username().is_empty()
-        && url.password().is_none()
-        && !hides_a_separator(url.path())
-}
-
-/// An encoded slash, backslash or dot that a server behind `url` might decode and then climb out of the base path.
-fn hides_a_separator(path: &str) -> bool {
-    let path = path.to_ascii_lowercase();
-    ["%2f", "%5c", "%2e", "%25"]
-        .iter()
-        .any(|hidden| path.contains(hidden))
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::*;
-
-    /// Attacks: K19.
-    #[rstest]
-    #[case("https://api.example.com/v1/notes", true)]
-    #[case("https://api.example.com/v1", true)]
-    #[case("https://api.example.com/v1?x=1", true)]
-    #[case("https://api.example.com:443/v1/", true)]
-    #[case("https://api.example.com/v10", false)]
-    #[case("https://api.example.com/v1/../admin", false)]
-    #[case("https://api.example.com/v1/%2e%2e/admin", false)]
-    #[case("https://api.example.com/v1/..%2fadmin", false)]
-    #[case("https://api.example.com/v1/%252e%252e/admin", false)]
-    #[case("http://api.example.com/v1", false)]
-    #[case("https://api.example.com:444/v1", false)]
-    #[case("https://api.example.com.evil.example/v1", false)]
-    #[case("https://evil@api.example.com/v1", false)]
-    #[case("https://api.example.com@evil.example/v1", false)]
-    fn a_token_stays_under_its_resource(#[case] url: &str, #[case] under: bool) {
-        let base = Url::parse("https://api.example.com/v1").unwrap();
-        assert_eq!(is_under(&base, &Url::parse(url).unwrap()), under);
+/// `url` with the scheme that a WebSocket begins with in place of its own.
+fn of_http(url: &str) -> String {
+    match url.split_once("://") {
+        Some(("ws", rest)) => format!("http://{rest}"),
+        Some(("wss", rest)) => format!("https://{rest}"),
+        _ => url.to_owned(),
     }
 }

@@ -1,11 +1,10 @@
 //! Tokens for the app itself, without a person (RFC 6749 §4.4): kept, shared, and renewed ahead of their end.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arc_swap::ArcSwapOption;
 use safeconduct_issuer::SingleFlight;
-use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::secret::Secret;
 use safeconduct_protocol::time::Timestamp;
 
@@ -14,22 +13,22 @@ use crate::error::Error;
 use crate::tokens::proof_key::StoredKey;
 use crate::tokens::refreshes::LONGEST_PAUSE;
 use crate::tokens::request::{Offer, TokenRequest};
+use crate::tokens::resource::TargetName;
 use crate::tokens::stored::{Need, StoredTokens, Unwanted};
 
 /// A source of access tokens for this app. Cheap to clone; all clones share one token.
 #[derive(Clone)]
 pub struct ClientCredentials {
     client: Client,
-    scope: Arc<Scope>,
     /// The key that the tokens are bound to, if they are.
     proof_key: Option<Arc<StoredKey>>,
-    cached: Arc<ArcSwapOption<StoredTokens>>,
-    requests: Arc<SingleFlight<(), Arc<StoredTokens>, Error>>,
+    cached: Arc<Mutex<HashMap<TargetName, Arc<StoredTokens>>>>,
+    requests: Arc<SingleFlight<TargetName, Arc<StoredTokens>, Error>>,
 }
 
 impl Client {
-    /// A source of tokens for this app itself, with the client's scopes and for its resource. With `.dpop(true)` they are bound to
-    /// a key of this source.
+    /// A source of tokens for this app itself: with the client's scopes and for its first resource, and one for each other resource, with
+    /// that one's scopes, when it is first called. With `.dpop(true)` they are bound to a key of this source.
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`](crate::ErrorKind) if the client has nothing to authenticate with.
@@ -45,7 +44,6 @@ impl Client {
         };
         Ok(ClientCredentials {
             client: self.clone(),
-            scope: Arc::new(self.scope().clone()),
             proof_key,
             cached: Arc::default(),
             requests: Arc::new(SingleFlight::new(self.clock().clone(), LONGEST_PAUSE)),
@@ -60,7 +58,12 @@ impl ClientCredentials {
     /// # Errors
     /// Whatever kept a token away; for a moment all who ask get the same failure.
     pub async fn token(&self) -> Result<Secret, Error> {
-        self.token_unless_refused(None).await
+        self.token_for(&None).await
+    }
+
+    /// As [`ClientCredentials::token`], for the API of this name.
+    pub(crate) async fn token_for(&self, api: &TargetName) -> Result<Secret, Error> {
+        self.token_unless_refused(api, None).await
     }
 
     /// As [`ClientCredentials::token`], after an API answered `invalid_token` to the token `refused`: another one, unless that
@@ -69,8 +72,17 @@ impl ClientCredentials {
     /// # Errors
     /// As [`ClientCredentials::token`].
     pub async fn token_instead_of(&self, refused: &Secret) -> Result<Secret, Error> {
+        self.token_for_instead_of(&None, refused).await
+    }
+
+    /// As [`ClientCredentials::token_instead_of`], for the API of this name.
+    pub(crate) async fn token_for_instead_of(
+        &self,
+        api: &TargetName,
+        refused: &Secret,
+    ) -> Result<Secret, Error> {
         let refused = Unwanted::Refused(refused.clone());
-        self.token_unless_refused(Some(refused)).await
+        self.token_unless_refused(api, Some(refused)).await
     }
 
     pub(crate) fn client(&self) -> &Client {
@@ -81,41 +93,61 @@ impl ClientCredentials {
         self.proof_key.as_deref()
     }
 
-    async fn token_unless_refused(&self, refused: Option<Unwanted>) -> Result<Secret, Error> {
-        let cached = self.cached.load_full();
+    fn cached(&self, api: &TargetName) -> Option<Arc<StoredTokens>> {
+        self.lock().get(api).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<TargetName, Arc<StoredTokens>>> {
+        self.cached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn token_unless_refused(
+        &self,
+        api: &TargetName,
+        refused: Option<Unwanted>,
+    ) -> Result<Secret, Error> {
+        let cached = self.cached(api);
         let need = |tokens: &StoredTokens, now: Timestamp| tokens.need(refused.as_ref(), now);
         let now = self.client.now();
         let task = || {
-            let (source, refused) = (self.clone(), refused.clone());
-            async move { source.fetch(refused.as_ref()).await }
+            let (source, api, refused) = (self.clone(), api.clone(), refused.clone());
+            async move { source.fetch(&api, refused.as_ref()).await }
         };
         match cached {
             Some(tokens) if need(&tokens, now) == Need::Nothing => Ok(tokens.access_token.clone()),
             Some(tokens) if need(&tokens, now) == Need::Soon => {
-                self.requests.start((), task);
+                self.requests.start(api.clone(), task);
                 Ok(tokens.access_token.clone())
             }
-            Some(_) | None => Ok(self.requests.join((), task).await?.access_token.clone()),
+            Some(_) | None => Ok(self
+                .requests
+                .join(api.clone(), task)
+                .await?
+                .access_token
+                .clone()),
         }
     }
 
-    async fn fetch(&self, refused: Option<&Unwanted>) -> Result<Arc<StoredTokens>, Error> {
-        let last = self.cached.load_full();
+    async fn fetch(
+        &self,
+        api: &TargetName,
+        refused: Option<&Unwanted>,
+    ) -> Result<Arc<StoredTokens>, Error> {
+        let last = self.cached(api);
         let good =
             |tokens: &Arc<StoredTokens>| tokens.need(refused, self.client.now()) == Need::Nothing;
         if let Some(tokens) = last.clone().filter(good) {
             return Ok(tokens);
         }
         let metadata = self.client.metadata().await?;
+        let other = api.as_ref().and_then(|_| self.client.targets().named(api));
+        let scope = other.map_or(self.client.scope(), |target| &target.scope);
         let request = || {
-            let offer = Offer::ClientCredentials(&self.scope);
+            let offer = Offer::ClientCredentials(scope);
             let (endpoint, now) = (&metadata.token_endpoint, self.client.now());
-            TokenRequest::for_token(endpoint, &self.client.requester(), &offer, now)
+            TokenRequest::for_token(endpoint, &self.client.requester_for(api), &offer, now)
         };
-        let answer = self
-            .client
-            .ask(self.proof_key(), request, &self.scope)
-            .await;
+        let answer = self.client.ask(self.proof_key(), request, scope).await;
         let tokens =
             answer.inspect_err(|error| tracing::warn!(%error, "no token for the app itself"))?;
         let held = match last.as_deref().cloned() {
@@ -126,7 +158,7 @@ impl ClientCredentials {
             None => StoredTokens::new(tokens),
         };
         let held = Arc::new(held);
-        self.cached.store(Some(held.clone()));
+        self.lock().insert(api.clone(), held.clone());
         Ok(held)
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod proof_key;
 pub(crate) mod refresh;
 pub(crate) mod refreshes;
 pub(crate) mod request;
+pub(crate) mod resource;
 pub(crate) mod response;
 pub(crate) mod revocation;
 pub(crate) mod sending;

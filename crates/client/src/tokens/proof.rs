@@ -79,11 +79,14 @@ pub(crate) fn wants_nonce(answer: &Answer) -> bool {
         Refused::read(answer.status, answer.is_json(), &answer.body)
             .is_some_and(|refused| refused.error == USE_NONCE)
     };
-    let in_challenge = || {
-        answer.status == StatusCode::UNAUTHORIZED
-            && grammar::is_challenged_for(&answer.headers, USE_NONCE)
-    };
+    let in_challenge =
+        || answer.status == StatusCode::UNAUTHORIZED && is_nonce_wanted(&answer.headers);
     nonce_in(&answer.headers).is_some() && (in_body() || in_challenge())
+}
+
+/// Whether a challenge in `headers` asks for a nonce (RFC 9449 §9).
+pub(crate) fn is_nonce_wanted(headers: &HeaderMap) -> bool {
+    grammar::is_challenged_for(headers, USE_NONCE)
 }
 
 #[cfg(test)]

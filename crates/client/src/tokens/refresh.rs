@@ -23,6 +23,7 @@ use crate::sign_in::id_token::StoredIdentity;
 use crate::store::SessionKey;
 use crate::tokens::refreshes::Wanted;
 use crate::tokens::request::{Offer, TokenRequest};
+use crate::tokens::resource::{Target, TargetName};
 use crate::tokens::response::{Successor, Tokens};
 use crate::tokens::stored::{Need, Unwanted};
 
@@ -41,6 +42,8 @@ const STORE_PAUSE: Duration = Duration::from_millis(100);
 struct Refresh {
     client: Client,
     session: SessionKey,
+    /// The API whose token is wanted.
+    api: TargetName,
     unwanted: Option<Unwanted>,
     /// A name for this refresh among all processes.
     holder: String,
@@ -72,10 +75,11 @@ impl Client {
     pub(crate) async fn fresh_access_token(
         &self,
         session: &SessionKey,
+        api: &TargetName,
         unwanted: Option<Unwanted>,
     ) -> Result<Secret, Error> {
         let held = self.sessions().find(session).await?.ok_or_else(gone)?;
-        let tokens = held.record.tokens;
+        let record = held.record;
         let hash = |token: &Secret| encoding::sha256(token.expose().as_bytes());
         let (refused, replaced) = match &unwanted {
             None => (None, None),
@@ -84,6 +88,7 @@ impl Client {
         };
         let wanted = Wanted {
             session: *session,
+            api: api.clone(),
             refused,
             replaced,
         };
@@ -91,19 +96,24 @@ impl Client {
             let refresh = Refresh {
                 client: self.clone(),
                 session: *session,
+                api: api.clone(),
                 unwanted: unwanted.clone(),
                 holder: random::token(),
             };
             async move { refresh.run().await }
         };
-        match tokens.need(unwanted.as_ref(), self.now()) {
-            Need::Nothing => Ok(tokens.access_token),
-            Need::Soon if tokens.refresh_token.is_some() => {
-                self.refreshes().0.start(wanted, task);
-                Ok(tokens.access_token)
+        match (
+            record.need(api, unwanted.as_ref(), self.now()),
+            record.access(api),
+        ) {
+            (Need::Nothing, Some(access)) => Ok(access.access_token.clone()),
+            (Need::Soon, Some(access)) => {
+                if record.tokens.refresh_token.is_some() {
+                    self.refreshes().0.start(wanted, task);
+                }
+                Ok(access.access_token.clone())
             }
-            Need::Soon => Ok(tokens.access_token),
-            Need::Now => self.refreshes().0.join(wanted, task).await,
+            (Need::Now, _) | (_, None) => self.refreshes().0.join(wanted, task).await,
         }
     }
 }
@@ -114,7 +124,11 @@ impl Refresh {
         if let Err(error) = &renewed {
             tracing::warn!(%error, "tokens were not renewed");
         }
-        renewed.map(|record| record.tokens.access_token)
+        // Another process that was faster may have fetched the token of another API.
+        let other = || Error::new(ErrorKind::IssuerBusy, "the tokens were renewed elsewhere");
+        let record = renewed?;
+        let access = record.access(&self.api).ok_or_else(other)?;
+        Ok(access.access_token.clone())
     }
 
     async fn renewed(&self) -> Result<Record, Error> {
@@ -139,7 +153,7 @@ impl Refresh {
     /// Reads the record and takes the lease if there is something to do and no process does it.
     async fn look(&self) -> Result<Look, Error> {
         let now = self.client.now();
-        let need = |record: &Record| record.tokens.need(self.unwanted.as_ref(), now);
+        let need = |record: &Record| record.need(&self.api, self.unwanted.as_ref(), now);
         let change = self.client.sessions().change(&self.session, |record| {
             let free = need(record) != Need::Nothing && !record.is_leased(&self.holder, now);
             let wanted = free && record.tokens.refresh_token.is_some();
@@ -155,11 +169,12 @@ impl Refresh {
                 Need::Now if record.tokens.refresh_token.is_some() => Ok(Look::Waiting),
                 // Another token is wanted than one that cannot be renewed: there is no better one.
                 Need::Now
-                    if self.unwanted.is_some() && record.tokens.need(None, now) != Need::Now =>
+                    if self.unwanted.is_some()
+                        && record.need(&self.api, None, now) != Need::Now =>
                 {
                     Ok(Look::Good(record))
                 }
-                Need::Now => Err(beyond_renewal(&record, now)),
+                Need::Now => Err(self.beyond_renewal(&record, now)),
             },
             Change::Gone => Err(gone()),
         }
@@ -197,7 +212,10 @@ impl Refresh {
         }
         let asked_at = self.client.now();
         let answer = self.ask(&metadata, presented, record).await?;
-        let scope = &record.tokens.scope;
+        let scope = match self.other_api() {
+            None => &record.tokens.scope,
+            Some(target) => &target.scope,
+        };
         let tokens = Tokens::read(&answer, scope, asked_at)
             .and_then(|tokens| tokens.bound_as_asked(record.proof_key.is_some()));
         let needs_no_judgement = |tokens: &Tokens| tokens.id_token.is_none();
@@ -233,14 +251,11 @@ impl Refresh {
         record: &Record,
     ) -> Result<Answer, Error> {
         let request = || {
-            let offer = Offer::RefreshToken(presented);
+            let scope = self.other_api().map(|target| &target.scope);
+            let offer = Offer::RefreshToken(presented, scope);
+            let requester = self.client.requester_for(&self.api);
             let now = self.client.now();
-            TokenRequest::for_token(
-                &metadata.token_endpoint,
-                &self.client.requester(),
-                &offer,
-                now,
-            )
+            TokenRequest::for_token(&metadata.token_endpoint, &requester, &offer, now)
         };
         let key = record.proof_key.as_ref();
         let begun = Instant::now();
@@ -251,6 +266,32 @@ impl Refresh {
             }
             answered => answered,
         }
+    }
+
+    /// The API whose token is wanted, where that is not the one that the sign-in asked for.
+    fn other_api(&self) -> Option<&Target> {
+        self.api.as_ref()?;
+        self.client.targets().named(&self.api)
+    }
+
+    /// Why a session without a refresh token has no access token any more. One that was never good is not worth another sign-in: that
+    /// would go round in circles.
+    fn beyond_renewal(&self, record: &Record, now: Timestamp) -> Error {
+        if let Some(name) = &self.api {
+            return Error::configuration(format!(
+                "a token for `{name}` is bought with a refresh token, and there is none; ask for offline_access"
+            ));
+        }
+        if now.since(record.tokens.received) < SHORTEST_LIFE {
+            return Error::new(
+                ErrorKind::TokenResponse,
+                "the server gives access tokens that are over at once",
+            );
+        }
+        Error::new(
+            ErrorKind::SessionEnded,
+            "the access token ended and there is no refresh token; ask for offline_access",
+        )
     }
 
     /// Who the new tokens are of, if they come with an ID Token: the same person as before (OpenID Connect Core §12.2).
@@ -348,7 +389,7 @@ impl Refresh {
         let Renewed { tokens, identity } = renewed;
         let kept = self.write(held, |record| {
             let refused = matches!(self.unwanted, Some(Unwanted::Refused(_)));
-            record.tokens.renew(tokens.clone(), refused);
+            record.renew(&self.api, tokens.clone(), refused);
             record.identity = identity.clone().or(record.identity.take());
             record.lease = None;
         });
@@ -400,21 +441,6 @@ impl Refresh {
         let renewed = self.client.sessions().find(&self.session).await?;
         renewed.map(|held| held.record).ok_or_else(gone)
     }
-}
-
-/// Why a session without a refresh token has no access token any more. One that was never good is not worth another sign-in:
-/// that would go round in circles.
-fn beyond_renewal(record: &Record, now: Timestamp) -> Error {
-    if now.since(record.tokens.received) < SHORTEST_LIFE {
-        return Error::new(
-            ErrorKind::TokenResponse,
-            "the server gives access tokens that are over at once",
-        );
-    }
-    Error::new(
-        ErrorKind::SessionEnded,
-        "the access token ended and there is no refresh token; ask for offline_access",
-    )
 }
 
 /// Whether the server may have acted without us hearing of it.

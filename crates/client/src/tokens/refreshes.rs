@@ -6,6 +6,7 @@ use safeconduct_protocol::secret::Secret;
 
 use crate::error::Error;
 use crate::store::SessionKey;
+use crate::tokens::resource::TargetName;
 
 /// The longest pause between two refreshes of a session that fail, in seconds.
 pub(crate) const LONGEST_PAUSE: i64 = 32;
@@ -13,10 +14,11 @@ pub(crate) const LONGEST_PAUSE: i64 = 32;
 /// The refreshes of this process.
 pub(crate) struct Refreshes(pub(crate) SingleFlight<Wanted, Secret, Error>);
 
-/// What a refresh is for: a session whose token ends, or whose token (by its hash) an API refused or the app wants replaced.
+/// What a refresh is for: a session whose token for an API ends or is not there yet, or whose token (by its hash) an API refused or the app wants replaced.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Wanted {
     pub(crate) session: SessionKey,
+    pub(crate) api: TargetName,
     pub(crate) refused: Option<[u8; 32]>,
     pub(crate) replaced: Option<[u8; 32]>,
 }

@@ -3,6 +3,8 @@
 //!
 //! Reading the answer is `response.rs`'s concern.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderValue, header};
 use safeconduct_issuer::Answer;
 use safeconduct_protocol::pkce::CodeVerifier;
@@ -33,8 +35,8 @@ pub(crate) enum Offer<'a> {
         code_verifier: &'a CodeVerifier,
         redirect_uri: &'a str,
     },
-    /// A refresh token (RFC 6749 §6).
-    RefreshToken(&'a Secret),
+    /// A refresh token (RFC 6749 §6), and the scope of another API than the one that it was given for.
+    RefreshToken(&'a Secret, Option<&'a Scope>),
     /// Nothing but the client itself (RFC 6749 §4.4).
     ClientCredentials(&'a Scope),
 }
@@ -46,6 +48,8 @@ pub(crate) struct Requester<'a> {
     pub(crate) credentials: &'a Credentials,
     /// RFC 8707: the one API the token is for.
     pub(crate) resource: Option<&'a str>,
+    /// What the issuer wants beside the usual.
+    pub(crate) more: &'a [(String, String)],
 }
 
 impl TokenRequest {
@@ -102,9 +106,12 @@ impl TokenRequest {
                     .append_pair("redirect_uri", redirect_uri)
                     .append_pair("code_verifier", code_verifier.expose());
             }
-            Offer::RefreshToken(token) => {
+            Offer::RefreshToken(token, scope) => {
                 form.append_pair("grant_type", "refresh_token")
                     .append_pair("refresh_token", token.expose());
+                if let Some(scope) = scope.filter(|scope| !scope.is_empty()) {
+                    form.append_pair("scope", &scope.to_string());
+                }
             }
             Offer::ClientCredentials(scope) => {
                 form.append_pair("grant_type", "client_credentials");
@@ -116,6 +123,7 @@ impl TokenRequest {
         if let Some(resource) = requester.resource {
             form.append_pair("resource", resource);
         }
+        form.extend_pairs(requester.more);
         Self::signed(endpoint, requester, form, now)
     }
 
@@ -136,7 +144,7 @@ impl TokenRequest {
     pub(crate) fn for_pushing(
         endpoint: &Url,
         requester: &Requester<'_>,
-        parameters: &[(&'static str, String)],
+        parameters: &[(Cow<'static, str>, String)],
         now: Timestamp,
     ) -> Result<Self, Error> {
         let mut form = form_urlencoded::Serializer::new(String::new());
@@ -184,6 +192,7 @@ mod tests {
             client_id: "notes web",
             credentials,
             resource: Some("https://api.example.com"),
+            more: &[],
         };
         let endpoint = Url::parse("https://id.example.com/token").unwrap();
         TokenRequest::for_token(&endpoint, &requester, offer, NOW).unwrap()
@@ -214,7 +223,7 @@ mod tests {
         let token = Secret::new("rt");
         let sent = request(
             &Credentials::Basic(Secret::new("p:ä s%")),
-            &Offer::RefreshToken(&token),
+            &Offer::RefreshToken(&token, None),
         );
         let headers = sent.headers();
         let header = &headers[header::AUTHORIZATION];

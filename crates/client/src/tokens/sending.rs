@@ -9,16 +9,24 @@ use crate::error::Error;
 use crate::tokens::proof::wants_nonce;
 use crate::tokens::proof_key::StoredKey;
 use crate::tokens::request::{Requester, TokenRequest};
+use crate::tokens::resource::TargetName;
 use crate::tokens::response::Tokens;
 
 impl Client {
-    /// As whom requests are made, and for which API.
+    /// As whom requests are made, and for the first API.
     pub(crate) fn requester(&self) -> Requester<'_> {
+        self.requester_for(&None)
+    }
+
+    /// As whom requests are made, and for the API of this name.
+    pub(crate) fn requester_for(&self, api: &TargetName) -> Requester<'_> {
+        let target = self.targets().named(api);
         Requester {
             issuer: self.issuer(),
             client_id: self.client_id(),
             credentials: &self.config().credentials,
-            resource: self.resource(),
+            resource: target.and_then(|target| target.indicator.as_deref()),
+            more: &self.config().token_parameters,
         }
     }
 

@@ -15,6 +15,7 @@ mod logout;
 mod native;
 mod pushed_request;
 mod refresh;
+mod resources;
 mod sessions;
 mod sign_in;
 mod step_up;
