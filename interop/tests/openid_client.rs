@@ -129,6 +129,12 @@ async fn openid_client_asks_for_a_second_factor_and_is_told_the_truth_with_node(
     let me: Value = app.sign_in(&browser, "/login").await?.json()?;
     assert_eq!(how(&me), json!(["urn:safeconduct:acr:password", ["pwd"]]));
 
+    let page = browser.visit(&app.url("/login?max_age=0")).await?;
+    assert!(page.has("login-form"), "signed in before: {page}");
+    // The library holds the time that it is told against what it asked for.
+    let again: Value = app.sign_in(&browser, "/login?max_age=0").await?.json()?;
+    assert_eq!(how(&again), how(&me));
+
     let authenticator = Authenticator::set_up(&app.server, other).await?;
     let url = app.url("/login?acr_values=phr+mfa&max_age=1000");
     let page = browser.sign_in(&url).await?;

@@ -181,6 +181,11 @@ async fn a_spring_app_asks_for_a_second_factor_and_is_told_the_truth_with_spring
     let me: Value = browser.sign_in(&app.url("/me")).await?.json()?;
     assert_eq!(how(&me), json!(["urn:safeconduct:acr:password", ["pwd"]]));
 
+    let again = app.url("/oauth2/authorization/safeconduct?max_age=0");
+    let page = browser.visit(&again).await?;
+    assert!(page.has("login-form"), "signed in before: {page}");
+    browser.sign_in(&again).await?;
+
     let authenticator = Authenticator::set_up(&app.server, other).await?;
     let begin = app.url("/oauth2/authorization/safeconduct?acr_values=mfa");
     let page = browser.sign_in(&begin).await?;

@@ -6,8 +6,10 @@ import org.springframework.security.oauth2.client.web.DefaultOAuth2Authorization
 import org.springframework.security.oauth2.client.web.OAuth2AuthorizationRequestResolver;
 import org.springframework.security.oauth2.core.endpoint.OAuth2AuthorizationRequest;
 
-/** Spring's own requests, with the {@code acr_values} of the address that begins the sign-in. */
+/** Spring's own requests, with the {@code acr_values} and the {@code max_age} of the address that begins the sign-in. */
 class StepUp implements OAuth2AuthorizationRequestResolver {
+    private static final String[] WANTED = {"acr_values", "max_age"};
+
     private final OAuth2AuthorizationRequestResolver plain;
 
     StepUp(ClientRegistrationRepository registrations) {
@@ -25,12 +27,16 @@ class StepUp implements OAuth2AuthorizationRequestResolver {
     }
 
     private static OAuth2AuthorizationRequest stronger(HttpServletRequest request, OAuth2AuthorizationRequest plain) {
-        String wanted = request.getParameter("acr_values");
-        if (plain == null || wanted == null) {
-            return plain;
+        if (plain == null) {
+            return null;
         }
-        return OAuth2AuthorizationRequest.from(plain)
-                .additionalParameters(parameters -> parameters.put("acr_values", wanted))
-                .build();
+        OAuth2AuthorizationRequest.Builder asked = OAuth2AuthorizationRequest.from(plain);
+        for (String name : WANTED) {
+            String wanted = request.getParameter(name);
+            if (wanted != null) {
+                asked.additionalParameters(parameters -> parameters.put(name, wanted));
+            }
+        }
+        return asked.build();
     }
 }
