@@ -170,7 +170,11 @@ fn at_the_host(server: &Server) -> Router<Server> {
         return router;
     }
     let endpoints = get(well_known::passkey_endpoints);
-    router.route("/.well-known/passkey-endpoints", endpoints)
+    let router = router.route("/.well-known/passkey-endpoints", endpoints);
+    if server.settings().passkey_related_origins.is_empty() {
+        return router;
+    }
+    router.route("/.well-known/webauthn", get(well_known::related_origins))
 }
 
 /// What only the operator sees before there is a server: the process is alive, and not ready. From the moment that `started` holds

@@ -57,6 +57,8 @@ pub struct Settings {
     pub passkeys: bool,
     /// The host that passkeys belong to, where it is a domain above the issuer's ([`RelyingParty::may_be_id`]).
     pub passkey_rp_id: Option<String>,
+    /// The other origins at which browsers may ask for the passkeys of this host (WebAuthn Level 3 §5.11), as browsers write them.
+    pub passkey_related_origins: Vec<String>,
     /// Whether users may delete their accounts.
     pub account_deletion: bool,
     /// Who may create an account by themselves. Where no mail is set up, nobody can but whom an operator invites.
@@ -221,6 +223,7 @@ impl Settings {
             second_factor: SecondFactor::default(),
             passkeys: true,
             passkey_rp_id: None,
+            passkey_related_origins: Vec::new(),
             account_deletion: false,
             sign_up: SignUp::default(),
             sign_in_notice: None,

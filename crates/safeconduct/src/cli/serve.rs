@@ -428,6 +428,7 @@ fn settings(checked: &Checked) -> Result<Settings, Failure> {
             per_account: budget(login.per_account),
             per_address: budget(login.per_address),
             sign_ins: budget(login.sign_ins),
+        passkey_related_origins: login.passkey_related_origins.clone(),
             ..defaults.throttle
         },
         ..defaults

@@ -340,6 +340,7 @@ fn check_login(config: &Config, issuer: Option<&Issuer>, findings: &mut Findings
     if let (Some(id), Some(host)) = (&login.passkey_rp_id, issuer.map(Issuer::host)) {
         check_passkey_host(id, host, findings);
     }
+    check_related_origins(config, issuer, findings);
     if !config.login.throttle {
         findings.warn(
             &At::key("login").then("throttle"),
@@ -363,6 +364,52 @@ fn check_passkey_host(id: &str, host: &str, findings: &mut Findings<'_>) {
             &key,
             format!("every server below {id} can ask for the passkeys of this one, make others in their place and have them forgotten"),
             "leave the key out, unless another of your servers has to share the passkeys and you trust all that there are",
+        );
+    }
+}
+
+/// The most origins that a browser is told of.
+const MOST_RELATED_ORIGINS: usize = 20;
+
+/// Browsers compare origins as they write them, and look for the list at the host that passkeys belong to.
+fn check_related_origins(config: &Config, issuer: Option<&Issuer>, findings: &mut Findings<'_>) {
+    let (key, login) = (
+        At::key("login").then("passkey_related_origins"),
+        &config.login,
+    );
+    let origins = &login.passkey_related_origins;
+    if origins.is_empty() {
+        return;
+    }
+    for (index, origin) in origins.iter().enumerate() {
+        let url = Url::parse(origin).ok();
+        let written = url.as_ref().map(|url| url.origin().ascii_serialization());
+        let is_secure = |url: &Url| {
+            let host = url.host_str().unwrap_or_default();
+            url.scheme() == "https" || (url.scheme() == "http" && host == "localhost")
+        };
+        if !url.as_ref().is_some_and(is_secure) || written.as_ref() != Some(origin) {
+            findings.refuse(
+                &key.item(index),
+                format!("`{origin}` is no origin as browsers write it"),
+                "write the scheme, the host in lower case and a port that is not the usual one: https://acme.example",
+            );
+        }
+    }
+    if origins.len() > MOST_RELATED_ORIGINS {
+        findings.refuse(
+            &key,
+            format!("`{key}` has more than {MOST_RELATED_ORIGINS} origins"),
+            "browsers read those of five domains",
+        );
+    }
+    let own = issuer.and_then(Issuer::domain);
+    let host = login.passkey_rp_id.as_deref().or(own);
+    if !login.passkeys || host.is_none() || host != own {
+        findings.refuse(
+            &key,
+            format!("`{key}` is read by nobody: passkeys do not belong to the issuer's host"),
+            "serve the list at /.well-known/webauthn of the host that they belong to, and leave the key out",
         );
     }
 }

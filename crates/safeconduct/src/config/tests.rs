@@ -46,6 +46,52 @@ fn an_issuer_with_a_path_trusts_its_whole_origin() {
 }
 
 #[test]
+fn browsers_are_told_of_twenty_related_origins_at_most() {
+    let of = |count: usize| {
+        let origins: Vec<_> = (0..count)
+            .map(|number| format!("\"https://a{number}.example\""))
+            .collect();
+        let list = origins.join(", ");
+        said_below_issuer(&format!("login.passkey_related_origins = [{list}]"))
+    };
+    assert_eq!(of(20), "");
+    let said = of(21);
+    let expected = "safeconduct.toml:2: `login.passkey_related_origins` has more than 20 origins";
+    assert!(said.starts_with(expected), "{said}");
+}
+
+#[test]
+fn what_a_group_can_not_be_is_refused() {
+    for (group, says) in [
+        (
+            "[groups.administrators]",
+            "safeconduct.toml:2: the group `administrators` is no matter of the file",
+        ),
+        (
+            "[groups.\" staff\"]",
+            "safeconduct.toml:2: a group’s name has no space at either end",
+        ),
+        (
+            "[groups.staff]\ndisplay = \"\"",
+            "safeconduct.toml:2: what a group is called has 1 to 256 characters",
+        ),
+        (
+            "[groups.staff]\nmembers = [\"ada\"]",
+            "safeconduct.toml:3: unknown key `groups.staff.members`",
+        ),
+        (
+            "login.passkeys = false\n[groups.staff]\nrequire_second_factor = true",
+            "safeconduct.toml:4: members of `staff` who have no second factor can set none up, and are kept out",
+        ),
+        ("[groups.staff]\nrequire_second_factor = true", ""),
+    ] {
+        let said = said_below_issuer(group);
+        assert!(said.contains(says), "{group}: {said}");
+        assert!(!says.is_empty() || said.is_empty(), "{group}: {said}");
+    }
+}
+
+#[test]
 fn a_client_whose_demand_cannot_be_met_is_warned_of() {
     let client = "[[clients]]\nid = \"bank\"\nredirect_uris = [\"https://bank.example/cb\"]\nrequire_second_factor = true\n";
     let said = said_below_issuer(client);
@@ -387,6 +433,26 @@ fn text_that_is_no_configuration_is_placed(#[case] text: &str, #[case] says: &st
 #[case(
     "[login]\npasskey_rp_id = \"acme.example\"",
     "safeconduct.toml:3: `login.passkey_rp_id` is `acme.example`, and browsers make no passkeys for that at id.example.com\n    name the issuer's own host, or a domain above it that is yours"
+)]
+#[case(
+    "[login]\npasskey_related_origins = [\"https://acme.example\", \"https://ACME.example\"]",
+    "safeconduct.toml:3: `https://ACME.example` is no origin as browsers write it"
+)]
+#[case(
+    "[login]\npasskey_related_origins = [\"https://acme.example/\"]",
+    "safeconduct.toml:3: `https://acme.example/` is no origin as browsers write it"
+)]
+#[case(
+    "[login]\npasskey_related_origins = [\"https://acme.example:443\"]",
+    "safeconduct.toml:3: `https://acme.example:443` is no origin as browsers write it"
+)]
+#[case(
+    "[login]\npasskey_related_origins = [\"http://acme.example\"]",
+    "safeconduct.toml:3: `http://acme.example` is no origin as browsers write it"
+)]
+#[case(
+    "[login]\npasskeys = false\npasskey_related_origins = [\"https://acme.example\"]",
+    "safeconduct.toml:4: `login.passkey_related_origins` is read by nobody"
 )]
 #[case(
     "[login]\npasskey_rp_id = \"com\"",

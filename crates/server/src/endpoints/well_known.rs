@@ -34,12 +34,13 @@ pub(crate) async fn jwks(State(server): State<Server>) -> Response {
 pub(crate) async fn passkey_endpoints(State(server): State<Server>) -> Response {
     let endpoint = |path| server.settings().issuer.endpoint(path);
     let body = json!({ "enroll": endpoint(ADD_PASSKEY), "manage": endpoint(ACCOUNT_PASSKEYS) });
-    let headers = [
-        (header::CONTENT_TYPE, "application/json"),
-        (header::CACHE_CONTROL, MAX_AGE),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ];
-    (headers, body.to_string()).into_response()
+    json_document(body.to_string())
+}
+
+/// At which other origins browsers may ask for the passkeys of this host (WebAuthn Level 3 §5.11).
+pub(crate) async fn related_origins(State(server): State<Server>) -> Response {
+    let origins = &server.settings().passkey_related_origins;
+    json_document(json!({ "origins": origins }).to_string())
 }
 
 /// Where people change their password, for password managers (W3C, A Well-Known URL for Changing Passwords).
@@ -50,14 +51,16 @@ pub(crate) async fn change_password(State(server): State<Server>, reader: Reader
 
 async fn document(server: &Server, pick: impl Fn(&Arc<Catalog>) -> String) -> Response {
     match server.catalog().await {
-        Ok(catalog) => {
-            let headers = [
-                (header::CONTENT_TYPE, "application/json"),
-                (header::CACHE_CONTROL, MAX_AGE),
-                (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-            ];
-            (headers, pick(&catalog)).into_response()
-        }
+        Ok(catalog) => json_document(pick(&catalog)),
         Err(failure) => respond::json_refusal(failure),
     }
+}
+
+fn json_document(body: String) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, MAX_AGE),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, body).into_response()
 }

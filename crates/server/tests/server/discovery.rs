@@ -462,6 +462,7 @@ const OURS: [&str; 16] = [
     "/.well-known/openid-configuration",
     "/.well-known/change-password",
     "/.well-known/passkey-endpoints",
+    "/.well-known/webauthn",
 ];
 
 #[tokio::test]

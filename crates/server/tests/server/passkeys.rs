@@ -1037,6 +1037,27 @@ async fn password_managers_are_told_where_passkeys_are() {
     );
 }
 
+/// At the host, whatever the path of the issuer is; and nothing where nothing is related.
+#[tokio::test]
+async fn browsers_are_told_of_the_origins_that_may_use_the_passkeys_of_the_host() {
+    let server = TestServer::start_at("https://id.example/tenant").await;
+    let nothing = server.get("/.well-known/webauthn").await;
+    assert_eq!(nothing.status, 404);
+    let origins = ["https://acme.example", "https://id.acme.example:8443"];
+    let server = server.restart_with(|settings| {
+        settings.passkey_related_origins = origins.map(str::to_owned).to_vec();
+    });
+    let told = server.await.get("/.well-known/webauthn").await;
+    assert_eq!(
+        (told.status.as_u16(), told.header("content-type")),
+        (200, "application/json")
+    );
+    assert_eq!(
+        told.body,
+        r#"{"origins":["https://acme.example","https://id.acme.example:8443"]}"#
+    );
+}
+
 /// What a page tells the browser of the passkeys that are still good.
 fn accepted(page: &Answer) -> Value {
     attribute(page, "data-accepted")
