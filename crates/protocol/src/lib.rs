@@ -9,7 +9,7 @@
 //! - others ask about it: [`introspection`], [`metadata`], [`client_authentication`]
 //! - people sign in with a passkey: [`passkey`]
 //! - people type their names, passwords and codes: [`precis`], [`password`], [`totp`], [`enrolment`], [`recovery_code`]; they read pages in their
-//!   own language: [`language`]; they are told of what happens to their accounts: [`mail`]; they open links that were made for them: [`link`]; they sign up: [`sign_up`]
+//!   own language: [`language`]; they are told of what happens to their accounts: [`mail`]; they open links that were made for them: [`link`]; they sign up: [`sign_up`]; they can be called: [`phone_number`]
 //! - what all of it stands on: [`ids`], [`secret`], [`sent`], [`seal`], [`sealed`], [`jose`], [`encoding`], [`random`], [`time`], [`clock`], [`loopback`]; and what a
 //!   browser brings: [`cookie`], [`speculation`]
 
@@ -42,6 +42,7 @@ pub mod metadata;
 pub mod parameters;
 pub mod passkey;
 pub mod password;
+pub mod phone_number;
 pub mod pkce;
 pub mod posted_request;
 pub mod precis;

@@ -151,7 +151,7 @@ impl TypedCode {
 }
 
 /// The value of a decimal digit of any script. Unicode keeps the ten of each script together, from zero to nine.
-fn digit(char: char) -> Option<u8> {
+pub(crate) fn digit(char: char) -> Option<u8> {
     let is_digit = |char: &char| char.general_category() == GeneralCategory::DecimalNumber;
     if !is_digit(&char) {
         return None;

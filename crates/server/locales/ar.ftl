@@ -531,6 +531,11 @@ offer-passkey-explanation = في المرة القادمة سجّل الدخول
 
 ## The mail address of the account
 
+phone-change = تغيير رقم الهاتف
+phone-explanation = تُبلَّغ التطبيقات التي يُسمح لها برؤيته بأن أحدًا لم يتحقق منه. يُترك الحقل فارغًا إذا لم يكن مطلوبًا حفظ رقم هنا.
+phone-hint = مع رمز البلد، مثل <bdi>+966 11 555 0100</bdi>.
+phone-submit = حفظ رقم الهاتف
+problem-phone = يُرجى إدخال رقم هاتف يبدأ بعلامة + ورمز البلد، مثل <bdi>+966 11 555 0100</bdi>.
 account-address = عنوان البريد الإلكتروني
 address-change = تغيير عنوان البريد الإلكتروني
 address-confirmed = مؤكَّد

@@ -499,6 +499,11 @@ offer-passkey-explanation = Melden Sie sich das nächste Mal ohne Passwort als <
 
 ## The mail address of the account
 
+phone-change = Telefonnummer ändern
+phone-explanation = Apps, die sie sehen dürfen, erfahren, dass niemand sie geprüft hat. Lassen Sie das Feld leer, wenn hier keine stehen soll.
+phone-hint = Mit Landesvorwahl, zum Beispiel +49 30 23125 000.
+phone-submit = Telefonnummer speichern
+problem-phone = Geben Sie eine Telefonnummer ein, die mit + und der Landesvorwahl beginnt, zum Beispiel +49 30 23125 000.
 account-address = E-Mail-Adresse
 address-change = E-Mail-Adresse ändern
 address-confirmed = Bestätigt

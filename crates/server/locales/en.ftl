@@ -419,6 +419,11 @@ offer-passkey-explanation = Next time, sign in as <strong><bdi>{ $account }</bdi
 
 ## The mail address of the account
 
+phone-change = Change phone number
+phone-explanation = Apps that may see it are told that nobody has checked it. Leave it empty to have none here.
+phone-hint = With the country code, such as +44 20 7946 0000.
+phone-submit = Save phone number
+problem-phone = Enter a phone number that begins with + and the country code, such as +44 20 7946 0000.
 account-address = Email address
 address-change = Change email address
 address-confirmed = Confirmed

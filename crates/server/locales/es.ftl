@@ -507,6 +507,11 @@ offer-passkey-explanation = La próxima vez, inicia sesión como <strong><bdi>{ 
 
 ## The mail address of the account
 
+phone-change = Cambiar el número de teléfono
+phone-explanation = Las aplicaciones que pueden verlo saben que nadie lo ha comprobado. Deje el campo vacío para no tener ninguno aquí.
+phone-hint = Con el prefijo del país, por ejemplo +34 910 000 000.
+phone-submit = Guardar el número
+problem-phone = Escriba un número de teléfono que empiece por + y el prefijo del país, por ejemplo +34 910 000 000.
 account-address = Dirección de correo
 address-change = Cambiar la dirección de correo
 address-confirmed = Confirmada

@@ -507,6 +507,11 @@ offer-passkey-explanation = La prochaine fois, connectez-vous à <strong><bdi>{ 
 
 ## The mail address of the account
 
+phone-change = Changer de numéro de téléphone
+phone-explanation = Les applications qui peuvent le voir apprennent que personne ne l’a vérifié. Laissez le champ vide pour n’en avoir aucun ici.
+phone-hint = Avec l’indicatif du pays, par exemple +33 1 99 00 12 34.
+phone-submit = Enregistrer le numéro
+problem-phone = Saisissez un numéro de téléphone qui commence par + et l’indicatif du pays, par exemple +33 1 99 00 12 34.
 account-address = Adresse e-mail
 address-change = Changer d’adresse e-mail
 address-confirmed = Confirmée

@@ -483,6 +483,11 @@ offer-passkey-explanation = 次回は、パスワードなしで、指紋、顔�
 
 ## The mail address of the account
 
+phone-change = 電話番号を変更
+phone-explanation = 閲覧を許可されたアプリには、確認されていない番号として伝えられます。登録しない場合は空欄にしてください。
+phone-hint = +81 3 1234 5678 のように、国番号を付けて入力します。
+phone-submit = 電話番号を保存
+problem-phone = +81 3 1234 5678 のように、+ と国番号で始まる電話番号を入力してください。
 account-address = メールアドレス
 address-change = メールアドレスを変更
 address-confirmed = 確認済み

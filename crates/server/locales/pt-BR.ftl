@@ -507,6 +507,11 @@ offer-passkey-explanation = Da próxima vez, entre como <strong><bdi>{ $account 
 
 ## The mail address of the account
 
+phone-change = Mudar o número de telefone
+phone-explanation = Os aplicativos que podem vê-lo são informados de que ninguém o verificou. Deixe o campo vazio para não ter nenhum aqui.
+phone-hint = Com o código do país, por exemplo +55 11 5550 0100.
+phone-submit = Salvar número
+problem-phone = Digite um número de telefone que comece com + e o código do país, por exemplo +55 11 5550 0100.
 account-address = Endereço de e-mail
 address-change = Mudar o endereço de e-mail
 address-confirmed = Confirmado

@@ -39,6 +39,7 @@ pub(crate) const ACCOUNT_DELETE: &str = "/account/delete";
 /// Every account page that a sign-in may lead to.
 pub(crate) const ACCOUNT_PAGES: [&str; 12] = [
     ACCOUNT_ADDRESS,
+    ACCOUNT_PHONE,
     LINK,
     ACCOUNT,
     ACCOUNT_DELETE,
@@ -69,6 +70,9 @@ pub(crate) const REMOVE_PASSKEY: &str = "/account/passkeys/remove";
 
 /// The page of the account's mail address, below the issuer.
 pub(crate) const ACCOUNT_ADDRESS: &str = "/account/address";
+
+/// The page of the account's telephone number, below the issuer.
+pub(crate) const ACCOUNT_PHONE: &str = "/account/phone";
 
 /// What one-time links lead to, below the issuer: the page on which a password is set.
 pub(crate) const LINK: &str = "/link";

@@ -14,10 +14,10 @@ use crate::{
     account,
     addresses::{
         ACCOUNT, ACCOUNT_ACTIVITY, ACCOUNT_ADDRESS, ACCOUNT_APPS, ACCOUNT_AUTHENTICATOR,
-        ACCOUNT_DELETE, ACCOUNT_NAME, ACCOUNT_PASSKEYS, ACCOUNT_PASSWORD, ACCOUNT_SECURITY,
-        ACCOUNT_SESSIONS, ADD_OFFERED_PASSKEY, ADD_PASSKEY, END_OTHERS, END_SESSION, LINK,
-        NEW_RECOVERY_CODES, OFFER, RECOVER, REMOVE_ACCESS, REMOVE_AUTHENTICATOR, REMOVE_PASSKEY,
-        RENAME_PASSKEY, RENEW_CHALLENGE, SIGN_UP, SIGN_UP_FOR,
+        ACCOUNT_DELETE, ACCOUNT_NAME, ACCOUNT_PASSKEYS, ACCOUNT_PASSWORD, ACCOUNT_PHONE,
+        ACCOUNT_SECURITY, ACCOUNT_SESSIONS, ADD_OFFERED_PASSKEY, ADD_PASSKEY, END_OTHERS,
+        END_SESSION, LINK, NEW_RECOVERY_CODES, OFFER, RECOVER, REMOVE_ACCESS, REMOVE_AUTHENTICATOR,
+        REMOVE_PASSKEY, RENAME_PASSKEY, RENEW_CHALLENGE, SIGN_UP, SIGN_UP_FOR,
     },
     correlation::correlate,
     cross_origin::{self, CrossOrigin, preflight},
@@ -120,6 +120,10 @@ fn account_pages() -> Router<Server> {
         .route(
             ACCOUNT_ADDRESS,
             get(account::address::get).post(account::address::post),
+        )
+        .route(
+            ACCOUNT_PHONE,
+            get(account::phone::get).post(account::phone::post),
         )
         .route(
             ACCOUNT_DELETE,

@@ -510,6 +510,7 @@ async fn almost_right(server: &TestServer) -> Vec<(&'static str, Credentials, Fo
         ("/language", nobody(), Form::new()),
         ("/link", nobody(), Form::new()),
         ("/account/address", nobody(), Form::new()),
+        ("/account/phone", nobody(), Form::new()),
         ("/recover", nobody(), Form::new()),
         ("/sign-up", nobody(), Form::new()),
         ("/login/sign-up", nobody(), Form::new()),

@@ -11,6 +11,7 @@ mod frame;
 pub(crate) mod overview;
 pub(crate) mod passkeys;
 pub(crate) mod password;
+pub(crate) mod phone;
 pub(crate) mod security;
 pub(crate) mod sessions;
 mod visit;

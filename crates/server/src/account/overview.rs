@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::visit::{Answer, Demand, FormRequest, PageRequest, Visit};
 use crate::{
-    addresses::{ACCOUNT, ACCOUNT_ADDRESS, ACCOUNT_DELETE, ACCOUNT_NAME},
+    addresses::{ACCOUNT, ACCOUNT_ADDRESS, ACCOUNT_DELETE, ACCOUNT_NAME, ACCOUNT_PHONE},
     pages::{AccountPage, FactLine, OverviewPage, Section},
 };
 
@@ -53,6 +53,7 @@ async fn page(visit: &Visit<'_>, query: Option<&str>, unfit: Option<&str>) -> An
         rename_action: &server.path(ACCOUNT_NAME),
         facts: &facts.collect::<Vec<_>>(),
         address_page: mail.map(|_| address_page.as_str()),
+        phone_page: &server.path(ACCOUNT_PHONE),
         delete_page: server
             .settings()
             .account_deletion

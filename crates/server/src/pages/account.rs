@@ -54,6 +54,8 @@ pub enum AccountPage<'a> {
     Delete(DeletePage<'a>),
     /// The mail address of the account.
     Address(AddressPage<'a>),
+    /// The telephone number of the account.
+    Phone(PhonePage<'a>),
     /// How the user signs in.
     Security(SecurityPage<'a>),
     /// Which apps have access.
@@ -75,6 +77,7 @@ impl AccountPage<'_> {
             Self::Overview(_) => "account_overview.html",
             Self::Delete(_) => "account_delete.html",
             Self::Address(_) => "account_address.html",
+            Self::Phone(_) => "account_phone.html",
             Self::Security(_) => "account_security.html",
             Self::Apps(_) => "account_apps.html",
             Self::Sessions(_) => "account_sessions.html",
@@ -105,6 +108,8 @@ pub struct OverviewPage<'a> {
     pub facts: &'a [FactLine<'a>],
     /// Where the mail address is changed, if it can be.
     pub address_page: Option<&'a str>,
+    /// Where the telephone number is changed.
+    pub phone_page: &'a str,
     /// Where the account is deleted, if its user may.
     pub delete_page: Option<&'a str>,
 }
@@ -142,6 +147,17 @@ pub struct AddressPage<'a> {
     pub problem: Option<AddressProblem>,
     /// The address that a link was sent to just now.
     pub sent_to: Option<&'a str>,
+}
+
+/// The telephone number of the account.
+#[derive(Clone, Default, Serialize)]
+pub struct PhonePage<'a> {
+    /// The one that is known, or what was typed; else empty.
+    pub number: &'a str,
+    /// Whether what was typed is none.
+    pub is_unfit: bool,
+    /// Where another one is posted, as `phone_number`.
+    pub action: &'a str,
 }
 
 /// Why no link was sent.

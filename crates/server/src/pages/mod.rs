@@ -45,8 +45,8 @@ use serde::Serialize;
 use self::account::Framed;
 pub use self::account::{
     AccountFrame, AccountPage, ActivityPage, AddressPage, AddressProblem, AppLine, AppsPage,
-    AuthenticatorLine, ConfirmAddressPage, DeletePage, EventLine, FactLine, OverviewPage, Section,
-    SecurityPage, SessionLine, SessionsPage,
+    AuthenticatorLine, ConfirmAddressPage, DeletePage, EventLine, FactLine, OverviewPage,
+    PhonePage, Section, SecurityPage, SessionLine, SessionsPage,
 };
 pub use self::assets::Asset;
 use self::assets::{ASSETS, Assets, asset, our_stylesheet, path_of, text};

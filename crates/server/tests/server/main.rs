@@ -8,6 +8,7 @@
 mod account;
 mod account_activity;
 mod account_password;
+mod account_phone;
 mod account_security;
 mod address;
 mod anonymous;

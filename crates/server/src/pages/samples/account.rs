@@ -5,8 +5,8 @@ use safeconduct_protocol::time::Timestamp;
 use crate::pages::{
     AccountFrame, AccountPage, ActivityPage, AddPasskeyPage, AddPasskeyProblem, AddressPage,
     AddressProblem, AppLine, AppsPage, AuthenticatorLine, DeletePage, EventLine, FactLine,
-    OverviewPage, Pages, PasskeyLine, PasskeysPage, RemovePasskeyProblem, Section, SecurityPage,
-    SessionLine, SessionsPage,
+    OverviewPage, Pages, PasskeyLine, PasskeysPage, PhonePage, RemovePasskeyProblem, Section,
+    SecurityPage, SessionLine, SessionsPage,
 };
 
 /// 30 November 2026, noon.
@@ -35,6 +35,7 @@ fn frame(section: Section, path: &'static str) -> AccountFrame<'static> {
 pub(super) fn samples(pages: &Pages) -> Vec<Sample> {
     let mut samples = overview();
     samples.extend(addresses());
+    samples.extend(phone());
     samples.extend(security(pages));
     samples.extend(apps(pages));
     samples.extend(sessions(pages));
@@ -54,6 +55,7 @@ fn overview() -> Vec<Sample> {
         rename_action: "/account/name",
         facts: kept(facts.map(|(kind, value)| FactLine { kind, value }).into()),
         address_page: Some("/account/address"),
+        phone_page: "/account/phone",
         delete_page: Some("/account/delete"),
     };
     let none = OverviewPage {
@@ -81,6 +83,21 @@ fn overview() -> Vec<Sample> {
         ("account-unfit-name", account, AccountPage::Overview(unfit)),
         ("account-delete", deletion.clone(), delete(false)),
         ("account-delete-unconfirmed", deletion, delete(true)),
+    ]
+}
+
+fn phone() -> Vec<Sample> {
+    let phone = |number, is_unfit| {
+        AccountPage::Phone(PhonePage {
+            number,
+            is_unfit,
+            action: "/account/phone",
+        })
+    };
+    let frame = frame(Section::Overview, "/account/phone");
+    vec![
+        ("account-phone", frame.clone(), phone("+15550100", false)),
+        ("account-phone-unfit", frame, phone("555 0100", true)),
     ]
 }
 

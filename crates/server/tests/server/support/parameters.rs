@@ -100,6 +100,7 @@ pub(crate) const READ: &[(&str, &[&[&str]])] = &[
     ),
     ("/account/address", &[&["csrf", "email"]]),
     ("/recover", &[&["account"]]),
+    ("/account/phone", &[&["csrf", "phone_number"]]),
     ("/sign-up", &[&["pending", "email"]]),
     ("/login/sign-up", &[&["pending"]]),
     ("/signed-out", &[&["ui_locales"]]),
