@@ -12,7 +12,6 @@ use safeconduct_protocol::{
         SuggestedName, creation_options,
     },
 };
-use safeconduct_store::{NewPasskeyRow, PasskeyAdder, PasskeyAddition, PasskeyRecord};
 
 use crate::{browser::Browser, fault::Failure, pages::AddPasskeyProblem, server::Exchange};
 
@@ -107,7 +106,10 @@ pub(crate) async fn add(
         handle: &made.handle,
         rp_id: &party.id,
         challenge: &made.ceremony.used(&exchange.server.settings().lifetimes),
-        by: PasskeyAdder::Session(&browser.seen(person)),
+        by: match person.factors.at_level(Level::MultiFactor) {
+            Some(_) => PasskeyAdder::Session(&session),
+            None => PasskeyAdder::First(&session),
+        },
         mail: mail.as_ref(),
     };
     let store = exchange.store_of_person(&person.user);
@@ -152,7 +154,10 @@ pub(crate) async fn add_by_link(
         handle: &made.handle,
         rp_id: &party.id,
         challenge: &made.ceremony.used(&settings.lifetimes),
-        by: PasskeyAdder::Link(link),
+        by: PasskeyAdder::Link {
+            link,
+            ends: (old.filter(|old| old.user != *link.user())).map(|old| (&old.session, &old.user)),
+        },
         mail: mail.as_ref(),
     };
     let store = exchange.store_of_person(link.user());

@@ -4,9 +4,19 @@
 use axum::response::Response;
 use http::{HeaderValue, StatusCode};
 use safeconduct_protocol::{
-    authentication::Factor, authorization::SignedInUser, encoding, enrolment::Enrolment,
-    error::Refusal, mail::MailPurpose, parameters::Parameters, recovery_code::RecoveryCode,
-    secret::Secret, totp::TypedCode,
+    authentication::{Factor, Level},
+    authorization::SignedInUser,
+    encoding,
+    enrolment::Enrolment,
+    error::Refusal,
+    mail::{Mail, MailPurpose},
+    parameters::Parameters,
+    recovery_code::RecoveryCode,
+    secret::Secret,
+    totp::TypedCode,
+};
+use safeconduct_store::{
+    Guess, NewOtp, OtpAdder, OtpAddition, SecondFactorUse, SessionRenewal, SessionView,
 };
 use safeconduct_store::{Guess, NewOtp, OtpAddition, SecondFactorUse, SessionRenewal, SessionView};
 
@@ -244,7 +254,13 @@ pub(crate) async fn enrol(
         recovery_codes: hashed.collect(),
         mail: exchange.notice(user, MailPurpose::OtpAdded).await?,
     };
-    let added = store.add_otp(user, &new, &renewal.session, exchange.now);
+    let adder = match view.person.factors.at_level(Level::MultiFactor) {
+        Some(_) => OtpAdder::Proved,
+        None => OtpAdder::First {
+            relying_party: exchange.server.settings().passkey_host(),
+        },
+    };
+    let added = store.add_otp(user, &new, adder, &renewal.session, exchange.now);
     Ok(match added.await? {
         OtpAddition::Added => {
             tracing::info!(sub = %user, "added an authenticator app");

@@ -79,7 +79,7 @@ pub use passkeys::{
 pub use password_changes::PasswordChange;
 pub use schema::SchemaStep;
 pub use second_factors::{
-    AuthenticatorRecord, Guess, NewOtp, OtpAddition, OtpRemoval, Remover, SecondFactorUse,
+    AuthenticatorRecord, Guess, NewOtp, OtpAdder, OtpAddition, OtpRemoval, Remover, SecondFactorUse,
 };
 pub use sessions::{NewSession, SessionRecord, SessionRenewal, SessionSeen, SessionView, SignIn};
 pub use sign_up::{SignUpState, SignedUp};

@@ -77,7 +77,7 @@ impl Store {
         id: &UserId,
         relying_party: &str,
     ) -> Result<bool, StoreError> {
-        let asked = may_bring_passkey(id, relying_party);
+        let asked = second_factors::has_none(id, Some(relying_party));
         Ok(self.row(asked).await?.is_some())
     }
 }

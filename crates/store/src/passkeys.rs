@@ -16,8 +16,8 @@ use crate::error::StoreError;
 use crate::events::{NewEvent, record_of_passkey};
 use crate::links;
 use crate::mail;
-use crate::second_factors::Remover;
-use crate::sessions::{SessionSeen, SignIn, ending_of_user};
+use crate::second_factors::{Remover, has_none};
+use crate::sessions::{SessionSeen, SignIn, ending_of_user, ending_with_event};
 use crate::single_use::uses;
 use crate::store::{ActingStore, Store, stored, user_id};
 
@@ -140,6 +140,9 @@ pub enum PasskeyAdder<'a> {
     /// A session of theirs.
     Session(&'a SessionSeen),
     /// A one-time link of theirs, which is used up by it: everything that rests on the account ends, as with a new password. Only where the
+    /// A session of theirs that has proved no second factor: the account has none. Of two that would be the first, one is added, or who knows
+    /// the password would have one beside the owner's.
+    First(&'a SessionSeen),
     /// passkey stands in for no other factor ([`Store::may_bring_passkey`]).
     Link(&'a Link),
 }
@@ -149,15 +152,20 @@ impl PasskeyAdder<'_> {
     fn before(&self, user: &UserId, rp_id: &str) -> Vec<Statement> {
         match self {
             Self::Session(_) => Vec::new(),
-            Self::Link(link) => vec![links::spend(link), links::may_bring_passkey(user, rp_id)],
+            Self::First(_) => vec![has_none(user, Some(rp_id))],
+            Self::Link { link, .. } => vec![links::spend(link), has_none(user, Some(rp_id))],
         }
     }
 
     /// The statements behind that.
     fn behind(&self, user: &UserId, now: Timestamp) -> Vec<Statement> {
         match self {
-            Self::Session(session) => vec![session.statement(user, now)],
-            Self::Link(_) => ending_of_user(user, now).into(),
+            Self::Session(session) | Self::First(session) => vec![session.statement(user, now)],
+            Self::Link { ends, .. } => {
+                let other = ends.map(|(session, of)| ending_with_event(session, of, by, now));
+                let own = ending_of_user(user, now).into_iter();
+                own.chain(other.into_iter().flatten()).collect()
+            }
         }
     }
 }
@@ -301,7 +309,7 @@ impl ActingStore {
             UnitOutcome::Done(_) => return Ok(PasskeyAddition::Added),
             UnitOutcome::Unmet { statement } => statement,
         };
-        let by_link = matches!(new.by, PasskeyAdder::Link(_));
+        let by_link = matches!(new.by, PasskeyAdder::Link { .. });
         Ok(match statement {
             1 if by_link => PasskeyAddition::LinkUsed,
             _ if statement == first_check + 1 => PasskeyAddition::TooMany,

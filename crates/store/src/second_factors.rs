@@ -98,6 +98,19 @@ pub struct NewOtp {
 pub enum OtpAddition {
     /// It is added, and the session has its new cookie.
     Added,
+/// In which session of theirs the user of an account adds an authenticator app.
+#[derive(Clone, Copy)]
+pub enum OtpAdder<'a> {
+    /// In one that has proved what the account has.
+    Proved,
+    /// In one that has proved no second factor: the account has none. Of two that would be the first, one is added, or who knows the
+    /// password would have one beside the owner's.
+    First {
+        /// The host that passkeys have to be good at, if any are good.
+        relying_party: Option<&'a str>,
+    },
+}
+
     /// There is one already.
     Already,
     /// The session is not what it was. Nothing is added.
@@ -252,9 +265,15 @@ impl ActingStore {
     ) -> Result<OtpAddition, StoreError> {
         let add = Statement::new(ADD_OTP)
             .bind(user.as_str())
+        adder: OtpAdder<'_>,
             .bind(otp.sealed.as_str())
             .bind(otp.key)
             .bind(otp.step)
+        let first = match adder {
+            OtpAdder::Proved => None,
+            OtpAdder::First { relying_party } => Some(has_none(user, relying_party)),
+        };
+        let last_of_account = usize::from(first.is_some());
             .bind(now)
             .expect_some();
         let event = NewEvent::new("second-factor-added").user(user);
@@ -385,6 +404,15 @@ fn new_codes(
 ) -> impl Iterator<Item = Statement> {
     let forget = Statement::new(FORGET_CODES).bind(user.as_str());
     let add = |code: &HashedSecret| {
+/// The statement that fails its unit where `user` has a second factor: an authenticator app, or a passkey that is good at the host
+/// `relying_party`.
+pub(crate) fn has_none(user: &UserId, relying_party: Option<&str>) -> Statement {
+    Statement::new(HAS_NONE)
+        .bind(user.as_str())
+        .bind(relying_party)
+        .expect_some()
+}
+
         Statement::new(ADD_CODE)
             .bind(user.as_str())
             .bind(code.hash.as_slice())

@@ -117,11 +117,7 @@ impl NewSession {
             .bind(self.device.to_string())
             .expect_some();
         let old = self.replaces.as_ref();
-        let end = old.map(|(old, user)| {
-            let event = NewEvent::new("session-ended").user(user);
-            let event = event.detail(old.as_str()).by(by, now);
-            ending(old, now).into_iter().chain([event])
-        });
+        let end = old.map(|(old, user)| ending_with_event(old, user, by, now));
         let event = NewEvent::new("session-started")
             .user(&self.user)
             .detail(self.id.as_str())
@@ -409,6 +405,18 @@ impl ActingStore {
 fn ending(id: &SessionId, now: Timestamp) -> [Statement; 3] {
     let [queue, forget] = logouts::queue(id, now);
     [queue, forget, Statement::new(END).bind(id.as_str())]
+}
+
+/// The statements that end a session of `user` and record that, in the turn of that user.
+pub(crate) fn ending_with_event(
+    id: &SessionId,
+    user: &UserId,
+    by: &By,
+    now: Timestamp,
+) -> [Statement; 4] {
+    let [queue, forget, end] = ending(id, now);
+    let event = NewEvent::new("session-ended").user(user);
+    [queue, forget, end, event.detail(id.as_str()).by(by, now)]
 }
 
 /// The statements that end every session of a user, in the turn of that user. The last one says whether there was one.

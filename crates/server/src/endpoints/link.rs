@@ -219,18 +219,15 @@ async fn bring_passkey(
     user: &LinkedUser,
     parameters: &Parameters,
 ) -> Result<Response, Failure> {
-    let added = new_passkey::add_by_link(exchange, link, parameters).await?;
+    let old = browser.session(exchange).await?;
+    let old = old.as_ref().map(|old| &old.person);
+    let added = new_passkey::add_by_link(exchange, link, old, parameters).await?;
     if let Err(problem) = added.ok_or_else(used_meanwhile)? {
         let html = page(exchange, (text, link), user, None, Some(problem)).await?;
         return Ok(respond::page(StatusCode::BAD_REQUEST, html));
     }
     let server = exchange.server;
     let issuer = &server.settings().issuer;
-    if let Some(old) = browser.session(exchange).await? {
-        let (id, of) = (&old.person.session, &old.person.user);
-        let store = exchange.store_of_person(link.user());
-        store.end_session(id, of, exchange.now).await?;
-    }
     let response = respond::lead_to(exchange.pages(), &server.path(ACCOUNT));
     let response = with_cookie(response, browser::forget_link(issuer));
     let response = with_cookie(response, browser::sign_out(issuer));

@@ -120,6 +120,49 @@ async fn of_two_second_factors_that_are_removed_at_once_one_stays(database: Kind
     }
 }
 
+/// Who knows the password alone, and its owner, are asked to set up a second factor in the same moment.
+///
+/// Attacks: PE41.
+#[apply(databases)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_64_first_factors_that_are_added_at_once_one_is(database: Kind) {
+    let world = Arc::new(World::on(database).await);
+    let adding: Vec<_> = (0..64)
+        .map(|number| {
+            let world = Arc::clone(&world);
+            tokio::spawn(async move {
+                if number % 2 == 0 {
+                    world.enrol_first().await == OtpAddition::Added
+                } else {
+                    let added = world.add_first(&format!("number {number}")).await;
+                    added == PasskeyAddition::Added
+                }
+            })
+        })
+        .collect();
+    let mut won = 0;
+    for added in adding {
+        won += usize::from(added.await.unwrap());
+    }
+    let (app, passkeys) = world.has().await;
+    assert_eq!((won, usize::from(app) + passkeys), (1, 1));
+}
+
+/// What is good at another host is none; whoever has proved what there is adds another beside it.
+#[apply(databases)]
+#[tokio::test]
+async fn a_first_factor_is_added_to_an_account_that_has_none(database: Kind) {
+    let world = World::on(database).await;
+    world.added_at("new.example.com", "elsewhere").await;
+    assert_eq!(world.enrol_first().await, OtpAddition::Added);
+    assert_eq!(world.enrol_first().await, OtpAddition::Already);
+    assert_eq!(world.add_first("one").await, PasskeyAddition::Over);
+    let added = world.add_in(&world.seen(), "one").await;
+    assert_eq!(added, PasskeyAddition::Added);
+    assert_eq!(world.add_first("two").await, PasskeyAddition::Over);
+    assert_eq!(world.has().await, (true, 2));
+}
+
 /// What becomes of a session between the look at it and the write.
 #[derive(Clone, Copy, Debug)]
 enum Meanwhile {

@@ -80,6 +80,26 @@ impl World {
         passkey: &NewPasskey,
         handle: &[u8],
     ) -> PasskeyAddition {
+        let by = PasskeyAdder::Session(session);
+        self.add_by(by, rp_id, user, passkey, handle).await
+    }
+
+    /// Adds a passkey to an account that has nothing, in a session that has proved nothing.
+    pub(super) async fn add_first(&self, name: &str) -> PasskeyAddition {
+        let (seen, passkey) = (self.seen(), made(name, 0, false));
+        let by = PasskeyAdder::First(&seen);
+        self.add_by(by, "id.example.com", &self.user, &passkey, &HANDLE)
+            .await
+    }
+
+    async fn add_by(
+        &self,
+        by: PasskeyAdder<'_>,
+        rp_id: &str,
+        user: &UserId,
+        passkey: &NewPasskey,
+        handle: &[u8],
+    ) -> PasskeyAddition {
         let new = NewPasskeyRow {
             user,
             passkey,
@@ -87,7 +107,7 @@ impl World {
             handle,
             rp_id,
             challenge: &self.challenge(),
-            by: PasskeyAdder::Session(session),
+            by,
             mail: None,
         };
         self.store.add_passkey(&new, self.now()).await.unwrap()
@@ -97,6 +117,13 @@ impl World {
         let passkey = made(name, sign_count, false);
         let added = self.add(&self.user, &passkey, &HANDLE).await;
         assert_eq!(added, PasskeyAddition::Added);
+    }
+
+    /// Adds a passkey that is good at another host.
+    pub(super) async fn added_at(&self, rp_id: &str, name: &str) {
+        let (seen, passkey) = (self.seen(), made(name, 0, false));
+        let added = self.add_at(rp_id, &seen, &self.user, &passkey, &HANDLE);
+        assert_eq!(added.await, PasskeyAddition::Added);
     }
 
     /// Adds a passkey of the user in a session of theirs.

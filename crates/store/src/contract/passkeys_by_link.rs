@@ -23,7 +23,7 @@ impl World {
             handle: &HANDLE,
             rp_id: HOST,
             challenge: &self.challenge(),
-            by: PasskeyAdder::Link(link),
+            by: PasskeyAdder::Link { link, ends: None },
             mail: None,
         };
         self.store.add_passkey(&new, self.now()).await.unwrap()

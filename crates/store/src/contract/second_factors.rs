@@ -11,8 +11,8 @@ use super::administration::hashed;
 use super::{HOST, SESSION_IDLE, World, operator};
 use crate::databases::{Kind, databases};
 use crate::{
-    AuthenticatorRecord, Guess, HashedSecret, NewOtp, NewSession, NewUser, OtpAddition, OtpRemoval,
-    Remover, SecondFactorUse, SessionRenewal, Store, StoreError,
+    AuthenticatorRecord, Guess, HashedSecret, NewOtp, NewSession, NewUser, OtpAdder, OtpAddition,
+    OtpRemoval, Remover, SecondFactorUse, SessionRenewal, Store, StoreError,
 };
 
 const STEP: i64 = 60_000_000;
@@ -55,10 +55,22 @@ impl World {
         self.renewal(&session.id, session.hash, factor)
     }
 
+    /// Adds an app to an account that has nothing, in a session that has proved nothing.
+    pub(super) async fn enrol_first(&self) -> OtpAddition {
+        let renewal = self.another(Factor::Otp).await;
+        let first = OtpAdder::First {
+            relying_party: HOST,
+        };
+        let app = app(STEP);
+        let added = (self.store).add_otp(&self.user, &app, first, &renewal, self.now());
+        added.await.unwrap()
+    }
+
     pub(super) async fn enrol(&self) -> AuthenticatorRecord {
         let renewal = self.another(Factor::Otp).await;
         let app = app(STEP);
-        let added = self.store.add_otp(&self.user, &app, &renewal, self.now());
+        let proved = OtpAdder::Proved;
+        let added = (self.store).add_otp(&self.user, &app, proved, &renewal, self.now());
         assert_eq!(added.await.unwrap(), OtpAddition::Added);
         self.store.otp(&self.user).await.unwrap().unwrap()
     }
@@ -113,7 +125,11 @@ async fn an_app_is_added_once_with_its_codes_and_a_new_cookie(database: Kind) {
     let person = world.person().await.unwrap();
     assert!(!person.enrolled.otp && !person.enrolled.recovery_codes);
     let stale = world.renewal(&world.session, random::bytes(), Factor::Otp);
-    let added = store.add_otp(&world.user, &app(STEP), &stale, now).await;
+    let first = OtpAdder::First {
+        relying_party: HOST,
+    };
+    let one = app(STEP);
+    let added = store.add_otp(&world.user, &one, first, &stale, now).await;
     assert_eq!(added.unwrap(), OtpAddition::SessionChanged);
     assert!(store.otp(&world.user).await.unwrap().is_none());
     let renewal = world.renewal(&world.session, world.hash, Factor::Otp);
@@ -137,7 +153,7 @@ async fn an_app_is_added_once_with_its_codes_and_a_new_cookie(database: Kind) {
     );
     let again = world.another(Factor::Otp).await;
     let added = store
-        .add_otp(&world.user, &app(STEP + 1), &again, now)
+        .add_otp(&world.user, &app(STEP + 1), OtpAdder::Proved, &again, now)
         .await;
     assert_eq!(added.unwrap(), OtpAddition::Already);
     assert_eq!(

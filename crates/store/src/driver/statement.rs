@@ -152,7 +152,7 @@ impl Statement {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Unit {
     statements: Vec<Statement>,
-    turn: Option<String>,
+    turns: BTreeSet<String>,
 }
 
 impl Unit {
@@ -183,7 +183,7 @@ impl Unit {
     /// in a circle.
     #[must_use]
     pub(crate) fn in_turn(mut self, name: &str) -> Self {
-        self.turn = Some(name.to_owned());
+        self.turns.insert(name.to_owned());
         self
     }
 
@@ -191,8 +191,8 @@ impl Unit {
         &self.statements
     }
 
-    pub(crate) fn turn(&self) -> Option<&str> {
-        self.turn.as_deref()
+    pub(crate) fn turns(&self) -> impl Iterator<Item = &str> {
+        self.turns.iter().map(String::as_str)
     }
 }
 

@@ -23,7 +23,10 @@ type Request<'a> = Pin<Box<dyn Future<Output = Result<Rows, Error>> + Send + 'a>
 
 /// Commits `unit` over a connection that nobody else uses meanwhile.
 pub(super) async fn run(connection: &Connection, unit: &Unit) -> Result<UnitOutcome, Failure> {
-    let turn = unit.turn().map(|name| Statement::new(TAKE_TURN).bind(name));
+    let turns = unit.turns();
+    let turns: Vec<_> = turns
+        .map(|name| Statement::new(TAKE_TURN).bind(name))
+        .collect();
     connection
         .prepare(turn.iter().chain(unit.statements()))
         .await?;
@@ -32,7 +35,7 @@ pub(super) async fn run(connection: &Connection, unit: &Unit) -> Result<UnitOutc
     }
     let transaction = Transaction {
         connection,
-        turn: turn.as_ref(),
+        turns: &turns,
         unit,
     };
     if unit.statements().iter().any(Statement::expects_some) {
@@ -110,9 +113,9 @@ impl<'a> Transaction<'a> {
     /// The requests that go before the statements. Behind a pooler BEGIN goes alone: nothing there keeps the statements from
     /// being carried out one by one, should it be refused.
     async fn begin(&self) -> Result<Vec<Request<'a>>, Failure> {
-        let turn = self.turn.map(|turn| self.request(turn));
+        let turns = self.turns.iter().map(|turn| self.request(turn));
         let Some(limits) = self.connection.limits_of_transaction() else {
-            return Ok([self.command(BEGIN)].into_iter().chain(turn).collect());
+            return Ok([self.command(BEGIN)].into_iter().chain(turns).collect());
         };
         let begin = format!("{BEGIN}; {limits}");
         let begun = self.answers(vec![self.command(&begin)]).await;
