@@ -171,6 +171,15 @@ fn an_address_is_invited_to_sign_up_where_anybody_may() {
         (&"grace@a.example".into(), &"sign-up-invite".into())
     );
     assert_eq!(directory.run(&["user", "list"]).stdout, b"");
+    let id = shown["id"].as_str().unwrap();
+    let ended = directory.prints(&["user", "end-links", id]);
+    assert_eq!(
+        ended,
+        format!("exit 0\nerr: the invitation of {id} is taken back\n")
+    );
+    let again = directory.run(&["user", "end-links", id]);
+    assert_eq!(again.status.code(), Some(4));
+    assert_eq!(directory.run(&["user", "list"]).stdout, b"");
     assert_snapshot!(directory.prints(&["user", "invite", "--sign-up", "grace"]), @"
     exit 2
     err: grace is not an address that mails can be sent to, such as ada@example.com

@@ -108,6 +108,7 @@ static EVENTS: &[(&str, &str, &str)] = &[
     ("claims-updated", "user", "`email` where its user confirmed another address"),
     ("password-set", "user", "`invite` or `recover` where a link did it"),
     ("link-made", "user", "`invite`, `recover` or `sign-up-invite`, by command"),
+    ("links-ended", "user", ""),
     ("second-factor-added", "user", "`totp`"),
     ("second-factor-removed", "user", "`totp`"),
     ("passkey-added", "user", "its name"),

@@ -25,6 +25,15 @@ const LINKED: &str = "SELECT u.username, u.link_version, u.locked_at, \
 /// at the host $2. Whether one is demanded is not asked: by a client, by an essential context, it may be at any time.
 const MAY_BRING_PASSKEY: &str = "SELECT 1 FROM users u WHERE u.id = $1 \
      AND NOT EXISTS (SELECT 1 FROM credentials a WHERE a.user_id = u.id AND a.kind = 'totp') \
+const END_ALL: &str =
+    "UPDATE users SET link_version = link_version + 1 WHERE id = $1 AND deleted_at IS NULL";
+
+/// Whom a link to sign up names is as good as deleted: the row that its use would write is there. Not for an id that no link was made for.
+const TAKE_BACK: &str = "INSERT INTO users (id, username, epoch, created_at, updated_at, deleted_at) \
+     SELECT $1, '', 1, CAST($2 AS BIGINT), CAST($2 AS BIGINT), CAST($2 AS BIGINT) \
+     WHERE EXISTS (SELECT 1 FROM events e WHERE e.user_id = $1 AND e.kind = 'link-made') \
+     ON CONFLICT DO NOTHING";
+
      AND NOT EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = u.id AND p.rp_id = $2)";
 
 const USE: &str = "UPDATE users SET epoch = epoch + 1, link_version = link_version + 1 \
@@ -99,6 +108,23 @@ impl ActingStore {
             .await?
         {
             return Ok(());
+    /// Ends every one-time link of a user, also those by which the user of this id would be created; nothing else of theirs. `false` if there
+    /// is no such user, and none can be created.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn end_links(&self, id: &UserId, now: Timestamp) -> Result<bool, StoreError> {
+        let of = |sql| Statement::new(sql).bind(id.as_str());
+        for end in [of(END_ALL), of(TAKE_BACK).bind(now)] {
+            let event = NewEvent::new("links-ended").user(id).by(self.by(), now);
+            let unit = Unit::new([end.expect_some(), event]);
+            if self.committed(unit.in_turn(id.as_str())).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
         }
         Err(StoreError::NotFound("such user"))
     }

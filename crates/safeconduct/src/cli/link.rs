@@ -77,9 +77,12 @@ pub(super) async fn invite_to_sign_up(
     }
     let administration = database.administration();
     if let Way::Mail = way {
-        let address = administration.mail_invitation_to_sign_up(address).await?;
+        let (address, id) = administration.mail_invitation_to_sign_up(address).await?;
         note(format_args!(
             "a link is sent to {address}, by the next node that serves"
+        ));
+        note(format_args!(
+            "`safeconduct user end-links {id}` takes it back"
         ));
         return Ok(());
     }
@@ -88,6 +91,10 @@ pub(super) async fn invite_to_sign_up(
     note(format_args!(
         "whoever opens this address creates an account for {}, once, until {expires_at}",
         made.address
+    ));
+    note(format_args!(
+        "`safeconduct user end-links {}` takes it back",
+        made.user
     ));
     match output {
         Format::Table => write_out(made.url.expose()),
@@ -99,6 +106,18 @@ pub(super) async fn invite_to_sign_up(
             expires_at,
         }),
     }
+}
+
+/// Ends the one-time links of a user, or of who was invited to be one.
+///
+/// # Errors
+/// No such user or invitation, or the database's.
+pub(super) async fn end(database: &Database, user: &str) -> Result<(), Failure> {
+    match database.administration().end_links(user).await? {
+        Some(name) => note(format_args!("every link of {name} is dead")),
+        None => note(format_args!("the invitation of {user} is taken back")),
+    }
+    Ok(())
 }
 
 /// Makes a link for another password.

@@ -41,6 +41,14 @@ pub(crate) enum Verb {
         #[arg(long)]
         mail: bool,
     },
+    /// End every one-time link that is out for a user, or an invitation to sign up
+    #[command(
+        after_help = "Nothing else ends. An invitation to sign up goes by the id that `user invite --sign-up` tells, and that the event `link-made` names. A mail that was not sent yet makes its link when it is: `safeconduct delivery drop` keeps it back."
+    )]
+    EndLinks {
+        /// The username or id
+        user: String,
+    },
     /// Change what is known about a user; what is not named stays as it is
     #[command(
         after_help = "An empty value takes a claim away: --nickname ''. A new --email or --phone-number is not verified unless that is said again. An address is replaced whole."
@@ -191,6 +199,7 @@ impl Verb {
                 let way = Way::of(mail, database)?;
                 link::recover(database, output, way, &user).await
             }
+            Self::EndLinks { user } => link::end(database, &user).await,
             Self::Set { user, claims } => set(database, output, &user, &claims).await,
             Self::Import {
                 file,

@@ -73,6 +73,23 @@ impl Administration<'_> {
         self.link(&user, LinkPurpose::Recover, false).await
     }
 
+    /// Ends every one-time link that is out for a user, or for the id of somebody who was invited to sign up. Gives the name, where there is one.
+    ///
+    /// # Errors
+    /// There is no such user, and nobody was invited by that id who has not signed up; or the database's.
+    pub async fn end_links(&self, user: &str) -> Result<Option<String>, Refused> {
+        let unknown = || Refused::NoUser(user.to_owned());
+        let (id, name) = match self.user(user).await {
+            Ok(found) => (found.id, Some(found.username)),
+            Err(Refused::NoUser(_)) => (UserId::parse(user).ok_or_else(unknown)?, None),
+            Err(other) => return Err(other),
+        };
+        match self.store.end_links(&id, self.now).await? {
+            true => Ok(name),
+            false => Err(unknown()),
+        }
+    }
+
     /// A link by which whoever reads mail at this address, which is nobody's yet, creates an account: name and password are theirs to choose.
     ///
     /// # Errors
@@ -96,7 +113,10 @@ impl Administration<'_> {
     ///
     /// # Errors
     /// It is no address, or an account's; three such mails went there within an hour; or the database's.
-    pub async fn mail_invitation_to_sign_up(&self, address: &str) -> Result<MailAddress, Refused> {
+    pub async fn mail_invitation_to_sign_up(
+        &self,
+        address: &str,
+    ) -> Result<(MailAddress, UserId), Refused> {
         let address = self.free_address(address).await?;
         let mail = Mail {
             purpose: MailPurpose::SignUpInvite,
@@ -106,7 +126,7 @@ impl Administration<'_> {
         };
         self.store.sign_up_link_made(&mail.user, self.now).await?;
         self.queue(&mail, mail.to.as_str()).await?;
-        Ok(mail.to)
+        Ok((mail.to, mail.user))
     }
 
     /// An address that an account can be created with.

@@ -219,6 +219,24 @@ async fn another_verified_address_ends_links_and_finds_the_account(database: Kin
 /// Attacks: PE59.
 #[apply(databases)]
 #[tokio::test]
+async fn links_that_an_operator_ends_are_dead_and_nothing_else_is(database: Kind) {
+    let world = World::on(database).await;
+    let (store, now) = (&world.store, world.now());
+    let link = world.link(LinkPurpose::Recover).await;
+    assert!(store.end_links(&world.user, now).await.unwrap());
+    assert_eq!(world.use_link(&link, "by link").await, None);
+    assert!(world.person().await.is_some(), "the session stays");
+    assert_eq!(world.password().await.as_deref(), Some("sealed:ada"));
+    assert_eq!(world.kinds("links-ended").await, [None]);
+    let next = world.link(LinkPurpose::Recover).await;
+    assert!(world.use_link(&next, "by link").await.is_some());
+    store.delete_user(&world.user, now).await.unwrap();
+    assert!(!store.end_links(&world.user, now).await.unwrap());
+    assert!(!store.end_links(&UserId::generate(), now).await.unwrap());
+}
+
+#[apply(databases)]
+#[tokio::test]
 async fn a_link_of_one_user_changes_nothing_for_another(database: Kind) {
     let world = World::on(database).await;
     let bob = NewUser {
