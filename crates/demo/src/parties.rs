@@ -290,6 +290,7 @@ fn registered(
         scopes,
         require_pkce: true,
         access_token_format: client::AccessTokenFormat::default(),
+        groups: Vec::new(),
         consent: client::ConsentPolicy::default(),
         refresh_shared: client::RefreshShared::default(),
         response_modes: vec![client::ResponseMode::Query],

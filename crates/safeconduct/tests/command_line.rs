@@ -1687,6 +1687,57 @@ fn a_declared_client_changes_in_the_file_alone() {
 }
 
 #[test]
+fn a_declared_group_changes_in_the_file_alone_but_for_its_members() {
+    let [port] = free_ports();
+    let config = format!(
+        "issuer = \"http://localhost:{port}\"\n[server]\nlisten = [\"127.0.0.1:{port}\"]\n"
+    );
+    let directory = Directory::with_config(&format!(
+        "{config}[groups.staff]\nrequire_second_factor = true\n"
+    ));
+    let mut server = directory.serve(&["serve", "--admin-listen", "127.0.0.1:0"]);
+    assert_snapshot!(directory.prints(&["group", "edit", "staff", "--require-second-factor", "false"]), @"
+    exit 5
+    err: staff is declared in the configuration
+    err:     change it there and restart
+    ");
+    assert_snapshot!(directory.prints(&["group", "remove", "staff", "--yes"]), @"
+    exit 5
+    err: staff is declared in the configuration
+    err:     take it out of the file and restart first
+    ");
+    directory.run_with_input(&["user", "add", "ada", "--stdin"], "correct horse\n");
+    assert_snapshot!(directory.prints(&["group", "add-member", "staff", "ada"]), @"
+    exit 0
+    err: ada belongs to staff
+    ");
+    assert_eq!(
+        directory.json(&["group", "show", "staff"])["declared"],
+        true
+    );
+    assert!(server.stop().unwrap().success());
+
+    fs::write(directory.path().join("safeconduct.toml"), config).unwrap();
+    let _server = directory.serve(&["serve", "--admin-listen", "127.0.0.1:0"]);
+    let shown = directory.json(&["group", "show", "staff"]);
+    assert_eq!(
+        (
+            &shown["declared"],
+            &shown["require_second_factor"],
+            &shown["members"][0]["username"]
+        ),
+        (&false.into(), &true.into(), &"ada".into())
+    );
+    assert_eq!(
+        directory
+            .run(&["group", "remove", "staff", "--yes"])
+            .status
+            .code(),
+        Some(0)
+    );
+}
+
+#[test]
 fn a_client_made_by_command_is_taken_over_by_a_word_in_the_file_and_let_go_by_another() {
     let [port] = free_ports();
     let directory = with_declared_client(port);

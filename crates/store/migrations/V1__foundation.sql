@@ -110,6 +110,7 @@ CREATE TABLE second_factor_guesses (
 -- What people belong to, by name. Where second_factor_required is 1, its members have to prove a second factor, whatever they sign in
 -- to: looked up at every request of theirs.
 CREATE TABLE groups (
+    declared BIGINT NOT NULL,
     name TEXT PRIMARY KEY,
     display TEXT,
     second_factor_required BIGINT NOT NULL,

@@ -32,7 +32,7 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
     ("second_factor_guesses", "user_id, judged, resets_at"),
     (
         "groups",
-        "name, display, second_factor_required, created_at",
+        "name, display, second_factor_required, declared, created_at",
     ),
     ("group_members", "user_id, group_name, added_at"),
     (

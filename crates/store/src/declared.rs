@@ -1,5 +1,5 @@
-//! Reconciling the database with the configuration file, which alone may change what it declares: clients, scopes and
-//! resources. What was registered by other means stays as it is.
+//! Reconciling the database with the configuration file, which alone may change what it declares: clients, scopes,
+//! resources and groups. What was registered by other means stays as it is.
 
 use std::collections::HashSet;
 
@@ -13,6 +13,7 @@ use crate::clients::{self, ClientRecord, HashedSecret};
 use crate::driver::{Row, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::NewEvent;
+use crate::groups::{self, Group, GroupRecord};
 use crate::store::{ActingStore, Store, to_json};
 
 /// How often another administrative write may come first before we give up.
@@ -34,6 +35,8 @@ pub struct Declared {
     pub scopes: Vec<ScopeDescription>,
     /// Every resource.
     pub resources: Vec<Resource>,
+    /// Groups, which the file takes over where there are some of the name.
+    pub groups: Vec<Group>,
     /// Which of the clients may be one that was registered by other means until now: the file takes it over.
     pub adopted: HashSet<ClientId>,
     /// Whether a client that the file declares no more is disabled. Otherwise it is not reconciled with such a file.
@@ -55,6 +58,10 @@ pub struct Reconciled {
     pub still_disabled: Vec<ClientId>,
     /// Whether scopes or resources were others.
     pub catalog_changed: bool,
+    /// Groups that were new, or others, or made by other means until now.
+    pub declared_groups: Vec<String>,
+    /// Groups that the file declared once and does no more. They stay as they are, and commands may change them.
+    pub undeclared_groups: Vec<String>,
 }
 
 impl Declared {
@@ -80,8 +87,12 @@ impl Declared {
 
 impl Reconciled {
     fn changes_anything(&self) -> bool {
-        !(self.created.is_empty() && self.changed.is_empty() && self.disabled.is_empty())
-            || self.catalog_changed
+        let is_quiet = self.created.is_empty()
+            && self.changed.is_empty()
+            && self.disabled.is_empty()
+            && self.declared_groups.is_empty()
+            && self.undeclared_groups.is_empty();
+        self.catalog_changed || !is_quiet
     }
 }
 
@@ -121,6 +132,7 @@ impl Store {
         {
             difference.replace_catalog(declared);
         }
+        difference.groups(&self.groups().await?, declared);
         Ok((difference.unit, difference.reconciled))
     }
 
@@ -249,6 +261,34 @@ impl<'b> Difference<'b> {
             let event = NewEvent::new("client-disabled").client(id);
             self.record(event.detail("no longer declared"));
             self.reconciled.disabled.push(id.clone());
+        }
+    }
+
+    fn groups(&mut self, records: &[GroupRecord], declared: &Declared) {
+        for group in &declared.groups {
+            let record = records
+                .iter()
+                .find(|record| record.group.name == group.name);
+            if record.is_some_and(|record| record.declared && record.group == *group) {
+                continue;
+            }
+            let kind = match record {
+                Some(_) => "group-changed",
+                None => "group-added",
+            };
+            self.unit.push(groups::declaration(group, self.now));
+            self.record(NewEvent::new(kind).detail(&group.name));
+            self.reconciled.declared_groups.push(group.name.clone());
+        }
+        let is_gone = |record: &&GroupRecord| {
+            let name = &record.group.name;
+            record.declared && declared.groups.iter().all(|group| group.name != *name)
+        };
+        for record in records.iter().filter(is_gone) {
+            let name = &record.group.name;
+            self.unit.push(groups::undeclaration(name));
+            self.record(NewEvent::new("group-changed").detail(name));
+            self.reconciled.undeclared_groups.push(name.clone());
         }
     }
 

@@ -8,20 +8,26 @@ use crate::error::StoreError;
 use crate::events::NewEvent;
 use crate::store::{ActingStore, Store, user_id};
 
-const ADD: &str = "INSERT INTO groups (name, display, second_factor_required, created_at) VALUES ($1, $2, $3, $4) \
+const ADD: &str = "INSERT INTO groups (name, display, second_factor_required, declared, created_at) VALUES ($1, $2, $3, 0, $4) \
      ON CONFLICT (name) DO NOTHING";
 
 const CHANGE: &str = "UPDATE groups SET \
          display = CASE WHEN CAST($2 AS TEXT) IS NULL THEN display WHEN CAST($2 AS TEXT) = '' THEN NULL ELSE CAST($2 AS TEXT) END, \
          second_factor_required = COALESCE(CAST($3 AS BIGINT), second_factor_required) \
-     WHERE name = $1";
+     WHERE name = $1 AND declared = 0";
 
-const REMOVE: &str = "DELETE FROM groups WHERE name = $1";
+/// Whose name it is, the group is what the configuration says from now on; who belongs to it stays.
+const DECLARE: &str = "INSERT INTO groups (name, display, second_factor_required, declared, created_at) VALUES ($1, $2, $3, 1, $4) \
+     ON CONFLICT (name) DO UPDATE SET display = excluded.display, second_factor_required = excluded.second_factor_required, declared = 1";
+
+const UNDECLARE: &str = "UPDATE groups SET declared = 0 WHERE name = $1";
+
+const REMOVE: &str = "DELETE FROM groups WHERE name = $1 AND declared = 0";
 const REMOVE_MEMBERS: &str = "DELETE FROM group_members WHERE group_name = $1";
 
 const EXISTS: &str = "SELECT 1 FROM groups WHERE name = $1";
 
-const LIST: &str = "SELECT g.name, g.display, g.second_factor_required, g.created_at, \
+const LIST: &str = "SELECT g.name, g.display, g.second_factor_required, g.declared, g.created_at, \
          (SELECT COUNT(*) FROM group_members m JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL WHERE m.group_name = g.name) \
      FROM groups g WHERE CAST($1 AS TEXT) IS NULL OR g.name = CAST($1 AS TEXT) ORDER BY g.name";
 
@@ -56,6 +62,8 @@ pub struct Group {
 pub struct GroupRecord {
     /// What it is.
     pub group: Group,
+    /// Whether the configuration declares it, and is the place to change it.
+    pub declared: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// How many belong to it.
@@ -155,7 +163,8 @@ impl ActingStore {
         Err(StoreError::Conflict(told))
     }
 
-    /// Changes what is named of a group; an empty `display` is none. What it demands is demanded of the next request of each member.
+    /// Changes what is named of a group that is not declared; an empty `display` is none. What it demands is demanded of the next request of
+    /// each member.
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
@@ -177,7 +186,7 @@ impl ActingStore {
             .await
     }
 
-    /// Removes a group. Nobody belongs to it any more, nor to one that is made under its name later.
+    /// Removes a group that is not declared. Nobody belongs to it any more, nor to one that is made under its name later.
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
@@ -263,6 +272,20 @@ impl ActingStore {
     }
 }
 
+/// The statement after which a group is what the configuration says.
+pub(crate) fn declaration(group: &Group, now: Timestamp) -> Statement {
+    Statement::new(DECLARE)
+        .bind(group.name.as_str())
+        .bind(group.display.as_deref())
+        .bind(i64::from(group.second_factor_required))
+        .bind(now)
+}
+
+/// The statement after which commands may change a group again.
+pub(crate) fn undeclaration(name: &str) -> Statement {
+    Statement::new(UNDECLARE).bind(name)
+}
+
 /// Who joins a group while it is removed comes before or after that: nobody is left in it unseen.
 fn turn(group: &str) -> String {
     format!("group {group}")
@@ -273,8 +296,9 @@ fn read(row: &mut Row) -> Result<GroupRecord, DriverError> {
         group: Group {
             name: row.text()?,
             display: row.optional_text()?,
-            second_factor_required: row.integer()? != 0,
+            second_factor_required: row.truth()?,
         },
+        declared: row.truth()?,
         created_at: row.time()?,
         members: row.integer()?.unsigned_abs(),
     })

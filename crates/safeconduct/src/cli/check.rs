@@ -38,6 +38,7 @@ struct Found {
     #[serde(skip_serializing_if = "Option::is_none")]
     schema: Option<String>,
     master_key: String,
+    groups: Vec<String>,
     scopes: Vec<String>,
     resources: Vec<String>,
     clients: Vec<String>,
@@ -81,6 +82,7 @@ impl Check {
             database: checked.database.to_string(),
             schema,
             master_key,
+            groups: config.groups.keys().cloned().collect(),
             scopes: config.scopes.keys().cloned().collect(),
             resources: config
                 .resources

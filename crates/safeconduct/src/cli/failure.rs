@@ -119,7 +119,9 @@ impl From<Refused> for Failure {
             Refused::Locked(_) => Self::Conflict(said)
                 .with_advice("`safeconduct user unlock` lets them sign in again"),
             Refused::Raced(_) => Self::Conflict(said).with_advice("try again"),
-            Refused::Declared(_) | Refused::NoSecret { .. } => Self::Conflict(said),
+            Refused::Declared(_) | Refused::GroupDeclared(_) | Refused::NoSecret { .. } => {
+                Self::Conflict(said)
+            }
             Refused::Registration(_) | Refused::Unfit(_) | Refused::Password(_) => {
                 Self::Usage(said)
             }

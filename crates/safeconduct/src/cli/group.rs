@@ -12,6 +12,9 @@ use super::output::{Format, Row, note, when};
 use super::prompt::confirm;
 use crate::config::SecondFactor;
 
+/// How a declared group is removed.
+const REMOVAL: &str = "take it out of the file and restart first";
+
 /// What can be done with groups.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
@@ -106,15 +109,19 @@ impl Verb {
                 }
                 let changed =
                     administration.change_group(&name, display.as_deref(), require_second_factor);
-                let changed = changed.await?;
+                let changed = changed
+                    .await
+                    .map_err(advise("change it there and restart"))?;
                 warn_of_demand(database, &changed);
                 output.record(&ShownGroup::from(changed))
             }
             Self::Remove { name, yes } => {
-                let members = administration.group(&name).await?.members;
+                let members = administration.removable_group(&name).await;
+                let members = members.map_err(advise(REMOVAL))?.members;
                 let question = format!("Remove the group {name}, to which {members} belong?");
                 confirm(&question, yes)?;
-                administration.remove_group(&name).await?;
+                let removed = administration.remove_group(&name).await;
+                removed.map_err(advise(REMOVAL))?;
                 note(format_args!("{name} is removed"));
                 Ok(())
             }
@@ -140,6 +147,14 @@ impl Verb {
                 Ok(())
             }
         }
+    }
+}
+
+/// Says what to do about a group that is declared.
+fn advise(advice: &'static str) -> impl Fn(Refused) -> Failure {
+    move |refused| match refused {
+        Refused::GroupDeclared(_) => Failure::from(refused).with_advice(advice),
+        other => other.into(),
     }
 }
 
@@ -178,6 +193,7 @@ struct ShownGroup {
     name: String,
     display: Option<String>,
     require_second_factor: bool,
+    declared: bool,
     members: u64,
     created_at: String,
 }
@@ -188,6 +204,7 @@ impl From<GroupRecord> for ShownGroup {
             name: record.group.name,
             display: record.group.display,
             require_second_factor: record.group.second_factor_required,
+            declared: record.declared,
             members: record.members,
             created_at: when(record.created_at),
         }
@@ -195,8 +212,14 @@ impl From<GroupRecord> for ShownGroup {
 }
 
 impl Row for ShownGroup {
-    const COLUMNS: &'static [&'static str] =
-        &["name", "display", "second factor", "members", "created"];
+    const COLUMNS: &'static [&'static str] = &[
+        "name",
+        "display",
+        "second factor",
+        "from",
+        "members",
+        "created",
+    ];
 
     fn cells(&self) -> Vec<String> {
         let demand = if self.require_second_factor {
@@ -208,6 +231,7 @@ impl Row for ShownGroup {
             self.name.clone(),
             self.display.clone().unwrap_or_default(),
             demand.to_owned(),
+            if self.declared { "file" } else { "command" }.to_owned(),
             self.members.to_string(),
             self.created_at.clone(),
         ]
@@ -220,6 +244,7 @@ struct ShownMembers {
     name: String,
     display: Option<String>,
     require_second_factor: bool,
+    declared: bool,
     created_at: String,
     members: Vec<ShownMember>,
 }
@@ -243,6 +268,7 @@ impl ShownMembers {
             name: record.group.name,
             display: record.group.display,
             require_second_factor: record.group.second_factor_required,
+            declared: record.declared,
             created_at: when(record.created_at),
             members: members.collect(),
         }

@@ -241,6 +241,8 @@ async fn reconcile(
         taken_over,
         disabled,
         still_disabled,
+        declared_groups,
+        undeclared_groups,
         ..
     } = database.store.reconcile(&declared, database.now()).await?;
     for (what, clients) in [
@@ -255,6 +257,15 @@ async fn reconcile(
         clients
             .iter()
             .for_each(|client| tracing::info!(%client, "the declared client was {what}"));
+    }
+    for group in declared_groups {
+        tracing::info!(group, "the group is what the file declares");
+    }
+    for group in undeclared_groups {
+        tracing::info!(
+            group,
+            "the file declares the group no more: it stays, and commands may change it"
+        );
     }
     for client in still_disabled {
         tracing::warn!(%client, "the declared client is disabled; `safeconduct client enable {client}` lets it work again");

@@ -1,4 +1,4 @@
-//! The scopes, resources and clients that the configuration declares: whether they are well formed and know each other.
+//! The scopes, resources, clients and groups that the configuration declares: whether they are well formed and know each other.
 //! What is asked of a single client stands in `clients.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +10,8 @@ use safeconduct_protocol::metadata::Issuer;
 use safeconduct_protocol::resource::{Resource, ResourceUri, ScopeDescription};
 use safeconduct_protocol::scope::{self, OFFLINE_ACCESS, Scope};
 use safeconduct_protocol::secret::Secret;
+use safeconduct_server::administration::groups::{ADMINISTRATORS, check_group};
+use safeconduct_store::Group;
 
 use super::at::At;
 use super::clients::{self, DeclaredClient};
@@ -18,6 +20,9 @@ use super::findings::Findings;
 use super::problem::Problems;
 use super::schema;
 use super::secret_file;
+
+/// What lets people set up a second factor.
+const SETTING_UP: &str = "set login.second_factor to \"offered\", or login.passkeys to true";
 
 /// Scopes that need no declaration: OpenID Connect and the flow itself give them a meaning.
 fn built_in() -> Vec<&'static str> {
@@ -30,6 +35,7 @@ pub(crate) struct Declared {
     pub(crate) scopes: Vec<ScopeDescription>,
     pub(crate) resources: Vec<Resource>,
     pub(crate) clients: Vec<DeclaredClient>,
+    pub(crate) groups: Vec<Group>,
 }
 
 impl Declared {
@@ -64,6 +70,7 @@ impl Declared {
             clients: clients.zip(secrets).collect(),
             scopes: self.scopes.clone(),
             resources: self.resources.clone(),
+            groups: self.groups.clone(),
             adopted: adopted.map(|declared| declared.client.id.clone()).collect(),
             prune,
         }
@@ -109,11 +116,44 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) -> Declared {
     let scopes = check_scopes(config, findings);
     let clients = check_clients(config, findings);
     let resources = check_resources(config, &clients, findings);
+    let groups = check_groups(config, findings);
     Declared {
         scopes,
         resources,
         clients,
+        groups,
     }
+}
+
+fn check_groups(config: &Config, findings: &mut Findings<'_>) -> Vec<Group> {
+    let mut groups = Vec::new();
+    for (name, declared) in &config.groups {
+        let at = At::key("groups").then(name);
+        let group = Group {
+            name: name.clone(),
+            display: declared.display.clone(),
+            second_factor_required: declared.require_second_factor,
+        };
+        if name == ADMINISTRATORS {
+            findings.refuse(
+                &at,
+                format!("the group `{name}` is no matter of the file"),
+                "whoever administers this server by its API belongs to it: `safeconduct admin add`",
+            );
+        }
+        if let Err(told) = check_group(&group) {
+            findings.refuse(&at, told, "");
+        }
+        if declared.require_second_factor && !can_set_up_second_factor(config) {
+            findings.warn(
+                &at.then("require_second_factor"),
+                format!("members of `{name}` who have no second factor can set none up, and are kept out"),
+                SETTING_UP,
+            );
+        }
+        groups.push(group);
+    }
+    groups
 }
 
 fn check_clients(config: &Config, findings: &mut Findings<'_>) -> Vec<DeclaredClient> {
@@ -147,17 +187,21 @@ fn check_clients(config: &Config, findings: &mut Findings<'_>) -> Vec<DeclaredCl
 
 /// What a client demands that its users can't set up keeps them out.
 fn warn_of_demand(config: &Config, client: &file::Client, at: &At, findings: &mut Findings<'_>) {
-    let has_domain = |issuer: Issuer| issuer.domain().is_some();
-    let has_passkeys = config.login.passkeys && Issuer::parse(&config.issuer).is_ok_and(has_domain);
-    let can_set_up = has_passkeys || config.login.second_factor != SecondFactor::Off;
-    if client.registration.require_second_factor && !can_set_up {
+    if client.registration.require_second_factor && !can_set_up_second_factor(config) {
         let id = &client.id;
         findings.warn(
             &at.then("require_second_factor"),
             format!("users of `{id}` who have no second factor can set none up, and are kept out"),
-            "set login.second_factor to \"offered\", or login.passkeys to true",
+            SETTING_UP,
         );
     }
+}
+
+/// Whether people can give themselves a second factor on the way to where it is demanded.
+fn can_set_up_second_factor(config: &Config) -> bool {
+    let has_domain = |issuer: Issuer| issuer.domain().is_some();
+    let has_passkeys = config.login.passkeys && Issuer::parse(&config.issuer).is_ok_and(has_domain);
+    has_passkeys || config.login.second_factor != SecondFactor::Off
 }
 
 fn check_scopes(config: &Config, findings: &mut Findings<'_>) -> Vec<ScopeDescription> {

@@ -68,6 +68,8 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) log: Log,
     #[serde(default)]
+    pub(crate) groups: BTreeMap<String, Group>,
+    #[serde(default)]
     pub(crate) scopes: BTreeMap<String, Scope>,
     #[serde(default)]
     pub(crate) resources: Vec<Resource>,
@@ -464,6 +466,20 @@ pub(crate) enum LogFormat {
     Pretty,
     /// For machines, one object a line.
     Json,
+}
+
+/// A group of users, and what it demands of them. The key of the table is its name: `[groups.staff]`. It changes here only: each start makes
+/// the database agree with the file, also where `safeconduct group add` made a group of that name. One that is gone from the file stays as it
+/// is, and commands may change it. Who belongs to a group is said by `safeconduct group add-member`, and never here: a file names people by
+/// what they sign in with, and whoever took a name that is free would be in the group.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Group {
+    /// What people read instead of the name.
+    #[serde(default)]
+    pub(crate) display: Option<String>,
+    /// Whether its members have to prove a second factor, whatever they sign in to ([sign-in methods](../guides/sign-in-methods.md)).
+    #[serde(default)]
+    pub(crate) require_second_factor: bool,
 }
 
 /// A scope that clients may ask for. The key of the table is its name: `[scopes."notes.read"]`. `openid`, `profile`, `email`,

@@ -28,6 +28,7 @@ const TABLES: [&str; 14] = [
     "account",
     "ui",
     "log",
+    "groups",
     "scopes",
     "resources",
     "clients",
@@ -52,7 +53,7 @@ fn configuration_reference_is_up_to_date() {
 /// What the page says of a key that is not written is what it is in a configuration that says nothing.
 #[test]
 fn every_default_of_the_reference_is_the_real_one() {
-    let text = "issuer = \"https://id.example\"\n[scopes.a]\n[[resources]]\nuri = \"https://a.example\"\n\
+    let text = "issuer = \"https://id.example\"\n[groups.a]\n[scopes.a]\n[[resources]]\nuri = \"https://a.example\"\n\
         [[clients]]\nid = \"web\"\nsecret_file = \"s\"";
     let sources = Sources {
         file: Some(("safeconduct.toml".into(), text.to_owned())),
@@ -168,11 +169,12 @@ fn write_table(page: &mut String, path: &[&str], shape: &Shape, about: &str, has
     }
 }
 
-/// What is said of the items of `scopes`, `resources` and `clients`: the comment on their type.
+/// What is said of the items of `groups`, `scopes`, `resources` and `clients`: the comment on their type.
 fn about_items(table: &str) -> String {
     let generator = schemars::SchemaGenerator::default();
     let schema = generator.into_root_schema_for::<super::file::Config>();
     let name = match table {
+        "groups" => "Group",
         "scopes" => "Scope",
         "resources" => "Resource",
         _ => "Client",

@@ -4,6 +4,9 @@ use safeconduct_store::{Group, GroupRecord, Member, Membership, StoreError, User
 
 use super::{Administration, Refused, users::is_unseen};
 
+/// The group of who administers this server by its API. Nobody comes to be in it by what a file says.
+pub const ADMINISTRATORS: &str = "administrators";
+
 /// The longest name of a group, in characters.
 const LONGEST_NAME: usize = 128;
 /// The longest name that people read instead, in characters.
@@ -42,10 +45,7 @@ impl Administration<'_> {
     /// # Errors
     /// A name that can't be one, a group of that name, or the database's.
     pub async fn add_group(&self, group: &Group) -> Result<GroupRecord, Refused> {
-        check("a group’s name", &group.name, LONGEST_NAME)?;
-        if let Some(display) = &group.display {
-            check("what a group is called", display, LONGEST_DISPLAY)?;
-        }
+        check_group(group).map_err(Refused::Unfit)?;
         match self.store.add_group(group, self.now).await {
             Ok(()) => self.group(&group.name).await,
             Err(StoreError::Conflict(_)) => Err(Refused::GroupTaken(group.name.clone())),
@@ -56,7 +56,7 @@ impl Administration<'_> {
     /// Changes what is named of a group; an empty `display` is none.
     ///
     /// # Errors
-    /// There is no such group, what it is to be called can't be, or the database's.
+    /// There is no such group, the configuration declares it, what it is to be called can't be, or the database's.
     pub async fn change_group(
         &self,
         name: &str,
@@ -64,21 +64,49 @@ impl Administration<'_> {
         second_factor_required: Option<bool>,
     ) -> Result<GroupRecord, Refused> {
         if let Some(display) = display.filter(|display| !display.is_empty()) {
-            check("what a group is called", display, LONGEST_DISPLAY)?;
+            check_display(display).map_err(Refused::Unfit)?;
         }
         let changed = self
             .store
             .change_group(name, display, second_factor_required, self.now);
-        found(changed.await, name)?;
+        self.changed_group(changed.await, name).await?;
         self.group(name).await
+    }
+
+    /// A group that can be removed here.
+    ///
+    /// # Errors
+    /// There is no such group, the configuration declares it, or the database's.
+    pub async fn removable_group(&self, name: &str) -> Result<GroupRecord, Refused> {
+        let record = self.group(name).await?;
+        match record.declared {
+            true => Err(Refused::GroupDeclared(record.group.name)),
+            false => Ok(record),
+        }
     }
 
     /// Removes a group.
     ///
     /// # Errors
-    /// There is no such group, or the database's.
+    /// As for [`removable_group`](Self::removable_group).
     pub async fn remove_group(&self, name: &str) -> Result<(), Refused> {
-        found(self.store.remove_group(name, self.now).await, name)
+        let removed = self.store.remove_group(name, self.now).await;
+        self.changed_group(removed, name).await
+    }
+
+    /// The write says whether the group was changed; why it was not is looked up behind it.
+    async fn changed_group(
+        &self,
+        changed: Result<(), StoreError>,
+        name: &str,
+    ) -> Result<(), Refused> {
+        match changed {
+            Err(StoreError::NotFound(_)) => {
+                self.removable_group(name).await?;
+                Err(Refused::Raced(name.to_owned()))
+            }
+            other => Ok(other?),
+        }
     }
 
     /// Adds a user to a group, if they are not in it. Gives the user.
@@ -105,13 +133,6 @@ impl Administration<'_> {
     }
 }
 
-fn found(changed: Result<(), StoreError>, name: &str) -> Result<(), Refused> {
-    match changed {
-        Err(StoreError::NotFound(_)) => Err(Refused::NoGroup(name.to_owned())),
-        other => Ok(other?),
-    }
-}
-
 /// Joining twice is joining, and leaving twice is leaving.
 fn joined(membership: Membership, group: &str, user: &str) -> Result<(), Refused> {
     match membership {
@@ -121,8 +142,21 @@ fn joined(membership: Membership, group: &str, user: &str) -> Result<(), Refused
     }
 }
 
+/// Whether a group can be called what it is to be called.
+///
+/// # Errors
+/// The sentence that says why it can't.
+pub fn check_group(group: &Group) -> Result<(), String> {
+    check("a group’s name", &group.name, LONGEST_NAME)?;
+    group.display.as_deref().map_or(Ok(()), check_display)
+}
+
+fn check_display(display: &str) -> Result<(), String> {
+    check("what a group is called", display, LONGEST_DISPLAY)
+}
+
 /// A name of a group must be something that can be typed and seen.
-fn check(what: &str, name: &str, longest: usize) -> Result<(), Refused> {
+fn check(what: &str, name: &str, longest: usize) -> Result<(), String> {
     let length = name.chars().count();
     let told = if !(1..=longest).contains(&length) {
         format!("{what} has 1 to {longest} characters")
@@ -133,5 +167,5 @@ fn check(what: &str, name: &str, longest: usize) -> Result<(), Refused> {
     } else {
         return Ok(());
     };
-    Err(Refused::Unfit(told))
+    Err(told)
 }

@@ -138,6 +138,9 @@ pub enum Refused {
     /// The configuration declares the client, and is the place to change it.
     #[error("{0} is declared in the configuration")]
     Declared(ClientId),
+    /// The configuration declares the group, and is the place to change it.
+    #[error("{0} is declared in the configuration")]
+    GroupDeclared(String),
     /// The client does not authenticate with a secret.
     #[error("{client} authenticates with {method}, not with a secret")]
     NoSecret {

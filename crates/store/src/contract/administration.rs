@@ -270,6 +270,7 @@ pub(super) fn declared(clients: &[&str]) -> Declared {
             client: None,
             access_token_signing_alg: Resources::default_algorithm(),
         }],
+        groups: Vec::new(),
         adopted: HashSet::new(),
         prune: true,
     }

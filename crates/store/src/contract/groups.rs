@@ -6,7 +6,7 @@ use rstest_reuse::apply;
 
 use super::World;
 use crate::databases::{Kind, databases};
-use crate::{Group, Membership, StoreError};
+use crate::{Declared, Group, Membership, Reconciled, StoreError};
 
 fn group(name: &str, second_factor_required: bool) -> Group {
     Group {
@@ -59,6 +59,85 @@ async fn a_group_is_made_changed_and_removed(database: Kind) {
         assert!(matches!(gone, Err(StoreError::NotFound(_))), "{gone:?}");
     }
     assert_eq!(store.group("staff").await.unwrap(), None);
+}
+
+impl World {
+    /// What the file that declares these groups, and nothing else, came to.
+    async fn declare(&self, groups: &[Group]) -> Reconciled {
+        let declared = Declared {
+            groups: groups.to_vec(),
+            ..Declared::default()
+        };
+        let reconciled = self.store.reconcile(&declared, self.now());
+        reconciled.await.unwrap()
+    }
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn a_declared_group_is_what_the_file_says_and_changes_nowhere_else(database: Kind) {
+    let world = World::on(database).await;
+    let (store, now) = (&world.store, world.now());
+    let mut staff = group("staff", true);
+    let declared = world.declare(std::slice::from_ref(&staff)).await;
+    assert_eq!(declared.declared_groups, ["staff"]);
+    let kept = store.group("staff").await.unwrap().unwrap();
+    assert_eq!((kept.declared, &kept.group), (true, &staff));
+    for refused in [
+        store.change_group("staff", None, Some(false), now).await,
+        store.remove_group("staff", now).await,
+    ] {
+        assert!(
+            matches!(refused, Err(StoreError::NotFound(_))),
+            "{refused:?}"
+        );
+    }
+    let again = store.add_group(&staff, now).await;
+    assert!(matches!(again, Err(StoreError::Conflict(_))), "{again:?}");
+    assert_eq!(
+        world.join("staff").await,
+        Membership::Changed,
+        "who belongs to it is for commands to say"
+    );
+
+    let events = world.events().await.len();
+    let same = world.declare(std::slice::from_ref(&staff)).await;
+    assert_eq!(same, Reconciled::default());
+    assert_eq!(world.events().await.len(), events);
+    staff.display = Some("The staff".to_owned());
+    staff.second_factor_required = false;
+    let changed = world.declare(std::slice::from_ref(&staff)).await;
+    assert_eq!(changed.declared_groups, ["staff"]);
+    let kept = store.group("staff").await.unwrap().unwrap();
+    assert_eq!((kept.group, kept.members), (staff, 1));
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn the_file_takes_over_a_group_of_the_name_and_leaves_what_it_drops_as_it_is(database: Kind) {
+    let world = World::on(database).await;
+    let (store, now) = (&world.store, world.now());
+    world.add_group("staff", false).await;
+    world.add_group("guests", false).await;
+    world.join("staff").await;
+    let declared = world.declare(&[group("staff", true)]).await;
+    assert_eq!(declared.declared_groups, ["staff"]);
+    assert!(world.is_demanded().await, "its members stay");
+
+    let gone = world.declare(&[]).await;
+    assert_eq!(gone.undeclared_groups, ["staff"]);
+    assert_eq!(world.declare(&[]).await, Reconciled::default());
+    assert!(
+        world.is_demanded().await,
+        "nothing is demanded less by that"
+    );
+    let kept = store.group("staff").await.unwrap().unwrap();
+    assert_eq!((kept.declared, kept.members), (false, 1));
+    store
+        .change_group("staff", None, Some(false), now)
+        .await
+        .unwrap();
+    assert!(!world.is_demanded().await);
 }
 
 #[apply(databases)]
