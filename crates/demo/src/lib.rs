@@ -114,6 +114,7 @@ async fn show(parties: &Parties, args: &Demo, terminal: Terminal) -> anyhow::Res
     let mut terminate = signal(SignalKind::terminate())?;
     let kept = args.keep.as_ref().map(|path| path.display().to_string());
     terminal.welcome(&parties.addresses, kept.as_deref());
+    terminal.invite(&parties.invitation);
     if args.ports.is_none() && !parties.addresses.are_usual() {
         terminal
             .say("  Not all of the ports 8420, 8421 and 8422 were free: other ones were taken.\n");

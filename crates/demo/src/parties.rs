@@ -14,12 +14,17 @@ use safeconduct_protocol::claims::{ClaimError, PersonClaims};
 use safeconduct_protocol::client::{self, AuthenticationMethod, BackChannelUri, GrantType};
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::ids::{ClientId, UserId};
+use safeconduct_protocol::link::{Link, LinkPurpose};
+use safeconduct_protocol::mail::MailAddress;
 use safeconduct_protocol::metadata::Issuer;
 use safeconduct_protocol::password::{LEAST_MINIMUM, PasswordRule};
 use safeconduct_protocol::redirect_uri::RedirectUri;
 use safeconduct_protocol::resource::{Resource, ResourceUri, Resources, ScopeDescription};
 use safeconduct_protocol::scope::Scope;
+use safeconduct_protocol::sealed::Sealed as _;
 use safeconduct_protocol::secret::Secret;
+use safeconduct_protocol::sign_up::SignUp;
+use safeconduct_protocol::time::Timestamp;
 use safeconduct_server::keys::{self, Keys};
 use safeconduct_server::listener::{self, Limits};
 use safeconduct_server::pages::Notice;
@@ -54,6 +59,8 @@ pub(crate) struct Parties {
     pub(crate) addresses: Addresses,
     pub(crate) recorder: Recorder,
     pub(crate) attacks: Attacks,
+    /// The one-time link by which a visitor creates an account of their own.
+    pub(crate) invitation: String,
     stop: watch::Sender<bool>,
     serving: JoinSet<()>,
     maintenance: JoinHandle<()>,
@@ -84,7 +91,7 @@ impl Parties {
         );
 
         let people = People::default();
-        let server = server(
+        let (server, invitation) = server(
             &addresses,
             directory,
             &[&app, &other_app, &api],
@@ -126,6 +133,7 @@ impl Parties {
             addresses,
             recorder,
             attacks,
+            invitation,
             stop,
             serving,
             maintenance,
@@ -163,14 +171,14 @@ async fn serve(bound: Bound, router: Router, mut stopping: watch::Receiver<bool>
     .await;
 }
 
-/// The authorization server, with its clients declared and its people added.
+/// The authorization server, with its clients declared and its people added, and a link for one more.
 async fn server(
     addresses: &Addresses,
     directory: &Directory,
     clients: &[&Credentials; 3],
     people: &People,
     clock: Clock,
-) -> anyhow::Result<Server> {
+) -> anyhow::Result<(Server, String)> {
     let issuer = Issuer::parse(&addresses.server)?;
     let masters = MasterKeys::from(MasterKey::from_bytes(directory.key("master-key")?));
     let store = Store::open(&format!(
@@ -194,11 +202,31 @@ async fn server(
     let declared = declared(addresses, &keys, clients).context("the demo's own clients")?;
     own.reconcile(&declared, now).await?;
     add_people(&own, issuer.as_str(), &keys, people, &clock).await?;
+    let link = invitation(&own, cluster.era, now).await?;
+    let invitation = format!("{}/link?link={}", addresses.server, link.seal(keys.seal())?);
     let settings = Settings {
+        sign_up: SignUp::Invite,
         sign_in_notice: Some(accounts_to_try()),
         ..Settings::new(issuer)
     };
-    Ok(Server::new(settings, store, masters, clock).await?)
+    let server = Server::new(settings, store, masters, clock).await?;
+    Ok((server, invitation))
+}
+
+/// A link by which somebody creates an account, with an address that none has yet.
+async fn invitation(store: &ActingStore, era: i64, now: Timestamp) -> anyhow::Result<Link> {
+    let mut number = 1;
+    let address = loop {
+        let address = MailAddress::parse(&format!("visitor{number}@example.com"))?;
+        if store.user_by_address(&address.key()).await?.is_none() {
+            break address;
+        }
+        number += 1;
+    };
+    let purpose = LinkPurpose::SignUpInvite;
+    let link = Link::to_sign_up(purpose, UserId::generate(), address, era, now);
+    store.sign_up_link_made(link.user(), now).await?;
+    Ok(link)
 }
 
 /// Whom a visitor can sign in as, for the sign-in page.
@@ -262,6 +290,7 @@ fn declared(
             resource(&addresses.api, "Notes", notes, Some(api.id))?,
             resource(&addresses.other_api(), "Calendar", calendar, None)?,
         ],
+        groups: Vec::new(),
         adopted: HashSet::new(),
         prune: false,
     })
@@ -290,7 +319,6 @@ fn registered(
         scopes,
         require_pkce: true,
         access_token_format: client::AccessTokenFormat::default(),
-        groups: Vec::new(),
         consent: client::ConsentPolicy::default(),
         refresh_shared: client::RefreshShared::default(),
         response_modes: vec![client::ResponseMode::Query],

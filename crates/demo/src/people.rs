@@ -125,13 +125,14 @@ impl People {
         notes.unwrap_or_default()
     }
 
-    /// Adds a note; `false` if there is nobody to add it for, or nothing to add.
+    /// Adds a note; `false` if there is nothing to add. Whoever signed up since has their first one.
     pub(crate) fn write(&self, subject: &str, text: &str) -> bool {
         let text: String = text.trim().chars().take(LONGEST_NOTE).collect();
         let mut people = self.people();
-        let Some(notes) = people.get_mut(subject).filter(|_| !text.is_empty()) else {
+        if text.is_empty() {
             return false;
-        };
+        }
+        let notes = people.entry(subject.to_owned()).or_default();
         if notes.len() >= MOST_NOTES {
             notes.remove(0);
         }

@@ -57,6 +57,17 @@ impl Terminal {
         ));
     }
 
+    /// Says where a visitor creates an account of their own.
+    pub(crate) fn invite(self, link: &str) {
+        self.say(&format!(
+            "  Sign up   {link}\n            {}\n",
+            self.paint(
+                QUIET,
+                "good once: choose your own name, and a passkey or a password"
+            ),
+        ));
+    }
+
     /// Says what can be done next.
     pub(crate) fn farewell(self) {
         let attacks = Attack::ALL.len();

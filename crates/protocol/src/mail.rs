@@ -6,6 +6,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization as _;
 use url::Host;
 
 use crate::{claims::PersonClaims, ids::UserId, language::Language};
@@ -175,12 +176,14 @@ pub struct MailAddress(String);
 pub struct NotAnAddress;
 
 impl MailAddress {
-    /// Reads an address. Its domain is kept in lower case, and in its ASCII form.
+    /// Reads an address. Its domain is kept in lower case, and in its ASCII form; what comes before it in its normal form (RFC 6532 §3.1), so
+    /// that what looks like a letter of ASCII because it is one (U+212A, the Kelvin sign) is that letter, wherever mail goes.
     ///
     /// # Errors
     /// [`NotAnAddress`].
     pub fn parse(text: &str) -> Result<Self, NotAnAddress> {
         let (local, domain) = text.rsplit_once('@').ok_or(NotAnAddress)?;
+        let local: String = local.nfc().collect();
         let is_local = local.len() <= LONGEST_LOCAL && local.split('.').all(is_atom);
         // A host reads more than a domain: percent-encoding, an address of IPv4.
         let looks_right = !domain.contains(['%', '[', ' ']) && domain.contains('.');
@@ -217,9 +220,34 @@ impl MailAddress {
             .expect("an address has a local part and a domain")
     }
 
-    /// What its mails are counted under: hardly anybody tells mailboxes apart by case.
+    /// What makes two addresses the same: hardly anybody tells mailboxes apart by case. A letter is only the lower form of one that it is
+    /// the lower form of in both directions, so that no two mailboxes are one by a letter that stands for another.
     pub fn key(&self) -> String {
-        self.0.to_lowercase()
+        self.0.chars().map(lower).collect()
+    }
+
+    /// The key of the mailbox that mail to it ends in, as far as the address tells: behind a `+` stands a note of its owner's, which anybody
+    /// can make up (RFC 5233 §1).
+    pub fn mailbox(&self) -> String {
+        let key = self.key();
+        match key
+            .split_once('@')
+            .map(|(local, domain)| (local.split_once('+'), domain))
+        {
+            Some((Some((mailbox, _)), domain)) if !mailbox.is_empty() => {
+                format!("{mailbox}@{domain}")
+            }
+            _ => key,
+        }
+    }
+}
+
+/// The lower form of a letter, if that has this letter as its upper form and no other.
+fn lower(letter: char) -> char {
+    let mut forms = letter.to_lowercase();
+    match (forms.next(), forms.next()) {
+        (Some(lower), None) if lower.to_uppercase().eq([letter]) => lower,
+        _ => letter,
     }
 }
 
@@ -325,10 +353,36 @@ mod tests {
     }
 
     #[test]
-    fn mailboxes_that_differ_in_case_are_counted_as_one() {
+    fn addresses_that_differ_in_case_are_one() {
         let key = |text| MailAddress::parse(text).unwrap().key();
         assert_eq!(key("Ada@example.com"), key("ada@EXAMPLE.com"));
+        assert_eq!(key("JÜRGEN@example.com"), key("jürgen@example.com"));
+        assert_eq!(key("ju\u{308}rgen@example.com"), key("jürgen@example.com"));
         assert_ne!(key("ada@example.com"), key("eve@example.com"));
+    }
+
+    /// Mail for the Kelvin sign goes to the letter that it is; other letters with one lower form stay two.
+    #[test]
+    fn letters_that_stand_for_others_make_no_mailbox_another() {
+        let parsed = |text| MailAddress::parse(text).unwrap();
+        assert_eq!(parsed("\u{212a}im@example.com").as_str(), "Kim@example.com");
+        for (one, other) in [
+            ("\u{3f4}@example.com", "θ@example.com"),
+            ("\u{1e9e}@example.com", "ß@example.com"),
+            ("\u{130}@example.com", "i@example.com"),
+            ("ı@example.com", "i@example.com"),
+        ] {
+            assert_ne!(parsed(one).key(), parsed(other).key(), "{one}");
+        }
+    }
+
+    #[rstest]
+    #[case("Ada+1@example.com", "ada@example.com")]
+    #[case("ada+a+b@example.com", "ada@example.com")]
+    #[case("ada@example.com", "ada@example.com")]
+    #[case("+ada@example.com", "+ada@example.com")]
+    fn what_stands_behind_a_plus_is_no_other_mailbox(#[case] text: &str, #[case] mailbox: &str) {
+        assert_eq!(MailAddress::parse(text).unwrap().mailbox(), mailbox);
     }
 
     #[test]

@@ -12,6 +12,12 @@ use crate::{
     precis,
 };
 
+/// Names that read like an office of this server or of who runs it: those of mailboxes that every domain has (RFC 2142), those that certificates
+/// are asked for by, and what administrators are called. One a line, without the signs that are passed over.
+const RESERVED: &str = include_str!("sign_up/reserved.txt");
+/// What tells two names apart and is hardly seen.
+const SEPARATORS: [char; 4] = [' ', '.', '-', '_'];
+
 /// Who may create an account by themselves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum SignUp {
@@ -111,13 +117,20 @@ pub enum Misleading {
     Scripts,
     /// It reads like the address of somebody: who types that address would be taken for its bearer.
     Address,
+    /// It reads like an office of who runs this server, or like the server.
+    Reserved,
 }
 
-/// Judges the name that the reader of `address` gives to themselves, beside what every name must be: nobody looks at it before others do.
+/// Judges the name that the reader of `address` gives to themselves, beside what every name must be: nobody looks at it before others do. `ours`
+/// are the names of this server.
 ///
 /// # Errors
 /// [`Misleading`].
-pub fn check_chosen_name(name: &str, address: &MailAddress) -> Result<(), Misleading> {
+pub fn check_chosen_name(
+    name: &str,
+    address: &MailAddress,
+    ours: &[&str],
+) -> Result<(), Misleading> {
     let key = precis::username_key(name);
     let is_usual = |c: char| c.is_ascii() || c.identifier_allowed();
     let looks_like_ascii = !key.is_ascii() && skeleton(&key).all(|c| c.is_ascii());
@@ -130,7 +143,19 @@ pub fn check_chosen_name(name: &str, address: &MailAddress) -> Result<(), Mislea
     if key.contains('@') && key != precis::username_key(address.as_str()) {
         return Err(Misleading::Address);
     }
+    let shape = shape(name);
+    let mut reserved = RESERVED.lines().chain(ours.iter().copied());
+    if reserved.any(|reserved| self::shape(reserved) == shape) {
+        return Err(Misleading::Reserved);
+    }
     Ok(())
+}
+
+/// What a reader in a hurry sees of a name.
+fn shape(name: &str) -> String {
+    let key = precis::username_key(name);
+    let plain: String = key.chars().filter(|c| !SEPARATORS.contains(c)).collect();
+    skeleton(&plain).collect()
 }
 
 #[cfg(test)]
@@ -249,12 +274,22 @@ mod tests {
     #[case::another_address("eve@acme.example", Err(Misleading::Address))]
     #[case::at_another_domain("ada@evil.example", Err(Misleading::Address))]
     #[case::full_width_sign("eve\u{ff20}acme.example", Err(Misleading::Address))]
+    #[case::office("admin", Err(Misleading::Reserved))]
+    #[case::office_in_capitals("PostMaster", Err(Misleading::Reserved))]
+    #[case::office_with_a_sign("web.master", Err(Misleading::Reserved))]
+    #[case::office_in_two_words("Help desk", Err(Misleading::Reserved))]
+    #[case::office_in_full_width("\u{ff52}oot", Err(Misleading::Reserved))]
+    #[case::office_by_its_looks("adrnin", Err(Misleading::Reserved))]
+    #[case::begins_like_an_office("rooty", Ok(()))]
+    #[case::host("id.acme.example", Err(Misleading::Reserved))]
+    #[case::product("Acme Accounts", Err(Misleading::Reserved))]
     fn a_name_of_ones_own_is_taken_for_nobody_else(
         #[case] name: &str,
         #[case] judged: Result<(), Misleading>,
     ) {
+        let ours = ["id.acme.example", "Acme Accounts"];
         assert_eq!(
-            check_chosen_name(name, &address("ada@acme.example")),
+            check_chosen_name(name, &address("ada@acme.example"), &ours),
             judged
         );
     }

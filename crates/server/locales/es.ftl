@@ -31,9 +31,9 @@ sign-in-password = Contraseña
 sign-in-submit = Iniciar sesión
 
 passkey-use = Usar una clave de acceso
-passkey-cancelled = No se ha usado ninguna clave de acceso. Inténtalo de nuevo o elige otra forma.
-passkey-failed = Este navegador no puede usar claves de acceso aquí. Elige otra forma.
-passkey-needs-script = Para usar tu clave de acceso, activa JavaScript en esta página, en un navegador que conozca las claves de acceso.
+passkey-cancelled = No se ha usado ninguna clave de acceso. Inténtelo de nuevo o elija otra forma.
+passkey-failed = Este navegador no puede usar claves de acceso aquí. Elija otra forma.
+passkey-needs-script = Para usar su clave de acceso, active JavaScript en esta página, en un navegador que conozca las claves de acceso.
 
 problem-heading = Hay un problema
 problem-credentials = El nombre de usuario o la contraseña no son correctos. Compruebe ambos e inténtelo de nuevo.
@@ -45,12 +45,12 @@ problem-throttled = Demasiados intentos. { $minutes ->
     [many] Espere { $minutes } de minutos
    *[other] Espere { $minutes } minutos
  } e inténtelo de nuevo.
-problem-passkey = Esta clave de acceso no se ha aceptado. Inténtalo de nuevo o elige otra forma.
+problem-passkey = Esta clave de acceso no se ha aceptado. Inténtelo de nuevo o elija otra forma.
 problem-busy = Demasiadas personas están iniciando sesión en este momento. Espere un momento e inténtelo de nuevo.
 
 ## A second factor
 
-second-factor-passkey-heading = Confirma con tu clave de acceso
+second-factor-passkey-heading = Confirme con su clave de acceso
 second-factor-heading = Introduzca su código
 second-factor-account = Va a iniciar sesión como <strong><bdi>{ $account }</bdi></strong>
 second-factor-code = Código de su app de autenticación
@@ -84,31 +84,31 @@ recovery-codes-saved = Ya los he guardado
 ## A password, by a link
 
 recover-link = He olvidado la contraseña
-recover-heading = Recupera el acceso a tu cuenta
-recover-explanation = Introduce el nombre con el que inicias sesión o tu dirección de correo. Enviamos un enlace para elegir una contraseña nueva.
+recover-heading = Recupere el acceso a su cuenta
+recover-explanation = Escriba el nombre con el que inicia sesión o su dirección de correo. Enviamos un enlace para elegir de nuevo cómo inicia sesión.
 recover-account = Nombre de usuario o dirección de correo
 recover-submit = Enviar el enlace
-problem-recover-missing = Introduce tu nombre de usuario o tu dirección de correo.
-recovery-asked-heading = Mira tu correo
+problem-recover-missing = Escriba su nombre de usuario o su dirección de correo.
+recovery-asked-heading = Mire su correo
 recovery-asked-explanation = Si hay una cuenta con ese nombre o esa dirección, y conocemos una dirección de correo de su titular, un enlace va de camino. Funciona una vez, durante 30 minutos.
-recovery-asked-advice = Si no llega nada, mira en el correo no deseado, comprueba lo que has escrito y pregunta a quien gestiona este servicio.
+recovery-asked-advice = Si no llega nada, mire en el correo no deseado, compruebe lo que ha escrito y pregunte a quien gestiona este servicio.
 
 first-sign-in-heading = Elija cómo iniciar sesión
-first-password-heading = Elige una contraseña
-new-password-heading = Elige una contraseña nueva
-new-password-ends = Esto cierra tu sesión en todos los demás sitios, y las apps pierden su acceso hasta que lo permitas de nuevo.
+first-password-heading = Elija una contraseña
+new-password-heading = Elija una contraseña nueva
+new-password-ends = Esto cierra su sesión en todos los demás sitios, y las aplicaciones pierden su acceso hasta que usted lo permita de nuevo.
 new-password-label = Contraseña nueva
 new-password-again = Contraseña nueva, otra vez
 new-password-advice = Al menos { $minimum } caracteres. Unas cuantas palabras seguidas son fáciles de recordar.
 new-password-end-others = Cerrar las demás sesiones y terminar lo concedido a las aplicaciones. Volverán a pedirlo.
 new-password-submit = Establecer la contraseña
-problem-new-password-missing = Introduce una contraseña nueva.
-problem-new-password-differs = Las dos contraseñas no son iguales. Introduce dos veces la contraseña nueva.
+problem-new-password-missing = Escriba una contraseña nueva.
+problem-new-password-differs = Las dos contraseñas no son iguales. Escriba dos veces la contraseña nueva.
 problem-new-password-short = Esta contraseña es demasiado corta. Necesita al menos { $minimum } caracteres.
-problem-new-password-long = Esta contraseña es demasiado larga. Elige una más corta.
-problem-new-password-character = Esta contraseña contiene un carácter que no se puede escribir al iniciar sesión. Elige una que no lo tenga.
-problem-new-password-common = Esta contraseña es una de las que se prueban primero. Elige otra, por ejemplo unas cuantas palabras seguidas.
-problem-new-password-name = Esta contraseña es un nombre o una dirección, tuya o de este servicio. Elige una que no diga nada de ninguno de los dos.
+problem-new-password-long = Esta contraseña es demasiado larga. Elija una más corta.
+problem-new-password-character = Esta contraseña contiene un carácter que no se puede escribir al iniciar sesión. Elija una que no lo tenga.
+problem-new-password-common = Esta contraseña es una de las que se prueban primero. Elija otra, por ejemplo unas cuantas palabras seguidas.
+problem-new-password-name = Esta contraseña es un nombre o una dirección, de usted o de este servicio. Elija una que no diga nada de ninguno de los dos.
 
 ## Choosing an account
 
@@ -282,13 +282,13 @@ reason-decision-missing = El formulario no decía ni permitir ni no permitir.
 reason-session-cookie-unusable = Este navegador envió una cookie de inicio de sesión que no se puede usar, por lo que no se cerró ninguna sesión.
     .advice = Para estar seguro, elimine las cookies de este sitio en los ajustes del navegador.
 reason-link-not-recognised = Este servidor no ha creado ningún enlace así, o no llegó entero.
-    .advice = Ábrelo de nuevo donde lo recibiste, o pide allí uno nuevo.
+    .advice = Ábralo de nuevo donde lo recibió, o pida allí uno nuevo.
 reason-link-expired = Este enlace es demasiado antiguo.
-    .advice = Pide uno nuevo donde lo recibiste.
+    .advice = Pida uno nuevo donde lo recibió.
 reason-link-used = Este enlace ya no es válido: se ha usado, o la cuenta ha cambiado desde entonces.
-    .advice = Inicia sesión como siempre; si no puedes, pide un enlace nuevo donde recibiste este.
+    .advice = Inicie sesión como siempre; si no puede, pida un enlace nuevo donde recibió este.
 reason-link-of-another-user = Este enlace es para otra cuenta que la que ha iniciado sesión aquí.
-    .advice = Cierra la sesión y ábrelo de nuevo.
+    .advice = Cierre la sesión y ábralo de nuevo.
 reason-address-taken = Esta dirección ya pertenece a una cuenta.
     .advice = Inicie sesión con ella; si ha olvidado su contraseña, elija una nueva desde la página de inicio de sesión.
 reason-registration-closed = Aquí nadie puede crear una cuenta por sí mismo.
@@ -312,14 +312,14 @@ mail-invite-action = Configurar la cuenta
 mail-verify-subject = Confirme su dirección para { $product }
 mail-verify = Alguien ha indicado esta dirección en <bdi>{ $product }</bdi>. Si ha sido usted, confirme que es suya. Si no, no tiene que hacer nada: sin usted no ocurre nada.
 mail-verify-action = Confirmar esta dirección
-mail-recover-subject = Una contraseña nueva para { $product }
-mail-recover = Alguien, probablemente usted, quiere una contraseña nueva para su cuenta <bdi>{ $account }</bdi> en <bdi>{ $product }</bdi>. Si no ha sido usted, no tiene que hacer nada: su contraseña sigue igual.
-mail-recover-action = Elegir una contraseña nueva
+mail-recover-subject = Recupere el acceso a su cuenta en { $product }
+mail-recover = Alguien, probablemente usted, quiere recuperar el acceso a su cuenta <bdi>{ $account }</bdi> en <bdi>{ $product }</bdi>. Si no ha sido usted, no tiene que hacer nada: nada ha cambiado.
+mail-recover-action = Recuperar el acceso
 mail-sign-up-subject = Cree su cuenta en { $product }
 mail-sign-up = Alguien dio esta dirección para crear una cuenta en <bdi>{ $product }</bdi>. Si fue usted, siga aquí. Si no, no tiene que hacer nada: sin usted no se crea ninguna cuenta.
 mail-sign-up-action = Crear su cuenta
 mail-sign-up-invite-subject = Tiene una invitación a { $product }
-mail-sign-up-invite = Se le invita a crear una cuenta en <bdi>{ $product }</bdi>. Usted elige su nombre de usuario y su contraseña.
+mail-sign-up-invite = Se le invita a crear una cuenta en <bdi>{ $product }</bdi>. Usted elige su nombre de usuario y cómo inicia sesión.
 mail-account-exists-subject = Ya tiene una cuenta en { $product }
 mail-account-exists = Alguien, probablemente usted, quiso crear una cuenta en <bdi>{ $product }</bdi> con esta dirección. Pertenece a su cuenta <bdi>{ $account }</bdi>. Inicie sesión con ella; si ha olvidado la contraseña, allí puede elegir una nueva.
 mail-address-changed-subject = Su dirección en { $product } ha cambiado
@@ -471,38 +471,38 @@ factor-passkey = Clave de acceso
 ## Passkeys
 
 account-passkeys = Claves de acceso
-account-passkeys-explanation = Con una clave de acceso inicias sesión sin contraseña: con tu huella, tu cara o el PIN de tu dispositivo.
-account-no-passkeys = Aún no tienes ninguna clave de acceso.
+account-passkeys-explanation = Con una clave de acceso inicia sesión sin contraseña: con su huella, su cara o el PIN de su dispositivo.
+account-no-passkeys = Aún no tiene ninguna clave de acceso.
 account-add-passkey = Añadir una clave de acceso
 account-passkey-added = Añadida: { $date }
 account-passkey-unused = Aún sin usar
-account-passkey-synced = En tus dispositivos
+account-passkey-synced = En sus dispositivos
 account-passkey-one-device = En un dispositivo o una llave de seguridad
 account-passkey-rename = Cambiar el nombre
 account-passkey-name = Nombre
 account-passkey-save-name = Guardar el nombre
 account-passkey-remove = Quitar
-account-passkey-last = Esta clave de acceso es tu única forma de iniciar sesión. Añade otra antes de quitarla.
-account-passkey-demanded = Se te exige un segundo factor, y esta clave de acceso es el único. Añade otra, o una app de autenticación, antes de quitarla.
-new-passkey-explanation = Tu navegador pregunta dónde guardarla: en este dispositivo, en tu gestor de contraseñas o en una llave de seguridad.
+account-passkey-last = Esta clave de acceso es su única forma de iniciar sesión. Añada otra antes de quitarla.
+account-passkey-demanded = Se le exige un segundo factor, y esta clave de acceso es el único. Añada otra, o una app de autenticación, antes de quitarla.
+new-passkey-explanation = Su navegador pregunta dónde guardarla: en este dispositivo, en su gestor de contraseñas o en una llave de seguridad.
 new-passkey-submit = Crear una clave de acceso
-new-passkey-cancelled = No se ha creado ninguna clave de acceso. Inténtalo de nuevo cuando quieras.
-new-passkey-there = En ese lugar ya hay una clave de acceso para tu cuenta.
-new-passkey-failed = Este navegador no puede crear claves de acceso aquí. Prueba con otro navegador o dispositivo.
-problem-new-passkey = No se ha podido añadir esta clave de acceso. Inténtalo de nuevo.
-problem-new-passkey-over = Esta página ha estado abierta demasiado tiempo. Inténtalo de nuevo.
-problem-new-passkey-not-verified = Pon primero un PIN a esta llave, o usa un dispositivo que desbloquees con tu huella, tu cara o un PIN.
-problem-new-passkey-not-discoverable = Esta llave de seguridad no tiene sitio para una clave de acceso o no puede guardarla. Usa otra.
+new-passkey-cancelled = No se ha creado ninguna clave de acceso. Inténtelo de nuevo cuando quiera.
+new-passkey-there = En ese lugar ya hay una clave de acceso para su cuenta.
+new-passkey-failed = Este navegador no puede crear claves de acceso aquí. Pruebe con otro navegador o dispositivo.
+problem-new-passkey = No se ha podido añadir esta clave de acceso. Inténtelo de nuevo.
+problem-new-passkey-over = Esta página ha estado abierta demasiado tiempo. Inténtelo de nuevo.
+problem-new-passkey-not-verified = Ponga primero un PIN a esta llave, o use un dispositivo que desbloquee con su huella, su cara o un PIN.
+problem-new-passkey-not-discoverable = Esta llave de seguridad no tiene sitio para una clave de acceso o no puede guardarla. Use otra.
 problem-new-passkey-known = Esta clave de acceso ya pertenece a una cuenta.
-problem-new-passkey-too-many = Tienes tantas claves de acceso como puede haber. Quita primero una.
+problem-new-passkey-too-many = Tiene tantas claves de acceso como puede haber. Quite primero una.
 passkey-name = Clave de acceso
 passkey-security-key = Llave de seguridad
-account-your-passkeys = Tus claves de acceso
+account-your-passkeys = Sus claves de acceso
 event-passkey-added = Se ha añadido una clave de acceso
 event-passkey-renamed = Una clave de acceso tiene otro nombre
 event-passkey-removed = Se ha quitado una clave de acceso
 event-passkey-count-behind = Se ha usado una clave de acceso que puede estar copiada
-offer-passkey-explanation = La próxima vez, inicia sesión como <strong><bdi>{ $account }</bdi></strong> sin contraseña: con tu huella, tu cara o el PIN de este dispositivo. Nadie puede adivinarla ni pedírtela.
+offer-passkey-explanation = La próxima vez, inicie sesión como <strong><bdi>{ $account }</bdi></strong> sin contraseña: con su huella, su cara o el PIN de este dispositivo. Nadie puede adivinarla ni pedírsela.
 
 
 ## The mail address of the account
@@ -517,19 +517,19 @@ address-change = Cambiar la dirección de correo
 address-confirmed = Confirmada
 address-not-confirmed = Sin confirmar todavía
 address-unknown = No se conoce ninguna dirección de correo.
-address-explanation = Enviamos un enlace a la dirección que introduces. Pasa a ser tuya cuando abres el enlace aquí y la confirmas. Las apps que pueden ver tu dirección ven desde entonces la nueva.
+address-explanation = Enviamos un enlace a la dirección que escriba. Pasa a ser suya cuando abre el enlace aquí y la confirma. Las aplicaciones que pueden ver su dirección ven desde entonces la nueva.
 address-new = Nueva dirección de correo
-address-by-operator = No se puede cambiar aquí. Pregunta a quien gestiona este servicio.
-address-sent = Un enlace va de camino a <strong><bdi>{ $address }</bdi></strong>. Ábrelo en este navegador en el plazo de una hora y confírmala allí.
-problem-address = Introduce una dirección de correo, por ejemplo ada@example.com.
-confirm-address-heading = Confirma tu dirección de correo
-confirm-address-explanation = A partir de ahora, <strong><bdi>{ $address }</bdi></strong> es la dirección de correo de tu cuenta <strong><bdi>{ $account }</bdi></strong>.
+address-by-operator = No se puede cambiar aquí. Pregunte a quien gestiona este servicio.
+address-sent = Un enlace va de camino a <strong><bdi>{ $address }</bdi></strong>. Ábralo en este navegador en el plazo de una hora y confírmela allí.
+problem-address = Escriba una dirección de correo, por ejemplo ada@example.com.
+confirm-address-heading = Confirme su dirección de correo
+confirm-address-explanation = A partir de ahora, <strong><bdi>{ $address }</bdi></strong> es la dirección de correo de su cuenta <strong><bdi>{ $account }</bdi></strong>.
 confirm-address-submit = Confirmar esta dirección
 
 ## Crear una cuenta
 
 sign-up-heading = Crear una cuenta
-sign-up-explanation = Escriba su dirección de correo. Le enviamos un enlace con el que elegirá un nombre de usuario y una contraseña.
+sign-up-explanation = Escriba su dirección de correo. Le enviamos un enlace con el que elegirá un nombre de usuario y cómo inicia sesión.
 sign-up-domains = Solo direcciones de:
 sign-up-sign-in = Ya tengo una cuenta
 problem-sign-up-domain = Con una dirección de ese dominio no se puede crear una cuenta aquí.
@@ -537,6 +537,8 @@ sign-up-asked-explanation = Un mensaje va de camino a esa dirección. Su enlace 
 new-account-for = para <strong><bdi>{ $address }</bdi></strong>
 new-account-username-hint = Con lo que iniciará sesión.
 new-account-name = Nombre (opcional)
+new-account-passkey = Usar una clave de acceso en lugar de una contraseña
+new-account-password = Elegir mejor una contraseña
 problem-username-unfit = Esto no puede ser un nombre de usuario. Use letras de una sola escritura, cifras y signos, 128 como máximo.
 problem-username-address = Un nombre de usuario que parece una dirección de correo tiene que ser su propia dirección.
 problem-username-taken = Este nombre de usuario ya está en uso. Elija otro.

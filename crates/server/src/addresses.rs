@@ -37,7 +37,7 @@ pub(crate) const ADD_PASSKEY: &str = "/account/passkeys/add";
 pub(crate) const ACCOUNT_DELETE: &str = "/account/delete";
 
 /// Every account page that a sign-in may lead to.
-pub(crate) const ACCOUNT_PAGES: [&str; 12] = [
+pub(crate) const ACCOUNT_PAGES: [&str; 13] = [
     ACCOUNT_ADDRESS,
     ACCOUNT_PHONE,
     LINK,

@@ -1,6 +1,7 @@
 //! New passkeys: what a page asks a browser for that is to make one, and what its answer comes to, whether a session or a one-time link adds it.
 
 use safeconduct_protocol::{
+    authentication::Level,
     authorization::SignedInUser,
     error::Refusal,
     ids::UserId,
@@ -11,6 +12,10 @@ use safeconduct_protocol::{
         Ceremony, NewPasskey, PasskeyName, PasskeyProblem, Purpose, Registration, RelyingParty,
         SuggestedName, creation_options,
     },
+    single_use::UsedId,
+};
+use safeconduct_store::{
+    FirstPasskey, NewPasskeyRow, PasskeyAdder, PasskeyAddition, PasskeyRecord,
 };
 
 use crate::{browser::Browser, fault::Failure, pages::AddPasskeyProblem, server::Exchange};
@@ -48,6 +53,20 @@ pub(crate) async fn begin_by_link(
     if !store.may_bring_passkey(link.user(), &party.id).await? {
         return Ok(None);
     }
+    let purpose = |handle: Option<&[u8]>| Purpose::add_by_link(link, handle);
+    let new = begin_for(exchange, &party, (link.user(), username), purpose);
+    new.await.map(Some)
+}
+
+/// What the page asks for on which somebody creates an account by `link`, who wants to be called `username` there. `None` where passkeys are off.
+pub(crate) async fn begin_to_sign_up(
+    exchange: &Exchange<'_>,
+    link: &Link,
+    username: &str,
+) -> Result<Option<NewOne>, Failure> {
+    let Some(party) = exchange.server.settings().relying_party() else {
+        return Ok(None);
+    };
     let purpose = |handle: Option<&[u8]>| Purpose::add_by_link(link, handle);
     let new = begin_for(exchange, &party, (link.user(), username), purpose);
     new.await.map(Some)
@@ -99,6 +118,7 @@ pub(crate) async fn add(
         .notice(&person.user, MailPurpose::PasskeyAdded)
         .await?;
     let name = suggested(exchange, &made.passkey);
+    let session = browser.seen(person);
     let new = NewPasskeyRow {
         user: &person.user,
         passkey: &made.passkey,
@@ -120,14 +140,15 @@ pub(crate) async fn add(
     }))
 }
 
-/// Keeps what the browser made, if that is an answer to the challenge of the page of `link`, which is used up by it. `None` if another request
-/// was faster.
+/// Keeps what the browser made, if that is an answer to the challenge of the page of `link`, which is used up by it; the person `old`,
+/// who is signed in in this browser, is not any more. `None` if another request was faster.
 ///
 /// # Errors
 /// `parameter-repeated`, and the database's.
 pub(crate) async fn add_by_link(
     exchange: &Exchange<'_>,
     link: &Link,
+    old: Option<&SignedInUser>,
     parameters: &Parameters,
 ) -> Result<Option<Result<(), AddPasskeyProblem>>, Failure> {
     let settings = exchange.server.settings();
@@ -167,6 +188,56 @@ pub(crate) async fn add_by_link(
         tracing::info!(sub = %link.user(), purpose = link.purpose().name(), "a passkey was added by a link");
     }
     Ok((added != PasskeyAddition::LinkUsed).then(|| settled(added)))
+}
+
+/// What the browser made on that page, if it is an answer to the challenge there.
+///
+/// # Errors
+/// `parameter-repeated`.
+pub(crate) fn made_to_sign_up(
+    exchange: &Exchange<'_>,
+    link: &Link,
+    parameters: &Parameters,
+) -> Result<Result<FirstOne, AddPasskeyProblem>, Failure> {
+    let settings = exchange.server.settings();
+    let Some(party) = settings.relying_party() else {
+        return Ok(Err(AddPasskeyProblem::NotTaken));
+    };
+    let of_link = |ceremony: &Ceremony| ceremony.adds_by(link);
+    let made = match judge(exchange, parameters, &party, of_link)? {
+        Ok(made) => made,
+        Err(problem) => return Ok(Err(problem)),
+    };
+    Ok(Ok(FirstOne {
+        name: suggested(exchange, &made.passkey),
+        challenge: made.ceremony.used(&settings.lifetimes),
+        rp_id: party.id,
+        passkey: made.passkey,
+        handle: made.handle,
+    }))
+}
+
+/// The passkey of an account that is about to be created.
+pub(crate) struct FirstOne {
+    passkey: NewPasskey,
+    name: PasskeyName,
+    handle: Vec<u8>,
+    rp_id: String,
+    challenge: UsedId,
+}
+
+impl FirstOne {
+    /// It as it is kept. The person `old`, who is signed in in this browser, is not any more.
+    pub(crate) fn row<'a>(&'a self, old: Option<&'a SignedInUser>) -> FirstPasskey<'a> {
+        FirstPasskey {
+            passkey: &self.passkey,
+            name: &self.name,
+            handle: &self.handle,
+            rp_id: &self.rp_id,
+            challenge: &self.challenge,
+            ends: old.map(|old| (&old.session, &old.user)),
+        }
+    }
 }
 
 fn settled(added: PasskeyAddition) -> Result<(), AddPasskeyProblem> {

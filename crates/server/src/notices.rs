@@ -79,12 +79,34 @@ impl Exchange<'_> {
         user: &UserId,
         purpose: MailPurpose,
     ) -> Result<Option<Mail>, StoreError> {
+        Ok(self.recipient(user).await?.mail(purpose))
+    }
+
+    /// Whom mails about a user go to, for who may have to tell of several things. Where no mail is set up, nothing is looked up.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(crate) async fn recipient(&self, user: &UserId) -> Result<Recipient, StoreError> {
         let notices = self.notices();
-        if !notices.is_mail_set_up {
-            return Ok(None);
-        }
-        let user = self.server.store().user(user).await?;
-        Ok(user.and_then(|user| notices.to(&user.id, &user.claims, purpose)))
+        let user = match notices.is_mail_set_up {
+            true => self.server.store().user(user).await?,
+            false => None,
+        };
+        Ok(Recipient { notices, user })
+    }
+}
+
+/// A user who is told of what happens to the account, where that can be.
+pub(crate) struct Recipient {
+    notices: Notices,
+    user: Option<UserRecord>,
+}
+
+impl Recipient {
+    /// The mail that tells them of something.
+    pub(crate) fn mail(&self, purpose: MailPurpose) -> Option<Mail> {
+        let user = self.user.as_ref()?;
+        self.notices.to(&user.id, &user.claims, purpose)
     }
 }
 

@@ -166,7 +166,7 @@ fn of_passkeys(server: &Server) -> Router<Server> {
         .route(REMOVE_PASSKEY, post(account::passkeys::remove))
 }
 
-/// What password managers look for at the host of the issuer, whatever its path is.
+/// What browsers and password managers look for at the host of the issuer, whatever its path is.
 fn at_the_host(server: &Server) -> Router<Server> {
     let change_password = get(well_known::change_password);
     let router = Router::new().route("/.well-known/change-password", change_password);

@@ -18,12 +18,11 @@ use safeconduct_protocol::{
 use safeconduct_store::{
     Guess, NewOtp, OtpAdder, OtpAddition, SecondFactorUse, SessionRenewal, SessionView,
 };
-use safeconduct_store::{Guess, NewOtp, OtpAddition, SecondFactorUse, SessionRenewal, SessionView};
 
 use crate::{
     browser::{self, Browser},
     fault::Failure,
-    pages::{CodeProblem, RecoveryCodesPage},
+    pages::{CodeProblem, EnrolPage, QrDrawing, RecoveryCodesPage},
     respond,
     server::Exchange,
 };
@@ -76,9 +75,8 @@ pub(crate) async fn prove(
     let telemetry = exchange.server.telemetry();
     let user = &view.person.user;
     let store = exchange.store_of_person(user);
-    let mail = exchange
-        .notice(user, MailPurpose::SecondFactorGuessed)
-        .await?;
+    let recipient = exchange.recipient(user).await?;
+    let mail = recipient.mail(MailPurpose::SecondFactorGuessed);
     let charged = store.charge_second_factor(user, mail.as_ref(), exchange.now);
     if let Guess::Wait(seconds) = charged.await? {
         telemetry.rate_limited("second_factor");
@@ -94,7 +92,10 @@ pub(crate) async fn prove(
     };
     let used = match &typed {
         Typed::Code(code) => use_code(exchange, view, code, &renewal).await?,
-        Typed::RecoveryCode(code) => use_recovery_code(exchange, view, code, &renewal).await?,
+        Typed::RecoveryCode(code) => {
+            let mail = recipient.mail(MailPurpose::RecoveryCodeUsed);
+            use_recovery_code(exchange, view, code, &renewal, mail.as_ref()).await?
+        }
     };
     Ok(match used {
         SecondFactorUse::Proved => {
@@ -181,12 +182,12 @@ async fn use_recovery_code(
     view: &SessionView,
     code: &RecoveryCode,
     renewal: &Renewal,
+    mail: Option<&Mail>,
 ) -> Result<SecondFactorUse, Failure> {
     let user = &view.person.user;
     let store = exchange.store_of_person(user);
-    let mail = exchange.notice(user, MailPurpose::RecoveryCodeUsed).await?;
     for hashed in exchange.catalog.keys.hashes_of_recovery_code(user, code) {
-        let (renewal, mail, now) = (&renewal.session, mail.as_ref(), exchange.now);
+        let (renewal, now) = (&renewal.session, exchange.now);
         let used = store.use_recovery_code(user, hashed.hash, renewal, mail, now);
         match used.await? {
             SecondFactorUse::Refused => {}
@@ -200,6 +201,49 @@ async fn use_recovery_code(
 pub(crate) fn begin_enrolment(exchange: &Exchange<'_>, person: &SignedInUser) -> Enrolment {
     let (session, user) = (person.session.clone(), person.user.clone());
     Enrolment::begin(exchange.era(), session, user, exchange.now)
+}
+
+/// What an authenticator app is given to set itself up: the page that shows it is made of this, wherever that is.
+pub(crate) struct AppSetup {
+    sealed: String,
+    qr: Option<QrDrawing>,
+    secret: Secret,
+}
+
+impl AppSetup {
+    /// What it is given of `enrolment`.
+    ///
+    /// # Errors
+    /// A fault.
+    pub(crate) fn of(
+        exchange: &Exchange<'_>,
+        person: &SignedInUser,
+        enrolment: &Enrolment,
+    ) -> Result<Self, Failure> {
+        let secret = enrolment.secret()?;
+        let uri = secret.to_uri(&exchange.server.settings().product_name, &person.username);
+        Ok(Self {
+            sealed: exchange.sealed(enrolment)?,
+            qr: QrDrawing::of(uri.expose()),
+            secret: secret.to_groups(),
+        })
+    }
+
+    /// The page that shows it to `person`, without anything beside it.
+    pub(crate) fn page<'a>(
+        &'a self,
+        person: &'a SignedInUser,
+        problem: Option<CodeProblem>,
+    ) -> EnrolPage<'a> {
+        EnrolPage {
+            account: &person.username,
+            enrolment: &self.sealed,
+            qr: self.qr.as_ref(),
+            secret: self.secret.expose(),
+            problem,
+            ..EnrolPage::default()
+        }
+    }
 }
 
 /// The enrolment in `sealed`, where the session of `person` began it, and not too long ago.

@@ -69,19 +69,16 @@ CREATE TABLE credentials (
 CREATE INDEX credentials_by_cost ON credentials (kind, cost);
 
 -- Passkeys, each under the name that its authenticator gave it: no two users have one of the same name. public_key is as COSE writes it,
--- algorithm its number there; nothing here is secret. sign_count only rises. backup_eligible is 1 where the key may be copied to other
--- devices of its owner, and never becomes 0 again; backed_up says whether it is. aaguid, hexadecimal, is what made it by its own account.
--- rp_id is the host that it is good at.
+-- its algorithm with it; nothing here is secret. sign_count only rises. backup_eligible is 1 where the key may be copied to other
+-- devices of its owner, and never becomes 0 again; backed_up says whether it is. rp_id is the host that it is good at.
 CREATE TABLE passkeys (
     id BYTEA PRIMARY KEY,
     user_id TEXT NOT NULL,
     public_key BYTEA NOT NULL,
-    algorithm BIGINT NOT NULL,
     sign_count BIGINT NOT NULL,
     backup_eligible BIGINT NOT NULL,
     backed_up BIGINT NOT NULL,
     transports TEXT NOT NULL,
-    aaguid TEXT NOT NULL,
     rp_id TEXT NOT NULL,
     name TEXT NOT NULL,
     created_at BIGINT NOT NULL,
@@ -108,12 +105,12 @@ CREATE TABLE second_factor_guesses (
 );
 
 -- What people belong to, by name. Where second_factor_required is 1, its members have to prove a second factor, whatever they sign in
--- to: looked up at every request of theirs.
+-- to: looked up at every request of theirs. Where declared is 1, the configuration says what the group is; who belongs to it, it never says.
 CREATE TABLE groups (
-    declared BIGINT NOT NULL,
     name TEXT PRIMARY KEY,
     display TEXT,
     second_factor_required BIGINT NOT NULL,
+    declared BIGINT NOT NULL,
     created_at BIGINT NOT NULL
 );
 

@@ -25,8 +25,7 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
     ),
     (
         "passkeys",
-        "id, user_id, public_key, algorithm, sign_count, backup_eligible, backed_up, transports, aaguid, rp_id, name, created_at, \
-         last_used_at",
+        "id, user_id, public_key, sign_count, backup_eligible, backed_up, transports, rp_id, name, created_at, last_used_at",
     ),
     ("recovery_codes", "user_id, hash, hashed_by, created_at"),
     ("second_factor_guesses", "user_id, judged, resets_at"),

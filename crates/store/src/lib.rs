@@ -73,8 +73,8 @@ pub use master_key_id::MasterKeyId;
 pub use master_keys::{MasterKeyAnswer, MasterKeyRecord};
 pub use outbox::{Message, OutboxBacklog, OutboxKind, OutboxRow};
 pub use passkeys::{
-    NewPasskeyRow, PasskeyAdder, PasskeyAddition, PasskeyAnswer, PasskeyOwner, PasskeyRecord,
-    PasskeyRemoval, PasskeyUse,
+    FirstPasskey, NewPasskeyRow, PasskeyAdder, PasskeyAddition, PasskeyAnswer, PasskeyOwner,
+    PasskeyRecord, PasskeyRemoval, PasskeyUse,
 };
 pub use password_changes::PasswordChange;
 pub use schema::SchemaStep;

@@ -12,6 +12,7 @@ use crate::driver::{Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::NewEvent;
 use crate::mail;
+use crate::second_factors;
 use crate::sessions::{SessionSeen, ending_of_user};
 use crate::store::{ActingStore, Store};
 use crate::users::{SealedPassword, UserRecord, exists, password_replacement};
@@ -21,10 +22,9 @@ const LINKED: &str = "SELECT u.username, u.link_version, u.locked_at, \
          u.name, u.claims \
      FROM users u WHERE u.id = $1 AND u.deleted_at IS NULL";
 
-/// A passkey that the holder of a link brings stands in for no other factor: the account has no authenticator app, and no passkey that is good
-/// at the host $2. Whether one is demanded is not asked: by a client, by an essential context, it may be at any time.
-const MAY_BRING_PASSKEY: &str = "SELECT 1 FROM users u WHERE u.id = $1 \
-     AND NOT EXISTS (SELECT 1 FROM credentials a WHERE a.user_id = u.id AND a.kind = 'totp') \
+const USE: &str = "UPDATE users SET epoch = epoch + 1, link_version = link_version + 1 \
+     WHERE id = $1 AND link_version = $2 AND locked_at IS NULL AND deleted_at IS NULL RETURNING epoch";
+
 const END_ALL: &str =
     "UPDATE users SET link_version = link_version + 1 WHERE id = $1 AND deleted_at IS NULL";
 
@@ -33,11 +33,6 @@ const TAKE_BACK: &str = "INSERT INTO users (id, username, epoch, created_at, upd
      SELECT $1, '', 1, CAST($2 AS BIGINT), CAST($2 AS BIGINT), CAST($2 AS BIGINT) \
      WHERE EXISTS (SELECT 1 FROM events e WHERE e.user_id = $1 AND e.kind = 'link-made') \
      ON CONFLICT DO NOTHING";
-
-     AND NOT EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = u.id AND p.rp_id = $2)";
-
-const USE: &str = "UPDATE users SET epoch = epoch + 1, link_version = link_version + 1 \
-     WHERE id = $1 AND link_version = $2 AND locked_at IS NULL AND deleted_at IS NULL RETURNING epoch";
 
 /// $2 is when what the change was made from was changed last.
 const CHANGE_ADDRESS: &str = "UPDATE users SET name = $3, claims = $4, updated_at = $5, address_key = CAST($6 AS TEXT), \
@@ -77,7 +72,8 @@ impl Store {
     }
 
     /// Whether the holder of a link of this user may bring a passkey that is good at the host `relying_party`: not where it would stand in
-    /// for another factor, because a link proves none. The write that adds it asks the same.
+    /// for another factor, because a link proves none. Whether one is demanded is not asked: by a client, by an essential context, it may be
+    /// at any time. The write that adds it asks the same.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -108,6 +104,10 @@ impl ActingStore {
             .await?
         {
             return Ok(());
+        }
+        Err(StoreError::NotFound("such user"))
+    }
+
     /// Ends every one-time link of a user, also those by which the user of this id would be created; nothing else of theirs. `false` if there
     /// is no such user, and none can be created.
     ///
@@ -123,10 +123,6 @@ impl ActingStore {
             }
         }
         Ok(false)
-    }
-
-        }
-        Err(StoreError::NotFound("such user"))
     }
 
     /// Uses `link` to give its user the mail address that it is about, verified by that, if it is still good: of many at the same moment one
@@ -211,13 +207,5 @@ pub(crate) fn spend(link: &Link) -> Statement {
     Statement::new(USE)
         .bind(link.user().as_str())
         .bind(link.version())
-        .expect_some()
-}
-
-/// The statement that fails its unit where a passkey would stand in for another factor of `user`.
-pub(crate) fn may_bring_passkey(user: &UserId, relying_party: &str) -> Statement {
-    Statement::new(MAY_BRING_PASSKEY)
-        .bind(user.as_str())
-        .bind(relying_party)
         .expect_some()
 }

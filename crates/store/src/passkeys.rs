@@ -1,7 +1,7 @@
 //! The passkeys of users. One is used in the unit that begins or renews a session, which says who was first: a challenge is answered once,
 //! and a sign count that has to rise is raised by a condition, not after a look.
 
-use safeconduct_protocol::ids::UserId;
+use safeconduct_protocol::ids::{SessionId, UserId};
 use safeconduct_protocol::link::Link;
 use safeconduct_protocol::mail::Mail;
 use safeconduct_protocol::passkey::{
@@ -11,6 +11,7 @@ use safeconduct_protocol::passkey::{
 use safeconduct_protocol::single_use::UsedId;
 use safeconduct_protocol::time::Timestamp;
 
+use crate::by::By;
 use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::{NewEvent, record_of_passkey};
@@ -36,8 +37,8 @@ const NAME_ACCOUNT: &str = "UPDATE users SET passkey_handle = $2 \
 const HANDLE: &str = "SELECT passkey_handle FROM users WHERE id = $1 AND deleted_at IS NULL";
 
 const ADD: &str = "INSERT INTO passkeys \
-         (id, user_id, public_key, algorithm, sign_count, backup_eligible, backed_up, transports, aaguid, rp_id, name, created_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (id) DO NOTHING";
+         (id, user_id, public_key, sign_count, backup_eligible, backed_up, transports, rp_id, name, created_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING";
 
 const HAS_ROOM: &str =
     "SELECT 1 FROM (SELECT COUNT(*) AS had FROM passkeys WHERE user_id = $1) p WHERE p.had < $2";
@@ -137,14 +138,19 @@ pub struct NewPasskeyRow<'a> {
 /// By what the owner of an account adds a passkey.
 #[derive(Clone, Copy)]
 pub enum PasskeyAdder<'a> {
-    /// A session of theirs.
+    /// A session of theirs that has proved what the account has.
     Session(&'a SessionSeen),
-    /// A one-time link of theirs, which is used up by it: everything that rests on the account ends, as with a new password. Only where the
     /// A session of theirs that has proved no second factor: the account has none. Of two that would be the first, one is added, or who knows
     /// the password would have one beside the owner's.
     First(&'a SessionSeen),
+    /// A one-time link of theirs, which is used up by it: everything that rests on the account ends, as with a new password. Only where the
     /// passkey stands in for no other factor ([`Store::may_bring_passkey`]).
-    Link(&'a Link),
+    Link {
+        /// The link.
+        link: &'a Link,
+        /// The session of another user in the same browser, and who that is: it ends with this.
+        ends: Option<(&'a SessionId, &'a UserId)>,
+    },
 }
 
 impl PasskeyAdder<'_> {
@@ -158,7 +164,7 @@ impl PasskeyAdder<'_> {
     }
 
     /// The statements behind that.
-    fn behind(&self, user: &UserId, now: Timestamp) -> Vec<Statement> {
+    fn behind(&self, user: &UserId, by: &By, now: Timestamp) -> Vec<Statement> {
         match self {
             Self::Session(session) | Self::First(session) => vec![session.statement(user, now)],
             Self::Link { ends, .. } => {
@@ -168,6 +174,68 @@ impl PasskeyAdder<'_> {
             }
         }
     }
+
+    /// Who else's rows are written.
+    fn other(&self) -> Option<&UserId> {
+        match self {
+            Self::Link { ends, .. } => ends.map(|(_, user)| user),
+            Self::Session(_) | Self::First(_) => None,
+        }
+    }
+}
+
+/// The passkey that an account is created with.
+pub struct FirstPasskey<'a> {
+    /// What was made.
+    pub passkey: &'a NewPasskey,
+    /// What its owner calls it.
+    pub name: &'a PasskeyName,
+    /// The name by which its authenticator knows the account.
+    pub handle: &'a [u8],
+    /// The host that it is good at.
+    pub rp_id: &'a str,
+    /// The challenge that it answers.
+    pub challenge: &'a UsedId,
+    /// The session of another user in the same browser, and who that is: it ends with this.
+    pub ends: Option<(&'a SessionId, &'a UserId)>,
+}
+
+impl FirstPasskey<'_> {
+    /// The statements behind the one that adds `user`, which fail the unit unless the passkey is added.
+    pub(crate) fn statements(&self, user: &UserId, by: &By, now: Timestamp) -> Vec<Statement> {
+        let name_account = Statement::new(NAME_ACCOUNT)
+            .bind(user.as_str())
+            .bind(self.handle);
+        let add = addition(user, self.passkey, self.name, self.rp_id, now);
+        let event = NewEvent::new("passkey-added").user(user);
+        let ended = self.ends.map(|(id, of)| ending_with_event(id, of, by, now));
+        uses(std::slice::from_ref(self.challenge), now)
+            .chain([name_account, add].map(Statement::expect_some))
+            .chain([event.detail(self.name.as_str()).by(by, now)])
+            .chain(ended.into_iter().flatten())
+            .collect()
+    }
+}
+
+/// The statement that adds a passkey, if there is none of that name.
+fn addition(
+    user: &UserId,
+    made: &NewPasskey,
+    name: &PasskeyName,
+    rp_id: &str,
+    now: Timestamp,
+) -> Statement {
+    Statement::new(ADD)
+        .bind(made.id.as_bytes())
+        .bind(user.as_str())
+        .bind(made.key.as_cose())
+        .bind(i64::from(made.sign_count))
+        .bind(made.backup_eligible)
+        .bind(made.backed_up)
+        .bind(made.transports.join(" "))
+        .bind(rp_id)
+        .bind(name.as_str())
+        .bind(now)
 }
 
 /// What adding a passkey came to.
@@ -278,22 +346,10 @@ impl ActingStore {
         new: &NewPasskeyRow<'_>,
         now: Timestamp,
     ) -> Result<PasskeyAddition, StoreError> {
-        let (user, made) = (new.user.as_str(), new.passkey);
+        let user = new.user.as_str();
         let name_account = Statement::new(NAME_ACCOUNT).bind(user).bind(new.handle);
         let has_room = Statement::new(HAS_ROOM).bind(user).bind(MOST_PASSKEYS);
-        let add = Statement::new(ADD)
-            .bind(made.id.as_bytes())
-            .bind(user)
-            .bind(made.key.as_cose())
-            .bind(made.key.algorithm().number())
-            .bind(i64::from(made.sign_count))
-            .bind(made.backup_eligible)
-            .bind(made.backed_up)
-            .bind(made.transports.join(" "))
-            .bind(made.aaguid.map(|byte| format!("{byte:02x}")).concat())
-            .bind(new.rp_id)
-            .bind(new.name.as_str())
-            .bind(now);
+        let add = addition(new.user, new.passkey, new.name, new.rp_id, now);
         let event = NewEvent::new("passkey-added").user(new.user);
         let checks = [name_account, has_room, add].map(Statement::expect_some);
         let before = new.by.before(new.user, new.rp_id);
@@ -301,10 +357,14 @@ impl ActingStore {
         let unit = Unit::new(uses(std::slice::from_ref(new.challenge), now))
             .and(before)
             .and(checks)
-            .and(new.by.behind(new.user, now))
+            .and(new.by.behind(new.user, self.by(), now))
             .then(event.detail(new.name.as_str()).by(self.by(), now))
             .and(mail::queue(new.mail, now))
             .in_turn(user);
+        let unit = match new.by.other() {
+            Some(other) => unit.in_turn(other.as_str()),
+            None => unit,
+        };
         let statement = match self.run(unit).await? {
             UnitOutcome::Done(_) => return Ok(PasskeyAddition::Added),
             UnitOutcome::Unmet { statement } => statement,

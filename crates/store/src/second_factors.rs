@@ -41,6 +41,11 @@ const MEETS_DEMAND: &str = "SELECT 1 FROM users u WHERE u.id = $1 AND ( \
          OR EXISTS (SELECT 1 FROM credentials a WHERE a.user_id = u.id AND a.kind = 'totp') \
          OR EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = u.id AND p.rp_id = CAST($3 AS TEXT)))";
 
+/// $2 is the host that passkeys have to be good at.
+const HAS_NONE: &str = "SELECT 1 FROM users u WHERE u.id = $1 \
+     AND NOT EXISTS (SELECT 1 FROM credentials a WHERE a.user_id = u.id AND a.kind = 'totp') \
+     AND NOT EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = u.id AND p.rp_id = CAST($2 AS TEXT))";
+
 const ADD_CODE: &str =
     "INSERT INTO recovery_codes (user_id, hash, hashed_by, created_at) VALUES ($1, $2, $3, $4)";
 
@@ -93,11 +98,6 @@ pub struct NewOtp {
     pub mail: Option<Mail>,
 }
 
-/// What adding an authenticator app came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OtpAddition {
-    /// It is added, and the session has its new cookie.
-    Added,
 /// In which session of theirs the user of an account adds an authenticator app.
 #[derive(Clone, Copy)]
 pub enum OtpAdder<'a> {
@@ -111,7 +111,12 @@ pub enum OtpAdder<'a> {
     },
 }
 
-    /// There is one already.
+/// What adding an authenticator app came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtpAddition {
+    /// It is added, and the session has its new cookie.
+    Added,
+    /// There is one already; or something else, and the session has not proved it.
     Already,
     /// The session is not what it was. Nothing is added.
     SessionChanged,
@@ -260,31 +265,34 @@ impl ActingStore {
         &self,
         user: &UserId,
         otp: &NewOtp,
+        adder: OtpAdder<'_>,
         renewal: &SessionRenewal,
         now: Timestamp,
     ) -> Result<OtpAddition, StoreError> {
-        let add = Statement::new(ADD_OTP)
-            .bind(user.as_str())
-        adder: OtpAdder<'_>,
-            .bind(otp.sealed.as_str())
-            .bind(otp.key)
-            .bind(otp.step)
         let first = match adder {
             OtpAdder::Proved => None,
             OtpAdder::First { relying_party } => Some(has_none(user, relying_party)),
         };
         let last_of_account = usize::from(first.is_some());
+        let add = Statement::new(ADD_OTP)
+            .bind(user.as_str())
+            .bind(otp.sealed.as_str())
+            .bind(otp.key)
+            .bind(otp.step)
             .bind(now)
             .expect_some();
         let event = NewEvent::new("second-factor-added").user(user);
-        let unit = Unit::new([add, renewal.statement(now)])
+        let unit = Unit::new(first)
+            .and([add, renewal.statement(now)])
             .and(new_codes(user, &otp.recovery_codes, now))
             .then(event.detail("totp").by(self.by(), now))
             .and(mail::queue(otp.mail.as_ref(), now))
             .in_turn(user.as_str());
         Ok(match self.run(unit).await? {
             UnitOutcome::Done(_) => OtpAddition::Added,
-            UnitOutcome::Unmet { statement: 0 } => OtpAddition::Already,
+            UnitOutcome::Unmet { statement } if statement <= last_of_account => {
+                OtpAddition::Already
+            }
             UnitOutcome::Unmet { .. } => OtpAddition::SessionChanged,
         })
     }
@@ -396,14 +404,6 @@ impl ActingStore {
     }
 }
 
-/// The statements that put `codes` in the place of those that a user had.
-fn new_codes(
-    user: &UserId,
-    codes: &[HashedSecret],
-    now: Timestamp,
-) -> impl Iterator<Item = Statement> {
-    let forget = Statement::new(FORGET_CODES).bind(user.as_str());
-    let add = |code: &HashedSecret| {
 /// The statement that fails its unit where `user` has a second factor: an authenticator app, or a passkey that is good at the host
 /// `relying_party`.
 pub(crate) fn has_none(user: &UserId, relying_party: Option<&str>) -> Statement {
@@ -413,6 +413,14 @@ pub(crate) fn has_none(user: &UserId, relying_party: Option<&str>) -> Statement 
         .expect_some()
 }
 
+/// The statements that put `codes` in the place of those that a user had.
+fn new_codes(
+    user: &UserId,
+    codes: &[HashedSecret],
+    now: Timestamp,
+) -> impl Iterator<Item = Statement> {
+    let forget = Statement::new(FORGET_CODES).bind(user.as_str());
+    let add = |code: &HashedSecret| {
         Statement::new(ADD_CODE)
             .bind(user.as_str())
             .bind(code.hash.as_slice())

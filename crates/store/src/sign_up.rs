@@ -9,6 +9,7 @@ use safeconduct_protocol::time::Timestamp;
 use crate::driver::{Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::NewEvent;
+use crate::passkeys::FirstPasskey;
 use crate::store::{ActingStore, Store};
 use crate::users::{NewUser, addition, password_addition};
 
@@ -42,6 +43,8 @@ pub enum SignedUp {
     },
     /// Nothing was written: another user has the name.
     NameTaken,
+    /// Nothing was written: the challenge of the passkey was answered before, or there is one of its name.
+    PasskeyRefused,
     /// Nothing was written: the link is good no longer.
     Over(SignUpState),
 }
@@ -84,7 +87,7 @@ impl ActingStore {
     }
 
     /// Adds `user`, whose id is the one that `link` names and of whose claims its address is one, verified by that: of many at the same
-    /// moment, with one link or with several for one address, one does.
+    /// moment, with one link or with several for one address, one does. They sign in with a password, or with `passkey`.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -92,6 +95,7 @@ impl ActingStore {
         &self,
         link: &Link,
         user: &NewUser,
+        passkey: Option<&FirstPasskey<'_>>,
         now: Timestamp,
     ) -> Result<SignedUp, StoreError> {
         let Some(address) = link.address().filter(|_| user.id == *link.user()) else {
@@ -104,15 +108,25 @@ impl ActingStore {
         };
         // Two links of one address would not see each other's rows.
         let turn = format!("address/{}", address.key());
+        let with = passkey.map(|passkey| passkey.statements(&user.id, self.by(), now));
         let unit = Unit::from(addition(SIGN_UP, user, now).expect_some())
             .and(password_addition(user, now))
             .then(event.by(self.by(), now))
+            .and(with.into_iter().flatten())
             .in_turn(&turn);
-        if let UnitOutcome::Done(rows) = self.run(unit).await? {
-            let row = rows.into_iter().next().and_then(|rows| rows.into_first());
-            let epoch = row.map(|mut row| row.integer()).transpose()?;
-            let epoch = epoch.unwrap_or_default();
-            return Ok(SignedUp::Done { epoch });
+        let unit = match passkey.and_then(|passkey| passkey.ends) {
+            Some((_, other)) => unit.in_turn(other.as_str()),
+            None => unit,
+        };
+        match self.run(unit).await? {
+            UnitOutcome::Done(rows) => {
+                let row = rows.into_iter().next().and_then(|rows| rows.into_first());
+                let epoch = row.map(|mut row| row.integer()).transpose()?;
+                let epoch = epoch.unwrap_or_default();
+                return Ok(SignedUp::Done { epoch });
+            }
+            UnitOutcome::Unmet { statement: 0 } => {}
+            UnitOutcome::Unmet { .. } => return Ok(SignedUp::PasskeyRefused),
         }
         Ok(match self.sign_up_state(&user.id, address).await? {
             SignUpState::Open => SignedUp::NameTaken,

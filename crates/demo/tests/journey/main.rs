@@ -50,6 +50,7 @@ async fn a_newcomer_walks_through_the_flow_and_breaks_nothing_in_a_browser() {
         asks_bob_after_all(&stage).await?;
         makes_a_passkey(&stage).await?;
         removes_access(&stage).await?;
+        signs_up_with_a_passkey(&stage).await?;
         is_told_what_is_wrong(&stage).await?;
         followed_it_on_the_terminal(&stage);
         Ok(())
@@ -379,7 +380,16 @@ async fn makes_a_passkey(stage: &Stage) -> WebDriverResult<()> {
     stage.fill("password", PASSWORD).await?;
     stage.press("login-submit").await?;
     stage.wait_for("#new-passkey-submit").await?;
+    plug_in_an_authenticator(stage).await?;
+    stage.press("new-passkey-submit").await?;
+    stage.wait_for("#add-passkey").await?;
+    Ok(())
+}
+
+/// A new one, without a passkey, in place of whichever was there.
+async fn plug_in_an_authenticator(stage: &Stage) -> WebDriverResult<()> {
     let tools = stage.driver.cdp();
+    let _: Value = tools.send_raw("WebAuthn.disable", json!({})).await?;
     let _: Value = tools.send_raw("WebAuthn.enable", json!({})).await?;
     let manager = json!({
         "protocol": "ctap2",
@@ -395,9 +405,30 @@ async fn makes_a_passkey(stage: &Stage) -> WebDriverResult<()> {
             json!({ "options": manager }),
         )
         .await?;
-    stage.press("new-passkey-submit").await?;
-    stage.wait_for("#add-passkey").await?;
     Ok(())
+}
+
+/// By the link on the terminal: a name, and a passkey that the browser makes and then signs in with.
+async fn signs_up_with_a_passkey(stage: &Stage) -> WebDriverResult<()> {
+    stage.driver.delete_all_cookies().await?;
+    let printed = stage.demo.printed_with("Sign up");
+    let mut words = printed.split_whitespace();
+    let link = words.find(|word| word.contains("/link?link=")).unwrap();
+    stage.visit(link).await?;
+    stage.fill("username", "grace").await?;
+    stage.fill("name", "Grace Hopper").await?;
+    stage.press("new-account-passkey").await?;
+    stage.shows("main", &["grace"]).await?;
+    stage.wait_for("#new-passkey-submit").await?;
+    plug_in_an_authenticator(stage).await?;
+    stage.press("new-passkey-submit").await?;
+    stage.wait_for("#logout-form").await?;
+    stage.shows("h1", &["Your account"]).await?;
+    stage.visit(&stage.demo.app).await?;
+    stage.press("sign-in").await?;
+    stage.shows("main", &["You are grace"]).await?;
+    stage.press("consent-allow").await?;
+    stage.shows("h1", &["Hello Grace"]).await
 }
 
 /// Signs in in the field of the name, pressing nothing at the server, and ends there what the app was allowed.

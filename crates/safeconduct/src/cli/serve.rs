@@ -428,6 +428,7 @@ fn settings(checked: &Checked) -> Result<Settings, Failure> {
         password_min_length: login.password_min_length,
         passkeys: login.passkeys,
         passkey_rp_id: login.passkey_rp_id.clone(),
+        passkey_related_origins: login.passkey_related_origins.clone(),
         second_factor: match login.second_factor {
             config::SecondFactor::Off => SecondFactor::Off,
             config::SecondFactor::Offered => SecondFactor::Offered,
@@ -439,7 +440,6 @@ fn settings(checked: &Checked) -> Result<Settings, Failure> {
             per_account: budget(login.per_account),
             per_address: budget(login.per_address),
             sign_ins: budget(login.sign_ins),
-        passkey_related_origins: login.passkey_related_origins.clone(),
             ..defaults.throttle
         },
         ..defaults

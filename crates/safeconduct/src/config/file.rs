@@ -223,13 +223,13 @@ table! {
         /// (WebAuthn Level 3 §13.4.8): set it only where another of your servers has to share them, and you trust all of them. Another host kills
         /// every passkey that was made before.
         passkey_rp_id: Option<String> = None,
-        /// How many characters a new password has at least (NIST SP 800-63B-4 §3.1.1.2). 8 is right where people show a second factor
-        /// as well; 15 is the recommendation where the password is all they show. Passwords that are set already are never judged. Whatever
         /// Other origins at which browsers may make and use the passkeys of the issuer's host, each as browsers write it:
         /// `["https://acme.example"]`, at most 20. They are told at `/.well-known/webauthn` (WebAuthn Level 3 §5.11), which browsers read
         /// since Chrome 128 and Safari 18, and may stop reading behind the fifth domain. Whoever serves one of these origins can ask for the
         /// passkeys of this server, make others in their place and have them forgotten: name only servers of yours, such as the one that takes this host's place.
         passkey_related_origins: Vec<String> = Vec::new(),
+        /// How many characters a new password has at least (NIST SP 800-63B-4 §3.1.1.2). 8 is right where people show a second factor
+        /// as well; 15 is the recommendation where the password is all they show. Passwords that are set already are never judged. Whatever
         /// stands here, a new password has at most 1,024 bytes, may be of any characters, and is none of the common ones, no name or address of its
         /// owner, and no name of this server, in any case.
         #[schemars(range(min = 8, max = 64))]

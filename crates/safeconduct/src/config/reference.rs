@@ -16,7 +16,7 @@ const PAGE: &str = concat!(
 );
 
 /// The tables in the order in which a reader meets them.
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 15] = [
     "server",
     "database",
     "secrets",

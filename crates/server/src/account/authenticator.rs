@@ -12,9 +12,9 @@ use super::{
 };
 use crate::{
     addresses::{ACCOUNT_AUTHENTICATOR, ACCOUNT_SECURITY},
-    pages::{CodeProblem, EnrolPage, QrDrawing},
+    pages::{CodeProblem, EnrolPage},
     respond::{self, with_cookie},
-    second_factor::{self, Enrolling},
+    second_factor::{self, AppSetup, Enrolling},
 };
 
 /// `GET /account/security/authenticator`.
@@ -46,19 +46,12 @@ fn may_add(visit: &Visit<'_>) -> bool {
 }
 
 fn enrol_page(visit: &Visit<'_>, enrolment: &Enrolment, problem: Option<CodeProblem>) -> Answer {
-    let (exchange, username) = (&visit.exchange, &visit.view.person.username);
-    let server = exchange.server;
-    let secret = enrolment.secret()?;
-    let uri = secret.to_uri(&server.settings().product_name, username);
+    let (exchange, person) = (&visit.exchange, &visit.view.person);
+    let setup = AppSetup::of(exchange, person, enrolment)?;
     let html = exchange.pages().enrol(&EnrolPage {
-        account: username,
-        action: &server.path(ACCOUNT_AUTHENTICATOR),
+        action: &exchange.server.path(ACCOUNT_AUTHENTICATOR),
         csrf: visit.browser.account_token().as_deref(),
-        enrolment: &exchange.sealed(enrolment)?,
-        qr: QrDrawing::of(uri.expose()).as_ref(),
-        secret: secret.to_groups().expose(),
-        problem,
-        ..EnrolPage::default()
+        ..setup.page(person, problem)
     });
     let status = problem.map_or(StatusCode::OK, |_| StatusCode::BAD_REQUEST);
     Ok(respond::page(status, html))

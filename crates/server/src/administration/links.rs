@@ -109,7 +109,7 @@ impl Administration<'_> {
         })
     }
 
-    /// Has such a link sent to this address, made when it is sent. Gives the address.
+    /// Has such a link sent to this address, made when it is sent. Gives the address, and whose account it will be.
     ///
     /// # Errors
     /// It is no address, or an account's; three such mails went there within an hour; or the database's.

@@ -5,6 +5,7 @@ use axum::{extract::State, response::Response};
 use safeconduct_protocol::language::Language;
 
 use crate::{
+    addresses::SIGN_UP_FOR,
     browser, cookies,
     fault::Failure,
     form::{PENDING, PostedForm},
@@ -36,12 +37,18 @@ async fn choose(server: &Server, reader: Reader, form: &PostedForm) -> Result<Re
     let response = match (parameters.one(PENDING)?, parameters.one(POSTED)?) {
         (Some(_), _) => {
             let Step {
-                exchange,
+                mut exchange,
                 mut journey,
                 ..
             } = Step::take(server, reader, form).await?;
             journey.read_in(chosen);
-            journey.continue_at_authorize(&exchange)?
+            let signs_up = parameters.one("back")? == Some(&server.path(SIGN_UP_FOR));
+            if signs_up && server.settings().people_sign_up() {
+                exchange.wished(chosen);
+                journey.sign_up_page(&exchange)?
+            } else {
+                journey.continue_at_authorize(&exchange)?
+            }
         }
         (None, Some(again)) => posted::ask_again(server, reader, again, chosen).await?,
         (None, None) => {

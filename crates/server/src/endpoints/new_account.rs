@@ -1,5 +1,8 @@
-//! What a link to sign up leads to: whoever reads mail at its address chooses a name and a password, and has an account by that. Before the
-//! form is posted there is none, whoever opens the link and however often. The write behind the form says who was first.
+//! What a link to sign up leads to: whoever reads mail at its address chooses a name, and a password or a passkey, and has an account by that.
+//! Before the form is posted there is none, whoever opens the link and however often. The write behind the form says who was first.
+//!
+//! Who chooses a passkey is asked for the name first, so that no authenticator keeps one for a name that is somebody else's; and signs in with it
+//! afterwards, because making it proves nothing.
 
 use std::net::IpAddr;
 
@@ -25,9 +28,13 @@ use crate::{
     endpoints::sign_up,
     fault::{Failure, Fault},
     form::PostedForm,
-    journey::Journey,
+    journey::{Journey, SignIn},
+    new_passkey,
     new_password::{self, Owner},
-    pages::{NewAccountPage, NewPasswordProblem, UsernameProblem},
+    pages::{
+        AddPasskeyPage, AddPasskeyProblem, NewAccountPage, NewAccountPasskeyPage,
+        NewPasswordProblem, UsernameProblem,
+    },
     respond::{self, with_cookie},
     server::Exchange,
     sign_in::{self, Proven},
@@ -85,81 +92,242 @@ struct Problems {
     password: Option<NewPasswordProblem>,
 }
 
-/// The form of that page: the account is created, and its user signed in.
+/// The form of that page: the account is created.
 pub(crate) async fn create(
     exchange: &Exchange<'_>,
     form: &PostedForm,
     parameters: &Parameters,
-    (text, link): (&str, &Link),
+    link: (&str, &Link),
     from: IpAddr,
 ) -> Result<Response, Failure> {
-    let address = judged(exchange, link).await?;
+    let address = judged(exchange, link.1).await?;
     let typed = |name| Ok::<_, Refusal>(parameters.one(name)?.unwrap_or_default().trim());
-    let chosen = Chosen {
-        username: typed("username")?,
-        name: typed("name")?,
+    let signing_up = SigningUp {
+        exchange,
+        form,
+        link,
+        address,
+        chosen: Chosen {
+            username: typed("username")?,
+            name: typed("name")?,
+        },
+        from,
     };
-    let refused = |problems| again(exchange, text, address, &chosen, problems);
+    let chosen = &signing_up.chosen;
     let problems = Problems {
-        username: unfit(chosen.username, address),
+        username: unfit(exchange, chosen.username, address),
         is_name_unfit: !can_be_a_name(chosen.name),
         password: None,
     };
     if problems.username.is_some() || problems.is_name_unfit {
-        return Ok(refused(problems));
+        return Ok(signing_up.again(problems));
     }
-    let of_username = |problem| Problems {
-        username: Some(problem),
-        ..Problems::default()
-    };
-    let of_password = |problem| Problems {
-        password: Some(problem),
-        ..Problems::default()
-    };
-    let claims = claims(address, chosen.name)?;
-    let requester = (exchange.server.throttle()).requester(chosen.username, from);
-    let owner = Owner {
-        user: link.user(),
-        username: chosen.username,
-        claims: &claims,
-    };
-    let accepted = match new_password::judged(exchange, &owner, parameters)? {
-        Ok(accepted) => accepted,
-        Err(problem) => return Ok(refused(of_password(problem))),
-    };
-    // Only now: whoever asks which names are free uses the link up by the first that is.
-    if let Some(problem) = taken(exchange, link, chosen.username, from).await? {
-        return Ok(refused(of_username(problem)));
+    match Way::read(parameters)? {
+        Way::Password => signing_up.with_password(parameters).await,
+        Way::Passkey => signing_up.with_passkey(parameters).await,
+        Way::PasswordAfterAll => Ok(signing_up.page(Problems::default())),
     }
-    let password = match new_password::hashed(exchange, &owner, requester, &accepted).await? {
-        Ok(password) => password,
-        Err(problem) => return Ok(refused(of_password(problem))),
-    };
-    match add(exchange, link, chosen.username, claims, password).await? {
-        SignedUp::Done { epoch } => {
-            tracing::info!(sub = %link.user(), purpose = link.purpose().name(), "an account was created by a link");
-            let makes_passkeys = parameters.one("makes_passkeys")? == Some("yes");
-            let created = Created {
-                link,
-                username: chosen.username,
-                epoch,
-                makes_passkeys,
-            };
-            created.lead_on(exchange, form).await
+}
+
+/// By what whoever signs up wants to sign in.
+enum Way {
+    Password,
+    /// With one that is not typed yet.
+    PasswordAfterAll,
+    Passkey,
+}
+
+impl Way {
+    fn read(parameters: &Parameters) -> Result<Self, Refusal> {
+        if parameters.one("credential")?.is_some() {
+            return Ok(Self::Passkey);
         }
-        SignedUp::NameTaken => Ok(refused(of_username(UsernameProblem::Taken))),
-        SignedUp::Over(state) => Err(no_longer_good(state).into()),
+        Ok(match parameters.one("way")? {
+            Some("passkey") => Self::Passkey,
+            Some("password") => Self::PasswordAfterAll,
+            _ => Self::Password,
+        })
+    }
+}
+
+/// Somebody who signs up, by a link that is good.
+struct SigningUp<'a> {
+    exchange: &'a Exchange<'a>,
+    form: &'a PostedForm,
+    link: (&'a str, &'a Link),
+    address: &'a MailAddress,
+    chosen: Chosen<'a>,
+    from: IpAddr,
+}
+
+impl SigningUp<'_> {
+    /// Creates the account with the password in `parameters`, and signs its user in.
+    async fn with_password(&self, parameters: &Parameters) -> Result<Response, Failure> {
+        let (exchange, link, username) = (self.exchange, self.link.1, self.chosen.username);
+        let claims = claims(self.address, self.chosen.name)?;
+        let requester = (exchange.server.throttle()).requester(username, self.from);
+        let owner = Owner {
+            user: link.user(),
+            username,
+            claims: &claims,
+        };
+        let accepted = match new_password::judged(exchange, &owner, parameters)? {
+            Ok(accepted) => accepted,
+            Err(problem) => return Ok(self.of_password(problem)),
+        };
+        // Only now: whoever asks which names are free uses the link up by the first that is.
+        if let Some(problem) = taken(exchange, link, username, self.from).await? {
+            return Ok(self.of_username(problem));
+        }
+        let password = match new_password::hashed(exchange, &owner, requester, &accepted).await? {
+            Ok(password) => password,
+            Err(problem) => return Ok(self.of_password(problem)),
+        };
+        let user = new_user(link, username, claims, Some(password));
+        let store = exchange.store_of_person(link.user());
+        match store.sign_up(link, &user, None, exchange.now).await? {
+            SignedUp::Done { epoch } => {
+                tracing::info!(sub = %link.user(), purpose = link.purpose().name(), "an account was created by a link");
+                let makes_passkeys = parameters.one("makes_passkeys")? == Some("yes");
+                let created = Created {
+                    link,
+                    username,
+                    epoch,
+                    makes_passkeys,
+                };
+                created.lead_on(exchange, self.form).await
+            }
+            SignedUp::NameTaken | SignedUp::PasskeyRefused => {
+                Ok(self.of_username(UsernameProblem::Taken))
+            }
+            SignedUp::Over(state) => Err(no_longer_good(state).into()),
+        }
+    }
+
+    /// Creates the account with the passkey in `parameters`, or shows the page that makes one.
+    async fn with_passkey(&self, parameters: &Parameters) -> Result<Response, Failure> {
+        let (exchange, link, username) = (self.exchange, self.link.1, self.chosen.username);
+        if let Some(problem) = taken(exchange, link, username, self.from).await? {
+            return Ok(self.of_username(problem));
+        }
+        if parameters.one("credential")?.is_none() {
+            return self.passkey_page(None).await;
+        }
+        let made = match new_passkey::made_to_sign_up(exchange, link, parameters)? {
+            Ok(made) => made,
+            Err(problem) => return self.passkey_page(Some(problem)).await,
+        };
+        let user = new_user(
+            link,
+            username,
+            claims(self.address, self.chosen.name)?,
+            None,
+        );
+        let issuer = &exchange.server.settings().issuer;
+        let browser = Browser::read(issuer, self.form.headers());
+        let old = browser.session(exchange).await?;
+        let passkey = made.row(old.as_ref().map(|old| &old.person));
+        let store = exchange.store_of_person(link.user());
+        match store
+            .sign_up(link, &user, Some(&passkey), exchange.now)
+            .await?
+        {
+            SignedUp::Done { .. } => {
+                tracing::info!(sub = %link.user(), purpose = link.purpose().name(), "an account was created by a link, with a passkey");
+                let response = match sign_up::under_way(exchange, &browser, link) {
+                    // Not the page that is due: who asked to create an account has one now.
+                    Some(journey) => journey.sign_in_page(exchange, SignIn::default()).await?,
+                    None => lead_to_account(exchange),
+                };
+                let response = with_cookie(response, browser::sign_out(issuer));
+                Ok(known_from_now_on(exchange, &browser, username, response))
+            }
+            SignedUp::NameTaken => Ok(self.of_username(UsernameProblem::Taken)),
+            SignedUp::PasskeyRefused => self.passkey_page(Some(AddPasskeyProblem::Over)).await,
+            SignedUp::Over(state) => Err(no_longer_good(state).into()),
+        }
+    }
+
+    /// The page that makes a passkey; where there are none, the form again.
+    async fn passkey_page(&self, problem: Option<AddPasskeyProblem>) -> Result<Response, Failure> {
+        let (exchange, (text, link), chosen) = (self.exchange, self.link, &self.chosen);
+        let server = exchange.server;
+        let new = new_passkey::begin_to_sign_up(exchange, link, chosen.username).await?;
+        let Some(new) = new else {
+            return Ok(self.page(Problems::default()));
+        };
+        let action = server.path(LINK);
+        let html = exchange
+            .pages()
+            .new_account_passkey(&NewAccountPasskeyPage {
+                address: self.address.as_str(),
+                link: text,
+                username: chosen.username,
+                name: chosen.name,
+                passkey: AddPasskeyPage {
+                    action: &action,
+                    ceremony: &new.ceremony,
+                    options: &new.options,
+                    problem,
+                },
+            });
+        let status = problem.map_or(StatusCode::OK, |_| StatusCode::BAD_REQUEST);
+        Ok(respond::page(status, html))
+    }
+
+    fn page(&self, problems: Problems) -> Response {
+        page(
+            self.exchange,
+            self.link.0,
+            self.address,
+            &self.chosen,
+            problems,
+        )
+    }
+
+    /// The form again, with what was wrong.
+    fn again(&self, problems: Problems) -> Response {
+        let mut form = self.page(problems);
+        if let Some(UsernameProblem::Throttled { minutes }) = problems.username {
+            return respond::try_later(form, Reason::TooManyAttempts, minutes * 60);
+        }
+        if problems.password == Some(NewPasswordProblem::Busy) {
+            return respond::try_later(form, Reason::Overloaded, 2);
+        }
+        *form.status_mut() = StatusCode::BAD_REQUEST;
+        form
+    }
+
+    fn of_username(&self, problem: UsernameProblem) -> Response {
+        self.again(Problems {
+            username: Some(problem),
+            ..Problems::default()
+        })
+    }
+
+    fn of_password(&self, problem: NewPasswordProblem) -> Response {
+        self.again(Problems {
+            password: Some(problem),
+            ..Problems::default()
+        })
     }
 }
 
 /// What is wrong with a name, whoever has it, if anything.
-fn unfit(username: &str, address: &MailAddress) -> Option<UsernameProblem> {
+fn unfit(
+    exchange: &Exchange<'_>,
+    username: &str,
+    address: &MailAddress,
+) -> Option<UsernameProblem> {
     if username.is_empty() {
         return Some(UsernameProblem::Missing);
     }
-    match check_username(username).map(|()| check_chosen_name(username, address)) {
+    let settings = exchange.server.settings();
+    let ours = [settings.issuer.host(), &settings.product_name];
+    match check_username(username).map(|()| check_chosen_name(username, address, &ours)) {
         Err(_) | Ok(Err(Misleading::Scripts)) => Some(UsernameProblem::Unfit),
         Ok(Err(Misleading::Address)) => Some(UsernameProblem::Address),
+        Ok(Err(Misleading::Reserved)) => Some(UsernameProblem::Taken),
         Ok(Ok(())) => None,
     }
 }
@@ -208,22 +376,19 @@ fn claims(address: &MailAddress, name: &str) -> Result<PersonClaims, Fault> {
     Ok(claims)
 }
 
-async fn add(
-    exchange: &Exchange<'_>,
+fn new_user(
     link: &Link,
     username: &str,
     claims: PersonClaims,
-    password: SealedPassword,
-) -> Result<SignedUp, Failure> {
-    let user = NewUser {
+    sealed_password: Option<SealedPassword>,
+) -> NewUser {
+    NewUser {
         id: link.user().clone(),
         username: username.to_owned(),
         name: None,
         claims,
-        sealed_password: Some(password),
-    };
-    let store = exchange.store_of_person(link.user());
-    Ok(store.sign_up(link, &user, exchange.now).await?)
+        sealed_password,
+    }
 }
 
 /// An account that has just been created.
@@ -254,8 +419,7 @@ impl Created<'_> {
         };
         let old = browser.session(exchange).await?;
         let ways = sign_in::begin(exchange, old.as_ref(), &browser, &proven);
-        let account = respond::lead_to(exchange.pages(), &server.path(ACCOUNT));
-        let mut response = account;
+        let mut response = lead_to_account(exchange);
         let store = exchange.store_of_person(self.link.user());
         for begun in ways {
             if store.sign_in(&begun.session, exchange.now).await? {
@@ -270,17 +434,37 @@ impl Created<'_> {
                 break;
             }
         }
-        let (throttle, now) = (server.throttle(), exchange.now);
-        let known = throttle.known_browser(browser.known());
-        let known = throttle.know(self.username, &known, now);
-        let cookies = [
-            browser::forget_link(issuer),
-            browser::forget_request(issuer),
-        ]
-        .into_iter()
-        .chain(known.map(|known| browser::know(issuer, &known)));
-        Ok(cookies.fold(response, with_cookie))
+        Ok(known_from_now_on(
+            exchange,
+            &browser,
+            self.username,
+            response,
+        ))
     }
+}
+
+fn lead_to_account(exchange: &Exchange<'_>) -> Response {
+    respond::lead_to(exchange.pages(), &exchange.server.path(ACCOUNT))
+}
+
+/// The browser forgets the link and what was under way, and is known to the account.
+fn known_from_now_on(
+    exchange: &Exchange<'_>,
+    browser: &Browser,
+    username: &str,
+    response: Response,
+) -> Response {
+    let server = exchange.server;
+    let (throttle, issuer) = (server.throttle(), &server.settings().issuer);
+    let known = throttle.known_browser(browser.known());
+    let known = throttle.know(username, &known, exchange.now);
+    let cookies = [
+        browser::forget_link(issuer),
+        browser::forget_request(issuer),
+    ]
+    .into_iter()
+    .chain(known.map(|known| browser::know(issuer, &known)));
+    cookies.fold(response, with_cookie)
 }
 
 fn page(
@@ -305,23 +489,4 @@ fn page(
         password_problem: problems.password,
     });
     respond::page(StatusCode::OK, html)
-}
-
-/// The form again, with what was wrong.
-fn again(
-    exchange: &Exchange<'_>,
-    text: &str,
-    address: &MailAddress,
-    chosen: &Chosen<'_>,
-    problems: Problems,
-) -> Response {
-    let mut form = page(exchange, text, address, chosen, problems);
-    if let Some(UsernameProblem::Throttled { minutes }) = problems.username {
-        return respond::try_later(form, Reason::TooManyAttempts, minutes * 60);
-    }
-    if problems.password == Some(NewPasswordProblem::Busy) {
-        return respond::try_later(form, Reason::Overloaded, 2);
-    }
-    *form.status_mut() = StatusCode::BAD_REQUEST;
-    form
 }

@@ -20,10 +20,10 @@ use crate::{
     form::PostedForm,
     journey::{Journey, Step, Wish},
     new_passkey,
-    pages::{AddPasskeyPage, AddPasskeyProblem, CodeProblem, EnrolPage, QrDrawing},
+    pages::{AddPasskeyPage, AddPasskeyProblem, CodeProblem, EnrolPage},
     reader::Reader,
     respond::{self, with_cookie},
-    second_factor::{self, Enrolling, Proof},
+    second_factor::{self, AppSetup, Enrolling, Proof},
     server::{Exchange, Server},
     way_back,
 };
@@ -230,8 +230,7 @@ impl Journey {
         shown: EnrolmentForm<'_>,
     ) -> Result<Response, Failure> {
         let server = exchange.server;
-        let secret = shown.enrolment.secret()?;
-        let uri = secret.to_uri(&server.settings().product_name, &person.username);
+        let setup = AppSetup::of(exchange, person, shown.enrolment)?;
         let passkey = match (wish, server.settings().relying_party()) {
             (Wish::Demanded(ways), Some(party)) if ways.contains(Offer::Passkey) => {
                 Some(new_passkey::begin(exchange, &party, person).await?)
@@ -243,11 +242,9 @@ impl Journey {
         let html = exchange.pages().enrol(&EnrolPage {
             client_name: Some(self.client.name_in(exchange.language())),
             client_host: &host_of(self.pending.request.redirect_uri()),
-            account: &person.username,
             action: &server.path("/login/enrol"),
             use_another_account_action: Some(&server.path("/login/switch")),
             pending: Some(&exchange.sealed(&self.pending)?),
-            csrf: None,
             not_now_action: is_offered.then_some(&server.path(OFFER)),
             passkey: passkey.as_ref().map(|new| AddPasskeyPage {
                 action: &add_passkey,
@@ -255,10 +252,7 @@ impl Journey {
                 options: &new.options,
                 problem: shown.passkey_problem,
             }),
-            enrolment: &exchange.sealed(shown.enrolment)?,
-            qr: QrDrawing::of(uri.expose()).as_ref(),
-            secret: secret.to_groups().expose(),
-            problem: shown.problem,
+            ..setup.page(person, shown.problem)
         });
         let status = match shown.passkey_problem {
             Some(_) => StatusCode::BAD_REQUEST,

@@ -19,7 +19,7 @@ use safeconduct_protocol::{
 
 use crate::{
     account::address::as_claim,
-    addresses::{ACCOUNT, SIGN_UP},
+    addresses::{ACCOUNT, SIGN_UP, SIGN_UP_FOR},
     browser::{self, Browser},
     client_address::RequestAddress,
     fault::{Failure, Fault},
@@ -138,8 +138,8 @@ async fn ask(
         return asking.again(typed, SignUpProblem::Domain);
     }
     let (store, now) = (server.store(), asking.exchange.now);
-    let key = address.key();
-    let permit = server.throttle().permit_mail(store, &key, from, now);
+    let mailbox = address.mailbox();
+    let permit = (server.throttle()).permit_mail(store, &mailbox, from, now);
     if let Err(wait) = permit.await? {
         server.telemetry().rate_limited(wait.limit.as_str());
         let minutes = wait.seconds.div_ceil(60);
@@ -155,7 +155,7 @@ async fn ask(
     let html = asking.exchange.pages().sign_up_asked();
     let response = respond::page(StatusCode::OK, html);
     let kept = match asking.journey {
-        Some(journey) => kept(&asking.exchange, journey, key)?,
+        Some(journey) => kept(&asking.exchange, journey, address.key())?,
         None => None,
     };
     let issuer = &server.settings().issuer;
@@ -242,6 +242,7 @@ fn page(
             host: host.as_deref().unwrap_or_default(),
             pending,
             sign_in_action: server.path("/login/switch"),
+            page: server.path(SIGN_UP_FOR),
         });
     let domains = server.settings().sign_up.domains();
     let domains: Vec<&str> = domains.iter().map(MailDomain::as_str).collect();

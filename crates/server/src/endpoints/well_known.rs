@@ -1,5 +1,5 @@
 //! The documents that parties find the server by: metadata (RFC 8414) and keys (RFC 7517 §5), made when the catalog changes; and where
-//! people have their passkeys and their password.
+//! people have their passkeys and their password, and at which origins besides.
 
 use std::sync::Arc;
 

@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+use super::error::PagesError;
+use super::texts::Texts;
+
 /// The question whether a client may use an account.
 #[derive(Clone, Default, Serialize)]
 pub struct ConsentPage<'a> {
@@ -97,4 +100,21 @@ impl ScopeKind {
             _ => Self::Read,
         }
     }
+}
+
+/// A scope that has words of its own.
+pub(super) struct BuiltInScope {
+    pub(super) name: &'static str,
+    pub(super) text: String,
+    pub(super) kind: ScopeKind,
+}
+
+/// Each of them, in the words of a language.
+pub(super) fn built_in_scopes(texts: &Texts) -> Result<Vec<BuiltInScope>, PagesError> {
+    let scopes = BUILT_IN_SCOPES.iter();
+    let scopes = scopes.map(|&(name, text, kind)| {
+        let text = texts.plain(text)?;
+        Ok(BuiltInScope { name, text, kind })
+    });
+    scopes.collect()
 }

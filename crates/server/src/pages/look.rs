@@ -7,7 +7,8 @@ use std::fmt;
 use safeconduct_protocol::{encoding, image::Image, language::Language};
 use serde::Serialize;
 
-use super::assets::{Asset, our_stylesheet, path_of};
+use super::assets::{Asset, asset, our_stylesheet, path_of};
+use super::error::PagesError;
 
 /// The least contrast of a text to what it stands on (WCAG 2.2, 1.4.3), and of an edge or the focus ring (1.4.11).
 const LEAST_OF_TEXT: f64 = 4.5;
@@ -48,6 +49,22 @@ pub struct Links {
     pub privacy: Option<String>,
     /// Under which terms they use it.
     pub terms: Option<String>,
+}
+
+/// Our stylesheet, and behind it the colours that the operator chose.
+pub(super) fn stylesheet(look: &Look) -> Result<Asset, PagesError> {
+    let ours = asset("safeconduct", "css", "text/css; charset=utf-8")?;
+    let css = our_stylesheet()?;
+    let chosen = look.colours.css(&css);
+    if chosen.is_empty() {
+        return Ok(ours);
+    }
+    let css = format!("{css}{chosen}");
+    Ok(Asset {
+        path: path_of("safeconduct", "css", &encoding::sha256(css.as_bytes())),
+        bytes: Cow::Owned(css.into_bytes()),
+        ..ours
+    })
 }
 
 /// A logo as it is served.

@@ -291,11 +291,11 @@ mod tests {
             .mail(&page(Some(MailPurpose::Recover)));
         let mail = mail.unwrap();
         assert_snapshot!(format!("{}\n\n{}", mail.subject, mail.text), @r#"
-    A new password for Acme
+    Get back into your account at Acme
 
-    Somebody, most likely you, wants a new password for your account ada at Acme. If it was not you, there is nothing to do: your password stays as it is.
+    Somebody, most likely you, wants to get back into your account ada at Acme. If it was not you, there is nothing to do: nothing has changed.
 
-    Choose a new password:
+    Get back in:
     https://id.example/link#sc_link_AQEBAQEBAQEBAQEB
 
     The link is good for 30 minutes, and once.

@@ -10,6 +10,7 @@ mod assets;
 mod claims;
 mod consent;
 mod dates;
+mod environment;
 mod error;
 mod error_entry;
 mod escape;
@@ -31,15 +32,13 @@ mod sign_up;
 mod tests;
 mod texts;
 
-use std::borrow::Cow;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use minijinja::syntax::SyntaxConfig;
+use minijinja::Environment;
 use minijinja::value::{Kwargs, Serde, Value};
-use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior};
 use rust_embed::RustEmbed;
-use safeconduct_protocol::{encoding, language::Language, time::Timestamp};
+use safeconduct_protocol::{language::Language, time::Timestamp};
 use serde::Serialize;
 
 use self::account::Framed;
@@ -49,17 +48,19 @@ pub use self::account::{
     PhonePage, Section, SecurityPage, SessionLine, SessionsPage,
 };
 pub use self::assets::Asset;
-use self::assets::{ASSETS, Assets, asset, our_stylesheet, path_of, text};
+use self::assets::{ASSETS, Assets, asset, text};
 pub use self::claims::ClaimLine;
+use self::consent::{BuiltInScope, built_in_scopes};
 pub use self::consent::{ConsentPage, ResourceLine, ScopeKind, ScopeLine};
 pub use self::dates::Moment;
+use self::environment::{environment, language_options};
 pub use self::error::PagesError;
 use self::error_entry::EntryWithTexts;
 pub use self::error_entry::ErrorEntryPage;
 pub use self::form_post::{FormPostPage, form_post_headers};
 pub use self::headers::{headers, scripted_policy};
-use self::look::asset_of;
 pub use self::look::{Colour, Colours, Links, Look, LowContrast, Shade};
+use self::look::{asset_of, stylesheet};
 pub use self::mail::{MailPage, MailText};
 pub use self::new_password::{NewPasswordPage, NewPasswordProblem};
 pub use self::passkey::{
@@ -76,7 +77,9 @@ pub use self::session::{
     ClientLink, ContinuePage, HomePage, ReturnTo, SignOutPage, SignedIn, SignedOutPage,
 };
 pub use self::sign_in::{Notice, SelectAccountPage, SignInPage, SignInProblem};
-pub use self::sign_up::{NewAccountPage, SignUpClient, SignUpPage, SignUpProblem, UsernameProblem};
+pub use self::sign_up::{
+    NewAccountPage, NewAccountPasskeyPage, SignUpClient, SignUpPage, SignUpProblem, UsernameProblem,
+};
 use self::texts::Texts;
 
 /// Sent when a template fails at run time, which the tests rule out for every page in every state.
@@ -91,13 +94,6 @@ const ERRORS: &str = "/errors";
 #[derive(RustEmbed)]
 #[folder = "templates"]
 struct Templates;
-
-/// A scope that has words of its own.
-struct BuiltInScope {
-    name: &'static str,
-    text: String,
-    kind: ScopeKind,
-}
 
 /// Every page of one server in every language, and the files they link to, made ready once.
 pub struct PageSet {
@@ -312,6 +308,12 @@ impl Pages {
         self.render("new_account.html", page)
     }
 
+    /// The form on which they make a passkey in place of a password.
+    #[must_use]
+    pub fn new_account_passkey(&self, page: &NewAccountPasskeyPage<'_>) -> Page {
+        self.render("new_account_passkey.html", page)
+    }
+
     /// The question whether an address is to be the user's.
     #[must_use]
     pub fn confirm_address(&self, page: &ConfirmAddressPage<'_>) -> Page {
@@ -491,114 +493,4 @@ impl Pages {
             language,
         }
     }
-}
-
-/// The environment of every language, without words.
-fn environment() -> Environment<'static> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    environment.set_formatter(write_value);
-    // What minijinja would keep for a debugger includes the values of the page.
-    environment.set_debug(false);
-    environment.set_syntax(syntax());
-    environment.add_filter("shown", escape::shown);
-    environment.add_filter("carried", |value: &str| {
-        Value::from_safe_string(escape::carried(value))
-    });
-    environment.add_filter("initial", escape::initial);
-    environment.add_test("web_url", |url: &str| {
-        url.starts_with("https://") || url.starts_with("http://")
-    });
-    environment.add_test("app_url", is_app_url);
-    environment
-}
-
-/// Whether a URL leads to an app: a site, or the private-use scheme of a native app, which has a dot in it
-/// (RFC 8252 §7.1) as no scheme that runs anything has.
-fn is_app_url(url: &str) -> bool {
-    let named = |scheme: &str| {
-        let mut bytes = scheme.bytes();
-        bytes.all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
-    };
-    url.split_once(':').is_some_and(|(scheme, _)| {
-        matches!(scheme, "https" | "http") || (scheme.contains('.') && named(scheme))
-    })
-}
-
-fn syntax() -> SyntaxConfig {
-    SyntaxConfig::builder()
-        .trim_blocks(true)
-        .lstrip_blocks(true)
-        .build()
-        .expect("the usual delimiters are valid")
-}
-
-/// The one way by which a value reaches the markup. Only text and numbers pass: printing a list, a
-/// flag or nothing at all is a slip in a template.
-fn write_value(
-    out: &mut Output<'_>,
-    _: &mut State<'_, '_>,
-    value: &Value,
-) -> Result<(), minijinja::Error> {
-    match value.as_str() {
-        Some(markup) if value.is_safe() => out.write_str(markup)?,
-        Some(text) => escape::write_escaped(out, text)?,
-        None if value.is_number() => write!(out, "{value}")?,
-        None => {
-            return Err(minijinja::Error::new(
-                ErrorKind::InvalidOperation,
-                format!("a page prints text and numbers, not a {}", value.kind()),
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// The choice of a language: each under its own name, the one of the page chosen.
-fn language_options(of_page: Language) -> Value {
-    let options = Language::ALL.map(|language| {
-        let (tag, name) = (language.tag(), own_name(language));
-        let selected = if language == of_page { " selected" } else { "" };
-        format!("<option value=\"{tag}\" lang=\"{tag}\"{selected}>{name}</option>")
-    });
-    Value::from_safe_string(options.concat())
-}
-
-/// What a language is called by those who speak it.
-const fn own_name(language: Language) -> &'static str {
-    match language {
-        Language::German => "Deutsch",
-        Language::French => "Français",
-        Language::Spanish => "Español",
-        Language::BrazilianPortuguese => "Português (Brasil)",
-        Language::Japanese => "日本語",
-        Language::Arabic => "العربية",
-        Language::English => "English",
-    }
-}
-
-fn built_in_scopes(texts: &Texts) -> Result<Vec<BuiltInScope>, PagesError> {
-    let scopes = consent::BUILT_IN_SCOPES.iter();
-    let scopes = scopes.map(|&(name, text, kind)| {
-        let text = texts.plain(text)?;
-        Ok(BuiltInScope { name, text, kind })
-    });
-    scopes.collect()
-}
-
-/// Our stylesheet, and behind it the colours that the operator chose.
-fn stylesheet(look: &Look) -> Result<Asset, PagesError> {
-    let ours = asset("safeconduct", "css", "text/css; charset=utf-8")?;
-    let css = our_stylesheet()?;
-    let chosen = look.colours.css(&css);
-    if chosen.is_empty() {
-        return Ok(ours);
-    }
-    let css = format!("{css}{chosen}");
-    Ok(Asset {
-        path: path_of("safeconduct", "css", &encoding::sha256(css.as_bytes())),
-        bytes: Cow::Owned(css.into_bytes()),
-        ..ours
-    })
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::NewPasswordProblem;
+use super::{AddPasskeyPage, NewPasswordProblem};
 
 /// The form that asks for an account.
 #[derive(Clone, Default, Serialize)]
@@ -32,6 +32,8 @@ pub struct SignUpClient<'a> {
     pub pending: &'a str,
     /// Where the wish to sign in instead is posted, with `pending`.
     pub sign_in_action: String,
+    /// The path of this page, to which `pending` is posted.
+    pub page: String,
 }
 
 /// Why no account was asked for. None of it depends on who has one.
@@ -74,6 +76,21 @@ pub struct NewAccountPage<'a> {
     pub is_name_unfit: bool,
     /// What was wrong with the password, if anything.
     pub password_problem: Option<NewPasswordProblem>,
+}
+
+/// The form on which they make a passkey in place of a password.
+#[derive(Clone, Default, Serialize)]
+pub struct NewAccountPasskeyPage<'a> {
+    /// The address.
+    pub address: &'a str,
+    /// The link, sealed, posted back as `link`.
+    pub link: &'a str,
+    /// The name to sign in with.
+    pub username: &'a str,
+    /// What they want to be called; else empty.
+    pub name: &'a str,
+    /// The passkey, which is posted to the page's own path.
+    pub passkey: AddPasskeyPage<'a>,
 }
 
 /// Why nobody can give this name to themselves.

@@ -383,6 +383,33 @@ mod tests {
         assert_eq!(used, present);
     }
 
+    /// Whoever reads a page is one person, and spoken to in one way.
+    #[test]
+    fn spanish_pages_say_usted() {
+        let familiar = [
+            "tu",
+            "tus",
+            "tú",
+            "te",
+            "ti",
+            "tuya",
+            "tuyo",
+            "inicias",
+            "puedes",
+            "tienes",
+            "eres",
+            "inténtalo",
+        ];
+        for line in source(Language::Spanish).lines() {
+            let said = line.split_once(" = ").map_or(line, |(_, said)| said);
+            let words = said.to_lowercase();
+            let words = format!(" {} ", words.replace(|c: char| !c.is_alphanumeric(), " "));
+            for word in familiar {
+                assert!(!words.contains(&format!(" {word} ")), "{word}: {line}");
+            }
+        }
+    }
+
     #[test]
     fn a_value_in_a_text_is_escaped() {
         let texts = Texts::of(Language::English).unwrap();

@@ -445,7 +445,7 @@ async fn a_client_is_told_of_the_session(server: &TestServer) -> bool {
 }
 
 /// What answers without being in the document: our own forms and pages, which lead to one another, and the documents.
-const OURS: [&str; 16] = [
+const OURS: [&str; 17] = [
     "/",
     "/login",
     "/login/continue",

@@ -349,7 +349,7 @@ async fn a_mail_that_is_refused_for_good_is_dropped_with_an_event_and_no_address
 /// Attacks: PE64.
 #[rstest]
 #[case::of_before("ada@before.example", &[], &["recover"])]
-#[case::of_now(ADDRESS, &["A new password for Safeconduct"], &[])]
+#[case::of_now(ADDRESS, &["Get back into your account at Safeconduct"], &[])]
 #[tokio::test]
 async fn a_way_in_that_had_to_wait_goes_to_the_address_that_is_known_by_then(
     #[case] asked_at: &str,
@@ -467,7 +467,10 @@ async fn a_forgotten_password_is_chosen_anew_by_the_link_in_the_mail() {
     ada.post("/link", &form).await;
     later(&server, 3).await;
     let told = "Your password at Safeconduct was changed";
-    assert_eq!(subjects(&mail), ["A new password for Safeconduct", told]);
+    assert_eq!(
+        subjects(&mail),
+        ["Get back into your account at Safeconduct", told]
+    );
 }
 
 /// Attacks: PE33.

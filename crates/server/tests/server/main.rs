@@ -61,6 +61,7 @@ mod scopes;
 mod second_factor;
 mod session;
 mod sign_up;
+mod sign_up_by_passkey;
 mod smoke;
 mod support;
 mod unready;

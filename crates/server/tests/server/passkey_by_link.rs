@@ -186,6 +186,7 @@ async fn the_session_of_another_user_in_the_browser_ends() {
     let (_, answer) = shared.bring(&page).await;
     assert_eq!(shared.follow(answer).await.to_string(), SIGN_IN);
     assert!(server.sessions("bob").await.is_empty());
+    assert_eq!(events(&server, "session-ended").await, 1);
 }
 
 /// A link sets a password, whatever the account has; a passkey, which would be two factors, only where it stands in for none.

@@ -28,13 +28,13 @@ const CLOSED: &str = "403 page (registration-closed)";
 const USED: &str = "400 page (link-used)";
 const TAKEN: &str = "400 page (address-taken)";
 const EXPIRED: &str = "400 page (link-expired)";
-const GRACE: &str = "grace@hopper.example";
+pub(crate) const GRACE: &str = "grace@hopper.example";
 const PASSWORD: &str = "seven small boats at noon";
 /// The address that is known to be Ada's.
 const ADA: &str = "ada@lovelace.example";
 
 /// A server that mails nothing, where these may sign up.
-async fn start(sign_up: SignUp) -> TestServer {
+pub(crate) async fn start(sign_up: SignUp) -> TestServer {
     let settings = Settings::new(Issuer::parse(ISSUER).unwrap());
     TestServer::start_with(Settings {
         mail: Some(mail_to_nowhere()),
@@ -301,6 +301,32 @@ async fn one_address_comes_once_from_a_page_of_ours() {
     assert!(mails(&server).await.is_empty());
 }
 
+/// It is no page that the request is due for: whoever came to it by its button stays there.
+#[tokio::test]
+async fn another_language_leads_back_to_the_form() {
+    let server = start(SignUp::Open).await;
+    let mut grace = server.browser();
+    let page = grace.authorize(&Ask::of("portal")).await;
+    let form = Form::new().with("pending", &page.hidden("pending"));
+    let page = grace.post("/login/sign-up", &form).await;
+    let chosen = Form::new()
+        .with("pending", &page.hidden("pending"))
+        .with("back", &page.hidden("back"))
+        .with("language", "de");
+    let page = grace.post("/language", &chosen).await;
+    assert_eq!(page.to_string(), "200 page “Konto erstellen – Safeconduct”");
+    let answer = grace.ask_on_the_way(&page, GRACE).await;
+    assert_eq!(answer.title(), "Sehen Sie in Ihre E-Mails – Safeconduct");
+    // No other page is gone back to with a request.
+    let page = grace.authorize(&Ask::of("portal")).await;
+    let chosen = Form::new()
+        .with("pending", &page.hidden("pending"))
+        .with("back", "/account")
+        .with("language", "en");
+    let answer = grace.post("/language", &chosen).await;
+    assert!(answer.location().contains("/authorize"), "{answer:?}");
+}
+
 #[tokio::test]
 async fn an_address_of_another_domain_is_refused_openly_and_costs_nothing() {
     let server = start(at("acme.example")).await;
@@ -530,6 +556,10 @@ async fn a_link_creates_one_account_and_an_address_has_one() {
 #[case::nothing(" ", "Enter your username.")]
 #[case::of_another("ADA", "taken")]
 #[case::in_full_width("\u{ff41}da", "taken")]
+#[case::of_an_office("postmaster", "taken")]
+#[case::of_an_office_by_its_looks("Adrnin", "taken")]
+#[case::of_the_host("id.example", "taken")]
+#[case::of_the_product("Safe-conduct", "taken")]
 #[case::another_script("\u{430}da", "one script")]
 #[case::hidden("ad\u{200b}a", "one script")]
 #[case::two_directions("ada\u{5d3}", "one script")]

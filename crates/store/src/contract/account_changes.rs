@@ -16,8 +16,8 @@ use super::second_factors::codes;
 use super::{HOST, World, owner, sealed};
 use crate::databases::{Kind, databases};
 use crate::{
-    Membership, NewSession, NewUser, OtpRemoval, PasskeyAddition, PasskeyRemoval, Remover,
-    SessionSeen, StoreError,
+    Membership, NewSession, NewUser, OtpAddition, OtpRemoval, PasskeyAddition, PasskeyRemoval,
+    Remover, SessionSeen, StoreError,
 };
 
 impl World {

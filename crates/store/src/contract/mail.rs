@@ -161,6 +161,29 @@ async fn in_no_hour_go_more_than_three_mails_to_an_address_and_others_are_writte
     assert!(world.ask(Some(&recover)).await);
 }
 
+/// Attacks: PE63.
+#[apply(databases)]
+#[tokio::test]
+async fn addresses_that_are_made_up_for_one_mailbox_are_counted_together(database: Kind) {
+    let world = World::on(database).await;
+    let to = |purpose, address: &str| Mail {
+        to: MailAddress::parse(address).unwrap(),
+        ..world.mail(purpose)
+    };
+    let mut queued = 0;
+    for number in 0..8 {
+        let address = format!("Grace+{number}@example.com");
+        let mail = to(MailPurpose::SignUp, &address);
+        queued += i64::from(world.ask(Some(&mail)).await);
+    }
+    assert_eq!(queued, MOST_IN_AN_HOUR);
+    let other = to(MailPurpose::SignUp, "hedy@example.com");
+    assert!(world.ask(Some(&other)).await);
+    // Whoever has accounts with several of them is sent to each.
+    let theirs = to(MailPurpose::Recover, "grace+8@example.com");
+    assert!(world.ask(Some(&theirs)).await);
+}
+
 /// Attacks: PE62.
 #[apply(databases)]
 #[tokio::test]

@@ -44,7 +44,7 @@ impl World {
     }
 
     /// Another session of the user, about to prove a factor.
-    async fn another(&self, factor: Factor) -> SessionRenewal {
+    pub(super) async fn another(&self, factor: Factor) -> SessionRenewal {
         let session = NewSession {
             id: SessionId::generate(),
             hash: random::bytes(),
@@ -133,7 +133,7 @@ async fn an_app_is_added_once_with_its_codes_and_a_new_cookie(database: Kind) {
     assert_eq!(added.unwrap(), OtpAddition::SessionChanged);
     assert!(store.otp(&world.user).await.unwrap().is_none());
     let renewal = world.renewal(&world.session, world.hash, Factor::Otp);
-    let added = store.add_otp(&world.user, &app(STEP), &renewal, now).await;
+    let added = store.add_otp(&world.user, &one, first, &renewal, now).await;
     assert_eq!(added.unwrap(), OtpAddition::Added);
     assert!(world.person().await.is_none(), "the old cookie is dead");
     let view = store

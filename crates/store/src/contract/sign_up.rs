@@ -7,11 +7,13 @@ use safeconduct_protocol::claims::PersonClaims;
 use safeconduct_protocol::ids::UserId;
 use safeconduct_protocol::link::{Link, LinkPurpose};
 use safeconduct_protocol::mail::MailAddress;
+use safeconduct_protocol::passkey::PasskeyName;
 use serde_json::json;
 
+use super::passkeys::{HANDLE, made};
 use super::{World, sealed};
 use crate::databases::{Kind, databases};
-use crate::{NewUser, SignUpState, SignedUp};
+use crate::{FirstPasskey, NewUser, SignUpState, SignedUp};
 
 const DONE: SignedUp = SignedUp::Done { epoch: 1 };
 const USED: SignedUp = SignedUp::Over(SignUpState::Used);
@@ -39,7 +41,26 @@ impl World {
             claims,
             sealed_password: Some(sealed(&format!("password of {username}"))),
         };
-        self.store.sign_up(link, &user, self.now()).await.unwrap()
+        let signed_up = self.store.sign_up(link, &user, None, self.now());
+        signed_up.await.unwrap()
+    }
+
+    async fn sign_up_with(&self, link: &Link, username: &str, passkey: &str) -> SignedUp {
+        let user = NewUser {
+            id: link.user().clone(),
+            sealed_password: None,
+            ..self.new_user(username)
+        };
+        let first = FirstPasskey {
+            passkey: &made(passkey, 0, true),
+            name: &PasskeyName::typed("My key").unwrap(),
+            handle: &HANDLE,
+            rp_id: "id.example.com",
+            challenge: &self.challenge(),
+            ends: Some((&self.session, &self.user)),
+        };
+        let signed_up = self.store.sign_up(link, &user, Some(&first), self.now());
+        signed_up.await.unwrap()
     }
 
     /// What the events of those who signed up say.
@@ -110,8 +131,55 @@ async fn what_is_taken_meanwhile_is_told_apart_and_nothing_is_written(database: 
         ..world.new_user("somebody")
     };
     let link = world.link_to_sign_up("somebody@example.com");
-    let refused = world.store.sign_up(&link, &of_another, now).await.unwrap();
+    let refused = world.store.sign_up(&link, &of_another, None, now).await;
+    let refused = refused.unwrap();
     assert_eq!(refused, USED, "of another id");
+}
+
+/// Attacks: PE59.
+#[apply(databases)]
+#[tokio::test]
+async fn an_invitation_that_is_taken_back_creates_no_account(database: Kind) {
+    let world = World::on(database).await;
+    let (store, now) = (&world.store, world.now());
+    let link = world.link_to_sign_up("grace@example.com");
+    let ended = store.end_links(link.user(), now).await.unwrap();
+    assert!(!ended, "none was made for that id");
+    store.sign_up_link_made(link.user(), now).await.unwrap();
+    assert!(store.end_links(link.user(), now).await.unwrap());
+    assert_eq!(world.state(&link).await, SignUpState::Used);
+    assert_eq!(world.sign_up(&link, "grace").await, USED);
+    assert!(!store.end_links(link.user(), now).await.unwrap());
+    assert_eq!(world.signed_up().await, []);
+    let users = store.list_users("", None, 100).await.unwrap();
+    assert_eq!(users.len(), 1, "nobody is there");
+    let another = world.link_to_sign_up("grace@example.com");
+    assert_eq!(world.sign_up(&another, "grace").await, DONE);
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn an_account_is_created_with_a_passkey_and_whoever_was_signed_in_is_not(database: Kind) {
+    let world = World::on(database).await;
+    let link = world.link_to_sign_up("grace@example.com");
+    assert_eq!(world.sign_up_with(&link, "grace", "one").await, DONE);
+    let credential = world.store.credential("grace").await.unwrap().unwrap();
+    assert!(credential.sealed_password.is_none());
+    let kept = world.store.passkeys_of(link.user()).await.unwrap();
+    assert_eq!(
+        (kept.len(), kept[0].kept.user_handle.as_slice()),
+        (1, &HANDLE[..])
+    );
+    assert!(world.person().await.is_none());
+    // A passkey that is somebody's makes no account, and uses no link up.
+    let another = world.link_to_sign_up("hedy@example.com");
+    let refused = world.sign_up_with(&another, "hedy", "one").await;
+    assert_eq!(refused, SignedUp::PasskeyRefused);
+    assert_eq!(world.state(&another).await, SignUpState::Open);
+    let taken = world.sign_up_with(&another, "GRACE", "two").await;
+    assert_eq!(taken, SignedUp::NameTaken);
+    assert_eq!(world.sign_up_with(&another, "hedy", "two").await, DONE);
+    assert_eq!(world.sign_up_with(&another, "again", "three").await, USED);
 }
 
 /// With one link; with 64 links of one address; with 64 addresses for one name.
@@ -134,7 +202,12 @@ async fn of_64_at_once_one_signs_up(database: Kind) {
                     "name" => "three".to_owned(),
                     way => format!("{way}-{number}"),
                 };
-                tokio::spawn(async move { world.sign_up(&link, &username).await })
+                tokio::spawn(async move {
+                    if way == "link" && number % 2 == 0 {
+                        return world.sign_up_with(&link, &username, &username).await;
+                    }
+                    world.sign_up(&link, &username).await
+                })
             })
             .collect();
         let expected = match way {

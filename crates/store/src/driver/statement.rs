@@ -1,5 +1,6 @@
 //! What a driver runs and what it answers: values, statements, units and rows. No database is named here.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::vec;
 
@@ -160,7 +161,7 @@ impl Unit {
     pub(crate) fn new(statements: impl IntoIterator<Item = Statement>) -> Self {
         Self {
             statements: statements.into_iter().collect(),
-            turn: None,
+            turns: BTreeSet::new(),
         }
     }
 
@@ -180,7 +181,7 @@ impl Unit {
 
     /// Units of the same name take turns from their first statement to their commit. For those that write rows which others of
     /// that name write too, in an order of the database's choice: where many write at a time, they would wait for one another
-    /// in a circle.
+    /// in a circle. Several names are taken in their own order, for the same reason.
     #[must_use]
     pub(crate) fn in_turn(mut self, name: &str) -> Self {
         self.turns.insert(name.to_owned());

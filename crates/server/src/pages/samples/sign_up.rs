@@ -1,8 +1,8 @@
 //! The pages on which somebody asks for an account, and creates it.
 
 use crate::pages::{
-    NewAccountPage, NewPasswordProblem, Page, Pages, SignUpClient, SignUpPage, SignUpProblem,
-    UsernameProblem,
+    AddPasskeyPage, AddPasskeyProblem, NewAccountPage, NewAccountPasskeyPage, NewPasswordProblem,
+    Page, Pages, SignUpClient, SignUpPage, SignUpProblem, UsernameProblem,
 };
 
 /// Each of them in every state, on the way to a client where `pending` says so.
@@ -11,8 +11,10 @@ pub(super) fn samples(pages: &Pages, pending: &'static str) -> Vec<(String, Stri
     let asks = asks.map(|(name, page)| (name, pages.sign_up(&page)));
     let creates = creates().into_iter();
     let creates = creates.map(|(name, page)| (name, pages.new_account(&page)));
+    let passkeys = passkeys().into_iter();
+    let passkeys = passkeys.map(|(name, page)| (name, pages.new_account_passkey(&page)));
     let asked = [("sign-up-asked", pages.sign_up_asked())];
-    let all = asks.chain(asked).chain(creates);
+    let all = asks.chain(asked).chain(creates).chain(passkeys);
     all.map(|(name, page): (&str, Page)| (name.to_owned(), page.html))
         .collect()
 }
@@ -34,6 +36,7 @@ fn asks(pending: &'static str) -> Vec<(&'static str, SignUpPage<'static>)> {
             host: "notes.example",
             pending,
             sign_in_action: "/login/switch".to_owned(),
+            page: "/login/sign-up".to_owned(),
         }),
         ..first.clone()
     };
@@ -56,6 +59,27 @@ fn asks(pending: &'static str) -> Vec<(&'static str, SignUpPage<'static>)> {
             "sign-up-throttled",
             again("ada@acme.example", SignUpProblem::Throttled { minutes: 2 }),
         ),
+    ]
+}
+
+fn passkeys() -> Vec<(&'static str, NewAccountPasskeyPage<'static>)> {
+    let first = NewAccountPasskeyPage {
+        address: "ada@acme.example",
+        link: "sc_ln_AQEBAQEBAQEBAQEBAQEB",
+        username: "ada",
+        name: "Ada Lovelace",
+        passkey: AddPasskeyPage {
+            action: "/link",
+            ceremony: "sc_pk_AQEBAQEBAQEBAQEBAQEB",
+            options: r#"{"rp":{"id":"id.example","name":"Acme"},"user":{"id":"AQEB"}}"#,
+            problem: None,
+        },
+    };
+    let mut refused = first.clone();
+    refused.passkey.problem = Some(AddPasskeyProblem::NotTaken);
+    vec![
+        ("new-account-passkey", first),
+        ("new-account-passkey-not-taken", refused),
     ]
 }
 

@@ -28,7 +28,7 @@ pub(super) async fn run(connection: &Connection, unit: &Unit) -> Result<UnitOutc
         .map(|name| Statement::new(TAKE_TURN).bind(name))
         .collect();
     connection
-        .prepare(turn.iter().chain(unit.statements()))
+        .prepare(turns.iter().chain(unit.statements()))
         .await?;
     for statement in unit.statements() {
         connection.fits(statement)?;
@@ -47,7 +47,7 @@ pub(super) async fn run(connection: &Connection, unit: &Unit) -> Result<UnitOutc
 
 struct Transaction<'a> {
     connection: &'a Connection,
-    turn: Option<&'a Statement>,
+    turns: &'a [Statement],
     unit: &'a Unit,
 }
 
@@ -120,7 +120,7 @@ impl<'a> Transaction<'a> {
         let begin = format!("{BEGIN}; {limits}");
         let begun = self.answers(vec![self.command(&begin)]).await;
         match begun.and_then(|mut answers| answers.pop()) {
-            Some(Ok(_)) => Ok(turn.into_iter().collect()),
+            Some(Ok(_)) => Ok(turns.collect()),
             Some(Err(error)) => {
                 self.roll_back().await;
                 Err(Failure::undecided(&error))
