@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use safeconduct_issuer::{Discovery, Http, Keys};
+use safeconduct_issuer::{Adjustment, Discovery, Http, HttpSettings, Keys, PlainHttp, reqwest};
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::cookie;
 use safeconduct_protocol::jose::Algorithm;
@@ -14,6 +14,7 @@ use crate::client::{Client, Parts};
 use crate::config::{OPENID, PushedRequests, Settings, UserInfo};
 use crate::error::Error;
 use crate::issuer::authentication::ClientAuthentication;
+use crate::session::cookie::Cookies;
 use crate::session::key_ring::{KeyRing, secret_variable};
 use crate::session::sessions::{Sessions, Storage};
 use crate::sign_in::attempt::Attempts;
@@ -43,6 +44,7 @@ pub struct ClientBuilder {
     token_file: Option<TokenFile>,
     clock: Clock,
     http_timeout: Duration,
+    adjust_http: Option<Arc<Adjustment>>,
 }
 
 impl Client {
@@ -61,6 +63,7 @@ impl Client {
             token_file: None,
             clock: Clock::system(),
             http_timeout: HTTP_TIMEOUT,
+            adjust_http: None,
         }
     }
 
@@ -290,6 +293,47 @@ impl ClientBuilder {
         self
     }
 
+    /// Changes how connections are made, to issuer and APIs alike: certificates of your own authority, a client certificate, a proxy. What
+    /// protects a sign-in is not to be changed by it: redirects are not followed, and the times hold.
+    ///
+    /// ```no_run
+    /// use safeconduct_client::{Client, reqwest::{Certificate, Identity}};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let authority = Certificate::from_pem(&std::fs::read("ca.pem")?)?;
+    /// let ours = Identity::from_pem(&std::fs::read("client.pem")?)?;
+    /// let login = Client::new("https://id.internal.example", "notes-web")
+    ///     .http_settings(move |http| http.add_root_certificate(authority.clone()).identity(ours.clone()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn http_settings(
+        mut self,
+        adjust: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + Sync + 'static,
+    ) -> Self {
+        self.adjust_http = Some(Arc::new(adjust));
+        self
+    }
+
+    /// Lets plain http go to issuer and APIs in a private network, between containers for instance: to names and addresses of RFC 1918, RFC
+    /// 6598 and RFC 4193. What a name stands for is looked at with every connection, and one to a public address is refused. Whoever is
+    /// in that network can read and change what is sent: tokens, and the keys that they are verified with.
+    pub fn allow_http_in_private_network(mut self, yes: bool) -> Self {
+        self.settings.plain = match yes {
+            true => PlainHttp::InPrivateNetwork,
+            false => PlainHttp::OnThisMachine,
+        };
+        self
+    }
+
+    /// Has the issuer answer sign-ins with a form that the browser posts (`response_mode=form_post`), as Apple demands where a scope is
+    /// asked for. The cookie of an attempt is `SameSite=None; Secure` then. A browser sends no session's cookie along with such a form: a session that there
+    /// was before is neither ended nor carried on.
+    pub fn form_post(mut self, yes: bool) -> Self {
+        self.settings.form_post = yes;
+        self
+    }
+
     /// The client. No request is made: issuer and app may start in any order.
     ///
     /// # Errors
@@ -304,7 +348,13 @@ impl ClientBuilder {
                 ));
             }
         };
+        let plain = self.settings.plain;
         let config = self.settings.check()?;
+        // An answer that is posted comes from the issuer's site, and the attempt has to come along.
+        let attempt_cookies = Cookies {
+            cross_site: config.form_post,
+            ..config.cookies
+        };
         let seal = Arc::new(keys.seal(&config.context));
         let index_context = format!("{}\n{}", config.issuer, config.client_id);
         let storage = Storage {
@@ -312,8 +362,13 @@ impl ClientBuilder {
             seal: seal.clone(),
             index_keys: keys.index_keys(&index_context).into(),
         };
-        let http = Http::new(USER_AGENT, self.http_timeout, config.issuer.is_loopback());
-        http.pool()?;
+        let settings = HttpSettings {
+            bypass_proxy: config.issuer.is_loopback(),
+            plain,
+            adjust: self.adjust_http,
+        };
+        let http = Http::new(USER_AGENT, self.http_timeout, settings);
+        http.check()?;
         let clock = self.clock;
         let openid = config.scope.contains(OPENID);
         let discovery = Discovery::new(config.issuer.clone(), openid, http, clock.clone());
@@ -321,7 +376,11 @@ impl ClientBuilder {
             keys: Keys::new(discovery.clone(), clock.clone(), |_| {}),
             discovery,
             nonces: Nonces::default(),
-            attempts: Attempts::new(seal.clone(), config.cookies, &cookie::mark(&config.context)),
+            attempts: Attempts::new(
+                seal.clone(),
+                attempt_cookies,
+                &cookie::mark(&config.context),
+            ),
             seal,
             sessions: Sessions::new(storage, config.lifetimes, clock.clone()),
             refreshes: Refreshes::new(clock.clone()),
@@ -342,6 +401,19 @@ mod tests {
 
     fn builder() -> ClientBuilder {
         Client::new("https://id.example.com", "notes-web").base_url("https://notes.example.com/")
+    }
+
+    /// Attacks: LI58.
+    #[test]
+    fn an_issuer_in_a_private_network_is_taken_where_that_is_said() {
+        let client = || Client::new("http://keycloak:8080/realms/r", "x");
+        let refused = client().build().unwrap_err().to_string();
+        assert!(
+            refused.contains("allow_http_in_private_network"),
+            "{refused}"
+        );
+        let client = client().allow_http_in_private_network(true);
+        assert!(client.resource("http://notes-api:3000").build().is_ok());
     }
 
     #[test]
@@ -372,6 +444,22 @@ mod tests {
     #[case::plain_issuer(
         Client::new("http://id.example.com", "x"),
         "issuer `http://id.example.com` must begin with https://"
+    )]
+    #[case::public_issuer(
+        Client::new("http://8.8.8.8", "x").allow_http_in_private_network(true),
+        "issuer `http://8.8.8.8` must begin with https://: it is in no private network"
+    )]
+    #[case::public_api(
+        builder().allow_http_in_private_network(true).resource("http://8.8.8.8"),
+        "must be https or urn"
+    )]
+    #[case::posted_to_the_front_page(
+        builder().form_post(true).return_to_origin(true),
+        "an answer that comes by POST comes to `/auth/callback`"
+    )]
+    #[case::settings_of_http(
+        builder().http_settings(|http| http.user_agent("a\nb")),
+        "no TLS for outgoing requests"
     )]
     #[case::no_issuer(Client::new("", "x"), "issuer `` is not an absolute URL")]
     #[case::issuer_with_a_query(

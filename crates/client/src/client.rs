@@ -187,6 +187,11 @@ impl Client {
         self.0.config.returns_to_origin
     }
 
+    #[cfg(feature = "axum")]
+    pub(crate) fn takes_posted_answers(&self) -> bool {
+        self.0.config.form_post
+    }
+
     pub(crate) fn routes_path(&self) -> &str {
         &self.0.config.routes_path
     }

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use safeconduct_issuer::Address;
+use safeconduct_issuer::{Address, AddressError, PlainHttp};
 use safeconduct_protocol::cookie;
 use safeconduct_protocol::jose::{Algorithm, LEEWAY, MAX_EXPIRY_LEEWAY};
 use safeconduct_protocol::scope::Scope;
@@ -82,6 +82,9 @@ pub(crate) struct Settings {
     pub(crate) cookie_name: Option<String>,
     pub(crate) routes_path: String,
     pub(crate) returns_to_origin: bool,
+    pub(crate) form_post: bool,
+    /// How far plain http may go.
+    pub(crate) plain: PlainHttp,
 }
 
 /// What the app said about itself, checked.
@@ -112,6 +115,8 @@ pub(crate) struct Config {
     pub(crate) session_cookie: String,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) routes_path: String,
+    /// Whether the issuer answers a sign-in by a form that the browser posts.
+    pub(crate) form_post: bool,
     /// Whether answers come to the app's front page.
     #[cfg(feature = "axum")]
     pub(crate) returns_to_origin: bool,
@@ -155,6 +160,8 @@ impl Settings {
             cookie_name: None,
             routes_path: "/auth".to_owned(),
             returns_to_origin: false,
+            form_post: false,
+            plain: PlainHttp::OnThisMachine,
         }
     }
 
@@ -163,14 +170,26 @@ impl Settings {
     /// # Errors
     /// [`ErrorKind::Configuration`](crate::ErrorKind), naming the first setting that is wrong.
     pub(crate) fn check(self) -> Result<Config, Error> {
-        let issuer = address("issuer", &self.issuer)?;
-        let targets = Targets::check(&self.resources)?;
+        let issuer = Address::identifier_over(&self.issuer, self.plain).map_err(|error| {
+            let allow = match error {
+                AddressError::Insecure => "; for an issuer in a private network there is `.allow_http_in_private_network(true)`",
+                _ => "",
+            };
+            Error::configuration(format!("issuer `{}` {error}{allow}", self.issuer))
+        })?;
+        let targets = Targets::check(&self.resources, self.plain)?;
+        if self.form_post && self.returns_to_origin {
+            return Err(Error::configuration(
+                "an answer that comes by POST comes to `/auth/callback`: leave `.return_to_origin(true)` or `.form_post(true)` out",
+            ));
+        }
         self.login.check()?;
         parameters::check(Request::Token, &self.token_parameters)?;
         let site = self.site()?;
         let redirect_uri = site.as_ref().map_or("", |site| &site.redirect_uri);
         let context = format!("{issuer}\n{}\n{redirect_uri}", self.client_id);
         let cookies = Cookies {
+            cross_site: false,
             secure: site
                 .as_ref()
                 .is_none_or(|site| site.origin.starts_with("https:")),
@@ -209,6 +228,7 @@ impl Settings {
             site,
             cookies,
             routes_path: self.routes_path,
+            form_post: self.form_post,
             #[cfg(feature = "axum")]
             returns_to_origin: self.returns_to_origin,
             context,

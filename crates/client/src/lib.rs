@@ -39,6 +39,7 @@ pub use tokens::request::TokenRequest;
 pub use tokens::resource::Resource;
 pub use tokens::response::{TokenType, Tokens};
 
+pub use safeconduct_issuer::reqwest;
 pub use safeconduct_protocol::clock::Clock;
 pub use safeconduct_protocol::jose::{Algorithm, JwkSet, KeySet, SigningKey};
 pub use safeconduct_protocol::scope::Scope;

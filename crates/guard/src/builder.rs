@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use safeconduct_issuer::{Address, Http};
+use safeconduct_issuer::{Address, Http, HttpSettings};
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::dpop::NonceKey;
 use safeconduct_protocol::scope::{self, Scope};
@@ -326,7 +326,11 @@ impl GuardBuilder {
                 return Err(ConfigError::IssuerTwice(twice.clone()));
             }
             let address = named.address.clone();
-            let http = Http::new(USER_AGENT, self.http_timeout, address.is_loopback());
+            let settings = HttpSettings {
+                bypass_proxy: address.is_loopback(),
+                ..HttpSettings::default()
+            };
+            let http = Http::new(USER_AGENT, self.http_timeout, settings);
             let issuer = Issuer::new(address, profile.is_openid_first(), http, self.clock.clone());
             trusted.push(Trusted {
                 keys: keys(&issuer),

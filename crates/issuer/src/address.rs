@@ -5,6 +5,8 @@ use std::fmt;
 use safeconduct_protocol::loopback::is_loopback;
 use url::Url;
 
+use crate::network::PlainHttp;
+
 /// Why an address cannot be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -20,6 +22,11 @@ pub enum AddressError {
     /// Another scheme than `https`, or `http` where the host is not this machine.
     #[error("must begin with https:// (http:// is for localhost, 127.0.0.1 and [::1] alone)")]
     Insecure,
+    /// `http` to an address that is in no private network, where private networks are allowed.
+    #[error(
+        "must begin with https://: it is in no private network, which plain http is allowed for"
+    )]
+    Public,
     /// A user name or a password stands in it.
     #[error("must not carry a user name or a password")]
     Credentials,
@@ -31,11 +38,12 @@ pub enum AddressError {
     Fragment,
 }
 
-/// An `https` URL, or an `http` URL of this machine, kept byte for byte as it was written.
+/// An `https` URL, or an `http` URL of this machine or, where that is allowed, of a private network; kept byte for byte as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
     text: String,
     url: Url,
+    plain: PlainHttp,
 }
 
 impl Address {
@@ -44,7 +52,15 @@ impl Address {
     /// # Errors
     /// Says what is wrong with it.
     pub fn identifier(text: &str) -> Result<Self, AddressError> {
-        let address = Self::read(text)?;
+        Self::identifier_over(text, PlainHttp::OnThisMachine)
+    }
+
+    /// As [`Address::identifier`], where plain http may go as far as `plain` says.
+    ///
+    /// # Errors
+    /// Says what is wrong with it.
+    pub fn identifier_over(text: &str, plain: PlainHttp) -> Result<Self, AddressError> {
+        let address = Self::read(text, plain)?;
         if text.contains(['?', '#']) {
             return Err(AddressError::QueryOrFragment);
         }
@@ -56,23 +72,35 @@ impl Address {
     /// # Errors
     /// Says what is wrong with it.
     pub fn endpoint(text: &str) -> Result<Self, AddressError> {
-        let address = Self::read(text)?;
+        Self::endpoint_over(text, PlainHttp::OnThisMachine)
+    }
+
+    /// As [`Address::endpoint`], where plain http may go as far as `plain` says.
+    ///
+    /// # Errors
+    /// Says what is wrong with it.
+    pub fn endpoint_over(text: &str, plain: PlainHttp) -> Result<Self, AddressError> {
+        let address = Self::read(text, plain)?;
         if address.url.fragment().is_some() {
             return Err(AddressError::Fragment);
         }
         Ok(address)
     }
 
-    fn read(text: &str) -> Result<Self, AddressError> {
+    fn read(text: &str, plain: PlainHttp) -> Result<Self, AddressError> {
         // What a parser would repair (spaces, backslashes) or a quoted string could not hold is refused.
-        let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"\\<>^`{|}".contains(&byte);
-        if !text.bytes().all(plain) {
+        let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"\"\\<>^`{|}".contains(&byte);
+        if !text.bytes().all(is_plain) {
             return Err(AddressError::Character);
         }
         let url = Url::parse(text).map_err(|_| AddressError::Malformed)?;
         // As it is written: a lenient parser reads `https:id.example.com` too.
-        if !(text.starts_with("https://") || text.starts_with("http://") && is_loopback(&url)) {
-            return Err(AddressError::Insecure);
+        if !(text.starts_with("https://") || text.starts_with("http://") && plain.allows(&url)) {
+            let is_public = text.starts_with("http://") && plain == PlainHttp::InPrivateNetwork;
+            return Err(match is_public {
+                true => AddressError::Public,
+                false => AddressError::Insecure,
+            });
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(AddressError::Credentials);
@@ -80,6 +108,7 @@ impl Address {
         Ok(Self {
             text: text.to_owned(),
             url,
+            plain,
         })
     }
 
@@ -96,6 +125,11 @@ impl Address {
     /// Whether the host is this machine.
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.url)
+    }
+
+    /// How far plain http may go for what is found there.
+    pub fn plain_http(&self) -> PlainHttp {
+        self.plain
     }
 
     /// Whether the scheme is `https`.
@@ -143,11 +177,12 @@ impl fmt::Display for Address {
     }
 }
 
-/// Whether what is sent to `url` is protected on its way: by TLS, or because it never leaves this machine.
-pub fn is_protected(url: &Url) -> bool {
+/// Whether what is sent to `url` is protected on its way: by TLS, or because it never leaves this machine, or the private network that
+/// `plain` allows.
+pub fn is_protected(url: &Url, plain: PlainHttp) -> bool {
     match url.scheme() {
         "https" => url.has_host(),
-        "http" => is_loopback(url),
+        "http" => plain.allows(url),
         _ => false,
     }
 }
@@ -170,7 +205,8 @@ mod tests {
         let address = Address::identifier(text).unwrap();
         assert_eq!(address.to_string(), text);
         assert_eq!(address.is_https(), text.starts_with("https:"));
-        assert!(is_protected(&Url::parse(text).unwrap()));
+        let url = Url::parse(text).unwrap();
+        assert!(is_protected(&url, PlainHttp::OnThisMachine));
     }
 
     #[rstest]
@@ -199,6 +235,18 @@ mod tests {
     #[case("https://id.example.com#", AddressError::QueryOrFragment)]
     fn anything_else_is_refused(#[case] text: &str, #[case] error: AddressError) {
         assert_eq!(Address::identifier(text).err(), Some(error));
+    }
+
+    /// Attacks: LI58.
+    #[test]
+    fn plain_http_crosses_a_private_network_where_that_is_said() {
+        let read = |text| Address::identifier_over(text, PlainHttp::InPrivateNetwork).err();
+        assert_eq!(read("http://keycloak:8080/realms/r"), None);
+        assert_eq!(read("https://id.example.com"), None);
+        assert_eq!(read("http://8.8.8.8"), Some(AddressError::Public));
+        assert_eq!(read("ftp://keycloak"), Some(AddressError::Insecure));
+        let strict = Address::identifier("http://keycloak:8080").err();
+        assert_eq!(strict, Some(AddressError::Insecure));
     }
 
     #[test]

@@ -218,7 +218,7 @@ pub fn read_document<D: DeserializeOwned>(
 /// Says what is wrong with it.
 pub fn endpoint(issuer: &Address, name: &str, url: Option<&str>) -> Result<Option<Url>, String> {
     let Some(url) = url else { return Ok(None) };
-    match Address::endpoint(url) {
+    match Address::endpoint_over(url, issuer.plain_http()) {
         Ok(address) if issuer.is_https() && !address.is_https() => {
             Err(format!("`{name}` of an https issuer is not https"))
         }

@@ -12,10 +12,13 @@ use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use reqwest::redirect::Policy;
+use safeconduct_protocol::loopback::is_loopback;
 use safeconduct_protocol::secret::Secret;
 use url::Url;
 
+use crate::address::is_protected;
 use crate::fetch_error::{FetchError, FetchErrorKind};
+use crate::network::{PlainHttp, PrivateAddresses};
 use crate::single_flight::Failure;
 
 /// The longest answer that is read from an issuer, in bytes.
@@ -117,25 +120,44 @@ impl Answer {
     }
 }
 
-/// The connection pool and its limits. Cheap to clone.
+/// What a caller changes of the connections: proxies, certificates. The limits are not its to change.
+pub type Adjustment = dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + Sync;
+
+/// How connections are made.
+#[derive(Clone, Default)]
+pub struct HttpSettings {
+    /// An issuer on this machine is reached without a proxy, which would carry plain http away from it.
+    pub bypass_proxy: bool,
+    /// How far plain http may go.
+    pub plain: PlainHttp,
+    /// What the caller changes.
+    pub adjust: Option<Arc<Adjustment>>,
+}
+
+/// The connection pools and their limits. Cheap to clone.
 #[derive(Clone)]
 pub struct Http {
     agent: &'static str,
     timeout: Duration,
-    /// An issuer on this machine is reached without a proxy, which would carry plain http away from it.
-    bypass_proxy: bool,
-    pool: Arc<OnceLock<Result<reqwest::Client, FetchError>>>,
+    settings: HttpSettings,
+    pool: Pool,
+    /// For plain http in a private network.
+    private_pool: Pool,
 }
+
+/// Connections that are made when they are first needed.
+type Pool = Arc<OnceLock<Result<reqwest::Client, FetchError>>>;
 
 impl Http {
     /// A pool that names itself `agent`, made at the first request. `timeout` is for a whole request, half of it for the
     /// connection.
-    pub fn new(agent: &'static str, timeout: Duration, bypass_proxy: bool) -> Self {
+    pub fn new(agent: &'static str, timeout: Duration, settings: HttpSettings) -> Self {
         Self {
             agent,
             timeout,
-            bypass_proxy,
+            settings,
             pool: Arc::default(),
+            private_pool: Arc::default(),
         }
     }
 
@@ -144,13 +166,30 @@ impl Http {
         self.timeout
     }
 
-    /// The pool itself, for requests to an API.
+    /// The pool for requests to `url`.
+    ///
+    /// # Errors
+    /// [`FetchErrorKind::NoTls`], [`FetchErrorKind::Unusable`] for plain http that would go too far.
+    pub fn pool(&self, url: &Url) -> Result<&reqwest::Client, FetchError> {
+        if !is_protected(url, self.settings.plain) {
+            let detail = format!("{} is not protected on its way", without_query(url));
+            return Err(FetchError::unusable(detail));
+        }
+        let is_plain = url.scheme() == "http" && !is_loopback(url);
+        let pool = match is_plain {
+            true => self.private_pool.get_or_init(|| self.connect(true)),
+            false => self.pool.get_or_init(|| self.connect(false)),
+        };
+        pool.as_ref().map_err(Clone::clone)
+    }
+
+    /// Makes the pool, so that what is wrong with its settings is known.
     ///
     /// # Errors
     /// [`FetchErrorKind::NoTls`].
-    pub fn pool(&self) -> Result<&reqwest::Client, FetchError> {
-        let pool = self.pool.get_or_init(|| self.connect());
-        pool.as_ref().map_err(Clone::clone)
+    pub fn check(&self) -> Result<(), FetchError> {
+        let pool = self.pool.get_or_init(|| self.connect(false));
+        pool.as_ref().map(drop).map_err(Clone::clone)
     }
 
     /// Fetches a document of the issuer, whatever its status.
@@ -158,7 +197,7 @@ impl Http {
     /// # Errors
     /// [`FetchErrorKind::Unreachable`], [`FetchErrorKind::NoTls`].
     pub async fn get(&self, url: &Url, headers: HeaderMap) -> Result<Answer, FetchError> {
-        let request = self.pool()?.get(url.clone());
+        let request = self.pool(url)?.get(url.clone());
         exchange(request, url, headers).await
     }
 
@@ -174,20 +213,27 @@ impl Http {
     ) -> Result<Answer, FetchError> {
         let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
         headers.insert(header::CONTENT_TYPE, form_type);
-        let request = self.pool()?.post(url.clone()).body(form);
+        let request = self.pool(url)?.post(url.clone()).body(form);
         exchange(request, url, headers).await
     }
 
-    fn connect(&self) -> Result<reqwest::Client, FetchError> {
-        let mut builder = reqwest::Client::builder()
+    fn connect(&self, privately: bool) -> Result<reqwest::Client, FetchError> {
+        let mut builder = reqwest::Client::builder();
+        if let Some(adjust) = &self.settings.adjust {
+            builder = adjust(builder);
+        }
+        let mut builder = builder
             .redirect(Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
             .connect_timeout(self.timeout / 2)
             .timeout(self.timeout)
             .user_agent(self.agent);
-        if self.bypass_proxy {
+        if self.settings.bypass_proxy || privately {
             builder = builder.no_proxy();
+        }
+        if privately {
+            builder = builder.dns_resolver(Arc::new(PrivateAddresses));
         }
         builder.build().map_err(|error| {
             let detail = format!("no TLS for outgoing requests: {}", cause(error));

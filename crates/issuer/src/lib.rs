@@ -14,12 +14,17 @@ mod discovery;
 mod fetch_error;
 mod http;
 mod keys;
+mod network;
 mod pace;
 mod single_flight;
 
 pub use address::{Address, AddressError, is_protected};
 pub use discovery::{Discovery, Metadata, endpoint, metadata_locations, read_document};
 pub use fetch_error::{FetchError, FetchErrorKind};
-pub use http::{Answer, Http, basic, cause, is_busy, read, without_query};
+pub use http::{
+    Adjustment, Answer, Http, HttpSettings, basic, cause, is_busy, read, without_query,
+};
 pub use keys::{GivenBy, Keys, KeysRead, is_key_unknown};
+pub use network::PlainHttp;
+pub use reqwest;
 pub use single_flight::{Failure, Pending, SingleFlight};

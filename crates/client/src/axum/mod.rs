@@ -9,7 +9,7 @@ mod sign_out;
 mod visit;
 
 use ::axum::Router;
-use ::axum::extract::{DefaultBodyLimit, RawQuery, Request, State};
+use ::axum::extract::{DefaultBodyLimit, RawForm, RawQuery, Request, State};
 use ::axum::middleware::{self, Next};
 use ::axum::response::{IntoResponse, Response};
 use ::axum::routing::{get, post};
@@ -17,7 +17,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use safeconduct_protocol::speculation::{HEADERS, is_speculative};
 
 use crate::client::Client;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::sign_in::authorization_request::{Begin, BeginOptions};
 use crate::sign_in::step_up::StepUp;
 
@@ -36,9 +36,13 @@ impl Client {
     /// this app of sign-outs elsewhere.
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         let path = self.routes_path();
+        let answered = match self.takes_posted_answers() {
+            true => get(callback).post(posted_callback),
+            false => get(callback),
+        };
         let mut acting = Router::new()
             .route(&format!("{path}/login"), get(login))
-            .route(&format!("{path}/callback"), get(callback));
+            .route(&format!("{path}/callback"), answered);
         let mut router = Router::new().route(&format!("{path}/logout"), post(sign_out::logout));
         if self.is_openid() {
             acting = acting.route(&format!("{path}/logged-out"), get(sign_out::logged_out));
@@ -136,6 +140,16 @@ async fn callback(
         &cookie_header(&headers),
     )
     .await
+}
+
+async fn posted_callback(
+    State(client): State<Client>,
+    headers: HeaderMap,
+    RawForm(form): RawForm,
+) -> Result<Response, Error> {
+    let answer = std::str::from_utf8(&form)
+        .map_err(|_| Error::new(ErrorKind::CallbackMalformed, "the form cannot be decoded"))?;
+    take_answer(&client, answer, &cookie_header(&headers)).await
 }
 
 /// Ends a sign-in with the issuer's answer, and sends the browser to where it began.

@@ -3,7 +3,9 @@
 //! Fetching and keeping the keys is `safeconduct_issuer`'s concern; what a token must say beside its signature, `sign_in/id_token.rs`'s
 //! and `session/back_channel.rs`'s.
 
-use safeconduct_issuer::{GivenBy, is_key_unknown};
+use std::time::{Duration, Instant};
+
+use safeconduct_issuer::{FetchErrorKind, GivenBy, is_key_unknown};
 use safeconduct_protocol::jose::{Algorithm, KeySet, unverified_issuer};
 use safeconduct_protocol::secret::Secret;
 
@@ -12,6 +14,9 @@ use crate::error::{Error, ErrorKind};
 use crate::issuer::metadata::Metadata;
 use crate::issuer::refused::Refused;
 use crate::sign_in::id_token::IdTokenRules;
+
+/// The pause between two looks at the clock.
+const A_MOMENT: Duration = Duration::from_millis(50);
 
 impl Client {
     /// What the ID Token that came with `access_token` is held to.
@@ -60,6 +65,16 @@ impl Client {
         }
     }
 
+    /// Waits until so many seconds have passed by this client's clock, and no longer than that takes by the machine's.
+    async fn wait_seconds(&self, seconds: i64) {
+        let until = self.now().plus(seconds);
+        let longest = Duration::from_secs(seconds.unsigned_abs()) + A_MOMENT;
+        let begun = Instant::now();
+        while self.now() < until && begun.elapsed() < longest {
+            tokio::time::sleep(A_MOMENT).await;
+        }
+    }
+
     /// Judges `token` with the issuer's keys; with newer ones, if it may be of one that is not among them. `algorithm` is
     /// [`Client::id_token_algorithm`].
     ///
@@ -78,7 +93,17 @@ impl Client {
         if is_unknown(&judged, token) && unverified_issuer(token).as_deref() == Some(self.issuer())
         {
             let holds = |keys: &KeySet| !is_unknown(&judgement(keys), token);
-            self.keys().seek(token, given_by, holds).await?;
+            let sought = async || self.keys().seek(token, given_by, &holds).await;
+            match sought().await {
+                // What the issuer itself gave cannot be asked for again: a code is spent. So it waits until the key can be.
+                Err(error)
+                    if error.kind() == FetchErrorKind::TooOften && given_by == GivenBy::Issuer =>
+                {
+                    self.wait_seconds(error.retry_after().unwrap_or(1)).await;
+                    sought().await?;
+                }
+                sought => sought?,
+            }
             judged = judgement(&*self.keys().current().await);
         }
         let kind = kind_of(given_by);

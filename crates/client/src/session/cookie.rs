@@ -11,6 +11,8 @@ use safeconduct_protocol::cookie::{pairs, text};
 pub(crate) struct Cookies {
     /// Whether the app is served over https.
     pub(crate) secure: bool,
+    /// Whether they come along with a form that another site has the browser post.
+    pub(crate) cross_site: bool,
 }
 
 impl Cookies {
@@ -21,11 +23,16 @@ impl Cookies {
     }
 
     /// The `Set-Cookie` value that gives `name` a value for `seconds`. SameSite=Lax: the redirect back from the issuer is
-    /// a navigation from another site, on which a Strict cookie stays at home.
+    /// a navigation from another site, on which a Strict cookie stays at home. With a form that is posted from there a Lax one does too;
+    /// browsers take None with Secure alone, and think of localhost as secure.
     pub(crate) fn set(self, name: &str, value: &str, seconds: i64) -> String {
-        let secure = if self.secure { " Secure;" } else { "" };
+        let (secure, site) = match (self.cross_site, self.secure) {
+            (true, _) => (" Secure;", "None"),
+            (false, true) => (" Secure;", "Lax"),
+            (false, false) => ("", "Lax"),
+        };
         let name = self.name(name);
-        format!("{name}={value}; Path=/; Max-Age={seconds};{secure} HttpOnly; SameSite=Lax")
+        format!("{name}={value}; Path=/; Max-Age={seconds};{secure} HttpOnly; SameSite={site}")
     }
 
     /// The `Set-Cookie` value that removes `name`.
@@ -63,13 +70,25 @@ impl Cookies {
 mod tests {
     use super::*;
 
-    const HTTPS: Cookies = Cookies { secure: true };
-    const LOOPBACK: Cookies = Cookies { secure: false };
+    const HTTPS: Cookies = Cookies {
+        secure: true,
+        cross_site: false,
+    };
+    const LOOPBACK: Cookies = Cookies {
+        secure: false,
+        cross_site: false,
+    };
 
     #[test]
     fn attributes_keep_the_cookie_at_home() {
         insta::assert_snapshot!(HTTPS.set("sc-app", "v", 600), @"__Host-sc-app=v; Path=/; Max-Age=600; Secure; HttpOnly; SameSite=Lax");
         insta::assert_snapshot!(LOOPBACK.set("sc-app", "v", 600), @"sc-app=v; Path=/; Max-Age=600; HttpOnly; SameSite=Lax");
+        let posted = |cookies: Cookies| Cookies {
+            cross_site: true,
+            ..cookies
+        };
+        insta::assert_snapshot!(posted(HTTPS).set("sc-app", "v", 600), @"__Host-sc-app=v; Path=/; Max-Age=600; Secure; HttpOnly; SameSite=None");
+        insta::assert_snapshot!(posted(LOOPBACK).set("sc-app", "v", 600), @"sc-app=v; Path=/; Max-Age=600; Secure; HttpOnly; SameSite=None");
         insta::assert_snapshot!(HTTPS.clear("sc-app"), @"__Host-sc-app=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax");
     }
 

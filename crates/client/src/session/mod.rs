@@ -15,6 +15,7 @@ use safeconduct_protocol::scope::Scope;
 use safeconduct_protocol::secret::Secret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
@@ -198,6 +199,11 @@ impl Session {
     /// Who this is, as the server said: if the scope `openid` was asked for when they signed in.
     pub fn identity(&self) -> Option<&Identity> {
         self.identity.as_deref()
+    }
+
+    /// As [`SignedIn::posted_user`](crate::SignedIn::posted_user), of the sign-in that this session began with.
+    pub fn posted_user(&self) -> Option<&Value> {
+        self.record.posted_user.as_ref()
     }
 
     /// A name to show: the one that the app gave this session, or else the best one that the server said.

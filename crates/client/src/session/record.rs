@@ -44,6 +44,9 @@ pub(crate) struct Record {
     /// What the sign-in was asked for, if it stepped up (RFC 9470).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) step_up: Option<StepUp>,
+    /// What the browser posted of the user at the sign-in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) posted_user: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) lease: Option<Lease>,
 }
@@ -69,6 +72,7 @@ impl Record {
             identity: signed_in.identity.clone(),
             proof_key: signed_in.proof_key.clone(),
             step_up: signed_in.step_up.clone(),
+            posted_user: signed_in.posted_user.clone(),
             lease: None,
         }
     }

@@ -14,6 +14,7 @@ use safeconduct_protocol::seal::{Kind, Seal};
 use safeconduct_protocol::secret::Secret;
 use safeconduct_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::error::{Error, ErrorKind};
 use crate::session::cookie::Cookies;
@@ -341,6 +342,8 @@ impl Used {
 pub struct CodeExchange {
     pub(crate) code: Secret,
     pub(crate) attempt: Attempt,
+    /// What was posted of the user beside the code.
+    pub(crate) posted_user: Option<Value>,
 }
 
 #[cfg(test)]
@@ -354,7 +357,14 @@ mod tests {
 
     fn attempts() -> Attempts {
         let seal = KeyRing::generate().seal("https://id.example.com");
-        Attempts::new(Arc::new(seal), Cookies { secure: true }, "mark")
+        Attempts::new(
+            Arc::new(seal),
+            Cookies {
+                secure: true,
+                cross_site: false,
+            },
+            "mark",
+        )
     }
 
     fn begin(attempts: &Attempts, header: &str, now: Timestamp) -> (StartedAttempt, Vec<String>) {
@@ -624,7 +634,10 @@ mod tests {
     #[test]
     fn the_attempts_of_another_app_are_left_alone() {
         let seal = Arc::new(KeyRing::generate().seal("https://id.example.com"));
-        let cookies = Cookies { secure: false };
+        let cookies = Cookies {
+            secure: false,
+            cross_site: false,
+        };
         let one = Attempts::new(seal.clone(), cookies, "one");
         let other = Attempts::new(seal, cookies, "other");
         let mut jar = Vec::new();

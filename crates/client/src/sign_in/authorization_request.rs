@@ -288,6 +288,9 @@ impl Client {
             let hint = hint.filter(|token| token.len() <= LONGEST_HINT);
             parameters.extend(hint.map(|token| ("id_token_hint", token.to_owned())));
         }
+        if self.config().form_post {
+            parameters.push(("response_mode", "form_post".to_owned()));
+        }
         if let Some(key) = &attempt.proof_key {
             parameters.push(("dpop_jkt", key.thumbprint()?.to_string()));
         }

@@ -9,6 +9,7 @@ use safeconduct_issuer::GivenBy;
 use safeconduct_protocol::jose::{Algorithm, KeySet};
 use safeconduct_protocol::parameters::Parameters;
 use safeconduct_protocol::secret::Secret;
+use serde_json::Value;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
@@ -25,9 +26,11 @@ use crate::tokens::response::{Tokens, printable};
 
 /// The longest query of a callback that is read, in bytes.
 const LONGEST_QUERY: usize = 8 * 1024;
+/// The longest that is kept of what is posted of a user beside the code, in bytes.
+const LONGEST_USER: usize = 2 * 1024;
 
 impl Client {
-    /// Ends a sign-in: checks the callback's query against the browser's cookies, redeems the code, and makes sure of who
+    /// Ends a sign-in: checks the callback's query, or the form that was posted there, against the browser's cookies, redeems the code, and makes sure of who
     /// signed in.
     ///
     /// # Errors
@@ -168,6 +171,7 @@ impl Client {
     ) -> SignedIn {
         SignedIn {
             step_up: exchange.attempt.asked_step_up(),
+            posted_user: exchange.posted_user,
             tokens,
             return_to: exchange.attempt.return_to.as_str().to_owned(),
             set_cookie: self.attempts().clear(&exchange.attempt),
@@ -260,7 +264,12 @@ impl Client {
             let step_up = attempt.step_up.as_ref();
             refused.into_error(step_up.is_some_and(SteppingUp::is_of_one_user))
         })?;
-        Ok(CodeExchange { code, attempt })
+        let posted_user = answer.user.filter(|_| self.config().form_post);
+        Ok(CodeExchange {
+            code,
+            attempt,
+            posted_user,
+        })
     }
 
     /// RFC 9207 §2.4: compared as strings, and missed where it is promised.
@@ -287,6 +296,8 @@ struct AuthorizationResponse {
     state: String,
     issuer: Option<String>,
     outcome: Result<Secret, Refusal>,
+    /// What was posted of the user beside the code.
+    user: Option<Value>,
 }
 
 /// RFC 6749 §4.1.2.1.
@@ -332,8 +343,15 @@ impl AuthorizationResponse {
             state,
             issuer: one("iss")?,
             outcome,
+            user: one("user")?.and_then(|user| read_user(&user)),
         })
     }
+}
+
+/// What Apple says of a user beside the tokens, once: JSON that nobody has signed.
+fn read_user(text: &str) -> Option<Value> {
+    let user: Value = serde_json::from_str(text).ok()?;
+    (text.len() <= LONGEST_USER && user.is_object()).then_some(user)
 }
 
 impl Refusal {

@@ -1,5 +1,7 @@
 //! A sign-in that ended well, as a value.
 
+use serde_json::Value;
+
 use crate::sign_in::id_token::StoredIdentity;
 use crate::sign_in::identity::Identity;
 use crate::sign_in::step_up::StepUp;
@@ -19,6 +21,7 @@ pub struct SignedIn {
     pub(crate) issuer: String,
     /// What it was asked for, if it stepped up.
     pub(crate) step_up: Option<StepUp>,
+    pub(crate) posted_user: Option<Value>,
 }
 
 impl SignedIn {
@@ -26,5 +29,11 @@ impl SignedIn {
     pub fn identity(&self) -> Option<Identity> {
         let held = self.identity.as_ref()?;
         Some(Identity::of(held, &self.issuer))
+    }
+
+    /// What the browser posted of the user beside the code (`user`), with [`ClientBuilder::form_post`](crate::ClientBuilder::form_post):
+    /// Apple says a new user's name there, and nowhere else, once. Nobody has signed it.
+    pub fn posted_user(&self) -> Option<&Value> {
+        self.posted_user.as_ref()
     }
 }

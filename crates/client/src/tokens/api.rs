@@ -297,7 +297,7 @@ impl ApiRequest {
         }
         let request = client
             .http()
-            .pool()?
+            .pool(url)?
             .request(self.method.clone(), url.clone());
         let sent = request
             .headers(headers)

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use safeconduct_issuer::is_protected;
+use safeconduct_issuer::{PlainHttp, is_protected};
 use safeconduct_protocol::resource::ResourceUri;
 use safeconduct_protocol::scope::{self, Scope};
 use url::Url;
@@ -97,11 +97,9 @@ pub(crate) type TargetName = Option<Arc<str>>;
 impl Targets {
     /// # Errors
     /// [`ErrorKind::Configuration`](crate::ErrorKind), naming what is wrong.
-    pub(crate) fn check(resources: &[Resource]) -> Result<Self, Error> {
-        let targets = resources
-            .iter()
-            .map(target)
-            .collect::<Result<Vec<_>, _>>()?;
+    pub(crate) fn check(resources: &[Resource], plain: PlainHttp) -> Result<Self, Error> {
+        let targets = resources.iter().map(|resource| target(resource, plain));
+        let targets = targets.collect::<Result<Vec<_>, _>>()?;
         for (number, target) in targets.iter().enumerate() {
             let before = &targets[..number];
             let is_known = |url: &Url| before.iter().any(|other| other.urls.contains(url));
@@ -167,16 +165,17 @@ impl Targets {
     }
 }
 
-fn target(resource: &Resource) -> Result<Target, Error> {
-    let named = resource.indicator.as_deref().map(indicator).transpose()?;
+fn target(resource: &Resource, plain: PlainHttp) -> Result<Target, Error> {
+    let named = resource.indicator.as_deref();
+    let named = named.map(|text| indicator(text, plain)).transpose()?;
     let mut urls = resource
         .urls
         .iter()
-        .map(|text| base(text))
+        .map(|text| base(text, plain))
         .collect::<Result<Vec<_>, _>>()?;
     // A name that is no address of the web reaches nothing by itself.
     if urls.is_empty() {
-        urls.extend(named.clone().filter(is_protected));
+        urls.extend(named.filter(|url| is_protected(url, plain)));
     }
     let name = resource.indicator.as_ref().or(resource.urls.first());
     Ok(Target {
@@ -198,12 +197,12 @@ pub(crate) fn scope(names: &[String]) -> Result<Scope, Error> {
     Scope::parse(&names.join(" ")).ok_or_else(|| Error::configuration("more than 100 scopes"))
 }
 
-fn indicator(text: &str) -> Result<Url, Error> {
+fn indicator(text: &str, plain: PlainHttp) -> Result<Url, Error> {
     let refuse = |why: &str| Err(Error::configuration(format!("resource `{text}` {why}")));
     let Ok(url) = Url::parse(text) else {
         return refuse("is not an absolute URI such as https://api.example.com");
     };
-    if !is_protected(&url) && url.scheme() != "urn" {
+    if !is_protected(&url, plain) && url.scheme() != "urn" {
         return refuse("must be https or urn; http is for localhost, 127.0.0.1 and [::1] alone");
     }
     if text.contains('#') {
@@ -215,10 +214,13 @@ fn indicator(text: &str) -> Result<Url, Error> {
     Ok(url)
 }
 
-fn base(text: &str) -> Result<Url, Error> {
+fn base(text: &str, plain: PlainHttp) -> Result<Url, Error> {
     let url = Url::parse(text).ok().filter(|url| {
         let is_plain = url.query().is_none() && url.fragment().is_none();
-        is_protected(url) && is_plain && url.username().is_empty() && url.password().is_none()
+        is_protected(url, plain)
+            && is_plain
+            && url.username().is_empty()
+            && url.password().is_none()
     });
     url.ok_or_else(|| {
         Error::configuration(format!(
@@ -280,11 +282,12 @@ mod tests {
     /// Attacks: LI49, LI64.
     #[test]
     fn a_token_goes_to_the_api_that_it_is_for() {
-        let targets = Targets::check(&[
+        let targets = [
             Resource::new("https://api.example.com"),
             Resource::new("urn:example:files").reached_at("https://files.example.com/v2"),
             Resource::at("https://api.example.com/admin").scopes(["admin"]),
-        ]);
+        ];
+        let targets = Targets::check(&targets, PlainHttp::OnThisMachine);
         let targets = targets.unwrap();
         let of = |url: &str| {
             let target = targets.of(&Url::parse(url).unwrap())?;

@@ -153,27 +153,49 @@ async fn a_new_key_is_asked_for_once_however_many_sign_in() {
     assert_eq!(issuer.key_requests(), 2);
 }
 
+/// Attacks: LI27.
 #[tokio::test]
-async fn a_key_that_the_issuer_does_not_have_is_asked_for_twice_and_then_once_in_ten_seconds() {
+async fn a_key_that_may_not_be_asked_for_yet_is_waited_for_and_a_code_is_not_spent_in_vain() {
     let (issuer, clock) = issuer_and_clock().await;
     issuer.id_tokens_signed_with(Algorithm::Es256);
     let client = issuer.client().build().unwrap();
     sign_in(&client, &issuer).await.unwrap();
-    let mut looks = 1;
-    for allowed in [2, 1, 1] {
-        issuer.script(vec![Fault::IdToken(Flaw::ForeignKey); allowed + 2]);
-        for _ in 0..allowed {
+    issuer.script([Fault::IdToken(Flaw::ForeignKey); 2]);
+    for _ in 0..2 {
+        let refused = sign_in(&client, &issuer).await;
+        assert_eq!(kind(refused), Some(ErrorKind::IdToken));
+    }
+    let mut looks = 3;
+    for rotates in [true, false, true] {
+        if rotates {
+            issuer.rotate_keys();
+        } else {
+            issuer.script([Fault::IdToken(Flaw::ForeignKey)]);
+        }
+        let asked = issuer.token_requests();
+        let waiting = tokio::spawn({
+            let (client, issuer) = (client.clone(), issuer.clone());
+            async move { sign_in(&client, &issuer).await }
+        });
+        issuer.until_token_requests(asked + 1).await;
+        assert_eq!(issuer.key_requests(), looks);
+        clock.advance(10);
+        let signed_in = waiting.await.unwrap();
+        looks += 1;
+        assert_eq!(
+            issuer.key_requests(),
+            looks,
+            "two in vain, then one in ten seconds"
+        );
+        let expected = (!rotates).then_some(ErrorKind::IdToken);
+        assert_eq!(kind(signed_in), expected);
+        if rotates {
+            // A look that brought the key costs nothing: the next one is allowed again, and made in vain.
+            issuer.script([Fault::IdToken(Flaw::ForeignKey)]);
             let refused = sign_in(&client, &issuer).await;
             assert_eq!(kind(refused), Some(ErrorKind::IdToken));
+            looks += 1;
         }
-        for _ in 0..2 {
-            let unknown = sign_in(&client, &issuer).await;
-            assert_eq!(kind(unknown), Some(ErrorKind::IssuerBusy));
-        }
-        looks += allowed;
-        assert_eq!(issuer.key_requests(), looks);
-        sign_in(&client, &issuer).await.unwrap();
-        clock.advance(10);
     }
 }
 

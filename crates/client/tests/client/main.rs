@@ -6,6 +6,7 @@
 )]
 
 mod app;
+mod connections;
 mod discovery;
 mod dpop;
 mod foreign;
