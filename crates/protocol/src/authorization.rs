@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    administration,
     claims::{ClaimsDemand, ClaimsRequest},
     client::{Client, GrantType, ResponseMode},
     dpop::Thumbprint,
@@ -125,6 +126,9 @@ pub struct CheckedRequest {
     /// Whether it is for a change of the account itself.
     #[serde(rename = "w", default, skip_serializing_if = "std::ops::Not::not")]
     changes_account: bool,
+    /// Whether it is for the API of administrators.
+    #[serde(rename = "y", default, skip_serializing_if = "std::ops::Not::not")]
+    administers: bool,
 }
 
 /// What a client wants to happen to the person, whatever this server knows about them (OpenID Connect Core §3.1.2.1).
@@ -285,6 +289,7 @@ impl CheckedRequest {
             ui_locales: ui_locales(parameters),
             acr,
             scope,
+            administers: audience == administration::resource(arrival.issuer),
             audience,
             changes_account: false,
         })
@@ -312,6 +317,7 @@ impl CheckedRequest {
             ui_locales: None,
             acr: AcrRequest::default(),
             changes_account: changes,
+            administers: false,
         }
     }
 

@@ -24,6 +24,8 @@ pub struct ClientId(String);
 
 /// What no client is called.
 const ACCOUNT_PAGES: &str = "safeconduct:account";
+/// What no client is called but the one that is built in.
+const COMMAND_LINE: &str = "safeconduct-cli";
 
 impl ClientId {
     /// Reads a client identifier; `None` if it is not of the form.
@@ -37,6 +39,11 @@ impl ClientId {
     /// By which this server calls its own account pages where a sign-in leads to them. No client can be registered under it.
     pub fn account_pages() -> Self {
         Self(ACCOUNT_PAGES.to_owned())
+    }
+
+    /// The command line of this server, as the client that it is at the API of administrators. No other can be registered under it.
+    pub fn command_line() -> Self {
+        Self(COMMAND_LINE.to_owned())
     }
 
     /// A new identifier for a client that was given none: `c-` and 128 random bits.

@@ -13,6 +13,7 @@
 //! - what all of it stands on: [`ids`], [`secret`], [`sent`], [`seal`], [`sealed`], [`jose`], [`encoding`], [`random`], [`time`], [`clock`], [`loopback`]; and what a
 //!   browser brings: [`cookie`], [`speculation`]
 
+pub mod administration;
 pub mod authentication;
 pub mod authorization;
 pub mod authorization_code;

@@ -47,8 +47,12 @@ impl Registration {
         secret: SecretOrigin,
         knows_scope: &KnowsScope<'_>,
     ) -> Result<Client, Vec<Finding>> {
-        if *id == ClientId::account_pages() {
-            let message = format!("`{id}` is what this server calls its account pages");
+        let own = [
+            (ClientId::account_pages(), "its account pages"),
+            (ClientId::command_line(), "its command line"),
+        ];
+        if let Some((_, what)) = own.iter().find(|(own, _)| own == id) {
+            let message = format!("`{id}` is what this server calls {what}");
             let advice = "choose another id";
             return Err(vec![Finding::new("client_id", message, advice)]);
         }
@@ -63,6 +67,18 @@ impl Registration {
         self.judge(&ClientId::account_pages(), SecretOrigin::Generated, &|_| {
             Ok(())
         })
+    }
+
+    /// The command line of this server, described as a client: the one that has its id.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the description.
+    pub fn register_command_line(&self) -> Result<Client, Vec<Finding>> {
+        self.judge(
+            &ClientId::command_line(),
+            SecretOrigin::Nowhere,
+            &|_| Ok(()),
+        )
     }
 
     fn judge(

@@ -50,7 +50,7 @@ pub(crate) fn write_plain(to: &mut impl fmt::Write, character: char) -> fmt::Res
 }
 
 /// `text` escaped as above and cut at `most` bytes, for a whole line of which parts were sent.
-pub(crate) fn plain(text: &str, most: usize) -> String {
+pub fn plain(text: &str, most: usize) -> String {
     let mut plain = String::with_capacity(text.len().min(most));
     for character in text.chars() {
         let before = plain.len();

@@ -144,6 +144,9 @@ scope-email = Ihre E-Mail-Adresse sehen
 scope-phone = Ihre Telefonnummer sehen
 scope-address = Ihre Postanschrift sehen
 scope-offline-access = Zugriff behalten, auch wenn Sie die App nicht benutzen, bis Sie ihn entfernen
+scope-admin-read = Alles auf diesem Server sehen: Benutzer, Apps, Sitzungen, Schlüssel und Ereignisse
+scope-admin-write = Alles auf diesem Server ändern: Benutzer, Apps, Sitzungen und Schlüssel
+scope-scim = Benutzer und Gruppen anlegen, ändern und entfernen
 
 ## On the way back to the app
 

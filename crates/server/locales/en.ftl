@@ -148,6 +148,9 @@ scope-email = See your email address
 scope-phone = See your phone number
 scope-address = See your postal address
 scope-offline-access = Keep access while you are not using the app, until you remove it
+scope-admin-read = See everything on this server: users, apps, sessions, keys and events
+scope-admin-write = Change everything on this server: users, apps, sessions and keys
+scope-scim = Create, change and remove users and groups
 
 ## On the way back to the app
 

@@ -145,6 +145,9 @@ scope-email = Ver su dirección de correo electrónico
 scope-phone = Ver su número de teléfono
 scope-address = Ver su dirección postal
 scope-offline-access = Mantener el acceso mientras no usa la aplicación, hasta que usted lo quite
+scope-admin-read = Ver todo lo que hay en este servidor: usuarios, aplicaciones, sesiones, claves y eventos
+scope-admin-write = Cambiar todo lo que hay en este servidor: usuarios, aplicaciones, sesiones y claves
+scope-scim = Crear, cambiar y eliminar usuarios y grupos
 
 ## On the way back to the app
 

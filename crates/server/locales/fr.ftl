@@ -145,6 +145,9 @@ scope-email = Voir votre adresse e-mail
 scope-phone = Voir votre numéro de téléphone
 scope-address = Voir votre adresse postale
 scope-offline-access = Garder l’accès quand vous n’utilisez pas l’application, jusqu’à ce que vous le supprimiez
+scope-admin-read = Voir tout ce qui se trouve sur ce serveur : utilisateurs, applications, sessions, clés et événements
+scope-admin-write = Modifier tout ce qui se trouve sur ce serveur : utilisateurs, applications, sessions et clés
+scope-scim = Créer, modifier et supprimer des utilisateurs et des groupes
 
 ## On the way back to the app
 

@@ -143,6 +143,9 @@ scope-email = メールアドレスを見る
 scope-phone = 電話番号を見る
 scope-address = 住所を見る
 scope-offline-access = アプリを使っていない間も、あなたが削除するまでアクセスを続ける
+scope-admin-read = このサーバーのすべて（ユーザー、アプリ、セッション、鍵、イベント）を見る
+scope-admin-write = このサーバーのすべて（ユーザー、アプリ、セッション、鍵）を変更する
+scope-scim = ユーザーとグループを作成、変更、削除する
 
 ## On the way back to the app
 

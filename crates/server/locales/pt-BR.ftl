@@ -145,6 +145,9 @@ scope-email = Ver seu endereço de e-mail
 scope-phone = Ver seu número de telefone
 scope-address = Ver seu endereço postal
 scope-offline-access = Manter o acesso enquanto você não usa o app, até que você o remova
+scope-admin-read = Ver tudo neste servidor: usuários, aplicativos, sessões, chaves e eventos
+scope-admin-write = Alterar tudo neste servidor: usuários, aplicativos, sessões e chaves
+scope-scim = Criar, alterar e remover usuários e grupos
 
 ## On the way back to the app
 

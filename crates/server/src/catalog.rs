@@ -20,7 +20,7 @@ use safeconduct_protocol::{
     language::Language,
     metadata::{Issuer, Metadata},
     registration::Registration,
-    resource::{Resources, ScopeDescription},
+    resource::{Resource, Resources, ScopeDescription},
     scope::{OFFLINE_ACCESS, OPENID},
     sent::Sent,
     time::Timestamp,
@@ -29,6 +29,7 @@ use safeconduct_store::{ClientRecord, Cluster, SecretHash, Store};
 
 use crate::{
     addresses::{ACCOUNT_PAGES, AGAIN},
+    built_in,
     fault::Fault,
     keys::{Keys, MasterKeys},
     timekeeping::boot_milliseconds,
@@ -110,6 +111,19 @@ fn account_pages(issuer: &Issuer, product_name: &str) -> Result<Client, Fault> {
     client.map_err(|findings| Fault::new(format!("the account pages: {findings:?}")))
 }
 
+/// Whether a client is there: the command line is one only where there is an API for it.
+fn is_there(record: &ClientRecord, source: &Source) -> bool {
+    source.administration || record.client.id != ClientId::command_line()
+}
+
+/// The APIs that were declared, and the one that is built in.
+fn resources(declared: Vec<Resource>, source: &Source) -> Resources {
+    let own = (source.administration)
+        .then(|| built_in::api(source.issuer.as_str()))
+        .flatten();
+    Resources::new(declared.into_iter().chain(own).collect())
+}
+
 impl Catalog {
     async fn read(source: &Source) -> Result<Self, Fault> {
         let read_at = boot_milliseconds();
@@ -141,10 +155,11 @@ impl Catalog {
             clients: rows
                 .clients
                 .into_iter()
+                .filter(|record| is_there(record, source))
                 .map(|record| (record.client.id.clone(), KnownClient::from_record(record)))
                 .collect(),
             scopes,
-            resources: Resources::new(rows.resources),
+            resources: resources(rows.resources, source),
             metadata: json(serde_json::to_string(&Metadata::of(
                 issuer,
                 names,
@@ -245,6 +260,8 @@ pub(crate) struct Source {
     pub(crate) acr: &'static [Acr],
     /// Whether people may create accounts by themselves.
     pub(crate) sign_up: bool,
+    /// Whether the API of administrators is on.
+    pub(crate) administration: bool,
 }
 
 impl CatalogCache {

@@ -44,6 +44,20 @@ pub(crate) fn proven_key(
     endpoint: &str,
     access_token: Option<&str>,
 ) -> Result<Option<ProvenKey>, Refusal> {
+    let url = exchange.server.settings().issuer.endpoint(endpoint);
+    proven_key_at(exchange, headers, (method, &url), access_token)
+}
+
+/// The same at a URL that is not below the issuer.
+///
+/// # Errors
+/// As [`proven_key`].
+pub(crate) fn proven_key_at(
+    exchange: &Exchange<'_>,
+    headers: &HeaderMap,
+    (method, url): (&str, &str),
+    access_token: Option<&str>,
+) -> Result<Option<ProvenKey>, Refusal> {
     let refused = |detail: &str| Refusal::new(Reason::DpopProofRefused).because(detail);
     let mut sent = headers.get_all(DPOP).iter();
     let Some(header) = sent.next() else {
@@ -56,7 +70,7 @@ pub(crate) fn proven_key(
     let settings = exchange.server.settings();
     let presented = Presented {
         method,
-        uri: &settings.issuer.endpoint(endpoint),
+        uri: url,
         access_token,
     };
     let proof = Proof::verify(text, &presented, exchange.now)?;

@@ -131,7 +131,10 @@ impl From<ClockFault> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self::Faulted(error.into())
+        match error {
+            StoreError::LastAdministrator => Reason::LastAdministrator.into(),
+            other => Self::Faulted(other.into()),
+        }
     }
 }
 

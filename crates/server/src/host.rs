@@ -77,7 +77,7 @@ pub(crate) async fn only_ours(
 ///
 /// # Errors
 /// `host-malformed` for no `Host`, two of them, or one that is no host (RFC 9112 §3.2), whatever the target's form.
-fn named(request: &Request) -> Result<String, Refusal> {
+pub(crate) fn named(request: &Request) -> Result<String, Refusal> {
     let malformed = |detail: &str| Err(Refusal::new(Reason::HostMalformed).because(detail));
     let mut values = request.headers().get_all(header::HOST).iter();
     let host = match (values.next(), values.next()) {

@@ -4,10 +4,14 @@
 //! [`listener::serve`] puts it on a socket. A request is followed from `routes` to `endpoints`, from there to `client_auth`,
 //! `grants` or `journey`, to the rules in `safeconduct_protocol`, and to the one write in the store.
 
+mod access;
 mod account;
 mod addresses;
 pub mod administration;
+mod administrators;
+pub mod api;
 mod browser;
+mod built_in;
 mod catalog;
 pub mod client_address;
 mod client_auth;

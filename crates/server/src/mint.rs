@@ -12,6 +12,7 @@ use safeconduct_protocol::{
 use serde_json::{Map, Value};
 
 use crate::{
+    administrators,
     fault::{Failure, Fault},
     left_out,
     server::Exchange,
@@ -31,6 +32,7 @@ pub(crate) async fn tokens_of_grant(
 ) -> Result<TokenResponse, Failure> {
     let resources = &exchange.catalog.resources;
     grant.for_a_known_api(client, resources, exchange.issuer())?;
+    administrators::permit(exchange, grant).await?;
     // What was granted, and taken back from the client since.
     left_out::note(exchange, client, &grant.scope.without(&client.scopes));
     let subject = exchange

@@ -36,6 +36,7 @@ pub(crate) fn status(reason: Reason) -> StatusCode {
     match (reason, reason.entry().error) {
         (Reason::MethodNotAllowed | Reason::FormReopened, _) => StatusCode::METHOD_NOT_ALLOWED,
         (Reason::NotFound, _) => StatusCode::NOT_FOUND,
+        (Reason::LastAdministrator, _) => StatusCode::CONFLICT,
         (Reason::HostUnexpected, _) => StatusCode::MISDIRECTED_REQUEST,
         (Reason::RequestTooLarge, _) => StatusCode::PAYLOAD_TOO_LARGE,
         (

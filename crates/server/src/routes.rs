@@ -19,6 +19,7 @@ use crate::{
         END_SESSION, LINK, NEW_RECOVERY_CODES, OFFER, RECOVER, REMOVE_ACCESS, REMOVE_AUTHENTICATOR,
         REMOVE_PASSKEY, RENAME_PASSKEY, RENEW_CHALLENGE, SIGN_UP, SIGN_UP_FOR,
     },
+    api,
     correlation::correlate,
     cross_origin::{self, CrossOrigin, preflight},
     endpoints::{
@@ -97,10 +98,27 @@ pub fn public(server: &Server) -> Router {
         ))
         .with_state(server.clone());
     // Outside of everything that may refuse, so that an app can read why.
-    correlate(router, server.telemetry().clone()).layer(middleware::from_fn_with_state(
-        CrossOrigin::of(issuer),
-        cross_origin::readable,
-    ))
+    let router = correlate(router, server.telemetry().clone()).layer(
+        middleware::from_fn_with_state(CrossOrigin::of(issuer), cross_origin::readable),
+    );
+    with_api(server, router)
+}
+
+/// The same beside the API of administrators, where that has a name of its own here.
+fn with_api(server: &Server, router: Router) -> Router {
+    match has_api_of_its_own(server) {
+        true => router.layer(middleware::from_fn_with_state(
+            (server.clone(), api::router(server)),
+            api::or_the_api,
+        )),
+        false => router,
+    }
+}
+
+/// Whether the API of administrators is served by the public listeners, under another name than the issuer's.
+fn has_api_of_its_own(server: &Server) -> bool {
+    let administration = server.settings().administration.as_ref();
+    administration.is_some_and(|settings| settings.url.is_some())
 }
 
 /// What there is for people who have no account or can't sign in to it: what they ask for, and where the link leads that they are sent.
@@ -196,9 +214,13 @@ pub fn admin_of_starting(started: Arc<OnceLock<Router>>) -> Router {
 
 /// What only the operator sees, on a listener of its own.
 pub fn admin(server: &Server) -> Router {
-    Router::new()
+    let router = Router::new()
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics))
-        .with_state(server.clone())
+        .with_state(server.clone());
+    match server.settings().administration.is_some() && !has_api_of_its_own(server) {
+        true => router.fallback_service(api::router(server)),
+        false => router,
+    }
 }

@@ -1,6 +1,6 @@
 //! What scopes let an app do, in words: those of their operator in the language of the person, or ours.
 
-use safeconduct_protocol::scope::Scope;
+use safeconduct_protocol::{administration::SCOPES, scope::Scope};
 
 use crate::{
     pages::{ScopeKind, ScopeLine},
@@ -22,7 +22,10 @@ pub(crate) fn lines<'t>(
 ) -> Vec<ScopeLine<'t>> {
     let (server, language) = (exchange.server, exchange.language());
     let line = |name: &'t str| {
-        let built_in = exchange.pages().built_in_scope(name);
+        let is_free = server.settings().administration.is_none() && SCOPES.contains(&name);
+        let built_in = (!is_free)
+            .then(|| exchange.pages().built_in_scope(name))
+            .flatten();
         let written = exchange.catalog.scope(name);
         let own = written.and_then(|scope| scope.text_in(language));
         let text = own

@@ -16,6 +16,7 @@ use safeconduct_store::{ActingStore, By, Door, Store, Who};
 
 use crate::{
     addresses::{RECOVER, SIGN_UP_FOR},
+    built_in,
     catalog::{Catalog, CatalogCache, Source},
     failed_attempts::FailedAttempts,
     fault::{Failure, Fault},
@@ -99,6 +100,9 @@ impl Server {
             .chain(apis.map(|api| api.access_token_signing_alg))
             .collect();
         let now = clock.now();
+        if settings.administration.is_some() {
+            own.build_in_client(&built_in::command_line()?, now).await?;
+        }
         keys::create_missing(&own, &masters, issuer, &cluster, &algorithms, now).await?;
         let source = Source {
             store: store.clone(),
@@ -108,6 +112,7 @@ impl Server {
             product_name: settings.product_name.clone(),
             acr: settings.contexts(),
             sign_up: settings.people_sign_up(),
+            administration: settings.administration.is_some(),
         };
         let catalog = CatalogCache::load(source).await?;
         let guesses = catalog.current().await?.keys.guesses();

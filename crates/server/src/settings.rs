@@ -6,6 +6,7 @@ use safeconduct_protocol::{
     authentication::Acr,
     authorization::{Offer, Offers},
     grant::Lifetimes,
+    ids::ClientId,
     language::Language,
     mail::MailAddress,
     metadata::Issuer,
@@ -65,6 +66,17 @@ pub struct Settings {
     pub sign_up: SignUp,
     /// What the sign-in page says beside its form, if anything.
     pub sign_in_notice: Option<Notice>,
+    /// The API of administrators; there is none without it.
+    pub administration: Option<AdministrationSettings>,
+}
+
+/// The API of administrators.
+#[derive(Clone, Debug, Default)]
+pub struct AdministrationSettings {
+    /// The `https` origin under which the public listeners serve it; without it, the listener of health and metrics does.
+    pub url: Option<Issuer>,
+    /// The clients that the configuration declares, and is the place to change.
+    pub declared: Vec<ClientId>,
 }
 
 /// What people may, or have to, prove beside a password.
@@ -227,6 +239,7 @@ impl Settings {
             account_deletion: false,
             sign_up: SignUp::default(),
             sign_in_notice: None,
+            administration: None,
         }
     }
 }

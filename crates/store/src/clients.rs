@@ -16,6 +16,11 @@ use crate::store::{ActingStore, Store, from_json, stored, to_json};
 const CREATE: &str = "INSERT INTO clients (id, registration, version, enabled, declared, epoch, created_at) \
      VALUES ($1, $2, 1, 1, $3, 1, $4) ON CONFLICT (id) DO NOTHING";
 
+/// The client that is built in, as this release describes it.
+const BUILD_IN: &str = "INSERT INTO clients (id, registration, version, enabled, declared, epoch, created_at) \
+     VALUES ($1, $2, 1, 1, 1, 1, $3) \
+     ON CONFLICT (id) DO UPDATE SET registration = $2, declared = 1, version = clients.version + 1 WHERE clients.registration <> $2";
+
 const ADD_SECRET: &str = "INSERT INTO client_secrets (id, client_id, hash, created_at, hashed_by) VALUES ($1, $2, $3, $4, $5)";
 
 const REHASH_SECRET: &str =
@@ -137,6 +142,23 @@ impl ActingStore {
                 client.id
             )))
         }
+    }
+
+    /// Registers a client that is built into this release, as it is described there; writes nothing where it stands so already.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn build_in_client(&self, client: &Client, now: Timestamp) -> Result<(), StoreError> {
+        let build_in = Statement::new(BUILD_IN)
+            .bind(client.id.as_str())
+            .bind(to_json(client))
+            .bind(now)
+            .expect_some();
+        let event = NewEvent::new("client-created").client(&client.id);
+        let event = event.detail("built in");
+        self.committed(administrative(build_in.into(), event, self.by(), now))
+            .await?;
+        Ok(())
     }
 
     /// Replaces a client's registration, unless it was changed after `seen`, the `version` of the record that the new one was made

@@ -253,7 +253,9 @@ impl<'b> Difference<'b> {
             .map(|(client, _)| &client.id)
             .collect();
         let gone = records.iter().filter(|record| {
-            record.declared && record.enabled && !named.contains(&record.client.id)
+            let id = &record.client.id;
+            let is_built_in = *id == ClientId::command_line();
+            record.declared && record.enabled && !named.contains(id) && !is_built_in
         });
         for record in gone {
             let id = &record.client.id;

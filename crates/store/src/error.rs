@@ -24,6 +24,9 @@ pub enum StoreError {
     /// There is no such thing.
     #[error("there is no {0}")]
     NotFound(&'static str),
+    /// The user is the only one who can administer this server.
+    #[error("nobody else can administer this server")]
+    LastAdministrator,
     /// The configuration declares clients that were registered by other means, and does not say that it takes them over.
     #[error("registered by other means, and declared without being adopted: {}", listed(.0))]
     NotAdopted(Vec<ClientId>),

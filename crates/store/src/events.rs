@@ -127,6 +127,8 @@ static EVENTS: &[(&str, &str, &str)] = &[
     ("group-removed", "", "the group"),
     ("group-member-added", "user", "the group"),
     ("group-member-removed", "user", "the group"),
+    ("administrator-added", "user", ""),
+    ("administrator-removed", "user", ""),
     ("session-started", "user", "the session"),
     ("sign-in-failed", "user if known, client", "why"),
     ("session-ended", "user", "the session"),

@@ -212,10 +212,7 @@ impl ActingStore {
         user: &UserId,
         now: Timestamp,
     ) -> Result<Membership, StoreError> {
-        let add = Statement::new(ADD_MEMBER)
-            .bind(user.as_str())
-            .bind(group)
-            .bind(now);
+        let add = addition(group, user, now);
         self.membership((group, user), NewEvent::new("group-member-added"), add, now)
             .await
     }
@@ -230,9 +227,7 @@ impl ActingStore {
         user: &UserId,
         now: Timestamp,
     ) -> Result<Membership, StoreError> {
-        let remove = Statement::new(REMOVE_MEMBER)
-            .bind(user.as_str())
-            .bind(group);
+        let remove = departure(group, user);
         self.membership(
             (group, user),
             NewEvent::new("group-member-removed"),
@@ -284,6 +279,21 @@ pub(crate) fn declaration(group: &Group, now: Timestamp) -> Statement {
 /// The statement after which commands may change a group again.
 pub(crate) fn undeclaration(name: &str) -> Statement {
     Statement::new(UNDECLARE).bind(name)
+}
+
+/// The statement that adds a user to a group, unless they belong to it.
+pub(crate) fn addition(group: &str, user: &UserId, now: Timestamp) -> Statement {
+    Statement::new(ADD_MEMBER)
+        .bind(user.as_str())
+        .bind(group)
+        .bind(now)
+}
+
+/// The statement that takes a user out of a group, if they belong to it.
+pub(crate) fn departure(group: &str, user: &UserId) -> Statement {
+    Statement::new(REMOVE_MEMBER)
+        .bind(user.as_str())
+        .bind(group)
 }
 
 /// Who joins a group while it is removed comes before or after that: nobody is left in it unseen.

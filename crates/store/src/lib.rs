@@ -7,6 +7,7 @@
 //! `driver` is the seam to the database below.
 
 mod access_tokens;
+mod administrators;
 mod by;
 mod catalog;
 mod claims;

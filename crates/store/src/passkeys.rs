@@ -499,7 +499,11 @@ impl ActingStore {
             .and(by.conditions(user, now))
             .and(mail::queue(mail, now))
             .in_turn(user.as_str());
-        Ok(match self.run(unit).await? {
+        let outcome = match by {
+            Remover::Operator => self.run_where_another_administers(user, unit).await?,
+            Remover::Owner { .. } => self.run(unit).await?,
+        };
+        Ok(match outcome {
             UnitOutcome::Done(_) => PasskeyRemoval::Removed,
             UnitOutcome::Unmet { statement: 0 } => PasskeyRemoval::Absent,
             UnitOutcome::Unmet { statement: 1 | 2 } => PasskeyRemoval::LastWayIn,

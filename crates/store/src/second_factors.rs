@@ -395,7 +395,11 @@ impl ActingStore {
             .then(event.detail("totp").by(self.by(), now))
             .and(mail::queue(mail, now))
             .in_turn(user.as_str());
-        Ok(match self.run(unit).await? {
+        let outcome = match by {
+            Remover::Operator => self.run_where_another_administers(user, unit).await?,
+            Remover::Owner { .. } => self.run(unit).await?,
+        };
+        Ok(match outcome {
             UnitOutcome::Done(_) => OtpRemoval::Removed,
             UnitOutcome::Unmet { statement: 0 } => OtpRemoval::Absent,
             UnitOutcome::Unmet { statement: 1 | 2 } => OtpRemoval::SessionChanged,

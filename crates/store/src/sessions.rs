@@ -36,6 +36,7 @@ const OF_COOKIE: &str = "SELECT s.id, s.user_id, u.username, s.factors, \
          (SELECT COUNT(*) FROM passkeys p WHERE p.user_id = u.id AND p.rp_id = CAST($4 AS TEXT)), \
          (SELECT COUNT(*) FROM group_members m JOIN groups g ON g.name = m.group_name \
              WHERE m.user_id = u.id AND g.second_factor_required = 1), \
+         (SELECT COUNT(*) FROM group_members m WHERE m.user_id = u.id AND m.group_name = 'administrators'), \
          u.epoch, COALESCE(c.epoch, 0), COALESCE(k.epoch, 0), k.scopes, \
          s.last_seen_at, s.idle_expires_at, s.absolute_expires_at, u.declined_offers \
      FROM sessions s JOIN live_users u ON u.id = s.user_id AND u.epoch = s.user_epoch \
@@ -462,6 +463,7 @@ fn view(row: &mut Row, audience: &str) -> Result<SessionView, DriverError> {
                 passkey: row.integer()? > 0,
             },
             second_factor_required: row.integer()? > 0,
+            administrator: row.integer()? > 0,
             addable: Offers::default(),
             epochs: Epochs {
                 user: row.integer()?,

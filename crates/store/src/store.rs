@@ -36,6 +36,11 @@ impl ActingStore {
         Self { store, by }
     }
 
+    /// In whose hands it is, for who judges what they may do.
+    pub fn asker(&self) -> &By {
+        &self.by
+    }
+
     /// In whose hands it is.
     pub(crate) fn by(&self) -> &By {
         &self.by

@@ -424,7 +424,7 @@ impl ActingStore {
     /// twice is locking.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`].
+    /// [`StoreError::NotFound`]; [`StoreError::LastAdministrator`], save from the shell.
     pub async fn lock_user(&self, id: &UserId, now: Timestamp) -> Result<(), StoreError> {
         let unit = Unit::new([
             exists(id),
@@ -434,9 +434,12 @@ impl ActingStore {
                 .expect_some(),
         ])
         .and(ending_of_user(id, now))
+        .then(NewEvent::new("user-locked").user(id).by(self.by(), now))
         .in_turn(id.as_str());
-        self.change_user(unit, NewEvent::new("user-locked").user(id), now)
-            .await
+        match self.run_where_another_administers(id, unit).await? {
+            UnitOutcome::Unmet { statement: 0 } => Err(StoreError::NotFound("such user")),
+            UnitOutcome::Unmet { .. } | UnitOutcome::Done(_) => Ok(()),
+        }
     }
 
     /// Lets a locked user sign in again.
@@ -455,7 +458,7 @@ impl ActingStore {
     /// Deletes a user with credentials, sessions, consents and all that is known about them. The name is free again, the id is not.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`].
+    /// [`StoreError::NotFound`]; [`StoreError::LastAdministrator`], save from the shell.
     pub async fn delete_user(&self, id: &UserId, now: Timestamp) -> Result<(), StoreError> {
         match self.delete_account(id, None, now).await? {
             true => Ok(()),
@@ -467,7 +470,7 @@ impl ActingStore {
     /// nothing is deleted.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError::LastAdministrator`].
     pub async fn delete_own_account(
         &self,
         id: &UserId,
@@ -502,7 +505,8 @@ impl ActingStore {
             .and(ending_of_user(id, now))
             .then(NewEvent::new("user-deleted").user(id).by(self.by(), now))
             .in_turn(id.as_str());
-        Ok(self.committed(unit).await?)
+        let outcome = self.run_where_another_administers(id, unit).await?;
+        Ok(matches!(outcome, UnitOutcome::Done(_)))
     }
 
     /// Commits a change whose first statement finds the user and whose others may find that there is nothing to do.

@@ -2,6 +2,7 @@
 
 use super::{Offer, Offers, PendingAuthorization, Prompt, SignedInUser, Stage};
 use crate::{
+    administration,
     authentication::{Authentication, Factor, Factors, Level},
     client::{Client, ConsentPolicy},
     error::{Reason, Refusal},
@@ -60,7 +61,8 @@ impl PendingAuthorization {
     ///
     /// # Errors
     /// `login-required`, `consent-required` where the request forbids the page that is due; `login-required` where it is about
-    /// another person than the one who signed in for it; `acr-unmet` where more is demanded than the account has a way to.
+    /// another person than the one who signed in for it; `acr-unmet` where more is demanded than the account has a way to;
+    /// `administrators-only` where it is for the API of administrators, and they are none.
     pub fn next(
         &self,
         client: &Client,
@@ -130,11 +132,16 @@ impl PendingAuthorization {
         silent: bool,
         consent: Consent,
     ) -> Result<Next, Refusal> {
+        if self.request.administers && !user.administrator {
+            return Err(Reason::AdministratorsOnly.into());
+        }
         let counted = self.counted(user);
         let acr = &self.request.acr;
         let reach = user.enrolled.reach();
-        let required =
-            client.require_second_factor || user.second_factor_required || user.enrolled.otp;
+        let required = client.require_second_factor
+            || user.second_factor_required
+            || user.enrolled.otp
+            || self.request.administers;
         let mut demanded = if required {
             Level::MultiFactor
         } else {
@@ -228,7 +235,9 @@ impl PendingAuthorization {
     fn is_recent(&self, at: Option<Timestamp>) -> bool {
         let Some(at) = at else { return false };
         let age = self.grant.born().since(at);
-        (self.request.max_age).is_none_or(|most| most > 0 && age < most)
+        let for_administration = self.request.administers.then_some(administration::FRESH);
+        let mut limits = self.request.max_age.into_iter().chain(for_administration);
+        limits.all(|most| most > 0 && age < most)
     }
 
     /// Whether `user` signed in for this request, or so shortly before that they may change what they sign in with.

@@ -23,6 +23,8 @@ pub struct SignedInUser {
     pub enrolled: Enrolled,
     /// Whether a second factor is demanded of them, whatever they sign in to: by a group of theirs, or of everybody.
     pub second_factor_required: bool,
+    /// Whether they administer this server.
+    pub administrator: bool,
     /// What can be added to their account here, where more is demanded than it has.
     pub addable: Offers,
     /// What is in force for them with the client in question.

@@ -48,4 +48,4 @@ impl Finding {
 }
 
 /// Whether a scope exists; if not, what to do.
-pub type KnowsScope<'a> = dyn Fn(&str) -> Result<(), String> + 'a;
+pub type KnowsScope<'a> = dyn Fn(&str) -> Result<(), String> + Send + Sync + 'a;

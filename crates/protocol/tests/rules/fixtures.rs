@@ -230,6 +230,7 @@ pub(crate) fn person(consented: &str) -> SignedInUser {
         factors: by_password(100).factors,
         enrolled: Enrolled::default(),
         second_factor_required: false,
+        administrator: false,
         addable: Offers::default(),
         epochs: Epochs {
             user: 3,

@@ -4,12 +4,18 @@
 use rstest::rstest;
 use safeconduct_protocol::{
     authentication::{Acr, Authentication, Factor, Factors, Level},
-    authorization::{Enrolled, Next, Offer, Offers, PendingAuthorization, SignedInUser},
-    client::Client,
+    authorization::{Arrival, Enrolled, Next, Offer, Offers, PendingAuthorization, SignedInUser},
+    client::{Client, ConsentPolicy},
+    encoding,
     error::Reason,
+    resource::Resources,
+    scope::Scope,
 };
 
-use crate::fixtures::{START, SUBJECTS, issue, pending, person, relying_party, session};
+use crate::fixtures::{
+    COOKIE, ISSUER, START, SUBJECTS, api, arrival, arriving, asking, grant_id, issue, pending,
+    person, relying_party, session,
+};
 
 const PASSWORD: Enrolled = Enrolled {
     otp: false,
@@ -63,6 +69,19 @@ fn demanding(client: Client) -> Client {
 fn request(client: &Client, more: &[(&str, &str)]) -> PendingAuthorization {
     let all = [&[("scope", "openid")], more].concat();
     pending(&all, client)
+}
+
+/// The same where this server has an API for its administrators.
+fn request_for_administration(client: &Client, all: &[(&str, &str)]) -> PendingAuthorization {
+    let own = api(&format!("{ISSUER}/admin"), "admin:read", None);
+    let resources = Resources::new(vec![own]);
+    let arrival = Arrival {
+        resources: &resources,
+        ..arrival()
+    };
+    let request = arriving(&asking(all), client, &arrival).unwrap();
+    let browser = encoding::sha256_base64url(COOKIE.as_bytes());
+    PendingAuthorization::arrive(request, browser, grant_id(), 1)
 }
 
 fn essential(acr: &str) -> String {
@@ -127,6 +146,41 @@ fn what_is_due(
     let client = relying_party();
     let form = request(&client, asked);
     assert_eq!(due(next(&form, &client, &user(enrolled, proved))), expected);
+}
+
+/// The API of administrators is for them alone, who prove two factors within the hour, whatever else is asked.
+#[rstest]
+#[case::not_one(false, PASSKEY, "passkey-9", &[], "administrators-only")]
+#[case::not_one_and_silent(false, PASSKEY, "passkey-9", &[("prompt", "none")], "administrators-only")]
+#[case::by_a_passkey(true, PASSKEY, "passkey-9", &[], "issue phr -9")]
+#[case::by_two_factors(true, OTP, "password-9 otp-5", &[], "issue mfa -9")]
+#[case::by_one(true, PASSKEY, "password-9", &[], "second factor MultiFactor")]
+#[case::with_nothing_to_add(true, PASSWORD, "password-9", &[], "enrol otp passkey")]
+#[case::just_in_time(true, PASSKEY, "passkey-3599", &[], "issue phr -3599")]
+#[case::an_hour_ago(true, PASSKEY, "passkey-3600", &[], "Reauthenticate")]
+#[case::a_code_an_hour_ago(true, OTP, "password-9 otp-3600", &[], "second factor MultiFactor")]
+#[case::an_hour_ago_and_silent(true, PASSKEY, "passkey-3600", &[("prompt", "none")], "login-required")]
+#[case::more_is_asked(true, PASSKEY, "passkey-11", &[("max_age", "10")], "Reauthenticate")]
+#[case::less_is_asked(true, PASSKEY, "passkey-3600", &[("max_age", "9999")], "Reauthenticate")]
+fn administrators_prove_two_factors_within_the_hour(
+    #[case] administrator: bool,
+    #[case] enrolled: Enrolled,
+    #[case] proved: &str,
+    #[case] asked: &[(&str, &str)],
+    #[case] expected: &str,
+) {
+    let client = Client {
+        consent: ConsentPolicy::Never,
+        scopes: Scope::parse("openid admin:read").unwrap(),
+        ..relying_party()
+    };
+    let all = [&[("scope", "openid admin:read")], asked].concat();
+    let form = request_for_administration(&client, &all);
+    let user = SignedInUser {
+        administrator,
+        ..user(enrolled, proved)
+    };
+    assert_eq!(due(next(&form, &client, &user)), expected);
 }
 
 /// Attacks: PE45.

@@ -119,9 +119,16 @@ impl From<Refused> for Failure {
             Refused::Locked(_) => Self::Conflict(said)
                 .with_advice("`safeconduct user unlock` lets them sign in again"),
             Refused::Raced(_) => Self::Conflict(said).with_advice("try again"),
-            Refused::Declared(_) | Refused::GroupDeclared(_) | Refused::NoSecret { .. } => {
-                Self::Conflict(said)
+            Refused::NoAdministrator(_) => {
+                Self::NotFound(said).with_advice("`safeconduct admin list` names them all")
             }
+            Refused::LastAdministrator(_) => Self::Conflict(said)
+                .with_advice("`safeconduct admin add` makes another"),
+            Refused::Declared(_)
+            | Refused::GroupDeclared(_)
+            | Refused::NoSecret { .. }
+            | Refused::GroupReserved(_)
+            | Refused::InPersonOnly(_) => Self::Conflict(said),
             Refused::Registration(_) | Refused::Unfit(_) | Refused::Password(_) => {
                 Self::Usage(said)
             }

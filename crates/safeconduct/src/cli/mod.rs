@@ -1,5 +1,6 @@
 //! The command line: a noun and a verb. This file is the map of the commands; each noun has a file of its own.
 
+mod admin;
 mod audit;
 mod check;
 mod claims;
@@ -92,6 +93,9 @@ enum Command {
     /// Groups: what users belong to, and what is demanded of them there
     #[command(subcommand)]
     Group(group::Verb),
+    /// Administrators: who may use the API that administers this server
+    #[command(subcommand)]
+    Admin(admin::Verb),
     /// Sessions: who is signed in
     #[command(subcommand)]
     Session(session::Verb),
@@ -181,6 +185,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
             context.on_database(async |database, output| verb.run(database, output).await)
         }
         Command::Group(verb) => {
+            context.on_database(async |database, output| verb.run(database, output).await)
+        }
+        Command::Admin(verb) => {
             context.on_database(async |database, output| verb.run(database, output).await)
         }
         Command::Session(verb) => {

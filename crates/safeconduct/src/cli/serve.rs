@@ -8,7 +8,9 @@ use safeconduct_protocol::grant::Lifetimes;
 use safeconduct_protocol::secret::Secret;
 use safeconduct_server::keys::MasterKeys;
 use safeconduct_server::listener::{self, Drained, Limits};
-use safeconduct_server::settings::{SecondFactor, SessionLifetimes, Settings};
+use safeconduct_server::settings::{
+    AdministrationSettings, SecondFactor, SessionLifetimes, Settings,
+};
 use safeconduct_server::telemetry::Telemetry;
 use safeconduct_server::throttle::{Budget, ThrottleSettings};
 use safeconduct_server::{CrossOrigin, Server, routes};
@@ -442,7 +444,17 @@ fn settings(checked: &Checked) -> Result<Settings, Failure> {
             sign_ins: budget(login.sign_ins),
             ..defaults.throttle
         },
+        administration: administration(checked),
         ..defaults
+    })
+}
+
+fn administration(checked: &Checked) -> Option<AdministrationSettings> {
+    let declared = checked.declared.clients.iter();
+    let declared = declared.map(|declared| declared.client.id.clone());
+    (checked.config.administration.api).then(|| AdministrationSettings {
+        url: checked.administration_url.clone(),
+        declared: declared.collect(),
     })
 }
 

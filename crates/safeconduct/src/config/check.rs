@@ -15,6 +15,7 @@ use safeconduct_server::settings::MailSettings;
 use safeconduct_store::{OpenError, Store};
 use url::Url;
 
+use super::administration;
 use super::at::At;
 use super::declared::{self, Declared};
 use super::duration::Span;
@@ -45,6 +46,8 @@ pub(crate) struct Checked {
     /// Who may create an account by themselves.
     pub(crate) sign_up: SignUp,
     pub(crate) look: Look,
+    /// The name under which the API of administrators is public, where it is.
+    pub(crate) administration_url: Option<Issuer>,
     pub(crate) warnings: Problems,
 }
 
@@ -101,6 +104,7 @@ pub(super) fn check(
     let sign_up = sign_up::check(&config, &mut findings);
     let declared = declared::check(&config, &mut findings);
     let look = look::check(&config, &mut findings);
+    let administration_url = administration::check(&config, issuer.as_ref(), &mut findings);
     let Findings {
         problems, warnings, ..
     } = findings;
@@ -117,6 +121,7 @@ pub(super) fn check(
             mail,
             sign_up,
             look,
+            administration_url,
             warnings: warnings.sorted(),
         }),
         _ => Err(problems.sorted()),

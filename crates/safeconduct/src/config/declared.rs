@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use safeconduct_protocol::administration;
 use safeconduct_protocol::claims;
 use safeconduct_protocol::ids::ClientId;
 use safeconduct_protocol::language::{self, Language};
@@ -10,7 +11,7 @@ use safeconduct_protocol::metadata::Issuer;
 use safeconduct_protocol::resource::{Resource, ResourceUri, ScopeDescription};
 use safeconduct_protocol::scope::{self, OFFLINE_ACCESS, Scope};
 use safeconduct_protocol::secret::Secret;
-use safeconduct_server::administration::groups::{ADMINISTRATORS, check_group};
+use safeconduct_server::administration::groups::check_group;
 use safeconduct_store::Group;
 
 use super::at::At;
@@ -29,6 +30,12 @@ fn built_in() -> Vec<&'static str> {
     claims::scopes().chain([OFFLINE_ACCESS]).collect()
 }
 
+/// The scopes of the API of administrators, where there `is_on` one.
+fn of_administration<'n>(is_on: bool) -> impl Iterator<Item = &'n str> {
+    let scopes = is_on.then_some(administration::SCOPES);
+    scopes.into_iter().flatten()
+}
+
 /// What the configuration declares, well formed.
 #[derive(Debug)]
 pub(crate) struct Declared {
@@ -36,6 +43,8 @@ pub(crate) struct Declared {
     pub(crate) resources: Vec<Resource>,
     pub(crate) clients: Vec<DeclaredClient>,
     pub(crate) groups: Vec<Group>,
+    /// Whether there is the API of administrators, whose scopes need no declaration.
+    administration: bool,
 }
 
 impl Declared {
@@ -49,7 +58,10 @@ impl Declared {
             .iter()
             .flat_map(|resource| resource.scopes.names());
         let described = self.scopes.iter().map(|scope| scope.name.as_str());
-        let known: BTreeSet<&str> = described.chain(of_resources).chain(built_in()).collect();
+        let known = described.chain(of_resources).chain(built_in());
+        let known: BTreeSet<&str> = known
+            .chain(of_administration(self.administration))
+            .collect();
         if known.contains(name) {
             Ok(())
         } else {
@@ -122,6 +134,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) -> Declared {
         resources,
         clients,
         groups,
+        administration: config.administration.api,
     }
 }
 
@@ -134,7 +147,7 @@ fn check_groups(config: &Config, findings: &mut Findings<'_>) -> Vec<Group> {
             display: declared.display.clone(),
             second_factor_required: declared.require_second_factor,
         };
-        if name == ADMINISTRATORS {
+        if name == administration::GROUP {
             findings.refuse(
                 &at,
                 format!("the group `{name}` is no matter of the file"),
@@ -397,6 +410,7 @@ fn known_scopes(config: &Config) -> BTreeSet<&str> {
         .map(String::as_str)
         .chain(of_resources)
         .chain(built_in())
+        .chain(of_administration(config.administration.api))
         .collect()
 }
 

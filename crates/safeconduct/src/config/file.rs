@@ -64,6 +64,8 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) account: Account,
     #[serde(default)]
+    pub(crate) administration: Administration,
+    #[serde(default)]
     pub(crate) ui: Ui,
     #[serde(default)]
     pub(crate) log: Log,
@@ -327,6 +329,18 @@ impl JsonSchema for SignUp {
         let mut words = SignUpWord::json_schema(generator);
         words.insert("orList".to_owned(), true.into());
         words
+    }
+}
+
+table! {
+    /// The API by which administrators see and change everything ([operating](../guides/operating.md)): `/admin/v1`, and SCIM at `/scim/v2`. `safeconduct admin add`
+    /// makes the first administrator.
+    Administration {
+        /// Whether there is one. It is served at `server.admin_listen`, which has to be an address of this machine alone then.
+        api: bool = false,
+        /// The URL of a host of its own, such as `https://admin.example.com`, under which the API is served at `server.listen` instead. The proxy
+        /// in front passes the `Host` on. It is none of the issuer's names: no page of this server is there.
+        url: Option<String> = None,
     }
 }
 

@@ -3,6 +3,7 @@
 //! `file.rs` says what may be written, `layers.rs` merges the sources, `reading.rs` reads them along the types, and `check.rs` judges
 //! whether the values fit together.
 
+mod administration;
 mod at;
 mod check;
 mod clients;

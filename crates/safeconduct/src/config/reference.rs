@@ -16,7 +16,7 @@ const PAGE: &str = concat!(
 );
 
 /// The tables in the order in which a reader meets them.
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 16] = [
     "server",
     "database",
     "secrets",
@@ -26,6 +26,7 @@ const TABLES: [&str; 15] = [
     "login",
     "mail",
     "account",
+    "administration",
     "ui",
     "log",
     "groups",

@@ -69,6 +69,7 @@ impl Administration<'_> {
             None => ClientId::generate(),
         };
         let client = self.register(&id, &Registration::default(), members, &*self.knows_scope)?;
+        self.may_register(None, Some(&client))?;
         // A client that exists is no reason to make keys. Whether it does is decided by the write below.
         let known = self.clients().await?;
         if known.iter().any(|record| record.client.id == id) {
@@ -115,6 +116,7 @@ impl Administration<'_> {
         };
         let registered = Registration::from(&before.client);
         let client = self.register(&before.client.id, &registered, members, &knows_scope)?;
+        self.may_register(Some(&before.client), Some(&client))?;
         self.make_keys_for(&client).await?;
         if !self
             .store
@@ -147,6 +149,7 @@ impl Administration<'_> {
     ) -> Result<(ClientId, Secret), Refused> {
         let record = self.client(id).await?;
         let client = record.client;
+        self.may_register(Some(&client), Some(&client))?;
         if record.declared {
             return Err(Refused::Declared(client.id));
         }
@@ -171,8 +174,9 @@ impl Administration<'_> {
     /// # Errors
     /// There is no such client, or the database's.
     pub async fn disable_client(&self, id: &str) -> Result<(), Refused> {
-        let id = self.client(id).await?.client.id;
-        Ok(self.store.disable_client(&id, self.now).await?)
+        let client = self.client(id).await?.client;
+        self.may_register(Some(&client), None)?;
+        Ok(self.store.disable_client(&client.id, self.now).await?)
     }
 
     /// Lets a disabled client work again; what was ended stays ended.
@@ -180,8 +184,9 @@ impl Administration<'_> {
     /// # Errors
     /// There is no such client, or the database's.
     pub async fn enable_client(&self, id: &str) -> Result<(), Refused> {
-        let id = self.client(id).await?.client.id;
-        Ok(self.store.enable_client(&id, self.now).await?)
+        let client = self.client(id).await?.client;
+        self.may_register(Some(&client), None)?;
+        Ok(self.store.enable_client(&client.id, self.now).await?)
     }
 
     /// The client `id`, if it may be deleted.
@@ -189,8 +194,10 @@ impl Administration<'_> {
     /// # Errors
     /// There is no such client, the configuration declares it, or the database's.
     pub async fn deletable_client(&self, id: &str) -> Result<ClientId, Refused> {
-        let id = self.client(id).await?.client.id;
-        if self.declared.contains(&&id) {
+        let client = self.client(id).await?.client;
+        self.may_register(Some(&client), None)?;
+        let id = client.id;
+        if self.declared.contains(&&id) || id == ClientId::command_line() {
             return Err(Refused::Declared(id));
         }
         Ok(id)

@@ -1,11 +1,9 @@
 //! Groups: made, changed and removed; who belongs to them, and what names they may have.
 
+use safeconduct_protocol::administration::GROUP;
 use safeconduct_store::{Group, GroupRecord, Member, Membership, StoreError, UserRecord};
 
 use super::{Administration, Refused, users::is_unseen};
-
-/// The group of who administers this server by its API. Nobody comes to be in it by what a file says.
-pub const ADMINISTRATORS: &str = "administrators";
 
 /// The longest name of a group, in characters.
 const LONGEST_NAME: usize = 128;
@@ -45,6 +43,7 @@ impl Administration<'_> {
     /// # Errors
     /// A name that can't be one, a group of that name, or the database's.
     pub async fn add_group(&self, group: &Group) -> Result<GroupRecord, Refused> {
+        is_free(&group.name)?;
         check_group(group).map_err(Refused::Unfit)?;
         match self.store.add_group(group, self.now).await {
             Ok(()) => self.group(&group.name).await,
@@ -63,6 +62,7 @@ impl Administration<'_> {
         display: Option<&str>,
         second_factor_required: Option<bool>,
     ) -> Result<GroupRecord, Refused> {
+        is_free(name)?;
         if let Some(display) = display.filter(|display| !display.is_empty()) {
             check_display(display).map_err(Refused::Unfit)?;
         }
@@ -90,6 +90,7 @@ impl Administration<'_> {
     /// # Errors
     /// As for [`removable_group`](Self::removable_group).
     pub async fn remove_group(&self, name: &str) -> Result<(), Refused> {
+        is_free(name)?;
         let removed = self.store.remove_group(name, self.now).await;
         self.changed_group(removed, name).await
     }
@@ -114,6 +115,7 @@ impl Administration<'_> {
     /// # Errors
     /// There is no such group or user, or the database's.
     pub async fn add_member(&self, group: &str, user: &str) -> Result<UserRecord, Refused> {
+        is_free(group)?;
         let member = self.user(user).await?;
         let added = self.store.add_member(group, &member.id, self.now).await?;
         joined(added, group, user).map(|()| member)
@@ -124,12 +126,21 @@ impl Administration<'_> {
     /// # Errors
     /// There is no such group or user, or the database's.
     pub async fn remove_member(&self, group: &str, user: &str) -> Result<UserRecord, Refused> {
+        is_free(group)?;
         let member = self.user(user).await?;
         let removed = self
             .store
             .remove_member(group, &member.id, self.now)
             .await?;
         joined(removed, group, user).map(|()| member)
+    }
+}
+
+/// Refuses the group of administrators, which has verbs of its own.
+fn is_free(name: &str) -> Result<(), Refused> {
+    match name.trim().eq_ignore_ascii_case(GROUP) {
+        true => Err(Refused::GroupReserved(GROUP.to_owned())),
+        false => Ok(()),
     }
 }
 

@@ -156,6 +156,7 @@ impl Administration<'_> {
         user: &UserId,
         purpose: LinkPurpose,
     ) -> Result<MailAddress, Refused> {
+        self.may_touch(user).await?;
         let user = self.user(user.as_str()).await?;
         let name = &user.username;
         let mail = match purpose {
@@ -204,6 +205,7 @@ impl Administration<'_> {
         purpose: LinkPurpose,
         added: bool,
     ) -> Result<MadeLink, Refused> {
+        self.may_touch(id).await?;
         let found = self.store.linked_user(id).await?;
         let user = found.ok_or_else(|| Refused::NoUser(id.to_string()))?;
         if user.locked {

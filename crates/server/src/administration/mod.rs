@@ -1,6 +1,7 @@
 //! What administrators do, a verb each and a file for each noun: judge what is asked, write it, and return what happened. The
 //! command line asks by these, and holds no rule of its own.
 
+pub mod administrators;
 pub mod clients;
 pub mod consents;
 pub mod deliveries;
@@ -135,6 +136,20 @@ pub enum Refused {
     /// A group has the name.
     #[error("there is a group {0} already")]
     GroupTaken(String),
+    /// The group is this server's own.
+    #[error(
+        "the group {0} is that of the administrators of this server: `safeconduct admin` changes who they are"
+    )]
+    GroupReserved(String),
+    /// The user does not administer this server.
+    #[error("{0} is no administrator")]
+    NoAdministrator(String),
+    /// Nobody else could administer this server.
+    #[error("{0} is the only administrator who can sign in")]
+    LastAdministrator(String),
+    /// Only a person may do it, or a command on the server.
+    #[error("{0} can't be changed by a client by itself")]
+    InPersonOnly(String),
     /// The configuration declares the client, and is the place to change it.
     #[error("{0} is declared in the configuration")]
     Declared(ClientId),

@@ -9,7 +9,7 @@ use safeconduct_store::{
     UserRecord,
 };
 
-use super::{Administration, Page, Refused};
+use super::{Administration, Page, Refused, administrators::last};
 use crate::{
     fault::Fault,
     password::{ImportedHash, PasswordSettings, Passwords, Unhashed},
@@ -204,6 +204,7 @@ impl Administration<'_> {
         change: impl FnOnce(&mut PersonClaims) -> Result<(), String>,
     ) -> Result<UserRecord, Refused> {
         let found = self.user(user).await?;
+        self.may_touch(&found.id).await?;
         let mut claims = found.claims;
         change(&mut claims).map_err(Refused::Unfit)?;
         let (id, read_at) = (found.id, found.updated_at);
@@ -223,6 +224,7 @@ impl Administration<'_> {
     /// There is no such user, the password can't be used, or the database's.
     pub async fn set_password(&self, user: &str, password: Secret) -> Result<(), Refused> {
         let found = self.user(user).await?;
+        self.may_touch(&found.id).await?;
         let (id, name) = (&found.id, &found.username);
         let password = self.passwords.accept(password, name, &found.claims)?;
         let sealed = self.seal(&hasher()?, id, password).await?;
@@ -259,6 +261,7 @@ impl Administration<'_> {
     /// There is no such user, they have none, or the database's.
     pub async fn remove_second_factor(&self, user: &str) -> Result<String, Refused> {
         let found = self.user(user).await?;
+        self.may_touch(&found.id).await?;
         let mail = self
             .notices
             .to(&found.id, &found.claims, MailPurpose::OtpRemoved);
@@ -266,7 +269,7 @@ impl Administration<'_> {
         let removed = self
             .store
             .remove_otp(&found.id, by, mail.as_ref(), self.now);
-        match removed.await? {
+        match removed.await.map_err(|error| last(error, &found))? {
             OtpRemoval::Removed => Ok(found.username),
             _ => Err(Refused::NoSecondFactor(found.username)),
         }
@@ -315,6 +318,7 @@ impl Administration<'_> {
     /// There is no such user, they have no such passkey, or the database's.
     pub async fn remove_passkey(&self, user: &str, passkey: &PasskeyRecord) -> Result<(), Refused> {
         let found = self.user(user).await?;
+        self.may_touch(&found.id).await?;
         let mail = self
             .notices
             .to(&found.id, &found.claims, MailPurpose::PasskeyRemoved);
@@ -322,7 +326,7 @@ impl Administration<'_> {
         let removed =
             self.store
                 .remove_passkey(&found.id, &passkey.id, by, mail.as_ref(), self.now);
-        match removed.await? {
+        match removed.await.map_err(|error| last(error, &found))? {
             PasskeyRemoval::Removed => Ok(()),
             _ => Err(Refused::NoPasskey {
                 user: found.username,
@@ -338,7 +342,8 @@ impl Administration<'_> {
     /// There is no such user, or the database's.
     pub async fn lock_user(&self, user: &str) -> Result<String, Refused> {
         let found = self.user(user).await?;
-        self.store.lock_user(&found.id, self.now).await?;
+        let locked = self.store.lock_user(&found.id, self.now).await;
+        locked.map_err(|error| last(error, &found))?;
         Ok(found.username)
     }
 
@@ -348,6 +353,7 @@ impl Administration<'_> {
     /// There is no such user, or the database's.
     pub async fn unlock_user(&self, user: &str) -> Result<String, Refused> {
         let found = self.user(user).await?;
+        self.may_touch(&found.id).await?;
         self.store.unlock_user(&found.id, self.now).await?;
         Ok(found.username)
     }
@@ -357,8 +363,10 @@ impl Administration<'_> {
     /// # Errors
     /// There is no such user, or the database's.
     pub async fn delete_user(&self, user: &str) -> Result<(), Refused> {
-        let id = self.user(user).await?.id;
-        Ok(self.store.delete_user(&id, self.now).await?)
+        let found = self.user(user).await?;
+        self.may_touch(&found.id).await?;
+        let deleted = self.store.delete_user(&found.id, self.now).await;
+        deleted.map_err(|error| last(error, &found))
     }
 
     /// The hash of a new password, sealed.

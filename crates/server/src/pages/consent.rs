@@ -1,5 +1,6 @@
 //! The consent page: who asks for what, in words.
 
+use safeconduct_protocol::administration;
 use serde::Serialize;
 
 use super::error::PagesError;
@@ -59,7 +60,7 @@ pub struct ScopeLine<'a> {
     pub kind: ScopeKind,
 }
 
-/// The scopes that OpenID Connect defines (Core §5.4, §11), with the text that says what each permits.
+/// The scopes that OpenID Connect defines (Core §5.4, §11), and those of the administrators' API, with the text that says what each permits.
 pub(super) const BUILT_IN_SCOPES: &[(&str, &str, ScopeKind)] = &[
     ("openid", "scope-openid", ScopeKind::Identity),
     ("profile", "scope-profile", ScopeKind::Identity),
@@ -71,6 +72,13 @@ pub(super) const BUILT_IN_SCOPES: &[(&str, &str, ScopeKind)] = &[
         "scope-offline-access",
         ScopeKind::WhileAway,
     ),
+    (administration::READ, "scope-admin-read", ScopeKind::Read),
+    (
+        administration::WRITE,
+        "scope-admin-write",
+        ScopeKind::Change,
+    ),
+    (administration::SCIM, "scope-scim", ScopeKind::Change),
 ];
 
 /// The headings of the consent page, in their order.

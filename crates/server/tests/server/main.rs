@@ -11,6 +11,7 @@ mod account_password;
 mod account_phone;
 mod account_security;
 mod address;
+mod administrators;
 mod anonymous;
 mod answer_sizes;
 mod assertion;

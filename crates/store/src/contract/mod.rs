@@ -2,6 +2,7 @@
 
 mod account_changes;
 mod administration;
+mod administrators;
 mod claims;
 mod copying;
 mod eras;

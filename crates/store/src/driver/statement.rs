@@ -188,6 +188,13 @@ impl Unit {
         self
     }
 
+    /// The same behind `first`.
+    #[must_use]
+    pub(crate) fn behind(mut self, first: Vec<Statement>) -> Self {
+        self.statements.splice(..0, first);
+        self
+    }
+
     pub(crate) fn statements(&self) -> &[Statement] {
         &self.statements
     }

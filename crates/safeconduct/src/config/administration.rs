@@ -1,0 +1,161 @@
+//! The API of administrators: whether a configuration serves it where nobody listens who should not.
+
+use safeconduct_protocol::administration;
+use safeconduct_protocol::metadata::Issuer;
+
+use super::at::At;
+use super::file::{Administration, Config};
+use super::findings::Findings;
+
+/// Judges `[administration]`. Gives the name under which the API is public, if it is.
+pub(super) fn check(
+    config: &Config,
+    issuer: Option<&Issuer>,
+    findings: &mut Findings<'_>,
+) -> Option<Issuer> {
+    let Administration { api, url } = &config.administration;
+    let table = At::key("administration");
+    let public = url
+        .as_deref()
+        .and_then(|url| public(url, config, issuer, findings));
+    if !api {
+        if url.is_some() {
+            findings.warn(
+                &table.then("url"),
+                "`administration.url` names where the API is, and there is none",
+                "set administration.api = true, or leave it out",
+            );
+        }
+        return None;
+    }
+    if url.is_none() && !config.server.admin_listen.ip().is_loopback() {
+        findings.refuse(
+            &table.then("api"),
+            "the API of administrators would be served in the clear to other machines, at `server.admin_listen`",
+            "let that listen on 127.0.0.1; or serve the API under a name of its own with `administration.url`",
+        );
+    }
+    refuse_taken_names(config, findings);
+    public
+}
+
+fn public(
+    url: &str,
+    config: &Config,
+    issuer: Option<&Issuer>,
+    findings: &mut Findings<'_>,
+) -> Option<Issuer> {
+    let at = At::key("administration").then("url");
+    let Some(parsed) = Issuer::parse(url).ok().filter(|url| url.path().is_empty()) else {
+        findings.refuse(
+            &at,
+            format!("`{url}` is not the URL of a host"),
+            "write https:// and the host, with a port where it has one, and nothing behind it",
+        );
+        return None;
+    };
+    let is_ours = issuer.is_some_and(|issuer| issuer.authority() == parsed.authority());
+    let internal = config.server.internal_hosts.iter();
+    let mut internal = internal.filter(|name| name.eq_ignore_ascii_case(parsed.authority()));
+    if is_ours || internal.next().is_some() {
+        findings.refuse(
+            &at,
+            format!(
+                "`{}` is a name of this server for apps and people",
+                parsed.authority()
+            ),
+            "give the API a name of its own, so that no page of that name can reach it",
+        );
+        return None;
+    }
+    Some(parsed)
+}
+
+/// What is built in has the name of nothing that is declared.
+fn refuse_taken_names(config: &Config, findings: &mut Findings<'_>) {
+    let api = administration::resource(&config.issuer);
+    for (index, resource) in config.resources.iter().enumerate() {
+        let at = At::key("resources").item(index);
+        if resource.uri == api {
+            findings.refuse(
+                &at.then("uri"),
+                format!("`{api}` is the API of administrators of this server"),
+                "choose another URI, or set administration.api = false",
+            );
+        }
+        let scopes = resource.scopes.iter().enumerate();
+        for (position, name) in
+            scopes.filter(|(_, name)| administration::SCOPES.contains(&name.as_str()))
+        {
+            findings.refuse(
+                &at.then("scopes").item(position),
+                format!("`{name}` is a scope of the API of administrators"),
+                "choose another name, or set administration.api = false",
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::super::{Sources, check_sources};
+
+    /// What is said against a configuration with this in it.
+    fn said(text: &str) -> String {
+        let text = format!("issuer = \"http://localhost:8420\"\n{text}");
+        let sources = Sources {
+            file: Some(("safeconduct.toml".into(), text)),
+            ..Sources::default()
+        };
+        match check_sources(&sources) {
+            Ok(checked) => checked.warnings.to_string(),
+            Err(problems) => problems.to_string(),
+        }
+    }
+
+    #[rstest]
+    #[case("[administration]\napi = true\n", "")]
+    #[case(
+        "[administration]\napi = true\nurl = \"https://admin.example\"\n[server]\nadmin_listen = \"10.0.0.1:8429\"\n",
+        "health and metrics are reachable"
+    )]
+    #[case(
+        "[administration]\napi = true\n[server]\nadmin_listen = \"10.0.0.1:8429\"\n",
+        "would be served in the clear to other machines"
+    )]
+    #[case(
+        "[administration]\napi = true\nurl = \"http://localhost:8420\"\n",
+        "is a name of this server"
+    )]
+    #[case(
+        "[administration]\napi = true\nurl = \"https://admin.example/x\"\n",
+        "is not the URL of a host"
+    )]
+    #[case(
+        "[administration]\napi = true\nurl = \"http://admin.example\"\n",
+        "is not the URL of a host"
+    )]
+    #[case(
+        "[administration]\nurl = \"https://admin.example\"\n",
+        "and there is none"
+    )]
+    #[case(
+        "[administration]\napi = true\n[[resources]]\nuri = \"http://localhost:8420/admin\"\nscopes = [\"x\"]\n",
+        "is the API of administrators"
+    )]
+    #[case(
+        "[administration]\napi = true\n[[resources]]\nuri = \"https://a.example\"\nscopes = [\"scim\"]\n",
+        "is a scope of the API of administrators"
+    )]
+    #[case(
+        "[administration]\napi = true\n[[clients]]\nid = \"provisioner\"\njwks.keys = []\ngrant_types = [\"client_credentials\"]\nscopes = [\"scimm\"]\n",
+        "did you mean `scim`?"
+    )]
+    fn the_api_is_served_where_nobody_else_listens(#[case] text: &str, #[case] says: &str) {
+        let said = said(text);
+        assert!(said.contains(says), "{said}");
+        assert_eq!(says.is_empty(), said.is_empty(), "{said}");
+    }
+}
