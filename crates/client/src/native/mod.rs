@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use url::Url;
 
-pub use crate::store::TokenFile;
+pub use crate::store::{TokenFile, state_folder};
 pub use browser::is_browser_here;
 pub use sign_in::{Answers, NativeSignIn};
 

@@ -78,17 +78,12 @@ impl TokenFile {
         Ok(Self { place, keys })
     }
 
-    /// The file `tokens.json` in the folder `app` where this user's programs keep what they know of: `$XDG_STATE_HOME`, else
-    /// `~/.local/state`; on a Mac `~/Library/Application Support`, on Windows `%LOCALAPPDATA%`.
+    /// The file `tokens.json` in the [`state_folder`] of `app`.
     ///
     /// # Errors
-    /// As [`TokenFile::open`]; there may be no home either.
+    /// As [`TokenFile::open`] and [`state_folder`].
     pub fn of_app(app: &str) -> Result<Self, Error> {
-        let folder = state_folder(&|name| std::env::var_os(name).map(PathBuf::from));
-        let folder = folder.ok_or_else(|| {
-            Error::configuration("there is no home directory to keep tokens in; name a file")
-        })?;
-        Self::open(folder.join(app).join("tokens.json"))
+        Self::open(state_folder(app)?.join("tokens.json"))
     }
 
     /// Where it is.
@@ -249,7 +244,20 @@ fn refuse_other_users(path: &Path, about: &fs::Metadata) -> io::Result<()> {
     Ok(())
 }
 
-fn state_folder(variable: &dyn Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+/// The folder `app` where programs of this user keep what they know of: in `$XDG_STATE_HOME`, else `~/.local/state`; on a Mac in
+/// `~/Library/Application Support`, on Windows in `%LOCALAPPDATA%`. It may not be there yet.
+///
+/// # Errors
+/// [`ErrorKind::Configuration`](crate::ErrorKind): the environment names no home.
+pub fn state_folder(app: &str) -> Result<PathBuf, Error> {
+    let folder = folder_of_states(&|name| std::env::var_os(name).map(PathBuf::from));
+    let folder = folder.ok_or_else(|| {
+        Error::configuration("there is no home directory to keep tokens in; name a file")
+    })?;
+    Ok(folder.join(app))
+}
+
+fn folder_of_states(variable: &dyn Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
     // A relative path is none (XDG Base Directory Specification).
     let absolute = |name: &str| variable(name).filter(|path| path.is_absolute());
     if cfg!(windows) {
@@ -432,7 +440,7 @@ mod tests {
     #[test]
     fn state_is_kept_where_the_desktop_says() {
         let folder = |known: &'static [(&'static str, &'static str)]| {
-            state_folder(&|name| {
+            folder_of_states(&|name| {
                 let found = known.iter().find(|(known, _)| *known == name);
                 found.map(|(_, path)| PathBuf::from(path))
             })

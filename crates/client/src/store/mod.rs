@@ -17,7 +17,7 @@ use safeconduct_protocol::encoding;
 use safeconduct_protocol::time::Timestamp;
 
 #[cfg(feature = "native")]
-pub use file::TokenFile;
+pub use file::{TokenFile, state_folder};
 pub use memory::MemoryStore;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;

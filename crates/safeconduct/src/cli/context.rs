@@ -15,6 +15,8 @@ use crate::master_key::{MasterKey, MasterKeyError, VARIABLE};
 pub(crate) struct Context {
     /// The configuration file, where one is named.
     pub(crate) config: Option<PathBuf>,
+    /// The context, where one is named.
+    pub(crate) context: Option<String>,
     /// The form of the data.
     pub(crate) output: Format,
 }
@@ -23,8 +25,11 @@ impl Context {
     /// Reads and checks the configuration.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// Everything that is wrong with it; or a context is named, which this is not for.
     pub(crate) fn load(&self, flags: Vec<Flag>) -> Result<Checked, Failure> {
+        if self.context.is_some() {
+            return Err(Failure::Usage("--context names a running server, and this works on the configuration and the database of this machine".to_owned()));
+        }
         Ok(config::load(self.config.as_deref(), flags)?)
     }
 

@@ -8,6 +8,7 @@ mod client;
 mod compromised;
 mod consent;
 mod context;
+mod contexts;
 mod copy;
 mod database;
 mod delivery;
@@ -19,6 +20,7 @@ mod import;
 mod init;
 mod key;
 mod link;
+mod login;
 mod mail;
 mod master_key_rotation;
 mod migrate;
@@ -26,6 +28,7 @@ mod output;
 mod page;
 mod prompt;
 mod registration;
+mod remote;
 mod restored;
 mod serve;
 mod session;
@@ -59,6 +62,9 @@ struct Cli {
         env = "SAFECONDUCT_CONFIG"
     )]
     config: Option<PathBuf>,
+    /// Which of the servers that `login` signed in to [default: the last one]
+    #[arg(long, global = true, value_name = "NAME", env = contexts::VARIABLE, value_parser = contexts::name)]
+    context: Option<String>,
     /// How data is printed
     #[arg(
         long,
@@ -118,6 +124,15 @@ enum Command {
     /// Mails: what people are sent, and whether it arrives
     #[command(subcommand)]
     Mail(mail::Verb),
+    /// Sign in to a running server, to administer it by its API from any machine
+    #[command(
+        after_help = "Two factors are asked for, and for changes to be made they have to be proved within the hour. The tokens are bound to a key and kept in a file for its owner alone, below $XDG_STATE_HOME. Over SSH, paste the address that the browser ended at."
+    )]
+    Login(login::Login),
+    /// Sign out of a server that `login` signed in to; what it gave is revoked
+    Logout(login::Logout),
+    /// Say as whom `login` signed in, where, for what and until when
+    Whoami(login::Whoami),
     /// Bring the schema of the database up to date; nodes may serve meanwhile
     Migrate(migrate::Migrate),
     /// Copy everything into a new database, such as from SQLite to PostgreSQL
@@ -166,6 +181,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     }
     let context = Context {
         config: cli.config,
+        context: cli.context,
         output: cli.output,
     };
     match cli.command {
@@ -210,6 +226,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Key(verb) => verb.run(&context),
         Command::Mail(verb) => verb.run(&context),
+        Command::Login(login) => login.run(&context),
+        Command::Logout(logout) => logout.run(&context),
+        Command::Whoami(whoami) => whoami.run(&context),
         Command::Restored(restored) => restored.run(&context),
         Command::Completions { shell } => {
             let mut script = Vec::new();

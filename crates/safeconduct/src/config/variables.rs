@@ -10,7 +10,11 @@ use super::schema::{self, PREFIX, Setting};
 pub(super) const SETS_NOTHING: &str = "this variable sets nothing";
 
 /// Variables of the program that are no keys of the configuration.
-const OWN: [&str; 2] = ["SAFECONDUCT_CONFIG", crate::master_key::VARIABLE];
+const OWN: [&str; 3] = [
+    "SAFECONDUCT_CONFIG",
+    "SAFECONDUCT_CONTEXT",
+    crate::master_key::VARIABLE,
+];
 
 /// What a variable is to the configuration.
 pub(super) enum Variable<'s> {
@@ -195,6 +199,7 @@ mod tests {
     #[case("SAFECONDUCT_SESSION_KEY", "foreign")]
     #[case("SAFECONDUCT_SESSION_KEY_FILE", "foreign")]
     #[case("SAFECONDUCT_CONFIG", "foreign")]
+    #[case("SAFECONDUCT_CONTEXT", "foreign")]
     #[case("SAFECONDUCT_MASTER_KEY", "foreign")]
     #[case("SAFECONDUCT_VERSION", "foreign")]
     fn a_variable_that_was_meant_to_be_a_setting_is_not_ignored(

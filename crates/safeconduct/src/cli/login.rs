@@ -1,0 +1,301 @@
+//! `safeconduct login`, `logout` and `whoami`: the command line as an app of the server it administers, signed in by the browser of
+//! whoever types.
+
+use std::io::{self, BufRead as _, IsTerminal as _};
+use std::time::Duration;
+
+use safeconduct_client::native::{Answers, Native, NativeSignIn, is_browser_here};
+use safeconduct_client::{BeginOptions, LoginOptions, Session, StepUp};
+use safeconduct_protocol::administration;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::context::{Context, block_on};
+use super::contexts::{self, Asked, Contexts, Known};
+use super::failure::Failure;
+use super::output::{note, when};
+use super::remote::Remote;
+
+/// How long ago the two factors may have been proved that a sign-in begins with: what is begun is to last for a while.
+const RECENT: Duration = Duration::from_secs(15 * 60);
+/// The longest document that is read about an API, in bytes.
+const LONGEST_DOCUMENT: usize = 64 * 1024;
+/// How long an API may take to say whose tokens it takes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Sign in to a server, to administer it by its API.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Login {
+    /// Where the API is: http://127.0.0.1:8429, or the https address that administration.url says [default: the context's]
+    #[arg(long, value_name = "URL")]
+    api: Option<String>,
+    /// Whose tokens it takes [default: the API says]
+    #[arg(long, value_name = "URL", requires = "api")]
+    issuer: Option<String>,
+    /// Only to look: nothing can be changed with what this gives
+    #[arg(long)]
+    read_only: bool,
+    /// Open no browser, and only say where to go
+    #[arg(long)]
+    no_browser: bool,
+}
+
+/// End what `login` began.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Logout {}
+
+/// Say as whom, where and until when.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Whoami {}
+
+impl Login {
+    /// Does it.
+    ///
+    /// # Errors
+    /// There is no API, or nobody signed in.
+    pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
+        block_on(async {
+            let contexts = Contexts::of_this_user()?;
+            let (name, known) = self.server(context, &contexts).await?;
+            let asked = match self.read_only {
+                true => Asked::Looking,
+                false => Asked::Everything,
+            };
+            let app = contexts.app(&name, &known, asked)?;
+            let options = BeginOptions::new();
+            let login = LoginOptions::new().acr_values("mfa").max_age(RECENT);
+            let session = sign_in(&app, &options.login(login), self.no_browser).await?;
+            contexts.keep(&name, &known)?;
+            note(format_args!(
+                "signed in to {} as {}; the context is {name}",
+                known.issuer,
+                shown_name(&session)
+            ));
+            Ok(())
+        })
+    }
+
+    /// Which server, and under which name.
+    async fn server(
+        &self,
+        context: &Context,
+        contexts: &Contexts,
+    ) -> Result<(String, Known), Failure> {
+        let Some(api) = &self.api else {
+            let name = context.context.clone().or_else(|| contexts.current());
+            let name = name.ok_or_else(|| {
+                Failure::Usage("which server? --api names where its API is".to_owned())
+            })?;
+            let known = contexts.known(&name)?;
+            return Ok((name, known));
+        };
+        let url = Url::parse(api).ok().filter(|url| url.has_host());
+        let url = url.ok_or_else(|| Failure::Usage(format!("`{api}` is no URL")))?;
+        let api = url.origin().ascii_serialization();
+        let issuer = match &self.issuer {
+            Some(issuer) => issuer.clone(),
+            None => issuer_of(&api).await?,
+        };
+        let name = context.context.clone().unwrap_or_else(|| named_after(&url));
+        Ok((name, Known { api, issuer }))
+    }
+}
+
+impl Logout {
+    /// Does it.
+    ///
+    /// # Errors
+    /// There is no such context, or the tokens can't be taken away.
+    pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
+        block_on(async {
+            let contexts = Contexts::of_this_user()?;
+            let (name, known) = named(context, &contexts)?;
+            let app = contexts.app(&name, &known, Asked::Everything)?;
+            match app.sign_out().await? {
+                true => note(format_args!("signed out of {}", known.issuer)),
+                false => note(format_args!("nobody was signed in to {}", known.issuer)),
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Whoami {
+    /// Does it.
+    ///
+    /// # Errors
+    /// Nobody is signed in, or the API says no.
+    pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
+        block_on(async {
+            let contexts = Contexts::of_this_user()?;
+            let (name, known) = named(context, &contexts)?;
+            let remote = Remote::of(&contexts, name.clone(), known.clone()).await?;
+            let asker: Asker = remote.get(&["me"], &[]).await?;
+            let session = remote.session();
+            let signed_in_at = session.identity().and_then(|who| who.auth_time());
+            let shown = Shown {
+                context: name,
+                issuer: known.issuer,
+                api: known.api,
+                username: shown_name(&session),
+                user: asker.user,
+                scope: asker.scope,
+                good_until: signed_in_at.map(|at| when(at.plus(administration::FRESH))),
+            };
+            context.output.record(&shown)
+        })
+    }
+}
+
+/// What the API says of who asks.
+#[derive(Deserialize)]
+struct Asker {
+    user: Option<String>,
+    scope: String,
+}
+
+/// Who is signed in where, as shown.
+#[derive(Serialize)]
+struct Shown {
+    context: String,
+    issuer: String,
+    api: String,
+    username: String,
+    user: Option<String>,
+    scope: String,
+    /// Until when what was proved is recent enough.
+    good_until: Option<String>,
+}
+
+/// The context that is named, else the last one.
+fn named(context: &Context, contexts: &Contexts) -> Result<(String, Known), Failure> {
+    let name = context.context.clone().or_else(|| contexts.current());
+    let name = name.ok_or_else(|| {
+        Failure::NotFound("nobody is signed in to any server".to_owned())
+            .with_advice("`safeconduct login --api URL` signs in to one")
+    })?;
+    let known = contexts.known(&name)?;
+    Ok((name, known))
+}
+
+/// A context without a name of its own has that of the host.
+fn named_after(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    let host = host.trim_matches(['[', ']']).replace(':', "-");
+    let host = host.trim_matches('-');
+    let name = match url.port() {
+        Some(port) => format!("{host}-{port}"),
+        None => host.to_owned(),
+    };
+    contexts::name(&name).unwrap_or_else(|_| "default".to_owned())
+}
+
+fn shown_name(session: &Session) -> String {
+    let identity = session.identity();
+    let name = identity.and_then(|who| who.preferred_username().or_else(|| Some(who.sub())));
+    name.unwrap_or("nobody").to_owned()
+}
+
+/// Signs the person again in who is, for what the API asks of them.
+///
+/// # Errors
+/// They did not.
+pub(super) async fn step_up(
+    app: &Native,
+    session: &Session,
+    asked: &StepUp,
+) -> Result<Session, Failure> {
+    note("the server asks for a new sign-in");
+    sign_in(app, &BeginOptions::new().step_up(session, asked), false).await
+}
+
+/// Sends the person to sign in, and waits for them.
+async fn sign_in(
+    app: &Native,
+    options: &BeginOptions,
+    no_browser: bool,
+) -> Result<Session, Failure> {
+    let sign_in = app.begin(options).await?;
+    show(&sign_in, no_browser);
+    Ok(sign_in.wait().await?)
+}
+
+fn show(sign_in: &NativeSignIn, no_browser: bool) {
+    let opened = !no_browser && sign_in.open_browser();
+    let how = match opened {
+        true => "your browser opens; if it does not, sign in at",
+        false => "sign in at",
+    };
+    note(format_args!("{how}\n    {}", sign_in.url()));
+    if io::stdin().is_terminal() && !(opened && is_browser_here()) {
+        note(
+            "a browser on another computer ends at an address of 127.0.0.1 that does not open there: paste it here",
+        );
+        take_pasted(sign_in.answers());
+    }
+}
+
+/// Takes what is pasted, until something of it is the answer. The thread ends with the process: nothing else ends a wait for a line.
+fn take_pasted(answers: Answers) {
+    let runtime = tokio::runtime::Handle::current();
+    std::thread::spawn(move || {
+        let lines = io::stdin().lock().lines();
+        for line in lines.map_while(Result::ok) {
+            let Err(error) = runtime.block_on(answers.give(&line)) else {
+                return;
+            };
+            note(error.public_message());
+        }
+    });
+}
+
+/// Whose tokens the API at `api` takes (RFC 9728).
+async fn issuer_of(api: &str) -> Result<String, Failure> {
+    #[derive(Deserialize)]
+    struct ProtectedResource {
+        resource: String,
+        authorization_servers: Vec<String>,
+    }
+
+    let url = format!("{api}/.well-known/oauth-protected-resource");
+    let none = |why: &dyn std::fmt::Display| {
+        Failure::Failed(format!("there is no API to administer by at {api}: {why}"))
+            .with_advice("administration.api = true turns it on; without administration.url it is at server.admin_listen, on that machine alone")
+    };
+    let pool = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(PATIENCE)
+        .build()
+        .map_err(|error| none(&error))?;
+    let mut answer = pool.get(url).send().await.map_err(|error| none(&error))?;
+    if answer.status() != reqwest::StatusCode::OK {
+        return Err(none(&format_args!("it answered {}", answer.status())));
+    }
+    let mut text = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(|error| none(&error))? {
+        text.extend_from_slice(&chunk);
+        if text.len() > LONGEST_DOCUMENT {
+            return Err(none(&"what it says of itself is too long"));
+        }
+    }
+    let said: ProtectedResource =
+        serde_json::from_slice(&text).map_err(|_| none(&"what it says of itself is unreadable"))?;
+    let issuer = said.authorization_servers.into_iter().next();
+    issuer
+        .filter(|issuer| said.resource == administration::resource(issuer))
+        .ok_or_else(|| none(&"it takes tokens for something else"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_context_is_named_after_the_host() {
+        let name = |url: &str| named_after(&Url::parse(url).unwrap());
+        assert_eq!(name("http://127.0.0.1:8429"), "127.0.0.1-8429");
+        assert_eq!(name("https://admin.example.com/"), "admin.example.com");
+        assert_eq!(name("http://[::1]:8429"), "1-8429");
+        assert_eq!(name("http://[::]"), "default");
+    }
+}

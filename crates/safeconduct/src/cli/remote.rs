@@ -1,0 +1,251 @@
+//! A running server as commands ask it by its API: with the tokens of the context, and its refusals in the words of failures.
+
+use std::io::{self, IsTerminal as _};
+use std::sync::{Mutex, PoisonError};
+
+use http::{Method, StatusCode};
+use safeconduct_client::native::Native;
+use safeconduct_client::{ApiResponse, ErrorKind, Session};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use super::contexts::{Asked, Contexts, Known};
+use super::failure::Failure;
+use super::login;
+
+/// A server that somebody is signed in to.
+pub(crate) struct Remote {
+    known: Known,
+    context: String,
+    app: Native,
+    session: Mutex<Session>,
+}
+
+/// Problem details (RFC 9457), as far as they are shown.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Problem {
+    title: String,
+    detail: Option<String>,
+    correlation_id: Option<String>,
+    errors: Vec<ValueProblem>,
+}
+
+#[derive(Deserialize)]
+struct ValueProblem {
+    pointer: String,
+    detail: String,
+}
+
+/// A request, to be made as often as it takes.
+struct Asking {
+    method: Method,
+    url: Url,
+}
+
+impl Remote {
+    /// The server that is `known`, as whoever is signed in to it.
+    ///
+    /// # Errors
+    /// Nobody is.
+    pub(crate) async fn of(
+        contexts: &Contexts,
+        name: String,
+        known: Known,
+    ) -> Result<Self, Failure> {
+        let mut app = contexts.app(&name, &known, Asked::Everything)?;
+        let session = app.session().await?.ok_or_else(|| signed_out(&name))?;
+        if !session.scope().contains("admin:write") {
+            app = contexts.app(&name, &known, Asked::Looking)?;
+        }
+        Ok(Self {
+            known,
+            context: name,
+            app,
+            session: Mutex::new(session),
+        })
+    }
+
+    /// As whom it is asked.
+    pub(crate) fn session(&self) -> Session {
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        session.clone()
+    }
+
+    /// Reads what is at `path`, with the parameters that have a value.
+    ///
+    /// # Errors
+    /// What the server says, or that it is not there.
+    pub(crate) async fn get<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, Option<String>)],
+    ) -> Result<T, Failure> {
+        let answer = self.answer(Method::GET, path, query).await?;
+        serde_json::from_slice(answer.bytes()).map_err(|error| {
+            let at = format!("line {} column {}", error.line(), error.column());
+            Failure::Failed(format!(
+                "the server answers in another form than this program knows, at {at}: are they of one release?"
+            ))
+        })
+    }
+
+    fn url(&self, path: &[&str], query: &[(&str, Option<String>)]) -> Result<Url, Failure> {
+        let wrong = || Failure::Configuration(format!("`{}` is no URL", self.known.api));
+        let mut url = Url::parse(&self.known.api).map_err(|_| wrong())?;
+        url.path_segments_mut()
+            .map_err(|()| wrong())?
+            .pop_if_empty()
+            .extend(["admin", "v1"])
+            .extend(path);
+        let given: Vec<_> = query
+            .iter()
+            .filter_map(|(name, value)| Some((*name, value.as_ref()?)))
+            .collect();
+        if !given.is_empty() {
+            url.query_pairs_mut().extend_pairs(given);
+        }
+        Ok(url)
+    }
+
+    /// Sends a request. Where the server wants the person to sign in again, a person at a terminal does so, once.
+    async fn answer(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, Option<String>)],
+    ) -> Result<ApiResponse, Failure> {
+        let url = self.url(path, query)?;
+        let asking = Asking { method, url };
+        let answer = asking.send(&self.session()).await?;
+        let Some(asked) = answer.step_up() else {
+            return judged(answer, &self.context);
+        };
+        if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+            return Err(Failure::Failed(
+                "the two factors were proved too long ago for this".to_owned(),
+            )
+            .with_advice(&login_again(&self.context)));
+        }
+        let session = login::step_up(&self.app, &self.session(), &asked).await?;
+        *self.session.lock().unwrap_or_else(PoisonError::into_inner) = session.clone();
+        judged(asking.send(&session).await?, &self.context)
+    }
+}
+
+impl Asking {
+    async fn send(&self, session: &Session) -> Result<ApiResponse, Failure> {
+        let (method, url) = (self.method.clone(), self.url.as_str());
+        Ok(session.api().request(method, url).await?)
+    }
+}
+
+/// The answer, unless it is a refusal.
+fn judged(answer: ApiResponse, context: &str) -> Result<ApiResponse, Failure> {
+    match answer.status() {
+        status if status.is_success() => Ok(answer),
+        status => Err(refusal(status, answer.bytes(), context)),
+    }
+}
+
+/// What a server said no with, as the commands say it on the database.
+fn refusal(status: StatusCode, body: &[u8], context: &str) -> Failure {
+    let problem: Problem = serde_json::from_slice(body).unwrap_or_default();
+    let said = problem.said(status);
+    match status {
+        StatusCode::NOT_FOUND | StatusCode::GONE => Failure::NotFound(said),
+        StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED => Failure::Conflict(said),
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Failure::Usage(said),
+        StatusCode::UNAUTHORIZED => Failure::Failed(said).with_advice(&login_again(context)),
+        _ => Failure::Failed(said),
+    }
+}
+
+impl Problem {
+    fn said(self, status: StatusCode) -> String {
+        let mut said = match self.title.as_str() {
+            "" => format!("the server answered {status}"),
+            title => title.to_owned(),
+        };
+        if let Some(detail) = self.detail {
+            said = format!("{said}: {detail}");
+        }
+        for error in self.errors {
+            said = format!("{said}\n    {}: {}", error.pointer, error.detail);
+        }
+        if let Some(request) = self.correlation_id {
+            said = format!("{said}\n    `safeconduct explain {request}` tells the rest");
+        }
+        super::output::printable(&said)
+    }
+}
+
+fn signed_out(context: &str) -> Failure {
+    Failure::Failed(format!("nobody is signed in to {context}")).with_advice(&login_again(context))
+}
+
+fn login_again(context: &str) -> String {
+    format!("`safeconduct login --context {context}` signs in again")
+}
+
+impl From<safeconduct_client::Error> for Failure {
+    fn from(error: safeconduct_client::Error) -> Self {
+        let said = error.to_string();
+        match error.kind() {
+            ErrorKind::Configuration => Self::Configuration(said),
+            ErrorKind::SessionEnded | ErrorKind::SignInRequired => {
+                Self::Failed(said).with_advice("`safeconduct login` signs in again")
+            }
+            _ => Self::Failed(format!("{} ({said})", error.public_message())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    #[rstest]
+    #[case(400, 2)]
+    #[case(401, 1)]
+    #[case(403, 1)]
+    #[case(404, 4)]
+    #[case(409, 5)]
+    #[case(412, 5)]
+    #[case(422, 2)]
+    #[case(503, 1)]
+    fn a_refusal_ends_as_it_would_on_the_database(#[case] status: u16, #[case] code: u8) {
+        let status = StatusCode::from_u16(status).unwrap();
+        let body = json!({
+            "title": "There is none.",
+            "detail": "no session s_1\u{1b}[2J",
+            "correlation_id": "c-1",
+            "errors": [{"pointer": "/name", "detail": "too long"}],
+        });
+        let failure = refusal(status, body.to_string().as_bytes(), "prod");
+        assert_eq!(failure.exit_code(), std::process::ExitCode::from(code));
+        let said = failure.message();
+        assert!(
+            said.starts_with("There is none.: no session s_1\u{fffd}[2J\n"),
+            "{said}"
+        );
+        assert!(
+            said.contains("/name: too long") && said.contains("explain c-1"),
+            "{said}"
+        );
+        assert_eq!(
+            said.contains("login --context prod"),
+            status == StatusCode::UNAUTHORIZED
+        );
+    }
+
+    #[test]
+    fn what_is_no_problem_is_told_by_its_status() {
+        let failure = refusal(StatusCode::BAD_GATEWAY, b"<html>", "prod");
+        assert_eq!(failure.message(), "the server answered 502 Bad Gateway");
+    }
+}

@@ -1,0 +1,252 @@
+//! The command line as an app of a running server: signed in by a browser, with tokens in a file, and the same words by the API as on
+//! the database.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use anyhow::{Context as _, Result, ensure};
+use insta::assert_snapshot;
+use safeconduct_protocol::clock::Clock;
+use safeconduct_protocol::totp::TotpSecret;
+use safeconduct_testing_browser::{Browser, Page};
+use safeconduct_testing_program::{Directory, Process, free_ports};
+use serde_json::Value;
+
+const PASSWORD: &str = "correct horse battery staple";
+
+/// A server whose API is on, and the machine of Ada, who administers it from there.
+struct Setting {
+    server: Directory,
+    _serving: Process,
+    api: String,
+    laptop: Directory,
+    browser: Browser,
+}
+
+impl Setting {
+    fn new() -> Result<Self> {
+        let [public, admin] = free_ports();
+        let server = Directory::with_config(&format!(
+            r#"
+issuer = "http://localhost:{public}"
+[server]
+listen = ["127.0.0.1:{public}"]
+admin_listen = "127.0.0.1:{admin}"
+[administration]
+api = true
+[login]
+second_factor = "offered"
+[[clients]]
+id = "notes-web"
+name = "Acme Notes"
+redirect_uris = ["http://localhost:8421/auth/callback"]
+grant_types = ["authorization_code", "refresh_token"]
+scopes = ["openid"]
+secret_file = "secret"
+"#
+        ));
+        server.write("secret", "a secret of notes-web, for tests alone");
+        server.write("password", PASSWORD);
+        for arguments in [
+            &["user", "add", "ada", "--password-file", "password"][..],
+            &["user", "add", "bob", "--password-file", "password"],
+            &["admin", "add", "ada"],
+        ] {
+            let done = server.run(arguments);
+            ensure!(done.status.success(), "{}", server.printed(&done));
+        }
+        Ok(Self {
+            _serving: server.serve(&["serve"]),
+            server,
+            api: format!("http://127.0.0.1:{admin}"),
+            laptop: Directory::empty(),
+            browser: Browser::new("ada", PASSWORD)?,
+        })
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.laptop.command(arguments);
+        command.env("HOME", self.laptop.path());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let output = self.command(arguments).output();
+        output.expect("the program can be started")
+    }
+
+    fn prints(&self, arguments: &[&str]) -> String {
+        self.laptop.printed(&self.run(arguments))
+    }
+
+    fn json(&self, arguments: &[&str]) -> Result<Value> {
+        let output = self.run(&[arguments, &["-o", "json"]].concat());
+        ensure!(output.status.success(), "{}", self.laptop.printed(&output));
+        Ok(serde_json::from_slice(&output.stdout)?)
+    }
+
+    /// Where the one context is kept.
+    fn context_folder(&self) -> Result<PathBuf> {
+        let contexts = self.laptop.path().join(".local/state/safeconduct/contexts");
+        let name = fs::read_to_string(contexts.join("current"))?;
+        Ok(contexts.join(name))
+    }
+
+    /// Runs `login`, and takes the browser where it says.
+    async fn login(&self, arguments: &[&str]) -> Result<String> {
+        let arguments = [&["login", "--no-browser"], arguments].concat();
+        let log = self.laptop.path().join("login.log");
+        let mut login = Process::start(&mut self.command(&arguments), &log)?;
+        let url = login.has_printed("/authorize?").await?;
+        let page = self.browser.sign_in(url.trim()).await?;
+        let page = second_factor(&self.browser, page).await?;
+        ensure!(page.body.contains("You are signed in."), "{page}");
+        ensure!(login.ends()?.success(), "{}", login.log());
+        Ok(login.log())
+    }
+}
+
+fn mode(path: &Path) -> Result<u32> {
+    Ok(fs::metadata(path)?.permissions().mode() & 0o777)
+}
+
+/// Sets an authenticator app up, where that is asked, and goes on to the end.
+async fn second_factor(browser: &Browser, page: Page) -> Result<Page> {
+    if !page.has("enrol-submit") {
+        return Ok(page);
+    }
+    let (_, secret) = page.body.split_once("id=\"secret\"").context("a secret")?;
+    let (_, secret) = secret.split_once('>').context("a secret")?;
+    let (secret, _) = secret.split_once('<').context("a secret")?;
+    let secret = TotpSecret::from_bytes(&base32(secret)).context("a secret")?;
+    let code = secret.code_at(Clock::system().now());
+    let form = page.form("enrol-submit")?.with("code", code.expose());
+    let page = browser.submit(form).await?;
+    let page = browser.follow(&page, "recovery-codes-saved").await?;
+    browser.pass(page).await
+}
+
+/// The bytes of a text in Base32 (RFC 4648 §6), in groups.
+fn base32(text: &str) -> Vec<u8> {
+    let letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let values = text.chars().filter_map(|letter| letters.find(letter));
+    let bits: Vec<bool> = values
+        .flat_map(|value| (0..5).rev().map(move |bit| value >> bit & 1 == 1))
+        .collect();
+    let byte = |bits: &[bool]| bits.iter().fold(0, |byte, bit| byte << 1 | u8::from(*bit));
+    bits.chunks_exact(8).map(byte).collect()
+}
+
+#[tokio::test]
+async fn an_administrator_signs_in_from_another_machine_and_out_again() -> Result<()> {
+    let setting = Setting::new()?;
+    let said = setting.login(&["--api", &setting.api]).await?;
+    ensure!(said.contains("signed in to http://localhost:"), "{said}");
+    let me = setting.json(&["whoami"])?;
+    ensure!(me["api"] == setting.api.as_str(), "{me}");
+    ensure!(me["scope"] == "admin:write openid profile", "{me}");
+    ensure!(me["good_until"].is_string(), "{me}");
+    let folder = setting.context_folder()?;
+    ensure!(mode(&folder)? == 0o700 && mode(&folder.join("tokens.json"))? == 0o600);
+    let grants = ["grant", "list", "--user", "ada"];
+    ensure!(setting.server.json(&grants).as_array().map(Vec::len) == Some(1));
+
+    let said = setting.prints(&["logout"]);
+    ensure!(
+        said.starts_with("exit 0\nerr: signed out of http://localhost:"),
+        "{said}"
+    );
+    ensure!(setting.server.json(&grants) == serde_json::json!([]));
+    let said = setting.prints(&["whoami"]);
+    ensure!(
+        said.starts_with("exit 1\nerr: nobody is signed in to 127.0.0.1-"),
+        "{said}"
+    );
+    let kept = fs::read_to_string(folder.join("tokens.json"))?;
+    ensure!(kept.contains(r#""sessions":{}"#), "{kept}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_does_not_administer_gets_nothing_to_administer_with() -> Result<()> {
+    let setting = Setting::new()?;
+    let log = setting.laptop.path().join("login.log");
+    let arguments = ["login", "--no-browser", "--api", &setting.api];
+    let mut login = Process::start(&mut setting.command(&arguments), &log)?;
+    let url = login.has_printed("/authorize?").await?;
+    let browser = Browser::new("bob", PASSWORD)?;
+    let page = browser.sign_in(url.trim()).await?;
+    let page = second_factor(&browser, page).await?;
+    ensure!(
+        page.status == 403 || !page.body.contains("You are signed in."),
+        "{page}"
+    );
+    ensure!(login.ends()?.code() == Some(1), "{}", login.log());
+    ensure!(login.log().contains("was not allowed"), "{}", login.log());
+    ensure!(
+        !setting
+            .laptop
+            .path()
+            .join(".local/state/safeconduct/contexts/current")
+            .exists()
+    );
+    Ok(())
+}
+
+#[test]
+fn a_server_that_is_not_there_and_a_command_that_is_for_this_machine_say_so() {
+    let laptop = Directory::empty();
+    let prints = |arguments: &[&str]| {
+        let mut command = laptop.command(arguments);
+        command.env("HOME", laptop.path());
+        laptop.printed(&command.output().expect("the program can be started"))
+    };
+    let [nobody] = free_ports();
+    let api = format!("http://127.0.0.1:{nobody}");
+    let told = prints(&["login", "--api", &api]);
+    assert!(
+        told.starts_with("exit 1\nerr: there is no API to administer by at http://127.0.0.1:"),
+        "{told}"
+    );
+    let told = prints(&[
+        "login",
+        "--api",
+        "http://admin.example.com",
+        "--issuer",
+        "https://id.example.com",
+    ]);
+    assert!(
+        told.starts_with("exit 3\n") && told.contains("no place to send a token to"),
+        "{told}"
+    );
+    assert_snapshot!(prints(&["login", "--api", "nowhere"]), @"
+    exit 2
+    err: `nowhere` is no URL
+    ");
+    assert_snapshot!(prints(&["login"]), @"
+    exit 2
+    err: which server? --api names where its API is
+    ");
+    assert_snapshot!(prints(&["whoami"]), @"
+    exit 4
+    err: nobody is signed in to any server
+    err:     `safeconduct login --api URL` signs in to one
+    ");
+    assert_snapshot!(prints(&["whoami", "--context", "prod"]), @"
+    exit 4
+    err: there is no context prod
+    err:     `safeconduct login --api URL --context NAME` makes one
+    ");
+    assert_snapshot!(prints(&["whoami", "--context", "../prod"]), @"
+    exit 2
+    err: error: invalid value '../prod' for '--context <NAME>': a context is called by letters, digits, -, _ and .
+    err: 
+    err: For more information, try '--help'.
+    ");
+    assert_snapshot!(prints(&["key", "rotate-master", "--context", "prod"]), @"
+    exit 2
+    err: --context names a running server, and this works on the configuration and the database of this machine
+    ");
+}
