@@ -11,6 +11,8 @@ use thirtyfour::prelude::*;
 
 /// How long a page may take; the machine may have much else to do.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// More stops for the focus than a page has.
+const MOST_STOPS: usize = 60;
 
 /// A password manager: it verifies its user, and copies its keys.
 fn manager() -> Value {
@@ -84,6 +86,23 @@ impl Person {
         let enabled = json!({ "enabled": present });
         let tool = "setAutomaticPresenceSimulation";
         self.tool(tool, enabled).await.map(drop)
+    }
+
+    async fn press_key(&self, key: Key) -> WebDriverResult<()> {
+        let chain = self.driver.action_chain();
+        chain.key_down(key.clone()).key_up(key).perform().await
+    }
+
+    /// From wherever the focus is, by the key that moves it and no other.
+    async fn go_by_keys_to(&self, id: &str) -> WebDriverResult<()> {
+        for _ in 0..MOST_STOPS {
+            let focused = self.driver.active_element().await?;
+            if focused.id().await?.as_deref() == Some(id) {
+                return Ok(());
+            }
+            self.press_key(Key::Tab).await?;
+        }
+        panic!("no key leads to {id}");
     }
 
     async fn press(&self, id: &str) -> WebDriverResult<()> {
@@ -163,6 +182,7 @@ async fn a_person_lives_by_passkeys_with_chromium() -> Result<()> {
         adds_one(&person).await?;
         is_offered_it_in_the_field_of_the_name(&person).await?;
         signs_in_by_the_button(&person).await?;
+        signs_out_and_in_by_keys_alone(&person).await?;
         comes_back_to_a_page_that_was_left_open(&person).await?;
         proves_more(&person).await?;
         is_refused_what_the_authenticator_got_wrong(&person).await?;
@@ -208,6 +228,21 @@ async fn signs_in_by_the_button(person: &Person) -> WebDriverResult<()> {
     // What was asked while nobody was there stays open until the button ends it.
     person.is_present(true).await?;
     button.click().await?;
+    person.seen("place-security").await?;
+    Ok(())
+}
+
+/// Everything there is can be reached in the order of the page, and is pressed by the key for that.
+async fn signs_out_and_in_by_keys_alone(person: &Person) -> WebDriverResult<()> {
+    person.is_present(false).await?;
+    person.go_by_keys_to("logout-submit").await?;
+    person.press_key(Key::Enter).await?;
+    person.seen("signed-out").await?;
+    person.open("/account").await?;
+    person.seen("passkey-submit").await?;
+    person.go_by_keys_to("passkey-submit").await?;
+    person.is_present(true).await?;
+    person.press_key(Key::Enter).await?;
     person.seen("place-security").await?;
     Ok(())
 }
