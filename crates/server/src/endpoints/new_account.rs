@@ -129,6 +129,15 @@ pub(crate) async fn create(
     }
 }
 
+/// What the question whether a name is free costs who asks it.
+#[derive(Clone, Copy)]
+enum Question {
+    /// The link, where it is: an account is created then.
+    UsesLink,
+    /// Nothing, so that it is counted whatever the answer is.
+    UsesNothing,
+}
+
 /// By what whoever signs up wants to sign in.
 enum Way {
     Password,
@@ -176,7 +185,7 @@ impl SigningUp<'_> {
             Err(problem) => return Ok(self.of_password(problem)),
         };
         // Only now: whoever asks which names are free uses the link up by the first that is.
-        if let Some(problem) = taken(exchange, link, username, self.from).await? {
+        if let Some(problem) = self.taken(Question::UsesLink).await? {
             return Ok(self.of_username(problem));
         }
         let password = match new_password::hashed(exchange, &owner, requester, &accepted).await? {
@@ -207,16 +216,19 @@ impl SigningUp<'_> {
     /// Creates the account with the passkey in `parameters`, or shows the page that makes one.
     async fn with_passkey(&self, parameters: &Parameters) -> Result<Response, Failure> {
         let (exchange, link, username) = (self.exchange, self.link.1, self.chosen.username);
-        if let Some(problem) = taken(exchange, link, username, self.from).await? {
-            return Ok(self.of_username(problem));
-        }
         if parameters.one("credential")?.is_none() {
-            return self.passkey_page(None).await;
+            return match self.taken(Question::UsesNothing).await? {
+                Some(problem) => Ok(self.of_username(problem)),
+                None => self.passkey_page(None).await,
+            };
         }
         let made = match new_passkey::made_to_sign_up(exchange, link, parameters)? {
             Ok(made) => made,
             Err(problem) => return self.passkey_page(Some(problem)).await,
         };
+        if let Some(problem) = self.taken(Question::UsesLink).await? {
+            return Ok(self.of_username(problem));
+        }
         let user = new_user(
             link,
             username,
@@ -246,6 +258,27 @@ impl SigningUp<'_> {
             SignedUp::PasskeyRefused => self.passkey_page(Some(AddPasskeyProblem::Over)).await,
             SignedUp::Over(state) => Err(no_longer_good(state).into()),
         }
+    }
+
+    /// What is wrong with the name where somebody has it already. Who asks for names waits, by the link and by the network.
+    async fn taken(&self, question: Question) -> Result<Option<UsernameProblem>, Failure> {
+        let (server, now) = (self.exchange.server, self.exchange.now);
+        let (store, throttle, user) = (server.store(), server.throttle(), self.link.1.user());
+        let permit = throttle.permit_question(store, user.as_str(), self.from, now);
+        let permit = match permit.await? {
+            Ok(permit) => permit,
+            Err(wait) => {
+                server.telemetry().rate_limited(wait.limit.as_str());
+                let minutes = wait.seconds.div_ceil(60);
+                return Ok(Some(UsernameProblem::Throttled { minutes }));
+            }
+        };
+        let owner = store.user_by_name(self.chosen.username).await?;
+        match (owner.is_some(), question) {
+            (false, Question::UsesLink) => permit.not_tried(),
+            (true, _) | (false, Question::UsesNothing) => permit.failed(),
+        }
+        Ok(owner.map(|_| UsernameProblem::Taken))
     }
 
     /// The page that makes a passkey; where there are none, the form again.
@@ -330,32 +363,6 @@ fn unfit(
         Ok(Err(Misleading::Reserved)) => Some(UsernameProblem::Taken),
         Ok(Ok(())) => None,
     }
-}
-
-/// Whether somebody has a name already. Who asks for such names waits, by the link and by the network.
-async fn taken(
-    exchange: &Exchange<'_>,
-    link: &Link,
-    username: &str,
-    from: IpAddr,
-) -> Result<Option<UsernameProblem>, Failure> {
-    let server = exchange.server;
-    let (store, throttle) = (server.store(), server.throttle());
-    let permit = throttle.permit_question(store, link.user().as_str(), from, exchange.now);
-    let permit = match permit.await? {
-        Ok(permit) => permit,
-        Err(wait) => {
-            server.telemetry().rate_limited(wait.limit.as_str());
-            let minutes = wait.seconds.div_ceil(60);
-            return Ok(Some(UsernameProblem::Throttled { minutes }));
-        }
-    };
-    if store.user_by_name(username).await?.is_some() {
-        permit.failed();
-        return Ok(Some(UsernameProblem::Taken));
-    }
-    permit.not_tried();
-    Ok(None)
 }
 
 /// What is known about who signs up: the address, which they have proved to read, and what they want to be called.

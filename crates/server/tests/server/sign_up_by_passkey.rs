@@ -132,6 +132,30 @@ async fn a_passkey_for_another_link_or_of_before_creates_nothing() {
     assert_eq!(grace.open(&link).await.to_string(), USED);
 }
 
+/// A name is told to be free before the link is used up by it: every question is counted.
+///
+/// Attacks: L13.
+#[tokio::test]
+async fn who_asks_which_names_are_free_waits() {
+    let server = start(SignUp::Invite).await;
+    let mut eve = server.browser();
+    let page = eve.open(&server.invite_to_sign_up(GRACE).await).await;
+    for name in ["free", "ada", "grace", "bob"] {
+        eve.choose_passkey(&page, name).await;
+    }
+    let asks = eve.choose_passkey(&page, "grace").await;
+    assert_eq!(asks.to_string(), FORM);
+    let refused = eve.choose_passkey(&page, "hedy").await;
+    assert_eq!(refused.status, 429, "{refused:?}");
+    // What is no passkey asks nothing.
+    let junk = named(&asks, "ada").with("credential", "{}");
+    let refused = eve.post("/link", &junk).await;
+    assert!(!refused.body.contains("is taken"), "{refused:?}");
+    server.advance(60);
+    let (_, answer) = eve.sign_up_with_passkey(&asks).await;
+    assert_eq!(answer.to_string(), "303 /account");
+}
+
 /// What somebody was on the way to goes on, and asks for the passkey.
 #[tokio::test]
 async fn who_comes_from_an_app_goes_on_to_it() {
