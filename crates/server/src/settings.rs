@@ -56,7 +56,8 @@ pub struct Settings {
     pub second_factor: SecondFactor,
     /// Whether people may sign in with passkeys, where browsers make any for the issuer's host.
     pub passkeys: bool,
-    /// The host that passkeys belong to, where it is a domain above the issuer's ([`RelyingParty::may_be_id`]).
+    /// The host that passkeys belong to, where it is not the issuer's: a domain above that
+    /// ([`RelyingParty::may_be_id`]), or one that names its origin at `/.well-known/webauthn`.
     pub passkey_rp_id: Option<String>,
     /// The other origins at which browsers may ask for the passkeys of this host (WebAuthn Level 3 §5.11), as browsers write them.
     pub passkey_related_origins: Vec<String>,

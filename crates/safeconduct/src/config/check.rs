@@ -13,7 +13,7 @@ use safeconduct_server::client_address::Network;
 use safeconduct_server::pages::Look;
 use safeconduct_server::settings::MailSettings;
 use safeconduct_store::{OpenError, Store};
-use url::Url;
+use url::{Host, Url};
 
 use super::administration;
 use super::at::At;
@@ -342,8 +342,8 @@ fn check_login(config: &Config, issuer: Option<&Issuer>, findings: &mut Findings
             "give the issuer a name, or set `login.passkeys` to false",
         );
     }
-    if let (Some(id), Some(host)) = (&login.passkey_rp_id, issuer.map(Issuer::host)) {
-        check_passkey_host(id, host, findings);
+    if let (Some(id), Some(issuer)) = (&login.passkey_rp_id, issuer) {
+        check_passkey_host(id, issuer, findings);
     }
     check_related_origins(config, issuer, findings);
     if !config.login.throttle {
@@ -356,9 +356,17 @@ fn check_login(config: &Config, issuer: Option<&Issuer>, findings: &mut Findings
 }
 
 /// Passkeys of a domain are those of every server in it.
-fn check_passkey_host(id: &str, host: &str, findings: &mut Findings<'_>) {
-    let key = At::key("login").then("passkey_rp_id");
-    if !RelyingParty::may_be_id(id, host) {
+fn check_passkey_host(id: &str, issuer: &Issuer, findings: &mut Findings<'_>) {
+    let (key, host) = (At::key("login").then("passkey_rp_id"), issuer.host());
+    let is_domain = matches!(Host::parse(id), Ok(Host::Domain(domain)) if domain == id);
+    if !RelyingParty::may_be_id(id, host) && is_domain && id.contains('.') {
+        let origin = issuer.origin();
+        findings.warn(
+            &key,
+            format!("browsers use passkeys of {id} at {host} only where https://{id}/.well-known/webauthn names {origin}, and Firefox does not"),
+            "have it named there: `login.passkey_related_origins`, where that host is a Safeconduct",
+        );
+    } else if !RelyingParty::may_be_id(id, host) {
         findings.refuse(
             &key,
             format!("`{key}` is `{id}`, and browsers make no passkeys for that at {host}"),

@@ -223,7 +223,8 @@ table! {
         /// The host that passkeys belong to, where it is not the issuer's own: a domain above it, such as `acme.example` where the issuer is
         /// `https://id.acme.example`. Every server of that domain can ask for the passkeys of this one then, and make others in their place
         /// (WebAuthn Level 3 §13.4.8): set it only where another of your servers has to share them, and you trust all of them. Another host kills
-        /// every passkey that was made before.
+        /// every passkey that was made before; when the issuer moves, name the host of before here, and have it serve a list with the new
+        /// origin (`passkey_related_origins`): Chrome and Safari go on with them then, and Firefox does not.
         passkey_rp_id: Option<String> = None,
         /// Other origins at which browsers may make and use the passkeys of the issuer's host, each as browsers write it:
         /// `["https://acme.example"]`, at most 20. They are told at `/.well-known/webauthn` (WebAuthn Level 3 §5.11), which browsers read

@@ -432,7 +432,11 @@ fn text_that_is_no_configuration_is_placed(#[case] text: &str, #[case] says: &st
 )]
 #[case(
     "[login]\npasskey_rp_id = \"acme.example\"",
-    "safeconduct.toml:3: `login.passkey_rp_id` is `acme.example`, and browsers make no passkeys for that at id.example.com\n    name the issuer's own host, or a domain above it that is yours"
+    "safeconduct.toml:3: browsers use passkeys of acme.example at id.example.com only where https://acme.example/.well-known/webauthn names https://id.example.com"
+)]
+#[case(
+    "[login]\npasskey_rp_id = \"Acme.example\"",
+    "safeconduct.toml:3: `login.passkey_rp_id` is `Acme.example`, and browsers make no passkeys for that at id.example.com\n    name the issuer's own host, or a domain above it that is yours"
 )]
 #[case(
     "[login]\npasskey_related_origins = [\"https://acme.example\", \"https://ACME.example\"]",
