@@ -247,6 +247,8 @@ CREATE TABLE grants (
 CREATE INDEX grants_of_user ON grants (user_id, client_id, created_at, id, expires_at, revoked_at)
     WHERE revoked_at IS NULL AND user_id <> '';
 CREATE INDEX grants_by_end ON grants (forget_at);
+-- For what guards are told of one user, and for no other statement, in the same way.
+CREATE INDEX grants_ended ON grants (user_id, revoked_at) WHERE revoked_at IS NOT NULL AND user_id <> '';
 
 -- Liveness is named here, and copied nowhere: who may sign in, which clients may be used, and who could hold a grant now, under which
 -- epochs.
@@ -357,7 +359,8 @@ CREATE INDEX mail_budgets_by_reset ON mail_budgets (resets_at);
 -- Changes of state that matter to security and administration; an id sorts by its time. Who did it: by_kind says what they are
 -- ('person', 'client', 'shell', 'server', 'unknown') and by_name which of those, door is by which they came, address from where, and
 -- correlation_id in which request. times is how often, where several are one row, and name_hash the keyed hash of a name that was typed and
--- may be nobody's: of sign-ins that failed, which are swept sooner.
+-- may be nobody's: of sign-ins that failed, which are swept sooner. number is the place in the order in which events appear, given once
+-- the event is committed and somebody follows; NULL before that.
 CREATE TABLE events (
     id TEXT PRIMARY KEY,
     at BIGINT NOT NULL,
@@ -372,8 +375,18 @@ CREATE TABLE events (
     address TEXT,
     correlation_id TEXT,
     times BIGINT,
-    name_hash TEXT
+    name_hash TEXT,
+    number BIGINT
 );
+-- For who follows: what is to be numbered, and what was.
+CREATE INDEX events_without_number ON events (id) WHERE number IS NULL;
+CREATE UNIQUE INDEX events_by_number ON events (number) WHERE number IS NOT NULL;
+-- The last number that an event was given.
+CREATE TABLE event_numbers (
+    one BIGINT PRIMARY KEY CHECK (one = 1),
+    last BIGINT NOT NULL
+);
+INSERT INTO event_numbers (one, last) VALUES (1, 0);
 -- For the pages of an account, and for operators.
 CREATE INDEX events_of_user ON events (user_id, id) WHERE user_id IS NOT NULL;
 -- For operators.

@@ -64,8 +64,10 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
     ),
     (
         "events",
-        "id, at, kind, user_id, client_id, grant_id, detail, by_kind, by_name, door, address, correlation_id, times, name_hash",
+        "id, at, kind, user_id, client_id, grant_id, detail, by_kind, by_name, door, address, correlation_id, times, name_hash, \
+         number",
     ),
+    ("event_numbers", "one, last"),
     (
         "session_clients",
         "session_id, client_id, user_id, offline, ends_at",
@@ -85,12 +87,15 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
 ];
 
 /// What a new database has in it before anybody has used it.
-const CLEAR_REVISION: &str = "DELETE FROM revision";
+const CLEAR: &[(&str, &str)] = &[
+    ("revision", "DELETE FROM revision"),
+    ("event_numbers", "DELETE FROM event_numbers"),
+];
 
 static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
     let tables = COLUMNS.iter().map(|(name, columns)| {
-        let clear = (*name == "revision").then_some(CLEAR_REVISION);
-        Table::new(name, columns, clear)
+        let clear = CLEAR.iter().find(|(table, _)| table == name);
+        Table::new(name, columns, clear.map(|(_, clear)| *clear))
     });
     tables.collect()
 });

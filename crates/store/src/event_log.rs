@@ -1,8 +1,8 @@
 //! Reading events: by what they are about, by who did it, by time; page by page, in either direction.
 //!
 //! An event gets its name before it is committed, and names sort by the moment of the request: one with a smaller name may appear after one
-//! with a greater one was read. So whoever goes through all of them, to keep or to follow them, believes that nothing is missing only up to
-//! [`SETTLED`] seconds ago, and looks at what is younger again.
+//! with a greater one was read. So whoever goes through all of them, to keep them, believes that nothing is missing only up to
+//! [`SETTLED`] seconds ago. Who follows goes by numbers (`event_numbers.rs`).
 
 use safeconduct_protocol::ids::{ClientId, GrantId, UserId};
 use safeconduct_protocol::time::Timestamp;
@@ -121,8 +121,28 @@ impl EventFilter {
 }
 
 /// Sorts before the name of every event of that moment, and behind those of the moments before.
-fn first_name(at: Timestamp) -> String {
+pub(crate) fn first_name(at: Timestamp) -> String {
     format!("{:016x}", at.seconds().max(0))
+}
+
+impl EventFilter {
+    /// Whether it admits `event`: what the statements above say, of an event that was read.
+    pub fn admits(&self, event: &Event) -> bool {
+        let is = |wanted: Option<&str>, is: Option<&str>| wanted.is_none() || wanted == is;
+        is(
+            self.user.as_ref().map(UserId::as_str),
+            event.user.as_ref().map(UserId::as_str),
+        ) && is(
+            self.client.as_ref().map(ClientId::as_str),
+            event.client.as_ref().map(ClientId::as_str),
+        ) && (self.grant.is_none() || self.grant == event.grant)
+            && (self.kinds.is_empty() || self.kinds.contains(&event.kind))
+            && self.door.is_none_or(|door| door == event.by.door())
+            && is(self.name_hash.as_deref(), event.name_hash.as_deref())
+            && is(self.correlation_id.as_deref(), event.by.correlation_id())
+            && self.since.is_none_or(|since| event.id > first_name(since))
+            && self.until.is_none_or(|until| event.id < first_name(until))
+    }
 }
 
 impl Store {

@@ -15,7 +15,7 @@ use crate::store::Store;
 const WRITE: &str = "INSERT INTO events \
      (id, at, kind, by_kind, by_name, door, address, correlation_id, user_id, client_id, detail, name_hash, times) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
-     ON CONFLICT (id) DO UPDATE SET times = events.times + excluded.times, correlation_id = excluded.correlation_id, \
+     ON CONFLICT (id) DO UPDATE SET times = events.times + excluded.times, correlation_id = excluded.correlation_id, number = NULL, \
          at = CASE WHEN events.at > excluded.at THEN events.at ELSE excluded.at END";
 
 /// Sign-ins of one minute that failed and are alike.

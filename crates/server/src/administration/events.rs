@@ -1,6 +1,4 @@
-//! Events: looked through from the newest, taken away from the oldest without a gap, and followed as they come.
-
-use std::collections::HashSet;
+//! Events: looked through from the newest, taken away from the oldest without a gap, and followed by their numbers as they come.
 
 use safeconduct_protocol::time::Timestamp;
 use safeconduct_store::{Event, EventFilter, SETTLED, Store, StoreError};
@@ -11,10 +9,6 @@ use super::{Administration, Page, Refused};
 
 /// How many are read at a time.
 const PAGE: u32 = 500;
-
-/// How many seconds back each look of a [`Follower`] goes: sign-ins that failed are named by the start of their minute, and counted on within
-/// it. Every tenth goes back as far as an event may be late.
-const LOOK: i64 = MINUTE + 10;
 
 /// Some events, and where to go on.
 pub struct EventPage {
@@ -78,24 +72,23 @@ impl Administration<'_> {
 /// Gives events as they appear, each once, in the order in which they appear; sign-ins that failed again where their count has grown.
 pub struct Follower {
     filter: EventFilter,
-    /// Those that were given and are young enough to be met again, with their counts.
-    given: HashSet<(String, u64)>,
-    looks: u64,
-    looked_at: Option<Timestamp>,
+    since: Timestamp,
+    /// The number of the last event that was looked at.
+    last: Option<i64>,
 }
 
 impl Follower {
     /// One that begins with what happens from the minute of `since` on.
     pub fn new(filter: EventFilter, since: Timestamp) -> Self {
         let since = since.plus(-since.seconds().rem_euclid(MINUTE));
+        let since = filter.since.map_or(since, |from| from.max(since));
         Self {
             filter: EventFilter {
-                since: Some(filter.since.map_or(since, |from| from.max(since))),
+                since: Some(since),
                 ..filter
             },
-            given: HashSet::new(),
-            looks: 0,
-            looked_at: None,
+            since,
+            last: None,
         }
     }
 
@@ -104,32 +97,23 @@ impl Follower {
     /// # Errors
     /// The database's. The next look gives what this one could not.
     pub async fn look(&mut self, store: &Store, now: Timestamp) -> Result<Vec<Event>, StoreError> {
-        let is_deep = self.looks.is_multiple_of(10);
-        let back = if is_deep { SETTLED } else { LOOK };
-        // A look that was late goes back to the one before.
-        let from = self.looked_at.map_or(now, |last| last.min(now)).plus(-back);
-        let filter = EventFilter {
-            since: Some(self.filter.since.map_or(from, |since| since.max(from))),
-            ..self.filter.clone()
+        store.number_events(now).await?;
+        let mut last = match self.last {
+            Some(last) => last,
+            None => store.number_before(self.since).await?,
         };
-        let (mut found, mut after) = (Vec::new(), String::new());
+        let mut found = Vec::new();
         loop {
-            let page = store.events_after(&filter, &after, PAGE).await?;
+            let page = store.events_behind(last, PAGE).await?;
             let is_last = page.len() < PAGE as usize;
-            if let Some(last) = page.last() {
-                after.clone_from(&last.id);
-            }
-            found.extend(page);
+            last = page.last().map_or(last, |event| event.number);
+            found.extend(page.into_iter().map(|numbered| numbered.event));
             if is_last {
                 break;
             }
         }
-        (self.looks, self.looked_at) = (self.looks + 1, Some(now));
-        if is_deep {
-            let met: HashSet<_> = found.iter().map(|event| (&event.id, event.times)).collect();
-            self.given.retain(|(id, times)| met.contains(&(id, *times)));
-        }
-        found.retain(|event| self.given.insert((event.id.clone(), event.times)));
+        self.last = Some(last);
+        found.retain(|event| self.filter.admits(event));
         Ok(found)
     }
 }

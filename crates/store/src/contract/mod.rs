@@ -6,6 +6,7 @@ mod administrators;
 mod claims;
 mod copying;
 mod eras;
+mod event_numbers;
 mod groups;
 mod guesses;
 mod links;

@@ -29,6 +29,7 @@ async fn however_few_grants_there_are_they_are_looked_for_as_if_there_were_many_
     let fronts = [
         ("grants_pkey", "(id = "),
         ("grants_of_user", "(user_id = "),
+        ("grants_ended", "(user_id = "),
         ("grants_by_end", "(forget_at <"),
     ];
     let mut lines = plans.lines().peekable();
