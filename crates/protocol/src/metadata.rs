@@ -134,6 +134,8 @@ pub struct Metadata {
     pub end_session_endpoint: String,
     pub pushed_authorization_request_endpoint: String,
     pub introspection_endpoint: String,
+    /// Where guards ask which tokens are dead before their time (RFC 8936). No registered member.
+    pub security_events_endpoint: String,
     pub revocation_endpoint: String,
     pub scopes_supported: Vec<String>,
     pub response_types_supported: Vec<String>,
@@ -195,6 +197,7 @@ impl Metadata {
             end_session_endpoint: issuer.endpoint("/logout"),
             pushed_authorization_request_endpoint: issuer.endpoint("/par"),
             introspection_endpoint: issuer.endpoint("/introspect"),
+            security_events_endpoint: issuer.endpoint("/security-events"),
             revocation_endpoint: issuer.endpoint("/revoke"),
             scopes_supported: scopes,
             response_types_supported: names(&["code"]),

@@ -56,11 +56,13 @@ pub enum Kind {
     Link,
     /// The challenge of a passkey, and what it is for.
     PasskeyCeremony,
+    /// How far whoever follows events has come.
+    EventCursor,
 }
 
 impl Kind {
     /// Every kind, in the order of their keys.
-    pub const ALL: [Kind; 16] = [
+    pub const ALL: [Kind; 17] = [
         Kind::PendingAuthorization,
         Kind::PostedRequest,
         Kind::AuthorizationCode,
@@ -77,6 +79,7 @@ impl Kind {
         Kind::Enrolment,
         Kind::Link,
         Kind::PasskeyCeremony,
+        Kind::EventCursor,
     ];
 
     /// The readable start of the sealed text, for secret scanners and for people.
@@ -98,6 +101,7 @@ impl Kind {
             Kind::Enrolment => "sc_en_",
             Kind::Link => "sc_ln_",
             Kind::PasskeyCeremony => "sc_pk_",
+            Kind::EventCursor => "sc_ec_",
         }
     }
 
@@ -120,6 +124,7 @@ impl Kind {
             Kind::Enrolment => "enrolment",
             Kind::Link => "link",
             Kind::PasskeyCeremony => "passkey-ceremony",
+            Kind::EventCursor => "event-cursor",
         }
     }
 }

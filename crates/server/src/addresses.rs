@@ -5,11 +5,12 @@ use http::Uri;
 use safeconduct_protocol::metadata::Issuer;
 
 /// What apps call by themselves, below the issuer: what is wrong there is said as JSON, and it may go by another name too.
-const FOR_APPS: [&str; 6] = [
+const FOR_APPS: [&str; 7] = [
     "par",
     "token",
     "userinfo",
     "introspect",
+    "security-events",
     "revoke",
     ".well-known",
 ];

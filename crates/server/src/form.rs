@@ -10,6 +10,8 @@ use safeconduct_protocol::{
     parameters::Parameters,
 };
 
+use serde::de::DeserializeOwned;
+
 use crate::origin::Origin;
 
 /// The parameter and form field that carries a sealed pending authorization.
@@ -48,6 +50,21 @@ impl PostedForm {
         Parameters::parse(&self.body)
     }
 
+    /// Reads a JSON object from the body.
+    ///
+    /// # Errors
+    /// `malformed` for another content type or another body, a query in the URL included.
+    pub(crate) fn json<T: DeserializeOwned>(&self, malformed: Reason) -> Result<T, Refusal> {
+        if self.uri.query().is_some() {
+            return Err(Refusal::new(malformed).because("a query in the URL"));
+        }
+        if !is_of_type(&self.headers, "application/json") {
+            return Err(Refusal::new(malformed).because("not application/json"));
+        }
+        let read = serde_json::from_slice(&self.body);
+        read.map_err(|error| Refusal::new(malformed).because(error.to_string()))
+    }
+
     /// The same where a body is optional; `None` without one.
     ///
     /// # Errors
@@ -77,12 +94,16 @@ impl<S: Send + Sync> FromRequest<S> for PostedForm {
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
+    is_of_type(headers, "application/x-www-form-urlencoded")
+}
+
+fn is_of_type(headers: &HeaderMap, expected: &str) -> bool {
     let content_type = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or("");
     let essence = content_type.split(';').next().unwrap_or("").trim();
-    essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    essence.eq_ignore_ascii_case(expected)
 }
 
 /// The one `Authorization` header, if there is one.

@@ -48,6 +48,7 @@ mod respond;
 pub mod routes;
 mod scope_words;
 mod second_factor;
+mod security_events;
 mod server;
 pub mod settings;
 mod sign_in;

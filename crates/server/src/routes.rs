@@ -24,7 +24,8 @@ use crate::{
     cross_origin::{self, CrossOrigin, preflight},
     endpoints::{
         authorize, consent, errors, health, home, introspect, language, link, login, logout, offer,
-        par, passkey, recover, revoke, second_factor, sign_up, token, userinfo, well_known,
+        par, passkey, recover, revoke, second_factor, security_events, sign_up, token, userinfo,
+        well_known,
     },
     host,
     server::Server,
@@ -62,6 +63,7 @@ pub fn public(server: &Server) -> Router {
         .merge(for_people_without_a_password())
         .route("/token", post(token::token).options(preflight))
         .route("/introspect", post(introspect::introspect))
+        .route("/security-events", post(security_events::poll))
         .route("/revoke", post(revoke::revoke).options(preflight))
         .route("/logout/confirm", post(logout::confirm))
         .route("/signed-out", get(logout::signed_out))

@@ -27,6 +27,7 @@ use crate::{
     password::Passwords,
     reader::Reader,
     readiness::LastReadiness,
+    security_events::Feed,
     settings::Settings,
     smtp::MailServer,
     telemetry::Telemetry,
@@ -48,6 +49,7 @@ struct Parts {
     throttle: Throttle,
     failed_attempts: FailedAttempts,
     outbox: Outbox,
+    feed: Feed,
     mail_server: Option<MailServer>,
     telemetry: Telemetry,
     time: Timekeeper,
@@ -138,6 +140,7 @@ impl Server {
             throttle: Throttle::new(settings.throttle, guesses),
             failed_attempts: FailedAttempts::default(),
             outbox: Outbox::default(),
+            feed: Feed::default(),
             mail_server: mail_server.transpose()?,
             telemetry,
             time: Timekeeper::start(clock, &store).await?,
@@ -216,6 +219,16 @@ impl Server {
 
     pub(crate) fn outbox(&self) -> &Outbox {
         &self.0.outbox
+    }
+
+    /// Who waits for something to happen.
+    pub(crate) fn feed(&self) -> &Feed {
+        &self.0.feed
+    }
+
+    /// Answers who waits for something to happen: the process is to stop.
+    pub fn stop_waiting(&self) {
+        self.feed().end();
     }
 
     /// What mails are handed to, if they are.

@@ -63,6 +63,7 @@ pub struct Expectation<'a> {
     max_age: Option<i64>,
     max_lifetime: Option<i64>,
     even_if_expired: bool,
+    without_exp: bool,
 }
 
 impl<'a> Expectation<'a> {
@@ -82,6 +83,7 @@ impl<'a> Expectation<'a> {
             max_age: None,
             max_lifetime: None,
             even_if_expired: false,
+            without_exp: false,
         }
     }
 
@@ -95,6 +97,7 @@ impl<'a> Expectation<'a> {
             max_age: Some(max_age),
             max_lifetime: None,
             even_if_expired: false,
+            without_exp: false,
         }
     }
 
@@ -134,6 +137,13 @@ impl<'a> Expectation<'a> {
     #[must_use]
     pub fn even_if_expired(mut self) -> Self {
         self.even_if_expired = true;
+        self
+    }
+
+    /// Requires that there is an `iat` and no `exp`: a Security Event Token says what happened, which stays true (RFC 8417 §2.2).
+    #[must_use]
+    pub fn without_exp(mut self) -> Self {
+        self.without_exp = true;
         self
     }
 
@@ -290,6 +300,11 @@ impl Verified {
         }
         let iat = time(&claims, "iat")?;
         let exp = match (time(&claims, "exp")?, expect.parties) {
+            (None, _) if expect.without_exp => {
+                iat.ok_or(JoseError::Claims)?;
+                Timestamp::from_seconds(i64::MAX)
+            }
+            (Some(_), _) if expect.without_exp => return Err(JoseError::Claims),
             (Some(exp), _) => exp,
             // A proof without one ends by its age.
             (None, None) => iat

@@ -26,5 +26,6 @@ mod refresh;
 mod response_mode;
 mod sealed;
 mod second_factor;
+mod security_event;
 mod subject;
 mod token_request;

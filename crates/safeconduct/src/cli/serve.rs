@@ -167,6 +167,13 @@ async fn serve(checked: Checked, secrets: Secrets, mut signals: Signals) -> Resu
         let server = server.clone();
         async move { server.maintain().await }
     });
+    tokio::spawn({
+        let (server, stopping) = (server.clone(), stopping.clone());
+        async move {
+            until(stopping).await;
+            server.stop_waiting();
+        }
+    });
     // Only here is it set.
     let _ = admin_routes.set(routes::admin(&server));
     announce(&server, &listeners, &admin_address);

@@ -17,6 +17,7 @@ pub(crate) mod passkey;
 pub(crate) mod recover;
 pub(crate) mod revoke;
 pub(crate) mod second_factor;
+pub(crate) mod security_events;
 pub(crate) mod sign_up;
 pub(crate) mod token;
 pub(crate) mod userinfo;

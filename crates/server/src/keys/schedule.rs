@@ -11,7 +11,7 @@ const DAY: i64 = 24 * HOUR;
 pub const ANSWER_WITHIN: i64 = 2;
 
 /// The kinds of artifact that have a sealing key in the database.
-pub(super) const SEALED: [Kind; 11] = [
+pub(super) const SEALED: [Kind; 12] = [
     Kind::PendingAuthorization,
     Kind::PostedRequest,
     Kind::AuthorizationCode,
@@ -23,6 +23,7 @@ pub(super) const SEALED: [Kind; 11] = [
     Kind::Enrolment,
     Kind::Link,
     Kind::PasskeyCeremony,
+    Kind::EventCursor,
 ];
 
 /// What a key is for, as its row says it.

@@ -56,6 +56,7 @@ async fn the_document_is_whole() {
     revocation_endpoint_auth_methods_supported: ["client_secret_basic","client_secret_post","private_key_jwt","none"]
     revocation_endpoint_auth_signing_alg_values_supported: ["ES256","RS256","PS256","EdDSA"]
     scopes_supported: ["address","email","mail.read","notes.read","notes.write","offline_access","openid","phone","profile"]
+    security_events_endpoint: "https://id.example/security-events"
     subject_types_supported: ["public","pairwise"]
     token_endpoint: "https://id.example/token"
     token_endpoint_auth_methods_supported: ["client_secret_basic","client_secret_post","private_key_jwt","none"]

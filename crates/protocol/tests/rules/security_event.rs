@@ -1,0 +1,149 @@
+//! Security Event Tokens: what one says, and which ones a receiver takes.
+
+use rstest::rstest;
+use safeconduct_protocol::jose::{Algorithm, KeySet, SigningKey};
+use safeconduct_protocol::security_event::{
+    ACCESS_ENDED, AccessEnded, CredentialChange, Envelope, EventRefusal, Initiator, ReceivedEvent,
+    Receiver, SECURITY_EVENT_TYP, SecurityEvent, SecurityEventToken, SubjectIdentifier,
+};
+use safeconduct_protocol::time::Timestamp;
+use serde_json::{Value, json};
+
+use crate::fixtures::{ISSUER, NOTES, SERVER_KEY, SERVER_KEYS};
+
+const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+const ENVELOPE: Envelope<'_> = Envelope {
+    issuer: ISSUER,
+    audience: NOTES,
+    id: "e1",
+    transaction: Some("req-1"),
+    now: NOW,
+};
+
+fn ada() -> SubjectIdentifier {
+    SubjectIdentifier::IssSub {
+        iss: ISSUER.to_owned(),
+        sub: "ada".to_owned(),
+    }
+}
+
+fn told(subject: SubjectIdentifier, event: &SecurityEvent, initiator: Initiator) -> Value {
+    let token = SecurityEventToken::new(ENVELOPE, subject, event, NOW.plus(-5), initiator);
+    serde_json::to_value(&token).unwrap()
+}
+
+/// No `sub`, so that none is taken for an ID Token, and no `exp`.
+#[test]
+fn a_token_says_one_thing_that_happened() {
+    let session = SubjectIdentifier::Complex {
+        user: Box::new(ada()),
+        session: Box::new(SubjectIdentifier::Opaque {
+            id: "s1".to_owned(),
+        }),
+    };
+    let caep = "https://schemas.openid.net/secevent/caep/event-type/";
+    let around = |subject: Value, event: &str, payload: Value| {
+        json!({
+            "iss": ISSUER, "aud": NOTES, "iat": 1_800_000_000, "jti": "e1", "txn": "req-1", "sub_id": subject,
+            "events": { format!("{caep}{event}"): payload },
+        })
+    };
+    let of_ada = json!({"format": "iss_sub", "iss": ISSUER, "sub": "ada"});
+    let its_session =
+        json!({"format": "complex", "user": of_ada, "session": {"format": "opaque", "id": "s1"}});
+    let by_admin = json!({"event_timestamp": 1_799_999_995, "initiating_entity": "admin"});
+    assert_eq!(
+        told(session, &SecurityEvent::SessionRevoked, Initiator::Admin),
+        around(its_session, "session-revoked", by_admin)
+    );
+    let changed = SecurityEvent::CredentialChanged {
+        credential_type: "password",
+        change: CredentialChange::Update,
+        friendly_name: None,
+    };
+    let by_user = json!({
+        "event_timestamp": 1_799_999_995, "initiating_entity": "user", "credential_type": "password", "change_type": "update",
+    });
+    assert_eq!(
+        told(ada(), &changed, Initiator::User),
+        around(of_ada, "credential-change", by_user)
+    );
+    let ended = AccessEnded {
+        event_timestamp: NOW.seconds(),
+        grants: vec!["g1".to_owned()],
+        ..AccessEnded::default()
+    };
+    let ended = SecurityEventToken::of_access(ENVELOPE, &ended);
+    assert_eq!(serde_json::to_value(&ended).unwrap(), good());
+}
+
+fn receive(token: &str, keys: &KeySet) -> Result<ReceivedEvent, EventRefusal> {
+    let receiver = Receiver {
+        issuer: ISSUER,
+        audience: NOTES,
+        algorithms: &[Algorithm::Es256],
+    };
+    receiver.accept(token, keys, NOW)
+}
+
+fn good() -> Value {
+    json!({
+        "iss": ISSUER, "aud": NOTES, "iat": NOW.seconds(), "jti": "e1", "txn": "req-1",
+        "events": { ACCESS_ENDED: { "event_timestamp": NOW.seconds(), "grants": ["g1"] } },
+    })
+}
+
+#[test]
+fn a_good_one_is_taken() {
+    let token = SERVER_KEY.sign_jwt(SECURITY_EVENT_TYP, &good()).unwrap();
+    let received = receive(&token, &SERVER_KEYS).unwrap();
+    assert_eq!(
+        (received.id.as_str(), received.event_type.as_str()),
+        ("e1", ACCESS_ENDED)
+    );
+    assert_eq!(received.transaction.as_deref(), Some("req-1"));
+    let ended: AccessEnded = serde_json::from_value(received.payload).unwrap();
+    assert_eq!(ended.grants, ["g1"]);
+}
+
+/// Attacks: AD61.
+#[rstest]
+#[case::of_another_issuer(json!({"iss": "https://evil.example"}), "invalid_issuer")]
+#[case::of_nobody(json!({"iss": null}), "invalid_issuer")]
+#[case::for_another(json!({"aud": "https://mail.example.com"}), "invalid_audience")]
+#[case::for_nobody(json!({"aud": []}), "invalid_audience")]
+#[case::with_an_end(json!({"exp": NOW.seconds() + 60}), "invalid_request")]
+#[case::with_a_subject(json!({"sub": "ada"}), "invalid_request")]
+#[case::of_no_time(json!({"iat": null}), "invalid_request")]
+#[case::of_tomorrow(json!({"iat": NOW.seconds() + 86_400}), "invalid_request")]
+#[case::without_a_name(json!({"jti": null}), "invalid_request")]
+#[case::of_two_events(json!({"events": {"a": {}, "b": {}}}), "invalid_request")]
+#[case::of_no_event(json!({"events": {}}), "invalid_request")]
+#[case::of_something_else(json!({"events": ["a"]}), "invalid_request")]
+#[case::of_an_event_that_is_none(json!({"events": {"a": "b"}}), "invalid_request")]
+fn one_that_is_not_right_is_refused_by_its_name(#[case] change: Value, #[case] err: &str) {
+    let mut claims = good();
+    for (name, value) in change.as_object().unwrap() {
+        match value {
+            Value::Null => drop(claims.as_object_mut().unwrap().remove(name)),
+            value => claims[name] = value.clone(),
+        }
+    }
+    let token = SERVER_KEY.sign_jwt(SECURITY_EVENT_TYP, &claims).unwrap();
+    assert_eq!(receive(&token, &SERVER_KEYS).unwrap_err().code(), err);
+}
+
+/// Attacks: AD61.
+#[test]
+fn one_of_another_key_or_type_is_refused_by_its_name() {
+    let stranger = SigningKey::generate(Algorithm::Es256).unwrap();
+    let token = stranger.sign_jwt(SECURITY_EVENT_TYP, &good()).unwrap();
+    let refused = |token: &str| receive(token, &SERVER_KEYS).unwrap_err().code();
+    assert_eq!(refused(&token), "invalid_key");
+    for typ in ["at+jwt", "JWT", "logout+jwt"] {
+        let token = SERVER_KEY.sign_jwt(typ, &good()).unwrap();
+        assert_eq!(refused(&token), "invalid_request", "{typ}");
+    }
+    assert_eq!(refused("no token"), "invalid_request");
+}

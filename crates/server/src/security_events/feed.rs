@@ -1,0 +1,155 @@
+//! Waiting until something happens: one of those who wait looks into the store for all of them. Nobody looks where nobody waits.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use safeconduct_protocol::ids::ClientId;
+use safeconduct_store::StoreError;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout_at},
+};
+
+use crate::server::Server;
+
+/// How often the store is looked into while somebody waits.
+const LOOK: Duration = Duration::from_millis(250);
+/// How many may wait at this node, and of them for one client. Who may not wait is answered at once.
+const MOST: usize = 1024;
+const MOST_OF_CLIENT: usize = 256;
+
+/// Who waits at this node.
+pub(crate) struct Feed {
+    /// The number of the last event that this node has seen.
+    newest: watch::Sender<i64>,
+    /// Held by the one who looks.
+    looking: tokio::sync::Mutex<()>,
+    waiting: Mutex<HashMap<ClientId, usize>>,
+    is_over: watch::Sender<bool>,
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        Self {
+            newest: watch::Sender::new(0),
+            looking: tokio::sync::Mutex::default(),
+            waiting: Mutex::default(),
+            is_over: watch::Sender::new(false),
+        }
+    }
+}
+
+impl Feed {
+    /// Permission for a client to wait.
+    pub(crate) fn admit(&self, client: &ClientId) -> Option<Waiting<'_>> {
+        let mut waiting = self.waiting();
+        let all: usize = waiting.values().sum();
+        let of_client = waiting.entry(client.clone()).or_default();
+        if all >= MOST || *of_client >= MOST_OF_CLIENT {
+            return None;
+        }
+        *of_client += 1;
+        Some(Waiting {
+            feed: self,
+            client: client.clone(),
+        })
+    }
+
+    /// Ends all waiting, now and from now on: the process is to stop.
+    pub(crate) fn end(&self) {
+        self.is_over.send_replace(true);
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn is_over(&self) -> bool {
+        *self.is_over.borrow()
+    }
+
+    /// It is valid between any two of its changes, so that a panic elsewhere leaves nothing half done.
+    fn waiting(&self) -> MutexGuard<'_, HashMap<ClientId, usize>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Numbers what has appeared; the number of the last event.
+pub(crate) async fn look(server: &Server) -> Result<i64, StoreError> {
+    let last = server.store().number_events(server.now()).await?;
+    server.feed().newest.send_if_modified(|newest| {
+        let is_newer = last > *newest;
+        *newest = last.max(*newest);
+        is_newer
+    });
+    Ok(last)
+}
+
+/// Waits until a value is what it is to be. Its sender lives as long as the server does.
+async fn reaches<T>(mut value: watch::Receiver<T>, is_reached: impl FnMut(&T) -> bool) {
+    let _ = value.wait_for(is_reached).await;
+}
+
+/// A place among those who wait, until it is dropped.
+pub(crate) struct Waiting<'f> {
+    feed: &'f Feed,
+    client: ClientId,
+}
+
+impl Waiting<'_> {
+    /// Waits until there is an event with a greater number than `behind`, or the moment `until` has come.
+    pub(crate) async fn appears(
+        &self,
+        server: &Server,
+        behind: i64,
+        until: Instant,
+    ) -> Result<(), StoreError> {
+        let appeared = async {
+            tokio::select! {
+                () = reaches(self.feed.newest.subscribe(), |newest| *newest > behind) => Ok(()),
+                () = reaches(self.feed.is_over.subscribe(), |is_over| *is_over) => Ok(()),
+                _looks = self.feed.looking.lock() => {
+                    while look(server).await? <= behind {
+                        sleep(LOOK).await;
+                    }
+                    Ok(())
+                }
+            }
+        };
+        timeout_at(until, appeared).await.unwrap_or(Ok(()))
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.feed.waiting();
+        if let Some(count) = waiting.get_mut(&self.client) {
+            *count -= 1;
+            if *count == 0 {
+                waiting.remove(&self.client);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_client_cannot_take_every_place() {
+        let feed = Feed::default();
+        let client = |name: &str| ClientId::parse(name).unwrap();
+        let of_one: Vec<_> = std::iter::from_fn(|| feed.admit(&client("one"))).collect();
+        assert_eq!(of_one.len(), MOST_OF_CLIENT);
+        let others: Vec<_> = (0..MOST)
+            .filter_map(|number| feed.admit(&client(&format!("api-{number}"))))
+            .collect();
+        assert_eq!(others.len(), MOST - MOST_OF_CLIENT);
+        drop(of_one);
+        assert!(feed.admit(&client("one")).is_some());
+        drop(others);
+        let waiting: usize = feed.waiting().values().sum();
+        assert_eq!(waiting, 0);
+    }
+}
