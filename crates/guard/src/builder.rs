@@ -18,6 +18,7 @@ use crate::introspection::{self, Introspection};
 use crate::metadata::{self, Issuer, Keys};
 use crate::profile::Profile;
 use crate::resource::Resource;
+use crate::revocations::{self, Revocations};
 use crate::trusted::{self, Trusted, TrustedIssuers};
 
 /// How the guard names itself to its issuer.
@@ -31,7 +32,7 @@ const TENANT: &str = "{tid}";
 /// How tokens are validated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// JWTs, here, with the issuer's keys. A revocation is seen when the token expires.
+    /// JWTs, here, with the issuer's keys. A revocation is seen when the token expires, or at once with [`GuardBuilder::revocations`].
     Jwt,
     /// Any token, by asking the issuer.
     Introspection,
@@ -47,6 +48,8 @@ pub struct GuardBuilder {
     resource: Resource,
     introspection: Option<(Mode, String, Secret)>,
     introspection_cache: Duration,
+    pub(crate) revocations: Option<(String, Secret)>,
+    pub(crate) revocation_settings: revocations::Settings,
     base_url: Option<Address>,
     nonces: Option<NonceKey>,
     leeway: Duration,
@@ -106,6 +109,8 @@ impl GuardBuilder {
             resource: Resource::new(address),
             introspection: None,
             introspection_cache: introspection::LONGEST_CACHE,
+            revocations: None,
+            revocation_settings: revocations::Settings::default(),
             base_url: None,
             nonces: None,
             leeway: LONGEST_LEEWAY,
@@ -292,6 +297,7 @@ impl GuardBuilder {
                 }
             }
         };
+        let revocations = self.followed(leeway, expiry_leeway)?;
         let base_url = match &self.base_url {
             Some(url) => url.without_end(),
             None => self.resource.audience.origin(),
@@ -300,12 +306,34 @@ impl GuardBuilder {
             issuers,
             audiences: self.foreign.audiences,
             validation,
+            revocations,
             dpop: Dpop::new(base_url.to_owned(), self.nonces),
             leeway,
             expiry_leeway,
             clock: self.clock,
         };
         Ok(Guard::assemble(parts, self.resource))
+    }
+
+    /// The revocations that the guard follows, if it does.
+    fn followed(
+        &mut self,
+        leeway: i64,
+        expiry_leeway: i64,
+    ) -> Result<Option<Revocations>, ConfigError> {
+        let Some((client_id, secret)) = self.revocations.take() else {
+            return Ok(None);
+        };
+        if self.issuers.len() > 1 {
+            return Err(ConfigError::SeveralIntrospected);
+        }
+        let settings = std::mem::take(&mut self.revocation_settings);
+        let cache = self.introspection_cache;
+        let asking = Introspection::new(client_id, secret, cache, leeway, expiry_leeway);
+        // The issuer holds the answer back for as long as the guard waits.
+        let timeout = self.http_timeout + settings.wait;
+        let http = Http::new(USER_AGENT, timeout, http_settings(&self.issuers[0].address));
+        Ok(Some(Revocations::new(settings, asking, http)))
     }
 
     fn trusted(&self, keys: impl Fn(&Issuer) -> Keys) -> Result<TrustedIssuers, ConfigError> {
@@ -326,11 +354,7 @@ impl GuardBuilder {
                 return Err(ConfigError::IssuerTwice(twice.clone()));
             }
             let address = named.address.clone();
-            let settings = HttpSettings {
-                bypass_proxy: address.is_loopback(),
-                ..HttpSettings::default()
-            };
-            let http = Http::new(USER_AGENT, self.http_timeout, settings);
+            let http = Http::new(USER_AGENT, self.http_timeout, http_settings(&address));
             let issuer = Issuer::new(address, profile.is_openid_first(), http, self.clock.clone());
             trusted.push(Trusted {
                 keys: keys(&issuer),
@@ -341,6 +365,14 @@ impl GuardBuilder {
             });
         }
         Ok(TrustedIssuers::new(trusted))
+    }
+}
+
+/// How an issuer is reached: one on this machine without a proxy, which would carry plain http away from it.
+fn http_settings(issuer: &Address) -> HttpSettings {
+    HttpSettings {
+        bypass_proxy: issuer.is_loopback(),
+        ..HttpSettings::default()
     }
 }
 

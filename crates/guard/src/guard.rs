@@ -24,6 +24,7 @@ use crate::layer::Accepted;
 use crate::places::{self, TokenPlace};
 use crate::reason::Reason;
 use crate::resource::{Resource, ResourceMetadata};
+use crate::revocations::{self, RevocationState, Revocations, Verdict};
 use crate::token::{Claims, Token};
 use crate::trusted::TrustedIssuers;
 
@@ -42,6 +43,8 @@ pub(crate) struct Parts {
     /// What `aud` may hold. One or more.
     pub(crate) audiences: Vec<String>,
     pub(crate) validation: Validation,
+    /// The revocations that are followed, if any are.
+    pub(crate) revocations: Option<Revocations>,
     pub(crate) dpop: Dpop,
     /// In seconds.
     pub(crate) leeway: i64,
@@ -220,7 +223,7 @@ impl Guard {
         let mut reasons = BTreeMap::new();
         while let Some(answer) = asked.join_next().await {
             match answer {
-                Ok((_, _, Ok(()))) => return Ok(()),
+                Ok((_, _, Ok(()))) => return self.knows_revocations().await,
                 Ok((number, _, Err(not_ready))) => {
                     reasons.insert(number, not_ready.0);
                 }
@@ -256,6 +259,23 @@ impl Guard {
             });
         }
         asked
+    }
+
+    /// Waits until it is known what was revoked, as long as a request to the issuer may take.
+    async fn knows_revocations(&self) -> Result<(), NotReady> {
+        let Some(revocations) = &self.0.parts.revocations else {
+            return Ok(());
+        };
+        self.0.follow_revocations();
+        let patience = self.0.parts.issuers.first().issuer.http().timeout();
+        let ready = revocations.ready(patience).await;
+        ready.map_err(|why| NotReady(format!("the issuer {} {why}", self.issuer())))
+    }
+
+    /// How far it is known which tokens were revoked.
+    pub fn revocation_state(&self) -> RevocationState {
+        let revocations = self.0.parts.revocations.as_ref();
+        revocations.map_or(RevocationState::Off, Revocations::state)
     }
 
     /// How tokens are validated.
@@ -338,7 +358,16 @@ impl fmt::Debug for Guard {
 }
 
 impl Inner {
-    async fn claims(&self, token: &str) -> Result<Arc<Claims>, Refusal> {
+    /// Begins to follow what is revoked, with the first token.
+    fn follow_revocations(self: &Arc<Self>) {
+        let revocations = self.parts.revocations.as_ref();
+        if revocations.is_some_and(Revocations::is_to_be_started) {
+            revocations::follow(self, |inner| &inner.parts);
+        }
+    }
+
+    async fn claims(self: &Arc<Self>, token: &str) -> Result<Arc<Claims>, Refusal> {
+        self.follow_revocations();
         self.parts.judge(token).await.map_err(|mut refusal| {
             refusal.of_another = self.parts.may_be_of_another(token, refusal.reason);
             let hint = self.parts.hints().hint(token, refusal.reason);
@@ -370,6 +399,29 @@ impl Parts {
         if token.len() > MAX_TOKEN {
             return Err(Reason::TooLong.into());
         }
+        let claims = self.validate(token).await?;
+        let Some(revocations) = &self.revocations else {
+            return Ok(claims);
+        };
+        match (revocations.judge(&claims), &self.validation) {
+            (Verdict::Ended, _) => {
+                Err(Refusal::from(Reason::NotActive).because("no revoked token", "a revoked one"))
+            }
+            (Verdict::Ask, Validation::Jwt) => {
+                let asking = &revocations.introspection;
+                let answer = self.introspect(asking, token, Origin::Confirmation);
+                answer.await.map(|_| claims)
+            }
+            (Verdict::Unknown, Validation::Jwt) => {
+                Err(Refusal::unavailable(introspection::RETRY_AFTER))
+            }
+            // Who asks about every token has asked about this one.
+            (Verdict::Passes | Verdict::Ask | Verdict::Unknown, _) => Ok(claims),
+        }
+    }
+
+    /// What a token is worth, by what it says and what the issuer says of it.
+    async fn validate(&self, token: &str) -> Result<Arc<Claims>, Refusal> {
         match &self.validation {
             Validation::Jwt => self.verify(token).await.map(Arc::new),
             Validation::Introspection(introspection) => {

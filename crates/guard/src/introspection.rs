@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use quick_cache::sync::{Cache, DefaultLifecycle, EntryAction, EntryResult};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use safeconduct_issuer::{FetchError, FetchErrorKind, basic};
@@ -49,7 +49,7 @@ const BETWEEN_SWEEPS: i64 = 30_000;
 const MOST_REQUESTS: usize = 64;
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// When it may be worth trying again, in seconds.
-const RETRY_AFTER: i64 = 5;
+pub(crate) const RETRY_AFTER: i64 = 5;
 
 /// What is asked about a token.
 #[derive(Clone, Copy)]
@@ -131,6 +131,11 @@ impl Introspection {
             swept: AtomicI64::new(0),
             permits: Semaphore::new(MOST_REQUESTS),
         }
+    }
+
+    /// What the client that introspects proves itself with.
+    pub(crate) fn authorization(&self) -> HeaderValue {
+        basic(&self.client_id, &self.secret)
     }
 
     /// What `token` is worth.
@@ -262,7 +267,7 @@ impl Introspection {
         issuer: &Issuer,
     ) -> Result<Map<String, Value>, FetchError> {
         let mut headers = HeaderMap::new();
-        headers.insert(AUTHORIZATION, basic(&self.client_id, &self.secret));
+        headers.insert(AUTHORIZATION, self.authorization());
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("token", token)
             .append_pair("token_type_hint", "access_token")

@@ -24,6 +24,7 @@ mod places;
 mod profile;
 mod reason;
 mod resource;
+mod revocations;
 mod settings;
 mod step_up;
 #[cfg(any(test, feature = "testing"))]
@@ -42,6 +43,7 @@ pub use layer::{GuardLayer, GuardService};
 pub use profile::Profile;
 pub use reason::Reason;
 pub use resource::ResourceMetadata;
+pub use revocations::{RevocationState, WithoutRevocations};
 pub use safeconduct_issuer::AddressError;
 pub use safeconduct_protocol::clock::Clock;
 #[cfg(any(test, feature = "testing"))]

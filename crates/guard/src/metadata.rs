@@ -15,6 +15,8 @@ pub(crate) type Keys = safeconduct_issuer::Keys<Metadata>;
 pub(crate) struct Metadata {
     jwks_uri: Option<Url>,
     pub(crate) introspection_endpoint: Option<Url>,
+    /// Where it says which tokens were revoked: Safeconduct alone has this member.
+    pub(crate) security_events_endpoint: Option<Url>,
 }
 
 #[derive(Deserialize)]
@@ -22,6 +24,7 @@ struct Document {
     issuer: String,
     jwks_uri: Option<String>,
     introspection_endpoint: Option<String>,
+    security_events_endpoint: Option<String>,
 }
 
 impl safeconduct_issuer::Metadata for Metadata {
@@ -33,6 +36,10 @@ impl safeconduct_issuer::Metadata for Metadata {
             introspection_endpoint: endpoint(
                 "introspection_endpoint",
                 &document.introspection_endpoint,
+            )?,
+            security_events_endpoint: endpoint(
+                "security_events_endpoint",
+                &document.security_events_endpoint,
             )?,
         })
     }

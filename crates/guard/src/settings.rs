@@ -4,10 +4,46 @@
 use std::time::Duration;
 
 use safeconduct_protocol::jose::Algorithm;
+use safeconduct_protocol::secret::Secret;
 
 use crate::builder::GuardBuilder;
 use crate::dialect::{ClaimPath, Proof, Roles};
 use crate::profile::Profile;
+use crate::revocations::WithoutRevocations;
+
+/// Revocations, which are seen at once though tokens are validated here.
+impl GuardBuilder {
+    /// Learns within a second which tokens were revoked, by a request that the issuer holds open, and refuses them; every other token is
+    /// validated without a question. For an issuer that is Safeconduct, as the client that it lets introspect tokens for this audience. Each
+    /// process that serves the API asks for itself.
+    ///
+    /// What is done while the issuer does not answer, [`GuardBuilder::without_revocations`] says; whether it does,
+    /// [`Guard::revocation_state`](crate::Guard::revocation_state).
+    pub fn revocations(mut self, client_id: impl Into<String>, secret: Secret) -> Self {
+        self.revocations = Some((client_id.into(), secret));
+        self
+    }
+
+    /// What is done with a token while it is not known which tokens were revoked: [`WithoutRevocations::Introspect`] by default.
+    pub fn without_revocations(mut self, then: WithoutRevocations) -> Self {
+        self.revocation_settings.without = then;
+        self
+    }
+
+    /// How long the issuer may have nothing to say before it has to say that: from one second to 15, the default. One that says nothing for two
+    /// of these intervals does not answer any more.
+    pub fn revocation_interval(mut self, interval: Duration) -> Self {
+        self.revocation_settings.wait(interval);
+        self
+    }
+
+    /// How many revocations are kept in memory, for as long as a revoked token could still be presented: 250,000 by default, some 16 MB.
+    /// Where there are more, the issuer is asked about tokens that are older.
+    pub fn most_revocations(mut self, most: usize) -> Self {
+        self.revocation_settings.most = most;
+        self
+    }
+}
 
 /// Issuers that write otherwise.
 impl GuardBuilder {

@@ -235,7 +235,7 @@ impl Token {
 
     /// When it was issued. Every JWT says so.
     pub fn issued_at(&self) -> Option<Timestamp> {
-        self.claims.time("iat")
+        self.claims.issued_at()
     }
 
     /// The claim `name`, as JSON.
@@ -327,7 +327,17 @@ impl Claims {
         }
     }
 
-    fn text(&self, name: &str) -> Option<&str> {
+    /// When it was issued.
+    pub(crate) fn issued_at(&self) -> Option<Timestamp> {
+        self.time("iat")
+    }
+
+    /// The client that it was issued to.
+    pub(crate) fn client(&self) -> &str {
+        &self.client_id
+    }
+
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.members.get(name).and_then(Value::as_str)
     }
 

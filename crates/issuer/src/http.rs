@@ -217,6 +217,22 @@ impl Http {
         exchange(request, url, headers).await
     }
 
+    /// Sends JSON to an endpoint of the issuer.
+    ///
+    /// # Errors
+    /// As [`Http::post_form`].
+    pub async fn post_json(
+        &self,
+        url: &Url,
+        mut headers: HeaderMap,
+        body: String,
+    ) -> Result<Answer, FetchError> {
+        let json = HeaderValue::from_static("application/json");
+        headers.insert(header::CONTENT_TYPE, json);
+        let request = self.pool(url)?.post(url.clone()).body(body);
+        exchange(request, url, headers).await
+    }
+
     fn connect(&self, privately: bool) -> Result<reqwest::Client, FetchError> {
         let mut builder = reqwest::Client::builder();
         if let Some(adjust) = &self.settings.adjust {

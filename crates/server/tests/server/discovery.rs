@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::client_auth::own_token;
 use crate::id_token::{claim, read, sign_in};
 use crate::passkeys::Holder;
-use crate::support::{Answer, Ask, Credentials, Form, ISSUER, Listener, TestServer};
+use crate::support::{Answer, Ask, Credentials, Form, ISSUER, Listener, NOTES_API, TestServer};
 
 /// The names of a list, in order.
 fn names(list: &Value) -> BTreeSet<&str> {
@@ -157,6 +157,10 @@ async fn place(server: &TestServer, name: &str, said: &str) {
         ("introspection_endpoint", "/introspect") => {
             let own = server.token("robot", &own_token()).await.tokens();
             server.is_active(&own.access).await
+        }
+        ("security_events_endpoint", "/security-events") => {
+            let now = json!({"returnImmediately": true});
+            server.poll(NOTES_API, &now).await.status == 200
         }
         ("revocation_endpoint", "/revoke") => {
             let own = server.token("robot", &own_token()).await.tokens();

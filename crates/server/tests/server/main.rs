@@ -60,6 +60,7 @@ mod retention;
 mod revocation;
 mod scopes;
 mod second_factor;
+mod security_events;
 mod session;
 mod sign_up;
 mod sign_up_by_passkey;
