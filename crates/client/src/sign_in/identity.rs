@@ -82,9 +82,13 @@ impl Identity {
         self.text("email")
     }
 
-    /// Whether the issuer made sure that the address is the person's. Silence is no.
+    /// Whether the issuer made sure that the address is the person's. Silence is no. Some issuers write the word for the value.
     pub fn email_verified(&self) -> bool {
-        self.claim("email_verified") == Some(&Value::Bool(true))
+        match self.claim("email_verified") {
+            Some(Value::Bool(verified)) => *verified,
+            Some(Value::String(text)) => text == "true",
+            _ => false,
+        }
     }
 
     /// When the person signed in at the issuer, where it says so.
@@ -209,13 +213,24 @@ mod tests {
         assert_eq!(identity.claim("sub"), Some(&json!("u-1")));
     }
 
-    /// Attacks: K17.
+    /// Attacks: K17, LI41.
     #[test]
     fn only_a_plain_yes_verifies_an_address() {
         let verified =
             |value: Value| identity(&json!({}), json!({"email_verified": value})).email_verified();
-        assert!(verified(json!(true)));
-        assert!(!verified(json!("true")) && !verified(json!(1)) && !verified(json!(null)));
+        assert!(verified(json!(true)) && verified(json!("true")));
+        for other in [
+            json!("yes"),
+            json!("True"),
+            json!("1"),
+            json!("false"),
+            json!(false),
+            json!(1),
+            json!(null),
+            json!(["true"]),
+        ] {
+            assert!(!verified(other.clone()), "{other}");
+        }
     }
 
     #[test]

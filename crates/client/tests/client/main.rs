@@ -15,6 +15,7 @@ mod itself;
 mod logout;
 mod native;
 mod pushed_request;
+mod recorded;
 mod refresh;
 mod resources;
 mod sessions;
