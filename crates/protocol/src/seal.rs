@@ -58,11 +58,13 @@ pub enum Kind {
     PasskeyCeremony,
     /// How far whoever follows events has come.
     EventCursor,
+    /// Where the next page of a list begins.
+    ListCursor,
 }
 
 impl Kind {
     /// Every kind, in the order of their keys.
-    pub const ALL: [Kind; 17] = [
+    pub const ALL: [Kind; 18] = [
         Kind::PendingAuthorization,
         Kind::PostedRequest,
         Kind::AuthorizationCode,
@@ -80,6 +82,7 @@ impl Kind {
         Kind::Link,
         Kind::PasskeyCeremony,
         Kind::EventCursor,
+        Kind::ListCursor,
     ];
 
     /// The readable start of the sealed text, for secret scanners and for people.
@@ -102,6 +105,7 @@ impl Kind {
             Kind::Link => "sc_ln_",
             Kind::PasskeyCeremony => "sc_pk_",
             Kind::EventCursor => "sc_ec_",
+            Kind::ListCursor => "sc_cu_",
         }
     }
 
@@ -125,6 +129,7 @@ impl Kind {
             Kind::Link => "link",
             Kind::PasskeyCeremony => "passkey-ceremony",
             Kind::EventCursor => "event-cursor",
+            Kind::ListCursor => "list-cursor",
         }
     }
 }

@@ -31,7 +31,9 @@ INSERT INTO revision (one, number) VALUES (1, 0);
 -- names what its user was offered after a sign-in and did not want. passkey_handle is the random name by which authenticators know the
 -- account, from its first passkey on.
 -- link_version only rises: one-time links are good for the version that they were made of. address_key is the one form of the mail address
--- that is known to be the user's, NULL without one: several users may share an address.
+-- that is known to be the user's, NULL without one: several users may share an address. email_key is what is in claims, proved or not, in
+-- lower case. version rises with each change of what SCIM shows of a user, and labels is what it alone keeps: JSON, of which type an address is
+-- and the like.
 CREATE TABLE users (
     id TEXT PRIMARY KEY,
     username TEXT NOT NULL,
@@ -41,7 +43,10 @@ CREATE TABLE users (
     epoch BIGINT NOT NULL,
     link_version BIGINT NOT NULL DEFAULT 1,
     address_key TEXT,
+    email_key TEXT,
     claims TEXT,
+    labels TEXT,
+    version BIGINT NOT NULL DEFAULT 1,
     locked_at BIGINT,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
@@ -51,6 +56,9 @@ CREATE TABLE users (
 );
 CREATE INDEX users_by_name ON users (username_bytes);
 CREATE INDEX users_by_address ON users (address_key);
+CREATE INDEX users_by_email ON users (email_key) WHERE email_key IS NOT NULL;
+-- For pages of all of them, and to count them.
+CREATE INDEX users_in_use ON users (id) WHERE deleted_at IS NULL;
 
 -- cost is what checking a password against its hash costs (m=…,t=…,p=…; bcrypt,c=…), in the open beside the sealed hash, so that a name that
 -- has no hash costs as much as one that has; NULL is a hash that can't be checked. sealed_by is the key it is sealed with: a
@@ -106,13 +114,20 @@ CREATE TABLE second_factor_guesses (
 
 -- What people belong to, by name. Where second_factor_required is 1, its members have to prove a second factor, whatever they sign in
 -- to: looked up at every request of theirs. Where declared is 1, the configuration says what the group is; who belongs to it, it never says.
+-- id is what SCIM calls a group, never given twice; version rises with each change of it and of who is in it, and changed_at is when that was
+-- last.
 CREATE TABLE groups (
     name TEXT PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
     display TEXT,
     second_factor_required BIGINT NOT NULL,
     declared BIGINT NOT NULL,
-    created_at BIGINT NOT NULL
+    version BIGINT NOT NULL DEFAULT 1,
+    created_at BIGINT NOT NULL,
+    changed_at BIGINT NOT NULL
 );
+-- People read the one or the other, and no two groups read alike.
+CREATE UNIQUE INDEX groups_by_display ON groups (COALESCE(display, name));
 
 CREATE TABLE group_members (
     user_id TEXT NOT NULL,
@@ -120,7 +135,18 @@ CREATE TABLE group_members (
     added_at BIGINT NOT NULL,
     PRIMARY KEY (user_id, group_name)
 );
-CREATE INDEX members_of_group ON group_members (group_name);
+CREATE INDEX members_of_group ON group_members (group_name, user_id);
+
+-- What a client of SCIM calls a user or a group, kind says which, by its own id: never by ours, and by no other client's.
+CREATE TABLE external_ids (
+    client_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    resource_id TEXT NOT NULL,
+    external_id TEXT NOT NULL,
+    PRIMARY KEY (client_id, kind, resource_id)
+);
+CREATE INDEX external_ids_by_name ON external_ids (client_id, kind, external_id);
+CREATE INDEX external_ids_of_resource ON external_ids (resource_id);
 
 -- Ending a session is deleting its row. It is kept to its absolute end: what rests on it does not end because its browser idles.
 -- No index holds the idle end, so that a visit rewrites no index entry. factors is by what the user proved who they are, and when by

@@ -14,8 +14,8 @@ use crate::store::{ActingStore, Store};
 use crate::users;
 
 /// Its members have to prove a second factor, whatever they sign in to.
-const MAKE: &str = "INSERT INTO groups (name, display, second_factor_required, declared, created_at) VALUES ('administrators', NULL, 1, 0, $1) \
-     ON CONFLICT (name) DO NOTHING";
+const MAKE: &str = "INSERT INTO groups (name, id, display, second_factor_required, declared, created_at, changed_at) \
+     VALUES ('administrators', $2, NULL, 1, 0, $1, $1) ON CONFLICT DO NOTHING";
 
 const IS_ONE: &str = "SELECT 1 FROM group_members m JOIN live_users u ON u.id = m.user_id \
      WHERE m.user_id = $1 AND m.group_name = 'administrators'";
@@ -58,7 +58,7 @@ impl ActingStore {
         let event = NewEvent::new("administrator-added").user(user);
         let unit = Unit::new([
             users::exists(user),
-            Statement::new(MAKE).bind(now),
+            Statement::new(MAKE).bind(now).bind(new_id()),
             groups::addition(GROUP, user, now).expect_some(),
             event.by(self.by(), now),
         ]);

@@ -19,7 +19,7 @@ use crate::users;
 const NAME: &str = "name";
 
 /// Another address ends the links that were made for the old one.
-const UPDATE: &str = "UPDATE users SET name = $3, claims = $4, updated_at = $5, address_key = CAST($6 AS TEXT), \
+const UPDATE: &str = "UPDATE users SET name = $3, claims = $4, updated_at = $5, address_key = CAST($6 AS TEXT), email_key = $7, version = version + 1, \
          link_version = link_version \
              + CASE WHEN COALESCE(address_key, '') = COALESCE(CAST($6 AS TEXT), '') THEN 0 ELSE 1 END \
      WHERE id = $1 AND updated_at = $2 AND deleted_at IS NULL";
@@ -48,6 +48,7 @@ impl ActingStore {
             .bind(kept.claims)
             .bind(now.max(seen.plus(1)))
             .bind(kept.address_key)
+            .bind(kept.email_key)
             .expect_some();
         let event = NewEvent::new("claims-updated")
             .user(user)
@@ -69,12 +70,15 @@ pub(crate) struct ClaimColumns {
     pub(crate) claims: Option<String>,
     /// By which the account is found where its address is typed.
     pub(crate) address_key: Option<String>,
+    /// The same, proved or not.
+    pub(crate) email_key: Option<String>,
 }
 
 impl ClaimColumns {
     /// The columns of a person who is called `name`, or what their claims say if that is `None`.
     pub(crate) fn of(name: Option<&str>, claims: &PersonClaims) -> Self {
         let claimed = || claims.claim(NAME).and_then(Value::as_str);
+        let email = claims.claim("email").and_then(Value::as_str);
         let mut others = claims.clone();
         others
             .set(NAME, Value::Null)
@@ -83,8 +87,14 @@ impl ClaimColumns {
             name: name.or_else(claimed).map(str::to_owned),
             claims: (!others.is_empty()).then(|| to_json(&others)),
             address_key: MailAddress::of(claims).map(|address| address.key()),
+            email_key: email.map(email_key),
         }
     }
+}
+
+/// The form of an address by which a person is found, whoever's it is.
+pub(crate) fn email_key(email: &str) -> String {
+    email.to_lowercase()
 }
 
 /// A person's claims from their columns: name, claims.

@@ -17,7 +17,7 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
     (
         "users",
         "id, username, username_key, username_bytes, name, claims, epoch, locked_at, created_at, updated_at, deleted_at, \
-         declined_offers, passkey_handle, link_version, address_key",
+         declined_offers, passkey_handle, link_version, address_key, email_key, labels, version",
     ),
     (
         "credentials",
@@ -31,9 +31,10 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
     ("second_factor_guesses", "user_id, judged, resets_at"),
     (
         "groups",
-        "name, display, second_factor_required, declared, created_at",
+        "name, id, display, second_factor_required, declared, version, created_at, changed_at",
     ),
     ("group_members", "user_id, group_name, added_at"),
+    ("external_ids", "client_id, kind, resource_id, external_id"),
     (
         "sessions",
         "id, hash, user_id, user_epoch, factors, started_at, last_seen_at, idle_expires_at, absolute_expires_at, device",

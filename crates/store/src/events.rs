@@ -62,6 +62,20 @@ const RECORD_OF_PASSKEY: &str = concat!(
     "SELECT $1, $2, $3, $4, $5, $6, $7, $8, p.user_id, p.name FROM passkeys p WHERE p.id = $9"
 );
 
+/// The same for a user who is not in the group $10 yet.
+const RECORD_JOINING: &str = concat!(
+    begin!("user_id, detail"),
+    "SELECT $1, $2, $3, $4, $5, $6, $7, $8, u.id, CAST($10 AS TEXT) FROM users u WHERE u.id = $9 \
+     AND NOT EXISTS (SELECT 1 FROM group_members m WHERE m.user_id = $9 AND m.group_name = $10)"
+);
+
+/// The same for a user who is in the group $10.
+const RECORD_LEAVING: &str = concat!(
+    begin!("user_id, detail"),
+    "SELECT $1, $2, $3, $4, $5, $6, $7, $8, m.user_id, m.group_name FROM group_members m \
+     WHERE m.user_id = $9 AND m.group_name = $10"
+);
+
 const BUMP_REVISION: &str = "UPDATE revision SET number = number + 1";
 
 /// What [`read`] takes of a row.
@@ -103,6 +117,7 @@ static EVENTS: &[(&str, &str, &str)] = &[
     ("client-enabled", "client", ""),
     ("client-deleted", "client", ""),
     ("user-added", "user", ""),
+    ("user-renamed", "user", ""),
     ("user-signed-up", "user", "`invited` where an operator's link did it"),
     ("users-imported", "", ""),
     ("claims-updated", "user", "`email` where its user confirmed another address"),
@@ -129,6 +144,7 @@ static EVENTS: &[(&str, &str, &str)] = &[
     ("group-member-removed", "user", "the group"),
     ("administrator-added", "user", ""),
     ("administrator-removed", "user", ""),
+    ("administrators-guarded", "user if of one", "what was refused"),
     ("session-started", "user", "the session"),
     ("sign-in-failed", "user if known, client", "why"),
     ("session-ended", "user", "the session"),
@@ -352,6 +368,25 @@ pub(crate) fn record_guessed(
     let record = begun(RECORD_GUESSED, id.clone(), "second-factor-guessed", by, now)
         .bind(user.as_str())
         .bind(most);
+    (id, record)
+}
+
+/// Writes that `user` joins or leaves `group`, unless that is how it is at this point of the unit; and the id of that event.
+pub(crate) fn record_membership(
+    joins: bool,
+    user: &UserId,
+    group: &str,
+    by: &By,
+    now: Timestamp,
+) -> (String, Statement) {
+    let (sql, kind) = match joins {
+        true => (RECORD_JOINING, "group-member-added"),
+        false => (RECORD_LEAVING, "group-member-removed"),
+    };
+    let id = event_id(now);
+    let record = begun(sql, id.clone(), kind, by, now)
+        .bind(user.as_str())
+        .bind(group);
     (id, record)
 }
 

@@ -1,6 +1,6 @@
 //! Groups of users, by name, and what each demands of its members. Who belongs where is looked up at every request: nothing copies it.
 
-use safeconduct_protocol::ids::UserId;
+use safeconduct_protocol::ids::{UserId, new_id};
 use safeconduct_protocol::time::Timestamp;
 
 use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
@@ -8,21 +8,26 @@ use crate::error::StoreError;
 use crate::events::NewEvent;
 use crate::store::{ActingStore, Store, user_id};
 
-const ADD: &str = "INSERT INTO groups (name, display, second_factor_required, declared, created_at) VALUES ($1, $2, $3, 0, $4) \
-     ON CONFLICT (name) DO NOTHING";
+const ADD: &str = "INSERT INTO groups (name, display, second_factor_required, declared, created_at, changed_at, id) \
+     VALUES ($1, $2, $3, 0, $4, $4, $5) ON CONFLICT DO NOTHING";
 
 const CHANGE: &str = "UPDATE groups SET \
          display = CASE WHEN CAST($2 AS TEXT) IS NULL THEN display WHEN CAST($2 AS TEXT) = '' THEN NULL ELSE CAST($2 AS TEXT) END, \
-         second_factor_required = COALESCE(CAST($3 AS BIGINT), second_factor_required) \
+         second_factor_required = COALESCE(CAST($3 AS BIGINT), second_factor_required), \
+         version = version + 1, changed_at = $4 \
      WHERE name = $1 AND declared = 0";
 
 /// Whose name it is, the group is what the configuration says from now on; who belongs to it stays.
-const DECLARE: &str = "INSERT INTO groups (name, display, second_factor_required, declared, created_at) VALUES ($1, $2, $3, 1, $4) \
-     ON CONFLICT (name) DO UPDATE SET display = excluded.display, second_factor_required = excluded.second_factor_required, declared = 1";
+const DECLARE: &str = "INSERT INTO groups (name, display, second_factor_required, declared, created_at, changed_at, id) \
+     VALUES ($1, $2, $3, 1, $4, $4, $5) \
+     ON CONFLICT (name) DO UPDATE SET display = excluded.display, second_factor_required = excluded.second_factor_required, declared = 1, \
+         version = groups.version + 1, changed_at = excluded.changed_at";
 
 const UNDECLARE: &str = "UPDATE groups SET declared = 0 WHERE name = $1";
 
 const REMOVE: &str = "DELETE FROM groups WHERE name = $1 AND declared = 0";
+const FORGET_EXTERNAL_IDS: &str =
+    "DELETE FROM external_ids WHERE resource_id IN (SELECT g.id FROM groups g WHERE g.name = $1)";
 const REMOVE_MEMBERS: &str = "DELETE FROM group_members WHERE group_name = $1";
 
 const EXISTS: &str = "SELECT 1 FROM groups WHERE name = $1";
@@ -42,6 +47,10 @@ const ADD_MEMBER: &str = "INSERT INTO group_members (user_id, group_name, added_
      ON CONFLICT (user_id, group_name) DO NOTHING";
 
 const REMOVE_MEMBER: &str = "DELETE FROM group_members WHERE user_id = $1 AND group_name = $2";
+
+/// Says that it is another group now, or other users are in it.
+const RAISE_VERSION: &str =
+    "UPDATE groups SET version = version + 1, changed_at = $2 WHERE name = $1";
 
 /// A user who is deleted belongs nowhere.
 pub(crate) const LEAVE_ALL: &str = "DELETE FROM group_members WHERE user_id = $1";
@@ -145,29 +154,23 @@ impl ActingStore {
     /// Makes a group.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if there is one of that name.
+    /// [`StoreError::Conflict`] if there is one of that name, or one that is called so.
     pub async fn add_group(&self, group: &Group, now: Timestamp) -> Result<(), StoreError> {
-        let add = Statement::new(ADD)
-            .bind(group.name.as_str())
-            .bind(group.display.as_deref())
-            .bind(i64::from(group.second_factor_required))
-            .bind(now)
-            .expect_some();
+        let add = creation(group, &new_id(), now).expect_some();
         let event = NewEvent::new("group-added")
             .detail(&group.name)
             .by(self.by(), now);
         if self.committed(Unit::new([add, event])).await? {
             return Ok(());
         }
-        let told = format!("there is a group {} already", group.name);
-        Err(StoreError::Conflict(told))
+        Err(taken(&group.name))
     }
 
     /// Changes what is named of a group that is not declared; an empty `display` is none. What it demands is demanded of the next request of
     /// each member.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`].
+    /// [`StoreError::NotFound`]; [`StoreError::Conflict`] if another group is called so.
     pub async fn change_group(
         &self,
         name: &str,
@@ -178,12 +181,20 @@ impl ActingStore {
         let change = Statement::new(CHANGE)
             .bind(name)
             .bind(display)
-            .bind(second_factor_required.map(i64::from));
+            .bind(second_factor_required.map(i64::from))
+            .bind(now);
         let event = NewEvent::new("group-changed")
             .detail(name)
             .by(self.by(), now);
-        self.of_group(Unit::new([change.expect_some(), event]))
+        match self
+            .committed(Unit::new([change.expect_some(), event]))
             .await
+        {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(StoreError::NotFound("such group")),
+            Err(DriverError::Constraint(_)) => Err(taken(display.unwrap_or(name))),
+            Err(other) => Err(other.into()),
+        }
     }
 
     /// Removes a group that is not declared. Nobody belongs to it any more, nor to one that is made under its name later.
@@ -194,12 +205,11 @@ impl ActingStore {
         let event = NewEvent::new("group-removed")
             .detail(name)
             .by(self.by(), now);
-        let unit = Unit::new([
-            Statement::new(REMOVE).bind(name).expect_some(),
-            Statement::new(REMOVE_MEMBERS).bind(name),
-            event,
-        ]);
-        self.of_group(unit.in_turn(&turn(name))).await
+        let unit = Unit::new(removal(name)).then(event);
+        if self.committed(unit.in_turn(&turn(name))).await? {
+            return Ok(());
+        }
+        Err(StoreError::NotFound("such group"))
     }
 
     /// Adds a user to a group.
@@ -249,6 +259,7 @@ impl ActingStore {
             crate::users::exists(user),
             change.expect_some(),
             event.user(user).detail(group).by(self.by(), now),
+            version_raised(group, now),
         ]);
         Ok(match self.run(unit.in_turn(&turn(group))).await? {
             UnitOutcome::Done(_) => Membership::Changed,
@@ -257,14 +268,34 @@ impl ActingStore {
             UnitOutcome::Unmet { .. } => Membership::Already,
         })
     }
+}
 
-    /// Commits a change whose first statement finds the group.
-    async fn of_group(&self, unit: Unit) -> Result<(), StoreError> {
-        if self.committed(unit).await? {
-            return Ok(());
-        }
-        Err(StoreError::NotFound("such group"))
-    }
+/// The statement that adds a group under an id.
+pub(crate) fn creation(group: &Group, id: &str, now: Timestamp) -> Statement {
+    Statement::new(ADD)
+        .bind(group.name.as_str())
+        .bind(group.display.as_deref())
+        .bind(i64::from(group.second_factor_required))
+        .bind(now)
+        .bind(id)
+}
+
+/// The statements that remove a group, if it is there, and that nobody belongs to it.
+pub(crate) fn removal(name: &str) -> [Statement; 3] {
+    [
+        Statement::new(FORGET_EXTERNAL_IDS).bind(name),
+        Statement::new(REMOVE).bind(name).expect_some(),
+        Statement::new(REMOVE_MEMBERS).bind(name),
+    ]
+}
+
+/// The statement that says of a group that it is another now.
+pub(crate) fn version_raised(group: &str, now: Timestamp) -> Statement {
+    Statement::new(RAISE_VERSION).bind(group).bind(now)
+}
+
+fn taken(name: &str) -> StoreError {
+    StoreError::Conflict(format!("there is a group {name} already"))
 }
 
 /// The statement after which a group is what the configuration says.
@@ -274,6 +305,7 @@ pub(crate) fn declaration(group: &Group, now: Timestamp) -> Statement {
         .bind(group.display.as_deref())
         .bind(i64::from(group.second_factor_required))
         .bind(now)
+        .bind(new_id())
 }
 
 /// The statement after which commands may change a group again.
@@ -297,7 +329,7 @@ pub(crate) fn departure(group: &str, user: &UserId) -> Statement {
 }
 
 /// Who joins a group while it is removed comes before or after that: nobody is left in it unseen.
-fn turn(group: &str) -> String {
+pub(crate) fn turn(group: &str) -> String {
     format!("group {group}")
 }
 

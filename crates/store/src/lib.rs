@@ -26,6 +26,7 @@ mod error;
 mod event_log;
 mod event_numbers;
 mod events;
+mod external_ids;
 mod failed_sign_ins;
 mod grants;
 mod groups;
@@ -42,6 +43,8 @@ mod outbox;
 mod own_sessions;
 mod passkeys;
 mod password_changes;
+mod provisioned_groups;
+mod provisioned_users;
 mod rotation;
 mod schema;
 mod second_factors;
@@ -81,6 +84,12 @@ pub use passkeys::{
     PasskeyRecord, PasskeyRemoval, PasskeyUse,
 };
 pub use password_changes::PasswordChange;
+pub use provisioned_groups::{
+    GroupChange, GroupLookup, GroupReplacement, MemberChange, ProvisionedGroup,
+};
+pub use provisioned_users::{
+    GroupOfUser, ProvisionedUser, UserChange, UserLookup, UserOrder, UserReplacement,
+};
 pub use schema::SchemaStep;
 pub use second_factors::{
     AuthenticatorRecord, Guess, NewOtp, OtpAdder, OtpAddition, OtpRemoval, Remover, SecondFactorUse,

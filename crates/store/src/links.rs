@@ -35,8 +35,8 @@ const TAKE_BACK: &str = "INSERT INTO users (id, username, epoch, created_at, upd
      ON CONFLICT DO NOTHING";
 
 /// $2 is when what the change was made from was changed last.
-const CHANGE_ADDRESS: &str = "UPDATE users SET name = $3, claims = $4, updated_at = $5, address_key = CAST($6 AS TEXT), \
-         link_version = link_version + 1 \
+const CHANGE_ADDRESS: &str = "UPDATE users SET name = $3, claims = $4, updated_at = $5, address_key = CAST($6 AS TEXT), email_key = $8, \
+         link_version = link_version + 1, version = version + 1 \
      WHERE id = $1 AND updated_at = $2 AND link_version = $7 AND locked_at IS NULL AND deleted_at IS NULL";
 
 /// What a link is made of, and judged by when it is opened.
@@ -161,6 +161,7 @@ impl ActingStore {
             .bind(now.max(user.updated_at.plus(1)))
             .bind(kept.address_key)
             .bind(link.version())
+            .bind(kept.email_key)
             .expect_some();
         let event = NewEvent::new("claims-updated").user(link.user());
         let unit = Unit::from(change)

@@ -14,8 +14,8 @@ use crate::store::{ActingStore, Store};
 use crate::users::{NewUser, addition, password_addition};
 
 /// Adds the user, unless the name, the id or the address is somebody's. Whoever had the id keeps it, deleted or not.
-const SIGN_UP: &str = "INSERT INTO users (id, username, username_key, name, claims, address_key, epoch, created_at, updated_at, username_bytes) \
-     SELECT $1, $2, $3, $4, $5, CAST($6 AS TEXT), 1, $7, $7, $8 \
+const SIGN_UP: &str = "INSERT INTO users (id, username, username_key, name, claims, address_key, epoch, created_at, updated_at, username_bytes, email_key) \
+     SELECT $1, $2, $3, $4, $5, CAST($6 AS TEXT), 1, $7, $7, $8, $9 \
      WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.address_key = CAST($6 AS TEXT)) \
      ON CONFLICT DO NOTHING RETURNING epoch";
 

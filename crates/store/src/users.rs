@@ -11,6 +11,7 @@ use crate::claims::{self, ClaimColumns};
 use crate::driver::{DriverError, Row, Rows, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::NewEvent;
+use crate::external_ids;
 use crate::groups;
 use crate::mail;
 use crate::sessions::{SessionSeen, ending_of_user};
@@ -22,8 +23,8 @@ const BATCH: usize = 500;
 /// The most costs that are counted: those of most passwords.
 const MOST_COSTS: i64 = 64;
 
-const ADD: &str = "INSERT INTO users (id, username, username_key, name, claims, address_key, epoch, created_at, updated_at, username_bytes) \
-     VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $7, $8) ON CONFLICT (username_key) DO NOTHING";
+pub(crate) const ADD: &str = "INSERT INTO users (id, username, username_key, name, claims, address_key, epoch, created_at, updated_at, username_bytes, email_key) \
+     VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $7, $8, $9) ON CONFLICT (username_key) DO NOTHING";
 
 const ADD_PASSWORD: &str = "INSERT INTO credentials (user_id, kind, name, sealed, changed_at, cost, sealed_by) \
      SELECT u.id, 'password', '', $2, $3, $4, CAST($5 AS BIGINT) FROM users u WHERE u.id = $1";
@@ -53,13 +54,13 @@ const RAISE_EPOCH: &str = "UPDATE users SET epoch = epoch + 1, link_version = li
 
 const EXISTS: &str = "SELECT 1 FROM users WHERE id = $1 AND deleted_at IS NULL";
 
-const LOCK: &str = "UPDATE users SET locked_at = $2, epoch = epoch + 1, link_version = link_version + 1 \
+const LOCK: &str = "UPDATE users SET locked_at = $2, epoch = epoch + 1, link_version = link_version + 1, version = version + 1 \
      WHERE id = $1 AND locked_at IS NULL AND deleted_at IS NULL";
 
-const UNLOCK: &str = "UPDATE users SET locked_at = NULL WHERE id = $1 AND locked_at IS NOT NULL AND deleted_at IS NULL";
+const UNLOCK: &str = "UPDATE users SET locked_at = NULL, version = version + 1 WHERE id = $1 AND locked_at IS NOT NULL AND deleted_at IS NULL";
 
 const DELETE: &str = "UPDATE users SET deleted_at = $2, epoch = epoch + 1, username = '', username_key = NULL, \
-         username_bytes = NULL, name = NULL, claims = NULL, address_key = NULL, passkey_handle = NULL \
+         username_bytes = NULL, name = NULL, claims = NULL, address_key = NULL, email_key = NULL, labels = NULL, passkey_handle = NULL \
      WHERE id = $1 AND deleted_at IS NULL";
 
 const DELETE_CREDENTIALS: &str = "DELETE FROM credentials WHERE user_id = $1";
@@ -78,6 +79,8 @@ macro_rules! columns {
         "id, username, username_key, name, epoch, locked_at, created_at, updated_at, name, claims"
     };
 }
+
+pub(crate) use columns;
 
 const BY_NAME: &str = concat!("SELECT ", columns!(), " FROM users WHERE username_key = $1");
 
@@ -486,6 +489,20 @@ impl ActingStore {
         session: Option<&SessionSeen>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
+        // The session is asked for first: the rest ends it.
+        let before = Unit::new(session.map(|session| session.statement(id, now)));
+        let unit = self.deletion(before, id, now).await?;
+        let outcome = self.run_where_another_administers(id, unit).await?;
+        Ok(matches!(outcome, UnitOutcome::Done(_)))
+    }
+
+    /// The unit that deletes a user, behind what comes before.
+    pub(crate) async fn deletion(
+        &self,
+        before: Unit,
+        id: &UserId,
+        now: Timestamp,
+    ) -> Result<Unit, StoreError> {
         let remains = [
             DELETE_CREDENTIALS,
             DELETE_PASSKEYS,
@@ -493,20 +510,24 @@ impl ActingStore {
             DELETE_GUESSES,
             DELETE_CONSENTS,
             groups::LEAVE_ALL,
+            external_ids::FORGET,
         ];
         let delete = Statement::new(DELETE)
             .bind(id.as_str())
             .bind(now)
             .expect_some();
-        // The session is asked for first: the rest ends it.
-        let unit = Unit::new(session.map(|session| session.statement(id, now)))
+        // In the order of their names, so that of two who leave the same groups neither waits for the other.
+        let groups = self.groups_of(id).await?;
+        let left = groups
+            .iter()
+            .map(|group| groups::version_raised(group, now));
+        Ok(before
             .then(delete)
+            .and(left)
             .and(remains.map(|sql| Statement::new(sql).bind(id.as_str())))
             .and(ending_of_user(id, now))
             .then(NewEvent::new("user-deleted").user(id).by(self.by(), now))
-            .in_turn(id.as_str());
-        let outcome = self.run_where_another_administers(id, unit).await?;
-        Ok(matches!(outcome, UnitOutcome::Done(_)))
+            .in_turn(id.as_str()))
     }
 
     /// Commits a change whose first statement finds the user and whose others may find that there is nothing to do.
@@ -535,6 +556,7 @@ pub(crate) fn addition(sql: &'static str, user: &NewUser, now: Timestamp) -> Sta
         .bind(kept.address_key)
         .bind(now)
         .bind(precis::username_key(&user.username).into_bytes())
+        .bind(kept.email_key)
 }
 
 pub(crate) fn password_addition(user: &NewUser, now: Timestamp) -> Option<Statement> {
@@ -573,7 +595,7 @@ fn can_be(username: &str) -> bool {
     !username.contains('\0')
 }
 
-fn read(row: &mut Row) -> Result<UserRecord, DriverError> {
+pub(crate) fn read(row: &mut Row) -> Result<UserRecord, DriverError> {
     Ok(UserRecord {
         id: user_id(&row.text()?)?,
         username: row.text()?,

@@ -11,7 +11,7 @@ const DAY: i64 = 24 * HOUR;
 pub const ANSWER_WITHIN: i64 = 2;
 
 /// The kinds of artifact that have a sealing key in the database.
-pub(super) const SEALED: [Kind; 12] = [
+pub(super) const SEALED: [Kind; 13] = [
     Kind::PendingAuthorization,
     Kind::PostedRequest,
     Kind::AuthorizationCode,
@@ -24,6 +24,7 @@ pub(super) const SEALED: [Kind; 12] = [
     Kind::Link,
     Kind::PasskeyCeremony,
     Kind::EventCursor,
+    Kind::ListCursor,
 ];
 
 /// What a key is for, as its row says it.

@@ -18,6 +18,7 @@ mod master_keys;
 mod passkeys;
 mod passkeys_by_link;
 mod password_changes;
+mod provisioning;
 mod redemption;
 mod rotation;
 mod second_factors;
