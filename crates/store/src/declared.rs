@@ -10,7 +10,7 @@ use safeconduct_protocol::time::Timestamp;
 
 use crate::by::By;
 use crate::clients::{self, ClientRecord, HashedSecret};
-use crate::driver::{Row, Statement, Unit, UnitOutcome};
+use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::NewEvent;
 use crate::groups::{self, Group, GroupRecord};
@@ -178,10 +178,14 @@ impl ActingStore {
             }
             // The difference was taken from what was there at this revision; if it has moved, it is taken again.
             let claim = Statement::new(CLAIM_REVISION).bind(revision).expect_some();
-            if let UnitOutcome::Done(_) =
-                self.run(Unit::new([claim].into_iter().chain(unit))).await?
-            {
-                return Ok(reconciled);
+            match self.run(Unit::new([claim].into_iter().chain(unit))).await {
+                Ok(UnitOutcome::Done(_)) => return Ok(reconciled),
+                Ok(UnitOutcome::Unmet { .. }) => {}
+                Err(DriverError::Constraint(_)) if !declared.groups.is_empty() => {
+                    let told = "a declared group is called as another group is";
+                    return Err(StoreError::Conflict(told.to_owned()));
+                }
+                Err(other) => return Err(other.into()),
             }
         }
         Err(StoreError::Unavailable(

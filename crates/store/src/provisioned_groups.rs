@@ -48,8 +48,7 @@ const HOLD: &str = "UPDATE groups SET changed_at = changed_at \
 
 const EXISTS: &str = "SELECT 1 FROM groups WHERE id = $1";
 
-const DISPLAY: &str =
-    "UPDATE groups SET display = $2, version = version + 1, changed_at = $3 WHERE id = $1 AND declared = 0";
+const DISPLAY: &str = "UPDATE groups SET display = $2, version = version + 1, changed_at = $3 WHERE id = $1 AND declared = 0";
 
 /// Once for all who join and leave, if any of them does: $3 and $4 are the first and the last event that there would be.
 const RAISE_IF_RECORDED: &str = "UPDATE groups SET version = version + 1, changed_at = $2 WHERE name = $1 \

@@ -8,7 +8,7 @@ use safeconduct_protocol::mail::Mail;
 use safeconduct_protocol::precis;
 use safeconduct_protocol::time::Timestamp;
 
-use crate::claims::{Kept, email_key};
+use crate::claims::{ClaimColumns, email_key};
 use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::NewEvent;
@@ -332,18 +332,7 @@ impl ActingStore {
         expect(replacement(id, to, is_kept_out, now), UserChange::Changed);
 
         let password = to.password.as_ref();
-        let mut events = Vec::new();
-        if is_renamed {
-            events.push("user-renamed");
-        }
-        if was.claims != to.claims || from.labels != to.labels || from.external_id != to.external_id
-        {
-            events.push("claims-updated");
-        }
-        events.extend(password.map(|_| "password-set"));
-        events.extend(is_let_in.then_some("user-unlocked"));
-        events.extend(is_kept_out.then_some("user-locked"));
-        let events = events
+        let events = kinds_of_change(from, to)
             .into_iter()
             .map(|kind| NewEvent::new(kind).user(id).by(self.by(), now));
         let ends = is_kept_out || password.is_some();
@@ -420,6 +409,27 @@ impl ActingStore {
     }
 }
 
+/// What is remembered of a change.
+fn kinds_of_change(from: &ProvisionedUser, to: &UserReplacement) -> Vec<&'static str> {
+    let was = &from.record;
+    let is_described_anew =
+        was.claims != to.claims || from.labels != to.labels || from.external_id != to.external_id;
+    let happened = [
+        (
+            "user-renamed",
+            precis::username(&to.username) != was.username,
+        ),
+        ("claims-updated", is_described_anew),
+        ("password-set", to.password.is_some()),
+        ("user-unlocked", to.active && was.locked),
+        ("user-locked", !to.active && !was.locked),
+    ];
+    let kinds = happened
+        .into_iter()
+        .filter_map(|(kind, is_so)| is_so.then_some(kind));
+    kinds.collect()
+}
+
 fn named_by<'a>(client: &'a ClientId, id: &'a UserId) -> Named<'a> {
     Named {
         client,
@@ -429,7 +439,7 @@ fn named_by<'a>(client: &'a ClientId, id: &'a UserId) -> Named<'a> {
 }
 
 fn replacement(id: &UserId, to: &UserReplacement, is_kept_out: bool, now: Timestamp) -> Statement {
-    let kept = Kept::of(None, &to.claims);
+    let kept = ClaimColumns::of(None, &to.claims);
     let key = precis::username_key(&to.username);
     Statement::new(REPLACE)
         .bind(id.as_str())

@@ -133,7 +133,8 @@ async fn serve(checked: Checked, secrets: Secrets, mut signals: Signals) -> Resu
     let reserved = reserved.map(|address| Reserved::new(*address, "--listen"));
     let reserved = reserved.collect::<Result<Vec<_>, _>>()?;
     let reserved_for_admin = Reserved::new(checked.config.server.admin_listen, "--admin-listen")?;
-    let limits = limits(&checked.config.server);
+    let administration = &checked.config.administration;
+    let limits = limits(&checked.config.server, administration.api);
     let telemetry = Telemetry::new();
     let masters = master_keys(&checked)?;
 
@@ -472,7 +473,7 @@ fn budget(budget: config::Budget) -> Budget {
     }
 }
 
-fn limits(server: &config::Server) -> Limits {
+fn limits(server: &config::Server, provisions: bool) -> Limits {
     let limits = &server.limits;
     Limits {
         header_timeout: limits.header_timeout.as_duration(),
@@ -482,6 +483,7 @@ fn limits(server: &config::Server) -> Limits {
         write_timeout: limits.write_timeout.as_duration(),
         drain_timeout: limits.drain_timeout.as_duration(),
         max_body_bytes: limits.max_body_bytes,
+        provisions,
         max_connections: limits.max_connections,
         max_connections_per_address: limits.max_connections_per_address,
         trusted_proxies: server

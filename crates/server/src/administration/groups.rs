@@ -6,9 +6,9 @@ use safeconduct_store::{Group, GroupRecord, Member, Membership, StoreError, User
 use super::{Administration, Refused, users::is_unseen};
 
 /// The longest name of a group, in characters.
-const LONGEST_NAME: usize = 128;
+pub(super) const LONGEST_NAME: usize = 128;
 /// The longest name that people read instead, in characters.
-const LONGEST_DISPLAY: usize = 256;
+pub(super) const LONGEST_DISPLAY: usize = 256;
 
 impl Administration<'_> {
     /// Every group, by name.
@@ -167,7 +167,7 @@ fn check_display(display: &str) -> Result<(), String> {
 }
 
 /// A name of a group must be something that can be typed and seen.
-fn check(what: &str, name: &str, longest: usize) -> Result<(), String> {
+pub(super) fn check(what: &str, name: &str, longest: usize) -> Result<(), String> {
     let length = name.chars().count();
     let told = if !(1..=longest).contains(&length) {
         format!("{what} has 1 to {longest} characters")

@@ -12,6 +12,7 @@ pub mod groups;
 pub mod keys;
 pub mod links;
 pub mod master_keys;
+pub mod provisioning;
 pub mod sessions;
 pub mod users;
 

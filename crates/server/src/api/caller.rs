@@ -47,7 +47,6 @@ pub(crate) struct Caller {
 
 impl Caller {
     /// What idempotency keys and cursors belong to: another asker has others.
-    #[expect(dead_code, reason = "the nouns to come use it")]
     pub(crate) fn name(&self) -> String {
         match &self.user {
             Some(user) => format!("{} {user}", self.client),

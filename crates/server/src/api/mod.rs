@@ -12,6 +12,7 @@ mod openapi;
 #[expect(dead_code, reason = "the nouns to come use what is there")]
 mod operation;
 pub(crate) mod problem;
+mod scim;
 mod status;
 
 use std::sync::Arc;
@@ -63,6 +64,7 @@ pub(crate) fn router(server: &Server) -> Router {
         router = router.route(operation.path, served(operation));
     }
     let router = router
+        .merge(scim::routes())
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_that_method)
         .layer(middleware::from_fn_with_state(

@@ -4,6 +4,12 @@ use std::time::Duration;
 
 use crate::client_address::Network;
 
+/// Where people and groups are provisioned.
+pub(crate) const PROVISIONING: &str = "/scim/v2";
+
+/// The largest body of a request that provisions people and groups, in bytes.
+pub(crate) const LARGEST_PROVISIONING: usize = 1024 * 1024;
+
 /// How much a client may send, and how long it may take.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -23,6 +29,8 @@ pub struct Limits {
     pub max_header_bytes: usize,
     /// The largest body of a request; 413 beyond.
     pub max_body_bytes: usize,
+    /// Whether people and groups are provisioned: then a request that does may have 1 MiB.
+    pub provisions: bool,
     /// The most open connections. Fewer where the process may not open so many files.
     pub max_connections: usize,
     /// The most open connections from one IPv4 address or one IPv6 /64.
@@ -42,9 +50,40 @@ impl Default for Limits {
             drain_timeout: Duration::from_secs(20),
             max_header_bytes: 16 * 1024,
             max_body_bytes: 64 * 1024,
+            provisions: false,
             max_connections: 4096,
             max_connections_per_address: 256,
             trusted_proxies: Vec::new(),
         }
+    }
+}
+
+impl Limits {
+    /// The largest body of a request to `path`.
+    pub(super) fn largest_body(&self, path: &str) -> usize {
+        match self.provisions && path.starts_with(PROVISIONING) {
+            true => self.max_body_bytes.max(LARGEST_PROVISIONING),
+            false => self.max_body_bytes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_provisions_may_send_much_and_only_where_that_is_done() {
+        let mut limits = Limits::default();
+        let most = limits.max_body_bytes;
+        assert_eq!(limits.largest_body("/scim/v2/Bulk"), most);
+        limits.provisions = true;
+        assert_eq!(limits.largest_body("/scim/v2/Bulk"), LARGEST_PROVISIONING);
+        assert_eq!(limits.largest_body("/token"), most);
+        limits.max_body_bytes = 2 * LARGEST_PROVISIONING;
+        assert_eq!(
+            limits.largest_body("/scim/v2/Bulk"),
+            2 * LARGEST_PROVISIONING
+        );
     }
 }

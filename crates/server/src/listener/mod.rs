@@ -30,6 +30,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use self::connections::{ConnectionLimits, ConnectionPermit};
 pub use self::limits::Limits;
+pub(crate) use self::limits::{LARGEST_PROVISIONING, PROVISIONING};
 use self::request::RequestHandler;
 use self::socket::{Deadline, Patience, Phase, Socket};
 use crate::client_address::UnnamedProxy;

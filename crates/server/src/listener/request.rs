@@ -63,7 +63,10 @@ impl RequestHandler {
             tracing::warn!(%correlation, %peer, "a trusted proxy sent X-Forwarded-For without a usable address");
         }
         let read = match is_understood(&parts.headers) {
-            true => self.whole(body).await,
+            true => {
+                let most = self.limits.largest_body(parts.uri.path());
+                self.whole(body, most).await
+            }
             false => Err(Reason::TransferCodingUnsupported),
         };
         let mut response = match read {
@@ -100,8 +103,7 @@ impl RequestHandler {
     }
 
     /// The body of a request, read to its end. Nothing beyond the cap is kept, however the client frames it.
-    async fn whole(&self, body: Incoming) -> Result<Bytes, Reason> {
-        let most = self.limits.max_body_bytes;
+    async fn whole(&self, body: Incoming, most: usize) -> Result<Bytes, Reason> {
         if body.is_end_stream() {
             return Ok(Bytes::new());
         }

@@ -58,6 +58,7 @@ mod redirect_uri;
 mod refresh;
 mod retention;
 mod revocation;
+mod scim;
 mod scopes;
 mod second_factor;
 mod security_events;

@@ -378,7 +378,11 @@ async fn users_are_found_by_what_they_are_called_until_they_are_deleted(database
         UserLookup::ExternalId("E-Grace"),
     ];
     for lookup in lookups {
-        assert_eq!(world.find(lookup).await, [grace.clone()], "{lookup:?}");
+        assert_eq!(
+            world.find(lookup).await,
+            std::slice::from_ref(&grace),
+            "{lookup:?}"
+        );
     }
     assert!(
         world
