@@ -14,6 +14,9 @@ use safeconduct_protocol::{
 /// How many attempts that are not alike a node tells apart in a minute: of accounts, and of names that are none.
 const MOST: usize = 64;
 
+/// How many of those places one network may take: whoever attacks from one leaves most of them to others.
+const MOST_OF_NETWORK: usize = 16;
+
 /// How many a node keeps for a database that takes nothing; what comes then is in the log alone.
 const MOST_UNWRITTEN: usize = 4_096;
 
@@ -76,7 +79,7 @@ impl FailedAttempts {
         let apart = &mut counted.apart[usize::from(attempt.user.is_some())];
         let attempt = if apart.contains(&attempt) {
             attempt
-        } else if apart.len() < MOST {
+        } else if apart.len() < MOST && of_network(apart, attempt.network) < MOST_OF_NETWORK {
             apart.insert(attempt.clone());
             attempt
         } else {
@@ -107,10 +110,14 @@ impl FailedAttempts {
         std::mem::take(&mut counted.unwritten)
     }
 
-    /// Counts again what could not be written.
-    pub(crate) fn put_back(&self, taken: HashMap<Alike, Unwritten>) {
+    /// Counts again what could not be written: under this minute, where its own is so long ago that an export may have gone on behind it.
+    pub(crate) fn put_back(&self, taken: HashMap<Alike, Unwritten>, now: Timestamp) {
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (attempt, unwritten) in taken {
+        let this_minute = now.seconds() - now.seconds().rem_euclid(MINUTE);
+        for (mut attempt, unwritten) in taken {
+            if this_minute - attempt.minute >= 2 * MINUTE {
+                attempt.minute = this_minute;
+            }
             match counted.unwritten.entry(attempt) {
                 std::collections::hash_map::Entry::Occupied(mut newer) => {
                     newer.get_mut().times += unwritten.times;
@@ -123,6 +130,13 @@ impl FailedAttempts {
     }
 }
 
+fn of_network(apart: &HashSet<Alike>, network: Option<IpAddr>) -> usize {
+    apart
+        .iter()
+        .filter(|known| known.network == network)
+        .count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,9 +147,14 @@ mod tests {
             reason: "unknown-name",
             user: None,
             name: Some(name.to_owned()),
-            network: None,
+            network: name.parse().ok().map(network),
             client: None,
         }
+    }
+
+    /// One of a thousand networks.
+    fn network(number: u32) -> IpAddr {
+        std::net::Ipv4Addr::from_bits((10 << 24) + (number % 1_000) * 256).into()
     }
 
     /// A million attempts under names of their own, in ten minutes.
@@ -174,8 +193,40 @@ mod tests {
         attempts.count(attempt("ada", 0), None, now);
         let taken = attempts.take();
         attempts.count(attempt("ada", 0), None, now);
-        attempts.put_back(taken);
+        attempts.put_back(taken, now);
         assert_eq!(written(&attempts, &mut HashMap::new()), 2);
+    }
+
+    /// Whoever exports believes after three minutes that nothing comes any more.
+    #[test]
+    fn what_could_not_be_written_for_minutes_is_written_under_the_minute_in_which_it_can_be() {
+        let attempts = FailedAttempts::default();
+        attempts.count(attempt("ada", 0), None, Timestamp::from_seconds(0));
+        for (now, minute) in [(119, 0), (120, 120)] {
+            let taken = attempts.take();
+            attempts.put_back(taken, Timestamp::from_seconds(now));
+            let counted = attempts.0.lock().unwrap();
+            let minutes: Vec<_> = counted.unwritten.keys().map(|alike| alike.minute).collect();
+            assert_eq!(minutes, [minute]);
+        }
+    }
+
+    #[test]
+    fn one_network_leaves_places_to_others() {
+        let attempts = FailedAttempts::default();
+        let now = Timestamp::from_seconds(0);
+        for number in 0..1_000 {
+            let of_one = Alike {
+                network: Some(network(1)),
+                ..attempt(&format!("flood-{number}"), 0)
+            };
+            attempts.count(of_one, None, now);
+        }
+        attempts.count(attempt("2", 0), None, now);
+        let taken = attempts.take();
+        let named = taken.keys().filter(|alike| alike.name.is_some());
+        assert_eq!(named.count(), MOST_OF_NETWORK + 1);
+        assert!(taken.keys().any(|alike| alike.name.as_deref() == Some("2")));
     }
 
     #[test]

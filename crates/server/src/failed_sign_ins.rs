@@ -124,7 +124,7 @@ impl Server {
         });
         let written = self.store().write_failed_sign_ins(rows).await;
         if written.is_err() {
-            self.failed_attempts().put_back(taken);
+            self.failed_attempts().put_back(taken, self.now());
         }
         written
     }

@@ -42,7 +42,7 @@ pub(crate) struct Audit {
 enum Verb {
     /// Print all of them as JSON lines, the oldest first, without a gap; of sign-ins that failed, counts may grow after it
     #[command(
-        after_help = "What is younger than three minutes is left for the next time, because an event may be written a little after its moment. The last line on standard error says how to go on: who goes on there misses none, whatever was written meanwhile, but sign-ins that failed while the database took nothing for longer than that."
+        after_help = "What is younger than three minutes is left for the next time, because an event may be written a little after its moment. The last line on standard error says how to go on: who goes on there misses none, whatever was written meanwhile."
     )]
     Export {
         #[command(flatten)]
