@@ -1,6 +1,6 @@
 //! What guards are told: which tokens are dead before their time, at once, though they validate them by themselves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -208,10 +208,10 @@ async fn who_waits_is_answered_when_something_ends() {
     assert_eq!(server.poll(NOTES_API, &ask).await.status, 200);
 }
 
-/// A network that leads to one server. What one of the guards asks, by a secret of its own, can be held up.
+/// A network that leads to the nodes of one cluster, which take turns. What one of the guards asks, by a secret of its own, can be held up.
 struct Network {
     issuer: String,
-    answering: Arc<Mutex<Router>>,
+    answering: Arc<Mutex<VecDeque<Router>>>,
     introspections: Arc<AtomicUsize>,
     is_cut: watch::Sender<bool>,
 }
@@ -240,7 +240,7 @@ impl Network {
             }
             let sent = request.headers().get(header::AUTHORIZATION);
             let is_of_the_third = sent.is_some_and(|sent| *sent == of_the_third);
-            let router = answering.lock().unwrap().clone();
+            let router = next(&answering);
             let cut = cut(is_cut.clone(), is_of_the_third);
             tokio::select! {
                 biased;
@@ -254,12 +254,21 @@ impl Network {
 
     async fn serve(&self) -> TestServer {
         let server = TestServer::start_at(&self.issuer).await;
-        *self.answering.lock().unwrap() = routes::public(server.server());
         server
             .rotate_secret(NOTES_API, OF_THE_THIRD, 24 * 3600)
             .await;
+        let nodes = [server.another_node().await, server.another_node().await];
+        let routers = [&server, &nodes[0], &nodes[1]].map(|node| routes::public(node.server()));
+        self.answering.lock().unwrap().extend(routers);
         server
     }
+}
+
+/// The node whose turn it is.
+fn next(answering: &Mutex<VecDeque<Router>>) -> Router {
+    let mut answering = answering.lock().unwrap();
+    answering.rotate_left(1);
+    answering[0].clone()
 }
 
 async fn cut(mut is_cut: watch::Receiver<bool>, is_of_the_third: bool) {
