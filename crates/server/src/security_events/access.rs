@@ -45,6 +45,8 @@ const ENDS_NOTHING: &[&str] = &[
     "link-made",
     "links-ended",
     "administrator-added",
+    "administrators-guarded",
+    "user-renamed",
     "user-unlocked",
     "group-added",
     "group-changed",
