@@ -28,6 +28,7 @@ pub fn browser() -> Result<Browser> {
 #[derive(Debug)]
 pub struct Safeconduct {
     issuer: String,
+    admin_port: u16,
     // Ends before its directory goes.
     _process: Process,
     directory: Directory,
@@ -55,6 +56,7 @@ impl Safeconduct {
         let process = directory.serve(&["serve"]).shown();
         Ok(Self {
             issuer,
+            admin_port,
             _process: process,
             directory,
         })
@@ -63,6 +65,11 @@ impl Safeconduct {
     /// The issuer: `http://localhost:` and its port.
     pub fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    /// Where health, metrics and the API are: host and port.
+    pub fn admin_address(&self) -> String {
+        format!("127.0.0.1:{}", self.admin_port)
     }
 
     /// An address of the server: `url("/userinfo")`.

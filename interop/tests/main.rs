@@ -12,4 +12,5 @@ mod oidc_provider;
 mod openid_client;
 mod openidconnect;
 mod passkeys;
+mod scim2_tester;
 mod spring;
