@@ -1,7 +1,7 @@
 //! Reconciling the database with the configuration file, which alone may change what it declares: clients, scopes,
 //! resources and groups. What was registered by other means stays as it is.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use safeconduct_protocol::client::Client;
 use safeconduct_protocol::ids::ClientId;
@@ -132,7 +132,9 @@ impl Store {
         {
             difference.replace_catalog(declared);
         }
-        difference.groups(&self.groups().await?, declared);
+        let groups = self.groups().await?;
+        refuse_alike(&groups, declared)?;
+        difference.groups(&groups, declared);
         Ok((difference.unit, difference.reconciled))
     }
 
@@ -303,6 +305,24 @@ impl<'b> Difference<'b> {
         self.record(NewEvent::new("catalog-changed"));
         self.reconciled.catalog_changed = true;
     }
+}
+
+/// Refuses a file after which two groups would read alike.
+fn refuse_alike(records: &[GroupRecord], declared: &Declared) -> Result<(), StoreError> {
+    let is_declared = |name: &str| declared.groups.iter().any(|group| group.name == name);
+    let others = records.iter().map(|record| &record.group);
+    let others = others.filter(|group| !is_declared(&group.name));
+    let mut seen = HashMap::new();
+    for group in declared.groups.iter().chain(others) {
+        let read = group.display.as_ref().unwrap_or(&group.name);
+        if let Some(first) = seen.insert(read, &group.name) {
+            return Err(StoreError::Conflict(format!(
+                "the groups {first} and {} would both read {read}: give one of them another display",
+                group.name
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn catalog_replacement(declared: &Declared) -> Vec<Statement> {

@@ -114,6 +114,38 @@ async fn a_declared_group_is_what_the_file_says_and_changes_nowhere_else(databas
 
 #[apply(databases)]
 #[tokio::test]
+async fn a_file_by_which_two_groups_would_read_alike_is_refused(database: Kind) {
+    let world = World::on(database).await;
+    let called = |name: &str, display: &str| Group {
+        display: Some(display.to_owned()),
+        ..group(name, false)
+    };
+    world.add_group("guests", false).await;
+    for alike in [
+        vec![called("staff", "guests")],
+        vec![called("staff", "Us"), called("crew", "Us")],
+        vec![called("staff", "crew"), group("crew", false)],
+    ] {
+        let declared = Declared {
+            groups: alike,
+            ..Declared::default()
+        };
+        let refused = world.store.reconcile(&declared, world.now()).await;
+        assert!(
+            matches!(refused, Err(StoreError::Conflict(_))),
+            "{refused:?}"
+        );
+        assert!(world.store.compare_with_declared(&declared).await.is_err());
+    }
+    assert_eq!(world.store.groups().await.unwrap().len(), 1);
+    // A group that the file takes over reads as the file says.
+    let file = [called("guests", "Visitors"), called("staff", "guests")];
+    let declared = world.declare(&file).await;
+    assert_eq!(declared.declared_groups, ["guests", "staff"]);
+}
+
+#[apply(databases)]
+#[tokio::test]
 async fn the_file_takes_over_a_group_of_the_name_and_leaves_what_it_drops_as_it_is(database: Kind) {
     let world = World::on(database).await;
     let (store, now) = (&world.store, world.now());
