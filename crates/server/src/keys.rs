@@ -36,6 +36,7 @@ pub use self::rotation::{
     Resealed, Rewrapped, Rotated, Rotating, RotationError, nodes_lacking, reseal_credentials,
     rewrap, rotate,
 };
+pub(crate) use self::schedule::kept_until;
 pub use self::schedule::{ANSWER_WITHIN, span};
 use self::schedule::{Purpose, Retention};
 use crate::{fault::Fault, password};

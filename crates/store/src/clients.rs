@@ -45,6 +45,11 @@ const DISABLE: &str = "UPDATE clients SET enabled = 0, epoch = epoch + 1 \
 const ENABLE: &str =
     "UPDATE clients SET enabled = 1 WHERE id = $1 AND enabled = 0 AND deleted_at IS NULL";
 
+const IS_AT: &str = "SELECT 1 FROM clients WHERE id = $1 AND version = $2 AND deleted_at IS NULL";
+
+/// Held against whoever replaces the registration meanwhile.
+const HOLD: &str = "UPDATE clients SET version = version WHERE id = $1";
+
 const DELETE: &str = "UPDATE clients SET enabled = 0, epoch = epoch + 1, deleted_at = $2 \
      WHERE id = $1 AND deleted_at IS NULL";
 
@@ -273,6 +278,34 @@ impl ActingStore {
         ]);
         self.change_client(unit, NewEvent::new("client-deleted").client(id), now)
             .await
+    }
+
+    /// [Deletes](Self::delete_client) a client, unless its registration was changed after `seen`; says whether it did.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn delete_client_as_seen(
+        &self,
+        id: &ClientId,
+        seen: i64,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let unit = Unit::new([
+            Statement::new(HOLD).bind(id.as_str()),
+            Statement::new(IS_AT)
+                .bind(id.as_str())
+                .bind(seen)
+                .expect_some(),
+            Statement::new(DELETE)
+                .bind(id.as_str())
+                .bind(now)
+                .expect_some(),
+            Statement::new(DELETE_SECRETS).bind(id.as_str()),
+        ]);
+        let event = NewEvent::new("client-deleted").client(id);
+        Ok(self
+            .committed(administrative(unit, event, self.by(), now))
+            .await?)
     }
 
     /// Commits a change whose first statement finds the client and whose others may find that there is nothing to do.

@@ -119,6 +119,8 @@ impl From<Refused> for Failure {
             Refused::Locked(_) => Self::Conflict(said)
                 .with_advice("`safeconduct user unlock` lets them sign in again"),
             Refused::Raced(_) => Self::Conflict(said).with_advice("try again"),
+            Refused::NoKey(_) => Self::NotFound(said),
+            Refused::KeyNeeded { .. } | Refused::Changed(_) => Self::Conflict(said),
             Refused::NoAdministrator(_) => {
                 Self::NotFound(said).with_advice("`safeconduct admin list` names them all")
             }

@@ -138,6 +138,50 @@ impl Administration<'_> {
         })
     }
 
+    /// Replaces all that a client is registered with; what is left out of `members` is as if it was never there. `seen` is the version that
+    /// the administrator made the change from.
+    ///
+    /// # Errors
+    /// There is no such client, the configuration declares it, the registration would be wrong, another administrator came between, or
+    /// the database's.
+    pub async fn replace_client(
+        &self,
+        id: &str,
+        seen: i64,
+        members: Map<String, Value>,
+    ) -> Result<(), Refused> {
+        let before = self.client(id).await?;
+        self.may_register(Some(&before.client), None)?;
+        if before.declared {
+            return Err(Refused::Declared(before.client.id));
+        }
+        let knows_scope = |name: &str| match before.client.scopes.contains(name) {
+            true => Ok(()),
+            false => (self.knows_scope)(name),
+        };
+        let empty = Registration::default();
+        let client = self.register(&before.client.id, &empty, members, &knows_scope)?;
+        self.may_register(Some(&before.client), Some(&client))?;
+        self.make_keys_for(&client).await?;
+        match self.store.update_client(seen, &client, self.now).await? {
+            true => Ok(()),
+            false => Err(Refused::Changed(id.to_owned())),
+        }
+    }
+
+    /// Deletes a client for good, unless it was changed after the version `seen`.
+    ///
+    /// # Errors
+    /// As [`delete_client`](Self::delete_client); another administrator came between.
+    pub async fn delete_client_as_seen(&self, id: &str, seen: i64) -> Result<(), Refused> {
+        let found = self.deletable_client(id).await?;
+        let deleted = self.store.delete_client_as_seen(&found, seen, self.now);
+        match deleted.await? {
+            true => Ok(()),
+            false => Err(Refused::Changed(id.to_owned())),
+        }
+    }
+
     /// Gives a client a new secret. The others stay good for `overlap` seconds.
     ///
     /// # Errors

@@ -1,10 +1,12 @@
 //! Keys: listed, and rotated in the ordinary way. That of the master key is in `master_keys.rs`.
 
-use safeconduct_protocol::jose::Algorithm;
+use safeconduct_protocol::{jose::Algorithm, time::Timestamp};
 use safeconduct_store::KeyRow;
 
 use super::{Administration, Refused};
-use crate::keys::{Resealed, Rotated, Rotating, RotationError, kids, reseal_credentials, rotate};
+use crate::keys::{
+    Resealed, Rotated, Rotating, RotationError, kept_until, kids, reseal_credentials, rotate,
+};
 
 /// What begins the purpose of a signing key.
 const SIGNING: &str = "sign:";
@@ -91,6 +93,42 @@ impl Administration<'_> {
             .collect();
         Ok(rotation)
     }
+}
+
+impl Administration<'_> {
+    /// Deletes a retired key before it goes by itself, if nothing that it made can come any more.
+    ///
+    /// # Errors
+    /// There is no such key, it is needed, or the database's.
+    pub async fn delete_key(&self, id: i64) -> Result<(), Refused> {
+        let keys = self.keys().await?.into_iter();
+        let key = keys.map(|key| key.row).find(|row| row.id == id);
+        let key = key.ok_or(Refused::NoKey(id))?;
+        let needed = |until: String| Refused::KeyNeeded { id, until };
+        let retired_at = key.retired_at.filter(|_| key.state == "retired");
+        let Some(retired_at) = retired_at else {
+            return Err(needed(format!("as long as it is {}", key.state)));
+        };
+        let Some((end, with_its_rows)) = kept_until(&key.purpose, retired_at) else {
+            return Err(needed("for good".to_owned()));
+        };
+        if self.now < end {
+            return Err(needed(format!("until {}", rfc3339(end))));
+        }
+        let deleted = match with_its_rows {
+            true => self.store.delete_unused_key(id, self.now).await?,
+            false => self.store.delete_key(id, self.now).await.map(|()| true)?,
+        };
+        match deleted {
+            true => Ok(()),
+            false => Err(needed("as long as a row was made with it".to_owned())),
+        }
+    }
+}
+
+fn rfc3339(time: Timestamp) -> String {
+    let written = jiff::Timestamp::from_second(time.seconds());
+    written.map_or_else(|_| time.seconds().to_string(), |time| time.to_string())
 }
 
 fn signing_keys(keys: &[ListedKey]) -> Vec<Rotating> {

@@ -137,6 +137,20 @@ pub enum Refused {
     /// A group has the name.
     #[error("there is a group {0} already")]
     GroupTaken(String),
+    /// There is no such key.
+    #[error("there is no key {0}")]
+    NoKey(i64),
+    /// Something that the key made may still come.
+    #[error("the key {id} is needed {until}")]
+    KeyNeeded {
+        /// Which.
+        id: i64,
+        /// Until when, in words.
+        until: String,
+    },
+    /// It is not as the administrator has seen it.
+    #[error("{0} was changed since it was read")]
+    Changed(String),
     /// The group is this server's own.
     #[error(
         "the group {0} is that of the administrators of this server: `safeconduct admin` changes who they are"

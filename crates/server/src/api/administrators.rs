@@ -8,14 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     operation::{Call, Done, Nothing, Operation},
     problem::Problem,
+    shown::{List, Time},
 };
-
-/// Everybody who administers this server.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-pub(super) struct Administrators {
-    /// Each of them, by name.
-    administrators: Vec<Administrator>,
-}
 
 /// Somebody who administers this server.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -24,8 +18,8 @@ pub(super) struct Administrator {
     username: String,
     /// The id of their account.
     id: String,
-    /// Since when, in seconds since 1970.
-    added_at: i64,
+    /// Since when.
+    added_at: Time,
 }
 
 impl From<Member> for Administrator {
@@ -33,7 +27,7 @@ impl From<Member> for Administrator {
         Self {
             username: member.username,
             id: member.user.to_string(),
-            added_at: member.added_at.seconds(),
+            added_at: member.added_at.into(),
         }
     }
 }
@@ -68,11 +62,12 @@ pub(super) fn operations() -> Vec<Operation> {
     ]
 }
 
-async fn list(call: Call, _: Nothing, _: Nothing) -> Result<Done<Administrators>, Problem> {
+async fn list(call: Call, _: Nothing, _: Nothing) -> Result<Done<List<Administrator>>, Problem> {
     let administrators = call.administration().administrators().await?;
     let administrators = administrators.into_iter().map(Administrator::from);
-    Ok(Done::new(Administrators {
-        administrators: administrators.collect(),
+    Ok(Done::new(List {
+        items: administrators.collect(),
+        next_cursor: None,
     }))
 }
 

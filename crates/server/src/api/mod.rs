@@ -7,13 +7,21 @@
 pub(crate) mod address;
 mod administrators;
 pub(crate) mod caller;
+mod clients;
+mod deliveries;
+mod events;
+mod grants;
 mod input;
+mod keys;
 mod openapi;
-#[expect(dead_code, reason = "the nouns to come use what is there")]
 mod operation;
+mod paging;
 pub(crate) mod problem;
 mod scim;
+mod sessions;
+mod shown;
 mod status;
+mod users;
 
 use std::sync::Arc;
 
@@ -33,7 +41,17 @@ use crate::{correlation::correlate, dpop, server::Server};
 
 /// Every operation, in the order of the document.
 fn operations() -> Vec<Operation> {
-    let nouns = [status::operations(), administrators::operations()];
+    let nouns = [
+        status::operations(),
+        users::operations(),
+        sessions::operations(),
+        grants::operations(),
+        clients::operations(),
+        administrators::operations(),
+        keys::operations(),
+        events::operations(),
+        deliveries::operations(),
+    ];
     nouns.into_iter().flatten().collect()
 }
 

@@ -95,7 +95,6 @@ fn responses(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
         (412, operation.conditional),
         (413, takes_body),
         (415, takes_body),
-        (422, operation.creates),
         (428, operation.conditional),
         (503, true),
     ];
@@ -133,13 +132,6 @@ fn parameters(operation: &Operation) -> Vec<Value> {
         parameters.push(json!({
             "name": "If-Match", "in": "header", "required": true, "schema": { "type": "string" },
             "description": "The `ETag` that was read: what has changed since stays as it is.",
-        }));
-    }
-    if operation.creates {
-        parameters.push(json!({
-            "name": "Idempotency-Key", "in": "header", "required": false,
-            "schema": { "type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$" },
-            "description": "A new one for each thing that is to be made: sent again with the same request, it makes nothing twice.",
         }));
     }
     parameters

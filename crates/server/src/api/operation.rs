@@ -138,8 +138,6 @@ pub(super) struct Operation {
     pub(super) answer: Option<Described>,
     /// Whether it only goes ahead from a state that the caller has seen (`If-Match`).
     pub(super) conditional: bool,
-    /// Whether it makes something, and may come again (`Idempotency-Key`).
-    pub(super) creates: bool,
     /// What the answer is called that is no JSON.
     pub(super) media_type: Option<&'static str>,
     handler: Handler,
@@ -179,7 +177,6 @@ impl Operation {
             body: (!is_nothing::<B>()).then_some(SchemaGenerator::subschema_for::<B> as Described),
             answer: answers.then_some(SchemaGenerator::subschema_for::<A> as Described),
             conditional: false,
-            creates: false,
             media_type: None,
             handler: Arc::new(|_, _, _| Box::pin(async { Err(Reason::NotFound.into()) })),
         };
@@ -202,13 +199,6 @@ impl Operation {
         &self.parameters
     }
 
-    /// The same, where another status says that it is done.
-    #[must_use]
-    pub(super) fn saying(mut self, status: StatusCode) -> Self {
-        self.status = status;
-        self
-    }
-
     /// The same, where it only goes ahead from a state that the caller has seen.
     #[must_use]
     pub(super) fn conditional(mut self) -> Self {
@@ -216,10 +206,9 @@ impl Operation {
         self
     }
 
-    /// The same, where it makes something: it may come again under its key, and says where the thing is.
+    /// The same, where it makes something, and says where that is.
     #[must_use]
     pub(super) fn creating(mut self) -> Self {
-        self.creates = true;
         self.status = StatusCode::CREATED;
         self
     }

@@ -109,7 +109,6 @@ impl Problem {
 
     /// The same with the state that the thing is in now.
     #[must_use]
-    #[expect(dead_code, reason = "the nouns to come use it")]
     pub(crate) fn with_etag(mut self, etag: String) -> Self {
         self.etag = Some(etag);
         self
@@ -132,14 +131,12 @@ impl Problem {
             Reason::AccessTokenMissing => StatusCode::UNAUTHORIZED,
             Reason::ThingNotFound => StatusCode::NOT_FOUND,
             Reason::InPersonOnly | Reason::AdministratorsOnly => StatusCode::FORBIDDEN,
-            Reason::LastAdministrator
-            | Reason::Conflict
-            | Reason::KeyNeeded
-            | Reason::IdempotencyKeyBusy => StatusCode::CONFLICT,
+            Reason::LastAdministrator | Reason::Conflict | Reason::KeyNeeded => {
+                StatusCode::CONFLICT
+            }
             Reason::MediaTypeUnsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Reason::PreconditionMissing => StatusCode::PRECONDITION_REQUIRED,
             Reason::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
-            Reason::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             _ => match reason.entry().error {
                 ErrorCode::InvalidToken
                 | ErrorCode::InvalidDpopProof
@@ -162,8 +159,7 @@ impl Problem {
                 headers.append(header::WWW_AUTHENTICATE, value);
             }
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE || self.reason() == Reason::IdempotencyKeyBusy
-        {
+        if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
         }
         let etag = self.etag.as_deref();
@@ -286,6 +282,7 @@ impl From<Refused> for Problem {
             | Refused::NoDelivery(_)
             | Refused::NoSecondFactor(_)
             | Refused::NoPasskey { .. }
+            | Refused::NoKey(_)
             | Refused::NoAdministrator(_) => Reason::ThingNotFound,
             Refused::Locked(_)
             | Refused::HasPassword(_)
@@ -299,6 +296,8 @@ impl From<Refused> for Problem {
             | Refused::NoSecret { .. }
             | Refused::Raced(_) => Reason::Conflict,
             Refused::Unfit(_) | Refused::Password(_) => Reason::ValueRefused,
+            Refused::KeyNeeded { .. } => Reason::KeyNeeded,
+            Refused::Changed(_) => Reason::PreconditionFailed,
             Refused::InPersonOnly(_) => Reason::InPersonOnly,
             Refused::LastAdministrator(_) => Reason::LastAdministrator,
         };

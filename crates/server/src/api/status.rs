@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     operation::{Call, Done, Nothing, Operation},
     problem::Problem,
+    shown::Time,
 };
 
 /// Whether this node can serve.
@@ -23,8 +24,8 @@ pub(super) struct Status {
     /// Why it is not ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     not_ready: Option<String>,
-    /// The time by its clock, in seconds since 1970.
-    now: i64,
+    /// The time by its clock.
+    now: Time,
 }
 
 /// Who is asking.
@@ -37,8 +38,8 @@ pub(super) struct Asker {
     user: Option<String>,
     /// What the token lets it do.
     scope: String,
-    /// When the token ends, in seconds since 1970.
-    expires_at: i64,
+    /// When the token ends.
+    expires_at: Time,
 }
 
 pub(super) fn operations() -> Vec<Operation> {
@@ -69,7 +70,7 @@ async fn status(call: Call, _: Nothing, _: Nothing) -> Result<Done<Status>, Prob
         node: call.server.name().to_owned(),
         ready: not_ready.is_none(),
         not_ready: not_ready.map(|why| why.to_string()),
-        now: call.now.seconds(),
+        now: call.now.into(),
     }))
 }
 
@@ -79,6 +80,6 @@ async fn me(call: Call, _: Nothing, _: Nothing) -> Result<Done<Asker>, Problem> 
         client: caller.client.to_string(),
         user: caller.user.map(|user| user.to_string()),
         scope: caller.scopes.to_string(),
-        expires_at: caller.expires_at.seconds(),
+        expires_at: caller.expires_at.into(),
     }))
 }

@@ -1,7 +1,7 @@
 //! What keys are for, and how long each step of a rotation takes: the one place that says so, for the code and for
 //! `docs/guides/keys.md`.
 
-use safeconduct_protocol::{jose::Algorithm, seal::Kind};
+use safeconduct_protocol::{jose::Algorithm, seal::Kind, time::Timestamp};
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
@@ -104,6 +104,16 @@ impl Purpose {
                 retention: Retention::Never,
             },
         }
+    }
+}
+
+/// Until when a key of this `purpose` is kept that was retired at this time, and whether it is kept beyond that as long as a row was made with
+/// it; `None` for what is never rotated.
+pub(crate) fn kept_until(purpose: &str, retired_at: Timestamp) -> Option<(Timestamp, bool)> {
+    match Purpose::parse(purpose)?.window().retention {
+        Retention::For(seconds) => Some((retired_at.plus(seconds), false)),
+        Retention::WhileUsed(seconds) => Some((retired_at.plus(seconds), true)),
+        Retention::Never => None,
     }
 }
 

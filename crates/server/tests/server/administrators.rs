@@ -87,8 +87,37 @@ impl Admin {
         path: &str,
         body: Option<&Value>,
     ) -> Answer {
+        self.proving(token, request(method, path, body)).await
+    }
+
+    /// The same with her token, and these headers beside.
+    pub(crate) async fn send_beside(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Option<&Value>,
+        headers: &[(&'static str, &str)],
+    ) -> Answer {
         let mut request = request(method, path, body);
-        let bare = path.split('?').next().unwrap();
+        for (name, value) in headers {
+            request.headers_mut().append(*name, value.parse().unwrap());
+        }
+        self.proving(&self.tokens.access, request).await
+    }
+
+    /// `POST` of whatever this is.
+    pub(crate) async fn send_raw(&self, path: &str, content_type: &str, body: String) -> Answer {
+        let request = Request::post(path)
+            .header(header::HOST, HOST)
+            .header(header::CONTENT_TYPE, content_type);
+        let request = request.body(Body::from(body)).unwrap();
+        self.proving(&self.tokens.access, request).await
+    }
+
+    async fn proving(&self, token: &str, mut request: Request) -> Answer {
+        let method = request.method().clone();
+        let path = request.uri().path().to_owned();
+        let bare = path.as_str();
         let mut claims = self.server.proof_claims(method.as_str(), "", Some(token));
         claims["htu"] = format!("http://{HOST}{bare}").into();
         let proof = self.key.sign_proof("dpop+jwt", &claims).unwrap();
@@ -287,7 +316,7 @@ async fn who_leaves_the_group_is_no_administrator_at_the_next_request() {
         .administer(async |verbs| verbs.add_administrator("bob").await)
         .await;
     let listed = admin.get("/admin/v1/administrators").await.json();
-    let names: Vec<&str> = listed["administrators"]
+    let names: Vec<&str> = listed["items"]
         .as_array()
         .unwrap()
         .iter()

@@ -14,6 +14,7 @@ mod address;
 mod administrators;
 mod anonymous;
 mod answer_sizes;
+mod api;
 mod assertion;
 mod authorize;
 mod back_channel;

@@ -1,0 +1,269 @@
+//! `/admin/v1/clients`: documents of RFC 7591, with the state of a client beside them. A scope of this API is registered by the configuration or
+//! the shell alone.
+
+use std::sync::LazyLock;
+
+use http::{Method, header};
+use safeconduct_protocol::{error::Reason, registration::Registration};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{
+    operation::{Call, Done, Nothing, Operation},
+    problem::Problem,
+    shown::{Client, List},
+};
+
+/// The longest that the old secrets may live on, in seconds.
+const LONGEST_OVERLAP: i64 = 30 * 24 * 3600;
+
+/// What a client is to be registered with (RFC 7591 §2), and members of our own.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub(super) struct ClientDocument {
+    /// Its id; it is given one where none is said.
+    #[schemars(length(min = 1, max = 128))]
+    client_id: Option<String>,
+    /// Everything else, by the names of RFC 7591.
+    #[serde(flatten)]
+    members: Map<String, Value>,
+}
+
+/// A client that was registered, with its secret, which is shown this once.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(super) struct RegisteredClient {
+    #[serde(flatten)]
+    client: Client,
+    /// Its secret, where it authenticates with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    client_secret: Option<String>,
+    /// When that ends: never (RFC 7591 §3.2.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    client_secret_expires_at: Option<i64>,
+    /// What is odd about it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+}
+
+/// A secret that is to take the place of the others.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RotationAsked {
+    /// For how many seconds the others stay good.
+    #[schemars(range(min = 0, max = 2_592_000))]
+    overlap: Option<i64>,
+}
+
+/// A secret, which is shown this once.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(super) struct NewSecret {
+    /// Whose it is.
+    client_id: String,
+    /// The secret.
+    client_secret: String,
+}
+
+pub(super) fn operations() -> Vec<Operation> {
+    const ALL: &str = "/admin/v1/clients";
+    const ONE: &str = "/admin/v1/clients/{client}";
+    vec![
+        Operation::new(
+            Method::GET,
+            ALL,
+            ("listClients", "Every client, by id"),
+            list,
+        ),
+        Operation::new(
+            Method::POST,
+            ALL,
+            (
+                "createClient",
+                "Register a client; its secret is shown this once",
+            ),
+            create,
+        )
+        .creating(),
+        Operation::new(Method::GET, ONE, ("getClient", "A client"), show),
+        Operation::new(
+            Method::PUT,
+            ONE,
+            (
+                "replaceClient",
+                "Replace what a client is registered with: what is left out is as if it was never there",
+            ),
+            replace,
+        )
+        .conditional(),
+        Operation::new(
+            Method::DELETE,
+            ONE,
+            (
+                "deleteClient",
+                "Delete a client for good: all that it was granted ends, and its id is never given again",
+            ),
+            delete,
+        )
+        .conditional(),
+        Operation::new(
+            Method::POST,
+            "/admin/v1/clients/{client}/secrets",
+            (
+                "rotateClientSecret",
+                "Give a client a new secret, beside which the one before stays good for a while; it is shown this once",
+            ),
+            rotate,
+        ),
+        Operation::new(
+            Method::POST,
+            "/admin/v1/clients/{client}/disable",
+            ("disableClient", "Stop a client: all that it was granted ends"),
+            disable,
+        ),
+        Operation::new(
+            Method::POST,
+            "/admin/v1/clients/{client}/enable",
+            (
+                "enableClient",
+                "Let a disabled client work again; what has ended stays ended",
+            ),
+            enable,
+        ),
+    ]
+}
+
+fn etag(version: i64) -> String {
+    format!("\"{version}\"")
+}
+
+async fn list(call: Call, _: Nothing, _: Nothing) -> Result<Done<List<Client>>, Problem> {
+    let found = call.administration().clients().await?.into_iter();
+    Ok(Done::new(List {
+        items: found.map(Client::from).collect(),
+        next_cursor: None,
+    }))
+}
+
+async fn create(
+    call: Call,
+    _: Nothing,
+    asked: ClientDocument,
+) -> Result<Done<RegisteredClient>, Problem> {
+    refuse_unknown(&asked.members)?;
+    let administration = call.administration();
+    let id = asked.client_id.as_deref();
+    let created = administration.create_client(id, asked.members).await?;
+    let record = administration.client(created.client.id.as_str()).await?;
+    let version = record.version;
+    let secret = created.secret.map(|secret| secret.expose().to_owned());
+    let location = format!(
+        "/admin/v1/clients/{}",
+        path_segment(created.client.id.as_str())
+    );
+    let answer = RegisteredClient {
+        client: record.into(),
+        client_secret_expires_at: secret.is_some().then_some(0),
+        client_secret: secret,
+        warnings: created.oddities.iter().map(ToString::to_string).collect(),
+    };
+    Ok(Done::new(answer).in_state(etag(version)).at(location))
+}
+
+async fn show(call: Call, _: Nothing, _: Nothing) -> Result<Done<Client>, Problem> {
+    let record = call.administration().client(call.path("client")).await?;
+    let version = record.version;
+    Ok(Done::new(Client::from(record)).in_state(etag(version)))
+}
+
+async fn replace(call: Call, _: Nothing, asked: ClientDocument) -> Result<Done<Client>, Problem> {
+    refuse_unknown(&asked.members)?;
+    let administration = call.administration();
+    let id = call.path("client");
+    let seen = seen(&call, id).await?;
+    if asked.client_id.as_deref().is_some_and(|named| named != id) {
+        return Err(Problem::of_value("/client_id", "it is another client's"));
+    }
+    administration
+        .replace_client(id, seen, asked.members)
+        .await?;
+    let record = administration.client(id).await?;
+    let version = record.version;
+    Ok(Done::new(Client::from(record)).in_state(etag(version)))
+}
+
+async fn delete(call: Call, _: Nothing, _: Nothing) -> Result<Done<Nothing>, Problem> {
+    let id = call.path("client");
+    let seen = seen(&call, id).await?;
+    call.administration()
+        .delete_client_as_seen(id, seen)
+        .await?;
+    Ok(Done::new(Nothing {}))
+}
+
+async fn rotate(call: Call, _: Nothing, asked: RotationAsked) -> Result<Done<NewSecret>, Problem> {
+    let overlap = asked.overlap.unwrap_or(0);
+    if !(0..=LONGEST_OVERLAP).contains(&overlap) {
+        return Err(Problem::of_value(
+            "/overlap",
+            format!("it is 0 to {LONGEST_OVERLAP} seconds"),
+        ));
+    }
+    let administration = call.administration();
+    let rotated = administration.rotate_client_secret(call.path("client"), overlap);
+    let (client, secret) = rotated.await?;
+    Ok(Done::new(NewSecret {
+        client_id: client.to_string(),
+        client_secret: secret.expose().to_owned(),
+    }))
+}
+
+async fn disable(call: Call, _: Nothing, _: Nothing) -> Result<Done<Nothing>, Problem> {
+    call.administration()
+        .disable_client(call.path("client"))
+        .await?;
+    Ok(Done::new(Nothing {}))
+}
+
+async fn enable(call: Call, _: Nothing, _: Nothing) -> Result<Done<Nothing>, Problem> {
+    call.administration()
+        .enable_client(call.path("client"))
+        .await?;
+    Ok(Done::new(Nothing {}))
+}
+
+/// Refuses a member that no registration has: a slip of the pen would otherwise leave out what was meant.
+fn refuse_unknown(members: &Map<String, Value>) -> Result<(), Problem> {
+    static KNOWN: LazyLock<Value> =
+        LazyLock::new(|| schemars::schema_for!(Registration).to_value());
+    let is_known = |name: &str| {
+        KNOWN["properties"].get(name).is_some()
+            || name == "scope"
+            || name.starts_with("client_name#")
+    };
+    match members.keys().find(|name| !is_known(name)) {
+        Some(name) => Err(Problem::of_value(
+            format!("/{name}"),
+            "there is no such member",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The version that the caller has seen, if that is the current one (RFC 9110 §13.1.1). Whether it still is, the write says.
+async fn seen(call: &Call, id: &str) -> Result<i64, Problem> {
+    let current = call.administration().client(id).await?.version;
+    let mut sent = call.headers.get_all(header::IF_MATCH).iter();
+    let Some(value) = sent.next() else {
+        return Err(Reason::PreconditionMissing.into());
+    };
+    let text = value.to_str().unwrap_or_default();
+    let names = |tag: &str| tag.trim() == "*" || tag.trim() == etag(current);
+    match sent.next().is_none() && text.split(',').any(names) {
+        true => Ok(current),
+        false => Err(Problem::new(Reason::PreconditionFailed).with_etag(etag(current))),
+    }
+}
+
+/// An id as a part of a path: the one character in ids that would end it is escaped.
+fn path_segment(id: &str) -> String {
+    id.replace('/', "%2F")
+}

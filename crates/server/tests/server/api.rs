@@ -1,0 +1,432 @@
+//! The API of administrators: what it shows and changes, that nobody overwrites what they have not seen, and its document.
+
+use axum::body::Body;
+use axum::extract::Request;
+use http::{Method, header};
+use serde_json::{Value, json};
+
+use crate::administrators::{Admin, HOST, send, told};
+use crate::second_factor::events;
+use crate::support::Answer;
+
+const DOCUMENT: &str = include_str!("../../../../docs/reference/openapi.json");
+
+impl Admin {
+    async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(Method::POST, path, Some(body)).await
+    }
+
+    async fn items(&self, path: &str) -> Vec<Value> {
+        let answer = self.get(path).await;
+        assert_eq!(told(&answer), "200", "{path}");
+        answer.json()["items"].as_array().unwrap().clone()
+    }
+
+    /// A request with `If-Match` beside.
+    async fn send_if(&self, method: Method, path: &str, tag: &str, body: Option<&Value>) -> Answer {
+        self.send_beside(&method, path, body, &[("if-match", tag)])
+            .await
+    }
+}
+
+#[test]
+fn the_document_is_the_one_that_is_committed() {
+    let document = safeconduct_server::api::document();
+    if std::env::var_os("SAFECONDUCT_REGENERATE").is_some() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../docs/reference/openapi.json"
+        );
+        std::fs::write(path, &document).unwrap();
+        return;
+    }
+    assert!(
+        document == DOCUMENT,
+        "SAFECONDUCT_REGENERATE=1 writes docs/reference/openapi.json"
+    );
+}
+
+#[test]
+fn every_name_in_the_document_is_there_once() {
+    let document: Value = serde_json::from_str(&safeconduct_server::api::document()).unwrap();
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    // Of two types of one name the second is numbered.
+    let numbered: Vec<_> = (schemas.keys())
+        .filter(|name| name.ends_with(|last: char| last.is_ascii_digit()))
+        .collect();
+    assert!(numbered.is_empty() && schemas.len() > 15, "{numbered:?}");
+    let mut ids = std::collections::HashSet::new();
+    for methods in document["paths"].as_object().unwrap().values() {
+        for operation in methods.as_object().unwrap().values() {
+            let id = operation["operationId"].as_str().unwrap();
+            assert!(ids.insert(id.to_owned()), "{id} is there twice");
+        }
+    }
+    assert!(ids.len() > 35, "{}", ids.len());
+}
+
+#[tokio::test]
+async fn sessions_grants_and_consents_are_seen_and_ended() {
+    let admin = Admin::at_the_command_line().await;
+    let sessions = admin.items("/admin/v1/sessions?user=ada").await;
+    let session = sessions.last().unwrap()["id"].as_str().unwrap().to_owned();
+    let grants = admin
+        .items("/admin/v1/grants?user=ada&client=safeconduct-cli")
+        .await;
+    assert_eq!(grants.len(), 1);
+    assert_eq!(
+        grants[0]["scope"],
+        "admin:read admin:write offline_access openid scim"
+    );
+    let shown = admin.get(&format!("/admin/v1/sessions/{session}")).await;
+    assert_eq!(shown.json()["username"], "ada");
+    let path = format!("/admin/v1/sessions/{session}");
+    let ended = admin.send(Method::DELETE, &path, None).await;
+    assert_eq!(told(&ended), "204");
+    assert_eq!(events(&admin.server, "session-ended").await, 1);
+    let again = admin.get(&format!("/admin/v1/sessions/{session}")).await;
+    assert_eq!(told(&again), "404 thing-not-found");
+    let event = &admin.items("/admin/v1/events?kind=session-ended").await[0];
+    assert_eq!(
+        (&event["by"]["kind"], &event["door"]),
+        (&json!("person"), &json!("api"))
+    );
+    assert_eq!(event["correlation_id"].as_str().unwrap().len(), 16);
+    let grant = grants[0]["id"].as_str().unwrap();
+    let path = format!("/admin/v1/grants/{grant}");
+    let revoked = admin.send(Method::DELETE, &path, None).await;
+    assert_eq!(told(&revoked), "204");
+    assert_eq!(
+        told(&admin.get("/admin/v1/me").await),
+        "401 access-token-refused"
+    );
+}
+
+/// Attacks: AD47.
+#[tokio::test]
+async fn a_child_is_found_at_its_parent_alone() {
+    let admin = Admin::at_the_command_line().await;
+    let consents = admin.items("/admin/v1/users/bob/consents").await;
+    assert_eq!(consents.len(), 0);
+    let shop = admin.send(Method::DELETE, "/admin/v1/users/bob/consents/shop", None);
+    assert_eq!(told(&shop.await), "404 thing-not-found");
+    let passkey = admin.send(Method::DELETE, "/admin/v1/users/bob/passkeys/x", None);
+    assert_eq!(told(&passkey.await), "404 thing-not-found");
+    let app = admin.send(Method::DELETE, "/admin/v1/users/bob/authenticator", None);
+    assert_eq!(
+        told(&app.await),
+        "404 thing-not-found",
+        "ada has one, and bob has none"
+    );
+    // Her own, who is the only administrator.
+    let app = admin.send(Method::DELETE, "/admin/v1/users/ada/authenticator", None);
+    assert_eq!(told(&app.await), "409 last-administrator");
+}
+
+#[tokio::test]
+async fn users_are_found_kept_out_and_helped_back_in() {
+    let admin = Admin::at_the_command_line().await;
+    let found = |path: &'static str| async {
+        let found = admin.items(path).await;
+        let names = found
+            .iter()
+            .map(|user| user["username"].as_str().unwrap().to_owned());
+        names.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(found("/admin/v1/users").await, "ada bob eve");
+    assert_eq!(found("/admin/v1/users?prefix=B").await, "bob");
+    assert_eq!(found("/admin/v1/users?prefix=x").await, "");
+    let ada = admin.server.user("ada").await;
+    let by_id = admin.items(&format!("/admin/v1/users?prefix={ada}")).await;
+    assert_eq!(by_id[0]["username"], "ada");
+    let shown = admin.get("/admin/v1/users/ada").await.json();
+    assert_eq!(
+        (&shown["administrator"], &shown["email"]),
+        (&json!(true), &json!("ada@lovelace.example"))
+    );
+    assert_eq!(
+        (&shown["grants"], &shown["recovery_codes"]),
+        (&json!(1), &json!(10))
+    );
+
+    let nothing = json!({});
+    assert_eq!(
+        told(&admin.post("/admin/v1/users/bob/lock", &nothing).await),
+        "204"
+    );
+    assert_eq!(
+        admin.get("/admin/v1/users/bob").await.json()["locked"],
+        true
+    );
+    let link = admin
+        .post(
+            "/admin/v1/users/bob/links",
+            &json!({ "purpose": "recover" }),
+        )
+        .await;
+    assert_eq!(told(&link), "409 conflict");
+    assert_eq!(
+        told(&admin.post("/admin/v1/users/bob/unlock", &nothing).await),
+        "204"
+    );
+    let link = admin
+        .post(
+            "/admin/v1/users/bob/links",
+            &json!({ "purpose": "recover" }),
+        )
+        .await;
+    let url = link.json()["link"].as_str().unwrap().to_owned();
+    assert!(url.starts_with("https://id.example/link?link="), "{url}");
+    assert_eq!(
+        told(&admin.post("/admin/v1/users/bob/end", &nothing).await),
+        "204"
+    );
+    assert_eq!(
+        told(&admin.post("/admin/v1/users/ada/lock", &nothing).await),
+        "409 last-administrator"
+    );
+}
+
+/// Attacks: AD39, AD40.
+#[tokio::test]
+async fn a_client_is_a_document_that_nobody_overwrites_unseen() {
+    let admin = Admin::at_the_command_line().await;
+    let document = json!({
+        "client_id": "wiki", "client_name": "Wiki", "redirect_uris": ["https://wiki.example/callback"],
+        "scope": "openid notes.read", "policy_uri": "https://wiki.example/policy",
+    });
+    let created = admin.post("/admin/v1/clients", &document).await;
+    assert_eq!(told(&created), "201", "{created:?}");
+    assert_eq!(created.header("location"), "/admin/v1/clients/wiki");
+    let secret = created.json()["client_secret"].as_str().unwrap().to_owned();
+    assert!(secret.len() > 40 && created.json()["client_secret_expires_at"] == 0);
+    assert_eq!(
+        told(&admin.post("/admin/v1/clients", &document).await),
+        "409 conflict"
+    );
+
+    let one = "/admin/v1/clients/wiki";
+    let seen = admin.get(one).await;
+    assert!(!seen.body.contains(&secret), "{seen:?}");
+    let tag = seen.header("etag").to_owned();
+    let changed = json!({
+        "client_name": "The Wiki", "redirect_uris": ["https://wiki.example/callback"], "scope": "openid notes.read",
+    });
+    let blind = admin.send(Method::PUT, one, Some(&changed)).await;
+    assert_eq!(told(&blind), "428 precondition-missing");
+    let replaced = admin.send_if(Method::PUT, one, &tag, Some(&changed)).await;
+    assert_eq!(told(&replaced), "200");
+    assert_eq!(replaced.json()["client_name"], "The Wiki");
+    assert!(
+        replaced.json().get("policy_uri").is_none(),
+        "left out is taken away"
+    );
+    assert_eq!(
+        replaced.json()["secrets"].as_array().unwrap().len(),
+        1,
+        "the secret stays"
+    );
+    let stale = admin.send_if(Method::PUT, one, &tag, Some(&document)).await;
+    assert_eq!(told(&stale), "412 precondition-failed");
+    let tag = replaced.header("etag").to_owned();
+    assert_eq!(stale.header("etag"), tag);
+}
+
+/// A client that the test made, and the state that it is in.
+async fn wiki(admin: &Admin) -> String {
+    let document = json!({ "client_id": "wiki", "redirect_uris": ["https://wiki.example/callback"], "scope": "openid" });
+    let created = admin.post("/admin/v1/clients", &document).await;
+    created.header("etag").to_owned()
+}
+
+/// Attacks: AD39, AD43, AD50.
+#[tokio::test]
+async fn a_client_is_nothing_that_its_document_may_not_say() {
+    let admin = Admin::at_the_command_line().await;
+    let tag = wiki(&admin).await;
+    let one = "/admin/v1/clients/wiki";
+    for (wrong, pointer) in [
+        (
+            json!({ "grant_types": ["authorization_code"], "scope": "openid" }),
+            "no redirect URI for codes",
+        ),
+        (
+            json!({ "redirect_uris": ["https://wiki.example/"], "client_secret_expires_at": 0 }),
+            "not the client's to say",
+        ),
+        (
+            json!({ "redirect_uris": ["https://wiki.example/"], "skip_consent": true }),
+            "no such member",
+        ),
+        (
+            json!({ "redirect_uris": ["https://wiki.example/"], "sub": "somebody" }),
+            "no such member",
+        ),
+        (
+            json!({ "redirect_uris": ["http://wiki.example/"] }),
+            "in the clear",
+        ),
+    ] {
+        let answer = admin.send_if(Method::PUT, one, &tag, Some(&wrong)).await;
+        assert_eq!(told(&answer), "400 value-refused", "{pointer}: {answer:?}");
+    }
+    // A scope of this API is registered by the configuration or the shell alone.
+    let grab = json!({ "redirect_uris": ["https://wiki.example/"], "scope": "openid admin:write" });
+    let answer = admin.send_if(Method::PUT, one, &tag, Some(&grab)).await;
+    assert_eq!(told(&answer), "403 in-person-only");
+    let grab = json!({ "grant_types": ["client_credentials"], "scope": "scim" });
+    assert_eq!(
+        told(&admin.post("/admin/v1/clients", &grab).await),
+        "403 in-person-only"
+    );
+
+    let gone = admin.send_if(Method::DELETE, one, &tag, None).await;
+    assert_eq!(told(&gone), "204");
+    assert_eq!(told(&admin.get(one).await), "404 thing-not-found");
+    let cli = admin.get("/admin/v1/clients/safeconduct-cli").await;
+    let answer = admin.send_if(
+        Method::DELETE,
+        "/admin/v1/clients/safeconduct-cli",
+        cli.header("etag"),
+        None,
+    );
+    assert_eq!(told(&answer.await), "409 conflict");
+}
+
+/// Attacks: AD56.
+#[tokio::test]
+async fn a_key_that_is_needed_is_not_deleted() {
+    let admin = Admin::at_the_command_line().await;
+    let keys = admin.items("/admin/v1/keys").await;
+    let active = keys
+        .iter()
+        .find(|key| key["purpose"] == "sign:ES256")
+        .unwrap();
+    let path = format!("/admin/v1/keys/{}", active["id"]);
+    let answer = admin.send(Method::DELETE, &path, None).await;
+    assert_eq!(told(&answer), "409 key-needed");
+    let rotate = json!({ "which": "ES256", "now": true });
+    for done in ["published", "used"] {
+        let rotated = admin.post("/admin/v1/keys/rotate", &rotate).await.json();
+        let step = rotated["steps"][0]["done"].as_str().unwrap().to_owned();
+        assert!([done, "used"].contains(&step.as_str()), "{rotated}");
+        if step == "used" {
+            break;
+        }
+    }
+    let answer = admin.send(Method::DELETE, &path, None).await;
+    assert_eq!(told(&answer), "409 key-needed");
+    let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains(" is needed until 2027-01-"), "{detail}");
+    assert_eq!(
+        told(&admin.send(Method::DELETE, "/admin/v1/keys/x", None).await),
+        "404 thing-not-found"
+    );
+}
+
+#[tokio::test]
+async fn a_list_goes_on_by_a_cursor_of_its_own() {
+    let admin = Admin::at_the_command_line().await;
+    let first = admin.get("/admin/v1/users?limit=1").await.json();
+    let cursor = first["next_cursor"].as_str().unwrap().to_owned();
+    let second = admin
+        .get(&format!("/admin/v1/users?limit=1&cursor={cursor}"))
+        .await
+        .json();
+    assert_eq!(second["items"][0]["username"], "bob");
+    for other in [
+        format!("/admin/v1/users?limit=1&prefix=a&cursor={cursor}"),
+        format!("/admin/v1/sessions?cursor={cursor}"),
+        "/admin/v1/users?cursor=x".to_owned(),
+    ] {
+        assert_eq!(
+            told(&admin.get(&other).await),
+            "400 cursor-refused",
+            "{other}"
+        );
+    }
+    for wrong in [
+        "limit=0",
+        "limit=201",
+        "limit=x",
+        "limit=1&limit=1",
+        "limit=-1",
+    ] {
+        let answer = admin.get(&format!("/admin/v1/users?{wrong}")).await;
+        assert_eq!(told(&answer), "400 value-refused", "{wrong}");
+    }
+    let mut seen = Vec::new();
+    let mut path = "/admin/v1/events?limit=7".to_owned();
+    loop {
+        let page = admin.get(&path).await.json();
+        let items = page["items"].as_array().unwrap().clone();
+        seen.extend(
+            items
+                .iter()
+                .map(|event| event["id"].as_str().unwrap().to_owned()),
+        );
+        match page["next_cursor"].as_str() {
+            Some(cursor) => path = format!("/admin/v1/events?limit=7&cursor={cursor}"),
+            None => break,
+        }
+    }
+    let all = admin.items("/admin/v1/events?limit=200").await;
+    let all: Vec<_> = all
+        .iter()
+        .map(|event| event["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(seen, all);
+}
+
+#[tokio::test]
+async fn a_body_is_strict_json() {
+    let admin = Admin::at_the_command_line().await;
+    let path = "/admin/v1/users/bob/links";
+    for (content_type, body, expected) in [
+        (
+            "text/plain",
+            r#"{"purpose":"recover"}"#,
+            "415 media-type-unsupported",
+        ),
+        ("application/json", "", "400 value-refused"),
+        ("application/json", "{", "400 value-refused"),
+        ("application/json", "[]", "400 value-refused"),
+        (
+            "application/json",
+            r#"{"purpose":"admin"}"#,
+            "400 value-refused",
+        ),
+        (
+            "application/json",
+            r#"{"purpose":"recover","user":"ada"}"#,
+            "400 value-refused",
+        ),
+        (
+            "application/json",
+            r#"{"purpose":"recover","purpose":"invite"}"#,
+            "400 value-refused",
+        ),
+        (
+            "application/json",
+            r#"{"purpose":"re\u0000cover"}"#,
+            "400 value-refused",
+        ),
+        (
+            "application/json; charset=utf-8",
+            r#"{"purpose":"recover"}"#,
+            "200",
+        ),
+    ] {
+        let answer = admin.send_raw(path, content_type, body.to_owned()).await;
+        assert_eq!(told(&answer), expected, "{body}");
+    }
+    let deep = format!("{{\"purpose\":{}{}}}", "[".repeat(100), "]".repeat(100));
+    let answer = admin.send_raw(path, "application/json", deep).await;
+    assert_eq!(told(&answer), "400 value-refused");
+    let long = format!("{{\"purpose\":\"{}\"}}", "x".repeat(70_000));
+    let answer = admin.send_raw(path, "application/json", long).await;
+    assert_eq!(told(&answer), "413 request-too-large");
+    let request = Request::get("/admin/openapi.json").header(header::HOST, HOST);
+    let served = send(&admin.server, request.body(Body::empty()).unwrap()).await;
+    assert_eq!(served.body, safeconduct_server::api::document());
+}
