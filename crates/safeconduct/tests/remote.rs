@@ -144,8 +144,13 @@ async fn an_administrator_signs_in_from_another_machine_and_out_again() -> Resul
     let setting = Setting::new()?;
     let said = setting.login(&["--api", &setting.api]).await?;
     ensure!(said.contains("signed in to http://localhost:"), "{said}");
+    ensure!(
+        said.contains(" as ada; the context is 127.0.0.1-"),
+        "{said}"
+    );
     let me = setting.json(&["whoami"])?;
     ensure!(me["api"] == setting.api.as_str(), "{me}");
+    ensure!(me["username"] == "ada", "{me}");
     ensure!(me["scope"] == "admin:write openid profile", "{me}");
     ensure!(me["good_until"].is_string(), "{me}");
     let folder = setting.context_folder()?;
@@ -166,6 +171,94 @@ async fn an_administrator_signs_in_from_another_machine_and_out_again() -> Resul
     );
     let kept = fs::read_to_string(folder.join("tokens.json"))?;
     ensure!(kept.contains(r#""sessions":{}"#), "{kept}");
+    Ok(())
+}
+
+/// What is asked of the database and of the API, and answered alike.
+const ALIKE: [&[&str]; 14] = [
+    &["user", "list"],
+    &["user", "list", "--prefix", "B"],
+    &["user", "show", "bob"],
+    &["session", "list"],
+    &["session", "list", "--user", "ada"],
+    &["grant", "list", "--client", "safeconduct-cli"],
+    &["consent", "list", "--user", "ada"],
+    &["delivery", "list"],
+    &["user", "second-factor", "ada"],
+    &["user", "passkeys", "ada"],
+    &["key", "list"],
+    &["audit", "--kind", "user-added"],
+    &["audit", "--user", "ada", "--door", "page"],
+    &["explain", "bob"],
+];
+
+#[tokio::test]
+async fn the_same_words_work_on_the_database_and_by_the_api() -> Result<()> {
+    let setting = Setting::new()?;
+    setting.login(&["--api", &setting.api]).await?;
+    for arguments in ALIKE {
+        let (here, there) = (setting.server.json(arguments), setting.json(arguments)?);
+        ensure!(here == there, "{arguments:?}\n{here}\n{there}");
+    }
+    let session = setting.json(&["session", "list"])?[0]["id"].clone();
+    let session = session.as_str().context("a session")?;
+    let show = ["session", "show", session];
+    ensure!(setting.server.json(&show) == setting.json(&show)?);
+    let one = setting.prints(&["user", "list", "--limit", "1"]);
+    let next = one.split("--after ").nth(1).context("a next one")?.trim();
+    let rest = setting.json(&["user", "list", "--after", next])?;
+    ensure!(rest.as_array().map(Vec::len) == Some(1), "{rest}");
+
+    let locked = setting.prints(&["user", "lock", "bob"]);
+    ensure!(
+        locked == "exit 0\nerr: bob is locked, and signed out everywhere\n",
+        "{locked}"
+    );
+    ensure!(setting.server.json(&["user", "show", "bob"])["locked"] == true);
+    let event = &setting.server.json(&["audit", "--kind", "user-locked"])[0];
+    ensure!(
+        event["door"] == "api" && event["by"]["kind"] == "person",
+        "{event}"
+    );
+
+    let told = setting.prints(&["grant", "show", "0198a6c0-0000-7000-8000-000000000000"]);
+    ensure!(told.starts_with("exit 4\n"), "{told}");
+    let told = setting.prints(&["session", "list", "--user", "nobody"]);
+    ensure!(told.starts_with("exit 4\n"), "{told}");
+    let told = setting.prints(&["user", "delete", "bob", "--yes"]);
+    ensure!(
+        told.starts_with("exit 2\nerr: this can't be done by the API: "),
+        "{told}"
+    );
+    let told = setting.prints(&["session", "end", "--all", "--yes"]);
+    ensure!(
+        told.starts_with("exit 2\nerr: this can't be done by the API: "),
+        "{told}"
+    );
+
+    let ended = setting.prints(&["session", "end", "--user", "ada", "--yes"]);
+    ensure!(
+        ended == "exit 0\nerr: 1 session and 1 grant of ada ended\n",
+        "{ended}"
+    );
+    let told = setting.prints(&["session", "list"]);
+    ensure!(
+        told.starts_with("exit 1\n") && told.contains("safeconduct login"),
+        "{told}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn to_look_is_not_to_change() -> Result<()> {
+    let setting = Setting::new()?;
+    setting
+        .login(&["--api", &setting.api, "--read-only"])
+        .await?;
+    ensure!(setting.json(&["session", "list"])?.as_array().map(Vec::len) == Some(1));
+    let told = setting.prints(&["user", "lock", "bob"]);
+    ensure!(told.starts_with("exit 1\n"), "{told}");
+    ensure!(setting.server.json(&["user", "show", "bob"])["locked"] == false);
     Ok(())
 }
 
@@ -234,12 +327,12 @@ fn a_server_that_is_not_there_and_a_command_that_is_for_this_machine_say_so() {
     err: nobody is signed in to any server
     err:     `safeconduct login --api URL` signs in to one
     ");
-    assert_snapshot!(prints(&["whoami", "--context", "prod"]), @"
+    assert_snapshot!(prints(&["session", "list", "--context", "prod"]), @"
     exit 4
     err: there is no context prod
     err:     `safeconduct login --api URL --context NAME` makes one
     ");
-    assert_snapshot!(prints(&["whoami", "--context", "../prod"]), @"
+    assert_snapshot!(prints(&["session", "list", "--context", "../prod"]), @"
     exit 2
     err: error: invalid value '../prod' for '--context <NAME>': a context is called by letters, digits, -, _ and .
     err: 
@@ -247,6 +340,12 @@ fn a_server_that_is_not_there_and_a_command_that_is_for_this_machine_say_so() {
     ");
     assert_snapshot!(prints(&["key", "rotate-master", "--context", "prod"]), @"
     exit 2
-    err: --context names a running server, and this works on the configuration and the database of this machine
+    err: this can't be done by the API: it works on the configuration and the database
+    err:     run it on a machine with the configuration, without --context
+    ");
+    assert_snapshot!(prints(&["session", "list"]), @"
+    exit 3
+    err: configuration: no file safeconduct.toml or /etc/safeconduct/safeconduct.toml, and no issuer in the environment
+    err:     run `safeconduct init`, or name a file with --config
     ");
 }

@@ -1,19 +1,23 @@
 //! `safeconduct audit`: what happened, who did it, and by which door.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use clap::Subcommand;
+use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::ids::{ClientId, GrantId, UserId};
 use safeconduct_protocol::time::Timestamp;
 use safeconduct_server::administration::events::Follower;
 use safeconduct_store::{Door, Event, EventFilter, event_kinds};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
 use super::database::Database;
 use super::failure::Failure;
 use super::output::{Format, Row, note, printable, when, write_line};
 use super::page::Paging;
+use super::place::{Place, only_here};
+use super::remote::Remote;
 use crate::config::Span;
 
 /// How often a follower looks.
@@ -145,7 +149,28 @@ impl Audit {
     ///
     /// # Errors
     /// No such user, or the database's.
-    pub(crate) async fn run(self, database: &Database, output: Format) -> Result<(), Failure> {
+    pub(crate) async fn run(self, place: &Place, output: Format) -> Result<(), Failure> {
+        match place {
+            Place::Here(database) => self.run_here(database, output).await,
+            Place::There(server) => self.run_by_api(server, output).await,
+        }
+    }
+
+    async fn run_by_api(self, server: &Remote, output: Format) -> Result<(), Failure> {
+        if self.verb.is_some() || self.follow {
+            return Err(only_here("it lists events, and gives no stream of them"));
+        }
+        let query = self.named.query(Clock::system().now())?;
+        let found = server.list::<ShownEvent>(&["events"], &query, &self.paging);
+        let found = found.await?;
+        output.list(&found.rows)?;
+        if let Some(next) = found.next {
+            note(format_args!("older ones: --after {next}"));
+        }
+        Ok(())
+    }
+
+    async fn run_here(self, database: &Database, output: Format) -> Result<(), Failure> {
         if let Some(Verb::Export { named, after }) = self.verb {
             let filter = named.filter(database).await?;
             return export(database, &filter, after).await;
@@ -166,6 +191,29 @@ impl Audit {
 }
 
 impl Named {
+    /// The same as the parameters of the API.
+    fn query(self, now: Timestamp) -> Result<Vec<(&'static str, Option<String>)>, Failure> {
+        if self.typed.is_some() {
+            return Err(only_here(
+                "a name that was typed is hashed with a key of the database",
+            ));
+        }
+        if self.kind.len() > 1 {
+            return Err(only_here("it lists events of one kind at a time"));
+        }
+        let seen = |moment: Option<Moment>| moment.map(|moment| when(moment.seen_from(now)));
+        Ok(vec![
+            ("user", self.user),
+            ("client", self.client.map(|client| client.to_string())),
+            ("grant", self.grant.map(|grant| grant.to_string())),
+            ("kind", self.kind.into_iter().next()),
+            ("door", self.door.map(|door| door.as_str().to_owned())),
+            ("correlation_id", self.correlation_id),
+            ("since", seen(self.since)),
+            ("until", seen(self.until)),
+        ])
+    }
+
     async fn filter(self, database: &Database) -> Result<EventFilter, Failure> {
         let now = database.now();
         let seen = |moment: Option<Moment>| moment.map(|moment| moment.seen_from(now));
@@ -254,7 +302,7 @@ fn write_json_line(event: &ShownEvent) -> Result<bool, Failure> {
 }
 
 /// An event as shown.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(crate) struct ShownEvent {
     id: String,
     at: String,
@@ -266,15 +314,15 @@ pub(crate) struct ShownEvent {
     times: u64,
     name_hash: Option<String>,
     by: ShownBy,
-    door: &'static str,
+    door: Cow<'static, str>,
     address: Option<String>,
     correlation_id: Option<String>,
 }
 
 /// Who did it, as shown.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct ShownBy {
-    kind: &'static str,
+    kind: Cow<'static, str>,
     name: Option<String>,
 }
 
@@ -283,11 +331,11 @@ impl From<Event> for ShownEvent {
         let by = event.by;
         Self {
             at: when(event.at),
-            door: by.door().as_str(),
+            door: by.door().as_str().into(),
             address: by.address().map(|address| address.to_string()),
             correlation_id: by.correlation_id().map(str::to_owned),
             by: ShownBy {
-                kind: by.who().kind(),
+                kind: by.who().kind().into(),
                 name: by.who().name().map(str::to_owned),
             },
             id: event.id,
@@ -318,14 +366,14 @@ impl Row for ShownEvent {
             self.client.as_ref().map(ToString::to_string),
             self.grant.map(|grant| grant.to_string()),
         ];
-        let by = self.by.name.as_deref().unwrap_or(self.by.kind);
+        let by = self.by.name.as_deref().unwrap_or(&self.by.kind);
         vec![
             self.at.clone(),
             self.kind.clone(),
             about.into_iter().flatten().collect::<Vec<_>>().join(" "),
             format!("{}{times}", self.detail.as_deref().unwrap_or_default()),
             by.to_owned(),
-            self.door.to_owned(),
+            self.door.to_string(),
             self.address.clone().unwrap_or_default(),
             self.correlation_id.clone().unwrap_or_default(),
         ]

@@ -6,11 +6,12 @@ use clap::Subcommand;
 use safeconduct_protocol::ids::ClientId;
 use safeconduct_server::administration::Page;
 use safeconduct_store::ConsentRecord;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::database::Database;
 use super::failure::Failure;
 use super::output::{Format, Row, counted, note, when};
+use super::page::Paging;
+use super::place::Place;
 use super::prompt::confirm;
 
 /// What can be done with consents.
@@ -44,24 +45,16 @@ impl Verb {
     ///
     /// # Errors
     /// No such user, client or consent, or the database's.
-    pub(crate) async fn run(self, database: &Database, output: Format) -> Result<(), Failure> {
-        let administration = database.administration();
+    pub(crate) async fn run(self, place: &Place, output: Format) -> Result<(), Failure> {
         match self {
-            Self::List { user } => {
-                let user = administration.user(&user).await?;
-                let found = administration.consents(&user).await?.into_iter();
-                output.list(&found.map(ShownConsent::from).collect::<Vec<_>>())
-            }
+            Self::List { user } => output.list(&place.consents(&user).await?),
             Self::Withdraw { user, client, yes } => {
-                let user = administration.user(&user).await?;
-                let client = administration.client(&client).await?.client.id;
-                administration.consent(&user, &client).await?;
-                let grants = administration.grants(Some(&user), Some(&client), &Page::ALL);
-                let (grants, name) = (counted(grants.await?.len(), "grant"), &user.username);
+                let (name, grants) = place.consent(&user, &client).await?;
+                let grants = counted(grants, "grant");
                 let question =
                     format!("Withdraw what {name} lets {client} have, and end {grants}?");
                 confirm(&question, yes)?;
-                administration.withdraw_consent(&user, &client).await?;
+                place.withdraw_consent(&user, &client).await?;
                 note(format_args!(
                     "{name} lets {client} have nothing any more, and {grants} ended"
                 ));
@@ -71,8 +64,66 @@ impl Verb {
     }
 }
 
+impl Place {
+    async fn consents(&self, user: &str) -> Result<Vec<ShownConsent>, Failure> {
+        match self {
+            Self::Here(database) => {
+                let administration = database.administration();
+                let user = administration.user(user).await?;
+                let found = administration.consents(&user).await?.into_iter();
+                Ok(found.map(ShownConsent::from).collect())
+            }
+            Self::There(server) => {
+                let path = ["users", user, "consents"];
+                server.all(&path).await
+            }
+        }
+    }
+
+    /// Whose consent it is, by name, and how many grants rest on it.
+    async fn consent(&self, user: &str, client: &str) -> Result<(String, usize), Failure> {
+        match self {
+            Self::Here(database) => {
+                let administration = database.administration();
+                let user = administration.user(user).await?;
+                let client = administration.client(client).await?.client.id;
+                administration.consent(&user, &client).await?;
+                let grants = administration.grants(Some(&user), Some(&client), &Page::ALL);
+                let grants = grants.await?.len();
+                Ok((user.username, grants))
+            }
+            Self::There(_) => {
+                let consents = self.consents(user).await?;
+                if !consents
+                    .iter()
+                    .any(|consent| consent.client.as_str() == client)
+                {
+                    let told = format!("{user} lets {client} have nothing without being asked");
+                    return Err(Failure::NotFound(told)
+                        .with_advice("`safeconduct consent list` names what a user allows"));
+                }
+                let grants = self.grants(Some(user), Some(client), &Paging::ALL).await?;
+                Ok((user.to_owned(), grants.rows.len()))
+            }
+        }
+    }
+
+    async fn withdraw_consent(&self, user: &str, client: &str) -> Result<(), Failure> {
+        match self {
+            Self::Here(database) => {
+                let administration = database.administration();
+                let user = administration.user(user).await?;
+                let client = administration.client(client).await?.client.id;
+                administration.withdraw_consent(&user, &client).await?;
+                Ok(())
+            }
+            Self::There(server) => server.delete(&["users", user, "consents", client]).await,
+        }
+    }
+}
+
 /// A consent as shown.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct ShownConsent {
     client: ClientId,
     /// Scopes by API.

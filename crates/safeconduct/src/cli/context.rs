@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 
 use safeconduct_server::keys::{self, MasterKeys};
 
+use super::contexts::Contexts;
 use super::database::{Connected, Database};
 use super::failure::Failure;
 use super::output::Format;
+use super::place::{Place, only_here};
+use super::remote::Remote;
 use crate::config::{self, Checked, Flag};
 use crate::master_key::{MasterKey, MasterKeyError, VARIABLE};
 
@@ -28,9 +31,53 @@ impl Context {
     /// Everything that is wrong with it; or a context is named, which this is not for.
     pub(crate) fn load(&self, flags: Vec<Flag>) -> Result<Checked, Failure> {
         if self.context.is_some() {
-            return Err(Failure::Usage("--context names a running server, and this works on the configuration and the database of this machine".to_owned()));
+            return Err(only_here("it works on the configuration and the database"));
         }
         Ok(config::load(self.config.as_deref(), flags)?)
+    }
+
+    /// Runs `verb` where it is to work: by the API of the context that is named, or of the last one on a machine that has no
+    /// configuration; else on the database, as [`on_database`](Self::on_database).
+    ///
+    /// # Errors
+    /// Nobody is signed in there, or as [`on_database`](Self::on_database).
+    pub(crate) fn on_place(
+        &self,
+        verb: impl AsyncFnOnce(&Place, Format) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        if let Some((contexts, name)) = self.server()? {
+            let known = contexts.known(&name)?;
+            return block_on(async {
+                let place = Place::There(Remote::of(&contexts, name, known).await?);
+                verb(&place, self.output).await
+            });
+        }
+        let checked = self.load(Vec::new())?;
+        let masters = master_keys(&checked)?;
+        block_on(async {
+            let place = Place::Here(Box::new(Database::open(checked, masters).await?));
+            let done = verb(&place, self.output).await;
+            if let Place::Here(database) = place {
+                database.store.close().await;
+            }
+            done
+        })
+    }
+
+    /// The context by whose API a command works, if one does.
+    fn server(&self) -> Result<Option<(Contexts, String)>, Failure> {
+        if let Some(name) = &self.context {
+            return Ok(Some((Contexts::of_this_user()?, name.clone())));
+        }
+        if config::is_there(self.config.as_deref()) {
+            return Ok(None);
+        }
+        // Without a home there is none to look in.
+        let contexts = Contexts::of_this_user().ok();
+        Ok(contexts.and_then(|contexts| {
+            let current = contexts.current()?;
+            Some((contexts, current))
+        }))
     }
 
     /// Opens the database and runs `verb` on it. A server may be running beside it, and sees the change within a second.

@@ -1,15 +1,16 @@
 //! `safeconduct delivery`: mails and logouts that wait to be told.
 
+use std::borrow::Cow;
+
 use clap::Subcommand;
 use safeconduct_protocol::ids::UserId;
-use safeconduct_server::administration::Page;
 use safeconduct_store::{Message, WaitingMessage};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::database::Database;
 use super::failure::Failure;
 use super::output::{Format, Row, counted, note, when};
-use super::page::Paging;
+use super::page::{Paging, say_more};
+use super::place::{Listed, Place};
 use super::prompt::confirm;
 
 /// What can be done with deliveries.
@@ -52,38 +53,33 @@ impl Verb {
     ///
     /// # Errors
     /// Nothing of that name waits, or the database's.
-    pub(crate) async fn run(self, database: &Database, output: Format) -> Result<(), Failure> {
-        let administration = database.administration();
+    pub(crate) async fn run(self, place: &Place, output: Format) -> Result<(), Failure> {
         match self {
             Self::List { paging } => {
-                let found = administration.deliveries(&paging.page()).await?;
-                let last = found.last().map(|waiting| waiting.row.id.clone());
-                let rows: Vec<_> = found.into_iter().map(ShownDelivery::from).collect();
-                output.list(&rows)?;
-                paging.say_more(rows.len(), last.as_deref());
+                let found = place.deliveries(&paging).await?;
+                output.list(&found.rows)?;
+                say_more(found.next.as_deref());
                 Ok(())
             }
-            Self::Show { delivery } => {
-                let found = administration.delivery(&delivery).await?;
-                output.record(&ShownDelivery::from(found))
-            }
+            Self::Show { delivery } => output.record(&place.delivery(&delivery).await?),
             Self::Retry {
                 delivery: Some(delivery),
                 ..
             } => {
-                let found = administration.delivery(&delivery).await?;
-                administration.retry_delivery(&found).await?;
+                place.retry_delivery(&delivery).await?;
                 note(format_args!(
                     "{delivery} is told within seconds, if a server runs"
                 ));
                 Ok(())
             }
-            Self::Retry { .. } => retry_all(database).await,
+            Self::Retry { .. } => retry_all(place).await,
             Self::Drop { delivery, yes } => {
-                let found = administration.delivery(&delivery).await?;
-                let (kind, recipient) = (found.row.message.kind().as_str(), recipient(&found));
+                let found = place.delivery(&delivery).await?;
+                let ShownDelivery {
+                    kind, recipient, ..
+                } = &found;
                 confirm(&format!("Never tell {recipient} of this {kind}?"), yes)?;
-                administration.drop_delivery(&found).await?;
+                place.drop_delivery(&delivery).await?;
                 note(format_args!("{delivery} is dropped"));
                 Ok(())
             }
@@ -91,24 +87,64 @@ impl Verb {
     }
 }
 
-async fn retry_all(database: &Database) -> Result<(), Failure> {
-    let administration = database.administration();
-    let (mut after, mut retried) = (String::new(), 0);
-    loop {
-        let page = Page {
-            after: Some(&after),
-            limit: 500,
+impl Place {
+    async fn deliveries(&self, paging: &Paging) -> Result<Listed<ShownDelivery>, Failure> {
+        let administration = match self {
+            Self::Here(database) => database.administration(),
+            Self::There(server) => {
+                return server.list(&["deliveries"], &[], paging).await;
+            }
         };
-        let found = administration.deliveries(&page).await?;
-        let Some(last) = found.last() else { break };
-        let next = last.row.id.clone();
-        for waiting in &found {
+        let found = administration.deliveries(&paging.page()).await?;
+        let last = found.last().map(|waiting| waiting.row.id.clone());
+        let rows = found.into_iter().map(ShownDelivery::from).collect();
+        Ok(Listed::of(rows, paging, last))
+    }
+
+    async fn delivery(&self, delivery: &str) -> Result<ShownDelivery, Failure> {
+        match self {
+            Self::Here(database) => Ok(database.administration().delivery(delivery).await?.into()),
+            Self::There(server) => server.get(&["deliveries", delivery], &[]).await,
+        }
+    }
+
+    async fn retry_delivery(&self, delivery: &str) -> Result<(), Failure> {
+        match self {
+            Self::Here(database) => {
+                let administration = database.administration();
+                let found = administration.delivery(delivery).await?;
+                Ok(administration.retry_delivery(&found).await?)
+            }
+            Self::There(server) => server.post(&["deliveries", delivery, "retry"]).await,
+        }
+    }
+
+    async fn drop_delivery(&self, delivery: &str) -> Result<(), Failure> {
+        match self {
+            Self::Here(database) => {
+                let administration = database.administration();
+                let found = administration.delivery(delivery).await?;
+                Ok(administration.drop_delivery(&found).await?)
+            }
+            Self::There(server) => server.delete(&["deliveries", delivery]).await,
+        }
+    }
+}
+
+async fn retry_all(place: &Place) -> Result<(), Failure> {
+    let (mut paging, mut retried) = (Paging::of(200), 0);
+    loop {
+        let found = place.deliveries(&paging).await?;
+        for waiting in &found.rows {
             // What was told meanwhile is what was wanted.
-            if administration.retry_delivery(waiting).await.is_ok() {
+            if place.retry_delivery(&waiting.id).await.is_ok() {
                 retried += 1;
             }
         }
-        after = next;
+        match found.next {
+            Some(next) => paging = paging.behind(next),
+            None => break,
+        }
     }
     let what = counted(retried, "delivery").replace("deliverys", "deliveries");
     note(format_args!("{what} told within seconds, if a server runs"));
@@ -123,10 +159,10 @@ fn recipient(waiting: &WaitingMessage) -> String {
 }
 
 /// A message as shown.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct ShownDelivery {
     id: String,
-    kind: &'static str,
+    kind: Cow<'static, str>,
     recipient: String,
     about: String,
     user: UserId,
@@ -141,7 +177,7 @@ impl From<WaitingMessage> for ShownDelivery {
         let recipient = recipient(&waiting);
         let row = waiting.row;
         Self {
-            kind: row.message.kind().as_str(),
+            kind: row.message.kind().as_str().into(),
             recipient,
             about: match &row.message {
                 Message::Mail(mail) => mail.purpose.as_str().to_owned(),
@@ -171,7 +207,7 @@ impl Row for ShownDelivery {
     fn cells(&self) -> Vec<String> {
         vec![
             self.id.clone(),
-            self.kind.to_owned(),
+            self.kind.to_string(),
             self.recipient.clone(),
             self.about.clone(),
             self.attempts.to_string(),

@@ -1,18 +1,21 @@
 //! `safeconduct explain`: the story of a request, a grant, a user or a client, out of the database and of the log.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 use safeconduct_server::administration::explain::Story;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::audit::ShownEvent;
 use super::database::Database;
 use super::failure::Failure;
 use super::output::{Format, Row as _, note, printable, write_out};
+use super::place::{Place, only_here};
+use super::remote::Remote;
 
 /// The most lines of the log that are shown: the last ones.
 const MOST_LINES: usize = 200;
@@ -38,11 +41,12 @@ pub(crate) struct Explain {
 }
 
 /// A story as shown.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct StoryRecord {
-    about: &'static str,
+    about: Cow<'static, str>,
     known: Map<String, Value>,
     events: Vec<ShownEvent>,
+    #[serde(default)]
     log: Vec<Value>,
     advice: Vec<String>,
 }
@@ -52,7 +56,28 @@ impl Explain {
     ///
     /// # Errors
     /// Nothing is known of it, a log can't be read, or the database's.
-    pub(crate) async fn run(self, database: &Database, output: Format) -> Result<(), Failure> {
+    pub(crate) async fn run(self, place: &Place, output: Format) -> Result<(), Failure> {
+        match place {
+            Place::Here(database) => self.run_here(database, output).await,
+            Place::There(server) => self.run_by_api(server, output).await,
+        }
+    }
+
+    async fn run_by_api(self, server: &Remote, output: Format) -> Result<(), Failure> {
+        if !self.log.is_empty() {
+            return Err(only_here("a log is read beside the database"));
+        }
+        let shown: StoryRecord = server.get(&["explain", &self.id], &[]).await?;
+        let facts: Vec<_> = (shown.known.iter())
+            .map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default().to_owned()))
+            .collect();
+        match output {
+            Format::Json => output.record(&shown),
+            Format::Table => print(&facts, &shown),
+        }
+    }
+
+    async fn run_here(self, database: &Database, output: Format) -> Result<(), Failure> {
         let story = database.administration().explain(&self.id).await?;
         let log = read_logs(&self.log, &story)?;
         if story.facts.is_empty() && story.events.is_empty() && log.is_empty() {
@@ -66,7 +91,7 @@ impl Explain {
         let mut advice = story.advice;
         advice.extend(advice_for(&log));
         let shown = StoryRecord {
-            about: story.subject.as_str(),
+            about: story.subject.as_str().into(),
             known: (story.facts.iter())
                 .map(|(name, value)| ((*name).to_owned(), value.as_str().into()))
                 .collect(),

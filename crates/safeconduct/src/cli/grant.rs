@@ -2,14 +2,14 @@
 
 use clap::Subcommand;
 use safeconduct_protocol::ids::{ClientId, GrantId, SessionId, UserId};
-use safeconduct_server::administration::Page;
-use safeconduct_store::{GrantRecord, ListedGrant};
-use serde::Serialize;
+use safeconduct_protocol::scope::OFFLINE_ACCESS;
+use safeconduct_store::GrantRecord;
+use serde::{Deserialize, Serialize};
 
-use super::database::Database;
 use super::failure::Failure;
 use super::output::{Format, Row, counted, note, when};
-use super::page::Paging;
+use super::page::{Paging, say_more};
+use super::place::{Listed, Place};
 use super::prompt::confirm;
 
 /// What can be done with grants.
@@ -56,101 +56,148 @@ impl Verb {
     ///
     /// # Errors
     /// No such grant, user or client, or the database's.
-    pub(crate) async fn run(self, database: &Database, output: Format) -> Result<(), Failure> {
-        let administration = database.administration();
+    pub(crate) async fn run(self, place: &Place, output: Format) -> Result<(), Failure> {
         match self {
             Self::List {
                 user,
                 client,
                 paging,
             } => {
-                let user = match &user {
-                    Some(user) => Some(administration.user(user).await?),
-                    None => None,
-                };
-                let client = match &client {
-                    Some(client) => Some(administration.client(client).await?.client.id),
-                    None => None,
-                };
-                let page = paging.page();
-                let found = administration.grants(user.as_ref(), client.as_ref(), &page);
+                let found = place.grants(user.as_deref(), client.as_deref(), &paging);
                 let found = found.await?;
-                let last = found.last().map(|grant| grant.grant.id.to_string());
-                let rows: Vec<_> = found
-                    .iter()
-                    .map(|grant| ShownGrant::of(grant, true))
-                    .collect();
-                output.list(&rows)?;
-                paging.say_more(rows.len(), last.as_deref());
+                output.list(&found.rows)?;
+                say_more(found.next.as_deref());
                 Ok(())
             }
-            Self::Show { grant } => {
-                let ListedGrant { record, lives } = administration.grant(&grant).await?;
-                output.record(&ShownGrant::of(&record, lives))
-            }
+            Self::Show { grant } => output.record(&place.grant(&grant).await?),
             Self::Revoke {
                 grant: Some(grant),
                 yes,
                 ..
-            } => revoke(database, &grant, yes).await,
+            } => revoke(place, &grant, yes).await,
             Self::Revoke {
                 user, client, yes, ..
             } => {
                 let user = user.unwrap_or_default();
-                revoke_of(database, &user, client.as_deref(), yes).await
+                revoke_of(place, &user, client.as_deref(), yes).await
             }
         }
     }
 }
 
-async fn revoke(database: &Database, grant: &str, yes: bool) -> Result<(), Failure> {
-    let administration = database.administration();
-    let found = administration.grant(grant).await?;
-    if !found.lives {
+impl Place {
+    /// Grants that are alive, the newest first.
+    pub(super) async fn grants(
+        &self,
+        user: Option<&str>,
+        client: Option<&str>,
+        paging: &Paging,
+    ) -> Result<Listed<ShownGrant>, Failure> {
+        let administration = match self {
+            Self::Here(database) => database.administration(),
+            Self::There(server) => {
+                let query = [("user", user), ("client", client)];
+                let query = query.map(|(name, value)| (name, value.map(str::to_owned)));
+                return server.list(&["grants"], &query, paging).await;
+            }
+        };
+        let user = match user {
+            Some(user) => Some(administration.user(user).await?),
+            None => None,
+        };
+        let client = match client {
+            Some(client) => Some(administration.client(client).await?.client.id),
+            None => None,
+        };
+        let page = paging.page();
+        let found = administration.grants(user.as_ref(), client.as_ref(), &page);
+        let found = found.await?;
+        let last = found.last().map(|grant| grant.grant.id.to_string());
+        let rows = found.iter().map(|grant| ShownGrant::of(grant, true));
+        Ok(Listed::of(rows.collect(), paging, last))
+    }
+
+    async fn grant(&self, grant: &str) -> Result<ShownGrant, Failure> {
+        match self {
+            Self::Here(database) => {
+                let found = database.administration().grant(grant).await?;
+                Ok(ShownGrant::of(&found.record, found.lives))
+            }
+            Self::There(server) => server.get(&["grants", grant], &[]).await,
+        }
+    }
+
+    async fn revoke_grants_of(&self, user: &str, client: Option<&str>) -> Result<(), Failure> {
+        let administration = match self {
+            Self::Here(database) => database.administration(),
+            Self::There(server) => {
+                let grants = self.grants(Some(user), client, &Paging::ALL).await?;
+                for grant in grants.rows {
+                    server.delete(&["grants", &grant.id.to_string()]).await?;
+                }
+                return Ok(());
+            }
+        };
+        let user = administration.user(user).await?;
+        let client = match client {
+            Some(client) => Some(administration.client(client).await?.client.id),
+            None => None,
+        };
+        let client = client.as_ref();
+        Ok(administration.revoke_grants_of(&user, client).await?)
+    }
+
+    async fn revoke_grant(&self, grant: &str) -> Result<(), Failure> {
+        match self {
+            Self::Here(database) => {
+                let administration = database.administration();
+                let found = administration.grant(grant).await?;
+                Ok(administration.revoke_grant(&found).await?)
+            }
+            Self::There(server) => server.delete(&["grants", grant]).await,
+        }
+    }
+}
+
+async fn revoke(place: &Place, grant: &str, yes: bool) -> Result<(), Failure> {
+    let found = place.grant(grant).await?;
+    if !found.alive {
         note(format_args!(
             "{grant} has ended already; nothing was changed"
         ));
         return Ok(());
     }
-    let (user, client) = (&found.record.grant.user, &found.record.grant.client);
+    let (user, client) = (&found.user, &found.client);
     confirm(
         &format!("End what {user} lets {client} do by this grant?"),
         yes,
     )?;
-    administration.revoke_grant(&found).await?;
+    place.revoke_grant(grant).await?;
     note(format_args!("{grant} is revoked"));
     Ok(())
 }
 
 async fn revoke_of(
-    database: &Database,
+    place: &Place,
     user: &str,
     client: Option<&str>,
     yes: bool,
 ) -> Result<(), Failure> {
-    let administration = database.administration();
-    let user = administration.user(user).await?;
-    let client = match client {
-        Some(client) => Some(administration.client(client).await?.client.id),
-        None => None,
-    };
-    let grants = administration.grants(Some(&user), client.as_ref(), &Page::ALL);
-    let (grants, name) = (counted(grants.await?.len(), "grant"), &user.username);
-    let what = match &client {
-        Some(client) => format!("{grants} of {name} to {client}"),
-        None => format!("{grants} of {name}"),
+    let grants = place.grants(Some(user), client, &Paging::ALL).await?;
+    let grants = counted(grants.rows.len(), "grant");
+    let what = match client {
+        Some(client) => format!("{grants} of {user} to {client}"),
+        None => format!("{grants} of {user}"),
     };
     confirm(&format!("End {what}?"), yes)?;
-    administration
-        .revoke_grants_of(&user, client.as_ref())
-        .await?;
+    place.revoke_grants_of(user, client).await?;
     note(format_args!("{what} revoked"));
     Ok(())
 }
 
 /// A grant as shown.
-#[derive(Serialize)]
-struct ShownGrant {
+#[derive(Serialize, Deserialize)]
+pub(super) struct ShownGrant {
     id: GrantId,
     user: UserId,
     client: ClientId,
@@ -167,6 +214,12 @@ struct ShownGrant {
 }
 
 impl ShownGrant {
+    /// Whether it goes on without its session.
+    pub(super) fn is_offline(&self) -> bool {
+        let mut names = self.scope.split(' ');
+        names.any(|name| name == OFFLINE_ACCESS)
+    }
+
     fn of(record: &GrantRecord, alive: bool) -> Self {
         let grant = &record.grant;
         Self {

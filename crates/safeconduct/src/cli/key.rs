@@ -6,7 +6,7 @@ use clap::Subcommand;
 use safeconduct_server::administration::Refused;
 use safeconduct_server::administration::keys::ListedKey;
 use safeconduct_server::keys::{Rotated, Rotating, RotationError, span};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::compromised::Compromised;
 use super::context::Context;
@@ -14,6 +14,7 @@ use super::database::Database;
 use super::failure::Failure;
 use super::master_key_rotation::RotateMaster;
 use super::output::{Format, Row, counted, note, when};
+use super::place::Place;
 
 /// What can be done with keys.
 #[derive(Debug, Subcommand)]
@@ -70,9 +71,12 @@ impl Verb {
     /// A key that is not here, a step that is not due yet, or the database's.
     pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
-            Self::List => context.on_database(async |database, output| {
-                let keys = database.administration().keys().await?.into_iter();
-                output.list(&keys.map(ShownKey::from).collect::<Vec<_>>())
+            Self::List => context.on_place(async |place, output| match place {
+                Place::Here(database) => {
+                    let keys = database.administration().keys().await?.into_iter();
+                    output.list(&keys.map(ShownKey::from).collect::<Vec<_>>())
+                }
+                Place::There(server) => output.list(&server.all::<ShownKey>(&["keys"]).await?),
             }),
             Self::Rotate { which, now } => context
                 .on_database(async |database, output| rotate(database, output, which, now).await),
@@ -86,7 +90,7 @@ impl Verb {
 }
 
 /// A key as shown.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct ShownKey {
     id: i64,
     purpose: String,

@@ -1,11 +1,9 @@
 //! `safeconduct login`, `logout` and `whoami`: the command line as an app of the server it administers, signed in by the browser of
 //! whoever types.
 
-use std::io::{self, BufRead as _, IsTerminal as _};
 use std::time::Duration;
 
-use safeconduct_client::native::{Answers, Native, NativeSignIn, is_browser_here};
-use safeconduct_client::{BeginOptions, LoginOptions, Session, StepUp};
+use safeconduct_client::{BeginOptions, LoginOptions};
 use safeconduct_protocol::administration;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -15,6 +13,7 @@ use super::contexts::{self, Asked, Contexts, Known};
 use super::failure::Failure;
 use super::output::{note, when};
 use super::remote::Remote;
+use super::sign_in::sign_in;
 
 /// How long ago the two factors may have been proved that a sign-in begins with: what is begun is to last for a while.
 const RECENT: Duration = Duration::from_secs(15 * 60);
@@ -64,12 +63,12 @@ impl Login {
             let app = contexts.app(&name, &known, asked)?;
             let options = BeginOptions::new();
             let login = LoginOptions::new().acr_values("mfa").max_age(RECENT);
-            let session = sign_in(&app, &options.login(login), self.no_browser).await?;
+            sign_in(&app, &options.login(login), self.no_browser).await?;
             contexts.keep(&name, &known)?;
+            let remote = Remote::of(&contexts, name.clone(), known).await?;
+            let (issuer, username) = (app.client().issuer(), username(&remote).await?);
             note(format_args!(
-                "signed in to {} as {}; the context is {name}",
-                known.issuer,
-                shown_name(&session)
+                "signed in to {issuer} as {username}; the context is {name}"
             ));
             Ok(())
         })
@@ -137,7 +136,7 @@ impl Whoami {
                 context: name,
                 issuer: known.issuer,
                 api: known.api,
-                username: shown_name(&session),
+                username: username(&remote).await?,
                 user: asker.user,
                 scope: asker.scope,
                 good_until: signed_in_at.map(|at| when(at.plus(administration::FRESH))),
@@ -190,63 +189,16 @@ fn named_after(url: &Url) -> String {
     contexts::name(&name).unwrap_or_else(|_| "default".to_owned())
 }
 
-fn shown_name(session: &Session) -> String {
-    let identity = session.identity();
-    let name = identity.and_then(|who| who.preferred_username().or_else(|| Some(who.sub())));
-    name.unwrap_or("nobody").to_owned()
-}
-
-/// Signs the person again in who is, for what the API asks of them.
-///
-/// # Errors
-/// They did not.
-pub(super) async fn step_up(
-    app: &Native,
-    session: &Session,
-    asked: &StepUp,
-) -> Result<Session, Failure> {
-    note("the server asks for a new sign-in");
-    sign_in(app, &BeginOptions::new().step_up(session, asked), false).await
-}
-
-/// Sends the person to sign in, and waits for them.
-async fn sign_in(
-    app: &Native,
-    options: &BeginOptions,
-    no_browser: bool,
-) -> Result<Session, Failure> {
-    let sign_in = app.begin(options).await?;
-    show(&sign_in, no_browser);
-    Ok(sign_in.wait().await?)
-}
-
-fn show(sign_in: &NativeSignIn, no_browser: bool) {
-    let opened = !no_browser && sign_in.open_browser();
-    let how = match opened {
-        true => "your browser opens; if it does not, sign in at",
-        false => "sign in at",
-    };
-    note(format_args!("{how}\n    {}", sign_in.url()));
-    if io::stdin().is_terminal() && !(opened && is_browser_here()) {
-        note(
-            "a browser on another computer ends at an address of 127.0.0.1 that does not open there: paste it here",
-        );
-        take_pasted(sign_in.answers());
+/// The name of whoever is signed in.
+async fn username(remote: &Remote) -> Result<String, Failure> {
+    #[derive(Deserialize)]
+    struct Named {
+        username: String,
     }
-}
-
-/// Takes what is pasted, until something of it is the answer. The thread ends with the process: nothing else ends a wait for a line.
-fn take_pasted(answers: Answers) {
-    let runtime = tokio::runtime::Handle::current();
-    std::thread::spawn(move || {
-        let lines = io::stdin().lock().lines();
-        for line in lines.map_while(Result::ok) {
-            let Err(error) = runtime.block_on(answers.give(&line)) else {
-                return;
-            };
-            note(error.public_message());
-        }
-    });
+    let session = remote.session();
+    let sub = session.identity().map(|who| who.sub()).unwrap_or_default();
+    let user: Named = remote.get(&["users", sub], &[]).await?;
+    Ok(user.username)
 }
 
 /// Whose tokens the API at `api` takes (RFC 9728).

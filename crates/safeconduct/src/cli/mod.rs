@@ -26,6 +26,7 @@ mod master_key_rotation;
 mod migrate;
 mod output;
 mod page;
+mod place;
 mod prompt;
 mod registration;
 mod remote;
@@ -33,8 +34,10 @@ mod restored;
 mod serve;
 mod session;
 mod shell_user;
+mod sign_in;
 mod supervisor;
 mod user;
+mod user_record;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -62,7 +65,7 @@ struct Cli {
         env = "SAFECONDUCT_CONFIG"
     )]
     config: Option<PathBuf>,
-    /// Which of the servers that `login` signed in to [default: the last one]
+    /// Ask the server of this context by its API, instead of working on the database [default on a machine without a configuration: the last one]
     #[arg(long, global = true, value_name = "NAME", env = contexts::VARIABLE, value_parser = contexts::name)]
     context: Option<String>,
     /// How data is printed
@@ -198,7 +201,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             context.on_database(async |database, output| verb.run(database, output).await)
         }
         Command::User(verb) => {
-            context.on_database(async |database, output| verb.run(database, output).await)
+            context.on_place(async |place, output| verb.run(place, output).await)
         }
         Command::Group(verb) => {
             context.on_database(async |database, output| verb.run(database, output).await)
@@ -207,22 +210,22 @@ fn run(cli: Cli) -> Result<(), Failure> {
             context.on_database(async |database, output| verb.run(database, output).await)
         }
         Command::Session(verb) => {
-            context.on_database(async |database, output| verb.run(database, output).await)
+            context.on_place(async |place, output| verb.run(place, output).await)
         }
         Command::Grant(verb) => {
-            context.on_database(async |database, output| verb.run(database, output).await)
+            context.on_place(async |place, output| verb.run(place, output).await)
         }
         Command::Consent(verb) => {
-            context.on_database(async |database, output| verb.run(database, output).await)
+            context.on_place(async |place, output| verb.run(place, output).await)
         }
         Command::Delivery(verb) => {
-            context.on_database(async |database, output| verb.run(database, output).await)
+            context.on_place(async |place, output| verb.run(place, output).await)
         }
         Command::Explain(explain) => {
-            context.on_database(async |database, output| explain.run(database, output).await)
+            context.on_place(async |place, output| explain.run(place, output).await)
         }
         Command::Audit(audit) => {
-            context.on_database(async |database, output| audit.run(database, output).await)
+            context.on_place(async |place, output| audit.run(place, output).await)
         }
         Command::Key(verb) => verb.run(&context),
         Command::Mail(verb) => verb.run(&context),

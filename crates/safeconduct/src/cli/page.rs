@@ -4,6 +4,9 @@ use safeconduct_server::administration::Page;
 
 use super::output::note;
 
+/// The most that a server gives at once by its API.
+const MOST_AT_ONCE: u32 = 200;
+
 /// Which page of a list.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Paging {
@@ -16,20 +19,50 @@ pub(crate) struct Paging {
 }
 
 impl Paging {
+    /// All that there is, of what is few.
+    pub(crate) const ALL: Self = Self::of(u32::MAX);
+
+    /// The first `limit`.
+    pub(crate) const fn of(limit: u32) -> Self {
+        Self { limit, after: None }
+    }
+
+    /// The same behind `after`.
+    pub(crate) fn behind(self, after: String) -> Self {
+        Self {
+            after: Some(after),
+            ..self
+        }
+    }
+
     /// What the verbs take.
     pub(crate) fn page(&self) -> Page<'_> {
         Page {
-            after: self.after.as_deref(),
+            after: self.after(),
             limit: self.limit,
         }
     }
 
-    /// Says how to go on where a page of `shown` is full and ends with `last`.
-    pub(crate) fn say_more(&self, shown: usize, last: Option<&str>) {
-        if let Some(last) = last
-            && shown >= self.limit as usize
-        {
-            note(format_args!("there may be more: --after {last}"));
-        }
+    /// Behind which one the page begins.
+    pub(crate) fn after(&self) -> Option<&str> {
+        self.after.as_deref()
+    }
+
+    /// Whether a page that holds `shown` holds no more.
+    pub(crate) fn is_full(&self, shown: usize) -> bool {
+        shown >= self.limit as usize
+    }
+
+    /// How many a server is asked for where `shown` are there.
+    pub(crate) fn at_once(&self, shown: usize) -> u32 {
+        let shown = u32::try_from(shown).unwrap_or(u32::MAX);
+        self.limit.saturating_sub(shown).min(MOST_AT_ONCE)
+    }
+}
+
+/// Says how to go on where there may be more behind `next`.
+pub(crate) fn say_more(next: Option<&str>) {
+    if let Some(next) = next {
+        note(format_args!("there may be more: --after {next}"));
     }
 }

@@ -1,4 +1,4 @@
-//! A running server as commands ask it by its API: with the tokens of the context, and its refusals in the words of failures.
+//! A running server as the commands ask it by its API: with the tokens of the context, and its refusals in the words of failures.
 
 use std::io::{self, IsTerminal as _};
 use std::sync::{Mutex, PoisonError};
@@ -12,7 +12,7 @@ use url::Url;
 
 use super::contexts::{Asked, Contexts, Known};
 use super::failure::Failure;
-use super::login;
+use super::sign_in;
 
 /// A server that somebody is signed in to.
 pub(crate) struct Remote {
@@ -91,6 +91,22 @@ impl Remote {
         })
     }
 
+    /// Has something done.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub(crate) async fn post(&self, path: &[&str]) -> Result<(), Failure> {
+        self.answer(Method::POST, path, &[]).await.map(drop)
+    }
+
+    /// Takes away what is at `path`.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub(crate) async fn delete(&self, path: &[&str]) -> Result<(), Failure> {
+        self.answer(Method::DELETE, path, &[]).await.map(drop)
+    }
+
     fn url(&self, path: &[&str], query: &[(&str, Option<String>)]) -> Result<Url, Failure> {
         let wrong = || Failure::Configuration(format!("`{}` is no URL", self.known.api));
         let mut url = Url::parse(&self.known.api).map_err(|_| wrong())?;
@@ -128,7 +144,7 @@ impl Remote {
             )
             .with_advice(&login_again(&self.context)));
         }
-        let session = login::step_up(&self.app, &self.session(), &asked).await?;
+        let session = sign_in::step_up(&self.app, &self.session(), &asked).await?;
         *self.session.lock().unwrap_or_else(PoisonError::into_inner) = session.clone();
         judged(asking.send(&session).await?, &self.context)
     }

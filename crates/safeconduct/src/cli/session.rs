@@ -1,15 +1,17 @@
 //! `safeconduct session`: who is signed in, and the end of that.
 
+use std::borrow::Cow;
+
 use clap::Subcommand;
 use safeconduct_protocol::ids::{ClientId, GrantId, SessionId, UserId};
 use safeconduct_server::administration::sessions::{Ending, SessionDetails};
 use safeconduct_store::SessionRecord;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::database::Database;
 use super::failure::Failure;
 use super::output::{Format, Row, counted, note, when};
-use super::page::Paging;
+use super::page::{Paging, say_more};
+use super::place::{Listed, Place, only_here};
 use super::prompt::confirm;
 
 /// What can be done with sessions.
@@ -53,76 +55,150 @@ impl Verb {
     ///
     /// # Errors
     /// No such session or user, or the database's.
-    pub(crate) async fn run(self, database: &Database, output: Format) -> Result<(), Failure> {
-        let administration = database.administration();
+    pub(crate) async fn run(self, place: &Place, output: Format) -> Result<(), Failure> {
         match self {
             Self::List { user, paging } => {
-                let user = match &user {
-                    Some(user) => Some(administration.user(user).await?),
-                    None => None,
-                };
-                let found = administration
-                    .sessions(user.as_ref(), &paging.page())
-                    .await?;
-                let last = found.last().map(|session| session.id.to_string());
-                let rows: Vec<_> = found.into_iter().map(ShownSession::from).collect();
-                output.list(&rows)?;
-                paging.say_more(rows.len(), last.as_deref());
+                let found = place.sessions(user.as_deref(), &paging).await?;
+                output.list(&found.rows)?;
+                say_more(found.next.as_deref());
                 Ok(())
             }
-            Self::Show { session } => {
-                let found = administration.session(&session).await?;
-                output.record(&ShownDetails::from(found))
-            }
+            Self::Show { session } => output.record(&place.session(&session).await?),
             Self::End {
                 session: Some(session),
                 yes,
                 ..
-            } => end_one(database, &session, yes).await,
+            } => end_one(place, &session, yes).await,
             Self::End {
                 user: Some(user),
                 yes,
                 ..
-            } => end_of_user(database, &user, yes).await,
-            Self::End { yes, .. } => end_all(database, yes).await,
+            } => end_of_user(place, &user, yes).await,
+            Self::End { yes, .. } => end_all(place, yes).await,
         }
     }
 }
 
-async fn end_one(database: &Database, session: &str, yes: bool) -> Result<(), Failure> {
-    let administration = database.administration();
-    let found = administration.session(session).await?;
+impl Place {
+    async fn sessions(
+        &self,
+        user: Option<&str>,
+        paging: &Paging,
+    ) -> Result<Listed<ShownSession>, Failure> {
+        let administration = match self {
+            Self::Here(database) => database.administration(),
+            Self::There(server) => {
+                let query = [("user", user.map(str::to_owned))];
+                return server.list(&["sessions"], &query, paging).await;
+            }
+        };
+        let user = match user {
+            Some(user) => Some(administration.user(user).await?),
+            None => None,
+        };
+        let found = administration
+            .sessions(user.as_ref(), &paging.page())
+            .await?;
+        let last = found.last().map(|session| session.id.to_string());
+        let rows = found.into_iter().map(ShownSession::from).collect();
+        Ok(Listed::of(rows, paging, last))
+    }
+
+    async fn session(&self, session: &str) -> Result<ShownDetails, Failure> {
+        match self {
+            Self::Here(database) => Ok(database.administration().session(session).await?.into()),
+            Self::There(server) => server.get(&["sessions", session], &[]).await,
+        }
+    }
+
+    /// What ending the sessions of a user, or all there are, would end; and the name of the user.
+    async fn would_end(&self, user: Option<&str>) -> Result<(String, Ending), Failure> {
+        let administration = match self {
+            Self::Here(database) => database.administration(),
+            Self::There(_) => {
+                let user = user.ok_or_else(only_one_by_one)?;
+                let sessions = self.sessions(Some(user), &Paging::ALL).await?.rows.len();
+                let grants = self.grants(Some(user), None, &Paging::ALL).await?.rows;
+                let ending = grants.iter().filter(|grant| !grant.is_offline());
+                let ending = Ending {
+                    sessions: sessions as u64,
+                    grants: Some(ending.count() as u64),
+                };
+                return Ok((user.to_owned(), ending));
+            }
+        };
+        let user = match user {
+            Some(user) => Some(administration.user(user).await?),
+            None => None,
+        };
+        let ending = administration.would_end(user.as_ref()).await?;
+        let name = user.map(|user| user.username);
+        Ok((name.unwrap_or_default(), ending))
+    }
+
+    async fn end_sessions_of(&self, user: &str) -> Result<(), Failure> {
+        match self {
+            Self::Here(database) => {
+                let administration = database.administration();
+                let user = administration.user(user).await?;
+                Ok(administration.end_sessions_of(&user).await?)
+            }
+            Self::There(server) => server.delete(&["users", user, "sessions"]).await,
+        }
+    }
+
+    async fn end_all_sessions(&self) -> Result<(), Failure> {
+        match self {
+            Self::Here(database) => Ok(database.administration().end_all_sessions().await?),
+            Self::There(_) => Err(only_one_by_one()),
+        }
+    }
+
+    async fn end_session(&self, session: &str) -> Result<(), Failure> {
+        match self {
+            Self::Here(database) => {
+                database.administration().end_session(session).await?;
+                Ok(())
+            }
+            Self::There(server) => server.delete(&["sessions", session]).await,
+        }
+    }
+}
+
+fn only_one_by_one() -> Failure {
+    only_here("it ends the sessions of one user at a time")
+}
+
+async fn end_one(place: &Place, session: &str, yes: bool) -> Result<(), Failure> {
+    let found = place.session(session).await?;
     let (name, grants) = (&found.session.username, found.grants.len());
     let grants = counted(grants, "grant");
     confirm(
         &format!("End the session of {name}, and {grants} with it?"),
         yes,
     )?;
-    administration.end_session(session).await?;
+    place.end_session(session).await?;
     note(format_args!(
         "the session of {name} is ended, and {grants} with it"
     ));
     Ok(())
 }
 
-async fn end_of_user(database: &Database, user: &str, yes: bool) -> Result<(), Failure> {
-    let administration = database.administration();
-    let found = administration.user(user).await?;
-    let ending = administration.would_end(Some(&found)).await?;
-    let (what, name) = (said(&ending), &found.username);
+async fn end_of_user(place: &Place, user: &str, yes: bool) -> Result<(), Failure> {
+    let (name, ending) = place.would_end(Some(user)).await?;
+    let what = said(&ending);
     confirm(&format!("End {what} of {name}?"), yes)?;
-    administration.end_sessions_of(&found).await?;
+    place.end_sessions_of(user).await?;
     note(format_args!("{what} of {name} ended"));
     Ok(())
 }
 
-async fn end_all(database: &Database, yes: bool) -> Result<(), Failure> {
-    let administration = database.administration();
-    let ending = administration.would_end(None).await?;
+async fn end_all(place: &Place, yes: bool) -> Result<(), Failure> {
+    let (_, ending) = place.would_end(None).await?;
     let what = said(&ending);
     let question = format!("End {what}, those of everybody, and the grants that rest on them?");
     confirm(&question, yes)?;
-    administration.end_all_sessions().await?;
+    place.end_all_sessions().await?;
     note(format_args!("{what} ended"));
     Ok(())
 }
@@ -137,12 +213,12 @@ fn said(ending: &Ending) -> String {
 }
 
 /// A session as shown.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct ShownSession {
     id: SessionId,
     username: String,
     user: UserId,
-    factors: Vec<&'static str>,
+    factors: Vec<Cow<'static, str>>,
     started_at: String,
     last_seen_at: String,
     idle_at: String,
@@ -151,7 +227,12 @@ struct ShownSession {
 impl From<SessionRecord> for ShownSession {
     fn from(session: SessionRecord) -> Self {
         Self {
-            factors: session.factors.methods(),
+            factors: session
+                .factors
+                .methods()
+                .into_iter()
+                .map(Cow::from)
+                .collect(),
             id: session.id,
             username: session.username,
             user: session.user,
@@ -177,7 +258,7 @@ impl Row for ShownSession {
 }
 
 /// A session with what rests on it, as shown.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct ShownDetails {
     #[serde(flatten)]
     session: ShownSession,

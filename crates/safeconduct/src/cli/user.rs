@@ -4,21 +4,19 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use safeconduct_protocol::claims::PersonClaims;
-use safeconduct_protocol::ids::UserId;
 use safeconduct_server::administration::Refused;
-use safeconduct_server::administration::users::SecondFactorRecord;
-use safeconduct_store::{PasskeyRecord, UserRecord};
-use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::claims::NamedClaims;
 use super::database::Database;
 use super::failure::Failure;
 use super::import;
 use super::link::{self, Way};
-use super::output::{Format, Row, note, when};
-use super::page::Paging;
+use super::output::{Format, note};
+use super::page::{Paging, say_more};
+use super::place::{Listed, Place, only_here};
 use super::prompt::{PasswordSource, confirm};
+use super::remote::Remote;
+use super::user_record::{ShownPasskey, ShownSecondFactor, ShownUser, ToldUser};
 
 /// What can be done with users.
 #[derive(Debug, Subcommand)]
@@ -190,7 +188,53 @@ impl Verb {
     ///
     /// # Errors
     /// No such user, a name that is taken, a claim or a password that can't be used, or the database's.
-    pub(crate) async fn run(self, database: &Database, output: Format) -> Result<(), Failure> {
+    pub(crate) async fn run(self, place: &Place, output: Format) -> Result<(), Failure> {
+        match place {
+            Place::Here(database) => self.run_here(database, output).await,
+            Place::There(server) => self.run_by_api(server, output).await,
+        }
+    }
+
+    /// Does it by the API of a server, as far as that goes.
+    async fn run_by_api(self, server: &Remote, output: Format) -> Result<(), Failure> {
+        match self {
+            Self::List { prefix, paging } => {
+                let query = [("prefix", Some(prefix).filter(|prefix| !prefix.is_empty()))];
+                let found = server.list::<ShownUser>(&["users"], &query, &paging);
+                let found = found.await?;
+                output.list(&found.rows)?;
+                say_more(found.next.as_deref());
+                Ok(())
+            }
+            Self::Show { user } => {
+                let found: ToldUser = server.get(&["users", &user], &[]).await?;
+                output.record(&found.shown())
+            }
+            Self::Lock { user } => {
+                server.post(&["users", &user, "lock"]).await?;
+                note(format_args!("{user} is locked, and signed out everywhere"));
+                Ok(())
+            }
+            Self::Unlock { user } => {
+                server.post(&["users", &user, "unlock"]).await?;
+                note(format_args!("{user} can sign in again"));
+                Ok(())
+            }
+            Self::SecondFactor { user } => {
+                let found: ToldUser = server.get(&["users", &user], &[]).await?;
+                output.record(&found.second_factor())
+            }
+            Self::Passkeys { user } => {
+                let found: ToldUser = server.get(&["users", &user], &[]).await?;
+                output.list(&found.passkeys)
+            }
+            _ => Err(only_here(
+                "it shows users, locks and unlocks them; SCIM makes and changes them",
+            )),
+        }
+    }
+
+    async fn run_here(self, database: &Database, output: Format) -> Result<(), Failure> {
         let administration = database.administration();
         match self {
             Self::Add(add) => add.run(database, output).await,
@@ -250,133 +294,6 @@ impl Verb {
     }
 }
 
-/// A user as shown, with the claims under their own names.
-#[derive(Serialize)]
-struct ShownUser {
-    username: String,
-    name: Option<Value>,
-    id: UserId,
-    locked: bool,
-    created_at: String,
-    updated_at: String,
-    #[serde(flatten)]
-    claims: Map<String, Value>,
-}
-
-impl From<UserRecord> for ShownUser {
-    fn from(user: UserRecord) -> Self {
-        let mut claims: Map<String, Value> = user
-            .claims
-            .iter()
-            .map(|(name, value)| (name.to_owned(), value.clone()))
-            .collect();
-        Self {
-            username: user.username,
-            name: claims.remove("name"),
-            id: user.id,
-            locked: user.locked,
-            created_at: when(user.created_at),
-            updated_at: when(user.updated_at),
-            claims,
-        }
-    }
-}
-
-impl Row for ShownUser {
-    const COLUMNS: &'static [&'static str] =
-        &["username", "name", "email", "state", "id", "created"];
-
-    fn cells(&self) -> Vec<String> {
-        let state = if self.locked { "locked" } else { "active" };
-        let text =
-            |claim: Option<&Value>| claim.and_then(Value::as_str).unwrap_or_default().to_owned();
-        vec![
-            self.username.clone(),
-            text(self.name.as_ref()),
-            text(self.claims.get("email")),
-            state.to_owned(),
-            self.id.to_string(),
-            self.created_at.clone(),
-        ]
-    }
-}
-
-/// A user's second factor as shown.
-#[derive(Serialize)]
-struct ShownSecondFactor {
-    username: String,
-    kind: Option<&'static str>,
-    added_at: Option<String>,
-    recovery_codes: u64,
-}
-
-impl ShownSecondFactor {
-    fn of(username: String, factor: Option<SecondFactorRecord>) -> Self {
-        Self {
-            username,
-            kind: factor.map(|_| "totp"),
-            added_at: factor.map(|factor| when(factor.added_at)),
-            recovery_codes: factor.map_or(0, |factor| factor.recovery_codes),
-        }
-    }
-}
-
-impl Row for ShownSecondFactor {
-    const COLUMNS: &'static [&'static str] = &["username", "kind", "added", "recovery codes left"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.username.clone(),
-            self.kind.unwrap_or("none").to_owned(),
-            self.added_at.clone().unwrap_or_default(),
-            self.recovery_codes.to_string(),
-        ]
-    }
-}
-
-/// A passkey as shown.
-#[derive(Serialize)]
-struct ShownPasskey {
-    name: String,
-    id: String,
-    backup_eligible: bool,
-    backed_up: bool,
-    added_at: String,
-    last_used_at: Option<String>,
-}
-
-impl From<PasskeyRecord> for ShownPasskey {
-    fn from(passkey: PasskeyRecord) -> Self {
-        Self {
-            id: passkey.id.to_string(),
-            backup_eligible: passkey.kept.backup_eligible,
-            backed_up: passkey.backed_up,
-            added_at: when(passkey.created_at),
-            last_used_at: passkey.last_used_at.map(when),
-            name: passkey.name,
-        }
-    }
-}
-
-impl Row for ShownPasskey {
-    const COLUMNS: &'static [&'static str] = &["name", "backup", "added", "last used", "id"];
-
-    fn cells(&self) -> Vec<String> {
-        let backup = match (self.backup_eligible, self.backed_up) {
-            (_, true) => "backed up",
-            (true, false) => "eligible",
-            (false, false) => "no",
-        };
-        vec![
-            self.name.clone(),
-            backup.to_owned(),
-            self.added_at.clone(),
-            self.last_used_at.clone().unwrap_or_default(),
-            self.id.clone(),
-        ]
-    }
-}
-
 impl Add {
     async fn run(self: Box<Self>, database: &Database, output: Format) -> Result<(), Failure> {
         let (username, administration) = (self.username, database.administration());
@@ -405,9 +322,10 @@ async fn list(
     let administration = database.administration();
     let users = administration.users(prefix, &paging.page()).await?;
     let last = users.last().map(|user| user.username.clone());
-    let rows: Vec<_> = users.into_iter().map(ShownUser::from).collect();
-    output.list(&rows)?;
-    paging.say_more(rows.len(), last.as_deref());
+    let rows = users.into_iter().map(ShownUser::from).collect();
+    let found = Listed::of(rows, paging, last);
+    output.list(&found.rows)?;
+    say_more(found.next.as_deref());
     Ok(())
 }
 

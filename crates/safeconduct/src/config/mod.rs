@@ -57,6 +57,12 @@ pub(crate) fn load(named: Option<&Path>, flags: Vec<Flag>) -> Result<Checked, Pr
     })
 }
 
+/// Whether there is something to read a configuration from: a file, `named` or in its usual place, or an issuer in the environment.
+pub(crate) fn is_there(named: Option<&Path>) -> bool {
+    let usual = || USUAL_FILES.iter().any(|path| Path::new(path).exists());
+    named.is_some() || std::env::var_os("SAFECONDUCT_ISSUER").is_some() || usual()
+}
+
 /// Checks a configuration from its sources.
 ///
 /// # Errors
