@@ -24,12 +24,14 @@ const IS_ONE: &str = "SELECT 1 FROM group_members m JOIN live_users u ON u.id = 
 const TAKE_TURNS: &str = "UPDATE groups SET created_at = created_at WHERE name = 'administrators' AND EXISTS \
      (SELECT 1 FROM group_members m WHERE m.user_id = $1 AND m.group_name = 'administrators')";
 
-/// Unless the user is the only one who can sign in.
+/// Unless the user is the only one who can sign in: neither locked nor without anything to sign in with, as who never opened an invitation.
 const SOMEBODY_REMAINS: &str = "SELECT 1 WHERE NOT EXISTS \
          (SELECT 1 FROM group_members m JOIN live_users u ON u.id = m.user_id \
              WHERE m.user_id = $1 AND m.group_name = 'administrators') \
      OR EXISTS (SELECT 1 FROM group_members m JOIN live_users u ON u.id = m.user_id \
-             WHERE m.user_id <> $1 AND m.group_name = 'administrators')";
+             WHERE m.user_id <> $1 AND m.group_name = 'administrators' AND ( \
+                 EXISTS (SELECT 1 FROM credentials c WHERE c.user_id = m.user_id AND c.kind = 'password') \
+                 OR EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = m.user_id)))";
 
 const END_GRANTS: &str = "UPDATE grants SET revoked_at = $3, revoked_reason = 'administrator-removed', revoked_by = $4 \
      WHERE user_id = $1 AND user_id <> '' AND audience = $2 AND revoked_at IS NULL";

@@ -42,6 +42,16 @@ impl Verb {
                 let added = administration.add_administrator(&user).await?;
                 note(format_args!("{} administers this server", added.username));
                 warn(database);
+                let (app, passkeys) = (
+                    database.store.otp(&added.id).await?,
+                    database.store.passkeys_of(&added.id).await?,
+                );
+                if app.is_none() && passkeys.is_empty() {
+                    note(
+                        "warning: they have no second factor yet; whoever signs in with their password or a link sets up the first\n    \
+                         let them do it now",
+                    );
+                }
                 Ok(())
             }
             Self::Remove { user } => {

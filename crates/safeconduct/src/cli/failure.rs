@@ -130,7 +130,8 @@ impl From<Refused> for Failure {
             | Refused::GroupDeclared(_)
             | Refused::NoSecret { .. }
             | Refused::GroupReserved(_)
-            | Refused::InPersonOnly(_) => Self::Conflict(said),
+            | Refused::InPersonOnly(_)
+            | Refused::ShellOnly(_) => Self::Conflict(said),
             Refused::Registration(_) | Refused::Unfit(_) | Refused::Password(_) => {
                 Self::Usage(said)
             }

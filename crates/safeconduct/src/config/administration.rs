@@ -15,6 +15,7 @@ pub(super) fn check(
 ) -> Option<Issuer> {
     let Administration { api, url } = &config.administration;
     let table = At::key("administration");
+    refuse_taken_scopes(config, findings);
     let public = url
         .as_deref()
         .and_then(|url| public(url, config, issuer, findings));
@@ -35,7 +36,7 @@ pub(super) fn check(
             "let that listen on 127.0.0.1; or serve the API under a name of its own with `administration.url`",
         );
     }
-    refuse_taken_names(config, findings);
+    refuse_taken_resource(config, findings);
     public
 }
 
@@ -72,26 +73,37 @@ fn public(
 }
 
 /// What is built in has the name of nothing that is declared.
-fn refuse_taken_names(config: &Config, findings: &mut Findings<'_>) {
+fn refuse_taken_resource(config: &Config, findings: &mut Findings<'_>) {
     let api = administration::resource(&config.issuer);
-    for (index, resource) in config.resources.iter().enumerate() {
-        let at = At::key("resources").item(index);
-        if resource.uri == api {
+    let resources = config.resources.iter().enumerate();
+    for (index, _) in resources.filter(|(_, resource)| resource.uri == api) {
+        findings.refuse(
+            &At::key("resources").item(index).then("uri"),
+            format!("`{api}` is the API of administrators of this server"),
+            "choose another URI, or set administration.api = false",
+        );
+    }
+}
+
+/// The names of its scopes are taken even where there is no API: no client that was registered for something else becomes an
+/// administrator on the day it is turned on.
+fn refuse_taken_scopes(config: &Config, findings: &mut Findings<'_>) {
+    let mut refuse_if_taken = |at: &At, name: &str| {
+        if administration::SCOPES.contains(&name) {
             findings.refuse(
-                &at.then("uri"),
-                format!("`{api}` is the API of administrators of this server"),
-                "choose another URI, or set administration.api = false",
+                at,
+                format!("`{name}` is a scope of the API of administrators"),
+                "choose another name",
             );
         }
-        let scopes = resource.scopes.iter().enumerate();
-        for (position, name) in
-            scopes.filter(|(_, name)| administration::SCOPES.contains(&name.as_str()))
-        {
-            findings.refuse(
-                &at.then("scopes").item(position),
-                format!("`{name}` is a scope of the API of administrators"),
-                "choose another name, or set administration.api = false",
-            );
+    };
+    for name in config.scopes.keys() {
+        refuse_if_taken(&At::key("scopes").then(name), name);
+    }
+    for (index, resource) in config.resources.iter().enumerate() {
+        let at = At::key("resources").item(index).then("scopes");
+        for (position, name) in resource.scopes.iter().enumerate() {
+            refuse_if_taken(&at.item(position), name);
         }
     }
 }
@@ -147,6 +159,14 @@ mod tests {
     )]
     #[case(
         "[administration]\napi = true\n[[resources]]\nuri = \"https://a.example\"\nscopes = [\"scim\"]\n",
+        "is a scope of the API of administrators"
+    )]
+    #[case(
+        "[[resources]]\nuri = \"https://a.example\"\nscopes = [\"admin:write\"]\n",
+        "is a scope of the API of administrators"
+    )]
+    #[case(
+        "[scopes.\"admin:read\"]\ntext.en = \"x\"\n",
         "is a scope of the API of administrators"
     )]
     #[case(

@@ -70,8 +70,8 @@ impl Administration<'_> {
         Err(Refused::InPersonOnly(user.to_string()))
     }
 
-    /// Refuses what would let a client administer, or change one that may: by HTTP nobody registers a scope of the API, and no client
-    /// touches another that has one.
+    /// Refuses by HTTP what would let a client administer, and to change one that may or give it a secret: whoever has its credentials
+    /// administers without a second factor and without an end. To stop it (`after` is `None`) takes a person.
     pub(super) fn may_register(
         &self,
         before: Option<&Client>,
@@ -81,18 +81,20 @@ impl Administration<'_> {
         if !matches!(door, Door::Api | Door::Console) {
             return Ok(());
         }
-        let own = |client: &Client| client.scopes.intersection(&administration::scopes());
-        let (had, has) = (
-            before.map(own).unwrap_or_default(),
-            after.map(own).unwrap_or_default(),
-        );
-        let gained = has.without(&had);
-        if !gained.is_empty() {
-            return Err(Refused::InPersonOnly(gained.briefly()));
-        }
-        match before.filter(|_| !had.is_empty()) {
-            Some(client) => self.in_person(client.id.as_str()),
-            None => Ok(()),
+        let administers = |client: &&Client| {
+            !client
+                .scopes
+                .intersection(&administration::scopes())
+                .is_empty()
+        };
+        let (before, after_administers) = (before.filter(administers), after.filter(administers));
+        match (before, after) {
+            (Some(client), None) => self.in_person(client.id.as_str()),
+            (Some(client), Some(_)) => Err(Refused::ShellOnly(client.id.to_string())),
+            (None, _) => match after_administers {
+                Some(client) => Err(Refused::ShellOnly(client.id.to_string())),
+                None => Ok(()),
+            },
         }
     }
 }

@@ -229,7 +229,7 @@ impl Administration<'_> {
     /// There is no such client, or the database's.
     pub async fn enable_client(&self, id: &str) -> Result<(), Refused> {
         let client = self.client(id).await?.client;
-        self.may_register(Some(&client), None)?;
+        self.may_register(Some(&client), Some(&client))?;
         Ok(self.store.enable_client(&client.id, self.now).await?)
     }
 

@@ -165,6 +165,9 @@ pub enum Refused {
     /// Only a person may do it, or a command on the server.
     #[error("{0} can't be changed by a client by itself")]
     InPersonOnly(String),
+    /// Only a command on the server may do it, or its configuration.
+    #[error("{0} can't be changed or given by HTTP")]
+    ShellOnly(String),
     /// The configuration declares the client, and is the place to change it.
     #[error("{0} is declared in the configuration")]
     Declared(ClientId),

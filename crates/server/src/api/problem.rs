@@ -130,7 +130,9 @@ impl Problem {
         match reason {
             Reason::AccessTokenMissing => StatusCode::UNAUTHORIZED,
             Reason::ThingNotFound => StatusCode::NOT_FOUND,
-            Reason::InPersonOnly | Reason::AdministratorsOnly => StatusCode::FORBIDDEN,
+            Reason::InPersonOnly | Reason::ShellOnly | Reason::AdministratorsOnly => {
+                StatusCode::FORBIDDEN
+            }
             Reason::LastAdministrator | Reason::Conflict | Reason::KeyNeeded => {
                 StatusCode::CONFLICT
             }
@@ -299,6 +301,7 @@ impl From<Refused> for Problem {
             Refused::KeyNeeded { .. } => Reason::KeyNeeded,
             Refused::Changed(_) => Reason::PreconditionFailed,
             Refused::InPersonOnly(_) => Reason::InPersonOnly,
+            Refused::ShellOnly(_) => Reason::ShellOnly,
             Refused::LastAdministrator(_) => Reason::LastAdministrator,
         };
         Self::new(reason).saying(said)

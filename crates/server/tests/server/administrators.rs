@@ -432,10 +432,42 @@ async fn a_client_by_itself_has_what_it_is_registered_for_and_makes_nobody_an_ad
     }
     assert_eq!(events(&server, "administrator-added").await, 0);
 
+    // Whoever had its secret would administer without end: by HTTP nobody gives it one, in person neither.
+    server
+        .administer(async |verbs| verbs.add_administrator("ada").await)
+        .await;
+    for (member, value) in [("scopes", json!([])), ("name", json!("Robot"))] {
+        let refused = server.administer_in_person("ada", async |verbs| {
+            let members = json!({ member: value });
+            let members = members.as_object().cloned().unwrap_or_default();
+            verbs.change_client("robot", members).await.map(|_| ())
+        });
+        let refused = refused.await;
+        assert!(matches!(refused, Err(Refused::ShellOnly(_))), "{refused:?}");
+    }
+    let refused = server.administer_in_person("ada", async |verbs| {
+        verbs.rotate_client_secret("robot", 60).await.map(|_| ())
+    });
+    let refused = refused.await;
+    assert!(matches!(refused, Err(Refused::ShellOnly(_))), "{refused:?}");
+
     // What it is not registered for any more it has lost, whatever its token says.
     server.change_client("robot", |_| {}).await;
     let answer = send_bearer(&server, &token, &Method::GET, "/admin/v1/me").await;
     assert_eq!(told(&answer), "403 administration-scope-missing");
+
+    // In person it is stopped, and started by the shell alone.
+    with_scopes(&server, "robot", "admin:write").await;
+    let stopped =
+        server.administer_in_person("ada", async |verbs| verbs.disable_client("robot").await);
+    stopped.await.unwrap();
+    let refused =
+        server.administer_in_person("ada", async |verbs| verbs.enable_client("robot").await);
+    let refused = refused.await;
+    assert!(matches!(refused, Err(Refused::ShellOnly(_))), "{refused:?}");
+    server
+        .administer(async |verbs| verbs.enable_client("robot").await)
+        .await;
 }
 
 #[tokio::test]

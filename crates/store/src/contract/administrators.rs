@@ -63,6 +63,11 @@ async fn the_last_who_can_sign_in_stays_save_for_the_shell(database: Kind) {
     let (store, api) = (&world.store, world.by_api());
     store.add_administrator(&ada, now).await.unwrap();
     let eve = world.newcomer("eve").await;
+    let mut invited = world.new_user("invited");
+    (invited.id, invited.sealed_password) = (UserId::generate(), None);
+    let id = invited.id.clone();
+    store.add_user(invited, now).await.unwrap();
+    store.add_administrator(&id, now).await.unwrap();
     let operator = Remover::Operator;
     for refused in [
         store.remove_administrator(&ada, API, now).await.map(|_| ()),
@@ -87,7 +92,7 @@ async fn the_last_who_can_sign_in_stays_save_for_the_shell(database: Kind) {
         Membership::Changed
     );
     store.lock_user(&eve, now).await.unwrap();
-    assert_eq!(world.administrators().await, ["eve"]);
+    assert_eq!(world.administrators().await, ["eve", "invited"]);
 }
 
 /// Attacks: AD45.

@@ -12,7 +12,9 @@ use safeconduct_protocol::secret::Secret;
 use safeconduct_server::Notices;
 use safeconduct_server::administration::{Administration, Refused};
 use safeconduct_server::password::{ImportedHash, PasswordSettings, Passwords};
-use safeconduct_store::{ActingStore, By, ConsentRecord, Declared, SessionRecord};
+use safeconduct_store::{
+    ActingStore, By, ConsentRecord, Declared, Door, SessionRecord, Store, Who,
+};
 
 use super::{TestServer, cast, database};
 
@@ -95,7 +97,25 @@ impl TestServer {
         &self,
         verb: impl AsyncFnOnce(&Administration<'_>) -> Result<T, Refused>,
     ) -> T {
-        let store = self.store();
+        self.administer_with(self.store(), verb).await.unwrap()
+    }
+
+    /// The same in the hands of a user who is an administrator, over HTTP.
+    pub(crate) async fn administer_in_person<T>(
+        &self,
+        username: &str,
+        verb: impl AsyncFnOnce(&Administration<'_>) -> Result<T, Refused>,
+    ) -> Result<T, Refused> {
+        let by = By::new(Who::Person(self.user(username).await), Door::Api);
+        let store = Store::by(&self.store(), by);
+        self.administer_with(store, verb).await
+    }
+
+    async fn administer_with<T>(
+        &self,
+        store: ActingStore,
+        verb: impl AsyncFnOnce(&Administration<'_>) -> Result<T, Refused>,
+    ) -> Result<T, Refused> {
         let (masters, cluster) = (self.masters(), store.cluster().await.unwrap());
         let keys = database::keys(&self.store(), self.issuer()).await;
         let administration = Administration {
@@ -110,7 +130,7 @@ impl TestServer {
             notices: Notices::new(false, Language::default()),
             now: self.now(),
         };
-        verb(&administration).await.unwrap()
+        verb(&administration).await
     }
 
     /// Gives a user a hash that another system made, as an import does.
