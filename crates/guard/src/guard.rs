@@ -12,6 +12,7 @@ use safeconduct_protocol::time::Timestamp;
 use tokio::task::JoinSet;
 
 use crate::builder::{GuardBuilder, Mode};
+use crate::claims::Claims;
 use crate::config_error::ConfigError;
 use crate::credentials::{self, Credentials, Scheme};
 use crate::denied::{CorrelationId, Denied, Refusal};
@@ -24,8 +25,8 @@ use crate::layer::Accepted;
 use crate::places::{self, TokenPlace};
 use crate::reason::Reason;
 use crate::resource::{Resource, ResourceMetadata};
-use crate::revocations::{self, RevocationState, Revocations, Verdict};
-use crate::token::{Claims, Token};
+use crate::revocations::{self, Followed, RevocationState, Revocations, Verdict};
+use crate::token::Token;
 use crate::trusted::TrustedIssuers;
 
 /// Protects one API with the access tokens of one issuer or several. Cheap to clone; the clones share keys and answers.
@@ -362,7 +363,7 @@ impl Inner {
     fn follow_revocations(self: &Arc<Self>) {
         let revocations = self.parts.revocations.as_ref();
         if revocations.is_some_and(Revocations::is_to_be_started) {
-            revocations::follow(self, |inner| &inner.parts);
+            revocations::follow(self, |inner| inner.parts.followed());
         }
     }
 
@@ -377,6 +378,18 @@ impl Inner {
 }
 
 impl Parts {
+    /// What follows revocations, if any are followed.
+    fn followed(&self) -> Option<Followed<'_>> {
+        Some(Followed {
+            revocations: self.revocations.as_ref()?,
+            trusted: self.issuers.first(),
+            audience: &self.audiences[0],
+            leeway: self.leeway,
+            expiry_leeway: self.expiry_leeway,
+            clock: &self.clock,
+        })
+    }
+
     /// Whether a token that was refused for `reason` may be another guard's. One that says it is our issuer's is ours, unless it is
     /// for another audience; of one that says nothing, no more is known than that it is unknown.
     fn may_be_of_another(&self, token: &str, reason: Reason) -> bool {

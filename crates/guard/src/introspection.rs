@@ -22,11 +22,11 @@ use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use url::Url;
 
+use crate::claims::Claims;
 use crate::denied::{Refusal, text_of};
 use crate::dialect::{Dialect, Origin};
 use crate::metadata::Issuer;
 use crate::reason::Reason;
-use crate::token::Claims;
 use crate::trusted::Trusted;
 
 /// The longest time for which an answer is remembered.

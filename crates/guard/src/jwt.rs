@@ -7,11 +7,11 @@ use safeconduct_protocol::jose::{
 };
 use safeconduct_protocol::sent::{Sent, beside};
 
+use crate::claims::Claims;
 use crate::denied::{Refusal, text_of};
 use crate::dialect::Origin;
 use crate::hint::Seen;
 use crate::reason::Reason;
-use crate::token::Claims;
 use crate::trusted::Trusted;
 
 /// Whether `token` is to be read as a JWT: whatever else has two dots is a malformed one.

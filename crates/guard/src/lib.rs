@@ -6,6 +6,7 @@
 //! the feature `axum` (on by default); `Guard::for_tests` needs the feature `testing`.
 
 mod builder;
+mod claims;
 mod config_error;
 mod credentials;
 mod denied;

@@ -20,7 +20,7 @@ type Module = Vec<String>;
 #[case::server("server", 1)]
 #[case::issuer("issuer", 1)]
 #[case::client("client", 4)]
-#[case::guard("guard", 6)]
+#[case::guard("guard", 4)]
 #[case::store("store", 13)]
 #[case::safeconduct("safeconduct", 3)]
 fn no_circle_of_files_is_longer_than(#[case] crate_name: &str, #[case] longest: usize) {

@@ -5,17 +5,35 @@ use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use safeconduct_protocol::clock::Clock;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::Revocations;
 use super::poll::{Asker, Heard, SetError, Unheard};
-use crate::guard::Parts;
+use crate::trusted::Trusted;
 
 /// How long nothing is asked after an answer that did not come: at first, and at most. It doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How long nothing is asked after an answer that was empty though it did not wait: the issuer has no place for one more who waits.
 const PAUSE_WITHOUT_PLACE: Duration = Duration::from_secs(1);
+
+/// What of a guard follows.
+pub(crate) struct Followed<'g> {
+    pub(crate) revocations: &'g Revocations,
+    /// Whom it asks.
+    pub(crate) trusted: &'g Trusted,
+    /// The API, as its tokens call it.
+    pub(crate) audience: &'g str,
+    /// In seconds.
+    pub(crate) leeway: i64,
+    /// In seconds.
+    pub(crate) expiry_leeway: i64,
+    pub(crate) clock: &'g Clock,
+}
+
+/// How what follows is found in a guard.
+type Find<T> = for<'g> fn(&'g T) -> Option<Followed<'g>>;
 
 /// What the task has come to.
 #[derive(Default)]
@@ -27,8 +45,8 @@ struct Progress {
     failures: u32,
 }
 
-/// Follows the revocations of a guard's issuer until the guard is gone. `parts` is the guard's.
-pub(crate) fn follow<T>(guard: &Arc<T>, parts: fn(&T) -> &Parts)
+/// Follows the revocations of a guard's issuer until the guard is gone. `find` finds them in the guard.
+pub(crate) fn follow<T>(guard: &Arc<T>, find: Find<T>)
 where
     T: Send + Sync + 'static,
 {
@@ -37,11 +55,11 @@ where
         let mut progress = Progress::default();
         let _gone = LostWithTheTask {
             guard: guard.clone(),
-            parts,
+            find,
         };
         let mut answered_at = Instant::now();
         // The guard is held while it asks, and by nobody while it pauses.
-        while let Some(pause) = ask(&guard, parts, &mut progress, &mut answered_at).await {
+        while let Some(pause) = ask(&guard, find, &mut progress, &mut answered_at).await {
             sleep(pause).await;
         }
     });
@@ -50,15 +68,15 @@ where
 /// The task ends with its runtime, too: then nothing is heard any more.
 struct LostWithTheTask<T> {
     guard: Weak<T>,
-    parts: fn(&T) -> &Parts,
+    find: Find<T>,
 }
 
 impl<T> Drop for LostWithTheTask<T> {
     fn drop(&mut self) {
         if let Some(guard) = self.guard.upgrade()
-            && let Some(revocations) = &(self.parts)(&guard).revocations
+            && let Some(followed) = (self.find)(&guard)
         {
-            revocations.has_lost_track();
+            followed.revocations.has_lost_track();
         }
     }
 }
@@ -66,16 +84,16 @@ impl<T> Drop for LostWithTheTask<T> {
 /// Asks once, and takes in what is answered. How long to pause then; `None` where there is nobody left to ask for.
 async fn ask<T>(
     guard: &Weak<T>,
-    parts: fn(&T) -> &Parts,
+    find: Find<T>,
     progress: &mut Progress,
     answered_at: &mut Instant,
 ) -> Option<Duration> {
     let guard = guard.upgrade()?;
-    let parts = parts(&guard);
-    let revocations = parts.revocations.as_ref()?;
+    let followed = find(&guard)?;
+    let revocations = followed.revocations;
     let asker = Asker {
-        trusted: parts.issuers.first(),
-        audience: &parts.audiences[0],
+        trusted: followed.trusted,
+        audience: followed.audience,
         authorization: revocations.introspection.authorization(),
         http: &revocations.http,
     };
@@ -87,7 +105,7 @@ async fn ask<T>(
     let asked_at = Instant::now();
     let cursor = progress.cursor.clone();
     let refused = std::mem::take(&mut progress.refused);
-    let mut asking = pin!(asker.ask(cursor.as_deref(), &refused, wait, || parts.clock.now()));
+    let mut asking = pin!(asker.ask(cursor.as_deref(), &refused, wait, || followed.clock.now()));
     let lost_at = *answered_at + 2 * revocations.settings.wait;
     let answer = tokio::select! {
         answer = &mut asking => answer,
@@ -104,7 +122,7 @@ async fn ask<T>(
             progress.failures = 0;
             let is_empty = heard.ended.is_empty() && heard.is_all;
             let is_early = is_empty && !wait.is_zero() && asked_at.elapsed() < PAUSE_WITHOUT_PLACE;
-            take_in(parts, revocations, heard, progress);
+            take_in(&followed, heard, progress);
             if is_early {
                 PAUSE_WITHOUT_PLACE
             } else {
@@ -132,10 +150,11 @@ async fn ask<T>(
 }
 
 /// Refuses from now on what has ended.
-fn take_in(parts: &Parts, revocations: &Revocations, heard: Heard, progress: &mut Progress) {
-    let now = parts.clock.now();
-    let skew = parts.leeway;
-    let lifetime = heard.lifetime.saturating_add(parts.expiry_leeway);
+fn take_in(followed: &Followed<'_>, heard: Heard, progress: &mut Progress) {
+    let revocations = followed.revocations;
+    let now = followed.clock.now();
+    let skew = followed.leeway;
+    let lifetime = heard.lifetime.saturating_add(followed.expiry_leeway);
     if !heard.ended.is_empty() || !heard.refused.is_empty() {
         revocations.learn(|ended| {
             for told in &heard.ended {

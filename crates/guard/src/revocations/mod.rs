@@ -18,9 +18,9 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 pub(crate) use self::ended::{Ended, Known, Presented};
-pub(crate) use self::following::follow;
+pub(crate) use self::following::{Followed, follow};
+use crate::claims::Claims;
 use crate::introspection::Introspection;
-use crate::token::Claims;
 
 /// How long the issuer may leave a question open, by default and at most.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);

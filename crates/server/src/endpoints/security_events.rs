@@ -27,10 +27,7 @@ use crate::{
     fault::{Failure, Fault},
     form::PostedForm,
     respond,
-    security_events::{
-        access::{SLACK, ended_by},
-        look,
-    },
+    security_events::access::{SLACK, ended_by},
     server::{Exchange, Server},
 };
 
@@ -97,13 +94,14 @@ async fn answer(server: &Server, form: &PostedForm) -> Result<PollAnswer, Failur
         tracing::warn!(client_id = %caller.client().id, %id, %err, %description, "a guard could not take what it was told");
     }
     let longest = server.settings().lifetimes.access_token;
-    let mut place = look(server).await?;
+    let (store, clock) = (server.store(), server.clock());
+    let mut place = server.feed().look(store, clock).await?;
     place = match &request.cursor {
         Some(cursor) => begun(&exchange, cursor)?,
         // What is older can't be presented any more.
         None => {
             let since = exchange.now.plus(-(longest + SLACK));
-            server.store().number_before(since).await?.min(place)
+            store.number_before(since).await?.min(place)
         }
     };
     let wait = request
@@ -123,7 +121,7 @@ async fn answer(server: &Server, form: &PostedForm) -> Result<PollAnswer, Failur
         }
         place = told.place;
         if let Some(waiting) = &waiting {
-            waiting.appears(server, place, until).await?;
+            waiting.appears(store, clock, place, until).await?;
         }
     }
 }

@@ -6,14 +6,12 @@ use std::{
     time::Duration,
 };
 
-use safeconduct_protocol::ids::ClientId;
-use safeconduct_store::StoreError;
+use safeconduct_protocol::{clock::Clock, ids::ClientId};
+use safeconduct_store::{Store, StoreError};
 use tokio::{
     sync::watch,
     time::{Instant, sleep, timeout_at},
 };
-
-use crate::server::Server;
 
 /// How often the store is looked into while somebody waits.
 const LOOK: Duration = Duration::from_millis(250);
@@ -68,21 +66,21 @@ impl Feed {
         *self.is_over.borrow()
     }
 
+    /// Numbers what has appeared; the number of the last event.
+    pub(crate) async fn look(&self, store: &Store, clock: &Clock) -> Result<i64, StoreError> {
+        let last = store.number_events(clock.now()).await?;
+        self.newest.send_if_modified(|newest| {
+            let is_newer = last > *newest;
+            *newest = last.max(*newest);
+            is_newer
+        });
+        Ok(last)
+    }
+
     /// It is valid between any two of its changes, so that a panic elsewhere leaves nothing half done.
     fn waiting(&self) -> MutexGuard<'_, HashMap<ClientId, usize>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Numbers what has appeared; the number of the last event.
-pub(crate) async fn look(server: &Server) -> Result<i64, StoreError> {
-    let last = server.store().number_events(server.now()).await?;
-    server.feed().newest.send_if_modified(|newest| {
-        let is_newer = last > *newest;
-        *newest = last.max(*newest);
-        is_newer
-    });
-    Ok(last)
 }
 
 /// Waits until a value is what it is to be. Its sender lives as long as the server does.
@@ -100,7 +98,8 @@ impl Waiting<'_> {
     /// Waits until there is an event with a greater number than `behind`, or the moment `until` has come.
     pub(crate) async fn appears(
         &self,
-        server: &Server,
+        store: &Store,
+        clock: &Clock,
         behind: i64,
         until: Instant,
     ) -> Result<(), StoreError> {
@@ -109,7 +108,7 @@ impl Waiting<'_> {
                 () = reaches(self.feed.newest.subscribe(), |newest| *newest > behind) => Ok(()),
                 () = reaches(self.feed.is_over.subscribe(), |is_over| *is_over) => Ok(()),
                 _looks = self.feed.looking.lock() => {
-                    while look(server).await? <= behind {
+                    while self.feed.look(store, clock).await? <= behind {
                         sleep(LOOK).await;
                     }
                     Ok(())

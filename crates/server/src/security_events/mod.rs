@@ -7,4 +7,4 @@
 pub(crate) mod access;
 mod feed;
 
-pub(crate) use self::feed::{Feed, look};
+pub(crate) use self::feed::Feed;
