@@ -38,7 +38,7 @@ const ROTATE: &str = concat!(
          retried_generation = CASE WHEN generation = $5 AND rotated_at >= $9 THEN $5 ELSE retried_generation END, \
          idle_expires_at = CASE WHEN generation <> $4 THEN idle_expires_at \
              WHEN expires_at < $8 THEN expires_at ELSE $8 END, \
-         last_used_at = CASE WHEN generation = $4 THEN $6 ELSE last_used_at END, \
+         last_used_at = CASE WHEN generation = $4 OR (generation = $5 AND rotated_at >= $9) THEN $6 ELSE last_used_at END, \
          rotated_at = CASE WHEN generation = $4 THEN $6 ELSE rotated_at END, \
          rotated_by = CASE WHEN generation = $4 THEN $7 ELSE rotated_by END, \
          generation = CASE WHEN generation = $4 THEN $5 ELSE generation END \
@@ -124,7 +124,8 @@ impl Store {
 
 impl ActingStore {
     /// Uses a refresh token: rotates it, gives its successor again after a lost answer, or ends its grant because an old one
-    /// came back or two holders seem to be in step. For a retry nothing has moved but its count. `attempt` is a new random name for
+    /// came back or two holders seem to be in step. For a retry nothing has moved but its count, and when the grant was used last: an access token was
+    /// issued (`ended_grants.rs`). `attempt` is a new random name for
     /// this try. `idle_seconds` is how long the successor may lie unused. What the request uses up, `ids`, is used up in the same
     /// unit.
     ///
