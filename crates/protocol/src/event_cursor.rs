@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::Reason,
     grant::Lifetimes,
+    ids::GrantId,
     seal::Kind,
     sealed::{Sealed, until},
     time::Timestamp,
@@ -25,6 +26,9 @@ pub struct EventCursor {
     /// The number of the last event that was told.
     #[serde(rename = "n")]
     pub number: i64,
+    /// Of the event behind that one, the last grant that was told.
+    #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<GrantId>,
     /// When that was.
     #[serde(rename = "f")]
     pub told_at: Timestamp,

@@ -18,8 +18,10 @@ pub const SECURITY_EVENT_TYP: &str = "secevent+jwt";
 /// The event by which guards learn which tokens are dead before their time.
 pub const ACCESS_ENDED: &str = "urn:safeconduct:event:access-ended";
 
-/// Which tokens are dead before their time, for the guard of one API.
+/// Which tokens are dead before their time, for the guard of one API. What a later release says beside this does not read here, so that a
+/// guard which does not understand it does not take it for less.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AccessEnded {
     /// When that happened, in seconds.
     pub event_timestamp: i64,
@@ -29,6 +31,9 @@ pub struct AccessEnded {
     /// The tokens with these `jti`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<String>,
+    /// Whose those grants and tokens are, where they are of one client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
     /// All tokens of these clients that were issued until then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clients: Vec<String>,

@@ -58,7 +58,15 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn number_events(&self, now: Timestamp) -> Result<i64, StoreError> {
-        let oldest = first_name(now.plus(-NUMBERED_WITHIN));
+        self.number_events_since(now.plus(-NUMBERED_WITHIN)).await
+    }
+
+    /// The same for events of `since` or later alone: older ones wait for somebody to whom they matter.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn number_events_since(&self, since: Timestamp) -> Result<i64, StoreError> {
+        let oldest = first_name(since);
         loop {
             let state = Statement::new(STATE).bind(oldest.as_str());
             let decode = |row: &mut Row| Ok((row.integer()?, row.integer()?));

@@ -33,6 +33,14 @@ fn a_token_says_one_thing_that_happened() {
     assert_eq!(serde_json::to_value(&token).unwrap(), good());
 }
 
+/// A guard that does not understand what a later release says must not take it for less.
+#[test]
+fn what_ended_does_not_read_with_anything_else_beside_it() {
+    let read = |ended: Value| serde_json::from_value::<AccessEnded>(ended).is_ok();
+    assert!(read(json!({"event_timestamp": 1, "grants": ["g1"]})));
+    assert!(!read(json!({"event_timestamp": 1, "sessions": ["s1"]})));
+}
+
 fn receive(token: &str, keys: &KeySet) -> Result<ReceivedEvent, EventRefusal> {
     let receiver = Receiver {
         issuer: ISSUER,

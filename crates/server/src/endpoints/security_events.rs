@@ -5,14 +5,15 @@
 //! what was told before it, and whoever lost an answer asks again with the one before. So each process of an API has a stream of its
 //! own, and misses nothing, whichever node it asks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use axum::{extract::State, response::Response};
 use safeconduct_protocol::{
     client::Client,
     error::{Reason, Refusal},
-    event_cursor::EventCursor,
+    event_cursor::{CURSOR_LIFE, EventCursor},
+    ids::{GrantId, UserId},
     parameters::Parameters,
     resource::Resource,
     sealed::Sealed as _,
@@ -27,7 +28,10 @@ use crate::{
     fault::{Failure, Fault},
     form::PostedForm,
     respond,
-    security_events::access::{SLACK, ended_by},
+    security_events::{
+        Log,
+        access::{Hearing, SLACK, ended_by, user_of},
+    },
     server::{Exchange, Server},
 };
 
@@ -35,6 +39,8 @@ use crate::{
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 /// How many tokens one answer has, at most.
 const MOST_TOLD: usize = 100;
+/// How many bytes of tokens one answer has before nothing is added any more: a guard reads up to a mebibyte.
+const ENOUGH_BYTES: usize = 256 * 1024;
 /// How many events are looked at for one answer.
 const PAGE: u32 = 200;
 
@@ -94,14 +100,18 @@ async fn answer(server: &Server, form: &PostedForm) -> Result<PollAnswer, Failur
         tracing::warn!(client_id = %caller.client().id, %id, %err, %description, "a guard could not take what it was told");
     }
     let longest = server.settings().lifetimes.access_token;
-    let (store, clock) = (server.store(), server.clock());
-    let mut place = server.feed().look(store, clock).await?;
-    place = match &request.cursor {
-        Some(cursor) => begun(&exchange, cursor)?,
+    let log = Log {
+        store: server.store(),
+        clock: server.clock(),
+        within: CURSOR_LIFE.max(longest + SLACK),
+    };
+    let last = server.feed().look(&log).await?;
+    let mut place = match &request.cursor {
+        Some(cursor) => begun(&exchange, cursor, last)?,
         // What is older can't be presented any more.
         None => {
             let since = exchange.now.plus(-(longest + SLACK));
-            store.number_before(since).await?.min(place)
+            Place::behind(log.store.number_before(since).await?.min(last))
         }
     };
     let wait = request
@@ -121,7 +131,7 @@ async fn answer(server: &Server, form: &PostedForm) -> Result<PollAnswer, Failur
         }
         place = told.place;
         if let Some(waiting) = &waiting {
-            waiting.appears(store, clock, place, until).await?;
+            waiting.appears(&log, place.number, until).await?;
         }
     }
 }
@@ -150,25 +160,59 @@ fn resource<'e>(
     })
 }
 
-/// The place in the order of events that a cursor says.
-fn begun(exchange: &Exchange<'_>, cursor: &str) -> Result<i64, Refusal> {
+/// How far somebody has come in the order of events.
+#[derive(Clone, Copy)]
+struct Place {
+    /// The last event of which everything was told.
+    number: i64,
+    /// Of the one behind it, the last grant that was told.
+    grant: Option<GrantId>,
+}
+
+impl Place {
+    fn behind(number: i64) -> Self {
+        Self {
+            number,
+            grant: None,
+        }
+    }
+}
+
+/// The place that a cursor says. One that is ahead of the last event is of a database that has lost events since, and what comes now gets
+/// the numbers that it had seen.
+fn begun(exchange: &Exchange<'_>, cursor: &str, last: i64) -> Result<Place, Refusal> {
     let cursor: EventCursor = exchange.open(cursor)?;
-    Ok(cursor.number)
+    if cursor.number > last {
+        return Err(
+            Refusal::new(Reason::EventCursorNotRecognised).because("an event that is not there")
+        );
+    }
+    Ok(Place {
+        number: cursor.number,
+        grant: cursor.grant,
+    })
 }
 
 /// What is told of the events behind a place.
 struct Told {
     sets: BTreeMap<String, String>,
     more_available: bool,
-    /// The last event that was looked at.
-    place: i64,
+    place: Place,
+    bytes: usize,
+    /// Whose grants were looked at, all of them.
+    users: HashSet<UserId>,
 }
 
 impl Told {
+    fn is_full(&self, most: usize) -> bool {
+        self.sets.len() >= most || self.bytes >= ENOUGH_BYTES
+    }
+
     async fn answered(self, exchange: &Exchange<'_>, longest: i64) -> Result<PollAnswer, Failure> {
         let cursor = EventCursor {
             era: exchange.catalog.cluster.era,
-            number: self.place,
+            number: self.place.number,
+            grant: self.place.grant,
             told_at: exchange.server.time().moment()?,
         };
         let sealed = cursor.seal(exchange.catalog.keys.seal());
@@ -184,46 +228,66 @@ impl Told {
 async fn told(
     exchange: &Exchange<'_>,
     resource: &Resource,
-    behind: i64,
+    behind: Place,
     longest: i64,
     most: usize,
 ) -> Result<Told, Failure> {
     let server = exchange.server;
-    let events = server.store().events_behind(behind, PAGE).await?;
+    let events = server.store().events_behind(behind.number, PAGE).await?;
     let mut told = Told {
         sets: BTreeMap::new(),
         more_available: events.len() == PAGE as usize,
         place: behind,
+        bytes: 0,
+        users: HashSet::new(),
     };
     let key = exchange
         .catalog
         .keys
         .signing(resource.access_token_signing_alg);
     let key = key.ok_or_else(|| Fault::new("no key signs what guards are told".to_owned()))?;
-    // Whoever has waited is told as of now.
-    let now = server.time().moment()?;
+    let hearing = Hearing {
+        audience: resource.uri.as_str(),
+        longest,
+        // Whoever has waited is told as of now.
+        now: server.time().moment()?,
+    };
     for event in events {
-        let parts = ended_by(server, resource.uri.as_str(), &event.event, longest, now).await?;
-        if !told.sets.is_empty() && told.sets.len() + parts.len() > most {
-            told.more_available = true;
-            break;
-        }
-        for (part, ended) in parts.iter().enumerate() {
-            let id = format!("{}.{part}", event.event.id);
+        let (number, event) = (event.number, event.event);
+        let user = user_of(&event);
+        let mut grant = told.place.grant.take();
+        // All of these events had happened when the grants of the first one were looked at.
+        let is_told = user.is_some_and(|user| match grant {
+            None => !told.users.insert(user.clone()),
+            Some(_) => false,
+        });
+        while !is_told && let Some(part) = ended_by(server, hearing, &event, grant).await? {
+            if told.is_full(most) {
+                told.more_available = true;
+                told.place.grant = grant;
+                return Ok(told);
+            }
+            let from = grant.map_or_else(|| "0".to_owned(), |grant| grant.to_string());
+            let id = format!("{}.{from}", event.id);
             let envelope = Envelope {
                 issuer: exchange.issuer(),
-                audience: resource.uri.as_str(),
+                audience: hearing.audience,
                 id: &id,
-                transaction: event.event.by.correlation_id(),
-                now,
+                transaction: event.by.correlation_id(),
+                now: hearing.now,
             };
-            let token = SecurityEventToken::of_access(envelope, ended);
+            let token = SecurityEventToken::of_access(envelope, &part.ended);
             let signed = key.sign_jwt(SECURITY_EVENT_TYP, &token);
             let signed =
                 signed.map_err(|error| Fault::new(format!("signing an event: {error}")))?;
+            told.bytes += signed.len();
             told.sets.insert(id, signed);
+            grant = part.last;
+            if grant.is_none() {
+                break;
+            }
         }
-        told.place = event.number;
+        told.place = Place::behind(number);
     }
     Ok(told)
 }

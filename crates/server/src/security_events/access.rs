@@ -1,15 +1,17 @@
 //! What the guard of an API is told of an event: which tokens are dead before their time. Of people it learns nothing but the ids of grants,
 //! and of those only what was allowed at its API.
 
-use safeconduct_protocol::{security_event::AccessEnded, time::Timestamp};
+use safeconduct_protocol::{
+    ids::{GrantId, UserId},
+    security_event::AccessEnded,
+    time::Timestamp,
+};
 use safeconduct_store::{Event, StoreError};
 
 use crate::server::Server;
 
 /// How many grants one token names: as many as keep it well below what a token may be long.
-const GRANTS_IN_ONE: usize = 200;
-/// How many grants of one person are looked for. Beyond that any token may be dead.
-const MOST_GRANTS: u32 = 2_000;
+const GRANTS_IN_ONE: u32 = 200;
 /// Seconds by which the clocks of nodes may differ, and an answer may take.
 pub(crate) const SLACK: i64 = 120;
 
@@ -48,6 +50,10 @@ const ENDS_NOTHING: &[&str] = &[
     "administrators-guarded",
     "user-renamed",
     "user-unlocked",
+    "claims-updated",
+    "passkey-renamed",
+    "group-member-added",
+    "group-member-removed",
     "group-added",
     "group-changed",
     "group-removed",
@@ -79,60 +85,94 @@ fn ends(kind: &str) -> Ends {
     }
 }
 
-/// What the guard of the API `audience` is told of an event, as of `now`. `longest` is how long an access token lives, in seconds.
+/// The user whose grants an event may end without naming them.
+pub(crate) fn user_of(event: &Event) -> Option<&UserId> {
+    let user = event.user.as_ref();
+    user.filter(|_| ends(&event.kind) == Ends::GrantsOfUser)
+}
+
+/// Who is told, and as of when.
+#[derive(Clone, Copy)]
+pub(crate) struct Hearing<'a> {
+    /// The API.
+    pub(crate) audience: &'a str,
+    /// How long an access token lives, in seconds.
+    pub(crate) longest: i64,
+    pub(crate) now: Timestamp,
+}
+
+/// One thing that a guard is told of an event.
+pub(crate) struct Part {
+    pub(crate) ended: AccessEnded,
+    /// The grant behind which there may be more to be told of the event.
+    pub(crate) last: Option<GrantId>,
+}
+
+impl From<AccessEnded> for Part {
+    fn from(ended: AccessEnded) -> Self {
+        Self { ended, last: None }
+    }
+}
+
+/// What a guard is told of an event: the part of it behind the grant `behind`.
 pub(crate) async fn ended_by(
     server: &Server,
-    audience: &str,
+    hearing: Hearing<'_>,
     event: &Event,
-    longest: i64,
-    now: Timestamp,
-) -> Result<Vec<AccessEnded>, StoreError> {
+    behind: Option<GrantId>,
+) -> Result<Option<Part>, StoreError> {
+    let Hearing { audience, now, .. } = hearing;
     let told = AccessEnded {
         event_timestamp: event.at.seconds(),
         ..AccessEnded::default()
     };
     Ok(match ends(&event.kind) {
-        Ends::Nothing => Vec::new(),
-        Ends::Any => vec![AccessEnded { any: true, ..told }],
+        Ends::Nothing => None,
+        Ends::Any => Some(AccessEnded { any: true, ..told }.into()),
         Ends::Client => {
             let clients = event.client.iter().map(ToString::to_string).collect();
-            vec![AccessEnded { clients, ..told }]
+            Some(AccessEnded { clients, ..told }.into())
         }
         Ends::Token => {
             let tokens = event.detail.iter().cloned().collect();
-            vec![AccessEnded { tokens, ..told }]
+            let client = event.client.as_ref().map(ToString::to_string);
+            let ended = AccessEnded {
+                tokens,
+                client,
+                ..told
+            };
+            Some(ended.into())
         }
         Ends::Grant => {
             let Some(id) = event.grant else {
-                return Ok(Vec::new());
+                return Ok(None);
             };
             // One whose row is gone has no token left.
             let grant = server.store().grant(id).await?;
             let is_here = grant.is_some_and(|grant| grant.audience == audience);
-            let grants = is_here.then(|| id.to_string()).into_iter().collect();
-            match is_here {
-                true => vec![AccessEnded { grants, ..told }],
-                false => Vec::new(),
-            }
+            let grants = vec![id.to_string()];
+            let client = event.client.as_ref().map(ToString::to_string);
+            let ended = AccessEnded {
+                grants,
+                client,
+                ..told
+            };
+            is_here.then(|| ended.into())
         }
         Ends::GrantsOfUser => {
             let Some(user) = &event.user else {
-                return Ok(Vec::new());
+                return Ok(None);
             };
-            let since = now.plus(-(longest + SLACK));
+            let since = now.plus(-(hearing.longest + SLACK));
+            let page = (behind, GRANTS_IN_ONE);
             let store = server.store();
-            let ended = store
-                .ended_grants(user, audience, since, MOST_GRANTS, now)
-                .await?;
-            if ended.len() >= MOST_GRANTS as usize {
-                return Ok(vec![AccessEnded { any: true, ..told }]);
-            }
-            let parts = ended.chunks(GRANTS_IN_ONE);
-            let part = |grants: &[_]| AccessEnded {
-                grants: grants.iter().map(ToString::to_string).collect(),
-                ..told.clone()
-            };
-            parts.map(part).collect()
+            let ended = store.ended_grants(user, audience, since, page, now).await?;
+            let is_full = ended.len() >= GRANTS_IN_ONE as usize;
+            let last = ended.last().copied().filter(|_| is_full);
+            let grants: Vec<_> = ended.iter().map(ToString::to_string).collect();
+            let is_none = grants.is_empty();
+            let ended = AccessEnded { grants, ..told };
+            (!is_none).then_some(Part { ended, last })
         }
     })
 }
@@ -147,12 +187,10 @@ mod tests {
     #[test]
     fn of_every_event_it_is_said_what_it_ends() {
         let may_end_grants = [
-            "claims-updated",
             "password-set",
             "second-factor-added",
             "second-factor-removed",
             "passkey-added",
-            "passkey-renamed",
             "passkey-removed",
             "passkey-backup-eligible",
             "passkey-count-behind",
@@ -161,8 +199,6 @@ mod tests {
             "second-factor-guessed",
             "user-locked",
             "user-deleted",
-            "group-member-added",
-            "group-member-removed",
             "administrator-removed",
             "session-ended",
             "sessions-ended",

@@ -19,6 +19,14 @@ const LOOK: Duration = Duration::from_millis(250);
 const MOST: usize = 1024;
 const MOST_OF_CLIENT: usize = 256;
 
+/// Where it is looked for what happened.
+pub(crate) struct Log<'s> {
+    pub(crate) store: &'s Store,
+    pub(crate) clock: &'s Clock,
+    /// For how many seconds what happened can matter.
+    pub(crate) within: i64,
+}
+
 /// Who waits at this node.
 pub(crate) struct Feed {
     /// The number of the last event that this node has seen.
@@ -66,15 +74,19 @@ impl Feed {
         *self.is_over.borrow()
     }
 
-    /// Numbers what has appeared; the number of the last event.
-    pub(crate) async fn look(&self, store: &Store, clock: &Clock) -> Result<i64, StoreError> {
-        let last = store.number_events(clock.now()).await?;
-        self.newest.send_if_modified(|newest| {
-            let is_newer = last > *newest;
-            *newest = last.max(*newest);
-            is_newer
-        });
+    /// Numbers what has appeared; the number of the last event. A database that lost its last events has a smaller one than before.
+    pub(crate) async fn look(&self, log: &Log<'_>) -> Result<i64, StoreError> {
+        let since = log.clock.now().plus(-log.within);
+        let last = log.store.number_events_since(since).await?;
+        self.has_seen(last);
         Ok(last)
+    }
+
+    fn has_seen(&self, last: i64) {
+        self.newest.send_if_modified(|newest| {
+            let before = std::mem::replace(newest, last);
+            before != last
+        });
     }
 
     /// It is valid between any two of its changes, so that a panic elsewhere leaves nothing half done.
@@ -98,8 +110,7 @@ impl Waiting<'_> {
     /// Waits until there is an event with a greater number than `behind`, or the moment `until` has come.
     pub(crate) async fn appears(
         &self,
-        store: &Store,
-        clock: &Clock,
+        log: &Log<'_>,
         behind: i64,
         until: Instant,
     ) -> Result<(), StoreError> {
@@ -108,7 +119,7 @@ impl Waiting<'_> {
                 () = reaches(self.feed.newest.subscribe(), |newest| *newest > behind) => Ok(()),
                 () = reaches(self.feed.is_over.subscribe(), |is_over| *is_over) => Ok(()),
                 _looks = self.feed.looking.lock() => {
-                    while self.feed.look(store, clock).await? <= behind {
+                    while self.feed.look(log).await? <= behind {
                         sleep(LOOK).await;
                     }
                     Ok(())
@@ -134,6 +145,15 @@ impl Drop for Waiting<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A database that lost its last events, after a failover: else whoever waits would be answered with nothing, again and again.
+    #[test]
+    fn the_last_number_falls_with_that_of_the_database() {
+        let feed = Feed::default();
+        feed.has_seen(100);
+        feed.has_seen(50);
+        assert_eq!(*feed.newest.borrow(), 50);
+    }
 
     #[test]
     fn one_client_cannot_take_every_place() {

@@ -7,4 +7,4 @@
 pub(crate) mod access;
 mod feed;
 
-pub(crate) use self::feed::Feed;
+pub(crate) use self::feed::{Feed, Log};

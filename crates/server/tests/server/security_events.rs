@@ -127,6 +127,31 @@ async fn an_api_is_told_what_ended_of_its_own_and_nothing_else() {
     assert_eq!(told, [json!({"any": true})]);
 }
 
+/// Attacks: AD65.
+#[tokio::test]
+async fn of_a_user_it_is_told_once_and_an_answer_ends_where_it_is_full() {
+    let server = TestServer::start().await;
+    let of_ada = grant_of(&server.tokens("ada", &Ask::of("shop")).await.access);
+    let of_bob = grant_of(&server.tokens("bob", &Ask::of("shop")).await.access);
+    let mut cursor = None;
+    server.told(NOTES_API, &mut cursor).await;
+    server.end_sessions("ada").await;
+    server.lock_user("ada").await;
+    server.lock_user("bob").await;
+    let all = [json!({"grants": [of_ada]}), json!({"grants": [of_bob]})];
+    let told = server.told(NOTES_API, &mut cursor.clone()).await;
+    assert_eq!(told, all);
+    for (one, is_more) in all.iter().zip([true, false]) {
+        let ask = json!({"returnImmediately": true, "cursor": cursor, "maxEvents": 1});
+        let mut answer = server.poll(NOTES_API, &ask).await.json();
+        let sets: BTreeMap<String, String> = serde_json::from_value(answer["sets"].take()).unwrap();
+        let told: Vec<_> = sets.values().map(|set| ended(set)).collect();
+        assert_eq!(told, std::slice::from_ref(one));
+        assert_eq!(answer["moreAvailable"], is_more);
+        cursor = answer["cursor"].as_str().map(str::to_owned);
+    }
+}
+
 #[tokio::test]
 async fn only_the_client_of_an_api_is_told() {
     let server = TestServer::start().await;

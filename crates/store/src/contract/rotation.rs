@@ -79,6 +79,31 @@ async fn a_lost_answer_is_given_again_and_extends_nothing(database: Kind) {
     assert_eq!(world.rotate(&grant, 1).await, RefreshDecision::Rotate);
 }
 
+/// Each time an access token is issued, of whose end guards have to be told.
+///
+/// Attacks: AD67.
+#[apply(databases)]
+#[tokio::test]
+async fn a_grant_that_is_only_retried_is_told_among_those_that_ended(database: Kind) {
+    let world = World::on(database).await;
+    let grant = world.granted(OFFLINE).await;
+    assert_eq!(world.rotate(&grant, 0).await, RefreshDecision::Rotate);
+    world.advance(50);
+    let since = world.now();
+    assert_eq!(world.rotate(&grant, 0).await, RefreshDecision::Retry);
+    world.advance(5);
+    let (store, user, now) = (&world.store, &world.user, world.now());
+    let audience = world.kept(&grant).await.audience;
+    store.lock_user(user, now).await.unwrap();
+    let ended = async |behind| {
+        let page = (behind, 10);
+        let ended = store.ended_grants(user, &audience, since, page, now).await;
+        ended.unwrap()
+    };
+    assert_eq!(ended(None).await, [grant.id]);
+    assert_eq!(ended(Some(grant.id)).await, []);
+}
+
 /// Attacks: F01.
 #[apply(databases)]
 #[tokio::test]
