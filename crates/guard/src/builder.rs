@@ -327,6 +327,10 @@ impl GuardBuilder {
         if self.issuers.len() > 1 {
             return Err(ConfigError::SeveralIntrospected);
         }
+        // Of grants at another audience nothing would be told.
+        if self.foreign.audiences.len() > 1 {
+            return Err(ConfigError::SeveralAudiencesFollowed);
+        }
         let settings = std::mem::take(&mut self.revocation_settings);
         let cache = self.introspection_cache;
         let asking = Introspection::new(client_id, secret, cache, leeway, expiry_leeway);
@@ -393,5 +397,20 @@ mod tests {
         insta::assert_snapshot!(error("https://id.example.com", "notes"), @r#"the audience "notes" is not an absolute URL such as https://id.example.com"#);
         insta::assert_snapshot!(error("https://id.example.com", ""), @r#"the audience "" is not an absolute URL such as https://id.example.com"#);
         assert!(GuardBuilder::new("http://localhost:8420", "http://localhost:8422").is_ok());
+    }
+
+    #[test]
+    fn revocations_are_followed_for_one_audience() {
+        let build = |audiences: &[&str]| {
+            GuardBuilder::new("http://localhost:8420", "http://localhost:8422")
+                .unwrap()
+                .audiences(audiences.iter().copied())
+                .revocations("api", Secret::new("secret"))
+                .build()
+                .err()
+        };
+        assert_eq!(build(&["notes"]), None);
+        let several = build(&["notes", "mail"]);
+        assert_eq!(several, Some(ConfigError::SeveralAudiencesFollowed));
     }
 }

@@ -68,4 +68,9 @@ pub enum ConfigError {
         "one client cannot ask several issuers about tokens: make a guard for each, and join them with `first.layer().or(&second)`"
     )]
     SeveralIntrospected,
+    /// Revocations where several texts name the API.
+    #[error(
+        "revocations are told for one API by one name: with `.revocations(…)`, `.audiences(…)` takes one text; make a guard for each, and join them with `first.layer().or(&second)`"
+    )]
+    SeveralAudiencesFollowed,
 }

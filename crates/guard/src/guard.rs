@@ -25,7 +25,7 @@ use crate::layer::Accepted;
 use crate::places::{self, TokenPlace};
 use crate::reason::Reason;
 use crate::resource::{Resource, ResourceMetadata};
-use crate::revocations::{self, Followed, RevocationState, Revocations, Verdict};
+use crate::revocations::{self, EVER, Followed, RevocationState, Revocations, Verdict};
 use crate::token::Token;
 use crate::trusted::TrustedIssuers;
 
@@ -412,7 +412,7 @@ impl Parts {
         if token.len() > MAX_TOKEN {
             return Err(Reason::TooLong.into());
         }
-        let claims = self.validate(token).await?;
+        let claims = self.validate(token, EVER).await?;
         let Some(revocations) = &self.revocations else {
             return Ok(claims);
         };
@@ -420,31 +420,32 @@ impl Parts {
             (Verdict::Ended, _) => {
                 Err(Refusal::from(Reason::NotActive).because("no revoked token", "a revoked one"))
             }
-            (Verdict::Ask, Validation::Jwt) => {
+            (Verdict::Ask { after }, Validation::Jwt) => {
                 let asking = &revocations.introspection;
-                let answer = self.introspect(asking, token, Origin::Confirmation);
+                let answer = self.introspect(asking, token, Origin::Confirmation, after);
                 answer.await.map(|_| claims)
             }
             (Verdict::Unknown, Validation::Jwt) => {
                 Err(Refusal::unavailable(introspection::RETRY_AFTER))
             }
-            // Who asks about every token has asked about this one.
-            (Verdict::Passes | Verdict::Ask | Verdict::Unknown, _) => Ok(claims),
+            // Who asks about every token has asked about this one, but maybe too early.
+            (Verdict::Ask { after }, _) if after > EVER => self.validate(token, after).await,
+            (Verdict::Passes | Verdict::Ask { .. } | Verdict::Unknown, _) => Ok(claims),
         }
     }
 
-    /// What a token is worth, by what it says and what the issuer says of it.
-    async fn validate(&self, token: &str) -> Result<Arc<Claims>, Refusal> {
+    /// What a token is worth, by what it says and what the issuer says of it when it is asked after that moment.
+    async fn validate(&self, token: &str, asked_after: i64) -> Result<Arc<Claims>, Refusal> {
         match &self.validation {
             Validation::Jwt => self.verify(token).await.map(Arc::new),
             Validation::Introspection(introspection) => {
-                self.introspect(introspection, token, Origin::Introspection)
+                self.introspect(introspection, token, Origin::Introspection, asked_after)
                     .await
             }
             Validation::Both(introspection) if jwt::is_jwt(token) => {
                 let claims = self.verify(token).await?;
                 let answer = self
-                    .introspect(introspection, token, Origin::Confirmation)
+                    .introspect(introspection, token, Origin::Confirmation, asked_after)
                     .await?;
                 // An issuer that names a key names the one in the token.
                 if answer.bound_to.is_some() && answer.bound_to != claims.bound_to {
@@ -457,7 +458,7 @@ impl Parts {
                 Err(Reason::Malformed.into())
             }
             Validation::Both(introspection) => {
-                self.introspect(introspection, token, Origin::Introspection)
+                self.introspect(introspection, token, Origin::Introspection, asked_after)
                     .await
             }
         }
@@ -481,11 +482,13 @@ impl Parts {
         introspection: &Introspection,
         token: &str,
         origin: Origin,
+        asked_after: i64,
     ) -> Result<Arc<Claims>, Refusal> {
         let question = Question {
             audiences: &self.audiences,
             trusted: self.issuers.first(),
             origin,
+            asked_after,
             clock: &self.clock,
         };
         introspection.introspect(token, question).await

@@ -60,6 +60,8 @@ pub(crate) struct Question<'a> {
     pub(crate) trusted: &'a Trusted,
     /// [`Origin::Confirmation`] where the token was read here before.
     pub(crate) origin: Origin,
+    /// What was asked until then is asked again, in milliseconds.
+    pub(crate) asked_after: i64,
     pub(crate) clock: &'a Clock,
 }
 
@@ -84,6 +86,8 @@ type Answer = Result<Arc<Claims>, Refusal>;
 #[derive(Clone)]
 struct Remembered {
     answer: Answer,
+    /// When it was asked for.
+    asked: i64,
     from: i64,
     until: i64,
     /// In bytes.
@@ -146,7 +150,8 @@ impl Introspection {
         }
         self.sweep(clock.milliseconds());
         let key = encoding::sha256(token.as_bytes());
-        let holds = |remembered: &Remembered| remembered.holds(clock.milliseconds());
+        let after = question.asked_after;
+        let holds = |remembered: &Remembered| remembered.holds(clock.milliseconds(), after);
         if let Some(remembered) = self.answers.get(&key).filter(holds) {
             count("remembered");
             return remembered.answer;
@@ -161,9 +166,11 @@ impl Introspection {
         });
         match entry.await {
             EntryResult::Vacant(entry) | EntryResult::Replaced(entry, _) => {
+                let asked = clock.milliseconds();
                 let answer = self.ask(token, question).await;
                 // The entry may be gone if the cache is full: then nothing is remembered.
-                let _ = entry.insert(self.remember(answer.clone(), clock.milliseconds()));
+                let remembered = self.remember(answer.clone(), asked, clock.milliseconds());
+                let _ = entry.insert(remembered);
                 answer
             }
             EntryResult::Retained(answer) => {
@@ -188,11 +195,12 @@ impl Introspection {
                 .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok();
         if ours {
-            self.answers.retain(|_, remembered| remembered.holds(now));
+            self.answers
+                .retain(|_, remembered| remembered.holds(now, i64::MIN));
         }
     }
 
-    fn remember(&self, answer: Answer, now: i64) -> Remembered {
+    fn remember(&self, answer: Answer, asked: i64, now: i64) -> Remembered {
         let mut until = now.saturating_add(match &answer {
             Ok(_) => self.remembered_for,
             Err(refusal)
@@ -214,6 +222,7 @@ impl Introspection {
         let claims = answer.as_ref().map_or(0, |claims| claims.memory());
         Remembered {
             answer,
+            asked,
             from: now,
             until,
             memory: u64::try_from(LEAST_MEMORY.saturating_add(claims)).unwrap_or(u64::MAX),
@@ -292,8 +301,8 @@ impl Introspection {
 }
 
 impl Remembered {
-    fn holds(&self, now: i64) -> bool {
-        self.from <= now && now < self.until
+    fn holds(&self, now: i64, asked_after: i64) -> bool {
+        self.asked > asked_after && self.from <= now && now < self.until
     }
 }
 
@@ -499,7 +508,7 @@ mod tests {
 
     fn keep(introspection: &Introspection, number: usize, answer: Answer, now: i64) {
         let key = encoding::sha256(&number.to_be_bytes());
-        let remembered = introspection.remember(answer, now);
+        let remembered = introspection.remember(answer, now, now);
         introspection.answers.insert(key, remembered);
     }
 
@@ -539,6 +548,17 @@ mod tests {
             .unwrap()
             .memory();
         assert!((1_000..4_000).contains(&memory), "{memory}");
+    }
+
+    /// Attacks: AD66.
+    #[test]
+    fn what_was_asked_before_something_ended_says_nothing_of_it() {
+        let remembered = remembering().remember(Ok(large(0)), 1_000, 1_500);
+        assert!(remembered.holds(2_000, i64::MIN));
+        assert!(remembered.holds(2_000, 999));
+        for ended_at in [1_000, 1_400, 1_600] {
+            assert!(!remembered.holds(2_000, ended_at));
+        }
     }
 
     #[test]

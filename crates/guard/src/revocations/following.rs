@@ -118,7 +118,10 @@ async fn ask<T>(
     metrics::counter!("guard_revocation_polls_total", "outcome" => outcome).increment(1);
     Some(match answer {
         Ok(heard) => {
-            *answered_at = Instant::now();
+            // An issuer that has ever more to say is behind, by nobody knows how much.
+            if heard.is_all {
+                *answered_at = Instant::now();
+            }
             progress.failures = 0;
             let is_empty = heard.ended.is_empty() && heard.is_all;
             let is_early = is_empty && !wait.is_zero() && asked_at.elapsed() < PAUSE_WITHOUT_PLACE;
@@ -165,7 +168,7 @@ fn take_in(followed: &Followed<'_>, heard: Heard, progress: &mut Progress) {
                     number = heard.refused.len(),
                     "what the issuer said of revoked tokens could not be verified: it is asked about all that were issued until now"
                 );
-                ended.ask_until(now.seconds().saturating_add(skew));
+                ended.ask_until(now.seconds().saturating_add(skew), now);
             }
         });
     }

@@ -50,9 +50,12 @@ pub enum RevocationState {
     Starting,
     /// It knows of every revocation, usually within a second.
     Following,
-    /// The issuer has not answered for two intervals.
+    /// The issuer has not answered for two intervals, or has not come to an end of what there is to say.
     Lost,
 }
+
+/// Before any moment.
+pub(crate) const EVER: i64 = i64::MIN;
 
 /// What is decided of a token here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +64,8 @@ pub(crate) enum Verdict {
     Passes,
     /// It has ended, or may have and nobody is asked.
     Ended,
-    /// The issuer is to be asked.
-    Ask,
+    /// The issuer is to be asked, after that moment, in milliseconds.
+    Ask { after: i64 },
     /// Nothing is known at the moment.
     Unknown,
 }
@@ -134,7 +137,7 @@ impl Revocations {
     pub(crate) fn judge(&self, claims: &Claims) -> Verdict {
         let state = self.state.load(Ordering::Acquire);
         let (Some(issued_at), Some(expires_at)) = (claims.issued_at(), claims.expires_at) else {
-            return self.unsure();
+            return self.unsure(EVER);
         };
         let is_covered = expires_at.since(issued_at) <= self.lifetime.load(Ordering::Acquire);
         if state == QUIET && is_covered {
@@ -148,21 +151,21 @@ impl Revocations {
         });
         match (known, state) {
             (Known::Ended, _) => Verdict::Ended,
-            (Known::Unsure, _) => self.unsure(),
+            (Known::Unsure { since }, _) => self.unsure(since),
             (Known::Good, STARTING | LOST) => match self.settings.without {
-                WithoutRevocations::Introspect => Verdict::Ask,
+                WithoutRevocations::Introspect => Verdict::Ask { after: EVER },
                 WithoutRevocations::Refuse => Verdict::Unknown,
                 WithoutRevocations::GoOn => Verdict::Passes,
             },
             (Known::Good, _) if is_covered => Verdict::Passes,
-            (Known::Good, _) => self.unsure(),
+            (Known::Good, _) => self.unsure(EVER),
         }
     }
 
-    /// What is decided where the issuer alone knows.
-    fn unsure(&self) -> Verdict {
+    /// What is decided where the issuer alone knows, since that moment.
+    fn unsure(&self, after: i64) -> Verdict {
         match self.settings.without {
-            WithoutRevocations::Introspect => Verdict::Ask,
+            WithoutRevocations::Introspect => Verdict::Ask { after },
             WithoutRevocations::Refuse | WithoutRevocations::GoOn => Verdict::Ended,
         }
     }
