@@ -363,7 +363,6 @@ impl ClientBuilder {
             index_keys: keys.index_keys(&index_context).into(),
         };
         let settings = HttpSettings {
-            bypass_proxy: config.issuer.is_loopback(),
             plain,
             adjust: self.adjust_http,
         };

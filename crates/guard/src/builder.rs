@@ -336,7 +336,7 @@ impl GuardBuilder {
         let asking = Introspection::new(client_id, secret, cache, leeway, expiry_leeway);
         // The issuer holds the answer back for as long as the guard waits.
         let timeout = self.http_timeout + settings.wait;
-        let http = Http::new(USER_AGENT, timeout, http_settings(&self.issuers[0].address));
+        let http = Http::new(USER_AGENT, timeout, HttpSettings::default());
         Ok(Some(Revocations::new(settings, asking, http)))
     }
 
@@ -358,7 +358,7 @@ impl GuardBuilder {
                 return Err(ConfigError::IssuerTwice(twice.clone()));
             }
             let address = named.address.clone();
-            let http = Http::new(USER_AGENT, self.http_timeout, http_settings(&address));
+            let http = Http::new(USER_AGENT, self.http_timeout, HttpSettings::default());
             let issuer = Issuer::new(address, profile.is_openid_first(), http, self.clock.clone());
             trusted.push(Trusted {
                 keys: keys(&issuer),
@@ -369,14 +369,6 @@ impl GuardBuilder {
             });
         }
         Ok(TrustedIssuers::new(trusted))
-    }
-}
-
-/// How an issuer is reached: one on this machine without a proxy, which would carry plain http away from it.
-fn http_settings(issuer: &Address) -> HttpSettings {
-    HttpSettings {
-        bypass_proxy: issuer.is_loopback(),
-        ..HttpSettings::default()
     }
 }
 

@@ -126,12 +126,18 @@ pub type Adjustment = dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder +
 /// How connections are made.
 #[derive(Clone, Default)]
 pub struct HttpSettings {
-    /// An issuer on this machine is reached without a proxy, which would carry plain http away from it.
-    pub bypass_proxy: bool,
     /// How far plain http may go.
     pub plain: PlainHttp,
     /// What the caller changes.
     pub adjust: Option<Arc<Adjustment>>,
+}
+
+/// How far the connections of a pool go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    ThisMachine,
+    PrivateNetwork,
+    Anywhere,
 }
 
 /// The connection pools and their limits. Cheap to clone.
@@ -141,6 +147,8 @@ pub struct Http {
     timeout: Duration,
     settings: HttpSettings,
     pool: Pool,
+    /// For this machine.
+    local_pool: Pool,
     /// For plain http in a private network.
     private_pool: Pool,
 }
@@ -157,6 +165,7 @@ impl Http {
             timeout,
             settings,
             pool: Arc::default(),
+            local_pool: Arc::default(),
             private_pool: Arc::default(),
         }
     }
@@ -175,11 +184,14 @@ impl Http {
             let detail = format!("{} is not protected on its way", without_query(url));
             return Err(FetchError::unusable(detail));
         }
-        let is_plain = url.scheme() == "http" && !is_loopback(url);
-        let pool = match is_plain {
-            true => self.private_pool.get_or_init(|| self.connect(true)),
-            false => self.pool.get_or_init(|| self.connect(false)),
+        let (pool, reach) = if is_loopback(url) {
+            (&self.local_pool, Reach::ThisMachine)
+        } else if url.scheme() == "http" {
+            (&self.private_pool, Reach::PrivateNetwork)
+        } else {
+            (&self.pool, Reach::Anywhere)
         };
+        let pool = pool.get_or_init(|| self.connect(reach));
         pool.as_ref().map_err(Clone::clone)
     }
 
@@ -188,7 +200,7 @@ impl Http {
     /// # Errors
     /// [`FetchErrorKind::NoTls`].
     pub fn check(&self) -> Result<(), FetchError> {
-        let pool = self.pool.get_or_init(|| self.connect(false));
+        let pool = self.pool.get_or_init(|| self.connect(Reach::Anywhere));
         pool.as_ref().map(drop).map_err(Clone::clone)
     }
 
@@ -233,7 +245,7 @@ impl Http {
         exchange(request, url, headers).await
     }
 
-    fn connect(&self, privately: bool) -> Result<reqwest::Client, FetchError> {
+    fn connect(&self, reach: Reach) -> Result<reqwest::Client, FetchError> {
         let mut builder = reqwest::Client::builder();
         if let Some(adjust) = &self.settings.adjust {
             builder = adjust(builder);
@@ -245,10 +257,11 @@ impl Http {
             .connect_timeout(self.timeout / 2)
             .timeout(self.timeout)
             .user_agent(self.agent);
-        if self.settings.bypass_proxy || privately {
+        // A proxy would carry plain http, and the tokens in it, away from where it may go.
+        if reach != Reach::Anywhere {
             builder = builder.no_proxy();
         }
-        if privately {
+        if reach == Reach::PrivateNetwork {
             builder = builder.dns_resolver(Arc::new(PrivateAddresses));
         }
         builder.build().map_err(|error| {
@@ -346,6 +359,36 @@ mod tests {
                 .collect(),
             body: Bytes::new(),
         }
+    }
+
+    #[tokio::test]
+    async fn no_proxy_comes_between_this_machine_and_itself() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 1024];
+            let read = tokio::io::AsyncReadExt::read(&mut stream, &mut request);
+            assert!(read.await.unwrap() > 0);
+            let said = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
+            let write = tokio::io::AsyncWriteExt::write_all(&mut stream, said);
+            write.await.unwrap();
+        });
+        // Nobody listens at port 1: a request that takes the proxy fails.
+        let proxied = |builder: reqwest::ClientBuilder| {
+            builder.proxy(reqwest::Proxy::all("http://127.0.0.1:1").unwrap())
+        };
+        let settings = HttpSettings {
+            adjust: Some(Arc::new(proxied)),
+            ..HttpSettings::default()
+        };
+        let http = Http::new("test", Duration::from_secs(10), settings);
+        let url = Url::parse(&url).unwrap();
+        let answer = http.get(&url, HeaderMap::new()).await.unwrap();
+        assert_eq!(answer.status, StatusCode::NO_CONTENT);
+        let elsewhere = Url::parse("https://id.example.com/").unwrap();
+        let refused = http.get(&elsewhere, HeaderMap::new()).await.err().unwrap();
+        assert_eq!(refused.kind(), FetchErrorKind::Unreachable);
     }
 
     #[rstest]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use safeconduct_client::{BeginOptions, LoginOptions};
 use safeconduct_protocol::administration;
+use safeconduct_protocol::loopback::is_loopback;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -214,11 +215,14 @@ async fn issuer_of(api: &str) -> Result<String, Failure> {
         Failure::Failed(format!("there is no API to administer by at {api}: {why}"))
             .with_advice("administration.api = true turns it on; without administration.url it is at server.admin_listen, on that machine alone")
     };
-    let pool = reqwest::Client::builder()
+    let mut pool = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
-        .timeout(PATIENCE)
-        .build()
-        .map_err(|error| none(&error))?;
+        .timeout(PATIENCE);
+    if Url::parse(api).is_ok_and(|url| is_loopback(&url)) {
+        // Whatever a proxy says of this machine is another's word.
+        pool = pool.no_proxy();
+    }
+    let pool = pool.build().map_err(|error| none(&error))?;
     let mut answer = pool.get(url).send().await.map_err(|error| none(&error))?;
     if answer.status() != reqwest::StatusCode::OK {
         return Err(none(&format_args!("it answered {}", answer.status())));
