@@ -28,6 +28,7 @@ pub(crate) enum Verb {
     /// Show a session: how it began, and what ends with it
     Show {
         /// Its id, which ID Tokens carry as `sid`
+        #[arg(allow_hyphen_values = true)]
         session: String,
     },
     /// End a session, or those of a user, or all; says first how many
@@ -36,7 +37,7 @@ pub(crate) enum Verb {
     )]
     End {
         /// The session
-        #[arg(required_unless_present_any = ["user", "all"])]
+        #[arg(required_unless_present_any = ["user", "all"], allow_hyphen_values = true)]
         session: Option<String>,
         /// Every session of this user, by username or id
         #[arg(long, conflicts_with = "session")]
@@ -280,5 +281,37 @@ impl From<SessionDetails> for ShownDetails {
             grants: details.grants.iter().map(|grant| grant.grant.id).collect(),
             session: details.session.into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(subcommand)]
+        verb: Verb,
+    }
+
+    /// One id in 64 begins so.
+    #[test]
+    fn an_id_that_begins_with_a_hyphen_is_no_option() {
+        let read = |words: &[&str]| {
+            Line::try_parse_from([&["session"], words].concat()).map(|line| line.verb)
+        };
+        let id = "--IUeHZxp76NeoGX2f2jEA";
+        let shown = read(&["show", id]);
+        assert!(matches!(shown, Ok(Verb::Show { session }) if session == id));
+        let ended = read(&["end", id, "--yes"]);
+        assert!(
+            matches!(ended, Ok(Verb::End { session: Some(session), yes: true, .. }) if session == id)
+        );
+        let of_user = read(&["end", "--user", "ada", "--yes"]);
+        assert!(
+            matches!(of_user, Ok(Verb::End { session: None, user: Some(user), .. }) if user == "ada")
+        );
     }
 }
