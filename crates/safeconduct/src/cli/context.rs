@@ -48,7 +48,8 @@ impl Context {
         if let Some((contexts, name)) = self.server()? {
             let known = contexts.known(&name)?;
             return block_on(async {
-                let place = Place::There(Remote::of(&contexts, name, known).await?);
+                let remote = Remote::of(&contexts, name, known).await?;
+                let place = Place::There(Box::new(remote));
                 verb(&place, self.output).await
             });
         }

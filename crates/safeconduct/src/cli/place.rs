@@ -14,7 +14,7 @@ pub(crate) enum Place {
     /// On this database.
     Here(Box<Database>),
     /// By the API of this server.
-    There(Remote),
+    There(Box<Remote>),
 }
 
 /// A part of a list, and where the next one begins.
