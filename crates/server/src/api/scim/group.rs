@@ -9,11 +9,9 @@ use super::error::{ScimError, ScimType};
 use super::filter::Filter;
 use super::patch::{self, Change, Verb};
 use super::resource::{address_of, external_id, meta};
-use super::schema::{GROUP, ResourceType};
+use super::schema::{GROUP, MEMBERS, ResourceType};
 use super::value::assigned;
 use crate::administration::provisioning::{WantedGroup, WantedMembers};
-
-const MEMBERS: &str = "members";
 
 /// A group as it is sent; `members` are those who are shown.
 pub(crate) fn resource(

@@ -8,6 +8,9 @@ pub(crate) const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 /// The schema of employees, of which nothing is kept (RFC 7643 §4.3).
 pub(crate) const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
+/// The attribute that says who is in a group.
+pub(crate) const MEMBERS: &str = "members";
+
 /// What the values of an attribute are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -278,7 +281,7 @@ pub(crate) static OF_GROUP: [Attribute; 2] = [
             "What people read. The first one is also the name that apps see, and that does not change.",
         ))
     }),
-    several("members", "The users in the group.", MEMBER),
+    several(MEMBERS, "The users in the group.", MEMBER),
 ];
 
 /// Attributes of the standard that are kept nowhere: clients send them as a matter of course, and they are passed over (RFC 7643 §4.1).

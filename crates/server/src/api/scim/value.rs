@@ -4,10 +4,16 @@
 use serde_json::{Map, Value};
 
 use super::error::{ScimError, ScimType};
-use super::schema::{Attribute, Kind, Mutability, Named, ResourceType};
+use super::schema::{Attribute, Kind, MEMBERS, Mutability, Named, ResourceType};
 
 /// The attribute that says which schemas a body is of.
 const SCHEMAS: &str = "schemas";
+
+/// The most values of an attribute, but for the members of a group: those of a resource are compared with each other.
+const MOST_VALUES: usize = 50;
+
+/// The longest text, in bytes. No claim and no password is as long.
+const LONGEST_TEXT: usize = 4096;
 
 /// A body that is one resource, as far as it can be written.
 ///
@@ -132,11 +138,24 @@ pub(crate) fn assigned(
         Value::Array(values) => values,
         one => vec![one],
     };
+    check_count(attribute, values.len())?;
     let mut read = Vec::with_capacity(values.len());
     for value in values {
         read.extend(single(attribute, value)?);
     }
     Ok((!read.is_empty()).then_some(Value::Array(read)))
+}
+
+/// Refuses more values than an attribute may have. How many members join or leave a group is for the verbs to judge.
+///
+/// # Errors
+/// `invalidValue`.
+pub(crate) fn check_count(attribute: &Attribute, count: usize) -> Result<(), ScimError> {
+    if count <= MOST_VALUES || attribute.name == MEMBERS {
+        return Ok(());
+    }
+    let told = format!("{} has at most {MOST_VALUES} values.", attribute.name);
+    Err(ScimError::of(ScimType::InvalidValue, told))
 }
 
 /// One value of an attribute, or of a part; `None` where that is nothing.
@@ -150,6 +169,10 @@ pub(crate) fn single(
     match (attribute.kind, value) {
         (_, Value::Null) => Ok(None),
         (Kind::Text | Kind::Reference, Value::String(text)) if text.is_empty() => Ok(None),
+        (Kind::Text | Kind::Reference, Value::String(text)) if text.len() > LONGEST_TEXT => {
+            let told = format!("{} has at most {LONGEST_TEXT} bytes.", attribute.name);
+            Err(ScimError::of(ScimType::InvalidValue, told))
+        }
         (Kind::Text | Kind::Reference, Value::String(text)) if !text.contains('\0') => {
             Ok(Some(Value::String(text)))
         }

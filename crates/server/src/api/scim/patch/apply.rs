@@ -6,7 +6,7 @@ use super::change::{Change, Verb, no_target};
 use crate::api::scim::error::{ScimError, ScimType};
 use crate::api::scim::filter::Filter;
 use crate::api::scim::schema::Attribute;
-use crate::api::scim::value::{assigned, single};
+use crate::api::scim::value::{assigned, check_count, single};
 
 /// Which of several is the one that is used.
 const PRIMARY: &str = "primary";
@@ -80,6 +80,7 @@ fn several(resource: &mut Map<String, Value>, change: Change) -> Result<(), Scim
         }
         (Verb::Add | Verb::Replace, true) => set_some(values, change)?,
     }
+    check_count(attribute, values.len())?;
     if values.is_empty() {
         resource.remove(attribute.name);
     }

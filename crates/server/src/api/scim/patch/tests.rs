@@ -118,3 +118,31 @@ fn a_patch_says_what_it_is_and_is_of_bounded_length() {
     let refused = asked(many(1_001)).unwrap_err();
     assert_eq!(refused.status(), http::StatusCode::PAYLOAD_TOO_LARGE);
 }
+
+/// Whatever comes again and again, there are few to compare it with.
+#[test]
+fn no_attribute_has_more_values_than_it_may() {
+    let values = |from: usize, to: usize| -> Vec<Value> {
+        let values = (from..to).map(|number| json!({"value": format!("a{number}@b.example")}));
+        values.collect()
+    };
+    let add = |values: Vec<Value>| json!({"op": "add", "path": "emails", "value": values});
+    let by_filter = |number: usize| {
+        let path = format!("emails[type eq \"{number}\"].value");
+        json!({"op": "add", "path": path, "value": "a@b.example"})
+    };
+    // One is there.
+    assert!(patched(json!([add(values(0, 25)), add(values(0, 49))])).is_ok());
+    let by_filters: Vec<Value> = (0..50).map(by_filter).collect();
+    for operations in [
+        json!([add(values(0, 51))]),
+        json!([add(values(0, 25)), add(values(25, 50))]),
+        json!([{"op": "replace", "path": "emails", "value": values(0, 51)}]),
+        json!([{"op": "remove", "path": "emails", "value": values(0, 51)}]),
+        json!(by_filters),
+        json!([{"op": "replace", "path": "userName", "value": "a".repeat(4097)}]),
+    ] {
+        let refused = patched(operations).unwrap_err();
+        assert_eq!(refused.kind(), Some(ScimType::InvalidValue));
+    }
+}
