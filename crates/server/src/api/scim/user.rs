@@ -48,6 +48,9 @@ const ADDRESSES: &str = "addresses";
 /// What is kept of a value beside it.
 const LABELS: [&str; 2] = ["type", "primary"];
 
+/// The longest of them, in bytes.
+const LONGEST_LABEL: usize = 64;
+
 /// A user as it is sent.
 pub(crate) fn resource(user: &ProvisionedUser, base: &str) -> Map<String, Value> {
     let record = &user.record;
@@ -158,7 +161,7 @@ pub(crate) fn wanted(
             set(&mut claims, attribute, proved, None)?;
         }
         if value.is_some() {
-            label(&mut labels, attribute, &mut one);
+            label(&mut labels, attribute, &mut one)?;
         }
         set(&mut claims, attribute, name, value)?;
     }
@@ -168,7 +171,7 @@ pub(crate) fn wanted(
         .filter_map(|(part, name)| Some(((*name).to_owned(), one.remove(*part)?)));
     let address: Map<String, Value> = parts.collect();
     if !address.is_empty() {
-        label(&mut labels, ADDRESSES, &mut one);
+        label(&mut labels, ADDRESSES, &mut one)?;
     }
     let address = (!address.is_empty()).then_some(Value::Object(address));
     set(&mut claims, ADDRESSES, "address", address)?;
@@ -200,14 +203,28 @@ fn used(values: Option<Value>) -> Option<Value> {
     (place < values.len()).then(|| values.swap_remove(place))
 }
 
-fn label(labels: &mut Map<String, Value>, attribute: &str, of: &mut Map<String, Value>) {
+fn label(
+    labels: &mut Map<String, Value>,
+    attribute: &str,
+    of: &mut Map<String, Value>,
+) -> Result<(), ScimError> {
     let kept = LABELS
         .iter()
         .filter_map(|part| Some(((*part).to_owned(), of.remove(*part)?)));
     let kept: Map<String, Value> = kept.collect();
+    let is_long = |(_, label): (&String, &Value)| {
+        label
+            .as_str()
+            .is_some_and(|label| label.len() > LONGEST_LABEL)
+    };
+    if kept.iter().any(is_long) {
+        let told = format!("The type of {attribute} has at most {LONGEST_LABEL} bytes.");
+        return Err(invalid(told));
+    }
     if !kept.is_empty() {
         labels.insert(attribute.to_owned(), Value::Object(kept));
     }
+    Ok(())
 }
 
 fn set(
@@ -390,6 +407,8 @@ mod tests {
             json!({"userName": "a", "displayName": "line\nbreak"}),
             json!({"userName": "a", "externalId": "x".repeat(513)}),
             json!({"userName": "a", "externalId": "a\u{7}"}),
+            json!({"userName": "a", "emails": [{"value": "a@b.example", "type": "x".repeat(65)}]}),
+            json!({"userName": "a", "addresses": [{"locality": "L", "type": "x".repeat(65)}]}),
         ] {
             let refused = wanted(read(body.clone()), &PersonClaims::default());
             let kind = refused.err().and_then(|refused| refused.kind());
