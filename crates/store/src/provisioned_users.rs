@@ -324,10 +324,7 @@ impl ActingStore {
             expect(free, UserChange::NameTaken);
         }
         if is_guarded {
-            let is_none = Statement::new(IS_NO_ADMINISTRATOR)
-                .bind(id.as_str())
-                .bind(ADMINISTRATORS);
-            expect(is_none, UserChange::Administrator);
+            expect(is_no_administrator(id), UserChange::Administrator);
         }
         expect(replacement(id, to, is_kept_out, now), UserChange::Changed);
 
@@ -364,7 +361,7 @@ impl ActingStore {
         })
     }
 
-    /// [Deletes](Self::delete_user) a user, of the version that was `seen` if one was, unless no administrator would remain.
+    /// [Deletes](Self::delete_user) a user, of the version that was `seen` if one was, unless they administer this server.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -378,14 +375,13 @@ impl ActingStore {
             .bind(id.as_str())
             .bind(seen)
             .expect_some();
-        let before = Unit::new([users::exists(id), hold]);
+        let before = Unit::new([users::exists(id), hold, is_no_administrator(id)]);
         let unit = self.deletion(before, id, now).await?;
-        Ok(match self.run_where_another_administers(id, unit).await {
-            Ok(UnitOutcome::Done(_)) => UserChange::Done,
-            Ok(UnitOutcome::Unmet { statement: 1 }) => UserChange::Changed,
-            Ok(UnitOutcome::Unmet { .. }) => UserChange::NoUser,
-            Err(StoreError::LastAdministrator) => UserChange::LastAdministrator,
-            Err(other) => return Err(other),
+        Ok(match self.run(unit).await? {
+            UnitOutcome::Done(_) => UserChange::Done,
+            UnitOutcome::Unmet { statement: 1 } => UserChange::Changed,
+            UnitOutcome::Unmet { statement: 2 } => UserChange::Administrator,
+            UnitOutcome::Unmet { .. } => UserChange::NoUser,
         })
     }
 
@@ -428,6 +424,14 @@ fn kinds_of_change(from: &ProvisionedUser, to: &UserReplacement) -> Vec<&'static
         .into_iter()
         .filter_map(|(kind, is_so)| is_so.then_some(kind));
     kinds.collect()
+}
+
+/// Holds of who does not administer this server.
+fn is_no_administrator(id: &UserId) -> Statement {
+    Statement::new(IS_NO_ADMINISTRATOR)
+        .bind(id.as_str())
+        .bind(ADMINISTRATORS)
+        .expect_some()
 }
 
 fn named_by<'a>(client: &'a ClientId, id: &'a UserId) -> Named<'a> {

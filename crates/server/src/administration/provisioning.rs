@@ -139,7 +139,7 @@ impl From<StoreError> for Unprovisioned {
 }
 
 const RESERVED: &str = "The group of administrators is changed by an administrator in person, or by a command on the server.";
-const OF_ADMINISTRATOR: &str = "This user administers this server: name, password, address and the way back in are changed by themselves, or by a command on the server.";
+const OF_ADMINISTRATOR: &str = "This user administers this server: name, password, address, the way back in and the end of the account are their own, or are changed by a command on the server.";
 
 impl Administration<'_> {
     /// Adds a user. Gives them.

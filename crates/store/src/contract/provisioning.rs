@@ -513,6 +513,10 @@ async fn an_administrator_is_nobodys_to_let_others_in_to(database: Kind) {
     for to in [renamed, with_password, with_email] {
         assert_eq!(world.replace(&from, &to).await, UserChange::Administrator);
     }
+    let deleted = world
+        .store
+        .delete_provisioned_user(&world.user, None, world.now());
+    assert_eq!(deleted.await.unwrap(), UserChange::Administrator);
     assert_eq!(world.provisioned().await, from);
     let mut nickname = as_it_is();
     nickname.claims.set("nickname", json!("A")).unwrap();
