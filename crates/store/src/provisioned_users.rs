@@ -156,7 +156,7 @@ pub struct UserReplacement {
     /// What the client calls them.
     pub external_id: Option<String>,
     /// What tells the user of it.
-    pub mail: Option<Mail>,
+    pub mails: Vec<Mail>,
 }
 
 /// What a change of a user came to. But for the first, nothing was changed.
@@ -338,7 +338,11 @@ impl ActingStore {
             .and(password.map(|password| password_replacement(id, password, now)))
             .and(ending.into_iter().flatten())
             .then(named_by(client, id).keep(to.external_id.as_deref()))
-            .and(mail::queue(to.mail.as_ref(), now))
+            .and(
+                to.mails
+                    .iter()
+                    .flat_map(|mail| mail::queue(Some(mail), now)),
+            )
             .and(events);
         let unit = unit.in_turn(id.as_str());
         let outcome = match is_kept_out {

@@ -215,10 +215,17 @@ impl Administration<'_> {
             return Ok(from.clone());
         }
         to.password = self.sealed_password(&record.id, &wanted, hashing).await?;
-        if to.password.is_some() {
-            let purpose = MailPurpose::PasswordChanged;
-            to.mail = self.notices.to(&record.id, &record.claims, purpose);
-        }
+        let [old, new] = [&record.claims, &to.claims].map(|claims| claims.claim("email"));
+        let told = [
+            (old != new, MailPurpose::AddressChanged),
+            (to.password.is_some(), MailPurpose::PasswordChanged),
+        ];
+        // At the address that was theirs before.
+        let mails = told
+            .into_iter()
+            .filter(|(is_so, _)| *is_so)
+            .filter_map(|(_, purpose)| self.notices.to(&record.id, &record.claims, purpose));
+        to.mails = mails.collect();
         match self.store.replace_user(client, from, &to, self.now).await? {
             UserChange::Done => self.provisioned_user(client, &record.id).await,
             other => Err(self
@@ -468,6 +475,6 @@ fn replacement(wanted: &WantedUser, seen: i64, is_active: bool) -> UserReplaceme
         active: wanted.active.unwrap_or(is_active),
         password: None,
         external_id: wanted.external_id.clone(),
-        mail: None,
+        mails: Vec::new(),
     }
 }

@@ -11,7 +11,7 @@ use http::{HeaderName, Method, header};
 use safeconduct_protocol::client::{Client, GrantType};
 use safeconduct_protocol::scope::Scope;
 use safeconduct_server::routes;
-use safeconduct_server::settings::AdministrationSettings;
+use safeconduct_server::settings::{AdministrationSettings, Settings};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -47,10 +47,16 @@ async fn token_of(server: &TestServer, client: &str, scope: &str) -> String {
 
 impl Directory {
     pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// The same, where something else is decided.
+    async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
         let server = TestServer::start().await;
         let server = server
             .restart_with(|settings| {
                 settings.administration = Some(AdministrationSettings::default());
+                change(settings);
             })
             .await;
         let_provision(&server, "robot").await;

@@ -108,7 +108,7 @@ fn as_it_is(user: &ProvisionedUser) -> UserReplacement {
         active: !user.record.locked,
         password: None,
         external_id: user.external_id.clone(),
-        mail: None,
+        mails: Vec::new(),
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Directory, let_provision, token_of, told};
 use crate::second_factor::events;
-use crate::support::Ask;
+use crate::support::{Ask, mail_to_nowhere};
 
 /// Attacks: AD09, AD10, AD48.
 #[tokio::test]
@@ -306,6 +306,25 @@ async fn a_password_is_held_to_the_rule_and_ends_what_there_was() {
     assert!(!server.is_active(&tokens.access).await);
     assert!(server.stored_hash("ada").await.starts_with("$argon2id$"));
     assert_eq!(events(server, "password-set").await, 1);
+}
+
+/// With an address of its own choice, a directory could get in by *Forgot your password?* as well.
+#[tokio::test]
+async fn whoever_gets_another_address_or_password_is_told_at_the_one_that_was_theirs() {
+    let directory = Directory::start_with(|settings| settings.mail = Some(mail_to_nowhere())).await;
+    let ada = directory.path_of("ada").await;
+    let waiting = || directory.server.rows()["outbox"];
+    let patch = async |path: &str, value: Value| {
+        let operations = json!([{"op": "replace", "path": path, "value": value}]);
+        assert_eq!(directory.patch(&ada, operations).await.status, 200);
+    };
+    patch("nickName", "A".into()).await;
+    assert_eq!(waiting(), 0);
+    patch("emails", json!([{"value": "eve@example.com"}])).await;
+    assert_eq!(waiting(), 1);
+    // Nobody has proved the new address: it is told of nothing.
+    patch("password", "a wholly other battery".into()).await;
+    assert_eq!(waiting(), 1);
 }
 
 /// Attacks: AD36.
