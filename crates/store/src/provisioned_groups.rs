@@ -46,6 +46,10 @@ const MEMBERS: &str = "SELECT m.user_id FROM group_members m \
 const HOLD: &str = "UPDATE groups SET changed_at = changed_at \
      WHERE id = $1 AND (CAST($2 AS BIGINT) IS NULL OR version = CAST($2 AS BIGINT))";
 
+/// A directory does not take away what is demanded of people, by removing the group and making it anew.
+const DEMANDS_NO_SECOND_FACTOR: &str =
+    "SELECT 1 FROM groups WHERE id = $1 AND second_factor_required = 0";
+
 const EXISTS: &str = "SELECT 1 FROM groups WHERE id = $1";
 
 const DISPLAY: &str = "UPDATE groups SET display = $2, version = version + 1, changed_at = $3 WHERE id = $1 AND declared = 0";
@@ -134,6 +138,8 @@ pub enum GroupChange {
     Taken,
     /// The configuration says what it is called, and that it is there.
     Declared,
+    /// Whoever is in the group has to have a second factor.
+    Demanding,
     /// There is no such user.
     NoUser(UserId),
 }
@@ -334,6 +340,9 @@ impl ActingStore {
         let unit = Unit::new([
             Statement::new(EXISTS).bind(id).expect_some(),
             Statement::new(HOLD).bind(id).bind(seen).expect_some(),
+            Statement::new(DEMANDS_NO_SECOND_FACTOR)
+                .bind(id)
+                .expect_some(),
         ])
         .and(groups::removal(name))
         .then(removed.by(self.by(), now))
@@ -342,6 +351,7 @@ impl ActingStore {
             UnitOutcome::Done(_) => GroupChange::Done,
             UnitOutcome::Unmet { statement: 0 } => GroupChange::NoGroup,
             UnitOutcome::Unmet { statement: 1 } => GroupChange::Changed,
+            UnitOutcome::Unmet { statement: 2 } => GroupChange::Demanding,
             UnitOutcome::Unmet { .. } => GroupChange::Declared,
         })
     }

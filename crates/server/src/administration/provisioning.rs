@@ -112,6 +112,11 @@ pub enum Unprovisioned {
         "the configuration declares this group: it says what it is called, and that it is there"
     )]
     Declared,
+    /// Whoever is in the group has to have a second factor, which would end with it.
+    #[error(
+        "this group demands a second factor of who is in it: it is removed by an administrator in person, or by a command on the server"
+    )]
+    Demanding,
     /// No administrator would remain.
     #[error("this is the last administrator who can sign in")]
     LastAdministrator,
@@ -410,6 +415,7 @@ impl Administration<'_> {
             GroupChange::Changed => Err(Unprovisioned::Changed),
             GroupChange::Taken => Err(Unprovisioned::Taken(called.to_owned())),
             GroupChange::Declared => Err(Unprovisioned::Declared),
+            GroupChange::Demanding => Err(Unprovisioned::Demanding),
             GroupChange::NoUser(user) => Err(Unprovisioned::NoMember(user)),
         }
     }

@@ -324,6 +324,28 @@ async fn a_change_of_members_is_whole_and_nothing_where_nothing_changes(database
     assert_eq!(world.change(&group, &some).await, GroupChange::NoGroup);
 }
 
+/// Removed and made anew, it would demand nothing.
+#[apply(databases)]
+#[tokio::test]
+async fn a_group_that_demands_a_second_factor_stays(database: Kind) {
+    let world = World::on(database).await;
+    let group = Group {
+        name: "vault".to_owned(),
+        display: None,
+        second_factor_required: true,
+    };
+    let id = new_id();
+    let (client, now) = (&world.client, world.now());
+    let made = world
+        .store
+        .add_provisioned_group(client, (&id, &group), None, &[], now);
+    assert_eq!(made.await.unwrap(), GroupChange::Done);
+    let group = world.group_of(&id).await;
+    let removed = world.store.remove_provisioned_group(&group, None, now);
+    assert_eq!(removed.await.unwrap(), GroupChange::Demanding);
+    assert_eq!(world.group_of(&id).await, group);
+}
+
 #[apply(databases)]
 #[tokio::test]
 async fn no_two_groups_read_alike(database: Kind) {

@@ -23,7 +23,9 @@ impl From<Unprovisioned> for ScimError {
             Unprovisioned::Unfit(told) => Self::of(ScimType::InvalidValue, told),
             Unprovisioned::Taken(_) => Self::of(ScimType::Uniqueness, told),
             Unprovisioned::Administrators(told) => Self::new(StatusCode::FORBIDDEN, told),
-            Unprovisioned::Declared => Self::new(StatusCode::FORBIDDEN, told),
+            Unprovisioned::Declared | Unprovisioned::Demanding => {
+                Self::new(StatusCode::FORBIDDEN, told)
+            }
             Unprovisioned::LastAdministrator => Self::new(StatusCode::CONFLICT, told),
             Unprovisioned::Changed => etag::stale(),
             Unprovisioned::NoMember(_) => Self::of(ScimType::InvalidValue, told),
