@@ -68,6 +68,8 @@ pub(crate) struct Comparison {
     operator: Operator,
     /// `null` where the operator takes none.
     value: Value,
+    /// The form of a text in which values are the same.
+    wanted: String,
 }
 
 impl Comparison {
@@ -116,10 +118,12 @@ impl Comparison {
                 )));
             }
         };
+        let wanted = value.as_str().map(|text| form(attribute, compared, text));
         Ok(Self {
             attribute,
             part,
             operator,
+            wanted: wanted.unwrap_or_default(),
             value,
         })
     }
@@ -153,9 +157,9 @@ impl Comparison {
                 values.peek().is_none() || values.any(|value| !self.equals(value))
             }
             (Operator::Equal, _) => values.any(|value| self.equals(value)),
-            (operator, Value::String(wanted)) if self.compared().kind != Kind::Time => values
+            (operator, Value::String(_)) => values
                 .filter_map(Value::as_str)
-                .any(|text| of_texts(operator, &self.form(text), &self.form(wanted))),
+                .any(|text| of_texts(operator, &self.form(text), &self.wanted)),
             (operator, wanted) => values
                 .filter_map(seconds)
                 .any(|at| ordered(operator, at.cmp(&wanted.as_i64().unwrap_or_default()))),
@@ -165,24 +169,13 @@ impl Comparison {
     fn equals(&self, value: &Value) -> bool {
         match (value, &self.value) {
             (Value::String(_), Value::Number(wanted)) => seconds(value) == wanted.as_i64(),
-            (Value::String(text), Value::String(wanted)) => self.form(text) == self.form(wanted),
+            (Value::String(text), Value::String(_)) => self.form(text) == self.wanted,
             (value, wanted) => value == wanted,
         }
     }
 
-    fn compared(&self) -> &'static Attribute {
-        self.part.unwrap_or(self.attribute)
-    }
-
-    /// The form in which values are the same.
     fn form(&self, text: &str) -> String {
-        if self.attribute.name == "userName" {
-            return precis::username_key(text);
-        }
-        match self.compared().case_exact {
-            true => text.to_owned(),
-            false => text.to_lowercase(),
-        }
+        form(self.attribute, self.part.unwrap_or(self.attribute), text)
     }
 
     /// What can be looked up for it in resources of a kind.
@@ -231,6 +224,17 @@ impl Comparison {
     pub(super) fn demanded(&self) -> Option<(&'static Attribute, &Value)> {
         let is_equal = self.operator == Operator::Equal && !self.value.is_null();
         is_equal.then_some((self.attribute, &self.value))
+    }
+}
+
+/// The form in which texts of an attribute, of which `compared` is compared, are the same.
+fn form(attribute: &Attribute, compared: &Attribute, text: &str) -> String {
+    if attribute.name == "userName" {
+        return precis::username_key(text);
+    }
+    match compared.case_exact {
+        true => text.to_owned(),
+        false => text.to_lowercase(),
     }
 }
 
