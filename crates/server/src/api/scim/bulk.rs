@@ -29,7 +29,8 @@ struct Operation {
     /// The id, or a reference to what is made in the same request.
     id: Option<String>,
     bulk_id: Option<String>,
-    version: Option<String>,
+    /// The versions that may be changed, where it says so.
+    tags: Option<Tags>,
     data: Map<String, Value>,
 }
 
@@ -143,7 +144,8 @@ impl Operation {
             _ => None,
         };
         let (method, path) = (text("method"), text("path"));
-        let (bulk_id, version) = (text("bulkId"), text("version"));
+        let bulk_id = text("bulkId");
+        let tags = tags(operation.remove("version").unwrap_or_default())?;
         let method = match method.unwrap_or_default().to_ascii_uppercase().as_str() {
             "POST" => Method::Post,
             "PUT" => Method::Put,
@@ -176,7 +178,7 @@ impl Operation {
             kind,
             id,
             bulk_id,
-            version,
+            tags,
             data,
         })
     }
@@ -203,13 +205,18 @@ impl Operation {
             .iter()
             .any(|name| !made.contains_key(*name) && of_others(name))
     }
+}
 
-    fn tags(&self) -> Option<Tags> {
-        let version = self.version.as_deref()?;
-        let mut headers = http::HeaderMap::new();
-        headers.insert(header::IF_MATCH, http::HeaderValue::try_from(version).ok()?);
-        etag::named(&headers, &header::IF_MATCH)
-    }
+/// The versions that may be changed. What can't be read as any is refused: an operation that says one is never done of another.
+fn tags(version: Value) -> Result<Option<Tags>, ScimError> {
+    let value = match version {
+        Value::Null => return Ok(None),
+        Value::String(version) => http::HeaderValue::try_from(version).ok(),
+        _ => None,
+    };
+    let value = value.ok_or_else(|| syntax("A version is text, as it was sent."))?;
+    let headers = http::HeaderMap::from_iter([(header::IF_MATCH, value)]);
+    Ok(etag::named(&headers, &header::IF_MATCH))
 }
 
 async fn perform(
@@ -218,8 +225,7 @@ async fn perform(
     made: &mut BTreeMap<String, String>,
 ) -> Result<Outcome, ScimError> {
     let operation = operation.as_ref().map_err(Clone::clone)?;
-    let tags = operation.tags();
-    let tags = tags.as_ref();
+    let tags = operation.tags.as_ref();
     let mut data = operation.data.clone();
     if operation.kind == ResourceType::Group {
         for value in data.values_mut() {

@@ -77,6 +77,21 @@ async fn operations_refer_to_what_is_made_beside_them() {
     assert!(directory.server.sessions("ada").await.is_empty());
 }
 
+/// Attacks: AD28.
+#[tokio::test]
+async fn an_operation_whose_version_is_none_is_not_done() {
+    let directory = Directory::start().await;
+    let ada = directory.path_of("ada").await;
+    let versions = [json!(1), json!("\n"), json!(["W/\"1\""]), json!("W/\"99\"")];
+    let operations = versions
+        .map(|version| json!({"method": "DELETE", "path": ada, "version": version, "data": null}));
+    assert_eq!(
+        directory.bulk(bulk(json!(operations))).await,
+        ["DELETE 400", "DELETE 400", "DELETE 400", "DELETE 412"]
+    );
+    assert_eq!(directory.get(&ada).await.status, 200);
+}
+
 /// Attacks: AD33.
 #[tokio::test]
 async fn groups_that_wait_for_each_other_are_told_so() {
