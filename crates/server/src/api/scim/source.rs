@@ -197,8 +197,13 @@ impl Source<'_> {
         let found = self
             .call
             .store
-            .provisioned_groups(&self.call.client, by, MOST_FOUND);
-        Ok(found.await?.into_iter().map(|group| group.id).collect())
+            .provisioned_groups(&self.call.client, by, MOST_FOUND + 1);
+        let found = found.await?;
+        if found.len() > MOST_FOUND as usize {
+            let told = format!("{user} is in more than {MOST_FOUND} groups.");
+            return Err(ScimError::of(ScimType::TooMany, told));
+        }
+        Ok(found.into_iter().map(|group| group.id).collect())
     }
 }
 
