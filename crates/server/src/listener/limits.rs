@@ -61,7 +61,8 @@ impl Default for Limits {
 impl Limits {
     /// The largest body of a request to `path`.
     pub(super) fn largest_body(&self, path: &str) -> usize {
-        match self.provisions && path.starts_with(PROVISIONING) {
+        let below = path.strip_prefix(PROVISIONING);
+        match self.provisions && below.is_some_and(|below| below.starts_with('/')) {
             true => self.max_body_bytes.max(LARGEST_PROVISIONING),
             false => self.max_body_bytes,
         }
@@ -79,7 +80,9 @@ mod tests {
         assert_eq!(limits.largest_body("/scim/v2/Bulk"), most);
         limits.provisions = true;
         assert_eq!(limits.largest_body("/scim/v2/Bulk"), LARGEST_PROVISIONING);
-        assert_eq!(limits.largest_body("/token"), most);
+        for other in ["/token", "/scim/v2", "/scim/v2foo", "/x/scim/v2/Bulk"] {
+            assert_eq!(limits.largest_body(other), most, "{other}");
+        }
         limits.max_body_bytes = 2 * LARGEST_PROVISIONING;
         assert_eq!(
             limits.largest_body("/scim/v2/Bulk"),
