@@ -23,7 +23,7 @@ use safeconduct_server::telemetry::Telemetry;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{interval, timeout};
 
 const SHORT: Duration = Duration::from_millis(150);
@@ -519,6 +519,32 @@ async fn what_never_reaches_the_router_is_refused_by_its_name(
     let listener = TestListener::open(no_limits()).await;
     let request = format!("POST /length HTTP/1.1\r\nhost: x\r\n{rest}");
     assert_names(&listener.say(request).await, reason);
+    listener.assert_serves().await;
+}
+
+/// Whoever sends one is not known before it is there.
+#[tokio::test]
+async fn of_large_bodies_few_are_held_at_once() {
+    let listener = TestListener::open(Limits {
+        provisions: true,
+        ..no_limits()
+    })
+    .await;
+    let begun = format!(
+        "POST /scim/v2/Bulk HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n{}",
+        "x".repeat(70_000)
+    );
+    let mut held = JoinSet::new();
+    for _ in 0..33 {
+        let mut stream = listener.send(begun.as_bytes()).await;
+        held.spawn(async move { one_answer(&mut stream).await });
+    }
+    let refused = held.join_next().await.unwrap().unwrap();
+    assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
+    assert_names(&refused, Reason::Overloaded);
+    // The others have their places, which come free with them.
+    assert!(held.try_join_next().is_none());
+    held.shutdown().await;
     listener.assert_serves().await;
 }
 

@@ -134,7 +134,10 @@ async fn serve(checked: Checked, secrets: Secrets, mut signals: Signals) -> Resu
     let reserved = reserved.collect::<Result<Vec<_>, _>>()?;
     let reserved_for_admin = Reserved::new(checked.config.server.admin_listen, "--admin-listen")?;
     let administration = &checked.config.administration;
-    let limits = limits(&checked.config.server, administration.api);
+    let api = administration.api;
+    // Elsewhere than on the administrators' listener, SCIM is where it has an address.
+    let is_provisioned_outside = api && checked.administration_url.is_some();
+    let limits = limits(&checked.config.server, is_provisioned_outside);
     let telemetry = Telemetry::new();
     let masters = master_keys(&checked)?;
 
@@ -146,6 +149,7 @@ async fn serve(checked: Checked, secrets: Secrets, mut signals: Signals) -> Resu
         vec![admin_listener],
         routes::admin_of_starting(Arc::clone(&admin_routes)),
         Limits {
+            provisions: api,
             max_connections: 64,
             max_connections_per_address: 64,
             ..limits.clone()

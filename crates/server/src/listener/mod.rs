@@ -24,13 +24,15 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::connections::{ConnectionLimits, ConnectionPermit};
 pub use self::limits::Limits;
+use self::limits::MOST_LARGE_BODIES;
 pub(crate) use self::limits::{LARGEST_PROVISIONING, PROVISIONING};
+pub use self::request::AnswerBy;
 use self::request::RequestHandler;
 use self::socket::{Deadline, Patience, Phase, Socket};
 use crate::client_address::UnnamedProxy;
@@ -73,6 +75,7 @@ pub async fn serve(
         telemetry,
         unnamed_proxy: UnnamedProxy::default(),
         cross_origin,
+        large_bodies: Semaphore::new(MOST_LARGE_BODIES),
     });
     let stage = watch::Sender::new(Stage::Open);
     for listener in listeners {

@@ -5,6 +5,7 @@
 //! has a correlation id and a line in the log all the same.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -14,7 +15,8 @@ use http::{HeaderMap, HeaderValue, Request, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use safeconduct_protocol::error::Reason;
-use tokio::time::timeout;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout};
 use tower::ServiceExt;
 
 use super::limits::Limits;
@@ -25,6 +27,9 @@ use crate::cross_origin::CrossOrigin;
 use crate::respond;
 use crate::telemetry::Telemetry;
 
+/// A body, and its place if it is a large one, held until the answer.
+type Whole<'h> = (Bytes, Option<SemaphorePermit<'h>>);
+
 /// What answers requests, shared by all connections.
 pub(super) struct RequestHandler {
     pub(super) router: Router,
@@ -32,6 +37,24 @@ pub(super) struct RequestHandler {
     pub(super) telemetry: Telemetry,
     pub(super) unnamed_proxy: UnnamedProxy,
     pub(super) cross_origin: CrossOrigin,
+    /// The places of bodies that are larger than most may be.
+    pub(super) large_bodies: Semaphore,
+}
+
+/// When the answer to a request is overdue: what is long ends itself before that, and says how far it came.
+#[derive(Clone, Copy, Debug)]
+pub struct AnswerBy(pub Instant);
+
+impl AnswerBy {
+    /// A third of the time that there is remains for what is under way.
+    fn within(request_timeout: Duration) -> Self {
+        Self(Instant::now() + request_timeout / 3 * 2)
+    }
+
+    /// Whether nothing more should be begun.
+    pub(crate) fn is_past(self) -> bool {
+        Instant::now() >= self.0
+    }
 }
 
 impl RequestHandler {
@@ -70,7 +93,7 @@ impl RequestHandler {
             false => Err(Reason::TransferCodingUnsupported),
         };
         let mut response = match read {
-            Ok(body) => self.route(parts, body, correlation).await,
+            Ok((body, _place)) => self.route(parts, body, correlation).await,
             Err(reason) => {
                 phase.leave_unread();
                 let mut response = self.refuse(&parts, correlation, reason);
@@ -83,8 +106,10 @@ impl RequestHandler {
         response.map(|body| Answer::new(body, phase))
     }
 
-    async fn route(&self, parts: Parts, body: Bytes, correlation: Correlation) -> Response {
+    async fn route(&self, mut parts: Parts, body: Bytes, correlation: Correlation) -> Response {
         let path = parts.uri.path().to_owned();
+        let answer_by = AnswerBy::within(self.limits.request_timeout);
+        parts.extensions.insert(answer_by);
         let request = Request::from_parts(parts, Body::from(body));
         match timeout(
             self.limits.request_timeout,
@@ -103,16 +128,38 @@ impl RequestHandler {
     }
 
     /// The body of a request, read to its end. Nothing beyond the cap is kept, however the client frames it.
-    async fn whole(&self, body: Incoming, most: usize) -> Result<Bytes, Reason> {
+    async fn whole(&self, body: Incoming, most: usize) -> Result<Whole<'_>, Reason> {
         if body.is_end_stream() {
-            return Ok(Bytes::new());
+            return Ok((Bytes::new(), None));
         }
         if body.size_hint().lower() > most as u64 {
             return Err(Reason::RequestTooLarge);
         }
-        timeout(self.limits.body_timeout, read(body, most))
+        timeout(self.limits.body_timeout, self.read(body, most))
             .await
             .unwrap_or(Err(Reason::BodyTooSlow))
+    }
+
+    async fn read(&self, mut body: Incoming, most: usize) -> Result<Whole<'_>, Reason> {
+        let (mut whole, mut place): (Vec<u8>, _) = (Vec::new(), None);
+        while let Some(frame) = body.frame().await {
+            // A frame without data holds trailers, which mean nothing here.
+            let Ok(data) = frame.map_err(|_| Reason::BodyMalformed)?.into_data() else {
+                continue;
+            };
+            if data.len() > most - whole.len() {
+                return Err(Reason::RequestTooLarge);
+            }
+            if place.is_none() && whole.len() + data.len() > self.limits.max_body_bytes {
+                let free = self.large_bodies.try_acquire();
+                place = Some(free.map_err(|_| Reason::Overloaded)?);
+            }
+            if whole.is_empty() && body.is_end_stream() {
+                return Ok((data, place));
+            }
+            whole.extend_from_slice(&data);
+        }
+        Ok((whole.into(), place))
     }
 
     fn refuse(&self, parts: &Parts, correlation: Correlation, reason: Reason) -> Response {
@@ -142,22 +189,4 @@ fn is_understood(headers: &HeaderMap) -> bool {
             .eq_ignore_ascii_case(b"chunked")
     };
     codings.next().is_none_or(chunked) && codings.next().is_none()
-}
-
-async fn read(mut body: Incoming, most: usize) -> Result<Bytes, Reason> {
-    let mut whole: Vec<u8> = Vec::new();
-    while let Some(frame) = body.frame().await {
-        // A frame without data holds trailers, which mean nothing here.
-        let Ok(data) = frame.map_err(|_| Reason::BodyMalformed)?.into_data() else {
-            continue;
-        };
-        if data.len() > most - whole.len() {
-            return Err(Reason::RequestTooLarge);
-        }
-        if whole.is_empty() && body.is_end_stream() {
-            return Ok(data);
-        }
-        whole.extend_from_slice(&data);
-    }
-    Ok(whole.into())
 }
