@@ -1,6 +1,6 @@
 //! `POST /Bulk` (RFC 7644 §3.7): many changes in one request, each by itself, and references to what is made in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::response::Response;
 use http::{StatusCode, header};
@@ -48,6 +48,7 @@ pub(crate) async fn post(call: Call, Body(body): Body) -> Result<Response, ScimE
     let mut made: BTreeMap<String, String> = BTreeMap::new();
     let mut results: Vec<Option<Value>> = vec![None; operations.len()];
     let mut errors = 0;
+    let mut awaited = awaited(&operations);
     let mut waiting: Vec<usize> = (0..operations.len()).collect();
     // What is referred to may stand behind: whatever waits for it is done when it is there.
     'all: while !waiting.is_empty() {
@@ -55,15 +56,20 @@ pub(crate) async fn post(call: Call, Body(body): Body) -> Result<Response, ScimE
         let mut is_stuck = true;
         for place in std::mem::take(&mut waiting) {
             let (method, operation) = &operations[place];
-            let waits = operation
-                .as_ref()
-                .is_ok_and(|operation| operation.waits_for(&operations, &made));
-            if waits {
+            let names = &mut awaited[place];
+            while names.last().is_some_and(|name| made.contains_key(*name)) {
+                names.pop();
+            }
+            let is_late = call.is_late();
+            if !names.is_empty() && !is_late {
                 still.push(place);
                 continue;
             }
             is_stuck = false;
-            let done = perform(&call, operation, &mut made).await;
+            let done = match is_late {
+                true => Err(too_late()),
+                false => perform(&call, operation, &mut made).await,
+            };
             errors += usize::from(done.is_err());
             results[place] = Some(told(&call, method, operation, done));
             if fail_on_errors.is_some_and(|most| errors >= most) {
@@ -183,16 +189,8 @@ impl Operation {
         })
     }
 
-    /// Whether it refers to what another operation makes, and has not made yet.
-    fn waits_for(&self, others: &Read, made: &BTreeMap<String, String>) -> bool {
-        let of_others = |name: &str| {
-            others.iter().any(|(_, other)| {
-                let other = other.as_ref().ok();
-                other.is_some_and(|other| {
-                    other.method == Method::Post && other.bulk_id.as_deref() == Some(name)
-                })
-            })
-        };
+    /// The names that it refers to.
+    fn names(&self) -> Vec<&str> {
         let in_path = self.id.as_deref().and_then(|id| id.strip_prefix(REFERENCE));
         let mut names: Vec<&str> = in_path.into_iter().collect();
         // Nothing that is kept of a user refers to another resource.
@@ -202,9 +200,23 @@ impl Operation {
             }
         }
         names
-            .iter()
-            .any(|name| !made.contains_key(*name) && of_others(name))
     }
+}
+
+/// Of each operation, the names that it refers to and that operations make.
+fn awaited(operations: &Read) -> Vec<Vec<&str>> {
+    let made: BTreeSet<&str> = operations
+        .iter()
+        .filter_map(|(_, operation)| operation.as_ref().ok())
+        .filter(|operation| operation.method == Method::Post)
+        .filter_map(|operation| operation.bulk_id.as_deref())
+        .collect();
+    let awaited = operations.iter().map(|(_, operation)| {
+        let mut names = operation.as_ref().map(Operation::names).unwrap_or_default();
+        names.retain(|name| made.contains(name));
+        names
+    });
+    awaited.collect()
 }
 
 /// The versions that may be changed. What can't be read as any is refused: an operation that says one is never done of another.
@@ -323,6 +335,13 @@ fn resolve(value: &mut Value, made: &BTreeMap<String, String>) -> Result<(), Sci
     }
 }
 
+fn too_late() -> ScimError {
+    ScimError::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "There was no time left for it in this request: send it again.",
+    )
+}
+
 fn unresolved() -> ScimError {
     ScimError::of(
         ScimType::InvalidValue,
@@ -332,4 +351,24 @@ fn unresolved() -> ScimError {
 
 fn syntax(detail: impl Into<String>) -> ScimError {
     ScimError::of(ScimType::InvalidSyntax, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_waits_for_what_others_make() {
+        let body = json!({"Operations": [
+            {"method": "POST", "path": "/Groups", "bulkId": "g", "data": {"displayName": "A", "members": [{"value": "bulkId:a"}, {"value": "bulkId:x"}]}},
+            {"method": "POST", "path": "/Users", "bulkId": "a", "data": {"userName": "bulkId:g"}},
+            {"method": "PATCH", "path": "/Groups/bulkId:g", "data": {}},
+            {"method": "GET", "path": "/Users"},
+        ]});
+        let Value::Object(body) = body else {
+            unreachable!("it is an object")
+        };
+        let (operations, _) = read(body).unwrap();
+        assert_eq!(awaited(&operations), [vec!["a"], vec![], vec!["g"], vec![]]);
+    }
 }

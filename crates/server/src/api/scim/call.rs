@@ -24,7 +24,7 @@ use crate::api::address::Called;
 use crate::api::caller::{Caller, Needs, authenticate};
 use crate::api::problem::Problem;
 use crate::catalog::Catalog;
-use crate::listener::{LARGEST_PROVISIONING, PROVISIONING};
+use crate::listener::{AnswerBy, LARGEST_PROVISIONING, PROVISIONING};
 use crate::notices::Notices;
 use crate::password::Passwords;
 use crate::server::Server;
@@ -41,6 +41,7 @@ pub(crate) struct Call {
     pub(crate) now: Timestamp,
     pub(crate) headers: HeaderMap,
     query: String,
+    answer_by: Option<AnswerBy>,
 }
 
 impl Call {
@@ -64,6 +65,11 @@ impl Call {
 
     pub(crate) fn hashing(&self) -> &Passwords {
         self.server.passwords()
+    }
+
+    /// Whether nothing more should be begun, or there is no answer in time.
+    pub(crate) fn is_late(&self) -> bool {
+        self.answer_by.is_some_and(AnswerBy::is_past)
     }
 
     /// The parameters of the query.
@@ -127,6 +133,7 @@ impl FromRequestParts<Server> for Call {
             now,
             headers: parts.headers.clone(),
             query: parts.uri.query().unwrap_or_default().to_owned(),
+            answer_by: parts.extensions.get().copied(),
         })
     }
 }

@@ -1,7 +1,9 @@
 //! Many changes in one request.
 
 use http::Method;
+use safeconduct_server::listener::AnswerBy;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::Directory;
 
@@ -75,6 +77,24 @@ async fn operations_refer_to_what_is_made_beside_them() {
     let grace = directory.server.user("grace").await;
     assert_eq!(members[0]["value"], grace.as_str());
     assert!(directory.server.sessions("ada").await.is_empty());
+}
+
+/// Cut off by the time-out of requests, nobody would know what was done.
+#[tokio::test]
+async fn what_there_is_no_time_for_is_told_so() {
+    let directory = Directory::start().await;
+    let body = bulk(json!([
+        {"method": "POST", "path": "/Users", "bulkId": "a", "data": {"userName": "grace"}},
+        {"method": "POST", "path": "/Groups", "bulkId": "g", "data": {"displayName": "Staff", "members": [{"value": "bulkId:a"}]}},
+    ]));
+    let mut request = directory.request(Method::POST, "/Bulk", Some(&body));
+    let overdue = AnswerBy(Instant::now());
+    request.extensions_mut().insert(overdue);
+    let answer = directory.answer(request).await.json();
+    let statuses = answer["Operations"].as_array().unwrap().iter();
+    let statuses: Vec<&Value> = statuses.map(|operation| &operation["status"]).collect();
+    assert_eq!(statuses, ["503", "503"]);
+    assert_eq!(directory.bulk(body).await, ["POST 201", "POST 201"]);
 }
 
 /// Attacks: AD28.
