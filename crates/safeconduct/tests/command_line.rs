@@ -73,6 +73,7 @@ fn check_says_what_it_found() {
     out: admin listen   127.0.0.1:8429
     out: database       safeconduct.db
     out: master key     master.key (made on first start)
+    out: groups         –
     out: scopes         notes.read
     out: resources      –
     out: clients        –
@@ -96,7 +97,7 @@ fn mails_are_shown_in_a_language_and_written_as_text_and_html() {
         "de",
     ]);
     for line in [
-        "exit 0\nout: recover: Ein neues Passwort für Safeconduct\n",
+        "exit 0\nout: recover: Zurück in Ihr Konto bei Safeconduct\n",
         "out: http://localhost:8420/link?link=sc_ln_only-a-sample-that-opens-nothing\n",
         "out: Der Link gilt 30 Minuten lang und einmal.\n",
     ] {
@@ -326,6 +327,7 @@ fn init_writes_two_private_files_and_says_what_comes_next() {
     out: admin listen   127.0.0.1:8429
     out: database       safeconduct.db
     out: master key     master.key
+    out: groups         –
     out: scopes         –
     out: resources      –
     out: clients        –
@@ -1221,7 +1223,7 @@ fn another_master_key_joins_the_file_and_takes_over() {
     exit 0
     out: master key    NEW
     out: before        OLD
-    out: keys wrapped  17
+    out: keys wrapped  18
     err: made a master key: the last line of master.key
     err: the master key NEW is announced; asking every running node whether it is there
     err: OLD wraps nothing any more: take it out (line 1 of master.key) at every node
@@ -1863,6 +1865,7 @@ fn check_looks_at_the_database_if_asked_and_changes_nothing() {
     out: database       safeconduct.db
     out: schema         none (made on first start, or by `safeconduct migrate`)
     out: master key     master.key (made on first start)
+    out: groups         –
     out: scopes         notes.read
     out: resources      –
     out: clients        –
@@ -1879,6 +1882,7 @@ fn check_looks_at_the_database_if_asked_and_changes_nothing() {
     out: database       safeconduct.db
     out: schema         version 1
     out: master key     master.key
+    out: groups         –
     out: scopes         notes.read
     out: resources      –
     out: clients        –
