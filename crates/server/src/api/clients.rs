@@ -250,11 +250,11 @@ fn refuse_unknown(members: &Map<String, Value>) -> Result<(), Problem> {
 
 /// The version that the caller has seen, if that is the current one (RFC 9110 §13.1.1). Whether it still is, the write says.
 async fn seen(call: &Call, id: &str) -> Result<i64, Problem> {
-    let current = call.administration().client(id).await?.version;
     let mut sent = call.headers.get_all(header::IF_MATCH).iter();
     let Some(value) = sent.next() else {
         return Err(Reason::PreconditionMissing.into());
     };
+    let current = call.administration().client(id).await?.version;
     let text = value.to_str().unwrap_or_default();
     let names = |tag: &str| tag.trim() == "*" || tag.trim() == etag(current);
     match sent.next().is_none() && text.split(',').any(names) {

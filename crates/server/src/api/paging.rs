@@ -52,6 +52,8 @@ impl<'a> Paging<'a> {
             after: None,
             limit,
         };
+        // An empty one is none, as in RFC 9865.
+        let cursor = cursor.filter(|cursor| !cursor.is_empty());
         paging.after = cursor.map(|cursor| paging.open(cursor)).transpose()?;
         Ok(paging)
     }

@@ -273,11 +273,11 @@ async fn a_client_is_nothing_that_its_document_may_not_say() {
     // A scope of this API is registered by the configuration or the shell alone.
     let grab = json!({ "redirect_uris": ["https://wiki.example/"], "scope": "openid admin:write" });
     let answer = admin.send_if(Method::PUT, one, &tag, Some(&grab)).await;
-    assert_eq!(told(&answer), "403 in-person-only");
+    assert_eq!(told(&answer), "403 shell-only");
     let grab = json!({ "grant_types": ["client_credentials"], "scope": "scim" });
     assert_eq!(
         told(&admin.post("/admin/v1/clients", &grab).await),
-        "403 in-person-only"
+        "403 shell-only"
     );
 
     let gone = admin.send_if(Method::DELETE, one, &tag, None).await;
