@@ -153,10 +153,17 @@ mod tests {
             assert_eq!(ask(&app, Method::DELETE, "/notes", token).await, expected);
         }
         assert_ne!(people.notes(id.as_str())[0].text, "milk");
-        let stranger = issuer.token().subject("nobody").scope("notes.write").sign();
+        // Who signed up since has their first note by writing it.
+        let newcomer = issuer
+            .token()
+            .subject("newcomer")
+            .scope("notes.write")
+            .sign();
         assert_eq!(
-            ask(&app, Method::POST, "/notes", stranger).await,
-            StatusCode::UNPROCESSABLE_ENTITY
+            ask(&app, Method::POST, "/notes", newcomer).await,
+            StatusCode::CREATED
         );
+        assert_eq!(people.notes("newcomer")[0].text, "milk");
+        assert!(!people.write("newcomer", " "));
     }
 }

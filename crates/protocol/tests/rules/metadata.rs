@@ -33,6 +33,7 @@ fn everything_that_works_is_advertised_and_nothing_else() {
       "end_session_endpoint": "https://id.example.com/logout",
       "pushed_authorization_request_endpoint": "https://id.example.com/par",
       "introspection_endpoint": "https://id.example.com/introspect",
+      "security_events_endpoint": "https://id.example.com/security-events",
       "revocation_endpoint": "https://id.example.com/revoke",
       "scopes_supported": [
         "openid",
