@@ -10,6 +10,8 @@ mod grammar;
 mod issuer;
 #[cfg(feature = "native")]
 pub mod native;
+#[cfg(any(feature = "axum", feature = "native"))]
+mod page_style;
 mod parameters;
 mod session;
 mod sign_in;

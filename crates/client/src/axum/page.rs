@@ -10,6 +10,7 @@ use super::see_other;
 use super::visit::WantedAnswer;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
+use crate::page_style::STYLE;
 use crate::sign_in::step_up::CHALLENGE;
 
 /// When to come back after a 503, in seconds.
@@ -176,7 +177,8 @@ fn page(error: &Error, client: &Client, nonce: &str) -> String {
             escape(&error.docs_url()),
         )
     };
-    PAGE.replace("{nonce}", nonce)
+    PAGE.replace("{style}", STYLE)
+        .replace("{nonce}", nonce)
         .replace("{message}", &escape(error.public_message()))
         .replace("{code}", error.kind().name())
         .replace("{reference}", error.reference())
@@ -213,11 +215,7 @@ const PAGE: &str = r#"<!doctype html>
 <meta name="robots" content="noindex">
 <title>{message}</title>
 <style nonce="{nonce}">
-:root { color-scheme: light dark; }
-body { margin: 0; min-height: 100vh; display: grid; place-items: center; font: 1.0625rem/1.5 system-ui, sans-serif;
-  background: light-dark(#f6f7f9, #14161a); color: light-dark(#1b1f24, #e8eaed); }
-main { box-sizing: border-box; width: min(34rem, 100%); padding: 2rem 1.25rem; overflow-wrap: anywhere; }
-h1 { font-size: 1.375rem; line-height: 1.3; margin: 0 0 1.25rem; }
+{style}
 a.on { display: inline-block; min-height: 44px; line-height: 44px; padding: 0 1.25rem; border-radius: .5rem;
   background: light-dark(#1a56b0, #8ab4f8); color: light-dark(#fff, #14161a); text-decoration: none; font-weight: 600; }
 a.on:focus-visible { outline: 3px solid light-dark(#1b1f24, #fff); outline-offset: 2px; }

@@ -1,6 +1,7 @@
 //! What the browser shows when it has brought the answer: how it ended, and that the window is of no more use.
 
 use crate::error::Error;
+use crate::page_style::STYLE;
 
 /// How an answer was taken.
 #[derive(Clone, Debug)]
@@ -46,7 +47,8 @@ impl Outcome {
                 "You can close this window and go back to the app.",
             ),
         };
-        PAGE.replace("{nonce}", nonce)
+        PAGE.replace("{style}", STYLE)
+            .replace("{nonce}", nonce)
             .replace("{title}", title)
             .replace("{next}", next)
     }
@@ -60,11 +62,7 @@ const PAGE: &str = r#"<!doctype html>
 <meta name="robots" content="noindex">
 <title>{title}</title>
 <style nonce="{nonce}">
-:root { color-scheme: light dark; }
-body { margin: 0; min-height: 100vh; display: grid; place-items: center; font: 1.0625rem/1.5 system-ui, sans-serif;
-  background: light-dark(#f6f7f9, #14161a); color: light-dark(#1b1f24, #e8eaed); }
-main { box-sizing: border-box; width: min(34rem, 100%); padding: 2rem 1.25rem; overflow-wrap: anywhere; }
-h1 { font-size: 1.375rem; line-height: 1.3; margin: 0 0 1.25rem; }
+{style}
 </style>
 </head>
 <body>

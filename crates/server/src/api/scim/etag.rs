@@ -1,7 +1,8 @@
 //! Versions of resources, as entity tags (RFC 7644 §3.14). SCIM shows weak ones in `If-Match`, which RFC 9110 would never match there: they are
 //! taken as they are shown.
 
-use http::{HeaderMap, HeaderName};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, StatusCode, header};
 
 use super::error::ScimError;
 
@@ -29,10 +30,25 @@ impl Tags {
     }
 }
 
+/// Refuses a version that is not among those that a request names, if it names any.
+pub(crate) fn admitted(tags: Option<&Tags>, version: i64) -> Result<(), ScimError> {
+    match tags.is_none_or(|tags| tags.admit(version)) {
+        true => Ok(()),
+        false => Err(stale()),
+    }
+}
+
+/// The answer to who has this version already (RFC 9110 §15.4.5); `None` for who does not say so.
+pub(crate) fn not_modified(headers: &HeaderMap, version: i64) -> Option<Response> {
+    let known = named(headers, &header::IF_NONE_MATCH)?;
+    let tag = [(header::ETAG, of(version))];
+    (known.admit(version)).then(|| (StatusCode::NOT_MODIFIED, tag).into_response())
+}
+
 /// It was changed since the client read it.
 pub(crate) fn stale() -> ScimError {
     ScimError::new(
-        http::StatusCode::PRECONDITION_FAILED,
+        StatusCode::PRECONDITION_FAILED,
         "It was changed since: read it again, and say its new version in If-Match.",
     )
 }
@@ -61,8 +77,6 @@ pub(crate) fn named(headers: &HeaderMap, name: &HeaderName) -> Option<Tags> {
 
 #[cfg(test)]
 mod tests {
-    use http::header;
-
     use super::*;
 
     /// Attacks: AD28.

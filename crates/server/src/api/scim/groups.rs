@@ -1,7 +1,7 @@
 //! `/Groups` (RFC 7644 §3): made, read, replaced, changed in part, and removed. Who is in one changes member by member.
 
 use axum::response::{IntoResponse, Response};
-use http::{StatusCode, header};
+use http::StatusCode;
 use safeconduct_store::ProvisionedGroup;
 use serde_json::{Map, Value};
 
@@ -40,10 +40,8 @@ pub(crate) async fn post(call: Call, Body(body): Body) -> Result<Outcome, ScimEr
 /// `GET /Groups/{id}`.
 pub(crate) async fn get(call: Call, Id(id): Id) -> Result<Response, ScimError> {
     let group = read(&call, &id).await?;
-    let known = etag::named(&call.headers, &header::IF_NONE_MATCH);
-    if known.is_some_and(|known| known.admit(group.version)) {
-        let tag = [(header::ETAG, etag::of(group.version))];
-        return Ok((StatusCode::NOT_MODIFIED, tag).into_response());
+    if let Some(answer) = etag::not_modified(&call.headers, group.version) {
+        return Ok(answer);
     }
     let projection = call.projection(KIND)?;
     let mut room = MOST_MEMBERS_SHOWN;
@@ -157,10 +155,8 @@ async fn read(call: &Call, id: &str) -> Result<ProvisionedGroup, ScimError> {
 
 async fn seen(call: &Call, id: &str, tags: Option<&Tags>) -> Result<ProvisionedGroup, ScimError> {
     let group = read(call, id).await?;
-    match tags.is_some_and(|tags| !tags.admit(group.version)) {
-        true => Err(etag::stale()),
-        false => Ok(group),
-    }
+    etag::admitted(tags, group.version)?;
+    Ok(group)
 }
 
 /// A group that was written: with its members, where they can be shown.

@@ -1,7 +1,7 @@
 //! `/Users` (RFC 7644 §3): made, read, replaced, changed in part, and deleted.
 
 use axum::response::{IntoResponse, Response};
-use http::{StatusCode, header};
+use http::StatusCode;
 use safeconduct_protocol::claims::PersonClaims;
 use safeconduct_protocol::ids::UserId;
 use safeconduct_store::ProvisionedUser;
@@ -43,10 +43,8 @@ pub(crate) async fn post(call: Call, Body(body): Body) -> Result<Outcome, ScimEr
 /// `GET /Users/{id}`.
 pub(crate) async fn get(call: Call, Id(id): Id) -> Result<Response, ScimError> {
     let user = read(&call, &id).await?;
-    let known = etag::named(&call.headers, &header::IF_NONE_MATCH);
-    if known.is_some_and(|known| known.admit(user.version)) {
-        let tag = [(header::ETAG, etag::of(user.version))];
-        return Ok((StatusCode::NOT_MODIFIED, tag).into_response());
+    if let Some(answer) = etag::not_modified(&call.headers, user.version) {
+        return Ok(answer);
     }
     Ok(sent(&call, StatusCode::OK, &user)?.into_response())
 }
@@ -117,9 +115,7 @@ pub(crate) async fn remove(
     tags: Option<&Tags>,
 ) -> Result<Outcome, ScimError> {
     let user = read(call, id).await?;
-    if tags.is_some_and(|tags| !tags.admit(user.version)) {
-        return Err(etag::stale());
-    }
+    etag::admitted(tags, user.version)?;
     let seen = tags.map(|_| user.version);
     let administration = call.administration();
     administration
@@ -138,9 +134,7 @@ async fn changed(
     let administration = call.administration();
     for _ in 0..ATTEMPTS {
         let from = read(call, id).await?;
-        if tags.is_some_and(|tags| !tags.admit(from.version)) {
-            return Err(etag::stale());
-        }
+        etag::admitted(tags, from.version)?;
         let wanted = wanted(&from)?;
         let changed =
             administration.replace_provisioned_user(&call.client, &from, wanted, call.hashing());
