@@ -155,15 +155,15 @@ impl Native {
         ))
     }
 
-    /// Ends the session, here and its grant at the server. Whether there was one.
+    /// Ends the session: its grant at the server, and then what is here. Whether there was one.
     ///
     /// # Errors
-    /// [`ErrorKind::SessionStore`]: it may still be there.
+    /// The server could not be told, and the session is as it was, to be ended later; [`ErrorKind::SessionStore`]: it may still be there.
     pub async fn sign_out(&self) -> Result<bool, Error> {
         let Some(session) = self.session().await? else {
             return Ok(false);
         };
-        session.end().await?;
+        session.end_at_server_first().await?;
         Ok(true)
     }
 

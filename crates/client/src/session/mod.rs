@@ -321,6 +321,20 @@ impl Session {
         Ok(self.client.clear_session_cookie())
     }
 
+    /// Ends its grant at the server, and then this session here: who is told that it ended can rely on it.
+    ///
+    /// # Errors
+    /// The server could not be told, and the session is as it was; [`ErrorKind::SessionStore`]: the session may still be here.
+    #[cfg(feature = "native")]
+    pub(crate) async fn end_at_server_first(self) -> Result<(), Error> {
+        if let Some(token) = &self.record.tokens.refresh_token {
+            self.client.try_revoke(token).await?;
+        }
+        self.client.sessions().end_if(&self.key, |_| true).await?;
+        tracing::info!(session = self.record.id, "signed out");
+        Ok(())
+    }
+
     async fn change(&mut self, mut change: impl FnMut(&mut Record)) -> Result<(), Error> {
         let changed = self.client.sessions().change(&self.key, |record| {
             change(record);

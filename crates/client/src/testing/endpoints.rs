@@ -232,11 +232,17 @@ async fn serve_revoke(
     State(inside): State<Arc<Inside>>,
     headers: HeaderMap,
     RawForm(form): RawForm,
-) -> StatusCode {
-    match lock(&inside.tokens).revoke(&headers, &pairs(&form)) {
+) -> Response {
+    if let Some(fault) = inside.fault(Endpoint::Revocation)
+        && let Some(answer) = fault.answer().await
+    {
+        return answer;
+    }
+    let status = match lock(&inside.tokens).revoke(&headers, &pairs(&form)) {
         Ok(()) => StatusCode::OK,
         Err(_) => StatusCode::BAD_REQUEST,
-    }
+    };
+    status.into_response()
 }
 
 async fn serve_end_session(

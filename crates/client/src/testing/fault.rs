@@ -61,6 +61,8 @@ pub enum Fault {
     PushRefused(&'static str),
     /// Pushed request: 503.
     PushBusy,
+    /// Revocation: 503, and nothing happens.
+    RevocationBusy,
     /// Keys: 503.
     KeysBusy,
     /// Keys: text that is no key set.
@@ -123,6 +125,7 @@ pub(super) enum Endpoint {
     Token,
     UserInfo,
     Pushing,
+    Revocation,
     Keys,
 }
 
@@ -151,6 +154,7 @@ impl Fault {
             | Self::UserInfoRefused
             | Self::UserInfoBusy => Endpoint::UserInfo,
             Self::PushRefused(_) | Self::PushBusy => Endpoint::Pushing,
+            Self::RevocationBusy => Endpoint::Revocation,
             Self::KeysBusy | Self::KeysAsText => Endpoint::Keys,
         }
     }
@@ -168,6 +172,7 @@ impl Fault {
             | Self::Busy
             | Self::UserInfoBusy
             | Self::PushBusy
+            | Self::RevocationBusy
             | Self::KeysBusy => StatusCode::SERVICE_UNAVAILABLE.into_response(),
             Self::MetadataEndless | Self::Endless => (json, Body::new(Endless)).into_response(),
             Self::UserInfoRefused => {

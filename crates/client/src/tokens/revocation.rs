@@ -41,7 +41,12 @@ impl Client {
         }
     }
 
-    async fn try_revoke(&self, refresh_token: &Secret) -> Result<(), Error> {
+    /// Tells the server that a refresh token is not needed any more (RFC 7009 §2.1), and waits for its answer. A server without such an
+    /// endpoint is told nothing.
+    ///
+    /// # Errors
+    /// Those of a request to the server; [`ErrorKind::TokenRefused`].
+    pub(crate) async fn try_revoke(&self, refresh_token: &Secret) -> Result<(), Error> {
         let metadata = self.metadata().await?;
         let Some(endpoint) = &metadata.revocation_endpoint else {
             return Ok(());

@@ -305,6 +305,11 @@ async fn signing_out_revokes_and_leaves_no_token_behind() {
         process(&issuer, &clock, home.path()),
     );
     sign_in(&app, &issuer).await;
+    // What the server was not told is not said to be done, and can be done again.
+    issuer.script([Fault::RevocationBusy]);
+    assert!(other.sign_out().await.is_err());
+    assert_eq!(issuer.revocations(), 0);
+    assert!(app.session().await.unwrap().is_some());
     assert!(other.sign_out().await.unwrap());
     assert_eq!(issuer.revocations(), 1);
     assert!(app.session().await.unwrap().is_none());
