@@ -29,7 +29,7 @@ pub(crate) struct Login {
     /// Where the API is: http://127.0.0.1:8429, or the https address that administration.url says [default: the context's]
     #[arg(long, value_name = "URL")]
     api: Option<String>,
-    /// Whose tokens it takes [default: the API says]
+    /// Whose tokens it takes [default: the API says, and in a context that is there the one it was made with]
     #[arg(long, value_name = "URL", requires = "api")]
     issuer: Option<String>,
     /// Only to look: nothing can be changed with what this gives
@@ -92,12 +92,18 @@ impl Login {
         let url = Url::parse(api).ok().filter(|url| url.has_host());
         let url = url.ok_or_else(|| Failure::Usage(format!("`{api}` is no URL")))?;
         let api = url.origin().ascii_serialization();
-        let issuer = match &self.issuer {
-            Some(issuer) => issuer.clone(),
-            None => issuer_of(&api).await?,
-        };
         let name = context.context.clone().unwrap_or_else(|| named_after(&url));
-        Ok((name, Known { api, issuer }))
+        if let Some(issuer) = self.issuer.clone() {
+            return Ok((name, Known { api, issuer }));
+        }
+        let issuer = issuer_of(&api).await?;
+        let said = Known { api, issuer };
+        match contexts.known(&name) {
+            Ok(before) => stays(&name, &before, &said)?,
+            Err(Failure::NotFound(_)) => {}
+            Err(other) => return Err(other),
+        }
+        Ok((name, said))
     }
 }
 
@@ -202,6 +208,21 @@ async fn username(remote: &Remote) -> Result<String, Failure> {
     Ok(user.username)
 }
 
+/// Refuses what an API says of itself, where it is another issuer than the context was made with: something else may listen at the
+/// address, as at the near end of a tunnel that is down.
+fn stays(name: &str, before: &Known, said: &Known) -> Result<(), Failure> {
+    if before.issuer == said.issuer {
+        return Ok(());
+    }
+    let told = format!(
+        "the context {name} is of {}, and {} takes the tokens of {:?} now",
+        before.issuer, said.api, said.issuer
+    );
+    Err(Failure::Conflict(told).with_advice(
+        "name it with --issuer if that is right; --context NAME makes another context",
+    ))
+}
+
 /// Whose tokens the API at `api` takes (RFC 9728).
 async fn issuer_of(api: &str) -> Result<String, Failure> {
     #[derive(Deserialize)]
@@ -245,6 +266,18 @@ async fn issuer_of(api: &str) -> Result<String, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_context_stays_with_its_issuer() {
+        let known = |issuer: &str| Known {
+            api: "http://127.0.0.1:8429".to_owned(),
+            issuer: issuer.to_owned(),
+        };
+        let before = known("https://id.example.com");
+        assert!(stays("prod", &before, &before).is_ok());
+        let refused = stays("prod", &before, &known("https://evil.example"));
+        assert!(matches!(refused, Err(Failure::Conflict(_))));
+    }
 
     #[test]
     fn a_context_is_named_after_the_host() {
