@@ -104,8 +104,8 @@ impl ClientBuilder {
         self
     }
 
-    /// What to ask for. With `openid` a sign-in tells who the person is (OpenID Connect); without it, it is for access alone. Name
-    /// `offline_access` if tokens are to be renewed while the person is away.
+    /// What to ask for. With `openid` a sign-in tells who the user is (OpenID Connect); without it, it is for access alone. Name
+    /// `offline_access` if tokens are to be renewed while the user is away.
     pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
         self.settings.scopes = scopes.into_iter().map(Into::into).collect();
         self
@@ -195,7 +195,7 @@ impl ClientBuilder {
     }
 
     /// Whether to ask for userinfo at sign-in. Unless set, it is asked if the scope holds `profile`, `email`, `phone` or `address`
-    /// and the issuer has the endpoint; if it then gives no answer, the person is signed in with the claims of the ID Token
+    /// and the issuer has the endpoint; if it then gives no answer, the user is signed in with the claims of the ID Token
     /// alone. With `true`, no user is signed in without that answer. About another user it is refused in any case.
     ///
     /// A session keeps up to 4 KiB of userinfo beyond what the ID Token says; of more, the standard claims.
@@ -240,7 +240,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Where an app on a person's own computer keeps its session ([`Client::native`]): instead of a [`ClientBuilder::store`] and
+    /// Where an app on a user's own computer keeps its session ([`Client::native`]): instead of a [`ClientBuilder::store`] and
     /// [`ClientBuilder::session_keys`]. The session lasts for a year, unless [`ClientBuilder::session_lifetimes`] says otherwise after
     /// this: how long the tokens are good is the server's to say.
     #[cfg(feature = "native")]
@@ -273,7 +273,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Has the issuer send people back to the app's origin, without any path (`https://notes.example.com`), because that is the
+    /// Has the issuer send users back to the app's origin, without any path (`https://notes.example.com`), because that is the
     /// redirect URI which is registered there. [`Client::layer`] takes the issuer's answer in front of the app's own page at `/`, so
     /// it must be around that page. For one client of an app: each issuer needs a redirect URI of its own.
     pub fn return_to_origin(mut self, yes: bool) -> Self {

@@ -105,7 +105,7 @@ impl Client {
         Ok(self.0.discovery.metadata().await?)
     }
 
-    /// Where a person can end their session at the issuer, if the issuer says so (`end_session_endpoint`), for an app that links
+    /// Where a user can end their session at the issuer, if the issuer says so (`end_session_endpoint`), for an app that links
     /// there itself. [`Session::sign_out`](crate::Session::sign_out) leads there with everything that belongs to it.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The one error of this library: what went wrong, what a person may read about it, what a developer can do.
+//! The one error of this library: what went wrong, what a user may read about it, what a developer can do.
 //!
 //! How an error looks on a page or in JSON is `axum/page.rs`'s concern.
 
@@ -12,10 +12,10 @@ use safeconduct_protocol::{encoding, random};
 
 use crate::sign_in::step_up::StepUp;
 
-/// Something that kept a person from being signed in, or a token from being had.
+/// Something that kept a user from being signed in, or a token from being had.
 ///
 /// Cheap to clone: one failure may be the answer to many waiting requests. `Display` and `Debug` are for logs and never
-/// hold a secret; [`Error::public_message`] is for the person.
+/// hold a secret; [`Error::public_message`] is for the user.
 #[derive(Clone)]
 pub struct Error {
     kind: ErrorKind,
@@ -29,7 +29,7 @@ pub struct Error {
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
-/// What sort of failure it was. Each kind has one status, one sentence for people and one hint for developers.
+/// What sort of failure it was. Each kind has one status, one sentence for users and one hint for developers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -52,11 +52,11 @@ pub enum ErrorKind {
     AttemptUsed,
     /// The answer names another issuer than the one asked, or none where one is promised (RFC 9207 §2.4).
     IssuerMismatch,
-    /// The person, or the server for them, said no (`access_denied`).
+    /// The user, or the server for them, said no (`access_denied`).
     AccessDenied,
     /// The server refused the authorization request for another reason; [`Error::oauth_error`] names it.
     AuthorizationRefused,
-    /// The server cannot answer without asking the person, which `prompt=none` forbade (OpenID Connect Core §3.1.2.6).
+    /// The server cannot answer without asking the user, which `prompt=none` forbade (OpenID Connect Core §3.1.2.6).
     InteractionRequired,
     /// The server did not take the pushed authorization request, or gave no `request_uri` for it (RFC 9126 §2.2, §2.3).
     PushedRequest,
@@ -66,7 +66,7 @@ pub enum ErrorKind {
     TokenResponse,
     /// The ID Token is missing, or is not what OpenID Connect Core §3.1.3.7 demands. No user was signed in with it.
     IdToken,
-    /// The userinfo endpoint gave no answer about the person who signed in (OpenID Connect Core §5.3.2).
+    /// The userinfo endpoint gave no answer about the user who signed in (OpenID Connect Core §5.3.2).
     UserInfo,
     /// The API wants a sign-in that is stronger or more recent (RFC 9470); [`Error::step_up`] says which.
     StepUpRequired,
@@ -88,7 +88,7 @@ pub enum ErrorKind {
     SessionStore,
     /// What a session is to keep is more than it can hold.
     SessionTooLarge,
-    /// The app asked to send a person's token to a URL outside the configured `resource`.
+    /// The app asked to send a user's token to a URL outside the configured `resource`.
     ForeignApi,
     /// The API could not be reached, or broke off.
     ApiUnreachable,
@@ -155,7 +155,7 @@ impl Error {
         self.oauth_error.as_deref()
     }
 
-    /// A short random name for this occurrence: shown to the person, written to the log.
+    /// A short random name for this occurrence: shown to the user, written to the log.
     pub fn reference(&self) -> &str {
         &self.reference
     }

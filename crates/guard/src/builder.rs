@@ -163,7 +163,7 @@ impl GuardBuilder {
         self
     }
 
-    /// The API's name for people, for its metadata.
+    /// The API's name for users, for its metadata.
     pub fn resource_name(mut self, name: impl Into<String>) -> Self {
         self.resource.name = Some(name.into());
         self

@@ -226,7 +226,7 @@ impl Guard {
     }
 
     /// The token of a request that this guard accepted, wherever other guards stand around the handler: what a handler asks that is
-    /// for the people of one issuer alone.
+    /// for the users of one issuer alone.
     pub fn token_in(&self, extensions: &Extensions) -> Option<Token> {
         Accepted::of(extensions).by(self).cloned()
     }

@@ -117,7 +117,7 @@ impl Profile {
             .unwrap_or_else(|| self.of_services(plain))
     }
 
-    /// Those that people run themselves.
+    /// Those that users run themselves.
     fn of_servers(self, audiences: &[String], plain: &Dialect) -> Option<Dialect> {
         let plain = plain.clone();
         Some(match self {
@@ -161,7 +161,7 @@ impl Profile {
         })
     }
 
-    /// RFC 9068, and those that are run for people.
+    /// RFC 9068, and those that are run for users.
     fn of_services(self, plain: Dialect) -> Dialect {
         match self {
             Self::Rfc9068 => Dialect {
@@ -259,7 +259,7 @@ fn with<const N: usize>(mut proofs: Vec<Proof>, more: [Proof; N]) -> Vec<Proof> 
     proofs
 }
 
-/// The roles of the realm, and those of the audiences, which are clients there. What a person is at another client is not for us.
+/// The roles of the realm, and those of the audiences, which are clients there. What a user is at another client is not for us.
 fn of_keycloak(audiences: &[String]) -> Vec<Roles> {
     let of_clients = audiences
         .iter()

@@ -131,7 +131,7 @@ pub struct CheckedRequest {
     administers: bool,
 }
 
-/// What a client wants to happen to the person, whatever this server knows about them (OpenID Connect Core §3.1.2.1).
+/// What a client wants to happen to the user, whatever this server knows about them (OpenID Connect Core §3.1.2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Prompt {
     /// No page at all: an error if one is needed.
@@ -160,7 +160,7 @@ impl Prompt {
         Self::Create,
     ];
 
-    /// The values that are served, and advertised: `create` where people may `sign_up` by themselves.
+    /// The values that are served, and advertised: `create` where users may `sign_up` by themselves.
     pub fn served(sign_up: bool) -> impl Iterator<Item = Self> {
         let served = move |prompt: &Self| sign_up || *prompt != Self::Create;
         Self::ALL.into_iter().filter(served)
@@ -219,7 +219,7 @@ pub struct Arrival<'a> {
     pub pushed: bool,
     /// The key that a DPoP proof beside the pushed request proved (RFC 9449 §10.1).
     pub dpop_jkt: Option<&'a Thumbprint>,
-    /// Whether people may create accounts by themselves.
+    /// Whether users may create accounts by themselves.
     pub sign_up: bool,
     /// When.
     pub now: Timestamp,
@@ -356,17 +356,17 @@ impl CheckedRequest {
         self.response_mode
     }
 
-    /// What the client thinks the person signs in with.
+    /// What the client thinks the user signs in with.
     pub fn login_hint(&self) -> Option<&str> {
         self.login_hint.as_deref()
     }
 
-    /// The language that its pages are wanted in: the client's wish, or what the person chose since.
+    /// The language that its pages are wanted in: the client's wish, or what the user chose since.
     pub fn ui_locales(&self) -> Option<Language> {
         self.ui_locales
     }
 
-    /// The same request in the language that the person at the browser chose, whatever the client wished.
+    /// The same request in the language that the user at the browser chose, whatever the client wished.
     #[must_use]
     pub fn in_language(self, chosen: Language) -> Self {
         Self {
@@ -380,7 +380,7 @@ impl CheckedRequest {
         &self.claims
     }
 
-    /// What a person is asked to allow: the scope, and the scopes of claims that are asked for one by one.
+    /// What a user is asked to allow: the scope, and the scopes of claims that are asked for one by one.
     pub fn to_consent(&self) -> Scope {
         self.scope.union(&self.claims.scope())
     }
@@ -432,7 +432,7 @@ fn max_age(parameters: &Parameters) -> Result<Option<i64>, Refusal> {
     Ok(Some(text.parse().unwrap_or(i64::MAX)))
 }
 
-/// What a person may be shown in the login form. It is a convenience: what can't be one is as good as none.
+/// What a user may be shown in the login form. It is a convenience: what can't be one is as good as none.
 fn login_hint(parameters: &Parameters) -> Result<Option<String>, Refusal> {
     let hint = parameters.one("login_hint")?;
     let shown =
@@ -447,7 +447,7 @@ pub fn ui_locales(parameters: &Parameters) -> Option<Language> {
     wish.and_then(Language::of_ui_locales)
 }
 
-/// What the request demands of the person: whom `id_token_hint` and `claims` name, and an authentication context.
+/// What the request demands of the user: whom `id_token_hint` and `claims` name, and an authentication context.
 fn demanded(
     parameters: &Parameters,
     client: &Client,

@@ -1,4 +1,4 @@
-//! Claims about a person (OpenID Connect Core §5): which there are, what each may look like, which scope asks for them, and
+//! Claims about a user (OpenID Connect Core §5): which there are, what each may look like, which scope asks for them, and
 //! the `claims` parameter. Who may see them is decided where a request is checked; where they are kept is the store's.
 
 use std::collections::BTreeSet;
@@ -55,7 +55,7 @@ const ADDRESS: [&str; 6] = [
     "country",
 ];
 
-/// The scope that asks for `claim`; `None` for a claim that is no person's.
+/// The scope that asks for `claim`; `None` for a claim that is no user's.
 pub fn scope_of(claim: &str) -> Option<&'static str> {
     SCOPES
         .iter()
@@ -63,7 +63,7 @@ pub fn scope_of(claim: &str) -> Option<&'static str> {
         .map(|(scope, _)| *scope)
 }
 
-/// What is known about a person: standard claims, each in the form that the specification gives it.
+/// What is known about a user: standard claims, each in the form that the specification gives it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PersonClaims(Map<String, Value>);
@@ -238,7 +238,7 @@ fn is_address(value: &Value) -> bool {
     })
 }
 
-/// The person's claims that the `claims` parameter asks for one by one (OpenID Connect Core §5.5). Claims that nobody has are
+/// The user's claims that the `claims` parameter asks for one by one (OpenID Connect Core §5.5). Claims that nobody has are
 /// left out: asking for them is no error.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClaimsRequest {
@@ -248,12 +248,12 @@ pub struct ClaimsRequest {
     id_token: BTreeSet<String>,
 }
 
-/// What the `claims` parameter demands beside claims about the person.
+/// What the `claims` parameter demands beside claims about the user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClaimsDemand {
     /// The claims it asks for.
     pub request: ClaimsRequest,
-    /// The one person it is about: the `sub` it names.
+    /// The one user it is about: the `sub` it names.
     pub subject: Option<String>,
     /// The authentication contexts of which one is essential; empty if none is.
     pub essential_acr: Vec<String>,
@@ -263,7 +263,7 @@ impl ClaimsDemand {
     /// Reads the `claims` parameter.
     ///
     /// # Errors
-    /// `claims-malformed`, also for a `sub` that names two persons, and for a `sub` or `acr` that nobody can have: what a client
+    /// `claims-malformed`, also for a `sub` that names two users, and for a `sub` or `acr` that nobody can have: what a client
     /// demands is met or refused, never passed over.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         if text.len() > LONGEST_REQUEST {
@@ -276,7 +276,7 @@ impl ClaimsDemand {
         Ok(demand)
     }
 
-    /// Takes in what is demanded in `place`, and gives the claims about the person that are asked for there.
+    /// Takes in what is demanded in `place`, and gives the claims about the user that are asked for there.
     fn read(
         &mut self,
         members: &Map<String, Value>,
@@ -367,7 +367,7 @@ impl ClaimsRequest {
         self.userinfo.is_empty() && self.id_token.is_empty()
     }
 
-    /// The scopes that would have asked for these claims: what a person is asked to allow.
+    /// The scopes that would have asked for these claims: what a user is asked to allow.
     pub fn scope(&self) -> Scope {
         let claims = self.userinfo.iter().chain(&self.id_token);
         Scope::of(claims.filter_map(|claim| scope_of(claim)))
@@ -437,7 +437,7 @@ pub fn scopes() -> impl Iterator<Item = &'static str> {
         .chain(SCOPES.iter().map(|(name, _)| *name))
 }
 
-/// The scopes that only a person can give: to be known by, and to be acted for while away. No client has them for itself.
+/// The scopes that only a user can give: to be known by, and to be acted for while away. No client has them for itself.
 pub fn scopes_of_people() -> Scope {
     Scope::of(scopes().chain([OFFLINE_ACCESS]))
 }

@@ -21,9 +21,9 @@ use crate::{
 pub struct Client {
     /// The identifier it sends.
     pub id: ClientId,
-    /// The name people read on the consent page.
+    /// The name users read on the consent page.
     pub name: String,
-    /// The same for people of other languages, by language tag (RFC 7591 §2.2).
+    /// The same for users of other languages, by language tag (RFC 7591 §2.2).
     pub names: BTreeMap<String, String>,
     /// How it authenticates at the token endpoint.
     pub authentication: AuthenticationMethod,
@@ -41,7 +41,7 @@ pub struct Client {
     pub require_pkce: bool,
     /// The form of its access tokens.
     pub access_token_format: AccessTokenFormat,
-    /// When people are asked.
+    /// When users are asked.
     pub consent: ConsentPolicy,
     /// What becomes of a grant whose refresh tokens two holders seem to use in step.
     pub refresh_shared: RefreshShared,
@@ -53,7 +53,7 @@ pub struct Client {
     pub require_second_factor: bool,
     /// Whether tokens that are not bound to a key are refused it (RFC 9449 §5.2).
     pub dpop_bound_access_tokens: bool,
-    /// What people are shown of it.
+    /// What users are shown of it.
     #[serde(flatten)]
     pub about: ClientInformation,
     /// What only matters to sign-in with OpenID Connect.
@@ -61,7 +61,7 @@ pub struct Client {
     pub openid: OpenIdRegistration,
 }
 
-/// What people are shown of a client beside its name (RFC 7591 §2).
+/// What users are shown of a client beside its name (RFC 7591 §2).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientInformation {
     /// Its logo, which is shown from here and never from elsewhere.
@@ -81,7 +81,7 @@ pub struct OpenIdRegistration {
     pub subject_type: SubjectType,
     /// The host that names its sector, for pairwise subjects; needed where its redirect URIs have several.
     pub sector_identifier: Option<String>,
-    /// Where a person may return to after signing out (RP-Initiated Logout §3.1).
+    /// Where a user may return to after signing out (RP-Initiated Logout §3.1).
     pub post_logout_redirect_uris: Vec<RedirectUri>,
     /// Where it is told that a session has ended (Back-Channel Logout §2.2).
     pub backchannel_logout_uri: Option<BackChannelUri>,
@@ -121,7 +121,7 @@ pub enum SubjectType {
     /// The same at every client.
     #[default]
     Public,
-    /// Another one in each sector, so that two apps can't tell that they serve the same person.
+    /// Another one in each sector, so that two apps can't tell that they serve the same user.
     Pairwise,
 }
 
@@ -307,7 +307,7 @@ pub enum AccessTokenFormat {
     Opaque,
 }
 
-/// When people are asked whether they allow a client.
+/// When users are asked whether they allow a client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -322,7 +322,7 @@ pub enum ConsentPolicy {
 }
 
 impl Client {
-    /// The name that people read who read `language`.
+    /// The name that users read who read `language`.
     pub fn name_in(&self, language: Language) -> &str {
         language.text_of(&self.names).unwrap_or(&self.name)
     }
@@ -348,7 +348,7 @@ impl Client {
             .collect()
     }
 
-    /// Whether `sent` is one of the addresses that a person may return to after signing out: the same string, but for the port of
+    /// Whether `sent` is one of the addresses that a user may return to after signing out: the same string, but for the port of
     /// a loopback address.
     pub fn may_return_to(&self, sent: &str) -> bool {
         self.openid
@@ -403,7 +403,7 @@ impl Client {
         self.redirect_uris.iter().find(|uri| uri.admits(sent))
     }
 
-    /// Whether any of its answers goes to an app on the person's own computer (RFC 8252 §7).
+    /// Whether any of its answers goes to an app on the user's own computer (RFC 8252 §7).
     pub(crate) fn lives_on_device(&self) -> bool {
         self.redirect_uris.iter().any(RedirectUri::stays_on_device)
     }

@@ -12,7 +12,7 @@ const LONGEST_DETAIL: usize = 512;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorCode {
-    /// RFC 6749 §4.1.2.1: the person or the server said no.
+    /// RFC 6749 §4.1.2.1: the user or the server said no.
     AccessDenied,
     /// RFC 6749 §5.2: client authentication failed.
     InvalidClient,
@@ -40,7 +40,7 @@ pub enum ErrorCode {
     UnsupportedResponseType,
     /// OpenID Connect Core §3.1.2.6: nobody is signed in, and the request forbids to ask.
     LoginRequired,
-    /// OpenID Connect Core §3.1.2.6: the person was not asked, and the request forbids it.
+    /// OpenID Connect Core §3.1.2.6: the user was not asked, and the request forbids it.
     ConsentRequired,
     /// OpenID Connect Core Unmet Authentication Requirements §2: no essential `acr` can be met.
     UnmetAuthenticationRequirements,

@@ -1,4 +1,4 @@
-//! A grant: what a person allowed a client. It is what lives, ends and is revoked; tokens are only its shadows.
+//! A grant: what a user allowed a client. It is what lives, ends and is revoked; tokens are only its shadows.
 
 use crate::{
     authentication::Authentication,
@@ -16,7 +16,7 @@ use crate::{
 /// How long things live, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
-    /// From the first redirect until the person has answered.
+    /// From the first redirect until the user has answered.
     pub pending: i64,
     /// An authorization code (RFC 6749 §4.1.2): 10 to 600.
     pub code: i64,
@@ -50,7 +50,7 @@ impl Lifetimes {
     }
 }
 
-/// What was in force when the person said yes. Each is raised to end everything that rests on it; none is ever lowered.
+/// What was in force when the user said yes. Each is raised to end everything that rests on it; none is ever lowered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Epochs {
     /// Raised when the user is locked, changes the password or is deleted.

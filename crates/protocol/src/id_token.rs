@@ -22,7 +22,7 @@ pub const ID_TOKEN_TYP: &str = "JWT";
 pub struct IdToken {
     /// This server's issuer identifier.
     pub iss: String,
-    /// The person, as this client knows them.
+    /// The user, as this client knows them.
     pub sub: String,
     /// The client.
     pub aud: ClientId,
@@ -30,7 +30,7 @@ pub struct IdToken {
     pub exp: Timestamp,
     /// When it was minted.
     pub iat: Timestamp,
-    /// When the person proved all that the context takes.
+    /// When the user proved all that the context takes.
     pub auth_time: Timestamp,
     /// What the client sent with its request; only in the token that answers it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,7 +43,7 @@ pub struct IdToken {
     pub amr: Vec<&'static str>,
     /// The session at this server, as this client knows it (Back-Channel Logout §2.1).
     pub sid: SessionId,
-    /// The person's claims that were asked for in the ID Token.
+    /// The user's claims that were asked for in the ID Token.
     #[serde(flatten)]
     pub claims: Map<String, Value>,
 }
@@ -52,7 +52,7 @@ pub struct IdToken {
 pub struct IdTokenParts<'a> {
     /// This server's issuer identifier.
     pub issuer: &'a str,
-    /// The person, as this client knows them.
+    /// The user, as this client knows them.
     pub subject: String,
     /// The session, as this client knows it.
     pub session: SessionId,
@@ -62,7 +62,7 @@ pub struct IdTokenParts<'a> {
     pub access_token: &'a str,
     /// What it will be signed with.
     pub algorithm: Algorithm,
-    /// The person's claims that were asked for in it.
+    /// The user's claims that were asked for in it.
     pub claims: Map<String, Value>,
     /// Seconds it is good for.
     pub lifetime: i64,
@@ -108,7 +108,7 @@ pub fn at_hash(algorithm: Algorithm, access_token: &str) -> String {
 /// A hint that was verified: whom and what it names. It grants nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdTokenHint {
-    /// The person, as the client knows them.
+    /// The user, as the client knows them.
     pub subject: String,
     /// The client it was issued to.
     pub client: ClientId,

@@ -1,4 +1,4 @@
-//! A small image that is kept where it is needed, and written in a text as a `data:` URL (RFC 2397): what is shown to people is served
+//! A small image that is kept where it is needed, and written in a text as a `data:` URL (RFC 2397): what is shown to users is served
 //! by us, and no other host learns who looks at it.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};

@@ -1,4 +1,4 @@
-//! The languages that people are spoken to in, and which of them somebody means who names others.
+//! The languages that users are spoken to in, and which of them somebody means who names others.
 //!
 //! What is sent is a preference and never a reason to refuse: what is no language tag, and what is none of ours, is passed over. The
 //! work is bounded, whatever is sent.
@@ -121,7 +121,7 @@ impl Language {
         best.map(|(_, language)| language)
     }
 
-    /// The text of `texts`, which are by language tag, that a person reads who reads this language: the one of its own tag, or of its
+    /// The text of `texts`, which are by language tag, that a user reads who reads this language: the one of its own tag, or of its
     /// language in general or in another region.
     pub fn text_of(self, texts: &BTreeMap<String, String>) -> Option<&str> {
         let exact = texts.get(self.tag());
@@ -133,7 +133,7 @@ impl Language {
         exact.or_else(near).map(String::as_str)
     }
 
-    /// The text of `texts` for people for whose language there is none, where this is the default: in this language, in English, or in any.
+    /// The text of `texts` for users for whose language there is none, where this is the default: in this language, in English, or in any.
     pub fn text_beside(self, texts: &BTreeMap<String, String>) -> Option<&str> {
         let any = || texts.values().next().map(String::as_str);
         self.text_of(texts)

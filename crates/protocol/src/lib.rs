@@ -7,8 +7,8 @@
 //! - so does one of OpenID Connect or behind the browser's back: [`claims`], [`subject`], [`id_token`], [`logout`], [`pushed_request`], [`dpop`]
 //! - a grant comes of it: [`authorization_code`], [`grant`], [`refresh_token`], [`token`], [`dpop`]
 //! - others ask about it: [`introspection`], [`metadata`], [`client_authentication`]
-//! - people sign in with a passkey: [`passkey`]
-//! - people type their names, passwords and codes: [`precis`], [`password`], [`totp`], [`enrolment`], [`recovery_code`]; they read pages in their
+//! - users sign in with a passkey: [`passkey`]
+//! - users type their names, passwords and codes: [`precis`], [`password`], [`totp`], [`enrolment`], [`recovery_code`]; they read pages in their
 //!   own language: [`language`]; they are told of what happens to their accounts: [`mail`]; they open links that were made for them: [`link`]; they sign up: [`sign_up`]; they can be called: [`phone_number`]
 //! - what all of it stands on: [`ids`], [`secret`], [`sent`], [`seal`], [`sealed`], [`jose`], [`encoding`], [`random`], [`time`], [`clock`], [`loopback`]; and what a
 //!   browser brings: [`cookie`], [`speculation`]

@@ -1,4 +1,4 @@
-//! One-time links: what a person is handed so that they can set a password of their own, or confirm a mail address. Nothing is stored for one. It is sealed over
+//! One-time links: what a user is handed so that they can set a password of their own, or confirm a mail address. Nothing is stored for one. It is sealed over
 //! its user's *link version*, which every use raises, and so does a new password: of all links that are out, one use ends each. One to sign up
 //! names the user who will be: its use is that there is one.
 
@@ -159,7 +159,7 @@ impl Link {
         self.made_at.plus(self.purpose.lifetime())
     }
 
-    /// Refuses one whose user has another link version by now. It is for people who open a link: what decides is the write that uses it.
+    /// Refuses one whose user has another link version by now. It is for users who open a link: what decides is the write that uses it.
     ///
     /// # Errors
     /// `link-used`.

@@ -27,13 +27,13 @@ pub const LOGOUT_TOKEN_TYP: &str = "logout+jwt";
 pub const BACK_CHANNEL_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 /// Seconds that a logout token is good for.
 pub const LOGOUT_TOKEN_LIFE: i64 = 120;
-/// Seconds in which a person who is asked whether to sign out has to answer, to be returned to the client that asked.
+/// Seconds in which a user who is asked whether to sign out has to answer, to be returned to the client that asked.
 pub const LOGOUT_LIFE: i64 = 3600;
 
-/// A client's request to sign a person out, as it arrived (RP-Initiated Logout §2).
+/// A client's request to sign a user out, as it arrived (RP-Initiated Logout §2).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogoutRequest {
-    /// An ID Token that names the person and the client.
+    /// An ID Token that names the user and the client.
     pub id_token_hint: Option<String>,
     /// The client, where there is no hint or beside it.
     pub client_id: Option<ClientId>,
@@ -41,7 +41,7 @@ pub struct LogoutRequest {
     pub post_logout_redirect_uri: Option<String>,
     /// To be sent back there.
     pub state: Option<String>,
-    /// The language that the person is to be asked in.
+    /// The language that the user is to be asked in.
     pub ui_locales: Option<Language>,
 }
 
@@ -81,16 +81,16 @@ pub struct Logout {
     pub ui_locales: Option<Language>,
 }
 
-/// A logout that was judged, while the person is asked.
+/// A logout that was judged, while the user is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedLogout {
     /// The history of the database it belongs to.
     #[serde(rename = "e")]
     pub era: i64,
-    /// Since when the person is asked.
+    /// Since when the user is asked.
     #[serde(rename = "f")]
     pub asked_at: Timestamp,
-    /// What the person is asked about.
+    /// What the user is asked about.
     #[serde(rename = "l")]
     pub logout: Logout,
 }
@@ -109,7 +109,7 @@ impl Sealed for SealedLogout {
     }
 }
 
-/// Where a person goes after signing out.
+/// Where a user goes after signing out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReturnTo {
     /// The registered URI.
@@ -183,7 +183,7 @@ pub struct LogoutToken {
 }
 
 impl LogoutToken {
-    /// Tells `client` that the session has ended which it knows as `sid`, of the person whom it knows as `subject`.
+    /// Tells `client` that the session has ended which it knows as `sid`, of the user whom it knows as `subject`.
     pub fn new(
         issuer: &str,
         client: &ClientId,

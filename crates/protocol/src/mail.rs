@@ -201,7 +201,7 @@ impl MailAddress {
             .ok_or(NotAnAddress)
     }
 
-    /// The address that a person is known to read: their `email`, where `email_verified` says so.
+    /// The address that a user is known to read: their `email`, where `email_verified` says so.
     pub fn of(claims: &PersonClaims) -> Option<Self> {
         let is_verified = claims.claim("email_verified")?.as_bool()?;
         let address = Self::parse(claims.claim("email")?.as_str()?).ok()?;

@@ -166,7 +166,7 @@ pub struct Metadata {
 
 impl Metadata {
     /// The metadata of the server at `issuer` with these scopes of its APIs, which signs ID Tokens with any of `signs`,
-    /// can meet the contexts `acr`, and where people may `sign_up` by themselves or not.
+    /// can meet the contexts `acr`, and where users may `sign_up` by themselves or not.
     pub fn of(
         issuer: &Issuer,
         scopes: Vec<String>,

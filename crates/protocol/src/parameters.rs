@@ -80,7 +80,7 @@ impl Parameters {
         self.0.is_empty()
     }
 
-    /// Names and values in the order they were sent, for showing a person what was received.
+    /// Names and values in the order they were sent, for showing a user what was received.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0
             .iter()

@@ -23,7 +23,7 @@ pub const LONGEST: usize = 1024;
 /// Its licence is in `password/common.LICENSE`.
 const COMMON: &str = include_str!("password/common.txt");
 
-/// What is known about a person that a password may not be.
+/// What is known about a user that a password may not be.
 const CLAIMS: [&str; 7] = [
     "email",
     "name",
@@ -66,7 +66,7 @@ pub enum UnfitPassword {
         "the password is one of those that are tried first; a few words in a row are better, and need no special characters"
     )]
     Common,
-    /// It is a name of the person, or a part of one.
+    /// It is a name of the user, or a part of one.
     #[error("the password is a name or address of the person, or a part of one")]
     OfPerson,
     /// It is what this server is called, or a part of that.
@@ -75,7 +75,7 @@ pub enum UnfitPassword {
 }
 
 impl PasswordRule {
-    /// The rule of the server `issuer`, which people know as `service`. A new password has at least `minimum` characters, and never
+    /// The rule of the server `issuer`, which users know as `service`. A new password has at least `minimum` characters, and never
     /// less than [`LEAST_MINIMUM`].
     pub fn new(minimum: usize, issuer: &str, service: &str) -> Self {
         let host = Url::parse(issuer).ok();
@@ -93,7 +93,7 @@ impl PasswordRule {
         self.minimum
     }
 
-    /// Judges a new password of the person who signs in as `username` and of whom `claims` are known.
+    /// Judges a new password of the user who signs in as `username` and of whom `claims` are known.
     ///
     /// # Errors
     /// The first thing that is wrong with it, in the order of [`UnfitPassword`].

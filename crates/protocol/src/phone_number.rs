@@ -1,4 +1,4 @@
-//! Telephone numbers as people type them, in the one form that apps are told (ITU-T E.164; OpenID Connect Core §5.1, `phone_number`).
+//! Telephone numbers as users type them, in the one form that apps are told (ITU-T E.164; OpenID Connect Core §5.1, `phone_number`).
 
 use crate::totp::digit;
 

@@ -28,7 +28,7 @@ pub struct PostedRequest {
     /// Its parameters, form-encoded.
     #[serde(rename = "q")]
     pub parameters: String,
-    /// What the person at the browser chose to read the answer in, whatever the client wishes.
+    /// What the user at the browser chose to read the answer in, whatever the client wishes.
     #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,
 }

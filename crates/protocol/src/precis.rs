@@ -1,4 +1,4 @@
-//! When two texts that people type are the same name or the same password: the profiles of PRECIS for usernames and passwords
+//! When two texts that users type are the same name or the same password: the profiles of PRECIS for usernames and passwords
 //! (RFC 8264, RFC 8265). A keyboard decides whether `ü` arrives as one character or as two; nobody who types it can see that.
 //!
 //! A name is judged where it is made, never where somebody signs in: an account that exists stays reachable by its name,

@@ -112,19 +112,19 @@ impl RedirectUri {
                 && port_is_plain(sent))
     }
 
-    /// The host a person is sent back to, with its port where it has one; the scheme for private-use schemes.
+    /// The host a user is sent back to, with its port where it has one; the scheme for private-use schemes.
     pub fn host(&self) -> String {
         host_of(&self.0)
     }
 
-    /// Whether the answer goes to an app on the person's own computer: a loopback address or a private-use scheme.
+    /// Whether the answer goes to an app on the user's own computer: a loopback address or a private-use scheme.
     pub fn stays_on_device(&self) -> bool {
         Url::parse(&self.0)
             .is_ok_and(|url| !matches!(url.scheme(), "https" | "http") || is_loopback(&url))
     }
 }
 
-/// The host of a URI for people, with its port where it has one; the scheme for private-use schemes.
+/// The host of a URI for users, with its port where it has one; the scheme for private-use schemes.
 pub fn host_of(uri: &str) -> String {
     match Url::parse(uri) {
         Ok(url) => match (url.host_str(), url.port()) {

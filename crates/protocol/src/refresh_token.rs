@@ -247,7 +247,7 @@ impl RefreshDecision {
 ///
 /// # Errors
 /// `refresh-token-of-another-key`, `scope-exceeds-grant`, `resource-exceeds-grant`, `scope-not-registered` where the client lost all it asks for, `grant-ended`
-/// where it lost all that was granted, or the right to act while the person is away.
+/// where it lost all that was granted, or the right to act while the user is away.
 pub fn narrow(
     grant: &Grant,
     client: &Client,

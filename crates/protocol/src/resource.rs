@@ -41,9 +41,9 @@ impl ResourceUri {
 pub struct Resource {
     /// What `resource` names and `aud` carries.
     pub uri: ResourceUri,
-    /// What people read on the consent page; the host of the URI if absent.
+    /// What users read on the consent page; the host of the URI if absent.
     pub name: Option<String>,
-    /// The same for people of other languages, by language tag.
+    /// The same for users of other languages, by language tag.
     pub names: BTreeMap<String, String>,
     /// The scopes that this API gives a meaning to.
     pub scopes: Scope,
@@ -54,13 +54,13 @@ pub struct Resource {
 }
 
 impl Resource {
-    /// The name that people read who read `language`, if it has one.
+    /// The name that users read who read `language`, if it has one.
     pub fn name_in(&self, language: Language) -> Option<&str> {
         language.text_of(&self.names).or(self.name.as_deref())
     }
 }
 
-/// What a scope means to people.
+/// What a scope means to users.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScopeDescription {
     /// The scope's name.
@@ -75,7 +75,7 @@ impl ScopeDescription {
         language.text_of(&self.text)
     }
 
-    /// What it says to people for whose language it has no text: that in the `default` language, in English, or in any.
+    /// What it says to users for whose language it has no text: that in the `default` language, in English, or in any.
     pub fn text_beside(&self, default: Language) -> Option<&str> {
         default.text_beside(&self.text)
     }

@@ -48,7 +48,7 @@ pub enum Kind {
     LogoutState,
     /// A pushed authorization request: its `request_uri` (RFC 9126).
     PushedRequest,
-    /// A logout that a client asked for: as it came by POST, or while the person is asked.
+    /// A logout that a client asked for: as it came by POST, or while the user is asked.
     Logout,
     /// An authenticator app that is being set up.
     Enrolment,
@@ -85,7 +85,7 @@ impl Kind {
         Kind::ListCursor,
     ];
 
-    /// The readable start of the sealed text, for secret scanners and for people.
+    /// The readable start of the sealed text, for secret scanners and for users.
     pub const fn prefix(self) -> &'static str {
         match self {
             Kind::PendingAuthorization => "sc_pa_",

@@ -33,7 +33,7 @@ pub enum SignUp {
 }
 
 impl SignUp {
-    /// Whether people may begin by themselves.
+    /// Whether users may begin by themselves.
     pub const fn is_open(&self) -> bool {
         matches!(self, Self::Open | Self::Domains(_))
     }
@@ -109,7 +109,7 @@ impl fmt::Display for MailDomain {
     }
 }
 
-/// Why people can't give themselves a name that an operator could give them.
+/// Why users can't give themselves a name that an operator could give them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Misleading {
     /// Its letters are of several scripts, of which one looks like another (UTS #39 §5.1); one of them is in no identifier (§3.1), or all of it

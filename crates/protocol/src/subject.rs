@@ -1,5 +1,5 @@
-//! The `sub` by which a client knows a person (OpenID Connect Core §8), and the `sid` by which it knows their session: the same
-//! everywhere, or another one in each sector, so that clients of different sectors can't tell that they serve the same person.
+//! The `sub` by which a client knows a user (OpenID Connect Core §8), and the `sid` by which it knows their session: the same
+//! everywhere, or another one in each sector, so that clients of different sectors can't tell that they serve the same user.
 
 use zeroize::Zeroizing;
 
@@ -9,7 +9,7 @@ use crate::{
     ids::{SessionId, UserId},
 };
 
-/// Gives every person their `sub`, and every session its `sid`. They depend on nothing but the person or session, the sector and
+/// Gives every user their `sub`, and every session its `sid`. They depend on nothing but the user or session, the sector and
 /// one key, so they are stable for as long as that key is kept.
 pub struct Subjects(Zeroizing<[u8; 32]>);
 
@@ -32,7 +32,7 @@ impl Subjects {
     }
 
     /// The `sid` of `session` for `client` (Back-Channel Logout §2.1). Where subjects are pairwise it is as well: one session is
-    /// one person, and a `sid` for all clients would tell what the subjects hide.
+    /// one user, and a `sid` for all clients would tell what the subjects hide.
     pub fn session(&self, client: &Client, session: &SessionId) -> SessionId {
         match client.openid.subject_type {
             SubjectType::Public => session.clone(),

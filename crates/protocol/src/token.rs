@@ -139,7 +139,7 @@ pub struct ClientGrant {
 
 impl ClientCredentialsRequest {
     /// What the client gets: of what it asks for, or without `scope` of everything, that which it is registered for (RFC 6749
-    /// §3.3), as far as the API it names gives it a meaning. Never what only a person can give.
+    /// §3.3), as far as the API it names gives it a meaning. Never what only a user can give.
     ///
     /// # Errors
     /// Where nothing is left, `scope-none-of-its-own`, `scope-needs-a-person` or `scope-not-registered`; and the errors of
@@ -265,7 +265,7 @@ pub struct AccessTokenParts<'a> {
 }
 
 impl AccessToken {
-    /// A token of `grant` that carries `scope`, about the person whom its client knows as `subject`.
+    /// A token of `grant` that carries `scope`, about the user whom its client knows as `subject`.
     pub fn of_grant(
         grant: &Grant,
         subject: String,
@@ -332,7 +332,7 @@ impl AccessToken {
     }
 
     /// The first claim that says something else than `grant`, the row that the token names: a signature alone vouches for
-    /// nobody once a signing key was lost. `subject` is the person as `client` knows them. The scope may be narrower than the
+    /// nobody once a signing key was lost. `subject` is the user as `client` knows them. The scope may be narrower than the
     /// grant's, and a client with credentials may have changed its key since (RFC 9449 §5).
     pub fn differs_from(
         &self,

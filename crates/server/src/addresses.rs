@@ -1,4 +1,4 @@
-//! Who is answered at an address, whatever its `Accept` says: an app by itself, or a person in a browser.
+//! Who is answered at an address, whatever its `Accept` says: an app by itself, or a user in a browser.
 
 use axum::extract::{OriginalUri, Request};
 use http::Uri;
@@ -83,7 +83,7 @@ pub(crate) fn of_link(sealed: &str) -> String {
     format!("{LINK}?link={sealed}")
 }
 
-/// Where a person who can't sign in asks for a link, below the issuer.
+/// Where a user who can't sign in asks for a link, below the issuer.
 pub(crate) const RECOVER: &str = "/recover";
 
 /// Where somebody asks for an account, below the issuer; and the same page on the way to a client.

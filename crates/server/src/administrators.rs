@@ -1,5 +1,5 @@
 //! Who may be given the scopes of the administrators' API, at every mint: the one question, whatever the grant type. A client that is
-//! registered for them has them by the operator's word; a person has them as long as they administer this server, and by two factors.
+//! registered for them has them by the operator's word; a user has them as long as they administer this server, and by two factors.
 
 use safeconduct_protocol::{
     administration,

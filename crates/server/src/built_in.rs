@@ -13,7 +13,7 @@ use safeconduct_protocol::{
 
 use crate::fault::Fault;
 
-/// What people of other languages read in place of "command line".
+/// What users of other languages read in place of "command line".
 const COMMAND_LINE: [(&str, &str); 6] = [
     ("ar", "سطر أوامر Safeconduct"),
     ("de", "Safeconduct-Kommandozeile"),

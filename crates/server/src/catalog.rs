@@ -217,12 +217,12 @@ impl Catalog {
             || claims::scopes_of_people().contains(name)
     }
 
-    /// What people read about a scope.
+    /// What users read about a scope.
     pub(crate) fn scope(&self, name: &str) -> Option<&ScopeDescription> {
         self.scopes.get(name)
     }
 
-    /// The name that people read instead of the resource's URI, in `language`.
+    /// The name that users read instead of the resource's URI, in `language`.
     pub(crate) fn resource_name(&self, audience: &str, language: Language) -> Option<String> {
         let name = self.resources.find(audience)?.name_in(language);
         Some(name.map_or_else(
@@ -254,11 +254,11 @@ pub(crate) struct Source {
     pub(crate) masters: MasterKeys,
     pub(crate) issuer: Issuer,
     pub(crate) clock: Clock,
-    /// What people know the server by.
+    /// What users know the server by.
     pub(crate) product_name: String,
     /// The authentication contexts that accounts here can meet.
     pub(crate) acr: &'static [Acr],
-    /// Whether people may create accounts by themselves.
+    /// Whether users may create accounts by themselves.
     pub(crate) sign_up: bool,
     /// Whether the API of administrators is on.
     pub(crate) administration: bool,

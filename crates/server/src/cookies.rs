@@ -42,7 +42,7 @@ pub(crate) fn set(issuer: &Issuer, of: &str, value: &str, more: &str) -> HeaderV
     header
 }
 
-/// A `Set-Cookie` value that remembers the language that the person chose, for a year.
+/// A `Set-Cookie` value that remembers the language that the user chose, for a year.
 pub(crate) fn choose_language(issuer: &Issuer, language: Language) -> HeaderValue {
     set(issuer, "language", language.tag(), "; Max-Age=31536000")
 }

@@ -1,7 +1,7 @@
 //! Owns the correlation id of a request and its line in the log.
 //!
 //! The id is in the extensions of the request, in every answer, and in every log line written while it is answered, so
-//! that a person can read it from an error page to the operator. Only a head that could not be read (400, 431) is answered without
+//! that a user can read it from an error page to the operator. Only a head that could not be read (400, 431) is answered without
 //! one, by the HTTP library. The line says which route matched and how it ended; the path, the query and the bodies are never logged,
 //! because codes, states and secrets travel there.
 

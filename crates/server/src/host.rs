@@ -14,7 +14,7 @@ use safeconduct_protocol::{
 use crate::{addresses::Address, reader::Reader, respond, server::Server};
 
 /// Lets only requests for the issuer's own host through; and to what apps call, those under a name of `internal_hosts`. On
-/// a development server a person who typed 127.0.0.1 is sent to the issuer's name: to a cookie they are different sites.
+/// a development server a user who typed 127.0.0.1 is sent to the issuer's name: to a cookie they are different sites.
 pub(crate) async fn only_ours(
     State(server): State<Server>,
     request: Request,

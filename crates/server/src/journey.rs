@@ -1,4 +1,4 @@
-//! A person's way from the authorization request to the redirect back. Login and consent each return here, so that Back,
+//! A user's way from the authorization request to the redirect back. Login and consent each return here, so that Back,
 //! a second tab or a stale form ends in *continue* or in a proper refusal, never in a dead end.
 
 use std::sync::Arc;

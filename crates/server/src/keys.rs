@@ -150,7 +150,7 @@ impl Keys {
         algorithms
     }
 
-    /// Gives every person their `sub`. Its key is never rotated, and stays when all others are lost: so does a `sub`.
+    /// Gives every user their `sub`. Its key is never rotated, and stays when all others are lost: so does a `sub`.
     pub fn subjects(&self) -> &Subjects {
         &self.subjects
     }

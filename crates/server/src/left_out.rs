@@ -1,5 +1,5 @@
 //! Scopes that were asked for and are not given: said in the log, by name and with the reason. The client reads in `scope` of the
-//! token answer what it was given (RFC 6749 §5.1); the person is asked for that alone.
+//! token answer what it was given (RFC 6749 §5.1); the user is asked for that alone.
 
 use std::fmt::Write as _;
 

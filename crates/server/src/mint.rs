@@ -18,7 +18,7 @@ use crate::{
     server::Exchange,
 };
 
-/// The most that an ID Token holds of a person's claims, in bytes of JSON: it comes back in URLs, as a hint.
+/// The most that an ID Token holds of a user's claims, in bytes of JSON: it comes back in URLs, as a hint.
 const LONGEST_CLAIMS: usize = 2 * 1024;
 
 /// The tokens of a grant: an access token that carries `scope`, an ID Token if that is a scope of OpenID Connect, and the grant's
@@ -133,7 +133,7 @@ async fn id_token(
     Ok(signed.map_err(|error| Fault::new(format!("signing an ID Token: {error}")))?)
 }
 
-/// The person's claims that were asked for in the ID Token, as far as it has room: that one is not there is no error (OpenID
+/// The user's claims that were asked for in the ID Token, as far as it has room: that one is not there is no error (OpenID
 /// Connect Core §5.5.1). Nearly always none, and then nobody is looked up.
 async fn asked_in_id_token(
     exchange: &Exchange<'_>,

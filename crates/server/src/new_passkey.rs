@@ -140,7 +140,7 @@ pub(crate) async fn add(
     }))
 }
 
-/// Keeps what the browser made, if that is an answer to the challenge of the page of `link`, which is used up by it; the person `old`,
+/// Keeps what the browser made, if that is an answer to the challenge of the page of `link`, which is used up by it; the user `old`,
 /// who is signed in in this browser, is not any more. `None` if another request was faster.
 ///
 /// # Errors
@@ -227,7 +227,7 @@ pub(crate) struct FirstOne {
 }
 
 impl FirstOne {
-    /// It as it is kept. The person `old`, who is signed in in this browser, is not any more.
+    /// It as it is kept. The user `old`, who is signed in in this browser, is not any more.
     pub(crate) fn row<'a>(&'a self, old: Option<&'a SignedInUser>) -> FirstPasskey<'a> {
         FirstPasskey {
             passkey: &self.passkey,

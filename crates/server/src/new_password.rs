@@ -1,4 +1,4 @@
-//! A password that a person chooses: judged by the rule that commands judge by, and hashed in the queue in which sign-ins are.
+//! A password that a user chooses: judged by the rule that commands judge by, and hashed in the queue in which sign-ins are.
 
 use axum::response::Response;
 use http::StatusCode;

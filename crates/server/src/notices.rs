@@ -1,4 +1,4 @@
-//! What people are told by mail of their own accounts: to which address, in which language. A notice is decided on here, and written by
+//! What users are told by mail of their own accounts: to which address, in which language. A notice is decided on here, and written by
 //! the store in the unit of what it tells of.
 
 use safeconduct_protocol::{
@@ -11,7 +11,7 @@ use safeconduct_store::{StoreError, UserRecord};
 
 use crate::server::Exchange;
 
-/// Whether people are told by mail, and in which language those who never said.
+/// Whether users are told by mail, and in which language those who never said.
 #[derive(Clone, Copy, Debug)]
 pub struct Notices {
     is_mail_set_up: bool,
@@ -27,7 +27,7 @@ impl Notices {
         }
     }
 
-    /// Whether people are told by mail at all.
+    /// Whether users are told by mail at all.
     pub fn is_mail_set_up(&self) -> bool {
         self.is_mail_set_up
     }
@@ -64,7 +64,7 @@ impl Notices {
 }
 
 impl Exchange<'_> {
-    /// How people are told by mail; who never said which language they read, in that of the page.
+    /// How users are told by mail; who never said which language they read, in that of the page.
     pub(crate) fn notices(&self) -> Notices {
         Notices::new(self.server.settings().mail.is_some(), self.language())
     }

@@ -40,7 +40,7 @@ use self::queue::{FairQueue, Joined, Ticket};
 pub use self::stored::Verdict;
 use self::stored::{Comparison, give_back};
 
-/// How long a password waits for a thread. A person would have given up soon after.
+/// How long a password waits for a thread. A user would have given up soon after.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long it is good to know what stored hashes cost, in seconds. As long may imported ones be told from names without one.

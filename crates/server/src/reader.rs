@@ -1,6 +1,6 @@
 //! Who reads a page: the language it is written in for them, and where their request comes from. The one place that decides a language.
 //!
-//! First what the client wished for (`ui_locales`), or what the person chose on the way since; then what they chose in this browser before;
+//! First what the client wished for (`ui_locales`), or what the user chose on the way since; then what they chose in this browser before;
 //! then what the browser prefers; then the operator's default. Whatever is sent is a wish: what means none of our languages is passed over.
 
 use std::convert::Infallible;
@@ -36,7 +36,7 @@ impl Reader {
         }
     }
 
-    /// The same person, where a request wishes for a language of its own.
+    /// The same user, where a request wishes for a language of its own.
     #[must_use]
     pub(crate) fn wished(self, ui_locales: Option<Language>) -> Self {
         Self {

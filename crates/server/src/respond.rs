@@ -147,7 +147,7 @@ fn json_error(refusal: &Refusal, status: StatusCode, description: &str) -> Respo
     never_stored((status, axum::Json(body)).into_response())
 }
 
-/// A page. Another person may get it in another language from the same address (RFC 9110 §12.5.5).
+/// A page. Another user may get it in another language from the same address (RFC 9110 §12.5.5).
 pub(crate) fn page(status: StatusCode, page: Page) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
@@ -177,7 +177,7 @@ pub(crate) fn try_later(mut form: Response, reason: Reason, seconds: u32) -> Res
     form
 }
 
-/// The answer to a person: the page or redirect that was made, or a page that refuses.
+/// The answer to a user: the page or redirect that was made, or a page that refuses.
 pub(crate) fn person(
     server: &Server,
     answer: Result<Response, Failure>,
@@ -197,7 +197,7 @@ pub(crate) struct WayOn<'a> {
     pub(crate) again: Option<&'a str>,
 }
 
-/// A page for a person whose request can't be trusted or served. Nothing they did not send is on it; what was expected is
+/// A page for a user whose request can't be trusted or served. Nothing they did not send is on it; what was expected is
 /// shown only where the server runs for development, on the developer's own machine.
 pub(crate) fn page_refusal(
     server: &Server,
@@ -448,7 +448,7 @@ fn reason_shown(server: &Server, reason: Reason) -> Reason {
     }
 }
 
-/// What is wrong, and what a person can do, in the language of `pages`.
+/// What is wrong, and what a user can do, in the language of `pages`.
 pub(crate) fn in_words(server: &Server, pages: &Pages, entry: &Entry) -> (String, String) {
     let issuer = server.settings().issuer.as_str();
     pages.refusal_text(entry.name, issuer).unwrap_or_else(|| {

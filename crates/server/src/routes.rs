@@ -123,7 +123,7 @@ fn has_api_of_its_own(server: &Server) -> bool {
     administration.is_some_and(|settings| settings.url.is_some())
 }
 
-/// What there is for people who have no account or can't sign in to it: what they ask for, and where the link leads that they are sent.
+/// What there is for users who have no account or can't sign in to it: what they ask for, and where the link leads that they are sent.
 fn for_people_without_a_password() -> Router<Server> {
     Router::new()
         .route(LINK, get(link::get).post(link::post))
@@ -168,7 +168,7 @@ fn account_pages() -> Router<Server> {
         .route(END_OTHERS, post(account::sessions::end_others))
 }
 
-/// What there is where people sign in with passkeys.
+/// What there is where users sign in with passkeys.
 fn of_passkeys(server: &Server) -> Router<Server> {
     if server.settings().passkey_host().is_none() {
         return Router::new();

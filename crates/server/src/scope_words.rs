@@ -1,4 +1,4 @@
-//! What scopes let an app do, in words: those of their operator in the language of the person, or ours.
+//! What scopes let an app do, in words: those of their operator in the language of the user, or ours.
 
 use safeconduct_protocol::{administration::SCOPES, scope::Scope};
 

@@ -244,13 +244,13 @@ impl Server {
         &self.0.catalog
     }
 
-    /// Where a person asks for a link by mail, if mail is set up.
+    /// Where a user asks for a link by mail, if mail is set up.
     pub(crate) fn recover_url(&self) -> Option<String> {
         let mail = self.settings().mail.as_ref();
         mail.map(|_| self.path(RECOVER))
     }
 
-    /// Where the wish for an account is posted on the way to a client, where people may create one.
+    /// Where the wish for an account is posted on the way to a client, where users may create one.
     pub(crate) fn sign_up_action(&self) -> Option<String> {
         let people_sign_up = self.settings().people_sign_up();
         people_sign_up.then(|| self.path(SIGN_UP_FOR))
@@ -296,7 +296,7 @@ impl<'s> Exchange<'s> {
         })
     }
 
-    /// One with a person.
+    /// One with a user.
     pub(crate) async fn with(server: &'s Server, reader: Reader) -> Result<Self, Failure> {
         let mut exchange = Self::begin(server, Some(reader.origin)).await?;
         exchange.language = reader.language;
@@ -308,17 +308,17 @@ impl<'s> Exchange<'s> {
         self.language = ui_locales.unwrap_or(self.language);
     }
 
-    /// The pages in the language of the person.
+    /// The pages in the language of the user.
     pub(crate) fn pages(&self) -> &'s Pages {
         self.server.pages().of(self.language)
     }
 
-    /// The language of the person.
+    /// The language of the user.
     pub(crate) fn language(&self) -> Language {
         self.language
     }
 
-    /// The store in the hands of a person who has proved who they are.
+    /// The store in the hands of a user who has proved who they are.
     pub(crate) fn store_of_person(&self, person: &UserId) -> ActingStore {
         self.store_of(Who::Person(person.clone()), Door::Page)
     }

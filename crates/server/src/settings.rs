@@ -30,11 +30,11 @@ pub struct Settings {
     /// Other names, as `host` or `host:port`, under which apps may call what they call by themselves. No page is ever shown
     /// and no cookie read under them.
     pub internal_hosts: Vec<String>,
-    /// The name people know it by, on every page.
+    /// The name users know it by, on every page.
     pub product_name: String,
     /// How the pages look.
     pub look: Look,
-    /// The language of pages for people who prefer none that there is.
+    /// The language of pages for users who prefer none that there is.
     pub default_language: Language,
     /// How long codes, tokens and pending authorizations live.
     pub lifetimes: Lifetimes,
@@ -52,9 +52,9 @@ pub struct Settings {
     pub back_channel: BackChannelSettings,
     /// Whether DPoP proofs must carry a nonce of this server (RFC 9449 §8).
     pub dpop_nonce_required: bool,
-    /// Whether people may, or have to, prove a second factor.
+    /// Whether users may, or have to, prove a second factor.
     pub second_factor: SecondFactor,
-    /// Whether people may sign in with passkeys, where browsers make any for the issuer's host.
+    /// Whether users may sign in with passkeys, where browsers make any for the issuer's host.
     pub passkeys: bool,
     /// The host that passkeys belong to, where it is not the issuer's: a domain above that
     /// ([`RelyingParty::may_be_id`]), or one that names its origin at `/.well-known/webauthn`.
@@ -80,7 +80,7 @@ pub struct AdministrationSettings {
     pub declared: Vec<ClientId>,
 }
 
-/// What people may, or have to, prove beside a password.
+/// What users may, or have to, prove beside a password.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SecondFactor {
     /// No account can be given an authenticator app. One that has one is asked for a code.
@@ -93,7 +93,7 @@ pub enum SecondFactor {
 }
 
 impl SecondFactor {
-    /// What is offered after a sign-in to people who do not have it.
+    /// What is offered after a sign-in to users who do not have it.
     pub(crate) fn offers(self) -> Offers {
         let offered = (self == Self::Offered).then_some(Offer::Otp);
         offered.into_iter().collect()
@@ -123,7 +123,7 @@ impl Default for SessionLifetimes {
 pub struct BackChannelSettings {
     /// For one answer.
     pub answer: Duration,
-    /// By the person who signs out. Clients that answer later are told all the same.
+    /// By the user who signs out. Clients that answer later are told all the same.
     pub wait: Duration,
 }
 
@@ -155,7 +155,7 @@ pub struct MailSettings {
     pub ca_file: Option<PathBuf>,
     /// How long one mail may take, from the connection to the last answer.
     pub deadline: Duration,
-    /// Whether people are told of a sign-in with a browser that is not known.
+    /// Whether users are told of a sign-in with a browser that is not known.
     pub new_device: bool,
 }
 
@@ -188,7 +188,7 @@ impl Settings {
         self.passkeys.then_some(host)
     }
 
-    /// Whose passkeys people sign in with, if they do.
+    /// Whose passkeys users sign in with, if they do.
     pub fn relying_party(&self) -> Option<RelyingParty> {
         self.passkey_host().map(|host| RelyingParty {
             id: host.to_owned(),
@@ -212,7 +212,7 @@ impl Settings {
         }
     }
 
-    /// Whether people may create accounts by themselves: they prove their address by a mail.
+    /// Whether users may create accounts by themselves: they prove their address by a mail.
     pub(crate) fn people_sign_up(&self) -> bool {
         self.sign_up.is_open() && self.mail.is_some()
     }

@@ -48,7 +48,7 @@ impl PreparedSession {
     }
 }
 
-/// What a sign-in makes of the session `old` of its `browser`: the same person again keeps it, idle or not, and gets a new secret; another
+/// What a sign-in makes of the session `old` of its `browser`: the same user again keeps it, idle or not, and gets a new secret; another
 /// one gets a new session, and the old one ends. Gives the ways to try, the first that the store takes is the one.
 pub(crate) fn begin(
     exchange: &Exchange<'_>,

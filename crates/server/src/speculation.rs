@@ -1,5 +1,5 @@
 //! What a browser does on its own does nothing: a HEAD, a prefetch or a prerender of an endpoint that acts changes no state
-//! and hands nothing out. When the person opens the address, the browser asks again and is answered.
+//! and hands nothing out. When the user opens the address, the browser asks again and is answered.
 //!
 //! Documents (metadata, keys, the front page, assets) are not concerned: reading them changes nothing, whoever reads.
 

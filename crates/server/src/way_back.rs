@@ -98,7 +98,7 @@ fn sealed_alone(parameters: &Parameters) -> Parameters {
     Parameters::default().with(PENDING, pending.unwrap_or_default())
 }
 
-/// Where the person can go on, if `failure` says that a sealed request in `parameters` is over.
+/// Where the user can go on, if `failure` says that a sealed request in `parameters` is over.
 pub(crate) async fn from_refusal(
     server: &Server,
     failure: &Failure,

@@ -29,7 +29,7 @@ struct Parts {
 pub enum Who {
     /// Nobody knows.
     Unknown,
-    /// A person who proved who they are, with a password, a link or whatever their account has.
+    /// A user who proved who they are, with a password, a link or whatever their account has.
     Person(UserId),
     /// A client that authenticated, or a public one that showed its id.
     Client(ClientId),

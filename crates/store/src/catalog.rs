@@ -23,7 +23,7 @@ pub struct Catalog {
     pub cluster: Option<Cluster>,
     /// Every client that was not deleted, by id.
     pub clients: Vec<ClientRecord>,
-    /// What scopes mean to people, in the order they were declared.
+    /// What scopes mean to users, in the order they were declared.
     pub scopes: Vec<ScopeDescription>,
     /// The APIs, in the order they were declared.
     pub resources: Vec<Resource>,

@@ -1,6 +1,6 @@
-//! What is known about people (OpenID Connect Core §5.1): how it is kept with their accounts, and how it changes.
+//! What is known about users (OpenID Connect Core §5.1): how it is kept with their accounts, and how it changes.
 //!
-//! Here a person's claims hold their `name` like any other. In the database it has a column of its own, and the column
+//! Here a user's claims hold their `name` like any other. In the database it has a column of its own, and the column
 //! `claims` holds the rest, so that there are no two names to disagree.
 
 use safeconduct_protocol::claims::PersonClaims;
@@ -64,7 +64,7 @@ impl ActingStore {
     }
 }
 
-/// What is known about a person, as the columns `name` and `claims` hold it.
+/// What is known about a user, as the columns `name` and `claims` hold it.
 pub(crate) struct ClaimColumns {
     pub(crate) name: Option<String>,
     pub(crate) claims: Option<String>,
@@ -75,7 +75,7 @@ pub(crate) struct ClaimColumns {
 }
 
 impl ClaimColumns {
-    /// The columns of a person who is called `name`, or what their claims say if that is `None`.
+    /// The columns of a user who is called `name`, or what their claims say if that is `None`.
     pub(crate) fn of(name: Option<&str>, claims: &PersonClaims) -> Self {
         let claimed = || claims.claim(NAME).and_then(Value::as_str);
         let email = claims.claim("email").and_then(Value::as_str);
@@ -92,12 +92,12 @@ impl ClaimColumns {
     }
 }
 
-/// The form of an address by which a person is found, whoever's it is.
+/// The form of an address by which a user is found, whoever's it is.
 pub(crate) fn email_key(email: &str) -> String {
     email.to_lowercase()
 }
 
-/// A person's claims from their columns: name, claims.
+/// A user's claims from their columns: name, claims.
 pub(crate) fn read(row: &mut Row) -> Result<PersonClaims, DriverError> {
     let name = row.optional_text()?;
     let others = row.optional_text()?;

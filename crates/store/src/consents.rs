@@ -11,7 +11,7 @@ use crate::error::StoreError;
 use crate::events::NewEvent;
 use crate::store::{ActingStore, Store, client_id, from_json, to_json};
 
-/// How often another answer of the same person may come first before we give up.
+/// How often another answer of the same user may come first before we give up.
 const TRIES: usize = 8;
 
 const READ: &str = "SELECT epoch, scopes FROM consents WHERE user_id = $1 AND client_id = $2";

@@ -60,7 +60,7 @@ pub(crate) const LEAVE_ALL: &str = "DELETE FROM group_members WHERE user_id = $1
 pub struct Group {
     /// Its name, which no other group has.
     pub name: String,
-    /// What people read instead, if anything.
+    /// What users read instead, if anything.
     pub display: Option<String>,
     /// Whether its members have to prove a second factor, whatever they sign in to.
     pub second_factor_required: bool,

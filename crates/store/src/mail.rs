@@ -23,7 +23,7 @@ pub(crate) const KIND: &str = "mail";
 
 const HOUR: i64 = 3600;
 
-/// How many mails wait at most: what strangers ask for finds no room where there is still some for what people must be told, and what they
+/// How many mails wait at most: what strangers ask for finds no room where there is still some for what users must be told, and what they
 /// ask for at addresses that are nobody's yet finds none where there is still some for who has an account.
 const ROOM_SIGN_UP: i64 = 5_000;
 const ROOM_REQUESTED: i64 = 10_000;

@@ -72,7 +72,7 @@ const BACKLOG: &str = "SELECT kind, COUNT(*), MIN(created_at) FROM outbox GROUP 
 pub enum OutboxKind {
     /// A client is told that a session has ended (OpenID Connect Back-Channel Logout 1.0).
     Logout,
-    /// A person is told of something by mail.
+    /// A user is told of something by mail.
     Mail,
 }
 

@@ -46,7 +46,7 @@ const MEMBERS: &str = "SELECT m.user_id FROM group_members m \
 const HOLD: &str = "UPDATE groups SET changed_at = changed_at \
      WHERE id = $1 AND (CAST($2 AS BIGINT) IS NULL OR version = CAST($2 AS BIGINT))";
 
-/// A directory does not take away what is demanded of people, by removing the group and making it anew.
+/// A directory does not take away what is demanded of users, by removing the group and making it anew.
 const DEMANDS_NO_SECOND_FACTOR: &str =
     "SELECT 1 FROM groups WHERE id = $1 AND second_factor_required = 0";
 
@@ -71,7 +71,7 @@ pub struct ProvisionedGroup {
     pub id: String,
     /// The name that apps see, which does not change.
     pub name: String,
-    /// What people read instead, if anything.
+    /// What users read instead, if anything.
     pub display: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
@@ -84,7 +84,7 @@ pub struct ProvisionedGroup {
 }
 
 impl ProvisionedGroup {
-    /// What people read.
+    /// What users read.
     pub fn called(&self) -> &str {
         self.display.as_deref().unwrap_or(&self.name)
     }
@@ -95,7 +95,7 @@ impl ProvisionedGroup {
 pub enum GroupLookup<'a> {
     /// The id.
     Id(&'a str),
-    /// What people read.
+    /// What users read.
     Display(&'a str),
     /// What the client calls it.
     ExternalId(&'a str),
@@ -117,7 +117,7 @@ pub struct MemberChange {
 pub struct GroupReplacement {
     /// The version that it has to be of, where the client says so.
     pub seen: Option<i64>,
-    /// What people are to read, if that is to change.
+    /// What users are to read, if that is to change.
     pub called: Option<String>,
     /// What the client is to call it, if that is to change.
     pub external_id: Option<Option<String>>,

@@ -108,7 +108,7 @@ pub struct ProvisionedUser {
 pub struct GroupOfUser {
     /// Its id.
     pub id: String,
-    /// What people read.
+    /// What users read.
     pub display: String,
 }
 
@@ -168,7 +168,7 @@ pub enum UserChange {
     NoUser,
     /// Another user has the name.
     NameTaken,
-    /// The user administers this server: what lets people in to their account is theirs.
+    /// The user administers this server: what lets users in to their account is theirs.
     Administrator,
     /// No administrator would remain.
     LastAdministrator,
@@ -475,7 +475,7 @@ fn read(row: &mut Row) -> Result<ProvisionedUser, DriverError> {
     })
 }
 
-/// A line for each: its id, and behind a space what people read, in which no line ends.
+/// A line for each: its id, and behind a space what users read, in which no line ends.
 fn groups_of(lines: String) -> Vec<GroupOfUser> {
     let pairs = lines.lines().filter_map(|line| line.split_once(' '));
     pairs

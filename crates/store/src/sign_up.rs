@@ -1,4 +1,4 @@
-//! Accounts that people create by themselves. Nothing is kept of one before it is there: the link in a mail names the user who will be, and the
+//! Accounts that users create by themselves. Nothing is kept of one before it is there: the link in a mail names the user who will be, and the
 //! row that is written under that id says who was first.
 
 use safeconduct_protocol::ids::UserId;

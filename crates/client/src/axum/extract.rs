@@ -35,13 +35,13 @@ impl User {
         self.0.id()
     }
 
-    /// The person's identifier at the issuer, if the scope `openid` was asked for. Other issuers may have given the same to
-    /// others: keep people under [`User::key`].
+    /// The user's identifier at the issuer, if the scope `openid` was asked for. Other issuers may have given the same to
+    /// others: keep users under [`User::key`].
     pub fn sub(&self) -> Option<&str> {
         self.identity().map(Identity::sub)
     }
 
-    /// Issuer and `sub`: the one key to keep a person under (OpenID Connect Core §5.7), never the e-mail address.
+    /// Issuer and `sub`: the one key to keep a user under (OpenID Connect Core §5.7), never the e-mail address.
     pub fn key(&self) -> Option<(&str, &str)> {
         self.identity().map(Identity::key)
     }
@@ -51,14 +51,14 @@ impl User {
         self.identity()?.email()
     }
 
-    /// Everything the issuer said about the person; nothing without the scope `openid`.
+    /// Everything the issuer said about the user; nothing without the scope `openid`.
     pub fn claims(&self) -> &Map<String, Value> {
         static NOTHING: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
         self.identity().map_or(&NOTHING, Identity::claims)
     }
 
     /// The name the app gave this session with [`Session::set_name`], or else the one that the issuer said: the full name, the
-    /// one the person chose, the e-mail address. `you` if there is none.
+    /// one the user chose, the e-mail address. `you` if there is none.
     pub fn display_name(&self) -> DisplayName<'_> {
         DisplayName(self.name().unwrap_or(NAMELESS))
     }
@@ -140,7 +140,7 @@ async fn visitor(parts: &Parts) -> Result<Option<Session>, Error> {
 }
 
 impl Client {
-    /// Who is signed in with this client, and with no other: what a handler asks that is for the people of one issuer alone, where
+    /// Who is signed in with this client, and with no other: what a handler asks that is for the users of one issuer alone, where
     /// layers of several clients stand around it.
     ///
     /// # Errors

@@ -32,7 +32,7 @@ const LONGEST_FORM: usize = 20 * 1024;
 
 impl Client {
     /// The sign-in routes: `GET /auth/login?next=…`, which steps up with `acr_values=…` or `max_age=…` (RFC 9470), `GET /auth/callback`, `POST /auth/logout`; and with the scope `openid`
-    /// `GET /auth/logged-out`, where the issuer sends people back to after a sign-out, and `POST /auth/backchannel`, where it tells
+    /// `GET /auth/logged-out`, where the issuer sends users back to after a sign-out, and `POST /auth/backchannel`, where it tells
     /// this app of sign-outs elsewhere.
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         let path = self.routes_path();
@@ -66,7 +66,7 @@ impl Client {
 }
 
 /// What a browser does on its own does nothing: a HEAD, a prefetch or a prerender begins no sign-in and redeems no code. Where
-/// the person opens the address after all, the browser asks again, because it keeps no refusal.
+/// the user opens the address after all, the browser asks again, because it keeps no refusal.
 async fn only_when_meant(request: Request, next: Next) -> Response {
     let response = match not_meant(&request) {
         Some(status) => status.into_response(),

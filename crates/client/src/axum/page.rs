@@ -1,4 +1,4 @@
-//! How a failure looks: a small page for people, JSON for programs, or the way to the sign-in.
+//! How a failure looks: a small page for users, JSON for programs, or the way to the sign-in.
 
 use ::axum::Json;
 use ::axum::response::{Html, IntoResponse, Response};
@@ -187,7 +187,7 @@ fn page(error: &Error, client: &Client, nonce: &str) -> String {
         .replace("{for_developers}", &for_developers)
 }
 
-/// Where a person can go from here.
+/// Where a user can go from here.
 fn way_on(error: &Error, client: &Client) -> (String, &'static str) {
     match error.kind() {
         ErrorKind::StepUpRequired => (login_url(error, client, None), "Sign in again"),

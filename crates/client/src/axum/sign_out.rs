@@ -1,4 +1,4 @@
-//! Signing out: the form that a person sends, the way back from the issuer, and what the issuer says of sign-outs elsewhere.
+//! Signing out: the form that a user sends, the way back from the issuer, and what the issuer says of sign-outs elsewhere.
 
 use ::axum::Json;
 use ::axum::body::Bytes;
@@ -13,7 +13,7 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::session::Session;
 
-/// The field of a sign-out form that says where the person goes afterwards: a path of this app.
+/// The field of a sign-out form that says where the user goes afterwards: a path of this app.
 const NEXT_FIELD: &str = "next";
 
 /// Ends the session here, and then leads to the issuer to end it there.
@@ -40,7 +40,7 @@ pub(super) async fn logout(
     Ok(see_other(location, [signed_out.set_cookie]))
 }
 
-/// The person is back from the issuer.
+/// The user is back from the issuer.
 pub(super) async fn logged_out(
     State(client): State<Client>,
     RawQuery(query): RawQuery,

@@ -49,7 +49,7 @@ pub(crate) struct Visits(Vec<Visit>);
 pub(crate) struct WantedAnswer {
     /// A page rather than JSON.
     pub(crate) html: bool,
-    /// A person follows a link or types an address: they may be sent elsewhere and back.
+    /// A user follows a link or types an address: they may be sent elsewhere and back.
     pub(crate) navigation: bool,
     /// Path and query, as the browser sees them.
     pub(crate) path: String,

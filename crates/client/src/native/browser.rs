@@ -1,4 +1,4 @@
-//! The person's browser, where this process runs beside one.
+//! The user's browser, where this process runs beside one.
 
 use std::process::{Command, Stdio};
 
@@ -9,7 +9,7 @@ const REMOTE: [&str; 3] = ["SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"];
 /// What says that there is a desktop here, where there may be none.
 const DESKTOP: [&str; 3] = ["DISPLAY", "WAYLAND_DISPLAY", "BROWSER"];
 
-/// Whether a browser that is opened here would be before the person's eyes: not over SSH, and on a desktop.
+/// Whether a browser that is opened here would be before the user's eyes: not over SSH, and on a desktop.
 pub fn is_browser_here() -> bool {
     is_here(&|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }

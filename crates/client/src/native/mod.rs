@@ -1,4 +1,4 @@
-//! Apps on a person's own computer: command lines and desktops (RFC 8252). The browser is the person's own, the answer comes to
+//! Apps on a user's own computer: command lines and desktops (RFC 8252). The browser is the user's own, the answer comes to
 //! a loopback address that is listened at for this one sign-in, and the session is kept in a file ([`TokenFile`]).
 //!
 //! A sign-in takes the same way as that of a web app, with the same checks: what would be a cookie stays in this process.
@@ -26,10 +26,10 @@ use crate::sign_in::signed_in::SignedIn;
 use crate::store::SessionKey;
 use listener::Listener;
 
-/// How long a person may take to sign in.
+/// How long a user may take to sign in.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// The client as an app on a person's own computer, with the one session that it has. Cheap to clone.
+/// The client as an app on a user's own computer, with the one session that it has. Cheap to clone.
 #[derive(Clone)]
 pub struct Native {
     client: Client,
@@ -49,7 +49,7 @@ enum Redirect {
 }
 
 impl Client {
-    /// This client as an app on a person's own computer. Build it without a base URL and without a secret, which such an app
+    /// This client as an app on a user's own computer. Build it without a base URL and without a secret, which such an app
     /// can't keep; with [`ClientBuilder::token_file`](crate::ClientBuilder::token_file) the session outlives the process. At
     /// the server, register `http://127.0.0.1/callback`: the port may be any one (RFC 8252 §7.3).
     pub fn native(&self) -> Native {
@@ -98,7 +98,7 @@ impl Native {
         Ok(self)
     }
 
-    /// How long a person may take to sign in; five minutes unless set, and ten at most.
+    /// How long a user may take to sign in; five minutes unless set, and ten at most.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
@@ -110,7 +110,7 @@ impl Native {
         &self.client
     }
 
-    /// The session, if a person is signed in. Nothing is asked of the server.
+    /// The session, if a user is signed in. Nothing is asked of the server.
     ///
     /// # Errors
     /// [`ErrorKind::SessionStore`]: then it is not known.

@@ -6,7 +6,7 @@ use crate::page_style::STYLE;
 /// How an answer was taken.
 #[derive(Clone, Debug)]
 pub(super) enum Outcome {
-    /// It signed the person in.
+    /// It signed the user in.
     SignedIn,
     /// It ended the sign-in without that.
     Failed(Error),

@@ -1,4 +1,4 @@
-//! One sign-in of an app on a person's own computer: where the browser goes, and the answer that it brings back, or that the
+//! One sign-in of an app on a user's own computer: where the browser goes, and the answer that it brings back, or that the
 //! person types.
 
 use std::fmt;
@@ -66,13 +66,13 @@ impl NativeSignIn {
         }
     }
 
-    /// Where the browser is to go. Show it in any case: the browser that opens may be another than the person wants. It is
-    /// for this person alone, and for no log.
+    /// Where the browser is to go. Show it in any case: the browser that opens may be another than the user wants. It is
+    /// for this user alone, and for no log.
     pub fn url(&self) -> &Url {
         &self.url
     }
 
-    /// Opens the browser, where there is one before the person's eyes. Whether that was begun.
+    /// Opens the browser, where there is one before the user's eyes. Whether that was begun.
     pub fn open_browser(&self) -> bool {
         browser::is_browser_here() && browser::open(&self.url)
     }
@@ -85,11 +85,11 @@ impl NativeSignIn {
         }
     }
 
-    /// Waits until the person has signed in, and begins the session. Whatever else comes to the address meanwhile is told that
+    /// Waits until the user has signed in, and begins the session. Whatever else comes to the address meanwhile is told that
     /// it belongs to no sign-in, and changes nothing.
     ///
     /// # Errors
-    /// [`ErrorKind::AttemptExpired`] when the person took too long, [`ErrorKind::AccessDenied`] when they or the server said
+    /// [`ErrorKind::AttemptExpired`] when the user took too long, [`ErrorKind::AccessDenied`] when they or the server said
     /// no, and any other of [`Client::finish`](crate::Client::finish).
     pub async fn wait(mut self) -> Result<Session, Error> {
         let (visit, outcome) = loop {

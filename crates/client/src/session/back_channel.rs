@@ -36,7 +36,7 @@ struct LogoutToken {
 
 impl Client {
     /// Takes the body of a request to this app's `backchannel_logout_uri`, a form with a `logout_token`, and ends every session it
-    /// is about: those that came from the issuer's session `sid`, or all of the person `sub`. Says how many they were.
+    /// is about: those that came from the issuer's session `sid`, or all of the user `sub`. Says how many they were.
     ///
     /// Answer 200 to a success, 400 to a [`ErrorKind::LogoutToken`], 503 to anything else, always with
     /// `Cache-Control: no-store` (Back-Channel Logout §2.8). With axum, [`Client::routes`] does.

@@ -85,7 +85,7 @@ impl KeyRing {
         seal
     }
 
-    /// What persons and sessions of the issuer are named with in a store, which is to know neither: one for each key, the
+    /// What users and sessions of the issuer are named with in a store, which is to know neither: one for each key, the
     /// sealing one first.
     pub(crate) fn index_keys(&self, context: &str) -> Vec<[u8; 32]> {
         let label = format!("safeconduct-client session index\n{context}");

@@ -15,11 +15,11 @@ use crate::session::Session;
 use crate::sign_in::id_token::StoredIdentity;
 use crate::sign_in::return_to::ReturnTo;
 
-/// How long a person may take to sign out at the issuer, in seconds.
+/// How long a user may take to sign out at the issuer, in seconds.
 const LOGOUT_LIFETIME: i64 = 600;
-/// The longest ID Token that is sent as a hint, in bytes: it travels in an address. Without it the issuer asks the person.
+/// The longest ID Token that is sent as a hint, in bytes: it travels in an address. Without it the issuer asks the user.
 const LONGEST_HINT: usize = 4 * 1024;
-/// The longest query that is read when the person is back, in bytes.
+/// The longest query that is read when the user is back, in bytes.
 const LONGEST_QUERY: usize = 4 * 1024;
 
 /// What is to be done after a session ended here.
@@ -46,7 +46,7 @@ struct Sealed {
 
 impl Session {
     /// As [`Session::end`], and says where the browser goes to end the session at the issuer too. The issuer sends it on to
-    /// [`Client::post_logout_redirect_uri`], and from there the person gets to `return_to`, a path of this app.
+    /// [`Client::post_logout_redirect_uri`], and from there the user gets to `return_to`, a path of this app.
     ///
     /// # Errors
     /// [`ErrorKind::SessionStore`]: the session may still be alive. What goes wrong at the issuer is logged, and no error: the
@@ -70,7 +70,7 @@ impl Session {
 }
 
 impl Client {
-    /// The path that a person gets to who comes back from signing out at the issuer with `query`.
+    /// The path that a user gets to who comes back from signing out at the issuer with `query`.
     ///
     /// # Errors
     /// [`ErrorKind::LogoutUnknown`] if no sign-out of this app within ten minutes leads there. Nobody was signed out or in by
@@ -129,7 +129,7 @@ impl Client {
         Ok(Some(url))
     }
 
-    /// `path`, if a person may be sent there after signing out; `/` if not.
+    /// `path`, if a user may be sent there after signing out; `/` if not.
     pub(crate) fn path_after_logout(&self, path: &str) -> ReturnTo {
         ReturnTo::parse(path)
             .filter(|path| !path.is_under(self.routes_path()))

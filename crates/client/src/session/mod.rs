@@ -1,4 +1,4 @@
-//! One person's session in this app, for handlers that do not use the axum extractors, and below them.
+//! One user's session in this app, for handlers that do not use the axum extractors, and below them.
 
 pub(crate) mod back_channel;
 pub(crate) mod cookie;
@@ -35,7 +35,7 @@ const LONGEST_NAME: usize = 200;
 
 /// A user who is signed in to this app.
 ///
-/// Who the person is, the server says where the scope `openid` was asked for ([`Session::identity`]). Without it this is the
+/// Who the user is, the server says where the scope `openid` was asked for ([`Session::identity`]). Without it this is the
 /// app's own session and no more, and the app may put a name here that it learned from its API.
 #[derive(Clone)]
 pub struct Session {
@@ -191,7 +191,7 @@ impl Session {
         &self.record.id
     }
 
-    /// What the person allowed this app.
+    /// What the user allowed this app.
     pub fn scope(&self) -> &Scope {
         &self.record.tokens.scope
     }
@@ -267,7 +267,7 @@ impl Session {
     /// whichever API a request goes to.
     ///
     /// # Errors
-    /// [`ErrorKind::SessionEnded`] if the person must sign in again; otherwise whatever kept a new token away.
+    /// [`ErrorKind::SessionEnded`] if the user must sign in again; otherwise whatever kept a new token away.
     pub async fn access_token(&self) -> Result<Secret, Error> {
         self.client.fresh_access_token(&self.key, &None, None).await
     }
@@ -290,7 +290,7 @@ impl Session {
         renewed.await
     }
 
-    /// Renews the tokens now, though they may be good for long: where what the person may do has just changed, say. Once for
+    /// Renews the tokens now, though they may be good for long: where what the user may do has just changed, say. Once for
     /// all who ask at the same time; without a refresh token nothing happens.
     ///
     /// # Errors
@@ -307,7 +307,7 @@ impl Session {
     }
 
     /// Ends this session here, then its grant at the server: the refresh token is revoked, as well as that can be done in a
-    /// moment. The person stays signed in at the server; [`Session::sign_out`] ends that too. Returns the `Set-Cookie` value that
+    /// moment. The user stays signed in at the server; [`Session::sign_out`] ends that too. Returns the `Set-Cookie` value that
     /// takes the cookie from the browser.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
 //! This app's sessions: found by a random cookie, kept as sealed records, changed one at a time, ended alone or all of one
-//! person's.
+//! user's.
 //!
 //! Where they are kept is the store's concern; what renewing tokens means, `tokens/refresh.rs`'s.
 
@@ -36,7 +36,7 @@ pub(crate) struct Lifetimes {
 pub(crate) struct Storage {
     pub(crate) store: Arc<dyn SessionStore>,
     pub(crate) seal: Arc<Seal>,
-    /// What the store's names for persons and their sessions are made with. The first makes new ones.
+    /// What the store's names for users and their sessions are made with. The first makes new ones.
     pub(crate) index_keys: Arc<[[u8; 32]]>,
 }
 

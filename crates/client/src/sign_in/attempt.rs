@@ -22,7 +22,7 @@ use crate::sign_in::return_to::ReturnTo;
 use crate::sign_in::step_up::{StepUp, SteppingUp};
 use crate::tokens::proof_key::StoredKey;
 
-/// How long a person may take to sign in, in seconds.
+/// How long a user may take to sign in, in seconds.
 pub(crate) const ATTEMPT_LIFETIME: i64 = 600;
 /// How many attempts one browser keeps, and how many bytes of them; the oldest give way, so that no header outgrows a proxy's limit.
 const MOST_ATTEMPTS: usize = 5;
@@ -39,7 +39,7 @@ pub(crate) struct Attempt {
     pub(crate) id: String,
     pub(crate) code_verifier: CodeVerifier,
     pub(crate) return_to: ReturnTo,
-    /// How long before this attempt the person may have signed in at the issuer, in seconds.
+    /// How long before this attempt the user may have signed in at the issuer, in seconds.
     max_age: Option<i64>,
     /// What else it is held to if it steps up.
     pub(crate) step_up: Option<SteppingUp>,
@@ -55,7 +55,7 @@ pub(crate) struct Attempt {
 /// What a sign-in is held to, beyond that it is one.
 #[derive(Clone, Default)]
 pub(crate) struct Wanted {
-    /// How long before this attempt the person may have signed in at the issuer, in seconds.
+    /// How long before this attempt the user may have signed in at the issuer, in seconds.
     pub(crate) max_age: Option<i64>,
     pub(crate) step_up: Option<SteppingUp>,
     /// The key that the tokens will be bound to.
@@ -140,7 +140,7 @@ impl Attempt {
         ))
     }
 
-    /// Since when the person must have signed in at the issuer, if that was asked.
+    /// Since when the user must have signed in at the issuer, if that was asked.
     pub(crate) fn signed_in_since(&self) -> Option<Timestamp> {
         let begun = self.expires.plus(-ATTEMPT_LIFETIME);
         self.max_age

@@ -50,7 +50,7 @@ impl BeginOptions {
         Self::default()
     }
 
-    /// Where the person goes afterwards: a path of this app. Anything that might lead elsewhere counts as `/`.
+    /// Where the user goes afterwards: a path of this app. Anything that might lead elsewhere counts as `/`.
     #[must_use]
     pub fn return_to(mut self, path: impl Into<String>) -> Self {
         self.return_to = Some(path.into());

@@ -62,7 +62,7 @@ pub(crate) struct IdTokenRules<'a> {
 /// What the ID Token that ends a sign-in must answer to.
 pub(crate) struct ExpectedSignIn<'a> {
     pub(crate) nonce: &'a str,
-    /// Since when the person must have signed in, where `max_age` was asked. It is counted from the request: a user who takes their
+    /// Since when the user must have signed in, where `max_age` was asked. It is counted from the request: a user who takes their
     /// time over the consent page signed in no earlier for it.
     pub(crate) signed_in_since: Option<Timestamp>,
     /// What a step-up asked for beside that (RFC 9470 §4).
@@ -110,7 +110,7 @@ impl IdTokenRules<'_> {
         })
     }
 
-    /// Judges the ID Token that came with refreshed tokens: it must speak of the same person and the same sign-in as the one
+    /// Judges the ID Token that came with refreshed tokens: it must speak of the same user and the same sign-in as the one
     /// `before`. It needs no nonce; one that is there must be the old one.
     pub(crate) fn at_refresh(
         &self,

@@ -28,9 +28,9 @@ const OF_THE_TOKEN: [&str; 14] = [
 /// How much of userinfo is kept, in bytes of JSON. Of more, the standard claims alone.
 const LARGEST_USER_INFO: usize = 4 * 1024;
 
-/// A person, as their issuer knows them: the claims of the ID Token, and of userinfo where the ID Token is silent.
+/// A user, as their issuer knows them: the claims of the ID Token, and of userinfo where the ID Token is silent.
 ///
-/// A person is told from all others by [`Identity::key`], and by nothing else: an e-mail address may change hands.
+/// A user is told from all others by [`Identity::key`], and by nothing else: an e-mail address may change hands.
 #[derive(Clone, PartialEq)]
 pub struct Identity {
     issuer: String,
@@ -57,12 +57,12 @@ impl Identity {
         &self.issuer
     }
 
-    /// The person's identifier at the issuer: at most 255 bytes, never given to another user there.
+    /// The user's identifier at the issuer: at most 255 bytes, never given to another user there.
     pub fn sub(&self) -> &str {
         &self.sub
     }
 
-    /// Issuer and `sub`: the one key to keep a person under (OpenID Connect Core §5.7).
+    /// Issuer and `sub`: the one key to keep a user under (OpenID Connect Core §5.7).
     pub fn key(&self) -> (&str, &str) {
         (&self.issuer, &self.sub)
     }
@@ -72,17 +72,17 @@ impl Identity {
         self.text("name")
     }
 
-    /// A name of the person's choice, which may be another user's tomorrow.
+    /// A name of the user's choice, which may be another user's tomorrow.
     pub fn preferred_username(&self) -> Option<&str> {
         self.text("preferred_username")
     }
 
-    /// The e-mail address. It needs the scope `email`. It is for writing to the person, not for telling who they are.
+    /// The e-mail address. It needs the scope `email`. It is for writing to the user, not for telling who they are.
     pub fn email(&self) -> Option<&str> {
         self.text("email")
     }
 
-    /// Whether the issuer made sure that the address is the person's. Silence is no. Some issuers write the word for the value.
+    /// Whether the issuer made sure that the address is the user's. Silence is no. Some issuers write the word for the value.
     pub fn email_verified(&self) -> bool {
         match self.claim("email_verified") {
             Some(Value::Bool(verified)) => *verified,
@@ -91,7 +91,7 @@ impl Identity {
         }
     }
 
-    /// When the person signed in at the issuer, where it says so.
+    /// When the user signed in at the issuer, where it says so.
     pub fn auth_time(&self) -> Option<Timestamp> {
         Timestamp::from_numeric_date(self.claim("auth_time")?)
     }

@@ -13,11 +13,11 @@ pub enum Prompt {
     /// None at all: a user who is not signed in there, or has not allowed this app, comes back with
     /// [`ErrorKind::InteractionRequired`](crate::ErrorKind).
     None,
-    /// The person signs in again, though they are signed in.
+    /// The user signs in again, though they are signed in.
     Login,
-    /// The person is asked again what this app may do.
+    /// The user is asked again what this app may do.
     Consent,
-    /// The person chooses among their accounts.
+    /// The user chooses among their accounts.
     SelectAccount,
 }
 
@@ -68,7 +68,7 @@ impl LoginOptions {
         self
     }
 
-    /// How long ago, in whole seconds, the person may have signed in at the server. The ID Token must prove it: an
+    /// How long ago, in whole seconds, the user may have signed in at the server. The ID Token must prove it: an
     /// `auth_time` that is missing or too long ago ends the sign-in.
     #[must_use]
     pub fn max_age(mut self, age: std::time::Duration) -> Self {
@@ -158,7 +158,7 @@ impl LoginOptions {
         self
     }
 
-    /// How long ago, in seconds, the person may have signed in.
+    /// How long ago, in seconds, the user may have signed in.
     pub(crate) fn oldest_sign_in(&self) -> Option<i64> {
         self.max_age
     }

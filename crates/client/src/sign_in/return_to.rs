@@ -1,4 +1,4 @@
-//! Where a person goes after signing in: a path of this app and never another site (an open redirect).
+//! Where a user goes after signing in: a path of this app and never another site (an open redirect).
 
 use percent_encoding::percent_decode;
 

@@ -1,5 +1,5 @@
 //! Userinfo (OpenID Connect Core §5.3): asked once, at sign-in, with the access token that was just given, and believed only
-//! about the person of the ID Token.
+//! about the user of the ID Token.
 
 use http::{Method, StatusCode};
 use safeconduct_issuer::{Answer, is_busy};
@@ -15,7 +15,7 @@ use crate::tokens::proof_key::StoredKey;
 use crate::tokens::response::Tokens;
 
 impl Client {
-    /// What the issuer says of the person `sub`, whose tokens these are.
+    /// What the issuer says of the user `sub`, whose tokens these are.
     ///
     /// # Errors
     /// [`ErrorKind::UserInfo`] if the answer is no userinfo, or is about another user; where it is demanded, whatever kept it
@@ -82,7 +82,7 @@ impl Client {
     }
 }
 
-/// The claims in `answer`, if it is about the person `sub` (§5.3.2, §5.3.4).
+/// The claims in `answer`, if it is about the user `sub` (§5.3.2, §5.3.4).
 fn believe(answer: &Answer, sub: &str) -> Result<Map<String, Value>, Error> {
     let unusable = |why: &str| Error::new(ErrorKind::UserInfo, why);
     if !answer.is_json() {

@@ -1,4 +1,4 @@
-//! Sessions in a file that only its owner may read: for an app on a person's own computer, run as one or many processes at once.
+//! Sessions in a file that only its owner may read: for an app on a user's own computer, run as one or many processes at once.
 //!
 //! Every change is made under a lock and put in the place of the file as a whole, so that two processes never lose what the
 //! other wrote, and a reader never sees half of it.

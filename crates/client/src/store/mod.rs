@@ -1,4 +1,4 @@
-//! Where sessions are kept. A store sees hashes, a number, a sealed text and a date: never a cookie, a token or a person.
+//! Where sessions are kept. A store sees hashes, a number, a sealed text and a date: never a cookie, a token or a user.
 //!
 //! What is in the sealed text, and when it changes, is `session/sessions.rs`'s concern.
 
@@ -48,7 +48,7 @@ pub trait SessionStore: Send + Sync + 'static {
     /// already: `None`, and no change. All of it happens or nothing: a first `INSERT … ON CONFLICT DO NOTHING` says which.
     fn end_all(&self, logout: Logout) -> StoreFuture<'_, Option<u64>>;
 
-    /// Removes every session, and forgets every logout, whose time was over by `now`. Called about once a minute while people
+    /// Removes every session, and forgets every logout, whose time was over by `now`. Called about once a minute while users
     /// sign in and out.
     fn remove_expired(&self, now: Timestamp) -> StoreFuture<'_, ()>;
 }
@@ -64,13 +64,13 @@ pub struct SessionRow {
     pub sealed: String,
     /// When it may be removed.
     pub expires_at: Timestamp,
-    /// Whose it is, if that is known: a keyed hash of the person's `sub`.
+    /// Whose it is, if that is known: a keyed hash of the user's `sub`.
     pub subject: Option<[u8; 32]>,
     /// Which session at the issuer it came from, if that is known: a keyed hash of its `sid`.
     pub server_session: Option<[u8; 32]>,
 }
 
-/// Sessions that the issuer says are over (OpenID Connect Back-Channel Logout §2.6). A person or session has several names
+/// Sessions that the issuer says are over (OpenID Connect Back-Channel Logout §2.6). A user or session has several names
 /// while the keys that make them are being replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Logout {
@@ -166,7 +166,7 @@ mod tests {
         }
     }
 
-    /// A session of the person `subject`, from their session `session` at the issuer.
+    /// A session of the user `subject`, from their session `session` at the issuer.
     fn row_of(cookie: &str, subject: u8, session: Option<u8>) -> SessionRow {
         SessionRow {
             expires_at: NOW.plus(1000),

@@ -113,7 +113,7 @@ impl TestApp {
 }
 
 impl Visitor {
-    /// Follows a link to `path`, as a person does.
+    /// Follows a link to `path`, as a user does.
     pub async fn get(&self, path: &str) -> Page {
         let request = Request::get(path)
             .header(header::ACCEPT, "text/html")

@@ -74,7 +74,7 @@ impl LogoutToken {
         }
     }
 
-    /// For every session of a person.
+    /// For every session of a user.
     pub fn of_user(sub: impl Into<String>) -> Self {
         Self {
             sub: Some(sub.into()),
@@ -93,7 +93,7 @@ impl LogoutToken {
         }
     }
 
-    /// Names the person too.
+    /// Names the user too.
     #[must_use]
     pub fn and_user(mut self, sub: impl Into<String>) -> Self {
         self.sub = Some(sub.into());

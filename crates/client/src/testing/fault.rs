@@ -91,7 +91,7 @@ pub enum IdTokenFlaw {
     Issuer,
     /// `sub` is missing.
     NoSubject,
-    /// `sub` is another person.
+    /// `sub` is another user.
     OtherSubject,
     /// `aud` is another client.
     Audience,

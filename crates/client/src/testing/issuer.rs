@@ -314,7 +314,7 @@ impl FakeIssuer {
         lock(&self.0.inside.tokens).authentications.clone()
     }
 
-    /// Ends every grant, as a person does who withdraws consent.
+    /// Ends every grant, as a user does who withdraws consent.
     pub fn revoke_everything(&self) {
         lock(&self.0.inside.tokens).revoke_everything();
     }

@@ -1,4 +1,4 @@
-//! Calling the API on a person's behalf, or for the app itself: a fresh token on every request, with a proof where it is bound
+//! Calling the API on a user's behalf, or for the app itself: a fresh token on every request, with a proof where it is bound
 //! to a key, and to no other place than the configured resource.
 
 use std::fmt;
@@ -28,7 +28,7 @@ use crate::tokens::response::printable;
 /// The longest answer read from an API: 10 MiB.
 const LARGEST_ANSWER: usize = 10 * 1024 * 1024;
 
-/// The API, called as the person whose session this is ([`Session::api`]; in an axum handler it is an extractor), or as the app
+/// The API, called as the user whose session this is ([`Session::api`]; in an axum handler it is an extractor), or as the app
 /// itself ([`ClientCredentials::api`]).
 #[derive(Clone, Debug)]
 pub struct Api {
@@ -61,7 +61,7 @@ pub struct ApiResponse {
 }
 
 impl Session {
-    /// The API, called as this person.
+    /// The API, called as this user.
     pub fn api(&self) -> Api {
         Api {
             caller: Caller::Person(Box::new(self.clone())),
@@ -144,7 +144,7 @@ impl Caller {
 }
 
 impl Session {
-    /// Makes `request`, which the app sends itself, one of this person's: with a fresh token for the API that it goes to, and the proof of
+    /// Makes `request`, which the app sends itself, one of this user's: with a fresh token for the API that it goes to, and the proof of
     /// its key where it is bound to one (RFC 9449). For what [`Api`] does not do: streams, gRPC, WebSockets. A proof is for one
     /// request; one that is sent again needs another.
     ///

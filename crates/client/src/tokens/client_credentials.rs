@@ -1,4 +1,4 @@
-//! Tokens for the app itself, without a person (RFC 6749 §4.4): kept, shared, and renewed ahead of their end.
+//! Tokens for the app itself, without a user (RFC 6749 §4.4): kept, shared, and renewed ahead of their end.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -294,7 +294,7 @@ impl Refresh {
         )
     }
 
-    /// Who the new tokens are of, if they come with an ID Token: the same person as before (OpenID Connect Core §12.2).
+    /// Who the new tokens are of, if they come with an ID Token: the same user as before (OpenID Connect Core §12.2).
     async fn identify(
         &self,
         metadata: &Metadata,

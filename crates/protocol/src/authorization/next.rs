@@ -29,7 +29,7 @@ pub enum Next {
     /// Let them add one of these to their account: a second factor is demanded, and they have none. Adding it proves nothing yet; what it
     /// proves is due then.
     Enrol(Offers),
-    /// Let the person choose between the account that is signed in and another.
+    /// Let the user choose between the account that is signed in and another.
     SelectAccount,
     /// Show the consent page: ask for `new`; `already` was allowed before.
     Consent {
@@ -61,7 +61,7 @@ impl PendingAuthorization {
     ///
     /// # Errors
     /// `login-required`, `consent-required` where the request forbids the page that is due; `login-required` where it is about
-    /// another person than the one who signed in for it; `acr-unmet` where more is demanded than the account has a way to;
+    /// another user than the one who signed in for it; `acr-unmet` where more is demanded than the account has a way to;
     /// `administrators-only` where it is for the API of administrators, and they are none.
     pub fn next(
         &self,

@@ -76,7 +76,7 @@ pub enum Stage {
         #[serde(rename = "s")]
         session: SessionId,
     },
-    /// The person was asked; the form's answer must come from the session and user it was shown to.
+    /// The user was asked; the form's answer must come from the session and user it was shown to.
     #[serde(rename = "k")]
     ConsentAsked {
         /// The session it was shown to.
@@ -197,7 +197,7 @@ impl PendingAuthorization {
         self
     }
 
-    /// Judges the answer of the consent form: it must come from the session and the user it was shown to. Gives that person.
+    /// Judges the answer of the consent form: it must come from the session and the user it was shown to. Gives that user.
     ///
     /// # Errors
     /// `pending-request-not-due` for a form that was never a consent form, `pending-request-signed-out`,

@@ -8,7 +8,7 @@ use crate::{
     scope::Scope,
 };
 
-/// The person at the browser, as the session and the user's row tell it.
+/// The user at the browser, as the session and the user's row tell it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedInUser {
     /// The session.

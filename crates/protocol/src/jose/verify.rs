@@ -132,7 +132,7 @@ impl<'a> Expectation<'a> {
         self
     }
 
-    /// Accepts a token whose `exp` is past: an `id_token_hint` names a person, and grants nothing
+    /// Accepts a token whose `exp` is past: an `id_token_hint` names a user, and grants nothing
     /// (OpenID Connect RP-Initiated Logout §2).
     #[must_use]
     pub fn even_if_expired(mut self) -> Self {

@@ -1,4 +1,4 @@
-//! What people call their passkeys: what they typed, or before that what made them.
+//! What users call their passkeys: what they typed, or before that what made them.
 
 use super::response::NewPasskey;
 use crate::precis;

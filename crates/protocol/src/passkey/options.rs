@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{client_data::RelyingParty, public_key::PasskeyAlgorithm, response::CredentialId};
 
-/// How long a browser waits for a person, in milliseconds (§15.1).
+/// How long a browser waits for a user, in milliseconds (§15.1).
 const TIMEOUT: u32 = 300_000;
 
 /// A passkey that an account has, to a browser.

@@ -1,4 +1,4 @@
-//! Why the answer of a passkey is not taken. The person is told the same whatever it was; the log is told which.
+//! Why the answer of a passkey is not taken. The user is told the same whatever it was; the log is told which.
 
 /// What is wrong with what a browser answered for a passkey.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -135,7 +135,7 @@ async fn throttled(visit: &Visit<'_>, typed: &str, minutes: u32) -> Answer {
     Ok(respond::try_later(form, reason, seconds))
 }
 
-/// An address that mails can be sent to, and that can be known of a person.
+/// An address that mails can be sent to, and that can be known of a user.
 pub(crate) fn as_claim(typed: &str) -> Option<MailAddress> {
     let address = MailAddress::parse(typed).ok()?;
     let claim = PersonClaims::default().set("email", address.as_str().into());

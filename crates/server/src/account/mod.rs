@@ -1,4 +1,4 @@
-//! What people see and change of their own account, a file for each page. Every page and every form begins with [`visit`], which asks the
+//! What users see and change of their own account, a file for each page. Every page and every form begins with [`visit`], which asks the
 //! rule that every sign-in goes by, as if the account pages were a client.
 
 pub(crate) mod activity;

@@ -1,4 +1,4 @@
-//! `/account`: whose account this is, what apps can be told of it, and the name that people read, which the user changes here.
+//! `/account`: whose account this is, what apps can be told of it, and the name that users read, which the user changes here.
 
 use axum::response::Response;
 use http::StatusCode;
@@ -99,7 +99,7 @@ fn renamed(mut claims: PersonClaims, name: &str) -> PersonClaims {
     claims
 }
 
-/// What people read in place of a name must be short, and neither turn the text around it nor break the line.
+/// What users read in place of a name must be short, and neither turn the text around it nor break the line.
 pub(crate) fn can_be_a_name(name: &str) -> bool {
     let misleads = |char: char| precis::misleads(char) || char == '\u{fffd}';
     name.chars().count() <= LONGEST_NAME && !name.chars().any(misleads)

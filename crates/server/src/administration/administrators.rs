@@ -51,7 +51,7 @@ impl Administration<'_> {
         }
     }
 
-    /// Refuses what only a person may do, or a command on the server.
+    /// Refuses what only a user may do, or a command on the server.
     pub(super) fn in_person(&self, what: &str) -> Result<(), Refused> {
         match self.store.asker().who() {
             Who::Client(_) => Err(Refused::InPersonOnly(what.to_owned())),
@@ -71,7 +71,7 @@ impl Administration<'_> {
     }
 
     /// Refuses by HTTP what would let a client administer, and to change one that may or give it a secret: whoever has its credentials
-    /// administers without a second factor and without an end. To stop it (`after` is `None`) takes a person.
+    /// administers without a second factor and without an end. To stop it (`after` is `None`) takes a user.
     pub(super) fn may_register(
         &self,
         before: Option<&Client>,

@@ -26,7 +26,7 @@ pub struct Created {
 pub struct Changed {
     /// As it is now.
     pub record: ClientRecord,
-    /// Whether it knows its people by another `sub` from now on.
+    /// Whether it knows its users by another `sub` from now on.
     pub has_other_subjects: bool,
     /// Whether it authenticates with a secret, and has none.
     pub lacks_secret: bool,

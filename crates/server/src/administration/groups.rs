@@ -7,7 +7,7 @@ use super::{Administration, Refused, users::is_unseen};
 
 /// The longest name of a group, in characters.
 pub(super) const LONGEST_NAME: usize = 128;
-/// The longest name that people read instead, in characters.
+/// The longest name that users read instead, in characters.
 pub(super) const LONGEST_DISPLAY: usize = 256;
 
 impl Administration<'_> {

@@ -1,4 +1,4 @@
-//! One-time links that an administrator makes, and hands to the person by a way of their own.
+//! One-time links that an administrator makes, and hands to the user by a way of their own.
 
 use safeconduct_protocol::{
     claims::PersonClaims,
@@ -42,7 +42,7 @@ pub struct MadeLink {
 }
 
 impl Administration<'_> {
-    /// A link by which a person sets the first password of an account, or makes a passkey. One that does not exist is added, without a password and with
+    /// A link by which a user sets the first password of an account, or makes a passkey. One that does not exist is added, without a password and with
     /// `claims`.
     ///
     /// # Errors

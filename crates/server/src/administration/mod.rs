@@ -41,7 +41,7 @@ pub struct Administration<'a> {
     pub keys: &'a Keys,
     /// What new passwords must be.
     pub passwords: PasswordRule,
-    /// By what people are told of what is done to their accounts.
+    /// By what users are told of what is done to their accounts.
     pub notices: Notices,
     /// Whose it is.
     pub issuer: &'a str,
@@ -162,7 +162,7 @@ pub enum Refused {
     /// Nobody else could administer this server.
     #[error("{0} is the only administrator who can sign in")]
     LastAdministrator(String),
-    /// Only a person may do it, or a command on the server.
+    /// Only a user may do it, or a command on the server.
     #[error("{0} can't be changed by a client by itself")]
     InPersonOnly(String),
     /// Only a command on the server may do it, or its configuration.

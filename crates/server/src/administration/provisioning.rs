@@ -84,7 +84,7 @@ impl WantedMembers {
 /// What a client wants of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WantedGroup {
-    /// What people are to read.
+    /// What users are to read.
     pub called: String,
     /// What the client is to call it.
     pub external_id: Option<String>,

@@ -20,14 +20,14 @@ const LONGEST_USERNAME: usize = 128;
 /// How many users are read or written at a time.
 const PAGE: usize = 500;
 
-/// A person who can be added and sign in. Only [`Person::new`] makes one.
+/// A user who can be added and sign in. Only [`Person::new`] makes one.
 pub struct Person {
     username: String,
     password: Option<NewPassword>,
     claims: PersonClaims,
 }
 
-/// The password of a person who is to be added.
+/// The password of a user who is to be added.
 pub enum NewPassword {
     /// In clear: it is hashed before anything is stored.
     Clear(AcceptedPassword),
@@ -54,7 +54,7 @@ pub struct Imported {
 }
 
 impl Person {
-    /// The person of this name, of whom `claims` are known, with what they sign in with; without it, not with a password.
+    /// The user of this name, of whom `claims` are known, with what they sign in with; without it, not with a password.
     ///
     /// # Errors
     /// What is wrong, in a sentence.
@@ -155,7 +155,7 @@ impl Administration<'_> {
         }
     }
 
-    /// Adds many people. After an error, some may have been added.
+    /// Adds many users. After an error, some may have been added.
     ///
     /// # Errors
     /// A password can't be hashed, or the database's.

@@ -65,7 +65,7 @@ pub(crate) async fn get(
 #[derive(Default)]
 struct RequestAsRead {
     parameters: Parameters,
-    /// What the person chose to read the answer in.
+    /// What the user chose to read the answer in.
     chosen: Option<Language>,
 }
 

@@ -1,4 +1,4 @@
-//! `POST /consent`: the person's answer. It counts only from the session and the user the question was shown to.
+//! `POST /consent`: the user's answer. It counts only from the session and the user the question was shown to.
 
 use axum::{extract::State, response::Response};
 use safeconduct_protocol::{

@@ -253,7 +253,7 @@ async fn look_up(
     Ok((found, stored))
 }
 
-/// Replaces a hash that is cheaper than today's. Failing to is no reason to turn the person away; the next sign-in tries again.
+/// Replaces a hash that is cheaper than today's. Failing to is no reason to turn the user away; the next sign-in tries again.
 async fn rehash(
     exchange: &Exchange<'_>,
     requester: Requester,

@@ -1,5 +1,5 @@
-//! `/logout` (OpenID Connect RP-Initiated Logout 1.0): a person ends their session here, by themselves or because a client
-//! sent them. A client that proves it means the session of this browser is obeyed at once; for everybody else the person is
+//! `/logout` (OpenID Connect RP-Initiated Logout 1.0): a user ends their session here, by themselves or because a client
+//! sent them. A client that proves it means the session of this browser is obeyed at once; for everybody else the user is
 //! asked, by a form with a token that only this browser's session cookie can make. Telling clients is the `outbox`'s.
 
 use std::sync::Arc;
@@ -38,7 +38,7 @@ use crate::{
 /// The form field that carries what a client asked for, sealed.
 const LOGOUT: &str = "logout";
 
-/// `GET /logout`: a client's request to sign a person out, or the person's own wish.
+/// `GET /logout`: a client's request to sign a user out, or the user's own wish.
 pub(crate) async fn get(
     State(server): State<Server>,
     reader: Reader,
@@ -61,7 +61,7 @@ pub(crate) async fn post(
     respond::person(&server, answer, reader)
 }
 
-/// `POST /logout/confirm`: the person's yes, from a form of ours.
+/// `POST /logout/confirm`: the user's yes, from a form of ours.
 pub(crate) async fn confirm(
     State(server): State<Server>,
     reader: Reader,
@@ -232,7 +232,7 @@ async fn answer(
     ask(&exchange, signed_in, &told, (&request.logout, unverified))
 }
 
-/// Asks the person: a link or an image on another site must not sign anybody out.
+/// Asks the user: a link or an image on another site must not sign anybody out.
 fn ask(
     exchange: &Exchange<'_>,
     signed_in: SignedIn<'_>,
@@ -291,7 +291,7 @@ async fn confirmed(
     }
 }
 
-/// What the page carried. If it does not open, the person is signed out all the same, and returned nowhere.
+/// What the page carried. If it does not open, the user is signed out all the same, and returned nowhere.
 fn open(exchange: &Exchange<'_>, sealed: &str) -> Logout {
     let opened = exchange.open::<SealedLogout>(sealed);
     opened.map(|asked| asked.logout).unwrap_or_else(|refusal| {
@@ -317,7 +317,7 @@ async fn end(
     Ok(finish(exchange, browser, logout, &notified))
 }
 
-/// The last answer: back to the client that asked, unless there is something that the person should read before.
+/// The last answer: back to the client that asked, unless there is something that the user should read before.
 fn finish(
     exchange: &Exchange<'_>,
     browser: &Browser,
@@ -381,7 +381,7 @@ fn names_of<'e>(exchange: &'e Exchange<'_>, clients: &'e [ClientId]) -> Vec<&'e 
     clients.iter().map(|id| name_of(exchange, id)).collect()
 }
 
-/// The name people know a client by.
+/// The name users know a client by.
 fn name_of<'e>(exchange: &'e Exchange<'_>, id: &'e ClientId) -> &'e str {
     let known = exchange.catalog.client(id);
     known.map_or(id.as_str(), |known| {

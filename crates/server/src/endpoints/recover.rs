@@ -1,4 +1,4 @@
-//! `/recover`: a person who can't sign in asks for a link by mail. Whatever is typed is answered with the same page, after the same work:
+//! `/recover`: a user who can't sign in asks for a link by mail. Whatever is typed is answered with the same page, after the same work:
 //! who asks learns nothing of whether there is such an account, and the mail goes to the address that the account is known by alone.
 
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! `/userinfo` (OpenID Connect Core §5.3): what a client may know about the person who signed in, for its access token.
+//! `/userinfo` (OpenID Connect Core §5.3): what a client may know about the user who signed in, for its access token.
 
 use axum::{
     extract::{Request, State},

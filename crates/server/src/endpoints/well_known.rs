@@ -1,5 +1,5 @@
 //! The documents that parties find the server by: metadata (RFC 8414) and keys (RFC 7517 §5), made when the catalog changes; and where
-//! people have their passkeys and their password, and at which origins besides.
+//! users have their passkeys and their password, and at which origins besides.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ pub(crate) async fn jwks(State(server): State<Server>) -> Response {
     document(&server, |catalog| catalog.jwks.clone()).await
 }
 
-/// Where people add and see their passkeys, for password managers (W3C, A Well-Known URL for Relying Party Passkey Endpoints).
+/// Where users add and see their passkeys, for password managers (W3C, A Well-Known URL for Relying Party Passkey Endpoints).
 pub(crate) async fn passkey_endpoints(State(server): State<Server>) -> Response {
     let endpoint = |path| server.settings().issuer.endpoint(path);
     let body = json!({ "enroll": endpoint(ADD_PASSKEY), "manage": endpoint(ACCOUNT_PASSKEYS) });
@@ -43,7 +43,7 @@ pub(crate) async fn related_origins(State(server): State<Server>) -> Response {
     json_document(json!({ "origins": origins }).to_string())
 }
 
-/// Where people change their password, for password managers (W3C, A Well-Known URL for Changing Passwords).
+/// Where users change their password, for password managers (W3C, A Well-Known URL for Changing Passwords).
 pub(crate) async fn change_password(State(server): State<Server>, reader: Reader) -> Response {
     let pages = server.pages().of(reader.language);
     respond::lead_to(pages, &server.path(ACCOUNT_PASSWORD))

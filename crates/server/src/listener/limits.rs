@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::client_address::Network;
 
-/// Where people and groups are provisioned.
+/// Where users and groups are provisioned.
 pub(crate) const PROVISIONING: &str = "/scim/v2";
 
-/// The largest body of a request that provisions people and groups, in bytes.
+/// The largest body of a request that provisions users and groups, in bytes.
 pub(crate) const LARGEST_PROVISIONING: usize = 1024 * 1024;
 
 /// How many bodies that are larger than others may be are held at once: who sends one is known when it is there.
@@ -32,7 +32,7 @@ pub struct Limits {
     pub max_header_bytes: usize,
     /// The largest body of a request; 413 beyond.
     pub max_body_bytes: usize,
-    /// Whether people and groups are provisioned here: then a request that does may have 1 MiB; 503 where 32 such are held.
+    /// Whether users and groups are provisioned here: then a request that does may have 1 MiB; 503 where 32 such are held.
     pub provisions: bool,
     /// The most open connections. Fewer where the process may not open so many files.
     pub max_connections: usize,

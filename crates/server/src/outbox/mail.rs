@@ -1,7 +1,7 @@
 //! Mails: made when they are sent, in the language of who reads them and with a link that is made now, and handed to the mail server. The
 //! answer decides what becomes of the row.
 //!
-//! What is wrong with the server keeps every mail where it is, and is said aloud: an operator has to know before people do.
+//! What is wrong with the server keeps every mail where it is, and is said aloud: an operator has to know before users do.
 
 use safeconduct_protocol::{
     link::{Link, LinkPurpose},

@@ -30,14 +30,14 @@ use crate::server::{Exchange, Server};
 /// Seconds until the next attempt, after the first, the second, …. When the attempt after the last pause fails, the message is
 /// given up.
 const PAUSES: [i64; 4] = [10, 60, 300, 1800];
-/// Seconds for which a new row is left to the node that wrote it: a person waits there for what becomes of it.
+/// Seconds for which a new row is left to the node that wrote it: a user waits there for what becomes of it.
 const HEAD_START: i64 = 2;
 /// Seconds by which a lease outlasts the longest attempt.
 const SLACK: i64 = 10;
 /// How often a node looks for rows that are due.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The clients that know of the end of a session, by the time the person is answered.
+/// The clients that know of the end of a session, by the time the user is answered.
 #[derive(Default)]
 pub(crate) struct Notified {
     pub(crate) notified: Vec<ClientId>,
@@ -45,7 +45,7 @@ pub(crate) struct Notified {
     pub(crate) not_yet: Vec<ClientId>,
 }
 
-/// Notifies the clients of a session that has just ended, and waits for their answers as long as a person can be kept waiting.
+/// Notifies the clients of a session that has just ended, and waits for their answers as long as a user can be kept waiting.
 /// What is not done by then goes on.
 pub(crate) async fn notify(server: &Server, queued: Vec<OutboxRow>) -> Notified {
     let deadline = Instant::now() + server.settings().back_channel.wait;
@@ -64,7 +64,7 @@ pub(crate) async fn notify(server: &Server, queued: Vec<OutboxRow>) -> Notified 
         let (server, sender) = (server.clone(), sender.clone());
         let delivering = async move {
             if deliver(&server, &row, &delivery).await == Outcome::Delivered {
-                // The receiver is gone where the person has been answered.
+                // The receiver is gone where the user has been answered.
                 let _ = client(&row).map(|client| sender.send(client));
             }
         };

@@ -1,8 +1,8 @@
-//! Claims about a person, as pages call them.
+//! Claims about a user, as pages call them.
 
 use serde::Serialize;
 
-/// What people are shown of what is known about them, in this order, and the text that names each. Whether an address is confirmed and
+/// What users are shown of what is known about them, in this order, and the text that names each. Whether an address is confirmed and
 /// when the account was changed are told to apps as well; what they are about stands here.
 pub(super) const NAMES: [(&str, &str); 16] = [
     ("name", "account-name"),
@@ -23,7 +23,7 @@ pub(super) const NAMES: [(&str, &str); 16] = [
     ("zoneinfo", "claim-zoneinfo"),
 ];
 
-/// Something that is known about a person, and what it is called.
+/// Something that is known about a user, and what it is called.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ClaimLine {
     /// What it is called.

@@ -41,7 +41,7 @@ pub struct ConsentPage<'a> {
 /// An API, as the consent page names it.
 #[derive(Clone, Copy, Serialize)]
 pub struct ResourceLine<'a> {
-    /// Its name for people, or its host.
+    /// Its name for users, or its host.
     pub name: &'a str,
     /// The URI that identifies it (RFC 8707).
     pub uri: &'a str,

@@ -9,7 +9,7 @@ use super::numerals;
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 
-/// When something was, as people say it: nobody's clock has to be known to count hours.
+/// When something was, as users say it: nobody's clock has to be known to count hours.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Moment {

@@ -16,7 +16,7 @@ pub struct ErrorEntryPage<'a> {
     pub spec: &'a str,
     /// What is wrong, in one public sentence.
     pub sentence: &'a str,
-    /// What the person who met it can do.
+    /// What the user who met it can do.
     pub what_to_do: &'a str,
 }
 

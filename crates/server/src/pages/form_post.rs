@@ -1,7 +1,7 @@
 //! The page that carries an answer to a client by a form (OAuth 2.0 Form Post Response Mode), and the headers that
 //! let it do that and nothing else.
 //!
-//! Its script, a static file of ours, submits the form; without it a person does. Where the
+//! Its script, a static file of ours, submits the form; without it a user does. Where the
 //! answer may go is decided before: the `redirect_uri` is proven.
 
 use http::HeaderValue;

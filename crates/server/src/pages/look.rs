@@ -43,7 +43,7 @@ pub struct Look {
 /// Where the links at the foot of every page lead: absolute URLs.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Links {
-    /// To whom or where people turn who cannot sign in.
+    /// To whom or where users turn who cannot sign in.
     pub help: Option<String>,
     /// What is done with what is known of them.
     pub privacy: Option<String>,
@@ -166,9 +166,9 @@ impl fmt::Debug for Colour {
 /// One colour of the pages, in the light and in the dark. `None` is ours.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Shade {
-    /// Where people prefer light pages, or nothing.
+    /// Where users prefer light pages, or nothing.
     pub light: Option<Colour>,
-    /// Where people prefer dark ones.
+    /// Where users prefer dark ones.
     pub dark: Option<Colour>,
 }
 

@@ -1,7 +1,7 @@
 //! Mails, said as pages are: a subject, a text and the same as HTML. Which is due, to whom, and its link belong to the outbox.
 //!
 //! The words may hold `<bdi>` as those of pages do; the text is the same without. Nothing isolates a name by characters, which some
-//! programs show as boxes, and people copy along.
+//! programs show as boxes, and users copy along.
 
 use std::iter;
 

@@ -1,4 +1,4 @@
-//! The pages a person sees: sign in, prove a second factor, choose an account, consent, refusal, sign out, and a front page.
+//! The pages a user sees: sign in, prove a second factor, choose an account, consent, refusal, sign out, and a front page.
 //!
 //! This module turns plain page values into HTML, and owns the look (`assets/`), the markup
 //! (`templates/`) and the words (`locales/`). It decides nothing: which page is due, its language, its status
@@ -106,7 +106,7 @@ pub struct PageSet {
 }
 
 impl PageSet {
-    /// Makes the pages ready under the name people know the server by. `base_path` is the path of the
+    /// Makes the pages ready under the name users know the server by. `base_path` is the path of the
     /// issuer (`""` or `"/tenant"`), which links to the stylesheet and to the front page start with.
     ///
     /// # Errors
@@ -214,7 +214,7 @@ pub struct Pages {
     language: Language,
     environment: Environment<'static>,
     texts: Arc<Texts>,
-    /// The name people know the server by.
+    /// The name users know the server by.
     product: String,
     /// The path of the issuer, without a slash at its end.
     base_path: String,
@@ -344,7 +344,7 @@ impl Pages {
         self.render("form_post.html", page)
     }
 
-    /// What the refusal `name` says to people in this language, and what they can do. `None` where it is told in the words of
+    /// What the refusal `name` says to users in this language, and what they can do. `None` where it is told in the words of
     /// the registry, which are English.
     #[must_use]
     pub fn refusal_text(&self, name: &str, issuer: &str) -> Option<(String, String)> {
@@ -354,7 +354,7 @@ impl Pages {
         }
     }
 
-    /// The answer to a request that cannot be trusted or served, said to a person.
+    /// The answer to a request that cannot be trusted or served, said to a user.
     #[must_use]
     pub fn refusal(&self, page: &RefusalPage<'_>) -> Page {
         self.render("refusal.html", page)
@@ -448,7 +448,7 @@ impl Pages {
         self.texts.plain(passkey::NAMES[1]).unwrap_or_default()
     }
 
-    /// What is known of the claims that people are shown, by what `value` finds of each.
+    /// What is known of the claims that users are shown, by what `value` finds of each.
     pub fn claims(&self, value: impl Fn(&str) -> Option<String>) -> Vec<ClaimLine> {
         let lines = claims::NAMES.iter().filter_map(|(claim, text)| {
             Some(ClaimLine {

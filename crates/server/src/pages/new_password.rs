@@ -46,7 +46,7 @@ pub enum NewPasswordProblem {
     Character,
     /// It is one of those that are tried first.
     Common,
-    /// It is a name of the person or of the server, or a part of one.
+    /// It is a name of the user or of the server, or a part of one.
     Name,
     /// The server has too many passwords to hash right now.
     Busy,

@@ -1,4 +1,4 @@
-//! The forms that ask for a passkey. A script of ours (`assets/passkey.js`) has the browser ask the person, and posts what it answers; where
+//! The forms that ask for a passkey. A script of ours (`assets/passkey.js`) has the browser ask the user, and posts what it answers; where
 //! scripts are off, or the browser knows no passkeys, the form stays hidden.
 
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! The pages of a person who can't sign in.
+//! The pages of a user who can't sign in.
 
 use serde::Serialize;
 

@@ -18,7 +18,7 @@ pub struct RefusalPage<'a> {
     pub name: &'a str,
     /// What is wrong, in one public sentence.
     pub sentence: &'a str,
-    /// What the person in front of it can do.
+    /// What the user in front of it can do.
     pub what_to_do: &'a str,
     /// The id to find the request by.
     pub correlation_id: &'a str,

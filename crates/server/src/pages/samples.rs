@@ -1,5 +1,5 @@
 //! One sample of every page in every state, rendered: what the tests look at, and what
-//! `cargo run -p safeconduct-server --example pages -- DIR` writes for people who change the pages.
+//! `cargo run -p safeconduct-server --example pages -- DIR` writes for users who change the pages.
 
 mod account;
 mod links;

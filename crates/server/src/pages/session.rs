@@ -27,11 +27,11 @@ pub struct SignedIn<'a> {
 pub struct SignOutPage<'a> {
     /// The session in question.
     pub signed_in: SignedIn<'a>,
-    /// The name of the client that sent the person here (RP-initiated logout), if that is proven.
+    /// The name of the client that sent the user here (RP-initiated logout), if that is proven.
     pub requested_by: Option<&'a str>,
     /// The names of the apps that are told of it.
     pub told: &'a [&'a str],
-    /// The host the person is returned to afterwards (`notes.example`), if that is proven.
+    /// The host the user is returned to afterwards (`notes.example`), if that is proven.
     pub returns_to: Option<&'a str>,
     /// The sealed logout request, posted back as `logout`.
     pub logout: Option<&'a str>,
@@ -60,7 +60,7 @@ pub struct ReturnTo<'a> {
     pub url: &'a str,
 }
 
-/// A redirect whose address does not fit the head of an answer: the browser goes on by itself, and without that a person does.
+/// A redirect whose address does not fit the head of an answer: the browser goes on by itself, and without that a user does.
 #[derive(Clone, Default, Serialize)]
 pub struct ContinuePage<'a> {
     /// The name of the client that the browser is sent to; none where it stays here.
@@ -78,7 +78,7 @@ pub(super) struct AnsweredPage<'a> {
     pub(super) client: ClientLink<'a>,
 }
 
-/// The client that a person came from, to go back to: on a form that was answered before, and where a form is too old.
+/// The client that a user came from, to go back to: on a form that was answered before, and where a form is too old.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ClientLink<'a> {
     /// The client's name, as registered.

@@ -24,9 +24,9 @@ pub struct SignInPage<'a> {
     pub reauthenticate: Option<&'a str>,
     /// Where the wish for another account than `reauthenticate` is posted, with `pending`, if it may be another.
     pub use_another_account_action: Option<&'a str>,
-    /// Where a person goes who can't sign in, if anything can be done for them without an operator.
+    /// Where a user goes who can't sign in, if anything can be done for them without an operator.
     pub recover_url: Option<&'a str>,
-    /// Where the wish for an account is posted, with `pending`, where people may create one.
+    /// Where the wish for an account is posted, with `pending`, where users may create one.
     pub sign_up_action: Option<&'a str>,
     /// What the operator says beside the form ([`Settings::sign_in_notice`](crate::Settings::sign_in_notice)).
     pub notice: Option<&'a Notice>,

@@ -72,7 +72,7 @@ pub struct NewAccountPage<'a> {
     pub passkeys: bool,
     /// What was wrong with the name to sign in with, if anything.
     pub username_problem: Option<UsernameProblem>,
-    /// Whether people can't be called so.
+    /// Whether users can't be called so.
     pub is_name_unfit: bool,
     /// What was wrong with the password, if anything.
     pub password_problem: Option<NewPasswordProblem>,

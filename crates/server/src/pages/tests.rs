@@ -1,4 +1,4 @@
-//! Claims about the pages as people and browsers get them: their structure, what a hostile value can do to
+//! Claims about the pages as users and browsers get them: their structure, what a hostile value can do to
 //! it, and that the colours can be read.
 
 use std::collections::{BTreeMap, BTreeSet};

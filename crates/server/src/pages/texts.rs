@@ -70,7 +70,7 @@ impl Texts {
         self.format(id, None).map_err(PagesError::Texts)
     }
 
-    /// What a refusal of this name says to people, and what they can do; `None` where it has no text of its own.
+    /// What a refusal of this name says to users, and what they can do; `None` where it has no text of its own.
     pub(super) fn refusal(&self, name: &str, issuer: &str) -> Option<(String, String)> {
         let mut arguments = FluentArgs::new();
         arguments.set("issuer", issuer.to_owned());
@@ -383,7 +383,7 @@ mod tests {
         assert_eq!(used, present);
     }
 
-    /// Whoever reads a page is one person, and spoken to in one way.
+    /// Whoever reads a page is one user, and spoken to in one way.
     #[test]
     fn spanish_pages_say_usted() {
         let familiar = [

@@ -5,7 +5,7 @@
 //! the stored hashes does, drawn by the keyed hash of the name: always the same one for the same name, on every node, and in
 //! all as often as stored hashes cost so.
 //!
-//! Names are dealt out from the dearest cost to the cheapest. As people sign in and their hashes are replaced by new ones, the
+//! Names are dealt out from the dearest cost to the cheapest. As users sign in and their hashes are replaced by new ones, the
 //! share of the dear ones falls, and a name that has no hash goes from dear to cheap once, as one that has would.
 
 use std::cmp::Reverse;

@@ -1,4 +1,4 @@
-//! What the guard of an API is told of an event: which tokens are dead before their time. Of people it learns nothing but the ids of grants,
+//! What the guard of an API is told of an event: which tokens are dead before their time. Of users it learns nothing but the ids of grants,
 //! and of those only what was allowed at its API.
 
 use safeconduct_protocol::{

@@ -1,4 +1,4 @@
-//! What is known about people: kept whole, changed by one at a time, and told only to whom a good token is.
+//! What is known about users: kept whole, changed by one at a time, and told only to whom a good token is.
 
 use std::sync::Arc;
 

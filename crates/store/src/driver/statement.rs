@@ -28,7 +28,7 @@ impl Value {
     }
 }
 
-/// Names and hashes of people pass through here, so that only their kind and size may reach a log.
+/// Names and hashes of users pass through here, so that only their kind and size may reach a log.
 impl fmt::Debug for Value {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -143,8 +143,8 @@ fn whoever_leaves_is_not_served_and_costs_nobody_a_turn() {
     assert_eq!((queue.len(), queue.pop()), (0, None));
 }
 
-/// Plays a flood of `connections` that each begin anew as soon as they are answered, against a person elsewhere who signs in
-/// 40 times. One thread hashes. How many hashes the person waited for at most, or `None` if one was refused.
+/// Plays a flood of `connections` that each begin anew as soon as they are answered, against a user elsewhere who signs in
+/// 40 times. One thread hashes. How many hashes the user waited for at most, or `None` if one was refused.
 fn longest_wait(connections: usize, flood: impl Fn(usize) -> Requester) -> Option<usize> {
     let mut queue = FairQueue::new(32);
     let owner = requester(9_999, 1, u64::MAX);
@@ -181,7 +181,7 @@ fn another_persons_sign_ins_succeed_while_a_flood_runs() {
     let names = |knock: usize| requester(1, 1, knock as u64);
     let network = |knock: usize| requester(1, (knock % 251) as u8, knock as u64);
     let networks = |knock: usize| requester((knock % 20) as u16, (knock % 251) as u8, knock as u64);
-    // At most one of the flood's for each of the person's, and one more where they stand equal.
+    // At most one of the flood's for each of the user's, and one more where they stand equal.
     for longest in [
         longest_wait(60, account),
         longest_wait(60, names),
