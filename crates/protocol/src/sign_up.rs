@@ -266,6 +266,8 @@ mod tests {
     #[case::own_address_in_capitals("ADA@acme.example", Ok(()))]
     #[case::cyrillic_in_latin("\u{430}da", Err(Misleading::Scripts))]
     #[case::greek_in_latin("ad\u{3b1}", Err(Misleading::Scripts))]
+    #[case::two_scripts("ada\u{436}", Err(Misleading::Scripts))]
+    #[case::in_no_identifier("ada\u{2665}", Err(Misleading::Scripts))]
     #[case::letter_of_phonetics("\u{261}race", Err(Misleading::Scripts))]
     #[case::dot_above("admi\u{307}n", Err(Misleading::Scripts))]
     #[case::turkish("yıldız ağa", Ok(()))]

@@ -202,8 +202,8 @@ impl<'s, S: AsyncRead + AsyncWrite + Unpin> Talk<'s, S> {
 
     async fn say(&mut self, text: &str) -> io::Result<()> {
         let stream = self.stream.get_mut();
-        stream.write_all(text.as_bytes()).await?;
-        stream.write_all(b"\r\n").await?;
+        // At once: what stands behind a line is there when the line is read.
+        stream.write_all(format!("{text}\r\n").as_bytes()).await?;
         stream.flush().await
     }
 

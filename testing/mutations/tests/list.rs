@@ -37,6 +37,9 @@ fn every_check_has_tests_and_no_two_are_in_each_others_way() {
         let source = std::fs::read_to_string(root().join(&file)).unwrap();
         let switched = switched(&source, edits.iter().map(|(number, edit)| (*number, edit)));
         assert!(switched.overlapping.is_empty(), "{file}");
+        // What is part of a pattern or stands inside a text is no expression, and would not compile.
+        let parsed = syn::parse_file(&switched.text).map(drop);
+        assert!(parsed.is_ok(), "{file}: {parsed:?}");
         for (number, edit) in &edits {
             let asked = format!(r#"asked == "{number}""#);
             assert_eq!(switched.text.matches(&asked).count(), 1, "{}", edit.what);

@@ -161,7 +161,7 @@ pub(crate) async fn ask_to_confirm(
     Ok(respond::page(StatusCode::OK, html))
 }
 
-/// The form of that page: the address becomes the user's.
+/// The form of that page, which `endpoints::link` found to be one of ours: the address becomes the user's.
 pub(crate) async fn confirm(
     server: &Server,
     reader: Reader,
@@ -169,7 +169,6 @@ pub(crate) async fn confirm(
     (parameters, link): (&Parameters, &Link),
 ) -> Answer {
     let issuer = &server.settings().issuer;
-    browser::own_form(issuer, form.headers())?;
     let visit = Visit::of(server, reader, form.headers(), LINK, Demand::SignedIn).await?;
     judged(&visit, link).await?;
     visit.posts_own(parameters, LINK)?;

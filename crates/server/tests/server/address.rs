@@ -100,6 +100,27 @@ async fn an_address_is_confirmed_by_its_user_and_the_old_one_is_told() {
     assert_eq!(ada.open(&before).await.to_string(), USED);
 }
 
+/// Attacks: PE58.
+#[tokio::test]
+async fn a_form_of_another_site_confirms_no_address() {
+    let (server, mail) = both().await;
+    let mut ada = server.browser();
+    let sent = asked(&server, &mail, &mut ada).await;
+    let page = ada.open(&sent).await;
+    let posted = form(&page).with("link", &page.hidden("link"));
+    for headers in [
+        &[("sec-fetch-site", "cross-site")][..],
+        &[("origin", "https://evil.example")],
+        &[],
+    ] {
+        let answer = ada.post_from("/link", &posted, headers).await;
+        assert_eq!(answer.status, 403, "{answer:?}");
+    }
+    assert_eq!(known(&server).await.0, json!(OLD));
+    let answer = ada.confirm_address(&page).await;
+    assert_eq!(answer.to_string(), "303 /account");
+}
+
 /// Attacks: PE59, PE64.
 #[tokio::test]
 async fn who_reads_the_mail_alone_confirms_nothing() {

@@ -53,7 +53,7 @@ impl World {
         set.await
     }
 
-    async fn rows_of(&self, table: &str) -> u64 {
+    pub(super) async fn rows_of(&self, table: &str) -> u64 {
         let rows = self.store.count_rows().await.unwrap();
         let found = rows.iter().find(|rows| rows.table == table);
         found.unwrap().rows

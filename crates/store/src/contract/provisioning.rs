@@ -496,6 +496,7 @@ async fn who_is_kept_out_has_nothing_left(database: Kind) {
     assert_eq!(world.replace(&from, &to).await, UserChange::Done);
     assert!(!world.is_active(grant.id).await);
     assert_eq!(world.person().await, None);
+    assert_eq!(world.rows_of("sessions").await, 0);
     let kept = world.provisioned().await;
     assert!(kept.record.locked);
     let mut back = as_it_is(&kept);
