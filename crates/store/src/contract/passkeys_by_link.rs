@@ -47,6 +47,7 @@ async fn a_link_brings_one_passkey_and_ends_what_rested_on_the_account(database:
     ];
     assert_eq!(world.bring(&link, "one").await, PasskeyAddition::Added);
     assert!(world.person().await.is_none(), "sessions end");
+    assert_eq!(world.rows_of("sessions").await, 0, "and no row stays");
     assert!(!world.is_active(grant.id).await, "and grants do");
     assert_eq!(world.password().await.as_deref(), Some("sealed:ada"));
     assert_eq!(world.linked().await.link_version, link.version() + 1);
