@@ -159,9 +159,12 @@ mod tests {
             &["USERNAME", "name.givenName", "emails.value", "nothing"],
             &[],
         );
-        insta::assert_snapshot!(some, @r#"{"id":"u-1","schemas":["urn"],"userName":"ada","name":{"givenName":"Ada"},"emails":[{"value":"a@b.c"}]}"#);
+        assert_eq!(
+            some,
+            json!({"id":"u-1","schemas":["urn"],"userName":"ada","name":{"givenName":"Ada"},"emails":[{"value":"a@b.c"}]})
+        );
         let unknown = sent(&["nothing"], &[]);
-        insta::assert_snapshot!(unknown, @r#"{"id":"u-1","schemas":["urn"]}"#);
+        assert_eq!(unknown, json!({"id":"u-1","schemas":["urn"]}));
         let without = sent(
             &[],
             &[
@@ -171,7 +174,10 @@ mod tests {
                 "urn:ietf:params:scim:schemas:core:2.0:User:emails",
             ],
         );
-        insta::assert_snapshot!(without, @r#"{"schemas":["urn"],"id":"u-1","name":{"familyName":"Lovelace"}}"#);
+        assert_eq!(
+            without,
+            json!({"schemas":["urn"],"id":"u-1","name":{"familyName":"Lovelace"}})
+        );
     }
 
     #[test]
