@@ -57,7 +57,8 @@ impl ClientId {
     }
 }
 
-/// A user's stable identifier, the `sub` of their tokens: `u-` and 128 random bits. Never reused.
+/// A user's stable identifier, the `sub` of their tokens: `u-` and 128 random bits; or the UUID (RFC 9562) by which apps knew them at the system
+/// that they came from. Never reused, and no client's.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct UserId(String);
@@ -68,10 +69,20 @@ impl UserId {
         Self(format!("{USER_PREFIX}{}", new_id()))
     }
 
-    /// Reads a user identifier; `None` if it is not one of ours.
+    /// Reads a user identifier; `None` if it is not of the form.
     pub fn parse(text: &str) -> Option<Self> {
-        let body = text.strip_prefix(USER_PREFIX)?;
-        (encoding::decode(body)?.len() == 16).then(|| Self(text.to_owned()))
+        Self::imported(text).or_else(|| {
+            let body = text.strip_prefix(USER_PREFIX)?;
+            (encoding::decode(body)?.len() == 16).then(|| Self(text.to_owned()))
+        })
+    }
+
+    /// The identifier that a user had elsewhere: a UUID in lower case, as RFC 9562 §4 writes it. `None` for any other text.
+    pub fn imported(text: &str) -> Option<Self> {
+        let uuid = Uuid::try_parse(text).ok().filter(|uuid| !uuid.is_nil())?;
+        let mut buffer = Uuid::encode_buffer();
+        let written = uuid.as_hyphenated().encode_lower(&mut buffer);
+        (written == text).then(|| Self(text.to_owned()))
     }
 
     /// The identifier as it is sent.
@@ -79,14 +90,14 @@ impl UserId {
         &self.0
     }
 
-    /// The identifier without what every one begins with.
-    pub(crate) fn random_part(&self) -> &str {
-        &self.0[USER_PREFIX.len()..]
+    /// The identifier in fewer characters: without what ours begin with.
+    pub(crate) fn shortened(&self) -> &str {
+        self.0.strip_prefix(USER_PREFIX).unwrap_or(&self.0)
     }
 
-    /// The identifier with that [`random_part`](Self::random_part).
-    pub(crate) fn of_random_part(text: &str) -> Option<Self> {
-        Self::parse(&format!("{USER_PREFIX}{text}"))
+    /// The identifier that was [`shortened`](Self::shortened).
+    pub(crate) fn of_shortened(text: &str) -> Option<Self> {
+        Self::imported(text).or_else(|| Self::parse(&format!("{USER_PREFIX}{text}")))
     }
 }
 
@@ -255,6 +266,29 @@ mod tests {
             None,
             "version 4 tells no birth"
         );
+    }
+
+    /// Attacks: AP74.
+    #[test]
+    fn a_user_keeps_the_uuid_that_apps_know_them_by() {
+        let uuid = "0d8a7a1e-0a52-4a3e-9c19-0d0c4b6f7d01";
+        let user = UserId::imported(uuid).unwrap();
+        assert_eq!(user.as_str(), uuid);
+        assert_eq!(UserId::parse(uuid).as_ref(), Some(&user));
+        for id in [user, UserId::generate()] {
+            assert_eq!(UserId::of_shortened(id.shortened()), Some(id));
+        }
+        for other in [
+            "0D8A7A1E-0A52-4A3E-9C19-0D0C4B6F7D01",
+            "0d8a7a1e0a524a3e9c190d0c4b6f7d01",
+            "{0d8a7a1e-0a52-4a3e-9c19-0d0c4b6f7d01}",
+            "urn:uuid:0d8a7a1e-0a52-4a3e-9c19-0d0c4b6f7d01",
+            "00000000-0000-0000-0000-000000000000",
+            "ada",
+            "",
+        ] {
+            assert_eq!(UserId::parse(other), None, "{other}");
+        }
     }
 
     /// Attacks: T17.

@@ -14,6 +14,7 @@ use crate::{
     },
     ids::ClientId,
     scope::OPENID,
+    secret::Secret,
 };
 
 use self::judge::Judge;
@@ -34,6 +35,28 @@ pub fn client_id(text: &str) -> Result<ClientId, Finding> {
             "1 to 128 of A-Z a-z 0-9 . _ ~ : / - and not beginning with u-, as user ids do",
         )
     })
+}
+
+/// The fewest characters of a client's secret that somebody else made.
+pub const SHORTEST_SECRET: usize = 32;
+
+/// Judges the secret of a client that comes from elsewhere: what RFC 6749 §A.2 lets a client send, and long enough that nobody guesses it.
+///
+/// # Errors
+/// What is wrong, to stand behind "the secret"; nothing of it is repeated.
+pub fn check_secret(secret: &Secret) -> Result<(), String> {
+    let text = secret.expose();
+    let odd = text.bytes().position(|byte| !(b' '..=b'~').contains(&byte));
+    if let Some(position) = odd {
+        return Err(format!(
+            "holds a byte at position {} that no client secret may hold (RFC 6749 §A.2: printable ASCII)",
+            position + 1
+        ));
+    }
+    if text.len() < SHORTEST_SECRET {
+        return Err(format!("is shorter than {SHORTEST_SECRET} characters"));
+    }
+    Ok(())
 }
 
 impl Registration {

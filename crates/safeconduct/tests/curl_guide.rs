@@ -1,4 +1,4 @@
-//! Runs `docs/guides/curl.md`, `docs/guides/quickstart.md` and `docs/guides/operating.md` as their reader would: each ```` ```sh ```` block in one bash, against the built binary. A
+//! Runs `docs/guides/curl.md`, `docs/guides/quickstart.md`, `docs/guides/operating.md` and `docs/guides/migrating.md` as their reader would: each ```` ```sh ```` block in one bash, against the built binary. A
 //! ```` ```text ```` block is what the block before it must have printed, line by line, with `…` for what differs each time.
 
 use std::env;
@@ -9,6 +9,7 @@ use std::process::{Command, Output};
 use safeconduct_testing_program::{free_ports, program};
 
 const CURL: &str = include_str!("../../../docs/guides/curl.md");
+const MIGRATING: &str = include_str!("../../../docs/guides/migrating.md");
 const OPERATING: &str = include_str!("../../../docs/guides/operating.md");
 const QUICKSTART: &str = include_str!("../../../docs/guides/quickstart.md");
 
@@ -30,12 +31,24 @@ fn the_operator_s_day_works_as_written_with_curl() {
     walk(OPERATING, 8);
 }
 
-/// Runs the commands of `guide` in a new folder, and holds what they print against what stands below them.
+/// Attacks: AP70, AP71, AP72, AP73, AP75, AP76.
+#[test]
+fn moving_here_works_as_written() {
+    walk(MIGRATING, 7);
+}
+
+/// Runs the commands of `guide` in a new folder beside the exports of other systems, and holds what they print against what stands below them.
 fn walk(guide: &str, least: usize) {
     let ports = Ports::free();
     let steps = steps(&ports.instead_of_the_usual(guide));
     assert!(steps.len() > least, "the guide has lost its commands");
     let directory = tempfile::tempdir().expect("a temporary directory");
+    let exports = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/exports");
+    for export in fs::read_dir(exports).expect("the exports") {
+        let export = export.expect("an export");
+        let copy = directory.path().join(export.file_name());
+        fs::copy(export.path(), copy).expect("a copy");
+    }
 
     let output = run(&script(&steps), directory.path(), &ports);
 

@@ -14,7 +14,7 @@ use crate::events::{NewEvent, administrative};
 use crate::store::{ActingStore, Store, from_json, stored, to_json};
 
 const CREATE: &str = "INSERT INTO clients (id, registration, version, enabled, declared, epoch, created_at) \
-     VALUES ($1, $2, 1, 1, $3, 1, $4) ON CONFLICT (id) DO NOTHING";
+     SELECT $1, $2, 1, 1, $3, 1, $4 WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.id = $1) ON CONFLICT (id) DO NOTHING";
 
 /// The client that is built in, as this release describes it.
 const BUILD_IN: &str = "INSERT INTO clients (id, registration, version, enabled, declared, epoch, created_at) \
@@ -143,7 +143,7 @@ impl ActingStore {
             Ok(())
         } else {
             Err(StoreError::Conflict(format!(
-                "the client id {} is taken, or was: ids are not given twice",
+                "the client id {} is taken, or was, by a client or a user: ids are not given twice",
                 client.id
             )))
         }

@@ -46,6 +46,11 @@ const OF_USER: &str =
 const ADD_MEMBER: &str = "INSERT INTO group_members (user_id, group_name, added_at) VALUES ($1, $2, $3) \
      ON CONFLICT (user_id, group_name) DO NOTHING";
 
+/// Only who was added in this second under this name: an import leaves alone who is there already, and does not stop at a group that is gone.
+const JOIN_BY_IMPORT: &str = "INSERT INTO group_members (user_id, group_name, added_at) \
+     SELECT u.id, g.name, $3 FROM users u JOIN groups g ON g.name = $2 \
+     WHERE u.id = $1 AND u.username_key = $4 AND u.created_at = $3 AND u.updated_at = $3 ON CONFLICT DO NOTHING";
+
 const REMOVE_MEMBER: &str = "DELETE FROM group_members WHERE user_id = $1 AND group_name = $2";
 
 /// Says that it is another group now, or other users are in it.
@@ -319,6 +324,19 @@ pub(crate) fn addition(group: &str, user: &UserId, now: Timestamp) -> Statement 
         .bind(user.as_str())
         .bind(group)
         .bind(now)
+}
+
+/// The statement by which a user who was just imported belongs to a group, if there is one of that name.
+pub(crate) fn joined_by_import(
+    group: &str,
+    (user, username_key): (&UserId, &str),
+    now: Timestamp,
+) -> Statement {
+    Statement::new(JOIN_BY_IMPORT)
+        .bind(user.as_str())
+        .bind(group)
+        .bind(now)
+        .bind(username_key)
 }
 
 /// The statement that takes a user out of a group, if they belong to it.

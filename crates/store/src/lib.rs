@@ -99,4 +99,6 @@ pub use sign_up::{SignUpState, SignedUp};
 pub use store::{ActingStore, Store};
 pub use sweep::Sweepable;
 pub use time_marks::TimeMark;
-pub use users::{Credential, Imported, NewUser, SealedCredential, SealedPassword, UserRecord};
+pub use users::{
+    Credential, Imported, NewUser, SealedCredential, SealedPassword, UserImport, UserRecord,
+};

@@ -1,6 +1,8 @@
 //! Users and their passwords, which arrive sealed. A `sub` is given once: a deleted user leaves the row behind, and only
 //! the name is free again.
 
+use std::collections::BTreeSet;
+
 use safeconduct_protocol::claims::PersonClaims;
 use safeconduct_protocol::ids::UserId;
 use safeconduct_protocol::mail::Mail;
@@ -25,6 +27,17 @@ const MOST_COSTS: i64 = 64;
 
 pub(crate) const ADD: &str = "INSERT INTO users (id, username, username_key, name, claims, address_key, epoch, created_at, updated_at, username_bytes, email_key) \
      VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $7, $8, $9) ON CONFLICT (username_key) DO NOTHING";
+
+/// One who may bring an id: that of another user or of a client is theirs, deleted or not.
+const ADD_IMPORTED: &str = "INSERT INTO users (id, username, username_key, name, claims, address_key, epoch, created_at, updated_at, username_bytes, email_key, \
+         locked_at) \
+     SELECT $1, $2, $3, $4, $5, CAST($6 AS TEXT), 1, $7, $7, $8, $9, CAST($10 AS BIGINT) \
+     WHERE NOT EXISTS (SELECT 1 FROM clients c WHERE c.id = $1) ON CONFLICT DO NOTHING";
+
+/// The password of who was added by the statement above: in this second, under this name. An id that was brought may be somebody else's.
+const ADD_IMPORTED_PASSWORD: &str = "INSERT INTO credentials (user_id, kind, name, sealed, changed_at, cost, sealed_by) \
+     SELECT u.id, 'password', '', $2, $3, $4, CAST($5 AS BIGINT) FROM users u \
+     WHERE u.id = $1 AND u.username_key = $6 AND u.created_at = $3 AND u.updated_at = $3 ON CONFLICT DO NOTHING";
 
 const ADD_PASSWORD: &str = "INSERT INTO credentials (user_id, kind, name, sealed, changed_at, cost, sealed_by) \
      SELECT u.id, 'password', '', $2, $3, $4, CAST($5 AS BIGINT) FROM users u WHERE u.id = $1";
@@ -116,6 +129,50 @@ pub struct NewUser {
     pub claims: PersonClaims,
     /// The hash of their password, sealed; `None` if they cannot sign in with one.
     pub sealed_password: Option<SealedPassword>,
+}
+
+/// A user who comes from another system.
+#[derive(Clone)]
+pub struct UserImport {
+    /// The user.
+    pub user: NewUser,
+    /// Whether they may not sign in.
+    pub locked: bool,
+    /// The groups that they belong to; one that there is not is left out.
+    pub groups: Vec<String>,
+}
+
+impl UserImport {
+    fn addition(&self, now: Timestamp) -> Statement {
+        addition(ADD_IMPORTED, &self.user, now).bind(self.locked.then_some(now))
+    }
+
+    /// What is written of them beside their row, where that was added.
+    fn beside(&self, now: Timestamp) -> Vec<Statement> {
+        let (id, key) = (&self.user.id, precis::username_key(&self.user.username));
+        let password = self.user.sealed_password.as_ref().map(|password| {
+            Statement::new(ADD_IMPORTED_PASSWORD)
+                .bind(id.as_str())
+                .bind(password.sealed.as_str())
+                .bind(now)
+                .bind(password.cost.as_deref())
+                .bind(password.key)
+                .bind(key.as_str())
+        });
+        let joins = self.groups.iter();
+        let joins = joins.map(|group| groups::joined_by_import(group, (id, &key), now));
+        password.into_iter().chain(joins).collect()
+    }
+}
+
+impl From<NewUser> for UserImport {
+    fn from(user: NewUser) -> Self {
+        Self {
+            user,
+            locked: false,
+            groups: Vec::new(),
+        }
+    }
 }
 
 /// The hash of a password, sealed.
@@ -378,17 +435,23 @@ impl ActingStore {
     /// [`StoreError`].
     pub async fn import_users(
         &self,
-        users: Vec<NewUser>,
+        users: Vec<UserImport>,
         now: Timestamp,
     ) -> Result<Imported, StoreError> {
         let mut imported = Imported::default();
         for (batch, users) in users.chunks(BATCH).enumerate() {
-            let additions = users.iter().map(|user| addition(ADD, user, now));
-            // The password of a user that was not added finds no user to belong to.
-            let passwords = users.iter().filter_map(|user| password_addition(user, now));
+            let additions = users.iter().map(|one| one.addition(now));
+            let beside = users.iter().flat_map(|one| one.beside(now));
+            let names = users.iter().flat_map(|one| &one.groups);
+            let joined: BTreeSet<&str> = names.map(String::as_str).collect();
+            let joined = joined
+                .into_iter()
+                .map(|group| groups::version_raised(group, now));
             let event = NewEvent::new("users-imported").by(self.by(), now);
             let rows = self
-                .commit(Unit::new(additions.chain(passwords).chain([event])))
+                .commit(Unit::new(
+                    additions.chain(beside).chain(joined).chain([event]),
+                ))
                 .await?;
             for (position, rows) in rows.iter().take(users.len()).enumerate() {
                 if rows.count() == 0 {

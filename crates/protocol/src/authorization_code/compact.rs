@@ -38,7 +38,7 @@ fn write(code: &AuthorizationCode) -> Vec<u8> {
     writer.text(&code.code_id);
     writer.number(code.era);
     writer.text(code.client.as_str());
-    writer.text(code.user.random_part());
+    writer.text(code.user.shortened());
     writer.text(code.session.as_str());
     let Epochs {
         user,
@@ -73,7 +73,7 @@ fn read(bytes: &[u8]) -> Option<AuthorizationCode> {
         code_id: reader.text()?,
         era: reader.number()?,
         client: ClientId::parse(&reader.text()?)?,
-        user: UserId::of_random_part(&reader.text()?)?,
+        user: UserId::of_shortened(&reader.text()?)?,
         session: SessionId::parse(&reader.text()?)?,
         epochs: Epochs {
             user: reader.number()?,

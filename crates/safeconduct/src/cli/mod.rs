@@ -17,6 +17,7 @@ mod failure;
 mod grant;
 mod group;
 mod import;
+mod import_from;
 mod init;
 mod key;
 mod link;
@@ -99,6 +100,9 @@ enum Command {
     /// Users: the people who sign in
     #[command(subcommand)]
     User(user::Verb),
+    /// Users, groups and clients from the export of another system; --dry-run says what does not come along
+    #[command(subcommand)]
+    Import(import_from::From),
     /// Groups: what users belong to, and what is demanded of them there
     #[command(subcommand)]
     Group(group::Verb),
@@ -202,6 +206,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::User(verb) => {
             context.on_place(async |place, output| verb.run(place, output).await)
+        }
+        Command::Import(from) => {
+            context.on_database(async |database, output| from.run(database, output).await)
         }
         Command::Group(verb) => {
             context.on_database(async |database, output| verb.run(database, output).await)

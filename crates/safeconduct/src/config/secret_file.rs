@@ -3,13 +3,11 @@
 
 use std::path::Path;
 
+use safeconduct_protocol::registration::check_secret;
 use safeconduct_protocol::secret::Secret;
 use zeroize::Zeroizing;
 
 use crate::private_file::{self, Readers};
-
-/// The fewest characters of a client's secret.
-const SHORTEST: usize = 32;
 
 /// What is wrong with a file, and what to do.
 pub(super) type Wrong = (String, String);
@@ -60,22 +58,12 @@ pub(super) fn read_of_client(path: &Path) -> Result<Secret, Wrong> {
     let secret = read(path)?;
     let shown = path.display();
     let makes_one = "`openssl rand -hex 32` makes one that can't be guessed";
-    let text = secret.expose();
-    if let Some(position) = text.bytes().position(|byte| !(b' '..=b'~').contains(&byte)) {
-        return Err((
-            format!(
-                "the secret in {shown} holds a byte at position {} that no client secret may hold (RFC 6749 §A.2: printable ASCII)",
-                position + 1
-            ),
+    check_secret(&secret).map_err(|what| {
+        (
+            format!("the secret in {shown} {what}"),
             makes_one.to_owned(),
-        ));
-    }
-    if text.len() < SHORTEST {
-        return Err((
-            format!("the secret in {shown} is shorter than {SHORTEST} characters"),
-            makes_one.to_owned(),
-        ));
-    }
+        )
+    })?;
     Ok(secret)
 }
 

@@ -62,6 +62,16 @@ impl Administration<'_> {
         id: Option<&str>,
         members: Map<String, Value>,
     ) -> Result<Created, Refused> {
+        self.create_client_with(id, members, None).await
+    }
+
+    /// The same, with the secret that it has had elsewhere, if that was `known`.
+    pub(super) async fn create_client_with(
+        &self,
+        id: Option<&str>,
+        members: Map<String, Value>,
+        known: Option<Secret>,
+    ) -> Result<Created, Refused> {
         let id = match id {
             Some(id) => {
                 registration::client_id(id).map_err(|wrong| Refused::Registration(vec![wrong]))?
@@ -71,12 +81,12 @@ impl Administration<'_> {
         let client = self.register(&id, &Registration::default(), members, &*self.knows_scope)?;
         self.may_register(None, Some(&client))?;
         // A client that exists is no reason to make keys. Whether it does is decided by the write below.
-        let known = self.clients().await?;
-        if known.iter().any(|record| record.client.id == id) {
+        let others = self.clients().await?;
+        if others.iter().any(|record| record.client.id == id) {
             return Err(Refused::ClientTaken(id));
         }
         self.make_keys_for(&client).await?;
-        let secret = has_secret(&client).then(Secret::generate);
+        let secret = has_secret(&client).then(|| known.unwrap_or_else(Secret::generate));
         let hash = secret
             .as_ref()
             .map(|secret| self.keys.hash_client_secret(secret));
@@ -256,7 +266,7 @@ impl Administration<'_> {
         Ok(self.store.delete_client(&id, self.now).await?)
     }
 
-    fn register(
+    pub(super) fn register(
         &self,
         id: &ClientId,
         registration: &Registration,

@@ -9,6 +9,7 @@ pub mod events;
 pub mod explain;
 pub mod grants;
 pub mod groups;
+pub mod imports;
 pub mod keys;
 pub mod links;
 pub mod master_keys;

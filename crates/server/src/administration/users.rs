@@ -17,14 +17,15 @@ use crate::{
 
 /// The longest username, in characters.
 const LONGEST_USERNAME: usize = 128;
-/// How many users are read or written at a time.
-const PAGE: usize = 500;
 
 /// A user who can be added and sign in. Only [`Person::new`] makes one.
 pub struct Person {
-    username: String,
-    password: Option<NewPassword>,
-    claims: PersonClaims,
+    pub(super) id: Option<UserId>,
+    pub(super) username: String,
+    pub(super) password: Option<NewPassword>,
+    pub(super) claims: PersonClaims,
+    pub(super) locked: bool,
+    pub(super) groups: Vec<String>,
 }
 
 /// The password of a user who is to be added.
@@ -44,15 +45,6 @@ pub struct SecondFactorRecord {
     pub recovery_codes: u64,
 }
 
-/// What an import did.
-#[derive(Default)]
-pub struct Imported {
-    /// How many users were added.
-    pub added: usize,
-    /// The names that others have. Nothing was changed for them.
-    pub existing: Vec<String>,
-}
-
 impl Person {
     /// The user of this name, of whom `claims` are known, with what they sign in with; without it, not with a password.
     ///
@@ -65,10 +57,21 @@ impl Person {
     ) -> Result<Self, String> {
         check_username(&username)?;
         Ok(Self {
+            id: None,
             username,
             password,
             claims,
+            locked: false,
+            groups: Vec::new(),
         })
+    }
+
+    /// The same user as they come from elsewhere: with the `id` that apps know them by, if they keep it; who may not sign in where they
+    /// are `locked`; in these groups.
+    #[must_use]
+    pub fn coming(mut self, id: Option<UserId>, locked: bool, groups: Vec<String>) -> Self {
+        (self.id, self.locked, self.groups) = (id, locked, groups);
+        self
     }
 
     /// The name to sign in with.
@@ -153,45 +156,6 @@ impl Administration<'_> {
             Err(StoreError::Conflict(_)) => Err(Refused::UserTaken(username.to_owned())),
             Err(other) => Err(other.into()),
         }
-    }
-
-    /// Adds many users. After an error, some may have been added.
-    ///
-    /// # Errors
-    /// A password can't be hashed, or the database's.
-    pub async fn import_users(&self, people: &[Person]) -> Result<Imported, Refused> {
-        let passwords = hasher()?;
-        let mut imported = Imported::default();
-        for page in people.chunks(PAGE) {
-            let mut users = Vec::with_capacity(page.len());
-            for person in page {
-                let id = UserId::generate();
-                let sealed_password = match &person.password {
-                    Some(NewPassword::Clear(password)) => {
-                        Some(self.seal(&passwords, &id, password.clone()).await?)
-                    }
-                    Some(NewPassword::Hash(imported)) => {
-                        let hash = passwords.import(imported).await.map_err(unhashed)?;
-                        Some(self.keys.seal_password(&id, &hash)?)
-                    }
-                    None => None,
-                };
-                users.push(NewUser {
-                    id,
-                    username: person.username.clone(),
-                    name: None,
-                    claims: person.claims.clone(),
-                    sealed_password,
-                });
-            }
-            let done = self.store.import_users(users, self.now).await?;
-            imported.added += done.added;
-            let taken = done.taken.iter().filter_map(|index| page.get(*index));
-            imported
-                .existing
-                .extend(taken.map(|person| person.username.clone()));
-        }
-        Ok(imported)
     }
 
     /// Replaces what is known about a user by what `change` makes of it.
@@ -370,7 +334,7 @@ impl Administration<'_> {
     }
 
     /// The hash of a new password, sealed.
-    async fn seal(
+    pub(super) async fn seal(
         &self,
         passwords: &Passwords,
         id: &UserId,
@@ -381,11 +345,11 @@ impl Administration<'_> {
     }
 }
 
-fn unhashed(error: Unhashed) -> Fault {
+pub(super) fn unhashed(error: Unhashed) -> Fault {
     Fault::new(format!("the password can't be hashed: {error}"))
 }
 
-fn hasher() -> Result<Passwords, Fault> {
+pub(super) fn hasher() -> Result<Passwords, Fault> {
     Passwords::start(PasswordSettings::default())
         .map_err(|error| Fault::new(format!("no thread to hash the password on: {error}")))
 }

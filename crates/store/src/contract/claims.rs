@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{OFFLINE, ONLINE, World};
 use crate::databases::{Kind, databases};
-use crate::{NewUser, StoreError, UserRecord};
+use crate::{NewUser, StoreError, UserImport, UserRecord};
 
 fn claims(known: &[(&str, Value)]) -> PersonClaims {
     let mut claims = PersonClaims::default();
@@ -81,7 +81,7 @@ async fn there_is_one_name_and_the_accounts_own_comes_first(database: Kind) {
         claims: claims(&[("name", json!("Claimed"))]),
         ..world.new_user(username)
     };
-    let users = vec![
+    let users = [
         named("with", Some("Account")),
         named("without", None),
         NewUser {
@@ -89,6 +89,7 @@ async fn there_is_one_name_and_the_accounts_own_comes_first(database: Kind) {
             ..named("nobody", None)
         },
     ];
+    let users = users.map(UserImport::from).to_vec();
     world.store.import_users(users, world.now()).await.unwrap();
     for (username, name) in [
         ("with", Some("Account")),
@@ -125,7 +126,7 @@ async fn an_import_brings_what_is_known(database: Kind) {
     let id = bob.id.clone();
     world
         .store
-        .import_users(vec![bob], world.now())
+        .import_users(vec![bob.into()], world.now())
         .await
         .unwrap();
     let kept = record(&world, &id).await;

@@ -13,7 +13,9 @@ use safeconduct_protocol::single_use::SingleUse;
 use super::administration::{hashed, master};
 use super::{API, ISSUER, OFFLINE, World, operator};
 use crate::databases::{Empty, Kind, databases};
-use crate::{CopyError, Declared, NewKey, NewUser, NodeGuesses, RedeemError, Store, TableRows};
+use crate::{
+    CopyError, Declared, NewKey, NewUser, NodeGuesses, RedeemError, Store, TableRows, UserImport,
+};
 
 impl World {
     /// Leaves a row in every table that a server writes.
@@ -56,7 +58,10 @@ impl World {
             id: UserId::generate(),
             ..self.new_user(&format!("user {number}"))
         });
-        store.import_users(users.collect(), now).await.unwrap();
+        store
+            .import_users(users.map(UserImport::from).collect(), now)
+            .await
+            .unwrap();
     }
 
     /// This world on a copy of its database.

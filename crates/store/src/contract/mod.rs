@@ -9,6 +9,7 @@ mod eras;
 mod event_numbers;
 mod groups;
 mod guesses;
+mod imports;
 mod links;
 mod listed;
 mod liveness;

@@ -9,7 +9,9 @@ use safeconduct_protocol::scope::Scope;
 use super::{API, HOST, SESSION_IDLE, World, sealed};
 use crate::databases::{Kind, databases};
 use crate::driver::Statement;
-use crate::{NewSession, NewUser, SealedPassword, SessionRenewal, StoreError, UserRecord};
+use crate::{
+    NewSession, NewUser, SealedPassword, SessionRenewal, StoreError, UserImport, UserRecord,
+};
 
 fn scope(text: &str) -> Scope {
     Scope::parse(text).unwrap()
@@ -149,6 +151,7 @@ async fn an_import_adds_who_is_new_and_names_who_is_not(database: Kind) {
             id: UserId::generate(),
             ..world.new_user(&name)
         })
+        .map(UserImport::from)
         .collect();
     let imported = world.store.import_users(users, world.now()).await.unwrap();
     assert_eq!((imported.added, imported.taken), (1_099, vec![700]));
@@ -563,7 +566,7 @@ async fn what_passwords_cost_is_counted_as_they_come_change_and_go(database: Kin
         ..world.new_user(&format!("imported {number}"))
     });
     store
-        .import_users(users.collect(), world.now())
+        .import_users(users.map(UserImport::from).collect(), world.now())
         .await
         .unwrap();
     assert_eq!(costs().await, [(usual.clone(), others), (dear.clone(), 3)]);
