@@ -405,6 +405,8 @@ static CLIENT: LazyLock<Client> = LazyLock::new(|| Client {
     redirect_uris: RedirectUri::register(REDIRECT_URI).into_iter().collect(),
     grant_types: vec![GrantType::AuthorizationCode],
     scopes: Scope::parse("a b c openid profile email").unwrap_or_default(),
+    groups: Default::default(),
+    denied_users: Default::default(),
     require_pkce: true,
     access_token_format: AccessTokenFormat::Jwt,
     consent: ConsentPolicy::Remember,

@@ -244,6 +244,8 @@ fn client(id: &str, credentials: Credentials) -> Client {
         redirect_uris: vec![redirect_uri],
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
         scopes: Scope::parse("notes.read offline_access").expect("a scope as the RFC spells it"),
+        groups: Default::default(),
+        denied_users: Default::default(),
         require_pkce: true,
         access_token_format: Default::default(),
         consent: Default::default(),

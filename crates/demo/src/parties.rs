@@ -284,6 +284,7 @@ fn declared(
             .map(|(name, words)| ScopeDescription {
                 name: (*name).to_owned(),
                 text: text(words),
+                groups: Vec::new(),
             })
             .collect(),
         resources: vec![
@@ -317,6 +318,8 @@ fn registered(
         redirect_uris,
         grant_types: grant_types.to_vec(),
         scopes,
+        groups: Default::default(),
+        denied_users: Default::default(),
         require_pkce: true,
         access_token_format: client::AccessTokenFormat::default(),
         consent: client::ConsentPolicy::default(),

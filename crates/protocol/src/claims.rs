@@ -15,6 +15,11 @@ use crate::{
     time::Timestamp,
 };
 
+/// Whether the scope is about who somebody is, and of no API.
+pub fn is_identity(scope: &str) -> bool {
+    [OPENID, OFFLINE_ACCESS].contains(&scope) || SCOPES.iter().any(|(name, _)| *name == scope)
+}
+
 /// What each scope asks for (OpenID Connect Core §5.4). `name` comes first on the account that owns it.
 pub const SCOPES: [(&str, &[&str]); 4] = [
     (

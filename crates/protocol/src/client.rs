@@ -37,6 +37,10 @@ pub struct Client {
     pub grant_types: Vec<GrantType>,
     /// The most it may ask for.
     pub scopes: Scope,
+    /// The groups whose members may use it, one of which is enough; empty: everybody may.
+    pub groups: BTreeSet<String>,
+    /// What who may not is answered.
+    pub denied_users: DeniedUsers,
     /// Whether an authorization request without PKCE is refused. `false` is a weakening, possible only for a confidential client.
     pub require_pkce: bool,
     /// The form of its access tokens.
@@ -61,6 +65,18 @@ pub struct Client {
     pub openid: OpenIdRegistration,
 }
 
+/// What a user is answered who may not use a client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum DeniedUsers {
+    /// A page of this server, which says so and leads to another account.
+    #[default]
+    Page,
+    /// `access_denied`, at the client.
+    Client,
+}
+
 /// What users are shown of a client beside its name (RFC 7591 §2).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientInformation {
@@ -70,6 +86,8 @@ pub struct ClientInformation {
     pub policy_uri: Option<String>,
     /// Where it says under which terms it is used.
     pub tos_uri: Option<String>,
+    /// Whom to ask about it: addresses of mail and web.
+    pub contacts: Vec<String>,
 }
 
 /// The part of a registration that OpenID Connect adds.

@@ -125,6 +125,8 @@ impl Registration {
             redirect_uris: judge.uris("redirect_uris", &self.redirect_uris),
             grant_types: self.grant_types(),
             scopes: judge.scopes(knows_scope),
+            groups: judge.groups(),
+            denied_users: self.denied_users,
             require_pkce: self.require_pkce,
             access_token_format: self.access_token_format,
             consent: self.consent,
@@ -137,6 +139,7 @@ impl Registration {
                 logo_uri: judge.logo(),
                 policy_uri: judge.page("policy_uri", self.policy_uri.as_deref()),
                 tos_uri: judge.page("tos_uri", self.tos_uri.as_deref()),
+                contacts: judge.contacts(),
             },
             openid: OpenIdRegistration {
                 id_token_signed_response_alg: self.id_token_signed_response_alg,

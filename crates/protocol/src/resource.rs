@@ -67,6 +67,9 @@ pub struct ScopeDescription {
     pub name: String,
     /// The sentence on the consent page, by language tag, like `en` → "Read your notes".
     pub text: BTreeMap<String, String>,
+    /// The groups whose members may have it, one of which is enough; empty: everybody may.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
 }
 
 impl ScopeDescription {

@@ -115,6 +115,10 @@ problem-new-password-name = كلمة المرور هذه اسم أو عنوان 
 
 ## Choosing an account
 
+not-admitted-heading = لا يمكنك استخدام هذا التطبيق
+not-admitted-lead = تم تسجيل الدخول هنا باسم <strong><bdi>{ $account }</bdi></strong>، ولا يُسمح لهذا الحساب باستخدام <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span>.
+not-admitted-ask = للحصول على إذن الدخول، تواصل مع:
+not-admitted-ask-owner = للحصول على إذن الدخول، تواصل مع الجهة التي تدير <bdi>{ $client }</bdi>.
 select-account-heading = اختيار حساب
 select-account-continue = المتابعة باسم <strong><bdi>{ $account }</bdi></strong>
 

@@ -111,6 +111,10 @@ problem-new-password-name = Dieses Passwort ist ein Name oder eine Adresse von I
 
 ## Choosing an account
 
+not-admitted-heading = Sie können diese App nicht verwenden
+not-admitted-lead = <strong><bdi>{ $account }</bdi></strong> ist hier angemeldet, und dieses Konto darf <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span> nicht verwenden.
+not-admitted-ask = Um Zugang zu bekommen, fragen Sie:
+not-admitted-ask-owner = Um Zugang zu bekommen, fragen Sie, wer <bdi>{ $client }</bdi> betreibt.
 select-account-heading = Konto auswählen
 select-account-continue = Weiter als <strong><bdi>{ $account }</bdi></strong>
 

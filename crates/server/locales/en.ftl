@@ -114,6 +114,10 @@ problem-new-password-name = This password is a name or address of yours or of th
 
 ## Choosing an account
 
+not-admitted-heading = You can’t use this app
+not-admitted-lead = <strong><bdi>{ $account }</bdi></strong> is signed in here, and this account may not use <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span>.
+not-admitted-ask = To be let in, ask:
+not-admitted-ask-owner = To be let in, ask whoever runs <bdi>{ $client }</bdi>.
 select-account-heading = Choose an account
 select-account-continue = Continue as <strong><bdi>{ $account }</bdi></strong>
 

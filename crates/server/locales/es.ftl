@@ -112,6 +112,10 @@ problem-new-password-name = Esta contraseña es un nombre o una dirección, de u
 
 ## Choosing an account
 
+not-admitted-heading = No puede usar esta aplicación
+not-admitted-lead = <strong><bdi>{ $account }</bdi></strong> tiene la sesión iniciada aquí, y esta cuenta no puede usar <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span>.
+not-admitted-ask = Para obtener acceso, pregunte a:
+not-admitted-ask-owner = Para obtener acceso, pregunte a quien gestiona <bdi>{ $client }</bdi>.
 select-account-heading = Elija una cuenta
 select-account-continue = Continuar como <strong><bdi>{ $account }</bdi></strong>
 

@@ -112,6 +112,10 @@ problem-new-password-name = Ce mot de passe est un nom ou une adresse, de vous o
 
 ## Choosing an account
 
+not-admitted-heading = Vous ne pouvez pas utiliser cette application
+not-admitted-lead = <strong><bdi>{ $account }</bdi></strong> est connecté ici, et ce compte n’est pas autorisé à utiliser <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span>.
+not-admitted-ask = Pour obtenir l’accès, adressez-vous à :
+not-admitted-ask-owner = Pour obtenir l’accès, adressez-vous aux responsables de <bdi>{ $client }</bdi>.
 select-account-heading = Choisissez un compte
 select-account-continue = Continuer en tant que <strong><bdi>{ $account }</bdi></strong>
 

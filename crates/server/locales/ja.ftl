@@ -110,6 +110,10 @@ problem-new-password-name = このパスワードは、あなたかこのサー�
 
 ## Choosing an account
 
+not-admitted-heading = このアプリは利用できません
+not-admitted-lead = <strong><bdi>{ $account }</bdi></strong> でサインインしていますが、このアカウントでは <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span> を利用できません。
+not-admitted-ask = 利用を希望する場合の問い合わせ先:
+not-admitted-ask-owner = 利用を希望する場合は、<bdi>{ $client }</bdi> の運営者にお問い合わせください。
 select-account-heading = アカウントを選択
 select-account-continue = <strong><bdi>{ $account }</bdi></strong> として続ける
 

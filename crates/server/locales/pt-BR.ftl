@@ -112,6 +112,10 @@ problem-new-password-name = Esta senha é um nome ou um endereço seu ou deste s
 
 ## Choosing an account
 
+not-admitted-heading = Você não pode usar este aplicativo
+not-admitted-lead = <strong><bdi>{ $account }</bdi></strong> está conectado aqui, e esta conta não pode usar <strong><bdi>{ $client }</bdi></strong> <span class="host">(<bdi>{ $host }</bdi>)</span>.
+not-admitted-ask = Para obter acesso, fale com:
+not-admitted-ask-owner = Para obter acesso, fale com quem administra <bdi>{ $client }</bdi>.
 select-account-heading = Escolha uma conta
 select-account-continue = Continuar como <strong><bdi>{ $account }</bdi></strong>
 

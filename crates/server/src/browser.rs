@@ -19,6 +19,7 @@ use safeconduct_protocol::{
 use safeconduct_store::{SessionSeen, SessionView};
 
 use crate::{
+    admission,
     cookies::{self, name, sent},
     fault::Failure,
     server::Exchange,
@@ -170,12 +171,16 @@ impl Browser {
             .store()
             .signed_in(hash, Some(client), audience, party, exchange.now)
             .await?;
+        let Some(mut view) = view else {
+            return Ok(None);
+        };
         let required = settings.second_factor == SecondFactor::Required;
-        Ok(view.map(|mut view| {
-            view.person.second_factor_required |= required;
-            view.person.addable = settings.addable();
-            view
-        }))
+        view.person.second_factor_required |= required;
+        view.person.addable = settings.addable();
+        let asked = pending.request.to_consent();
+        let permitted = admission::permitted(exchange, &view.person.user, &asked).await?;
+        view.person.withheld = asked.without(&permitted);
+        Ok(Some(view))
     }
 
     /// The session in which `person`, who is signed in here, may change something of their account.

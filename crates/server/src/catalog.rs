@@ -21,7 +21,7 @@ use safeconduct_protocol::{
     metadata::{Issuer, Metadata},
     registration::Registration,
     resource::{Resource, Resources, ScopeDescription},
-    scope::{OFFLINE_ACCESS, OPENID},
+    scope::{OFFLINE_ACCESS, OPENID, Scope},
     sent::Sent,
     time::Timestamp,
 };
@@ -50,6 +50,8 @@ pub(crate) struct Catalog {
     pub(crate) cluster: Cluster,
     clients: HashMap<ClientId, KnownClient>,
     scopes: HashMap<String, ScopeDescription>,
+    /// Whether any of them is for members of groups alone.
+    has_ruled_scopes: bool,
     pub(crate) resources: Resources,
     pub(crate) keys: Keys,
     pub(crate) metadata: String,
@@ -158,6 +160,7 @@ impl Catalog {
                 .filter(|record| is_there(record, source))
                 .map(|record| (record.client.id.clone(), KnownClient::from_record(record)))
                 .collect(),
+            has_ruled_scopes: scopes.values().any(|scope| !scope.groups.is_empty()),
             scopes,
             resources: resources(rows.resources, source),
             metadata: json(serde_json::to_string(&Metadata::of(
@@ -220,6 +223,18 @@ impl Catalog {
     /// What users read about a scope.
     pub(crate) fn scope(&self, name: &str) -> Option<&ScopeDescription> {
         self.scopes.get(name)
+    }
+
+    /// The scopes of `scope` that only members of groups may have, each with these.
+    pub(crate) fn ruled_scopes<'s>(&'s self, scope: &'s Scope) -> Vec<(&'s str, &'s [String])> {
+        if !self.has_ruled_scopes {
+            return Vec::new();
+        }
+        let known = scope.names().filter_map(|name| {
+            let described = self.scopes.get(name)?;
+            Some((name, described.groups.as_slice()))
+        });
+        known.filter(|(_, groups)| !groups.is_empty()).collect()
     }
 
     /// The name that users read instead of the resource's URI, in `language`.

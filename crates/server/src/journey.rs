@@ -24,6 +24,7 @@ use safeconduct_protocol::{
 use safeconduct_store::SessionView;
 
 use crate::{
+    admission,
     browser::{self, Browser},
     fault::{Failure, Fault},
     form::{PENDING, PostedForm},
@@ -192,9 +193,10 @@ impl Journey {
         if let Some(view) = &view {
             note_visit(exchange, view).await?;
         }
-        let next = match self.next(exchange, view.as_ref().map(|view| &view.person)) {
+        let person = view.as_ref().map(|view| &view.person);
+        let next = match self.next(exchange, person) {
             Ok(next) => next,
-            Err(refusal) => return self.refuse(exchange, refusal.into()),
+            Err(refusal) => return admission::refuse(exchange, &self, person, refusal),
         };
         if let Some(view) = &view {
             let offers = self.offers(exchange, view, &next);

@@ -9,6 +9,7 @@ mod account;
 mod addresses;
 pub mod administration;
 mod administrators;
+mod admission;
 pub mod api;
 mod browser;
 mod built_in;

@@ -12,7 +12,7 @@ use safeconduct_protocol::{
 use serde_json::{Map, Value};
 
 use crate::{
-    administrators,
+    administrators, admission,
     fault::{Failure, Fault},
     left_out,
     server::Exchange,
@@ -33,6 +33,7 @@ pub(crate) async fn tokens_of_grant(
     let resources = &exchange.catalog.resources;
     grant.for_a_known_api(client, resources, exchange.issuer())?;
     administrators::permit(exchange, grant).await?;
+    let scope = admission::left_to(exchange, &grant.user, scope).await?;
     // What was granted, and taken back from the client since.
     left_out::note(exchange, client, &grant.scope.without(&client.scopes));
     let subject = exchange

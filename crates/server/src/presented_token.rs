@@ -3,6 +3,7 @@
 use safeconduct_protocol::{
     error::{Reason, Refusal},
     grant::Grant,
+    ids::UserId,
     jose::{self, Algorithm, Audience, Expectation, Typ},
     refresh_token::RefreshToken,
     seal::Kind,
@@ -46,29 +47,40 @@ pub(crate) fn read_access_token(exchange: &Exchange<'_>, text: &str) -> Option<A
     token.is_of_era(exchange.era()).ok().map(|()| token)
 }
 
-/// Whether everything that `token` rests on still stands (one read, of the store and no copy), and it says nothing else than that.
-pub(crate) async fn is_alive(
+/// Who gave the client what a token says.
+pub(crate) enum Giver {
+    /// A user.
+    User(UserId),
+    /// The operator, who registered the client for it.
+    Operator,
+}
+
+/// Who gave what `token` says, if everything that it rests on still stands (one read, of the store and no copy), and it says nothing else
+/// than that.
+pub(crate) async fn giver(
     exchange: &Exchange<'_>,
     token: &AccessToken,
-) -> Result<bool, Failure> {
+) -> Result<Option<Giver>, Failure> {
     let store = exchange.server.store();
     match (token.grant_id, token.client_epoch) {
         (Some(grant), _) => {
             let grant = store
                 .introspect_grant(grant, &token.jti, token.era, exchange.now)
                 .await?;
-            Ok(grant.is_some_and(|grant| says_what_was_granted(exchange, token, &grant).is_ok()))
+            let grant = grant.filter(|grant| says_what_was_granted(exchange, token, grant).is_ok());
+            Ok(grant.map(|grant| Giver::User(grant.user)))
         }
         (None, Some(epoch)) => {
             let known = exchange.catalog.client(&token.client_id);
             if known.is_none_or(|known| token.differs_from_own_of(&known.client).is_some()) {
-                return Ok(false);
+                return Ok(None);
             }
-            Ok(store
+            let is_alive = store
                 .client_token_alive(&token.client_id, epoch, &token.jti, token.era)
-                .await?)
+                .await?;
+            Ok(is_alive.then_some(Giver::Operator))
         }
-        (None, None) => Ok(false),
+        (None, None) => Ok(None),
     }
 }
 

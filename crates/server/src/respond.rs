@@ -428,7 +428,8 @@ fn never_stored(mut response: Response) -> Response {
     response
 }
 
-fn logged(failure: Failure) -> Refusal {
+/// The refusal, said in the log.
+pub(crate) fn logged(failure: Failure) -> Refusal {
     let refusal = failure.into_refusal();
     tracing::info!(
         refusal = refusal.reason().name(),

@@ -296,6 +296,12 @@ impl<'s> Exchange<'s> {
         })
     }
 
+    /// By which the log knows the request; empty where none is answered.
+    pub(crate) fn correlation_id(&self) -> &str {
+        let origin = self.origin.as_ref();
+        origin.map_or("", |origin| origin.correlation.as_str())
+    }
+
     /// One with a user.
     pub(crate) async fn with(server: &'s Server, reader: Reader) -> Result<Self, Failure> {
         let mut exchange = Self::begin(server, Some(reader.origin)).await?;

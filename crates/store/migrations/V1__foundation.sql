@@ -180,7 +180,7 @@ CREATE TABLE session_clients (
 CREATE INDEX session_clients_by_end ON session_clients (ends_at);
 
 -- A deleted client keeps the row, so that a client_id is never given twice. version rises with each change of the registration: a
--- change is made of the one that was read, or not at all.
+-- change is made of the one that was read, or not at all. groups names those whose members may use it, a line each; NULL is everybody.
 CREATE TABLE clients (
     id TEXT PRIMARY KEY,
     registration TEXT NOT NULL,
@@ -188,9 +188,18 @@ CREATE TABLE clients (
     enabled BIGINT NOT NULL,
     declared BIGINT NOT NULL,
     epoch BIGINT NOT NULL,
+    groups TEXT,
     created_at BIGINT NOT NULL,
     deleted_at BIGINT
 );
+
+-- The same as clients.groups has it, a row each: written in the unit that writes that.
+CREATE TABLE client_groups (
+    client_id TEXT NOT NULL,
+    group_name TEXT NOT NULL,
+    PRIMARY KEY (client_id, group_name)
+);
+CREATE INDEX clients_of_group ON client_groups (group_name, client_id);
 
 -- hashed_by is the key it is hashed with: a retired key stays as long as a row names it.
 CREATE TABLE client_secrets (
@@ -282,7 +291,7 @@ CREATE VIEW live_users AS
 SELECT id, username, epoch, declined_offers FROM users WHERE locked_at IS NULL AND deleted_at IS NULL;
 
 CREATE VIEW live_clients AS
-SELECT id, epoch FROM clients WHERE enabled = 1 AND deleted_at IS NULL;
+SELECT id, epoch, groups FROM clients WHERE enabled = 1 AND deleted_at IS NULL;
 
 CREATE VIEW parties AS
 SELECT m.era AS era,
@@ -292,7 +301,10 @@ SELECT m.era AS era,
 FROM meta m
 CROSS JOIN live_users u
 CROSS JOIN live_clients c
-LEFT JOIN consents k ON k.user_id = u.id AND k.client_id = c.id;
+LEFT JOIN consents k ON k.user_id = u.id AND k.client_id = c.id
+WHERE c.groups IS NULL
+   OR EXISTS (SELECT 1 FROM client_groups cg JOIN group_members gm ON gm.group_name = cg.group_name
+              WHERE cg.client_id = c.id AND gm.user_id = u.id);
 
 -- What may be used once: the jti of client assertions and the like, hashed.
 CREATE TABLE used_ids (

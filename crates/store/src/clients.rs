@@ -8,13 +8,14 @@ use safeconduct_protocol::ids::ClientId;
 use safeconduct_protocol::ids::new_id;
 use safeconduct_protocol::time::Timestamp;
 
+use crate::by::By;
 use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
-use crate::events::{NewEvent, administrative};
+use crate::events::{self, NewEvent, administrative};
 use crate::store::{ActingStore, Store, from_json, stored, to_json};
 
-const CREATE: &str = "INSERT INTO clients (id, registration, version, enabled, declared, epoch, created_at) \
-     SELECT $1, $2, 1, 1, $3, 1, $4 WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.id = $1) ON CONFLICT (id) DO NOTHING";
+const CREATE: &str = "INSERT INTO clients (id, registration, version, enabled, declared, epoch, created_at, groups) \
+     SELECT $1, $2, 1, 1, $3, 1, $4, CAST($5 AS TEXT) WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.id = $1) ON CONFLICT (id) DO NOTHING";
 
 /// The client that is built in, as this release describes it.
 const BUILD_IN: &str = "INSERT INTO clients (id, registration, version, enabled, declared, epoch, created_at) \
@@ -31,11 +32,36 @@ const EXPIRE_SECRETS: &str = "UPDATE client_secrets SET expires_at = $2 \
 
 const DELETE_SECRETS: &str = "DELETE FROM client_secrets WHERE client_id = $1";
 
-const UPDATE: &str = "UPDATE clients SET registration = $2, declared = $3, version = version + 1 \
-     WHERE id = $1 AND deleted_at IS NULL";
+/// Where other users may use a client from now on, what it held ends with its epoch; where everybody may, nothing does.
+macro_rules! restricted {
+    ($groups:literal) => {
+        concat!(
+            "epoch = epoch + CASE WHEN CAST(",
+            $groups,
+            " AS TEXT) IS NOT NULL AND COALESCE(groups, '') <> CAST(",
+            $groups,
+            " AS TEXT) THEN 1 ELSE 0 END, groups = CAST(",
+            $groups,
+            " AS TEXT)"
+        )
+    };
+}
 
-const UPDATE_REGISTRATION: &str = "UPDATE clients SET registration = $2, version = version + 1 \
-     WHERE id = $1 AND version = $3 AND deleted_at IS NULL";
+const UPDATE: &str = concat!(
+    "UPDATE clients SET registration = $2, declared = $3, version = version + 1, ",
+    restricted!("$4"),
+    " WHERE id = $1 AND deleted_at IS NULL"
+);
+
+const UPDATE_REGISTRATION: &str = concat!(
+    "UPDATE clients SET registration = $2, version = version + 1, ",
+    restricted!("$4"),
+    " WHERE id = $1 AND version = $3 AND deleted_at IS NULL"
+);
+
+const CLEAR_GROUPS: &str = "DELETE FROM client_groups WHERE client_id = $1";
+
+const ADD_GROUP: &str = "INSERT INTO client_groups (client_id, group_name) VALUES ($1, $2)";
 
 const EXISTS: &str = "SELECT 1 FROM clients WHERE id = $1 AND deleted_at IS NULL";
 
@@ -181,8 +207,10 @@ impl ActingStore {
             .bind(client.id.as_str())
             .bind(to_json(client))
             .bind(seen)
+            .bind(groups_column(client))
             .expect_some();
-        let unit = Unit::new([exists(&client.id), update]);
+        let restricted = record_restriction(client, self.by(), now);
+        let unit = Unit::new([exists(&client.id), restricted, update]).and(admission(client));
         let event = NewEvent::new("client-updated").client(&client.id);
         match self
             .run(administrative(unit, event, self.by(), now))
@@ -337,20 +365,49 @@ pub(crate) fn creation(
         .bind(to_json(client))
         .bind(declared)
         .bind(now)
+        .bind(groups_column(client))
         .expect_some();
     [create]
         .into_iter()
+        .chain(admission(client))
         .chain(secret.map(|hash| secret_addition(&client.id, hash, now)))
         .collect()
 }
 
 /// The statement that makes a registration what the configuration file says.
-pub(crate) fn declaration(client: &Client) -> Statement {
-    Statement::new(UPDATE)
+pub(crate) fn declaration(client: &Client, by: &By, now: Timestamp) -> Vec<Statement> {
+    let update = Statement::new(UPDATE)
         .bind(client.id.as_str())
         .bind(to_json(client))
         .bind(true)
-        .expect_some()
+        .bind(groups_column(client))
+        .expect_some();
+    [record_restriction(client, by, now), update]
+        .into_iter()
+        .chain(admission(client))
+        .collect()
+}
+
+/// The groups whose members may use a client, a line each; `None` where everybody may.
+fn groups_column(client: &Client) -> Option<String> {
+    (!client.groups.is_empty()).then(|| {
+        let names: Vec<&str> = client.groups.iter().map(String::as_str).collect();
+        names.join("\n")
+    })
+}
+
+/// The statements that say the same in rows.
+fn admission(client: &Client) -> Vec<Statement> {
+    let id = client.id.as_str();
+    let clear = Statement::new(CLEAR_GROUPS).bind(id);
+    let groups = client.groups.iter();
+    let add = groups.map(|group| Statement::new(ADD_GROUP).bind(id).bind(group.as_str()));
+    std::iter::once(clear).chain(add).collect()
+}
+
+/// The event that other users may use it from now on, where that is so: before it is written.
+fn record_restriction(client: &Client, by: &By, now: Timestamp) -> Statement {
+    events::record_restriction(&client.id, groups_column(client).as_deref(), by, now)
 }
 
 /// The statements that leave a client with `secret` alone.

@@ -41,8 +41,9 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
     ),
     (
         "clients",
-        "id, registration, version, enabled, declared, epoch, created_at, deleted_at",
+        "id, registration, version, enabled, declared, epoch, groups, created_at, deleted_at",
     ),
+    ("client_groups", "client_id, group_name"),
     (
         "client_secrets",
         "id, client_id, hash, hashed_by, created_at, expires_at",

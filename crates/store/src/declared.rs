@@ -242,7 +242,8 @@ impl<'b> Difference<'b> {
         if same_registration && same_secret {
             return;
         }
-        self.unit.push(clients::declaration(client));
+        let declaration = clients::declaration(client, self.by, self.now);
+        self.unit.extend(declaration);
         if !same_secret {
             let replacement = clients::secret_replacement(&client.id, secret, self.now);
             self.unit.extend(replacement);

@@ -76,6 +76,20 @@ const RECORD_LEAVING: &str = concat!(
      WHERE m.user_id = $9 AND m.group_name = $10"
 );
 
+/// The same for a client that users of other groups may use from now on: $10, a line each.
+const RECORD_RESTRICTION: &str = concat!(
+    begin!("client_id"),
+    "SELECT $1, $2, $3, $4, $5, $6, $7, $8, c.id FROM clients c \
+     WHERE c.id = $9 AND CAST($10 AS TEXT) IS NOT NULL AND COALESCE(c.groups, '') <> CAST($10 AS TEXT)"
+);
+
+/// The same for a group by which users may use a client.
+const RECORD_ADMITTING_GROUP: &str = concat!(
+    begin!("detail"),
+    "SELECT $1, $2, $3, $4, $5, $6, $7, $8, CAST($9 AS TEXT) \
+     WHERE EXISTS (SELECT 1 FROM client_groups c WHERE c.group_name = CAST($9 AS TEXT))"
+);
+
 const BUMP_REVISION: &str = "UPDATE revision SET number = number + 1";
 
 /// What [`read`] takes of a row.
@@ -111,6 +125,7 @@ static EVENTS: &[(&str, &str, &str)] = &[
     ("catalog-changed", "", ""),
     ("client-created", "client", "`declared` where the configuration did it"),
     ("client-updated", "client", "`declared` where the configuration did it"),
+    ("client-restricted", "client", ""),
     ("client-secret-added", "client", ""),
     ("client-secret-rehashed", "client", ""),
     ("client-disabled", "client", "`no longer declared` where the configuration did it"),
@@ -140,6 +155,7 @@ static EVENTS: &[(&str, &str, &str)] = &[
     ("group-added", "", "the group"),
     ("group-changed", "", "the group"),
     ("group-removed", "", "the group"),
+    ("admitting-group-removed", "", "the group"),
     ("group-member-added", "user", "the group"),
     ("group-member-removed", "user", "the group"),
     ("administrator-added", "user", ""),
@@ -388,6 +404,30 @@ pub(crate) fn record_membership(
         .bind(user.as_str())
         .bind(group);
     (id, record)
+}
+
+/// Writes that users of other `groups` may use `client` from now on, unless it stands so already.
+pub(crate) fn record_restriction(
+    client: &ClientId,
+    groups: Option<&str>,
+    by: &By,
+    now: Timestamp,
+) -> Statement {
+    begun(
+        RECORD_RESTRICTION,
+        event_id(now),
+        "client-restricted",
+        by,
+        now,
+    )
+    .bind(client.as_str())
+    .bind(groups)
+}
+
+/// Writes that `group` goes, if clients may be used by who is in it.
+pub(crate) fn record_admitting_group(group: &str, by: &By, now: Timestamp) -> Statement {
+    let kind = "admitting-group-removed";
+    begun(RECORD_ADMITTING_GROUP, event_id(now), kind, by, now).bind(group)
 }
 
 /// `unit` as an administrative write: whoever holds a copy of the catalog learns of it, and it is remembered.

@@ -3,9 +3,10 @@
 use safeconduct_protocol::ids::{UserId, new_id};
 use safeconduct_protocol::time::Timestamp;
 
+use crate::by::By;
 use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
-use crate::events::NewEvent;
+use crate::events::{NewEvent, record_admitting_group};
 use crate::store::{ActingStore, Store, user_id};
 
 const ADD: &str = "INSERT INTO groups (name, display, second_factor_required, declared, created_at, changed_at, id) \
@@ -52,6 +53,18 @@ const JOIN_BY_IMPORT: &str = "INSERT INTO group_members (user_id, group_name, ad
      WHERE u.id = $1 AND u.username_key = $4 AND u.created_at = $3 AND u.updated_at = $3 ON CONFLICT DO NOTHING";
 
 const REMOVE_MEMBER: &str = "DELETE FROM group_members WHERE user_id = $1 AND group_name = $2";
+
+/// Ends what a user let clients do that only members of a group may use, of which they are in none. (`user_id <> ''` is for the index
+/// `grants_of_user`.)
+const END_GRANTS_OF_WHO_LEFT: &str = "UPDATE grants SET revoked_at = $3, revoked_reason = 'left-group', revoked_by = $4 \
+     WHERE user_id = $1 AND user_id <> '' AND revoked_at IS NULL \
+       AND client_id IN (SELECT cg.client_id FROM client_groups cg WHERE cg.group_name = $2) \
+       AND NOT EXISTS (SELECT 1 FROM client_groups cg JOIN group_members m ON m.group_name = cg.group_name \
+           WHERE cg.client_id = grants.client_id AND m.user_id = $1)";
+
+/// Ends all that clients hold which members of a group may use: who may by another group signs in to them again.
+const END_CLIENTS: &str = "UPDATE clients SET epoch = epoch + 1 \
+     WHERE id IN (SELECT cg.client_id FROM client_groups cg WHERE cg.group_name = $1)";
 
 /// Says that it is another group now, or other users are in it.
 const RAISE_VERSION: &str =
@@ -210,7 +223,7 @@ impl ActingStore {
         let event = NewEvent::new("group-removed")
             .detail(name)
             .by(self.by(), now);
-        let unit = Unit::new(removal(name)).then(event);
+        let unit = Unit::new(removal(name, self.by(), now)).then(event);
         if self.committed(unit.in_turn(&turn(name))).await? {
             return Ok(());
         }
@@ -265,8 +278,10 @@ impl ActingStore {
             change.expect_some(),
             event.user(user).detail(group).by(self.by(), now),
             version_raised(group, now),
+            ending_of_who_left(group, user, now),
         ]);
-        Ok(match self.run(unit.in_turn(&turn(group))).await? {
+        let unit = unit.in_turn(&turn(group)).in_turn(user.as_str());
+        Ok(match self.run(unit).await? {
             UnitOutcome::Done(_) => Membership::Changed,
             UnitOutcome::Unmet { statement: 0 } => Membership::NoGroup,
             UnitOutcome::Unmet { statement: 1 } => Membership::NoUser,
@@ -286,12 +301,24 @@ pub(crate) fn creation(group: &Group, id: &str, now: Timestamp) -> Statement {
 }
 
 /// The statements that remove a group, if it is there, and that nobody belongs to it.
-pub(crate) fn removal(name: &str) -> [Statement; 3] {
+pub(crate) fn removal(name: &str, by: &By, now: Timestamp) -> [Statement; 5] {
     [
         Statement::new(FORGET_EXTERNAL_IDS).bind(name),
         Statement::new(REMOVE).bind(name).expect_some(),
         Statement::new(REMOVE_MEMBERS).bind(name),
+        Statement::new(END_CLIENTS).bind(name),
+        record_admitting_group(name, by, now),
     ]
+}
+
+/// The statement behind the one by which a user leaves a group: what they may use no more ends, and stays ended when they come back. It
+/// changes nothing for who joins.
+pub(crate) fn ending_of_who_left(group: &str, user: &UserId, now: Timestamp) -> Statement {
+    Statement::new(END_GRANTS_OF_WHO_LEFT)
+        .bind(user.as_str())
+        .bind(group)
+        .bind(now)
+        .bind(new_id())
 }
 
 /// The statement that says of a group that it is another now.

@@ -344,7 +344,7 @@ impl ActingStore {
                 .bind(id)
                 .expect_some(),
         ])
-        .and(groups::removal(name))
+        .and(groups::removal(name, self.by(), now))
         .then(removed.by(self.by(), now))
         .in_turn(&groups::turn(name));
         Ok(match self.run(unit).await? {
@@ -373,7 +373,11 @@ impl ActingStore {
             return self.joining(&change.user, group, now);
         }
         let (event, record) = record_membership(false, &change.user, group, self.by(), now);
-        (event, vec![record, of_both(LEAVE, &change.user, group)])
+        let ending = groups::ending_of_who_left(group, &change.user, now);
+        (
+            event,
+            vec![record, of_both(LEAVE, &change.user, group), ending],
+        )
     }
 }
 

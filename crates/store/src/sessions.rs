@@ -37,6 +37,8 @@ const OF_COOKIE: &str = "SELECT s.id, s.user_id, u.username, s.factors, \
          (SELECT COUNT(*) FROM group_members m JOIN groups g ON g.name = m.group_name \
              WHERE m.user_id = u.id AND g.second_factor_required = 1), \
          (SELECT COUNT(*) FROM group_members m WHERE m.user_id = u.id AND m.group_name = 'administrators'), \
+         CASE WHEN c.groups IS NULL OR EXISTS (SELECT 1 FROM client_groups cg JOIN group_members gm ON gm.group_name = cg.group_name \
+             WHERE cg.client_id = c.id AND gm.user_id = u.id) THEN 1 ELSE 0 END, \
          u.epoch, COALESCE(c.epoch, 0), COALESCE(k.epoch, 0), k.scopes, \
          s.last_seen_at, s.idle_expires_at, s.absolute_expires_at, u.declined_offers \
      FROM sessions s JOIN live_users u ON u.id = s.user_id AND u.epoch = s.user_epoch \
@@ -464,6 +466,8 @@ fn view(row: &mut Row, audience: &str) -> Result<SessionView, DriverError> {
             },
             second_factor_required: row.integer()? > 0,
             administrator: row.integer()? > 0,
+            admitted: row.integer()? > 0,
+            withheld: Scope::default(),
             addable: Offers::default(),
             epochs: Epochs {
                 user: row.integer()?,

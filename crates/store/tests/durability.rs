@@ -270,6 +270,8 @@ fn client() -> Client {
         redirect_uris: vec![RedirectUri::register("https://shop.example.com/callback").unwrap()],
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
         scopes: Scope::parse("notes.read offline_access").unwrap(),
+        groups: Default::default(),
+        denied_users: Default::default(),
         require_pkce: true,
         access_token_format: Default::default(),
         consent: Default::default(),

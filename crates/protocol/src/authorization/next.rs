@@ -4,6 +4,7 @@ use super::{Offer, Offers, PendingAuthorization, Prompt, SignedInUser, Stage};
 use crate::{
     administration,
     authentication::{Authentication, Factor, Factors, Level},
+    claims,
     client::{Client, ConsentPolicy},
     error::{Reason, Refusal},
     scope::Scope,
@@ -49,6 +50,14 @@ enum Consent {
     Given,
 }
 
+/// Whether `scope` without what is `withheld` is what was asked for in part at least: a scope of the API that it is for, or one of identity
+/// where nothing else was asked for.
+fn is_of_use(scope: &Scope, withheld: &Scope) -> bool {
+    let of_api = |scope: &Scope| scope.names().any(|name| !claims::is_identity(name));
+    let left = scope.without(withheld);
+    !left.is_empty() && (of_api(&left) || !of_api(scope))
+}
+
 fn login_required(detail: &str) -> Refusal {
     Refusal::new(Reason::LoginRequired).because(detail)
 }
@@ -62,7 +71,8 @@ impl PendingAuthorization {
     /// # Errors
     /// `login-required`, `consent-required` where the request forbids the page that is due; `login-required` where it is about
     /// another user than the one who signed in for it; `acr-unmet` where more is demanded than the account has a way to;
-    /// `administrators-only` where it is for the API of administrators, and they are none.
+    /// `administrators-only` where it is for the API of administrators, and they are none; `user-not-admitted` where they may not use the client; `scope-withheld` where they may have nothing of what
+    /// it asks for.
     pub fn next(
         &self,
         client: &Client,
@@ -135,6 +145,9 @@ impl PendingAuthorization {
         if self.request.administers && !user.administrator {
             return Err(Reason::AdministratorsOnly.into());
         }
+        if !user.admitted {
+            return Err(Reason::UserNotAdmitted.into());
+        }
         let counted = self.counted(user);
         let acr = &self.request.acr;
         let reach = user.enrolled.reach();
@@ -205,7 +218,11 @@ impl PendingAuthorization {
         consent: Consent,
         authentication: Authentication,
     ) -> Result<Next, Refusal> {
-        let asked = self.request.to_consent();
+        let asked = self.request.to_consent().without(&user.withheld);
+        if !user.withheld.is_empty() && !is_of_use(&self.request.scope, &user.withheld) {
+            let detail = format!("the user may not have {}", user.withheld.briefly());
+            return Err(Refusal::new(Reason::ScopeWithheld).because(detail));
+        }
         let already = if client.remembers_consent(self.request.redirect_uri()) {
             asked.intersection(&user.consented)
         } else {

@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CheckedRequest, SignedInUser};
+use super::{CheckedRequest, Prompt, SignedInUser};
 use crate::{
     authentication::{Authentication, Factor},
     authorization_code::AuthorizationCode,
+    client::{Client, DeniedUsers},
     encoding,
     error::{Reason, Refusal},
     grant::Lifetimes,
@@ -223,6 +224,11 @@ impl PendingAuthorization {
         }
     }
 
+    /// Whether a user who may not use `client` is told by a page, instead of the client: where the request allows pages.
+    pub fn tells_user(&self, client: &Client) -> bool {
+        client.denied_users == DeniedUsers::Page && !self.request.wants(Prompt::None)
+    }
+
     /// The code for what `person` allowed, who signed in as `authentication` says ([`Next::Issue`](super::Next::Issue)).
     pub fn issue(
         &self,
@@ -240,7 +246,7 @@ impl PendingAuthorization {
             epochs: person.epochs,
             redirect_uri: encoding::sha256_base64url(self.request.redirect_uri.as_bytes()),
             code_challenge: self.request.code_challenge.clone(),
-            scope: self.request.scope.clone(),
+            scope: self.request.scope.without(&person.withheld),
             audience: self.request.audience.clone(),
             nonce: self.request.nonce.clone(),
             authentication,

@@ -29,6 +29,10 @@ pub struct SignedInUser {
     pub addable: Offers,
     /// What is in force for them with the client in question.
     pub epochs: Epochs,
+    /// Whether they may use the client in question.
+    pub admitted: bool,
+    /// What of the request they may not have: scopes for members of groups that they are not in.
+    pub withheld: Scope,
     /// What they have allowed that client before, for the audience in question.
     pub consented: Scope,
 }

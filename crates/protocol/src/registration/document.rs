@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::{
     client::{
         AccessTokenFormat, AssertionAudience, AuthenticationMethod, Client, ConsentPolicy,
-        GrantType, OpenIdRegistration, RefreshShared, ResponseMode, SubjectType,
+        DeniedUsers, GrantType, OpenIdRegistration, RefreshShared, ResponseMode, SubjectType,
     },
     image::Image,
     jose::{Algorithm, JwkSet},
@@ -43,6 +43,8 @@ pub struct Registration {
     /// Its terms of service, which the consent page links to: an `https` URL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tos_uri: Option<String>,
+    /// Whom its users can ask about it: addresses of mail (`help@example.com`) or `https` URLs. They are shown to a user who may not use it.
+    pub contacts: Vec<String>,
     /// Where an answer may be sent, compared byte for byte: `https://app.example.com` and `https://app.example.com/` are two.
     /// `https`; `http` only on this computer, where an app may listen on any port of `127.0.0.1` and `[::1]`, and on the one
     /// that is written here of `localhost`; or a private scheme in reverse domain form (`com.example.app:/callback`).
@@ -54,6 +56,11 @@ pub struct Registration {
     /// The scopes it may ask for.
     #[serde(alias = "scope", deserialize_with = "scope_names")]
     pub scopes: Vec<String>,
+    /// The groups whose members may use it; one of them is enough. Without any, everybody may. A group that there is not lets nobody in.
+    /// Changing them ends what the client was given for its users.
+    pub groups: Vec<String>,
+    /// What a user is answered who may not use it.
+    pub denied_users: DeniedUsers,
     /// How it proves who it is. Without it: `private_key_jwt` with keys, `client_secret_basic` with a secret (`client create` makes one),
     /// else `none`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -175,9 +182,12 @@ impl Default for Registration {
             logo_uri: None,
             policy_uri: None,
             tos_uri: None,
+            contacts: Vec::new(),
             redirect_uris: Vec::new(),
             grant_types: None,
             scopes: Vec::new(),
+            groups: Vec::new(),
+            denied_users: DeniedUsers::default(),
             token_endpoint_auth_method: None,
             jwks: None,
             require_pkce: true,
@@ -211,9 +221,12 @@ impl From<&Client> for Registration {
             logo_uri: client.about.logo_uri.as_ref().map(Image::to_data_url),
             policy_uri: client.about.policy_uri.clone(),
             tos_uri: client.about.tos_uri.clone(),
+            contacts: client.about.contacts.clone(),
             redirect_uris: uris(&client.redirect_uris),
             grant_types: Some(client.grant_types.clone()),
             scopes: client.scopes.names().map(str::to_owned).collect(),
+            groups: client.groups.iter().cloned().collect(),
+            denied_users: client.denied_users,
             token_endpoint_auth_method: Some(client.authentication),
             jwks: client.jwks.as_ref().map(keys),
             require_pkce: client.require_pkce,

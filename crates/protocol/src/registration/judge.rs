@@ -1,6 +1,6 @@
 //! What a document says of a client, member by member: taken, or refused in words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     document::Registration,
@@ -15,6 +15,7 @@ use crate::{
     image::Image,
     jose::JwkSet,
     language,
+    mail::MailAddress,
     redirect_uri::RedirectUri,
     scope::Scope,
 };
@@ -22,6 +23,9 @@ use crate::{
 /// What a name by language looks like.
 const NAMES_BY_LANGUAGE: &str =
     "write a language tag behind the #, such as client_name#de, and a name as its value";
+
+/// The longest name of a group, in characters.
+const LONGEST_GROUP: usize = 128;
 
 /// What the address of a page or endpoint of a client looks like.
 const WEB_ADDRESS: &str =
@@ -101,6 +105,35 @@ impl Judge<'_> {
             ));
         }
         parsed
+    }
+
+    /// Whom its users can ask: addresses that a page can lead to.
+    pub(super) fn contacts(&mut self) -> Vec<String> {
+        let contacts = &self.registration.contacts;
+        for contact in contacts {
+            if MailAddress::parse(contact).is_err() && !is_web_address(contact) {
+                let what = format!("has a contact that leads nowhere: `{contact}`");
+                let advice = "write an address of mail, or an https URL";
+                self.refuse("contacts", &what, advice);
+            }
+        }
+        contacts.clone()
+    }
+
+    /// The groups whose members may use it. Whether there are such groups is not for a registration to say.
+    pub(super) fn groups(&mut self) -> BTreeSet<String> {
+        let names = &self.registration.groups;
+        let is_name = |name: &&String| {
+            (1..=LONGEST_GROUP).contains(&name.chars().count())
+                && name.trim() == name.as_str()
+                && !name.chars().any(char::is_control)
+        };
+        for name in names.iter().filter(|name| !is_name(name)) {
+            let what = format!("names a group that can't be one: `{name}`");
+            let advice = "write the names of groups, as `safeconduct group list` shows them";
+            self.refuse("groups", &what, advice);
+        }
+        names.iter().cloned().collect()
     }
 
     pub(super) fn scopes(&mut self, knows_scope: &KnowsScope<'_>) -> Scope {

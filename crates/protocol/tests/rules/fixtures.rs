@@ -94,6 +94,8 @@ pub(crate) fn confidential() -> Client {
         redirect_uris: vec![RedirectUri::register(REDIRECT_URI).unwrap()],
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
         scopes: scope("mail.read notes.read notes.write offline_access"),
+        groups: Default::default(),
+        denied_users: Default::default(),
         require_pkce: true,
         access_token_format: AccessTokenFormat::Jwt,
         consent: ConsentPolicy::Remember,
@@ -231,6 +233,8 @@ pub(crate) fn person(consented: &str) -> SignedInUser {
         enrolled: Enrolled::default(),
         second_factor_required: false,
         administrator: false,
+        admitted: true,
+        withheld: Scope::default(),
         addable: Offers::default(),
         epochs: Epochs {
             user: 3,

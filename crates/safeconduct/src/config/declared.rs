@@ -243,6 +243,7 @@ fn check_scopes(config: &Config, findings: &mut Findings<'_>) -> Vec<ScopeDescri
     let description = |(name, scope): (&String, &file::Scope)| ScopeDescription {
         name: name.clone(),
         text: scope.text.clone(),
+        groups: scope.groups.clone(),
     };
     config.scopes.iter().map(description).collect()
 }

@@ -506,6 +506,10 @@ pub(crate) struct Scope {
     /// text it is that of `ui.default_language`, else the English one, else any.
     #[serde(default)]
     pub(crate) text: BTreeMap<String, String>,
+    /// The groups whose members may have it; one of them is enough. Without any, everybody may. Clients by themselves are not asked
+    /// (`client_credentials`): what they may have is registered.
+    #[serde(default)]
+    pub(crate) groups: Vec<String>,
 }
 
 /// A client that is declared here. It changes here only: each start makes the database agree with the file. A client that is

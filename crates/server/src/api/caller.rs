@@ -19,7 +19,7 @@ use crate::{
     access::{Presented, refused},
     fault::Failure,
     origin::Origin,
-    presented_token::{is_alive, read_access_token, says_what_was_granted},
+    presented_token::{giver, read_access_token, says_what_was_granted},
     server::{Exchange, Server},
 };
 
@@ -120,7 +120,7 @@ async fn owner(
     needs: Needs,
 ) -> Result<Option<UserId>, Failure> {
     let Some(grant) = token.grant_id else {
-        return match is_alive(exchange, token).await? {
+        return match giver(exchange, token).await?.is_some() {
             true => Ok(None),
             false => Err(refused("the client or the token has ended").into()),
         };

@@ -8,6 +8,7 @@ use safeconduct_protocol::{
 };
 
 use crate::{
+    admission,
     fault::Failure,
     form::PostedForm,
     journey::{Journey, Step},
@@ -49,7 +50,7 @@ async fn answer(server: &Server, reader: Reader, form: &PostedForm) -> Result<Re
                 }
                 // Something else is due by now, and comes before any answer.
                 Ok(_) => journey.continue_at_authorize(&exchange),
-                Err(refusal) => journey.refuse(&exchange, refusal.into()),
+                Err(refusal) => admission::refuse(&exchange, &journey, Some(person), refusal),
             }
         }
         Some("deny") => {
@@ -68,7 +69,8 @@ async fn allow(
 ) -> Result<Response, Failure> {
     let request = &journey.pending.request;
     if journey.client.remembers_consent(request.redirect_uri()) {
-        let allowed = person.consented.union(&request.to_consent());
+        let asked = request.to_consent().without(&person.withheld);
+        let allowed = person.consented.union(&asked);
         let (store, epoch) = (
             exchange.store_of_person(&person.user),
             person.epochs.consent,

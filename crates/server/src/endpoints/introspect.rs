@@ -8,10 +8,10 @@ use safeconduct_protocol::{
 };
 
 use crate::{
-    client_auth,
+    admission, client_auth,
     fault::Failure,
     form::PostedForm,
-    presented_token::{self, read_access_token},
+    presented_token::{self, Giver, read_access_token},
     respond,
     server::{Exchange, Server},
 };
@@ -41,16 +41,28 @@ async fn answer(server: &Server, form: &PostedForm) -> Result<Introspection, Fai
         &exchange.catalog.resources,
         exchange.issuer(),
     );
-    if !its_business || !presented_token::is_alive(&exchange, &token).await? {
+    if !its_business {
         return Ok(Introspection::inactive());
     }
-    let token = still_registered(&exchange, token);
+    let Some(giver) = presented_token::giver(&exchange, &token).await? else {
+        return Ok(Introspection::inactive());
+    };
+    let token = still_allowed(&exchange, token, &giver).await?;
     Ok(token.map_or_else(Introspection::inactive, Introspection::active))
 }
 
-/// The token with what its client may have by now: what was taken from the client is gone from its tokens as well.
-fn still_registered(exchange: &Exchange<'_>, token: AccessToken) -> Option<AccessToken> {
-    let known = exchange.catalog.client(&token.client_id)?;
-    let scope = token.scope.intersection(&known.client.scopes);
-    (!scope.is_empty()).then_some(AccessToken { scope, ..token })
+/// The token with what its client and its user may have by now: what was taken from either is gone from its tokens as well.
+async fn still_allowed(
+    exchange: &Exchange<'_>,
+    token: AccessToken,
+    giver: &Giver,
+) -> Result<Option<AccessToken>, Failure> {
+    let Some(known) = exchange.catalog.client(&token.client_id) else {
+        return Ok(None);
+    };
+    let mut scope = token.scope.intersection(&known.client.scopes);
+    if let Giver::User(user) = giver {
+        scope = admission::permitted(exchange, user, &scope).await?;
+    }
+    Ok((!scope.is_empty()).then_some(AccessToken { scope, ..token }))
 }

@@ -14,7 +14,7 @@ use crate::{
     client_auth,
     fault::Failure,
     form::PostedForm,
-    presented_token::{PresentedToken, is_alive},
+    presented_token::{PresentedToken, giver},
     respond,
     server::{Exchange, Server},
 };
@@ -49,7 +49,7 @@ async fn answer(server: &Server, form: &PostedForm) -> Result<(), Failure> {
     let store = exchange.store_of_client(client);
     match token {
         // One that is good for nothing is not written down: it may say what no grant does.
-        PresentedToken::Access(token) if !is_alive(&exchange, &token).await? => {}
+        PresentedToken::Access(token) if giver(&exchange, &token).await?.is_none() => {}
         PresentedToken::Access(token) => {
             store
                 .revoke_access_token(&token.jti, client, token.exp, exchange.now)

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     access::{Presented, refused},
-    dpop,
+    admission, dpop,
     fault::Failure,
     form::PostedForm,
     origin::Origin,
@@ -82,6 +82,7 @@ async fn answer(
         .map(|known| &known.client)
         .ok_or_else(|| refused(&format!("the client {client_id} is disabled or deleted")))?;
     let scope = token.scope.intersection(&client.scopes);
+    let scope = admission::permitted(&exchange, &view.user, &scope).await?;
     if !scope.contains(OPENID) {
         return Err(Reason::ScopeInsufficient.into());
     }

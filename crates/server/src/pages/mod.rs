@@ -76,7 +76,9 @@ use self::session::AnsweredPage;
 pub use self::session::{
     ClientLink, ContinuePage, HomePage, ReturnTo, SignOutPage, SignedIn, SignedOutPage,
 };
-pub use self::sign_in::{Notice, SelectAccountPage, SignInPage, SignInProblem};
+pub use self::sign_in::{
+    Contact, NotAdmittedPage, Notice, SelectAccountPage, SignInPage, SignInProblem,
+};
 pub use self::sign_up::{
     NewAccountPage, NewAccountPasskeyPage, SignUpClient, SignUpPage, SignUpProblem, UsernameProblem,
 };
@@ -252,6 +254,12 @@ impl Pages {
     #[must_use]
     pub fn sign_in(&self, page: &SignInPage<'_>) -> Page {
         self.render("sign_in.html", page)
+    }
+
+    /// That the account which is signed in may not use the client.
+    #[must_use]
+    pub fn not_admitted(&self, page: &NotAdmittedPage<'_>) -> Page {
+        self.render("not_admitted.html", page)
     }
 
     /// The question which account to continue with.

@@ -9,9 +9,9 @@ mod sign_up;
 use std::sync::LazyLock;
 
 use super::{
-    AddPasskeyPage, AddPasskeyProblem, ClientLink, CodeProblem, ConsentPage, ContinuePage,
-    EnrolPage, FormPostPage, HomePage, NewPasskeyPage, Notice, OfferPage, Page, Pages,
-    PasskeyPrompt, QrDrawing, RecoveryCodesPage, Renewal, ResourceLine, ReturnTo, ScopeKind,
+    AddPasskeyPage, AddPasskeyProblem, ClientLink, CodeProblem, ConsentPage, Contact, ContinuePage,
+    EnrolPage, FormPostPage, HomePage, NewPasskeyPage, NotAdmittedPage, Notice, OfferPage, Page,
+    Pages, PasskeyPrompt, QrDrawing, RecoveryCodesPage, Renewal, ResourceLine, ReturnTo, ScopeKind,
     ScopeLine, SecondFactorPage, SelectAccountPage, SignInPage, SignInProblem, SignOutPage,
     SignedIn, SignedOutPage,
 };
@@ -41,6 +41,11 @@ pub fn render(pages: &Pages) -> Vec<(String, String)> {
         add(name, pages.new_passkey(&page));
     }
     add("recovery-codes", pages.recovery_codes(&recovery_codes()));
+    add("not-admitted", pages.not_admitted(&not_admitted(&[])));
+    add(
+        "not-admitted-contacts",
+        pages.not_admitted(&not_admitted(&contacts())),
+    );
     add("select-account", pages.select_account(&select_account()));
     for (name, page) in consent() {
         add(name, pages.consent(&page));
@@ -378,6 +383,23 @@ fn recovery_codes() -> RecoveryCodesPage<'static> {
             "91EW-G50B-8N8T-XD3M",
         ],
         continue_url: "/authorize?pending=sc_pend_AQEBAQEBAQEBAQEBAQEB",
+    }
+}
+
+fn contacts() -> [Contact; 2] {
+    ["help@notes.example", "https://notes.example/help"].map(Contact::of)
+}
+
+fn not_admitted(contacts: &[Contact]) -> NotAdmittedPage<'_> {
+    NotAdmittedPage {
+        client_name: "Demo Notes",
+        client_host: "notes.example",
+        account: "alice",
+        contacts,
+        use_another_account_action: "/login/switch",
+        pending: PENDING,
+        name: "user-not-admitted",
+        correlation_id: "4bf92f3577b34da6a3ce929d0e0e4736",
     }
 }
 

@@ -51,6 +51,50 @@ pub struct SelectAccountPage<'a> {
     pub pending: &'a str,
 }
 
+/// Who is signed in may not use the client. Which groups would do is not said.
+#[derive(Clone, Default, Serialize)]
+pub struct NotAdmittedPage<'a> {
+    /// The client's name, as registered.
+    pub client_name: &'a str,
+    /// The host that client is returned to (`notes.example`, `localhost:8421`).
+    pub client_host: &'a str,
+    /// The name of the account that is signed in.
+    pub account: &'a str,
+    /// Whom to ask, as registered.
+    pub contacts: &'a [Contact],
+    /// Where the wish for another account is posted.
+    pub use_another_account_action: &'a str,
+    /// The sealed pending authorization, posted back as `pending`.
+    pub pending: &'a str,
+    /// The name of this one.
+    pub name: &'a str,
+    /// By which the log knows the request.
+    pub correlation_id: &'a str,
+}
+
+/// Whom the users of a client can ask.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Contact {
+    /// The address, as registered.
+    pub text: String,
+    /// Where it leads.
+    pub href: String,
+}
+
+impl Contact {
+    /// An address of mail or a page, as a client registers it.
+    pub fn of(text: &str) -> Self {
+        let href = match text.contains("://") {
+            true => text.to_owned(),
+            false => format!("mailto:{text}"),
+        };
+        Self {
+            text: text.to_owned(),
+            href,
+        }
+    }
+}
+
 /// Why an attempt to sign in failed, as much as a stranger may know: an unknown user, a wrong password
 /// and a locked account are one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

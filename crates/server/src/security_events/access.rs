@@ -53,7 +53,6 @@ const ENDS_NOTHING: &[&str] = &[
     "claims-updated",
     "passkey-renamed",
     "group-member-added",
-    "group-member-removed",
     "group-added",
     "group-changed",
     "group-removed",
@@ -77,9 +76,11 @@ const ENDS_NOTHING: &[&str] = &[
 fn ends(kind: &str) -> Ends {
     match kind {
         "grant-revoked" => Ends::Grant,
-        "client-disabled" | "client-deleted" => Ends::Client,
+        "client-disabled" | "client-deleted" | "client-restricted" => Ends::Client,
         "access-token-revoked" => Ends::Token,
-        "all-sessions-ended" | "era-begun" | "keys-replaced" => Ends::Any,
+        "all-sessions-ended" | "era-begun" | "keys-replaced" | "admitting-group-removed" => {
+            Ends::Any
+        }
         kind if ENDS_NOTHING.contains(&kind) => Ends::Nothing,
         _ => Ends::GrantsOfUser,
     }
@@ -205,6 +206,7 @@ mod tests {
             "consent-withdrawn",
             "access-removed",
             "grants-revoked",
+            "group-member-removed",
             "refresh-token-shared",
         ];
         for (kind, about, _) in event_kinds() {

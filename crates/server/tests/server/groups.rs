@@ -9,7 +9,7 @@ use crate::second_factor::{ASKED, ENROL, enrolled, events, start};
 use crate::support::{Ask, TestServer};
 
 impl TestServer {
-    async fn add_group(&self, name: &str, second_factor_required: bool) {
+    pub(crate) async fn add_group(&self, name: &str, second_factor_required: bool) {
         let group = Group {
             name: name.to_owned(),
             display: None,
@@ -19,7 +19,7 @@ impl TestServer {
         store.add_group(&group, self.now()).await.unwrap();
     }
 
-    async fn join(&self, group: &str, username: &str) {
+    pub(crate) async fn join(&self, group: &str, username: &str) {
         let user = self.user(username).await;
         let store = &self.store();
         let joined = store.add_member(group, &user, self.now()).await;

@@ -12,6 +12,7 @@ mod account_phone;
 mod account_security;
 mod address;
 mod administrators;
+mod admission;
 mod anonymous;
 mod answer_sizes;
 mod api;

@@ -255,6 +255,7 @@ pub(super) fn declared(clients: &[&str]) -> Declared {
     let scope = |name: &str| ScopeDescription {
         name: name.to_owned(),
         text: [("en".to_owned(), format!("May {name}"))].into(),
+        groups: Vec::new(),
     };
     Declared {
         clients: clients

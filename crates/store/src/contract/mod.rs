@@ -3,6 +3,7 @@
 mod account_changes;
 mod administration;
 mod administrators;
+mod admission;
 mod claims;
 mod copying;
 mod eras;
@@ -358,6 +359,8 @@ fn client(id: &str) -> Client {
         redirect_uris: vec![RedirectUri::register("https://shop.example.com/callback").unwrap()],
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
         scopes: Scope::parse(OFFLINE).unwrap(),
+        groups: Default::default(),
+        denied_users: Default::default(),
         require_pkce: true,
         access_token_format: Default::default(),
         consent: Default::default(),

@@ -7,7 +7,7 @@ use safeconduct_protocol::client::Client;
 use safeconduct_protocol::ids::{ClientId, UserId};
 use safeconduct_protocol::language::Language;
 use safeconduct_protocol::password::{AcceptedPassword, LEAST_MINIMUM, PasswordRule};
-use safeconduct_protocol::resource::Resource;
+use safeconduct_protocol::resource::{Resource, ScopeDescription};
 use safeconduct_protocol::secret::Secret;
 use safeconduct_server::Notices;
 use safeconduct_server::administration::{Administration, Refused};
@@ -257,6 +257,14 @@ impl TestServer {
         self.declare_apis(resources).await;
     }
 
+    /// Gives a scope to members of a group alone.
+    pub(crate) async fn rule_scope(&self, name: &str, group: &str) {
+        let mut scopes = cast::scopes();
+        let ruled = scopes.iter_mut().find(|scope| scope.name == name);
+        ruled.unwrap().groups = vec![group.to_owned()];
+        self.declare(scopes, cast::resources()).await;
+    }
+
     /// Takes an API out of the declaration.
     pub(crate) async fn remove_api(&self, uri: &str) {
         let others = cast::resources().into_iter();
@@ -270,8 +278,12 @@ impl TestServer {
     }
 
     async fn declare_apis(&self, resources: Vec<Resource>) {
+        self.declare(cast::scopes(), resources).await;
+    }
+
+    async fn declare(&self, scopes: Vec<ScopeDescription>, resources: Vec<Resource>) {
         let declared = Declared {
-            scopes: cast::scopes(),
+            scopes,
             resources,
             ..Declared::default()
         };

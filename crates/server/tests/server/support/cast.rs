@@ -175,6 +175,8 @@ fn usual(client: &str) -> Client {
         redirect_uris: vec![uri(&format!("https://{client}.example/callback"))],
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
         scopes: scope("notes.read notes.write profile offline_access"),
+        groups: Default::default(),
+        denied_users: Default::default(),
         require_pkce: true,
         access_token_format: AccessTokenFormat::Jwt,
         consent: ConsentPolicy::Remember,
@@ -275,6 +277,7 @@ pub(super) fn scopes() -> Vec<ScopeDescription> {
     let description = |(name, text): (&str, &str)| ScopeDescription {
         name: name.to_owned(),
         text: [("en".to_owned(), text.to_owned())].into(),
+        groups: Vec::new(),
     };
     let mut scopes = described.map(description);
     let german = ("de".to_owned(), "Ihre Notizen lesen".to_owned());
