@@ -201,7 +201,7 @@ pub fn claims(text: &str) {
     assert!(request.scope().is_within(&all));
     let email = Scope::parse("openid email").unwrap_or_default();
     let (in_id_token, in_userinfo) = (
-        request.for_id_token(&email),
+        request.for_id_token(None, &email),
         request.for_userinfo(&email, &email),
     );
     let is_of_email = |claim: &&str| scope_of(claim) == Some("email");

@@ -21,7 +21,7 @@ pub fn is_identity(scope: &str) -> bool {
 }
 
 /// What each scope asks for (OpenID Connect Core §5.4). `name` comes first on the account that owns it.
-pub const SCOPES: [(&str, &[&str]); 4] = [
+pub const SCOPES: [(&str, &[&str]); 5] = [
     (
         "profile",
         &[
@@ -44,7 +44,20 @@ pub const SCOPES: [(&str, &[&str]); 4] = [
     ("email", &["email", "email_verified"]),
     ("phone", &["phone_number", "phone_number_verified"]),
     ("address", &["address"]),
+    (GROUPS, &[GROUPS]),
 ];
+
+/// The scope, and the claim, of the groups that a user is in (RFC 9068 §2.2.3.1): a list of names.
+pub const GROUPS: &str = "groups";
+
+/// Claims that are worked out, and kept by nobody's hand.
+const WORKED_OUT: [&str; 2] = ["updated_at", GROUPS];
+
+/// The claims that can be kept of a user.
+pub fn kept() -> impl Iterator<Item = &'static str> {
+    let claims = SCOPES.iter().flat_map(|(_, claims)| claims.iter().copied());
+    claims.filter(|claim| !WORKED_OUT.contains(claim))
+}
 
 /// The longest claim, in bytes.
 const LONGEST: usize = 1024;
@@ -77,7 +90,7 @@ pub struct PersonClaims(Map<String, Value>);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClaimError {
-    /// No standard claim has that name, or it is not one that is kept by hand (`sub`, `updated_at`).
+    /// No standard claim has that name, or it is not one that is kept by hand (`sub`, `updated_at`, `groups`).
     #[error("{0} is not a claim that can be set; see OpenID Connect Core 5.1")]
     Unknown(String),
     /// The value has another form than the specification gives it.
@@ -96,7 +109,7 @@ impl PersonClaims {
     /// # Errors
     /// [`ClaimError`]; nothing is changed then.
     pub fn set(&mut self, name: &str, value: Value) -> Result<(), ClaimError> {
-        if scope_of(name).is_none() || name == "updated_at" {
+        if scope_of(name).is_none() || WORKED_OUT.contains(&name) {
             return Err(ClaimError::Unknown(name.to_owned()));
         }
         if value.is_null() {
@@ -149,20 +162,22 @@ impl PersonClaims {
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect()
     }
+}
 
-    /// As [`select`](Self::select), within `most` bytes of JSON: where they are more, the longest claims are left out.
-    pub fn select_within(&self, names: &BTreeSet<&str>, most: usize) -> Map<String, Value> {
-        let mut claims = self.select(names);
-        while length(&claims) > most {
-            let by_length = |(_, value): &(&String, &Value)| value.to_string().len();
-            let Some((longest, _)) = claims.iter().max_by_key(by_length) else {
-                break;
-            };
-            let longest = longest.clone();
-            claims.remove(&longest);
-        }
-        claims
+/// Takes the longest of `claims` away until they are at most `most` bytes of JSON; gives the names of those that went. A claim goes whole: a part of
+/// a list of groups would be another role.
+pub fn keep_within(claims: &mut Map<String, Value>, most: usize) -> Vec<String> {
+    let mut gone = Vec::new();
+    while length(claims) > most {
+        let by_length = |(_, value): &(&String, &Value)| value.to_string().len();
+        let Some((longest, _)) = claims.iter().max_by_key(by_length) else {
+            break;
+        };
+        let longest = longest.clone();
+        claims.remove(&longest);
+        gone.push(longest);
     }
+    gone
 }
 
 /// How much of a token `claims` take, in bytes.
@@ -388,9 +403,19 @@ impl ClaimsRequest {
             .collect()
     }
 
-    /// The names that the ID Token may hold: those asked for in it, and no other.
-    pub fn for_id_token(&self, registered: &Scope) -> BTreeSet<&str> {
-        allowed(&self.id_token, registered).collect()
+    /// The names that the ID Token may hold: those asked for in it, and those of `scope` where the client is registered for that.
+    pub fn for_id_token<'a>(
+        &'a self,
+        scope: Option<&Scope>,
+        registered: &Scope,
+    ) -> BTreeSet<&'a str> {
+        let by_scope = SCOPES
+            .iter()
+            .filter(|(name, _)| scope.is_some_and(|scope| scope.contains(name)));
+        let of_scopes = by_scope.flat_map(|(_, claims)| claims.iter().copied());
+        of_scopes
+            .chain(allowed(&self.id_token, registered))
+            .collect()
     }
 
     /// The same without what belongs to scopes beyond `registered`: asking for it gives nothing, and asks nobody.
@@ -502,10 +527,28 @@ mod tests {
         claims.set("gender", json!("x".repeat(900))).unwrap();
         claims.set("nickname", json!("y".repeat(1000))).unwrap();
         let names = BTreeSet::from(["name", "gender", "nickname", "email"]);
-        let kept = |most| claims.select_within(&names, most).len();
+        let within = |most| {
+            let mut kept = claims.select(&names);
+            let gone = keep_within(&mut kept, most);
+            (kept, gone)
+        };
+        let kept = |most| within(most).0.len();
         assert_eq!([4000, 1900, 1000, 20, 2, 0].map(kept), [3, 2, 2, 1, 0, 0]);
-        let two = claims.select_within(&names, 1900);
+        let (two, gone) = within(1900);
         assert!(two.contains_key("name") && two.contains_key("gender"));
+        assert_eq!(gone, ["nickname"]);
+    }
+
+    /// Attacks: AP13.
+    #[test]
+    fn what_is_worked_out_is_kept_by_nobody() {
+        let mut claims = PersonClaims::default();
+        for name in ["groups", "updated_at", "sub", "roles"] {
+            let set = claims.set(name, json!("admin"));
+            assert_eq!(set, Err(ClaimError::Unknown(name.to_owned())));
+        }
+        assert!(claims.is_empty());
+        assert!(kept().all(|name| scope_of(name).is_some()) && kept().count() == 18);
     }
 
     #[test]
@@ -518,7 +561,13 @@ mod tests {
         let request = demand.request;
         assert_eq!(request.scope().to_string(), "email profile");
         let registered = Scope::parse("profile email").unwrap();
-        assert_eq!(request.for_id_token(&registered), BTreeSet::from(["email"]));
+        let in_token = |scope: Option<&str>| {
+            let scope = scope.map(|scope| Scope::parse(scope).unwrap());
+            request.for_id_token(scope.as_ref(), &registered)
+        };
+        assert_eq!(in_token(None), BTreeSet::from(["email"]));
+        let of_scopes = BTreeSet::from(["address", "email", "groups"]);
+        assert_eq!(in_token(Some("openid address groups")), of_scopes);
         let phone = Scope::parse("openid phone").unwrap();
         assert_eq!(
             request.for_userinfo(&phone, &registered),

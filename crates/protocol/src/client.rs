@@ -103,6 +103,34 @@ pub struct OpenIdRegistration {
     pub post_logout_redirect_uris: Vec<RedirectUri>,
     /// Where it is told that a session has ended (Back-Channel Logout §2.2).
     pub backchannel_logout_uri: Option<BackChannelUri>,
+    /// Whether the claims that its scopes ask for stand in its ID Tokens too, and not at UserInfo alone (Core §5.4).
+    pub scope_claims_in_id_token: bool,
+    /// Whether its signed access tokens carry the user's groups (RFC 9068 §2.2.3.1).
+    pub groups_in_access_token: bool,
+    /// Which groups it is told of: names, and beginnings of names that end in `*`; empty: all.
+    pub groups_claim: Vec<String>,
+    /// Whether it is told the names without what stands before a `*`.
+    pub groups_claim_without_prefix: bool,
+}
+
+impl OpenIdRegistration {
+    /// What the client is told of these groups, in their order.
+    pub fn groups_told(&self, groups: &[String]) -> Vec<String> {
+        let told = |group: &String| {
+            if self.groups_claim.is_empty() {
+                return Some(group.clone());
+            }
+            self.groups_claim.iter().find_map(|pattern| {
+                let rest = match pattern.strip_suffix('*') {
+                    Some(prefix) => group.strip_prefix(prefix)?,
+                    None => return (pattern == group).then(|| group.clone()),
+                };
+                let is_cut = self.groups_claim_without_prefix && !rest.is_empty();
+                Some(if is_cut { rest } else { group }.to_owned())
+            })
+        };
+        groups.iter().filter_map(told).collect()
+    }
 }
 
 impl Default for OpenIdRegistration {
@@ -114,6 +142,10 @@ impl Default for OpenIdRegistration {
             sector_identifier: None,
             post_logout_redirect_uris: Vec::new(),
             backchannel_logout_uri: None,
+            scope_claims_in_id_token: false,
+            groups_in_access_token: false,
+            groups_claim: Vec::new(),
+            groups_claim_without_prefix: false,
         }
     }
 }

@@ -8,6 +8,7 @@ mod finding;
 mod judge;
 
 use crate::{
+    claims::GROUPS,
     client::{
         AuthenticationMethod, Client, ClientInformation, ConsentPolicy, GrantType,
         OpenIdRegistration, SubjectType,
@@ -148,6 +149,10 @@ impl Registration {
                 post_logout_redirect_uris: judge
                     .uris("post_logout_redirect_uris", &self.post_logout_redirect_uris),
                 backchannel_logout_uri: judge.back_channel(),
+                scope_claims_in_id_token: self.scope_claims_in_id_token,
+                groups_in_access_token: self.groups_in_access_token,
+                groups_claim: self.groups_claim.clone(),
+                groups_claim_without_prefix: self.groups_claim_without_prefix,
             },
         };
         judge.grants(&client);
@@ -179,6 +184,34 @@ impl Registration {
         };
         self.grant_types.clone().unwrap_or_else(by_what_it_has)
     }
+}
+
+/// What of a client's claim of groups is used by nothing.
+fn oddities_of_groups(client: &Client) -> Vec<Finding> {
+    let (id, openid) = (&client.id, &client.openid);
+    let mut odd = Vec::new();
+    let has_scope = client.scopes.contains(GROUPS);
+    for (member, is_there) in [
+        ("groups_claim", !openid.groups_claim.is_empty()),
+        ("groups_in_access_token", openid.groups_in_access_token),
+    ] {
+        if is_there && !has_scope {
+            let message = format!(
+                "the client `{id}` may not ask for the scope `groups`, so nothing uses its {member}"
+            );
+            let advice = "add groups to its scopes, or leave it out";
+            odd.push(Finding::new(member, message, advice));
+        }
+    }
+    let cuts_nothing = !openid.groups_claim.iter().any(|name| name.ends_with('*'));
+    if openid.groups_claim_without_prefix && cuts_nothing {
+        odd.push(Finding::new(
+            "groups_claim_without_prefix",
+            format!("no beginning of a name stands in the groups_claim of the client `{id}`"),
+            "write one with a * at its end, such as grafana-*, or leave it out",
+        ));
+    }
+    odd
 }
 
 /// What is odd about a client: weaker than it could be, or registered and never used, so that another member is probably wrong.
@@ -243,5 +276,6 @@ pub fn oddities(client: &Client) -> Vec<Finding> {
         format!("the sector of the client `{id}` is not used"),
         "add subject_type = \"pairwise\", or leave it out",
     );
+    odd.extend(oddities_of_groups(client));
     odd
 }

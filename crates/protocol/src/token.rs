@@ -223,6 +223,9 @@ pub struct AccessToken {
     /// The authentication methods (RFC 9068 §2.2.1).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<Cow<'static, str>>,
+    /// The groups of the user, where its client is registered to be told them here (RFC 9068 §2.2.3.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<String>>,
     /// The grant it lives and dies with; absent for client credentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant_id: Option<GrantId>,
@@ -324,6 +327,7 @@ impl AccessToken {
             auth_time: None,
             acr: None,
             amr: Vec::new(),
+            groups: None,
             grant_id: None,
             client_epoch: None,
             era: parts.era,

@@ -2154,3 +2154,35 @@ fn mode(path: &Path) -> u32 {
     use std::os::unix::fs::MetadataExt as _;
     fs::metadata(path).unwrap().mode() & 0o777
 }
+
+/// Attacks: AP29.
+#[test]
+fn a_rule_that_names_no_group_is_told() {
+    let directory = Directory::with_config(
+        "issuer = \"http://localhost:8420\"\n[groups.staff]\n[scopes.a]\ntext.en = \"A\"\ngroups = [\"staff\", \"editors\"]\n",
+    );
+    let create = ["client", "create", "--name", "Wiki", "wiki"];
+    let wiki = ["--redirect-uri", "https://wiki.example/callback"];
+    let groups = ["--group", "guests", "--contact", "it@wiki.example"];
+    directory.json(&[&create[..], &wiki, &groups].concat());
+    let wiki = directory.json(&["client", "show", "wiki"]);
+    assert_eq!(wiki["groups"], serde_json::json!(["guests"]));
+    let told = || {
+        let checked = directory.run(&["check"]);
+        let errors = String::from_utf8(checked.stderr).unwrap();
+        let of_groups = errors
+            .lines()
+            .filter(|line| line.contains("which there is not"));
+        of_groups.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told(),
+        [
+            "warning: the client `wiki` is for the group `guests`, which there is not: it lets nobody in",
+            "warning: the scope `a` is for the group `editors`, which there is not: it lets nobody in",
+        ]
+    );
+    directory.run(&["group", "add", "guests"]);
+    directory.run(&["group", "add", "editors"]);
+    assert_eq!(told(), Vec::<String>::new());
+}

@@ -4,7 +4,8 @@
 use axum::response::Response;
 use http::StatusCode;
 use safeconduct_protocol::{
-    authorization::SignedInUser,
+    authorization::{PendingAuthorization, SignedInUser},
+    client::Client,
     error::{Reason, Refusal},
     ids::UserId,
     redirect_uri::host_of,
@@ -13,7 +14,6 @@ use safeconduct_protocol::{
 
 use crate::{
     fault::Failure,
-    journey::Journey,
     pages::{Contact, NotAdmittedPage},
     respond,
     server::Exchange,
@@ -58,28 +58,13 @@ pub(crate) async fn left_to(
     Ok(left)
 }
 
-/// Answers `refusal`, which came of what is due for `person`: by a page where the account that is signed in may not use the client, and the
-/// client does not want to be told; else at the client.
-pub(crate) fn refuse(
+/// The page for `person`, who is signed in and may not use `client`.
+pub(crate) fn page(
     exchange: &Exchange<'_>,
-    journey: &Journey,
-    person: Option<&SignedInUser>,
-    refusal: Refusal,
-) -> Result<Response, Failure> {
-    let person = person.filter(|_| refusal.reason() == Reason::UserNotAdmitted);
-    match person.filter(|_| journey.pending.tells_user(&journey.client)) {
-        Some(person) => page(exchange, journey, person, refusal),
-        None => journey.refuse(exchange, refusal.into()),
-    }
-}
-
-fn page(
-    exchange: &Exchange<'_>,
-    journey: &Journey,
+    (client, pending): (&Client, &PendingAuthorization),
     person: &SignedInUser,
     refusal: Refusal,
 ) -> Result<Response, Failure> {
-    let (client, pending) = (&journey.client, &journey.pending);
     let refusal = respond::logged(refusal.into());
     tracing::info!(client_id = %client.id, sub = %person.user, "the user is in none of the client's groups");
     let telemetry = exchange.server.telemetry();

@@ -196,7 +196,7 @@ impl Journey {
         let person = view.as_ref().map(|view| &view.person);
         let next = match self.next(exchange, person) {
             Ok(next) => next,
-            Err(refusal) => return admission::refuse(exchange, &self, person, refusal),
+            Err(refusal) => return self.refuse_user(exchange, person, refusal),
         };
         if let Some(view) = &view {
             let offers = self.offers(exchange, view, &next);
@@ -295,6 +295,26 @@ impl Journey {
         }
         let path = self.return_path(exchange);
         Ok(respond::refusal_to_client(exchange, failure, path))
+    }
+
+    /// Answers `refusal`, which came of what is due for `person`: by a page where the account that is signed in may not use the client, and
+    /// the client does not want to be told; else at the client.
+    ///
+    /// # Errors
+    /// As for [`refuse`](Self::refuse).
+    pub(crate) fn refuse_user(
+        &self,
+        exchange: &Exchange<'_>,
+        person: Option<&SignedInUser>,
+        refusal: Refusal,
+    ) -> Result<Response, Failure> {
+        let person = person.filter(|_| refusal.reason() == Reason::UserNotAdmitted);
+        match person.filter(|_| self.pending.tells_user(&self.client)) {
+            Some(person) => {
+                admission::page(exchange, (&self.client, &self.pending), person, refusal)
+            }
+            None => self.refuse(exchange, refusal.into()),
+        }
     }
 
     fn return_path(&self, exchange: &Exchange<'_>) -> ReturnPath<'_> {

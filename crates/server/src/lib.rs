@@ -58,6 +58,7 @@ mod speculation;
 pub mod telemetry;
 pub mod throttle;
 mod timekeeping;
+mod user_claims;
 mod way_back;
 
 pub use cross_origin::CrossOrigin;

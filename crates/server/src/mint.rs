@@ -9,17 +9,14 @@ use safeconduct_protocol::{
     scope::{OPENID, Scope},
     token::{ACCESS_TOKEN_TYP, AccessToken, AccessTokenParts, TokenResponse},
 };
-use serde_json::{Map, Value};
 
 use crate::{
     administrators, admission,
     fault::{Failure, Fault},
     left_out,
     server::Exchange,
+    user_claims,
 };
-
-/// The most that an ID Token holds of a user's claims, in bytes of JSON: it comes back in URLs, as a hint.
-const LONGEST_CLAIMS: usize = 2 * 1024;
 
 /// The tokens of a grant: an access token that carries `scope`, an ID Token if that is a scope of OpenID Connect, and the grant's
 /// current refresh token if the client may refresh. `nonce` is what the client sent with the request that this answers.
@@ -43,11 +40,21 @@ pub(crate) async fn tokens_of_grant(
         .subject(client, &grant.user);
     let is_openid = scope.contains(OPENID);
     let parts = parts(exchange, grant.dpop_jkt.as_ref());
-    let token = AccessToken::of_grant(grant, subject, scope, parts);
+    let groups = match client.access_token_format {
+        AccessTokenFormat::Jwt => {
+            user_claims::in_access_token(exchange, client, &grant.user, &scope).await?
+        }
+        // Nobody reads what is sealed; who introspects is told.
+        AccessTokenFormat::Opaque => None,
+    };
+    let token = AccessToken {
+        groups,
+        ..AccessToken::of_grant(grant, subject, scope.clone(), parts)
+    };
     let answer = access_token(exchange, client, token)?;
     let id_token = if is_openid {
         let token = answer.access_token.as_str();
-        Some(id_token(exchange, client, grant, token, nonce).await?)
+        Some(id_token(exchange, client, (grant, &scope), token, nonce).await?)
     } else {
         None
     };
@@ -109,7 +116,7 @@ pub(crate) fn access_token(
 async fn id_token(
     exchange: &Exchange<'_>,
     client: &Client,
-    grant: &Grant,
+    (grant, scope): (&Grant, &Scope),
     access_token: &str,
     nonce: Option<String>,
 ) -> Result<String, Failure> {
@@ -119,6 +126,9 @@ async fn id_token(
         Fault::new(format!("{client} wants {algorithm}, and no key signs that"))
     })?;
     let subjects = exchange.catalog.keys.subjects();
+    let of_scopes = Some(scope).filter(|_| client.openid.scope_claims_in_id_token);
+    let names = grant.claims.for_id_token(of_scopes, &client.scopes);
+    let claims = user_claims::in_id_token(exchange, client, &grant.user, &names).await?;
     let parts = IdTokenParts {
         issuer: exchange.issuer(),
         subject: subjects.subject(client, &grant.user),
@@ -126,30 +136,10 @@ async fn id_token(
         nonce,
         access_token,
         algorithm,
-        claims: asked_in_id_token(exchange, client, grant).await?,
+        claims,
         lifetime: exchange.server.settings().lifetimes.access_token,
     };
     let token = IdToken::of_grant(grant, parts, exchange.now);
     let signed = key.sign_jwt(ID_TOKEN_TYP, &token);
     Ok(signed.map_err(|error| Fault::new(format!("signing an ID Token: {error}")))?)
-}
-
-/// The user's claims that were asked for in the ID Token, as far as it has room: that one is not there is no error (OpenID
-/// Connect Core §5.5.1). Nearly always none, and then nobody is looked up.
-async fn asked_in_id_token(
-    exchange: &Exchange<'_>,
-    client: &Client,
-    grant: &Grant,
-) -> Result<Map<String, Value>, Failure> {
-    let names = grant.claims.for_id_token(&client.scopes);
-    if names.is_empty() {
-        return Ok(Map::new());
-    }
-    let person = exchange.server.store().user(&grant.user).await?;
-    Ok(person.map_or_else(Map::new, |person| {
-        let claims = person
-            .claims
-            .of_account(&person.username, person.updated_at);
-        claims.select_within(&names, LONGEST_CLAIMS)
-    }))
 }

@@ -103,6 +103,15 @@ pub struct Registration {
     /// server posts a logout token there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backchannel_logout_uri: Option<String>,
+    /// Whether the claims of its scopes stand in its ID Tokens too (OpenID Connect Core §5.4 gives them at UserInfo alone), for apps that ask
+    /// nothing there. Claims that would make the token too long stay at UserInfo.
+    pub scope_claims_in_id_token: bool,
+    /// Whether its signed access tokens carry `groups` (RFC 9068 §2.2.3.1), where it was given the scope `groups`.
+    pub groups_in_access_token: bool,
+    /// Which groups it is told of, in the claim `groups`: names, and beginnings of names with a `*` behind (`grafana-*`). Without any, all.
+    pub groups_claim: Vec<String>,
+    /// Whether it is told `admin` for `grafana-admin`: names without what stands before the `*`.
+    pub groups_claim_without_prefix: bool,
 }
 
 /// How the member begins that holds a name in another language; the language tag follows.
@@ -204,6 +213,10 @@ impl Default for Registration {
             sector_identifier: None,
             post_logout_redirect_uris: Vec::new(),
             backchannel_logout_uri: None,
+            scope_claims_in_id_token: false,
+            groups_in_access_token: false,
+            groups_claim: Vec::new(),
+            groups_claim_without_prefix: false,
         }
     }
 }
@@ -243,6 +256,10 @@ impl From<&Client> for Registration {
             sector_identifier: openid.sector_identifier.clone(),
             post_logout_redirect_uris: uris(&openid.post_logout_redirect_uris),
             backchannel_logout_uri: back_channel.map(|uri| uri.as_str().to_owned()),
+            scope_claims_in_id_token: openid.scope_claims_in_id_token,
+            groups_in_access_token: openid.groups_in_access_token,
+            groups_claim: openid.groups_claim.clone(),
+            groups_claim_without_prefix: openid.groups_claim_without_prefix,
         }
     }
 }

@@ -172,7 +172,7 @@ fn a_grant_knows_which_claims_were_asked_for_and_where() {
     let grant = granted(&[("scope", "openid"), ("claims", SINGLE)], &client, None);
     assert_eq!(grant.scope, scope("openid"), "no scope was added");
     let claims = &grant.claims;
-    assert_eq!(claims.for_id_token(&client.scopes), names(&["email"]));
+    assert_eq!(claims.for_id_token(None, &client.scopes), names(&["email"]));
     assert_eq!(
         claims.for_userinfo(&grant.scope, &client.scopes),
         names(&["given_name"])
@@ -182,7 +182,7 @@ fn a_grant_knows_which_claims_were_asked_for_and_where() {
         names(&["given_name", "email", "email_verified"])
     );
     let less = scope("openid");
-    assert!(claims.for_id_token(&less).is_empty(), "lost since");
+    assert!(claims.for_id_token(None, &less).is_empty(), "lost since");
     assert!(claims.for_userinfo(&less, &less).is_empty(), "lost since");
 }
 
@@ -197,7 +197,7 @@ fn what_the_client_lost_before_it_redeemed_is_in_no_grant() {
     let new = code.redeem(&client, &exchange(), None, &Lifetimes::default(), START);
     let grant = Grant::of(&new.unwrap());
     let everything = relying_party().scopes;
-    assert!(grant.claims.for_id_token(&everything).is_empty());
+    assert!(grant.claims.for_id_token(None, &everything).is_empty());
     assert_eq!(
         grant.claims.for_userinfo(&grant.scope, &everything),
         names(&["given_name"])
@@ -217,7 +217,7 @@ fn without_openid_no_claim_is_asked_for() {
 fn scopes_ask_for_userinfo_alone() {
     let client = relying_party();
     let grant = granted(&[("scope", "openid email")], &client, None);
-    assert!(grant.claims.for_id_token(&client.scopes).is_empty());
+    assert!(grant.claims.for_id_token(None, &client.scopes).is_empty());
     assert_eq!(
         grant.claims.for_userinfo(&grant.scope, &client.scopes),
         names(&["email", "email_verified"])

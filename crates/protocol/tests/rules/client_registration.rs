@@ -4,8 +4,8 @@ use insta::assert_snapshot;
 use rstest::rstest;
 use safeconduct_protocol::{
     client::{
-        AuthenticationMethod, BackChannelUri, Client, ClientInformation, ConsentPolicy, GrantType,
-        OpenIdRegistration, RefreshShared, ResponseMode, SubjectType,
+        AuthenticationMethod, BackChannelUri, Client, ClientInformation, ConsentPolicy,
+        DeniedUsers, GrantType, OpenIdRegistration, RefreshShared, ResponseMode, SubjectType,
     },
     jose::{Algorithm, JwkSet, SigningKey},
     language::Language,
@@ -14,7 +14,7 @@ use safeconduct_protocol::{
 };
 use serde_json::json;
 
-use crate::fixtures::{confidential, public, registered, returning_to};
+use crate::fixtures::{confidential, public, registered, returning_to, scope};
 
 fn keys() -> Option<JwkSet> {
     let key = SigningKey::generate(Algorithm::Es256).unwrap();
@@ -192,6 +192,10 @@ fn a_registration_is_kept_under_the_names_of_the_specification() {
         "refresh_token"
       ],
       "scopes": "mail.read notes.read notes.write offline_access",
+      "groups": [
+        "staff"
+      ],
+      "denied_users": "client",
       "require_pkce": true,
       "access_token_format": "jwt",
       "consent": "remember",
@@ -206,13 +210,22 @@ fn a_registration_is_kept_under_the_names_of_the_specification() {
       "logo_uri": null,
       "policy_uri": null,
       "tos_uri": null,
+      "contacts": [
+        "help@rp.example"
+      ],
       "id_token_signed_response_alg": "EdDSA",
       "subject_type": "pairwise",
       "sector_identifier": "sector.example",
       "post_logout_redirect_uris": [
         "https://rp.example/signed-out"
       ],
-      "backchannel_logout_uri": "https://rp.example/logged-out"
+      "backchannel_logout_uri": "https://rp.example/logged-out",
+      "scope_claims_in_id_token": true,
+      "groups_in_access_token": true,
+      "groups_claim": [
+        "grafana-*"
+      ],
+      "groups_claim_without_prefix": true
     }
     "#);
     assert_eq!(serde_json::from_str::<Client>(&json).unwrap(), client);
@@ -380,6 +393,31 @@ fn a_change_names_what_changes_and_null_takes_it_away() {
 }
 
 #[test]
+fn what_no_claim_of_groups_uses_is_odd() {
+    let odd = |scopes: &str, openid: OpenIdRegistration| -> Vec<&str> {
+        let client = Client {
+            scopes: scope(scopes),
+            openid,
+            ..confidential()
+        };
+        oddities(&client).iter().map(|odd| odd.member).collect()
+    };
+    let openid = |groups_claim: &[&str]| OpenIdRegistration {
+        groups_in_access_token: true,
+        groups_claim: groups_claim.iter().map(|&name| name.to_owned()).collect(),
+        groups_claim_without_prefix: true,
+        ..OpenIdRegistration::default()
+    };
+    let all = [
+        "groups_claim",
+        "groups_in_access_token",
+        "groups_claim_without_prefix",
+    ];
+    assert_eq!(odd("openid", openid(&["staff"])), all);
+    assert!(odd("openid groups", openid(&["staff", "grafana-*"])).is_empty());
+}
+
+#[test]
 fn what_is_weaker_than_it_could_be_is_odd() {
     let odd = |client: Client| -> Vec<&str> {
         oddities(&client)
@@ -411,7 +449,12 @@ fn everything() -> Client {
         require_second_factor: true,
         dpop_bound_access_tokens: true,
         refresh_shared: RefreshShared::Revoke,
-        about: ClientInformation::default(),
+        groups: ["staff".to_owned()].into(),
+        denied_users: DeniedUsers::Client,
+        about: ClientInformation {
+            contacts: vec!["help@rp.example".to_owned()],
+            ..ClientInformation::default()
+        },
         openid: OpenIdRegistration {
             id_token_signed_response_alg: Algorithm::EdDsa,
             subject_type: SubjectType::Pairwise,
@@ -420,6 +463,10 @@ fn everything() -> Client {
                 RedirectUri::register("https://rp.example/signed-out").unwrap(),
             ],
             backchannel_logout_uri: BackChannelUri::parse("https://rp.example/logged-out"),
+            scope_claims_in_id_token: true,
+            groups_in_access_token: true,
+            groups_claim: vec!["grafana-*".to_owned()],
+            groups_claim_without_prefix: true,
         },
         ..confidential()
     }
@@ -477,4 +524,48 @@ fn a_client_is_told_of_a_logout_at_a_web_address(#[case] uri: &str, #[case] acce
     assert_eq!(BackChannelUri::parse(uri).is_some(), accepted);
     let read = serde_json::from_value::<BackChannelUri>(uri.into());
     assert_eq!(read.is_ok(), accepted, "also where it is read back");
+}
+
+/// Attacks: AP06.
+#[rstest]
+#[case::all(&[], false, &["grafana-", "grafana-admin", "staff"])]
+#[case::by_name(&["staff", "gone"], false, &["staff"])]
+#[case::by_beginning(&["grafana-*"], false, &["grafana-", "grafana-admin"])]
+#[case::without_it(&["grafana-*", "staff"], true, &["grafana-", "admin", "staff"])]
+#[case::in_another_case(&["Staff"], false, &[])]
+#[case::a_star_is_all(&["*"], true, &["grafana-", "grafana-admin", "staff"])]
+fn a_client_is_told_of_the_groups_it_is_registered_for(
+    #[case] patterns: &[&str],
+    #[case] groups_claim_without_prefix: bool,
+    #[case] told: &[&str],
+) {
+    let groups = ["grafana-", "grafana-admin", "staff"].map(str::to_owned);
+    let client = OpenIdRegistration {
+        groups_claim: patterns.iter().map(|&name| name.to_owned()).collect(),
+        groups_claim_without_prefix,
+        ..OpenIdRegistration::default()
+    };
+    assert_eq!(client.groups_told(&groups), told);
+}
+
+/// Who may use a client, and whom to ask about it.
+#[rstest]
+#[case::control(json!({"groups": ["a\u{7}"]}), "groups")]
+#[case::nothing(json!({"groups": [""]}), "groups")]
+#[case::spaces(json!({"groups": [" staff"]}), "groups")]
+#[case::script(json!({"contacts": ["javascript:alert(1)"]}), "contacts")]
+#[case::in_clear(json!({"contacts": ["http://help.example.com"]}), "contacts")]
+#[case::no_address(json!({"contacts": ["help"]}), "contacts")]
+fn groups_and_contacts_have_to_be_some(#[case] wrong: serde_json::Value, #[case] member: &str) {
+    let id = client_id("shop").unwrap();
+    let register = |members: serde_json::Value| {
+        let document: Registration = serde_json::from_value(members).unwrap();
+        document.register(&id, SecretOrigin::Generated, &|_| Ok(()))
+    };
+    let findings = register(wrong).unwrap_err();
+    assert_eq!(findings.len(), 1);
+    assert_eq!(findings[0].member, member);
+    let right = json!({"groups": ["staff", "Night watch"], "contacts": ["help@example.com", "https://help.example.com"]});
+    let client = register(right).unwrap();
+    assert_eq!((client.groups.len(), client.about.contacts.len()), (2, 2));
 }

@@ -27,6 +27,7 @@ fn token(audience: &str) -> AccessToken {
         auth_time: Some(START.plus(-100)),
         acr: Some(Acr::Password),
         amr: vec!["pwd".into()],
+        groups: None,
         grant_id: Some(grant_id()),
         client_epoch: None,
         era: 1,

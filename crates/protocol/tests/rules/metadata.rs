@@ -129,7 +129,8 @@ fn everything_that_works_is_advertised_and_nothing_else() {
         "email_verified",
         "phone_number",
         "phone_number_verified",
-        "address"
+        "address",
+        "groups"
       ],
       "claims_parameter_supported": true,
       "request_parameter_supported": false,

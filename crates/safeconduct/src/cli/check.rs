@@ -1,6 +1,7 @@
 //! `safeconduct check`: everything that `serve` would refuse, before a port is bound. The database is looked at if that is
 //! asked for or it is a file that is there, and never changed.
 
+use std::collections::BTreeSet;
 use std::iter;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -155,7 +156,40 @@ async fn compare(store: &Store, checked: &Checked) -> Result<Vec<String>, Failur
     let would = store.compare_with_declared(&declared).await?;
     declared.judge(&would)?;
     let gone = (!would.disabled.is_empty()).then(|| undeclared(&would.disabled));
-    Ok(clock.into_iter().chain(gone).collect())
+    let unknown = unknown_groups(store, checked).await?;
+    Ok(clock.into_iter().chain(gone).chain(unknown).collect())
+}
+
+/// The rules that let nobody in, because there is no group of that name.
+async fn unknown_groups(store: &Store, checked: &Checked) -> Result<Vec<String>, Failure> {
+    let known = store.groups().await?;
+    let declared = checked.config.groups.keys().map(String::as_str);
+    let known: BTreeSet<&str> = known
+        .iter()
+        .map(|record| record.group.name.as_str())
+        .chain(declared)
+        .collect();
+    let registered = store.clients().await?;
+    let of_clients = registered
+        .iter()
+        .filter(|record| !record.declared)
+        .map(|record| &record.client)
+        .chain(checked.declared.clients.iter().map(|client| &client.client))
+        .flat_map(|client| {
+            let groups = client.groups.iter().map(String::as_str);
+            groups.map(move |group| (format!("the client `{}`", client.id), group))
+        });
+    let of_scopes = checked.config.scopes.iter().flat_map(|(name, scope)| {
+        let groups = scope.groups.iter().map(String::as_str);
+        groups.map(move |group| (format!("the scope `{name}`"), group))
+    });
+    let unknown = of_clients
+        .chain(of_scopes)
+        .filter(|(_, group)| !known.contains(group));
+    let told = unknown.map(|(what, group)| {
+        format!("{what} is for the group `{group}`, which there is not: it lets nobody in\n    safeconduct group add '{group}', or take it out of `groups`")
+    });
+    Ok(told.collect())
 }
 
 /// Whether the database is that of this issuer and this master key, or has never been used.

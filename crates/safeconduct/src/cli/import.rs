@@ -177,9 +177,7 @@ fn unknown_or_malformed(error: ClaimError) -> String {
     let ClaimError::Unknown(name) = error else {
         return error.to_string();
     };
-    let claims = claims::SCOPES.iter().flat_map(|(_, claims)| claims.iter());
-    let claims = claims.filter(|claim| **claim != "updated_at");
-    let advice = meant(&name, MEMBERS.iter().chain(claims).copied()).map_or_else(
+    let advice = meant(&name, MEMBERS.into_iter().chain(claims::kept())).map_or_else(
         || "`safeconduct user add --help` lists the claims".to_owned(),
         |meant| format!("did you mean `{meant}`?"),
     );

@@ -14,7 +14,7 @@ use super::prompt::read_file;
 use crate::config::{self, Key, Kind, Shape, one_line};
 
 /// Each member with what stands behind its flag, below a heading of `--help`; the rest is in [`MEMBERS`].
-const HEADINGS: [(&str, &[(&str, &str)]); 5] = [
+const HEADINGS: [(&str, &[(&str, &str)]); 6] = [
     (
         "What people are shown",
         &[
@@ -22,7 +22,12 @@ const HEADINGS: [(&str, &[(&str, &str)]); 5] = [
             ("logo_uri", "FILE"),
             ("policy_uri", "URL"),
             ("tos_uri", "URL"),
+            ("contacts", "ADDRESS"),
         ],
+    ),
+    (
+        "Who may use it",
+        &[("groups", "GROUP"), ("denied_users", "WHERE")],
     ),
     (
         "What it may ask for",
@@ -48,7 +53,11 @@ const HEADINGS: [(&str, &[(&str, &str)]); 5] = [
     ),
     (
         "Tokens",
-        &[("access_token_format", "FORM"), ("refresh_shared", "WHAT")],
+        &[
+            ("access_token_format", "FORM"),
+            ("groups_in_access_token", "BOOL"),
+            ("refresh_shared", "WHAT"),
+        ],
     ),
     (
         "OpenID Connect",
@@ -58,6 +67,9 @@ const HEADINGS: [(&str, &[(&str, &str)]); 5] = [
             ("sector_identifier", "HOST"),
             ("post_logout_redirect_uris", "URI"),
             ("backchannel_logout_uri", "URI"),
+            ("scope_claims_in_id_token", "BOOL"),
+            ("groups_claim", "PATTERN"),
+            ("groups_claim_without_prefix", "BOOL"),
         ],
     ),
 ];

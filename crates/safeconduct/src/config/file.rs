@@ -498,7 +498,7 @@ pub(crate) struct Group {
 }
 
 /// A scope that clients may ask for. The key of the table is its name: `[scopes."notes.read"]`. `openid`, `profile`, `email`,
-/// `phone`, `address` and `offline_access` are known without being declared; a text that is declared for one of them replaces
+/// `phone`, `address`, `groups` and `offline_access` are known without being declared; a text that is declared for one of them replaces
 /// the built-in one.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Scope {

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use axum::response::Response;
 use safeconduct_protocol::{
-    claims::ClaimsRequest,
+    claims::{ClaimsRequest, GROUPS},
     client::Client,
     ids::ClientId,
     scope::{OPENID, Scope},
@@ -65,6 +65,7 @@ async fn apps(visit: &Visit<'_>) -> Result<Vec<AppLine>, Failure> {
         .await?
         .map(|known| (known.claims).of_account(&known.username, known.updated_at));
     let known = known.unwrap_or_default();
+    let groups = store.groups_of(user).await?;
     let lines = clients.into_iter().filter_map(|id| {
         let client = &exchange.catalog.client(id)?.client;
         let of_this = || grants.iter().filter(|record| record.grant.client == *id);
@@ -83,6 +84,10 @@ async fn apps(visit: &Visit<'_>) -> Result<Vec<AppLine>, Failure> {
             name: client.name_in(exchange.language()).to_owned(),
             scopes: words(exchange, &scope),
             sees: exchange.pages().claims(|claim| {
+                if claim == GROUPS && seen.contains(claim) {
+                    let told = client.openid.groups_told(&groups).join(", ");
+                    return (!told.is_empty()).then_some(told);
+                }
                 let known = known.claim(claim).filter(|_| seen.contains(claim));
                 known.map(in_one_line)
             }),
@@ -108,7 +113,7 @@ fn seen_by<'g>(
     }
     let by_scope = NONE.for_userinfo(&scope, &client.scopes);
     let one_by_one = asked.flat_map(|asked| {
-        let in_id_token = asked.for_id_token(&client.scopes);
+        let in_id_token = asked.for_id_token(None, &client.scopes);
         let at_userinfo = asked.for_userinfo(&Scope::default(), &client.scopes);
         in_id_token.into_iter().chain(at_userinfo)
     });

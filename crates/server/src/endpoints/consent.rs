@@ -8,7 +8,6 @@ use safeconduct_protocol::{
 };
 
 use crate::{
-    admission,
     fault::Failure,
     form::PostedForm,
     journey::{Journey, Step},
@@ -50,7 +49,7 @@ async fn answer(server: &Server, reader: Reader, form: &PostedForm) -> Result<Re
                 }
                 // Something else is due by now, and comes before any answer.
                 Ok(_) => journey.continue_at_authorize(&exchange),
-                Err(refusal) => admission::refuse(&exchange, &journey, Some(person), refusal),
+                Err(refusal) => journey.refuse_user(&exchange, Some(person), refusal),
             }
         }
         Some("deny") => {

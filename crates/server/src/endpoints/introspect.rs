@@ -14,6 +14,7 @@ use crate::{
     presented_token::{self, Giver, read_access_token},
     respond,
     server::{Exchange, Server},
+    user_claims,
 };
 
 pub(crate) async fn introspect(State(server): State<Server>, form: PostedForm) -> Response {
@@ -64,5 +65,17 @@ async fn still_allowed(
     if let Giver::User(user) = giver {
         scope = admission::permitted(exchange, user, &scope).await?;
     }
-    Ok((!scope.is_empty()).then_some(AccessToken { scope, ..token }))
+    // Not those of then, and not those of a forger.
+    let groups = match giver {
+        Giver::User(user) => {
+            user_claims::in_access_token(exchange, &known.client, user, &scope).await?
+        }
+        Giver::Operator => None,
+    };
+    let token = AccessToken {
+        scope,
+        groups,
+        ..token
+    };
+    Ok((!token.scope.is_empty()).then_some(token))
 }

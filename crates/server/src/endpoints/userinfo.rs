@@ -17,6 +17,7 @@ use crate::{
     presented_token::{read_access_token, says_what_was_granted},
     respond,
     server::{Exchange, Server},
+    user_claims,
 };
 
 /// `GET /userinfo`, with the token in the header.
@@ -88,7 +89,7 @@ async fn answer(
     }
     let names = view.grant.claims.for_userinfo(&scope, &client.scopes);
     let person = view.claims.of_account(&view.username, view.updated_at);
-    let mut claims = person.select(&names);
+    let mut claims = user_claims::of(&exchange, client, &view.user, &person, &names).await?;
     let subject = exchange.catalog.keys.subjects().subject(client, &view.user);
     claims.insert("sub".to_owned(), subject.into());
     Ok(claims)

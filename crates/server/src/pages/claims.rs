@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// What users are shown of what is known about them, in this order, and the text that names each. Whether an address is confirmed and
 /// when the account was changed are told to apps as well; what they are about stands here.
-pub(super) const NAMES: [(&str, &str); 16] = [
+pub(super) const NAMES: [(&str, &str); 17] = [
     ("name", "account-name"),
     ("given_name", "claim-given-name"),
     ("middle_name", "claim-middle-name"),
@@ -14,6 +14,7 @@ pub(super) const NAMES: [(&str, &str); 16] = [
     ("email", "account-email"),
     ("phone_number", "account-phone"),
     ("address", "claim-address"),
+    ("groups", "claim-groups"),
     ("birthdate", "claim-birthdate"),
     ("gender", "claim-gender"),
     ("picture", "claim-picture"),

@@ -67,6 +67,7 @@ pub(super) const BUILT_IN_SCOPES: &[(&str, &str, ScopeKind)] = &[
     ("email", "scope-email", ScopeKind::Identity),
     ("phone", "scope-phone", ScopeKind::Identity),
     ("address", "scope-address", ScopeKind::Identity),
+    ("groups", "scope-groups", ScopeKind::Identity),
     (
         "offline_access",
         "scope-offline-access",

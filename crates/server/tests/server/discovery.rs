@@ -325,7 +325,12 @@ async fn locales(server: &TestServer, said: BTreeSet<&str>) {
 }
 
 async fn claims(server: &TestServer, said: BTreeSet<&str>) {
-    let ask = sign_in("club").scope("openid profile email phone address");
+    server
+        .change_client("club", |client| {
+            client.scopes = client.scopes.union(&Scope::parse("groups").unwrap());
+        })
+        .await;
+    let ask = sign_in("club").scope("openid profile email phone address groups");
     let tokens = server.tokens("ada", &ask).await;
     let id_token = read(server, "club", &tokens, Algorithm::Rs256).await;
     let userinfo = server.userinfo(&tokens.access).await.json();
@@ -335,6 +340,7 @@ async fn claims(server: &TestServer, said: BTreeSet<&str>) {
         .chain(userinfo.as_object().unwrap().keys());
     let told: BTreeSet<&str> = told.map(String::as_str).collect();
     assert_eq!(told, said);
+    server.change_client("club", |_| {}).await;
 }
 
 async fn claims_are_given_one_by_one(server: &TestServer) -> bool {

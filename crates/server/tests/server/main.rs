@@ -31,6 +31,7 @@ mod events;
 mod failed_sign_ins;
 mod form_post;
 mod groups;
+mod groups_claim;
 mod guessing;
 mod id_token;
 mod imported;

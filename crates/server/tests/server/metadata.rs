@@ -34,7 +34,7 @@ async fn the_document_is_whole() {
     backchannel_logout_session_supported: true
     backchannel_logout_supported: true
     claims_parameter_supported: true
-    claims_supported: ["sub","iss","aud","exp","iat","auth_time","nonce","at_hash","acr","amr","sid","name","given_name","family_name","middle_name","nickname","preferred_username","profile","picture","website","gender","birthdate","zoneinfo","locale","updated_at","email","email_verified","phone_number","phone_number_verified","address"]
+    claims_supported: ["sub","iss","aud","exp","iat","auth_time","nonce","at_hash","acr","amr","sid","name","given_name","family_name","middle_name","nickname","preferred_username","profile","picture","website","gender","birthdate","zoneinfo","locale","updated_at","email","email_verified","phone_number","phone_number_verified","address","groups"]
     code_challenge_methods_supported: ["S256"]
     dpop_signing_alg_values_supported: ["ES256","PS256","EdDSA"]
     end_session_endpoint: "https://id.example/logout"
@@ -55,7 +55,7 @@ async fn the_document_is_whole() {
     revocation_endpoint: "https://id.example/revoke"
     revocation_endpoint_auth_methods_supported: ["client_secret_basic","client_secret_post","private_key_jwt","none"]
     revocation_endpoint_auth_signing_alg_values_supported: ["ES256","RS256","PS256","EdDSA"]
-    scopes_supported: ["address","email","mail.read","notes.read","notes.write","offline_access","openid","phone","profile"]
+    scopes_supported: ["address","email","groups","mail.read","notes.read","notes.write","offline_access","openid","phone","profile"]
     security_events_endpoint: "https://id.example/security-events"
     subject_types_supported: ["public","pairwise"]
     token_endpoint: "https://id.example/token"

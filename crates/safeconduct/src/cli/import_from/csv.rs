@@ -22,7 +22,6 @@ enum Column {
 
 impl Column {
     fn called(name: &str) -> Option<Self> {
-        let claims = || claims::SCOPES.iter().flat_map(|(_, claims)| claims.iter());
         Some(match name {
             "sub" => Self::Sub,
             "username" => Self::Username,
@@ -30,7 +29,7 @@ impl Column {
             "password_hash" => Self::Hash,
             "groups" => Self::Groups,
             "disabled" => Self::Disabled,
-            name => Self::Claim(claims().find(|claim| **claim == name)?),
+            name => Self::Claim(claims::kept().find(|claim| *claim == name)?),
         })
     }
 }
