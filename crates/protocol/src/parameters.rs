@@ -195,6 +195,14 @@ mod tests {
     }
 
     #[test]
+    fn nothing_that_was_sent_is_told_from_something() {
+        for (sent, is_empty) in [("", true), ("&&", true), ("a", false), ("a=", false)] {
+            let sent = Parameters::parse(sent.as_bytes()).unwrap();
+            assert_eq!(sent.is_empty(), is_empty);
+        }
+    }
+
+    #[test]
     fn text_is_read_as_the_url_standard_does() {
         for encoded in [
             "a=%EF%BF%BD",

@@ -443,11 +443,19 @@ mod tests {
         let mut headers = http::HeaderMap::new();
         let json = http::HeaderValue::from_static("application/json");
         headers.insert(http::header::CONTENT_TYPE, json);
-        let answer = Answer {
+        let answer = |headers| Answer {
             status: StatusCode::from_u16(status).unwrap(),
             headers,
             body: body.to_owned().into(),
         };
+        let html = http::HeaderValue::from_static("text/html");
+        let as_page = answer([(http::header::CONTENT_TYPE, html)].into_iter().collect());
+        let none = Successor::read(&as_page, &Secret::new("presented"));
+        assert!(
+            matches!(none, Successor::None),
+            "what is no JSON is not read"
+        );
+        let answer = answer(headers);
         let presented = Secret::new("presented");
         let held = match Successor::read(&answer, &presented) {
             Successor::None => Some(presented),

@@ -178,6 +178,16 @@ mod tests {
         )
     }
 
+    #[test]
+    fn what_an_issuer_publishes_is_one_document_and_nothing_behind_it() {
+        let keys = json!({"keys": [jwk(Algorithm::Es256)]}).to_string();
+        let read = KeySet::of_issuer(format!("{keys}\n").as_bytes()).unwrap();
+        assert_eq!(read.keys.len(), 1);
+        for more in ["x", "{}", "]", "\0"] {
+            assert!(KeySet::of_issuer(format!("{keys}{more}").as_bytes()).is_err());
+        }
+    }
+
     fn set(keys: &[Jwk]) -> KeySet {
         KeySet::from(&JwkSet {
             keys: keys.to_vec(),

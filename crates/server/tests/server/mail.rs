@@ -246,6 +246,29 @@ async fn a_wrong_certificate_is_shown_nothing(
     assert!(in_clear.iter().all(|line| !line.starts_with("AUTH")));
 }
 
+/// A file of authorities is taken whole, or the start is refused: one that is left out would be missed when a certificate changes.
+#[tokio::test]
+async fn a_file_of_authorities_is_read_whole_or_not_at_all() {
+    let mail = MailServer::start(Encryption::StartTls).await;
+    let good = std::fs::read_to_string(mail.ca_file()).unwrap();
+    let broken = "-----BEGIN CERTIFICATE-----\nMAMCAQA=\n-----END CERTIFICATE-----\n";
+    let folder = tempfile::tempdir().unwrap();
+    for (text, is_taken) in [
+        (good.clone(), true),
+        (good.repeat(2), true),
+        (format!("{good}{broken}"), false),
+        (broken.to_owned(), false),
+        ("no certificate".to_owned(), false),
+    ] {
+        let file = folder.path().join("authority.pem");
+        std::fs::write(&file, &text).unwrap();
+        let mut settings = settings_of(&mail, MailTls::StartTls);
+        settings.ca_file = Some(file);
+        let made = safeconduct_server::smtp::MailServer::new(&settings, "id.example");
+        assert_eq!(made.is_ok(), is_taken, "{text}");
+    }
+}
+
 /// Attacks: PE67.
 #[rstest]
 #[case(Moment::Connect)]

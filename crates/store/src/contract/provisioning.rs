@@ -265,6 +265,13 @@ async fn a_change_of_members_is_whole_and_nothing_where_nothing_changes(database
         world.change(&group, &both).await,
         GroupChange::NoUser(nobody.clone())
     );
+    let alone = joining([nobody.clone()]);
+    let told = world.change(&group, &alone).await;
+    assert_eq!(
+        told,
+        GroupChange::NoUser(nobody.clone()),
+        "the first of them"
+    );
     assert_eq!(world.store.member_ids("staff", None, 9).await.unwrap(), []);
     let leaving = |user: &UserId| GroupReplacement {
         members: vec![MemberChange {
@@ -481,6 +488,30 @@ async fn pages_of_users_are_in_their_order(database: Kind) {
     assert_eq!(behind.len(), 1);
     assert_eq!(behind[0].record.id.as_str(), ids[3]);
     assert!(page(UserOrder::Id(""), 9, u64::MAX).await.is_empty());
+}
+
+/// What SCIM alone keeps is part of what is known of a user.
+#[apply(databases)]
+#[tokio::test]
+async fn another_name_of_the_directory_or_another_label_is_remembered(database: Kind) {
+    let world = World::on(database).await;
+    for change in [
+        (|to: &mut UserReplacement| to.external_id = Some("E-2".to_owned())) as fn(&mut _),
+        |to| to.labels = Some("{}".to_owned()),
+    ] {
+        let before = world.events().await.len();
+        let from = world.provisioned().await;
+        let mut to = as_it_is(&from);
+        assert_eq!(world.replace(&from, &to).await, UserChange::Done);
+        assert_eq!(world.events().await.len(), before, "nothing is changed");
+        let from = world.provisioned().await;
+        to = as_it_is(&from);
+        change(&mut to);
+        assert_eq!(world.replace(&from, &to).await, UserChange::Done);
+        let events = world.events().await;
+        assert_eq!(events.len(), before + 1);
+        assert!(events.contains(&"claims-updated".to_owned()));
+    }
 }
 
 /// One write ends everything, and says so once.
