@@ -336,7 +336,7 @@ pub static REGISTRY: [Entry; Reason::Fault as usize + 1] = [
     entry(Reason::CodeChallengeMethodUnsupported, "code-challenge-method-unsupported", InvalidRequest, "RFC 7636 §4.4.1", "Only code_challenge_method=S256 is supported, and it must be sent."),
     entry(Reason::ScopeMissing, "scope-missing", InvalidScope, "RFC 6749 §3.3", "scope is missing. Name what the app needs."),
     entry(Reason::ScopeMalformed, "scope-malformed", InvalidScope, "RFC 6749 §3.3", "scope is not a space-delimited list of at most 100 scope names."),
-    entry(Reason::ScopeNotRegistered, "scope-not-registered", InvalidScope, "RFC 6749 §3.3", "None of the requested scopes is registered for this client. Ask for scopes that it is registered for."),
+    entry(Reason::ScopeNotRegistered, "scope-not-registered", InvalidScope, "RFC 6749 §3.3", "None of the requested scopes is registered for this client. Ask for scopes that it is registered for: openid to sign somebody in."),
     entry(Reason::ScopeNeedsAPerson, "scope-needs-a-person", InvalidScope, "OpenID Connect Core §11", "Only a person can give the requested scopes that this client is registered for. A client does not get them for itself."),
     entry(Reason::ScopeNoneOfItsOwn, "scope-none-of-its-own", InvalidScope, "RFC 6749 §3.3", "No scope is registered for this client that it can have for itself. Register one for it."),
     entry(Reason::OpenIdNotRegistered, "openid-not-registered", InvalidScope, "OpenID Connect Core §3.1.2.1", "openid is not registered for this client, so it would get no ID Token. Register openid for it, or do not ask for it."),

@@ -16,6 +16,19 @@ pub fn token() -> String {
     encoding::encode(&bytes::<32>())
 }
 
+/// A token of 256 random bits in letters and digits alone, 43 of them: no program that forgets to encode it changes it.
+pub fn letters_and_digits() -> String {
+    const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let mut token = String::with_capacity(43);
+    while token.len() < 43 {
+        // Of 256 values the last eight would make some letters more likely.
+        let fair = bytes::<64>().into_iter().filter(|byte| *byte < 248);
+        let letters = fair.map(|byte| char::from(ALPHABET[usize::from(byte) % 62]));
+        token.extend(letters.take(43 - token.len()));
+    }
+    token
+}
+
 /// Overwrites `buffer` with random bytes.
 ///
 /// # Panics

@@ -24,6 +24,11 @@ impl Secret {
         Self::new(random::token())
     }
 
+    /// A secret of 256 random bits for a client, 43 letters and digits.
+    pub fn for_client() -> Self {
+        Self::new(random::letters_and_digits())
+    }
+
     /// The text itself. Whoever calls this keeps it out of logs, URLs and error pages.
     pub fn expose(&self) -> &str {
         &self.0

@@ -86,7 +86,7 @@ impl Administration<'_> {
             return Err(Refused::ClientTaken(id));
         }
         self.make_keys_for(&client).await?;
-        let secret = has_secret(&client).then(|| known.unwrap_or_else(Secret::generate));
+        let secret = has_secret(&client).then(|| known.unwrap_or_else(Secret::for_client));
         let hash = secret
             .as_ref()
             .map(|secret| self.keys.hash_client_secret(secret));
@@ -213,7 +213,7 @@ impl Administration<'_> {
                 client: client.id,
             });
         }
-        let secret = Secret::generate();
+        let secret = Secret::for_client();
         let hash = self.keys.hash_client_secret(&secret);
         let end = self.now.plus(overlap);
         let added = self

@@ -56,6 +56,7 @@ mod passkeys;
 mod postgresql;
 mod prompt;
 mod pushed;
+mod real_apps;
 mod recover;
 mod redirect_uri;
 mod refresh;
