@@ -19,15 +19,15 @@ use crate::{
     server::Exchange,
 };
 
-/// What of `scope` the user may have now. Nothing is looked up where no scope of it has a rule.
-pub(crate) async fn permitted(
+/// What of `scope` the user may not have now. Nothing is looked up where no scope of it has a rule.
+pub(crate) async fn withheld(
     exchange: &Exchange<'_>,
     user: &UserId,
     scope: &Scope,
 ) -> Result<Scope, Failure> {
     let ruled = exchange.catalog.ruled_scopes(scope);
     if ruled.is_empty() {
-        return Ok(scope.clone());
+        return Ok(Scope::default());
     }
     let groups = exchange.server.store().groups_of(user).await?;
     let is_theirs = |group: &String| groups.contains(group);
@@ -36,7 +36,19 @@ pub(crate) async fn permitted(
         .filter(|(_, admitting)| !admitting.iter().any(is_theirs))
         .map(|(name, _)| name)
         .collect();
-    let withheld = Scope::parse(&withheld.join(" ")).unwrap_or_default();
+    Ok(Scope::parse(&withheld.join(" ")).unwrap_or_default())
+}
+
+/// What of `scope` the user may have now.
+pub(crate) async fn permitted(
+    exchange: &Exchange<'_>,
+    user: &UserId,
+    scope: Scope,
+) -> Result<Scope, Failure> {
+    let withheld = withheld(exchange, user, &scope).await?;
+    if withheld.is_empty() {
+        return Ok(scope);
+    }
     Ok(scope.without(&withheld))
 }
 
@@ -49,7 +61,7 @@ pub(crate) async fn left_to(
     user: &UserId,
     scope: Scope,
 ) -> Result<Scope, Failure> {
-    let left = permitted(exchange, user, &scope).await?;
+    let left = permitted(exchange, user, scope).await?;
     if left.is_empty() {
         return Err(Refusal::new(Reason::GrantEnded)
             .because("the user may have no scope of it any more")

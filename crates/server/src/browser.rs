@@ -177,9 +177,11 @@ impl Browser {
         let required = settings.second_factor == SecondFactor::Required;
         view.person.second_factor_required |= required;
         view.person.addable = settings.addable();
-        let asked = pending.request.to_consent();
-        let permitted = admission::permitted(exchange, &view.person.user, &asked).await?;
-        view.person.withheld = asked.without(&permitted);
+        if exchange.catalog.has_ruled_scopes {
+            let asked = pending.request.to_consent();
+            let withheld = admission::withheld(exchange, &view.person.user, &asked);
+            view.person.withheld = withheld.await?;
+        }
         Ok(Some(view))
     }
 

@@ -51,7 +51,7 @@ pub(crate) struct Catalog {
     clients: HashMap<ClientId, KnownClient>,
     scopes: HashMap<String, ScopeDescription>,
     /// Whether any of them is for members of groups alone.
-    has_ruled_scopes: bool,
+    pub(crate) has_ruled_scopes: bool,
     pub(crate) resources: Resources,
     pub(crate) keys: Keys,
     pub(crate) metadata: String,

@@ -41,6 +41,11 @@ const MEMBERS: &str = "SELECT u.id, u.username, m.added_at \
      FROM group_members m JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL \
      WHERE m.group_name = $1 ORDER BY u.username_key";
 
+/// By the bytes of their names, whatever the collation.
+const MEMBERS_BEHIND: &str = "SELECT u.id, u.username, m.added_at \
+     FROM group_members m JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL \
+     WHERE m.group_name = $1 AND u.username_bytes > $2 ORDER BY u.username_bytes LIMIT $3";
+
 const OF_USER: &str =
     "SELECT m.group_name FROM group_members m WHERE m.user_id = $1 ORDER BY m.group_name";
 
@@ -141,20 +146,30 @@ impl Store {
         Ok(row.map(|mut row| read(&mut row)).transpose()?)
     }
 
+    /// At most `limit` of those who belong to a group, by the key of their username; behind `after`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn members_behind(
+        &self,
+        group: &str,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<Member>, StoreError> {
+        let statement = Statement::new(MEMBERS_BEHIND)
+            .bind(group)
+            .bind(after.as_bytes())
+            .bind(i64::from(limit));
+        Ok(self.list(statement, member).await?)
+    }
+
     /// Who belongs to a group, by name.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn members_of(&self, group: &str) -> Result<Vec<Member>, StoreError> {
-        let decode = |row: &mut Row| {
-            Ok(Member {
-                user: user_id(&row.text()?)?,
-                username: row.text()?,
-                added_at: row.time()?,
-            })
-        };
         Ok(self
-            .list(Statement::new(MEMBERS).bind(group), decode)
+            .list(Statement::new(MEMBERS).bind(group), member)
             .await?)
     }
 
@@ -288,6 +303,14 @@ impl ActingStore {
             UnitOutcome::Unmet { .. } => Membership::Already,
         })
     }
+}
+
+fn member(row: &mut Row) -> Result<Member, DriverError> {
+    Ok(Member {
+        user: user_id(&row.text()?)?,
+        username: row.text()?,
+        added_at: row.time()?,
+    })
 }
 
 /// The statement that adds a group under an id.

@@ -218,10 +218,13 @@ impl PendingAuthorization {
         consent: Consent,
         authentication: Authentication,
     ) -> Result<Next, Refusal> {
-        let asked = self.request.to_consent().without(&user.withheld);
-        if !user.withheld.is_empty() && !is_of_use(&self.request.scope, &user.withheld) {
-            let detail = format!("the user may not have {}", user.withheld.briefly());
-            return Err(Refusal::new(Reason::ScopeWithheld).because(detail));
+        let mut asked = self.request.to_consent();
+        if !user.withheld.is_empty() {
+            if !is_of_use(&self.request.scope, &user.withheld) {
+                let detail = format!("the user may not have {}", user.withheld.briefly());
+                return Err(Refusal::new(Reason::ScopeWithheld).because(detail));
+            }
+            asked = asked.without(&user.withheld);
         }
         let already = if client.remembers_consent(self.request.redirect_uri()) {
             asked.intersection(&user.consented)

@@ -1,9 +1,9 @@
 //! Groups: made, changed and removed; who belongs to them, and what names they may have.
 
-use safeconduct_protocol::administration::GROUP;
+use safeconduct_protocol::{administration::GROUP, precis};
 use safeconduct_store::{Group, GroupRecord, Member, Membership, StoreError, UserRecord};
 
-use super::{Administration, Refused, users::is_unseen};
+use super::{Administration, Page, Refused, users::is_unseen};
 
 /// The longest name of a group, in characters.
 pub(super) const LONGEST_NAME: usize = 128;
@@ -36,6 +36,21 @@ impl Administration<'_> {
         let found = self.group(group).await?;
         let members = self.store.members_of(group).await?;
         Ok((found, members))
+    }
+
+    /// A page of who belongs to a group, by name; it begins behind a username.
+    ///
+    /// # Errors
+    /// There is no such group, or the database's.
+    pub async fn members_behind(
+        &self,
+        group: &str,
+        page: &Page<'_>,
+    ) -> Result<Vec<Member>, Refused> {
+        self.group(group).await?;
+        let after = page.after.map(precis::username_key).unwrap_or_default();
+        let found = self.store.members_behind(group, &after, page.limit);
+        Ok(found.await?)
     }
 
     /// Makes a group.

@@ -11,6 +11,7 @@ mod clients;
 mod deliveries;
 mod events;
 mod grants;
+mod groups;
 mod input;
 mod keys;
 mod openapi;
@@ -46,6 +47,7 @@ fn operations() -> Vec<Operation> {
         users::operations(),
         sessions::operations(),
         grants::operations(),
+        groups::operations(),
         clients::operations(),
         administrators::operations(),
         keys::operations(),

@@ -63,7 +63,7 @@ async fn still_allowed(
     };
     let mut scope = token.scope.intersection(&known.client.scopes);
     if let Giver::User(user) = giver {
-        scope = admission::permitted(exchange, user, &scope).await?;
+        scope = admission::permitted(exchange, user, scope).await?;
     }
     // Not those of then, and not those of a forger.
     let groups = match giver {

@@ -83,7 +83,7 @@ async fn answer(
         .map(|known| &known.client)
         .ok_or_else(|| refused(&format!("the client {client_id} is disabled or deleted")))?;
     let scope = token.scope.intersection(&client.scopes);
-    let scope = admission::permitted(&exchange, &view.user, &scope).await?;
+    let scope = admission::permitted(&exchange, &view.user, scope).await?;
     if !scope.contains(OPENID) {
         return Err(Reason::ScopeInsufficient.into());
     }

@@ -430,3 +430,72 @@ async fn a_body_is_strict_json() {
     let served = send(&admin.server, request.body(Body::empty()).unwrap()).await;
     assert_eq!(served.body, safeconduct_server::api::document());
 }
+
+#[tokio::test]
+async fn groups_are_made_changed_joined_left_and_removed() {
+    let admin = Admin::at_the_command_line().await;
+    let new = json!({"name": "Night watch", "display": "The watch"});
+    let made = admin.post("/admin/v1/groups", &new).await;
+    assert_eq!(told(&made), "201");
+    let address = made.header("location").to_owned();
+    assert_eq!(address, "/admin/v1/groups/Night%20watch");
+    let shown = admin.get(&address).await.json();
+    assert_eq!(
+        (&shown["name"], &shown["members"], &shown["declared"]),
+        (&json!("Night watch"), &json!(0), &json!(false))
+    );
+    assert_eq!(
+        told(&admin.post("/admin/v1/groups", &new).await),
+        "409 conflict"
+    );
+    let put = |path: String, body: Option<Value>| {
+        let admin = &admin;
+        async move { told(&admin.send(Method::PUT, &path, body.as_ref()).await) }
+    };
+    for user in ["bob", "ada", "bob"] {
+        let member = format!("{address}/members/{user}");
+        assert_eq!(put(member, None).await, "204");
+    }
+    let nobody = put(format!("{address}/members/nobody"), None).await;
+    assert_eq!(nobody, "404 thing-not-found");
+    // A page at a time.
+    let first = admin
+        .get(&format!("{address}/members?limit=1"))
+        .await
+        .json();
+    assert_eq!(first["items"][0]["username"], "ada");
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let rest = admin
+        .items(&format!("{address}/members?limit=1&cursor={cursor}"))
+        .await;
+    assert_eq!((rest.len(), &rest[0]["username"]), (1, &json!("bob")));
+    let member = format!("{address}/members/ada");
+    assert_eq!(
+        told(&admin.send(Method::DELETE, &member, None).await),
+        "204"
+    );
+    assert_eq!(admin.items(&format!("{address}/members")).await.len(), 1);
+
+    let to = json!({"require_second_factor": true});
+    assert_eq!(put(address.clone(), Some(to)).await, "200");
+    let shown = admin.get(&address).await.json();
+    assert_eq!(
+        (&shown["display"], &shown["require_second_factor"]),
+        (&Value::Null, &json!(true))
+    );
+    assert_eq!(
+        told(&admin.send(Method::DELETE, &address, None).await),
+        "204"
+    );
+    assert_eq!(told(&admin.get(&address).await), "404 thing-not-found");
+    // Of administrators this says who they are, and changes nothing.
+    let own = "/admin/v1/groups/administrators";
+    assert_eq!(admin.items(&format!("{own}/members")).await.len(), 1);
+    let member = format!("{own}/members/bob");
+    assert_eq!(put(member, None).await, "409 conflict");
+    assert_eq!(
+        told(&admin.send(Method::DELETE, own, None).await),
+        "409 conflict"
+    );
+    assert_eq!(admin.items("/admin/v1/groups").await.len(), 1);
+}
