@@ -7,6 +7,7 @@ use unicode_security::{GeneralSecurityProfile as _, MixedScript as _, skeleton};
 
 use crate::{
     error::{Reason, Refusal},
+    ids::UserId,
     link::{Link, LinkPurpose},
     mail::{MailAddress, NotAnAddress},
     precis,
@@ -117,7 +118,7 @@ pub enum Misleading {
     Scripts,
     /// It reads like the address of somebody: who types that address would be taken for its bearer.
     Address,
-    /// It reads like an office of who runs this server, or like the server.
+    /// It reads like an office of who runs this server, like the server, or like the id of a user.
     Reserved,
 }
 
@@ -142,6 +143,10 @@ pub fn check_chosen_name(
     }
     if key.contains('@') && key != precis::username_key(address.as_str()) {
         return Err(Misleading::Address);
+    }
+    // Nobody takes the name that another user has as an id.
+    if UserId::parse(&key).is_some() {
+        return Err(Misleading::Reserved);
     }
     let shape = shape(name);
     let mut reserved = RESERVED.lines().chain(ours.iter().copied());
@@ -285,6 +290,7 @@ mod tests {
     #[case::begins_like_an_office("rooty", Ok(()))]
     #[case::host("id.acme.example", Err(Misleading::Reserved))]
     #[case::product("Acme Accounts", Err(Misleading::Reserved))]
+    #[case::id("0d8a7a1e-0a52-4a3e-9c19-0d0c4b6f7d01", Err(Misleading::Reserved))]
     fn a_name_of_ones_own_is_taken_for_nobody_else(
         #[case] name: &str,
         #[case] judged: Result<(), Misleading>,

@@ -238,9 +238,9 @@ impl Named {
 
 /// The id of a user, who may be deleted where it is the id that is named.
 async fn who(database: &Database, user: &str) -> Result<UserId, Failure> {
-    match UserId::parse(user) {
-        Some(id) => Ok(id),
-        None => Ok(database.administration().user(user).await?.id),
+    match database.administration().user(user).await {
+        Ok(found) => Ok(found.id),
+        Err(unknown) => Ok(UserId::parse(user).ok_or(unknown)?),
     }
 }
 

@@ -99,10 +99,14 @@ impl Administration<'_> {
     /// # Errors
     /// There is none, or the database's.
     pub async fn user(&self, user: &str) -> Result<UserRecord, Refused> {
-        let found = match UserId::parse(user) {
+        let mut found = match UserId::parse(user) {
             Some(id) => self.store.user(&id).await?,
-            None => self.store.user_by_name(user).await?,
+            None => None,
         };
+        // A UUID may be a name too, as directories give some; an id comes first.
+        if found.is_none() {
+            found = self.store.user_by_name(user).await?;
+        }
         found.ok_or_else(|| Refused::NoUser(user.to_owned()))
     }
 
@@ -369,7 +373,8 @@ pub(crate) fn check_username(username: &str) -> Result<(), String> {
             u32::from(unseen)
         ));
     }
-    if UserId::parse(username).is_some() {
+    // A UUID is taken, for directories name users so: it is looked for among ids first.
+    if UserId::parse(username).is_some() && UserId::imported(username).is_none() {
         return Err("this username reads like a user id".to_owned());
     }
     precis::check_username(username)
@@ -394,6 +399,7 @@ mod tests {
     #[case("adá@example.com")]
     #[case("李")]
     #[case("ju\u{308}rgen")]
+    #[case("0d8a7a1e-0a52-4a3e-9c19-0d0c4b6f7d01")]
     fn a_username_is_what_can_be_seen(#[case] username: &str) {
         assert_eq!(check_username(username), Ok(()));
     }
