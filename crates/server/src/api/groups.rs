@@ -169,13 +169,18 @@ fn address(name: &str) -> String {
 
 async fn list(call: Call, asked: PageAsked, _: Nothing) -> Result<Done<List<Group>>, Problem> {
     let paging = Paging::of(&call, asked.limit, asked.cursor.as_deref())?;
-    let found = call.administration().groups().await?.into_iter();
+    let mut found = call.administration().groups().await?;
+    // By its bytes, as the cursor says where a page begins: the database may have another order.
+    found.sort_by(|one, other| one.group.name.cmp(&other.group.name));
     let behind = |record: &GroupRecord| {
         paging
             .after()
             .is_none_or(|after| record.group.name.as_str() > after)
     };
-    let found = found.filter(behind).take(paging.limit() as usize + 1);
+    let found = found
+        .into_iter()
+        .filter(behind)
+        .take(paging.limit() as usize + 1);
     let list = paging.list(
         found.collect(),
         |record| record.group.name.clone(),
