@@ -40,6 +40,9 @@ pub(crate) const POLL: Duration = Duration::from_millis(500);
 /// From which age on, in whole milliseconds, a use takes another look: what is used is less than a second old.
 const OLDEST: i64 = 1_000;
 
+/// For how many seconds the use of a secret is not written down anew.
+const USE_NOTED: i64 = 3600;
+
 /// How old a copy may be at most, in milliseconds: some things in it end by the clock, like retired keys.
 const REREAD: i64 = 3_600_000;
 
@@ -67,7 +70,27 @@ pub(crate) struct KnownClient {
     pub(crate) enabled: bool,
     pub(crate) epoch: i64,
     pub(crate) assertion_keys: Arc<KeySet>,
-    secrets: Arc<[SecretHash]>,
+    secrets: Arc<[KnownSecret]>,
+}
+
+/// A secret, and when its last use was written down, as far as this node knows.
+pub(crate) struct KnownSecret {
+    pub(crate) kept: SecretHash,
+    noted_at: AtomicI64,
+}
+
+impl KnownSecret {
+    /// Whether the use of it at `now` is to be written down, which is said to one of those who ask within an hour.
+    pub(crate) fn is_to_be_noted(&self, now: Timestamp) -> bool {
+        let noted = self.noted_at.load(Ordering::Relaxed);
+        let is_due = now.seconds().saturating_sub(noted) >= USE_NOTED;
+        let taken = || {
+            let now = now.seconds();
+            let (ours, seen) = (Ordering::Relaxed, Ordering::Relaxed);
+            self.noted_at.compare_exchange(noted, now, ours, seen)
+        };
+        is_due && taken().is_ok()
+    }
 }
 
 impl KnownClient {
@@ -82,16 +105,24 @@ impl KnownClient {
             client: Arc::new(record.client),
             enabled: record.enabled,
             epoch: record.epoch,
-            secrets: record.secrets.into(),
+            secrets: record.secrets.into_iter().map(KnownSecret::from).collect(),
         }
     }
 
-    /// The hashes of the secrets that are good now; several, while one replaces another.
-    pub(crate) fn secrets(&self, now: Timestamp) -> impl Iterator<Item = &[u8; 32]> {
-        self.secrets
-            .iter()
-            .filter(move |secret| secret.expires_at.is_none_or(|end| now < end))
-            .map(|secret| &secret.hash)
+    /// The secrets that are good now; several, while one replaces another.
+    pub(crate) fn secrets(&self, now: Timestamp) -> impl Iterator<Item = &KnownSecret> {
+        let secrets = self.secrets.iter();
+        secrets.filter(move |secret| secret.kept.is_good(now))
+    }
+}
+
+impl From<SecretHash> for KnownSecret {
+    fn from(kept: SecretHash) -> Self {
+        let noted_at = kept.last_used_at.map_or(i64::MIN, Timestamp::seconds);
+        Self {
+            noted_at: AtomicI64::new(noted_at),
+            kept,
+        }
     }
 }
 

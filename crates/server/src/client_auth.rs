@@ -14,7 +14,13 @@ use safeconduct_protocol::{
 };
 use safeconduct_store::HashedSecret;
 
-use crate::{catalog::KnownClient, dpop::ProvenKey, fault::Failure, form, server::Exchange};
+use crate::{
+    catalog::{KnownClient, KnownSecret},
+    dpop::ProvenKey,
+    fault::Failure,
+    form,
+    server::Exchange,
+};
 
 /// What the log says of a secret with `+` or `%` that the client sent as it is.
 const NOT_ENCODED: &str = "the right secret, but not form-encoded (RFC 6749 §2.3.1): let the client encode it, or give it a secret without + and %";
@@ -24,6 +30,15 @@ pub(crate) struct AuthenticatedClient {
     known: KnownClient,
     assertion: Option<UsedId>,
     /// Its secret's hash, where that was made with a key that hashes no more, and what it is with the one that does.
+    rehashed: Option<([u8; 32], HashedSecret)>,
+    /// The id of its secret, where the use of it is to be written down.
+    used_secret: Option<String>,
+}
+
+/// A secret that a client has presented, and that is one of its own.
+struct RightSecret<'a> {
+    known: &'a KnownSecret,
+    /// Its hash as it is kept and as it is to be, where it was made with another key than the one that hashes now.
     rehashed: Option<([u8; 32], HashedSecret)>,
 }
 
@@ -85,6 +100,17 @@ pub(crate) async fn authenticate(
     parameters: &Parameters,
 ) -> Result<AuthenticatedClient, Refusal> {
     let authenticated = judge(exchange, headers, parameters)?;
+    if let Some(secret) = &authenticated.used_secret {
+        // Failing to is no reason to turn the client away; an hour later it is tried again.
+        if let Err(error) = exchange
+            .server
+            .store()
+            .client_secret_used(secret, exchange.now)
+            .await
+        {
+            tracing::warn!(%error, "the use of a client secret could not be written down");
+        }
+    }
     if let Some((old, new)) = &authenticated.rehashed {
         let id = &authenticated.client().id;
         let store = exchange.store_of_client(id);
@@ -163,7 +189,11 @@ fn judge(
     Ok(AuthenticatedClient {
         known: known.clone(),
         assertion,
-        rehashed: right_secret.flatten(),
+        used_secret: right_secret
+            .as_ref()
+            .filter(|right| right.known.is_to_be_noted(exchange.now))
+            .map(|right| right.known.kept.id.clone()),
+        rehashed: right_secret.and_then(|right| right.rehashed),
     })
 }
 
@@ -172,13 +202,12 @@ fn nobody(id: &ClientId) -> String {
     format!("{} is unknown or disabled", Sent(id.as_str()))
 }
 
-/// Whether a secret is one of the client's; and where its hash was made with another key than the one that hashes now, the hash as
-/// it is kept and as it is to be.
-fn matching(
+/// The one of the client's secrets that was presented.
+fn matching<'k>(
     exchange: &Exchange<'_>,
     secret: &Secret,
-    known: Option<&KnownClient>,
-) -> Option<Option<([u8; 32], HashedSecret)>> {
+    known: Option<&'k KnownClient>,
+) -> Option<RightSecret<'k>> {
     let hashes = exchange.catalog.keys.hashes_of_client_secret(secret);
     let active = *hashes.first()?;
     let mut right = None;
@@ -187,8 +216,12 @@ fn matching(
         .flat_map(|known| known.secrets(exchange.now))
     {
         for presented in &hashes {
-            if encoding::constant_time_eq(kept, &presented.hash) {
-                right = Some((presented.key != active.key).then_some((*kept, active)));
+            let hash = kept.kept.hash;
+            if encoding::constant_time_eq(&hash, &presented.hash) {
+                right = Some(RightSecret {
+                    known: kept,
+                    rehashed: (presented.key != active.key).then_some((hash, active)),
+                });
             }
         }
     }

@@ -50,6 +50,8 @@ const SIGNED: [Algorithm; 2] = [Algorithm::Es256, Algorithm::Rs256];
 const ACCESS_TOKENS: Algorithm = Resources::default_algorithm();
 
 /// The kinds of credential there are, as their rows say it.
+/// As many characters of a secret as nobody is shown before four of them are.
+const LEFT_UNSHOWN: usize = 28;
 const PASSWORD: &str = "password";
 const TOTP: &str = "totp";
 
@@ -312,7 +314,16 @@ fn hashed(key: &SealKey, secret: &Secret) -> HashedSecret {
     HashedSecret {
         hash: encoding::hmac_sha256(key.expose_bytes(), secret.expose().as_bytes()),
         key: i64::from(key.id()),
+        last_four: last_four(secret),
     }
+}
+
+/// How a secret ends, if that leaves enough of it: users choose shorter ones than this server does.
+fn last_four(secret: &Secret) -> Option<[u8; 4]> {
+    let text = secret.expose().as_bytes();
+    let (rest, four) = text.split_last_chunk()?;
+    let shows = rest.len() >= LEFT_UNSHOWN && four.iter().all(u8::is_ascii_graphic);
+    shows.then_some(*four)
 }
 
 /// Under a key for recovery codes alone that follows from the one that hashes.
@@ -320,6 +331,7 @@ fn hashed_code(key: &SealKey, user: &UserId, code: &RecoveryCode) -> HashedSecre
     HashedSecret {
         hash: code.hash(&derived(key, b"safeconduct recovery codes"), user),
         key: i64::from(key.id()),
+        last_four: None,
     }
 }
 

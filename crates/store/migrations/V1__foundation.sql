@@ -201,14 +201,19 @@ CREATE TABLE client_groups (
 );
 CREATE INDEX clients_of_group ON client_groups (group_name, client_id);
 
--- hashed_by is the key it is hashed with: a retired key stays as long as a row names it.
+-- hashed_by is the key it is hashed with: a retired key stays as long as a row names it. by_kind and by_name say who made it, as in events;
+-- last_four is how it ends, where that gives nothing away; last_used_at is right within an hour.
 CREATE TABLE client_secrets (
     id TEXT PRIMARY KEY,
     client_id TEXT NOT NULL,
     hash BYTEA NOT NULL,
     hashed_by BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
-    expires_at BIGINT
+    expires_at BIGINT,
+    by_kind TEXT NOT NULL,
+    by_name TEXT,
+    last_four TEXT,
+    last_used_at BIGINT
 );
 CREATE INDEX client_secrets_of_client ON client_secrets (client_id);
 
@@ -381,6 +386,20 @@ CREATE TABLE outbox (
 );
 CREATE INDEX outbox_by_recipient ON outbox (kind, recipient, next_at);
 CREATE INDEX outbox_by_age ON outbox (created_at);
+
+-- What was given up of it, for a week: an administrator may let it be tried again.
+CREATE TABLE given_up_messages (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    recipient TEXT NOT NULL,
+    user_id TEXT,
+    about TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    attempts BIGINT NOT NULL,
+    last_answer TEXT,
+    given_up_at BIGINT NOT NULL
+);
+CREATE INDEX given_up_messages_by_age ON given_up_messages (given_up_at);
 
 -- How many mails of a topic went to an address of late; from resets_at on the count begins anew. recipient is a hash of the address, so
 -- that no list of who was written to is kept. last_mail is the mail that was counted last: a write recognises its own.

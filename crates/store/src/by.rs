@@ -108,7 +108,7 @@ impl Who {
     }
 
     /// What a later release has, or nobody, is unknown.
-    fn parse(kind: &str, name: &str) -> Self {
+    pub(crate) fn parse(kind: &str, name: &str) -> Self {
         let known = match kind {
             "person" => UserId::parse(name).map(Self::Person),
             "client" => ClientId::parse(name).map(Self::Client),

@@ -1,18 +1,16 @@
-//! Registered clients and their secrets. An id is given once: a deleted client leaves its row behind. Disabling ends what
+//! Registered clients. An id is given once: a deleted client leaves its row behind. Disabling ends what
 //! the client holds by raising its epoch; enabling never lowers it.
-
-use std::collections::HashMap;
 
 use safeconduct_protocol::client::Client;
 use safeconduct_protocol::ids::ClientId;
-use safeconduct_protocol::ids::new_id;
 use safeconduct_protocol::time::Timestamp;
 
 use crate::by::By;
+use crate::client_secrets::{self, HashedSecret, SecretHash, Which, exists};
 use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::{self, NewEvent, administrative};
-use crate::store::{ActingStore, Store, from_json, stored, to_json};
+use crate::store::{ActingStore, Store, from_json, to_json};
 
 const CREATE: &str = "INSERT INTO clients (id, registration, version, enabled, declared, epoch, created_at, groups) \
      SELECT $1, $2, 1, 1, $3, 1, $4, CAST($5 AS TEXT) WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.id = $1) ON CONFLICT (id) DO NOTHING";
@@ -21,16 +19,6 @@ const CREATE: &str = "INSERT INTO clients (id, registration, version, enabled, d
 const BUILD_IN: &str = "INSERT INTO clients (id, registration, version, enabled, declared, epoch, created_at) \
      VALUES ($1, $2, 1, 1, 1, 1, $3) \
      ON CONFLICT (id) DO UPDATE SET registration = $2, declared = 1, version = clients.version + 1 WHERE clients.registration <> $2";
-
-const ADD_SECRET: &str = "INSERT INTO client_secrets (id, client_id, hash, created_at, hashed_by) VALUES ($1, $2, $3, $4, $5)";
-
-const REHASH_SECRET: &str =
-    "UPDATE client_secrets SET hash = $3, hashed_by = $4 WHERE client_id = $1 AND hash = $2";
-
-const EXPIRE_SECRETS: &str = "UPDATE client_secrets SET expires_at = $2 \
-     WHERE client_id = $1 AND (expires_at IS NULL OR expires_at > $2)";
-
-const DELETE_SECRETS: &str = "DELETE FROM client_secrets WHERE client_id = $1";
 
 /// Where other users may use a client from now on, what it held ends with its epoch; where everybody may, nothing does.
 macro_rules! restricted {
@@ -63,8 +51,6 @@ const CLEAR_GROUPS: &str = "DELETE FROM client_groups WHERE client_id = $1";
 
 const ADD_GROUP: &str = "INSERT INTO client_groups (client_id, group_name) VALUES ($1, $2)";
 
-const EXISTS: &str = "SELECT 1 FROM clients WHERE id = $1 AND deleted_at IS NULL";
-
 const DISABLE: &str = "UPDATE clients SET enabled = 0, epoch = epoch + 1 \
      WHERE id = $1 AND enabled = 1 AND deleted_at IS NULL";
 
@@ -82,7 +68,11 @@ const DELETE: &str = "UPDATE clients SET enabled = 0, epoch = epoch + 1, deleted
 const LIST: &str = "SELECT registration, version, enabled, declared, epoch, created_at FROM clients \
      WHERE deleted_at IS NULL ORDER BY id";
 
-const SECRETS: &str = "SELECT client_id, id, hash, created_at, expires_at, hashed_by FROM client_secrets ORDER BY created_at, id";
+const LIST_AFTER: &str = "SELECT registration, version, enabled, declared, epoch, created_at FROM clients \
+     WHERE deleted_at IS NULL AND id > $1 ORDER BY id LIMIT $2";
+
+const ONE: &str = "SELECT registration, version, enabled, declared, epoch, created_at FROM clients \
+     WHERE deleted_at IS NULL AND id = $1";
 
 /// A client as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,30 +93,6 @@ pub struct ClientRecord {
     pub secrets: Vec<SecretHash>,
 }
 
-/// A client secret as the server hashed it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HashedSecret {
-    /// The keyed hash.
-    pub hash: [u8; 32],
-    /// The number of the key it was hashed with.
-    pub key: i64,
-}
-
-/// A client secret as it is kept: a keyed hash.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SecretHash {
-    /// Its name among the client's secrets.
-    pub id: String,
-    /// The hash that the server made of it.
-    pub hash: [u8; 32],
-    /// The number of the key it was hashed with.
-    pub key: i64,
-    /// When it was added.
-    pub created_at: Timestamp,
-    /// From when on it is good no more; `None`: until it is replaced.
-    pub expires_at: Option<Timestamp>,
-}
-
 impl Store {
     /// Every client that was not deleted, by id.
     ///
@@ -134,15 +100,47 @@ impl Store {
     /// [`StoreError`].
     pub async fn clients(&self) -> Result<Vec<ClientRecord>, StoreError> {
         // A secret read before its client is a client without one for a moment; the other way round is a refusal too many.
-        let mut records = self.list(Statement::new(LIST), read).await?;
-        let mut secrets: HashMap<String, Vec<SecretHash>> = HashMap::new();
-        for (client, secret) in self.list(Statement::new(SECRETS), read_secret).await? {
-            secrets.entry(client).or_default().push(secret);
-        }
+        let records = self.list(Statement::new(LIST), read).await?;
+        self.with_secrets(records, Which::All).await
+    }
+
+    /// At most `limit` of them, behind the one of the id `after`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn clients_after(
+        &self,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<ClientRecord>, StoreError> {
+        let page = Statement::new(LIST_AFTER)
+            .bind(after)
+            .bind(i64::from(limit));
+        let records = self.list(page, read).await?;
+        let last = records.last().map(|record| record.client.id.to_string());
+        let between = Which::Between(after, last.as_deref().unwrap_or(after));
+        self.with_secrets(records, between).await
+    }
+
+    /// The client of this id, unless it was deleted.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn client(&self, id: &str) -> Result<Option<ClientRecord>, StoreError> {
+        let found = self.list(Statement::new(ONE).bind(id), read).await?;
+        let found = self.with_secrets(found, Which::Between(id, id)).await?;
+        Ok(found.into_iter().next())
+    }
+
+    async fn with_secrets(
+        &self,
+        mut records: Vec<ClientRecord>,
+        which: Which<'_>,
+    ) -> Result<Vec<ClientRecord>, StoreError> {
+        let mut secrets = self.client_secrets(which).await?;
         for record in &mut records {
-            record.secrets = secrets
-                .remove(record.client.id.as_str())
-                .unwrap_or_default();
+            let id = record.client.id.as_str();
+            record.secrets = secrets.remove(id).unwrap_or_default();
         }
         Ok(records)
     }
@@ -160,7 +158,7 @@ impl ActingStore {
         declared: bool,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let unit = Unit::new(creation(client, secret, declared, now));
+        let unit = Unit::new(creation(client, secret, declared, self.by(), now));
         let event = NewEvent::new("client-created").client(&client.id);
         if self
             .committed(administrative(unit, event, self.by(), now))
@@ -222,54 +220,6 @@ impl ActingStore {
         }
     }
 
-    /// Adds a secret. The client's other secrets end at `expire_others_at`, or live on beside it if that is `None`.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`].
-    pub async fn add_client_secret(
-        &self,
-        id: &ClientId,
-        hash: HashedSecret,
-        expire_others_at: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let expiry =
-            expire_others_at.map(|at| Statement::new(EXPIRE_SECRETS).bind(id.as_str()).bind(at));
-        let statements = [exists(id)]
-            .into_iter()
-            .chain(expiry)
-            .chain([secret_addition(id, hash, now)]);
-        self.change_client(
-            Unit::new(statements),
-            NewEvent::new("client-secret-added").client(id),
-            now,
-        )
-        .await
-    }
-
-    /// Keeps the same secret of a client under the hash of another key, unless it was replaced meanwhile; says whether it did.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn rehash_client_secret(
-        &self,
-        id: &ClientId,
-        old: &[u8; 32],
-        new: HashedSecret,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let rehash = Statement::new(REHASH_SECRET)
-            .bind(id.as_str())
-            .bind(old.as_slice())
-            .bind(new.hash.as_slice())
-            .bind(new.key)
-            .expect_some();
-        let event = NewEvent::new("client-secret-rehashed").client(id);
-        Ok(self
-            .committed(administrative(rehash.into(), event, self.by(), now))
-            .await?)
-    }
-
     /// Disables a client: everything it holds is dead, and stays dead if it is enabled again. Disabling twice is disabling.
     ///
     /// # Errors
@@ -302,7 +252,7 @@ impl ActingStore {
                 .bind(id.as_str())
                 .bind(now)
                 .expect_some(),
-            Statement::new(DELETE_SECRETS).bind(id.as_str()),
+            client_secrets::deletion(id),
         ]);
         self.change_client(unit, NewEvent::new("client-deleted").client(id), now)
             .await
@@ -328,7 +278,7 @@ impl ActingStore {
                 .bind(id.as_str())
                 .bind(now)
                 .expect_some(),
-            Statement::new(DELETE_SECRETS).bind(id.as_str()),
+            client_secrets::deletion(id),
         ]);
         let event = NewEvent::new("client-deleted").client(id);
         Ok(self
@@ -358,6 +308,7 @@ pub(crate) fn creation(
     client: &Client,
     secret: Option<HashedSecret>,
     declared: bool,
+    by: &By,
     now: Timestamp,
 ) -> Vec<Statement> {
     let create = Statement::new(CREATE)
@@ -370,7 +321,7 @@ pub(crate) fn creation(
     [create]
         .into_iter()
         .chain(admission(client))
-        .chain(secret.map(|hash| secret_addition(&client.id, hash, now)))
+        .chain(secret.map(|hash| client_secrets::addition(&client.id, hash, by, now)))
         .collect()
 }
 
@@ -410,35 +361,9 @@ fn record_restriction(client: &Client, by: &By, now: Timestamp) -> Statement {
     events::record_restriction(&client.id, groups_column(client).as_deref(), by, now)
 }
 
-/// The statements that leave a client with `secret` alone.
-pub(crate) fn secret_replacement(
-    id: &ClientId,
-    secret: Option<HashedSecret>,
-    now: Timestamp,
-) -> Vec<Statement> {
-    let delete = Statement::new(DELETE_SECRETS).bind(id.as_str());
-    [delete]
-        .into_iter()
-        .chain(secret.map(|hash| secret_addition(id, hash, now)))
-        .collect()
-}
-
 /// The statement that disables a client that is enabled.
 pub(crate) fn disabling(id: &ClientId) -> Statement {
     Statement::new(DISABLE).bind(id.as_str())
-}
-
-fn secret_addition(id: &ClientId, hash: HashedSecret, now: Timestamp) -> Statement {
-    Statement::new(ADD_SECRET)
-        .bind(new_id())
-        .bind(id.as_str())
-        .bind(hash.hash.as_slice())
-        .bind(now)
-        .bind(hash.key)
-}
-
-fn exists(id: &ClientId) -> Statement {
-    Statement::new(EXISTS).bind(id.as_str()).expect_some()
 }
 
 fn read(row: &mut Row) -> Result<ClientRecord, DriverError> {
@@ -451,16 +376,4 @@ fn read(row: &mut Row) -> Result<ClientRecord, DriverError> {
         created_at: row.time()?,
         secrets: Vec::new(),
     })
-}
-
-fn read_secret(row: &mut Row) -> Result<(String, SecretHash), DriverError> {
-    let client = row.text()?;
-    let secret = SecretHash {
-        id: row.text()?,
-        hash: stored(row.blob()?.try_into().ok(), "hash")?,
-        created_at: row.time()?,
-        expires_at: row.optional_time()?,
-        key: row.integer()?,
-    };
-    Ok((client, secret))
 }

@@ -46,7 +46,7 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
     ("client_groups", "client_id, group_name"),
     (
         "client_secrets",
-        "id, client_id, hash, hashed_by, created_at, expires_at",
+        "id, client_id, hash, hashed_by, created_at, expires_at, by_kind, by_name, last_four, last_used_at",
     ),
     ("scopes", "name, position, description"),
     ("resources", "uri, position, description"),
@@ -77,6 +77,10 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
     (
         "outbox",
         "id, kind, recipient, user_id, about, created_at, attempts, next_at, last_answer",
+    ),
+    (
+        "given_up_messages",
+        "id, kind, recipient, user_id, about, created_at, attempts, last_answer, given_up_at",
     ),
     (
         "mail_budgets",

@@ -9,7 +9,8 @@ use safeconduct_protocol::resource::{Resource, ScopeDescription};
 use safeconduct_protocol::time::Timestamp;
 
 use crate::by::By;
-use crate::clients::{self, ClientRecord, HashedSecret};
+use crate::client_secrets::{self, HashedSecret};
+use crate::clients::{self, ClientRecord};
 use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::NewEvent;
@@ -220,7 +221,7 @@ impl<'b> Difference<'b> {
 
     fn create(&mut self, client: &Client, secret: Option<HashedSecret>) {
         self.unit
-            .extend(clients::creation(client, secret, true, self.now));
+            .extend(clients::creation(client, secret, true, self.by, self.now));
         let event = NewEvent::new("client-created").client(&client.id);
         self.record(event.detail("declared"));
         self.reconciled.created.push(client.id.clone());
@@ -245,7 +246,7 @@ impl<'b> Difference<'b> {
         let declaration = clients::declaration(client, self.by, self.now);
         self.unit.extend(declaration);
         if !same_secret {
-            let replacement = clients::secret_replacement(&client.id, secret, self.now);
+            let replacement = client_secrets::replacement(&client.id, secret, self.by, self.now);
             self.unit.extend(replacement);
         }
         let event = NewEvent::new("client-updated").client(&client.id);

@@ -127,6 +127,7 @@ static EVENTS: &[(&str, &str, &str)] = &[
     ("client-updated", "client", "`declared` where the configuration did it"),
     ("client-restricted", "client", ""),
     ("client-secret-added", "client", ""),
+    ("client-secret-ended", "client", ""),
     ("client-secret-rehashed", "client", ""),
     ("client-disabled", "client", "`no longer declared` where the configuration did it"),
     ("client-enabled", "client", ""),

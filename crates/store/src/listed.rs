@@ -1,15 +1,14 @@
-//! Sessions, grants and what waits in the outbox as operators look at them: whose they are, page by page, by keys that an index has; and
-//! what only operators do to them.
+//! Sessions and grants as operators look at them: whose they are, page by page, by keys that an index has; and what only operators do to
+//! them.
 
 use safeconduct_protocol::ids::{ClientId, GrantId, SessionId, UserId};
 use safeconduct_protocol::time::Timestamp;
 
-use crate::driver::{Row, Statement, Unit};
+use crate::driver::{Statement, Unit};
 use crate::error::StoreError;
 use crate::events::NewEvent;
 use crate::grants::{self, GrantRecord};
 use crate::liveness::stands;
-use crate::outbox::{self, OutboxRow};
 use crate::sessions::{self, SessionRecord, ending_all};
 use crate::store::{ActingStore, Store};
 
@@ -85,22 +84,6 @@ const LIVES: &str = concat!(
 /// Sorts behind the id of every grant, which begins with a hexadecimal digit.
 const BEHIND_ALL: &str = "g";
 
-const MESSAGES: &str = concat!(
-    "SELECT ",
-    outbox::columns!(),
-    ", next_at, last_answer FROM outbox WHERE id > $1 ORDER BY id LIMIT $2"
-);
-
-const MESSAGE: &str = concat!(
-    "SELECT ",
-    outbox::columns!(),
-    ", next_at, last_answer FROM outbox WHERE id = $1"
-);
-
-const RETRY_NOW: &str = "UPDATE outbox SET next_at = $2 WHERE id = $1";
-
-const DROP: &str = "DELETE FROM outbox WHERE id = $1";
-
 /// A grant in a list, with whether it can be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedGrant {
@@ -108,17 +91,6 @@ pub struct ListedGrant {
     pub record: GrantRecord,
     /// Whether it and everything that it rests on stand.
     pub lives: bool,
-}
-
-/// A message that waits in the outbox, or is being told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WaitingMessage {
-    /// The message.
-    pub row: OutboxRow,
-    /// When it is told next; while a node tells it, when another one may.
-    pub next_at: Timestamp,
-    /// What came of it the last time.
-    pub last_answer: Option<String>,
 }
 
 impl Store {
@@ -221,29 +193,6 @@ impl Store {
             lives: self.row(lives).await?.is_some(),
         }))
     }
-
-    /// At most `limit` messages of the outbox, behind the one called `after`. One that this release can't read is left out.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn messages_after(
-        &self,
-        after: &str,
-        limit: u32,
-    ) -> Result<Vec<WaitingMessage>, StoreError> {
-        let statement = Statement::new(MESSAGES).bind(after).bind(i64::from(limit));
-        let read = self.list(statement, waiting).await?;
-        Ok(read.into_iter().flatten().collect())
-    }
-
-    /// The message of this name, if it waits.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn message(&self, id: &str) -> Result<Option<WaitingMessage>, StoreError> {
-        let row = self.row(Statement::new(MESSAGE).bind(id)).await?;
-        Ok(row.map(|mut row| waiting(&mut row)).transpose()?.flatten())
-    }
 }
 
 impl ActingStore {
@@ -258,52 +207,4 @@ impl ActingStore {
         self.committed(unit).await?;
         Ok(())
     }
-
-    /// Lets a message be told at once, from whichever node looks first; also one that a node is telling at this moment, which is then told
-    /// twice. `false` if it does not wait any more.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn retry_message_now(
-        &self,
-        row: &OutboxRow,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let retry = Statement::new(RETRY_NOW).bind(row.id.as_str()).bind(now);
-        let event = about(NewEvent::new("message-retried"), row);
-        let unit = Unit::new([retry.expect_some(), event.by(self.by(), now)]);
-        Ok(self.committed(unit).await?)
-    }
-
-    /// Takes a message out of the outbox, untold. `false` if it does not wait any more.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn drop_message(&self, row: &OutboxRow, now: Timestamp) -> Result<bool, StoreError> {
-        let delete = Statement::new(DROP).bind(row.id.as_str());
-        let event = about(NewEvent::new("message-dropped"), row);
-        let unit = Unit::new([delete.expect_some(), event.by(self.by(), now)]);
-        Ok(self.committed(unit).await?)
-    }
-}
-
-/// `event` with whom a message is about, and what it is.
-fn about<'r>(event: NewEvent<'r>, row: &'r OutboxRow) -> NewEvent<'r> {
-    let event = match row.message.client() {
-        Some(client) => event.client(client),
-        None => event,
-    };
-    event
-        .user(row.message.user())
-        .detail(row.message.kind().as_str())
-}
-
-fn waiting(row: &mut Row) -> Result<Option<WaitingMessage>, crate::driver::DriverError> {
-    let message = outbox::read_known(row)?;
-    let (next_at, last_answer) = (row.time()?, row.optional_text()?);
-    Ok(message.map(|row| WaitingMessage {
-        row,
-        next_at,
-        last_answer,
-    }))
 }

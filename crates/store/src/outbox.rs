@@ -57,6 +57,10 @@ const RETRY: &str =
 
 const DELIVERED: &str = "DELETE FROM outbox WHERE id = $1";
 
+const KEEP: &str = "INSERT INTO given_up_messages (id, kind, recipient, user_id, about, created_at, attempts, last_answer, given_up_at) \
+     SELECT id, kind, recipient, user_id, about, created_at, attempts, COALESCE(CAST($3 AS TEXT), last_answer), CAST($4 AS BIGINT) \
+     FROM outbox WHERE id = $1 AND attempts = $2 ON CONFLICT (id) DO NOTHING";
+
 const GIVE_UP: &str = "DELETE FROM outbox WHERE id = $1 AND attempts = $2";
 
 const TOO_OLD: &str = concat!(
@@ -250,12 +254,11 @@ impl Store {
         next_at: Timestamp,
         answer: &str,
     ) -> Result<(), StoreError> {
-        let storable = answer.chars().filter(|char| !char.is_control());
         let retry = Statement::new(RETRY)
             .bind(claimed.id.as_str())
             .bind(claimed.attempts + 1)
             .bind(next_at)
-            .bind(storable.take(LONGEST_ANSWER).collect::<String>());
+            .bind(storable(answer));
         self.commit(retry).await?;
         Ok(())
     }
@@ -287,31 +290,32 @@ impl Store {
 }
 
 impl ActingStore {
-    /// Gives up a message that this node has claimed, which leaves an event; nothing happens if another node has taken it on
-    /// since. Giving up twice is giving up.
+    /// Gives up a message that this node has claimed, which leaves an event, and the message for a week; nothing happens if another node
+    /// has taken it on since. Giving up twice is giving up. `answer` is what came of it, for operators.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn give_up_message(
         &self,
         claimed: &OutboxRow,
+        answer: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.give_up(claimed, claimed.attempts + 1, now).await
+        let answer = Some(storable(answer));
+        self.give_up(claimed, claimed.attempts + 1, answer, now)
+            .await
     }
 
     async fn give_up(
         &self,
         row: &OutboxRow,
         attempts: i64,
+        answer: Option<String>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let delete = Statement::new(GIVE_UP)
-            .bind(row.id.as_str())
-            .bind(attempts)
-            .expect_some();
+        let [keep, delete] = giving_up(row, attempts, answer, now);
         let event = row.message.undelivered().by(self.by(), now);
-        self.committed(Unit::new([delete, event])).await?;
+        self.committed(Unit::new([keep, delete, event])).await?;
         Ok(())
     }
 
@@ -327,7 +331,7 @@ impl ActingStore {
         let old = self.list(statement, read_any).await?;
         for row in &old {
             match row {
-                Ok(row) => self.give_up(row, row.attempts, now).await?,
+                Ok(row) => self.give_up(row, row.attempts, None, now).await?,
                 Err(unreadable) => {
                     let delete = Statement::new(DELIVERED).bind(unreadable.id.as_str());
                     self.commit(delete).await?;
@@ -336,6 +340,28 @@ impl ActingStore {
         }
         Ok(old.len() as u64)
     }
+}
+
+/// The statements that move a message to what was given up, if nobody has taken it on since it had so many attempts; the second one finds
+/// nothing otherwise.
+fn giving_up(
+    row: &OutboxRow,
+    attempts: i64,
+    answer: Option<String>,
+    now: Timestamp,
+) -> [Statement; 2] {
+    let keep = Statement::new(KEEP)
+        .bind(row.id.as_str())
+        .bind(attempts)
+        .bind(answer)
+        .bind(now);
+    let delete = Statement::new(GIVE_UP).bind(row.id.as_str()).bind(attempts);
+    [keep, delete.expect_some()]
+}
+
+fn storable(answer: &str) -> String {
+    let storable = answer.chars().filter(|char| !char.is_control());
+    storable.take(LONGEST_ANSWER).collect()
 }
 
 /// A row that this release can't read, such as one of a purpose that a later release has. It stands in nobody's way: a node that can

@@ -6,7 +6,7 @@ use safeconduct_protocol::ids::UserId;
 use safeconduct_protocol::mail::Mail;
 use safeconduct_protocol::time::Timestamp;
 
-use crate::clients::HashedSecret;
+use crate::client_secrets::HashedSecret;
 use crate::driver::{Statement, Unit, UnitOutcome};
 use crate::error::StoreError;
 use crate::events::{NewEvent, record_code_used, record_guessed};

@@ -23,6 +23,7 @@ use safeconduct_protocol::time::Timestamp;
 
 use crate::driver::{Row, Rows, Statement, Unit};
 use crate::error::StoreError;
+use crate::messages::GIVEN_UP;
 use crate::single_use::LEEWAY;
 use crate::store::{ActingStore, Store};
 use crate::time_marks;
@@ -74,6 +75,11 @@ const OLD_FAILED: &str = "DELETE FROM events WHERE id IN \
 const OLD_FAILED_LEFT: &str = "SELECT COUNT(*) FROM \
      (SELECT 1 FROM events WHERE kind = 'sign-in-failed' AND id < $1 LIMIT $2) AS due";
 
+const GIVEN_UP_MESSAGES: &str = "DELETE FROM given_up_messages WHERE id IN \
+     (SELECT id FROM given_up_messages WHERE given_up_at <= $1 ORDER BY given_up_at LIMIT $2)";
+
+const GIVEN_UP_MESSAGES_LEFT: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM given_up_messages WHERE given_up_at <= $1 LIMIT $2) AS due";
+
 /// The row is looked at once more: a mail that comes first may have moved its end.
 const MAIL_BUDGETS: &str = "DELETE FROM mail_budgets WHERE resets_at <= $1 AND (recipient, topic) IN \
      (SELECT recipient, topic FROM mail_budgets WHERE resets_at <= $1 ORDER BY resets_at LIMIT $2)";
@@ -124,11 +130,13 @@ pub enum Sweepable {
     Guesses,
     /// Counts of mails to addresses that none went to for an hour.
     MailBudgets,
+    /// Messages that were given up a week ago.
+    GivenUpMessages,
 }
 
 impl Sweepable {
     /// Every kind, in the order in which they are swept: what sessions leave behind comes after them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Sessions,
         Self::SessionClients,
         Self::Messages,
@@ -140,6 +148,7 @@ impl Sweepable {
         Self::Events,
         Self::Guesses,
         Self::MailBudgets,
+        Self::GivenUpMessages,
     ];
 
     /// Its name in metrics: its table's.
@@ -156,6 +165,7 @@ impl Sweepable {
             Self::Events => "events",
             Self::Guesses => "guesses",
             Self::MailBudgets => "mail_budgets",
+            Self::GivenUpMessages => "given_up_messages",
         }
     }
 
@@ -170,6 +180,7 @@ impl Sweepable {
             Self::FailedSignIns => Some(OLD_FAILED_LEFT),
             Self::Events => Some(OLD_EVENTS_LEFT),
             Self::MailBudgets => Some(MAIL_BUDGETS_LEFT),
+            Self::GivenUpMessages => Some(GIVEN_UP_MESSAGES_LEFT),
             Self::SessionClients | Self::Messages | Self::Guesses => None,
         }
     }
@@ -200,6 +211,9 @@ impl Store {
             (_, None) => return Ok(0),
             (Sweepable::FailedSignIns, Some(sql)) => old_events(sql, now.plus(-FAILED), most),
             (Sweepable::Events, Some(sql)) => old_events(sql, now.plus(-EVENTS), most),
+            (Sweepable::GivenUpMessages, Some(sql)) => Statement::new(sql)
+                .bind(now.plus(-GIVEN_UP))
+                .bind(i64::from(most)),
             (Sweepable::UsedIds | Sweepable::RevokedTokens, Some(sql)) => Statement::new(sql)
                 .bind(now.plus(-LEEWAY))
                 .bind(i64::from(most)),
@@ -285,6 +299,10 @@ impl ActingStore {
             }
             Sweepable::Guesses => self.sweep_guesses(now).await,
             Sweepable::MailBudgets => self.delete(until(MAIL_BUDGETS)).await,
+            Sweepable::GivenUpMessages => {
+                let old = Statement::new(GIVEN_UP_MESSAGES).bind(now.plus(-GIVEN_UP));
+                self.delete(old.bind(i64::from(limit))).await
+            }
         }
     }
 }

@@ -1,10 +1,10 @@
-//! `safeconduct delivery`: mails and logouts that wait to be told.
+//! `safeconduct delivery`: mails and logouts that wait to be told, and what was given up.
 
 use std::borrow::Cow;
 
 use clap::Subcommand;
 use safeconduct_protocol::ids::UserId;
-use safeconduct_store::{Message, WaitingMessage};
+use safeconduct_store::{ListedMessage, Message, MessageState};
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
@@ -13,11 +13,17 @@ use super::page::{Paging, say_more};
 use super::place::{Listed, Place};
 use super::prompt::confirm;
 
+/// The state of what was given up.
+const GIVEN_UP: &str = "given-up";
+
 /// What can be done with deliveries.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// List what waits; what was given up is an event: `safeconduct audit --kind mail-undelivered,logout-undelivered`
+    /// List what waits, or what was given up within the week
     List {
+        /// What was given up
+        #[arg(long)]
+        given_up: bool,
         #[command(flatten)]
         paging: Paging,
     },
@@ -28,15 +34,18 @@ pub(crate) enum Verb {
     },
     /// Let one be told at once, or all of them
     #[command(
-        after_help = "A running server tells it within seconds. One that is being told at this moment is told twice."
+        after_help = "A running server tells it within seconds. One that is being told at this moment is told twice; one that was given up is tried as long again as a new one."
     )]
     Retry {
         /// Its id
         #[arg(required_unless_present = "all")]
         delivery: Option<String>,
-        /// All that wait
+        /// All that wait, or with --given-up all that were given up
         #[arg(long, conflicts_with = "delivery")]
         all: bool,
+        /// With --all: what was given up
+        #[arg(long, requires = "all")]
+        given_up: bool,
     },
     /// Take one back, untold
     Drop {
@@ -55,8 +64,8 @@ impl Verb {
     /// Nothing of that name waits, or the database's.
     pub(crate) async fn run(self, place: &Place, output: Format) -> Result<(), Failure> {
         match self {
-            Self::List { paging } => {
-                let found = place.deliveries(&paging).await?;
+            Self::List { given_up, paging } => {
+                let found = place.deliveries(given_up, &paging).await?;
                 output.list(&found.rows)?;
                 say_more(found.next.as_deref());
                 Ok(())
@@ -72,7 +81,7 @@ impl Verb {
                 ));
                 Ok(())
             }
-            Self::Retry { .. } => retry_all(place).await,
+            Self::Retry { given_up, .. } => retry_all(place, given_up).await,
             Self::Drop { delivery, yes } => {
                 let found = place.delivery(&delivery).await?;
                 let ShownDelivery {
@@ -88,15 +97,23 @@ impl Verb {
 }
 
 impl Place {
-    async fn deliveries(&self, paging: &Paging) -> Result<Listed<ShownDelivery>, Failure> {
+    async fn deliveries(
+        &self,
+        given_up: bool,
+        paging: &Paging,
+    ) -> Result<Listed<ShownDelivery>, Failure> {
         let administration = match self {
             Self::Here(database) => database.administration(),
             Self::There(server) => {
-                return server.list(&["deliveries"], &[], paging).await;
+                let state = [("state", given_up.then(|| GIVEN_UP.to_owned()))];
+                return server.list(&["deliveries"], &state, paging).await;
             }
         };
-        let found = administration.deliveries(&paging.page()).await?;
-        let last = found.last().map(|waiting| waiting.row.id.clone());
+        let found = match given_up {
+            true => administration.given_up_deliveries(&paging.page()).await?,
+            false => administration.deliveries(&paging.page()).await?,
+        };
+        let last = found.last().map(|listed| listed.row.id.clone());
         let rows = found.into_iter().map(ShownDelivery::from).collect();
         Ok(Listed::of(rows, paging, last))
     }
@@ -131,10 +148,10 @@ impl Place {
     }
 }
 
-async fn retry_all(place: &Place) -> Result<(), Failure> {
+async fn retry_all(place: &Place, given_up: bool) -> Result<(), Failure> {
     let (mut paging, mut retried) = (Paging::of(200), 0);
     loop {
-        let found = place.deliveries(&paging).await?;
+        let found = place.deliveries(given_up, &paging).await?;
         for waiting in &found.rows {
             // What was told meanwhile is what was wanted.
             if place.retry_delivery(&waiting.id).await.is_ok() {
@@ -151,8 +168,8 @@ async fn retry_all(place: &Place) -> Result<(), Failure> {
     Ok(())
 }
 
-fn recipient(waiting: &WaitingMessage) -> String {
-    match &waiting.row.message {
+fn recipient(listed: &ListedMessage) -> String {
+    match &listed.row.message {
         Message::Mail(mail) => mail.to.to_string(),
         Message::Logout { client, .. } => client.to_string(),
     }
@@ -169,13 +186,19 @@ struct ShownDelivery {
     attempts: i64,
     last_answer: Option<String>,
     created_at: String,
-    next_at: String,
+    state: Cow<'static, str>,
+    next_at: Option<String>,
+    given_up_at: Option<String>,
 }
 
-impl From<WaitingMessage> for ShownDelivery {
-    fn from(waiting: WaitingMessage) -> Self {
-        let recipient = recipient(&waiting);
-        let row = waiting.row;
+impl From<ListedMessage> for ShownDelivery {
+    fn from(listed: ListedMessage) -> Self {
+        let recipient = recipient(&listed);
+        let row = listed.row;
+        let (state, next_at, given_up_at) = match listed.state {
+            MessageState::Waiting { next_at } => ("waiting", Some(next_at), None),
+            MessageState::GivenUp { at } => (GIVEN_UP, None, Some(at)),
+        };
         Self {
             kind: row.message.kind().as_str().into(),
             recipient,
@@ -186,9 +209,11 @@ impl From<WaitingMessage> for ShownDelivery {
             user: row.message.user().clone(),
             id: row.id,
             attempts: row.attempts,
-            last_answer: waiting.last_answer,
+            last_answer: listed.last_answer,
             created_at: when(row.created_at),
-            next_at: when(waiting.next_at),
+            state: state.into(),
+            next_at: next_at.map(when),
+            given_up_at: given_up_at.map(when),
         }
     }
 }
@@ -211,7 +236,10 @@ impl Row for ShownDelivery {
             self.recipient.clone(),
             self.about.clone(),
             self.attempts.to_string(),
-            self.next_at.clone(),
+            self.next_at
+                .clone()
+                .or_else(|| Some(format!("given up {}", self.given_up_at.as_ref()?)))
+                .unwrap_or_default(),
             self.last_answer.clone().unwrap_or_default(),
         ]
     }

@@ -100,8 +100,10 @@ impl From<Refused> for Failure {
             Refused::NoConsent { .. } => Self::NotFound(said)
                 .with_advice("`safeconduct consent list` names what a user allows"),
             Refused::NoDelivery(_) => Self::NotFound(said).with_advice(
-                "`safeconduct delivery list` names what waits; what was told or given up waits no more",
+                "`safeconduct delivery list` names what waits, and with --given-up what was given up",
             ),
+            Refused::NoSuchSecret { .. } => Self::NotFound(said)
+                .with_advice("`safeconduct client show` names those that there are"),
             Refused::NoSecondFactor(_) => Self::NotFound(said),
             Refused::NoPasskey { .. } => Self::NotFound(said)
                 .with_advice("`safeconduct user passkeys` names them all; an id names one of several"),
@@ -129,6 +131,8 @@ impl From<Refused> for Failure {
             Refused::Declared(_)
             | Refused::GroupDeclared(_)
             | Refused::NoSecret { .. }
+            | Refused::TwoSecrets(_)
+            | Refused::LastSecret(_)
             | Refused::GroupReserved(_)
             | Refused::InPersonOnly(_)
             | Refused::ShellOnly(_) => Self::Conflict(said),

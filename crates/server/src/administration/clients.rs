@@ -9,7 +9,7 @@ use safeconduct_protocol::{
 use safeconduct_store::{ClientRecord, StoreError};
 use serde_json::{Map, Value};
 
-use super::{Administration, Refused};
+use super::{Administration, Page, Refused};
 use crate::keys::create_missing;
 
 /// A client that was registered.
@@ -43,13 +43,24 @@ impl Administration<'_> {
         Ok(self.store.clients().await?)
     }
 
+    /// A page of them; it begins behind an id.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn clients_page(&self, page: &Page<'_>) -> Result<Vec<ClientRecord>, Refused> {
+        let after = page.after.unwrap_or_default();
+        Ok(self.store.clients_after(after, page.limit).await?)
+    }
+
     /// The client `id`.
     ///
     /// # Errors
     /// There is none, or the database's.
     pub async fn client(&self, id: &str) -> Result<ClientRecord, Refused> {
-        let mut clients = self.clients().await?.into_iter();
-        let found = clients.find(|record| record.client.id.as_str() == id);
+        let found = match ClientId::parse(id) {
+            Some(_) => self.store.client(id).await?,
+            None => None,
+        };
         found.ok_or_else(|| Refused::NoClient(id.to_owned()))
     }
 
@@ -81,8 +92,7 @@ impl Administration<'_> {
         let client = self.register(&id, &Registration::default(), members, &*self.knows_scope)?;
         self.may_register(None, Some(&client))?;
         // A client that exists is no reason to make keys. Whether it does is decided by the write below.
-        let others = self.clients().await?;
-        if others.iter().any(|record| record.client.id == id) {
+        if self.store.client(id.as_str()).await?.is_some() {
             return Err(Refused::ClientTaken(id));
         }
         self.make_keys_for(&client).await?;
@@ -195,7 +205,7 @@ impl Administration<'_> {
     /// Gives a client a new secret. The others stay good for `overlap` seconds.
     ///
     /// # Errors
-    /// There is no such client, the configuration declares it, it has no secret, or the database's.
+    /// There is no such client, the configuration declares it, it has no secret, two are good already and would stay so, or the database's.
     pub async fn rotate_client_secret(
         &self,
         id: &str,
@@ -219,8 +229,38 @@ impl Administration<'_> {
         let added = self
             .store
             .add_client_secret(&client.id, hash, Some(end), self.now);
-        added.await?;
-        Ok((client.id, secret))
+        match added.await? {
+            true => Ok((client.id, secret)),
+            false => Err(Refused::TwoSecrets(client.id)),
+        }
+    }
+
+    /// Ends one of a client's secrets now, where another one is good.
+    ///
+    /// # Errors
+    /// There is no such client or secret, the configuration declares it, it is the only one, or the database's.
+    pub async fn end_client_secret(&self, id: &str, secret: &str) -> Result<ClientId, Refused> {
+        let record = self.client(id).await?;
+        let client = record.client;
+        self.may_register(Some(&client), Some(&client))?;
+        if record.declared {
+            return Err(Refused::Declared(client.id));
+        }
+        let mut good = record.secrets.iter().filter(|one| one.is_good(self.now));
+        if !good.any(|one| one.id == secret) {
+            return Err(Refused::NoSuchSecret {
+                client: client.id,
+                secret: secret.to_owned(),
+            });
+        }
+        match self
+            .store
+            .end_client_secret(&client.id, secret, self.now)
+            .await?
+        {
+            true => Ok(client.id),
+            false => Err(Refused::LastSecret(client.id)),
+        }
     }
 
     /// Stops a client: everything it was granted ends.

@@ -99,8 +99,8 @@ pub enum Refused {
         /// Which client.
         client: ClientId,
     },
-    /// Nothing of that name waits to be told.
-    #[error("nothing called {0} waits to be told")]
+    /// Nothing of that name waits to be told, or was given up.
+    #[error("nothing called {0} waits to be told, or was given up within the week")]
     NoDelivery(String),
     /// The user has no second factor.
     #[error("{0} has no second factor")]
@@ -183,6 +183,20 @@ pub enum Refused {
         /// How it authenticates.
         method: &'static str,
     },
+    /// A client has as many secrets as it may.
+    #[error("{0} has two secrets that are good: the older one has to end first")]
+    TwoSecrets(ClientId),
+    /// The client has no such secret, or it has ended.
+    #[error("{client} has no secret {secret} that is good")]
+    NoSuchSecret {
+        /// Which client.
+        client: ClientId,
+        /// What was said.
+        secret: String,
+    },
+    /// The client could not authenticate any more.
+    #[error("it is the only secret of {0}: give it a new one first, or disable the client")]
+    LastSecret(ClientId),
     /// Another administrator changed the user or the client at the same time.
     #[error("{0} was changed by somebody else in this moment")]
     Raced(String),

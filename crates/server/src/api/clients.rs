@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::{
     operation::{Call, Done, Nothing, Operation},
+    paging::Paging,
     problem::Problem,
     shown::{Client, List},
 };
@@ -45,6 +46,17 @@ pub(super) struct RegisteredClient {
     warnings: Vec<String>,
 }
 
+/// Which page of the clients.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClientsAsked {
+    /// How many at most.
+    #[schemars(range(min = 1, max = 200))]
+    limit: Option<u32>,
+    /// Where the page begins.
+    cursor: Option<String>,
+}
+
 /// A secret that is to take the place of the others.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -64,13 +76,20 @@ pub(super) struct NewSecret {
 }
 
 pub(super) fn operations() -> Vec<Operation> {
+    [documents(), secrets_and_state()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn documents() -> Vec<Operation> {
     const ALL: &str = "/admin/v1/clients";
     const ONE: &str = "/admin/v1/clients/{client}";
     vec![
         Operation::new(
             Method::GET,
             ALL,
-            ("listClients", "Every client, by id"),
+            ("listClients", "Clients, by id"),
             list,
         ),
         Operation::new(
@@ -104,19 +123,36 @@ pub(super) fn operations() -> Vec<Operation> {
             delete,
         )
         .conditional(),
+    ]
+}
+
+fn secrets_and_state() -> Vec<Operation> {
+    vec![
         Operation::new(
             Method::POST,
             "/admin/v1/clients/{client}/secrets",
             (
                 "rotateClientSecret",
-                "Give a client a new secret, beside which the one before stays good for a while; it is shown this once",
+                "Give a client a new secret, beside which the one before stays good for a while; it is shown this once. Two are good at a time, and no more",
             ),
             rotate,
         ),
         Operation::new(
+            Method::DELETE,
+            "/admin/v1/clients/{client}/secrets/{secret}",
+            (
+                "endClientSecret",
+                "End one of a client's secrets now, where another one is good",
+            ),
+            end_secret,
+        ),
+        Operation::new(
             Method::POST,
             "/admin/v1/clients/{client}/disable",
-            ("disableClient", "Stop a client: all that it was granted ends"),
+            (
+                "disableClient",
+                "Stop a client: all that it was granted ends",
+            ),
             disable,
         ),
         Operation::new(
@@ -135,12 +171,11 @@ fn etag(version: i64) -> String {
     format!("\"{version}\"")
 }
 
-async fn list(call: Call, _: Nothing, _: Nothing) -> Result<Done<List<Client>>, Problem> {
-    let found = call.administration().clients().await?.into_iter();
-    Ok(Done::new(List {
-        items: found.map(Client::from).collect(),
-        next_cursor: None,
-    }))
+async fn list(call: Call, asked: ClientsAsked, _: Nothing) -> Result<Done<List<Client>>, Problem> {
+    let paging = Paging::of(&call, asked.limit, asked.cursor.as_deref())?;
+    let found = call.administration().clients_page(&paging.page()).await?;
+    let list = paging.list(found, |record| record.client.id.to_string(), Client::from)?;
+    Ok(Done::new(list))
 }
 
 async fn create(
@@ -214,6 +249,14 @@ async fn rotate(call: Call, _: Nothing, asked: RotationAsked) -> Result<Done<New
         client_id: client.to_string(),
         client_secret: secret.expose().to_owned(),
     }))
+}
+
+async fn end_secret(call: Call, _: Nothing, _: Nothing) -> Result<Done<Nothing>, Problem> {
+    let (client, secret) = (call.path("client"), call.path("secret"));
+    call.administration()
+        .end_client_secret(client, secret)
+        .await?;
+    Ok(Done::new(Nothing {}))
 }
 
 async fn disable(call: Call, _: Nothing, _: Nothing) -> Result<Done<Nothing>, Problem> {

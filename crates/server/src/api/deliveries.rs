@@ -1,4 +1,4 @@
-//! `/admin/v1/deliveries`: what waits to be told to somebody.
+//! `/admin/v1/deliveries`: what waits to be told to somebody, and what was given up.
 
 use http::Method;
 use schemars::JsonSchema;
@@ -8,13 +8,15 @@ use super::{
     operation::{Call, Done, Nothing, Operation},
     paging::Paging,
     problem::Problem,
-    shown::{Delivery, List},
+    shown::{Delivery, DeliveryState, List},
 };
 
 /// Which deliveries.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DeliveriesAsked {
+    /// What waits, or what was given up within the week; what waits where nothing is said.
+    state: Option<DeliveryState>,
     /// How many at most.
     #[schemars(range(min = 1, max = 200))]
     limit: Option<u32>,
@@ -28,19 +30,25 @@ pub(super) fn operations() -> Vec<Operation> {
         Operation::new(
             Method::GET,
             "/admin/v1/deliveries",
-            ("listDeliveries", "Mails and logouts that wait to be told"),
+            (
+                "listDeliveries",
+                "Mails and logouts that wait to be told, or were given up",
+            ),
             list,
         ),
         Operation::new(
             Method::GET,
             ONE,
-            ("getDelivery", "What waits under this name"),
+            ("getDelivery", "What waits under this name, or was given up"),
             show,
         ),
         Operation::new(
             Method::POST,
             "/admin/v1/deliveries/{delivery}/retry",
-            ("retryDelivery", "Let it be told at once"),
+            (
+                "retryDelivery",
+                "Let it be told at once; what was given up is tried as long again as a new one",
+            ),
             retry,
         ),
         Operation::new(
@@ -59,8 +67,11 @@ async fn list(
 ) -> Result<Done<List<Delivery>>, Problem> {
     let administration = call.administration();
     let paging = Paging::of(&call, asked.limit, asked.cursor.as_deref())?;
-    let found = administration.deliveries(&paging.page()).await?;
-    let list = paging.list(found, |waiting| waiting.row.id.clone(), Delivery::from)?;
+    let found = match asked.state {
+        None | Some(DeliveryState::Waiting) => administration.deliveries(&paging.page()).await?,
+        Some(DeliveryState::GivenUp) => administration.given_up_deliveries(&paging.page()).await?,
+    };
+    let list = paging.list(found, |found| found.row.id.clone(), Delivery::from)?;
     Ok(Done::new(list))
 }
 

@@ -282,6 +282,7 @@ impl From<Refused> for Problem {
             | Refused::NoGrant(_)
             | Refused::NoConsent { .. }
             | Refused::NoDelivery(_)
+            | Refused::NoSuchSecret { .. }
             | Refused::NoSecondFactor(_)
             | Refused::NoPasskey { .. }
             | Refused::NoKey(_)
@@ -296,6 +297,8 @@ impl From<Refused> for Problem {
             | Refused::GroupDeclared(_)
             | Refused::Declared(_)
             | Refused::NoSecret { .. }
+            | Refused::TwoSecrets(_)
+            | Refused::LastSecret(_)
             | Refused::Raced(_) => Reason::Conflict,
             Refused::Unfit(_) | Refused::Password(_) => Reason::ValueRefused,
             Refused::KeyNeeded { .. } => Reason::KeyNeeded,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use safeconduct_protocol::{registration::Registration, time::Timestamp};
 use safeconduct_store::{
-    ClientRecord, ConsentRecord, Event, GrantRecord, Message, PasskeyRecord, SecretHash,
-    SessionRecord, UserRecord, WaitingMessage,
+    ClientRecord, ConsentRecord, Event, GrantRecord, ListedMessage, Message, MessageState,
+    PasskeyRecord, SecretHash, SessionRecord, UserRecord, Who,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -269,6 +269,12 @@ pub(super) struct ClientSecret {
     created_at: Time,
     /// When it ends, if it does.
     expires_at: Option<Time>,
+    /// How it ends, where that gives nothing away.
+    last_four: Option<String>,
+    /// Who made it.
+    made_by: EventActor,
+    /// When the client authenticated with it last, within the hour.
+    last_used_at: Option<Time>,
 }
 
 impl From<SecretHash> for ClientSecret {
@@ -277,6 +283,9 @@ impl From<SecretHash> for ClientSecret {
             id: secret.id,
             created_at: secret.created_at.into(),
             expires_at: secret.expires_at.map(Time::from),
+            last_four: secret.last_four,
+            made_by: EventActor::from(&secret.made_by),
+            last_used_at: secret.last_used_at.map(Time::from),
         }
     }
 }
@@ -334,7 +343,17 @@ impl From<ListedKey> for Key {
     }
 }
 
-/// Something that is still to be told to somebody.
+/// Whether something is still to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum DeliveryState {
+    /// It is.
+    Waiting,
+    /// It was given up.
+    GivenUp,
+}
+
+/// Something that is still to be told to somebody, or was given up.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct Delivery {
     /// Its name.
@@ -353,13 +372,21 @@ pub(super) struct Delivery {
     last_answer: Option<String>,
     /// When it was queued.
     created_at: Time,
-    /// When it is tried next.
-    next_at: Time,
+    /// `waiting` or `given-up`.
+    state: DeliveryState,
+    /// When it is tried next; never, where it was given up.
+    next_at: Option<Time>,
+    /// When it was given up. It is forgotten a week later.
+    given_up_at: Option<Time>,
 }
 
-impl From<WaitingMessage> for Delivery {
-    fn from(waiting: WaitingMessage) -> Self {
-        let row = waiting.row;
+impl From<ListedMessage> for Delivery {
+    fn from(listed: ListedMessage) -> Self {
+        let row = listed.row;
+        let (state, next_at, given_up_at) = match listed.state {
+            MessageState::Waiting { next_at } => (DeliveryState::Waiting, Some(next_at), None),
+            MessageState::GivenUp { at } => (DeliveryState::GivenUp, None, Some(at)),
+        };
         let (recipient, about) = match &row.message {
             Message::Logout {
                 client, session, ..
@@ -373,9 +400,11 @@ impl From<WaitingMessage> for Delivery {
             user: row.message.user().to_string(),
             id: row.id,
             attempts: row.attempts,
-            last_answer: waiting.last_answer,
+            last_answer: listed.last_answer,
             created_at: row.created_at.into(),
-            next_at: waiting.next_at.into(),
+            state,
+            next_at: next_at.map(Time::from),
+            given_up_at: given_up_at.map(Time::from),
         }
     }
 }
@@ -420,6 +449,15 @@ pub(super) struct EventActor {
     name: Option<String>,
 }
 
+impl From<&Who> for EventActor {
+    fn from(who: &Who) -> Self {
+        Self {
+            kind: who.kind().to_owned(),
+            name: who.name().map(str::to_owned),
+        }
+    }
+}
+
 impl From<Event> for EventEntry {
     fn from(event: Event) -> Self {
         let by = &event.by;
@@ -428,10 +466,7 @@ impl From<Event> for EventEntry {
             door: by.door().as_str().to_owned(),
             address: by.address().map(|address| address.to_string()),
             correlation_id: by.correlation_id().map(str::to_owned),
-            by: EventActor {
-                kind: by.who().kind().to_owned(),
-                name: by.who().name().map(str::to_owned),
-            },
+            by: EventActor::from(by.who()),
             id: event.id,
             kind: event.kind,
             user: event.user.map(|user| user.to_string()),

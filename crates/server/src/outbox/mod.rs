@@ -285,7 +285,7 @@ async fn settle(exchange: &Exchange<'_>, row: &OutboxRow, answer: Answer) -> Out
                 detail,
                 "could not be delivered, and is given up"
             );
-            let written = store.give_up_message(row, exchange.now).await;
+            let written = store.give_up_message(row, &detail, exchange.now).await;
             ("given_up", Outcome::GivenUp, written)
         }
         (Answer::Refused(detail), _) => {
@@ -296,7 +296,7 @@ async fn settle(exchange: &Exchange<'_>, row: &OutboxRow, answer: Answer) -> Out
                 detail,
                 "refused by its recipient"
             );
-            let written = store.give_up_message(row, exchange.now).await;
+            let written = store.give_up_message(row, &detail, exchange.now).await;
             ("refused", Outcome::GivenUp, written)
         }
     };

@@ -39,6 +39,7 @@ const ENDS_NOTHING: &[&str] = &[
     "client-created",
     "client-updated",
     "client-secret-added",
+    "client-secret-ended",
     "client-secret-rehashed",
     "client-enabled",
     "user-added",

@@ -233,6 +233,48 @@ async fn a_client_is_a_document_that_nobody_overwrites_unseen() {
 }
 
 /// A client that the test made, and the state that it is in.
+/// Attacks: AD41.
+#[tokio::test]
+async fn two_secrets_are_good_at_a_time_and_each_says_what_it_is() {
+    let admin = Admin::at_the_command_line().await;
+    let made = admin
+        .post(
+            "/admin/v1/clients",
+            &json!({
+                "client_id": "press",
+                "grant_types": ["client_credentials"],
+                "scope": "notes.read",
+            }),
+        )
+        .await;
+    assert_eq!(told(&made), "201");
+    let first = made.json()["client_secret"].as_str().unwrap().to_owned();
+    const SECRETS: &str = "/admin/v1/clients/press/secrets";
+    let rotate = async |overlap| admin.post(SECRETS, &json!({ "overlap": overlap })).await;
+    let second = rotate(3600).await;
+    assert_eq!(told(&second), "200");
+    assert_eq!(told(&rotate(3600).await), "409 conflict");
+    let shown = admin.get("/admin/v1/clients/press").await.json();
+    let mut secrets = shown["secrets"].as_array().unwrap().clone();
+    assert_eq!(secrets.len(), 2);
+    // Made in one second, they come in any order.
+    secrets.sort_by_key(|secret| secret["expires_at"].is_null());
+    assert_eq!(secrets[0]["last_four"], first[first.len() - 4..]);
+    assert_eq!(secrets[0]["made_by"]["kind"], "person");
+    assert_eq!(secrets[0]["last_used_at"], Value::Null);
+    let path = |secret: &Value| format!("{SECRETS}/{}", secret["id"].as_str().unwrap());
+    let end = async |path: &str| told(&admin.send(Method::DELETE, path, None).await);
+    let of_another = path(&secrets[0]).replace("press", "shop");
+    assert_eq!(end(&of_another).await, "404 thing-not-found");
+    assert_eq!(end(&path(&secrets[0])).await, "204");
+    assert_eq!(end(&path(&secrets[0])).await, "404 thing-not-found");
+    assert_eq!(end(&path(&secrets[1])).await, "409 conflict");
+    assert_eq!(events(&admin.server, "client-secret-ended").await, 1);
+    // One that leaks is replaced at once, however many there are.
+    assert_eq!(told(&rotate(3600).await), "200");
+    assert_eq!(told(&rotate(0).await), "200");
+}
+
 async fn wiki(admin: &Admin) -> String {
     let document = json!({ "client_id": "wiki", "redirect_uris": ["https://wiki.example/callback"], "scope": "openid" });
     let created = admin.post("/admin/v1/clients", &document).await;

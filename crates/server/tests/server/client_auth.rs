@@ -492,6 +492,34 @@ async fn a_client_acts_for_itself_within_its_registration() {
 
 /// Attacks: T21.
 #[tokio::test]
+async fn the_use_of_a_secret_is_noted_once_an_hour() {
+    let server = TestServer::start().await;
+    let form = Form::new().with("token", "x");
+    let asks = async |secret: &str| {
+        let credentials = basic("shop", secret);
+        let answer = server.send(server.back_channel("/introspect", &credentials, &form));
+        answer.await;
+        let clients = server.store().clients().await.unwrap();
+        let shop = clients
+            .iter()
+            .find(|record| record.client.id.as_str() == "shop");
+        shop.unwrap().secrets[0].last_used_at
+    };
+    let (right, start) = (secret_of("shop"), server.now());
+    assert_eq!(
+        asks("a wrong one").await,
+        None,
+        "a stranger has nothing written"
+    );
+    assert_eq!(asks(&right).await, Some(start));
+    server.advance(3_599);
+    assert_eq!(asks(&right).await, Some(start));
+    server.advance(1);
+    assert_eq!(asks(&right).await, Some(server.now()));
+}
+
+/// Attacks: AD41.
+#[tokio::test]
 async fn an_old_secret_is_good_for_the_overlap_and_no_longer() {
     let server = TestServer::start().await;
     let (old, new) = (

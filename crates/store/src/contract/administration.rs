@@ -22,7 +22,7 @@ async fn catalog(world: &World) -> Catalog {
     world.store.catalog().await.unwrap()
 }
 
-async fn record(world: &World, name: &str) -> ClientRecord {
+pub(super) async fn record(world: &World, name: &str) -> ClientRecord {
     let catalog = catalog(world).await;
     catalog
         .clients
@@ -150,6 +150,30 @@ async fn every_administrative_change_moves_the_revision_and_only_changes_do(data
         Err(StoreError::NotFound("such client"))
     );
     assert!(!moved().await);
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn clients_are_read_page_by_page_each_with_its_secrets(database: Kind) {
+    let world = World::on(database).await;
+    for (number, name) in ["a", "Z", "b"].into_iter().enumerate() {
+        let secret = Some(hashed(number as u8));
+        let (store, named) = (&world.store, client(name));
+        let made = store.create_client(&named, secret, false, world.now());
+        made.await.unwrap();
+    }
+    let mut all = Vec::new();
+    let mut after = String::new();
+    loop {
+        let page = world.store.clients_after(&after, 2).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = last.client.id.to_string();
+        all.extend(page);
+    }
+    assert_eq!(all, world.store.clients().await.unwrap());
+    assert_eq!(all.len(), 4);
+    let with_secret = all.iter().filter(|record| record.secrets.len() == 1);
+    assert_eq!(with_secret.count(), 3);
 }
 
 #[apply(databases)]
@@ -486,6 +510,7 @@ pub(super) fn hashed(byte: u8) -> HashedSecret {
     HashedSecret {
         hash: [byte; 32],
         key: 1,
+        last_four: None,
     }
 }
 

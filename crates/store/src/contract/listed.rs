@@ -7,7 +7,10 @@ use safeconduct_protocol::time::Timestamp;
 
 use super::{OFFLINE, ONLINE, World, operator};
 use crate::databases::{Kind, databases};
-use crate::{By, Door, Event, EventFilter, FailedSignIns, NewSession, Store, Who};
+use crate::{
+    By, Door, Event, EventFilter, FailedSignIns, ListedMessage, MessageState, NewSession, Store,
+    Sweepable, Who,
+};
 
 fn kinds(events: &[Event]) -> Vec<&str> {
     events.iter().map(|event| event.kind.as_str()).collect()
@@ -264,7 +267,8 @@ async fn what_waits_is_told_at_once_or_never_as_an_operator_says(database: Kind)
     assert_eq!(listed.len(), 1);
     let kept = store.message(&waiting.id).await.unwrap().unwrap();
     assert_eq!(listed[0], kept);
-    assert_eq!((kept.next_at, kept.row.attempts), (later, 1));
+    let waits = MessageState::Waiting { next_at: later };
+    assert_eq!((kept.state, kept.row.attempts), (waits, 1));
     assert_eq!(kept.last_answer.as_deref(), Some("503: trylater"));
 
     let due = async |now: Timestamp| {
@@ -272,29 +276,97 @@ async fn what_waits_is_told_at_once_or_never_as_an_operator_says(database: Kind)
         store.due_messages(kind, to, now, 10).await.unwrap().len()
     };
     assert_eq!(due(world.now()).await, 0);
-    assert!(
-        store
-            .retry_message_now(&kept.row, world.now())
-            .await
-            .unwrap()
-    );
+    assert!(store.retry_message_now(&kept, world.now()).await.unwrap());
     assert_eq!(due(world.now()).await, 1);
-    assert!(store.drop_message(&kept.row, world.now()).await.unwrap());
+    assert!(store.drop_message(&kept, world.now()).await.unwrap());
     assert_eq!(due(later).await, 0);
     // What is gone is neither told nor dropped again, and leaves no event.
-    assert!(
-        !store
-            .retry_message_now(&kept.row, world.now())
-            .await
-            .unwrap()
-    );
-    assert!(!store.drop_message(&kept.row, world.now()).await.unwrap());
+    assert!(!store.retry_message_now(&kept, world.now()).await.unwrap());
+    assert!(!store.drop_message(&kept, world.now()).await.unwrap());
     let events = world.events().await;
     let said: Vec<_> = events
         .iter()
         .filter(|kind| kind.starts_with("message-"))
         .collect();
     assert_eq!(said, ["message-retried", "message-dropped"]);
+}
+
+impl World {
+    /// A mail that was given up just now.
+    async fn given_up(&self) -> ListedMessage {
+        assert!(self.ask(Some(&self.mail(MailPurpose::Recover))).await);
+        let waiting = self.mails_due().await.remove(0);
+        let (store, now) = (&self.store, self.now());
+        assert!(store.claim_message(&waiting, now, now).await.unwrap());
+        let given_up = store.give_up_message(&waiting, "550: no such user", now);
+        given_up.await.unwrap();
+        store.message(&waiting.id).await.unwrap().unwrap()
+    }
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn what_was_given_up_is_kept_for_a_week_and_tried_as_long_again(database: Kind) {
+    let world = World::on(database).await;
+    let store = &world.store;
+    let given_up = world.given_up().await;
+    let (at, row) = (world.now(), &given_up.row);
+    assert_eq!(given_up.state, MessageState::GivenUp { at });
+    assert_eq!(given_up.last_answer.as_deref(), Some("550: no such user"));
+    assert_eq!(row.attempts, 1);
+    assert_eq!(store.messages_after("", 10).await.unwrap(), []);
+    let listed = store.given_up_messages_after("", 10).await.unwrap();
+    assert_eq!(listed, std::slice::from_ref(&given_up));
+    assert_eq!(store.outbox_backlog().await.unwrap(), []);
+
+    world.advance(3 * 24 * 3600);
+    let now = world.now();
+    assert!(store.retry_message_now(&given_up, now).await.unwrap());
+    assert!(!store.retry_message_now(&given_up, now).await.unwrap());
+    let due = world.mails_due().await;
+    assert_eq!((due[0].id.as_str(), due[0].attempts), (row.id.as_str(), 0));
+    assert_eq!(due[0].created_at, now, "it is patient again");
+    assert_eq!(store.given_up_messages_after("", 10).await.unwrap(), []);
+
+    let again = world.given_up().await;
+    world.advance(7 * 24 * 3600 - 1);
+    let sweep = async || {
+        let kind = Sweepable::GivenUpMessages;
+        let backlog = store.sweep_backlog(kind, world.now(), 10).await.unwrap();
+        let swept = store.sweep_some(kind, world.now(), 10).await.unwrap();
+        assert_eq!(backlog, swept);
+        swept
+    };
+    assert_eq!(sweep().await, 0);
+    world.advance(1);
+    assert_eq!(sweep().await, 1);
+    assert!(!store.drop_message(&again, world.now()).await.unwrap());
+}
+
+#[apply(databases)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_64_retries_of_what_was_given_up_one_puts_it_back(database: Kind) {
+    let world = std::sync::Arc::new(World::on(database).await);
+    let given_up = world.given_up().await;
+    let retries: Vec<_> = (0..64)
+        .map(|_| {
+            let (world, given_up) = (world.clone(), given_up.clone());
+            tokio::spawn(async move {
+                let retried = world.store.retry_message_now(&given_up, world.now());
+                retried.await.unwrap()
+            })
+        })
+        .collect();
+    let mut done = 0;
+    for retry in retries {
+        done += usize::from(retry.await.unwrap());
+    }
+    assert_eq!(done, 1);
+    assert_eq!(world.mails_due().await.len(), 1);
+    assert_eq!(world.rows_of("given_up_messages").await, 0);
+    let events = world.events().await;
+    let retried = events.iter().filter(|kind| *kind == "message-retried");
+    assert_eq!(retried.count(), 1);
 }
 
 #[apply(databases)]

@@ -434,7 +434,10 @@ async fn what_a_node_says_of_a_message_counts_until_another_has_taken_it_on(data
         .retry_message(&slept, world.now(), "503")
         .await
         .unwrap();
-    store.give_up_message(&slept, world.now()).await.unwrap();
+    store
+        .give_up_message(&slept, "503", world.now())
+        .await
+        .unwrap();
     assert_eq!(due(&world).await, [], "the other node has it still");
     let given_up = "logout-undelivered".to_owned();
     assert!(!world.events().await.contains(&given_up));
@@ -443,7 +446,10 @@ async fn what_a_node_says_of_a_message_counts_until_another_has_taken_it_on(data
         .await
         .unwrap();
     assert_eq!(due(&world).await.len(), 1);
-    store.give_up_message(&awake, world.now()).await.unwrap();
+    store
+        .give_up_message(&awake, "503", world.now())
+        .await
+        .unwrap();
     assert_eq!(due(&world).await, []);
     assert!(world.events().await.contains(&given_up));
 }
@@ -508,8 +514,14 @@ async fn giving_up_leaves_one_event_that_names_the_client(database: Kind) {
         .await;
     let row = ended.unwrap().remove(0);
     assert!(claim(&world, &row).await);
-    store.give_up_message(&row, world.now()).await.unwrap();
-    store.give_up_message(&row, world.now()).await.unwrap();
+    store
+        .give_up_message(&row, "503", world.now())
+        .await
+        .unwrap();
+    store
+        .give_up_message(&row, "503", world.now())
+        .await
+        .unwrap();
     assert_eq!(clients_due(&world).await, ["wiki"]);
     let events = store.events(None, 100).await.unwrap();
     let undelivered: Vec<_> = events

@@ -245,7 +245,7 @@ async fn a_mail_that_is_given_up_leaves_an_event_that_names_no_address(database:
     let lease_ends = now.plus(60);
     assert!(store.claim_message(&due[0], lease_ends, now).await.unwrap());
     assert!(!store.claim_message(&due[0], lease_ends, now).await.unwrap());
-    store.give_up_message(&due[0], now).await.unwrap();
+    store.give_up_message(&due[0], "503", now).await.unwrap();
     assert_eq!(world.rows_of("outbox").await, 0);
     let events = store.events(None, 100).await.unwrap();
     let event = events.last().unwrap();

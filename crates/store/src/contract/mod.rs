@@ -5,6 +5,7 @@ mod administration;
 mod administrators;
 mod admission;
 mod claims;
+mod client_secrets;
 mod copying;
 mod eras;
 mod event_numbers;

@@ -237,10 +237,9 @@ impl TestServer {
             .await
             .hash_client_secret(&Secret::new(secret));
         let until = Some(self.now().plus(overlap));
-        self.store()
-            .add_client_secret(&id(client), hash, until, self.now())
-            .await
-            .unwrap();
+        let (store, client) = (self.store(), id(client));
+        let added = store.add_client_secret(&client, hash, until, self.now());
+        assert!(added.await.unwrap());
         self.refresh_catalog().await;
     }
 
