@@ -161,7 +161,7 @@ async fn serve(bound: Bound, router: Router, mut stopping: watch::Receiver<bool>
     };
     let (telemetry, cross_origin) = (Telemetry::new(), CrossOrigin::none());
     listener::serve(
-        bound.listeners,
+        bound.listeners.into_iter().map(Into::into).collect(),
         router,
         limits,
         telemetry,

@@ -2071,27 +2071,6 @@ fn half_a_request(port: u16) -> TcpStream {
     stream
 }
 
-/// A terminal that is closed, or an operator who expects a reload: requests under way are finished.
-#[test]
-fn a_hangup_stops_a_server_as_a_termination_does() {
-    let [port] = free_ports();
-    let directory = with_declared_client(port);
-    // A test run may ignore hangups, as nohup makes it, and what it starts would as well.
-    let mut command = Command::new("/usr/bin/env");
-    command.arg("--default-signal=HUP").arg(program());
-    command.args(["serve", "--admin-listen", "127.0.0.1:0"]);
-    command.current_dir(directory.path()).env_clear();
-    let mut server = directory.start(&mut command, READY);
-    let mut unfinished = half_a_request(port);
-    server.signal(Signal::HUP).unwrap();
-    server.wait_for("requests under way are finished").unwrap();
-    write!(unfinished, "_type").unwrap();
-    let mut answer = String::new();
-    unfinished.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
-    assert!(server.ends().unwrap().success());
-}
-
 /// As `nohup` starts it.
 #[test]
 fn a_server_that_was_to_ignore_hangups_does() {

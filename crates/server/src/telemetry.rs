@@ -33,6 +33,8 @@ const RATE_LIMITED: &str = "safeconduct_rate_limited_total";
 const PASSWORD_HASH_QUEUE: &str = "safeconduct_password_hash_queue";
 const PASSWORD_HASH_WORK: &str = "safeconduct_password_hash_work_total";
 const CONNECTIONS: &str = "safeconduct_connections";
+const TLS_HANDSHAKES_FAILED: &str = "safeconduct_tls_handshakes_failed_total";
+const CERTIFICATE_ENDS: &str = "safeconduct_certificate_ends_timestamp_seconds";
 const NOT_READY: &str = "safeconduct_not_ready";
 const CLOCK_OFFSET: &str = "safeconduct_clock_offset_seconds";
 const CATALOG_AGE: &str = "safeconduct_catalog_age_seconds";
@@ -89,6 +91,7 @@ impl Telemetry {
         }
         telemetry.clock_offset(0);
         telemetry.add(REFRESH_REUSE, [], 0);
+        telemetry.add(TLS_HANDSHAKES_FAILED, [], 0);
         telemetry
     }
 
@@ -218,6 +221,16 @@ impl Telemetry {
         self.connections().decrement(1.0);
     }
 
+    /// A client that connected did not agree on TLS.
+    pub(crate) fn tls_handshake_failed(&self) {
+        self.add(TLS_HANDSHAKES_FAILED, [], 1);
+    }
+
+    /// The certificate that is shown ends then, in seconds since 1970.
+    pub fn certificate_ends(&self, at: i64) {
+        self.gauge(CERTIFICATE_ENDS, [], at as f64);
+    }
+
     fn connections(&self) -> metrics::Gauge {
         self.0
             .recorder
@@ -284,7 +297,7 @@ const fn metric(name: &'static str, of: Type, labels: &'static str, says: &'stat
 
 /// Every metric there is.
 #[rustfmt::skip]
-static METRICS: [Metric; 21] = [
+static METRICS: [Metric; 23] = [
     metric(REQUEST_DURATION, Type::Histogram, "`route`: the pattern that matched, or `unmatched`; `status`", "Time from a whole request to its answer, by matched route and status."),
     metric(TOKEN_REQUESTS, Type::Counter, "`grant`: `authorization_code`, `refresh_token`, `client_credentials`, `unknown`; `outcome`: `issued`, or the error code", "Token requests by grant type and outcome."),
     metric(AUTHORIZE, Type::Counter, "`outcome`: `issued`, or the error code", "Authorization requests that were answered, with a code or an error, by outcome."),
@@ -294,10 +307,12 @@ static METRICS: [Metric; 21] = [
     metric(MAILS, Type::Counter, "`outcome`: `delivered`, `failed`, `unavailable`, `refused`, `given_up`", "Attempts to hand a mail to the mail server, by outcome; what failed is tried again, and so is what could not be tried because the server is unavailable: no connection, no TLS, no sign-in."),
     metric(REFRESH_REUSE, Type::Counter, "", "Refresh tokens that came back after they were replaced, too late to be given their successor again; each revoked its grant."),
     metric(REFRESH_SHARED, Type::Counter, "`outcome`: `reported`, `revoked`", "Refresh tokens that two holders seem to use, by outcome."),
-    metric(RATE_LIMITED, Type::Counter, "`limit`: `connections`, `connections_per_address`, `login_pair`, `login_account`, `login_address`, `login_sign_ins`, `second_factor`, `password_queue`", "Refusals for too much of something, by limit."),
+    metric(RATE_LIMITED, Type::Counter, "`limit`: `connections`, `connections_per_address`, `handshakes`, `login_pair`, `login_account`, `login_address`, `login_sign_ins`, `second_factor`, `password_queue`", "Refusals for too much of something, by limit."),
     metric(PASSWORD_HASH_QUEUE, Type::Gauge, "", "Passwords that wait for a hashing thread."),
     metric(PASSWORD_HASH_WORK, Type::Counter, "", "Work of the passwords that were hashed: KiB of memory, times passes over it; for imported hashes of other algorithms, what takes as long."),
     metric(CONNECTIONS, Type::Gauge, "", "Open connections on all listeners."),
+    metric(TLS_HANDSHAKES_FAILED, Type::Counter, "", "Clients that connected and did not agree on TLS: silent ones, ones of other protocols, ones that do not trust the certificate."),
+    metric(CERTIFICATE_ENDS, Type::Gauge, "", "When the certificate that is shown ends, as Unix time; not there without `server.tls`."),
     metric(SWEPT, Type::Counter, "`kind`: the kind of row", "Rows that had passed their end and were deleted, by kind."),
     metric(SWEEP_BACKLOG, Type::Gauge, "`kind`: the kind of row", "Rows that have passed their end and are still to be deleted, by kind; at most 100,000 are counted."),
     metric(OUTBOX_ROWS, Type::Gauge, "`kind`: the kind of message", "Messages that are still to be delivered, by kind; counted every minute."),
@@ -431,6 +446,7 @@ mod tests {
         telemetry.password_hash_queue(3);
         telemetry.password_hash_work(7);
         telemetry.catalog_age(Duration::ZERO);
+        telemetry.certificate_ends(0);
         telemetry
     }
 

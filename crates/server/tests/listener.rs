@@ -4,6 +4,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "listener/drain.rs"]
+mod drain;
+#[path = "listener/tls.rs"]
+mod tls;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,9 +23,9 @@ use safeconduct_protocol::metadata::Issuer;
 use safeconduct_server::CrossOrigin;
 use safeconduct_server::client_address::{ClientAddress, Peer};
 use safeconduct_server::correlation::{Correlation, correlate};
-use safeconduct_server::listener::{Drained, Limits, serve};
+use safeconduct_server::listener::{Drained, Limits, Listener, Tls, serve};
 use safeconduct_server::telemetry::Telemetry;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
@@ -57,6 +62,10 @@ struct TestListener {
 
 impl TestListener {
     async fn open(limits: Limits) -> Self {
+        Self::in_tls(limits, None).await
+    }
+
+    async fn in_tls(limits: Limits, tls: Option<Tls>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let telemetry = Telemetry::new();
@@ -65,7 +74,7 @@ impl TestListener {
         let (shutdown, stop) = oneshot::channel();
         let router = correlate(router(entered.clone(), release.clone()), telemetry.clone());
         let served = tokio::spawn(serve(
-            vec![listener],
+            vec![Listener::from(listener).with_tls(tls)],
             router,
             limits,
             telemetry.clone(),
@@ -161,7 +170,7 @@ async fn until_closed(stream: &mut TcpStream) -> String {
 }
 
 /// One answer with a `content-length`, on a connection that stays open.
-async fn one_answer(stream: &mut TcpStream) -> String {
+async fn one_answer<S: AsyncRead + Unpin>(stream: &mut S) -> String {
     let mut heard = Vec::new();
     loop {
         let text = String::from_utf8_lossy(&heard).into_owned();

@@ -14,9 +14,9 @@ use serde::Serialize;
 use super::context::{Context, block_on, master_key_origin, master_keys_if_made};
 use super::database::undeclared;
 use super::failure::Failure;
-use super::output::{counted, note};
+use super::output::{counted, note, when};
 use super::shell_user;
-use crate::config::Checked;
+use crate::config::{Checked, Problems};
 
 /// How far a node's clock may be off the database's before an operator should look, in seconds; at 5 it is not ready.
 const CLOSE: i64 = 2;
@@ -35,6 +35,8 @@ struct Found {
     issuer: String,
     listen: Vec<SocketAddr>,
     admin_listen: SocketAddr,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate: Option<String>,
     database: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     schema: Option<String>,
@@ -65,6 +67,11 @@ impl Check {
         if let Some(mail) = checked.mail_settings()? {
             MailServer::new(&mail, checked.issuer.host())?;
         }
+        let (certificate, of_certificate) = certificate(&checked)?;
+        warnings += of_certificate.0.len();
+        for warning in of_certificate.0 {
+            note(format_args!("warning: {warning}"));
+        }
         let mut schema = None;
         if self.connect || checked.database.file().is_some_and(Path::exists) {
             let looked = block_on(look(&checked))?;
@@ -80,6 +87,7 @@ impl Check {
             issuer: config.issuer.clone(),
             listen: config.server.listen.clone(),
             admin_listen: config.server.admin_listen,
+            certificate,
             database: checked.database.to_string(),
             schema,
             master_key,
@@ -113,6 +121,22 @@ impl Check {
 struct Looked {
     schema: String,
     warnings: Vec<String>,
+}
+
+/// The certificate that would be shown, in words, and what is odd about it.
+fn certificate(checked: &Checked) -> Result<(Option<String>, Problems), Failure> {
+    let Some(files) = &checked.tls else {
+        return Ok((None, Problems::default()));
+    };
+    let now = Clock::system().now();
+    let contents = files.read()?;
+    let certificate = contents.judge(now)?;
+    let names = certificate.names().join(", ");
+    let shown = format!("{names}, until {}", when(certificate.ends()));
+    Ok((
+        Some(shown),
+        contents.warnings(&certificate, &checked.issuer, now),
+    ))
 }
 
 /// Looks at the database without changing it: one that is new, or that a release before this one uses, stays as it is.

@@ -17,6 +17,13 @@ pub(crate) fn ready() {
     notify("READY=1");
 }
 
+/// The configuration is read again; [`ready`] says the end of that, whatever came of it. One message, as systemd wants it.
+pub(crate) fn reloading() {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let microseconds = now.tv_sec * 1_000_000 + now.tv_nsec / 1_000;
+    notify(&format!("RELOADING=1\nMONOTONIC_USEC={microseconds}"));
+}
+
 /// Requests under way are finished, and no other is taken.
 pub(crate) fn stopping() {
     notify("STOPPING=1");

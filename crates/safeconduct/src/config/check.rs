@@ -28,6 +28,7 @@ use super::look;
 use super::mail;
 use super::problem::{Origin, Problems};
 use super::sign_up;
+use super::tls::{self, TlsFiles};
 
 /// A configuration whose values fit together. Made by [`check`] alone.
 pub(crate) struct Checked {
@@ -41,6 +42,8 @@ pub(crate) struct Checked {
     /// The file that holds the master key, where one is named.
     pub(crate) master_key_file: Option<PathBuf>,
     pub(crate) declared: Declared,
+    /// The certificate and the key that it shows itself by, where it speaks TLS.
+    pub(crate) tls: Option<TlsFiles>,
     /// The mail server, where there is one.
     pub(crate) mail: Option<mail::Mail>,
     /// Who may create an account by themselves.
@@ -100,6 +103,7 @@ pub(super) fn check(
         .as_deref()
         .map(|path| layers.resolve(&key_file, path));
     let password_origin = layers.origin(&At::key("database").then("password_file"));
+    let tls = tls::check(&config, &mut findings);
     let mail = mail::check(&config, &mut findings);
     let sign_up = sign_up::check(&config, &mut findings);
     let declared = declared::check(&config, &mut findings);
@@ -118,6 +122,7 @@ pub(super) fn check(
             password_origin,
             master_key_file,
             declared,
+            tls,
             mail,
             sign_up,
             look,
@@ -254,7 +259,8 @@ fn check_proxies(config: &Config, findings: &mut Findings<'_>) {
         }
     }
     let https = Url::parse(&config.issuer).is_ok_and(|url| url.scheme() == "https");
-    if https && config.server.trusted_proxies.is_empty() && config.login.throttle {
+    let behind_proxy = https && config.server.tls.certificate.is_none();
+    if behind_proxy && config.server.trusted_proxies.is_empty() && config.login.throttle {
         let on_loopback = config.server.listen.iter().all(|to| to.ip().is_loopback());
         let advice = if on_loopback {
             "write trusted_proxies = [\"127.0.0.1\", \"::1\"] into [server] if the proxy is on this machine"

@@ -82,7 +82,8 @@ pub(crate) struct Config {
 table! {
     /// Where the server listens, and what it grants a connection.
     Server {
-        /// The addresses that serve browsers and apps, each an IP address and a port. TLS is the work of the proxy in front.
+        /// The addresses that serve browsers and apps, each an IP address and a port. In TLS with `[server.tls]`; without it, TLS is the
+        /// work of the proxy in front.
         #[schemars(schema_with = "addresses")]
         listen: Vec<SocketAddr> = vec![SocketAddr::from(([127, 0, 0, 1], 8420))],
         /// The address of `/health/live`, `/health/ready` and `/metrics`. Keep it away from the public.
@@ -97,6 +98,20 @@ table! {
         /// `/.well-known` are answered, and never a page. The issuer, and what tokens, metadata and DPoP proofs name, stays the same.
         internal_hosts: Vec<String> = Vec::new(),
         limits: Limits = Limits::default(),
+        tls: Tls = Tls::default(),
+    }
+}
+
+table! {
+    /// TLS by the server itself, on every address of `server.listen`; health and metrics stay as they are. HTTP/1.1 is spoken in it, by TLS 1.2
+    /// and 1.3. Both files are read again when they change (looked at every ten seconds) and at a SIGHUP; connections go on with what they
+    /// were shown. A file that is missing, half written, expired or not the other's then changes nothing, and is told in the log; at a start it is refused
+    /// ([operating](../guides/running.md#a-certificate)).
+    Tls {
+        /// The file with the certificate for the issuer's host, as PEM, behind it those that lead to an authority that clients trust.
+        certificate: Option<PathBuf> = None,
+        /// The file with its private key, as PEM, not encrypted. One that everyone on the machine can read is refused, but on a read-only mount.
+        key: Option<PathBuf> = None,
     }
 }
 

@@ -25,18 +25,20 @@ mod secret_file;
 mod sign_up;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod variables;
 
 use std::path::{Path, PathBuf};
 
 pub(crate) use check::Checked;
 pub(crate) use duration::Span;
-pub(crate) use file::{Budget, Config, Log, LogFormat, SecondFactor, Server};
+pub(crate) use file::{Budget, Config, Log, LogFormat, SecondFactor};
 pub(crate) use layers::{Flag, Sources};
 pub(crate) use location::{Location, Misnamed};
 pub(crate) use look::read_image;
 pub(crate) use problem::{Origin, Problems};
 pub(crate) use schema::{Key, Kind, Shape, meant, one_line, registration};
+pub(crate) use tls::TlsFiles;
 
 use layers::Layers;
 

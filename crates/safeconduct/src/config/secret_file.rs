@@ -18,6 +18,28 @@ pub(super) type Wrong = (String, String);
 /// The file can't be read, is open to everyone or empty, or holds what is no line of text.
 pub(super) fn read(path: &Path) -> Result<Secret, Wrong> {
     let shown = path.display();
+    let bytes = read_whole(path)?;
+    let text = one_line(&bytes).map_err(|what| {
+        (
+            format!("the secret in {shown} {what}"),
+            "write it anew, on one line of plain text: printf %s \"$SECRET\" > file".to_owned(),
+        )
+    })?;
+    if text.is_empty() {
+        return Err((
+            format!("the secret file {shown} is empty"),
+            "write the secret into it, on one line".to_owned(),
+        ));
+    }
+    Ok(Secret::new(text))
+}
+
+/// What stands in the file at `path`, which is for the eyes of few.
+///
+/// # Errors
+/// The file can't be read, or is open to everyone.
+pub(super) fn read_whole(path: &Path) -> Result<Zeroizing<Vec<u8>>, Wrong> {
+    let shown = path.display();
     let wrong = |error| {
         (
             format!("the secret file {shown} can't be read: {error}"),
@@ -34,20 +56,7 @@ pub(super) fn read(path: &Path) -> Result<Secret, Wrong> {
             ),
         ));
     }
-    let bytes = Zeroizing::new(std::fs::read(path).map_err(wrong)?);
-    let text = one_line(&bytes).map_err(|what| {
-        (
-            format!("the secret in {shown} {what}"),
-            "write it anew, on one line of plain text: printf %s \"$SECRET\" > file".to_owned(),
-        )
-    })?;
-    if text.is_empty() {
-        return Err((
-            format!("the secret file {shown} is empty"),
-            "write the secret into it, on one line".to_owned(),
-        ));
-    }
-    Ok(Secret::new(text))
+    Ok(Zeroizing::new(std::fs::read(path).map_err(wrong)?))
 }
 
 /// The secret of a client in the file at `path`: what RFC 6749 §A.2 lets a client send.

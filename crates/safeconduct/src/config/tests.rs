@@ -45,6 +45,32 @@ fn an_issuer_with_a_path_trusts_its_whole_origin() {
     assert!(!said.contains("has a path"), "{said}");
 }
 
+#[rstest]
+#[case(
+    "server.tls.certificate = \"id.pem\"",
+    "`server.tls.certificate` is set, and `server.tls.key` is not"
+)]
+#[case(
+    "server.tls.key = \"id.key\"",
+    "`server.tls.key` is set, and `server.tls.certificate` is not"
+)]
+fn a_certificate_and_its_key_are_named_together(#[case] line: &str, #[case] says: &str) {
+    let said = said_below_issuer(line);
+    assert!(said.contains(says), "{said}");
+}
+
+#[test]
+fn a_server_that_speaks_tls_has_an_https_issuer_and_misses_no_proxy() {
+    let tls =
+        "server.tls = { certificate = \"id.pem\", key = \"id.key\" }\nserver.trusted_proxies = []";
+    assert_eq!(said_below_issuer(tls), "");
+    let said = said_of(&format!("issuer = \"http://localhost:8420\"\n{tls}"));
+    assert!(
+        said.contains("the issuer is http, and with `server.tls`"),
+        "{said}"
+    );
+}
+
 #[test]
 fn browsers_are_told_of_twenty_related_origins_at_most() {
     let of = |count: usize| {

@@ -2,32 +2,37 @@
 //!
 //! It owns connections: how many there are, how long each may take, how they end. HTTP/1.1 itself is hyper's; the patience
 //! with a socket is `listener/socket.rs`, reading a request whole `listener/request.rs`, counting connections
-//! `listener/connections.rs`, believing addresses `client_address.rs`. Plain HTTP alone is spoken here and no protocol is guessed:
-//! guessing means waiting for bytes outside of every deadline. A TLS listener would hand `converse` its decrypted stream.
+//! `listener/connections.rs`, believing addresses `client_address.rs`, TLS `listener/tls.rs`. Whether a listener speaks TLS is said when it is
+//! made, and no protocol is guessed: guessing means waiting for bytes outside of every deadline.
 
+mod certificate;
 mod connections;
 mod limits;
 mod request;
 mod socket;
+mod tls;
 
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
+use std::future::{Future, poll_fn, ready};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use http::{HeaderValue, header};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
-use tokio::time::{sleep, timeout};
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_rustls::server::TlsStream;
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use self::certificate::{Certificate, CertificateError};
 use self::connections::{ConnectionLimits, ConnectionPermit};
 pub use self::limits::Limits;
 use self::limits::MOST_LARGE_BODIES;
@@ -35,6 +40,7 @@ pub(crate) use self::limits::{LARGEST_PROVISIONING, PROVISIONING};
 pub use self::request::AnswerBy;
 use self::request::RequestHandler;
 use self::socket::{Deadline, Patience, Phase, Socket};
+pub use self::tls::Tls;
 use crate::client_address::UnnamedProxy;
 use crate::cross_origin::CrossOrigin;
 use crate::fault::panicked;
@@ -46,11 +52,44 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(100);
 /// hyper refuses a smaller buffer.
 const SMALLEST_BUFFER: usize = 8192;
 
+/// How long clients that are agreeing on TLS may take when the server stops.
+const LAST_HANDSHAKES: Duration = Duration::from_secs(1);
+
 /// How serving ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drained {
     /// Connections that were cut because they had not finished within [`Limits::drain_timeout`].
     pub cut: usize,
+}
+
+/// Where clients connect, and how they are spoken to there.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    tls: Option<Tls>,
+}
+
+impl Listener {
+    /// In TLS, by whatever this shows.
+    #[must_use]
+    pub fn with_tls(self, tls: Option<Tls>) -> Self {
+        Self { tls, ..self }
+    }
+
+    /// Its address.
+    ///
+    /// # Errors
+    /// The system can't tell.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+}
+
+/// In clear.
+impl From<TcpListener> for Listener {
+    fn from(socket: TcpListener) -> Self {
+        Self { socket, tls: None }
+    }
 }
 
 /// Serves `router` on every listener until `shutdown` is ready; then stops accepting, closes idle connections, and gives
@@ -60,7 +99,7 @@ pub struct Drained {
 /// [`Correlation`](crate::correlation::Correlation) in its extensions. What is refused before the router sees it can be read
 /// by scripts where `cross_origin` says so. Dropping the future cuts every connection.
 pub async fn serve(
-    listeners: Vec<TcpListener>,
+    listeners: Vec<Listener>,
     router: Router,
     limits: Limits,
     telemetry: Telemetry,
@@ -68,6 +107,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Drained {
     let drain_timeout = limits.drain_timeout;
+    let handshakes = Arc::new(Semaphore::new((limits.max_connections / 2).max(1)));
     let connections = ConnectionLimits::new(&limits, telemetry.clone());
     let handler = Arc::new(RequestHandler {
         router: router.layer(CatchPanicLayer::custom(panicked)),
@@ -82,6 +122,7 @@ pub async fn serve(
         let accept_loop = AcceptLoop {
             handler: Arc::clone(&handler),
             connections: connections.clone(),
+            handshakes: Arc::clone(&handshakes),
             stage: stage.subscribe(),
         };
         tokio::spawn(accept_loop.run(listener));
@@ -111,23 +152,24 @@ enum Stage {
 struct AcceptLoop {
     handler: Arc<RequestHandler>,
     connections: ConnectionLimits,
+    /// One for each client that may be about to agree on TLS.
+    handshakes: Arc<Semaphore>,
     stage: watch::Receiver<Stage>,
 }
 
 impl AcceptLoop {
-    async fn run(mut self, listener: TcpListener) {
+    async fn run(mut self, listener: Listener) {
         loop {
             let accepted = tokio::select! {
                 _ = self.stage.changed() => return,
-                accepted = listener.accept() => accepted,
+                accepted = listener.socket.accept() => accepted,
             };
             match accepted {
                 Ok((stream, peer)) => {
                     if let Some(permit) = self.admit(peer) {
                         // Answers are written in one piece; waiting to fill a segment only delays them.
                         let _ = stream.set_nodelay(true);
-                        let handler = Arc::clone(&self.handler);
-                        tokio::spawn(converse(stream, peer, handler, permit, self.stage.clone()));
+                        self.begin(stream, peer, permit, listener.tls.as_ref());
                     }
                 }
                 Err(error) if concerns_one_connection(&error) => {}
@@ -143,11 +185,46 @@ impl AcceptLoop {
         match self.connections.take(peer.ip()) {
             Ok(permit) => Some(permit),
             Err(limit) => {
-                self.handler.telemetry.rate_limited(limit);
-                tracing::debug!(%peer, limit, "a connection was closed at once");
+                self.refused(peer, limit);
                 None
             }
         }
+    }
+
+    fn refused(&self, peer: SocketAddr, limit: &'static str) {
+        self.handler.telemetry.rate_limited(limit);
+        tracing::debug!(%peer, limit, "a connection was closed at once");
+    }
+
+    /// Lets a connection go its way, in TLS where the listener has it.
+    fn begin(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        permit: ConnectionPermit,
+        tls: Option<&Tls>,
+    ) {
+        let connection = Connection {
+            peer,
+            began: Instant::now(),
+            handler: Arc::clone(&self.handler),
+            _permit: permit,
+            stage: self.stage.clone(),
+        };
+        let Some(tls) = tls.cloned() else {
+            tokio::spawn(connection.converse(stream));
+            return;
+        };
+        let Ok(handshake) = Arc::clone(&self.handshakes).try_acquire_owned() else {
+            return self.refused(peer, "handshakes");
+        };
+        tokio::spawn(async move {
+            let agreed = connection.agree(&tls, stream).await;
+            drop(handshake);
+            if let Some(stream) = agreed {
+                connection.converse(stream).await;
+            }
+        });
     }
 }
 
@@ -161,49 +238,108 @@ fn concerns_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Speaks HTTP/1.1 on one stream until either side has had enough.
-async fn converse<S>(
-    stream: S,
+/// One connection that was accepted.
+struct Connection {
     peer: SocketAddr,
+    began: Instant,
     handler: Arc<RequestHandler>,
     _permit: ConnectionPermit,
-    mut stage: watch::Receiver<Stage>,
-) where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let phase = Phase::default();
-    let patience = Patience {
-        head: handler.limits.header_timeout,
-        idle: handler.limits.idle_timeout,
-        write: handler.limits.write_timeout,
-    };
-    let mut deadline = Deadline::new(phase.clone(), patience);
-    let socket = TokioIo::new(Socket::new(stream, phase.clone(), patience));
-    let http = protocol(&handler.limits);
-    let answer = |request| {
-        phase.request_began();
-        let (handler, phase) = (Arc::clone(&handler), phase.clone());
-        Box::pin(async move { Ok::<_, Infallible>(handler.answer(request, peer, phase).await) })
-    };
-    let mut connection = http.serve_connection(socket, service_fn(answer));
-    let ended = loop {
-        let told = tokio::select! {
-            // In this order: the deadline is that of the phase which the connection has just reached.
-            biased;
-            told = stage.changed() => told,
-            ended = poll_fn(|context| connection.poll_without_shutdown(context)) => break ended,
-            () = poll_fn(|context| deadline.poll_passed(context)) => return,
+    stage: watch::Receiver<Stage>,
+}
+
+impl Connection {
+    /// Agrees with the client on TLS, within the time that it has for its first head. `None` where it did not, or the server stops: no
+    /// request was made yet.
+    async fn agree(&self, tls: &Tls, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+        let end = self.began + self.handler.limits.header_timeout;
+        let agreed = tokio::select! {
+            agreed = timeout_at(end, tls.acceptor.accept(stream)) => agreed,
+            () = self.is_over() => return None,
         };
-        if told.is_err() || *stage.borrow() == Stage::Closed {
-            return;
-        }
-        Pin::new(&mut connection).graceful_shutdown();
-    };
-    let unread = phase.left_unread() || ended.as_ref().is_err_and(hyper::Error::is_parse);
-    if let Err(error) = ended {
-        tracing::debug!(%peer, %error, "a connection ended early");
+        let because = match agreed {
+            Ok(Ok(stream)) => return Some(stream),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "it took too long".to_owned(),
+        };
+        self.handler.telemetry.tls_handshake_failed();
+        tracing::debug!(peer = %self.peer, because, "a client did not agree on TLS");
+        None
     }
-    connection.into_parts().io.into_inner().close(unread).await;
+
+    /// When no client is waited for any more that has not made a request.
+    async fn is_over(&self) {
+        let mut stage = self.stage.clone();
+        // The sender lives as long as the server; were it gone, this would be over as well.
+        let _ = stage.wait_for(|stage| *stage != Stage::Open).await;
+        tokio::select! {
+            () = sleep(LAST_HANDSHAKES) => {}
+            _ = stage.wait_for(|stage| *stage == Stage::Closed) => {}
+        }
+    }
+
+    /// Speaks HTTP/1.1 on one stream until either side has had enough.
+    async fn converse<S>(self, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let (peer, handler) = (self.peer, self.handler);
+        let phase = Phase::default();
+        let patience = Patience {
+            head: handler.limits.header_timeout,
+            idle: handler.limits.idle_timeout,
+            write: handler.limits.write_timeout,
+        };
+        let mut deadline = Deadline::new(phase.clone(), patience, self.began);
+        let socket = TokioIo::new(Socket::new(stream, phase.clone(), patience));
+        let http = protocol(&handler.limits);
+        let mut stage = self.stage;
+        let answers_in = stage.clone();
+        let answer = |request| {
+            phase.request_began();
+            let (handler, phase, stage) = (Arc::clone(&handler), phase.clone(), answers_in.clone());
+            Box::pin(async move {
+                let mut answer = handler.answer(request, peer, phase).await;
+                if *stage.borrow() != Stage::Open {
+                    let close = HeaderValue::from_static("close");
+                    answer.headers_mut().insert(header::CONNECTION, close);
+                }
+                Ok::<_, Infallible>(answer)
+            })
+        };
+        let mut connection = http.serve_connection(socket, service_fn(answer));
+        let (mut is_told, mut is_looking) = (false, false);
+        let ended = loop {
+            tokio::select! {
+                // In this order: what has arrived is read before the server stops waiting for it, and the deadline is that of the phase
+                // which the connection has just reached.
+                biased;
+                ended = poll_fn(|context| connection.poll_without_shutdown(context)) => break ended,
+                () = ready(()), if is_looking => {
+                    is_looking = false;
+                    // hyper takes a connection for idle until a head is whole, and would close it: the answer to that one says that it is the last.
+                    if !phase.has_begun_another_head() {
+                        std::pin::Pin::new(&mut connection).graceful_shutdown();
+                    }
+                }
+                told = stage.changed() => {
+                    if told.is_err() || *stage.borrow() == Stage::Closed {
+                        return;
+                    }
+                    (is_told, is_looking) = (true, true);
+                    // The runtime learns what has arrived.
+                    yield_now().await;
+                }
+                () = poll_fn(|context| deadline.poll_passed(context)) => return,
+            }
+        };
+        // A client that has sent another request meanwhile reads that this was the end, and no reset (RFC 9112 §9.6).
+        let unread =
+            is_told || phase.left_unread() || ended.as_ref().is_err_and(hyper::Error::is_parse);
+        if let Err(error) = ended {
+            tracing::debug!(%peer, %error, "a connection ended early");
+        }
+        connection.into_parts().io.into_inner().close(unread).await;
+    }
 }
 
 /// HTTP/1.1 as this server speaks it. hyper's own deadline for heads is off: [`Deadline`] keeps it, and tells an idle

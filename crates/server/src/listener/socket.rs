@@ -65,6 +65,11 @@ impl Phase {
         self.0.unread.load(Ordering::Relaxed)
     }
 
+    /// Whether the head of a request that is not the first has begun, and is not complete.
+    pub(super) fn has_begun_another_head(&self) -> bool {
+        self.now() == HEAD && self.0.passed.load(Ordering::Relaxed) > 0
+    }
+
     fn pass(&self, phase: u8) {
         self.0.phase.store(phase, Ordering::Relaxed);
         self.0.passed.fetch_add(1, Ordering::Relaxed);
@@ -87,13 +92,13 @@ pub(super) struct Deadline {
 }
 
 impl Deadline {
-    /// The first head is due from now on.
-    pub(super) fn new(phase: Phase, patience: Patience) -> Self {
+    /// The first head is due from the beginning of the connection on.
+    pub(super) fn new(phase: Phase, patience: Patience, began: Instant) -> Self {
         Self {
             phase,
             patience,
             set_in: 0,
-            sleep: Box::pin(sleep_until(Instant::now() + patience.head)),
+            sleep: Box::pin(sleep_until(began + patience.head)),
         }
     }
 

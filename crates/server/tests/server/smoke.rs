@@ -29,7 +29,7 @@ impl Machine {
         let router = routes::public(server.server());
         let telemetry = server.server().telemetry().clone();
         tokio::spawn(serve(
-            vec![listener],
+            vec![listener.into()],
             router,
             Limits::default(),
             telemetry,
