@@ -1,6 +1,9 @@
 //! The command line as an app of a running server: signed in by a browser, with tokens in a file, and the same words by the API as on
 //! the database.
 
+#[path = "remote/console.rs"]
+mod console;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

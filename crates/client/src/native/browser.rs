@@ -19,8 +19,9 @@ fn is_here(is_set: &dyn Fn(&str) -> bool) -> bool {
     !REMOTE.into_iter().any(is_set) && (always_desktop || DESKTOP.into_iter().any(is_set))
 }
 
-/// Opens `url` as the desktop does. Whether something was started that says it will.
-pub(super) fn open(url: &Url) -> bool {
+/// Opens `url` as the desktop does. Whether something was started that says it will. Other users of this computer may see the address, among
+/// the arguments of that.
+pub fn open_in_browser(url: &Url) -> bool {
     let (opener, before): (&str, &[&str]) = if cfg!(target_os = "macos") {
         ("open", &[])
     } else if cfg!(windows) {

@@ -12,10 +12,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use safeconduct_protocol::loopback::is_loopback_literal;
 use url::Url;
 
 pub use crate::store::{TokenFile, state_folder};
-pub use browser::is_browser_here;
+pub use browser::{is_browser_here, open_in_browser};
 pub use sign_in::{Answers, NativeSignIn};
 
 use crate::client::Client;
@@ -44,8 +45,8 @@ pub struct Native {
 enum Redirect {
     /// This path of a loopback address, at a port that is free then.
     Loopback(String),
-    /// A scheme of the app's own, which the system hands to it.
-    Scheme(String),
+    /// An address whose answers the app gets itself: by a scheme of its own, or at a port that it listens at.
+    OfTheApp(String),
 }
 
 impl Client {
@@ -79,22 +80,23 @@ impl Native {
     }
 
     /// The redirect URI has a scheme of the app's own, such as `com.example.notes:/callback` (RFC 8252 §7.1): nothing listens
-    /// then, and the app gives what the system hands it to [`Answers::give`].
+    /// then, and the app gives what the system hands it to [`Answers::give`]. So does an app that has pages of its own on this computer,
+    /// and names the address of one: `http://127.0.0.1:49152/callback`.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`]: the scheme is no domain name of the app's, reversed.
+    /// [`ErrorKind::Configuration`]: the scheme is no domain name of the app's, reversed, nor is it a port of this computer.
     pub fn redirect_uri(mut self, uri: &str) -> Result<Self, Error> {
         let url = Url::parse(uri).ok();
         let own = |url: &Url| {
-            let scheme = url.scheme();
-            scheme.contains('.') && url.query().is_none() && url.fragment().is_none()
+            let is_own = url.scheme().contains('.') || is_port_of_this_computer(url);
+            is_own && url.query().is_none() && url.fragment().is_none()
         };
         if !url.as_ref().is_some_and(own) {
             return Err(Error::configuration(
-                "a redirect_uri of the app's own must be like com.example.app:/callback: its scheme is a domain name, reversed",
+                "a redirect_uri of the app's own must be like com.example.app:/callback, whose scheme is a domain name, reversed, or like http://127.0.0.1:49152/callback",
             ));
         }
-        self.redirect = Redirect::Scheme(uri.to_owned());
+        self.redirect = Redirect::OfTheApp(uri.to_owned());
         Ok(self)
     }
 
@@ -136,7 +138,7 @@ impl Native {
                 let redirect_uri = listener.redirect_uri();
                 (Some(listener), redirect_uri)
             }
-            Redirect::Scheme(uri) => (None, uri.clone()),
+            Redirect::OfTheApp(uri) => (None, uri.clone()),
         };
         let options = options.clone().redirect_uri(&redirect_uri);
         let begun = self.client.begin(&options).await?;
@@ -187,6 +189,12 @@ impl Native {
     fn held(&self) -> MutexGuard<'_, Option<SessionKey>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether an app on this computer may have its pages at this address (RFC 8252 §7.3).
+fn is_port_of_this_computer(url: &Url) -> bool {
+    let literal = url.host_str().is_some_and(is_loopback_literal);
+    url.scheme() == "http" && literal && url.port().is_some() && url.username().is_empty()
 }
 
 impl fmt::Debug for Native {

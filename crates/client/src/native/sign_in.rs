@@ -74,7 +74,7 @@ impl NativeSignIn {
 
     /// Opens the browser, where there is one before the user's eyes. Whether that was begun.
     pub fn open_browser(&self) -> bool {
-        browser::is_browser_here() && browser::open(&self.url)
+        browser::is_browser_here() && browser::open_in_browser(&self.url)
     }
 
     /// Takes answers that do not come by themselves.

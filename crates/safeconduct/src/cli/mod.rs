@@ -7,6 +7,7 @@ mod claims;
 mod client;
 mod compromised;
 mod consent;
+mod console;
 mod context;
 mod contexts;
 mod copy;
@@ -33,6 +34,7 @@ mod registration;
 mod remote;
 mod restored;
 mod serve;
+mod server_to_reach;
 mod session;
 mod shell_user;
 mod sign_in;
@@ -140,6 +142,11 @@ enum Command {
     Logout(login::Logout),
     /// Say as whom `login` signed in, where, for what and until when
     Whoami(login::Whoami),
+    /// Administer a running server in the browser: pages on this computer, for the one browser that opens them
+    #[command(
+        after_help = "It signs in as `login` does, and what it is given is kept in the same place. The address that it shows opens it to one browser, once; Enter shows another."
+    )]
+    Console(console::Console),
     /// Bring the schema of the database up to date; nodes may serve meanwhile
     Migrate(migrate::Migrate),
     /// Copy everything into a new database, such as from SQLite to PostgreSQL
@@ -239,6 +246,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Login(login) => login.run(&context),
         Command::Logout(logout) => logout.run(&context),
         Command::Whoami(whoami) => whoami.run(&context),
+        Command::Console(console) => console.run(&context),
         Command::Restored(restored) => restored.run(&context),
         Command::Completions { shell } => {
             let mut script = Vec::new();
